@@ -1,9 +1,8 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import type { Steps } from '../base/steps.ts';
-import type { Tenant } from '../provisioning/tenants/schema.ts';
 import { manyReportAnswer } from './answers/provisioning.ts';
-import { COLLECTIONS, type Collection, type Item, itemsByKey, keyText } from './collection.ts';
+import { COLLECTIONS, type Collection, type Item, keyText } from './collection.ts';
 import { type ApiContext, answer, describe } from './context.ts';
 import { mergePatch } from './documents.ts';
 import { changeMany, type WantedItem } from './many.ts';
@@ -40,24 +39,29 @@ export function bulkRoutes(app: FastifyInstance, context: ApiContext): void {
       }),
       (request) => {
         const { keys, patch, ...options } = request.body as z.infer<typeof bulkBody>;
-        return changeMany(context, request, collection, (tenant) => patched(tenant, collection, keys, patch), options);
+        return changeMany(
+          context,
+          request,
+          collection,
+          (_tenant, present) => patched(present, collection, keys, patch),
+          options,
+        );
       },
     );
   }
 }
 
 function* patched(
-  tenant: Tenant,
+  present: ReadonlyMap<string, Item>,
   collection: Collection,
   keys: readonly string[],
   patch: Readonly<Record<string, unknown>> | null,
 ): Steps<WantedItem[]> {
   const { schema, singular } = collection;
-  const found = yield* itemsByKey(tenant, collection);
   const rows: WantedItem[] = [];
   for (const [row, key] of keys.entries()) {
     yield;
-    const before = found.get(key);
+    const before = present.get(key);
     if (before === undefined) {
       const fault = { code: 'not-found', path: '', message: `${singular} ${key} does not exist` };
       rows.push({ row, key, faults: [fault] });

@@ -1,4 +1,5 @@
 /** Extensions and DIDs as rows of a spreadsheet: which column is which field, and back. */
+import type { Steps } from '../base/steps.ts';
 import type { Tenant } from '../provisioning/tenants/schema.ts';
 import { type Collection, EXTENSIONS, INBOUND_RULES, type Item, itemsOf } from './collection.ts';
 
@@ -14,8 +15,8 @@ export interface CsvColumn {
 export interface CsvKind {
   readonly collection: Collection;
   readonly columns: readonly CsvColumn[];
-  /** The key of a row whose key column is missing or empty; undefined where there has to be one. */
-  readonly keyFor?: (row: Item, tenant: Tenant) => string | undefined;
+  /** Of a tenant, what gives the key of a row whose key column is missing or empty; undefined where there has to be one. */
+  readonly keysOf?: (tenant: Tenant) => Steps<(row: Item) => string | undefined>;
 }
 
 const TRUE = /^(true|yes|on|1|x|wahr|ja|vrai|verdadero)$/i;
@@ -99,12 +100,15 @@ const DID_ROWS: CsvKind = {
     column('displayNamePrefix'),
   ],
   /** The rule that the DID has already, or one called like the DID. */
-  keyFor(row, tenant) {
-    const { dids, trunk } = row;
-    const known = itemsOf(tenant, INBOUND_RULES).find(
-      (rule) => rule['dids'] === dids && rule['trunk'] === trunk && (rule['callers'] ?? null) === null,
-    );
-    return known === undefined ? (dids as string | undefined) : String(known['name']);
+  *keysOf(tenant) {
+    const placeOf = ({ dids, trunk }: Item) => JSON.stringify([dids, trunk]);
+    const names = new Map<string, string>();
+    for (const rule of itemsOf(tenant, INBOUND_RULES)) {
+      yield;
+      const place = placeOf(rule);
+      if ((rule['callers'] ?? null) === null && !names.has(place)) names.set(place, String(rule['name']));
+    }
+    return (row) => names.get(placeOf(row)) ?? (row['dids'] as string | undefined);
   },
 };
 

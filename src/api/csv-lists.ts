@@ -8,7 +8,7 @@ import type { Tenant } from '../provisioning/tenants/schema.ts';
 import { csvReportAnswer } from './answers/provisioning.ts';
 import { requireFittingBody } from './body-size.ts';
 import { checked } from './bulk.ts';
-import { type Item, itemsByKey, itemsOf, keyText, tenantOf } from './collection.ts';
+import { type Item, itemsOf, keyText, tenantOf } from './collection.ts';
 import { type ApiContext, answer, describe } from './context.ts';
 import { CSV_KINDS, type CsvColumn, type CsvKind } from './csv-columns.ts';
 import { changeMany, type WantedItem } from './many.ts';
@@ -103,7 +103,7 @@ export function csvRoutes(app: FastifyInstance, context: ApiContext, documentOct
         context,
         request,
         CSV_KINDS[kind].collection,
-        (tenant) => wantedItems(table, columns, CSV_KINDS[kind], tenant),
+        (tenant, present) => wantedItems(table, columns, CSV_KINDS[kind], tenant, present),
         { preview: preview === 'true', onFault },
       );
       const { encoding, separator, rows, faults } = table;
@@ -148,7 +148,7 @@ function* linesFrom(
 }
 
 /** By place; undefined for a column without a title. Throws for a title that is not known, and for a file that has none. */
-function columnsOf({ header, rows }: CsvTable, { columns, collection, keyFor }: CsvKind): (CsvColumn | undefined)[] {
+function columnsOf({ header, rows }: CsvTable, { columns, collection, keysOf }: CsvKind): (CsvColumn | undefined)[] {
   const names = columns.map(({ name }) => name);
   if (header === undefined)
     throw invalid([
@@ -174,7 +174,7 @@ function columnsOf({ header, rows }: CsvTable, { columns, collection, keyFor }: 
     else seen.add(column.name);
     return column;
   });
-  if (!seen.has(collection.key) && keyFor === undefined)
+  if (!seen.has(collection.key) && keysOf === undefined)
     problems.push({
       code: 'no-key',
       path: `rows[${header.line}]`,
@@ -187,10 +187,11 @@ function columnsOf({ header, rows }: CsvTable, { columns, collection, keyFor }: 
 function* wantedItems(
   { rows, faults }: CsvTable,
   columns: readonly (CsvColumn | undefined)[],
-  { collection, keyFor }: CsvKind,
+  { collection, keysOf }: CsvKind,
   tenant: Tenant,
+  present: ReadonlyMap<string, Item>,
 ): Steps<WantedItem[]> {
-  const present = yield* itemsByKey(tenant, collection);
+  const keyFor = keysOf === undefined ? undefined : yield* keysOf(tenant);
   const wanted: WantedItem[] = faults.map(({ line, message }) => ({
     row: line,
     key: '',
@@ -201,7 +202,7 @@ function* wantedItems(
     const extra = cells.findIndex((cell, index) => index >= columns.length && cell !== '');
     const fresh: Record<string, unknown> = {};
     fill(fresh, cells, columns);
-    const key = String(fresh[collection.key] ?? keyFor?.(fresh, tenant) ?? '');
+    const key = String(fresh[collection.key] ?? keyFor?.(fresh) ?? '');
     if (extra >= 0) {
       const message = `has ${cells.length} cells where the header has ${columns.length}`;
       wanted.push({ row: line, key, faults: [{ code: 'too-many-cells', path: '', message }] });

@@ -53,12 +53,15 @@ const MAX_ROUNDS = 5;
 const MAX_TOLD = 1000;
 const REFUSED = 'rows-refused';
 
+/** What is wanted of the items that there are, by key. */
+type ReadWanted = (tenant: Tenant, present: ReadonlyMap<string, Item>) => Steps<readonly WantedItem[]>;
+
 /** @param read reads what is wanted, on the state that it is to change. @throws ApiProblem what no row is to blame for, and with `refuse` every fault. */
 export async function changeMany(
   context: ApiContext,
   request: FastifyRequest,
   collection: Collection,
-  read: (tenant: Tenant) => Steps<readonly WantedItem[]>,
+  read: ReadWanted,
   { preview, onFault }: ManyOptions,
 ): Promise<ManyReport> {
   const refused = new Map<number, RowFault[]>();
@@ -119,12 +122,12 @@ function* planMany(
   request: FastifyRequest,
   state: Provisioning,
   collection: Collection,
-  read: (tenant: Tenant) => Steps<readonly WantedItem[]>,
+  read: ReadWanted,
   refused: ReadonlyMap<number, readonly RowFault[]>,
 ): Steps<PlannedMany> {
   const tenant = tenantOf(request, state);
-  const wanted = yield* read(tenant);
   const present = yield* itemsByKey(tenant, collection);
+  const wanted = yield* read(tenant, present);
   const after = new Map(present);
   const counts = { created: 0, updated: 0, deleted: 0, unchanged: 0 };
   const facts: Omit<AuditFact, 'actor'>[] = [];

@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
+import { withBrand } from '../provisioning/trunk-settings/effective.ts';
 import type { Provisioning } from '../provisioning/trunk-settings/schema.ts';
 import { type AddedTransport, transportSchema } from '../settings/kept-transports.ts';
 import { maySeeTrunk } from './access.ts';
@@ -30,8 +31,9 @@ export function transportRoutes(app: FastifyInstance, context: ApiContext): void
     (request) => {
       const identity = identityOf(request);
       const { state } = context.provisioning.current();
+      const users = usersOf(identity, state);
       return page(context.transports.list(), request.query as z.infer<typeof querystring>, (listener) =>
-        viewOf(listener, identity, state),
+        viewOf(listener, users),
       );
     },
   );
@@ -56,7 +58,7 @@ function changeRoutes(app: FastifyInstance, context: ApiContext): void {
       return reply
         .code(201)
         .header('location', '/api/v1/transports')
-        .send(viewOf(listener, identityOf(request), context.provisioning.current().state));
+        .send(viewOf(listener, usersOf(identityOf(request), context.provisioning.current().state)));
     },
   );
   app.delete(
@@ -104,13 +106,25 @@ function record(
   context.audit.record({ actor: identityOf(request).actor, action, resource: `transports/${id}`, ...became });
 }
 
-function viewOf(listener: Listener, identity: Identity, { trunks }: Provisioning): ListenerView {
-  const users = trunks.filter(
-    (trunk) =>
-      maySeeTrunk(identity, trunk) &&
-      (trunk.options.listener === undefined
-        ? (trunk.transport ?? 'udp') === listener.transport
-        : trunk.options.listener === listener.id),
-  );
-  return { ...listener, trunks: users.length };
+/** How many trunks depend on what: a listener by its name, or else all of a transport, which a trunk's brand may say. */
+interface Users {
+  readonly byListener: ReadonlyMap<string, number>;
+  readonly byTransport: ReadonlyMap<string, number>;
+}
+
+function usersOf(identity: Identity, { trunks }: Provisioning): Users {
+  const byListener = new Map<string, number>();
+  const byTransport = new Map<string, number>();
+  for (const trunk of trunks) {
+    if (!maySeeTrunk(identity, trunk)) continue;
+    const { listener } = trunk.options;
+    const [counts, key] = listener === undefined ? [byTransport, withBrand(trunk).transport] : [byListener, listener];
+    counts.set(key, (counts.get(key) ?? 0) + 1);
+  }
+  return { byListener, byTransport };
+}
+
+function viewOf(listener: Listener, { byListener, byTransport }: Users): ListenerView {
+  const trunks = (byListener.get(listener.id) ?? 0) + (byTransport.get(listener.transport) ?? 0);
+  return { ...listener, trunks };
 }

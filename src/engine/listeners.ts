@@ -50,19 +50,16 @@ export function sharesPort(one: Listen, other: Listen): boolean {
   return one.host === other.host || isWildcard(one.host) || isWildcard(other.host);
 }
 
-/**
- * Each listener with what it says of itself to others, and its certificate: of those without a file, what `chains` has by id, else what its file has now.
- */
+/** Each listener with what it says of itself to others, and the certificate that it shows: what `chains` has by id. */
 export function listenersOf(
   listening: readonly Listening[],
   listen: readonly Listen[],
-  chains: ReadonlyMap<string, string | undefined> = new Map(),
+  chains: ReadonlyMap<string, string>,
 ) {
   return listening.map(({ id, transport, host, port }) => {
     const told = listen.find((one) => listenerId(one) === id);
-    const { publicHost, publicPort, certificate } = told ?? {};
+    const { publicHost, publicPort } = told ?? {};
     const chain = chains.get(id);
-    const shown = chain === undefined ? factsOfFile(certificate) : certificateFacts(chain);
     return {
       id,
       transport,
@@ -70,7 +67,7 @@ export function listenersOf(
       port,
       ...(publicHost === undefined ? {} : { publicHost }),
       ...(publicPort === undefined ? {} : { publicPort }),
-      ...(shown === undefined ? {} : { certificate: shown }),
+      ...(chain === undefined ? {} : { certificate: certificateFacts(chain) }),
       ...(transport === 'tls' && told !== undefined
         ? { clientCertificate: told.clientCertificate, minVersion: told.minVersion }
         : {}),
@@ -78,16 +75,7 @@ export function listenersOf(
   });
 }
 
-/** Undefined while the file cannot be read: the listener goes on with what it has. */
-function factsOfFile(path: string | undefined) {
-  try {
-    return path === undefined ? undefined : certificateFacts(readFileSync(path));
-  } catch {
-    return undefined;
-  }
-}
-
-function certificateFacts(chain: string | Buffer) {
+function certificateFacts(chain: string) {
   const leaf = new X509Certificate(chain);
   const names = (leaf.subjectAltName ?? '').split(', ').map((entry) => entry.replace(/^(DNS|IP Address):/, ''));
   return {

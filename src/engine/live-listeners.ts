@@ -2,7 +2,7 @@
 import { SettingsError } from '../base/errors.ts';
 import type { Listen, NodeSettings } from '../settings/node-schema.ts';
 import type { EndpointTransport } from '../sip/endpoint/index.ts';
-import type { KeyPair, Listening, TransportName } from '../sip/transport/index.ts';
+import type { KeyPair, ListenerOptions, Listening, TransportName } from '../sip/transport/index.ts';
 import type { Dealing, Workers } from './admit/dealing.ts';
 import { allListeners, listenerId, listenerOptions, listenersOf, sharesPort } from './listeners.ts';
 import type { Served } from './served.ts';
@@ -40,6 +40,8 @@ export class LiveListeners {
   readonly #options: LiveListenersOptions;
   #inForce: readonly Listen[];
   readonly #added = new Map<string, AddedListener>();
+  /** The certificate that each shows, PEM, by id. */
+  readonly #chains = new Map<string, string>();
 
   constructor(options: LiveListenersOptions) {
     this.#options = options;
@@ -68,7 +70,9 @@ export class LiveListeners {
   /** Opens all or none; throws a SettingsError that names the addresses at fault. */
   async open(): Promise<readonly Listening[]> {
     const { settings, transport, served, workers, dealing } = this.#options;
-    const listening = await transport.open(allListeners(settings, workers, dealing));
+    const options = allListeners(settings, workers, dealing);
+    const listening = await transport.open(options);
+    this.#shows(options);
     served.listensOn(listening, this.#inForce);
     this.#options.onChange();
     return listening;
@@ -76,8 +80,7 @@ export class LiveListeners {
 
   /** What each says of itself, as it is now. */
   list() {
-    const chains = Array.from(this.#added, ([id, { pair }]) => [id, pair?.cert] as const);
-    return listenersOf(this.#options.served.listening, this.all, new Map(chains));
+    return listenersOf(this.#options.served.listening, this.all, this.#chains);
   }
 
   /** Opens one that no file names. Throws a SettingsError whose path is the field at fault. */
@@ -85,8 +88,9 @@ export class LiveListeners {
     const { settings, transport } = this.#options;
     const { listen, pair } = added;
     const certificate = pair === undefined ? {} : { certificate: pair.cert, key: pair.key };
+    const options = { ...listenerOptions(listen, settings), ...certificate };
     try {
-      await transport.add?.([{ ...listenerOptions(listen, settings), ...certificate }]);
+      await transport.add?.([options]);
     } catch (error) {
       if (!(error instanceof SettingsError)) throw error;
       throw new SettingsError(
@@ -94,12 +98,14 @@ export class LiveListeners {
       );
     }
     this.#added.set(listenerId(listen), added);
+    this.#shows([options]);
     this.#changed();
   }
 
   /** Leaves one that was added, as {@link ListenerChange.commit} does. */
   leave(id: string): void {
     if (!this.#added.delete(id)) return;
+    this.#chains.delete(id);
     this.#options.transport.remove?.(id);
     this.#changed();
   }
@@ -110,6 +116,7 @@ export class LiveListeners {
     if (added === undefined) return;
     this.#options.transport.renewCertificate?.(id, pair.cert, pair.key);
     this.#added.set(id, { ...added, pair });
+    this.#chains.set(id, pair.cert);
   }
 
   /**
@@ -127,14 +134,19 @@ export class LiveListeners {
     const stayed = new Set(staying.values());
     const removed = before.filter((listen) => !stayed.has(listen));
     const after = next.listen.map((listen) => staying.get(listen) ?? listen);
-    await transport.add(added.map((listen) => listenerOptions(listen, next)));
+    const options = added.map((listen) => listenerOptions(listen, next));
+    await transport.add(options);
     return {
       added: added.length,
       removed: removed.length,
       transports: transportsOf([...after, ...Array.from(this.#added.values(), ({ listen }) => listen)]),
       commit: () => {
-        for (const listen of removed) transport.remove?.(listenerId(listen));
+        for (const listen of removed) {
+          this.#chains.delete(listenerId(listen));
+          transport.remove?.(listenerId(listen));
+        }
         this.#inForce = after;
+        this.#shows(options);
         this.#changed();
       },
       undo: () => {
@@ -159,10 +171,18 @@ export class LiveListeners {
         const { certificate, key } = files.get(listen) ?? listen;
         return { ...listen, certificate, key };
       });
-      for (const { id, certificate, key } of read)
-        if (id !== undefined && certificate !== undefined && key !== undefined)
-          transport.renewCertificate?.(openAs.get(id) ?? id, certificate, key);
+      for (const { id, certificate, key } of read) {
+        if (id === undefined || certificate === undefined || key === undefined) continue;
+        const open = openAs.get(id) ?? id;
+        transport.renewCertificate?.(open, certificate, key);
+        this.#chains.set(open, certificate);
+      }
     };
+  }
+
+  #shows(opened: readonly ListenerOptions[]): void {
+    for (const { id, certificate } of opened)
+      if (id !== undefined && certificate !== undefined) this.#chains.set(id, certificate);
   }
 
   /** What was added stands in the way of a file that names the same. */

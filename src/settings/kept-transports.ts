@@ -97,4 +97,15 @@ export function writeTransports(folder: string, transports: readonly AddedTransp
   }
   chmodSync(draft, 0o600);
   renameSync(draft, file);
+  syncFolder(folder);
+}
+
+/** A renamed file has its name for good once its folder is on the disk. */
+function syncFolder(folder: string): void {
+  const descriptor = openSync(folder, 'r');
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
 }

@@ -19,6 +19,31 @@ test('what the node listens on, with the trunks that depend on each: all of them
   await world.close();
 });
 
+test('a trunk whose transport its brand says counts for that one', async () => {
+  const world = await startTestApi();
+  world.transports.sockets = ['udp', 'tcp'].map((transport) => ({
+    id: transport,
+    transport,
+    host: '::',
+    port: 5060,
+  })) as never;
+  const counts = async () => {
+    const { body } = await ask(world, world.tokens.system, 'GET', '/api/v1/transports');
+    return body.items.map(({ trunks }: { trunks: number }) => trunks);
+  };
+  const [udp, tcp] = await counts();
+  const trunk = {
+    name: 'Plivo',
+    type: 'ip',
+    brand: 'plivo',
+    host: 'x.zt.plivo.com',
+  };
+  const created = await ask(world, world.tokens.system, 'POST', '/api/v1/trunks', trunk);
+  expect(created.body.errors).toBeUndefined();
+  expect(await counts()).toEqual([udp, tcp + 1]);
+  await world.close();
+});
+
 describe('a system admin', () => {
   const CARRIER = { name: 'carrier', transport: 'tcp', host: '127.0.0.1', port: 5080 };
 

@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { SettingsError } from '../../src/base/errors.ts';
 import { LiveListeners } from '../../src/engine/live-listeners.ts';
@@ -5,6 +8,7 @@ import { Served } from '../../src/engine/served.ts';
 import { Directory } from '../../src/provisioning/directory/directory.ts';
 import { nodeSchema } from '../../src/settings/node-schema.ts';
 import type { ListenerOptions } from '../../src/sip/transport/index.ts';
+import { TestAuthority } from '../kit/certificates.ts';
 
 const udp = (port: number, more: object = {}) => ({ transport: 'udp', host: '127.0.0.1', port, ...more });
 const tcp = (port: number, more: object = {}) => ({ ...udp(port, more), transport: 'tcp' });
@@ -140,4 +144,31 @@ describe('a listener that no file names', () => {
     );
     expect(listeners.inForce.length).toBe(1);
   });
+});
+
+test('a TLS listener is listed with the certificate that it shows, not with what its file has meanwhile', async () => {
+  const authority = new TestAuthority();
+  const folder = mkdtempSync(join(tmpdir(), 'tandem-listeners-'));
+  try {
+    const [certificate, key] = [join(folder, 'cert.pem'), join(folder, 'key.pem')];
+    const put = (commonName: string) => {
+      const pair = authority.issue({ commonName });
+      writeFileSync(certificate, pair.cert);
+      writeFileSync(key, pair.key);
+    };
+    put('first.example');
+    const tls = { transport: 'tls', host: '127.0.0.1', port: 5061, certificate, key };
+    const { listeners } = world(tls);
+    const shown = () => listeners.list().map((listener) => listener.certificate?.subject);
+    await listeners.open();
+    put('second.example');
+    expect(shown()).toEqual(['CN=first.example']);
+    listeners.readCertificates(settingsOf(tls))();
+    expect(shown()).toEqual(['CN=second.example']);
+    rmSync(certificate);
+    expect(shown()).toEqual(['CN=second.example']);
+  } finally {
+    rmSync(folder, { recursive: true });
+    authority.remove();
+  }
 });

@@ -1,7 +1,8 @@
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import fs, { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import {
   type AddedTransport,
   readTransports,
@@ -25,6 +26,24 @@ test('what is written is read again; the file is its owner’s alone, and nothin
   expect(readTransports(folder)).toEqual({ transports: [CARRIER] });
   expect(statSync(transportsFile(folder)).mode & 0o777).toBe(0o600);
   expect(readdirSync(folder)).toEqual(['transports.json']);
+});
+
+test('it is on the disk, name and all, when it is written', () => {
+  const disk: string[] = [];
+  const { fsyncSync, renameSync } = fs;
+  vi.spyOn(fs, 'fsyncSync').mockImplementation((descriptor) => {
+    disk.push(fs.fstatSync(descriptor).isDirectory() ? 'sync folder' : 'sync file');
+    fsyncSync(descriptor);
+  });
+  vi.spyOn(fs, 'renameSync').mockImplementation((from, to) => {
+    disk.push('rename');
+    renameSync(from, to);
+  });
+  syncBuiltinESMExports();
+  writeTransports(folder, [CARRIER]);
+  vi.restoreAllMocks();
+  syncBuiltinESMExports();
+  expect(disk).toEqual(['sync file', 'rename', 'sync folder']);
 });
 
 test('a folder that is not there yet is made', () => {

@@ -50,6 +50,8 @@ export class OtherEvents {
   readonly #followed = new Map<string, Followed>();
   /** What readers had no room for. */
   readonly #left = new Map<Reader, number>();
+  /** Gaps that readers took nothing to be told of yet: why, by node. */
+  readonly #untold = new Map<Reader, Map<string, string>>();
   #timer: NodeJS.Timeout | undefined;
 
   constructor(context: Pick<ApiContext, 'nodes' | 'log'>) {
@@ -70,6 +72,7 @@ export class OtherEvents {
   remove(reader: Reader): void {
     this.#readers.delete(reader);
     this.#left.delete(reader);
+    this.#untold.delete(reader);
     if (this.#readers.size > 0) return;
     clearInterval(this.#timer);
     this.#timer = undefined;
@@ -77,6 +80,7 @@ export class OtherEvents {
   }
 
   #poll(): void {
+    for (const reader of this.#untold.keys()) this.#tellGaps(reader);
     const others = this.#context.nodes.others();
     for (const node of this.#followed.keys()) if (!others.includes(node)) this.#followed.delete(node);
     for (const node of others) {
@@ -121,6 +125,7 @@ export class OtherEvents {
 
   #give(reader: Reader, node: string, { events, gap }: EventPage): void {
     if (!this.#wants(reader, node)) return;
+    this.#tellGaps(reader);
     if (gap) this.#gap(reader, node, 'events were lost; read the resources again');
     const { types, tenant, perSecond } = reader.channel;
     const wanted = events.filter((event) => concerns({ types, tenant }, event));
@@ -137,7 +142,17 @@ export class OtherEvents {
   }
 
   #gap(reader: Reader, node: string, reason: string): void {
-    if (this.#wants(reader, node) && reader.takes()) reader.write(block('gap', { node, reason }));
+    if (!this.#wants(reader, node)) return;
+    const untold = this.#untold.get(reader) ?? new Map<string, string>();
+    this.#untold.set(reader, untold.set(node, reason));
+    this.#tellGaps(reader);
+  }
+
+  #tellGaps(reader: Reader): void {
+    const untold = this.#untold.get(reader);
+    if (untold === undefined || !reader.takes()) return;
+    this.#untold.delete(reader);
+    reader.write(Array.from(untold, ([node, reason]) => block('gap', { node, reason })).join(''));
   }
 
   /** From here on it is followed. */
