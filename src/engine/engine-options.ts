@@ -17,6 +17,7 @@ import type { ClaimStore } from '../trunks/address-history.ts';
 import type { TrunkHealth } from '../trunks/health.ts';
 import type { LeasePort } from '../trunks/lease.ts';
 import type { UseOfNodes } from '../trunks/shared-limits.ts';
+import type { TallyStore } from '../trunks/tallies.ts';
 import type { TrunkListener } from '../trunks/trunk-service.ts';
 import type { Workers } from './admit/dealing.ts';
 import type { PeerNodes } from './peer-nodes.ts';
@@ -80,6 +81,8 @@ export interface EngineOptions {
   readonly lease?: LeasePort;
   /** What the other nodes of the store have of the limits that hold for all; default: there are none. */
   readonly useOfNodes?: UseOfNodes | undefined;
+  /** Where what was used of limits outlives the process; default: nowhere. */
+  readonly tallyStore?: TallyStore | undefined;
   /** How the other nodes say that a trunk is which one of them registers. */
   readonly trunkElsewhere?: (trunkId: string) => TrunkHealth | undefined;
   /** The workers of this machine that share its ports; default: this process has them alone. */

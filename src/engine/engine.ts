@@ -263,7 +263,10 @@ export class Engine {
     });
     this.guards = new OutboundGuards(
       new Guards({
-        clock: scheduler,
+        scheduler,
+        log,
+        tallyStore: options.tallyStore,
+        shared: this.trunks.shared,
         capacity: this.trunks.capacity,
         onEvent: (code, detail) => observer.onFraud(code, detail),
       }),
@@ -385,6 +388,7 @@ export class Engine {
     await this.#restoration.run();
     this.#throttle.restore(await this.#signIns.load());
     await this.trunks.restore();
+    await this.guards.restore();
     await this.#continuity.restore();
     await this.listeners.open();
     this.#options.workers?.onPinged((outcome) => this.trunks.pinged(outcome));
@@ -482,6 +486,7 @@ export class Engine {
     await this.trunks.stop();
     await this.registrations.registrar.flush();
     await this.#signIns.flush();
+    await this.guards.stop();
     await this.endpoint.close();
     this.media.relays.close();
   }

@@ -95,8 +95,8 @@ export function trunkElsewhere(roster: NodeRoster, trunkId: string): TrunkHealth
 }
 
 /** What this node has of the limits that it shares with the others. */
-export function useOf({ trunks }: Engine): LimitUse {
-  return trunks.capacity.use();
+export function useOf({ trunks, guards }: Engine): LimitUse {
+  return { ...trunks.capacity.use(), ...guards.use() };
 }
 
 /** Told twice a second. */

@@ -255,6 +255,7 @@ async function wire(parts: Parts): Promise<RunningNode> {
     workers: options.worker?.workers,
     peers: new RosterPeers(stores.nodes, scheduler),
     useOfNodes: stores.nodes,
+    tallyStore: stores.tallies,
     trunkElsewhere: (trunkId) => trunkElsewhere(stores.nodes, trunkId),
     nonceSecret: stores.nonceSecret,
     guardsLoad: options.guardsLoad ?? true,

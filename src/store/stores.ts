@@ -7,6 +7,7 @@ import type { ClaimStore } from '../trunks/address-history.ts';
 import type { TrunkHealth } from '../trunks/health.ts';
 import type { LeasePort } from '../trunks/lease.ts';
 import type { LimitUse, UseOfNodes } from '../trunks/shared-limits.ts';
+import type { TallyStore } from '../trunks/tallies.ts';
 
 /** Where a node keeps its state: the shape of `store` in its configuration that this folder needs. */
 export type StoreLocation = { readonly kind: 'embedded'; readonly path: string } | RedisStoreSettings;
@@ -140,6 +141,8 @@ export interface Stores {
   /** Messages that wait or are kept for a while. */
   readonly messages: MessageStore;
   readonly claims: ClaimStore;
+  /** What was used of limits in a period. */
+  readonly tallies: TallyStore;
   readonly tokens: TokenStore;
   readonly users: UserStore;
   readonly webhooks: WebhookStore;

@@ -3,12 +3,16 @@
  * calls begun in a minute, minutes talked in a day; and a switch that stops a tenant's outbound calls. Emergency numbers pass all of
  * them, and are counted. Which destinations are barred is decided by the outbound pipeline, which knows the number as processed.
  *
- * Counts live in the node's memory: a restart begins the day anew.
+ * Counts are those of all nodes on a store, and outlive the process (`tallies.ts`); no call waits for the others.
  */
 import { derived } from '../base/derived.ts';
-import type { Clock } from '../base/scheduler.ts';
+import type { Log } from '../base/log.ts';
+import type { Clock, Scheduler } from '../base/scheduler.ts';
 import type { Extension, Tenant } from '../provisioning/tenants/schema.ts';
 import type { Capacity, CapacityGrant, CapacityHolder } from './capacity.ts';
+import { callsOfKey, GuardUsage } from './guard-usage.ts';
+import type { LimitUse, SharedLimits } from './shared-limits.ts';
+import { Tallies, type TallyStore } from './tallies.ts';
 
 export type GuardCode =
   | 'outbound-stopped'
@@ -45,7 +49,12 @@ export interface GuardGrant {
 }
 
 export interface GuardsOptions {
-  readonly clock: Clock;
+  readonly scheduler: Scheduler;
+  readonly log: Log;
+  /** Where what was used outlives the process, and is told to the other nodes; default: nowhere. */
+  readonly tallyStore?: TallyStore | undefined;
+  /** What the other nodes have of the limits. */
+  readonly shared: SharedLimits;
   /** Shared with inbound admission, so that a tenant's calls of both directions take the same places. */
   readonly capacity: Capacity;
   /** A call was refused, or a day's minutes are nearly used up (`daily-minutes-low`, once a day). Must not throw. */
@@ -61,7 +70,7 @@ interface Limits {
 interface GuardedParty {
   readonly key: string;
   readonly limits: Limits;
-  readonly usage: Usage;
+  readonly usage: GuardUsage;
 }
 
 interface LocalDay {
@@ -70,9 +79,10 @@ interface LocalDay {
   day: string;
 }
 
-const MINUTE_SECONDS = 60;
 const MINUTE_MS = 60_000;
 const LOW_SHARE = 0.8;
+/** Beyond this many, those who have used nothing of late are looked for. */
+const FIRST_PRUNE = 1_000;
 const REASONS: Readonly<Record<GuardCode, string>> = {
   'outbound-stopped': 'Outbound Calls Stopped',
   'concurrent-calls-exceeded': 'Too Many Calls In Progress',
@@ -80,83 +90,47 @@ const REASONS: Readonly<Record<GuardCode, string>> = {
   'daily-minutes-exceeded': 'Daily Minutes Used Up',
 };
 
-/** What one tenant or extension has used. */
-class Usage {
-  /** Calls begun, by second of the last minute. */
-  readonly #begun = new Uint32Array(MINUTE_SECONDS);
-  #second = -1;
-  #day = '';
-  #talkedMs = 0;
-  warned = false;
-  /** Answered calls that still run, and the sum of their monotonic starts: their talk time is one subtraction. */
-  #talking = 0;
-  #startsMs = 0;
-
-  begunInLastMinute(nowMs: number): number {
-    this.#turnTo(Math.floor(nowMs / 1000));
-    return this.#begun.reduce((sum, count) => sum + count, 0);
-  }
-
-  begin(nowMs: number): void {
-    const second = Math.floor(nowMs / 1000);
-    this.#turnTo(second);
-    const slot = second % MINUTE_SECONDS;
-    this.#begun[slot] = (this.#begun[slot] ?? 0) + 1;
-  }
-
-  /** Talk time of a day so far, calls in progress included. */
-  talkedMs(day: string, nowMs: number): number {
-    this.#beginDay(day);
-    return this.#talkedMs + this.#talking * nowMs - this.#startsMs;
-  }
-
-  beginTalk(startMs: number): void {
-    this.#talking++;
-    this.#startsMs += startMs;
-  }
-
-  endTalk(startMs: number): void {
-    this.#talking--;
-    // Nothing is left of rounding once nobody talks.
-    this.#startsMs = this.#talking === 0 ? 0 : this.#startsMs - startMs;
-  }
-
-  talked(day: string, durationMs: number): void {
-    this.#beginDay(day);
-    this.#talkedMs += durationMs;
-  }
-
-  isIdle(nowMs: number, day: string): boolean {
-    return this.#talking === 0 && this.#day !== day && this.begunInLastMinute(nowMs) === 0;
-  }
-
-  #beginDay(day: string): void {
-    if (this.#day === day) return;
-    this.#day = day;
-    this.#talkedMs = 0;
-    this.warned = false;
-  }
-
-  #turnTo(second: number): void {
-    const passed = second - this.#second;
-    if (passed <= 0) return;
-    if (passed >= MINUTE_SECONDS) this.#begun.fill(0);
-    else for (let at = this.#second + 1; at <= second; at++) this.#begun[at % MINUTE_SECONDS] = 0;
-    this.#second = second;
-  }
-}
-
 export class Guards {
   readonly #clock: Clock;
   readonly #capacity: Capacity;
+  readonly #shared: SharedLimits;
+  readonly #tallies: Tallies;
   readonly #onEvent: NonNullable<GuardsOptions['onEvent']>;
-  readonly #usages = new Map<string, Usage>();
+  readonly #usages = new Map<string, GuardUsage>();
+  /** Those of whom answered calls run. */
+  readonly #talkers = new Set<GuardUsage>();
   readonly #days = new Map<string, LocalDay>();
+  #pruneAt = FIRST_PRUNE;
 
-  constructor({ clock, capacity, onEvent }: GuardsOptions) {
-    this.#clock = clock;
+  constructor({ scheduler, log, tallyStore, shared, capacity, onEvent }: GuardsOptions) {
+    this.#clock = scheduler;
     this.#capacity = capacity;
+    this.#shared = shared;
     this.#onEvent = onEvent ?? (() => {});
+    this.#tallies = new Tallies({
+      scheduler,
+      log,
+      store: tallyStore,
+      onCountedElsewhere: (key, count) => this.#countedElsewhere(key, count),
+    });
+  }
+
+  /** Brings back what was used before, here and at the other nodes. */
+  restore(): Promise<void> {
+    return this.#tallies.restore();
+  }
+
+  /** Writes what the others and the next process have to know. */
+  stop(): Promise<void> {
+    return this.#tallies.stop();
+  }
+
+  /** What this node has of the limits, for the others. */
+  use(): Pick<LimitUse, 'talking'> {
+    const nowMs = this.#clock.nowMs();
+    const talking: Record<string, readonly [number, number]> = {};
+    for (const usage of this.#talkers) if (usage.isShared) talking[usage.key] = usage.running(nowMs);
+    return { talking };
   }
 
   /** Takes a place for an outbound call, or says why it must not be placed. */
@@ -167,9 +141,10 @@ export class Guards {
     if (refusal !== undefined) return this.#refuse(call, refusal);
     const places = this.#capacity.admit(holdersOf(call, parties));
     if (!places.granted) return this.#refuse(call, noPlace(parties, places.holder));
-    for (const { usage } of parties) usage.begin(nowMs);
+    const wallMs = this.#clock.wallMs();
+    for (const { usage, limits } of parties) usage.begin(nowMs, wallMs, limits.callsPerMinute !== undefined);
     const talkLimitMs = call.emergency ? undefined : this.#talkLimitMs(call, parties, nowMs);
-    return new AdmittedCall(this.#clock, parties, places, talkLimitMs, (talkMs) => this.#ended(call, parties, talkMs));
+    return this.#granted(call, parties, places, talkLimitMs);
   }
 
   /** A call that was admitted by another process, and has been talking since `answeredAtMs` (monotonic, possibly below 0): it is counted, and never refused. */
@@ -177,9 +152,7 @@ export class Guards {
     const parties = this.#partiesOf(call);
     const places = this.#capacity.admit(holdersOf({ ...call, emergency: true }, parties));
     if (!places.granted) throw new Error('places without limits are granted');
-    const grant = new AdmittedCall(this.#clock, parties, places, undefined, (talkMs) =>
-      this.#ended(call, parties, talkMs),
-    );
+    const grant = this.#granted(call, parties, places, undefined);
     grant.answered(answeredAtMs);
     return grant;
   }
@@ -196,17 +169,31 @@ export class Guards {
   /** Minutes talked today by a holder (`tenant acme`, `extension acme/101`), calls in progress included. */
   minutesToday(tenant: Tenant, key: string): number {
     const usage = this.#usages.get(key);
-    return usage === undefined ? 0 : usage.talkedMs(this.#dayOf(tenant), this.#clock.nowMs()) / MINUTE_MS;
+    const { wallMs, nowMs } = this.#now();
+    return usage === undefined ? 0 : usage.talkedMs(this.#dayOf(tenant), nowMs, wallMs) / MINUTE_MS;
   }
 
-  /** Drops what is kept of holders that have been idle since yesterday. To be called now and then. */
-  prune(tenants: readonly Tenant[]): void {
-    const nowMs = this.#clock.nowMs();
-    const days = new Map(tenants.map((tenant) => [tenant.name, this.#dayOf(tenant)]));
-    for (const [key, usage] of this.#usages) {
-      const name = key.slice(key.indexOf(' ') + 1).split('/')[0] ?? '';
-      if (usage.isIdle(nowMs, days.get(name) ?? '')) this.#usages.delete(key);
-    }
+  #granted(
+    call: GuardedCall,
+    parties: readonly GuardedParty[],
+    places: CapacityGrant,
+    talkLimitMs: number | undefined,
+  ): AdmittedCall {
+    for (const { usage } of parties) usage.inProgress++;
+    return new AdmittedCall(this.#clock, parties, places, this.#talkers, talkLimitMs, (talkMs) =>
+      this.#ended(call, parties, talkMs),
+    );
+  }
+
+  #now(): { readonly nowMs: number; readonly wallMs: number } {
+    return { nowMs: this.#clock.nowMs(), wallMs: this.#clock.wallMs() };
+  }
+
+  #countedElsewhere(key: string, count: number): void {
+    const calls = callsOfKey(key);
+    if (calls === undefined) return;
+    const { nowMs, wallMs } = this.#now();
+    this.#usage(calls.holder).begunElsewhere(count, nowMs, wallMs - calls.endMs);
   }
 
   #partiesOf({ tenant, extension }: GuardedCall): GuardedParty[] {
@@ -222,11 +209,12 @@ export class Guards {
     if (emergency) return undefined;
     if (tenant.stopOutbound) return refusalFor('outbound-stopped', `tenant ${tenant.name}`, 0);
     const day = this.#dayOf(tenant);
+    const wallMs = this.#clock.wallMs();
     for (const { key, limits, usage } of parties) {
       const { callsPerMinute, dailyMinutes } = limits;
-      if (callsPerMinute !== undefined && usage.begunInLastMinute(nowMs) >= callsPerMinute)
+      if (callsPerMinute !== undefined && usage.hasBegun(callsPerMinute, nowMs, wallMs))
         return refusalFor('calls-per-minute-exceeded', key, callsPerMinute);
-      if (dailyMinutes !== undefined && usage.talkedMs(day, nowMs) >= dailyMinutes * MINUTE_MS)
+      if (dailyMinutes !== undefined && usage.talkLeftMs(dailyMinutes * MINUTE_MS, day, nowMs, wallMs) <= 0)
         return refusalFor('daily-minutes-exceeded', key, dailyMinutes);
     }
     return undefined;
@@ -244,18 +232,20 @@ export class Guards {
 
   #talkLeftMs({ limits, usage }: GuardedParty, nowMs: number, day: string): number | undefined {
     const { dailyMinutes } = limits;
-    return dailyMinutes === undefined ? undefined : dailyMinutes * MINUTE_MS - usage.talkedMs(day, nowMs);
+    if (dailyMinutes === undefined) return undefined;
+    return usage.talkLeftMs(dailyMinutes * MINUTE_MS, day, nowMs, this.#clock.wallMs());
   }
 
   #ended(call: GuardedCall, parties: readonly GuardedParty[], talkMs: number): void {
+    for (const { usage } of parties) usage.inProgress--;
     const day = this.#dayOf(call.tenant);
+    const { nowMs, wallMs } = this.#now();
     for (const { key, limits, usage } of parties) {
-      usage.talked(day, talkMs);
       const { dailyMinutes } = limits;
-      if (dailyMinutes === undefined || usage.warned) continue;
-      const minutes = usage.talkedMs(day, this.#clock.nowMs()) / MINUTE_MS;
-      if (minutes < dailyMinutes * LOW_SHARE) continue;
-      usage.warned = true;
+      usage.talked(talkMs, day, wallMs, dailyMinutes !== undefined);
+      if (dailyMinutes === undefined) continue;
+      const minutes = usage.talkedMs(day, nowMs, wallMs) / MINUTE_MS;
+      if (minutes < dailyMinutes * LOW_SHARE || !usage.isFirstWarning(day, wallMs)) continue;
       this.#onEvent('daily-minutes-low', { ...factsOf(call), holder: key, limit: dailyMinutes, minutes });
     }
   }
@@ -267,12 +257,26 @@ export class Guards {
   }
 
   #party(key: string, limits: Limits): GuardedParty {
+    const usage = this.#usage(key);
+    usage.isShared = limits.dailyMinutes !== undefined;
+    return { key, limits, usage };
+  }
+
+  #usage(key: string): GuardUsage {
     let usage = this.#usages.get(key);
     if (usage === undefined) {
-      usage = new Usage();
+      if (this.#usages.size >= this.#pruneAt) this.#prune();
+      usage = new GuardUsage(key, this.#tallies, this.#shared);
       this.#usages.set(key, usage);
     }
-    return { key, limits, usage };
+    return usage;
+  }
+
+  /** Drops what is kept of holders that have used nothing for a day. */
+  #prune(): void {
+    const { nowMs, wallMs } = this.#now();
+    for (const [key, usage] of this.#usages) if (usage.isIdle(nowMs, wallMs)) this.#usages.delete(key);
+    this.#pruneAt = Math.max(FIRST_PRUNE, this.#usages.size * 2);
   }
 
   /** The tenant's own day, e.g. `2026-11-21`; looked up once a minute. */
@@ -298,6 +302,7 @@ class AdmittedCall implements GuardGrant {
   readonly #clock: Clock;
   readonly #parties: readonly GuardedParty[];
   readonly #places: CapacityGrant;
+  readonly #talkers: Set<GuardUsage>;
   readonly #onEnded: (talkMs: number) => void;
   #answeredAtMs: number | undefined = undefined;
   #over = false;
@@ -306,12 +311,14 @@ class AdmittedCall implements GuardGrant {
     clock: Clock,
     parties: readonly GuardedParty[],
     places: CapacityGrant,
+    talkers: Set<GuardUsage>,
     talkLimitMs: number | undefined,
     onEnded: (talkMs: number) => void,
   ) {
     this.#clock = clock;
     this.#parties = parties;
     this.#places = places;
+    this.#talkers = talkers;
     this.talkLimitMs = talkLimitMs;
     this.#onEnded = onEnded;
   }
@@ -319,13 +326,21 @@ class AdmittedCall implements GuardGrant {
   answered(atMs = this.#clock.nowMs()): void {
     if (this.#over || this.#answeredAtMs !== undefined) return;
     this.#answeredAtMs = atMs;
-    for (const { usage } of this.#parties) usage.beginTalk(this.#answeredAtMs);
+    for (const { usage } of this.#parties) {
+      usage.beginTalk(atMs);
+      this.#talkers.add(usage);
+    }
   }
 
   ended(talkMs: number): void {
     if (this.#over) return;
     this.#over = true;
-    if (this.#answeredAtMs !== undefined) for (const { usage } of this.#parties) usage.endTalk(this.#answeredAtMs);
+    if (this.#answeredAtMs !== undefined) {
+      for (const { usage } of this.#parties) {
+        usage.endTalk(this.#answeredAtMs);
+        if (usage.talking === 0) this.#talkers.delete(usage);
+      }
+    }
     this.#places.release();
     this.#onEnded(talkMs);
   }

@@ -32,6 +32,32 @@ export function storeContract(makeWorld: () => Promise<StoreWorld>): void {
     stores = await world.open();
   };
 
+  describe('counts of periods', () => {
+    const untilMs = Date.UTC(2100, 0, 1);
+
+    test('add up, begin from what the node knows, are there after opening again, and go when they are over', async () => {
+      const { tallies } = stores;
+      const add = (key: string, more: number, known: number, until = untilMs) => ({
+        key,
+        add: more,
+        known,
+        untilMs: until,
+      });
+      expect(await tallies.add('1', [add('a', 3, 0), add('b\'"', 5, 0), add('over', 1, 0, 2_000)], 1_000)).toEqual([
+        3, 5, 1,
+      ]);
+      expect(await tallies.add('2', [add('a', 2, 1)], 1_500)).toEqual([5]);
+      expect(await tallies.add('3', [add('a', 1, 10), add('c', 4_000_000_000_000, 0)], 3_000)).toEqual([11, 4e12]);
+      await reopen();
+      const totals = [...(await stores.tallies.load())].sort((one, other) => (one.key < other.key ? -1 : 1));
+      expect(totals).toEqual([
+        { key: 'a', total: 11, untilMs },
+        { key: 'b\'"', total: 5, untilMs },
+        { key: 'c', total: 4e12, untilMs },
+      ]);
+    });
+  });
+
   describe('provisioning', () => {
     test('a new store is empty, at version 0, and has no problems', async () => {
       expect(await stores.provisioning.load()).toEqual({

@@ -1,9 +1,13 @@
 import { describe, expect, test } from 'vitest';
+import { silentLog } from '../../src/base/log.ts';
 import type { Extension, Tenant } from '../../src/provisioning/tenants/schema.ts';
 import { Capacity } from '../../src/trunks/capacity.ts';
 import { type GuardGrant, type GuardRefusal, Guards } from '../../src/trunks/guards.ts';
+import { SharedLimits } from '../../src/trunks/shared-limits.ts';
 import { VirtualScheduler } from '../kit/virtual-scheduler.ts';
 import { provision } from './kit.ts';
+import { MemoryTallies } from './memory-tallies.ts';
+import { type SharedNode, SharedNodes } from './shared-nodes.ts';
 
 interface Settings {
   tenant?: object;
@@ -22,7 +26,9 @@ class GuardWorld {
 
   constructor({ tenant = {}, tenantLimits = {}, extensionLimits = {} }: Settings = {}) {
     this.guards = new Guards({
-      clock: this.scheduler,
+      scheduler: this.scheduler,
+      log: silentLog,
+      shared: new SharedLimits(this.scheduler),
       capacity: this.capacity,
       onEvent: (code, detail) => this.events.push(`${code} ${detail['holder']}`),
     });
@@ -182,19 +188,6 @@ test('emergency numbers pass every guard, and are counted', () => {
   expect(world.capacity.inProgress('tenant acme')).toBe(0);
 });
 
-test('what is idle since yesterday is dropped; a call in progress is not', () => {
-  const world = new GuardWorld({ tenantLimits: { dailyMinutes: 10 } });
-  const call = world.call();
-  call.answered();
-  world.scheduler.advance(25 * 3_600_000);
-  world.guards.prune([world.tenant]);
-  expect(world.guards.minutesToday(world.tenant, 'tenant acme')).toBe(25 * 60);
-  call.ended(0);
-  world.scheduler.advance(25 * 3_600_000);
-  world.guards.prune([world.tenant]);
-  expect(world.guards.minutesToday(world.tenant, 'tenant acme')).toBe(0);
-});
-
 describe('a call of another process', () => {
   test('is never refused; its place and its minutes count from its answer', () => {
     const world = new GuardWorld({ tenantLimits: { concurrentCalls: 1, dailyMinutes: 60 } });
@@ -207,5 +200,148 @@ describe('a call of another process', () => {
     grants[1]?.ended(5 * 60_000);
     expect(world.capacity.inProgress('tenant acme')).toBe(0);
     expect(world.ask()).toMatchObject({ granted: true, talkLimitMs: 5 * 60_000 });
+  });
+});
+
+/** Nodes of one store, with the tenant of a world. */
+class SharedWorld extends GuardWorld {
+  readonly store = new MemoryTallies();
+  readonly nodes = new SharedNodes(this.scheduler);
+
+  async node(name: string): Promise<GuardNode> {
+    const node = this.nodes.join();
+    const capacity = new Capacity(this.scheduler, node.limits);
+    const guards = new Guards({
+      scheduler: this.scheduler,
+      log: silentLog,
+      tallyStore: this.store.of(name),
+      shared: node.limits,
+      capacity,
+      onEvent: (code, detail) => this.events.push(`${name} ${code} ${detail['holder']}`),
+    });
+    node.use = () => ({ ...capacity.use(), ...guards.use() });
+    await guards.restore();
+    return { node, guards };
+  }
+
+  /** How many of so many calls that are asked for at once are let in. */
+  admitted({ guards }: GuardNode, asked: number): readonly GuardGrant[] {
+    const call = { tenant: this.tenant, extension: this.extension, number: '4930555', emergency: false };
+    return Array.from({ length: asked }, () => guards.admit(call)).flatMap((answer) =>
+      answer.granted ? [answer] : [],
+    );
+  }
+
+  async pass(ms: number): Promise<void> {
+    for (let passed = 0; passed < ms; passed += 250) {
+      this.scheduler.advance(250);
+      for (let turn = 0; turn < 10; turn++) await Promise.resolve();
+    }
+  }
+
+  away(isAway: boolean): void {
+    this.store.isAway = isAway;
+    this.nodes.isStoreAway = isAway;
+  }
+}
+
+interface GuardNode {
+  readonly node: SharedNode;
+  readonly guards: Guards;
+}
+
+describe('several nodes', () => {
+  test('calls per minute are counted together, also by a node that has begun anew, and forgotten after the minute', async () => {
+    const world = new SharedWorld({ tenantLimits: { callsPerMinute: 10 } });
+    const [a, b] = [await world.node('a'), await world.node('b')];
+    expect(world.admitted(a, 4)).toHaveLength(4);
+    await world.pass(1_000);
+    expect(world.admitted(b, 10)).toHaveLength(6);
+    await world.pass(1_000);
+    expect(world.admitted(a, 10)).toHaveLength(0);
+    // Killed, and started again.
+    expect(world.admitted(await world.node('a again'), 10)).toHaveLength(0);
+    await world.pass(55_000);
+    expect(world.admitted(a, 10)).toHaveLength(0);
+    await world.pass(10_000);
+    expect(world.admitted(b, 20)).toHaveLength(10);
+  });
+
+  test('minutes of a day are counted together: calls that run, that have ended, and those of a node that has died', async () => {
+    const world = new SharedWorld({ tenantLimits: { dailyMinutes: 60 } });
+    const [a, b] = [await world.node('a'), await world.node('b')];
+    const [running, ended] = world.admitted(a, 2);
+    running?.answered();
+    ended?.answered();
+    await world.pass(10 * 60_000);
+    expect(world.admitted(b, 1)[0]?.talkLimitMs).toBeCloseTo(40 * 60_000, -4);
+    ended?.ended(10 * 60_000);
+    await world.pass(20 * 60_000);
+    expect(world.admitted(b, 1)[0]?.talkLimitMs).toBeCloseTo(20 * 60_000, -4);
+    await world.pass(20 * 60_000);
+    expect(world.admitted(b, 1)).toHaveLength(0);
+    // The call that runs is taken over, and counts from its answer on: once.
+    world.nodes.kill(a.node);
+    const going = { tenant: world.tenant, extension: world.extension, number: '4930555', emergency: false };
+    b.guards.resume(going, world.scheduler.nowMs() - 50 * 60_000).ended(50 * 60_000);
+    await world.pass(6_000);
+    const minutes = (guards: Guards) => guards.minutesToday(world.tenant, 'tenant acme');
+    expect(minutes(b.guards)).toBe(60);
+    const again = await world.node('a again');
+    expect(world.admitted(again, 1)).toHaveLength(0);
+    expect(minutes(again.guards)).toBe(60);
+    world.scheduler.advance(13 * 3_600_000);
+    expect(world.admitted(again, 1)).toHaveLength(1);
+  });
+
+  test('that a day is nearly used up is told once, by one of them', async () => {
+    const world = new SharedWorld({ tenantLimits: { dailyMinutes: 10 } });
+    const [a, b] = [await world.node('a'), await world.node('b')];
+    for (const each of [a, b, a]) {
+      const [call] = world.admitted(each, 1);
+      call?.answered();
+      await world.pass(3 * 60_000);
+      call?.ended(3 * 60_000);
+      await world.pass(1_000);
+    }
+    expect(world.events).toEqual(['a daily-minutes-low tenant acme']);
+  });
+
+  test('a limit that is set during the day counts what was talked before at all of them', async () => {
+    const world = new SharedWorld();
+    const [a, b] = [await world.node('a'), await world.node('b')];
+    for (const each of [a, b]) {
+      const [call] = world.admitted(each, 1);
+      call?.answered();
+      await world.pass(6 * 60_000);
+      call?.ended(6 * 60_000);
+    }
+    const limited = { ...world.tenant, limits: { dailyMinutes: 10 } } as Tenant;
+    const ask = ({ guards }: GuardNode) => guards.admit({ tenant: limited, number: '1', emergency: false }).granted;
+    expect([ask(a), ask(b)]).toEqual([true, true]);
+    await world.pass(1_000);
+    expect([ask(a), ask(b)]).toEqual([false, false]);
+  });
+
+  test('while the store is away each has its share; what was used is told when it is back', async () => {
+    const world = new SharedWorld({ tenantLimits: { callsPerMinute: 20, dailyMinutes: 100 } });
+    const [a, b] = [await world.node('a'), await world.node('b')];
+    await world.pass(1_000);
+    world.away(true);
+    await world.pass(3_000);
+    expect(world.admitted(a, 20)).toHaveLength(10);
+    const ofB = world.admitted(b, 20);
+    expect(ofB).toHaveLength(10);
+    expect(ofB[0]?.talkLimitMs).toBeCloseTo(50 * 60_000, -3);
+    ofB[0]?.answered();
+    await world.pass(50 * 60_000);
+    expect(world.admitted(b, 1)).toHaveLength(0);
+    ofB[0]?.ended(50 * 60_000);
+    expect(world.admitted(b, 1)).toHaveLength(0);
+    expect(world.admitted(a, 1)).toHaveLength(1);
+    world.away(false);
+    await world.pass(2_000);
+    expect(world.admitted(a, 1)[0]?.talkLimitMs).toBeCloseTo(50 * 60_000, -3);
+    expect(world.admitted(b, 1)).toHaveLength(1);
   });
 });

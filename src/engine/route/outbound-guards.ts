@@ -3,6 +3,7 @@ import type { LiveRecord } from '../../call/index.ts';
 import type { OutboundPlan } from '../../outbound/index.ts';
 import type { Capacity } from '../../trunks/capacity.ts';
 import type { GuardedCall, GuardGrant, GuardRefusal, Guards } from '../../trunks/guards.ts';
+import type { LimitUse } from '../../trunks/shared-limits.ts';
 
 /** Plans whose call never came to be (its INVITE was cancelled at once, the node was full) are forgotten at this many. */
 const MAX_SESSIONS = 200_000;
@@ -14,6 +15,19 @@ export class OutboundGuards {
 
   constructor(guards: Guards) {
     this.#guards = guards;
+  }
+
+  /** What was used before, and what this node uses: see `Guards`. */
+  restore(): Promise<void> {
+    return this.#guards.restore();
+  }
+
+  stop(): Promise<void> {
+    return this.#guards.stop();
+  }
+
+  use(): Pick<LimitUse, 'talking'> {
+    return this.#guards.use();
   }
 
   /** Why {@link admit} would refuse the call now, if it would; its places are taken in `capacity`, a copy. */

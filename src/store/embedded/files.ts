@@ -7,6 +7,7 @@ import type { CommitResult, ProvisionedState, ProvisioningCommit } from '../../p
 import type { Extension, Tenant } from '../../provisioning/tenants/schema.ts';
 import type { TrunkSettings } from '../../provisioning/trunk-settings/schema.ts';
 import type { BindingChange, StoredBinding } from '../../registrar/ports.ts';
+import type { TallyAddition, TallyTotal } from '../../trunks/tallies.ts';
 import { Sealer } from '../sealer.ts';
 import { LiveFile } from './live-file.ts';
 import { MessageFile } from './message-file.ts';
@@ -71,6 +72,8 @@ export interface FileOperations {
   }): MessagePage;
   heard(key: string): number | undefined;
   forgetMessages(beforeMs: number): void;
+  tallies(): TallyTotal[];
+  addTallies(added: { readonly additions: readonly TallyAddition[]; readonly wallMs: number }): number[];
   claims(): AddressClaim[];
   keepClaims(claims: readonly AddressClaim[]): AddressClaim[];
   forgetClaims(claims: readonly AddressClaim[]): void;
@@ -160,6 +163,9 @@ export class EmbeddedFiles implements FileOperations {
     this.#messages.list(page.tenant, page.offset, page.limit);
   heard = (key: string) => this.#messages.heard(key);
   forgetMessages = (beforeMs: number) => this.#messages.forget(beforeMs);
+  tallies = () => this.#live.tallies();
+  addTallies = ({ additions, wallMs }: { readonly additions: readonly TallyAddition[]; readonly wallMs: number }) =>
+    this.#live.addTallies(additions, wallMs);
   claims = () => this.#live.claims();
   keepClaims = (claims: readonly AddressClaim[]) => this.#live.keepClaims(claims);
   forgetClaims = (claims: readonly AddressClaim[]) => this.#live.forgetClaims(claims);

@@ -1,11 +1,12 @@
 /**
- * The file of what comes back by itself: bindings, answered calls, who signed in from where, and since when trunks have their addresses. Written behind
+ * The file of what comes back by itself: bindings, answered calls, who signed in from where, since when trunks have their addresses, and what was used of limits. Written behind
  * what it tells of; what the process had written survives its end (`synchronous = NORMAL`), a loss of power may cost the last seconds.
  */
 import type { DatabaseSync } from 'node:sqlite';
 import type { CallChanges, KeptCalls } from '../../call/index.ts';
 import type { AddressClaim } from '../../provisioning/directory/precedence.ts';
 import type { BindingChange, StoredBinding } from '../../registrar/ports.ts';
+import type { TallyAddition, TallyTotal } from '../../trunks/tallies.ts';
 import { MAX_SIGN_INS } from '../stores.ts';
 import { inTransaction, openSqliteFile, probeSqliteFile, type SqliteFileOptions } from './sqlite-file.ts';
 
@@ -15,6 +16,8 @@ const MIGRATIONS: readonly string[] = [
   'CREATE TABLE sign_in (place INTEGER PRIMARY KEY, pair TEXT NOT NULL UNIQUE) STRICT;',
   'CREATE TABLE trunk_address (trunk TEXT NOT NULL, address TEXT NOT NULL, since INTEGER NOT NULL, PRIMARY KEY (trunk, address)) STRICT;',
   'CREATE TABLE call (id TEXT PRIMARY KEY, document TEXT NOT NULL) STRICT; CREATE TABLE alive (at_ms INTEGER NOT NULL) STRICT;',
+  `CREATE TABLE tally (key TEXT PRIMARY KEY, total INTEGER NOT NULL, until_ms INTEGER NOT NULL) STRICT;
+   CREATE INDEX tally_end ON tally (until_ms);`,
 ];
 
 /** Entries that ended this long ago are of phones that went away while the node was down. */
@@ -119,6 +122,30 @@ export class LiveFile {
       for (const { id, document } of put) keep.run(id, document);
       this.#database.exec('DELETE FROM alive');
       this.#database.prepare('INSERT INTO alive (at_ms) VALUES (?)').run(Math.trunc(aliveAtMs));
+    });
+  }
+
+  tallies(): TallyTotal[] {
+    return this.#database
+      .prepare('SELECT key, total, until_ms FROM tally')
+      .all()
+      .map(({ key, total, until_ms: untilMs }) => ({
+        key: String(key),
+        total: Number(total),
+        untilMs: Number(untilMs),
+      }));
+  }
+
+  addTallies(additions: readonly TallyAddition[], wallMs: number): number[] {
+    return inTransaction(this.#database, () => {
+      this.#database.prepare('DELETE FROM tally WHERE until_ms < ?').run(wallMs);
+      const add = this.#database.prepare(
+        `INSERT INTO tally (key, total, until_ms) VALUES (?, ?, ?)
+         ON CONFLICT (key) DO UPDATE SET total = max(total, ?) + ? RETURNING total`,
+      );
+      return additions.map(({ key, add: more, known, untilMs }) =>
+        Number(add.get(key, known + more, Math.trunc(untilMs), known, more)?.['total'] ?? 0),
+      );
     });
   }
 

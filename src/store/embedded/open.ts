@@ -107,6 +107,11 @@ export function filesStores(worker: FilesPort, disk: DiskWatch, nonceSecret: Uin
       keep: (claims) => worker.ask('keepClaims', claims),
       forget: (claims) => worker.ask('forgetClaims', claims),
     },
+    tallies: {
+      load: () => worker.ask('tallies'),
+      // Whoever has the files answers, or has ended: no batch comes twice.
+      add: (_batch, additions, wallMs) => disk.watched(worker.ask('addTallies', { additions, wallMs })),
+    },
     tokens: {
       get: (id) => worker.ask('token', id),
       list: () => worker.ask('tokens'),

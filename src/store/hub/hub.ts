@@ -7,6 +7,7 @@ import type { Log } from '../../base/log.ts';
 import type { Scheduler } from '../../base/scheduler.ts';
 import type { CallChanges, KeptCalls } from '../../call/index.ts';
 import type { BindingChange } from '../../registrar/ports.ts';
+import type { TallyAddition } from '../../trunks/tallies.ts';
 import { type CommitPart, type LastPart, wholeCommit } from '../embedded/files.ts';
 import { WorkerClient } from '../embedded/worker-client.ts';
 import { lockFolder, prepareFolder } from '../folder.ts';
@@ -122,6 +123,8 @@ export class StoreHub {
         return this.#commit(member, argument as LastPart);
       case 'writeBindings':
         return this.#bind(member, argument as readonly BindingChange[]);
+      case 'addTallies':
+        return this.#count(member, argument as { additions: readonly TallyAddition[]; wallMs: number });
       case 'calls':
         return this.#calls(member);
       case 'writeCalls':
@@ -150,6 +153,15 @@ export class StoreHub {
   async #bind(member: Member, changes: readonly BindingChange[]): Promise<void> {
     await this.#files.ask('writeBindings', changes);
     this.#tellOthers(member, { kind: 'bound', changes });
+  }
+
+  async #count(member: Member, added: { additions: readonly TallyAddition[]; wallMs: number }): Promise<number[]> {
+    const totals = await this.#files.ask('addTallies', added);
+    this.#tellOthers(member, {
+      kind: 'tallied',
+      totals: added.additions.map(({ key, untilMs }, at) => ({ key, untilMs, total: totals[at] ?? 0 })),
+    });
+    return totals;
   }
 
   /** Those of this worker; the first one takes what no worker would. */

@@ -27,6 +27,13 @@ export async function openWorkerStore(
       ...alone.webhooks,
       onChange: (listener) => hub.onNotice(({ kind }) => kind === 'webhooks' && listener()),
     },
+    tallies: {
+      ...alone.tallies,
+      onRemoteChange: (listener) =>
+        hub.onNotice((notice) => {
+          if (notice.kind === 'tallied') listener(notice.totals);
+        }),
+    },
     calls: {
       load: () => hub.ask('calls'),
       write: (changes) => disk.watched(hub.ask('writeCalls', changes)),

@@ -2,6 +2,7 @@
 
 import type { ProvisioningCommit } from '../../provisioning/directory/store.ts';
 import type { BindingChange } from '../../registrar/ports.ts';
+import type { TallyTotal } from '../../trunks/tallies.ts';
 import type { FileOperations } from '../embedded/files.ts';
 import type { OrderFault } from '../pending-orders.ts';
 import type { GrantedLease, NodeReport } from '../stores.ts';
@@ -30,6 +31,7 @@ export type Notice =
   | { readonly kind: 'provisioned'; readonly version: number; readonly commit: ProvisioningCommit }
   | { readonly kind: 'webhooks' }
   | { readonly kind: 'bound'; readonly changes: readonly BindingChange[] }
+  | { readonly kind: 'tallied'; readonly totals: readonly TallyTotal[] }
   | { readonly kind: 'told'; readonly worker: string; readonly report: NodeReport }
   | { readonly kind: 'left'; readonly worker: string };
 

@@ -7,13 +7,14 @@ export const SCHEMA = 1;
  *
  * | name | what |
  * |---|---|
- * | `meta` | hash: `schema`, `id` of the store, `version` of the provisioning, `place` (last one given), `bindings` (sequence), `key-check`, `nonce-secret` |
+ * | `meta` | hash: `schema`, `id` of the store, `version` of the provisioning, `place` (last one given), `bindings`, `tallies` (sequences), `key-check`, `nonce-secret` |
  * | `tenants`, `trunks`, `certificates` | hash: name → sealed document; `…:order`: sorted set, in the order first written |
  * | `events` | stream, id = version: what each commit changed |
  * | `bindings` | hash: AOR → JSON; `bindings:expiry`: sorted set by time of expiry; `bindings:events`: stream, id = sequence; `bindings:removed`: hash: AOR → JSON of what was taken away |
  * | `sign-ins` | sorted set by time: user and address |
  * | `trunk-addresses` | sorted set by since when: trunk and address that its names resolve to |
  * | `tokens`, `users`, `webhooks` | hash: id → sealed document |
+ * | `tallies` | hash: count of a period → total; `tallies:order`: sorted set by sequence of the last change; `tallies:ends`: sorted set by when it is needed no longer; `tallies:batches`: hash: node → last batch it has added |
  * | `messages` | hash: id → JSON with a sealed document; `messages:due`, `:created`, `:listed`, `:listed:TENANT`, `:waiting:TENANT/NUMBER`, `:heard`: sorted sets by time; `:remote`: hash: id at WhatsApp → id |
  * | `calls:NODE` | hash: id → JSON of an answered call of that node; `calls:alive`: hash: node → when it last wrote, and as which process |
  * | `lease:NAME` | hash with expiry: `holder`, `fence`; `fences`: hash: name → last fence given |
@@ -37,6 +38,10 @@ export class Keys {
   readonly bindingRemovals: string;
   readonly signIns: string;
   readonly claims: string;
+  readonly tallies: string;
+  readonly tallyOrder: string;
+  readonly tallyEnds: string;
+  readonly tallyBatches: string;
   readonly tokens: string;
   readonly users: string;
   readonly webhooks: string;
@@ -64,6 +69,10 @@ export class Keys {
     this.bindingRemovals = this.named('bindings:removed');
     this.signIns = this.named('sign-ins');
     this.claims = this.named('trunk-addresses');
+    this.tallies = this.named('tallies');
+    this.tallyOrder = this.named('tallies:order');
+    this.tallyEnds = this.named('tallies:ends');
+    this.tallyBatches = this.named('tallies:batches');
     this.tokens = this.named('tokens');
     this.users = this.named('users');
     this.webhooks = this.named('webhooks');

@@ -21,6 +21,7 @@ import { RedisProvisioning } from './redis-provisioning.ts';
 import { RedisQuestions } from './redis-questions.ts';
 import { RedisRecords } from './redis-records.ts';
 import { RedisSignIns } from './redis-sign-ins.ts';
+import { RedisTallies } from './redis-tallies.ts';
 import { restoreStore } from './restore.ts';
 import { Watch } from './watch.ts';
 
@@ -142,6 +143,7 @@ class RedisStores implements Stores {
   readonly calls: RedisCalls;
   readonly messages: RedisMessages;
   readonly claims: RedisClaims;
+  readonly tallies: RedisTallies;
   readonly tokens: RedisRecords<TokenRecord>;
   readonly users: RedisRecords<UserRecord>;
   readonly webhooks: RedisRecords<Webhook>;
@@ -180,6 +182,7 @@ class RedisStores implements Stores {
     this.signIns = new RedisSignIns(links.signalling, keys.signIns, clock);
     this.messages = new RedisMessages(links.signalling, keys, sealer, identity.id);
     this.claims = new RedisClaims(links.signalling, keys.claims);
+    this.tallies = new RedisTallies({ link: links.signalling, keys, storeId: identity.id, node, log });
     this.leases = new RedisLeases(links.signalling, keys, node);
     this.trunkLease = new TrunkLeases(this.leases);
     this.nodes = new RedisNodes({
@@ -222,12 +225,13 @@ class RedisStores implements Stores {
         subscriber: links.subscriber,
         keys: new Keys(settings.keyPrefix),
         log: context.log,
-        onAnswer: ({ id, version, bindings, schema, askedAtMs }) => {
+        onAnswer: ({ id, version, bindings, schema, tallies, askedAtMs }) => {
           this.#noteIdentity(id === identity.id);
           this.#noteSchema(schema);
           if (this.#isReplaced) return;
           this.provisioning.seen(version, askedAtMs);
           this.bindings.seen(bindings);
+          this.tallies.seen(tallies);
         },
       },
       links.signalling.isReady && links.provisioning.isReady,

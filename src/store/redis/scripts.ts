@@ -157,6 +157,35 @@ return 1
 `);
 
 /**
+ * KEYS meta, counts, their order of change, their ends, last batch by node; ARGV id, channel, node, batch, time before whose ends counts are
+ * dropped, then key, addition, total that the node knows, end of each. A batch that is the node's last one is not added again. Answers the
+ * totals; a count that this store has lost goes on from what the node knows.
+ */
+export const ADD_TALLIES = script(`
+if redis.call('HGET', KEYS[1], 'id') ~= ARGV[1] then return redis.error_reply('REPLACED the store is another one') end
+for _, key in ipairs(redis.call('ZRANGEBYSCORE', KEYS[4], '-inf', '(' .. ARGV[5], 'LIMIT', 0, 200)) do
+  redis.call('HDEL', KEYS[2], key)
+  redis.call('ZREM', KEYS[3], key)
+  redis.call('ZREM', KEYS[4], key)
+end
+local isNew = redis.call('HGET', KEYS[5], ARGV[3]) ~= ARGV[4]
+redis.call('HSET', KEYS[5], ARGV[3], ARGV[4])
+local sequence = redis.call('HINCRBY', KEYS[1], 'tallies', 1)
+local totals = {}
+for i = 6, #ARGV, 4 do
+  local total = tonumber(redis.call('HGET', KEYS[2], ARGV[i]) or '0')
+  if isNew then total = math.max(total, tonumber(ARGV[i + 2])) + tonumber(ARGV[i + 1]) end
+  local text = string.format('%.0f', total)
+  redis.call('HSET', KEYS[2], ARGV[i], text)
+  redis.call('ZADD', KEYS[3], sequence, ARGV[i])
+  redis.call('ZADD', KEYS[4], ARGV[i + 3], ARGV[i])
+  totals[#totals + 1] = text
+end
+redis.call('PUBLISH', ARGV[2], 'tallies')
+return totals
+`);
+
+/**
  * KEYS nodes; ARGV node, facts, milliseconds after which a node counts as gone. Tells about this node and answers Redis's time in ms, what was
  * told under this name before, then name, facts of each that is alive; ages are taken on Redis's clock, so the nodes' own need not agree.
  */

@@ -15,6 +15,7 @@ export interface WatchAnswer {
   /** Of the provisioning. */
   readonly version: number;
   readonly bindings: number;
+  readonly tallies: number;
   readonly schema: number;
   /** When it was asked, of performance.now(): the answer may be older than what other connections have said since. */
   readonly askedAtMs: number;
@@ -88,6 +89,7 @@ export class Watch {
         'version',
         'bindings',
         'schema',
+        'tallies',
       )) as (Buffer | null)[];
       for (const link of links) link.mustBeReady();
     } catch (error) {
@@ -100,11 +102,12 @@ export class Watch {
       this.#isReachable = true;
       this.#options.log.info('store-reachable');
     }
-    const [id, version, bindings, schema] = answer;
+    const [id, version, bindings, schema, tallies] = answer;
     onAnswer({
       id: id == null ? undefined : String(id),
       version: Number(version),
       bindings: Number(bindings),
+      tallies: Number(tallies),
       schema: Number(schema),
       askedAtMs,
     });

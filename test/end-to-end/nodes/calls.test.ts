@@ -25,6 +25,8 @@ describe.skipIf(peersSkipped)('two engines on one Redis, a process each', () => 
         { name: 'site', match: { prefixes: ['8'] }, routes: [{ trunk: 'site', strip: 1 }] },
       ],
     });
+    const guarded = { number: '104', name: 'Dora', password: 'secret-104', limits: { callsPerMinute: 1 } };
+    tenant.extensions = [...(tenant.extensions ?? []), guarded];
     const carrier = carrierTrunk(carrierPort, {
       tenants: [{ tenant: 'acme', didPool: '14155550100-14155550199', concurrentCalls: 1 }],
     });
@@ -101,6 +103,17 @@ describe.skipIf(peersSkipped)('two engines on one Redis, a process each', () => 
     await allWell(first);
     await new Promise((resolve) => setTimeout(resolve, 1200));
     await allWell(await startCaller('phone-call', b.address, { pauseMs: 100, keys: { user: '103' } }), carrier);
+  });
+
+  test('a fraud guard counts the calls of both: the minute’s call that one let through is refused at the other', async () => {
+    const plan = async (node: ClusterNode) =>
+      JSON.stringify((await node.ask('POST', '/api/v1/explain', { tenant: 'acme', from: '104', to: '94930555' })).body);
+    expect(await plan(b)).not.toContain('Too Many Calls Per Minute');
+    await allWell(
+      await startAnswerer('answer', { localPort: carrierPort }),
+      await startCaller('phone-call', a.address, { keys: { user: '104' } }),
+    );
+    await eventually('the other to know', async () => (await plan(b)).includes('Too Many Calls Per Minute'));
   });
 
   test('a node is killed with kill -9: phones that registered there over UDP are called through the other', async () => {

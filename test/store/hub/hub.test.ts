@@ -90,6 +90,16 @@ describe('two workers on one store', () => {
     expect(await b.webhooks.list()).toHaveLength(1);
   });
 
+  test('counts of one are told to the other', async () => {
+    const told: unknown[] = [];
+    b.tallies.onRemoteChange?.((totals) => told.push(...totals));
+    await a.tallies.add('1', [{ key: 'x', add: 2, known: 0, untilMs: 9e12 }], 1);
+    await b.tallies.add('1', [{ key: 'x', add: 3, known: 2, untilMs: 9e12 }], 1);
+    await eventually('the news', () => told.length > 0);
+    expect(told).toEqual([{ key: 'x', total: 2, untilMs: 9e12 }]);
+    expect(await a.tallies.load()).toEqual([{ key: 'x', total: 5, untilMs: 9e12 }]);
+  });
+
   test('a lease is one worker’s until it gives it up or ends', async () => {
     expect(await a.leases.acquire('registration 1', 60_000)).toBeDefined();
     expect(await b.leases.acquire('registration 1', 60_000)).toBeUndefined();

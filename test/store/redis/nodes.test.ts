@@ -324,6 +324,23 @@ describe.skipIf(peersSkipped)('several nodes on one Redis', () => {
     expect(after - before).toBeLessThan(20);
   });
 
+  test('what one counts the other hears of; a batch that comes twice counts once', async () => {
+    const told: Record<string, number> = {};
+    b.tallies.onRemoteChange?.((totals) => {
+      for (const { key, total } of totals) told[key] = total;
+    });
+    const add = (more: number) => [{ key: 'talk 2026-11-29 tenant acme', add: more, known: 0, untilMs: 9e12 }];
+    expect(await a.tallies.add('1', add(5), 1)).toEqual([5]);
+    expect(await a.tallies.add('1', add(5), 1)).toEqual([5]);
+    expect(await b.tallies.add('1', add(7), 1)).toEqual([12]);
+    expect(await a.tallies.add('2', add(1), 1)).toEqual([13]);
+    expect(await eventually(() => told['talk 2026-11-29 tenant acme'] === 13)).toBeLessThan(1_000);
+    await b.close();
+    expect(await (await opened('node-b')).tallies.load()).toEqual([
+      { key: 'talk 2026-11-29 tenant acme', total: 13, untilMs: 9e12 },
+    ]);
+  });
+
   test('nodes know each other, count each other’s calls, and know at once when one has ended', async () => {
     let calls = 3;
     const sip = { transport: 'udp' as const, address: '192.0.2.1', port: 5060 };
