@@ -125,12 +125,17 @@ export interface BranchPlan {
   /** Each target tried, when its outcome is known. Evidence for the trunk's health. */
   onAttempt?(attempt: AttemptRecord): void;
   /** Called exactly once for each `onStart` that returned true: when the branch failed, or, if it won, when its leg has ended. */
-  onEnd?(outcome: StageOutcome | 'answered' | 'cancelled'): void;
+  readonly onEnd?: ((outcome: StageOutcome | 'answered' | 'cancelled') => void) | undefined;
   /**
    * Policy for a 3xx: branches that replace this one (RFC 3261 §16.5), a redirection that is played in its place, or undefined, which
    * makes the 3xx a refusal.
    */
   onRedirect?(response: SipResponse): readonly BranchPlan[] | Redirection | undefined;
+}
+
+/** A branch like another one but for this. */
+export function likeBranch(branch: BranchPlan, changes: Partial<BranchPlan>): BranchPlan {
+  return Object.assign(Object.create(branch) as BranchPlan, changes);
 }
 
 /** Stages of its own that a branch leads on to, beside the other branches of its stage. */

@@ -455,12 +455,19 @@ export class TrunkLine implements TimerTarget {
 export const trunkHolder = derived((trunk: Trunk): CapacityHolder => ({ key: `trunk ${trunk.id}`, ...trunk.limits }));
 
 /** The trunk's own places, and those of the tenant's share of it. */
-export function trunkHolders(trunk: Trunk, tenant: Tenant, directory: Directory): CapacityHolder[] {
-  const holder = trunkHolder(trunk);
-  const share = directory.assignment(trunk.id, tenant.name)?.concurrentCalls;
-  if (share === undefined) return [holder];
-  return [holder, { key: `trunk ${trunk.id} tenant ${tenant.name}`, concurrentCalls: share }];
+export function trunkHolders(trunk: Trunk, { name }: Tenant, directory: Directory): readonly CapacityHolder[] {
+  const assignment = directory.assignment(trunk.id, name);
+  return assignment === undefined ? [trunkHolder(trunk)] : sharesOf(trunk)(assignment);
 }
+
+const sharesOf = derived((trunk: Trunk) =>
+  derived(({ tenant, concurrentCalls }: Trunk['assignments'][number]): readonly CapacityHolder[] => {
+    const holder = trunkHolder(trunk);
+    return concurrentCalls === undefined
+      ? [holder]
+      : [holder, { key: `trunk ${trunk.id} tenant ${tenant}`, concurrentCalls }];
+  }),
+);
 
 function pings(trunk: Trunk): boolean {
   return trunk.enabled && trunk.options.keepAlive.enabled && trunk.type !== 'whatsapp';

@@ -5,7 +5,7 @@
 import { silentLog } from '../../base/log.ts';
 import type { Scheduler } from '../../base/scheduler.ts';
 import { SteppedScheduler } from '../../base/stepped-scheduler.ts';
-import { type BranchPlan, type CallFacts, type LiveRecord, planOfUser } from '../../call/index.ts';
+import { type BranchPlan, type CallFacts, type LiveRecord, likeBranch, planOfUser } from '../../call/index.ts';
 import type { InboundCall } from '../../inbound/index.ts';
 import type { MediaDecision } from '../../media/index.ts';
 import { type OutboundPlan, type Refusal, signsForShow } from '../../outbound/index.ts';
@@ -218,7 +218,7 @@ export class CallRehearsal {
           const branch = own.toTrunk(draft, plan);
           const resolve = () => this.#inTime(branch.resolve());
           this.#routes.set(resolve, { plan, index: this.#witness(plan).routes - 1 });
-          return { ...branch, resolve };
+          return likeBranch(branch, { resolve });
         },
         onRoute: (_route, plan) => void this.#witness(plan).routes++,
         onRefused: (plan, refusal) => {

@@ -1,59 +1,27 @@
 /** What a call rings: registered phones, and trunks with the INVITE that the outbound pipeline drafted. */
-import { type AttemptRecord, type BranchOptions, type BranchPlan, describeDestination } from '../../call/index.ts';
-import {
-  addIdentity,
-  draftForRoute,
-  type LegSettings,
-  type NodeAddress,
-  type OutboundPlan,
-  profileOf,
-  type RouteDraft,
-  type SeenAs,
-  type Signs,
-} from '../../outbound/index.ts';
+import { type BranchOptions, type BranchPlan, likeBranch } from '../../call/index.ts';
+import { draftForRoute, type OutboundPlan, profileOf, type RouteDraft } from '../../outbound/index.ts';
 import type { Trunk } from '../../provisioning/trunk-settings/schema.ts';
-import { targetText } from '../../provisioning/trunk-settings/teams.ts';
-import type { SessionTimerOptions } from '../../sip/dialog/index.ts';
 import { type Endpoint, isFlow } from '../../sip/endpoint/index.ts';
 import { escapeUser, formatHost, isSipUri, parseNameAddr, type SipRequest, type Uri } from '../../sip/message/index.ts';
 import type { Flow, Target } from '../../sip/transport/index.ts';
-import type { CapacityGrant } from '../../trunks/capacity.ts';
-import type { TrunkService } from '../../trunks/trunk-service.ts';
 import { contactAt, namesInContact } from '../own-contact.ts';
 import type { WantedBinding, WantedTrunk } from '../peer-nodes.ts';
-import { NODE_SILENT_MS, ORPHAN_SILENT_MS, type Reached } from '../reach.ts';
+import { NODE_SILENT_MS } from '../reach.ts';
 import type { Registrations } from '../registrations.ts';
-import type { Served } from '../served.ts';
 import type { CallContext } from './call-context.ts';
 import { draftOf } from './drafted-request.ts';
 import type { MediaParties } from './media-parties.ts';
-import { outsideParty } from './party-address.ts';
 import { noteSilence, phoneBranch } from './phone-leg.ts';
 import type { RegisteredNode, RegisteredNodes } from './registered-node.ts';
+import { branchOptions, TrunkBranch, type TrunkBranchServices, targetsOf } from './trunk-branch.ts';
 
-export interface BranchesOptions {
+export interface BranchesOptions extends TrunkBranchServices {
   readonly endpoint: Endpoint;
   readonly registrations: Registrations;
-  readonly trunks: Pick<TrunkService, 'digestClient' | 'admit' | 'noteAttempt' | 'targets'>;
   /** Which node calls over a trunk leave through, and what its registration has told. */
   readonly registered: RegisteredNodes;
-  readonly served: Pick<Served, 'directory'>;
   readonly media: MediaParties;
-  readonly signs: Signs;
-  /** How long one target may stay silent before the next is tried. */
-  readonly attemptMs: number;
-  readonly onAttempt: (trunk: Trunk, attempt: AttemptRecord) => void;
-  /** A call has nowhere to go on this trunk. */
-  readonly onUnlocated: (trunk: Trunk, reason: string) => void;
-}
-
-type Toward = NonNullable<BranchPlan['toward']>;
-
-/** A route's draft as its branch has it, and what it is made of. */
-interface Drafted {
-  readonly plan: OutboundPlan;
-  readonly route: RouteDraft;
-  readonly drafted: Pick<BranchPlan, 'draft' | 'options'>;
 }
 
 export class Branches {
@@ -138,7 +106,7 @@ export class Branches {
           options: { ...options, contact: here, viaHost: via?.host, viaPort: via?.port },
         };
       },
-      resolve: () => this.#targets(trunk, nextHop),
+      resolve: () => targetsOf(this.#options, trunk, nextHop),
       credentials: trunks.digestClient(trunk),
       // The place on the trunk is taken by the node that has the call.
       onAttempt: (attempt) => trunks.noteAttempt(trunk, attempt),
@@ -155,7 +123,7 @@ export class Branches {
   toTrunk(route: RouteDraft, plan: OutboundPlan): BranchPlan {
     const { trunk } = route;
     const way = this.#options.registered.wayOut(trunk);
-    const branch = this.#fromHere(route, plan);
+    const branch = new TrunkBranch(this.#options, route, plan);
     // In need the provider may take from here what it has not registered.
     if (way === 'here' || (way === 'nowhere' && plan.emergency)) return branch;
     return way === 'nowhere' ? this.#nowhere(branch, trunk) : this.#through(way, branch, route, plan);
@@ -166,15 +134,14 @@ export class Branches {
       this.#options.onUnlocated(trunk, 'no node that can be reached has registered it');
       return [];
     };
-    return { ...branch, resolve };
+    return likeBranch(branch, { resolve });
   }
 
   /** The same INVITE as the node that has registered the trunk would send it, handed to that one. */
   #through(way: RegisteredNode, branch: BranchPlan, route: RouteDraft, plan: OutboundPlan): BranchPlan {
     const { attemptMs, onAttempt } = this.#options;
     const { trunk } = route;
-    return {
-      ...branch,
+    return likeBranch(branch, {
       node: way.node,
       // That node answers challenges, and learns of the provider's servers what there is to learn.
       credentials: undefined,
@@ -200,150 +167,8 @@ export class Branches {
         noteSilence(attempt, way.to, way);
         onAttempt(trunk, attempt);
       },
-    };
+    });
   }
-
-  #fromHere(route: RouteDraft, plan: OutboundPlan): BranchPlan {
-    const { trunk, leg, nextHop, signing } = route;
-    const gateway = nextHop.kind === 'binding' ? this.#options.registrations.gateway(trunk) : undefined;
-    const reached = gateway?.reached;
-    const { draft } = route;
-    const { trunks, served, attemptMs, onAttempt, signs } = this.#options;
-    // Not the plan itself: the closures below live as long as the call.
-    const { facts, emergency } = plan;
-    const { tenant } = facts;
-    const credentials = trunks.digestClient(trunk);
-    let grant: CapacityGrant | undefined;
-    // What is there only sometimes has its place all the same: an object that is spread together costs twice its size.
-    const options: BranchOptions = {
-      ...branchOptions(leg, attemptMs),
-      trunkId: trunk.id,
-      largeRequests: trunk.options.largeRequests,
-      assertsIdentity: trunk.options.trusted,
-      promisesNotify: trunk.teams !== undefined,
-      identity: outsideParty(facts.directory, tenant, trunk.id, plan.number, ''),
-      media: this.#options.media.toTrunk(trunk, gateway?.binding, emergency),
-    };
-    return {
-      label: trunk.name,
-      trunkId: trunk.id,
-      draft,
-      options,
-      toward: throughNode(reached, this.#toward({ plan, route, drafted: { draft, options } })),
-      pastFlow: reached?.pastFlow,
-      resolve: () => withOtherwise(this.#targets(trunk, nextHop), reached?.through?.otherwise),
-      sign: signing && ((invite, wallMs) => addIdentity(invite, signing, wallMs, signs)),
-      credentials,
-      onStart: () => {
-        const answer = trunks.admit(trunk, tenant, served.directory, emergency);
-        if (!answer.granted) return false;
-        grant = answer;
-        return true;
-      },
-      onAttempt: (attempt) => {
-        if (reached?.through !== undefined) noteSilence(attempt, reached.to, reached.through);
-        trunks.noteAttempt(trunk, attempt);
-        onAttempt(trunk, attempt);
-      },
-      onEnd: () => grant?.release(),
-    };
-  }
-
-  /** Which socket sends, and so what Contact says, is known with the target: it may be of another family than the one before it. */
-  #toward({ plan, route, drafted }: Drafted): NonNullable<BranchPlan['toward']> {
-    const { endpoint } = this.#options;
-    const { trunk, leg, seenAt, index } = route;
-    return (to) => {
-      const seenAs: SeenAs = {
-        transport: to.transport,
-        host: trunk.teams === undefined || isFlow(to) ? undefined : datacentreOf(trunk, to),
-        address: (scope) => endpoint.advertised(to, scope),
-      };
-      const isAsThought =
-        trunk.teams === undefined &&
-        to.transport === trunk.transport &&
-        isSame(seenAs.address(leg.scope), seenAt.host, seenAt.port) &&
-        (leg.viaHost === undefined || isSame(seenAs.address('public'), leg.viaHost, leg.viaPort));
-      if (isAsThought) return drafted;
-      const again = draftForRoute(plan, index, undefined, seenAs);
-      if (again.kind === 'refused') return drafted;
-      return {
-        draft: again.draft,
-        options: { ...drafted.options, ...branchOptions(again.leg, this.#options.attemptMs) },
-      };
-    };
-  }
-
-  /** A host that cannot be located, or a TLS file that cannot be read, is a trunk without targets: the next route is tried. */
-  #targets(trunk: Trunk, hop: RouteDraft['nextHop']): ReturnType<BranchPlan['resolve']> {
-    const { trunks, onUnlocated } = this.#options;
-    const unlocated = (error: unknown) => {
-      onUnlocated(trunk, (error as Error).message);
-      return [];
-    };
-    try {
-      const targets = trunks.targets(trunk, hop);
-      return targets instanceof Promise ? targets.catch(unlocated) : targets;
-    } catch (error) {
-      return unlocated(error);
-    }
-  }
-}
-
-/** The datacentre that a target is of, as the Request-URI names it. */
-function datacentreOf({ host }: Trunk, { serverName, port }: Target): string {
-  return targetText({ host: serverName ?? host, port });
-}
-
-/** What a gateway's branch needs toward the node that the gateway registered at, and no longer than that one may be silent. */
-function throughNode(reached: Reached | undefined, toward: Toward): Toward {
-  const { through, to: node, silentMs } = reached ?? {};
-  if (through === undefined || node === undefined || isFlow(node)) return toward;
-  return (to) => {
-    const { draft, options } = toward(to);
-    if (describeDestination(to) !== describeDestination(node))
-      return { draft, options: { ...options, firstResponseMs: ORPHAN_SILENT_MS } };
-    const headers = [...draft.headers, through.pass(draft.requestUri)];
-    return {
-      draft: { ...draft, headers },
-      options: silentMs === undefined ? options : { ...options, firstResponseMs: silentMs },
-    };
-  };
-}
-
-function withOtherwise(
-  targets: ReturnType<BranchPlan['resolve']>,
-  otherwise: Target | undefined,
-): ReturnType<BranchPlan['resolve']> {
-  return otherwise === undefined || !Array.isArray(targets) ? targets : [...targets, otherwise];
-}
-
-/** True also where it is not known: then nothing listens there, and nothing is sent. */
-function isSame(now: NodeAddress | undefined, host: string, port: number | undefined): boolean {
-  return now === undefined || (now.host === host && now.port === port);
-}
-
-function branchOptions(leg: LegSettings, firstResponseMs: number): BranchOptions {
-  const { sessionTimer: timer, contact, scope, viaHost, viaPort, relayHeaders, withholdsPeer, headers } = leg;
-  return {
-    contact,
-    scope,
-    viaHost,
-    viaPort,
-    relayHeaders,
-    withholdsPeer,
-    headers,
-    earlyMediaFailover: leg.earlyMediaFailover,
-    sessionTimer: timer && timerOptions(timer),
-    firstResponseMs,
-  };
-}
-
-function timerOptions(timer: NonNullable<LegSettings['sessionTimer']>): SessionTimerOptions {
-  const { sessionExpiresSeconds: intervalSeconds, minSeSeconds: minSeconds, refresher } = timer;
-  const intervals = { intervalSeconds, minSeconds };
-  // On the leg toward the trunk this engine is the UAC (RFC 4028 §7.1).
-  return refresher === undefined ? intervals : { ...intervals, refresher: refresher === 'uac' ? 'local' : 'remote' };
 }
 
 /** An anonymous caller's number is in no Contact (RFC 3323 §4.1.1.2). */

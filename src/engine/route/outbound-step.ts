@@ -1,4 +1,4 @@
-import type { BranchPlan, Rejection, Stage, StageOutcome } from '../../call/index.ts';
+import { type BranchPlan, likeBranch, type Rejection, type Stage, type StageOutcome } from '../../call/index.ts';
 import {
   CALLEE_REFUSED,
   draftForRoute,
@@ -65,7 +65,7 @@ export class OutboundStep implements PlanStep {
   #branch(route: RouteDraft, plan: OutboundPlan, redirections: number): BranchPlan {
     const branch = this.#services.trunkBranch(route, plan);
     if (route.trunk.options.redirects !== 'follow' || redirections === MAX_REDIRECTIONS) return branch;
-    return { ...branch, onRedirect: (response) => this.#follow(response, plan, redirections + 1) };
+    return likeBranch(branch, { onRedirect: (response) => this.#follow(response, plan, redirections + 1) });
   }
 
   /**

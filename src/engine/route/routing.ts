@@ -184,7 +184,7 @@ export class Routing implements StepServices {
     const inside = this.#insideStep(context, dialled);
     if (inside !== undefined) return { plan: this.#plan({ first: inside, facts }, callerLeg) };
     const outbound = planOutbound(this.outboundFacts(context, source, dialled, undefined));
-    const outsideLeg: LegOptions = { ...callerLeg, anonymous: outbound.anonymous };
+    const outsideLeg = anonymous === outbound.anonymous ? callerLeg : { ...callerLeg, anonymous: outbound.anonymous };
     if (outbound.number !== dialled) {
       // A dial code in front of a number of the tenant itself.
       const presented = { ...context, caller: { ...caller, anonymous: outbound.anonymous }, called: outbound.number };

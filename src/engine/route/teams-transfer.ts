@@ -1,6 +1,14 @@
 /** Transfers that Microsoft Teams asks for: the new call goes to Teams again, to the very URI of Refer-To. */
 import { randomToken } from '../../base/ids.ts';
-import type { BranchPlan, CallPlan, LegOptions, Rejection, RoutedCall, RoutedLeg } from '../../call/index.ts';
+import {
+  type BranchPlan,
+  type CallPlan,
+  type LegOptions,
+  likeBranch,
+  type Rejection,
+  type RoutedCall,
+  type RoutedLeg,
+} from '../../call/index.ts';
 import { draftForRoute, planOverTrunk } from '../../outbound/index.ts';
 import type { Directory } from '../../provisioning/directory/directory.ts';
 import type { Party } from '../../provisioning/tenants/party.ts';
@@ -62,17 +70,13 @@ function toward(branch: BranchPlan, target: string, referredBy: string | undefin
     to: `<${target}>`,
     headers: referredBy === undefined ? draft.headers : [...draft.headers, ['Referred-By', referredBy]],
   });
-  const { toward: seen } = branch;
-  return {
-    ...branch,
+  return likeBranch(branch, {
     draft: rewritten(branch.draft),
-    ...(seen !== undefined && {
-      toward: (to) => {
-        const { draft, options } = seen(to);
-        return { draft: rewritten(draft), options };
-      },
-    }),
-  };
+    toward: (to) => {
+      const { draft, options } = branch.toward?.(to) ?? branch;
+      return { draft: rewritten(draft), options };
+    },
+  });
 }
 
 /** Whether a URI leads to a host of the domain that the trunk's own are in: Teams names its datacentres there one by one. */

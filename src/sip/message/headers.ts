@@ -339,7 +339,9 @@ export class Headers extends HeaderTable {
     const held = this.valueAt(index);
     const value = clean === undefined ? held : clean(held);
     const id = idAt(this.rows, index);
-    return id === HeaderId.Other ? `${text}\r\n${this.nameAt(index)}: ${value}` : text + LINE_STARTS[id] + value;
+    if (id === HeaderId.Other) return `${text}\r\n${this.nameAt(index)}: ${value}`;
+    const lines = USUAL_LINES[id];
+    return lines === undefined ? text + LINE_STARTS[id] + value : text + usualLine(lines, id, value);
   }
 
   /** Fields of this name have changed: what was read of them counts no more. */
@@ -348,6 +350,33 @@ export class Headers extends HeaderTable {
     this.#parsed[SLOTS[id] as number] = undefined;
     this.#parsed[PART_SLOTS[id] as number] = undefined;
   }
+}
+
+/** Whole lines by their values, of fields that nearly always say one of a few things: what is known beforehand is one piece of a text. */
+const USUAL_LINES: (Map<string, string> | undefined)[] = headerNames().map(() => undefined);
+for (const id of [
+  HeaderId.MaxForwards,
+  HeaderId.Allow,
+  HeaderId.Supported,
+  HeaderId.UserAgent,
+  HeaderId.Server,
+  HeaderId.AcceptLanguage,
+  HeaderId.ContentType,
+  HeaderId.SessionExpires,
+  HeaderId.MinSE,
+])
+  USUAL_LINES[id] = new Map();
+/** What more there is, or longer, as of a field that peers fill, is put together anew. */
+const MAX_LINES = 64;
+const MAX_USUAL = 200;
+
+function usualLine(lines: Map<string, string>, id: HeaderId, value: string): string {
+  const known = lines.get(value);
+  if (known !== undefined) return known;
+  if (lines.size >= MAX_LINES || value.length > MAX_USUAL) return LINE_STARTS[id] + value;
+  const line = ownCopy(LINE_STARTS[id] + value);
+  lines.set(ownCopy(value), line);
+  return line;
 }
 
 const EMPTY_LINE = '\r\n\r\n';

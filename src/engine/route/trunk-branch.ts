@@ -1,0 +1,217 @@
+/** A branch over a trunk of this node: the INVITE that the outbound pipeline drafted, to the trunk's targets one after another. */
+import { type AttemptRecord, type BranchOptions, type BranchPlan, describeDestination } from '../../call/index.ts';
+import {
+  addIdentity,
+  draftForRoute,
+  type LegSettings,
+  type NodeAddress,
+  type OutboundPlan,
+  type RouteDraft,
+  type SeenAs,
+  type Signs,
+} from '../../outbound/index.ts';
+import type { Trunk } from '../../provisioning/trunk-settings/schema.ts';
+import { targetText } from '../../provisioning/trunk-settings/teams.ts';
+import type { SessionTimerOptions } from '../../sip/dialog/index.ts';
+import { type Endpoint, isFlow } from '../../sip/endpoint/index.ts';
+import type { SipRequest } from '../../sip/message/index.ts';
+import type { Flow, Target } from '../../sip/transport/index.ts';
+import type { TrunkService } from '../../trunks/trunk-service.ts';
+import { ORPHAN_SILENT_MS, type Reached } from '../reach.ts';
+import type { Registrations } from '../registrations.ts';
+import type { Served } from '../served.ts';
+import type { MediaParties } from './media-parties.ts';
+import { outsideParty } from './party-address.ts';
+import { noteSilence } from './phone-leg.ts';
+
+/** What the branches over trunks of one node share. */
+export interface TrunkBranchServices {
+  readonly endpoint: Pick<Endpoint, 'advertised'>;
+  readonly registrations: Pick<Registrations, 'gateway'>;
+  readonly trunks: Pick<TrunkService, 'digestClient' | 'admit' | 'noteAttempt' | 'targets'>;
+  readonly served: Pick<Served, 'directory'>;
+  readonly media: Pick<MediaParties, 'toTrunk'>;
+  readonly signs: Signs;
+  /** How long one target may stay silent before the next is tried. */
+  readonly attemptMs: number;
+  readonly onAttempt: (trunk: Trunk, attempt: AttemptRecord) => void;
+  /** A call has nowhere to go on this trunk. */
+  readonly onUnlocated: (trunk: Trunk, reason: string) => void;
+}
+
+type Seen = Pick<BranchPlan, 'draft' | 'options'>;
+
+/** Fields are private by keyword: {@link likeBranch} makes branches like this one, which have what they do not change from it. */
+export class TrunkBranch implements BranchPlan {
+  readonly label: string;
+  readonly trunkId: string;
+  readonly draft: BranchPlan['draft'];
+  readonly options: BranchOptions;
+  readonly credentials: BranchPlan['credentials'];
+  readonly pastFlow: BranchPlan['pastFlow'];
+  /** Outlives the branch, and knows nothing but the places that were taken. */
+  onEnd: BranchPlan['onEnd'] = undefined;
+  private readonly services: TrunkBranchServices;
+  private readonly route: RouteDraft;
+  private readonly plan: OutboundPlan;
+  /** Of a gateway that registers here. */
+  private readonly reached: Reached | undefined;
+
+  constructor(services: TrunkBranchServices, route: RouteDraft, plan: OutboundPlan) {
+    const { trunk, leg, nextHop } = route;
+    const { facts, emergency, number } = plan;
+    const gateway = nextHop.kind === 'binding' ? services.registrations.gateway(trunk) : undefined;
+    this.services = services;
+    this.route = route;
+    this.plan = plan;
+    this.reached = gateway?.reached;
+    this.label = trunk.name;
+    this.trunkId = trunk.id;
+    this.draft = route.draft;
+    const { contact, scope, viaHost, viaPort, relayHeaders, withholdsPeer, headers, earlyMediaFailover } = leg;
+    // What is there only sometimes has its place all the same: an object that is spread together costs twice its size.
+    this.options = {
+      contact,
+      scope,
+      viaHost,
+      viaPort,
+      relayHeaders,
+      withholdsPeer,
+      headers,
+      earlyMediaFailover,
+      sessionTimer: timerOptions(leg),
+      firstResponseMs: services.attemptMs,
+      trunkId: trunk.id,
+      largeRequests: trunk.options.largeRequests,
+      assertsIdentity: trunk.options.trusted,
+      promisesNotify: trunk.teams !== undefined,
+      identity: outsideParty(facts.directory, facts.tenant, trunk.id, number, ''),
+      media: services.media.toTrunk(trunk, gateway?.binding, emergency),
+    };
+    this.credentials = services.trunks.digestClient(trunk);
+    this.pastFlow = gateway?.reached?.pastFlow;
+  }
+
+  toward(to: Target | Flow): Seen {
+    const seen = this.seenFrom(to);
+    const { through, to: node, silentMs } = this.reached ?? {};
+    return through === undefined || node === undefined || isFlow(node)
+      ? seen
+      : throughNode(seen, to, node, through.pass(seen.draft.requestUri), silentMs);
+  }
+
+  resolve(): ReturnType<BranchPlan['resolve']> {
+    const { trunk, nextHop } = this.route;
+    const targets = targetsOf(this.services, trunk, nextHop);
+    const otherwise = this.reached?.through?.otherwise;
+    return otherwise === undefined || !Array.isArray(targets) ? targets : [...targets, otherwise];
+  }
+
+  sign(invite: SipRequest, wallMs: number): Promise<void> | undefined {
+    const { signing } = this.route;
+    return signing && addIdentity(invite, signing, wallMs, this.services.signs);
+  }
+
+  onStart(): boolean {
+    const { trunks, served } = this.services;
+    const { facts, emergency } = this.plan;
+    const places = trunks.admit(this.route.trunk, facts.tenant, served.directory, emergency);
+    if (!places.granted) return false;
+    this.onEnd = () => places.release();
+    return true;
+  }
+
+  onAttempt(attempt: AttemptRecord): void {
+    const { trunks, onAttempt } = this.services;
+    const { trunk } = this.route;
+    if (this.reached?.through !== undefined) noteSilence(attempt, this.reached.to, this.reached.through);
+    trunks.noteAttempt(trunk, attempt);
+    onAttempt(trunk, attempt);
+  }
+
+  /** Which socket sends, and so what Contact says, is known with the target: it may be of another family than the one before it. */
+  private seenFrom(to: Target | Flow): Seen {
+    const { endpoint, attemptMs } = this.services;
+    const { trunk, leg, seenAt, index } = this.route;
+    const address: SeenAs['address'] = (scope) => endpoint.advertised(to, scope);
+    const isAsThought =
+      trunk.teams === undefined &&
+      to.transport === trunk.transport &&
+      isSame(address(leg.scope), seenAt.host, seenAt.port) &&
+      (leg.viaHost === undefined || isSame(address('public'), leg.viaHost, leg.viaPort));
+    if (isAsThought) return this;
+    const host = trunk.teams === undefined || isFlow(to) ? undefined : datacentreOf(trunk, to);
+    const again = draftForRoute(this.plan, index, undefined, { transport: to.transport, host, address });
+    if (again.kind === 'refused') return this;
+    return { draft: again.draft, options: { ...this.options, ...branchOptions(again.leg, attemptMs) } };
+  }
+}
+
+/** A host that cannot be located, or a TLS file that cannot be read, is a trunk without targets: the next route is tried. */
+export function targetsOf(
+  { trunks, onUnlocated }: Pick<TrunkBranchServices, 'trunks' | 'onUnlocated'>,
+  trunk: Trunk,
+  hop: RouteDraft['nextHop'],
+): ReturnType<BranchPlan['resolve']> {
+  const unlocated = (error: unknown) => {
+    onUnlocated(trunk, (error as Error).message);
+    return [];
+  };
+  try {
+    const targets = trunks.targets(trunk, hop);
+    return targets instanceof Promise ? targets.catch(unlocated) : targets;
+  } catch (error) {
+    return unlocated(error);
+  }
+}
+
+/** What a gateway's branch needs toward the node that the gateway registered at, and no longer than that one may be silent. */
+function throughNode(
+  { draft, options }: Seen,
+  to: Target | Flow,
+  node: Target,
+  pass: readonly [name: string, value: string],
+  silentMs: number | undefined,
+): Seen {
+  if (describeDestination(to) !== describeDestination(node))
+    return { draft, options: { ...options, firstResponseMs: ORPHAN_SILENT_MS } };
+  return {
+    draft: { ...draft, headers: [...draft.headers, pass] },
+    options: silentMs === undefined ? options : { ...options, firstResponseMs: silentMs },
+  };
+}
+
+export function branchOptions(leg: LegSettings, firstResponseMs: number): BranchOptions {
+  const { contact, scope, viaHost, viaPort, relayHeaders, withholdsPeer, headers, earlyMediaFailover } = leg;
+  const sessionTimer = timerOptions(leg);
+  return {
+    contact,
+    scope,
+    viaHost,
+    viaPort,
+    relayHeaders,
+    withholdsPeer,
+    headers,
+    earlyMediaFailover,
+    sessionTimer,
+    firstResponseMs,
+  };
+}
+
+function timerOptions({ sessionTimer: timer }: LegSettings): SessionTimerOptions | undefined {
+  if (timer === undefined) return undefined;
+  const { sessionExpiresSeconds: intervalSeconds, minSeSeconds: minSeconds, refresher } = timer;
+  const intervals = { intervalSeconds, minSeconds };
+  // On the leg toward the trunk this engine is the UAC (RFC 4028 §7.1).
+  return refresher === undefined ? intervals : { ...intervals, refresher: refresher === 'uac' ? 'local' : 'remote' };
+}
+
+/** The datacentre that a target is of, as the Request-URI names it. */
+function datacentreOf({ host }: Trunk, { serverName, port }: Target): string {
+  return targetText({ host: serverName ?? host, port });
+}
+
+/** True also where it is not known: then nothing listens there, and nothing is sent. */
+function isSame(now: NodeAddress | undefined, host: string, port: number | undefined): boolean {
+  return now === undefined || (now.host === host && now.port === port);
+}

@@ -1,0 +1,44 @@
+import { afterEach, describe, expect, test } from 'vitest';
+import { CARRIER_A, CARRIER_A_ID, SDP, World } from '../world.ts';
+
+let world: World;
+
+afterEach(() => {
+  world.scheduler.runUntilIdle(4 * 3600_000);
+  expect(world.held()).toEqual({ calls: 0, legs: 0, servers: 0, clients: 0, uncaught: 0 });
+});
+
+/** `follow` makes a variant of the branch. */
+describe.each(['reject', 'follow'] as const)('the branch over a trunk whose redirects it is to %s', (redirects) => {
+  async function begin() {
+    world = await World.start({ trunks: { 'carrier-a': { limits: { concurrentCalls: 1 }, options: { redirects } } } });
+    const phone = world.phone('101', '203.0.113.1');
+    return { phone, carrier: world.agent(CARRIER_A) };
+  }
+  const places = () => world.engine.trunks.capacity.inProgress(`trunk ${CARRIER_A_ID}`);
+
+  test('holds a place from its start to the end of the leg that it won', async () => {
+    const { phone, carrier } = await begin();
+    const invite = phone.call('18005550199');
+    expect(places()).toBe(1);
+    carrier.answer(carrier.took('INVITE'), 200, 'OK', {}, SDP);
+    world.run();
+    const answer = phone.final(invite);
+    if (answer === undefined) throw new Error('no answer');
+    phone.ack(invite, answer);
+    expect(places()).toBe(1);
+    phone.ask(phone.within(invite, answer, 'BYE'));
+    carrier.answer(carrier.took('BYE'), 200);
+    world.run();
+    expect(places()).toBe(0);
+  });
+
+  test('gives it back when it is refused, and tells the trunk', async () => {
+    const { phone, carrier } = await begin();
+    phone.call('18005550199');
+    carrier.answer(carrier.took('INVITE'), 486);
+    world.run();
+    expect(places()).toBe(0);
+    expect(world.observed.attempts.map(({ trunkId, status }) => [trunkId, status])).toEqual([[CARRIER_A_ID, 486]]);
+  });
+});
