@@ -13,9 +13,12 @@ const starters: Readonly<Record<string, Starter>> = {
   'tandem-signed': (carrierPort) =>
     startTandem(carrierPort, { name: 'tandem-signed', provisioning: signedProvisioning(carrierPort) }),
   'tandem-workers': (carrierPort) => startTandem(carrierPort, { name: 'tandem-workers', workers: 2 }),
+  'tandem-batched': (carrierPort) => startTandem(carrierPort, { name: 'tandem-batched', udpBatching: true }),
   kamailio: startKamailio,
   sip: (carrierPort) => startScript('sip 0.0.6', 'sip-b2bua-process.ts', carrierPort),
   forwarder: (carrierPort) => startScript('forwarder', 'forwarder-process.ts', carrierPort),
+  'forwarder-batched': (carrierPort) =>
+    startScript('forwarder-batched', 'forwarder-process.ts', carrierPort, ['batched']),
 };
 
 const scenario = (name: string) => fileURLToPath(new URL(`../sipp/${name}.xml`, import.meta.url));

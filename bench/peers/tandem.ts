@@ -18,6 +18,8 @@ export interface TandemOptions {
   readonly folder?: string;
   /** Default: 1. */
   readonly workers?: number;
+  /** Whether datagrams are moved in batches. Default: false. */
+  readonly udpBatching?: boolean;
   /** Default: that of the trunk calls. */
   readonly provisioning?: object;
 }
@@ -28,7 +30,7 @@ export interface TandemOptions {
  */
 export async function startTandem(carrierPort: number, options: TandemOptions = {}): Promise<Server> {
   const { nodeOptions = '', environment, folder = mkdtempSync(join(tmpdir(), 'tandem-bench-')) } = options;
-  const { provisioning = benchProvisioning(carrierPort), workers = 1 } = options;
+  const { provisioning = benchProvisioning(carrierPort), workers = 1, udpBatching = false } = options;
   const port = workers === 1 ? await freePort() : await freePortForWorkers(workers);
   const files = { configuration: join(folder, 'tandem.json'), provisioning: join(folder, 'provisioning.json') };
   // JSON is YAML.
@@ -37,6 +39,7 @@ export async function startTandem(carrierPort: number, options: TandemOptions = 
     files.configuration,
     JSON.stringify({
       workers,
+      udpBatching,
       listen: [{ transport: 'udp', host: '127.0.0.1', port }],
       store: { kind: 'embedded', path: join(folder, 'data') },
       provisioning: [files.provisioning],

@@ -68,7 +68,7 @@ export interface EngineOptions {
   /** Makes the transports; default: sockets. */
   readonly createTransport?: EndpointOptions['createTransport'];
   /** Makes the datagram sockets of the transports that are sockets; default: the runtime's. */
-  readonly createSocket?: EndpointOptions['createSocket'];
+  readonly createSocket?: EndpointOptions['createSocket'] | undefined;
   /** Opens the way to a media relay; default: a socket. */
   readonly openDatagrams?: OpenDatagrams;
   /** The share of a core that this process may use, where that is limited. Default: 1. */

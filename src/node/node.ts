@@ -3,13 +3,12 @@ import { rmSync } from 'node:fs';
 import { flushCompileCache } from 'node:module';
 import { join } from 'node:path';
 import { type Api, createApi, type ReloadReport } from '../api/index.ts';
-import { type Problem, SettingsError } from '../base/errors.ts';
+import { SettingsError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { letFirst } from '../base/steps.ts';
 import { WheelScheduler } from '../base/wheel-scheduler.ts';
 import type { Workers } from '../engine/admit/dealing.ts';
 import { Engine } from '../engine/engine.ts';
-import { requireListeners } from '../engine/listeners.ts';
 import { Observation } from '../engine/tell/observation.ts';
 import { RecentCalls } from '../engine/tell/recent-calls.ts';
 import { RunningEngine } from '../engine/tell/view.ts';
@@ -29,13 +28,13 @@ import { httpDefaults } from '../settings/exposure.ts';
 import { configurationFile, transportsOf, verifiesCalls } from '../settings/load.ts';
 import type { NodeSettings } from '../settings/node-schema.ts';
 import { OWNER_TOKEN_FILE } from '../settings/owner-files.ts';
-import { makeMissingCertificates } from '../settings/self-signed.ts';
 import { workerSettings } from '../settings/workers.ts';
 import { DnsClient } from '../sip/locate/index.ts';
-import type { Listening, TransportName } from '../sip/transport/index.ts';
+import { DatagramBatching, type Listening, type TransportName } from '../sip/transport/index.ts';
 import { SignatureThread } from '../stir/index.ts';
 import { type HubChannel, openStores, type Stores } from '../store/index.ts';
 import { AddedTransports } from './added-transports.ts';
+import { makeCertificates, requirePorts } from './before-start.ts';
 import { factsOf, nodesPort, RosterPeers, storePort, trunkElsewhere, useOf } from './cluster.ts';
 import {
   apiTls,
@@ -49,7 +48,7 @@ import {
 } from './configuration.ts';
 import { CpuQuota } from './cpu-quota.ts';
 import { descriptorsOfProcess, withinDescriptors } from './descriptors.ts';
-import { forgetHttpAddress, listenForHttp, requireHttpPort } from './http-port.ts';
+import { forgetHttpAddress, listenForHttp } from './http-port.ts';
 import { messageService } from './message-service.ts';
 import { MessageWatch } from './message-watch.ts';
 import { readMetrics } from './metrics.ts';
@@ -238,6 +237,7 @@ async function wire(parts: Parts): Promise<RunningNode> {
   }
   const signatures = new SignatureThread({ scheduler, log });
   closers.push(() => signatures.close());
+  const batching = settings.udpBatching ? new DatagramBatching(log) : undefined;
   engine = new Engine({
     settings: served,
     scheduler,
@@ -260,13 +260,14 @@ async function wire(parts: Parts): Promise<RunningNode> {
     nonceSecret: stores.nonceSecret,
     guardsLoad: options.guardsLoad ?? true,
     cpuShare: quota.share,
+    createSocket: batching?.createSocket,
     storeSetting: async (tenant, setting) => {
       const result = await provisioner.storeSetting(tenant.name, setting);
       if (result.outcome !== 'applied') throw new Error(`the setting was not stored: ${result.outcome}`);
     },
   });
   engine.stir.apply(settings.stir, stirFiles(settings));
-  const problems = () => [...stores.problems(), ...transports.problems()];
+  const problems = () => [...stores.problems(), ...transports.problems(), ...(batching?.problems() ?? [])];
   readMetrics(metrics, engine, stores, problems, log);
   const running = engine;
   const overload = new OverloadWatch({ scheduler, log, events, metrics, refusals: () => refusedForTime(running) });
@@ -458,24 +459,6 @@ async function wire(parts: Parts): Promise<RunningNode> {
     drainAndClose,
     close,
   };
-}
-
-/** The pairs of listeners with `selfSigned` that are missing. */
-export async function makeCertificates({ listen }: NodeSettings, clock: WheelScheduler, log: Log): Promise<void> {
-  for (const file of await makeMissingCertificates(listen, clock.wallMs()))
-    log.warn('self-signed-certificate-made', { file });
-}
-
-/** What keeps a node from serving is said at once, not after the seconds that the rehearsal takes. */
-export async function requirePorts(settings: NodeSettings, scheduler: WheelScheduler): Promise<void> {
-  const problems: Problem[] = [];
-  const note = (error: unknown) => {
-    if (!(error instanceof SettingsError)) throw error;
-    problems.push(...error.problems);
-  };
-  await requireListeners(settings, scheduler).catch(note);
-  await requireHttpPort(settings).catch(note);
-  if (problems.length > 0) throw new SettingsError(problems);
 }
 
 /** Before a socket is open: who calls a node that has just started is served as fast as everybody. */

@@ -415,6 +415,12 @@ export const nodeSchema = z.strictObject({
       { transport: 'tcp', host: '127.0.0.1', port: 5060, ...NO_TLS },
     ])
     .describe('Where SIP is served.'),
+  udpBatching: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Receive and send many datagrams with one call of the kernel (recvmmsg, sendmmsg), through `node:ffi`, which is experimental: Linux on x64 and arm64. Where that cannot be had, datagrams go one by one, and `/readyz` says so.',
+    ),
   allowDemoPasswords: z
     .boolean()
     .default(false)

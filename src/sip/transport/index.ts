@@ -1,6 +1,7 @@
 export { isWildcard } from './advertised.ts';
 export type { TlsFacts } from './certificate-names.ts';
 export type { TransportCounters } from './counters.ts';
+export { DatagramBatching } from './datagram-batching.ts';
 export { GenerationCache } from './generation-cache.ts';
 export { SourceGate, type SourceGateOptions } from './source-gate.ts';
 export type { TlsTrial } from './tls-client.ts';

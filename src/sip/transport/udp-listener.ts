@@ -1,4 +1,4 @@
-import { createSocket, type RemoteInfo, type SocketOptions } from 'node:dgram';
+import { createSocket, type SocketOptions } from 'node:dgram';
 import { isIPv6 } from 'node:net';
 import type { Log } from '../../base/log.ts';
 import { cancelTimer, type Scheduler, type Timer } from '../../base/scheduler.ts';
@@ -7,17 +7,28 @@ import type { TransportCounters } from './counters.ts';
 import { GenerationCache } from './generation-cache.ts';
 import type { Flow, ListenerOptions, SourcePolicy, TransportLimits, TransportUser } from './types.ts';
 
+interface Remote {
+  readonly address: string;
+  readonly port: number;
+}
+
 /** What a listener needs of a datagram socket. */
 export interface DatagramSocket {
   bind(port: number, address: string, callback: () => void): unknown;
   once(event: 'error', listener: (error: Error) => void): unknown;
   off(event: 'error', listener: (error: Error) => void): unknown;
   on(event: 'error', listener: (error: Error) => void): unknown;
-  on(event: 'message', listener: (octets: Buffer, remote: RemoteInfo) => void): unknown;
+  on(event: 'message', listener: (octets: Buffer, remote: Remote) => void): unknown;
   address(): { readonly address: string; readonly port: number };
   getRecvBufferSize(): number;
   getSendBufferSize(): number;
   send(octets: Buffer, port: number, address: string, callback: (error: Error | null) => void): void;
+  /** Sends what it was given; absent: that has left. */
+  flush?(): void;
+  /** Reads what waits; absent: the event loop does. */
+  receive?(): unknown;
+  /** Whether more waits than was read; undefined, or absent: it cannot say. */
+  readonly hasMore?: boolean | undefined;
   close(callback: () => void): unknown;
 }
 
@@ -245,7 +256,7 @@ export class UdpListener {
     return new Promise((resolve) => this.#socket.close(() => resolve()));
   }
 
-  #onDatagram(octets: Buffer, remote: RemoteInfo): void {
+  #onDatagram(octets: Buffer, remote: Remote): void {
     const { sources, user, counters } = this.#context;
     if (sources !== undefined && !sources.admits(remote.address)) {
       counters.rateLimited++;
@@ -281,7 +292,8 @@ export class UdpListener {
     // What messages of an earlier turn, and timers, gave rise to does not wait for what is read now.
     this.#sendAll();
     // The kernel has more: what waits there cannot be told from what just came, so it is read before anything is handled.
-    if (this.#readThisTurn >= DATAGRAMS_PER_POLL && this.#received.length < MOST_READ_AT_ONCE && !this.closed) {
+    const hasMore = this.#socket.hasMore ?? this.#readThisTurn >= DATAGRAMS_PER_POLL;
+    if (hasMore && this.#received.length < MOST_READ_AT_ONCE && !this.closed) {
       this.#readThisTurn = 0;
       this.readsOn = true;
       setImmediate(this.#runTurn);
@@ -310,7 +322,9 @@ export class UdpListener {
   /** As network cards moderate their interrupts. A turn that took its time by itself is not made longer: under load nothing waits. */
   #gather(): void {
     const restMs = this.#context.limits.udpGatherMs - (this.scheduler.nowMs() - this.#turnBeganMs);
-    if (restMs > 0) Atomics.wait(NEVER_WOKEN, 0, 0, restMs);
+    if (restMs <= 0) return;
+    Atomics.wait(NEVER_WOKEN, 0, 0, restMs);
+    this.#socket.receive?.();
   }
 
   #sendAll(): void {
@@ -325,6 +339,7 @@ export class UdpListener {
       }
     }
     this.#toSend.length = 0;
+    this.#socket.flush?.();
   }
 
   #onSendError(error: NodeJS.ErrnoException & { address?: string; port?: number }): void {

@@ -1,217 +1,240 @@
-import { createSocket, Socket } from 'node:dgram';
+import { createSocket as createDatagramSocket, type SocketOptions } from 'node:dgram';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { type Flow, SourceGate } from '../../../src/sip/transport/index.ts';
+import { silentLog } from '../../../src/base/log.ts';
+import {
+  DatagramBatching,
+  type Flow,
+  SourceGate,
+  type TransportLayerOptions,
+} from '../../../src/sip/transport/index.ts';
 import { VirtualScheduler } from '../../kit/virtual-scheduler.ts';
 import { Cleanup, udp } from './node.ts';
 
 const cleanup = new Cleanup();
 afterEach(() => cleanup.run());
 
-function sender(): ReturnType<typeof createSocket> {
-  const socket = createSocket('udp4');
+function sender(): ReturnType<typeof createDatagramSocket> {
+  const socket = createDatagramSocket('udp4');
   cleanup.add(() => socket.close());
   return socket;
 }
 
-describe('datagrams', () => {
-  test('a datagram arrives octet for octet, one character each', async () => {
-    const node = await cleanup.node().open(udp);
-    const octets = Buffer.from(Array.from({ length: 256 }, (_, index) => index));
-    sender().send(Buffer.concat([Buffer.from('X'), octets]), node.port(), '127.0.0.1');
-    const { text } = await node.user.next('message');
-    expect(Buffer.from(text, 'latin1').subarray(1)).toEqual(octets);
-  });
+const batching = new DatagramBatching(silentLog);
 
-  test('messages of one peer come on one flow, and answers on it reach the peer', async () => {
-    const node = await cleanup.node().open(udp);
-    const peer = await cleanup.node().open(udp);
-    const flow = peer.layer.flowTo({ transport: 'udp', address: '127.0.0.1', port: node.port() });
-    flow.send('one');
-    flow.send('two');
-    const first = await node.user.next('message');
-    const second = await node.user.next('message');
-    expect(second.flow).toBe(first.flow);
-    expect(first.flow.key).toBe(`udp|${first.flow.listenerId}|127.0.0.1|${peer.port()}`);
-    first.flow.send('answer');
-    expect((await peer.user.next('message')).flow).toBe(flow);
-  });
-
-  test('what waits together is handled before the answers leave, both in order', async () => {
-    const node = await cleanup.node().open(udp);
-    const peer = await cleanup.node().open(udp);
-    const steps: string[] = [];
-    node.user.onMessage = (text, flow) => {
-      steps.push(`handle ${text}`);
-      flow.send(`answer ${text}`);
-    };
-    const flow = peer.layer.flowTo({ transport: 'udp', address: '127.0.0.1', port: node.port() });
-    for (const text of ['1', '2', '3']) flow.send(text);
-    const send = Socket.prototype.send;
-    vi.spyOn(Socket.prototype, 'send').mockImplementation(function (this: Socket, ...args: unknown[]) {
-      steps.push(`send ${String(args[0])}`);
-      return Reflect.apply(send, this, args);
-    });
-    for (let answer = 0; answer < 3; answer++) await peer.user.next('message');
-    vi.restoreAllMocks();
-    expect(steps).toEqual([
-      ...['1', '2', '3'].map((text) => `send ${text}`),
-      ...['1', '2', '3'].map((text) => `handle ${text}`),
-      ...['1', '2', '3'].map((text) => `send answer ${text}`),
-    ]);
-  });
-
-  test('what the user disposes of is not handed over as a message, and octets are sent as they are', async () => {
-    const node = await cleanup.node().open(udp);
-    const peer = await cleanup.node().open(udp);
-    const disposed: string[] = [];
-    Object.assign(node.user, {
-      disposes: (octets: Buffer, from: Flow) => {
-        if (octets[0] !== 0x78) return false;
-        disposed.push(octets.toString('latin1'));
-        from.sendOctets?.(Buffer.from([0xff, 0, 0x41]));
-        return true;
-      },
-    });
-    const flow = peer.layer.flowTo({ transport: 'udp', address: '127.0.0.1', port: node.port() });
-    flow.send('x1');
-    flow.send('y');
-    expect((await node.user.next('message')).text).toBe('y');
-    expect((await peer.user.next('message')).text).toBe('\u00ff\0A');
-    expect(disposed).toEqual(['x1']);
-    expect([node.user.count('message'), node.user.count('sent')]).toEqual([1, 0]);
-  });
-
-  test('what waits to be sent leaves when the layer closes', async () => {
-    const node = await cleanup.node().open(udp);
-    const peer = await cleanup.node().open(udp);
-    const flow = peer.layer.flowTo({ transport: 'udp', address: '127.0.0.1', port: node.port() });
-    flow.send('last words');
-    await peer.layer.close();
-    expect((await node.user.next('message')).text).toBe('last words');
-  });
-
-  test('with `udpGatherMs` a turn that brought something lasts as long at least, and none lasts longer for it', async () => {
-    const node = await cleanup.node({ limits: { udpGatherMs: 5 } }).open(udp);
-    const peer = await cleanup.node().open(udp);
-    const waits: unknown[] = [];
-    const wait = vi.spyOn(Atomics, 'wait').mockImplementation((_array, _index, _value, ms) => {
-      waits.push(ms);
-      return 'timed-out';
-    });
-    let workMs = 2;
-    node.user.onMessage = (_text, flow) => {
-      node.scheduler.advance(workMs);
-      flow.send('answer');
-    };
-    const flow = peer.layer.flowTo({ transport: 'udp', address: '127.0.0.1', port: node.port() });
-    flow.send('request');
-    await peer.user.next('message');
-    expect(waits).toEqual([3]);
-    workMs = 9;
-    flow.send('request that takes its time');
-    await peer.user.next('message');
-    node.layer.flowTo({ transport: 'udp', address: '127.0.0.1', port: peer.port() }).send('on its own account');
-    await peer.user.next('message');
-    expect(waits).toEqual([3]);
-    wait.mockRestore();
-  });
-
-  test('the largest datagram arrives; a larger message is a failure of the flow, told on a later turn', async () => {
-    const node = await cleanup.node().open(udp);
-    const peer = await cleanup.node().open(udp);
-    const flow = node.layer.flowTo({ transport: 'udp', address: '127.0.0.1', port: peer.port() });
-    flow.send('x'.repeat(65_507));
-    expect((await peer.user.next('message')).text.length).toBe(65_507);
-    flow.send('x'.repeat(65_508));
-    expect(node.user.count('failed')).toBe(0);
-    expect((await node.user.next('failed')).text).toBe('message of 65508 octets does not fit a datagram');
-    expect(flow.closed).toBe(false);
-  });
-
-  test('what the kernel refuses to send fails the flow it was sent on', async () => {
-    const node = await cleanup.node().open(udp);
-    const flow = node.layer.flowTo({ transport: 'udp', address: '255.255.255.255', port: 5060 });
-    flow.send('x');
-    const failed = await node.user.next('failed');
-    expect(failed.flow).toBe(flow);
-    expect(failed.text).toMatch(/^send failed: E/);
-    expect(node.layer.counters.sendErrors).toBe(1);
-  });
-
-  test('a peer at port 0 fails its own flow; others get theirs, and the socket goes on', async () => {
-    const node = await cleanup.node().open(udp);
-    const peer = await cleanup.node().open(udp);
-    const nowhere = node.layer.flowTo({ transport: 'udp', address: '127.0.0.1', port: 0 });
-    const flow = node.layer.flowTo({ transport: 'udp', address: '127.0.0.1', port: peer.port() });
-    nowhere.send('x');
-    flow.send('one');
-    expect((await peer.user.next('message')).text).toBe('one');
-    const failed = await node.user.next('failed');
-    expect(failed.flow).toBe(nowhere);
-    expect(failed.text).toContain('Port');
-    flow.send('two');
-    expect((await peer.user.next('message')).text).toBe('two');
-    expect(node.layer.counters.sendErrors).toBe(1);
-  });
-
-  test('remembered peers are bounded', async () => {
-    const node = await cleanup.node({ limits: { maxUdpFlows: 100 } }).open(udp);
-    const flowTo = (port: number) => node.layer.flowTo({ transport: 'udp', address: '127.0.0.1', port });
-    const first = flowTo(1);
-    for (let port = 2; port <= 1_000; port++) flowTo(port);
-    expect(flowTo(1)).not.toBe(first);
-    expect(flowTo(1).key).toBe(first.key);
-  });
-
-  test('too small kernel buffers are a warning that says what to do', async () => {
-    const node = await cleanup.node({ limits: { udpBufferOctets: 1 << 30 } }).open(udp);
-    const fields = await node.log.line('udp-buffers-small');
-    expect(fields['hint']).toContain('net.core.rmem_max');
-  });
+test('this machine can move datagrams in batches, so that what follows is about both', () => {
+  expect(batching.offBecause).toBeUndefined();
 });
 
-describe('keep-alive', () => {
-  test('CRLF and NUL datagrams of phones behind NAT are no messages and get no answer', async () => {
-    const node = await cleanup.node().open(udp);
-    const socket = sender();
-    for (const text of ['\r\n\r\n', '\r\n', '\0', '\0\0\0\0', ''])
-      socket.send(Buffer.from(text), node.port(), '127.0.0.1');
-    for (let count = 0; count < 5; count++) await node.user.next('keep-alive');
-    expect(node.user.count('message')).toBe(0);
-    expect(node.user.count('sent')).toBe(0);
-  });
+describe.each([
+  { by: 'node:dgram', createSocket: undefined },
+  { by: 'recvmmsg and sendmmsg', createSocket: batching.createSocket },
+])('by $by', ({ createSocket }) => {
+  const newNode = (options: Partial<TransportLayerOptions> = {}) => cleanup.node({ createSocket, ...options });
 
-  test('a registered flow is kept open through NAT by a double CRLF at each interval', async () => {
-    const node = await cleanup.node().open(udp);
-    const peer = await cleanup.node().open(udp);
-    const flow = node.layer.flowTo({ transport: 'udp', address: '127.0.0.1', port: peer.port() });
-    flow.keepAlive(30_000);
-    node.scheduler.advance(33_000);
-    await peer.user.next('keep-alive');
-    node.scheduler.advance(33_000);
-    await peer.user.next('keep-alive');
-    flow.keepAlive(0);
-    expect(node.scheduler.armedCount).toBe(0);
-  });
-});
-
-describe('limits', () => {
-  test('a source over its rate loses datagrams before they are looked at; a known peer does not', async () => {
-    const sources = new SourceGate(new VirtualScheduler(), {
-      burst: 3,
-      messagesPerSecond: 1,
-      knows: (address) => address === '127.0.0.2',
+  describe('datagrams', () => {
+    test('a datagram arrives octet for octet, one character each', async () => {
+      const node = await newNode().open(udp);
+      const octets = Buffer.from(Array.from({ length: 256 }, (_, index) => index));
+      sender().send(Buffer.concat([Buffer.from('X'), octets]), node.port(), '127.0.0.1');
+      const { text } = await node.user.next('message');
+      expect(Buffer.from(text, 'latin1').subarray(1)).toEqual(octets);
     });
-    const node = await cleanup.node({ sources }).open(udp);
-    const flood = sender();
-    const carrier = sender();
-    await new Promise<void>((resolve) => carrier.bind(0, '127.0.0.2', resolve));
-    const send = (socket: typeof flood, text: string) =>
-      new Promise((resolve) => socket.send(text, node.port(), '127.0.0.1', resolve));
-    for (let count = 0; count < 10; count++) await send(flood, 'flood');
-    for (let count = 0; count < 10; count++) await send(carrier, `known ${count}`);
-    while ((await node.user.next('message')).text !== 'known 9');
-    expect(node.user.count('message')).toBe(13);
-    expect(node.layer.counters.rateLimited).toBe(7);
+
+    test('messages of one peer come on one flow, and answers on it reach the peer', async () => {
+      const node = await newNode().open(udp);
+      const peer = await newNode().open(udp);
+      const flow = peer.layer.flowTo({ transport: 'udp', address: '127.0.0.1', port: node.port() });
+      flow.send('one');
+      flow.send('two');
+      const first = await node.user.next('message');
+      const second = await node.user.next('message');
+      expect(second.flow).toBe(first.flow);
+      expect(first.flow.key).toBe(`udp|${first.flow.listenerId}|127.0.0.1|${peer.port()}`);
+      first.flow.send('answer');
+      expect((await peer.user.next('message')).flow).toBe(flow);
+    });
+
+    test('what waits together is handled before the answers leave, both in order', async () => {
+      const steps: string[] = [];
+      const toldSocket = (options: SocketOptions) => {
+        const socket = (createSocket ?? createDatagramSocket)(options);
+        const { send } = socket;
+        return Object.assign(socket, {
+          send(...args: Parameters<typeof send>) {
+            steps.push(`send ${String(args[0])}`);
+            Reflect.apply(send, socket, args);
+          },
+        });
+      };
+      const node = await newNode({ createSocket: toldSocket }).open(udp);
+      const peer = await newNode({ createSocket: toldSocket }).open(udp);
+      node.user.onMessage = (text, flow) => {
+        steps.push(`handle ${text}`);
+        flow.send(`answer ${text}`);
+      };
+      const flow = peer.layer.flowTo({ transport: 'udp', address: '127.0.0.1', port: node.port() });
+      for (const text of ['1', '2', '3']) flow.send(text);
+      for (let answer = 0; answer < 3; answer++) await peer.user.next('message');
+      expect(steps).toEqual([
+        ...['1', '2', '3'].map((text) => `send ${text}`),
+        ...['1', '2', '3'].map((text) => `handle ${text}`),
+        ...['1', '2', '3'].map((text) => `send answer ${text}`),
+      ]);
+    });
+
+    test('what the user disposes of is not handed over as a message, and octets are sent as they are', async () => {
+      const node = await newNode().open(udp);
+      const peer = await newNode().open(udp);
+      const disposed: string[] = [];
+      Object.assign(node.user, {
+        disposes: (octets: Buffer, from: Flow) => {
+          if (octets[0] !== 0x78) return false;
+          disposed.push(octets.toString('latin1'));
+          from.sendOctets?.(Buffer.from([0xff, 0, 0x41]));
+          return true;
+        },
+      });
+      const flow = peer.layer.flowTo({ transport: 'udp', address: '127.0.0.1', port: node.port() });
+      flow.send('x1');
+      flow.send('y');
+      expect((await node.user.next('message')).text).toBe('y');
+      expect((await peer.user.next('message')).text).toBe('\u00ff\0A');
+      expect(disposed).toEqual(['x1']);
+      expect([node.user.count('message'), node.user.count('sent')]).toEqual([1, 0]);
+    });
+
+    test('what waits to be sent leaves when the layer closes', async () => {
+      const node = await newNode().open(udp);
+      const peer = await newNode().open(udp);
+      const flow = peer.layer.flowTo({ transport: 'udp', address: '127.0.0.1', port: node.port() });
+      flow.send('last words');
+      await peer.layer.close();
+      expect((await node.user.next('message')).text).toBe('last words');
+    });
+
+    test('with `udpGatherMs` a turn that brought something lasts as long at least, and none lasts longer for it', async () => {
+      const node = await newNode({ limits: { udpGatherMs: 5 } }).open(udp);
+      const peer = await newNode().open(udp);
+      const waits: unknown[] = [];
+      const wait = vi.spyOn(Atomics, 'wait').mockImplementation((_array, _index, _value, ms) => {
+        waits.push(ms);
+        return 'timed-out';
+      });
+      let workMs = 2;
+      node.user.onMessage = (_text, flow) => {
+        node.scheduler.advance(workMs);
+        flow.send('answer');
+      };
+      const flow = peer.layer.flowTo({ transport: 'udp', address: '127.0.0.1', port: node.port() });
+      flow.send('request');
+      await peer.user.next('message');
+      expect(waits).toEqual([3]);
+      workMs = 9;
+      flow.send('request that takes its time');
+      await peer.user.next('message');
+      node.layer.flowTo({ transport: 'udp', address: '127.0.0.1', port: peer.port() }).send('on its own account');
+      await peer.user.next('message');
+      expect(waits).toEqual([3]);
+      wait.mockRestore();
+    });
+
+    test('the largest datagram arrives; a larger message is a failure of the flow, told on a later turn', async () => {
+      const node = await newNode().open(udp);
+      const peer = await newNode().open(udp);
+      const flow = node.layer.flowTo({ transport: 'udp', address: '127.0.0.1', port: peer.port() });
+      flow.send('x'.repeat(65_507));
+      expect((await peer.user.next('message')).text.length).toBe(65_507);
+      flow.send('x'.repeat(65_508));
+      expect(node.user.count('failed')).toBe(0);
+      expect((await node.user.next('failed')).text).toBe('message of 65508 octets does not fit a datagram');
+      expect(flow.closed).toBe(false);
+    });
+
+    test('what the kernel refuses to send fails the flow it was sent on', async () => {
+      const node = await newNode().open(udp);
+      const flow = node.layer.flowTo({ transport: 'udp', address: '255.255.255.255', port: 5060 });
+      flow.send('x');
+      const failed = await node.user.next('failed');
+      expect(failed.flow).toBe(flow);
+      expect(failed.text).toMatch(/^send failed: E/);
+      expect(node.layer.counters.sendErrors).toBe(1);
+    });
+
+    test('a peer at port 0 fails its own flow; others get theirs, and the socket goes on', async () => {
+      const node = await newNode().open(udp);
+      const peer = await newNode().open(udp);
+      const nowhere = node.layer.flowTo({ transport: 'udp', address: '127.0.0.1', port: 0 });
+      const flow = node.layer.flowTo({ transport: 'udp', address: '127.0.0.1', port: peer.port() });
+      nowhere.send('x');
+      flow.send('one');
+      expect((await peer.user.next('message')).text).toBe('one');
+      const failed = await node.user.next('failed');
+      expect(failed.flow).toBe(nowhere);
+      expect(failed.text).toContain('Port');
+      flow.send('two');
+      expect((await peer.user.next('message')).text).toBe('two');
+      expect(node.layer.counters.sendErrors).toBe(1);
+    });
+
+    test('remembered peers are bounded', async () => {
+      const node = await newNode({ limits: { maxUdpFlows: 100 } }).open(udp);
+      const flowTo = (port: number) => node.layer.flowTo({ transport: 'udp', address: '127.0.0.1', port });
+      const first = flowTo(1);
+      for (let port = 2; port <= 1_000; port++) flowTo(port);
+      expect(flowTo(1)).not.toBe(first);
+      expect(flowTo(1).key).toBe(first.key);
+    });
+
+    test('too small kernel buffers are a warning that says what to do', async () => {
+      const node = await newNode({ limits: { udpBufferOctets: 1 << 30 } }).open(udp);
+      const fields = await node.log.line('udp-buffers-small');
+      expect(fields['hint']).toContain('net.core.rmem_max');
+    });
+  });
+
+  describe('keep-alive', () => {
+    test('CRLF and NUL datagrams of phones behind NAT are no messages and get no answer', async () => {
+      const node = await newNode().open(udp);
+      const socket = sender();
+      for (const text of ['\r\n\r\n', '\r\n', '\0', '\0\0\0\0', ''])
+        socket.send(Buffer.from(text), node.port(), '127.0.0.1');
+      for (let count = 0; count < 5; count++) await node.user.next('keep-alive');
+      expect(node.user.count('message')).toBe(0);
+      expect(node.user.count('sent')).toBe(0);
+    });
+
+    test('a registered flow is kept open through NAT by a double CRLF at each interval', async () => {
+      const node = await newNode().open(udp);
+      const peer = await newNode().open(udp);
+      const flow = node.layer.flowTo({ transport: 'udp', address: '127.0.0.1', port: peer.port() });
+      flow.keepAlive(30_000);
+      node.scheduler.advance(33_000);
+      await peer.user.next('keep-alive');
+      node.scheduler.advance(33_000);
+      await peer.user.next('keep-alive');
+      flow.keepAlive(0);
+      expect(node.scheduler.armedCount).toBe(0);
+    });
+  });
+
+  describe('limits', () => {
+    test('a source over its rate loses datagrams before they are looked at; a known peer does not', async () => {
+      const sources = new SourceGate(new VirtualScheduler(), {
+        burst: 3,
+        messagesPerSecond: 1,
+        knows: (address) => address === '127.0.0.2',
+      });
+      const node = await newNode({ sources }).open(udp);
+      const flood = sender();
+      const carrier = sender();
+      await new Promise<void>((resolve) => carrier.bind(0, '127.0.0.2', resolve));
+      const send = (socket: typeof flood, text: string) =>
+        new Promise((resolve) => socket.send(text, node.port(), '127.0.0.1', resolve));
+      for (let count = 0; count < 10; count++) await send(flood, 'flood');
+      for (let count = 0; count < 10; count++) await send(carrier, `known ${count}`);
+      while ((await node.user.next('message')).text !== 'known 9');
+      expect(node.user.count('message')).toBe(13);
+      expect(node.layer.counters.rateLimited).toBe(7);
+    });
   });
 });
