@@ -1,8 +1,7 @@
 /** One node: its configuration, its stores, the engine and the HTTP interface. */
-import { rmSync } from 'node:fs';
 import { flushCompileCache } from 'node:module';
 import { join } from 'node:path';
-import { type Api, createApi, type ReloadReport } from '../api/index.ts';
+import type { ReloadReport } from '../api/index.ts';
 import { SettingsError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { letFirst } from '../base/steps.ts';
@@ -11,7 +10,6 @@ import type { Workers } from '../engine/admit/dealing.ts';
 import { Engine } from '../engine/engine.ts';
 import { Observation } from '../engine/tell/observation.ts';
 import { RecentCalls } from '../engine/tell/recent-calls.ts';
-import { RunningEngine } from '../engine/tell/view.ts';
 import {
   AuditLog,
   CallRecordLog,
@@ -24,44 +22,29 @@ import {
 import { Provisioner } from '../provisioning/change/provisioner.ts';
 import { refuseUnknownDefaultTenant } from '../settings/default-tenant.ts';
 import { refuseDemoPasswords } from '../settings/demo-passwords.ts';
-import { httpDefaults } from '../settings/exposure.ts';
 import { configurationFile, transportsOf, verifiesCalls } from '../settings/load.ts';
 import type { NodeSettings } from '../settings/node-schema.ts';
-import { OWNER_TOKEN_FILE } from '../settings/owner-files.ts';
 import { workerSettings } from '../settings/workers.ts';
 import { DnsClient } from '../sip/locate/index.ts';
-import { DatagramBatching, type Listening, type TransportName } from '../sip/transport/index.ts';
+import { DatagramBatching, type Listening } from '../sip/transport/index.ts';
 import { SignatureThread } from '../stir/index.ts';
 import { type HubChannel, openStores, type Stores } from '../store/index.ts';
 import { AddedTransports } from './added-transports.ts';
 import { makeCertificates, requirePorts } from './before-start.ts';
-import { factsOf, nodesPort, RosterPeers, storePort, trunkElsewhere, useOf } from './cluster.ts';
-import {
-  apiTls,
-  configuredWebhooks,
-  dnsServers,
-  isOfSystem,
-  loadSettings,
-  logLevel,
-  problemOf,
-  stirFiles,
-} from './configuration.ts';
+import { factsOf, RosterPeers, trunkElsewhere, useOf } from './cluster.ts';
+import { dnsServers, loadSettings, logLevel, stirFiles } from './configuration.ts';
 import { CpuQuota } from './cpu-quota.ts';
 import { descriptorsOfProcess, withinDescriptors } from './descriptors.ts';
-import { forgetHttpAddress, listenForHttp } from './http-port.ts';
+import { type HttpInterface, serveHttp } from './http-interface.ts';
 import { messageService } from './message-service.ts';
 import { MessageWatch } from './message-watch.ts';
 import { readMetrics } from './metrics.ts';
-import { NodeWatch } from './node-view.ts';
 import { OverloadWatch, refusedForTime } from './overload-watch.ts';
 import { ProvisioningFiles } from './provisioning-files.ts';
 import { rehearse } from './rehearsal/rehearsal.ts';
 import { hearRejections } from './rejections.ts';
-import { settingsReport } from './reload-report.ts';
+import { type InForce, Reloads } from './reload.ts';
 import { version } from './version.ts';
-
-/** What `npm run build` makes of `src/console`. */
-const CONSOLE_FOLDER = join(import.meta.dirname, '../../dist/console');
 
 export interface NodeOptions {
   /** Configuration file; default: TANDEM_CONFIG, else config/tandem.yaml. */
@@ -166,10 +149,7 @@ async function wire(parts: Parts): Promise<RunningNode> {
   await makeCertificates(settings, scheduler, log);
   let engine: Engine | undefined;
   let messages: ReturnType<typeof messageService> | undefined;
-  /** As the last reload left it. */
-  let inForce = settings;
-  /** Those that a reload is about to bring. */
-  let checkedTransports: readonly TransportName[] | undefined;
+  const inForce: InForce = { settings, coming: undefined };
   const transports = new AddedTransports({
     settings,
     scheduler,
@@ -184,11 +164,11 @@ async function wire(parts: Parts): Promise<RunningNode> {
     log,
     context: {
       get transports() {
-        const open = checkedTransports ?? engine?.listeners.transports ?? transportsOf(settings);
+        const open = inForce.coming ?? engine?.listeners.transports ?? transportsOf(settings);
         return new Set([...open, ...transports.transports]);
       },
       get verifiesCalls() {
-        return verifiesCalls(inForce);
+        return verifiesCalls(inForce.settings);
       },
     },
     onDirectory: (directory) => {
@@ -289,138 +269,58 @@ async function wire(parts: Parts): Promise<RunningNode> {
   messages = serving;
   closers.push(() => serving.stop());
 
-  const readFilesAgain = async (): Promise<ReloadReport> => {
-    const next = settingsOf(options, environment);
-    // What may be refused comes first.
-    await makeCertificates(next, scheduler, log);
-    const renewCertificates = running.readCertificates(next);
-    const { tls: httpTls } = apiTls(next);
-    const stir = stirFiles(next);
-    refuseDemoPasswords(provisioner.directory.tenants, next);
-    const listeners = await running.listeners.change(next);
-    const before = inForce;
-    inForce = next;
-    checkedTransports = listeners.transports;
-    const changed = await files
-      .apply(next, true)
-      .catch((error: unknown) => {
-        inForce = before;
-        listeners.undo();
-        throw error;
-      })
-      .finally(() => {
-        checkedTransports = undefined;
-      });
-    listeners.commit();
-    await transports.apply();
-    const stranded = provisioner.directory.trunks.filter(
-      ({ enabled, transport }) => enabled && !listeners.transports.includes(transport),
-    );
-    if (listeners.removed > 0 && stranded.length > 0)
-      log.warn('trunks-without-transport', { trunks: stranded.map(({ name }) => name).join(', ') });
-    running.stir.apply(next.stir, stir);
-    const { applied, needsRestart } = settingsReport(settings, next, running.listeners.inForce);
-    renewCertificates();
-    if (httpTls !== undefined && options.worker === undefined) api?.renewCertificate(httpTls);
-    log.setLevel(logLevel(next));
-    running.media.relays.apply(next.mediaRelays);
-    await Promise.all([records.reopen(), audit.reopen()]);
-    return { applied: [...applied, ...changed], needsRestart };
-  };
-  // One at a time: a signal may come while the HTTP interface has asked for the same.
-  let reloading: Promise<unknown> = Promise.resolve();
-  const reload = (): Promise<ReloadReport> => {
-    const reloaded = reloading.then(readFilesAgain).catch((error: unknown) => {
-      throw isOfSystem(error) ? new SettingsError([problemOf(error)]) : error;
-    });
-    reloading = reloaded.then(
-      (report) => log.info('reloaded', { ...report }),
-      (error: Error) => log.error('reload-refused', { problems: error.message.split('\n') }),
-    );
-    return reloaded;
-  };
-
-  let firstToken: string | undefined;
-  let api: Api | undefined;
+  let http: HttpInterface | undefined;
+  const reloads = new Reloads({
+    started: settings,
+    read: async () => {
+      const next = settingsOf(options, environment);
+      await makeCertificates(next, scheduler, log);
+      return next;
+    },
+    inForce,
+    engine: running,
+    provisioner,
+    files,
+    transports,
+    records,
+    audit,
+    log,
+    // Of workers, the process before them has the port.
+    renewHttp: (pair) => {
+      if (options.worker === undefined) http?.api.renewCertificate(pair);
+    },
+  });
+  const reload = () => reloads.reload();
   const webhookSender = new WebhookDispatcher({ scheduler, log, egress: engine.egress });
   webhookSender.attach(events, records);
   closers.push(() => webhookSender.close());
   if (settings.api.enabled) {
-    const view = new RunningEngine({
-      scheduler,
-      engine,
+    http = await serveHttp({
+      ...parts,
+      worker: options.worker,
+      engine: running,
       provisioner,
-      trace,
-      placed: (id) => recentCalls.get(records.get(id)?.callId ?? id),
-      placedCalls: () => recentCalls.list(),
-      record: (id) => records.get(id),
-      problems,
-    });
-    const watch = new NodeWatch({
-      settings,
-      scheduler,
-      engine,
+      files,
       listening,
-      overload: () => overload.view(),
-      readiness: () => view.readiness(),
-    });
-    closers.push(() => watch.close());
-    api = await createApi({
-      engine: view,
-      node: () => watch.view(),
-      nodes: nodesPort(settings, stores, scheduler),
-      provisioning: provisioner,
+      events,
+      trace,
+      records,
+      audit,
+      recentCalls,
+      transports,
+      overload,
+      problems,
+      messages: serving,
+      webhookSender,
       reload,
       drain: () => {
         if (options.drain === undefined) void drainAndClose();
         else options.drain();
-        const { counters } = running.calls;
-        return { node: settings.node, calls: counters.live, limitSeconds: settings.timers.drainMs / 1000 };
       },
-      store: storePort(settings, stores),
-      transports,
-      messages: serving,
-      managedBy: (resource) => files.ownerOf(resource),
-      tokenStore: stores.tokens,
-      userStore: stores.users,
-      webhooks: { store: stores.webhooks, sender: webhookSender },
-      audit,
-      records,
-      events,
-      metrics,
-      log,
-      clock: scheduler,
-      version,
-      entityTagKey: Buffer.from(stores.nonceSecret),
-      bootstrapToken: environment['TANDEM_BOOTSTRAP_TOKEN'],
-      onFirstToken: (token) => {
-        firstToken = token;
-      },
-      ...httpPlace(options, settings),
-      consoleFolder: CONSOLE_FOLDER,
-      signInBy: settings.console.oidc,
-      trustedProxies: settings.api.trustedProxies,
-      requestsPerMinute: settings.api.requestsPerMinute,
-      tokensPerTenant: settings.api.tokensPerTenant,
-      documentBytes: settings.api.bodyBytes,
-      ...httpDefaults(settings),
-      hosts: [settings.api.host, ...settings.api.hosts],
-      requestTimeoutMs: settings.api.requestTimeoutMs,
-      connections: served.api.connections,
       callsWait,
-      configuredWebhooks: configuredWebhooks(settings),
+      connections: served.api.connections,
     });
-    const http = api;
-    closers.push(() => http.close());
-    if (options.worker === undefined) {
-      apiAddress = await listenForHttp(api, settings);
-      closers.push(() => forgetHttpAddress(settings));
-    } else {
-      // What a worker that was killed has left.
-      rmSync(options.worker.httpSocket, { force: true });
-      await api.listenAt(options.worker.httpSocket);
-      apiAddress = options.worker.apiAddress;
-    }
+    apiAddress = http.address;
   }
   serving.start();
   const facts = {
@@ -454,7 +354,7 @@ async function wire(parts: Parts): Promise<RunningNode> {
     listening,
     apiAddress,
     log,
-    firstToken,
+    firstToken: http?.firstToken,
     reload,
     drainAndClose,
     close,
@@ -475,10 +375,4 @@ function settingsOf({ configFile, worker }: NodeOptions, environment: NodeJS.Pro
   const settings = loadSettings(configFile, environment);
   if (worker === undefined) return settings;
   return workerSettings({ ...settings, node: worker.node }, worker.workers.index);
-}
-
-/** How the HTTP interface is come by: over its own port, or through the front of the node. */
-function httpPlace({ worker }: NodeOptions, settings: NodeSettings) {
-  if (worker === undefined) return { ownerTokenPath: join(settings.store.path, OWNER_TOKEN_FILE), ...apiTls(settings) };
-  return { ownerToken: worker.ownerToken, front: { isTls: settings.api.certificate !== undefined } };
 }
