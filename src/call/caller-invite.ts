@@ -37,6 +37,8 @@ export class CallerInvite implements ServerTransactionUser, ReliableRelayUser {
   readonly #requiresReliable: boolean;
   #session: SessionKeeper | undefined;
   #legs: readonly Leg[] = NO_LEGS;
+  /** Of the first leg. */
+  #dialog: Dialog | undefined = undefined;
   /** The 2xx that waits until descriptions sent reliably are acknowledged (RFC 3262 §3). */
   #heldAnswer: { readonly leg: Leg; readonly response: SipResponse; readonly answers: Leg | undefined } | undefined =
     undefined;
@@ -78,9 +80,8 @@ export class CallerInvite implements ServerTransactionUser, ReliableRelayUser {
 
   /** The caller's side of the dialog as it will be, for the Contacts of those who are called. */
   get contactParty(): ContactParty {
-    const { localTag, flow } = this.#transaction;
-    const dialog = this.#legs[0]?.dialog ?? Dialog.createUas(this.request, localTag, this.#options.contact);
-    return { options: this.#options, destination: flow, dialog, methods: this.methods };
+    const dialog = this.#legs[0]?.dialog ?? this.#firstDialog();
+    return { options: this.#options, destination: this.#transaction.flow, dialog, methods: this.methods };
   }
 
   /** The INVITE as it came, and where from; undefined where the caller waits at the end of a connection. */
@@ -208,10 +209,16 @@ export class CallerInvite implements ServerTransactionUser, ReliableRelayUser {
     return leg;
   }
 
+  /** Whoever needs it first makes it. */
+  #firstDialog(): Dialog {
+    this.#dialog ??= Dialog.createUas(this.request, this.#transaction.localTag, this.#options.contact);
+    return this.#dialog;
+  }
+
   #newLeg(): Leg {
     const { call, request } = this;
-    const tag = this.#legs.length === 0 ? this.#transaction.localTag : undefined;
-    const dialog = Dialog.createUas(request, tag ?? call.newTag(), this.#options.contact);
+    const isFirst = this.#legs.length === 0;
+    const dialog = isFirst ? this.#firstDialog() : Dialog.createUas(request, call.newTag(), this.#options.contact);
     const leg = new Leg(call.registry, call, dialog, this.#transaction.flow, this.#options);
     leg.learn(request);
     leg.offers.request('remote', 'INVITE', hasSessionDescription(request));

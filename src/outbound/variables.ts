@@ -1,3 +1,4 @@
+import { scopeOf } from '../provisioning/trunk-settings/own-address.ts';
 import type { RouteState } from './context.ts';
 import { type NodeAddress, nodeAddress } from './facts.ts';
 import { hostPort, type MappedSource } from './trunk-profile.ts';
@@ -81,5 +82,5 @@ export function contactUri(route: RouteState): string {
 }
 
 export function contactAddress({ call, trunk, seenAs }: RouteState): NodeAddress {
-  return nodeAddress(call.facts.node, trunk, trunk.options.usePrivateIp ? 'private' : 'public', seenAs);
+  return nodeAddress(call.facts.node, trunk, scopeOf(trunk), seenAs);
 }

@@ -1,5 +1,6 @@
 /** The requests that a trunk sends on its own account: REGISTER (RFC 3261 §10.2, RFC 6140) and OPTIONS (§11.1). */
 
+import { scopeOf, viaOf } from '../provisioning/trunk-settings/own-address.ts';
 import type { Trunk } from '../provisioning/trunk-settings/schema.ts';
 import { namedAddress } from '../provisioning/trunk-settings/teams.ts';
 import type { SendOptions } from '../sip/endpoint/index.ts';
@@ -78,23 +79,14 @@ export function optionsRequest(
 
 /** Which of our addresses the trunk is told, for Via. */
 export function sendOptions(trunk: Trunk, endpoint: TrunkEndpoint, to: Flow | Target): SendOptions {
-  const scope = trunk.options.usePrivateIp ? 'private' : 'public';
-  const via = trunk.options.rewriteViaHost
-    ? endpoint.advertised(to, 'public')
-    : named(trunk, endpoint.advertised(to, scope));
   const { largeRequests } = trunk.options;
-  return via === undefined ? { scope, largeRequests } : { scope, largeRequests, viaHost: via.host, viaPort: via.port };
+  return { scope: scopeOf(trunk), largeRequests, ...viaOf(trunk, (scope) => endpoint.advertised(to, scope)) };
 }
 
 /** Our address in Contact toward the trunk; undefined when nothing listens for the target's transport. */
 export function ownAddress(trunk: Trunk, endpoint: TrunkEndpoint, to: Flow | Target): HostPort | undefined {
-  const address = endpoint.advertised(to, trunk.options.usePrivateIp ? 'private' : 'public');
-  return named(trunk, address) ?? address;
-}
-
-/** Where a trunk knows this engine by a name; undefined where it does not. */
-function named(trunk: Trunk, address: HostPort | undefined): HostPort | undefined {
-  return trunk.teams === undefined || address === undefined ? undefined : namedAddress(trunk, address);
+  const address = endpoint.advertised(to, scopeOf(trunk));
+  return address && namedAddress(trunk, address);
 }
 
 function registeredContact(trunk: Trunk, token: string, own: HostPort, to: Flow | Target): string {

@@ -214,6 +214,7 @@ export class SimulatedTransport implements EndpointTransport, Station {
   readonly address: string;
   readonly user: TransportUser;
   readonly counters = newTransportCounters();
+  #publicHost: string | undefined;
   readonly #listening: Listening[] = [];
   readonly #flows = new Map<string, SimulatedFlow>();
   #nextPort = 40_000;
@@ -225,7 +226,10 @@ export class SimulatedTransport implements EndpointTransport, Station {
   }
 
   async open(listeners: readonly ListenerOptions[]): Promise<Listening[]> {
-    for (const { transport, port } of listeners) this.listen(transport, port);
+    for (const { transport, port, publicHost } of listeners) {
+      this.#publicHost ??= publicHost;
+      this.listen(transport, port);
+    }
     return this.#listening;
   }
 
@@ -249,12 +253,19 @@ export class SimulatedTransport implements EndpointTransport, Station {
     return this.#listening.some((listening) => listening.transport === transport);
   }
 
-  advertised(flow: Flow, _scope?: AddressScope): HostPort {
-    return this.#own(flow.transport) ?? { host: flow.localAddress, port: flow.localPort };
+  advertised(flow: Flow, scope?: AddressScope): HostPort {
+    return this.#told(flow.transport, scope) ?? { host: flow.localAddress, port: flow.localPort };
   }
 
-  advertisedToward(target: Target, _scope?: AddressScope): HostPort | undefined {
-    return this.#own(target.transport);
+  advertisedToward(target: Target, scope?: AddressScope): HostPort | undefined {
+    return this.#told(target.transport, scope);
+  }
+
+  /** What peers are told; packets find their way to the own address alone. */
+  #told(transport: TransportName, scope: AddressScope = 'public'): HostPort | undefined {
+    const own = this.#own(transport);
+    const host = scope === 'public' ? this.#publicHost : undefined;
+    return own === undefined || host === undefined ? own : { host, port: own.port };
   }
 
   alias(): void {}

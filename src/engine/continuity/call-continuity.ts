@@ -78,7 +78,7 @@ export class CallContinuity {
       calls,
       recordFacts,
       restorer: (snapshot) => restorerOf(snapshot, { ...restoring, scheduler }),
-      movedHere: (snapshot) => movedHere(snapshot, endpoint),
+      movedHere: (snapshot) => movedHere(snapshot, endpoint, served),
       placeAgain: (waiting) => this.#placeAgain(waiting),
     });
     this.#keeper = keeper;

@@ -13,12 +13,13 @@ import {
 } from '../../call/index.ts';
 import type { Directory } from '../../provisioning/directory/directory.ts';
 import type { Tenant } from '../../provisioning/tenants/schema.ts';
+import { scopeOf, viaOf } from '../../provisioning/trunk-settings/own-address.ts';
 import type { Trunk } from '../../provisioning/trunk-settings/schema.ts';
 import { namedAddress } from '../../provisioning/trunk-settings/teams.ts';
 import { TARGET_REFRESH } from '../../sip/dialog/index.ts';
 import type { Endpoint } from '../../sip/endpoint/index.ts';
-import { HeaderId, isSipUri, type SipRequest } from '../../sip/message/index.ts';
-import { hostPort } from '../route/branches.ts';
+import { formatHost, HeaderId, isSipUri, type SipRequest } from '../../sip/message/index.ts';
+import { ownContact } from '../own-contact.ts';
 import { ownParty } from '../route/party-address.ts';
 import type { Served } from '../served.ts';
 import { targetHere } from './call-restorer.ts';
@@ -111,7 +112,7 @@ export class CallRebuilder {
       remoteTag: request.fromTag() ?? '',
       localAddress: request.headers.value(HeaderId.To) ?? '',
       remoteAddress: request.headers.value(HeaderId.From) ?? '',
-      remoteTarget: target ?? `sip:${hostPort({ host: address, port })};transport=${transport}`,
+      remoteTarget: target ?? `sip:${formatHost(address)}:${port};transport=${transport}`,
       // One that has said nothing of a place is reached where it sends from.
       hasTarget: target !== undefined || kind === 'target',
       remoteSequence: request.cseq().sequence - 1,
@@ -179,19 +180,17 @@ export class CallRebuilder {
     const trunk = this.#marks().trunks.get(owner.trunk);
     const contact = trunk && this.#contact(user, place, trunk);
     if (trunk === undefined || contact === undefined) return undefined;
-    const { trusted, largeRequests, rewriteViaHost } = trunk.options;
-    const scope = scopeOf(trunk);
-    const own = this.#options.endpoint.advertised(targetHere(place, this.#options.endpoint), scope);
-    const via =
-      own !== undefined && (rewriteViaHost || trunk.teams !== undefined) ? namedAddress(trunk, own) : undefined;
+    const { trusted, largeRequests } = trunk.options;
+    const { endpoint } = this.#options;
+    const target = targetHere(place, endpoint);
     return {
       ...shown,
       contact,
-      scope,
+      scope: scopeOf(trunk),
       trunkId: trunk.id,
       assertsIdentity: trusted,
       largeRequests,
-      ...(via !== undefined && { viaHost: via.host, viaPort: via.port }),
+      ...viaOf(trunk, (scope) => endpoint.advertised(target, scope)),
       ...(trunk.teams !== undefined && { promisesNotify: true }),
     };
   }
@@ -200,9 +199,7 @@ export class CallRebuilder {
     const { endpoint } = this.#options;
     const own = endpoint.advertised(targetHere(place, endpoint), trunk && scopeOf(trunk));
     if (own === undefined) return undefined;
-    const here = hostPort(trunk === undefined ? own : namedAddress(trunk, own));
-    const transport = place.transport === 'udp' ? '' : `;transport=${place.transport}`;
-    return `<sip:${user === '' ? '' : `${user}@`}${here}${transport}>`;
+    return ownContact(user, trunk === undefined ? own : namedAddress(trunk, own), place.transport);
   }
 
   /** By what tokens call them. */
@@ -220,8 +217,4 @@ export class CallRebuilder {
 function leapedSequence(sequence: number, sinceMs: number): number {
   const leap = REQUESTS_PER_SECOND * (1 + Math.ceil(Math.max(0, sinceMs) / 1000));
   return Math.min(sequence + leap, Math.max(sequence, LAST_SEQUENCE));
-}
-
-function scopeOf({ options }: Trunk): 'private' | 'public' {
-  return options.usePrivateIp ? 'private' : 'public';
 }

@@ -9,6 +9,8 @@ import {
   type Reacher,
   type Restorer,
 } from '../../call/index.ts';
+import { viaOf } from '../../provisioning/trunk-settings/own-address.ts';
+import type { Trunk } from '../../provisioning/trunk-settings/schema.ts';
 import type { Endpoint } from '../../sip/endpoint/index.ts';
 import type { Target } from '../../sip/transport/index.ts';
 import type { TrunkService } from '../../trunks/trunk-service.ts';
@@ -50,8 +52,16 @@ export function reacherOf({ trunks }: Pick<CallRestorerOptions, 'trunks'>): Reac
 }
 
 /** A call of another node with what this one's Contact says, and without the other's listeners. */
-export function movedHere(snapshot: CallSnapshot, endpoint: Pick<Endpoint, 'advertised'>): CallSnapshot {
-  return { ...snapshot, caller: legHere(snapshot.caller, endpoint), callee: legHere(snapshot.callee, endpoint) };
+export function movedHere(
+  snapshot: CallSnapshot,
+  endpoint: Pick<Endpoint, 'advertised'>,
+  { directory }: Pick<Served, 'directory'>,
+): CallSnapshot {
+  const here = (leg: LegSnapshot) => {
+    const { trunkId } = leg.options;
+    return legHere(leg, endpoint, trunkId === undefined ? undefined : directory.trunk(trunkId));
+  };
+  return { ...snapshot, caller: here(snapshot.caller), callee: here(snapshot.callee) };
 }
 
 /** A place of another node's, from this one: listeners of which there is none here are left out. */
@@ -61,20 +71,21 @@ export function targetHere({ kind: _, ...target }: PlaceSnapshot, endpoint: Pick
   return anywhere;
 }
 
-function legHere(leg: LegSnapshot, endpoint: Pick<Endpoint, 'advertised'>): LegSnapshot {
-  const { scope, viaHost } = leg.options;
+function legHere(leg: LegSnapshot, endpoint: Pick<Endpoint, 'advertised'>, trunk: Trunk | undefined): LegSnapshot {
+  const { scope } = leg.options;
   const target = targetHere(leg.place, endpoint);
   const place = { kind: leg.place.kind, ...target };
   const own = endpoint.advertised(target, scope);
   // A name that the trunk has for all nodes stays; without a listener for it the peer is told nothing new.
-  if (own === undefined || viaHost !== undefined) return { ...leg, place };
+  if (own === undefined || trunk?.teams !== undefined) return { ...leg, place };
+  const via = trunk && viaOf(trunk, (of) => endpoint.advertised(target, of));
   const here = (contact: string) => contactAt(contact, own);
   const { dialog, options } = leg;
   return {
     ...leg,
     place,
     dialog: { ...dialog, localContact: here(dialog.localContact) },
-    options: { ...options, contact: here(options.contact) },
+    options: { ...options, ...via, contact: here(options.contact) },
   };
 }
 

@@ -41,10 +41,11 @@ export interface SealedContactsOptions {
 }
 
 export interface ContactCounters {
+  /** Made. */
   sealed: number;
-  /** Left out: longer than peers take. */
+  /** Not made: longer than peers take. */
   tooLong: number;
-  /** Left out: the message would not go into a datagram. */
+  /** Made and left out: the message would not go into a datagram. */
   tooLarge: number;
   opened: number;
   /** Not sealed with our key, or for another dialog. */
@@ -121,7 +122,6 @@ export class SealedContacts implements Contacts {
   }
 
   noteTooLarge(): void {
-    this.counters.sealed--;
     this.counters.tooLarge++;
   }
 

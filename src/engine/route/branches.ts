@@ -1,11 +1,12 @@
 /** What a call rings: registered phones, and trunks with the INVITE that the outbound pipeline drafted. */
 import { type BranchOptions, type BranchPlan, likeBranch } from '../../call/index.ts';
 import { draftForRoute, type OutboundPlan, profileOf, type RouteDraft } from '../../outbound/index.ts';
+import { scopeOf, viaOf } from '../../provisioning/trunk-settings/own-address.ts';
 import type { Trunk } from '../../provisioning/trunk-settings/schema.ts';
 import { type Endpoint, isFlow } from '../../sip/endpoint/index.ts';
-import { escapeUser, formatHost, isSipUri, parseNameAddr, type SipRequest, type Uri } from '../../sip/message/index.ts';
+import { escapeUser, isSipUri, parseNameAddr, type SipRequest, type Uri } from '../../sip/message/index.ts';
 import type { Flow, Target } from '../../sip/transport/index.ts';
-import { contactAt, namesInContact } from '../own-contact.ts';
+import { contactAt, namesInContact, ownContact } from '../own-contact.ts';
 import type { WantedBinding, WantedTrunk } from '../peer-nodes.ts';
 import { NODE_SILENT_MS } from '../reach.ts';
 import type { Registrations } from '../registrations.ts';
@@ -76,8 +77,8 @@ export class Branches {
     const { served, registered, endpoint, trunks, attemptMs } = this.#options;
     const trunk = served.directory.trunk(trunkId);
     if (trunk?.enabled !== true || !registered.registersHere(trunk)) return undefined;
-    const { usePrivateIp, rewriteViaHost, largeRequests, trusted } = trunk.options;
-    const scope = usePrivateIp ? 'private' : 'public';
+    const { largeRequests, trusted } = trunk.options;
+    const scope = scopeOf(trunk);
     const { routes, nextHop } = profileOf(trunk);
     const told = endpoint.advertised(trunk.transport, scope);
     // A host that the trunk's own parameters put there stays.
@@ -100,11 +101,8 @@ export class Branches {
       toward: (to) => {
         const own = endpoint.advertised(to, scope);
         const here = own === undefined || !namesThisNode ? contact : contactAt(contact, own);
-        const via = rewriteViaHost ? endpoint.advertised(to, 'public') : undefined;
-        return {
-          draft: { ...draft, contact: here },
-          options: { ...options, contact: here, viaHost: via?.host, viaPort: via?.port },
-        };
+        const via = viaOf(trunk, (of) => endpoint.advertised(to, of));
+        return { draft: { ...draft, contact: here }, options: { ...options, contact: here, ...via } };
       },
       resolve: () => targetsOf(this.#options, trunk, nextHop),
       credentials: trunks.digestClient(trunk),
@@ -115,9 +113,7 @@ export class Branches {
 
   #contact(user: string, toward: Flow | Target): string | undefined {
     const advertised = this.#options.endpoint.advertised(toward);
-    if (advertised === undefined) return undefined;
-    const transport = toward.transport === 'udp' ? '' : `;transport=${toward.transport}`;
-    return `<sip:${user}${hostPort(advertised)}${transport}>`;
+    return advertised && ownContact(user, advertised, toward.transport);
   }
 
   toTrunk(route: RouteDraft, plan: OutboundPlan): BranchPlan {
@@ -173,13 +169,9 @@ export class Branches {
 
 /** An anonymous caller's number is in no Contact (RFC 3323 §4.1.1.2). */
 function contactUser({ caller }: CallContext): string {
-  return caller.anonymous || caller.number === '' ? '' : `${escapeUser(caller.number)}@`;
+  return caller.anonymous ? '' : escapeUser(caller.number);
 }
 
 function userPart(uri: Uri | undefined): string {
-  return uri !== undefined && isSipUri(uri) && uri.user !== undefined ? `${uri.user}@` : '';
-}
-
-export function hostPort({ host, port }: { readonly host: string; readonly port: number }): string {
-  return `${formatHost(host)}:${port}`;
+  return uri !== undefined && isSipUri(uri) ? (uri.user ?? '') : '';
 }

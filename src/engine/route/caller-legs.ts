@@ -7,13 +7,14 @@ import { dialledNumber, type NodeFacts } from '../../outbound/index.ts';
 import type { Directory } from '../../provisioning/directory/directory.ts';
 import { memberOf } from '../../provisioning/tenants/party.ts';
 import type { Tenant } from '../../provisioning/tenants/schema.ts';
+import { scopeOf, viaOf } from '../../provisioning/trunk-settings/own-address.ts';
 import type { Trunk } from '../../provisioning/trunk-settings/schema.ts';
 import { namedAddress } from '../../provisioning/trunk-settings/teams.ts';
 import { escapeUser, type SipRequest } from '../../sip/message/index.ts';
 import type { Flow, HostPort } from '../../sip/transport/index.ts';
 import type { Source } from '../admit/admission.ts';
 import type { FrontProxies, Sender } from '../admit/front-proxies.ts';
-import { hostPort } from './branches.ts';
+import { ownContact } from '../own-contact.ts';
 import { wantsAnonymity } from './call-context.ts';
 import type { MediaParties } from './media-parties.ts';
 import { outsideParty, ownParty } from './party-address.ts';
@@ -97,17 +98,13 @@ export class CallerLegs {
 
   /** What Via of our requests on a trunk's call says; the same as on calls to the trunk. */
   #viaToward(trunk: Trunk, flow: Flow): Pick<LegOptions, 'scope' | 'viaHost' | 'viaPort'> {
-    const scope = scopeOf(trunk);
-    if (!trunk.options.rewriteViaHost && trunk.teams === undefined) return { scope };
-    const { host, port } = namedAddress(trunk, this.#options.node.addresses[flow.transport]);
-    return { scope, viaHost: host, viaPort: port };
+    return { scope: scopeOf(trunk), ...viaOf(trunk, (scope) => this.#options.contactHost(flow, scope)) };
   }
 
   #contact(user: string, flow: Flow, trunk?: Trunk): string {
     const address = this.#options.contactHost(flow, trunk === undefined ? undefined : scopeOf(trunk));
-    const here = hostPort(trunk === undefined ? address : namedAddress(trunk, address));
-    const transport = flow.transport === 'udp' ? '' : `;transport=${flow.transport}`;
-    return ownCopy(`<sip:${user === '' ? '' : `${escapeUser(user)}@`}${here}${transport}>`);
+    const here = trunk === undefined ? address : namedAddress(trunk, address);
+    return ownCopy(ownContact(escapeUser(user), here, flow.transport));
   }
 }
 
@@ -128,8 +125,4 @@ export function introduced(
     assertsIdentity: trunk.options.trusted,
     identity: outsideParty(directory, tenant, trunk.id, numbers.callerNumber, numbers.callerDisplayName),
   };
-}
-
-function scopeOf({ options }: Trunk): AddressScope {
-  return options.usePrivateIp ? 'private' : 'public';
 }

@@ -1,3 +1,4 @@
+import { scopeOf, viaOf, viaScopeOf } from '../../provisioning/trunk-settings/own-address.ts';
 import type { Trunk } from '../../provisioning/trunk-settings/schema.ts';
 import type { RouteState, RouteStep } from '../context.ts';
 import { type NodeAddress, type NodeFacts, nodeAddress, type SeenAs } from '../facts.ts';
@@ -46,14 +47,10 @@ function tell({ profile, planned, trunk, call }: RouteState, trace: Trace): void
 
 /** Sent-by of the leg's Via, as the socket that sends is expected to say it. */
 export function viaAddress(node: NodeFacts, trunk: Trunk, seenAs?: SeenAs): NodeAddress {
-  const { usePrivateIp, rewriteViaHost } = trunk.options;
-  return nodeAddress(node, trunk, usePrivateIp && !rewriteViaHost ? 'private' : 'public', seenAs);
+  return nodeAddress(node, trunk, viaScopeOf(trunk), seenAs);
 }
 
 /** How every request of the leg says who sent it: as the socket that sends does, or with the public address all the same. */
 export function viaSettings({ call, trunk, seenAs }: RouteState): Pick<LegSettings, 'scope' | 'viaHost' | 'viaPort'> {
-  const scope = trunk.options.usePrivateIp ? 'private' : 'public';
-  if (!trunk.options.rewriteViaHost && trunk.teams === undefined) return { scope };
-  const { host, port } = viaAddress(call.facts.node, trunk, seenAs);
-  return { scope, viaHost: host, viaPort: port };
+  return { scope: scopeOf(trunk), ...viaOf(trunk, (scope) => nodeAddress(call.facts.node, trunk, scope, seenAs)) };
 }

@@ -61,7 +61,13 @@ let sent: SipRequest;
 let isEnded: boolean;
 const tokenOf = (message: SipMessage) => /;tdm=([^;>]*)/.exec(message.headers.valueNamed('Contact') ?? '')?.[1];
 
-async function nodes(first = CARRIES, options: WorldOptions = OPTIONS): Promise<void> {
+async function nodes(
+  first = CARRIES,
+  options: WorldOptions = OPTIONS,
+  publicly?: { readonly one: string; readonly two: string },
+): Promise<void> {
+  const advertised = (publicHost: string | undefined, privateHost: string) =>
+    publicHost === undefined ? {} : { advertise: { publicHost, privateHost } };
   store = new Lost();
   isEnded = false;
   const scheduler = new VirtualScheduler();
@@ -70,7 +76,7 @@ async function nodes(first = CARRIES, options: WorldOptions = OPTIONS): Promise<
   one = await World.start({
     ...options,
     after,
-    settings: { node: 'one', ...first },
+    settings: { node: 'one', ...advertised(publicly?.one, ENGINE), ...first },
     engine: { scheduler: life, callStore: store.of('one'), nonceSecret: SECRET },
   });
   const peers: PeerNodes = {
@@ -82,7 +88,12 @@ async function nodes(first = CARRIES, options: WorldOptions = OPTIONS): Promise<
   two = await World.start({
     ...options,
     after,
-    settings: { node: 'two', listen: [{ transport: 'udp', host: OTHER, port: 5060 }], ...CARRIES },
+    settings: {
+      node: 'two',
+      listen: [{ transport: 'udp', host: OTHER, port: 5060 }],
+      ...advertised(publicly?.two, OTHER),
+      ...CARRIES,
+    },
     engine: {
       callStore: store.of('two'),
       nonceSecret: SECRET,
@@ -177,6 +188,13 @@ describe('what Contacts carry', () => {
     expect([again.callId(), again.body, tokenOf(again)]).toEqual([sent.callId(), long, undefined]);
     expect(serialize(again).length).toBeLessThanOrEqual(1_300);
     expect(one.engine.contacts.counters.tooLarge).toBe(1);
+  });
+
+  test('what was made and is left out is counted as both: neither count falls', async () => {
+    const { counters } = one.engine.contacts;
+    const { sealed } = counters;
+    alice.call('18005550100', UPDATES, `${SDP}${'a=x-filler:0123456789\r\n'.repeat(24)}`);
+    expect([counters.sealed, counters.tooLarge]).toEqual([sealed + 1, 1]);
   });
 
   test('one that is not wanted is left out', async () => {
@@ -428,6 +446,41 @@ describe('the node and the store are lost', () => {
     toOther(alice, alice.within(invite, final, 'BYE', { CSeq: '90 BYE' }));
     await pass(1_000);
     expect(carrier.requests('BYE')).toHaveLength(1);
+  });
+});
+
+describe('the trunk is told the private address in Contact and the public one in Via', () => {
+  const told: WorldOptions = {
+    trunks: {
+      'carrier-a': { options: { sessionTimer: { mode: 'off' }, usePrivateIp: true, rewriteViaHost: true } },
+    },
+  };
+  const PUBLIC = { one: '203.0.113.91', two: '203.0.113.92' };
+  const placed = (request: SipRequest) =>
+    ['Via', 'Contact'].map((name) =>
+      request.headers
+        .valueNamed(name)
+        ?.replace(/;.*/, '')
+        .replace(/.*[ @]/, ''),
+    );
+
+  test('also when the call goes on at another node from what its Contact carried', async () => {
+    await nodes(CARRIES, told, PUBLIC);
+    expect(placed(sent)).toEqual([`${PUBLIC.one}:5060`, `${ENGINE}:5060`]);
+    await killBoth();
+    toOther(alice, alice.within(invite, final, 'INFO'));
+    await pass(1_000);
+    for (const request of carrier.requests().filter(({ method }) => method === 'INFO' || method === 'UPDATE'))
+      expect(placed(request)[0]).toBe(`${PUBLIC.two}:5060`);
+    expect(placed(carrier.took('UPDATE'))[1]).toBe(`${OTHER}:5060`);
+  });
+
+  test('also when it goes on from its snapshot', async () => {
+    await nodes(CARRIES, told, PUBLIC);
+    await kill();
+    store.memory.silent.add('one');
+    await pass(2_000);
+    expect(placed(carrier.took('UPDATE'))).toEqual([`${PUBLIC.two}:5060`, `${OTHER}:5060`]);
   });
 });
 
