@@ -38,6 +38,10 @@ class MemoryStore implements CallStore {
     return { calls: Array.from(this.kept, ([id, document]): KeptCall => ({ id, document })), aliveAtMs: 0 };
   }
 
+  async fate() {
+    return 'unknown' as const;
+  }
+
   async write({ put, remove }: Parameters<CallStore['write']>[0]): Promise<void> {
     for (const { id, document } of put) {
       this.kept.set(id, document);

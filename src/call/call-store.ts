@@ -12,7 +12,26 @@ export interface CallChanges {
   readonly remove: readonly string[];
   /** Wall clock, ms: this process was alive then. */
   readonly aliveAtMs: number;
+  /** Names the process (`processOf`) when the store has with this every call that it had answered by then. */
+  readonly whole?: string | undefined;
+  /** Ids of those ended that another process had begun. */
+  readonly over?: readonly string[] | undefined;
 }
+
+/** A call as somebody says that it was. */
+export interface SaidCall {
+  readonly id: string;
+  /** The process that had it when it was answered. */
+  readonly process: string;
+  /** By the store's clock, ms; of one that is not known to have been answered, when it began. */
+  readonly answeredAtMs: number;
+}
+
+/**
+ * What the store knows of a call that is not here: it is kept as another's; it is over; or nothing, since the process that had it has told
+ * it nothing since the answer, or what it told is lost.
+ */
+export type Fate = 'elsewhere' | 'over' | 'unknown';
 
 /** What the store has of calls whose process has ended. */
 export interface KeptCalls {
@@ -28,11 +47,22 @@ export class CallsTaken extends Error {
   }
 }
 
+/** The store has lost what this process had written: it came back empty, or as it was before. */
+export class CallsForgotten extends Error {
+  constructor() {
+    super('the store has forgotten calls that were written');
+  }
+}
+
 /** Keeps answered calls beyond the life of the process. Methods reject when the store cannot be reached or written. */
 export interface CallStore {
   load(): Promise<KeptCalls>;
-  /** Rejects with {@link CallsTaken}, once, when what this node had in the store is another's now; nothing is written then. */
+  /**
+   * Rejects with {@link CallsTaken}, once, when what this node had in the store is another's now, and with {@link CallsForgotten} when the
+   * store has lost it; nothing is written then.
+   */
   write(changes: CallChanges): Promise<void>;
+  fate(call: SaidCall): Promise<Fate>;
   /** How far this machine's clock is ahead of the store's; absent where the store has none. */
   clockOffsetMs?(): number;
   /** Absent where nobody else is on the store. */
@@ -57,8 +87,6 @@ export interface SharedCalls {
    * `alive`: it has told of itself within `silentMs`, and keeps what it has.
    */
   take(node: string, silentMs: number): Promise<readonly KeptCall[] | 'alive'>;
-  /** Whether the store has this call as one of another node. */
-  isElsewhere(id: string): Promise<boolean>;
   /** Calls that this node goes on with are no other node's any more. */
   claim(ids: readonly string[]): Promise<void>;
   /** How sure this node may be, without asking, that it is not taken for dead. By its monotonic clock, ms. */

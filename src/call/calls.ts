@@ -99,6 +99,7 @@ export class Calls implements CallRegistry {
     } catch (error) {
       for (const { dialog } of [snapshot.caller, snapshot.callee]) {
         const leg = this.find(dialog.callId, dialog.localTag, dialog.remoteTag);
+        leg?.session?.stop();
         if (leg !== undefined) this.remove(leg);
       }
       restorer.giveBack?.();

@@ -3,10 +3,13 @@ export type { CallState, Restorer } from './call.ts';
 export {
   type CallChanges,
   type CallStore,
+  CallsForgotten,
   CallsTaken,
+  type Fate,
   type HeardOf,
   type KeptCall,
   type KeptCalls,
+  type SaidCall,
   type SharedCalls,
 } from './call-store.ts';
 export {

@@ -5,6 +5,7 @@ import { createResponse, HeaderId, type SipRequest, type SipResponse } from '../
 import type { Flow } from '../sip/transport/index.ts';
 import type { TrunkService } from '../trunks/trunk-service.ts';
 import type { Admission, Source } from './admit/admission.ts';
+import type { CallContinuity } from './continuity/call-continuity.ts';
 import type { Messaging } from './messaging.ts';
 import type { Placement } from './placement.ts';
 import type { Registrations } from './registrations.ts';
@@ -17,6 +18,8 @@ export interface Departments {
   readonly messages: Messaging;
   readonly registrations: Registrations;
   readonly trunks: TrunkService;
+  /** Answers what other nodes of the store ask. */
+  readonly continuity: Pick<CallContinuity, 'answers'>;
 }
 
 const SUPPORTED = SERVED_TAGS.join(', ');
@@ -42,6 +45,7 @@ export class Dispatcher implements EndpointUser {
   onRequest(transaction: ServerTransaction, request: SipRequest): void {
     // §12.2.2: a To tag says that the sender believes in a dialog; one that is not there is 481 whatever Route it carries.
     if (request.toTag() !== undefined && request.method !== 'REGISTER') {
+      if (request.method === 'OPTIONS' && this.#served.continuity.answers(transaction)) return;
       if (!this.#served.calls.handle(transaction, request)) transaction.reply(481, 'Call/Transaction Does Not Exist');
       return;
     }

@@ -363,6 +363,7 @@ export class Engine {
       admission,
       registrations,
       trunks,
+      continuity: this.#continuity,
       placement: new Placement({ routing, calls, served, log, storeSetting, intake, guards }),
       messages: this.messaging,
     });

@@ -32,6 +32,8 @@ export interface PeerNodes {
   hasSuccessor(): boolean;
   /** How long nothing was heard of a node, ms; undefined for one that is not known to be there. */
   quietMs(node: string): number | undefined;
+  /** Whether its answers to questions of other nodes prove who it is. */
+  signs(node: string): boolean;
 }
 
 /** The binding that a pass asks for: whose it is, and the contact as it was registered. */
@@ -59,6 +61,7 @@ export const NO_PEERS: PeerNodes = {
   names: () => [],
   hasSuccessor: () => false,
   quietMs: () => undefined,
+  signs: () => false,
 };
 
 export const PASS_HEADER = 'X-Tandem-Peer';

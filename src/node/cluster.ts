@@ -46,6 +46,10 @@ export class RosterPeers implements PeerNodes {
     return node === undefined ? undefined : this.#clock.nowMs() - node.heardAtMs;
   }
 
+  signs(name: string): boolean {
+    return this.#roster.others().find((other) => other.name === name)?.signs === true;
+  }
+
   addressOf(name: string): Target | undefined {
     const node = this.#roster.others().find((other) => other.name === name);
     if (node === undefined || this.#silentSince.get(name) === node.beat) return undefined;
@@ -116,6 +120,7 @@ export function factsOf(engine: Engine, answersQuestions: boolean): NodeReport {
     ...useOf(engine),
     trunks: engine.trunks.troubles(MAX_TROUBLES),
     contacts,
+    signs: true,
     ...(registered.length > 0 ? { registered } : {}),
     ...(engine.calls.draining ? { isDraining: true } : {}),
     ...(answersQuestions ? {} : { answers: false }),

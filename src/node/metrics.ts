@@ -66,8 +66,20 @@ export function readMetrics(
     too_slow: transport.counters.slowClosed,
   }));
   metrics.readCounters('tandem_contact_tokens_total', 'Contacts that carry their call, by event', 'event', () => {
-    const { sealed, tooLong, tooLarge, opened, forged, unread, rebuilt, elsewhere, refused } = engine.contacts.counters;
-    return { sealed, too_long: tooLong, too_large: tooLarge, opened, forged, unread, rebuilt, elsewhere, refused };
+    const { sealed, tooLong, tooLarge, opened, forged, unread, rebuilt, elsewhere, over, refused } =
+      engine.contacts.counters;
+    return {
+      sealed,
+      too_long: tooLong,
+      too_large: tooLarge,
+      opened,
+      forged,
+      unread,
+      rebuilt,
+      elsewhere,
+      over,
+      refused,
+    };
   });
   metrics.readCounters('tandem_sip_requests_received_total', 'SIP requests received', 'method', () =>
     byMethod('received'),

@@ -41,6 +41,11 @@ export interface RedisStoreSettings {
 /** The latest that are kept. */
 export const MAX_SIGN_INS = 50_000;
 
+/** Contacts that carry their call are good for no longer: a week with a key, and the next one. */
+export const KEEP_FATES_MS = 15 * 86_400_000;
+/** Ended calls of other processes that are remembered. */
+export const MAX_OVER_CALLS = 50_000;
+
 /** Bindings as nodes share them. */
 export interface SharedBindingStore extends BindingStore {
   /**
@@ -76,6 +81,8 @@ export interface NodeReport extends LimitUse {
   readonly contacts?: Readonly<
     Partial<Record<'udp' | 'tcp' | 'tls', { readonly host: string; readonly port: number }>>
   >;
+  /** Its answers to questions of other nodes prove who it is; a program of before those says nothing. */
+  readonly signs?: boolean;
   /** It takes no new calls. */
   readonly isDraining?: boolean;
   /** It has no HTTP interface that questions of others could be put to. */

@@ -3,10 +3,13 @@ import type { Clock, Scheduler, Timer, TimerTarget } from '../../src/base/schedu
 import {
   type CallChanges,
   type CallStore,
+  CallsForgotten,
   CallsTaken,
+  type Fate,
   type HeardOf,
   type KeptCall,
   type KeptCalls,
+  type SaidCall,
   type SharedCalls,
 } from '../../src/call/index.ts';
 
@@ -72,9 +75,27 @@ export class Life implements Scheduler {
   }
 }
 
+/** What a store knows of calls that it has not. */
+class Fates {
+  readonly whole = new Map<string, number>();
+  readonly over = new Set<string>();
+
+  note({ whole, over = [], aliveAtMs }: CallChanges): void {
+    if (whole !== undefined) this.whole.set(whole, aliveAtMs);
+    for (const id of over) this.over.add(id);
+  }
+
+  of({ id, process, answeredAtMs }: SaidCall): Fate {
+    return this.over.has(id) || (this.whole.get(process) ?? Number.NEGATIVE_INFINITY) >= answeredAtMs
+      ? 'over'
+      : 'unknown';
+  }
+}
+
 /** The calls of one node. */
 export class MemoryCalls implements CallStore {
   readonly documents = new Map<string, string>();
+  readonly fates = new Fates();
   aliveAtMs = 0;
   writes = 0;
   /** Answers writes so, as long as it is set. */
@@ -85,8 +106,14 @@ export class MemoryCalls implements CallStore {
     return { calls: Array.from(this.documents, ([id, document]) => ({ id, document })), aliveAtMs: this.aliveAtMs };
   }
 
-  async write({ put, remove, aliveAtMs }: CallChanges): Promise<void> {
+  async fate(call: SaidCall): Promise<Fate> {
+    return this.documents.has(call.id) ? 'elsewhere' : this.fates.of(call);
+  }
+
+  async write(changes: CallChanges): Promise<void> {
+    const { put, remove, aliveAtMs } = changes;
     if (this.fault !== undefined) throw new Error(this.fault);
+    this.fates.note(changes);
     this.writes++;
     this.aliveAtMs = aliveAtMs;
     for (const id of remove) this.documents.delete(id);
@@ -96,7 +123,8 @@ export class MemoryCalls implements CallStore {
 
 /** The calls of nodes that share a store: who has been silent is for the test to say. */
 export class SharedMemory {
-  readonly #nodes = new Map<string, { calls: Map<string, KeptCall>; isTaken: boolean }>();
+  readonly #nodes = new Map<string, { calls: Map<string, KeptCall>; isTaken: boolean; isForgotten: boolean }>();
+  readonly #fates = new Fates();
   readonly silent = new Set<string>();
   /** Undefined: no node ever stands still. */
   clock: Clock | undefined;
@@ -107,17 +135,25 @@ export class SharedMemory {
 
   /** @param clockOffsetMs how far the node's clock is ahead of the store's */
   of(name: string, clockOffsetMs: () => number = () => 0): CallStore {
-    const own = { calls: new Map<string, KeptCall>(), isTaken: false };
+    const own = { calls: new Map<string, KeptCall>(), isTaken: false, isForgotten: false };
     this.#nodes.set(name, own);
+    const others = () => [...this.#nodes].filter(([other]) => other !== name);
     return {
       clockOffsetMs,
       load: async () => ({ calls: [...own.calls.values()], aliveAtMs: 0 }),
-      write: async ({ put, remove }) => {
+      fate: async (call) => (others().some(([, { calls }]) => calls.has(call.id)) ? 'elsewhere' : this.#fates.of(call)),
+      write: async (changes) => {
+        const { put, remove } = changes;
         if (this.cutOff.has(name)) throw new Error('Redis cannot be reached');
         if (own.isTaken) {
           own.isTaken = false;
           throw new CallsTaken();
         }
+        if (own.isForgotten) {
+          own.isForgotten = false;
+          throw new CallsForgotten();
+        }
+        this.#fates.note(changes);
         for (const call of put) own.calls.set(call.id, call);
         const removed = remove.flatMap((id) => own.calls.get(id) ?? []);
         if (removed.length > 0) this.#removed.set(name, removed);
@@ -129,6 +165,16 @@ export class SharedMemory {
   }
 
   readonly #removed = new Map<string, readonly KeptCall[]>();
+
+  /** Comes back empty. */
+  empty(): void {
+    this.#fates.whole.clear();
+    this.#fates.over.clear();
+    for (const node of this.#nodes.values()) {
+      node.calls.clear();
+      node.isForgotten = true;
+    }
+  }
 
   /** It crashes, and has forgotten that a node's calls had ended. */
   crash(name: string): void {
@@ -156,7 +202,6 @@ export class SharedMemory {
         for (const call of taken) own.set(call.id, call);
         return taken;
       },
-      isElsewhere: async (id) => [...this.#nodes].some(([other, { calls }]) => other !== name && calls.has(id)),
       claim: async (ids) => {
         for (const [other, { calls }] of this.#nodes) if (other !== name) for (const id of ids) calls.delete(id);
       },

@@ -207,6 +207,27 @@ export function storeContract(makeWorld: () => Promise<StoreWorld>): void {
       await stores.calls.write({ put: [], remove: [], aliveAtMs: 1_763_000_000_020 });
       expect((await stores.calls.load()).aliveAtMs).toBe(1_763_000_000_020);
     });
+
+    test('what became of one that is not there: over, when its process had told of all that it had since the answer; and what is noted as over', async () => {
+      const said = (id: string, answeredAtMs: number, process = '1-a') =>
+        stores.calls.fate({ id, process, answeredAtMs });
+      const at = { put: [], remove: [], aliveAtMs: 1_763_000_000_100 };
+      expect(await said('f', 1_763_000_000_000)).toBe('unknown');
+      await stores.calls.write(at);
+      expect(await said('f', 1_763_000_000_000)).toBe('unknown');
+      await stores.calls.write({ ...at, whole: '1-a' });
+      expect(await said('f', 1_763_000_000_100)).toBe('over');
+      expect(await said('f', 1_763_000_000_101)).toBe('unknown');
+      expect(await said('f', 1_763_000_000_000, '1-b')).toBe('unknown');
+      // A clock that was set back takes nothing back.
+      await stores.calls.write({ ...at, aliveAtMs: 1_763_000_000_050, whole: '1-a' });
+      expect(await said('f', 1_763_000_000_100)).toBe('over');
+      await stores.calls.write({ ...at, over: ['g', 'g'] });
+      await stores.calls.write({ ...at, over: ['g'] });
+      await reopen();
+      expect(await said('g', 1_763_000_000_000, '9-9')).toBe('over');
+      expect(await said('f', 1_763_000_000_100)).toBe('over');
+    });
   });
 
   describe('messages', () => {

@@ -1,19 +1,11 @@
 /** Answered calls beyond the life of a process: this node's own in the store, and here those of nodes that have ended. */
 import type { Log } from '../../base/log.ts';
 import type { Scheduler } from '../../base/scheduler.ts';
-import type {
-  CallFacts,
-  CallStore,
-  Calls,
-  CallToken,
-  LiveRecord,
-  SharedCalls,
-  WaitingSnapshot,
-} from '../../call/index.ts';
+import type { CallFacts, CallStore, Calls, CallToken, LiveRecord, WaitingSnapshot } from '../../call/index.ts';
 import type { NodeSettings } from '../../settings/node-schema.ts';
 import type { Endpoint, ServerTransaction } from '../../sip/endpoint/index.ts';
 import type { SipRequest } from '../../sip/message/index.ts';
-import type { Flow, Target } from '../../sip/transport/index.ts';
+import type { Flow } from '../../sip/transport/index.ts';
 import type { PeerNodes } from '../peer-nodes.ts';
 import type { KeepingObserver } from '../tell/call-audience.ts';
 import { CallFence } from './call-fence.ts';
@@ -22,8 +14,9 @@ import { CallRebuilder } from './call-rebuilder.ts';
 import { type CallRestorerOptions, movedHere, restorerOf, targetHere } from './call-restorer.ts';
 import { CallRevival, type CallRevivalOptions } from './call-revival.ts';
 import { CallSuccession } from './call-succession.ts';
-import { answersOptions } from './peer-question.ts';
-import { SealedContacts, selfOf } from './sealed-contacts.ts';
+import { KnownNodes } from './known-nodes.ts';
+import { PeerQuestions } from './peer-question.ts';
+import { processOf, SealedContacts, selfOf } from './sealed-contacts.ts';
 
 /** A phone that was cancelled is ready for the next call then. */
 const CANCELLED_MS = 200;
@@ -55,6 +48,7 @@ export class CallContinuity {
   readonly #keeper: CallKeeper | undefined;
   readonly #succession: CallSuccession | undefined;
   readonly #revival: CallRevival | undefined;
+  readonly #questions: PeerQuestions;
   readonly #options: CallContinuityOptions;
 
   constructor(options: CallContinuityOptions) {
@@ -70,11 +64,14 @@ export class CallContinuity {
       isWanted: (trunkId) => served.directory.trunk(trunkId)?.options.contactToken === true,
     });
     const { store, scheduler, log, calls, restoring, recordFacts, endpoint, peers } = options;
+    const questions = new PeerQuestions({ node: settings.node, secret, endpoint, scheduler });
+    this.#questions = questions;
     if (store === undefined) return;
     const keeper = new CallKeeper({
       store,
       scheduler,
       log,
+      process: processOf(self),
       calls,
       recordFacts,
       restorer: (snapshot) => restorerOf(snapshot, { ...restoring, scheduler }),
@@ -82,24 +79,36 @@ export class CallContinuity {
       placeAgain: (waiting) => this.#placeAgain(waiting),
     });
     this.#keeper = keeper;
-    const asks = (node: Target, withinMs: number) => answersOptions(node, withinMs, endpoint, scheduler);
+    const known = new KnownNodes(peers);
     const { isPlausible } = options;
     const rebuilder = new CallRebuilder({
       ...{ served, endpoint, clock: scheduler, userAgent },
       sessionLimitMs: settings.timers.sessionLimitMs,
     });
     this.#revival = new CallRevival({
-      ...{ contacts: this.contacts, rebuilder, keeper, peers, scheduler, log, self, asks, isPlausible },
+      ...{
+        contacts: this.contacts,
+        rebuilder,
+        keeper,
+        calls,
+        store,
+        known,
+        questions,
+        scheduler,
+        log,
+        self,
+        isPlausible,
+      },
       restoring: { ...restoring, scheduler },
-      isElsewhere: store.shared && ((id) => (store.shared as SharedCalls).isElsewhere(id)),
     });
     if (store.shared === undefined) return;
     endpoint.fence = new CallFence({ store: store.shared, keeper, scheduler, log });
     this.#succession = new CallSuccession({
       store: store.shared,
       peers,
+      known,
       scheduler,
-      asks,
+      lives: (node, withinMs) => questions.lives(node, withinMs),
       takeOver: (node, kept) => keeper.takeOver(node, kept),
     });
   }
@@ -136,6 +145,11 @@ export class CallContinuity {
     this.#succession?.stop();
     this.#revival?.stop();
     await this.#keeper?.stop();
+  }
+
+  /** Another node of the store asks about a dialog, or whether this one is there. False: nobody of the store does. */
+  answers(transaction: ServerTransaction): boolean {
+    return this.#questions.answer(transaction, (question) => this.#revival?.knowledgeOf(question) ?? 'none');
   }
 
   /** A request within a dialog that is not here: its call may come from a node that has just ended. */

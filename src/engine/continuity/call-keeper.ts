@@ -10,6 +10,7 @@ import {
   type CallSnapshot,
   type CallStore,
   type Calls,
+  CallsForgotten,
   CallsTaken,
   type FirstCallSnapshot,
   type KeptCall,
@@ -23,6 +24,8 @@ export interface CallKeeperOptions {
   readonly store: CallStore;
   readonly scheduler: Scheduler;
   readonly log: Log;
+  /** Names this process to the store. */
+  readonly process: string;
   readonly calls: () => Calls;
   /** What the record of a call will say besides its facts. */
   readonly recordFacts: (record: LiveRecord) => CallFacts;
@@ -50,7 +53,7 @@ const TELL_MS = 5;
 /** Snapshots that one write holds; between writes the thread is free. */
 const MAX_WRITTEN = 200;
 
-/** Calls of other processes that are over and that nobody shall begin again. */
+/** Calls of other processes that are over and that nobody shall begin again, and calls that have gone to others. */
 const MAX_REMEMBERED = 50_000;
 
 /** So long a caller hears it ring, at most, and somebody may still place the call for him. */
@@ -59,6 +62,7 @@ const WAITS_MS = 60_000;
 const WRITE = 1;
 const PROBE = 2;
 const TELL = 3;
+const READ = 4;
 
 export class CallKeeper implements TimerTarget {
   readonly #options: CallKeeperOptions;
@@ -72,6 +76,10 @@ export class CallKeeper implements TimerTarget {
   /** Calls of other processes that go on here, those of them that are over, and those that the store is to keep from others. */
   readonly #adopted = new Set<string>();
   readonly #over = new Set<string>();
+  /** Of those over: the store is to know. */
+  #toNote: string[] = [];
+  /** Calls of this process that go on elsewhere. */
+  readonly #moved = new Set<string>();
   readonly #toClaim = new Set<string>();
   readonly #toProbe: string[] = [];
   #timer: Timer | undefined = undefined;
@@ -82,6 +90,8 @@ export class CallKeeper implements TimerTarget {
   /** Calls that came from another node. */
   readonly #toTell: string[] = [];
   #tellTimer: Timer | undefined = undefined;
+  #readTimer: Timer | undefined = undefined;
+  #hasRead = false;
   #isWriting = false;
   #writing: Promise<unknown> = Promise.resolve();
   #hasFailed = false;
@@ -93,11 +103,17 @@ export class CallKeeper implements TimerTarget {
     this.#options = options;
   }
 
-  /** Brings back the calls of the process before; before a socket is open. A node starts without them rather than not at all. */
+  /**
+   * Brings back the calls of the process before; before a socket is open. A node starts without them rather than not at all: they come back
+   * when the store does.
+   */
   async restore(): Promise<void> {
     const { store, log, scheduler } = this.#options;
     try {
       const { calls, aliveAtMs } = await store.load();
+      const isLate = this.#readTimer !== undefined;
+      this.#hasRead = true;
+      this.#readTimer = cancelTimer(this.#readTimer);
       const restored = calls.filter((kept) => this.#restored(kept, (snapshot) => snapshot));
       if (calls.length === 0) return;
       this.#arm(BEHIND_MS);
@@ -112,9 +128,16 @@ export class CallKeeper implements TimerTarget {
       this.#toProbe.push(...restored.map(({ id }) => id));
       // After a short stop the news of an end may be lost that was not written yet; who is still sending BYE has its time first.
       this.#probeTimer = scheduler.schedule(downMs > SURE_MS ? RETRY_MS : SURE_MS, this, PROBE);
+      if (isLate) this.placeWaiting();
     } catch (error) {
-      log.warn('calls-not-restored', { error: String(error) });
+      if (this.#readTimer === undefined) log.warn('calls-not-restored', { error: String(error) });
+      if (!this.#isStopped) this.#readTimer = scheduler.schedule(RETRY_MS, this, READ);
     }
+  }
+
+  /** Whether the calls of the process before, and those that others have taken over, can be known here. */
+  get hasRead(): boolean {
+    return this.#hasRead;
   }
 
   /** Goes on with calls of a node that has ended; the store counts them as this one's already. */
@@ -156,6 +179,11 @@ export class CallKeeper implements TimerTarget {
     return this.#over.has(id);
   }
 
+  /** Whether it was here and goes on elsewhere. */
+  hasMoved(id: string): boolean {
+    return this.#moved.has(id);
+  }
+
   has(id: string): boolean {
     return this.#options.calls().get(id) !== undefined;
   }
@@ -181,23 +209,24 @@ export class CallKeeper implements TimerTarget {
 
   onCallEnded({ id }: LiveRecord): void {
     this.#changed.delete(id);
-    if (this.#adopted.delete(id)) this.#noteOver(id);
-    if (!this.#stored.delete(id) && !this.#toClaim.has(id)) return;
-    this.#ended.add(id);
-    this.#arm(BEHIND_MS);
-  }
-
-  #noteOver(id: string): void {
-    this.#over.add(id);
-    if (this.#over.size <= MAX_REMEMBERED) return;
-    for (const oldest of this.#over) {
-      this.#over.delete(oldest);
-      return;
+    if (this.#adopted.delete(id)) {
+      remember(this.#over, id);
+      this.#toNote.push(id);
+      this.#ended.add(id);
     }
+    this.#forget(id);
   }
 
-  onCallMoved(record: LiveRecord): void {
-    this.onCallEnded(record);
+  onCallMoved({ id }: LiveRecord): void {
+    this.#changed.delete(id);
+    this.#adopted.delete(id);
+    remember(this.#moved, id);
+    this.#forget(id);
+  }
+
+  #forget(id: string): void {
+    if (this.#stored.delete(id) || this.#toClaim.has(id)) this.#ended.add(id);
+    if (this.#ended.has(id)) this.#arm(BEHIND_MS);
   }
 
   onTimer(kind: number): void {
@@ -207,6 +236,10 @@ export class CallKeeper implements TimerTarget {
     }
     if (kind === TELL) {
       this.#tellNext();
+      return;
+    }
+    if (kind === READ) {
+      void this.restore();
       return;
     }
     this.#timer = undefined;
@@ -269,6 +302,7 @@ export class CallKeeper implements TimerTarget {
     this.#timer = cancelTimer(this.#timer);
     this.#probeTimer = cancelTimer(this.#probeTimer);
     this.#tellTimer = cancelTimer(this.#tellTimer);
+    this.#readTimer = cancelTimer(this.#readTimer);
     this.#changed.clear();
     for (const id of this.#stored) this.#ended.add(id);
     this.#stored.clear();
@@ -320,21 +354,24 @@ export class CallKeeper implements TimerTarget {
 
   /** @param asks also when there is no news. False: the store did not answer. */
   async #write(asks = false): Promise<boolean> {
-    const { store, log, calls } = this.#options;
+    const { store, log, calls, process } = this.#options;
     const aliveAtMs = this.#storeMs();
     const changed = [...this.#changed].slice(0, MAX_WRITTEN);
     const ended = [...this.#ended];
     for (const id of changed) this.#changed.delete(id);
     for (const id of ended) this.#ended.delete(id);
     const again = this.#toldLongAgo();
+    const over = this.#toNote.splice(0, MAX_WRITTEN);
     const put = changed.flatMap((id) => this.#snapshot(id, aliveAtMs) ?? []);
     const isNew = put.filter(({ id }) => !this.#stored.has(id));
     for (const { id } of put) this.#stored.add(id);
+    const isWhole = this.#changed.size === 0 && changed.every((id) => this.#stored.has(id) || !this.#isAnswered(id));
     this.#isWriting = true;
     let isWritten = true;
     try {
-      if (put.length > 0 || ended.length > 0 || again.length > 0 || asks || this.#isDue(aliveAtMs)) {
-        await store.write({ put, remove: [...ended, ...again], aliveAtMs });
+      if (put.length + ended.length + over.length + again.length > 0 || asks || this.#isDue(aliveAtMs)) {
+        const whole = isWhole ? process : undefined;
+        await store.write({ put, remove: [...ended, ...again], aliveAtMs, over, whole });
         if (store.shared !== undefined && ended.length > 0)
           this.#toldOnce.push({ atMs: this.#options.scheduler.nowMs(), ids: ended });
         await this.#claim();
@@ -344,6 +381,12 @@ export class CallKeeper implements TimerTarget {
       this.#hasFailed = false;
     } catch (error) {
       isWritten = false;
+      this.#toNote.push(...over);
+      if (error instanceof CallsForgotten) {
+        this.#isWriting = false;
+        this.#writeAnew([...ended, ...again]);
+        return true;
+      }
       if (error instanceof CallsTaken) {
         for (const { id } of isNew) this.#stored.delete(id);
         this.#forgetTaken();
@@ -359,11 +402,11 @@ export class CallKeeper implements TimerTarget {
       for (const id of [...ended, ...again]) this.#ended.add(id);
     }
     this.#isWriting = false;
-    const hasNews = this.#changed.size > 0 || this.#ended.size > 0;
+    const hasNews = this.#changed.size > 0 || this.#ended.size > 0 || this.#toNote.length > 0;
     if (!isWritten) this.#arm(RETRY_MS);
     else if (hasNews) this.#arm(BEHIND_MS);
     else if (this.#toldOnce.length > 0) this.#arm(AGAIN_MS);
-    else if (this.#stored.size > 0) this.#arm(ALIVE_MS);
+    else if (this.#stored.size > 0 || store.shared !== undefined) this.#arm(ALIVE_MS);
     return isWritten;
   }
 
@@ -373,6 +416,19 @@ export class CallKeeper implements TimerTarget {
     const told = this.#toldOnce.filter(({ atMs }) => nowMs - atMs >= AGAIN_MS);
     if (told.length > 0) this.#toldOnce = this.#toldOnce.slice(told.length);
     return told.flatMap(({ ids }) => ids).filter((id) => !this.#stored.has(id) && !this.#changed.has(id));
+  }
+
+  /** The store came back empty, or as it was before: it is told everything again. */
+  #writeAnew(ended: readonly string[]): void {
+    this.#options.log.warn('calls-kept-anew', { count: this.#stored.size });
+    for (const id of this.#stored) this.#changed.add(id);
+    for (const id of ended) this.#ended.add(id);
+    this.#toNote = [...this.#over];
+    this.#arm(BEHIND_MS);
+  }
+
+  #isAnswered(id: string): boolean {
+    return this.#options.calls().get(id)?.state === 'answered';
   }
 
   /** What went on here is nobody else's, though the store may come back with it. */
@@ -393,7 +449,8 @@ export class CallKeeper implements TimerTarget {
   }
 
   #isDue(nowMs: number): boolean {
-    return this.#stored.size > 0 && nowMs - this.#aliveAtMs >= ALIVE_MS / 2;
+    const hasAny = this.#stored.size > 0 || this.#options.store.shared !== undefined;
+    return hasAny && nowMs - this.#aliveAtMs >= ALIVE_MS / 2;
   }
 
   #snapshot(id: string, takenAtMs: number): KeptCall | undefined {
@@ -437,5 +494,15 @@ export class CallKeeper implements TimerTarget {
     if (id === undefined) return;
     this.#options.calls().probe(id);
     this.#probeTimer = this.#options.scheduler.schedule(PROBE_MS, this, PROBE);
+  }
+}
+
+/** The oldest is forgotten for it where there are too many. */
+function remember(ids: Set<string>, id: string): void {
+  ids.add(id);
+  if (ids.size <= MAX_REMEMBERED) return;
+  for (const oldest of ids) {
+    ids.delete(oldest);
+    return;
   }
 }

@@ -5,42 +5,47 @@
  */
 import type { Log } from '../../base/log.ts';
 import { cancelTimer, type Scheduler, type Timer } from '../../base/scheduler.ts';
-import { type CallSnapshot, type CallToken, markOf, type RoutedLeg } from '../../call/index.ts';
+import type { CallSnapshot, CallStore, Calls, CallToken, Fate, RoutedLeg } from '../../call/index.ts';
 import type { ServerTransaction } from '../../sip/endpoint/index.ts';
 import { HeaderId, type SipRequest } from '../../sip/message/index.ts';
-import type { Flow, Target } from '../../sip/transport/index.ts';
-import type { PeerNodes } from '../peer-nodes.ts';
+import type { Flow } from '../../sip/transport/index.ts';
 import type { CallKeeper } from './call-keeper.ts';
 import type { CallRebuilder } from './call-rebuilder.ts';
 import { type CallRestorerOptions, reacherOf, restorerOf } from './call-restorer.ts';
-import type { SealedContacts, Self } from './sealed-contacts.ts';
+import type { KnownNodes } from './known-nodes.ts';
+import type { AskedBy, AskedDialog, Knowledge, PeerQuestions } from './peer-question.ts';
+import { processOf, type SealedContacts, type Self, shortMark } from './sealed-contacts.ts';
 
 export interface CallRevivalOptions {
   readonly contacts: SealedContacts;
   readonly rebuilder: CallRebuilder;
-  readonly keeper: Pick<CallKeeper, 'adopt' | 'hasEnded' | 'has'>;
+  readonly keeper: Pick<CallKeeper, 'adopt' | 'hasEnded' | 'hasMoved' | 'has' | 'hasRead'>;
+  readonly calls: () => Pick<Calls, 'find'>;
+  readonly store: Pick<CallStore, 'fate' | 'clockOffsetMs' | 'shared'>;
   readonly restoring: CallRestorerOptions;
-  readonly peers: Pick<PeerNodes, 'names' | 'addressOf'>;
+  readonly known: Pick<KnownNodes, 'names' | 'lastAddressOf' | 'isHeard' | 'signs'>;
   readonly scheduler: Scheduler;
   readonly log: Log;
   readonly self: Self;
-  /** Whether a node answers within so many ms. */
-  readonly asks: (node: Target, withinMs: number) => Promise<boolean>;
-  /** Whether the store has it as the call of another node; rejects when it cannot be asked. */
-  readonly isElsewhere: ((callId: string) => Promise<boolean>) | undefined;
+  readonly questions: Pick<PeerQuestions, 'knows'>;
   readonly isPlausible: (leg: Pick<RoutedLeg, 'options' | 'destination'>, flow: Flow, request: SipRequest) => boolean;
 }
 
-const ANSWER_MS = 300;
-/** How long it is believed of a node that it lives, or does not. */
-const BELIEVED_MS = 1_000;
+const ANSWER_MS = 600;
+/** How long it is believed of a node that it is not there. */
+const SILENT_MS = 1_000;
+/** Nodes tell of themselves twice a second. */
+const HEARD_MS = 1_500;
 const TELL_MS = 1_000;
 /** RFC 3261 §14.2: by then the caller may have brought the call back. */
 const RETRY_SECONDS = '5';
 
 export class CallRevival {
   readonly #options: CallRevivalOptions;
-  readonly #lives = new Map<string, { readonly atMs: number; readonly answer: Promise<boolean> }>();
+  /** When nodes did not answer. */
+  readonly #silent = new Map<string, number>();
+  /** Calls that are asked about, by id; true: another node that asks at the same time goes on with it. */
+  readonly #asked = new Map<string, { isLeft: boolean }>();
   #untold = 0;
   #timer: Timer | undefined = undefined;
 
@@ -53,7 +58,8 @@ export class CallRevival {
     const { contacts, keeper, self } = this.#options;
     const token = contacts.open(request);
     if (token === undefined || keeper.has(token.id) || keeper.hasEnded(token.id)) return undefined;
-    return token.node === shortMark(self.node) && token.life === self.life ? undefined : token;
+    const isOwn = processOf(token) === processOf(self);
+    return isOwn && !keeper.hasMoved(token.id) ? undefined : token;
   }
 
   /**
@@ -71,15 +77,29 @@ export class CallRevival {
     }
   }
 
+  /** What another node that asks may know of a dialog. */
+  knowledgeOf({ node, id, process, callId, ours, theirs }: AskedBy): Knowledge {
+    const { keeper, calls, self } = this.#options;
+    if (keeper.has(id) || calls().find(callId, ours, theirs) !== undefined) return 'has';
+    if (keeper.hasEnded(id)) return 'had';
+    const asked = this.#asked.get(id);
+    if (asked !== undefined) {
+      // Both ask: the first by name goes on with it.
+      if (self.name < node) return 'has';
+      asked.isLeft = true;
+      return 'none';
+    }
+    return process === processOf(self) && !keeper.hasMoved(id) ? 'had' : 'none';
+  }
+
   async #revive(token: CallToken, transaction: ServerTransaction): Promise<boolean> {
     const { keeper, contacts } = this.#options;
     const { request, flow } = transaction;
-    if (keeper.has(token.id) || (await this.#isElsewhere(token))) {
-      contacts.counters.elsewhere++;
-      return true;
-    }
+    const fate = keeper.has(token.id) ? 'elsewhere' : await this.#fateOf(token, request);
+    if (fate === 'elsewhere') contacts.counters.elsewhere++;
+    if (fate === 'over') contacts.counters.over++;
     // Another request of it may have come meanwhile.
-    if (keeper.has(token.id) || keeper.hasEnded(token.id)) return true;
+    if (fate !== 'unknown' || keeper.has(token.id) || keeper.hasEnded(token.id)) return true;
     // Everybody who was called has one of these: it ends what it is of, and makes no call that talks.
     if (token.answeredAtMs === undefined && request.method !== 'BYE') {
       contacts.counters.refused++;
@@ -109,30 +129,51 @@ export class CallRevival {
     }));
   }
 
-  async #isElsewhere({ id, node }: CallToken): Promise<boolean> {
-    const { isElsewhere, self } = this.#options;
+  async #fateOf(token: CallToken, request: SipRequest): Promise<Fate> {
+    const { self, keeper, store } = this.#options;
     // They come back, with their calls.
-    if (self.siblings.some((sibling) => shortMark(sibling) === node)) return true;
-    if (node !== shortMark(self.node) && (await this.#isAlive(node))) return true;
-    // Without the store nobody can have taken it over.
-    return isElsewhere === undefined ? false : isElsewhere(id).catch(() => false);
+    if (self.siblings.some((sibling) => shortMark(sibling) === token.node)) return 'elsewhere';
+    // Who may have it is known from the store, which was away since the start.
+    if (store.shared !== undefined && !keeper.hasRead) return 'elsewhere';
+    const asked = this.#asked.get(token.id) ?? { isLeft: false };
+    this.#asked.set(token.id, asked);
+    try {
+      const [atNodes, inStore] = await Promise.all([this.#fateAtNodes(token, request), this.#fateInStore(token)]);
+      if (asked.isLeft) return 'elsewhere';
+      return atNodes === 'unknown' ? inStore : atNodes;
+    } finally {
+      this.#asked.delete(token.id);
+    }
   }
 
-  async #isAlive(node: number): Promise<boolean> {
-    const { peers } = this.#options;
-    const names = peers.names().filter((name) => shortMark(markOf(name)) === node);
-    const answers = await Promise.all(names.map((name) => this.#answers(name)));
-    return answers.some(Boolean);
+  #fateInStore({ id, answeredAtMs, startedAtMs, ...by }: CallToken): Promise<Fate> {
+    const { store } = this.#options;
+    const atMs = (answeredAtMs ?? startedAtMs) - (store.clockOffsetMs?.() ?? 0);
+    // One that is away knows nothing.
+    return store.fate({ id, process: processOf(by), answeredAtMs: atMs }).catch(() => 'unknown');
   }
 
-  #answers(name: string): Promise<boolean> {
-    const { peers, scheduler, asks } = this.#options;
-    const known = this.#lives.get(name);
-    const nowMs = scheduler.nowMs();
-    if (known !== undefined && nowMs - known.atMs < BELIEVED_MS) return known.answer;
-    const address = peers.addressOf(name);
-    const answer = address === undefined ? Promise.resolve(false) : asks(address, ANSWER_MS);
-    this.#lives.set(name, { atMs: nowMs, answer });
+  /** Every node that is known is asked: the call may have gone from one to another. */
+  async #fateAtNodes(token: CallToken, request: SipRequest): Promise<Fate> {
+    const dialog = {
+      ...{ callId: request.callId(), ours: request.toTag() ?? '', theirs: request.fromTag() ?? '' },
+      ...{ id: token.id, process: processOf(token) },
+    };
+    const names = this.#options.known.names();
+    const answers = await Promise.all(names.map((name) => this.#knowledgeAt(name, dialog)));
+    if (answers.includes('has')) return 'elsewhere';
+    return answers.includes('had') ? 'over' : 'unknown';
+  }
+
+  async #knowledgeAt(name: string, dialog: AskedDialog): Promise<Knowledge | undefined> {
+    const { known, scheduler, questions } = this.#options;
+    const silentAtMs = this.#silent.get(name) ?? Number.NEGATIVE_INFINITY;
+    if (scheduler.nowMs() - silentAtMs < SILENT_MS) return undefined;
+    const address = known.lastAddressOf(name);
+    // One that is there and cannot be asked may have it.
+    if (address === undefined) return known.isHeard(name, HEARD_MS) ? 'has' : undefined;
+    const answer = await questions.knows({ name, address, signs: known.signs(name) }, dialog, ANSWER_MS);
+    if (answer === undefined) this.#silent.set(name, scheduler.nowMs());
     return answer;
   }
 
@@ -153,9 +194,4 @@ export class CallRevival {
       0,
     );
   }
-}
-
-/** As much of a mark as tokens have of a node's. */
-function shortMark(mark: number): number {
-  return mark & 0xffff;
 }

@@ -5,8 +5,9 @@
  */
 import { cancelTimer, type Scheduler, type Timer, type TimerTarget } from '../../base/scheduler.ts';
 import type { KeptCall, SharedCalls } from '../../call/index.ts';
-import type { Target } from '../../sip/transport/index.ts';
 import type { PeerNodes } from '../peer-nodes.ts';
+import type { KnownNodes } from './known-nodes.ts';
+import type { PeerQuestions } from './peer-question.ts';
 
 /** A request whose call may come. */
 interface Waiting {
@@ -19,9 +20,9 @@ interface Waiting {
 export interface CallSuccessionOptions {
   readonly store: SharedCalls;
   readonly peers: PeerNodes;
+  readonly known: KnownNodes;
   readonly scheduler: Scheduler;
-  /** Whether a node answers within so many ms. */
-  readonly asks: (node: Target, withinMs: number) => Promise<boolean>;
+  readonly lives: PeerQuestions['lives'];
   readonly takeOver: (node: string, calls: readonly KeptCall[]) => void;
 }
 
@@ -50,8 +51,6 @@ export class CallSuccession implements TimerTarget {
   #waiting: Waiting[] = [];
   /** The store had calls of other nodes when it was asked last. */
   #hasOthers = false;
-  /** Nodes as they were heard of last. One that has lost the store is in no roster after a while, and has its calls all the same. */
-  readonly #heard = new Map<string, { readonly sip: Target; readonly quietMs: number }>();
   /** When nodes last left a question without an answer. */
   readonly #unanswered = new Map<string, number>();
   #timer: Timer | undefined = undefined;
@@ -92,7 +91,7 @@ export class CallSuccession implements TimerTarget {
     }
     this.#timer = this.#options.scheduler.schedule(LOOK_MS, this, LOOK);
     const { scheduler, peers } = this.#options;
-    this.#noteHeard();
+    this.#options.known.note();
     const isQuiet = peers.names().some((name) => (peers.quietMs(name) ?? 0) >= DOUBT_MS);
     if (isQuiet || this.#waiting.length > 0 || scheduler.nowMs() >= this.#roundAtMs) void this.#look(false);
   }
@@ -136,34 +135,15 @@ export class CallSuccession implements TimerTarget {
   }
 
   async #answers(name: string): Promise<boolean> {
-    const { peers, asks, scheduler } = this.#options;
-    const address = peers.addressOf(name) ?? this.#addressBefore(name);
+    const { known, lives, scheduler } = this.#options;
+    const address = known.addressOf(name, QUIET_MS);
     if (address === undefined) return false;
     const isDoubted = scheduler.nowMs() - (this.#unanswered.get(name) ?? Number.NEGATIVE_INFINITY) < ROUND_MS;
-    const isThere = await asks(address, isDoubted ? SECOND_ANSWER_MS : ANSWER_MS);
+    const node = { name, address, signs: known.signs(name) };
+    const isThere = await lives(node, isDoubted ? SECOND_ANSWER_MS : ANSWER_MS);
     if (isThere) this.#unanswered.delete(name);
     else this.#unanswered.set(name, scheduler.nowMs());
     return isThere;
-  }
-
-  #noteHeard(): void {
-    const { peers } = this.#options;
-    for (const name of peers.names()) {
-      const sip = peers.addressOf(name) ?? this.#heard.get(name)?.sip;
-      if (sip !== undefined) this.#heard.set(name, { sip, quietMs: peers.quietMs(name) ?? 0 });
-    }
-  }
-
-  /** Of a node that fell silent. One that left told of itself to the end, and another one may be at its address. */
-  #addressBefore(name: string): Target | undefined {
-    const { peers } = this.#options;
-    const { sip, quietMs = 0 } = this.#heard.get(name) ?? {};
-    if (sip === undefined || quietMs < QUIET_MS) return undefined;
-    const isReused = peers.names().some((other) => {
-      const taken = other === name ? undefined : peers.addressOf(other);
-      return taken?.address === sip.address && taken.port === sip.port;
-    });
-    return isReused ? undefined : sip;
   }
 
   #letGo(which: (waiting: Waiting) => boolean = () => true): void {

@@ -20,6 +20,7 @@ import { octetsFromText, type SipRequest, textFromOctets } from '../../sip/messa
 
 /** Who seals: marks of the node, of this process among those that it has been and is, and of the workers beside it. */
 export interface Self {
+  readonly name: string;
   readonly node: number;
   readonly life: number;
   readonly siblings: readonly number[];
@@ -52,9 +53,10 @@ export interface ContactCounters {
   forged: number;
   /** Sealed with our key by a program that writes other things. */
   unread: number;
-  /** Calls that went on from one; that a node has, or had, which lives; and whose tenant or trunk is gone, or whose party sends from elsewhere. */
+  /** Calls that went on from one; that somebody else has; that are over; and whose tenant or trunk is gone, or whose party sends from elsewhere. */
   rebuilt: number;
   elsewhere: number;
+  over: number;
   refused: number;
 }
 
@@ -86,7 +88,7 @@ const DERIVED_DIGITS = 24;
 export class SealedContacts implements Contacts {
   readonly counters: ContactCounters = {
     ...{ sealed: 0, tooLong: 0, tooLarge: 0, opened: 0, forged: 0, unread: 0 },
-    ...{ rebuilt: 0, elsewhere: 0, refused: 0 },
+    ...{ rebuilt: 0, elsewhere: 0, over: 0, refused: 0 },
   };
   readonly #options: SealedContactsOptions;
   readonly #names: MessageAuthenticator;
@@ -244,11 +246,21 @@ export class SealedContacts implements Contacts {
   }
 }
 
+/** As much of a mark as tokens have of a node's. */
+export function shortMark(mark: number): number {
+  return mark & 0xffff;
+}
+
+/** Names a process among all that have worked on the store. */
+export function processOf({ node, life }: Pick<Self, 'node' | 'life'>): string {
+  return `${shortMark(node).toString(16)}-${life.toString(16)}`;
+}
+
 /** @param node its name; of a worker with its number */
 export function selfOf(node: string, workers: number | undefined): Self {
   const names = Array.from({ length: workers ?? 0 }, (_, index) => node.replace(/-w[0-9]+$/, `-w${index + 1}`));
   const siblings = names.filter((name) => name !== node).map(markOf);
-  return { node: markOf(node), life: randomBytes(2).readUInt16BE(), siblings };
+  return { name: node, node: markOf(node), life: randomBytes(2).readUInt16BE(), siblings };
 }
 
 /** User part of a Contact of ours. */

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { TokenRecord, UserRecord, Webhook } from '../../api/ports.ts';
-import type { CallChanges, KeptCalls } from '../../call/index.ts';
+import type { CallChanges, Fate, KeptCalls, SaidCall } from '../../call/index.ts';
 import type { Claim, Heard, MessagePage, MessageRow } from '../../messages/index.ts';
 import type { AddressClaim } from '../../provisioning/directory/precedence.ts';
 import type { CommitResult, ProvisionedState, ProvisioningCommit } from '../../provisioning/directory/store.ts';
@@ -60,6 +60,7 @@ export interface FileOperations {
   addSignIns(pairs: readonly string[]): void;
   calls(): KeptCalls;
   writeCalls(changes: CallChanges): void;
+  callFate(call: SaidCall): Fate;
   addMessages(added: { readonly rows: readonly MessageRow[]; readonly heard: readonly Heard[] }): boolean[];
   saveMessages(rows: readonly MessageRow[]): boolean[];
   message(id: string): MessageRow | undefined;
@@ -153,6 +154,7 @@ export class EmbeddedFiles implements FileOperations {
   addSignIns = (pairs: readonly string[]) => this.#live.addSignIns(pairs);
   calls = () => this.#live.calls();
   writeCalls = (changes: CallChanges) => this.#live.writeCalls(changes);
+  callFate = (call: SaidCall) => this.#live.fate(call);
   addMessages = ({ rows, heard }: { readonly rows: readonly MessageRow[]; readonly heard: readonly Heard[] }) =>
     this.#messages.add(rows, heard);
   saveMessages = (rows: readonly MessageRow[]) => this.#messages.save(rows);

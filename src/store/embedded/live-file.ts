@@ -3,11 +3,11 @@
  * what it tells of; what the process had written survives its end (`synchronous = NORMAL`), a loss of power may cost the last seconds.
  */
 import type { DatabaseSync } from 'node:sqlite';
-import type { CallChanges, KeptCalls } from '../../call/index.ts';
+import type { CallChanges, Fate, KeptCalls, SaidCall } from '../../call/index.ts';
 import type { AddressClaim } from '../../provisioning/directory/precedence.ts';
 import type { BindingChange, StoredBinding } from '../../registrar/ports.ts';
 import type { TallyAddition, TallyTotal } from '../../trunks/tallies.ts';
-import { MAX_SIGN_INS } from '../stores.ts';
+import { KEEP_FATES_MS, MAX_OVER_CALLS, MAX_SIGN_INS } from '../stores.ts';
 import { inTransaction, openSqliteFile, probeSqliteFile, type SqliteFileOptions } from './sqlite-file.ts';
 
 const MIGRATIONS: readonly string[] = [
@@ -18,6 +18,8 @@ const MIGRATIONS: readonly string[] = [
   'CREATE TABLE call (id TEXT PRIMARY KEY, document TEXT NOT NULL) STRICT; CREATE TABLE alive (at_ms INTEGER NOT NULL) STRICT;',
   `CREATE TABLE tally (key TEXT PRIMARY KEY, total INTEGER NOT NULL, until_ms INTEGER NOT NULL) STRICT;
    CREATE INDEX tally_end ON tally (until_ms);`,
+  `CREATE TABLE call_process (name TEXT PRIMARY KEY, at_ms INTEGER NOT NULL) STRICT;
+   CREATE TABLE call_over (place INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, at_ms INTEGER NOT NULL) STRICT;`,
 ];
 
 /** Entries that ended this long ago are of phones that went away while the node was down. */
@@ -112,7 +114,16 @@ export class LiveFile {
     return { calls, aliveAtMs: Number(alive?.['at_ms'] ?? 0) };
   }
 
-  writeCalls({ put, remove, aliveAtMs }: CallChanges): void {
+  fate({ id, process, answeredAtMs }: SaidCall): Fate {
+    const database = this.#database;
+    // Of a worker with its number.
+    if (database.prepare("SELECT 1 FROM call WHERE id = ?1 OR id GLOB '[0-9]*/' || ?1").get(id)) return 'elsewhere';
+    if (database.prepare('SELECT 1 FROM call_over WHERE id = ?').get(id) !== undefined) return 'over';
+    const told = database.prepare('SELECT at_ms FROM call_process WHERE name = ?').get(process);
+    return told !== undefined && Number(told['at_ms']) >= answeredAtMs ? 'over' : 'unknown';
+  }
+
+  writeCalls({ put, remove, aliveAtMs, whole, over = [] }: CallChanges): void {
     inTransaction(this.#database, () => {
       const forget = this.#database.prepare('DELETE FROM call WHERE id = ?');
       for (const id of remove) forget.run(id);
@@ -121,7 +132,10 @@ export class LiveFile {
       );
       for (const { id, document } of put) keep.run(id, document);
       this.#database.exec('DELETE FROM alive');
-      this.#database.prepare('INSERT INTO alive (at_ms) VALUES (?)').run(Math.trunc(aliveAtMs));
+      const atMs = Math.trunc(aliveAtMs);
+      this.#database.prepare('INSERT INTO alive (at_ms) VALUES (?)').run(atMs);
+      this.#noteOver(over, atMs);
+      if (whole !== undefined) this.#noteWhole(whole, atMs);
     });
   }
 
@@ -147,6 +161,26 @@ export class LiveFile {
         Number(add.get(key, known + more, Math.trunc(untilMs), known, more)?.['total'] ?? 0),
       );
     });
+  }
+
+  #noteOver(ids: readonly string[], atMs: number): void {
+    if (ids.length === 0) return;
+    const note = this.#database.prepare('INSERT INTO call_over (id, at_ms) VALUES (?, ?) ON CONFLICT (id) DO NOTHING');
+    for (const id of ids) note.run(id, atMs);
+    this.#database.prepare('DELETE FROM call_over WHERE at_ms < ?').run(atMs - KEEP_FATES_MS);
+    this.#database
+      .prepare('DELETE FROM call_over WHERE place <= (SELECT max(place) FROM call_over) - ?')
+      .run(MAX_OVER_CALLS);
+  }
+
+  #noteWhole(process: string, atMs: number): void {
+    this.#database
+      .prepare(
+        `INSERT INTO call_process (name, at_ms) VALUES (?, ?)
+         ON CONFLICT (name) DO UPDATE SET at_ms = max(at_ms, excluded.at_ms)`,
+      )
+      .run(process, atMs);
+    this.#database.prepare('DELETE FROM call_process WHERE at_ms < ?').run(atMs - KEEP_FATES_MS);
   }
 
   close(): void {

@@ -91,6 +91,7 @@ export function filesStores(worker: FilesPort, disk: DiskWatch, nonceSecret: Uin
         return kept;
       },
       write: (changes) => disk.watched(worker.ask('writeCalls', changes)),
+      fate: (call) => worker.ask('callFate', call),
     },
     messages: {
       add: (rows, heard) => disk.watched(worker.ask('addMessages', { rows, heard })),

@@ -4,11 +4,11 @@ import type { CallChanges, KeptCall, KeptCalls } from '../../call/index.ts';
 const SEPARATOR = '/';
 
 /** Changes of one worker's calls as they are kept. */
-export function keptAs(worker: number, { put, remove, aliveAtMs }: CallChanges): CallChanges {
+export function keptAs(worker: number, { put, remove, ...rest }: CallChanges): CallChanges {
   return {
+    ...rest,
     put: put.map(({ id, document }) => ({ id: keyOf(worker, id), document })),
     remove: remove.map((id) => keyOf(worker, id)),
-    aliveAtMs,
   };
 }
 

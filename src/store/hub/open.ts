@@ -34,10 +34,7 @@ export async function openWorkerStore(
           if (notice.kind === 'tallied') listener(notice.totals);
         }),
     },
-    calls: {
-      load: () => hub.ask('calls'),
-      write: (changes) => disk.watched(hub.ask('writeCalls', changes)),
-    },
+    calls: { ...alone.calls, load: () => hub.ask('calls') },
     leases,
     trunkLease: new TrunkLeases(leases),
     nodes,

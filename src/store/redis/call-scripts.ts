@@ -1,3 +1,4 @@
+import { KEEP_FATES_MS, MAX_OVER_CALLS } from '../stores.ts';
 import { script } from './scripts.ts';
 
 /*
@@ -11,23 +12,45 @@ local now = redis.call('TIME')
 local nowMs = tonumber(now[1]) * 1000 + math.floor(tonumber(now[2]) / 1000)
 `;
 
-/** KEYS calls, alive; ARGV node, instance. What the node had when it was last heard of, as time and calls; from now on this process has them. */
+/**
+ * KEYS calls, alive, whole; ARGV node, instance, how long `calls:whole` is kept in ms. What the node had when it was last heard of, as time and
+ * calls; from now on this process has them.
+ */
 export const LOAD_CALLS = script(`${NOW}
+local processes = redis.call('HGETALL', KEYS[3])
+for i = 1, #processes, 2 do
+  if tonumber(processes[i + 1]) < nowMs - tonumber(ARGV[3]) then redis.call('HDEL', KEYS[3], processes[i]) end
+end
 local before = redis.call('HGET', KEYS[2], ARGV[1]) or '0'
 redis.call('HSET', KEYS[2], ARGV[1], string.format('%s %s %.0f', string.match(before, '^%d+'), ARGV[2], nowMs))
 return {string.match(before, '^%d+'), redis.call('HGETALL', KEYS[1])}
 `);
 
-/** KEYS calls, alive; ARGV node, instance, wall-ms, how many to put, then id and document of each, then ids to remove. 0: they were taken. */
+/**
+ * KEYS calls, alive, whole, over; ARGV node, instance, wall-ms, the process and until when it knows all that it had to be here, `1` when with
+ * this all is here, how many to put, how many to note as over, then id and document of each to put, ids that are over, ids to remove.
+ * 0: they were taken; 2: what the process had written is lost.
+ */
 export const WRITE_CALLS = script(`${NOW}
 local before = redis.call('HGET', KEYS[2], ARGV[1])
 if before and string.match(before, ' (%S+)') == '-' .. ARGV[2] then return 0 end
-local at = 5
-for _ = 1, tonumber(ARGV[4]) do
+local whole = tonumber(redis.call('HGET', KEYS[3], ARGV[4]) or 0)
+if whole < tonumber(ARGV[5]) then return 2 end
+local at = 9
+for _ = 1, tonumber(ARGV[7]) do
   redis.call('HSET', KEYS[1], ARGV[at], ARGV[at + 1])
   at = at + 2
 end
+for _ = 1, tonumber(ARGV[8]) do
+  redis.call('ZADD', KEYS[4], 'NX', nowMs, ARGV[at])
+  at = at + 1
+end
+if tonumber(ARGV[8]) > 0 then
+  redis.call('ZREMRANGEBYSCORE', KEYS[4], '-inf', nowMs - ${KEEP_FATES_MS})
+  redis.call('ZREMRANGEBYRANK', KEYS[4], 0, -${MAX_OVER_CALLS} - 1)
+end
 for i = at, #ARGV do redis.call('HDEL', KEYS[1], ARGV[i]) end
+if ARGV[6] == '1' then redis.call('HSET', KEYS[3], ARGV[4], string.format('%.0f', math.max(whole, tonumber(ARGV[3])))) end
 redis.call('HSET', KEYS[2], ARGV[1], string.format('%s %s %.0f', ARGV[3], ARGV[2], nowMs))
 return 1
 `);

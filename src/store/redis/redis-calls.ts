@@ -4,12 +4,16 @@ import type { Clock } from '../../base/scheduler.ts';
 import {
   type CallChanges,
   type CallStore,
+  CallsForgotten,
   CallsTaken,
+  type Fate,
   type HeardOf,
   type KeptCall,
   type KeptCalls,
+  type SaidCall,
   type SharedCalls,
 } from '../../call/index.ts';
+import { KEEP_FATES_MS } from '../stores.ts';
 import { LOAD_CALLS, TAKE_CALLS, WRITE_CALLS } from './call-scripts.ts';
 import type { Keys } from './keys.ts';
 import type { RedisLink } from './link.ts';
@@ -38,6 +42,8 @@ export class RedisCalls implements CallStore {
   #instance = randomToken();
   /** Calls that this process has under the node's name. */
   readonly #known = new Set<string>();
+  /** Until when Redis has every call that this process had, by its name. */
+  #whole: readonly [process: string, untilMs: number] = ['', 0];
   /** An answer with calls in it was lost: they may have moved here all the same. */
   #mayHaveTaken = false;
 
@@ -68,10 +74,6 @@ export class RedisCalls implements CallStore {
       const args = [node, silentMs, TAKEN_AT_ONCE, this.#node, this.#instance];
       const taken = (await this.#sure(this.#link.run(TAKE_CALLS, keys, args))) as Buffer | Buffer[];
       return Array.isArray(taken) ? this.#noted(callsIn(taken)) : 'alive';
-    },
-    isElsewhere: async (id) => {
-      const found = await Promise.all((await this.#others()).map((node) => this.#has(node, id)));
-      return found.some(Boolean);
     },
     claim: async (ids) => {
       for (const node of await this.#others()) await this.#link.command('HDEL', this.#keys.callsOf(node), ...ids);
@@ -132,6 +134,19 @@ export class RedisCalls implements CallStore {
     return calls;
   }
 
+  async fate({ id, process, answeredAtMs }: SaidCall): Promise<Fate> {
+    const { callsOver, callsWhole } = this.#keys;
+    const [others, over, whole] = await Promise.all([
+      this.#others(),
+      this.#link.command('ZSCORE', callsOver, id),
+      this.#link.command('HGET', callsWhole, process),
+    ]);
+    if (over !== null) return 'over';
+    const found = await Promise.all(others.map((node) => this.#has(node, id)));
+    if (found.some(Boolean)) return 'elsewhere';
+    return whole !== null && Number(whole) >= answeredAtMs ? 'over' : 'unknown';
+  }
+
   async #has(node: string, id: string): Promise<boolean> {
     return Number(await this.#link.command('HEXISTS', this.#keys.callsOf(node), id)) === 1;
   }
@@ -140,29 +155,47 @@ export class RedisCalls implements CallStore {
     await this.#link.command('HSET', this.#keys.callsAlive, this.#node, `1 ${this.#instance} 0`);
   }
 
+  /** What came back with an older Redis and has ended since. */
+  async #removeUnknown(): Promise<void> {
+    const ids = ((await this.#link.command('HKEYS', this.#own)) as Buffer[]).map(String);
+    const unknown = ids.filter((id) => !this.#known.has(id));
+    if (unknown.length > 0) await this.#link.command('HDEL', this.#own, ...unknown);
+  }
+
   get #own(): string {
     return this.#keys.callsOf(this.#node);
   }
 
   async load(): Promise<KeptCalls> {
-    const keys = [this.#own, this.#keys.callsAlive];
+    const keys = [this.#own, this.#keys.callsAlive, this.#keys.callsWhole];
     const askedAtMs = this.#clock.nowMs();
-    const answer = await this.#link.run(LOAD_CALLS, keys, [this.#node, this.#instance]);
+    const answer = await this.#link.run(LOAD_CALLS, keys, [this.#node, this.#instance, KEEP_FATES_MS]);
     const [alive, calls] = answer as [Buffer, Buffer[]];
     this.#wroteAtMs = askedAtMs;
     return { calls: this.#noted(callsIn(calls)), aliveAtMs: Number(alive) };
   }
 
-  async write({ put, remove, aliveAtMs }: CallChanges): Promise<void> {
-    const keys = [this.#own, this.#keys.callsAlive];
+  async write({ put, remove, aliveAtMs, whole, over = [] }: CallChanges): Promise<void> {
+    const { callsAlive, callsWhole, callsOver } = this.#keys;
+    const keys = [this.#own, callsAlive, callsWhole, callsOver];
     for (const { id } of put) this.#known.add(id);
     const documents = put.flatMap(({ id, document }) => [id, document]);
-    const args = [this.#node, this.#instance, Math.trunc(aliveAtMs), put.length, ...documents, ...remove];
+    const atMs = Math.trunc(aliveAtMs);
+    const [process, untilMs] = this.#whole;
+    const isWhole = whole === undefined ? 0 : 1;
+    const head = [this.#node, this.#instance, atMs, whole ?? process, untilMs, isWhole, put.length, over.length];
     const askedAtMs = this.#clock.nowMs();
-    if (Number(await this.#link.run(WRITE_CALLS, keys, args)) === 1) {
+    const outcome = Number(await this.#link.run(WRITE_CALLS, keys, [...head, ...documents, ...over, ...remove]));
+    if (outcome === 1) {
       this.#wroteAtMs = askedAtMs;
       for (const id of remove) this.#known.delete(id);
+      if (whole !== undefined) this.#whole = [whole, Math.max(untilMs, atMs)];
       return;
+    }
+    if (outcome === 2) {
+      await this.#removeUnknown();
+      this.#whole = ['', 0];
+      throw new CallsForgotten();
     }
     this.#instance = randomToken();
     this.#known.clear();

@@ -50,6 +50,7 @@ beforeEach(async () => {
   one = await World.start({
     ...OPTIONS,
     after,
+    settings: { node: 'one' },
     engine: {
       scheduler: life,
       callStore: store.of('one', () => life.aheadMs),
@@ -60,6 +61,7 @@ beforeEach(async () => {
   const peers: PeerNodes = {
     ...NO_PEERS,
     names: () => (isForgotten ? [] : ['one']),
+    signs: () => true,
     addressOf: (name) =>
       name === 'one' && !isForgotten ? { transport: 'udp', address: ENGINE, port: 5060 } : undefined,
     quietMs: (name) =>
@@ -68,7 +70,7 @@ beforeEach(async () => {
   two = await World.start({
     ...OPTIONS,
     after,
-    settings: { listen: [{ transport: 'udp', host: OTHER, port: 5060 }], frontProxies: [FRONT] },
+    settings: { node: 'two', listen: [{ transport: 'udp', host: OTHER, port: 5060 }], frontProxies: [FRONT] },
     engine: {
       callStore: store.of('two'),
       nonceSecret: SECRET,

@@ -323,7 +323,25 @@ describe('what is kept', () => {
     store.fault = 'gone';
     await crash();
     expect([...world.engine.calls.list()]).toEqual([]);
+    // What could not be read then is read when it can be.
     store.fault = undefined;
+    world.run(1_000);
+    await settle();
+    expect([...world.engine.calls.list()]).toHaveLength(1);
+    expect(alice.ask(alice.within(invite, final, 'BYE')).status).toBe(200);
+    carrier.answer(carrier.took('BYE'), 200, 'OK');
+  });
+
+  test('a call that cannot be brought back holds no place on its trunk', async () => {
+    await start();
+    await talk();
+    const [[id, document] = ['', '']] = [...store.documents];
+    const kept = JSON.parse(document);
+    store.documents.set(id, JSON.stringify({ ...kept, callee: { ...kept.callee, session: {} } }));
+    await crash();
+    expect([...world.engine.calls.list()]).toEqual([]);
+    expect(world.engine.trunks.capacity.use().calls).toEqual({});
+    expect(world.log.lines.map(({ event }) => event)).toContain('call-not-restored');
   });
 
   test('a stop in good order leaves no call behind', async () => {

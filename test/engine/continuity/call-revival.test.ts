@@ -17,6 +17,7 @@ import { type Agent, CARRIER_A, CARRIER_B, ENGINE, Phone, SDP, World, type World
 
 /** Where the second node is. */
 const OTHER = '198.51.100.77';
+const THIRD = '198.51.100.78';
 const SECRET = new Uint8Array(32).fill(7);
 const UPDATES = { Allow: 'INVITE, ACK, BYE, CANCEL, OPTIONS, UPDATE, INFO' };
 const OPTIONS: WorldOptions = { trunks: { 'carrier-a': { options: { sessionTimer: { mode: 'off' } } } } };
@@ -25,6 +26,8 @@ const CARRIES = { continuity: { contactToken: true } };
 /** A store that cannot be reached, or has lost what it had. */
 class Lost {
   isLost = false;
+  /** Is at fault when it is asked about a call. */
+  fault: Error | undefined;
   readonly memory = new SharedMemory();
 
   of(name: string): CallStore {
@@ -35,10 +38,13 @@ class Lost {
     return {
       load: () => reached(() => own.load()),
       write: (changes) => reached(() => own.write(changes)),
+      fate: (call) => {
+        if (this.fault !== undefined) throw this.fault;
+        return reached(() => own.fate(call));
+      },
       shared: {
         holders: () => reached(() => shared.holders()),
         take: (node, silentMs) => reached(() => shared.take(node, silentMs)),
-        isElsewhere: (id) => reached(() => shared.isElsewhere(id)),
         claim: (ids) => reached(() => shared.claim(ids)),
         heard: () => shared.heard(),
         answers: async () => !this.isLost,
@@ -59,6 +65,8 @@ let invite: SipRequest;
 let final: SipResponse;
 let sent: SipRequest;
 let isEnded: boolean;
+/** What the other nodes know of the first one. */
+let roster: 'whole' | 'silent' | 'gone';
 const tokenOf = (message: SipMessage) => /;tdm=([^;>]*)/.exec(message.headers.valueNamed('Contact') ?? '')?.[1];
 
 async function nodes(
@@ -70,6 +78,7 @@ async function nodes(
     publicHost === undefined ? {} : { advertise: { publicHost, privateHost } };
   store = new Lost();
   isEnded = false;
+  roster = 'whole';
   const scheduler = new VirtualScheduler();
   const after = { scheduler, network: new SimulatedNetwork(scheduler) };
   life = new Life(scheduler);
@@ -79,12 +88,6 @@ async function nodes(
     settings: { node: 'one', ...advertised(publicly?.one, ENGINE), ...first },
     engine: { scheduler: life, callStore: store.of('one'), nonceSecret: SECRET },
   });
-  const peers: PeerNodes = {
-    ...NO_PEERS,
-    names: () => ['one'],
-    addressOf: (name) => (name === 'one' ? { transport: 'udp', address: ENGINE, port: 5060 } : undefined),
-    quietMs: (name) => (name === 'one' ? (isEnded ? 5_000 : 0) : undefined),
-  };
   two = await World.start({
     ...options,
     after,
@@ -97,7 +100,7 @@ async function nodes(
     engine: {
       callStore: store.of('two'),
       nonceSecret: SECRET,
-      peers,
+      peers: peersOf('two'),
       createTransport: after.network.transportAt(OTHER),
     },
   });
@@ -115,17 +118,57 @@ async function nodes(
   await pass(10_000);
 }
 
+const PLACES = { one: ENGINE, two: OTHER, three: THIRD };
+type Name = keyof typeof PLACES;
+
+/** The others, as one of them knows them. */
+function peersOf(self: Name, names: readonly Name[] = ['one']): PeerNodes {
+  const isKnown = (name: string) => name !== 'one' || roster !== 'gone';
+  return {
+    ...NO_PEERS,
+    names: () => names.filter((name) => name !== self && isKnown(name)),
+    signs: () => true,
+    isPeerAddress: (address) => Object.values(PLACES).includes(address),
+    addressOf: (name) =>
+      isKnown(name) && (name !== 'one' || roster === 'whole')
+        ? { transport: 'udp', address: PLACES[name as Name], port: 5060 }
+        : undefined,
+    quietMs: (name) => (isKnown(name) ? (name === 'one' && isEnded ? 5_000 : 0) : undefined),
+  };
+}
+
+/** A third node, which knows the first two, and has read the store before that was lost. */
+async function third(hasRead = true): Promise<World> {
+  const { scheduler, network } = one;
+  const { isLost } = store;
+  if (hasRead) store.isLost = false;
+  const world = await World.start({
+    ...OPTIONS,
+    after: { scheduler, network },
+    settings: { node: 'three', listen: [{ transport: 'udp', host: THIRD, port: 5060 }], ...CARRIES },
+    engine: {
+      callStore: store.of('three'),
+      nonceSecret: SECRET,
+      peers: peersOf('three', ['one', 'two']),
+      createTransport: network.transportAt(THIRD),
+    },
+  });
+  store.isLost = isLost;
+  await registerAtOther(alice, THIRD);
+  return world;
+}
+
 /** The phone is known at both nodes, as registrations are shared. */
-async function registerAtOther(phone: Phone): Promise<void> {
+async function registerAtOther(phone: Phone, at = OTHER): Promise<void> {
   const request = phone.request('REGISTER', 'sip:acme.example.com', {
     From: `${phone.address};tag=r-other`,
     To: phone.address,
     Contact: `<sip:${phone.number}@${phone.host}>`,
   });
-  toOther(phone, request);
+  phone.peer.send(serialize(request), at);
   await pass(100);
   const challenge = phone.responses(request.callId()).at(-1) as SipResponse;
-  toOther(phone, phone.authorized(request, challenge, phone.client));
+  phone.peer.send(serialize(phone.authorized(request, challenge, phone.client)), at);
   await pass(100);
   expect(phone.responses(request.callId()).at(-1)?.status).toBe(200);
 }
@@ -332,7 +375,7 @@ describe('the node and the store are lost', () => {
       'Refer-To': '<sip:102@acme.example.com>',
     });
     toOther(alice, refer);
-    await pass(500);
+    await pass(800);
     expect(answers(alice, refer)).toEqual([202]);
     expect(bob.requests('INVITE')).toHaveLength(1);
   });
@@ -416,6 +459,93 @@ describe('the node and the store are lost', () => {
     expect(carrier.requests('BYE')).toHaveLength(1);
   });
 
+  test('a foreign device that answers at the address of the node that has ended is nobody', async () => {
+    const stranger = one.network.peer(ENGINE);
+    const answersAll = () => {
+      for (const text of stranger.received.splice(0)) {
+        const request = parseMessage(text) as SipRequest;
+        if (request.method === 'OPTIONS') stranger.send(serialize(okTo(request)), OTHER);
+      }
+    };
+    const bye = alice.within(invite, final, 'BYE');
+    toOther(alice, bye);
+    for (let passed = 0; passed < 1_000; passed += 10) {
+      await pass(10);
+      answersAll();
+    }
+    expect(answers(alice, bye)).toEqual([200]);
+    expect(two.engine.contacts.counters).toMatchObject({ rebuilt: 1, elsewhere: 0 });
+  });
+
+  test('a defect on the way is logged, and the request is answered', async () => {
+    store.fault = new Error('a defect');
+    const bye = alice.within(invite, final, 'BYE');
+    toOther(alice, bye);
+    await pass(1_000);
+    expect(answers(alice, bye)).toEqual([481]);
+    expect(two.log.lines.map(({ event }) => event)).toContain('call-not-restored');
+    // Nothing of it is in the way of who comes next.
+    store.fault = undefined;
+    toOther(carrier, carrier.withinOf(sent, 'BYE'));
+    await pass(1_000);
+    expect(alice.requests('BYE')).toHaveLength(1);
+  });
+
+  test('a trunk whose Contacts carry none any more has none that is opened', async () => {
+    await two.provision({
+      trunks: { 'carrier-a': { options: { sessionTimer: { mode: 'off' }, contactToken: false } } },
+    });
+    const bye = carrier.withinOf(sent, 'BYE');
+    toOther(carrier, bye);
+    await pass(1_000);
+    expect(answers(carrier, bye)).toEqual([481]);
+    expect(two.engine.contacts.counters).toMatchObject({ refused: 1, rebuilt: 0 });
+  });
+
+  test('a call that went on at one node does so at no third, however the store is', async () => {
+    const three = await third();
+    toOther(alice, alice.within(invite, final, 'INFO'));
+    await pass(700);
+    expect(two.engine.calls.counters.live).toBe(1);
+    const bye = carrier.withinOf(sent, 'BYE');
+    carrier.peer.send(serialize(bye), THIRD);
+    await pass(1_000);
+    expect(carrier.responses(sent.callId()).at(-1)?.status).toBe(481);
+    expect([two, three].map(({ engine }) => engine.calls.counters.live)).toEqual([1, 0]);
+    // Over, it is not begun again there either, by the caller, whose token is whole.
+    toOther(alice, alice.within(invite, final, 'BYE', { CSeq: '90 BYE' }));
+    await pass(500);
+    toOther(carrier, okTo(carrier.took('BYE')));
+    await pass(40_000);
+    alice.peer.send(serialize(alice.within(invite, final, 'BYE', { CSeq: '91 BYE' })), THIRD);
+    await pass(1_000);
+    expect(three.engine.contacts.counters).toMatchObject({ elsewhere: 1, over: 1, rebuilt: 0 });
+    expect([...two.observed.ended, ...three.observed.ended]).toHaveLength(1);
+  });
+
+  test('a node that has not reached the store since its start, and cannot know who has the call, goes on with none', async () => {
+    const three = await third(false);
+    const bye = alice.within(invite, final, 'BYE');
+    alice.peer.send(serialize(bye), THIRD);
+    await pass(1_000);
+    expect(answers(alice, bye)).toEqual([481]);
+    expect(three.engine.contacts.counters).toMatchObject({ elsewhere: 1, rebuilt: 0 });
+  });
+
+  test('of two nodes that are asked by both parties at once one goes on with it', async () => {
+    const three = await third();
+    const peers = [two, three];
+    toOther(alice, alice.within(invite, final, 'BYE'));
+    carrier.peer.send(serialize(carrier.withinOf(sent, 'BYE')), THIRD);
+    await pass(1_000);
+    for (const agent of [alice, carrier])
+      for (const request of agent.requests('BYE'))
+        for (const to of [OTHER, THIRD]) agent.peer.send(serialize(okTo(request)), to);
+    await pass(1_000);
+    expect(peers.map(({ engine }) => engine.contacts.counters.rebuilt).sort()).toEqual([0, 1]);
+    expect(peers.flatMap(({ observed }) => observed.ended)).toHaveLength(1);
+  });
+
   test('when the store comes back with the call, nobody has it twice, and no second record is written', async () => {
     const bye = alice.within(invite, final, 'BYE');
     toOther(alice, bye);
@@ -497,6 +627,34 @@ describe('somebody may have the call', () => {
     expect([one, two].map(({ engine }) => engine.calls.counters.live)).toEqual([1, 0]);
   });
 
+  test.each(['silent', 'gone'] as const)('nor when it has not been heard of for a while: %s', async (now) => {
+    store.isLost = true;
+    await pass(600);
+    roster = now;
+    await pass(600);
+    const bye = alice.within(invite, final, 'BYE');
+    toOther(alice, bye);
+    await pass(1_500);
+    expect(answers(alice, bye)).toEqual([481]);
+    expect([one, two].map(({ engine }) => engine.calls.counters.live)).toEqual([1, 0]);
+    expect(two.engine.contacts.counters).toMatchObject({ elsewhere: 1, rebuilt: 0 });
+  });
+
+  test('a store that came back empty is told again what is up, also by who has no news of it', async () => {
+    store.memory.empty();
+    await pass(11_000);
+    expect(store.memory.count('one')).toBe(1);
+    await kill();
+    store.memory.silent.add('one');
+    const bye = alice.within(invite, final, 'BYE');
+    toOther(alice, bye);
+    await pass(2_000);
+    toOther(carrier, okTo(carrier.took('BYE')));
+    await pass(500);
+    expect(two.observed.ended).toHaveLength(1);
+    expect(two.observed.ended[0]?.facts.rebuilt).toBeUndefined();
+  });
+
   test('its node has ended and the store has it: the snapshot goes on, not the token', async () => {
     await kill();
     store.memory.silent.add('one');
@@ -565,5 +723,50 @@ describe('one node, again without what it had', () => {
     await pass(200);
     expect(answers(carrier, late)).toEqual([481]);
     expect(again.observed.ended).toHaveLength(1);
+  });
+
+  test.each(['caller', 'callee'] as const)(
+    'a call that ended before it is not begun again by what the %s sends, while its store says what there was',
+    async (side) => {
+      const kept = new MemoryCalls();
+      const first = await alone(kept);
+      const next = alice.call('18005550123', UPDATES);
+      const placed = carrier.requests('INVITE').at(-1) as SipRequest;
+      carrier.answer(placed, 200, 'OK', UPDATES, SDP);
+      first.run();
+      const answered = alice.final(next) as SipResponse;
+      await pass(1_000);
+      alice.send(alice.within(next, answered, 'BYE'));
+      await pass(200);
+      carrier.answer(carrier.requests('BYE').at(-1) as SipRequest, 200);
+      await pass(1_000);
+      expect(first.observed.ended).toHaveLength(1);
+      await first.engine.endpoint.transport.close();
+      const again = await alone(kept);
+      const late =
+        side === 'caller' ? alice.within(next, answered, 'BYE', { CSeq: '90 BYE' }) : carrier.withinOf(placed, 'BYE');
+      (side === 'caller' ? alice : carrier).send(late);
+      await pass(500);
+      expect(answers(side === 'caller' ? alice : carrier, late)).toEqual([481]);
+      expect(again.observed.ended).toEqual([]);
+      expect(again.engine.contacts.counters).toMatchObject({ opened: 1, over: 1, rebuilt: 0 });
+    },
+  );
+
+  test('a call that went on from a token and ended is over for the next process too', async () => {
+    const kept = new MemoryCalls();
+    const again = await alone(kept);
+    const bye = alice.within(invite, final, 'BYE');
+    alice.send(bye);
+    await pass(200);
+    carrier.answer(carrier.took('BYE'), 200);
+    await pass(1_000);
+    expect(again.observed.ended).toHaveLength(1);
+    await again.engine.endpoint.transport.close();
+    const last = await alone(kept);
+    alice.send(alice.within(invite, final, 'BYE', { CSeq: '90 BYE' }));
+    await pass(500);
+    expect(last.observed.ended).toEqual([]);
+    expect(last.engine.contacts.counters).toMatchObject({ over: 1, rebuilt: 0 });
   });
 });

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { WheelScheduler } from '../../../src/base/wheel-scheduler.ts';
-import { CallsTaken } from '../../../src/call/index.ts';
+import { CallsForgotten, CallsTaken } from '../../../src/call/index.ts';
 import type { StoredBinding, StoredRemoval } from '../../../src/registrar/ports.ts';
 import type { Stores } from '../../../src/store/index.ts';
 import { startChild } from '../../kit/child.ts';
@@ -126,6 +126,23 @@ describe.skipIf(peersSkipped)('several nodes on one Redis', () => {
     await a.calls.write({ put: [call('new')], remove: [], aliveAtMs: 9 });
     expect((await a.calls.load()).calls).toEqual([call('new')]);
     expect((await b.calls.load()).calls).toEqual([call('old')]);
+  });
+
+  test('a node whose calls Redis has lost, or has again as they were before, is told so once; what has ended since is not there any more', async () => {
+    const call = (id: string) => ({ id, document: '{}' });
+    const whole = { remove: [], aliveAtMs: 2_000_000_000_000, whole: 'p-1' };
+    await a.calls.write({ ...whole, put: [call('up')] });
+    expect(await b.calls.fate({ id: 'up', process: 'p-1', answeredAtMs: 1 })).toBe('elsewhere');
+    // As after a restart from an older dump.
+    await admin.hset(key('calls:node-a'), { stale: '{}' });
+    await admin.hset(key('calls:whole'), { 'p-1': '1999999999999' });
+    await expect(a.calls.write({ ...whole, put: [call('next')] })).rejects.toThrow(CallsForgotten);
+    await a.calls.write({ ...whole, put: [call('up'), call('next')] });
+    expect((await admin.hkeys(key('calls:node-a'))).sort()).toEqual(['next', 'up']);
+    expect(await b.calls.fate({ id: 'stale', process: 'p-1', answeredAtMs: 1 })).toBe('over');
+    await admin.del(key('calls:node-a'), key('calls:whole'), key('calls:alive'));
+    await expect(a.calls.write({ ...whole, put: [] })).rejects.toThrow(CallsForgotten);
+    expect(await b.calls.fate({ id: 'up', process: 'p-1', answeredAtMs: 1 })).toBe('unknown');
   });
 
   test('a commit on one node is in the memory of the other within 1 s, and the nonce secret is one', async () => {

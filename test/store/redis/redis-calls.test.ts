@@ -129,10 +129,12 @@ test('a call is claimed from others, and is elsewhere only with others, while ow
   expect(removal.what).toBe(`HDEL ${keys.callsOf('other')} call`);
   removal.answer(1);
   await claimed;
-  const elsewhere = calls.shared.isElsewhere('call');
+  const fate = calls.fate({ id: 'call', process: 'p', answeredAtMs: 1 });
   (await redis.next('HGETALL')).answer(alive);
+  (await redis.next(`ZSCORE ${keys.callsOver} call`)).answer(null);
+  (await redis.next(`HGET ${keys.callsWhole} p`)).answer(null);
   (await redis.next(`HEXISTS ${keys.callsOf('other')}`)).answer(0);
-  expect(await elsewhere).toBe(false);
+  expect(await fate).toBe('unknown');
   expect(redis.asked).toEqual([]);
 });
 

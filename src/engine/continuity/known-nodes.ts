@@ -1,0 +1,71 @@
+/** Other nodes as they were heard of last. One that has lost the store is in no roster after a while, and has its calls all the same. */
+import type { Target } from '../../sip/transport/index.ts';
+import type { PeerNodes } from '../peer-nodes.ts';
+
+interface Heard {
+  readonly sip: Target | undefined;
+  readonly quietMs: number;
+  readonly signs: boolean;
+}
+
+/** Names that come and go with each process, as in a cluster that is scaled, are not kept for ever. */
+const MAX_NODES = 200;
+
+export class KnownNodes {
+  readonly #peers: Pick<PeerNodes, 'names' | 'addressOf' | 'quietMs' | 'signs'>;
+  readonly #heard = new Map<string, Heard>();
+
+  constructor(peers: Pick<PeerNodes, 'names' | 'addressOf' | 'quietMs' | 'signs'>) {
+    this.#peers = peers;
+  }
+
+  /** To be called several times a second. */
+  note(): void {
+    const peers = this.#peers;
+    for (const name of peers.names()) {
+      const sip = peers.addressOf(name) ?? this.#heard.get(name)?.sip;
+      this.#heard.delete(name);
+      this.#heard.set(name, { sip, quietMs: peers.quietMs(name) ?? 0, signs: peers.signs(name) });
+    }
+    for (const oldest of this.#heard.keys()) {
+      if (this.#heard.size <= MAX_NODES) return;
+      this.#heard.delete(oldest);
+    }
+  }
+
+  names(): readonly string[] {
+    this.note();
+    return [...this.#heard.keys()];
+  }
+
+  /** Whether its answers prove that it is itself; a program of before those does not know how. */
+  signs(name: string): boolean {
+    return this.#heard.get(name)?.signs ?? this.#peers.signs(name);
+  }
+
+  /** Whether it has told of itself within so many ms. */
+  isHeard(name: string, withinMs: number): boolean {
+    return (this.#peers.quietMs(name) ?? Number.POSITIVE_INFINITY) < withinMs;
+  }
+
+  /** Where it is, or was when it was heard of last. */
+  lastAddressOf(name: string): Target | undefined {
+    return this.#peers.addressOf(name) ?? this.#heard.get(name)?.sip;
+  }
+
+  /** Where it may still be after `quietForMs` of silence. One that left told of itself to the end, and another one may be at its address. */
+  addressOf(name: string, quietForMs: number): Target | undefined {
+    const now = this.#peers.addressOf(name);
+    if (now !== undefined) return now;
+    const { sip, quietMs = 0 } = this.#heard.get(name) ?? {};
+    return sip === undefined || quietMs < quietForMs || this.#isReused(name, sip) ? undefined : sip;
+  }
+
+  #isReused(name: string, sip: Target): boolean {
+    const peers = this.#peers;
+    return peers.names().some((other) => {
+      const taken = other === name ? undefined : peers.addressOf(other);
+      return taken?.address === sip.address && taken.port === sip.port;
+    });
+  }
+}

@@ -1,0 +1,63 @@
+import { expect, test } from 'vitest';
+import { KnownNodes } from '../../../src/engine/continuity/known-nodes.ts';
+import type { Target } from '../../../src/sip/transport/index.ts';
+
+const at = (address: string): Target => ({ transport: 'udp', address, port: 5060 });
+const B = at('192.0.2.2');
+
+function roster() {
+  const nodes = new Map<string, { sip?: Target; quietMs: number; signs: boolean }>();
+  const known = new KnownNodes({
+    names: () => [...nodes.keys()],
+    addressOf: (name) => nodes.get(name)?.sip,
+    quietMs: (name) => nodes.get(name)?.quietMs,
+    signs: (name) => nodes.get(name)?.signs === true,
+  });
+  return { nodes, known };
+}
+
+test('one that fell silent is known where it was, and how it answers', () => {
+  const { nodes, known } = roster();
+  nodes.set('b', { sip: B, quietMs: 1_200, signs: true });
+  known.note();
+  nodes.delete('b');
+  expect(known.names()).toEqual(['b']);
+  expect([known.lastAddressOf('b'), known.addressOf('b', 1_000), known.signs('b')]).toEqual([B, B, true]);
+  expect(known.isHeard('b', 1_000)).toBe(false);
+});
+
+test('one that is there and does not answer is known where it was', () => {
+  const { nodes, known } = roster();
+  nodes.set('b', { sip: B, quietMs: 0, signs: false });
+  known.note();
+  nodes.set('b', { quietMs: 1_500, signs: false });
+  expect([known.names(), known.addressOf('b', 1_000)]).toEqual([['b'], B]);
+});
+
+test('one that told of itself to the end has left: another one may be at its address', () => {
+  const { nodes, known } = roster();
+  nodes.set('b', { sip: B, quietMs: 100, signs: true });
+  known.note();
+  nodes.delete('b');
+  expect([known.addressOf('b', 1_000), known.lastAddressOf('b')]).toEqual([undefined, B]);
+});
+
+test('an address that another node has now is not its own any more', () => {
+  const { nodes, known } = roster();
+  nodes.set('b', { sip: B, quietMs: 2_000, signs: true });
+  known.note();
+  nodes.delete('b');
+  nodes.set('c', { sip: B, quietMs: 0, signs: true });
+  expect(known.addressOf('b', 1_000)).toBeUndefined();
+});
+
+test('of names that come and go the latest 200 are kept', () => {
+  const { nodes, known } = roster();
+  for (let name = 0; name < 250; name++) {
+    nodes.clear();
+    nodes.set(`n${name}`, { sip: B, quietMs: 0, signs: true });
+    known.note();
+  }
+  expect(known.names()).toHaveLength(200);
+  expect(known.names()[0]).toBe('n50');
+});

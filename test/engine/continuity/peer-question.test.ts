@@ -1,0 +1,146 @@
+import { describe, expect, test } from 'vitest';
+import { type AskedBy, type Knowledge, PeerQuestions } from '../../../src/engine/continuity/peer-question.ts';
+import type { ServerTransaction } from '../../../src/sip/endpoint/index.ts';
+import {
+  createResponse,
+  parseMessage,
+  type SipRequest,
+  type SipResponse,
+  serialize,
+} from '../../../src/sip/message/index.ts';
+import { VirtualScheduler } from '../../kit/virtual-scheduler.ts';
+
+const SECRET = new Uint8Array(32).fill(3);
+const B = { name: 'b', address: { transport: 'udp' as const, address: '192.0.2.2', port: 5060 }, signs: true };
+const DIALOG = { callId: 'call@host', ours: 'our-tag', theirs: 'their-tag', id: 'id of the call', process: '1a-2b' };
+
+/** Whoever is at the node's address: what it answers to a question. */
+type There = (request: SipRequest) => SipResponse | undefined;
+
+function asker(there: There) {
+  const scheduler = new VirtualScheduler();
+  const sent: SipRequest[] = [];
+  const endpoint = {
+    advertised: () => ({ host: '192.0.2.1', port: 5060 }),
+    sendRequest: (
+      request: SipRequest,
+      _to: unknown,
+      user: { onResponse(response: SipResponse): void; onTimeout(): void },
+      options: { transactionTimeoutMs: number },
+    ) => {
+      sent.push(request);
+      request.headers.addNamed('Via', 'SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bK1');
+      const answer = there(parseMessage(serialize(request)) as SipRequest);
+      if (answer === undefined)
+        scheduler.schedule(options.transactionTimeoutMs, { onTimer: () => user.onTimeout() }, 0);
+      else user.onResponse(answer);
+    },
+  };
+  const questions = new PeerQuestions({ node: 'a', secret: SECRET, endpoint: endpoint as never, scheduler });
+  return { questions, sent, scheduler };
+}
+
+function answering(name: string, knowledge: Knowledge, asked: AskedBy[] = [], secret = SECRET): There {
+  const node = new PeerQuestions({ node: name, secret, endpoint: {} as never, scheduler: new VirtualScheduler() });
+  return (request) => {
+    let answer: SipResponse | undefined;
+    const transaction = { request, respond: (response: SipResponse) => (answer = response) };
+    const isTaken = node.answer(transaction as unknown as ServerTransaction, (question) => {
+      asked.push(question);
+      return knowledge;
+    });
+    return isTaken ? answer : createResponse(request, 481);
+  };
+}
+
+async function waited<T>(scheduler: VirtualScheduler, answer: Promise<T>, ms = 300): Promise<T> {
+  scheduler.advance(ms);
+  return answer;
+}
+
+describe('a dialog is asked about', () => {
+  test.each(['has', 'had', 'none'] as const)('and the node says: %s', async (knowledge) => {
+    const asked: AskedBy[] = [];
+    const { questions, sent } = asker(answering('b', knowledge, asked));
+    expect(await questions.knows(B, DIALOG, 300)).toBe(knowledge);
+    expect(asked).toEqual([{ ...DIALOG, node: 'a' }]);
+    // It is served as what goes on within the dialog, also where nothing new is.
+    const [request] = sent;
+    expect([request?.method, request?.callId(), request?.toTag(), request?.fromTag()]).toEqual([
+      'OPTIONS',
+      DIALOG.callId,
+      DIALOG.ours,
+      DIALOG.theirs,
+    ]);
+  });
+
+  test('again and again before it counts as silent', async () => {
+    let copies = 0;
+    const late = answering('b', 'has');
+    const { questions, scheduler } = asker((request) => (++copies === 2 ? late(request) : undefined));
+    expect(await waited(scheduler, questions.knows(B, DIALOG, 300))).toBe('has');
+    const silent = asker(() => undefined);
+    expect(await waited(silent.scheduler, silent.questions.knows(B, DIALOG, 300))).toBeUndefined();
+    expect(silent.sent).toHaveLength(3);
+  });
+});
+
+test.each([
+  ['an answer without proof', (request: SipRequest) => createResponse(request, 200)],
+  ['the answer of another node, at its address', answering('c', 'has')],
+  ['the answer of a node of another store', answering('b', 'has', [], new Uint8Array(32).fill(4))],
+  [
+    'an answer that was changed',
+    (request: SipRequest) => {
+      const answer = answering('b', 'has')(request) as SipResponse;
+      const changed = serialize(answer).replace('X-Tandem-Answer: has', 'X-Tandem-Answer: none');
+      return parseMessage(changed) as SipResponse;
+    },
+  ],
+])('%s is none', async (_what, there) => {
+  const { questions, scheduler } = asker(there);
+  expect(await waited(scheduler, questions.knows(B, DIALOG, 300))).toBeUndefined();
+  expect(await waited(scheduler, questions.lives(B, 300))).toBe(false);
+});
+
+test('an answer to an earlier question is none', async () => {
+  let first: SipResponse | undefined;
+  const node = answering('b', 'has');
+  const { questions, scheduler } = asker((request) => (first ??= node(request)));
+  expect(await questions.lives(B, 300)).toBe(true);
+  expect(await waited(scheduler, questions.lives(B, 300))).toBe(false);
+});
+
+test('a node of the program before, which proves nothing, is there when it answers, and may have the dialog', async () => {
+  const { questions } = asker((request) => createResponse(request, 481));
+  expect(await questions.lives({ ...B, signs: false }, 300)).toBe(true);
+  expect(await questions.knows({ ...B, signs: false }, DIALOG, 300)).toBe('has');
+});
+
+test('what is changed, or not of the store, is no question', () => {
+  let asked = 0;
+  const node = new PeerQuestions({
+    node: 'b',
+    secret: SECRET,
+    endpoint: {} as never,
+    scheduler: new VirtualScheduler(),
+  });
+  const isTaken = (text: string) =>
+    node.answer({ request: parseMessage(text), respond: () => {} } as unknown as ServerTransaction, () => {
+      asked++;
+      return 'none';
+    });
+  const { questions, sent } = asker(answering('b', 'none'));
+  void questions.knows(B, DIALOG, 300);
+  const text = serialize(sent[0] as SipRequest);
+  expect(isTaken(text)).toBe(true);
+  for (const changed of [
+    text.replace('our-tag', 'another'),
+    text.replace('call@host', 'other@host'),
+    text.replace('process=1a-2b', 'process=1a-2c'),
+    text.replace(/X-Tandem-Question: .*/, 'X-Tandem-Question: a'),
+    text.replace(/X-Tandem-Question: .*\r\n/, ''),
+  ])
+    expect(isTaken(changed)).toBe(false);
+  expect(asked).toBe(1);
+});
