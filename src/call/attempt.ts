@@ -229,7 +229,8 @@ export class Attempt implements BranchUser, TimerTarget {
   }
 
   #startStage(stage: Stage): void {
-    const plans = stage.branches.slice(0, this.env.limits.maxBranches);
+    const { maxBranches } = this.env.limits;
+    const plans = stage.branches.length > maxBranches ? stage.branches.slice(0, maxBranches) : stage.branches;
     this.#best = undefined;
     this.#earlyMedia = false;
     this.#branches = plans.map((plan) => new Branch(this, plan));

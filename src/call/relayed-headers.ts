@@ -1,5 +1,6 @@
 import {
   CONTENT_HEADERS,
+  contentKind,
   HeaderId,
   type Headers,
   headerIdOf,
@@ -109,10 +110,8 @@ function withholds(taker: Taker, sender: Sender): boolean {
 /** Whether the body carries a session description, alone or as a part of a multipart (RFC 5621 §3). */
 export function hasSessionDescription(message: SipMessage): boolean {
   if (message.body === '') return false;
-  const type = message.headers.value(HeaderId.ContentType);
-  if (type === undefined) return false;
-  if (startsWithIgnoringCase(type, 'application/sdp')) return true;
-  return startsWithIgnoringCase(type, 'multipart/') && message.body.toLowerCase().includes('application/sdp');
+  const kind = message.headers.read(HeaderId.ContentType, contentKind);
+  return kind === 'sdp' || (kind === 'multipart' && message.body.toLowerCase().includes('application/sdp'));
 }
 
 /** Puts `token` into a comma list, once. */
@@ -167,8 +166,4 @@ function copyOwnFields(from: Headers, to: Headers, names: readonly string[], cop
     to.removeNamed(name);
     for (const value of from.fieldValuesNamed(name)) to.addNamed(name, value);
   }
-}
-
-function startsWithIgnoringCase(text: string, lowerPrefix: string): boolean {
-  return text.slice(0, lowerPrefix.length).toLowerCase() === lowerPrefix;
 }

@@ -131,9 +131,21 @@ export function formatAddress(address: Address): string {
   const { displayName, user, host, uriParams, tel } = address;
   const name = displayName === '' ? '' : `${quoteName(displayName)} `;
   // One text of it, not texts of texts: every part is garbage.
-  if (!tel && user !== '') return `${name}<sip:${escapeUser(user)}@${host}${uriParams}>`;
+  if (!tel && user !== '')
+    return `${name}<sip:${escapeUser(user)}${uriParams === '' ? endAt(host) : `@${host}${uriParams}>`}`;
   return `${name}<${formatUriOf(address)}>`;
 }
+
+/** How an address of this host ends, as one text: hosts are few, of trunks, tenants and this node. */
+function endAt(host: string): string {
+  const known = ENDS.get(host);
+  if (known !== undefined) return known;
+  const end = ownCopy(`@${host}>`);
+  if (ENDS.size < MAX_ENDS) ENDS.set(host, end);
+  return end;
+}
+const ENDS = new Map<string, string>();
+const MAX_ENDS = 1000;
 
 /** RFC 3261 §25.1 quoted-string. Values are octets; control characters cannot be represented and become spaces. */
 function quoteName(name: string): string {

@@ -89,6 +89,7 @@ interface InboundBeginning {
   readonly verified: VerifiedCall | undefined;
 }
 
+const UNSUPPORTED_SCHEME = new RejectStep(416, 'Unsupported URI Scheme');
 const NOT_FOUND = new RejectStep(404, 'Not Found');
 /** Who places a call that an inbound rule sends to the outside, as a service; its number is the DID's. */
 const INBOUND_RULE = serviceSchema.parse({ kind: 'virtual-receptionist', number: '0', name: 'Inbound rule' });
@@ -169,8 +170,10 @@ export class Routing implements StepServices {
     const anonymous = callerLeg.anonymous === true;
     const caller: CallerPresentation = { number: party.number, displayName, anonymous };
     const context = this.#context(request, directory, tenant, source, caller, dialled);
+    const isUnserved = isEmergencyService(uri) && dialled === '';
+    const inside = isUnserved ? UNSUPPORTED_SCHEME : this.#insideStep(context, dialled);
     const facts: CallFacts = {
-      direction: 'internal',
+      direction: inside === undefined ? 'outbound' : 'internal',
       tenant: tenant.name,
       caller: party.number,
       callerName: textFromOctets(caller.displayName),
@@ -178,10 +181,6 @@ export class Routing implements StepServices {
       extension: party.number,
       sessionId: context.sessionId,
     };
-    if (isEmergencyService(uri) && dialled === '') {
-      return { plan: this.#plan({ first: new RejectStep(416, 'Unsupported URI Scheme'), facts }, callerLeg) };
-    }
-    const inside = this.#insideStep(context, dialled);
     if (inside !== undefined) return { plan: this.#plan({ first: inside, facts }, callerLeg) };
     const outbound = planOutbound(this.outboundFacts(context, source, dialled, undefined));
     const outsideLeg = anonymous === outbound.anonymous ? callerLeg : { ...callerLeg, anonymous: outbound.anonymous };
@@ -190,14 +189,14 @@ export class Routing implements StepServices {
       const presented = { ...context, caller: { ...caller, anonymous: outbound.anonymous }, called: outbound.number };
       const behindCode = this.#insideStep(presented, outbound.number);
       if (behindCode !== undefined)
-        return { plan: this.#plan({ first: behindCode, facts: { ...facts, called: outbound.number } }, outsideLeg) };
+        return { plan: this.#plan({ first: behindCode, facts: behindCodeFacts(facts, outbound.number) }, outsideLeg) };
     }
     const { step, talkLimitMs } = this.#outbound(outbound);
     const { ringTimeoutMs, sessionLimitMs: nodeLimitMs } = this.#options;
     const plan = new StepPlan({
       first: step,
       callerLeg: outsideLeg,
-      facts: { ...facts, direction: 'outbound' },
+      facts,
       ringTimeoutMs,
       sessionLimitMs: Math.min(nodeLimitMs, talkLimitMs ?? Number.POSITIVE_INFINITY),
       emergency: outbound.emergency,
@@ -418,6 +417,11 @@ export class Routing implements StepServices {
     }
     return this.#inbound.router;
   }
+}
+
+/** Of a call to a number of the tenant itself, with a dial code in front. */
+function behindCodeFacts(facts: CallFacts, called: string): CallFacts {
+  return { ...facts, direction: 'internal', called };
 }
 
 /** A call whose caller has said its name elsewhere than in From. */

@@ -213,16 +213,20 @@ export class Dialog {
 
   /** What an early dialog holds are slices of the messages that made it; a confirmed one may outlive them by hours, with one text of its own. */
   #keepOwnCopies(): void {
-    const { localAddress, remoteAddress, callId } = this;
+    const { remoteAddress, callId } = this;
+    // The calling side's own address, and the tag in it, are no part of a message that came.
+    const localAddress = this.role === 'uac' ? '' : this.localAddress;
     const text = localAddress + remoteAddress + callId + this.#remoteTarget;
     const remoteAt = localAddress.length;
     const callIdAt = remoteAt + remoteAddress.length;
     const targetAt = callIdAt + callId.length;
-    this.localAddress = text.slice(0, remoteAt);
+    if (this.role === 'uas') {
+      this.localAddress = text.slice(0, remoteAt);
+      this.localTag = within(text, this.localTag);
+    }
     this.remoteAddress = text.slice(remoteAt, callIdAt);
     this.callId = text.slice(callIdAt, targetAt);
     this.#remoteTarget = text.slice(targetAt);
-    this.localTag = within(text, this.localTag);
     this.remoteTag = within(text, this.remoteTag);
   }
 

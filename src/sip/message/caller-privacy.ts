@@ -74,9 +74,9 @@ export function isAnonymousAddress({ uri, displayName }: Pick<NameAddr, 'uri' | 
   if (!('host' in uri)) return false;
   const host = uri.host.toLowerCase();
   if (host === 'anonymous.invalid' || host === 'anonymous') return true;
-  const [user = ''] = unescapeUser(uri.user ?? '')
-    .toLowerCase()
-    .split(';', 1);
+  const said = unescapeUser(uri.user ?? '').toLowerCase();
+  const semicolon = said.indexOf(';');
+  const user = semicolon < 0 ? said : said.slice(0, semicolon);
   if (user !== '') return ANONYMOUS_USERS.has(user);
   return ANONYMOUS_USERS.has((displayName ?? '').trim().toLowerCase());
 }

@@ -1,3 +1,4 @@
+import { isSameWord } from './characters.ts';
 import { HeaderId, headerName } from './header-id.ts';
 import type { Headers } from './headers.ts';
 
@@ -9,6 +10,14 @@ export const CONTENT_HEADERS: readonly HeaderId[] = [
   HeaderId.ContentLanguage,
   HeaderId.MimeVersion,
 ];
+
+/** What a Content-Type `text[start, end)` says that a body is, for who looks for a session description. */
+export function contentKind(text: string, start: number, end: number): 'sdp' | 'multipart' | 'other' {
+  if (end - start >= SDP.length && isSameWord(text, start, SDP)) return 'sdp';
+  return end - start >= MULTIPART.length && isSameWord(text, start, MULTIPART) ? 'multipart' : 'other';
+}
+const SDP = 'application/sdp';
+const MULTIPART = 'multipart/';
 
 const NONE: readonly (readonly [string, string])[] = [];
 

@@ -19,6 +19,9 @@ const FIRST_ROOM = 8;
 /** Ids below have a bit of their own among those that are known to be there; all others share the last one. */
 const OWN_BITS = 31;
 const NO_ROWS: Rows = [];
+/** What may be wrong with received lines. */
+const FOLDED = 1;
+const NUL = 2;
 
 /** The bit that stands for an id in {@link HeaderTable.seen}. */
 export const bitOf = (id: HeaderId): number => (id < OWN_BITS ? 1 << id : 1 << OWN_BITS);
@@ -38,10 +41,7 @@ export abstract class HeaderTable {
   /** Bits of the ids that were ever put here, and of those that were put here more than once: nearly all searches are for fields that are not there. */
   protected seen = 0;
   protected repeated = 0;
-  /** True when a received line is folded or holds a NUL: only then are values cleaned. */
-  protected irregular = false;
-  /** True when a received line holds a NUL: then no line is relayed as received, since the octet must not leave. */
-  protected unsafe = false;
+  #flaws = 0;
 
   /** @param room how many fields will be added, where it is known to be many. */
   constructor(source: string, room: number) {
@@ -58,13 +58,22 @@ export abstract class HeaderTable {
 
   /** For the scanner: some line is folded. */
   markIrregular(): void {
-    this.irregular = true;
+    this.#flaws |= FOLDED;
   }
 
   /** For the scanner: some line holds a NUL. */
   markUnsafe(): void {
-    this.irregular = true;
-    this.unsafe = true;
+    this.#flaws |= NUL;
+  }
+
+  /** A received line is folded or holds a NUL: only then are values cleaned. */
+  protected get irregular(): boolean {
+    return this.#flaws !== 0;
+  }
+
+  /** A received line holds a NUL: then no line is relayed as received, since the octet must not leave. */
+  protected get unsafe(): boolean {
+    return (this.#flaws & NUL) !== 0;
   }
 
   /** Whether the value of a field is what stands in the received text. */
@@ -160,8 +169,7 @@ export abstract class HeaderTable {
     this.names = from.names?.slice();
     this.seen = from.seen;
     this.repeated = from.repeated;
-    this.irregular = from.irregular;
-    this.unsafe = from.unsafe;
+    this.#flaws = from.#flaws;
   }
 
   /** Room for one more field. */
