@@ -32,14 +32,25 @@ export function endToEnd(headers: IncomingHttpHeaders): IncomingHttpHeaders {
   return Object.fromEntries(Object.entries(headers).filter(([name]) => !HOP_BY_HOP.has(name)));
 }
 
-/** Begins a request; its answer comes with its body still to be read. Rejects when the worker cannot be reached. */
+export interface BeginOptions {
+  readonly body?: IncomingMessage;
+  /** How long nothing may come before the worker counts as silent, ms; default: for ever. */
+  readonly silentMs?: number;
+}
+
+/**
+ * Begins a request; its answer comes with its body still to be read. Rejects when the worker cannot be reached or is silent; one that
+ * falls silent within the body ends it with an error.
+ */
 export function begin(
-  { socket }: Backend,
+  { worker, socket }: Backend,
   { method, url, headers }: Asked,
-  body?: IncomingMessage,
+  { body, silentMs }: BeginOptions = {},
 ): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const outgoing = request({ socketPath: socket, method, path: url, headers: endToEnd(headers), agent });
+    if (silentMs !== undefined)
+      outgoing.setTimeout(silentMs, () => outgoing.destroy(new Error(`worker ${worker} is silent`)));
     outgoing.on('response', resolve);
     outgoing.on('error', reject);
     if (body === undefined) {
@@ -54,9 +65,9 @@ export function begin(
   });
 }
 
-/** The whole answer to a request without a body. */
-export async function ask(backend: Backend, { method, url, headers }: Asked): Promise<Answered> {
+/** The whole answer to a request without a body. Rejects when the worker says nothing for `silentMs`. */
+export async function ask(backend: Backend, { method, url, headers }: Asked, silentMs: number): Promise<Answered> {
   const { 'content-length': _length, 'content-type': _type, ...rest } = headers;
-  const response = await begin(backend, { method, url, headers: rest });
+  const response = await begin(backend, { method, url, headers: rest }, { silentMs });
   return { status: response.statusCode ?? 502, headers: response.headers, body: await buffer(response) };
 }

@@ -5,7 +5,8 @@ import { NOBODY } from './fan-out.ts';
 
 /**
  * Copies the workers' streams to whoever reads, and ends when one of them ends: the reader comes back with the latest id, and gets what it
- * missed of each, with a `gap` for a worker that has begun anew.
+ * missed of each, with a `gap` for a worker that has begun anew. A reader that does not keep up is waited for: what is too much for it
+ * then is the worker's to leave out, and to tell of.
  */
 export async function mergeEvents(backends: readonly Backend[], asked: Asked, reply: ServerResponse): Promise<void> {
   const ids = idsOf(asked);
@@ -35,6 +36,9 @@ export async function mergeEvents(backends: readonly Backend[], asked: Asked, re
     return;
   }
   reply.writeHead(200, endToEnd(first.headers));
+  reply.on('drain', () => {
+    for (const stream of streams) stream.resume();
+  });
   for (const [index, stream] of streams.entries()) {
     const worker = backends[index]?.worker ?? 0;
     let rest = '';
@@ -43,7 +47,9 @@ export async function mergeEvents(backends: readonly Backend[], asked: Asked, re
       const blocks = (rest + chunk).split('\n\n');
       rest = blocks.pop() ?? '';
       const shown = blocks.filter((block) => !isBeat(block) || index === 0);
-      if (shown.length > 0) reply.write(shown.map((block) => `${withIds(block, worker, ids)}\n\n`).join(''));
+      if (shown.length === 0) return;
+      const text = shown.map((block) => `${withIds(block, worker, ids)}\n\n`).join('');
+      if (!reply.write(text)) for (const each of streams) each.pause();
     });
   }
 }

@@ -14,6 +14,13 @@ const GATHERED: Readonly<Record<string, Gathering>> = {
   '/api/v1/call-statistics': 'statistics',
 };
 
+/** One that says nothing for so long is left out, and named. */
+const SILENT_MS = 3_000;
+/** Whoever asks whether the node is ready has little patience. */
+const READY_MS = 800;
+/** Files are read and what is provisioned is compared before anything is said. */
+const RELOAD_MS = 60_000;
+
 type Make = (backends: readonly Backend[], asked: Asked) => Promise<Answered>;
 
 /**
@@ -24,7 +31,8 @@ export function fanOut({ method, url }: Pick<Asked, 'method' | 'url'>, nodesAsk:
   const path = url.split('?', 1)[0] ?? '';
   if (method === 'GET' && path === '/metrics') return metrics;
   if (method === 'GET' && path === '/readyz') return readiness;
-  if (method === 'POST' && path === '/api/v1/reload') return everyone;
+  if (isReload({ method, url })) return everyone;
+  if (method === 'POST' && path === '/api/v1/drain') return drain;
   if (method === 'POST' && /^\/api\/v1\/trunks\/[^/]+\/retry$/.test(path)) return whoeverCan;
   if (nodesAsk) return undefined;
   const isOfCall = /^\/api\/v1\/(calls|call-records)\/[^/]+(\/(trace|explain))?$/.test(path);
@@ -38,6 +46,10 @@ export function fanOut({ method, url }: Pick<Asked, 'method' | 'url'>, nodesAsk:
     );
 }
 
+export function isReload({ method, url }: Pick<Asked, 'method' | 'url'>): boolean {
+  return method === 'POST' && url.split('?', 1)[0] === '/api/v1/reload';
+}
+
 /** Those whom a query asks; one that names nobody here is refused by any of them. */
 function named(backends: readonly Backend[], { url }: Asked): readonly Backend[] {
   const node = new URLSearchParams(url.split('?')[1]).get('node');
@@ -48,43 +60,79 @@ function named(backends: readonly Backend[], { url }: Asked): readonly Backend[]
 }
 
 function sourceOf(backend: Backend, asked: Asked): AskedNode {
-  return { name: `w${backend.worker}`, ask: (url) => ask(backend, { ...asked, url }) };
+  return { name: `w${backend.worker}`, ask: (url) => ask(backend, { ...asked, url }, SILENT_MS) };
 }
 
-function askAll(backends: readonly Backend[], asked: Asked): Promise<Answered[]> {
-  return Promise.all(backends.map((backend) => ask(backend, asked)));
+interface Heard {
+  readonly worker: number;
+  readonly answered: Answered;
+}
+
+/** What all say that say something in time. */
+async function askAll(
+  backends: readonly Backend[],
+  asked: Asked,
+  silentMs = SILENT_MS,
+): Promise<{ readonly heard: readonly Heard[]; readonly silent: readonly number[] }> {
+  const outcomes = await Promise.allSettled(backends.map((backend) => ask(backend, asked, silentMs)));
+  const heard: Heard[] = [];
+  const silent: number[] = [];
+  for (const [index, { worker }] of backends.entries()) {
+    const outcome = outcomes[index];
+    if (outcome?.status === 'fulfilled') heard.push({ worker, answered: outcome.value });
+    else silent.push(worker);
+  }
+  return { heard, silent };
 }
 
 /** All of them, of which one may have something to do: which that is, another cannot know. */
 async function whoeverCan(backends: readonly Backend[], asked: Asked): Promise<Answered> {
-  const answers = await askAll(backends, asked);
+  const answers = (await askAll(backends, asked)).heard.map(({ answered }) => answered);
   return answers.find(({ status }) => status < 400) ?? answers[0] ?? NOBODY;
+}
+
+/** The first one has the node drain; the calls that it says are those of all. */
+async function drain(backends: readonly Backend[], asked: Asked): Promise<Answered> {
+  const { heard } = await askAll(backends, { ...asked, method: 'GET', url: '/api/v1/node' }, READY_MS);
+  const [first] = heard;
+  const backend = backends.find(({ worker }) => worker === first?.worker) ?? backends[0];
+  if (backend === undefined) return NOBODY;
+  const answered = await ask(backend, asked, SILENT_MS);
+  if (answered.status >= 400) return answered;
+  const told = jsonOf(answered.body) as { readonly node: string };
+  const views = heard.filter(({ answered: { status } }) => status === 200);
+  const calls = views.reduce((sum, { answered: { body } }) => sum + (jsonOf(body) as { calls: number }).calls, 0);
+  return json(answered, { ...told, node: told.node.replace(/-w[0-9]+$/, ''), calls });
 }
 
 /** One after the other, up to the first that refuses; the answer of the first one, which has everything in it. */
 async function everyone(backends: readonly Backend[], asked: Asked): Promise<Answered> {
   let first: Answered | undefined;
   for (const backend of backends) {
-    const answered = await ask(backend, asked);
+    const answered = await ask(backend, asked, RELOAD_MS);
     if (answered.status >= 400) return answered;
     first ??= answered;
   }
   return first ?? NOBODY;
 }
 
+/** Those of a worker that is silent are missing, and `tandem_worker_up` says so. */
 async function metrics(backends: readonly Backend[], asked: Asked): Promise<Answered> {
-  const answers = await askAll(backends, asked);
-  const refused = answers.find(({ status }) => status !== 200);
-  const [first] = answers;
-  if (refused !== undefined || first === undefined) return refused ?? NOBODY;
-  const texts = new Map(backends.map(({ worker }, index) => [worker, answers[index]?.body.toString('utf8') ?? '']));
-  return { ...first, body: Buffer.from(mergedMetrics(texts), 'utf8') };
+  const { heard } = await askAll(backends, asked);
+  const refused = heard.find(({ answered }) => answered.status !== 200);
+  const [first] = heard;
+  if (refused !== undefined || first === undefined) return refused?.answered ?? NOBODY;
+  const texts = new Map(heard.map(({ worker, answered }) => [worker, answered.body.toString('utf8')]));
+  const up = new Map(backends.map(({ worker }) => [worker, texts.has(worker)]));
+  return { ...first.answered, body: Buffer.from(mergedMetrics(texts, up), 'utf8') };
 }
 
 /** Ready while one is. */
 async function readiness(backends: readonly Backend[], asked: Asked): Promise<Answered> {
-  const answers = await askAll(backends, asked);
+  const { heard, silent } = await askAll(backends, asked, READY_MS);
+  const answers = heard.map(({ answered }) => answered);
   const reasons = new Set(answers.flatMap(({ body }) => (jsonOf(body) as { reasons?: string[] }).reasons ?? []));
+  if (silent.length > 0) reasons.add('worker-silent');
   const ready = answers.find(({ status }) => status === 200);
   const [first] = answers;
   if (first === undefined) return NOBODY;

@@ -13,7 +13,7 @@ import type { Answered } from '../observe/index.ts';
 import type { NodeSettings } from '../settings/node-schema.ts';
 import { type Asked, type Backend, begin, endToEnd } from './backends.ts';
 import { mergeEvents } from './event-streams.ts';
-import { fanOut, NOBODY } from './fan-out.ts';
+import { fanOut, isReload, NOBODY } from './fan-out.ts';
 
 const TIMEOUT_CHECK_MS = 1_000;
 
@@ -28,6 +28,8 @@ export interface FrontOptions {
   readonly log: Log;
   /** The workers that serve, in their order. */
   readonly backends: () => readonly Backend[];
+  /** All workers have read the files again. */
+  readonly onReloaded?: () => void;
 }
 
 export class Front {
@@ -91,7 +93,9 @@ export class Front {
       const make = fanOut(asked.method === 'HEAD' ? { ...asked, method: 'GET' } : asked, nodesAsk);
       if (make === undefined) return await pass(first, asked, request, reply);
       request.resume();
-      send(reply, await make(backends, asked.method === 'HEAD' ? { ...asked, method: 'GET' } : asked), asked.method);
+      const answered = await make(backends, asked.method === 'HEAD' ? { ...asked, method: 'GET' } : asked);
+      if (isReload(asked) && answered.status < 400) this.#options.onReloaded?.();
+      send(reply, answered, asked.method);
     } catch (error) {
       // A worker that ends takes the requests along that it had.
       this.#options.log.warn('request-lost', { method: asked.method, error: String(error) });
@@ -110,7 +114,7 @@ export class Front {
 }
 
 async function pass(backend: Backend, asked: Asked, request: IncomingMessage, reply: ServerResponse): Promise<void> {
-  const answer = await begin(backend, asked, request);
+  const answer = await begin(backend, asked, { body: request });
   // Whoever asked has left meanwhile.
   if (reply.destroyed) {
     answer.destroy();

@@ -1,13 +1,22 @@
 /** Metrics of several workers as one text: each sample with the number of its worker. */
 
+const UP = 'tandem_worker_up';
+const UP_HEAD = [
+  `# HELP ${UP} Whether the worker has answered: 0 for one that is silent, whose samples are missing.`,
+  `# TYPE ${UP} gauge`,
+];
+
 interface Family {
   /** `# HELP` and `# TYPE`, of the worker that was asked first. */
   readonly head: string[];
   readonly samples: string[];
 }
 
-/** @param texts by the number of the worker, in the text format of Prometheus. */
-export function mergedMetrics(texts: ReadonlyMap<number, string>): string {
+/**
+ * @param texts by the number of the worker, in the text format of Prometheus
+ * @param up whether each worker has answered
+ */
+export function mergedMetrics(texts: ReadonlyMap<number, string>, up: ReadonlyMap<number, boolean>): string {
   const families = new Map<string, Family>();
   for (const [worker, text] of texts) {
     let family: Family | undefined;
@@ -26,7 +35,8 @@ export function mergedMetrics(texts: ReadonlyMap<number, string>): string {
     }
   }
   const lines = Array.from(families.values(), ({ head, samples }) => [...head, ...samples].join('\n'));
-  return `${lines.join('\n')}\n`;
+  const answered = Array.from(up, ([worker, isUp]) => `${UP}{worker="${worker}"} ${isUp ? 1 : 0}`);
+  return `${[...lines, ...UP_HEAD, ...answered].join('\n')}\n`;
 }
 
 /** `name{a="b"} 1` and `name 1` with `worker` before the other labels. */

@@ -74,7 +74,7 @@ class Supervisor {
       await supervisor.#start();
       return supervisor;
     } catch (error) {
-      for (const slot of supervisor.#slots) slot.kill();
+      await Promise.all(supervisor.#slots.map((slot) => slot.kill()));
       for (const close of supervisor.#closers.reverse()) await close();
       throw error;
     }
@@ -90,6 +90,10 @@ class Supervisor {
   /** Has every worker read the files again; the log says what became of it. */
   reload(): void {
     for (const slot of this.#slots) slot.send({ kind: 'reload' });
+    this.#renewHttpCertificate();
+  }
+
+  #renewHttpCertificate(): void {
     try {
       const { tls } = apiTls(loadSettings(this.#configFile, this.#environment));
       if (tls !== undefined) this.#front?.renewCertificate(tls);
@@ -175,6 +179,7 @@ class Supervisor {
       settings,
       tls: apiTls(settings).tls,
       log: this.#log,
+      onReloaded: () => this.#renewHttpCertificate(),
       backends: () =>
         this.#slots.flatMap(({ isServing, socket }, index) => (isServing ? [{ worker: index + 1, socket }] : [])),
     });
@@ -196,7 +201,7 @@ class Supervisor {
   async #end(workers: Promise<unknown>): Promise<void> {
     const limitMs = this.#settings.timers.drainMs + SPARE_MS;
     const overdue = setTimeout(() => {
-      for (const slot of this.#slots) slot.kill();
+      for (const slot of this.#slots) void slot.kill();
     }, limitMs);
     await workers;
     clearTimeout(overdue);

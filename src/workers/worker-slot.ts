@@ -72,8 +72,12 @@ export class WorkerSlot {
     return this.#ended;
   }
 
-  kill(): void {
+  /** Ends its process at once, and no other one takes the place; resolves when it has ended. */
+  kill(): Promise<void> {
+    this.#isEnding = true;
+    clearTimeout(this.#timer);
     this.#child?.kill('SIGKILL');
+    return this.#ended;
   }
 
   #run(beginning: Beginning): Promise<Ready> {

@@ -128,6 +128,50 @@ test('a reload is every worker’s; the first refusal is the answer', async () =
   expect(reloaded).toHaveLength(2);
 });
 
+test('a drain is told to one, which has the node drain; the calls are those of all', async () => {
+  const told: string[] = [];
+  const worker =
+    (name: string, calls: number): Serve =>
+    ({ method, url }, reply) => {
+      told.push(`${name} ${method} ${url}`);
+      answer(reply, method === 'GET' ? 200 : 202, { node: name, calls, limitSeconds: 60 });
+    };
+  const { status, body } = await asked('POST', '/api/v1/drain', worker('edge-w1', 3), worker('edge-w2', 4));
+  expect([status, body]).toEqual([202, { node: 'edge', calls: 7, limitSeconds: 60 }]);
+  expect(told.filter((each) => each.includes('POST'))).toEqual(['edge-w1 POST /api/v1/drain']);
+  const refuse: Serve = (_request, reply) => answer(reply, 403, { code: 'forbidden' });
+  expect((await asked('POST', '/api/v1/drain', refuse, refuse)).status).toBe(403);
+});
+
+test('a worker that is frozen holds nothing up: it is left out, and named', async () => {
+  const frozen: Serve = () => {};
+  const serves = (body: object, type = 'application/json'): Serve => {
+    const text = 'sample' in body ? String(body.sample) : JSON.stringify(body);
+    return (_request, reply) => reply.writeHead(200, { 'content-type': type }).end(text);
+  };
+  const metricsOf = async () => {
+    const backends = await startBackends(
+      serves({ sample: '# TYPE tandem_x gauge\ntandem_x 1\n' }, 'text/plain'),
+      frozen,
+    );
+    const request = { method: 'GET', url: '/metrics', headers: {} };
+    return String((await fanOut(request, false)?.(backends, request))?.body);
+  };
+  const [listed, metrics, ready, retried, drained] = await Promise.all([
+    asked('GET', '/api/v1/calls', serves({ items: [{ callId: '1' }], total: 1 }), frozen),
+    metricsOf(),
+    asked('GET', '/readyz', frozen, serves({ status: 'ready', reasons: [] })),
+    asked('POST', '/api/v1/trunks/1/retry', frozen, serves({ done: true })),
+    asked('POST', '/api/v1/drain', frozen, serves({ node: 'edge-w2', calls: 2 })),
+  ]);
+  expect(listed.body).toMatchObject({ items: [{ callId: '1' }], total: 1, missing: ['w2'] });
+  expect(metrics).toContain('tandem_x{worker="1"} 1\n');
+  expect(metrics).toContain('tandem_worker_up{worker="1"} 1\ntandem_worker_up{worker="2"} 0\n');
+  expect(ready).toEqual({ status: 200, body: { status: 'ready', reasons: ['worker-silent'] } });
+  expect(retried.status).toBe(200);
+  expect(drained.body).toEqual({ node: 'edge', calls: 2 });
+});
+
 test('a retry is every worker’s; that of the one that registers the trunk counts', async () => {
   const nothing: Serve = (_request, reply) => answer(reply, 409, {});
   const done: Serve = (_request, reply) => answer(reply, 200, { done: true });

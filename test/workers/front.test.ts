@@ -1,16 +1,22 @@
+import { connect } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import { silentLog } from '../../src/base/log.ts';
 import { nodeSchema } from '../../src/settings/node-schema.ts';
 import type { Backend } from '../../src/workers/backends.ts';
 import { Front } from '../../src/workers/front.ts';
+import { eventually } from '../kit/eventually.ts';
 import { answer, type Serve, startBackends } from './backend.ts';
 
 let front: Front | undefined;
 afterEach(() => front?.close());
 
-async function frontOf(backends: () => readonly Backend[], api: object = {}): Promise<string> {
+async function frontOf(
+  backends: () => readonly Backend[],
+  api: object = {},
+  onReloaded: () => void = () => {},
+): Promise<string> {
   const settings = nodeSchema.parse({ node: 'edge', workers: 2, api });
-  front = new Front({ settings, tls: undefined, log: silentLog, backends });
+  front = new Front({ settings, tls: undefined, log: silentLog, backends, onReloaded });
   return front.listen('127.0.0.1', 0);
 }
 
@@ -54,6 +60,23 @@ describe('what one worker answers', () => {
   });
 });
 
+test('a reload that all workers have done is told to the supervisor, one that was refused is not', async () => {
+  let status = 200;
+  const backends = await startBackends((_request, reply) => answer(reply, status, { applied: [] }));
+  let reloads = 0;
+  const address = await frontOf(
+    () => backends,
+    {},
+    () => reloads++,
+  );
+  await fetch(`${address}/api/v1/reload`, { method: 'POST' });
+  expect(reloads).toBe(1);
+  status = 422;
+  await fetch(`${address}/api/v1/reload`, { method: 'POST' });
+  await fetch(`${address}/api/v1/tenants`);
+  expect(reloads).toBe(1);
+});
+
 test('HEAD has the fields of GET and no body', async () => {
   const backends = await startBackends((_request, reply) => answer(reply, 200, { items: [{}], total: 1 }));
   const response = await fetch(`${await frontOf(() => backends)}/api/v1/calls`, { method: 'HEAD' });
@@ -94,6 +117,49 @@ describe('events', () => {
     expect(ids.length).toBeGreaterThanOrEqual(2);
     const last = '1=aaaa:1,2=bbbb:6';
     expect((await read({ 'last-event-id': last }))[0]).toBe(`id: ${last}`);
+  });
+
+  test('a reader that takes nothing is waited for: the workers’ events are not kept for it', async () => {
+    const block = `id: a:1\ndata: ${'x'.repeat(10_000)}\n\n`;
+    let written = 0;
+    let isHeldUp = false;
+    const [backend] = await startBackends((_request, reply) => {
+      reply.writeHead(200, { 'content-type': 'text/event-stream' });
+      const more = () => {
+        while (written < 200_000_000) {
+          written += block.length;
+          if (reply.write(block)) continue;
+          isHeldUp = true;
+          reply.once('drain', () => {
+            isHeldUp = false;
+            more();
+          });
+          return;
+        }
+      };
+      more();
+    });
+    const { port } = new URL(await frontOf(() => (backend === undefined ? [] : [backend])));
+    const reader = connect(Number(port), '127.0.0.1');
+    reader.pause();
+    reader.write('GET /api/v1/events HTTP/1.1\r\nHost: x\r\n\r\n');
+    let before = -1;
+    await eventually('a standstill', async () => {
+      const isStill = isHeldUp && written > 0 && written === before;
+      before = written;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      return isStill;
+    });
+    expect(written).toBeLessThan(50_000_000);
+    // Once it reads, it goes on.
+    let read = 0;
+    reader.on('data', (octets) => {
+      read += octets.length;
+    });
+    const standstill = written;
+    reader.resume();
+    await eventually('more', () => written > standstill && read > 0);
+    reader.destroy();
   });
 
   test('a refusal is passed on', async () => {

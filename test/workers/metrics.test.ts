@@ -11,6 +11,11 @@ test('each family once, each sample with its worker before the other labels', ()
         [1, text(3)],
         [2, text(4, more)],
       ]),
+      new Map([
+        [1, true],
+        [2, true],
+        [3, false],
+      ]),
     ),
   ).toBe(
     [
@@ -23,6 +28,11 @@ test('each family once, each sample with its worker before the other labels', ()
       '# HELP tandem_only Of one',
       '# TYPE tandem_only counter',
       'tandem_only{worker="2"} 5',
+      '# HELP tandem_worker_up Whether the worker has answered: 0 for one that is silent, whose samples are missing.',
+      '# TYPE tandem_worker_up gauge',
+      'tandem_worker_up{worker="1"} 1',
+      'tandem_worker_up{worker="2"} 1',
+      'tandem_worker_up{worker="3"} 0',
       '',
     ].join('\n'),
   );

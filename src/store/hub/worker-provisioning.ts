@@ -1,3 +1,4 @@
+import { inSlices, type Steps } from '../../base/steps.ts';
 import {
   applyEdits,
   type CommitResult,
@@ -5,7 +6,8 @@ import {
   type ProvisioningCommit,
   type ProvisioningStore,
 } from '../../provisioning/directory/store.ts';
-import { compactTenant, compactTrunk } from '../../provisioning/trunk-settings/compact.ts';
+import type { Tenant } from '../../provisioning/tenants/schema.ts';
+import { compactTenantSteps, compactTrunk } from '../../provisioning/trunk-settings/compact.ts';
 import type { HubClient } from './hub-client.ts';
 
 /** What is provisioned, as a worker has it: read once, and from then on followed by what each commit changed. */
@@ -14,17 +16,23 @@ export class WorkerProvisioning implements ProvisioningStore {
   readonly #listeners = new Set<() => void>();
   /** Undefined: not read yet, or a commit is missing in between. */
   #copy: ProvisionedState | undefined;
+  /** One commit after the other: what comes from another worker is brought into shape between calls. */
+  #following: Promise<unknown> = Promise.resolve();
 
   constructor(hub: HubClient, files: ProvisioningStore) {
     this.#files = files;
     hub.onNotice((notice) => {
       if (notice.kind !== 'provisioned') return;
-      this.#follow(notice.version, notice.commit);
-      for (const listener of this.#listeners) listener();
+      const { version, commit } = notice;
+      void this.#next(async () => {
+        if (this.#isNext(version)) this.#follow(version, await inSlices(compacted(commit)));
+        for (const listener of this.#listeners) listener();
+      });
     });
   }
 
   async load(): Promise<ProvisionedState> {
+    await this.#following;
     if (this.#copy !== undefined) return this.#copy;
     const read = await this.#files.load();
     // A later one may have come in the meantime.
@@ -35,7 +43,8 @@ export class WorkerProvisioning implements ProvisioningStore {
 
   async commit(commit: ProvisioningCommit): Promise<CommitResult> {
     const result = await this.#files.commit(commit);
-    if (result.outcome === 'committed') this.#follow(result.version, commit);
+    // What is committed here is compact already.
+    if (result.outcome === 'committed') await this.#next(async () => this.#follow(result.version, commit));
     return result;
   }
 
@@ -44,13 +53,29 @@ export class WorkerProvisioning implements ProvisioningStore {
     return () => this.#listeners.delete(listener);
   }
 
-  #follow(version: number, { putTenants, putTrunks, ...rest }: ProvisioningCommit): void {
-    if (this.#copy === undefined || version <= this.#copy.version) return;
-    if (version !== this.#copy.version + 1) {
+  #next(step: () => Promise<void>): Promise<void> {
+    const followed = this.#following.then(step);
+    this.#following = followed.catch(() => {
       this.#copy = undefined;
-      return;
-    }
-    const edits = { ...rest, putTenants: putTenants.map(compactTenant), putTrunks: putTrunks.map(compactTrunk) };
-    this.#copy = { version, state: applyEdits(this.#copy.state, edits) };
+    });
+    return followed;
   }
+
+  /** Whether a commit goes on from what is here; one that is missing in between makes the next look read all again. */
+  #isNext(version: number): boolean {
+    if (this.#copy !== undefined && version > this.#copy.version + 1) this.#copy = undefined;
+    return this.#copy !== undefined && version === this.#copy.version + 1;
+  }
+
+  #follow(version: number, commit: ProvisioningCommit): void {
+    if (this.#isNext(version) && this.#copy !== undefined)
+      this.#copy = { version, state: applyEdits(this.#copy.state, commit) };
+  }
+}
+
+function* compacted(commit: ProvisioningCommit): Steps<ProvisioningCommit> {
+  const putTenants: Tenant[] = [];
+  for (const tenant of commit.putTenants) putTenants.push(yield* compactTenantSteps(tenant));
+  yield;
+  return { ...commit, putTenants, putTrunks: commit.putTrunks.map(compactTrunk) };
 }
