@@ -22,6 +22,8 @@ export interface ListingPlace {
   readonly coming: readonly string[];
 }
 
+/** Items of one answer at the most. */
+export const MAX_PAGE = 1000;
 /** Rows on either side that a cursor names. */
 export const MOST_SERVED = 16;
 export const MOST_COMING = 8;

@@ -2,9 +2,8 @@
 import { z } from 'zod';
 import { inSlices, type Steps } from '../base/steps.ts';
 import { type AnswerSchema, answer } from './context.ts';
-import { cursorOf, from, indexOf, MOST_COMING, MOST_SERVED, markOf, placeIn } from './listing-cursor.ts';
+import { cursorOf, from, indexOf, MAX_PAGE, MOST_COMING, MOST_SERVED, markOf, placeIn } from './listing-cursor.ts';
 
-const MAX_PAGE = 1000;
 /** The query fields of every listing. */
 export const pageFields = {
   limit: z.coerce.number().int().min(1).max(MAX_PAGE).default(100).describe('Items per page.'),

@@ -263,12 +263,10 @@ export const trunks: Command = {
 
 /** One trunk, by its name or id, and the datacentres of a teams trunk. */
 async function showTrunk(context: CommandContext, wanted: string): Promise<number> {
-  const { id } = await trunkCalled(context, wanted);
-  const all = await context.api().list<TrunkRow>('/api/v1/trunks', {});
-  const rows = all.filter((row) => row.id === id);
-  if (flag(context, 'json')) return printJson(context, rows[0]);
-  context.terminal.out(table(context.terminal, TRUNK_COLUMNS, rows));
-  const datacentres = rows.flatMap(({ status }) => status.datacentres ?? []);
+  const row = await trunkCalled<TrunkRow>(context, wanted);
+  if (flag(context, 'json')) return printJson(context, row);
+  context.terminal.out(table(context.terminal, TRUNK_COLUMNS, [row]));
+  const datacentres = row.status.datacentres ?? [];
   if (datacentres.length > 0) context.terminal.out(`\n${table(context.terminal, DATACENTRE_COLUMNS, datacentres)}`);
   return 0;
 }

@@ -34,8 +34,11 @@ const VALUE_COLUMNS: readonly Column<EffectiveValue>[] = [
 ];
 
 /** The trunk of a name or id. Throws a CommandError where there is none, or several. */
-export async function trunkCalled(context: CommandContext, wanted: string): Promise<{ readonly id: string }> {
-  const trunks = await context.api().list<{ readonly id: string; readonly name: string }>('/api/v1/trunks', {});
+export async function trunkCalled<T extends { readonly id: string; readonly name: string }>(
+  context: CommandContext,
+  wanted: string,
+): Promise<T> {
+  const trunks = await context.api().list<T>('/api/v1/trunks', {});
   const found = trunks.filter(({ id, name }) => id === wanted || name === wanted);
   const [trunk] = found;
   if (trunk === undefined) throw new CommandError(`there is no trunk "${wanted}"`);

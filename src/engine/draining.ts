@@ -5,8 +5,8 @@
 import { fnv1a } from '../base/fnv.ts';
 import type { Clock } from '../base/scheduler.ts';
 import type { DrainAnswer } from '../sip/endpoint/index.ts';
-import { formatHost, isSipUri, type SipRequest } from '../sip/message/index.ts';
-import type { Flow, TransportName } from '../sip/transport/index.ts';
+import { formatHost, isSipUri, type SipRequest, transportParameter } from '../sip/message/index.ts';
+import type { Flow } from '../sip/transport/index.ts';
 import { PASS_HEADER, type PeerNodes } from './peer-nodes.ts';
 import type { Served } from './served.ts';
 
@@ -42,10 +42,6 @@ export class Draining {
     // What is no SIP URI names no user that another node could be asked for.
     if (other === undefined || !isSipUri(uri)) return 'refuse';
     const user = uri.user === undefined ? '' : `${uri.user}@`;
-    return { redirectTo: `<sip:${user}${formatHost(other.host)}:${other.port}${parameterOf(flow.transport)}>` };
+    return { redirectTo: `<sip:${user}${formatHost(other.host)}:${other.port}${transportParameter(flow.transport)}>` };
   }
-}
-
-function parameterOf(transport: TransportName): string {
-  return transport === 'udp' ? '' : `;transport=${transport}`;
 }

@@ -6,6 +6,7 @@ import { nameInOneLine } from '../base/certificate-chain.ts';
 import { silentLog } from '../base/log.ts';
 import type { Scheduler } from '../base/scheduler.ts';
 import type { Listen, NodeSettings } from '../settings/node-schema.ts';
+import { socketOf } from '../settings/sockets.ts';
 import { formatHost } from '../sip/message/index.ts';
 import { isWildcard, type ListenerOptions, type Listening, TransportLayer } from '../sip/transport/index.ts';
 import type { Dealing, Workers } from './admit/dealing.ts';
@@ -42,10 +43,9 @@ export function listenerOptions(listen: Listen, settings: NodeSettings): Listene
   };
 }
 
-/** Whether two listeners cannot both be open: TLS runs over TCP, and all addresses of a family hold each of them. */
+/** Whether two listeners cannot both be open: all addresses of a family hold each of them. */
 export function sharesPort(one: Listen, other: Listen): boolean {
-  if ((one.transport === 'udp') !== (other.transport === 'udp') || one.port !== other.port || one.port === 0)
-    return false;
+  if (socketOf(one.transport) !== socketOf(other.transport) || one.port !== other.port || one.port === 0) return false;
   if (isIP(one.host) !== isIP(other.host)) return false;
   return one.host === other.host || isWildcard(one.host) || isWildcard(other.host);
 }

@@ -1,11 +1,11 @@
 /** Our own Contacts: which place they name, and the same with another one. */
-import { formatHost, isSipUri, parseNameAddr } from '../sip/message/index.ts';
+import { formatHost, isSipUri, parseNameAddr, transportParameter } from '../sip/message/index.ts';
 import type { HostPort, TransportName } from '../sip/transport/index.ts';
 
 /** @param user as it stands in a URI; '' for none */
 export function ownContact(user: string, { host, port }: HostPort, transport: TransportName): string {
   const userPart = user === '' ? '' : `${user}@`;
-  return `<sip:${userPart}${formatHost(host)}:${port}${transport === 'udp' ? '' : `;transport=${transport}`}>`;
+  return `<sip:${userPart}${formatHost(host)}:${port}${transportParameter(transport)}>`;
 }
 
 /** Up to the host of the URI in one of our own Contacts, and the host with its port. */

@@ -11,7 +11,6 @@ export class ChosenCodecs {
   readonly #user: SessionUser;
   readonly #holds: Holds;
   readonly #last: LastDescribed;
-  standsInFor: string | undefined = undefined;
   /** How many versions of its description (RFC 8866 §5.2) a side has had made for it. */
   readonly #ahead = new Map<string, number>();
   #ended = false;
@@ -23,25 +22,21 @@ export class ChosenCodecs {
     this.#user = user;
   }
 
+  get standsInFor(): string | undefined {
+    return this.#last.standsInFor;
+  }
+
   offer(from: string, _to: string | undefined, sdp: string, done: Described): void {
-    if (from === this.standsInFor) this.standsInFor = undefined;
-    this.#last.note(from, sdp);
+    this.#last.offered(from, sdp);
     this.#offerAs(from, sdp, done);
   }
 
   offerAgain(from: string, _to: string, done: Described): void {
-    const last = this.#last.offerOf(from);
-    if (last === undefined) {
-      done(undefined, 'unreadable');
-      return;
-    }
-    this.standsInFor = from;
-    this.#ahead.set(from, (this.#ahead.get(from) ?? 0) + 1);
-    this.#offerAs(from, last, (sdp, refusal) => {
-      // Nobody was told of it.
-      if (sdp === undefined) this.standsInFor = undefined;
-      done(sdp, refusal);
-    });
+    const offer = (sdp: string, told: Described) => {
+      this.#ahead.set(from, (this.#ahead.get(from) ?? 0) + 1);
+      this.#offerAs(from, sdp, told);
+    };
+    this.#last.offerAgain(from, offer, done);
   }
 
   mustHear(from: string, sdp: string): boolean {
@@ -57,7 +52,7 @@ export class ChosenCodecs {
 
   answer(from: string, _to: string, sdp: string, done: Described): void {
     // Whoever asked first says by mustHear whether this is news for the other side.
-    if (from === this.standsInFor) this.standsInFor = undefined;
+    if (from === this.#last.standsInFor) this.#last.standsInFor = undefined;
     else this.#last.note(from, sdp);
     this.offeredBy = undefined;
     done(this.#holds.towardOther(from, withVersion(sdp, this.#ahead.get(from) ?? 0)));
@@ -73,7 +68,7 @@ export class ChosenCodecs {
 
   refused(): void {
     this.offeredBy = undefined;
-    this.standsInFor = undefined;
+    this.#last.standsInFor = undefined;
   }
 
   describedBy(): undefined {

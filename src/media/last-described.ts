@@ -1,4 +1,4 @@
-import type { SessionParties } from './parties.ts';
+import type { Described, SessionParties } from './parties.ts';
 import { isHeld, resumed } from './sdp.ts';
 
 /**
@@ -6,11 +6,34 @@ import { isHeld, resumed } from './sdp.ts';
  * the offer that it may be made (RFC 3261 §14.1, RFC 6337 §5.2.5).
  */
 export class LastDescribed {
+  /** The side in whose place something was offered or answered, until it describes itself. */
+  standsInFor: string | undefined = undefined;
   readonly #isWanted: boolean;
   readonly #texts = new Map<string, string>();
 
   constructor({ near, far }: SessionParties) {
     this.#isWanted = near.needsOffer === true || far.needsOffer === true;
+  }
+
+  /** A side describes itself. */
+  offered(from: string, sdp: string): void {
+    if (from === this.standsInFor) this.standsInFor = undefined;
+    this.note(from, sdp);
+  }
+
+  /** Offers in the place of a side what it has described last; `offer` makes it so that the other one can read it. */
+  offerAgain(from: string, offer: (sdp: string, told: Described) => void, done: Described): void {
+    const last = this.#offerOf(from);
+    if (last === undefined) {
+      done(undefined, 'unreadable');
+      return;
+    }
+    this.standsInFor = from;
+    offer(last, (sdp, refusal) => {
+      // Nobody was told of it.
+      if (sdp === undefined) this.standsInFor = undefined;
+      done(sdp, refusal);
+    });
   }
 
   note(from: string, sdp: string): void {
@@ -19,7 +42,7 @@ export class LastDescribed {
   }
 
   /** As an offer to talk, whatever was held; undefined: it has described nothing. */
-  offerOf(from: string): string | undefined {
+  #offerOf(from: string): string | undefined {
     const sdp = this.#texts.get(from);
     return sdp === undefined ? undefined : resumed(sdp);
   }

@@ -23,13 +23,18 @@ export function describe(sdp: string): Description {
   };
 }
 
+/** What is said of the session, then each medium from its `m=` on. */
+export function sectionsOf(sdp: string): string[] {
+  return sdp.split(/(?=^m=)/m);
+}
+
 /** RFC 3264 §8.4 asks for `a=inactive` in place of `c=0.0.0.0`; who knows no other hold has `sendonly` and `recvonly` written so too. */
 export function heldInactive(sdp: string, address: string | undefined): string {
   const inactive = sdp.replaceAll(/^a=(?:sendonly|recvonly)(?=\r?$)/gm, 'a=inactive');
   if (!/^c=IN IP4 0\.0\.0\.0\r?$/m.test(inactive)) return inactive;
   const connected = inactive.replaceAll(/^c=IN IP4 0\.0\.0\.0(?=\r?$)/gm, `c=IN IP4 ${address ?? NOBODY}`);
   if (/^a=inactive\r?$/m.test(connected)) return connected;
-  const sections = connected.replaceAll(/^a=sendrecv\r?\n/gm, '').split(/(?=^m=)/m);
+  const sections = sectionsOf(connected.replaceAll(/^a=sendrecv\r?\n/gm, ''));
   return sections.map((section) => (section.startsWith('m=') ? `${whole(section)}a=inactive\r\n` : section)).join('');
 }
 
@@ -107,7 +112,7 @@ const COMPANIONS: ReadonlySet<string> = new Set(['telephone-event', 'cn', 'red',
  * media (T.38, video) stay as they are. Undefined: an audio line would be left without any codec.
  */
 export function chooseCodecs(sdp: string, codecs: readonly string[]): string | undefined {
-  const sections = sdp.split(/(?=^m=)/m);
+  const sections = sectionsOf(sdp);
   let isEmpty = false;
   const chosen = sections.map((section) => {
     if (!/^m=audio \S+ (?:UDP\/TLS\/)?RTP\//.test(section)) return section;

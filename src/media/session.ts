@@ -81,8 +81,6 @@ export class RelayedSession implements TimerTarget {
   readonly #told = new Map<string, { readonly sdp: string; readonly result: string }>();
   readonly #holds: Holds;
   readonly #last: LastDescribed;
-  /** The side whose offer was made for it: its own description is still to come. */
-  #madeUpFor: string | undefined = undefined;
   #statistics: MediaStatistics | undefined = undefined;
   #timer: Timer | undefined = undefined;
   #ended = false;
@@ -120,7 +118,7 @@ export class RelayedSession implements TimerTarget {
   }
 
   get standsInFor(): string | undefined {
-    return this.#madeUpFor;
+    return this.#last.standsInFor;
   }
 
   describedBy(tag: string): string | undefined {
@@ -146,23 +144,13 @@ export class RelayedSession implements TimerTarget {
       done(undefined);
       return;
     }
-    this.#madeUpFor = NEAR;
+    this.#last.standsInFor = NEAR;
     // RFC 4568 §6.1: 30 octets of master key and salt.
     this.#offerAs(NEAR, undefined, inventedOffer(codecs, mode === 'srtp', randomBytes(30).toString('base64')), done);
   }
 
   offerAgain(from: string, to: string, done: Described): void {
-    const last = this.#last.offerOf(from);
-    if (last === undefined) {
-      done(undefined, 'unreadable');
-      return;
-    }
-    this.#madeUpFor = from;
-    this.#offerAs(from, to, last, (sdp, refusal) => {
-      // Nobody was told of it.
-      if (sdp === undefined) this.#madeUpFor = undefined;
-      done(sdp, refusal);
-    });
+    this.#last.offerAgain(from, (sdp, told) => this.#offerAs(from, to, sdp, told), done);
   }
 
   mustHear(from: string, sdp: string): boolean {
@@ -171,8 +159,7 @@ export class RelayedSession implements TimerTarget {
 
   /** @param to undefined where nobody has answered yet. */
   offer(from: string, to: string | undefined, sdp: string, done: Described): void {
-    if (from === this.#madeUpFor) this.#madeUpFor = undefined;
-    this.#last.note(from, sdp);
+    this.#last.offered(from, sdp);
     this.#offerAs(from, to, sdp, done);
   }
 
@@ -208,7 +195,7 @@ export class RelayedSession implements TimerTarget {
         next();
         return;
       }
-      if (this.#madeUpFor === from) {
+      if (this.#last.standsInFor === from) {
         this.#become(from, to, sdp, (result) => {
           done(result);
           next();
@@ -233,7 +220,7 @@ export class RelayedSession implements TimerTarget {
       const isOpen = this.#open !== undefined;
       this.#open = undefined;
       this.#offerer = undefined;
-      this.#madeUpFor = undefined;
+      this.#last.standsInFor = undefined;
       if (isOpen) this.#tellAgain(next);
       else next();
     });
@@ -393,7 +380,7 @@ export class RelayedSession implements TimerTarget {
       done(undefined);
       return;
     }
-    this.#madeUpFor = undefined;
+    this.#last.standsInFor = undefined;
     this.#described.set(from, describe(sdp));
     this.#told.clear();
     const own: NgFields = { ...offer, sdp, 'to-tag': this.#wire(to) };

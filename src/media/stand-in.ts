@@ -1,4 +1,5 @@
 /** What a party that stays as it is (`steady`) answers an offer with: its own last description, as far as the offer leaves it as it is. */
+import { sectionsOf } from './sdp.ts';
 
 const MIRRORED: Readonly<Record<string, string>> = { sendonly: 'recvonly', recvonly: 'sendonly', inactive: 'inactive' };
 
@@ -27,10 +28,6 @@ export function steadyOffer(own: string): string {
   return sectionsOf(own)
     .map((section) => (section.startsWith('m=audio ') ? withDirection(section, 'sendrecv') : section))
     .join('');
-}
-
-function sectionsOf(sdp: string): string[] {
-  return sdp.split(/(?=^m=)/m);
 }
 
 function portOf(section: string): number {

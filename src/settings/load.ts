@@ -2,6 +2,7 @@
  * Loads configuration and provisioning from YAML files. Every fault of every file is found in one go, each with its file, line and
  * column; what has a fault is not used at all.
  */
+
 import { existsSync } from 'node:fs';
 import type { Problem } from '../base/errors.ts';
 import { SettingsError } from '../base/errors.ts';
@@ -23,6 +24,7 @@ import { type NodeSettings, nodeSchema } from './node-schema.ts';
 import { recordFileProblems } from './record-file.ts';
 import { formatPath, parseWith, type Segment } from './schema-problems.ts';
 import { type Environment, resolveSecrets } from './secrets.ts';
+import { socketOf } from './sockets.ts';
 import { readStirFiles } from './stir-files.ts';
 import { workerProblems } from './workers.ts';
 import { formatProblem, type LocatedProblem, placeOf, YamlFile } from './yaml-file.ts';
@@ -252,8 +254,7 @@ function repeatedListeners(settings: NodeSettings): [number, string][] {
   const seen = new Set<string>();
   const repeated: [number, string][] = [];
   for (const [index, { transport, host, port }] of settings.listen.entries()) {
-    // TLS runs over TCP: the two cannot share a port.
-    const key = `${transport === 'udp' ? 'udp' : 'tcp'} ${host} ${port}`;
+    const key = `${socketOf(transport)} ${host} ${port}`;
     if (port !== 0 && seen.has(key)) repeated.push([index, `${host}:${port} is already listened on`]);
     seen.add(key);
   }

@@ -1,8 +1,10 @@
 /** How many workers a node has, where each listens beside the ports that they share, and what does not go together with them. */
+
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import type { CredentialProblem } from './credential-files.ts';
 import type { NodeSettings } from './node-schema.ts';
+import { socketOf } from './sockets.ts';
 
 /** So many workers for each core at most. */
 const PER_CORE = 2;
@@ -91,13 +93,13 @@ export function workerProblems(settings: NodeSettings, cores = availableParallel
 function portsTaken({ listen, api }: NodeSettings, count: number): CredentialProblem[] {
   const families = new Map<string, string>();
   for (const [index, { transport, port }] of listen.entries())
-    if (port !== 0) families.set(`${transport === 'udp' ? 'udp' : 'tcp'} ${port}`, `listen[${index}].port`);
+    if (port !== 0) families.set(`${socketOf(transport)} ${port}`, `listen[${index}].port`);
   if (api.enabled && api.port !== 0) families.set(`tcp ${api.port}`, 'api.port');
   const problems: CredentialProblem[] = [];
   for (const [index, { transport, port }] of listen.entries()) {
     for (let worker = 0; worker < count && port !== 0; worker++) {
       const own = ownPortOf(worker, port);
-      const taken = families.get(`${transport === 'udp' ? 'udp' : 'tcp'} ${own}`);
+      const taken = families.get(`${socketOf(transport)} ${own}`);
       if (taken === undefined) continue;
       const message = `worker ${worker + 1} listens on ${own} beside it, which is ${taken}`;
       problems.push({ code: 'workers', path: `listen[${index}].port`, message, segments: ['listen', index, 'port'] });

@@ -49,8 +49,7 @@ export interface TrunkStatus {
   readonly registration?: { readonly server: string; readonly grantedSeconds: number; readonly expiresAt: string };
 }
 
-/** What the outbound pipeline asks about a trunk. */
-/** Whether calls may be tried over a trunk. */
+/** Whether calls may be tried over a trunk, as the outbound pipeline asks. */
 export interface TrunkCondition {
   /** False: keep-alive or registration says that the trunk is down. */
   readonly up: boolean;

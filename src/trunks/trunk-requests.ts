@@ -4,7 +4,15 @@ import { scopeOf, viaOf } from '../provisioning/trunk-settings/own-address.ts';
 import type { Trunk } from '../provisioning/trunk-settings/schema.ts';
 import { namedAddress } from '../provisioning/trunk-settings/teams.ts';
 import type { SendOptions } from '../sip/endpoint/index.ts';
-import { escapeUser, FIRST_HOPS, formatHost, HeaderId, octetsFromText, SipRequest } from '../sip/message/index.ts';
+import {
+  escapeUser,
+  FIRST_HOPS,
+  formatHost,
+  HeaderId,
+  octetsFromText,
+  SipRequest,
+  transportParameter,
+} from '../sip/message/index.ts';
 import type { Flow, HostPort, Target } from '../sip/transport/index.ts';
 import type { TrunkEndpoint } from './exchange.ts';
 import type { RegistrarPlace } from './registrar-redirection.ts';
@@ -69,7 +77,7 @@ export function optionsRequest(
     .add(HeaderId.To, `<${request.requestUri}>`)
     .add(HeaderId.CallId, facts.callId)
     .add(HeaderId.CSeq, `${facts.sequence} OPTIONS`)
-    .add(HeaderId.Contact, `<sip:${here}${transportParameter(to)}>`)
+    .add(HeaderId.Contact, `<sip:${here}${transportParameter(to.transport)}>`)
     .add(HeaderId.Accept, 'application/sdp');
   // Teams sends no REFER to who does not say that it takes one.
   if (trunk.teams !== undefined) headers.add(HeaderId.Allow, facts.allow);
@@ -90,13 +98,9 @@ export function ownAddress(trunk: Trunk, endpoint: TrunkEndpoint, to: Flow | Tar
 }
 
 function registeredContact(trunk: Trunk, token: string, own: HostPort, to: Flow | Target): string {
-  const here = `${formatHost(own.host)}:${own.port}${transportParameter(to)}`;
+  const here = `${formatHost(own.host)}:${own.port}${transportParameter(to.transport)}`;
   // RFC 6140 §5.1: no user part; the provider fills in each number and copies the other parameters (§5.2).
   return trunk.options.bnc ? `<sip:${here};bnc;${TOKEN_PARAMETER}=${token}>` : `<sip:${token}@${here}>`;
-}
-
-function transportParameter(to: Flow | Target): string {
-  return to.transport === 'udp' ? '' : `;transport=${to.transport}`;
 }
 
 function providerUri({ host, port }: RegistrarPlace): string {
@@ -114,7 +118,7 @@ function pingedUri(trunk: Trunk, to: Flow | Target): string {
 
 function gatewayUri(to: Flow | Target): string {
   const [address, port] = 'send' in to ? [to.remoteAddress, to.remotePort] : [to.address, to.port];
-  return `sip:${formatHost(address)}:${port}${transportParameter(to)}`;
+  return `sip:${formatHost(address)}:${port}${transportParameter(to.transport)}`;
 }
 
 function addRoute(trunk: Trunk, request: SipRequest): void {

@@ -1,6 +1,7 @@
 /** One answer made of those of several nodes, or of the workers of one. */
 import type { Answered } from '../../observe/index.ts';
 import { cursorAfter, type Ended } from '../cursor.ts';
+import { MAX_PAGE } from '../listing-cursor.ts';
 import { mergedStatistics, type Statistics } from './statistics.ts';
 
 /** A node, or a worker. */
@@ -27,8 +28,6 @@ interface Asked {
   readonly answered: Answered;
 }
 
-/** As many as one answer of one of them has. */
-const MAX_PAGE = 1_000;
 const DEFAULT_LIMIT = 100;
 /** How far into listings that are put in order it is counted: each of them gives so many. */
 const MAX_DEPTH = 2_000;

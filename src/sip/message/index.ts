@@ -63,6 +63,7 @@ export {
   parseUri,
   type SipUri,
   type TelUri,
+  transportParameter,
   type Uri,
   unescapeUser,
 } from './uri.ts';

@@ -276,6 +276,11 @@ export function formatUri(uri: Uri): string {
   return uri.headers === '' ? text : `${text}?${uri.headers}`;
 }
 
+/** The parameter of a `sip` URI that names a transport; without one it means UDP (RFC 3261 §19.1.2). */
+export function transportParameter(transport: string): string {
+  return transport === 'udp' ? '' : `;transport=${transport}`;
+}
+
 /** A host as it stands in URIs and Via: an IPv6 address in brackets. */
 export function formatHost(host: string): string {
   return host.includes(':') ? `[${host}]` : host;
