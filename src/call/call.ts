@@ -1,7 +1,7 @@
 import { randomToken } from '../base/ids.ts';
 import { cancelTimer, type Timer, type TimerTarget } from '../base/scheduler.ts';
 import { ownCopy } from '../base/text.ts';
-import type { MediaRefusal, MediaSession } from '../media/index.ts';
+import { type MediaRefusal, type MediaSession, NEAR, type SessionUser } from '../media/index.ts';
 import { HeaderId, type HeaderList, type SipRequest, type SipResponse } from '../sip/message/index.ts';
 import { Attempt, type AttemptUser } from './attempt.ts';
 import type { Branch } from './branch.ts';
@@ -9,7 +9,7 @@ import { CallerInvite } from './caller-invite.ts';
 import { dispatchInDialog } from './in-dialog.ts';
 import { Leg, type LegCall, type LegRegistry } from './leg.ts';
 import { acknowledgeLocally } from './local-prack.ts';
-import { type MediaEnd, type MediaOffer, mediaQuestion } from './media.ts';
+import { type MediaEnd, type MediaOffer, mediaParties, mediaQuestion, mediaSnapshot } from './media.ts';
 import type { CallPlan, Rejection, StageOutcome } from './plan.ts';
 import type { CallEnvironment, ServerTransaction } from './ports.ts';
 import { type BegunLeg, type CallListing, type EndedBy, LiveRecord } from './record.ts';
@@ -17,7 +17,14 @@ import type { Referral } from './refer.ts';
 import { refusalOf } from './refusal.ts';
 import { reasonsOf } from './relayed-headers.ts';
 import { SessionKeeper } from './session-keeper.ts';
-import { answeredAgoMs, type CallSnapshot, callSnapshot, type Reacher, restoredRecord } from './snapshot.ts';
+import {
+  answeredAgoMs,
+  type CallMediaSnapshot,
+  type CallSnapshot,
+  callSnapshot,
+  type Reacher,
+  restoredRecord,
+} from './snapshot.ts';
 import type { WaitingSnapshot } from './waiting.ts';
 
 /** Where calls live; `Calls` is it. */
@@ -107,6 +114,7 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
     callee.peer = caller;
     call.callerLeg = caller;
     call.calleeLeg = callee;
+    if (of.media !== undefined) call.#resumeMedia(of.media, caller, callee);
     call.#limitSession();
     return call;
   }
@@ -118,8 +126,9 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
     if (state !== 'answered' || caller === undefined || callee === undefined || this.referral !== undefined)
       return undefined;
     if (callerLeg?.peer !== calleeLeg) return undefined;
-    const timeMs = this.#timeMs();
-    return callSnapshot(record, { caller, callee, sessionLimitMs: this.#plan.sessionLimitMs, takenAtMs, timeMs });
+    const media = callerLeg && calleeLeg && mediaSnapshot(callerLeg, calleeLeg);
+    const { sessionLimitMs } = this.#plan;
+    return callSnapshot(record, { caller, callee, media, sessionLimitMs, takenAtMs, timeMs: this.#timeMs() });
   }
 
   /** While nobody has answered. */
@@ -212,16 +221,35 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
   openMedia(near: MediaEnd, far: MediaEnd, offer: MediaOffer): MediaSession | MediaRefusal | undefined {
     const question = mediaQuestion(near, far, offer);
     if (question === undefined) return undefined;
-    const opened = this.env.media?.open(question, {
-      onMediaLost: (reason) => this.#mediaLost(opened, reason),
+    const opened: ReturnType<LegCall['openMedia']> = this.env.media?.open(
+      question,
+      this.#mediaUser(() => opened),
+    );
+    // What it has counted is a part of the record.
+    if (typeof opened === 'object') this.retain();
+    return opened;
+  }
+
+  #mediaUser(session: () => ReturnType<LegCall['openMedia']>): SessionUser {
+    return {
+      onMediaLost: (reason) => this.#mediaLost(session(), reason),
       onMediaEnded: (statistics) => {
         if (statistics !== undefined) this.record.media = [...this.record.media, statistics];
         this.release();
       },
-    });
-    // What it has counted is a part of the record.
-    if (typeof opened === 'object') this.retain();
-    return opened;
+    };
+  }
+
+  /** Without the relay that it was on descriptions pass from now on. */
+  #resumeMedia({ session: kept, isCallerNear, farTag }: CallMediaSnapshot, caller: Leg, callee: Leg): void {
+    const [near, far] = isCallerNear ? [caller, callee] : [callee, caller];
+    const parties = mediaParties(near.mediaEnd, far.mediaEnd);
+    const user = this.#mediaUser(() => session);
+    const session = parties && this.env.media?.restore(kept, parties, farTag, user);
+    if (session === undefined) return;
+    this.retain();
+    near.media = { session, tag: NEAR };
+    far.media = { session, tag: farTag };
   }
 
   changed(): void {

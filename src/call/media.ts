@@ -1,6 +1,9 @@
 import { type MediaParty, type MediaQuestion, type MediaRefusal, type MediaSession, NEAR } from '../media/index.ts';
 import { replaceDescription, type SipMessage, sessionDescriptionOf } from '../sip/message/index.ts';
 import type { LegOptions } from './plan.ts';
+import type { CallMediaSnapshot } from './snapshot.ts';
+
+type SessionParties = Pick<MediaQuestion, 'near' | 'far'>;
 
 /** What is answered when two parties get no media. */
 export const MEDIA_REFUSALS: Readonly<Record<MediaRefusal, { readonly status: number; readonly reason: string }>> = {
@@ -22,13 +25,8 @@ export type MediaOffer = Pick<MediaQuestion, 'offerer' | 'sdp'>;
 
 /** What is asked of a relay for two parties; undefined where the media of one is nobody's business. */
 export function mediaQuestion(near: MediaEnd, far: MediaEnd, offer: MediaOffer): MediaQuestion | undefined {
-  if (near.media === undefined || far.media === undefined) return undefined;
-  return {
-    near: mediaParty(near.media, near),
-    far: mediaParty(far.media, far),
-    ...offer,
-    ...joinedTo(near, far),
-  };
+  const parties = mediaParties(near, far);
+  return parties && { ...parties, ...offer, ...joinedTo(near, far) };
 }
 
 /** The media of the one of two parties that stays as it is. */
@@ -39,6 +37,21 @@ function joinedTo(near: MediaEnd, far: MediaEnd): Pick<MediaQuestion, 'joins'> {
 
 function mediaParty(media: NonNullable<MediaEnd['media']>, { address }: MediaEnd): MediaParty {
   return { ...media, family: address === '' ? undefined : address.includes(':') ? 6 : 4 };
+}
+
+/** What two legs have between them, for another process. */
+export function mediaSnapshot(caller: DescribingParty, callee: DescribingParty): CallMediaSnapshot | undefined {
+  const { session, tag } = caller.media ?? {};
+  const snapshot = session !== undefined && session === callee.media?.session ? session.snapshot() : undefined;
+  if (snapshot === undefined || callee.media === undefined || tag === undefined) return undefined;
+  const isCallerNear = tag === NEAR;
+  return { session: snapshot, isCallerNear, farTag: isCallerNear ? callee.media.tag : tag };
+}
+
+/** Both parties as a relay thinks of them; undefined where the media of one is nobody's business. */
+export function mediaParties(near: MediaEnd, far: MediaEnd): SessionParties | undefined {
+  if (near.media === undefined || far.media === undefined) return undefined;
+  return { near: mediaParty(near.media, near), far: mediaParty(far.media, far) };
 }
 
 /** A leg's place in the media of two parties. */

@@ -1,6 +1,13 @@
 import type { Log } from '../base/log.ts';
 import type { Scheduler } from '../base/scheduler.ts';
-import type { MediaQuestion, MediaRefusal, MediaSession, SessionUser } from '../media/index.ts';
+import type {
+  MediaParty,
+  MediaQuestion,
+  MediaRefusal,
+  MediaSession,
+  MediaSnapshot,
+  SessionUser,
+} from '../media/index.ts';
 import type { DigestClient } from '../sip/auth/index.ts';
 import type { Dialog } from '../sip/dialog/index.ts';
 import type {
@@ -128,6 +135,13 @@ export interface MediaPort {
   concerns(near: LegOptions['media'], far: LegOptions['media']): boolean;
   /** Undefined: their descriptions pass as they are. */
   open(question: MediaQuestion, user: SessionUser): MediaSession | MediaRefusal | undefined;
+  /** A session of another process goes on; undefined: it cannot from here. */
+  restore(
+    snapshot: MediaSnapshot,
+    parties: { readonly near: MediaParty; readonly far: MediaParty },
+    farTag: string,
+    user: SessionUser,
+  ): MediaSession | undefined;
 }
 
 /** A party of a call as it is when a Contact is made; `Leg` is it. */

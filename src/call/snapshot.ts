@@ -2,6 +2,7 @@
  * An answered call as plain data, fit for JSON: what another process needs to go on with it. What is under way in it (a re-INVITE, a
  * transfer) is not kept; the parties send it again.
  */
+import type { MediaSnapshot } from '../media/index.ts';
 import type { DialogSnapshot, SessionInterval } from '../sip/dialog/index.ts';
 import { isFlow } from '../sip/endpoint/index.ts';
 import type { Flow, Target, TransportName } from '../sip/transport/index.ts';
@@ -66,8 +67,17 @@ export interface CallSnapshot {
   readonly answeredForMs?: number;
   /** Longest time from the answer to the end, ms; absent: none. */
   readonly sessionLimitMs?: number;
+  /** What brings the media of the two together, where something does. */
+  readonly media?: CallMediaSnapshot;
   readonly caller: LegSnapshot;
   readonly callee: LegSnapshot;
+}
+
+export interface CallMediaSnapshot {
+  readonly session: MediaSnapshot;
+  /** The caller is the near side. */
+  readonly isCallerNear: boolean;
+  readonly farTag: string;
 }
 
 /** As the program before wrote it: the owner of a leg is a text, `tenant/number`. */
@@ -97,6 +107,7 @@ function legOfFirst(leg: FirstLegSnapshot): LegSnapshot {
 
 /** What of an answered call is not in its record. */
 interface CallParts extends Pick<CallSnapshot, 'caller' | 'callee' | 'takenAtMs'> {
+  readonly media: CallMediaSnapshot | undefined;
   readonly sessionLimitMs: number | undefined;
   /** By the clock that the record's times are of, ms. */
   readonly timeMs: number;
@@ -104,7 +115,7 @@ interface CallParts extends Pick<CallSnapshot, 'caller' | 'callee' | 'takenAtMs'
 
 export function callSnapshot(
   record: LiveRecord,
-  { caller, callee, sessionLimitMs, takenAtMs, timeMs }: CallParts,
+  { caller, callee, media, sessionLimitMs, takenAtMs, timeMs }: CallParts,
 ): CallSnapshot {
   const { id, facts, callerCallId, calleeCallId = '', startedAtMs, attempts, status, reason } = record;
   const { ringingAtMs, answeredAtMs = timeMs, answeredBy, answeredTrunkId, transferredTo } = record;
@@ -123,6 +134,7 @@ export function callSnapshot(
     answeredForMs: timeMs - answeredAtMs,
     caller,
     callee,
+    ...(media !== undefined && { media }),
     ...(ringingAtMs !== undefined && { ringingAtMs }),
     ...(answeredBy !== undefined && { answeredBy }),
     ...(answeredTrunkId !== undefined && { answeredTrunkId }),

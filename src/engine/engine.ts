@@ -390,6 +390,8 @@ export class Engine {
     this.#throttle.restore(await this.#signIns.load());
     await this.trunks.restore();
     await this.guards.restore();
+    // Calls that come back have sessions there.
+    this.media.relays.apply(settings.mediaRelays);
     await this.#continuity.restore();
     await this.listeners.open();
     this.#options.workers?.onPinged((outcome) => this.trunks.pinged(outcome));
@@ -397,7 +399,6 @@ export class Engine {
       this.endpoint.transport.bring?.(listenerId, octets, address, port),
     );
     this.apply(this.directory);
-    this.media.relays.apply(settings.mediaRelays);
     this.trunks.start();
     this.#continuity.start();
     this.#certificates.look();

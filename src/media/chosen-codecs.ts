@@ -3,6 +3,11 @@ import { LastDescribed } from './last-described.ts';
 import { type Described, type SessionParties, type SessionUser, withCodecs } from './parties.ts';
 import { inventedOffer } from './sdp.ts';
 
+/** Another process goes on with the parties alone: what they describe says the rest. */
+export interface ChosenSnapshot {
+  readonly kind: 'chosen';
+}
+
 /** Descriptions that go from party to party without a relay, offers with the codecs and holds with the words that are asked for. */
 export class ChosenCodecs {
   readonly mayPass = true;
@@ -69,6 +74,10 @@ export class ChosenCodecs {
   refused(): void {
     this.offeredBy = undefined;
     this.#last.standsInFor = undefined;
+  }
+
+  snapshot(): ChosenSnapshot {
+    return { kind: 'chosen' };
   }
 
   describedBy(): undefined {

@@ -1,6 +1,6 @@
 export { openDatagrams } from './datagrams.ts';
 export type { MediaDecision, MediaMode, MediaParty } from './decide.ts';
-export { Media, type MediaQuestion, type MediaSession, NEAR } from './media.ts';
+export { Media, type MediaQuestion, type MediaSession, type MediaSnapshot, NEAR } from './media.ts';
 export type { Datagrams, OpenDatagrams } from './ng-client.ts';
 export type { MediaRefusal, SessionUser } from './parties.ts';
 export type { RelayListener, RelaySettings, RelayState } from './relay.ts';

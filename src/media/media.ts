@@ -1,5 +1,5 @@
 import type { Scheduler } from '../base/scheduler.ts';
-import { ChosenCodecs, RehearsedSession } from './chosen-codecs.ts';
+import { ChosenCodecs, type ChosenSnapshot, RehearsedSession } from './chosen-codecs.ts';
 import { decideMedia, type MediaDecision, type MediaParty } from './decide.ts';
 import {
   type Described,
@@ -14,7 +14,9 @@ import {
 } from './parties.ts';
 import type { MediaRelays } from './relays.ts';
 import { describe } from './sdp.ts';
-import { RelayedSession } from './session.ts';
+import { RelayedSession, type RelayedSnapshot } from './session.ts';
+
+export type MediaSnapshot = RelayedSnapshot | ChosenSnapshot;
 
 /** The media of two parties whose descriptions do not pass as they are. `from` and `to` are tags, `NEAR` or one of the far side's. */
 export interface MediaSession {
@@ -45,6 +47,8 @@ export interface MediaSession {
   describedBy(tag: string): string | undefined;
   /** A session of its own for a side that stays as it is and somebody else, on the same ports; undefined: there is no way. */
   join(parties: SessionParties, own: JoiningSide, user: SessionUser): MediaSession | undefined;
+  /** For another process; undefined: there is nothing to go on with. */
+  snapshot(): MediaSnapshot | undefined;
   end(): void;
   /** Another process goes on with it: nothing is said to the relay. */
   leave(): void;
@@ -93,9 +97,25 @@ export class Media {
     return isChosen ? new ChosenCodecs(question, user) : undefined;
   }
 
+  /** A session of another process goes on, on its relay. Undefined: that is not a relay of this node. @param farTag the far side's, there */
+  restore(
+    snapshot: MediaSnapshot,
+    parties: SessionParties,
+    farTag: string,
+    user: SessionUser,
+  ): MediaSession | undefined {
+    if (snapshot.kind === 'chosen') return new ChosenCodecs(parties, user);
+    const relay = this.relays.at(snapshot.relay);
+    if (relay === undefined) return undefined;
+    const session = new RelayedSession(this.relays, relay, this.#scheduler, parties, user);
+    session.resume(snapshot, farTag);
+    return session;
+  }
+
   /** For a call that is only thought through: the same answers, and no relay hears of it. */
-  rehearsal(witness: (decision: MediaDecision | undefined) => void): Pick<Media, 'concerns' | 'open'> {
+  rehearsal(witness: (decision: MediaDecision | undefined) => void): Pick<Media, 'concerns' | 'open' | 'restore'> {
     return {
+      restore: () => undefined,
       concerns: (near, far) => {
         witness(undefined);
         return this.concerns(near, far);

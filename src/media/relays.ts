@@ -54,6 +54,11 @@ export class MediaRelays {
     return usable.at(-1);
   }
 
+  /** The one of a session that goes on; undefined: it is not in the configuration. */
+  at(url: string): MediaRelay | undefined {
+    return this.#relays.find((relay) => relay.url === url);
+  }
+
   list(): readonly RelayListing[] {
     return this.#relays.map(({ url, weight, state, sessions, counters }) => ({
       url,

@@ -48,8 +48,19 @@ interface SteadyParty {
   /** What the relay calls it. */
   readonly wireTag: string;
   readonly sdp: string;
-  readonly former: RelayedSession;
-  readonly call: SharedCall;
+  /** Undefined: it ended in another process. */
+  readonly former: RelayedSession | undefined;
+}
+
+/** A session as plain data, for another process to go on with on the same relay. */
+export interface RelayedSnapshot {
+  readonly kind: 'relayed';
+  /** URL of the relay. */
+  readonly relay: string;
+  readonly callId: string;
+  readonly prefix: string;
+  readonly steady?: Omit<SteadyParty, 'former'>;
+  readonly agreed?: { readonly offer: NgFields; readonly answer: NgFields };
 }
 
 /**
@@ -65,9 +76,9 @@ export class RelayedSession implements TimerTarget {
   #relay: MediaRelay;
   #failures: number;
   #call: SharedCall;
-  readonly #steady: SteadyParty | undefined;
+  #steady: SteadyParty | undefined;
   /** What the relay calls the others of a session that was joined: there are some of the same names already. */
-  readonly #prefix: string;
+  #prefix: string;
   /** The offer that waits for its answer. */
   #open: Exchange | undefined = undefined;
   /** Who made it. */
@@ -92,9 +103,10 @@ export class RelayedSession implements TimerTarget {
     parties: SessionParties,
     user: SessionUser,
     steady?: SteadyParty,
+    call: SharedCall = { id: randomToken(), sessions: 0 },
   ) {
     this.#steady = steady;
-    this.#call = steady?.call ?? { id: randomToken(), sessions: 0 };
+    this.#call = call;
     this.#call.sessions++;
     this.#prefix = steady === undefined ? '' : `${this.#call.sessions}${randomToken()}-`;
     this.#relays = relays;
@@ -129,12 +141,53 @@ export class RelayedSession implements TimerTarget {
     const sdp = this.describedBy(own);
     const other = side === 'near' ? parties.far : parties.near;
     if (sdp === undefined || other.steady === true || this.#relay.state === 'down') return undefined;
-    const steady = { side, wireTag: this.#wire(own), sdp, former: this, call: this.#call };
-    const joined = new RelayedSession(this.#relays, this.#relay, this.#scheduler, parties, user, steady);
-    const tag = side === 'near' ? NEAR : STEADY_FAR;
-    joined.#given.set(tag, sdp);
-    joined.#described.set(tag, describe(sdp));
+    const steady = { side, wireTag: this.#wire(own), sdp, former: this };
+    const joined = new RelayedSession(this.#relays, this.#relay, this.#scheduler, parties, user, steady, this.#call);
+    joined.#know(side === 'near' ? NEAR : STEADY_FAR, sdp);
     return joined;
+  }
+
+  /** What a side has described. */
+  #know(tag: string, sdp: string): void {
+    this.#given.set(tag, sdp);
+    this.#described.set(tag, describe(sdp));
+  }
+
+  /** Undefined of one that has ended. */
+  snapshot(): RelayedSnapshot | undefined {
+    if (this.#ended) return undefined;
+    const { offer, answer } = this.#agreed ?? {};
+    const { side, wireTag, sdp } = this.#steady ?? {};
+    return {
+      kind: 'relayed',
+      relay: this.#relay.url,
+      callId: this.#call.id,
+      prefix: this.#prefix,
+      ...(offer !== undefined && answer !== undefined && { agreed: { offer, answer } }),
+      ...(side !== undefined && wireTag !== undefined && sdp !== undefined && { steady: { side, wireTag, sdp } }),
+    };
+  }
+
+  /** A session of another process goes on. @param farTag the far side's, there */
+  resume({ callId, prefix, steady, agreed }: RelayedSnapshot, farTag: string): void {
+    this.#call = { id: callId, sessions: 1 };
+    this.#prefix = prefix;
+    this.#steady = steady && { ...steady, former: undefined };
+    if (steady !== undefined) this.#know(steady.side === 'near' ? NEAR : STEADY_FAR, steady.sdp);
+    this.#timer ??= this.#scheduler.schedule(ASK_MS, this, 0);
+    if (agreed === undefined) return;
+    this.#agreed = agreed;
+    const offerer = agreed.offer['from-tag'] === this.#wire(NEAR) ? NEAR : farTag;
+    const answerer = offerer === NEAR ? farTag : NEAR;
+    for (const [tag, { sdp }] of [
+      [offerer, agreed.offer],
+      [answerer, agreed.answer],
+    ] as const) {
+      if (typeof sdp !== 'string') continue;
+      this.#know(tag, sdp);
+      this.#last.note(tag, sdp);
+      this.#holds.towardOther(tag, sdp);
+    }
   }
 
   makeUpOffer(done: Described): void {

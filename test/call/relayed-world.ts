@@ -18,6 +18,7 @@ export class RelayedWorld extends World {
         media: {
           concerns: (near, far) => made?.concerns(near, far) === true,
           open: (question, user) => made?.open(question, user),
+          restore: (...session) => made?.restore(...session),
         },
       },
     });

@@ -1,7 +1,8 @@
 import { X509Certificate } from 'node:crypto';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { stirSchema } from '../../../src/settings/node-schema.ts';
 import type { SipRequest, SipResponse } from '../../../src/sip/message/index.ts';
+import { FakeRelays, relayed } from '../../kit/fake-relay.ts';
 import { SimulatedNetwork } from '../../kit/simulated-network.ts';
 import { stirWorld } from '../../kit/stir/authority.ts';
 import { ANY_NUMBER, LONG } from '../../kit/stir/signed.ts';
@@ -22,9 +23,8 @@ let carrier: Agent;
 let invite: SipRequest;
 let final: SipResponse;
 
-async function start(options: WorldOptions = OPTIONS): Promise<void> {
+async function start(options: WorldOptions = OPTIONS, scheduler = new VirtualScheduler()): Promise<void> {
   store = new MemoryCalls();
-  const scheduler = new VirtualScheduler();
   world = await process(options, { scheduler, network: new SimulatedNetwork(scheduler) });
   alice = world.phone('101', '203.0.113.1');
   carrier = world.agent(CARRIER_A);
@@ -32,7 +32,7 @@ async function start(options: WorldOptions = OPTIONS): Promise<void> {
 
 async function process(options: WorldOptions, after: NonNullable<WorldOptions['after']>): Promise<World> {
   life = new Life(after.scheduler);
-  return World.start({ ...options, after, engine: { scheduler: life, callStore: store } });
+  return World.start({ ...options, after, engine: { ...options.engine, scheduler: life, callStore: store } });
 }
 
 /** Alice talks to the carrier. */
@@ -256,6 +256,98 @@ describe('an answered call after the process has ended', () => {
     carrier.answer(carrier.took('BYE'), 200, 'OK');
   });
 });
+
+describe('a call whose media goes through a relay', () => {
+  const options: WorldOptions = {
+    trunks: { 'carrier-a': { options: { sessionTimer: { mode: 'off' }, media: 'always' } } },
+    settings: { mediaRelays: [{ url: 'udp://192.0.2.99:1' }, { url: 'udp://192.0.2.99:2' }] },
+  };
+  const held = SDP.replace('a=sendrecv', '').concat('a=sendonly\r\n');
+  let fake: FakeRelays;
+  let again: WorldOptions;
+  let port: number;
+
+  beforeEach(async () => {
+    const scheduler = new VirtualScheduler();
+    fake = new FakeRelays(scheduler);
+    again = { ...options, engine: { openDatagrams: fake.open } };
+    await start(again, scheduler);
+    invite = alice.call('18005550199');
+    world.run();
+    carrier.answer(carrier.took('INVITE'), 200, 'OK', {}, SDP);
+    world.run();
+    final = alice.final(invite) as SipResponse;
+    await settle();
+    port = Number(fake.told[0]?.split(' ')[0]);
+    expect(fake.sessions.get(port)?.size).toBe(1);
+  });
+
+  const hangUp = async () => {
+    const bye = alice.within(invite, final, 'BYE', { CSeq: '90 BYE' });
+    alice.send(bye);
+    world.run();
+    carrier.answer(carrier.took('BYE'), 200, 'OK');
+    world.run();
+    await settle();
+  };
+
+  test('is ended there when it ends, by the next process; its record says what the relay has counted', async () => {
+    await crash(0, again);
+    await hangUp();
+    expect(fake.sessions.get(port)?.size).toBe(0);
+    expect(ended()[0]?.media).toHaveLength(1);
+  });
+
+  test('a re-INVITE goes through the same relay; one that is refused is taken back there', async () => {
+    await crash(0, again);
+    const before = fake.told.length;
+    alice.send(
+      parse(
+        alice.within(invite, final, 'INVITE', { ...DESCRIBED, CSeq: '50 INVITE', Contact: `<sip:101@${alice.host}>` }),
+        held,
+      ),
+    );
+    world.run(50);
+    const hold = carrier.requests('INVITE').at(-1) as SipRequest;
+    expect(hold.body).toBe(relayed(held, port));
+    carrier.answer(hold, 488);
+    world.run();
+    expect(fake.told.slice(before)).toEqual([
+      expect.stringMatching(new RegExp(`^${port} offer near>far-`)),
+      expect.stringMatching(new RegExp(`^${port} offer near>far-`)),
+      expect.stringMatching(new RegExp(`^${port} answer near>far-`)),
+    ]);
+    expect(fake.requests.slice(-2).map(({ sdp }) => sdp)).toEqual([SDP, SDP]);
+    await hangUp();
+    expect(fake.sessions.get(port)?.size).toBe(0);
+  });
+
+  test('ends when the relay ends it', async () => {
+    await crash(0, again);
+    fake.sessions.get(port)?.clear();
+    world.run(16_000);
+    for (const agent of [alice, carrier]) agent.answer(agent.took('BYE'), 200);
+    world.run();
+    expect(ended()[0]?.endReason).toBe('media-timeout');
+  });
+
+  test('passes it by when that relay is not there any more', async () => {
+    await crash(0, { ...again, settings: { mediaRelays: [{ url: 'udp://192.0.2.99:3' }] } });
+    alice.send(
+      parse(
+        alice.within(invite, final, 'INVITE', { ...DESCRIBED, CSeq: '50 INVITE', Contact: `<sip:101@${alice.host}>` }),
+        held,
+      ),
+    );
+    world.run(50);
+    const hold = carrier.requests('INVITE').at(-1) as SipRequest;
+    expect(hold.body).toBe(held);
+    carrier.answer(hold, 488);
+    await hangUp();
+  });
+});
+
+const DESCRIBED = { 'Content-Type': 'application/sdp' };
 
 describe('calls that may have ended meanwhile', () => {
   test('after a short stop nobody is asked while whoever sent BYE sends it still; then both, for an end that was not written', async () => {
