@@ -13,7 +13,7 @@ import type { CallKeeper } from './call-keeper.ts';
 import type { CallRebuilder } from './call-rebuilder.ts';
 import { type CallRestorerOptions, reacherOf, restorerOf } from './call-restorer.ts';
 import type { KnownNodes } from './known-nodes.ts';
-import type { AskedBy, AskedDialog, Knowledge, PeerQuestions } from './peer-question.ts';
+import type { AskedBy, AskedDialog, AskedNode, Knowledge, PeerQuestions } from './peer-question.ts';
 import { processOf, type SealedContacts, type Self, shortMark } from './sealed-contacts.ts';
 
 export interface CallRevivalOptions {
@@ -27,13 +27,13 @@ export interface CallRevivalOptions {
   readonly scheduler: Scheduler;
   readonly log: Log;
   readonly self: Self;
-  readonly questions: Pick<PeerQuestions, 'knows'>;
+  readonly questions: Pick<PeerQuestions, 'knows' | 'lives'>;
   readonly isPlausible: (leg: Pick<RoutedLeg, 'options' | 'destination'>, flow: Flow, request: SipRequest) => boolean;
 }
 
 const ANSWER_MS = 600;
-/** How long it is believed of a node that it is not there. */
-const SILENT_MS = 1_000;
+/** How long it is believed of a node that it is there, or not. */
+const BELIEVED_MS = 1_000;
 /** Nodes tell of themselves twice a second. */
 const HEARD_MS = 1_500;
 const TELL_MS = 1_000;
@@ -42,8 +42,8 @@ const RETRY_SECONDS = '5';
 
 export class CallRevival {
   readonly #options: CallRevivalOptions;
-  /** When nodes did not answer. */
-  readonly #silent = new Map<string, number>();
+  /** Whether nodes were there when they were asked last. */
+  readonly #lived = new Map<string, { readonly atMs: number; readonly answer: Promise<boolean> }>();
   /** Calls that are asked about, by id; true: another node that asks at the same time goes on with it. */
   readonly #asked = new Map<string, { isLeft: boolean }>();
   #untold = 0;
@@ -166,14 +166,22 @@ export class CallRevival {
   }
 
   async #knowledgeAt(name: string, dialog: AskedDialog): Promise<Knowledge | undefined> {
-    const { known, scheduler, questions } = this.#options;
-    const silentAtMs = this.#silent.get(name) ?? Number.NEGATIVE_INFINITY;
-    if (scheduler.nowMs() - silentAtMs < SILENT_MS) return undefined;
+    const { known, questions } = this.#options;
     const address = known.lastAddressOf(name);
     // One that is there and cannot be asked may have it.
     if (address === undefined) return known.isHeard(name, HEARD_MS) ? 'has' : undefined;
-    const answer = await questions.knows({ name, address, signs: known.signs(name) }, dialog, ANSWER_MS);
-    if (answer === undefined) this.#silent.set(name, scheduler.nowMs());
+    const node = { name, address, signs: known.signs(name) };
+    return (await this.#lives(node)) ? questions.knows(node, dialog, ANSWER_MS) : undefined;
+  }
+
+  /** Of a thousand calls that come at once one asks. */
+  #lives(node: AskedNode): Promise<boolean> {
+    const { scheduler, questions } = this.#options;
+    const asked = this.#lived.get(node.name);
+    const nowMs = scheduler.nowMs();
+    if (asked !== undefined && nowMs - asked.atMs < BELIEVED_MS) return asked.answer;
+    const answer = questions.lives(node, ANSWER_MS);
+    this.#lived.set(node.name, { atMs: nowMs, answer });
     return answer;
   }
 
