@@ -15,6 +15,7 @@ import {
 import type { CallEnvironment } from './ports.ts';
 import type { BegunLeg } from './record.ts';
 import { isBetterStatus } from './response-mapping.ts';
+import type { Resumption } from './resumption.ts';
 import type { WaitingCancel } from './waiting.ts';
 
 /** For whom a plan is played: the caller of a call, or a party that is being transferred. */
@@ -25,6 +26,10 @@ export interface AttemptUser {
   readonly methods: number | undefined;
   /** The user, as its media is thought of. */
   readonly mediaEnd: MediaEnd;
+  /** What of its call another process has begun; absent: nothing. */
+  readonly resumption?: Resumption | undefined;
+  /** Somebody whom that process has asked rings. */
+  onRings?(): void;
   /** A provisional response above 100. `rack` is set when it wants the user's PRACK. */
   onProgress(leg: Leg, response: SipResponse, rack: string | undefined): void;
   /** The first 2xx. The user acknowledges it: `leg.ack.give(invite)`, at once or with the answer to its offer. */
@@ -88,6 +93,10 @@ export class Attempt implements BranchUser, TimerTarget {
     return this.#user.mediaEnd;
   }
 
+  get resumption(): Resumption | undefined {
+    return this.#user.resumption;
+  }
+
   start(): void {
     this.#advance(undefined);
   }
@@ -124,6 +133,10 @@ export class Attempt implements BranchUser, TimerTarget {
       ...(label !== undefined && { label }),
       ...(trunkId !== undefined && { trunkId }),
     });
+  }
+
+  onBranchRings(): void {
+    if (!this.#done) this.#user.onRings?.();
   }
 
   onBranchProvisional(leg: Leg, response: SipResponse, rack: string | undefined): void {

@@ -13,6 +13,7 @@ import type { BranchPlan, OutcomeCause, Redirection, StageOutcome } from './plan
 import type { CallEnvironment, ClientTransaction, ClientTransactionUser, Destination } from './ports.ts';
 import type { AttemptRecord, BegunLeg } from './record.ts';
 import { hasSessionDescription, reasonFields } from './relayed-headers.ts';
+import type { Resumption, RingingInvite } from './resumption.ts';
 import { SessionKeeper } from './session-keeper.ts';
 import { TargetInvite } from './target-invite.ts';
 import { cancellationOf, type WaitingCancel } from './waiting.ts';
@@ -25,10 +26,14 @@ export interface BranchUser {
   readonly relaysReliable: boolean;
   /** What the caller can do, as `methodsOf` reads it; undefined when it has not said. */
   readonly methods: number | undefined;
+  /** What of its call another process has begun. */
+  readonly resumption: Resumption | undefined;
   /** For whom it rings, as the media of that party is thought of. */
   readonly mediaEnd: MediaEnd;
   /** A provisional response above 100. `rack` is set when it wants a PRACK. */
   onBranchProvisional(leg: Leg, response: SipResponse, rack: string | undefined): void;
+  /** It rang before this process was asked. */
+  onBranchRings(): void;
   /** The first 2xx of the branch. */
   onBranchAnswered(branch: Branch, leg: Leg, response: SipResponse, invite: SipRequest): void;
   onBranchFailed(branch: Branch, outcome: StageOutcome): void;
@@ -111,7 +116,16 @@ export class Branch implements ClientTransactionUser, TimerTarget {
 
   /** The CANCEL of the INVITE under way, for who has to send it in our place. */
   cancellation(): WaitingCancel | undefined {
-    return this.state === 'calling' && this.#transaction !== undefined ? cancellationOf(this.#transaction) : undefined;
+    const invite = this.#invite;
+    if (this.state !== 'calling' || this.#transaction === undefined || invite === undefined) return undefined;
+    const { trunkId } = this.plan;
+    const usedSequence = this.#forks.highestSequence;
+    return cancellationOf(this.#transaction, {
+      to: invite.to,
+      trunkId,
+      usedSequence,
+      isBound: this.#media !== undefined,
+    });
   }
 
   /** Gives the branch up: CANCEL, and ACK and BYE for a 2xx that crosses it (RFC 3261 §9.1, §15). The attempt hears no more of it. */
@@ -205,7 +219,16 @@ export class Branch implements ClientTransactionUser, TimerTarget {
     const invite = new TargetInvite(this.attempt, this.plan, to);
     this.#invite = invite;
     this.#noteStart();
-    this.#describe(invite);
+    if (invite.ringing === undefined) this.#describe(invite);
+    else this.#goOn(invite.ringing);
+  }
+
+  /** It rings there already. */
+  #goOn({ invite, to, usedSequence }: RingingInvite): void {
+    this.state = 'calling';
+    this.#forks.noteUsed(usedSequence);
+    this.#transaction = this.attempt.env.endpoint.resumeInvite(invite, to, this);
+    this.attempt.onBranchRings();
   }
 
   #noteStart(): void {

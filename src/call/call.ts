@@ -16,6 +16,7 @@ import { type BegunLeg, type CallListing, type EndedBy, LiveRecord } from './rec
 import type { Referral } from './refer.ts';
 import { refusalOf } from './refusal.ts';
 import { reasonsOf } from './relayed-headers.ts';
+import type { Resumption } from './resumption.ts';
 import { SessionKeeper } from './session-keeper.ts';
 import {
   answeredAgoMs,
@@ -72,6 +73,8 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
   calleeLeg: Leg | undefined = undefined;
   /** A transfer under way. */
   referral: Referral | undefined = undefined;
+  /** What another process has begun of it. */
+  resumption: Resumption | undefined = undefined;
   #attempt: Attempt | undefined = undefined;
   #plan: PlayedPlan;
   /** Legs whose place was taken and that have not ended yet. */
@@ -266,6 +269,10 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
     if (rack !== undefined && !relayed) acknowledgeLocally(leg, rack);
     caller.progress(leg, response, relayed ? rack : undefined);
     if (this.state === 'ringing') this.env.observer.onCallChanged?.(this.record);
+    this.onRings();
+  }
+
+  onRings(): void {
     if (this.state !== 'routing') return;
     this.state = 'ringing';
     this.record.ringingAtMs = this.#timeMs();

@@ -84,9 +84,11 @@ export class CallerInvite implements ServerTransactionUser, ReliableRelayUser {
     return { options: this.#options, destination: this.#transaction.flow, dialog, methods: this.methods };
   }
 
-  /** The INVITE as it came, and where from; undefined where the caller waits at the end of a connection. */
-  waiting(): Pick<WaitingSnapshot, 'invite' | 'from'> | undefined {
-    return this.#done ? undefined : waitingInvite(this.#transaction);
+  /** The INVITE as it came, where from, and what of its responses the final one has to go with. */
+  waiting(): Pick<WaitingSnapshot, 'invite' | 'from' | 'tag'> | undefined {
+    if (this.#done) return undefined;
+    const hasReliable = this.#legs.some(({ reliable }) => reliable !== undefined);
+    return { ...waitingInvite(this.#transaction), ...(!hasReliable && { tag: this.#transaction.localTag }) };
   }
 
   get done(): boolean {

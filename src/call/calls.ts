@@ -5,6 +5,7 @@ import type { Flow } from '../sip/transport/index.ts';
 import { AbandonedInvites } from './abandoned-invites.ts';
 import { Call, type CallRegistry, type Restorer } from './call.ts';
 import { refuseUnsupported } from './capabilities.ts';
+import { LateAnswers } from './late-answers.ts';
 import type { Leg } from './leg.ts';
 import type { CallPlan, LegOptions } from './plan.ts';
 import {
@@ -21,6 +22,7 @@ import { Probe } from './probe.ts';
 import type { CallFacts, CallListing } from './record.ts';
 import { rejoined } from './rejoin.ts';
 import { takeOver } from './replacement.ts';
+import { CancelledInvite, type Resumption, type RingingInvite } from './resumption.ts';
 import type { CallSnapshot, LegSnapshot } from './snapshot.ts';
 
 export interface CallsOptions extends Omit<CallEnvironment, 'timers' | 'limits'> {
@@ -51,6 +53,8 @@ export class Calls implements CallRegistry {
   readonly #legs = new TokenMap<Leg>();
   readonly #calls = new Map<string, Call>();
   readonly #abandoned: AbandonedInvites;
+  /** By the branch of the caller's INVITE. */
+  #resumptions: Map<string, Resumption> | undefined = undefined;
   #draining = false;
   #refusesNew = false;
   #onDrained: (() => void) | undefined = undefined;
@@ -68,12 +72,37 @@ export class Calls implements CallRegistry {
   start(transaction: ServerTransaction, plan: CallPlan): Call | undefined {
     const { request } = transaction;
     if (!this.#admits(transaction, plan.emergency)) return undefined;
+    const resumption = this.#resumptions?.get(request.topVia().branch);
+    if (resumption?.tag !== undefined) transaction.adoptTag(resumption.tag);
     const call = Call.create(this.#env, this, plan, request.callId(), transaction.localTag);
     this.#calls.set(call.id, call);
     this.counters.live++;
     this.counters.started++;
+    call.resumption = resumption;
     call.begin(transaction, plan);
     return call;
+  }
+
+  /** The INVITE with this branch, whose caller waits since another process began, is about to come. */
+  expect(branch: string, resumption: Resumption): void {
+    this.#resumptions ??= new Map();
+    this.#resumptions.set(branch, resumption);
+  }
+
+  /** Whoever was asked by that process and is not any more by this one is cancelled. */
+  endResumption(branch: string): void {
+    const resumption = this.#resumptions?.get(branch);
+    this.#resumptions?.delete(branch);
+    for (const ringing of resumption?.takeAll() ?? []) this.cancelRinging(ringing);
+  }
+
+  /** In the name of the process that has asked; who answers all the same is left with BYE. */
+  cancelRinging({ invite, to, trunkId, usedSequence }: RingingInvite): void {
+    const contact = invite.headers.value(HeaderId.Contact) ?? '';
+    const options = { contact, ...(trunkId !== undefined && { trunkId }) };
+    const late = new LateAnswers({ env: this.#env, options, credentials: undefined, usedSequence });
+    const transaction = this.#env.endpoint.resumeInvite(invite, to, new CancelledInvite(late, this));
+    transaction.cancel();
   }
 
   /** Whether the call is here: by its name, or by a dialog of it, which may be a part of another call by now. */

@@ -27,6 +27,16 @@ export class Forks {
     return this.#usedSequence;
   }
 
+  /** The highest of all of them. */
+  get highestSequence(): number {
+    return Math.max(this.#usedSequence, ...this.#legs.map(({ dialog }) => dialog.localSequence));
+  }
+
+  /** Of dialogs of another process. */
+  noteUsed(sequence: number): void {
+    this.#usedSequence = Math.max(this.#usedSequence, sequence);
+  }
+
   /** The dialog that a response is of. */
   known(response: SipResponse, media: BranchMedia | undefined): Leg | undefined {
     const known = this.#legs.find(({ dialog }) => dialog.remoteTag === (response.toTag() ?? ''));

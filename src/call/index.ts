@@ -42,6 +42,7 @@ export type {
   RoutedLeg,
 } from './ports.ts';
 export * from './record.ts';
+export { Resumption, type RingingInvite } from './resumption.ts';
 export {
   answeredAgoMs,
   type CallSnapshot,
@@ -52,4 +53,4 @@ export {
   type Reacher,
   readSnapshot,
 } from './snapshot.ts';
-export type { WaitingSnapshot } from './waiting.ts';
+export type { AskedSnapshot, WaitingCancel, WaitingSnapshot } from './waiting.ts';

@@ -36,6 +36,8 @@ export interface EndpointPort {
     user: ClientTransactionUser,
     options?: SendOptions,
   ): ClientTransaction;
+  /** Goes on with an INVITE that another process has sent and that rang. */
+  resumeInvite(invite: SipRequest, to: Destination, user: ClientTransactionUser): ClientTransaction;
   sendAck(request: SipRequest, to: Destination, options?: SendOptions, acknowledged?: ClientTransaction): Flow;
   /** Of a request that begins something. */
   newCallId(): string;

@@ -6,6 +6,7 @@ import { buildInvite } from './invite.ts';
 import type { BranchPlan } from './plan.ts';
 import type { CallEnvironment, Destination } from './ports.ts';
 import { Repair } from './repair.ts';
+import type { Resumption, RingingInvite } from './resumption.ts';
 import { SessionKeeper } from './session-keeper.ts';
 
 /** For whom it is sent; `Attempt` is it. */
@@ -15,6 +16,7 @@ interface Inviter {
   readonly relaysReliable: boolean;
   /** What the caller can do, as `methodsOf` reads it; undefined when it has not said. */
   readonly methods: number | undefined;
+  readonly resumption: Resumption | undefined;
 }
 
 /**
@@ -34,13 +36,19 @@ export class TargetInvite {
   /** What made it be sent again, and what is done about that. */
   #mended: { readonly repair: Repair; refusal: SipResponse } | undefined = undefined;
 
+  /** What of this call rang there already when another process placed it. */
+  readonly ringing: RingingInvite | undefined;
+
   constructor(inviter: Inviter, plan: BranchPlan, to: Destination) {
     this.#inviter = inviter;
     this.#plan = plan;
     this.to = to;
     this.seen = plan.toward?.(to) ?? plan;
-    this.callId = inviter.env.endpoint.newCallId();
-    this.#localTag = inviter.env.contacts?.derived(this.callId) ?? randomToken();
+    this.ringing = inviter.resumption?.take(this.seen.draft.requestUri, to);
+    const { invite } = this.ringing ?? {};
+    this.callId = invite?.callId() ?? inviter.env.endpoint.newCallId();
+    this.#localTag = invite?.fromTag() ?? inviter.env.contacts?.derived(this.callId) ?? randomToken();
+    if (invite !== undefined) this.#sequence = invite.cseq().sequence;
     this.#session = SessionKeeper.forOutgoing(inviter.env, this.seen.options.sessionTimer);
   }
 

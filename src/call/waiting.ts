@@ -1,39 +1,83 @@
+/** Calls without an answer that outlive their process: what is kept of them, and how another one goes on with them. */
 import { buildCancel } from '../sip/endpoint/index.ts';
 import { serialize } from '../sip/message/index.ts';
-import type { ClientTransaction, ServerTransaction } from './ports.ts';
+import type { TransportName } from '../sip/transport/index.ts';
+import type { ClientTransaction, Destination, ServerTransaction } from './ports.ts';
 import { type PlaceSnapshot, placeOf } from './snapshot.ts';
 
-/**
- * A call without an answer, as plain data: what another process needs to place it again for a caller who still waits. Whoever is asked by
- * it now is cancelled then.
- */
+/** A call without an answer, as plain data: what another process needs to go on with it, or to place it again, for a caller who still waits. */
 export interface WaitingSnapshot {
   /** Of the shape; another one is not read. */
   readonly version: 'waiting-1';
   readonly id: string;
-  /** The caller's INVITE, and where from: a datagram, since a connection ends with its process and its caller knows. */
+  /** The caller's INVITE, and where from: of a caller at the end of a connection the address alone counts. */
   readonly invite: string;
   readonly from: PlaceSnapshot;
+  /** The tag of the early dialog that the caller was told; absent where reliable responses (RFC 3262) belong to it. */
+  readonly tag?: string;
   readonly cancels: readonly WaitingCancel[];
   /** Wall clock, ms. */
   readonly takenAtMs: number;
 }
 
-/** The CANCEL of an INVITE under way. */
+/** An INVITE under way. */
 export interface WaitingCancel {
+  /** Its CANCEL. */
   readonly text: string;
   readonly to: PlaceSnapshot;
+  /** Absent in what the program before wrote. */
+  readonly asked?: AskedSnapshot;
 }
 
-/** Undefined where the caller waits at the end of a connection. */
-export function waitingInvite({
-  request,
-  flow,
-}: ServerTransaction): Pick<WaitingSnapshot, 'invite' | 'from'> | undefined {
-  return flow.reliable ? undefined : { invite: serialize(request), from: placeOf(flow) };
+/** What it takes to hear the answer to an INVITE of another process, or to cancel it. */
+export interface AskedSnapshot {
+  /** As it was sent. */
+  readonly text: string;
+  /** Where its answers come to: what it was sent from. */
+  readonly at: ListeningPlace;
+  readonly trunkId?: string;
+  /** The highest sequence number of its early dialogs. */
+  readonly usedSequence: number;
+  /** Nobody else can go on with it: its description is a media relay's. */
+  readonly isBound?: boolean;
 }
 
-/** Undefined where no datagram would bring it. */
-export function cancellationOf({ request, flow }: ClientTransaction): WaitingCancel | undefined {
-  return flow.reliable ? undefined : { text: serialize(buildCancel(request, [])), to: placeOf(flow) };
+export interface ListeningPlace {
+  readonly transport: TransportName;
+  readonly host: string;
+  readonly port: number;
+}
+
+/** What of an INVITE under way its transaction does not know. */
+export interface AskedParts extends Pick<AskedSnapshot, 'usedSequence'> {
+  readonly to: Destination;
+  readonly trunkId: string | undefined;
+  readonly isBound: boolean;
+}
+
+export function waitingInvite({ request, flow }: ServerTransaction): Pick<WaitingSnapshot, 'invite' | 'from'> {
+  return { invite: serialize(request), from: placeOf(flow) };
+}
+
+/** Undefined where it could not be reached again: at the end of a connection that the other side has made. */
+export function cancellationOf(
+  { request, flow }: ClientTransaction,
+  { to, trunkId, usedSequence, isBound }: AskedParts,
+): WaitingCancel | undefined {
+  const place = { ...placeOf(to), transport: flow.transport };
+  if (place.kind === 'connection') return undefined;
+  // A datagram is answered where it came from, what comes over a connection that has ended at the port in Via (RFC 3261 §18.2.2, RFC 3581).
+  const port = flow.reliable ? (request.topVia().port ?? 5060) : flow.localPort;
+  const at = { transport: flow.transport, host: flow.localAddress, port };
+  return {
+    text: serialize(buildCancel(request, [])),
+    to: place,
+    asked: {
+      text: serialize(request),
+      at,
+      usedSequence,
+      ...(trunkId !== undefined && { trunkId }),
+      ...(isBound && { isBound }),
+    },
+  };
 }

@@ -1,7 +1,7 @@
 /** Answered calls beyond the life of a process: this node's own in the store, and here those of nodes that have ended. */
 import type { Log } from '../../base/log.ts';
 import type { Scheduler } from '../../base/scheduler.ts';
-import type { CallFacts, CallStore, Calls, CallToken, LiveRecord, WaitingSnapshot } from '../../call/index.ts';
+import type { CallFacts, CallStore, Calls, CallToken, LiveRecord } from '../../call/index.ts';
 import type { NodeSettings } from '../../settings/node-schema.ts';
 import type { Endpoint, ServerTransaction } from '../../sip/endpoint/index.ts';
 import type { SipRequest } from '../../sip/message/index.ts';
@@ -11,15 +11,13 @@ import type { KeepingObserver } from '../tell/call-audience.ts';
 import { CallFence } from './call-fence.ts';
 import { CallKeeper } from './call-keeper.ts';
 import { CallRebuilder } from './call-rebuilder.ts';
-import { type CallRestorerOptions, movedHere, restorerOf, targetHere } from './call-restorer.ts';
+import { type CallRestorerOptions, movedHere, restorerOf } from './call-restorer.ts';
 import { CallRevival, type CallRevivalOptions } from './call-revival.ts';
 import { CallSuccession } from './call-succession.ts';
 import { KnownNodes } from './known-nodes.ts';
 import { PeerQuestions } from './peer-question.ts';
 import { processOf, SealedContacts, selfOf } from './sealed-contacts.ts';
-
-/** A phone that was cancelled is ready for the next call then. */
-const CANCELLED_MS = 200;
+import { WaitingCallers } from './waiting-callers.ts';
 
 export interface CallContinuityOptions {
   readonly store: CallStore | undefined;
@@ -67,6 +65,7 @@ export class CallContinuity {
     const questions = new PeerQuestions({ node: settings.node, secret, endpoint, scheduler });
     this.#questions = questions;
     if (store === undefined) return;
+    const waitingCallers = new WaitingCallers({ endpoint, scheduler, calls, trunks: restoring.trunks });
     const keeper = new CallKeeper({
       store,
       scheduler,
@@ -76,7 +75,7 @@ export class CallContinuity {
       recordFacts,
       restorer: (snapshot) => restorerOf(snapshot, { ...restoring, scheduler }),
       movedHere: (snapshot) => movedHere(snapshot, endpoint, served),
-      placeAgain: (waiting) => this.#placeAgain(waiting),
+      placeAgain: (waiting, isOwn) => waitingCallers.placeAgain(waiting, isOwn),
     });
     this.#keeper = keeper;
     const known = new KnownNodes(peers);
@@ -171,14 +170,6 @@ export class CallContinuity {
     } catch (error) {
       this.#options.log.warn('call-not-restored', { call: carried.id, error: String(error) });
     }
-  }
-
-  /** Whoever was asked by the process before is cancelled in its name; the caller's INVITE is received once more. */
-  #placeAgain({ invite, from, cancels }: WaitingSnapshot): void {
-    const { endpoint, scheduler } = this.#options;
-    for (const { text, to } of cancels) endpoint.flowTo(targetHere(to, endpoint)).send(text);
-    const flow = endpoint.flowTo(targetHere(from, endpoint));
-    scheduler.schedule(CANCELLED_MS, { onTimer: () => endpoint.onMessage(invite, flow) }, 0);
   }
 
   /** What the store has to know of calls, besides whoever else is told. */

@@ -31,8 +31,8 @@ export interface CallKeeperOptions {
   readonly recordFacts: (record: LiveRecord) => CallFacts;
   /** Takes the places and grants of a call that goes on, and says where its legs are reached. */
   readonly restorer: (snapshot: CallSnapshot) => Restorer;
-  /** Places a call again whose caller still waits. */
-  readonly placeAgain: (waiting: WaitingSnapshot) => void;
+  /** Goes on with a call whose caller still waits; `isOwn`: of a process of this node before. */
+  readonly placeAgain: (waiting: WaitingSnapshot, isOwn: boolean) => void;
   /** A call of another node as this one goes on with it: with addresses of its own. */
   readonly movedHere: (snapshot: CallSnapshot) => CallSnapshot;
 }
@@ -56,7 +56,7 @@ const MAX_WRITTEN = 200;
 /** Calls of other processes that are over and that nobody shall begin again, and calls that have gone to others. */
 const MAX_REMEMBERED = 50_000;
 
-/** So long a caller hears it ring, at most, and somebody may still place the call for him. */
+/** So long a caller hears it ring, at most, and somebody may still go on with the call for him. */
 const WAITS_MS = 60_000;
 
 const WRITE = 1;
@@ -157,7 +157,7 @@ export class CallKeeper implements TimerTarget {
       again,
       lost: kept.length - restored.length - again,
     });
-    this.placeWaiting();
+    this.placeWaiting(false);
     this.#tellTimer ??= scheduler.schedule(TELL_MS, this, TELL);
   }
 
@@ -188,11 +188,19 @@ export class CallKeeper implements TimerTarget {
     return this.#options.calls().get(id) !== undefined;
   }
 
-  /** The sockets are open: callers of the process before who may still wait have their calls placed again. */
-  placeWaiting(): void {
+  /** The sockets are open: callers of the process before who may still wait have their calls gone on with. */
+  placeWaiting(isOwn = true): void {
     const waiting = this.#toPlace;
     this.#toPlace = [];
-    for (const call of waiting) this.#options.placeAgain(call);
+    for (const call of waiting) this.#place(call, isOwn);
+  }
+
+  #place(call: WaitingSnapshot, isOwn: boolean): void {
+    try {
+      this.#options.placeAgain(call, isOwn);
+    } catch (error) {
+      this.#options.log.warn('call-not-restored', { call: call.id, error: String(error) });
+    }
   }
 
   onCallRinging({ id }: LiveRecord): void {

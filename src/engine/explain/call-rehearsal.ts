@@ -265,6 +265,7 @@ export class CallRehearsal {
             // Whatever was registered over a real connection: nothing goes there.
             return this.#endpoint.sendRequest(request, isFlow(to) ? this.#own().standFor(to) : to, user, options);
           },
+          resumeInvite: (invite, to, user) => this.#endpoint.resumeInvite(invite, to, user),
           sendAck: (request, to, options, acknowledged) =>
             this.#endpoint.sendAck(request, isFlow(to) ? this.#own().standFor(to) : to, options, acknowledged),
           newCallId: () => this.#endpoint.newCallId(),

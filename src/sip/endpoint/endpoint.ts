@@ -177,6 +177,11 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow>, Refu
     return this.transactions.createClient(request, flow, user, settings);
   }
 
+  /** Goes on with an INVITE that another process has sent and that rang: what still comes to it is heard by `user`. Nothing is sent. */
+  resumeInvite(invite: SipRequest, to: Flow | Target, user: ClientTransactionUser): ClientTransaction {
+    return this.transactions.createClient(invite, this.#flowOf(to), user, { text: '', isUnderWay: true });
+  }
+
   /** A connection that was idle may be dead, which shows when something is written to it. */
   #sendOverIdle(
     request: SipRequest,

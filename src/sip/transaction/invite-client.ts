@@ -23,6 +23,12 @@ export class InviteClientTransaction<F extends Channel> extends ClientTransactio
     this.transmit(TransactionTimer.A, TransactionTimer.B);
   }
 
+  /** In place of {@link start}: another process has sent it and heard a provisional response. */
+  goOn(): void {
+    this.text = '';
+    this.state = 'proceeding';
+  }
+
   receiveResponse(response: SipResponse): void {
     switch (this.state) {
       case 'calling':

@@ -168,6 +168,8 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
     if (full) {
       this.counters.refused++;
       transaction.refuse();
+    } else if (options.isUnderWay === true && transaction instanceof InviteClientTransaction) {
+      transaction.goOn();
     } else {
       transaction.start();
     }

@@ -85,7 +85,7 @@ export abstract class ServerTransactionBase<F extends Channel>
     return this.#lastResponse?.toTag() ?? this.localTag;
   }
 
-  /** Makes this transaction answer with another's tag; §9.2 wants the 200 to a CANCEL to carry the tag of the INVITE's responses. */
+  /** §9.2 wants the 200 to a CANCEL to carry the tag of the INVITE's responses. */
   adoptTag(tag: string): void {
     this.#localTag = tag;
   }

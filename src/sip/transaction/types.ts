@@ -48,6 +48,8 @@ export interface ServerTransaction<F extends Channel = Channel> {
    * costs a tenth of the memory, which is most of what a busy engine holds. Call it after the final response.
    */
   release(): void;
+  /** From now on {@link localTag} is this one: of responses that another process has sent. */
+  adoptTag(tag: string): void;
   /** Sends a response. One that the state does not allow (a second final one, a provisional one after it) is counted and dropped. */
   respond(response: SipResponse): void;
   /** Makes a response of the request (§8.2.6) with {@link localTag} and sends it. */
@@ -102,6 +104,8 @@ export interface ClientTransactionOptions {
   readonly branch?: string;
   /** Timer B or F in place of 64*T1, e.g. to try the next target of an RFC 3263 list earlier. */
   readonly timeoutMs?: number | undefined;
+  /** An INVITE that another process has sent, and that has had a provisional response: it is not sent again. */
+  readonly isUnderWay?: boolean;
 }
 
 /** What the layer hands up. */

@@ -1,0 +1,70 @@
+import type { SipRequest, SipResponse } from '../sip/message/index.ts';
+import { describeDestination } from './destination.ts';
+import type { ClientTransaction, ClientTransactionUser, Destination } from './ports.ts';
+
+/** An INVITE of another process that rings. */
+export interface RingingInvite {
+  readonly invite: SipRequest;
+  readonly to: Destination;
+  readonly trunkId: string | undefined;
+  /** CSeq of its dialogs goes on above this. */
+  readonly usedSequence: number;
+}
+
+/**
+ * What of a call that rang when its process ended goes on: the caller is answered under the tag that he was told, and a branch that would
+ * ask somebody who rings hears his answer in place of asking anew.
+ */
+export class Resumption {
+  readonly tag: string | undefined;
+  #ringing: readonly RingingInvite[];
+
+  constructor(tag: string | undefined, ringing: readonly RingingInvite[]) {
+    this.tag = tag;
+    this.#ringing = ringing;
+  }
+
+  /** The INVITE with this Request-URI that rings there; it is the caller's of this method from now on. */
+  take(requestUri: string, to: Destination): RingingInvite | undefined {
+    const where = describeDestination(to);
+    const found = this.#ringing.find(
+      (each) => each.invite.requestUri === requestUri && describeDestination(each.to) === where,
+    );
+    this.#ringing = this.#ringing.filter((each) => each !== found);
+    return found;
+  }
+
+  /** What nobody has taken: to be cancelled. */
+  takeAll(): readonly RingingInvite[] {
+    const left = this.#ringing;
+    this.#ringing = [];
+    return left;
+  }
+}
+
+/** Hears what comes to an INVITE of another process that was cancelled here. */
+export class CancelledInvite implements ClientTransactionUser {
+  readonly #late: ClientTransactionUser;
+  readonly #registry: { abandon(transaction: ClientTransaction, late: ClientTransactionUser): void };
+
+  constructor(
+    late: ClientTransactionUser,
+    registry: { abandon(transaction: ClientTransaction, late: ClientTransactionUser): void },
+  ) {
+    this.#late = late;
+    this.#registry = registry;
+  }
+
+  onResponse(response: SipResponse, transaction: ClientTransaction): void {
+    if (response.status >= 200 && response.status < 300) this.#late.onResponse(response, transaction);
+    else if (response.status >= 300) transaction.release();
+  }
+
+  onTimeout(transaction: ClientTransaction): void {
+    this.#registry.abandon(transaction, this.#late);
+  }
+
+  onTransportError(_reason: string, transaction: ClientTransaction): void {
+    this.#registry.abandon(transaction, this.#late);
+  }
+}

@@ -1,0 +1,261 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { SharedCalls } from '../../../src/call/index.ts';
+import {
+  HeaderId,
+  parseMessage,
+  type SipRequest,
+  type SipResponse,
+  serialize,
+} from '../../../src/sip/message/index.ts';
+import { SimulatedNetwork } from '../../kit/simulated-network.ts';
+import { VirtualScheduler } from '../../kit/virtual-scheduler.ts';
+import { Life, MemoryCalls } from '../lives.ts';
+import { type Agent, CARRIER_A, ENGINE, type Phone, SDP, World, type WorldOptions } from '../world.ts';
+
+const SECRET = new Uint8Array(32).fill(7);
+
+const OPTIONS: WorldOptions = { trunks: { 'carrier-a': { options: { sessionTimer: { mode: 'off' } } } } };
+
+/** A store that other nodes are on, which have nothing. */
+class SharedStore extends MemoryCalls {
+  readonly shared: SharedCalls = {
+    holders: async () => [],
+    take: async () => [],
+    claim: async () => {},
+    heard: () => ({ atMs: Number.POSITIVE_INFINITY, missedAtMs: Number.NEGATIVE_INFINITY, isSilent: false }),
+    answers: async () => true,
+    release: async () => {},
+  };
+}
+
+let store: SharedStore;
+let life: Life;
+let world: World;
+let alice: Phone;
+let carrier: Agent;
+
+async function start(options = OPTIONS): Promise<void> {
+  store = new SharedStore();
+  const scheduler = new VirtualScheduler();
+  world = await begin(options, { scheduler, network: new SimulatedNetwork(scheduler) });
+  alice = world.phone('101', '203.0.113.1');
+  carrier = world.agent(CARRIER_A);
+}
+
+async function begin(options: WorldOptions, after: NonNullable<WorldOptions['after']>): Promise<World> {
+  life = new Life(after.scheduler);
+  return World.start({ ...options, after, engine: { scheduler: life, callStore: store, nonceSecret: SECRET } });
+}
+
+async function settle(ms = 300): Promise<void> {
+  world.run(ms);
+  await world.turn();
+}
+
+/** The process ends without a word; the next one of the node has its address. */
+async function restart(options = OPTIONS): Promise<void> {
+  life.isOver = true;
+  world.run(1_000);
+  world = await begin(options, world);
+  await settle();
+}
+
+const finals = (invite: SipRequest) =>
+  alice
+    .responses(invite.callId())
+    .filter(
+      ({ status, headers }) => status >= 200 && headers.value(HeaderId.CSeq) === `${invite.cseq().sequence} INVITE`,
+    );
+
+describe('a call rings when its process ends, and its callee’s answer comes to the next one', () => {
+  let invite: SipRequest;
+  let asked: SipRequest;
+  let ringing: SipResponse;
+
+  beforeEach(async () => {
+    await start();
+    invite = alice.call('18005550199');
+    asked = carrier.took('INVITE');
+    carrier.answer(asked, 180, 'Ringing');
+    await settle();
+    ringing = alice.responses(invite.callId()).find(({ status }) => status === 180) as SipResponse;
+    expect(store.documents.size).toBe(1);
+    await restart();
+    // Nobody is asked anew, and nobody hears that the ringing has an end.
+    expect(carrier.requests()).toHaveLength(1);
+  });
+
+  // Until everything that is owed to anybody has ended.
+  afterEach(async () => {
+    for (const call of [...world.engine.calls.list()]) world.engine.calls.end(call.id);
+    world.scheduler.runUntilIdle(3600_000);
+    await settle();
+    await settle();
+    expect(world.held()).toEqual({ calls: 0, legs: 0, servers: 0, clients: 0, uncaught: 0 });
+    expect(store.documents.size).toBe(0);
+  });
+
+  test('the 2xx is acknowledged and given to the caller with his Via and the tag that he knows; BYE ends both sides, with one record', async () => {
+    carrier.answer(asked, 200, 'OK', {}, SDP);
+    const [ok] = finals(invite);
+    expect(ok).toMatchObject({ status: 200, body: SDP });
+    expect(ok?.toTag()).toBe(ringing.toTag());
+    expect(ok?.topVia().branch).toBe(invite.topVia().branch);
+    expect(carrier.took('ACK').cseq().sequence).toBe(asked.cseq().sequence);
+    alice.ack(invite, ok as SipResponse);
+    await settle();
+    expect(alice.ask(alice.within(invite, ok as SipResponse, 'BYE')).status).toBe(200);
+    const bye = carrier.took('BYE');
+    expect(bye.fromTag()).toBe(asked.fromTag());
+    expect(bye.cseq().sequence).toBeGreaterThan(asked.cseq().sequence);
+    carrier.answer(bye, 200);
+    await settle();
+    expect(world.observed.ended).toMatchObject([{ status: 200, endReason: 'bye', endedBy: 'caller' }]);
+  });
+
+  test('a refusal is given to the caller, and nobody is asked anew', async () => {
+    carrier.answer(asked, 486, 'Busy Here');
+    expect(finals(invite)).toMatchObject([{ status: 486 }]);
+    expect(carrier.requests('ACK')).toHaveLength(1);
+    alice.ack(invite, finals(invite)[0] as SipResponse);
+    await settle(3_000);
+    expect(carrier.requests('INVITE')).toHaveLength(1);
+    expect(world.observed.ended).toMatchObject([{ status: 486 }]);
+  });
+
+  test('the caller gives up: the callee is cancelled in the transaction that it knows', async () => {
+    alice.send(alice.request('CANCEL', invite.requestUri, copied(invite, 'CANCEL')));
+    world.run(50);
+    const cancel = carrier.took('CANCEL');
+    expect(cancel.topVia().branch).toBe(asked.topVia().branch);
+    carrier.answer(cancel, 200);
+    carrier.answer(asked, 487, 'Request Terminated');
+    expect(finals(invite)).toMatchObject([{ status: 487 }]);
+    alice.ack(invite, finals(invite)[0] as SipResponse);
+    expect(carrier.requests('ACK')).toHaveLength(1);
+    await settle();
+    expect(world.observed.ended).toMatchObject([{ status: 487, endedBy: 'caller' }]);
+  });
+
+  test('that process ends as well: a third one goes on', async () => {
+    await restart();
+    expect(carrier.requests()).toHaveLength(1);
+    carrier.answer(asked, 200, 'OK', {}, SDP);
+    expect(finals(invite)).toMatchObject([{ status: 200 }]);
+    expect(finals(invite)[0]?.toTag()).toBe(ringing.toTag());
+  });
+
+  test('nobody answers, and the time to ring is over: the caller is told so, the callee is cancelled, and a minute later nothing is left', async () => {
+    await settle(300_000);
+    expect(finals(invite)[0]?.status).toBe(480);
+    alice.ack(invite, finals(invite)[0] as SipResponse);
+    expect(carrier.requests('CANCEL')).toHaveLength(1);
+    await settle(60_000);
+    expect(world.held()).toMatchObject({ calls: 0, legs: 0 });
+  });
+});
+
+test('a callee that is not asked any more when the process is back is cancelled; its 2xx that crosses that is acknowledged and left with BYE', async () => {
+  await start();
+  const invite = alice.call('18005550199');
+  const asked = carrier.took('INVITE');
+  carrier.answer(asked, 180, 'Ringing');
+  await settle();
+  const document = [...store.documents][0] as [string, string];
+  // As if another target stood there.
+  store.documents.set(document[0], document[1].replaceAll(`"address":"${CARRIER_A}"`, '"address":"192.0.2.99"'));
+  const old = world.network.peer('192.0.2.99');
+  await restart();
+  await settle(3_000);
+  expect(old.received.map((text) => text.slice(0, text.indexOf(' ')))).toContain('CANCEL');
+  const ok = answerTo(asked, '200 OK', [`Contact: <sip:192.0.2.99>`]);
+  old.send(ok, ENGINE);
+  await settle();
+  const heard = old.received.map((text) => parseMessage(text) as SipRequest);
+  expect(heard.filter(({ method }) => method === 'ACK')).toHaveLength(1);
+  expect(heard.find(({ method }) => method === 'BYE')?.callId()).toBe(asked.callId());
+  // The caller's call is that of whom the next process has asked.
+  expect(carrier.requests('INVITE')).toHaveLength(2);
+  expect(finals(invite)).toEqual([]);
+});
+
+describe('over a trunk that is reached over TCP', () => {
+  const overTcp: WorldOptions = {
+    trunks: { 'carrier-a': { transport: 'tcp', options: { sessionTimer: { mode: 'off' } } } },
+  };
+
+  test('whoever rings there is answered over the connection that its 2xx makes', async () => {
+    await start(overTcp);
+    carrier.peer.listen('tcp', 5060);
+    const invite = alice.call('18005550199');
+    world.run(50);
+    const asked = carrier.took('INVITE');
+    const from = { host: CARRIER_A, port: 5060 };
+    const connected = world.network.packets.findLast(
+      ({ text }) => text.startsWith('INVITE') && text.includes(asked.callId()),
+    );
+    const port = Number(connected?.from.slice(connected.from.lastIndexOf(':') + 1));
+    world.network.carry('tcp', from, { host: ENGINE, port }, answerTo(asked, '180 Ringing'));
+    await settle();
+    await restart(overTcp);
+    expect(carrier.requests('CANCEL')).toEqual([]);
+    // RFC 3261 §18.2.2: to the port in Via.
+    const back = { host: ENGINE, port: asked.topVia().port ?? 5060 };
+    world.network.carry(
+      'tcp',
+      { host: CARRIER_A, port: 40_001 },
+      back,
+      answerTo(asked, '200 OK', ['Contact: <sip:192.0.2.10;transport=tcp>']),
+    );
+    await settle();
+    expect(finals(invite)).toMatchObject([{ status: 200 }]);
+    expect(carrier.requests('ACK')).toHaveLength(1);
+  });
+});
+
+test('a caller at the end of a connection gets 503 over another one, and who rang for him is cancelled', async () => {
+  await start();
+  carrier.peer.listen('tcp', 5060);
+  const invite = carrier.request('INVITE', `sip:14155550100@${ENGINE}`, {
+    Via: `SIP/2.0/TCP ${carrier.host};branch=z9hG4bK-of-carrier`,
+  });
+  world.network.carry('tcp', { host: CARRIER_A, port: 40_001 }, { host: ENGINE, port: 5060 }, serialize(invite));
+  world.run(50);
+  const asked = alice.took('INVITE');
+  alice.answer(asked, 180, 'Ringing');
+  await settle();
+  expect(store.documents.size).toBe(1);
+  await restart();
+  const answers = carrier.responses(invite.callId());
+  expect(answers.at(-1)).toMatchObject({ status: 503 });
+  const ringing = world.network.packets.find(
+    ({ text, to }) => text.startsWith('SIP/2.0 180') && to.startsWith(CARRIER_A),
+  );
+  expect(answers.at(-1)?.toTag()).toBe((parseMessage(ringing?.text ?? '') as SipResponse).toTag());
+  const cancel = alice.took('CANCEL');
+  expect(cancel.topVia().branch).toBe(asked.topVia().branch);
+  alice.answer(cancel, 200);
+  alice.answer(asked, 487, 'Request Terminated');
+  expect(alice.requests('ACK')).toHaveLength(1);
+  expect(alice.requests('INVITE')).toHaveLength(1);
+  await settle(60_000);
+  expect(world.held()).toMatchObject({ calls: 0, legs: 0, clients: 0 });
+  expect(store.documents.size).toBe(0);
+});
+
+function copied(invite: SipRequest, method: string): Record<string, string> {
+  return {
+    Via: invite.headers.value(HeaderId.Via) ?? '',
+    From: invite.headers.value(HeaderId.From) ?? '',
+    To: invite.headers.value(HeaderId.To) ?? '',
+    'Call-ID': invite.callId(),
+    CSeq: `${invite.cseq().sequence} ${method}`,
+  };
+}
+
+function answerTo(request: SipRequest, status: string, more: readonly string[] = []): string {
+  const names = ['Via', 'From', 'Call-ID', 'CSeq'] as const;
+  const fields = names.flatMap((name) => request.headers.fieldValuesNamed(name).map((value) => `${name}: ${value}`));
+  const to = `To: ${request.headers.value(HeaderId.To)};tag=peer-again`;
+  return `SIP/2.0 ${status}\r\n${[...fields, to, ...more].join('\r\n')}\r\nContent-Length: 0\r\n\r\n`;
+}
