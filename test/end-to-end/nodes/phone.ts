@@ -24,7 +24,12 @@ export interface Called {
 /** A phone of tenant acme over UDP, as bare as can be: it registers at whichever node it is told, takes calls and places them. */
 export class Phone {
   readonly user: string;
-  readonly invites: { readonly request: SipRequest; readonly from: string; readonly atMs: number }[] = [];
+  readonly invites: {
+    readonly request: SipRequest;
+    readonly from: string;
+    readonly port: number;
+    readonly atMs: number;
+  }[] = [];
   /** Requests in dialogs that came, by method. */
   readonly heard: string[] = [];
   /** Contacts that it was told in its dialogs, by Call-ID. */
@@ -57,21 +62,31 @@ export class Phone {
       }
       if (message.method === 'ACK') return;
       if (message.method === 'INVITE' && !this.#isCopy(message))
-        this.invites.push({ request: message, from: from.address, atMs: performance.now() });
+        this.invites.push({ request: message, from: from.address, port: from.port, atMs: performance.now() });
       else if (!this.#isRetransmission(message)) this.heard.push(message.method);
       if (message.method === 'UPDATE') this.told.set(message.callId(), message.headers.value(HeaderId.Contact) ?? '');
-      const status = message.method === 'INVITE' ? this.answers : 200;
-      const answersCall = message.method === 'INVITE' && status < 300;
-      const response = createResponse(message, status, undefined, {
-        toTag: `${this.user}-tag`,
-        headers: answersCall ? [[HeaderId.Contact, `<${this.contact}>`], ALLOW] : [],
-        ...(answersCall ? { body: SDP, contentType: 'application/sdp' } : {}),
-      });
-      this.#socket.send(Buffer.from(serialize(response), 'latin1'), from.port, from.address);
+      this.#answer(message, message.method === 'INVITE' ? this.answers : 200, from);
     });
     await new Promise<void>((resolve) => this.#socket.bind(0, this.#host, resolve));
     this.#port = this.#socket.address().port;
     return this;
+  }
+
+  /** Answers the call that rings since its last INVITE came, at the address that it came from. */
+  pickUp(): void {
+    const { request, from, port } = this.invites.at(-1) ?? {};
+    if (request === undefined || from === undefined || port === undefined) throw new Error('nobody calls');
+    this.#answer(request, 200, { address: from, port });
+  }
+
+  #answer(request: SipRequest, status: number, to: { readonly address: string; readonly port: number }): void {
+    const answersCall = request.method === 'INVITE' && status < 300;
+    const response = createResponse(request, status, undefined, {
+      toTag: `${this.user}-tag`,
+      headers: answersCall ? [[HeaderId.Contact, `<${this.contact}>`], ALLOW] : [],
+      ...(answersCall ? { body: SDP, contentType: 'application/sdp' } : {}),
+    });
+    this.#socket.send(Buffer.from(serialize(response), 'latin1'), to.port, to.address);
   }
 
   get contact(): string {
@@ -174,15 +189,14 @@ export class Phone {
     return final;
   }
 
-  /** Sends it, again every half second, until its final response is there. */
+  /** Sends it, again every half second until a response is there, and waits for the final one. */
   async #ask(node: string, text: string, callId: string, cseq: number): Promise<SipResponse> {
     this.#send(node, text);
-    const again = setInterval(() => this.#send(node, text), 500);
+    const isOf = ({ headers }: SipResponse) =>
+      headers.value(HeaderId.CallId) === callId && Number.parseInt(headers.value(HeaderId.CSeq) ?? '', 10) === cseq;
+    const again = setInterval(() => this.#responses.some(isOf) || this.#send(node, text), 500);
     try {
-      const isFinal = ({ status, headers }: SipResponse) =>
-        status >= 200 &&
-        headers.value(HeaderId.CallId) === callId &&
-        Number.parseInt(headers.value(HeaderId.CSeq) ?? '', 10) === cseq;
+      const isFinal = (response: SipResponse) => response.status >= 200 && isOf(response);
       return await eventually(
         `an answer to ${text.slice(0, text.indexOf('\r'))}`,
         () => this.#responses.find(isFinal),
