@@ -12,7 +12,7 @@ import {
 import type { Trunk } from '../provisioning/trunk-settings/schema.ts';
 import { targetText } from '../provisioning/trunk-settings/teams.ts';
 import { WHATSAPP_PORT, whatsappCalls } from '../provisioning/trunk-settings/whatsapp.ts';
-import { unescapeUser } from '../sip/message/index.ts';
+import { transportParameter, unescapeUser } from '../sip/message/index.ts';
 import { hopOf, type TrunkHop } from '../trunks/hops.ts';
 import type { FieldName, HeaderField } from './draft.ts';
 import { octets } from './text.ts';
@@ -95,11 +95,6 @@ const REMOVABLE: ReadonlyMap<string, FieldName> = new Map([
   ['P-Preferred-Identity', 'pPreferredIdentity'],
   ['P-Called-Party-ID', 'pCalledPartyId'],
 ]);
-
-/** What a URI says of a transport that is not the default one. */
-export function transportParameter(transport: Trunk['transport']): string {
-  return transport === 'udp' ? '' : `;transport=${transport}`;
-}
 
 function compile(trunk: Trunk): TrunkProfile {
   const trunkHostPort = placeOf(trunk);

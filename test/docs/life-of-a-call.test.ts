@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 
 interface Stop {
@@ -38,7 +38,10 @@ describe('src/README.md', () => {
   });
 
   test('its map has every folder, and every folder has a README', () => {
-    const folders = ['base', 'call', 'engine', 'inbound', 'outbound', 'provisioning', 'registrar', 'store', 'trunks'];
+    const foldersOf = (path: string) =>
+      readdirSync(path, { withFileTypes: true }).flatMap((entry) => (entry.isDirectory() ? [entry.name] : []));
+    const inSip = foldersOf('src/sip').map((name) => `sip/${name}`);
+    const folders = [...foldersOf('src').filter((name) => name !== 'sip'), ...inSip];
     const map = text.slice(text.indexOf('## Map'));
     for (const folder of [...map.matchAll(/`([a-z/]+)\/`/g)].map((match) => match[1] ?? '')) {
       expect(existsSync(`src/${folder}`), folder).toBe(true);

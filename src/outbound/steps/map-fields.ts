@@ -1,11 +1,12 @@
 import { type MappingCondition, NO_DISPLAY_NAME } from '../../provisioning/trunk-settings/mappings.ts';
+import { transportParameter } from '../../sip/message/index.ts';
 import type { RouteState, RouteStep } from '../context.ts';
 import { type Address, emptyAddress, FIELD_LABEL, type FieldName } from '../draft.ts';
 import { holdsForeignNumber } from '../foreign-number.ts';
 import { printable } from '../outbound-cli.ts';
 import type { Refusal } from '../outcome.ts';
 import type { Trace } from '../trace.ts';
-import { type CompiledField, type CompiledMapping, type MappedSource, transportParameter } from '../trunk-profile.ts';
+import type { CompiledField, CompiledMapping, MappedSource } from '../trunk-profile.ts';
 import { ANONYMOUS, hostValue, userValue } from '../variables.ts';
 
 /**
