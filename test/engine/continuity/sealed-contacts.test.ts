@@ -1,3 +1,4 @@
+import { createCipheriv, hkdfSync } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import type { ContactQuestion } from '../../../src/call/index.ts';
 import { SealedContacts, type SealedContactsOptions, selfOf } from '../../../src/engine/continuity/sealed-contacts.ts';
@@ -182,4 +183,36 @@ test('workers know one another by name', () => {
   const [one, two] = [selfOf('edge-w1', 2), selfOf('edge-w2', 2)];
   expect([one.siblings, two.siblings]).toEqual([[two.node], [one.node]]);
   expect(selfOf('edge', undefined).siblings).toEqual([]);
+});
+
+/** What a program that writes other things would seal for the question's dialog, with the key of the week. */
+function sealedByAnother(octets: Buffer, wallMs: number): string {
+  const week = Math.floor(wallMs / WEEK_MS);
+  const key = Buffer.from(hkdfSync('sha256', SECRET, '', `tandem call token ${week}`, 32));
+  const nonce = Buffer.alloc(12, 5);
+  const head = 64 | 32 | (week & 31);
+  const cipher = createCipheriv('aes-256-gcm', key, nonce, { authTagLength: 12 });
+  cipher.setAAD(Buffer.from(`${String.fromCharCode(head)}a84b4c76e66710\nour-tag\ntheir-tag`, 'latin1'));
+  const body = Buffer.concat([cipher.update(octets), cipher.final()]);
+  return Buffer.concat([Buffer.from([head]), nonce, cipher.getAuthTag(), body]).toString('base64url');
+}
+
+test('what another version has sealed with the key is unread, not forged', () => {
+  const clock = new VirtualScheduler();
+  const sealed = contacts({ clock });
+  const token = sealedByAnother(Buffer.alloc(40, 0xff), clock.wallMs());
+  const request = parseMessage(
+    [
+      `BYE sip:102@198.51.100.1:5060;tdm=${token} SIP/2.0`,
+      'Via: SIP/2.0/UDP 203.0.113.1;branch=z9hG4bK1',
+      'From: <sip:101@acme.example.com>;tag=their-tag',
+      'To: <sip:+14155550199@acme.example.com>;tag=our-tag',
+      'Call-ID: a84b4c76e66710',
+      'CSeq: 2 BYE',
+      'Content-Length: 0',
+      '\r\n',
+    ].join('\r\n'),
+  ) as SipRequest;
+  expect(sealed.open(request)).toBeUndefined();
+  expect(sealed.counters).toMatchObject({ unread: 1, forged: 0, opened: 0 });
 });
