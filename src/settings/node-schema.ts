@@ -156,7 +156,7 @@ export const nodeLimitsSchema = z.strictObject({
     .max(20)
     .default(2)
     .describe(
-      'After UDP messages were handled, those that come until this long after the first are taken together: less CPU per call for a delay of up to this long. 0: each at once.',
+      'After UDP messages were handled, those that come until this long after the first are taken together: less CPU per call for a delay of up to this long. Where, by the rate of the last moments, none is to be expected in that time, each is taken at once. 0: each at once always.',
     ),
   sendQueueBytes: count(1_048_576, 'Octets that wait on one connection before it is closed.'),
   bindings: count(1_000_000, 'Registered contacts.'),

@@ -168,7 +168,7 @@ export interface TransportLimits {
   readonly udpBufferOctets: number;
   /**
    * A turn of a UDP socket that brought something takes at least so long: its thread sleeps for what is left, and what comes meanwhile is
-   * handled together. Default 0: it does not wait.
+   * handled together; not when, by the rate of late, nothing is to be expected meanwhile. Default 0: it does not wait.
    */
   readonly udpGatherMs: number;
 }

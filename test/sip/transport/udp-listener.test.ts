@@ -126,6 +126,12 @@ describe.each([
         flow.send('answer');
       };
       const flow = peer.layer.flowTo({ transport: 'udp', address: '127.0.0.1', port: node.port() });
+      flow.send('the first for a long time, and no other one is to be expected');
+      await peer.user.next('message');
+      expect(waits).toEqual([]);
+      for (let request = 0; request < 40; request++) flow.send('request of many, two ms apart');
+      for (let answer = 0; answer < 40; answer++) await peer.user.next('message');
+      waits.length = 0;
       flow.send('request');
       await peer.user.next('message');
       expect(waits).toEqual([3]);
@@ -133,6 +139,11 @@ describe.each([
       flow.send('request that takes its time');
       await peer.user.next('message');
       node.layer.flowTo({ transport: 'udp', address: '127.0.0.1', port: peer.port() }).send('on its own account');
+      await peer.user.next('message');
+      expect(waits).toEqual([3]);
+      node.scheduler.advance(5_000);
+      workMs = 1;
+      flow.send('request after a long silence');
       await peer.user.next('message');
       expect(waits).toEqual([3]);
       wait.mockRestore();
