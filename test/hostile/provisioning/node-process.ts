@@ -1,8 +1,11 @@
 /** A node whose event loop is watched. argv: its configuration file. Orders come over IPC, one at a time, each with an answer. */
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { startNode } from '../../../src/node/node.ts';
+import { tuneV8 } from '../../../src/node/v8-tuning.ts';
 import { SliceWatch } from '../../kit/slice-watch.ts';
 
+// As the program does.
+tuneV8();
 const watch = new SliceWatch();
 const delay = monitorEventLoopDelay({ resolution: 1 });
 const node = await startNode({
