@@ -5,6 +5,18 @@ import type { BranchPlan, OutcomeCause, StageOutcome } from './plan.ts';
 import type { AttemptRecord } from './record.ts';
 import type { TargetInvite } from './target-invite.ts';
 
+/** How far a branch is. */
+export type BranchState =
+  | 'idle'
+  | 'resolving'
+  | 'describing'
+  | 'signing'
+  | 'calling'
+  | 'repairing'
+  | 'cancelling'
+  | 'answered'
+  | 'over';
+
 /** How a branch failed, in the words that plans are asked with. */
 export function branchOutcome(
   plan: BranchPlan,

@@ -1,7 +1,7 @@
 import { cancelTimer, type Timer, type TimerTarget } from '../base/scheduler.ts';
 import { reasonPhrase, type SipRequest, type SipResponse, UnsafeMessageError } from '../sip/message/index.ts';
 import { BranchMedia } from './branch-media.ts';
-import { attemptRecord, branchOutcome, retryAfterOf } from './branch-outcome.ts';
+import { attemptRecord, type BranchState, branchOutcome, retryAfterOf } from './branch-outcome.ts';
 import { learnIdentity } from './connected-identity.ts';
 import { carryCaller } from './contact.ts';
 import { addressOf, sendOptions } from './destination.ts';
@@ -39,17 +39,6 @@ export interface BranchUser {
   onBranchFailed(branch: Branch, outcome: StageOutcome): void;
   onBranchRedirected(target: readonly BranchPlan[] | Redirection): void;
 }
-
-export type BranchState =
-  | 'idle'
-  | 'resolving'
-  | 'describing'
-  | 'signing'
-  | 'calling'
-  | 'repairing'
-  | 'cancelling'
-  | 'answered'
-  | 'over';
 
 const NO_TARGETS: readonly Destination[] = [];
 

@@ -13,6 +13,7 @@ import type { Flow } from '../sip/transport/index.ts';
 import { addOwnHeaders, allows, methodsOf } from './capabilities.ts';
 import { contactOf, fitDatagram } from './contact.ts';
 import { addressOf, hopOf } from './destination.ts';
+import { CONFIRMED, EARLY, GONE, type Phase } from './leg-phase.ts';
 import { LegRequest, type LegRequestUser, type LegState } from './leg-request.ts';
 import type { MediaEnd, MediaOffer, MediaPlace } from './media.ts';
 import { type AcknowledgingLeg, OwedAck } from './owed-ack.ts';
@@ -70,17 +71,6 @@ interface LegSession {
   snapshot(): SessionSnapshot | undefined;
   stop(): void;
 }
-
-/** How far a leg is, and what is there only so far. */
-type Phase =
-  | { readonly kind: 'early'; readonly receiver?: ReliableReceiver }
-  | { readonly kind: 'confirmed' }
-  | { readonly kind: 'leaving'; readonly reasons: readonly string[]; isByeSent: boolean }
-  | { readonly kind: 'gone' };
-
-const EARLY: Phase = { kind: 'early' };
-const CONFIRMED: Phase = { kind: 'confirmed' };
-const GONE: Phase = { kind: 'gone' };
 
 /** Where legs live; `Calls` is it. */
 export interface LegRegistry {
