@@ -127,10 +127,10 @@ describe.skipIf(peersSkipped)('the clock is set under a running engine', () => {
   const isNear = (iso: string, wantedMs: number) =>
     expect(Math.abs(Date.parse(iso) - wantedMs)).toBeLessThan(LEEWAY_MS);
   const answered = (count: number) =>
-    eventually('the answer', async () => {
-      const { body } = await ask(base, 'GET', '/metrics');
-      return String(body).includes(`tandem_calls_answered_total{direction="outbound"} ${count}\n`);
-    });
+    eventually(
+      'the answer',
+      async () => (await metric(base, 'tandem_calls_answered_total{direction="outbound"}')) === count,
+    );
 
   beforeAll(async () => {
     setClock(0);

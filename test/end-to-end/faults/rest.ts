@@ -42,11 +42,14 @@ export async function ask(
   };
 }
 
-/** Value of a metric without labels. */
+/** Value of a metric without labels, of all workers where there are some: the sum, or of what is up or not the least. */
 export async function metric(base: string, name: string): Promise<number> {
   const { body } = await ask(base, 'GET', '/metrics');
-  const line = String(body)
+  const values = String(body)
     .split('\n')
-    .find((each) => each.startsWith(`${name} `));
-  return Number(line?.slice(name.length + 1));
+    .map((each) => each.replace(/\{worker="[0-9]+"(?:,(?=[^}])|(\}))/, (_all, end) => (end === undefined ? '{' : '')))
+    .filter((each) => each.startsWith(`${name} `))
+    .map((each) => Number(each.slice(name.length + 1)));
+  if (values.length === 0) return Number.NaN;
+  return name.endsWith('_up') ? Math.min(...values) : values.reduce((sum, value) => sum + value, 0);
 }
