@@ -110,7 +110,8 @@ function endOf(call: Call, evidence: Evidence): Finding[] {
       find('a call that was cut', leg.endedAtMs ?? 0, `${leg.who} was sent a BYE that nobody had asked for`);
     const isRefused = leg.byeStatus !== undefined && leg.byeStatus >= 300;
     // Both have ended: the BYE of one of them finds the call gone.
-    const isCrossing = leg.byeStatus === 481 && partners.every(({ endedAtMs }) => endedAtMs !== undefined);
+    const byMs = (leg.byeAnsweredAtMs ?? 0) + SECOND_MS;
+    const isCrossing = leg.byeStatus === 481 && partners.every(({ endedAtMs = byMs + 1 }) => endedAtMs <= byMs);
     if (leg.endedBy === 'self' && !isCrossing && (leg.byeStatus === undefined || isRefused))
       find('a BYE that nobody took', leg.endedAtMs ?? 0, `${leg.who}: ${leg.byeStatus ?? 'no answer'}`);
   }

@@ -1,0 +1,288 @@
+import { describe, expect, test } from 'vitest';
+import { check, type Evidence, type Rule, ringingOf, takeoversOf, type WrittenRecord } from './checker.ts';
+import type { Fault, FaultKind } from './faults.ts';
+import type { Leg, RegistrationSeen, Seen } from './journal.ts';
+
+const KEY = '2000001';
+const [ONE, OTHER] = ['10.9.0.11', '10.9.0.12'];
+const LIMITED = 5070;
+
+type Change = Partial<Leg>;
+
+/** The caller's leg of a call of 10 s that he ends. */
+const caller = (change: Change = {}): Leg => ({
+  key: KEY,
+  side: 'A',
+  who: '101',
+  callId: `a${KEY}`,
+  invitedAtMs: 1_000,
+  trunkPort: 0,
+  node: ONE,
+  ringsAtMs: [1_200],
+  final: 200,
+  finalAtMs: 2_000,
+  answeredAtMs: 2_000,
+  endedAtMs: 12_000,
+  endedBy: 'self',
+  byeStatus: 200,
+  byeAnsweredAtMs: 12_010,
+  furtherAnswers: 0,
+  ...change,
+});
+
+/** The called one's. */
+const called = (change: Change = {}): Leg => ({
+  key: KEY,
+  side: 'B',
+  who: 'carrier5060',
+  callId: `b${KEY}`,
+  invitedAtMs: 1_050,
+  trunkPort: 5060,
+  node: ONE,
+  ringsAtMs: [1_100],
+  final: 200,
+  finalAtMs: 1_990,
+  answeredAtMs: 1_990,
+  confirmedAtMs: 2_010,
+  endedAtMs: 12_020,
+  endedBy: 'peer',
+  furtherAnswers: 0,
+  ...change,
+});
+
+const record = (change: Partial<WrittenRecord> = {}): WrittenRecord => ({
+  node: 'node-1',
+  callId: 'id',
+  sipCallIds: [],
+  callerNumber: '101',
+  calledNumber: `+1555${KEY}`,
+  status: 200,
+  talkMs: 10_000,
+  ...change,
+});
+
+const fault = (kind: FaultKind, atMs: number, endMs = atMs + 3_000, host: string | undefined = ONE): Fault => ({
+  kind,
+  host,
+  atMs,
+  endMs,
+  wholeAtMs: endMs + 1_000,
+});
+
+interface Run {
+  readonly legs?: readonly Leg[];
+  readonly records?: readonly WrittenRecord[];
+  readonly faults?: readonly Fault[];
+  readonly registrations?: readonly RegistrationSeen[];
+  readonly acknowledged?: readonly string[];
+  readonly present?: Evidence['present'];
+  readonly seen?: readonly Seen[];
+}
+
+const evidence = (run: Run): Evidence => ({
+  journal: {
+    seen: [...(run.seen ?? [])],
+    legs: [...(run.legs ?? [caller(), called()])],
+    registrations: [...(run.registrations ?? [])],
+  },
+  faults: run.faults ?? [],
+  records: run.records ?? [record()],
+  acknowledged: run.acknowledged ?? [],
+  present: run.present ?? [],
+  limit: { port: LIMITED, calls: 2 },
+  nodes: 2,
+  behindMs: 700,
+});
+
+/** Rules that a run breaks; those that the documentation lets it break in brackets. */
+const found = (run: Run) =>
+  check(evidence(run)).map(({ rule, allowed }) => (allowed === undefined ? rule : `(${rule})`));
+
+const cases: readonly [rule: Rule | 'nothing', what: string, run: Run][] = [
+  ['nothing', 'a call that its caller ends', {}],
+  [
+    'nothing',
+    'one that its callee ends',
+    {
+      legs: [
+        caller({ endedBy: 'peer', endedAtMs: 12_020 }),
+        called({ endedBy: 'self', endedAtMs: 12_000, byeStatus: 200, byeAnsweredAtMs: 12_030 }),
+      ],
+    },
+  ],
+  ['nothing', 'one that is still up', { legs: [up(caller()), up(called())], records: [] }],
+  ['nothing', 'one that is refused', { legs: [refused(caller(), 486), refused(called(), 486)], records: [] }],
+  ['nothing', 'a fork that was cancelled', { legs: [caller(), called(), refused(called({ callId: 'b2' }), 487)] }],
+  ['two answered B legs of one A leg', 'both confirmed', { legs: [caller(), called(), called({ callId: 'b2' })] }],
+  [
+    'two answered B legs of one A leg',
+    'a second answer to the caller',
+    { legs: [caller({ furtherAnswers: 1 }), called()] },
+  ],
+  [
+    'a call that was cut',
+    'both are sent a BYE',
+    { legs: [caller({ endedBy: 'peer' }), called()], records: [record()] },
+  ],
+  ['a BYE that nobody took', 'no answer at all', { legs: [without(caller(), 'byeStatus'), called()] }],
+  [
+    'a BYE that nobody took',
+    'refused while the other side is up',
+    { legs: [caller({ byeStatus: 481 }), called({ endedAtMs: 40_000, endedBy: 'self', byeStatus: 200 })] },
+  ],
+  [
+    'nothing',
+    'BYEs of both that cross: one finds the call gone',
+    { legs: [caller({ byeStatus: 481 }), called({ endedBy: 'self', byeStatus: 200, byeAnsweredAtMs: 12_030 })] },
+  ],
+  ['a leg that outlived its call by a minute', 'for ever', { legs: [caller(), up(called())] }],
+  [
+    'a leg that outlived its call by a minute',
+    'for 61 s',
+    { legs: [caller(), called({ endedAtMs: 73_100 })], records: [record()] },
+  ],
+  ['nothing', 'for 59 s', { legs: [caller(), called({ endedAtMs: 71_000 })] }],
+  ['a call without its record', 'an answered one that has ended', { records: [] }],
+  ['a call with two records', 'of two nodes', { records: [record(), record({ node: 'node-2' })] }],
+  ['nothing', 'records of other calls', { records: [record(), record({ calledNumber: '+15552000002' })] }],
+  ['a record whose seconds are wrong', 'too long', { records: [record({ talkMs: 11_100 })] }],
+  ['a record whose seconds are wrong', 'too short', { records: [record({ talkMs: 8_900 })] }],
+  ['nothing', 'wrong by less than a second', { records: [record({ talkMs: 10_900 })] }],
+  ['more calls than limit and nodes allow', 'five of two at two nodes that hear each other', limited(5)],
+  ['nothing', 'four: two nodes may each have let one in', limited(4)],
+  [
+    'nothing',
+    'four at nodes that do not hear each other',
+    { ...limited(4), faults: [fault('partition', 500, 30_000)] },
+  ],
+  [
+    'more calls than limit and nodes allow',
+    'five at such nodes',
+    { ...limited(5), faults: [fault('partition', 500, 30_000)] },
+  ],
+  ['nothing', 'five in turn', inTurn(5)],
+  [
+    'an acknowledged write that is gone',
+    'at one of two nodes',
+    {
+      acknowledged: ['5000'],
+      present: [
+        { node: 'node-1', extensions: new Set(['5000']) },
+        { node: 'node-2', extensions: new Set() },
+      ],
+    },
+  ],
+  [
+    'nothing',
+    'a write that is there',
+    { acknowledged: ['5000'], present: [{ node: 'node-1', extensions: new Set(['5000']) }] },
+  ],
+  [
+    'two owners of a registration',
+    'one comes back within the lease',
+    registered([ONE, 0], [OTHER, 6_000], [ONE, 7_000]),
+  ],
+  ['nothing', 'a takeover', registered([ONE, 0], [OTHER, 7_000], [OTHER, 9_000])],
+  ['nothing', 'one that left first', registered([ONE, 0], [OTHER, 6_000], [OTHER, 6_500, 0], [ONE, 7_000])],
+  [
+    'nothing',
+    'one that was drained',
+    { ...registered([ONE, 0], [OTHER, 6_000], [ONE, 7_000]), faults: [fault('SIGTERM', 6_500, 9_000, OTHER)] },
+  ],
+];
+
+describe('what the checker finds', () => {
+  test.each(cases)('%s: %s', (rule, _what, run) => {
+    expect([...new Set(found(run))]).toEqual(rule === 'nothing' ? [] : [rule]);
+  });
+
+  test('what was answered shortly before its node was killed may be lost, and nothing that was answered earlier', () => {
+    const run = { records: [] };
+    expect(found({ ...run, faults: [fault('kill -9', 2_600)] })).toEqual(['(a call without its record)']);
+    expect(found({ ...run, faults: [fault('kill -9', 2_900)] })).toEqual(['a call without its record']);
+    expect(found({ ...run, faults: [fault('failover', 2_600)] })).toEqual(['a call without its record']);
+  });
+});
+
+describe('what the report measures', () => {
+  const message = (callId: string, atMs: number, node: string, text: string): Seen => ({
+    atMs,
+    who: '101',
+    isSent: false,
+    node,
+    callId,
+    text,
+  });
+
+  test('how long after a kill the parties of a call heard of it from another node', () => {
+    const legs = [caller({ endedAtMs: 20_000 }), called({ endedAtMs: 20_000 })];
+    const seen = legs.flatMap(({ callId }, index) => [
+      message(callId, 2_000, ONE, 'SIP/2.0 200 OK'),
+      message(callId, 6_400 + index * 100, OTHER, 'UPDATE sip:101@10.9.0.3 SIP/2.0'),
+    ]);
+    const [takeover] = takeoversOf(evidence({ legs, seen, faults: [fault('kill -9', 5_000)] }));
+    expect(takeover).toMatchObject({ calls: 1, firstMs: 1_400, lastMs: 1_500 });
+    const elsewhere = takeoversOf(evidence({ legs, seen, faults: [fault('kill -9', 5_000, 8_000, OTHER)] }));
+    expect(elsewhere).toMatchObject([{ calls: 0, firstMs: undefined }]);
+  });
+
+  test('how long a caller whose call rang at a kill waited for news', () => {
+    const ringing = caller({ ringsAtMs: [1_200, 7_100], final: 200, finalAtMs: 8_000, answeredAtMs: 8_000 });
+    const faults = [fault('kill -9', 5_000)];
+    expect(ringingOf(evidence({ legs: [ringing], faults }))).toMatchObject([{ ms: 2_100 }]);
+    const given = { ...ringing, ringsAtMs: [1_200], final: 0, finalAtMs: 21_000, isAbandoned: true };
+    expect(ringingOf(evidence({ legs: [given], faults }))).toMatchObject([{ ms: undefined }]);
+  });
+});
+
+function without(leg: Leg, ...fields: (keyof Leg)[]): Leg {
+  return Object.fromEntries(
+    Object.entries(leg).filter(([name]) => !fields.includes(name as keyof Leg)),
+  ) as unknown as Leg;
+}
+
+function up(leg: Leg): Leg {
+  return without(leg, 'endedAtMs', 'endedBy', 'byeStatus', 'byeAnsweredAtMs');
+}
+
+function refused(leg: Leg, final: number): Leg {
+  return { ...without(up(leg), 'answeredAtMs', 'confirmedAtMs'), final };
+}
+
+/** So many calls at once over the limited trunk. */
+function limited(count: number): Run {
+  return callsOverLimited(count, () => 0);
+}
+
+function inTurn(count: number): Run {
+  return callsOverLimited(count, (index) => index * 20_000);
+}
+
+function callsOverLimited(count: number, laterMs: (index: number) => number): Run {
+  const calls = Array.from({ length: count }, (_, index) => {
+    const key = String(2_000_001 + index);
+    const moved = (leg: Leg): Leg =>
+      Object.fromEntries(
+        Object.entries({ ...leg, key, callId: `${leg.side}${key}` }).map(([name, value]) =>
+          name.endsWith('AtMs') && typeof value === 'number' ? [name, value + laterMs(index)] : [name, value],
+        ),
+      ) as unknown as Leg;
+    return { key, legs: [moved(caller()), moved(called({ trunkPort: LIMITED }))] };
+  });
+  return {
+    legs: calls.flatMap(({ legs }) => legs),
+    records: calls.map(({ key }) => record({ calledNumber: `+1555${key}` })),
+  };
+}
+
+function registered(...rows: readonly [node: string, atMs: number, expires?: number][]): Run {
+  return {
+    registrations: rows.map(([node, atMs, expires = 60]) => ({
+      node,
+      atMs,
+      expires,
+      callId: `r-${node}`,
+      cseq: `${atMs} REGISTER`,
+    })),
+  };
+}
