@@ -113,6 +113,12 @@ const cases: readonly [rule: Rule | 'nothing', what: string, run: Run][] = [
   ['nothing', 'one that is still up', { legs: [up(caller()), up(called())], records: [] }],
   ['nothing', 'one that is refused', { legs: [refused(caller(), 486), refused(called(), 486)], records: [] }],
   ['nothing', 'a fork that was cancelled', { legs: [caller(), called(), refused(called({ callId: 'b2' }), 487)] }],
+  ['nothing', 'a fork that answered late and was told so', { legs: [caller(), called(), late(4_000)] }],
+  [
+    'two answered B legs of one A leg',
+    'one that was told so only after 6 s',
+    { legs: [caller(), called(), late(6_000)] },
+  ],
   ['two answered B legs of one A leg', 'both confirmed', { legs: [caller(), called(), called({ callId: 'b2' })] }],
   [
     'two answered B legs of one A leg',
@@ -204,6 +210,18 @@ describe('what the checker finds', () => {
   });
 });
 
+test('a call that ended shortly before its node was killed may be ended again', () => {
+  const run = { records: [record({ talkMs: 12_000 })] };
+  expect(found({ ...run, faults: [fault('kill -9', 12_100)] })).toEqual(['(a record whose seconds are wrong)']);
+  expect(found({ ...run, faults: [fault('kill -9', 13_000)] })).toEqual(['a record whose seconds are wrong']);
+});
+
+test('a Redis that was killed may have forgotten who registers', () => {
+  const run = registered([ONE, 0], [OTHER, 6_000], [ONE, 7_000]);
+  expect(found({ ...run, faults: [fault('Redis killed', 5_500, 6_500)] })).toEqual(['(two owners of a registration)']);
+  expect(found({ ...run, faults: [fault('partition', 5_500, 6_500)] })).toEqual(['two owners of a registration']);
+});
+
 describe('what the report measures', () => {
   const message = (callId: string, atMs: number, node: string, text: string): Seen => ({
     atMs,
@@ -234,6 +252,11 @@ describe('what the report measures', () => {
     expect(ringingOf(evidence({ legs: [given], faults }))).toMatchObject([{ ms: undefined }]);
   });
 });
+
+/** A second fork that answered, too, and was sent a BYE so long after. */
+function late(ms: number): Leg {
+  return called({ callId: 'b2', answeredAtMs: 2_500, confirmedAtMs: 2_510, endedAtMs: 2_500 + ms });
+}
 
 function without(leg: Leg, ...fields: (keyof Leg)[]): Leg {
   return Object.fromEntries(

@@ -1,5 +1,5 @@
 /** What must hold of a run, judged by what the carrier and the phones saw, the records of all nodes, and the writes that were acknowledged. */
-import { type Fault, silences } from './faults.ts';
+import { type Fault, silences, strikesRedis } from './faults.ts';
 import type { Journal, Leg, RegistrationSeen, Seen } from './journal.ts';
 
 export interface WrittenRecord {
@@ -50,6 +50,8 @@ export interface Finding {
 }
 
 const ORPHAN_MS = 60_000;
+/** From an answer that nobody waited for to its BYE. */
+const LATE_MS = 5_000;
 const SECOND_MS = 1_000;
 const LEASE_MS = 6_000;
 /** What a REGISTER may be on its way after its lease was granted. */
@@ -87,10 +89,22 @@ const isConfirmed = ({ confirmedAtMs }: Leg) => confirmedAtMs !== undefined;
 /** Answered, and the caller knew of it while he still waited. */
 export const isUp = ({ a }: Call) => a.final === 200 && a.answeredAtMs !== undefined;
 
+/**
+ * A fork that answered when another one had won, or whose caller had gone: it was told so by a BYE at once (RFC 3261 §9.1, §13.2.2.4), and is
+ * nobody's answered leg. A node that ended before it could say so leaves that to the callee's own timer of 64*T1.
+ */
+function isLate(leg: Leg, { a, b }: Call): boolean {
+  const { side, answeredAtMs, endedBy, endedAtMs } = leg;
+  if (side === 'A' || endedBy !== 'peer' || answeredAtMs === undefined || endedAtMs === undefined) return false;
+  const hasWinner = b.some((other) => other !== leg && isConfirmed(other) && other.endedAtMs !== endedAtMs);
+  const isGone = a.isAbandoned === true || (a.final ?? 0) >= 300;
+  return (hasWinner || isGone) && a.furtherAnswers === 0 && endedAtMs - answeredAtMs <= LATE_MS;
+}
+
 function answersOf(call: Call, evidence: Evidence): Finding[] {
   const { a, b } = call;
   const rule = 'two answered B legs of one A leg' as const;
-  const answered = b.filter(isConfirmed);
+  const answered = b.filter((leg) => isConfirmed(leg) && !isLate(leg, call));
   if (answered.length < 2 && a.furtherAnswers === 0) return [];
   const what = `${answered.length} answered B legs, ${a.furtherAnswers} further answers`;
   return [{ rule, atMs: a.invitedAtMs, what, callIds: idsOf(call), ...allowedBy(call, evidence) }];
@@ -104,6 +118,7 @@ function endOf(call: Call, evidence: Evidence): Finding[] {
     findings.push({ rule, atMs, what, callIds: idsOf(call), ...allowedBy(call, evidence) });
   };
   for (const leg of legs) {
+    if (isLate(leg, call)) continue;
     const partners = leg.side === 'A' ? b : [a];
     const hungUp = partners.some(({ endedBy }) => endedBy === 'self');
     if (leg.endedBy === 'peer' && !hungUp && !a.isAbandoned)
@@ -133,11 +148,13 @@ function endOf(call: Call, evidence: Evidence): Finding[] {
 
 /** What the documentation says is lost. */
 function allowedBy({ a, b }: Call, { faults, behindMs }: Evidence): { allowed?: string } {
-  const answers = [a, ...b].flatMap(({ answeredAtMs }) => answeredAtMs ?? []);
-  const fault = faults.find(
-    ({ kind, atMs }) => silences(kind) && answers.some((at) => Math.abs(atMs - at) <= behindMs),
-  );
-  return fault === undefined ? {} : { allowed: `answered less than ${behindMs} ms before a ${fault.kind}` };
+  const hit = (moments: readonly number[]) =>
+    faults.find(({ kind, atMs }) => silences(kind) && moments.some((at) => Math.abs(atMs - at) <= behindMs));
+  const answered = hit([a, ...b].flatMap(({ answeredAtMs }) => answeredAtMs ?? []));
+  if (answered !== undefined) return { allowed: `answered less than ${behindMs} ms before a ${answered.kind}` };
+  // Its end was not in the store yet: whoever follows ends it again, a little later.
+  const ended = hit([a, ...b].flatMap(({ endedAtMs }) => endedAtMs ?? []));
+  return ended === undefined ? {} : { allowed: `ended less than ${behindMs} ms before a ${ended.kind}` };
 }
 
 function recordOf(call: Call, evidence: Evidence): Finding[] {
@@ -247,12 +264,16 @@ function ownersOf({ journal: { registrations }, faults }: Evidence): Finding[] {
     });
     const earlier = registrations.findLast(({ atMs, node }) => node === seen.node && atMs < wasOwner.atMs);
     const cameBack = earlier !== undefined && !isDrained && sinceMs < LEASE_MS - REGISTER_LATE_MS;
+    const crash = faults.find(
+      ({ kind, atMs, endMs }) => strikesRedis(kind) && atMs <= seen.atMs && seen.atMs <= endMs + LEASE_MS,
+    );
     if (cameBack)
       findings.push({
         rule: 'two owners of a registration',
         atMs: seen.atMs,
         what: `${seen.node} registers ${Math.round(sinceMs)} ms after ${wasOwner.node}`,
         callIds: [seen.callId],
+        ...(crash !== undefined && { allowed: `a Redis that was killed had forgotten the lease: ${crash.kind}` }),
       });
   }
   return findings;
