@@ -43,7 +43,7 @@ import type { EngineOptions } from './engine-options.ts';
 import { calledNumbersOf } from './explain/inbound-view.ts';
 import { LiveListeners } from './live-listeners.ts';
 import { Messaging } from './messaging.ts';
-import { NO_PEERS, PeerPass } from './peer-nodes.ts';
+import { areNodes, NO_PEERS, PeerPass } from './peer-nodes.ts';
 import { Placement } from './placement.ts';
 import { ContactReach } from './reach.ts';
 import { Registrations } from './registrations.ts';
@@ -99,7 +99,7 @@ export class Engine {
   readonly #toFollow: ProvisioningDiff[] = [];
 
   constructor(options: EngineOptions) {
-    const { settings, scheduler, log, observer } = options;
+    const { settings, scheduler, log, observer, peers = NO_PEERS } = options;
     this.#options = options;
     this.#front = new FrontProxies(settings.frontProxies);
     const served = new Served(settings, options.directory, options.workers);
@@ -174,7 +174,7 @@ export class Engine {
         supported: SERVED_TAGS,
         timers: { t1Ms: settings.timers.t1Ms, t2Ms: settings.timers.t2Ms, t4Ms: settings.timers.t4Ms },
         egress: this.egress,
-        ofOnePeer: (address, other) => this.trunks.identification.ofOneTrunk(address, other),
+        ofOnePeer: (one, other) => this.trunks.identification.ofOneTrunk(one, other) || areNodes(peers, one, other),
         ...this.intake.endpointOptions(),
         cpuShare: options.cpuShare,
         ids: this.#dealing,
@@ -193,7 +193,6 @@ export class Engine {
       onChange: () => this.#listeningChanged(),
     });
     if (observer.messages !== undefined) this.endpoint.observer = observer.messages;
-    const peers = options.peers ?? NO_PEERS;
     const secret = options.nonceSecret ?? randomBytes(32);
     const pass = new PeerPass({ node: settings.node, secret, clock: scheduler, peers });
     this.registrations = new Registrations({

@@ -31,6 +31,7 @@ import { SignatureThread } from '../stir/index.ts';
 import { type HubChannel, openStores, type Stores } from '../store/index.ts';
 import { AddedTransports } from './added-transports.ts';
 import { makeCertificates, requirePorts } from './before-start.ts';
+import { closeAll } from './closing.ts';
 import { factsOf, RosterPeers, trunkElsewhere, useOf } from './cluster.ts';
 import { dnsServers, loadSettings, logLevel, stirFiles } from './configuration.ts';
 import { CpuQuota } from './cpu-quota.ts';
@@ -115,7 +116,7 @@ export async function startNode(options: NodeOptions = {}): Promise<RunningNode>
     closers.push(() => stores.close());
     return await wire({ options, environment, settings, scheduler, log, metrics, stores, closers });
   } catch (error) {
-    for (const close of closers.reverse()) await close();
+    await closeAll(closers, log);
     throw error;
   }
 }
@@ -336,7 +337,7 @@ async function wire(parts: Parts): Promise<RunningNode> {
   let closed: Promise<void> | undefined;
   const close = () => {
     closed ??= (async () => {
-      for (const closer of closers.reverse()) await closer();
+      await closeAll(closers, log);
       scheduler.close();
       log.flush();
     })();

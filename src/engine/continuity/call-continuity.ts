@@ -17,6 +17,7 @@ import { CallSuccession } from './call-succession.ts';
 import { KnownNodes } from './known-nodes.ts';
 import { PeerQuestions } from './peer-question.ts';
 import { processOf, SealedContacts, selfOf } from './sealed-contacts.ts';
+import { StrayByes } from './stray-byes.ts';
 import { WaitingCallers } from './waiting-callers.ts';
 
 export interface CallContinuityOptions {
@@ -47,6 +48,7 @@ export class CallContinuity {
   readonly #succession: CallSuccession | undefined;
   readonly #revival: CallRevival | undefined;
   readonly #questions: PeerQuestions;
+  readonly #strayByes: StrayByes;
   readonly #options: CallContinuityOptions;
 
   constructor(options: CallContinuityOptions) {
@@ -64,6 +66,7 @@ export class CallContinuity {
     const { store, scheduler, log, calls, restoring, recordFacts, endpoint, peers } = options;
     const questions = new PeerQuestions({ node: settings.node, secret, endpoint, scheduler });
     this.#questions = questions;
+    this.#strayByes = new StrayByes({ endpoint, peers });
     if (store === undefined) return;
     const waitingCallers = new WaitingCallers({ endpoint, scheduler, calls, trunks: restoring.trunks });
     const keeper = new CallKeeper({
@@ -157,7 +160,17 @@ export class CallContinuity {
     if (this.#keeper?.hasLeft === true) return true;
     const { request, flow } = transaction;
     if (!this.#options.isKnown(request, flow)) return false;
+    // What carries its call is asked after by that.
     const carried = this.#revival?.carried(request);
+    if (carried !== undefined || !this.#strayByes.concerns(transaction))
+      return this.#mayArrive(transaction, carried, retry);
+    void this.#strayByes.passOn(transaction).then((isTaken) => {
+      if (!isTaken && !this.#mayArrive(transaction, undefined, retry)) retry();
+    });
+    return true;
+  }
+
+  #mayArrive(transaction: ServerTransaction, carried: CallToken | undefined, retry: () => void): boolean {
     if (carried === undefined) return this.#succession?.mayCome(retry) === true;
     const revive = () => void this.#revive(carried, transaction, retry);
     if (this.#succession?.mayCome(revive, true) !== true) revive();

@@ -7,6 +7,7 @@ import type { Log } from '../../base/log.ts';
 import type { Scheduler } from '../../base/scheduler.ts';
 import type { SharedCalls } from '../../call/index.ts';
 import type { Fence } from '../../sip/endpoint/index.ts';
+import type { Flow, TransportUser } from '../../sip/transport/index.ts';
 import type { CallKeeper } from './call-keeper.ts';
 import { SILENT_MS } from './call-succession.ts';
 
@@ -26,7 +27,9 @@ const CUT_OFF_MS = 400;
 /** How long a store that does not answer is waited for, after a standstill. */
 const STORE_MS = 1_500;
 /** The same where messages come in again and the store may be away for long: whoever waits for an answer has not tried another node yet. */
-const REACHED_MS = 700;
+const REACHED_MS = 1_200;
+/** After a standstill of so long, what begins something and lay in a socket is not served over UDP: it is sent again where it is wanted. */
+const OLD_MS = 2_500;
 /** Between looks at what is known, while all is well without it. */
 const LOOK_MS = 100;
 /** What waits at most: as much as a socket holds. */
@@ -42,6 +45,9 @@ export class CallFence implements Fence {
   #dropped = 0;
   /** When something last came from the network, while the store was away. */
   #cameAtMs: number | undefined = undefined;
+  /** It has stood still for so long that whoever wanted something has gone to another node, or sends it again. */
+  #isAwakening = false;
+  #oldUntilMs = Number.NEGATIVE_INFINITY;
   /** The store was waited for in vain; it is not waited for again for want of messages before it was there. */
   #gaveUpAtMs = Number.NEGATIVE_INFINITY;
 
@@ -50,16 +56,27 @@ export class CallFence implements Fence {
     this.#fireDue = options.scheduler.holdWhile?.(() => this.#isShut(false));
   }
 
-  /** OPTIONS is how others find out whether this node lives: it does. */
-  holds(text: string): boolean {
-    return this.#options.scheduler.nowMs() > this.#openUntilMs && this.#isShut(true) && !text.startsWith('OPTIONS ');
+  takes(text: string, flow: Flow, server: Pick<TransportUser, 'onMessage'>): boolean {
+    return this.#options.scheduler.nowMs() > this.#openUntilMs && this.#judge(text, flow, server);
   }
 
-  holdsEnds(): boolean {
-    return this.#isShut(false);
+  takesEnd(tell: () => void): boolean {
+    const isShut = this.#isShut(false);
+    if (isShut) this.#wait(tell);
+    return isShut;
   }
 
-  wait(act: () => void): void {
+  #judge(text: string, flow: Flow, server: Pick<TransportUser, 'onMessage'>): boolean {
+    const isShut = this.#isShut(true);
+    // This is how others find out whether this node lives: it does.
+    if (text.startsWith('OPTIONS ')) return false;
+    const isOld = this.#isAwakening || this.#options.scheduler.nowMs() <= this.#oldUntilMs;
+    if (isOld && !flow.reliable && beginsSomething(text)) return true;
+    if (isShut) this.#wait(() => server.onMessage(text, flow));
+    return isShut;
+  }
+
+  #wait(act: () => void): void {
     if (this.#waiting.length < MAX_WAITING) this.#waiting.push(act);
     else this.#dropped++;
   }
@@ -74,16 +91,17 @@ export class CallFence implements Fence {
   #isSure(nowMs: number, isMessage: boolean): boolean {
     const { store, keeper } = this.#options;
     if (!keeper.keepsCalls) {
-      this.#openUntilMs = nowMs + LOOK_MS;
+      if (nowMs > this.#oldUntilMs) this.#openUntilMs = nowMs + LOOK_MS;
       return true;
     }
     const { atMs, missedAtMs, isSilent } = store.heard();
     if (nowMs <= atMs + SURE_MS) {
-      this.#openUntilMs = atMs + SURE_MS;
+      if (nowMs > this.#oldUntilMs) this.#openUntilMs = atMs + SURE_MS;
       this.#cameAtMs = undefined;
       return true;
     }
     if (nowMs > Math.max(missedAtMs, this.#gaveUpAtMs) + AWAY_MS) {
+      this.#isAwakening = nowMs - atMs > OLD_MS;
       void this.#ask(
         nowMs,
         async () => (await keeper.confirm()) || ((await store.answers(STORE_MS)) && keeper.confirm()),
@@ -113,10 +131,20 @@ export class CallFence implements Fence {
     const fields = { sinceMs, heldMs: Math.round(scheduler.nowMs() - beganMs), messages: this.#waiting.length };
     log.warn('calls-in-doubt', { ...fields, dropped: this.#dropped, storeAnswered: isAnswered });
     this.#dropped = 0;
-    this.#openUntilMs = scheduler.nowMs() + LOOK_MS;
+    this.#openUntilMs = this.#isAwakening ? Number.NEGATIVE_INFINITY : scheduler.nowMs() + LOOK_MS;
+    // The sockets may be read later than the answer of the store.
+    if (this.#isAwakening) this.#oldUntilMs = scheduler.nowMs() + LOOK_MS;
+    this.#isAwakening = false;
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const act of waiting) act();
     this.#fireDue?.();
   }
+}
+
+/** A request outside of dialogs that has an answer. */
+function beginsSomething(text: string): boolean {
+  if (/^(?:SIP\/2\.0|ACK|CANCEL) /.test(text)) return false;
+  const to = /^(?:to|t)[ \t]*:([^\r\n]*)/im.exec(text)?.[1];
+  return to !== undefined && !/;[ \t]*tag[ \t]*=/i.test(to);
 }

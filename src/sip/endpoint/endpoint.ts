@@ -255,10 +255,7 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow>, Refu
   }
 
   handle(text: string, flow: Flow): void {
-    if (this.fence?.holds(text) === true) {
-      this.fence.wait(() => this.onMessage(text, flow));
-      return;
-    }
+    if (this.fence?.takes(text, flow, this) === true) return;
     this.observer?.onReceived(text, flow);
     let message: SipRequest | SipResponse;
     try {
@@ -437,10 +434,7 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow>, Refu
   }
 
   #onFlowGone(flow: Flow, reason: string): void {
-    if (this.fence?.holdsEnds() === true) {
-      this.fence.wait(() => this.#onFlowGone(flow, reason));
-      return;
-    }
+    if (this.fence?.takesEnd(() => this.#onFlowGone(flow, reason)) === true) return;
     this.#failTransactions(flow, reason);
     try {
       this.#user.onFlowClosed?.(flow, reason);

@@ -53,12 +53,10 @@ export interface MessageObserver {
 
 /** What may keep back what comes from the network, while it is not known whether it is this process's to serve. */
 export interface Fence {
-  /** Whether a message waits. Asked for each one. */
-  holds(text: string): boolean;
+  /** True: the message is not served now; `server` gets it when it is known, or never. Asked for each one. */
+  takes(text: string, flow: Flow, server: Pick<TransportUser, 'onMessage'>): boolean;
   /** The same of the end of a connection. */
-  holdsEnds(): boolean;
-  /** What is to be done when it is known; in this order. */
-  wait(act: () => void): void;
+  takesEnd(tell: () => void): boolean;
 }
 
 /** What the endpoint needs of its transports; `TransportLayer` is the one with sockets. */

@@ -17,6 +17,7 @@ export const GONE_AFTER_MS = 4500;
 const CUT_OFF_AFTER_MS = 2000;
 /** An attempt that took longer than any may says nothing about Redis: this process stood still. */
 const LONGEST_TELLING_MS = 1_000;
+const SILENCE = /timed out|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH/;
 /** A node of this name that lives tells of itself within this time. */
 const CLAIM_MS = 1600;
 const CLAIM_POLL_MS = 200;
@@ -45,7 +46,8 @@ export class RedisNodes implements NodeRoster {
   #others: readonly KnownNode[] = [];
   #told: ToldUse | undefined = undefined;
   #beat = 0;
-  #clockOffsetMs = 0;
+  /** The time of Redis, less this node's monotonic clock. */
+  #redisAheadMs: number | undefined = undefined;
   #missedAtMs = Number.NEGATIVE_INFINITY;
   #isSilent = false;
   #isClockOff = false;
@@ -57,7 +59,9 @@ export class RedisNodes implements NodeRoster {
   }
 
   get clockOffsetMs(): number {
-    return this.#clockOffsetMs;
+    const { clock } = this.#options;
+    // At once right of a clock that was just set.
+    return this.#redisAheadMs === undefined ? 0 : Math.round(clock.wallMs() - clock.nowMs() - this.#redisAheadMs);
   }
 
   /** What this node knows of how it is known. */
@@ -72,7 +76,7 @@ export class RedisNodes implements NodeRoster {
   /** Rejects with a SettingsError when a node of this name lives. One that was killed and left its line is told from it by its silence. */
   async claim(): Promise<void> {
     const { link, keys, node, clock } = this.#options;
-    const askedAtMs = clock.wallMs();
+    const askedAtMs = clock.nowMs();
     const [seconds, micros] = (await link.command('TIME')) as Buffer[];
     this.#measureClock(Number(seconds) * 1_000 + Math.floor(Number(micros) / 1_000), askedAtMs);
     const line = () => link.command('HGET', keys.nodes, node) as Promise<Buffer | null>;
@@ -130,25 +134,24 @@ export class RedisNodes implements NodeRoster {
     const { clock } = this.#options;
     const report = this.#facts();
     const facts = JSON.stringify({ ...report, ...own });
-    const askedAtMs = clock.wallMs();
     const beganMs = clock.nowMs();
     const told = { ...report, heardAtMs: beganMs };
     this.#telling = link
       .run(ANNOUNCE, [keys.nodes], [node, facts, GONE_AFTER_MS])
       .then((answer) => {
         const [redisMs, before, ...alive] = answer as Buffer[];
-        this.#noteClock(Number(redisMs), askedAtMs);
+        this.#noteClock(Number(redisMs), beganMs);
         this.#noteNamesake(String(before), Number(redisMs));
         this.#told = told;
         this.#hear(alive);
       })
       // The watch reports that Redis is away; the last roster stays.
-      .catch(() => {
+      .catch((error: unknown) => {
         const nowMs = clock.nowMs();
         if (nowMs - beganMs >= LONGEST_TELLING_MS) return;
         this.#missedAtMs = nowMs;
-        // A machine that refuses a connection is reached.
-        this.#isSilent = !link.lastError.includes('ECONNREFUSED');
+        // A connection that is closed or refused is so by somebody.
+        this.#isSilent = SILENCE.test(`${error} ${link.lastError}`);
       })
       .finally(() => {
         this.#telling = undefined;
@@ -156,17 +159,17 @@ export class RedisNodes implements NodeRoster {
   }
 
   #measureClock(redisMs: number, askedAtMs: number): void {
-    this.#clockOffsetMs = Math.round((askedAtMs + this.#options.clock.wallMs()) / 2 - redisMs);
+    this.#redisAheadMs = redisMs - (askedAtMs + this.#options.clock.nowMs()) / 2;
   }
 
   #noteClock(redisMs: number, askedAtMs: number): void {
     const { log } = this.#options;
     this.#measureClock(redisMs, askedAtMs);
-    const isOff = Math.abs(this.#clockOffsetMs) > MAX_CLOCK_OFFSET_MS;
+    const isOff = Math.abs(this.clockOffsetMs) > MAX_CLOCK_OFFSET_MS;
     if (isOff === this.#isClockOff) return;
     this.#isClockOff = isOff;
-    if (isOff) log.error('clock-off', { offsetMs: this.#clockOffsetMs, allowedMs: MAX_CLOCK_OFFSET_MS });
-    else log.info('clock-right', { offsetMs: this.#clockOffsetMs });
+    if (isOff) log.error('clock-off', { offsetMs: this.clockOffsetMs, allowedMs: MAX_CLOCK_OFFSET_MS });
+    else log.info('clock-right', { offsetMs: this.clockOffsetMs });
   }
 
   #noteNamesake(before: string, redisMs: number): void {

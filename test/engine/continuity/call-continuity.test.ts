@@ -36,12 +36,14 @@ let isForgotten: boolean;
 
 /** What the first node knows of others. */
 let hasSuccessor: boolean;
+let knowsOther: boolean;
 
 /** Two nodes on one store; alice talks to the carrier through the first. */
 beforeEach(async () => {
   store = new SharedMemory();
   endedAtMs = undefined;
   hasSuccessor = true;
+  knowsOther = false;
   isForgotten = false;
   const scheduler = new VirtualScheduler();
   store.clock = scheduler;
@@ -55,11 +57,18 @@ beforeEach(async () => {
       scheduler: life,
       callStore: store.of('one', () => life.aheadMs),
       nonceSecret: SECRET,
-      peers: { ...NO_PEERS, hasSuccessor: () => hasSuccessor },
+      peers: {
+        ...NO_PEERS,
+        hasSuccessor: () => hasSuccessor,
+        names: () => (knowsOther ? ['two'] : []),
+        addressOf: () => ({ transport: 'udp', address: OTHER, port: 5060 }),
+        quietMs: () => 0,
+      },
     },
   });
   const peers: PeerNodes = {
     ...NO_PEERS,
+    isPeerAddress: (address) => address === ENGINE,
     names: () => (isForgotten ? [] : ['one']),
     signs: () => true,
     addressOf: (name) =>
@@ -388,6 +397,31 @@ describe('a node stands still while another one takes its calls', () => {
     expect([...one.engine.calls.list(), ...one.observed.ended]).toEqual([]);
     expect(carrier.requests('BYE')).toEqual([]);
     expect(one.log.lines.map(({ event }) => event)).toEqual(expect.arrayContaining(['calls-in-doubt', 'calls-taken']));
+  });
+
+  test('a BYE of a party that knows no other node is passed on to who has its call', async () => {
+    standStill();
+    await pass(1_700);
+    for (const party of [alice, carrier]) toOther(party, okTo(party.took('UPDATE')));
+    await goOn();
+    expect([...one.engine.calls.list()]).toEqual([]);
+    knowsOther = true;
+    const bye = alice.within(invite, final, 'BYE');
+    alice.send(bye);
+    await pass(300);
+    expect(alice.responses(bye.callId()).at(-1)?.status).toBe(200);
+    toOther(carrier, okTo(carrier.took('BYE')));
+    await pass(400);
+    expect([...two.engine.calls.list(), ...one.observed.ended]).toEqual([]);
+    expect(two.observed.ended).toMatchObject([{ endedBy: 'caller', endReason: 'bye' }]);
+  });
+
+  test('a BYE of a call that no node has is answered 481', async () => {
+    knowsOther = true;
+    const bye = alice.within(invite, final, 'BYE', { 'Call-ID': 'nobody-s' });
+    alice.send(bye);
+    await pass(900);
+    expect(alice.responses('nobody-s')).toMatchObject([{ status: 481 }]);
   });
 
   test('what a callee of it has said tells its caller nothing any more: he is told by who has his call', async () => {

@@ -1,5 +1,6 @@
 import { beforeEach, expect, test } from 'vitest';
 import { CallFence } from '../../../src/engine/continuity/call-fence.ts';
+import type { Flow } from '../../../src/sip/transport/index.ts';
 import { VirtualScheduler } from '../../kit/virtual-scheduler.ts';
 import { RecordingLog } from '../../sip/transport/recorder.ts';
 
@@ -50,14 +51,14 @@ beforeEach(() => {
   });
 });
 
+const udp = { reliable: false } as Flow;
+
 /** A message comes; true: it is served at once. */
-function receive(text: string): boolean {
-  if (!fence.holds(text)) {
-    served.push(text);
-    return true;
-  }
-  fence.wait(() => receive(text));
-  return false;
+function receive(text: string, flow = udp): boolean {
+  const before = served.length;
+  const server = { onMessage: (again: string, from: Flow) => void receive(again, from) };
+  if (!fence.takes(text, flow, server)) served.push(text);
+  return served.length > before;
 }
 
 const settle = () => new Promise((resolve) => setImmediate(resolve));
@@ -97,8 +98,8 @@ test('of a node that tells the store of itself nothing waits', () => {
 test('after a standstill messages and timers wait for one answer of the store, and go on in their order, messages first', async () => {
   live(1_000);
   time.advance(1_300);
-  expect([receive('BYE 1'), receive('200 OK'), fence.holdsEnds()]).toEqual([false, false, true]);
-  fence.wait(() => served.push('connection ended'));
+  expect([receive('BYE 1'), receive('200 OK')]).toEqual([false, false]);
+  expect(fence.takesEnd(() => served.push('connection ended'))).toBe(true);
   const firedBefore = time.fired;
   time.due();
   expect([served, time.fired - firedBefore, asked.length]).toEqual([[], 0, 1]);
@@ -199,4 +200,37 @@ test('more than a socket holds does not wait', async () => {
   await answer(true);
   expect(served).toHaveLength(20_000);
   expect(log.lines.at(-1)).toMatchObject({ fields: { dropped: 1 } });
+});
+
+const request = (method: string, to: string) => `${method} sip:x@y SIP/2.0\r\nTo: <sip:x@y>${to}\r\n\r\n`;
+
+test('after a long standstill requests over UDP that begin something are left to be sent again; what goes on is served', async () => {
+  live(1_000);
+  time.advance(5_000);
+  const invite = request('INVITE', '');
+  const others = [
+    request('BYE', ';tag=1'),
+    request('CANCEL', ''),
+    request('ACK', ''),
+    'SIP/2.0 200 OK\r\nTo: <sip:x@y>\r\n\r\n',
+  ];
+  for (const text of [invite, request('REGISTER', ''), ...others]) expect(receive(text)).toBe(false);
+  expect(receive(invite, { reliable: true } as Flow)).toBe(false);
+  heard = { ...heard, atMs: time.nowMs() };
+  await answer(true);
+  expect(served).toEqual([...others, invite]);
+  // Read from the socket after the store had answered.
+  expect(receive(request('MESSAGE', ''))).toBe(false);
+  expect(receive(others[0] as string)).toBe(true);
+  live(500);
+  expect(receive(invite)).toBe(true);
+});
+
+test('after a short one they are served too: they are as old as their sender still waits', async () => {
+  live(1_000);
+  time.advance(2_000);
+  expect(receive(request('INVITE', ''))).toBe(false);
+  heard = { ...heard, atMs: time.nowMs() };
+  await answer(true);
+  expect(served).toHaveLength(1);
 });

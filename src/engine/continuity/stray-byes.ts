@@ -1,0 +1,55 @@
+/**
+ * A party that cannot be told where its call went on (no UPDATE, no session timer) sends BYE to the node that had it. When that node lives
+ * again it has no such call; it passes the BYE on to the nodes that live, and whichever has the call ends it.
+ */
+import type { Endpoint, ServerTransaction } from '../../sip/endpoint/index.ts';
+import { HeaderId, parseMessage, type SipRequest, serialize } from '../../sip/message/index.ts';
+import type { Target } from '../../sip/transport/index.ts';
+import type { PeerNodes } from '../peer-nodes.ts';
+
+export interface StrayByesOptions {
+  readonly endpoint: Pick<Endpoint, 'sendRequest'>;
+  readonly peers: Pick<PeerNodes, 'names' | 'addressOf' | 'isPeerAddress'>;
+}
+
+const ANSWER_MS = 500;
+
+export class StrayByes {
+  readonly #options: StrayByesOptions;
+
+  constructor(options: StrayByesOptions) {
+    this.#options = options;
+  }
+
+  /** Whether other nodes are to be asked: not by what one of them has passed on. */
+  concerns({ request, flow }: ServerTransaction): boolean {
+    const { peers } = this.#options;
+    // What carries its call, or says so, is asked after by that.
+    if (request.method !== 'BYE' || request.requestUri.includes(';tdm=')) return false;
+    return !peers.isPeerAddress(flow.remoteAddress) && peers.names().length > 0;
+  }
+
+  /** True: a node had the call, and the BYE is answered. */
+  async passOn(transaction: ServerTransaction): Promise<boolean> {
+    const { peers } = this.#options;
+    // Of one that has just started, or stood still, none of them may have been heard of lately.
+    const nodes = peers.names().flatMap((name) => peers.addressOf(name) ?? []);
+    const answers = await Promise.all(nodes.map((node) => this.#ask(transaction.request, node).catch(() => false)));
+    if (!answers.some(Boolean)) return false;
+    transaction.reply(200);
+    return true;
+  }
+
+  async #ask(request: SipRequest, node: Target): Promise<boolean> {
+    const copy = parseMessage(serialize(request)) as SipRequest;
+    for (const id of [HeaderId.Via, HeaderId.Route]) copy.headers.remove(id);
+    return new Promise((resolve) => {
+      const user = {
+        onResponse: ({ status }: { readonly status: number }) => status >= 200 && resolve(status < 300),
+        onTimeout: () => resolve(false),
+        onTransportError: () => resolve(false),
+      };
+      this.#options.endpoint.sendRequest(copy, node, user, { transactionTimeoutMs: ANSWER_MS, scope: 'private' });
+    });
+  }
+}
