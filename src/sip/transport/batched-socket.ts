@@ -111,8 +111,11 @@ export class BatchedSocket implements DatagramSocket {
     return this.#socket.getSendBufferSize();
   }
 
-  get hasMore(): boolean | undefined {
-    return this.#fd < 0 ? undefined : this.#hasMore;
+  hadMore(): boolean | undefined {
+    const hadMore = this.#hasMore;
+    // Only another read can tell, and the runtime's socket begins one if more waits.
+    this.#hasMore = false;
+    return this.#fd < 0 ? undefined : hadMore;
   }
 
   /** Reads what waits, and returns how many datagrams that were. */

@@ -27,8 +27,8 @@ export interface DatagramSocket {
   flush?(): void;
   /** Reads what waits; absent: the event loop does. */
   receive?(): unknown;
-  /** Whether more waits than was read; undefined, or absent: it cannot say. */
-  readonly hasMore?: boolean | undefined;
+  /** Whether more waited than was read, if anything was since this was asked; undefined, or absent: it cannot say. */
+  hadMore?(): boolean | undefined;
   close(callback: () => void): unknown;
 }
 
@@ -298,7 +298,7 @@ export class UdpListener {
     // What messages of an earlier turn, and timers, gave rise to does not wait for what is read now.
     this.#sendAll();
     // The kernel has more: what waits there cannot be told from what just came, so it is read before anything is handled.
-    const hasMore = this.#socket.hasMore ?? this.#readThisTurn >= DATAGRAMS_PER_POLL;
+    const hasMore = this.#socket.hadMore?.() ?? this.#readThisTurn >= DATAGRAMS_PER_POLL;
     if (hasMore && this.#received.length < MOST_READ_AT_ONCE && !this.closed) {
       this.#readThisTurn = 0;
       this.readsOn = true;

@@ -2,7 +2,7 @@ import { createSocket, type Socket } from 'node:dgram';
 import { afterEach, describe, expect, test } from 'vitest';
 import { silentLog } from '../../../src/base/log.ts';
 import { BatchedSocket } from '../../../src/sip/transport/batched-socket.ts';
-import { DatagramBatching } from '../../../src/sip/transport/index.ts';
+import { DatagramBatching, type SourcePolicy } from '../../../src/sip/transport/index.ts';
 import {
   type DatagramTable,
   type NativeDatagrams,
@@ -15,6 +15,8 @@ const cleanup = new Cleanup();
 afterEach(() => cleanup.run());
 
 const native = nativeDatagrams() as NativeDatagrams;
+
+const ADMITS_ALL: SourcePolicy = { admits: () => true, knows: () => true };
 
 /** What the kernel does, but for a few things. */
 function kernel(changes: (table: DatagramTable) => Partial<DatagramTable>): NativeDatagrams {
@@ -110,6 +112,39 @@ describe('a socket whose datagrams are moved in batches', () => {
     for (const { user } of nodes) expect(user.count('message')).toBeGreaterThan(0);
   });
 
+  test.each([
+    ['a part at a time', {}],
+    ['all at once', { sources: ADMITS_ALL }],
+  ])('handles what it has read up to the limit, when nothing more comes: %s', async (_how, options) => {
+    const socket = createSocket({
+      type: 'udp4',
+      lookup: (address, _options, callback) => callback(null, address, 4),
+    });
+    cleanup.add(() => socket.close());
+    await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', resolve));
+    const waiting = numbered(1 + 1_024);
+    let port = 0;
+    // As many wait as are read at once: without a lookup, what is sent is in the kernel when the call returns.
+    const feeding = kernel((table) => {
+      const receive = table.receive.bind(table);
+      return {
+        receive: (fd) => {
+          for (const text of waiting.splice(0, 64)) socket.send(text, port, '127.0.0.1');
+          return receive(fd);
+        },
+      };
+    });
+    const batching = new DatagramBatching(silentLog, feeding);
+    const node = await cleanup.node({ createSocket: batching.createSocket, ...options }).open(udp);
+    port = node.port();
+    socket.send(waiting.shift() ?? '', port, '127.0.0.1');
+    expect(await texts(node, 1_025)).toEqual(numbered(1_025));
+    // A message of the node's own begins a turn.
+    node.layer.flowTo({ transport: 'udp', address: '127.0.0.1', port: socket.address().port }).send('out');
+    await new Promise((resolve) => socket.once('message', resolve));
+    expect(node.layer.readsOn).toBe(false);
+  });
+
   test('is closed once: nothing is read or sent afterwards by its number, which another file may have', async () => {
     const socket = new BatchedSocket({ type: 'udp4', native, onFallBack: () => {} });
     const received: string[] = [];
@@ -117,7 +152,7 @@ describe('a socket whose datagrams are moved in batches', () => {
     await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', resolve));
     await burst(['late'], socket.address().port);
     const closed = new Promise<void>((resolve) => socket.close(resolve));
-    expect([socket.receive(), socket.hasMore]).toEqual([0, undefined]);
+    expect([socket.receive(), socket.hadMore()]).toEqual([0, undefined]);
     await closed;
     expect(received).toEqual([]);
   });
