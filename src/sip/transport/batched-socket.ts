@@ -5,7 +5,7 @@ import type { DatagramSocket } from './udp-listener.ts';
 
 /** So many datagrams are read before somebody else has a turn. */
 const MOST_READ_AT_ONCE = 1_024;
-/** The runtime's socket brings so many in one turn that the kernel has not given to us: it does not give us any. */
+/** The runtime's socket brings so many in one poll, one after the other, that the kernel has not given to us: it does not give us any. */
 const UNSEEN_READS = 16;
 /** So many batches in a row of which the kernel has taken nothing, and the runtime's socket could send the first of each: it takes none. */
 const UNSENT_BATCHES = 16;
@@ -39,7 +39,11 @@ export class BatchedSocket implements DatagramSocket {
   #fd = -1;
   #onMessage: OnMessage = () => {};
   #hasMore = false;
+  /** In this poll; at most one more is of earlier ones. */
   #unseenReads = 0;
+  readonly #endPoll = () => {
+    this.#unseenReads = 0;
+  };
   #unsentBatches = 0;
 
   constructor(options: BatchedSocketOptions) {
@@ -95,7 +99,7 @@ export class BatchedSocket implements DatagramSocket {
       this.#onMessage(octets, remote);
       if (this.#fd < 0) return;
       if (this.receive() > 0) this.#unseenReads = 0;
-      else if (++this.#unseenReads === UNSEEN_READS) this.#fallBack('the kernel gives no datagrams to recvmmsg');
+      else this.#noteUnseen();
     });
   }
 
@@ -186,6 +190,14 @@ export class BatchedSocket implements DatagramSocket {
         this.#fallBack('the kernel takes no datagrams from sendmmsg');
       onSent(error);
     });
+  }
+
+  /** Nothing more waited, as behind any datagram that comes alone: it means something only where the same poll brings more. */
+  #noteUnseen(): void {
+    this.#unseenReads++;
+    // Where datagrams are handled, that turn ends the poll.
+    if (this.#unseenReads === 2) setImmediate(this.#endPoll);
+    if (this.#unseenReads === UNSEEN_READS) this.#fallBack('the kernel gives no datagrams to recvmmsg');
   }
 
   #fallBack(reason: string): void {

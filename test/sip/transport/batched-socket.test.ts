@@ -177,6 +177,37 @@ describe('a kernel that stops moving batches while the node runs', () => {
     expect(batching.problems()).toEqual(['udp-batching-off']);
   });
 
+  test.each([
+    ['keep-alives', '\r\n\r\n', {}, {}],
+    ['messages of sources that are not admitted', 'x', { sources: { ...ADMITS_ALL, admits: () => false } }, {}],
+    ['messages of another worker', 'x', {}, { shared: { ownPort: 0, keeps: () => false } }],
+    ['messages that are handled', 'x', {}, {}],
+  ])('is not one that has nothing behind a datagram that came alone: %s', async (_what, text, options, listener) => {
+    let wasRead = () => {};
+    const batching = new DatagramBatching(
+      silentLog,
+      kernel((table) => {
+        const receive = table.receive.bind(table);
+        return {
+          receive: (fd) => {
+            wasRead();
+            return receive(fd);
+          },
+        };
+      }),
+    );
+    const node = await cleanup.node({ createSocket: batching.createSocket, ...options }).open({ ...udp, ...listener });
+    const socket = createSocket('udp4');
+    cleanup.add(() => socket.close());
+    for (let sent = 0; sent < 40 && batching.offBecause === undefined; sent++) {
+      const read = new Promise<void>((resolve) => (wasRead = resolve));
+      socket.send(text, node.port(), '127.0.0.1');
+      await read;
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(batching.offBecause).toBeUndefined();
+  });
+
   test('loses nothing that is sent, and keeps its order', async () => {
     const batching = new DatagramBatching(
       silentLog,
