@@ -358,9 +358,10 @@ export class Branch implements ClientTransactionUser, TimerTarget {
   }
 
   #lateAnswers(winner?: Leg): LateAnswers {
-    const { options, credentials } = this.plan;
+    const { credentials } = this.plan;
     const { usedSequence } = this.#forks;
-    this.#late = new LateAnswers({ env: this.attempt.env, options, credentials, usedSequence }, winner);
+    const invite = { env: this.attempt.env, options: this.#options, credentials, usedSequence };
+    this.#late = new LateAnswers(invite, winner);
     return this.#late;
   }
 
@@ -436,6 +437,11 @@ export class Branch implements ClientTransactionUser, TimerTarget {
     this.#fail(status, reason, cause);
   }
 
+  /** As the target that is tried sees them. */
+  get #options(): BranchPlan['options'] {
+    return (this.#invite?.seen ?? this.plan).options;
+  }
+
   /** Of the INVITE that was sent last. */
   #isCurrent(transaction: ClientTransaction): boolean {
     return this.#transaction === undefined || transaction === this.#transaction;
@@ -447,8 +453,7 @@ export class Branch implements ClientTransactionUser, TimerTarget {
 
   /** Behaviour 14: after early media of a trunk was relayed, only a trunk that says so may be followed by another try. */
   #barsFailover(): boolean {
-    const { options } = this.#invite?.seen ?? this.plan;
-    return this.earlyMedia && this.plan.trunkId !== undefined && options.earlyMediaFailover !== true;
+    return this.earlyMedia && this.plan.trunkId !== undefined && this.#options.earlyMediaFailover !== true;
   }
 
   #knownLeg(response: SipResponse, transaction: ClientTransaction): Leg | undefined {
@@ -456,8 +461,7 @@ export class Branch implements ClientTransactionUser, TimerTarget {
   }
 
   #newLeg(response: SipResponse, transaction: ClientTransaction): Leg {
-    const { options } = this.#invite?.seen ?? this.plan;
-    return this.#forks.add(response, transaction, options, this.plan.credentials, this.#media);
+    return this.#forks.add(response, transaction, this.#options, this.plan.credentials, this.#media);
   }
 
   // --- the end ---

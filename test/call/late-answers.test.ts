@@ -173,6 +173,26 @@ describe.each(NOBODY_WAITS)('§13.2.2.4: a 2xx that comes when %s', (_why, arran
     expect(world.settles()).toBe(true);
   });
 
+  test('RFC 3261 §18.1.1: ACK and BYE name us in Via as the INVITE to this target did', () => {
+    const world = new World();
+    world.engine.plan = (request) => {
+      const branch = branchTo(request, 'b');
+      const toward = () => ({ ...branch, options: { ...branch.options, viaHost: 'seen.example', viaPort: 5099 } });
+      return stages([{ branches: [{ ...branch, toward }] }]);
+    };
+    arrange(world);
+    answerOfFork(world.b, 'fork-2');
+    world.run();
+    const ack = world.b.acks.find((each) => each.toTag() === 'fork-2');
+    const bye = world.b.requests('BYE').find((each) => each.toTag() === 'fork-2');
+    const sentBy = [world.b.invite.request, ack, bye]
+      .map((request) => request?.topVia())
+      .map((via) => [via?.host, via?.port]);
+    expect(sentBy).toEqual(new Array(3).fill(['seen.example', 5099]));
+    if (world.engine.calls.counters.live > 0) world.a.send('BYE');
+    expect(world.settles()).toBe(true);
+  });
+
   test('§22.3: a challenge of the BYE is answered', () => {
     const world = new World();
     const credentials = new DigestClient({ username: 'trunk', secret: { password: 'canary' }, realms: ['carrier'] });
