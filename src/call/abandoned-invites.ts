@@ -1,9 +1,18 @@
+import type { Timer } from '../base/scheduler.ts';
 import type { SipResponse } from '../sip/message/index.ts';
-import type { CallEnvironment, ClientTransaction, ClientTransactionUser } from './ports.ts';
+import type { CallEnvironment, ClientTransaction } from './ports.ts';
+
+/** What of its transaction answers to an INVITE need. */
+export type SentInvite = Pick<ClientTransaction, 'request' | 'flow'>;
+
+/** Hears answers to an INVITE for which nobody waits. */
+export interface LateUser {
+  onResponse(response: SipResponse, invite: SentInvite): void;
+}
 
 interface Abandoned {
-  readonly transaction: ClientTransaction;
-  readonly late: ClientTransactionUser;
+  readonly invite: SentInvite;
+  readonly late: LateUser;
   readonly expiresAtMs: number;
 }
 
@@ -18,31 +27,37 @@ const REMEMBERED_T1 = 128;
 export class AbandonedInvites {
   readonly #env: Pick<CallEnvironment, 'scheduler' | 'timers'>;
   readonly #invites = new Map<string, Abandoned>();
+  #timer: Timer | undefined = undefined;
 
   constructor(env: Pick<CallEnvironment, 'scheduler' | 'timers'>) {
     this.#env = env;
   }
 
-  add(transaction: ClientTransaction, late: ClientTransactionUser): void {
+  add({ request, flow }: SentInvite, late: LateUser): void {
     const { scheduler, timers } = this.#env;
-    this.#forgetOld();
     if (this.#invites.size >= MAX_REMEMBERED) return;
     const expiresAtMs = scheduler.nowMs() + REMEMBERED_T1 * timers.t1Ms;
-    this.#invites.set(transaction.request.callId(), { transaction, late, expiresAtMs });
+    // Not the transaction: it leads to the branch, and so to the whole call.
+    this.#invites.set(request.callId(), { invite: { request, flow }, late, expiresAtMs });
+    this.#timer ??= scheduler.schedule(REMEMBERED_T1 * timers.t1Ms, this, 0);
   }
 
   receive(response: SipResponse): void {
-    this.#forgetOld();
-    const { transaction, late } = this.#invites.get(response.callId()) ?? {};
-    if (transaction === undefined || response.fromTag() !== transaction.request.fromTag()) return;
-    late?.onResponse(response, transaction);
+    const { invite, late } = this.#invites.get(response.callId()) ?? {};
+    if (invite === undefined || response.fromTag() !== invite.request.fromTag()) return;
+    late?.onResponse(response, invite);
   }
 
-  /** Insertion order is order of expiry. */
-  #forgetOld(): void {
-    const nowMs = this.#env.scheduler.nowMs();
-    for (const [callId, abandoned] of this.#invites) {
-      if (abandoned.expiresAtMs > nowMs) return;
+  /** The oldest are old. Insertion order is order of expiry. */
+  onTimer(_kind: number): void {
+    const { scheduler } = this.#env;
+    const nowMs = scheduler.nowMs();
+    this.#timer = undefined;
+    for (const [callId, { expiresAtMs }] of this.#invites) {
+      if (expiresAtMs > nowMs) {
+        this.#timer = scheduler.schedule(expiresAtMs - nowMs, this, 0);
+        return;
+      }
       this.#invites.delete(callId);
     }
   }

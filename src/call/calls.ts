@@ -2,7 +2,7 @@ import { PeerError } from '../base/errors.ts';
 import { TokenMap } from '../base/token-map.ts';
 import { HeaderId, type SipRequest, type SipResponse } from '../sip/message/index.ts';
 import type { Flow } from '../sip/transport/index.ts';
-import { AbandonedInvites } from './abandoned-invites.ts';
+import { AbandonedInvites, type LateUser, type SentInvite } from './abandoned-invites.ts';
 import { Call, type CallRegistry, type Restorer } from './call.ts';
 import { refuseUnsupported } from './capabilities.ts';
 import { LateAnswers } from './late-answers.ts';
@@ -12,8 +12,6 @@ import {
   type CallEnvironment,
   type CallLimits,
   type CallTimers,
-  type ClientTransaction,
-  type ClientTransactionUser,
   defaultCallLimits,
   defaultCallTimers,
   type ServerTransaction,
@@ -275,8 +273,8 @@ export class Calls implements CallRegistry {
     return this.find(request.callId(), request.toTag() ?? '', request.fromTag() ?? '');
   }
 
-  abandon(transaction: ClientTransaction, late: ClientTransactionUser): void {
-    this.#abandoned.add(transaction, late);
+  abandon(invite: SentInvite, late: LateUser): void {
+    this.#abandoned.add(invite, late);
   }
 
   callEnded(call: Call): void {

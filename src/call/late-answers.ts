@@ -1,6 +1,7 @@
 import type { DigestClient } from '../sip/auth/index.ts';
 import { Dialog, OfferAnswer } from '../sip/dialog/index.ts';
 import { HeaderId, type SipRequest, type SipResponse } from '../sip/message/index.ts';
+import type { LateUser, SentInvite } from './abandoned-invites.ts';
 import { hopOf, wayOptions } from './destination.ts';
 import { LegRequest, type LegRequestUser, type LegState, type RequestingLeg } from './leg-request.ts';
 import type { OwedAck } from './owed-ack.ts';
@@ -36,7 +37,7 @@ interface LateInvite {
  * acknowledged, and who sent it is left with BYE (RFC 3261 §13.2.2.4); the one that won is acknowledged again, unless the transaction
  * does that by itself (RFC 6026). Some come after half a minute, and neither branch nor call shall be kept for so long.
  */
-export class LateAnswers implements ClientTransactionUser {
+export class LateAnswers implements ClientTransactionUser, LateUser {
   readonly #env: CallEnvironment;
   readonly #credentials: DigestClient | undefined;
   readonly #usedSequence: number;
@@ -60,7 +61,7 @@ export class LateAnswers implements ClientTransactionUser {
     this.#options = wayOptions(this.#options);
   }
 
-  onResponse(response: SipResponse, { request, flow }: ClientTransaction): void {
+  onResponse(response: SipResponse, { request, flow }: SentInvite): void {
     const leg = this.#leg;
     if ((response.toTag() ?? '') !== (leg?.dialog.remoteTag ?? request.toTag() ?? ''))
       this.turnAway(response, request, flow);

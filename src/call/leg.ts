@@ -10,6 +10,7 @@ import {
   type SipResponse,
 } from '../sip/message/index.ts';
 import type { Flow } from '../sip/transport/index.ts';
+import type { LateUser, SentInvite } from './abandoned-invites.ts';
 import { addOwnHeaders, allows, methodsOf } from './capabilities.ts';
 import { contactOf, fitDatagram } from './contact.ts';
 import { addressOf, hopOf } from './destination.ts';
@@ -77,7 +78,7 @@ export interface LegRegistry {
   add(leg: Leg): void;
   remove(leg: Leg): void;
   /** An INVITE was given up without a final response: `late` hears the 2xx that may still come. */
-  abandon(transaction: ClientTransaction, late: ClientTransactionUser): void;
+  abandon(invite: SentInvite, late: LateUser): void;
   /** The leg of a dialog, for Replaces. */
   find(callId: string, localTag: string, remoteTag: string): Leg | undefined;
 }

@@ -1,4 +1,5 @@
 import type { SipRequest, SipResponse } from '../sip/message/index.ts';
+import type { LateUser, SentInvite } from './abandoned-invites.ts';
 import { describeDestination } from './destination.ts';
 import type { ClientTransaction, ClientTransactionUser, Destination } from './ports.ts';
 
@@ -44,13 +45,10 @@ export class Resumption {
 
 /** Hears what comes to an INVITE of another process that was cancelled here. */
 export class CancelledInvite implements ClientTransactionUser {
-  readonly #late: ClientTransactionUser;
-  readonly #registry: { abandon(transaction: ClientTransaction, late: ClientTransactionUser): void };
+  readonly #late: LateUser;
+  readonly #registry: { abandon(invite: SentInvite, late: LateUser): void };
 
-  constructor(
-    late: ClientTransactionUser,
-    registry: { abandon(transaction: ClientTransaction, late: ClientTransactionUser): void },
-  ) {
+  constructor(late: LateUser, registry: { abandon(invite: SentInvite, late: LateUser): void }) {
     this.#late = late;
     this.#registry = registry;
   }

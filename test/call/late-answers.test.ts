@@ -1,9 +1,8 @@
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { describe, expect, test } from 'vitest';
 import type { CallRouter } from '../../src/call/ports.ts';
 import { DigestClient } from '../../src/sip/auth/index.ts';
 import { createResponse, HeaderId, type SipRequest } from '../../src/sip/message/index.ts';
+import { isCollected } from '../kit/collected.ts';
 import { branchTo, fill, type Party, type Sent, sdp, stages, World } from './world.ts';
 
 const RELIABLE = [
@@ -249,23 +248,30 @@ test('a call ends when those have heard of it that have answered its CANCEL', ()
   expect(world.settles()).toBe(true);
 });
 
-/** A WeakRef is held for the turn of the event loop that looked at it. */
-async function isCollected(ref: WeakRef<object>): Promise<boolean> {
-  setFlagsFromString('--expose-gc');
-  const collect = runInNewContext('gc') as () => void;
-  for (let round = 0; round < 10; round++) {
-    await new Promise((resolve) => setImmediate(resolve));
-    collect();
-    if (ref.deref() === undefined) return true;
-  }
-  return false;
+function forgetEnded({ engine }: World): WeakRef<object> {
+  expect(engine.ended).toHaveLength(1);
+  const gone = new WeakRef(engine.ended[0]?.facts ?? {});
+  engine.ended.length = 0;
+  engine.started.length = 0;
+  return gone;
 }
 
 test('an ended call is let go of at once, though its transactions linger', async () => {
   const world = endedCall();
-  const gone = new WeakRef(world.engine.ended[0]?.facts ?? {});
-  world.engine.ended.length = 0;
-  world.engine.started.length = 0;
+  const gone = forgetEnded(world);
   expect(world.engine.endpoint.transactions.clientCount).toBeGreaterThan(0);
   expect(await isCollected(gone)).toBe(true);
+});
+
+test('a call whose INVITE nobody has answered is let go of at once, though an answer is heard still', async () => {
+  const world = new World();
+  world.network.drops = (from) => from === 'b';
+  world.a.call();
+  world.run(40_000);
+  world.network.drops = () => false;
+  expect(await isCollected(forgetEnded(world))).toBe(true);
+  answerOfFork(world.b, 'fork-2');
+  world.run();
+  expect(byeOf(world.b)).toBe('2 BYE');
+  expect(world.settles()).toBe(true);
 });

@@ -1,0 +1,38 @@
+import { expect, test } from 'vitest';
+import { AbandonedInvites } from '../../src/call/abandoned-invites.ts';
+import { defaultCallTimers } from '../../src/call/ports.ts';
+import { createResponse, type SipResponse } from '../../src/sip/message/index.ts';
+import { isCollected } from '../kit/collected.ts';
+import { VirtualScheduler } from '../kit/virtual-scheduler.ts';
+import { World } from './world.ts';
+
+/** An INVITE that is given up now. */
+function abandon(invites: AbandonedInvites, { a }: World) {
+  const { transaction } = a.call();
+  if (transaction === undefined) throw new Error('no INVITE was sent');
+  const { request, flow } = transaction;
+  const heard: SipResponse[] = [];
+  const late = { onResponse: (response: SipResponse) => heard.push(response) };
+  invites.add({ request, flow }, late);
+  const answer = () => invites.receive(createResponse(request, 200, undefined, { toTag: 'late' }));
+  return { answer, heard, late: new WeakRef(late) };
+}
+
+test('§13.3.1.4: who answers an abandoned INVITE is heard for 128*T1; then it is forgotten, though nothing happens', async () => {
+  const world = new World();
+  const scheduler = new VirtualScheduler();
+  const invites = new AbandonedInvites({ scheduler, timers: defaultCallTimers });
+  const first = abandon(invites, world);
+  scheduler.advance(10_000);
+  const second = abandon(invites, world);
+  scheduler.advance(53_999);
+  first.answer();
+  expect(first.heard).toHaveLength(1);
+  scheduler.advance(1);
+  expect(await isCollected(first.late)).toBe(true);
+  second.answer();
+  expect(second.heard).toHaveLength(1);
+  scheduler.advance(10_000);
+  expect(await isCollected(second.late)).toBe(true);
+  expect(scheduler.armedCount).toBe(0);
+});
