@@ -40,10 +40,14 @@ export interface KeptCalls {
   readonly aliveAtMs: number;
 }
 
-/** Another node took this one for dead and goes on with its calls. */
+/** Another node took this one for dead and goes on with its calls, or with some of them. */
 export class CallsTaken extends Error {
-  constructor() {
+  /** Ids of those; all others are this node's as before. */
+  readonly taken: ReadonlySet<string>;
+
+  constructor(taken: ReadonlySet<string>) {
     super('another node goes on with the calls');
+    this.taken = taken;
   }
 }
 
@@ -58,7 +62,7 @@ export class CallsForgotten extends Error {
 export interface CallStore {
   load(): Promise<KeptCalls>;
   /**
-   * Rejects with {@link CallsTaken}, once, when what this node had in the store is another's now, and with {@link CallsForgotten} when the
+   * Rejects with {@link CallsTaken}, once, when some of what this node had in the store is another's now, and with {@link CallsForgotten} when the
    * store has lost it; nothing is written then.
    */
   write(changes: CallChanges): Promise<void>;

@@ -123,9 +123,11 @@ export class MemoryCalls implements CallStore {
 
 /** The calls of nodes that share a store: who has been silent is for the test to say. */
 export class SharedMemory {
-  readonly #nodes = new Map<string, { calls: Map<string, KeptCall>; isTaken: boolean; isForgotten: boolean }>();
+  readonly #nodes = new Map<string, { calls: Map<string, KeptCall>; isTaken: Set<string>; isForgotten: boolean }>();
   readonly #fates = new Fates();
   readonly silent = new Set<string>();
+  /** So many calls are taken of a node that is silent, and then it is heard of again. */
+  wakesAfter: number | undefined;
   /** Undefined: no node ever stands still. */
   clock: Clock | undefined;
   /** What nodes know of how they are known; default: that they told of themselves just now. */
@@ -135,7 +137,7 @@ export class SharedMemory {
 
   /** @param clockOffsetMs how far the node's clock is ahead of the store's */
   of(name: string, clockOffsetMs: () => number = () => 0): CallStore {
-    const own = { calls: new Map<string, KeptCall>(), isTaken: false, isForgotten: false };
+    const own = { calls: new Map<string, KeptCall>(), isTaken: new Set<string>(), isForgotten: false };
     this.#nodes.set(name, own);
     const others = () => [...this.#nodes].filter(([other]) => other !== name);
     return {
@@ -145,9 +147,10 @@ export class SharedMemory {
       write: async (changes) => {
         const { put, remove } = changes;
         if (this.cutOff.has(name)) throw new Error('Redis cannot be reached');
-        if (own.isTaken) {
-          own.isTaken = false;
-          throw new CallsTaken();
+        if (own.isTaken.size > 0) {
+          const taken = own.isTaken;
+          own.isTaken = new Set();
+          throw new CallsTaken(taken);
         }
         if (own.isForgotten) {
           own.isForgotten = false;
@@ -196,10 +199,13 @@ export class SharedMemory {
       take: async (node) => {
         const from = this.#nodes.get(node);
         if (from === undefined || !(this.silent.has(node) || this.released.has(node))) return 'alive';
-        const taken = [...from.calls.values()];
-        from.calls.clear();
-        from.isTaken = true;
-        for (const call of taken) own.set(call.id, call);
+        const taken = [...from.calls.values()].slice(0, this.wakesAfter);
+        if (this.wakesAfter !== undefined) this.silent.delete(node);
+        for (const call of taken) {
+          from.calls.delete(call.id);
+          from.isTaken.add(call.id);
+          own.set(call.id, call);
+        }
         return taken;
       },
       claim: async (ids) => {

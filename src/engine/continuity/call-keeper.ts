@@ -362,7 +362,7 @@ export class CallKeeper implements TimerTarget {
 
   /** @param asks also when there is no news. False: the store did not answer. */
   async #write(asks = false): Promise<boolean> {
-    const { store, log, calls, process } = this.#options;
+    const { store, log, process } = this.#options;
     const aliveAtMs = this.#storeMs();
     const changed = [...this.#changed].slice(0, MAX_WRITTEN);
     const ended = [...this.#ended];
@@ -371,7 +371,6 @@ export class CallKeeper implements TimerTarget {
     const again = this.#toldLongAgo();
     const over = this.#toNote.splice(0, MAX_WRITTEN);
     const put = changed.flatMap((id) => this.#snapshot(id, aliveAtMs) ?? []);
-    const isNew = put.filter(({ id }) => !this.#stored.has(id));
     for (const { id } of put) this.#stored.add(id);
     const isWhole = this.#changed.size === 0 && changed.every((id) => this.#stored.has(id) || !this.#isAnswered(id));
     this.#isWriting = true;
@@ -396,9 +395,9 @@ export class CallKeeper implements TimerTarget {
         return true;
       }
       if (error instanceof CallsTaken) {
-        for (const { id } of isNew) this.#stored.delete(id);
-        this.#forgetTaken();
-        for (const { id } of isNew) if (calls().get(id) !== undefined) this.#changed.add(id);
+        for (const id of [...ended, ...again]) this.#ended.add(id);
+        this.#forgetTaken(error.taken);
+        for (const { id } of put) if (this.#stored.has(id)) this.#changed.add(id);
         this.#isWriting = false;
         this.#arm(BEHIND_MS);
         return true;
@@ -473,16 +472,19 @@ export class CallKeeper implements TimerTarget {
     return waiting === undefined ? undefined : { id, document: JSON.stringify(waiting) };
   }
 
-  /** This node was silent for so long that another one goes on with its calls. */
-  #forgetTaken(): void {
+  /** This node was silent for so long that another one goes on with these calls; it may have woken before that had them all. */
+  #forgetTaken(taken: ReadonlySet<string>): void {
     const { log, calls } = this.#options;
-    log.error('calls-taken', { count: this.#stored.size });
-    const taken = [...this.#stored];
-    this.#stored.clear();
-    this.#ended.clear();
+    const forgotten = [...this.#stored].filter((id) => taken.has(id));
+    if (taken.size > 0)
+      log.error('calls-taken', { count: forgotten.length, kept: this.#stored.size - forgotten.length });
     this.#toldOnce = [];
     for (const id of taken) {
       this.#changed.delete(id);
+      this.#ended.delete(id);
+    }
+    for (const id of forgotten) {
+      this.#stored.delete(id);
       calls().forget(id);
     }
   }

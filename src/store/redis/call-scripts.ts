@@ -4,7 +4,8 @@ import { script } from './scripts.ts';
 /*
  * `calls:alive` holds for each node `wall-ms instance redis-ms`: when it last wrote by its own clock, which process it was, and the same by
  * Redis's clock. The instance begins with `-` when its calls were taken; the first field is 0 then, once none is left. `1 instance 0`: it
- * has released them.
+ * has released them. A process that was told that its calls were taken goes on with what is left of them as its instance with a `!` at the
+ * end; when they are taken again before it has written as that, the mark gets one too.
  */
 
 const NOW = `
@@ -29,11 +30,16 @@ return {string.match(before, '^%d+'), redis.call('HGETALL', KEYS[1])}
 /**
  * KEYS calls, alive, whole, over; ARGV node, instance, wall-ms, the process and until when it knows all that it had to be here, `1` when with
  * this all is here, how many to put, how many to note as over, then id and document of each to put, ids that are over, ids to remove.
- * 0: they were taken; 2: what the process had written is lost.
+ * 2: what the process had written is lost. An array: calls were taken, and these ids are left; no more of them are taken now that it lives.
  */
 export const WRITE_CALLS = script(`${NOW}
 local before = redis.call('HGET', KEYS[2], ARGV[1])
-if before and string.match(before, ' (%S+)') == '-' .. ARGV[2] then return 0 end
+local wall, instance = string.match(before or '', '^(%d+) (%S+)')
+local mark = '-' .. ARGV[2]
+if instance and string.sub(instance, 1, #mark) == mark then
+  redis.call('HSET', KEYS[2], ARGV[1], string.format('%s %s %.0f', wall, instance, nowMs))
+  return redis.call('HKEYS', KEYS[1])
+end
 local whole = tonumber(redis.call('HGET', KEYS[3], ARGV[4]) or 0)
 if whole < tonumber(ARGV[5]) then return 2 end
 local at = 9
@@ -68,7 +74,8 @@ local wall, instance, wroteMs = string.match(before, '^(%d+) ?(%S*) ?(%d*)')
 if wroteMs == '0' and wall == '1' then toldMs = 0 end
 if nowMs - math.max(toldMs, tonumber(wroteMs) or 0) < tonumber(ARGV[2]) then return 'alive' end
 local taker = redis.call('HGET', KEYS[2], ARGV[4])
-if taker and string.match(taker, ' (%S+)') == '-' .. ARGV[5] then return 'alive' end
+local mark = '-' .. ARGV[5]
+if taker and string.sub(string.match(taker, ' (%S+)'), 1, #mark) == mark then return 'alive' end
 redis.call('HSET', KEYS[2], ARGV[4], string.format('%.0f %s %.0f', nowMs, ARGV[5], nowMs))
 local taken = {}
 local cursor = '0'
@@ -82,7 +89,8 @@ repeat
     redis.call('HDEL', KEYS[3], found[2][i])
   end
 until cursor == '0' or #taken > 0
-if string.sub(instance, 1, 1) ~= '-' then instance = '-' .. instance end
+if string.sub(instance, 1, 1) ~= '-' then instance = '-' .. instance
+elseif wroteMs ~= '0' then instance = instance .. '!' end
 local left = redis.call('HLEN', KEYS[3])
 redis.call('HSET', KEYS[2], ARGV[1], (left == 0 and '0' or wall) .. ' ' .. instance .. ' 0')
 return taken

@@ -20,6 +20,8 @@ import type { RedisLink } from './link.ts';
 
 /** Calls that move in one step, about: Redis does nothing else meanwhile. */
 const TAKEN_AT_ONCE = 200;
+/** Calls of which it is asked at once whether others have them. */
+const ASKED_AT_ONCE = 500;
 /** Between questions to a Redis that does not answer. */
 const AGAIN_MS = 50;
 
@@ -38,10 +40,12 @@ export class RedisCalls implements CallStore {
   readonly #node: string;
   readonly #clock: Clock;
   readonly #roster: RedisCallsOptions['roster'];
-  /** What it writes as: another one once its calls were taken. */
+  /** What it writes as: a longer one each time that calls of it were taken. */
   #instance = randomToken();
   /** Calls that this process has under the node's name. */
   readonly #known = new Set<string>();
+  /** Those of them whose first write had no answer: Redis may not have them. */
+  readonly #unsure = new Set<string>();
   /** Until when Redis has every call that this process had, by its name. */
   #whole: readonly [process: string, untilMs: number] = ['', 0];
   /** An answer with calls in it was lost: they may have moved here all the same. */
@@ -135,16 +139,19 @@ export class RedisCalls implements CallStore {
   }
 
   async fate({ id, process, answeredAtMs }: SaidCall): Promise<Fate> {
-    const { callsOver, callsWhole } = this.#keys;
-    const [others, over, whole] = await Promise.all([
+    const [others, isOver, whole] = await Promise.all([
       this.#others(),
-      this.#link.command('ZSCORE', callsOver, id),
-      this.#link.command('HGET', callsWhole, process),
+      this.#isOver(id),
+      this.#link.command('HGET', this.#keys.callsWhole, process),
     ]);
-    if (over !== null) return 'over';
+    if (isOver) return 'over';
     const found = await Promise.all(others.map((node) => this.#has(node, id)));
     if (found.some(Boolean)) return 'elsewhere';
     return whole !== null && Number(whole) >= answeredAtMs ? 'over' : 'unknown';
+  }
+
+  async #isOver(id: string): Promise<boolean> {
+    return (await this.#link.command('ZSCORE', this.#keys.callsOver, id)) !== null;
   }
 
   async #has(node: string, id: string): Promise<boolean> {
@@ -178,28 +185,53 @@ export class RedisCalls implements CallStore {
   async write({ put, remove, aliveAtMs, whole, over = [] }: CallChanges): Promise<void> {
     const { callsAlive, callsWhole, callsOver } = this.#keys;
     const keys = [this.#own, callsAlive, callsWhole, callsOver];
-    for (const { id } of put) this.#known.add(id);
+    const begun = new Set(put.flatMap(({ id }) => (this.#known.has(id) ? [] : id)));
+    for (const id of begun) this.#known.add(id);
+    for (const id of begun) this.#unsure.add(id);
     const documents = put.flatMap(({ id, document }) => [id, document]);
     const atMs = Math.trunc(aliveAtMs);
     const [process, untilMs] = this.#whole;
     const isWhole = whole === undefined ? 0 : 1;
     const head = [this.#node, this.#instance, atMs, whole ?? process, untilMs, isWhole, put.length, over.length];
     const askedAtMs = this.#clock.nowMs();
-    const outcome = Number(await this.#link.run(WRITE_CALLS, keys, [...head, ...documents, ...over, ...remove]));
-    if (outcome === 1) {
+    const outcome = await this.#link.run(WRITE_CALLS, keys, [...head, ...documents, ...over, ...remove]);
+    if (Array.isArray(outcome)) throw new CallsTaken(await this.#taken(new Set(outcome.map(String)), begun));
+    if (Number(outcome) === 1) {
       this.#wroteAtMs = askedAtMs;
+      for (const { id } of put) this.#unsure.delete(id);
       for (const id of remove) this.#known.delete(id);
+      for (const id of remove) this.#unsure.delete(id);
       if (whole !== undefined) this.#whole = [whole, Math.max(untilMs, atMs)];
       return;
     }
-    if (outcome === 2) {
-      await this.#removeUnknown();
-      this.#whole = ['', 0];
-      throw new CallsForgotten();
-    }
-    this.#instance = randomToken();
-    this.#known.clear();
-    throw new CallsTaken();
+    await this.#removeUnknown();
+    this.#whole = ['', 0];
+    throw new CallsForgotten();
+  }
+
+  /** Which of its calls others have, or have had. Where that cannot be said the next write is told of them again. */
+  async #taken(left: ReadonlySet<string>, begun: ReadonlySet<string>): Promise<Set<string>> {
+    const unsure = [...this.#unsure].filter((id) => !left.has(id) && !begun.has(id));
+    const elsewhere = await this.#elsewhere(unsure);
+    for (const id of this.#unsure) if (left.has(id) || elsewhere.has(id)) this.#unsure.delete(id);
+    const taken = new Set([...this.#known].filter((id) => !left.has(id) && !this.#unsure.has(id)));
+    for (const id of taken) this.#known.delete(id);
+    this.#instance += '!';
+    return taken;
+  }
+
+  /** Those that other nodes have, or have ended. */
+  async #elsewhere(ids: readonly string[]): Promise<Set<string>> {
+    const elsewhere = new Set<string>();
+    if (ids.length === 0) return elsewhere;
+    const others = await this.#others();
+    const note = async (id: string) => {
+      const found = await Promise.all([this.#isOver(id), ...others.map((node) => this.#has(node, id))]);
+      if (found.some(Boolean)) elsewhere.add(id);
+    };
+    for (let at = 0; at < ids.length; at += ASKED_AT_ONCE)
+      await Promise.all(ids.slice(at, at + ASKED_AT_ONCE).map(note));
+    return elsewhere;
   }
 }
 

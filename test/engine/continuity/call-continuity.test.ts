@@ -466,6 +466,43 @@ describe('a node stands still while another one takes its calls', () => {
     expect(carrier.requests('BYE')).toHaveLength(1);
   });
 
+  test('a call that began while it could not write, and that nobody can have taken, is kept', async () => {
+    standStill();
+    await pass(1_700);
+    store.cutOff.add('one');
+    store.silent.delete('one');
+    await goOn();
+    const begun = alice.call('18005550100', UPDATES);
+    carrier.answer(carrier.took('INVITE', 1), 200, 'OK', UPDATES, SDP);
+    await pass(1_000);
+    expect(alice.responses(begun.callId()).at(-1)?.status).toBe(200);
+    expect(one.engine.calls.counters.live).toBe(2);
+    store.cutOff.delete('one');
+    await pass(2_000);
+    expect([...one.engine.calls.list()]).toMatchObject([{ state: 'answered' }]);
+    expect([store.count('one'), store.count('two')]).toEqual([1, 1]);
+  });
+
+  test('one that goes on while the other has taken only some of its calls keeps the rest, in the store too', async () => {
+    alice.call('18005550100', UPDATES);
+    carrier.answer(carrier.took('INVITE', 1), 200, 'OK', UPDATES, SDP);
+    await pass(6_000);
+    expect(store.count('one')).toBe(2);
+    store.wakesAfter = 1;
+    standStill();
+    await pass(1_700);
+    expect([store.count('one'), store.count('two')]).toEqual([1, 1]);
+    await goOn();
+    await pass(1_000);
+    expect([store.count('one'), store.count('two')]).toEqual([1, 1]);
+    expect([one.engine.calls.counters.live, two.engine.calls.counters.live]).toEqual([1, 1]);
+    expect(one.log.lines.filter(({ event }) => event === 'calls-taken')).toMatchObject([
+      { fields: { count: 1, kept: 1 } },
+    ]);
+    const [kept] = one.engine.calls.list();
+    expect(JSON.stringify(kept)).toContain('18005550100');
+  });
+
   test('one that cannot reach the store goes on with its calls', async () => {
     standStill();
     store.cutOff.add('one');

@@ -7,6 +7,7 @@ import { WheelScheduler } from '../../../src/base/wheel-scheduler.ts';
 import { CallsForgotten, CallsTaken } from '../../../src/call/index.ts';
 import type { StoredBinding, StoredRemoval } from '../../../src/registrar/ports.ts';
 import type { Stores } from '../../../src/store/index.ts';
+import { WRITE_CALLS } from '../../../src/store/redis/call-scripts.ts';
 import { startChild } from '../../kit/child.ts';
 import { peersSkipped } from '../../kit/peers.ts';
 import { type RedisServer, startRedis } from '../../kit/redis.ts';
@@ -126,6 +127,69 @@ describe.skipIf(peersSkipped)('several nodes on one Redis', () => {
     await a.calls.write({ put: [call('new')], remove: [], aliveAtMs: 9 });
     expect((await a.calls.load()).calls).toEqual([call('new')]);
     expect((await b.calls.load()).calls).toEqual([call('old')]);
+  });
+
+  describe('a node that goes on while another one takes its calls', () => {
+    const put = Array.from({ length: 1_000 }, (_, index) => ({ id: `call-${index}`, document: `{"n":${index}}` }));
+    const tokens = async (node: string) => (await admin.hkeys(key(`calls:${node}`))).sort();
+    const step = async (by = b): Promise<string[]> => {
+      const taken = await by.calls.shared?.take('node-a', 20);
+      return Array.isArray(taken) ? taken.map(({ id }) => id).sort() : [];
+    };
+    const told = async (ids: string[] = []): Promise<string[]> => {
+      const error: unknown = await a.calls
+        .write({ put: put.filter(({ id }) => ids.includes(id)), remove: [], aliveAtMs: 8 })
+        .catch((thrown: unknown) => thrown);
+      return error instanceof CallsTaken ? [...error.taken].sort() : [];
+    };
+
+    beforeEach(async () => {
+      await a.calls.write({ put, remove: [], aliveAtMs: 7 });
+      await pauseMs(25);
+    });
+
+    test('forgets those that were taken, and keeps the rest, of which no more are taken', async () => {
+      const taken = await step();
+      expect(taken.length).toBeGreaterThan(0);
+      expect(taken.length).toBeLessThan(1_000);
+      expect(await told()).toEqual(taken);
+      expect(await b.calls.shared?.take('node-a', 60_000)).toBe('alive');
+      expect(await told()).toEqual([]);
+      expect(await tokens('node-b')).toEqual(taken);
+      const rest = put.map(({ id }) => id).filter((id) => !taken.includes(id));
+      expect(await tokens('node-a')).toEqual(rest.sort());
+      expect(await b.calls.fate({ id: rest[0] ?? '', process: 'p', answeredAtMs: 1 })).toBe('elsewhere');
+    });
+
+    test('is told again when more of them are taken before it has written, whoever takes them', async () => {
+      const first = await step();
+      expect(await told()).toEqual(first);
+      await pauseMs(25);
+      const second = await step(await opened('node-c'));
+      expect(second.length).toBeGreaterThan(0);
+      expect(await told()).toEqual(second);
+      expect(await told()).toEqual([]);
+      await pauseMs(25);
+      const third = await step();
+      expect(await told()).toEqual(third);
+      expect(await told()).toEqual([]);
+    });
+
+    test('is told again when it has not heard it', async () => {
+      const first = await step();
+      const own = await admin.hget(key('calls:alive'), 'node-a');
+      const instance = own?.split(' ')[1]?.slice(1) ?? '';
+      expect(instance).not.toBe('');
+      // Its write comes, and the answer is lost.
+      const keys = ['calls:node-a', 'calls:alive', 'calls:whole', 'calls:over'].map(key);
+      await admin.eval(WRITE_CALLS.text, 4, ...keys, 'node-a', instance, '8', '', '0', '0', '0', '0');
+      await pauseMs(25);
+      const second = await step();
+      expect(await told()).toEqual([...first, ...second].sort());
+      // The mark is of both.
+      expect(await told()).toEqual([]);
+      expect(await told()).toEqual([]);
+    });
   });
 
   test('a node whose calls Redis has lost, or has again as they were before, is told so once; what has ended since is not there any more', async () => {

@@ -151,11 +151,43 @@ test('the store has heard of the node when it began to write, or when it told of
   (await redis.next(keys.callsAlive)).lose();
   await lost;
   const refused = calls.write({ put: [], remove: [], aliveAtMs: 1 }).catch((error: Error) => error);
-  (await redis.next(keys.callsAlive)).answer(0);
+  (await redis.next(keys.callsAlive)).answer([]);
   expect(await refused).toBeInstanceOf(CallsTaken);
   expect(calls.shared.heard().atMs).toBe(10_000);
   told = { atMs: 12_500, missedAtMs: 11_000, isSilent: false };
   expect(calls.shared.heard()).toEqual({ atMs: 12_500, missedAtMs: 11_000, isSilent: false });
+});
+
+test('of calls whose first write was lost only those count as taken that others have or have ended', async () => {
+  const call = (id: string) => ({ id, document: '{}' });
+  const write = (ids: string[]) =>
+    calls.write({ put: ids.map(call), remove: [], aliveAtMs: 1 }).catch((error: unknown) => error);
+  const sure = write(['taken', 'left']);
+  (await redis.next(keys.callsAlive)).answer(1);
+  await sure;
+  const lost = write(['lost', 'came', 'over', 'stays']);
+  (await redis.next(keys.callsAlive)).lose();
+  await lost;
+  const told = async (put: string[], answers: Record<string, 'over' | 'held' | 'nowhere' | 'lost'>) => {
+    const written = write(put);
+    (await redis.next(keys.callsAlive)).answer(octets('left', 'stays'));
+    (await redis.next('HGETALL')).answer(alive);
+    for (const [id, answer] of Object.entries(answers)) {
+      (await redis.next(`ZSCORE ${keys.callsOver} ${id}`)).answer(answer === 'over' ? '1' : null);
+      const held = await redis.next(`HEXISTS ${keys.callsOf('other')} ${id}`);
+      if (answer === 'lost') held.lose();
+      else held.answer(answer === 'held' ? 1 : 0);
+    }
+    return written;
+  };
+  // What cannot be said is asked again.
+  const unsaid = await told(['lost', 'new'], { lost: 'nowhere', came: 'lost', over: 'over' });
+  expect(unsaid).not.toBeInstanceOf(CallsTaken);
+  // The one that was new to that write has had no answer either.
+  const error = await told(['lost', 'latest'], { lost: 'nowhere', came: 'held', over: 'over', new: 'nowhere' });
+  expect(error).toBeInstanceOf(CallsTaken);
+  expect([...(error as CallsTaken).taken]).toEqual(['taken', 'came', 'over']);
+  expect(redis.asked).toEqual([]);
 });
 
 test('whether Redis answers again is asked until it does, or the time is over', async () => {
