@@ -67,7 +67,7 @@ export class SharedLimits {
     return limit / nodes / 2 + (left > 0 ? told + left / nodes : Math.min(told, fair)) / 2;
   }
 
-  /** How long the answered calls that run at the other nodes have talked by now, ms. */
+  /** How long the answered calls that run at the other nodes have talked by now, ms; while cut off: until then. */
   talkElsewhereMs(key: string): number {
     let ms = 0;
     for (const other of this.#nodes.others()) ms += this.#talkMs(other, key);
@@ -89,7 +89,14 @@ export class SharedLimits {
 
   #talkMs({ talking, heardAtMs }: ToldUse, key: string): number {
     const told = figureOf(talking, key);
-    return told === undefined ? 0 : told[1] + told[0] * (this.#clock.nowMs() - heardAtMs);
+    return told === undefined ? 0 : told[1] + told[0] * Math.max(0, this.#newsUntilMs() - heardAtMs);
+  }
+
+  /** Until when it would have been heard of a call that it has ended: nobody talks on through an outage of the store. */
+  #newsUntilMs(): number {
+    const { isCutOff } = this.#nodes;
+    const told = isCutOff ? this.#nodes.told() : undefined;
+    return told === undefined ? this.#clock.nowMs() : told.heardAtMs;
   }
 }
 

@@ -344,4 +344,33 @@ describe('several nodes', () => {
     expect(world.admitted(a, 1)[0]?.talkLimitMs).toBeCloseTo(50 * 60_000, -3);
     expect(world.admitted(b, 1)).toHaveLength(1);
   });
+
+  test('while the store is away calls that were up use up no more than they had; each has an equal part of the rest', async () => {
+    const world = new SharedWorld({ tenantLimits: { dailyMinutes: 500 } });
+    const [a, b] = [await world.node('a'), await world.node('b')];
+    const [ofA] = world.admitted(a, 1);
+    ofA?.answered();
+    const ofB = world.admitted(b, 10);
+    for (const call of ofB) call.answered();
+    await world.pass(10 * 60_000);
+    world.away(true);
+    await world.pass(60_000);
+    // They hang up, and nobody can be told.
+    ofA?.ended(11 * 60_000);
+    for (const call of ofB) call.ended(11 * 60_000);
+    const left = (node: GuardNode) => {
+      const [call] = world.admitted(node, 1);
+      call?.ended(0);
+      return Math.round((call?.talkLimitMs ?? 0) / 60_000);
+    };
+    // Of the 390 that were left at the cut each has 195; the minute after it is its own.
+    const parts = [left(a), left(b)];
+    expect(parts).toEqual([194, 185]);
+    await world.pass(2 * 3_600_000);
+    expect([left(a), left(b)]).toEqual(parts);
+    expect(world.events).toEqual([]);
+    world.away(false);
+    await world.pass(3_000);
+    expect([left(a), left(b)]).toEqual([379, 379]);
+  });
 });

@@ -179,15 +179,19 @@ describe('calls in progress of a limit', () => {
 });
 
 describe('talk of calls in progress', () => {
-  test('goes on between two tellings', () => {
+  test('goes on between two tellings, and stands still once no news come', () => {
     const world = new World();
     const [a, b] = [world.node(), world.node()];
     a.node.use = () => ({ talking: { 'tenant acme': [2, 60_000] } });
     world.scheduler.advance(500);
     world.nodes.isStoreAway = true;
-    world.scheduler.advance(10_000);
-    expect(b.node.limits.talkElsewhereMs('tenant acme')).toBe(80_000);
-    expect(a.node.limits.toldTalkMs('tenant acme')).toBe(80_000);
+    world.scheduler.advance(1_500);
+    expect(b.node.limits.talkElsewhereMs('tenant acme')).toBe(63_000);
+    expect(a.node.limits.toldTalkMs('tenant acme')).toBe(63_000);
     expect(b.node.limits.talkElsewhereMs('tenant umbrella')).toBe(0);
+    // Those calls may have ended long since.
+    world.scheduler.advance(3_600_000);
+    expect(b.node.limits.talkElsewhereMs('tenant acme')).toBe(60_000);
+    expect(a.node.limits.toldTalkMs('tenant acme')).toBe(60_000);
   });
 });
