@@ -419,6 +419,7 @@ export class Engine {
     this.#served.directory = directory;
     const diff = diffOf(previous.provisioning, directory.provisioning);
     this.trunks.apply(directory);
+    if (diff.tenants.length > 0) this.guards.apply(directory);
     if (diff.certificates.length > 0) this.#certificates.look();
     if (diff.certificates.length > 0 || diff.trunks.length > 0) this.#serveNames();
     this.#toFollow.push(diff);

@@ -1,4 +1,5 @@
 /** What one tenant or extension has used of what the fraud guards allow: here, and as far as it is known at the other nodes. */
+import type { HolderLimits } from './holders.ts';
 import type { SharedLimits } from './shared-limits.ts';
 import type { Tallies, Tally } from './tallies.ts';
 
@@ -32,13 +33,23 @@ export class GuardUsage {
   #startsMs = 0;
   /** Calls that were let in and have not ended. */
   inProgress = 0;
-  /** The others are to know of its calls that run. */
-  isShared = false;
+  #limits: HolderLimits = {};
 
   constructor(key: string, tallies: Tallies, shared: SharedLimits) {
     this.key = key;
     this.#tallies = tallies;
     this.#shared = shared;
+  }
+
+  /** What is set for it now. What was talked before there was a limit is told from then on. */
+  get limits(): HolderLimits {
+    return this.#limits;
+  }
+
+  set limits(limits: HolderLimits) {
+    if (limits === this.#limits) return;
+    this.#limits = limits;
+    if (limits.dailyMinutes !== undefined && this.#talked !== undefined) this.#tallies.write(this.#talked);
   }
 
   /** Whether so many calls have begun in the last minute, or this node's share of them. */
@@ -49,10 +60,9 @@ export class GuardUsage {
     return own >= this.#shared.share(limit - begun + own, 0);
   }
 
-  /** @param isLimited the others count it too */
-  begin(nowMs: number, wallMs: number, isLimited: boolean): void {
+  begin(nowMs: number, wallMs: number): void {
     this.#count(nowMs, 1);
-    if (!isLimited) return;
+    if (this.#limits.callsPerMinute === undefined) return;
     const step = Math.floor(wallMs / STEP_MS);
     const tally = this.#tallies.of(`calls ${step} ${this.key}`, (step + 1) * STEP_MS + KEEP_CALLS_MS);
     if (this.#steps.at(-1) !== tally) {
@@ -76,8 +86,6 @@ export class GuardUsage {
   /** How much of `limitMs` is left of a day for this node, ms; 0 or less: none. */
   talkLeftMs(limitMs: number, day: string, nowMs: number, wallMs: number): number {
     const talked = this.#talkedOn(day, wallMs);
-    // Minutes of before there was a limit are told from now on.
-    this.#tallies.write(talked);
     const left = limitMs - talked.total - this.#shared.talkElsewhereMs(this.key);
     return this.#shared.share(left, this.#shared.toldTalkMs(this.key)) - talked.own - this.#runningMs(nowMs);
   }
@@ -93,11 +101,10 @@ export class GuardUsage {
     this.#startsMs = this.talking === 0 ? 0 : this.#startsMs - startMs;
   }
 
-  /** @param isLimited the others count it too */
-  talked(durationMs: number, day: string, wallMs: number, isLimited: boolean): void {
+  talked(durationMs: number, day: string, wallMs: number): void {
     const talked = this.#talkedOn(day, wallMs);
     talked.waiting += Math.round(durationMs);
-    if (isLimited) this.#tallies.write(talked);
+    if (this.#limits.dailyMinutes !== undefined) this.#tallies.write(talked);
   }
 
   /** True once a day, at one node. */

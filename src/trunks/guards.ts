@@ -5,12 +5,13 @@
  *
  * Counts are those of all nodes on a store, and outlive the process (`tallies.ts`); no call waits for the others.
  */
-import { derived } from '../base/derived.ts';
 import type { Log } from '../base/log.ts';
 import type { Clock, Scheduler } from '../base/scheduler.ts';
+import type { Directory } from '../provisioning/directory/directory.ts';
 import type { Extension, Tenant } from '../provisioning/tenants/schema.ts';
 import type { Capacity, CapacityGrant, CapacityHolder } from './capacity.ts';
 import { callsOfKey, GuardUsage } from './guard-usage.ts';
+import { extensionKey, type HolderLimits, limitsOf, tenantKey } from './holders.ts';
 import type { LimitUse, SharedLimits } from './shared-limits.ts';
 import { Tallies, type TallyStore } from './tallies.ts';
 
@@ -61,15 +62,10 @@ export interface GuardsOptions {
   readonly onEvent?: (code: GuardCode | 'daily-minutes-low', detail: Readonly<Record<string, unknown>>) => void;
 }
 
-interface Limits {
-  readonly concurrentCalls?: number | undefined;
-  readonly callsPerMinute?: number | undefined;
-  readonly dailyMinutes?: number | undefined;
-}
-
 interface GuardedParty {
   readonly key: string;
-  readonly limits: Limits;
+  /** By which the call is judged. */
+  readonly limits: HolderLimits;
   readonly usage: GuardUsage;
 }
 
@@ -129,29 +125,37 @@ export class Guards {
   use(): Pick<LimitUse, 'talking'> {
     const nowMs = this.#clock.nowMs();
     const talking: Record<string, readonly [number, number]> = {};
-    for (const usage of this.#talkers) if (usage.isShared) talking[usage.key] = usage.running(nowMs);
+    for (const usage of this.#talkers)
+      if (usage.limits.dailyMinutes !== undefined) talking[usage.key] = usage.running(nowMs);
     return { talking };
+  }
+
+  /** Serves a new snapshot: what is set anew holds for calls that run, too, and the others are told of them. */
+  apply(directory: Directory): void {
+    for (const usage of this.#usages.values()) usage.limits = limitsOf(usage.key, directory);
   }
 
   /** Takes a place for an outbound call, or says why it must not be placed. */
   admit(call: GuardedCall): GuardGrant | GuardRefusal {
     const nowMs = this.#clock.nowMs();
-    const parties = this.#partiesOf(call);
+    const parties = this.#partiesOf(call, (key) => this.#usage(key));
+    for (const { usage, limits } of parties) usage.limits = limits;
     const refusal = this.#refusalOf(call, parties, nowMs);
     if (refusal !== undefined) return this.#refuse(call, refusal);
-    const places = this.#capacity.admit(holdersOf(call, parties));
+    const places = this.#capacity.admit(holdersOf(parties), call.emergency);
     if (!places.granted) return this.#refuse(call, noPlace(parties, places.holder));
     const wallMs = this.#clock.wallMs();
-    for (const { usage, limits } of parties) usage.begin(nowMs, wallMs, limits.callsPerMinute !== undefined);
+    for (const { usage } of parties) usage.begin(nowMs, wallMs);
     const talkLimitMs = call.emergency ? undefined : this.#talkLimitMs(call, parties, nowMs);
     return this.#granted(call, parties, places, talkLimitMs);
   }
 
   /** A call that was admitted by another process, and has been talking since `answeredAtMs` (monotonic, possibly below 0): it is counted, and never refused. */
   resume(call: GuardedCall, answeredAtMs: number): GuardGrant {
-    const parties = this.#partiesOf(call);
-    const places = this.#capacity.admit(holdersOf({ ...call, emergency: true }, parties));
-    if (!places.granted) throw new Error('places without limits are granted');
+    const parties = this.#partiesOf(call, (key) => this.#usage(key));
+    for (const { usage, limits } of parties) usage.limits = limits;
+    const places = this.#capacity.admit(holdersOf(parties), true);
+    if (!places.granted) throw new Error('such a call is never refused');
     const grant = this.#granted(call, parties, places, undefined);
     grant.answered(answeredAtMs);
     return grant;
@@ -159,10 +163,13 @@ export class Guards {
 
   /** Why {@link admit} would refuse a call now, if it would; nothing is counted or told. Its places are taken in `capacity`, a copy. */
   rehearse(call: GuardedCall, capacity: Capacity): GuardRefusal | undefined {
-    const parties = this.#partiesOf(call);
+    const parties = this.#partiesOf(
+      call,
+      (key) => this.#usages.get(key) ?? new GuardUsage(key, this.#tallies, this.#shared),
+    );
     const refusal = this.#refusalOf(call, parties, this.#clock.nowMs());
     if (refusal !== undefined) return refusal;
-    const places = capacity.admit(holdersOf(call, parties));
+    const places = capacity.admit(holdersOf(parties), call.emergency);
     return places.granted ? undefined : noPlace(parties, places.holder);
   }
 
@@ -196,9 +203,10 @@ export class Guards {
     this.#usage(calls.holder).begunElsewhere(count, nowMs, wallMs - calls.endMs);
   }
 
-  #partiesOf({ tenant, extension }: GuardedCall): GuardedParty[] {
-    const party = this.#party(tenantKey(tenant), tenant.limits);
-    return extension === undefined ? [party] : [party, this.#party(extensionKeys(tenant)(extension), extension.limits)];
+  #partiesOf({ tenant, extension }: GuardedCall, usageOf: (key: string) => GuardUsage): GuardedParty[] {
+    const party = (key: string, limits: HolderLimits) => ({ key, limits, usage: usageOf(key) });
+    const ofTenant = party(tenantKey(tenant), tenant.limits);
+    return extension === undefined ? [ofTenant] : [ofTenant, party(extensionKey(tenant, extension), extension.limits)];
   }
 
   #refusalOf(
@@ -240,9 +248,9 @@ export class Guards {
     for (const { usage } of parties) usage.inProgress--;
     const day = this.#dayOf(call.tenant);
     const { nowMs, wallMs } = this.#now();
-    for (const { key, limits, usage } of parties) {
-      const { dailyMinutes } = limits;
-      usage.talked(talkMs, day, wallMs, dailyMinutes !== undefined);
+    for (const { key, usage } of parties) {
+      const { dailyMinutes } = usage.limits;
+      usage.talked(talkMs, day, wallMs);
       if (dailyMinutes === undefined) continue;
       const minutes = usage.talkedMs(day, nowMs, wallMs) / MINUTE_MS;
       if (minutes < dailyMinutes * LOW_SHARE || !usage.isFirstWarning(day, wallMs)) continue;
@@ -254,12 +262,6 @@ export class Guards {
     const { code, holder, limit } = refusal;
     this.#onEvent(code, { ...factsOf(call), holder, limit });
     return refusal;
-  }
-
-  #party(key: string, limits: Limits): GuardedParty {
-    const usage = this.#usage(key);
-    usage.isShared = limits.dailyMinutes !== undefined;
-    return { key, limits, usage };
   }
 
   #usage(key: string): GuardUsage {
@@ -346,11 +348,6 @@ class AdmittedCall implements GuardGrant {
   }
 }
 
-const tenantKey = derived((tenant: Tenant) => `tenant ${tenant.name}`);
-const extensionKeys = derived((tenant: Tenant) =>
-  derived((extension: Extension) => `extension ${tenant.name}/${extension.number}`),
-);
-
 function refusalFor(code: GuardCode, holder: string, limit: number): GuardRefusal {
   return { granted: false, status: 403, reason: REASONS[code], code, holder, limit };
 }
@@ -360,13 +357,8 @@ function noPlace(parties: readonly GuardedParty[], holder: string): GuardRefusal
   return refusalFor('concurrent-calls-exceeded', holder, limit);
 }
 
-function holdersOf({ emergency }: GuardedCall, parties: readonly GuardedParty[]): CapacityHolder[] {
-  return parties.map(({ key, limits }) => placeHolder(key, limits, emergency));
-}
-
-/** An emergency call takes a place like any other, whether there is one or not. */
-function placeHolder(key: string, { concurrentCalls }: Limits, emergency: boolean): CapacityHolder {
-  return emergency || concurrentCalls === undefined ? { key } : { key, concurrentCalls };
+function holdersOf(parties: readonly GuardedParty[]): CapacityHolder[] {
+  return parties.map(({ key, limits: { concurrentCalls } }) => ({ key, concurrentCalls }));
 }
 
 function factsOf({ tenant, extension, number }: GuardedCall): Readonly<Record<string, unknown>> {

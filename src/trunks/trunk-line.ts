@@ -2,18 +2,18 @@
  * One trunk at work: its registration, its pings, what its targets are known to do, and the state that follows from them. The service
  * gives it what all trunks share.
  */
-import { derived } from '../base/derived.ts';
 import { cancelTimer, type Scheduler, type Timer, type TimerTarget } from '../base/scheduler.ts';
 import type { Directory } from '../provisioning/directory/directory.ts';
 import type { Tenant } from '../provisioning/tenants/schema.ts';
 import type { Trunk } from '../provisioning/trunk-settings/schema.ts';
 import type { Flow, Target } from '../sip/transport/index.ts';
-import type { Capacity, CapacityHolder } from './capacity.ts';
+import type { Capacity } from './capacity.ts';
 import type { TrunkAlarm } from './coincidence-watch.ts';
 import { type DatacentreState, type DatacentreStatus, Datacentres } from './datacentres.ts';
 import { judge, type TrunkAttempt } from './evidence.ts';
 import type { TrunkEndpoint } from './exchange.ts';
 import { healthOf, isUp, registers, type TrunkHealth, type TrunkStateName } from './health.ts';
+import { trunkHolder, trunkHolders } from './holders.ts';
 import {
   type GatewayReach,
   hopOf,
@@ -450,23 +450,6 @@ export class TrunkLine implements TimerTarget {
     };
   }
 }
-
-export const trunkHolder = derived((trunk: Trunk): CapacityHolder => ({ key: `trunk ${trunk.id}`, ...trunk.limits }));
-
-/** The trunk's own places, and those of the tenant's share of it. */
-export function trunkHolders(trunk: Trunk, { name }: Tenant, directory: Directory): readonly CapacityHolder[] {
-  const assignment = directory.assignment(trunk.id, name);
-  return assignment === undefined ? [trunkHolder(trunk)] : sharesOf(trunk)(assignment);
-}
-
-const sharesOf = derived((trunk: Trunk) =>
-  derived(({ tenant, concurrentCalls }: Trunk['assignments'][number]): readonly CapacityHolder[] => {
-    const holder = trunkHolder(trunk);
-    return concurrentCalls === undefined
-      ? [holder]
-      : [holder, { key: `trunk ${trunk.id} tenant ${tenant}`, concurrentCalls }];
-  }),
-);
 
 function pings(trunk: Trunk): boolean {
   return trunk.enabled && trunk.options.keepAlive.enabled && trunk.type !== 'whatsapp';

@@ -16,13 +16,14 @@ import type { DigestClient } from '../sip/auth/index.ts';
 import type { Flow, Target } from '../sip/transport/index.ts';
 import { AddressHistory, type ClaimStore } from './address-history.ts';
 import { AddressWatch, hasNames, locateNames } from './address-watch.ts';
-import { Capacity, type CapacityGrant, type CapacityHolder, type CapacityRefusal } from './capacity.ts';
+import { Capacity, type CapacityGrant, type CapacityRefusal } from './capacity.ts';
 import { CoincidenceWatch } from './coincidence-watch.ts';
 import { contactTokens } from './contact-token.ts';
 import type { DatacentreState, DatacentreStatus } from './datacentres.ts';
 import type { TrunkAttempt } from './evidence.ts';
 import type { TrunkEndpoint } from './exchange.ts';
 import type { TrunkHealth, TrunkStateName } from './health.ts';
+import { inboundHolders, trunkHolders } from './holders.ts';
 import {
   type GatewayReach,
   hopOf,
@@ -39,7 +40,7 @@ import { Pacer, type PacerOptions } from './pacer.ts';
 import { type PingAnswer, ping } from './ping.ts';
 import type { Registration } from './registration.ts';
 import { SharedLimits, type UseOfNodes } from './shared-limits.ts';
-import { type TrunkCondition, TrunkLine, type TrunkLinePorts, type TrunkStatus, trunkHolders } from './trunk-line.ts';
+import { type TrunkCondition, TrunkLine, type TrunkLinePorts, type TrunkStatus } from './trunk-line.ts';
 
 export type { TrunkCondition, TrunkStatus } from './trunk-line.ts';
 
@@ -503,9 +504,4 @@ export class TrunkService implements TimerTarget {
     for (const line of this.#lines.values()) if (line.registers) inUse.add(providerKey(line.trunk));
     for (const key of this.#pacers.keys()) if (!inUse.has(key)) this.#pacers.delete(key);
   }
-}
-
-export function inboundHolders(trunk: Trunk, tenant: Tenant, directory: Directory): CapacityHolder[] {
-  const { concurrentCalls } = tenant.limits;
-  return trunkHolders(trunk, tenant, directory).concat({ key: `tenant ${tenant.name}`, concurrentCalls });
 }

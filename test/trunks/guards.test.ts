@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { silentLog } from '../../src/base/log.ts';
+import { Directory } from '../../src/provisioning/directory/directory.ts';
 import type { Extension, Tenant } from '../../src/provisioning/tenants/schema.ts';
 import { Capacity } from '../../src/trunks/capacity.ts';
 import { type GuardGrant, type GuardRefusal, Guards } from '../../src/trunks/guards.ts';
@@ -14,6 +15,21 @@ interface Settings {
   tenantLimits?: object;
   extensionLimits?: object;
 }
+
+const acmeWith = ({ tenant = {}, tenantLimits = {}, extensionLimits = {} }: Settings) => ({
+  tenants: [
+    {
+      name: 'acme',
+      domain: 'acme.example.com',
+      limits: tenantLimits,
+      extensions: [
+        { number: '101', name: 'Alice', password: 'p', limits: extensionLimits },
+        { number: '102', name: 'Bob', password: 'p' },
+      ],
+      ...tenant,
+    },
+  ],
+});
 
 class GuardWorld {
   /** Noon in UTC. */
@@ -32,20 +48,7 @@ class GuardWorld {
       capacity: this.capacity,
       onEvent: (code, detail) => this.events.push(`${code} ${detail['holder']}`),
     });
-    const { tenants } = provision({
-      tenants: [
-        {
-          name: 'acme',
-          domain: 'acme.example.com',
-          limits: tenantLimits,
-          extensions: [
-            { number: '101', name: 'Alice', password: 'p', limits: extensionLimits },
-            { number: '102', name: 'Bob', password: 'p' },
-          ],
-          ...tenant,
-        },
-      ],
-    });
+    const { tenants } = provision(acmeWith({ tenant, tenantLimits, extensionLimits }));
     this.tenant = tenants[0] as Tenant;
     this.extension = this.tenant.extensions[0] as Extension;
   }
@@ -321,6 +324,40 @@ describe('several nodes', () => {
     expect([ask(a), ask(b)]).toEqual([true, true]);
     await world.pass(1_000);
     expect([ask(a), ask(b)]).toEqual([false, false]);
+  });
+
+  test('a limit that is set while calls run is told at once, with them and what was talked before; explain changes nothing', async () => {
+    const world = new SharedWorld();
+    const [a, b] = [await world.node('a'), await world.node('b')];
+    const [running, ended] = world.admitted(a, 2);
+    running?.answered();
+    ended?.answered();
+    await world.pass(10 * 60_000);
+    ended?.ended(10 * 60_000);
+    await world.pass(1_000);
+    const limited = (dailyMinutes?: number) => provision(acmeWith({ tenantLimits: { dailyMinutes } }));
+    const [tenant] = limited(60).tenants as [Tenant];
+    const call = { tenant, number: '1', emergency: false };
+    expect(a.guards.rehearse(call, new Capacity(world.scheduler))).toBeUndefined();
+    await world.pass(1_000);
+    expect([a.guards.use().talking, world.store.totals.size]).toEqual([{}, 0]);
+
+    for (const { guards } of [a, b]) guards.apply(new Directory(limited(60)));
+    await world.pass(1_000);
+    expect(a.guards.use().talking).toHaveProperty('tenant acme');
+    expect(b.guards.admit(call)).toMatchObject({ granted: true });
+    const { talkLimitMs } = b.guards.admit(call) as GuardGrant;
+    expect(talkLimitMs).toBeCloseTo(40 * 60_000, -4);
+    await world.pass(10 * 60_000);
+    running?.ended(20 * 60_000);
+    await world.pass(1_000);
+    expect(b.guards.minutesToday(tenant, 'tenant acme')).toBeCloseTo(30, 5);
+
+    const [another] = world.admitted(a, 1);
+    another?.answered();
+    for (const { guards } of [a, b]) guards.apply(new Directory(limited()));
+    expect(a.guards.rehearse(call, new Capacity(world.scheduler))).toBeUndefined();
+    expect(a.guards.use().talking).toEqual({});
   });
 
   test('while the store is away each has its share; what was used is told when it is back', async () => {

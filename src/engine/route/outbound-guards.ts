@@ -1,6 +1,7 @@
 /** Holds what the fraud guards granted to calls, from the plan to the end of the call. */
 import type { LiveRecord } from '../../call/index.ts';
 import type { OutboundPlan } from '../../outbound/index.ts';
+import type { Directory } from '../../provisioning/directory/directory.ts';
 import type { Capacity } from '../../trunks/capacity.ts';
 import type { GuardedCall, GuardGrant, GuardRefusal, Guards } from '../../trunks/guards.ts';
 import type { LimitUse } from '../../trunks/shared-limits.ts';
@@ -17,13 +18,17 @@ export class OutboundGuards {
     this.#guards = guards;
   }
 
-  /** What was used before, and what this node uses: see `Guards`. */
+  /** What was used before, what this node uses, and the limits: see `Guards`. */
   restore(): Promise<void> {
     return this.#guards.restore();
   }
 
   stop(): Promise<void> {
     return this.#guards.stop();
+  }
+
+  apply(directory: Directory): void {
+    this.#guards.apply(directory);
   }
 
   use(): Pick<LimitUse, 'talking'> {

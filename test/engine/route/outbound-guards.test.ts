@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import { type ACME, type Agent, CARRIER_A, PASSWORD, type Phone, World } from '../world.ts';
+import { type ACME, type Agent, CARRIER_A, PASSWORD, type Phone, SDP, World } from '../world.ts';
 
 let world: World;
 let phone: Phone;
@@ -72,5 +72,21 @@ describe('fraud guards stand before every call to the outside', () => {
       ],
     });
     expect([callRefused('102'), callRefused('102')]).toEqual([486, 403]);
+  });
+
+  test('minutes that are limited while a call runs: the other nodes are told of it at once', async () => {
+    await begin({});
+    const invite = phone.call('18005550199');
+    carrier.answer(carrier.took('INVITE'), 200, 'OK', {}, SDP);
+    world.run();
+    const answer = phone.final(invite);
+    if (answer === undefined) throw new Error('no answer');
+    phone.ack(invite, answer);
+    expect(world.engine.guards.use()).toEqual({ talking: {} });
+    await world.provision({ acme: { limits: { dailyMinutes: 60 } } });
+    expect(Object.keys(world.engine.guards.use().talking ?? {})).toEqual(['tenant acme']);
+    phone.ask(phone.within(invite, answer, 'BYE'));
+    carrier.answer(carrier.took('BYE'), 200);
+    world.run();
   });
 });

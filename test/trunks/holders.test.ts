@@ -1,0 +1,45 @@
+import { expect, test } from 'vitest';
+import { Directory } from '../../src/provisioning/directory/directory.ts';
+import { extensionKey, inboundHolders, limitsOf, tenantKey } from '../../src/trunks/holders.ts';
+import { provision } from './kit.ts';
+
+const directory = new Directory(
+  provision({
+    tenants: [
+      {
+        name: 'acme',
+        domain: 'acme.example.com',
+        limits: { concurrentCalls: 7, dailyMinutes: 60 },
+        extensions: [{ number: '101', name: 'Alice', password: 'p', limits: { callsPerMinute: 3 } }],
+      },
+    ],
+    trunks: [
+      {
+        id: '42',
+        name: 'carrier',
+        type: 'ip',
+        host: '192.0.2.1',
+        limits: { concurrentCalls: 30, callsPerSecond: 5 },
+        tenants: [{ tenant: 'acme', didPool: '1', concurrentCalls: 4 }],
+      },
+    ],
+  }),
+);
+const [tenant] = directory.tenants;
+const [trunk] = directory.trunks;
+const [extension] = tenant?.extensions ?? [];
+
+test('what is set for a holder is found by the key under which it is counted, in any snapshot', () => {
+  if (tenant === undefined || trunk === undefined || extension === undefined) throw new Error('not provisioned');
+  const keys = [...inboundHolders(trunk, tenant, directory).map(({ key }) => key), extensionKey(tenant, extension)];
+  expect(keys).toEqual(['trunk 42', 'trunk 42 tenant acme', 'tenant acme', 'extension acme/101']);
+  expect(tenantKey(tenant)).toBe('tenant acme');
+  expect(keys.map((key) => limitsOf(key, directory))).toEqual([
+    { concurrentCalls: 30, callsPerSecond: 5 },
+    expect.objectContaining({ concurrentCalls: 4 }),
+    { concurrentCalls: 7, dailyMinutes: 60 },
+    { callsPerMinute: 3 },
+  ]);
+  const empty = new Directory(provision({}));
+  expect(keys.map((key) => limitsOf(key, empty))).toEqual([{}, {}, {}, {}]);
+});
