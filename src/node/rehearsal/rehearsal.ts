@@ -31,6 +31,8 @@ const STEP_MS = 500;
 const MOST_BY_THE_CLOCK = 3;
 /** Turns of the event loop that a step may take at most: a call needs about twenty. */
 const MAX_TURNS = 200;
+/** A message is read, waits for its turn, is handled and answered, each in a turn of its own at times; after so many in which nothing is sent nothing waits. */
+const IDLE_TURNS = 12;
 
 const SERVER = { address: '192.0.2.1', port: 5060, domain: 'rehearsal.invalid' };
 /** Admitted by its address. */
@@ -181,7 +183,7 @@ class Stage {
   /** Carries messages to and fro until nobody has anything to say: a turn of the transport is a turn of the event loop. */
   async #exchange(): Promise<void> {
     let idleTurns = 0;
-    for (let turn = 0; turn < MAX_TURNS && idleTurns < 3; turn++) {
+    for (let turn = 0; turn < MAX_TURNS && idleTurns < IDLE_TURNS; turn++) {
       await new Promise((resolve) => setImmediate(resolve));
       const sent = this.#socket.takeOutbox();
       idleTurns = sent.length === 0 ? idleTurns + 1 : 0;
