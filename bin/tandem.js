@@ -11,8 +11,6 @@ const REQUIRED = { major: 24, minor: 7 };
 /**
  * In a file of their own for whoever starts the engine without this program, to measure it. What calls leave behind is collected in steps of
  * 6 MB and not of 16 (`--max-semi-space-size`): it takes up to a twentieth more time in all, and a call waits a third as long for it.
- * The whole heap is marked by one thread beside that of the calls: as many as there are cores would take those from it, and under a CPU
- * quota use up each period's part within a few milliseconds.
  */
 const OPTIONS = createRequire(import.meta.url)('./runtime-options.json');
 

@@ -1,6 +1,5 @@
 import { setFlagsFromString } from 'node:v8';
 
-const HEAP_GROWING_PERCENT = 800;
 /** By this many runs V8 has given a function its own inline caches. */
 const WARM_RUNS = 2000;
 
@@ -9,13 +8,9 @@ const WARM_RUNS = 2000;
  *
  * A call runs most functions once or a few times: by V8's default (3,000) thousands of calls would pass before they are optimized in
  * full, at 1.6 times the CPU. A runtime without this flag says so and goes on.
- *
- * The heap may grow to nine times what is alive (but half of the way to its limit) before it is marked: in the third of a second that
- * that takes calls have half of the time, and by V8's own measure it comes every ten seconds.
  */
 export function tuneV8(): void {
   setFlagsFromString('--invocation-count-for-turbofan=600');
-  setFlagsFromString(`--heap-growing-percent=${HEAP_GROWING_PERCENT}`);
   speedUpStrings();
 }
 

@@ -6,8 +6,6 @@ const MUCH_WAITING = ALWAYS_WAITING / 2;
 const FIRST_COST_MS = 0.5;
 /** Backlogs that may wait until it has lasted: as much as gathers while V8 marks a large heap, which passes by itself. */
 const BURST_BACKLOGS = 2.5;
-/** While V8 marks the heap, so many times as much. */
-const PASSING_BURST = 2;
 /** Backlogs' worth of computing after which it is no burst any more. */
 const LASTING_BACKLOGS = 3;
 /** The part of a backlog that may wait once it has lasted: a queue that never empties need not be long. */
@@ -15,11 +13,9 @@ const LASTING_SHARE = 0.5;
 /** Who was let in then is told so after this part of a backlog, when its turn has not come: not when it comes at last. */
 const LASTING_WAIT_SHARE = 0.4;
 /** After this part of a backlog a refusal comes late: the call itself is worth more to its caller, and a few of them cost little. */
-const LATE_REFUSAL_SHARE = 0.7;
+const LATE_REFUSAL_SHARE = 0.8;
 /** Backlogs' worth of computing that a request may wait in all; whoever sent it is about to send it again (RFC 3261 §17.1.1.2). */
 const LATE_BACKLOGS = 4;
-/** Backlogs that those wait for whom a refusal would be late. */
-const LATE_WAIT_BACKLOGS = 2;
 /** So long after the last sign of it an overload counts as not over, ms by the clock: it comes in waves. */
 const CALM_MS = 1_000;
 /** Nor while it refuses more than this part of what comes: where nothing waits for long, a short queue is no sign that all have their turn. */
@@ -48,9 +44,6 @@ const FIRST_WEIGHT = 100;
  */
 export class Backlog {
   readonly #limitMs: number;
-  readonly #share: () => number;
-  /** What keeps this thread from its work is over soon: twice as much may wait until then, unless there is too much anyhow. */
-  passesBySoon = false;
   /** Requests until this node has grown up. */
   #young = YOUNG_REQUESTS;
   #computedMs = 0;
@@ -67,10 +60,8 @@ export class Backlog {
   #spentMs = FIRST_WEIGHT * FIRST_COST_MS;
   #passedMs = FIRST_WEIGHT * FIRST_COST_MS;
 
-  /** @param share of a core that the process may use: what is computed takes so much longer by the clock */
-  constructor(limitMs: number, share: () => number = () => 1) {
+  constructor(limitMs: number) {
     this.#limitMs = limitMs;
-    this.#share = share;
   }
 
   /** The requests of this node are not its first any more. */
@@ -125,9 +116,8 @@ export class Backlog {
     if (ahead < ALWAYS_WAITING) return true;
     if (this.#isOver) return ahead * this.#passedMs < LASTING_SHARE * this.#patienceMs * this.#taken;
     // What follows a burst of new calls, answers and acknowledgements, has not come yet.
-    const costMs = Math.max(this.#firstCostMs, this.#spentMs / this.#taken);
-    const backlogs = BURST_BACKLOGS * (this.passesBySoon ? PASSING_BURST : 1);
-    if (ahead * costMs < backlogs * this.#limitMs) return true;
+    const costMs = Math.max(FIRST_COST_MS, this.#spentMs / this.#taken);
+    if (ahead * costMs < BURST_BACKLOGS * this.#limitMs) return true;
     if (this.isGrown) return false;
     // Patience is for what passes soon: by the clock, since callers wait by it.
     return ahead * Math.max(costMs, this.#passedMs / this.#taken) < BURST_BACKLOGS * this.#patienceMs;
@@ -143,11 +133,6 @@ export class Backlog {
     return waitedMs < LATE_REFUSAL_SHARE * this.#patienceMs || waitedMs > LATE_BACKLOGS * this.#patienceMs;
   }
 
-  /** Whether one that is late already may wait behind so many others that are. */
-  admitsLate(ahead: number): boolean {
-    return ahead * this.#passedMs < LATE_WAIT_BACKLOGS * this.#limitMs * this.#taken;
-  }
-
   /** Whether one that came at this computing time was let in in vain. */
   isLate(atComputedMs: number): boolean {
     const mostMs = Math.max(LATE_BACKLOGS * this.#limitMs, BURST_BACKLOGS * this.#patienceMs);
@@ -158,10 +143,6 @@ export class Backlog {
     return this.#young === 0
       ? this.#limitMs
       : this.#limitMs * (1 + ((YOUNG_PATIENCE - 1) * this.#young) / YOUNG_REQUESTS);
-  }
-
-  get #firstCostMs(): number {
-    return FIRST_COST_MS / this.#share();
   }
 
   get #refusesMuch(): boolean {
@@ -177,7 +158,7 @@ export class Backlog {
   #begin(computedMs: number): void {
     this.#beganMs = computedMs;
     if (this.#isOver) return;
-    const costMs = Math.min(this.#spentMs / this.#taken, this.#firstCostMs);
+    const costMs = Math.min(this.#spentMs / this.#taken, FIRST_COST_MS);
     this.#taken = FIRST_WEIGHT;
     this.#spentMs = FIRST_WEIGHT * costMs;
     this.#passedMs = this.#spentMs;

@@ -72,8 +72,6 @@ interface Waiting {
   readonly cameMs: number;
   /** Computing time at which it came. */
   readonly sinceComputedMs: number;
-  /** It begins something, and is served before others that do, since it has waited for long. */
-  isLate: boolean;
 }
 
 /** Time on messages before the sockets are read again: half of what reading and refusing took since, within these bounds. */
@@ -98,13 +96,6 @@ const COST_WEIGHT = 0.05;
 /** What responses, and ACKs, begin with. */
 const LETTER_S = 0x53;
 const LETTER_A = 0x41;
-const LETTER_B = 0x42;
-/** When so many should have come, some have. */
-const MANY_EXPECTED = 8;
-/** A period of the usual CPU quota. */
-const LONGEST_STANDSTILL_MS = 100;
-/** How many come is averaged over so long, ms. */
-const RATE_MEMORY_MS = 500;
 /** A message that took longer than this many times the usual was interrupted. */
 const OUTLIER = 8;
 
@@ -144,21 +135,15 @@ export class Inbox {
   /** The same of what begins, while what goes on waited. */
   #freshOwedMs = 0;
   #longestWaitMs = 0;
-  /** Requests that begin something: read since the sockets were empty, and how many come in a ms. */
-  #begunLately = 0;
-  #beginPerMs = 0;
-  #lateWaiting = 0;
-  /** Nothing waited when the turn ended. */
-  #wasEmpty = true;
 
   constructor(options: InboxOptions) {
     this.#options = options;
     this.#limits = { ...defaultInboxLimits, ...options.limits };
     this.#later = options.later ?? setImmediate;
     this.#computedMs = options.computedMs ?? threadComputedMs;
-    this.#pace = new Pace(options.cpuShare ?? (() => 1), options.processComputedMs, this.#computedMs);
+    this.#pace = new Pace(options.cpuShare ?? (() => 1), options.processComputedMs);
     this.#rest = options.rest ?? sleep;
-    this.#backlog = new Backlog(this.#limits.backlogMs, options.cpuShare);
+    this.#backlog = new Backlog(this.#limits.backlogMs);
     this.#ongoing = new FairQueue(this.#limits.knownWaiting);
     this.#fresh = new FairQueue(this.#limits.knownWaiting);
     this.#strangers = new FairQueue(this.#limits.strangersWaiting);
@@ -188,8 +173,9 @@ export class Inbox {
       }
       this.#backlog.beat(this.#workMs(), nowMs, 0);
     }
-    const cameMs = kindOf(text) === Kind.Ongoing ? nowMs : this.#cameMs(nowMs);
-    this.#sort({ text, flow, sinceMs: nowMs, cameMs, sinceComputedMs: this.#backlog.computedMs, isLate: false });
+    // It may have come at any time since the sockets were read before: in the middle of it, taken together.
+    const cameMs = nowMs - Math.min(nowMs - this.#readMs, LONGEST_SLICE_MS) / 2;
+    this.#sort({ text, flow, sinceMs: nowMs, cameMs, sinceComputedMs: this.#backlog.computedMs });
   }
 
   /**
@@ -209,39 +195,9 @@ export class Inbox {
       this.counters.acksAbsorbed++;
       return true;
     }
-    // No request of its own has that letter.
-    if (octets[0] === LETTER_B) return false;
-    if (this.#isLet(address, this.#ageOfNext()) || !this.#options.server.refuseOctets(octets, flow)) return false;
-    this.#begunLately++;
+    if (this.#backlog.admits(this.#aheadOf(address)) || !this.#options.server.refuseOctets(octets, flow)) return false;
     this.#overloaded();
     return true;
-  }
-
-  /** When a request that begins something, and is read now, is taken to have come: those read since the sockets were read before have come evenly. */
-  #cameMs(nowMs: number): number {
-    const ageMs = this.#ageOfNext();
-    this.#begunLately++;
-    return nowMs - ageMs;
-  }
-
-  #ageOfNext(): number {
-    const gapMs = this.#options.clock.nowMs() - this.#readMs;
-    const expected = this.#beginPerMs * gapMs;
-    // Nothing may have come for so long: where few come, and where nothing waited and no standstill is as long.
-    const mayBeIdle = expected < MANY_EXPECTED || (this.#wasEmpty && gapMs > LONGEST_STANDSTILL_MS);
-    if (gapMs <= LONGEST_SLICE_MS || mayBeIdle) return Math.min(gapMs, LONGEST_SLICE_MS) / 2;
-    return gapMs * Math.max(0, 1 - (this.#begunLately + 0.5) / expected);
-  }
-
-  /** Whether one that begins something may wait; one to which a refusal would be late waits as well. */
-  #isLet(address: string, ageMs: number): boolean {
-    const ahead = this.#aheadOf(address);
-    return this.#backlog.admits(ahead) || this.#isServedLate(ageMs, ahead);
-  }
-
-  /** A refusal would be late, and there are not so many of them that they themselves would be set up too late. */
-  #isServedLate(ageMs: number, ahead = 0): boolean {
-    return !this.#backlog.isWorthRefusing(ageMs) && this.#backlog.admitsLate(this.#lateWaiting + ahead);
   }
 
   /** Messages of known peers wait. */
@@ -262,29 +218,16 @@ export class Inbox {
 
   #onTurn(): void {
     this.#isArmed = false;
-    this.#wasEmpty = this.isEmpty;
-    if (this.#wasEmpty) {
-      this.#readMs = this.#sliceBeganMs;
-      return;
-    }
+    if (this.isEmpty) return;
     this.#arm(this.#options.clock.nowMs());
     this.#backlog.beat(this.#workMs(), this.#sliceBeganMs, this.#fresh.size);
     if (this.#options.readsOn?.() === true) return;
     this.#refuseOverdue();
-    this.#wasReadAll();
+    this.#readMs = this.#sliceBeganMs;
     const restMs = this.#pace.restMs(this.#sliceBeganMs);
-    this.#backlog.passesBySoon = this.#pace.othersCompute;
     if (restMs > 0) this.#rest(restMs);
     else this.#slice();
     this.#sliceEndedMs = this.#options.clock.nowMs();
-  }
-
-  #wasReadAll(): void {
-    const gapMs = this.#sliceBeganMs - this.#readMs;
-    this.#readMs = this.#sliceBeganMs;
-    if (gapMs > 0)
-      this.#beginPerMs += (this.#begunLately / gapMs - this.#beginPerMs) * Math.min(1, gapMs / RATE_MEMORY_MS);
-    this.#begunLately = 0;
   }
 
   #workMs(): number {
@@ -316,7 +259,7 @@ export class Inbox {
     }
     const begins = kind !== Kind.Cancel && kind !== Kind.Ongoing;
     if (begins) {
-      if (!this.#isLet(address, waiting.sinceMs - waiting.cameMs) && this.#options.server.refuseUnread(text, flow)) {
+      if (!this.#backlog.admits(this.#aheadOf(address)) && this.#options.server.refuseUnread(text, flow)) {
         this.#overloaded();
         return;
       }
@@ -332,13 +275,10 @@ export class Inbox {
     this.#fresh.takeWhile(
       ({ cameMs }) => cameMs + mostWaitMs < nowMs,
       (waiting) => {
-        if (!this.#isServedLate(nowMs - waiting.cameMs) && this.#refusesLate(waiting))
+        if (this.#backlog.isWorthRefusing(nowMs - waiting.cameMs) && this.#refusesLate(waiting))
           this.#longestWaitMs = Math.max(this.#longestWaitMs, nowMs - waiting.sinceMs);
         // That, a copy of what is served already, or an emergency call: it has waited long enough.
-        else if (this.#ongoing.add(waiting.flow.remoteAddress, waiting)) {
-          waiting.isLate = true;
-          this.#lateWaiting++;
-        } else this.counters.knownDropped++;
+        else if (!this.#ongoing.add(waiting.flow.remoteAddress, waiting)) this.counters.knownDropped++;
       },
     );
   }
@@ -381,10 +321,7 @@ export class Inbox {
       if (next === undefined) return;
       const waitedMs = beganMs - next.sinceMs;
       this.#longestWaitMs = Math.max(this.#longestWaitMs, waitedMs);
-      if (next.isLate) {
-        this.#lateWaiting--;
-        this.#backlog.took();
-      } else if (queue === this.#fresh) {
+      if (queue === this.#fresh) {
         this.#backlog.took();
         if (this.#backlog.isLate(next.sinceComputedMs) && this.#refusesLate(next)) {
           nowMs = clock.nowMs();
