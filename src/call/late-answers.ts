@@ -69,7 +69,10 @@ export class LateAnswers implements ClientTransactionUser, LateUser {
     else this.#env.endpoint.sendAck(Dialog.createUac(request, response).createAck(request), flow, this.#options);
   }
 
-  /** `gone` is called once when the BYE has its answer; of one that answers again, whose BYE is on its way, never. */
+  /**
+   * `gone` is called once: when the BYE has its answer, or at once when none is sent. An INVITE has as many forks as may ring; who makes
+   * up more of them gets an ACK each time, and nothing of it is kept.
+   */
   turnAway(response: SipResponse, invite: SipRequest, from: Destination, gone?: () => void): void {
     const tag = response.toTag() ?? '';
     const known = this.#turnedAway?.find(({ dialog }) => dialog.remoteTag === tag);
@@ -82,8 +85,12 @@ export class LateAnswers implements ClientTransactionUser, LateUser {
     dialog.goOnFrom(this.#usedSequence);
     const party = new LateParty(this.#env, dialog, from, this.#options, this.#credentials, gone);
     this.#turnedAway ??= [];
-    this.#turnedAway.push(party);
     party.acknowledge(invite);
+    if (this.#turnedAway.length >= this.#env.limits.maxForks) {
+      gone?.();
+      return;
+    }
+    this.#turnedAway.push(party);
     party.leave();
   }
 

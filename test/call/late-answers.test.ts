@@ -231,6 +231,22 @@ describe.each(NOBODY_WAITS)('§13.2.2.4: a 2xx that comes when %s', (_why, arran
   });
 });
 
+test('of an INVITE that more dialogs answer than may ring, only so many are kept and get BYE; all get their ACK', () => {
+  const world = new World({ calls: { limits: { maxForks: 3 } } });
+  world.connect();
+  const tags = Array.from({ length: 5 }, (_, index) => `late-${index}`);
+  for (const tag of [...tags, ...tags]) {
+    answerOfFork(world.b, tag);
+    world.run();
+  }
+  const of = (requests: readonly SipRequest[]) =>
+    tags.map((tag) => requests.filter((each) => each.toTag() === tag).length);
+  expect(of(world.b.acks)).toEqual([2, 2, 2, 2, 2]);
+  expect(of(world.b.requests('BYE'))).toEqual([1, 1, 1, 0, 0]);
+  world.a.send('BYE');
+  expect(world.settles()).toBe(true);
+});
+
 test('a call ends when those have heard of it that have answered its CANCEL', () => {
   const world = new World();
   const sent = world.a.call();
