@@ -84,4 +84,10 @@ export abstract class ClientTransactionBase<F extends Channel>
     this.state = 'terminated';
     this.finish();
   }
+
+  /** From within a callback too: nothing is armed once it returns. */
+  override disarm(): void {
+    super.disarm();
+    this.state = 'terminated';
+  }
 }

@@ -86,10 +86,6 @@ export class InviteClientTransaction<F extends Channel> extends ClientTransactio
     this.#lingerWhenAcknowledged();
   }
 
-  get #lingers(): boolean {
-    return this.#isReleased && this.#ackFlow !== undefined;
-  }
-
   #lingerWhenAcknowledged(): void {
     if (!this.#isReleased || this.#ackFlow === undefined) return;
     this.host.heard(this, this.text, this.#ackFlow, this.user);
@@ -178,7 +174,7 @@ export class InviteClientTransaction<F extends Channel> extends ClientTransactio
         user?.onResponse(response, this);
       } finally {
         // Nearly every user has acknowledged and released it by now: what is left of it has no timer of its own.
-        if (!this.#lingers) this.armState(64 * this.host.timers.t1Ms, TransactionTimer.M);
+        if (this.state === 'accepted') this.armState(64 * this.host.timers.t1Ms, TransactionTimer.M);
       }
       return;
     }

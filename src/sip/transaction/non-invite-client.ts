@@ -11,7 +11,6 @@ import type { Channel, NonInviteClientState } from './types.ts';
  */
 export class NonInviteClientTransaction<F extends Channel> extends ClientTransactionBase<F> {
   state: NonInviteClientState = 'trying';
-  #isReleased = false;
 
   start(): void {
     this.transmit(TransactionTimer.E, TransactionTimer.F);
@@ -40,10 +39,7 @@ export class NonInviteClientTransaction<F extends Channel> extends ClientTransac
   acknowledged(): void {}
 
   override release(): void {
-    if (this.state === 'completed') {
-      this.#isReleased = true;
-      this.host.heard(this, '', this.flow, undefined);
-    }
+    if (this.state === 'completed') this.host.heard(this, '', this.flow, undefined);
     super.release();
   }
 
@@ -84,7 +80,8 @@ export class NonInviteClientTransaction<F extends Channel> extends ClientTransac
       this.user?.onResponse(response, this);
       return;
     }
-    this.disarm();
+    this.disarmResend();
+    this.disarmState();
     this.text = '';
     const user = this.user;
     this.user = undefined;
@@ -99,7 +96,7 @@ export class NonInviteClientTransaction<F extends Channel> extends ClientTransac
       user?.onResponse(response, this);
     } finally {
       // Nearly every user has released it by now: what is left of it has no timer of its own.
-      if (!this.#isReleased) this.armState(this.host.timers.t4Ms, TransactionTimer.K);
+      if (this.state === 'completed') this.armState(this.host.timers.t4Ms, TransactionTimer.K);
     }
   }
 

@@ -65,7 +65,7 @@ export abstract class Transaction<F extends Channel> implements TimerTarget {
   /** The channel failed. */
   abstract transportFailed(reason: string): void;
 
-  /** Ends the machine without telling its user; for the layer's shutdown. */
+  /** Nothing happens by itself any more: the machine has ended, or what is left of it is the layer's. */
   disarm(): void {
     this.#resendTimer = cancelTimer(this.#resendTimer);
     this.#stateTimer = cancelTimer(this.#stateTimer);

@@ -53,6 +53,17 @@ describe('non-INVITE client transaction over UDP', () => {
     expect(world.events).toEqual(['200', 'error closed']);
   });
 
+  test.each(['OPTIONS', 'INVITE'])(
+    'a user that closes the layer as it hears the 200 to its %s leaves no timer armed',
+    (method) => {
+      const world = new World();
+      const request = makeRequest(method);
+      world.layer.createClient(request, world.channel, { ...world.clientUser, onResponse: () => world.layer.close() });
+      world.answer(request, 200);
+      expect(world.isClean()).toBe(true);
+    },
+  );
+
   test('§9.1: cancel of another method than INVITE sends nothing', () => {
     const world = new World();
     const request = makeRequest('OPTIONS');
