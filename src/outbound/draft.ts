@@ -141,7 +141,7 @@ function endAt(host: string): string {
   const known = ENDS.get(host);
   if (known !== undefined) return known;
   const end = ownCopy(`@${host}>`);
-  if (ENDS.size < MAX_ENDS) ENDS.set(host, end);
+  if (ENDS.size < MAX_ENDS) ENDS.set(ownCopy(host), end);
   return end;
 }
 const ENDS = new Map<string, string>();
