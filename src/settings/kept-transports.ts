@@ -83,7 +83,7 @@ export function readTransports(folder: string): KeptTransports {
   }
 }
 
-/** All of them or none are on the disk when it returns. Throws what the file system says. */
+/** All of them or none are on the disk when it returns, where folders can be synced. Throws what the file system says, and then nothing has changed. */
 export function writeTransports(folder: string, transports: readonly AddedTransport[]): void {
   mkdirSync(folder, { recursive: true });
   const file = transportsFile(folder);
@@ -100,12 +100,15 @@ export function writeTransports(folder: string, transports: readonly AddedTransp
   syncFolder(folder);
 }
 
-/** A renamed file has its name for good once its folder is on the disk. */
+/** A renamed file has its name for good once its folder is on the disk. It is in place already: where this is refused, nothing has failed. */
 function syncFolder(folder: string): void {
-  const descriptor = openSync(folder, 'r');
+  let descriptor: number | undefined;
   try {
+    descriptor = openSync(folder, 'r');
     fsyncSync(descriptor);
+  } catch {
+    // Some file systems sync no folders.
   } finally {
-    closeSync(descriptor);
+    if (descriptor !== undefined) closeSync(descriptor);
   }
 }

@@ -46,6 +46,22 @@ test('it is on the disk, name and all, when it is written', () => {
   expect(disk).toEqual(['sync file', 'rename', 'sync folder']);
 });
 
+test('it is written all the same where the file system syncs no folders', () => {
+  const { fsyncSync } = fs;
+  vi.spyOn(fs, 'fsyncSync').mockImplementation((descriptor) => {
+    if (fs.fstatSync(descriptor).isDirectory()) throw Object.assign(new Error('fsync'), { code: 'EINVAL' });
+    fsyncSync(descriptor);
+  });
+  syncBuiltinESMExports();
+  try {
+    writeTransports(folder, [CARRIER]);
+  } finally {
+    vi.restoreAllMocks();
+    syncBuiltinESMExports();
+  }
+  expect(readTransports(folder)).toEqual({ transports: [CARRIER] });
+});
+
 test('a folder that is not there yet is made', () => {
   writeTransports(join(folder, 'a'), [CARRIER]);
   expect(readTransports(join(folder, 'a')).transports).toEqual([CARRIER]);
