@@ -73,9 +73,16 @@ export interface CallStore {
   readonly shared?: SharedCalls;
 }
 
+/** A node of which the store has heard nothing for so long may lose its calls to another one. By the store's clock, which both write by. */
+export const SILENT_MS = 1_300;
+/** Nobody takes calls of a node of which the store has heard more lately than that; clocks need not run alike. */
+export const SURE_MS = SILENT_MS - 100;
+
 export interface HeardOf {
   /** The store has heard of this node at this time or later. */
   readonly atMs: number;
+  /** It was silent for so long before that others may have taken its calls, and the store has not said since whose they are. */
+  readonly isInDoubt: boolean;
   /** When the store was last found to be away, by a process that did not stand still meanwhile. */
   readonly missedAtMs: number;
   /** Nothing at all was heard from there then: this node may be cut off. */

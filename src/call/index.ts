@@ -11,6 +11,8 @@ export {
   type KeptCalls,
   type SaidCall,
   type SharedCalls,
+  SILENT_MS,
+  SURE_MS,
 } from './call-store.ts';
 export {
   type CallToken,

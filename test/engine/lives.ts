@@ -214,6 +214,7 @@ export class SharedMemory {
       heard: () => {
         const justNow = {
           atMs: this.clock?.nowMs() ?? Number.POSITIVE_INFINITY,
+          isInDoubt: false,
           missedAtMs: Number.NEGATIVE_INFINITY,
           isSilent: false,
         };

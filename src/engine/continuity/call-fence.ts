@@ -1,15 +1,15 @@
 /**
- * A node that stood still (a stopped process, a paused machine) or was cut off may have been taken for dead: its calls go on at another
- * node, and what lies in its sockets, or is due by its timers, is no more its own to serve. So while others may take its calls, messages
- * and timers wait until the store has said in one exchange whose they are; calls that were taken are forgotten before anything is served.
+ * A node that stood still (a stopped process) or was cut off may have been taken for dead: its calls go on at another node, and what lies
+ * in its sockets, or is due by its timers, is no more its own to serve. So while others may take its calls, and after that until the store
+ * has said in one exchange whose they are, messages and timers wait; calls that were taken are forgotten before anything is served. Where
+ * the monotonic clock stood as well (a suspended machine) the store's time tells, at the next telling.
  */
 import type { Log } from '../../base/log.ts';
 import type { Scheduler } from '../../base/scheduler.ts';
-import type { SharedCalls } from '../../call/index.ts';
+import { type SharedCalls, SURE_MS } from '../../call/index.ts';
 import type { Fence } from '../../sip/endpoint/index.ts';
 import type { Flow, TransportUser } from '../../sip/transport/index.ts';
 import type { CallKeeper } from './call-keeper.ts';
-import { SILENT_MS } from './call-succession.ts';
 
 export interface CallFenceOptions {
   readonly store: Pick<SharedCalls, 'heard' | 'answers'>;
@@ -18,8 +18,6 @@ export interface CallFenceOptions {
   readonly log: Log;
 }
 
-/** Nobody takes calls of a node of which the store has heard more lately than that; clocks need not run alike. */
-const SURE_MS = SILENT_MS - 100;
 /** A node that lives finds out twice a second that the store is away. It answers the others' OPTIONS, and keeps its calls. */
 const AWAY_MS = 1_000;
 /** Nobody asks a node whose messages come in as ever; one that hears nothing at all may be cut off from everybody. */
@@ -94,13 +92,15 @@ export class CallFence implements Fence {
       if (nowMs > this.#oldUntilMs) this.#openUntilMs = nowMs + LOOK_MS;
       return true;
     }
-    const { atMs, missedAtMs, isSilent } = store.heard();
-    if (nowMs <= atMs + SURE_MS) {
-      if (nowMs > this.#oldUntilMs) this.#openUntilMs = atMs + SURE_MS;
+    const { atMs, isInDoubt, missedAtMs, isSilent } = store.heard();
+    const isHeard = nowMs <= atMs + SURE_MS;
+    // Before it is heard of again after it was given up, nothing new can be known.
+    if (isHeard && !(isInDoubt && atMs > this.#gaveUpAtMs)) {
+      if (nowMs > this.#oldUntilMs) this.#openUntilMs = Math.min(atMs + SURE_MS, nowMs + LOOK_MS);
       this.#cameAtMs = undefined;
       return true;
     }
-    if (nowMs > Math.max(missedAtMs, this.#gaveUpAtMs) + AWAY_MS) {
+    if (isHeard || nowMs > Math.max(missedAtMs, this.#gaveUpAtMs) + AWAY_MS) {
       this.#isAwakening = nowMs - atMs > OLD_MS;
       void this.#ask(
         nowMs,

@@ -4,7 +4,7 @@
  * its calls away only then, and each of them once.
  */
 import { cancelTimer, type Scheduler, type Timer, type TimerTarget } from '../../base/scheduler.ts';
-import type { KeptCall, SharedCalls } from '../../call/index.ts';
+import { type KeptCall, type SharedCalls, SILENT_MS } from '../../call/index.ts';
 import type { PeerNodes } from '../peer-nodes.ts';
 import type { KnownNodes } from './known-nodes.ts';
 import type { PeerQuestions } from './peer-question.ts';
@@ -34,8 +34,6 @@ const DOUBT_MS = 700;
 const ANSWER_MS = 600;
 /** The same of one that has just left a question without an answer. */
 const SECOND_ANSWER_MS = 300;
-/** By the store's clock, which both write by. */
-export const SILENT_MS = 1_300;
 /** Calls of a node that has left them, or that nobody knows any more, are looked for this often. */
 const ROUND_MS = 1_000;
 /** Longest that a request waits for its call to come. */

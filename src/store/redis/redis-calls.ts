@@ -7,7 +7,6 @@ import {
   CallsForgotten,
   CallsTaken,
   type Fate,
-  type HeardOf,
   type KeptCall,
   type KeptCalls,
   type SaidCall,
@@ -17,6 +16,7 @@ import { KEEP_FATES_MS } from '../stores.ts';
 import { LOAD_CALLS, TAKE_CALLS, WRITE_CALLS } from './call-scripts.ts';
 import type { Keys } from './keys.ts';
 import type { RedisLink } from './link.ts';
+import type { Heard } from './redis-nodes.ts';
 
 /** Calls that move in one step, about: Redis does nothing else meanwhile. */
 const TAKEN_AT_ONCE = 200;
@@ -30,7 +30,7 @@ export interface RedisCallsOptions {
   readonly keys: Keys;
   readonly node: string;
   readonly clock: Clock;
-  readonly roster: { readonly clockOffsetMs: number; readonly heard: HeardOf };
+  readonly roster: { readonly clockOffsetMs: number; readonly heard: Heard };
 }
 
 /** Answered calls of one node: a hash of its own by call, and when it last wrote. */
@@ -53,6 +53,8 @@ export class RedisCalls implements CallStore {
 
   /** When it last wrote. */
   #wroteAtMs = Number.NEGATIVE_INFINITY;
+  /** When it last asked, with an answer, whose its calls are: each write does. */
+  #confirmedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor({ link, keys, node, clock, roster }: RedisCallsOptions) {
     this.#link = link;
@@ -83,8 +85,9 @@ export class RedisCalls implements CallStore {
       for (const node of await this.#others()) await this.#link.command('HDEL', this.#keys.callsOf(node), ...ids);
     },
     heard: () => {
-      const { atMs, ...missed } = this.#roster.heard;
-      return { atMs: Math.max(atMs, this.#wroteAtMs), ...missed };
+      const { atMs, doubtedAtMs, ...missed } = this.#roster.heard;
+      const isInDoubt = this.#confirmedAtMs < doubtedAtMs;
+      return { atMs: Math.max(atMs, this.#wroteAtMs), isInDoubt, ...missed };
     },
     answers: (withinMs) => this.#answers(withinMs),
     release: () => this.#release(),
@@ -179,6 +182,7 @@ export class RedisCalls implements CallStore {
     const answer = await this.#link.run(LOAD_CALLS, keys, [this.#node, this.#instance, KEEP_FATES_MS]);
     const [alive, calls] = answer as [Buffer, Buffer[]];
     this.#wroteAtMs = askedAtMs;
+    this.#confirmedAtMs = askedAtMs;
     return { calls: this.#noted(callsIn(calls)), aliveAtMs: Number(alive) };
   }
 
@@ -195,9 +199,14 @@ export class RedisCalls implements CallStore {
     const head = [this.#node, this.#instance, atMs, whole ?? process, untilMs, isWhole, put.length, over.length];
     const askedAtMs = this.#clock.nowMs();
     const outcome = await this.#link.run(WRITE_CALLS, keys, [...head, ...documents, ...over, ...remove]);
-    if (Array.isArray(outcome)) throw new CallsTaken(await this.#taken(new Set(outcome.map(String)), begun));
+    if (Array.isArray(outcome)) {
+      const taken = await this.#taken(new Set(outcome.map(String)), begun);
+      this.#confirmedAtMs = askedAtMs;
+      throw new CallsTaken(taken);
+    }
     if (Number(outcome) === 1) {
       this.#wroteAtMs = askedAtMs;
+      this.#confirmedAtMs = askedAtMs;
       for (const { id } of put) this.#unsure.delete(id);
       for (const id of remove) this.#known.delete(id);
       for (const id of remove) this.#unsure.delete(id);

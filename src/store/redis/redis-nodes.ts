@@ -3,7 +3,7 @@ import { SettingsError } from '../../base/errors.ts';
 import { randomToken } from '../../base/ids.ts';
 import type { Log } from '../../base/log.ts';
 import type { Clock } from '../../base/scheduler.ts';
-import type { HeardOf } from '../../call/index.ts';
+import { type HeardOf, SURE_MS } from '../../call/index.ts';
 import type { ToldUse } from '../../trunks/shared-limits.ts';
 import type { KnownNode, NodeReport, NodeRoster } from '../stores.ts';
 import type { Keys } from './keys.ts';
@@ -23,6 +23,11 @@ const CLAIM_MS = 1600;
 const CLAIM_POLL_MS = 200;
 /** Passes between nodes are good for 30 s, in either direction. */
 const MAX_CLOCK_OFFSET_MS = 10_000;
+
+export interface Heard extends Omit<HeardOf, 'isInDoubt'> {
+  /** Only who has asked at this time or later whose the calls are can be sure. */
+  readonly doubtedAtMs: number;
+}
 
 export interface RedisNodesOptions {
   readonly link: RedisLink;
@@ -46,8 +51,10 @@ export class RedisNodes implements NodeRoster {
   #others: readonly KnownNode[] = [];
   #told: ToldUse | undefined = undefined;
   #beat = 0;
-  /** The time of Redis, less this node's monotonic clock. */
+  /** The time of Redis, less this node's monotonic clock; and what it was at most. */
   #redisAheadMs: number | undefined = undefined;
+  #redisAheadAtMostMs = Number.POSITIVE_INFINITY;
+  #doubtedAtMs = Number.NEGATIVE_INFINITY;
   #missedAtMs = Number.NEGATIVE_INFINITY;
   #isSilent = false;
   #isClockOff = false;
@@ -65,9 +72,10 @@ export class RedisNodes implements NodeRoster {
   }
 
   /** What this node knows of how it is known. */
-  get heard(): HeardOf {
+  get heard(): Heard {
     return {
       atMs: this.#told?.heardAtMs ?? Number.NEGATIVE_INFINITY,
+      doubtedAtMs: this.#doubtedAtMs,
       missedAtMs: this.#missedAtMs,
       isSilent: this.#isSilent,
     };
@@ -140,6 +148,7 @@ export class RedisNodes implements NodeRoster {
       .run(ANNOUNCE, [keys.nodes], [node, facts, GONE_AFTER_MS])
       .then((answer) => {
         const [redisMs, before, ...alive] = answer as Buffer[];
+        this.#noteSilence(Number(redisMs), beganMs);
         this.#noteClock(Number(redisMs), beganMs);
         this.#noteNamesake(String(before), Number(redisMs));
         this.#told = told;
@@ -160,6 +169,14 @@ export class RedisNodes implements NodeRoster {
 
   #measureClock(redisMs: number, askedAtMs: number): void {
     this.#redisAheadMs = redisMs - (askedAtMs + this.#options.clock.nowMs()) / 2;
+  }
+
+  /** Was it so long after the telling before that others may have taken this node for dead? The clock of a machine that is suspended stands. */
+  #noteSilence(redisMs: number, askedAtMs: number): void {
+    const nowMs = this.#options.clock.nowMs();
+    if (nowMs - (this.#told?.heardAtMs ?? Number.NEGATIVE_INFINITY) > SURE_MS) this.#doubtedAtMs = nowMs - SURE_MS;
+    if (redisMs - nowMs - this.#redisAheadAtMostMs > SURE_MS) this.#doubtedAtMs = askedAtMs;
+    this.#redisAheadAtMostMs = redisMs - askedAtMs;
   }
 
   #noteClock(redisMs: number, askedAtMs: number): void {

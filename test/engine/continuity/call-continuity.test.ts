@@ -372,7 +372,8 @@ describe('a node stands still while another one takes its calls', () => {
     arrived = [];
     life.standStill();
     store.silent.add('one');
-    store.heard.set('one', { atMs: scheduler.nowMs(), missedAtMs: Number.NEGATIVE_INFINITY, isSilent: true });
+    const missed = { missedAtMs: Number.NEGATIVE_INFINITY, isSilent: true };
+    store.heard.set('one', { atMs: scheduler.nowMs(), isInDoubt: false, ...missed });
     endedAtMs = scheduler.nowMs();
     network.attach('udp', ENGINE, 5060, { receive: (...message) => void arrived.push(message) });
   };

@@ -1,4 +1,5 @@
 import { beforeEach, expect, test } from 'vitest';
+import type { HeardOf } from '../../../src/call/index.ts';
 import { CallFence } from '../../../src/engine/continuity/call-fence.ts';
 import type { Flow } from '../../../src/sip/transport/index.ts';
 import { VirtualScheduler } from '../../kit/virtual-scheduler.ts';
@@ -21,7 +22,7 @@ class Time extends VirtualScheduler {
 
 let time: Time;
 let log: RecordingLog;
-let heard: { atMs: number; missedAtMs: number; isSilent: boolean };
+let heard: HeardOf;
 let keepsCalls: boolean;
 /** Questions to the store, with what answers them. */
 let asked: ((isAnswered: boolean) => void)[];
@@ -33,7 +34,7 @@ let served: string[];
 beforeEach(() => {
   time = new Time();
   log = new RecordingLog();
-  heard = { atMs: 0, missedAtMs: Number.NEGATIVE_INFINITY, isSilent: true };
+  heard = { atMs: 0, isInDoubt: false, missedAtMs: Number.NEGATIVE_INFINITY, isSilent: true };
   keepsCalls = true;
   asked = [];
   comesBack = false;
@@ -184,6 +185,53 @@ test('one that was cut off from everybody asks before it serves what comes first
   await settle();
   await answer(true);
   expect(served.at(-1)).toBe('BYE');
+});
+
+test('one that the store has heard of again before a message came waits for its answer all the same, until it has said whose the calls are', async () => {
+  live(1_000);
+  miss(6_000);
+  live(500);
+  heard = { ...heard, isInDoubt: true };
+  const firedBefore = time.fired;
+  expect(receive('BYE')).toBe(false);
+  time.due();
+  expect([served, time.fired - firedBefore, asked.length]).toEqual([[], 0, 1]);
+  heard = { ...heard, isInDoubt: false };
+  await answer(true);
+  expect([served, time.fired - firedBefore]).toEqual([['BYE'], 1]);
+  live(1_000);
+  expect(receive('ACK')).toBe(true);
+});
+
+test('doubt that comes up while all seems well is heeded within 100 ms', () => {
+  live(1_000);
+  expect(receive('INFO')).toBe(true);
+  heard = { ...heard, isInDoubt: true };
+  time.advance(101);
+  expect(receive('BYE')).toBe(false);
+});
+
+test('a store that was given up and is back is asked before the next message is served; one that gives no answer holds nothing up', async () => {
+  live(1_000);
+  time.advance(6_000);
+  receive('BYE');
+  await answer(false);
+  expect(served).toEqual(['BYE']);
+  heard = { ...heard, isInDoubt: true };
+  live(500);
+  comesBack = true;
+  expect(receive('INFO')).toBe(false);
+  await answer(false);
+  expect(served).toEqual(['BYE']);
+  await answer(false);
+  expect(served).toEqual(['BYE', 'INFO']);
+  time.advance(200);
+  expect(receive('INFO 2')).toBe(true);
+  live(500);
+  expect(receive('INFO 3')).toBe(false);
+  heard = { ...heard, isInDoubt: false };
+  await answer(true);
+  expect(served.at(-1)).toBe('INFO 3');
 });
 
 test('a store whose machine refuses connections is away for all: messages after a silence are served at once', () => {

@@ -22,7 +22,12 @@ class SharedStore extends MemoryCalls {
     holders: async () => [],
     take: async () => [],
     claim: async () => {},
-    heard: () => ({ atMs: Number.POSITIVE_INFINITY, missedAtMs: Number.NEGATIVE_INFINITY, isSilent: false }),
+    heard: () => ({
+      atMs: Number.POSITIVE_INFINITY,
+      isInDoubt: false,
+      missedAtMs: Number.NEGATIVE_INFINITY,
+      isSilent: false,
+    }),
     answers: async () => true,
     release: async () => {},
   };

@@ -50,7 +50,7 @@ const alive = octets('other', '5 x 5', 'own', '5 y 5', 'gone', '0 -z 0');
 /** By the monotonic clock. */
 let nowMs: number;
 /** What the roster knows. */
-let told: { atMs: number; missedAtMs: number; isSilent: boolean };
+let told: { atMs: number; doubtedAtMs: number; missedAtMs: number; isSilent: boolean };
 
 const callsOf = (answers: Answers) =>
   new RedisCalls({
@@ -70,7 +70,7 @@ let redis: Answers;
 let calls: RedisCalls;
 beforeEach(() => {
   nowMs = 10_000;
-  told = { atMs: 5_000, missedAtMs: 4_000, isSilent: true };
+  told = { atMs: 5_000, doubtedAtMs: Number.NEGATIVE_INFINITY, missedAtMs: 4_000, isSilent: true };
   redis = new Answers();
   calls = callsOf(redis);
 });
@@ -139,7 +139,7 @@ test('a call is claimed from others, and is elsewhere only with others, while ow
 });
 
 test('the store has heard of the node when it began to write, or when it told of itself, whichever was later', async () => {
-  expect(calls.shared.heard()).toEqual({ atMs: 5_000, missedAtMs: 4_000, isSilent: true });
+  expect(calls.shared.heard()).toEqual({ atMs: 5_000, isInDoubt: false, missedAtMs: 4_000, isSilent: true });
   const written = calls.write({ put: [], remove: [], aliveAtMs: 1 });
   const asked = await redis.next(keys.callsAlive);
   nowMs = 10_200;
@@ -154,8 +154,8 @@ test('the store has heard of the node when it began to write, or when it told of
   (await redis.next(keys.callsAlive)).answer([]);
   expect(await refused).toBeInstanceOf(CallsTaken);
   expect(calls.shared.heard().atMs).toBe(10_000);
-  told = { atMs: 12_500, missedAtMs: 11_000, isSilent: false };
-  expect(calls.shared.heard()).toEqual({ atMs: 12_500, missedAtMs: 11_000, isSilent: false });
+  told = { ...told, atMs: 12_500, missedAtMs: 11_000, isSilent: false };
+  expect(calls.shared.heard()).toEqual({ atMs: 12_500, isInDoubt: false, missedAtMs: 11_000, isSilent: false });
 });
 
 test('of calls whose first write was lost only those count as taken that others have or have ended', async () => {
@@ -188,6 +188,28 @@ test('of calls whose first write was lost only those count as taken that others 
   expect(error).toBeInstanceOf(CallsTaken);
   expect([...(error as CallsTaken).taken]).toEqual(['taken', 'came', 'over']);
   expect(redis.asked).toEqual([]);
+});
+
+test('a node that was silent too long is in doubt until a write that began later was answered, whatever the answer', async () => {
+  const isInDoubt = () => calls.shared.heard().isInDoubt;
+  for (const answer of [1, []]) {
+    const early = calls.write({ put: [], remove: [], aliveAtMs: 1 }).catch(() => {});
+    const asked = await redis.next(keys.callsAlive);
+    nowMs += 6_000;
+    told = { ...told, atMs: nowMs, doubtedAtMs: nowMs - 1_200 };
+    expect(isInDoubt()).toBe(true);
+    asked.answer(1);
+    await early;
+    expect(isInDoubt()).toBe(true);
+    const lost = calls.write({ put: [], remove: [], aliveAtMs: 1 }).catch(() => {});
+    (await redis.next(keys.callsAlive)).lose();
+    await lost;
+    expect(isInDoubt()).toBe(true);
+    const later = calls.write({ put: [], remove: [], aliveAtMs: 1 }).catch(() => {});
+    (await redis.next(keys.callsAlive)).answer(answer);
+    await later;
+    expect(isInDoubt()).toBe(false);
+  }
 });
 
 test('whether Redis answers again is asked until it does, or the time is over', async () => {

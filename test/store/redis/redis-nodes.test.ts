@@ -1,0 +1,100 @@
+import { beforeEach, expect, onTestFinished, test, vi } from 'vitest';
+import { Keys } from '../../../src/store/redis/keys.ts';
+import type { RedisLink } from '../../../src/store/redis/link.ts';
+import { RedisNodes } from '../../../src/store/redis/redis-nodes.ts';
+import { RecordingLog } from '../../sip/transport/recorder.ts';
+
+/** By this machine's monotonic clock, and by that of Redis. */
+let nowMs: number;
+let redisMs: number;
+let isAway: boolean;
+/** How long an answer is on its way. */
+let lateMs: number;
+let nodes: RedisNodes;
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  onTestFinished(() => void vi.useRealTimers());
+  [nowMs, redisMs, isAway, lateMs] = [50_000, 1_700_000_000_000, false, 2];
+  const link = {
+    lastError: '',
+    run: async () => {
+      if (isAway) throw new Error('command timed out');
+      const answer = [Buffer.from(String(redisMs)), Buffer.from('')];
+      pass(lateMs);
+      return answer;
+    },
+    command: async () => 1,
+  };
+  nodes = new RedisNodes({
+    ...{ link: link as unknown as RedisLink, keys: new Keys('t:'), node: 'own', storeId: 's', version: () => 1 },
+    clock: { nowMs: () => nowMs, wallMs: () => nowMs },
+    log: new RecordingLog(),
+  });
+  nodes.announce(() => ({}));
+  onTestFinished(() => nodes.close());
+});
+
+function pass(ms: number): void {
+  nowMs += ms;
+  redisMs += ms;
+}
+
+/** It tells of itself as it does twice a second. */
+async function tell(times = 1): Promise<void> {
+  for (let time = 0; time < times; time++) {
+    pass(500);
+    await vi.advanceTimersByTimeAsync(500);
+  }
+}
+
+test('a node that tells of itself as ever is in no doubt', async () => {
+  await tell(2);
+  const { doubtedAtMs } = nodes.heard;
+  lateMs = 300;
+  await tell(20);
+  expect(nodes.heard.doubtedAtMs).toBe(doubtedAtMs);
+  expect(nodes.heard.atMs).toBe(nowMs - lateMs);
+});
+
+test.each([
+  ['stood still', () => pass(1_300)],
+  ['was cut off', () => tellInVain()],
+])(
+  'one that %s may have lost its calls until it has asked, and that since 1.2 s before it was heard of again',
+  async (_, be) => {
+    await tell(4);
+    await be();
+    await tell();
+    expect(nodes.heard).toMatchObject({ atMs: nowMs - lateMs, doubtedAtMs: nowMs - 1_200 });
+    const { doubtedAtMs } = nodes.heard;
+    await tell(20);
+    expect(nodes.heard.doubtedAtMs).toBe(doubtedAtMs);
+  },
+);
+
+async function tellInVain(): Promise<void> {
+  isAway = true;
+  await tell(3);
+  isAway = false;
+}
+
+test('one whose monotonic clock stood while its machine was suspended finds that out from the time of Redis', async () => {
+  await tell(4);
+  redisMs += 1_300;
+  await tell();
+  expect(nodes.heard.doubtedAtMs).toBe(nowMs - lateMs);
+  const { doubtedAtMs } = nodes.heard;
+  await tell(20);
+  expect(nodes.heard.doubtedAtMs).toBe(doubtedAtMs);
+});
+
+test('an answer that is late is no standstill of the clock', async () => {
+  await tell(4);
+  const { doubtedAtMs } = nodes.heard;
+  lateMs = 690;
+  await tell();
+  lateMs = 2;
+  await tell();
+  expect(nodes.heard.doubtedAtMs).toBe(doubtedAtMs);
+});
