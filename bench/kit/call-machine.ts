@@ -160,8 +160,7 @@ export class CallMachine {
   #exchange(): void {
     const { phone, carrier } = this;
     for (;;) {
-      const inbound = this.#transport.takeInbound();
-      if (inbound.length > 0) this.#count(() => this.#transport.deliver(inbound));
+      if (this.#transport.hasInbound) this.#count(this.#transport.deliver);
       const outbound = this.#transport.takeOutbound();
       for (const { octets, port } of outbound)
         (port === phone.port ? phone : carrier).receive(octets.toString('latin1'));
