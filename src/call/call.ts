@@ -139,7 +139,8 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
     const waiting = this.state === 'ringing' ? this.caller?.waiting() : undefined;
     if (waiting === undefined) return undefined;
     const cancels = this.#attempt?.cancellations() ?? [];
-    return { version: 'waiting-1', id: this.id, ...waiting, cancels, takenAtMs };
+    const version = waiting.from.kind === 'connection' ? 'waiting-2' : 'waiting-1';
+    return { version, id: this.id, ...waiting, cancels, takenAtMs };
   }
 
   /** The time of day by the clock that was right when the call began: whoever sets the clock meanwhile makes no call longer or shorter. */

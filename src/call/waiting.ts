@@ -7,8 +7,11 @@ import { type PlaceSnapshot, placeOf } from './snapshot.ts';
 
 /** A call without an answer, as plain data: what another process needs to go on with it, or to place it again, for a caller who still waits. */
 export interface WaitingSnapshot {
-  /** Of the shape; another one is not read. */
-  readonly version: 'waiting-1';
+  /**
+   * Of the shape; another one is not read. `waiting-1` is what the program before reads too, and would place again for a caller at the end of
+   * a connection that has ended.
+   */
+  readonly version: 'waiting-1' | 'waiting-2';
   readonly id: string;
   /** The caller's INVITE, and where from: of a caller at the end of a connection the address alone counts. */
   readonly invite: string;

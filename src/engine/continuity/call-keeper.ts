@@ -339,9 +339,8 @@ export class CallKeeper implements TimerTarget {
     try {
       const stored = JSON.parse(document) as CallSnapshot | FirstCallSnapshot | WaitingSnapshot;
       const kept = { ...stored, takenAtMs: stored.takenAtMs + this.#offsetMs() };
-      if (kept.version === 'waiting-1' && this.#options.scheduler.wallMs() - kept.takenAtMs < WAITS_MS)
-        this.#toPlace.push(kept);
-      const answered = kept.version === 'waiting-1' ? undefined : readSnapshot(kept);
+      if (isWaiting(kept) && this.#options.scheduler.wallMs() - kept.takenAtMs < WAITS_MS) this.#toPlace.push(kept);
+      const answered = isWaiting(kept) ? undefined : readSnapshot(kept);
       // The store has come back with what went on here without it.
       if (this.has(id)) {
         this.#note(id);
@@ -505,6 +504,10 @@ export class CallKeeper implements TimerTarget {
     this.#options.calls().probe(id);
     this.#probeTimer = this.#options.scheduler.schedule(PROBE_MS, this, PROBE);
   }
+}
+
+function isWaiting(kept: CallSnapshot | FirstCallSnapshot | WaitingSnapshot): kept is WaitingSnapshot {
+  return kept.version === 'waiting-1' || kept.version === 'waiting-2';
 }
 
 /** The oldest is forgotten for it where there are too many. */

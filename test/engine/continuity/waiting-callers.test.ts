@@ -230,6 +230,8 @@ test('a caller at the end of a connection gets 503 over another one, and who ran
   alice.answer(asked, 180, 'Ringing');
   await settle();
   expect(store.documents.size).toBe(1);
+  // A program that would answer him over his connection does not read it.
+  expect([...store.documents.values()]).toMatchObject([expect.stringContaining('"waiting-2"')]);
   await restart();
   const answers = carrier.responses(invite.callId());
   expect(answers.at(-1)).toMatchObject({ status: 503 });
