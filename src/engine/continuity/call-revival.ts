@@ -166,20 +166,25 @@ export class CallRevival {
   }
 
   async #knowledgeAt(name: string, dialog: AskedDialog): Promise<Knowledge | undefined> {
-    const { known, questions } = this.#options;
+    const { known, questions, scheduler } = this.#options;
     const address = known.lastAddressOf(name);
     // One that is there and cannot be asked may have it.
     if (address === undefined) return known.isHeard(name, HEARD_MS) ? 'has' : undefined;
     const node = { name, address, signs: known.signs(name) };
-    return (await this.#lives(node)) ? questions.knows(node, dialog, ANSWER_MS) : undefined;
+    if (!(await this.#lives(node, scheduler.nowMs() - BELIEVED_MS))) return undefined;
+    const askedAtMs = scheduler.nowMs();
+    const answer = await questions.knows(node, dialog, ANSWER_MS);
+    if (answer !== undefined) return answer;
+    // One that is busy may have it; or it has ended since it was believed to live.
+    return (await this.#lives(node, askedAtMs)) ? 'has' : undefined;
   }
 
-  /** Of a thousand calls that come at once one asks. */
-  #lives(node: AskedNode): Promise<boolean> {
+  /** Of a thousand calls that come at once one asks. `sinceMs`: what was asked earlier is not believed. */
+  #lives(node: AskedNode, sinceMs: number): Promise<boolean> {
     const { scheduler, questions } = this.#options;
     const asked = this.#lived.get(node.name);
     const nowMs = scheduler.nowMs();
-    if (asked !== undefined && nowMs - asked.atMs < BELIEVED_MS) return asked.answer;
+    if (asked !== undefined && asked.atMs > sinceMs) return asked.answer;
     const answer = questions.lives(node, ANSWER_MS);
     this.#lived.set(node.name, { atMs: nowMs, answer });
     return answer;

@@ -10,7 +10,7 @@ import {
   type SipResponse,
   serialize,
 } from '../../../src/sip/message/index.ts';
-import { SimulatedNetwork } from '../../kit/simulated-network.ts';
+import { SimulatedNetwork, type SimulatedTransport } from '../../kit/simulated-network.ts';
 import { VirtualScheduler } from '../../kit/virtual-scheduler.ts';
 import { Life, MemoryCalls, SharedMemory } from '../lives.ts';
 import { type Agent, CARRIER_A, CARRIER_B, ENGINE, Phone, SDP, World, type WorldOptions } from '../world.ts';
@@ -638,6 +638,39 @@ describe('somebody may have the call', () => {
     expect(answers(alice, bye)).toEqual([481]);
     expect([one, two].map(({ engine }) => engine.calls.counters.live)).toEqual([1, 0]);
     expect(two.engine.contacts.counters).toMatchObject({ elsewhere: 1, rebuilt: 0 });
+  });
+
+  /** Its node hears only some of the questions about whether it is there, and what it has. */
+  function hearOnly(isHeard: (question: string) => boolean): void {
+    const sockets = one.engine.endpoint.transport as unknown as SimulatedTransport;
+    one.network.attach('udp', ENGINE, 5060, {
+      receive: (...message) => {
+        const text = String(message[0]);
+        if (!text.startsWith('OPTIONS ') || isHeard(text)) sockets.receive(...message);
+      },
+    });
+  }
+
+  test('a node that lives and does not say in time whether it has the call counts as having it', async () => {
+    store.isLost = true;
+    hearOnly((question) => !question.includes(invite.callId()) && !question.includes(sent.callId()));
+    const bye = alice.within(invite, final, 'BYE');
+    toOther(alice, bye);
+    await pass(2_500);
+    expect(answers(alice, bye)).toEqual([481]);
+    expect([one, two].map(({ engine }) => engine.calls.counters.live)).toEqual([1, 0]);
+    expect(two.engine.contacts.counters).toMatchObject({ elsewhere: 1, rebuilt: 0 });
+  });
+
+  test('one that ends between that it was there and that is asked again, and has nothing', async () => {
+    store.isLost = true;
+    let heard = 0;
+    hearOnly(() => ++heard === 1);
+    const bye = alice.within(invite, final, 'BYE');
+    toOther(alice, bye);
+    await pass(2_500);
+    expect(carrier.requests('BYE')).toHaveLength(1);
+    expect(two.engine.contacts.counters).toMatchObject({ elsewhere: 0, rebuilt: 1 });
   });
 
   test('a store that came back empty is told again what is up, also by who has no news of it', async () => {
