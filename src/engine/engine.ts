@@ -325,6 +325,7 @@ export class Engine {
       restoring: { trunks: this.trunks, guards: this.guards, served },
       recordFacts: (record) => observer.recordFacts?.(record) ?? record.facts,
       isKnown: (request, flow) => this.#knowsSender(request, flow),
+      knows: this.sources.knows,
     });
     this.calls = new Calls({
       endpoint: this.endpoint,

@@ -40,6 +40,8 @@ export interface CallContinuityOptions {
   readonly recordFacts: (record: LiveRecord) => CallFacts;
   /** Whether a request comes from somebody who may have a call of another node: strangers do not wait. */
   readonly isKnown: (request: SipRequest, flow: Flow) => boolean;
+  /** Whether an address is a known peer's. */
+  readonly knows: (address: string) => boolean;
 }
 
 export class CallContinuity {
@@ -104,7 +106,7 @@ export class CallContinuity {
       restoring: { ...restoring, scheduler },
     });
     if (store.shared === undefined) return;
-    endpoint.fence = new CallFence({ store: store.shared, keeper, scheduler, log });
+    endpoint.fence = new CallFence({ store: store.shared, keeper, scheduler, log, knows: options.knows });
     this.#succession = new CallSuccession({
       store: store.shared,
       peers,

@@ -16,6 +16,8 @@ export interface CallFenceOptions {
   readonly keeper: Pick<CallKeeper, 'keepsCalls' | 'confirm'>;
   readonly scheduler: Scheduler;
   readonly log: Log;
+  /** Whether an address is a known peer's. */
+  readonly knows: (address: string) => boolean;
 }
 
 /** A node that lives finds out twice a second that the store is away. It answers the others' OPTIONS, and keeps its calls. */
@@ -30,8 +32,9 @@ const REACHED_MS = 1_200;
 const OLD_MS = 2_500;
 /** Between looks at what is known, while all is well without it. */
 const LOOK_MS = 100;
-/** What waits at most: as much as a socket holds. */
-const MAX_WAITING = 20_000;
+/** What waits at most: of known addresses about as much as a socket holds, and little of strangers. */
+const MAX_KNOWN = { messages: 20_000, octets: 15 * 1024 * 1024 };
+const MAX_STRANGE = { messages: 1_000, octets: 1024 * 1024 };
 
 export class CallFence implements Fence {
   readonly #options: CallFenceOptions;
@@ -40,6 +43,8 @@ export class CallFence implements Fence {
   #openUntilMs = Number.NEGATIVE_INFINITY;
   #isAsking = false;
   #waiting: (() => void)[] = [];
+  #known = { messages: 0, octets: 0 };
+  #strange = { messages: 0, octets: 0 };
   #dropped = 0;
   /** When something last came from the network, while the store was away. */
   #cameAtMs: number | undefined = undefined;
@@ -60,7 +65,8 @@ export class CallFence implements Fence {
 
   takesEnd(tell: () => void): boolean {
     const isShut = this.#isShut(false);
-    if (isShut) this.#wait(tell);
+    // There are no more of these than connections, and nothing tells of them again.
+    if (isShut) this.#waiting.push(tell);
     return isShut;
   }
 
@@ -70,13 +76,18 @@ export class CallFence implements Fence {
     if (text.startsWith('OPTIONS ')) return false;
     const isOld = this.#isAwakening || this.#options.scheduler.nowMs() <= this.#oldUntilMs;
     if (isOld && !flow.reliable && beginsSomething(text)) return true;
-    if (isShut) this.#wait(() => server.onMessage(text, flow));
+    if (isShut && this.#hasPlace(text, flow)) this.#waiting.push(() => server.onMessage(text, flow));
     return isShut;
   }
 
-  #wait(act: () => void): void {
-    if (this.#waiting.length < MAX_WAITING) this.#waiting.push(act);
-    else this.#dropped++;
+  #hasPlace(text: string, { remoteAddress }: Flow): boolean {
+    const isKnown = this.#options.knows(remoteAddress);
+    const [held, most] = isKnown ? [this.#known, MAX_KNOWN] : [this.#strange, MAX_STRANGE];
+    const fits = held.messages < most.messages && held.octets + text.length <= most.octets;
+    held.messages += Number(fits);
+    held.octets += fits ? text.length : 0;
+    this.#dropped += Number(!fits);
+    return fits;
   }
 
   #isShut(isMessage: boolean): boolean {
@@ -131,14 +142,25 @@ export class CallFence implements Fence {
     const fields = { sinceMs, heldMs: Math.round(scheduler.nowMs() - beganMs), messages: this.#waiting.length };
     log.warn('calls-in-doubt', { ...fields, dropped: this.#dropped, storeAnswered: isAnswered });
     this.#dropped = 0;
+    this.#known = { messages: 0, octets: 0 };
+    this.#strange = { messages: 0, octets: 0 };
     this.#openUntilMs = this.#isAwakening ? Number.NEGATIVE_INFINITY : scheduler.nowMs() + LOOK_MS;
     // The sockets may be read later than the answer of the store.
     if (this.#isAwakening) this.#oldUntilMs = scheduler.nowMs() + LOOK_MS;
     this.#isAwakening = false;
     const waiting = this.#waiting;
     this.#waiting = [];
-    for (const act of waiting) act();
+    for (const act of waiting) this.#do(act);
     this.#fireDue?.();
+  }
+
+  /** What one of them throws costs none of the others. */
+  #do(act: () => void): void {
+    try {
+      act();
+    } catch (error) {
+      this.#options.log.error('call-fence-failed', { error: String(error) });
+    }
   }
 }
 

@@ -49,10 +49,12 @@ beforeEach(() => {
     },
     scheduler: time,
     log,
+    knows: (address) => address === '192.0.2.10',
   });
 });
 
-const udp = { reliable: false } as Flow;
+const udp = { reliable: false, remoteAddress: '192.0.2.10' } as Flow;
+const stranger = { reliable: false, remoteAddress: '203.0.113.66' } as Flow;
 
 /** A message comes; true: it is served at once. */
 function receive(text: string, flow = udp): boolean {
@@ -248,6 +250,55 @@ test('more than a socket holds does not wait', async () => {
   await answer(true);
   expect(served).toHaveLength(20_000);
   expect(log.lines.at(-1)).toMatchObject({ fields: { dropped: 1 } });
+});
+
+test('strangers, who send as much as they like, take no place of known peers; how long the messages are counts too', async () => {
+  time.advance(5_000);
+  for (let message = 0; message < 1_001; message++) receive('BYE', stranger);
+  receive('200 OK');
+  heard = { ...heard, atMs: time.nowMs() };
+  await answer(true);
+  expect(served).toHaveLength(1_001);
+  expect(served.at(-1)).toBe('200 OK');
+  time.advance(5_000);
+  const large = 'x'.repeat(60_000);
+  for (let message = 0; message < 1_000; message++) {
+    receive(large, stranger);
+    receive(large);
+  }
+  served = [];
+  heard = { ...heard, atMs: time.nowMs() };
+  await answer(true);
+  const octets = served.length * large.length;
+  expect(octets).toBeGreaterThan(15_000_000);
+  expect(octets).toBeLessThanOrEqual(16 * 1024 * 1024);
+  expect(log.lines.at(-1)).toMatchObject({ fields: { dropped: 2_000 - served.length } });
+});
+
+test('the end of a connection always has a place, and is told after what came before it', async () => {
+  time.advance(5_000);
+  for (let message = 0; message < 20_001; message++) receive('BYE');
+  expect(fence.takesEnd(() => served.push('connection ended'))).toBe(true);
+  heard = { ...heard, atMs: time.nowMs() };
+  await answer(true);
+  expect(served.at(-1)).toBe('connection ended');
+});
+
+test('a fault in serving one message costs neither the others nor the timers anything', async () => {
+  time.advance(5_000);
+  const firedBefore = time.fired;
+  const server = {
+    onMessage: () => {
+      throw new Error('a defect');
+    },
+  };
+  expect(fence.takes('BYE', udp, server)).toBe(true);
+  receive('200 OK');
+  time.due();
+  heard = { ...heard, atMs: time.nowMs() };
+  await answer(true);
+  expect([served, time.fired - firedBefore]).toEqual([['200 OK'], 1]);
+  expect(log.lines.at(-1)).toMatchObject({ event: 'call-fence-failed', fields: { error: 'Error: a defect' } });
 });
 
 const request = (method: string, to: string) => `${method} sip:x@y SIP/2.0\r\nTo: <sip:x@y>${to}\r\n\r\n`;
