@@ -1,6 +1,6 @@
 /** What one tenant or extension has used of what the fraud guards allow: here, and as far as it is known at the other nodes. */
 import type { HolderLimits } from './holders.ts';
-import type { SharedLimits } from './shared-limits.ts';
+import type { DayTalk, SharedLimits, ToldTalk } from './shared-limits.ts';
 import type { Tallies, Tally } from './tallies.ts';
 
 const MINUTE_SECONDS = 60;
@@ -33,6 +33,8 @@ export class GuardUsage {
   #startsMs = 0;
   /** Calls that were let in and have not ended. */
   inProgress = 0;
+  /** By whose clock its days begin. */
+  timeZone: string | undefined;
   #limits: HolderLimits = {};
 
   constructor(key: string, tallies: Tallies, shared: SharedLimits) {
@@ -80,14 +82,20 @@ export class GuardUsage {
 
   /** Talk time of a day so far, calls in progress included, ms. */
   talkedMs(day: string, nowMs: number, wallMs: number): number {
-    return this.#talkedOn(day, wallMs).count + this.#shared.talkElsewhereMs(this.key) + this.#runningMs(nowMs);
+    const talked = this.#talkedOn(day, wallMs);
+    return this.#shared.talk(this.key, day, talked).least + talked.own + this.#runningMs(nowMs);
   }
 
-  /** How much of `limitMs` is left of a day for this node, ms; 0 or less: none. */
-  talkLeftMs(limitMs: number, day: string, nowMs: number, wallMs: number): number {
+  /** How much of `limitMs` is left of a day for this node, ms, at least and at most; 0 or less: none. */
+  talkLeftMs(limitMs: number, day: string, nowMs: number, wallMs: number): DayTalk {
     const talked = this.#talkedOn(day, wallMs);
-    const left = limitMs - talked.total - this.#shared.talkElsewhereMs(this.key);
-    return this.#shared.share(left, this.#shared.toldTalkMs(this.key)) - talked.own - this.#runningMs(nowMs);
+    const { most, least } = this.#shared.talk(this.key, day, talked);
+    const told = this.#shared.toldTalkMs(this.key, talked);
+    const own = talked.own + this.#runningMs(nowMs);
+    return {
+      least: this.#shared.share(limitMs - most, told) - own,
+      most: this.#shared.share(limitMs - least, told) - own,
+    };
   }
 
   beginTalk(startMs: number): void {
@@ -116,9 +124,10 @@ export class GuardUsage {
     return true;
   }
 
-  /** What the others are told of the calls that run. */
-  running(nowMs: number): readonly [count: number, ms: number] {
-    return [this.talking, Math.round(this.#runningMs(nowMs))];
+  /** What the others are told of its talk. */
+  told(day: string, nowMs: number, wallMs: number): ToldTalk {
+    const { own, total } = this.#talkedOn(day, wallMs);
+    return [this.talking, Math.round(this.#runningMs(nowMs)) + own, total, day];
   }
 
   /** Nothing that is kept here is needed. */

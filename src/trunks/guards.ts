@@ -12,7 +12,7 @@ import type { Extension, Tenant } from '../provisioning/tenants/schema.ts';
 import type { Capacity, CapacityGrant, CapacityHolder } from './capacity.ts';
 import { callsOfKey, GuardUsage } from './guard-usage.ts';
 import { extensionKey, type HolderLimits, limitsOf, tenantKey } from './holders.ts';
-import type { LimitUse, SharedLimits } from './shared-limits.ts';
+import type { LimitUse, SharedLimits, ToldTalk } from './shared-limits.ts';
 import { Tallies, type TallyStore } from './tallies.ts';
 
 export type GuardCode =
@@ -76,6 +76,8 @@ interface LocalDay {
 }
 
 const MINUTE_MS = 60_000;
+/** Within this time the others have heard of what was written. */
+const TOLD_AFTER_MS = 5_000;
 const LOW_SHARE = 0.8;
 /** Beyond this many, those who have used nothing of late are looked for. */
 const FIRST_PRUNE = 1_000;
@@ -95,6 +97,8 @@ export class Guards {
   readonly #usages = new Map<string, GuardUsage>();
   /** Those of whom answered calls run. */
   readonly #talkers = new Set<GuardUsage>();
+  /** Those of whom calls have ended, and when: the others may hear of that in one way before the other. */
+  readonly #lately = new Map<GuardUsage, number>();
   readonly #days = new Map<string, LocalDay>();
   #pruneAt = FIRST_PRUNE;
 
@@ -124,9 +128,10 @@ export class Guards {
   /** What this node has of the limits, for the others. */
   use(): Pick<LimitUse, 'talking'> {
     const nowMs = this.#clock.nowMs();
-    const talking: Record<string, readonly [number, number]> = {};
-    for (const usage of this.#talkers)
-      if (usage.limits.dailyMinutes !== undefined) talking[usage.key] = usage.running(nowMs);
+    const talking: Record<string, ToldTalk> = {};
+    for (const usage of this.#talkers) this.#tell(usage, talking);
+    this.#forgetEnded(nowMs);
+    for (const usage of this.#lately.keys()) this.#tell(usage, talking);
     return { talking };
   }
 
@@ -139,7 +144,7 @@ export class Guards {
   admit(call: GuardedCall): GuardGrant | GuardRefusal {
     const nowMs = this.#clock.nowMs();
     const parties = this.#partiesOf(call, (key) => this.#usage(key));
-    for (const { usage, limits } of parties) usage.limits = limits;
+    follow(call, parties);
     const refusal = this.#refusalOf(call, parties, nowMs);
     if (refusal !== undefined) return this.#refuse(call, refusal);
     const places = this.#capacity.admit(holdersOf(parties), call.emergency);
@@ -153,7 +158,7 @@ export class Guards {
   /** A call that was admitted by another process, and has been talking since `answeredAtMs` (monotonic, possibly below 0): it is counted, and never refused. */
   resume(call: GuardedCall, answeredAtMs: number): GuardGrant {
     const parties = this.#partiesOf(call, (key) => this.#usage(key));
-    for (const { usage, limits } of parties) usage.limits = limits;
+    follow(call, parties);
     const places = this.#capacity.admit(holdersOf(parties), true);
     if (!places.granted) throw new Error('such a call is never refused');
     const grant = this.#granted(call, parties, places, undefined);
@@ -177,7 +182,7 @@ export class Guards {
   minutesToday(tenant: Tenant, key: string): number {
     const usage = this.#usages.get(key);
     const { wallMs, nowMs } = this.#now();
-    return usage === undefined ? 0 : usage.talkedMs(this.#dayOf(tenant), nowMs, wallMs) / MINUTE_MS;
+    return usage === undefined ? 0 : usage.talkedMs(this.#dayOf(tenant.timeZone), nowMs, wallMs) / MINUTE_MS;
   }
 
   #granted(
@@ -216,20 +221,20 @@ export class Guards {
   ): GuardRefusal | undefined {
     if (emergency) return undefined;
     if (tenant.stopOutbound) return refusalFor('outbound-stopped', `tenant ${tenant.name}`, 0);
-    const day = this.#dayOf(tenant);
+    const day = this.#dayOf(tenant.timeZone);
     const wallMs = this.#clock.wallMs();
     for (const { key, limits, usage } of parties) {
       const { callsPerMinute, dailyMinutes } = limits;
       if (callsPerMinute !== undefined && usage.hasBegun(callsPerMinute, nowMs, wallMs))
         return refusalFor('calls-per-minute-exceeded', key, callsPerMinute);
-      if (dailyMinutes !== undefined && usage.talkLeftMs(dailyMinutes * MINUTE_MS, day, nowMs, wallMs) <= 0)
+      if (dailyMinutes !== undefined && usage.talkLeftMs(dailyMinutes * MINUTE_MS, day, nowMs, wallMs).least <= 0)
         return refusalFor('daily-minutes-exceeded', key, dailyMinutes);
     }
     return undefined;
   }
 
   #talkLimitMs({ tenant }: GuardedCall, parties: readonly GuardedParty[], nowMs: number): number | undefined {
-    const day = this.#dayOf(tenant);
+    const day = this.#dayOf(tenant.timeZone);
     let limitMs: number | undefined;
     for (const party of parties) {
       const left = this.#talkLeftMs(party, nowMs, day);
@@ -241,20 +246,38 @@ export class Guards {
   #talkLeftMs({ limits, usage }: GuardedParty, nowMs: number, day: string): number | undefined {
     const { dailyMinutes } = limits;
     if (dailyMinutes === undefined) return undefined;
-    return usage.talkLeftMs(dailyMinutes * MINUTE_MS, day, nowMs, this.#clock.wallMs());
+    // Where it is not known for a moment whether a call has ended or runs on, the new one is not cut short by it.
+    return usage.talkLeftMs(dailyMinutes * MINUTE_MS, day, nowMs, this.#clock.wallMs()).most;
   }
 
   #ended(call: GuardedCall, parties: readonly GuardedParty[], talkMs: number): void {
     for (const { usage } of parties) usage.inProgress--;
-    const day = this.#dayOf(call.tenant);
+    const day = this.#dayOf(call.tenant.timeZone);
     const { nowMs, wallMs } = this.#now();
+    this.#forgetEnded(nowMs);
     for (const { key, usage } of parties) {
       const { dailyMinutes } = usage.limits;
       usage.talked(talkMs, day, wallMs);
       if (dailyMinutes === undefined) continue;
+      this.#lately.delete(usage);
+      this.#lately.set(usage, nowMs);
       const minutes = usage.talkedMs(day, nowMs, wallMs) / MINUTE_MS;
       if (minutes < dailyMinutes * LOW_SHARE || !usage.isFirstWarning(day, wallMs)) continue;
       this.#onEvent('daily-minutes-low', { ...factsOf(call), holder: key, limit: dailyMinutes, minutes });
+    }
+  }
+
+  #tell(usage: GuardUsage, talking: Record<string, ToldTalk>): void {
+    const { timeZone, limits } = usage;
+    if (limits.dailyMinutes === undefined || timeZone === undefined) return;
+    const { nowMs, wallMs } = this.#now();
+    talking[usage.key] = usage.told(this.#dayOf(timeZone), nowMs, wallMs);
+  }
+
+  #forgetEnded(nowMs: number): void {
+    for (const [usage, endedAtMs] of this.#lately) {
+      if (nowMs - endedAtMs < TOLD_AFTER_MS) return;
+      this.#lately.delete(usage);
     }
   }
 
@@ -282,7 +305,7 @@ export class Guards {
   }
 
   /** The tenant's own day, e.g. `2026-11-21`; looked up once a minute. */
-  #dayOf({ timeZone }: Tenant): string {
+  #dayOf(timeZone: string): string {
     const wallMs = this.#clock.wallMs();
     const minute = Math.floor(wallMs / MINUTE_MS);
     let local = this.#days.get(timeZone);
@@ -345,6 +368,14 @@ class AdmittedCall implements GuardGrant {
     }
     this.#places.release();
     this.#onEnded(talkMs);
+  }
+}
+
+/** What holds for a call that is placed holds for its parties. */
+function follow({ tenant }: GuardedCall, parties: readonly GuardedParty[]): void {
+  for (const { usage, limits } of parties) {
+    usage.limits = limits;
+    usage.timeZone = tenant.timeZone;
   }
 }
 

@@ -4,6 +4,7 @@
  * of what was left then.
  */
 import type { Clock } from '../base/scheduler.ts';
+import type { Tally } from './tallies.ts';
 
 /** What a node has of limits, by their keys; what is not there is 0. */
 export interface LimitUse {
@@ -11,8 +12,19 @@ export interface LimitUse {
   readonly calls?: Readonly<Record<string, number>>;
   /** Calls that were asked for, let in or not, in a second. */
   readonly rates?: Readonly<Record<string, number>>;
-  /** Answered calls that run: how many, and the milliseconds that they had talked together. */
-  readonly talking?: Readonly<Record<string, readonly [count: number, ms: number]>>;
+  readonly talking?: Readonly<Record<string, ToldTalk>>;
+}
+
+/**
+ * Answered calls that run: how many; the milliseconds of this day that are not in the total yet, theirs and those of calls that have just
+ * ended; the day's total as the node knows it, with all that it has added itself; and the day. Nodes of the version before tell no total.
+ */
+export type ToldTalk = readonly [count: number, ms: number, total?: number, day?: string];
+
+/** How much was talked on a day, at the other nodes or by ended calls of all, ms: between these. */
+export interface DayTalk {
+  readonly most: number;
+  readonly least: number;
 }
 
 /** What a node has said of itself. */
@@ -29,6 +41,9 @@ export interface UseOfNodes {
   /** No news come and go: the store is away. */
   readonly isCutOff: boolean;
 }
+
+/** A node that has told nothing for so long may have ended, and its calls be others'. */
+const SILENT_MS = 1_000;
 
 const ALONE: UseOfNodes = { others: () => [], told: () => undefined, isCutOff: false };
 
@@ -67,17 +82,45 @@ export class SharedLimits {
     return limit / nodes / 2 + (left > 0 ? told + left / nodes : Math.min(told, fair)) / 2;
   }
 
-  /** How long the answered calls that run at the other nodes have talked by now, ms; while cut off: until then. */
-  talkElsewhereMs(key: string): number {
-    let ms = 0;
-    for (const other of this.#nodes.others()) ms += this.#talkMs(other, key);
-    return ms;
+  /**
+   * What is talked on a day beside this node's own that it has not written yet. A call of another node that ends goes from what runs there
+   * to the total, and is heard of in both ways: it counts once. What a total has more than its node told was still running there then.
+   */
+  talk(key: string, day: string, tally: Tally): DayTalk {
+    const nowMs = this.#clock.nowMs();
+    const { isCutOff } = this.#nodes;
+    let running = 0;
+    let surelyRunning = 0;
+    let latest = Number.NEGATIVE_INFINITY;
+    let earliest = Number.POSITIVE_INFINITY;
+    for (const { talking, heardAtMs } of this.#nodes.others()) {
+      const told = figureOf(talking, key);
+      if (told === undefined) continue;
+      const ms = this.#talkMs(told, heardAtMs);
+      running += ms;
+      const isSilent = !isCutOff && nowMs - heardAtMs > SILENT_MS;
+      if (!isSilent) surelyRunning += ms;
+      const [, , total, of] = told;
+      if (total === undefined || of !== day) continue;
+      latest = Math.max(latest, total);
+      if (!isSilent) earliest = Math.min(earliest, total);
+    }
+    const total = Math.max(tally.total, latest);
+    // What this node is writing may be in what another has heard.
+    const leastTotal = Math.max(tally.total, latest - tally.sent);
+    return {
+      most: total + Math.max(0, running - addedByOthers(tally, latest)),
+      least: leastTotal + Math.max(0, surelyRunning - addedByOthers(tally, earliest)),
+    };
   }
 
-  /** The same of this node's own, as the others know it. */
-  toldTalkMs(key: string): number {
+  /** How much of what this node has not written yet, and of what it has written since, the others know; ms. */
+  toldTalkMs(key: string, tally: Tally): number {
     const told = this.#nodes.told();
-    return told === undefined ? 0 : this.#talkMs(told, key);
+    const figure = figureOf(told?.talking, key);
+    if (told === undefined || figure === undefined) return 0;
+    const [, , total = tally.total] = figure;
+    return Math.max(0, this.#talkMs(figure, told.heardAtMs) - tally.addedHere(total));
   }
 
   /** How much this node may have of what the others leave of a limit, of which they know that it has `told`. */
@@ -87,9 +130,8 @@ export class SharedLimits {
     return told + (available - told) / (this.#nodes.others().length + 1);
   }
 
-  #talkMs({ talking, heardAtMs }: ToldUse, key: string): number {
-    const told = figureOf(talking, key);
-    return told === undefined ? 0 : told[1] + told[0] * Math.max(0, this.#newsUntilMs() - heardAtMs);
+  #talkMs([count, ms]: ToldTalk, heardAtMs: number): number {
+    return ms + count * Math.max(0, this.#newsUntilMs() - heardAtMs);
   }
 
   /** Until when it would have been heard of a call that it has ended: nobody talks on through an outage of the store. */
@@ -98,6 +140,11 @@ export class SharedLimits {
     const told = isCutOff ? this.#nodes.told() : undefined;
     return told === undefined ? this.#clock.nowMs() : told.heardAtMs;
   }
+}
+
+/** What others have added to a total since it was `from`; nothing where nobody has told one. */
+function addedByOthers(tally: Tally, from: number): number {
+  return !Number.isFinite(from) || from >= tally.total ? 0 : tally.total - from - tally.addedHere(from);
 }
 
 /** What one node may have that takes as much as it gets, beside others that take what they ask for, or the same. */

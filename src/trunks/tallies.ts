@@ -41,6 +41,9 @@ export interface TalliesOptions {
   readonly onCountedElsewhere: (key: string, count: number) => void;
 }
 
+/** Others tell twice a second how much of the total they know: what was added long ago they all do. */
+const MOST_STRETCHES = 8;
+
 /** One count, of all nodes as far as this one knows. */
 export class Tally {
   readonly key: string;
@@ -53,6 +56,11 @@ export class Tally {
   waiting = 0;
   /** The latest total that was heard of while some was being written: whether that is in it shows when it is known to be. */
   heard = 0;
+
+  /** The stretches of the total that this process has added, e.g. from 60 to 80, of late. */
+  readonly #added: { readonly from: number; to: number }[] = [];
+  /** Up to here nobody knows any more. */
+  #addedUnknownTo = 0;
 
   constructor(key: string, untilMs: number) {
     this.key = key;
@@ -67,6 +75,27 @@ export class Tally {
   get count(): number {
     return this.total + this.sent + this.waiting;
   }
+
+  /** How much of the total beyond `from` was added here; what nobody knows counts as such. */
+  addedHere(from: number): number {
+    let sum = Math.max(0, this.#addedUnknownTo - from);
+    for (const each of this.#added) sum += Math.max(0, each.to - Math.max(each.from, from));
+    return sum;
+  }
+
+  /** The total has gone from `from` to `to` by what was added here. */
+  noteAdded(from: number, to: number): void {
+    const last = this.#added.at(-1);
+    if (last !== undefined && from <= last.to) last.to = Math.max(last.to, to);
+    else if (this.#added.push({ from, to }) > MOST_STRETCHES) this.#addedUnknownTo = this.#added.shift()?.to ?? 0;
+  }
+}
+
+interface Batch {
+  readonly name: string;
+  readonly tallies: readonly Tally[];
+  /** It was sent before, and whether it was added then is not known. */
+  isRepeated: boolean;
 }
 
 const BATCH_DELAY_MS = 250;
@@ -80,7 +109,7 @@ export class Tallies implements TimerTarget {
   readonly #tallies = new Map<string, Tally>();
   readonly #dirty = new Set<Tally>();
   /** Additions whose answer has not come: they are written again as they were. */
-  #batch: { readonly name: string; readonly tallies: readonly Tally[] } | undefined;
+  #batch: Batch | undefined;
   #batches = 0;
   #writing: Promise<boolean> | undefined;
   #timer: Timer | undefined;
@@ -163,17 +192,18 @@ export class Tallies implements TimerTarget {
       } catch (error) {
         if (!this.#isRefused) log.warn('tallies-not-written', { count: additions.length, error: String(error) });
         this.#isRefused = true;
+        batch.isRepeated = true;
         this.#arm(RETRY_MS);
         return false;
       }
       this.#isRefused = false;
       this.#batch = undefined;
-      for (const [at, tally] of batch.tallies.entries()) this.#written(tally, totals[at] ?? 0);
+      for (const [at, tally] of batch.tallies.entries()) this.#written(tally, totals[at] ?? 0, batch.isRepeated);
     }
     return true;
   }
 
-  #nextBatch(): { readonly name: string; readonly tallies: readonly Tally[] } | undefined {
+  #nextBatch(): Batch | undefined {
     if (this.#batch !== undefined || this.#dirty.size === 0) return this.#batch;
     const tallies: Tally[] = [];
     for (const tally of this.#dirty) {
@@ -182,12 +212,14 @@ export class Tallies implements TimerTarget {
       tally.waiting = 0;
       if (tallies.push(tally) === MOST_AT_ONCE) break;
     }
-    this.#batch = { name: String(++this.#batches), tallies };
+    this.#batch = { name: String(++this.#batches), tallies, isRepeated: false };
     return this.#batch;
   }
 
-  #written(tally: Tally, total: number): void {
+  #written(tally: Tally, total: number, isRepeated: boolean): void {
     const known = tally.total + tally.sent;
+    // It may have been added the first time, and others' after it.
+    tally.noteAdded(isRepeated ? tally.total : total - tally.sent, total);
     tally.sent = 0;
     tally.total = Math.max(tally.total, total, tally.heard);
     tally.heard = 0;

@@ -360,6 +360,37 @@ describe('several nodes', () => {
     expect(a.guards.use().talking).toEqual({});
   });
 
+  test.each([
+    ['total first, then roster', false],
+    ['roster first, then total', true],
+  ])(
+    'a long call that ends is counted once at every moment, whichever is heard of first: %s',
+    async (_name, isSlow) => {
+      const world = new SharedWorld({ tenantLimits: { dailyMinutes: 500 } });
+      const [a, b] = [await world.node('a'), await world.node('b')];
+      const [long] = world.admitted(a, 1);
+      long?.answered();
+      await world.pass(300 * 60_000);
+      world.scheduler.advance(100);
+      long?.ended(300 * 60_000 + 100);
+      world.store.isSlow = isSlow;
+      const left: number[] = [];
+      for (let ms = 0; ms < 3_000; ms += 50) {
+        if (ms === 2_000) world.store.isSlow = false;
+        const [call] = world.admitted(b, 1);
+        left.push(Math.round((call?.talkLimitMs ?? 0) / 1_000));
+        call?.ended(0);
+        world.scheduler.advance(50);
+        for (let turn = 0; turn < 10; turn++) await Promise.resolve();
+      }
+      expect(Math.min(...left)).toBeGreaterThanOrEqual(200 * 60 - 1);
+      expect(Math.max(...left)).toBeLessThanOrEqual(200 * 60);
+      // It is told no longer than it takes.
+      await world.pass(6_000);
+      expect(a.guards.use()).toEqual({ talking: {} });
+    },
+  );
+
   test('while the store is away each has its share; what was used is told when it is back', async () => {
     const world = new SharedWorld({ tenantLimits: { callsPerMinute: 20, dailyMinutes: 100 } });
     const [a, b] = [await world.node('a'), await world.node('b')];

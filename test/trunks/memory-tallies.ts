@@ -5,9 +5,19 @@ export class MemoryTallies {
   isAway = false;
   /** What is added is added, and nobody hears of it. */
   losesAnswers = false;
+  /** The others hear of what is added when this is false again. */
+  #isSlow = false;
+  #held: (() => void)[] = [];
   readonly totals = new Map<string, TallyTotal>();
   readonly #listeners = new Map<string, (totals: readonly TallyTotal[]) => void>();
   readonly #batches = new Map<string, string>();
+
+  set isSlow(isSlow: boolean) {
+    this.#isSlow = isSlow;
+    if (isSlow) return;
+    for (const tell of this.#held) tell();
+    this.#held = [];
+  }
 
   /** The store as a node has it; another life of it is another node here. */
   of(node: string): TallyStore {
@@ -38,7 +48,11 @@ export class MemoryTallies {
       this.totals.set(key, total);
       return total;
     });
-    for (const [other, listener] of this.#listeners) if (other !== node) listener(changed);
+    const tell = () => {
+      for (const [other, listener] of this.#listeners) if (other !== node) listener(changed);
+    };
+    if (this.#isSlow) this.#held.push(tell);
+    else tell();
     return changed.map(({ total }) => total);
   }
 }

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Capacity, type CapacityGrant, type CapacityHolder } from '../../src/trunks/capacity.ts';
-import { SharedLimits } from '../../src/trunks/shared-limits.ts';
+import { SharedLimits, type ToldTalk } from '../../src/trunks/shared-limits.ts';
+import { Tally } from '../../src/trunks/tallies.ts';
 import { VirtualScheduler } from '../kit/virtual-scheduler.ts';
 import { type SharedNode, SharedNodes } from './shared-nodes.ts';
 
@@ -179,6 +180,14 @@ describe('calls in progress of a limit', () => {
 });
 
 describe('talk of calls in progress', () => {
+  const DAY = '2026-11-29';
+  const tallyOf = (total: number) => {
+    const tally = new Tally(`talk ${DAY} tenant acme`, 9e12);
+    tally.total = total;
+    return tally;
+  };
+  const elsewhere = ({ limits }: SharedNode, key = 'tenant acme') => limits.talk(key, DAY, tallyOf(0)).most;
+
   test('goes on between two tellings, and stands still once no news come', () => {
     const world = new World();
     const [a, b] = [world.node(), world.node()];
@@ -186,12 +195,68 @@ describe('talk of calls in progress', () => {
     world.scheduler.advance(500);
     world.nodes.isStoreAway = true;
     world.scheduler.advance(1_500);
-    expect(b.node.limits.talkElsewhereMs('tenant acme')).toBe(63_000);
-    expect(a.node.limits.toldTalkMs('tenant acme')).toBe(63_000);
-    expect(b.node.limits.talkElsewhereMs('tenant umbrella')).toBe(0);
+    expect(elsewhere(b.node)).toBe(63_000);
+    expect(a.node.limits.toldTalkMs('tenant acme', tallyOf(0))).toBe(63_000);
+    expect(elsewhere(b.node, 'tenant umbrella')).toBe(0);
     // Those calls may have ended long since.
     world.scheduler.advance(3_600_000);
-    expect(b.node.limits.talkElsewhereMs('tenant acme')).toBe(60_000);
-    expect(a.node.limits.toldTalkMs('tenant acme')).toBe(60_000);
+    expect(elsewhere(b.node)).toBe(60_000);
+    expect(a.node.limits.toldTalkMs('tenant acme', tallyOf(0))).toBe(60_000);
+  });
+
+  describe('and the total of ended ones: each call counts once', () => {
+    const others = (...told: readonly ToldTalk[]) =>
+      new SharedLimits(new VirtualScheduler(), {
+        others: () => told.map((talk) => ({ heardAtMs: 0, talking: { 'tenant acme': talk } })),
+        told: () => undefined,
+        isCutOff: false,
+      });
+    const talk = (limits: SharedLimits, tally: Tally, day = DAY) => limits.talk('tenant acme', day, tally);
+
+    test('the total has it before its node tells so', () => {
+      expect(talk(others([2, 90, 10, DAY]), tallyOf(10 + 60))).toEqual({ most: 100, least: 100 });
+    });
+
+    test('its node tells so before the total has it', () => {
+      expect(talk(others([1, 30, 70, DAY]), tallyOf(10))).toEqual({ most: 100, least: 100 });
+    });
+
+    test('what was added here meanwhile ran nowhere else', () => {
+      const tally = tallyOf(70);
+      tally.noteAdded(20, 40);
+      expect(talk(others([1, 90, 10, DAY]), tally)).toEqual({ most: 120, least: 120 });
+      // What it writes at the moment may be in what the other has heard.
+      tally.sent = 5;
+      expect(talk(others([1, 0, 90, DAY]), tally)).toEqual({ most: 90, least: 85 });
+    });
+
+    test('of three nodes, of which one has told since, a call counts twice at most until the next telling, never less than once', () => {
+      expect(talk(others([1, 60, 10, DAY], [0, 0, 70, DAY]), tallyOf(70))).toEqual({ most: 130, least: 70 });
+    });
+
+    test('a total of another day, and a node that tells none, are left out', () => {
+      expect(talk(others([1, 60, 900, '2026-11-28'], [1, 30]), tallyOf(70))).toEqual({ most: 160, least: 160 });
+    });
+
+    test('a node that has been silent may have ended, and its calls be here', () => {
+      const limits = others([1, 60, 70, DAY]);
+      const clock = new VirtualScheduler();
+      clock.advance(1_500);
+      const later = new SharedLimits(clock, {
+        others: () => [{ heardAtMs: clock.nowMs() - 1_500, talking: { 'tenant acme': [1, 60, 70, DAY] } }],
+        told: () => undefined,
+        isCutOff: false,
+      });
+      expect(talk(limits, tallyOf(70)).least).toBe(130);
+      expect(talk(later, tallyOf(70))).toEqual({ most: 70 + 60 + 1_500, least: 70 });
+    });
+
+    test('what the others knew of this node’s that it has written since is no part of its share any more', () => {
+      const told = { heardAtMs: 0, talking: { 'tenant acme': [1, 60, 10, DAY] } } as const;
+      const limits = new SharedLimits(new VirtualScheduler(), { others: () => [], told: () => told, isCutOff: false });
+      const tally = tallyOf(50);
+      tally.noteAdded(10, 50);
+      expect(limits.toldTalkMs('tenant acme', tally)).toBe(20);
+    });
   });
 });

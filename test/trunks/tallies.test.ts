@@ -117,3 +117,40 @@ test('without a store what is counted counts here', async () => {
   await a.stop();
   expect(counts(a, 'x')).toBe(2);
 });
+
+test('what was added here is told apart from what others have added, for as long as somebody may ask', async () => {
+  const world = new World();
+  const [a, b] = [world.node('a'), world.node('b')];
+  await Promise.all([a.restore(), b.restore()]);
+  world.count(a, 'x', 10);
+  await world.pass(250);
+  world.count(b, 'x', 100);
+  await world.pass(250);
+  world.count(a, 'x', 5);
+  await world.pass(250);
+  const tally = a.of('x', 0);
+  expect([0, 4, 50, 112, 115].map((from) => tally.addedHere(from))).toEqual([15, 11, 5, 3, 0]);
+  for (let round = 0; round < 20; round++) {
+    world.count(b, 'x', 100);
+    await world.pass(250);
+    world.count(a, 'x', 1);
+    await world.pass(250);
+  }
+  // Of long ago all counts as its own.
+  expect(tally.addedHere(tally.total - 404)).toBe(4);
+  expect(tally.addedHere(0)).toBeGreaterThan(1_000);
+});
+
+test('an answer that was lost: whether others had added something before the next is not known, and counts as own', async () => {
+  const world = new World();
+  const [a, b] = [world.node('a'), world.node('b')];
+  await Promise.all([a.restore(), b.restore()]);
+  world.store.losesAnswers = true;
+  world.count(a, 'x', 10);
+  await world.pass(250);
+  world.store.losesAnswers = false;
+  world.count(b, 'x', 100);
+  await world.pass(250);
+  for (let second = 0; second < 2; second++) await world.pass(1_000);
+  expect([counts(a, 'x'), a.of('x', 0).addedHere(0)]).toEqual([110, 110]);
+});
