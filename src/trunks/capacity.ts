@@ -36,6 +36,8 @@ export interface CapacityGrant {
 class HolderCount {
   readonly key: string;
   concurrent = 0;
+  /** There is a limit now, of calls in progress or a second: the others are to know of it. */
+  isLimited = false;
   tokens = 0;
   refilledMs = 0;
   callsPerSecond: number | undefined = undefined;
@@ -110,9 +112,11 @@ export class Capacity {
   admit(holders: readonly CapacityHolder[], emergency = false): CapacityGrant | CapacityRefusal {
     const refusal = emergency ? undefined : this.#judge(holders);
     if (refusal !== undefined) return refusal;
-    const usages = holders.map(({ key, callsPerSecond }) => {
+    const usages = holders.map((holder) => {
+      const { key, callsPerSecond } = holder;
       const usage = this.#usage(key);
       usage.concurrent++;
+      usage.isLimited = isLimited(holder);
       if (callsPerSecond !== undefined) {
         if (emergency) this.#refill(usage, callsPerSecond, this.#clock.nowMs());
         usage.tokens--;
@@ -153,12 +157,18 @@ export class Capacity {
     return this.#usages.get(key)?.concurrent ?? 0;
   }
 
+  /** What is set for whom has changed: the others are told of those who have a limit from now on. */
+  follow(limitsOf: (key: string) => Omit<CapacityHolder, 'key'>): void {
+    for (const usage of this.#usages.values()) usage.isLimited = isLimited(limitsOf(usage.key));
+  }
+
   /** What this node has of the limits, for the others. */
   use(): Required<Pick<LimitUse, 'calls' | 'rates'>> {
     const calls: Record<string, number> = {};
     const rates: Record<string, number> = {};
     const nowMs = this.#clock.nowMs();
     for (const [key, usage] of this.#usages) {
+      if (!usage.isLimited) continue;
       if (usage.concurrent > 0) calls[key] = usage.concurrent;
       const rate = usage.askedPerSecond(nowMs);
       if (rate >= LEAST_RATE) rates[key] = Math.round(rate * 100) / 100;
@@ -184,4 +194,8 @@ export class Capacity {
     }
     return usage;
   }
+}
+
+function isLimited({ concurrentCalls, callsPerSecond }: Omit<CapacityHolder, 'key'>): boolean {
+  return concurrentCalls !== undefined || callsPerSecond !== undefined;
 }

@@ -93,7 +93,10 @@ test('a holder without a rate is forgotten when its last call ends', () => {
 test('what others are told of the use: calls in progress, and what was asked for of a rate in the last seconds', () => {
   const scheduler = new VirtualScheduler();
   const capacity = new Capacity(scheduler);
-  const first = capacity.admit([{ key: 'trunk 1', concurrentCalls: 2, callsPerSecond: 1 }, { key: 'tenant acme' }]);
+  const first = capacity.admit([
+    { key: 'trunk 1', concurrentCalls: 2, callsPerSecond: 1 },
+    { key: 'tenant acme', concurrentCalls: 9 },
+  ]);
   expect(capacity.admit([{ key: 'trunk 1', concurrentCalls: 2, callsPerSecond: 1 }]).granted).toBe(false);
   expect(capacity.use()).toEqual({ calls: { 'trunk 1': 1, 'tenant acme': 1 }, rates: { 'trunk 1': 2 } });
   if (first.granted) first.release();
@@ -108,11 +111,24 @@ test('what is taken of a copy is not taken of what it was made from', () => {
   const held = capacity.admit([trunk]);
   scheduler.advance(1000);
   const copy = capacity.copy(scheduler);
-  expect([copy.admit([trunk, { key: 'other' }]).granted, copy.admit([trunk]).granted]).toEqual([true, false]);
+  expect([copy.admit([trunk, { key: 'other', concurrentCalls: 9 }]).granted, copy.admit([trunk]).granted]).toEqual([
+    true,
+    false,
+  ]);
   expect(copy.use().calls).toEqual({ 'trunk 1': 2, other: 1 });
   expect(capacity.use().calls).toEqual({ 'trunk 1': 1 });
   expect(capacity.size).toBe(1);
   expect(capacity.admit([trunk]).granted).toBe(true);
   if (held.granted) held.release();
   expect(capacity.inProgress('trunk 1')).toBe(1);
+});
+
+test('the others are told of holders that have a limit, from the moment on at which one is set for them', () => {
+  const capacity = new Capacity(new VirtualScheduler());
+  capacity.admit([{ key: 'trunk 1', concurrentCalls: 9 }, { key: 'tenant acme' }, { key: 'extension acme/101' }], true);
+  expect(capacity.use().calls).toEqual({ 'trunk 1': 1 });
+  capacity.follow((key) => (key === 'tenant acme' ? { concurrentCalls: 5 } : {}));
+  expect(capacity.use().calls).toEqual({ 'tenant acme': 1 });
+  capacity.admit([{ key: 'extension acme/101', concurrentCalls: 2 }]);
+  expect(capacity.use().calls).toEqual({ 'tenant acme': 1, 'extension acme/101': 2 });
 });

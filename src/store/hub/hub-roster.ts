@@ -27,11 +27,17 @@ export class HubRoster implements NodeRoster {
     hub.onNotice((notice) => {
       if (notice.kind === 'told') {
         const { worker: name, report } = notice;
-        this.#others.set(name, { ...report, name, beat: ++this.#beat, heardAtMs: clock.nowMs() });
+        this.#hear(name, report);
+      } else if (notice.kind === 'used') {
+        this.#hear(notice.worker, { ...this.#others.get(notice.worker), ...notice.use });
       } else if (notice.kind === 'left') {
         this.#others.delete(notice.worker);
       }
     });
+  }
+
+  #hear(name: string, report: NodeReport): void {
+    this.#others.set(name, { ...report, name, beat: ++this.#beat, heardAtMs: this.#clock.nowMs() });
   }
 
   announce(facts: () => NodeReport, use: () => LimitUse = facts): void {
@@ -57,18 +63,21 @@ export class HubRoster implements NodeRoster {
       return;
     }
     const now = use();
-    if (JSON.stringify(now.calls ?? {}) !== this.#calls) this.#tell({ ...this.#report, ...now });
+    const calls = JSON.stringify(now.calls ?? {});
+    if (calls === this.#calls) return;
+    this.#note({ ...this.#report, ...now }, calls);
+    this.#hub.ask('tellUse', now).catch(() => {});
   }
 
   /** News of calls alone put this off no longer. */
   #tellAll(report: NodeReport): void {
     this.#saidAtMs = performance.now();
-    this.#tell(report);
+    this.#note(report, JSON.stringify(report.calls ?? {}));
+    this.#hub.ask('tell', report).catch(() => {});
   }
 
-  #tell(report: NodeReport): void {
+  #note(report: NodeReport, calls: string): void {
     this.#report = { ...report, heardAtMs: this.#clock.nowMs() };
-    this.#calls = JSON.stringify(report.calls ?? {});
-    this.#hub.ask('tell', report).catch(() => {});
+    this.#calls = calls;
   }
 }

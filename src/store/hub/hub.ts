@@ -7,6 +7,7 @@ import type { Log } from '../../base/log.ts';
 import type { Scheduler } from '../../base/scheduler.ts';
 import type { CallChanges, KeptCalls } from '../../call/index.ts';
 import type { BindingChange } from '../../registrar/ports.ts';
+import type { LimitUse } from '../../trunks/shared-limits.ts';
 import type { TallyAddition } from '../../trunks/tallies.ts';
 import { type CommitPart, type LastPart, wholeCommit } from '../embedded/files.ts';
 import { WorkerClient } from '../embedded/worker-client.ts';
@@ -113,6 +114,10 @@ export class StoreHub {
       case 'tell':
         member.report = argument as NodeReport;
         this.#tellOthers(member, { kind: 'told', worker: member.name, report: member.report });
+        return undefined;
+      case 'tellUse':
+        member.report = { ...member.report, ...(argument as LimitUse) };
+        this.#tellOthers(member, { kind: 'used', worker: member.name, use: argument as LimitUse });
         return undefined;
       case 'stage':
         member.staged = (argument as CommitPart).isFirst

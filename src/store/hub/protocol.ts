@@ -2,6 +2,7 @@
 
 import type { ProvisioningCommit } from '../../provisioning/directory/store.ts';
 import type { BindingChange } from '../../registrar/ports.ts';
+import type { LimitUse } from '../../trunks/shared-limits.ts';
 import type { TallyTotal } from '../../trunks/tallies.ts';
 import type { FileOperations } from '../embedded/files.ts';
 import type { OrderFault } from '../pending-orders.ts';
@@ -15,6 +16,8 @@ export interface HubOperations {
   renewLease(lease: { readonly name: string; readonly fence: number; readonly ttlMs: number }): boolean;
   /** What a worker says of itself. */
   tell(report: NodeReport): void;
+  /** What has changed since of what it has of limits. */
+  tellUse(use: LimitUse): void;
 }
 
 export type Operations = FileOperations & HubOperations;
@@ -33,6 +36,7 @@ export type Notice =
   | { readonly kind: 'bound'; readonly changes: readonly BindingChange[] }
   | { readonly kind: 'tallied'; readonly totals: readonly TallyTotal[] }
   | { readonly kind: 'told'; readonly worker: string; readonly report: NodeReport }
+  | { readonly kind: 'used'; readonly worker: string; readonly use: LimitUse }
   | { readonly kind: 'left'; readonly worker: string };
 
 export type FromHub =

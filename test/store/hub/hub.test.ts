@@ -110,11 +110,17 @@ describe('two workers on one store', () => {
   test('calls for a limit are known to the other, and forgotten with the worker', async () => {
     let calls: Record<string, number> = {};
     a.nodes.announce(
+      () => ({ calls, signs: true }),
       () => ({ calls }),
-      () => calls,
     );
-    calls = { 'trunk 1': 2 };
-    await eventually('the count', () => callsElsewhere(b, 'trunk 1') === 2);
+    await eventually('the first news', () => b.nodes.others().length === 1);
+    for (let count = 1; count < 4; count++) {
+      calls = { 'trunk 1': count };
+      await eventually('the count', () => callsElsewhere(b, 'trunk 1') === count);
+      // News of calls alone leave what was told before.
+      expect(b.nodes.others()[0]?.signs).toBe(true);
+    }
+    expect(a.nodes.told()).toMatchObject({ calls: { 'trunk 1': 3 } });
     expect(b.nodes.others().map(({ name }) => name)).toEqual(['edge-w1']);
     a.leave();
     await eventually('nobody else', () => b.nodes.others().length === 0);
