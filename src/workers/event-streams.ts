@@ -1,12 +1,13 @@
 /** The event streams of all workers as one: each event's id tells how far every one of them was read. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type Asked, type Backend, begin, endToEnd } from './backends.ts';
-import { NOBODY } from './fan-out.ts';
+import { NOBODY, SILENT_MS } from './fan-out.ts';
 
 /**
  * Copies the workers' streams to whoever reads, and ends when one of them ends: the reader comes back with the latest id, and gets what it
  * missed of each, with a `gap` for a worker that has begun anew. A reader that does not keep up is waited for: what is too much for it
- * then is the worker's to leave out, and to tell of.
+ * then is the worker's to leave out, and to tell of. A worker that is silent as it begins is left out until it says something: the stream
+ * ends then, too.
  */
 export async function mergeEvents(backends: readonly Backend[], asked: Asked, reply: ServerResponse): Promise<void> {
   const ids = idsOf(asked);
@@ -16,13 +17,17 @@ export async function mergeEvents(backends: readonly Backend[], asked: Asked, re
     reply.end();
   };
   reply.on('close', end);
-  for (const backend of backends) {
-    const stream = await begin(backend, { ...asked, ...resumed(asked, ids.get(backend.worker)) });
+  const heard: Backend[] = [];
+  for (const { backend, stream } of await beginAll(backends, asked, ids, end)) {
+    if (stream === undefined) continue;
+    heard.push(backend);
     streams.push(stream);
     stream.on('error', end);
     stream.on('close', end);
-    // Whoever asked has left while this one began, or another has ended.
-    if (reply.destroyed || reply.writableEnded) return end();
+  }
+  // Whoever asked has left while these began, or one has ended.
+  if (reply.destroyed || reply.writableEnded) return end();
+  for (const stream of streams) {
     if (stream.statusCode !== 200) {
       // Each of them would say the same: the first refusal is the answer.
       reply.writeHead(stream.statusCode ?? 502, endToEnd(stream.headers));
@@ -40,7 +45,7 @@ export async function mergeEvents(backends: readonly Backend[], asked: Asked, re
     for (const stream of streams) stream.resume();
   });
   for (const [index, stream] of streams.entries()) {
-    const worker = backends[index]?.worker ?? 0;
+    const worker = heard[index]?.worker ?? 0;
     let rest = '';
     stream.setEncoding('utf8');
     stream.on('data', (chunk: string) => {
@@ -52,6 +57,42 @@ export async function mergeEvents(backends: readonly Backend[], asked: Asked, re
       if (!reply.write(text)) for (const each of streams) each.pause();
     });
   }
+}
+
+interface Begun {
+  readonly backend: Backend;
+  /** Undefined: the worker is silent. */
+  readonly stream: IncomingMessage | undefined;
+}
+
+/** Asks all at once; what a silent one says in the end goes to `onLate`. Rejects when one cannot be reached. */
+async function beginAll(
+  backends: readonly Backend[],
+  asked: Asked,
+  ids: ReadonlyMap<number, string>,
+  onLate: () => void,
+): Promise<Begun[]> {
+  const outcomes = await Promise.allSettled(
+    backends.map(async (backend) => {
+      const begun = begin(backend, { ...asked, ...resumed(asked, ids.get(backend.worker)) });
+      const { promise: silence, resolve } = Promise.withResolvers<undefined>();
+      const timer = setTimeout(() => resolve(undefined), SILENT_MS);
+      const stream = await Promise.race([begun, silence]).finally(() => clearTimeout(timer));
+      if (stream === undefined) {
+        const late = (answer?: IncomingMessage) => {
+          answer?.destroy();
+          onLate();
+        };
+        begun.then(late, () => late());
+      }
+      return { backend, stream };
+    }),
+  );
+  const begun = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
+  const failed = outcomes.find((outcome) => outcome.status === 'rejected');
+  if (failed === undefined) return begun;
+  for (const { stream } of begun) stream?.destroy();
+  throw failed.reason;
 }
 
 function isBeat(block: string): boolean {

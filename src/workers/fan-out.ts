@@ -15,7 +15,7 @@ const GATHERED: Readonly<Record<string, Gathering>> = {
 };
 
 /** One that says nothing for so long is left out, and named. */
-const SILENT_MS = 3_000;
+export const SILENT_MS = 3_000;
 /** Whoever asks whether the node is ready has little patience. */
 const READY_MS = 800;
 /** Files are read and what is provisioned is compared before anything is said. */

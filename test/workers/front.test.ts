@@ -162,6 +162,22 @@ describe('events', () => {
     reader.destroy();
   });
 
+  test('a worker that is frozen holds up no stream: it is left out until it says something, and the reader comes back then', async () => {
+    const frozen: (() => void)[] = [];
+    const backends = await startBackends(
+      (_request, reply) => {
+        reply.writeHead(200, { 'content-type': 'text/event-stream' });
+        reply.write('id: aaaa:1\nevent: call\ndata: {}\n\n');
+      },
+      (_request, reply) => void frozen.push(() => void reply.writeHead(200).write('\n')),
+    );
+    const response = await fetch(`${await frontOf(() => backends)}/api/v1/events`);
+    expect([response.status, frozen.length]).toEqual([200, 1]);
+    const text = response.text();
+    frozen[0]?.();
+    expect(await text).toContain('id: 1=aaaa:1\n');
+  });
+
   test('a refusal is passed on', async () => {
     const refuse: Serve = (_request, reply) => answer(reply, 401, { code: 'not-authenticated' });
     const backends = await startBackends(refuse, refuse);
