@@ -159,11 +159,11 @@ return 1
 /**
  * KEYS meta, counts, their order of change, their ends, last batch by node; ARGV id, channel, node, batch, time before whose ends counts are
  * dropped, then key, addition, total that the node knows, end of each. A batch that is the node's last one is not added again. Answers the
- * totals; a count that this store has lost goes on from what the node knows.
+ * totals; a count that this store has lost goes on from what the node knows. Three days after the last write, when every count is over, nothing is left.
  */
 export const ADD_TALLIES = script(`
 if redis.call('HGET', KEYS[1], 'id') ~= ARGV[1] then return redis.error_reply('REPLACED the store is another one') end
-for _, key in ipairs(redis.call('ZRANGEBYSCORE', KEYS[4], '-inf', '(' .. ARGV[5], 'LIMIT', 0, 200)) do
+for _, key in ipairs(redis.call('ZRANGEBYSCORE', KEYS[4], '-inf', '(' .. ARGV[5], 'LIMIT', 0, 1000)) do
   redis.call('HDEL', KEYS[2], key)
   redis.call('ZREM', KEYS[3], key)
   redis.call('ZREM', KEYS[4], key)
@@ -181,6 +181,7 @@ for i = 6, #ARGV, 4 do
   redis.call('ZADD', KEYS[4], ARGV[i + 3], ARGV[i])
   totals[#totals + 1] = text
 end
+for i = 2, 5 do redis.call('PEXPIRE', KEYS[i], 259200000) end
 redis.call('PUBLISH', ARGV[2], 'tallies')
 return totals
 `);

@@ -416,6 +416,8 @@ describe.skipIf(peersSkipped)('several nodes on one Redis', () => {
     expect(await b.tallies.add('1', add(7), 1)).toEqual([12]);
     expect(await a.tallies.add('2', add(1), 1)).toEqual([13]);
     expect(await eventually(() => told['talk 2026-11-29 tenant acme'] === 13)).toBeLessThan(1_000);
+    for (const name of ['tallies', 'tallies:order', 'tallies:ends', 'tallies:batches'])
+      expect(await admin.pttl(key(name))).toBeGreaterThan(2 * 86_400_000);
     await b.close();
     expect(await (await opened('node-b')).tallies.load()).toEqual([
       { key: 'talk 2026-11-29 tenant acme', total: 13, untilMs: 9e12 },
