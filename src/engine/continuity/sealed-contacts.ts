@@ -60,7 +60,8 @@ export interface ContactCounters {
   refused: number;
 }
 
-const NAME = ';tdm=';
+/** How the parameter of a URI begins that carries its call. */
+export const CARRIES = ';tdm=';
 /** Longest parameter, name included: most peers take a URI of 255 octets. */
 const MAX_PARAMETER = 200;
 const MAX_URI = 250;
@@ -70,7 +71,7 @@ const NONCE_OCTETS = 12;
 /** NIST SP 800-38D allows 96 bits. */
 const TAG_OCTETS = 12;
 const HEAD_OCTETS = 1 + NONCE_OCTETS + TAG_OCTETS;
-const ROOM = Math.floor(((MAX_PARAMETER - NAME.length) * 3) / 4) - HEAD_OCTETS;
+const ROOM = Math.floor(((MAX_PARAMETER - CARRIES.length) * 3) / 4) - HEAD_OCTETS;
 
 /** In the first octet: the format, whether the peer's tag is bound, and the week. */
 const FORMAT = 1 << 6;
@@ -114,7 +115,7 @@ export class SealedContacts implements Contacts {
     if (token === undefined) return contact;
     const end = contact.indexOf('>', contact.lastIndexOf('<'));
     const octets = writeToken(token, question.near.dialog.localTag, this, ROOM);
-    const sealed = octets === undefined ? undefined : NAME + this.#seal(octets, question);
+    const sealed = octets === undefined ? undefined : CARRIES + this.#seal(octets, question);
     if (sealed === undefined || end < 0 || end + sealed.length > MAX_URI) {
       this.counters.tooLong++;
       return contact;

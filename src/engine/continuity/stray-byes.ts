@@ -6,6 +6,7 @@ import type { Endpoint, ServerTransaction } from '../../sip/endpoint/index.ts';
 import { HeaderId, parseMessage, type SipRequest, serialize } from '../../sip/message/index.ts';
 import type { Target } from '../../sip/transport/index.ts';
 import type { PeerNodes } from '../peer-nodes.ts';
+import { CARRIES } from './sealed-contacts.ts';
 
 export interface StrayByesOptions {
   readonly endpoint: Pick<Endpoint, 'sendRequest'>;
@@ -25,7 +26,7 @@ export class StrayByes {
   concerns({ request, flow }: ServerTransaction): boolean {
     const { peers } = this.#options;
     // What carries its call, or says so, is asked after by that.
-    if (request.method !== 'BYE' || request.requestUri.includes(';tdm=')) return false;
+    if (request.method !== 'BYE' || request.requestUri.includes(CARRIES)) return false;
     return !peers.isPeerAddress(flow.remoteAddress) && peers.names().length > 0;
   }
 
