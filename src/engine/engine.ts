@@ -23,6 +23,7 @@ import type { Flow, KeyPair, Listening } from '../sip/transport/index.ts';
 import { signaturesHere } from '../stir/index.ts';
 import { locatedNames } from '../trunks/address-watch.ts';
 import { Guards } from '../trunks/guards.ts';
+import { limitsOf } from '../trunks/holders.ts';
 import { hopOf } from '../trunks/hops.ts';
 import { TrunkService, type TrunkStatus } from '../trunks/trunk-service.ts';
 import { Accounts } from './admit/accounts.ts';
@@ -420,7 +421,6 @@ export class Engine {
     this.#served.directory = directory;
     const diff = diffOf(previous.provisioning, directory.provisioning);
     this.trunks.apply(directory);
-    if (diff.tenants.length > 0) this.guards.apply(directory);
     if (diff.certificates.length > 0) this.#certificates.look();
     if (diff.certificates.length > 0 || diff.trunks.length > 0) this.#serveNames();
     this.#toFollow.push(diff);
@@ -452,8 +452,16 @@ export class Engine {
       } catch (error) {
         this.#options.log.error('registrations-not-checked', { error: String(error) });
       }
+      yield* this.#followLimits(diff);
       this.#toFollow.shift();
     }
+  }
+
+  /** What is set anew holds for calls that run, too, and the other nodes are told of them. */
+  *#followLimits({ tenants, trunks }: ProvisioningDiff): Steps<void> {
+    const { directory } = this;
+    if (tenants.length > 0) yield* this.guards.follow(directory);
+    if (tenants.length + trunks.length > 0) yield* this.trunks.capacity.follow((key) => limitsOf(key, directory));
   }
 
   /** State of a trunk and since when; undefined for one that does not exist. */

@@ -3,6 +3,7 @@
  * An admission asks all of its holders at once and takes from all or from none. Limits hold for all nodes of the store.
  */
 import type { Clock } from '../base/scheduler.ts';
+import type { Steps } from '../base/steps.ts';
 import { type LimitUse, SharedLimits } from './shared-limits.ts';
 
 /** The bucket holds what 100 ms may use (at least one call), so that a second's share cannot come in one burst. */
@@ -158,8 +159,11 @@ export class Capacity {
   }
 
   /** What is set for whom has changed: the others are told of those who have a limit from now on. */
-  follow(limitsOf: (key: string) => Omit<CapacityHolder, 'key'>): void {
-    for (const usage of this.#usages.values()) usage.isLimited = isLimited(limitsOf(usage.key));
+  *follow(limitsOf: (key: string) => Omit<CapacityHolder, 'key'>): Steps<void> {
+    for (const usage of this.#usages.values()) {
+      usage.isLimited = isLimited(limitsOf(usage.key));
+      yield;
+    }
   }
 
   /** What this node has of the limits, for the others. */

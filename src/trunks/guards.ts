@@ -7,6 +7,7 @@
  */
 import type { Log } from '../base/log.ts';
 import type { Clock, Scheduler } from '../base/scheduler.ts';
+import type { Steps } from '../base/steps.ts';
 import type { Directory } from '../provisioning/directory/directory.ts';
 import type { Extension, Tenant } from '../provisioning/tenants/schema.ts';
 import type { Capacity, CapacityGrant, CapacityHolder } from './capacity.ts';
@@ -135,16 +136,19 @@ export class Guards {
     return { talking };
   }
 
-  /** Serves a new snapshot: what is set anew holds for calls that run, too, and the others are told of them. */
-  apply(directory: Directory): void {
-    for (const usage of this.#usages.values()) usage.limits = limitsOf(usage.key, directory);
+  /** Goes by a new snapshot: what is set anew holds for calls that run, too, and the others are told of them. */
+  *follow(directory: Directory): Steps<void> {
+    for (const usage of this.#usages.values()) {
+      usage.limits = limitsOf(usage.key, directory);
+      yield;
+    }
   }
 
   /** Takes a place for an outbound call, or says why it must not be placed. */
   admit(call: GuardedCall): GuardGrant | GuardRefusal {
     const nowMs = this.#clock.nowMs();
     const parties = this.#partiesOf(call, (key) => this.#usage(key));
-    follow(call, parties);
+    judgeBy(call, parties);
     const refusal = this.#refusalOf(call, parties, nowMs);
     if (refusal !== undefined) return this.#refuse(call, refusal);
     const places = this.#capacity.admit(holdersOf(parties), call.emergency);
@@ -158,7 +162,7 @@ export class Guards {
   /** A call that was admitted by another process, and has been talking since `answeredAtMs` (monotonic, possibly below 0): it is counted, and never refused. */
   resume(call: GuardedCall, answeredAtMs: number): GuardGrant {
     const parties = this.#partiesOf(call, (key) => this.#usage(key));
-    follow(call, parties);
+    judgeBy(call, parties);
     const places = this.#capacity.admit(holdersOf(parties), true);
     if (!places.granted) throw new Error('such a call is never refused');
     const grant = this.#granted(call, parties, places, undefined);
@@ -372,7 +376,7 @@ class AdmittedCall implements GuardGrant {
 }
 
 /** What holds for a call that is placed holds for its parties. */
-function follow({ tenant }: GuardedCall, parties: readonly GuardedParty[]): void {
+function judgeBy({ tenant }: GuardedCall, parties: readonly GuardedParty[]): void {
   for (const { usage, limits } of parties) {
     usage.limits = limits;
     usage.timeZone = tenant.timeZone;

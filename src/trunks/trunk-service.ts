@@ -23,7 +23,7 @@ import type { DatacentreState, DatacentreStatus } from './datacentres.ts';
 import type { TrunkAttempt } from './evidence.ts';
 import type { TrunkEndpoint } from './exchange.ts';
 import type { TrunkHealth, TrunkStateName } from './health.ts';
-import { inboundHolders, limitsOf, trunkHolders } from './holders.ts';
+import { inboundHolders, trunkHolders } from './holders.ts';
 import {
   type GatewayReach,
   hopOf,
@@ -199,9 +199,8 @@ export class TrunkService implements TimerTarget {
 
   /** Serves a new snapshot. A trunk whose settings did not change is not disturbed; of many that did, some begin a little later. */
   apply(directory: Directory): void {
-    const { trunks, tenants } = diffOf(this.#directory.provisioning, directory.provisioning);
+    const { trunks } = diffOf(this.#directory.provisioning, directory.provisioning);
     this.#directory = directory;
-    if (trunks.length + tenants.length > 0) this.capacity.follow((key) => limitsOf(key, directory));
     const changed = trunks.flatMap(({ before, after }) => after ?? before ?? []).map(trunkIdOf);
     this.identification.update(directory);
     if (!this.#started) return;

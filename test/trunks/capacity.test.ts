@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { allAtOnce } from '../../src/base/steps.ts';
 import { Capacity } from '../../src/trunks/capacity.ts';
 import { VirtualScheduler } from '../kit/virtual-scheduler.ts';
 
@@ -127,7 +128,7 @@ test('the others are told of holders that have a limit, from the moment on at wh
   const capacity = new Capacity(new VirtualScheduler());
   capacity.admit([{ key: 'trunk 1', concurrentCalls: 9 }, { key: 'tenant acme' }, { key: 'extension acme/101' }], true);
   expect(capacity.use().calls).toEqual({ 'trunk 1': 1 });
-  capacity.follow((key) => (key === 'tenant acme' ? { concurrentCalls: 5 } : {}));
+  allAtOnce(capacity.follow((key) => (key === 'tenant acme' ? { concurrentCalls: 5 } : {})));
   expect(capacity.use().calls).toEqual({ 'tenant acme': 1 });
   capacity.admit([{ key: 'extension acme/101', concurrentCalls: 2 }]);
   expect(capacity.use().calls).toEqual({ 'tenant acme': 1, 'extension acme/101': 2 });

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { silentLog } from '../../src/base/log.ts';
+import { allAtOnce } from '../../src/base/steps.ts';
 import { Directory } from '../../src/provisioning/directory/directory.ts';
 import type { Extension, Tenant } from '../../src/provisioning/tenants/schema.ts';
 import { Capacity } from '../../src/trunks/capacity.ts';
@@ -342,7 +343,7 @@ describe('several nodes', () => {
     await world.pass(1_000);
     expect([a.guards.use().talking, world.store.totals.size]).toEqual([{}, 0]);
 
-    for (const { guards } of [a, b]) guards.apply(new Directory(limited(60)));
+    for (const { guards } of [a, b]) allAtOnce(guards.follow(new Directory(limited(60))));
     await world.pass(1_000);
     expect(a.guards.use().talking).toHaveProperty('tenant acme');
     expect(b.guards.admit(call)).toMatchObject({ granted: true });
@@ -355,7 +356,7 @@ describe('several nodes', () => {
 
     const [another] = world.admitted(a, 1);
     another?.answered();
-    for (const { guards } of [a, b]) guards.apply(new Directory(limited()));
+    for (const { guards } of [a, b]) allAtOnce(guards.follow(new Directory(limited())));
     expect(a.guards.rehearse(call, new Capacity(world.scheduler))).toBeUndefined();
     expect(a.guards.use().talking).toEqual({});
   });

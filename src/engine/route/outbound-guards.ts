@@ -1,4 +1,5 @@
 /** Holds what the fraud guards granted to calls, from the plan to the end of the call. */
+import type { Steps } from '../../base/steps.ts';
 import type { LiveRecord } from '../../call/index.ts';
 import type { OutboundPlan } from '../../outbound/index.ts';
 import type { Directory } from '../../provisioning/directory/directory.ts';
@@ -27,8 +28,8 @@ export class OutboundGuards {
     return this.#guards.stop();
   }
 
-  apply(directory: Directory): void {
-    this.#guards.apply(directory);
+  follow(directory: Directory): Steps<void> {
+    return this.#guards.follow(directory);
   }
 
   use(): Pick<LimitUse, 'talking'> {

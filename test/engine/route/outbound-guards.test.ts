@@ -74,7 +74,7 @@ describe('fraud guards stand before every call to the outside', () => {
     expect([callRefused('102'), callRefused('102')]).toEqual([486, 403]);
   });
 
-  test('minutes that are limited while a call runs: the other nodes are told of it at once', async () => {
+  test('minutes and calls that are limited while a call runs: the other nodes are told of it at once', async () => {
     await begin({});
     const invite = phone.call('18005550199');
     carrier.answer(carrier.took('INVITE'), 200, 'OK', {}, SDP);
@@ -83,8 +83,9 @@ describe('fraud guards stand before every call to the outside', () => {
     if (answer === undefined) throw new Error('no answer');
     phone.ack(invite, answer);
     expect(world.engine.guards.use()).toEqual({ talking: {} });
-    await world.provision({ acme: { limits: { dailyMinutes: 60 } } });
+    await world.provision({ acme: { limits: { dailyMinutes: 60, concurrentCalls: 9 } } });
     expect(Object.keys(world.engine.guards.use().talking ?? {})).toEqual(['tenant acme']);
+    expect(world.engine.trunks.capacity.use().calls).toEqual({ 'tenant acme': 1 });
     phone.ask(phone.within(invite, answer, 'BYE'));
     carrier.answer(carrier.took('BYE'), 200);
     world.run();
