@@ -146,7 +146,9 @@ export class DnsClient implements DnsPort {
         const reply = readReply(octets, id, name, type);
         if (reply !== undefined) finish(reply);
       });
-      socket.connect(server.port, server.address, () => socket.send(question));
+      // Not as the callback of connect, which is also called, with the error, where no way leads to the server.
+      socket.once('connect', () => socket.send(question));
+      socket.connect(server.port, server.address);
     });
   }
 

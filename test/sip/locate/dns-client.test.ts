@@ -90,6 +90,19 @@ test('a silent server is left for the next one, and silence of all is a failure 
   expect(await one.query('sbc.example.com', 'A')).toEqual({ status: 'failed', reason: '127.0.0.1: no answer' });
 });
 
+test('a server that no way leads to is left for the next one, and the process goes on', async () => {
+  const answering = await freePort();
+  await udpServer(answering, (query, reply) => reply(addressReply(query, '192.0.2.3')));
+  // The system refuses to connect a socket to the broadcast address, as it does where a network is down.
+  const unreachable = { address: '255.255.255.255', port: 53 };
+  const both = new DnsClient([unreachable, { address: '127.0.0.1', port: answering }], 2000);
+  expect(await both.query('sbc.example.com', 'A')).toMatchObject({ status: 'answered' });
+  expect(await new DnsClient([unreachable], 2000).query('sbc.example.com', 'A')).toEqual({
+    status: 'failed',
+    reason: expect.stringContaining('255.255.255.255: connect'),
+  });
+});
+
 test('SERVFAIL is a failure, NXDOMAIN an answer without records that lives as long as the SOA says', async () => {
   const port = await freePort();
   await udpServer(port, (query, reply) => {
