@@ -9,10 +9,11 @@ import {
   type SipResponse,
   serialize,
 } from '../../../src/sip/message/index.ts';
-import { eventually } from '../../kit/eventually.ts';
 
 const ALLOW = [HeaderId.Allow, 'INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE'] as const;
 const SDP = 'v=0\r\no=p 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 30000 RTP/AVP 8\r\n';
+
+const ANSWER_MS = 40_000;
 
 export interface Called {
   readonly status: number;
@@ -38,7 +39,11 @@ export class Phone {
   fields: readonly string[] = [];
   /** What it answers an INVITE; 0: nothing, nor anything else. */
   answers = 200;
-  readonly #responses: SipResponse[] = [];
+  /** Responses by {@link exchangeOf}: the first final one, and that there was any. Nothing here looks through all of them: there may be thousands of calls. */
+  readonly #finals = new Map<string, SipResponse>();
+  readonly #answered = new Set<string>();
+  readonly #waiting = new Map<string, (final: SipResponse) => void>();
+  readonly #calledWith = new Set<string>();
   /** Of requests within dialogs that it has heard (RFC 3261 §17.2.3). */
   readonly #branches = new Set<string>();
   readonly #socket: Socket = createSocket('udp4');
@@ -57,7 +62,7 @@ export class Phone {
       if (octets.length < 10 || this.answers === 0) return;
       const message = parseMessage(octets.toString('latin1'));
       if (message.kind === 'response') {
-        this.#responses.push(message);
+        this.#note(message);
         return;
       }
       if (message.method === 'ACK') return;
@@ -189,23 +194,31 @@ export class Phone {
     return final;
   }
 
+  #note(response: SipResponse): void {
+    const exchange = exchangeOf(response);
+    this.#answered.add(exchange);
+    if (response.status < 200 || this.#finals.has(exchange)) return;
+    this.#finals.set(exchange, response);
+    this.#waiting.get(exchange)?.(response);
+  }
+
   /** Sends it, again every half second until a response is there, and waits for the final one. */
   async #ask(node: string, text: string, callId: string, cseq: number): Promise<SipResponse> {
+    const exchange = `${callId} ${cseq}`;
     this.#send(node, text);
-    const isOf = ({ headers }: SipResponse) =>
-      headers.value(HeaderId.CallId) === callId && Number.parseInt(headers.value(HeaderId.CSeq) ?? '', 10) === cseq;
-    const again = setInterval(() => this.#responses.some(isOf) || this.#send(node, text), 500);
+    const again = setInterval(() => this.#answered.has(exchange) || this.#send(node, text), 500);
+    const { promise, resolve, reject } = Promise.withResolvers<SipResponse>();
+    const line = text.slice(0, text.indexOf('\r'));
+    const timeout = setTimeout(() => reject(new Error(`waited ${ANSWER_MS} ms for an answer to ${line}`)), ANSWER_MS);
+    const known = this.#finals.get(exchange);
+    if (known === undefined) this.#waiting.set(exchange, resolve);
+    else resolve(known);
     try {
-      const isFinal = (response: SipResponse) => response.status >= 200 && isOf(response);
-      return await eventually(
-        `an answer to ${text.slice(0, text.indexOf('\r'))}`,
-        () => this.#responses.find(isFinal),
-        {
-          timeoutMs: 40_000,
-        },
-      );
+      return await promise;
     } finally {
       clearInterval(again);
+      clearTimeout(timeout);
+      this.#waiting.delete(exchange);
     }
   }
 
@@ -240,8 +253,15 @@ export class Phone {
   }
 
   #isCopy(request: SipRequest): boolean {
-    return this.invites.some(({ request: known }) => known.callId() === request.callId());
+    const isKnown = this.#calledWith.has(request.callId());
+    this.#calledWith.add(request.callId());
+    return isKnown;
   }
+}
+
+/** What a response answers: Call-ID and number of the request. */
+function exchangeOf({ headers }: SipResponse): string {
+  return `${headers.value(HeaderId.CallId)} ${Number.parseInt(headers.value(HeaderId.CSeq) ?? '', 10)}`;
 }
 
 function routesOf({ headers }: SipRequest | SipResponse): string[] {

@@ -66,7 +66,10 @@ describe.skipIf(peersSkipped)('a node of two and the store end together, with ca
     expect(answered).toBeGreaterThanOrEqual(CALLS * 0.99);
     const seen = () => [count(alice.heard, 'BYE') - at[0], count(bob.heard, 'BYE') - at[1]];
     const all = `${[answeredBob, answeredAlice]}`;
-    await eventually('the other side of each to hear it once', () => `${seen()}` === all, LONG);
+    await eventually('the other side of each to hear it once', () => `${seen()}` === all, {
+      ...LONG,
+      detail: () => `they heard ${seen()} of ${all}`,
+    });
     await eventually('no call to be left', async () => (await live()) === 0, LONG);
     const written = [...(await recordsFrom(0)), ...(await recordsFrom(1000))];
     const rebuilt = written.filter((record) => record.rebuilt !== undefined);
