@@ -89,10 +89,16 @@ export interface HeardOf {
   readonly isSilent: boolean;
 }
 
+export interface CallHolder {
+  readonly name: string;
+  /** How long the store has heard nothing of it; infinite where it is known to have left. */
+  readonly silentMs: number;
+}
+
 /** Calls of nodes that have ended, for those that live on. */
 export interface SharedCalls {
   /** Nodes other than this one of which the store may have calls. */
-  holders(): Promise<readonly string[]>;
+  holders(): Promise<readonly CallHolder[]>;
   /**
    * Makes some of a node's calls this one's, in one step: no two nodes have the same. Asked again until none is left.
    * `alive`: it has told of itself within `silentMs`, and keeps what it has.

@@ -43,7 +43,7 @@ export class RosterPeers implements PeerNodes {
 
   quietMs(name: string): number | undefined {
     const node = this.#roster.others().find((other) => other.name === name);
-    return node === undefined ? undefined : this.#clock.nowMs() - node.heardAtMs;
+    return node === undefined ? undefined : this.#clock.nowMs() - (node.toldAtMs ?? node.heardAtMs);
   }
 
   signs(name: string): boolean {

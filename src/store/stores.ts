@@ -99,6 +99,8 @@ export interface KnownNode extends NodeReport {
   readonly beat: number;
   /** When that was last heard, by this node's monotonic clock, ms. */
   readonly heardAtMs: number;
+  /** When it told so, by the same clock: at this time or earlier. Where that is not known it is when it was heard. */
+  readonly toldAtMs?: number;
   /** The store that it works with, and the version of it that it has. */
   readonly store?: string;
   readonly version?: number;

@@ -195,7 +195,10 @@ export class SharedMemory {
   #sharedWith(name: string, own: Map<string, KeptCall>): SharedCalls {
     return {
       holders: async () =>
-        [...this.#nodes].flatMap(([other, { calls }]) => (other !== name && calls.size > 0 ? other : [])),
+        // How quiet a node is the other one knows from the roster here.
+        [...this.#nodes].flatMap(([other, { calls }]) =>
+          other !== name && calls.size > 0 ? { name: other, silentMs: Number.POSITIVE_INFINITY } : [],
+        ),
       take: async (node) => {
         const from = this.#nodes.get(node);
         if (from === undefined || !(this.silent.has(node) || this.released.has(node))) return 'alive';

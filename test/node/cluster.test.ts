@@ -47,3 +47,12 @@ test('a trunk that another node registers is as that node says: well, unless it 
   expect(trunkElsewhere(roster, 'constructor')?.state).toBe('online');
   expect(trunkElsewhere(rosterOf([]), '1')).toBeUndefined();
 });
+
+test('how long a node is quiet counts from when it told of itself, where that is known', () => {
+  const roster = rosterOf([
+    { name: 'b', beat: 1, heardAtMs: 0, toldAtMs: -400 },
+    { name: 'c', beat: 1, heardAtMs: 0 },
+  ]);
+  const peers = new RosterPeers(roster, new VirtualScheduler());
+  expect([peers.quietMs('b'), peers.quietMs('c'), peers.quietMs('d')]).toEqual([400, 0, undefined]);
+});

@@ -26,12 +26,17 @@ export interface CallSuccessionOptions {
   readonly takeOver: (node: string, calls: readonly KeptCall[]) => void;
 }
 
-const LOOK_MS = 250;
+const LOOK_MS = 50;
+/** Between questions to the store, while somebody is silent or a request waits. */
+const AGAIN_MS = 250;
 /** Nodes tell of themselves twice a second, and hear of each other as often. */
 const QUIET_MS = 1_000;
 /** From then on it is asked. */
 const DOUBT_MS = 700;
+/** So long at least; and until the store gives its calls away. */
 const ANSWER_MS = 600;
+/** Clocks need not run alike, and milliseconds are rounded. */
+const LATE_MS = 20;
 /** The same of one that has just left a question without an answer. */
 const SECOND_ANSWER_MS = 300;
 /** Calls of a node that has left them, or that nobody knows any more, are looked for this often. */
@@ -55,6 +60,9 @@ export class CallSuccession implements TimerTarget {
   #waitTimer: Timer | undefined = undefined;
   #looking: Promise<boolean> | undefined = undefined;
   #roundAtMs = 0;
+  #againAtMs = 0;
+  /** When nodes were last heard of, as the store said when it was last asked. */
+  #heardAtMs: ReadonlyMap<string, number> = new Map();
   #isStopped = false;
 
   constructor(options: CallSuccessionOptions) {
@@ -90,8 +98,17 @@ export class CallSuccession implements TimerTarget {
     this.#timer = this.#options.scheduler.schedule(LOOK_MS, this, LOOK);
     const { scheduler, peers } = this.#options;
     this.#options.known.note();
-    const isQuiet = peers.names().some((name) => (peers.quietMs(name) ?? 0) >= DOUBT_MS);
-    if (isQuiet || this.#waiting.length > 0 || scheduler.nowMs() >= this.#roundAtMs) void this.#look(false);
+    const nowMs = scheduler.nowMs();
+    const isQuiet = () => peers.names().some((name) => this.#quietMs(name) >= DOUBT_MS);
+    if (nowMs >= this.#roundAtMs) void this.#look(false);
+    else if (nowMs >= this.#againAtMs && (this.#waiting.length > 0 || isQuiet())) void this.#look(false);
+  }
+
+  /** What others tell the store is read twice a second, so it may have told more since. */
+  #quietMs(name: string): number {
+    const { peers, scheduler } = this.#options;
+    const sinceMs = scheduler.nowMs() - (this.#heardAtMs.get(name) ?? Number.NEGATIVE_INFINITY);
+    return Math.min(peers.quietMs(name) ?? Number.POSITIVE_INFINITY, sinceMs);
   }
 
   /** `asksAll`: those too that were heard of a moment ago. */
@@ -104,6 +121,7 @@ export class CallSuccession implements TimerTarget {
     });
     const isSettled = await this.#looking;
     this.#looking = undefined;
+    this.#againAtMs = this.#options.scheduler.nowMs() + AGAIN_MS;
     if (isSettled) this.#letGo();
   }
 
@@ -113,32 +131,37 @@ export class CallSuccession implements TimerTarget {
     this.#roundAtMs = scheduler.nowMs() + ROUND_MS;
     const holders = await store.holders();
     this.#hasOthers = holders.length > 0;
-    const settled = await Promise.all(holders.map((name) => this.#follow(name, asksAll)));
+    const nowMs = scheduler.nowMs();
+    this.#heardAtMs = new Map(holders.map(({ name, silentMs }) => [name, nowMs - silentMs]));
+    const settled = await Promise.all(holders.map(({ name }) => this.#follow(name, asksAll)));
     return settled.every(Boolean);
   }
 
   async #follow(name: string, asksAll: boolean): Promise<boolean> {
-    const { peers, store, takeOver } = this.#options;
-    const quietMs = peers.quietMs(name);
-    if (quietMs !== undefined && quietMs < DOUBT_MS && !asksAll) return true;
+    const { store, takeOver } = this.#options;
+    const quietMs = this.#quietMs(name);
+    if (quietMs < DOUBT_MS && !asksAll) return true;
     // One that answers is there: it may have lost the store.
-    if (await this.#answers(name)) return true;
-    while (!this.#isStopped) {
-      const calls = await store.take(name, SILENT_MS);
+    if (await this.#answers(name, SILENT_MS + LATE_MS - quietMs)) return true;
+    if (this.#isStopped) return true;
+    for (let calls = await store.take(name, SILENT_MS); calls.length > 0; ) {
       if (calls === 'alive') return false;
-      if (calls.length === 0) return true;
+      // The store reads the next ones while these are gone on with.
+      const next = this.#isStopped ? [] : store.take(name, SILENT_MS);
       takeOver(name, calls);
+      calls = await next;
     }
     return true;
   }
 
-  async #answers(name: string): Promise<boolean> {
+  /** Within so many ms, or as long as one that lives may take. */
+  async #answers(name: string, withinMs: number): Promise<boolean> {
     const { known, lives, scheduler } = this.#options;
     const address = known.addressOf(name, QUIET_MS);
     if (address === undefined) return false;
     const isDoubted = scheduler.nowMs() - (this.#unanswered.get(name) ?? Number.NEGATIVE_INFINITY) < ROUND_MS;
     const node = { name, address, signs: known.signs(name) };
-    const isThere = await lives(node, isDoubted ? SECOND_ANSWER_MS : ANSWER_MS);
+    const isThere = await lives(node, Math.max(withinMs, isDoubted ? SECOND_ANSWER_MS : ANSWER_MS));
     if (isThere) this.#unanswered.delete(name);
     else this.#unanswered.set(name, scheduler.nowMs());
     return isThere;

@@ -61,18 +61,38 @@ redis.call('HSET', KEYS[2], ARGV[1], string.format('%s %s %.0f', ARGV[3], ARGV[2
 return 1
 `);
 
+const LAST_HEARD = `
+local function lastHeard(told, before)
+  local toldMs = told and tonumber(string.match(told, '^%d+')) or 0
+  local wall, instance, wroteMs = string.match(before, '^(%d+) ?(%S*) ?(%d*)')
+  if wroteMs == '0' and wall == '1' then toldMs = 0 end
+  return math.max(toldMs, tonumber(wroteMs) or 0), wall, instance, wroteMs
+end
+`;
+
+/** KEYS nodes, alive; ARGV the node that asks. Of each other node that may have calls here: name, milliseconds since it was heard of (-1: never, or it has left). */
+export const CALL_HOLDERS = script(`${NOW}${LAST_HEARD}
+local holders = {}
+local alive = redis.call('HGETALL', KEYS[2])
+for i = 1, #alive, 2 do
+  if alive[i] ~= ARGV[1] and string.sub(alive[i + 1], 1, 2) ~= '0 ' then
+    local heardMs = lastHeard(redis.call('HGET', KEYS[1], alive[i]), alive[i + 1])
+    holders[#holders + 1] = alive[i]
+    holders[#holders + 1] = heardMs == 0 and '-1' or string.format('%.0f', nowMs - heardMs)
+  end
+end
+return holders
+`);
+
 /**
  * KEYS nodes, alive, calls of a node, calls of the taker; ARGV the node, milliseconds of silence, how many, the taker and its instance.
  * Moves about so many of its calls and answers id and document of each; `alive` when it has been heard of meanwhile, or has just started,
  * or when the taker has been taken for dead itself.
  */
-export const TAKE_CALLS = script(`${NOW}
-local told = redis.call('HGET', KEYS[1], ARGV[1])
-local toldMs = told and tonumber(string.match(told, '^%d+')) or 0
+export const TAKE_CALLS = script(`${NOW}${LAST_HEARD}
 local before = redis.call('HGET', KEYS[2], ARGV[1]) or '0 - 0'
-local wall, instance, wroteMs = string.match(before, '^(%d+) ?(%S*) ?(%d*)')
-if wroteMs == '0' and wall == '1' then toldMs = 0 end
-if nowMs - math.max(toldMs, tonumber(wroteMs) or 0) < tonumber(ARGV[2]) then return 'alive' end
+local heardMs, wall, instance, wroteMs = lastHeard(redis.call('HGET', KEYS[1], ARGV[1]), before)
+if nowMs - heardMs < tonumber(ARGV[2]) then return 'alive' end
 local taker = redis.call('HGET', KEYS[2], ARGV[4])
 local mark = '-' .. ARGV[5]
 if taker and string.sub(string.match(taker, ' (%S+)'), 1, #mark) == mark then return 'alive' end

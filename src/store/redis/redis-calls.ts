@@ -13,7 +13,7 @@ import {
   type SharedCalls,
 } from '../../call/index.ts';
 import { KEEP_FATES_MS } from '../stores.ts';
-import { LOAD_CALLS, TAKE_CALLS, WRITE_CALLS } from './call-scripts.ts';
+import { CALL_HOLDERS, LOAD_CALLS, TAKE_CALLS, WRITE_CALLS } from './call-scripts.ts';
 import type { Keys } from './keys.ts';
 import type { RedisLink } from './link.ts';
 import type { Heard } from './redis-nodes.ts';
@@ -70,8 +70,10 @@ export class RedisCalls implements CallStore {
 
   readonly shared: SharedCalls = {
     holders: async () => {
-      const others = await this.#others();
-      return this.#mayHaveTaken ? [this.#node, ...others] : others;
+      const { nodes, callsAlive } = this.#keys;
+      const answer = (await this.#link.run(CALL_HOLDERS, [nodes, callsAlive], [this.#node])) as Buffer[];
+      const others = pairs(answer).map(([name, ms]) => ({ name, silentMs: Number(ms) < 0 ? Infinity : Number(ms) }));
+      return this.#mayHaveTaken ? [{ name: this.#node, silentMs: Infinity }, ...others] : others;
     },
     take: async (node, silentMs) => {
       if (node === this.#node) return this.#missed();
@@ -246,8 +248,11 @@ export class RedisCalls implements CallStore {
 
 /** Id and document in turn. */
 function callsIn(answer: readonly Buffer[]): KeptCall[] {
-  const calls: KeptCall[] = [];
-  for (let at = 0; at + 1 < answer.length; at += 2)
-    calls.push({ id: String(answer[at]), document: String(answer[at + 1]) });
-  return calls;
+  return pairs(answer).map(([id, document]) => ({ id, document }));
+}
+
+function pairs(answer: readonly Buffer[]): (readonly [string, string])[] {
+  const found: (readonly [string, string])[] = [];
+  for (let at = 0; at + 1 < answer.length; at += 2) found.push([String(answer[at]), String(answer[at + 1])]);
+  return found;
 }

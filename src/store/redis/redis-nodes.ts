@@ -51,6 +51,8 @@ export class RedisNodes implements NodeRoster {
   #others: readonly KnownNode[] = [];
   #told: ToldUse | undefined = undefined;
   #beat = 0;
+  /** When it asked what it knows of the others. */
+  #askedAtMs = Number.NEGATIVE_INFINITY;
   /** The time of Redis, less this node's monotonic clock; and what it was at most. */
   #redisAheadMs: number | undefined = undefined;
   #redisAheadAtMostMs = Number.POSITIVE_INFINITY;
@@ -152,7 +154,7 @@ export class RedisNodes implements NodeRoster {
         this.#noteClock(Number(redisMs), beganMs);
         this.#noteNamesake(String(before), Number(redisMs));
         this.#told = told;
-        this.#hear(alive);
+        this.#hear(alive, Number(redisMs), beganMs);
       })
       // The watch reports that Redis is away; the last roster stays.
       .catch((error: unknown) => {
@@ -200,16 +202,24 @@ export class RedisNodes implements NodeRoster {
     this.#namesakeUntilMs = clock.nowMs() + GONE_AFTER_MS;
   }
 
-  #hear(alive: readonly Buffer[]): void {
+  /** Name, time of Redis and facts of each in turn. */
+  #hear(alive: readonly Buffer[], redisMs: number, askedAtMs: number): void {
+    const nowMs = this.#options.clock.nowMs();
     const others: KnownNode[] = [];
-    for (let i = 0; i + 1 < alive.length; i += 2) {
+    for (let i = 0; i + 2 < alive.length; i += 3) {
       const name = String(alive[i]);
       if (name === this.#options.node) continue;
-      const facts = JSON.parse(String(alive[i + 1])) as Omit<KnownNode, 'name' | 'heardAtMs'>;
+      const facts = JSON.parse(String(alive[i + 2])) as Omit<KnownNode, 'name' | 'heardAtMs'>;
       const before = this.#others.find((other) => other.name === name);
-      const heardAtMs = before?.beat === facts.beat ? before.heardAtMs : this.#options.clock.nowMs();
-      others.push({ ...facts, name, heardAtMs });
+      if (before?.beat === facts.beat) {
+        others.push({ ...facts, name, heardAtMs: before.heardAtMs, toldAtMs: before.toldAtMs ?? before.heardAtMs });
+        continue;
+      }
+      // What is new was told since this node asked last, whatever becomes of the clock of Redis.
+      const toldAtMs = Math.max(nowMs - Math.max(0, redisMs - Number(alive[i + 1])), this.#askedAtMs);
+      others.push({ ...facts, name, heardAtMs: nowMs, toldAtMs });
     }
     this.#others = others;
+    this.#askedAtMs = askedAtMs;
   }
 }

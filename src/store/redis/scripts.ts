@@ -203,6 +203,7 @@ for i = 1, #all, 2 do
     redis.call('HDEL', KEYS[1], all[i])
   else
     alive[#alive + 1] = all[i]
+    alive[#alive + 1] = string.sub(all[i + 1], 1, space - 1)
     alive[#alive + 1] = string.sub(all[i + 1], space + 1)
   end
 end

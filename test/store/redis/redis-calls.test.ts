@@ -46,6 +46,7 @@ class Answers {
 const keys = new Keys('t:');
 const octets = (...texts: string[]) => texts.map((text) => Buffer.from(text));
 const alive = octets('other', '5 x 5', 'own', '5 y 5', 'gone', '0 -z 0');
+const silent = octets('other', '700');
 
 /** By the monotonic clock. */
 let nowMs: number;
@@ -77,9 +78,18 @@ beforeEach(() => {
 
 async function holders(): Promise<readonly string[]> {
   const asked = calls.shared.holders();
-  (await redis.next('HGETALL')).answer(alive);
-  return asked;
+  (await redis.next(`run ${keys.nodes} ${keys.callsAlive}`)).answer(silent);
+  return (await asked).map(({ name }) => name);
 }
+
+test('of nodes that have calls there it says how long each has been silent, for ever of one that has left', async () => {
+  const asked = calls.shared.holders();
+  (await redis.next(`run ${keys.nodes} ${keys.callsAlive}`)).answer(octets('other', '712', 'left', '-1'));
+  expect(await asked).toEqual([
+    { name: 'other', silentMs: 712 },
+    { name: 'left', silentMs: Number.POSITIVE_INFINITY },
+  ]);
+});
 
 const taken = (node: string) => calls.shared.take(node, 1_300);
 

@@ -11,16 +11,23 @@ let isAway: boolean;
 /** How long an answer is on its way. */
 let lateMs: number;
 let nodes: RedisNodes;
+/** What another node has told: how often, and when by the time of Redis. */
+let other: { beat: number; toldMs: number } | undefined;
 
 beforeEach(() => {
   vi.useFakeTimers();
   onTestFinished(() => void vi.useRealTimers());
   [nowMs, redisMs, isAway, lateMs] = [50_000, 1_700_000_000_000, false, 2];
+  other = undefined;
   const link = {
     lastError: '',
     run: async () => {
       if (isAway) throw new Error('command timed out');
       const answer = [Buffer.from(String(redisMs)), Buffer.from('')];
+      if (other !== undefined) {
+        const facts = JSON.stringify({ beat: other.beat, instance: 'i' });
+        answer.push(...['other', String(other.toldMs), facts].map((text) => Buffer.from(text)));
+      }
       pass(lateMs);
       return answer;
     },
@@ -97,4 +104,28 @@ test('an answer that is late is no standstill of the clock', async () => {
   lateMs = 2;
   await tell();
   expect(nodes.heard.doubtedAtMs).toBe(doubtedAtMs);
+});
+
+test('when another node told of itself is known by the time of Redis, not by when this one read it', async () => {
+  await tell();
+  other = { beat: 1, toldMs: redisMs + 100 };
+  await tell();
+  // 400 ms before it was read, and as old as that answer is late.
+  const toldAtMs = nowMs - 400;
+  expect(nodes.others()).toMatchObject([{ heardAtMs: nowMs, toldAtMs }]);
+  await tell();
+  expect(nodes.others()).toMatchObject([{ heardAtMs: nowMs - 502, toldAtMs }]);
+});
+
+test('a clock of Redis that jumps makes nobody silent who has just told of himself, nor one that has told in the future', async () => {
+  other = { beat: 1, toldMs: redisMs };
+  await tell(2);
+  const askedAtMs = nowMs - lateMs;
+  redisMs += 3_600_000;
+  other = { beat: 2, toldMs: redisMs - 3_600_000 };
+  await tell();
+  expect(nodes.others()[0]?.toldAtMs).toBe(askedAtMs);
+  other = { beat: 3, toldMs: redisMs + 60_000 };
+  await tell();
+  expect(nodes.others()[0]?.toldAtMs).toBe(nowMs);
 });

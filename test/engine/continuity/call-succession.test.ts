@@ -1,0 +1,122 @@
+import { beforeEach, expect, test } from 'vitest';
+import type { KeptCall, SharedCalls } from '../../../src/call/index.ts';
+import { CallSuccession } from '../../../src/engine/continuity/call-succession.ts';
+import { KnownNodes } from '../../../src/engine/continuity/known-nodes.ts';
+import { NO_PEERS, type PeerNodes } from '../../../src/engine/peer-nodes.ts';
+import { VirtualScheduler } from '../../kit/virtual-scheduler.ts';
+
+/** Nodes tell of themselves so often. */
+const TELL_MS = 500;
+const SILENT_MS = 1_300;
+
+let scheduler: VirtualScheduler;
+/** When the other node last told of itself, and until when it does. */
+let toldAtMs: number;
+let diesAtMs: number;
+/** What this one has read of that, which it does so often too. */
+let readToldAtMs: number;
+let answersUntilMs: number;
+let asked: { readonly atMs: number; readonly withinMs: number }[];
+let takenAtMs: number | undefined;
+let left: KeptCall[];
+
+beforeEach(() => {
+  scheduler = new VirtualScheduler();
+  [toldAtMs, readToldAtMs, diesAtMs, answersUntilMs] = [0, 0, Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY];
+  asked = [];
+  takenAtMs = undefined;
+  left = [{ id: 'call', document: '{}' }];
+});
+
+const silentMs = () => scheduler.nowMs() - toldAtMs;
+
+/** Both nodes live, and this one reads the store so long after the other has told it something. */
+function succession(readLateMs: number): CallSuccession {
+  const store: Partial<SharedCalls> = {
+    holders: async () => (left.length > 0 ? [{ name: 'other', silentMs: silentMs() }] : []),
+    take: async () => {
+      if (silentMs() < SILENT_MS) return 'alive';
+      takenAtMs ??= scheduler.nowMs();
+      return left.splice(0);
+    },
+  };
+  const peers: PeerNodes = {
+    ...NO_PEERS,
+    names: () => ['other'],
+    addressOf: () => ({ transport: 'udp', address: '192.0.2.1', port: 5060 }),
+    quietMs: () => scheduler.nowMs() - readToldAtMs,
+  };
+  every(TELL_MS, 0, () => {
+    if (scheduler.nowMs() <= diesAtMs) toldAtMs = scheduler.nowMs();
+  });
+  every(TELL_MS, readLateMs, () => {
+    readToldAtMs = toldAtMs;
+  });
+  return new CallSuccession({
+    store: store as SharedCalls,
+    peers,
+    known: new KnownNodes(peers),
+    scheduler,
+    lives: (_node, withinMs) => {
+      const atMs = scheduler.nowMs();
+      asked.push({ atMs, withinMs });
+      if (atMs < answersUntilMs) return Promise.resolve(true);
+      return new Promise((resolve) => scheduler.schedule(withinMs, { onTimer: () => resolve(false) }, 0));
+    },
+    takeOver: () => {},
+  });
+}
+
+function every(ms: number, lateMs: number, act: () => void): void {
+  const again = () => {
+    act();
+    scheduler.schedule(ms, { onTimer: again }, 0);
+  };
+  scheduler.schedule(ms + lateMs, { onTimer: again }, 0);
+}
+
+async function pass(ms: number): Promise<void> {
+  for (let passed = 0; passed < ms; passed += 10) {
+    scheduler.advance(10);
+    for (let turn = 0; turn < 10; turn++) await Promise.resolve();
+  }
+}
+
+test.each([0, 100, 250, 400, 490])(
+  'calls of a node that dies are taken as soon as the store gives them away, having asked it for 0.6 s; what others tell is read %i ms late',
+  async (readLateMs) => {
+    const one = succession(readLateMs);
+    one.start();
+    await pass(5_000);
+    expect(takenAtMs).toBeUndefined();
+    [diesAtMs, answersUntilMs] = [scheduler.nowMs() + 200, scheduler.nowMs() + 200];
+    await pass(2_000);
+    expect((takenAtMs ?? Number.NaN) - toldAtMs).toBeGreaterThanOrEqual(SILENT_MS);
+    expect((takenAtMs ?? Number.NaN) - toldAtMs).toBeLessThanOrEqual(SILENT_MS + 60);
+    const { atMs = Number.NaN } = asked.at(-1) ?? {};
+    expect((takenAtMs ?? Number.NaN) - atMs).toBeGreaterThanOrEqual(600);
+    one.stop();
+  },
+);
+
+test('a node that lives is not asked because what it tells is read late', async () => {
+  const one = succession(490);
+  one.start();
+  await pass(10_000);
+  expect(asked).toEqual([]);
+  one.stop();
+});
+
+test('one that tells the store nothing, and answers, keeps its calls, and is asked a few times a second', async () => {
+  diesAtMs = 2_000;
+  const one = succession(100);
+  one.start();
+  await pass(10_000);
+  expect(takenAtMs).toBeUndefined();
+  expect(asked.length).toBeGreaterThan(10);
+  expect(asked.length).toBeLessThan(40);
+  answersUntilMs = scheduler.nowMs();
+  await pass(1_000);
+  expect(takenAtMs).toBeDefined();
+  one.stop();
+});
