@@ -11,6 +11,10 @@ import { acme, carrierTrunk } from './world.ts';
 
 /** The long form: `TANDEM_RESTART_CALLS=1000 npx vitest run test/end-to-end/restart.test.ts`. */
 const CALLS = Number(process.env['TANDEM_RESTART_CALLS'] ?? 50);
+/** What is shown is that calls are held, not how fast a process that has just started takes them: two of these run at once. */
+const CALLS_PER_SECOND = Math.min(CALLS / 2, 100);
+/** All of them are up at one time, and while the process is away. */
+const TALK_MS = 4_000 + (CALLS * 1_000) / CALLS_PER_SECOND + (CALLS > 100 ? 10_000 : 0);
 
 describe.skipIf(peersSkipped)('kill -9 and restart', { concurrent: true }, () => {
   test.each([
@@ -24,10 +28,15 @@ describe.skipIf(peersSkipped)('kill -9 and restart', { concurrent: true }, () =>
         provisioning: { tenants: [acme()], trunks: [carrierTrunk(carrierPort)] },
       });
       try {
-        const many = { calls: CALLS, pauseMs: 6_000 };
+        const many = { calls: CALLS, limit: CALLS, pauseMs: TALK_MS, timeoutSeconds: 25 + (2 * TALK_MS) / 1_000 };
         const carrier = await startAnswerer(answerer, { ...many, localPort: carrierPort });
-        const phone = await startCaller(caller, `127.0.0.1:${engine.port}`, { ...many, callsPerSecond: CALLS / 2 });
-        await eventually('all calls in the store', () => kept(engine.dataFolder) === CALLS, { timeoutMs: 20_000 });
+        const phone = await startCaller(caller, `127.0.0.1:${engine.port}`, {
+          ...many,
+          callsPerSecond: CALLS_PER_SECOND,
+        });
+        await eventually('all calls in the store', () => kept(engine.dataFolder) === CALLS, {
+          timeoutMs: 20_000 + TALK_MS,
+        });
         await engine.killAndRestart();
         expect(engine.child.output()).toMatch(new RegExp(`"count":${CALLS},.*"event":"calls-restored"`));
         await allWell(carrier, phone);
