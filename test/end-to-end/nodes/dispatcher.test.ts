@@ -199,6 +199,7 @@ describe.skipIf(peersSkipped)('Kamailio as a dispatcher in front of two nodes', 
     const said = [a, b].map(({ process }) =>
       process.child.output().split('\n').filter(isWarning).slice(-20).join('\n'),
     );
+    said.push(patientProxy.child.output().slice(-3_000));
     const report = [placed.errors.slice(0, 3_000), taken.errors.slice(0, 1_000), ...said].join('\n===\n');
     expect([placed.failed, taken.failed], report).toEqual([0, 0]);
     expect(taken.successful, report).toBe(placed.successful);
