@@ -204,10 +204,10 @@ export class Calls implements CallRegistry {
     for (const call of [...this.#calls.values()]) call.end('engine', reason, ['SIP;cause=503;text="Shutdown"']);
   }
 
-  /** Ends one call; false when there is none of this id. */
-  end(id: string): boolean {
+  /** Ends one call; false when there is none of this id. `reasons` are Reason header field values. */
+  end(id: string, reason = 'ended-by-admin', reasons: readonly string[] = []): boolean {
     const call = this.#calls.get(id);
-    call?.end('engine', 'ended-by-admin');
+    call?.end('engine', reason, reasons);
     return call !== undefined;
   }
 

@@ -38,9 +38,12 @@ export interface CallPlan {
   readonly emergency?: boolean;
   /** A 3xx goes to the caller with its Contacts: it is another node, which follows them. Default false: the caller is told 480. */
   readonly passesRedirects?: boolean;
-  /** Called once when the call is answered: nothing more will be asked, what the stages were made of can go. */
+  /** Called once when the call is answered, or a transfer has connected the two: nothing more will be asked, what the stages were made of can go. */
   onAnswered?(): void;
-  /** Called once when both legs are over; frees what the plan reserved for the call as a whole. */
+  /**
+   * Called once when both legs are over; frees what the plan reserved for the call as a whole. Of a transfer only when that has failed: one
+   * that has succeeded is a part of the call that it was made in.
+   */
   onEnd?(): void;
 }
 

@@ -140,7 +140,7 @@ export class LiveRecord {
   /** The carrier's own status, where the one sent to the caller was mapped. */
   carrierStatus: number | undefined = undefined;
   endedBy: EndedBy | undefined = undefined;
-  /** Why it ended, in a word: `bye`, `cancel`, `refused`, `session-limit`, `ring-timeout`, `no-ack`, `session-expired`, `transferred` … */
+  /** Why it ended, in a word: `bye`, `cancel`, `refused`, `session-limit`, `ring-timeout`, `no-ack`, `session-expired`, `transferred`, `daily-minutes-exceeded` … */
   endReason = '';
   /** Number transferred to, when a REFER moved one side. */
   transferredTo: string | undefined = undefined;
@@ -176,6 +176,8 @@ export interface CallObserver {
   onCallChanged?(record: LiveRecord): void;
   /** A party over a trunk has left with this BYE; the call may go on without it. */
   onPartyLeft?(record: LiveRecord, trunkId: string, bye: SipRequest): void;
+  /** A party of an answered call is one of another from now on. */
+  onPartyMoved?(from: LiveRecord, to: LiveRecord): void;
   /** Both legs are over; exactly once for each call started. */
   onCallEnded(record: LiveRecord): void;
   /** In place of its end: another node has it, or the call whose half it was, and writes its record. */

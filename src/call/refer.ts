@@ -130,6 +130,7 @@ export class Referral implements AttemptUser, RenegotiationUser, TimerTarget {
   readonly #referTo: string;
   readonly #notifier: ReferNotifier | undefined;
   #attempt: Attempt | undefined = undefined;
+  #plan: CallPlan | undefined = undefined;
   /** The party that the transferee is being connected to. */
   #target: Leg | undefined = undefined;
   /** Attended: the transferor's leg that the transferee takes the place of. */
@@ -161,6 +162,7 @@ export class Referral implements AttemptUser, RenegotiationUser, TimerTarget {
 
   /** Blind: places the call that the transferor's rules allow. */
   call(plan: CallPlan, maxForwards: number): void {
+    this.#plan = plan;
     this.#attempt = new Attempt(this.#call, plan, this, maxForwards);
     this.#attempt.start();
   }
@@ -289,6 +291,7 @@ export class Referral implements AttemptUser, RenegotiationUser, TimerTarget {
       replaced.peer = undefined;
       call.replaceLeg(this.#transferor, target);
       other.record.transferredTo = this.#referTo;
+      call.env.observer.onPartyMoved?.(other.record, call.record);
       other.partyMoved(target);
     } else {
       call.replaceLeg(this.#transferor, target);
@@ -313,6 +316,8 @@ export class Referral implements AttemptUser, RenegotiationUser, TimerTarget {
   #finish(status: number, reason?: string): void {
     this.#done = true;
     this.#call.referral = undefined;
+    if (status === 200) this.#plan?.onAnswered?.();
+    else this.#plan?.onEnd?.();
     this.#notifier?.final(status, reason ?? reasonPhrase(status));
   }
 }

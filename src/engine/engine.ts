@@ -22,7 +22,6 @@ import type { SipRequest } from '../sip/message/index.ts';
 import type { Flow, KeyPair, Listening } from '../sip/transport/index.ts';
 import { signaturesHere } from '../stir/index.ts';
 import { locatedNames } from '../trunks/address-watch.ts';
-import { Guards } from '../trunks/guards.ts';
 import { limitsOf } from '../trunks/holders.ts';
 import { hopOf } from '../trunks/hops.ts';
 import { TrunkService, type TrunkStatus } from '../trunks/trunk-service.ts';
@@ -261,16 +260,12 @@ export class Engine {
       served,
       onExpiring: (certificate) => observer.onCertificateExpiring(certificate),
     });
-    this.guards = new OutboundGuards(
-      new Guards({
-        scheduler,
-        log,
-        tallyStore: options.tallyStore,
-        shared: this.trunks.shared,
-        capacity: this.trunks.capacity,
-        onEvent: (code, detail) => observer.onFraud(code, detail),
-      }),
-    );
+    const guarding = {
+      ...{ scheduler, log, shared: this.trunks.shared, capacity: this.trunks.capacity },
+      tallyStore: options.tallyStore,
+      onEvent: observer.onFraud.bind(observer),
+    };
+    this.guards = new OutboundGuards(guarding, (...call) => this.calls.end(...call));
     this.routing = new Routing({
       media: mediaParties,
       guards: this.guards,
@@ -305,8 +300,7 @@ export class Engine {
       wallMs: () => scheduler.wallMs(),
     });
     const router = callRouter({
-      routing: this.routing,
-      registrations: this.registrations,
+      ...{ routing: this.routing, guards: this.guards, registrations: this.registrations },
       trunks: this.trunks,
       transport: this.endpoint.transport,
       node: this.#nodeFacts,

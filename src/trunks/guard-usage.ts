@@ -98,6 +98,11 @@ export class GuardUsage {
     };
   }
 
+  /** Answered calls that run, here and as far as it is known at the other nodes. */
+  talkers(): number {
+    return this.talking + this.#shared.talkers(this.key);
+  }
+
   beginTalk(startMs: number): void {
     this.talking++;
     this.#startsMs += startMs;

@@ -6,14 +6,16 @@
  * Counts are those of all nodes on a store, and outlive the process (`tallies.ts`); no call waits for the others.
  */
 import type { Log } from '../base/log.ts';
-import type { Clock, Scheduler } from '../base/scheduler.ts';
+import type { Scheduler } from '../base/scheduler.ts';
 import type { Steps } from '../base/steps.ts';
 import type { Directory } from '../provisioning/directory/directory.ts';
 import type { Extension, Tenant } from '../provisioning/tenants/schema.ts';
+import { AdmittedCall, type GuardedParty, type GuardGrant, type Talks } from './admitted-call.ts';
 import type { Capacity, CapacityGrant, CapacityHolder } from './capacity.ts';
 import { callsOfKey, GuardUsage } from './guard-usage.ts';
 import { extensionKey, type HolderLimits, limitsOf, tenantKey } from './holders.ts';
 import type { LimitUse, SharedLimits, ToldTalk } from './shared-limits.ts';
+import { TalkWatch } from './talk-watch.ts';
 import { Tallies, type TallyStore } from './tallies.ts';
 
 export type GuardCode =
@@ -21,6 +23,8 @@ export type GuardCode =
   | 'concurrent-calls-exceeded'
   | 'calls-per-minute-exceeded'
   | 'daily-minutes-exceeded';
+
+type GuardEvent = GuardCode | 'daily-minutes-low' | 'daily-minutes-used-up';
 
 export interface GuardedCall {
   readonly tenant: Tenant;
@@ -41,15 +45,6 @@ export interface GuardRefusal {
   readonly limit: number;
 }
 
-export interface GuardGrant {
-  readonly granted: true;
-  /** What is left of the day's talk time; undefined without a limit. The call's session limit should not exceed it. */
-  readonly talkLimitMs: number | undefined;
-  answered(): void;
-  /** The call is over; `talkMs` from the answer on, 0 for an unanswered one. A second call does nothing. */
-  ended(talkMs: number): void;
-}
-
 export interface GuardsOptions {
   readonly scheduler: Scheduler;
   readonly log: Log;
@@ -59,15 +54,11 @@ export interface GuardsOptions {
   readonly shared: SharedLimits;
   /** Shared with inbound admission, so that a tenant's calls of both directions take the same places. */
   readonly capacity: Capacity;
-  /** A call was refused, or a day's minutes are nearly used up (`daily-minutes-low`, once a day). Must not throw. */
-  readonly onEvent?: (code: GuardCode | 'daily-minutes-low', detail: Readonly<Record<string, unknown>>) => void;
-}
-
-interface GuardedParty {
-  readonly key: string;
-  /** By which the call is judged. */
-  readonly limits: HolderLimits;
-  readonly usage: GuardUsage;
+  /**
+   * A call was refused; or a day's minutes are nearly used up (`daily-minutes-low`, once a day), or used up while calls run
+   * (`daily-minutes-used-up`, with how many are ended). Must not throw.
+   */
+  readonly onEvent?: (code: GuardEvent, detail: Readonly<Record<string, unknown>>) => void;
 }
 
 interface LocalDay {
@@ -90,14 +81,16 @@ const REASONS: Readonly<Record<GuardCode, string>> = {
 };
 
 export class Guards {
-  readonly #clock: Clock;
+  readonly #clock: Scheduler;
   readonly #capacity: Capacity;
   readonly #shared: SharedLimits;
   readonly #tallies: Tallies;
   readonly #onEvent: NonNullable<GuardsOptions['onEvent']>;
   readonly #usages = new Map<string, GuardUsage>();
-  /** Those of whom answered calls run. */
+  /** Those of whom answered calls run, and these calls. */
   readonly #talkers = new Set<GuardUsage>();
+  readonly #running = new Set<AdmittedCall>();
+  readonly #watch: TalkWatch;
   /** Those of whom calls have ended, and when: the others may hear of that in one way before the other. */
   readonly #lately = new Map<GuardUsage, number>();
   readonly #days = new Map<string, LocalDay>();
@@ -108,6 +101,7 @@ export class Guards {
     this.#capacity = capacity;
     this.#shared = shared;
     this.#onEvent = onEvent ?? (() => {});
+    this.#watch = new TalkWatch(scheduler, () => this.#endUsedUp());
     this.#tallies = new Tallies({
       scheduler,
       log,
@@ -123,6 +117,7 @@ export class Guards {
 
   /** Writes what the others and the next process have to know. */
   stop(): Promise<void> {
+    this.#watch.stop();
     return this.#tallies.stop();
   }
 
@@ -142,6 +137,7 @@ export class Guards {
       usage.limits = limitsOf(usage.key, directory);
       yield;
     }
+    this.#watch.within(0);
   }
 
   /** Takes a place for an outbound call, or says why it must not be placed. */
@@ -159,14 +155,17 @@ export class Guards {
     return this.#granted(call, parties, places, talkLimitMs);
   }
 
-  /** A call that was admitted by another process, and has been talking since `answeredAtMs` (monotonic, possibly below 0): it is counted, and never refused. */
-  resume(call: GuardedCall, answeredAtMs: number): GuardGrant {
+  /**
+   * A call that was admitted by another process, and has been talking since `answeredAtMs` (monotonic, possibly below 0): it is counted, and
+   * never refused. @param onUsedUp as in {@link GuardGrant.answered}
+   */
+  resume(call: GuardedCall, answeredAtMs: number, onUsedUp: () => void): GuardGrant {
     const parties = this.#partiesOf(call, (key) => this.#usage(key));
     judgeBy(call, parties);
     const places = this.#capacity.admit(holdersOf(parties), true);
     if (!places.granted) throw new Error('such a call is never refused');
     const grant = this.#granted(call, parties, places, undefined);
-    grant.answered(answeredAtMs);
+    grant.answered(onUsedUp, answeredAtMs);
     return grant;
   }
 
@@ -182,23 +181,64 @@ export class Guards {
     return places.granted ? undefined : noPlace(parties, places.holder);
   }
 
-  /** Minutes talked today by a holder (`tenant acme`, `extension acme/101`), calls in progress included. */
-  minutesToday(tenant: Tenant, key: string): number {
-    const usage = this.#usages.get(key);
-    const { wallMs, nowMs } = this.#now();
-    return usage === undefined ? 0 : usage.talkedMs(this.#dayOf(tenant.timeZone), nowMs, wallMs) / MINUTE_MS;
-  }
-
   #granted(
     call: GuardedCall,
     parties: readonly GuardedParty[],
     places: CapacityGrant,
     talkLimitMs: number | undefined,
   ): AdmittedCall {
-    for (const { usage } of parties) usage.inProgress++;
-    return new AdmittedCall(this.#clock, parties, places, this.#talkers, talkLimitMs, (talkMs) =>
-      this.#ended(call, parties, talkMs),
-    );
+    const talks: Talks = {
+      began: (admitted) => this.#talkBegan(admitted),
+      over: (admitted, talkMs) => this.#ended(call, admitted, talkMs),
+    };
+    const { emergency } = call;
+    return new AdmittedCall(parties, {
+      clock: this.#clock,
+      places,
+      talks,
+      emergency,
+      facts: factsOf(call),
+      talkLimitMs,
+    });
+  }
+
+  #talkBegan(call: AdmittedCall): void {
+    this.#running.add(call);
+    for (const { usage } of call.parties) {
+      this.#talkers.add(usage);
+      if (usage.limits.dailyMinutes !== undefined) this.#watch.within((call.talkLimitMs ?? 0) / usage.talking);
+    }
+  }
+
+  /**
+   * Ends the calls of those whose minutes are used up, by all their calls on all nodes. How many ms it takes until that may be so of the
+   * next ones; undefined: no call runs whose minutes are limited.
+   */
+  #endUsedUp(): number | undefined {
+    let nextMs: number | undefined;
+    for (const usage of this.#talkers) {
+      const { timeZone, limits } = usage;
+      if (limits.dailyMinutes === undefined || timeZone === undefined) continue;
+      const day = this.#dayOf(timeZone);
+      const { nowMs, wallMs } = this.#now();
+      // Where it is not known for a moment whether a call has ended or runs on, the others are not cut short by it.
+      const leftMs = usage.talkLeftMs(limits.dailyMinutes * MINUTE_MS, day, nowMs, wallMs).most;
+      if (leftMs <= 0) this.#end(usage, limits.dailyMinutes);
+      const dueMs = leftMs <= 0 ? Number.POSITIVE_INFINITY : leftMs / usage.talkers();
+      nextMs = Math.min(nextMs ?? Number.POSITIVE_INFINITY, dueMs);
+    }
+    return nextMs;
+  }
+
+  #end(usage: GuardUsage, limit: number): void {
+    let last: AdmittedCall | undefined;
+    let calls = 0;
+    for (const call of this.#running) {
+      if (!call.isOf(usage) || !call.usedUp()) continue;
+      last = call;
+      calls++;
+    }
+    if (last !== undefined) this.#onEvent('daily-minutes-used-up', { ...last.facts, holder: usage.key, limit, calls });
   }
 
   #now(): { readonly nowMs: number; readonly wallMs: number } {
@@ -254,8 +294,10 @@ export class Guards {
     return usage.talkLeftMs(dailyMinutes * MINUTE_MS, day, nowMs, this.#clock.wallMs()).most;
   }
 
-  #ended(call: GuardedCall, parties: readonly GuardedParty[], talkMs: number): void {
-    for (const { usage } of parties) usage.inProgress--;
+  #ended(call: GuardedCall, admitted: AdmittedCall, talkMs: number): void {
+    const { parties } = admitted;
+    this.#running.delete(admitted);
+    for (const { usage } of parties) if (usage.talking === 0) this.#talkers.delete(usage);
     const day = this.#dayOf(call.tenant.timeZone);
     const { nowMs, wallMs } = this.#now();
     this.#forgetEnded(nowMs);
@@ -322,56 +364,6 @@ export class Guards {
       local.day = local.format.format(wallMs);
     }
     return local.day;
-  }
-}
-
-class AdmittedCall implements GuardGrant {
-  readonly granted = true;
-  readonly talkLimitMs: number | undefined;
-  readonly #clock: Clock;
-  readonly #parties: readonly GuardedParty[];
-  readonly #places: CapacityGrant;
-  readonly #talkers: Set<GuardUsage>;
-  readonly #onEnded: (talkMs: number) => void;
-  #answeredAtMs: number | undefined = undefined;
-  #over = false;
-
-  constructor(
-    clock: Clock,
-    parties: readonly GuardedParty[],
-    places: CapacityGrant,
-    talkers: Set<GuardUsage>,
-    talkLimitMs: number | undefined,
-    onEnded: (talkMs: number) => void,
-  ) {
-    this.#clock = clock;
-    this.#parties = parties;
-    this.#places = places;
-    this.#talkers = talkers;
-    this.talkLimitMs = talkLimitMs;
-    this.#onEnded = onEnded;
-  }
-
-  answered(atMs = this.#clock.nowMs()): void {
-    if (this.#over || this.#answeredAtMs !== undefined) return;
-    this.#answeredAtMs = atMs;
-    for (const { usage } of this.#parties) {
-      usage.beginTalk(atMs);
-      this.#talkers.add(usage);
-    }
-  }
-
-  ended(talkMs: number): void {
-    if (this.#over) return;
-    this.#over = true;
-    if (this.#answeredAtMs !== undefined) {
-      for (const { usage } of this.#parties) {
-        usage.endTalk(this.#answeredAtMs);
-        if (usage.talking === 0) this.#talkers.delete(usage);
-      }
-    }
-    this.#places.release();
-    this.#onEnded(talkMs);
   }
 }
 

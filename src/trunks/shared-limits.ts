@@ -114,6 +114,13 @@ export class SharedLimits {
     };
   }
 
+  /** How many answered calls run at the other nodes. */
+  talkers(key: string): number {
+    let count = 0;
+    for (const { talking } of this.#nodes.others()) count += figureOf(talking, key)?.[0] ?? 0;
+    return count;
+  }
+
   /** How much of what this node has not written yet, and of what it has written since, the others know; ms. */
   toldTalkMs(key: string, tally: Tally): number {
     const told = this.#nodes.told();

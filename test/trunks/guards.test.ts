@@ -3,8 +3,9 @@ import { silentLog } from '../../src/base/log.ts';
 import { allAtOnce } from '../../src/base/steps.ts';
 import { Directory } from '../../src/provisioning/directory/directory.ts';
 import type { Extension, Tenant } from '../../src/provisioning/tenants/schema.ts';
+import type { GuardGrant } from '../../src/trunks/admitted-call.ts';
 import { Capacity } from '../../src/trunks/capacity.ts';
-import { type GuardGrant, type GuardRefusal, Guards } from '../../src/trunks/guards.ts';
+import { type GuardRefusal, Guards } from '../../src/trunks/guards.ts';
 import { SharedLimits } from '../../src/trunks/shared-limits.ts';
 import { VirtualScheduler } from '../kit/virtual-scheduler.ts';
 import { provision } from './kit.ts';
@@ -64,9 +65,18 @@ class GuardWorld {
     return answer;
   }
 
+  /** Minutes talked today by the tenant, calls in progress included. */
+  minutesToday(guards = this.guards): number {
+    const limit = 10_000;
+    const tenant = { ...this.tenant, limits: { dailyMinutes: limit } } as Tenant;
+    const grant = guards.admit({ tenant, number: '1', emergency: false }) as GuardGrant;
+    grant.ended(0);
+    return limit - (grant.talkLimitMs ?? 0) / 60_000;
+  }
+
   talk(minutes: number): void {
     const call = this.call();
-    call.answered();
+    call.answered(() => {});
     this.scheduler.advance(minutes * 60_000);
     call.ended(minutes * 60_000);
   }
@@ -77,7 +87,7 @@ const refusal = (code: string, holder: string, limit: number) =>
 
 test('without limits everything passes', () => {
   const world = new GuardWorld();
-  for (let index = 0; index < 1000; index++) world.call().answered();
+  for (let index = 0; index < 1000; index++) world.call().answered(() => {});
   expect(world.events).toEqual([]);
 });
 
@@ -140,7 +150,7 @@ describe('minutes a day', () => {
     expect(world.call().talkLimitMs).toBe(20 * 60_000);
     world.talk(20);
     expect(world.ask()).toEqual(refusal('daily-minutes-exceeded', 'tenant acme', 30));
-    expect(world.guards.minutesToday(world.tenant, 'tenant acme')).toBe(30);
+    expect(world.minutesToday()).toBe(30);
     // 21:30 in Tokyo.
     world.scheduler.advance(2.4 * 3_600_000);
     expect(world.ask().granted).toBe(false);
@@ -153,13 +163,68 @@ describe('minutes a day', () => {
     const running = world.call();
     world.scheduler.advance(600_000);
     expect(world.ask().granted).toBe(true);
-    running.answered();
+    running.answered(() => {});
     world.scheduler.advance(4 * 60_000);
     expect(world.ask().granted).toBe(true);
     world.scheduler.advance(60_000);
     expect(world.ask()).toEqual(refusal('daily-minutes-exceeded', 'extension acme/101', 5));
     running.ended(5 * 60_000);
     expect(world.ask().granted).toBe(false);
+  });
+
+  test('calls that begin at once end together when the sum of them has used the day up; new ones are refused', () => {
+    const world = new GuardWorld({ tenantLimits: { dailyMinutes: 10 } });
+    const calls = Array.from({ length: 40 }, () => world.call());
+    const ended: number[] = [];
+    for (const call of calls)
+      call.answered(() => {
+        ended.push(world.scheduler.nowMs());
+        call.ended(world.scheduler.nowMs());
+      });
+    world.scheduler.advance(14_900);
+    expect(ended).toEqual([]);
+    world.scheduler.advance(3_600_000);
+    expect(ended).toHaveLength(40);
+    // 40 calls of 15 s, to within the least time between two looks.
+    expect(Math.min(...ended)).toBeGreaterThanOrEqual(15_000);
+    expect(Math.max(...ended)).toBeLessThanOrEqual(15_010);
+    expect(world.minutesToday()).toBeLessThanOrEqual(10.01);
+    expect(world.ask()).toEqual(refusal('daily-minutes-exceeded', 'tenant acme', 10));
+    expect(world.events).toContain('daily-minutes-used-up tenant acme');
+    expect(world.events.filter((each) => each.startsWith('daily-minutes-used-up'))).toHaveLength(1);
+    expect(world.scheduler.armedCount).toBe(0);
+  });
+
+  test('of one extension: the calls of another go on; an emergency call is never ended', () => {
+    const world = new GuardWorld({ extensionLimits: { dailyMinutes: 5 } });
+    const ended: string[] = [];
+    const begin = (name: string, extension: Extension | undefined, emergency = false) => {
+      const answer = world.ask(emergency, extension);
+      if (answer.granted) answer.answered(() => ended.push(name));
+    };
+    begin('of 101', world.extension);
+    begin('of 102', world.tenant.extensions[1]);
+    begin('emergency', world.extension, true);
+    world.scheduler.advance(3_600_000);
+    expect(ended).toEqual(['of 101']);
+  });
+
+  test('a limit that is set, or lowered, while calls run ends them when it is used up; one that is raised lets them go on', () => {
+    const world = new GuardWorld();
+    const follow = (dailyMinutes: number) =>
+      allAtOnce(world.guards.follow(new Directory(provision(acmeWith({ tenantLimits: { dailyMinutes } })))));
+    const ended: number[] = [];
+    const call = world.call();
+    call.answered(() => ended.push(world.scheduler.nowMs()));
+    world.scheduler.advance(120_000);
+    follow(10);
+    world.scheduler.advance(420_000);
+    follow(20);
+    world.scheduler.advance(420_000);
+    expect(ended).toEqual([]);
+    follow(15);
+    world.scheduler.advance(1_000);
+    expect(ended).toEqual([960_010]);
   });
 
   test('an event tells once a day that they are nearly used up', () => {
@@ -197,8 +262,11 @@ describe('a call of another process', () => {
     const world = new GuardWorld({ tenantLimits: { concurrentCalls: 1, dailyMinutes: 60 } });
     const answeredAtMs = world.scheduler.nowMs() - 50 * 60_000;
     const going = { tenant: world.tenant, extension: world.extension, number: '4930555', emergency: false };
-    const grants = [world.guards.resume(going, answeredAtMs), world.guards.resume(going, answeredAtMs + 45 * 60_000)];
-    expect(world.guards.minutesToday(world.tenant, 'tenant acme')).toBe(55);
+    const grants = [
+      world.guards.resume(going, answeredAtMs, () => {}),
+      world.guards.resume(going, answeredAtMs + 45 * 60_000, () => {}),
+    ];
+    expect(world.minutesToday()).toBe(55);
     expect(world.ask()).toMatchObject({ granted: false, code: 'concurrent-calls-exceeded' });
     grants[0]?.ended(50 * 60_000);
     grants[1]?.ended(5 * 60_000);
@@ -275,8 +343,8 @@ describe('several nodes', () => {
     const world = new SharedWorld({ tenantLimits: { dailyMinutes: 60 } });
     const [a, b] = [await world.node('a'), await world.node('b')];
     const [running, ended] = world.admitted(a, 2);
-    running?.answered();
-    ended?.answered();
+    running?.answered(() => {});
+    ended?.answered(() => {});
     await world.pass(10 * 60_000);
     expect(world.admitted(b, 1)[0]?.talkLimitMs).toBeCloseTo(40 * 60_000, -4);
     ended?.ended(10 * 60_000);
@@ -287,9 +355,9 @@ describe('several nodes', () => {
     // The call that runs is taken over, and counts from its answer on: once.
     world.nodes.kill(a.node);
     const going = { tenant: world.tenant, extension: world.extension, number: '4930555', emergency: false };
-    b.guards.resume(going, world.scheduler.nowMs() - 50 * 60_000).ended(50 * 60_000);
+    b.guards.resume(going, world.scheduler.nowMs() - 50 * 60_000, () => {}).ended(50 * 60_000);
     await world.pass(6_000);
-    const minutes = (guards: Guards) => guards.minutesToday(world.tenant, 'tenant acme');
+    const minutes = (guards: Guards) => world.minutesToday(guards);
     expect(minutes(b.guards)).toBe(60);
     const again = await world.node('a again');
     expect(world.admitted(again, 1)).toHaveLength(0);
@@ -298,12 +366,36 @@ describe('several nodes', () => {
     expect(world.admitted(again, 1)).toHaveLength(1);
   });
 
+  test('calls that run at two nodes end together, each at its own; so does one that was taken over', async () => {
+    const world = new SharedWorld({ tenantLimits: { dailyMinutes: 10 } });
+    const [a, b] = [await world.node('a'), await world.node('b')];
+    const ended: string[] = [];
+    const startMs = world.scheduler.nowMs();
+    const seconds = () => Math.round((world.scheduler.nowMs() - startMs) / 1_000);
+    const [ofA] = world.admitted(a, 1);
+    ofA?.answered(() => ended.push(`a ${seconds()}`));
+    for (const call of world.admitted(b, 3)) call.answered(() => ended.push(`b ${seconds()}`));
+    await world.pass(60_000);
+    expect(ended).toEqual([]);
+    // Another takes the place of the node that has ended, with its call.
+    world.nodes.kill(a.node);
+    await world.pass(2_000);
+    const going = { tenant: world.tenant, extension: world.extension, number: '4930555', emergency: false };
+    const c = await world.node('c');
+    c.guards.resume(going, startMs, () => ended.push(`c ${seconds()}`));
+    await world.pass(87_000);
+    expect(ended).toEqual([]);
+    await world.pass(60_000);
+    // The dead node's timers still run here.
+    expect(ended.filter((each) => !each.startsWith('a ')).toSorted()).toEqual(['b 150', 'b 150', 'b 150', 'c 150']);
+  });
+
   test('that a day is nearly used up is told once, by one of them', async () => {
     const world = new SharedWorld({ tenantLimits: { dailyMinutes: 10 } });
     const [a, b] = [await world.node('a'), await world.node('b')];
     for (const each of [a, b, a]) {
       const [call] = world.admitted(each, 1);
-      call?.answered();
+      call?.answered(() => {});
       await world.pass(3 * 60_000);
       call?.ended(3 * 60_000);
       await world.pass(1_000);
@@ -316,7 +408,7 @@ describe('several nodes', () => {
     const [a, b] = [await world.node('a'), await world.node('b')];
     for (const each of [a, b]) {
       const [call] = world.admitted(each, 1);
-      call?.answered();
+      call?.answered(() => {});
       await world.pass(6 * 60_000);
       call?.ended(6 * 60_000);
     }
@@ -331,8 +423,8 @@ describe('several nodes', () => {
     const world = new SharedWorld();
     const [a, b] = [await world.node('a'), await world.node('b')];
     const [running, ended] = world.admitted(a, 2);
-    running?.answered();
-    ended?.answered();
+    running?.answered(() => {});
+    ended?.answered(() => {});
     await world.pass(10 * 60_000);
     ended?.ended(10 * 60_000);
     await world.pass(1_000);
@@ -352,10 +444,10 @@ describe('several nodes', () => {
     await world.pass(10 * 60_000);
     running?.ended(20 * 60_000);
     await world.pass(1_000);
-    expect(b.guards.minutesToday(tenant, 'tenant acme')).toBeCloseTo(30, 5);
+    expect(world.minutesToday(b.guards)).toBeCloseTo(30, 5);
 
     const [another] = world.admitted(a, 1);
-    another?.answered();
+    another?.answered(() => {});
     for (const { guards } of [a, b]) allAtOnce(guards.follow(new Directory(limited())));
     expect(a.guards.rehearse(call, new Capacity(world.scheduler))).toBeUndefined();
     expect(a.guards.use().talking).toEqual({});
@@ -370,7 +462,7 @@ describe('several nodes', () => {
       const world = new SharedWorld({ tenantLimits: { dailyMinutes: 500 } });
       const [a, b] = [await world.node('a'), await world.node('b')];
       const [long] = world.admitted(a, 1);
-      long?.answered();
+      long?.answered(() => {});
       await world.pass(300 * 60_000);
       world.scheduler.advance(100);
       long?.ended(300 * 60_000 + 100);
@@ -402,7 +494,7 @@ describe('several nodes', () => {
     const ofB = world.admitted(b, 20);
     expect(ofB).toHaveLength(10);
     expect(ofB[0]?.talkLimitMs).toBeCloseTo(50 * 60_000, -3);
-    ofB[0]?.answered();
+    ofB[0]?.answered(() => {});
     await world.pass(50 * 60_000);
     expect(world.admitted(b, 1)).toHaveLength(0);
     ofB[0]?.ended(50 * 60_000);
@@ -418,9 +510,9 @@ describe('several nodes', () => {
     const world = new SharedWorld({ tenantLimits: { dailyMinutes: 500 } });
     const [a, b] = [await world.node('a'), await world.node('b')];
     const [ofA] = world.admitted(a, 1);
-    ofA?.answered();
+    ofA?.answered(() => {});
     const ofB = world.admitted(b, 10);
-    for (const call of ofB) call.answered();
+    for (const call of ofB) call.answered(() => {});
     await world.pass(10 * 60_000);
     world.away(true);
     await world.pass(60_000);

@@ -9,6 +9,7 @@ import {
   type Reacher,
   type Restorer,
 } from '../../call/index.ts';
+import { emergencyCallOf } from '../../outbound/index.ts';
 import { viaOf } from '../../provisioning/trunk-settings/own-address.ts';
 import type { Trunk } from '../../provisioning/trunk-settings/schema.ts';
 import type { Endpoint } from '../../sip/endpoint/index.ts';
@@ -100,10 +101,11 @@ function placesOf(snapshot: CallSnapshot, { trunks, guards, served, scheduler }:
     ...(from === undefined ? [] : [trunks.admitInbound(from, tenant, now, true)]),
     ...(to === undefined ? [] : [trunks.admit(to, tenant, now, true)]),
   ];
-  if (to !== undefined && facts.sessionId !== undefined) {
+  if (to !== undefined) {
     const extension = facts.extension === undefined ? undefined : now.extension(tenant.name, facts.extension);
-    const call = { tenant, extension, number: facts.called, emergency: false };
-    guards.resume(facts.sessionId, call, scheduler.nowMs() - answeredAgoMs(snapshot, scheduler.wallMs()));
+    const emergency = emergencyCallOf(tenant, facts.called) !== undefined;
+    const call = { tenant, extension, number: facts.called, emergency };
+    guards.resume(snapshot, call, scheduler.nowMs() - answeredAgoMs(snapshot, scheduler.wallMs()));
   }
   return grants.flatMap((grant) => (grant.granted ? [() => grant.release()] : []));
 }

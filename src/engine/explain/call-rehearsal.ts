@@ -12,7 +12,7 @@ import { type OutboundPlan, type Refusal, signsForShow } from '../../outbound/in
 import { type Endpoint, isFlow, type ServerTransaction } from '../../sip/endpoint/index.ts';
 import { parseMessage, type SipRequest } from '../../sip/message/index.ts';
 import type { Target } from '../../sip/transport/index.ts';
-import type { GuardGrant } from '../../trunks/guards.ts';
+import type { GuardGrant } from '../../trunks/admitted-call.ts';
 import { TrunkRehearsal } from '../../trunks/trunk-rehearsal.ts';
 import type { Source } from '../admit/admission.ts';
 import type { Engine } from '../engine.ts';

@@ -7,6 +7,7 @@ import type { FrontProxies } from '../admit/front-proxies.ts';
 import type { PeerNodes } from '../peer-nodes.ts';
 import type { Registrations } from '../registrations.ts';
 import type { Served } from '../served.ts';
+import type { OutboundGuards } from './outbound-guards.ts';
 import { assertedParty } from './party-address.ts';
 import { Peers } from './peers.ts';
 import type { Routing } from './routing.ts';
@@ -14,6 +15,7 @@ import { Transfers } from './transfers.ts';
 
 export interface CallRouterParts {
   readonly routing: Routing;
+  readonly guards: OutboundGuards;
   readonly registrations: Registrations;
   readonly trunks: TrunkService;
   readonly transport: Endpoint['transport'];
@@ -24,8 +26,8 @@ export interface CallRouterParts {
 }
 
 export function callRouter(parts: CallRouterParts): CallRouter {
-  const { routing, registrations, trunks, transport, node, served, nodes, front } = parts;
-  const transfers = new Transfers({ routing, served, node, outbound: routing.outbound });
+  const { routing, guards, registrations, trunks, transport, node, served, nodes, front } = parts;
+  const transfers = new Transfers({ routing, served, node, outbound: routing.outbound, guards });
   const peers = new Peers({ served, trunks, registrations, transport, nodes, front });
   return {
     referred: (call, leg, referTo, referredBy) => transfers.referred(call, leg, referTo, referredBy),

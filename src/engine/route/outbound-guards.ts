@@ -1,22 +1,31 @@
 /** Holds what the fraud guards granted to calls, from the plan to the end of the call. */
 import type { Steps } from '../../base/steps.ts';
-import type { LiveRecord } from '../../call/index.ts';
+import type { Calls, LiveRecord } from '../../call/index.ts';
 import type { OutboundPlan } from '../../outbound/index.ts';
 import type { Directory } from '../../provisioning/directory/directory.ts';
+import type { GuardGrant } from '../../trunks/admitted-call.ts';
 import type { Capacity } from '../../trunks/capacity.ts';
-import type { GuardedCall, GuardGrant, GuardRefusal, Guards } from '../../trunks/guards.ts';
+import { type GuardedCall, type GuardRefusal, Guards, type GuardsOptions } from '../../trunks/guards.ts';
 import type { LimitUse } from '../../trunks/shared-limits.ts';
 
 /** Plans whose call never came to be (its INVITE was cancelled at once, the node was full) are forgotten at this many. */
 const MAX_SESSIONS = 200_000;
+
+/** To both parties of a call that is ended. */
+const MINUTES_USED_UP = ['SIP;cause=403;text="Daily Minutes Used Up"'];
+
+type ResumedCall = Pick<LiveRecord, 'id' | 'facts'>;
 
 export class OutboundGuards {
   readonly #guards: Guards;
   /** By session: a call that is sent on to the outside twice holds two grants. */
   readonly #grants = new Map<string, GuardGrant[]>();
 
-  constructor(guards: Guards) {
-    this.#guards = guards;
+  readonly #endCall: Calls['end'];
+
+  constructor(options: GuardsOptions, endCall: Calls['end']) {
+    this.#guards = new Guards(options);
+    this.#endCall = endCall;
   }
 
   /** What was used before, what this node uses, and the limits: see `Guards`. */
@@ -54,12 +63,27 @@ export class OutboundGuards {
   }
 
   /** Counts a call that another process admitted. @param answeredAtMs monotonic, ms */
-  resume(sessionId: string, call: GuardedCall, answeredAtMs: number): void {
-    this.#grants.set(sessionId, [this.#guards.resume(call, answeredAtMs)]);
+  resume({ id, facts: { sessionId } }: ResumedCall, call: GuardedCall, answeredAtMs: number): void {
+    if (sessionId === undefined) return;
+    this.#grants.set(sessionId, [this.#guards.resume(call, answeredAtMs, () => this.#end(id))]);
   }
 
-  answered({ facts }: LiveRecord): void {
-    for (const grant of this.#grantsOf(facts.sessionId)) grant.answered();
+  answered({ id, facts }: ResumedCall): void {
+    for (const grant of this.#grantsOf(facts.sessionId)) grant.answered(() => this.#end(id));
+  }
+
+  /** What was granted to one session is from now on the other's, whose call it has become a part of. */
+  joined(sessionId: string | undefined, to: ResumedCall): void {
+    const { sessionId: into } = to.facts;
+    const grants = this.#grantsOf(sessionId);
+    if (sessionId === undefined || into === undefined || sessionId === into || grants.length === 0) return;
+    this.#grants.delete(sessionId);
+    this.#grants.set(into, [...this.#grantsOf(into), ...grants]);
+    this.answered(to);
+  }
+
+  #end(callId: string): void {
+    this.#endCall(callId, 'daily-minutes-exceeded', MINUTES_USED_UP);
   }
 
   ended({ facts, talkMs }: LiveRecord): void {

@@ -52,6 +52,7 @@ import { type RegisteredNodes, SentOnStep } from './registered-node.ts';
 import {
   type BegunPlan,
   OneStageStep,
+  type PlanHooks,
   type PlanStep,
   RejectStep,
   StepPlan,
@@ -77,7 +78,7 @@ export interface RoutingOptions extends CallerLegsOptions {
   readonly registered: Pick<RegisteredNodes, 'condition'>;
 }
 
-type PlanBeginning = Pick<StepPlanOptions, 'first' | 'facts' | 'reasons' | 'ready'>;
+type PlanBeginning = Pick<StepPlanOptions, 'first' | 'facts' | 'reasons' | 'ready' | 'emergency'>;
 
 /** A call from a trunk whose tenant is known. */
 interface InboundBeginning {
@@ -129,8 +130,8 @@ export class Routing implements StepServices {
   }
 
   /** A plan whose first step is this one. */
-  planOf(first: PlanStep, callerLeg: LegOptions, facts: CallFacts): StepPlan {
-    return this.#plan({ first, facts }, callerLeg);
+  planOf(first: PlanStep, callerLeg: LegOptions, facts: CallFacts, hooks: PlanHooks = {}): StepPlan {
+    return this.#plan({ first, facts }, callerLeg, hooks);
   }
 
   /** The facts of an outbound call, as the pipeline and `explain` take them. */
@@ -191,34 +192,23 @@ export class Routing implements StepServices {
       if (behindCode !== undefined)
         return { plan: this.#plan({ first: behindCode, facts: behindCodeFacts(facts, outbound.number) }, outsideLeg) };
     }
-    const { step, talkLimitMs } = this.#outbound(outbound);
-    const { ringTimeoutMs, sessionLimitMs: nodeLimitMs } = this.#options;
-    const plan = new StepPlan({
-      first: step,
-      callerLeg: outsideLeg,
-      facts,
-      ringTimeoutMs,
-      sessionLimitMs: Math.min(nodeLimitMs, talkLimitMs ?? Number.POSITIVE_INFINITY),
-      emergency: outbound.emergency,
-    });
-    return { plan, outbound };
+    const { emergency } = outbound;
+    return { plan: this.#plan({ first: this.#outbound(outbound), facts, emergency }, outsideLeg), outbound };
   }
 
   /** The step of an outbound plan, once the fraud guards have let it pass. */
-  #outbound(plan: OutboundPlan): { readonly step: PlanStep; readonly talkLimitMs?: number | undefined } {
+  #outbound(plan: OutboundPlan): PlanStep {
     const { outbound } = this.#options;
     const step = new OutboundStep(plan, outbound);
     // The guards are asked about a stopped tenant all the same: they tell whoever watches for fraud.
     if (plan.refusal !== undefined && plan.refusal.code !== 'outbound-stopped') {
       outbound.onRefused(plan, plan.refusal);
-      return { step };
+      return step;
     }
     const answer = this.#options.guards.admit(plan);
-    if (!answer.granted) {
-      outbound.onRefused(plan, answer);
-      return { step: new RejectStep(answer.status, answer.reason) };
-    }
-    return { step, talkLimitMs: answer.talkLimitMs };
+    if (answer.granted) return step;
+    outbound.onRefused(plan, answer);
+    return new RejectStep(answer.status, answer.reason);
   }
 
   #fromTrunk(request: SipRequest, flow: Flow, trunk: Trunk, directory: Directory): Routed {
@@ -245,11 +235,11 @@ export class Routing implements StepServices {
       return { plan: this.#plan({ first: new RejectStep(503, 'Service Unavailable'), facts }, callerLeg) };
     const begin = (known: VerifiedCall | undefined): BegunPlan =>
       this.#beginInbound({ request, directory, router, call, facts, verified: known });
-    const onEnd = () => place.release();
+    const hooks = { onEnd: () => place.release() };
     const verified = this.#options.verification.verify(request, call);
-    if (!(verified instanceof Promise)) return { plan: this.#plan(begin(verified), callerLeg, onEnd) };
+    if (!(verified instanceof Promise)) return { plan: this.#plan(begin(verified), callerLeg, hooks) };
     const ready = verified.then(begin);
-    return { plan: this.#plan({ first: NOT_FOUND, facts, ready }, callerLeg, onEnd) };
+    return { plan: this.#plan({ first: NOT_FOUND, facts, ready }, callerLeg, hooks) };
   }
 
   /** Once it is known what there is to know of the caller. */
@@ -343,7 +333,7 @@ export class Routing implements StepServices {
     const caller = directory.party(tenant.name, by.number);
     if (caller === undefined) return new RejectStep(404, 'Not Found');
     const facts = { ...this.outboundFacts(context, caller, number, forwardingOf(context, kind)), redirected };
-    return this.#outbound(planOutbound(facts)).step;
+    return this.#outbound(planOutbound(facts));
   }
 
   /** The step for a number of the tenant itself; undefined for an outside number. */
@@ -391,7 +381,7 @@ export class Routing implements StepServices {
     const sentOn = diverted(context, context.called, 'unconditional');
     const service: Service = { ...INBOUND_RULE, number: digitsOf(context.called) };
     const facts = this.outboundFacts(sentOn, { kind: 'service', service }, number, forwardingOf(sentOn, 'forward'));
-    return this.#outbound(planOutbound(facts)).step;
+    return this.#outbound(planOutbound(facts));
   }
 
   #context(
@@ -406,9 +396,9 @@ export class Routing implements StepServices {
     return { request, directory, tenant, origin, caller, called, node, sessionId: randomToken(), diversions: [] };
   }
 
-  #plan(begun: PlanBeginning, callerLeg: LegOptions, onEnd?: () => void): StepPlan {
+  #plan(begun: PlanBeginning, callerLeg: LegOptions, hooks: PlanHooks = {}): StepPlan {
     const { ringTimeoutMs, sessionLimitMs } = this.#options;
-    return new StepPlan({ ...begun, callerLeg, ringTimeoutMs, sessionLimitMs, ...(onEnd !== undefined && { onEnd }) });
+    return new StepPlan({ ...begun, ...hooks, callerLeg, ringTimeoutMs, sessionLimitMs });
   }
 
   #inboundRouter(directory: Directory): InboundRouter {

@@ -44,13 +44,18 @@ export class StepChain {
   }
 }
 
-export interface StepPlanOptions {
+/** See `CallPlan`. */
+export interface PlanHooks {
+  readonly onAnswered?: () => void;
+  readonly onEnd?: () => void;
+}
+
+export interface StepPlanOptions extends PlanHooks {
   readonly first: PlanStep;
   readonly callerLeg: LegOptions;
   readonly facts: CallFacts;
   readonly ringTimeoutMs: number;
   readonly sessionLimitMs: number;
-  readonly onEnd?: () => void;
   /** See `CallPlan.emergency`. */
   readonly emergency?: boolean;
   /** See `CallPlan.passesRedirects`. */
@@ -76,7 +81,7 @@ export class StepPlan implements CallPlan {
   readonly ready: Promise<void> | undefined;
   #facts: CallFacts;
   #reasons: readonly string[];
-  readonly #onEnd: (() => void) | undefined;
+  readonly #hooks: PlanHooks;
   #chain: StepChain;
   /** Made with the first one. */
   #warnings: Set<string> | undefined = undefined;
@@ -90,7 +95,8 @@ export class StepPlan implements CallPlan {
     this.sessionLimitMs = options.sessionLimitMs;
     this.passesRedirects = options.passesRedirects === true;
     this.emergency = options.emergency === true;
-    this.#onEnd = options.onEnd;
+    const { onAnswered, onEnd } = options;
+    this.#hooks = { ...(onAnswered && { onAnswered }), ...(onEnd && { onEnd }) };
     this.ready = options.ready?.then((begun) => this.#begin(begun));
   }
 
@@ -122,10 +128,11 @@ export class StepPlan implements CallPlan {
 
   onAnswered(): void {
     this.#chain = new StepChain(ANSWERED);
+    this.#hooks.onAnswered?.();
   }
 
   onEnd(): void {
-    this.#onEnd?.();
+    this.#hooks.onEnd?.();
   }
 }
 

@@ -7,6 +7,7 @@ import type { Trunk } from '../../provisioning/trunk-settings/schema.ts';
 import { isSipUri, octetsFromText, parseNameAddr, parseUri } from '../../sip/message/index.ts';
 import type { Served } from '../served.ts';
 import type { CallContext, CallerPresentation } from './call-context.ts';
+import type { OutboundGuards } from './outbound-guards.ts';
 import type { OutboundServices } from './outbound-step.ts';
 import type { Forwarder } from './phone-steps.ts';
 import type { Routing } from './routing.ts';
@@ -18,6 +19,8 @@ export interface TransfersOptions {
   readonly served: Served;
   readonly node: NodeFacts;
   readonly outbound: OutboundServices;
+  /** Hold what a transfer to the outside was granted. */
+  readonly guards: Pick<OutboundGuards, 'joined' | 'release'>;
 }
 
 export class Transfers implements CallRouter {
@@ -57,8 +60,17 @@ export class Transfers implements CallRouter {
       diversions: [],
       transferee: trunkOf(leg.peer?.options, directory),
     };
-    const step = this.#options.routing.transferred(context, by, number);
-    return this.#options.routing.planOf(step, leg.options, { ...call.record.facts, called: number });
+    const { routing, guards } = this.#options;
+    const step = routing.transferred(context, by, number);
+    return routing.planOf(
+      step,
+      leg.options,
+      { ...call.record.facts, called: number },
+      {
+        onAnswered: () => guards.joined(context.sessionId, call.record),
+        onEnd: () => guards.release(context.sessionId),
+      },
+    );
   }
 
   /** A place may be taken by a party of the same tenant; its own Teams is one. */

@@ -10,13 +10,13 @@ export type KeepingObserver = Pick<
 
 /** Tells the fraud guards what becomes of calls, then whoever else watches them, then who keeps them for other nodes. */
 export class CallAudience implements CallObserver {
-  readonly #guards: Pick<OutboundGuards, 'answered' | 'ended'>;
+  readonly #guards: Pick<OutboundGuards, 'answered' | 'ended' | 'joined'>;
   readonly #observer: CallObserver;
   readonly #keeper: () => KeepingObserver | undefined;
 
   /** @param keeper undefined while calls stay with this process */
   constructor(
-    guards: Pick<OutboundGuards, 'answered' | 'ended'>,
+    guards: Pick<OutboundGuards, 'answered' | 'ended' | 'joined'>,
     observer: CallObserver,
     keeper: () => KeepingObserver | undefined,
   ) {
@@ -50,6 +50,10 @@ export class CallAudience implements CallObserver {
 
   onPartyLeft(record: LiveRecord, trunkId: string, bye: SipRequest): void {
     this.#observer.onPartyLeft?.(record, trunkId, bye);
+  }
+
+  onPartyMoved(from: LiveRecord, to: LiveRecord): void {
+    this.#guards.joined(from.facts.sessionId, to);
   }
 
   onCallEnded(record: LiveRecord): void {

@@ -258,12 +258,13 @@ export class Observation
   }
 
   onFraud(code: string, detail: Readonly<Record<string, unknown>>): void {
-    const { tenant, extension, number, holder, limit } = detail as Readonly<Record<string, string | undefined>>;
+    const { tenant, extension, number, holder, limit, calls } = detail as Readonly<Record<string, string | undefined>>;
     this.#options.log.warn('fraud-guard', { guard: code, ...detail });
+    const ends = calls === undefined ? '' : `; ${calls} of its calls are ended`;
     this.#options.events.publish('fraud', this.#audience(tenant), {
       guard: code,
       ...(extension === undefined ? {} : { extension }),
-      detail: `call to ${number ?? ''}: limit ${limit ?? ''} of ${holder ?? ''}`,
+      detail: `call to ${number ?? ''}: limit ${limit ?? ''} of ${holder ?? ''}${ends}`,
     });
   }
 

@@ -13,11 +13,12 @@ let router: ReturnType<typeof callRouter>;
 
 beforeEach(async () => {
   world = await World.start();
-  const { routing, registrations, trunks, endpoint, directory } = world.engine;
+  const { routing, guards, registrations, trunks, endpoint, directory } = world.engine;
   const served = new Served(nodeSchema.parse({ listen: [{ transport: 'udp', host: ENGINE, port: 5060 }] }), directory);
   const { transport } = endpoint;
   router = callRouter({
     routing,
+    guards,
     registrations,
     trunks,
     transport,

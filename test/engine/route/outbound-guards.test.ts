@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest';
+import { HeaderId, type SipRequest, type SipResponse } from '../../../src/sip/message/index.ts';
 import { type ACME, type Agent, CARRIER_A, PASSWORD, type Phone, SDP, World } from '../world.ts';
 
 let world: World;
@@ -89,5 +90,107 @@ describe('fraud guards stand before every call to the outside', () => {
     phone.ask(phone.within(invite, answer, 'BYE'));
     carrier.answer(carrier.took('BYE'), 200);
     world.run();
+  });
+
+  /** A call of the phone to the outside that is answered. */
+  function talks(number = '18005550199'): { readonly invite: SipRequest; readonly answer: SipResponse } {
+    const before = carrier.requests('INVITE').length;
+    const invite = phone.call(number);
+    carrier.answer(carrier.took('INVITE', before), 200, 'OK', {}, SDP);
+    world.run();
+    const answer = phone.final(invite);
+    if (answer?.status !== 200) throw new Error('no answer');
+    return { invite, answer };
+  }
+
+  /** Both sides answer the BYEs that came until now. */
+  function partWays(): void {
+    for (const party of [phone, carrier]) for (const bye of party.requests('BYE')) party.answer(bye, 200);
+    world.run();
+  }
+
+  const talking = () => world.engine.guards.use().talking?.['tenant acme']?.[0] ?? 0;
+  const places = () => world.engine.trunks.capacity.inProgress('extension acme/101');
+
+  test('minutes of the day: calls that began at once are ended on both sides when their sum has used them up', async () => {
+    await begin({ limits: { dailyMinutes: 2 } });
+    for (let call = 0; call < 4; call++) talks();
+    const startMs = world.scheduler.nowMs();
+    while (phone.requests('BYE').length === 0) world.run(500);
+    // A little less than 30 s after the last one was answered: the first ones have talked for longer.
+    expect(world.scheduler.nowMs() - startMs).toBeGreaterThan(28_000);
+    expect(world.scheduler.nowMs() - startMs).toBeLessThanOrEqual(30_500);
+    expect([phone.requests('BYE').length, carrier.requests('BYE').length]).toEqual([4, 4]);
+    for (const party of [phone, carrier])
+      for (const bye of party.requests('BYE'))
+        expect(bye.headers.fieldValues(HeaderId.Reason)).toEqual(['SIP;cause=403;text="Daily Minutes Used Up"']);
+    partWays();
+    expect(world.observed.ended).toHaveLength(4);
+    for (const record of world.observed.ended)
+      expect(record).toMatchObject({ endedBy: 'engine', endReason: 'daily-minutes-exceeded' });
+    const talkedMs = world.observed.ended.reduce((sum, { talkMs }) => sum + talkMs, 0);
+    expect(talkedMs).toBeGreaterThanOrEqual(120_000);
+    expect(talkedMs).toBeLessThanOrEqual(120_000 + 4 * 10);
+    expect(world.observed.fraud).toMatchObject([
+      { code: 'daily-minutes-used-up', detail: { tenant: 'acme', holder: 'tenant acme', limit: 2, calls: 4 } },
+      { code: 'daily-minutes-low' },
+    ]);
+    expect(callRefused()).toBe(403);
+  });
+
+  test.each([
+    ['answers', 200],
+    ['refuses', 486],
+  ])(
+    'a call that is transferred to the outside, where the new party %s, has a place and minutes of its own',
+    async (_name, status) => {
+      await begin({ limits: { dailyMinutes: 60, concurrentCalls: 9 } });
+      const { invite, answer } = talks();
+      expect([talking(), places()]).toEqual([1, 1]);
+      phone.ask(
+        phone.within(invite, answer, 'REFER', {
+          'Refer-To': '<sip:18005550111@acme.example.com>',
+          Contact: `<sip:${phone.host}>`,
+        }),
+        50,
+      );
+      expect(places()).toBe(2);
+      carrier.answer(carrier.took('INVITE', 1), status, 'Whatever', {}, status === 200 ? SDP : '');
+      if (status === 200) carrier.answer(carrier.took('INVITE', 2), 200, 'OK', {}, SDP);
+      for (const notify of phone.requests('NOTIFY')) phone.answer(notify, 200);
+      expect([talking(), places()]).toEqual(status === 200 ? [2, 2] : [1, 1]);
+      const [call] = [...world.engine.calls.list()];
+      world.engine.calls.end(call?.id ?? '');
+      world.run();
+      partWays();
+      expect([talking(), places()]).toEqual([0, 0]);
+    },
+  );
+
+  test('a call whose party was moved to another one is counted on there', async () => {
+    await begin({ limits: { dailyMinutes: 60, concurrentCalls: 9 } });
+    const first = talks();
+    const second = talks('18005550111');
+    expect([talking(), places()]).toEqual([2, 2]);
+    const replaces = `${second.invite.callId()}%3Bto-tag%3D${second.answer.toTag()}%3Bfrom-tag%3D${second.invite.fromTag()}`;
+    const before = carrier.requests('INVITE').length;
+    phone.ask(
+      phone.within(first.invite, first.answer, 'REFER', {
+        'Refer-To': `<sip:18005550111@acme.example.com?Replaces=${replaces}>`,
+        Contact: `<sip:${phone.host}>`,
+      }),
+      50,
+    );
+    carrier.answer(carrier.took('INVITE', before), 200, 'OK', {}, SDP);
+    carrier.answer(carrier.took('INVITE', before + 1), 200, 'OK', {}, SDP);
+    for (const notify of phone.requests('NOTIFY')) phone.answer(notify, 200);
+    partWays();
+    expect(world.observed.ended).toMatchObject([{ endReason: 'transferred' }]);
+    expect([talking(), places()]).toEqual([2, 2]);
+    const [call] = [...world.engine.calls.list()];
+    world.engine.calls.end(call?.id ?? '');
+    world.run();
+    partWays();
+    expect([talking(), places()]).toEqual([0, 0]);
   });
 });
