@@ -170,6 +170,11 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
     const caller = new CallerInvite(this, transaction, plan);
     this.caller = caller;
     this.env.observer.onCallStarted(this.record);
+    const { cancel } = this.resumption ?? {};
+    if (cancel !== undefined) {
+      this.callerGaveUp(cancel);
+      return;
+    }
     const tooSmall = caller.intervalRefusal();
     if (tooSmall !== undefined) {
       this.#refuse(tooSmall.status, undefined, tooSmall.headers, 'refused');

@@ -95,10 +95,11 @@ export class Calls implements CallRegistry {
   }
 
   /** In the name of the process that has asked; who answers all the same is left with BYE. */
-  cancelRinging({ invite, to, trunkId, usedSequence }: RingingInvite): void {
+  cancelRinging({ invite, to, trunkId, usedSequence, way }: RingingInvite): void {
     const contact = invite.headers.value(HeaderId.Contact) ?? '';
-    const options = { contact, ...(trunkId !== undefined && { trunkId }) };
-    const late = new LateAnswers({ env: this.#env, options, credentials: undefined, usedSequence });
+    const options = { ...way, contact } as LegOptions;
+    const credentials = trunkId === undefined ? undefined : this.#env.router.credentials?.(trunkId);
+    const late = new LateAnswers({ env: this.#env, options, credentials, usedSequence });
     const transaction = this.#env.endpoint.resumeInvite(invite, to, new CancelledInvite(late, this));
     transaction.cancel();
   }

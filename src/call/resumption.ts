@@ -1,7 +1,7 @@
 import type { SipRequest, SipResponse } from '../sip/message/index.ts';
 import type { LateUser, SentInvite } from './abandoned-invites.ts';
 import { describeDestination } from './destination.ts';
-import type { ClientTransaction, ClientTransactionUser, Destination } from './ports.ts';
+import type { ClientTransaction, ClientTransactionUser, Destination, WayOptions } from './ports.ts';
 
 /** An INVITE of another process that rings. */
 export interface RingingInvite {
@@ -10,6 +10,8 @@ export interface RingingInvite {
   readonly trunkId: string | undefined;
   /** CSeq of its dialogs goes on above this. */
   readonly usedSequence: number;
+  /** How its peer is reached, and what it is told of where this process is. */
+  readonly way: WayOptions;
 }
 
 /**
@@ -18,6 +20,8 @@ export interface RingingInvite {
  */
 export class Resumption {
   readonly tag: string | undefined;
+  /** The caller has given up meanwhile: nobody is asked. */
+  cancel: SipRequest | undefined = undefined;
   #ringing: readonly RingingInvite[];
 
   constructor(tag: string | undefined, ringing: readonly RingingInvite[]) {

@@ -18,8 +18,8 @@ export interface Departments {
   readonly messages: Messaging;
   readonly registrations: Registrations;
   readonly trunks: TrunkService;
-  /** Answers what other nodes of the store ask. */
-  readonly continuity: Pick<CallContinuity, 'answers'>;
+  /** Answers what other nodes of the store ask, and knows calls of theirs that may come. */
+  readonly continuity: Pick<CallContinuity, 'answers' | 'mayCancel'>;
 }
 
 const SUPPORTED = SERVED_TAGS.join(', ');
@@ -77,6 +77,10 @@ export class Dispatcher implements EndpointUser {
 
   onAck(request: SipRequest, flow: Flow): void {
     this.#served.calls.ack(request, flow);
+  }
+
+  onStrayCancel(cancel: SipRequest, flow: Flow, again: () => void): boolean {
+    return this.#served.continuity.mayCancel(cancel, flow, again);
   }
 
   onStray2xx(response: SipResponse, flow: Flow): void {

@@ -51,6 +51,7 @@ export class CallContinuity {
   readonly #revival: CallRevival | undefined;
   readonly #questions: PeerQuestions;
   readonly #strayByes: StrayByes;
+  readonly #waitingCallers: WaitingCallers;
   readonly #options: CallContinuityOptions;
 
   constructor(options: CallContinuityOptions) {
@@ -66,11 +67,12 @@ export class CallContinuity {
       isWanted: (trunkId) => served.directory.trunk(trunkId)?.options.contactToken === true,
     });
     const { store, scheduler, log, calls, restoring, recordFacts, endpoint, peers } = options;
+    const waitingCallers = new WaitingCallers({ endpoint, scheduler, calls, served, trunks: restoring.trunks });
+    this.#waitingCallers = waitingCallers;
     const questions = new PeerQuestions({ node: settings.node, secret, endpoint, scheduler });
     this.#questions = questions;
     this.#strayByes = new StrayByes({ endpoint, peers });
     if (store === undefined) return;
-    const waitingCallers = new WaitingCallers({ endpoint, scheduler, calls, trunks: restoring.trunks });
     const keeper = new CallKeeper({
       store,
       scheduler,
@@ -169,6 +171,17 @@ export class CallContinuity {
     void this.#strayByes.passOn(transaction).then((isTaken) => {
       if (!isTaken && !this.#mayArrive(transaction, undefined, retry)) retry();
     });
+    return true;
+  }
+
+  /** A CANCEL of an INVITE that is not here: its call may come from a node that has just ended. `again` has it answered. */
+  mayCancel(cancel: SipRequest, flow: Flow, again: () => void): boolean {
+    if (this.#keeper?.hasLeft === true) return true;
+    if (!this.#options.isKnown(cancel, flow)) return false;
+    const waiting = this.#waitingCallers;
+    if (waiting.cancels(cancel, flow, again)) return true;
+    if (this.#succession?.mayCome(() => waiting.forget(cancel)) !== true) return false;
+    waiting.remember(cancel, flow, again);
     return true;
   }
 

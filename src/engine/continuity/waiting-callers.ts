@@ -8,9 +8,11 @@ import {
   type WaitingCancel,
   type WaitingSnapshot,
 } from '../../call/index.ts';
+import { scopeOf, viaOf } from '../../provisioning/trunk-settings/own-address.ts';
 import type { Endpoint } from '../../sip/endpoint/index.ts';
 import { createResponse, parseMessage, type SipRequest, serialize } from '../../sip/message/index.ts';
-import type { Target } from '../../sip/transport/index.ts';
+import type { Flow, Target } from '../../sip/transport/index.ts';
+import type { Served } from '../served.ts';
 import { type CallRestorerOptions, reacherOf, targetHere } from './call-restorer.ts';
 
 /** A phone that was cancelled is ready for the next call then. */
@@ -23,10 +25,29 @@ export interface WaitingCallersOptions {
   readonly scheduler: Scheduler;
   readonly calls: () => Calls;
   readonly trunks: CallRestorerOptions['trunks'];
+  readonly served: Pick<Served, 'directory'>;
+}
+
+/** A caller has given up whose call may come. */
+interface HeldCancel {
+  readonly cancel: SipRequest;
+  readonly flow: Flow;
+  /** Has the CANCEL answered. */
+  readonly again: () => void;
+}
+
+/** A caller's INVITE that is about to be received once more. */
+interface ExpectedInvite {
+  readonly from: string;
+  readonly resumption: Resumption;
+  readonly held: HeldCancel[];
 }
 
 export class WaitingCallers {
   readonly #options: WaitingCallersOptions;
+  /** By branch and Call-ID. */
+  readonly #cancels = new Map<string, HeldCancel>();
+  readonly #expected = new Map<string, ExpectedInvite>();
 
   constructor(options: WaitingCallersOptions) {
     this.#options = options;
@@ -45,9 +66,12 @@ export class WaitingCallers {
     const isReachable = waiting.from.kind === 'target';
     const ringing: RingingInvite[] = [];
     let isCancelled = false;
+    const key = keyOf(invite);
+    const gaveUp = this.#cancels.get(key);
+    const hasGivenUp = gaveUp !== undefined && gaveUp.flow.remoteAddress === waiting.from.address;
     for (const cancel of waiting.cancels) {
       const asked = cancel.asked;
-      if (isReachable && asked !== undefined && this.#comesHere(asked, isOwn))
+      if (isReachable && !hasGivenUp && asked !== undefined && this.#comesHere(asked, isOwn))
         ringing.push(this.#ringing(cancel, asked));
       else {
         isCancelled = true;
@@ -59,11 +83,53 @@ export class WaitingCallers {
       return;
     }
     const { branch } = invite.topVia();
-    calls().expect(branch, new Resumption(waiting.tag, ringing));
+    const expected = { from: waiting.from.address, resumption: new Resumption(waiting.tag, ringing), held: [] };
+    this.#expected.set(key, expected);
+    if (gaveUp !== undefined && hasGivenUp) {
+      this.#cancels.delete(key);
+      this.#giveUp(expected, gaveUp);
+    }
+    calls().expect(branch, expected.resumption);
     const flow = endpoint.flowTo(targetHere(waiting.from, endpoint));
-    const receive = () => endpoint.onMessage(waiting.invite, flow);
-    scheduler.schedule(isCancelled ? CANCELLED_MS : 0, { onTimer: receive }, 0);
+    const receive = () => this.#receive(key, expected, waiting.invite, flow);
+    scheduler.schedule(isCancelled && !hasGivenUp ? CANCELLED_MS : 0, { onTimer: receive }, 0);
     scheduler.schedule(ASKED_MS, { onTimer: () => calls().endResumption(branch) }, 0);
+  }
+
+  /** A CANCEL comes for a call that is about to be here. False: it is not known to be. */
+  cancels(cancel: SipRequest, flow: Flow, again: () => void): boolean {
+    const expected = this.#expected.get(keyOf(cancel));
+    if (expected === undefined || expected.from !== flow.remoteAddress) return false;
+    this.#giveUp(expected, { cancel, flow, again });
+    return true;
+  }
+
+  /** A CANCEL came whose call may come. */
+  remember(cancel: SipRequest, flow: Flow, again: () => void): void {
+    this.#cancels.set(keyOf(cancel), { cancel, flow, again });
+  }
+
+  /** The call has not come: the CANCEL is answered as any other that is for nothing. */
+  forget(cancel: SipRequest): void {
+    const key = keyOf(cancel);
+    const held = this.#cancels.get(key);
+    this.#cancels.delete(key);
+    held?.again();
+  }
+
+  #giveUp({ resumption, held }: ExpectedInvite, cancel: HeldCancel): void {
+    resumption.cancel = cancel.cancel;
+    held.push(cancel);
+    for (const ringing of resumption.takeAll()) this.#options.calls().cancelRinging(ringing);
+  }
+
+  #receive(key: string, { held }: ExpectedInvite, invite: string, flow: Flow): void {
+    const { endpoint } = this.#options;
+    this.#expected.delete(key);
+    // Those that go on come one after another, as what is received does; a CANCEL needs its INVITE at once.
+    if (held.length === 0) endpoint.onMessage(invite, flow);
+    else endpoint.handle(invite, flow);
+    for (const { again } of held) again();
   }
 
   /** Whether the answer comes to a socket of this node: it is sent to where the INVITE came from. */
@@ -78,7 +144,16 @@ export class WaitingCallers {
     const { endpoint, trunks } = this.#options;
     const place = { ...targetHere(cancel.to, endpoint), kind: cancel.to.kind };
     const to = reacherOf({ trunks })(place, { contact: '', ...(trunkId !== undefined && { trunkId }) });
-    return { invite: requestOf(text), to, trunkId, usedSequence };
+    return { invite: requestOf(text), to, trunkId, usedSequence, way: this.#wayOf(trunkId, place) };
+  }
+
+  #wayOf(trunkId: string | undefined, target: Target): RingingInvite['way'] {
+    const { endpoint, served } = this.#options;
+    const trunk = trunkId === undefined ? undefined : served.directory.trunk(trunkId);
+    if (trunk === undefined) return {};
+    const { largeRequests } = trunk.options;
+    const via = viaOf(trunk, (of) => endpoint.advertised(target, of));
+    return { trunkId: trunk.id, scope: scopeOf(trunk), largeRequests, ...via };
   }
 
   #cancel(cancel: WaitingCancel): void {
@@ -94,6 +169,10 @@ export class WaitingCallers {
     const to: Target = { transport: 'tcp', address: from.address, port: invite.topVia().port ?? 5060 };
     this.#options.endpoint.flowTo(to).send(serialize(response));
   }
+}
+
+function keyOf(request: SipRequest): string {
+  return `${request.topVia().branch} ${request.callId()}`;
 }
 
 function isAny(host: string): boolean {

@@ -365,6 +365,10 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow>, Refu
     this.#refusals.send(response, request, flow);
   }
 
+  onStrayCancel(cancel: SipRequest, flow: Flow, again: () => void): boolean {
+    return this.#user.onStrayCancel?.(cancel, flow, again) === true;
+  }
+
   onStray2xx(response: SipResponse, flow: Flow): void {
     this.#user.onStray2xx?.(response, flow);
   }

@@ -39,6 +39,8 @@ export interface EndpointUser {
   onAck(request: SipRequest, flow: Flow): void;
   /** A 2xx to an INVITE that no transaction waits for any more. */
   onStray2xx?(response: SipResponse, flow: Flow): void;
+  /** As {@link TransactionLayerUser.onStrayCancel}. */
+  onStrayCancel?(cancel: SipRequest, flow: Flow, again: () => void): boolean;
   /** A connection is gone, in order or not; its transactions have been told. */
   onFlowClosed?(flow: Flow, reason: string): void;
   /** A CRLF ping or pong arrived on the flow. */

@@ -315,8 +315,15 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
   }
 
   /** §9.2. The CANCEL is answered here: 481 when it means no INVITE that we know, 200 otherwise, whatever becomes of the INVITE. */
-  #receiveCancel(cancel: SipRequest, flow: F): void {
+  #receiveCancel(cancel: SipRequest, flow: F, isLast = false): void {
     const invite = this.#find(cancel, 'INVITE');
+    if (invite === undefined && !isLast && this.#user.onStrayCancel !== undefined) {
+      const again = () => {
+        // It may have come again meanwhile, and been answered.
+        if (this.#find(cancel, cancel.method) === undefined) this.#receiveCancel(cancel, flow, true);
+      };
+      if (this.#user.onStrayCancel(cancel, flow, again)) return;
+    }
     const transaction = this.#serverOf(cancel, flow);
     if (invite === undefined) {
       this.counters.strayCancels++;

@@ -118,4 +118,9 @@ export interface TransactionLayerUser<F extends Channel = Channel> {
   onStatelessAnswer?(response: SipResponse, request: SipRequest, flow: F): void;
   /** A 2xx to an INVITE that matches no transaction (RFC 6026 §8.1 lets an element look at it; it is dropped otherwise). */
   onStray2xx?(response: SipResponse, flow: F): void;
+  /**
+   * A CANCEL for an INVITE that is not known. True: it may be known later; the CANCEL is answered when `again` is called, once. Otherwise 481
+   * (§9.2).
+   */
+  onStrayCancel?(cancel: SipRequest, flow: F, again: () => void): boolean;
 }

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { SharedCalls } from '../../../src/call/index.ts';
+import type { CallStore, SharedCalls } from '../../../src/call/index.ts';
 import {
   HeaderId,
   parseMessage,
@@ -9,7 +9,7 @@ import {
 } from '../../../src/sip/message/index.ts';
 import { SimulatedNetwork } from '../../kit/simulated-network.ts';
 import { VirtualScheduler } from '../../kit/virtual-scheduler.ts';
-import { Life, MemoryCalls } from '../lives.ts';
+import { Life, MemoryCalls, SharedMemory } from '../lives.ts';
 import { type Agent, CARRIER_A, ENGINE, type Phone, SDP, World, type WorldOptions } from '../world.ts';
 
 const SECRET = new Uint8Array(32).fill(7);
@@ -33,7 +33,7 @@ class SharedStore extends MemoryCalls {
   };
 }
 
-let store: SharedStore;
+let store: CallStore & Pick<SharedStore, 'documents'>;
 let life: Life;
 let world: World;
 let alice: Phone;
@@ -184,37 +184,75 @@ test('a callee that is not asked any more when the process is back is cancelled;
   expect(finals(invite)).toEqual([]);
 });
 
-describe('over a trunk that is reached over TCP', () => {
+describe.each([
+  ['tcp', 5060],
+  ['tls', 5061],
+] as const)('over a trunk that is reached over %s', (transport, listening) => {
   const overTcp: WorldOptions = {
-    trunks: { 'carrier-a': { transport: 'tcp', options: { sessionTimer: { mode: 'off' } } } },
+    settings: {
+      listen: [
+        { transport: 'udp', host: ENGINE, port: 5060 },
+        { transport: 'tcp', host: ENGINE, port: 5060 },
+        { transport: 'tls', host: ENGINE, port: 5061, certificate: import.meta.filename, key: import.meta.filename },
+      ],
+    },
+    trunks: { 'carrier-a': { transport, port: listening, options: { sessionTimer: { mode: 'off' } } } },
   };
 
   test('whoever rings there is answered over the connection that its 2xx makes', async () => {
     await start(overTcp);
-    carrier.peer.listen('tcp', 5060);
+    carrier.peer.listen(transport, listening);
     const invite = alice.call('18005550199');
     world.run(50);
     const asked = carrier.took('INVITE');
-    const from = { host: CARRIER_A, port: 5060 };
+    const from = { host: CARRIER_A, port: listening };
     const connected = world.network.packets.findLast(
       ({ text }) => text.startsWith('INVITE') && text.includes(asked.callId()),
     );
     const port = Number(connected?.from.slice(connected.from.lastIndexOf(':') + 1));
-    world.network.carry('tcp', from, { host: ENGINE, port }, answerTo(asked, '180 Ringing'));
+    world.network.carry(transport, from, { host: ENGINE, port }, answerTo(asked, '180 Ringing'));
     await settle();
     await restart(overTcp);
     expect(carrier.requests('CANCEL')).toEqual([]);
     // RFC 3261 §18.2.2: to the port in Via.
-    const back = { host: ENGINE, port: asked.topVia().port ?? 5060 };
+    const back = { host: ENGINE, port: asked.topVia().port ?? listening };
     world.network.carry(
-      'tcp',
+      transport,
       { host: CARRIER_A, port: 40_001 },
       back,
-      answerTo(asked, '200 OK', ['Contact: <sip:192.0.2.10;transport=tcp>']),
+      answerTo(asked, '200 OK', [`Contact: <sip:192.0.2.10:${listening};transport=${transport}>`]),
     );
     await settle();
     expect(finals(invite)).toMatchObject([{ status: 200 }]);
     expect(carrier.requests('ACK')).toHaveLength(1);
+  });
+
+  test('whoever cannot be heard there is cancelled over a new connection, and asked anew over it', async () => {
+    await start(overTcp);
+    carrier.peer.listen(transport, listening);
+    const invite = alice.call('18005550199');
+    world.run(50);
+    const asked = carrier.took('INVITE');
+    const connected = world.network.packets.findLast(
+      ({ text }) => text.startsWith('INVITE') && text.includes(asked.callId()),
+    );
+    const port = Number(connected?.from.slice(connected.from.lastIndexOf(':') + 1));
+    world.network.carry(
+      transport,
+      { host: CARRIER_A, port: listening },
+      { host: ENGINE, port },
+      answerTo(asked, '180 Ringing'),
+    );
+    await settle();
+    const [[id, document]] = [...store.documents] as [[string, string]];
+    // As if it had been asked from another node's address.
+    store.documents.set(id, document.replace(/("at":\{[^}]*"host":")[^"]*/, '$1192.0.2.77'));
+    await restart(overTcp);
+    await settle(1_000);
+    const cancel = carrier.took('CANCEL');
+    expect(cancel.topVia().branch).toBe(asked.topVia().branch);
+    expect(carrier.requests('INVITE')).toHaveLength(2);
+    expect(finals(invite)).toEqual([]);
   });
 });
 
@@ -248,6 +286,118 @@ test('a caller at the end of a connection gets 503 over another one, and who ran
   await settle(60_000);
   expect(world.held()).toMatchObject({ calls: 0, legs: 0, clients: 0 });
   expect(store.documents.size).toBe(0);
+});
+
+describe('the caller gives up between the end of the process and the moment when the next one has his call', () => {
+  let invite: SipRequest;
+  let asked: SipRequest;
+
+  /** The carrier calls a phone, which rings. */
+  async function rings(): Promise<void> {
+    invite = carrier.request('INVITE', `sip:14155550100@${ENGINE}`, {}, SDP);
+    carrier.send(invite);
+    world.run(50);
+    asked = alice.took('INVITE');
+    alice.answer(asked, 180, 'Ringing');
+    await settle();
+  }
+
+  const giveUp = () => carrier.send(carrier.request('CANCEL', invite.requestUri, copied(invite, 'CANCEL')));
+  const answers = (method: string) =>
+    carrier
+      .responses(invite.callId())
+      .filter(({ status, headers }) => status >= 200 && headers.value(HeaderId.CSeq) === `1 ${method}`);
+
+  /** 200 and 487 for him, CANCEL for whom he called, and one record. */
+  async function isOver(): Promise<void> {
+    expect(answers('CANCEL').map(({ status }) => status)).toEqual([200]);
+    // Until he acknowledges it.
+    expect([...new Set(answers('INVITE').map(({ status }) => status))]).toEqual([487]);
+    const ringing = carrier.responses(invite.callId()).find(({ status }) => status === 180);
+    expect(answers('INVITE')[0]?.toTag()).toBe(ringing?.toTag());
+    carrier.ack(invite, answers('INVITE')[0] as SipResponse);
+    const cancel = alice.took('CANCEL');
+    expect(cancel.topVia().branch).toBe(asked.topVia().branch);
+    alice.answer(cancel, 200);
+    alice.answer(asked, 487, 'Request Terminated');
+    expect(alice.requests('ACK')).toHaveLength(1);
+    await settle(3_000);
+    expect(alice.requests('INVITE')).toHaveLength(1);
+    expect(world.observed.ended).toMatchObject([{ status: 487, endedBy: 'caller', endReason: 'cancel' }]);
+    await settle(60_000);
+    expect(world.held()).toMatchObject({ calls: 0, legs: 0, clients: 0, servers: 0 });
+  }
+
+  test('that takes it from the store', async () => {
+    const memory = new SharedMemory();
+    store = memory.of('one') as SharedStore;
+    const scheduler = new VirtualScheduler();
+    world = await begin(OPTIONS, { scheduler, network: new SimulatedNetwork(scheduler) });
+    [alice, carrier] = [world.phone('101', '203.0.113.1'), world.agent(CARRIER_A)];
+    await rings();
+    life.isOver = true;
+    store = memory.of('two') as SharedStore;
+    world = await begin(OPTIONS, world);
+    await settle(600);
+    giveUp();
+    await settle(600);
+    // RFC 3261 §17.1.2.2.
+    giveUp();
+    await settle(400);
+    expect(answers('CANCEL')).toEqual([]);
+    memory.silent.add('one');
+    for (let looked = 0; looked < 6; looked++) await settle(250);
+    await isOver();
+    expect(memory.count('one') + memory.count('two')).toBe(0);
+  });
+
+  test('that has just read it', async () => {
+    await start();
+    await rings();
+    life.isOver = true;
+    world.run(1_000);
+    const [[id, document]] = [...store.documents] as [[string, string]];
+    // Asked from elsewhere: the INVITE waits until the phone is free.
+    store.documents.set(id, document.replace(/("at":\{[^}]*"host":")[^"]*/, '$1192.0.2.77'));
+    world = await begin(OPTIONS, world);
+    giveUp();
+    await settle(1_000);
+    await isOver();
+  });
+
+  test('whose call does not come: 481, as for any other', async () => {
+    const memory = new SharedMemory();
+    store = memory.of('one') as SharedStore;
+    const scheduler = new VirtualScheduler();
+    world = await begin(OPTIONS, { scheduler, network: new SimulatedNetwork(scheduler) });
+    [alice, carrier] = [world.phone('101', '203.0.113.1'), world.agent(CARRIER_A)];
+    invite = carrier.request('INVITE', `sip:14155550100@${ENGINE}`, {}, SDP);
+    giveUp();
+    await settle(4_000);
+    expect(answers('CANCEL').map(({ status }) => status)).toEqual([481]);
+  });
+});
+
+test('who answers as he is cancelled is acknowledged and left with what a trunk is told in Via by all calls', async () => {
+  const options: WorldOptions = {
+    settings: { advertise: { publicHost: '203.0.113.91', privateHost: ENGINE } },
+    trunks: {
+      'carrier-a': { options: { sessionTimer: { mode: 'off' }, usePrivateIp: true, rewriteViaHost: true } },
+    },
+  };
+  await start(options);
+  alice.call('18005550199');
+  const asked = carrier.took('INVITE');
+  carrier.answer(asked, 180, 'Ringing');
+  await settle();
+  const [[id, document]] = [...store.documents] as [[string, string]];
+  store.documents.set(id, document.replace(/("at":\{[^}]*"host":")[^"]*/, '$1192.0.2.77'));
+  await restart(options);
+  carrier.answer(asked, 200, 'OK', {}, SDP);
+  await settle();
+  expect(asked.topVia().host).toBe('203.0.113.91');
+  expect(carrier.took('ACK').topVia().host).toBe('203.0.113.91');
+  expect(carrier.took('BYE').topVia().host).toBe('203.0.113.91');
 });
 
 function copied(invite: SipRequest, method: string): Record<string, string> {
