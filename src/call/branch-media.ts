@@ -9,9 +9,24 @@ import {
   sessionDescriptionOf,
   withDescription,
 } from '../sip/message/index.ts';
+import { addressOf } from './destination.ts';
 import type { LegCall } from './leg.ts';
 import type { MediaEnd, MediaPlace } from './media.ts';
+import type { BranchPlan } from './plan.ts';
+import type { CallEnvironment, Destination } from './ports.ts';
 import { clearBody } from './relayed-headers.ts';
+
+/** For whom the branch is called. */
+interface DescribedUser {
+  readonly env: Pick<CallEnvironment, 'media'>;
+  readonly call: LegCall;
+  readonly mediaEnd: MediaEnd;
+}
+
+interface DescribedInvite {
+  readonly to: Destination;
+  readonly seen: Pick<BranchPlan, 'draft' | 'options'>;
+}
 
 /** What one INVITE of a branch describes, and what the callee answers: each as the other party shall have it. */
 export class BranchMedia {
@@ -27,11 +42,18 @@ export class BranchMedia {
   #ended = false;
 
   /** `near` is who the branch is called for, `far` the callee at the target that is tried. */
-  constructor(call: LegCall, near: MediaEnd, far: MediaEnd, body: string) {
+  private constructor(call: LegCall, near: MediaEnd, far: MediaEnd, body: string) {
     this.#call = call;
     this.#near = near;
     this.#far = far;
     this.body = body;
+  }
+
+  /** Undefined where the media of the two is nobody's business. */
+  static between({ env, call, mediaEnd: near }: DescribedUser, { to, seen }: DescribedInvite): BranchMedia | undefined {
+    const { media } = seen.options;
+    if (env.media?.concerns(near.media, media) !== true) return undefined;
+    return new BranchMedia(call, near, { media, address: addressOf(to) }, seen.draft.body);
   }
 
   /** Makes {@link body} of a draft's. `done` is called at once where no relay is asked, and not at all after `end`. */

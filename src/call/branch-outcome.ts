@@ -2,7 +2,7 @@ import { ownCopy } from '../base/text.ts';
 import { HeaderId, type SipResponse } from '../sip/message/index.ts';
 import { describeDestination } from './destination.ts';
 import type { BranchPlan, OutcomeCause, StageOutcome } from './plan.ts';
-import type { AttemptRecord } from './record.ts';
+import type { AttemptRecord, LiveRecord } from './record.ts';
 import type { TargetInvite } from './target-invite.ts';
 
 /** How far a branch is. */
@@ -16,6 +16,9 @@ export type BranchState =
   | 'cancelling'
   | 'answered'
   | 'over';
+
+/** How a branch ends whose callee has answered with a Contact that leads nowhere. */
+export const UNUSABLE_CONTACT = { status: 502, reason: 'Unusable Contact' };
 
 /** How a branch failed, in the words that plans are asked with. */
 export function branchOutcome(
@@ -42,9 +45,14 @@ export function branchOutcome(
 
 type Tried = Pick<AttemptRecord, 'status' | 'reason' | 'cause' | 'startedAtMs' | 'elapsedMs' | 'retryAfterSeconds'>;
 
-/** What the call's record says of one target; `invite` is undefined when nothing was sent. */
-export function attemptRecord(plan: BranchPlan, invite: TargetInvite | undefined, tried: Tried): AttemptRecord {
-  return {
+/** Puts one target into the call's record, and tells the plan; `invite` is undefined when nothing was sent. */
+export function noteAttempt(
+  record: LiveRecord,
+  plan: BranchPlan,
+  invite: TargetInvite | undefined,
+  tried: Tried,
+): void {
+  const attempt: AttemptRecord = {
     label: plan.label,
     target: invite === undefined ? '' : describeDestination(invite.to),
     status: tried.status,
@@ -58,6 +66,9 @@ export function attemptRecord(plan: BranchPlan, invite: TargetInvite | undefined
     node: plan.node,
     retryAfterSeconds: tried.retryAfterSeconds,
   };
+  // It has the room it needs; a list that grows, or is spread, has room for seventeen, in each call.
+  record.attempts = record.attempts.concat(attempt);
+  plan.onAttempt?.(attempt);
 }
 
 /** Retry-After in seconds (RFC 3261 §20.33); comments and parameters are skipped. */

@@ -1,10 +1,8 @@
 import { cancelTimer, type Timer, type TimerTarget } from '../base/scheduler.ts';
 import { reasonPhrase, type SipRequest, type SipResponse, UnsafeMessageError } from '../sip/message/index.ts';
 import { BranchMedia } from './branch-media.ts';
-import { attemptRecord, type BranchState, branchOutcome, retryAfterOf } from './branch-outcome.ts';
+import { type BranchState, branchOutcome, noteAttempt, retryAfterOf, UNUSABLE_CONTACT } from './branch-outcome.ts';
 import { learnIdentity } from './connected-identity.ts';
-import { carryCaller } from './contact.ts';
-import { addressOf, sendOptions } from './destination.ts';
 import { Forks } from './forks.ts';
 import { LateAnswers } from './late-answers.ts';
 import type { Leg, LegCall } from './leg.ts';
@@ -14,9 +12,8 @@ import type { CallEnvironment, ClientTransaction, ClientTransactionUser, Destina
 import type { AttemptRecord, BegunLeg } from './record.ts';
 import { hasSessionDescription, reasonFields } from './relayed-headers.ts';
 import type { Resumption, RingingInvite } from './resumption.ts';
-import { SessionKeeper } from './session-keeper.ts';
 import { TargetInvite } from './target-invite.ts';
-import { cancellationOf, type WaitingCancel } from './waiting.ts';
+import type { WaitingCancel } from './waiting.ts';
 
 /** For whom a branch rings; `Attempt` is it. */
 export interface BranchUser {
@@ -96,25 +93,13 @@ export class Branch implements ClientTransactionUser, TimerTarget {
 
   /** What it has sent and not heard the end of: the label and the Call-ID. */
   underWay(): BegunLeg | undefined {
-    const isRinging = this.state === 'calling' || this.state === 'repairing';
-    const { label, trunkId } = this.plan;
-    return isRinging
-      ? { label, callId: this.#invite?.callId ?? '', ...(trunkId !== undefined && { trunkId }) }
-      : undefined;
+    return this.state === 'calling' || this.state === 'repairing' ? this.#invite?.begunLeg : undefined;
   }
 
   /** The CANCEL of the INVITE under way, for who has to send it in our place. */
   cancellation(): WaitingCancel | undefined {
-    const invite = this.#invite;
-    if (this.state !== 'calling' || this.#transaction === undefined || invite === undefined) return undefined;
-    const { trunkId } = this.plan;
-    const usedSequence = this.#forks.highestSequence;
-    return cancellationOf(this.#transaction, {
-      to: invite.to,
-      trunkId,
-      usedSequence,
-      isBound: this.#media !== undefined,
-    });
+    if (this.state !== 'calling' || this.#transaction === undefined) return undefined;
+    return this.#invite?.cancellation(this.#transaction, this.#forks.highestSequence, this.#media !== undefined);
   }
 
   /** Gives the branch up: CANCEL, and ACK and BYE for a 2xx that crosses it (RFC 3261 §9.1, §15). The attempt hears no more of it. */
@@ -228,20 +213,14 @@ export class Branch implements ClientTransactionUser, TimerTarget {
 
   /** The offer, as the callee shall have it. */
   #describe(invite: TargetInvite): void {
-    const { attempt } = this;
-    const { draft, options } = invite.seen;
     this.#media?.end();
-    this.#media = undefined;
-    const near = attempt.mediaEnd;
-    if (attempt.env.media?.concerns(near.media, options.media) !== true) {
+    this.#media = BranchMedia.between(this.attempt, invite);
+    if (this.#media === undefined) {
       this.#sendInvite(invite);
       return;
     }
     this.state = 'describing';
-    const far: MediaEnd = { media: options.media, address: addressOf(invite.to) };
-    const media = new BranchMedia(attempt.call, near, far, draft.body);
-    this.#media = media;
-    media.offer(draft, (refusal) => {
+    this.#media.offer(invite.seen.draft, (refusal) => {
       if (refusal === undefined) {
         this.#sendInvite(invite);
         return;
@@ -270,13 +249,11 @@ export class Branch implements ClientTransactionUser, TimerTarget {
     );
   }
 
-  #transmit(request: SipRequest, { to, seen: { options: settings } }: TargetInvite): void {
+  #transmit(request: SipRequest, invite: TargetInvite): void {
     this.state = 'calling';
     this.#transaction = undefined;
-    const options = sendOptions(settings, settings.firstResponseMs, this.plan.pastFlow);
-    carryCaller(request, to, settings, this.attempt.call);
     try {
-      this.#transaction = this.attempt.env.endpoint.sendRequest(request, to, this, options);
+      this.#transaction = invite.send(request, this, this.attempt.call);
     } catch (error) {
       if (!(error instanceof UnsafeMessageError)) throw error;
       this.#refusedHere(error);
@@ -332,7 +309,7 @@ export class Branch implements ClientTransactionUser, TimerTarget {
     const { onEnd } = this.plan;
     if (this.#reserved && onEnd !== undefined) leg.reservation = { onEnd };
     this.#reserved = false;
-    this.#startSession(leg, response, invite);
+    this.#invite?.startSession(leg, invite, response);
     const late = this.#lateAnswers(leg);
     leg.invitation = transaction;
     this.attempt.onBranchAnswered(this, leg, response, invite);
@@ -374,13 +351,6 @@ export class Branch implements ClientTransactionUser, TimerTarget {
     this.#record(status, reason, 'transport-error');
     if (this.#mayTryNext()) this.#nextTarget();
     else this.#fail(status, reasonPhrase(status), 'transport-error');
-  }
-
-  #startSession(leg: Leg, response: SipResponse, invite: SipRequest): void {
-    const session = this.#invite?.takeSession() ?? SessionKeeper.forIncoming(leg.env, undefined, response);
-    session?.attach(leg);
-    session?.described(invite);
-    session?.granted(response);
   }
 
   #refused(response: SipResponse, request: SipRequest): void {
@@ -495,26 +465,13 @@ export class Branch implements ClientTransactionUser, TimerTarget {
   }
 
   #record(status: number, reason: string, cause: AttemptRecord['cause'], retryAfterSeconds?: number): void {
-    const { plan } = this;
     const { env, call } = this.attempt;
     const startedAtMs = this.#startedWallMs;
     const elapsedMs = env.scheduler.nowMs() - this.#startedAtMs;
-    const attempt = attemptRecord(plan, this.#invite, {
-      status,
-      reason,
-      cause,
-      startedAtMs,
-      elapsedMs,
-      retryAfterSeconds,
-    });
-    const { record } = call;
-    // It has the room it needs; a list that grows, or is spread, has room for seventeen, in each call.
-    record.attempts = record.attempts.concat(attempt);
-    plan.onAttempt?.(attempt);
+    const tried = { status, reason, cause, startedAtMs, elapsedMs, retryAfterSeconds };
+    noteAttempt(call.record, this.plan, this.#invite, tried);
   }
 }
-
-const UNUSABLE_CONTACT = { status: 502, reason: 'Unusable Contact' };
 
 /** The plan of the branch that has sent a request; undefined when it was not the INVITE of one. */
 export function planOfUser(user: ClientTransactionUser): BranchPlan | undefined {

@@ -1,31 +1,25 @@
 import { randomToken } from '../base/ids.ts';
 import { cancelTimer, type Timer, type TimerTarget } from '../base/scheduler.ts';
 import { ownCopy } from '../base/text.ts';
-import { type MediaRefusal, type MediaSession, NEAR, type SessionUser } from '../media/index.ts';
-import { HeaderId, type HeaderList, type SipRequest, type SipResponse } from '../sip/message/index.ts';
+import type { MediaRefusal, MediaSession } from '../media/index.ts';
+import type { HeaderList, SipRequest, SipResponse } from '../sip/message/index.ts';
 import { Attempt, type AttemptUser } from './attempt.ts';
 import type { Branch } from './branch.ts';
+import { openMedia, resumeMedia } from './call-media.ts';
 import { CallerInvite } from './caller-invite.ts';
 import { dispatchInDialog } from './in-dialog.ts';
 import { Leg, type LegCall, type LegRegistry } from './leg.ts';
 import { acknowledgeLocally } from './local-prack.ts';
-import { type MediaEnd, type MediaOffer, mediaParties, mediaQuestion, mediaSnapshot } from './media.ts';
+import { type MediaEnd, type MediaOffer, mediaSnapshot } from './media.ts';
 import type { CallPlan, Rejection, StageOutcome } from './plan.ts';
 import type { CallEnvironment, ServerTransaction } from './ports.ts';
-import { type BegunLeg, type CallListing, type EndedBy, LiveRecord } from './record.ts';
+import { type BegunLeg, type CallListing, callListing, type EndedBy, LiveRecord } from './record.ts';
 import type { Referral } from './refer.ts';
 import { refusalOf } from './refusal.ts';
 import { reasonsOf } from './relayed-headers.ts';
 import type { Resumption } from './resumption.ts';
 import { SessionKeeper } from './session-keeper.ts';
-import {
-  answeredAgoMs,
-  type CallMediaSnapshot,
-  type CallSnapshot,
-  callSnapshot,
-  type Reacher,
-  restoredRecord,
-} from './snapshot.ts';
+import { answeredAgoMs, type CallSnapshot, callSnapshot, type Reacher, restoredRecord } from './snapshot.ts';
 import type { WaitingSnapshot } from './waiting.ts';
 
 /** Where calls live; `Calls` is it. */
@@ -55,7 +49,6 @@ const NO_LEGS: readonly Leg[] = [];
 const PICKED_UP = ['SIP;cause=200;text="Call completed elsewhere"'];
 const RING_TIMER = 1;
 const SESSION_TIMER = 2;
-const DEFAULT_RING_MS = 180_000;
 
 /**
  * One call: a caller's INVITE, the attempt to have it answered, then two legs that are each other's peer. It lives until everything
@@ -117,7 +110,7 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
     callee.peer = caller;
     call.callerLeg = caller;
     call.calleeLeg = callee;
-    if (of.media !== undefined) call.#resumeMedia(of.media, caller, callee);
+    if (of.media !== undefined) resumeMedia(call, of.media, caller, callee);
     call.#limitSession();
     return call;
   }
@@ -180,7 +173,7 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
       this.#refuse(tooSmall.status, undefined, tooSmall.headers, 'refused');
       return;
     }
-    this.#timer = this.env.scheduler.schedule(ringLimitMs(request, plan), this, RING_TIMER);
+    this.#timer = this.env.scheduler.schedule(caller.ringLimitMs(plan), this, RING_TIMER);
     // RFC 3261 §16.3 step 3, kept up across the two dialogs so that a loop through B2BUAs ends.
     const attempt = new Attempt(this, plan, this, request.hopsAfter());
     this.#attempt = attempt;
@@ -228,37 +221,7 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
   }
 
   openMedia(near: MediaEnd, far: MediaEnd, offer: MediaOffer): MediaSession | MediaRefusal | undefined {
-    const question = mediaQuestion(near, far, offer);
-    if (question === undefined) return undefined;
-    const opened: ReturnType<LegCall['openMedia']> = this.env.media?.open(
-      question,
-      this.#mediaUser(() => opened),
-    );
-    // What it has counted is a part of the record.
-    if (typeof opened === 'object') this.retain();
-    return opened;
-  }
-
-  #mediaUser(session: () => ReturnType<LegCall['openMedia']>): SessionUser {
-    return {
-      onMediaLost: (reason) => this.#mediaLost(session(), reason),
-      onMediaEnded: (statistics) => {
-        if (statistics !== undefined) this.record.media = [...this.record.media, statistics];
-        this.release();
-      },
-    };
-  }
-
-  /** Without the relay that it was on descriptions pass from now on. */
-  #resumeMedia({ session: kept, isCallerNear, farTag }: CallMediaSnapshot, caller: Leg, callee: Leg): void {
-    const [near, far] = isCallerNear ? [caller, callee] : [callee, caller];
-    const parties = mediaParties(near.mediaEnd, far.mediaEnd);
-    const user = this.#mediaUser(() => session);
-    const session = parties && this.env.media?.restore(kept, parties, farTag, user);
-    if (session === undefined) return;
-    this.retain();
-    near.media = { session, tag: NEAR };
-    far.media = { session, tag: farTag };
+    return openMedia(this, near, far, offer);
   }
 
   changed(): void {
@@ -434,25 +397,7 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
   }
 
   listing(): CallListing {
-    const { record, state, id } = this;
-    const trunkId = record.facts.trunkId ?? record.answeredTrunkId ?? this.begunLegs().at(-1)?.trunkId;
-    return {
-      id,
-      state,
-      facts: record.facts,
-      callerCallId: record.callerCallId,
-      startedAtMs: record.startedAtMs,
-      ...(record.calleeCallId !== undefined && { calleeCallId: record.calleeCallId }),
-      ...(record.answeredAtMs !== undefined && { answeredAtMs: record.answeredAtMs }),
-      ...(record.answeredBy !== undefined && { answeredBy: record.answeredBy }),
-      ...(trunkId !== undefined && { trunkId }),
-    };
-  }
-
-  /** Nobody hears anybody any more. */
-  #mediaLost(session: ReturnType<LegCall['openMedia']>, reason: string): void {
-    const isCurrent = this.callerLeg?.media?.session === session && this.calleeLeg?.media?.session === session;
-    if (isCurrent) this.end('engine', reason, ['SIP;cause=408;text="Media Timeout"']);
+    return callListing(this.record, this.state, this.begunLegs());
   }
 
   #answered(leg: Leg, response: SipResponse, by: string | undefined, trunkId: string | undefined): void {
@@ -524,11 +469,4 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
     this.record.endedBy = by;
     this.record.endReason = reason;
   }
-}
-
-/** RFC 3261 §13.2.1: an Expires of the INVITE shortens the wait. */
-function ringLimitMs(request: SipRequest, plan: CallPlan): number {
-  const limitMs = plan.ringTimeoutMs ?? DEFAULT_RING_MS;
-  const expires = Number.parseInt(request.headers.value(HeaderId.Expires) ?? '', 10);
-  return expires > 0 ? Math.min(limitMs, expires * 1000) : limitMs;
 }

@@ -16,6 +16,7 @@ import { SessionKeeper } from './session-keeper.ts';
 import { type WaitingSnapshot, waitingInvite } from './waiting.ts';
 
 const NO_LEGS: readonly Leg[] = [];
+const DEFAULT_RING_MS = 180_000;
 
 /**
  * The caller's INVITE until its final response.
@@ -93,6 +94,12 @@ export class CallerInvite implements ServerTransactionUser, ReliableRelayUser {
 
   get done(): boolean {
     return this.#done;
+  }
+
+  /** How long the call may ring. RFC 3261 §13.2.1: an Expires of the INVITE shortens the wait. */
+  ringLimitMs({ ringTimeoutMs: limitMs = DEFAULT_RING_MS }: Pick<CallPlan, 'ringTimeoutMs'>): number {
+    const expires = Number.parseInt(this.request.headers.value(HeaderId.Expires) ?? '', 10);
+    return expires > 0 ? Math.min(limitMs, expires * 1000) : limitMs;
   }
 
   /** 422 for a session interval that is too small (RFC 4028 §9). */

@@ -49,10 +49,8 @@ export {
   answeredAgoMs,
   type CallSnapshot,
   destinationAt,
-  type FirstCallSnapshot,
   type LegSnapshot,
   type PlaceSnapshot,
   type Reacher,
-  readSnapshot,
 } from './snapshot.ts';
-export type { AskedSnapshot, WaitingCancel, WaitingSnapshot } from './waiting.ts';
+export { type AskedSnapshot, readKept, type WaitingCancel, type WaitingSnapshot } from './waiting.ts';

@@ -197,3 +197,19 @@ export interface CallListing {
   /** The trunk that it came over, that answered it, or that is being tried. */
   readonly trunkId?: string;
 }
+
+/** @param begun its legs without a final response, the latest last */
+export function callListing(record: LiveRecord, state: CallListing['state'], begun: readonly BegunLeg[]): CallListing {
+  const trunkId = record.facts.trunkId ?? record.answeredTrunkId ?? begun.at(-1)?.trunkId;
+  return {
+    id: record.id,
+    state,
+    facts: record.facts,
+    callerCallId: record.callerCallId,
+    startedAtMs: record.startedAtMs,
+    ...(record.calleeCallId !== undefined && { calleeCallId: record.calleeCallId }),
+    ...(record.answeredAtMs !== undefined && { answeredAtMs: record.answeredAtMs }),
+    ...(record.answeredBy !== undefined && { answeredBy: record.answeredBy }),
+    ...(trunkId !== undefined && { trunkId }),
+  };
+}

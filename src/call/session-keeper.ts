@@ -84,6 +84,13 @@ export class SessionKeeper implements SessionTimerUser, LegRequestUser, TimerTar
     leg.session = this;
   }
 
+  /** The INVITE that it was asked for in was answered: `leg` is what came of it. */
+  begin(leg: Leg, invite: SipRequest, response: SipResponse): void {
+    this.attach(leg);
+    this.described(invite);
+    this.granted(response);
+  }
+
   /** Remembers a description sent on the leg, in case a refresh has to repeat it. */
   described(message: SipMessage): void {
     if (this.#leg?.allowsUpdate === false && message.body !== '') this.#description = message;

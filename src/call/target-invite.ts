@@ -1,13 +1,17 @@
 import { randomToken } from '../base/ids.ts';
 import type { SipRequest, SipResponse } from '../sip/message/index.ts';
 import type { BranchMedia } from './branch-media.ts';
-import { describeDestination } from './destination.ts';
+import { carryCaller } from './contact.ts';
+import { describeDestination, sendOptions } from './destination.ts';
 import { buildInvite } from './invite.ts';
+import type { Leg, LegCall } from './leg.ts';
 import type { BranchPlan } from './plan.ts';
-import type { CallEnvironment, Destination } from './ports.ts';
+import type { CallEnvironment, ClientTransaction, ClientTransactionUser, Destination } from './ports.ts';
+import type { BegunLeg } from './record.ts';
 import { Repair } from './repair.ts';
 import type { Resumption, RingingInvite } from './resumption.ts';
 import { SessionKeeper } from './session-keeper.ts';
+import { cancellationOf, type WaitingCancel } from './waiting.ts';
 
 /** For whom it is sent; `Attempt` is it. */
 interface Inviter {
@@ -87,6 +91,34 @@ export class TargetInvite {
     const delayMs = repair.delayMs(response, request);
     if (delayMs !== undefined) this.#mended = { repair, refusal: response };
     return delayMs;
+  }
+
+  /** Sends what was built. Throws where the last gate refuses it. */
+  send(request: SipRequest, user: ClientTransactionUser, call: LegCall): ClientTransaction {
+    const { options } = this.seen;
+    carryCaller(request, this.to, options, call);
+    const how = sendOptions(options, options.firstResponseMs, this.#plan.pastFlow);
+    return this.#inviter.env.endpoint.sendRequest(request, this.to, user, how);
+  }
+
+  /** While it has no final response. */
+  get begunLeg(): BegunLeg {
+    const { label, trunkId } = this.#plan;
+    return { label, callId: this.callId, ...(trunkId !== undefined && { trunkId }) };
+  }
+
+  /**
+   * The CANCEL of what was sent, for who has to send it in our place. `isBound`: its description is a media relay's;
+   * `usedSequence`: the highest of its early dialogs.
+   */
+  cancellation(sent: ClientTransaction, usedSequence: number, isBound: boolean): WaitingCancel | undefined {
+    return cancellationOf(sent, { to: this.to, trunkId: this.#plan.trunkId, usedSequence, isBound });
+  }
+
+  /** The INVITE was answered; `leg` is what came of it. */
+  startSession(leg: Leg, invite: SipRequest, response: SipResponse): void {
+    const session = this.takeSession() ?? SessionKeeper.forIncoming(leg.env, undefined, response);
+    session?.begin(leg, invite, response);
   }
 
   /** The session timer that was asked for, for whoever goes on with it, or ends it. */

@@ -3,7 +3,7 @@ import { buildCancel } from '../sip/endpoint/index.ts';
 import { serialize } from '../sip/message/index.ts';
 import type { TransportName } from '../sip/transport/index.ts';
 import type { ClientTransaction, Destination, ServerTransaction } from './ports.ts';
-import { type PlaceSnapshot, placeOf } from './snapshot.ts';
+import { type CallSnapshot, type FirstCallSnapshot, type PlaceSnapshot, placeOf, readSnapshot } from './snapshot.ts';
 
 /** A call without an answer, as plain data: what another process needs to go on with it, or to place it again, for a caller who still waits. */
 export interface WaitingSnapshot {
@@ -83,4 +83,22 @@ export function cancellationOf(
       ...(isBound && { isBound }),
     },
   };
+}
+
+/** A call as a store has it: answered, or still without an answer; neither when its shape is none that is read. */
+export interface KeptSnapshot {
+  readonly answered?: CallSnapshot | undefined;
+  readonly waiting?: WaitingSnapshot;
+}
+
+/** @param offsetMs from the clock of the store to that of this process. Throws when it is no JSON. */
+export function readKept(document: string, offsetMs: number): KeptSnapshot {
+  const stored = JSON.parse(document) as CallSnapshot | FirstCallSnapshot | WaitingSnapshot;
+  const takenAtMs = stored.takenAtMs + offsetMs;
+  if (isWaiting(stored)) return { waiting: { ...stored, takenAtMs } };
+  return { answered: readSnapshot({ ...stored, takenAtMs }) };
+}
+
+function isWaiting(stored: CallSnapshot | FirstCallSnapshot | WaitingSnapshot): stored is WaitingSnapshot {
+  return stored.version === 'waiting-1' || stored.version === 'waiting-2';
 }

@@ -6,11 +6,11 @@
 import { randomBytes } from 'node:crypto';
 import type { AddressScope } from '../base/address-scope.ts';
 import { Egress } from '../base/egress.ts';
-import { allAtOnce, inSlices, type Steps } from '../base/steps.ts';
+import { allAtOnce } from '../base/steps.ts';
 import { Calls, SERVED_METHODS, SERVED_TAGS } from '../call/index.ts';
 import { Media, MediaRelays, openDatagrams } from '../media/index.ts';
 import type { StoredSetting } from '../outbound/index.ts';
-import { diffOf, type ProvisioningDiff } from '../provisioning/directory/difference.ts';
+import { diffOf } from '../provisioning/directory/difference.ts';
 import type { Directory } from '../provisioning/directory/directory.ts';
 import type { Tenant } from '../provisioning/tenants/schema.ts';
 import type { Trunk } from '../provisioning/trunk-settings/schema.ts';
@@ -18,13 +18,10 @@ import type { NodeSettings } from '../settings/node-schema.ts';
 import { GuessThrottle } from '../sip/auth/index.ts';
 import { Endpoint, StallGuard } from '../sip/endpoint/index.ts';
 import { Locator, readHostsFile } from '../sip/locate/index.ts';
-import type { SipRequest } from '../sip/message/index.ts';
-import type { Flow, KeyPair, Listening } from '../sip/transport/index.ts';
+import type { Listening } from '../sip/transport/index.ts';
 import { signaturesHere } from '../stir/index.ts';
-import { locatedNames } from '../trunks/address-watch.ts';
-import { limitsOf } from '../trunks/holders.ts';
-import { hopOf } from '../trunks/hops.ts';
 import { TrunkService, type TrunkStatus } from '../trunks/trunk-service.ts';
+import { Acquaintances } from './acquaintances.ts';
 import { Accounts } from './admit/accounts.ts';
 import { Admission } from './admit/admission.ts';
 import { Dealing } from './admit/dealing.ts';
@@ -41,6 +38,7 @@ import { Dispatcher } from './dispatcher.ts';
 import { Draining } from './draining.ts';
 import type { EngineOptions } from './engine-options.ts';
 import { calledNumbersOf } from './explain/inbound-view.ts';
+import { Following } from './following.ts';
 import { LiveListeners } from './live-listeners.ts';
 import { Messaging } from './messaging.ts';
 import { areNodes, NO_PEERS, PeerPass } from './peer-nodes.ts';
@@ -55,10 +53,11 @@ import { RegisteredNodes } from './route/registered-node.ts';
 import { Routing } from './route/routing.ts';
 import { StirService } from './route/stir-service.ts';
 import { Served } from './served.ts';
+import { servedNames } from './served-names.ts';
 import { CallAudience } from './tell/call-audience.ts';
 import { CertificateWatch } from './tell/certificate-watch.ts';
 import { EngineFacts } from './tell/engine-facts.ts';
-import { TrunkDoctor } from './trunk-doctor.ts';
+import { type TrunkDoctor, trunkDoctor } from './trunk-doctor.ts';
 
 export class Engine {
   /** What tenants may make this engine send to. */
@@ -79,8 +78,7 @@ export class Engine {
   /** Whom the engine believes about callers, and what it has fetched for that. */
   readonly stir: StirService;
   readonly #certificates: CertificateWatch;
-  /** Whose messages are never held back: trunks and registered phones. */
-  readonly sources: { knows(address: string): boolean };
+  readonly sources: Acquaintances;
   /** How much of what the network brings is let in. */
   readonly intake: Intake;
   readonly #registered: KnownSources;
@@ -95,8 +93,7 @@ export class Engine {
   readonly #served: Served;
   readonly #trusted = new TrustedExtensions();
   readonly #front: FrontProxies;
-  /** What snapshots changed, not followed to the end yet. */
-  readonly #toFollow: ProvisioningDiff[] = [];
+  readonly #following: Following;
 
   constructor(options: EngineOptions) {
     const { settings, scheduler, log, observer, peers = NO_PEERS } = options;
@@ -125,23 +122,20 @@ export class Engine {
       allow: settings.egress.allow,
       isOwn: (address, port) => served.isOwnAddress(address, port),
     });
-    const locator = new Locator({
+    const located = {
       dns: options.dns,
       clock: scheduler,
       hosts: readHostsFile(),
+      ttl: { minSeconds: settings.dns.minTtlSeconds, maxSeconds: settings.dns.maxTtlSeconds },
+    };
+    const locator = new Locator({
+      ...located,
       transports: () => this.listeners.transports,
       failureMemoryMs: settings.timers.failedTargetMs,
-      ttl: { minSeconds: settings.dns.minTtlSeconds, maxSeconds: settings.dns.maxTtlSeconds },
     });
     const keptMs = settings.limits.knownAfterSignInSeconds * 1000;
     // What callers have looked up stays apart from what trunks are found by.
-    const certificateHosts = new Locator({
-      dns: options.dns,
-      clock: scheduler,
-      hosts: readHostsFile(),
-      transports: () => ['tls'],
-      ttl: { minSeconds: settings.dns.minTtlSeconds, maxSeconds: settings.dns.maxTtlSeconds },
-    });
+    const certificateHosts = new Locator({ ...located, transports: () => ['tls'] });
     const { signatures = signaturesHere } = options;
     this.stir = new StirService({
       signatures,
@@ -153,13 +147,21 @@ export class Engine {
       ...(options.fetchCertificate !== undefined && { fetch: options.fetchCertificate }),
     });
     this.#registered = new KnownSources(settings.node, scheduler, keptMs, observer.registrations);
-    this.sources = { knows: (address) => this.#knows(address) };
+    this.sources = new Acquaintances({
+      trunks: () => this.trunks,
+      registered: this.#registered,
+      trusted: this.#trusted,
+      front: this.#front,
+      peers,
+      registrations: () => this.registrations,
+    });
+    const knows = (address: string) => this.sources.knows(address);
     const guardsLoad = options.guardsLoad === true;
     if (guardsLoad) this.#stallGuard = new StallGuard(scheduler, settings.limits.queueAgeMs);
     this.intake = new Intake({
       limits: settings.limits,
       clock: scheduler,
-      knows: this.sources.knows,
+      knows,
       dialogs: () => this.calls.counters.legs,
       guardsLoad,
       overloadSeconds: () => this.#stallGuard?.retryAfterSeconds(),
@@ -261,7 +263,10 @@ export class Engine {
       onExpiring: (certificate) => observer.onCertificateExpiring(certificate),
     });
     const guarding = {
-      ...{ scheduler, log, shared: this.trunks.shared, capacity: this.trunks.capacity },
+      scheduler,
+      log,
+      shared: this.trunks.shared,
+      capacity: this.trunks.capacity,
       tallyStore: options.tallyStore,
       onEvent: observer.onFraud.bind(observer),
     };
@@ -286,21 +291,12 @@ export class Engine {
       contactHost: (flow, scope) => this.endpoint.advertised(flow, scope),
       front: this.#front,
     });
-    this.doctor = new TrunkDoctor({
-      directory: () => served.directory,
-      locate: (trunk) => locatedNames(locator, trunk),
-      targets: (trunk) => this.trunks.targets(trunk, hopOf(trunk)),
-      tryTls: async (target) =>
-        (await this.endpoint.transport.tryTls?.(target)) ?? { kind: 'refused', reason: 'this node has no TLS' },
-      refusal: (target) => this.endpoint.transport.refusal?.(target),
-      ping: (trunk, to) => this.trunks.ping(trunk, to),
-      token: async (trunk) => this.messaging.outside?.checkToken(trunk.id),
-      status: (trunkId) => this.trunks.status(trunkId),
-      relays: () => relays.list(),
-      wallMs: () => scheduler.wallMs(),
-    });
+    const { endpoint, trunks, messaging } = this;
+    this.doctor = trunkDoctor({ scheduler, served, locator, endpoint, trunks, messaging, relays });
     const router = callRouter({
-      ...{ routing: this.routing, guards: this.guards, registrations: this.registrations },
+      routing: this.routing,
+      guards: this.guards,
+      registrations: this.registrations,
       trunks: this.trunks,
       transport: this.endpoint.transport,
       node: this.#nodeFacts,
@@ -319,8 +315,8 @@ export class Engine {
       calls: () => this.calls,
       restoring: { trunks: this.trunks, guards: this.guards, served },
       recordFacts: (record) => observer.recordFacts?.(record) ?? record.facts,
-      isKnown: (request, flow) => this.#knowsSender(request, flow),
-      knows: this.sources.knows,
+      isKnown: (request, flow) => this.sources.knowsSender(request, flow),
+      knows,
     });
     this.calls = new Calls({
       endpoint: this.endpoint,
@@ -351,7 +347,9 @@ export class Engine {
           ...detail,
         }),
     });
-    const { registrations, calls, trunks, routing, intake, guards } = this;
+    const { registrations, calls, routing, intake, guards } = this;
+    const { capacity } = trunks;
+    this.#following = new Following({ log, served, trusted: this.#trusted, registrations, guards, capacity });
     const storeSetting = (tenant: Tenant, setting: StoredSetting) => options.storeSetting(tenant, setting);
     dispatcher.serve({
       calls,
@@ -380,7 +378,7 @@ export class Engine {
   /** Opens every listener or none, brings registrations back, and serves. Throws a SettingsError that names the addresses at fault. */
   async start(): Promise<readonly Listening[]> {
     const { settings, scheduler, log } = this.#options;
-    this.#restoration = new Restoration({ scheduler, log, restore: () => this.#restore() });
+    this.#restoration = new Restoration({ scheduler, log, restore: () => this.registrations.restore() });
     await this.#restoration.run();
     this.#throttle.restore(await this.#signIns.load());
     await this.trunks.restore();
@@ -417,8 +415,7 @@ export class Engine {
     this.trunks.apply(directory);
     if (diff.certificates.length > 0) this.#certificates.look();
     if (diff.certificates.length > 0 || diff.trunks.length > 0) this.#serveNames();
-    this.#toFollow.push(diff);
-    if (this.#toFollow.length === 1) void inSlices(this.#follow());
+    this.#following.follow(diff);
   }
 
   #listeningChanged(): void {
@@ -426,36 +423,8 @@ export class Engine {
     this.#serveNames();
   }
 
-  /** What Teams trunks are called by is what TLS listeners answer to. */
   #serveNames(): void {
-    const pairs = new Map<string, KeyPair>();
-    for (const trunk of this.directory.trunks) {
-      const certificate = trunk.teams === undefined ? undefined : this.directory.tlsCertificateOf(trunk);
-      if (trunk.enabled && trunk.teams !== undefined && certificate !== undefined)
-        pairs.set(trunk.teams.fqdn, { cert: certificate.cert, key: certificate.key });
-    }
-    this.endpoint.transport.serveNames?.(pairs);
-  }
-
-  /** What is known of extensions beside the snapshot follows it: of many that changed some a little later. */
-  *#follow(): Steps<void> {
-    for (let diff = this.#toFollow[0]; diff !== undefined; diff = this.#toFollow[0]) {
-      try {
-        yield* this.#trusted.follow(diff.tenants);
-        yield* this.registrations.forgetUnprovisioned(diff);
-      } catch (error) {
-        this.#options.log.error('registrations-not-checked', { error: String(error) });
-      }
-      yield* this.#followLimits(diff);
-      this.#toFollow.shift();
-    }
-  }
-
-  /** What is set anew holds for calls that run, too, and the other nodes are told of them. */
-  *#followLimits({ tenants, trunks }: ProvisioningDiff): Steps<void> {
-    const { directory } = this;
-    if (tenants.length > 0) yield* this.guards.follow(directory);
-    if (tenants.length + trunks.length > 0) yield* this.trunks.capacity.follow((key) => limitsOf(key, directory));
+    this.endpoint.transport.serveNames?.(servedNames(this.directory));
   }
 
   /** State of a trunk and since when; undefined for one that does not exist. */
@@ -496,32 +465,9 @@ export class Engine {
     this.media.relays.close();
   }
 
-  async #restore(): Promise<number> {
-    const count = await this.registrations.registrar.restore();
-    this.#registered.restored(this.registrations.registrar.all());
-    return count;
-  }
-
   /** What Via and Contact say to a trunk: the address of the listener that its requests leave from. */
   #addressFor(trunk: Trunk, scope: AddressScope): { readonly host: string; readonly port: number } | undefined {
     const target = this.trunks.firstTarget(trunk);
     return target === undefined ? undefined : this.endpoint.advertised(target, scope);
-  }
-
-  /** Whether whoever sent a request, behind a proxy of ours or not, may have a call here. */
-  #knowsSender(request: SipRequest, flow: Flow): boolean {
-    const { remoteAddress, unnamed } = this.#front.senderOf(request, flow);
-    if (unnamed === true) return false;
-    return this.#knows(remoteAddress) || this.registrations.isPhoneOf(request, remoteAddress);
-  }
-
-  #knows(address: string): boolean {
-    return (
-      this.trunks.knows(address) ||
-      this.#registered.has(address) ||
-      this.#trusted.index.has(address) ||
-      this.#front.has(address) ||
-      this.#options.peers?.isPeerAddress(address) === true
-    );
   }
 }

@@ -17,7 +17,6 @@ import {
   type RegisterAccount,
   RegisterHandler,
   Registrar,
-  type RegistrationListener,
   splitAor,
 } from '../registrar/index.ts';
 import type { NodeSettings } from '../settings/node-schema.ts';
@@ -30,6 +29,7 @@ import type { Accounts } from './admit/accounts.ts';
 import type { RegisteredFlows, TrustedExtension } from './admit/admission.ts';
 import { OWN_ADDRESS_HINT, refusalHint } from './admit/digest.ts';
 import type { FrontProxies } from './admit/front-proxies.ts';
+import type { KnownSources } from './admit/known-sources.ts';
 import type { WantedBinding } from './peer-nodes.ts';
 import type { ContactReach, Reached } from './reach.ts';
 import type { Served } from './served.ts';
@@ -44,7 +44,8 @@ export interface RegistrationsOptions {
   readonly trusted: () => AddressIndex<TrustedExtension>;
   readonly reach: ContactReach;
   readonly front: FrontProxies;
-  readonly listener: RegistrationListener<Flow>;
+  /** Hears of them, and of those that came back after a restart. */
+  readonly listener: KnownSources;
   readonly store?: BindingStore | undefined;
   /** A REGISTER that came with credentials and was refused. */
   readonly onRefused: (detail: Readonly<Record<string, unknown>>) => void;
@@ -194,6 +195,13 @@ export class Registrations implements AccountLookup, RegisteredFlows {
     return (
       registered?.user === number && this.#options.served.directory.tenantByDomain(registered.domain)?.name === tenant
     );
+  }
+
+  /** Brings back those of the process before; resolves with how many. */
+  async restore(): Promise<number> {
+    const count = await this.registrar.restore();
+    this.#options.listener.restored(this.registrar.all());
+    return count;
   }
 
   /** Bindings of accounts that are no longer provisioned or enabled are worth nothing. */

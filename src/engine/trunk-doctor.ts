@@ -4,17 +4,23 @@
  */
 import { X509Certificate } from 'node:crypto';
 import { EgressError } from '../base/egress.ts';
-import type { RelayListing } from '../media/index.ts';
+import type { Clock } from '../base/scheduler.ts';
+import type { MediaRelays, RelayListing } from '../media/index.ts';
 import type { Directory } from '../provisioning/directory/directory.ts';
 import type { Trunk } from '../provisioning/trunk-settings/schema.ts';
 import { whatsappCalls } from '../provisioning/trunk-settings/whatsapp.ts';
+import type { Endpoint } from '../sip/endpoint/index.ts';
+import type { Locator } from '../sip/locate/index.ts';
 import { formatHost } from '../sip/message/index.ts';
 import type { Flow, Target, TlsTrial } from '../sip/transport/index.ts';
+import { locatedNames } from '../trunks/address-watch.ts';
 import type { CheckName, Examination, Finding, Outcome } from '../trunks/examination.ts';
 import { registers } from '../trunks/health.ts';
-import type { Reach } from '../trunks/hops.ts';
+import { hopOf, type Reach } from '../trunks/hops.ts';
 import type { PingAnswer } from '../trunks/ping.ts';
-import type { TrunkStatus } from '../trunks/trunk-service.ts';
+import type { TrunkService, TrunkStatus } from '../trunks/trunk-service.ts';
+import type { Messaging } from './messaging.ts';
+import type { Served } from './served.ts';
 
 export interface TrunkDoctorPorts {
   readonly directory: () => Directory;
@@ -49,6 +55,35 @@ type Check = (patient: Patient) => Iterable<Finding> | Promise<Iterable<Finding>
 const DAY_MS = 86_400_000;
 /** Of many tenants the first. */
 const MAX_TENANTS = 20;
+
+/** What of an engine a look at its trunks is taken with. */
+export interface DoctorParts {
+  readonly scheduler: Clock;
+  readonly served: Pick<Served, 'directory'>;
+  readonly locator: Locator;
+  readonly endpoint: Pick<Endpoint, 'transport'>;
+  readonly trunks: Pick<TrunkService, 'targets' | 'ping' | 'status'>;
+  readonly messaging: Pick<Messaging, 'outside'>;
+  readonly relays: Pick<MediaRelays, 'list'>;
+}
+
+/** The doctor of an engine's trunks. */
+export function trunkDoctor(parts: DoctorParts): TrunkDoctor {
+  const { scheduler, served, locator, endpoint, trunks, messaging, relays } = parts;
+  return new TrunkDoctor({
+    directory: () => served.directory,
+    locate: (trunk) => locatedNames(locator, trunk),
+    targets: (trunk) => trunks.targets(trunk, hopOf(trunk)),
+    tryTls: async (target) =>
+      (await endpoint.transport.tryTls?.(target)) ?? { kind: 'refused', reason: 'this node has no TLS' },
+    refusal: (target) => endpoint.transport.refusal?.(target),
+    ping: (trunk, to) => trunks.ping(trunk, to),
+    token: async (trunk) => messaging.outside?.checkToken(trunk.id),
+    status: (trunkId) => trunks.status(trunkId),
+    relays: () => relays.list(),
+    wallMs: () => scheduler.wallMs(),
+  });
+}
 
 export class TrunkDoctor {
   readonly #ports: TrunkDoctorPorts;

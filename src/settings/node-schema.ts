@@ -1,6 +1,5 @@
 /**
- * How one node runs: `config/tandem.yaml`. Every limit has a default here, a metric where it is applied, and a test there.
- * Units are last in each name.
+ * How one node runs: `config/tandem.yaml`. Units are last in each name.
  */
 import { z } from 'zod';
 import {
@@ -15,6 +14,7 @@ import {
   tenantName,
 } from '../provisioning/tenants/fields.ts';
 import { consoleSchema } from './console-schema.ts';
+import { count, nodeLimitsSchema, timersSchema } from './limits-schema.ts';
 
 const path = headerText(4096).min(1);
 
@@ -102,110 +102,6 @@ export const storeSchema = z.discriminatedUnion('kind', [
   }),
 ]);
 export type StoreSettings = z.infer<typeof storeSchema>;
-
-const count = (fallback: number, what: string, max = 100_000_000) =>
-  z.int().min(1).max(max).default(fallback).describe(what);
-
-export const nodeLimitsSchema = z.strictObject({
-  messageBytes: count(65_535, 'Longest message, header and body (413, or the connection is closed).', 10_000_000),
-  headerCount: count(256, 'Most header fields in a message (400).', 100_000),
-  headerLineBytes: count(8_192, 'Longest header field (400).', 1_000_000),
-  viaCount: count(70, 'Most Via values in a request (400).', 1_000),
-  transactions: count(200_000, 'Transactions at once (503).'),
-  dialogs: count(200_000, 'Dialogs at once (503).'),
-  calls: count(100_000, 'Calls in progress (503).'),
-  connections: count(20_000, 'TCP and TLS connections; fewer where the process has fewer descriptors.'),
-  connectionsPerPeer: count(100, 'TCP and TLS connections per address.'),
-  connectionsReservedForTrunks: z
-    .int()
-    .min(0)
-    .default(500)
-    .describe('Connections that only known peers may use; at most half of `connections`.'),
-  firstMessageMs: count(10_000, 'How long a connection may take to bring its first whole message.'),
-  idleConnectionMs: count(3_600_000, 'How long a connection may be silent.'),
-  messagesPerSecondPerPeer: count(2_000, 'Messages per second from one unknown address beyond which they are dropped.'),
-  messagesPerSecondFromStrangers: count(
-    2_000,
-    'Messages per second from all unknown addresses together beyond which they are dropped. Known are trunks, registered phones, trusted addresses, the nodes of the store, and who has signed in lately.',
-  ),
-  messagesPerSecondPerKnownPeer: count(
-    20_000,
-    'Messages per second from one known address beyond which they are dropped.',
-  ),
-  knownAfterSignInSeconds: count(3_600, 'How long an address is known after somebody has signed in from it.'),
-  strangersWaiting: count(
-    1_000,
-    'Messages of unknown addresses that wait at most while there is no time; more are dropped.',
-  ),
-  strangersTimePercent: z
-    .int()
-    .min(1)
-    .max(90)
-    .default(10)
-    .describe('Share of the computing time that unknown addresses get while known ones wait.'),
-  strangersHeapPercent: z
-    .int()
-    .min(10)
-    .max(100)
-    .default(80)
-    .describe('Share of the heap limit in use above which messages from unknown addresses are dropped.'),
-  strangerConnectionsPerSecond: count(200, 'TCP and TLS connections accepted per second from all unknown addresses.'),
-  udpGatherMs: z
-    .int()
-    .min(0)
-    .max(20)
-    .default(2)
-    .describe(
-      'After UDP messages were handled, those that come until this long after the first are taken together: less CPU per call for a delay of up to this long. Where, by the rate of the last moments, none is to be expected in that time, each is taken at once. 0: each at once always.',
-    ),
-  sendQueueBytes: count(1_048_576, 'Octets that wait on one connection before it is closed.'),
-  bindings: count(1_000_000, 'Registered contacts.'),
-  contactsPerExtension: count(5, 'Registered contacts of one extension, when it sets none itself (403).', 64),
-  authFailuresPerMinute: count(
-    20,
-    'Wrong passwords per user and per source in a minute before further tries are refused unread.',
-    100_000,
-  ),
-  backlogMs: count(
-    50,
-    'How long a new call or registration may wait for its turn; one that would wait longer is refused at once (503), and what is in progress goes on. A burst may wait two and a half times as long; once there is too much for long, half as long, and 32 of them always wait.',
-    10_000,
-  ),
-  queueAgeMs: count(
-    6_000,
-    'How long the process may stand still before the new requests that came meanwhile are refused (503).',
-  ),
-  callsPerSecond: count(100_000, 'New calls per second (503).'),
-  traceBytes: count(16_777_216, 'Octets of the latest messages kept for `tandem trace`; the oldest go first.'),
-  explainedCalls: count(1_000, 'Latest outbound calls that `tandem explain --call-id` can explain.', 1_000_000),
-  logLinesPerSecond: count(100, 'Warnings per second beyond which they are counted and sampled.', 1_000_000),
-});
-export type NodeLimits = z.infer<typeof nodeLimitsSchema>;
-
-export const timersSchema = z.strictObject({
-  t1Ms: z.int().min(50).max(60_000).default(500).describe('T1: estimate of the round trip (RFC 3261 §17.1.1.1).'),
-  t2Ms: z.int().min(50).max(120_000).default(4_000).describe('T2: longest interval between retransmissions.'),
-  t4Ms: z.int().min(50).max(120_000).default(5_000).describe('T4: how long a message stays in the network.'),
-  ringMs: z.int().min(1_000).max(3_600_000).default(180_000).describe('How long a call may ring.'),
-  sessionLimitMs: z.int().min(10_000).max(604_800_000).default(14_400_000).describe('How long a call may last.'),
-  attemptMs: z
-    .int()
-    .min(500)
-    .max(64_000)
-    .default(6_000)
-    .describe('How long one target may stay silent before the next is tried.'),
-  failedTargetMs: z.int().min(0).max(3_600_000).default(60_000).describe('How long a failed target is passed over.'),
-  drainMs: z.int().min(0).max(86_400_000).default(60_000).describe('How long SIGTERM waits for calls in progress.'),
-  warmUpMs: z
-    .int()
-    .min(0)
-    .max(60_000)
-    .default(3_000)
-    .describe(
-      'Computing time that a start may spend on calls of its own, which leave neither the process nor a trace, so that the first callers meet compiled code; 0: none.',
-    ),
-});
-export type Timers = z.infer<typeof timersSchema>;
 
 export const registrarSchema = z.strictObject({
   minExpiresSeconds: z.int().min(1).max(86_400).default(60).describe('Shorter registrations are refused (423).'),

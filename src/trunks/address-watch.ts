@@ -27,6 +27,8 @@ interface Watched {
 
 const ROUND_SECONDS = 30;
 const TICK_MS = 1_000;
+/** How long the DNS is asked before trunks are served. */
+const IN_TIME_MS = 1_000;
 /** Names that are asked for at the same time. */
 const MAX_ASKING = 64;
 
@@ -140,8 +142,28 @@ export function hasNames(trunk: Trunk): boolean {
   return trunk.type !== 'accept-register' && trunk.host !== '';
 }
 
+/** By trunk id, what the names of trunks resolve to within a second; of trunks beyond the first 64, and of names that take longer, nothing. */
+export async function addressesInTime(
+  locator: Pick<TrunkLocator, 'locate'>,
+  scheduler: Scheduler,
+  trunks: readonly Trunk[],
+): Promise<ReadonlyMap<string, readonly string[]>> {
+  const found = new Map<string, string[]>();
+  const asked = trunks.slice(0, MAX_ASKING).map(async (trunk) => {
+    for (const answer of await Promise.allSettled(locateNames(locator, trunk))) {
+      if (answer.status !== 'fulfilled') continue;
+      found.set(trunk.id, [...(found.get(trunk.id) ?? []), ...answer.value.map(({ address }) => address)]);
+    }
+  });
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const timer = scheduler.schedule(IN_TIME_MS, { onTimer: () => resolve() }, 0);
+  await Promise.race([Promise.all(asked), promise]);
+  timer.cancel();
+  return found;
+}
+
 /** Asks for the addresses of each of a trunk's names. */
-export function locateNames(locator: Pick<TrunkLocator, 'locate'>, trunk: Trunk): Promise<readonly LocatedTarget[]>[] {
+function locateNames(locator: Pick<TrunkLocator, 'locate'>, trunk: Trunk): Promise<readonly LocatedTarget[]>[] {
   if (!hasNames(trunk)) return [];
   return namesOf(trunk).map(async (hop) => locator.locate(locateQuery(hop)));
 }

@@ -6,6 +6,8 @@
  * since they have something to lose; a provider that grants short times gets the rate that its own refreshes need.
  */
 import type { Scheduler, Timer, TimerTarget } from '../base/scheduler.ts';
+import type { Trunk } from '../provisioning/trunk-settings/schema.ts';
+import { providerKey } from './hops.ts';
 
 export interface PacedUser {
   /** It is this one's turn: one message may be sent now. Ends with {@link Pacer.done}. */
@@ -121,4 +123,33 @@ export class Pacer implements TimerTarget {
 function first<T>(set: ReadonlySet<T>): T | undefined {
   for (const item of set) return item;
   return undefined;
+}
+
+/** One pacer for each provider that trunks register with. */
+export class ProviderPacers {
+  readonly #scheduler: Scheduler;
+  readonly #options: PacerOptions | undefined;
+  readonly #pacers = new Map<string, Pacer>();
+
+  constructor(scheduler: Scheduler, options?: PacerOptions) {
+    this.#scheduler = scheduler;
+    this.#options = options;
+  }
+
+  of(trunk: Trunk): Pacer {
+    const key = providerKey(trunk);
+    let pacer = this.#pacers.get(key);
+    if (pacer === undefined) {
+      pacer = new Pacer(this.#scheduler, this.#options);
+      this.#pacers.set(key, pacer);
+    }
+    return pacer;
+  }
+
+  /** Those of all other trunks' providers are forgotten. */
+  keep(trunks: Iterable<Trunk>): void {
+    const inUse = new Set<string>();
+    for (const trunk of trunks) inUse.add(providerKey(trunk));
+    for (const key of this.#pacers.keys()) if (!inUse.has(key)) this.#pacers.delete(key);
+  }
 }

@@ -15,28 +15,21 @@ import type { Trunk } from '../provisioning/trunk-settings/schema.ts';
 import type { DigestClient } from '../sip/auth/index.ts';
 import type { Flow, Target } from '../sip/transport/index.ts';
 import { AddressHistory, type ClaimStore } from './address-history.ts';
-import { AddressWatch, hasNames, locateNames } from './address-watch.ts';
+import { AddressWatch, addressesInTime, hasNames } from './address-watch.ts';
 import { Capacity, type CapacityGrant, type CapacityRefusal } from './capacity.ts';
 import { CoincidenceWatch } from './coincidence-watch.ts';
 import { contactTokens } from './contact-token.ts';
 import type { DatacentreState, DatacentreStatus } from './datacentres.ts';
 import type { TrunkAttempt } from './evidence.ts';
 import type { TrunkEndpoint } from './exchange.ts';
+import { FlowLines } from './flow-lines.ts';
 import type { TrunkHealth, TrunkStateName } from './health.ts';
 import { inboundHolders, trunkHolders } from './holders.ts';
-import {
-  type GatewayReach,
-  hopOf,
-  providerKey,
-  type Reach,
-  type TrunkHop,
-  TrunkHops,
-  type TrunkLocator,
-} from './hops.ts';
+import { type GatewayReach, hopOf, type Reach, type TrunkHop, TrunkHops, type TrunkLocator } from './hops.ts';
 import { type CalledNumberReader, Identification } from './identification.ts';
 import type { PingOutcome, PingSharing } from './keep-alive.ts';
 import { ALWAYS_GRANTED, type LeasePort } from './lease.ts';
-import { Pacer, type PacerOptions } from './pacer.ts';
+import { type PacerOptions, ProviderPacers } from './pacer.ts';
 import { type PingAnswer, ping } from './ping.ts';
 import type { Registration } from './registration.ts';
 import { SharedLimits, type UseOfNodes } from './shared-limits.ts';
@@ -93,10 +86,6 @@ export interface TrunkServiceOptions {
   readonly readFile?: (path: string) => string;
 }
 
-/** How long, and for how many trunks at once, the DNS is asked before they are served. */
-const ASK_BEFORE_MS = 1_000;
-const MAX_ASKED_BEFORE = 64;
-
 /** How many lines begin, change or end before others have their turn. */
 const FOLLOWED_AT_ONCE = 64;
 
@@ -113,10 +102,9 @@ export class TrunkService implements TimerTarget {
   readonly #history: AddressHistory | undefined;
   readonly #ports: TrunkLinePorts;
   readonly #lines = new Map<string, TrunkLine>();
-  readonly #pacers = new Map<string, Pacer>();
-  /** Lines by the flow that their registration was made over, and the other way round. */
-  readonly #byFlow = new Map<string, Set<TrunkLine>>();
-  readonly #flowOf = new Map<TrunkLine, string>();
+  readonly #pacers: ProviderPacers;
+  /** By the flow that their registration was made over. */
+  readonly #flows = new FlowLines<TrunkLine>();
   /** Registrations that are being removed at their providers. */
   readonly #leaving = new Set<Registration>();
   #directory: Directory;
@@ -132,6 +120,7 @@ export class TrunkService implements TimerTarget {
     this.#directory = directory;
     this.shared = new SharedLimits(scheduler, options.useOfNodes);
     this.capacity = new Capacity(scheduler, this.shared);
+    this.#pacers = new ProviderPacers(scheduler, options.pacer);
     const precedence = new Precedence(scheduler);
     this.identification = new Identification(directory, options.calledNumbers, precedence, options.isFront);
     if (options.claimStore !== undefined)
@@ -172,13 +161,13 @@ export class TrunkService implements TimerTarget {
       identification: this.identification,
       capacity: this.capacity,
       directory: () => this.#directory,
-      pacerOf: (trunk) => this.#pacerOf(trunk),
+      pacerOf: (trunk) => this.#pacers.of(trunk),
       pings: options.pings,
       elsewhere: options.elsewhere ?? (() => undefined),
       retire: options.retire ?? (() => {}),
       onState: (line, previous) => options.listener?.onTrunkState(line.trunk, line.status(), previous),
       onDatacentre: (line, status, previous) => options.listener?.onDatacentre?.(line.trunk, status, previous),
-      onFlow: (line, flow) => this.#indexFlow(line, flow),
+      onFlow: (line, flow) => this.#flows.set(line, flow),
       onLeaving: (registration) => this.#leaving.add(registration),
       onLeft: (registration) => this.#left(registration),
     };
@@ -233,7 +222,7 @@ export class TrunkService implements TimerTarget {
         this.#watchAddresses(line);
       }
     }
-    if (count > 0) this.#prunePacers();
+    if (count > 0) this.#pacers.keep(this.#registering());
   }
 
   /**
@@ -241,17 +230,7 @@ export class TrunkService implements TimerTarget {
    * what they come to is told later.
    */
   async addressesWith(trunks: readonly Trunk[]): Promise<(trunkId: string) => readonly string[]> {
-    const found = new Map<string, string[]>();
-    const asked = trunks.slice(0, MAX_ASKED_BEFORE).map(async (trunk) => {
-      for (const answer of await Promise.allSettled(locateNames(this.#options.locator, trunk))) {
-        if (answer.status !== 'fulfilled') continue;
-        found.set(trunk.id, [...(found.get(trunk.id) ?? []), ...answer.value.map(({ address }) => address)]);
-      }
-    });
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = this.#options.scheduler.schedule(ASK_BEFORE_MS, { onTimer: () => resolve() }, 0);
-    await Promise.race([Promise.all(asked), promise]);
-    timer.cancel();
+    const found = await addressesInTime(this.#options.locator, this.#options.scheduler, trunks);
     return (trunkId) => found.get(trunkId) ?? this.identification.addressesOf(trunkId);
   }
 
@@ -400,8 +379,7 @@ export class TrunkService implements TimerTarget {
 
   /** A connection is gone: whoever was registered over it registers again. */
   flowClosed(flow: Flow): void {
-    const lines = this.#byFlow.get(flow.key);
-    if (lines !== undefined) for (const line of [...lines]) line.flowClosed(flow);
+    for (const line of this.#flows.over(flow)) line.flowClosed(flow);
   }
 
   /** The gateway of an accept-register trunk has registered, moved or left. */
@@ -446,6 +424,10 @@ export class TrunkService implements TimerTarget {
     return { trunkId, name: trunk.name, type: trunk.type, state: 'unknown', since, activeCalls: 0 };
   }
 
+  *#registering(): Iterable<Trunk> {
+    for (const { registers, trunk } of this.#lines.values()) if (registers) yield trunk;
+  }
+
   #begin(trunk: Trunk): void {
     const line = new TrunkLine(trunk, this.#ports);
     this.#lines.set(trunk.id, line);
@@ -471,37 +453,5 @@ export class TrunkService implements TimerTarget {
   #left(registration: Registration): void {
     this.#leaving.delete(registration);
     if (this.#leaving.size === 0) this.#stopped?.();
-  }
-
-  #indexFlow(line: TrunkLine, flow: Flow | undefined): void {
-    const before = this.#flowOf.get(line);
-    if (before === flow?.key) return;
-    if (before !== undefined) {
-      const lines = this.#byFlow.get(before);
-      lines?.delete(line);
-      if (lines?.size === 0) this.#byFlow.delete(before);
-      this.#flowOf.delete(line);
-    }
-    if (flow === undefined) return;
-    this.#flowOf.set(line, flow.key);
-    const lines = this.#byFlow.get(flow.key);
-    if (lines === undefined) this.#byFlow.set(flow.key, new Set([line]));
-    else lines.add(line);
-  }
-
-  #pacerOf(trunk: Trunk): Pacer {
-    const key = providerKey(trunk);
-    let pacer = this.#pacers.get(key);
-    if (pacer === undefined) {
-      pacer = new Pacer(this.#options.scheduler, this.#options.pacer);
-      this.#pacers.set(key, pacer);
-    }
-    return pacer;
-  }
-
-  #prunePacers(): void {
-    const inUse = new Set<string>();
-    for (const line of this.#lines.values()) if (line.registers) inUse.add(providerKey(line.trunk));
-    for (const key of this.#pacers.keys()) if (!inUse.has(key)) this.#pacers.delete(key);
   }
 }

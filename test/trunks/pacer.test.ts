@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { type PacedUser, Pacer } from '../../src/trunks/pacer.ts';
+import { Directory } from '../../src/provisioning/directory/directory.ts';
+import { type PacedUser, Pacer, ProviderPacers } from '../../src/trunks/pacer.ts';
 import { VirtualScheduler } from '../kit/virtual-scheduler.ts';
+import { provision } from './kit.ts';
 
 class User implements PacedUser {
   readonly turnsMs: number[] = [];
@@ -104,4 +106,19 @@ test('a provider that grants short times gets the rate that its refreshes need',
   for (const user of users) pacer.ask(user, true);
   scheduler.advance(1000);
   expect(turns().length).toBeLessThanOrEqual(500 + 60);
+});
+
+test('trunks of one provider have one pacer, which is forgotten with the last of them', () => {
+  const credentials = { authName: 'acme', password: 'secret' };
+  const hosts = ['sip.one.test', 'SIP.one.test', 'sip.two.test'];
+  const trunks = hosts.map((host, index) => ({ name: `t${index}`, type: 'register' as const, host, credentials }));
+  const [first, second, third] = new Directory(provision({ trunks })).trunks;
+  if (first === undefined || second === undefined || third === undefined) throw new Error('three trunks');
+  const pacers = new ProviderPacers(new VirtualScheduler());
+  const [one, two] = [pacers.of(first), pacers.of(third)];
+  expect(pacers.of(second)).toBe(one);
+  expect(two).not.toBe(one);
+  pacers.keep([second]);
+  expect(pacers.of(first)).toBe(one);
+  expect(pacers.of(third)).not.toBe(two);
 });

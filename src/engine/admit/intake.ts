@@ -1,6 +1,6 @@
 /** How much of what the network brings is let in: the node's limits, as the endpoint and the transports apply them. */
 import type { Clock } from '../../base/scheduler.ts';
-import type { NodeLimits } from '../../settings/node-schema.ts';
+import type { NodeLimits } from '../../settings/limits-schema.ts';
 import type { GuessThrottleOptions } from '../../sip/auth/index.ts';
 import type { EndpointOptions } from '../../sip/endpoint/index.ts';
 import type { SipRequest } from '../../sip/message/index.ts';

@@ -12,13 +12,14 @@ import {
   type Calls,
   CallsForgotten,
   CallsTaken,
-  type FirstCallSnapshot,
   type KeptCall,
   type LiveRecord,
   type Restorer,
-  readSnapshot,
+  readKept,
   type WaitingSnapshot,
 } from '../../call/index.ts';
+import { OneByOne } from './one-by-one.ts';
+import { Remembered } from './remembered.ts';
 
 export interface CallKeeperOptions {
   readonly store: CallStore;
@@ -53,16 +54,11 @@ const TELL_MS = 5;
 /** Snapshots that one write holds; between writes the thread is free. */
 const MAX_WRITTEN = 200;
 
-/** Calls of other processes that are over and that nobody shall begin again, and calls that have gone to others. */
-const MAX_REMEMBERED = 50_000;
-
 /** So long a caller hears it ring, at most, and somebody may still go on with the call for him. */
 const WAITS_MS = 60_000;
 
 const WRITE = 1;
-const PROBE = 2;
-const TELL = 3;
-const READ = 4;
+const READ = 2;
 
 export class CallKeeper implements TimerTarget {
   readonly #options: CallKeeperOptions;
@@ -75,21 +71,20 @@ export class CallKeeper implements TimerTarget {
   #toldOnce: { readonly atMs: number; readonly ids: readonly string[] }[] = [];
   /** Calls of other processes that go on here, those of them that are over, and those that the store is to keep from others. */
   readonly #adopted = new Set<string>();
-  readonly #over = new Set<string>();
+  readonly #over = new Remembered();
   /** Of those over: the store is to know. */
   #toNote: string[] = [];
   /** Calls of this process that go on elsewhere. */
-  readonly #moved = new Set<string>();
+  readonly #moved = new Remembered();
   readonly #toClaim = new Set<string>();
-  readonly #toProbe: string[] = [];
+  /** Of those that the process before had: some may have ended while nobody listened. */
+  readonly #toProbe: OneByOne<string>;
   #timer: Timer | undefined = undefined;
   #dueMs = 0;
-  #probeTimer: Timer | undefined = undefined;
   /** Calls of the process before that nobody had answered. */
   #toPlace: WaitingSnapshot[] = [];
-  /** Calls that came from another node. */
-  readonly #toTell: string[] = [];
-  #tellTimer: Timer | undefined = undefined;
+  /** Calls that came from another node: their parties are told where they are now. */
+  readonly #toTell: OneByOne<string>;
   #readTimer: Timer | undefined = undefined;
   #hasRead = false;
   #isWriting = false;
@@ -101,6 +96,9 @@ export class CallKeeper implements TimerTarget {
 
   constructor(options: CallKeeperOptions) {
     this.#options = options;
+    const { scheduler, calls } = options;
+    this.#toProbe = new OneByOne(scheduler, PROBE_MS, (id) => calls().probe(id));
+    this.#toTell = new OneByOne(scheduler, TELL_MS, (id) => calls().refreshTargets(id));
   }
 
   /**
@@ -125,9 +123,12 @@ export class CallKeeper implements TimerTarget {
         lost: calls.length - restored.length - again,
         downMs,
       });
-      this.#toProbe.push(...restored.map(({ id }) => id));
       // After a short stop the news of an end may be lost that was not written yet; who is still sending BYE has its time first.
-      this.#probeTimer = scheduler.schedule(downMs > SURE_MS ? RETRY_MS : SURE_MS, this, PROBE);
+      const afterMs = downMs > SURE_MS ? RETRY_MS : SURE_MS;
+      this.#toProbe.add(
+        restored.map(({ id }) => id),
+        afterMs,
+      );
       if (isLate) this.placeWaiting();
     } catch (error) {
       if (this.#readTimer === undefined) log.warn('calls-not-restored', { error: String(error) });
@@ -142,13 +143,9 @@ export class CallKeeper implements TimerTarget {
 
   /** Goes on with calls of a node that has ended; the store counts them as this one's already. */
   takeOver(node: string, kept: readonly KeptCall[]): void {
-    const { log, movedHere, scheduler, calls } = this.#options;
+    const { log, movedHere, calls } = this.#options;
     const restored = kept.filter((call) => this.#restored(call, movedHere));
-    for (const { id: taken } of restored) {
-      const id = calls().rejoin(taken);
-      this.#note(id);
-      this.#toTell.push(id);
-    }
+    for (const { id: taken } of restored) this.#rejoined(calls().rejoin(taken));
     this.#arm(BEHIND_MS);
     const again = this.#toPlace.length;
     log.warn('calls-taken-over', {
@@ -158,20 +155,22 @@ export class CallKeeper implements TimerTarget {
       lost: kept.length - restored.length - again,
     });
     this.placeWaiting(false);
-    this.#tellTimer ??= scheduler.schedule(TELL_MS, this, TELL);
   }
 
   /** Goes on with a call that no store has. False: it is here, or was. */
   adopt(snapshot: CallSnapshot, by: () => Restorer): boolean {
-    const { calls, scheduler } = this.#options;
+    const { calls } = this.#options;
     if (this.hasEnded(snapshot.id) || calls().restore(snapshot, by) === undefined) return false;
     this.#adopted.add(snapshot.id);
     this.#toClaim.add(snapshot.id);
-    const id = calls().rejoin(snapshot.id);
-    this.#note(id);
-    this.#toTell.push(id);
-    this.#tellTimer ??= scheduler.schedule(TELL_MS, this, TELL);
+    this.#rejoined(calls().rejoin(snapshot.id));
     return true;
+  }
+
+  /** Both halves of it are here, if another one had come before. */
+  #rejoined(id: string): void {
+    this.#note(id);
+    this.#toTell.add([id]);
   }
 
   /** Whether it went on here after another process, and is over. */
@@ -218,7 +217,7 @@ export class CallKeeper implements TimerTarget {
   onCallEnded({ id }: LiveRecord): void {
     this.#changed.delete(id);
     if (this.#adopted.delete(id)) {
-      remember(this.#over, id);
+      this.#over.add(id);
       this.#toNote.push(id);
       this.#ended.add(id);
     }
@@ -228,7 +227,7 @@ export class CallKeeper implements TimerTarget {
   onCallMoved({ id }: LiveRecord): void {
     this.#changed.delete(id);
     this.#adopted.delete(id);
-    remember(this.#moved, id);
+    this.#moved.add(id);
     this.#forget(id);
   }
 
@@ -238,14 +237,6 @@ export class CallKeeper implements TimerTarget {
   }
 
   onTimer(kind: number): void {
-    if (kind === PROBE) {
-      this.#probeNext();
-      return;
-    }
-    if (kind === TELL) {
-      this.#tellNext();
-      return;
-    }
     if (kind === READ) {
       void this.restore();
       return;
@@ -308,8 +299,8 @@ export class CallKeeper implements TimerTarget {
   async stop(): Promise<void> {
     this.#isStopped = true;
     this.#timer = cancelTimer(this.#timer);
-    this.#probeTimer = cancelTimer(this.#probeTimer);
-    this.#tellTimer = cancelTimer(this.#tellTimer);
+    this.#toProbe.stop();
+    this.#toTell.stop();
     this.#readTimer = cancelTimer(this.#readTimer);
     this.#changed.clear();
     for (const id of this.#stored) this.#ended.add(id);
@@ -334,13 +325,11 @@ export class CallKeeper implements TimerTarget {
   }
 
   #restored({ id, document }: KeptCall, as: (snapshot: CallSnapshot) => CallSnapshot): boolean {
-    const { calls, restorer, log } = this.#options;
+    const { calls, restorer, log, scheduler } = this.#options;
     this.#stored.add(id);
     try {
-      const stored = JSON.parse(document) as CallSnapshot | FirstCallSnapshot | WaitingSnapshot;
-      const kept = { ...stored, takenAtMs: stored.takenAtMs + this.#offsetMs() };
-      if (isWaiting(kept) && this.#options.scheduler.wallMs() - kept.takenAtMs < WAITS_MS) this.#toPlace.push(kept);
-      const answered = isWaiting(kept) ? undefined : readSnapshot(kept);
+      const { waiting, answered } = readKept(document, this.#offsetMs());
+      if (waiting !== undefined && scheduler.wallMs() - waiting.takenAtMs < WAITS_MS) this.#toPlace.push(waiting);
       // The store has come back with what went on here without it.
       if (this.has(id)) {
         this.#note(id);
@@ -486,36 +475,5 @@ export class CallKeeper implements TimerTarget {
       this.#stored.delete(id);
       calls().forget(id);
     }
-  }
-
-  #tellNext(): void {
-    this.#tellTimer = undefined;
-    const id = this.#toTell.shift();
-    if (id === undefined) return;
-    this.#options.calls().refreshTargets(id);
-    this.#tellTimer = this.#options.scheduler.schedule(TELL_MS, this, TELL);
-  }
-
-  /** Of calls that may have ended while nobody listened: one after the other. */
-  #probeNext(): void {
-    this.#probeTimer = undefined;
-    const id = this.#toProbe.shift();
-    if (id === undefined) return;
-    this.#options.calls().probe(id);
-    this.#probeTimer = this.#options.scheduler.schedule(PROBE_MS, this, PROBE);
-  }
-}
-
-function isWaiting(kept: CallSnapshot | FirstCallSnapshot | WaitingSnapshot): kept is WaitingSnapshot {
-  return kept.version === 'waiting-1' || kept.version === 'waiting-2';
-}
-
-/** The oldest is forgotten for it where there are too many. */
-function remember(ids: Set<string>, id: string): void {
-  ids.add(id);
-  if (ids.size <= MAX_REMEMBERED) return;
-  for (const oldest of ids) {
-    ids.delete(oldest);
-    return;
   }
 }

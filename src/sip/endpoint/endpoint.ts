@@ -15,15 +15,14 @@ import {
   validateResponse,
 } from '../message/index.ts';
 import { type ClientTransactionOptions, TransactionLayer, type TransactionLayerUser } from '../transaction/index.ts';
-import {
-  type Flow,
-  type HostPort,
-  type ListenerOptions,
-  type Listening,
-  type Target,
-  TransportLayer,
-  type TransportName,
-  type TransportUser,
+import type {
+  Flow,
+  HostPort,
+  ListenerOptions,
+  Listening,
+  Target,
+  TransportName,
+  TransportUser,
 } from '../transport/index.ts';
 import { EndpointCounters } from './counters.ts';
 import { Inbox, type MessageServer } from './inbox.ts';
@@ -31,6 +30,7 @@ import { LargeRequests, type SendOver } from './large-requests.ts';
 import { Refusals, type RefusingEndpoint } from './refusals.ts';
 import { noteSource, ReplyFlow, replyPort, rerouteTarget, ViaPrefix } from './reply-route.ts';
 import { closeIfSilent, SecondWay } from './second-way.ts';
+import { sockets } from './sockets.ts';
 import type {
   ClientTransaction,
   ClientTransactionUser,
@@ -480,27 +480,4 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow>, Refu
 
 export function isFlow(to: Flow | Target): to is Flow {
   return 'send' in to;
-}
-
-/** The transports that are sockets. */
-function sockets(
-  options: EndpointOptions,
-  messageLimits: MessageLimits,
-  user: TransportUser,
-  log: Log,
-): TransportLayer {
-  const { scheduler, transportLimits, sources, tls, egress, createSocket } = options;
-  return new TransportLayer(
-    {
-      scheduler,
-      messageLimits,
-      createSocket,
-      ...(transportLimits === undefined ? {} : { limits: transportLimits }),
-      ...(sources === undefined ? {} : { sources }),
-      ...(tls === undefined ? {} : { tls }),
-      ...(egress === undefined ? {} : { egress }),
-    },
-    user,
-    log,
-  );
 }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { guessBudgets, Intake } from '../../../src/engine/admit/intake.ts';
-import { nodeLimitsSchema } from '../../../src/settings/node-schema.ts';
+import { nodeLimitsSchema } from '../../../src/settings/limits-schema.ts';
 import { HeaderId, parseMessage, type SipRequest } from '../../../src/sip/message/index.ts';
 import { VirtualScheduler } from '../../kit/virtual-scheduler.ts';
 import { CARRIER_A, World } from '../world.ts';

@@ -1,0 +1,47 @@
+import { expect, test } from 'vitest';
+import { Directory } from '../../src/provisioning/directory/directory.ts';
+import type { LocatedTarget, LocateQuery } from '../../src/sip/locate/index.ts';
+import { addressesInTime } from '../../src/trunks/address-watch.ts';
+import { VirtualScheduler } from '../kit/virtual-scheduler.ts';
+import { provision } from './kit.ts';
+
+const at = (address: string): LocatedTarget[] => [{ transport: 'udp', address, port: 5060 }];
+const trunksAt = (...hosts: string[]) =>
+  new Directory(
+    provision({
+      trunks: hosts.map((host, index) => ({
+        id: `${index + 1}`,
+        name: `t${index}`,
+        type: 'ip' as const,
+        host,
+        tenants: [],
+      })),
+    }),
+  ).trunks;
+
+test('names are asked for together; one that fails, or takes over a second, keeps nobody', async () => {
+  const scheduler = new VirtualScheduler();
+  const asked: string[] = [];
+  const locator = {
+    locate({ host }: LocateQuery) {
+      asked.push(host);
+      if (host === 'slow.test') return new Promise<LocatedTarget[]>(() => {});
+      if (host === 'none.test') return Promise.reject(new Error('no such name'));
+      return Promise.resolve(at('192.0.2.7'));
+    },
+  };
+  const found = addressesInTime(locator, scheduler, trunksAt('quick.test', 'none.test', 'slow.test'));
+  await Promise.resolve();
+  expect(asked).toEqual(['quick.test', 'none.test', 'slow.test']);
+  // The answers come before the second is over.
+  await new Promise((resolve) => setImmediate(resolve));
+  scheduler.advance(1_000);
+  expect([...(await found)]).toEqual([['1', ['192.0.2.7']]]);
+  expect(scheduler.armedCount).toBe(0);
+});
+
+test('no more than 64 trunks are asked for', async () => {
+  const hosts = Array.from({ length: 70 }, (_, index) => `h${index}.test`);
+  const locator = { locate: async () => at('192.0.2.7') };
+  expect((await addressesInTime(locator, new VirtualScheduler(), trunksAt(...hosts))).size).toBe(64);
+});
