@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import type { Steps } from '../base/steps.ts';
 import { manyReportAnswer } from './answers/provisioning.ts';
+import { MOST_KEYS } from './bulk-keys.ts';
 import { COLLECTIONS, type Collection, type Item, keyText } from './collection.ts';
 import { type ApiContext, answer, describe } from './context.ts';
 import { mergePatch } from './documents.ts';
@@ -11,7 +12,7 @@ import { ApiProblem } from './problem.ts';
 import { check } from './validation.ts';
 
 const bulkBody = z.strictObject({
-  keys: z.array(keyText).min(1).max(10_000).describe('Numbers, or names, of what is changed.'),
+  keys: z.array(keyText).min(1).max(MOST_KEYS).describe('Numbers, or names, of what is changed.'),
   patch: z
     .record(z.string(), z.unknown())
     .nullable()

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { MOST_KEYS } from '../../src/api/bulk-keys.ts';
 import { ask, startTestApi, type TestApi } from './kit.ts';
 
 let world: TestApi;
@@ -80,6 +81,16 @@ describe('many items at once', () => {
     const both = await change({ keys: ['150', '151'], patch: null });
     expect(both.body).toMatchObject({ applied: true, deleted: 2 });
     expect(await numbers()).toHaveLength(2);
+  });
+
+  test('many thousands are taken at once, and more than the console can pick are refused', async () => {
+    const keys = Array.from({ length: MOST_KEYS + 1 }, (_, index) => (500_000 + index).toString(36));
+    const some = keys.slice(0, 10_001);
+    const { status, body } = await change({ keys: some, patch: null, preview: true, onFault: 'skip' });
+    expect([status, body.refused]).toEqual([200, 10_001]);
+    const more = await change({ keys, patch: null, preview: true, onFault: 'skip' });
+    expect(more.status).toBe(422);
+    expect(more.body.errors).toMatchObject([{ path: 'keys' }]);
   });
 
   test('whoever reads only changes nothing, and a number cannot be renamed', async () => {

@@ -93,6 +93,8 @@ export interface Page<T> {
   readonly total: number;
   readonly offset: number;
   readonly limit: number;
+  /** Where the next page begins, of listings that have cursors. */
+  readonly nextCursor?: string;
 }
 
 export interface Session {

@@ -1,12 +1,11 @@
 /** A call that is only thought through: `explain`, with a reason beside each field. */
 import { useState } from 'preact/hooks';
-import { explain, tenants } from '../client/resources.ts';
+import { explain } from '../client/resources.ts';
 import { session } from '../client/session.ts';
 import type { Explanation } from '../client/types.ts';
-import { useQuery } from '../client/use-query.ts';
 import { t } from '../text/index.ts';
 import { Button } from '../ui/button.tsx';
-import { TrunkChoice } from '../ui/choices.tsx';
+import { TenantChoice, TrunkChoice } from '../ui/choices.tsx';
 import { FaultSummary, faultAt, SelectField, SubmitForm, TextField, useForm } from '../ui/form.tsx';
 import { Invite, Reasons } from '../ui/invite.tsx';
 import { Note } from '../ui/note.tsx';
@@ -24,9 +23,7 @@ export function Try() {
     headers: '',
   });
   const [explanation, setExplanation] = useState<Explanation>();
-  const known = useQuery('tenants-to-try', () => tenants.list({ limit: 1000 })).data?.items ?? [];
-  const { direction, from, to, headers, trunk } = form.values;
-  const tenant = form.values.tenant || (known[0]?.name ?? '');
+  const { direction, from, to, headers, trunk, tenant } = form.values;
   const isIn = direction === 'in';
   const run = () =>
     form.run(async () =>
@@ -61,12 +58,7 @@ export function Try() {
             {isIn ? (
               <TrunkChoice value={trunk} onChange={(value) => form.set('trunk', value)} />
             ) : (
-              <SelectField
-                label={t('try.tenant')}
-                value={tenant}
-                onChange={(value) => form.set('tenant', value)}
-                options={known.map(({ name }) => ({ value: name, label: name }))}
-              />
+              <TenantChoice label={t('try.tenant')} value={tenant} onChange={(value) => form.set('tenant', value)} />
             )}
             <TextField
               label={isIn ? t('try.fromIn') : t('try.from')}

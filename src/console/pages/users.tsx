@@ -1,10 +1,10 @@
 import { useState } from 'preact/hooks';
-import { tenants, users } from '../client/resources.ts';
+import { users } from '../client/resources.ts';
 import { isSystemAdmin, mayChange, session } from '../client/session.ts';
 import type { Role, UserView } from '../client/types.ts';
-import { useQuery } from '../client/use-query.ts';
 import { known, t } from '../text/index.ts';
 import { Button } from '../ui/button.tsx';
+import { TenantChoice } from '../ui/choices.tsx';
 import { Confirm, Dialog } from '../ui/dialog.tsx';
 import { CheckField, FaultSummary, faultAt, SelectField, SubmitForm, TextField, useForm } from '../ui/form.tsx';
 import { Empty, Page } from '../ui/page.tsx';
@@ -120,7 +120,6 @@ interface RoleValues {
 /** What a user or token may do; a tenant admin gives its own tenant only. */
 export function RoleFields(props: RoleValues & { onChange: (values: RoleValues) => void; error: string | undefined }) {
   const { role, tenant, readOnly, onChange, error } = props;
-  const choices = useQuery('tenants-for-role', () => tenants.list({ limit: 1000 })).data?.items ?? [];
   const values = { role, tenant, readOnly };
   return (
     <>
@@ -133,13 +132,13 @@ export function RoleFields(props: RoleValues & { onChange: (values: RoleValues) 
             options={(['system-admin', 'tenant-admin'] as const).map((value) => ({ value, label: t(`role.${value}`) }))}
           />
           {role === 'tenant-admin' ? (
-            <SelectField
+            <TenantChoice
               label={t('account.tenant')}
               help={t('users.tenantHelp')}
               value={tenant}
               error={error}
               onChange={(next) => onChange({ ...values, tenant: next })}
-              options={[{ value: '', label: '—' }, ...choices.map(({ name }) => ({ value: name, label: name }))]}
+              none="—"
             />
           ) : null}
         </div>

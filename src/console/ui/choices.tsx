@@ -1,6 +1,8 @@
 /** What listings and questions are narrowed by. */
 import { useEffect, useState } from 'preact/hooks';
-import { trunks } from '../client/resources.ts';
+import type { Query } from '../client/http.ts';
+import { tenants, trunks } from '../client/resources.ts';
+import type { Page } from '../client/types.ts';
 import { useQuery } from '../client/use-query.ts';
 import { t } from '../text/index.ts';
 import { SelectField, TextField } from './form.tsx';
@@ -29,39 +31,99 @@ export function DirectionChoice({ value, onChange }: ChoiceProps) {
 /** More are found by typing. */
 const MOST_LISTED = 100;
 
-/** A trunk, by its id; of many it is found by typing a part of its name. */
-export function TrunkChoice({ value, onChange, every = false }: ChoiceProps & { readonly every?: boolean }) {
-  const [typed, setTyped] = useState('');
-  const found = useQuery(`trunk-choice ${typed}`, () =>
-    trunks.list({ limit: MOST_LISTED, ...(typed === '' ? {} : { q: typed }) }),
+interface Choosable {
+  readonly value: string;
+  readonly label: string;
+}
+
+interface FoundChoiceProps extends ChoiceProps {
+  readonly label: string;
+  readonly help?: string;
+  readonly error?: string | undefined;
+  /** What no choice is called; absent: the first one is chosen. */
+  readonly none?: string;
+  /** Not offered again. */
+  readonly taken?: readonly string[];
+}
+
+interface FoundAmong {
+  /** Tells this question from others. */
+  readonly name: string;
+  readonly find: (query: Query) => Promise<Page<Choosable>>;
+}
+
+/** One of any number: of many it is found by typing a part of its name. */
+function FoundChoice(props: FoundChoiceProps & FoundAmong) {
+  const { value, onChange, none, taken = [], name, find, ...field } = props;
+  const [typed, setTyped] = useState<string>();
+  /** What was typed in full. */
+  const [picked, setPicked] = useState<Choosable>();
+  const found = useQuery(`${name} ${typed ?? ''}`, () =>
+    find({ limit: MOST_LISTED, ...(typed === undefined || typed === '' ? {} : { q: typed }) }),
   ).data;
-  const known = found?.items ?? [];
-  const first = known[0]?.id;
+  const known = (found?.items ?? []).filter((each) => each.value === value || !taken.includes(each.value));
+  const first = known[0]?.value;
+  const pick = (text: string) => {
+    const match = known.find(({ label }) => label === text);
+    if (match !== undefined) setPicked(match);
+    return match?.value;
+  };
   useEffect(() => {
-    if (!every && value === '' && first !== undefined) onChange(first);
-  }, [every, value, first]);
-  if (typed === '' && (found?.total ?? 0) <= MOST_LISTED)
+    if (none === undefined && value === '' && typed === undefined && first !== undefined) onChange(first);
+  }, [none, value, first]);
+  useEffect(() => {
+    // It was typed, or pasted, before it was found.
+    const late = typed === undefined ? undefined : pick(typed);
+    if (late !== undefined && late !== value) onChange(late);
+  }, [found]);
+  useEffect(() => {
+    // Somebody else has chosen.
+    if (value !== '' && picked?.value !== value) setTyped(undefined);
+  }, [value]);
+  const chosen = [picked, ...known].find((each) => each?.value === value) ?? { value, label: value };
+  if (typed === undefined && (found?.total ?? 0) <= MOST_LISTED) {
+    const rest = known.filter((each) => each.value !== value);
+    const options = known.includes(chosen) || value === '' ? known : [chosen, ...rest];
     return (
       <SelectField
-        label={t('calls.trunk')}
+        {...field}
         value={value}
         onChange={onChange}
-        options={[
-          ...(every ? [{ value: '', label: t('records.every') }] : []),
-          ...known.map(({ id, name }) => ({ value: id, label: name })),
-        ]}
+        options={[...(none === undefined ? [] : [{ value: '', label: none }]), ...options]}
       />
     );
+  }
   return (
     <TextField
-      label={t('calls.trunk')}
-      value={typed}
-      placeholder={every ? t('records.every') : ''}
-      list={known.map(({ name }) => name)}
+      {...field}
+      value={typed ?? chosen.label}
+      placeholder={none ?? ''}
+      list={known.map(({ label }) => label)}
       onInput={(text) => {
         setTyped(text);
-        onChange(known.find(({ name }) => name === text)?.id ?? '');
+        onChange(pick(text) ?? '');
       }}
     />
   );
+}
+
+const trunksFound = async (query: Query): Promise<Page<Choosable>> => {
+  const page = await trunks.list(query);
+  return { ...page, items: page.items.map(({ id, name }) => ({ value: id, label: name })) };
+};
+
+const tenantsFound = async (query: Query): Promise<Page<Choosable>> => {
+  const page = await tenants.list(query);
+  return { ...page, items: page.items.map(({ name }) => ({ value: name, label: name })) };
+};
+
+/** A trunk, by its id. */
+export function TrunkChoice({ every = false, ...props }: ChoiceProps & { readonly every?: boolean }) {
+  const none = every ? { none: t('records.every') } : {};
+  return <FoundChoice {...props} {...none} label={t('calls.trunk')} name="trunk-choice" find={trunksFound} />;
+}
+
+/** A tenant, by its name. */
+export function TenantChoice(props: FoundChoiceProps) {
+  return <FoundChoice {...props} name="tenant-choice" find={tenantsFound} />;
 }

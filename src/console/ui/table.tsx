@@ -74,11 +74,18 @@ interface TableProps<T> {
 }
 
 export interface PagedQuery<T> extends QueryState<Page<T>> {
+  /** How many rows come before this page. */
   readonly offset: number;
-  setOffset(offset: number): void;
+  /** Undefined on the first page, and on the last. */
+  readonly previous: (() => void) | undefined;
+  readonly next: (() => void) | undefined;
 }
 
 export const ROWS_PER_PAGE = 50;
+
+/** Where a page begins: by the cursor that the page before has named, or by its number where it named none. */
+type PageStart = Pick<Query, 'cursor'> | Pick<Query, 'offset'>;
+const FIRST: readonly PageStart[] = [{ offset: 0 }];
 
 /** One page of a listing; with another question it starts again at the first one. */
 export function usePaged<T>(
@@ -88,15 +95,32 @@ export function usePaged<T>(
   fresh?: number | PageFreshness,
 ): PagedQuery<T> {
   const asked = JSON.stringify(question);
-  const [place, setPlace] = useState({ asked, offset: 0 });
-  const offset = place.asked === asked ? place.offset : 0;
-  const query = { ...question, limit: ROWS_PER_PAGE, offset };
+  const [place, setPlace] = useState({ asked, starts: FIRST });
+  // Of this page and of those before.
+  const starts = place.asked === asked ? place.starts : FIRST;
+  const offset = (starts.length - 1) * ROWS_PER_PAGE;
+  const query = { ...question, limit: ROWS_PER_PAGE, ...starts.at(-1) };
   const state = useQuery(`${name}?${JSON.stringify(query)}`, () => read(query), fresh);
-  const total = state.data?.total;
+  const { data } = state;
+  const isPastEnd = data !== undefined && offset > 0 && data.items.length === 0;
   useEffect(() => {
-    if (total !== undefined && offset > 0 && offset >= total) setPlace({ asked, offset: 0 });
-  }, [total, offset, asked]);
-  return { ...state, offset, setOffset: (next) => setPlace({ asked, offset: next }) };
+    if (isPastEnd) setPlace({ asked, starts: FIRST });
+  }, [isPastEnd, asked]);
+  const goTo = (next: readonly PageStart[]) => () => setPlace({ asked, starts: next });
+  const hasNext = data !== undefined && offset + data.items.length < totalOf(data, offset);
+  const after: PageStart =
+    data?.nextCursor === undefined ? { offset: offset + ROWS_PER_PAGE } : { cursor: data.nextCursor };
+  return {
+    ...state,
+    offset,
+    previous: offset === 0 ? undefined : goTo(starts.slice(0, -1)),
+    next: hasNext ? goTo([...starts, after]) : undefined,
+  };
+}
+
+/** Of a page that a cursor led to some count what comes before it, and some do not. */
+function totalOf({ total, offset: counted }: Page<unknown>, offset: number): number {
+  return offset - counted + total;
 }
 
 export function Table<T>({ caption, columns, rows, keyOf, empty, searched = false }: TableProps<T>) {
@@ -154,18 +178,19 @@ function Skeleton({ columns }: { columns: number }) {
 }
 
 function Pager<T>({ data, rows }: { data: Page<T>; rows: PagedQuery<T> }) {
-  const { offset, total, items, limit } = data;
-  if (total <= limit && offset === 0) return null;
+  const { offset, previous, next } = rows;
+  if (previous === undefined && next === undefined) return null;
+  const range = { from: offset + 1, to: offset + data.items.length, total: totalOf(data, offset) };
   return (
     <div class="pager">
       <span class="numeric" aria-live="polite">
-        {t('table.range', { from: number(offset + 1), to: number(offset + items.length), total: number(total) })}
+        {t('table.range', { from: number(range.from), to: number(range.to), total: number(range.total) })}
       </span>
       <span class="row">
-        <Button small disabled={offset === 0} onClick={() => rows.setOffset(Math.max(0, offset - limit))} icon="left">
+        <Button small disabled={previous === undefined} onClick={() => previous?.()} icon="left">
           <span class="visually-hidden">{t('table.previous')}</span>
         </Button>
-        <Button small disabled={offset + limit >= total} onClick={() => rows.setOffset(offset + limit)} icon="right">
+        <Button small disabled={next === undefined} onClick={() => next?.()} icon="right">
           <span class="visually-hidden">{t('table.next')}</span>
         </Button>
       </span>

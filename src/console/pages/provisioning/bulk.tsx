@@ -13,6 +13,9 @@ import { OneField, useTrunkNames } from './fields.tsx';
 import { type Draft, draftOf, fieldsOf, labelOf, patchOf } from './model.ts';
 import { pathOf, type Resource } from './resources.tsx';
 
+/** Nobody reads more, and the page would stand still. */
+const MOST_SHOWN = 1000;
+
 interface BulkProps {
   readonly resource: Resource;
   readonly tenant: string;
@@ -158,12 +161,15 @@ function Refused({ report, title, resource }: { report: ManyReport; title: strin
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, and the keyboard has to reach it */}
       <section class="short-scroll" tabIndex={0} aria-label={title}>
         <ul>
-          {report.faults.map(({ key, path, message }) => (
+          {report.faults.slice(0, MOST_SHOWN).map(({ key, path, message }) => (
             <li class="break" key={key + path + message}>
               <strong class="mono">{key}</strong> {path === '' ? '' : `${labelOf(resource, path)}: `}
               {message}
             </li>
           ))}
+          {report.faults.length > MOST_SHOWN ? (
+            <li>{t('bulk.more', { count: number(report.faults.length - MOST_SHOWN) })}</li>
+          ) : null}
         </ul>
       </section>
     </Note>

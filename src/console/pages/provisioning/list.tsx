@@ -1,4 +1,5 @@
 import { useState } from 'preact/hooks';
+import { MOST_KEYS } from '../../../api/bulk-keys.ts';
 import { useLive } from '../../client/events.ts';
 import { documents } from '../../client/resources.ts';
 import { isSystemAdmin, mayChange } from '../../client/session.ts';
@@ -10,10 +11,8 @@ import { Search } from '../../ui/table.tsx';
 import { type Selection, useListing, VirtualTable } from '../../ui/virtual-table.tsx';
 import { BulkChange, BulkDelete } from './bulk.tsx';
 import { addressOf, nameOf, pathOf, type Resource } from './resources.tsx';
-import { TenantChoice } from './tenant-choice.tsx';
+import { TenantSwitch } from './tenant-choice.tsx';
 
-/** Of more than these not all can be picked at once. */
-const MOST_PICKED = 10_000;
 const PIECE = 1000;
 const FRESH_MS = 2000;
 
@@ -68,7 +67,7 @@ export function ResourceList({ resource, tenant }: { readonly resource: Resource
       {...(isEmpty ? {} : { actions: [spreadsheet, add] })}
     >
       <div class="toolbar">
-        {isSystemAdmin() ? <TenantChoice tenant={tenant} to={(name) => addressOf(resource, name)} /> : null}
+        {isSystemAdmin() ? <TenantSwitch tenant={tenant} to={(name) => addressOf(resource, name)} /> : null}
         {isEmpty ? null : <Search label={nameOf(resource, 'search')} onSearch={setQ} />}
       </div>
       {picked.size === 0 ? null : (
@@ -115,10 +114,15 @@ export function ResourceList({ resource, tenant }: { readonly resource: Resource
 
 async function everyKey(path: string, q: string, keyOf: (row: Document) => string): Promise<ReadonlySet<string>> {
   const keys = new Set<string>();
-  for (let offset = 0; offset < MOST_PICKED; offset += PIECE) {
-    const { items, total } = await documents.list(path, { ...(q === '' ? {} : { q }), limit: PIECE, offset });
-    for (const item of items) keys.add(keyOf(item));
-    if (offset + PIECE >= total) break;
-  }
+  let cursor: string | undefined;
+  do {
+    const page = await documents.list(path, {
+      limit: PIECE,
+      ...(q === '' ? {} : { q }),
+      ...(cursor === undefined ? {} : { cursor }),
+    });
+    for (const item of page.items) keys.add(keyOf(item));
+    cursor = page.nextCursor;
+  } while (cursor !== undefined && keys.size < MOST_KEYS);
   return keys;
 }

@@ -3,7 +3,8 @@ import { isSystemAdmin } from '../../client/session.ts';
 import { useQuery } from '../../client/use-query.ts';
 import { t } from '../../text/index.ts';
 import { Button } from '../../ui/button.tsx';
-import { faultAt, SelectField, TextField } from '../../ui/form.tsx';
+import { TenantChoice } from '../../ui/choices.tsx';
+import { faultAt, TextField } from '../../ui/form.tsx';
 import type { StepProps } from './step.ts';
 
 export function TenantsStep(props: StepProps) {
@@ -29,23 +30,25 @@ function OwnPool({ draft, faults, change }: StepProps) {
 }
 
 function Assignments({ draft, faults, change }: StepProps) {
-  const all = useQuery('tenants-to-assign', () => tenants.list({ limit: 1000 })).data?.items ?? [];
   const entries = draft.tenants;
+  const taken = entries.map(({ tenant }) => tenant);
+  // One of these at least is free, if one is.
+  const some = useQuery(`tenants-to-assign ${entries.length}`, () => tenants.list({ limit: entries.length + 1 })).data;
   const set = (index: number, part: Partial<(typeof entries)[number]>) =>
     change({ tenants: entries.map((entry, at) => (at === index ? { ...entry, ...part } : entry)) });
-  const free = all.filter(({ name }) => !entries.some(({ tenant }) => tenant === name));
+  const free = some?.items.find(({ name }) => !taken.includes(name))?.name;
   return (
     <div class="stack">
       <p>{t('wizard.poolQuestion')}</p>
       {entries.length === 0 ? <p class="soft">{t('wizard.noTenants')}</p> : null}
       {entries.map((entry, index) => (
-        <div class="assignment" key={entry.tenant}>
-          <SelectField
+        <div class="assignment" key={index}>
+          <TenantChoice
             label={t('wizard.tenant')}
             value={entry.tenant}
             error={faultAt(faults, `tenants[${index}].tenant`)}
             onChange={(tenant) => set(index, { tenant })}
-            options={[entry.tenant, ...free.map(({ name }) => name)].map((value) => ({ value, label: value }))}
+            taken={taken}
           />
           <TextField
             label={t('wizard.pool')}
@@ -67,8 +70,8 @@ function Assignments({ draft, faults, change }: StepProps) {
       <div class="row">
         <Button
           icon="plus"
-          disabled={free.length === 0}
-          onClick={() => change({ tenants: [...entries, { tenant: free[0]?.name ?? '', didPool: '' }] })}
+          disabled={free === undefined}
+          onClick={() => change({ tenants: [...entries, { tenant: free ?? '', didPool: '' }] })}
         >
           {t('wizard.addTenant')}
         </Button>

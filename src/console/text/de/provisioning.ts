@@ -45,6 +45,7 @@ export const provisioning = {
   'bulk.updated': '{count} geändert',
   'bulk.deleted': '{count} gelöscht',
   'bulk.unchanged': '{count} waren schon so',
+  'bulk.more': 'und {count} weitere',
   'bulk.refused': '{count} blieben, wie sie waren:',
   'csv.open': 'Import und Export',
   'csv.openRead': 'Export',

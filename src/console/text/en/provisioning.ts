@@ -45,6 +45,7 @@ export const provisioning = {
   'bulk.updated': '{count} changed',
   'bulk.deleted': '{count} deleted',
   'bulk.unchanged': '{count} were so already',
+  'bulk.more': 'and {count} more',
   'bulk.refused': '{count} left as they were:',
   'csv.open': 'Import and export',
   'csv.openRead': 'Export',
