@@ -13,10 +13,21 @@ export function sendOptions(
   return { viaHost, viaPort, scope, largeRequests, transactionTimeoutMs, pastFlow };
 }
 
+/** What calls that end one after the other keep is mostly the same: they share it. */
+let latestWay: WayOptions = {};
+
 /** How a peer is reached, and no more of a leg's options, for what outlives the leg. */
 export function wayOptions(options: WayOptions): WayOptions {
   const { viaHost, viaPort, scope, largeRequests, owner, trunkId } = options;
-  return { viaHost, viaPort, scope, largeRequests, owner, trunkId };
+  const isSame =
+    owner === latestWay.owner &&
+    trunkId === latestWay.trunkId &&
+    viaHost === latestWay.viaHost &&
+    viaPort === latestWay.viaPort &&
+    scope === latestWay.scope &&
+    largeRequests === latestWay.largeRequests;
+  if (!isSame) latestWay = { viaHost, viaPort, scope, largeRequests, owner, trunkId };
+  return latestWay;
 }
 
 /** Where a request within a dialog goes. */

@@ -1,3 +1,4 @@
+import type { TokenEntry } from '../../base/token-map.ts';
 import { type HeaderList, type SipRequest, type SipResponse, serialize } from '../message/index.ts';
 import type { KnownBranch } from './lingering.ts';
 import { TransactionTimer } from './timers.ts';
@@ -14,10 +15,10 @@ import type {
 /** What both client machines share: their user, the time that they may take, and the ends that are no response. */
 export abstract class ClientTransactionBase<F extends Channel>
   extends Transaction<F>
-  implements ClientTransaction<F>, KnownBranch<F>
+  implements ClientTransaction<F>, KnownBranch<F>, TokenEntry<ClientTransactionBase<F>>
 {
   readonly isClient = true;
-  nextHeld: KnownBranch<F> | undefined = undefined;
+  nextHeld: ClientTransactionBase<F> | undefined = undefined;
   abstract state: InviteClientState | NonInviteClientState;
   /** Undefined once it has heard everything. */
   protected user: ClientTransactionUser<F> | undefined;

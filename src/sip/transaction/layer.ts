@@ -7,7 +7,7 @@ import type { ClientTransactionBase } from './client-transaction.ts';
 import { newCounters, type TransactionCounters } from './counters.ts';
 import { InviteClientTransaction } from './invite-client.ts';
 import { InviteServerTransaction } from './invite-server.ts';
-import { type KnownBranch, type KnownRequest, LingeringClient, LingeringServer, Queue } from './lingering.ts';
+import { type KnownRequest, LingeringBranches, LingeringRequests } from './lingering.ts';
 import { hasCookie, mergeKey, serverKey } from './matching.ts';
 import { NonInviteClientTransaction } from './non-invite-client.ts';
 import { NonInviteServerTransaction } from './non-invite-server.ts';
@@ -59,18 +59,17 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
   readonly #maxServers: number;
   readonly #maxClients: number;
   /** First of those that have a key. */
-  readonly #servers = new Map<string, KnownRequest<F>>();
+  readonly #servers = new Map<string, ServerTransactionBase<F>>();
   #serverCount = 0;
   /** By branch, which a CANCEL shares with its INVITE. */
-  readonly #clients = new TokenMap<KnownBranch<F>>();
+  readonly #clients = new TokenMap<ClientTransactionBase<F>>();
   readonly #tags = new StatelessTags();
   readonly #recent: RecentHashes | undefined;
   readonly #merged = new Set<string>();
   /** First transaction of each flow's list. */
   readonly #byFlow = new Map<F, Transaction<F>>();
-  /** What lingers for 64*T1, and for T4. */
-  readonly #longQueue: Queue;
-  readonly #shortQueue: Queue;
+  readonly #lingeringRequests: LingeringRequests<F>;
+  readonly #lingeringBranches: LingeringBranches<F>;
 
   constructor(options: TransactionLayerOptions<F>) {
     this.scheduler = options.scheduler;
@@ -81,18 +80,18 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
     this.#samePeer = options.samePeer;
     this.#maxServers = options.maxServerTransactions ?? DEFAULT_MAX_TRANSACTIONS;
     this.#maxClients = options.maxClientTransactions ?? DEFAULT_MAX_TRANSACTIONS;
-    this.#longQueue = new Queue(this.scheduler, 64 * this.timers.t1Ms);
-    this.#shortQueue = new Queue(this.scheduler, this.timers.t4Ms);
+    this.#lingeringRequests = new LingeringRequests(this.scheduler, this.timers, this.counters);
+    this.#lingeringBranches = new LingeringBranches(this.scheduler, this.timers, this.counters);
   }
 
   /** Server transactions alive now, lingering ones included. */
   get serverCount(): number {
-    return this.#serverCount;
+    return this.#serverCount + this.#lingeringRequests.size;
   }
 
   /** Client transactions alive now, lingering ones included. */
   get clientCount(): number {
-    return this.#clients.size;
+    return this.#clients.size + this.#lingeringBranches.size;
   }
 
   /** A request that passed the validator came over `flow`; its responses go back over the same flow. */
@@ -117,7 +116,7 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
     const transaction = this.#serverOf(request, flow);
     // §8.2.2.2: the same request by another path gets 482.
     const merge = mergeKey(request);
-    if (merge !== '' && this.#merged.has(merge)) {
+    if (merge !== '' && (this.#merged.has(merge) || this.#lingeringRequests.hasMergeKey(merge))) {
       this.counters.merged++;
       transaction.reply(482);
       return;
@@ -134,8 +133,9 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
     const method = response.method();
     const branch = response.topBranch();
     // §17.1.3: the branch of the top Via and the method of CSeq find the client transaction.
-    let transaction = this.#clients.first(branch);
-    while (transaction !== undefined && transaction.method !== method) transaction = this.#clients.next(transaction);
+    let client = this.#clients.first(branch);
+    while (client !== undefined && client.method !== method) client = this.#clients.next(client);
+    const transaction = client ?? this.#lingeringBranches.find(branch, method);
     if (transaction === undefined) {
       this.counters.strayResponses++;
       if (method === 'INVITE' && response.status >= 200 && response.status < 300)
@@ -162,7 +162,7 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
         ? new InviteClientTransaction(this, branch, request, flow, user, options)
         : new NonInviteClientTransaction(this, branch, request, flow, user, options);
     this.counters.clientTransactions++;
-    const full = isFull(this.#clients.size, this.#maxClients, request);
+    const full = isFull(this.clientCount, this.#maxClients, request);
     this.#clients.add(transaction);
     this.#link(transaction);
     if (full) {
@@ -215,8 +215,8 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
   close(): void {
     for (const first of this.#byFlow.values())
       for (let each: Transaction<F> | undefined = first; each !== undefined; each = each.nextOnFlow) each.disarm();
-    this.#longQueue.clear();
-    this.#shortQueue.clear();
+    this.#lingeringRequests.clear();
+    this.#lingeringBranches.clear();
     this.#servers.clear();
     this.#serverCount = 0;
     this.#clients.clear();
@@ -227,37 +227,25 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
   /** For the machines: a transaction has reached Terminated. */
   ended(transaction: Transaction<F>): void {
     if (transaction.isClient) this.#clients.delete(transaction as ClientTransactionBase<F>);
-    else this.#replace(transaction as ServerTransactionBase<F>, undefined);
+    else this.#forget(transaction as ServerTransactionBase<F>);
     this.refused(transaction);
     this.#unlink(transaction);
   }
 
   answered(transaction: Transaction<F>, answer: string): void {
     const server = transaction as ServerTransactionBase<F>;
-    const lingering = new LingeringServer(this, server, answer);
-    this.#replace(server, lingering);
-    this.#longQueue.add(lingering);
+    this.#forget(server);
+    this.#lingeringRequests.add(server, answer, server.mergeKey);
     this.#letGo(server);
   }
 
   heard(transaction: Transaction<F>, ack: string, ackFlow: F, user: ClientTransactionUser<F> | undefined): void {
     const client = transaction as ClientTransactionBase<F>;
-    const lingering = new LingeringClient(this, client, ack, ackFlow, user);
+    const { token, method, flow } = client;
     this.#clients.delete(client);
-    this.#clients.add(lingering);
-    (client.method === 'INVITE' ? this.#longQueue : this.#shortQueue).add(lingering);
+    if (method === 'INVITE') this.#lingeringBranches.addAccepted(token, flow, ack, ackFlow, user);
+    else this.#lingeringBranches.addOther(token, flow, method);
     this.#letGo(client);
-  }
-
-  /** For what lingers: its time has come. */
-  forgetRequest(known: KnownRequest<F>): void {
-    this.#replace(known, undefined);
-    if (known.mergeKey !== '') this.#merged.delete(known.mergeKey);
-  }
-
-  /** The same. */
-  forgetBranch(known: KnownBranch<F>): void {
-    this.#clients.delete(known);
   }
 
   /** For the machines: refused, it is over, and the same request by another way is one more attempt (RFC 3261 §8.2.2.2: "ongoing"). */
@@ -277,12 +265,9 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
     const { key, mergeKey: merge, sentByHost, sentByPort } = server;
     this.counters.serverTransactions++;
     this.#recent?.add(fnv1a(key), this.scheduler.nowMs());
-    let first = this.#servers.get(key);
-    if (first !== undefined) {
-      const replaced = this.#findSent(key, sentByHost, sentByPort, server.request.method);
-      if (replaced !== undefined) this.#evict(replaced);
-      first = this.#servers.get(key);
-    }
+    const replaced = this.#findKept(key, sentByHost, sentByPort, server.request.method);
+    if (replaced !== undefined) this.#evict(replaced);
+    const first = this.#servers.get(key);
     server.nextOfKey = first;
     this.#servers.set(key, server);
     this.#serverCount++;
@@ -350,49 +335,49 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
   /** What is known of a request, as if its method were `method` (§17.2.3, §9.2). */
   #find(request: SipRequest, method: string): KnownRequest<F> | undefined {
     const { host, port } = request.topVia();
-    return this.#findSent(serverKey(request, method), host, port, method);
+    const key = serverKey(request, method);
+    return this.#findKept(key, host, port, method) ?? this.#lingeringRequests.find(key, method, host, port);
   }
 
-  #findSent(key: string, host: string, port: number | undefined, method: string): KnownRequest<F> | undefined {
+  /** The machine of a request. */
+  #findKept(key: string, host: string, port: number | undefined, method: string): ServerTransactionBase<F> | undefined {
     let candidate = this.#servers.get(key);
     while (candidate !== undefined && !(candidate.method === method && isSentBy(candidate, host, port)))
       candidate = candidate.nextOfKey;
     return candidate;
   }
 
-  /** Puts another one of the same key in the place of what is known of a request, or nothing. */
-  #replace(known: KnownRequest<F>, by: KnownRequest<F> | undefined): void {
-    let before: KnownRequest<F> | undefined;
-    let each = this.#servers.get(known.key);
-    while (each !== undefined && each !== known) {
+  #forget(server: ServerTransactionBase<F>): void {
+    let before: ServerTransactionBase<F> | undefined;
+    let each = this.#servers.get(server.key);
+    while (each !== undefined && each !== server) {
       before = each;
       each = each.nextOfKey;
     }
     if (each === undefined) return;
-    if (by === undefined) this.#serverCount--;
-    const after = by ?? known.nextOfKey;
-    known.nextOfKey = undefined;
+    this.#serverCount--;
+    const after = server.nextOfKey;
+    server.nextOfKey = undefined;
     if (before !== undefined) before.nextOfKey = after;
-    else if (after !== undefined) this.#servers.set(known.key, after);
-    else this.#servers.delete(known.key);
+    else if (after !== undefined) this.#servers.set(server.key, after);
+    else this.#servers.delete(server.key);
   }
 
   /** It lives on for its user alone: no timer, no flow, no merged request has to do with it. */
   #letGo(transaction: Transaction<F>): void {
     transaction.disarm();
-    transaction.mergeKey = '';
+    this.refused(transaction);
     this.#unlink(transaction);
   }
 
   /** An RFC 2543 peer reused everything but the To tag: the key belongs to the newer request. */
-  #evict(known: KnownRequest<F>): void {
-    if (!(known instanceof ServerTransactionBase)) return;
-    known.disarm();
-    this.ended(known);
+  #evict(server: ServerTransactionBase<F>): void {
+    server.disarm();
+    this.ended(server);
   }
 
   #isOverLimit(request: SipRequest): boolean {
-    return isFull(this.#serverCount, this.#maxServers, request);
+    return isFull(this.serverCount, this.#maxServers, request);
   }
 
   /** §8.2.7: a stateless answer, the same for each copy of the request: its tag comes of what they have in common, its Retry-After of the tag. */
@@ -439,7 +424,7 @@ function isFull(count: number, limit: number, request: SipRequest): boolean {
 }
 
 /** Whether the sent-by of a request is that of a known one. */
-function isSentBy(known: KnownRequest<Channel>, host: string, port: number | undefined): boolean {
+function isSentBy(known: ServerTransactionBase<Channel>, host: string, port: number | undefined): boolean {
   return port === known.sentByPort && (host === known.sentByHost || host.toLowerCase() === known.sentByHost);
 }
 

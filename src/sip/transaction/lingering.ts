@@ -1,170 +1,225 @@
-import { cancelTimer, type Scheduler, type Timer, type TimerTarget } from '../../base/scheduler.ts';
-import type { TokenEntry } from '../../base/token-map.ts';
+/**
+ * What is left of transactions that have said and heard all, once their users have let go of them: octets outside of the heap ({@link Shelf}).
+ * Most of what a busy engine knows is this, and for half a minute each.
+ */
+import type { Scheduler } from '../../base/scheduler.ts';
+import { NONE, Shelf } from '../../base/shelf.ts';
 import { parseMessage, type SipRequest, type SipResponse } from '../message/index.ts';
 import type { TransactionCounters } from './counters.ts';
+import { Numbered } from './numbered.ts';
+import type { TimerSettings } from './timers.ts';
 import type { Channel, ClientTransaction, ClientTransactionUser } from './types.ts';
-
-/** What a {@link Queue} holds; it links entries itself. */
-interface Entry {
-  dueMs: number;
-  nextDue: Entry | undefined;
-  /** Its time has come. */
-  end(): void;
-}
-
-/** Many end in each second: those that are due within this time after the first end with the next. */
-const PAUSE_MS = 250;
-
-/** Entries that all stay for the same time: first in, first out, one timer for all of them. */
-export class Queue implements TimerTarget {
-  readonly #scheduler: Scheduler;
-  readonly #stayMs: number;
-  #first: Entry | undefined = undefined;
-  #last: Entry | undefined = undefined;
-  #timer: Timer | undefined = undefined;
-
-  constructor(scheduler: Scheduler, stayMs: number) {
-    this.#scheduler = scheduler;
-    this.#stayMs = stayMs;
-  }
-
-  add(entry: Entry): void {
-    entry.dueMs = this.#scheduler.nowMs() + this.#stayMs;
-    if (this.#last === undefined) this.#first = entry;
-    else this.#last.nextDue = entry;
-    this.#last = entry;
-    this.#timer ??= this.#scheduler.schedule(this.#stayMs, this, 0);
-  }
-
-  onTimer(): void {
-    const nowMs = this.#scheduler.nowMs();
-    this.#timer = undefined;
-    while (this.#first !== undefined && this.#first.dueMs <= nowMs) {
-      const entry = this.#first;
-      this.#first = entry.nextDue;
-      entry.end();
-    }
-    if (this.#first === undefined) this.#last = undefined;
-    else this.#timer = this.#scheduler.schedule(Math.max(this.#first.dueMs - nowMs, PAUSE_MS), this, 0);
-  }
-
-  clear(): void {
-    this.#timer = cancelTimer(this.#timer);
-    this.#first = undefined;
-    this.#last = undefined;
-  }
-}
 
 /** A request that was received and whose copies are known. */
 export interface KnownRequest<F extends Channel> {
-  readonly key: string;
-  readonly mergeKey: string;
-  readonly method: string;
   readonly flow: F;
   /** The tag that the peer knows. */
   readonly sentTag: string;
-  readonly sentByHost: string;
-  readonly sentByPort: number | undefined;
-  /** Another one with the same key. */
-  nextOfKey: KnownRequest<F> | undefined;
   /** The request came again. */
   receiveRequest(): void;
 }
 
+/** What tells a copy of a request (RFC 3261 §17.2.3). */
+export interface RequestIdentity {
+  readonly key: string;
+  readonly method: string;
+  readonly sentByHost: string;
+  readonly sentByPort: number | undefined;
+}
+
 /** A request that was sent and whose responses are known by its branch. */
-export interface KnownBranch<F extends Channel> extends TokenEntry<KnownBranch<F>> {
+export interface KnownBranch<F extends Channel> {
   readonly method: string;
   readonly flow: F;
   receiveResponse(response: SipResponse): void;
 }
 
-/** Where what lingers lives; `TransactionLayer` is it. */
-export interface LingeringHost<F extends Channel> {
-  readonly counters: TransactionCounters;
-  forgetRequest(known: KnownRequest<F>): void;
-  forgetBranch(known: KnownBranch<F>): void;
-}
+// The texts and numbers of a request's record.
+const METHOD = 0;
+const SENT_BY_HOST = 1;
+const SENT_TAG = 2;
+const ANSWER = 3;
+const FLOW = 0;
+const SENT_BY_PORT = 1;
+const NO_PORT = -1;
 
 /**
- * What is left of a server transaction whose final response was given, once its user has let go of it: what tells a copy of its request,
- * and what the copy is answered. A 2xx to an INVITE is its user's to repeat.
+ * Requests whose final response was given: what tells a copy of each, and what the copy is answered. A 2xx to an INVITE is its user's to
+ * repeat.
  */
-export class LingeringServer<F extends Channel> implements Entry, KnownRequest<F> {
-  readonly key: string;
-  readonly mergeKey: string;
-  readonly method: string;
+export class LingeringRequests<F extends Channel> {
+  readonly #counters: TransactionCounters;
+  readonly #flows = new Numbered<F>();
+  readonly #requests: Shelf;
+  readonly #mergeKeys: Shelf;
+
+  constructor(scheduler: Scheduler, timers: TimerSettings, counters: TransactionCounters) {
+    const stayMs = 64 * timers.t1Ms;
+    this.#counters = counters;
+    this.#requests = new Shelf(scheduler, stayMs, (at) => this.#flows.release(this.#requests.number(at, FLOW)));
+    this.#mergeKeys = new Shelf(scheduler, stayMs);
+  }
+
+  get size(): number {
+    return this.#requests.size;
+  }
+
+  /**
+   * @param answer its text, empty where a copy gets none
+   * @param mergeKey by which the same request on another way is known (§8.2.2.2), empty where it is not
+   */
+  add(request: RequestIdentity & KnownRequest<F>, answer: string, mergeKey: string): void {
+    const { key, method, flow, sentByHost, sentByPort, sentTag } = request;
+    const numbers = [this.#flows.share(flow), sentByPort ?? NO_PORT];
+    this.#requests.add(key, numbers, [method, sentByHost, sentTag, answer]);
+    if (mergeKey !== '') this.#mergeKeys.add(mergeKey);
+  }
+
+  find(key: string, method: string, host: string, port: number | undefined): KnownRequest<F> | undefined {
+    const shelf = this.#requests;
+    for (let at = shelf.first(key); at !== NONE; at = shelf.next(key, at)) {
+      if (shelf.number(at, SENT_BY_PORT) !== (port ?? NO_PORT) || !shelf.hasText(at, METHOD, method)) continue;
+      if (!shelf.hasText(at, SENT_BY_HOST, host) && !shelf.hasText(at, SENT_BY_HOST, host.toLowerCase())) continue;
+      const flow = this.#flows.get(shelf.number(at, FLOW));
+      return new AnsweredRequest(this.#counters, flow, shelf.text(at, SENT_TAG), shelf.text(at, ANSWER));
+    }
+    return undefined;
+  }
+
+  hasMergeKey(mergeKey: string): boolean {
+    return this.#mergeKeys.first(mergeKey) !== NONE;
+  }
+
+  clear(): void {
+    this.#requests.clear();
+    this.#mergeKeys.clear();
+    this.#flows.clear();
+  }
+}
+
+/** A request that was found there. */
+class AnsweredRequest<F extends Channel> implements KnownRequest<F> {
   readonly flow: F;
   readonly sentTag: string;
-  readonly sentByHost: string;
-  readonly sentByPort: number | undefined;
-  nextOfKey: KnownRequest<F> | undefined;
-  dueMs = 0;
-  nextDue: Entry | undefined = undefined;
+  readonly #counters: TransactionCounters;
   readonly #answer: string;
-  readonly #host: LingeringHost<F>;
 
-  /** @param answer its text, empty where a copy gets none */
-  constructor(host: LingeringHost<F>, of: KnownRequest<F>, answer: string) {
-    this.#host = host;
-    this.key = of.key;
-    this.mergeKey = of.mergeKey;
-    this.method = of.method;
-    this.flow = of.flow;
-    this.sentTag = of.sentTag;
-    this.nextOfKey = of.nextOfKey;
-    this.sentByHost = of.sentByHost;
-    this.sentByPort = of.sentByPort;
+  constructor(counters: TransactionCounters, flow: F, sentTag: string, answer: string) {
+    this.#counters = counters;
+    this.flow = flow;
+    this.sentTag = sentTag;
     this.#answer = answer;
   }
 
   receiveRequest(): void {
-    const { counters } = this.#host;
-    counters.retransmissionsReceived++;
+    this.#counters.retransmissionsReceived++;
     if (this.#answer === '') return;
-    counters.retransmissionsSent++;
+    this.#counters.retransmissionsSent++;
     this.flow.send(this.#answer);
-  }
-
-  end(): void {
-    this.#host.forgetRequest(this);
   }
 }
 
+// The texts and numbers of a branch's record: of one whose INVITE was accepted, and of others.
+const ACK = 0;
+const ACK_FLOW = 1;
+const USER = 2;
+const NO_USER = -1;
+const OTHER_METHOD = 0;
+
 /**
- * What is left of a client transaction that has heard its final response, once its user has let go of it. Of an accepted INVITE (RFC 6026
- * §7.2) it is the text of the ACK: a 2xx that comes again gets it again (RFC 3261 §13.2.2.4), and what has to be known to acknowledge and
- * end the 2xx of another fork stands in it.
+ * Branches whose final response was heard. Of an accepted INVITE (RFC 6026 §7.2) the text of its ACK is kept: a 2xx that comes again gets
+ * it again (RFC 3261 §13.2.2.4), and what has to be known to acknowledge and end the 2xx of another fork stands in it.
  */
-export class LingeringClient<F extends Channel> implements Entry, KnownBranch<F>, ClientTransaction<F> {
-  readonly token: string;
-  readonly method: string;
+export class LingeringBranches<F extends Channel> {
+  readonly #counters: TransactionCounters;
+  readonly #flows = new Numbered<F>();
+  readonly #users = new Numbered<ClientTransactionUser<F>>();
+  readonly #accepted: Shelf;
+  readonly #others: Shelf;
+
+  constructor(scheduler: Scheduler, timers: TimerSettings, counters: TransactionCounters) {
+    this.#counters = counters;
+    this.#accepted = new Shelf(scheduler, 64 * timers.t1Ms, (at) => this.#forgetAccepted(at));
+    this.#others = new Shelf(scheduler, timers.t4Ms, (at) => this.#flows.release(this.#others.number(at, FLOW)));
+  }
+
+  get size(): number {
+    return this.#accepted.size + this.#others.size;
+  }
+
+  /** @param user hears of the 2xx that the ACK does not answer */
+  addAccepted(branch: string, flow: F, ack: string, ackFlow: F, user: ClientTransactionUser<F> | undefined): void {
+    const userNumber = user === undefined ? NO_USER : this.#users.add(user);
+    this.#accepted.add(branch, [this.#flows.share(flow), this.#flows.share(ackFlow), userNumber], [ack]);
+  }
+
+  addOther(branch: string, flow: F, method: string): void {
+    this.#others.add(branch, [this.#flows.share(flow)], [method]);
+  }
+
+  find(branch: string, method: string): KnownBranch<F> | undefined {
+    if (method === 'INVITE') return this.#findAccepted(branch);
+    const shelf = this.#others;
+    let at = shelf.first(branch);
+    while (at !== NONE && !shelf.hasText(at, OTHER_METHOD, method)) at = shelf.next(branch, at);
+    if (at === NONE) return undefined;
+    const flow = this.#flows.get(shelf.number(at, FLOW));
+    return { method, flow, receiveResponse: () => this.#counters.retransmissionsReceived++ };
+  }
+
+  clear(): void {
+    this.#accepted.clear();
+    this.#others.clear();
+    this.#flows.clear();
+    this.#users.clear();
+  }
+
+  #findAccepted(branch: string): AcceptedBranch<F> | undefined {
+    const shelf = this.#accepted;
+    const at = shelf.first(branch);
+    if (at === NONE) return undefined;
+    const user = shelf.number(at, USER);
+    return new AcceptedBranch(
+      this.#counters,
+      this.#flows.get(shelf.number(at, FLOW)),
+      shelf.text(at, ACK),
+      this.#flows.get(shelf.number(at, ACK_FLOW)),
+      user === NO_USER ? undefined : this.#users.get(user),
+    );
+  }
+
+  #forgetAccepted(at: number): void {
+    const shelf = this.#accepted;
+    this.#flows.release(shelf.number(at, FLOW));
+    this.#flows.release(shelf.number(at, ACK_FLOW));
+    const user = shelf.number(at, USER);
+    if (user !== NO_USER) this.#users.release(user);
+  }
+}
+
+/** An INVITE that was found there: to its user what is left of the transaction. */
+class AcceptedBranch<F extends Channel> implements KnownBranch<F>, ClientTransaction<F> {
+  readonly method = 'INVITE';
+  readonly state = 'accepted';
   readonly flow: F;
-  nextHeld: KnownBranch<F> | undefined = undefined;
-  dueMs = 0;
-  nextDue: Entry | undefined = undefined;
   readonly #ack: string;
   readonly #ackFlow: F;
-  #user: ClientTransactionUser<F> | undefined;
-  readonly #host: LingeringHost<F>;
+  readonly #user: ClientTransactionUser<F> | undefined;
+  readonly #counters: TransactionCounters;
 
-  /** @param ack its text, empty where none was sent; `user` hears of the 2xx that it does not answer */
   constructor(
-    host: LingeringHost<F>,
-    of: Pick<KnownBranch<F>, 'token' | 'method' | 'flow'>,
+    counters: TransactionCounters,
+    flow: F,
     ack: string,
     ackFlow: F,
     user: ClientTransactionUser<F> | undefined,
   ) {
-    this.#host = host;
-    this.token = of.token;
-    this.method = of.method;
-    this.flow = of.flow;
+    this.#counters = counters;
+    this.flow = flow;
     this.#ack = ack;
     this.#ackFlow = ackFlow;
     this.#user = user;
   }
-
-  readonly state = 'accepted';
 
   /** The ACK. */
   get request(): SipRequest {
@@ -172,31 +227,21 @@ export class LingeringClient<F extends Channel> implements Entry, KnownBranch<F>
   }
 
   receiveResponse(response: SipResponse): void {
-    const { counters } = this.#host;
-    const isAccepted = this.#ack !== '';
-    if (isAccepted && (response.status < 200 || response.status >= 300)) return;
+    if (response.status < 200 || response.status >= 300) return;
     // A connection that was never made has not carried the ACK.
     const isHeard = !this.#ackFlow.reliable || this.#ackFlow.connected !== false;
-    if (isAccepted && !(isHeard && this.request.toTag() === response.toTag())) {
+    if (!isHeard || this.request.toTag() !== response.toTag()) {
       this.#user?.onResponse(response, this);
       return;
     }
-    counters.retransmissionsReceived++;
-    if (!isAccepted) return;
-    counters.retransmissionsSent++;
+    this.#counters.retransmissionsReceived++;
+    this.#counters.retransmissionsSent++;
     this.#ackFlow.send(this.#ack);
-  }
-
-  end(): void {
-    this.#host.forgetBranch(this);
   }
 
   // Nothing of this has an effect any more.
   cancel(): void {}
   release(): void {}
   acknowledged(): void {}
-
-  handOver(user: ClientTransactionUser<F>): void {
-    this.#user = user;
-  }
+  handOver(): void {}
 }

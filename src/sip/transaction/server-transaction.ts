@@ -1,7 +1,7 @@
 import { randomToken } from '../../base/ids.ts';
 import { ownCopy } from '../../base/text.ts';
 import { createResponse, type HeaderList, type SipRequest, type SipResponse, serialize } from '../message/index.ts';
-import type { KnownRequest } from './lingering.ts';
+import type { KnownRequest, RequestIdentity } from './lingering.ts';
 import { hasCookie, serverKey } from './matching.ts';
 import { Transaction, type TransactionHost } from './transaction.ts';
 import type {
@@ -20,14 +20,15 @@ import type {
  */
 export abstract class ServerTransactionBase<F extends Channel>
   extends Transaction<F>
-  implements ServerTransaction<F>, KnownRequest<F>
+  implements ServerTransaction<F>, KnownRequest<F>, RequestIdentity
 {
   abstract state: InviteServerState | NonInviteServerState;
   readonly isClient = false;
   /** sent-by of the request's top Via; the host in lower case. */
   readonly sentByHost: string;
   readonly sentByPort: number | undefined;
-  nextOfKey: KnownRequest<F> | undefined = undefined;
+  /** Another one with the same key. */
+  nextOfKey: ServerTransactionBase<F> | undefined = undefined;
   user: ServerTransactionUser | undefined = undefined;
   answerOnce = false;
   #kept = false;

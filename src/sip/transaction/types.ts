@@ -44,8 +44,8 @@ export interface ServerTransaction<F extends Channel = Channel> {
    */
   admit(): void;
   /**
-   * The user will not look at {@link request} again. The machine may linger for half a minute to absorb copies; without the request it
-   * costs a tenth of the memory, which is most of what a busy engine holds. Call it after the final response.
+   * The user will not look at {@link request} again. Copies are absorbed for half a minute still, by a record outside of the heap in
+   * place of the machine: what a busy engine holds is mostly that. Call it after the final response.
    */
   release(): void;
   /** From now on {@link localTag} is this one: of responses that another process has sent. */

@@ -1,8 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { SipRequest } from '../../../src/sip/message/index.ts';
 import type { ClientTransaction, ClientTransactionUser } from '../../../src/sip/transaction/index.ts';
-import { Queue } from '../../../src/sip/transaction/lingering.ts';
-import { VirtualScheduler } from '../../kit/virtual-scheduler.ts';
 import { makeInvite, makeRequest, RecordingChannel, World } from './fixture.ts';
 
 describe('what is let go of after its final response', () => {
@@ -68,6 +66,43 @@ describe('what is let go of after its final response', () => {
     expect(world.responses).toEqual([200]);
     expect(world.layer.counters).toMatchObject({ retransmissionsReceived: 1, strayResponses: 0 });
     world.scheduler.advance(5000);
+    expect(world.isClean()).toBe(true);
+  });
+
+  test('§17.2.3: sent-by is told by its port too, and its host in any case', () => {
+    const world = new World();
+    world.receive(makeRequest('INFO', { host: 'PC33.Atlanta.example.com' }));
+    world.server.reply(200);
+    world.server.release();
+    world.receive(makeRequest('INFO', { host: 'pc33.ATLANTA.example.com' }));
+    expect(world.requests).toHaveLength(1);
+    world.receive(makeRequest('INFO', { host: 'pc33.atlanta.example.com:5070', callId: 'another' }));
+    expect(world.requests).toHaveLength(2);
+  });
+
+  test('a CANCEL of an INVITE that was answered finds it: 200 with the tag that the peer knows, and nothing else', () => {
+    const world = new World();
+    world.receive(makeInvite());
+    world.server.reply(200);
+    world.server.release();
+    const tag = world.channel.last().toTag();
+    world.receive(makeRequest('CANCEL'));
+    expect(world.channel.kinds).toEqual(['200', '200']);
+    expect(world.channel.last().toTag()).toBe(tag);
+  });
+
+  test('it counts as a transaction while it lingers, and its flow is not kept for longer', () => {
+    const world = new World();
+    const bye = makeRequest('BYE');
+    const client = world.start(bye);
+    world.answer(bye, 200);
+    client.release();
+    world.receive(makeRequest('MESSAGE'));
+    world.server.reply(200);
+    world.server.release();
+    expect([world.layer.serverCount, world.layer.clientCount]).toEqual([1, 1]);
+    world.layer.close();
+    expect([world.layer.serverCount, world.layer.clientCount]).toEqual([0, 0]);
     expect(world.isClean()).toBe(true);
   });
 
@@ -157,45 +192,5 @@ describe('an INVITE that was answered and acknowledged', () => {
     world.answer(world.invite, 200);
     expect(world.late).toHaveLength(1);
     expect(world.ackFlow.sent).toEqual([]);
-  });
-});
-
-describe('a queue', () => {
-  function rig() {
-    const scheduler = new VirtualScheduler();
-    const ended: [string, number][] = [];
-    const queue = new Queue(scheduler, 5000);
-    const add = (name: string) =>
-      queue.add({ dueMs: 0, nextDue: undefined, end: () => ended.push([name, scheduler.nowMs()]) });
-    return { scheduler, ended, queue, add };
-  }
-
-  test('all stay for the same time, none shorter, with one timer for all of them', () => {
-    const { scheduler, ended, add } = rig();
-    add('a');
-    scheduler.advance(100);
-    add('b');
-    scheduler.advance(1000);
-    add('c');
-    expect(scheduler.armedCount).toBe(1);
-    scheduler.runUntilIdle();
-    expect(ended).toEqual([
-      ['a', 5000],
-      ['b', 5250],
-      ['c', 6100],
-    ]);
-    add('d');
-    scheduler.runUntilIdle();
-    expect(ended.at(-1)).toEqual(['d', 11_100]);
-  });
-
-  test('cleared, it ends nothing and keeps no timer', () => {
-    const { scheduler, ended, queue, add } = rig();
-    add('a');
-    queue.clear();
-    expect(scheduler.armedCount).toBe(0);
-    add('b');
-    scheduler.runUntilIdle();
-    expect(ended.map(([name]) => name)).toEqual(['b']);
   });
 });

@@ -1,0 +1,284 @@
+import { randomBytes } from 'node:crypto';
+import { cancelTimer, type Scheduler, type Timer, type TimerTarget } from './scheduler.ts';
+
+/** Nothing was found. */
+export const NONE = -1;
+
+/** Records are written one behind the other into pieces of memory of this size; the first ones are smaller, each twice as large as the one before. */
+const SLAB_BITS = 18;
+const SLAB_OCTETS = 1 << SLAB_BITS;
+const FIRST_SLAB_OCTETS = 4_096;
+/** So many pieces that are empty again are kept for what comes next. */
+const SPARE_SLABS = 16;
+/** Records begin at multiples of 8, for their times. */
+const ALIGNMENT = 8;
+const FIRST_PLACES = 256;
+/** Records to a place, on the average, before there are more places. */
+const CROWD = 2;
+/** Shorter texts are written sooner than the runtime is called to write them. */
+const LONGEST_BY_HAND = 40;
+/** Many end in each second: those that are due within this time after the first end with the next. */
+const PAUSE_MS = 250;
+
+// What a record begins with, in words of 4 octets: its time (two words), the next of its place, its hash, its octets, three numbers of its user, its texts' ends.
+const NEXT = 2;
+const HASH = 3;
+const OCTETS = 4;
+const NUMBERS = 5;
+const MOST_NUMBERS = 3;
+const ENDS = NUMBERS + MOST_NUMBERS;
+/** With the name. */
+const MOST_TEXTS = 5;
+const HEAD_OCTETS = 4 * (ENDS + MOST_TEXTS);
+
+const SEED = randomBytes(4).readInt32LE();
+const FACTOR = randomBytes(4).readInt32LE() | 1;
+
+interface Slab {
+  readonly octets: Buffer;
+  readonly words: Int32Array;
+  readonly times: Float64Array;
+  /** Octets written. */
+  used: number;
+}
+
+/**
+ * Records that all stay for the same time: found by name, first in, first out, one timer for all of them. They are octets outside of the
+ * heap, so a hundred thousand of them are no work for the garbage collector, which would mark each text of each again and again.
+ *
+ * A record is a name, up to three numbers (32 bits) and up to four texts (latin1). Who looks for one gets its place, which is good
+ * until the event loop's next turn. Names may be of a peer's choice: which of them share a place differs from process to process.
+ */
+export class Shelf implements TimerTarget {
+  readonly #scheduler: Scheduler;
+  readonly #stayMs: number;
+  readonly #onGone: ((at: number) => void) | undefined;
+  /** By number, which is the upper part of a record's place. */
+  readonly #slabs: (Slab | undefined)[] = [];
+  /** Numbers of those in use, in the order of writing, and of the rest. */
+  #inUse: number[] = [];
+  #spare: number[] = [];
+  /** Where the first record stands in the first of them. */
+  #firstOffset = 0;
+  #nextSlabOctets = FIRST_SLAB_OCTETS;
+  /** First record of each place. */
+  #places = new Int32Array(0);
+  #size = 0;
+  #timer: Timer | undefined = undefined;
+
+  /** @param onGone a record's time has come; it can be read until this returns */
+  constructor(scheduler: Scheduler, stayMs: number, onGone?: (at: number) => void) {
+    this.#scheduler = scheduler;
+    this.#stayMs = stayMs;
+    this.#onGone = onGone;
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  add(name: string, numbers: readonly number[] = [], texts: readonly string[] = []): void {
+    let length = HEAD_OCTETS + name.length;
+    for (const text of texts) length += text.length;
+    const octets = Math.ceil(length / ALIGNMENT) * ALIGNMENT;
+    if (this.#size >= CROWD * this.#places.length) this.#spread(Math.max(FIRST_PLACES, 2 * this.#places.length));
+    const number = this.#roomFor(octets);
+    const slab = this.#slabs[number] as Slab;
+    const offset = slab.used;
+    slab.used += octets;
+    const { words } = slab;
+    const word = offset / 4;
+    slab.times[offset / 8] = this.#scheduler.nowMs() + this.#stayMs;
+    words[word + OCTETS] = octets;
+    for (let index = 0; index < numbers.length; index++) words[word + NUMBERS + index] = numbers[index] as number;
+    let end = offset + HEAD_OCTETS;
+    end += write(name, slab.octets, end);
+    words[word + ENDS] = end - offset;
+    for (let index = 0; index < texts.length; index++) {
+      end += write(texts[index] as string, slab.octets, end);
+      words[word + ENDS + 1 + index] = end - offset;
+    }
+    const at = (number << SLAB_BITS) | offset;
+    const hash = hashOf(name);
+    const place = hash & (this.#places.length - 1);
+    words[word + HASH] = hash;
+    words[word + NEXT] = this.#places[place] as number;
+    this.#places[place] = at;
+    this.#size++;
+    this.#timer ??= this.#scheduler.schedule(this.#stayMs, this, 0);
+  }
+
+  /** The record of this name that was added last. */
+  first(name: string): number {
+    if (this.#size === 0) return NONE;
+    return this.#named(name, this.#places[hashOf(name) & (this.#places.length - 1)] as number);
+  }
+
+  /** The one of the same name that was added before it. */
+  next(name: string, at: number): number {
+    return this.#named(name, this.#word(at, NEXT));
+  }
+
+  number(at: number, index: number): number {
+    return this.#word(at, NUMBERS + index);
+  }
+
+  /** A text of a record; 0 is the first after its name. */
+  text(at: number, index: number): string {
+    const start = this.#word(at, ENDS + index);
+    const end = this.#word(at, ENDS + 1 + index);
+    const offset = offsetOf(at);
+    return this.#slabAt(at).octets.toString('latin1', offset + start, offset + end);
+  }
+
+  /** Whether a text of a record is this one. */
+  hasText(at: number, index: number, text: string): boolean {
+    return this.#isAt(at, ENDS + index, text);
+  }
+
+  clear(): void {
+    this.#timer = cancelTimer(this.#timer);
+    this.#slabs.length = 0;
+    this.#inUse = [];
+    this.#spare = [];
+    this.#firstOffset = 0;
+    this.#nextSlabOctets = FIRST_SLAB_OCTETS;
+    this.#places = new Int32Array(0);
+    this.#size = 0;
+  }
+
+  onTimer(): void {
+    const nowMs = this.#scheduler.nowMs();
+    this.#timer = undefined;
+    let dueMs = this.#firstDueMs();
+    for (; dueMs <= nowMs; dueMs = this.#firstDueMs()) this.#endFirst();
+    if (this.#size > 0) this.#timer = this.#scheduler.schedule(Math.max(dueMs - nowMs, PAUSE_MS), this, 0);
+  }
+
+  #firstDueMs(): number {
+    if (this.#size === 0) return Number.POSITIVE_INFINITY;
+    const slab = this.#slabs[this.#inUse[0] as number] as Slab;
+    return slab.times[this.#firstOffset / 8] as number;
+  }
+
+  #endFirst(): void {
+    const number = this.#inUse[0] as number;
+    const slab = this.#slabs[number] as Slab;
+    const at = (number << SLAB_BITS) | this.#firstOffset;
+    this.#onGone?.(at);
+    this.#unlink(at);
+    this.#size--;
+    this.#firstOffset += this.#word(at, OCTETS);
+    if (this.#firstOffset < slab.used) return;
+    this.#firstOffset = 0;
+    this.#inUse.shift();
+    // The small ones of the beginning go, and one that was made for a long record; so do those of a busy hour.
+    if (slab.octets.length !== SLAB_OCTETS || this.#spare.length >= SPARE_SLABS) this.#slabs[number] = undefined;
+    else this.#spare.push(number);
+    slab.used = 0;
+  }
+
+  /** It is the oldest, and so the last of its place. */
+  #unlink(at: number): void {
+    const place = this.#word(at, HASH) & (this.#places.length - 1);
+    let each = this.#places[place] as number;
+    if (each === at) {
+      this.#places[place] = NONE;
+      return;
+    }
+    for (let next = this.#word(each, NEXT); next !== at; next = this.#word(each, NEXT)) each = next;
+    this.#slabAt(each).words[wordOf(each) + NEXT] = NONE;
+  }
+
+  /** Number of the piece that takes the next record. */
+  #roomFor(octets: number): number {
+    const last = this.#inUse.at(-1);
+    if (last !== undefined) {
+      const slab = this.#slabs[last] as Slab;
+      if (slab.used + octets <= slab.octets.length) return last;
+    }
+    let number = octets > SLAB_OCTETS ? undefined : this.#spare.pop();
+    if (number === undefined) {
+      const free = this.#slabs.indexOf(undefined);
+      number = free < 0 ? this.#slabs.length : free;
+      this.#slabs[number] = newSlab(Math.max(this.#nextSlabOctets, octets));
+      this.#nextSlabOctets = Math.min(2 * this.#nextSlabOctets, SLAB_OCTETS);
+    }
+    this.#inUse.push(number);
+    return number;
+  }
+
+  #spread(places: number): void {
+    this.#places = new Int32Array(places).fill(NONE);
+    let offset = this.#firstOffset;
+    for (const number of this.#inUse) {
+      const { words, used } = this.#slabs[number] as Slab;
+      for (; offset < used; offset += words[offset / 4 + OCTETS] as number) {
+        const place = (words[offset / 4 + HASH] as number) & (places - 1);
+        words[offset / 4 + NEXT] = this.#places[place] as number;
+        this.#places[place] = (number << SLAB_BITS) | offset;
+      }
+      offset = 0;
+    }
+  }
+
+  #named(name: string, from: number): number {
+    let at = from;
+    while (at !== NONE && !this.#isAt(at, ENDS - 1, name)) at = this.#word(at, NEXT);
+    return at;
+  }
+
+  /** Whether this is what stands between two ends. */
+  #isAt(at: number, endBefore: number, text: string): boolean {
+    const { octets } = this.#slabAt(at);
+    const start = endBefore < ENDS ? HEAD_OCTETS : this.#word(at, endBefore);
+    if (this.#word(at, endBefore + 1) !== start + text.length) return false;
+    const from = offsetOf(at) + start;
+    // What differs in tokens that were drawn or counted is their end.
+    for (let index = text.length - 1; index >= 0; index--)
+      if (octets[from + index] !== text.charCodeAt(index)) return false;
+    return true;
+  }
+
+  #word(at: number, index: number): number {
+    return this.#slabAt(at).words[wordOf(at) + index] as number;
+  }
+
+  #slabAt(at: number): Slab {
+    return this.#slabs[at >>> SLAB_BITS] as Slab;
+  }
+}
+
+/** Nobody outside knows which names share one. */
+function hashOf(name: string): number {
+  let hash = SEED;
+  for (let index = 0; index < name.length; index++) {
+    hash = Math.imul(hash ^ name.charCodeAt(index), FACTOR);
+    hash ^= hash >>> 15;
+  }
+  return hash;
+}
+
+function newSlab(octets: number): Slab {
+  const memory = new ArrayBuffer(Math.ceil(octets / ALIGNMENT) * ALIGNMENT);
+  return {
+    octets: Buffer.from(memory),
+    words: new Int32Array(memory),
+    times: new Float64Array(memory),
+    used: 0,
+  };
+}
+
+function write(text: string, to: Buffer, at: number): number {
+  if (text.length > LONGEST_BY_HAND) return to.write(text, at, 'latin1');
+  for (let index = 0; index < text.length; index++) to[at + index] = text.charCodeAt(index);
+  return text.length;
+}
+
+function offsetOf(at: number): number {
+  return at & (SLAB_OCTETS - 1);
+}
+
+function wordOf(at: number): number {
+  return offsetOf(at) >>> 2;
+}

@@ -1,0 +1,147 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { NONE, Shelf } from '../../src/base/shelf.ts';
+import { VirtualScheduler } from '../kit/virtual-scheduler.ts';
+
+const STAY_MS = 5000;
+
+function rig() {
+  const scheduler = new VirtualScheduler();
+  const gone: [string, number][] = [];
+  const shelf = new Shelf(scheduler, STAY_MS, (at) => gone.push([shelf.text(at, 0), scheduler.nowMs()]));
+  /** The first text of each record of a name, the latest first. */
+  const found = (name: string) => {
+    const texts: string[] = [];
+    for (let at = shelf.first(name); at !== NONE; at = shelf.next(name, at)) texts.push(shelf.text(at, 0));
+    return texts;
+  };
+  return { scheduler, shelf, gone, found };
+}
+
+describe('a record', () => {
+  test('is found by its name, with its numbers and texts', () => {
+    const { shelf } = rig();
+    shelf.add('name', [0, -1, 0x7fffffff], ['', '\u00ff\u0000x', 'third', 'fourth']);
+    shelf.add('other');
+    const at = shelf.first('name');
+    expect([0, 1, 2].map((index) => shelf.number(at, index))).toEqual([0, -1, 0x7fffffff]);
+    expect([0, 1, 2, 3].map((index) => shelf.text(at, index))).toEqual(['', '\u00ff\u0000x', 'third', 'fourth']);
+    expect(shelf.hasText(at, 2, 'third')).toBe(true);
+    expect(shelf.hasText(at, 2, 'thirD')).toBe(false);
+    expect(shelf.hasText(at, 2, 'thir')).toBe(false);
+    expect(shelf.hasText(at, 0, '')).toBe(true);
+    expect(shelf.first('nam')).toBe(NONE);
+    expect(shelf.first('names')).toBe(NONE);
+    expect(shelf.size).toBe(2);
+  });
+
+  test.each([262_000, 262_144, 1_000_000])('may be longer than a piece of memory (%i octets)', (length) => {
+    const { shelf, scheduler, found } = rig();
+    shelf.add('before', [], ['first']);
+    shelf.add('long', [7], ['x'.repeat(length), 'end']);
+    shelf.add('after', [], ['last']);
+    const at = shelf.first('long');
+    expect([shelf.text(at, 0).length, shelf.text(at, 1), shelf.number(at, 0)]).toEqual([length, 'end', 7]);
+    expect([found('before'), found('after')]).toEqual([['first'], ['last']]);
+    scheduler.runUntilIdle();
+    expect([shelf.size, shelf.first('long')]).toEqual([0, NONE]);
+  });
+
+  test('of one name that was added last is found first', () => {
+    const { shelf, found } = rig();
+    for (const text of ['a', 'b', 'c']) shelf.add('same', [], [text]);
+    expect(found('same')).toEqual(['c', 'b', 'a']);
+  });
+});
+
+describe('time', () => {
+  test('all stay for the same time, none shorter, with one timer for all of them', () => {
+    const { scheduler, shelf, gone } = rig();
+    shelf.add('a', [], ['a']);
+    scheduler.advance(100);
+    shelf.add('b', [], ['b']);
+    scheduler.advance(1000);
+    shelf.add('c', [], ['c']);
+    expect(scheduler.armedCount).toBe(1);
+    scheduler.runUntilIdle();
+    expect(gone).toEqual([
+      ['a', 5000],
+      ['b', 5250],
+      ['c', 6100],
+    ]);
+    shelf.add('d', [], ['d']);
+    scheduler.runUntilIdle();
+    expect(gone.at(-1)).toEqual(['d', 11_100]);
+  });
+
+  test('cleared, it ends nothing and keeps no timer', () => {
+    const { scheduler, shelf, gone, found } = rig();
+    shelf.add('a', [], ['a']);
+    shelf.clear();
+    expect([scheduler.armedCount, shelf.size, found('a')]).toEqual([0, 0, []]);
+    shelf.add('b', [], ['b']);
+    scheduler.runUntilIdle();
+    expect(gone.map(([name]) => name)).toEqual(['b']);
+  });
+});
+
+test('whatever comes, stays and goes: what a list would find is found', () => {
+  const name = fc.constantFrom('a', 'b', 'ab', 'z9hG4bK0123456789', 'z9hG4bK0123456780');
+  const step = fc.oneof(
+    fc.tuple(fc.constant('add' as const), name, fc.nat(5_000)),
+    fc.tuple(fc.constant('wait' as const), name, fc.nat(3_000)),
+  );
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+      const { scheduler, shelf, found } = rig();
+      let model: { name: string; text: string; addedMs: number }[] = [];
+      for (const [what, name, amount] of steps) {
+        if (what === 'add') {
+          const text = `${model.length} ${'x'.repeat(amount)}`;
+          shelf.add(name, [], [text]);
+          model.push({ name, text, addedMs: scheduler.nowMs() });
+        } else {
+          scheduler.advance(amount);
+          // Those that are due within a quarter of a second go together: who is due may still be there, who is not must be.
+          const kept = shelf.size;
+          const due = model.filter(({ addedMs }) => addedMs + STAY_MS + 250 <= scheduler.nowMs()).length;
+          const staying = model.filter(({ addedMs }) => addedMs + STAY_MS > scheduler.nowMs()).length;
+          expect(kept).toBeLessThanOrEqual(model.length - due);
+          expect(kept).toBeGreaterThanOrEqual(staying);
+          model = model.slice(model.length - kept);
+        }
+        for (const each of ['a', 'b', 'ab', 'z9hG4bK0123456789', 'z9hG4bK0123456780'])
+          expect(found(each)).toEqual(
+            model
+              .filter((entry) => entry.name === each)
+              .map(({ text }) => text)
+              .reverse(),
+          );
+      }
+    }),
+    { numRuns: 30 },
+  );
+});
+
+test('of hundreds each is found while it stays, and the memory of those that went is used again', () => {
+  const { scheduler, shelf } = rig();
+  const before = process.memoryUsage().arrayBuffers;
+  let added = 0;
+  const round = () => {
+    for (let count = 0; count < 300; count++) shelf.add(`name ${added++}`, [added], ['x'.repeat(3_000)]);
+    scheduler.advance(1_000);
+  };
+  for (let rounds = 0; rounds < 5; rounds++) round();
+  const missing: number[] = [];
+  for (let index = added - shelf.size; index < added; index++) {
+    const at = shelf.first(`name ${index}`);
+    if (at === NONE || shelf.number(at, 0) !== index + 1) missing.push(index);
+  }
+  expect(missing).toEqual([]);
+  // 90 MB are written, of which 6 stay at a time.
+  for (let rounds = 0; rounds < 100; rounds++) round();
+  expect(shelf.size).toBeLessThanOrEqual(6 * 300);
+  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(30_000_000);
+  scheduler.runUntilIdle();
+  expect(shelf.size).toBe(0);
+});
