@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, test } from 'vitest';
@@ -6,6 +6,7 @@ import { startEngineProcess } from '../kit/engine.ts';
 import { eventually } from '../kit/eventually.ts';
 import { freePort } from '../kit/free-port.ts';
 import { peersSkipped } from '../kit/peers.ts';
+import { Phone } from './nodes/phone.ts';
 import { allWell, startAnswerer, startCaller } from './sipp.ts';
 import { acme, carrierTrunk } from './world.ts';
 
@@ -55,6 +56,47 @@ describe.skipIf(peersSkipped)('kill -9 and restart', { concurrent: true }, () =>
     },
   );
 
+  test('its calls file is lost while it is down: by what Contacts carry the BYE of either side ends both, with one record each', async () => {
+    const [alice, carrier] = [await new Phone('101').open(), await new Phone('4930123456').open()];
+    const engine = await startEngineProcess({
+      provisioning: { tenants: [acme()], trunks: [carrierTrunk(portOf(carrier))] },
+      settings: { continuity: { contactToken: true } },
+    });
+    const address = `127.0.0.1:${engine.port}`;
+    try {
+      expect((await alice.register(address)).status).toBe(200);
+      const lasting = () => alice.call(address, '915551234', Number.POSITIVE_INFINITY);
+      const [byCarrier, byAlice] = [await lasting(), await lasting()];
+      expect([byCarrier.status, byAlice.status]).toEqual([200, 200]);
+      engine.child.signal('SIGKILL');
+      await engine.child.exited;
+      for (const file of ['live.db', 'live.db-wal', 'live.db-shm'])
+        rmSync(join(engine.dataFolder, file), { force: true });
+      await engine.restart();
+      expect(engine.child.output()).not.toContain('"event":"calls-restored"');
+      const [invite] = carrier.invites;
+      if (invite === undefined) throw new Error('not called');
+      expect((await carrier.hangUpOn(address, invite.request)).status).toBe(200);
+      await eventually('the BYE at the phone', () => alice.heard.includes('BYE'));
+      // Its registration was in that file.
+      expect((await alice.register(address)).status).toBe(200);
+      expect((await alice.hangUp(address, byAlice)).status).toBe(200);
+      await eventually('the BYE at the carrier', () => carrier.heard.includes('BYE'));
+      const records = await eventually('a record of each call', () => {
+        const found = recordsIn(engine.dataFolder);
+        return found.length >= 2 && found;
+      });
+      expect(records).toMatchObject([
+        { status: 200, hungUpBy: 'callee', rebuilt: expect.any(String) },
+        { status: 200, hungUpBy: 'caller', rebuilt: expect.any(String) },
+      ]);
+    } finally {
+      alice.close();
+      carrier.close();
+      await engine.stop();
+    }
+  });
+
   test.each(['udp', 'tcp'] as const)(
     'a phone registered over %s is called without registering again',
     async (transport) => {
@@ -83,6 +125,8 @@ describe.skipIf(peersSkipped)('kill -9 and restart', { concurrent: true }, () =>
     },
   );
 });
+
+const portOf = ({ contact }: Phone) => Number(contact.slice(contact.lastIndexOf(':') + 1));
 
 /** Calls that the store has. */
 function kept(folder: string): number {

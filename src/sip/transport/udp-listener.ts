@@ -46,6 +46,12 @@ export interface TransportContext {
 
 /** RFC 768: 65,535 less the UDP and IPv4 headers. */
 const MAX_DATAGRAM_OCTETS = 65_507;
+/**
+ * The kernel has refused one datagram and may take the next: a firewall rule, a full table of connections, no memory. It is lost as others are
+ * on their way, and sent again where it is needed; what goes on with that peer, or rings there, is not ended for it.
+ */
+const MOMENTARY: ReadonlySet<string> = new Set(['EPERM', 'ENOBUFS', 'ENOMEM', 'EAGAIN']);
+const REFUSED_SAID_MS = 1_000;
 const KEEP_ALIVE = Buffer.from('\r\n\r\n', 'latin1');
 const CR = 13;
 const LF = 10;
@@ -170,6 +176,9 @@ export class UdpListener {
   #handled = 0;
   #handledSinceMs = 0;
   #messagesPerMs = 0;
+  /** Datagrams that the kernel has refused since that was said last. */
+  #refused = 0;
+  #refusedSaidAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(id: string, options: ListenerOptions, context: TransportContext) {
     this.id = id;
@@ -367,8 +376,23 @@ export class UdpListener {
     const { counters, log, user } = this.#context;
     counters.sendErrors++;
     if (this.closed || error.address === undefined || error.port === undefined) return;
+    if (MOMENTARY.has(error.code ?? '')) {
+      this.#noteRefused(error);
+      return;
+    }
     log.debug('udp-send-failed', { listener: this.id, address: error.address, port: error.port, code: error.code });
     user.onFlowFailed(this.flowTo(error.address, error.port), `send failed: ${error.code ?? error.message}`);
+  }
+
+  /** Of many there is one line a second. */
+  #noteRefused({ code, address, port }: NodeJS.ErrnoException & { address?: string; port?: number }): void {
+    this.#refused++;
+    const nowMs = this.#context.scheduler.nowMs();
+    if (nowMs - this.#refusedSaidAtMs < REFUSED_SAID_MS) return;
+    const { log } = this.#context;
+    log.warn('udp-send-refused', { listener: this.id, count: this.#refused, code, address, port });
+    this.#refused = 0;
+    this.#refusedSaidAtMs = nowMs;
   }
 
   /** The kernel grants less than was asked without saying so; Linux reports twice what it grants. */

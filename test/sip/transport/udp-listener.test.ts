@@ -171,6 +171,34 @@ describe.each([
       expect(node.layer.counters.sendErrors).toBe(1);
     });
 
+    test.each(['EPERM', 'ENOBUFS'])(
+      'a datagram that the kernel refuses for the moment (%s) is lost as on the way: nobody is told that its peer is gone, it is said once a second',
+      async (code) => {
+        let isRefused = true;
+        const refusing = (options: SocketOptions) => {
+          const socket = (createSocket ?? createDatagramSocket)(options);
+          const { send } = socket;
+          return Object.assign(socket, {
+            send(octets: Buffer, port: number, address: string, done: (error: Error | null) => void) {
+              if (isRefused) process.nextTick(done, Object.assign(new Error('send'), { code, address, port }));
+              else Reflect.apply(send, socket, [octets, port, address, done]);
+            },
+          });
+        };
+        const peer = await newNode().open(udp);
+        const node = await newNode({ createSocket: refusing as typeof createSocket }).open(udp);
+        const flow = node.layer.flowTo({ transport: 'udp', address: '127.0.0.1', port: peer.port() });
+        for (let copy = 0; copy < 3; copy++) flow.send('x');
+        await vi.waitFor(() => expect(node.layer.counters.sendErrors).toBe(3));
+        isRefused = false;
+        flow.send('again');
+        expect((await peer.user.next('message')).text).toBe('again');
+        expect(node.user.count('failed')).toBe(0);
+        expect(flow.closed).toBe(false);
+        expect(node.log.lines.filter(({ event }) => event === 'udp-send-refused')).toMatchObject([{ level: 'warn' }]);
+      },
+    );
+
     test('a peer at port 0 fails its own flow; others get theirs, and the socket goes on', async () => {
       const node = await newNode().open(udp);
       const peer = await newNode().open(udp);
