@@ -12,8 +12,11 @@ import type { TrunkAddress } from './identification.ts';
 export interface AddressWatchPorts {
   readonly scheduler: Scheduler;
   readonly locator: Pick<TrunkLocator, 'locate'>;
-  /** All addresses of the trunk's names together; none of them in this first call while the DNS is asked. */
-  readonly onAddresses: (trunk: Trunk, addresses: readonly TrunkAddress[]) => void;
+  /**
+   * All addresses of the trunk's names together; none of them in this first call while the DNS is asked. `areNew`: they may be others than
+   * were told last.
+   */
+  readonly onAddresses: (trunk: Trunk, addresses: readonly TrunkAddress[], areNew: boolean) => void;
   readonly onProblem: (trunk: Trunk, reason: string) => void;
 }
 
@@ -48,11 +51,11 @@ export class AddressWatch implements TimerTarget {
   /** Learns the addresses of a trunk now and from now on; a trunk already watched keeps its answers until new ones come. */
   watch(trunk: Trunk): void {
     const before = this.#watched.get(trunk.id);
-    const kept = before !== undefined && sameNames(before.trunk, trunk) ? before.answers : [];
-    const watched: Watched = { trunk, answers: kept, asking: false, problem: '' };
+    const kept = before !== undefined && sameNames(before.trunk, trunk) ? before.answers : undefined;
+    const watched: Watched = { trunk, answers: kept ?? [], asking: false, problem: '' };
     this.#watched.set(trunk.id, watched);
     this.#queue.add(trunk.id);
-    this.#publish(watched);
+    this.#publish(watched, kept === undefined);
     this.#look(trunk.id);
     this.#timer ??= this.#ports.scheduler.schedule(TICK_MS, this, 0);
   }
@@ -99,7 +102,7 @@ export class AddressWatch implements TimerTarget {
         this.#problem(watched, error);
       }
     }
-    if (isChanged) this.#publish(watched);
+    if (isChanged) this.#publish(watched, true);
     if (waiting.length === 0) return;
     watched.asking = true;
     this.#asking++;
@@ -112,18 +115,19 @@ export class AddressWatch implements TimerTarget {
 
   async #answered(watched: Watched, index: number, located: Promise<readonly LocatedTarget[]>): Promise<void> {
     try {
-      if (keep(watched, index, await located)) this.#publish(watched);
+      if (keep(watched, index, await located)) this.#publish(watched, true);
     } catch (error) {
       this.#problem(watched, error);
     }
   }
 
-  #publish(watched: Watched): void {
+  #publish(watched: Watched, areNew: boolean): void {
     if (this.#watched.get(watched.trunk.id) !== watched) return;
     watched.problem = '';
     this.#ports.onAddresses(
       watched.trunk,
       watched.answers.flatMap((targets) => targets ?? []),
+      areNew,
     );
   }
 

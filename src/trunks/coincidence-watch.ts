@@ -34,8 +34,10 @@ export interface CoincidenceWatchPorts {
 
 /** Changes of the DNS come many at a time. */
 const GATHER_MS = 100;
-/** Each looks at one trunk. */
-const STEPS_AT_ONCE = 500;
+/** How long it looks at a time, by the clock, since steps differ much; as many steps it does in any case. Then others have their turns. */
+const LOOK_MS = 2;
+const LEAST_STEPS = 32;
+const REST_MS = 4;
 
 export class CoincidenceWatch implements TimerTarget {
   readonly #ports: CoincidenceWatchPorts;
@@ -46,6 +48,8 @@ export class CoincidenceWatch implements TimerTarget {
   #timer: Timer | undefined;
   /** What is under way. */
   #looking: Steps<Coincidences> | undefined;
+  /** What it finds may not hold any more. It is told even so, since changes may never pause, and looked again. */
+  #isOutdated = false;
 
   constructor(directory: Directory, ports: CoincidenceWatchPorts) {
     this.#directory = directory;
@@ -82,7 +86,7 @@ export class CoincidenceWatch implements TimerTarget {
     const provider = this.#directory.provider(trunk.id);
     const wasLinked = provider !== undefined && this.#found.linked.has(provider);
     // What is under way has asked this trunk already, perhaps.
-    if (this.#looking !== undefined) this.#look();
+    if (this.#looking !== undefined) this.#isOutdated = true;
     else if (wasLinked || this.#ports.identification.meetsOthers(trunk))
       this.#timer ??= this.#ports.scheduler.schedule(GATHER_MS, this, 0);
   }
@@ -98,26 +102,35 @@ export class CoincidenceWatch implements TimerTarget {
   onTimer(): void {
     this.#timer = undefined;
     if (this.#looking === undefined) this.#look();
-    else this.#goOn();
+    else this.#goOn(this.#looking);
   }
 
   #look(): void {
-    const { identification } = this.#ports;
-    this.#timer = cancelTimer(this.#timer);
-    this.#looking = coincidenceSteps(this.#directory, (id) => identification.addressesOf(id));
-    this.#goOn();
-  }
-
-  /** Some at a time: with many trunks others have their turn in between. */
-  #goOn(): void {
-    for (let step = 0; step < STEPS_AT_ONCE; step++) {
-      const { done, value } = this.#looking?.next() ?? {};
-      if (done !== true || value === undefined) continue;
-      this.#looking = undefined;
-      this.#tell(value);
+    if (this.#looking !== undefined) {
+      this.#isOutdated = true;
       return;
     }
-    this.#timer = this.#ports.scheduler.schedule(1, this, 0);
+    const { identification } = this.#ports;
+    this.#timer = cancelTimer(this.#timer);
+    this.#isOutdated = false;
+    this.#looking = coincidenceSteps(this.#directory, (id) => identification.addressesOf(id));
+    this.#goOn(this.#looking);
+  }
+
+  #goOn(looking: Steps<Coincidences>): void {
+    const { scheduler } = this.#ports;
+    const endMs = performance.now() + LOOK_MS;
+    do {
+      for (let step = 0; step < LEAST_STEPS; step++) {
+        const { done, value } = looking.next();
+        if (done !== true) continue;
+        this.#looking = undefined;
+        this.#tell(value);
+        if (this.#isOutdated) this.#timer = scheduler.schedule(GATHER_MS, this, 0);
+        return;
+      }
+    } while (performance.now() < endMs);
+    this.#timer = scheduler.schedule(REST_MS, this, 0);
   }
 
   #tell(found: Coincidences): void {

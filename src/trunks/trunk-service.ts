@@ -141,9 +141,9 @@ export class TrunkService implements TimerTarget {
     this.#watch = new AddressWatch({
       scheduler,
       locator,
-      onAddresses: (trunk, addresses) => {
+      onAddresses: (trunk, addresses, areNew) => {
         this.#lines.get(trunk.id)?.located(addresses);
-        this.#coincidences.located(trunk);
+        if (areNew) this.#coincidences.located(trunk);
       },
       onProblem: (trunk, error) => log.warn('trunk-not-located', { trunk: trunk.name, error }),
     });

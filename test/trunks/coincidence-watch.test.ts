@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
+import type { Contest } from '../../src/provisioning/directory/coincidences.ts';
 import { Directory } from '../../src/provisioning/directory/directory.ts';
-import type { TrunkInput } from '../../src/provisioning/trunk-settings/schema.ts';
+import type { Trunk, TrunkInput } from '../../src/provisioning/trunk-settings/schema.ts';
+import { CoincidenceWatch } from '../../src/trunks/coincidence-watch.ts';
 import { provision } from './kit.ts';
 import { idOf, TrunkWorld } from './provider.ts';
 
@@ -124,5 +126,27 @@ describe('a host that the DNS moves to another tenant’s carrier', () => {
     expect(isAnothers('late', 'globex')).toBe(true);
     expect(isAnothers('early', 'acme', '1')).toBe(true);
     expect(isAnothers('late', 'globex', '1')).toBe(false);
+  });
+
+  test('is told while addresses change without a break, among many trunks', () => {
+    const many = Array.from({ length: 600 }, (_each, index) =>
+      own(`t${index}`, 'acme', { host: `10.0.${index >> 8}.${index & 255}`, didPool: String(30_000_000_000 + index) }),
+    );
+    const all = [...trunks, ...many];
+    const { world } = start(all, { early: CARRIER, late: CARRIER });
+    const directory = new Directory(provision({ tenants, trunks: all }));
+    const told: string[] = [];
+    const { scheduler } = world;
+    const { identification } = world.service;
+    const onContest = (_contest: Contest, state: string) => told.push(state);
+    const watch = new CoincidenceWatch(directory, { scheduler, identification, onContest });
+    watch.look(directory);
+    const [trunk] = directory.trunks as [Trunk];
+    for (let turn = 0; turn < 2_000 && told.length === 0; turn++) {
+      watch.located(trunk);
+      scheduler.advance(1);
+    }
+    watch.end();
+    expect(told).toEqual(['began']);
   });
 });
