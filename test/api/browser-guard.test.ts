@@ -1,6 +1,8 @@
 import { type AddressInfo, connect } from 'node:net';
 import { afterAll, afterEach, describe, expect, test } from 'vitest';
 import { TestAuthority } from '../kit/certificates.ts';
+import { startChild } from '../kit/child.ts';
+import { peerCommand } from '../kit/peers.ts';
 import { ask, startTestApi, type TestApi } from './kit.ts';
 
 const authority = new TestAuthority();
@@ -79,6 +81,27 @@ describe('every answer', () => {
     world.api.renewCertificate(pair());
     expect(() => world.api.renewCertificate({ ...pair(), key: pair().key })).toThrow();
   });
+
+  test.each([false, true])(
+    'over TLS 1.2 is not negotiated again, whoever asks (certificate renewed: %s)',
+    async (isRenewed) => {
+      const { cert, key } = authority.issue({ commonName: 'localhost', alternativeNames: ['IP:127.0.0.1'] });
+      const tls = { certificate: Buffer.from(cert), key: Buffer.from(key) };
+      world = await startTestApi({ tls });
+      if (isRenewed) world.api.renewCertificate(tls);
+      await world.api.listen('127.0.0.1', 0);
+      const { port } = world.app.server.address() as AddressInfo;
+      const arguments_ = ['s_client', '-connect', `127.0.0.1:${port}`, '-tls1_2', '-legacy_renegotiation'];
+      const client = startChild(peerCommand('openssl'), arguments_);
+      try {
+        await client.waitFor(/Verify return code.*---/s);
+        client.write('R\n');
+        await client.waitFor(/no renegotiation/);
+      } finally {
+        await client.stop();
+      }
+    },
+  );
 });
 
 test('a request that does not arrive is closed within api.requestTimeoutMs, one octet or none', async () => {
