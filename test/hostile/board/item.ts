@@ -9,8 +9,11 @@ export interface Figure {
 /** One line of the scoreboard. */
 export interface Item {
   readonly title: string;
-  /** `amounts`: the numbers after the item's name on the command line, where the item says what they mean. */
-  run(...amounts: number[]): Promise<Figure[]>;
+  /**
+   * `amounts`: the numbers after the item's name on the command line, where the item says what they mean. One that takes long gives each
+   * figure as soon as it has it.
+   */
+  run(...amounts: number[]): Promise<readonly Figure[]> | AsyncIterable<Figure>;
 }
 
 export function holds({ value, bar }: Figure): boolean {

@@ -19,7 +19,7 @@ let missed = 0;
 for (const name of chosen.length > 0 ? chosen : names) {
   const { item } = (await import(new URL(`${name}.ts`, folder).href)) as { item: Item };
   console.log(`\n${name}: ${item.title}`);
-  for (const figure of await item.run(...(chosen.includes(name) ? amountsOf(name) : []))) {
+  for await (const figure of await item.run(...(chosen.includes(name) ? amountsOf(name) : []))) {
     const { what, value, unit, bar } = figure;
     const isHeld = holds(figure);
     if (!isHeld) missed++;

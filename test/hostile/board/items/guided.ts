@@ -101,8 +101,7 @@ class GuidedRun {
 
 export const item: Item = {
   title: 'mutations guided by what they reach, for each reader of what others write; the number: minutes in all',
-  async run(minutes = MINUTES) {
-    const figures: Figure[] = [];
+  async *run(minutes = MINUTES) {
     for (const reader of readers) {
       const run = new GuidedRun(reader, Date.now() % 4_294_967_296);
       const milliseconds = (minutes * 60_000) / readers.length;
@@ -112,12 +111,11 @@ export const item: Item = {
       keepInputs(reader.name, run.kept);
       for (const fault of run.faults) console.log(`  ${fault}`);
       const what = `${reader.name}: inputs (${run.coverage.blocks} blocks, ${run.kept.length} kept)`;
-      figures.push(
+      yield* [
         { what, value: run.inputs, unit: '', bar: { least: 1 } },
         { what: `${reader.name}: stretched to 64 KB, 5 ms each`, value: run.stretched, unit: '', bar: { least: 1 } },
         { what: `${reader.name}: faults`, value: run.faults.length, unit: '', bar: { most: 0 } },
-      );
+      ] satisfies Figure[];
     }
-    return figures;
   },
 };

@@ -127,9 +127,7 @@ async function runSeed(seed: number, messages: number): Promise<Figure[]> {
 export const item: Item = {
   title:
     'mutated messages of a stranger, 1,000,000 (or the number given) for each of 3 seeds: nothing breaks, nothing leaves',
-  async run(messages = MESSAGES) {
-    const figures: Figure[] = [];
-    for (const seed of SEEDS) figures.push(...(await runSeed(seed, messages)));
-    return figures;
+  async *run(messages = MESSAGES) {
+    for (const seed of SEEDS) yield* await runSeed(seed, messages);
   },
 };
