@@ -125,30 +125,45 @@ export function chooseCodecs(sdp: string, codecs: readonly string[]): string | u
 
 /** Formats in their new order. */
 function chosenFormats(section: string, codecs: readonly string[]): readonly string[] | undefined {
-  const formats = section
-    .slice(0, section.search(/\r?\n|$/))
-    .split(' ')
-    .slice(3);
-  const named = formats.map((format) => ({ format, name: nameOf(section, format) }));
-  const kept = codecs.flatMap((codec) => named.filter(({ name }) => name === codec.toLowerCase()));
+  const words = section.slice(0, section.search(/\r?\n|$/)).split(' ');
+  const formats = new Set(words.slice(3));
+  const encodings = encodingsOf(section);
+  // By the name of their codec, in their order.
+  const named = Map.groupBy(formats, (format) => nameOf(encodings, format));
+  const wanted = new Set(codecs.map((codec) => codec.toLowerCase()));
+  const kept = [...wanted].flatMap((name) => named.get(name) ?? []);
   if (kept.length === 0) return undefined;
-  const companions = named.filter((each) => COMPANIONS.has(each.name) && !kept.includes(each));
-  return [...kept, ...companions].map(({ format }) => format);
+  const companions = new Set(
+    [...COMPANIONS].filter((name) => !wanted.has(name)).flatMap((name) => named.get(name) ?? []),
+  );
+  return [...kept, ...[...formats].filter((format) => companions.has(format))];
 }
 
-function nameOf(section: string, format: string): string {
-  const mapped = new RegExp(`^a=rtpmap:${Number.parseInt(format, 10)} ([^/\\s]+)`, 'm').exec(section)?.[1];
+/** What each `a=rtpmap` of a medium says of its format (RFC 8866 §6.6), the first of each: encoding, clock rate and what follows. */
+export function encodingsOf(section: string): ReadonlyMap<number, string> {
+  const encodings = new Map<number, string>();
+  for (const [, format = '', encoding = ''] of section.matchAll(/^a=rtpmap:([0-9]+) ([^\r\n]+)/gm))
+    if (!encodings.has(Number(format))) encodings.set(Number(format), encoding);
+  return encodings;
+}
+
+function nameOf(encodings: ReadonlyMap<number, string>, format: string): string {
+  const encoding = encodings.get(Number.parseInt(format, 10));
+  const mapped = encoding === undefined ? undefined : /^[^/\s]+/.exec(encoding)?.[0];
   return (mapped ?? STATIC_FORMATS[format] ?? '').toLowerCase();
 }
 
 function withFormats(section: string, formats: readonly string[]): string {
-  const lines = section.split(/(?<=\n)/);
-  const first = lines[0] ?? '';
+  const behind = section.indexOf('\n') + 1 || section.length;
+  const first = section.slice(0, behind);
   const end = /\r?\n?$/.exec(first)?.[0] ?? '';
   const head = first.trimEnd().split(' ').slice(0, 3);
-  const rest = lines.slice(1).filter((line) => {
-    const format = /^a=(?:rtpmap|fmtp|rtcp-fb):([0-9]+) /.exec(line)?.[1];
-    return format === undefined || formats.includes(format);
-  });
-  return [`${[...head, ...formats].join(' ')}${end}`, ...rest].join('');
+  return `${[...head, ...formats].join(' ')}${end}${withoutOthers(section.slice(behind), new Set(formats))}`;
+}
+
+/** The lines of a medium without those that describe another format than these. */
+export function withoutOthers(lines: string, formats: ReadonlySet<string>): string {
+  return lines.replaceAll(/^a=(?:rtpmap|fmtp|rtcp-fb):([0-9]+) [^\n]*\n?/gm, (line: string, format: string) =>
+    formats.has(format) ? line : '',
+  );
 }

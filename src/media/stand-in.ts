@@ -1,5 +1,5 @@
 /** What a party that stays as it is (`steady`) answers an offer with: its own last description, as far as the offer leaves it as it is. */
-import { sectionsOf } from './sdp.ts';
+import { encodingsOf, sectionsOf, withoutOthers } from './sdp.ts';
 
 const MIRRORED: Readonly<Record<string, string>> = { sendonly: 'recvonly', recvonly: 'sendonly', inactive: 'inactive' };
 
@@ -9,9 +9,10 @@ const MIRRORED: Readonly<Record<string, string>> = { sendonly: 'recvonly', recvo
  */
 export function steadyAnswer(own: string, offer: string): string | undefined {
   const [head = '', ...sections] = sectionsOf(own);
-  const audio = sections.find((section) => section.startsWith('m=audio ') && portOf(section) !== 0);
+  const ownAudio = sections.find((section) => section.startsWith('m=audio ') && portOf(section) !== 0);
   const offered = sectionsOf(offer).slice(1);
-  if (audio === undefined) return undefined;
+  if (ownAudio === undefined) return undefined;
+  const audio = audioOf(ownAudio);
   let isAnswered = false;
   const answered = offered.map((section) => {
     if (isAnswered || !section.startsWith('m=audio ') || portOf(section) === 0) return refused(section);
@@ -46,22 +47,34 @@ function withDirection(section: string, direction: string): string {
   return `${section.replaceAll(/^a=(?:sendrecv|sendonly|recvonly|inactive)\r?\n/gm, '')}a=${direction}\r\n`;
 }
 
+interface Audio {
+  readonly section: string;
+  /** Up to the formats. */
+  readonly line: readonly string[];
+  /** In their order. */
+  readonly formats: ReadonlySet<string>;
+  readonly encodings: ReadonlyMap<number, string>;
+}
+
+function audioOf(section: string): Audio {
+  const words = (/^[^\r\n]*/.exec(section)?.[0] ?? '').split(' ');
+  return { section, line: words.slice(0, 3), formats: new Set(words.slice(3)), encodings: encodingsOf(section) };
+}
+
 /** Its section with the formats that the offer has too, under the same numbers; undefined: none but companions. */
-function within(audio: string, offered: string): string | undefined {
-  const [media = '', port = '', proto = '', ...formats] = (/^[^\r\n]*/.exec(audio)?.[0] ?? '').split(' ');
-  const others = new Set((/^[^\r\n]*/.exec(offered)?.[0] ?? '').split(' ').slice(3));
-  const kept = formats.filter((format) => others.has(format) && nameOf(audio, format) === nameOf(offered, format));
-  if (!kept.some((format) => !/^telephone-event\//.test(nameOf(audio, format)))) return undefined;
-  const lines = audio.split(/(?<=\n)/).slice(1);
-  const rest = lines.filter((line) => {
-    const format = /^a=(?:rtpmap|fmtp|rtcp-fb):([0-9]+) /.exec(line)?.[1];
-    return format === undefined || kept.includes(format);
-  });
-  return [`${[media, port, proto, ...kept].join(' ')}\r\n`, ...rest].join('');
+function within(audio: Audio, offered: string): string | undefined {
+  const other = audioOf(offered);
+  // An offer may have very many media: each is asked what it has, not what the other side has.
+  const common = new Set(
+    [...other.formats].filter((format) => audio.formats.has(format) && nameOf(audio, format) === nameOf(other, format)),
+  );
+  if (![...common].some((format) => !/^telephone-event\//.test(nameOf(audio, format)))) return undefined;
+  const kept = [...audio.formats].filter((format) => common.has(format));
+  const lines = audio.section.slice(audio.section.indexOf('\n') + 1 || audio.section.length);
+  return `${[...audio.line, ...kept].join(' ')}\r\n${withoutOthers(lines, common)}`;
 }
 
 /** Encoding and clock rate; empty for a static format, which needs none (RFC 3551). */
-function nameOf(section: string, format: string): string {
-  const mapped = new RegExp(`^a=rtpmap:${Number.parseInt(format, 10)} ([^\\r\\n]+)`, 'm').exec(section)?.[1];
-  return Number(format) < 96 ? '' : (mapped ?? '').trim().toLowerCase();
+function nameOf({ encodings }: Audio, format: string): string {
+  return Number(format) < 96 ? '' : (encodings.get(Number.parseInt(format, 10)) ?? '').trim().toLowerCase();
 }

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { seededRandom } from '../kit/simulated-link.ts';
 import { foundInputs } from './guided/found.ts';
 import { slowness } from './guided/linear.ts';
-import { readers } from './guided/readers.ts';
+import { type Reader, readers } from './guided/readers.ts';
 
 /** The bar is 5 ms on a machine of its own; what is not linear takes seconds. */
 const MOST_MS = 50;
@@ -25,4 +25,14 @@ describe.each(readers)('$name', (reader) => {
       expect(slowness(reader, input, at, 1 + Math.floor(random() * 8), MOST_MS)).toBe(undefined);
     }
   });
+});
+
+test.each([
+  ['body', 'multipart/mixed;boundary=b\n--b\r\nx\r\n--b\r\n', 'x\r\n--b\r\n'],
+  ['description', 'v=0\r\nm=audio 1 RTP/AVP 8 96 8\r\na=rtpmap:8 PCMA/8000\r\n', ' 96 8'],
+  ['description', 'v=0\r\nm=audio 1 RTP/AVP 8 8\r\na=fmtp:8 x\r\na=fmtp:8 x\r\n', 'a=fmtp:8 x\r\n'],
+  ['steady', 'v=0\r\nm=audio 1 RTP/AVP 8\r\nm=audio 1 RTP/AVP 97\r\n', 'm=audio 1 RTP/AVP 97\r\n'],
+])('%s: the same for what a mutation seldom finds, %j with %j repeated', (name, input, piece) => {
+  const reader = readers.find((each) => each.name === name) as Reader;
+  expect(slowness(reader, input, input.indexOf(piece), piece.length, MOST_MS)).toBe(undefined);
 });

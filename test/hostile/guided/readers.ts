@@ -37,6 +37,18 @@ import {
 import { formatVia, parseVia } from '../../../src/sip/message/via.ts';
 import { VirtualScheduler } from '../../kit/virtual-scheduler.ts';
 import { corpus } from '../corpus.ts';
+import {
+  BODY_SEEDS,
+  DESCRIPTION_SEEDS,
+  IDENTITY_SEEDS,
+  readBody,
+  readCodecs,
+  readDescription,
+  readIdentity,
+  readSteadily,
+  readToken,
+  TOKEN_SEEDS,
+} from './session-readers.ts';
 
 export interface Reader {
   readonly name: string;
@@ -258,4 +270,9 @@ export const readers: readonly Reader[] = [
         () => numbersMeant(text, 'national 49'),
       ),
   },
+  { name: 'description', seeds: DESCRIPTION_SEEDS, timed: readCodecs, read: readDescription },
+  { name: 'steady', seeds: DESCRIPTION_SEEDS, read: readSteadily },
+  { name: 'body', seeds: BODY_SEEDS, read: readBody },
+  { name: 'identity', seeds: IDENTITY_SEEDS, read: readIdentity },
+  { name: 'passport', seeds: TOKEN_SEEDS, read: readToken },
 ];
