@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { accessSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -9,7 +9,7 @@ import type { Figure, Item } from '../item.ts';
 const PROMISES: Readonly<Record<string, readonly string[]>> = {
   'amplification, state of strangers': ['hostile/strangers', 'sip/endpoint/stateless-answer'],
   egress: ['end-to-end/trunks/egress', 'base/egress'],
-  'lock-out': ['sip/auth/guess-throttle', 'engine/sign-ins'],
+  'lock-out': ['sip/auth/guess-throttle', 'engine/admit/sign-ins'],
   'event streams, tokens': ['api/event-stream', 'api/tokens'],
   'access, digest, forged messages': ['hostile/access', 'hostile/access-numbers'],
   'smuggling over UDP, TCP and TLS': ['hostile/smuggling', 'hostile/network-input'],
@@ -33,6 +33,8 @@ interface Report {
 const root = fileURLToPath(new URL('../../../../', import.meta.url));
 
 async function runTests(files: readonly string[]): Promise<Report> {
+  // A name that no file has is passed over without a word.
+  for (const file of files) accessSync(join(root, `test/${file}.test.ts`));
   const folder = mkdtempSync(join(tmpdir(), 'tandem-promises-'));
   const output = join(folder, 'report.json');
   const paths = files.map((file) => `test/${file}.test.ts`);
