@@ -1,0 +1,55 @@
+import { expect, test } from 'vitest';
+import { ConnectionSlots } from '../../../src/sip/transport/connection-slots.ts';
+import { newTransportCounters } from '../../../src/sip/transport/counters.ts';
+import { defaultTransportLimits } from '../../../src/sip/transport/types.ts';
+import { VirtualScheduler } from '../../kit/virtual-scheduler.ts';
+
+const TRUNK = '192.0.2.1';
+
+function start(limits: Partial<typeof defaultTransportLimits> = {}) {
+  const clock = new VirtualScheduler();
+  const counters = newTransportCounters();
+  const policy = { admits: () => true, knows: (address: string) => address === TRUNK };
+  const slots = new ConnectionSlots(clock, { ...defaultTransportLimits, ...limits }, counters, policy);
+  /** How many of so many connections, each of an address of its own, get a slot. */
+  const strangers = (count: number, from = 0) =>
+    Array.from({ length: count }, (_each, at) => slots.take(`198.51.${100 + from}.${at}`)).filter(
+      (refusal) => refusal === undefined,
+    ).length;
+  return { clock, counters, slots, strangers };
+}
+
+test('strangers together have so many connections a second, which takes none from a known peer', () => {
+  const { clock, slots, strangers } = start({ strangersPerSecond: 20 });
+  expect(strangers(100)).toBe(20);
+  expect(slots.take('198.51.100.200')).toContain('unknown addresses in this second');
+  for (let count = 0; count < 100; count++) expect(slots.take(TRUNK)).toBeUndefined();
+  clock.advance(500);
+  expect(strangers(100, 1)).toBe(10);
+  clock.advance(3_600_000);
+  expect(strangers(100, 2)).toBe(20);
+});
+
+test('a known peer has the slots that are kept for such, strangers the others', () => {
+  const { slots, strangers, counters } = start({ maxConnections: 10, reservedConnections: 4 });
+  expect(strangers(20)).toBe(6);
+  for (let count = 0; count < 4; count++) expect(slots.take(TRUNK)).toBeUndefined();
+  expect(slots.take(TRUNK)).toBe('all connection slots are taken');
+  expect(counters.connections).toBe(10);
+  slots.release(TRUNK);
+  expect(slots.take('198.51.103.1')).toContain('kept for known peers');
+  expect(slots.take(TRUNK)).toBeUndefined();
+});
+
+test('one address has so many, fewer as long as they bring no message; what ends gives its place back', () => {
+  const { slots } = start({ maxConnectionsPerSource: 3, maxUnprovenPerSource: 2 });
+  const address = '198.51.100.7';
+  expect([slots.take(address), slots.take(address)]).toEqual([undefined, undefined]);
+  expect(slots.take(address)).toContain('without a message');
+  slots.prove(address);
+  expect(slots.take(address)).toBeUndefined();
+  slots.prove(address);
+  expect(slots.take(address)).toBe('too many connections from this address');
+  slots.release(address);
+  expect(slots.take(address)).toBeUndefined();
+});
