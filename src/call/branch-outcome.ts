@@ -1,3 +1,4 @@
+import { added } from '../base/added.ts';
 import { ownCopy } from '../base/text.ts';
 import { HeaderId, type SipResponse } from '../sip/message/index.ts';
 import { describeDestination } from './destination.ts';
@@ -67,7 +68,7 @@ export function noteAttempt(
     retryAfterSeconds: tried.retryAfterSeconds,
   };
   // It has the room it needs; a list that grows, or is spread, has room for seventeen, in each call.
-  record.attempts = record.attempts.concat(attempt);
+  record.attempts = added(record.attempts, attempt);
   plan.onAttempt?.(attempt);
 }
 

@@ -1,3 +1,4 @@
+import { added } from '../base/added.ts';
 import { cancelTimer, type Timer, type TimerTarget } from '../base/scheduler.ts';
 import { reasonPhrase, type SipRequest, type SipResponse, UnsafeMessageError } from '../sip/message/index.ts';
 import { BranchMedia } from './branch-media.ts';
@@ -461,7 +462,7 @@ export class Branch implements ClientTransactionUser, TimerTarget {
   /** It is a leg of the call still, until its final response makes an attempt of it. */
   #noteCancelled(): void {
     const { record } = this.attempt.call;
-    record.cancelled = record.cancelled.concat({ label: this.plan.label, callId: this.#invite?.callId ?? '' });
+    record.cancelled = added(record.cancelled, { label: this.plan.label, callId: this.#invite?.callId ?? '' });
   }
 
   #record(status: number, reason: string, cause: AttemptRecord['cause'], retryAfterSeconds?: number): void {

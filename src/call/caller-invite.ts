@@ -1,3 +1,4 @@
+import { added } from '../base/added.ts';
 import { Dialog } from '../sip/dialog/index.ts';
 import { createResponse, HeaderId, type HeaderList, type SipRequest, type SipResponse } from '../sip/message/index.ts';
 import { AcceptedInvite } from './accepted-invite.ts';
@@ -231,7 +232,7 @@ export class CallerInvite implements ServerTransactionUser, ReliableRelayUser {
     const leg = new Leg(call.registry, call, dialog, this.#transaction.flow, this.#options);
     leg.learn(request);
     leg.offers.request('remote', 'INVITE', hasSessionDescription(request));
-    this.#legs = this.#legs.concat(leg);
+    this.#legs = added(this.#legs, leg);
     return leg;
   }
 

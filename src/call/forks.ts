@@ -1,3 +1,4 @@
+import { added } from '../base/added.ts';
 import { Dialog } from '../sip/dialog/index.ts';
 import type { SipResponse } from '../sip/message/index.ts';
 import type { BranchMedia } from './branch-media.ts';
@@ -60,7 +61,7 @@ export class Forks {
     leg.credentials = credentials;
     leg.media = media?.placeOf(response.toTag() ?? '');
     leg.offers.request('local', 'INVITE', hasSessionDescription(request));
-    this.#legs = this.#legs.concat(leg);
+    this.#legs = added(this.#legs, leg);
     return leg;
   }
 

@@ -8,8 +8,8 @@ const LINE_FEED = 0x0a;
 /**
  * Appends one JSON object per line. Rotation is the operator's: move the file and send SIGHUP, which calls {@link reopen}.
  *
- * Lines are gathered for a twentieth of a second and written together, since a write per line costs more than all else about it, and
- * off the thread, since a disk may take its time. A full disk drops no call: the write is tried again with the next line, the lines held
+ * Lines are gathered for a twentieth of a second and made and written together, since a write per line costs more than all else about it,
+ * and a text made between other work takes a multiple of its time; off the thread, since a disk may take its time. A full disk drops no call: the write is tried again with the next line, the lines held
  * are bounded, and what is lost is counted and logged once per outage.
  */
 export class JsonlFile {
@@ -18,7 +18,9 @@ export class JsonlFile {
   readonly #maxHeldLines: number;
   readonly #mode: number;
   #file: FileHandle | undefined;
-  /** Without their line ends. */
+  /** What came since the last write. */
+  #values: unknown[] = [];
+  /** What could not be written then, without line ends. */
   #lines: string[] = [];
   #scheduled = false;
   /** What is done to the file, one after the other. */
@@ -38,8 +40,9 @@ export class JsonlFile {
     return this.#lostCount;
   }
 
+  /** The value is the file's until it is written: it must not change, and have a JSON text. */
   append(value: unknown): void {
-    this.#lines.push(JSON.stringify(value));
+    this.#values.push(value);
     this.#dropOldest();
     if (this.#scheduled) return;
     this.#scheduled = true;
@@ -70,9 +73,8 @@ export class JsonlFile {
 
   async #write(): Promise<void> {
     this.#scheduled = false;
-    if (this.#lines.length === 0) return;
-    const lines = this.#lines;
-    this.#lines = [];
+    const lines = this.#takeLines();
+    if (lines.length === 0) return;
     const octets = octetsOf(lines);
     let written = 0;
     try {
@@ -89,10 +91,19 @@ export class JsonlFile {
     }
   }
 
+  #takeLines(): string[] {
+    const lines = this.#lines;
+    for (const value of this.#values) lines.push(JSON.stringify(value));
+    this.#lines = [];
+    this.#values = [];
+    return lines;
+  }
+
   #dropOldest(): void {
-    const excess = this.#lines.length - this.#maxHeldLines;
+    const excess = this.#lines.length + this.#values.length - this.#maxHeldLines;
     if (excess <= 0) return;
-    this.#lines.splice(0, excess);
+    const dropped = this.#lines.splice(0, excess).length;
+    this.#values.splice(0, excess - dropped);
     this.#lostCount += excess;
   }
 

@@ -1,3 +1,4 @@
+import { added } from '../base/added.ts';
 import type { DidPool } from '../provisioning/tenants/did-pool.ts';
 import { plainNumber } from '../provisioning/tenants/number.ts';
 import type { OutboundRoute, OutboundRule } from '../provisioning/tenants/schema.ts';
@@ -133,7 +134,7 @@ export class RouteState {
   }
 
   report(kind: OutboundEvent['kind'], source: string, value: string, reason: string): void {
-    this.events = this.events.concat({ kind, trunkId: this.trunk.id, source, value, reason });
+    this.events = added(this.events, { kind, trunkId: this.trunk.id, source, value, reason });
   }
 }
 

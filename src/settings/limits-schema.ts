@@ -53,7 +53,7 @@ export const nodeLimitsSchema = z.strictObject({
     .int()
     .min(0)
     .max(20)
-    .default(2)
+    .default(4)
     .describe(
       'After UDP messages were handled, those that come until this long after the first are taken together: less CPU per call for a delay of up to this long. Where, by the rate of the last moments, none is to be expected in that time, each is taken at once. 0: each at once always.',
     ),

@@ -1,4 +1,5 @@
 /** What happens in the engine, told to the outside: log lines, events, metrics, call records, SIP traces. */
+import { added } from '../../base/added.ts';
 import { isoTime } from '../../base/iso-time.ts';
 import type { Log } from '../../base/log.ts';
 import type { AttemptRecord, CallFacts, CallObserver, LiveRecord, VerificationFacts } from '../../call/index.ts';
@@ -433,6 +434,6 @@ function signatureOf(signing: Signing | undefined): Signature {
 /** Each once, the caller's first. */
 function sipCallIdsOf({ callerCallId, attempts }: LiveRecord): string[] {
   let ids = callerCallId === '' ? [] : [callerCallId];
-  for (const { callId } of attempts) if (callId !== '' && !ids.includes(callId)) ids = ids.concat(callId);
+  for (const { callId } of attempts) if (callId !== '' && !ids.includes(callId)) ids = added(ids, callId);
   return ids;
 }

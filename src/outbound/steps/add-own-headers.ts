@@ -1,3 +1,4 @@
+import { added } from '../../base/added.ts';
 import { derived } from '../../base/derived.ts';
 import { isRelayableHeaderName } from '../../provisioning/tenants/fields.ts';
 import type { Tenant } from '../../provisioning/tenants/schema.ts';
@@ -44,7 +45,7 @@ export const addOwnHeaders: RouteStep = {
 /** Behaviour 7 holds for relayed header fields too: one that holds another tenant's number stays behind. */
 function relay(route: RouteState, name: string, value: string, trace: Trace): void {
   if (isForeign(route, name, value, trace)) return;
-  route.draft.own = route.draft.own.concat([[name, value]]);
+  route.draft.own = added(route.draft.own, [name, value]);
   if (trace.on)
     trace.field({ field: name, value, source: 'relay', origin: 'tenant', reason: "in the tenant's relay list" });
 }
@@ -52,7 +53,7 @@ function relay(route: RouteState, name: string, value: string, trace: Trace): vo
 function add(route: RouteState, field: HeaderField, origin: 'tenant' | 'trunk', trace: Trace): void {
   const [name, value] = field;
   if (isForeign(route, name, value, trace)) return;
-  route.draft.own = route.draft.own.concat([field]);
+  route.draft.own = added(route.draft.own, field);
   if (trace.on) trace.field({ field: name, value, source: 'added', origin, reason: `fixed value of the ${origin}` });
 }
 
@@ -85,7 +86,7 @@ function addInternal(route: RouteState, trace: Trace): void {
   for (const field of fields) {
     // A session's name is drawn at random: what digits it has are nobody's number.
     if (field[1] !== sessionId && isForeign(route, field[0], field[1], trace)) continue;
-    route.draft.internal = route.draft.internal.concat([field]);
+    route.draft.internal = added(route.draft.internal, field);
     if (trace.on) {
       trace.field({
         field: field[0],

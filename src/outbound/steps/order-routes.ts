@@ -1,3 +1,4 @@
+import { added } from '../../base/added.ts';
 import type { OutboundRoute } from '../../provisioning/tenants/schema.ts';
 import type { Trunk } from '../../provisioning/trunk-settings/schema.ts';
 import { whatsappCalls } from '../../provisioning/trunk-settings/whatsapp.ts';
@@ -29,8 +30,8 @@ export const orderRoutes: CallStep = {
       const route = candidates[position];
       if (route === undefined) continue;
       const verdict = consider(call, route, position, usable);
-      if ('code' in verdict) skipped = skipped.concat(verdict);
-      else usable = usable.concat(verdict);
+      if ('code' in verdict) skipped = added(skipped, verdict);
+      else usable = added(usable, verdict);
     }
     let routes: PlannedRoute[] = NONE;
     // In need a trunk that seems down is better than none, but later.
@@ -38,8 +39,8 @@ export const orderRoutes: CallStep = {
     const last = usable.at(-1);
     for (const each of usable) {
       const { planned, down } = each;
-      if (emergency !== undefined || down === undefined || each === last) routes = routes.concat(planned);
-      else skipped = skipped.concat(skip(planned.route, planned.position, 'down', down));
+      if (emergency !== undefined || down === undefined || each === last) routes = added(routes, planned);
+      else skipped = added(skipped, skip(planned.route, planned.position, 'down', down));
     }
     if (trace.on) tell(trace, routes, skipped);
     call.routes = routes;

@@ -236,17 +236,21 @@ export class UdpListener {
   }
 
   flowTo(address: string, port: number): UdpFlow {
-    const slot = port % LATEST_FLOWS;
-    const last = this.#latest[slot];
-    if (last !== undefined && last.remotePort === port && last.remoteAddress === address) return last;
+    const latest = this.#latestOf(address, port);
+    if (latest !== undefined) return latest;
     const key = port + address;
     let flow = this.#flows.get(key);
     if (flow === undefined) {
       flow = new UdpFlow(this, address, port);
       this.#flows.set(key, flow);
     }
-    this.#latest[slot] = flow;
+    this.#latest[port % LATEST_FLOWS] = flow;
     return flow;
+  }
+
+  #latestOf(address: string, port: number): UdpFlow | undefined {
+    const last = this.#latest[port % LATEST_FLOWS];
+    return last !== undefined && last.remotePort === port && last.remoteAddress === address ? last : undefined;
   }
 
   send(octets: Buffer, flow: UdpFlow): void {
@@ -273,11 +277,13 @@ export class UdpListener {
 
   #onDatagram(octets: Buffer, remote: Remote): void {
     const { sources, user, counters } = this.#context;
-    if (sources !== undefined && !sources.admits(remote.address)) {
+    const known = this.#latestOf(remote.address, remote.port);
+    // The same text object at each packet is found at once; the runtime makes a new one for each.
+    if (sources !== undefined && !sources.admits(known?.remoteAddress ?? remote.address)) {
       counters.rateLimited++;
       return;
     }
-    const flow = this.flowTo(remote.address, remote.port);
+    const flow = known ?? this.flowTo(remote.address, remote.port);
     const first = octets[0];
     if ((first === CR || first === LF || first === NUL || first === undefined) && isKeepAlive(octets)) {
       user.onKeepAlive?.(flow);
