@@ -5,7 +5,7 @@
 import { cancelTimer, type Scheduler, type Timer, type TimerTarget } from '../base/scheduler.ts';
 import type { Trunk } from '../provisioning/trunk-settings/schema.ts';
 import { whatsappCalls } from '../provisioning/trunk-settings/whatsapp.ts';
-import type { LocatedTarget } from '../sip/locate/index.ts';
+import type { LocatedTarget, LocateQuery } from '../sip/locate/index.ts';
 import { locateQuery, type TrunkHop, type TrunkLocator } from './hops.ts';
 import type { TrunkAddress } from './identification.ts';
 
@@ -21,7 +21,9 @@ export interface AddressWatchPorts {
 }
 
 interface Watched {
-  trunk: Trunk;
+  readonly trunk: Trunk;
+  /** Of its names. */
+  readonly queries: readonly LocateQuery[];
   /** Last good answer per name, in the order of the names. */
   answers: (readonly LocatedTarget[] | undefined)[];
   asking: boolean;
@@ -52,7 +54,8 @@ export class AddressWatch implements TimerTarget {
   watch(trunk: Trunk): void {
     const before = this.#watched.get(trunk.id);
     const kept = before !== undefined && sameNames(before.trunk, trunk) ? before.answers : undefined;
-    const watched: Watched = { trunk, answers: kept ?? [], asking: false, problem: '' };
+    const queries = namesOf(trunk).map(locateQuery);
+    const watched: Watched = { trunk, queries, answers: kept ?? [], asking: false, problem: '' };
     this.#watched.set(trunk.id, watched);
     this.#queue.add(trunk.id);
     this.#publish(watched, kept === undefined);
@@ -93,9 +96,9 @@ export class AddressWatch implements TimerTarget {
     this.#due.delete(id);
     const waiting: Promise<void>[] = [];
     let isChanged = false;
-    for (const [index, hop] of namesOf(watched.trunk).entries()) {
+    for (const [index, query] of watched.queries.entries()) {
       try {
-        const located = this.#ports.locator.locate(locateQuery(hop));
+        const located = this.#ports.locator.locate(query);
         if (located instanceof Promise) waiting.push(this.#answered(watched, index, located));
         else isChanged = keep(watched, index, located) || isChanged;
       } catch (error) {
@@ -201,8 +204,8 @@ function keep(watched: Watched, index: number, located: readonly LocatedTarget[]
   const before = watched.answers[index];
   watched.answers[index] = located;
   if (before === undefined || before.length !== located.length) return true;
-  const known = new Set(before.map(({ address, port }) => `${address} ${port}`));
-  return located.some(({ address, port }) => !known.has(`${address} ${port}`));
+  // A handful, of every trunk twice a minute: nothing is made for the comparison.
+  return located.some(({ address, port }) => !before.some((known) => known.address === address && known.port === port));
 }
 
 function firstOf<T>(set: ReadonlySet<T>, count: number): T[] {

@@ -267,3 +267,21 @@ function inOrder(answers: readonly (readonly LocatedTarget[] | Error)[]): readon
   if (located.length > 0) return located;
   throw answers.find((answer) => answer instanceof Error) ?? new Error('there is no target');
 }
+
+/** The server of a registration before all others, even if the DNS does not name it any more. */
+export function serverFirst(targets: readonly Target[], server: Target): readonly Target[] {
+  const key = reachKey(server);
+  return [server, ...targets.filter((target) => reachKey(target) !== key)];
+}
+
+export function hasTargets(reach: Reach): boolean {
+  return 'send' in reach || reach.length > 0;
+}
+
+/** A target, by its key, has answered, or has not. */
+export function noteTarget(locator: TrunkLocator, key: string, answered: boolean, holdMs: number | undefined): void {
+  const target = targetOfKey(key);
+  if (target === undefined) return;
+  if (answered) locator.markAlive(target);
+  else locator.markFailed(target, holdMs);
+}

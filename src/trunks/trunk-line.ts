@@ -16,9 +16,12 @@ import { healthOf, isUp, registers, type TrunkHealth, type TrunkStateName } from
 import { trunkHolder, trunkHolders } from './holders.ts';
 import {
   type GatewayReach,
+  hasTargets,
   hopOf,
+  noteTarget,
   type Reach,
   reachKey,
+  serverFirst,
   type TrunkHop,
   type TrunkHops,
   type TrunkLocator,
@@ -107,6 +110,8 @@ export class TrunkLine implements TimerTarget {
   #addresses: readonly TrunkAddress[] = [];
   /** The server of the latest registration. */
   #server: string | undefined;
+  /** The one that is a source of the trunk. */
+  #source: TrunkAddress | undefined;
   #rateUntilMs = 0;
   #rateReason = '';
   #release: Timer | undefined;
@@ -336,7 +341,9 @@ export class TrunkLine implements TimerTarget {
       this.#health.keepOnly(new Set([server]));
       this.#keepAlive?.now();
     }
-    this.#identify();
+    // Of the many refreshes hardly one brings another.
+    const source = sourceOf(registration);
+    if (source?.address !== this.#source?.address || source?.port !== this.#source?.port) this.#identify();
     this.#evaluate();
   }
 
@@ -380,8 +387,8 @@ export class TrunkLine implements TimerTarget {
    * source of the trunk: its calls are known by the token of the Contact.
    */
   #identify(): void {
-    const server = this.#registration?.wasRedirected === true ? undefined : this.#registration?.target;
-    const registered = server === undefined ? [] : [addressOf(server)];
+    this.#source = sourceOf(this.#registration);
+    const registered = this.#source === undefined ? [] : [this.#source];
     this.#ports.identification.setAddresses(this.#trunk, [...this.#addresses, ...registered]);
   }
 
@@ -455,25 +462,10 @@ function pings(trunk: Trunk): boolean {
   return trunk.enabled && trunk.options.keepAlive.enabled && trunk.type !== 'whatsapp';
 }
 
-function noteTarget(locator: TrunkLocator, key: string, answered: boolean, holdMs: number | undefined): void {
-  const target = targetOfKey(key);
-  if (target === undefined) return;
-  if (answered) locator.markAlive(target);
-  else locator.markFailed(target, holdMs);
-}
-
-/** The server of a registration before all others, even if the DNS does not name it any more. */
-function serverFirst(targets: readonly Target[], server: Target): readonly Target[] {
-  const key = reachKey(server);
-  return [server, ...targets.filter((target) => reachKey(target) !== key)];
-}
-
-function addressOf(to: Flow | Target): TrunkAddress {
+function sourceOf(registration: Registration | undefined): TrunkAddress | undefined {
+  const to = registration?.wasRedirected === true ? undefined : registration?.target;
+  if (to === undefined) return undefined;
   return 'send' in to ? { address: to.remoteAddress, port: to.remotePort } : { address: to.address, port: to.port };
-}
-
-function hasTargets(reach: Reach): boolean {
-  return 'send' in reach || reach.length > 0;
 }
 
 /** What a registration depends on; with any of it changed the old one is removed and a new one made. */
