@@ -6,7 +6,7 @@
 import type { DidRange } from '../provisioning/tenants/did-pool.ts';
 import { numbersMeant } from '../provisioning/tenants/number-format.ts';
 import { openingAt } from '../provisioning/tenants/schedule.ts';
-import type { Destination, Tenant } from '../provisioning/tenants/schema.ts';
+import type { InboundDestination, Tenant } from '../provisioning/tenants/schema.ts';
 import type { Trunk } from '../provisioning/trunk-settings/schema.ts';
 import { isWithheldCaller, isWithheldFrom, type SipRequest } from '../sip/message/index.ts';
 import { type InboundNumbers, readInboundNumbers } from './parameters.ts';
@@ -111,7 +111,11 @@ export class InboundRouter {
 }
 
 /** Holidays precede hours; a holiday without a destination of its own is treated as outside hours. */
-function destinationNow(rule: Tenant['inboundRules'][number], tenant: Tenant, wallMs: number): Destination | undefined {
+function destinationNow(
+  rule: Tenant['inboundRules'][number],
+  tenant: Tenant,
+  wallMs: number,
+): InboundDestination | undefined {
   switch (openingAt(rule.hours, rule.holidays, tenant.timeZone, wallMs)) {
     case 'open':
       return rule.destination;
@@ -122,7 +126,7 @@ function destinationNow(rule: Tenant['inboundRules'][number], tenant: Tenant, wa
   }
 }
 
-function targetOf(destination: Destination, range: DidRange, called: number): InboundTarget {
+function targetOf(destination: InboundDestination, range: DidRange, called: number): InboundTarget {
   if (destination.extension !== undefined) return { kind: 'extension', number: destination.extension };
   if (destination.service !== undefined) return { kind: 'service', number: destination.service };
   if (destination.number !== undefined) return { kind: 'number', number: destination.number };

@@ -28,7 +28,7 @@ export function guardedPost(egress: Pick<Egress, 'refusal'>): Post {
 }
 
 /** One request over HTTP, and how much of an answer is taken. */
-export interface Asked {
+export interface GuardedRequest {
   readonly method: 'GET' | 'POST';
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
@@ -58,7 +58,7 @@ export class GuardedClient {
   }
 
   /** Rejects when nobody answered in time, or with too much. Redirects are not followed. */
-  ask({ method, url, headers, body, maxOctets, timeoutMs }: Asked): Promise<Answered> {
+  ask({ method, url, headers, body, maxOctets, timeoutMs }: GuardedRequest): Promise<Answered> {
     return new Promise((resolve, reject) => {
       const target = new URL(url);
       const port = portOf(target);

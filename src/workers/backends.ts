@@ -9,7 +9,8 @@ export interface Backend {
   readonly socket: string;
 }
 
-export interface Asked {
+/** What came to the shared port, as it is passed on. */
+export interface PassedRequest {
   readonly method: string;
   /** With its query. */
   readonly url: string;
@@ -44,7 +45,7 @@ export interface BeginOptions {
  */
 export function begin(
   { worker, socket }: Backend,
-  { method, url, headers }: Asked,
+  { method, url, headers }: PassedRequest,
   { body, silentMs }: BeginOptions = {},
 ): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
@@ -66,7 +67,11 @@ export function begin(
 }
 
 /** The whole answer to a request without a body. Rejects when the worker says nothing for `silentMs`. */
-export async function ask(backend: Backend, { method, url, headers }: Asked, silentMs: number): Promise<Answered> {
+export async function ask(
+  backend: Backend,
+  { method, url, headers }: PassedRequest,
+  silentMs: number,
+): Promise<Answered> {
   const { 'content-length': _length, 'content-type': _type, ...rest } = headers;
   const response = await begin(backend, { method, url, headers: rest }, { silentMs });
   return { status: response.statusCode ?? 502, headers: response.headers, body: await buffer(response) };

@@ -1,6 +1,6 @@
 /** The event streams of all workers as one: each event's id tells how far every one of them was read. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { type Asked, type Backend, begin, endToEnd } from './backends.ts';
+import { type Backend, begin, endToEnd, type PassedRequest } from './backends.ts';
 import { NOBODY, SILENT_MS } from './fan-out.ts';
 
 /**
@@ -9,7 +9,11 @@ import { NOBODY, SILENT_MS } from './fan-out.ts';
  * then is the worker's to leave out, and to tell of. A worker that is silent as it begins is left out until it says something: the stream
  * ends then, too.
  */
-export async function mergeEvents(backends: readonly Backend[], asked: Asked, reply: ServerResponse): Promise<void> {
+export async function mergeEvents(
+  backends: readonly Backend[],
+  asked: PassedRequest,
+  reply: ServerResponse,
+): Promise<void> {
   const ids = idsOf(asked);
   const streams: IncomingMessage[] = [];
   const end = () => {
@@ -68,7 +72,7 @@ interface Begun {
 /** Asks all at once; what a silent one says in the end goes to `onLate`. Rejects when one cannot be reached. */
 async function beginAll(
   backends: readonly Backend[],
-  asked: Asked,
+  asked: PassedRequest,
   ids: ReadonlyMap<number, string>,
   onLate: () => void,
 ): Promise<Begun[]> {
@@ -107,7 +111,7 @@ function withIds(block: string, worker: number, ids: Map<number, string>): strin
 }
 
 /** How far each worker was read, as an id says: `1=a1b2c3d4:7,2=e5f6a7b8:3`. */
-function idsOf({ headers, url }: Asked): Map<number, string> {
+function idsOf({ headers, url }: PassedRequest): Map<number, string> {
   const given = headers['last-event-id'] ?? new URLSearchParams(url.split('?')[1]).get('lastEventId') ?? '';
   const ids = new Map<number, string>();
   for (const part of String(given).split(',')) {
@@ -118,7 +122,7 @@ function idsOf({ headers, url }: Asked): Map<number, string> {
   return ids;
 }
 
-function resumed({ headers, url }: Asked, id: string | undefined): Pick<Asked, 'headers' | 'url'> {
+function resumed({ headers, url }: PassedRequest, id: string | undefined): Pick<PassedRequest, 'headers' | 'url'> {
   const [path = '', query = ''] = url.split('?');
   const parameters = new URLSearchParams(query);
   parameters.delete('lastEventId');

@@ -1,7 +1,7 @@
 /** What is asked of all workers, and how one answer is made of theirs. */
 import { type AskedNode, type Gathering, gather } from '../api/index.ts';
 import type { Answered } from '../observe/index.ts';
-import { type Asked, ask, type Backend } from './backends.ts';
+import { ask, type Backend, type PassedRequest } from './backends.ts';
 import { mergedMetrics } from './metrics.ts';
 
 /** What each worker has by itself, by the path. */
@@ -21,13 +21,13 @@ const READY_MS = 800;
 /** Files are read and what is provisioned is compared before anything is said. */
 const RELOAD_MS = 60_000;
 
-type Make = (backends: readonly Backend[], asked: Asked) => Promise<Answered>;
+type Make = (backends: readonly Backend[], asked: PassedRequest) => Promise<Answered>;
 
 /**
  * How a request is answered that one worker alone cannot answer; undefined for all others.
  * @param nodesAsk each worker asks all nodes of the store by itself, the other workers among them
  */
-export function fanOut({ method, url }: Pick<Asked, 'method' | 'url'>, nodesAsk: boolean): Make | undefined {
+export function fanOut({ method, url }: Pick<PassedRequest, 'method' | 'url'>, nodesAsk: boolean): Make | undefined {
   const path = url.split('?', 1)[0] ?? '';
   if (method === 'GET' && path === '/metrics') return metrics;
   if (method === 'GET' && path === '/readyz') return readiness;
@@ -46,12 +46,12 @@ export function fanOut({ method, url }: Pick<Asked, 'method' | 'url'>, nodesAsk:
     );
 }
 
-export function isReload({ method, url }: Pick<Asked, 'method' | 'url'>): boolean {
+export function isReload({ method, url }: Pick<PassedRequest, 'method' | 'url'>): boolean {
   return method === 'POST' && url.split('?', 1)[0] === '/api/v1/reload';
 }
 
 /** Those whom a query asks; one that names nobody here is refused by any of them. */
-function named(backends: readonly Backend[], { url }: Asked): readonly Backend[] {
+function named(backends: readonly Backend[], { url }: PassedRequest): readonly Backend[] {
   const node = new URLSearchParams(url.split('?')[1]).get('node');
   if (node === null) return backends;
   const worker = /-w([0-9]+)$/.exec(node)?.[1];
@@ -59,7 +59,7 @@ function named(backends: readonly Backend[], { url }: Asked): readonly Backend[]
   return found.length === 0 ? backends.slice(0, 1) : found;
 }
 
-function sourceOf(backend: Backend, asked: Asked): AskedNode {
+function sourceOf(backend: Backend, asked: PassedRequest): AskedNode {
   return { name: `w${backend.worker}`, ask: (url) => ask(backend, { ...asked, url }, SILENT_MS) };
 }
 
@@ -71,7 +71,7 @@ interface Heard {
 /** What all say that say something in time. */
 async function askAll(
   backends: readonly Backend[],
-  asked: Asked,
+  asked: PassedRequest,
   silentMs = SILENT_MS,
 ): Promise<{ readonly heard: readonly Heard[]; readonly silent: readonly number[] }> {
   const outcomes = await Promise.allSettled(backends.map((backend) => ask(backend, asked, silentMs)));
@@ -86,13 +86,13 @@ async function askAll(
 }
 
 /** All of them, of which one may have something to do: which that is, another cannot know. */
-async function whoeverCan(backends: readonly Backend[], asked: Asked): Promise<Answered> {
+async function whoeverCan(backends: readonly Backend[], asked: PassedRequest): Promise<Answered> {
   const answers = (await askAll(backends, asked)).heard.map(({ answered }) => answered);
   return answers.find(({ status }) => status < 400) ?? answers[0] ?? NOBODY;
 }
 
 /** The first one has the node drain; the calls that it says are those of all. */
-async function drain(backends: readonly Backend[], asked: Asked): Promise<Answered> {
+async function drain(backends: readonly Backend[], asked: PassedRequest): Promise<Answered> {
   const { heard } = await askAll(backends, { ...asked, method: 'GET', url: '/api/v1/node' }, READY_MS);
   const [first] = heard;
   const backend = backends.find(({ worker }) => worker === first?.worker) ?? backends[0];
@@ -106,7 +106,7 @@ async function drain(backends: readonly Backend[], asked: Asked): Promise<Answer
 }
 
 /** One after the other, up to the first that refuses; the answer of the first one, which has everything in it. */
-async function everyone(backends: readonly Backend[], asked: Asked): Promise<Answered> {
+async function everyone(backends: readonly Backend[], asked: PassedRequest): Promise<Answered> {
   let first: Answered | undefined;
   for (const backend of backends) {
     const answered = await ask(backend, asked, RELOAD_MS);
@@ -117,7 +117,7 @@ async function everyone(backends: readonly Backend[], asked: Asked): Promise<Ans
 }
 
 /** Those of a worker that is silent are missing, and `tandem_worker_up` says so. */
-async function metrics(backends: readonly Backend[], asked: Asked): Promise<Answered> {
+async function metrics(backends: readonly Backend[], asked: PassedRequest): Promise<Answered> {
   const { heard } = await askAll(backends, asked);
   const refused = heard.find(({ answered }) => answered.status !== 200);
   const [first] = heard;
@@ -128,7 +128,7 @@ async function metrics(backends: readonly Backend[], asked: Asked): Promise<Answ
 }
 
 /** Ready while one is. */
-async function readiness(backends: readonly Backend[], asked: Asked): Promise<Answered> {
+async function readiness(backends: readonly Backend[], asked: PassedRequest): Promise<Answered> {
   const { heard, silent } = await askAll(backends, asked, READY_MS);
   const answers = heard.map(({ answered }) => answered);
   const reasons = new Set(answers.flatMap(({ body }) => (jsonOf(body) as { reasons?: string[] }).reasons ?? []));

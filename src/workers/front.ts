@@ -11,7 +11,7 @@ import type { Log } from '../base/log.ts';
 import { isAmong } from '../base/network.ts';
 import type { Answered } from '../observe/index.ts';
 import type { NodeSettings } from '../settings/node-schema.ts';
-import { type Asked, type Backend, begin, endToEnd } from './backends.ts';
+import { type Backend, begin, endToEnd, type PassedRequest } from './backends.ts';
 import { mergeEvents } from './event-streams.ts';
 import { fanOut, isReload, NOBODY } from './fan-out.ts';
 
@@ -104,7 +104,7 @@ export class Front {
     }
   }
 
-  #askedBy({ method = 'GET', url = '/', headers, socket }: IncomingMessage): Asked {
+  #askedBy({ method = 'GET', url = '/', headers, socket }: IncomingMessage): PassedRequest {
     const { remoteAddress = '' } = socket;
     // What others than a trusted proxy say of whom they speak for is not passed on.
     const said = this.#isProxy(remoteAddress) ? headers['x-forwarded-for'] : undefined;
@@ -113,7 +113,12 @@ export class Front {
   }
 }
 
-async function pass(backend: Backend, asked: Asked, request: IncomingMessage, reply: ServerResponse): Promise<void> {
+async function pass(
+  backend: Backend,
+  asked: PassedRequest,
+  request: IncomingMessage,
+  reply: ServerResponse,
+): Promise<void> {
   const answer = await begin(backend, asked, { body: request });
   // Whoever asked has left meanwhile.
   if (reply.destroyed) {

@@ -1,6 +1,6 @@
 /** One answer made of those of several nodes, or of the workers of one. */
 import type { Answered } from '../../observe/index.ts';
-import { cursorAfter, type Ended } from '../cursor.ts';
+import { byEnd, cursorAfter, type Ended } from '../cursor.ts';
 import { MAX_PAGE } from '../listing-cursor.ts';
 import { mergedStatistics, type Statistics } from './statistics.ts';
 
@@ -23,7 +23,7 @@ export type Gathering =
   /** Whoever knows what is asked about answers. */
   | 'whoever';
 
-interface Asked {
+interface NodeAnswered {
   readonly source: AskedNode;
   readonly answered: Answered;
 }
@@ -76,7 +76,7 @@ const MAKERS: Readonly<Record<Gathering | 'csv' | 'pcap', Make>> = {
 
 /** Asks all at once. Rows of those that cannot answer are missing, until none can: then one of their refusals is the answer. */
 async function askAll(sources: readonly AskedNode[], urlFor: (source: AskedNode) => string) {
-  const answers: Asked[] = [];
+  const answers: NodeAnswered[] = [];
   const missing: string[] = [];
   let refusal: Answered | undefined;
   const outcomes = await Promise.allSettled(sources.map((source) => source.ask(urlFor(source))));
@@ -152,7 +152,7 @@ async function latest(
   const missing: string[] = [];
   let asked = sources;
   let total = 0;
-  let answers: readonly Asked[] = [];
+  let answers: readonly NodeAnswered[] = [];
   for (let at = 0; at < depth && asked.length > 0; at += MAX_PAGE) {
     const page = { offset: at, limit: Math.min(MAX_PAGE, depth - at) };
     const read = await askAll(asked, () => withQuery(url, query, page));
@@ -167,9 +167,9 @@ async function latest(
     if (at === 0) answers = read.answers;
     asked = read.answers.filter(({ answered }) => pageIn(answered).total > at + MAX_PAGE).map(({ source }) => source);
   }
-  rows.sort(
-    (a, b) => compare(String(b[member]), String(a[member])) || compare(String(b['callId']), String(a['callId'])),
-  );
+  // As each of them puts its own in order.
+  if (member === 'endedAt') (rows as unknown as Ended[]).sort(byEnd);
+  else rows.sort((a, b) => compare(String(b[member]), String(a[member])));
   const items = rows.slice(offset, depth);
   const last = member === 'endedAt' && rows.length >= depth && total > depth ? items.at(-1) : undefined;
   const next = last === undefined ? {} : { nextCursor: cursorAfter(last as unknown as Ended) };
@@ -275,7 +275,7 @@ function jsonOf({ body }: Answered): unknown {
   return JSON.parse(body.toString('utf8'));
 }
 
-function json(like: readonly Asked[], value: unknown): Answered {
+function json(like: readonly NodeAnswered[], value: unknown): Answered {
   const { status, headers } = like[0]?.answered ?? SILENT;
   return { status, headers, body: Buffer.from(JSON.stringify(value), 'utf8') };
 }

@@ -3,7 +3,7 @@ import type { Problem } from '../../base/errors.ts';
 import type { Steps } from '../../base/steps.ts';
 import { CallerMask } from './caller-mask.ts';
 import { type DidPoolError, type DidRange, parseEntry } from './did-pool.ts';
-import type { Destination, Extension, InboundRule, Service, Tenant } from './schema.ts';
+import type { Extension, InboundDestination, InboundRule, Service, Tenant } from './schema.ts';
 import type { DialCodeName } from './tenant-settings.ts';
 
 /** Reports a problem; `path` is relative to the tenant. */
@@ -235,7 +235,7 @@ function readDids(rule: InboundRule, path: string, report: RuleReport): DidRange
 }
 
 function checkDestination(
-  destination: Destination,
+  destination: InboundDestination,
   path: string,
   dids: DidRange | undefined,
   numbers: Numbers,

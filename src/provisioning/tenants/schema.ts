@@ -235,7 +235,7 @@ export const destinationSchema = z
   .refine((destination) => DESTINATION_KINDS.filter((kind) => destination[kind] !== undefined).length === 1, {
     error: 'must have exactly one of extension, extensions, service, number, hangUp',
   });
-export type Destination = z.infer<typeof destinationSchema>;
+export type InboundDestination = z.infer<typeof destinationSchema>;
 
 export const inboundRuleSchema = z.strictObject({
   name: friendlyName.describe("The rule's name, unique in the tenant."),
