@@ -12,8 +12,9 @@ import {
   type SipMessage,
   withheldBy,
 } from '../sip/message/index.ts';
-import type { Leg, ShownParty } from './leg.ts';
+import type { Leg } from './leg.ts';
 import { LegRequest } from './leg-request.ts';
+import type { ShownParty } from './ports.ts';
 
 const ANONYMOUS = '"Anonymous" <sip:anonymous@anonymous.invalid>';
 

@@ -26,10 +26,11 @@ import type {
   ContactParty,
   Destination,
   ServerTransaction,
+  ShownParty,
 } from './ports.ts';
 import type { EndedBy, LiveRecord } from './record.ts';
 import { hasSessionDescription } from './relayed-headers.ts';
-import { type LegSnapshot, placeOf, type Reacher, type SessionSnapshot } from './snapshot.ts';
+import { type LegSnapshot, legSnapshot, type Reacher, type SessionSnapshot } from './snapshot.ts';
 import { standInFor } from './stand-in.ts';
 
 /** An INVITE under way on a leg, in either direction; the leg must end it when it ends itself. */
@@ -81,13 +82,6 @@ export interface LegRegistry {
   abandon(invite: SentInvite, late: LateUser): void;
   /** The leg of a dialog, for Replaces. */
   find(callId: string, localTag: string, remoteTag: string): Leg | undefined;
-}
-
-/** A party as the other one may be shown it; a leg is one. */
-export interface ShownParty {
-  /** P-Asserted-Identity value; undefined when nothing is known. */
-  readonly identity: string | undefined;
-  readonly identityWithheld: boolean;
 }
 
 /** Of the caller until its INVITE has its final response; `CallerInvite` is it. */
@@ -273,18 +267,7 @@ export class Leg implements LegRequestUser, AcknowledgingLeg {
   /** Undefined for a leg that is not confirmed, or is being left. */
   snapshot(): LegSnapshot | undefined {
     if (this.state !== 'confirmed') return undefined;
-    const { identity, methods } = this;
-    const session = this.session?.snapshot();
-    return {
-      dialog: this.dialog.snapshot(),
-      place: placeOf(this.destination),
-      options: this.options,
-      identityWithheld: this.identityWithheld,
-      identityAsserted: this.identityAsserted,
-      ...(identity !== undefined && { identity }),
-      ...(methods !== undefined && { methods }),
-      ...(session !== undefined && { session }),
-    };
+    return legSnapshot(this);
   }
 
   /** The leg goes on as a part of another call. */

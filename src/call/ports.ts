@@ -204,3 +204,10 @@ export interface CallEnvironment {
   readonly timers: CallTimers;
   readonly limits: CallLimits;
 }
+
+/** A party as the other one may be shown it; a leg is one. */
+export interface ShownParty {
+  /** P-Asserted-Identity value; undefined when nothing is known. */
+  readonly identity: string | undefined;
+  readonly identityWithheld: boolean;
+}

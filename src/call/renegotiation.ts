@@ -3,8 +3,9 @@ import { glareDelayMs } from '../sip/dialog/index.ts';
 import type { SipMessage, SipRequest, SipResponse } from '../sip/message/index.ts';
 import { addReinviteCapabilities } from './capabilities.ts';
 import { showParty } from './connected-identity.ts';
-import type { Leg, PendingInvite, ShownParty } from './leg.ts';
+import type { Leg, PendingInvite } from './leg.ts';
 import { LegRequest, type LegRequestUser } from './leg-request.ts';
+import type { ShownParty } from './ports.ts';
 import { relayBody } from './relayed-headers.ts';
 
 export interface RenegotiationUser {

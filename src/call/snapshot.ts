@@ -3,7 +3,7 @@
  * transfer) is not kept; the parties send it again.
  */
 import type { MediaSnapshot } from '../media/index.ts';
-import type { DialogSnapshot, SessionInterval } from '../sip/dialog/index.ts';
+import type { Dialog, DialogSnapshot, SessionInterval } from '../sip/dialog/index.ts';
 import { isFlow } from '../sip/endpoint/index.ts';
 import type { Flow, Target, TransportName } from '../sip/transport/index.ts';
 import type { LegOptions } from './plan.ts';
@@ -103,6 +103,33 @@ function legOfFirst(leg: FirstLegSnapshot): LegSnapshot {
   const slash = owner?.lastIndexOf('/') ?? -1;
   if (owner === undefined || slash < 0) return { ...leg, options };
   return { ...leg, options: { ...options, owner: { tenant: owner.slice(0, slash), number: owner.slice(slash + 1) } } };
+}
+
+/** A leg, as its snapshot is taken. */
+interface KeptLeg {
+  readonly dialog: Pick<Dialog, 'snapshot'>;
+  readonly destination: Destination;
+  readonly options: LegOptions;
+  readonly identity: string | undefined;
+  readonly identityWithheld: boolean;
+  readonly identityAsserted: boolean;
+  readonly methods: number | undefined;
+  readonly session: { snapshot(): SessionSnapshot | undefined } | undefined;
+}
+
+export function legSnapshot(leg: KeptLeg): LegSnapshot {
+  const { identity, methods } = leg;
+  const session = leg.session?.snapshot();
+  return {
+    dialog: leg.dialog.snapshot(),
+    place: placeOf(leg.destination),
+    options: leg.options,
+    identityWithheld: leg.identityWithheld,
+    identityAsserted: leg.identityAsserted,
+    ...(identity !== undefined && { identity }),
+    ...(methods !== undefined && { methods }),
+    ...(session !== undefined && { session }),
+  };
 }
 
 /** What of an answered call is not in its record. */

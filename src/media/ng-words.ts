@@ -1,7 +1,9 @@
 /** What is asked of a relay for each profile, and what its answers say, in the words of its ng protocol. */
 import type { Bencodable, BencodedFields } from './bencode.ts';
+import { wantedProfile } from './decide.ts';
 import { withoutNamelessFormats } from './legible.ts';
-import type { MediaProfile } from './sdp.ts';
+import type { SessionParties } from './parties.ts';
+import type { Description, MediaProfile } from './sdp.ts';
 
 export type NgFields = { readonly [key: string]: Bencodable | undefined };
 
@@ -22,7 +24,7 @@ const NO_CIPHERS = [
   'no-AES_192_CM_HMAC_SHA1_32',
 ];
 /** How the description has to come out for a side of this profile. */
-export function profileFields(profile: MediaProfile, isAsOffered: boolean): NgFields {
+function profileFields(profile: MediaProfile, isAsOffered: boolean): NgFields {
   // It changes nothing but keys and addresses then; and offers no other way to the keys.
   if (isAsOffered) return profile === 'rtp' ? {} : profile === 'sdes' ? { DTLS: 'off' } : { SDES: ['off'] };
   switch (profile) {
@@ -33,6 +35,24 @@ export function profileFields(profile: MediaProfile, isAsOffered: boolean): NgFi
     case 'dtls':
       return { 'transport-protocol': 'UDP/TLS/RTP/SAVPF', SDES: ['off'], 'rtcp-mux': ['offer'] };
   }
+}
+
+/** How a description of one side has to be for the other; `known` is what that one has described. */
+export function towardFields(
+  { near, far }: Pick<SessionParties, 'near' | 'far'>,
+  isOfNear: boolean,
+  offered: Description,
+  known: Description | undefined,
+): NgFields {
+  const [party, other] = isOfNear ? [far, near] : [near, far];
+  const profile = wantedProfile(party, other) ?? known?.profile ?? offered.profile;
+  const ice = party.mode === 'webrtc' || (known ?? offered).ice;
+  const isOther = party.family !== undefined && offered.family !== undefined && party.family !== offered.family;
+  return {
+    ...profileFields(profile, profile === offered.profile && party.mode !== 'webrtc'),
+    ICE: ice && profile !== 'rtp' ? 'force' : ice && wantedProfile(party, other) === undefined ? 'force' : 'remove',
+    ...(isOther && { 'address family': party.family === 6 ? 'IP6' : 'IP4' }),
+  };
 }
 
 /** The description in an answer; undefined: there is none. */

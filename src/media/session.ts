@@ -4,11 +4,10 @@ import { InOrder } from '../base/in-order.ts';
 import { cancelTimer, type Scheduler, type Timer, type TimerTarget } from '../base/scheduler.ts';
 import type { BencodedFields } from './bencode.ts';
 import { ChosenCodecs } from './chosen-codecs.ts';
-import { wantedProfile } from './decide.ts';
 import { Holds } from './holds.ts';
 import { LastDescribed } from './last-described.ts';
 import { hasMedia, isTooMuch, legible } from './legible.ts';
-import { isAboutDescription, isUnknownCall, type NgFields, profileFields, sdpOf } from './ng-words.ts';
+import { isAboutDescription, isUnknownCall, type NgFields, sdpOf, towardFields } from './ng-words.ts';
 import {
   type Described,
   isChoosy,
@@ -367,7 +366,12 @@ export class RelayedSession implements TimerTarget {
         'to-tag': to === undefined ? undefined : this.#wire(to),
         sdp,
         replace: REPLACED,
-        ...this.#toward(from, to, described),
+        ...towardFields(
+          this.#parties,
+          from === NEAR,
+          described,
+          to === undefined ? undefined : this.#described.get(to),
+        ),
       };
       this.#relay.request(fields, (answer) => {
         const result = sdpOf(answer);
@@ -446,21 +450,6 @@ export class RelayedSession implements TimerTarget {
       this.#given.set(from, sdp);
       this.#relay.request(answer, (answered) => done(sdpOf(answered) === undefined ? undefined : sdp));
     });
-  }
-
-  /** How the description has to be for the side that it goes to. */
-  #toward(from: string, to: string | undefined, offered: Description): NgFields {
-    const { near, far } = this.#parties;
-    const [party, other] = from === NEAR ? [far, near] : [near, far];
-    const known = to === undefined ? undefined : this.#described.get(to);
-    const profile = wantedProfile(party, other) ?? known?.profile ?? offered.profile;
-    const ice = party.mode === 'webrtc' || (known ?? offered).ice;
-    const isOther = party.family !== undefined && offered.family !== undefined && party.family !== offered.family;
-    return {
-      ...profileFields(profile, profile === offered.profile && party.mode !== 'webrtc'),
-      ICE: ice && profile !== 'rtp' ? 'force' : ice && wantedProfile(party, other) === undefined ? 'force' : 'remove',
-      ...(isOther && { 'address family': party.family === 6 ? 'IP6' : 'IP4' }),
-    };
   }
 
   /** To a relay that lives. What was agreed on the one before does not bind it. */

@@ -2,10 +2,9 @@
  * `explain`, for the running engine: the call is played by the live call's own code, with nothing taken, counted or sent
  * (call-rehearsal.ts). Of a placed call it shows what was sent.
  */
-import { PeerError } from '../../base/errors.ts';
 import type { Scheduler } from '../../base/scheduler.ts';
-import { type CallFacts, describeDestination, type VerificationFacts } from '../../call/index.ts';
-import { type CallRecord, octetsOf, type SipTrace, type TraceMessage } from '../../observe/index.ts';
+import type { CallFacts, VerificationFacts } from '../../call/index.ts';
+import type { CallRecord, SipTrace } from '../../observe/index.ts';
 import {
   type ExplainedLeg,
   type ExplainedRoute,
@@ -27,25 +26,25 @@ import { numbersMeant } from '../../provisioning/tenants/number-format.ts';
 import { memberOf } from '../../provisioning/tenants/party.ts';
 import type { Tenant } from '../../provisioning/tenants/schema.ts';
 import type { Trunk } from '../../provisioning/trunk-settings/schema.ts';
-import {
-  HeaderId,
-  isSipUri,
-  parseMessage,
-  reasonPhrase,
-  type SipMessage,
-  type SipRequest,
-  serialize,
-  textFromOctets,
-  type Uri,
-  unescapeUser,
-} from '../../sip/message/index.ts';
+import { isSipUri, parseMessage, type SipRequest, serialize, textFromOctets } from '../../sip/message/index.ts';
 import type { Flow, Target } from '../../sip/transport/index.ts';
 import { targetOfKey } from '../../trunks/hops.ts';
 import type { Source } from '../admit/admission.ts';
 import type { Engine } from '../engine.ts';
 import { reasonPhraseOf } from '../route/call-verification.ts';
 import { CallRehearsal, type RehearsedCall, type WitnessedPlan } from './call-rehearsal.ts';
-import { type ImaginedAnswer, readAnswers } from './imagined-answer.ts';
+import {
+  callerIn,
+  explainedLeg,
+  isFirstSending,
+  isOfInvite,
+  leaving,
+  parsedOf,
+  sentLeg,
+  startLine,
+  userOf,
+} from './explained-leg.ts';
+import { readAnswers } from './imagined-answer.ts';
 import { imagineInvite, readInvite } from './imagined-invite.ts';
 import { type CallIn, inboundSteps, phoneFields } from './inbound-reasons.ts';
 
@@ -368,11 +367,6 @@ function shownText(shown: VerificationFacts['shown']): string[] {
   return [`rich call data, signed by ${signer}: ${facts.join(', ') || 'nothing that can be shown'}`];
 }
 
-/** UDP sends a request again until it is answered (RFC 3261 §17.1.1.2). */
-function isFirstSending({ text }: TraceMessage, index: number, all: readonly TraceMessage[]): boolean {
-  return all.findIndex((other) => other.text === text) === index;
-}
-
 function factsOfRecord({ direction, tenant, callerNumber, calledNumber, ...record }: CallRecord): CallFacts {
   const { extension, trunkId, inboundRule, verification } = record;
   return {
@@ -385,36 +379,6 @@ function factsOfRecord({ direction, tenant, callerNumber, calledNumber, ...recor
     ...(inboundRule !== undefined && { inboundRule }),
     ...(verification !== undefined && { verification }),
   };
-}
-
-function explainedLeg({ branch, octets, flow, answer, media }: RehearsedCall['invites'][number]): ExplainedLeg {
-  const shown = withoutSecrets(octets);
-  return {
-    to: branch.label,
-    target: describeDestination(flow),
-    invite: textFromOctets(shown),
-    inviteBase64: Buffer.from(shown, 'latin1').toString('base64'),
-    answer: answerText(answer, branch.trunkId !== undefined),
-    ...(media !== undefined && { media }),
-  };
-}
-
-function answerText(answer: ImaginedAnswer, isTrunk: boolean): string {
-  if (answer.kind === 'silence') return isTrunk ? 'nothing' : '180 Ringing';
-  const { status, contact } = answer;
-  return [`${status} ${reasonPhrase(status)}`.trimEnd(), ...(contact === undefined ? [] : [contact])].join(' ');
-}
-
-/** What is drawn at random is the same in every explanation, and the proof of a password, with which it could be sent, is kept back. */
-function withoutSecrets(octets: string): string {
-  const invite = parseMessage(octets) as SipRequest;
-  const named = octets
-    .replaceAll(invite.topVia().branch, 'z9hG4bK-explained')
-    .replaceAll(invite.callId(), 'explained')
-    .replaceAll(invite.fromTag() ?? invite.callId(), 'explained');
-  return named.replaceAll(/^((?:Proxy-)?Authorization: [^\r]*\bresponse=")([0-9a-f]+)/gm, (_, before, digits) => {
-    return `${before}${'0'.repeat(digits.length)}`;
-  });
 }
 
 /** The called number, and as which one of the pool it is read where the carrier writes it otherwise. */
@@ -436,55 +400,4 @@ function callerText(source: Source): string {
     case 'node':
       return `node ${source.node}`;
   }
-}
-
-/** Who an INVITE is from: whose credentials it carries, else the user of From. */
-function callerIn(invite: SipRequest): string {
-  for (const id of [HeaderId.ProxyAuthorization, HeaderId.Authorization]) {
-    const username = /\busername="([^"]*)"/i.exec(invite.headers.value(id) ?? '')?.[1];
-    if (username !== undefined) return username;
-  }
-  return userOf(invite.from().uri);
-}
-
-function userOf(uri: Uri): string {
-  return isSipUri(uri) ? unescapeUser(uri.user ?? '') : '';
-}
-
-/** Undefined for what cannot be read. */
-function parsedOf(message: TraceMessage): SipMessage | undefined {
-  try {
-    const sip = parseMessage(octetsOf(message).toString('latin1'));
-    if (sip.kind === 'request') {
-      sip.uri();
-      sip.from();
-    }
-    return sip;
-  } catch (error) {
-    if (error instanceof PeerError) return undefined;
-    throw error;
-  }
-}
-
-function isOfInvite(message: SipMessage): boolean {
-  return message.headers.value(HeaderId.CSeq)?.includes('INVITE') === true;
-}
-
-function sentLeg(message: TraceMessage, label: string | undefined): ExplainedLeg {
-  const { leg, transport, remote, text, at } = message;
-  return {
-    to: leg ?? label ?? '',
-    target: `${transport}:${remote}`,
-    invite: text,
-    inviteBase64: octetsOf(message).toString('base64'),
-    at,
-  };
-}
-
-function leaving({ inviteBase64, target }: ExplainedLeg, seenAs: SeenAs | undefined): LeavingInvite {
-  return { octets: Buffer.from(inviteBase64, 'base64').toString('latin1'), target, seenAs };
-}
-
-function startLine(invite: string): string {
-  return invite.slice(0, invite.indexOf('\r\n'));
 }

@@ -28,7 +28,7 @@ import { EndpointCounters } from './counters.ts';
 import { Inbox, type MessageServer } from './inbox.ts';
 import { LargeRequests, type SendOver } from './large-requests.ts';
 import { Refusals, type RefusingEndpoint } from './refusals.ts';
-import { noteSource, ReplyFlow, replyPort, rerouteTarget, ViaPrefix } from './reply-route.ts';
+import { isFlow, noteSource, ReplyFlow, replyPort, rerouteTarget, ViaPrefix } from './reply-route.ts';
 import { closeIfSilent, SecondWay } from './second-way.ts';
 import { sockets } from './sockets.ts';
 import type {
@@ -476,8 +476,4 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow>, Refu
     const stack = error instanceof Error ? error.stack : String(error);
     this.#log.error('uncaught-error', { transport: flow.transport, remoteAddress: flow.remoteAddress, stack });
   }
-}
-
-export function isFlow(to: Flow | Target): to is Flow {
-  return 'send' in to;
 }

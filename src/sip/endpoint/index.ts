@@ -1,7 +1,7 @@
 export { buildCancel } from '../transaction/index.ts';
 export type { EndpointCounters } from './counters.ts';
-export { Endpoint, isFlow } from './endpoint.ts';
+export { Endpoint } from './endpoint.ts';
 export { MAX_UDP_REQUEST_OCTETS } from './large-requests.ts';
-export { defaultPort } from './reply-route.ts';
+export { defaultPort, isFlow } from './reply-route.ts';
 export { StallGuard } from './stall-guard.ts';
 export * from './types.ts';

@@ -154,3 +154,7 @@ export class ViaPrefix {
     return this.#text;
   }
 }
+
+export function isFlow(to: Flow | Target): to is Flow {
+  return 'send' in to;
+}
