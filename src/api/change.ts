@@ -17,7 +17,7 @@ import type { Provisioning } from '../provisioning/trunk-settings/schema.ts';
 import { hideOthers, maySeeTenant, maySeeTrunk } from './access.ts';
 import { type ApiContext, identityOf } from './context.ts';
 import { entityTag, withoutSecrets } from './documents.ts';
-import { ApiProblem } from './problem.ts';
+import { ApiProblem, unavailable } from './problem.ts';
 import type { Identity } from './tokens.ts';
 
 /** A change thought out against one version of the state. */
@@ -95,7 +95,7 @@ async function change<P extends PlannedChange, R extends { readonly outcome: str
       if (result.outcome === 'stale') continue;
       if (result.outcome === 'refused')
         throw hideOthers(identity, state, refusal(identity, result.problems, planned, state));
-      throw new ApiProblem(503, 'store-unavailable', result.reason, { headers: { 'retry-after': '2' } });
+      throw unavailable(result.reason);
     }
     return { planned, result: result as Exclude<R, Unsuccessful> };
   }

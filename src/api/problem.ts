@@ -1,4 +1,5 @@
-import type { Problem } from '../base/errors.ts';
+import type { FastifyError } from 'fastify';
+import { type Problem, UnavailableError } from '../base/errors.ts';
 
 /**
  * An answer that is not a success: RFC 9457 problem details with a stable `code`. Thrown by handlers, turned into
@@ -23,6 +24,38 @@ export class ApiProblem extends Error {
     this.problems = extra.problems ?? [];
     this.headers = extra.headers ?? {};
   }
+}
+
+/** The store does not take changes at the moment. */
+export function unavailable(reason: string): ApiProblem {
+  return new ApiProblem(503, 'store-unavailable', reason, { headers: { 'retry-after': '2' } });
+}
+
+/** The store's refusals; the framework's own errors by their code. Anything unforeseen is ours and says nothing of its inside. */
+export function problemOf(error: FastifyError): ApiProblem {
+  if (error instanceof ApiProblem) return error;
+  if (error instanceof UnavailableError) return unavailable(error.message);
+  switch (error.code) {
+    case 'FST_ERR_CTP_BODY_TOO_LARGE':
+      return new ApiProblem(413, 'body-too-large', 'the request body is too large');
+    case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
+      return new ApiProblem(
+        415,
+        'unsupported-media-type',
+        'send application/json (or application/merge-patch+json with PATCH)',
+      );
+    case 'FST_ERR_CTP_EMPTY_JSON_BODY':
+    case 'FST_ERR_CTP_INVALID_JSON_BODY':
+      return new ApiProblem(400, 'malformed-json', 'the body is not valid JSON');
+    default:
+  }
+  if (error instanceof SyntaxError || error.statusCode === 400)
+    return new ApiProblem(400, 'malformed-request', 'the request is malformed');
+  const status = error.statusCode ?? 500;
+  if (status >= 400 && status < 500) return new ApiProblem(status, 'refused', 'the request was refused');
+  const problem = new ApiProblem(500, 'internal', 'an internal error; the log says more');
+  problem.cause = error;
+  return problem;
 }
 
 /** The body of a problem answer. */

@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify';
-import { SettingsError, UnavailableError } from '../base/errors.ts';
+import { SettingsError } from '../base/errors.ts';
 import { reloadAnswer } from './answers/node.ts';
 import { type ApiContext, answer, describe } from './context.ts';
 import { named } from './openapi.ts';
@@ -20,8 +20,6 @@ export function reloadRoute(app: FastifyInstance, context: ApiContext): void {
       try {
         return await context.reload();
       } catch (error) {
-        if (error instanceof UnavailableError)
-          throw new ApiProblem(503, 'store-unavailable', error.message, { headers: { 'retry-after': '2' } });
         if (!(error instanceof SettingsError)) throw error;
         const { length } = error.problems;
         const faults = length === 1 ? '1 fault' : `${length} faults`;

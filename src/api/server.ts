@@ -36,7 +36,7 @@ import { oidcRoutes } from './oidc-routes.ts';
 import { finishDocument, named } from './openapi.ts';
 import { planChangeRoute } from './plan-change.ts';
 import type { TokenStore, UserStore, Webhook } from './ports.ts';
-import { ApiProblem, problemBody } from './problem.ts';
+import { ApiProblem, problemBody, problemOf } from './problem.ts';
 import { provisioningRoutes } from './provisioning.ts';
 import { reloadRoute } from './reload.ts';
 import { sessionRoutes } from './session-routes.ts';
@@ -44,6 +44,7 @@ import { Sessions } from './sessions.ts';
 import { storeRoutes } from './store.ts';
 import { tenantRoutes } from './tenants.ts';
 import { Tokens, writeOwnerToken } from './tokens.ts';
+import { toldApart, writesToldApart } from './told-apart.ts';
 import { traceRoutes } from './traces.ts';
 import { transportRoutes } from './transports.ts';
 import { trunkRoutes } from './trunks.ts';
@@ -137,7 +138,8 @@ const PROBLEM_TYPE = 'application/problem+json; charset=utf-8';
 
 /** Builds the HTTP interface; nothing listens yet. */
 export async function createApi(options: ApiOptions): Promise<Api> {
-  const tokens = new Tokens(options.tokenStore, options.clock, options.tokensPerTenant);
+  const [tokenStore, users] = [toldApart(options.tokenStore), toldApart(options.userStore)];
+  const tokens = new Tokens(tokenStore, options.clock, options.tokensPerTenant);
   const first = await tokens.bootstrap(options.bootstrapToken);
   if (first !== undefined) options.onFirstToken?.(first);
   const { ownerTokenPath } = options;
@@ -147,8 +149,8 @@ export async function createApi(options: ApiOptions): Promise<Api> {
     ...options,
     webhooks: withConfigured(options),
     tokens,
-    users: options.userStore,
-    sessions: new Sessions(options.tokenStore, options.userStore, options.clock),
+    users,
+    sessions: new Sessions(tokenStore, users, options.clock),
     oidc: options.signInBy === undefined ? undefined : new OidcProvider(options.signInBy, options.clock),
     failures: new FailureCounter(options.clock, FAILURES_PER_SOURCE),
     changes: new ChangeQueue(),
@@ -176,7 +178,7 @@ export async function createApi(options: ApiOptions): Promise<Api> {
 function withConfigured({ webhooks, configuredWebhooks = [] }: ApiOptions): ApiContext['webhooks'] {
   const { sender, store } = webhooks;
   return {
-    store,
+    store: { list: () => store.list(), ...writesToldApart(store) },
     sender: {
       configure: (stored) => sender.configure([...configuredWebhooks, ...stored]),
       status: (id) => sender.status(id),
@@ -332,32 +334,6 @@ function sendProblem(context: ApiContext, request: FastifyRequest, reply: Fastif
     .headers(problem.headers)
     .type(PROBLEM_TYPE)
     .send(JSON.stringify(problemBody(problem)));
-}
-
-/** The framework's own errors by their code; anything unforeseen is ours and says nothing of its inside. */
-function problemOf(error: FastifyError): ApiProblem {
-  if (error instanceof ApiProblem) return error;
-  switch (error.code) {
-    case 'FST_ERR_CTP_BODY_TOO_LARGE':
-      return new ApiProblem(413, 'body-too-large', 'the request body is too large');
-    case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
-      return new ApiProblem(
-        415,
-        'unsupported-media-type',
-        'send application/json (or application/merge-patch+json with PATCH)',
-      );
-    case 'FST_ERR_CTP_EMPTY_JSON_BODY':
-    case 'FST_ERR_CTP_INVALID_JSON_BODY':
-      return new ApiProblem(400, 'malformed-json', 'the body is not valid JSON');
-    default:
-  }
-  if (error instanceof SyntaxError || error.statusCode === 400)
-    return new ApiProblem(400, 'malformed-request', 'the request is malformed');
-  const status = error.statusCode ?? 500;
-  if (status >= 400 && status < 500) return new ApiProblem(status, 'refused', 'the request was refused');
-  const problem = new ApiProblem(500, 'internal', 'an internal error; the log says more');
-  problem.cause = error;
-  return problem;
 }
 
 async function setUpRateLimit(app: FastifyInstance, requestsPerMinute: number): Promise<void> {

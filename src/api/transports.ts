@@ -10,7 +10,7 @@ import { type ApiContext, answer, describe, identityOf } from './context.ts';
 import { body, named } from './openapi.ts';
 import { page, pageFields, pageOf } from './paging.ts';
 import type { Listener, ListenerView, TransportOutcome } from './ports.ts';
-import { ApiProblem, invalid, notFound } from './problem.ts';
+import { ApiProblem, invalid, notFound, unavailable } from './problem.ts';
 import type { Identity } from './tokens.ts';
 
 const shape = named('Transport', listenerAnswer);
@@ -90,7 +90,7 @@ function doneOr(result: TransportOutcome, id: string): Listener {
     case 'conflict':
       throw new ApiProblem(409, result.code, result.reason);
     case 'unavailable':
-      throw new ApiProblem(503, 'store-unavailable', result.reason, { headers: { 'retry-after': '2' } });
+      throw unavailable(result.reason);
     case 'unknown':
       throw notFound(`transport ${id}`);
   }

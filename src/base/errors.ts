@@ -40,12 +40,12 @@ export interface Problem {
   readonly message: string;
 }
 
-/** Configuration or provisioning was refused; carries every problem found, not just the first. */
+/** Configuration or provisioning was refused; carries every problem found, not just the first, each a line of the message. */
 export class SettingsError extends Error {
   readonly problems: readonly Problem[];
 
   constructor(problems: readonly Problem[]) {
-    super(problems.map((problem) => `${problem.path}: ${problem.message}`).join('\n'));
+    super(problems.map(({ path, message, code }) => `${path}: ${message} (${code})`).join('\n'));
     this.name = 'SettingsError';
     this.problems = problems;
   }

@@ -17,8 +17,11 @@ export const drain: Command = {
     const draining = await context.api().post<Draining>('/api/v1/drain', undefined);
     if (flag(context, 'json')) return printJson(context, draining);
     const { node, calls, limitSeconds } = draining;
-    const waits = calls === 0 ? 'no call is up' : `${calls} ${calls === 1 ? 'call is' : 'calls are'} up`;
-    context.terminal.out(`${node} drains: ${waits}; it ends with the last one, after ${limitSeconds} s at most\n`);
+    const waits =
+      calls === 0
+        ? 'no call is up, it ends now'
+        : `${calls} ${calls === 1 ? 'call is' : 'calls are'} up; it ends with the last one, after ${limitSeconds} s at most`;
+    context.terminal.out(`${node} drains: ${waits}\n`);
     return 0;
   },
 };

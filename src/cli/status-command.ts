@@ -11,6 +11,16 @@ interface Readiness {
   readonly reasons: readonly string[];
 }
 
+interface Node {
+  readonly node?: string;
+  readonly overload?: Overload;
+}
+
+interface Store {
+  readonly kind?: string;
+  readonly nodes?: readonly { readonly node: string }[];
+}
+
 interface Overload {
   readonly active: boolean;
   readonly since?: string;
@@ -22,7 +32,8 @@ const NAMED_TRUNKS = 10;
 
 export const status: Command = {
   usage: 'tandem status',
-  details: 'Exit code 0 when new calls are taken, 1 when not.',
+  details:
+    'Of the node that is asked: whether it takes calls, and what is wrong; of all nodes that it sees: calls and registrations. Exit code 0 when new calls are taken, 1 when not.',
   options: { ...CONFIG_OPTION, ...JSON_OPTION },
   optionHelp: { ...CONFIG_HELP, ...JSON_HELP },
   takesArguments: false,
@@ -31,7 +42,9 @@ export const status: Command = {
     const { version } = await api.get<{ version: string }>('/healthz');
     const readiness = await api.probe<Readiness>('/readyz');
     // Told to system admins.
-    const { overload } = await api.probe<{ overload?: Overload }>('/api/v1/node');
+    const { node, overload } = await api.probe<Node>('/api/v1/node');
+    const { kind, nodes = [] } = await api.probe<Store>('/api/v1/store');
+    const names = kind === 'redis' ? nodes.map((one) => one.node).toSorted() : [];
     const trunks = await api.list<TrunkRow>('/api/v1/trunks', {});
     const [tenants, registrations, calls] = await Promise.all(
       ['tenants', 'registrations', 'calls'].map((name) => api.total(`/api/v1/${name}`)),
@@ -41,18 +54,20 @@ export const status: Command = {
     const ready = readiness.status === 'ready';
     const facts = { version, url: api.url, ready, reasons: readiness.reasons, tenants, registrations, calls };
     if (flag(context, 'json')) {
-      printJson(context, { ...facts, trunks: counts, ...(overload !== undefined && { overload }) });
+      const ofSystem = { ...(node !== undefined && { node }), ...(kind === 'redis' && { nodes: names }) };
+      printJson(context, { ...facts, ...ofSystem, trunks: counts, ...(overload !== undefined && { overload }) });
       return ready ? 0 : 1;
     }
     const { terminal } = context;
     const why = readiness.reasons.length === 0 ? '' : `: ${readiness.reasons.join(', ')}`;
     const inStates = Object.entries(counts).map(([state, count]) => `${count} ${state}`);
     const lines = [
-      `tandem ${version} at ${api.url}`,
+      `tandem ${version}${node === undefined ? '' : `, node ${printable(node)},`} at ${api.url}`,
       `  ${paint(terminal, ready ? 'green' : 'red', ready ? 'ready' : 'not ready')}${why}`,
       ...(overload?.active === true
         ? [`  ${paint(terminal, 'red', 'overload')} since ${overload.since}: ${overload.refused} new requests refused`]
         : []),
+      ...(names.length === 0 ? [] : [`  nodes              ${names.length} (${printable(names.join(', '))})`]),
       `  calls in progress  ${calls}`,
       `  registrations      ${registrations}`,
       `  tenants            ${tenants}`,

@@ -24,8 +24,9 @@ test('status: readiness, counts, and the trunks that are in trouble with their r
   expect([code, out]).toEqual([
     0,
     [
-      `tandem 0.0.0-test at ${env['TANDEM_URL']}`,
+      `tandem 0.0.0-test, node a, at ${env['TANDEM_URL']}`,
       '  ready',
+      '  nodes              1 (a)',
       '  calls in progress  0',
       '  registrations      0',
       '  tenants            2',
@@ -34,6 +35,22 @@ test('status: readiness, counts, and the trunks that are in trouble with their r
       '',
     ].join('\n'),
   ]);
+});
+
+test('status: the nodes that are seen on the store are named to system admins', async () => {
+  const nodes = ['edge-2', 'edge-1'].map((node) => ({ node }));
+  const view = () => ({ kind: 'redis' as const, problems: [], clockOffsetMs: 0, nodes });
+  const many = await startTestApi({ store: { view, restore: () => Promise.resolve() } });
+  try {
+    const asked = { TANDEM_URL: await many.api.listen('127.0.0.1', 0), TANDEM_TOKEN: many.tokens.system };
+    expect((await run(['status'], { env: asked })).out).toContain('  nodes              2 (edge-1, edge-2)\n');
+    const json = JSON.parse((await run(['status', '--json'], { env: asked })).out);
+    expect(json).toMatchObject({ node: 'a', nodes: ['edge-1', 'edge-2'] });
+    const { out } = await run(['status'], { env: { ...asked, TANDEM_TOKEN: many.tokens.acme } });
+    expect(out).not.toContain('edge-');
+  } finally {
+    await many.close();
+  }
 });
 
 test('status: an overload is said to system admins as long as it lasts', async () => {

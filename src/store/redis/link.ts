@@ -260,8 +260,15 @@ function retryAfterMs(times: number): number {
   return Math.min(50 * times, MAX_RECONNECT_MS);
 }
 
-/** What to tell an operator; the error of a Cluster hides its causes. */
-function reasonOf(error: Error & { lastNodeError?: Error; code?: string }): string {
-  const inner = error.lastNodeError ?? error;
-  return inner.message === '' ? (error.code ?? error.name) : inner.message;
+interface Failure extends Error {
+  readonly lastNodeError?: Failure;
+  readonly code?: string;
+  readonly reason?: string;
+}
+
+/** What to tell an operator, on one line; the error of a Cluster hides its causes, that of OpenSSL its reason between numbers. */
+function reasonOf(error: Failure): string {
+  const { message, code, reason, name } = error.lastNodeError ?? error;
+  if (code?.startsWith('ERR_SSL') && reason !== undefined) return `TLS: ${reason}`;
+  return message === '' ? (code ?? error.code ?? name) : message.trim();
 }

@@ -255,6 +255,7 @@ class RedisStores implements Stores {
 
   async #restore(): Promise<void> {
     const { links, sealer, identity, settings, context } = this.#parts;
+    links.provisioning.mustBeReady();
     if (!this.#isReplaced) throw new StateError('the store is where it was');
     const version = this.provisioning.copy.version;
     const others = this.nodes.others().filter(({ store }) => store === identity.id);

@@ -139,7 +139,7 @@ describe('a start that cannot be', () => {
       const port = await freePort();
       const store = { kind: 'redis' as const, url: `redis://127.0.0.1:${port}`, path: join(folder, 'redis') };
       await expect(start(store)).rejects.toThrow(
-        new RegExp(`redis://127\\.0\\.0\\.1:${port}: .*ECONNREFUSED.*no copy to start from`),
+        new RegExp(`redis://127\\.0\\.0\\.1:${port}: .*ECONNREFUSED.*no copy to start from \\(store-unreachable\\)`),
       );
 
       const redis = await startRedis({ port });

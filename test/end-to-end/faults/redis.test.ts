@@ -63,6 +63,8 @@ describe.skipIf(peersSkipped)(`Redis goes away during ${CALLS_PER_SECOND} calls 
     const askedAtMs = performance.now();
     expect(await write()).toMatchObject({ status: 503, body: { code: 'store-unavailable' } });
     expect(performance.now() - askedAtMs).toBeLessThan(1500);
+    const token = await node.ask('POST', '/api/v1/tokens', { role: 'system-admin' });
+    expect(token).toMatchObject({ status: 503, body: { code: 'store-unavailable' } });
     // Reads come from the copy, and the copy is not what was refused.
     const { body } = await node.ask('GET', '/api/v1/tenants/acme/extensions/103');
     expect(body.name).not.toBe(`Carol ${changes}`);

@@ -27,6 +27,8 @@ export interface ClusterNode {
 export interface Cluster {
   readonly redis: RedisServer;
   readonly nodes: readonly ClusterNode[];
+  /** What a further node of it needs: the key of the store, the admin's token. */
+  readonly environment: NodeJS.ProcessEnv;
   stop(): Promise<void>;
 }
 
@@ -71,7 +73,7 @@ export async function startCluster(
     await stop();
     throw error;
   }
-  return { redis, nodes, stop };
+  return { redis, nodes, environment, stop };
 }
 
 function clusterNode(of: Omit<ClusterNode, 'address' | 'api' | 'ask'>): ClusterNode {

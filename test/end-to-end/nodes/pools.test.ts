@@ -1,7 +1,15 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Redis } from 'ioredis';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { run } from '../../cli/kit.ts';
+import { startEngineProcess } from '../../kit/engine.ts';
 import { eventually } from '../../kit/eventually.ts';
+import { faketimeLibrary } from '../../kit/faketime.ts';
 import { peersSkipped } from '../../kit/peers.ts';
-import { type Cluster, type ClusterNode, startCluster } from './cluster.ts';
+import { SYSTEM_TOKEN } from '../faults/rest.ts';
+import { apiOf, type Cluster, type ClusterNode, startCluster } from './cluster.ts';
 
 const ROUNDS = 40;
 
@@ -122,4 +130,101 @@ describe.skipIf(peersSkipped)('two engines on one Redis are provisioned at the s
       });
     }
   }, 30_000);
+
+  describe('what is wrong with the store and the nodes on it', () => {
+    const folders: string[] = [];
+    afterAll(() => {
+      for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+    });
+
+    const administrator = () => {
+      const redis = new Redis(cluster.redis.url);
+      onTestFinished(() => redis.disconnect());
+      return redis;
+    };
+
+    /** A further node on the same Redis, with a folder of its own. */
+    const another = (node: string, environment: NodeJS.ProcessEnv = {}) => {
+      const path = mkdtempSync(join(tmpdir(), 'tandem-node-'));
+      folders.push(path);
+      const store = { kind: 'redis' as const, url: cluster.redis.url, path };
+      return startEngineProcess({
+        host: '127.0.0.23',
+        provisioning: {},
+        settings: { node, store },
+        environment: { ...cluster.environment, ...environment },
+      });
+    };
+
+    /** Every node says so while it takes calls, with a metric and a line of the log. */
+    const bothSay = async (problem: string) => {
+      for (const { ask, process } of [a, b]) {
+        const said = async () => (await ask('GET', '/readyz')) as { status: number; body: { reasons: string[] } };
+        await eventually(problem, async () => (await said()).body.reasons.includes(problem));
+        expect((await said()).status).toBe(200);
+        const metrics = String((await ask('GET', '/metrics')).body);
+        expect(metrics).toContain(`tandem_problem{problem="${problem}"} 1`);
+        expect(process.child.output()).toContain(`"event":"${problem}"`);
+        // Known from memory, and nothing is changed.
+        expect((await ask('GET', '/api/v1/tenants', undefined, { token: tokens['north'] })).status).toBe(200);
+        for (const [path, body] of [
+          ['/api/v1/tokens', { role: 'system-admin' }],
+          ['/api/v1/tenants', { name: 'east', domain: 'east.test' }],
+        ] as const)
+          expect(await ask('POST', path, body)).toMatchObject({ status: 503, body: { code: 'store-unavailable' } });
+      }
+    };
+
+    const bothAreWell = () =>
+      eventually('both to be well', async () => {
+        const answers = await Promise.all([a, b].map(({ ask }) => ask('GET', '/readyz')));
+        return answers.every(({ body }) => body.reasons.length === 0);
+      });
+
+    test('a store that a newer program has taken over is named, and served on unchanged', async () => {
+      const redis = administrator();
+      const meta = 'tandem:{tandem}:meta';
+      const schema = (await redis.hget(meta, 'schema')) ?? '';
+      await redis.hset(meta, 'schema', Number(schema) + 1);
+      await bothSay('store-too-new');
+      await expect(another('node-3')).rejects.toThrow(/\(store-too-new\)/);
+      await redis.hset(meta, 'schema', schema);
+      await bothAreWell();
+    }, 60_000);
+
+    test('a Redis that comes back empty is not taken for the store: no node starts another there, and `tandem store restore` brings it back', async () => {
+      const tenants = (await a.ask('GET', '/api/v1/tenants')).body;
+      await administrator().flushall();
+      await bothSay('store-replaced');
+      await expect(another('node-3')).rejects.toThrow(/tandem store restore.*\(store-replaced\)/);
+      const env = { TANDEM_URL: b.api, TANDEM_TOKEN: SYSTEM_TOKEN };
+      expect(await run(['store', 'restore'], { env })).toMatchObject({ code: 0, err: '' });
+      await bothAreWell();
+      for (const { ask } of [a, b]) {
+        expect((await ask('GET', '/api/v1/tenants')).body).toEqual(tenants);
+        expect((await ask('GET', '/api/v1/tenants', undefined, { token: tokens['north'] })).status).toBe(200);
+      }
+      expect((await a.ask('POST', '/api/v1/tokens', { role: 'system-admin' })).status).toBe(201);
+      expect(await run(['store', 'restore'], { env })).toMatchObject({ code: 1 });
+    }, 60_000);
+
+    test('a second node of one name does not start; one whose clock is five minutes off says so', async () => {
+      await expect(another('node-1')).rejects.toThrow(/\(node-name-in-use\)/);
+      const late = await another('node-3', {
+        LD_PRELOAD: faketimeLibrary(),
+        FAKETIME: '-300',
+        FAKETIME_DONT_FAKE_MONOTONIC: '1',
+      });
+      onTestFinished(() => late.stop());
+      const env = { TANDEM_URL: apiOf(late), TANDEM_TOKEN: SYSTEM_TOKEN };
+      await eventually('its status', async () => (await run(['status'], { env })).out.includes('ready: clock-off\n'));
+      const { out } = await run(['status'], { env });
+      expect(out).toContain(', node node-3, at ');
+      await eventually('all nodes', async () =>
+        (await run(['status'], { env })).out.includes('3 (node-1, node-2, node-3)'),
+      );
+      expect(late.child.output()).toContain('"event":"clock-off"');
+      expect((await a.ask('GET', '/readyz')).body.reasons).toEqual([]);
+    }, 60_000);
+  });
 });

@@ -81,6 +81,7 @@ describe.skipIf(peersSkipped)('when Redis fails', () => {
     await expect(stores.provisioning.commit(commitOf(1, { deleteTenants: ['acme'] }))).rejects.toThrow(/reached/);
     await expect(stores.bindings.write(change)).rejects.toThrow(/reached/);
     await expect(stores.leases.acquire('trunk/1', 5000)).rejects.toThrow(/reached/);
+    await expect(stores.shared?.restore()).rejects.toThrow(/reached/);
     expect(performance.now() - startedAtMs).toBeLessThan(1000);
     await server.start();
     await eventually(() => stores.problems().length === 0);

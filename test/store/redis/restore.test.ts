@@ -178,8 +178,9 @@ test.skipIf(peersSkipped)(
     await expect(plain.open()).rejects.toMatchObject({ problems: [{ code: 'store-tls' }] });
     for (const [settings, code, message] of [
       [undefined, 'store-unreachable', /certificate/],
-      [{ ca }, 'store-unreachable', /./],
       [{ ...tls, serverName: 'redis.example' }, 'store-unreachable', /redis\.example/],
+      // On one line, without the numbers of OpenSSL.
+      [{ ca }, 'store-unreachable', /^(?!.*SSL routines)[^\n]+; this node has no copy to start from$/],
       [{ ca: join(folder, 'missing.pem') }, 'store-tls', /missing\.pem/],
     ] as const) {
       const other = await redisWorld({ url, ...(settings === undefined ? {} : { tls: settings }) });
