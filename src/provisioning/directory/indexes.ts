@@ -4,11 +4,10 @@
  */
 import { derived } from '../../base/derived.ts';
 import { LayeredMap } from '../../base/layered-map.ts';
-import { covers } from '../../base/network.ts';
 import type { Steps } from '../../base/steps.ts';
 import type { Tenant } from '../tenants/schema.ts';
 import { trunkIdOf, withBrand } from '../trunk-settings/effective.ts';
-import { groupSteps } from '../trunk-settings/providers.ts';
+import { groupSteps, networksMeet } from '../trunk-settings/providers.ts';
 import type { Provisioning, Trunk, TrunkSettings } from '../trunk-settings/schema.ts';
 import { sourcesOf, type TrunkSources } from '../trunk-settings/sources.ts';
 import { whatsappCalls } from '../trunk-settings/whatsapp.ts';
@@ -233,8 +232,7 @@ export function* providersMet(
   const networks = comers.flatMap((trunk) => sourcesOf(trunk).networks);
   const isMet = ({ networks: others }: TrunkSources) =>
     // So many that asking each for all others would cost more than to look at every provider.
-    comers.length > MANY_COMERS ||
-    others.some((other) => networks.some((network) => covers(other, network) || covers(network, other)));
+    comers.length > MANY_COMERS || networksMeet(others, networks);
   if (networks.length === 0) return met;
   for (const settings of state.trunks) {
     if (isMet(sourcesOf(withBrand(settings)))) meet(trunkIdOf(settings));

@@ -82,11 +82,18 @@ export function* groupsAround<T>(
 const MANY_AROUND = 20;
 
 function meets(a: TrunkSources, b: TrunkSources): boolean {
-  return (
-    a.brands.some((brand) => b.brands.includes(brand)) ||
-    a.names.some((name) => b.names.includes(name)) ||
-    a.networks.some((one) => b.networks.some((other) => covers(one, other) || covers(other, one)))
-  );
+  return haveCommon(a.brands, b.brands) || haveCommon(a.names, b.names) || networksMeet(a.networks, b.networks);
+}
+
+function haveCommon(some: readonly string[], others: readonly string[]): boolean {
+  for (const each of some) if (others.includes(each)) return true;
+  return false;
+}
+
+/** Whether a network of one holds one of the other. Asked of every trunk at each change: nothing is allocated. */
+export function networksMeet(some: readonly Network[], others: readonly Network[]): boolean {
+  for (const one of some) for (const other of others) if (covers(one, other) || covers(other, one)) return true;
+  return false;
 }
 
 class DisjointSets {
