@@ -165,6 +165,18 @@ describe('settings of the HTTP interface', () => {
     expect(await get('/metrics')).toMatch(/^200 /);
     expect((await fetch(`${node?.apiAddress}/docs`)).status).toBe(404);
   });
+
+  test('on all addresses, as in the image, metrics and the reference need a token, /docs is off; health needs none', async () => {
+    const { apiAddress } = await start(configure({ api: { host: '0.0.0.0', port: 0 } }));
+    const base = apiAddress?.replace('//0.0.0.0:', '//127.0.0.1:');
+    for (const [path, status] of [
+      ['/metrics', 401],
+      ['/openapi.json', 401],
+      ['/docs', 404],
+      ['/healthz', 200],
+    ] as const)
+      expect([path, (await fetch(`${base}${path}`)).status]).toEqual([path, status]);
+  });
 });
 
 describe('reload', () => {

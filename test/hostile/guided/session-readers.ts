@@ -59,7 +59,7 @@ const TOKENS = ['shaken', 'div', 'div-o', 'rcd', undefined].map((ppt) => ({
     dest: { tn: ['12155551213'], uri: ['sip:a@b'] },
     div: { tn: '12155551214' },
     iat: 1_700_000_000,
-    opt: 'e30.e30.AAAA',
+    opt: ppt === 'div' ? undefined : 'e30.e30.AAAA',
     orig: { tn: '12155551212' },
     origid: '123e4567-e89b-12d3-a456-426655440000',
     rcd: { nam: 'Alice', jcl: 'https://a.example/x', jcd: ['vcard', [['fn', {}, 'text', 'Alice']]] },
