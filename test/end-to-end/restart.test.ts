@@ -13,7 +13,7 @@ import { acme, carrierTrunk } from './world.ts';
 /** The long form: `TANDEM_RESTART_CALLS=1000 npx vitest run test/end-to-end/restart.test.ts`. */
 const CALLS = Number(process.env['TANDEM_RESTART_CALLS'] ?? 50);
 /** That calls are held is shown, not how fast a process that has just started takes them: at 500 a second two of them on two cores refuse half (503, `overload`). */
-const CALLS_PER_SECOND = Math.min(CALLS / 2, 100);
+const CALLS_PER_SECOND = Math.min(CALLS / 2, 50);
 /** All of them are up at one time, and while the process is away. */
 const TALK_MS = 4_000 + (CALLS * 1_000) / CALLS_PER_SECOND + (CALLS > 100 ? 10_000 : 0);
 
