@@ -37,6 +37,7 @@ export class Exchange implements ClientTransactionUser {
   #tries = 0;
   #over = false;
   #flow: Flow | undefined;
+  #transaction: ClientTransaction | undefined;
 
   constructor(options: ExchangeOptions) {
     this.#options = options;
@@ -57,9 +58,10 @@ export class Exchange implements ClientTransactionUser {
     this.#send(request);
   }
 
-  /** Whatever comes from now on is nobody's concern. */
+  /** Whatever comes from now on is nobody's concern, and the request is not sent again. */
   abandon(): void {
     this.#over = true;
+    this.#transaction?.abandon();
   }
 
   onResponse(response: SipResponse, transaction: ClientTransaction): void {
@@ -96,7 +98,8 @@ export class Exchange implements ClientTransactionUser {
     // The answer to a challenge goes the way the request went, over the same connection.
     const way = this.#flow !== undefined && !this.#flow.closed ? this.#flow : to;
     try {
-      this.#flow = endpoint.sendRequest(request, way, this, send).flow;
+      this.#transaction = endpoint.sendRequest(request, way, this, send);
+      this.#flow = this.#transaction.flow;
     } catch (error) {
       // No listener for the transport, or an unreadable TLS file: nothing left, so nothing will come back.
       this.#silent((error as Error).message, 'transport-error');

@@ -124,3 +124,19 @@ test('a store that is away: the holder ends with its lease, whenever it had aske
   await settle();
   expect(first.status()).toMatchObject({ state: 'unknown', reason: 'another node registers this trunk' });
 });
+
+test('a REGISTER that was not answered while the lease was held is not sent again after it: by then another node registers', async () => {
+  const { first, leases } = nodes();
+  first.provider.onRegister = () => {};
+  first.service.start();
+  while (first.sent('REGISTER') === 0) await runFor(first, 1);
+  leases.isAway = true;
+  await runFor(first, LEASE_MS / 1000 - 3);
+  // RFC 3261 §17.1.2.2: at T1, and so on.
+  const before = first.sent('REGISTER');
+  expect(before).toBeGreaterThan(1);
+  await runFor(first, 3);
+  const after = first.sent('REGISTER');
+  await runFor(first, 60);
+  expect(first.sent('REGISTER')).toBe(after);
+});

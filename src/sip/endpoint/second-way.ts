@@ -60,6 +60,10 @@ export class SecondWay implements ClientTransaction, ClientTransactionUser {
     this.current.release();
   }
 
+  abandon(): void {
+    this.current.abandon();
+  }
+
   /** Once something was answered there is one way only. */
   handOver(user: ClientTransactionUser): void {
     this.#user = user;

@@ -51,6 +51,7 @@ export abstract class ClientTransactionBase<F extends Channel>
   abstract receiveResponse(response: SipResponse): void;
   abstract cancel(headers?: HeaderList): void;
   abstract acknowledged(ack: string, flow: F): void;
+  abstract abandon(): void;
 
   handOver(user: ClientTransactionUser<F>): void {
     if (this.user !== undefined) this.user = user;

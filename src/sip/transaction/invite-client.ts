@@ -79,6 +79,9 @@ export class InviteClientTransaction<F extends Channel> extends ClientTransactio
     this.#lingerWhenAcknowledged();
   }
 
+  /** Somebody may answer it: it is to be cancelled. */
+  abandon(): void {}
+
   acknowledged(ack: string, flow: F): void {
     if (this.state !== 'accepted') return;
     this.text = ack;

@@ -243,5 +243,6 @@ class AcceptedBranch<F extends Channel> implements KnownBranch<F>, ClientTransac
   cancel(): void {}
   release(): void {}
   acknowledged(): void {}
+  abandon(): void {}
   handOver(): void {}
 }

@@ -38,6 +38,10 @@ export class NonInviteClientTransaction<F extends Channel> extends ClientTransac
 
   acknowledged(): void {}
 
+  abandon(): void {
+    if (this.state === 'trying' || this.state === 'proceeding') this.terminate();
+  }
+
   override release(): void {
     if (this.state === 'completed') this.host.heard(this, '', this.flow, undefined);
     super.release();

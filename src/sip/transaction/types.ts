@@ -84,6 +84,8 @@ export interface ClientTransaction<F extends Channel = Channel> {
    * still hears what comes of other forks, with the ACK as the request.
    */
   release(): void;
+  /** Nobody wants an answer any more: a request other than INVITE is not sent again, and what comes to it is not heard. */
+  abandon(): void;
   /** Another user hears what may still come. */
   handOver(user: ClientTransactionUser<F>): void;
 }
