@@ -189,6 +189,16 @@ const cases: readonly [rule: Rule | 'nothing', what: string, run: Run][] = [
     registered([ONE, 0], [OTHER, 6_000], [ONE, 7_000]),
   ],
   ['nothing', 'a takeover', registered([ONE, 0], [OTHER, 7_000], [OTHER, 9_000])],
+  [
+    'nothing',
+    'one that refreshed until its lease was over, cut off from the store',
+    registered([ONE, 0], [OTHER, 6_000], [OTHER, 11_000], [OTHER, 15_900], [ONE, 16_500]),
+  ],
+  [
+    'two owners of a registration',
+    'one that was drained and started again long before',
+    { ...registered([ONE, 0], [OTHER, 6_000], [ONE, 7_000]), faults: [fault('SIGTERM', 2_000, 4_000, OTHER)] },
+  ],
   ['nothing', 'one that left first', registered([ONE, 0], [OTHER, 6_000], [OTHER, 6_500, 0], [ONE, 7_000])],
   [
     'nothing',
@@ -216,10 +226,11 @@ test('a call that ended shortly before its node was killed may be ended again', 
   expect(found({ ...run, faults: [fault('kill -9', 13_000)] })).toEqual(['a record whose seconds are wrong']);
 });
 
-test('a Redis that was killed may have forgotten who registers', () => {
+test('a replica that takes over may not have heard who registers; a Redis that was killed has written it', () => {
   const run = registered([ONE, 0], [OTHER, 6_000], [ONE, 7_000]);
-  expect(found({ ...run, faults: [fault('Redis killed', 5_500, 6_500)] })).toEqual(['(two owners of a registration)']);
-  expect(found({ ...run, faults: [fault('partition', 5_500, 6_500)] })).toEqual(['two owners of a registration']);
+  expect(found({ ...run, faults: [fault('failover', 5_500, 6_500)] })).toEqual(['(two owners of a registration)']);
+  for (const kind of ['Redis killed', 'partition'] as const)
+    expect(found({ ...run, faults: [fault(kind, 5_500, 6_500)] })).toEqual(['two owners of a registration']);
 });
 
 describe('what the report measures', () => {
