@@ -237,6 +237,12 @@ export class Calls implements CallRegistry {
     return (call === undefined ? undefined : rejoined(this, call))?.record.id ?? id;
   }
 
+  /** The half of a call that another node began by this INVITE, answered under this tag, of which that node knows nothing more. */
+  endHalf(invite: SipRequest, tag: string): void {
+    const leg = this.find(invite.callId(), tag, invite.fromTag() ?? '');
+    if (leg !== undefined && leg.call.record.facts.peerNode !== undefined) leg.call.legLost(leg, 'cancel');
+  }
+
   /** Another node has it. */
   forget(id: string): void {
     this.#calls.get(id)?.forget();

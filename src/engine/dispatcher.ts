@@ -1,6 +1,6 @@
 /** A request's first stop: in-dialog requests go to their call, all others by method to whoever serves them. */
 import { type Calls, SERVED_METHODS, SERVED_TAGS } from '../call/index.ts';
-import type { EndpointUser, ServerTransaction } from '../sip/endpoint/index.ts';
+import type { EndpointUser, LateCancel, ServerTransaction } from '../sip/endpoint/index.ts';
 import { createResponse, HeaderId, type SipRequest, type SipResponse } from '../sip/message/index.ts';
 import type { Flow } from '../sip/transport/index.ts';
 import type { TrunkService } from '../trunks/trunk-service.ts';
@@ -18,8 +18,8 @@ export interface Departments {
   readonly messages: Messaging;
   readonly registrations: Registrations;
   readonly trunks: TrunkService;
-  /** Answers what other nodes of the store ask, and knows calls of theirs that may come. */
-  readonly continuity: Pick<CallContinuity, 'answers' | 'mayCancel'>;
+  /** Answers what other nodes of the store ask, does as they say, and knows calls of theirs that may come. */
+  readonly continuity: Pick<CallContinuity, 'answers' | 'cancelledLate' | 'mayCancel'>;
 }
 
 const SUPPORTED = SERVED_TAGS.join(', ');
@@ -85,6 +85,10 @@ export class Dispatcher implements EndpointUser {
 
   onStray2xx(response: SipResponse, flow: Flow): void {
     this.#served.calls.stray2xx(response, flow);
+  }
+
+  onLateCancel(cancel: LateCancel): void {
+    this.#served.continuity.cancelledLate(cancel);
   }
 
   onFlowClosed(flow: Flow): void {

@@ -41,7 +41,7 @@ import { calledNumbersOf } from './explain/inbound-view.ts';
 import { Following } from './following.ts';
 import { LiveListeners } from './live-listeners.ts';
 import { Messaging } from './messaging.ts';
-import { areNodes, NO_PEERS, PeerPass } from './peer-nodes.ts';
+import { NO_PEERS, PeerPass } from './peer-nodes.ts';
 import { Placement } from './placement.ts';
 import { ContactReach } from './reach.ts';
 import { Registrations } from './registrations.ts';
@@ -176,7 +176,8 @@ export class Engine {
         supported: SERVED_TAGS,
         timers: { t1Ms: settings.timers.t1Ms, t2Ms: settings.timers.t2Ms, t4Ms: settings.timers.t4Ms },
         egress: this.egress,
-        ofOnePeer: (one, other) => this.trunks.identification.ofOneTrunk(one, other) || areNodes(peers, one, other),
+        ofOnePeer: (one, other) =>
+          this.trunks.identification.ofOneTrunk(one, other) || this.#continuity.mayFollow(one, other),
         ...this.intake.endpointOptions(),
         cpuShare: options.cpuShare,
         ids: this.#dealing,
@@ -314,6 +315,7 @@ export class Engine {
       log,
       calls: () => this.calls,
       restoring: { trunks: this.trunks, guards: this.guards, served },
+      isOwnHost: (address) => served.isOwnHost(address),
       recordFacts: (record) => observer.recordFacts?.(record) ?? record.facts,
       isKnown: (request, flow) => this.sources.knowsSender(request, flow),
       knows,

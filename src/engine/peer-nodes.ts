@@ -64,11 +64,6 @@ export const NO_PEERS: PeerNodes = {
   signs: () => false,
 };
 
-/** Whether both addresses are nodes': one that follows another cancels in its name what it has begun. */
-export function areNodes(peers: PeerNodes, one: string, other: string): boolean {
-  return peers.isPeerAddress(one) && peers.isPeerAddress(other);
-}
-
 export const PASS_HEADER = 'X-Tandem-Peer';
 const VALID_SECONDS = 30;
 /** Base64 of an address-of-record or contact; both are bounded where they are registered. */

@@ -3,7 +3,7 @@ import type { Log } from '../../base/log.ts';
 import type { Scheduler } from '../../base/scheduler.ts';
 import type { CallFacts, CallStore, Calls, CallToken, LiveRecord } from '../../call/index.ts';
 import type { NodeSettings } from '../../settings/node-schema.ts';
-import type { Endpoint, ServerTransaction } from '../../sip/endpoint/index.ts';
+import type { Endpoint, LateCancel, ServerTransaction } from '../../sip/endpoint/index.ts';
 import type { SipRequest } from '../../sip/message/index.ts';
 import type { Flow } from '../../sip/transport/index.ts';
 import type { PeerNodes } from '../peer-nodes.ts';
@@ -36,6 +36,8 @@ export interface CallContinuityOptions {
     readonly workers: number | undefined;
   };
   readonly isPlausible: CallRevivalOptions['isPlausible'];
+  /** Whether an address is this node's. */
+  readonly isOwnHost: (address: string) => boolean;
   /** What the record of a call will say besides its facts. */
   readonly recordFacts: (record: LiveRecord) => CallFacts;
   /** Whether a request comes from somebody who may have a call of another node: strangers do not wait. */
@@ -49,6 +51,7 @@ export class CallContinuity {
   readonly #keeper: CallKeeper | undefined;
   readonly #succession: CallSuccession | undefined;
   readonly #revival: CallRevival | undefined;
+  readonly #known: KnownNodes;
   readonly #questions: PeerQuestions;
   readonly #strayByes: StrayByes;
   readonly #waitingCallers: WaitingCallers;
@@ -72,6 +75,8 @@ export class CallContinuity {
     const questions = new PeerQuestions({ node: settings.node, secret, endpoint, scheduler });
     this.#questions = questions;
     this.#strayByes = new StrayByes({ endpoint, peers });
+    const known = new KnownNodes(peers);
+    this.#known = known;
     if (store === undefined) return;
     const keeper = new CallKeeper({
       store,
@@ -85,7 +90,6 @@ export class CallContinuity {
       placeAgain: (waiting, isOwn) => waitingCallers.placeAgain(waiting, isOwn),
     });
     this.#keeper = keeper;
-    const known = new KnownNodes(peers);
     const { isPlausible } = options;
     const rebuilder = new CallRebuilder({
       ...{ served, endpoint, clock: scheduler, userAgent },
@@ -156,6 +160,20 @@ export class CallContinuity {
   /** Another node of the store asks about a dialog, or whether this one is there. False: nobody of the store does. */
   answers(transaction: ServerTransaction): boolean {
     return this.#questions.answer(transaction, (question) => this.#revival?.knowledgeOf(question) ?? 'none');
+  }
+
+  /**
+   * Whether what comes from one address may be said in the name of the node at the other: who follows a node cancels what that has begun,
+   * at whichever node it did, itself included, and when the others have forgotten that one already.
+   */
+  mayFollow(former: string, follower: string): boolean {
+    const { peers, isOwnHost } = this.#options;
+    return (peers.isPeerAddress(follower) || isOwnHost(follower)) && this.#known.wasAt(former);
+  }
+
+  /** It cancels an INVITE of the other that is answered: its caller has his call elsewhere by now, and the half here is nobody's. */
+  cancelledLate({ cancel, tag, from, by }: LateCancel): void {
+    if (from !== by && this.mayFollow(from, by)) this.#options.calls().endHalf(cancel, tag);
   }
 
   /** A request within a dialog that is not here: its call may come from a node that has just ended. */

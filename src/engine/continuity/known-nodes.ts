@@ -48,6 +48,11 @@ export class KnownNodes {
     return (this.#peers.quietMs(name) ?? Number.POSITIVE_INFINITY) < withinMs;
   }
 
+  /** Whether a node is at an address, or was when it was heard of last. */
+  wasAt(address: string): boolean {
+    return this.names().some((name) => this.lastAddressOf(name)?.address === address);
+  }
+
   /** Where it is, or was when it was heard of last. */
   lastAddressOf(name: string): Target | undefined {
     return this.#peers.addressOf(name) ?? this.#heard.get(name)?.sip;

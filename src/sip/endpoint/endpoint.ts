@@ -361,6 +361,10 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow>, Refu
     this.#user.onAck(request, flow);
   }
 
+  onLateCancel(cancel: SipRequest, tag: string, from: Flow, by: Flow): void {
+    this.#user.onLateCancel?.({ cancel, tag, from: from.remoteAddress, by: by.remoteAddress });
+  }
+
   onStatelessAnswer(response: SipResponse, request: SipRequest, flow: Flow): void {
     this.#refusals.send(response, request, flow);
   }

@@ -41,10 +41,21 @@ export interface EndpointUser {
   onStray2xx?(response: SipResponse, flow: Flow): void;
   /** As {@link TransactionLayerUser.onStrayCancel}. */
   onStrayCancel?(cancel: SipRequest, flow: Flow, again: () => void): boolean;
+  /** A CANCEL of an INVITE that had been answered with a 2xx; by itself it changes nothing (RFC 3261 §9.2). */
+  onLateCancel?(cancel: LateCancel): void;
   /** A connection is gone, in order or not; its transactions have been told. */
   onFlowClosed?(flow: Flow, reason: string): void;
   /** A CRLF ping or pong arrived on the flow. */
   onKeepAlive?(flow: Flow): void;
+}
+
+export interface LateCancel {
+  readonly cancel: SipRequest;
+  /** The tag that the INVITE was answered with. */
+  readonly tag: string;
+  /** Address that the INVITE came from, and that of the CANCEL. */
+  readonly from: string;
+  readonly by: string;
 }
 
 /** Sees every message as it is on the wire. For the SIP trace; must not throw and must not send. */

@@ -323,7 +323,9 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
     transaction.admit();
     transaction.adoptTag(invite.sentTag);
     transaction.reply(200);
-    if (invite instanceof InviteServerTransaction) invite.receiveCancel(cancel);
+    const isOpen = invite instanceof InviteServerTransaction && invite.state !== 'accepted';
+    if (isOpen) invite.receiveCancel(cancel);
+    else this.#user.onLateCancel?.(cancel, invite.sentTag, invite.flow, flow);
   }
 
   #serverOf(request: SipRequest, flow: F): ServerTransactionBase<F> {

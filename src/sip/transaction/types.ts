@@ -116,6 +116,8 @@ export interface TransactionLayerUser<F extends Channel = Channel> {
   onRequest(transaction: ServerTransaction<F>, request: SipRequest): void;
   /** An ACK that belongs to no final response other than 2xx: for a 2xx, or stray. */
   onAck(request: SipRequest, flow: F): void;
+  /** A CANCEL over `by` of an INVITE that came over `from` and was answered with a 2xx under this tag. */
+  onLateCancel?(cancel: SipRequest, tag: string, from: F, by: F): void;
   /** Sends a final response for which nothing is kept; default: over the flow, as it is. */
   onStatelessAnswer?(response: SipResponse, request: SipRequest, flow: F): void;
   /** A 2xx to an INVITE that matches no transaction (RFC 6026 §8.1 lets an element look at it; it is dropped otherwise). */

@@ -1,5 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { NO_PEERS, type PeerNodes } from '../../../src/engine/peer-nodes.ts';
+import { aorKey } from '../../../src/registrar/index.ts';
+import { buildCancel } from '../../../src/sip/endpoint/index.ts';
 import {
   parseMessage,
   type SipMessage,
@@ -9,8 +11,9 @@ import {
 } from '../../../src/sip/message/index.ts';
 import { SimulatedNetwork, type SimulatedTransport } from '../../kit/simulated-network.ts';
 import { VirtualScheduler } from '../../kit/virtual-scheduler.ts';
+import { binding } from '../../store/records.ts';
 import { Life, SharedMemory } from '../lives.ts';
-import { type Agent, CARRIER_A, ENGINE, type Phone, SDP, World, type WorldOptions } from '../world.ts';
+import { type Agent, CARRIER_A, ENGINE, Phone, SDP, World, type WorldOptions } from '../world.ts';
 
 /** Where the second node is. */
 const FRONT = '203.0.113.50';
@@ -243,6 +246,88 @@ describe('a node ends while a call rings', () => {
     await pass(400);
     expect(alice.responses(second.callId()).at(-1)?.status).toBe(486);
     expect(store.count('two')).toBe(1);
+  });
+});
+
+describe('a node ends while a call of it rings at a phone of the node that follows it', () => {
+  let second: SipRequest;
+  let bob: Phone;
+  let asked: SipRequest;
+
+  beforeEach(async () => {
+    bob = new AtOther(one, '203.0.113.2', '102');
+    expect(bob.register().status).toBe(200);
+    const aor = aorKey('102', 'acme.example.com');
+    const at = { transport: 'udp' as const, address: '203.0.113.2', port: 5060 };
+    const atWallMs = one.scheduler.wallMs();
+    const times = { refreshedAtWallMs: atWallMs, expiresAtWallMs: atWallMs + 600_000 };
+    const where = { contactUri: `sip:102@${bob.host}`, path: [], source: at, target: at, node: 'two' };
+    one.engine.registrations.registrar.applyRemote(aor, [binding(aor, { ...where, ...times })]);
+    second = alice.call('102', UPDATES);
+    one.run(50);
+    asked = bob.took('INVITE');
+    expect(asked.topVia().host).toBe(OTHER);
+    toOther(bob, answerTo(asked, '180 Ringing', ['Contact: <sip:102@203.0.113.2>']));
+    await pass(400);
+    expect(store.count('one')).toBe(2);
+  });
+
+  const answer = async () => {
+    const again = bob.took('INVITE', 1);
+    toOther(bob, answerTo(again, '200 OK', ['Contact: <sip:102@203.0.113.2>']));
+    await pass(100);
+    expect(alice.responses(second.callId()).at(-1)?.status).toBe(200);
+  };
+
+  test('the phone is cancelled there and called anew', async () => {
+    await killed();
+    await pass(1_000);
+    const cancel = bob.took('CANCEL');
+    expect(cancel.topVia().branch).toBe(asked.topVia().branch);
+    toOther(bob, okTo(cancel));
+    toOther(bob, answerTo(asked, '487 Request Terminated'));
+    await answer();
+    expect(bob.requests('BYE')).toEqual([]);
+    expect(two.engine.calls.counters.live).toBe(2);
+  });
+
+  test('a phone that has answered meanwhile, to a caller who never heard of it, is left with BYE and called anew', async () => {
+    await kill();
+    toOther(bob, answerTo(asked, '200 OK', ['Contact: <sip:102@203.0.113.2>']));
+    await pass(1_300);
+    expect(bob.requests('ACK')).toHaveLength(1);
+    expect(bob.requests('BYE')).toEqual([]);
+    store.silent.add('one');
+    await pass(1_000);
+    toOther(bob, okTo(bob.took('BYE')));
+    await answer();
+    await pass(400);
+    expect(two.engine.calls.counters.live).toBe(2);
+    expect([store.count('one'), store.count('two')]).toEqual([0, 2]);
+  });
+
+  test('the same where the others have forgotten the node when it is followed', async () => {
+    await kill();
+    await pass(5_000);
+    isForgotten = true;
+    store.silent.add('one');
+    await pass(1_500);
+    expect(bob.took('CANCEL').topVia().branch).toBe(asked.topVia().branch);
+  });
+
+  test('a CANCEL of somebody else’s ends nothing', async () => {
+    const stranger = one.agent('203.0.113.200');
+    const toTwo = one.network.packets.find(({ to, text }) => to === `${OTHER}:5060` && text.startsWith('INVITE'));
+    const cancel = buildCancel(parseMessage(toTwo?.text ?? '') as SipRequest, []);
+    toOther(stranger, cancel);
+    await pass(100);
+    toOther(bob, answerTo(asked, '200 OK', ['Contact: <sip:102@203.0.113.2>']));
+    await pass(100);
+    toOther(stranger, cancel);
+    // Nor does one of the node's own that crosses the answer.
+    one.network.carry('udp', { host: ENGINE, port: 5060 }, { host: OTHER, port: 5060 }, serialize(cancel));
+    await pass(100);
+    expect([...bob.requests('CANCEL'), ...bob.requests('BYE')]).toEqual([]);
   });
 });
 
@@ -516,6 +601,13 @@ describe('a node stands still while another one takes its calls', () => {
     expect(alice.responses(bye.callId()).at(-1)?.status).toBe(200);
   });
 });
+
+/** A phone of the second node. */
+class AtOther extends Phone {
+  override send(message: SipMessage | string): void {
+    this.peer.send(typeof message === 'string' ? message : serialize(message), OTHER);
+  }
+}
 
 const okTo = (request: SipRequest) => answerTo(request, '200 OK');
 

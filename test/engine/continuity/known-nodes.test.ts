@@ -40,6 +40,7 @@ test('one that told of itself to the end has left: another one may be at its add
   known.note();
   nodes.delete('b');
   expect([known.addressOf('b', 1_000), known.lastAddressOf('b')]).toEqual([undefined, B]);
+  expect([known.wasAt(B.address), known.wasAt('192.0.2.250')]).toEqual([true, false]);
 });
 
 test('an address that another node has now is not its own any more', () => {
