@@ -293,7 +293,10 @@ export interface Takeover {
 
 const TAKEOVER_MS = 10_000;
 
-/** By the parties' logs: how long after a node fell silent they heard of their calls from another. */
+/**
+ * By the parties' logs: how long after a node fell silent they heard of their calls from another. One that was back sooner has kept them,
+ * and what befalls it next is another fault's.
+ */
 export function takeoversOf({ journal, faults, behindMs }: Evidence): Takeover[] {
   return faults
     .filter(({ kind }) => silences(kind))
@@ -327,7 +330,7 @@ function firstFromAnother(callId: string, fault: Fault, seen: readonly Seen[]): 
       !message.isSent &&
       message.callId === callId &&
       message.atMs > fault.atMs &&
-      message.atMs < fault.atMs + TAKEOVER_MS &&
+      message.atMs < Math.min(fault.atMs + TAKEOVER_MS, fault.wholeAtMs) &&
       message.node !== fault.host &&
       /^(UPDATE|INVITE|OPTIONS|BYE) /.test(message.text),
   );

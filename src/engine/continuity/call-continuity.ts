@@ -74,7 +74,7 @@ export class CallContinuity {
     this.#waitingCallers = waitingCallers;
     const questions = new PeerQuestions({ node: settings.node, secret, endpoint, scheduler });
     this.#questions = questions;
-    this.#strayByes = new StrayByes({ endpoint, peers });
+    this.#strayByes = new StrayByes({ endpoint, peers, scheduler });
     const known = new KnownNodes(peers);
     this.#known = known;
     if (store === undefined) return;
@@ -130,6 +130,7 @@ export class CallContinuity {
 
   /** The sockets are open: follows other nodes from now on. */
   start(): void {
+    if (this.#options.store?.shared !== undefined) this.#strayByes.start();
     this.#keeper?.placeWaiting();
     this.#succession?.start();
   }

@@ -1,7 +1,9 @@
 /**
  * A party that cannot be told where its call went on (no UPDATE, no session timer) sends BYE to the node that had it. When that node lives
- * again it has no such call; it passes the BYE on to the nodes that live, and whichever has the call ends it.
+ * again it has no such call; it passes the BYE on to the nodes that live, and whichever has the call ends it. One that has just started
+ * knows of none of them at first, and they may not know of it: it asks again until it has told of itself.
  */
+import type { Scheduler } from '../../base/scheduler.ts';
 import type { Endpoint, ServerTransaction } from '../../sip/endpoint/index.ts';
 import { HeaderId, parseMessage, type SipRequest, serialize } from '../../sip/message/index.ts';
 import type { Target } from '../../sip/transport/index.ts';
@@ -11,15 +13,29 @@ import { CARRIES } from './sealed-contacts.ts';
 export interface StrayByesOptions {
   readonly endpoint: Pick<Endpoint, 'sendRequest'>;
   readonly peers: Pick<PeerNodes, 'names' | 'addressOf' | 'isPeerAddress'>;
+  readonly scheduler: Scheduler;
 }
 
 const ANSWER_MS = 500;
+/** Nodes tell of themselves, and hear of each other, twice a second. */
+const UNKNOWN_MS = 1_500;
+const AGAIN_MS = 250;
 
 export class StrayByes {
   readonly #options: StrayByesOptions;
+  #unknownUntilMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: StrayByesOptions) {
     this.#options = options;
+  }
+
+  /** The sockets are open, on a store that others may be on: what lies in them is read before anybody is known. */
+  start(): void {
+    this.#unknownUntilMs = this.#options.scheduler.nowMs() + UNKNOWN_MS;
+  }
+
+  get #isUnknown(): boolean {
+    return this.#options.scheduler.nowMs() < this.#unknownUntilMs;
   }
 
   /** Whether other nodes are to be asked: not by what one of them has passed on. */
@@ -27,18 +43,30 @@ export class StrayByes {
     const { peers } = this.#options;
     // What carries its call, or says so, is asked after by that.
     if (request.method !== 'BYE' || request.requestUri.includes(CARRIES)) return false;
-    return !peers.isPeerAddress(flow.remoteAddress) && peers.names().length > 0;
+    return !peers.isPeerAddress(flow.remoteAddress) && (peers.names().length > 0 || this.#isUnknown);
   }
 
   /** True: a node had the call, and the BYE is answered. */
   async passOn(transaction: ServerTransaction): Promise<boolean> {
+    let isTaken = await this.#passOn(transaction);
+    while (!isTaken && this.#isUnknown) {
+      await this.#pause(AGAIN_MS);
+      isTaken = await this.#passOn(transaction);
+    }
+    if (isTaken) transaction.reply(200);
+    return isTaken;
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => this.#options.scheduler.schedule(ms, { onTimer: () => resolve() }, 0));
+  }
+
+  async #passOn(transaction: ServerTransaction): Promise<boolean> {
     const { peers } = this.#options;
     // Of one that has just started, or stood still, none of them may have been heard of lately.
     const nodes = peers.names().flatMap((name) => peers.addressOf(name) ?? []);
     const answers = await Promise.all(nodes.map((node) => this.#ask(transaction.request, node).catch(() => false)));
-    if (!answers.some(Boolean)) return false;
-    transaction.reply(200);
-    return true;
+    return answers.some(Boolean);
   }
 
   async #ask(request: SipRequest, node: Target): Promise<boolean> {

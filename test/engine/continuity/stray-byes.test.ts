@@ -1,0 +1,119 @@
+import { beforeEach, expect, test } from 'vitest';
+import { StrayByes, type StrayByesOptions } from '../../../src/engine/continuity/stray-byes.ts';
+import type { ServerTransaction } from '../../../src/sip/endpoint/index.ts';
+import { parseMessage, type SipRequest } from '../../../src/sip/message/index.ts';
+import type { Target } from '../../../src/sip/transport/index.ts';
+import { VirtualScheduler } from '../../kit/virtual-scheduler.ts';
+
+const PHONE = '203.0.113.1';
+const NODES: Readonly<Record<string, string>> = { two: '192.0.2.2', three: '192.0.2.3' };
+const BYE = [
+  'BYE sip:102@192.0.2.1 SIP/2.0',
+  `Via: SIP/2.0/UDP ${PHONE};branch=z9hG4bK1`,
+  'From: <sip:101@a>;tag=1',
+  'To: <sip:102@a>;tag=2',
+  'Call-ID: 1',
+  'CSeq: 2 BYE',
+  'Max-Forwards: 70',
+  'Content-Length: 0',
+  '',
+  '',
+].join('\r\n');
+
+let time: VirtualScheduler;
+let names: string[];
+let asked: string[];
+/** What a node answers. */
+let answers: (address: string) => number;
+let replies: number[];
+let strayByes: StrayByes;
+
+beforeEach(() => {
+  time = new VirtualScheduler();
+  [names, asked, replies] = [['two', 'three'], [], []];
+  answers = () => 481;
+  const sendRequest = (_request: SipRequest, to: Target, user: { onResponse(response: { status: number }): void }) => {
+    asked.push(to.address);
+    user.onResponse({ status: answers(to.address) });
+  };
+  strayByes = new StrayByes({
+    endpoint: { sendRequest } as unknown as StrayByesOptions['endpoint'],
+    peers: {
+      names: () => names,
+      addressOf: (name) => ({ transport: 'udp', address: NODES[name] ?? '', port: 5060 }),
+      isPeerAddress: (address) => Object.values(NODES).includes(address),
+    },
+    scheduler: time,
+  });
+});
+
+const byeFrom = (remoteAddress: string) =>
+  ({
+    request: parseMessage(BYE),
+    flow: { remoteAddress },
+    reply: (status: number) => replies.push(status),
+  }) as unknown as ServerTransaction;
+
+/** Time passes in steps in which promises settle. */
+async function pass(ms: number): Promise<void> {
+  for (let passed = 0; passed < ms; passed += 50) {
+    time.advance(50);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+test('the other nodes are asked, and one of them has the call', async () => {
+  answers = (address) => (address === NODES['three'] ? 200 : 481);
+  const bye = byeFrom(PHONE);
+  expect(strayByes.concerns(bye)).toBe(true);
+  expect(await strayByes.passOn(bye)).toBe(true);
+  expect([asked, replies]).toEqual([['192.0.2.2', '192.0.2.3'], [200]]);
+});
+
+test('none has it: each is asked once', async () => {
+  expect(await strayByes.passOn(byeFrom(PHONE))).toBe(false);
+  expect([asked.length, replies]).toEqual([2, []]);
+});
+
+test('what another node has passed on is not passed on, nor anything where there is none', () => {
+  expect(strayByes.concerns(byeFrom('192.0.2.2'))).toBe(false);
+  names = [];
+  expect(strayByes.concerns(byeFrom(PHONE))).toBe(false);
+});
+
+test('a node that has just started knows nobody: the BYE waits until it has heard of the others', async () => {
+  names = [];
+  strayByes.start();
+  const bye = byeFrom(PHONE);
+  expect(strayByes.concerns(bye)).toBe(true);
+  const passing = strayByes.passOn(bye);
+  await pass(200);
+  names = ['two'];
+  answers = () => 200;
+  await pass(100);
+  expect(await passing).toBe(true);
+  expect([asked, replies]).toEqual([['192.0.2.2'], [200]]);
+});
+
+test('nor do the others know it, and refuse what it passes on: they are asked again until it has told of itself', async () => {
+  strayByes.start();
+  const passing = strayByes.passOn(byeFrom(PHONE));
+  await pass(400);
+  expect(replies).toEqual([]);
+  answers = () => 200;
+  await pass(200);
+  expect(await passing).toBe(true);
+  expect(replies).toEqual([200]);
+});
+
+test('a call that no node has is none 1.5 s after the start either', async () => {
+  strayByes.start();
+  const passing = strayByes.passOn(byeFrom(PHONE));
+  await pass(2_000);
+  expect(await passing).toBe(false);
+  expect(replies).toEqual([]);
+  expect(strayByes.concerns(byeFrom(PHONE))).toBe(true);
+  asked = [];
+  expect(await strayByes.passOn(byeFrom(PHONE))).toBe(false);
+  expect(asked).toHaveLength(2);
+});
