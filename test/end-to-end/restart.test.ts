@@ -54,6 +54,7 @@ describe.skipIf(peersSkipped)('kill -9 and restart', { concurrent: true }, () =>
         await engine.stop();
       }
     },
+    60_000 + 2 * TALK_MS,
   );
 
   test('its calls file is lost while it is down: by what Contacts carry the BYE of either side ends both, with one record each', async () => {
