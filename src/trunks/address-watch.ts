@@ -55,7 +55,8 @@ export class AddressWatch implements TimerTarget {
     const before = this.#watched.get(trunk.id);
     const kept = before !== undefined && sameNames(before.trunk, trunk) ? before.answers : undefined;
     const queries = namesOf(trunk).map(locateQuery);
-    const watched: Watched = { trunk, queries, answers: kept ?? [], asking: false, problem: '' };
+    // A list of its own: an answer that the one before still waits for must not make its own look like nothing new.
+    const watched: Watched = { trunk, queries, answers: [...(kept ?? [])], asking: false, problem: '' };
     this.#watched.set(trunk.id, watched);
     this.#queue.add(trunk.id);
     this.#publish(watched, kept === undefined);

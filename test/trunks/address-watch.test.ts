@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { Directory } from '../../src/provisioning/directory/directory.ts';
 import type { LocatedTarget, LocateQuery } from '../../src/sip/locate/index.ts';
-import { addressesInTime } from '../../src/trunks/address-watch.ts';
+import { AddressWatch, addressesInTime } from '../../src/trunks/address-watch.ts';
 import { VirtualScheduler } from '../kit/virtual-scheduler.ts';
 import { provision } from './kit.ts';
 
@@ -44,4 +44,28 @@ test('no more than 64 trunks are asked for', async () => {
   const hosts = Array.from({ length: 70 }, (_, index) => `h${index}.test`);
   const locator = { locate: async () => at('192.0.2.7') };
   expect((await addressesInTime(locator, new VirtualScheduler(), trunksAt(...hosts))).size).toBe(64);
+});
+
+test('a trunk that is changed while its names are asked for has its addresses when the answer comes', async () => {
+  const scheduler = new VirtualScheduler();
+  const waiting: ((targets: LocatedTarget[]) => void)[] = [];
+  const told: unknown[] = [];
+  const watch = new AddressWatch({
+    scheduler,
+    locator: { locate: () => new Promise<LocatedTarget[]>((resolve) => waiting.push(resolve)) },
+    onAddresses: ({ name }, addresses, areNew) => told.push([name, addresses.map(({ address }) => address), areNew]),
+    onProblem: (_trunk, reason) => expect.unreachable(reason),
+  });
+  const [trunk] = trunksAt('carrier.test');
+  if (trunk === undefined) throw new Error('no trunk');
+  watch.watch(trunk);
+  watch.watch({ ...trunk, name: 'renamed' });
+  for (const answer of waiting) answer(at('192.0.2.7'));
+  await new Promise((resolve) => setImmediate(resolve));
+  watch.end();
+  expect(told).toEqual([
+    ['t0', [], true],
+    ['renamed', [], false],
+    ['renamed', ['192.0.2.7'], true],
+  ]);
 });
