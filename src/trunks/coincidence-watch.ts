@@ -61,7 +61,9 @@ export class CoincidenceWatch implements TimerTarget {
     const before = this.#directory;
     this.#directory = directory;
     directory.coincideWith((...asked) => this.#isAnothers(...asked));
-    if (changes.some((change) => this.#mayMatter(change, before))) this.#look();
+    // What was found is of an older snapshot while it looks: whom a change concerns is not known then.
+    const isBehind = this.#looking !== undefined && changes.length > 0;
+    if (isBehind || changes.some((change) => this.#mayMatter(change, before))) this.#look();
   }
 
   /** Looks at a whole snapshot. */

@@ -149,4 +149,24 @@ describe('a host that the DNS moves to another tenant’s carrier', () => {
     watch.end();
     expect(told).toEqual(['began']);
   });
+
+  test('numbers that change twice in the time of one look are told as they are at the end', () => {
+    const others = Array.from({ length: 300 }, (_each, index) =>
+      own(`t${index}`, 'acme', { host: `10.0.${index >> 8}.${index & 255}`, didPool: String(30_000_000_000 + index) }),
+    );
+    const { contests, world, serve, seconds } = start([...trunks, ...others], { early: CARRIER, late: CARRIER });
+    seconds(1);
+    const lateHas = (didPool: string) => serve([own('late', 'globex', { didPool }), ...trunks.slice(1), ...others]);
+    for (const didPool of ['1', '14155550102']) {
+      lateHas('2');
+      lateHas(didPool);
+      seconds(1);
+      const clashes = didPool !== '1';
+      expect([didPool, world.status('late').alarms?.length ?? 0]).toEqual([didPool, clashes ? 1 : 0]);
+    }
+    lateHas('14155550103');
+    seconds(1);
+    expect(world.status('late').alarms).toMatchObject([{ message: expect.stringContaining('14155550103') }]);
+    expect(contests.map((told) => told.split(':')[0])).toEqual(['began', 'ended', 'began']);
+  });
 });
