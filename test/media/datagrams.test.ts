@@ -1,6 +1,6 @@
-import { createSocket } from 'node:dgram';
+import { createSocket, Socket } from 'node:dgram';
 import { setImmediate as turn } from 'node:timers/promises';
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import { openDatagrams } from '../../src/media/index.ts';
 import { eventually } from '../kit/eventually.ts';
 
@@ -34,4 +34,31 @@ test.each([
     await turn();
   }
   datagrams.close();
+});
+
+test('a socket that cannot be bound for want of descriptors costs what was to be sent then; the next one arrives', async () => {
+  const relay = createSocket('udp4');
+  closers.push(() => relay.close());
+  const heard: string[] = [];
+  relay.on('message', (octets) => heard.push(String(octets)));
+  await new Promise<void>((resolve) => relay.bind(0, '127.0.0.1', resolve));
+  let refused = 0;
+  const bind = vi.spyOn(Socket.prototype, 'bind').mockImplementation(function (this: Socket) {
+    setImmediate(() => {
+      refused++;
+      this.emit('error', Object.assign(new Error('bind EMFILE 0.0.0.0'), { code: 'EMFILE' }));
+    });
+    return this;
+  });
+  closers.push(() => bind.mockRestore());
+  const datagrams = openDatagrams('127.0.0.1', relay.address().port, () => {});
+  closers.push(datagrams.close);
+  datagrams.send('one');
+  await eventually('the first is refused', () => refused === 1 || undefined);
+  datagrams.send('two');
+  await eventually('the second is refused', () => refused === 2 || undefined);
+  bind.mockRestore();
+  datagrams.send('three');
+  await eventually('the third', () => heard.length === 1 || undefined);
+  expect(heard).toEqual(['three']);
 });
