@@ -8,6 +8,8 @@ export const NONE = -1;
 const SLAB_BITS = 18;
 const SLAB_OCTETS = 1 << SLAB_BITS;
 const FIRST_SLAB_OCTETS = 4_096;
+/** Who has so much to keep, in texts of a peer's making, loses the oldest first. It is far below what a place can number: 2^32 octets. */
+const MOST_OCTETS = 1_024 * SLAB_OCTETS;
 /** So many pieces that are empty again are kept for what comes next. */
 const SPARE_SLABS = 16;
 /** Records begin at multiples of 8, for their times. */
@@ -43,11 +45,13 @@ interface Slab {
 }
 
 /**
- * Records that all stay for the same time: found by name, first in, first out, one timer for all of them. They are octets outside of the
- * heap, so a hundred thousand of them are no work for the garbage collector, which would mark each text of each again and again.
+ * Records that all stay for the same time: found by name, first in, first out, one timer for all of them; beyond 256 MB the oldest end
+ * sooner. They are octets outside of the heap, so a hundred thousand of them are no work for the garbage collector, which would mark each
+ * text of each again and again.
  *
  * A record is a name, up to three numbers (32 bits) and up to four texts (latin1). Who looks for one gets its place, which is good
- * until the event loop's next turn. Names may be of a peer's choice: which of them share a place differs from process to process.
+ * until the next is added or the event loop's next turn. Names may be of a peer's choice: which of them share a place differs from process
+ * to process. Records of one name are found one behind the other, so what tells them belongs into the name where there may be many.
  */
 export class Shelf implements TimerTarget {
   readonly #scheduler: Scheduler;
@@ -61,12 +65,14 @@ export class Shelf implements TimerTarget {
   /** Where the first record stands in the first of them. */
   #firstOffset = 0;
   #nextSlabOctets = FIRST_SLAB_OCTETS;
+  /** Of all pieces, the empty ones too. */
+  #octets = 0;
   /** First record of each place. */
   #places = new Int32Array(0);
   #size = 0;
   #timer: Timer | undefined = undefined;
 
-  /** @param onGone a record's time has come; it can be read until this returns */
+  /** @param onGone a record's time has come, or its room is needed; it can be read until this returns */
   constructor(scheduler: Scheduler, stayMs: number, onGone?: (at: number) => void) {
     this.#scheduler = scheduler;
     this.#stayMs = stayMs;
@@ -75,6 +81,11 @@ export class Shelf implements TimerTarget {
 
   get size(): number {
     return this.#size;
+  }
+
+  /** What its pieces take outside of the heap. */
+  get octets(): number {
+    return this.#octets;
   }
 
   add(name: string, numbers: readonly number[] = [], texts: readonly string[] = []): void {
@@ -143,6 +154,7 @@ export class Shelf implements TimerTarget {
     this.#spare = [];
     this.#firstOffset = 0;
     this.#nextSlabOctets = FIRST_SLAB_OCTETS;
+    this.#octets = 0;
     this.#places = new Int32Array(0);
     this.#size = 0;
   }
@@ -173,8 +185,12 @@ export class Shelf implements TimerTarget {
     this.#firstOffset = 0;
     this.#inUse.shift();
     // The small ones of the beginning go, and one that was made for a long record; so do those of a busy hour.
-    if (slab.octets.length !== SLAB_OCTETS || this.#spare.length >= SPARE_SLABS) this.#slabs[number] = undefined;
-    else this.#spare.push(number);
+    if (slab.octets.length !== SLAB_OCTETS || this.#spare.length >= SPARE_SLABS) {
+      this.#slabs[number] = undefined;
+      this.#octets -= slab.octets.length;
+    } else {
+      this.#spare.push(number);
+    }
     slab.used = 0;
   }
 
@@ -197,14 +213,22 @@ export class Shelf implements TimerTarget {
       const slab = this.#slabs[last] as Slab;
       if (slab.used + octets <= slab.octets.length) return last;
     }
-    let number = octets > SLAB_OCTETS ? undefined : this.#spare.pop();
-    if (number === undefined) {
-      const free = this.#slabs.indexOf(undefined);
-      number = free < 0 ? this.#slabs.length : free;
-      this.#slabs[number] = newSlab(Math.max(this.#nextSlabOctets, octets));
-      this.#nextSlabOctets = Math.min(2 * this.#nextSlabOctets, SLAB_OCTETS);
-    }
+    const isLong = octets > SLAB_OCTETS;
+    const newOctets = Math.max(this.#nextSlabOctets, octets);
+    while ((isLong || this.#spare.length === 0) && this.#octets + newOctets > MOST_OCTETS && this.#size > 0)
+      this.#endFirst();
+    const number = (isLong ? undefined : this.#spare.pop()) ?? this.#newSlab(newOctets);
     this.#inUse.push(number);
+    return number;
+  }
+
+  #newSlab(octets: number): number {
+    const free = this.#slabs.indexOf(undefined);
+    const number = free < 0 ? this.#slabs.length : free;
+    const slab = newSlab(octets);
+    this.#slabs[number] = slab;
+    this.#octets += slab.octets.length;
+    this.#nextSlabOctets = Math.min(2 * this.#nextSlabOctets, SLAB_OCTETS);
     return number;
   }
 

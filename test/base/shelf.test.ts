@@ -145,3 +145,31 @@ test('of hundreds each is found while it stays, and the memory of those that wen
   scheduler.runUntilIdle();
   expect(shelf.size).toBe(0);
 });
+
+test('beyond 256 MB the oldest end sooner, however long the texts that a peer makes: each that stays is found', () => {
+  const scheduler = new VirtualScheduler();
+  const gone: number[] = [];
+  const shelf = new Shelf(scheduler, STAY_MS, (at) => gone.push(shelf.number(at, 0)));
+  const added = 1_200;
+  // One to a piece; each hundredth is longer than a piece.
+  const short = 'x'.repeat(131_100);
+  const long = 'x'.repeat(300_000);
+  let mostOctets = 0;
+  for (let index = 0; index < added; index++) {
+    shelf.add(`name ${index}`, [index], [index % 100 === 99 ? long : short]);
+    mostOctets = Math.max(mostOctets, shelf.octets);
+  }
+  const { size } = shelf;
+  expect(mostOctets).toBeLessThanOrEqual(256 * 1_024 * 1_024);
+  expect(size).toBeGreaterThan(1_000);
+  expect(gone).toEqual(Array.from({ length: added - size }, (_, n) => n));
+  const found = Array.from({ length: added }, (_, index) => shelf.first(`name ${index}`)).filter((at) => at !== NONE);
+  expect(found.map((at) => shelf.number(at, 0))).toEqual(Array.from({ length: size }, (_, n) => added - size + n));
+  expect(shelf.text(shelf.first('name 1199'), 0) === long).toBe(true);
+  scheduler.runUntilIdle();
+  expect([shelf.size, gone.length]).toEqual([0, added]);
+  // What is kept for what comes next.
+  expect(shelf.octets).toBeLessThanOrEqual(4 * 1_024 * 1_024);
+  shelf.clear();
+  expect(shelf.octets).toBe(0);
+});
