@@ -35,13 +35,9 @@ export interface KnownBranch<F extends Channel> {
 }
 
 // The texts and numbers of a request's record.
-const METHOD = 0;
-const SENT_BY_HOST = 1;
-const SENT_TAG = 2;
-const ANSWER = 3;
+const SENT_TAG = 0;
+const ANSWER = 1;
 const FLOW = 0;
-const SENT_BY_PORT = 1;
-const NO_PORT = -1;
 
 /**
  * Requests whose final response was given: what tells a copy of each, and what the copy is answered. A 2xx to an INVITE is its user's to
@@ -70,20 +66,16 @@ export class LingeringRequests<F extends Channel> {
    */
   add(request: RequestIdentity & KnownRequest<F>, answer: string, mergeKey: string): void {
     const { key, method, flow, sentByHost, sentByPort, sentTag } = request;
-    const numbers = [this.#flows.share(flow), sentByPort ?? NO_PORT];
-    this.#requests.add(key, numbers, [method, sentByHost, sentTag, answer]);
+    this.#requests.add(nameOf(key, method, sentByHost, sentByPort), [this.#flows.share(flow)], [sentTag, answer]);
     if (mergeKey !== '') this.#mergeKeys.add(mergeKey);
   }
 
   find(key: string, method: string, host: string, port: number | undefined): KnownRequest<F> | undefined {
     const shelf = this.#requests;
-    for (let at = shelf.first(key); at !== NONE; at = shelf.next(key, at)) {
-      if (shelf.number(at, SENT_BY_PORT) !== (port ?? NO_PORT) || !shelf.hasText(at, METHOD, method)) continue;
-      if (!shelf.hasText(at, SENT_BY_HOST, host) && !shelf.hasText(at, SENT_BY_HOST, host.toLowerCase())) continue;
-      const flow = this.#flows.get(shelf.number(at, FLOW));
-      return new AnsweredRequest(this.#counters, flow, shelf.text(at, SENT_TAG), shelf.text(at, ANSWER));
-    }
-    return undefined;
+    const at = shelf.first(nameOf(key, method, host, port));
+    if (at === NONE) return undefined;
+    const flow = this.#flows.get(shelf.number(at, FLOW));
+    return new AnsweredRequest(this.#counters, flow, shelf.text(at, SENT_TAG), shelf.text(at, ANSWER));
   }
 
   hasMergeKey(mergeKey: string): boolean {
@@ -95,6 +87,11 @@ export class LingeringRequests<F extends Channel> {
     this.#mergeKeys.clear();
     this.#flows.clear();
   }
+}
+
+/** All that tells a request, so that a peer who gives one branch to many has none of them looked through. What differs most is its end. */
+function nameOf(key: string, method: string, host: string, port: number | undefined): string {
+  return `${method} ${host.toLowerCase()} ${port ?? ''} ${key}`;
 }
 
 /** A request that was found there. */

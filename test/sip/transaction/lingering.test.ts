@@ -1,4 +1,5 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
+import { Shelf } from '../../../src/base/shelf.ts';
 import type { SipRequest } from '../../../src/sip/message/index.ts';
 import type { ClientTransaction, ClientTransactionUser } from '../../../src/sip/transaction/index.ts';
 import { makeInvite, makeRequest, RecordingChannel, World } from './fixture.ts';
@@ -78,6 +79,23 @@ describe('what is let go of after its final response', () => {
     expect(world.requests).toHaveLength(1);
     world.receive(makeRequest('INFO', { host: 'pc33.atlanta.example.com:5070', callId: 'another' }));
     expect(world.requests).toHaveLength(2);
+  });
+
+  test('§17.2.3: however many sent-bys a peer gives one branch, a request is found without those being looked through', () => {
+    const world = new World();
+    const next = vi.spyOn(Shelf.prototype, 'next');
+    const requestOf = (index: number) =>
+      makeRequest('INFO', { host: `h${index}.example.com`, callId: `call-${index}` });
+    for (let index = 0; index < 100; index++) {
+      world.receive(requestOf(index));
+      world.requests[index]?.reply(200);
+      world.requests[index]?.release();
+    }
+    for (let index = 0; index < 100; index++) world.receive(requestOf(index));
+    expect(world.requests).toHaveLength(100);
+    expect(world.layer.counters.retransmissionsSent).toBe(100);
+    expect(next).not.toHaveBeenCalled();
+    next.mockRestore();
   });
 
   test('a CANCEL of an INVITE that was answered finds it: 200 with the tag that the peer knows, and nothing else', () => {
