@@ -179,7 +179,7 @@ export class Calls implements CallRegistry {
   }
 
   /** Calls with the settings of these, that are only thought through. They find the places that are left here; nothing is counted here. */
-  rehearsal(parts: Pick<CallEnvironment, 'endpoint' | 'scheduler' | 'observer' | 'media'>): Calls {
+  rehearsal(parts: Pick<CallEnvironment, 'endpoint' | 'scheduler' | 'observer' | 'media' | 'contacts'>): Calls {
     const { limits } = this.#env;
     const maxCalls = Math.max(0, limits.maxCalls - this.#calls.size);
     const calls = new Calls({ ...this.#env, ...parts, limits: { ...limits, maxCalls } });

@@ -77,7 +77,7 @@ export function fitDatagram(
   if (contacts === undefined || dialog.localContact === options.contact) return;
   if (message.headers.value(HeaderId.Contact) !== dialog.localContact) return;
   if (!isDatagram(to) || lengthOf(message) + ADDED_OCTETS <= MAX_UDP_REQUEST_OCTETS) return;
-  contacts.noteTooLarge();
+  contacts.noteTooLarge(dialog.callId);
   dialog.localContact = options.contact;
   message.headers.set(HeaderId.Contact, options.contact);
 }
@@ -101,7 +101,7 @@ function carry(
   const grows = contact.length - plain.length;
   const isCarried = !isDatagram(to) || lengthOf(message) + grows + ADDED_OCTETS <= MAX_UDP_REQUEST_OCTETS;
   if (isCarried) message.headers.set(HeaderId.Contact, contact);
-  else contacts.noteTooLarge();
+  else contacts.noteTooLarge(message.callId());
   return isCarried;
 }
 

@@ -181,8 +181,8 @@ export interface Contacts {
   derived(text: string): string;
   /** The plain Contact when the call, or what there is to say of it, is not for others. */
   of(question: ContactQuestion): string;
-  /** A message with it would not go into a datagram: it leaves with the plain one. */
-  noteTooLarge(): void;
+  /** A message of this Call-ID would not go into a datagram with it: it leaves with the plain one. */
+  noteTooLarge(callId: string): void;
 }
 
 /** Everything a call reaches for; one object per engine, shared by all its calls. */

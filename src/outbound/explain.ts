@@ -93,6 +93,8 @@ export interface LeavingInvite {
   readonly target: string;
   /** By the socket that sends it; undefined where that is not known any more. */
   readonly seenAs: SeenAs | undefined;
+  /** What there is to say of its fields that no step of the plan decides. */
+  readonly more: readonly FieldReason[];
 }
 /** What leaves on a route of the plan; undefined for one that no INVITE is known of. */
 export type LeavingOn = (route: ExplainedRoute, index: number) => LeavingInvite | undefined;
@@ -149,14 +151,14 @@ export function nothingOutside(
 
 /** The route with the INVITE as the leg really sends it, and its reasons. */
 function asLeaving(plan: OutboundPlan, index: number, route: ExplainedRoute, leaving: LeavingInvite): ExplainedRoute {
-  const { octets, target, seenAs } = leaving;
+  const { octets, target, seenAs, more } = leaving;
   const message = parseMessage(octets);
   if (message.kind !== 'request') return route;
   const trace = new RecordingTrace();
   draftForRoute(plan, index, trace, seenAs);
   return {
     ...route,
-    fields: textReasons(trace.fields, message),
+    fields: [...textReasons(trace.fields, message), ...more],
     invite: textFromOctets(octets),
     inviteBase64: Buffer.from(octets, 'latin1').toString('base64'),
     nextHop: target,

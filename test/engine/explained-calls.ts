@@ -496,7 +496,7 @@ function sdpOf(octets: number): string {
   return `${SDP}a=x-pad:${'p'.repeat(octets)}\r\n`;
 }
 
-export function worldOf({ tenant: of, a, b, gateway, certificates, isVerified }: Chosen): WorldOptions {
+export function worldOf({ tenant: of, a, b, gateway, certificates, isVerified, seed }: Chosen): WorldOptions {
   const { forward102, anonymousCalls, rejectAnonymousCallers, routing, routes: world, ...rest } = of;
   const {
     bobEnabled,
@@ -519,6 +519,8 @@ export function worldOf({ tenant: of, a, b, gateway, certificates, isVerified }:
         { transport: 'tls', host: ENGINE, port: 5061, certificate: import.meta.filename, key: import.meta.filename },
       ],
       ...(advertise !== undefined && { advertise }),
+      // Without a draw of its own: the other draws of a seed stay what they were.
+      continuity: { contactToken: seed % 2 === 1 },
     },
     acme: {
       ...defined(acme),

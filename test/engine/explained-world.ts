@@ -249,13 +249,14 @@ function said(claims: string): string {
 
 /**
  * What is random in an INVITE, made the same everywhere: branch, tag, Call-ID, the session's name, the time, name and
- * signature of an Identity token, the proof of a password and its count.
+ * signature of an Identity token, the proof of a password and its count; of what a Contact carries all but its length.
  */
 export function steady(invite: string): string {
   return invite
     .replace(/;branch=[^;\r]+/g, ';branch=#')
     .replace(/(From: [^\r]*);tag=[^;\r]+/, '$1;tag=#')
     .replace(/^(Call-ID|X-Session-Id): [^\r]+/gm, '$1: #')
+    .replace(/^(Contact: [^\r]*;tdm=)([A-Za-z0-9_-]+)/m, (_, before, sealed) => before + '#'.repeat(sealed.length))
     .replace(/^Date: [^\r]+/m, 'Date: #')
     .replace(/^Identity: ([^.\r]+)\.([^.\r]+)\.[^;\r]+/gm, (_, header, claims) => `Identity: ${header}.${said(claims)}`)
     .replace(/^(?:Proxy-)?Authorization: [^\r]+/gm, (field) =>

@@ -60,11 +60,17 @@ export interface ContactCounters {
   refused: number;
 }
 
+/**
+ * Why the Contact of an INVITE carries no call though it was asked to: the parameter or the URI would be too long, the datagram too large, or
+ * what there is to say of the call is not for other processes.
+ */
+export type LeftOut = 'too-long' | 'too-large' | 'not-for-others';
+
 /** How the parameter of a URI begins that carries its call. */
 export const CARRIES = ';tdm=';
 /** Longest parameter, name included: most peers take a URI of 255 octets. */
-const MAX_PARAMETER = 200;
-const MAX_URI = 250;
+export const MAX_PARAMETER = 200;
+export const MAX_URI = 250;
 const PARAMETER = /;tdm=([A-Za-z0-9_-]{60,196})(?![^;?])/;
 
 const NONCE_OCTETS = 12;
@@ -83,6 +89,9 @@ const WEEK_MS = 604_800_000;
 
 const NONCES = 256;
 
+/** INVITEs of which it is known why their Contact is a plain one. */
+const MAX_LEFT_OUT = 1_000;
+
 /** As many as other tokens of ours have. */
 const DERIVED_DIGITS = 24;
 
@@ -94,6 +103,8 @@ export class SealedContacts implements Contacts {
   readonly #options: SealedContactsOptions;
   readonly #names: MessageAuthenticator;
   readonly #keys = new Map<number, KeyObject>();
+  /** By Call-ID, the latest ones. */
+  readonly #leftOut = new Map<string, LeftOut>();
   #nonces = Buffer.alloc(0);
   #nonceAt = 0;
 
@@ -104,28 +115,62 @@ export class SealedContacts implements Contacts {
     );
   }
 
+  get isOn(): boolean {
+    return this.#options.isOn;
+  }
+
+  /** Whether the Contacts of legs to this trunk, or to a phone where there is none, carry their call. */
+  isWanted(trunkId: string | undefined): boolean {
+    return trunkId === undefined || this.#options.isWanted(trunkId);
+  }
+
+  /** The same for a call that is only thought through: nothing is counted here. */
+  rehearsal(): SealedContacts {
+    return new SealedContacts(this.#options);
+  }
+
+  /** Why an INVITE carries no call that was to carry it, as long as it is known. */
+  leftOut(callId: string): LeftOut | undefined {
+    return this.#leftOut.get(callId);
+  }
+
   derived(text: string): string {
     return this.#names.hex(text).slice(0, DERIVED_DIGITS);
   }
 
   of(question: ContactQuestion): string {
-    const { contact, trunkId } = question.near.options;
-    if (trunkId !== undefined && !this.#options.isWanted(trunkId)) return contact;
+    const { options, dialog } = question.near;
+    const { contact, trunkId } = options;
+    if (!this.isWanted(trunkId)) return contact;
     const token = this.#tokenOf(question);
-    if (token === undefined) return contact;
+    if (token === undefined) {
+      this.#leaveOut(dialog.callId, 'not-for-others');
+      return contact;
+    }
     const end = contact.indexOf('>', contact.lastIndexOf('<'));
-    const octets = writeToken(token, question.near.dialog.localTag, this, ROOM);
+    const octets = writeToken(token, dialog.localTag, this, ROOM);
     const sealed = octets === undefined ? undefined : CARRIES + this.#seal(octets, question);
     if (sealed === undefined || end < 0 || end + sealed.length > MAX_URI) {
       this.counters.tooLong++;
+      this.#leaveOut(dialog.callId, 'too-long');
       return contact;
     }
     this.counters.sealed++;
     return contact.slice(0, end) + sealed + contact.slice(end);
   }
 
-  noteTooLarge(): void {
+  noteTooLarge(callId: string): void {
     this.counters.tooLarge++;
+    this.#leaveOut(callId, 'too-large');
+  }
+
+  #leaveOut(callId: string, why: LeftOut): void {
+    this.#leftOut.set(callId, why);
+    if (this.#leftOut.size <= MAX_LEFT_OUT) return;
+    for (const oldest of this.#leftOut.keys()) {
+      this.#leftOut.delete(oldest);
+      return;
+    }
   }
 
   /** What the request's URI says of a call; undefined when it says nothing, or not of the dialog that the request is in. */

@@ -15,6 +15,7 @@ import type { Target } from '../../sip/transport/index.ts';
 import type { GuardGrant } from '../../trunks/admitted-call.ts';
 import { TrunkRehearsal } from '../../trunks/trunk-rehearsal.ts';
 import type { Source } from '../admit/admission.ts';
+import type { LeftOut, SealedContacts } from '../continuity/sealed-contacts.ts';
 import type { Engine } from '../engine.ts';
 import { Placement } from '../placement.ts';
 import type { CallVerification } from '../route/call-verification.ts';
@@ -41,6 +42,8 @@ export interface RouteOfInvite {
 export interface RehearsedCall {
   readonly invites: readonly (RehearsedInvite & {
     readonly route: RouteOfInvite | undefined;
+    /** Why its Contact carries no call that was to carry it. */
+    readonly leftOut: LeftOut | undefined;
     /** Whether its media goes through a relay; undefined where that was no question. */
     readonly media: MediaDecision | undefined;
   })[];
@@ -75,6 +78,7 @@ export class CallRehearsal {
   readonly #routing: Routing;
   readonly #placement: Placement;
   readonly #peers: RehearsedPeers;
+  readonly #contacts: SealedContacts;
   readonly #source: Source;
   readonly #caller: RehearsedFlow;
   readonly #plans: WitnessedPlan[] = [];
@@ -91,7 +95,14 @@ export class CallRehearsal {
   #facts: CallFacts | undefined;
   #answer: { readonly status: number; readonly reason: string } | undefined;
 
-  constructor(engine: Engine, clock: Scheduler, source: Source, answers: readonly ImaginedAnswer[]) {
+  /** @param invite what the caller sends */
+  constructor(
+    engine: Engine,
+    clock: Scheduler,
+    source: Source,
+    invite: SipRequest,
+    answers: readonly ImaginedAnswer[],
+  ) {
     this.#engine = engine;
     this.#clock = clock;
     this.#source = source;
@@ -114,8 +125,9 @@ export class CallRehearsal {
       },
       { onRequest: (transaction) => this.#invited(transaction), onAck: () => {} },
     );
-    const address = this.#addressOf(source) ?? UNKNOWN_ADDRESS;
-    this.#caller = this.#own().standFor({ transport: 'tcp', address, port: 0, serverName: 'caller' });
+    this.#contacts = engine.contacts.rehearsal();
+    const place = this.#placeOf(source, invite) ?? { address: UNKNOWN_ADDRESS, port: 0 };
+    this.#caller = this.#own().standFor({ transport: 'tcp', ...place, serverName: 'caller' });
     this.#peers = new RehearsedPeers({
       scheduler,
       answers,
@@ -139,11 +151,15 @@ export class CallRehearsal {
     const record = this.#record;
     const facts = this.#facts ?? this.#factsOf(octets);
     return {
-      invites: this.#peers.invites.map((invite) => ({
-        ...invite,
-        route: this.#routes.get(invite.branch.resolve),
-        media: this.#media.get(parseMessage(invite.octets).callId()),
-      })),
+      invites: this.#peers.invites.map((invite) => {
+        const callId = parseMessage(invite.octets).callId();
+        return {
+          ...invite,
+          route: this.#routes.get(invite.branch.resolve),
+          leftOut: this.#contacts.leftOut(callId),
+          media: this.#media.get(callId),
+        };
+      }),
       plans: this.#plans,
       answer: this.#answer ?? { status: 408, reason: 'Request Timeout' },
       isFaulty: this.#isFaulty(record),
@@ -158,11 +174,17 @@ export class CallRehearsal {
     return record.endReason === 'refused' && record.attempts.length === 0 && record.carrierStatus === undefined;
   }
 
-  /** Where the caller's messages would come from: as those of its registration do. */
-  #addressOf(source: Source): string | undefined {
+  /** Where the caller's messages would come from: as those of its registration do; from where a trunk says that it is, if it may be there. */
+  #placeOf(source: Source, invite: SipRequest): Pick<Target, 'address' | 'port'> | undefined {
+    if (source.kind === 'trunk') {
+      const { host: address, port = 5060 } = invite.topVia();
+      return this.#engine.trunks.identification.isOf(source.trunk.id, address) ? { address, port } : undefined;
+    }
     if (source.kind !== 'extension') return undefined;
     const [contact] = this.#engine.registrations.contacts(source.tenant, source.extension.number);
-    return contact?.binding.source.address;
+    if (contact === undefined) return undefined;
+    const { address, port } = contact.binding.source;
+    return { address, port };
   }
 
   #own(): RehearsedTransport {
@@ -182,6 +204,8 @@ export class CallRehearsal {
 
   #invited(transaction: ServerTransaction): void {
     if (transaction.request.method !== 'INVITE') return;
+    // As who is let in: the dialog's tag is a call's.
+    transaction.admit();
     this.#placement.invite(transaction, this.#source);
   }
 
@@ -245,6 +269,7 @@ export class CallRehearsal {
       routing,
       calls: calls.rehearsal({
         scheduler: this.#scheduler,
+        contacts: this.#contacts.isOn ? this.#contacts : undefined,
         media: media.rehearsal((decision) => {
           this.#decided = decision;
         }),

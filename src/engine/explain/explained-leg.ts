@@ -40,16 +40,20 @@ function answerText(answer: ImaginedAnswer, isTrunk: boolean): string {
   return [`${status} ${reasonPhrase(status)}`.trimEnd(), ...(contact === undefined ? [] : [contact])].join(' ');
 }
 
-/** What is drawn at random is the same in every explanation, and the proof of a password, with which it could be sent, is kept back. */
+/**
+ * What is drawn at random is the same in every explanation, and the proof of a password, with which it could be sent, and the call that a
+ * Contact carries are kept back.
+ */
 function withoutSecrets(octets: string): string {
   const invite = parseMessage(octets) as SipRequest;
   const named = octets
     .replaceAll(invite.topVia().branch, 'z9hG4bK-explained')
     .replaceAll(invite.callId(), 'explained')
     .replaceAll(invite.fromTag() ?? invite.callId(), 'explained');
-  return named.replaceAll(/^((?:Proxy-)?Authorization: [^\r]*\bresponse=")([0-9a-f]+)/gm, (_, before, digits) => {
-    return `${before}${'0'.repeat(digits.length)}`;
-  });
+  const zeros = (_: string, before: string, secret: string) => before + '0'.repeat(secret.length);
+  return named
+    .replaceAll(/^((?:Proxy-)?Authorization: [^\r]*\bresponse=")([0-9a-f]+)/gm, zeros)
+    .replace(/^(Contact: [^\r]*;tdm=)([A-Za-z0-9_-]+)/m, zeros);
 }
 
 /** Who an INVITE is from: whose credentials it carries, else the user of From. */
@@ -95,8 +99,12 @@ export function sentLeg(message: TraceMessage, label: string | undefined): Expla
   };
 }
 
-export function leaving({ inviteBase64, target }: ExplainedLeg, seenAs: SeenAs | undefined): LeavingInvite {
-  return { octets: Buffer.from(inviteBase64, 'base64').toString('latin1'), target, seenAs };
+export function leaving(leg: ExplainedLeg, seenAs: SeenAs | undefined, more: LeavingInvite['more']): LeavingInvite {
+  return { octets: octetsOfLeg(leg), target: leg.target, seenAs, more };
+}
+
+export function octetsOfLeg({ inviteBase64 }: ExplainedLeg): string {
+  return Buffer.from(inviteBase64, 'base64').toString('latin1');
 }
 
 export function startLine(invite: string): string {

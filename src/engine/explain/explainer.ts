@@ -30,15 +30,18 @@ import { isSipUri, parseMessage, type SipRequest, serialize, textFromOctets } fr
 import type { Flow, Target } from '../../sip/transport/index.ts';
 import { targetOfKey } from '../../trunks/hops.ts';
 import type { Source } from '../admit/admission.ts';
+import type { LeftOut } from '../continuity/sealed-contacts.ts';
 import type { Engine } from '../engine.ts';
 import { reasonPhraseOf } from '../route/call-verification.ts';
 import { CallRehearsal, type RehearsedCall, type WitnessedPlan } from './call-rehearsal.ts';
+import { contactReasons } from './contact-reasons.ts';
 import {
   callerIn,
   explainedLeg,
   isFirstSending,
   isOfInvite,
   leaving,
+  octetsOfLeg,
   parsedOf,
   sentLeg,
   startLine,
@@ -70,7 +73,7 @@ export class Explainer {
     const request = readInvite(question);
     const source = this.#sourceOf(question, request);
     const invite = request ?? imagineInvite(question, this.#domainOf(source));
-    const rehearsal = new CallRehearsal(engine, scheduler, source, answers);
+    const rehearsal = new CallRehearsal(engine, scheduler, source, invite, answers);
     return this.#told(source, invite, await rehearsal.play(invite.receivedText ?? serialize(invite)));
   }
 
@@ -130,13 +133,14 @@ export class Explainer {
   }
 
   /** A leg to a phone, with the reasons of its fields; one to a trunk as it is: its route has them. */
-  #reasoned(leg: ExplainedLeg, facts: CallFacts | undefined): ExplainedLeg {
-    const { directory } = this.#options.engine;
+  #reasoned(leg: ExplainedLeg, facts: CallFacts | undefined, leftOut?: LeftOut): ExplainedLeg {
+    const { contacts, directory } = this.#options.engine;
     const tenant = facts?.tenant === undefined ? undefined : directory.tenantByName(facts.tenant);
     if (facts === undefined || tenant === undefined || directory.party(tenant.name, leg.to) === undefined) return leg;
-    const invite = parseMessage(Buffer.from(leg.inviteBase64, 'base64').toString('latin1')) as SipRequest;
+    const invite = parseMessage(octetsOfLeg(leg)) as SipRequest;
     const rule = tenant.inboundRules.find(({ name }) => name === facts.inboundRule);
-    return { ...leg, fields: phoneFields(invite, facts, rule) };
+    const carried = contactReasons(contacts, invite, undefined, leftOut);
+    return { ...leg, fields: [...phoneFields(invite, facts, rule), ...carried] };
   }
 
   /** An INVITE that was answered before there was a call: by what it lacks or asks for, or for want of credentials. */
@@ -217,7 +221,7 @@ export class Explainer {
 
   #told(source: Source, invite: SipRequest, call: RehearsedCall): Explanation {
     const { invites, plans, answer, isFaulty, facts, unlocated } = call;
-    const legs = invites.map((each) => this.#reasoned(explainedLeg(each), facts));
+    const legs = invites.map((each) => this.#reasoned(explainedLeg(each), facts, each.leftOut));
     const wallMs = this.#options.scheduler.wallMs();
     const inbound = source.kind === 'trunk' ? this.#inboundSteps({ facts, invite, from: undefined, wallMs }) : [];
     const [witnessed] = plans;
@@ -232,7 +236,7 @@ export class Explainer {
                 const [leg, invite] = [legs[at], invites[at]];
                 return leg === undefined || invite === undefined
                   ? undefined
-                  : leaving(leg, this.#seenAs(invite.flow.of));
+                  : this.#leaving(leg, invite.flow.of, invite.branch.trunkId, invite.leftOut);
               }),
               facts.verification,
             ),
@@ -261,7 +265,18 @@ export class Explainer {
     if (leg === undefined) return undefined;
     const listener = this.#options.engine.directory.trunk(trunk.id)?.options.listener;
     const target = targetOfKey(leg.target);
-    return leaving(leg, target && this.#seenAs({ ...target, ...(listener && { listenerId: listener }) }));
+    return this.#leaving(leg, target && { ...target, ...(listener && { listenerId: listener }) }, trunk.id);
+  }
+
+  #leaving(
+    leg: ExplainedLeg,
+    to: Flow | Target | undefined,
+    trunkId: string | undefined,
+    leftOut?: LeftOut,
+  ): LeavingInvite {
+    const invite = parseMessage(octetsOfLeg(leg)) as SipRequest;
+    const carried = contactReasons(this.#options.engine.contacts, invite, trunkId, leftOut);
+    return leaving(leg, to && this.#seenAs(to), carried);
   }
 
   #seenAs(to: Flow | Target): SeenAs {

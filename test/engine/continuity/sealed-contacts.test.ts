@@ -177,6 +177,37 @@ describe('is left plain', () => {
     expect(sealing.of({ ...asked, near: far, far: near })).toBe(far.options.contact);
     expect(sealing.of(asked)).not.toBe(plain);
   });
+
+  test('and it is known why, for the latest thousand of those that were to carry their call', () => {
+    const [long, asked] = [question('-of-a-peer-that-likes-long-names.example.com'), question()];
+    const { dialog } = asked.near;
+    const sealing = contacts();
+    sealing.of(long);
+    expect(sealing.leftOut(dialog.callId)).toBe('too-long');
+    const elsewhere = { ...asked.record, facts: { ...asked.record.facts, peerNode: 'b' } };
+    sealing.of({ ...asked, record: elsewhere, near: { ...asked.near, dialog: { ...dialog, callId: 'other' } } });
+    expect([sealing.leftOut('other'), sealing.leftOut('nothing')]).toEqual(['not-for-others', undefined]);
+    for (let call = 0; call < 999; call++) sealing.noteTooLarge(`call-${call}`);
+    expect([dialog.callId, 'other', 'call-0', 'call-998'].map((callId) => sealing.leftOut(callId))).toEqual([
+      undefined,
+      'not-for-others',
+      'too-large',
+      'too-large',
+    ]);
+    const unwanted = contacts({ isWanted: () => false });
+    unwanted.of({ ...asked, near: asked.far, far: asked.near });
+    expect(unwanted.leftOut(asked.far.dialog.callId)).toBeUndefined();
+  });
+});
+
+test('what is sealed for a call that is only thought through is as long, and not counted', () => {
+  const sealing = contacts();
+  const rehearsed = sealing.rehearsal();
+  expect(rehearsed.of(question())).toHaveLength(contacts().of(question()).length);
+  rehearsed.of(question('-of-a-peer-that-likes-long-names.example.com'));
+  rehearsed.noteTooLarge('large');
+  expect(sealing.counters).toMatchObject({ sealed: 0, tooLong: 0, tooLarge: 0 });
+  expect(sealing.leftOut('large')).toBeUndefined();
 });
 
 test('workers know one another by name', () => {

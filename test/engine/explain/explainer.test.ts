@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { Explanation } from '../../../src/outbound/index.ts';
+import type { Explanation, FieldReason } from '../../../src/outbound/index.ts';
 import { serialize } from '../../../src/sip/message/index.ts';
 import { type Chosen, callIn, callOut, chosen, worldOf } from '../explained-calls.ts';
 import {
@@ -13,7 +13,7 @@ import {
   unreasonable,
   viaUdp,
 } from '../explained-world.ts';
-import { PASSWORD } from '../world.ts';
+import { PASSWORD, SDP } from '../world.ts';
 
 /**
  * Configurations of the differential test. The long form: `TANDEM_EXPLAIN_RUNS=300 npx vitest run test/engine/explain/explainer.test.ts`;
@@ -163,6 +163,91 @@ describe('placed calls', () => {
     expect(placed?.answer).toEqual({ status: 486, reason: 'Busy Here' });
     world.close();
   });
+
+  const TOKENS = { continuity: { contactToken: true } };
+  const QUESTION = { tenant: 'acme', from: '101', to: '18005550199' };
+  /** What an explanation says of the call that a Contact carries. */
+  const carrying = (fields: readonly FieldReason[] | undefined) =>
+    fields?.filter(({ source }) => source === 'contactToken').map(({ value, reason }) => [value, reason]);
+  const sealedIn = (invite: string | undefined) => /;tdm=[^;>]*/.exec(invite ?? '')?.[0] ?? '';
+
+  test.each(['18005550199', '102'])(
+    'the Contact of a call to %s carries it: how long, and why; before, while it rings and after',
+    async (to) => {
+      const world = await ExplainedWorld.start({ settings: TOKENS });
+      const { counters } = world.world.engine.contacts;
+      const told = (explanation: Explanation | undefined) =>
+        carrying((to === '102' ? explanation?.legs : explanation?.routes)?.[0]?.fields);
+      const invite = world.alice.invite(to);
+      const asked: Explanation[] = [];
+      const live = await world.place(invite, [], async () => {
+        const question = { tenant: 'acme', invite: invite.receivedText ?? serialize(invite), answers: ['486'] };
+        asked.push(await world.explainer.explain(question), await world.explainer.explain(question));
+        expect(counters.sealed).toBe(0);
+      });
+      expect(live.sent.map(({ text }) => steady(text))).toEqual(asked[0]?.legs?.map((leg) => steady(octetsOf(leg))));
+      const sent = sealedIn(live.sent[0]?.text);
+      const reason = `${sent.length} octets of the Contact carry the call, sealed, so that it goes on when its node and the store are lost (continuity.contactToken)`;
+      expect(sent.length).toBeGreaterThan(100);
+      // Nobody could send what is shown of a call that was only thought through.
+      const shown = `;tdm=${'0'.repeat(sent.length - 5)}`;
+      expect(asked.map(told)).toEqual([[[shown, reason]], [[shown, reason]]]);
+      expect(asked[0]?.legs).toEqual(asked[1]?.legs);
+      expect(told(world.explainer.explainCall(invite.callId()))).toEqual([[sent, reason]]);
+      expect(counters.sealed).toBe(1);
+      world.close();
+    },
+  );
+
+  test('a Contact that does not carry its call: the trunk does not want it', async () => {
+    const trunks = { 'carrier-a': { options: { contactToken: false } } };
+    const world = await ExplainedWorld.start({ settings: TOKENS, trunks });
+    const [before] = (await world.explainer.explain(QUESTION)).routes;
+    const invite = world.alice.call('18005550199');
+    const [after] = world.explainer.explainCall(invite.callId())?.routes ?? [];
+    for (const route of [before, after]) {
+      expect(sealedIn(route?.invite)).toBe('');
+      const contact = /^Contact: ([^\r]*)/m.exec(route?.invite ?? '')?.[1];
+      expect(carrying(route?.fields)).toEqual([
+        [contact, "it carries no call: the trunk's options.contactToken is false"],
+      ]);
+    }
+    world.close();
+  });
+
+  test.each([
+    [
+      'the datagram',
+      { body: `${SDP}a=x-pad:${'p'.repeat(500)}\r\n` },
+      /, for the INVITE would have more than the 1300 octets that go over UDP$/,
+    ],
+    [
+      'the parameter',
+      { contact: `<sip:${'a'.repeat(120)}@203.0.113.1>` },
+      /, for it would have more than 200 octets, or the URI more than 250$/,
+    ],
+  ])(
+    'a Contact that does not carry its call: %s would be too long',
+    async (_what, { body = SDP, contact }: { body?: string; contact?: string }, why) => {
+      const world = await ExplainedWorld.start({ settings: TOKENS });
+      const { counters } = world.world.engine.contacts;
+      const invite = world.alice.invite('18005550199', contact === undefined ? {} : { Contact: contact }, body);
+      const asked: Explanation[] = [];
+      const live = await world.place(invite, [], async () => {
+        asked.push(await world.explainer.explain({ tenant: 'acme', invite: serialize(invite), answers: ['486'] }));
+        expect(counters).toMatchObject({ tooLong: 0, tooLarge: 0 });
+      });
+      const after = world.explainer.explainCall(invite.callId());
+      expect(live.sent.map(({ text }) => steady(text))).toEqual(asked[0]?.legs?.map((leg) => steady(octetsOf(leg))));
+      for (const explanation of [asked[0], after]) {
+        const [route] = explanation?.routes ?? [];
+        expect(sealedIn(route?.invite)).toBe('');
+        expect(carrying(route?.fields)).toEqual([[expect.stringMatching(/^<sip:/), expect.stringMatching(why)]]);
+      }
+      expect(counters.tooLong + counters.tooLarge).toBe(1);
+      world.close();
+    },
+  );
 
   test('a refused call shows why', async () => {
     const world = await ExplainedWorld.start({ acme: { stopOutbound: true } });
