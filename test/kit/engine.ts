@@ -25,6 +25,8 @@ export interface EngineOptions {
   readonly settings?: Partial<NodeSettingsInput>;
   /** Environment variables beside the admin's token. */
   readonly environment?: NodeJS.ProcessEnv;
+  /** A process: it listens on TLS as well, with this certificate and key (files). */
+  readonly tls?: { readonly certificate: string; readonly key: string };
   /** A process: the command that runs the command that follows it, e.g. `prlimit --nofile=64 --`. */
   readonly wrapper?: readonly string[];
 }
@@ -159,6 +161,8 @@ export async function startEngine(options: EngineOptions): Promise<TestEngine> {
 /** The product as a process of its own, as an operator runs it. */
 export interface EngineProcess {
   readonly port: number;
+  /** Of TLS, where it has that. */
+  readonly tlsPort: number;
   /** Where it keeps its data. */
   readonly dataFolder: string;
   readonly configFile: string;
@@ -175,9 +179,11 @@ export async function startEngineProcess(options: EngineOptions): Promise<Engine
   const workers = options.settings?.workers ?? TEST_WORKERS;
   const port =
     typeof workers === 'number' && workers > 1 ? await freePortForWorkers(workers, host) : await freePort(host);
+  const tlsPort = options.tls === undefined ? 0 : await freePort(host);
   const { folder, configFile } = writeConfiguration({ ...options, settings: { workers, ...options.settings } }, [
     { transport: 'udp', host, port },
     { transport: 'tcp', host, port },
+    ...(options.tls === undefined ? [] : [{ transport: 'tls' as const, host, port: tlsPort, ...options.tls }]),
   ]);
   const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
   const run = async () => {
@@ -193,6 +199,7 @@ export async function startEngineProcess(options: EngineOptions): Promise<Engine
   let child = await run();
   return {
     port,
+    tlsPort,
     dataFolder: join(folder, 'data'),
     configFile,
     get child() {

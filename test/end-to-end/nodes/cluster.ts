@@ -4,7 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { NodeSettingsInput } from '../../../src/settings/node-schema.ts';
 import { CuttableWay } from '../../kit/cuttable-way.ts';
-import { type EngineProcess, type ProvisioningInput, startEngineProcess } from '../../kit/engine.ts';
+import {
+  type EngineOptions,
+  type EngineProcess,
+  type ProvisioningInput,
+  startEngineProcess,
+} from '../../kit/engine.ts';
 import { type RedisServer, startRedis } from '../../kit/redis.ts';
 import { type Answer, type AskOptions, ask, SYSTEM_TOKEN } from '../faults/rest.ts';
 
@@ -37,6 +42,7 @@ export async function startCluster(
   hosts: readonly string[],
   provisioning: ProvisioningInput,
   settings: Partial<NodeSettingsInput> = {},
+  tls?: NonNullable<EngineOptions['tls']>,
 ): Promise<Cluster> {
   const folder = mkdtempSync(join(tmpdir(), 'tandem-cluster-'));
   const environment = { TANDEM_STORE_KEY: randomBytes(32).toString('base64'), TANDEM_BOOTSTRAP_TOKEN: SYSTEM_TOKEN };
@@ -66,6 +72,7 @@ export async function startCluster(
           ...settings,
         },
         environment,
+        ...(tls !== undefined && { tls }),
       });
       nodes.push(clusterNode({ name, host, process: engine, recordFile: join(path, 'calls.jsonl'), store: way }));
     }

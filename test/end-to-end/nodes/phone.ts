@@ -30,9 +30,13 @@ export class Phone {
     readonly from: string;
     readonly port: number;
     readonly atMs: number;
+    /** It was answered with a provisional response. */
+    readonly isRinging: boolean;
   }[] = [];
   /** Requests in dialogs that came, by method. */
   readonly heard: string[] = [];
+  /** Call-IDs of calls that rang and were cancelled. */
+  readonly cancelled = new Set<string>();
   /** Contacts that it was told in its dialogs, by Call-ID. */
   readonly told = new Map<string, string>();
   /** Header fields that its requests carry besides. */
@@ -67,10 +71,22 @@ export class Phone {
       }
       if (message.method === 'ACK') return;
       if (message.method === 'INVITE' && !this.#isCopy(message))
-        this.invites.push({ request: message, from: from.address, port: from.port, atMs: performance.now() });
+        this.invites.push({
+          request: message,
+          from: from.address,
+          port: from.port,
+          atMs: performance.now(),
+          isRinging: this.answers < 200,
+        });
       else if (!this.#isRetransmission(message)) this.heard.push(message.method);
       if (message.method === 'UPDATE') this.told.set(message.callId(), message.headers.value(HeaderId.Contact) ?? '');
+      if (message.method === 'INVITE' && this.cancelled.has(message.callId())) return;
       this.#answer(message, message.method === 'INVITE' ? this.answers : 200, from);
+      const cancelled = message.method === 'CANCEL' && this.#rings(message);
+      if (cancelled) {
+        this.cancelled.add(message.callId());
+        this.#answer(cancelled.request, 487, { address: cancelled.from, port: cancelled.port });
+      }
     });
     await new Promise<void>((resolve) => this.#socket.bind(0, this.#host, resolve));
     this.#port = this.#socket.address().port;
@@ -243,6 +259,12 @@ export class Phone {
     if (this.#isClosed) return;
     const [host = '', port = ''] = node.split(':');
     this.#socket.send(Buffer.from(text, 'latin1'), Number(port), host);
+  }
+
+  /** The INVITE that a CANCEL is for, where it has no final answer. */
+  #rings(cancel: SipRequest): (typeof this.invites)[number] | undefined {
+    const branch = cancel.topVia().branch;
+    return this.invites.find(({ request, isRinging }) => isRinging && request.topVia().branch === branch);
   }
 
   #isRetransmission(request: SipRequest): boolean {

@@ -1,10 +1,15 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { TestAuthority } from '../../kit/certificates.ts';
 import { eventually } from '../../kit/eventually.ts';
 import { peersSkipped } from '../../kit/peers.ts';
-import { acme } from '../world.ts';
+import { acme, carrierTrunk } from '../world.ts';
 import { type Cluster, type ClusterNode, startCluster } from './cluster.ts';
 import { type Called, Phone } from './phone.ts';
+import { RingingCarrier } from './ringing-carrier.ts';
 
 /** The long form: `TANDEM_SUCCESSION_CALLS=1000 npx vitest run test/end-to-end/nodes/succession.test.ts`. */
 const CALLS = Number(process.env['TANDEM_SUCCESSION_CALLS'] ?? 50);
@@ -14,14 +19,52 @@ describe.skipIf(peersSkipped)('a node of two ends with calls up', () => {
   let a: ClusterNode;
   let b: ClusterNode;
   let redis: Redis;
+  const authority = new TestAuthority();
+  const folder = mkdtempSync(join(tmpdir(), 'tandem-succession-'));
+  const carriers: RingingCarrier[] = [];
 
   beforeAll(async () => {
+    const file = (name: string, text: string) => {
+      writeFileSync(join(folder, name), text);
+      return join(folder, name);
+    };
+    const hosts = ['127.0.0.45', '127.0.0.46'];
+    const own = authority.issue({ commonName: 'tandem.test', alternativeNames: hosts.map((host) => `IP:${host}`) });
+    const tls = { certificate: file('own.pem', own.cert), key: file('own.key', own.key) };
+    const ca = file('ca.pem', authority.certificate);
+    const pair = authority.issue({ commonName: 'carrier.test', alternativeNames: ['DNS:carrier.test'] });
+    const made = [
+      { transport: 'udp', host: '127.0.0.61' },
+      { transport: 'tcp', host: '127.0.0.62' },
+      { transport: 'tls', host: '127.0.0.63', pair, authority: authority.certificate },
+    ] as const;
+    const trunks: ReturnType<typeof carrierTrunk>[] = [];
+    for (const [index, { transport, ...options }] of made.entries()) {
+      const carrier = await new RingingCarrier({ transport, ...options }).open();
+      carriers.push(carrier);
+      trunks.push(
+        carrierTrunk(carrier.port, {
+          ...{ id: String(index + 1), name: transport, transport, host: options.host, options: {} },
+          ...(transport === 'tls' && { tls: { ca, serverName: 'carrier.test' } }),
+        }),
+      );
+    }
+    const outboundRules = trunks.map(({ name }, index) => ({
+      name,
+      match: { prefixes: [String(index + 7)] },
+      routes: [{ trunk: name, strip: 1, prepend: '+' }],
+    }));
+    const inboundRules = trunks.map(({ name }) => ({
+      name,
+      trunk: name,
+      dids: '14155550101-14155550103',
+      destination: { extensions: '101-103' as const },
+    }));
     cluster = await startCluster(
-      ['127.0.0.45', '127.0.0.46'],
-      {
-        tenants: [acme({ outboundRules: [], inboundRules: [] })],
-      },
+      hosts,
+      { tenants: [acme({ outboundRules, inboundRules })], trunks },
       { timers: { t1Ms: 100, attemptMs: 800, failedTargetMs: 0, drainMs: 500 } },
+      tls,
     );
     [a, b] = cluster.nodes as [ClusterNode, ClusterNode];
     redis = new Redis(cluster.redis.url);
@@ -29,6 +72,9 @@ describe.skipIf(peersSkipped)('a node of two ends with calls up', () => {
   afterAll(async () => {
     redis?.disconnect();
     await cluster?.stop();
+    for (const carrier of carriers) carrier.close();
+    authority.remove();
+    rmSync(folder, { recursive: true, force: true });
   });
 
   const phone = async (user: string, node: ClusterNode) => {
@@ -92,6 +138,84 @@ describe.skipIf(peersSkipped)('a node of two ends with calls up', () => {
     await eventually('no call to be left', async () => (await live()) === 0);
     await eventually('nothing left in the store', async () => (await kept(2)) === 0);
   }, 120_000);
+
+  test('kill -9 while calls ring over trunks, UDP, TCP and TLS, in and out: each caller has his answer, who rang is cancelled, nothing is left', async () => {
+    await a.process.killAndRestart();
+    const [alice, bob, carol] = [await phone('101', a), await phone('102', a), await phone('103', a)];
+    const [udp, tcp, tls] = carriers as [RingingCarrier, RingingCarrier, RingingCarrier];
+    for (const carrier of carriers) carrier.forget();
+    for (const callee of [udp, tcp, tls, bob, carol]) callee.answers = 180;
+    const out = ['7', '8', '9'].map((prefix) => alice.call(a.address, `${prefix}4930555${prefix}`, LASTING));
+    const answeredAt = out.map((call) => call.then(() => performance.now()));
+    const { host } = a;
+    const [inUdp, inTcp, inTls] = [
+      await udp.call({ host, port: a.process.port }, '14155550102'),
+      await tcp.call({ host, port: a.process.port }, '14155550103'),
+      await tls.call({ host, port: a.process.tlsPort }, '14155550103'),
+    ];
+    await eventually(
+      'all to ring, in the store',
+      async () => {
+        const ringing = (await redis.hvals('tandem:{tandem}:calls:node-1')).filter((text) => text.includes('"asked"'));
+        return ringing.length === 6 && [inUdp, inTcp, inTls].every(({ responses }) => responses.at(-1)?.status === 180);
+      },
+      LONG,
+    );
+    const rang = [udp, tcp, tls].map(({ invites }) => invites.at(-1)?.request.callId() ?? '');
+    const before = [bob.invites.length, carol.invites.length] as const;
+    const rangAtPhones = [bob.invites.at(-1), ...carol.invites.slice(-2)].map((each) => each?.request.callId() ?? '');
+    for (const callee of [udp, tcp, tls, bob]) callee.answers = 200;
+    const written = (await records()).length;
+    const killedAtMs = performance.now();
+    a.process.child.signal('SIGKILL');
+
+    // Those who can be answered are, by whoever rang before.
+    const calls = await Promise.all(out);
+    expect(calls.map(({ status }) => status)).toEqual([200, 200, 200]);
+    await eventually(
+      'the callers to have an answer',
+      () => [inUdp, inTcp].every(({ final }) => final !== undefined),
+      LONG,
+    );
+    await eventually('the end of the connection', () => inTls.closedAtMs !== undefined, LONG);
+    expect(inUdp.final?.status).toBe(200);
+    expect(inUdp.tags).toHaveLength(1);
+    // Over another connection, with the tag that he knows (RFC 3261 §18.2.2).
+    expect(inTcp.final?.status).toBe(503);
+    expect(inTcp.tags).toHaveLength(1);
+    const times = [...(await Promise.all(answeredAt)), inUdp.answeredAtMs, inTcp.answeredAtMs, inTls.closedAtMs];
+    console.log(`answered ${times.map((atMs) => Math.round((atMs ?? 0) - killedAtMs)).join(', ')} ms after the kill`);
+    for (const atMs of times) expect((atMs ?? Number.NaN) - killedAtMs).toBeLessThan(5_000);
+
+    // Who rang is cancelled in the transaction that it knows. Its 487 goes to where the INVITE came from, which is no more.
+    for (const [index, carrier] of [udp, tcp, tls].entries())
+      await eventually(`the CANCEL at ${index}`, () => carrier.cancelled.has(rang[index] as string), LONG);
+    await eventually(
+      'the CANCELs at phones',
+      () => rangAtPhones.every((id) => bob.cancelled.has(id) || carol.cancelled.has(id)),
+      LONG,
+    );
+    // Nobody is rung for callers who have gone.
+    expect([bob.invites.length, carol.invites.length]).toEqual([before[0] + 1, before[1]]);
+    for (const carrier of [udp, tcp, tls]) expect(carrier.invites).toHaveLength(2);
+
+    await udp.within(inUdp, 'ACK', { host: b.host, port: b.process.port });
+    for (const call of calls) expect((await alice.hangUp(b.address, call)).status).toBe(200);
+    for (const carrier of [udp, tcp, tls]) {
+      await eventually('the BYE at the carrier', () => carrier.byes.length > 0, LONG);
+      expect(carrier.byes).toEqual([carrier.invites[1]?.request.callId()]);
+    }
+    const byes = count(bob.heard, 'BYE');
+    await udp.within(inUdp, 'BYE', { host: b.host, port: b.process.port });
+    await eventually('the BYE at bob', () => count(bob.heard, 'BYE') === byes + 1, LONG);
+    await eventually('no call to be left', async () => (await live()) === 0, LONG);
+    await eventually('nothing left in the store', async () => (await kept(1)) + (await kept(2)) === 0, LONG);
+    expect((await b.ask('GET', '/api/v1/calls')).body.items).toEqual([]);
+    const after = await records();
+    const since = after.slice(0, after.length - written).map(({ sipCallIds, status }) => `${sipCallIds[0]} ${status}`);
+    const answered = [...calls.map(({ response }) => response.callId()), inUdp.callId].map((callId) => `${callId} 200`);
+    expect(since.sort()).toEqual(answered.sort());
+  }, 60_000);
 
   test('a call between the nodes goes on, whichever of them is killed: both halves become one call', async () => {
     await a.process.killAndRestart();
@@ -166,7 +290,13 @@ describe.skipIf(peersSkipped)('a node of two ends with calls up', () => {
 
   /** Of both nodes, the latest first. */
   const records = async () => {
-    const found: { callId: string; status: number; talkMs: number; hungUpBy?: string }[] = [];
+    const found: {
+      callId: string;
+      sipCallIds: string[];
+      status: number;
+      talkMs: number;
+      hungUpBy?: string;
+    }[] = [];
     for (;;) {
       const { items } = (await b.ask('GET', `/api/v1/call-records?limit=1000&offset=${found.length}`)).body;
       found.push(...items);
