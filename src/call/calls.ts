@@ -22,6 +22,7 @@ import { rejoined } from './rejoin.ts';
 import { takeOver } from './replacement.ts';
 import { CancelledInvite, type Resumption, type RingingInvite } from './resumption.ts';
 import type { CallSnapshot, LegSnapshot } from './snapshot.ts';
+import { lostRecord, type WaitingSnapshot } from './waiting.ts';
 
 export interface CallsOptions extends Omit<CallEnvironment, 'timers' | 'limits'> {
   readonly timers?: Partial<CallTimers>;
@@ -92,6 +93,12 @@ export class Calls implements CallRegistry {
     const resumption = this.#resumptions?.get(branch);
     this.#resumptions?.delete(branch);
     for (const ringing of resumption?.takeAll() ?? []) this.cancelRinging(ringing);
+  }
+
+  /** A call that rang when its process ended is over: its caller was at the end of a connection of that. */
+  endWaiting(waiting: WaitingSnapshot): void {
+    const record = lostRecord(waiting, this.#env.scheduler.wallMs());
+    if (record !== undefined) this.#env.observer.onCallEnded(record);
   }
 
   /** In the name of the process that has asked; who answers all the same is left with BYE. */

@@ -53,4 +53,4 @@ export {
   type PlaceSnapshot,
   type Reacher,
 } from './snapshot.ts';
-export { type AskedSnapshot, readKept, type WaitingCancel, type WaitingSnapshot } from './waiting.ts';
+export { type AskedSnapshot, readKept, type WaitingCancel, type WaitingSnapshot, waitingRecord } from './waiting.ts';

@@ -140,7 +140,7 @@ export class LiveRecord {
   /** The carrier's own status, where the one sent to the caller was mapped. */
   carrierStatus: number | undefined = undefined;
   endedBy: EndedBy | undefined = undefined;
-  /** Why it ended, in a word: `bye`, `cancel`, `refused`, `session-limit`, `ring-timeout`, `no-ack`, `session-expired`, `transferred`, `daily-minutes-exceeded` … */
+  /** Why it ended, in a word: `bye`, `cancel`, `refused`, `session-limit`, `ring-timeout`, `no-ack`, `session-expired`, `transferred`, `daily-minutes-exceeded`, `node-ended` … */
   endReason = '';
   /** Number transferred to, when a REFER moved one side. */
   transferredTo: string | undefined = undefined;

@@ -3,6 +3,7 @@ import { buildCancel } from '../sip/endpoint/index.ts';
 import { serialize } from '../sip/message/index.ts';
 import type { TransportName } from '../sip/transport/index.ts';
 import type { ClientTransaction, Destination, ServerTransaction } from './ports.ts';
+import { type AttemptRecord, type CallFacts, LiveRecord } from './record.ts';
 import { type CallSnapshot, type FirstCallSnapshot, type PlaceSnapshot, placeOf, readSnapshot } from './snapshot.ts';
 
 /** A call without an answer, as plain data: what another process needs to go on with it, or to place it again, for a caller who still waits. */
@@ -19,8 +20,18 @@ export interface WaitingSnapshot {
   /** The tag of the early dialog that the caller was told; absent where reliable responses (RFC 3262) belong to it. */
   readonly tag?: string;
   readonly cancels: readonly WaitingCancel[];
+  /** Of a caller at the end of a connection, who is not gone on with: what his call is recorded with. Absent in what the program before wrote. */
+  readonly record?: WaitingRecord;
   /** Wall clock, ms. */
   readonly takenAtMs: number;
+}
+
+export interface WaitingRecord {
+  readonly facts: CallFacts;
+  readonly callerCallId: string;
+  readonly startedAtMs: number;
+  readonly ringingAtMs?: number;
+  readonly attempts: readonly AttemptRecord[];
 }
 
 /** An INVITE under way. */
@@ -83,6 +94,22 @@ export function cancellationOf(
       ...(isBound && { isBound }),
     },
   };
+}
+
+export function waitingRecord(record: LiveRecord, facts: CallFacts): WaitingRecord {
+  const { callerCallId, startedAtMs, ringingAtMs, attempts } = record;
+  return { facts, callerCallId, startedAtMs, attempts, ...(ringingAtMs !== undefined && { ringingAtMs }) };
+}
+
+/** The complete record of a call that has ended with its node; undefined where the snapshot has none. */
+export function lostRecord({ id, record: kept }: WaitingSnapshot, endedAtMs: number): LiveRecord | undefined {
+  if (kept === undefined) return undefined;
+  const record = new LiveRecord(id, kept.facts, kept.callerCallId, kept.startedAtMs);
+  const { ringingAtMs, attempts } = kept;
+  return Object.assign(record, {
+    ...{ ringingAtMs, attempts, endedAtMs },
+    ...{ status: 503, reason: 'Service Unavailable', endedBy: 'engine', endReason: 'node-ended' },
+  });
 }
 
 /** A call as a store has it: answered, or still without an answer; neither when its shape is none that is read. */

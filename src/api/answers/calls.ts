@@ -117,7 +117,7 @@ export const callRecordAnswer = z.object({
     .string()
     .optional()
     .describe(
-      'Why the call ended, in one word: `bye`, `cancel`, `refused`, `media-timeout`, `no-ack`, `session-expired`.',
+      'Why the call ended, in one word: `bye`, `cancel`, `refused`, `media-timeout`, `no-ack`, `session-expired`, `node-ended`.',
     ),
   rebuilt: z
     .enum(['whole', 'timed-from-invite'])

@@ -17,6 +17,7 @@ import {
   type Restorer,
   readKept,
   type WaitingSnapshot,
+  waitingRecord,
 } from '../../call/index.ts';
 import { OneByOne } from './one-by-one.ts';
 import { Remembered } from './remembered.ts';
@@ -457,7 +458,10 @@ export class CallKeeper implements TimerTarget {
     // Where nobody could place it again in time it is not worth the writing; and of a call between nodes the one that drafted it can.
     const isPlaceable = store.shared !== undefined && call?.record.facts.peerNode === undefined;
     const waiting = isPlaceable ? call?.waitingSnapshot(takenAtMs) : undefined;
-    return waiting === undefined ? undefined : { id, document: JSON.stringify(waiting) };
+    if (call === undefined || waiting === undefined) return undefined;
+    const isLost = waiting.from.kind === 'connection';
+    const record = isLost ? { record: waitingRecord(call.record, recordFacts(call.record)) } : undefined;
+    return { id, document: JSON.stringify({ ...waiting, ...record }) };
   }
 
   /** This node was silent for so long that another one goes on with these calls; it may have woken before that had them all. */

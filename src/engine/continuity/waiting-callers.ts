@@ -56,7 +56,7 @@ export class WaitingCallers {
   /**
    * The caller's INVITE is received once more. Who rings, and whose answer comes to this node, goes on ringing; anybody else is cancelled
    * in the name of the process before. A caller at the end of a connection is answered over another one, where he takes any: 503, so that
-   * he tries the next node.
+   * he tries the next node; his call is over, and recorded.
    *
    * @param isOwn the process before was of this node
    */
@@ -80,6 +80,7 @@ export class WaitingCallers {
     }
     if (!isReachable) {
       this.#refuse(waiting, invite);
+      calls().endWaiting(waiting);
       return;
     }
     const { branch } = invite.topVia();

@@ -256,7 +256,7 @@ describe.each([
   });
 });
 
-test('a caller at the end of a connection gets 503 over another one, and who rang for him is cancelled', async () => {
+test('a caller at the end of a connection gets 503 over another one, who rang for him is cancelled, and there is one record', async () => {
   await start();
   carrier.peer.listen('tcp', 5060);
   const invite = carrier.request('INVITE', `sip:14155550100@${ENGINE}`, {
@@ -286,6 +286,14 @@ test('a caller at the end of a connection gets 503 over another one, and who ran
   await settle(60_000);
   expect(world.held()).toMatchObject({ calls: 0, legs: 0, clients: 0 });
   expect(store.documents.size).toBe(0);
+  const [record, ...others] = world.observed.ended;
+  expect(others).toEqual([]);
+  expect(record).toMatchObject({
+    ...{ id: expect.any(String), callerCallId: invite.callId(), facts: { direction: 'inbound', tenant: 'acme' } },
+    ...{ status: 503, reason: 'Service Unavailable', endedBy: 'engine', endReason: 'node-ended' },
+  });
+  const { startedAtMs, ringingAtMs = 0, endedAtMs = 0, talkMs } = record as (typeof world.observed.ended)[number];
+  expect([startedAtMs < ringingAtMs, ringingAtMs < endedAtMs - 1_000, talkMs]).toEqual([true, true, 0]);
 });
 
 describe('the caller gives up between the end of the process and the moment when the next one has his call', () => {
