@@ -5,6 +5,7 @@ import type { Flow } from '../sip/transport/index.ts';
 import { AbandonedInvites, type LateUser, type SentInvite } from './abandoned-invites.ts';
 import { Call, type CallRegistry, type Restorer } from './call.ts';
 import { refuseUnsupported } from './capabilities.ts';
+import { HeardByes } from './heard-byes.ts';
 import { LateAnswers } from './late-answers.ts';
 import type { Leg } from './leg.ts';
 import type { CallPlan, LegOptions } from './plan.ts';
@@ -52,6 +53,8 @@ export class Calls implements CallRegistry {
   readonly #legs = new TokenMap<Leg>();
   readonly #calls = new Map<string, Call>();
   readonly #abandoned: AbandonedInvites;
+  /** From the first one on. */
+  #heardByes: HeardByes | undefined = undefined;
   /** By the branch of the caller's INVITE. */
   #resumptions: Map<string, Resumption> | undefined = undefined;
   #draining = false;
@@ -155,7 +158,11 @@ export class Calls implements CallRegistry {
     if (request.toTag() === undefined) return false;
     const leg = this.#legOf(request);
     if (leg !== undefined) {
-      leg.receive(transaction, request);
+      this.#give(leg, transaction, request);
+      return true;
+    }
+    if (request.method === 'BYE' && this.#heardByes?.has(request) === true) {
+      transaction.reply(200);
       return true;
     }
     const late = () => this.#receiveLate(transaction, request);
@@ -172,7 +179,16 @@ export class Calls implements CallRegistry {
   #receiveLate(transaction: ServerTransaction, request: SipRequest): void {
     const leg = this.#legOf(request);
     if (leg === undefined) this.#unmatched(transaction);
-    else leg.receive(transaction, request);
+    else this.#give(leg, transaction, request);
+  }
+
+  #give(leg: Leg, transaction: ServerTransaction, request: SipRequest): void {
+    if (request.method === 'BYE') {
+      // A BYE is sent for 64*T1 at most (RFC 3261 §17.1.2.2): after that none is a copy, and none is known for twice what is kept.
+      this.#heardByes ??= new HeardByes(this.#env.scheduler, 32 * this.#env.timers.t1Ms);
+      this.#heardByes.note(request);
+    }
+    leg.receive(transaction, request);
   }
 
   /** An ACK that matches no transaction: for a 2xx. */

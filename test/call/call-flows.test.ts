@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createResponse, HeaderId } from '../../src/sip/message/index.ts';
+import { createResponse, HeaderId, parseMessage, type SipRequest, serialize } from '../../src/sip/message/index.ts';
 import { branchTo, sdp, stages, World } from './world.ts';
 
 test('RFC 3665 §3.1: a call rings, is answered, talks and ends by the caller; each leg has its own Call-ID, tags and Contact', () => {
@@ -211,6 +211,27 @@ test('both hang up at once: each BYE is answered 200 and nothing is left', () =>
   expect(world.settles()).toBe(true);
   expect(byeA.statuses).toEqual([200]);
   expect(byeB.final?.status).toBe(200);
+});
+
+test('a copy of the BYE that comes by another way, with another branch, is answered 200 as it was; a further BYE is 481', () => {
+  const world = new World();
+  const { a, b } = world;
+  world.connect();
+  const bye = a.dialog.createRequest('BYE');
+  const copies = [bye, parseMessage(serialize(bye)) as SipRequest, a.dialog.createRequest('BYE')];
+  const statuses: number[] = [];
+  const user = {
+    onResponse: (response: { status: number }) => statuses.push(response.status),
+    onTimeout() {},
+    onTransportError() {},
+  };
+  for (const copy of copies) {
+    a.endpoint.sendRequest(copy, { transport: 'udp', address: 'engine', port: 5060 }, user);
+    world.run(1_000);
+  }
+  expect(statuses).toEqual([200, 200, 481]);
+  expect(b.requests('BYE')).toHaveLength(1);
+  expect(world.settles()).toBe(true);
 });
 
 test('a lost BYE: the other leg still ends, and a peer that answers 481 or nothing ends its own', () => {

@@ -182,7 +182,7 @@ export class CallContinuity {
     // What is not answered is sent again, and by then to the other node.
     if (this.#keeper?.hasLeft === true) return true;
     const { request, flow } = transaction;
-    if (!this.#options.isKnown(request, flow)) return false;
+    if (!this.#options.isKnown(request, flow)) return this.#strayByes.takesStranger(transaction, retry);
     // What carries its call is asked after by that.
     const carried = this.#revival?.carried(request);
     if (carried !== undefined || !this.#strayByes.concerns(transaction))

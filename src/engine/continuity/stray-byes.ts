@@ -20,10 +20,13 @@ const ANSWER_MS = 500;
 /** Nodes tell of themselves, and hear of each other, twice a second. */
 const UNKNOWN_MS = 1_500;
 const AGAIN_MS = 250;
+/** That wait at one time. */
+const MAX_STRANGERS = 200;
 
 export class StrayByes {
   readonly #options: StrayByesOptions;
   #unknownUntilMs = Number.NEGATIVE_INFINITY;
+  #strangers = 0;
 
   constructor(options: StrayByesOptions) {
     this.#options = options;
@@ -34,7 +37,8 @@ export class StrayByes {
     this.#unknownUntilMs = this.#options.scheduler.nowMs() + UNKNOWN_MS;
   }
 
-  get #isUnknown(): boolean {
+  /** Nobody is known yet, nor which addresses belong to whom: a sender that seems a stranger need not be one. */
+  get isUnknown(): boolean {
     return this.#options.scheduler.nowMs() < this.#unknownUntilMs;
   }
 
@@ -43,13 +47,27 @@ export class StrayByes {
     const { peers } = this.#options;
     // What carries its call, or says so, is asked after by that.
     if (request.method !== 'BYE' || request.requestUri.includes(CARRIES)) return false;
-    return !peers.isPeerAddress(flow.remoteAddress) && (peers.names().length > 0 || this.#isUnknown);
+    return !peers.isPeerAddress(flow.remoteAddress) && (peers.names().length > 0 || this.isUnknown);
+  }
+
+  /**
+   * Of a sender that is not known, as the node begins: who was known to the process before, because it had proved its password, is not to
+   * this one, and its BYE came to where it was told that its call is. True: it is passed on, and answered in any case.
+   */
+  takesStranger(transaction: ServerTransaction, refuse: () => void): boolean {
+    if (!this.isUnknown || this.#strangers >= MAX_STRANGERS || !this.concerns(transaction)) return false;
+    this.#strangers++;
+    void this.passOn(transaction).then((isTaken) => {
+      this.#strangers--;
+      if (!isTaken) refuse();
+    });
+    return true;
   }
 
   /** True: a node had the call, and the BYE is answered. */
   async passOn(transaction: ServerTransaction): Promise<boolean> {
     let isTaken = await this.#passOn(transaction);
-    while (!isTaken && this.#isUnknown) {
+    while (!isTaken && this.isUnknown) {
       await this.#pause(AGAIN_MS);
       isTaken = await this.#passOn(transaction);
     }

@@ -117,3 +117,25 @@ test('a call that no node has is none 1.5 s after the start either', async () =>
   expect(await strayByes.passOn(byeFrom(PHONE))).toBe(false);
   expect(asked).toHaveLength(2);
 });
+
+test('a sender that nobody knows is passed on as the node begins, and refused at once later', async () => {
+  const refused: string[] = [];
+  expect(strayByes.takesStranger(byeFrom(PHONE), () => refused.push('later'))).toBe(false);
+  strayByes.start();
+  answers = () => 200;
+  expect(strayByes.takesStranger(byeFrom(PHONE), () => refused.push('taken'))).toBe(true);
+  await pass(50);
+  expect([replies, refused]).toEqual([[200], []]);
+  answers = () => 481;
+  expect(strayByes.takesStranger(byeFrom(PHONE), () => refused.push('nobody'))).toBe(true);
+  await pass(2_000);
+  expect([replies, refused]).toEqual([[200], ['nobody']]);
+  expect(strayByes.takesStranger(byeFrom(PHONE), () => refused.push('later'))).toBe(false);
+});
+
+test('of such senders 200 wait at one time, the others are refused at once', async () => {
+  strayByes.start();
+  const taken = Array.from({ length: 201 }, () => strayByes.takesStranger(byeFrom(PHONE), () => {}));
+  expect([taken.filter(Boolean).length, taken.at(-1)]).toEqual([200, false]);
+  await pass(2_000);
+});
