@@ -35,12 +35,12 @@ export class JsonlFile {
     this.#mode = mode;
   }
 
-  /** Lines lost to a failing disk since the start. */
+  /** Lines lost since the start: to a failing disk, or since a value has no JSON text. */
   get lostCount(): number {
     return this.#lostCount;
   }
 
-  /** The value is the file's until it is written: it must not change, and have a JSON text. */
+  /** The value is the file's until it is written: it must not change. One without a JSON text is lost, counted and logged. */
   append(value: unknown): void {
     this.#values.push(value);
     this.#dropOldest();
@@ -67,7 +67,8 @@ export class JsonlFile {
   }
 
   #next(step: () => Promise<void>): Promise<void> {
-    this.#work = this.#work.then(step);
+    // What failed before is not this step's matter.
+    this.#work = this.#work.then(step, step);
     return this.#work;
   }
 
@@ -93,10 +94,26 @@ export class JsonlFile {
 
   #takeLines(): string[] {
     const lines = this.#lines;
-    for (const value of this.#values) lines.push(JSON.stringify(value));
+    for (const value of this.#values) {
+      const line = this.#lineOf(value);
+      if (line !== undefined) lines.push(line);
+    }
     this.#lines = [];
     this.#values = [];
     return lines;
+  }
+
+  /** One value without a JSON text costs that line and no other. */
+  #lineOf(value: unknown): string | undefined {
+    try {
+      const line: string | undefined = JSON.stringify(value);
+      if (line === undefined) throw new TypeError(`a ${typeof value} has no JSON text`);
+      return line;
+    } catch (error) {
+      this.#lostCount++;
+      this.#log.error('record-file-failing', { path: this.path, error });
+      return undefined;
+    }
   }
 
   #dropOldest(): void {

@@ -61,3 +61,20 @@ test('a line is written off the turn that appends it, and closing waits for it',
   const lines = readFileSync(path, 'utf8').trimEnd().split('\n');
   expect(lines.map((line) => (JSON.parse(line) as { n: number }).n)).toEqual(Array.from({ length: 1001 }, (_, n) => n));
 });
+
+test('a value without a JSON text costs its own line, counted and said; what came before and comes after is written', async () => {
+  const path = join(mkdtempSync(join(tmpdir(), 'tandem-')), 'calls.jsonl');
+  const { events, log } = logOf();
+  const file = new JsonlFile(path, log);
+  const cycle: { self?: unknown } = {};
+  cycle.self = cycle;
+  for (const value of [{ n: 1 }, { n: 1n }, cycle, undefined, { n: 2 }]) file.append(value);
+  await file.flush();
+  file.append({ n: 3 });
+  await file.reopen();
+  file.append({ n: 4 });
+  await file.close();
+  expect(readFileSync(path, 'utf8')).toBe('{"n":1}\n{"n":2}\n{"n":3}\n{"n":4}\n');
+  expect(file.lostCount).toBe(3);
+  expect(events).toEqual(Array(3).fill('record-file-failing'));
+});
