@@ -139,7 +139,7 @@ export class BatchedSocket implements DatagramSocket {
     return total;
   }
 
-  /** Keeps a datagram until {@link flush}. The callback hears of what fails; of what leaves it need not. */
+  /** Keeps a datagram until {@link flush}. The callback hears then whether it has left. */
   send(octets: Buffer, port: number, address: string, callback: OnSent): void {
     if (this.#fd >= 0) {
       if (this.#receivers.length === SLOTS) this.flush();
@@ -162,7 +162,7 @@ export class BatchedSocket implements DatagramSocket {
       const mayBatch = this.#fd >= 0 && this.#socket.getSendQueueCount() === 0;
       const left = mayBatch ? this.#toSend.send(this.#fd, sent, count) : 0;
       if (left > 0) this.#unsentBatches = 0;
-      sent += left;
+      for (const end = sent + left; sent < end; sent++) (this.#onSents[sent] as OnSent)(null);
       if (sent < count) this.#sendByItself(sent, mayBatch && left === 0);
     }
     this.#receivers.length = 0;

@@ -5,6 +5,7 @@ import { cancelTimer, type Scheduler, type Timer } from '../../base/scheduler.ts
 import type { MessageLimits } from '../message/index.ts';
 import type { TransportCounters } from './counters.ts';
 import { GenerationCache } from './generation-cache.ts';
+import { Refusals } from './refusals.ts';
 import type { Flow, ListenerOptions, SourcePolicy, TransportLimits, TransportUser } from './types.ts';
 
 interface Remote {
@@ -48,7 +49,8 @@ export interface TransportContext {
 const MAX_DATAGRAM_OCTETS = 65_507;
 /**
  * The kernel has refused one datagram and may take the next: a firewall rule, a full table of connections, no memory. It is lost as others are
- * on their way, and sent again where it is needed; what goes on with that peer, or rings there, is not ended for it.
+ * on their way, and sent again where it is needed; what goes on with that peer, or rings there, is not ended for it, unless that lasts
+ * ({@link Refusals}).
  */
 const MOMENTARY: ReadonlySet<string> = new Set(['EPERM', 'ENOBUFS', 'ENOMEM', 'EAGAIN']);
 const REFUSED_SAID_MS = 1_000;
@@ -65,6 +67,8 @@ export class UdpFlow implements Flow {
   readonly tls = undefined;
   readonly remoteAddress: string;
   readonly remotePort: number;
+  /** Undefined: what was sent last has left. */
+  refusals: Refusals | undefined = undefined;
   readonly #listener: UdpListener;
   #keepAliveMs = 0;
   #timer: Timer | undefined;
@@ -364,10 +368,11 @@ export class UdpListener {
   }
 
   #sendAll(): void {
-    // One callback for all sends: the error itself names the peer.
+    // One callback for all sends, as long as they leave: the error itself names the peer.
     for (const { octets, flow } of this.#toSend) {
       try {
-        this.#socket.send(octets, flow.remotePort, flow.remoteAddress, this.#onSent);
+        const onSent = flow.refusals === undefined ? this.#onSent : this.#onSentAfterRefusal(flow);
+        this.#socket.send(octets, flow.remotePort, flow.remoteAddress, onSent);
       } catch (error) {
         // Port 0, which a datagram may come from, is refused by an exception: one flow's, not the turn's.
         this.#context.counters.sendErrors++;
@@ -378,16 +383,25 @@ export class UdpListener {
     this.#socket.flush?.();
   }
 
+  #onSentAfterRefusal(flow: UdpFlow): (error: Error | null) => void {
+    return (error) => {
+      if (error === null) flow.refusals = undefined;
+      else this.#onSendError(error);
+    };
+  }
+
   #onSendError(error: NodeJS.ErrnoException & { address?: string; port?: number }): void {
     const { counters, log, user } = this.#context;
     counters.sendErrors++;
     if (this.closed || error.address === undefined || error.port === undefined) return;
+    const flow = this.flowTo(error.address, error.port);
     if (MOMENTARY.has(error.code ?? '')) {
       this.#noteRefused(error);
-      return;
+      flow.refusals ??= new Refusals(this.scheduler.nowMs());
+      if (!flow.refusals.add(this.scheduler.nowMs())) return;
     }
     log.debug('udp-send-failed', { listener: this.id, address: error.address, port: error.port, code: error.code });
-    user.onFlowFailed(this.flowTo(error.address, error.port), `send failed: ${error.code ?? error.message}`);
+    user.onFlowFailed(flow, `send failed: ${error.code ?? error.message}`);
   }
 
   /** Of many there is one line a second. */

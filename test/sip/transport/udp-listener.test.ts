@@ -199,6 +199,52 @@ describe.each([
       },
     );
 
+    test('a peer to whom the kernel refuses all for more than 2 s (a firewall rule) has failed, until a datagram leaves', async () => {
+      let isRefused = true;
+      const refusing = (options: SocketOptions) => {
+        const socket = (createSocket ?? createDatagramSocket)(options);
+        const { send } = socket;
+        return Object.assign(socket, {
+          send(octets: Buffer, port: number, address: string, done: (error: Error | null) => void) {
+            const error = Object.assign(new Error('send'), { code: 'EPERM', address, port });
+            if (isRefused) process.nextTick(done, error);
+            else Reflect.apply(send, socket, [octets, port, address, done]);
+          },
+        });
+      };
+      const scheduler = new VirtualScheduler();
+      const peer = await newNode().open(udp);
+      const node = await newNode({ scheduler, createSocket: refusing as typeof createSocket }).open(udp);
+      const flow = node.layer.flowTo({ transport: 'udp', address: '127.0.0.1', port: peer.port() });
+      let refused = 0;
+      const refuse = async (afterMs: number) => {
+        isRefused = true;
+        scheduler.advance(afterMs);
+        flow.send('x');
+        refused++;
+        await vi.waitFor(() => expect(node.layer.counters.sendErrors).toBe(refused));
+      };
+      const pass = async () => {
+        isRefused = false;
+        flow.send('passes');
+        await peer.user.next('message');
+      };
+      await refuse(0);
+      await refuse(1_500);
+      await pass();
+      await refuse(500);
+      await refuse(1_900);
+      expect(node.user.count('failed')).toBe(0);
+      await refuse(100);
+      expect(await node.user.next('failed')).toMatchObject({ flow, text: 'send failed: EPERM' });
+      await refuse(10);
+      expect((await node.user.next('failed')).flow).toBe(flow);
+      await pass();
+      await refuse(10);
+      expect(node.user.count('failed')).toBe(2);
+      expect(flow.closed).toBe(false);
+    });
+
     test('a peer at port 0 fails its own flow; others get theirs, and the socket goes on', async () => {
       const node = await newNode().open(udp);
       const peer = await newNode().open(udp);
