@@ -142,7 +142,7 @@ function chosenFormats(section: string, codecs: readonly string[]): readonly str
 /** What each `a=rtpmap` of a medium says of its format (RFC 8866 §6.6), the first of each: encoding, clock rate and what follows. */
 export function encodingsOf(section: string): ReadonlyMap<number, string> {
   const encodings = new Map<number, string>();
-  for (const [, format = '', encoding = ''] of section.matchAll(/^a=rtpmap:([0-9]+) ([^\r\n]+)/gm))
+  for (const [, format = '', encoding = ''] of section.matchAll(/^a=rtpmap:([0-9]+) +([^\s][^\r\n]*)/gm))
     if (!encodings.has(Number(format))) encodings.set(Number(format), encoding);
   return encodings;
 }

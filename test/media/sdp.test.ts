@@ -39,6 +39,15 @@ group('codecs', () => {
     expect(chooseCodecs(head + audio, ['pcmu'])).not.toContain('opus');
   });
 
+  test('blanks before an encoding are none of its name, and a line without an encoding says nothing', () => {
+    const offer = (lines: string) => `${head}m=audio 4000 RTP/AVP 0 96\r\n${lines}`;
+    for (const lines of [
+      'a=rtpmap:96  PCMA/8000\r\na=rtpmap:96 opus/48000/2\r\n',
+      'a=rtpmap:96   \r\na=rtpmap:96 PCMA/8000\r\n',
+    ])
+      expect(chooseCodecs(offer(lines), ['PCMA'])).toContain('m=audio 4000 RTP/AVP 96\r\n');
+  });
+
   test('none that is named: there is no description', () => {
     expect(chooseCodecs(head + audio, ['G729'])).toBeUndefined();
   });
