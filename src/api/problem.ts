@@ -34,7 +34,11 @@ export function unavailable(reason: string): ApiProblem {
 /** The store's refusals; the framework's own errors by their code. Anything unforeseen is ours and says nothing of its inside. */
 export function problemOf(error: FastifyError): ApiProblem {
   if (error instanceof ApiProblem) return error;
-  if (error instanceof UnavailableError) return unavailable(error.message);
+  if (error instanceof UnavailableError) {
+    const problem = unavailable(error.message);
+    problem.cause = error.cause;
+    return problem;
+  }
   switch (error.code) {
     case 'FST_ERR_CTP_BODY_TOO_LARGE':
       return new ApiProblem(413, 'body-too-large', 'the request body is too large');

@@ -328,6 +328,12 @@ function sendProblem(context: ApiContext, request: FastifyRequest, reply: Fastif
       route: request.routeOptions.url,
       error: problem.cause,
     });
+  } else if (problem.status === 503 && problem.cause !== undefined) {
+    context.log.warn('change-not-stored', {
+      method: request.method,
+      route: request.routeOptions.url,
+      error: problem.cause,
+    });
   }
   reply
     .code(problem.status)

@@ -3,7 +3,8 @@ import { StateError } from '../base/errors.ts';
 import { storeAnswer } from './answers/node.ts';
 import { type ApiContext, answer, describe } from './context.ts';
 import { named } from './openapi.ts';
-import { ApiProblem, unavailable } from './problem.ts';
+import { ApiProblem } from './problem.ts';
+import { refusalOf } from './told-apart.ts';
 
 /** The store as the node that is asked sees it, and the way back when Redis has lost it. */
 export function storeRoutes(app: FastifyInstance, context: ApiContext): void {
@@ -33,7 +34,7 @@ export function storeRoutes(app: FastifyInstance, context: ApiContext): void {
         await context.store.restore();
       } catch (error) {
         if (error instanceof StateError) throw new ApiProblem(409, 'store-not-restored', error.message);
-        throw unavailable((error as Error).message);
+        throw refusalOf(error);
       }
       return context.store.view();
     },

@@ -11,7 +11,7 @@ interface Records<T> extends Writes<T> {
   list(): Promise<readonly T[]>;
 }
 
-/** The store, whose writes reject with an UnavailableError, whatever it has rejected with. */
+/** The store, whose writes reject with an UnavailableError where it refuses them, and with another error where a defect is behind it. */
 export function toldApart<T>(store: Records<T>): Records<T> {
   return { get: (id) => store.get(id), list: () => store.list(), ...writesToldApart(store) };
 }
@@ -23,7 +23,19 @@ export function writesToldApart<T>(store: Writes<T>): Writes<T> {
   };
 }
 
+/** What the language itself throws: no store refuses with it. */
+const DEFECTS = [TypeError, RangeError, ReferenceError, SyntaxError];
+
+/**
+ * What a store has rejected with, as it is answered: its refusal is told with `before` in front, and kept as the cause. A defect says
+ * nothing of its inside to whoever has asked; it is the cause too, for the log.
+ */
+export function refusalOf(error: unknown, before = ''): Error {
+  const isDefect = !(error instanceof Error) || DEFECTS.some((kind) => error instanceof kind);
+  if (isDefect) return new Error('a defect behind a write to the store', { cause: error });
+  return new UnavailableError(`${before}${error.message}`, { cause: error });
+}
+
 function sayUnavailable(error: unknown): never {
-  const reason = error instanceof Error ? error.message : String(error);
-  throw new UnavailableError(`the store did not take it: ${reason}`);
+  throw refusalOf(error, 'the store did not take it: ');
 }

@@ -26,8 +26,8 @@ export class StateError extends Error {
 
 /** What cannot be done now and may be later: the store does not take changes. Says why. */
 export class UnavailableError extends Error {
-  constructor(message: string) {
-    super(message);
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
     this.name = 'UnavailableError';
   }
 }

@@ -1,11 +1,18 @@
 import { afterEach, describe, expect, test } from 'vitest';
+import { type LogFields, silentLog } from '../../src/base/log.ts';
 import { ask, MemoryTokens, MemoryUsers, MemoryWebhooks, startTestApi, type TestApi } from './kit.ts';
 
 let world: TestApi;
 afterEach(() => world.close());
 
 describe('a store that takes no tokens, users and webhooks', () => {
-  const refuses = () => Promise.reject(new Error('Redis cannot be reached'));
+  const refused = new Error('Redis cannot be reached');
+  const refuses = () => Promise.reject(refused);
+  const logged = () => {
+    const lines: [event: string, fields: LogFields][] = [];
+    const take = (event: string, fields: LogFields = {}) => void lines.push([event, fields]);
+    return { lines, log: { ...silentLog, warn: take, error: take } };
+  };
   const stores = () => {
     const [tokenStore, userStore, webhooks] = [new MemoryTokens(), new MemoryUsers(), new MemoryWebhooks()];
     const sender = { configure: () => {}, status: () => undefined };
@@ -16,16 +23,33 @@ describe('a store that takes no tokens, users and webhooks', () => {
     ['POST', '/api/v1/tokens', { role: 'system-admin' }],
     ['POST', '/api/v1/users', { id: 'pat', password: 'correct horse battery', role: 'system-admin' }],
     ['POST', '/api/v1/webhooks', { url: 'https://hooks.example.net/x', topics: ['call'] }],
-  ])('%s %s: 503 with the reason and Retry-After, and no defect in log and metrics', async (method, path, body) => {
-    const lines: string[] = [];
-    const log = { debug: () => {}, info: () => {}, warn: () => {}, error: (event: string) => lines.push(event) };
+  ])('%s %s: 503 with the reason and Retry-After, logged as no defect', async (method, path, body) => {
+    const { lines, log } = logged();
     const { tokenStore, userStore, webhooks } = stores();
-    world = await startTestApi({ tokenStore, userStore, webhooks, log: log as never });
+    world = await startTestApi({ tokenStore, userStore, webhooks, log });
     for (const store of [tokenStore, userStore, webhooks.store]) store.put = refuses;
     const answer = await ask(world, world.tokens.system, method, path, body);
     expect([answer.status, answer.body.code, answer.headers['retry-after']]).toEqual([503, 'store-unavailable', '2']);
     expect(answer.body.detail).toContain('Redis cannot be reached');
-    expect(lines).toEqual([]);
+    expect(lines).toMatchObject([['change-not-stored', { method, route: path, error: refused }]]);
+  });
+
+  test.each([
+    new TypeError("Cannot read properties of undefined (reading 'seal')"),
+    new SyntaxError('Unexpected token in /var/lib/tandem/x'),
+    'seal /var/lib/tandem/x',
+  ])('a defect in it is 500 that tells nothing of its inside, and is logged: %s', async (defect) => {
+    const { lines, log } = logged();
+    const { tokenStore, userStore, webhooks } = stores();
+    world = await startTestApi({ tokenStore, userStore, webhooks, log });
+    tokenStore.put = () => Promise.reject(defect);
+    const { tenant } = (await ask(world, world.tokens.acme, 'GET', '/api/v1/tokens')).body.items[0];
+    const wanted = { role: 'tenant-admin', tenant };
+    const answer = await ask(world, world.tokens.acme, 'POST', '/api/v1/tokens', wanted);
+    expect([answer.status, answer.body.code]).toEqual([500, 'internal']);
+    expect(JSON.stringify(answer.body)).not.toMatch(/seal|undefined|tandem\/x/);
+    expect(lines).toMatchObject([['http-handler-failed', { route: '/api/v1/tokens' }]]);
+    expect(lines[0]?.[1]).toHaveProperty('error.cause', defect);
   });
 
   test('what is there cannot be taken away, and is still read', async () => {
