@@ -10,6 +10,7 @@ import { Button } from './button.tsx';
 import { Icon } from './icons.tsx';
 import { Note } from './note.tsx';
 import { Empty } from './page.tsx';
+import { FIRST, type Neighbours, neighbours, type PageStart, ROWS_PER_PAGE } from './paging.ts';
 
 export interface Column<T> {
   readonly title: string;
@@ -74,18 +75,13 @@ interface TableProps<T> {
 }
 
 export interface PagedQuery<T> extends QueryState<Page<T>> {
-  /** How many rows come before this page. */
-  readonly offset: number;
+  /** How many rows come before the page that is shown, and how many there are. */
+  readonly before: number;
+  readonly total: number;
   /** Undefined on the first page, and on the last. */
   readonly previous: (() => void) | undefined;
   readonly next: (() => void) | undefined;
 }
-
-export const ROWS_PER_PAGE = 50;
-
-/** Where a page begins: by the cursor that the page before has named, or by its number where it named none. */
-type PageStart = Pick<Query, 'cursor'> | Pick<Query, 'offset'>;
-const FIRST: readonly PageStart[] = [{ offset: 0 }];
 
 /** One page of a listing; with another question it starts again at the first one. */
 export function usePaged<T>(
@@ -96,32 +92,24 @@ export function usePaged<T>(
 ): PagedQuery<T> {
   const asked = JSON.stringify(question);
   const [place, setPlace] = useState({ asked, starts: FIRST });
-  // Of this page and of those before.
   const starts = place.asked === asked ? place.starts : FIRST;
-  const offset = (starts.length - 1) * ROWS_PER_PAGE;
   const query = { ...question, limit: ROWS_PER_PAGE, ...starts.at(-1) };
-  const state = useQuery(`${name}?${JSON.stringify(query)}`, () => read(query), fresh);
+  const state = useQuery(
+    `${name}?${JSON.stringify(query)}`,
+    async () => ({ ...(await read(query)), asked, starts }),
+    fresh,
+  );
   const { data } = state;
-  const isPastEnd = data !== undefined && offset > 0 && data.items.length === 0;
+  const { before, total, previous, next } = data === undefined ? NOTHING_BESIDE : neighbours(data, asked);
+  const isPastEnd = previous !== undefined && data?.items.length === 0;
   useEffect(() => {
     if (isPastEnd) setPlace({ asked, starts: FIRST });
   }, [isPastEnd, asked]);
-  const goTo = (next: readonly PageStart[]) => () => setPlace({ asked, starts: next });
-  const hasNext = data !== undefined && offset + data.items.length < totalOf(data, offset);
-  const after: PageStart =
-    data?.nextCursor === undefined ? { offset: offset + ROWS_PER_PAGE } : { cursor: data.nextCursor };
-  return {
-    ...state,
-    offset,
-    previous: offset === 0 ? undefined : goTo(starts.slice(0, -1)),
-    next: hasNext ? goTo([...starts, after]) : undefined,
-  };
+  const goTo = (to: readonly PageStart[]) => () => setPlace({ asked, starts: to });
+  return { ...state, before, total, previous: previous && goTo(previous), next: next && goTo(next) };
 }
 
-/** Of a page that a cursor led to some count what comes before it, and some do not. */
-function totalOf({ total, offset: counted }: Page<unknown>, offset: number): number {
-  return offset - counted + total;
-}
+const NOTHING_BESIDE: Neighbours = { before: 0, total: 0, previous: undefined, next: undefined };
 
 export function Table<T>({ caption, columns, rows, keyOf, empty, searched = false }: TableProps<T>) {
   const { data, error, loading } = rows;
@@ -178,9 +166,9 @@ function Skeleton({ columns }: { columns: number }) {
 }
 
 function Pager<T>({ data, rows }: { data: Page<T>; rows: PagedQuery<T> }) {
-  const { offset, previous, next } = rows;
-  if (previous === undefined && next === undefined) return null;
-  const range = { from: offset + 1, to: offset + data.items.length, total: totalOf(data, offset) };
+  const { before, total, previous, next } = rows;
+  if (before === 0 && data.items.length >= total) return null;
+  const range = { from: before + 1, to: before + data.items.length, total };
   return (
     <div class="pager">
       <span class="numeric" aria-live="polite">
