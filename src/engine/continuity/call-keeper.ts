@@ -19,6 +19,7 @@ import {
   type WaitingSnapshot,
   waitingRecord,
 } from '../../call/index.ts';
+import { EndingCalls } from './ending-calls.ts';
 import { OneByOne } from './one-by-one.ts';
 import { Remembered } from './remembered.ts';
 
@@ -268,20 +269,23 @@ export class CallKeeper implements TimerTarget {
 
   /**
    * Leaves the calls to another node: they are written as they are now, and nobody is told anything here. Those that cannot be written
-   * stay. Resolves with how many were left.
+   * stay, and so does what is being ended just now: nobody goes on with a call of which one party has heard the end. Resolves with how
+   * many were left, once those have ended.
    */
   async handOver(): Promise<number> {
-    const { store, calls, log } = this.#options;
+    const { store, calls, log, scheduler } = this.#options;
     for (const { id } of calls().list()) this.#changed.add(id);
     this.#timer = cancelTimer(this.#timer);
     await this.#writing;
+    const ending = new EndingCalls(calls(), scheduler);
     // One that failed before is tried once more: the store may be back.
     do {
       // Each write arms the next one.
       this.#timer = cancelTimer(this.#timer);
       await this.#write();
+      ending.move(this.#stored, this.#ended);
     } while ((this.#changed.size > 0 || this.#ended.size > 0) && !this.#hasFailed);
-    if (this.#hasFailed || this.#stored.size === 0) return 0;
+    if (this.#hasFailed || this.#stored.size + ending.size === 0) return 0;
     this.#isStopped = true;
     this.#hasLeft = true;
     this.#timer = cancelTimer(this.#timer);
@@ -293,6 +297,7 @@ export class CallKeeper implements TimerTarget {
       ?.release()
       .catch((error: unknown) => log.warn('calls-not-handed-over', { error: String(error) }));
     log.info('calls-handed-over', { count: left.length });
+    await ending.ended();
     return left.length;
   }
 

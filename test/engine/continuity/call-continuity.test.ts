@@ -345,6 +345,20 @@ describe('a node is stopped with a call up', () => {
     expect(carrier.requests('BYE')).toHaveLength(1);
   });
 
+  test('one that is being ended just then is nobody else’s: it ends here, with its record', async () => {
+    alice.peer.send(serialize(alice.within(invite, final, 'BYE')), ENGINE);
+    one.run(10);
+    const closed = one.engine.close();
+    await pass(100);
+    carrier.peer.send(serialize(okTo(carrier.took('BYE'))), ENGINE);
+    await pass(100);
+    await closed;
+    endedAtMs = one.scheduler.nowMs();
+    await pass(1_500);
+    expect(one.observed.ended).toMatchObject([{ endReason: 'bye', endedBy: 'caller' }]);
+    expect([store.count('one'), store.count('two'), [...two.engine.calls.list()].length]).toEqual([0, 0, 0]);
+  });
+
   test('without another node both get a BYE', async () => {
     hasSuccessor = false;
     const closed = one.engine.close();
