@@ -163,6 +163,7 @@ export class Engine {
       clock: scheduler,
       knows,
       dialogs: () => this.calls.counters.legs,
+      lingeringOctets: () => this.endpoint.transactions.lingeringOctets,
       guardsLoad,
       overloadSeconds: () => this.#stallGuard?.retryAfterSeconds(),
       served,

@@ -1,7 +1,9 @@
-import { getHeapStatistics } from 'node:v8';
+import { getHeapStatistics, type HeapInfo } from 'node:v8';
 import type { Clock } from '../../base/scheduler.ts';
 
 const SAMPLE_MS = 200;
+
+type Heap = Pick<HeapInfo, 'used_heap_size' | 'heap_size_limit'>;
 
 /**
  * Whether there is memory for strangers: above a share of the heap limit what is left is for those who are known. Looked up a few times
@@ -10,28 +12,29 @@ const SAMPLE_MS = 200;
 export class HeapRoom {
   readonly #clock: Clock;
   readonly #most: number;
-  readonly #usedShare: () => number;
+  readonly #heldOctets: () => number;
+  readonly #heap: () => Heap;
   #sampledAtMs = Number.NEGATIVE_INFINITY;
   #hasRoom = true;
 
-  /** `most` and what `usedShare` returns: shares of the heap limit, 0 to 1. */
-  constructor(clock: Clock, most: number, usedShare = usedHeapShare) {
+  /**
+   * @param most share of the heap limit, 0 to 1
+   * @param heldOctets what peers have the process hold outside of the heap: it counts as if it were within
+   */
+  constructor(clock: Clock, most: number, heldOctets: () => number, heap: () => Heap = getHeapStatistics) {
     this.#clock = clock;
     this.#most = most;
-    this.#usedShare = usedShare;
+    this.#heldOctets = heldOctets;
+    this.#heap = heap;
   }
 
   readonly hasRoom = (): boolean => {
     const nowMs = this.#clock.nowMs();
     if (nowMs - this.#sampledAtMs >= SAMPLE_MS) {
       this.#sampledAtMs = nowMs;
-      this.#hasRoom = this.#usedShare() < this.#most;
+      const { used_heap_size: used, heap_size_limit: limit } = this.#heap();
+      this.#hasRoom = used + this.#heldOctets() < this.#most * limit;
     }
     return this.#hasRoom;
   };
-}
-
-function usedHeapShare(): number {
-  const { used_heap_size, heap_size_limit } = getHeapStatistics();
-  return used_heap_size / heap_size_limit;
 }

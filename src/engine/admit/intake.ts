@@ -15,6 +15,8 @@ export interface IntakeOptions {
   readonly knows: (address: string) => boolean;
   /** Dialogs that there are now. */
   readonly dialogs: () => number;
+  /** What ended transactions take outside of the heap, octets. */
+  readonly lingeringOctets: () => number;
   /** Whether new requests are refused while more waits than there is time for. */
   readonly guardsLoad: boolean;
   /** Seconds for Retry-After while the machine has no time for new requests, else undefined. */
@@ -56,14 +58,14 @@ export class Intake {
 
   constructor(options: IntakeOptions) {
     this.#options = options;
-    const { limits, clock, knows } = options;
+    const { limits, clock, knows, lingeringOctets } = options;
     this.gate = new SourceGate(clock, {
       messagesPerSecond: limits.messagesPerSecondPerPeer,
       burst: BURST_SECONDS * limits.messagesPerSecondPerPeer,
       strangersPerSecond: limits.messagesPerSecondFromStrangers,
       knownPerSecond: limits.messagesPerSecondPerKnownPeer,
       knows,
-      hasRoom: new HeapRoom(clock, limits.strangersHeapPercent / 100).hasRoom,
+      hasRoom: new HeapRoom(clock, limits.strangersHeapPercent / 100, lingeringOctets).hasRoom,
     });
     this.#places = options.limits.callsPerSecond;
     this.#refilledAtMs = options.clock.nowMs();

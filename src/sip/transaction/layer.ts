@@ -94,6 +94,11 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
     return this.#clients.size + this.#lingeringBranches.size;
   }
 
+  /** What lingering ones take outside of the heap. */
+  get lingeringOctets(): number {
+    return this.#lingeringRequests.octets + this.#lingeringBranches.octets;
+  }
+
   /** A request that passed the validator came over `flow`; its responses go back over the same flow. */
   receiveRequest(request: SipRequest, flow: F): void {
     if (request.method === 'ACK') {

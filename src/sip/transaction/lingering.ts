@@ -60,6 +60,10 @@ export class LingeringRequests<F extends Channel> {
     return this.#requests.size;
   }
 
+  get octets(): number {
+    return this.#requests.octets + this.#mergeKeys.octets;
+  }
+
   /**
    * @param answer its text, empty where a copy gets none
    * @param mergeKey by which the same request on another way is known (§8.2.2.2), empty where it is not
@@ -142,6 +146,10 @@ export class LingeringBranches<F extends Channel> {
 
   get size(): number {
     return this.#accepted.size + this.#others.size;
+  }
+
+  get octets(): number {
+    return this.#accepted.octets + this.#others.octets;
   }
 
   /** @param user hears of the 2xx that the ACK does not answer */

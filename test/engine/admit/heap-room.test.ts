@@ -5,20 +5,30 @@ import { VirtualScheduler } from '../../kit/virtual-scheduler.ts';
 
 test('above the share of the heap limit strangers get nothing, known peers everything', () => {
   const clock = new VirtualScheduler();
-  const heap = { share: 0.5 };
-  const { hasRoom } = new HeapRoom(clock, 0.8, () => heap.share);
+  const heap = { used_heap_size: 500, heap_size_limit: 1_000 };
+  let heldOctets = 100;
+  const { hasRoom } = new HeapRoom(
+    clock,
+    0.8,
+    () => heldOctets,
+    () => heap,
+  );
   const gate = new SourceGate(clock, { knows: (address) => address === '192.0.2.1', hasRoom });
   const admits = () => [gate.admits('203.0.113.1'), gate.admits('192.0.2.1')];
   expect(admits()).toEqual([true, true]);
-  heap.share = 0.81;
+  heap.used_heap_size = 701;
   clock.advance(200);
   expect(admits()).toEqual([false, true]);
   expect(gate.refused.memory).toBe(1);
-  heap.share = 0.79;
+  heap.used_heap_size = 699;
   clock.advance(200);
   expect(admits()).toEqual([true, true]);
+  // What is held outside of the heap is memory too.
+  heldOctets = 200;
+  clock.advance(200);
+  expect(admits()).toEqual([false, true]);
 });
 
 test('the heap of this process is far from its limit', () => {
-  expect(new HeapRoom(new VirtualScheduler(), 0.8).hasRoom()).toBe(true);
+  expect(new HeapRoom(new VirtualScheduler(), 0.8, () => 0).hasRoom()).toBe(true);
 });

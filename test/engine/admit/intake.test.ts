@@ -18,6 +18,7 @@ function intakeOf(input: Record<string, number>, overloadSeconds?: () => number 
     clock,
     knows,
     dialogs: () => dialogs.count,
+    lingeringOctets: () => 0,
     guardsLoad: true,
     overloadSeconds,
     served: {

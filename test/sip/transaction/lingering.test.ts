@@ -119,7 +119,9 @@ describe('what is let go of after its final response', () => {
     world.server.reply(200);
     world.server.release();
     expect([world.layer.serverCount, world.layer.clientCount]).toEqual([1, 1]);
+    expect(world.layer.lingeringOctets).toBeGreaterThan(0);
     world.layer.close();
+    expect(world.layer.lingeringOctets).toBe(0);
     expect([world.layer.serverCount, world.layer.clientCount]).toEqual([0, 0]);
     expect(world.isClean()).toBe(true);
   });
