@@ -12,9 +12,7 @@ import { Note } from '../../ui/note.tsx';
 import { OneField, useTrunkNames } from './fields.tsx';
 import { type Draft, draftOf, fieldsOf, labelOf, patchOf } from './model.ts';
 import { pathOf, type Resource } from './resources.tsx';
-
-/** Nobody reads more, and the page would stand still. */
-const MOST_SHOWN = 1000;
+import { untold } from './untold.ts';
 
 interface BulkProps {
   readonly resource: Resource;
@@ -153,6 +151,7 @@ function Outcome({ report, resource, onClose }: { report: ManyReport; resource: 
 }
 
 function Refused({ report, title, resource }: { report: ManyReport; title: string; resource: Resource }) {
+  const more = untold(report);
   return (
     <Note kind="bad">
       <p>
@@ -161,15 +160,13 @@ function Refused({ report, title, resource }: { report: ManyReport; title: strin
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, and the keyboard has to reach it */}
       <section class="short-scroll" tabIndex={0} aria-label={title}>
         <ul>
-          {report.faults.slice(0, MOST_SHOWN).map(({ key, path, message }) => (
+          {report.faults.map(({ key, path, message }) => (
             <li class="break" key={key + path + message}>
               <strong class="mono">{key}</strong> {path === '' ? '' : `${labelOf(resource, path)}: `}
               {message}
             </li>
           ))}
-          {report.faults.length > MOST_SHOWN ? (
-            <li>{t('bulk.more', { count: number(report.faults.length - MOST_SHOWN) })}</li>
-          ) : null}
+          {more > 0 ? <li>{t('bulk.more', { count: number(more) })}</li> : null}
         </ul>
       </section>
     </Note>

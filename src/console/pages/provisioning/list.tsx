@@ -1,11 +1,13 @@
-import { useState } from 'preact/hooks';
+import { useRef, useState } from 'preact/hooks';
 import { MOST_KEYS } from '../../../api/bulk-keys.ts';
 import { useLive } from '../../client/events.ts';
+import { RequestError } from '../../client/http.ts';
 import { documents } from '../../client/resources.ts';
 import { isSystemAdmin, mayChange } from '../../client/session.ts';
 import type { Document } from '../../client/types.ts';
 import { number, t } from '../../text/index.ts';
 import { Button, ButtonLink } from '../../ui/button.tsx';
+import { Note } from '../../ui/note.tsx';
 import { Empty, Page } from '../../ui/page.tsx';
 import { Search } from '../../ui/table.tsx';
 import { type Selection, useListing, VirtualTable } from '../../ui/virtual-table.tsx';
@@ -30,6 +32,21 @@ export function ResourceList({ resource, tenant }: { readonly resource: Resource
   const [picked, setPicked] = useState<ReadonlySet<string>>(new Set());
   const isManaged = listing.row(0)?.['managedBy'] !== undefined;
   const mayEdit = mayChange() && !isManaged;
+  const [notPicked, setNotPicked] = useState<string>();
+  const question = useRef('');
+  question.current = `${path}?${q}`;
+  // Seconds may pass: what was found for another tenant or search by then is nobody's pick.
+  const pickAll = async () => {
+    const asked = question.current;
+    setNotPicked(undefined);
+    try {
+      const keys = await everyKey(path, q, keyOf);
+      if (asked === question.current) setPicked(keys);
+    } catch (error) {
+      if (!(error instanceof RequestError)) throw error;
+      if (asked === question.current) setNotPicked(error.message);
+    }
+  };
   const selection: Selection = {
     keys: picked,
     toggle: (key, isOn) => {
@@ -39,7 +56,7 @@ export function ResourceList({ resource, tenant }: { readonly resource: Resource
       setPicked(next);
     },
     all: (isOn) => {
-      if (isOn) void everyKey(path, q, keyOf).then(setPicked);
+      if (isOn) void pickAll();
       else setPicked(new Set());
     },
   };
@@ -70,6 +87,7 @@ export function ResourceList({ resource, tenant }: { readonly resource: Resource
         {isSystemAdmin() ? <TenantSwitch tenant={tenant} to={(name) => addressOf(resource, name)} /> : null}
         {isEmpty ? null : <Search label={nameOf(resource, 'search')} onSearch={setQ} />}
       </div>
+      {notPicked === undefined ? null : <Note kind="bad">{notPicked}</Note>}
       {picked.size === 0 ? null : (
         <div class="picked" role="status">
           <strong class="grow">{t('bulk.picked', { count: number(picked.size) })}</strong>
