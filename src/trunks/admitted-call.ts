@@ -16,8 +16,9 @@ export interface GuardGrant {
   /** What is left of the day's talk time for this node, all its calls together; undefined without a limit. */
   readonly talkLimitMs: number | undefined;
   /**
-   * @param onUsedUp the minutes of the day are used up while it runs: it is to be ended. Called at most once, and never for an emergency
-   *   call; must not throw
+   * Once more: it has become a part of another call, which is ended instead from now on.
+   * @param onUsedUp the minutes of the day are used up while it runs: it is to be ended. Called at most once a call, and never for an
+   *   emergency call; must not throw
    * @param atMs monotonic; default: now
    */
   answered(onUsedUp: () => void, atMs?: number): void;
@@ -64,9 +65,10 @@ export class AdmittedCall implements GuardGrant {
   }
 
   answered(onUsedUp: () => void, atMs = this.#clock.nowMs()): void {
-    if (this.#over || this.#answeredAtMs !== undefined) return;
-    this.#answeredAtMs = atMs;
+    if (this.#over) return;
     if (!this.#emergency) this.#onUsedUp = onUsedUp;
+    if (this.#answeredAtMs !== undefined) return;
+    this.#answeredAtMs = atMs;
     for (const { usage } of this.parties) usage.beginTalk(atMs);
     this.#talks.began(this);
   }

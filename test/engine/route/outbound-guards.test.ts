@@ -167,6 +167,45 @@ describe('fraud guards stand before every call to the outside', () => {
     },
   );
 
+  /** Two phones talk to each other; the first one asks the outside, and transfers the second one there. */
+  function transferredAfterAsking(): Phone {
+    const other = world.phone('102', '203.0.113.2');
+    const inside = phone.call('102');
+    other.answer(other.took('INVITE'), 200, 'OK', { Contact: `<sip:${other.host}>` }, SDP);
+    world.run();
+    const answer = phone.final(inside);
+    if (answer?.status !== 200) throw new Error('no answer');
+    phone.ack(inside, answer);
+    const outside = talks('18005550111');
+    const replaces = `${outside.invite.callId()}%3Bto-tag%3D${outside.answer.toTag()}%3Bfrom-tag%3D${outside.invite.fromTag()}`;
+    phone.ask(
+      phone.within(inside, answer, 'REFER', {
+        'Refer-To': `<sip:18005550111@acme.example.com?Replaces=${replaces}>`,
+        Contact: `<sip:${phone.host}>`,
+      }),
+      50,
+    );
+    carrier.answer(carrier.took('INVITE', 1), 200, 'OK', {}, SDP);
+    other.answer(other.took('INVITE', 1), 200, 'OK', {}, SDP);
+    for (const notify of phone.requests('NOTIFY')) phone.answer(notify, 200);
+    partWays();
+    return other;
+  }
+
+  test('a call between two phones, of which one was transferred to the outside after asking there: it is ended with the minutes', async () => {
+    await begin({ limits: { dailyMinutes: 2, concurrentCalls: 9 } });
+    const other = transferredAfterAsking();
+    expect(world.observed.ended).toMatchObject([{ endReason: 'transferred' }]);
+    expect([talking(), places()]).toEqual([1, 1]);
+    const [call] = [...world.engine.calls.list()];
+    world.run(121_000);
+    expect([other.requests('BYE').length, carrier.requests('BYE').length]).toEqual([1, 1]);
+    for (const party of [other, carrier]) for (const bye of party.requests('BYE')) party.answer(bye, 200);
+    world.run();
+    expect(world.observed.ended[1]).toMatchObject({ id: call?.id, endReason: 'daily-minutes-exceeded' });
+    expect([talking(), places()]).toEqual([0, 0]);
+  });
+
   test('a call whose party was moved to another one is counted on there', async () => {
     await begin({ limits: { dailyMinutes: 60, concurrentCalls: 9 } });
     const first = talks();
