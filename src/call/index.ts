@@ -49,6 +49,7 @@ export {
   answeredAgoMs,
   type CallSnapshot,
   destinationAt,
+  type GrantSnapshot,
   type LegSnapshot,
   type PlaceSnapshot,
   type Reacher,

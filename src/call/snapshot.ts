@@ -45,6 +45,16 @@ export interface LegSnapshot {
   readonly session?: SessionSnapshot;
 }
 
+/** What fraud guards granted to a call: whose call to the outside it is, and how long that one had lasted by then. */
+export interface GrantSnapshot {
+  readonly tenant: string;
+  readonly extension?: string;
+  /** As dialled. */
+  readonly number: string;
+  readonly emergency: boolean;
+  readonly talkMs: number;
+}
+
 export interface CallSnapshot {
   /** Of the shape; {@link readSnapshot} says which ones are read. */
   readonly version: 2;
@@ -69,6 +79,8 @@ export interface CallSnapshot {
   readonly sessionLimitMs?: number;
   /** What brings the media of the two together, where something does. */
   readonly media?: CallMediaSnapshot;
+  /** Absent in snapshots of the version before, and in those that were rebuilt from what a Contact carried. */
+  readonly grants?: readonly GrantSnapshot[];
   readonly caller: LegSnapshot;
   readonly callee: LegSnapshot;
 }

@@ -1,8 +1,18 @@
 /** A call that the fraud guards have let in: its place, its talk time, and its end when what it may talk is used up. */
 import type { Clock } from '../base/scheduler.ts';
+import type { Extension, Tenant } from '../provisioning/tenants/schema.ts';
 import type { CapacityGrant } from './capacity.ts';
 import type { GuardUsage } from './guard-usage.ts';
 import type { HolderLimits } from './holders.ts';
+
+export interface GuardedCall {
+  readonly tenant: Tenant;
+  /** Undefined for a service's call. */
+  readonly extension?: Extension | undefined;
+  /** The number called, for events. */
+  readonly number: string;
+  readonly emergency: boolean;
+}
 
 export interface GuardedParty {
   readonly key: string;
@@ -34,10 +44,9 @@ export interface Talks {
 
 export class AdmittedCall implements GuardGrant {
   readonly granted = true;
+  /** As it was placed. */
+  readonly call: GuardedCall;
   readonly parties: readonly GuardedParty[];
-  readonly #emergency: boolean;
-  /** Of its placing, for events. */
-  readonly facts: Readonly<Record<string, unknown>>;
   readonly talkLimitMs: number | undefined;
   readonly #clock: Clock;
   readonly #places: CapacityGrant;
@@ -47,12 +56,12 @@ export class AdmittedCall implements GuardGrant {
   #over = false;
 
   constructor(
+    call: GuardedCall,
     parties: readonly GuardedParty[],
-    { clock, places, talks, emergency, facts, talkLimitMs }: AdmittedCallParts,
+    { clock, places, talks, talkLimitMs }: AdmittedCallParts,
   ) {
+    this.call = call;
     this.parties = parties;
-    this.#emergency = emergency;
-    this.facts = facts;
     this.talkLimitMs = talkLimitMs;
     this.#clock = clock;
     this.#places = places;
@@ -66,11 +75,16 @@ export class AdmittedCall implements GuardGrant {
 
   answered(onUsedUp: () => void, atMs = this.#clock.nowMs()): void {
     if (this.#over) return;
-    if (!this.#emergency) this.#onUsedUp = onUsedUp;
+    if (!this.call.emergency) this.#onUsedUp = onUsedUp;
     if (this.#answeredAtMs !== undefined) return;
     this.#answeredAtMs = atMs;
     for (const { usage } of this.parties) usage.beginTalk(atMs);
     this.#talks.began(this);
+  }
+
+  /** Since its answer; 0 before that. */
+  get talkedMs(): number {
+    return this.#answeredAtMs === undefined ? 0 : this.#clock.nowMs() - this.#answeredAtMs;
   }
 
   /** What its parties may talk is used up. False: it goes on, or is being ended already. */
@@ -89,8 +103,7 @@ export class AdmittedCall implements GuardGrant {
     this.#places.release();
     for (const { usage } of this.parties) usage.inProgress--;
     // One that a party was moved to has lasted for less than the call that it is a part of.
-    const lastedMs = answeredAtMs === undefined ? 0 : this.#clock.nowMs() - answeredAtMs;
-    this.#talks.over(this, Math.min(talkMs, lastedMs));
+    this.#talks.over(this, Math.min(talkMs, this.talkedMs));
   }
 }
 
@@ -98,7 +111,5 @@ interface AdmittedCallParts {
   readonly clock: Clock;
   readonly places: CapacityGrant;
   readonly talks: Talks;
-  readonly emergency: boolean;
-  readonly facts: Readonly<Record<string, unknown>>;
   readonly talkLimitMs: number | undefined;
 }

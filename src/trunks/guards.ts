@@ -9,8 +9,7 @@ import type { Log } from '../base/log.ts';
 import type { Scheduler } from '../base/scheduler.ts';
 import type { Steps } from '../base/steps.ts';
 import type { Directory } from '../provisioning/directory/directory.ts';
-import type { Extension, Tenant } from '../provisioning/tenants/schema.ts';
-import { AdmittedCall, type GuardedParty, type GuardGrant, type Talks } from './admitted-call.ts';
+import { AdmittedCall, type GuardedCall, type GuardedParty, type Talks } from './admitted-call.ts';
 import type { Capacity, CapacityGrant, CapacityHolder } from './capacity.ts';
 import { callsOfKey, GuardUsage } from './guard-usage.ts';
 import { extensionKey, type HolderLimits, limitsOf, tenantKey } from './holders.ts';
@@ -25,15 +24,6 @@ export type GuardCode =
   | 'daily-minutes-exceeded';
 
 type GuardEvent = GuardCode | 'daily-minutes-low' | 'daily-minutes-used-up';
-
-export interface GuardedCall {
-  readonly tenant: Tenant;
-  /** Undefined for a service's call. */
-  readonly extension?: Extension | undefined;
-  /** The number called, for events. */
-  readonly number: string;
-  readonly emergency: boolean;
-}
 
 export interface GuardRefusal {
   readonly granted: false;
@@ -141,7 +131,7 @@ export class Guards {
   }
 
   /** Takes a place for an outbound call, or says why it must not be placed. */
-  admit(call: GuardedCall): GuardGrant | GuardRefusal {
+  admit(call: GuardedCall): AdmittedCall | GuardRefusal {
     const nowMs = this.#clock.nowMs();
     const parties = this.#partiesOf(call, (key) => this.#usage(key));
     judgeBy(call, parties);
@@ -159,7 +149,7 @@ export class Guards {
    * A call that was admitted by another process, and has been talking since `answeredAtMs` (monotonic, possibly below 0): it is counted, and
    * never refused. @param onUsedUp as in {@link GuardGrant.answered}
    */
-  resume(call: GuardedCall, answeredAtMs: number, onUsedUp: () => void): GuardGrant {
+  resume(call: GuardedCall, answeredAtMs: number, onUsedUp: () => void): AdmittedCall {
     const parties = this.#partiesOf(call, (key) => this.#usage(key));
     judgeBy(call, parties);
     const places = this.#capacity.admit(holdersOf(parties), true);
@@ -189,17 +179,9 @@ export class Guards {
   ): AdmittedCall {
     const talks: Talks = {
       began: (admitted) => this.#talkBegan(admitted),
-      over: (admitted, talkMs) => this.#ended(call, admitted, talkMs),
+      over: (admitted, talkMs) => this.#ended(admitted, talkMs),
     };
-    const { emergency } = call;
-    return new AdmittedCall(parties, {
-      clock: this.#clock,
-      places,
-      talks,
-      emergency,
-      facts: factsOf(call),
-      talkLimitMs,
-    });
+    return new AdmittedCall(call, parties, { clock: this.#clock, places, talks, talkLimitMs });
   }
 
   #talkBegan(call: AdmittedCall): void {
@@ -238,7 +220,8 @@ export class Guards {
       last = call;
       calls++;
     }
-    if (last !== undefined) this.#onEvent('daily-minutes-used-up', { ...last.facts, holder: usage.key, limit, calls });
+    if (last !== undefined)
+      this.#onEvent('daily-minutes-used-up', { ...factsOf(last.call), holder: usage.key, limit, calls });
   }
 
   #now(): { readonly nowMs: number; readonly wallMs: number } {
@@ -294,8 +277,8 @@ export class Guards {
     return usage.talkLeftMs(dailyMinutes * MINUTE_MS, day, nowMs, this.#clock.wallMs()).most;
   }
 
-  #ended(call: GuardedCall, admitted: AdmittedCall, talkMs: number): void {
-    const { parties } = admitted;
+  #ended(admitted: AdmittedCall, talkMs: number): void {
+    const { call, parties } = admitted;
     this.#running.delete(admitted);
     for (const { usage } of parties) if (usage.talking === 0) this.#talkers.delete(usage);
     const day = this.#dayOf(call.tenant.timeZone);

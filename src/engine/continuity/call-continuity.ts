@@ -85,6 +85,7 @@ export class CallContinuity {
       process: processOf(self),
       calls,
       recordFacts,
+      grants: (record) => restoring.guards.held(record),
       restorer: (snapshot) => restorerOf(snapshot, { ...restoring, scheduler }),
       movedHere: (snapshot) => movedHere(snapshot, endpoint, served),
       placeAgain: (waiting, isOwn) => waitingCallers.placeAgain(waiting, isOwn),

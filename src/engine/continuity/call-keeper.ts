@@ -12,6 +12,7 @@ import {
   type Calls,
   CallsForgotten,
   CallsTaken,
+  type GrantSnapshot,
   type KeptCall,
   type LiveRecord,
   type Restorer,
@@ -32,6 +33,8 @@ export interface CallKeeperOptions {
   readonly calls: () => Calls;
   /** What the record of a call will say besides its facts. */
   readonly recordFacts: (record: LiveRecord) => CallFacts;
+  /** What the fraud guards have granted to it. */
+  readonly grants: (record: LiveRecord) => readonly GrantSnapshot[];
   /** Takes the places and grants of a call that goes on, and says where its legs are reached. */
   readonly restorer: (snapshot: CallSnapshot) => Restorer;
   /** Goes on with a call whose caller still waits; `isOwn`: of a process of this node before. */
@@ -455,11 +458,14 @@ export class CallKeeper implements TimerTarget {
   }
 
   #snapshot(id: string, takenAtMs: number): KeptCall | undefined {
-    const { calls, recordFacts, store } = this.#options;
+    const { calls, recordFacts, grants, store } = this.#options;
     const call = calls().get(id);
     const snapshot = call?.snapshot(takenAtMs);
-    if (call !== undefined && snapshot !== undefined)
-      return { id, document: JSON.stringify({ ...snapshot, facts: recordFacts(call.record) }) };
+    if (call !== undefined && snapshot !== undefined) {
+      const { record } = call;
+      const kept: CallSnapshot = { ...snapshot, facts: recordFacts(record), grants: grants(record) };
+      return { id, document: JSON.stringify(kept) };
+    }
     // Where nobody could place it again in time it is not worth the writing; and of a call between nodes the one that drafted it can.
     const isPlaceable = store.shared !== undefined && call?.record.facts.peerNode === undefined;
     const waiting = isPlaceable ? call?.waitingSnapshot(takenAtMs) : undefined;

@@ -4,15 +4,18 @@ import {
   answeredAgoMs,
   type CallSnapshot,
   destinationAt,
+  type GrantSnapshot,
   type LegSnapshot,
   type PlaceSnapshot,
   type Reacher,
   type Restorer,
 } from '../../call/index.ts';
-import { emergencyCallOf } from '../../outbound/index.ts';
+import { dialledNumber, emergencyCallOf } from '../../outbound/index.ts';
+import type { Tenant } from '../../provisioning/tenants/schema.ts';
 import { viaOf } from '../../provisioning/trunk-settings/own-address.ts';
 import type { Trunk } from '../../provisioning/trunk-settings/schema.ts';
 import type { Endpoint } from '../../sip/endpoint/index.ts';
+import { parseUri } from '../../sip/message/index.ts';
 import type { Target } from '../../sip/transport/index.ts';
 import type { TrunkService } from '../../trunks/trunk-service.ts';
 import { contactAt } from '../own-contact.ts';
@@ -90,22 +93,55 @@ function legHere(leg: LegSnapshot, endpoint: Pick<Endpoint, 'advertised'>, trunk
   };
 }
 
-function placesOf(snapshot: CallSnapshot, { trunks, guards, served, scheduler }: CallRestorerOptions): (() => void)[] {
-  const { facts, caller, callee } = snapshot;
+function placesOf(snapshot: CallSnapshot, options: CallRestorerOptions): (() => void)[] {
+  const { facts, caller, callee, grants } = snapshot;
+  const { trunks, served } = options;
   const now = served.directory;
   const tenant = facts.tenant === undefined ? undefined : now.tenantByName(facts.tenant);
   if (tenant === undefined) return [];
   const trunkOf = (id: string | undefined) => (id === undefined ? undefined : now.trunk(id));
   const [from, to] = [trunkOf(caller.options.trunkId), trunkOf(callee.options.trunkId)];
-  const grants = [
-    ...(from === undefined ? [] : [trunks.admitInbound(from, tenant, now, true)]),
+  // The guards count the tenant's place of a call to the outside, whose party may have come to the caller's place.
+  const cameIn = grants === undefined || facts.direction === 'inbound';
+  const places = [
+    ...(from === undefined ? [] : [trunks[cameIn ? 'admitInbound' : 'admit'](from, tenant, now, true)]),
     ...(to === undefined ? [] : [trunks.admit(to, tenant, now, true)]),
   ];
-  if (to !== undefined) {
-    const extension = facts.extension === undefined ? undefined : now.extension(tenant.name, facts.extension);
-    const emergency = emergencyCallOf(tenant, facts.called) !== undefined;
-    const call = { tenant, extension, number: facts.called, emergency };
-    guards.resume(snapshot, call, scheduler.nowMs() - answeredAgoMs(snapshot, scheduler.wallMs()));
-  }
-  return grants.flatMap((grant) => (grant.granted ? [() => grant.release()] : []));
+  if (grants !== undefined) for (const grant of grants) resumed(grant, snapshot, options);
+  else if (to !== undefined) resumedByLegs(tenant, snapshot, options);
+  return places.flatMap((place) => (place.granted ? [() => place.release()] : []));
+}
+
+function resumed(
+  grant: GrantSnapshot,
+  snapshot: CallSnapshot,
+  { guards, served, scheduler }: CallRestorerOptions,
+): void {
+  const { number, emergency, talkMs } = grant;
+  const tenant = served.directory.tenantByName(grant.tenant);
+  if (tenant === undefined) return;
+  const call = { tenant, extension: extensionOf(tenant, grant.extension, served), number, emergency };
+  const sinceMs = talkMs + Math.max(0, scheduler.wallMs() - snapshot.takenAtMs);
+  guards.resume(snapshot, call, scheduler.nowMs() - sinceMs);
+}
+
+/** Where nobody has said what was granted. */
+function resumedByLegs(
+  tenant: Tenant,
+  snapshot: CallSnapshot,
+  { guards, served, scheduler }: CallRestorerOptions,
+): void {
+  const { facts, transferredTo } = snapshot;
+  // Who was transferred may talk to the one or the other.
+  const emergency = emergencyCallOf(tenant, facts.called) !== undefined || isEmergency(tenant, transferredTo);
+  const call = { tenant, extension: extensionOf(tenant, facts.extension, served), number: facts.called, emergency };
+  guards.resume(snapshot, call, scheduler.nowMs() - answeredAgoMs(snapshot, scheduler.wallMs()));
+}
+
+function extensionOf(tenant: Tenant, number: string | undefined, { directory }: CallRestorerOptions['served']) {
+  return number === undefined ? undefined : directory.extension(tenant.name, number);
+}
+
+function isEmergency(tenant: Tenant, referTo: string | undefined): boolean {
+  return referTo !== undefined && emergencyCallOf(tenant, dialledNumber(parseUri(referTo))) !== undefined;
 }

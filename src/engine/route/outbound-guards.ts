@@ -1,11 +1,11 @@
 /** Holds what the fraud guards granted to calls, from the plan to the end of the call. */
 import type { Steps } from '../../base/steps.ts';
-import type { Calls, LiveRecord } from '../../call/index.ts';
+import type { Calls, GrantSnapshot, LiveRecord } from '../../call/index.ts';
 import type { OutboundPlan } from '../../outbound/index.ts';
 import type { Directory } from '../../provisioning/directory/directory.ts';
-import type { GuardGrant } from '../../trunks/admitted-call.ts';
+import type { AdmittedCall, GuardedCall, GuardGrant } from '../../trunks/admitted-call.ts';
 import type { Capacity } from '../../trunks/capacity.ts';
-import { type GuardedCall, type GuardRefusal, Guards, type GuardsOptions } from '../../trunks/guards.ts';
+import { type GuardRefusal, Guards, type GuardsOptions } from '../../trunks/guards.ts';
 import type { LimitUse } from '../../trunks/shared-limits.ts';
 
 /** Plans whose call never came to be (its INVITE was cancelled at once, the node was full) are forgotten at this many. */
@@ -19,7 +19,7 @@ type ResumedCall = Pick<LiveRecord, 'id' | 'facts'>;
 export class OutboundGuards {
   readonly #guards: Guards;
   /** By session: a call that is sent on to the outside twice holds two grants. */
-  readonly #grants = new Map<string, GuardGrant[]>();
+  readonly #grants = new Map<string, AdmittedCall[]>();
 
   readonly #endCall: Calls['end'];
 
@@ -62,10 +62,22 @@ export class OutboundGuards {
     return answer;
   }
 
-  /** Counts a call that another process admitted. @param answeredAtMs monotonic, ms */
+  /** Counts what another process admitted of a call. @param answeredAtMs monotonic, ms */
   resume({ id, facts: { sessionId } }: ResumedCall, call: GuardedCall, answeredAtMs: number): void {
     if (sessionId === undefined) return;
-    this.#grants.set(sessionId, [this.#guards.resume(call, answeredAtMs, () => this.#end(id))]);
+    const grant = this.#guards.resume(call, answeredAtMs, () => this.#end(id));
+    this.#grants.set(sessionId, [...this.#grantsOf(sessionId), grant]);
+  }
+
+  /** What a call holds, for the process that goes on with it. */
+  held({ facts: { sessionId } }: Pick<LiveRecord, 'facts'>): GrantSnapshot[] {
+    return this.#grantsOf(sessionId).map(({ call: { tenant, extension, number, emergency }, talkedMs }) => ({
+      tenant: tenant.name,
+      ...(extension !== undefined && { extension: extension.number }),
+      number,
+      emergency,
+      talkMs: talkedMs,
+    }));
   }
 
   answered({ id, facts }: ResumedCall): void {
@@ -96,7 +108,7 @@ export class OutboundGuards {
     if (sessionId !== undefined) this.#grants.delete(sessionId);
   }
 
-  #grantsOf(sessionId: string | undefined): readonly GuardGrant[] {
+  #grantsOf(sessionId: string | undefined): readonly AdmittedCall[] {
     return sessionId === undefined ? [] : (this.#grants.get(sessionId) ?? []);
   }
 
