@@ -148,17 +148,12 @@ export class CallKeeper implements TimerTarget {
 
   /** Goes on with calls of a node that has ended; the store counts them as this one's already. */
   takeOver(node: string, kept: readonly KeptCall[]): void {
-    const { log, movedHere, calls } = this.#options;
+    const { log, movedHere } = this.#options;
     const restored = kept.filter((call) => this.#restored(call, movedHere));
-    for (const { id: taken } of restored) this.#rejoined(calls().rejoin(taken));
+    for (const { id: taken } of restored) this.#rejoin(taken);
     this.#arm(BEHIND_MS);
-    const again = this.#toPlace.length;
-    log.warn('calls-taken-over', {
-      from: node,
-      count: restored.length,
-      again,
-      lost: kept.length - restored.length - again,
-    });
+    const [count, again] = [restored.length, this.#toPlace.length];
+    log.warn('calls-taken-over', { from: node, count, again, lost: kept.length - count - again });
     this.placeWaiting(false);
   }
 
@@ -168,12 +163,19 @@ export class CallKeeper implements TimerTarget {
     if (this.hasEnded(snapshot.id) || calls().restore(snapshot, by) === undefined) return false;
     this.#adopted.add(snapshot.id);
     this.#toClaim.add(snapshot.id);
-    this.#rejoined(calls().rejoin(snapshot.id));
+    this.#rejoin(snapshot.id);
     return true;
   }
 
-  /** Both halves of it are here, if another one had come before. */
-  #rejoined(id: string): void {
+  /** Both halves of it are here, if another one had come before. One that cannot be joined goes on as it is, and keeps no other from coming. */
+  #rejoin(taken: string): void {
+    const { calls, log } = this.#options;
+    let id = taken;
+    try {
+      id = calls().rejoin(taken);
+    } catch (error) {
+      log.warn('call-not-restored', { call: taken, error: String(error) });
+    }
     this.#note(id);
     this.#toTell.add([id]);
   }

@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { NO_PEERS, type PeerNodes } from '../../../src/engine/peer-nodes.ts';
 import { aorKey } from '../../../src/registrar/index.ts';
 import { buildCancel } from '../../../src/sip/endpoint/index.ts';
@@ -150,6 +150,19 @@ describe('a node ends with a call up', () => {
     expect(two.observed.ended).toMatchObject([{ endedBy: 'caller', endReason: 'bye', status: 200 }]);
     expect(one.observed.ended).toEqual([]);
     expect(store.count('two')).toBe(0);
+  });
+
+  test('a fault in joining the halves of a call keeps neither it nor others from going on', async () => {
+    const rejoin = vi.spyOn(two.engine.calls, 'rejoin').mockImplementation(() => {
+      throw new Error('cannot be joined');
+    });
+    await killed();
+    await pass(700);
+    expect(rejoin).toHaveBeenCalledOnce();
+    expect([...two.engine.calls.list()]).toMatchObject([{ state: 'answered' }]);
+    for (const party of [alice, carrier]) toOther(party, okTo(party.took('UPDATE')));
+    await pass(300);
+    expect([store.count('one'), store.count('two')]).toEqual([0, 1]);
   });
 
   test('one that has lost the store alone keeps its calls, for as long as it answers', async () => {
