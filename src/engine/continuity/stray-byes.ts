@@ -1,7 +1,7 @@
 /**
  * A party that cannot be told where its call went on (no UPDATE, no session timer) sends BYE to the node that had it. When that node lives
- * again it has no such call; it passes the BYE on to the nodes that live, and whichever has the call ends it. One that has just started
- * knows of none of them at first, and they may not know of it: it asks again until it has told of itself.
+ * again it has no such call; it passes the BYE on to the nodes that live, and whichever has the call ends it. One that has just started,
+ * or stood still, knows of none of them at first, and they may not know of it: it asks again until it has told of itself.
  */
 import type { Scheduler } from '../../base/scheduler.ts';
 import type { Endpoint, ServerTransaction } from '../../sip/endpoint/index.ts';
@@ -83,6 +83,7 @@ export class StrayByes {
     const { peers } = this.#options;
     // Of one that has just started, or stood still, none of them may have been heard of lately.
     const nodes = peers.names().flatMap((name) => peers.addressOf(name) ?? []);
+    if (nodes.length === 0 && !this.isUnknown) this.start();
     const answers = await Promise.all(nodes.map((node) => this.#ask(transaction.request, node).catch(() => false)));
     return answers.some(Boolean);
   }

@@ -23,6 +23,8 @@ const BYE = [
 let time: VirtualScheduler;
 let names: string[];
 let asked: string[];
+/** The roster is too old to say where anybody is. */
+let isStale: boolean;
 /** What a node answers. */
 let answers: (address: string) => number;
 let replies: number[];
@@ -30,7 +32,7 @@ let strayByes: StrayByes;
 
 beforeEach(() => {
   time = new VirtualScheduler();
-  [names, asked, replies] = [['two', 'three'], [], []];
+  [names, asked, replies, isStale] = [['two', 'three'], [], [], false];
   answers = () => 481;
   const sendRequest = (_request: SipRequest, to: Target, user: { onResponse(response: { status: number }): void }) => {
     asked.push(to.address);
@@ -40,7 +42,7 @@ beforeEach(() => {
     endpoint: { sendRequest } as unknown as StrayByesOptions['endpoint'],
     peers: {
       names: () => names,
-      addressOf: (name) => ({ transport: 'udp', address: NODES[name] ?? '', port: 5060 }),
+      addressOf: (name) => (isStale ? undefined : { transport: 'udp', address: NODES[name] ?? '', port: 5060 }),
       isPeerAddress: (address) => Object.values(NODES).includes(address),
     },
     scheduler: time,
@@ -102,6 +104,18 @@ test('nor do the others know it, and refuse what it passes on: they are asked ag
   expect(replies).toEqual([]);
   answers = () => 200;
   await pass(200);
+  expect(await passing).toBe(true);
+  expect(replies).toEqual([200]);
+});
+
+test('nor does one that stood still know where the others are: the BYE waits until it has heard of them', async () => {
+  isStale = true;
+  const passing = strayByes.passOn(byeFrom(PHONE));
+  await pass(300);
+  expect([asked, replies]).toEqual([[], []]);
+  isStale = false;
+  answers = () => 200;
+  await pass(300);
   expect(await passing).toBe(true);
   expect(replies).toEqual([200]);
 });
