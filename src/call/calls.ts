@@ -183,12 +183,12 @@ export class Calls implements CallRegistry {
   }
 
   #give(leg: Leg, transaction: ServerTransaction, request: SipRequest): void {
-    if (request.method === 'BYE') {
-      // A BYE is sent for 64*T1 at most (RFC 3261 §17.1.2.2): after that none is a copy, and none is known for twice what is kept.
-      this.#heardByes ??= new HeardByes(this.#env.scheduler, 32 * this.#env.timers.t1Ms);
-      this.#heardByes.note(request);
-    }
     leg.receive(transaction, request);
+    // One that ended nothing (a stranger's, one out of order) is none whose copies are answered as it was.
+    if (request.method !== 'BYE' || leg.state !== 'gone') return;
+    // A BYE is sent for 64*T1 at most (RFC 3261 §17.1.2.2): after that none is a copy, and none is known for twice what is kept.
+    this.#heardByes ??= new HeardByes(this.#env.scheduler, 32 * this.#env.timers.t1Ms);
+    this.#heardByes.note(request);
   }
 
   /** An ACK that matches no transaction: for a 2xx. */

@@ -4,7 +4,7 @@ import type { Clock } from '../base/scheduler.ts';
 import { HeaderId, type SipRequest } from '../sip/message/index.ts';
 
 /**
- * BYEs that were received within dialogs. One can come again by another way, with another branch: a proxy in front that heard nothing of
+ * BYEs that have ended dialogs. One can come again by another way, with another branch: a proxy in front that heard nothing of
  * one node asks the next, while that node passed it on. It ended the session here, so its copy is answered as it was, not with 481
  * (RFC 3261 §15.1.2 is about dialogs that nobody knows). A hash that only seems to have come costs nothing: that BYE gets 200 for a dialog
  * that is not there.

@@ -234,6 +234,27 @@ test('a copy of the BYE that comes by another way, with another branch, is answe
   expect(world.settles()).toBe(true);
 });
 
+test('a BYE that ended nothing is none whose copy is answered 200 where the call has gone to another node', () => {
+  const world = new World();
+  const { a, c, engine } = world;
+  world.connect();
+  const bye = a.dialog.createRequest('BYE');
+  const statuses: number[] = [];
+  const user = {
+    onResponse: (response: { status: number }) => statuses.push(response.status),
+    onTimeout() {},
+    onTransportError() {},
+  };
+  const engineTarget = { transport: 'udp', address: 'engine', port: 5060 } as const;
+  // The right tags, from a third address.
+  c.endpoint.sendRequest(parseMessage(serialize(bye)) as SipRequest, engineTarget, user);
+  world.run();
+  for (const { id } of [...engine.calls.list()]) engine.calls.forget(id);
+  a.endpoint.sendRequest(bye, engineTarget, user);
+  world.run();
+  expect(statuses).toEqual([481, 481]);
+});
+
 test('a lost BYE: the other leg still ends, and a peer that answers 481 or nothing ends its own', () => {
   for (const how of ['silence', '481']) {
     const world = new World();
