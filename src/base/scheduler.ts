@@ -31,3 +31,8 @@ export function cancelTimer(timer: Timer | undefined): undefined {
   timer?.cancel();
   return undefined;
 }
+
+/** Resolves after so many ms. */
+export function pause(scheduler: Scheduler, ms: number): Promise<void> {
+  return new Promise((resolve) => scheduler.schedule(ms, { onTimer: () => resolve() }, 0));
+}

@@ -1,4 +1,4 @@
-import type { Scheduler } from '../../base/scheduler.ts';
+import { pause, type Scheduler } from '../../base/scheduler.ts';
 import type { Calls } from '../../call/index.ts';
 
 /** As long as an answer to BYE may be under way. */
@@ -35,15 +35,12 @@ export class EndingCalls {
 
   /** Resolves when all of them have ended, or had the time to. */
   async ended(): Promise<void> {
-    for (let waitedMs = 0; waitedMs < ENDING_MS && this.#isAnyLeft(); waitedMs += LOOK_MS) await this.#pause();
+    for (let waitedMs = 0; waitedMs < ENDING_MS && this.#isAnyLeft(); waitedMs += LOOK_MS)
+      await pause(this.#scheduler, LOOK_MS);
   }
 
   #isAnyLeft(): boolean {
     for (const id of this.#ids) if (this.#calls.get(id) !== undefined) return true;
     return false;
-  }
-
-  #pause(): Promise<void> {
-    return new Promise((resolve) => this.#scheduler.schedule(LOOK_MS, { onTimer: () => resolve() }, 0));
   }
 }

@@ -3,7 +3,7 @@
  * again it has no such call; it passes the BYE on to the nodes that live, and whichever has the call ends it. One that has just started,
  * or stood still, knows of none of them at first, and they may not know of it: it asks again until it has told of itself.
  */
-import type { Scheduler } from '../../base/scheduler.ts';
+import { pause, type Scheduler } from '../../base/scheduler.ts';
 import type { Endpoint, ServerTransaction } from '../../sip/endpoint/index.ts';
 import { HeaderId, parseMessage, type SipRequest, serialize } from '../../sip/message/index.ts';
 import type { Target } from '../../sip/transport/index.ts';
@@ -68,15 +68,11 @@ export class StrayByes {
   async passOn(transaction: ServerTransaction): Promise<boolean> {
     let isTaken = await this.#passOn(transaction);
     while (!isTaken && this.isUnknown) {
-      await this.#pause(AGAIN_MS);
+      await pause(this.#options.scheduler, AGAIN_MS);
       isTaken = await this.#passOn(transaction);
     }
     if (isTaken) transaction.reply(200);
     return isTaken;
-  }
-
-  #pause(ms: number): Promise<void> {
-    return new Promise((resolve) => this.#options.scheduler.schedule(ms, { onTimer: () => resolve() }, 0));
   }
 
   async #passOn(transaction: ServerTransaction): Promise<boolean> {
