@@ -15,6 +15,8 @@ interface Waiting {
   readonly retry: () => void;
   /** It carries its call, and need not wait for a store that cannot be asked. */
   readonly needsNoStore: boolean;
+  /** The look that was going on when it came, or the last one: what that found is of before it. */
+  readonly afterLook: number;
 }
 
 export interface CallSuccessionOptions {
@@ -59,6 +61,7 @@ export class CallSuccession implements TimerTarget {
   #timer: Timer | undefined = undefined;
   #waitTimer: Timer | undefined = undefined;
   #looking: Promise<boolean> | undefined = undefined;
+  #looks = 0;
   #roundAtMs = 0;
   #againAtMs = 0;
   /** When nodes were last heard of, as the store said when it was last asked. */
@@ -83,7 +86,7 @@ export class CallSuccession implements TimerTarget {
   mayCome(retry: () => void, needsNoStore = false): boolean {
     if (this.#isStopped || this.#waiting.length >= MAX_WAITING) return false;
     if (!this.#hasOthers && this.#options.peers.names().length === 0) return false;
-    this.#waiting.push({ retry, needsNoStore });
+    this.#waiting.push({ retry, needsNoStore, afterLook: this.#looks });
     if (this.#waiting.length > 1) return true;
     this.#waitTimer = this.#options.scheduler.schedule(WAIT_MS, this, GIVE_UP);
     void this.#look(true);
@@ -119,10 +122,14 @@ export class CallSuccession implements TimerTarget {
       this.#letGo(({ needsNoStore }) => needsNoStore);
       return false;
     });
+    const look = ++this.#looks;
     const isSettled = await this.#looking;
     this.#looking = undefined;
     this.#againAtMs = this.#options.scheduler.nowMs() + AGAIN_MS;
-    if (isSettled) this.#letGo();
+    if (!isSettled) return;
+    this.#letGo(({ afterLook }) => afterLook < look);
+    // Who came meanwhile is asked for at once, as the first one was.
+    if (this.#waiting.length > 0) void this.#look(true);
   }
 
   /** False: a node is silent, and has not been for long enough. */

@@ -19,21 +19,30 @@ let answersUntilMs: number;
 let asked: { readonly atMs: number; readonly withinMs: number }[];
 let takenAtMs: number | undefined;
 let left: KeptCall[];
+/** What the store takes to say who holds calls. */
+let storeMs: number;
 
-beforeEach(() => {
+beforeEach(begin);
+
+function begin(): void {
   scheduler = new VirtualScheduler();
   [toldAtMs, readToldAtMs, diesAtMs, answersUntilMs] = [0, 0, Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY];
   asked = [];
   takenAtMs = undefined;
   left = [{ id: 'call', document: '{}' }];
-});
+  storeMs = 0;
+}
 
 const silentMs = () => scheduler.nowMs() - toldAtMs;
 
 /** Both nodes live, and this one reads the store so long after the other has told it something. */
 function succession(readLateMs: number): CallSuccession {
   const store: Partial<SharedCalls> = {
-    holders: async () => (left.length > 0 ? [{ name: 'other', silentMs: silentMs() }] : []),
+    holders: async () => {
+      const found = left.length > 0 ? [{ name: 'other', silentMs: silentMs() }] : [];
+      await new Promise<void>((resolve) => scheduler.schedule(storeMs, { onTimer: () => resolve() }, 0));
+      return found;
+    },
     take: async () => {
       if (silentMs() < SILENT_MS) return 'alive';
       takenAtMs ??= scheduler.nowMs();
@@ -118,5 +127,38 @@ test('one that tells the store nothing, and answers, keeps its calls, and is ask
   answersUntilMs = scheduler.nowMs();
   await pass(1_000);
   expect(takenAtMs).toBeDefined();
+  one.stop();
+});
+
+test('a request that comes while the store is being asked is not let go by what was asked before it', async () => {
+  const letGo: [afterMs: number, takenAtMs: number | undefined][] = [];
+  // Between two looks at the store, and as long as one takes.
+  for (let afterMs = 0; afterMs <= 1_050; afterMs += 10) {
+    begin();
+    storeMs = 30;
+    const one = succession(100);
+    one.start();
+    await pass(3_000 + afterMs);
+    [diesAtMs, answersUntilMs] = [scheduler.nowMs(), scheduler.nowMs()];
+    one.mayCome(() => letGo.push([afterMs, takenAtMs]));
+    await pass(2_500);
+    one.stop();
+  }
+  expect(letGo).toHaveLength(106);
+  expect(letGo.filter(([, takenAtMs]) => takenAtMs === undefined)).toEqual([]);
+});
+
+test('one that waits for nobody is let go as soon as it was asked for', async () => {
+  storeMs = 30;
+  const one = succession(100);
+  one.start();
+  await pass(5_010);
+  let letGoAtMs = Number.NaN;
+  one.mayCome(() => {
+    letGoAtMs = scheduler.nowMs();
+  });
+  const cameAtMs = scheduler.nowMs();
+  await pass(1_000);
+  expect(letGoAtMs - cameAtMs).toBeLessThanOrEqual(2 * storeMs + 20);
   one.stop();
 });
