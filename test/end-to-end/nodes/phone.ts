@@ -52,6 +52,8 @@ export class Phone {
   readonly #branches = new Set<string>();
   readonly #socket: Socket = createSocket('udp4');
   readonly #host: string;
+  /** Of what it asked and has no answer to. */
+  readonly #timers = new Set<NodeJS.Timeout>();
   #serial = 0;
   #isClosed = false;
   #port = 0;
@@ -116,6 +118,8 @@ export class Phone {
 
   close(): void {
     this.#isClosed = true;
+    // Nobody waits for these any more: what a failed test has begun does not fail the next one.
+    for (const timer of this.#timers) clearTimeout(timer);
     this.#socket.close();
   }
 
@@ -226,14 +230,17 @@ export class Phone {
     const { promise, resolve, reject } = Promise.withResolvers<SipResponse>();
     const line = text.slice(0, text.indexOf('\r'));
     const timeout = setTimeout(() => reject(new Error(`waited ${ANSWER_MS} ms for an answer to ${line}`)), ANSWER_MS);
+    this.#timers.add(again).add(timeout);
     const known = this.#finals.get(exchange);
     if (known === undefined) this.#waiting.set(exchange, resolve);
     else resolve(known);
     try {
       return await promise;
     } finally {
-      clearInterval(again);
-      clearTimeout(timeout);
+      for (const timer of [again, timeout]) {
+        clearTimeout(timer);
+        this.#timers.delete(timer);
+      }
       this.#waiting.delete(exchange);
     }
   }

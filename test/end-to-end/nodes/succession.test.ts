@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { TestAuthority } from '../../kit/certificates.ts';
 import { eventually } from '../../kit/eventually.ts';
 import { peersSkipped } from '../../kit/peers.ts';
@@ -77,6 +77,20 @@ describe.skipIf(peersSkipped)('a node of two ends with calls up', () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
+  // Whatever the test before has left, or a first attempt of this one: both nodes are up, and have no calls.
+  beforeEach(async () => {
+    await a.process.killAndRestart();
+    for (const node of [a, b]) {
+      const { items } = (await node.ask('GET', `/api/v1/calls?limit=1000&node=${node.name}`)).body;
+      for (const { id } of items) await node.ask('DELETE', `/api/v1/calls/${id}`);
+    }
+    await eventually(
+      'nothing to be left of before',
+      async () => (await live()) + (await kept(1)) + (await kept(2)) === 0,
+      LONG,
+    );
+  }, 90_000);
+
   const phone = async (user: string, node: ClusterNode) => {
     const made = await new Phone(user).open();
     // A number has one phone in each test; the second node lives in all of them.
@@ -140,7 +154,6 @@ describe.skipIf(peersSkipped)('a node of two ends with calls up', () => {
   }, 120_000);
 
   test('kill -9 while calls ring over trunks, UDP, TCP and TLS, in and out: each caller has his answer, who rang is cancelled, nothing is left', async () => {
-    await a.process.killAndRestart();
     const [alice, bob, carol] = [await phone('101', a), await phone('102', a), await phone('103', a)];
     const [udp, tcp, tls] = carriers as [RingingCarrier, RingingCarrier, RingingCarrier];
     for (const carrier of carriers) carrier.forget();
@@ -220,7 +233,6 @@ describe.skipIf(peersSkipped)('a node of two ends with calls up', () => {
   }, 120_000);
 
   test('a call between the nodes goes on, whichever of them is killed: both halves become one call', async () => {
-    await a.process.killAndRestart();
     const [carol, bob] = [await phone('103', b), await phone('102', a)];
     await eventually('each to know the other’s phone', async () => {
       const [one, other] = [await carol.call(b.address, '102'), await bob.call(a.address, '103')];
@@ -244,14 +256,12 @@ describe.skipIf(peersSkipped)('a node of two ends with calls up', () => {
     await eventually('no call to be left', async () => (await live()) === 0);
     await eventually('nothing to be left', async () => (await kept(2)) === 0);
     const { items } = (await b.ask('GET', '/api/v1/call-records?limit=2')).body;
-    expect(items).toMatchObject([
-      { status: 200, hungUpBy: 'callee' },
-      { status: 200, hungUpBy: 'caller' },
-    ]);
+    // They end within a millisecond or two.
+    const ends = items.map(({ status, hungUpBy }: { status: number; hungUpBy: string }) => `${hungUpBy} ${status}`);
+    expect(ends.sort()).toEqual(['callee 200', 'caller 200']);
   }, 60_000);
 
   test('a node that stood still serves nothing of a call that the other has taken: its BYE is passed on, and there is one record', async () => {
-    await a.process.killAndRestart();
     const [alice, bob] = [await phone('101', a), await phone('102', a)];
     const before = await records();
     const call = await alice.call(a.address, '102', LASTING);
