@@ -1,3 +1,4 @@
+import { Latest } from '../base/latest.ts';
 import type { Clock } from '../base/scheduler.ts';
 
 const MAX_KEYS = 10_000;
@@ -11,7 +12,7 @@ interface FailureLimits {
 export class FailureCounter {
   readonly #clock: Clock;
   readonly #limits: FailureLimits;
-  readonly #keys = new Map<string, { sinceMs: number; count: number }>();
+  readonly #keys = new Latest<string, { sinceMs: number; count: number }>(MAX_KEYS);
 
   constructor(clock: Clock, limits: FailureLimits) {
     this.#clock = clock;
@@ -34,7 +35,6 @@ export class FailureCounter {
       entry.count++;
       return;
     }
-    if (this.#keys.size >= MAX_KEYS) this.#keys.delete(this.#keys.keys().next().value as string);
     this.#keys.set(key, { sinceMs: this.#clock.nowMs(), count: 1 });
   }
 }

@@ -1,4 +1,5 @@
 import { createHmac, randomBytes } from 'node:crypto';
+import { Latest } from '../base/latest.ts';
 import type { Clock } from '../base/scheduler.ts';
 import { FailureCounter } from './failure-counter.ts';
 import { isPassword, TooManySignInsError } from './passwords.ts';
@@ -43,7 +44,7 @@ export class Sessions {
   readonly #clock: Clock;
   readonly #nameFailures: FailureCounter;
   /** Name and address of earlier sign-ins: guesses from elsewhere do not lock these out. */
-  readonly #places = new Set<string>();
+  readonly #places = new Latest<string, true>(REMEMBERED_PLACES);
   /** Sign-ins with one-time values go one after the other, so that none is good twice. */
   #turn: Promise<unknown> = Promise.resolve();
 
@@ -108,8 +109,7 @@ export class Sessions {
   }
 
   #rememberPlace(place: string): void {
-    if (this.#places.size >= REMEMBERED_PLACES) this.#places.delete(this.#places.keys().next().value as string);
-    this.#places.add(place);
+    this.#places.set(place, true);
   }
 
   /** A code that opens one session of a system admin, within ten minutes. */

@@ -1,6 +1,7 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { chmodSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { Latest } from '../base/latest.ts';
 import type { Clock } from '../base/scheduler.ts';
 import type { Role, TokenRecord, TokenStore } from './ports.ts';
 import { ApiProblem } from './problem.ts';
@@ -78,7 +79,7 @@ export class Tokens {
   /** Tokens are made one after the other, so that the count of a tenant's holds. */
   #making: Promise<unknown> = Promise.resolve();
   /** Digests of tokens that were good. */
-  readonly #remembered = new Set<string>();
+  readonly #remembered = new Latest<string, true>(REMEMBERED);
   #ownerDigest: Buffer | undefined;
   /** Of requests that this process makes of itself for another node. */
   readonly #lent = new Map<string, Identity>();
@@ -241,9 +242,7 @@ export class Tokens {
   }
 
   #remember(presented: string): void {
-    if (this.#remembered.has(presented)) return;
-    if (this.#remembered.size >= REMEMBERED) this.#remembered.delete(this.#remembered.keys().next().value as string);
-    this.#remembered.add(presented);
+    this.#remembered.set(presented, true);
   }
 }
 

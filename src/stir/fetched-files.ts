@@ -3,6 +3,7 @@
  * that is slow or dead costs its own calls the time limit and nobody else anything: there is a bound to what is fetched at once from one
  * host and from all, to the calls that wait, and to what is kept, and a failure is remembered for a while.
  */
+import { Latest } from '../base/latest.ts';
 import type { Scheduler } from '../base/scheduler.ts';
 import type { CertificateFetch, FetchedFile } from './certificate-fetch.ts';
 
@@ -62,7 +63,7 @@ export class FetchedFiles<Content extends object> {
   readonly counters: RepositoryCounters;
   readonly #options: FetchedFilesOptions;
   readonly #kind: FileKind<Content>;
-  readonly #entries = new Map<string, Entry<Content>>();
+  readonly #entries = new Latest<string, Entry<Content>>(MAX_ENTRIES);
   readonly #underWay = new Map<string, Promise<Entry<Content>>>();
   readonly #perHost = new Map<string, number>();
   #waiting = 0;
@@ -179,8 +180,6 @@ export class FetchedFiles<Content extends object> {
     // What must not be kept was for the calls that waited.
     if (entry.freshUntilMs <= this.#options.scheduler.nowMs()) return;
     this.#entries.set(href, entry);
-    const oldest = this.#entries.size > MAX_ENTRIES ? this.#entries.keys().next().value : undefined;
-    if (oldest !== undefined) this.#entries.delete(oldest);
   }
 
   #limited(reason: string): Unfetched {

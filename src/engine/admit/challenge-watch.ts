@@ -1,3 +1,4 @@
+import { Latest } from '../../base/latest.ts';
 import type { Log } from '../../base/log.ts';
 import type { Scheduler } from '../../base/scheduler.ts';
 import type { DigestPolicy } from '../../sip/auth/index.ts';
@@ -29,8 +30,8 @@ const MAX_ENTRIES = 1000;
 export class ChallengeWatch {
   readonly #options: ChallengeWatchOptions;
   /** By realm, user and source; in the order of their challenges. */
-  readonly #waiting = new Map<string, Waiting>();
-  readonly #told = new Set<string>();
+  readonly #waiting = new Latest<string, Waiting>(MAX_ENTRIES);
+  readonly #told = new Latest<string, true>(MAX_ENTRIES);
   #armed = false;
 
   constructor(options: ChallengeWatchOptions) {
@@ -40,7 +41,6 @@ export class ChallengeWatch {
   challenged(request: SipRequest, realm: string, user: string | undefined, source: string, policy: DigestPolicy): void {
     const key = keyOf(realm, user, source);
     if (this.#waiting.has(key) || this.#told.has(key) || !this.#options.isAccount(realm, user)) return;
-    makeRoom(this.#waiting);
     const { scheduler } = this.#options;
     this.#waiting.set(key, { sinceMs: scheduler.nowMs(), facts: factsOf(request, realm, user, source, policy) });
     if (!this.#armed) this.#arm(this.#options.patienceMs);
@@ -63,8 +63,7 @@ export class ChallengeWatch {
         return;
       }
       this.#waiting.delete(key);
-      makeRoom(this.#told);
-      this.#told.add(key);
+      this.#told.set(key, true);
       log.warn('challenge-unanswered', facts);
     }
   }
@@ -77,14 +76,6 @@ export class ChallengeWatch {
 
 function keyOf(realm: string, user: string | undefined, source: string): string {
   return `${user ?? ''}@${realm} ${source}`;
-}
-
-function makeRoom(table: Map<string, unknown> | Set<string>): void {
-  if (table.size < MAX_ENTRIES) return;
-  for (const oldest of table.keys()) {
-    table.delete(oldest);
-    return;
-  }
 }
 
 function factsOf(

@@ -1,3 +1,4 @@
+import { Latest } from '../../base/latest.ts';
 import type { Clock } from '../../base/scheduler.ts';
 import type { Binding, RegistrationListener, RemovalReason } from '../../registrar/index.ts';
 import type { Flow } from '../../sip/transport/index.ts';
@@ -14,8 +15,8 @@ export class KnownSources implements RegistrationListener<Flow> {
   readonly #bindings = new Map<string, number>();
   readonly #clock: Clock;
   readonly #keptMs: number;
-  /** When somebody last signed in from an address, the longest ago first. */
-  readonly #signedIn = new Map<string, number>();
+  /** When somebody last signed in from an address. */
+  readonly #signedIn = new Latest<string, number>(MOST_SIGNED_IN);
 
   /** Counts registrations that this node took; `next` hears of all. A sign-in makes its address known for `keptMs`. */
   constructor(node: string, clock: Clock, keptMs: number, next: RegistrationListener<Flow>) {
@@ -33,13 +34,7 @@ export class KnownSources implements RegistrationListener<Flow> {
 
   /** Somebody came from this address with the right password. */
   signedIn(address: string): void {
-    this.#signedIn.delete(address);
     this.#signedIn.set(address, this.#clock.nowMs());
-    if (this.#signedIn.size <= MOST_SIGNED_IN) return;
-    for (const oldest of this.#signedIn.keys()) {
-      this.#signedIn.delete(oldest);
-      return;
-    }
   }
 
   /** Begins anew with these: those of an earlier run, which no listener hears of, are among them. */

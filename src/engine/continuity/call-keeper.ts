@@ -3,6 +3,7 @@
  * crash or a restart the calls go on from there. Requests within their dialogs find them, session timers and limits run on, and each
  * gets its one call record.
  */
+import { Latest } from '../../base/latest.ts';
 import type { Log } from '../../base/log.ts';
 import { cancelTimer, type Scheduler, type Timer, type TimerTarget } from '../../base/scheduler.ts';
 import {
@@ -22,7 +23,6 @@ import {
 } from '../../call/index.ts';
 import { EndingCalls } from './ending-calls.ts';
 import { OneByOne } from './one-by-one.ts';
-import { Remembered } from './remembered.ts';
 
 export interface CallKeeperOptions {
   readonly store: CallStore;
@@ -62,6 +62,9 @@ const MAX_WRITTEN = 200;
 /** So long a caller hears it ring, at most, and somebody may still go on with the call for him. */
 const WAITS_MS = 60_000;
 
+/** Of calls that are over or have gone to others, and that nobody shall begin again, so many are known. */
+const MOST_REMEMBERED = 50_000;
+
 const WRITE = 1;
 const READ = 2;
 
@@ -76,11 +79,11 @@ export class CallKeeper implements TimerTarget {
   #toldOnce: { readonly atMs: number; readonly ids: readonly string[] }[] = [];
   /** Calls of other processes that go on here, those of them that are over, and those that the store is to keep from others. */
   readonly #adopted = new Set<string>();
-  readonly #over = new Remembered();
+  readonly #over = new Latest<string, true>(MOST_REMEMBERED);
   /** Of those over: the store is to know. */
   #toNote: string[] = [];
   /** Calls of this process that go on elsewhere. */
-  readonly #moved = new Remembered();
+  readonly #moved = new Latest<string, true>(MOST_REMEMBERED);
   readonly #toClaim = new Set<string>();
   /** Of those that the process before had: some may have ended while nobody listened. */
   readonly #toProbe: OneByOne<string>;
@@ -224,7 +227,7 @@ export class CallKeeper implements TimerTarget {
   onCallEnded({ id }: LiveRecord): void {
     this.#changed.delete(id);
     if (this.#adopted.delete(id)) {
-      this.#over.add(id);
+      this.#over.set(id, true);
       this.#toNote.push(id);
       this.#ended.add(id);
     }
@@ -234,7 +237,7 @@ export class CallKeeper implements TimerTarget {
   onCallMoved({ id }: LiveRecord): void {
     this.#changed.delete(id);
     this.#adopted.delete(id);
-    this.#moved.add(id);
+    this.#moved.set(id, true);
     this.#forget(id);
   }
 
@@ -429,7 +432,7 @@ export class CallKeeper implements TimerTarget {
     this.#options.log.warn('calls-kept-anew', { count: this.#stored.size });
     for (const id of this.#stored) this.#changed.add(id);
     for (const id of ended) this.#ended.add(id);
-    this.#toNote = [...this.#over];
+    this.#toNote = [...this.#over.keys()];
     this.#arm(BEHIND_MS);
   }
 

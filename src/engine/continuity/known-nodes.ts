@@ -1,4 +1,5 @@
 /** Other nodes as they were heard of last. One that has lost the store is in no roster after a while, and has its calls all the same. */
+import { Latest } from '../../base/latest.ts';
 import type { Target } from '../../sip/transport/index.ts';
 import type { PeerNodes } from '../peer-nodes.ts';
 
@@ -13,7 +14,7 @@ const MAX_NODES = 200;
 
 export class KnownNodes {
   readonly #peers: Pick<PeerNodes, 'names' | 'addressOf' | 'quietMs' | 'signs'>;
-  readonly #heard = new Map<string, Heard>();
+  readonly #heard = new Latest<string, Heard>(MAX_NODES);
 
   constructor(peers: Pick<PeerNodes, 'names' | 'addressOf' | 'quietMs' | 'signs'>) {
     this.#peers = peers;
@@ -24,12 +25,7 @@ export class KnownNodes {
     const peers = this.#peers;
     for (const name of peers.names()) {
       const sip = peers.addressOf(name) ?? this.#heard.get(name)?.sip;
-      this.#heard.delete(name);
       this.#heard.set(name, { sip, quietMs: peers.quietMs(name) ?? 0, signs: peers.signs(name) });
-    }
-    for (const oldest of this.#heard.keys()) {
-      if (this.#heard.size <= MAX_NODES) return;
-      this.#heard.delete(oldest);
     }
   }
 

@@ -3,6 +3,7 @@
  * (RFC 3261 §12.2.1.1), and is sealed with a key that only nodes of this store have, for one dialog and no other.
  */
 import { createCipheriv, createDecipheriv, createSecretKey, hkdfSync, type KeyObject, randomBytes } from 'node:crypto';
+import { Latest } from '../../base/latest.ts';
 import { MessageAuthenticator } from '../../base/message-authenticator.ts';
 import { PackingError } from '../../base/packed-octets.ts';
 import type { Clock } from '../../base/scheduler.ts';
@@ -103,8 +104,8 @@ export class SealedContacts implements Contacts {
   readonly #options: SealedContactsOptions;
   readonly #names: MessageAuthenticator;
   readonly #keys = new Map<number, KeyObject>();
-  /** By Call-ID, the latest ones. */
-  readonly #leftOut = new Map<string, LeftOut>();
+  /** By Call-ID. */
+  readonly #leftOut = new Latest<string, LeftOut>(MAX_LEFT_OUT);
   #nonces = Buffer.alloc(0);
   #nonceAt = 0;
 
@@ -144,7 +145,7 @@ export class SealedContacts implements Contacts {
     if (!this.isWanted(trunkId)) return contact;
     const token = this.#tokenOf(question);
     if (token === undefined) {
-      this.#leaveOut(dialog.callId, 'not-for-others');
+      this.#leftOut.set(dialog.callId, 'not-for-others');
       return contact;
     }
     const end = contact.indexOf('>', contact.lastIndexOf('<'));
@@ -152,7 +153,7 @@ export class SealedContacts implements Contacts {
     const sealed = octets === undefined ? undefined : CARRIES + this.#seal(octets, question);
     if (sealed === undefined || end < 0 || end + sealed.length > MAX_URI) {
       this.counters.tooLong++;
-      this.#leaveOut(dialog.callId, 'too-long');
+      this.#leftOut.set(dialog.callId, 'too-long');
       return contact;
     }
     this.counters.sealed++;
@@ -161,16 +162,7 @@ export class SealedContacts implements Contacts {
 
   noteTooLarge(callId: string): void {
     this.counters.tooLarge++;
-    this.#leaveOut(callId, 'too-large');
-  }
-
-  #leaveOut(callId: string, why: LeftOut): void {
-    this.#leftOut.set(callId, why);
-    if (this.#leftOut.size <= MAX_LEFT_OUT) return;
-    for (const oldest of this.#leftOut.keys()) {
-      this.#leftOut.delete(oldest);
-      return;
-    }
+    this.#leftOut.set(callId, 'too-large');
   }
 
   /** What the request's URI says of a call; undefined when it says nothing, or not of the dialog that the request is in. */

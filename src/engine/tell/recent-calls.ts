@@ -1,3 +1,4 @@
+import { Latest } from '../../base/latest.ts';
 import { type OutboundPlan, type PlacedCall, placedCall, type Refusal, type RouteDraft } from '../../outbound/index.ts';
 
 const MAX_CALLS = 1000;
@@ -7,8 +8,8 @@ const MAX_CALLS = 1000;
  * afterwards. They are kept by session (what the routing works with), and found by the call's id, once the two were linked.
  */
 export class RecentCalls {
-  readonly #bySession: Latest<PlacedCall>;
-  readonly #sessionOf: Latest<string>;
+  readonly #bySession: Latest<string, PlacedCall>;
+  readonly #sessionOf: Latest<string, string>;
 
   constructor(capacity = MAX_CALLS) {
     this.#bySession = new Latest(capacity);
@@ -31,46 +32,9 @@ export class RecentCalls {
 
   /** The calls that are known by their id, the latest first. */
   list(): (readonly [callId: string, call: PlacedCall])[] {
-    return this.#sessionOf
-      .entries()
-      .reverse()
-      .flatMap(([callId, sessionId]) => {
-        const call = this.#bySession.get(sessionId);
-        return call === undefined ? [] : [[callId, call] as const];
-      });
-  }
-}
-
-/**
- * A map of the latest keys. The oldest is known by a ring: a Map itself finds its first key by walking over all that were deleted, which
- * costs more the more are kept.
- */
-class Latest<T> {
-  readonly #capacity: number;
-  readonly #values = new Map<string, T>();
-  readonly #keys: string[] = [];
-  #next = 0;
-
-  constructor(capacity: number) {
-    this.#capacity = capacity;
-  }
-
-  get(key: string): T | undefined {
-    return this.#values.get(key);
-  }
-
-  /** The oldest first. */
-  entries(): (readonly [string, T])[] {
-    return [...this.#values];
-  }
-
-  set(key: string, value: T): void {
-    if (!this.#values.has(key)) {
-      const oldest = this.#keys[this.#next];
-      if (oldest !== undefined) this.#values.delete(oldest);
-      this.#keys[this.#next] = key;
-      this.#next = (this.#next + 1) % this.#capacity;
-    }
-    this.#values.set(key, value);
+    return [...this.#sessionOf].reverse().flatMap(([callId, sessionId]) => {
+      const call = this.#bySession.get(sessionId);
+      return call === undefined ? [] : [[callId, call] as const];
+    });
   }
 }

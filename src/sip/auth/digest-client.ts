@@ -1,4 +1,5 @@
 import { randomToken } from '../../base/ids.ts';
+import { Latest } from '../../base/latest.ts';
 import {
   HeaderId,
   octetsFromText,
@@ -85,8 +86,8 @@ export class DigestClient {
   readonly #algorithms: readonly DigestAlgorithm[];
   readonly #cnonce: () => string;
   readonly #ha1 = new Ha1Cache();
-  /** By destination, kind of challenge and realm; the oldest goes first. */
-  readonly #sessions = new Map<string, Session>();
+  /** By destination, kind of challenge and realm. */
+  readonly #sessions = new Latest<string, Session>(MAX_SESSIONS);
 
   constructor(credentials: DigestCredentials, options: DigestClientOptions = {}) {
     this.#credentials = credentials;
@@ -240,7 +241,7 @@ export class DigestClient {
     const repeats = sent !== undefined && tries > 0 ? (before?.repeats ?? 0) + 1 : 0;
     if (repeats >= MAX_TRIES_PER_REALM) return 'too-many-tries';
     const session: Session = { destination, kind, challenge, cnonce: this.#cnonce(), count: 0, repeats };
-    this.#remember(key, session);
+    this.#sessions.set(key, session);
     return [kind.answerId, this.#render(session, next)];
   }
 
@@ -284,17 +285,6 @@ export class DigestClient {
     if (options.includes(preferred)) return preferred;
     if (options.includes('auth')) return 'auth';
     return options.includes('auth-int') ? 'auth-int' : 'unsupported';
-  }
-
-  #remember(key: string, session: Session): void {
-    this.#sessions.delete(key);
-    if (this.#sessions.size >= MAX_SESSIONS) {
-      for (const oldest of this.#sessions.keys()) {
-        this.#sessions.delete(oldest);
-        break;
-      }
-    }
-    this.#sessions.set(key, session);
   }
 
   #render(session: Session, request: SipRequest): string {

@@ -1,3 +1,4 @@
+import { Latest } from '../../base/latest.ts';
 import { parseAddress, prefixKey } from '../../base/network.ts';
 import type { Clock } from '../../base/scheduler.ts';
 
@@ -42,13 +43,13 @@ export class GuessThrottle {
   readonly #users: Buckets;
   readonly #sources: Buckets;
   /** User and address pairs that have signed in. */
-  readonly #known: Recent<true>;
+  readonly #known: Latest<string, true>;
   readonly #onSignIn: (pair: string) => void;
 
   constructor(clock: Clock, options: GuessThrottleOptions = {}) {
     this.#clock = clock;
     const maxEntries = options.maxEntries ?? 50_000;
-    this.#known = new Recent(maxEntries);
+    this.#known = new Latest(maxEntries);
     this.#onSignIn = options.onSignIn ?? (() => {});
     this.#pairs = new Buckets(options.perUserAndSource ?? { burst: 10, refillMs: 30_000 }, maxEntries);
     this.#users = new Buckets(options.perUser ?? { burst: 30, refillMs: 20_000 }, maxEntries);
@@ -112,11 +113,11 @@ interface Bucket {
 
 class Buckets {
   readonly #budget: GuessBudget;
-  readonly #buckets: Recent<Bucket>;
+  readonly #buckets: Latest<string, Bucket>;
 
   constructor(budget: GuessBudget, maxEntries: number) {
     this.#budget = budget;
-    this.#buckets = new Recent(maxEntries);
+    this.#buckets = new Latest(maxEntries);
   }
 
   get size(): number {
@@ -148,36 +149,5 @@ class Buckets {
 
   #levelAt(bucket: Bucket, nowMs: number): number {
     return Math.max(0, bucket.level - (nowMs - bucket.atMs) / this.#budget.refillMs);
-  }
-}
-
-/**
- * A map that keeps at least the latest half of `maxEntries`, at constant cost: deleting the oldest entry of a large Map, one by one,
- * costs a walk over what was deleted before.
- */
-class Recent<Value> {
-  readonly #half: number;
-  #young = new Map<string, Value>();
-  #old = new Map<string, Value>();
-
-  constructor(maxEntries: number) {
-    this.#half = Math.max(1, Math.floor(maxEntries / 2));
-  }
-
-  get size(): number {
-    return this.#young.size + this.#old.size;
-  }
-
-  get(key: string): Value | undefined {
-    return this.#young.get(key) ?? this.#old.get(key);
-  }
-
-  set(key: string, value: Value): void {
-    this.#old.delete(key);
-    if (this.#young.size >= this.#half && !this.#young.has(key)) {
-      this.#old = this.#young;
-      this.#young = new Map();
-    }
-    this.#young.set(key, value);
   }
 }

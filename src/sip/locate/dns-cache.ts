@@ -1,3 +1,4 @@
+import { Latest } from '../../base/latest.ts';
 import type { Clock } from '../../base/scheduler.ts';
 import type { DnsPort, DnsRecord, DnsRecordType } from './dns-port.ts';
 
@@ -34,7 +35,7 @@ export interface KnownAnswer {
 export class DnsCache {
   readonly #dns: DnsPort;
   readonly #clock: Clock;
-  readonly #entries = new Map<string, KnownAnswer>();
+  readonly #entries = new Latest<string, KnownAnswer>(MAX_ENTRIES);
   readonly #underWay = new Map<string, Promise<KnownAnswer>>();
 
   readonly #ttl: TtlBounds;
@@ -109,12 +110,7 @@ export class DnsCache {
   }
 
   #remember(key: string, known: KnownAnswer): KnownAnswer {
-    this.#entries.delete(key);
     this.#entries.set(key, known);
-    if (this.#entries.size > MAX_ENTRIES) {
-      const oldest = this.#entries.keys().next().value;
-      if (oldest !== undefined) this.#entries.delete(oldest);
-    }
     return known;
   }
 }

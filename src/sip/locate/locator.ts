@@ -6,6 +6,7 @@
  * look-up (RFC 2782 weights); targets that failed lately go to its end, never out of it: a target that may be dead is better than none.
  */
 import { isIP } from 'node:net';
+import { Latest } from '../../base/latest.ts';
 import type { Clock } from '../../base/scheduler.ts';
 import { DnsCache, type KnownAnswer, type TtlBounds } from './dns-cache.ts';
 import type { DnsPort, DnsRecordType, NaptrRecord, SrvRecord } from './dns-port.ts';
@@ -102,7 +103,7 @@ export class Locator {
   readonly #random: () => number;
   readonly #failureMemoryMs: number;
   /** Target key → monotonic time until which it is tried last. */
-  readonly #failedUntilMs = new Map<string, number>();
+  readonly #failedUntilMs = new Latest<string, number>(MAX_REMEMBERED_FAILURES);
 
   constructor(options: LocatorOptions) {
     this.#cache = new DnsCache(options.dns, options.clock, options.ttl);
@@ -126,13 +127,7 @@ export class Locator {
 
   /** Remembers that a target did not answer: for `holdMs` it is tried after all others. */
   markFailed(target: LocatedTarget, holdMs = this.#failureMemoryMs): void {
-    const key = targetKey(target);
-    this.#failedUntilMs.delete(key);
-    this.#failedUntilMs.set(key, this.#clock.nowMs() + holdMs);
-    if (this.#failedUntilMs.size > MAX_REMEMBERED_FAILURES) {
-      const oldest = this.#failedUntilMs.keys().next().value;
-      if (oldest !== undefined) this.#failedUntilMs.delete(oldest);
-    }
+    this.#failedUntilMs.set(targetKey(target), this.#clock.nowMs() + holdMs);
   }
 
   /** It answered: the memory of its failure is gone. */

@@ -1,0 +1,79 @@
+interface Entry<Key, Value> {
+  readonly key: Key;
+  readonly value: Value;
+  older: Entry<Key, Value> | undefined;
+  newer: Entry<Key, Value> | undefined;
+}
+
+/**
+ * A map of the latest entries: of more than `most` the oldest is forgotten. One that is set again is the latest. Goes through them from
+ * the oldest on.
+ *
+ * Each entry knows its neighbours, so one costs the same however many there are. A Map alone finds its first key by walking over all that
+ * were deleted before it: tens of thousands, where as many are kept.
+ */
+export class Latest<Key, Value> implements Iterable<[Key, Value]> {
+  readonly #most: number;
+  readonly #entries = new Map<Key, Entry<Key, Value>>();
+  #oldest: Entry<Key, Value> | undefined = undefined;
+  #newest: Entry<Key, Value> | undefined = undefined;
+
+  /** @param most 1 at the least */
+  constructor(most: number) {
+    this.#most = most;
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  has(key: Key): boolean {
+    return this.#entries.has(key);
+  }
+
+  get(key: Key): Value | undefined {
+    return this.#entries.get(key)?.value;
+  }
+
+  set(key: Key, value: Value): void {
+    this.delete(key);
+    const entry = { key, value, older: this.#newest, newer: undefined };
+    if (this.#newest === undefined) this.#oldest = entry;
+    else this.#newest.newer = entry;
+    this.#newest = entry;
+    this.#entries.set(key, entry);
+    if (this.#entries.size > this.#most && this.#oldest !== undefined) this.delete(this.#oldest.key);
+  }
+
+  delete(key: Key): boolean {
+    const entry = this.#entries.get(key);
+    if (entry === undefined) return false;
+    const { older, newer } = entry;
+    if (older === undefined) this.#oldest = newer;
+    else older.newer = newer;
+    if (newer === undefined) this.#newest = older;
+    else newer.older = older;
+    return this.#entries.delete(key);
+  }
+
+  /** What is reached may be deleted meanwhile. */
+  *[Symbol.iterator](): Generator<[Key, Value]> {
+    for (let entry = this.#oldest; entry !== undefined; ) {
+      const { key, value, newer } = entry;
+      yield [key, value];
+      entry = newer;
+    }
+  }
+
+  *keys(): Generator<Key> {
+    for (const [key] of this) yield key;
+  }
+
+  *values(): Generator<Value> {
+    for (let entry = this.#oldest; entry !== undefined; ) {
+      const { value, newer } = entry;
+      yield value;
+      entry = newer;
+    }
+  }
+}

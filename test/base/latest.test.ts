@@ -1,0 +1,58 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { Latest } from '../../src/base/latest.ts';
+
+function latestOf(most: number, ...keys: string[]): Latest<string, number> {
+  const latest = new Latest<string, number>(most);
+  for (const [index, key] of keys.entries()) latest.set(key, index);
+  return latest;
+}
+
+test('of too many the oldest is forgotten', () => {
+  const latest = latestOf(3, 'a', 'b', 'c', 'd');
+  expect([...latest]).toEqual([
+    ['b', 1],
+    ['c', 2],
+    ['d', 3],
+  ]);
+  expect([latest.size, latest.has('a'), latest.get('a'), latest.get('b')]).toEqual([3, false, undefined, 1]);
+});
+
+test('one that is set again is the latest, and makes no room', () => {
+  const latest = latestOf(3, 'a', 'b', 'c', 'a');
+  expect([...latest.keys()]).toEqual(['b', 'c', 'a']);
+  expect([...latest.values()]).toEqual([1, 2, 3]);
+  latest.set('d', 4);
+  expect([...latest.keys()]).toEqual(['c', 'a', 'd']);
+});
+
+test('one that was taken out leaves room for another', () => {
+  const latest = latestOf(2, 'a', 'b');
+  expect([latest.delete('b'), latest.delete('b')]).toEqual([true, false]);
+  latest.set('c', 2);
+  expect([...latest.keys()]).toEqual(['a', 'c']);
+});
+
+test('whoever goes through them may delete what is reached', () => {
+  const latest = latestOf(4, 'a', 'b', 'c', 'd');
+  for (const key of latest.keys()) if (key !== 'c') latest.delete(key);
+  expect([...latest]).toEqual([['c', 2]]);
+});
+
+test('it holds what a list of the latest would, whatever is set and deleted', () => {
+  const step = fc.record({ key: fc.integer({ min: 0, max: 9 }), isDelete: fc.boolean() });
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 6 }), fc.array(step, { maxLength: 60 }), (most, steps) => {
+      const latest = new Latest<number, number>(most);
+      let list: [number, number][] = [];
+      for (const [value, { key, isDelete }] of steps.entries()) {
+        if (isDelete) latest.delete(key);
+        else latest.set(key, value);
+        list = list.filter(([other]) => other !== key);
+        if (!isDelete) list = [...list, [key, value] as [number, number]].slice(-most);
+        expect([...latest]).toEqual(list);
+        expect(latest.size).toBe(list.length);
+      }
+    }),
+  );
+});
