@@ -48,6 +48,7 @@ function phone(): ContactParty {
       routeSet: [],
       localSequence: 0,
     },
+    session: undefined,
     methods: 7,
   };
 }
@@ -69,6 +70,7 @@ function trunk(remoteTag: string): ContactParty {
       routeSet: [],
       localSequence: 1,
     },
+    session: undefined,
     methods: undefined,
   };
 }

@@ -140,6 +140,11 @@ export class PackedReader {
     this.#octets = octets;
   }
 
+  /** Everything was read. */
+  get isAtEnd(): boolean {
+    return this.#at >= this.#octets.length;
+  }
+
   octet(): number {
     const octet = this.#octets[this.#at++];
     if (octet === undefined) throw new PackingError('ends early');

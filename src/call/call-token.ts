@@ -4,6 +4,7 @@
  */
 import { fnv1a } from '../base/fnv.ts';
 import { PackedReader, PackedWriter, PackingError } from '../base/packed-octets.ts';
+import type { RunningInterval } from '../sip/dialog/index.ts';
 import type { ContactParty } from './ports.ts';
 import { type PlaceSnapshot, placeOf } from './snapshot.ts';
 
@@ -21,6 +22,8 @@ export interface TokenParty {
   readonly methods: number | undefined;
   readonly anonymous: boolean;
   readonly withholdsPeer: boolean;
+  /** Of its session timer (RFC 4028); undefined also where there was no room for it. */
+  readonly interval: RunningInterval | undefined;
 }
 
 export interface FarParty extends TokenParty {
@@ -92,15 +95,29 @@ export interface Derivation {
 
 /** The octets of a token; undefined when they are more than there is room for. @param nearTag our tag toward the near party */
 export function writeToken(token: CallToken, nearTag: string, by: Derivation, room: number): Buffer | undefined {
+  // A call whose session timers end is still better than none.
+  return written(token, nearTag, by, room, true) ?? written(token, nearTag, by, room, false);
+}
+
+function written(
+  token: CallToken,
+  nearTag: string,
+  by: Derivation,
+  room: number,
+  hasIntervals: boolean,
+): Buffer | undefined {
+  const writer = new PackedWriter(room);
   try {
-    return written(token, nearTag, by, new PackedWriter(room));
+    writeCall(writer, token, nearTag, by);
+    if (hasIntervals) writeIntervals(writer, token);
+    return writer.octets;
   } catch (error) {
     if (error instanceof PackingError) return undefined;
     throw error;
   }
 }
 
-function written(token: CallToken, nearTag: string, by: Derivation, writer: PackedWriter): Buffer {
+function writeCall(writer: PackedWriter, token: CallToken, nearTag: string, by: Derivation): void {
   const { near, far, answeredAtMs, sessionLimitMs, isCaller } = token;
   const hasId = token.id !== by.derived(isCaller ? nearTag : far.localTag);
   const hasTag = !isCaller || far.localTag !== by.derived(far.callId);
@@ -129,7 +146,18 @@ function written(token: CallToken, nearTag: string, by: Derivation, writer: Pack
   writeParty(writer, near);
   if (near.target !== undefined) writeUri(writer, near.target, near.place);
   writer.text(far.contactUser).text(token.caller).text(token.called);
-  return writer.octets;
+}
+
+/** After all the rest: the program before does not read on there, and what it has written ends there. */
+function writeIntervals(writer: PackedWriter, { far, near }: CallToken): void {
+  if (far.interval === undefined && near.interval === undefined) return;
+  for (const { interval } of [far, near])
+    writer.number(interval === undefined ? 0 : interval.intervalSeconds * 2 + (interval.localRefreshes ? 1 : 0));
+}
+
+function readInterval(reader: PackedReader): RunningInterval | undefined {
+  const packed = reader.number();
+  return packed === 0 ? undefined : { intervalSeconds: Math.floor(packed / 2), localRefreshes: packed % 2 === 1 };
 }
 
 /** Throws a PackingError when the octets are no token. */
@@ -154,20 +182,24 @@ export function readToken(octets: Buffer, nearTag: string, by: Derivation): Call
   const nearTarget = (flags & HAS_TARGET) === 0 ? undefined : readUri(reader, nearParty.place);
   const contactUser = reader.text();
   const isCaller = (flags & CALLER) !== 0;
+  const [caller, called] = [reader.text(), reader.text()];
+  const [farInterval, nearInterval] = reader.isAtEnd ? [] : [readInterval(reader), readInterval(reader)];
   return {
     id: id ?? by.derived(isCaller ? nearTag : localTag),
     isCaller,
     direction: DIRECTIONS[(flags >>> DIRECTION_SHIFT) & 3] ?? 'internal',
     ...{ node, life, tenant, startedAtMs, answeredAtMs, sessionLimitMs },
-    caller: reader.text(),
-    called: reader.text(),
-    near: { ...nearParty, target: nearTarget },
-    far: { ...farParty, callId, localTag, remoteTag, target, remoteUri, localUri, contactUser },
+    ...{ caller, called },
+    near: { ...nearParty, target: nearTarget, interval: nearInterval },
+    far: {
+      ...{ ...farParty, callId, localTag, remoteTag, target, remoteUri, localUri, contactUser },
+      interval: farInterval,
+    },
   };
 }
 
 /** A party as tokens have it; undefined when it is nobody's that another process would know. */
-export function tokenParty({ options, destination, dialog, methods }: ContactParty): TokenParty | undefined {
+export function tokenParty({ options, destination, dialog, session, methods }: ContactParty): TokenParty | undefined {
   const { trunkId, owner } = options;
   const number = owner?.number;
   if (trunkId === undefined && number === undefined) return undefined;
@@ -181,10 +213,14 @@ export function tokenParty({ options, destination, dialog, methods }: ContactPar
     methods,
     anonymous: options.anonymous === true,
     withholdsPeer: options.withholdsPeer === true,
+    interval: session?.interval,
   };
 }
 
-function writeParty(writer: PackedWriter, party: Omit<TokenParty, 'target'>): void {
+/** What of a party is written in one place. */
+type PartyHead = Omit<TokenParty, 'target' | 'interval'>;
+
+function writeParty(writer: PackedWriter, party: PartyHead): void {
   const { owner, place, routes, methods, sequence } = party;
   writer.octet(
     ('trunk' in owner ? TRUNK : 0) |
@@ -204,7 +240,7 @@ function writeParty(writer: PackedWriter, party: Omit<TokenParty, 'target'>): vo
   for (const route of routes) writeUri(writer, route, place);
 }
 
-function readParty(reader: PackedReader): Omit<TokenParty, 'target'> {
+function readParty(reader: PackedReader): PartyHead {
   const flags = reader.octet();
   const owner = (flags & TRUNK) === 0 ? { number: reader.text() } : { trunk: reader.fixed(MARK_OCTETS) };
   const transport = TRANSPORTS[(flags >>> TRANSPORT_SHIFT) & 3];

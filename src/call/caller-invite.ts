@@ -83,7 +83,13 @@ export class CallerInvite implements ServerTransactionUser, ReliableRelayUser {
   /** The caller's side of the dialog as it will be, for the Contacts of those who are called. */
   get contactParty(): ContactParty {
     const dialog = this.#legs[0]?.dialog ?? this.#firstDialog();
-    return { options: this.#options, destination: this.#transaction.flow, dialog, methods: this.methods };
+    return {
+      options: this.#options,
+      destination: this.#transaction.flow,
+      dialog,
+      session: undefined,
+      methods: this.methods,
+    };
   }
 
   /** The INVITE as it came, where from, and what of its responses the final one has to go with. */
@@ -126,9 +132,9 @@ export class CallerInvite implements ServerTransactionUser, ReliableRelayUser {
   answer(callee: Leg, response: SipResponse, answers: boolean): Leg {
     const leg = this.#legFor(callee, true);
     const relayed = this.#response(leg, response.status, response);
-    carryCall(relayed, leg, callee);
     this.#session?.attach(leg);
     this.#session?.grant(relayed, this.request);
+    carryCall(relayed, leg, callee);
     this.#session?.described(relayed);
     this.#session = undefined;
     this.#dropLegs(leg);

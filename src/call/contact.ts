@@ -58,7 +58,7 @@ export function carryCaller(
     routeSet: [],
     localSequence: invite.cseq().sequence,
   };
-  const near: ContactParty = { options, destination: to, dialog, methods: undefined };
+  const near: ContactParty = { options, destination: to, dialog, session: undefined, methods: undefined };
   const contact = contacts.of({ ...calledSo(call), near, far: call.caller.contactParty });
   if (contact !== options.contact) carry(invite, to, options.contact, contact, contacts);
 }

@@ -1,6 +1,13 @@
 import type { MediaRefusal, MediaSession } from '../media/index.ts';
 import type { DigestClient } from '../sip/auth/index.ts';
-import { Dialog, type IntervalRefusal, OfferAnswer, ReliableReceiver, TARGET_REFRESH } from '../sip/dialog/index.ts';
+import {
+  Dialog,
+  type IntervalRefusal,
+  OfferAnswer,
+  ReliableReceiver,
+  type RunningInterval,
+  TARGET_REFRESH,
+} from '../sip/dialog/index.ts';
 import {
   createResponse,
   HeaderId,
@@ -69,6 +76,7 @@ interface LegSession {
   described(message: SipMessage): void;
   refresh(): void;
   answerRefresh(leg: Leg, transaction: ServerTransaction, request: SipRequest): void;
+  readonly interval: RunningInterval | undefined;
   /** What of it outlives the process; undefined when no interval runs. */
   snapshot(): SessionSnapshot | undefined;
   stop(): void;

@@ -9,7 +9,7 @@ import type {
   SessionUser,
 } from '../media/index.ts';
 import type { DigestClient } from '../sip/auth/index.ts';
-import type { Dialog } from '../sip/dialog/index.ts';
+import type { Dialog, RunningInterval } from '../sip/dialog/index.ts';
 import type {
   ClientTransaction,
   ClientTransactionUser,
@@ -162,6 +162,8 @@ export interface ContactParty {
     | 'routeSet'
     | 'localSequence'
   >;
+  /** The interval of its session timer, where one runs (RFC 4028). */
+  readonly session: { readonly interval: RunningInterval | undefined } | undefined;
   /** What it can do, as `methodsOf` reads it; undefined when it has not said. */
   readonly methods: number | undefined;
 }

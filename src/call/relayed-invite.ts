@@ -236,9 +236,10 @@ class RelayedInvite implements LegRequestUser, ServerTransactionUser, PendingInv
       to.ack.hold(request.request);
     }
     const answer = this.#response(response.status, response);
+    // Contact says what is granted here.
+    this.#from.session?.grant(answer, this.#request);
     addReinviteCapabilities(answer, this.#from.options, to, contactOf(this.#from));
     if (learnIdentity(to, response)) showParty(answer, to, this.#from);
-    this.#from.session?.grant(answer, this.#request);
     this.#from.session?.described(answer);
     const from = this.#from;
     if (this.#isUpdate) from.respond(this.#transaction, answer);

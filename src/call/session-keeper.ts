@@ -2,6 +2,7 @@ import { cancelTimer, type Timer, type TimerTarget } from '../base/scheduler.ts'
 import {
   glareDelayMs,
   type IntervalRefusal,
+  type RunningInterval,
   SessionTimer,
   type SessionTimerOptions,
   type SessionTimerUser,
@@ -16,6 +17,7 @@ import {
 } from '../sip/message/index.ts';
 import { addCapabilities } from './capabilities.ts';
 import { contactOf } from './contact.ts';
+import { describeAnew } from './describe-anew.ts';
 import type { Leg } from './leg.ts';
 import { LegRequest, type LegRequestUser } from './leg-request.ts';
 import type { CallEnvironment, ServerTransaction } from './ports.ts';
@@ -27,7 +29,8 @@ const DISABLED: SessionTimerOptions = { intervalSeconds: 0 };
 /**
  * The session timer of one leg (RFC 4028): asks for it, grants it, refreshes, and ends the call when nobody refreshed. Each leg has
  * its own interval and refresher; a refresh of one leg is no news to the other (§8: the engine is the far end of both).
- * Refreshes by UPDATE where the peer allows it, else by a re-INVITE with the description that was last sent on this leg, unchanged (§7.4).
+ * Refreshes by UPDATE where the peer allows it, else by a re-INVITE with the description that was last sent on this leg, unchanged (§7.4),
+ * or, where that is not known, by one that has it described anew.
  */
 export class SessionKeeper implements SessionTimerUser, LegRequestUser, TimerTarget {
   readonly #env: CallEnvironment;
@@ -68,6 +71,11 @@ export class SessionKeeper implements SessionTimerUser, LegRequestUser, TimerTar
       keeper.#description = new SipRequest('INVITE', leg.dialog.remoteTarget, headers, body);
     }
     keeper.#timer.resume({ ...interval, remainingMs: interval.remainingMs - passedMs });
+  }
+
+  /** What was agreed on; undefined when no interval runs. */
+  get interval(): RunningInterval | undefined {
+    return this.#timer.snapshot();
   }
 
   /** Undefined when no interval runs. */
@@ -132,8 +140,9 @@ export class SessionKeeper implements SessionTimerUser, LegRequestUser, TimerTar
     }
     leg.dialog.refreshTarget(request);
     const response = createResponse(request, 200);
-    addCapabilities(response, leg.options, leg.peer, contactOf(leg));
+    // Contact says what is granted here.
     this.grant(response, request);
+    addCapabilities(response, leg.options, leg.peer, contactOf(leg));
     leg.respond(transaction, response);
   }
 
@@ -157,11 +166,15 @@ export class SessionKeeper implements SessionTimerUser, LegRequestUser, TimerTar
       this.#retryLater(leg);
       return;
     }
+    this.#refreshing = true;
+    if (method === 'INVITE' && this.#description === undefined) {
+      describeAnew(leg, (status) => this.#describedAnew(leg, status));
+      return;
+    }
     const refresh = leg.createRequest(method);
     addCapabilities(refresh, leg.options, leg.peer);
     this.ask(refresh);
     if (method === 'INVITE' && this.#description !== undefined) relayBody(this.#description, refresh);
-    this.#refreshing = true;
     new LegRequest(leg, refresh, this).send();
   }
 
@@ -200,6 +213,11 @@ export class SessionKeeper implements SessionTimerUser, LegRequestUser, TimerTar
     const leg = this.#leg;
     this.#refreshing = false;
     if (this.#timer.refreshFailed(status)) leg?.call.legLost(leg, 'session-lost');
+  }
+
+  #describedAnew(leg: Leg, status: number | undefined): void {
+    this.#refreshing = false;
+    if (status !== undefined && this.#timer.refreshFailed(status)) leg.call.legLost(leg, 'session-lost');
   }
 
   #retryLater(leg: Leg): void {

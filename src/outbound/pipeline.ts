@@ -182,22 +182,29 @@ export function draftForRoute(
   };
 }
 
-function legSettings(route: RouteState, contact: string): LegSettings {
-  const { sessionTimer: timer, earlyMediaFailover } = route.trunk.options;
-  const hidesUser = route.call.anonymous && route.profile.applyUser;
-  const { node, tenant } = route.call.facts;
-  const sessionTimer = {
+/** What a trunk's legs ask for of session timers (RFC 4028); undefined: nothing. */
+export function sessionTimerOf({
+  options: { sessionTimer: timer },
+}: Pick<Trunk, 'options'>): LegSettings['sessionTimer'] {
+  if (timer.mode === 'off') return undefined;
+  return {
     sessionExpiresSeconds: timer.mode === 'request' || timer.mode === 'require' ? timer.expiresSeconds : 0,
     minSeSeconds: timer.minSeconds,
     ...(timer.refresher !== 'auto' && { refresher: timer.refresher }),
   };
+}
+
+function legSettings(route: RouteState, contact: string): LegSettings {
+  const { earlyMediaFailover } = route.trunk.options;
+  const hidesUser = route.call.anonymous && route.profile.applyUser;
+  const { node, tenant } = route.call.facts;
   const { scope, viaHost, viaPort } = viaSettings(route);
   return {
     contact,
     scope,
     viaHost,
     viaPort,
-    sessionTimer: timer.mode === 'off' ? undefined : sessionTimer,
+    sessionTimer: sessionTimerOf(route.trunk),
     relayHeaders: route.call.anonymous ? [] : ownHeadersOf(tenant).relay,
     withholdsPeer: route.call.anonymous ? true : undefined,
     headers: hidesUser || node.userAgent === '' ? [] : [['User-Agent', node.userAgent]],

@@ -28,6 +28,7 @@ const TOKEN: CallToken = {
     methods: 7,
     anonymous: true,
     withholdsPeer: false,
+    interval: { intervalSeconds: 1800, localRefreshes: false },
   },
   far: {
     owner: { trunk: 0xdead_beef },
@@ -38,6 +39,7 @@ const TOKEN: CallToken = {
     methods: undefined,
     anonymous: false,
     withholdsPeer: true,
+    interval: { intervalSeconds: 90, localRefreshes: true },
     callId: 'a84b4c76e66710aa11223344',
     localTag: '0123456789abcdef01234567',
     remoteTag: 'gK0c9d2b3f',
@@ -47,12 +49,21 @@ const TOKEN: CallToken = {
   },
 };
 
+/** The same without session timers. */
+const UNTIMED: CallToken = {
+  ...TOKEN,
+  near: { ...TOKEN.near, interval: undefined },
+  far: { ...TOKEN.far, interval: undefined },
+};
+
 const again = (token: CallToken, nearTag = 'near') =>
   readToken(Buffer.from(writeToken(token, nearTag, BY, 1_000) ?? []), nearTag, BY);
 
 describe('a token', () => {
   test.each([
     ['of a caller', TOKEN],
+    ['without session timers', UNTIMED],
+    ['with a session timer of one party', { ...TOKEN, far: { ...TOKEN.far, interval: undefined } }],
     ['of a called party, before the answer', { ...TOKEN, isCaller: false, answeredAtMs: undefined }],
     ['of a party that has named no place', { ...TOKEN, near: { ...TOKEN.near, target: undefined } }],
     ['whose names follow from others', { ...TOKEN, id: 'near-derived' }],
@@ -87,16 +98,22 @@ describe('a token', () => {
     expect(writeToken(short, 'near', BY, 1_000)?.length).toBe(whole - 26);
   });
 
-  test('without room for it there is none', () => {
+  test('without room for it there is none; without room for its session timers it is one without them', () => {
     const octets = writeToken(TOKEN, 'near', BY, 1_000)?.length ?? 0;
-    expect(writeToken(TOKEN, 'near', BY, octets)).toBeDefined();
-    for (let room = 0; room < octets; room++) expect(writeToken(TOKEN, 'near', BY, room)).toBeUndefined();
+    const least = writeToken(UNTIMED, 'near', BY, 1_000)?.length ?? 0;
+    expect(octets).toBe(least + 4);
+    expect(writeToken(TOKEN, 'near', BY, octets)).toHaveLength(octets);
+    for (let room = least; room < octets; room++) expect(writeToken(TOKEN, 'near', BY, room)).toHaveLength(least);
+    for (let room = 0; room < least; room++) expect(writeToken(TOKEN, 'near', BY, room)).toBeUndefined();
   });
 
   test('octets that end early are none', () => {
     const octets = Buffer.from(writeToken(TOKEN, 'near', BY, 1_000) ?? []);
+    const least = writeToken(UNTIMED, 'near', BY, 1_000)?.length ?? 0;
+    // As the program before wrote it.
+    expect(readToken(octets.subarray(0, least), 'near', BY)).toEqual(UNTIMED);
     for (let length = 0; length < octets.length; length++)
-      expect(() => readToken(octets.subarray(0, length), 'near', BY)).toThrow(PackingError);
+      if (length !== least) expect(() => readToken(octets.subarray(0, length), 'near', BY)).toThrow(PackingError);
   });
 });
 
@@ -119,7 +136,8 @@ describe('a party', () => {
 
   test('is a trunk, or a phone by its number', () => {
     const party = (options: object) =>
-      tokenParty({ options: { contact: '', ...options }, destination, dialog, methods: undefined })?.owner;
+      tokenParty({ options: { contact: '', ...options }, destination, dialog, session: undefined, methods: undefined })
+        ?.owner;
     expect(party({ owner: { tenant: 'acme', number: '101' } })).toEqual({ number: '101' });
     expect(party({ trunkId: '100000001' })).toHaveProperty('trunk');
     expect(party({})).toBeUndefined();

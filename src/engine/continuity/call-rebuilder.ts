@@ -21,6 +21,7 @@ import type { Endpoint } from '../../sip/endpoint/index.ts';
 import { formatHost, HeaderId, isSipUri, type SipRequest } from '../../sip/message/index.ts';
 import { ownContact } from '../own-contact.ts';
 import { ownParty } from '../route/party-address.ts';
+import { sessionTimerToward } from '../route/trunk-branch.ts';
 import type { Served } from '../served.ts';
 import { targetHere } from './call-restorer.ts';
 
@@ -152,7 +153,7 @@ export class CallRebuilder {
     sinceMs: number,
     dialog: Omit<LegSnapshot['dialog'], 'localContact' | 'routeSet' | 'localSequence'>,
   ): LegSnapshot {
-    const { place, routes, methods, anonymous } = party;
+    const { place, routes, methods, anonymous, interval } = party;
     const { identity } = options;
     const localSequence = leapedSequence(party.sequence, sinceMs);
     return {
@@ -163,6 +164,10 @@ export class CallRebuilder {
       identityAsserted: options.owner !== undefined,
       ...(identity !== undefined && { identity }),
       ...(methods !== undefined && { methods }),
+      // When it was refreshed last is not known: it is refreshed at once, and a peer whose turn it is has a whole interval for it.
+      ...(interval !== undefined && {
+        session: { interval: { ...interval, remainingMs: interval.intervalSeconds * 1_000 } },
+      }),
     };
   }
 
@@ -190,6 +195,7 @@ export class CallRebuilder {
       trunkId: trunk.id,
       assertsIdentity: trusted,
       largeRequests,
+      ...(!isCallerSide && { sessionTimer: sessionTimerToward(trunk) }),
       ...viaOf(trunk, (scope) => endpoint.advertised(target, scope)),
       ...(trunk.teams !== undefined && { promisesNotify: true }),
     };

@@ -78,7 +78,7 @@ const NONCE_OCTETS = 12;
 /** NIST SP 800-38D allows 96 bits. */
 const TAG_OCTETS = 12;
 const HEAD_OCTETS = 1 + NONCE_OCTETS + TAG_OCTETS;
-const ROOM = Math.floor(((MAX_PARAMETER - CARRIES.length) * 3) / 4) - HEAD_OCTETS;
+const ROOM = roomIn(MAX_PARAMETER);
 
 /** In the first octet: the format, whether the peer's tag is bound, and the week. */
 const FORMAT = 1 << 6;
@@ -149,9 +149,10 @@ export class SealedContacts implements Contacts {
       return contact;
     }
     const end = contact.indexOf('>', contact.lastIndexOf('<'));
-    const octets = writeToken(token, dialog.localTag, this, ROOM);
+    const room = end < 0 ? 0 : Math.min(ROOM, roomIn(MAX_URI - end));
+    const octets = room <= 0 ? undefined : writeToken(token, dialog.localTag, this, room);
     const sealed = octets === undefined ? undefined : CARRIES + this.#seal(octets, question);
-    if (sealed === undefined || end < 0 || end + sealed.length > MAX_URI) {
+    if (sealed === undefined) {
       this.counters.tooLong++;
       this.#leftOut.set(dialog.callId, 'too-long');
       return contact;
@@ -308,6 +309,11 @@ const USER = /<sips?:([^@>;]*)@/;
 function bound(head: number, callId: string, ours: string, theirs: string): Buffer {
   const tags = (head & BINDS_BOTH_TAGS) === 0 ? ours : `${ours}\n${theirs}`;
   return Buffer.from(`${String.fromCharCode(head)}${callId}\n${tags}`, 'latin1');
+}
+
+/** Octets of a token in a parameter of so many characters. */
+function roomIn(length: number): number {
+  return Math.floor(((length - CARRIES.length) * 3) / 4) - HEAD_OCTETS;
 }
 
 /** By a clock that is so far ahead. */

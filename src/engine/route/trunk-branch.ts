@@ -9,6 +9,7 @@ import {
   type RouteDraft,
   type SeenAs,
   type Signs,
+  sessionTimerOf,
 } from '../../outbound/index.ts';
 import type { Trunk } from '../../provisioning/trunk-settings/schema.ts';
 import { targetText } from '../../provisioning/trunk-settings/teams.ts';
@@ -198,7 +199,12 @@ export function branchOptions(leg: LegSettings, firstResponseMs: number): Branch
   };
 }
 
-function timerOptions({ sessionTimer: timer }: LegSettings): SessionTimerOptions | undefined {
+/** The session timer of a leg toward a trunk that is called, as its settings want it; undefined: off. */
+export function sessionTimerToward(trunk: Trunk): SessionTimerOptions | undefined {
+  return timerOptions({ sessionTimer: sessionTimerOf(trunk) });
+}
+
+function timerOptions({ sessionTimer: timer }: Pick<LegSettings, 'sessionTimer'>): SessionTimerOptions | undefined {
   if (timer === undefined) return undefined;
   const { sessionExpiresSeconds: intervalSeconds, minSeSeconds: minSeconds, refresher } = timer;
   const intervals = { intervalSeconds, minSeconds };

@@ -13,6 +13,7 @@ export { ReliableProvisionals, type ReliableProvisionalsUser } from './reliable-
 export { type ProvisionalVerdict, ReliableReceiver } from './reliable-receiver.ts';
 export {
   type IntervalRefusal,
+  type RunningInterval,
   type SessionInterval,
   SessionTimer,
   type SessionTimerOptions,

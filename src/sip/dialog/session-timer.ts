@@ -34,10 +34,14 @@ export interface SessionTimerUser {
   onExpired(): void;
 }
 
-/** What of an interval outlives the process. */
-export interface SessionInterval {
+/** An interval that was agreed on, and who refreshes. */
+export interface RunningInterval {
   readonly intervalSeconds: number;
   readonly localRefreshes: boolean;
+}
+
+/** What of an interval outlives the process. */
+export interface SessionInterval extends RunningInterval {
   readonly remainingMs: number;
 }
 

@@ -21,6 +21,10 @@ const THIRD = '198.51.100.78';
 const SECRET = new Uint8Array(32).fill(7);
 const UPDATES = { Allow: 'INVITE, ACK, BYE, CANCEL, OPTIONS, UPDATE, INFO' };
 const OPTIONS: WorldOptions = { trunks: { 'carrier-a': { options: { sessionTimer: { mode: 'off' } } } } };
+const ALLOWS = ['Allow: INVITE, ACK, BYE, CANCEL, OPTIONS, UPDATE, INFO'];
+const GRANTS = ['Session-Expires: 90;refresher=uac', 'Require: timer'];
+const CONTINUES = ['Session-Expires: 90;refresher=uas', 'Require: timer'];
+const CARRIER_CONTACT = 'Contact: <sip:carrier@192.0.2.10>';
 const CARRIES = { continuity: { contactToken: true } };
 
 /** A store that cannot be reached, or has lost what it had. */
@@ -73,6 +77,10 @@ async function nodes(
   first = CARRIES,
   options: WorldOptions = OPTIONS,
   publicly?: { readonly one: string; readonly two: string },
+  says: { readonly caller: Readonly<Record<string, string>>; readonly callee: Readonly<Record<string, string>> } = {
+    caller: UPDATES,
+    callee: UPDATES,
+  },
 ): Promise<void> {
   const advertised = (publicHost: string | undefined, privateHost: string) =>
     publicHost === undefined ? {} : { advertise: { publicHost, privateHost } };
@@ -107,10 +115,10 @@ async function nodes(
   alice = one.phone('101', '203.0.113.1');
   carrier = one.agent(CARRIER_A);
   await registerAtOther(alice);
-  invite = alice.call('18005550199', UPDATES);
+  invite = alice.call('18005550199', says.caller);
   sent = carrier.took('INVITE');
   one.run(2_000);
-  carrier.answer(sent, 200, 'OK', UPDATES, SDP);
+  carrier.answer(sent, 200, 'OK', says.callee, SDP);
   one.run();
   const answered = alice.final(invite);
   if (answered === undefined) throw new Error('not answered');
@@ -576,6 +584,124 @@ describe('the node and the store are lost', () => {
     toOther(alice, alice.within(invite, final, 'BYE', { CSeq: '90 BYE' }));
     await pass(1_000);
     expect(carrier.requests('BYE')).toHaveLength(1);
+  });
+});
+
+describe('session timers (RFC 4028) and the longest duration, of a call that its Contact carried', () => {
+  const timed: WorldOptions = {
+    trunks: { 'carrier-a': { options: { sessionTimer: { mode: 'request', refresher: 'uac', expiresSeconds: 90 } } } },
+  };
+  const plain = { Allow: 'INVITE, ACK, BYE, CANCEL, OPTIONS, INFO' };
+  const weRefresh = { 'Session-Expires': '90;refresher=uac' };
+  const sheRefreshes = { Supported: 'timer', 'Session-Expires': '90;refresher=uac' };
+  const asked = (request: SipRequest) => [request.method, request.headers.valueNamed('Session-Expires')];
+  const latest = (agent: Agent) => agent.requests().at(-1) as SipRequest;
+
+  /** Alice's request brings the call back at the other node. */
+  async function revived(): Promise<void> {
+    await killBoth();
+    toOther(alice, alice.within(invite, final, 'INFO'));
+    await pass(700);
+    toOther(carrier, okTo(carrier.took('INFO')));
+    await pass(100);
+    expect(two.engine.calls.counters.live).toBe(1);
+  }
+
+  test('a session that this side refreshes is refreshed at once, and then at half the interval, by UPDATE', async () => {
+    await nodes(CARRIES, timed, undefined, { caller: UPDATES, callee: { ...UPDATES, ...weRefresh } });
+    await revived();
+    const first = carrier.took('UPDATE');
+    expect(asked(first)).toEqual(['UPDATE', '90;refresher=uac']);
+    toOther(carrier, okTo(first, ['Session-Expires: 90;refresher=uac', ...ALLOWS]));
+    toOther(alice, okTo(alice.took('UPDATE'), ALLOWS));
+    await pass(44_000);
+    expect(carrier.requests('UPDATE')).toHaveLength(1);
+    await pass(2_000);
+    const second = carrier.took('UPDATE', 1);
+    expect(asked(second)).toEqual(['UPDATE', '90;refresher=uac']);
+    expect(two.engine.calls.counters.live).toBe(1);
+  });
+
+  test('one that the peer refreshes ends for want of it, with BYE to both', async () => {
+    await nodes(CARRIES, OPTIONS, undefined, { caller: { ...UPDATES, ...sheRefreshes }, callee: UPDATES });
+    await revived();
+    for (const party of [alice, carrier]) toOther(party, okTo(party.took('UPDATE'), [...ALLOWS, ...CONTINUES]));
+    await pass(55_000);
+    expect(two.engine.calls.counters.live).toBe(1);
+    await pass(10_000);
+    for (const party of [alice, carrier]) {
+      expect(party.took('BYE').headers.valueNamed('Reason')).toBe('SIP;cause=408;text="Session Timer Expired"');
+      toOther(party, okTo(party.took('BYE')));
+    }
+    await pass(500);
+    expect(two.observed.ended).toMatchObject([{ endedBy: 'engine', endReason: 'session-expired' }]);
+  });
+
+  test('a party without UPDATE, whose description nobody knows, describes itself anew, and the other party answers', async () => {
+    await nodes(CARRIES, timed, undefined, { caller: UPDATES, callee: { ...plain, ...weRefresh } });
+    await revived();
+    toOther(alice, okTo(alice.took('UPDATE'), ALLOWS));
+    const again = latest(carrier);
+    expect([...asked(again), again.body]).toEqual(['INVITE', '90;refresher=uac', '']);
+    const offer = SDP.replace('s=-', 's=anew');
+    toOther(carrier, okTo(again, [...GRANTS, CARRIER_CONTACT, 'Content-Type: application/sdp'], offer));
+    await pass(200);
+    const offered = alice.requests('INVITE').at(-1) as SipRequest;
+    expect([offered.callId(), offered.body]).toEqual([invite.callId(), offer]);
+    const answer = SDP.replace('s=-', 's=answer');
+    toOther(
+      alice,
+      okTo(offered, [`Contact: <sip:101@${alice.host}>`, 'Content-Type: application/sdp', ...ALLOWS], answer),
+    );
+    await pass(200);
+    expect(alice.requests('ACK').at(-1)?.cseq().sequence).toBe(offered.cseq().sequence);
+    const ack = carrier.requests('ACK').at(-1) as SipRequest;
+    expect([ack.cseq().sequence, ack.body]).toEqual([again.cseq().sequence, answer]);
+    // From now on the description is known.
+    await pass(46_000);
+    const refresh = carrier.requests('INVITE').at(-1) as SipRequest;
+    expect(refresh.cseq().sequence).toBeGreaterThan(again.cseq().sequence);
+    expect([...asked(refresh), refresh.body]).toEqual(['INVITE', '90;refresher=uac', answer]);
+  });
+
+  test('the other party refuses what is offered: both go on as they are', async () => {
+    await nodes(CARRIES, timed, undefined, { caller: UPDATES, callee: { ...plain, ...weRefresh } });
+    await revived();
+    toOther(alice, okTo(alice.took('UPDATE'), ALLOWS));
+    const again = latest(carrier);
+    toOther(carrier, okTo(again, [...GRANTS, CARRIER_CONTACT, 'Content-Type: application/sdp'], SDP));
+    await pass(200);
+    const offered = alice.requests('INVITE').at(-1) as SipRequest;
+    alice.peer.send(serialize(okTo(offered)).replace('200 OK', '488 Not Acceptable Here'), OTHER);
+    await pass(500);
+    const ack = carrier.requests('ACK').at(-1) as SipRequest;
+    expect([ack.cseq().sequence, ack.body]).toEqual([again.cseq().sequence, '']);
+    expect([...carrier.requests('BYE'), ...alice.requests('BYE')]).toEqual([]);
+    expect(two.engine.calls.counters.live).toBe(1);
+  });
+
+  test('a party that refuses to be asked goes on as it is; the other one hears nothing of it', async () => {
+    await nodes(CARRIES, timed, undefined, { caller: UPDATES, callee: { ...plain, ...weRefresh } });
+    await revived();
+    carrier.peer.send(serialize(okTo(latest(carrier))).replace('200 OK', '488 Not Acceptable Here'), OTHER);
+    await pass(500);
+    expect(latest(carrier).method).toBe('ACK');
+    expect(alice.requests('INVITE')).toEqual([]);
+    expect(two.engine.calls.counters.live).toBe(1);
+  });
+
+  test('it ends when it has lasted as long as it may, counted from its answer', async () => {
+    await nodes();
+    await revived();
+    for (const party of [alice, carrier]) toOther(party, okTo(party.took('UPDATE'), ALLOWS));
+    await pass(200);
+    one.scheduler.advance(14_400_000 - 12_000);
+    await pass(12_000);
+    for (const party of [alice, carrier]) toOther(party, okTo(party.took('BYE')));
+    await pass(500);
+    const [record] = two.observed.ended;
+    expect(record?.endReason).toBe('session-limit');
+    expect((record?.endedAtMs ?? 0) - (record?.answeredAtMs ?? 0)).toBe(14_400_000);
   });
 });
 

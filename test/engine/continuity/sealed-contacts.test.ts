@@ -61,12 +61,14 @@ function question(long = ''): ContactQuestion {
       options: phone,
       destination: { transport: 'udp', address: '203.0.113.1', port: 5060 },
       dialog,
+      session: undefined,
       methods: 1,
     },
     far: {
       options: trunk,
       destination: { transport: 'tcp', address: '192.0.2.10', port: 5060 },
       dialog: far,
+      session: undefined,
       methods: 0,
     },
   };
