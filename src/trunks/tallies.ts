@@ -24,10 +24,10 @@ export interface TallyAddition {
 export interface TallyStore {
   load(): Promise<readonly TallyTotal[]>;
   /**
-   * Adds, and answers with the totals in the same order; what is over by `wallMs` may be forgotten. `batch` is another one each time: the
-   * same is not added again.
+   * Adds, and answers with the totals in the same order; what is over may be forgotten, by the store's clock, or by `wallMs` where it has
+   * none. Batches are numbered from 1: the same is not added again, whenever it comes, nor one before it.
    */
-  add(batch: string, additions: readonly TallyAddition[], wallMs: number): Promise<readonly number[]>;
+  add(batch: number, additions: readonly TallyAddition[], wallMs: number): Promise<readonly number[]>;
   /** Hears of totals that other nodes have changed. Absent where a node is alone. Returns the function that ends it. */
   onRemoteChange?(listener: (totals: readonly TallyTotal[]) => void): () => void;
 }
@@ -92,7 +92,7 @@ export class Tally {
 }
 
 interface Batch {
-  readonly name: string;
+  readonly number: number;
   readonly tallies: readonly Tally[];
   /** It was sent before, and whether it was added then is not known. */
   isRepeated: boolean;
@@ -188,7 +188,7 @@ export class Tallies implements TimerTarget {
       }));
       let totals: readonly number[];
       try {
-        totals = await store.add(batch.name, additions, Math.trunc(scheduler.wallMs()));
+        totals = await store.add(batch.number, additions, Math.trunc(scheduler.wallMs()));
       } catch (error) {
         if (!this.#isRefused) log.warn('tallies-not-written', { count: additions.length, error: String(error) });
         this.#isRefused = true;
@@ -212,7 +212,7 @@ export class Tallies implements TimerTarget {
       tally.waiting = 0;
       if (tallies.push(tally) === MOST_AT_ONCE) break;
     }
-    this.#batch = { name: String(++this.#batches), tallies, isRepeated: false };
+    this.#batch = { number: ++this.#batches, tallies, isRepeated: false };
     return this.#batch;
   }
 

@@ -43,11 +43,11 @@ export function storeContract(makeWorld: () => Promise<StoreWorld>): void {
         known,
         untilMs: until,
       });
-      expect(await tallies.add('1', [add('a', 3, 0), add('b\'"', 5, 0), add('over', 1, 0, 2_000)], 1_000)).toEqual([
+      expect(await tallies.add(1, [add('a', 3, 0), add('b\'"', 5, 0), add('over', 1, 0, 2_000)], 1_000)).toEqual([
         3, 5, 1,
       ]);
-      expect(await tallies.add('2', [add('a', 2, 1)], 1_500)).toEqual([5]);
-      expect(await tallies.add('3', [add('a', 1, 10), add('c', 4_000_000_000_000, 0)], 3_000)).toEqual([11, 4e12]);
+      expect(await tallies.add(2, [add('a', 2, 1)], 1_500)).toEqual([5]);
+      expect(await tallies.add(3, [add('a', 1, 10), add('c', 4_000_000_000_000, 0)], 3_000)).toEqual([11, 4e12]);
       await reopen();
       const totals = [...(await stores.tallies.load())].sort((one, other) => (one.key < other.key ? -1 : 1));
       expect(totals).toEqual([

@@ -10,7 +10,7 @@ export class MemoryTallies {
   #held: (() => void)[] = [];
   readonly totals = new Map<string, TallyTotal>();
   readonly #listeners = new Map<string, (totals: readonly TallyTotal[]) => void>();
-  readonly #batches = new Map<string, string>();
+  readonly #batches = new Map<string, number>();
 
   set isSlow(isSlow: boolean) {
     this.#isSlow = isSlow;
@@ -39,9 +39,9 @@ export class MemoryTallies {
     };
   }
 
-  #add(node: string, batch: string, additions: readonly TallyAddition[]): number[] {
-    const isNew = this.#batches.get(node) !== batch;
-    this.#batches.set(node, batch);
+  #add(node: string, batch: number, additions: readonly TallyAddition[]): number[] {
+    const isNew = batch > (this.#batches.get(node) ?? 0);
+    if (isNew) this.#batches.set(node, batch);
     const changed = additions.map(({ key, add, known, untilMs }) => {
       const before = this.totals.get(key)?.total ?? 0;
       const total = { key, untilMs, total: isNew ? Math.max(before, known) + add : before };

@@ -14,7 +14,7 @@ export const SCHEMA = 1;
  * | `sign-ins` | sorted set by time: user and address |
  * | `trunk-addresses` | sorted set by since when: trunk and address that its names resolve to |
  * | `tokens`, `users`, `webhooks` | hash: id → sealed document |
- * | `tallies` | hash: count of a period → total; `tallies:order`: sorted set by sequence of the last change; `tallies:ends`: sorted set by when it is needed no longer; `tallies:batches`: hash: node → last batch it has added |
+ * | `tallies` | hash: count of a period → total; `tallies:order`: sorted set by sequence of the last change; `tallies:ends`: sorted set by when it is needed no longer; `tallies:batches`: hash: node and process → number of the last batch it has added, and when |
  * | `messages` | hash: id → JSON with a sealed document; `messages:due`, `:created`, `:listed`, `:listed:TENANT`, `:waiting:TENANT/NUMBER`, `:heard`: sorted sets by time; `:remote`: hash: id at WhatsApp → id |
  * | `calls:NODE` | hash: id → JSON of an answered call of that node; `calls:alive`: hash: node → when it last wrote, and as which process; `calls:whole`: hash: process → until when all that it had is here; `calls:over`: sorted set by time: ended calls that another process had begun |
  * | `lease:NAME` | hash with expiry: `holder`, `fence`; `fences`: hash: name → last fence given |

@@ -23,8 +23,8 @@ type Listener = (totals: readonly TallyTotal[]) => void;
 
 export class RedisTallies implements TallyStore {
   readonly #options: RedisTalliesOptions;
-  /** Batches of this process, apart from those of an earlier one of the same node. */
-  readonly #instance = randomToken();
+  /** Batches are numbered by process. */
+  readonly #process: string;
   readonly #listeners = new Set<Listener>();
   /** Up to here everything was read. */
   #sequence = 0;
@@ -32,6 +32,7 @@ export class RedisTallies implements TallyStore {
 
   constructor(options: RedisTalliesOptions) {
     this.#options = options;
+    this.#process = `${options.node}/${randomToken()}`;
   }
 
   async load(): Promise<readonly TallyTotal[]> {
@@ -42,9 +43,9 @@ export class RedisTallies implements TallyStore {
     return totals;
   }
 
-  async add(batch: string, additions: readonly TallyAddition[], wallMs: number): Promise<readonly number[]> {
-    const { link, keys, storeId, node } = this.#options;
-    const args: (string | number)[] = [storeId, keys.channel, node, `${this.#instance} ${batch}`, wallMs];
+  async add(batch: number, additions: readonly TallyAddition[]): Promise<readonly number[]> {
+    const { link, keys, storeId } = this.#options;
+    const args: (string | number)[] = [storeId, keys.channel, this.#process, batch];
     for (const { key, add, known, untilMs } of additions) args.push(key, add, known, Math.trunc(untilMs));
     const written = [keys.tallies, keys.tallyOrder, keys.tallyEnds, keys.tallyBatches];
     return ((await link.run(ADD_TALLIES, [keys.meta, ...written], args)) as Buffer[]).map(Number);

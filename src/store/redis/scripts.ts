@@ -157,22 +157,33 @@ return 1
 `);
 
 /**
- * KEYS meta, counts, their order of change, their ends, last batch by node; ARGV id, channel, node, batch, time before whose ends counts are
- * dropped, then key, addition, total that the node knows, end of each. A batch that is the node's last one is not added again. Answers the
- * totals; a count that this store has lost goes on from what the node knows. Three days after the last write, when every count is over, nothing is left.
+ * KEYS meta, counts, their order of change, their ends, last batch by process; ARGV id, channel, process, number of its batch, then key,
+ * addition, total that the node knows, end of each. A batch that the process has added, or one before that, is not added again, whenever it
+ * comes: what was sent before Redis froze, or over a connection that was given up, may run after what followed it. What is over by Redis's
+ * clock is dropped, and processes that have added nothing for an hour are forgotten. Answers the totals; a count that this store has lost
+ * goes on from what the node knows. Three days after the last write, when every count is over, nothing is left.
  */
 export const ADD_TALLIES = script(`
 if redis.call('HGET', KEYS[1], 'id') ~= ARGV[1] then return redis.error_reply('REPLACED the store is another one') end
-for _, key in ipairs(redis.call('ZRANGEBYSCORE', KEYS[4], '-inf', '(' .. ARGV[5], 'LIMIT', 0, 1000)) do
+local now = redis.call('TIME')
+local nowMs = tonumber(now[1]) * 1000 + math.floor(tonumber(now[2]) / 1000)
+for _, key in ipairs(redis.call('ZRANGEBYSCORE', KEYS[4], '-inf', '(' .. string.format('%.0f', nowMs), 'LIMIT', 0, 1000)) do
   redis.call('HDEL', KEYS[2], key)
   redis.call('ZREM', KEYS[3], key)
   redis.call('ZREM', KEYS[4], key)
 end
-local isNew = redis.call('HGET', KEYS[5], ARGV[3]) ~= ARGV[4]
-redis.call('HSET', KEYS[5], ARGV[3], ARGV[4])
+local last = tonumber(string.match(redis.call('HGET', KEYS[5], ARGV[3]) or '0', '^%d+'))
+local isNew = tonumber(ARGV[4]) > last
+if last == 0 then
+  local processes = redis.call('HGETALL', KEYS[5])
+  for i = 1, #processes, 2 do
+    if nowMs - tonumber(string.match(processes[i + 1], '^%d+ (%d+)$') or nowMs) > 3600000 then redis.call('HDEL', KEYS[5], processes[i]) end
+  end
+end
+if isNew then redis.call('HSET', KEYS[5], ARGV[3], string.format('%s %.0f', ARGV[4], nowMs)) end
 local sequence = redis.call('HINCRBY', KEYS[1], 'tallies', 1)
 local totals = {}
-for i = 6, #ARGV, 4 do
+for i = 5, #ARGV, 4 do
   local total = tonumber(redis.call('HGET', KEYS[2], ARGV[i]) or '0')
   if isNew then total = math.max(total, tonumber(ARGV[i + 2])) + tonumber(ARGV[i + 1]) end
   local text = string.format('%.0f', total)

@@ -93,8 +93,8 @@ describe('two workers on one store', () => {
   test('counts of one are told to the other', async () => {
     const told: unknown[] = [];
     b.tallies.onRemoteChange?.((totals) => told.push(...totals));
-    await a.tallies.add('1', [{ key: 'x', add: 2, known: 0, untilMs: 9e12 }], 1);
-    await b.tallies.add('1', [{ key: 'x', add: 3, known: 2, untilMs: 9e12 }], 1);
+    await a.tallies.add(1, [{ key: 'x', add: 2, known: 0, untilMs: 9e12 }], 1);
+    await b.tallies.add(1, [{ key: 'x', add: 3, known: 2, untilMs: 9e12 }], 1);
     await eventually('the news', () => told.length > 0);
     expect(told).toEqual([{ key: 'x', total: 2, untilMs: 9e12 }]);
     expect(await a.tallies.load()).toEqual([{ key: 'x', total: 5, untilMs: 9e12 }]);

@@ -4,7 +4,9 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { silentLog } from '../../../src/base/log.ts';
+import { WheelScheduler } from '../../../src/base/wheel-scheduler.ts';
 import { openStores } from '../../../src/store/index.ts';
+import { Tallies } from '../../../src/trunks/tallies.ts';
 import { freePort } from '../../kit/free-port.ts';
 import { peersSkipped } from '../../kit/peers.ts';
 import { type RedisServer, startCluster, startRedis, startSentinels } from '../../kit/redis.ts';
@@ -102,6 +104,30 @@ describe.skipIf(peersSkipped)('when Redis fails', () => {
     expect(await eventually(() => stores.problems().length === 0)).toBeLessThan(3000);
     expect((await stores.provisioning.load()).version).toBe(1);
     expect(await stores.provisioning.commit(commitOf(1, { deleteTenants: ['acme'] }))).toMatchObject({ version: 2 });
+  });
+
+  test('frozen while counts are added, 8 rounds: each counts once, whether its answer was lost or not', async () => {
+    const stores = await open();
+    const scheduler = new WheelScheduler();
+    const tallies = new Tallies({ scheduler, log: silentLog, store: stores.tallies, onCountedElsewhere: () => {} });
+    const tally = tallies.of('talk', 9e12);
+    for (const forMs of [0, 20, 300, 700, 1_050, 1_300, 2_500, 900]) {
+      tally.waiting += 7;
+      tallies.write(tally);
+      const written = tallies.flush();
+      server.child().signal('SIGSTOP');
+      await pause(forMs);
+      server.child().signal('SIGCONT');
+      await written;
+      tally.waiting += 1;
+      tallies.write(tally);
+      await eventually(() => stores.problems().length === 0);
+    }
+    await eventually(() => tally.own === 0);
+    await tallies.stop();
+    scheduler.close();
+    expect(tally.total).toBe(64);
+    expect((await stores.tallies.load()).map(({ total }) => total)).toEqual([64]);
   });
 
   test('frozen while a commit is under way: what the node says of it is what Redis holds afterwards, 10 rounds', async () => {

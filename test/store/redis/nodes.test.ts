@@ -8,6 +8,7 @@ import { CallsForgotten, CallsTaken, type SharedCalls } from '../../../src/call/
 import type { StoredBinding, StoredRemoval } from '../../../src/registrar/ports.ts';
 import type { Stores } from '../../../src/store/index.ts';
 import { WRITE_CALLS } from '../../../src/store/redis/call-scripts.ts';
+import { ADD_TALLIES } from '../../../src/store/redis/scripts.ts';
 import { startChild } from '../../kit/child.ts';
 import { peersSkipped } from '../../kit/peers.ts';
 import { type RedisServer, startRedis } from '../../kit/redis.ts';
@@ -414,10 +415,10 @@ describe.skipIf(peersSkipped)('several nodes on one Redis', () => {
       for (const { key, total } of totals) told[key] = total;
     });
     const add = (more: number) => [{ key: 'talk 2026-11-29 tenant acme', add: more, known: 0, untilMs: 9e12 }];
-    expect(await a.tallies.add('1', add(5), 1)).toEqual([5]);
-    expect(await a.tallies.add('1', add(5), 1)).toEqual([5]);
-    expect(await b.tallies.add('1', add(7), 1)).toEqual([12]);
-    expect(await a.tallies.add('2', add(1), 1)).toEqual([13]);
+    expect(await a.tallies.add(1, add(5), 1)).toEqual([5]);
+    expect(await a.tallies.add(1, add(5), 1)).toEqual([5]);
+    expect(await b.tallies.add(1, add(7), 1)).toEqual([12]);
+    expect(await a.tallies.add(2, add(1), 1)).toEqual([13]);
     expect(await eventually(() => told['talk 2026-11-29 tenant acme'] === 13)).toBeLessThan(1_000);
     for (const name of ['tallies', 'tallies:order', 'tallies:ends', 'tallies:batches'])
       expect(await admin.pttl(key(name))).toBeGreaterThan(2 * 86_400_000);
@@ -425,6 +426,44 @@ describe.skipIf(peersSkipped)('several nodes on one Redis', () => {
     expect(await (await opened('node-b')).tallies.load()).toEqual([
       { key: 'talk 2026-11-29 tenant acme', total: 13, untilMs: 9e12 },
     ]);
+  });
+
+  test('a batch that runs once more after those that followed it counts once, also one of a process that has ended', async () => {
+    const add = (more: number) => [{ key: 'talk', add: more, known: 0, untilMs: 9e12 }];
+    await a.tallies.add(1, add(5), 1);
+    await a.tallies.add(2, add(1), 1);
+    expect(await a.tallies.add(1, add(5), 1)).toEqual([6]);
+    const again = await opened('node-c');
+    await again.tallies.add(1, add(10), 1);
+    await again.close();
+    const next = await opened('node-c');
+    expect(await next.tallies.add(1, add(100), 1)).toEqual([116]);
+    expect(await again.tallies.add(1, add(10), 1).catch((error: Error) => error.message)).toBe('the store is closed');
+    const [ended] = (await admin.hkeys(key('tallies:batches'))).filter((name) => name.startsWith('node-c/'));
+    const written = ['tallies', 'tallies:order', 'tallies:ends', 'tallies:batches'].map((name) => key(name));
+    const id = await admin.hget(key('meta'), 'id');
+    const late = [id ?? '', 'channel', ended ?? '', 1, 'talk', 10, 0, 9e12];
+    expect(await admin.eval(ADD_TALLIES.text, 5, key('meta'), ...written, ...late)).toEqual(['116']);
+  });
+
+  test('processes that have added nothing for an hour are not remembered', async () => {
+    const add = [{ key: 'talk', add: 1, known: 0, untilMs: 9e12 }];
+    await a.tallies.add(1, add, 1);
+    const [name] = await admin.hkeys(key('tallies:batches'));
+    await admin.hset(key('tallies:batches'), name ?? '', `1 ${Date.now() - 3_700_000}`);
+    await b.tallies.add(1, add, 1);
+    expect(await admin.hkeys(key('tallies:batches'))).toEqual([expect.stringMatching(/^node-b\//)]);
+  });
+
+  test('a node whose clock is days ahead drops no count of the others: what is over is so by the clock of Redis', async () => {
+    const untilMs = Date.now() + 86_400_000;
+    const of = (name: string, until: number) => [{ key: name, add: 1, known: 0, untilMs: until }];
+    await a.tallies.add(1, of('today', untilMs), Date.now());
+    await a.tallies.add(2, of('yesterday', Date.now() - 1), Date.now());
+    const inDays = Date.now() + 10 * 86_400_000;
+    await b.tallies.add(1, of('in ten days', inDays + 86_400_000), inDays);
+    const kept = await a.tallies.load();
+    expect(kept.map((total) => total.key).sort()).toEqual(['in ten days', 'today']);
   });
 
   test('nodes know each other, count each other’s calls, and know at once when one has ended', async () => {
