@@ -20,6 +20,7 @@ const alone = [
 
 /** Tests of what a machine does to the engine: nodes that die, stores that fail over, strangers. They wait for leases, restarts and elections. */
 const faults = [
+  'test/chaos/chaos.test.ts',
   'test/end-to-end/faults/**/*.test.ts',
   'test/end-to-end/nodes/**/*.test.ts',
   'test/hostile/**/*.test.ts',

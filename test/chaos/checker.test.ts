@@ -65,6 +65,7 @@ const fault = (kind: FaultKind, atMs: number, endMs = atMs + 3_000, host: string
   kind,
   host,
   atMs,
+  lastsMs: endMs - atMs,
   endMs,
   wholeAtMs: endMs + 1_000,
 });

@@ -20,6 +20,8 @@ export interface Fault {
   /** Host of the node; undefined: Redis. */
   readonly host: string | undefined;
   readonly atMs: number;
+  /** For so long nothing was undone. */
+  readonly lastsMs: number;
   /** Undone. */
   endMs: number;
   /** Every node serves and knows all others. */
@@ -102,14 +104,17 @@ export async function apply(kind: FaultKind, node: ChaosNode, system: System): P
     }
     case 'Redis killed': {
       const { master, replica } = await system.roles();
-      await Promise.all([master.kill(), replica.kill()]);
+      const servers = [master, ...(replica === undefined ? [] : [replica])];
+      await Promise.all(servers.map((server) => server.kill()));
       return async () => {
-        await Promise.all([master.start(), replica.start()]);
+        await Promise.all(servers.map((server) => server.start()));
       };
     }
   }
 }
 
+/** What needs a second Redis. */
+export const needsReplica = (kind: string) => kind === 'failover';
 export const strikesRedis = (kind: FaultKind) => kind === 'failover' || kind === 'Redis killed';
 /** The node answers nobody. */
 export const silences = (kind: FaultKind) => kind === 'kill -9' || kind === 'SIGSTOP' || kind === 'link down';

@@ -1,6 +1,6 @@
 /** The table of a run, and the ladders of what went wrong. */
-import { callsOf, type Evidence, type Finding, isUp, RULES, ringingOf, takeoversOf } from './checker.ts';
-import { KINDS } from './faults.ts';
+import { type Call, callsOf, type Evidence, type Finding, isUp, RULES, ringingOf, takeoversOf } from './checker.ts';
+import { type Fault, KINDS, silences } from './faults.ts';
 import { Journal } from './journal.ts';
 
 /** Ladders of so many violations. */
@@ -19,6 +19,55 @@ export function report(evidence: Evidence, findings: readonly Finding[], refused
     '',
     violations.length === 0 ? 'nothing was lost that may not be' : `${violations.length} violations`,
   ];
+}
+
+/** What a program reads of a run. */
+export interface Summary {
+  readonly placed: number;
+  readonly answered: number;
+  readonly records: number;
+  readonly violations: number;
+  readonly refusedWrites: number;
+  readonly faults: readonly {
+    readonly kind: Fault['kind'];
+    readonly host: string | undefined;
+    /** The system was whole again. */
+    readonly isMended: boolean;
+    /** Calls that were placed while it lasted and had an answer. */
+    readonly answered: number;
+    /** Of a node that fell silent: the messages that its peers had from it nevertheless. */
+    readonly heard: number | undefined;
+  }[];
+}
+
+export function summaryOf(evidence: Evidence, findings: readonly Finding[], refusedWrites: number): Summary {
+  const calls = callsOf(evidence.journal.legs);
+  return {
+    placed: calls.length,
+    answered: calls.filter(isUp).length,
+    records: evidence.records.length,
+    violations: findings.filter(({ allowed }) => allowed === undefined).length,
+    refusedWrites,
+    faults: evidence.faults.map((fault) => ({
+      kind: fault.kind,
+      host: fault.host,
+      isMended: Number.isFinite(fault.wholeAtMs),
+      answered: placedDuring(calls, fault).filter(isUp).length,
+      heard: silences(fault.kind) ? heardDuring(evidence, fault) : undefined,
+    })),
+  };
+}
+
+const placedDuring = (calls: readonly Call[], { atMs, wholeAtMs }: Fault) =>
+  calls.filter(({ a }) => atMs <= a.invitedAtMs && a.invitedAtMs < wholeAtMs);
+
+/** What was on its way to its peers when it fell silent, or waited in their sockets. */
+const ON_ITS_WAY_MS = 300;
+
+function heardDuring({ journal }: Evidence, { host, atMs, lastsMs }: Fault): number {
+  return journal.seen.filter(
+    (seen) => !seen.isSent && seen.node === host && atMs + ON_ITS_WAY_MS < seen.atMs && seen.atMs < atMs + lastsMs,
+  ).length;
 }
 
 function ladderOf({ rule, atMs, what, callIds }: Finding, { journal }: Evidence): string[] {
@@ -47,9 +96,7 @@ function byFault(evidence: Evidence, findings: readonly Finding[]): string[] {
   ];
   const rows = KINDS.map((kind) => {
     const all = evidence.faults.filter((fault) => fault.kind === kind);
-    const during = calls.filter(({ a }) =>
-      all.some(({ atMs, wholeAtMs }) => atMs <= a.invitedAtMs && a.invitedAtMs < wholeAtMs),
-    );
+    const during = all.flatMap((fault) => placedDuring(calls, fault));
     const found = findings.filter(({ atMs }) => faultAt(evidence, atMs) === kind);
     const [up, whole] = [during.filter(isUp).length, all.map(({ endMs, wholeAtMs }) => wholeAtMs - endMs)];
     const taken = takeovers.filter(({ fault }) => fault.kind === kind).flatMap(({ firstMs }) => firstMs ?? []);

@@ -1,4 +1,4 @@
-/** The system under the faults: nodes as processes on machines of their own, a Redis with a replica under three Sentinels. */
+/** The system under the faults: nodes as processes on machines of their own, a Redis with a replica under three Sentinels, or a Redis alone. */
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -8,8 +8,7 @@ import { type Answer, ask, SYSTEM_TOKEN } from '../end-to-end/faults/rest.ts';
 import { type EngineProcess, startEngineProcess } from '../kit/engine.ts';
 import { eventually } from '../kit/eventually.ts';
 import { faketimeLibrary } from '../kit/faketime.ts';
-import type { RedisServer, SentinelGroup } from '../kit/redis.ts';
-import { startSentinels } from '../kit/redis.ts';
+import { type RedisServer, startRedis, startSentinels } from '../kit/redis.ts';
 import { API_PORT, HERE, Machine, makeBridge } from './network.ts';
 import { SIP_PORT } from './party.ts';
 import { provisioning } from './provisioning.ts';
@@ -28,33 +27,55 @@ export interface ChaosNode {
 
 export interface System {
   readonly nodes: readonly ChaosNode[];
-  readonly redis: SentinelGroup;
-  /** The server that takes writes now, and the other one. */
-  roles(): Promise<{ master: RedisServer; replica: RedisServer }>;
+  /** The server that takes writes now, and the other one, where there is one. */
+  roles(): Promise<Roles>;
   /** Resolves when every node serves, knows all others and Redis has its replica again; rejects after the time. */
   whole(timeoutMs: number): Promise<void>;
   stop(): Promise<void>;
 }
 
-/** @param setsClocks whether clocks will be set: it makes a start slower */
-export async function startSystem(count: number, setsClocks: boolean): Promise<System> {
+interface Roles {
+  readonly master: RedisServer;
+  readonly replica?: RedisServer;
+}
+
+/** What the nodes keep their calls in. */
+interface Store {
+  readonly settings: {
+    readonly url: string;
+    readonly sentinel?: { name: string; nodes: { host: string; port: number }[] };
+  };
+  /** On {@link HERE}, of all that a node speaks to. */
+  readonly ports: readonly number[];
+  roles(): Promise<Roles>;
+  stop(): Promise<void>;
+}
+
+export interface SystemOptions {
+  readonly nodes: number;
+  /** Whether clocks will be set: it makes a start slower. */
+  readonly setsClocks: boolean;
+  /** Redis alone, which nothing can take over from: it is there in a fifth of the time. */
+  readonly isAlone: boolean;
+}
+
+export async function startSystem({ nodes: count, setsClocks, isAlone }: SystemOptions): Promise<System> {
   makeBridge();
   const folder = mkdtempSync(join(tmpdir(), 'tandem-chaos-'));
-  const redis = await startSentinels(HERE);
-  const stores = [redis.master.port, redis.replica.port, ...redis.nodes.map(({ port }) => port)];
+  const store = isAlone ? await aloneStore() : await sentinelStore();
   const key = randomBytes(32).toString('base64');
   const nodes: ChaosNode[] = [];
   const machines: Machine[] = [];
   const stop = async () => {
     await Promise.all(nodes.map(({ engine }) => engine.stop()));
     for (const machine of machines) machine.close();
-    await redis.stop();
+    await store.stop();
     rmSync(folder, { recursive: true, force: true });
   };
   try {
-    for (let index = 0; index < count; index++) machines.push(await Machine.make(index, stores));
+    for (let index = 0; index < count; index++) machines.push(await Machine.make(index, store.ports));
     const start = (machine: Machine, index: number) =>
-      startNode(`node-${index + 1}`, machine, redis, folder, key, setsClocks);
+      startNode(`node-${index + 1}`, machine, store, folder, key, setsClocks);
     const [first, ...others] = machines as [Machine, ...Machine[]];
     // The first one fills the store.
     nodes.push(await start(first, 0));
@@ -63,19 +84,37 @@ export async function startSystem(count: number, setsClocks: boolean): Promise<S
     await stop();
     throw error;
   }
-  const roles = async () => {
-    const isMaster = /^role:master/m.test(await infoOf(redis.master));
-    return isMaster
-      ? { master: redis.master, replica: redis.replica }
-      : { master: redis.replica, replica: redis.master };
+  return { nodes, roles: store.roles, whole: (timeoutMs) => whole(nodes, store.roles, timeoutMs), stop };
+}
+
+async function aloneStore(): Promise<Store> {
+  const master = await startRedis({ host: HERE });
+  return {
+    settings: { url: master.url },
+    ports: [master.port],
+    roles: async () => ({ master }),
+    stop: () => master.stop(),
   };
-  return { nodes, redis, roles, whole: (timeoutMs) => whole(nodes, roles, timeoutMs), stop };
+}
+
+async function sentinelStore(): Promise<Store> {
+  const group = await startSentinels(HERE);
+  const { master: one, replica: other, name, nodes } = group;
+  return {
+    settings: { url: 'redis://sentinel', sentinel: { name, nodes: [...nodes] } },
+    ports: [one.port, other.port, ...nodes.map(({ port }) => port)],
+    async roles() {
+      const isMaster = /^role:master/m.test(await infoOf(one));
+      return isMaster ? { master: one, replica: other } : { master: other, replica: one };
+    },
+    stop: () => group.stop(),
+  };
 }
 
 async function startNode(
   name: string,
   machine: Machine,
-  redis: SentinelGroup,
+  { settings: store }: Store,
   folder: string,
   key: string,
   setsClocks: boolean,
@@ -95,12 +134,7 @@ async function startNode(
         { transport: 'tcp', host, port: SIP_PORT },
       ],
       api: { host, port: API_PORT, requestsPerMinute: 1_000_000 },
-      store: {
-        kind: 'redis',
-        url: 'redis://sentinel',
-        sentinel: { name: redis.name, nodes: [...redis.nodes] },
-        path: own,
-      },
+      store: { kind: 'redis', ...store, path: own },
       // A carrier that a cut link has hidden is there again with the link.
       timers: { failedTargetMs: 1_000, drainMs: 2_000 },
     },
@@ -135,16 +169,18 @@ function clockOf(shiftFile: string): NodeJS.ProcessEnv {
 async function whole(nodes: readonly ChaosNode[], roles: System['roles'], timeoutMs: number): Promise<void> {
   let missing = '';
   const isWhole = async () => {
-    const { master } = await roles();
-    if (!(await infoOf(master)).includes('connected_slaves:1')) missing = 'Redis has no replica';
-    else if (!/slave0:.*state=online/.test(await infoOf(master))) missing = 'the replica of Redis is not in step';
-    else {
-      missing = '';
-      for (const node of nodes) missing ||= await troubleOf(node, nodes.length);
-    }
+    missing = await troubleOfRedis(await roles());
+    for (const node of nodes) missing ||= await troubleOf(node, nodes.length);
     return missing === '';
   };
   await eventually('the system to be whole', isWhole, { timeoutMs, detail: () => missing });
+}
+
+async function troubleOfRedis({ master, replica }: Roles): Promise<string> {
+  const info = await infoOf(master);
+  if (replica === undefined) return info === '' ? 'Redis does not answer' : '';
+  if (!info.includes('connected_slaves:1')) return 'Redis has no replica';
+  return /slave0:.*state=online/.test(info) ? '' : 'the replica of Redis is not in step';
 }
 
 async function troubleOf(node: ChaosNode, count: number): Promise<string> {

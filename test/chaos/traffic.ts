@@ -13,6 +13,8 @@ const GRANTED_SECONDS = 10;
 export interface TrafficOptions {
   readonly callsPerSecond: number;
   readonly maxTalkMs: number;
+  /** Longest that a phone rings. */
+  readonly maxRingMs: number;
 }
 
 export class Traffic {
@@ -82,7 +84,8 @@ export class Traffic {
 
   #answer() {
     const long = this.#world.random() < 0.15;
-    const ringMs = long ? 3_000 + this.#upTo(4_000) : 100 + this.#upTo(900);
+    const { maxRingMs } = this.#options;
+    const ringMs = long ? (3 * maxRingMs + 4 * this.#upTo(maxRingMs)) / 7 : 100 + this.#upTo(900);
     const status = this.#world.random() < 0.05 ? 486 : 200;
     return { ringMs, status, ...(this.#world.random() < 0.5 && { talkMs: this.#talkMs() }) };
   }
