@@ -30,6 +30,15 @@ export interface CallsOptions extends Omit<CallEnvironment, 'timers' | 'limits'>
   readonly limits?: Partial<CallLimits>;
 }
 
+/** Calls of other nodes. */
+export interface ComingCalls {
+  /**
+   * A request came within a dialog that is not here. True: its call may come from another node that has just ended; `retry` is called once,
+   * when it has come or does not.
+   */
+  mayCome(transaction: ServerTransaction, retry: () => void): boolean;
+}
+
 /** Counts since start; `live` and `legs` are gauges. */
 export interface CallCounters {
   live: number;
@@ -47,6 +56,8 @@ export interface CallCounters {
  * never by address or Route.
  */
 export class Calls implements CallRegistry {
+  /** Unset: no call ever comes from another node. */
+  comers: ComingCalls | undefined = undefined;
   readonly counters: CallCounters = { live: 0, legs: 0, started: 0, answered: 0, refused: 0, unmatched: 0 };
   readonly #env: CallEnvironment;
   /** By local tag, which the early dialogs of a forked INVITE share. */
@@ -166,7 +177,7 @@ export class Calls implements CallRegistry {
       return true;
     }
     const late = () => this.#receiveLate(transaction, request);
-    if (this.#env.mayCome?.(transaction, late) !== true) this.#unmatched(transaction);
+    if (this.comers?.mayCome(transaction, late) !== true) this.#unmatched(transaction);
     return true;
   }
 

@@ -195,11 +195,6 @@ export interface CallEnvironment {
   readonly observer: CallObserver;
   /** Absent: descriptions pass as they are. */
   readonly media?: MediaPort;
-  /**
-   * A request came within a dialog that is not here. True: its call may come from another node that has just ended; `retry` is called once,
-   * when it has come or does not. Absent: none ever comes.
-   */
-  readonly mayCome?: (transaction: ServerTransaction, retry: () => void) => boolean;
   /** Makes Contacts that carry their call; absent: they say where this engine is. */
   readonly contacts?: Contacts | undefined;
   readonly log: Log;

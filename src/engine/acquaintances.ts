@@ -1,6 +1,6 @@
 import type { SipRequest } from '../sip/message/index.ts';
 import type { Flow } from '../sip/transport/index.ts';
-import type { TrunkService } from '../trunks/trunk-service.ts';
+import type { Identification } from '../trunks/identification.ts';
 import type { FrontProxies } from './admit/front-proxies.ts';
 import type { KnownSources } from './admit/known-sources.ts';
 import type { TrustedExtensions } from './admit/trusted-extensions.ts';
@@ -8,12 +8,12 @@ import type { PeerNodes } from './peer-nodes.ts';
 import type { Registrations } from './registrations.ts';
 
 export interface AcquaintancesOptions {
-  readonly trunks: () => Pick<TrunkService, 'knows'>;
+  readonly trunks: Pick<Identification, 'knows'>;
   readonly registered: Pick<KnownSources, 'has'>;
   readonly trusted: Pick<TrustedExtensions, 'index'>;
   readonly front: Pick<FrontProxies, 'has' | 'senderOf'>;
   readonly peers: Pick<PeerNodes, 'isPeerAddress'>;
-  readonly registrations: () => Pick<Registrations, 'isPhoneOf'>;
+  readonly registrations: Pick<Registrations, 'isPhoneOf'>;
 }
 
 /** Whose messages are never held back: trunks and registered phones, trusted addresses, the proxies in front, and the other nodes. */
@@ -27,7 +27,7 @@ export class Acquaintances {
   knows(address: string): boolean {
     const { trunks, registered, trusted, front, peers } = this.#options;
     return (
-      trunks().knows(address) ||
+      trunks.knows(address) ||
       registered.has(address) ||
       trusted.index.has(address) ||
       front.has(address) ||
@@ -39,6 +39,6 @@ export class Acquaintances {
   knowsSender(request: SipRequest, flow: Flow): boolean {
     const { remoteAddress, unnamed } = this.#options.front.senderOf(request, flow);
     if (unnamed === true) return false;
-    return this.knows(remoteAddress) || this.#options.registrations().isPhoneOf(request, remoteAddress);
+    return this.knows(remoteAddress) || this.#options.registrations.isPhoneOf(request, remoteAddress);
   }
 }

@@ -78,6 +78,11 @@ export class Messaging {
     this.#options = options;
   }
 
+  /** A phone or application server has registered that was not before. */
+  phoneRegistered(tenant: string, number: string): void {
+    this.outside?.phoneRegistered(tenant, number);
+  }
+
   receive(transaction: ServerTransaction, source: Source): void {
     if (source.kind === 'trunk') {
       transaction.reply(405, 'Method Not Allowed', [[HeaderId.Allow, SERVED_METHODS]]);

@@ -24,12 +24,13 @@ import type { DigestServer } from '../sip/auth/index.ts';
 import { isFlow, type ServerTransaction } from '../sip/endpoint/index.ts';
 import type { SipRequest } from '../sip/message/index.ts';
 import type { Flow, Target } from '../sip/transport/index.ts';
-import type { AddressIndex } from '../trunks/address-index.ts';
+import type { TrunkService } from '../trunks/trunk-service.ts';
 import type { Accounts } from './admit/accounts.ts';
-import type { RegisteredFlows, TrustedExtension } from './admit/admission.ts';
+import type { RegisteredFlows } from './admit/admission.ts';
 import { OWN_ADDRESS_HINT, refusalHint } from './admit/digest.ts';
 import type { FrontProxies } from './admit/front-proxies.ts';
 import type { KnownSources } from './admit/known-sources.ts';
+import type { TrustedExtensions } from './admit/trusted-extensions.ts';
 import type { WantedBinding } from './peer-nodes.ts';
 import type { ContactReach, Reached } from './reach.ts';
 import type { Served } from './served.ts';
@@ -41,7 +42,7 @@ export interface RegistrationsOptions {
   readonly served: Served;
   readonly accounts: Accounts;
   readonly digest: DigestServer;
-  readonly trusted: () => AddressIndex<TrustedExtension>;
+  readonly trusted: Pick<TrustedExtensions, 'index'>;
   readonly reach: ContactReach;
   readonly front: FrontProxies;
   /** Hears of them, and of those that came back after a restart. */
@@ -49,10 +50,17 @@ export interface RegistrationsOptions {
   readonly store?: BindingStore | undefined;
   /** A REGISTER that came with credentials and was refused. */
   readonly onRefused: (detail: Readonly<Record<string, unknown>>) => void;
-  /** The gateway of an accept-register trunk has registered, moved or left. */
-  readonly gatewayChanged: (trunkId: string) => void;
+}
+
+/** Who hears of what a registration means to others. */
+export interface RegistrationAudience {
+  readonly trunks: Pick<TrunkService, 'gatewayChanged'>;
+  readonly messaging: RegisteredPhones;
+}
+
+interface RegisteredPhones {
   /** A phone or application server has registered that was not before. */
-  readonly phoneRegistered: (tenant: string, number: string) => void;
+  phoneRegistered(tenant: string, number: string): void;
 }
 
 /** Of an account that is admitted by its address, whose password is never asked for. */
@@ -68,6 +76,8 @@ export interface Contact {
 
 export class Registrations implements AccountLookup, RegisteredFlows {
   readonly registrar: Registrar<Flow>;
+  /** Set once they are there, before anybody registers. */
+  audience: RegistrationAudience | undefined = undefined;
   readonly #options: RegistrationsOptions;
   readonly #handler: RegisterHandler<Flow>;
 
@@ -231,13 +241,13 @@ export class Registrations implements AccountLookup, RegisteredFlows {
   #noteGateway({ aor }: Binding<Flow>): void {
     const { user, domain } = splitAor(aor);
     const account = this.#options.accounts.gateway(domain, user);
-    if (account?.kind === 'trunk') this.#options.gatewayChanged(account.trunk.id);
+    if (account?.kind === 'trunk') this.audience?.trunks.gatewayChanged(account.trunk.id);
   }
 
   #notePhone({ aor }: Binding<Flow>): void {
     const { user, domain } = splitAor(aor);
     const tenant = this.#options.served.directory.tenantByDomain(domain);
-    if (tenant !== undefined) this.#options.phoneRegistered(tenant.name, user);
+    if (tenant !== undefined) this.audience?.messaging.phoneRegistered(tenant.name, user);
   }
 
   // AccountLookup
@@ -260,8 +270,7 @@ export class Registrations implements AccountLookup, RegisteredFlows {
   }
 
   trusted(domain: string, user: string, sourceAddress: string): RegisterAccount | undefined {
-    const found = this.#options
-      .trusted()
+    const found = this.#options.trusted.index
       .find(sourceAddress)
       .find(({ tenant, extension }) => extension.number === user && tenant.domain.toLowerCase() === domain);
     if (found === undefined) return undefined;

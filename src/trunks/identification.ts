@@ -62,6 +62,12 @@ interface Names extends Members<Known> {
   version: number;
 }
 
+/** Whether an address is that of a proxy in front of this engine. */
+interface Front {
+  has(address: string): boolean;
+}
+
+const NO_FRONT: Front = { has: () => false };
 const UNKNOWN: Identified = { kind: 'unknown' };
 const MAX_TOKENS = 4;
 
@@ -72,23 +78,23 @@ export class Identification {
   readonly #byCertificateName = new Map<string, Names>();
   /** Teams trunks by the name that Teams calls them by. */
   readonly #byFqdn = new Map<string, Known>();
-  readonly #precedence: Precedence;
+  readonly precedence: Precedence;
   readonly #calledNumbers: CalledNumberReader;
-  readonly #isFront: (address: string) => boolean;
+  readonly #front: Front;
   #views = new WeakMap<Members<Known>, SourceView>();
   #directory: Directory;
 
-  /** @param isFront whether an address is that of a proxy of the operator's own: trunks are sent to there, and it is the source of none. */
+  /** @param front proxies of the operator's own: trunks are sent to there, and they are the source of none. */
   constructor(
     directory: Directory,
     calledNumbers: CalledNumberReader,
     precedence: Precedence,
-    isFront: (address: string) => boolean = () => false,
+    front: Front = NO_FRONT,
   ) {
-    this.#isFront = isFront;
+    this.#front = front;
     this.#directory = directory;
     this.#calledNumbers = calledNumbers;
-    this.#precedence = precedence;
+    this.precedence = precedence;
   }
 
   /** Takes over a new snapshot; addresses of trunks that are still there are kept until {@link setAddresses} replaces them. */
@@ -109,7 +115,7 @@ export class Identification {
 
   /** The addresses that a trunk may send from: what its host resolved to, and its associated addresses and networks. */
   setAddresses(trunk: Trunk, located: readonly TrunkAddress[]): void {
-    const resolved = located.filter(({ address }) => !this.#isFront(address));
+    const resolved = located.filter(({ address }) => !this.#front.has(address));
     const known = this.#knownOf(trunk);
     known.targets = setOf(resolved.map(({ address, port }) => `${address} ${port}`));
     known.addresses = setOf(resolved.map(({ address }) => address));
@@ -117,7 +123,7 @@ export class Identification {
       resolved.length === 0
         ? onlyPort(trunk.port ?? (trunk.transport === 'tls' ? 5061 : 5060))
         : new Set(resolved.map(({ port }) => port));
-    this.#precedence.located(trunk, known.addresses);
+    this.precedence.located(trunk, known.addresses);
     this.#index.set(known, [...known.addresses, ...trunk.associatedIps]);
   }
 
@@ -175,7 +181,7 @@ export class Identification {
     const shared = [...this.addressesOf(trunk.id), ...this.addressesOf(other.id)].find(
       (address) => this.isOf(trunk.id, address) && this.isOf(other.id, address),
     );
-    return this.#precedence.compare(trunk, other, shared ?? '', this.#directory) < 0;
+    return this.precedence.compare(trunk, other, shared ?? '', this.#directory) < 0;
   }
 
   /** Whether this trunk may send from, and be sent to, an address. */
@@ -276,7 +282,7 @@ export class Identification {
     let earliest = first;
     for (const other of rest) {
       const trunks = [other.known.trunk, earliest.known.trunk] as const;
-      if (this.#precedence.compare(...trunks, address, this.#directory) < 0) earliest = other;
+      if (this.precedence.compare(...trunks, address, this.#directory) < 0) earliest = other;
     }
     return holders.filter(({ tenant }) => tenant === earliest.tenant);
   }
@@ -349,7 +355,7 @@ export class Identification {
     this.#known.delete(id);
     this.#index.delete(known);
     this.#unfile(known);
-    this.#precedence.forget(id);
+    this.precedence.forget(id);
     for (const token of known.tokens) this.#byToken.delete(token);
   }
 }

@@ -8,7 +8,6 @@ import { cancelTimer, type Scheduler, type Timer, type TimerTarget } from '../ba
 import type { Contest } from '../provisioning/directory/coincidences.ts';
 import { diffOf } from '../provisioning/directory/difference.ts';
 import type { Directory } from '../provisioning/directory/directory.ts';
-import { Precedence } from '../provisioning/directory/precedence.ts';
 import type { Tenant } from '../provisioning/tenants/schema.ts';
 import { trunkIdOf } from '../provisioning/trunk-settings/effective.ts';
 import type { Trunk } from '../provisioning/trunk-settings/schema.ts';
@@ -26,7 +25,7 @@ import { FlowLines } from './flow-lines.ts';
 import type { TrunkHealth, TrunkStateName } from './health.ts';
 import { inboundHolders, trunkHolders } from './holders.ts';
 import { type GatewayReach, hopOf, type Reach, type TrunkHop, TrunkHops, type TrunkLocator } from './hops.ts';
-import { type CalledNumberReader, Identification } from './identification.ts';
+import type { Identification } from './identification.ts';
 import type { PingOutcome, PingSharing } from './keep-alive.ts';
 import { ALWAYS_GRANTED, type LeasePort } from './lease.ts';
 import { type PacerOptions, ProviderPacers } from './pacer.ts';
@@ -53,9 +52,8 @@ export interface TrunkServiceOptions {
   readonly locator: TrunkLocator;
   readonly directory: Directory;
   readonly gatewayReach: GatewayReach;
-  readonly calledNumbers: CalledNumberReader;
-  /** Whether an address is that of a proxy of the operator's own in front of this engine; default: none is. */
-  readonly isFront?: (address: string) => boolean;
+  /** Tells which trunk sent something: of the same directory. */
+  readonly identification: Identification;
   readonly userAgent: string;
   /** What Allow says; default: nothing. */
   readonly allow?: string;
@@ -121,8 +119,8 @@ export class TrunkService implements TimerTarget {
     this.shared = new SharedLimits(scheduler, options.useOfNodes);
     this.capacity = new Capacity(scheduler, this.shared);
     this.#pacers = new ProviderPacers(scheduler, options.pacer);
-    const precedence = new Precedence(scheduler);
-    this.identification = new Identification(directory, options.calledNumbers, precedence, options.isFront);
+    this.identification = options.identification;
+    const { precedence } = this.identification;
     if (options.claimStore !== undefined)
       this.#history = new AddressHistory(options.claimStore, precedence, scheduler, log);
     this.#coincidences = new CoincidenceWatch(directory, {

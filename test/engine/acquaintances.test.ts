@@ -12,12 +12,12 @@ function world(
   const senderOf = (_request: SipRequest, flow: Flow) => ({ ...flow, unnamed });
   const is = (name: keyof typeof parts) => (address: string) => parts[name] === address;
   const options = {
-    trunks: () => ({ knows: is('trunk') }),
+    trunks: { knows: is('trunk') },
     registered: { has: is('registered') },
     trusted: { index: { has: is('trusted') } },
     front: { has: is('front'), senderOf },
     peers: { isPeerAddress: is('peer') },
-    registrations: () => ({ isPhoneOf: (_request: SipRequest, address: string) => parts.phone === address }),
+    registrations: { isPhoneOf: (_request: SipRequest, address: string) => parts.phone === address },
   };
   return new Acquaintances(options as unknown as AcquaintancesOptions);
 }

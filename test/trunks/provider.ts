@@ -2,6 +2,7 @@
 import { silentLog } from '../../src/base/log.ts';
 import { calledNumbersOf } from '../../src/engine/explain/inbound-view.ts';
 import { Directory } from '../../src/provisioning/directory/directory.ts';
+import { Precedence } from '../../src/provisioning/directory/precedence.ts';
 import type { TrunkInput } from '../../src/provisioning/trunk-settings/schema.ts';
 import { DigestServer, type DigestServerOptions } from '../../src/sip/auth/index.ts';
 import { Endpoint, type EndpointUser, type ServerTransaction } from '../../src/sip/endpoint/index.ts';
@@ -9,6 +10,7 @@ import type { LocatedTarget, LocateQuery } from '../../src/sip/locate/index.ts';
 import { LocateError } from '../../src/sip/locate/locator.ts';
 import { createResponse, HeaderId, type SipRequest } from '../../src/sip/message/index.ts';
 import type { Flow, TransportName } from '../../src/sip/transport/index.ts';
+import { Identification } from '../../src/trunks/identification.ts';
 import { TrunkService, type TrunkServiceOptions, type TrunkStatus } from '../../src/trunks/trunk-service.ts';
 import { seededRandom } from '../kit/simulated-link.ts';
 import { type LinkOptions, SimulatedNetwork, type SimulatedTransport } from '../kit/simulated-network.ts';
@@ -154,14 +156,15 @@ export class TrunkWorld {
     );
     this.transport = made as SimulatedTransport;
     this.provider = new Provider(this.network, PROVIDER);
+    const directory = directoryOf(trunks);
     this.service = new TrunkService({
       scheduler: this.scheduler,
       log: silentLog,
       endpoint: this.endpoint,
       locator: this.locator,
-      directory: directoryOf(trunks),
+      directory,
       gatewayReach: () => this.gateway,
-      calledNumbers: calledNumbersOf,
+      identification: new Identification(directory, calledNumbersOf, new Precedence(this.scheduler)),
       userAgent: 'tandem/test',
       random: seededRandom(7),
       listener: {

@@ -1,10 +1,12 @@
 import { expect, test } from 'vitest';
 import { silentLog } from '../../src/base/log.ts';
 import { calledNumbersOf } from '../../src/engine/explain/inbound-view.ts';
+import { Precedence } from '../../src/provisioning/directory/precedence.ts';
 import type { ClientTransaction, ClientTransactionUser } from '../../src/sip/endpoint/index.ts';
 import { HeaderId, type SipRequest, SipResponse } from '../../src/sip/message/index.ts';
 import type { Flow, Target } from '../../src/sip/transport/index.ts';
 import type { TrunkEndpoint } from '../../src/trunks/exchange.ts';
+import { Identification } from '../../src/trunks/identification.ts';
 import { TrunkService } from '../../src/trunks/trunk-service.ts';
 import { seededRandom } from '../kit/simulated-link.ts';
 import { VirtualScheduler } from '../kit/virtual-scheduler.ts';
@@ -81,14 +83,15 @@ function world() {
     }),
   );
   const changes: string[] = [];
+  const directory = directoryOf(trunks);
   const service = new TrunkService({
     scheduler,
     log: silentLog,
     endpoint: registrar,
     locator: new FakeLocator(),
-    directory: directoryOf(trunks),
+    directory,
     gatewayReach: () => [],
-    calledNumbers: calledNumbersOf,
+    identification: new Identification(directory, calledNumbersOf, new Precedence(scheduler)),
     userAgent: 'tandem/test',
     random: seededRandom(3),
     listener: { onTrunkState: (_trunk, { state }) => changes.push(state) },

@@ -55,12 +55,17 @@ export interface AdmissionOptions {
   readonly pass: PeerPass;
   readonly flows: RegisteredFlows;
   readonly trunks: Identification;
-  readonly trusted: () => AddressIndex<TrustedExtension>;
+  readonly trusted: TrustedByAddress;
   /** Somebody has proved by digest to be who it says. */
   readonly onSignedIn?: (address: string) => void;
   readonly front: Pick<FrontProxies, 'senderOf'>;
   /** An ambiguous or refused source, for events and metrics. */
   readonly onRefused?: (code: string, sender: Sender, detail: Readonly<Record<string, unknown>>) => void;
+}
+
+/** `TrustedExtensions` is it. */
+interface TrustedByAddress {
+  readonly index: AddressIndex<TrustedExtension>;
 }
 
 /** An extension that is admitted by source address. */
@@ -152,7 +157,7 @@ export class Admission {
   }
 
   #trustedExtension(request: SipRequest, { remoteAddress }: Sender): TrustedExtension | undefined {
-    const candidates = this.#options.trusted().find(remoteAddress);
+    const candidates = this.#options.trusted.index.find(remoteAddress);
     if (candidates.length === 0) return undefined;
     const { uri } = request.from();
     if (!isSipUri(uri) || uri.user === undefined) return undefined;

@@ -10,6 +10,7 @@
 import { fnv1a } from '../../base/fnv.ts';
 import { BRANCH_COOKIE, randomToken } from '../../base/ids.ts';
 import type { SharedPort } from '../../sip/transport/index.ts';
+import type { Identification } from '../../trunks/identification.ts';
 import type { PingOutcome, PingSharing } from '../../trunks/keep-alive.ts';
 
 /** A datagram that came to a shared port. */
@@ -53,13 +54,12 @@ const T = 0x74;
 
 export class Dealing {
   readonly #workers: Workers;
-  readonly #knowsTrunk: (address: string) => boolean;
+  readonly #trunks: Pick<Identification, 'knows'>;
   readonly #mark: string;
 
-  /** @param knowsTrunk whether a trunk may send from an address. */
-  constructor(workers: Workers, knowsTrunk: (address: string) => boolean) {
+  constructor(workers: Workers, trunks: Pick<Identification, 'knows'>) {
     this.#workers = workers;
-    this.#knowsTrunk = knowsTrunk;
+    this.#trunks = trunks;
     this.#mark = BRANCH_COOKIE + workers.index.toString(RADIX).padStart(INDEX_DIGITS, '0');
   }
 
@@ -94,7 +94,7 @@ export class Dealing {
 
   #workerOf({ octets, address, port }: Dealt): number {
     if (isAnswer(octets)) return this.#asked(octets);
-    const callId = this.#knowsTrunk(address) ? callIdOf(octets) : undefined;
+    const callId = this.#trunks.knows(address) ? callIdOf(octets) : undefined;
     return this.#ownerOf(callId ?? `${address}:${port}`);
   }
 

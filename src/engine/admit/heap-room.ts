@@ -3,6 +3,11 @@ import type { Clock } from '../../base/scheduler.ts';
 
 const SAMPLE_MS = 200;
 
+/** Ended transactions. */
+export interface Held {
+  readonly lingeringOctets: number;
+}
+
 type Heap = Pick<HeapInfo, 'used_heap_size' | 'heap_size_limit'>;
 
 /**
@@ -12,19 +17,16 @@ type Heap = Pick<HeapInfo, 'used_heap_size' | 'heap_size_limit'>;
 export class HeapRoom {
   readonly #clock: Clock;
   readonly #most: number;
-  readonly #heldOctets: () => number;
   readonly #heap: () => Heap;
   #sampledAtMs = Number.NEGATIVE_INFINITY;
   #hasRoom = true;
+  /** What peers have the process hold outside of the heap: it counts as if it were within. Set once there is such a thing. */
+  held: Held | undefined = undefined;
 
-  /**
-   * @param most share of the heap limit, 0 to 1
-   * @param heldOctets what peers have the process hold outside of the heap: it counts as if it were within
-   */
-  constructor(clock: Clock, most: number, heldOctets: () => number, heap: () => Heap = getHeapStatistics) {
+  /** @param most share of the heap limit, 0 to 1 */
+  constructor(clock: Clock, most: number, heap: () => Heap = getHeapStatistics) {
     this.#clock = clock;
     this.#most = most;
-    this.#heldOctets = heldOctets;
     this.#heap = heap;
   }
 
@@ -33,7 +35,7 @@ export class HeapRoom {
     if (nowMs - this.#sampledAtMs >= SAMPLE_MS) {
       this.#sampledAtMs = nowMs;
       const { used_heap_size: used, heap_size_limit: limit } = this.#heap();
-      this.#hasRoom = used + this.#heldOctets() < this.#most * limit;
+      this.#hasRoom = used + (this.held?.lingeringOctets ?? 0) < this.#most * limit;
     }
     return this.#hasRoom;
   };

@@ -1,26 +1,24 @@
 /** How much of what the network brings is let in: the node's limits, as the endpoint and the transports apply them. */
 import type { Clock } from '../../base/scheduler.ts';
+import type { Calls } from '../../call/index.ts';
 import type { NodeLimits } from '../../settings/limits-schema.ts';
 import type { GuessThrottleOptions } from '../../sip/auth/index.ts';
-import type { EndpointOptions } from '../../sip/endpoint/index.ts';
+import type { EndpointOptions, StallGuard } from '../../sip/endpoint/index.ts';
 import type { SipRequest } from '../../sip/message/index.ts';
 import { SourceGate } from '../../sip/transport/index.ts';
+import type { Acquaintances } from '../acquaintances.ts';
 import type { Served } from '../served.ts';
-import { HeapRoom } from './heap-room.ts';
+import { HeapRoom, type Held } from './heap-room.ts';
 
 export interface IntakeOptions {
   readonly limits: NodeLimits;
   readonly clock: Clock;
   /** Addresses with budgets and connection slots of their own: trunks, registered phones. */
-  readonly knows: (address: string) => boolean;
-  /** Dialogs that there are now. */
-  readonly dialogs: () => number;
-  /** What ended transactions take outside of the heap, octets. */
-  readonly lingeringOctets: () => number;
+  readonly sources: Pick<Acquaintances, 'knows'>;
   /** Whether new requests are refused while more waits than there is time for. */
   readonly guardsLoad: boolean;
-  /** Seconds for Retry-After while the machine has no time for new requests, else undefined. */
-  readonly overloadSeconds?: (() => number | undefined) | undefined;
+  /** Notices when the machine has no time for new requests. */
+  readonly stallGuard?: Pick<StallGuard, 'retryAfterSeconds'> | undefined;
   /** Knows emergency calls, which these limits do not hold up; asked only when one would. */
   readonly served: Pick<Served, 'isEmergency' | 'isEmergencyNumber'>;
 }
@@ -53,22 +51,31 @@ export class Intake {
   /** What each address, and all strangers together, may send. */
   readonly gate: SourceGate;
   readonly #options: IntakeOptions;
+  readonly #room: HeapRoom;
+  #calls: Pick<Calls, 'counters'> | undefined = undefined;
   #places: number;
   #refilledAtMs: number;
 
   constructor(options: IntakeOptions) {
     this.#options = options;
-    const { limits, clock, knows, lingeringOctets } = options;
+    const { limits, clock, sources } = options;
+    this.#room = new HeapRoom(clock, limits.strangersHeapPercent / 100);
     this.gate = new SourceGate(clock, {
       messagesPerSecond: limits.messagesPerSecondPerPeer,
       burst: BURST_SECONDS * limits.messagesPerSecondPerPeer,
       strangersPerSecond: limits.messagesPerSecondFromStrangers,
       knownPerSecond: limits.messagesPerSecondPerKnownPeer,
-      knows,
-      hasRoom: new HeapRoom(clock, limits.strangersHeapPercent / 100, lingeringOctets).hasRoom,
+      knows: (address) => sources.knows(address),
+      hasRoom: this.#room.hasRoom,
     });
     this.#places = options.limits.callsPerSecond;
     this.#refilledAtMs = options.clock.nowMs();
+  }
+
+  /** Once there are calls and transactions: what is there of them counts. */
+  watch(calls: Pick<Calls, 'counters'>, transactions: Held): void {
+    this.#calls = calls;
+    this.#room.held = transactions;
   }
 
   /** A call was admitted. */
@@ -78,7 +85,7 @@ export class Intake {
   }
 
   endpointOptions(): IntakeEndpointOptions {
-    const { limits, dialogs, guardsLoad, overloadSeconds, served } = this.#options;
+    const { limits, guardsLoad, stallGuard, served } = this.#options;
     const isEmergency = (request: SipRequest) => served.isEmergency(request);
     return {
       sources: this.gate,
@@ -112,11 +119,15 @@ export class Intake {
       overloadSeconds: (request) => {
         const isCall = request.method === 'INVITE';
         if (isCall && this.#refill() < 1 && !isEmergency(request)) return CALL_RATE_RETRY_SECONDS;
-        if (isCall && dialogs() >= limits.dialogs && !isEmergency(request)) return DIALOGS_RETRY_SECONDS;
-        const seconds = overloadSeconds?.();
+        if (isCall && this.#dialogs >= limits.dialogs && !isEmergency(request)) return DIALOGS_RETRY_SECONDS;
+        const seconds = stallGuard?.retryAfterSeconds();
         return seconds !== undefined && isCall && isEmergency(request) ? undefined : seconds;
       },
     };
+  }
+
+  get #dialogs(): number {
+    return this.#calls?.counters.legs ?? 0;
   }
 
   #refill(): number {

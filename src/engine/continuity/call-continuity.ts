@@ -6,6 +6,7 @@ import type { NodeSettings } from '../../settings/node-schema.ts';
 import type { Endpoint, LateCancel, ServerTransaction } from '../../sip/endpoint/index.ts';
 import type { SipRequest } from '../../sip/message/index.ts';
 import type { Flow } from '../../sip/transport/index.ts';
+import type { Acquaintances } from '../acquaintances.ts';
 import type { PeerNodes } from '../peer-nodes.ts';
 import type { KeepingObserver } from '../tell/call-audience.ts';
 import { CallFence } from './call-fence.ts';
@@ -14,9 +15,9 @@ import { CallRebuilder } from './call-rebuilder.ts';
 import { type CallRestorerOptions, movedHere, restorerOf } from './call-restorer.ts';
 import { CallRevival, type CallRevivalOptions } from './call-revival.ts';
 import { CallSuccession } from './call-succession.ts';
-import { KnownNodes } from './known-nodes.ts';
+import type { KnownNodes } from './known-nodes.ts';
 import { PeerQuestions } from './peer-question.ts';
-import { processOf, SealedContacts, selfOf } from './sealed-contacts.ts';
+import { processOf, type SealedContacts, type Self } from './sealed-contacts.ts';
 import { StrayByes } from './stray-byes.ts';
 import { WaitingCallers } from './waiting-callers.ts';
 
@@ -26,32 +27,27 @@ export interface CallContinuityOptions {
   readonly endpoint: Endpoint;
   readonly scheduler: Scheduler;
   readonly log: Log;
-  readonly calls: () => Calls;
+  readonly calls: Calls;
   readonly restoring: Omit<CallRestorerOptions, 'scheduler'>;
-  /** Who seals what Contacts carry, and goes on with calls that requests carry; `workers`: how many the node has, where it has. */
-  readonly carrying: {
-    readonly settings: Pick<NodeSettings, 'node' | 'timers' | 'continuity'>;
-    readonly secret: Uint8Array;
-    readonly userAgent: string;
-    readonly workers: number | undefined;
-  };
+  readonly settings: Pick<NodeSettings, 'node' | 'timers'>;
+  /** What the nodes of the store share. */
+  readonly secret: Uint8Array;
+  readonly userAgent: string;
+  readonly known: KnownNodes;
+  readonly contacts: SealedContacts;
+  /** Of {@link contacts}. */
+  readonly self: Self;
   readonly isPlausible: CallRevivalOptions['isPlausible'];
-  /** Whether an address is this node's. */
-  readonly isOwnHost: (address: string) => boolean;
   /** What the record of a call will say besides its facts. */
   readonly recordFacts: (record: LiveRecord) => CallFacts;
-  /** Whether a request comes from somebody who may have a call of another node: strangers do not wait. */
-  readonly isKnown: (request: SipRequest, flow: Flow) => boolean;
-  /** Whether an address is a known peer's. */
-  readonly knows: (address: string) => boolean;
+  /** Whoever may have a call of another node: strangers do not wait. */
+  readonly sources: Pick<Acquaintances, 'knows' | 'knowsSender'>;
 }
 
 export class CallContinuity {
-  readonly contacts: SealedContacts;
   readonly #keeper: CallKeeper | undefined;
   readonly #succession: CallSuccession | undefined;
   readonly #revival: CallRevival | undefined;
-  readonly #known: KnownNodes;
   readonly #questions: PeerQuestions;
   readonly #strayByes: StrayByes;
   readonly #waitingCallers: WaitingCallers;
@@ -59,24 +55,14 @@ export class CallContinuity {
 
   constructor(options: CallContinuityOptions) {
     this.#options = options;
-    const { settings, secret, workers, userAgent } = options.carrying;
-    const { served } = options.restoring;
-    const self = selfOf(settings.node, workers);
-    this.contacts = new SealedContacts({
-      ...{ secret, self, clock: options.scheduler },
-      clockOffsetMs: () => options.store?.clockOffsetMs?.() ?? 0,
-      sessionLimitMs: settings.timers.sessionLimitMs,
-      isOn: settings.continuity.contactToken,
-      isWanted: (trunkId) => served.directory.trunk(trunkId)?.options.contactToken === true,
-    });
+    const { settings, secret, userAgent, known, contacts, self, sources } = options;
     const { store, scheduler, log, calls, restoring, recordFacts, endpoint, peers } = options;
+    const { served } = restoring;
     const waitingCallers = new WaitingCallers({ endpoint, scheduler, calls, served, trunks: restoring.trunks });
     this.#waitingCallers = waitingCallers;
     const questions = new PeerQuestions({ node: settings.node, secret, endpoint, scheduler });
     this.#questions = questions;
     this.#strayByes = new StrayByes({ endpoint, peers, scheduler });
-    const known = new KnownNodes(peers);
-    this.#known = known;
     if (store === undefined) return;
     const keeper = new CallKeeper({
       store,
@@ -98,7 +84,7 @@ export class CallContinuity {
     });
     this.#revival = new CallRevival({
       ...{
-        contacts: this.contacts,
+        contacts,
         rebuilder,
         keeper,
         calls,
@@ -113,7 +99,7 @@ export class CallContinuity {
       restoring: { ...restoring, scheduler },
     });
     if (store.shared === undefined) return;
-    endpoint.fence = new CallFence({ store: store.shared, keeper, scheduler, log, knows: options.knows });
+    endpoint.fence = new CallFence({ store: store.shared, keeper, scheduler, log, sources });
     this.#succession = new CallSuccession({
       store: store.shared,
       peers,
@@ -164,18 +150,10 @@ export class CallContinuity {
     return this.#questions.answer(transaction, (question) => this.#revival?.knowledgeOf(question) ?? 'none');
   }
 
-  /**
-   * Whether what comes from one address may be said in the name of the node at the other: who follows a node cancels what that has begun,
-   * at whichever node it did, itself included, and when the others have forgotten that one already.
-   */
-  mayFollow(former: string, follower: string): boolean {
-    const { peers, isOwnHost } = this.#options;
-    return (peers.isPeerAddress(follower) || isOwnHost(follower)) && this.#known.wasAt(former);
-  }
-
   /** It cancels an INVITE of the other that is answered: its caller has his call elsewhere by now, and the half here is nobody's. */
   cancelledLate({ cancel, tag, from, by }: LateCancel): void {
-    if (from !== by && this.mayFollow(from, by)) this.#options.calls().endHalf(cancel, tag);
+    const { known, calls } = this.#options;
+    if (from !== by && known.mayFollow(from, by)) calls.endHalf(cancel, tag);
   }
 
   /** A request within a dialog that is not here: its call may come from a node that has just ended. */
@@ -183,7 +161,7 @@ export class CallContinuity {
     // What is not answered is sent again, and by then to the other node.
     if (this.#keeper?.hasLeft === true) return true;
     const { request, flow } = transaction;
-    if (!this.#options.isKnown(request, flow)) return this.#strayByes.takesStranger(transaction, retry);
+    if (!this.#options.sources.knowsSender(request, flow)) return this.#strayByes.takesStranger(transaction, retry);
     // What carries its call is asked after by that.
     const carried = this.#revival?.carried(request);
     if (carried !== undefined || !this.#strayByes.concerns(transaction))
@@ -197,7 +175,7 @@ export class CallContinuity {
   /** A CANCEL of an INVITE that is not here: its call may come from a node that has just ended. `again` has it answered. */
   mayCancel(cancel: SipRequest, flow: Flow, again: () => void): boolean {
     if (this.#keeper?.hasLeft === true) return true;
-    if (!this.#options.isKnown(cancel, flow)) return false;
+    if (!this.#options.sources.knowsSender(cancel, flow)) return false;
     const waiting = this.#waitingCallers;
     if (waiting.cancels(cancel, flow, again)) return true;
     if (this.#succession?.mayCome(() => waiting.forget(cancel)) !== true) return false;

@@ -9,6 +9,7 @@ import type { Scheduler } from '../../base/scheduler.ts';
 import { type SharedCalls, SURE_MS } from '../../call/index.ts';
 import type { Fence } from '../../sip/endpoint/index.ts';
 import type { Flow, TransportUser } from '../../sip/transport/index.ts';
+import type { Acquaintances } from '../acquaintances.ts';
 import type { CallKeeper } from './call-keeper.ts';
 
 export interface CallFenceOptions {
@@ -16,8 +17,8 @@ export interface CallFenceOptions {
   readonly keeper: Pick<CallKeeper, 'keepsCalls' | 'confirm'>;
   readonly scheduler: Scheduler;
   readonly log: Log;
-  /** Whether an address is a known peer's. */
-  readonly knows: (address: string) => boolean;
+  /** Known peers. */
+  readonly sources: Pick<Acquaintances, 'knows'>;
 }
 
 /** A node that lives finds out twice a second that the store is away. It answers the others' OPTIONS, and keeps its calls. */
@@ -81,7 +82,7 @@ export class CallFence implements Fence {
   }
 
   #hasPlace(text: string, { remoteAddress }: Flow): boolean {
-    const isKnown = this.#options.knows(remoteAddress);
+    const isKnown = this.#options.sources.knows(remoteAddress);
     const [held, most] = isKnown ? [this.#known, MAX_KNOWN] : [this.#strange, MAX_STRANGE];
     const fits = held.messages < most.messages && held.octets + text.length <= most.octets;
     held.messages += Number(fits);

@@ -30,7 +30,7 @@ export interface CallKeeperOptions {
   readonly log: Log;
   /** Names this process to the store. */
   readonly process: string;
-  readonly calls: () => Calls;
+  readonly calls: Calls;
   /** What the record of a call will say besides its facts. */
   readonly recordFacts: (record: LiveRecord) => CallFacts;
   /** What the fraud guards have granted to it. */
@@ -105,8 +105,8 @@ export class CallKeeper implements TimerTarget {
   constructor(options: CallKeeperOptions) {
     this.#options = options;
     const { scheduler, calls } = options;
-    this.#toProbe = new OneByOne(scheduler, PROBE_MS, (id) => calls().probe(id));
-    this.#toTell = new OneByOne(scheduler, TELL_MS, (id) => calls().refreshTargets(id));
+    this.#toProbe = new OneByOne(scheduler, PROBE_MS, (id) => calls.probe(id));
+    this.#toTell = new OneByOne(scheduler, TELL_MS, (id) => calls.refreshTargets(id));
   }
 
   /**
@@ -163,7 +163,7 @@ export class CallKeeper implements TimerTarget {
   /** Goes on with a call that no store has. False: it is here, or was. */
   adopt(snapshot: CallSnapshot, by: () => Restorer): boolean {
     const { calls } = this.#options;
-    if (this.hasEnded(snapshot.id) || calls().restore(snapshot, by) === undefined) return false;
+    if (this.hasEnded(snapshot.id) || calls.restore(snapshot, by) === undefined) return false;
     this.#adopted.add(snapshot.id);
     this.#toClaim.add(snapshot.id);
     this.#rejoin(snapshot.id);
@@ -175,7 +175,7 @@ export class CallKeeper implements TimerTarget {
     const { calls, log } = this.#options;
     let id = taken;
     try {
-      id = calls().rejoin(taken);
+      id = calls.rejoin(taken);
     } catch (error) {
       log.warn('call-not-restored', { call: taken, error: String(error) });
     }
@@ -194,7 +194,7 @@ export class CallKeeper implements TimerTarget {
   }
 
   has(id: string): boolean {
-    return this.#options.calls().get(id) !== undefined;
+    return this.#options.calls.get(id) !== undefined;
   }
 
   /** The sockets are open: callers of the process before who may still wait have their calls gone on with. */
@@ -282,10 +282,10 @@ export class CallKeeper implements TimerTarget {
    */
   async handOver(): Promise<number> {
     const { store, calls, log, scheduler } = this.#options;
-    for (const { id } of calls().list()) this.#changed.add(id);
+    for (const { id } of calls.list()) this.#changed.add(id);
     this.#timer = cancelTimer(this.#timer);
     await this.#writing;
-    const ending = new EndingCalls(calls(), scheduler);
+    const ending = new EndingCalls(calls, scheduler);
     // One that failed before is tried once more: the store may be back.
     do {
       // Each write arms the next one.
@@ -299,7 +299,7 @@ export class CallKeeper implements TimerTarget {
     this.#timer = cancelTimer(this.#timer);
     const left = [...this.#stored];
     this.#stored.clear();
-    for (const id of left) calls().forget(id);
+    for (const id of left) calls.forget(id);
     // Without it the others find out by themselves that this node has gone.
     await store.shared
       ?.release()
@@ -350,7 +350,7 @@ export class CallKeeper implements TimerTarget {
         return false;
       }
       const snapshot = answered !== undefined && !this.hasEnded(id) ? as(answered) : undefined;
-      if (snapshot !== undefined && calls().restore(snapshot, () => restorer(snapshot)) !== undefined) {
+      if (snapshot !== undefined && calls.restore(snapshot, () => restorer(snapshot)) !== undefined) {
         this.#adopted.add(id);
         return true;
       }
@@ -437,7 +437,7 @@ export class CallKeeper implements TimerTarget {
   }
 
   #isAnswered(id: string): boolean {
-    return this.#options.calls().get(id)?.state === 'answered';
+    return this.#options.calls.get(id)?.state === 'answered';
   }
 
   /** What went on here is nobody else's, though the store may come back with it. */
@@ -464,7 +464,7 @@ export class CallKeeper implements TimerTarget {
 
   #snapshot(id: string, takenAtMs: number): KeptCall | undefined {
     const { calls, recordFacts, grants, store } = this.#options;
-    const call = calls().get(id);
+    const call = calls.get(id);
     const snapshot = call?.snapshot(takenAtMs);
     if (call !== undefined && snapshot !== undefined) {
       const { record } = call;
@@ -493,7 +493,7 @@ export class CallKeeper implements TimerTarget {
     }
     for (const id of forgotten) {
       this.#stored.delete(id);
-      calls().forget(id);
+      calls.forget(id);
     }
   }
 }

@@ -20,7 +20,7 @@ export interface CallRevivalOptions {
   readonly contacts: SealedContacts;
   readonly rebuilder: CallRebuilder;
   readonly keeper: Pick<CallKeeper, 'adopt' | 'hasEnded' | 'hasMoved' | 'has' | 'hasRead'>;
-  readonly calls: () => Pick<Calls, 'find'>;
+  readonly calls: Pick<Calls, 'find'>;
   readonly store: Pick<CallStore, 'fate' | 'clockOffsetMs' | 'shared'>;
   readonly restoring: CallRestorerOptions;
   readonly known: Pick<KnownNodes, 'names' | 'lastAddressOf' | 'isHeard' | 'signs'>;
@@ -80,7 +80,7 @@ export class CallRevival {
   /** What another node that asks may know of a dialog. */
   knowledgeOf({ node, id, process, callId, ours, theirs }: AskedBy): Knowledge {
     const { keeper, calls, self } = this.#options;
-    if (keeper.has(id) || calls().find(callId, ours, theirs) !== undefined) return 'has';
+    if (keeper.has(id) || calls.find(callId, ours, theirs) !== undefined) return 'has';
     if (keeper.hasEnded(id)) return 'had';
     const asked = this.#asked.get(id);
     if (asked !== undefined) {

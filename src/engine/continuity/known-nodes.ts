@@ -2,6 +2,7 @@
 import { Latest } from '../../base/latest.ts';
 import type { Target } from '../../sip/transport/index.ts';
 import type { PeerNodes } from '../peer-nodes.ts';
+import type { Served } from '../served.ts';
 
 interface Heard {
   readonly sip: Target | undefined;
@@ -12,12 +13,16 @@ interface Heard {
 /** Names that come and go with each process, as in a cluster that is scaled, are not kept for ever. */
 const MAX_NODES = 200;
 
+type KnownPeers = Pick<PeerNodes, 'names' | 'addressOf' | 'quietMs' | 'signs' | 'isPeerAddress'>;
+
 export class KnownNodes {
-  readonly #peers: Pick<PeerNodes, 'names' | 'addressOf' | 'quietMs' | 'signs'>;
+  readonly #peers: KnownPeers;
+  readonly #served: Pick<Served, 'isOwnHost'>;
   readonly #heard = new Latest<string, Heard>(MAX_NODES);
 
-  constructor(peers: Pick<PeerNodes, 'names' | 'addressOf' | 'quietMs' | 'signs'>) {
+  constructor(peers: KnownPeers, served: Pick<Served, 'isOwnHost'>) {
     this.#peers = peers;
+    this.#served = served;
   }
 
   /** To be called several times a second. */
@@ -44,8 +49,16 @@ export class KnownNodes {
     return (this.#peers.quietMs(name) ?? Number.POSITIVE_INFINITY) < withinMs;
   }
 
+  /**
+   * Whether what comes from one address may be said in the name of the node at the other: who follows a node cancels what that has begun,
+   * at whichever node it did, itself included, and when the others have forgotten that one already.
+   */
+  mayFollow(former: string, follower: string): boolean {
+    return (this.#peers.isPeerAddress(follower) || this.#served.isOwnHost(follower)) && this.#wasAt(former);
+  }
+
   /** Whether a node is at an address, or was when it was heard of last. */
-  wasAt(address: string): boolean {
+  #wasAt(address: string): boolean {
     return this.names().some((name) => this.lastAddressOf(name)?.address === address);
   }
 

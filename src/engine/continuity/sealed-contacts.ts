@@ -8,6 +8,7 @@ import { MessageAuthenticator } from '../../base/message-authenticator.ts';
 import { PackingError } from '../../base/packed-octets.ts';
 import type { Clock } from '../../base/scheduler.ts';
 import {
+  type CallStore,
   type CallToken,
   type ContactQuestion,
   type Contacts,
@@ -17,7 +18,9 @@ import {
   tokenParty,
   writeToken,
 } from '../../call/index.ts';
+import type { NodeSettings } from '../../settings/node-schema.ts';
 import { octetsFromText, type SipRequest, textFromOctets } from '../../sip/message/index.ts';
+import type { Served } from '../served.ts';
 
 /** Who seals: marks of the node, of this process among those that it has been and is, and of the workers beside it. */
 export interface Self {
@@ -293,6 +296,24 @@ export function shortMark(mark: number): number {
 /** Names a process among all that have worked on the store. */
 export function processOf({ node, life }: Pick<Self, 'node' | 'life'>): string {
   return `${shortMark(node).toString(16)}-${life.toString(16)}`;
+}
+
+/** What the Contacts of a node's calls are sealed with. */
+export function sealedContacts(
+  self: Self,
+  secret: Uint8Array,
+  settings: Pick<NodeSettings, 'timers' | 'continuity'>,
+  clock: Clock,
+  served: Pick<Served, 'directory'>,
+  store: Pick<CallStore, 'clockOffsetMs'> | undefined,
+): SealedContacts {
+  return new SealedContacts({
+    ...{ secret, self, clock },
+    clockOffsetMs: () => store?.clockOffsetMs?.() ?? 0,
+    sessionLimitMs: settings.timers.sessionLimitMs,
+    isOn: settings.continuity.contactToken,
+    isWanted: (trunkId) => served.directory.trunk(trunkId)?.options.contactToken === true,
+  });
 }
 
 /** @param node its name; of a worker with its number */

@@ -23,7 +23,7 @@ const ASKED_MS = 2_000;
 export interface WaitingCallersOptions {
   readonly endpoint: Endpoint;
   readonly scheduler: Scheduler;
-  readonly calls: () => Calls;
+  readonly calls: Calls;
   readonly trunks: CallRestorerOptions['trunks'];
   readonly served: Pick<Served, 'directory'>;
 }
@@ -80,7 +80,7 @@ export class WaitingCallers {
     }
     if (!isReachable) {
       this.#refuse(waiting, invite);
-      calls().endWaiting(waiting);
+      calls.endWaiting(waiting);
       return;
     }
     const { branch } = invite.topVia();
@@ -90,11 +90,11 @@ export class WaitingCallers {
       this.#cancels.delete(key);
       this.#giveUp(expected, gaveUp);
     }
-    calls().expect(branch, expected.resumption);
+    calls.expect(branch, expected.resumption);
     const flow = endpoint.flowTo(targetHere(waiting.from, endpoint));
     const receive = () => this.#receive(key, expected, waiting.invite, flow);
     scheduler.schedule(isCancelled && !hasGivenUp ? CANCELLED_MS : 0, { onTimer: receive }, 0);
-    scheduler.schedule(ASKED_MS, { onTimer: () => calls().endResumption(branch) }, 0);
+    scheduler.schedule(ASKED_MS, { onTimer: () => calls.endResumption(branch) }, 0);
   }
 
   /** A CANCEL comes for a call that is about to be here. False: it is not known to be. */
@@ -121,7 +121,7 @@ export class WaitingCallers {
   #giveUp({ resumption, held }: ExpectedInvite, cancel: HeldCancel): void {
     resumption.cancel = cancel.cancel;
     held.push(cancel);
-    for (const ringing of resumption.takeAll()) this.#options.calls().cancelRinging(ringing);
+    for (const ringing of resumption.takeAll()) this.#options.calls.cancelRinging(ringing);
   }
 
   #receive(key: string, { held }: ExpectedInvite, invite: string, flow: Flow): void {
@@ -160,7 +160,7 @@ export class WaitingCallers {
   #cancel(cancel: WaitingCancel): void {
     const { endpoint, calls } = this.#options;
     if (cancel.asked === undefined) endpoint.flowTo(targetHere(cancel.to, endpoint)).send(cancel.text);
-    else calls().cancelRinging(this.#ringing(cancel, cancel.asked));
+    else calls.cancelRinging(this.#ringing(cancel, cancel.asked));
   }
 
   /** RFC 3261 §18.2.2: to the port in Via, when the connection that the INVITE came over has ended. */

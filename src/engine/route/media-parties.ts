@@ -1,7 +1,7 @@
 import { isPrivateAddress } from '../../base/egress.ts';
 import { formatNetwork, parseAddress } from '../../base/network.ts';
 import type { LegOptions } from '../../call/index.ts';
-import type { MediaMode } from '../../media/index.ts';
+import type { MediaMode, MediaRelays } from '../../media/index.ts';
 import type { Tenant } from '../../provisioning/tenants/schema.ts';
 import type { Trunk } from '../../provisioning/trunk-settings/schema.ts';
 import type { Binding } from '../../registrar/index.ts';
@@ -23,31 +23,31 @@ export type MediaOwner = { readonly media?: MediaMode | undefined } | undefined;
 
 /** What is known of a party's media before anything is described: what is provisioned for it, and how its signalling comes. */
 export class MediaParties {
-  /** Whether anybody would do something about a NAT; if not, nobody looks for one. */
-  readonly #looksForNat: () => boolean;
+  readonly #relays: Pick<MediaRelays, 'configured'>;
 
-  constructor(looksForNat: () => boolean) {
-    this.#looksForNat = looksForNat;
+  /** @param relays where there are none, nobody would do anything about a NAT, and nobody looks for one */
+  constructor(relays: Pick<MediaRelays, 'configured'>) {
+    this.#relays = relays;
   }
 
   /** A phone or service that sends this request. */
   caller(tenant: Tenant, owner: MediaOwner, request: SipRequest, flow: Flow, sender: Sender): LegMedia {
-    return partyMedia(owner?.media ?? tenant.media, this.#looksForNat() && requestBehindNat(request, flow, sender));
+    return partyMedia(owner?.media ?? tenant.media, this.#relays.configured && requestBehindNat(request, flow, sender));
   }
 
   /** A phone that is called where it has registered. */
   callee(tenant: Tenant, owner: MediaOwner, binding: Binding<Flow>): LegMedia {
-    return partyMedia(owner?.media ?? tenant.media, this.#looksForNat() && bindingBehindNat(binding));
+    return partyMedia(owner?.media ?? tenant.media, this.#relays.configured && bindingBehindNat(binding));
   }
 
   /** A trunk that sends this request. */
   fromTrunk(trunk: Trunk, request: SipRequest, flow: Flow, sender: Sender): LegMedia {
-    return trunkMedia(trunk, this.#looksForNat() && requestBehindNat(request, flow, sender), false);
+    return trunkMedia(trunk, this.#relays.configured && requestBehindNat(request, flow, sender), false);
   }
 
   /** A trunk that is called; `binding` is where its gateway has registered, if it does. */
   toTrunk(trunk: Trunk, binding: Binding<Flow> | undefined, emergency: boolean): LegMedia {
-    const behindNat = binding !== undefined && this.#looksForNat() && bindingBehindNat(binding);
+    const behindNat = binding !== undefined && this.#relays.configured && bindingBehindNat(binding);
     return trunkMedia(trunk, behindNat, emergency);
   }
 }

@@ -21,11 +21,11 @@ export class OutboundGuards {
   /** By session: a call that is sent on to the outside twice holds two grants. */
   readonly #grants = new Map<string, AdmittedCall[]>();
 
-  readonly #endCall: Calls['end'];
+  /** Ends those whose minutes are used up; set once there are calls. */
+  calls: Pick<Calls, 'end'> | undefined = undefined;
 
-  constructor(options: GuardsOptions, endCall: Calls['end']) {
+  constructor(options: GuardsOptions) {
     this.#guards = new Guards(options);
-    this.#endCall = endCall;
   }
 
   /** What was used before, what this node uses, and the limits: see `Guards`. */
@@ -95,7 +95,7 @@ export class OutboundGuards {
   }
 
   #end(callId: string): void {
-    this.#endCall(callId, 'daily-minutes-exceeded', MINUTES_USED_UP);
+    this.calls?.end(callId, 'daily-minutes-exceeded', MINUTES_USED_UP);
   }
 
   ended({ facts, talkMs }: LiveRecord): void {

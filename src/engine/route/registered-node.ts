@@ -32,7 +32,7 @@ export interface RegisteredNodesOptions {
   readonly peers: PeerNodes;
   readonly pass: PeerPass;
   readonly served: Pick<Served, 'directory'>;
-  readonly trunks: () => Pick<TrunkService, 'registersHere' | 'registeredHere' | 'status' | 'condition'>;
+  readonly trunks: Pick<TrunkService, 'registersHere' | 'registeredHere' | 'status' | 'condition'>;
 }
 
 export class RegisteredNodes {
@@ -70,12 +70,12 @@ export class RegisteredNodes {
 
   /** This node is the one that registers the trunk. */
   registersHere(trunk: Trunk): boolean {
-    return this.#options.trunks().registersHere(trunk.id);
+    return this.#options.trunks.registersHere(trunk.id);
   }
 
   /** The first hops that its registrar has named. */
   serviceRoutes(trunk: Trunk): readonly string[] {
-    return this.#options.trunks().condition(trunk.id).serviceRoutes ?? [];
+    return this.#options.trunks.condition(trunk.id).serviceRoutes ?? [];
   }
 
   /** What is known of a trunk, with the way that its calls take. */
@@ -90,8 +90,7 @@ export class RegisteredNodes {
 
   /** Ids of such trunks that this node has registered, for the other nodes. */
   registered(): readonly string[] {
-    const { served } = this.#options;
-    const trunks = this.#options.trunks();
+    const { served, trunks } = this.#options;
     const found: string[] = [];
     for (const id of trunks.registeredHere()) {
       const isMeant = served.directory.trunk(id)?.options.registeredNodeOnly === true;

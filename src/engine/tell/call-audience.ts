@@ -12,17 +12,12 @@ export type KeepingObserver = Pick<
 export class CallAudience implements CallObserver {
   readonly #guards: Pick<OutboundGuards, 'answered' | 'ended' | 'joined'>;
   readonly #observer: CallObserver;
-  readonly #keeper: () => KeepingObserver | undefined;
+  /** Undefined: calls stay with this process. */
+  keeper: KeepingObserver | undefined = undefined;
 
-  /** @param keeper undefined while calls stay with this process */
-  constructor(
-    guards: Pick<OutboundGuards, 'answered' | 'ended' | 'joined'>,
-    observer: CallObserver,
-    keeper: () => KeepingObserver | undefined,
-  ) {
+  constructor(guards: Pick<OutboundGuards, 'answered' | 'ended' | 'joined'>, observer: CallObserver) {
     this.#guards = guards;
     this.#observer = observer;
-    this.#keeper = keeper;
   }
 
   onCallStarted(record: LiveRecord): void {
@@ -35,17 +30,17 @@ export class CallAudience implements CallObserver {
 
   onCallRinging(record: LiveRecord): void {
     this.#observer.onCallRinging(record);
-    this.#keeper()?.onCallRinging(record);
+    this.keeper?.onCallRinging(record);
   }
 
   onCallAnswered(record: LiveRecord): void {
     this.#guards.answered(record);
     this.#observer.onCallAnswered(record);
-    this.#keeper()?.onCallAnswered(record);
+    this.keeper?.onCallAnswered(record);
   }
 
   onCallChanged(record: LiveRecord): void {
-    this.#keeper()?.onCallChanged?.(record);
+    this.keeper?.onCallChanged?.(record);
   }
 
   onPartyLeft(record: LiveRecord, trunkId: string, bye: SipRequest): void {
@@ -59,12 +54,12 @@ export class CallAudience implements CallObserver {
   onCallEnded(record: LiveRecord): void {
     this.#guards.ended(record);
     this.#observer.onCallEnded(record);
-    this.#keeper()?.onCallEnded(record);
+    this.keeper?.onCallEnded(record);
   }
 
   onCallMoved(record: LiveRecord): void {
     this.#guards.ended(record);
     this.#observer.onCallMoved?.(record);
-    this.#keeper()?.onCallMoved?.(record);
+    this.keeper?.onCallMoved?.(record);
   }
 }

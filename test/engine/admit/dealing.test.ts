@@ -23,7 +23,7 @@ function machine(down: readonly number[] = []) {
       pings: { isMine: () => index === 0, tell() {} },
       onPinged() {},
     };
-    return new Dealing(workers, (address) => address === TRUNK);
+    return new Dealing(workers, { knows: (address) => address === TRUNK });
   });
   /** Who has a datagram that the system gave to worker `at`: that one, another, or nobody. */
   const ownerOf = (text: string, at: number, address = TRUNK, port = 5060): number | 'nobody' => {

@@ -6,13 +6,10 @@ import { VirtualScheduler } from '../../kit/virtual-scheduler.ts';
 test('above the share of the heap limit strangers get nothing, known peers everything', () => {
   const clock = new VirtualScheduler();
   const heap = { used_heap_size: 500, heap_size_limit: 1_000 };
-  let heldOctets = 100;
-  const { hasRoom } = new HeapRoom(
-    clock,
-    0.8,
-    () => heldOctets,
-    () => heap,
-  );
+  const held = { lingeringOctets: 100 };
+  const room = new HeapRoom(clock, 0.8, () => heap);
+  room.held = held;
+  const { hasRoom } = room;
   const gate = new SourceGate(clock, { knows: (address) => address === '192.0.2.1', hasRoom });
   const admits = () => [gate.admits('203.0.113.1'), gate.admits('192.0.2.1')];
   expect(admits()).toEqual([true, true]);
@@ -24,11 +21,11 @@ test('above the share of the heap limit strangers get nothing, known peers every
   clock.advance(200);
   expect(admits()).toEqual([true, true]);
   // What is held outside of the heap is memory too.
-  heldOctets = 200;
+  held.lingeringOctets = 200;
   clock.advance(200);
   expect(admits()).toEqual([false, true]);
 });
 
 test('the heap of this process is far from its limit', () => {
-  expect(new HeapRoom(new VirtualScheduler(), 0.8, () => 0).hasRoom()).toBe(true);
+  expect(new HeapRoom(new VirtualScheduler(), 0.8).hasRoom()).toBe(true);
 });

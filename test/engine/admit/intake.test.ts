@@ -11,22 +11,20 @@ const OPTIONS = parseMessage('OPTIONS sip:b@x SIP/2.0\r\n\r\n') as SipRequest;
 function intakeOf(input: Record<string, number>, overloadSeconds?: () => number | undefined) {
   const clock = new VirtualScheduler();
   const limits = nodeLimitsSchema.parse(input);
-  const dialogs = { count: 0 };
-  const knows = (address: string) => address === '192.0.2.1';
+  const counters = { legs: 0, live: 0, started: 0, answered: 0, refused: 0, unmatched: 0 };
   const intake = new Intake({
     limits,
     clock,
-    knows,
-    dialogs: () => dialogs.count,
-    lingeringOctets: () => 0,
+    sources: { knows: (address) => address === '192.0.2.1' },
     guardsLoad: true,
-    overloadSeconds,
+    ...(overloadSeconds !== undefined && { stallGuard: { retryAfterSeconds: overloadSeconds } }),
     served: {
       isEmergency: ({ requestUri }) => requestUri.includes('112'),
       isEmergencyNumber: (number) => number === '112',
     },
   });
-  return { clock, intake, dialogs, options: intake.endpointOptions() };
+  intake.watch({ counters }, { lingeringOctets: 0 });
+  return { clock, intake, counters, options: intake.endpointOptions() };
 }
 
 describe('limits.callsPerSecond', () => {
@@ -49,11 +47,11 @@ describe('limits.callsPerSecond', () => {
   });
 
   test('neither rate nor dialogs hold up an emergency call', () => {
-    const { intake, dialogs, options } = intakeOf({ callsPerSecond: 1, dialogs: 10 });
+    const { intake, counters, options } = intakeOf({ callsPerSecond: 1, dialogs: 10 });
     const emergency = parseMessage('INVITE sip:112@x SIP/2.0\r\n\r\n') as SipRequest;
     intake.callBegins();
     expect(options.overloadSeconds?.(emergency)).toBeUndefined();
-    dialogs.count = 10;
+    counters.legs = 10;
     expect(options.overloadSeconds?.(emergency)).toBeUndefined();
     expect(options.overloadSeconds?.(INVITE)).toBe(1);
   });
@@ -125,10 +123,10 @@ describe('limits.callsPerSecond', () => {
 });
 
 test('limits.dialogs: no new calls while there are as many, everything else goes on', () => {
-  const { dialogs, options } = intakeOf({ dialogs: 10 });
-  dialogs.count = 9;
+  const { counters, options } = intakeOf({ dialogs: 10 });
+  counters.legs = 9;
   expect(options.overloadSeconds?.(INVITE)).toBeUndefined();
-  dialogs.count = 10;
+  counters.legs = 10;
   expect(options.overloadSeconds?.(INVITE)).toBe(5);
   expect(options.overloadSeconds?.(OPTIONS)).toBeUndefined();
 });

@@ -49,7 +49,7 @@ beforeEach(() => {
     },
     scheduler: time,
     log,
-    knows: (address) => address === '192.0.2.10',
+    sources: { knows: (address) => address === '192.0.2.10' },
   });
 });
 

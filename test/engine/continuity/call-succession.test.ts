@@ -64,7 +64,7 @@ function succession(readLateMs: number): CallSuccession {
   return new CallSuccession({
     store: store as SharedCalls,
     peers,
-    known: new KnownNodes(peers),
+    known: new KnownNodes(peers, { isOwnHost: () => false }),
     scheduler,
     lives: (_node, withinMs) => {
       const atMs = scheduler.nowMs();

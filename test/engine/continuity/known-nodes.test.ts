@@ -4,15 +4,19 @@ import type { Target } from '../../../src/sip/transport/index.ts';
 
 const at = (address: string): Target => ({ transport: 'udp', address, port: 5060 });
 const B = at('192.0.2.2');
+/** This node's own, another node's of now, and a stranger's. */
+const [OWN, C, STRANGER] = ['192.0.2.1', '192.0.2.3', '192.0.2.250'];
 
 function roster() {
   const nodes = new Map<string, { sip?: Target; quietMs: number; signs: boolean }>();
-  const known = new KnownNodes({
+  const peers = {
     names: () => [...nodes.keys()],
-    addressOf: (name) => nodes.get(name)?.sip,
-    quietMs: (name) => nodes.get(name)?.quietMs,
-    signs: (name) => nodes.get(name)?.signs === true,
-  });
+    addressOf: (name: string) => nodes.get(name)?.sip,
+    quietMs: (name: string) => nodes.get(name)?.quietMs,
+    signs: (name: string) => nodes.get(name)?.signs === true,
+    isPeerAddress: (address: string) => address === C,
+  };
+  const known = new KnownNodes(peers, { isOwnHost: (host) => host === OWN });
   return { nodes, known };
 }
 
@@ -40,7 +44,15 @@ test('one that told of itself to the end has left: another one may be at its add
   known.note();
   nodes.delete('b');
   expect([known.addressOf('b', 1_000), known.lastAddressOf('b')]).toEqual([undefined, B]);
-  expect([known.wasAt(B.address), known.wasAt('192.0.2.250')]).toEqual([true, false]);
+});
+
+test('whoever follows a node may speak for it: another node, or this one, and nobody for an address that no node had', () => {
+  const { nodes, known } = roster();
+  nodes.set('b', { sip: B, quietMs: 100, signs: true });
+  known.note();
+  nodes.delete('b');
+  const followers = [C, OWN, STRANGER].map((follower) => known.mayFollow(B.address, follower));
+  expect([followers, known.mayFollow(STRANGER, C)]).toEqual([[true, true, false], false]);
 });
 
 test('an address that another node has now is not its own any more', () => {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import type { AddressScope } from '../../../src/base/address-scope.ts';
 import { FrontProxies } from '../../../src/engine/admit/front-proxies.ts';
 import { CallerLegs } from '../../../src/engine/route/caller-legs.ts';
 import { MediaParties } from '../../../src/engine/route/media-parties.ts';
@@ -8,11 +9,12 @@ import type { Flow } from '../../../src/sip/transport/index.ts';
 import { CARRIER_A_ID, provisioningOf } from '../world.ts';
 
 const HERE = { public: { host: '198.51.100.1', port: 5060 }, private: { host: '10.0.0.1', port: 5060 } };
-const facts = new EngineFacts('test', () => undefined);
-facts.listensOn((_transport, scope) => HERE[scope]);
+const endpoint = { advertised: (_to: unknown, scope: AddressScope = 'public') => HERE[scope] };
+const facts = new EngineFacts('tandem/test', endpoint, { firstTarget: () => undefined });
+facts.listeningChanged();
 const legs = new CallerLegs({
   node: facts,
-  media: new MediaParties(() => false),
+  media: new MediaParties({ configured: false }),
   front: new FrontProxies([]),
   contactHost: (_flow, scope = 'public') => HERE[scope],
 });
