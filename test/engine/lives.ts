@@ -121,6 +121,23 @@ export class MemoryCalls implements CallStore {
   }
 }
 
+/** The calls of a node on a store that other nodes are on, which have nothing. */
+export class SharedStore extends MemoryCalls {
+  readonly shared: SharedCalls = {
+    holders: async () => [],
+    take: async () => [],
+    claim: async () => {},
+    heard: () => ({
+      atMs: Number.POSITIVE_INFINITY,
+      isInDoubt: false,
+      missedAtMs: Number.NEGATIVE_INFINITY,
+      isSilent: false,
+    }),
+    answers: async () => true,
+    release: async () => {},
+  };
+}
+
 /** The calls of nodes that share a store: who has been silent is for the test to say. */
 export class SharedMemory {
   readonly #nodes = new Map<string, { calls: Map<string, KeptCall>; isTaken: Set<string>; isForgotten: boolean }>();

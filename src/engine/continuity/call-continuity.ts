@@ -19,6 +19,7 @@ import type { KnownNodes } from './known-nodes.ts';
 import { PeerQuestions } from './peer-question.ts';
 import { processOf, type SealedContacts, type Self } from './sealed-contacts.ts';
 import { StrayByes } from './stray-byes.ts';
+import { UnreadStore } from './unread-store.ts';
 import { WaitingCallers } from './waiting-callers.ts';
 
 export interface CallContinuityOptions {
@@ -50,6 +51,7 @@ export class CallContinuity {
   readonly #revival: CallRevival | undefined;
   readonly #questions: PeerQuestions;
   readonly #strayByes: StrayByes;
+  readonly #unread: UnreadStore | undefined;
   readonly #waitingCallers: WaitingCallers;
   readonly #options: CallContinuityOptions;
 
@@ -75,6 +77,7 @@ export class CallContinuity {
       restorer: (snapshot) => restorerOf(snapshot, { ...restoring, scheduler }),
       movedHere: (snapshot) => movedHere(snapshot, endpoint, served),
       placeAgain: (waiting, isOwn) => waitingCallers.placeAgain(waiting, isOwn),
+      onLateRead: () => this.#onLateRead(),
     });
     this.#keeper = keeper;
     const { isPlausible } = options;
@@ -99,6 +102,7 @@ export class CallContinuity {
       restoring: { ...restoring, scheduler },
     });
     if (store.shared === undefined) return;
+    this.#unread = new UnreadStore({ hasRead: () => keeper.hasRead, scheduler });
     endpoint.fence = new CallFence({ store: store.shared, keeper, scheduler, log, sources });
     this.#succession = new CallSuccession({
       store: store.shared,
@@ -142,6 +146,7 @@ export class CallContinuity {
   async stop(): Promise<void> {
     this.#succession?.stop();
     this.#revival?.stop();
+    this.#unread?.stop();
     await this.#keeper?.stop();
   }
 
@@ -161,7 +166,9 @@ export class CallContinuity {
     // What is not answered is sent again, and by then to the other node.
     if (this.#keeper?.hasLeft === true) return true;
     const { request, flow } = transaction;
-    if (!this.#options.sources.knowsSender(request, flow)) return this.#strayByes.takesStranger(transaction, retry);
+    const isKnown = this.#options.sources.knowsSender(request, flow);
+    if (this.#unread?.takes(transaction, isKnown, () => this.#comesAgain(transaction, retry)) === true) return true;
+    if (!isKnown) return this.#strayByes.takesStranger(transaction, retry);
     // What carries its call is asked after by that.
     const carried = this.#revival?.carried(request);
     if (carried !== undefined || !this.#strayByes.concerns(transaction))
@@ -175,12 +182,32 @@ export class CallContinuity {
   /** A CANCEL of an INVITE that is not here: its call may come from a node that has just ended. `again` has it answered. */
   mayCancel(cancel: SipRequest, flow: Flow, again: () => void): boolean {
     if (this.#keeper?.hasLeft === true) return true;
-    if (!this.#options.sources.knowsSender(cancel, flow)) return false;
+    const isKnown = this.#options.sources.knowsSender(cancel, flow);
     const waiting = this.#waitingCallers;
+    if (this.#unread?.isUnread === true) {
+      const isHeld = this.#unread.hold(isKnown, () => waiting.forget(cancel));
+      if (isHeld) waiting.remember(cancel, flow, again);
+      return isHeld;
+    }
+    if (!isKnown) return false;
     if (waiting.cancels(cancel, flow, again)) return true;
     if (this.#succession?.mayCome(() => waiting.forget(cancel)) !== true) return false;
     waiting.remember(cancel, flow, again);
     return true;
+  }
+
+  /** The nodes that may have taken calls of this one meanwhile are not known at once. */
+  #onLateRead(): void {
+    this.#strayByes.start();
+    this.#unread?.read();
+  }
+
+  /** The store has been read since it came, or was waited for in vain. */
+  #comesAgain(transaction: ServerTransaction, retry: () => void): void {
+    const { request } = transaction;
+    const leg = this.#options.calls.find(request.callId(), request.toTag() ?? '', request.fromTag() ?? '');
+    const mayCome = leg === undefined && this.#keeper?.hasRead === true && this.mayCome(transaction, retry);
+    if (!mayCome) retry();
   }
 
   #mayArrive(transaction: ServerTransaction, carried: CallToken | undefined, retry: () => void): boolean {

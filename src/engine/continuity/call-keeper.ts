@@ -15,6 +15,7 @@ import {
   CallsTaken,
   type GrantSnapshot,
   type KeptCall,
+  type KeptCalls,
   type LiveRecord,
   type Restorer,
   readKept,
@@ -23,6 +24,7 @@ import {
 } from '../../call/index.ts';
 import { EndingCalls } from './ending-calls.ts';
 import { OneByOne } from './one-by-one.ts';
+import { TOLD_AGAIN_MS, ToldEnds } from './told-ends.ts';
 
 export interface CallKeeperOptions {
   readonly store: CallStore;
@@ -39,6 +41,8 @@ export interface CallKeeperOptions {
   readonly restorer: (snapshot: CallSnapshot) => Restorer;
   /** Goes on with a call whose caller still waits; `isOwn`: of a process of this node before. */
   readonly placeAgain: (waiting: WaitingSnapshot, isOwn: boolean) => void;
+  /** The store, which was away at the start, has been read. */
+  readonly onLateRead: () => void;
   /** A call of another node as this one goes on with it: with addresses of its own. */
   readonly movedHere: (snapshot: CallSnapshot) => CallSnapshot;
 }
@@ -46,8 +50,6 @@ export interface CallKeeperOptions {
 /** Most calls of a burst are over sooner, or have news again; what is answered later than this before a crash is lost. */
 const BEHIND_MS = 200;
 const RETRY_MS = 1_000;
-/** A Redis that crashes, and one that follows another by failover, may have forgotten the last second: an end is told twice, so long apart. */
-const AGAIN_MS = 5_000;
 /** How often a process says that it is alive while it has calls. */
 const ALIVE_MS = 10_000;
 /** Peers that sent BYE to nobody gave up after 32 s (64*T1): from then on nobody knows what became of a call meanwhile. */
@@ -75,8 +77,7 @@ export class CallKeeper implements TimerTarget {
   /** Calls that the store has, and those that it is to forget. */
   readonly #stored = new Set<string>();
   readonly #ended = new Set<string>();
-  /** Calls that the store was told to forget, and when. */
-  #toldOnce: { readonly atMs: number; readonly ids: readonly string[] }[] = [];
+  readonly #toldEnds: ToldEnds;
   /** Calls of other processes that go on here, those of them that are over, and those that the store is to keep from others. */
   readonly #adopted = new Set<string>();
   readonly #over = new Latest<string, true>(MOST_REMEMBERED);
@@ -105,6 +106,7 @@ export class CallKeeper implements TimerTarget {
   constructor(options: CallKeeperOptions) {
     this.#options = options;
     const { scheduler, calls } = options;
+    this.#toldEnds = new ToldEnds(scheduler);
     this.#toProbe = new OneByOne(scheduler, PROBE_MS, (id) => calls.probe(id));
     this.#toTell = new OneByOne(scheduler, TELL_MS, (id) => calls.refreshTargets(id));
   }
@@ -114,34 +116,41 @@ export class CallKeeper implements TimerTarget {
    * when the store does.
    */
   async restore(): Promise<void> {
-    const { store, log, scheduler } = this.#options;
+    const { store, log, scheduler, onLateRead } = this.#options;
     try {
-      const { calls, aliveAtMs } = await store.load();
+      const kept = await store.load();
       const isLate = this.#readTimer !== undefined;
       this.#hasRead = true;
       this.#readTimer = cancelTimer(this.#readTimer);
-      const restored = calls.filter((kept) => this.#restored(kept, (snapshot) => snapshot));
-      if (calls.length === 0) return;
-      this.#arm(BEHIND_MS);
-      const downMs = this.#storeMs() - aliveAtMs;
-      const again = this.#toPlace.length;
-      log.info('calls-restored', {
-        count: restored.length,
-        again,
-        lost: calls.length - restored.length - again,
-        downMs,
-      });
-      // After a short stop the news of an end may be lost that was not written yet; who is still sending BYE has its time first.
-      const afterMs = downMs > SURE_MS ? RETRY_MS : SURE_MS;
-      this.#toProbe.add(
-        restored.map(({ id }) => id),
-        afterMs,
-      );
-      if (isLate) this.placeWaiting();
+      this.#goOnWith(kept);
+      if (!isLate) return;
+      this.placeWaiting();
+      onLateRead();
     } catch (error) {
       if (this.#readTimer === undefined) log.warn('calls-not-restored', { error: String(error) });
       if (!this.#isStopped) this.#readTimer = scheduler.schedule(RETRY_MS, this, READ);
     }
+  }
+
+  #goOnWith({ calls, aliveAtMs }: KeptCalls): void {
+    const { log } = this.#options;
+    const restored = calls.filter((kept) => this.#restored(kept, (snapshot) => snapshot));
+    if (calls.length === 0) return;
+    this.#arm(BEHIND_MS);
+    const downMs = this.#storeMs() - aliveAtMs;
+    const again = this.#toPlace.length;
+    log.info('calls-restored', {
+      count: restored.length,
+      again,
+      lost: calls.length - restored.length - again,
+      downMs,
+    });
+    // After a short stop the news of an end may be lost that was not written yet; who is still sending BYE has its time first.
+    const afterMs = downMs > SURE_MS ? RETRY_MS : SURE_MS;
+    this.#toProbe.add(
+      restored.map(({ id }) => id),
+      afterMs,
+    );
   }
 
   /** Whether the calls of the process before, and those that others have taken over, can be known here. */
@@ -370,7 +379,7 @@ export class CallKeeper implements TimerTarget {
     const ended = [...this.#ended];
     for (const id of changed) this.#changed.delete(id);
     for (const id of ended) this.#ended.delete(id);
-    const again = this.#toldLongAgo();
+    const again = this.#toldEnds.take().filter((id) => !this.#stored.has(id) && !this.#changed.has(id));
     const over = this.#toNote.splice(0, MAX_WRITTEN);
     const put = changed.flatMap((id) => this.#snapshot(id, aliveAtMs) ?? []);
     for (const { id } of put) this.#stored.add(id);
@@ -381,8 +390,7 @@ export class CallKeeper implements TimerTarget {
       if (put.length + ended.length + over.length + again.length > 0 || asks || this.#isDue(aliveAtMs)) {
         const whole = isWhole ? process : undefined;
         await store.write({ put, remove: [...ended, ...again], aliveAtMs, over, whole });
-        if (store.shared !== undefined && ended.length > 0)
-          this.#toldOnce.push({ atMs: this.#options.scheduler.nowMs(), ids: ended });
+        if (store.shared !== undefined) this.#toldEnds.note(ended);
         await this.#claim();
         this.#aliveAtMs = aliveAtMs;
       }
@@ -414,17 +422,9 @@ export class CallKeeper implements TimerTarget {
     const hasNews = this.#changed.size > 0 || this.#ended.size > 0 || this.#toNote.length > 0;
     if (!isWritten) this.#arm(RETRY_MS);
     else if (hasNews) this.#arm(BEHIND_MS);
-    else if (this.#toldOnce.length > 0) this.#arm(AGAIN_MS);
+    else if (this.#toldEnds.hasAny) this.#arm(TOLD_AGAIN_MS);
     else if (this.#stored.size > 0 || store.shared !== undefined) this.#arm(ALIVE_MS);
     return isWritten;
-  }
-
-  /** What the store was told to forget a while ago, and is told again now. */
-  #toldLongAgo(): string[] {
-    const nowMs = this.#options.scheduler.nowMs();
-    const told = this.#toldOnce.filter(({ atMs }) => nowMs - atMs >= AGAIN_MS);
-    if (told.length > 0) this.#toldOnce = this.#toldOnce.slice(told.length);
-    return told.flatMap(({ ids }) => ids).filter((id) => !this.#stored.has(id) && !this.#changed.has(id));
   }
 
   /** The store came back empty, or as it was before: it is told everything again. */
@@ -486,7 +486,7 @@ export class CallKeeper implements TimerTarget {
     const forgotten = [...this.#stored].filter((id) => taken.has(id));
     if (taken.size > 0)
       log.error('calls-taken', { count: forgotten.length, kept: this.#stored.size - forgotten.length });
-    this.#toldOnce = [];
+    this.#toldEnds.clear();
     for (const id of taken) {
       this.#changed.delete(id);
       this.#ended.delete(id);

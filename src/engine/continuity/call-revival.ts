@@ -19,9 +19,9 @@ import { processOf, type SealedContacts, type Self, shortMark } from './sealed-c
 export interface CallRevivalOptions {
   readonly contacts: SealedContacts;
   readonly rebuilder: CallRebuilder;
-  readonly keeper: Pick<CallKeeper, 'adopt' | 'hasEnded' | 'hasMoved' | 'has' | 'hasRead'>;
+  readonly keeper: Pick<CallKeeper, 'adopt' | 'hasEnded' | 'hasMoved' | 'has'>;
   readonly calls: Pick<Calls, 'find'>;
-  readonly store: Pick<CallStore, 'fate' | 'clockOffsetMs' | 'shared'>;
+  readonly store: Pick<CallStore, 'fate' | 'clockOffsetMs'>;
   readonly restoring: CallRestorerOptions;
   readonly known: Pick<KnownNodes, 'names' | 'lastAddressOf' | 'isHeard' | 'signs'>;
   readonly scheduler: Scheduler;
@@ -130,11 +130,9 @@ export class CallRevival {
   }
 
   async #fateOf(token: CallToken, request: SipRequest): Promise<Fate> {
-    const { self, keeper, store } = this.#options;
+    const { self } = this.#options;
     // They come back, with their calls.
     if (self.siblings.some((sibling) => shortMark(sibling) === token.node)) return 'elsewhere';
-    // Who may have it is known from the store, which was away since the start.
-    if (store.shared !== undefined && !keeper.hasRead) return 'elsewhere';
     const asked = this.#asked.get(token.id) ?? { isLeft: false };
     this.#asked.set(token.id, asked);
     try {

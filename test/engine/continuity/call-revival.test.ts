@@ -535,9 +535,12 @@ describe('the node and the store are lost', () => {
     const three = await third(false);
     const bye = alice.within(invite, final, 'BYE');
     alice.peer.send(serialize(bye), THIRD);
-    await pass(1_000);
-    expect(answers(alice, bye)).toEqual([481]);
-    expect(three.engine.contacts.counters).toMatchObject({ elsewhere: 1, rebuilt: 0 });
+    await pass(24_000);
+    // RFC 4320 §4.1: it lives.
+    expect(answers(alice, bye)).toEqual([100]);
+    await pass(2_000);
+    expect(answers(alice, bye)).toEqual([100, 481]);
+    expect(three.engine.contacts.counters).toMatchObject({ rebuilt: 0 });
   });
 
   test('of two nodes that are asked by both parties at once one goes on with it', async () => {

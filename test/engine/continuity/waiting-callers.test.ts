@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { CallStore, SharedCalls } from '../../../src/call/index.ts';
+import type { CallStore } from '../../../src/call/index.ts';
 import {
   HeaderId,
   parseMessage,
@@ -9,29 +9,12 @@ import {
 } from '../../../src/sip/message/index.ts';
 import { SimulatedNetwork } from '../../kit/simulated-network.ts';
 import { VirtualScheduler } from '../../kit/virtual-scheduler.ts';
-import { Life, MemoryCalls, SharedMemory } from '../lives.ts';
+import { Life, SharedMemory, SharedStore } from '../lives.ts';
 import { type Agent, CARRIER_A, ENGINE, type Phone, SDP, World, type WorldOptions } from '../world.ts';
 
 const SECRET = new Uint8Array(32).fill(7);
 
 const OPTIONS: WorldOptions = { trunks: { 'carrier-a': { options: { sessionTimer: { mode: 'off' } } } } };
-
-/** A store that other nodes are on, which have nothing. */
-class SharedStore extends MemoryCalls {
-  readonly shared: SharedCalls = {
-    holders: async () => [],
-    take: async () => [],
-    claim: async () => {},
-    heard: () => ({
-      atMs: Number.POSITIVE_INFINITY,
-      isInDoubt: false,
-      missedAtMs: Number.NEGATIVE_INFINITY,
-      isSilent: false,
-    }),
-    answers: async () => true,
-    release: async () => {},
-  };
-}
 
 let store: CallStore & Pick<SharedStore, 'documents'>;
 let life: Life;
