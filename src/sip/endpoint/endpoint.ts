@@ -82,7 +82,6 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow>, Refu
     this.transactions = new TransactionLayer<Flow>({
       scheduler: options.scheduler,
       user: this,
-      remembersBranches: options.sources !== undefined && options.createTransport === undefined,
       samePeer: (expected, actual) =>
         expected.remoteAddress === actual.remoteAddress ||
         options.ofOnePeer?.(expected.remoteAddress, actual.remoteAddress) === true,

@@ -42,8 +42,6 @@ export interface TransactionLayerOptions<F extends Channel> {
   readonly maxServerTransactions?: number;
   /** Client transactions above it fail with a transport error. Default 100,000; CANCEL and requests within dialogs get a quarter more. */
   readonly maxClientTransactions?: number;
-  /** Remembers hashes of branches, for {@link TransactionLayer.mayKnow}: 256 KB. Default: no. */
-  readonly remembersBranches?: boolean;
   /** Whether a response or CANCEL that came over `actual` may belong to a transaction of `expected`. Default: any may. */
   readonly samePeer?: (expected: F, actual: F) => boolean;
 }
@@ -64,7 +62,8 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
   /** By branch, which a CANCEL shares with its INVITE. */
   readonly #clients = new TokenMap<ClientTransactionBase<F>>();
   readonly #tags = new StatelessTags();
-  readonly #recent: RecentHashes | undefined;
+  /** Keys of server transactions that were kept, or began to linger, within 64*T1: nearly every request is in no list at all. */
+  readonly #recent: RecentHashes;
   readonly #merged = new Set<string>();
   /** First transaction of each flow's list. */
   readonly #byFlow = new Map<F, Transaction<F>>();
@@ -74,8 +73,7 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
   constructor(options: TransactionLayerOptions<F>) {
     this.scheduler = options.scheduler;
     this.timers = { ...DEFAULT_TIMERS, ...options.timers };
-    if (options.remembersBranches === true)
-      this.#recent = new RecentHashes(64 * this.timers.t1Ms, this.scheduler.nowMs());
+    this.#recent = new RecentHashes(64 * this.timers.t1Ms, this.scheduler.nowMs());
     this.#user = options.user;
     this.#samePeer = options.samePeer;
     this.#maxServers = options.maxServerTransactions ?? DEFAULT_MAX_TRANSACTIONS;
@@ -186,7 +184,7 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
    * the request is to be read to know.
    */
   mayKnow(branchHash: number): boolean {
-    return this.#recent?.mayHave(branchHash, this.scheduler.nowMs()) !== false;
+    return this.#recent.mayHave(branchHash, this.scheduler.nowMs());
   }
 
   /** Makes the To tags of what is answered without being kept. */
@@ -240,6 +238,7 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
   answered(transaction: Transaction<F>, answer: string): void {
     const server = transaction as ServerTransactionBase<F>;
     this.#forget(server);
+    this.#recent.add(fnv1a(server.key), this.scheduler.nowMs());
     this.#lingeringRequests.add(server, answer, server.mergeKey);
     this.#letGo(server);
   }
@@ -269,9 +268,8 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
     const server = transaction as ServerTransactionBase<F>;
     const { key, mergeKey: merge, sentByHost, sentByPort } = server;
     this.counters.serverTransactions++;
-    this.#recent?.add(fnv1a(key), this.scheduler.nowMs());
-    const replaced = this.#findKept(key, sentByHost, sentByPort, server.request.method);
-    if (replaced !== undefined) this.#evict(replaced);
+    this.#recent.add(fnv1a(key), this.scheduler.nowMs());
+    if (!hasCookie(key)) this.#evict(this.#findKept(key, sentByHost, sentByPort, server.request.method));
     const first = this.#servers.get(key);
     server.nextOfKey = first;
     this.#servers.set(key, server);
@@ -343,7 +341,9 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
   #find(request: SipRequest, method: string): KnownRequest<F> | undefined {
     const { host, port } = request.topVia();
     const key = serverKey(request, method);
-    return this.#findKept(key, host, port, method) ?? this.#lingeringRequests.find(key, method, host, port);
+    const kept = this.#findKept(key, host, port, method);
+    if (kept !== undefined || !this.mayKnow(fnv1a(key))) return kept;
+    return this.#lingeringRequests.find(key, method, host, port);
   }
 
   /** The machine of a request. */
@@ -378,7 +378,8 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
   }
 
   /** An RFC 2543 peer reused everything but the To tag: the key belongs to the newer request. */
-  #evict(server: ServerTransactionBase<F>): void {
+  #evict(server: ServerTransactionBase<F> | undefined): void {
+    if (server === undefined) return;
     server.disarm();
     this.ended(server);
   }

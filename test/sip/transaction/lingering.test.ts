@@ -109,6 +109,20 @@ describe('what is let go of after its final response', () => {
     expect(world.channel.last().toTag()).toBe(tag);
   });
 
+  test('a copy of an INVITE that rang for longer than 64*T1 is known for 64*T1 from its answer', () => {
+    const world = new World();
+    world.receive(makeInvite());
+    world.server.reply(180);
+    world.scheduler.advance(100_000);
+    world.server.reply(200);
+    world.server.release();
+    world.scheduler.advance(31_999);
+    world.receive(makeInvite());
+    // Nor is it taken for one that came by another way.
+    expect(world.channel.kinds).toEqual(['180', '200']);
+    expect(world.requests).toHaveLength(1);
+  });
+
   test('it counts as a transaction while it lingers, and its flow is not kept for longer', () => {
     const world = new World();
     const bye = makeRequest('BYE');
