@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 import { SecondAttempts } from './test/kit/second-attempts.ts';
 
@@ -31,7 +32,10 @@ const faults = [
 /** Tests with peer programs, processes or checks of the whole tree; a file has a world of its own. */
 const withPeers = ['test/end-to-end/**/*.test.ts', 'test/checks/**/*.test.ts', 'test/docs/**/*.test.ts'];
 
-const time = { testTimeout: 60_000, hookTimeout: 120_000 };
+/** What V8 has compiled is kept for all processes of the engine: each starts with a store of its own, and would compile everything again. */
+const env = { NODE_COMPILE_CACHE: join(import.meta.dirname, 'node_modules/.cache/tandem-tests') };
+
+const time = { testTimeout: 60_000, hookTimeout: 120_000, env };
 
 /** Real peers on a machine that others use as well: one more attempt, and the run names whoever needed it. */
 const realTime = { ...time, retry: 1 };
