@@ -137,7 +137,8 @@ describe('a node that has just started', () => {
 
 test('the computing of this thread grows while it computes', () => {
   const before = threadComputedMs();
-  for (const end = performance.now() + 60; performance.now() < end; );
+  // However little of a busy machine it gets.
+  for (const end = performance.now() + 20_000; performance.now() < end && threadComputedMs() === before; );
   expect(threadComputedMs()).toBeGreaterThan(before);
 });
 

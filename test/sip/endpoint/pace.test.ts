@@ -67,6 +67,7 @@ test('a collection of garbage on two cores is rested for as well: nothing of its
 
 test('the computing of this process grows while it computes', () => {
   const before = processComputedMs();
-  for (const end = performance.now() + 60; performance.now() < end; );
+  // However little of a busy machine it gets.
+  for (const end = performance.now() + 20_000; performance.now() < end && processComputedMs() === before; );
   expect(processComputedMs()).toBeGreaterThan(before);
 });
