@@ -96,8 +96,12 @@ export interface LeavingInvite {
   /** What there is to say of its fields that no step of the plan decides. */
   readonly more: readonly FieldReason[];
 }
-/** What leaves on a route of the plan; undefined for one that no INVITE is known of. */
-export type LeavingOn = (route: ExplainedRoute, index: number) => LeavingInvite | undefined;
+
+/** What leaves on a route of the plan; undefined for one that no INVITE is known of. Asked for one route after the other. */
+export type LeavingOn = (route: ExplainedRoute, index: number, uriAs: RequestUriAs) => LeavingInvite | undefined;
+
+/** The Request-URI of a route's INVITE, by the socket that sends it; undefined where the route is refused. */
+export type RequestUriAs = (seenAs: SeenAs | undefined) => string | undefined;
 
 /**
  * Says what a call with these facts sends, and why. Places nothing. The very steps of a live call, with a trace that listens. Where it
@@ -125,11 +129,16 @@ export function explain(
     storedSetting: plan.storedSetting,
     routes: plan.routes.map((_, index) => {
       const route = explainRoute(plan, index, tokens(index));
-      const leaving = route.refusal === undefined ? leavingOn(route, index) : undefined;
+      const uriAs = (seenAs: SeenAs | undefined) => requestUriOf(draftForRoute(plan, index, undefined, seenAs));
+      const leaving = route.refusal === undefined ? leavingOn(route, index, uriAs) : undefined;
       return leaving === undefined ? route : asLeaving(plan, index, route, leaving);
     }),
     skipped: plan.skipped,
   };
+}
+
+function requestUriOf(drafted: ReturnType<typeof draftForRoute>): string | undefined {
+  return drafted.kind === 'refused' ? undefined : drafted.draft.requestUri;
 }
 
 /** An explanation without anything of the outside: for a call that stays inside. */

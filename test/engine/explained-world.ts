@@ -278,7 +278,9 @@ export function unreasonable({ routes, legs = [] }: Explanation): string[] {
     const { inviteBase64, fields, trunk } = route;
     if (inviteBase64 === '') return fields.map(({ field }) => `${field} explained, nothing sent`);
     const octets = octetsOf(route);
+    // A call that was sent on may have left over the same trunk before, to another number.
     const onTrunk = legs.filter(({ to }) => to === trunk.name).map(octetsOf);
+    const ofRoute = onTrunk.filter((leg) => startLineOf(leg) === startLineOf(octets));
     // A rule may name a trunk twice.
     const shown = routes.filter((other) => other.trunk.id === trunk.id).map(octetsOf);
     const invite = parseMessage(octets) as SipRequest;
@@ -292,7 +294,7 @@ export function unreasonable({ routes, legs = [] }: Explanation): string[] {
     const reasons = fields.filter(({ dropped }) => dropped !== true);
     const explained = new Set(reasons.map(({ field }) => headerOf(field)));
     return [
-      ...(onTrunk.length === 0 || onTrunk.some((leg) => shown.includes(leg))
+      ...(ofRoute.length === 0 || onTrunk.some((leg) => shown.includes(leg))
         ? []
         : [`the INVITE of ${trunk.name} leaves on no leg`]),
       ...[...values.keys()].filter((name) => !explained.has(name)).map((name) => `${name} has no reason`),
@@ -305,6 +307,10 @@ export function unreasonable({ routes, legs = [] }: Explanation): string[] {
         .map(({ field, value }) => `${field} is not ${value}`),
     ];
   });
+}
+
+function startLineOf(octets: string): string {
+  return octets.slice(0, octets.indexOf('\r\n'));
 }
 
 function headerOf(field: string): string {

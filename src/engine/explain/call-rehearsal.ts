@@ -148,7 +148,8 @@ export class CallRehearsal {
       else if (this.#pending === 0 && ++idle > PATIENCE_TURNS) break;
       if (!isDue || steps % STEPS_AT_ONCE === 0) await new Promise((resolve) => setImmediate(resolve));
     }
-    const record = this.#record;
+    // Before the facts are sought: that routes an INVITE which may have been refused before it was routed.
+    const isFaulty = this.#isFaulty(this.#record);
     const facts = this.#facts ?? this.#factsOf(octets);
     return {
       invites: this.#peers.invites.map((invite) => {
@@ -162,7 +163,7 @@ export class CallRehearsal {
       }),
       plans: this.#plans,
       answer: this.#answer ?? { status: 408, reason: 'Request Timeout' },
-      isFaulty: this.#isFaulty(record),
+      isFaulty,
       facts,
       unlocated: [...this.#unlocated],
     };
@@ -170,7 +171,7 @@ export class CallRehearsal {
 
   #isFaulty(record: LiveRecord | undefined): boolean {
     // A setting is stored without a call.
-    if (record === undefined) return this.#plans[0]?.plan.storedSetting === undefined || this.#answer?.status === 420;
+    if (record === undefined) return this.#plans[0]?.plan.storedSetting === undefined;
     return record.endReason === 'refused' && record.attempts.length === 0 && record.carrierStatus === undefined;
   }
 

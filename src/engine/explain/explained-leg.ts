@@ -107,6 +107,6 @@ export function octetsOfLeg({ inviteBase64 }: ExplainedLeg): string {
   return Buffer.from(inviteBase64, 'base64').toString('latin1');
 }
 
-export function startLine(invite: string): string {
-  return invite.slice(0, invite.indexOf('\r\n'));
+export function requestUriOf(leg: ExplainedLeg): string {
+  return (parseMessage(octetsOfLeg(leg)) as SipRequest).requestUri;
 }

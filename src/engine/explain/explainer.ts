@@ -7,7 +7,6 @@ import type { CallFacts, VerificationFacts } from '../../call/index.ts';
 import type { CallRecord, SipTrace } from '../../observe/index.ts';
 import {
   type ExplainedLeg,
-  type ExplainedRoute,
   type ExplainQuestion,
   type Explanation,
   explain,
@@ -43,8 +42,8 @@ import {
   leaving,
   octetsOfLeg,
   parsedOf,
+  requestUriOf,
   sentLeg,
-  startLine,
   userOf,
 } from './explained-leg.ts';
 import { readAnswers } from './imagined-answer.ts';
@@ -102,9 +101,10 @@ export class Explainer {
     const final = ended ?? (begun !== undefined && begun.status >= 300 ? begun : undefined);
     const answer = final === undefined ? undefined : { status: final.status, reason: final.reason };
     const found = begun?.facts.verification ?? ended?.verification;
-    const leftOn: LeavingOn = (route) => this.#leftOn(route, legs);
     const explanation =
-      call === undefined ? this.#stayedInside(facts, legs) : withVerification(explainPlaced(call, leftOn), found);
+      call === undefined
+        ? this.#stayedInside(facts, legs)
+        : withVerification(explainPlaced(call, this.#leftOn(legs)), found);
     if (explanation === undefined) return this.#refusedAtOnce(id);
     // Refused before its plan was played, for want of something in the INVITE; or there was nobody to ring.
     const isFaulty = legs.length === 0 && answer !== undefined && answer.status !== explanation.refusal?.status;
@@ -258,14 +258,31 @@ export class Explainer {
     return refusal !== undefined && plan.refusal === undefined ? refusedBy(explanation, refusal) : explanation;
   }
 
-  /** The first INVITE that was sent on a route, of those in `legs`; a rule may name a trunk twice. */
-  #leftOn({ trunk, invite }: ExplainedRoute, legs: readonly ExplainedLeg[]): LeavingInvite | undefined {
-    const onTrunk = legs.filter(({ to }) => to === trunk.name);
-    const leg = onTrunk.find((sent) => startLine(sent.invite) === startLine(invite)) ?? onTrunk[0];
-    if (leg === undefined) return undefined;
-    const listener = this.#options.engine.directory.trunk(trunk.id)?.options.listener;
-    const target = targetOfKey(leg.target);
-    return this.#leaving(leg, target && { ...target, ...(listener && { listenerId: listener }) }, trunk.id);
+  /**
+   * The first INVITE that was sent on each route. A rule may name a trunk twice, and a call that was sent on left by other routes before: so
+   * it is the one with the route's own Request-URI, and routes are tried in their order.
+   */
+  #leftOn(legs: readonly ExplainedLeg[]): LeavingOn {
+    let left = legs;
+    return ({ trunk }, _index, uriAs) => {
+      const { teams, options } = this.#options.engine.directory.trunk(trunk.id) ?? {};
+      const listener = options?.listener;
+      const over = (leg: ExplainedLeg) => {
+        const target = targetOfKey(leg.target);
+        return target && { ...target, ...(listener && { listenerId: listener }) };
+      };
+      const isOfTrunk = ({ to }: ExplainedLeg) => to === trunk.name;
+      const isOfRoute = (leg: ExplainedLeg) => {
+        const to = over(leg);
+        return isOfTrunk(leg) && requestUriOf(leg) === uriAs(to && this.#seenAs(to));
+      };
+      // The Request-URI names the datacentre that was tried, or the node through which the call left.
+      const isSeenOtherwise = teams !== undefined || options?.registeredNodeOnly === true;
+      const leg = left.find(isOfRoute) ?? (isSeenOtherwise ? left.find(isOfTrunk) : undefined);
+      if (leg === undefined) return undefined;
+      left = left.slice(left.indexOf(leg) + 1);
+      return this.#leaving(leg, over(leg), trunk.id);
+    };
   }
 
   #leaving(

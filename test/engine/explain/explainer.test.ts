@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Explanation, FieldReason } from '../../../src/outbound/index.ts';
-import { serialize } from '../../../src/sip/message/index.ts';
+import { HeaderId, serialize } from '../../../src/sip/message/index.ts';
 import { type Chosen, callIn, callOut, chosen, worldOf } from '../explained-calls.ts';
 import {
   ExplainedWorld,
@@ -164,6 +164,25 @@ describe('placed calls', () => {
     world.close();
   });
 
+  test('a route that was not reached shows what it would have sent, not what the call sent before it was sent on', async () => {
+    const routes = [
+      { trunk: 'carrier-b', prepend: '1' },
+      { trunk: 'carrier-b', prepend: '2' },
+    ];
+    const world = await ExplainedWorld.start({
+      acme: { outboundRules: [{ name: 'world', routes }] },
+      trunks: { 'carrier-b': { options: { redirects: 'follow' } } },
+    });
+    const invite = world.alice.invite('18005550199');
+    // The first route's answer sends the call on, to another number; there, the first route is the end of it.
+    await world.place(invite, ['redirect', 600]);
+    const after = world.explainer.explainCall(invite.callId());
+    const called = (text: string) => /^INVITE sip:([^@]*)@/.exec(text)?.[1];
+    expect(after?.legs?.map(({ invite: sent }) => called(sent))).toEqual(['118005550199', '1+18005550177']);
+    expect(after?.routes.map(({ invite: sent }) => called(sent))).toEqual(['1+18005550177', '2+18005550177']);
+    world.close();
+  });
+
   const TOKENS = { continuity: { contactToken: true } };
   const QUESTION = { tenant: 'acme', from: '101', to: '18005550199' };
   /** What an explanation says of the call that a Contact carries. */
@@ -292,6 +311,17 @@ describe('questions', () => {
     expect([reasonOf('called'), reasonOf('destination')]).toEqual([destination, 'extension 102']);
     expect(asked.legs?.map((leg) => leg.to)).toEqual(['102']);
     expect(asked.legs?.[0]?.invite).toContain('From: <sip:+12079460001@acme.example.com>');
+    world.close();
+  });
+
+  test('a code that stores a setting is not read from an INVITE that is refused for what it is', async () => {
+    const world = await ExplainedWorld.start();
+    const invite = world.alice.invite('*77');
+    invite.headers.set(HeaderId.MaxForwards, '0');
+    const explanation = await world.explainer.explain({ tenant: 'acme', from: '101', invite: serialize(invite) });
+    const live = await world.place(invite);
+    expect([live.status, explanation.answer?.status, explanation.refusal?.status]).toEqual([483, 483, 483]);
+    expect(explanation.storedSetting).toBeUndefined();
     world.close();
   });
 
