@@ -16,8 +16,21 @@ export function readMetrics(
   problems: () => readonly string[],
   log: JsonLogger,
 ): void {
-  const { counters, inbox, transactions, transport } = engine.endpoint;
-  const { refused } = engine.intake.gate;
+  readCalls(metrics, engine);
+  readStore(metrics, stores, problems);
+  metrics.readGauge('tandem_log_lines_suppressed', 'Log lines held back by the limit', () => log.suppressedCount);
+  readInbox(metrics, engine);
+  readConnections(metrics, engine);
+  readMessages(metrics, engine);
+  readFaults(metrics, engine);
+  readStir(metrics, engine);
+  metrics.readTrunks(() => trunksOf(engine));
+  readRelays(metrics, engine);
+}
+
+/** Calls, registrations, and what there is of transactions. */
+function readCalls(metrics: Metrics, engine: Engine): void {
+  const { transactions } = engine.endpoint;
   // A call that this node only sends on for another one counts there.
   metrics.readGauge('tandem_calls_live', 'Calls in setup or in progress', () =>
     engine.calls.inProgress(({ peerNode }) => peerNode === undefined),
@@ -34,36 +47,8 @@ export function readMetrics(
     () => transactions.clientCount,
   );
   metrics.readGauge('tandem_registrations', 'Registered contacts', () => engine.registrations.registrar.count);
-  metrics.readGauge('tandem_store_up', '1 while the store takes changes, else 0', () =>
-    stores.problems().every((problem) => OF_NODES.has(problem)) ? 1 : 0,
-  );
-  metrics.readGauges('tandem_problem', '1 for each thing that is wrong, as in the reasons of /readyz', 'problem', () =>
-    Object.fromEntries(problems().map((problem) => [problem, 1])),
-  );
-  metrics.readGauge(
-    'tandem_clock_offset_seconds',
-    "How far this node's clock is ahead of the store's",
-    () => stores.nodes.clockOffsetMs / 1000,
-  );
-  metrics.readGauge('tandem_nodes', 'Nodes alive on the store, with this one', () => stores.nodes.others().length + 1);
-  metrics.readGauge('tandem_log_lines_suppressed', 'Log lines held back by the limit', () => log.suppressedCount);
-  metrics.readGauge(
-    'tandem_inbox_longest_wait_seconds',
-    'Longest that a message waited for its turn since the last scrape',
-    () => (inbox?.takeLongestWaitMs() ?? 0) / 1000,
-  );
-  metrics.readGauge('tandem_inbox_waiting', 'Messages that wait for their turn', () => {
-    const { ongoing, fresh, strangers } = inbox?.waiting ?? { ongoing: 0, fresh: 0, strangers: 0 };
-    return ongoing + fresh + strangers;
-  });
-  metrics.readGauge('tandem_connections', 'Open TCP and TLS connections', () => transport.counters.connections);
-  metrics.readCounters('tandem_connections_total', 'TCP and TLS connections, by event', 'event', () => ({
-    accepted: transport.counters.connectionsAccepted,
-    opened: transport.counters.connectionsOpened,
-    refused: transport.counters.connectionsRefused,
-    failed: transport.counters.connectFailures,
-    tls_refused: transport.counters.tlsRefused,
-    too_slow: transport.counters.slowClosed,
+  metrics.readCounters('tandem_transactions_total', 'SIP transactions, by event', 'event', () => ({
+    ...transactions.counters,
   }));
   metrics.readCounters('tandem_contact_tokens_total', 'Contacts that carry their call, by event', 'event', () => {
     const { sealed, tooLong, tooLarge, opened, forged, unread, rebuilt, elsewhere, over, refused } =
@@ -81,6 +66,52 @@ export function readMetrics(
       refused,
     };
   });
+}
+
+function readStore(metrics: Metrics, stores: Stores, problems: () => readonly string[]): void {
+  metrics.readGauge('tandem_store_up', '1 while the store takes changes, else 0', () =>
+    stores.problems().every((problem) => OF_NODES.has(problem)) ? 1 : 0,
+  );
+  metrics.readGauges('tandem_problem', '1 for each thing that is wrong, as in the reasons of /readyz', 'problem', () =>
+    Object.fromEntries(problems().map((problem) => [problem, 1])),
+  );
+  metrics.readGauge(
+    'tandem_clock_offset_seconds',
+    "How far this node's clock is ahead of the store's",
+    () => stores.nodes.clockOffsetMs / 1000,
+  );
+  metrics.readGauge('tandem_nodes', 'Nodes alive on the store, with this one', () => stores.nodes.others().length + 1);
+}
+
+function readInbox(metrics: Metrics, engine: Engine): void {
+  const { inbox } = engine.endpoint;
+  metrics.readGauge(
+    'tandem_inbox_longest_wait_seconds',
+    'Longest that a message waited for its turn since the last scrape',
+    () => (inbox?.takeLongestWaitMs() ?? 0) / 1000,
+  );
+  metrics.readGauge('tandem_inbox_waiting', 'Messages that wait for their turn', () => {
+    const { ongoing, fresh, strangers } = inbox?.waiting ?? { ongoing: 0, fresh: 0, strangers: 0 };
+    return ongoing + fresh + strangers;
+  });
+}
+
+function readConnections(metrics: Metrics, engine: Engine): void {
+  const { transport } = engine.endpoint;
+  metrics.readGauge('tandem_connections', 'Open TCP and TLS connections', () => transport.counters.connections);
+  metrics.readCounters('tandem_connections_total', 'TCP and TLS connections, by event', 'event', () => ({
+    accepted: transport.counters.connectionsAccepted,
+    opened: transport.counters.connectionsOpened,
+    refused: transport.counters.connectionsRefused,
+    failed: transport.counters.connectFailures,
+    tls_refused: transport.counters.tlsRefused,
+    too_slow: transport.counters.slowClosed,
+  }));
+}
+
+/** SIP messages by direction. */
+function readMessages(metrics: Metrics, engine: Engine): void {
+  const { counters } = engine.endpoint;
   metrics.readCounters('tandem_sip_requests_received_total', 'SIP requests received', 'method', () =>
     byMethod('received'),
   );
@@ -89,6 +120,29 @@ export function readMetrics(
     byClass('received'),
   );
   metrics.readCounters('tandem_sip_responses_sent_total', 'SIP responses sent', 'class', () => byClass('sent'));
+
+  function byMethod(direction: 'received' | 'sent'): Record<string, number> {
+    const totals: Record<string, number> = {};
+    for (const name of TRANSPORTS) {
+      for (const [method, count] of counters[direction][name].requests) totals[method] = (totals[method] ?? 0) + count;
+    }
+    return totals;
+  }
+
+  function byClass(direction: 'received' | 'sent'): Record<string, number> {
+    const totals: Record<string, number> = {};
+    for (const name of TRANSPORTS) {
+      counters[direction][name].responses.forEach((count, index) => {
+        if (index > 0) totals[`${index}xx`] = (totals[`${index}xx`] ?? 0) + count;
+      });
+    }
+    return totals;
+  }
+}
+
+function readFaults(metrics: Metrics, engine: Engine): void {
+  const { counters, inbox, transport } = engine.endpoint;
+  const { refused } = engine.intake.gate;
   metrics.readCounters('tandem_sip_faults_total', 'Messages that were not served, by reason', 'reason', () => ({
     malformed: counters.malformed,
     refused: counters.refused,
@@ -103,10 +157,9 @@ export function readMetrics(
     known_no_time: inbox?.counters.knownDropped ?? 0,
     uncaught: counters.uncaughtErrors,
   }));
-  metrics.readCounters('tandem_transactions_total', 'SIP transactions, by event', 'event', () => ({
-    ...transactions.counters,
-  }));
-  const { stir } = engine;
+}
+
+function readStir(metrics: Metrics, { stir }: Engine): void {
   metrics.readCounters(
     'tandem_certificates_total',
     "Callers' certificates that were asked for, by outcome",
@@ -128,7 +181,9 @@ export function readMetrics(
   metrics.readCounters('tandem_icons_total', 'Icons of callers that were asked for, by outcome', 'event', () => ({
     ...stir.iconCounters,
   }));
-  metrics.readTrunks(gauges);
+}
+
+function readRelays(metrics: Metrics, engine: Engine): void {
   metrics.readGauges('tandem_media_relay_up', '1 while the media relay answers, else 0', 'relay', () =>
     byRelay(({ state }) => (state === 'up' ? 1 : 0)),
   );
@@ -145,34 +200,16 @@ export function readMetrics(
     return total;
   });
 
-  function* gauges() {
-    for (const { id, name } of engine.directory.trunks) {
-      const status = engine.trunkStatus(id);
-      if (status === undefined) continue;
-      const { state, activeCalls, datacentres } = status;
-      yield { id, name, state, activeCalls, ...(datacentres !== undefined && { datacentres }) };
-    }
-  }
-
   function byRelay(read: (relay: RelayListing) => number): Record<string, number> {
     return Object.fromEntries(engine.media.relays.list().map((relay) => [relay.url, read(relay)]));
   }
+}
 
-  function byMethod(direction: 'received' | 'sent'): Record<string, number> {
-    const totals: Record<string, number> = {};
-    for (const name of TRANSPORTS) {
-      for (const [method, count] of counters[direction][name].requests) totals[method] = (totals[method] ?? 0) + count;
-    }
-    return totals;
-  }
-
-  function byClass(direction: 'received' | 'sent'): Record<string, number> {
-    const totals: Record<string, number> = {};
-    for (const name of TRANSPORTS) {
-      counters[direction][name].responses.forEach((count, index) => {
-        if (index > 0) totals[`${index}xx`] = (totals[`${index}xx`] ?? 0) + count;
-      });
-    }
-    return totals;
+function* trunksOf(engine: Engine) {
+  for (const { id, name } of engine.directory.trunks) {
+    const status = engine.trunkStatus(id);
+    if (status === undefined) continue;
+    const { state, activeCalls, datacentres } = status;
+    yield { id, name, state, activeCalls, ...(datacentres !== undefined && { datacentres }) };
   }
 }
