@@ -1,5 +1,5 @@
 import { lookup as dnsLookup, type LookupAddress } from 'node:dns';
-import { Agent as HttpAgent, request as httpRequest, type IncomingHttpHeaders } from 'node:http';
+import { type ClientRequest, Agent as HttpAgent, request as httpRequest, type IncomingHttpHeaders } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { isIP, type LookupFunction } from 'node:net';
 import { type Egress, EgressError } from '../base/egress.ts';
@@ -18,13 +18,18 @@ export type Post = (
 ) => Promise<PostResult>;
 
 const REQUEST_TIMEOUT_MS = 10_000;
+/** Each webhook posts one delivery at a time, and few have a host in common. */
+const MOST_POSTS_TO_A_HOST = 64;
 const ANYWHERE: Pick<Egress, 'refusal'> = { refusal: () => undefined };
+
 /**
  * Posts with the address checked at connection time: a name that resolves inward is refused even if it resolved outward a moment
- * before. Redirects are not followed.
+ * before. Redirects are not followed. Who has leave to post anywhere shares no connection with those who have none.
  */
 export function guardedPost(egress: Pick<Egress, 'refusal'>): Post {
-  return (url, headers, body, allowPrivate) => post(url, headers, body, allowPrivate ? ANYWHERE : egress);
+  const guarded = new GuardedClient(egress, MOST_POSTS_TO_A_HOST);
+  const free = new GuardedClient(ANYWHERE, MOST_POSTS_TO_A_HOST);
+  return (url, headers, body, allowPrivate) => (allowPrivate ? free : guarded).post(url, headers, body);
 }
 
 /** One request over HTTP, and how much of an answer is taken. */
@@ -44,7 +49,10 @@ export interface Answered {
   readonly body: Buffer;
 }
 
-/** Asks a service many times, over connections that stay open; each is guarded when it is made, as in {@link guardedPost}. */
+/**
+ * Asks over connections that stay open; each is guarded when it is made. They are this client's alone: a pool goes by the name of a
+ * host, so that whoever shared one would get where only another may go.
+ */
 export class GuardedClient {
   readonly #egress: Pick<Egress, 'refusal'>;
   readonly #http: HttpAgent;
@@ -60,34 +68,33 @@ export class GuardedClient {
   /** Rejects when nobody answered in time, or with too much. Redirects are not followed. */
   ask({ method, url, headers, body, maxOctets, timeoutMs }: GuardedRequest): Promise<Answered> {
     return new Promise((resolve, reject) => {
-      const target = new URL(url);
-      const port = portOf(target);
-      const refusal = refusalOf(target, port, this.#egress);
-      if (refusal !== undefined) throw new EgressError(refusal);
-      const isTls = target.protocol === 'https:';
-      const request = (isTls ? httpsRequest : httpRequest)(
-        target,
-        {
-          method,
-          agent: isTls ? this.#https : this.#http,
-          headers: { ...headers, ...(body !== undefined && { 'content-length': Buffer.byteLength(body) }) },
-          lookup: guardedLookup(this.#egress, port),
-          signal: AbortSignal.timeout(timeoutMs),
-        },
-        (response) => {
-          const chunks: Buffer[] = [];
-          let octets = 0;
-          response.on('data', (chunk: Buffer) => {
-            octets += chunk.length;
-            if (octets > maxOctets) request.destroy(new Error(`the answer has more than ${maxOctets} octets`));
-            else chunks.push(chunk);
-          });
-          response.on('error', reject);
-          response.on('end', () =>
-            resolve({ status: response.statusCode ?? 0, headers: response.headers, body: Buffer.concat(chunks) }),
-          );
-        },
-      );
+      const request = this.#begin(method, url, headers, body, timeoutMs);
+      request.on('response', (response) => {
+        const chunks: Buffer[] = [];
+        let octets = 0;
+        response.on('data', (chunk: Buffer) => {
+          octets += chunk.length;
+          if (octets > maxOctets) request.destroy(new Error(`the answer has more than ${maxOctets} octets`));
+          else chunks.push(chunk);
+        });
+        response.on('error', reject);
+        response.on('end', () =>
+          resolve({ status: response.statusCode ?? 0, headers: response.headers, body: Buffer.concat(chunks) }),
+        );
+      });
+      request.on('error', reject);
+      request.end(body);
+    });
+  }
+
+  /** The status as soon as it is there; what comes after it is of no interest. */
+  post(url: string, headers: Readonly<Record<string, string>>, body: string): Promise<PostResult> {
+    return new Promise((resolve, reject) => {
+      const request = this.#begin('POST', url, headers, body, REQUEST_TIMEOUT_MS);
+      request.on('response', (response) => {
+        response.on('error', () => undefined).resume();
+        resolve({ status: response.statusCode ?? 0 });
+      });
       request.on('error', reject);
       request.end(body);
     });
@@ -96,6 +103,28 @@ export class GuardedClient {
   close(): void {
     this.#http.destroy();
     this.#https.destroy();
+  }
+
+  /** Throws an {@link EgressError} for an address that may not be connected to. */
+  #begin(
+    method: string,
+    url: string,
+    headers: Readonly<Record<string, string>>,
+    body: string | Uint8Array | undefined,
+    timeoutMs: number,
+  ): ClientRequest {
+    const target = new URL(url);
+    const port = portOf(target);
+    const refusal = refusalOf(target, port, this.#egress);
+    if (refusal !== undefined) throw new EgressError(refusal);
+    const isTls = target.protocol === 'https:';
+    return (isTls ? httpsRequest : httpRequest)(target, {
+      method,
+      agent: isTls ? this.#https : this.#http,
+      headers: { ...headers, ...(body !== undefined && { 'content-length': Buffer.byteLength(body) }) },
+      lookup: guardedLookup(this.#egress, port),
+      signal: AbortSignal.timeout(timeoutMs),
+    });
   }
 }
 
@@ -107,39 +136,6 @@ function portOf(target: URL): number {
 function refusalOf(target: URL, port: number, egress: Pick<Egress, 'refusal'>): string | undefined {
   const host = target.hostname.replace(/^\[|\]$/g, '');
   return isIP(host) === 0 ? undefined : egress.refusal(host, port);
-}
-
-function post(
-  url: string,
-  headers: Readonly<Record<string, string>>,
-  body: string,
-  egress: Pick<Egress, 'refusal'>,
-): Promise<PostResult> {
-  return new Promise((resolve, reject) => {
-    const target = new URL(url);
-    const port = portOf(target);
-    const refusal = refusalOf(target, port, egress);
-    if (refusal !== undefined) {
-      reject(new EgressError(refusal));
-      return;
-    }
-    const send = target.protocol === 'https:' ? httpsRequest : httpRequest;
-    const request = send(
-      target,
-      {
-        method: 'POST',
-        headers: { ...headers, 'content-length': Buffer.byteLength(body) },
-        lookup: guardedLookup(egress, port),
-        signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
-      },
-      (response) => {
-        response.resume();
-        resolve({ status: response.statusCode ?? 0 });
-      },
-    );
-    request.on('error', reject);
-    request.end(body);
-  });
 }
 
 function guardedLookup(egress: Pick<Egress, 'refusal'>, port: number): LookupFunction {

@@ -58,11 +58,11 @@ const MAX_RETRY_MS = 60_000;
  * is gone costs its own queue only. Deliveries may repeat: the receiver tells them by `Tandem-Delivery`.
  */
 export class WebhookDispatcher {
-  readonly #options: WebhookOptions;
+  readonly #options: WebhookOptions & { readonly post: Post };
   #queues = new Map<string, WebhookQueue>();
 
   constructor(options: WebhookOptions) {
-    this.#options = options;
+    this.#options = { ...options, post: options.post ?? guardedPost(options.egress ?? new Egress()) };
   }
 
   /** Takes the webhooks that now exist; deliveries waiting for one that stays are kept. */
@@ -118,7 +118,7 @@ export class WebhookDispatcher {
 
 class WebhookQueue implements TimerTarget {
   webhook: Webhook | undefined;
-  readonly #options: WebhookOptions;
+  readonly #options: WebhookOptions & { readonly post: Post };
   #waiting: Delivery[] = [];
   #busy = false;
   #closed = false;
@@ -128,7 +128,7 @@ class WebhookQueue implements TimerTarget {
   #lastStatus: number | undefined;
   #lastError: string | undefined;
 
-  constructor(options: WebhookOptions) {
+  constructor(options: WebhookOptions & { readonly post: Post }) {
     this.#options = options;
   }
 
@@ -176,13 +176,8 @@ class WebhookQueue implements TimerTarget {
     if (this.#busy || this.#closed || delivery === undefined || webhook === undefined) return;
     this.#busy = true;
     delivery.attempts++;
-    const post = this.#options.post ?? guardedPost(this.#options.egress ?? new Egress());
-    post(
-      webhook.url,
-      headersOf(webhook, delivery, this.#options.scheduler.wallMs()),
-      delivery.body,
-      webhook.allowPrivate,
-    ).then(
+    const { post, scheduler } = this.#options;
+    post(webhook.url, headersOf(webhook, delivery, scheduler.wallMs()), delivery.body, webhook.allowPrivate).then(
       ({ status }) => this.#onResult(delivery, status, undefined),
       (error: unknown) => this.#onResult(delivery, undefined, error instanceof Error ? error.message : String(error)),
     );

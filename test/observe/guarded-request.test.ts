@@ -1,5 +1,5 @@
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { Egress } from '../../src/base/egress.ts';
 import { guardedPost } from '../../src/observe/guarded-request.ts';
@@ -46,6 +46,29 @@ describe('guardedPost', () => {
     const post = guardedPost(new Egress({ allow: ['127.0.0.1'] }));
     expect(await post(`http://127.0.0.1:${port}/`, {}, '{}', false)).toEqual({ status: 200 });
     await expect(post(`http://127.0.0.2:${port}/`, {}, '{}', false)).rejects.toThrow('egress: 127.0.0.2');
+    server.close();
+  });
+
+  test('a connection that somebody with leave has left open carries nothing of somebody without', async () => {
+    const bodies: string[] = [];
+    const connections = new Set<Socket>();
+    const server = createServer((request, response) => {
+      request.on('data', (chunk: Buffer) => bodies.push(chunk.toString()));
+      request.on('end', () => response.end());
+    });
+    server.on('connection', (socket) => connections.add(socket));
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const url = `http://localhost:${(server.address() as AddressInfo).port}/`;
+    const post = guardedPost(new Egress());
+    await post(url, {}, 'first of the operator', true);
+    // The connection is free for the next one on a later turn.
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    await post(url, {}, 'second of the operator', true);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(connections.size).toBe(1);
+    await expect(post(url, {}, 'of a tenant', false)).rejects.toThrow(/^localhost: egress: 127\.0\.0\.1 /);
+    expect(bodies).toEqual(['first of the operator', 'second of the operator']);
+    server.closeAllConnections();
     server.close();
   });
 });
