@@ -64,7 +64,7 @@ let busyUs = 0;
 const endpoint = new Endpoint(
   {
     scheduler,
-    sources: { admits: () => true, knows: (address) => address === KNOWN },
+    sources: { admits: () => true, hasRoomFor: () => true, knows: (address) => address === KNOWN },
     inboxLimits: { backlogMs: 0, strangersWaiting: 1 },
     isEmergency: () => false,
     isEmergencyNumber: (dialled) => dialled === '112',

@@ -1,6 +1,7 @@
 import type { Server, Socket } from 'node:net';
+import { hostKey } from '../base/network.ts';
 
-/** Connections of one address that may wait for their first request, or be open at all. Nobody who means well needs as many. */
+/** Connections of one host that may wait for their first request, or be open at all. Nobody who means well needs as many. */
 const MAX_WAITING_PER_ADDRESS = 50;
 const MAX_PER_ADDRESS = 250;
 
@@ -17,7 +18,7 @@ interface Held {
 
 /**
  * Bounds the connections of an HTTP server: `most` in all, of which those that have not brought a request yet take half at most, and a
- * share per address. A reverse proxy (`isProxy`) speaks for many: only the total binds it. What is more is closed and counted.
+ * share per address, or /64 of IPv6. A reverse proxy (`isProxy`) speaks for many: only the total binds it. What is more is closed and counted.
  */
 export function guardConnections(
   server: Server,
@@ -31,7 +32,8 @@ export function guardConnections(
 
   server.on('connection', (socket: Socket) => {
     const { remoteAddress: address = '', remotePort } = socket;
-    const of = held.get(address) ?? { open: 0, waiting: 0 };
+    const host = hostKey(address);
+    const of = held.get(host) ?? { open: 0, waiting: 0 };
     const isCrowded = of.open >= MAX_PER_ADDRESS || of.waiting >= MAX_WAITING_PER_ADDRESS;
     if (open >= most || (!isProxy(address) && (isCrowded || waiting.size >= Math.ceil(most / 2)))) {
       refused++;
@@ -45,13 +47,13 @@ export function guardConnections(
     open++;
     of.open++;
     of.waiting++;
-    held.set(address, of);
+    held.set(host, of);
     waiting.set(key, served);
     socket.once('close', () => {
       served();
       open--;
       of.open--;
-      if (of.open === 0) held.delete(address);
+      if (of.open === 0) held.delete(host);
     });
   });
   // Under TLS the request's socket is another object at the same address and port.

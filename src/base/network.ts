@@ -83,6 +83,13 @@ export function prefixKey(words: AddressWords, length: number): number | string 
   return key;
 }
 
+/** What stands for whoever comes from an address: an IPv6 host has a whole /64 to come from. */
+export function hostKey(address: string): string {
+  if (!address.includes(':')) return address;
+  const words = parseAddress(address);
+  return words?.length === 4 ? `${prefixKey(words, 64)}/64` : address;
+}
+
 /** Whether a network holds all of another. */
 export function covers(outer: Network, inner: Network): boolean {
   return (

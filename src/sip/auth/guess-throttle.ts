@@ -1,5 +1,5 @@
 import { Latest } from '../../base/latest.ts';
-import { parseAddress, prefixKey } from '../../base/network.ts';
+import { hostKey } from '../../base/network.ts';
 import type { Clock } from '../../base/scheduler.ts';
 
 /** While a user's budget is spent, an address that has been wrong waits this long for its next try. */
@@ -63,7 +63,7 @@ export class GuessThrottle {
     const pair = pairKey(user, source);
     if (this.#pairs.isFull(pair, nowMs)) return false;
     if (this.#known.get(pair) === true) return true;
-    if (this.#sources.isFull(hostOf(source), nowMs)) return false;
+    if (this.#sources.isFull(hostKey(source), nowMs)) return false;
     return !this.#users.isFull(user, nowMs) || !this.#pairs.hasSince(pair, nowMs - FIRST_TRY_EVERY_MS);
   }
 
@@ -74,7 +74,7 @@ export class GuessThrottle {
     this.#pairs.add(pair, nowMs);
     if (this.#known.get(pair) === true) return;
     this.#users.add(user, nowMs);
-    this.#sources.add(hostOf(source), nowMs);
+    this.#sources.add(hostKey(source), nowMs);
   }
 
   /** The right password. */
@@ -96,14 +96,7 @@ export class GuessThrottle {
 }
 
 function pairKey(user: string, source: string): string {
-  return `${hostOf(source)} ${user}`;
-}
-
-/** An IPv6 host has a whole /64 to come from. */
-function hostOf(source: string): string {
-  if (!source.includes(':')) return source;
-  const words = parseAddress(source);
-  return words?.length === 4 ? `${prefixKey(words, 64)}/64` : source;
+  return `${hostKey(source)} ${user}`;
 }
 
 interface Bucket {

@@ -1,3 +1,4 @@
+import { hostKey } from '../../base/network.ts';
 import type { Clock } from '../../base/scheduler.ts';
 import type { TransportCounters } from './counters.ts';
 import type { SourcePolicy, TransportLimits } from './types.ts';
@@ -8,8 +9,8 @@ class SourceSlots {
 }
 
 /**
- * Who may have a connection. Strangers share what known peers do not have reserved, and one address can neither take every slot nor
- * hold many connections that never bring a message.
+ * Who may have a connection. Strangers share what known peers do not have reserved, and one host (an address, or a /64 of IPv6) can
+ * neither take every slot nor hold many connections that never bring a message.
  */
 export class ConnectionSlots {
   readonly #limits: TransportLimits;
@@ -35,7 +36,8 @@ export class ConnectionSlots {
     const { maxConnections, reservedConnections, maxConnectionsPerSource, maxUnprovenPerSource } = this.#limits;
     const open = this.#counters.connections;
     if (open >= maxConnections) return 'all connection slots are taken';
-    const source = this.#sources.get(address) ?? new SourceSlots();
+    const key = hostKey(address);
+    const source = this.#sources.get(key) ?? new SourceSlots();
     if (this.#policy?.knows(address) !== true) {
       if (open >= maxConnections - reservedConnections)
         return 'the remaining connection slots are kept for known peers';
@@ -46,7 +48,7 @@ export class ConnectionSlots {
     }
     source.total++;
     source.unproven++;
-    this.#sources.set(address, source);
+    this.#sources.set(key, source);
     this.#counters.connections++;
     return undefined;
   }
@@ -64,15 +66,16 @@ export class ConnectionSlots {
 
   /** The connection brought its first message, or ended before. */
   prove(address: string): void {
-    const source = this.#sources.get(address);
+    const source = this.#sources.get(hostKey(address));
     if (source !== undefined) source.unproven--;
   }
 
   release(address: string): void {
     this.#counters.connections--;
-    const source = this.#sources.get(address);
+    const key = hostKey(address);
+    const source = this.#sources.get(key);
     if (source === undefined) return;
     source.total--;
-    if (source.total === 0) this.#sources.delete(address);
+    if (source.total === 0) this.#sources.delete(key);
   }
 }

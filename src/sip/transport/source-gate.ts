@@ -84,6 +84,12 @@ export class SourceGate implements SourcePolicy {
     return bucket === undefined ? this.#options.knows(address) : this.#isKnown(bucket, address, this.#clock.nowMs());
   }
 
+  hasRoomFor(address: string): boolean {
+    if (this.#options.hasRoom() || this.knows(address)) return true;
+    this.refused.memory++;
+    return false;
+  }
+
   admits(address: string): boolean {
     const { burst, messagesPerSecond, strangersPerSecond, knownPerSecond, hasRoom } = this.#options;
     const nowMs = this.#clock.nowMs();

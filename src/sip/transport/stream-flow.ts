@@ -17,16 +17,19 @@ import type { TransportContext } from './udp-listener.ts';
  *        └──refused, TLS error, overdue──▶ closed                                (onFlowFailed)
  *
  * Rules: the user hears exactly one of onFlowClosed and onFlowFailed, once. What is sent while setting up waits in a bounded queue.
- * Every wait has a limit: for the connection, for its first message, for the rest of a message, for traffic, for a pong, for the
- * last octets to leave.
+ * Every wait has a limit: for the connection, for its first message, for the rest of a message, for traffic, for a pong, for a
+ * stranger to read, for the last octets to leave.
  */
-const TimerKind = { SetUp: 1, Message: 2, Idle: 3, Ping: 4, Pong: 5, Linger: 6, Resume: 7 } as const;
+const TimerKind = { SetUp: 1, Message: 2, Idle: 3, Ping: 4, Pong: 5, Linger: 6, Resume: 7, Unread: 8 } as const;
 
+const UNREAD = 'the peer does not read what we send';
 const PING = '\r\n\r\n';
 const PONG = '\r\n';
 const LINGER_MS = 2_000;
 /** A source over its rate is not read from for this long; TCP then slows it down. */
 const RATE_PAUSE_MS = 100;
+/** Octets that wait for the peer to read, beyond which its pings are not answered: what answers would pile up behind them. */
+const MOST_UNREAD_BEFORE_PONG = 4_096;
 
 type State = 'setting-up' | 'open' | 'closing' | 'closed';
 
@@ -74,6 +77,10 @@ export class StreamFlow implements Flow, FrameSink, TimerTarget {
   #pongSeen = false;
   #pongAwaited = false;
   #messageEnded = false;
+  #owesPong = false;
+  /** Octets that had left when the peer was seen not to read. */
+  #leftOctets = 0;
+  #unreadTimer: Timer | undefined;
   #deadline: Timer | undefined;
   #idleTimer: Timer | undefined;
   #pingTimer: Timer | undefined;
@@ -144,7 +151,7 @@ export class StreamFlow implements Flow, FrameSink, TimerTarget {
     if (this.#state === 'open') {
       const socket = this.#socket as Socket;
       if (socket.writableLength + text.length > this.#context.limits.maxQueuedOctets) {
-        this.fail('the peer does not read what we send');
+        this.fail(UNREAD);
         return;
       }
       this.#noteTraffic();
@@ -219,6 +226,9 @@ export class StreamFlow implements Flow, FrameSink, TimerTarget {
         this.#resumeTimer = undefined;
         this.#socket?.resume();
         return;
+      case TimerKind.Unread:
+        this.#onUnread();
+        return;
     }
   }
 
@@ -228,6 +238,7 @@ export class StreamFlow implements Flow, FrameSink, TimerTarget {
     this.#noteTraffic();
     this.#messageEnded = false;
     this.#framer.push(octets.toString('latin1'));
+    if (this.#owesPong) this.#pong();
     this.#watchPartialMessage();
   }
 
@@ -248,9 +259,16 @@ export class StreamFlow implements Flow, FrameSink, TimerTarget {
     user.onMessage(text, this);
   }
 
-  /** From the framer: a ping is answered with one CRLF at once (RFC 5626 §3.5.1). */
+  /** From the framer: a ping. Those that came together are answered together. */
   onPing(): void {
-    if (this.#state === 'open') this.#write(PONG);
+    this.#owesPong = true;
+  }
+
+  /** RFC 5626 §3.5.1: a single CRLF, at once. */
+  #pong(): void {
+    this.#owesPong = false;
+    const unread = this.#socket?.writableLength ?? 0;
+    if (this.#state === 'open' && unread <= MOST_UNREAD_BEFORE_PONG) this.#write(PONG);
     this.#context.user.onKeepAlive?.(this);
   }
 
@@ -278,9 +296,37 @@ export class StreamFlow implements Flow, FrameSink, TimerTarget {
     const socket = this.#socket as Socket;
     if (socket.writableCorked === 0) {
       socket.cork();
-      process.nextTick(uncork, socket);
+      process.nextTick(this.#uncork);
     }
     socket.write(text, 'latin1');
+  }
+
+  readonly #uncork = () => {
+    const socket = this.#socket as Socket;
+    socket.uncork();
+    if (socket.writableLength > 0 && this.#unreadTimer === undefined) this.#watchUnread(socket);
+  };
+
+  /** The kernel has not taken all: the peer may not be reading. */
+  #watchUnread(socket: Socket): void {
+    this.#leftOctets = socket.bytesWritten - socket.writableLength;
+    const { scheduler, limits } = this.#context;
+    this.#unreadTimer = scheduler.schedule(limits.messageTimeoutMs, this, TimerKind.Unread);
+  }
+
+  /** A stranger that asks and does not read has the answers kept here, for as many connections as it can open. */
+  #onUnread(): void {
+    this.#unreadTimer = undefined;
+    const { sources, counters } = this.#context;
+    const socket = this.#socket as Socket;
+    if (socket.writableLength === 0 || this.#state !== 'open') return;
+    const reads = socket.bytesWritten - socket.writableLength > this.#leftOctets;
+    if (reads || this.opened || sources?.knows(this.remoteAddress) !== false) {
+      this.#watchUnread(socket);
+      return;
+    }
+    counters.slowClosed++;
+    this.fail(UNREAD);
   }
 
   #noteTraffic(): void {
@@ -289,11 +335,16 @@ export class StreamFlow implements Flow, FrameSink, TimerTarget {
 
   /** Unread octets are an unfinished message: the rest is due within the message timeout, counted from its first octet. */
   #watchPartialMessage(): void {
-    if (!this.proven || this.#state !== 'open') return;
+    if (this.#state !== 'open') return;
     const held = this.#framer.heldOctets > 0;
+    const { scheduler, limits, sources } = this.#context;
+    if (held && sources?.hasRoomFor(this.remoteAddress) === false) {
+      this.close('no memory for what unknown addresses send');
+      return;
+    }
+    if (!this.proven) return;
     if (this.#messageEnded || !held) this.#deadline = cancelTimer(this.#deadline);
     if (!held || this.#deadline !== undefined) return;
-    const { scheduler, limits } = this.#context;
     this.#deadline = scheduler.schedule(limits.messageTimeoutMs, this, TimerKind.Message);
   }
 
@@ -348,6 +399,7 @@ export class StreamFlow implements Flow, FrameSink, TimerTarget {
     this.#idleTimer = cancelTimer(this.#idleTimer);
     this.#pingTimer = cancelTimer(this.#pingTimer);
     this.#resumeTimer = cancelTimer(this.#resumeTimer);
+    this.#unreadTimer = cancelTimer(this.#unreadTimer);
     this.#queue = [];
     if (!this.proven) this.#slots?.prove(this.remoteAddress);
     this.#slots?.release(this.remoteAddress);
@@ -372,8 +424,4 @@ export class StreamFlow implements Flow, FrameSink, TimerTarget {
 /** Errors of the operating system name the call that failed; those of TLS do not. */
 function isTlsError(error: NodeJS.ErrnoException, transport: string): boolean {
   return transport === 'tls' && error.syscall === undefined && error.code !== 'ECONNRESET';
-}
-
-function uncork(socket: Socket): void {
-  socket.uncork();
 }

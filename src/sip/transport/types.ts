@@ -135,6 +135,8 @@ export interface HostPort {
 export interface SourcePolicy {
   /** False: this message is over the rate of its source, or of all strangers. */
   admits(address: string): boolean;
+  /** False: what has come of a message of this source is not kept until the rest is there. */
+  hasRoomFor(address: string): boolean;
   /** True for peers that have rates and slots of their own: trunks, registered phones. */
   knows(address: string): boolean;
 }

@@ -16,7 +16,7 @@ afterEach(() => cleanup.run());
 
 const native = nativeDatagrams() as NativeDatagrams;
 
-const ADMITS_ALL: SourcePolicy = { admits: () => true, knows: () => true };
+const ADMITS_ALL: SourcePolicy = { admits: () => true, hasRoomFor: () => true, knows: () => true };
 
 /** What the kernel does, but for a few things. */
 function kernel(changes: (table: DatagramTable) => Partial<DatagramTable>): NativeDatagrams {

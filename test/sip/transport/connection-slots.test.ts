@@ -9,7 +9,7 @@ const TRUNK = '192.0.2.1';
 function start(limits: Partial<typeof defaultTransportLimits> = {}) {
   const clock = new VirtualScheduler();
   const counters = newTransportCounters();
-  const policy = { admits: () => true, knows: (address: string) => address === TRUNK };
+  const policy = { admits: () => true, hasRoomFor: () => true, knows: (address: string) => address === TRUNK };
   const slots = new ConnectionSlots(clock, { ...defaultTransportLimits, ...limits }, counters, policy);
   /** How many of so many connections, each of an address of its own, get a slot. */
   const strangers = (count: number, from = 0) =>
@@ -52,4 +52,14 @@ test('one address has so many, fewer as long as they bring no message; what ends
   expect(slots.take(address)).toBe('too many connections from this address');
   slots.release(address);
   expect(slots.take(address)).toBeUndefined();
+});
+
+test('an IPv6 host that comes from all addresses of its /64 is one', () => {
+  const { slots } = start({ maxConnectionsPerSource: 3 });
+  const addresses = ['2001:db8:1:2::1', '2001:db8:1:2::2', '2001:db8:1:2:ffff::3', '2001:db8:1:2::4'];
+  expect(addresses.slice(0, 3).map((address) => slots.take(address))).toEqual([undefined, undefined, undefined]);
+  expect(slots.take(addresses[3] as string)).toBe('too many connections from this address');
+  expect(slots.take('2001:db8:1:3::1')).toBeUndefined();
+  slots.release(addresses[0] as string);
+  expect(slots.take(addresses[3] as string)).toBeUndefined();
 });

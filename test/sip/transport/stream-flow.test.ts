@@ -109,6 +109,34 @@ describe('keep-alive (RFC 5626 §3.5.1, §4.4.1)', () => {
     await client.reads('\r\n');
   });
 
+  test('pings that come together are answered together: a stream of them is no work', async () => {
+    const { node, client } = await connected();
+    client.write('\r\n\r\n'.repeat(50_000));
+    client.write(options('behind'));
+    const { flow } = await node.user.next('message');
+    flow.send('the end');
+    await client.reads('the end');
+    const answers = client.received.length - 'the end'.length;
+    expect(answers).toBeGreaterThan(0);
+    // A few each time that the kernel has something for us, of 50,000.
+    expect(answers / 2).toBeLessThan(1_000);
+  });
+
+  test('a peer that reads nothing has no answers to its pings pile up', async () => {
+    const { node, client, flow } = await connected({ maxQueuedOctets: 1e9 });
+    client.socket.pause();
+    // More than the kernel takes for both sides.
+    const text = 'x'.repeat(1_048_576);
+    for (let count = 0; count < 32; count++) flow.send(text);
+    client.write('\r\n\r\n');
+    await node.user.next('keep-alive');
+    client.socket.resume();
+    client.write(options('behind'));
+    (await node.user.next('message')).flow.send('the end');
+    while (!client.received.endsWith('the end')) await new Promise((resolve) => setImmediate(resolve));
+    expect(client.received.includes('\r\n')).toBe(false);
+  });
+
   test('a peer that never answered a ping is not failed for it', async () => {
     const { node, flow } = await connected({ idleTimeoutMs: 10_000_000, pongTimeoutMs: 10_000 });
     flow.keepAlive(100_000);
@@ -118,6 +146,54 @@ describe('keep-alive (RFC 5626 §3.5.1, §4.4.1)', () => {
 });
 
 describe('time limits', () => {
+  test.each([
+    ['a stranger', false],
+    ['a known peer', true],
+  ])(
+    '%s that asks and does not read: its connection ends after 10 s, a known peer’s does not',
+    async (_who, isKnown) => {
+      const { scheduler } = cleanup.node();
+      const sources = new SourceGate(scheduler, { knows: () => isKnown });
+      const node = await cleanup.node({ sources, limits: { maxQueuedOctets: 1e9 } }).open(tcp);
+      const client = await cleanup.client(node.port());
+      client.write(options('hello'));
+      const { flow } = await node.user.next('message');
+      client.socket.pause();
+      const text = 'x'.repeat(1_048_576);
+      for (let count = 0; count < 32; count++) flow.send(text);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      node.scheduler.advance(10_000);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      node.scheduler.advance(10_000);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      expect(flow.closed).toBe(!isKnown);
+      expect(node.layer.counters.slowClosed).toBe(isKnown ? 0 : 1);
+    },
+  );
+
+  test('without memory for strangers half a message of one is not kept; a known peer’s is', async () => {
+    let hasRoom = true;
+    let isKnown = true;
+    const clock = cleanup.node().scheduler;
+    const sources = new SourceGate(clock, { knows: () => isKnown, hasRoom: () => hasRoom });
+    const node = await cleanup.node({ sources }).open(tcp);
+    const client = await cleanup.client(node.port());
+    client.write(options('hello'));
+    await node.user.next('message');
+    hasRoom = false;
+    const whole = options('known', 'body');
+    client.write(whole.slice(0, 50));
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    client.write(whole.slice(50));
+    expect((await node.user.next('message')).text).toBe(whole);
+    isKnown = false;
+    clock.advance(1_000);
+    client.write(whole.slice(0, 50));
+    await client.ended;
+    expect((await node.user.next('closed')).text).toBe('no memory for what unknown addresses send');
+    expect(sources.refused.memory).toBe(1);
+  });
+
   test('a connection that brings no message is closed after 10 s', async () => {
     const node = await cleanup.node().open(tcp);
     const client = await cleanup.client(node.port());
@@ -227,7 +303,9 @@ describe('limits', () => {
   test('slots are kept for known peers when strangers hold all others', async () => {
     const limits = { maxConnections: 4, reservedConnections: 2 };
     let known = false;
-    const node = await cleanup.node({ limits, sources: { admits: () => true, knows: () => known } }).open(tcp);
+    const node = await cleanup
+      .node({ limits, sources: { admits: () => true, hasRoomFor: () => true, knows: () => known } })
+      .open(tcp);
     await cleanup.client(node.port());
     await cleanup.client(node.port());
     const stranger = await cleanup.client(node.port());
