@@ -10,7 +10,10 @@ export const nodeLimitsSchema = z.strictObject({
   headerCount: count(256, 'Most header fields in a message (400).', 100_000),
   headerLineBytes: count(8_192, 'Longest header field (400).', 1_000_000),
   viaCount: count(70, 'Most Via values in a request (400).', 1_000),
-  transactions: count(200_000, 'Transactions at once (503).'),
+  transactions: count(
+    200_000,
+    'Transactions at once, of one address three quarters at most; requests without a final answer, with the calls that they begin, take two fifths of the heap limit at most (503).',
+  ),
   dialogs: count(200_000, 'Dialogs at once (503).'),
   calls: count(100_000, 'Calls in progress (503).'),
   connections: count(20_000, 'TCP and TLS connections; fewer where the process has fewer descriptors.'),

@@ -1,4 +1,5 @@
 /** How much of what the network brings is let in: the node's limits, as the endpoint and the transports apply them. */
+import { getHeapStatistics } from 'node:v8';
 import type { Clock } from '../../base/scheduler.ts';
 import type { Calls } from '../../call/index.ts';
 import type { NodeLimits } from '../../settings/limits-schema.ts';
@@ -33,6 +34,7 @@ type IntakeEndpointOptions = Pick<
   | 'isEmergency'
   | 'isEmergencyNumber'
   | 'maxServerTransactions'
+  | 'maxServerOctets'
   | 'maxClientTransactions'
 >;
 
@@ -40,6 +42,8 @@ type IntakeEndpointOptions = Pick<
 const CALL_RATE_RETRY_SECONDS = 1;
 /** The same when there are as many dialogs as there may be. */
 const DIALOGS_RETRY_SECONDS = 5;
+/** Of the heap limit, what requests may take until they have their final answers, with what they begin. */
+const REQUESTS_SHARE = 0.4;
 /** Seconds' worth of messages that a source may send at once. */
 const BURST_SECONDS = 2;
 
@@ -115,6 +119,7 @@ export class Intake {
       isEmergency,
       isEmergencyNumber: (number, host) => served.isEmergencyNumber(number, host),
       maxServerTransactions: limits.transactions,
+      maxServerOctets: REQUESTS_SHARE * getHeapStatistics().heap_size_limit,
       maxClientTransactions: limits.transactions,
       overloadSeconds: (request) => {
         const isCall = request.method === 'INVITE';

@@ -87,6 +87,7 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow>, Refu
         options.ofOnePeer?.(expected.remoteAddress, actual.remoteAddress) === true,
       ...(options.timers === undefined ? {} : { timers: options.timers }),
       ...(options.maxServerTransactions === undefined ? {} : { maxServerTransactions: options.maxServerTransactions }),
+      ...(options.maxServerOctets === undefined ? {} : { maxServerOctets: options.maxServerOctets }),
       ...(options.maxClientTransactions === undefined ? {} : { maxClientTransactions: options.maxClientTransactions }),
     });
     this.#refusals = new Refusals(this, options, this.#messageLimits, log);

@@ -120,6 +120,8 @@ export interface EndpointOptions {
   readonly tls?: TlsCredentials;
   readonly timers?: Partial<TimerSettings>;
   readonly maxServerTransactions?: number;
+  /** Octets of the heap that requests may take, by estimate; those beyond it are refused. Default: any. */
+  readonly maxServerOctets?: number;
   readonly maxClientTransactions?: number;
   /**
    * Answers over UDP go to the port that the request came from even if its Via does not ask for it with `rport`. Default false:

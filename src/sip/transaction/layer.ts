@@ -11,6 +11,7 @@ import { type KnownRequest, LingeringBranches, LingeringRequests } from './linge
 import { hasCookie, mergeKey, serverKey } from './matching.ts';
 import { NonInviteClientTransaction } from './non-invite-client.ts';
 import { NonInviteServerTransaction } from './non-invite-server.ts';
+import { ServerPlaces } from './server-places.ts';
 import { ServerTransactionBase } from './server-transaction.ts';
 import { StatelessTags } from './stateless-tag.ts';
 import { DEFAULT_TIMERS, type TimerSettings } from './timers.ts';
@@ -38,8 +39,13 @@ export interface TransactionLayerOptions<F extends Channel> {
   readonly user: TransactionLayerUser<F>;
   /** Base times; each default is RFC 3261's. */
   readonly timers?: Partial<TimerSettings>;
-  /** New requests are refused with 503 from here on; those within dialogs and CANCEL only a quarter above it. Default 100,000. */
+  /**
+   * New requests are refused with 503 from here on; those within dialogs and CANCEL only a quarter above it. One address has three
+   * quarters of it at most. Default 100,000.
+   */
   readonly maxServerTransactions?: number;
+  /** The same of the octets of the heap that they take, by estimate. Default: any. */
+  readonly maxServerOctets?: number;
   /** Client transactions above it fail with a transport error. Default 100,000; CANCEL and requests within dialogs get a quarter more. */
   readonly maxClientTransactions?: number;
   /** Whether a response or CANCEL that came over `actual` may belong to a transaction of `expected`. Default: any may. */
@@ -54,11 +60,10 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
   readonly counters: TransactionCounters = newCounters();
   readonly #user: TransactionLayerUser<F>;
   readonly #samePeer: ((expected: F, actual: F) => boolean) | undefined;
-  readonly #maxServers: number;
+  readonly #places: ServerPlaces;
   readonly #maxClients: number;
   /** First of those that have a key. */
   readonly #servers = new Map<string, ServerTransactionBase<F>>();
-  #serverCount = 0;
   /** By branch, which a CANCEL shares with its INVITE. */
   readonly #clients = new TokenMap<ClientTransactionBase<F>>();
   readonly #tags = new StatelessTags();
@@ -76,15 +81,18 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
     this.#recent = new RecentHashes(64 * this.timers.t1Ms, this.scheduler.nowMs());
     this.#user = options.user;
     this.#samePeer = options.samePeer;
-    this.#maxServers = options.maxServerTransactions ?? DEFAULT_MAX_TRANSACTIONS;
+    const { maxServerTransactions = DEFAULT_MAX_TRANSACTIONS, maxServerOctets = Number.POSITIVE_INFINITY } = options;
+    this.#places = new ServerPlaces(maxServerTransactions, maxServerOctets);
     this.#maxClients = options.maxClientTransactions ?? DEFAULT_MAX_TRANSACTIONS;
-    this.#lingeringRequests = new LingeringRequests(this.scheduler, this.timers, this.counters);
+    this.#lingeringRequests = new LingeringRequests(this.scheduler, this.timers, this.counters, (flow) =>
+      this.#places.giveRecord(sourceOf(flow)),
+    );
     this.#lingeringBranches = new LingeringBranches(this.scheduler, this.timers, this.counters);
   }
 
   /** Server transactions alive now, lingering ones included. */
   get serverCount(): number {
-    return this.#serverCount + this.#lingeringRequests.size;
+    return this.#places.count;
   }
 
   /** Client transactions alive now, lingering ones included. */
@@ -108,7 +116,7 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
       existing.receiveRequest();
       return;
     }
-    if (this.#isOverLimit(request)) {
+    if (this.#places.isFullFor(request, sourceOf(flow))) {
       this.#refuse(request, flow);
       return;
     }
@@ -221,7 +229,7 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
     this.#lingeringRequests.clear();
     this.#lingeringBranches.clear();
     this.#servers.clear();
-    this.#serverCount = 0;
+    this.#places.clear();
     this.#clients.clear();
     this.#merged.clear();
     this.#byFlow.clear();
@@ -240,6 +248,7 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
     this.#forget(server);
     this.#recent.add(fnv1a(server.key), this.scheduler.nowMs());
     this.#lingeringRequests.add(server, answer, server.mergeKey);
+    this.#places.takeRecord(sourceOf(server.flow));
     this.#letGo(server);
   }
 
@@ -273,7 +282,7 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
     const first = this.#servers.get(key);
     server.nextOfKey = first;
     this.#servers.set(key, server);
-    this.#serverCount++;
+    server.heldOctets = this.#places.takeMachine(server.request, sourceOf(server.flow));
     this.#link(server);
     if (merge !== '') this.#merged.add(merge);
   }
@@ -362,7 +371,7 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
       each = each.nextOfKey;
     }
     if (each === undefined) return;
-    this.#serverCount--;
+    this.#places.giveMachine(sourceOf(server.flow), server.heldOctets);
     const after = server.nextOfKey;
     server.nextOfKey = undefined;
     if (before !== undefined) before.nextOfKey = after;
@@ -382,10 +391,6 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
     if (server === undefined) return;
     server.disarm();
     this.ended(server);
-  }
-
-  #isOverLimit(request: SipRequest): boolean {
-    return isFull(this.serverCount, this.#maxServers, request);
   }
 
   /** §8.2.7: a stateless answer, the same for each copy of the request: its tag comes of what they have in common, its Retry-After of the tag. */
@@ -429,6 +434,11 @@ const IGNORANT: ClientTransactionUser<never> = { onResponse() {}, onTimeout() {}
 function isFull(count: number, limit: number, request: SipRequest): boolean {
   if (count < limit) return false;
   return count >= limit + (limit >> 2) || (request.method !== 'CANCEL' && request.toTag() === undefined);
+}
+
+/** Whose places a request on this flow takes. */
+function sourceOf({ remoteAddress = '' }: Channel): string {
+  return remoteAddress;
 }
 
 /** Whether the sent-by of a request is that of a known one. */

@@ -49,10 +49,21 @@ export class LingeringRequests<F extends Channel> {
   readonly #requests: Shelf;
   readonly #mergeKeys: Shelf;
 
-  constructor(scheduler: Scheduler, timers: TimerSettings, counters: TransactionCounters) {
+  /** @param onGone one that came over this flow is not known any more */
+  constructor(
+    scheduler: Scheduler,
+    timers: TimerSettings,
+    counters: TransactionCounters,
+    onGone: (flow: F) => void = () => {},
+  ) {
     const stayMs = 64 * timers.t1Ms;
     this.#counters = counters;
-    this.#requests = new Shelf(scheduler, stayMs, (at) => this.#flows.release(this.#requests.number(at, FLOW)));
+    this.#requests = new Shelf(scheduler, stayMs, (at) => {
+      const number = this.#requests.number(at, FLOW);
+      const flow = this.#flows.get(number);
+      this.#flows.release(number);
+      onGone(flow);
+    });
     this.#mergeKeys = new Shelf(scheduler, stayMs);
   }
 

@@ -31,6 +31,8 @@ export abstract class ServerTransactionBase<F extends Channel>
   nextOfKey: ServerTransactionBase<F> | undefined = undefined;
   user: ServerTransactionUser | undefined = undefined;
   answerOnce = false;
+  /** What the layer reckons that it takes of the heap while it is kept. */
+  heldOctets = 0;
   #kept = false;
   /** The status last sent; 0 before the first response. */
   protected lastStatus = 0;

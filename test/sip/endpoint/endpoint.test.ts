@@ -427,7 +427,7 @@ describe('too busy', () => {
     expect(parseResponse(peer.received[0]).headers.value(HeaderId.RetryAfter)).toBe('3');
   });
 
-  test('over the transaction limit new requests get a stateless 503, those in dialogs are served', () => {
+  test('an address that has its share of the transactions gets a stateless 503 to new requests, those in dialogs are served, and others', () => {
     const world = new World({ maxServerTransactions: 4 });
     world.serverUser.answer = (transaction) => {
       transaction.admit();
@@ -442,7 +442,17 @@ describe('too busy', () => {
     }
     peer.send(wire('BYE', { Via: 'SIP/2.0/UDP 192.0.2.9;branch=z9hG4bKbye', To: '<sip:b@x>;tag=b' }), SERVER);
     world.scheduler.advance(50);
-    expect(peer.statuses()).toEqual([200, 200, 200, 200, 503, 503, 200]);
+    expect(peer.statuses()).toEqual([200, 200, 200, 503, 503, 503, 200]);
+    const other = world.network.peer('192.0.2.10');
+    const options = (id: number) =>
+      wire('OPTIONS', { Via: `SIP/2.0/UDP 192.0.2.10;branch=z9hG4bKo${id}`, 'Call-ID': `o${id}` });
+    other.send(options(1), SERVER);
+    world.scheduler.advance(50);
+    expect(other.statuses()).toEqual([503]);
+    world.scheduler.advance(64_000);
+    other.send(options(2), SERVER);
+    world.scheduler.advance(50);
+    expect(other.statuses()).toEqual([503, 200]);
   });
 });
 
@@ -565,7 +575,7 @@ describe('more new requests than there is time for', () => {
     const endpoint = new Endpoint(
       {
         scheduler,
-        sources: { admits: () => true, knows: () => true },
+        sources: { admits: () => true, hasRoomFor: () => true, knows: () => true },
         inboxLimits: { backlogMs: 0 },
         isEmergency: ({ requestUri }) => asked.push(requestUri) > 0 && requestUri.includes('112'),
         ...(plain === undefined
@@ -615,7 +625,7 @@ describe('more new requests than there is time for', () => {
       const endpoint = new Endpoint(
         {
           scheduler,
-          sources: { admits: () => true, knows: () => true },
+          sources: { admits: () => true, hasRoomFor: () => true, knows: () => true },
           inboxLimits: { backlogMs: 0 },
           isEmergency: ({ requestUri }) => requestUri.includes('112'),
           isEmergencyNumber: (number) => number === '112',

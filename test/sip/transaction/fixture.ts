@@ -28,6 +28,10 @@ export class RecordingChannel {
     this.address = address;
   }
 
+  get remoteAddress(): string {
+    return this.address;
+  }
+
   send(text: string): void {
     this.sent.push({ atMs: this.#scheduler.nowMs(), text });
   }

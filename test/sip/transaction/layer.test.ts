@@ -246,14 +246,51 @@ describe('limits', () => {
 
   test('requests of calls in progress and CANCEL are taken a quarter above it, and refused beyond', () => {
     const world = new World({ maxServerTransactions: 8 });
+    const other = new RecordingChannel(world.scheduler, false, '192.0.2.2');
     for (let index = 0; index < 8; index++)
-      world.receive(makeInvite({ branch: `z9hG4bK${index}`, callId: `${index}` }));
+      world.receive(makeInvite({ branch: `z9hG4bK${index}`, callId: `${index}` }), index < 6 ? world.channel : other);
+    expect(world.requests).toHaveLength(8);
     world.receive(makeRequest('BYE', { branch: 'z9hG4bKbye', toTag: 'x' }));
-    world.receive(makeRequest('CANCEL', { branch: 'z9hG4bK7' }));
+    world.receive(makeRequest('CANCEL', { branch: 'z9hG4bK5' }));
     expect(world.requests.at(-1)?.request.method).toBe('BYE');
     expect(world.channel.kinds).toEqual(['200', '487']);
     world.receive(makeRequest('BYE', { branch: 'z9hG4bKbye2', toTag: 'y' }));
     expect(world.channel.kinds.at(-1)).toBe('503');
+  });
+
+  test.each([
+    ['ended', 487],
+    ['answered, and of which a record is left', 200],
+  ])(
+    'one address has three quarters of the places, others have theirs; each that has %s gives its own back',
+    (_, status) => {
+      const world = new World({ maxServerTransactions: 8 });
+      const invite = (index: number) => makeInvite({ branch: `z9hG4bK${index}`, callId: `${index}` });
+      for (let index = 0; index < 10; index++) world.receive(invite(index));
+      expect([world.requests.length, world.channel.kinds]).toEqual([6, ['503', '503', '503', '503']]);
+      const other = new RecordingChannel(world.scheduler, false, '192.0.2.2');
+      world.receive(invite(10), other);
+      expect(world.requests).toHaveLength(7);
+      for (const transaction of world.requests) {
+        transaction.reply(status);
+        transaction.release();
+      }
+      expect(world.layer.serverCount).toBe(7);
+      world.scheduler.runUntilIdle();
+      expect(world.layer.serverCount).toBe(0);
+      for (let index = 20; index < 30; index++) world.receive(invite(index));
+      expect(world.requests).toHaveLength(13);
+    },
+  );
+
+  test('requests beyond the memory for them are refused as well', () => {
+    const world = new World({ maxServerOctets: 200_000 });
+    for (let index = 0; index < 50; index++)
+      world.receive(makeInvite({ branch: `z9hG4bK${index}`, callId: `${index}` }));
+    // By estimate 16 KB each, of three quarters.
+    expect(world.requests.length).toBeGreaterThan(5);
+    expect(world.requests.length).toBeLessThan(11);
+    expect(world.layer.counters.refused).toBe(50 - world.requests.length);
   });
 
   test('a copy of a request already taken is never refused', () => {

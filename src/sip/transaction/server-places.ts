@@ -1,0 +1,106 @@
+import type { SipRequest } from '../message/index.ts';
+
+/** One source may have so many times what nobody has. */
+const SHARE_OF_FREE = 3;
+/** What goes on may have so much above a limit, so that too much of what begins ends no call. */
+const ABOVE = 1.25;
+/** Octets of the heap that a kept request takes beside its own: the machine, its timers, what was read of it, its answer. */
+const MACHINE_OCTETS = 4_096;
+/** The same of an INVITE, with the call that it begins. */
+const CALL_OCTETS = 16_384;
+
+/** How much one source holds of something, and all of them together. */
+class SharedBudget {
+  total = 0;
+  readonly #most: number;
+  readonly #held = new Map<string, number>();
+
+  constructor(most: number) {
+    this.#most = most;
+  }
+
+  /**
+   * Whether a source may have more. It may hold three times what is free: alone three quarters of all, and whoever comes then three
+   * quarters of the rest. So no source, or address that is forged, takes it all, and one that is alone is not held to an equal share.
+   * (The dynamic thresholds of Choudhury and Hahne, IEEE/ACM Transactions on Networking 6(2), 1998.)
+   */
+  admits(source: string): boolean {
+    const free = this.#most - this.total;
+    return free > 0 && (this.#held.get(source) ?? 0) < SHARE_OF_FREE * free;
+  }
+
+  /** Whether there is no place even for what goes on. */
+  get isExceeded(): boolean {
+    return this.total >= ABOVE * this.#most;
+  }
+
+  change(source: string, by: number): void {
+    this.total += by;
+    const held = (this.#held.get(source) ?? 0) + by;
+    if (held > 0) this.#held.set(source, held);
+    else this.#held.delete(source);
+  }
+
+  clear(): void {
+    this.total = 0;
+    this.#held.clear();
+  }
+}
+
+/**
+ * The requests that are kept, by the address that each came from: how many, lingering ones included, and what the machines take of the
+ * heap. Whoever forges a known peer's address, or has its password, fills neither the table nor the memory.
+ */
+export class ServerPlaces {
+  readonly #records: SharedBudget;
+  readonly #octets: SharedBudget;
+
+  /**
+   * @param most requests
+   * @param mostOctets of the heap
+   */
+  constructor(most: number, mostOctets: number) {
+    this.#records = new SharedBudget(most);
+    this.#octets = new SharedBudget(mostOctets);
+  }
+
+  /** Requests that are kept now. */
+  get count(): number {
+    return this.#records.total;
+  }
+
+  /** Whether a request must be refused. Those of calls in progress, and CANCEL, may use a quarter more, whoever sends them. */
+  isFullFor(request: SipRequest, source: string): boolean {
+    const goesOn = request.method === 'CANCEL' || request.toTag() !== undefined;
+    if (goesOn) return this.#records.isExceeded || this.#octets.isExceeded;
+    return !this.#records.admits(source) || !this.#octets.admits(source);
+  }
+
+  /** A machine is kept; the octets that it takes, to be given back. */
+  takeMachine(request: SipRequest, source: string): number {
+    const beside = request.method === 'INVITE' && request.toTag() === undefined ? CALL_OCTETS : MACHINE_OCTETS;
+    const octets = beside + (request.receivedText?.length ?? 0);
+    this.#records.change(source, 1);
+    this.#octets.change(source, octets);
+    return octets;
+  }
+
+  giveMachine(source: string, octets: number): void {
+    this.#records.change(source, -1);
+    this.#octets.change(source, -octets);
+  }
+
+  /** Of an answered request there is a record outside of the heap. */
+  takeRecord(source: string): void {
+    this.#records.change(source, 1);
+  }
+
+  giveRecord(source: string): void {
+    this.#records.change(source, -1);
+  }
+
+  clear(): void {
+    this.#records.clear();
+    this.#octets.clear();
+  }
+}

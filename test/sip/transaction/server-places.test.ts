@@ -1,0 +1,59 @@
+import { describe, expect, test } from 'vitest';
+import { parseMessage, type SipRequest } from '../../../src/sip/message/index.ts';
+import { ServerPlaces } from '../../../src/sip/transaction/server-places.ts';
+
+const request = (method: string, toTag = '', body = '') =>
+  parseMessage(
+    `${method} sip:a@example.com SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK1\r\nFrom: <sip:b@example.com>;tag=1\r\nTo: <sip:a@example.com>${toTag}\r\nCall-ID: 1\r\nCSeq: 1 ${method}\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+  ) as SipRequest;
+const INVITE = request('INVITE');
+const FORGED = '192.0.2.10';
+
+/** How many requests of one address are taken until one is refused. */
+function fill(places: ServerPlaces, source: string, message = INVITE): number {
+  for (let taken = 0; ; taken++) {
+    if (places.isFullFor(message, source)) return taken;
+    places.takeMachine(message, source);
+  }
+}
+
+describe('one address', () => {
+  test('has three quarters of the table at most; those who come then have three quarters of the rest, and so on', () => {
+    const places = new ServerPlaces(1_000, Number.POSITIVE_INFINITY);
+    expect(fill(places, FORGED)).toBe(750);
+    expect(fill(places, '192.0.2.20')).toBe(188);
+    expect(fill(places, '192.0.2.30')).toBe(47);
+    expect(places.isFullFor(INVITE, '192.0.2.40')).toBe(false);
+  });
+
+  test('has three quarters of the memory at most, by the length of what it sends', () => {
+    const octets = 100 * 2 ** 20;
+    const places = new ServerPlaces(1_000_000, octets);
+    const large = request('INVITE', '', 'x'.repeat(50_000));
+    expect(fill(places, FORGED, large)).toBeLessThan((0.75 * octets) / 50_000);
+    expect(fill(places, FORGED)).toBe(0);
+    expect(fill(places, '192.0.2.20')).toBeGreaterThan(1_000);
+  });
+
+  test('has its places back as they end, those of records outside of the heap as well', () => {
+    const places = new ServerPlaces(4, Number.POSITIVE_INFINITY);
+    const octets = [1, 2, 3].map(() => places.takeMachine(INVITE, FORGED));
+    expect(places.isFullFor(INVITE, FORGED)).toBe(true);
+    places.giveMachine(FORGED, octets[0] as number);
+    places.takeRecord(FORGED);
+    expect([places.count, places.isFullFor(INVITE, FORGED)]).toEqual([3, true]);
+    places.giveRecord(FORGED);
+    expect([places.count, places.isFullFor(INVITE, FORGED)]).toEqual([2, false]);
+  });
+});
+
+test('what goes on has a quarter more, whoever has taken the places', () => {
+  const places = new ServerPlaces(4, Number.POSITIVE_INFINITY);
+  fill(places, FORGED);
+  for (const source of ['192.0.2.20', '192.0.2.30']) fill(places, source);
+  expect(places.isFullFor(INVITE, '192.0.2.40')).toBe(true);
+  const goesOn = request('BYE', ';tag=2');
+  expect([places.isFullFor(goesOn, FORGED), places.isFullFor(request('CANCEL'), FORGED)]).toEqual([false, false]);
+  places.takeMachine(goesOn, FORGED);
+  expect(places.isFullFor(goesOn, FORGED)).toBe(true);
+});
