@@ -133,7 +133,7 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
     if (waiting === undefined) return undefined;
     const cancels = this.#attempt?.cancellations() ?? [];
     const version = waiting.from.kind === 'connection' ? 'waiting-2' : 'waiting-1';
-    return { version, id: this.id, ...waiting, cancels, takenAtMs };
+    return { version, id: this.id, ...waiting, cancels, takenAtMs, forMs: this.#timeMs() - this.record.startedAtMs };
   }
 
   /** The time of day by the clock that was right when the call began: whoever sets the clock meanwhile makes no call longer or shorter. */
@@ -173,7 +173,8 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
       this.#refuse(tooSmall.status, undefined, tooSmall.headers, 'refused');
       return;
     }
-    this.#timer = this.env.scheduler.schedule(caller.ringLimitMs(plan), this, RING_TIMER);
+    const ringsForMs = Math.max(0, caller.ringLimitMs(plan) - (this.resumption?.passedMs ?? 0));
+    this.#timer = this.env.scheduler.schedule(ringsForMs, this, RING_TIMER);
     // RFC 3261 §16.3 step 3, kept up across the two dialogs so that a loop through B2BUAs ends.
     const attempt = new Attempt(this, plan, this, request.hopsAfter());
     this.#attempt = attempt;

@@ -20,12 +20,15 @@ export interface RingingInvite {
  */
 export class Resumption {
   readonly tag: string | undefined;
+  /** How long he has waited already, ms. */
+  readonly passedMs: number;
   /** The caller has given up meanwhile: nobody is asked. */
   cancel: SipRequest | undefined = undefined;
   #ringing: readonly RingingInvite[];
 
-  constructor(tag: string | undefined, ringing: readonly RingingInvite[]) {
+  constructor(tag: string | undefined, ringing: readonly RingingInvite[], passedMs: number) {
     this.tag = tag;
+    this.passedMs = passedMs;
     this.#ringing = ringing;
   }
 

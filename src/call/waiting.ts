@@ -20,8 +20,10 @@ export interface WaitingSnapshot {
   /** The tag of the early dialog that the caller was told; absent where reliable responses (RFC 3262) belong to it. */
   readonly tag?: string;
   readonly cancels: readonly WaitingCancel[];
-  /** Of a caller at the end of a connection, who is not gone on with: what his call is recorded with. Absent in what the program before wrote. */
+  /** What the call is recorded with where nobody goes on with it. Absent in what the program before wrote, in part. */
   readonly record?: WaitingRecord;
+  /** How long it had been waiting by then, ms; absent in what the program before wrote. */
+  readonly forMs?: number;
   /** Wall clock, ms. */
   readonly takenAtMs: number;
 }

@@ -58,6 +58,37 @@ describe.skipIf(peersSkipped)('kill -9 and restart', { concurrent: CALLS <= 50 }
     60_000 + 2 * TALK_MS,
   );
 
+  test('a call that rings goes on ringing: its callee answers the process after, and the caller is connected, with one record', async () => {
+    const [alice, carrier] = [await new Phone('101').open(), await new Phone('4930123456').open()];
+    const engine = await startEngineProcess({
+      provisioning: { tenants: [acme()], trunks: [carrierTrunk(portOf(carrier))] },
+    });
+    const address = `127.0.0.1:${engine.port}`;
+    try {
+      expect((await alice.register(address)).status).toBe(200);
+      carrier.answers = 180;
+      const calling = alice.call(address, '915551234', Number.POSITIVE_INFINITY);
+      await eventually('the call in the store', () => kept(engine.dataFolder) === 1);
+      await engine.killAndRestart();
+      expect(engine.child.output()).toMatch(/"again":1,.*"event":"calls-restored"/);
+      carrier.pickUp();
+      const call = await calling;
+      expect([call.status, carrier.invites.length]).toEqual([200, 1]);
+      expect((await alice.hangUp(address, call)).status).toBe(200);
+      await eventually('the BYE at the carrier', () => carrier.heard.includes('BYE'));
+      const records = await eventually('a record', () => {
+        const found = recordsIn(engine.dataFolder);
+        return found.length >= 1 && found;
+      });
+      expect(records).toMatchObject([{ status: 200, hungUpBy: 'caller', trunk: 'carrier' }]);
+      await eventually('nothing left in the store', () => kept(engine.dataFolder) === 0);
+    } finally {
+      alice.close();
+      carrier.close();
+      await engine.stop();
+    }
+  });
+
   test('its calls file is lost while it is down: by what Contacts carry the BYE of either side ends both, with one record each', async () => {
     const [alice, carrier] = [await new Phone('101').open(), await new Phone('4930123456').open()];
     const engine = await startEngineProcess({

@@ -60,7 +60,7 @@ export class CallContinuity {
     const { settings, secret, userAgent, known, contacts, self, sources } = options;
     const { store, scheduler, log, calls, restoring, recordFacts, endpoint, peers } = options;
     const { served } = restoring;
-    const waitingCallers = new WaitingCallers({ endpoint, scheduler, calls, served, trunks: restoring.trunks });
+    const waitingCallers = new WaitingCallers({ endpoint, scheduler, log, calls, served, trunks: restoring.trunks });
     this.#waitingCallers = waitingCallers;
     const questions = new PeerQuestions({ node: settings.node, secret, endpoint, scheduler });
     this.#questions = questions;
@@ -76,7 +76,7 @@ export class CallContinuity {
       grants: (record) => restoring.guards.held(record),
       restorer: (snapshot) => restorerOf(snapshot, { ...restoring, scheduler }),
       movedHere: (snapshot) => movedHere(snapshot, endpoint, served),
-      placeAgain: (waiting, isOwn) => waitingCallers.placeAgain(waiting, isOwn),
+      waitingCallers,
       onLateRead: () => this.#onLateRead(),
     });
     this.#keeper = keeper;
@@ -110,7 +110,7 @@ export class CallContinuity {
       known,
       scheduler,
       lives: (node, withinMs) => questions.lives(node, withinMs),
-      takeOver: (node, kept) => keeper.takeOver(node, kept),
+      takeOver: (node, kept, silentMs) => keeper.takeOver(node, kept, silentMs),
     });
   }
 
@@ -122,7 +122,7 @@ export class CallContinuity {
   /** The sockets are open: follows other nodes from now on. */
   start(): void {
     if (this.#options.store?.shared !== undefined) this.#strayByes.start();
-    this.#keeper?.placeWaiting();
+    this.#waitingCallers.placeAll(true);
     this.#succession?.start();
   }
 

@@ -19,12 +19,12 @@ import {
   type LiveRecord,
   type Restorer,
   readKept,
-  type WaitingSnapshot,
   waitingRecord,
 } from '../../call/index.ts';
 import { EndingCalls } from './ending-calls.ts';
 import { OneByOne } from './one-by-one.ts';
 import { TOLD_AGAIN_MS, ToldEnds } from './told-ends.ts';
+import type { WaitingCallers } from './waiting-callers.ts';
 
 export interface CallKeeperOptions {
   readonly store: CallStore;
@@ -39,8 +39,8 @@ export interface CallKeeperOptions {
   readonly grants: (record: LiveRecord) => readonly GrantSnapshot[];
   /** Takes the places and grants of a call that goes on, and says where its legs are reached. */
   readonly restorer: (snapshot: CallSnapshot) => Restorer;
-  /** Goes on with a call whose caller still waits; `isOwn`: of a process of this node before. */
-  readonly placeAgain: (waiting: WaitingSnapshot, isOwn: boolean) => void;
+  /** Goes on with calls whose callers still wait. */
+  readonly waitingCallers: Pick<WaitingCallers, 'add' | 'count' | 'placeAll'>;
   /** The store, which was away at the start, has been read. */
   readonly onLateRead: () => void;
   /** A call of another node as this one goes on with it: with addresses of its own. */
@@ -60,9 +60,6 @@ const PROBE_MS = 20;
 const TELL_MS = 5;
 /** Snapshots that one write holds; between writes the thread is free. */
 const MAX_WRITTEN = 200;
-
-/** So long a caller hears it ring, at most, and somebody may still go on with the call for him. */
-const WAITS_MS = 60_000;
 
 /** Of calls that are over or have gone to others, and that nobody shall begin again, so many are known. */
 const MOST_REMEMBERED = 50_000;
@@ -90,8 +87,6 @@ export class CallKeeper implements TimerTarget {
   readonly #toProbe: OneByOne<string>;
   #timer: Timer | undefined = undefined;
   #dueMs = 0;
-  /** Calls of the process before that nobody had answered. */
-  #toPlace: WaitingSnapshot[] = [];
   /** Calls that came from another node: their parties are told where they are now. */
   readonly #toTell: OneByOne<string>;
   #readTimer: Timer | undefined = undefined;
@@ -116,7 +111,7 @@ export class CallKeeper implements TimerTarget {
    * when the store does.
    */
   async restore(): Promise<void> {
-    const { store, log, scheduler, onLateRead } = this.#options;
+    const { store, log, scheduler, waitingCallers, onLateRead } = this.#options;
     try {
       const kept = await store.load();
       const isLate = this.#readTimer !== undefined;
@@ -124,7 +119,7 @@ export class CallKeeper implements TimerTarget {
       this.#readTimer = cancelTimer(this.#readTimer);
       this.#goOnWith(kept);
       if (!isLate) return;
-      this.placeWaiting();
+      waitingCallers.placeAll(true);
       onLateRead();
     } catch (error) {
       if (this.#readTimer === undefined) log.warn('calls-not-restored', { error: String(error) });
@@ -133,12 +128,12 @@ export class CallKeeper implements TimerTarget {
   }
 
   #goOnWith({ calls, aliveAtMs }: KeptCalls): void {
-    const { log } = this.#options;
-    const restored = calls.filter((kept) => this.#restored(kept, (snapshot) => snapshot));
+    const { log, waitingCallers } = this.#options;
+    const downMs = this.#storeMs() - aliveAtMs;
+    const restored = calls.filter((kept) => this.#restored(kept, (snapshot) => snapshot, downMs));
     if (calls.length === 0) return;
     this.#arm(BEHIND_MS);
-    const downMs = this.#storeMs() - aliveAtMs;
-    const again = this.#toPlace.length;
+    const again = waitingCallers.count;
     log.info('calls-restored', {
       count: restored.length,
       again,
@@ -158,15 +153,15 @@ export class CallKeeper implements TimerTarget {
     return this.#hasRead;
   }
 
-  /** Goes on with calls of a node that has ended; the store counts them as this one's already. */
-  takeOver(node: string, kept: readonly KeptCall[]): void {
-    const { log, movedHere } = this.#options;
-    const restored = kept.filter((call) => this.#restored(call, movedHere));
+  /** Goes on with calls of a node that has been silent for so long; the store counts them as this one's already. */
+  takeOver(node: string, kept: readonly KeptCall[], silentMs: number): void {
+    const { log, movedHere, waitingCallers } = this.#options;
+    const restored = kept.filter((call) => this.#restored(call, movedHere, silentMs));
     for (const { id: taken } of restored) this.#rejoin(taken);
     this.#arm(BEHIND_MS);
-    const [count, again] = [restored.length, this.#toPlace.length];
+    const [count, again] = [restored.length, waitingCallers.count];
     log.warn('calls-taken-over', { from: node, count, again, lost: kept.length - count - again });
-    this.placeWaiting(false);
+    waitingCallers.placeAll(false);
   }
 
   /** Goes on with a call that no store has. False: it is here, or was. */
@@ -206,23 +201,8 @@ export class CallKeeper implements TimerTarget {
     return this.#options.calls.get(id) !== undefined;
   }
 
-  /** The sockets are open: callers of the process before who may still wait have their calls gone on with. */
-  placeWaiting(isOwn = true): void {
-    const waiting = this.#toPlace;
-    this.#toPlace = [];
-    for (const call of waiting) this.#place(call, isOwn);
-  }
-
-  #place(call: WaitingSnapshot, isOwn: boolean): void {
-    try {
-      this.#options.placeAgain(call, isOwn);
-    } catch (error) {
-      this.#options.log.warn('call-not-restored', { call: call.id, error: String(error) });
-    }
-  }
-
   onCallRinging({ id }: LiveRecord): void {
-    if (this.#options.store.shared !== undefined) this.#note(id);
+    this.#note(id);
   }
 
   onCallAnswered({ id }: LiveRecord): void {
@@ -347,17 +327,18 @@ export class CallKeeper implements TimerTarget {
     this.#dueMs = dueMs;
   }
 
-  #restored({ id, document }: KeptCall, as: (snapshot: CallSnapshot) => CallSnapshot): boolean {
-    const { calls, restorer, log, scheduler } = this.#options;
+  /** @param downMs how long its process has not been heard of, at most */
+  #restored({ id, document }: KeptCall, as: (snapshot: CallSnapshot) => CallSnapshot, downMs: number): boolean {
+    const { calls, restorer, log, waitingCallers } = this.#options;
     this.#stored.add(id);
     try {
       const { waiting, answered } = readKept(document, this.#offsetMs());
-      if (waiting !== undefined && scheduler.wallMs() - waiting.takenAtMs < WAITS_MS) this.#toPlace.push(waiting);
       // The store has come back with what went on here without it.
       if (this.has(id)) {
         this.#note(id);
         return false;
       }
+      if (waiting !== undefined) waitingCallers.add(waiting, downMs);
       const snapshot = answered !== undefined && !this.hasEnded(id) ? as(answered) : undefined;
       if (snapshot !== undefined && calls.restore(snapshot, () => restorer(snapshot)) !== undefined) {
         this.#adopted.add(id);
@@ -463,7 +444,7 @@ export class CallKeeper implements TimerTarget {
   }
 
   #snapshot(id: string, takenAtMs: number): KeptCall | undefined {
-    const { calls, recordFacts, grants, store } = this.#options;
+    const { calls, recordFacts, grants } = this.#options;
     const call = calls.get(id);
     const snapshot = call?.snapshot(takenAtMs);
     if (call !== undefined && snapshot !== undefined) {
@@ -471,13 +452,11 @@ export class CallKeeper implements TimerTarget {
       const kept: CallSnapshot = { ...snapshot, facts: recordFacts(record), grants: grants(record) };
       return { id, document: JSON.stringify(kept) };
     }
-    // Where nobody could place it again in time it is not worth the writing; and of a call between nodes the one that drafted it can.
-    const isPlaceable = store.shared !== undefined && call?.record.facts.peerNode === undefined;
-    const waiting = isPlaceable ? call?.waitingSnapshot(takenAtMs) : undefined;
+    // Of a call between nodes the one that drafted it can place it again.
+    const waiting = call?.record.facts.peerNode === undefined ? call?.waitingSnapshot(takenAtMs) : undefined;
     if (call === undefined || waiting === undefined) return undefined;
-    const isLost = waiting.from.kind === 'connection';
-    const record = isLost ? { record: waitingRecord(call.record, recordFacts(call.record)) } : undefined;
-    return { id, document: JSON.stringify({ ...waiting, ...record }) };
+    const record = waitingRecord(call.record, recordFacts(call.record));
+    return { id, document: JSON.stringify({ ...waiting, record }) };
   }
 
   /** This node was silent for so long that another one goes on with these calls; it may have woken before that had them all. */

@@ -25,7 +25,8 @@ export interface CallSuccessionOptions {
   readonly known: KnownNodes;
   readonly scheduler: Scheduler;
   readonly lives: PeerQuestions['lives'];
-  readonly takeOver: (node: string, calls: readonly KeptCall[]) => void;
+  /** `silentMs`: how long nothing had been heard of it; infinite where it has left, or is not known any more. */
+  readonly takeOver: (node: string, calls: readonly KeptCall[], silentMs: number) => void;
 }
 
 const LOOK_MS = 50;
@@ -155,7 +156,7 @@ export class CallSuccession implements TimerTarget {
       if (calls === 'alive') return false;
       // The store reads the next ones while these are gone on with.
       const next = this.#isStopped ? [] : store.take(name, SILENT_MS);
-      takeOver(name, calls);
+      takeOver(name, calls, quietMs);
       calls = await next;
     }
     return true;

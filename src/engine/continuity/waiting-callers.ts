@@ -1,4 +1,5 @@
 /** Callers of a process that has ended who wait for an answer, and those who rang for them. */
+import type { Log } from '../../base/log.ts';
 import type { Scheduler } from '../../base/scheduler.ts';
 import {
   type AskedSnapshot,
@@ -15,6 +16,11 @@ import type { Flow, Target } from '../../sip/transport/index.ts';
 import type { Served } from '../served.ts';
 import { type CallRestorerOptions, reacherOf, targetHere } from './call-restorer.ts';
 
+/**
+ * So long after the end of the process a caller may still hear it ring, and somebody may go on with his call for him; nobody is rung for one
+ * who has put down long ago.
+ */
+const WAITS_MS = 60_000;
 /** A phone that was cancelled is ready for the next call then. */
 const CANCELLED_MS = 200;
 /** Whoever rang and is not asked by then will not be. */
@@ -23,6 +29,7 @@ const ASKED_MS = 2_000;
 export interface WaitingCallersOptions {
   readonly endpoint: Endpoint;
   readonly scheduler: Scheduler;
+  readonly log: Log;
   readonly calls: Calls;
   readonly trunks: CallRestorerOptions['trunks'];
   readonly served: Pick<Served, 'directory'>;
@@ -48,22 +55,54 @@ export class WaitingCallers {
   /** By branch and Call-ID. */
   readonly #cancels = new Map<string, HeldCancel>();
   readonly #expected = new Map<string, ExpectedInvite>();
+  #toPlace: { readonly waiting: WaitingSnapshot; readonly endedAgoMs: number }[] = [];
 
   constructor(options: WaitingCallersOptions) {
     this.#options = options;
   }
 
+  /** A call that nobody had answered. @param downMs how long its process has not been heard of, at most */
+  add(waiting: WaitingSnapshot, downMs: number): void {
+    const agoMs = this.#options.scheduler.wallMs() - waiting.takenAtMs;
+    this.#toPlace.push({ waiting, endedAgoMs: Math.min(agoMs, downMs) });
+  }
+
+  /** Calls that were added and are not placed yet. */
+  get count(): number {
+    return this.#toPlace.length;
+  }
+
+  /** The sockets are open: callers who may still wait have their calls gone on with. @param isOwn the process before was of this node */
+  placeAll(isOwn: boolean): void {
+    const toPlace = this.#toPlace;
+    this.#toPlace = [];
+    for (const { waiting, endedAgoMs } of toPlace) {
+      try {
+        if (waiting.from.kind === 'target' && endedAgoMs < WAITS_MS) this.#placeAgain(waiting, isOwn);
+        else this.#end(waiting);
+      } catch (error) {
+        this.#options.log.warn('call-not-restored', { call: waiting.id, error: String(error) });
+      }
+    }
+  }
+
+  /**
+   * Who has called over a connection that has ended, or so long ago that he waits no more, is answered 503, so that he tries the next node if
+   * he does: over another connection, where he takes any. Whoever rang is cancelled; the call is over, and recorded.
+   */
+  #end(waiting: WaitingSnapshot): void {
+    for (const cancel of waiting.cancels) this.#cancel(cancel);
+    this.#refuse(waiting, requestOf(waiting.invite));
+    this.#options.calls.endWaiting(waiting);
+  }
+
   /**
    * The caller's INVITE is received once more. Who rings, and whose answer comes to this node, goes on ringing; anybody else is cancelled
-   * in the name of the process before. A caller at the end of a connection is answered over another one, where he takes any: 503, so that
-   * he tries the next node; his call is over, and recorded.
-   *
-   * @param isOwn the process before was of this node
+   * in the name of the process before.
    */
-  placeAgain(waiting: WaitingSnapshot, isOwn: boolean): void {
+  #placeAgain(waiting: WaitingSnapshot, isOwn: boolean): void {
     const { endpoint, scheduler, calls } = this.#options;
     const invite = requestOf(waiting.invite);
-    const isReachable = waiting.from.kind === 'target';
     const ringing: RingingInvite[] = [];
     let isCancelled = false;
     const key = keyOf(invite);
@@ -71,20 +110,17 @@ export class WaitingCallers {
     const hasGivenUp = gaveUp !== undefined && gaveUp.flow.remoteAddress === waiting.from.address;
     for (const cancel of waiting.cancels) {
       const asked = cancel.asked;
-      if (isReachable && !hasGivenUp && asked !== undefined && this.#comesHere(asked, isOwn))
+      if (!hasGivenUp && asked !== undefined && this.#comesHere(asked, isOwn))
         ringing.push(this.#ringing(cancel, asked));
       else {
         isCancelled = true;
         this.#cancel(cancel);
       }
     }
-    if (!isReachable) {
-      this.#refuse(waiting, invite);
-      calls.endWaiting(waiting);
-      return;
-    }
     const { branch } = invite.topVia();
-    const expected = { from: waiting.from.address, resumption: new Resumption(waiting.tag, ringing), held: [] };
+    const passedMs = (waiting.forMs ?? 0) + Math.max(0, scheduler.wallMs() - waiting.takenAtMs);
+    const resumption = new Resumption(waiting.tag, ringing, passedMs);
+    const expected = { from: waiting.from.address, resumption, held: [] };
     this.#expected.set(key, expected);
     if (gaveUp !== undefined && hasGivenUp) {
       this.#cancels.delete(key);
@@ -163,12 +199,26 @@ export class WaitingCallers {
     else calls.cancelRinging(this.#ringing(cancel, cancel.asked));
   }
 
-  /** RFC 3261 §18.2.2: to the port in Via, when the connection that the INVITE came over has ended. */
-  #refuse({ from, tag }: WaitingSnapshot, invite: SipRequest): void {
-    if (from.transport !== 'tcp') return;
+  #refuse(waiting: WaitingSnapshot, invite: SipRequest): void {
+    const { endpoint } = this.#options;
+    const { tag } = waiting;
+    const to = this.#wayBack(waiting, invite);
     const response = createResponse(invite, 503, undefined, tag === undefined ? {} : { toTag: tag });
-    const to: Target = { transport: 'tcp', address: from.address, port: invite.topVia().port ?? 5060 };
-    this.#options.endpoint.flowTo(to).send(serialize(response));
+    if (to !== undefined) endpoint.flowTo(to).send(serialize(response));
+  }
+
+  /**
+   * RFC 3261 §18.2.2: a datagram is answered where it came from, what came over a connection that has ended at the port in Via. Over TLS only
+   * a trunk has a name by which its certificate is known.
+   */
+  #wayBack({ from, record }: WaitingSnapshot, invite: SipRequest): Target | undefined {
+    const { endpoint, trunks } = this.#options;
+    const { transport, address } = from;
+    if (from.kind === 'target') return targetHere(from, endpoint);
+    const port = invite.topVia().port ?? (transport === 'tls' ? 5061 : 5060);
+    if (transport !== 'tls') return { transport, address, port };
+    const trunkId = record?.facts.direction === 'inbound' ? record.facts.trunkId : undefined;
+    return trunkId === undefined ? undefined : trunks.secured(trunkId, { transport, address, port });
   }
 }
 

@@ -26,8 +26,6 @@ export interface CarrierOptions {
 export class CarrierCall {
   readonly callId: string;
   readonly responses: SipResponse[] = [];
-  /** When its connection was closed by the other side, monotonic ms. */
-  closedAtMs: number | undefined;
   /** When it had its final answer. */
   answeredAtMs: number | undefined;
 
@@ -104,7 +102,7 @@ export class RingingCarrier {
     const callId = `carrier-${transport}-${++this.#serial}-${this.port}`;
     const call = new CarrierCall(callId);
     this.#calls.set(callId, call);
-    const send = await this.#toward(node, call);
+    const send = await this.#toward(node);
     send(
       [
         `INVITE sip:${called}@${node.host}:${node.port} SIP/2.0`,
@@ -130,7 +128,7 @@ export class RingingCarrier {
     if (final === undefined) throw new Error('not answered');
     const { transport, host } = this.#options;
     const target = /<(sip:[^>]*)>/.exec(final.headers.value(HeaderId.Contact) ?? '')?.[1] ?? '';
-    const send = await this.#toward(node, call);
+    const send = await this.#toward(node);
     send(
       [
         `${method} ${target} SIP/2.0`,
@@ -147,10 +145,7 @@ export class RingingCarrier {
     );
   }
 
-  async #toward(
-    node: { readonly host: string; readonly port: number },
-    call: CarrierCall,
-  ): Promise<(text: string) => void> {
+  async #toward(node: { readonly host: string; readonly port: number }): Promise<(text: string) => void> {
     const { transport, host, authority } = this.#options;
     const udp = this.#udp;
     if (udp !== undefined) return (text) => udp.send(Buffer.from(text, 'latin1'), node.port, node.host);
@@ -158,9 +153,6 @@ export class RingingCarrier {
     const socket: Socket =
       transport === 'tls' ? tlsConnect({ ...to, ...(authority !== undefined && { ca: authority }) }) : connect(to);
     this.#serve(socket);
-    socket.on('close', () => {
-      call.closedAtMs = performance.now();
-    });
     await new Promise<void>((resolve, reject) => {
       socket.once(transport === 'tls' ? 'secureConnect' : 'connect', resolve);
       socket.once('error', reject);

@@ -224,6 +224,20 @@ describe('a node ends with a call up', () => {
   });
 });
 
+test('a call that had rung for more than a minute when its node ended goes on at the other as well', async () => {
+  const second = alice.call('18005550100', UPDATES);
+  carrier.answer(carrier.took('INVITE', 1), 180, 'Ringing');
+  await pass(100_000);
+  await killed();
+  await pass(1_000);
+  const again = carrier.requests('INVITE').at(-1) as SipRequest;
+  expect(again.topVia().host).toBe(OTHER);
+  toOther(carrier, answerTo(again, '486 Busy Here'));
+  await pass(400);
+  expect(alice.responses(second.callId()).at(-1)?.status).toBe(486);
+  expect(two.observed.ended).toMatchObject([{ status: 486 }]);
+});
+
 describe('a node ends while a call rings', () => {
   let second: SipRequest;
 

@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { stirSchema } from '../../../src/settings/node-schema.ts';
-import type { SipRequest, SipResponse } from '../../../src/sip/message/index.ts';
+import { HeaderId, type SipRequest, type SipResponse } from '../../../src/sip/message/index.ts';
 import { FakeRelays, relayed } from '../../kit/fake-relay.ts';
 import { SimulatedNetwork } from '../../kit/simulated-network.ts';
 import { stirWorld } from '../../kit/stir/authority.ts';
@@ -11,6 +11,7 @@ import { VirtualScheduler } from '../../kit/virtual-scheduler.ts';
 import { Life, MemoryCalls } from '../lives.ts';
 import { type Agent, CARRIER_A, CARRIER_A_ID, ENGINE, type Phone, SDP, World, type WorldOptions } from '../world.ts';
 
+const SECRET = new Uint8Array(32).fill(7);
 const OPTIONS: WorldOptions = {
   trunks: { 'carrier-a': { options: { sessionTimer: { mode: 'off' } } } },
 };
@@ -32,7 +33,11 @@ async function start(options: WorldOptions = OPTIONS, scheduler = new VirtualSch
 
 async function process(options: WorldOptions, after: NonNullable<WorldOptions['after']>): Promise<World> {
   life = new Life(after.scheduler);
-  return World.start({ ...options, after, engine: { ...options.engine, scheduler: life, callStore: store } });
+  return World.start({
+    ...options,
+    after,
+    engine: { ...options.engine, scheduler: life, callStore: store, nonceSecret: SECRET },
+  });
 }
 
 /** Alice talks to the carrier. */
@@ -47,8 +52,8 @@ async function talk(): Promise<void> {
 }
 
 /** Past the write behind. */
-async function settle(): Promise<void> {
-  world.run(300);
+async function settle(ms = 300): Promise<void> {
+  world.run(ms);
   await world.turn();
 }
 
@@ -69,12 +74,77 @@ afterEach(async () => {
 
 const ended = () => world.observed.ended;
 
-test('a call that rings is not written where no other node could place it again, however often it says so', async () => {
-  await start();
-  alice.call('18005550199');
-  for (const status of [180, 183, 180]) carrier.answer(carrier.took('INVITE'), status);
-  await settle();
-  expect(store.writes).toBe(0);
+describe('a call rings when its process ends', () => {
+  beforeEach(async () => {
+    await start();
+    invite = alice.call('18005550199');
+    carrier.answer(carrier.took('INVITE'), 180, 'Ringing');
+    await settle();
+    expect(store.documents.size).toBe(1);
+  });
+
+  const answer = () =>
+    alice.responses(invite.callId()).findLast((response) => response.headers.value(HeaderId.CSeq)?.endsWith(' INVITE'));
+
+  test('the next process goes on with it: who rings may answer, and the caller gets that in his dialog, with one record', async () => {
+    await crash(1_000);
+    carrier.answer(carrier.took('INVITE'), 200, 'OK', {}, SDP);
+    await settle();
+    final = alice.final(invite) as SipResponse;
+    expect([final.status, final.body]).toEqual([200, SDP]);
+    expect(carrier.requests('ACK')).toHaveLength(1);
+    expect(alice.ask(alice.within(invite, final, 'BYE')).status).toBe(200);
+    carrier.answer(carrier.took('BYE'), 200, 'OK');
+    await settle();
+    expect(ended()).toMatchObject([{ status: 200, endReason: 'bye' }]);
+    expect(store.documents.size).toBe(0);
+  });
+
+  test('a refusal reaches the caller too', async () => {
+    await crash(1_000);
+    carrier.answer(carrier.took('INVITE'), 486, 'Busy Here');
+    await settle();
+    expect(answer()?.status).toBe(486);
+    expect(ended()).toMatchObject([{ status: 486 }]);
+  });
+
+  test('one that had rung for two minutes goes on as well, for as long as it may still ring', async () => {
+    for (let rang = 0; rang < 120; rang += 10) await settle(10_000);
+    await crash(1_000);
+    expect(carrier.requests('CANCEL')).toEqual([]);
+    for (let rang = 0; rang < 50; rang += 10) await settle(10_000);
+    expect(answer()?.status).toBeLessThan(200);
+    await settle(10_000);
+    expect(answer()?.status).toBe(480);
+    expect(carrier.requests('CANCEL')).toHaveLength(1);
+    carrier.answer(carrier.took('CANCEL'), 200, 'OK');
+    carrier.answer(carrier.took('INVITE'), 487, 'Request Terminated');
+    await settle();
+    expect(ended()).toMatchObject([{ status: 480, endReason: 'ring-timeout' }]);
+  });
+
+  test('when the process has been down for long nobody is rung anew: 503 for the caller, CANCEL for who rang, one record', async () => {
+    await crash(90_000);
+    expect(answer()?.status).toBe(503);
+    expect(carrier.requests('CANCEL')).toHaveLength(1);
+    carrier.answer(carrier.took('CANCEL'), 200, 'OK');
+    carrier.answer(carrier.took('INVITE'), 487, 'Request Terminated');
+    await settle();
+    expect(carrier.requests('INVITE')).toHaveLength(1);
+    const [record, ...more] = ended();
+    expect(more).toEqual([]);
+    expect(record).toMatchObject({ status: 503, endReason: 'node-ended', callerCallId: invite.callId() });
+    expect(record?.facts).toMatchObject({ direction: 'outbound', tenant: 'acme', called: '18005550199' });
+    expect(store.documents.size).toBe(0);
+  });
+
+  test('it is written once, however often it says that it rings', async () => {
+    const { writes } = store;
+    for (const status of [180, 180]) carrier.answer(carrier.took('INVITE'), status);
+    await settle();
+    expect(store.writes).toBe(writes + 1);
+    carrier.answer(carrier.took('INVITE'), 486);
+  });
 });
 
 describe('an answered call after the process has ended', () => {
@@ -377,11 +447,10 @@ describe('calls that may have ended meanwhile', () => {
 });
 
 describe('what is kept', () => {
-  test('nothing of a call that does not last, nor of one that only rings', async () => {
+  test('nothing of a call that does not last', async () => {
     await start();
     invite = alice.call('18005550199');
     carrier.answer(carrier.took('INVITE'), 180, 'Ringing');
-    await settle();
     carrier.answer(carrier.took('INVITE'), 200, 'OK', {}, SDP);
     final = alice.final(invite) as SipResponse;
     alice.ask(alice.within(invite, final, 'BYE'), 20);
