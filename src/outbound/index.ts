@@ -35,7 +35,7 @@ export type {
   RouteRefusal,
   StoredSetting,
 } from './outcome.ts';
-export { draftForRoute, type OutboundPlan, planOutbound, planOverTrunk, sessionTimerOf } from './pipeline.ts';
+export { draftForRoute, type OutboundPlan, planOutbound, planOverTrunk } from './pipeline.ts';
 export { explainPlaced, type PlacedCall, placedCall, refusedBy } from './placed-call.ts';
 export { type CallDifference, differenceOf, type FieldDifference, type Whereabouts } from './played-again.ts';
 export { type ExplainQuestion, QuestionError } from './question.ts';

@@ -47,13 +47,6 @@ export interface LegSettings {
   /** What Via says where it does not follow the scope (`rewriteViaHost`). */
   readonly viaHost?: string | undefined;
   readonly viaPort?: number | undefined;
-  readonly sessionTimer:
-    | {
-        readonly sessionExpiresSeconds: number;
-        readonly minSeSeconds: number;
-        readonly refresher?: 'uac' | 'uas';
-      }
-    | undefined;
   readonly relayHeaders: readonly string[];
   readonly withholdsPeer: true | undefined;
   readonly headers: readonly (readonly [name: string, value: string])[];

@@ -1,3 +1,4 @@
+import { derived } from '../base/derived.ts';
 import type { OutboundRoute } from '../provisioning/tenants/schema.ts';
 import type { Trunk } from '../provisioning/trunk-settings/schema.ts';
 import {
@@ -9,7 +10,7 @@ import {
   type SkippedRoute,
 } from './context.ts';
 import { Draft, toLegDraft } from './draft.ts';
-import { callerName, callerNumber, type OutboundFacts, type SeenAs } from './facts.ts';
+import { callerName, callerNumber, type NodeFacts, type OutboundFacts, type SeenAs } from './facts.ts';
 import { type OutboundCli, parseOutboundCli } from './outbound-cli.ts';
 import type { LegSettings, Refusal, RouteDraft, RouteRefusal, StoredSetting } from './outcome.ts';
 import { addForwardingHeaders } from './steps/add-forwarding-headers.ts';
@@ -182,18 +183,6 @@ export function draftForRoute(
   };
 }
 
-/** What a trunk's legs ask for of session timers (RFC 4028); undefined: nothing. */
-export function sessionTimerOf({
-  options: { sessionTimer: timer },
-}: Pick<Trunk, 'options'>): LegSettings['sessionTimer'] {
-  if (timer.mode === 'off') return undefined;
-  return {
-    sessionExpiresSeconds: timer.mode === 'request' || timer.mode === 'require' ? timer.expiresSeconds : 0,
-    minSeSeconds: timer.minSeconds,
-    ...(timer.refresher !== 'auto' && { refresher: timer.refresher }),
-  };
-}
-
 function legSettings(route: RouteState, contact: string): LegSettings {
   const { earlyMediaFailover } = route.trunk.options;
   const hidesUser = route.call.anonymous && route.profile.applyUser;
@@ -204,10 +193,15 @@ function legSettings(route: RouteState, contact: string): LegSettings {
     scope,
     viaHost,
     viaPort,
-    sessionTimer: sessionTimerOf(route.trunk),
     relayHeaders: route.call.anonymous ? [] : ownHeadersOf(tenant).relay,
     withholdsPeer: route.call.anonymous ? true : undefined,
-    headers: hidesUser || node.userAgent === '' ? [] : [['User-Agent', node.userAgent]],
+    headers: hidesUser ? NO_HEADERS : ownHeadersAt(node),
     earlyMediaFailover: earlyMediaFailover || route.call.emergency !== undefined,
   };
 }
+
+const NO_HEADERS: LegSettings['headers'] = [];
+/** What every request of a leg carries. */
+const ownHeadersAt = derived(({ userAgent }: NodeFacts): LegSettings['headers'] =>
+  userAgent === '' ? NO_HEADERS : [['User-Agent', userAgent]],
+);

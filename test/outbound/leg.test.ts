@@ -55,13 +55,12 @@ describe('where the INVITE goes', () => {
 });
 
 describe('how the leg behaves', () => {
-  test('Contact, Via, session timer and relay list go along', () => {
+  test('Contact, Via and relay list go along', () => {
     const tenants = [tenantWith({ headers: { relay: { all: ['X-A'], trunk: ['x-a', 'X-B'], user: ['X-C'] } } })];
-    const route = routeOf({ options: { sessionTimer: { refresher: 'uas' }, earlyMediaFailover: true } }, { tenants });
+    const route = routeOf({ options: { earlyMediaFailover: true } }, { tenants });
     expect(route.leg).toEqual({
       contact: '<sip:101@192.168.0.11:5060;ob>',
       scope: 'public',
-      sessionTimer: { sessionExpiresSeconds: 300, minSeSeconds: 90, refresher: 'uas' },
       relayHeaders: ['x-a', 'X-B'],
       headers: [['User-Agent', 'tandem']],
       earlyMediaFailover: true,
@@ -70,10 +69,8 @@ describe('how the leg behaves', () => {
     expect(route.maxForwards).toBe(19);
   });
 
-  test('timers off, or only accepted', () => {
-    expect(routeOf({ options: { sessionTimer: { mode: 'off' } } }).leg.sessionTimer).toBeUndefined();
+  test('session timers that are only accepted are not asked for', () => {
     const accept = routeOf({ options: { sessionTimer: { mode: 'accept' } } });
-    expect(accept.leg.sessionTimer).toEqual({ sessionExpiresSeconds: 0, minSeSeconds: 90 });
     expect(accept.draft.headers.map(([name]) => name)).not.toContain('Session-Expires');
     expect(accept.draft.headers).toContainEqual(['Supported', 'replaces, norefersub, timer']);
   });

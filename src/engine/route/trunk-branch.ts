@@ -1,4 +1,5 @@
 /** A branch over a trunk of this node: the INVITE that the outbound pipeline drafted, to the trunk's targets one after another. */
+import { derived } from '../../base/derived.ts';
 import { type AttemptRecord, type BranchOptions, type BranchPlan, describeDestination } from '../../call/index.ts';
 import {
   addIdentity,
@@ -9,7 +10,6 @@ import {
   type RouteDraft,
   type SeenAs,
   type Signs,
-  sessionTimerOf,
 } from '../../outbound/index.ts';
 import type { Trunk } from '../../provisioning/trunk-settings/schema.ts';
 import { targetText } from '../../provisioning/trunk-settings/teams.ts';
@@ -80,7 +80,7 @@ export class TrunkBranch implements BranchPlan {
       withholdsPeer,
       headers,
       earlyMediaFailover,
-      sessionTimer: timerOptions(leg),
+      sessionTimer: sessionTimerToward(trunk),
       firstResponseMs: services.attemptMs,
       trunkId: trunk.id,
       largeRequests: trunk.options.largeRequests,
@@ -184,7 +184,6 @@ function throughNode(
 
 export function branchOptions(leg: LegSettings, firstResponseMs: number): BranchOptions {
   const { contact, scope, viaHost, viaPort, relayHeaders, withholdsPeer, headers, earlyMediaFailover } = leg;
-  const sessionTimer = timerOptions(leg);
   return {
     contact,
     scope,
@@ -194,23 +193,18 @@ export function branchOptions(leg: LegSettings, firstResponseMs: number): Branch
     withholdsPeer,
     headers,
     earlyMediaFailover,
-    sessionTimer,
     firstResponseMs,
   };
 }
 
-/** The session timer of a leg toward a trunk that is called, as its settings want it; undefined: off. */
-export function sessionTimerToward(trunk: Trunk): SessionTimerOptions | undefined {
-  return timerOptions({ sessionTimer: sessionTimerOf(trunk) });
-}
-
-function timerOptions({ sessionTimer: timer }: Pick<LegSettings, 'sessionTimer'>): SessionTimerOptions | undefined {
-  if (timer === undefined) return undefined;
-  const { sessionExpiresSeconds: intervalSeconds, minSeSeconds: minSeconds, refresher } = timer;
-  const intervals = { intervalSeconds, minSeconds };
-  // On the leg toward the trunk this engine is the UAC (RFC 4028 §7.1).
-  return refresher === undefined ? intervals : { ...intervals, refresher: refresher === 'uac' ? 'local' : 'remote' };
-}
+/** The session timer (RFC 4028) of the legs toward a trunk that is called; undefined: off. */
+export const sessionTimerToward = derived(({ options }: Trunk): SessionTimerOptions | undefined => {
+  const { mode, expiresSeconds, minSeconds, refresher } = options.sessionTimer;
+  if (mode === 'off') return undefined;
+  const intervals = { intervalSeconds: mode === 'accept' ? 0 : expiresSeconds, minSeconds };
+  // There this engine is the UAC (§7.1).
+  return refresher === 'auto' ? intervals : { ...intervals, refresher: refresher === 'uac' ? 'local' : 'remote' };
+});
 
 /** The datacentre that a target is of, as the Request-URI names it. */
 function datacentreOf({ host }: Trunk, { serverName, port }: Target): string {

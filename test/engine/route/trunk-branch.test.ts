@@ -1,4 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest';
+import { sessionTimerToward } from '../../../src/engine/route/trunk-branch.ts';
+import { factsOf, trunkWith } from '../../outbound/world.ts';
 import { CARRIER_A, CARRIER_A_ID, SDP, World } from '../world.ts';
 
 let world: World;
@@ -40,5 +42,27 @@ describe.each(['reject', 'follow'] as const)('the branch over a trunk whose redi
     world.run();
     expect(places()).toBe(0);
     expect(world.observed.attempts.map(({ trunkId, status }) => [trunkId, status])).toEqual([[CARRIER_A_ID, 486]]);
+  });
+});
+
+describe('RFC 4028: the session timer toward a trunk that is called', () => {
+  function of(sessionTimer: object) {
+    const { directory } = factsOf({ trunks: [trunkWith({ id: '7', options: { sessionTimer } })] });
+    const trunk = directory.trunk('7');
+    return trunk && sessionTimerToward(trunk);
+  }
+
+  test('as it is set; there the engine is the UAC', () => {
+    expect(of({ refresher: 'uas' })).toEqual({ intervalSeconds: 300, minSeconds: 90, refresher: 'remote' });
+    expect(of({ refresher: 'uac', expiresSeconds: 1800 })).toEqual({
+      intervalSeconds: 1800,
+      minSeconds: 90,
+      refresher: 'local',
+    });
+  });
+
+  test('off, or only accepted', () => {
+    expect(of({ mode: 'off' })).toBeUndefined();
+    expect(of({ mode: 'accept' })).toEqual({ intervalSeconds: 0, minSeconds: 90 });
   });
 });

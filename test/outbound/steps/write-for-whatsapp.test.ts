@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { sessionTimerToward } from '../../../src/engine/route/trunk-branch.ts';
 import { draftForRoute, planOutbound } from '../../../src/outbound/index.ts';
 import { factsOf, type TrunkInput } from '../world.ts';
 
@@ -61,8 +62,12 @@ describe('a call to WhatsApp', () => {
     expect(JSON.stringify(route.kind === 'draft' ? route.draft : undefined)).not.toContain('14155550101');
   });
 
-  test('no session timer is asked for', () =>
-    expect(drafted('12015550123')).toHaveProperty('leg.sessionTimer', undefined));
+  test('no session timer is asked for', () => {
+    const route = drafted('12015550123');
+    if (route.kind !== 'draft') throw new Error('no draft');
+    expect(route.draft.headers.map(([name]) => name)).not.toContain('Session-Expires');
+    expect(sessionTimerToward(route.trunk)).toBeUndefined();
+  });
 
   test('a trunk without calls is passed over', () => {
     const { calls: _, ...whatsapp } = WHATSAPP.whatsapp as NonNullable<TrunkInput['whatsapp']>;
