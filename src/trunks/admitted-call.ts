@@ -1,7 +1,7 @@
 /** A call that the fraud guards have let in: its place, its talk time, and its end when what it may talk is used up. */
 import type { Clock } from '../base/scheduler.ts';
 import type { Extension, Tenant } from '../provisioning/tenants/schema.ts';
-import type { CapacityGrant } from './capacity.ts';
+import type { CapacityGrant, CapacityHolder } from './capacity.ts';
 import type { GuardUsage } from './guard-usage.ts';
 import type { HolderLimits } from './holders.ts';
 
@@ -14,8 +14,8 @@ export interface GuardedCall {
   readonly emergency: boolean;
 }
 
-export interface GuardedParty {
-  readonly key: string;
+/** Its places are counted under its key. */
+export interface GuardedParty extends CapacityHolder {
   /** By which the call is judged. */
   readonly limits: HolderLimits;
   readonly usage: GuardUsage;

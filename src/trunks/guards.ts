@@ -10,7 +10,7 @@ import type { Scheduler } from '../base/scheduler.ts';
 import type { Steps } from '../base/steps.ts';
 import type { Directory } from '../provisioning/directory/directory.ts';
 import { AdmittedCall, type GuardedCall, type GuardedParty, type Talks } from './admitted-call.ts';
-import type { Capacity, CapacityGrant, CapacityHolder } from './capacity.ts';
+import type { Capacity, CapacityGrant } from './capacity.ts';
 import { callsOfKey, GuardUsage } from './guard-usage.ts';
 import { extensionKey, type HolderLimits, limitsOf, tenantKey } from './holders.ts';
 import type { LimitUse, SharedLimits, ToldTalk } from './shared-limits.ts';
@@ -80,6 +80,10 @@ export class Guards {
   /** Those of whom answered calls run, and these calls. */
   readonly #talkers = new Set<GuardUsage>();
   readonly #running = new Set<AdmittedCall>();
+  readonly #talks: Talks = {
+    began: (call) => this.#talkBegan(call),
+    over: (call, talkMs) => this.#ended(call, talkMs),
+  };
   readonly #watch: TalkWatch;
   /** Those of whom calls have ended, and when: the others may hear of that in one way before the other. */
   readonly #lately = new Map<GuardUsage, number>();
@@ -137,7 +141,7 @@ export class Guards {
     judgeBy(call, parties);
     const refusal = this.#refusalOf(call, parties, nowMs);
     if (refusal !== undefined) return this.#refuse(call, refusal);
-    const places = this.#capacity.admit(holdersOf(parties), call.emergency);
+    const places = this.#capacity.admit(parties, call.emergency);
     if (!places.granted) return this.#refuse(call, noPlace(parties, places.holder));
     const wallMs = this.#clock.wallMs();
     for (const { usage } of parties) usage.begin(nowMs, wallMs);
@@ -152,7 +156,7 @@ export class Guards {
   resume(call: GuardedCall, answeredAtMs: number, onUsedUp: () => void): AdmittedCall {
     const parties = this.#partiesOf(call, (key) => this.#usage(key));
     judgeBy(call, parties);
-    const places = this.#capacity.admit(holdersOf(parties), true);
+    const places = this.#capacity.admit(parties, true);
     if (!places.granted) throw new Error('such a call is never refused');
     const grant = this.#granted(call, parties, places, undefined);
     grant.answered(onUsedUp, answeredAtMs);
@@ -167,7 +171,7 @@ export class Guards {
     );
     const refusal = this.#refusalOf(call, parties, this.#clock.nowMs());
     if (refusal !== undefined) return refusal;
-    const places = capacity.admit(holdersOf(parties), call.emergency);
+    const places = capacity.admit(parties, call.emergency);
     return places.granted ? undefined : noPlace(parties, places.holder);
   }
 
@@ -177,11 +181,7 @@ export class Guards {
     places: CapacityGrant,
     talkLimitMs: number | undefined,
   ): AdmittedCall {
-    const talks: Talks = {
-      began: (admitted) => this.#talkBegan(admitted),
-      over: (admitted, talkMs) => this.#ended(admitted, talkMs),
-    };
-    return new AdmittedCall(call, parties, { clock: this.#clock, places, talks, talkLimitMs });
+    return new AdmittedCall(call, parties, { clock: this.#clock, places, talks: this.#talks, talkLimitMs });
   }
 
   #talkBegan(call: AdmittedCall): void {
@@ -236,7 +236,12 @@ export class Guards {
   }
 
   #partiesOf({ tenant, extension }: GuardedCall, usageOf: (key: string) => GuardUsage): GuardedParty[] {
-    const party = (key: string, limits: HolderLimits) => ({ key, limits, usage: usageOf(key) });
+    const party = (key: string, limits: HolderLimits): GuardedParty => ({
+      key,
+      concurrentCalls: limits.concurrentCalls,
+      limits,
+      usage: usageOf(key),
+    });
     const ofTenant = party(tenantKey(tenant), tenant.limits);
     return extension === undefined ? [ofTenant] : [ofTenant, party(extensionKey(tenant, extension), extension.limits)];
   }
@@ -363,12 +368,8 @@ function refusalFor(code: GuardCode, holder: string, limit: number): GuardRefusa
 }
 
 function noPlace(parties: readonly GuardedParty[], holder: string): GuardRefusal {
-  const limit = parties.find(({ key }) => key === holder)?.limits.concurrentCalls ?? 0;
+  const limit = parties.find(({ key }) => key === holder)?.concurrentCalls ?? 0;
   return refusalFor('concurrent-calls-exceeded', holder, limit);
-}
-
-function holdersOf(parties: readonly GuardedParty[]): CapacityHolder[] {
-  return parties.map(({ key, limits: { concurrentCalls } }) => ({ key, concurrentCalls }));
 }
 
 function factsOf({ tenant, extension, number }: GuardedCall): Readonly<Record<string, unknown>> {
