@@ -61,8 +61,9 @@ const SEQUENCE_GAP = 1000;
 /** Requests that refresh the remote target (§12.2, RFC 3311, RFC 6665, RFC 3515) and therefore must carry a Contact. */
 export const TARGET_REFRESH: ReadonlySet<string> = new Set(['INVITE', 'UPDATE', 'SUBSCRIBE', 'NOTIFY', 'REFER']);
 
-/** Of a request within a dialog, with what is added to it. */
-const FIELDS = 12;
+/** So many has a request within a dialog, with what is added to it: one that refreshes the target, and any other. */
+const REFRESH_FIELDS = 16;
+const OTHER_FIELDS = 8;
 
 const NO_ROUTES = new RouteSet([]);
 
@@ -284,14 +285,15 @@ export class Dialog {
 
   #build(method: string, sequence: number, options: DialogRequestOptions): SipRequest {
     const hop = this.#routeSet.towards(this.#remoteTarget);
-    const headers = new Headers('', hop.routes.length + FIELDS);
+    const isRefresh = TARGET_REFRESH.has(method);
+    const headers = new Headers('', hop.routes.length + (isRefresh ? REFRESH_FIELDS : OTHER_FIELDS));
     for (const route of hop.routes) headers.add(HeaderId.Route, route);
     headers.add(HeaderId.MaxForwards, String(FIRST_HOPS));
     headers.add(HeaderId.From, this.localAddress);
     headers.add(HeaderId.To, this.remoteAddress);
     headers.add(HeaderId.CallId, this.callId);
     headers.add(HeaderId.CSeq, `${sequence} ${method}`);
-    if (this.localContact !== '' && TARGET_REFRESH.has(method)) headers.add(HeaderId.Contact, this.localContact);
+    if (this.localContact !== '' && isRefresh) headers.add(HeaderId.Contact, this.localContact);
     if (options.headers !== undefined) for (const [id, value] of options.headers) headers.add(id, value);
     if (options.contentType !== undefined) headers.add(HeaderId.ContentType, options.contentType);
     return new SipRequest(method, hop.requestUri, headers, options.body ?? '');
