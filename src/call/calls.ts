@@ -102,6 +102,10 @@ export class Calls implements CallRegistry {
     this.#resumptions.set(branch, resumption);
   }
 
+  isExpected(request: SipRequest): boolean {
+    return this.#resumptions?.has(request.topVia().branch) === true;
+  }
+
   /** Whoever was asked by that process and is not any more by this one is cancelled. */
   endResumption(branch: string): void {
     const resumption = this.#resumptions?.get(branch);

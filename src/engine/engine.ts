@@ -143,6 +143,7 @@ export class Engine {
     registrations.audience = { trunks, messaging };
     intake.watch(calls, endpoint.transactions);
     guards.calls = calls;
+    admission.calls = calls;
     audience.keeper = continuity.observer;
     calls.comers = continuity;
     const storeSetting = options.storeSetting.bind(options);

@@ -14,6 +14,7 @@
  * anybody else gets a challenge that nobody can meet, so that the answer tells nothing.
  */
 
+import type { Calls } from '../../call/index.ts';
 import type { Party } from '../../provisioning/tenants/party.ts';
 import type { Extension, Tenant } from '../../provisioning/tenants/schema.ts';
 import type { Trunk } from '../../provisioning/trunk-settings/schema.ts';
@@ -80,6 +81,8 @@ const NOBODY_REALM = 'unknown.invalid';
 const MAX_TOLD = 1000;
 
 export class Admission {
+  /** Know an INVITE that goes on after another process: it was admitted before, by this node as well perhaps. */
+  calls: Pick<Calls, 'isExpected'> | undefined = undefined;
   readonly #options: AdmissionOptions;
   /** Source addresses that were told of. */
   readonly #told = new Set<string>();
@@ -209,7 +212,9 @@ export class Admission {
       request.headers.has(HeaderId.Authorization) && !request.headers.has(HeaderId.ProxyAuthorization)
         ? 'user'
         : 'proxy';
-    const verdict = this.#options.digest.verify(request, kind, tenant?.domain ?? realm, sender.remoteAddress, lookup);
+    const { digest } = this.#options;
+    const isAgain = this.calls?.isExpected(request) === true;
+    const verdict = digest.verify(request, kind, tenant?.domain ?? realm, sender.remoteAddress, lookup, isAgain);
     if (verdict.outcome === 'refused') {
       if (verdict.reason !== 'no-credentials' && !verdict.reason.startsWith('nonce')) {
         const { username, uri } = verdict;

@@ -195,7 +195,8 @@ export class DigestServer {
   /**
    * Verifies a request's credentials for `realm`. `source` is the address the request came from; `lookup` finds the account of a
    * user name of that realm, undefined when there is none or it may not sign in. A nonce count is used up by a success, so call
-   * it once per request. RFC 3261 §22.1: never for ACK and CANCEL, which cannot be challenged.
+   * it once per request; `isAgain` says that this one may have used its count up before. RFC 3261 §22.1: never for ACK and CANCEL, which
+   * cannot be challenged.
    */
   verify<Account extends DigestAccount>(
     request: SipRequest,
@@ -203,6 +204,7 @@ export class DigestServer {
     realm: string,
     source: string,
     lookup: (username: string) => Account | undefined,
+    isAgain = false,
   ): DigestVerdict<Account> {
     const found = this.#findCredentials(request, kind, realm);
     if (found === undefined) return this.ask(request, kind, realm, source);
@@ -234,7 +236,8 @@ export class DigestServer {
     // RFC 7616 §3.3: "stale" is for a request whose digest is right and whose nonce is not; here its count was used. A response
     // without count (RFC 2069) uses up its nonce.
     const count = claim.qop === undefined ? 1 : Number.parseInt(claim.nc, 16);
-    if (!this.#counts.take(claim.nonce, count, this.#clock.nowMs())) return refuse('nonce-count', username);
+    const isNew = this.#counts.take(claim.nonce, count, this.#clock.nowMs());
+    if (!isNew && !isAgain) return refuse('nonce-count', username);
     if (isOtherUri) this.#options.observer?.onOtherUri?.(request, realm, username, claim.uri);
     return { outcome: 'accepted', username, algorithm: claim.algorithm, account };
   }

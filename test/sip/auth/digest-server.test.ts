@@ -218,6 +218,15 @@ describe('refusal', () => {
     }
   });
 
+  test('a count that is used is good for the same request when it goes on here after another process', () => {
+    const { server, verify } = authWorld();
+    const message = authorize(request('INVITE'), server.challenge('user', REALM, SOURCE));
+    expect(reasonOf(verify(message))).toBe('accepted');
+    const again = (isAgain: boolean, password = 's3cret') =>
+      reasonOf(server.verify(message, 'user', REALM, SOURCE, () => ({ ...ALICE, secret: { password } }), isAgain));
+    expect([again(true), again(true, 'other'), again(false)]).toEqual(['accepted', 'password', 'nonce-count']);
+  });
+
   test('another method', () => {
     const { server, verify } = authWorld();
     const message = authorize(request('REGISTER'), server.challenge('user', REALM, SOURCE));
