@@ -342,6 +342,7 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
     this.#timer = cancelTimer(this.#timer);
     // What may still be answered here is nobody's any more; who follows cancels it in our name too.
     this.#cancelAttempt([]);
+    this.caller?.leave();
     this.caller = undefined;
     for (const leg of [this.callerLeg, this.calleeLeg, ...this.#retired]) {
       if (leg === undefined) continue;
@@ -349,6 +350,8 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
       leg.media = undefined;
       leg.leave();
     }
+    // Its parties have left: it is said to nobody.
+    this.referral?.abandon();
     this.#plan.onEnd?.();
     this.registry.callEnded(this);
     this.env.observer.onCallMoved?.(this.record);

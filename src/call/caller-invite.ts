@@ -163,6 +163,18 @@ export class CallerInvite implements ServerTransactionUser, ReliableRelayUser {
     this.call.release();
   }
 
+  /** Another node answers it: nothing of it is left here. */
+  leave(): void {
+    if (this.#done) return;
+    this.#done = true;
+    this.#heldAnswer = undefined;
+    this.#session?.stop();
+    this.#session = undefined;
+    for (const leg of this.#legs) leg.leave();
+    this.#legs = NO_LEGS;
+    this.#transaction.leave();
+  }
+
   onCancel(cancel: SipRequest): void {
     this.call.callerGaveUp(cancel);
   }

@@ -138,12 +138,21 @@ export class Calls implements CallRegistry {
 
   /** Goes on with an answered call of another process. Undefined: it, or a dialog of it, is here already. */
   restore(snapshot: CallSnapshot, by: () => Restorer): Call | undefined {
+    this.#forgetEarly(snapshot);
     if (this.hasAny(snapshot)) return undefined;
     const restorer = by();
     const call = this.#restored(snapshot, restorer);
     this.#calls.set(call.id, call);
     this.counters.live++;
     return call;
+  }
+
+  /** It was answered elsewhere: what still rings of it here is nobody's. */
+  #forgetEarly({ caller, callee }: CallSnapshot): void {
+    for (const { dialog } of [caller, callee]) {
+      const leg = this.find(dialog.callId, dialog.localTag, dialog.remoteTag);
+      if (leg?.state === 'early') leg.call.forget();
+    }
   }
 
   #restored(snapshot: CallSnapshot, restorer: Restorer): Call {

@@ -201,6 +201,11 @@ export class SharedMemory {
     for (const call of this.#removed.get(name) ?? []) this.#nodes.get(name)?.calls.set(call.id, call);
   }
 
+  /** Another one follows it, which does not know that calls of a node were taken. */
+  forgetTaken(name: string): void {
+    this.#nodes.get(name)?.isTaken.clear();
+  }
+
   /** How many calls the store has of a node. */
   count(name: string): number {
     return this.#nodes.get(name)?.calls.size ?? 0;

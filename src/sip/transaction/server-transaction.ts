@@ -104,6 +104,13 @@ export abstract class ServerTransactionBase<F extends Channel>
     );
   }
 
+  leave(): void {
+    this.user = undefined;
+    if (this.lastStatus >= 200) return;
+    this.state = 'terminated';
+    this.finish();
+  }
+
   /** Renders a response before anything changes, since the serializer refuses what must not leave. */
   protected prepare(response: SipResponse): void {
     // A 2xx that the user sends again is the same object: its text is at hand.

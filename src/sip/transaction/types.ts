@@ -48,6 +48,8 @@ export interface ServerTransaction<F extends Channel = Channel> {
    * place of the machine: what a busy engine holds is mostly that. Call it after the final response.
    */
   release(): void;
+  /** Ends without an answer, which another process gives: a copy of the request is a new one. */
+  leave(): void;
   /** From now on {@link localTag} is this one: of responses that another process has sent. */
   adoptTag(tag: string): void;
   /** Sends a response. One that the state does not allow (a second final one, a provisional one after it) is counted and dropped. */

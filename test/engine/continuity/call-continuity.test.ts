@@ -41,6 +41,10 @@ let isForgotten: boolean;
 let hasSuccessor: boolean;
 let knowsOther: boolean;
 
+let otherLife: Life;
+/** When the second node was last heard of. */
+let otherEndedAtMs: number | undefined;
+
 /** Two nodes on one store; alice talks to the carrier through the first. */
 beforeEach(async () => {
   store = new SharedMemory();
@@ -48,10 +52,12 @@ beforeEach(async () => {
   hasSuccessor = true;
   knowsOther = false;
   isForgotten = false;
+  otherEndedAtMs = undefined;
   const scheduler = new VirtualScheduler();
   store.clock = scheduler;
   const after = { scheduler, network: new SimulatedNetwork(scheduler) };
   life = new Life(scheduler);
+  otherLife = new Life(scheduler);
   one = await World.start({
     ...OPTIONS,
     after,
@@ -65,7 +71,7 @@ beforeEach(async () => {
         hasSuccessor: () => hasSuccessor,
         names: () => (knowsOther ? ['two'] : []),
         addressOf: () => ({ transport: 'udp', address: OTHER, port: 5060 }),
-        quietMs: () => 0,
+        quietMs: () => scheduler.nowMs() - (otherEndedAtMs ?? scheduler.nowMs()),
       },
     },
   });
@@ -84,6 +90,7 @@ beforeEach(async () => {
     after,
     settings: { node: 'two', listen: [{ transport: 'udp', host: OTHER, port: 5060 }], frontProxies: [FRONT] },
     engine: {
+      scheduler: otherLife,
       callStore: store.of('two'),
       nonceSecret: SECRET,
       peers,
@@ -445,6 +452,31 @@ test('a node that was silent for so long that its calls are another’s forgets 
   expect(one.log.lines.filter(({ event }) => event === 'calls-taken')).toHaveLength(1);
 });
 
+test('a transfer of a call that is another’s by now is over: who was called for it is not kept ringing, and nobody is told', async () => {
+  const refer = alice.within(invite, final, 'REFER', {
+    'Refer-To': '<sip:18005550100@acme.example.com>',
+    Contact: `<sip:${alice.host}>`,
+  });
+  expect(alice.ask(refer, 50).status).toBe(202);
+  for (const notify of alice.requests('NOTIFY')) alice.answer(notify, 200);
+  carrier.answer(carrier.took('INVITE', 1), 180, 'Ringing');
+  one.run(50);
+  for (const notify of alice.requests('NOTIFY').slice(1)) alice.answer(notify, 200);
+  store.silent.add('one');
+  endedAtMs = one.scheduler.nowMs();
+  one.network.detach('udp', ENGINE, 5060);
+  await pass(12_000);
+  expect([...one.engine.calls.list()]).toEqual([]);
+  const heard = alice.requests().length;
+  one.network.attach('udp', ENGINE, 5060, one.engine.endpoint.transport as unknown as SimulatedTransport);
+  expect(carrier.took('CANCEL').topVia().branch).toBe(carrier.took('INVITE', 1).topVia().branch);
+  carrier.answer(carrier.took('CANCEL'), 200);
+  carrier.answer(carrier.took('INVITE', 1), 487, 'Request Terminated');
+  await pass(40_000);
+  expect(alice.requests()).toHaveLength(heard);
+  expect(one.held()).toEqual({ calls: 0, legs: 0, servers: 0, clients: 0, uncaught: 0 });
+});
+
 test('what comes of a ringing call that is another’s by now is not told to its caller', async () => {
   const ringing = alice.call('18005550100', UPDATES);
   carrier.answer(carrier.took('INVITE', 1), 180, 'Ringing');
@@ -460,6 +492,110 @@ test('what comes of a ringing call that is another’s by now is not told to its
   const finals = alice.responses(ringing.callId()).filter(({ status }) => status >= 200 && status !== 407);
   expect(finals).toEqual([]);
   expect(carrier.took('INVITE', 2).topVia().host).toBe(OTHER);
+});
+
+describe('a call that rang goes to another node, whose own was cut off, and comes back when that one ends', () => {
+  let ringing: SipRequest;
+  let again: SipRequest;
+
+  beforeEach(async () => {
+    knowsOther = true;
+    ringing = alice.call('18005550100', UPDATES);
+    carrier.answer(carrier.took('INVITE', 1), 180, 'Ringing');
+    await pass(400);
+    store.silent.add('one');
+    endedAtMs = one.scheduler.nowMs();
+    one.network.detach('udp', ENGINE, 5060);
+    await pass(1_700);
+    again = carrier.took('INVITE', 2);
+    expect(again.topVia().host).toBe(OTHER);
+    toOther(carrier, answerTo(again, '180 Ringing'));
+    for (const party of [alice, carrier]) toOther(party, okTo(party.took('UPDATE')));
+    await pass(1_000);
+  });
+
+  /** The first node is back, and has heard that its calls were taken. */
+  const isBack = async () => {
+    store.silent.delete('one');
+    endedAtMs = undefined;
+    one.network.attach('udp', ENGINE, 5060, one.engine.endpoint.transport as unknown as SimulatedTransport);
+    await pass(10_000);
+    expect(one.log.lines.filter(({ event }) => event === 'calls-taken')).toHaveLength(1);
+    carrier.answer(carrier.took('CANCEL'), 200);
+    carrier.answer(carrier.took('INVITE', 1), 487, 'Request Terminated');
+    await pass(100);
+  };
+
+  const otherEnds = async () => {
+    otherLife.isOver = true;
+    otherEndedAtMs = one.scheduler.nowMs();
+    await two.engine.endpoint.transport.close();
+    await pass(1_300);
+    store.silent.add('two');
+    await pass(1_000);
+  };
+
+  const answer = async () => {
+    toOther(carrier, answerTo(again, '200 OK', ['Contact: <sip:carrier@192.0.2.10>', 'Allow: INVITE, BYE']));
+    await pass(100);
+    const answered = alice.responses(ringing.callId()).at(-1) as SipResponse;
+    expect(answered.status).toBe(200);
+    toOther(alice, alice.within(ringing, answered, 'ACK', { CSeq: `${ringing.cseq().sequence} ACK` }));
+    await pass(400);
+    return answered;
+  };
+
+  test('nothing of it is left where it began', async () => {
+    await isBack();
+    await pass(40_000);
+    expect(one.held()).toEqual({ calls: 0, legs: 0, servers: 0, clients: 0, uncaught: 0 });
+  });
+
+  test('answered meanwhile: its BYE reaches the other side, and it has its record', async () => {
+    const answered = await answer();
+    await isBack();
+    await otherEnds();
+    expect([store.count('one'), store.count('two')]).toEqual([2, 0]);
+    expect(one.log.lines.filter(({ event }) => event === 'calls-taken-over')).toMatchObject([
+      { fields: { count: 2, lost: 0 } },
+    ]);
+    const bye = alice.within(ringing, answered, 'BYE', { CSeq: '99 BYE' });
+    alice.send(bye);
+    await pass(100);
+    expect(alice.responses(bye.callId()).at(-1)?.status).toBe(200);
+    expect(carrier.took('BYE').callId()).toBe(again.callId());
+    carrier.answer(carrier.took('BYE'), 200);
+    await pass(400);
+    expect(one.observed.ended).toMatchObject([{ status: 200, endedBy: 'caller', endReason: 'bye' }]);
+  });
+
+  test('answered meanwhile, and ringing where it began since the store never said that it was taken: it goes on as answered', async () => {
+    const answered = await answer();
+    store.forgetTaken('one');
+    store.silent.delete('one');
+    endedAtMs = undefined;
+    one.network.attach('udp', ENGINE, 5060, one.engine.endpoint.transport as unknown as SimulatedTransport);
+    await pass(100);
+    expect([...one.engine.calls.list()].map(({ state }) => state)).toEqual(['answered', 'ringing']);
+    await otherEnds();
+    expect([...one.engine.calls.list()].map(({ state }) => state)).toEqual(['answered', 'answered']);
+    expect(store.count('one')).toBe(2);
+    const bye = alice.within(ringing, answered, 'BYE', { CSeq: '99 BYE' });
+    alice.send(bye);
+    await pass(100);
+    expect(alice.responses(bye.callId()).at(-1)?.status).toBe(200);
+    expect(carrier.took('BYE').callId()).toBe(again.callId());
+  });
+
+  test('ringing still: it goes on where it began, and its caller is answered', async () => {
+    await isBack();
+    await otherEnds();
+    const third = carrier.took('INVITE', 3);
+    expect(third.topVia().host).toBe(ENGINE);
+    carrier.answer(third, 200, 'OK', UPDATES, SDP);
+    await pass(100);
+    expect(alice.responses(ringing.callId()).at(-1)).toMatchObject({ status: 200 });
+  });
 });
 
 test('a store that crashed and forgot that a call had ended is told again: nobody goes on with it', async () => {

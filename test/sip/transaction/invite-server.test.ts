@@ -73,6 +73,27 @@ describe('INVITE server transaction over UDP', () => {
     expect(world.isClean()).toBe(true);
   });
 
+  test('one whose answer is another process’s ends without it: a CANCEL is for nothing, and the same INVITE is a new one', () => {
+    const world = new World();
+    world.receive(makeInvite());
+    let cancels = 0;
+    world.server.user = { onCancel: () => cancels++ };
+    world.server.reply(180);
+    world.server.leave();
+    world.scheduler.runUntilIdle();
+    expect(world.isClean()).toBe(true);
+    world.receive(makeRequest('CANCEL'));
+    expect([cancels, ...world.channel.kinds]).toEqual([0, '180', '481']);
+    world.receive(makeInvite());
+    expect(world.requests).toHaveLength(2);
+    world.server.reply(486);
+    // What has its answer is nobody else's.
+    world.server.leave();
+    world.receive(makeInvite());
+    expect(world.requests).toHaveLength(2);
+    expect(world.channel.kinds.slice(-2)).toEqual(['486', '486']);
+  });
+
   test('a machine of an RFC 2543 peer keeps its request, which its copies are compared with', () => {
     const world = new World();
     world.receive(makeInvite({ branch: 'old-style-branch' }));
