@@ -22,6 +22,7 @@ import { RedisQuestions } from './redis-questions.ts';
 import { RedisRecords } from './redis-records.ts';
 import { RedisSignIns } from './redis-sign-ins.ts';
 import { RedisTallies } from './redis-tallies.ts';
+import { Replicas } from './replicas.ts';
 import { restoreStore } from './restore.ts';
 import { Watch } from './watch.ts';
 
@@ -167,13 +168,14 @@ class RedisStores implements Stores {
     this.#parts = parts;
     this.nonceSecret = identity.nonceSecret;
     this.#lastCopy = new LastCopy(settings.path, sealer, log, () => this.#copy());
+    const replicas = settings.sentinel === undefined ? undefined : new Replicas(links.provisioning, log);
     this.provisioning = new RedisProvisioning({
       link: links.provisioning,
       keys,
       sealer,
       storeId: identity.id,
       log,
-      hasReplica: settings.sentinel !== undefined,
+      replicas,
       copy: copy?.provisioned,
       refusal,
       onState: () => this.#lastCopy.changed(),
@@ -205,7 +207,8 @@ class RedisStores implements Stores {
       log,
     });
     const guarded = { storeId: identity.id, meta: keys.meta, refusal };
-    const records = { link: links.signalling, sealer, ...guarded, onChange: () => this.#lastCopy.changed() };
+    const { signalling: link, provisioning: writing } = links;
+    const records = { link, writing, replicas, sealer, ...guarded, onChange: () => this.#lastCopy.changed() };
     this.tokens = new RedisRecords({ ...records, key: keys.tokens, kind: 'tokens' }, copy?.tokens);
     this.users = new RedisRecords({ ...records, key: keys.users, kind: 'users' }, copy?.users);
     this.webhooks = new RedisRecords({ ...records, key: keys.webhooks, kind: 'webhooks' }, copy?.webhooks);
@@ -225,11 +228,11 @@ class RedisStores implements Stores {
         subscriber: links.subscriber,
         keys: new Keys(settings.keyPrefix),
         log: context.log,
-        onAnswer: ({ id, version, bindings, schema, tallies, askedAtMs }) => {
+        onAnswer: ({ id, place, bindings, schema, tallies, askedAtMs }) => {
           this.#noteIdentity(id === identity.id);
           this.#noteSchema(schema);
           if (this.#isReplaced) return;
-          this.provisioning.seen(version, askedAtMs);
+          this.provisioning.seen(place, askedAtMs);
           this.bindings.seen(bindings);
           this.tallies.seen(tallies);
         },

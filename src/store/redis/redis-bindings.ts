@@ -6,9 +6,9 @@ import type { Log } from '../../base/log.ts';
 import type { Clock } from '../../base/scheduler.ts';
 import type { BindingChange, StoredBinding, StoredRemoval } from '../../registrar/ports.ts';
 import type { SharedBindingStore } from '../stores.ts';
+import { fieldOf, type StreamEntry } from './events.ts';
 import type { Keys } from './keys.ts';
 import type { RedisLink } from './link.ts';
-import { fieldOf, type StreamEntry } from './redis-provisioning.ts';
 import { WRITE_BINDINGS } from './scripts.ts';
 
 /** Entries that ended this long ago are of phones that went away while no node ran. */

@@ -19,10 +19,13 @@ import type { CertificateSettings } from '../../provisioning/trunk-settings/cert
 import { compactTenantSteps, compactTrunkSteps } from '../../provisioning/trunk-settings/compact.ts';
 import type { TrunkSettings } from '../../provisioning/trunk-settings/schema.ts';
 import type { Sealer } from '../sealer.ts';
+import { changeOf, placeOf, type StreamEntry } from './events.ts';
 import { REPLACED } from './identity.ts';
 import type { Keys } from './keys.ts';
+import { type Change, type ChangedNames, countOf, type Fork, isChain, Lineage, type StorePlace } from './lineage.ts';
 import type { RedisLink } from './link.ts';
-import { COMMIT, PASS_VERSION } from './scripts.ts';
+import type { Replicas } from './replicas.ts';
+import { COMMIT, STILL_COMMITTED } from './scripts.ts';
 
 /** How long after it was sent a commit may still be done: this, and a millisecond for every 10 kB. */
 const COMMIT_DEADLINE_MS = 1000;
@@ -30,19 +33,10 @@ const BYTES_PER_MS = 10_000;
 const READ_TIMEOUT_MS = 5000;
 /** How long an answer that was lost is looked for. */
 const SETTLE_MS = 2000;
-const REPLICA_WAIT_MS = 300;
 const DOCUMENTS_PER_READ = 100;
 const MAX_READS = 50;
-
-interface ChangedNames {
-  readonly putTenants: readonly string[];
-  readonly putTrunks: readonly string[];
-  readonly deleteTenants: readonly string[];
-  readonly deleteTrunks: readonly string[];
-  /** Left out by an older node. */
-  readonly putCertificates?: readonly string[];
-  readonly deleteCertificates?: readonly string[];
-}
+/** Of asking whether a commit is kept, while connections end. */
+const MAX_TRIES = 3;
 
 export interface RedisProvisioningOptions {
   readonly link: RedisLink;
@@ -50,8 +44,8 @@ export interface RedisProvisioningOptions {
   readonly sealer: Sealer;
   readonly storeId: string;
   readonly log: Log;
-  /** There is a replica that may be made master: a commit waits until it has been sent there. */
-  readonly hasReplica: boolean;
+  /** Those that may be made master: a commit waits until one has it. Undefined: there are none. */
+  readonly replicas: Replicas | undefined;
   /** What is known already, from the last known copy. */
   readonly copy?: ProvisionedState | undefined;
   /** Why nothing may be written now. */
@@ -64,16 +58,19 @@ export class RedisProvisioning implements ProvisioningStore {
   readonly #options: RedisProvisioningOptions;
   readonly #listeners = new Set<() => void>();
   #copy: ProvisionedState;
+  /** Of the copy. */
+  #lineage: Lineage;
   #copiedAtMs = 0;
   #reading: Promise<unknown> = Promise.resolve();
   #isClosed = false;
   #commitsUnderWay = 0;
   /** The last answer of Redis that was not looked at; undefined: none. */
-  #seen: { readonly version: number; readonly askedAtMs: number } | undefined = undefined;
+  #seen: { readonly place: StorePlace; readonly askedAtMs: number } | undefined = undefined;
 
   constructor(options: RedisProvisioningOptions) {
     this.#options = options;
     this.#copy = options.copy ?? { version: 0, state: { tenants: [], trunks: [], certificates: [] } };
+    this.#lineage = Lineage.at({ version: this.#copy.version, token: undefined });
   }
 
   /** The last state known; needs no Redis. */
@@ -115,11 +112,11 @@ export class RedisProvisioning implements ProvisioningStore {
   }
 
   /**
-   * Redis gave this version in answer to a question of `askedAtMs` (performance.now()). While a commit of this node is under way the
-   * version may be its own: whether there is news is told when it is done.
+   * Redis was there in answer to a question of `askedAtMs` (performance.now()). While a commit of this node is under way that
+   * may be its own: whether there is news is told when it is done.
    */
-  seen(version: number, askedAtMs: number): void {
-    this.#seen = { version, askedAtMs };
+  seen(place: StorePlace, askedAtMs: number): void {
+    this.#seen = { place, askedAtMs };
     this.#tell();
   }
 
@@ -130,25 +127,37 @@ export class RedisProvisioning implements ProvisioningStore {
 
   #tell(): void {
     if (this.#commitsUnderWay > 0 || this.#seen === undefined) return;
-    const { version, askedAtMs } = this.#seen;
+    const { place, askedAtMs } = this.#seen;
     this.#seen = undefined;
-    // A lower version is one that Redis fell back to, or an answer from before the copy's version.
-    const isNews = version > this.#copy.version || (version < this.#copy.version && askedAtMs > this.#copiedAtMs);
+    // Another one than the copy's, and not a later one: Redis fell back, or answered before it had the copy's.
+    const isNews = place.version > this.#copy.version || (!this.#lineage.isAt(place) && askedAtMs > this.#copiedAtMs);
     if (!isNews) return;
     for (const listener of this.#listeners) listener();
   }
 
   async #commit(commit: ProvisioningCommit): Promise<CommitResult> {
+    const { expectedVersion: from } = commit;
+    const change = { version: from + 1, from, token: randomToken(), names: namesOf(commit), restored: [] };
+    if ((await this.#write(commit, change)) === 'stale' || !(await this.#isKept(change))) return { outcome: 'stale' };
+    if (this.#copy.version === from) {
+      const state = applyEdits(this.#copy.state, commit);
+      this.#serve({ version: change.version, state }, this.#lineage.with([change]));
+    }
+    return { outcome: 'committed', version: change.version };
+  }
+
+  async #write(commit: ProvisioningCommit, change: Change): Promise<'committed' | 'stale'> {
     const { link, keys, storeId, refusal } = this.#options;
     const why = refusal();
     if (why !== undefined) throw new Error(why);
-    const token = randomToken();
+    const { version, from, token, names, restored } = change;
     const documents = await inSlices(this.#argumentsOf(commit));
     const bytes = documents.reduce<number>((sum, one) => sum + (typeof one === 'number' ? 1 : one.length), 0);
     const limitMs = COMMIT_DEADLINE_MS + Math.ceil(bytes / BYTES_PER_MS);
     const [seconds, microseconds] = (await link.within(COMMIT_DEADLINE_MS, link.command('TIME'))) as Buffer[];
     const deadlineMs = Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000) + limitMs;
-    const args = [storeId, commit.expectedVersion, deadlineMs, keys.channel, token, ...documents];
+    const made = [version, token, JSON.stringify(names), restored.length === 0 ? '' : JSON.stringify(restored)];
+    const args = [storeId, from, deadlineMs, keys.channel, ...made, ...documents];
     const sentAtMs = performance.now();
     let outcome: string;
     try {
@@ -156,14 +165,12 @@ export class RedisProvisioning implements ProvisioningStore {
       const scriptKeys = [keys.meta, keys.events, ...kinds, keys.certificates, keys.certificateOrder];
       outcome = String(((await link.within(limitMs, link.run(COMMIT, scriptKeys, args))) as Buffer[])[0]);
     } catch (error) {
-      outcome = await this.#settle(commit.expectedVersion, token, sentAtMs + limitMs, error);
+      return this.#settle(change, sentAtMs + limitMs, error);
     }
     switch (outcome) {
       case 'committed':
-        if (this.#options.hasReplica) await this.#waitForReplica();
-        return this.#committed(commit);
       case 'stale':
-        return { outcome: 'stale' };
+        return outcome;
       case 'replaced':
         throw new Error(REPLACED);
       default:
@@ -171,23 +178,28 @@ export class RedisProvisioning implements ProvisioningStore {
     }
   }
 
-  /** Redis acknowledges before its replicas have a write: a failover at that moment would lose it. */
-  async #waitForReplica(): Promise<void> {
-    const { link, log } = this.#options;
-    const count = Number(await link.command('WAIT', 1, REPLICA_WAIT_MS).catch(() => 0));
-    if (count === 0) log.warn('commit-not-replicated', { waitedMs: REPLICA_WAIT_MS });
-  }
-
-  #committed(commit: ProvisioningCommit): CommitResult {
-    const version = commit.expectedVersion + 1;
-    if (this.#copy.version === commit.expectedVersion) {
-      this.#serve({ version, state: applyEdits(this.#copy.state, commit) });
+  /**
+   * Redis acknowledges before its replicas have a write, and whoever follows it by failover meanwhile may not have it. False: so it is, and
+   * nobody has put it back.
+   */
+  async #isKept(change: Change): Promise<boolean> {
+    const { link, keys, replicas } = this.#options;
+    if (replicas === undefined) return true;
+    for (let tries = 1; ; tries++) {
+      try {
+        const args = [`${change.version}-0`, change.token];
+        const isThere = Number(await link.run(STILL_COMMITTED, [keys.meta, keys.events], args)) === 1;
+        if (isThere) await replicas.have();
+        return isThere || (await this.#settle(change, 0, undefined)) === 'committed';
+      } catch (error) {
+        if (tries === MAX_TRIES || (await this.#settle(change, 0, error)) === 'stale') return false;
+      }
     }
-    return { outcome: 'committed', version };
   }
 
   *#argumentsOf(commit: ProvisioningCommit): Steps<(string | number | Buffer)[]> {
     const { sealer } = this.#options;
+    const names = namesOf(commit);
     const tenants: (string | Buffer)[] = [];
     for (const tenant of commit.putTenants) {
       tenants.push(tenant.name, yield* sealer.sealDocument(`tenants/${tenant.name}`, tenant));
@@ -205,44 +217,35 @@ export class RedisProvisioning implements ProvisioningStore {
       certificates.push(name, sealer.sealJson(`certificates/${name}`, certificate));
       yield;
     }
-    const putTenants = commit.putTenants.map(({ name }) => name);
-    const putTrunks = commit.putTrunks.map(({ id }) => id ?? '');
-    const putCertificates = commit.putCertificates.map(({ name }) => name);
-    const names: Required<ChangedNames> = {
-      putTenants,
-      putTrunks,
-      putCertificates,
-      deleteTenants: without(commit.deleteTenants, putTenants),
-      deleteTrunks: without(commit.deleteTrunks, putTrunks),
-      deleteCertificates: without(commit.deleteCertificates, putCertificates),
-    };
     return [
-      JSON.stringify(names),
       names.deleteTenants.length,
       ...names.deleteTenants,
-      putTenants.length,
+      names.putTenants.length,
       ...tenants,
       names.deleteTrunks.length,
       ...names.deleteTrunks,
-      putTrunks.length,
+      names.putTrunks.length,
       ...trunks,
       names.deleteCertificates.length,
       ...names.deleteCertificates,
-      putCertificates.length,
+      names.putCertificates.length,
       ...certificates,
     ];
   }
 
-  /** What became of a commit whose answer was lost: its event tells. Rejects with `cause` when it was not done. */
-  async #settle(expectedVersion: number, token: string, mayBeDoneUntilMs: number, cause: unknown): Promise<string> {
-    const { keys } = this.#options;
+  /**
+   * What became of a change whose answer was lost, or whose connection ended: its event tells, or that of who has put it back. Rejects with
+   * `cause` when it was not done, or that cannot be said; without a time until when it may be done it was, and is lost where it is not there.
+   */
+  async #settle(change: Change, mayBeDoneUntilMs: number, cause: unknown): Promise<'committed' | 'stale'> {
     const giveUpAtMs = Math.max(performance.now(), mayBeDoneUntilMs) + SETTLE_MS;
     while (performance.now() < giveUpAtMs && !this.#isClosed) {
       try {
         const askedAtMs = performance.now();
-        const id = `${expectedVersion + 1}-0`;
-        const [entry] = (await this.#ask('XRANGE', keys.events, id, id)) as StreamEntry[];
-        if (entry !== undefined) return fieldOf(entry, 'token') === token ? 'committed' : 'stale';
+        const since = await this.#events(change.version, '+');
+        const isThere = ({ token, restored }: Change) => token === change.token || restored.includes(change.token);
+        if (since.some(isThere)) return 'committed';
+        if (since.length > 0 || mayBeDoneUntilMs === 0) return 'stale';
         if (askedAtMs > mayBeDoneUntilMs) throw cause;
       } catch (error) {
         if (error === cause) throw cause;
@@ -253,25 +256,63 @@ export class RedisProvisioning implements ProvisioningStore {
   }
 
   async #read(): Promise<ProvisionedState> {
-    const { link, keys, storeId } = this.#options;
-    let work = this.#copy;
+    let [work, lineage] = [this.#copy, this.#lineage];
     for (let tries = 0; tries < MAX_READS; tries++) {
-      const [id, number] = (await this.#ask('HMGET', keys.meta, 'id', 'version')) as (Buffer | null)[];
-      if (String(id) !== storeId) throw new Error(REPLACED);
-      const version = Number(number);
-      if (version === work.version) {
-        if (work !== this.#copy) this.#serve(work);
+      const place = await this.#place();
+      if (lineage.isAt(place)) {
+        if (lineage.token === '' && place.token !== undefined) lineage = Lineage.at(place);
+        if (work !== this.#copy || lineage !== this.#lineage) this.#serve(work, lineage);
         return work;
       }
-      if (version < work.version) {
-        await link.run(PASS_VERSION, [keys.meta, keys.events], [storeId, work.version, keys.channel]);
-        continue;
+      // What was read belongs to `place` only if that is still where the store is; the next turn of the loop tells.
+      const next = await this.#eventsAfter(work.version, lineage, place);
+      if (next !== undefined) {
+        const state = await this.#after(
+          work,
+          next.map(({ names }) => names),
+        );
+        [work, lineage] = [{ version: place.version, state }, lineage.with(next)];
+      } else if (work !== this.#copy) [work, lineage] = [this.#copy, this.#lineage];
+      else {
+        const events = await this.#events(lineage.first, place.version);
+        const fork = lineage.forkOf(events, place);
+        if (place.version > work.version && countOf(fork.toPutBack) === 0) {
+          work = { version: place.version, state: await this.#all() };
+          lineage = lineage.joined(fork, events, place);
+        } else await this.#putBack(fork, place);
       }
-      const changes = await this.#changesBetween(work.version, version);
-      // What was read belongs to `version` only if that is still the version; the next turn of the loop tells.
-      work = { version, state: changes === undefined ? await this.#all() : await this.#after(work, changes) };
     }
     throw new Error('the provisioning changes faster than it can be read');
+  }
+
+  /**
+   * What Redis has lost is put back, but for what somebody has changed there since: every node has it, and it was acknowledged. In any case
+   * the version moves past all that nodes have seen: none takes another change of the same number for its own.
+   */
+  async #putBack(fork: Fork, place: StorePlace): Promise<void> {
+    const { log } = this.#options;
+    const { version: known, state } = this.#copy;
+    const commit = editsOf(state, fork, place.version);
+    const version = Math.max(known, place.version) + 1;
+    const change = {
+      version,
+      from: place.version,
+      token: randomToken(),
+      names: namesOf(commit),
+      restored: fork.restored,
+    };
+    if ((await this.#write(commit, change)) === 'stale') return;
+    const overtaken = countOf(fork.overtaken);
+    if (fork.version === undefined) log.error('changes-lost', { known, found: place.version });
+    else if (fork.lost.length > 0) log.warn('changes-put-back', { count: fork.lost.length, overtaken, version });
+  }
+
+  /** Where the store is. */
+  async #place(): Promise<StorePlace> {
+    const { keys, storeId } = this.#options;
+    const [id, version, commit] = (await this.#ask('HMGET', keys.meta, 'id', 'version', 'commit')) as (Buffer | null)[];
+    if (String(id) !== storeId) throw new Error(REPLACED);
+    return placeOf(version, commit);
   }
 
   #ask(name: string, ...args: (string | number)[]): Promise<unknown> {
@@ -279,19 +320,30 @@ export class RedisProvisioning implements ProvisioningStore {
     return link.within(READ_TIMEOUT_MS, link.command(name, ...args));
   }
 
-  #serve(state: ProvisionedState): void {
+  #serve(state: ProvisionedState, lineage: Lineage): void {
     this.#copy = state;
+    this.#lineage = lineage;
     this.#copiedAtMs = performance.now();
     this.#options.onState();
   }
 
-  /** The changes after `from` up to `to`, in order; undefined when one is not there any more. */
-  async #changesBetween(from: number, to: number): Promise<ChangedNames[] | undefined> {
-    if (from === 0) return undefined;
-    const { keys } = this.#options;
-    const entries = (await this.#ask('XRANGE', keys.events, `${from + 1}-0`, `${to}-0`)) as StreamEntry[];
-    if (entries.length !== to - from) return undefined;
-    return entries.map((entry) => JSON.parse(fieldOf(entry, 'change')) as ChangedNames);
+  async #events(from: number, to: number | '+'): Promise<Change[]> {
+    const entries = (await this.#ask(
+      'XRANGE',
+      this.#options.keys.events,
+      `${from}-0`,
+      to === '+' ? to : `${to}-0`,
+    )) as StreamEntry[];
+    return entries.map(changeOf);
+  }
+
+  /** The changes that lead from there to where the store is; undefined when one is not there any more, or the store has come another way. */
+  async #eventsAfter(version: number, { token }: Lineage, place: StorePlace): Promise<Change[] | undefined> {
+    if (version === 0 || place.version <= version) return undefined;
+    const events = await this.#events(version, place.version);
+    const known = events[0]?.version === version ? events.shift() : undefined;
+    const isSameLine = known === undefined || token === '' || known.token === token;
+    return isSameLine && isChain(events, version, place.version) ? events : undefined;
   }
 
   async #all(): Promise<ProvisionedState['state']> {
@@ -369,14 +421,44 @@ function* opened<T>(sealer: Sealer, place: string, sealed: Buffer, compact: Comp
   return yield* compact(yield* sealer.openDocument<T>(place, sealed));
 }
 
-/** An entry as XRANGE gives it: id, then names and values in turn. */
-export type StreamEntry = readonly [Buffer, readonly Buffer[]];
+function namesOf(commit: ProvisioningCommit): Required<ChangedNames> {
+  const putTenants = commit.putTenants.map(({ name }) => name);
+  const putTrunks = commit.putTrunks.map(({ id }) => id ?? '');
+  const putCertificates = commit.putCertificates.map(({ name }) => name);
+  return {
+    putTenants,
+    putTrunks,
+    putCertificates,
+    deleteTenants: without(commit.deleteTenants, putTenants),
+    deleteTrunks: without(commit.deleteTrunks, putTrunks),
+    deleteCertificates: without(commit.deleteCertificates, putCertificates),
+  };
+}
 
-export function fieldOf([, fields]: StreamEntry, name: string): string {
-  for (let i = 0; i + 1 < fields.length; i += 2) {
-    if (String(fields[i]) === name) return String(fields[i + 1]);
-  }
-  return '';
+/** What makes of these documents in the store what they are in `state`. */
+function editsOf(state: ProvisionedState['state'], { toPutBack }: Fork, expectedVersion: number): ProvisioningCommit {
+  const { tenants, trunks, certificates } = toPutBack;
+  const putTenants = state.tenants.filter(({ name }) => tenants.has(name));
+  const putTrunks = state.trunks.filter(({ id = '' }) => trunks.has(id));
+  const putCertificates = state.certificates.filter(({ name }) => certificates.has(name));
+  return {
+    expectedVersion,
+    putTenants,
+    putTrunks,
+    putCertificates,
+    deleteTenants: without(
+      [...tenants],
+      putTenants.map(({ name }) => name),
+    ),
+    deleteTrunks: without(
+      [...trunks],
+      putTrunks.map(({ id = '' }) => id),
+    ),
+    deleteCertificates: without(
+      [...certificates],
+      putCertificates.map(({ name }) => name),
+    ),
+  };
 }
 
 function without(names: readonly string[], others: readonly string[]): string[] {

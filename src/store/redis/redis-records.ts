@@ -1,10 +1,19 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Sealer } from '../sealer.ts';
 import type { RedisLink } from './link.ts';
+import type { Replicas } from './replicas.ts';
 import { GUARDED } from './scripts.ts';
 
+/** Another write may wait for a replica meanwhile. */
+const WRITE_TIMEOUT_MS = 1000;
+
 export interface RedisRecordsOptions {
+  /** Reads are in the path of messages. */
   readonly link: RedisLink;
+  /** Where a write may wait for a replica. */
+  readonly writing: RedisLink;
+  /** Those that may be made master; undefined: there are none. */
+  readonly replicas: Replicas | undefined;
   readonly sealer: Sealer;
   /** Whose id this store has, and where that stands. */
   readonly storeId: string;
@@ -71,13 +80,13 @@ export class RedisRecords<T extends { readonly id: string }> {
   async put(record: T): Promise<void> {
     const { sealer, kind } = this.#options;
     this.#mustBeWritable();
-    await this.#ask('HSET', record.id, sealer.sealJson(`${kind}/${record.id}`, record));
+    await this.#write('HSET', record.id, sealer.sealJson(`${kind}/${record.id}`, record));
     this.#keep(record);
   }
 
   async delete(id: string): Promise<void> {
     this.#mustBeWritable();
-    await this.#ask('HDEL', id);
+    await this.#write('HDEL', id);
     this.#forget(id);
   }
 
@@ -87,7 +96,18 @@ export class RedisRecords<T extends { readonly id: string }> {
   }
 
   #ask(command: string, ...args: (string | Buffer)[]): Promise<unknown> {
-    const { link, meta, key, storeId } = this.#options;
+    return this.#run(this.#options.link, command, args);
+  }
+
+  /** Acknowledged when a replica has it, which a failover does not lose then: a revoked token does not come back. */
+  async #write(command: string, ...args: (string | Buffer)[]): Promise<void> {
+    const { writing, replicas } = this.#options;
+    await writing.within(WRITE_TIMEOUT_MS, this.#run(writing, command, args));
+    await replicas?.have();
+  }
+
+  #run(link: RedisLink, command: string, args: readonly (string | Buffer)[]): Promise<unknown> {
+    const { meta, key, storeId } = this.#options;
     return link.run(GUARDED, [meta, key], [storeId, command, ...args]);
   }
 

@@ -34,14 +34,15 @@ return {'found', found[1], found[2], found[3], found[4]}
 `);
 
 /**
- * KEYS meta, events, then documents and their order of each kind; ARGV id, expected version, deadline, channel, token, names of what
- * changes as JSON, then two lists for each kind, each after its length: what to delete, and what to put (name, document).
+ * KEYS meta, events, then documents and their order of each kind; ARGV id, expected version, deadline, channel, version to be, token, names
+ * of what changes as JSON, tokens of what is put back by it as JSON (empty: nothing is), then two lists for each kind, each after its
+ * length: what to delete, and what to put (name, document).
  *
  * A script that was sent before Redis froze runs when it wakes up; the deadline, on Redis's own clock, keeps it from doing what its
  * sender has been told did not happen.
  */
 export const COMMIT = script(`
-local at = 6
+local at = 8
 local function take() at = at + 1; return ARGV[at] end
 if redis.call('HGET', KEYS[1], 'id') ~= ARGV[1] then return {'replaced'} end
 local now = redis.call('TIME')
@@ -66,23 +67,29 @@ for kind = 3, #KEYS, 2 do
   remove(KEYS[kind], KEYS[kind + 1])
   put(KEYS[kind], KEYS[kind + 1])
 end
-local version = redis.call('HINCRBY', KEYS[1], 'version', 1)
-redis.call('XADD', KEYS[2], 'MAXLEN', '~', 1000, version .. '-0', 'token', ARGV[5], 'change', ARGV[6])
+redis.call('HSET', KEYS[1], 'version', ARGV[5], 'commit', ARGV[5] .. '-' .. ARGV[6])
+local event = {'token', ARGV[6], 'change', ARGV[7]}
+if tonumber(ARGV[5]) ~= tonumber(ARGV[2]) + 1 then event = {'from', ARGV[2], unpack(event)} end
+if ARGV[8] ~= '' then event = {'restored', ARGV[8], unpack(event)} end
+redis.call('XADD', KEYS[2], 'MAXLEN', '~', 1000, ARGV[5] .. '-0', unpack(event))
 redis.call('PUBLISH', ARGV[4], 'provisioning')
-return {'committed', tostring(version)}
+return {'committed'}
 `);
 
 /**
- * KEYS meta, events; ARGV id, version that was seen, channel. After a failover that lost commits the version lies behind what nodes have
- * seen; it moves past that, and the gap in the events makes every node read all again.
+ * KEYS meta, events; ARGV id of an event, its token. 1: it is there. It is written as one more change then: what WAIT counts is what its own
+ * connection has written.
  */
-export const PASS_VERSION = script(`
-if redis.call('HGET', KEYS[1], 'id') ~= ARGV[1] then return 0 end
-if tonumber(redis.call('HGET', KEYS[1], 'version')) > tonumber(ARGV[2]) then return 0 end
-redis.call('HSET', KEYS[1], 'version', tostring(tonumber(ARGV[2]) + 1))
-redis.call('DEL', KEYS[2])
-redis.call('PUBLISH', ARGV[3], 'provisioning')
-return 1
+export const STILL_COMMITTED = script(`
+local found = redis.call('XRANGE', KEYS[2], ARGV[1], ARGV[1])[1]
+if not found then return 0 end
+for i = 1, #found[2], 2 do
+  if found[2][i] == 'token' and found[2][i + 1] == ARGV[2] then
+    redis.call('HSET', KEYS[1], 'version', redis.call('HGET', KEYS[1], 'version'))
+    return 1
+  end
+end
+return 0
 `);
 
 /**

@@ -1,5 +1,7 @@
 import type { Log } from '../../base/log.ts';
+import { placeOf } from './events.ts';
 import type { Keys } from './keys.ts';
+import type { StorePlace } from './lineage.ts';
 import type { RedisLink } from './link.ts';
 
 const POLL_MS = 500;
@@ -13,7 +15,7 @@ export interface WatchAnswer {
   /** Undefined: there is no store in it. */
   readonly id: string | undefined;
   /** Of the provisioning. */
-  readonly version: number;
+  readonly place: StorePlace;
   readonly bindings: number;
   readonly tallies: number;
   readonly schema: number;
@@ -90,6 +92,7 @@ export class Watch {
         'bindings',
         'schema',
         'tallies',
+        'commit',
       )) as (Buffer | null)[];
       for (const link of links) link.mustBeReady();
     } catch (error) {
@@ -102,10 +105,10 @@ export class Watch {
       this.#isReachable = true;
       this.#options.log.info('store-reachable');
     }
-    const [id, version, bindings, schema, tallies] = answer;
+    const [id, version, bindings, schema, tallies, commit] = answer;
     onAnswer({
       id: id == null ? undefined : String(id),
-      version: Number(version),
+      place: placeOf(version, commit),
       bindings: Number(bindings),
       tallies: Number(tallies),
       schema: Number(schema),

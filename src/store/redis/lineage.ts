@@ -1,0 +1,180 @@
+/**
+ * From which changes a copy of the provisioning has come. A Redis that follows another one by failover, or has crashed, may have lost
+ * the last of them, and may have had others since under the same numbers: each change has a token, by which the two are told apart.
+ */
+
+/** What a change has put and deleted. */
+export interface ChangedNames {
+  readonly putTenants: readonly string[];
+  readonly putTrunks: readonly string[];
+  readonly deleteTenants: readonly string[];
+  readonly deleteTrunks: readonly string[];
+  /** Left out by an older node. */
+  readonly putCertificates?: readonly string[];
+  readonly deleteCertificates?: readonly string[];
+}
+
+export interface Change {
+  readonly version: number;
+  /** The version that it was made of. */
+  readonly from: number;
+  readonly token: string;
+  readonly names: ChangedNames;
+  /** Tokens of the changes that were lost and that this one has put back. */
+  readonly restored: readonly string[];
+}
+
+/** Names of what changes have touched, by kind. */
+export interface Touched {
+  readonly tenants: ReadonlySet<string>;
+  readonly trunks: ReadonlySet<string>;
+  readonly certificates: ReadonlySet<string>;
+}
+
+/** Where a store has left the line of a copy. */
+export interface Fork {
+  /** The last version that both have had; undefined: it cannot be told. */
+  readonly version: number | undefined;
+  /** Changes of the copy that the store does not have. */
+  readonly lost: readonly Change[];
+  /** What they have touched and nobody has since. */
+  readonly toPutBack: Touched;
+  /** What somebody has changed in the store since: that stays. */
+  readonly overtaken: Touched;
+  /** Tokens of what is whole again when that is put back. */
+  readonly restored: readonly string[];
+}
+
+/** Where a store is; the token is undefined where an older node, or nobody, has said which change was the last. */
+export interface StorePlace {
+  readonly version: number;
+  readonly token: string | undefined;
+}
+
+/** As many as the store keeps. */
+const MAX_CHANGES = 1000;
+const MAX_NAMES = 100_000;
+
+export const NOTHING: ChangedNames = {
+  putTenants: [],
+  putTrunks: [],
+  putCertificates: [],
+  deleteTenants: [],
+  deleteTrunks: [],
+  deleteCertificates: [],
+};
+
+export class Lineage {
+  /** Ascending. The first one stands for all before. */
+  readonly #changes: readonly Change[];
+  /** Names in them. */
+  readonly #count: number;
+
+  private constructor(changes: readonly Change[], count: number) {
+    this.#changes = changes;
+    this.#count = count;
+  }
+
+  /** A copy that was read as a whole; nothing is known of what came before. */
+  static at({ version, token }: StorePlace): Lineage {
+    return new Lineage([{ version, from: version, token: token ?? '', names: NOTHING, restored: [] }], 0);
+  }
+
+  get first(): number {
+    return this.#changes[0]?.version ?? 0;
+  }
+
+  /** Of the last change; empty: not known. */
+  get token(): string {
+    return this.#changes.at(-1)?.token ?? '';
+  }
+
+  /** Whether the store may be where this copy is. */
+  isAt({ version, token = '' }: StorePlace): boolean {
+    return version === this.#changes.at(-1)?.version && (token === '' || this.token === '' || token === this.token);
+  }
+
+  /** Gone on by what the store says came next. */
+  with(changes: readonly Change[]): Lineage {
+    const all = [...this.#changes, ...changes];
+    let count = changes.reduce((sum, change) => sum + namesIn(change), this.#count);
+    let from = 0;
+    for (; from < all.length - 1 && (all.length - from > MAX_CHANGES || count > MAX_NAMES); from++)
+      count -= namesIn(all[from] as Change);
+    return new Lineage(from === 0 ? all : all.slice(from), count);
+  }
+
+  /** @param events of the store, from {@link first} on */
+  forkOf(events: readonly Change[], place: StorePlace): Fork {
+    const tokens = new Map(events.map(({ version, token }) => [version, token]));
+    if (place.token !== undefined) tokens.set(place.version, place.token);
+    const isShared = ({ version, token }: Change) => version <= place.version && (tokens.get(version) ?? '') === token;
+    const version = this.#changes.findLast(isShared)?.version;
+    const since = events.filter((event) => version !== undefined && event.version > version);
+    if (version === undefined || !isChain(since, version, place.version)) return UNKNOWN;
+    const own = new Set(this.#changes.flatMap(({ token, restored }) => [token, ...restored]));
+    const restored = new Set(since.flatMap((event) => event.restored));
+    const lost = this.#changes.filter((change) => change.version > version && !restored.has(change.token));
+    // What another node has put back is what this one has too.
+    const others = since.filter(
+      (event) => event.restored.length === 0 || !event.restored.every((each) => own.has(each)),
+    );
+    const [ours, theirs] = [touchedBy(lost), touchedBy(others)];
+    const isWhole = (change: Change) => countOf(split(touchedBy([change]), theirs, true)) === 0;
+    const whole = lost.filter(isWhole).flatMap((change) => [change.token, ...change.restored]);
+    return {
+      ...{ version, lost, restored: whole },
+      toPutBack: split(ours, theirs, false),
+      overtaken: split(ours, theirs, true),
+    };
+  }
+
+  /** Of a copy that was read as a whole after all. */
+  joined({ version }: Fork, events: readonly Change[], place: StorePlace): Lineage {
+    if (version === undefined) return Lineage.at(place);
+    const shared = this.#changes.filter((change) => change.version <= version);
+    return new Lineage([], 0).with(shared).with(events.filter((event) => event.version > version));
+  }
+}
+
+/** Whether these changes lead from one version to another, and none is missing. */
+export function isChain(changes: readonly Change[], from: number, to: number): boolean {
+  let at = from;
+  for (const change of changes) {
+    if (change.from !== at) return false;
+    at = change.version;
+  }
+  return at === to;
+}
+
+export function countOf({ tenants, trunks, certificates }: Touched): number {
+  return tenants.size + trunks.size + certificates.size;
+}
+
+function namesIn({ names }: Change): number {
+  return Object.values(names).reduce<number>((sum, list: readonly string[]) => sum + list.length, 0);
+}
+
+function touchedBy(changes: readonly Pick<Change, 'names'>[]): Touched {
+  const [tenants, trunks, certificates] = [new Set<string>(), new Set<string>(), new Set<string>()];
+  for (const { names } of changes) {
+    for (const name of [...names.putTenants, ...names.deleteTenants]) tenants.add(name);
+    for (const id of [...names.putTrunks, ...names.deleteTrunks]) trunks.add(id);
+    for (const name of [...(names.putCertificates ?? []), ...(names.deleteCertificates ?? [])]) certificates.add(name);
+  }
+  return { tenants, trunks, certificates };
+}
+
+/** Those of `ours` that are theirs as well, or that are not. */
+function split(ours: Touched, theirs: Touched, areTheirs: boolean): Touched {
+  const of = (kind: keyof Touched) => new Set([...ours[kind]].filter((name) => theirs[kind].has(name) === areTheirs));
+  return { tenants: of('tenants'), trunks: of('trunks'), certificates: of('certificates') };
+}
+
+const UNKNOWN: Fork = {
+  version: undefined,
+  lost: [],
+  restored: [],
+  toPutBack: touchedBy([]),
+  overtaken: touchedBy([]),
+};

@@ -1,0 +1,204 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { Redis } from 'ioredis';
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import type { Stores } from '../../../src/store/index.ts';
+import { peersSkipped } from '../../kit/peers.ts';
+import { type RedisServer, startRedis, startSentinels } from '../../kit/redis.ts';
+import { RecordingLog } from '../../sip/transport/recorder.ts';
+import { certificate, commitOf, tenant, trunk } from '../records.ts';
+import { eventually, type RedisWorld, redisWorld } from './world.ts';
+
+/** Everything of the provisioning, as Redis has it. */
+type Kept = readonly (readonly [key: string, dump: Buffer])[];
+
+const KINDS = [
+  'meta',
+  'events',
+  'tenants',
+  'tenants:order',
+  'trunks',
+  'trunks:order',
+  'certificates',
+  'certificates:order',
+];
+
+describe.skipIf(peersSkipped)('Redis has lost changes that nodes have seen', () => {
+  let server: RedisServer;
+  let admin: Redis;
+  let world: RedisWorld;
+  let log: RecordingLog;
+
+  beforeAll(async () => {
+    server = await startRedis();
+    admin = new Redis(server.port, '127.0.0.1');
+  });
+  afterAll(async () => {
+    admin.disconnect();
+    await server.stop();
+  });
+  beforeEach(async () => {
+    log = new RecordingLog();
+    world = await redisWorld({ url: server.url }, log);
+    onTestFinished(() => world.close());
+  });
+
+  const open = async (name: string): Promise<Stores> => {
+    const stores = await world.open(name);
+    onTestFinished(() => stores.close());
+    // As the engine does.
+    stores.provisioning.onChange?.(() => void stores.provisioning.load().catch(() => {}));
+    return stores;
+  };
+  const key = (kind: string) => `${world.prefix}{${world.prefix.slice(0, -1)}}:${kind}`;
+  const kept = async (): Promise<Kept> => {
+    const dumps = await Promise.all(KINDS.map(async (kind) => [key(kind), await admin.dumpBuffer(key(kind))] as const));
+    return dumps.flatMap(([name, dump]) => (dump === null ? [] : [[name, dump] as const]));
+  };
+  /** As the one is that follows, in one step. */
+  const fallBackTo = async (dumps: Kept) => {
+    const step = admin.multi().del(...KINDS.map(key));
+    for (const [name, dump] of dumps) step.restore(name, 0, dump);
+    await step.exec();
+  };
+  const tenantsOf = async (stores: Stores) =>
+    (await stores.provisioning.load()).state.tenants.map(({ name, extensions }) => `${name}: ${extensions[0]?.name}`);
+  const said = (event: string) => log.lines.filter((line) => line.event === event).map(({ fields }) => fields);
+
+  test('they are put back, once, and every node has them, and one that starts then', async () => {
+    const [a, b] = [await open('a'), await open('b')];
+    const puts = { putTenants: [tenant('old'), tenant('gone')], putCertificates: [certificate('c1')] };
+    await a.provisioning.commit(commitOf(0, puts));
+    await eventually(async () => (await b.provisioning.load()).version === 1);
+    const before = await kept();
+    await a.provisioning.commit(commitOf(1, { putTenants: [tenant('new')], putTrunks: [trunk('100000001')] }));
+    await a.provisioning.commit(commitOf(2, { deleteTenants: ['gone'], deleteCertificates: ['c1'] }));
+    const { state } = await a.provisioning.load();
+    await eventually(async () => (await b.provisioning.load()).version === 3);
+    await fallBackTo(before);
+    await eventually(async () => (await admin.hget(key('meta'), 'version')) === '4');
+    for (const node of [a, b, await open('c')]) {
+      await eventually(async () => (await node.provisioning.load()).version === 4);
+      expect((await node.provisioning.load()).state).toEqual(state);
+    }
+    expect(said('changes-put-back')).toEqual([{ count: 2, overtaken: 0, version: 4 }]);
+    expect(await b.provisioning.commit(commitOf(4, { putTenants: [tenant('next')] }))).toMatchObject({ version: 5 });
+    await eventually(async () => (await a.provisioning.load()).version === 5);
+  });
+
+  test('they are put back again when it loses that as well', async () => {
+    const a = await open('a');
+    await a.provisioning.commit(commitOf(0, { putTenants: [tenant('old')] }));
+    const before = await kept();
+    await a.provisioning.commit(commitOf(1, { putTenants: [tenant('new')] }));
+    for (const version of ['3', '4']) {
+      await fallBackTo(before);
+      await eventually(async () => (await admin.hget(key('meta'), 'version')) === version);
+    }
+    expect(await tenantsOf(await open('b'))).toEqual(['old: Alice', 'new: Alice']);
+  });
+
+  describe('and has others since, under the same number', () => {
+    const begin = async (theirs: Parameters<typeof commitOf>[1], mine: Parameters<typeof commitOf>[1]) => {
+      const other = await open('other');
+      await other.provisioning.commit(commitOf(0, { putTenants: [tenant('old')] }));
+      const before = await kept();
+      await other.provisioning.commit(commitOf(1, theirs));
+      const since = await kept();
+      await other.close();
+      await fallBackTo(before);
+      const node = await open('node');
+      await node.provisioning.commit(commitOf(1, mine));
+      await fallBackTo(since);
+      return node;
+    };
+
+    test('both are there', async () => {
+      const node = await begin({ putTenants: [tenant('theirs')] }, { putTenants: [tenant('mine')] });
+      await eventually(async () => (await node.provisioning.load()).version === 3);
+      expect(await tenantsOf(node)).toEqual(['old: Alice', 'theirs: Alice', 'mine: Alice']);
+      expect(await tenantsOf(await open('third'))).toEqual(['old: Alice', 'theirs: Alice', 'mine: Alice']);
+    });
+
+    test('what both have changed stays as it was changed since, and the node says so', async () => {
+      const mine = { putTenants: [tenant('same', 'Mine'), tenant('mine')] };
+      const node = await begin({ putTenants: [tenant('same', 'Theirs')] }, mine);
+      await eventually(async () => (await node.provisioning.load()).version === 3);
+      expect(await tenantsOf(node)).toEqual(['old: Alice', 'same: Theirs', 'mine: Alice']);
+      expect(said('changes-put-back')).toEqual([{ count: 1, overtaken: 1, version: 3 }]);
+    });
+  });
+
+  test('of which nobody knows any more since when: nodes take what it has, move past it, and say so', async () => {
+    const a = await open('a');
+    await a.provisioning.commit(commitOf(0, { putTenants: [tenant('old')] }));
+    const before = await kept();
+    await a.provisioning.commit(commitOf(1, { putTenants: [tenant('new')] }));
+    await a.close();
+    const again = await open('a');
+    await fallBackTo(before.filter(([name]) => name !== key('events')));
+    await admin.hdel(key('meta'), 'commit');
+    await eventually(async () => (await again.provisioning.load()).version === 3);
+    expect(await tenantsOf(again)).toEqual(['old: Alice']);
+    expect(said('changes-lost')).toEqual([{ known: 2, found: 1 }]);
+  });
+});
+
+describe.skipIf(peersSkipped)('a failover', { concurrent: true }, () => {
+  const begin = async (onTestFinished: (end: () => Promise<void>) => void) => {
+    const group = await startSentinels();
+    onTestFinished(() => group.stop());
+    const world = await redisWorld({ url: 'redis://sentinel', sentinel: { name: group.name, nodes: group.nodes } });
+    const stores = await world.open();
+    stores.provisioning.onChange?.(() => void stores.provisioning.load().catch(() => {}));
+    onTestFinished(async () => {
+      await stores.close();
+      await world.close();
+    });
+    const failOver = async () => {
+      await group.master.kill();
+      await group.replica.start();
+      await eventually(() => stores.problems().includes('store-unreachable'), 10_000);
+      await eventually(() => stores.problems().length === 0, 45_000);
+    };
+    const namesIn = async (port: number) => {
+      const client = new Redis(port, '127.0.0.1');
+      const [found = ''] = await client.keys('*:tenants');
+      const names = found === '' ? [] : await client.hkeys(found);
+      client.disconnect();
+      return names.toSorted();
+    };
+    return { group, stores, failOver, namesIn };
+  };
+
+  test('that loses what was acknowledged with a warning, since no replica had it: the new master is given it', async ({
+    onTestFinished,
+  }) => {
+    const { group, stores, failOver, namesIn } = await begin(onTestFinished);
+    await stores.provisioning.commit(commitOf(0, { putTenants: [tenant('old')] }));
+    await group.replica.kill();
+    await stores.provisioning.commit(commitOf(1, { putTenants: [tenant('new')] }));
+    await failOver();
+    await eventually(async () => (await namesIn(group.replica.port)).length === 2, 10_000);
+    expect(await namesIn(group.replica.port)).toEqual(['new', 'old']);
+    expect((await stores.provisioning.load()).state.tenants).toHaveLength(2);
+  }, 90_000);
+
+  test('while a commit waits for a replica: one that is acknowledged is with the new master in the end', async ({
+    onTestFinished,
+  }) => {
+    const { group, stores, failOver, namesIn } = await begin(onTestFinished);
+    await stores.provisioning.commit(commitOf(0, { putTenants: [tenant('old')] }));
+    await group.replica.kill();
+    const outcome = stores.provisioning.commit(commitOf(1, { putTenants: [tenant('new')] })).then(
+      (result) => result.outcome,
+      () => 'rejected',
+    );
+    await pause(60);
+    await failOver();
+    const said = await outcome;
+    const served = async () => (await stores.provisioning.load()).state.tenants.map(({ name }) => name).toSorted();
+    const isSame = async () => String(await served()) === String(await namesIn(group.replica.port));
+    await eventually(isSame, 10_000);
+    expect([said, await served()]).not.toEqual(['committed', ['old']]);
+  }, 90_000);
+});
