@@ -124,6 +124,7 @@ class OutgoingCall {
         return;
       }
       leg.final = status;
+      leg.reason = response.headers.value(HeaderId.Warning) ?? response.reason;
       leg.finalAtMs = journal.nowMs();
       this.#done(leg);
       return;

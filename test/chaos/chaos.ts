@@ -39,7 +39,7 @@ export interface Outcome {
 }
 
 const WHOLE_MS = 30_000;
-const SAYS = /"event":"(call-|calls-|store|started|drain|clock|trunk-lease|unhandled|uncaught)/;
+const SAYS = /"event":"(call-|calls-|commit-|changes-|store|started|drain|clock|trunk-lease|unhandled|uncaught)/;
 /** A party that nobody acknowledges ends after 64*T1; BYEs are sent for as long. */
 const LAST_MS = 40_000;
 

@@ -25,6 +25,8 @@ export interface Leg {
   node: string;
   ringsAtMs: number[];
   final?: number;
+  /** What a refusal says besides its status. */
+  reason?: string;
   finalAtMs?: number;
   /** The 2xx was sent or came. */
   answeredAtMs?: number;

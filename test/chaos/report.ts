@@ -147,10 +147,22 @@ function figures(evidence: Evidence, refusedWrites: number): string[] {
   ];
   return [
     `calls placed ${calls.length}, answered ${calls.filter(isUp).length}; not answered: ${[...failed].map(([why, count]) => `${count} ${why}`).join(', ')}`,
+    `refused with 503: ${refusalsOf(calls).join(', ')}`,
     `records ${evidence.records.length}; writes acknowledged ${evidence.acknowledged.length}, refused ${refusedWrites}; REGISTERs ${evidence.journal.registrations.length}`,
     `calls up when their node fell silent: ${takeovers.reduce((sum, { calls: count }) => sum + count, 0)}; their first party heard from another node after ${span(first)}, the last after ${span(last)}`,
     `calls that rang at a kill -9: ${ringing.length}; their callers heard of them after ${span(heard)}, ${ringing.length - heard.length} heard nothing`,
   ];
+}
+
+/** By the trunk that was wanted, and what its refusal said. */
+function refusalsOf(calls: readonly Call[]): string[] {
+  const refused = new Map<string, number>();
+  for (const { a } of calls) {
+    if (a.final !== 503 || a.isAbandoned) continue;
+    const why = `${a.who.startsWith('carrier') ? 'from' : 'toward'} ${a.trunkPort} (${a.reason ?? ''})`;
+    refused.set(why, (refused.get(why) ?? 0) + 1);
+  }
+  return [...refused].toSorted(([, one], [, other]) => other - one).map(([why, count]) => `${count} ${why}`);
 }
 
 function span(ms: readonly number[]): string {
