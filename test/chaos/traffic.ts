@@ -105,7 +105,8 @@ export class Traffic {
   async #call(): Promise<void> {
     const kind = this.#world.random();
     const phone = this.#phones[Math.floor(this.#upTo(this.#phones.length))] as Party;
-    const port = kind < 0.4 || kind >= 0.7 ? CARRIER_PORT : kind < 0.6 ? LIMITED_PORT : PROVIDER_PORT;
+    // The limited trunk's places are all taken now and then: more calls would be refused at each node, and judge nothing.
+    const port = kind < 0.4 || kind >= 0.7 ? CARRIER_PORT : kind < 0.47 ? LIMITED_PORT : PROVIDER_PORT;
     const isInbound = kind >= 0.7;
     // Who hangs up is for the called to say where he says so; the caller does it later in any case.
     const talkMs = this.#talkMs() + (this.#world.random() < 0.5 ? 0 : this.#options.maxTalkMs);
