@@ -98,7 +98,7 @@ export class Engine {
     this.doctor = trunkDoctor({ scheduler, served, endpoint, trunks, messaging, relays, locator: network.locator });
 
     // Where calls go (route/).
-    const ways = new Ways({ options, served, reception, network, trunks, relays, facts, peers, pass });
+    const ways = new Ways({ options, served, reception, network, trunks, relays, facts, peers, known, pass });
     ({ stir: this.stir, registered: this.registered, branches: this.branches } = ways);
     ({ guards: this.guards, routing: this.routing } = ways);
     const { guards, routing, router } = ways;

@@ -57,7 +57,13 @@ export class KnownNodes {
     return (this.#peers.isPeerAddress(follower) || this.#served.isOwnHost(follower)) && this.#wasAt(former);
   }
 
-  /** Whether a node is at an address, or was when it was heard of last. */
+  /** Whether a node is at an address, or was: one that has lost the store goes on with its calls, and is their other half. */
+  isPeerAddress(address: string): boolean {
+    if (this.#peers.isPeerAddress(address)) return true;
+    for (const { sip } of this.#heard.values()) if (sip?.address === address) return true;
+    return false;
+  }
+
   #wasAt(address: string): boolean {
     return this.names().some((name) => this.lastAddressOf(name)?.address === address);
   }

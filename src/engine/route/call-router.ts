@@ -21,7 +21,7 @@ export interface CallRouterParts {
   readonly transport: Endpoint['transport'];
   readonly node: NodeFacts;
   readonly served: Served;
-  readonly nodes: PeerNodes;
+  readonly nodes: Pick<PeerNodes, 'isPeerAddress'>;
   readonly front: Pick<FrontProxies, 'senderOf'>;
 }
 

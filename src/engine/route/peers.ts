@@ -87,7 +87,7 @@ export class Peers implements Pick<Required<CallRouter>, 'nextHop' | 'plausible'
     const { remoteAddress } = sender;
     if (remoteAddress === before || remoteAddress === addressOf(leg.destination)) return true;
     const isItself = sender === flow;
-    // A call between nodes whose other half has gone to another one.
+    // A call between nodes whose other half has gone to another one, which may have lost the store since.
     if (isItself && nodes.isPeerAddress(remoteAddress)) return true;
     if (trunkId !== undefined) return this.#isOfTrunk(trunkId, remoteAddress);
     if (owner === undefined) return false;

@@ -26,6 +26,8 @@ export interface WaysOptions {
   readonly relays: MediaRelays;
   readonly facts: EngineFacts;
   readonly peers: PeerNodes;
+  /** Nodes as they are, and as they were when they were heard of last. */
+  readonly known: Pick<PeerNodes, 'isPeerAddress'>;
   readonly pass: PeerPass;
 }
 
@@ -57,7 +59,7 @@ export class Ways {
       guards: this.guards,
       transport: network.endpoint.transport,
       node: facts,
-      nodes: peers,
+      nodes: parts.known,
     });
   }
 

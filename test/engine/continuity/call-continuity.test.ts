@@ -18,6 +18,8 @@ import { type Agent, CARRIER_A, ENGINE, Phone, SDP, World, type WorldOptions } f
 /** Where the second node is. */
 const FRONT = '203.0.113.50';
 const OTHER = '198.51.100.77';
+/** Of a third, which took calls over. */
+const THIRD = '198.51.100.78';
 const SECRET = new Uint8Array(32).fill(7);
 const UPDATES = { Allow: 'INVITE, ACK, BYE, CANCEL, OPTIONS, UPDATE' };
 
@@ -41,6 +43,9 @@ let isForgotten: boolean;
 let hasSuccessor: boolean;
 let knowsOther: boolean;
 
+/** What the second node knows of a third. */
+let knowsThird: boolean;
+
 let otherLife: Life;
 /** When the second node was last heard of. */
 let otherEndedAtMs: number | undefined;
@@ -53,6 +58,7 @@ beforeEach(async () => {
   knowsOther = false;
   isForgotten = false;
   otherEndedAtMs = undefined;
+  knowsThird = false;
   const scheduler = new VirtualScheduler();
   store.clock = scheduler;
   const after = { scheduler, network: new SimulatedNetwork(scheduler) };
@@ -77,11 +83,13 @@ beforeEach(async () => {
   });
   const peers: PeerNodes = {
     ...NO_PEERS,
-    isPeerAddress: (address) => address === ENGINE,
-    names: () => (isForgotten ? [] : ['one']),
+    isPeerAddress: (address) => address === ENGINE || (knowsThird && address === THIRD),
+    names: () => [...(isForgotten ? [] : ['one']), ...(knowsThird ? ['three'] : [])],
     signs: () => true,
-    addressOf: (name) =>
-      name === 'one' && !isForgotten ? { transport: 'udp', address: ENGINE, port: 5060 } : undefined,
+    addressOf: (name) => {
+      const address = name === 'three' ? THIRD : isForgotten ? undefined : ENGINE;
+      return address === undefined ? undefined : { transport: 'udp', address, port: 5060 };
+    },
     quietMs: (name) =>
       name === 'one' && !isForgotten ? scheduler.nowMs() - (endedAtMs ?? scheduler.nowMs()) : undefined,
   };
@@ -289,14 +297,7 @@ describe('a node ends while a call of it rings at a phone of the node that follo
   let asked: SipRequest;
 
   beforeEach(async () => {
-    bob = new AtOther(one, '203.0.113.2', '102');
-    expect(bob.register().status).toBe(200);
-    const aor = aorKey('102', 'acme.example.com');
-    const at = { transport: 'udp' as const, address: '203.0.113.2', port: 5060 };
-    const atWallMs = one.scheduler.wallMs();
-    const times = { refreshedAtWallMs: atWallMs, expiresAtWallMs: atWallMs + 600_000 };
-    const where = { contactUri: `sip:102@${bob.host}`, path: [], source: at, target: at, node: 'two' };
-    one.engine.registrations.registrar.applyRemote(aor, [binding(aor, { ...where, ...times })]);
+    bob = atOther();
     second = alice.call('102', UPDATES);
     one.run(50);
     asked = bob.took('INVITE');
@@ -362,6 +363,46 @@ describe('a node ends while a call of it rings at a phone of the node that follo
     one.network.carry('udp', { host: ENGINE, port: 5060 }, { host: OTHER, port: 5060 }, serialize(cancel));
     await pass(100);
     expect([...bob.requests('CANCEL'), ...bob.requests('BYE')]).toEqual([]);
+  });
+});
+
+describe('a call is up between nodes, and its other half goes on at a third', () => {
+  let bob: Phone;
+  let bye: string;
+  let third: Agent;
+
+  beforeEach(async () => {
+    bob = atOther();
+    alice.call('102', UPDATES);
+    one.run(50);
+    toOther(bob, answerTo(bob.took('INVITE'), '200 OK', ['Contact: <sip:102@203.0.113.2>']));
+    await pass(100);
+    const between = one.network.packets.filter(
+      ({ to, text }) => to === `${ENGINE}:5060` && /^CSeq: .* INVITE/m.test(text),
+    );
+    const ok = parseMessage(between.findLast(({ text }) => text.startsWith('SIP/2.0 200'))?.text ?? '') as SipResponse;
+    const [from, to] = ['From', 'To'].map((name) => ok.headers.valueNamed(name));
+    third = one.agent(THIRD);
+    bye = serialize(
+      third.request('BYE', `sip:102@${OTHER}`, { From: from, To: to, 'Call-ID': ok.callId(), CSeq: '99 BYE' }),
+    );
+  });
+
+  test('which has lost the store and is in no roster any more: its BYE ends this half', async () => {
+    knowsThird = true;
+    await pass(100);
+    knowsThird = false;
+    third.peer.send(bye, OTHER);
+    await pass(100);
+    expect(third.responses()).toMatchObject([{ status: 200 }]);
+    expect(bob.requests('BYE')).toHaveLength(1);
+  });
+
+  test('a BYE from where no node has ever been ends nothing', async () => {
+    third.peer.send(bye, OTHER);
+    await pass(4_000);
+    expect(third.responses()).toMatchObject([{ status: 481 }]);
+    expect(bob.requests('BYE')).toEqual([]);
   });
 });
 
@@ -778,6 +819,19 @@ describe('a node stands still while another one takes its calls', () => {
     expect(alice.responses(bye.callId()).at(-1)?.status).toBe(200);
   });
 });
+
+/** Registered there, and known to the first one. */
+function atOther(): Phone {
+  const bob = new AtOther(one, '203.0.113.2', '102');
+  expect(bob.register().status).toBe(200);
+  const aor = aorKey('102', 'acme.example.com');
+  const at = { transport: 'udp' as const, address: '203.0.113.2', port: 5060 };
+  const atWallMs = one.scheduler.wallMs();
+  const times = { refreshedAtWallMs: atWallMs, expiresAtWallMs: atWallMs + 600_000 };
+  const where = { contactUri: `sip:102@${bob.host}`, path: [], source: at, target: at, node: 'two' };
+  one.engine.registrations.registrar.applyRemote(aor, [binding(aor, { ...where, ...times })]);
+  return bob;
+}
 
 /** A phone of the second node. */
 class AtOther extends Phone {
