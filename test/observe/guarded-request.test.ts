@@ -11,6 +11,14 @@ describe('guardedPost', () => {
     'http://[::1]:PORT/',
     'http://2130706433:PORT/',
     'http://0x7f.1:PORT/',
+    'http://0177.0.0.1:PORT/',
+    'http://[::ffff:127.0.0.1]:PORT/',
+    'http://[::ffff:7f00:1]:PORT/',
+    'http://[::127.0.0.1]:PORT/',
+    'http://[64:ff9b::127.0.0.1]:PORT/',
+    'http://[2002:7f00:1::]:PORT/',
+    'http://user:secret@127.0.0.1:PORT/',
+    'http://192.0.2.1@127.0.0.1:PORT/',
   ])('%s is refused without leave, by address and by name', async (form) => {
     let requests = 0;
     const server = createServer((_request, response) => {

@@ -66,12 +66,20 @@ describe('what a tenant names as its trunk is public, or nothing leaves for it',
   let port: number;
   let folder: string;
 
+  const recordsWith = (moving: string) => [
+    `host-record=sink.test,${SINK}`,
+    'host-record=public.test,192.0.2.1',
+    `host-record=moving.test,${moving}`,
+    `srv-host=_sip._udp.srv.test,sink.test,${port}`,
+  ];
   const trunks = (): Record<string, TrunkInput> => ({
     udp: registering('udp', { port }),
     tcp: registering('tcp', { port, transport: 'tcp' }),
     tls: registering('tls', { port, transport: 'tls' }),
     metadata: registering('metadata', { host: '169.254.169.254', port: 80, transport: 'tcp' }),
     private: registering('private', { host: '10.0.0.1' }),
+    'in the clothes of IPv6': registering('in the clothes of IPv6', { host: '[::ffff:127.0.0.1]', port }),
+    'by NAT64': registering('by NAT64', { host: '[64:ff9b::127.0.0.1]', port }),
     'a name of it': registering('a name of it', { host: 'sink.test', port }),
     'a name in SRV': registering('a name in SRV', { host: 'srv.test' }),
     'a proxy': registering('a proxy', { host: 'public.test', outboundProxy: { host: SINK, port } }),
@@ -94,11 +102,7 @@ describe('what a tenant names as its trunk is public, or nothing leaves for it',
   beforeAll(async () => {
     port = await freePort();
     for (const address of [SINK, SYSTEM_SINK, ALLOWED_SINK]) await sink.open(address, port);
-    dns = await startDnsmasq([
-      `host-record=sink.test,${SINK}`,
-      'host-record=public.test,192.0.2.1',
-      `srv-host=_sip._udp.srv.test,sink.test,${port}`,
-    ]);
+    dns = await startDnsmasq(recordsWith('192.0.2.1'));
     folder = mkdtempSync(join(tmpdir(), 'tandem-egress-'));
     const certificate = join(folder, 'cert.pem');
     const key = join(folder, 'key.pem');
@@ -163,11 +167,35 @@ describe('what a tenant names as its trunk is public, or nothing leaves for it',
         },
         { timeoutMs: PATIENCE_MS, detail: () => JSON.stringify(engine.logs()) },
       );
-      expect(line.reason, name).toMatch(/^egress: (127|169|10)\.[0-9.]+ is not a public address \(/);
+      expect(line.reason, name).toMatch(
+        /^egress: (127\.|169\.|10\.|::ffff:|64:ff9b::)[0-9.]+ is not a public address \(/,
+      );
     }
     expect(sink.at(SINK).length - before).toBe(0);
     expect(sink.at(SYSTEM_SINK).filter((line) => line.includes('tcp-shared'))).toEqual([]);
   }, 60_000);
+
+  test('a name that led outside when it was looked up first and leads inside now: not an octet (DNS rebinding)', async () => {
+    const moving = registering('moving', { host: 'moving.test', port });
+    await engine.provision({ tenants: [ACME], trunks: [moving] });
+    const { items } = (await engine.api('/api/v1/trunks?limit=1000')) as { items: { id: string; name: string }[] };
+    const id = items.find(({ name }) => name === 'moving')?.id;
+    await engine.api(`/api/v1/trunks/${id}/retry`, {});
+    const before = sink.at(SINK).length;
+    expect((await stateOf('moving')).reason ?? '').not.toContain('egress');
+    const [, dnsPort] = dns.address.split(':');
+    await dns.stop();
+    dns = await startDnsmasq(recordsWith(SINK), Number(dnsPort));
+    await eventually(
+      'the trunk to say why',
+      async () => {
+        await engine.api(`/api/v1/trunks/${id}/retry`, {});
+        return (await stateOf('moving')).reason?.startsWith(`egress: ${SINK} `);
+      },
+      { timeoutMs: 60_000, detail: () => JSON.stringify(engine.logs().slice(-20)) },
+    );
+    expect(sink.at(SINK).length - before).toBe(0);
+  }, 90_000);
 
   test('the event and the log line of the trunk’s state say it, too', async () => {
     const line = await engine.logged(
