@@ -79,6 +79,8 @@ export function flood(input: {
   methods: readonly string[];
   perSecond: number;
   seconds: number;
+  /** What each asks for, in the tenant's domain; default: nobody. */
+  dials?: string;
 }): Promise<{ sent: number; octetsSent: number; answers: number; octetsReceived: number; worstRatio: number }> {
   return resultOf(start('flood', input));
 }

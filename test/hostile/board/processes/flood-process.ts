@@ -1,13 +1,16 @@
 /** Requests of made-up calls and users at a rate. argv: JSON. Prints what was sent and what came back. */
 import { field, openSocket } from './wire.ts';
 
-const { port, from, methods, perSecond, seconds } = JSON.parse(process.argv[2] ?? '') as {
+const { port, from, methods, perSecond, seconds, dials } = JSON.parse(process.argv[2] ?? '') as {
   port: number;
   from: string[];
   methods: string[];
   perSecond: number;
   seconds: number;
+  /** What each asks for; default: nobody. */
+  dials?: string;
 };
+const asked = dials === undefined ? 'sip:acme.example.com' : `sip:${dials}@acme.example.com`;
 const figures = { sent: 0, octetsSent: 0, answers: 0, octetsReceived: 0, worstRatio: 0 };
 const lengths = new Map<string, number>();
 const sockets = await Promise.all(
@@ -28,7 +31,7 @@ function send(): void {
   const address = from[number % from.length] ?? '';
   const method = methods[number % methods.length] ?? 'OPTIONS';
   const tag = method === 'BYE' ? `;tag=${number}` : '';
-  const text = `${method} sip:acme.example.com SIP/2.0\r\nVia: SIP/2.0/UDP ${address}:${socket?.address().port};rport;branch=z9hG4bKf${number}\r\nMax-Forwards: 70\r\nFrom: <sip:${number}@acme.example.com>;tag=${number}\r\nTo: <sip:${number}@acme.example.com>${tag}\r\nCall-ID: f${number}\r\nCSeq: 1 ${method}\r\nContact: <sip:${number}@${address}:5060>\r\nContent-Length: 0\r\n\r\n`;
+  const text = `${method} ${asked} SIP/2.0\r\nVia: SIP/2.0/UDP ${address}:${socket?.address().port};rport;branch=z9hG4bKf${number}\r\nMax-Forwards: 70\r\nFrom: <sip:${number}@acme.example.com>;tag=${number}\r\nTo: <sip:${number}@acme.example.com>${tag}\r\nCall-ID: f${number}\r\nCSeq: 1 ${method}\r\nContact: <sip:${number}@${address}:5060>\r\nContent-Length: 0\r\n\r\n`;
   if (lengths.size < 10_000) lengths.set(`f${number}`, text.length);
   figures.octetsSent += text.length;
   socket?.send(Buffer.from(text, 'latin1'), port, '127.0.0.1');
