@@ -60,13 +60,15 @@ function locate(text: string, from: number, to: number): void {
 
 /** The `<` that begins the URI: the first one outside quotes, or -1. DEVIATION: a name may be quoted in part, as `"Ann" Lee <…>`. */
 function openingBracket(text: string, start: number): number {
+  // Looked for anew only once a quoted part has passed it: of many quotes before it each would look as far.
+  let open = within(text.indexOf('<', start));
   for (let index = start; ; ) {
-    const open = within(text.indexOf('<', index));
     const quoteAt = open < 0 ? -1 : quoteBefore(text, index, open);
     if (quoteAt < 0) return open;
     const close = closingQuote(text, quoteAt, fieldEnd);
     if (close < 0) throw broken(text, start, 'a display name without closing quote');
     index = close + 1;
+    if (index > open) open = within(text.indexOf('<', index));
   }
 }
 

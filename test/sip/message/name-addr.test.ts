@@ -170,3 +170,11 @@ describe('the tag of a From or To, read without its address', () => {
     );
   });
 });
+
+test.each(['"" ', '"'])('1 MB of %j before the bracket is read in a time that grows with the length', (piece) => {
+  const text = `"${piece.repeat(1_048_576 / piece.length)}" <sip:a@example.com>`;
+  const beganMs = performance.now();
+  expect(parseNameAddr(text).uri).toMatchObject({ host: 'example.com' });
+  // Where each of them looks for the bracket again, it takes seconds.
+  expect(performance.now() - beganMs).toBeLessThan(1_000);
+});
