@@ -93,7 +93,7 @@ export interface LegOptions extends Omit<SendOptions, 'transactionTimeoutMs' | '
   /** NOTIFY is promised to the peer whatever the other party can do: Teams takes no call from who does not. Default false. */
   readonly promisesNotify?: boolean | undefined;
   /** The party's own address, where its messages come from a proxy in front of this engine; for `router.plausible`, never interpreted here. */
-  readonly sender?: string;
+  readonly sender?: string | undefined;
   /** Whose leg it is, for `router.referred` and `router.mayReplace`; never interpreted here. */
   readonly owner?: LegOwner;
   /** The trunk at the other end, for `router.nextHop` and `router.plausible`; never interpreted here. */

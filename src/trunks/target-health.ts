@@ -82,8 +82,7 @@ export class TargetHealth {
 
   livenessOf(key: string, nowMs: number): Liveness {
     const known = this.#targets.get(key);
-    if (known === undefined) return 'unknown';
-    return known.heldUntilMs > nowMs ? 'down' : known.liveness;
+    return known === undefined ? 'unknown' : livenessNow(known, nowMs);
   }
 
   /** One target by itself, for people. */
@@ -105,8 +104,8 @@ export class TargetHealth {
   verdict(nowMs: number): TargetVerdict {
     let down: Known | undefined;
     let isUnknown = this.#targets.size === 0;
-    for (const [key, known] of this.#targets) {
-      const liveness = this.livenessOf(key, nowMs);
+    for (const known of this.#targets.values()) {
+      const liveness = livenessNow(known, nowMs);
       if (liveness === 'up') return { liveness, code: known.code, reason: known.reason };
       if (liveness === 'down') down = known;
       else isUnknown = true;
@@ -124,4 +123,8 @@ export class TargetHealth {
     }
     return known;
   }
+}
+
+function livenessNow({ heldUntilMs, liveness }: Known, nowMs: number): Liveness {
+  return heldUntilMs > nowMs ? 'down' : liveness;
 }

@@ -61,7 +61,7 @@ export interface TrunkCondition {
   /** Why it is down or full, in words. */
   readonly reason: string;
   /** Service-Route values of a registered trunk (RFC 3608), first hop first. */
-  readonly serviceRoutes?: readonly string[];
+  readonly serviceRoutes?: readonly string[] | undefined;
   /** The node that its calls leave through, because that one is registered (`registeredNodeOnly`); absent: this one. */
   readonly through?: string;
 }
@@ -277,8 +277,8 @@ export class TrunkLine implements TimerTarget {
     // Of a whatsapp trunk the state is that of its messages.
     if (!isUp(state) && this.#trunk.type !== 'whatsapp') return { up: false, full: false, reason };
     const full = this.#whyFull(tenant, capacity);
-    const serviceRoutes = this.#registration?.serviceRoutes ?? [];
-    return { up: true, full: full !== '', reason: full, ...(serviceRoutes.length === 0 ? {} : { serviceRoutes }) };
+    const routes = this.#registration?.serviceRoutes;
+    return { up: true, full: full !== '', reason: full, serviceRoutes: routes?.length === 0 ? undefined : routes };
   }
 
   /** This node is the one that registers the trunk. */

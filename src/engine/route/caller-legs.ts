@@ -67,7 +67,7 @@ export class CallerLegs {
     const sender = this.#options.front.senderOf(request, flow);
     return {
       contact: this.#contact(called, flow),
-      ...behindFront(sender, flow),
+      sender: behindFront(sender, flow),
       headers: this.#headers,
       owner: { tenant: tenant.name, number },
       identity: ownParty(directory, tenant, number),
@@ -81,7 +81,7 @@ export class CallerLegs {
     const sender = this.#options.front.senderOf(request, flow);
     return {
       contact: this.#contact(called, flow, trunk),
-      ...behindFront(sender, flow),
+      sender: behindFront(sender, flow),
       ...this.#viaToward(trunk, flow),
       headers: this.#headers,
       trunkId: trunk.id,
@@ -109,8 +109,8 @@ export class CallerLegs {
 }
 
 /** Where a party behind a proxy of ours is itself: requests within its dialog come from there. */
-function behindFront(sender: Sender, flow: Flow): Pick<LegOptions, 'sender'> {
-  return sender === flow || sender.unnamed === true ? {} : { sender: ownCopy(sender.remoteAddress) };
+function behindFront(sender: Sender, flow: Flow): string | undefined {
+  return sender === flow || sender.unnamed === true ? undefined : ownCopy(sender.remoteAddress);
 }
 
 /** What a caller from a trunk is to the phones of the tenant. */

@@ -130,7 +130,7 @@ export class Routing implements StepServices {
   }
 
   /** A plan whose first step is this one. */
-  planOf(first: PlanStep, callerLeg: LegOptions, facts: CallFacts, hooks: PlanHooks = {}): StepPlan {
+  planOf(first: PlanStep, callerLeg: LegOptions, facts: CallFacts, hooks?: PlanHooks): StepPlan {
     return this.#plan({ first, facts }, callerLeg, hooks);
   }
 
@@ -396,9 +396,10 @@ export class Routing implements StepServices {
     return { request, directory, tenant, origin, caller, called, node, sessionId: randomToken(), diversions: [] };
   }
 
-  #plan(begun: PlanBeginning, callerLeg: LegOptions, hooks: PlanHooks = {}): StepPlan {
+  #plan(begun: PlanBeginning, callerLeg: LegOptions, hooks?: PlanHooks): StepPlan {
+    const { first, facts, reasons, ready, emergency } = begun;
     const { ringTimeoutMs, sessionLimitMs } = this.#options;
-    return new StepPlan({ ...begun, ...hooks, callerLeg, ringTimeoutMs, sessionLimitMs });
+    return new StepPlan({ first, facts, reasons, ready, emergency, hooks, callerLeg, ringTimeoutMs, sessionLimitMs });
   }
 
   #inboundRouter(directory: Directory): InboundRouter {

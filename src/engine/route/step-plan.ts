@@ -50,20 +50,21 @@ export interface PlanHooks {
   readonly onEnd?: () => void;
 }
 
-export interface StepPlanOptions extends PlanHooks {
+export interface StepPlanOptions {
   readonly first: PlanStep;
   readonly callerLeg: LegOptions;
   readonly facts: CallFacts;
   readonly ringTimeoutMs: number;
   readonly sessionLimitMs: number;
   /** See `CallPlan.emergency`. */
-  readonly emergency?: boolean;
+  readonly emergency?: boolean | undefined;
   /** See `CallPlan.passesRedirects`. */
   readonly passesRedirects?: boolean;
   /** What is found out before the first step is played: another first step and other facts. */
-  readonly ready?: Promise<BegunPlan>;
+  readonly ready?: Promise<BegunPlan> | undefined;
   /** See `CallPlan.reasons`. */
   readonly reasons?: readonly string[] | undefined;
+  readonly hooks?: PlanHooks | undefined;
 }
 
 /** How a plan begins. */
@@ -81,7 +82,7 @@ export class StepPlan implements CallPlan {
   readonly ready: Promise<void> | undefined;
   #facts: CallFacts;
   #reasons: readonly string[];
-  readonly #hooks: PlanHooks;
+  readonly #hooks: PlanHooks | undefined;
   #chain: StepChain;
   /** Made with the first one. */
   #warnings: Set<string> | undefined = undefined;
@@ -95,8 +96,7 @@ export class StepPlan implements CallPlan {
     this.sessionLimitMs = options.sessionLimitMs;
     this.passesRedirects = options.passesRedirects === true;
     this.emergency = options.emergency === true;
-    const { onAnswered, onEnd } = options;
-    this.#hooks = { ...(onAnswered && { onAnswered }), ...(onEnd && { onEnd }) };
+    this.#hooks = options.hooks;
     this.ready = options.ready?.then((begun) => this.#begin(begun));
   }
 
@@ -128,11 +128,11 @@ export class StepPlan implements CallPlan {
 
   onAnswered(): void {
     this.#chain = new StepChain(ANSWERED);
-    this.#hooks.onAnswered?.();
+    this.#hooks?.onAnswered?.();
   }
 
   onEnd(): void {
-    this.#hooks.onEnd?.();
+    this.#hooks?.onEnd?.();
   }
 }
 

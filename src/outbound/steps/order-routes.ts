@@ -82,7 +82,7 @@ function consider(
     }
   }
   const state = trunkState(trunk.id);
-  call.trunkStates = call.trunkStates.concat([[trunk.id, state]]);
+  call.trunkStates = added(call.trunkStates, [trunk.id, state]);
   if (state.full && call.emergency === undefined) return skip(route, position, 'full', state.reason);
   const pool = directory.pool(trunk.id, tenant.name);
   const planned = {

@@ -1,3 +1,4 @@
+import { added } from '../../base/added.ts';
 import { isSameWord } from './characters.ts';
 import { HeaderId, headerName } from './header-id.ts';
 import type { Headers } from './headers.ts';
@@ -30,7 +31,7 @@ export function contentFields(message: {
   if (message.body === '') return fields;
   for (const id of CONTENT_HEADERS) {
     const value = message.headers.value(id);
-    if (value !== undefined) fields = fields.concat([[headerName(id), value]]);
+    if (value !== undefined) fields = added(fields, [headerName(id), value]);
   }
   return fields;
 }

@@ -69,7 +69,7 @@ describe('a plan of steps', () => {
       facts: { direction: 'internal', caller: '101', called: '102' },
       ringTimeoutMs: 1000,
       sessionLimitMs: 0,
-      onEnd: () => ended++,
+      hooks: { onEnd: () => ended++ },
     });
     plan.onEnd();
     expect(ended).toBe(1);
