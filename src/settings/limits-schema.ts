@@ -17,7 +17,10 @@ export const nodeLimitsSchema = z.strictObject({
   dialogs: count(200_000, 'Dialogs at once (503).'),
   calls: count(100_000, 'Calls in progress (503).'),
   connections: count(20_000, 'TCP and TLS connections; fewer where the process has fewer descriptors.'),
-  connectionsPerPeer: count(100, 'TCP and TLS connections per address.'),
+  connectionsPerPeer: count(
+    100,
+    'TCP and TLS connections of an unknown address, or of all unknown ones in a /64 of IPv6.',
+  ),
   connectionsReservedForTrunks: z
     .int()
     .min(0)

@@ -17,7 +17,8 @@ export class ConnectionSlots {
   readonly #counters: TransportCounters;
   readonly #policy: SourcePolicy | undefined;
   readonly #clock: Clock;
-  readonly #sources = new Map<string, SourceSlots>();
+  /** By host, and there by address. */
+  readonly #hosts = new Map<string, Map<string, SourceSlots>>();
   /** Strangers that may connect now. */
   #places: number;
   #refilledAtMs: number;
@@ -37,20 +38,34 @@ export class ConnectionSlots {
     const open = this.#counters.connections;
     if (open >= maxConnections) return 'all connection slots are taken';
     const key = hostKey(address);
-    const source = this.#sources.get(key) ?? new SourceSlots();
+    const host = this.#hosts.get(key) ?? new Map<string, SourceSlots>();
     if (this.#policy?.knows(address) !== true) {
+      const strangers = this.#strangersOf(host);
       if (open >= maxConnections - reservedConnections)
         return 'the remaining connection slots are kept for known peers';
-      if (source.total >= maxConnectionsPerSource) return 'too many connections from this address';
+      if (strangers.total >= maxConnectionsPerSource) return 'too many connections from this address';
       if (this.#policy !== undefined && !this.#takesPlace())
         return 'too many connections from unknown addresses in this second';
-      if (source.unproven >= maxUnprovenPerSource) return 'too many connections from this address without a message';
+      if (strangers.unproven >= maxUnprovenPerSource) return 'too many connections from this address without a message';
     }
+    const source = host.get(address) ?? new SourceSlots();
     source.total++;
     source.unproven++;
-    this.#sources.set(key, source);
+    host.set(address, source);
+    this.#hosts.set(key, host);
     this.#counters.connections++;
     return undefined;
+  }
+
+  /** What addresses of a host hold that nobody is known by now. An office has one /64, and a phone that is registered is none of its strangers. */
+  #strangersOf(host: ReadonlyMap<string, SourceSlots>): SourceSlots {
+    const sum = new SourceSlots();
+    for (const [address, { total, unproven }] of host) {
+      if (this.#policy?.knows(address) === true) continue;
+      sum.total += total;
+      sum.unproven += unproven;
+    }
+    return sum;
   }
 
   #takesPlace(): boolean {
@@ -66,16 +81,18 @@ export class ConnectionSlots {
 
   /** The connection brought its first message, or ended before. */
   prove(address: string): void {
-    const source = this.#sources.get(hostKey(address));
+    const source = this.#hosts.get(hostKey(address))?.get(address);
     if (source !== undefined) source.unproven--;
   }
 
   release(address: string): void {
     this.#counters.connections--;
     const key = hostKey(address);
-    const source = this.#sources.get(key);
-    if (source === undefined) return;
+    const host = this.#hosts.get(key);
+    const source = host?.get(address);
+    if (host === undefined || source === undefined) return;
     source.total--;
-    if (source.total === 0) this.#sources.delete(key);
+    if (source.total === 0) host.delete(address);
+    if (host.size === 0) this.#hosts.delete(key);
   }
 }

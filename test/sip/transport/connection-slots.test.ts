@@ -63,3 +63,31 @@ test('an IPv6 host that comes from all addresses of its /64 is one', () => {
   slots.release(addresses[0] as string);
   expect(slots.take(addresses[3] as string)).toBeUndefined();
 });
+
+test('phones of an office in one /64 that are registered take none of its strangers’ places', () => {
+  const known = new Set<string>();
+  const counters = newTransportCounters();
+  const policy = { admits: () => true, hasRoomFor: () => true, knows: (address: string) => known.has(address) };
+  const limits = { ...defaultTransportLimits, maxConnectionsPerSource: 3, maxUnprovenPerSource: 2 };
+  const slots = new ConnectionSlots(new VirtualScheduler(), limits, counters, policy);
+  const addressOf = (phone: number) => `2001:db8:1:2::${phone.toString(16)}`;
+  for (let phone = 1; phone <= 50; phone++) {
+    expect(slots.take(addressOf(phone)), addressOf(phone)).toBeUndefined();
+    slots.prove(addressOf(phone));
+    known.add(addressOf(phone));
+  }
+  const strangers = [101, 102, 103, 104].map(addressOf);
+  for (const address of strangers.slice(0, 3)) {
+    expect(slots.take(address)).toBeUndefined();
+    slots.prove(address);
+  }
+  expect(slots.take(strangers[3] as string)).toBe('too many connections from this address');
+  // Whoever is not registered any more is a stranger again.
+  for (const address of strangers.slice(0, 3)) slots.release(address);
+  known.delete(addressOf(1));
+  known.delete(addressOf(2));
+  known.delete(addressOf(3));
+  expect(slots.take(strangers[3] as string)).toBe('too many connections from this address');
+  for (let phone = 1; phone <= 50; phone++) slots.release(addressOf(phone));
+  expect([slots.take(strangers[3] as string), counters.connections]).toEqual([undefined, 1]);
+});
