@@ -180,11 +180,13 @@ function logStarted(
   listening: readonly Listening[],
   api: string | undefined,
 ): void {
-  log.info(options.worker === undefined ? 'started' : 'worker-started', {
+  const facts = {
     version,
     listening: listening.map(({ transport, host, port }) => `${transport}:${host}:${port}`),
     api,
     tenants: directory.tenants.length,
     trunks: directory.trunks.length,
-  });
+  };
+  if (options.worker === undefined) log.info('started', facts);
+  else log.info('worker-started', facts);
 }
