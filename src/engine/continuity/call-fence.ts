@@ -11,6 +11,7 @@ import type { Fence } from '../../sip/endpoint/index.ts';
 import type { Flow, TransportUser } from '../../sip/transport/index.ts';
 import type { Acquaintances } from '../acquaintances.ts';
 import type { CallKeeper } from './call-keeper.ts';
+import { HeldMessages } from './held-messages.ts';
 
 export interface CallFenceOptions {
   readonly store: Pick<SharedCalls, 'heard' | 'answers'>;
@@ -33,104 +34,108 @@ const REACHED_MS = 1_200;
 const OLD_MS = 2_500;
 /** Between looks at what is known, while all is well without it. */
 const LOOK_MS = 100;
-/** What waits at most: of known addresses about as much as a socket holds, and little of strangers. */
-const MAX_KNOWN = { messages: 20_000, octets: 15 * 1024 * 1024 };
-const MAX_STRANGE = { messages: 1_000, octets: 1024 * 1024 };
+
+/**
+ * ```
+ *  open ──until is past, and others may have its calls──▶ asking ──answered, or given up──▶ open
+ *                                                            │ after a long standstill
+ *                                                            ▼
+ *                                                         waking ──the sockets have been read──▶ open
+ * ```
+ * - `open`: until then nothing is looked at; afterwards each message and timer is a look
+ * - `asking`: the store is asked whose the calls are; what comes is held. What begins something and comes before `oldUntilMs` is left
+ * - `waking`: the sockets may be read later than the answer of the store: what begins something is left until then
+ */
+type Phase =
+  | { readonly kind: 'open'; readonly untilMs: number }
+  | { readonly kind: 'asking'; readonly oldUntilMs: number; readonly held: HeldMessages }
+  | { readonly kind: 'waking'; readonly untilMs: number };
 
 export class CallFence implements Fence {
   readonly #options: CallFenceOptions;
   readonly #fireDue: (() => void) | undefined;
-  /** Until then it is known to be open. */
-  #openUntilMs = Number.NEGATIVE_INFINITY;
-  #isAsking = false;
-  #waiting: (() => void)[] = [];
-  #known = { messages: 0, octets: 0 };
-  #strange = { messages: 0, octets: 0 };
-  #dropped = 0;
+  #phase: Phase = { kind: 'open', untilMs: Number.NEGATIVE_INFINITY };
   /** When something last came from the network, while the store was away. */
   #cameAtMs: number | undefined = undefined;
-  /** It has stood still for so long that whoever wanted something has gone to another node, or sends it again. */
-  #isAwakening = false;
-  #oldUntilMs = Number.NEGATIVE_INFINITY;
   /** The store was waited for in vain; it is not waited for again for want of messages before it was there. */
   #gaveUpAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: CallFenceOptions) {
     this.#options = options;
-    this.#fireDue = options.scheduler.holdWhile?.(() => this.#isShut(false));
+    this.#fireDue = options.scheduler.holdWhile?.(() => this.#holding(false) !== undefined);
   }
 
   takes(text: string, flow: Flow, server: Pick<TransportUser, 'onMessage'>): boolean {
-    return this.#options.scheduler.nowMs() > this.#openUntilMs && this.#judge(text, flow, server);
+    if (this.#isOpen()) return false;
+    const held = this.#holding(true);
+    // This is how others find out whether this node lives: it does.
+    if (text.startsWith('OPTIONS ')) return false;
+    if (!flow.reliable && this.#isOld() && beginsSomething(text)) return true;
+    held?.add(() => server.onMessage(text, flow), text.length, this.#options.sources.knows(flow.remoteAddress));
+    return held !== undefined;
   }
 
   takesEnd(tell: () => void): boolean {
-    const isShut = this.#isShut(false);
+    const held = this.#holding(false);
     // There are no more of these than connections, and nothing tells of them again.
-    if (isShut) this.#waiting.push(tell);
-    return isShut;
+    held?.addEnd(tell);
+    return held !== undefined;
   }
 
-  #judge(text: string, flow: Flow, server: Pick<TransportUser, 'onMessage'>): boolean {
-    const isShut = this.#isShut(true);
-    // This is how others find out whether this node lives: it does.
-    if (text.startsWith('OPTIONS ')) return false;
-    const isOld = this.#isAwakening || this.#options.scheduler.nowMs() <= this.#oldUntilMs;
-    if (isOld && !flow.reliable && beginsSomething(text)) return true;
-    if (isShut && this.#hasPlace(text, flow)) this.#waiting.push(() => server.onMessage(text, flow));
-    return isShut;
+  #isOpen(): boolean {
+    return this.#phase.kind === 'open' && this.#options.scheduler.nowMs() <= this.#phase.untilMs;
   }
 
-  #hasPlace(text: string, { remoteAddress }: Flow): boolean {
-    const isKnown = this.#options.sources.knows(remoteAddress);
-    const [held, most] = isKnown ? [this.#known, MAX_KNOWN] : [this.#strange, MAX_STRANGE];
-    const fits = held.messages < most.messages && held.octets + text.length <= most.octets;
-    held.messages += Number(fits);
-    held.octets += fits ? text.length : 0;
-    this.#dropped += Number(!fits);
-    return fits;
+  /** Whether what begins something has lain in its socket for so long that whoever wanted it has gone elsewhere, or sends it again. */
+  #isOld(): boolean {
+    const phase = this.#phase;
+    if (phase.kind === 'open') return false;
+    return this.#options.scheduler.nowMs() <= (phase.kind === 'asking' ? phase.oldUntilMs : phase.untilMs);
   }
 
-  #isShut(isMessage: boolean): boolean {
-    const nowMs = this.#options.scheduler.nowMs();
-    if (nowMs <= this.#openUntilMs) return false;
-    if (this.#isAsking) return true;
-    return !this.#isSure(nowMs, isMessage);
+  /** What holds messages and timers, while something does. */
+  #holding(isMessage: boolean): HeldMessages | undefined {
+    if (this.#phase.kind !== 'asking' && !this.#isOpen()) this.#look(this.#options.scheduler.nowMs(), isMessage);
+    return this.#phase.kind === 'asking' ? this.#phase.held : undefined;
   }
 
-  #isSure(nowMs: number, isMessage: boolean): boolean {
+  #look(nowMs: number, isMessage: boolean): void {
     const { store, keeper } = this.#options;
     if (!keeper.keepsCalls) {
-      if (nowMs > this.#oldUntilMs) this.#openUntilMs = nowMs + LOOK_MS;
-      return true;
+      this.#open(nowMs, nowMs + LOOK_MS);
+      return;
     }
     const { atMs, isInDoubt, missedAtMs, isSilent } = store.heard();
     const isHeard = nowMs <= atMs + SURE_MS;
     // Before it is heard of again after it was given up, nothing new can be known.
     if (isHeard && !(isInDoubt && atMs > this.#gaveUpAtMs)) {
-      if (nowMs > this.#oldUntilMs) this.#openUntilMs = Math.min(atMs + SURE_MS, nowMs + LOOK_MS);
+      this.#open(nowMs, Math.min(atMs + SURE_MS, nowMs + LOOK_MS));
       this.#cameAtMs = undefined;
-      return true;
+      return;
     }
     if (isHeard || nowMs > Math.max(missedAtMs, this.#gaveUpAtMs) + AWAY_MS) {
-      this.#isAwakening = nowMs - atMs > OLD_MS;
-      void this.#ask(
-        nowMs,
-        async () => (await keeper.confirm()) || ((await store.answers(STORE_MS)) && keeper.confirm()),
-      );
-      return false;
+      const isAwakening = nowMs - atMs > OLD_MS;
+      const confirmed = async () => (await keeper.confirm()) || ((await store.answers(STORE_MS)) && keeper.confirm());
+      void this.#ask(nowMs, isAwakening, confirmed);
+      return;
     }
     // The store is away, and this process has not stood still. Each message counts, so each is looked at.
     const quietMs = nowMs - (this.#cameAtMs ?? nowMs);
     if (isMessage || this.#cameAtMs === undefined) this.#cameAtMs = nowMs;
-    if (!isMessage || !isSilent || quietMs <= CUT_OFF_MS || this.#gaveUpAtMs >= atMs) return true;
-    void this.#ask(nowMs, async () => (await store.answers(REACHED_MS)) && keeper.confirm());
-    return false;
+    if (!isMessage || !isSilent || quietMs <= CUT_OFF_MS || this.#gaveUpAtMs >= atMs) return;
+    void this.#ask(nowMs, false, async () => (await store.answers(REACHED_MS)) && keeper.confirm());
   }
 
-  async #ask(beganMs: number, confirmed: () => Promise<boolean>): Promise<void> {
+  #open(nowMs: number, untilMs: number): void {
+    const isWaking = this.#phase.kind === 'waking' && nowMs <= this.#phase.untilMs;
+    if (!isWaking) this.#phase = { kind: 'open', untilMs };
+  }
+
+  async #ask(beganMs: number, isAwakening: boolean, confirmed: () => Promise<boolean>): Promise<void> {
     const { scheduler, store, log } = this.#options;
-    this.#isAsking = true;
+    const held = new HeldMessages();
+    const leftMs = this.#phase.kind === 'waking' ? this.#phase.untilMs : Number.NEGATIVE_INFINITY;
+    this.#phase = { kind: 'asking', oldUntilMs: isAwakening ? Number.POSITIVE_INFINITY : leftMs, held };
     const sinceMs = Math.round(beganMs - store.heard().atMs);
     let isAnswered = false;
     try {
@@ -138,20 +143,13 @@ export class CallFence implements Fence {
     } catch (error) {
       log.error('call-fence-failed', { error: String(error) });
     }
-    this.#isAsking = false;
-    if (!isAnswered) this.#gaveUpAtMs = scheduler.nowMs();
-    const fields = { sinceMs, heldMs: Math.round(scheduler.nowMs() - beganMs), messages: this.#waiting.length };
-    log.warn('calls-in-doubt', { ...fields, dropped: this.#dropped, storeAnswered: isAnswered });
-    this.#dropped = 0;
-    this.#known = { messages: 0, octets: 0 };
-    this.#strange = { messages: 0, octets: 0 };
-    this.#openUntilMs = this.#isAwakening ? Number.NEGATIVE_INFINITY : scheduler.nowMs() + LOOK_MS;
-    // The sockets may be read later than the answer of the store.
-    if (this.#isAwakening) this.#oldUntilMs = scheduler.nowMs() + LOOK_MS;
-    this.#isAwakening = false;
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const act of waiting) this.#do(act);
+    const nowMs = scheduler.nowMs();
+    if (!isAnswered) this.#gaveUpAtMs = nowMs;
+    const { size: messages, dropped } = held;
+    const heldMs = Math.round(nowMs - beganMs);
+    log.warn('calls-in-doubt', { sinceMs, heldMs, messages, dropped, storeAnswered: isAnswered });
+    this.#phase = { kind: isAwakening ? 'waking' : 'open', untilMs: nowMs + LOOK_MS };
+    for (const act of held.all()) this.#do(act);
     this.#fireDue?.();
   }
 
