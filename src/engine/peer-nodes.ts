@@ -26,6 +26,8 @@ export interface PeerNodes {
   registeredAt(trunkId: string): string | undefined;
   /** A node did not answer: it is passed over until it is heard of again. */
   noteSilent(node: string): void;
+  /** This node has gone on with a node's calls: they are that one's no more. */
+  followed(node: string): void;
   /** Names of those that are known to be there, or were a moment ago. */
   names(): readonly string[];
   /** Whether another node is there that takes new calls, and so those of this one. */
@@ -58,6 +60,7 @@ export const NO_PEERS: PeerNodes = {
   advertised: () => undefined,
   registeredAt: () => undefined,
   noteSilent() {},
+  followed() {},
   names: () => [],
   hasSuccessor: () => false,
   quietMs: () => undefined,

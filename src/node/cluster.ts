@@ -84,6 +84,10 @@ export class RosterPeers implements PeerNodes {
     const node = this.#roster.others().find((other) => other.name === name);
     if (node !== undefined) this.#silentSince.set(name, node.beat);
   }
+
+  followed(name: string): void {
+    this.#roster.followed?.(name);
+  }
 }
 
 /** How another node says that a trunk is which it registers: the one that has trouble with it names it. */

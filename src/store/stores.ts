@@ -104,6 +104,10 @@ export interface KnownNode extends NodeReport {
   /** The store that it works with, and the version of it that it has. */
   readonly store?: string;
   readonly version?: number;
+  /** The process, among all that have gone by this name. */
+  readonly instance?: string;
+  /** Nodes whose calls this one has gone on with: the process, and what it had told last by then. */
+  readonly followed?: Readonly<Record<string, readonly [instance: string, beat: number]>>;
 }
 
 /** The nodes on one store that are alive. Answers come from memory; without the store they are the last ones known. */
@@ -115,6 +119,11 @@ export interface NodeRoster extends UseOfNodes {
   announce(facts: () => NodeReport, use?: () => LimitUse): void;
   /** All but this one. A node that ends leaves at once, one that crashed within 5 s. */
   others(): readonly KnownNode[];
+  /**
+   * This node has gone on with what there was of another one's calls: what that has told of its calls counts no more, here and, as soon as they
+   * hear of this node's, at the others. Absent where nobody goes on with another's.
+   */
+  followed?(name: string): void;
   /** How far this node's clock is ahead of the store's, in ms; 0 where a node is alone. */
   readonly clockOffsetMs: number;
 }

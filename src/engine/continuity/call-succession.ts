@@ -146,13 +146,16 @@ export class CallSuccession implements TimerTarget {
   }
 
   async #follow(name: string, asksAll: boolean): Promise<boolean> {
-    const { store, takeOver } = this.#options;
+    const { store, peers, takeOver } = this.#options;
     const quietMs = this.#quietMs(name);
     if (quietMs < DOUBT_MS && !asksAll) return true;
     // One that answers is there: it may have lost the store.
     if (await this.#answers(name, SILENT_MS + LATE_MS - quietMs)) return true;
     if (this.#isStopped) return true;
-    for (let calls = await store.take(name, SILENT_MS); calls.length > 0; ) {
+    let calls = await store.take(name, SILENT_MS);
+    // From here on they count as this node's.
+    if (calls !== 'alive') peers.followed(name);
+    while (calls.length > 0) {
       if (calls === 'alive') return false;
       // The store reads the next ones while these are gone on with.
       const next = this.#isStopped ? [] : store.take(name, SILENT_MS);

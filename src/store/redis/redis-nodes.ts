@@ -60,6 +60,8 @@ export class RedisNodes implements NodeRoster {
   #timer: NodeJS.Timeout | undefined = undefined;
   #telling: Promise<void> | undefined = undefined;
   #others: readonly KnownNode[] = [];
+  /** Nodes whose calls this one has gone on with, by name. */
+  readonly #followed = new Map<string, Followed>();
   #told: ToldUse | undefined = undefined;
   #beat = 0;
   /** When it asked what it knows of the others. */
@@ -124,6 +126,13 @@ export class RedisNodes implements NodeRoster {
     return this.#others;
   }
 
+  followed(name: string): void {
+    const node = this.#others.find((other) => other.name === name);
+    if (node?.instance === undefined) return;
+    this.#followed.set(name, [node.instance, node.beat]);
+    this.#others = this.#others.map((other) => (other === node ? withoutCalls(other) : other));
+  }
+
   told(): ToldUse | undefined {
     return this.#told;
   }
@@ -154,7 +163,8 @@ export class RedisNodes implements NodeRoster {
     const own = { beat: ++this.#beat, instance: this.#instance, store: storeId, version: version() };
     const { clock } = this.#options;
     const report = this.#facts();
-    const facts = JSON.stringify({ ...report, ...own });
+    const followed = this.#followed.size === 0 ? {} : { followed: Object.fromEntries(this.#followed) };
+    const facts = JSON.stringify({ ...report, ...own, ...followed });
     const beganMs = clock.nowMs();
     const told = { ...report, heardAtMs: beganMs };
     this.#telling = link
@@ -230,7 +240,29 @@ export class RedisNodes implements NodeRoster {
       const toldAtMs = Math.max(nowMs - Math.max(0, redisMs - Number(alive[i + 1])), this.#askedAtMs);
       others.push({ ...facts, name, heardAtMs: nowMs, toldAtMs });
     }
-    this.#others = others;
+    this.#forgetFollowed(others);
+    const ends = [Object.fromEntries(this.#followed), ...others.map(({ followed }) => followed ?? {})];
+    this.#others = others.map((node) => (ends.some((end) => isEnded(node, end)) ? withoutCalls(node) : node));
     this.#askedAtMs = askedAtMs;
   }
+
+  /** Those that are there no more, or have told of themselves again. */
+  #forgetFollowed(others: readonly KnownNode[]): void {
+    for (const name of this.#followed.keys()) {
+      const node = others.find((other) => other.name === name);
+      if (node === undefined || !isEnded(node, Object.fromEntries(this.#followed))) this.#followed.delete(name);
+    }
+  }
+}
+
+type Followed = readonly [instance: string, beat: number];
+
+/** Whether what a node has told is of before another one went on with its calls. */
+function isEnded({ name, instance, beat }: KnownNode, followed: Readonly<Record<string, Followed>>): boolean {
+  const [of, atBeat] = Object.hasOwn(followed, name) ? (followed[name] ?? []) : [];
+  return atBeat !== undefined && of === instance && beat <= atBeat;
+}
+
+function withoutCalls(node: KnownNode): KnownNode {
+  return { ...node, calls: {}, talking: {} };
 }

@@ -19,6 +19,7 @@ let answersUntilMs: number;
 let asked: { readonly atMs: number; readonly withinMs: number }[];
 let takenAtMs: number | undefined;
 let left: KeptCall[];
+let happened: string[];
 /** What the store takes to say who holds calls. */
 let storeMs: number;
 
@@ -27,7 +28,7 @@ beforeEach(begin);
 function begin(): void {
   scheduler = new VirtualScheduler();
   [toldAtMs, readToldAtMs, diesAtMs, answersUntilMs] = [0, 0, Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY];
-  asked = [];
+  [asked, happened] = [[], []];
   takenAtMs = undefined;
   left = [{ id: 'call', document: '{}' }];
   storeMs = 0;
@@ -54,6 +55,7 @@ function succession(readLateMs: number): CallSuccession {
     names: () => ['other'],
     addressOf: () => ({ transport: 'udp', address: '192.0.2.1', port: 5060 }),
     quietMs: () => scheduler.nowMs() - readToldAtMs,
+    followed: (name) => happened.push(`${name} followed`),
   };
   every(TELL_MS, 0, () => {
     if (scheduler.nowMs() <= diesAtMs) toldAtMs = scheduler.nowMs();
@@ -72,7 +74,7 @@ function succession(readLateMs: number): CallSuccession {
       if (atMs < answersUntilMs) return Promise.resolve(true);
       return new Promise((resolve) => scheduler.schedule(withinMs, { onTimer: () => resolve(false) }, 0));
     },
-    takeOver: () => {},
+    takeOver: () => happened.push('taken over'),
   });
 }
 
@@ -107,6 +109,17 @@ test.each([0, 100, 250, 400, 490])(
     one.stop();
   },
 );
+
+test('what a node counted is its no more before its calls are counted here; of one that lives it stays so', async () => {
+  const one = succession(0);
+  one.start();
+  await pass(5_000);
+  expect(happened).toEqual([]);
+  [diesAtMs, answersUntilMs] = [scheduler.nowMs(), scheduler.nowMs()];
+  await pass(3_000);
+  expect(happened).toEqual(['other followed', 'taken over']);
+  one.stop();
+});
 
 test('a node that lives is not asked because what it tells is read late', async () => {
   const one = succession(490);

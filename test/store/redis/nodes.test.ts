@@ -411,6 +411,30 @@ describe.skipIf(peersSkipped)('several nodes on one Redis', () => {
     ]);
   });
 
+  test('calls of a killed node that go on at another count once, at every node, while the dead one is in the roster still', async () => {
+    const calls = { a: 3, b: 0 };
+    a.nodes.announce(() => ({ calls: { 'trunk 1': calls.a } }));
+    b.nodes.announce(() => ({ calls: { 'trunk 1': calls.b } }));
+    const c = await opened('node-c');
+    c.nodes.announce(() => ({}));
+    await eventually(() => callsElsewhere(b, 'trunk 1') === 3 && c.nodes.others().length === 2);
+    // It is killed: nothing more is told, and its line stays for 4.5 s.
+    const line = (await admin.hget(key('nodes'), 'node-a')) ?? '';
+    await a.close();
+    await admin.hset(key('nodes'), 'node-a', line);
+    b.nodes.followed?.('node-a');
+    calls.b = 3;
+    expect(callsElsewhere(b, 'trunk 1')).toBe(0);
+    const most: number[] = [];
+    await eventually(() => {
+      most.push(callsElsewhere(c, 'trunk 1'));
+      return c.nodes.others().some(({ name, calls: told }) => name === 'node-b' && told?.['trunk 1'] === 3);
+    });
+    await pauseMs(700);
+    expect(c.nodes.others().map(({ name }) => name)).toContain('node-a');
+    expect([Math.max(...most), callsElsewhere(c, 'trunk 1'), callsElsewhere(b, 'trunk 1')]).toEqual([3, 3, 0]);
+  });
+
   test('a batch that runs once more after those that followed it counts once, also one of a process that has ended', async () => {
     const add = (more: number) => [{ key: 'talk', add: more, known: 0, untilMs: 9e12 }];
     await a.tallies.add(1, add(5), 1);

@@ -16,24 +16,31 @@ let lastError: string;
 let nodes: RedisNodes;
 /** What another node has told: how often, and when by the time of Redis. */
 let other: { beat: number; toldMs: number } | undefined;
+/** What more of them tell, by name, and what this one has told. */
+let tellers: Record<string, object>;
+let told: { readonly followed?: object };
 
 beforeEach(() => {
   vi.useFakeTimers();
   onTestFinished(() => void vi.useRealTimers());
   [nowMs, redisMs, isAway, lateMs] = [50_000, 1_700_000_000_000, false, 2];
   other = undefined;
+  [tellers, told] = [{}, {}];
   [fault, lastError] = ['command timed out', ''];
   const link = {
     get lastError() {
       return lastError;
     },
-    run: async () => {
+    run: async (_script: unknown, _keys: unknown, args: readonly unknown[]) => {
+      told = JSON.parse(String(args[1]));
       if (isAway) throw new Error(fault);
       const answer = [Buffer.from(String(redisMs)), Buffer.from('')];
       if (other !== undefined) {
         const facts = JSON.stringify({ beat: other.beat, instance: 'i' });
         answer.push(...['other', String(other.toldMs), facts].map((text) => Buffer.from(text)));
       }
+      for (const [name, facts] of Object.entries(tellers))
+        answer.push(...[name, String(redisMs), JSON.stringify(facts)].map((text) => Buffer.from(text)));
       pass(lateMs);
       return answer;
     },
@@ -171,4 +178,41 @@ test('a Redis that ends is not silent, whether the connection says why or not', 
     await tell();
     expect(nodes.heard.isSilent).toBe(false);
   }
+});
+
+test('calls of a node that goes on at this one count no more as its own, until it tells of itself again', async () => {
+  tellers = {
+    dead: { beat: 7, instance: 'a', calls: { 'trunk 1': 3 }, talking: { 'tenant acme': [3, 1_000] }, rates: {} },
+  };
+  await tell();
+  const calls = () => nodes.others().map(({ name, calls: has, talking }) => [name, has, talking]);
+  expect(calls()).toEqual([['dead', { 'trunk 1': 3 }, { 'tenant acme': [3, 1_000] }]]);
+  nodes.followed('nobody');
+  nodes.followed('dead');
+  expect(calls()).toEqual([['dead', {}, {}]]);
+  await tell();
+  expect([calls(), told.followed]).toEqual([[['dead', {}, {}]], { dead: ['a', 7] }]);
+  tellers = { dead: { beat: 8, instance: 'a', calls: { 'trunk 1': 1 } } };
+  await tell(2);
+  expect([calls(), told.followed]).toEqual([[['dead', { 'trunk 1': 1 }, undefined]], undefined]);
+  nodes.followed('dead');
+  // Another process of this name.
+  tellers = { dead: { beat: 1, instance: 'b', calls: { 'trunk 1': 2 } } };
+  await tell(2);
+  expect([calls(), told.followed]).toEqual([[['dead', { 'trunk 1': 2 }, undefined]], undefined]);
+});
+
+test('the others hear with the new counts of who has gone on with a node’s calls that these are that one’s no more', async () => {
+  const dead = { beat: 7, instance: 'a', calls: { 'trunk 1': 3 } };
+  tellers = { dead, heir: { beat: 1, instance: 'h', calls: { 'trunk 1': 1 } } };
+  await tell();
+  const count = () => nodes.others().reduce((sum, { calls }) => sum + (calls?.['trunk 1'] ?? 0), 0);
+  expect(count()).toBe(4);
+  tellers = { dead, heir: { beat: 2, instance: 'h', calls: { 'trunk 1': 4 }, followed: { dead: ['a', 7] } } };
+  await tell();
+  expect(count()).toBe(4);
+  // One that stood still, and lives: what it tells from now on is its own.
+  tellers = { ...tellers, dead: { ...dead, beat: 8, calls: { 'trunk 1': 2 } } };
+  await tell();
+  expect(count()).toBe(6);
 });
