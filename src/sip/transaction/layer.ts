@@ -11,7 +11,7 @@ import { type KnownRequest, LingeringBranches, LingeringRequests } from './linge
 import { hasCookie, mergeKey, serverKey } from './matching.ts';
 import { NonInviteClientTransaction } from './non-invite-client.ts';
 import { NonInviteServerTransaction } from './non-invite-server.ts';
-import { ServerPlaces } from './server-places.ts';
+import { LINGERING_AS_ONE, ServerPlaces } from './server-places.ts';
 import { ServerTransactionBase } from './server-transaction.ts';
 import { StatelessTags } from './stateless-tag.ts';
 import { DEFAULT_TIMERS, type TimerSettings } from './timers.ts';
@@ -41,12 +41,12 @@ export interface TransactionLayerOptions<F extends Channel> {
   readonly timers?: Partial<TimerSettings>;
   /**
    * New requests are refused with 503 from here on; those within dialogs and CANCEL only a quarter above it. One address has three
-   * quarters of it at most. Default 100,000.
+   * quarters of it at most. Of those that linger eight count as one. Default 100,000.
    */
   readonly maxServerTransactions?: number;
   /** The same of the octets of the heap that they take, by estimate. Default: any. */
   readonly maxServerOctets?: number;
-  /** Client transactions above it fail with a transport error. Default 100,000; CANCEL and requests within dialogs get a quarter more. */
+  /** Client transactions above it fail with a transport error, counted alike. Default 100,000; CANCEL and requests within dialogs get a quarter more. */
   readonly maxClientTransactions?: number;
   /** Whether a response or CANCEL that came over `actual` may belong to a transaction of `expected`. Default: any may. */
   readonly samePeer?: (expected: F, actual: F) => boolean;
@@ -173,7 +173,7 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
         ? new InviteClientTransaction(this, branch, request, flow, user, options)
         : new NonInviteClientTransaction(this, branch, request, flow, user, options);
     this.counters.clientTransactions++;
-    const full = isFull(this.clientCount, this.#maxClients, request);
+    const full = isFull(this.#clients.size, this.#lingeringBranches.size, this.#maxClients, request);
     this.#clients.add(transaction);
     this.#link(transaction);
     if (full) {
@@ -431,7 +431,8 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
 const IGNORANT: ClientTransactionUser<never> = { onResponse() {}, onTimeout() {}, onTransportError() {} };
 
 /** Requests of calls in progress may use a quarter more than the limit, so that overload ends calls rather than losing them. */
-function isFull(count: number, limit: number, request: SipRequest): boolean {
+function isFull(atWork: number, lingering: number, limit: number, request: SipRequest): boolean {
+  const count = atWork + Math.floor(lingering / LINGERING_AS_ONE);
   if (count < limit) return false;
   return count >= limit + (limit >> 2) || (request.method !== 'CANCEL' && request.toTag() === undefined);
 }

@@ -4,6 +4,11 @@ import type { SipRequest } from '../message/index.ts';
 const SHARE_OF_FREE = 3;
 /** What goes on may have so much above a limit, so that too much of what begins ends no call. */
 const ABOVE = 1.25;
+/**
+ * So many that linger count as one that is kept, since they take as much memory (0.7 KB and 5 to 6). All of them stay for half a minute:
+ * counted in full, the limit would be one of the calls a second.
+ */
+export const LINGERING_AS_ONE = 8;
 /** Octets of the heap that a kept request takes beside its own: the machine, its timers, what was read of it, its answer. */
 const MACHINE_OCTETS = 4_096;
 /** The same of an INVITE, with the call that it begins. */
@@ -48,11 +53,14 @@ class SharedBudget {
 }
 
 /**
- * The requests that are kept, by the address that each came from: how many, lingering ones included, and what the machines take of the
- * heap. Whoever forges a known peer's address, or has its password, fills neither the table nor the memory.
+ * The requests that are kept, by the address that each came from: how many, lingering ones with their part, and what the machines take of
+ * the heap. Whoever forges a known peer's address, or has its password, fills neither the table nor the memory.
  */
 export class ServerPlaces {
-  readonly #records: SharedBudget;
+  /** In parts of a request: one that lingers has one. */
+  readonly #parts: SharedBudget;
+  #machines = 0;
+  #records = 0;
   readonly #octets: SharedBudget;
 
   /**
@@ -60,47 +68,53 @@ export class ServerPlaces {
    * @param mostOctets of the heap
    */
   constructor(most: number, mostOctets: number) {
-    this.#records = new SharedBudget(most);
+    this.#parts = new SharedBudget(LINGERING_AS_ONE * most);
     this.#octets = new SharedBudget(mostOctets);
   }
 
-  /** Requests that are kept now. */
+  /** Requests that are kept now, lingering ones included. */
   get count(): number {
-    return this.#records.total;
+    return this.#machines + this.#records;
   }
 
   /** Whether a request must be refused. Those of calls in progress, and CANCEL, may use a quarter more, whoever sends them. */
   isFullFor(request: SipRequest, source: string): boolean {
     const goesOn = request.method === 'CANCEL' || request.toTag() !== undefined;
-    if (goesOn) return this.#records.isExceeded || this.#octets.isExceeded;
-    return !this.#records.admits(source) || !this.#octets.admits(source);
+    if (goesOn) return this.#parts.isExceeded || this.#octets.isExceeded;
+    return !this.#parts.admits(source) || !this.#octets.admits(source);
   }
 
   /** A machine is kept; the octets that it takes, to be given back. */
   takeMachine(request: SipRequest, source: string): number {
     const beside = request.method === 'INVITE' && request.toTag() === undefined ? CALL_OCTETS : MACHINE_OCTETS;
     const octets = beside + (request.receivedText?.length ?? 0);
-    this.#records.change(source, 1);
+    this.#machines++;
+    this.#parts.change(source, LINGERING_AS_ONE);
     this.#octets.change(source, octets);
     return octets;
   }
 
   giveMachine(source: string, octets: number): void {
-    this.#records.change(source, -1);
+    this.#machines--;
+    this.#parts.change(source, -LINGERING_AS_ONE);
     this.#octets.change(source, -octets);
   }
 
   /** Of an answered request there is a record outside of the heap. */
   takeRecord(source: string): void {
-    this.#records.change(source, 1);
+    this.#records++;
+    this.#parts.change(source, 1);
   }
 
   giveRecord(source: string): void {
-    this.#records.change(source, -1);
+    this.#records--;
+    this.#parts.change(source, -1);
   }
 
   clear(): void {
-    this.#records.clear();
+    this.#machines = 0;
+    this.#records = 0;
+    this.#parts.clear();
     this.#octets.clear();
   }
 }

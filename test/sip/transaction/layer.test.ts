@@ -293,6 +293,36 @@ describe('limits', () => {
     expect(world.layer.counters.refused).toBe(50 - world.requests.length);
   });
 
+  test.each([
+    [23, '299'],
+    [24, '503'],
+  ])('of those that linger eight count as one: after %s, with room for four, a new one gets %s', (ended, status) => {
+    const world = new World({ maxServerTransactions: 4 });
+    world.onRequest = (transaction) => {
+      transaction.admit();
+      transaction.reply(299);
+      transaction.release();
+    };
+    for (let index = 0; index <= ended; index++)
+      world.receive(makeRequest('OPTIONS', { branch: `z9hG4bK${index}`, callId: `${index}` }));
+    expect(world.channel.kinds.slice(0, ended)).toEqual(new Array(ended).fill('299'));
+    expect(world.channel.kinds.at(-1)).toBe(status);
+  });
+
+  test('the same of client transactions', () => {
+    const world = new World({ maxClientTransactions: 1 });
+    for (let index = 0; index < 8; index++) {
+      const request = makeRequest('OPTIONS', { branch: `z9hG4bK${index}` });
+      const transaction = world.start(request);
+      world.answer(request, 200);
+      transaction.release();
+    }
+    world.start(makeRequest('OPTIONS', { branch: 'z9hG4bKone-more' }));
+    world.scheduler.advance(1);
+    expect(world.channel.sent).toHaveLength(8);
+    expect(world.events.at(-1)).toBe('error transaction limit');
+  });
+
   test('a copy of a request already taken is never refused', () => {
     const world = new World({ maxServerTransactions: 1 });
     world.receive(makeInvite());
