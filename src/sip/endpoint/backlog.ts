@@ -10,10 +10,10 @@ const BURST_BACKLOGS = 2.5;
 const LASTING_BACKLOGS = 3;
 /** The part of a backlog that may wait once it has lasted: a queue that never empties need not be long. */
 const LASTING_SHARE = 0.5;
-/** Who was let in then is told so after this part of a backlog, when its turn has not come: not when it comes at last. */
-const LASTING_WAIT_SHARE = 0.4;
-/** After this part of a backlog a refusal comes late: the call itself is worth more to its caller, and a few of them cost little. */
+/** After this part of a backlog a refusal comes late: whoever has waited so long is served, and those who come after it are told at once. */
 const LATE_REFUSAL_SHARE = 0.8;
+/** As long as its turn comes within so many backlogs: more than that would be served so late that others wait in vain. */
+const OWED_BACKLOGS = 3;
 /** Backlogs' worth of computing that a request may wait in all; whoever sent it is about to send it again (RFC 3261 §17.1.1.2). */
 const LATE_BACKLOGS = 4;
 /** So long after the last sign of it an overload counts as not over, ms by the clock: it comes in waves. */
@@ -111,10 +111,14 @@ export class Backlog {
     if (this.#young > 0) this.#young--;
   }
 
-  /** Whether a request that comes after so many others may wait. */
-  admits(ahead: number): boolean {
+  /** Whether a request that comes after so many others, and has waited so long to be read, may wait on. */
+  admits(ahead: number, waitedMs: number): boolean {
     if (ahead < ALWAYS_WAITING) return true;
-    if (this.#isOver) return ahead * this.#passedMs < LASTING_SHARE * this.#patienceMs * this.#taken;
+    if (this.#isOver) {
+      const aheadMs = (ahead * this.#passedMs) / this.#taken;
+      if (aheadMs < LASTING_SHARE * this.#patienceMs) return true;
+      return waitedMs > this.owedAfterMs && waitedMs + aheadMs < OWED_BACKLOGS * this.#patienceMs;
+    }
     // What follows a burst of new calls, answers and acknowledgements, has not come yet.
     const costMs = Math.max(FIRST_COST_MS, this.#spentMs / this.#taken);
     if (ahead * costMs < BURST_BACKLOGS * this.#limitMs) return true;
@@ -123,14 +127,14 @@ export class Backlog {
     return ahead * Math.max(costMs, this.#passedMs / this.#taken) < BURST_BACKLOGS * this.#patienceMs;
   }
 
-  /** How long one that is let in now may wait by the clock, ms: while there is too much, others take its place at once. */
-  get mostWaitMs(): number {
-    return this.#isOver ? LASTING_WAIT_SHARE * this.#patienceMs : Number.POSITIVE_INFINITY;
+  /** Who has waited so long by the clock, ms, while there is too much, is served before others and refused no more. */
+  get owedAfterMs(): number {
+    return this.#isOver ? LATE_REFUSAL_SHARE * this.#patienceMs : Number.POSITIVE_INFINITY;
   }
 
-  /** Whether one whose time is up ({@link mostWaitMs}) and that has waited so long is to be refused: not any more, and not yet, when that would be late. */
-  isWorthRefusing(waitedMs: number): boolean {
-    return waitedMs < LATE_REFUSAL_SHARE * this.#patienceMs || waitedMs > LATE_BACKLOGS * this.#patienceMs;
+  /** Whether one that has waited so long by the clock is refused however late that is: whoever sent it is about to send it again. */
+  isGivenUp(waitedMs: number): boolean {
+    return waitedMs > LATE_BACKLOGS * this.#patienceMs;
   }
 
   /** Whether one that came at this computing time was let in in vain. */

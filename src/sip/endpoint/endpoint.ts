@@ -249,9 +249,9 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow>, Refu
     return this.inbox?.isEmpty === false;
   }
 
-  onMessage(text: string, flow: Flow): void {
+  onMessage(text: string, flow: Flow, cameMs?: number): void {
     if (this.inbox === undefined) this.handle(text, flow);
-    else this.inbox.push(text, flow);
+    else this.inbox.push(text, flow, cameMs);
   }
 
   handle(text: string, flow: Flow): void {
@@ -273,10 +273,10 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow>, Refu
     }
   }
 
-  disposes(octets: Buffer, flow: Flow): boolean {
+  disposes(octets: Buffer, flow: Flow, cameMs: number): boolean {
     if (this.inbox === undefined) return false;
     try {
-      return this.inbox.disposes(octets, flow);
+      return this.inbox.disposes(octets, flow, cameMs);
     } catch (error) {
       this.#countFault(error, flow);
       return true;

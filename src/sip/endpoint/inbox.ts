@@ -114,6 +114,8 @@ export class Inbox {
   readonly #limits: InboxLimits;
   readonly #later: (turn: () => void) => void;
   readonly #ongoing: FairQueue<Waiting>;
+  /** What begins and has waited too long to be refused. */
+  readonly #overdue: FairQueue<Waiting>;
   readonly #fresh: FairQueue<Waiting>;
   readonly #strangers: FairQueue<Waiting>;
   readonly #turn = () => this.#onTurn();
@@ -145,13 +147,14 @@ export class Inbox {
     this.#rest = options.rest ?? sleep;
     this.#backlog = new Backlog(this.#limits.backlogMs);
     this.#ongoing = new FairQueue(this.#limits.knownWaiting);
+    this.#overdue = new FairQueue(this.#limits.knownWaiting);
     this.#fresh = new FairQueue(this.#limits.knownWaiting);
     this.#strangers = new FairQueue(this.#limits.strangersWaiting);
   }
 
   /** Messages that wait now, by kind. */
   get waiting(): { ongoing: number; fresh: number; strangers: number } {
-    return { ongoing: this.#ongoing.size, fresh: this.#fresh.size, strangers: this.#strangers.size };
+    return { ongoing: this.#ongoing.size, fresh: this.#begins, strangers: this.#strangers.size };
   }
 
   /** The longest that a message has waited here since the last call, ms. */
@@ -161,8 +164,8 @@ export class Inbox {
     return longestMs;
   }
 
-  /** A message was read from a socket. */
-  push(text: string, flow: Flow): void {
+  /** A message was read from a socket. `cameMs`: when it came there, where that is known. */
+  push(text: string, flow: Flow, cameMs?: number): void {
     const nowMs = this.#options.clock.nowMs();
     if (!this.#isArmed) this.#arm(nowMs);
     if (this.isEmpty) {
@@ -173,16 +176,21 @@ export class Inbox {
       }
       this.#backlog.beat(this.#workMs(), nowMs, 0);
     }
-    // It may have come at any time since the sockets were read before: in the middle of it, taken together.
-    const cameMs = nowMs - Math.min(nowMs - this.#readMs, LONGEST_SLICE_MS) / 2;
-    this.#sort({ text, flow, sinceMs: nowMs, cameMs, sinceComputedMs: this.#backlog.computedMs });
+    this.#sort({
+      text,
+      flow,
+      sinceMs: nowMs,
+      // Of a stream it may have come at any time since it was read before: in the middle of it, taken together.
+      cameMs: cameMs ?? nowMs - Math.min(nowMs - this.#readMs, LONGEST_SLICE_MS) / 2,
+      sinceComputedMs: this.#backlog.computedMs,
+    });
   }
 
   /**
-   * A datagram was read, while others wait. True: that was all, and no text is made of it: a new request that may not wait was refused, an
-   * ACK to such an answer taken note of, or there is no place for what a stranger sent.
+   * A datagram was read, which came at this time, while others wait. True: that was all, and no text is made of it: a new request that may
+   * not wait was refused, an ACK to such an answer taken note of, or there is no place for what a stranger sent.
    */
-  disposes(octets: Buffer, flow: Flow): boolean {
+  disposes(octets: Buffer, flow: Flow, cameMs: number): boolean {
     if (this.isEmpty || octets[0] === LETTER_S) return false;
     const address = flow.remoteAddress;
     if (!this.#options.knows(address)) {
@@ -195,19 +203,28 @@ export class Inbox {
       this.counters.acksAbsorbed++;
       return true;
     }
-    if (this.#backlog.admits(this.#aheadOf(address)) || !this.#options.server.refuseOctets(octets, flow)) return false;
+    if (this.#admits(address, cameMs) || !this.#options.server.refuseOctets(octets, flow)) return false;
     this.#overloaded();
     return true;
   }
 
+  #admits(address: string, cameMs: number): boolean {
+    return this.#backlog.admits(this.#aheadOf(address), this.#options.clock.nowMs() - cameMs);
+  }
+
   /** Messages of known peers wait. */
   get knownWait(): boolean {
-    return this.#ongoing.size + this.#fresh.size > 0;
+    return this.#ongoing.size + this.#begins > 0;
+  }
+
+  /** How many messages wait that begin something. */
+  get #begins(): number {
+    return this.#overdue.size + this.#fresh.size;
   }
 
   /** Nothing waits. */
   get isEmpty(): boolean {
-    return this.#ongoing.size + this.#fresh.size + this.#strangers.size === 0;
+    return this.#ongoing.size + this.#begins + this.#strangers.size === 0;
   }
 
   #arm(nowMs: number): void {
@@ -220,9 +237,9 @@ export class Inbox {
     this.#isArmed = false;
     if (this.isEmpty) return;
     this.#arm(this.#options.clock.nowMs());
-    this.#backlog.beat(this.#workMs(), this.#sliceBeganMs, this.#fresh.size);
+    this.#backlog.beat(this.#workMs(), this.#sliceBeganMs, this.#begins);
     if (this.#options.readsOn?.() === true) return;
-    this.#refuseOverdue();
+    this.#serveOverdue();
     this.#readMs = this.#sliceBeganMs;
     const restMs = this.#pace.restMs(this.#sliceBeganMs);
     if (restMs > 0) this.#rest(restMs);
@@ -251,7 +268,7 @@ export class Inbox {
     }
     const first =
       kind === Kind.Cancel
-        ? this.#fresh.waitingOf(address) === 0
+        ? this.#fresh.waitingOf(address) + this.#overdue.waitingOf(address) === 0
         : (kind === Kind.Ongoing || kind === Kind.Ping) && this.#hasPrecedence(address, text);
     if (first) {
       if (!this.#ongoing.add(address, waiting)) this.counters.knownDropped++;
@@ -259,7 +276,7 @@ export class Inbox {
     }
     const begins = kind !== Kind.Cancel && kind !== Kind.Ongoing;
     if (begins) {
-      if (!this.#backlog.admits(this.#aheadOf(address)) && this.#options.server.refuseUnread(text, flow)) {
+      if (!this.#admits(address, waiting.cameMs) && this.#options.server.refuseUnread(text, flow)) {
         this.#overloaded();
         return;
       }
@@ -267,18 +284,18 @@ export class Inbox {
     if (!this.#fresh.add(address, waiting)) this.counters.knownDropped++;
   }
 
-  /** Those whose turn has not come in time are told so now, not when it comes; whom that would reach late is served instead, and next. */
-  #refuseOverdue(): void {
+  /** Whom a refusal would reach late is served instead, and next: those who came after it are refused, who can still be told in time. */
+  #serveOverdue(): void {
     if (this.#fresh.size === 0) return;
     const nowMs = this.#sliceBeganMs;
-    const { mostWaitMs } = this.#backlog;
+    const { owedAfterMs } = this.#backlog;
     this.#fresh.takeWhile(
-      ({ cameMs }) => cameMs + mostWaitMs < nowMs,
+      ({ cameMs }) => cameMs + owedAfterMs < nowMs,
       (waiting) => {
-        if (this.#backlog.isWorthRefusing(nowMs - waiting.cameMs) && this.#refusesLate(waiting))
+        if (this.#backlog.isGivenUp(nowMs - waiting.cameMs) && this.#refusesLate(waiting))
           this.#longestWaitMs = Math.max(this.#longestWaitMs, nowMs - waiting.sinceMs);
         // That, a copy of what is served already, or an emergency call: it has waited long enough.
-        else if (!this.#ongoing.add(waiting.flow.remoteAddress, waiting)) this.counters.knownDropped++;
+        else if (!this.#overdue.add(waiting.flow.remoteAddress, waiting)) this.counters.knownDropped++;
       },
     );
   }
@@ -303,8 +320,8 @@ export class Inbox {
 
   /** How many of those that begin something have their turn before the next one of this source. */
   #aheadOf(address: string): number {
-    const { size, sourceCount } = this.#fresh;
-    return Math.min(size, (this.#fresh.waitingOf(address) + 1) * Math.max(1, sourceCount));
+    const own = this.#overdue.waitingOf(address) + this.#fresh.waitingOf(address);
+    return Math.min(this.#begins, (own + 1) * Math.max(1, this.#overdue.sourceCount, this.#fresh.sourceCount));
   }
 
   #slice(): void {
@@ -315,15 +332,15 @@ export class Inbox {
       const beganMs = nowMs;
       const { knownWait } = this;
       const strangersTurn = this.#strangers.size > 0 && (!knownWait || this.#owedMs >= STRANGERS_TURN_MS);
-      const freshTurn = this.#fresh.size > 0 && (this.#ongoing.size === 0 || this.#freshOwedMs >= FRESH_TURN_MS);
-      const queue = strangersTurn ? this.#strangers : freshTurn ? this.#fresh : this.#ongoing;
+      const freshTurn = this.#begins > 0 && (this.#ongoing.size === 0 || this.#freshOwedMs >= FRESH_TURN_MS);
+      const queue = strangersTurn ? this.#strangers : freshTurn ? this.#beginning : this.#ongoing;
       const next = queue.take();
       if (next === undefined) return;
       const waitedMs = beganMs - next.sinceMs;
       this.#longestWaitMs = Math.max(this.#longestWaitMs, waitedMs);
-      if (queue === this.#fresh) {
+      if (freshTurn && !strangersTurn) {
         this.#backlog.took();
-        if (this.#backlog.isLate(next.sinceComputedMs) && this.#refusesLate(next)) {
+        if (queue === this.#fresh && this.#backlog.isLate(next.sinceComputedMs) && this.#refusesLate(next)) {
           nowMs = clock.nowMs();
           continue;
         }
@@ -338,12 +355,17 @@ export class Inbox {
       }
       if (this.#strangers.size > 0) this.#owedMs += tookMs * this.#limits.strangersShare;
       if (queue === this.#ongoing) this.#ongoingCostMs = averaged(this.#ongoingCostMs, tookMs);
-      this.#oweFresh(queue === this.#fresh, tookMs);
+      this.#oweFresh(freshTurn, tookMs);
     }
   }
 
+  /** What begins first: whoever has waited too long. */
+  get #beginning(): FairQueue<Waiting> {
+    return this.#overdue.size > 0 ? this.#overdue : this.#fresh;
+  }
+
   #oweFresh(wasFresh: boolean, tookMs: number): void {
-    if (this.#fresh.size === 0 || this.#ongoing.size === 0) this.#freshOwedMs = 0;
+    if (this.#begins === 0 || this.#ongoing.size === 0) this.#freshOwedMs = 0;
     else if (!wasFresh) this.#freshOwedMs += tookMs * FRESH_SHARE;
     // A message during which others had the processor is not held against those after it.
     else this.#freshOwedMs = Math.max(-FRESH_TURN_MS, this.#freshOwedMs + tookMs * (FRESH_SHARE - 1));

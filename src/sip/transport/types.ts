@@ -196,10 +196,10 @@ export const defaultTransportLimits: TransportLimits = {
 export interface TransportUser {
   /** Messages that were delivered wait for their turn: the sockets do not rest meanwhile. Default: none does. */
   readonly hasWaiting?: boolean;
-  /** A datagram was read. True: nothing more is to be done with it; else it is handed over as a message. */
-  disposes?(octets: Buffer, flow: Flow): boolean;
-  /** One message: a datagram, or what the stream framer cut out. */
-  onMessage(text: string, flow: Flow): void;
+  /** A datagram was read that came at about this time, ms. True: nothing more is to be done with it; else it is handed over as a message. */
+  disposes?(octets: Buffer, flow: Flow, cameMs: number): boolean;
+  /** One message: a datagram, and when it came (it may have waited in its socket), or what the stream framer cut out. */
+  onMessage(text: string, flow: Flow, cameMs?: number): void;
   /**
    * A stream that cannot be cut into messages any more (RFC 3261 §18.3). `head` is the start line and header section of the message at
    * fault, if it was read, so that the user can answer it; the connection closes afterwards.

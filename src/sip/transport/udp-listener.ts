@@ -139,6 +139,9 @@ const MOST_HANDLED_AT_ONCE = 64;
 /** What so many messages gave rise to is sent before more of them are handled: while there is too much, refusals do not wait for each other. */
 const MOST_HANDLED_UNSENT = 128;
 
+/** Where nothing waited, the event loop slept, and woke for the first datagram; it was away from its sockets for no longer than a turn may take. */
+const LONGEST_AWAY_MS = 20;
+
 /** The rate of messages is that of the last so many ms. */
 const RATE_MS = 50;
 
@@ -177,6 +180,10 @@ export class UdpListener {
   #turnIsDue = false;
   #readThisTurn = 0;
   #turnBeganMs = 0;
+  /** When the datagrams that wait to be handled were read. */
+  #readMs = 0;
+  /** Up to then the socket was read until it was empty: what is read now has come since. */
+  #emptyMs = 0;
   #handled = 0;
   #handledSinceMs = 0;
   #messagesPerMs = 0;
@@ -293,7 +300,7 @@ export class UdpListener {
       user.onKeepAlive?.(flow);
       return;
     }
-    this.#readThisTurn++;
+    if (this.#readThisTurn++ === 0) this.#readMs = this.scheduler.nowMs();
     if (this.options.shared?.keeps(this.id, octets, remote.address, remote.port) === false) return;
     this.#received.push({ octets, flow });
     this.#wantTurn();
@@ -330,10 +337,16 @@ export class UdpListener {
     const most = this.#context.sources === undefined ? MOST_HANDLED_AT_ONCE : this.#received.length;
     const batch = this.#received.splice(0, most);
     const { user } = this;
+    // In the order in which they came, and as far as anybody knows evenly: whoever came just after the last look has waited since.
+    const awayMs = this.#readMs - this.#emptyMs;
+    const stepMs = (user.hasWaiting === true ? awayMs : Math.min(awayMs, LONGEST_AWAY_MS)) / batch.length;
+    const firstMs = this.#readMs - stepMs * (batch.length - 0.5);
+    if (!hasMore) this.#emptyMs = this.#readMs;
     try {
       for (let index = 0; index < batch.length; index++) {
         const { octets, flow } = batch[index] as Datagram;
-        if (user.disposes?.(octets, flow) !== true) user.onMessage(octets.toString('latin1'), flow);
+        const cameMs = firstMs + index * stepMs;
+        if (user.disposes?.(octets, flow, cameMs) !== true) user.onMessage(octets.toString('latin1'), flow, cameMs);
         if (index % MOST_HANDLED_UNSENT === MOST_HANDLED_UNSENT - 1) this.#sendAll();
       }
     } finally {

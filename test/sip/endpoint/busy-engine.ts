@@ -29,6 +29,12 @@ export interface Quota {
   readonly periodMs: number;
 }
 
+/** The thread is away for so long, this often: as while V8 ends the marking of a large heap, or others have the processor. */
+export interface Standstill {
+  readonly everyMs: number;
+  readonly forMs: number;
+}
+
 export interface LoadFigures {
   readonly offered: number;
   readonly completed: number;
@@ -56,7 +62,10 @@ export class BusyEngine {
   readonly #speed: number;
   readonly #isCold: boolean;
   readonly #knowsQuota: boolean;
+  readonly #standstill: Standstill | undefined;
+  #standsAtMs = 0;
   #period = 0;
+  #readMs = 0;
   #usedMs = 0;
   readonly #due: Message[] = [];
   readonly #socket: Message[] = [];
@@ -77,11 +86,14 @@ export class BusyEngine {
       speed?: number;
       isCold?: boolean;
       knowsQuota?: boolean;
+      standstill?: Standstill;
     } = {},
   ) {
     this.#quota = options.quota ?? { runMs: 1, periodMs: 1 };
     this.#speed = options.speed ?? 1;
     this.#knowsQuota = options.knowsQuota === true;
+    this.#standstill = options.standstill;
+    this.#standsAtMs = options.standstill?.everyMs ?? Number.POSITIVE_INFINITY;
     this.inbox = new Inbox({
       clock: { nowMs: () => this.nowMs, wallMs: () => this.nowMs },
       limits: options.limits ?? {},
@@ -110,19 +122,11 @@ export class BusyEngine {
     this.#byes = 0;
     this.#byesAnswered = 0;
     this.#holdMs = holdMs;
-    const beganMs = this.nowMs;
-    let offered = 0;
-    for (let stepMs = 0; stepMs < seconds * 1000; stepMs += 5) {
-      for (; offered < (stepMs * callsPerSecond) / 1000; offered++) {
-        const name = `${++this.#calls}`;
-        this.#sentAtMs.set(name, beganMs + stepMs);
-        this.#arrives(beganMs + stepMs, 'INVITE', name, PHONES[this.#calls % PHONES.length] as string);
-      }
-      this.#runUntil(beganMs + stepMs + 5);
-    }
-    this.#runUntil(beganMs + seconds * 1000 + holdMs + 2_000);
+    const load = { beganMs: this.nowMs, stepMs: 0, endMs: seconds * 1000, perMs: callsPerSecond / 1000, offered: 0 };
+    this.#load = load;
+    this.#runUntil(load.beganMs + load.endMs + holdMs + 2_000);
     return {
-      offered,
+      offered: load.offered,
       completed: this.#byesAnswered,
       refused: this.#refusals.length,
       setupP99: percentile(this.#setups, 0.99),
@@ -132,22 +136,48 @@ export class BusyEngine {
   }
 
   #holdMs = 0;
+  #load = { beganMs: 0, stepMs: 0, endMs: 0, perMs: 0, offered: 0 };
+
+  /** New calls come whatever the engine does meanwhile, also while it stands still. */
+  #offer(): void {
+    const load = this.#load;
+    for (; load.stepMs < load.endMs && load.beganMs + load.stepMs <= this.nowMs; load.stepMs += 5) {
+      for (; load.offered < load.stepMs * load.perMs; load.offered++) {
+        const name = `${++this.#calls}`;
+        this.#sentAtMs.set(name, load.beganMs + load.stepMs);
+        this.#arrives(load.beganMs + load.stepMs, 'INVITE', name, PHONES[this.#calls % PHONES.length] as string);
+      }
+    }
+  }
+
+  /** When something comes next; without end: never. */
+  get #nextMs(): number {
+    const { beganMs, stepMs, endMs } = this.#load;
+    return Math.min(
+      this.#due[0]?.atMs ?? Number.POSITIVE_INFINITY,
+      stepMs < endMs ? beganMs + stepMs : Number.POSITIVE_INFINITY,
+    );
+  }
 
   #runUntil(endMs: number): void {
     while (this.nowMs < endMs) {
       this.#deliver();
       if (this.#socket.length === 0 && this.#turns.length === 0) {
-        const next = this.#due[0];
-        if (next === undefined || next.atMs >= endMs) this.nowMs = endMs;
-        else this.nowMs = next.atMs;
+        this.nowMs = Math.min(endMs, this.#nextMs);
         continue;
       }
       for (const turn of this.#turns.splice(0)) turn();
       this.#deliver();
       const batch = this.#socket.splice(0, READ_AT_ONCE);
+      const readMs = this.nowMs;
+      const stepMs = (readMs - this.#readMs) / batch.length;
+      this.#readMs = readMs;
       this.#compute(batch.length * COST_MS.read);
-      for (const { text, flow } of batch)
-        if (!this.inbox.disposes(Buffer.from(text, 'latin1'), flow)) this.inbox.push(text, flow);
+      for (const [index, { text, flow }] of batch.entries()) {
+        // As a socket tells: in the order in which they came, evenly.
+        const cameMs = readMs - stepMs * (batch.length - 0.5 - index);
+        if (!this.inbox.disposes(Buffer.from(text, 'latin1'), flow, cameMs)) this.inbox.push(text, flow, cameMs);
+      }
     }
   }
 
@@ -160,6 +190,10 @@ export class BusyEngine {
       this.#collectAtMs = this.computedMs + COLLECTED_EVERY_MS;
       this.computedMs += COLLECTION_MS;
       leftMs += COLLECTION_MS;
+    }
+    if (this.#standstill !== undefined && this.nowMs >= this.#standsAtMs) {
+      this.nowMs += this.#standstill.forMs;
+      this.#standsAtMs = this.nowMs + this.#standstill.everyMs;
     }
     const { runMs, periodMs } = this.#quota;
     if (this.#knowsQuota) {
@@ -204,6 +238,7 @@ export class BusyEngine {
   }
 
   #deliver(): void {
+    this.#offer();
     let count = 0;
     while ((this.#due[count]?.atMs ?? Number.POSITIVE_INFINITY) <= this.nowMs) count++;
     if (count > 0) this.#socket.push(...this.#due.splice(0, count));

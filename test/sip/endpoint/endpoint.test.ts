@@ -651,7 +651,7 @@ describe('more new requests than there is time for', () => {
       for (let at = 0; at < 40; at++) endpoint.onMessage(knownInvite(`waits${at}`), flow);
       answers.length = seen.length = 0;
       const before = endpoint.counters.received.udp.requests.get('INVITE') ?? 0;
-      const disposes = (text: string) => endpoint.disposes(Buffer.from(text, 'latin1'), flow);
+      const disposes = (text: string) => endpoint.disposes(Buffer.from(text, 'latin1'), flow, scheduler.nowMs());
       return { endpoint, scheduler, answers, seen, before, disposes };
     }
 

@@ -52,13 +52,13 @@ class Thread {
   }
 
   /** Offers a message as a datagram, as it comes from a socket. */
-  disposes(method: string, name: string, address = '192.0.2.1', toTag = ''): boolean {
+  disposes(method: string, name: string, address = '192.0.2.1', toTag = '', cameMs = this.nowMs): boolean {
     const octets = Buffer.from(textOf(method, name, toTag), 'latin1');
-    return this.inbox.disposes(octets, { remoteAddress: address } as Flow);
+    return this.inbox.disposes(octets, { remoteAddress: address } as Flow, cameMs);
   }
 
-  push(method: string, name: string, address = '192.0.2.1', toTag = ''): void {
-    this.inbox.push(textOf(method, name, toTag), { remoteAddress: address } as Flow);
+  push(method: string, name: string, address = '192.0.2.1', toTag = '', cameMs?: number): void {
+    this.inbox.push(textOf(method, name, toTag), { remoteAddress: address } as Flow, cameMs);
   }
 
   compute(costMs: number): void {
@@ -176,32 +176,72 @@ describe('more than there is time for', () => {
     expect(thread.handled.indexOf('call')).toBeLessThan(200);
   });
 
-  test('who is let in while there is too much for long is refused after two fifths of a backlog, before its turn comes', () => {
+  const tooMuchForLong = () => {
     for (let round = 0; round < 400; round++) {
       for (let index = 0; index < 10; index++) thread.push('INVITE', `${round}`);
       thread.turn();
     }
-    expect(thread.refused.length).toBeGreaterThan(0);
+  };
+
+  test('once it has lasted new requests are refused when they are read, and those let in are not refused', () => {
+    tooMuchForLong();
     const [waiting, handled] = [thread.inbox.waiting.fresh, thread.handled.length];
     expect(waiting).toBeGreaterThan(10);
-    // The thread is away, and what waits meanwhile in the sockets takes the places.
-    thread.compute(15);
-    for (let index = 0; index < 20; index++) thread.push('INVITE', `later ${index}`, '192.0.2.2');
     const refused = thread.refused.length;
-    thread.served.add(String(399));
-    thread.turn();
+    thread.compute(15);
+    for (let index = 0; index < 60; index++) thread.push('INVITE', `later ${index}`);
+    expect(thread.refused.length).toBeGreaterThan(refused + 30);
+    thread.run();
+    expect(thread.refused.slice(refused).every((name) => name.startsWith('later'))).toBe(true);
+    expect(thread.handled.slice(handled).filter((name) => !name.startsWith('later')).length).toBe(waiting);
+  });
+
+  test('of those that lay in the sockets while the thread was away the first are served, and the last refused, whom that still reaches in time', () => {
+    tooMuchForLong();
+    thread.run();
+    thread.busy();
+    for (let index = 0; index < 60; index++) thread.push('INVITE', `waits ${index}`);
+    const refused = thread.refused.length;
+    thread.nowMs += 100;
+    for (let index = 0; index < 40; index++) {
+      const cameMs = thread.nowMs - 100 + 2.5 * index;
+      const name = `away ${index}`;
+      if (!thread.disposes('INVITE', name, '192.0.2.1', '', cameMs))
+        thread.push('INVITE', name, '192.0.2.1', '', cameMs);
+    }
+    thread.run();
+    const isAway = (name: string) => name.startsWith('away');
+    const last = thread.refused.slice(refused).filter(isAway);
+    expect(last).toEqual(Array.from({ length: 16 }, (_, index) => `away ${24 + index}`));
+    expect(thread.handled.filter(isAway).length).toBe(24);
+  });
+
+  test('who has waited for four backlogs by the clock is refused, unless it is a copy of what is served', () => {
+    tooMuchForLong();
+    const [waiting, refused] = [thread.inbox.waiting.fresh, thread.refused.length];
+    thread.served.add('399');
+    thread.nowMs += 250;
+    thread.run();
     expect(thread.refused.length).toBeGreaterThan(refused);
-    expect(thread.refused.slice(refused).every((name) => !name.startsWith('later'))).toBe(true);
-    // A copy of a call that is served is not.
-    expect(thread.handled.slice(handled)).toContain('399');
-    expect(thread.handled.slice(handled).some((name) => Number(name) < 399)).toBe(false);
+    expect(thread.refused.slice(refused)).not.toContain('399');
+    expect(thread.refused.length - refused).toBeLessThan(waiting);
+    expect(thread.handled).toContain('399');
+  });
+
+  test('nobody’s call is refused for those of one known address that have waited too long', () => {
+    tooMuchForLong();
+    for (let index = 0; index < 5000; index++) thread.push('BYE', 'forged', '192.0.2.66', 't');
+    thread.compute(60);
+    thread.turn();
+    const refused = thread.refused.length;
+    thread.push('INVITE', 'call', '192.0.2.2');
+    thread.run();
+    expect(thread.refused.slice(refused)).toEqual([]);
+    expect(thread.handled.lastIndexOf('forged')).toBeGreaterThan(thread.handled.indexOf('call'));
   });
 
   test('whom a refusal would reach late is served instead, and next', () => {
-    for (let round = 0; round < 400; round++) {
-      for (let index = 0; index < 10; index++) thread.push('INVITE', `${round}`);
-      thread.turn();
-    }
+    tooMuchForLong();
     const [waiting, refused] = [thread.inbox.waiting.fresh, thread.refused.length];
     expect(waiting).toBeGreaterThan(10);
     // A collection of garbage.
@@ -215,23 +255,22 @@ describe('more than there is time for', () => {
   });
 
   test('whom a full line has no place for is counted', () => {
-    thread = new Thread({ knownWaiting: 50 });
-    for (let round = 0; round < 400; round++) {
-      for (let index = 0; index < 10; index++) thread.push('INVITE', `${round}`);
+    thread = new Thread({ knownWaiting: 20 });
+    tooMuchForLong();
+    thread.costMs = 30;
+    const { counters } = thread.inbox;
+    const [dropped, handled, refused] = [counters.knownDropped, thread.handled.length, thread.refused.length];
+    const { fresh: before } = thread.inbox.waiting;
+    let offered = 0;
+    for (let turn = 0; turn < 3; turn++) {
+      for (let index = 0; index < 20; index++, offered++) thread.push('BYE', 'many', '192.0.2.66', 't');
+      thread.nowMs += 60;
       thread.turn();
     }
-    const { fresh } = thread.inbox.waiting;
-    expect(fresh).toBeGreaterThan(10);
-    thread.compute(60);
-    for (let index = 0; index < 200; index++) thread.push('SIP/2.0', `answer ${index}`);
-    const dropped = thread.inbox.counters.knownDropped;
-    const { fresh: waiting, ongoing } = thread.inbox.waiting;
-    const handled = thread.handled.length;
-    thread.turn();
-    const { waiting: left, counters } = thread.inbox;
-    const gone = waiting + ongoing - left.fresh - left.ongoing - (thread.handled.length - handled);
-    expect(gone).toBeGreaterThan(0);
-    expect(counters.knownDropped - dropped).toBe(gone);
+    const { fresh, ongoing } = thread.inbox.waiting;
+    const served = thread.handled.length - handled + thread.refused.length - refused;
+    expect(counters.knownDropped - dropped).toBeGreaterThan(0);
+    expect(counters.knownDropped - dropped).toBe(before + offered - fresh - ongoing - served);
   });
 
   test('under a quota it rests between slices in place of standing still for the rest of a period', () => {

@@ -103,6 +103,29 @@ describe.each([
       expect([node.user.count('message'), node.user.count('sent')]).toEqual([1, 0]);
     });
 
+    test.each([
+      ['while messages wait, since the socket was read before', true, [-87.5, -62.5, -37.5, -12.5]],
+      ['else in no longer than a turn may take', false, [-17.5, -12.5, -7.5, -2.5]],
+    ])('those read together are taken to have come evenly: %s', async (_when, hasWaiting, came) => {
+      const node = await newNode().open(udp);
+      const peer = await newNode().open(udp);
+      const seen: number[] = [];
+      Object.assign(node.user, {
+        hasWaiting,
+        onMessage: (_text: string, from: Flow, cameMs: number) => {
+          seen.push(cameMs - node.scheduler.nowMs());
+          from.send('answer');
+        },
+      });
+      const flow = peer.layer.flowTo({ transport: 'udp', address: '127.0.0.1', port: node.port() });
+      flow.send('one that empties the socket');
+      await peer.user.next('message');
+      node.scheduler.advance(100);
+      for (let index = 0; index < 4; index++) flow.send(`${index}`);
+      for (let answer = 0; answer < 4; answer++) await peer.user.next('message');
+      expect(seen.slice(1)).toEqual(came);
+    });
+
     test('what waits to be sent leaves when the layer closes', async () => {
       const node = await newNode().open(udp);
       const peer = await newNode().open(udp);
