@@ -32,13 +32,15 @@ const faults = [
 /** Tests with peer programs, processes or checks of the whole tree; a file has a world of its own. */
 const withPeers = ['test/end-to-end/**/*.test.ts', 'test/checks/**/*.test.ts', 'test/docs/**/*.test.ts'];
 
-/** What V8 has compiled is kept for all processes of the engine: each starts with a store of its own, and would compile everything again. */
-const env = { NODE_COMPILE_CACHE: join(import.meta.dirname, 'node_modules/.cache/tandem-tests') };
+const env = {
+  /** What V8 has compiled is kept for all processes of the engine: each starts with a store of its own, and would compile everything again. */
+  NODE_COMPILE_CACHE: join(import.meta.dirname, 'node_modules/.cache/tandem-tests'),
+};
 
 const time = { testTimeout: 60_000, hookTimeout: 120_000, env };
 
-/** Real peers on a machine that others use as well: one more attempt, and the run names whoever needed it. */
-const realTime = { ...time, retry: 1 };
+/** Real peers on a machine that others use as well: one more attempt, from the beginning of its suite, and the run names whoever needed it. */
+const realTime = { ...time, retry: 1, runner: 'test/kit/attempt-runner.ts' };
 
 /** Four groups, one after the other. `npm test` runs them all, `npm run test:unit` the first. */
 export default defineConfig({

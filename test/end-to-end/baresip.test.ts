@@ -46,7 +46,7 @@ describe.skipIf(peersSkipped)('baresip', () => {
     });
   });
   afterAll(async () => {
-    for (const phone of phones) await phone.stop();
+    for (const phone of phones.splice(0)) await phone.stop();
     await engine.stop();
     rmSync(folder, { recursive: true, force: true });
   });

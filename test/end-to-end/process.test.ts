@@ -28,7 +28,7 @@ beforeAll(async () => {
   writeFileSync(path('text.pem'), 'no certificate');
 });
 afterAll(async () => {
-  await Promise.all(running.map((child) => child.stop()));
+  await Promise.all(running.splice(0).map((child) => child.stop()));
   rmSync(folder, { recursive: true, force: true });
 });
 

@@ -38,18 +38,20 @@ request_route {
 
 describe.skipIf(peersSkipped)('TLS with certificates on both sides', () => {
   const authority = new TestAuthority();
-  const folder = mkdtempSync(join(tmpdir(), 'tandem-tls-test-'));
+  let folder: string;
   const edges: Kamailio[] = [];
   let engine: TestEngine;
   let gatewayPort: number;
+  let caFile: string;
 
   const file = (name: string, text: string): string => {
     writeFileSync(join(folder, name), text);
     return join(folder, name);
   };
-  const caFile = file('ca.pem', authority.certificate);
 
   beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'tandem-tls-test-'));
+    caFile = file('ca.pem', authority.certificate);
     gatewayPort = await freePort();
     const own = authority.issue({ commonName: 'tandem.test', alternativeNames: ['DNS:tandem.test', 'IP:127.0.0.1'] });
     const files = { certificate: file('own.pem', own.cert), key: file('own.key', own.key) };
@@ -65,7 +67,7 @@ describe.skipIf(peersSkipped)('TLS with certificates on both sides', () => {
   });
   afterAll(async () => {
     await engine.stop();
-    for (const proxy of edges) await proxy.stop();
+    for (const proxy of edges.splice(0)) await proxy.stop();
     authority.remove();
     rmSync(folder, { recursive: true, force: true });
   });

@@ -1,8 +1,8 @@
-import { createSocket } from 'node:dgram';
+import { createSocket, type Socket } from 'node:dgram';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { ownPortOf } from '../../src/settings/workers.ts';
 import { type EngineProcess, startEngineProcess } from '../kit/engine.ts';
 import { eventually } from '../kit/eventually.ts';
@@ -15,6 +15,7 @@ import { allWell, startAnswerer, startCaller } from './sipp.ts';
 import { acme, carrierTrunk } from './world.ts';
 
 const WORKERS = 2;
+const OF_TRUNK = '/api/v1/call-records?trunk=1&limit=1000';
 
 interface Listed {
   readonly items: readonly Record<string, unknown>[];
@@ -27,10 +28,11 @@ describe.skipIf(peersSkipped)('workers: 2', () => {
   let carrierPort: number;
   let phones: readonly Phone[];
   /** A carrier that is pinged. */
-  const pinged = createSocket('udp4');
+  let pinged: Socket;
 
   beforeAll(async () => {
     carrierPort = await freePort();
+    pinged = createSocket('udp4');
     await new Promise<void>((resolve) => pinged.bind(0, '127.0.0.1', resolve));
     engine = await startEngineProcess({
       provisioning: {
@@ -52,15 +54,21 @@ describe.skipIf(peersSkipped)('workers: 2', () => {
     });
     address = `127.0.0.1:${engine.port}`;
     phones = await Promise.all(['101', '102', '103'].map((user) => new Phone(user).open()));
+    for (const phone of phones) expect((await phone.register(address)).status).toBe(200);
+    await eventually('all phones at all workers', () => everyoneKnows(phones.length));
   }, 60_000);
   afterAll(async () => {
     for (const phone of phones ?? []) phone.close();
-    pinged.close();
+    pinged?.close();
     await engine?.stop();
   });
 
   const api = (method: string, path: string): Promise<Answer> => ask(apiOf(engine), method, path);
   const list = async (path: string) => (await api('GET', path)).body as Listed;
+  const everyoneKnows = async (count: number) => {
+    const text = await metrics();
+    return [1, 2].every((worker) => text.includes(`tandem_registrations{worker="${worker}"} ${count}\n`));
+  };
   const metrics = async () => String((await api('GET', '/metrics')).body);
   /** The worker, from 1, by the port that a Via or Contact says. */
   const workersIn = (text: string, field: string) => {
@@ -71,13 +79,14 @@ describe.skipIf(peersSkipped)('workers: 2', () => {
   };
 
   test('phones register at the shared port, and every worker knows them', async () => {
-    for (const phone of phones) expect((await phone.register(address)).status).toBe(200);
-    await eventually('all phones at all workers', async () => {
-      const text = await metrics();
-      return [1, 2].every((worker) => text.includes(`tandem_registrations{worker="${worker}"} 3\n`));
-    });
-    const { total } = await list('/api/v1/registrations');
-    expect(total).toBe(3);
+    const one = await new Phone('103').open();
+    onTestFinished(() => one.close());
+    expect((await one.register(address)).status).toBe(200);
+    const count = phones.length + 1;
+    await eventually('the phone at all workers', () => everyoneKnows(count));
+    expect((await list('/api/v1/registrations')).total).toBe(count);
+    expect((await one.register(address, { expires: 0 })).status).toBe(200);
+    await eventually('the phone gone from all', () => everyoneKnows(count - 1));
   });
 
   test('a trunk is pinged by one worker, and the others know what it has learnt', async () => {
@@ -120,6 +129,7 @@ describe.skipIf(peersSkipped)('workers: 2', () => {
   test('copies of a request meet, whichever socket they come from', async () => {
     const [, , carol] = phones as [Phone, Phone, Phone];
     const before = carol.invites.length;
+    const known = (await list(OF_TRUNK)).total;
     const carrier = createSocket('udp4');
     const another = createSocket('udp4');
     const statuses: string[] = [];
@@ -157,6 +167,7 @@ describe.skipIf(peersSkipped)('workers: 2', () => {
       expect(carol.invites.length - before).toBe(1);
       expect((await api('DELETE', `/api/v1/calls/${String(ended['callId'])}`)).status).toBe(204);
       await eventually('no call left', async () => (await list('/api/v1/calls')).total === 0);
+      await eventually('its record', async () => (await list(OF_TRUNK)).total === known + 1);
     } finally {
       carrier.close();
       another.close();
@@ -165,6 +176,7 @@ describe.skipIf(peersSkipped)('workers: 2', () => {
 
   test('calls out and in over a trunk are spread over the workers, whoever hangs up', async () => {
     const calls = 8;
+    const known = (await list(OF_TRUNK)).total;
     const [out] = await allWell(
       await startAnswerer('answer', { localPort: carrierPort, calls }),
       await startCaller('phone-call', address, { calls, limit: 1, callsPerSecond: 20, pauseMs: 20 }),
@@ -186,10 +198,10 @@ describe.skipIf(peersSkipped)('workers: 2', () => {
       await startCaller('phone-answered-call', address, { calls: 4, limit: 1, pauseMs: 20 }),
     );
     await eventually('a record of each call', async () => {
-      const { items, total } = await list('/api/v1/call-records?trunk=1&limit=1000');
+      const { items, total } = await list(OF_TRUNK);
       const begun = items.map(({ startedAt }) => String(startedAt));
       expect(begun).toEqual(begun.toSorted().reverse());
-      return total === 2 * calls + 4 + 1;
+      return total === known + 2 * calls + 4;
     });
   });
 

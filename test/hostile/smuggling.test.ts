@@ -22,13 +22,14 @@ const SDP = 'v=0\r\no=- 1 1 IN IP4 127.0.0.71\r\ns=-\r\nc=IN IP4 127.0.0.71\r\nt
 
 const headOf = (text: string) => text.slice(0, text.indexOf('\r\n\r\n'));
 
-const folder = mkdtempSync(join(tmpdir(), 'tandem-smuggling-'));
+let folder: string;
 let engine: TestEngine;
 let sink: UdpSocket;
 let atTheSink: string[] = [];
 let serial = 0;
 
 beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'tandem-smuggling-'));
   const authority = new TestAuthority();
   const pair = authority.issue({ commonName: 'smuggling', alternativeNames: ['IP:127.0.0.1'] });
   authority.remove();

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { peerCommand } from './peers.ts';
@@ -23,6 +23,7 @@ export interface CertificateRequest {
 export class TestAuthority {
   readonly #directory = mkdtempSync(join(tmpdir(), 'tandem-ca-'));
   readonly certificate: string;
+  readonly #key: string;
   #serial = 1;
 
   constructor(commonName = 'tandem test authority') {
@@ -41,9 +42,14 @@ export class TestAuthority {
       'ca.pem',
     );
     this.certificate = this.#read('ca.pem');
+    this.#key = this.#read('ca.key');
   }
 
   issue(request: CertificateRequest): KeyPair {
+    // A suite that begins again has removed them.
+    mkdirSync(this.#directory, { recursive: true });
+    writeFileSync(join(this.#directory, 'ca.pem'), this.certificate);
+    writeFileSync(join(this.#directory, 'ca.key'), this.#key);
     const name = `leaf-${++this.#serial}`;
     this.#newKey(name);
     this.#openssl('req', '-new', '-key', `${name}.key`, '-subj', `/CN=${request.commonName}`, '-out', `${name}.csr`);
@@ -57,6 +63,7 @@ export class TestAuthority {
     return { cert: this.#read(`${name}.pem`), key: this.#read(`${name}.key`) };
   }
 
+  /** Removes its files; it can issue more all the same. */
   remove(): void {
     rmSync(this.#directory, { recursive: true, force: true });
   }

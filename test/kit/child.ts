@@ -17,7 +17,7 @@ export interface Child {
   stop(): Promise<void>;
 }
 
-const running = new Set<ChildProcess>();
+const running = new Map<ChildProcess, Child>();
 
 function killGroup(child: ChildProcess, signal: NodeJS.Signals): void {
   if (child.pid === undefined) return;
@@ -29,7 +29,7 @@ function killGroup(child: ChildProcess, signal: NodeJS.Signals): void {
 }
 
 const killAll = () => {
-  for (const child of running) killGroup(child, 'SIGKILL');
+  for (const child of running.keys()) killGroup(child, 'SIGKILL');
 };
 process.on('exit', killAll);
 // A signal ends this process without an exit event, and its children are in groups of their own.
@@ -59,7 +59,6 @@ export function startChild(command: string, args: readonly string[], options: Ch
     stdio: ['pipe', 'pipe', 'pipe'],
     detached: true,
   });
-  running.add(child);
   let printed = '';
   const watchers = new Set<() => void>();
   const onData = (chunk: Buffer) => {
@@ -86,7 +85,7 @@ export function startChild(command: string, args: readonly string[], options: Ch
     });
   });
 
-  return {
+  const started: Child = {
     pid: child.pid ?? -1,
     output: () => printed,
     exited,
@@ -125,4 +124,11 @@ export function startChild(command: string, args: readonly string[], options: Ch
       killGroup(child, 'SIGKILL');
     },
   };
+  running.set(child, started);
+  return started;
+}
+
+/** Stops whatever runs: those that a test which failed has not stopped are nobody's. */
+export async function stopAllChildren(): Promise<void> {
+  await Promise.all([...running.values()].map((child) => child.stop()));
 }

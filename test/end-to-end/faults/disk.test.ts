@@ -68,7 +68,7 @@ describe.skipIf(peersSkipped).each([
 
   beforeAll(async () => {
     if (!isPossible) return;
-    mkdirSync(disk);
+    mkdirSync(disk, { recursive: true });
     shortage.prepare(disk);
     carrierPort = await freePort();
     engine = await startEngineProcess({

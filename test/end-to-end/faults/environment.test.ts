@@ -5,7 +5,7 @@ import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect as tlsConnect } from 'node:tls';
-import { afterAll, afterEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { TestAuthority } from '../../kit/certificates.ts';
 import { type EngineProcess, startEngineProcess } from '../../kit/engine.ts';
 import { eventually } from '../../kit/eventually.ts';
@@ -17,9 +17,12 @@ import { acme, carrierTrunk } from '../world.ts';
 import { ask, metric, SYSTEM_TOKEN } from './rest.ts';
 
 const authority = new TestAuthority();
-const folder = mkdtempSync(join(tmpdir(), 'tandem-environment-'));
+let folder: string;
 const sockets: Socket[] = [];
 let engine: EngineProcess | undefined;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'tandem-environment-'));
+});
 afterEach(async () => {
   for (const socket of sockets.splice(0)) socket.destroy();
   await engine?.stop();
@@ -152,9 +155,9 @@ test.skipIf(peersSkipped)(
 );
 
 describe('certificates of a running node', () => {
-  const certificate = join(folder, 'cert.pem');
-  const key = join(folder, 'key.pem');
+  const files = () => ({ certificate: join(folder, 'cert.pem'), key: join(folder, 'key.pem') });
   const put = (commonName: string) => {
+    const { certificate, key } = files();
     const pair = authority.issue({ commonName, alternativeNames: ['IP:127.0.0.1'] });
     writeFileSync(certificate, pair.cert);
     writeFileSync(key, pair.key);
@@ -170,6 +173,7 @@ describe('certificates of a running node', () => {
     });
 
   test('broken: the old one stays and the log says so; replaced: the new one is shown, connections go on', async () => {
+    const { certificate, key } = files();
     put('first');
     const [port, tlsPort] = [await freePort(), await freePort()];
     const { engine } = await start({

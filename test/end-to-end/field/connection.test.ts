@@ -71,7 +71,7 @@ function endOf(text: string): number {
 
 describe.each(['tcp', 'tls'] as const)('toward a carrier over %s', (transport) => {
   const authority = new TestAuthority();
-  const folder = mkdtempSync(join(tmpdir(), 'tandem-connection-'));
+  let folder: string;
   const file = (name: string, text: string): string => {
     writeFileSync(join(folder, name), text);
     return join(folder, name);
@@ -81,6 +81,7 @@ describe.each(['tcp', 'tls'] as const)('toward a carrier over %s', (transport) =
   let carrier: StreamCarrier;
   let port: number;
   beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'tandem-connection-'));
     world = await startWorld({
       settings: {
         timers: { attemptMs: 1_500 },

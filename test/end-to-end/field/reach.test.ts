@@ -82,7 +82,7 @@ describe('kind 15: Via and Contact are of the socket that sends', () => {
   });
   afterAll(async () => {
     await world.stop();
-    for (const party of parties) party.close();
+    for (const party of parties.splice(0)) party.close();
     dns.close();
   });
 

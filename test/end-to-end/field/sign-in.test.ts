@@ -82,6 +82,7 @@ function partyAt(place: Place): Promise<Party> {
   return found;
 }
 beforeAll(async () => {
+  parties.clear();
   world = await startField({
     carrier: 'tls',
     tenant: PROVISIONED,

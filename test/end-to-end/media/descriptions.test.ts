@@ -136,7 +136,7 @@ describe.skipIf(peersSkipped)('descriptions through rtpengine', () => {
       await engine?.stop();
     } finally {
       await relay?.stop();
-      for (const each of [...phones, ...ends]) each.close();
+      for (const each of [...phones.splice(0), ...ends.splice(0)]) each.close();
     }
   });
 

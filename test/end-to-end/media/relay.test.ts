@@ -101,7 +101,7 @@ describe.skipIf(peersSkipped)('media through rtpengine, heard by phones at both 
   });
   afterAll(async () => {
     try {
-      for (const phone of phones) await phone.stop();
+      for (const phone of phones.splice(0)) await phone.stop();
       silent?.close();
       await engine?.stop();
     } finally {

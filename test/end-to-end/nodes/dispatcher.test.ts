@@ -34,7 +34,7 @@ const TALK_MS = 2_000;
 const LASTING = Number.POSITIVE_INFINITY;
 
 describe.skipIf(peersSkipped)('Kamailio as a dispatcher in front of two nodes', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'tandem-dispatcher-'));
+  let folder: string;
   const phones: Phone[] = [];
   let cluster: Cluster;
   let proxy: ConfiguredKamailio;
@@ -45,16 +45,17 @@ describe.skipIf(peersSkipped)('Kamailio as a dispatcher in front of two nodes', 
   let alice: Phone;
   let bob: Phone;
   let carrier: Phone;
-  const sippPorts: number[] = [];
+  let sippPorts: number[];
 
   beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'tandem-dispatcher-'));
     const port = await freePort(PROXY);
     carrier = await phone('4930123456', CARRIER);
     const outboundProxy = { host: PROXY, port, route: true };
     const trunk = carrierTrunk(portOf(carrier), { host: CARRIER, outboundProxy, options: {} });
     const patientPort = await freePort(PATIENT_PROXY);
     const patient = { host: PATIENT_PROXY, port: patientPort, route: true };
-    sippPorts.push(await freePort(SIPP_CARRIER), await freePort(SIPP_CARRIER));
+    sippPorts = [await freePort(SIPP_CARRIER), await freePort(SIPP_CARRIER)];
     const sipps = sippPorts.map((sippPort, index) =>
       carrierTrunk(sippPort, {
         id: String(index + 2),
@@ -99,7 +100,7 @@ describe.skipIf(peersSkipped)('Kamailio as a dispatcher in front of two nodes', 
       });
   }, 90_000);
   afterAll(async () => {
-    for (const each of phones) each.close();
+    for (const each of phones.splice(0)) each.close();
     redis?.disconnect();
     await Promise.all([proxy?.stop(), patientProxy?.stop()]);
     await cluster?.stop();

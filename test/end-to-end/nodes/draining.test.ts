@@ -8,13 +8,14 @@ import { Phone } from './phone.ts';
 import { Provider } from './provider.ts';
 
 describe.skipIf(peersSkipped)('one of two engines on one Redis drains with a call up', () => {
-  const provider = new Provider();
+  let provider: Provider;
   const phones: Phone[] = [];
   let cluster: Cluster;
   let a: ClusterNode;
   let b: ClusterNode;
 
   beforeAll(async () => {
+    provider = new Provider();
     await provider.open();
     const trunk = carrierTrunk(provider.port, {
       type: 'register',
@@ -26,9 +27,9 @@ describe.skipIf(peersSkipped)('one of two engines on one Redis drains with a cal
     [a, b] = cluster.nodes.toSorted((node) => (node.host === first.from ? -1 : 1)) as [ClusterNode, ClusterNode];
   }, 90_000);
   afterAll(async () => {
-    for (const phone of phones) phone.close();
+    for (const phone of phones.splice(0)) phone.close();
     await cluster?.stop();
-    provider.close();
+    provider?.close();
   });
 
   const phone = async (user: string) => {

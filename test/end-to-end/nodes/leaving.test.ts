@@ -19,7 +19,7 @@ describe.skipIf(peersSkipped)('phones that come and go at two engines on one Red
     [a, b] = cluster.nodes as [ClusterNode, ClusterNode];
   }, 60_000);
   afterAll(async () => {
-    for (const phone of phones) phone.close();
+    for (const phone of phones.splice(0)) phone.close();
     await cluster?.stop();
   });
 

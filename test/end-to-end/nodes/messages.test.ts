@@ -13,6 +13,8 @@ describe.skipIf(peersSkipped)('messages with WhatsApp at two engines on one Redi
   let a: ClusterNode;
   let b: ClusterNode;
   const phones: Phone[] = [];
+  /** At the first node. */
+  let one: Phone;
 
   beforeAll(async () => {
     cloud = await startCloud();
@@ -20,9 +22,14 @@ describe.skipIf(peersSkipped)('messages with WhatsApp at two engines on one Redi
       egress: { allow: ['127.0.0.0/8'] },
     });
     [a, b] = cluster.nodes as [ClusterNode, ClusterNode];
+    one = await registered('101', a);
+    await knows(b, '101');
+    await cloud.subscribe(`${b.api}/hooks/whatsapp/7`, 'verify-me');
+    // Who has written may be written to.
+    await cloud.heard('12015550123', Date.now());
   }, 60_000);
   afterAll(async () => {
-    for (const phone of phones) phone.close();
+    for (const phone of phones.splice(0)) phone.close();
     await cluster?.stop();
     await cloud?.stop();
   });
@@ -45,12 +52,7 @@ describe.skipIf(peersSkipped)('messages with WhatsApp at two engines on one Redi
     return (items as { remoteId?: string; state: string }[]).find(({ remoteId }) => remoteId === id)?.state;
   };
 
-  let one: Phone;
-
   test('what Meta posts at one, three times, and at the other once more, comes once to the phone that is at the other', async () => {
-    one = await registered('101', a);
-    await knows(b, '101');
-    await cloud.subscribe(`${b.api}/hooks/whatsapp/7`, 'verify-me');
     await cloud.set({ copies: 3 });
     const said = { id: 'wamid.nodes-1', type: 'text', text: { body: 'across the nodes' } };
     const id = await cloud.inbound('12015550123', said);

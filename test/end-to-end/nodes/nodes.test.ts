@@ -16,7 +16,7 @@ const HOST_A = '127.0.0.11';
 const HOST_B = '127.0.0.12';
 
 describe.skipIf(peersSkipped)('two engines on one Redis', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'tandem-nodes-'));
+  let folder: string;
   /** The key that seals secrets in the store; nodes share it. */
   const environment = { TANDEM_STORE_KEY: randomBytes(32).toString('base64') };
   let redis: RedisServer;
@@ -31,6 +31,7 @@ describe.skipIf(peersSkipped)('two engines on one Redis', () => {
   });
 
   beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'tandem-nodes-'));
     redis = await startRedis();
     carrierPort = await freePort();
     const provisioning = { tenants: [acme()], trunks: [carrierTrunk(carrierPort)] };

@@ -31,6 +31,11 @@ describe.skipIf(peersSkipped)('two engines on one Redis are provisioned at the s
     for (const tenant of ['north', 'south']) {
       const { body } = await a.ask('POST', '/api/v1/tokens', { role: 'tenant-admin', tenant });
       tokens[tenant] = body.token;
+      const token = body.token as string;
+      await eventually(
+        'the other to know it',
+        async () => (await b.ask('GET', '/api/v1/tenants', undefined, { token })).status === 200,
+      );
     }
   }, 60_000);
   afterAll(() => cluster?.stop());
@@ -111,7 +116,9 @@ describe.skipIf(peersSkipped)('two engines on one Redis are provisioned at the s
   }, 30_000);
 
   test('two editors of one extension, one at each node, with the same ETag: one is served, the other gets 412', async () => {
-    const path = '/api/v1/tenants/north/extensions/200';
+    const extensions = '/api/v1/tenants/north/extensions';
+    const path = `${extensions}/300`;
+    expect((await a.ask('POST', extensions, { number: '300', password: 'a good one' })).status).toBe(201);
     for (let round = 0; round < 10; round++) {
       await eventually('one state at both', async () => {
         const [atA, atB] = await Promise.all([a.ask('GET', path), b.ask('GET', path)]);

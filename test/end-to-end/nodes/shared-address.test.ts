@@ -36,7 +36,7 @@ interface Node {
 }
 
 describe.skipIf(peersSkipped)('two nodes that share an address by VRRP (keepalived)', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'tandem-vrrp-'));
+  let folder: string;
   const phones: Phone[] = [];
   const nodes: Node[] = [];
   let lan: Lan;
@@ -46,15 +46,16 @@ describe.skipIf(peersSkipped)('two nodes that share an address by VRRP (keepaliv
   let alice: Phone;
   let bob: Phone;
   let carrier: Phone;
-  const sippPorts: number[] = [];
+  let sippPorts: number[];
 
   beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'tandem-vrrp-'));
     lan = makeLan(2);
     shared = lan.spare(10);
     server = await startRedis({ args: ['--bind', '127.0.0.1', lan.here, '--protected-mode', 'no'] });
     redis = new Redis(server.url);
     carrier = await phone('4930123456');
-    sippPorts.push(await freePort(lan.here), await freePort(lan.here));
+    sippPorts = [await freePort(lan.here), await freePort(lan.here)];
     const environment = { TANDEM_STORE_KEY: randomBytes(32).toString('base64'), TANDEM_BOOTSTRAP_TOKEN: SYSTEM_TOKEN };
     for (const [index, machine] of lan.machines.entries()) {
       // So that the address can be listened on before it is there.
@@ -84,9 +85,9 @@ describe.skipIf(peersSkipped)('two nodes that share an address by VRRP (keepaliv
     for (const each of [alice, bob]) expect((await each.register(`${shared}:5060`)).status).toBe(200);
   }, 90_000);
   afterAll(async () => {
-    for (const each of phones) each.close();
+    for (const each of phones.splice(0)) each.close();
     redis?.disconnect();
-    await Promise.all(nodes.flatMap(({ engine, keepalived }) => [engine.stop(), keepalived.stop()]));
+    await Promise.all(nodes.splice(0).flatMap(({ engine, keepalived }) => [engine.stop(), keepalived.stop()]));
     await server?.stop();
     lan?.remove();
     rmSync(folder, { recursive: true, force: true });
@@ -241,7 +242,9 @@ describe.skipIf(peersSkipped)('two nodes that share an address by VRRP (keepaliv
 
   test('a node drains: the address moves first, no call is refused, and its calls go on at the other', async () => {
     const [a, b] = nodes as [Node, Node];
-    await a.engine.killAndRestart();
+    a.engine.child.signal('SIGKILL');
+    await eventually('the address at the other', () => has(b), { timeoutMs: 15_000 });
+    await a.engine.restart();
     await eventually('the first is ready again', async () => (await api(a, '/readyz')).status === 200);
     await eventually('each to know the other', async () =>
       /^tandem_nodes 2$/m.test(String((await api(b, '/metrics')).body)),

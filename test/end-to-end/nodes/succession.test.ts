@@ -20,10 +20,11 @@ describe.skipIf(peersSkipped)('a node of two ends with calls up', () => {
   let b: ClusterNode;
   let redis: Redis;
   const authority = new TestAuthority();
-  const folder = mkdtempSync(join(tmpdir(), 'tandem-succession-'));
+  let folder: string;
   const carriers: RingingCarrier[] = [];
 
   beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'tandem-succession-'));
     const file = (name: string, text: string) => {
       writeFileSync(join(folder, name), text);
       return join(folder, name);
@@ -72,7 +73,7 @@ describe.skipIf(peersSkipped)('a node of two ends with calls up', () => {
   afterAll(async () => {
     redis?.disconnect();
     await cluster?.stop();
-    for (const carrier of carriers) carrier.close();
+    for (const carrier of carriers.splice(0)) carrier.close();
     authority.remove();
     rmSync(folder, { recursive: true, force: true });
   });

@@ -15,7 +15,7 @@ const LEASE_MS = 6_000;
 const GRANTED_SECONDS = 4;
 
 describe.skipIf(peersSkipped)('a register trunk of two nodes', () => {
-  const provider = new Provider(GRANTED_SECONDS);
+  let provider: Provider;
   let cluster: Cluster;
   let holder: ClusterNode;
   let other: ClusterNode;
@@ -23,6 +23,7 @@ describe.skipIf(peersSkipped)('a register trunk of two nodes', () => {
   let redis: Redis;
 
   beforeAll(async () => {
+    provider = new Provider(GRANTED_SECONDS);
     await provider.open();
     const trunk = carrierTrunk(provider.port, {
       type: 'register',
@@ -30,11 +31,16 @@ describe.skipIf(peersSkipped)('a register trunk of two nodes', () => {
     });
     cluster = await startCluster(['127.0.0.13', '127.0.0.14'], { tenants: [acme()], trunks: [trunk] });
     redis = new Redis(cluster.redis.url);
+    const first = await eventually('the first REGISTER', () => provider.requests('REGISTER')[0], { timeoutMs: 15_000 });
+    const isFirst = ({ host }: ClusterNode) => host === first.from;
+    [holder, other] = cluster.nodes.toSorted((node) => (isFirst(node) ? -1 : 1)) as [ClusterNode, ClusterNode];
+    expect(isFirst(holder)).toBe(true);
+    firstAtMs = first.atMs;
   }, 60_000);
   afterAll(async () => {
     redis?.disconnect();
     await cluster?.stop();
-    provider.close();
+    provider?.close();
   });
 
   const reasons = async (node: ClusterNode) => (await node.ask('GET', '/readyz')).body.reasons as string[];
@@ -68,16 +74,9 @@ describe.skipIf(peersSkipped)('a register trunk of two nodes', () => {
   };
 
   test('is registered by exactly one, and calls go out through it from both', async () => {
-    const first = await eventually('the first REGISTER', () => provider.requests('REGISTER')[0], { timeoutMs: 15_000 });
-    [holder, other] = cluster.nodes.toSorted((node) => (node.host === first.from ? -1 : 1)) as [
-      ClusterNode,
-      ClusterNode,
-    ];
-    expect(holder.host).toBe(first.from);
     await calls(holder);
     await calls(other);
     await placesToLook();
-    firstAtMs = first.atMs;
     // It is up at the node that does not register it too.
     for (const node of [holder, other]) {
       await eventually(`the trunk up at ${node.name}`, async () =>
@@ -184,11 +183,20 @@ describe.skipIf(peersSkipped)('a register trunk of two nodes', () => {
 
   test('a node that is told to stop hands over: the registration moves at once, and the provider is told', async () => {
     await holder.process.killAndRestart();
-    const before = provider.requests('REGISTER', holder.host).length;
+    const leaves = await eventually(
+      'one of them to be registered',
+      async () => {
+        const { items } = (await holder.ask('GET', '/api/v1/leases')).body;
+        return [holder, other].find(({ name }) => items[0]?.state === 'online' && items[0].node === name);
+      },
+      { timeoutMs: 15_000 },
+    );
+    const stays = leaves === holder ? other : holder;
+    const before = provider.requests('REGISTER', stays.host).length;
     const toldAtMs = performance.now();
-    await other.process.stop();
-    await eventually('the removal', () => provider.requests('REGISTER', other.host).at(-1)?.expires === '0');
-    const taken = await eventually('the other’s', () => provider.requests('REGISTER', holder.host)[before], {
+    await leaves.process.stop();
+    await eventually('the removal', () => provider.requests('REGISTER', leaves.host).at(-1)?.expires === '0');
+    const taken = await eventually('the other’s', () => provider.requests('REGISTER', stays.host)[before], {
       timeoutMs: 15_000,
     });
     console.log(`handed over ${Math.round(taken.atMs - toldAtMs)} ms after the word to stop`);

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { startEngine, type TestEngine } from '../../kit/engine.ts';
 import { freePort } from '../../kit/free-port.ts';
 import { peersSkipped } from '../../kit/peers.ts';
@@ -20,13 +20,16 @@ const LATE = '127.0.0.22';
 
 /** Two tenants with a carrier each, known by name, and one number that both hold: no fault while the carriers are two. */
 describe.skipIf(peersSkipped)('two tenants’ trunks whose names come to resolve to one address', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'tandem-coincidence-'));
+  let folder: string;
   const parties: NetworkParty[] = [];
   let dns: DnsServer | undefined;
   let engine: TestEngine | undefined;
 
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'tandem-coincidence-'));
+  });
   afterEach(async () => {
-    for (const party of parties) party.close();
+    for (const party of parties.splice(0)) party.close();
     await engine?.stop();
     await dns?.stop();
     rmSync(folder, { recursive: true, force: true });

@@ -54,8 +54,8 @@ class Sink {
   }
 
   close(): void {
-    for (const udp of this.#udp) udp.close();
-    for (const tcp of this.#tcp) tcp.close();
+    for (const udp of this.#udp.splice(0)) udp.close();
+    for (const tcp of this.#tcp.splice(0)) tcp.close();
   }
 }
 

@@ -25,6 +25,16 @@ interface RegistrationRow {
   readonly transport: string;
 }
 
+/** As the guide's first step creates it. */
+const TRUNK = {
+  type: 'accept-register',
+  name: 'E1GW-SiteA',
+  owner: 'acme',
+  didPool: '14155550100-14155550199',
+  host: LABEL,
+  credentials: { authName: AUTH_NAME, password: PASSWORD },
+};
+
 /** The guide "Configure E1/T1 Gateway Registration", its steps by API in the guide's order, then gateways that register. */
 describe.skipIf(peersSkipped)('an E1/T1 gateway registers to an accept-register trunk', () => {
   let engine: TestEngine;
@@ -62,6 +72,20 @@ describe.skipIf(peersSkipped)('an E1/T1 gateway registers to an accept-register 
         dns: { servers: ['127.0.0.1:9'] },
       },
     });
+    const created = (await engine.api('/api/v1/trunks', TRUNK)) as { id: string; host: string };
+    expect(created.host).toBe(LABEL);
+    trunkId = created.id;
+    await engine.api('/api/v1/tenants/acme/inbound-rules', {
+      name: 'direct',
+      trunk: TRUNK.name,
+      dids: '14155550101-14155550103',
+      destination: { extensions: '101-103' },
+    });
+    await engine.api('/api/v1/tenants/acme/outbound-rules', {
+      name: 'world',
+      match: { prefixes: ['9'] },
+      routes: [{ trunk: TRUNK.name, strip: 1 }],
+    });
   });
   afterAll(async () => {
     await engine.stop();
@@ -73,31 +97,9 @@ describe.skipIf(peersSkipped)('an E1/T1 gateway registers to an accept-register 
     return items.find(({ addressOfRecord }) => addressOfRecord === `${AUTH_NAME}@${LABEL}`);
   };
 
-  test('step 1: create the trunk; its host need not resolve, and may not be a tenant’s domain', async () => {
-    const trunk = {
-      type: 'accept-register',
-      name: 'E1GW-SiteA',
-      owner: 'acme',
-      didPool: '14155550100-14155550199',
-      host: LABEL,
-      credentials: { authName: AUTH_NAME, password: PASSWORD },
-    };
-    await expect(engine.api('/api/v1/trunks', { ...trunk, host: 'acme.test' })).rejects.toThrow(/domain/);
-    const created = (await engine.api('/api/v1/trunks', trunk)) as { id: string; host: string };
-    expect(created.host).toBe(LABEL);
-    trunkId = created.id;
-    await expect(engine.api('/api/v1/trunks', { ...trunk, name: 'again' })).rejects.toThrow(/409/);
-    await engine.api('/api/v1/tenants/acme/inbound-rules', {
-      name: 'direct',
-      trunk: 'E1GW-SiteA',
-      dids: '14155550101-14155550103',
-      destination: { extensions: '101-103' },
-    });
-    await engine.api('/api/v1/tenants/acme/outbound-rules', {
-      name: 'world',
-      match: { prefixes: ['9'] },
-      routes: [{ trunk: 'E1GW-SiteA', strip: 1 }],
-    });
+  test('step 1: the trunk is created; its host need not resolve, may not be a tenant’s domain, and is one trunk’s', async () => {
+    await expect(engine.api('/api/v1/trunks', { ...TRUNK, host: 'acme.test' })).rejects.toThrow(/domain/);
+    await expect(engine.api('/api/v1/trunks', { ...TRUNK, name: 'again' })).rejects.toThrow(/409/);
     expect(await trunkStatus(engine, trunkId)).toMatchObject({
       state: 'offline',
       reason: 'its gateway is not registered',
