@@ -28,11 +28,16 @@ return {string.match(before, '^%d+'), redis.call('HGETALL', KEYS[1])}
 `);
 
 /**
- * KEYS calls, alive, whole, over; ARGV node, instance, wall-ms, the process and until when it knows all that it had to be here, `1` when with
- * this all is here, how many to put, how many to note as over, then id and document of each to put, ids that are over, ids to remove.
+ * KEYS calls, alive, whole, over, order; ARGV node, instance, wall-ms, the process and until when it knows all that it had to be here, `1` when with
+ * this all is here, how many to put, how many to note as over, which write of its process it is, then id and document of each to put, ids that are over, ids to remove.
+ * 3: a later one has been done; what lay in a connection that was given up comes when it will, and changes nothing any more.
  * 2: what the process had written is lost. An array: calls were taken, and these ids are left; no more of them are taken now that it lives.
  */
 export const WRITE_CALLS = script(`${NOW}
+local process = string.gsub(ARGV[2], '!', '')
+local last, order = string.match(redis.call('HGET', KEYS[5], ARGV[1]) or '', '^(%S+) (%d+)$')
+if last == process and tonumber(ARGV[9]) <= tonumber(order) then return 3 end
+redis.call('HSET', KEYS[5], ARGV[1], process .. ' ' .. ARGV[9])
 local before = redis.call('HGET', KEYS[2], ARGV[1])
 local wall, instance = string.match(before or '', '^(%d+) (%S+)')
 local mark = '-' .. ARGV[2]
@@ -42,7 +47,7 @@ if instance and string.sub(instance, 1, #mark) == mark then
 end
 local whole = tonumber(redis.call('HGET', KEYS[3], ARGV[4]) or 0)
 if whole < tonumber(ARGV[5]) then return 2 end
-local at = 9
+local at = 10
 for _ = 1, tonumber(ARGV[7]) do
   redis.call('HSET', KEYS[1], ARGV[at], ARGV[at + 1])
   at = at + 2

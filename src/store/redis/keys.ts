@@ -16,7 +16,7 @@ export const SCHEMA = 1;
  * | `tokens`, `users`, `webhooks` | hash: id → sealed document |
  * | `tallies` | hash: count of a period → total; `tallies:order`: sorted set by sequence of the last change; `tallies:ends`: sorted set by when it is needed no longer; `tallies:batches`: hash: node and process → number of the last batch it has added, and when |
  * | `messages` | hash: id → JSON with a sealed document; `messages:due`, `:created`, `:listed`, `:listed:TENANT`, `:waiting:TENANT/NUMBER`, `:heard`: sorted sets by time; `:remote`: hash: id at WhatsApp → id |
- * | `calls:NODE` | hash: id → JSON of an answered call of that node; `calls:alive`: hash: node → when it last wrote, and as which process; `calls:whole`: hash: process → until when all that it had is here; `calls:over`: sorted set by time: ended calls that another process had begun |
+ * | `calls:NODE` | hash: id → JSON of an answered call of that node; `calls:alive`: hash: node → when it last wrote, and as which process; `calls:whole`: hash: process → until when all that it had is here; `calls:over`: sorted set by time: ended calls that another process had begun; `calls:order`: hash: node → its process and how often that has written |
  * | `lease:NAME` | hash with expiry: `holder`, `fence`; `fences`: hash: name → last fence given |
  * | `nodes` | hash: name → time and what the node tells the others |
  * | `restoring` | there while a node writes its copy into an empty Redis |
@@ -49,6 +49,7 @@ export class Keys {
   readonly callsAlive: string;
   readonly callsWhole: string;
   readonly callsOver: string;
+  readonly callsOrder: string;
   readonly fences: string;
   readonly nodes: string;
   readonly channel: string;
@@ -82,6 +83,7 @@ export class Keys {
     this.callsAlive = this.named('calls:alive');
     this.callsWhole = this.named('calls:whole');
     this.callsOver = this.named('calls:over');
+    this.callsOrder = this.named('calls:order');
     this.fences = this.named('fences');
     this.nodes = this.named('nodes');
     this.channel = this.named('changes');

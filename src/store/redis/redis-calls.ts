@@ -51,6 +51,8 @@ export class RedisCalls implements CallStore {
   /** An answer with calls in it was lost: they may have moved here all the same. */
   #mayHaveTaken = false;
 
+  /** Writes so far. */
+  #order = 0;
   /** When it last wrote. */
   #wroteAtMs = Number.NEGATIVE_INFINITY;
   /** When it last asked, with an answer, whose its calls are: each write does. */
@@ -189,8 +191,8 @@ export class RedisCalls implements CallStore {
   }
 
   async write({ put, remove, aliveAtMs, whole, over = [] }: CallChanges): Promise<void> {
-    const { callsAlive, callsWhole, callsOver } = this.#keys;
-    const keys = [this.#own, callsAlive, callsWhole, callsOver];
+    const { callsAlive, callsWhole, callsOver, callsOrder } = this.#keys;
+    const keys = [this.#own, callsAlive, callsWhole, callsOver, callsOrder];
     const begun = new Set(put.flatMap(({ id }) => (this.#known.has(id) ? [] : id)));
     for (const id of begun) this.#known.add(id);
     for (const id of begun) this.#unsure.add(id);
@@ -198,7 +200,8 @@ export class RedisCalls implements CallStore {
     const atMs = Math.trunc(aliveAtMs);
     const [process, untilMs] = this.#whole;
     const isWhole = whole === undefined ? 0 : 1;
-    const head = [this.#node, this.#instance, atMs, whole ?? process, untilMs, isWhole, put.length, over.length];
+    const written = [put.length, over.length, ++this.#order];
+    const head = [this.#node, this.#instance, atMs, whole ?? process, untilMs, isWhole, ...written];
     const askedAtMs = this.#clock.nowMs();
     const outcome = await this.#link.run(WRITE_CALLS, keys, [...head, ...documents, ...over, ...remove]);
     if (Array.isArray(outcome)) {
@@ -215,6 +218,7 @@ export class RedisCalls implements CallStore {
       if (whole !== undefined) this.#whole = [whole, Math.max(untilMs, atMs)];
       return;
     }
+    if (Number(outcome) === 3) throw new Error('Redis has done a later write of calls before this one');
     await this.#removeUnknown();
     this.#whole = ['', 0];
     throw new CallsForgotten();

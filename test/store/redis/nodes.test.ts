@@ -185,8 +185,9 @@ describe.skipIf(peersSkipped)('several nodes on one Redis', () => {
       const instance = own?.split(' ')[1]?.slice(1) ?? '';
       expect(instance).not.toBe('');
       // Its write comes, and the answer is lost.
-      const keys = ['calls:node-a', 'calls:alive', 'calls:whole', 'calls:over'].map(key);
-      await admin.eval(WRITE_CALLS.text, 4, ...keys, 'node-a', instance, '8', '', '0', '0', '0', '0');
+      const keys = ['calls:node-a', 'calls:alive', 'calls:whole', 'calls:over', 'calls:order'].map(key);
+      await admin.hdel(key('calls:order'), 'node-a');
+      await admin.eval(WRITE_CALLS.text, 5, ...keys, 'node-a', instance, '8', '', '0', '0', '0', '0', '0');
       await pauseMs(25);
       const second = await step();
       expect(await told()).toEqual([...first, ...second].sort());
@@ -194,6 +195,22 @@ describe.skipIf(peersSkipped)('several nodes on one Redis', () => {
       expect(await told()).toEqual([]);
       expect(await told()).toEqual([]);
     });
+  });
+
+  test('what a node wrote of calls over a connection that it has given up since changes nothing when it comes after all', async () => {
+    const kept = () => admin.hgetall(key('calls:node-a'));
+    const call = (id: string, document: string) => ({ id, document });
+    await a.calls.load();
+    await a.calls.write({ put: [call('ended', '"up"'), call('rings', '"rings"')], remove: [], aliveAtMs: 1 });
+    await a.calls.write({ put: [call('rings', '"answered"')], remove: ['ended'], aliveAtMs: 2 });
+    const [, instance = ''] = (await admin.hget(key('calls:alive'), 'node-a'))?.split(' ') ?? [];
+    const keys = ['calls:node-a', 'calls:alive', 'calls:whole', 'calls:over', 'calls:order'].map(key);
+    const head = ['node-a', instance, '1', '', '0', '0', '2', '0', '1'];
+    const late = [...head, 'ended', '"up"', 'rings', '"rings"'];
+    expect(await admin.eval(WRITE_CALLS.text, 5, ...keys, ...late)).toBe(3);
+    expect(await kept()).toEqual({ rings: '"answered"' });
+    await a.calls.write({ put: [call('next', '"up"')], remove: [], aliveAtMs: 3 });
+    expect(Object.keys(await kept()).sort()).toEqual(['next', 'rings']);
   });
 
   test('a node whose calls Redis has lost, or has again as they were before, is told so once; what has ended since is not there any more', async () => {
