@@ -134,8 +134,8 @@ export class Branches {
   }
 
   /** The same INVITE as the node that has registered the trunk would send it, handed to that one. */
-  #through(way: RegisteredNode, branch: BranchPlan, route: RouteDraft, plan: OutboundPlan): BranchPlan {
-    const { attemptMs, onAttempt } = this.#options;
+  #through(way: RegisteredNode, branch: TrunkBranch, route: RouteDraft, plan: OutboundPlan): BranchPlan {
+    const { onAttempt } = this.#options;
     const { trunk } = route;
     return likeBranch(branch, {
       node: way.node,
@@ -146,16 +146,15 @@ export class Branches {
         const { draft, leg } = seen.kind === 'refused' ? route : seen;
         const contact = this.#contact(userPart(parseNameAddr(leg.contact).uri), to) ?? leg.contact;
         const headers = [...draft.headers, way.pass(draft.requestUri, leg.contact)];
-        const shown = {
-          ...branchOptions(leg, attemptMs),
-          contact,
-          scope: undefined,
-          viaHost: undefined,
-          viaPort: undefined,
-        };
         return {
           draft: { ...draft, routes: [], contact, headers },
-          options: { ...branch.options, ...shown, firstResponseMs: NODE_SILENT_MS },
+          options: {
+            ...branchOptions(trunk, leg, NODE_SILENT_MS, branch.options),
+            contact,
+            scope: undefined,
+            viaHost: undefined,
+            viaPort: undefined,
+          },
         };
       },
       resolve: () => [way.to],

@@ -42,12 +42,14 @@ export interface TrunkBranchServices {
 
 type Seen = Pick<BranchPlan, 'draft' | 'options'>;
 
+type TrunkLegOptions = BranchOptions & Required<Pick<BranchOptions, 'media'>>;
+
 /** Fields are private by keyword: {@link likeBranch} makes branches like this one, which have what they do not change from it. */
 export class TrunkBranch implements BranchPlan {
   readonly label: string;
   readonly trunkId: string;
   readonly draft: BranchPlan['draft'];
-  readonly options: BranchOptions;
+  readonly options: TrunkLegOptions;
   readonly credentials: BranchPlan['credentials'];
   readonly pastFlow: BranchPlan['pastFlow'];
   /** Outlives the branch, and knows nothing but the places that were taken. */
@@ -69,26 +71,9 @@ export class TrunkBranch implements BranchPlan {
     this.label = trunk.name;
     this.trunkId = trunk.id;
     this.draft = route.draft;
-    const { contact, scope, viaHost, viaPort, relayHeaders, withholdsPeer, headers, earlyMediaFailover } = leg;
-    // What is there only sometimes has its place all the same: an object that is spread together costs twice its size.
-    this.options = {
-      contact,
-      scope,
-      viaHost,
-      viaPort,
-      relayHeaders,
-      withholdsPeer,
-      headers,
-      earlyMediaFailover,
-      sessionTimer: sessionTimerToward(trunk),
-      firstResponseMs: services.attemptMs,
-      trunkId: trunk.id,
-      largeRequests: trunk.options.largeRequests,
-      assertsIdentity: trunk.options.trusted,
-      promisesNotify: trunk.teams !== undefined,
-      identity: outsideParty(facts.directory, facts.tenant, trunk.id, number, ''),
-      media: services.media.toTrunk(trunk, gateway?.binding, emergency),
-    };
+    const identity = outsideParty(facts.directory, facts.tenant, trunk.id, number, '');
+    const media = services.media.toTrunk(trunk, gateway?.binding, emergency);
+    this.options = branchOptions(trunk, leg, services.attemptMs, { identity, media });
     this.credentials = services.trunks.digestClient(trunk);
     this.pastFlow = gateway?.reached?.pastFlow;
   }
@@ -144,7 +129,7 @@ export class TrunkBranch implements BranchPlan {
     const host = trunk.teams === undefined || isFlow(to) ? undefined : datacentreOf(trunk, to);
     const again = draftForRoute(this.plan, index, undefined, { transport: to.transport, host, address });
     if (again.kind === 'refused') return this;
-    return { draft: again.draft, options: { ...this.options, ...branchOptions(again.leg, attemptMs) } };
+    return { draft: again.draft, options: branchOptions(trunk, again.leg, attemptMs, this.options) };
   }
 }
 
@@ -182,8 +167,19 @@ function throughNode(
   };
 }
 
-export function branchOptions(leg: LegSettings, firstResponseMs: number): BranchOptions {
+/**
+ * What a branch over a trunk does with its leg. What is there only sometimes has its place all the same: an object that is spread together
+ * costs twice its size.
+ * @param party what stays the same when the leg is drafted again for another target
+ */
+export function branchOptions(
+  trunk: Trunk,
+  leg: LegSettings,
+  firstResponseMs: number,
+  party: Pick<TrunkLegOptions, 'identity' | 'media'>,
+): TrunkLegOptions {
   const { contact, scope, viaHost, viaPort, relayHeaders, withholdsPeer, headers, earlyMediaFailover } = leg;
+  const { id: trunkId, options, teams } = trunk;
   return {
     contact,
     scope,
@@ -193,7 +189,14 @@ export function branchOptions(leg: LegSettings, firstResponseMs: number): Branch
     withholdsPeer,
     headers,
     earlyMediaFailover,
+    sessionTimer: sessionTimerToward(trunk),
     firstResponseMs,
+    trunkId,
+    largeRequests: options.largeRequests,
+    assertsIdentity: options.trusted,
+    promisesNotify: teams !== undefined,
+    identity: party.identity,
+    media: party.media,
   };
 }
 
