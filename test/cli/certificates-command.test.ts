@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { validateFiles } from '../../src/settings/load.ts';
 import { startTestApi, type TestApi } from '../api/kit.ts';
 import { signer } from '../kit/stir/signed.ts';
-import { folder, run } from './kit.ts';
+import { envOf, folder, run } from './kit.ts';
 
 const x5u = 'https://certs.example.com/stir/acme-stir.pem';
 const acme = signer('acme-stir', { owner: 'acme', x5u });
@@ -16,7 +16,7 @@ let path: string;
 
 beforeAll(async () => {
   world = await startTestApi();
-  env = { TANDEM_URL: await world.api.listen('127.0.0.1', 0), TANDEM_TOKEN: world.tokens.system };
+  env = await envOf(world);
   path = folder({ 'chain.pem': acme.chain, 'key.pem': key });
 });
 afterAll(() => world.close());

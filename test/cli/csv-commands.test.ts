@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { CANARY, startTestApi, type TestApi } from '../api/kit.ts';
-import { folder, run } from './kit.ts';
+import { envOf, folder, run } from './kit.ts';
 
 let world: TestApi;
 let env: Record<string, string>;
 beforeAll(async () => {
   world = await startTestApi();
-  env = { TANDEM_URL: await world.api.listen('127.0.0.1', 0), TANDEM_TOKEN: world.tokens.system };
+  env = await envOf(world);
 });
 afterAll(() => world.close());
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startTestApi, type TestApi } from '../api/kit.ts';
-import { run } from './kit.ts';
+import { envOf, run } from './kit.ts';
 
 let world: TestApi;
 let env: Record<string, string>;
@@ -8,7 +8,7 @@ let drained = 0;
 beforeAll(async () => {
   const drain = () => ({ node: 'edge-1', calls: drained++, limitSeconds: 60 });
   world = await startTestApi({ drain });
-  env = { TANDEM_URL: await world.api.listen('127.0.0.1', 0), TANDEM_TOKEN: world.tokens.system };
+  env = await envOf(world);
 });
 afterAll(() => world.close());
 

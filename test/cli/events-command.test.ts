@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
 import { startTestApi } from '../api/kit.ts';
-import { run } from './kit.ts';
+import { envOf, run } from './kit.ts';
 
 test('events: one line each as it happens, until the stream ends; --types chooses; --json is for programs', async () => {
   const world = await startTestApi();
-  const env = { TANDEM_URL: await world.api.listen('127.0.0.1', 0), TANDEM_TOKEN: world.tokens.system };
+  const env = await envOf(world);
   const shown: string[] = [];
   const open = async () =>
     /^tandem_event_streams (\d+)/m.exec(await (await fetch(`${env.TANDEM_URL}/metrics`)).text())?.[1];
@@ -29,7 +29,7 @@ test('events: one line each as it happens, until the stream ends; --types choose
 
 test('events: an unknown type is refused with those that are known', async () => {
   const world = await startTestApi();
-  const env = { TANDEM_URL: await world.api.listen('127.0.0.1', 0), TANDEM_TOKEN: world.tokens.system };
+  const env = await envOf(world);
   const { code, err } = await run(['events', '--types', 'no'], { env });
   expect([code, err.includes('"no" is no event type; known are trunk-state')]).toEqual([1, true]);
   await world.close();

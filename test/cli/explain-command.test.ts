@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Explanation } from '../../src/outbound/index.ts';
 import { startTestApi, type TestApi } from '../api/kit.ts';
 import { ExplainedWorld } from '../engine/explained-world.ts';
-import { folder, type Run, run } from './kit.ts';
+import { envOf, folder, type Run, run } from './kit.ts';
 
 let engine: ExplainedWorld;
 let world: TestApi;
@@ -15,7 +15,7 @@ beforeAll(async () => {
   engine = await ExplainedWorld.start();
   world = await startTestApi();
   world.engine.explain = (asked) => engine.explainer.explain(asked);
-  env = { TANDEM_URL: await world.api.listen('127.0.0.1', 0), TANDEM_TOKEN: world.tokens.system };
+  env = await envOf(world);
   file = join(folder({ 'invite.txt': INVITE, 'empty.txt': '' }), 'invite.txt');
 });
 afterAll(async () => {

@@ -2,6 +2,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runCli, type Terminal } from '../../src/cli/tandem.ts';
+import type { TestApi } from '../api/kit.ts';
 
 export interface Run {
   readonly code: number;
@@ -41,6 +42,14 @@ export async function run(args: string[], options: RunOptions = {}): Promise<Run
   };
   const code = await runCli(args, hooks, terminal);
   return { code, out, err };
+}
+
+/** What finds and opens the interface of a world; with the system's token unless told otherwise. */
+export async function envOf(
+  world: TestApi,
+  token = world.tokens.system,
+): Promise<{ TANDEM_URL: string; TANDEM_TOKEN: string }> {
+  return { TANDEM_URL: await world.api.listen('127.0.0.1', 0), TANDEM_TOKEN: token };
 }
 
 /** A new folder with these files. */

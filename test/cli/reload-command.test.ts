@@ -2,14 +2,14 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { ReloadReport } from '../../src/api/index.ts';
 import { SettingsError } from '../../src/base/errors.ts';
 import { startTestApi, type TestApi } from '../api/kit.ts';
-import { run } from './kit.ts';
+import { envOf, run } from './kit.ts';
 
 let world: TestApi;
 let env: Record<string, string>;
 let outcome: () => ReloadReport;
 beforeAll(async () => {
   world = await startTestApi({ reload: async () => outcome() });
-  env = { TANDEM_URL: await world.api.listen('127.0.0.1', 0), TANDEM_TOKEN: world.tokens.system };
+  env = await envOf(world);
 });
 afterAll(() => world.close());
 

@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { nodeView, startTestApi, type TestApi } from '../api/kit.ts';
-import { run } from './kit.ts';
+import { envOf, run } from './kit.ts';
 
 let world: TestApi;
 let env: Record<string, string>;
 beforeAll(async () => {
   world = await startTestApi();
-  env = { TANDEM_URL: await world.api.listen('127.0.0.1', 0), TANDEM_TOKEN: world.tokens.system };
+  env = await envOf(world);
   world.engine.statuses.set('100', {
     trunkId: '100',
     name: 'carrier',
@@ -42,7 +42,7 @@ test('status: the nodes that are seen on the store are named to system admins', 
   const view = () => ({ kind: 'redis' as const, problems: [], clockOffsetMs: 0, nodes });
   const many = await startTestApi({ store: { view, restore: () => Promise.resolve() } });
   try {
-    const asked = { TANDEM_URL: await many.api.listen('127.0.0.1', 0), TANDEM_TOKEN: many.tokens.system };
+    const asked = await envOf(many);
     expect((await run(['status'], { env: asked })).out).toContain('  nodes              2 (edge-1, edge-2)\n');
     const json = JSON.parse((await run(['status', '--json'], { env: asked })).out);
     expect(json).toMatchObject({ node: 'a', nodes: ['edge-1', 'edge-2'] });

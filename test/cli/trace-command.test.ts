@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startTestApi, type TestApi } from '../api/kit.ts';
-import { run } from './kit.ts';
+import { envOf, run } from './kit.ts';
 
 process.env['TZ'] = 'UTC';
 
@@ -12,7 +12,7 @@ describe('tandem trace', () => {
   let env: Record<string, string>;
   beforeAll(async () => {
     world = await startTestApi();
-    env = { TANDEM_URL: await world.api.listen('127.0.0.1', 0), TANDEM_TOKEN: world.tokens.system };
+    env = await envOf(world);
     const flow = {
       transport: 'udp',
       localAddress: '127.0.0.1',

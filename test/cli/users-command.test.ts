@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startTestApi, type TestApi } from '../api/kit.ts';
-import { run } from './kit.ts';
+import { envOf, run } from './kit.ts';
 
 const PASSWORD = 'correct horse battery';
 let world: TestApi;
 let env: Record<string, string>;
 beforeAll(async () => {
   world = await startTestApi();
-  env = { TANDEM_URL: await world.api.listen('127.0.0.1', 0), TANDEM_TOKEN: world.tokens.system };
+  env = await envOf(world);
 });
 afterAll(() => world.close());
 

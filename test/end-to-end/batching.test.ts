@@ -6,7 +6,7 @@ import { startChild } from '../kit/child.ts';
 import { type EngineProcess, startEngineProcess } from '../kit/engine.ts';
 import { freePort } from '../kit/free-port.ts';
 import { peersSkipped } from '../kit/peers.ts';
-import { allWell, startAnswerer, startCaller } from './sipp.ts';
+import { allWell, manyCalls, startAnswerer, startCaller } from './sipp.ts';
 import { acme, carrierTrunk } from './world.ts';
 
 const CALLS = 1_000;
@@ -60,13 +60,7 @@ describe.skipIf(peersSkipped)('datagrams in batches', () => {
   afterAll(() => engine.stop());
 
   test(`${CALLS} calls of a phone with digest through a trunk, none failed`, async () => {
-    const many = {
-      calls: CALLS,
-      limit: CALLS,
-      traceMessages: false,
-      timeoutSeconds: 40,
-      extraArguments: ['-buff_size', '4194304'],
-    };
+    const many = manyCalls(CALLS);
     const carrier = await startAnswerer('answer', { ...many, localPort: carrierPort });
     const phone = await startCaller('phone-call', `127.0.0.1:${port}`, { ...many, callsPerSecond: RATE, pauseMs: 50 });
     const [placed, answered] = await allWell(phone, carrier);

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { startEngineProcess } from '../kit/engine.ts';
 import { freePort } from '../kit/free-port.ts';
 import { peersSkipped } from '../kit/peers.ts';
-import { allWell, startAnswerer, startCaller } from './sipp.ts';
+import { allWell, manyCalls, startAnswerer, startCaller } from './sipp.ts';
 import { acme, carrierTrunk } from './world.ts';
 
 const CALLS = 1200;
@@ -20,13 +20,7 @@ describe.skipIf(peersSkipped)('load', () => {
       environment: { TANDEM_TIMERS_WARM_UP_MS: '3000' },
     });
     try {
-      const many = {
-        calls: CALLS,
-        limit: CALLS,
-        traceMessages: false,
-        timeoutSeconds: 40,
-        extraArguments: ['-buff_size', '4194304'],
-      };
+      const many = manyCalls(CALLS);
       const carrier = await startAnswerer('answer', { ...many, localPort: carrierPort });
       const address = `127.0.0.1:${engine.port}`;
       const phone = await startCaller('phone-call', address, { ...many, callsPerSecond: RATE, pauseMs: 100 });

@@ -20,6 +20,17 @@ export interface PeerOptions extends Omit<SippOptions, 'scenario' | 'keys' | 're
 
 const scenarioFile = (name: string) => fileURLToPath(new URL(`sipp/${name}.xml`, import.meta.url));
 
+/** Settings for so many calls at once, of both sides: nobody looks at their messages, and a burst of them fits into the sockets. */
+export function manyCalls(calls: number): PeerOptions {
+  return {
+    calls,
+    limit: calls,
+    traceMessages: false,
+    timeoutSeconds: 40,
+    extraArguments: ['-buff_size', '4194304'],
+  };
+}
+
 /** A SIPp that begins: `engine` is the far end as `host:port`. */
 export function startCaller(scenario: string, engine: string, options: PeerOptions = {}): Promise<Sipp> {
   const keys = { ...DEFAULT_KEYS, ...options.keys };

@@ -1,3 +1,4 @@
+import { expect } from 'vitest';
 import type { AttemptRecord, LiveRecord } from '../../src/call/index.ts';
 import { Engine } from '../../src/engine/engine.ts';
 import type { EngineObserver, EngineOptions } from '../../src/engine/engine-options.ts';
@@ -92,6 +93,14 @@ export const TRUNKS: readonly TrunkInput[] = [
     tenants: [{ tenant: 'acme', didPool: '14155550150-14155550159' }],
   },
 ];
+
+/** Another phone of a tenant. */
+export const extension = (number: string, more: Record<string, unknown> = {}) => ({
+  number,
+  name: `Phone ${number}`,
+  password: PASSWORD,
+  ...more,
+});
 
 export interface WorldOptions {
   readonly acme?: Partial<TenantInput>;
@@ -514,4 +523,10 @@ export class Phone extends Agent {
     if (final !== undefined) this.ack(invite, final);
     return final;
   }
+}
+
+/** Hours later nothing is left of any call. */
+export function expectNothingHeld(world: World): void {
+  world.scheduler.runUntilIdle(6 * 3600_000);
+  expect(world.held()).toEqual({ calls: 0, legs: 0, servers: 0, clients: 0, uncaught: 0 });
 }

@@ -8,6 +8,7 @@ import {
   CARRIER_B,
   CARRIER_PASSWORD,
   ENGINE,
+  expectNothingHeld,
   GATEWAY_PASSWORD,
   PASSWORD,
   type Phone,
@@ -32,8 +33,7 @@ beforeEach(() => begin());
 
 afterEach(() => {
   // Always: alive, nothing uncaught, everything given back, OPTIONS answered.
-  world.scheduler.runUntilIdle(6 * 3600_000);
-  expect(world.held()).toEqual({ calls: 0, legs: 0, servers: 0, clients: 0, uncaught: 0 });
+  expectNothingHeld(world);
   expect(world.scheduler.armedCount).toBeLessThanOrEqual(timersAtStart);
   expect(world.engine.registrations.registrar.count).toBe(0);
   expect(world.log.lines.filter(({ level }) => level === 'error')).toEqual([]);

@@ -12,7 +12,17 @@ import {
 import type { FetchedFile } from '../../../src/stir/certificate-fetch.ts';
 import { stirWorld } from '../../kit/stir/authority.ts';
 import { signToken } from '../../kit/stir/token.ts';
-import { type Agent, CARRIER_A, CARRIER_A_ID, ENGINE, type Phone, SDP, World, type WorldOptions } from '../world.ts';
+import {
+  type Agent,
+  CARRIER_A,
+  CARRIER_A_ID,
+  ENGINE,
+  expectNothingHeld,
+  type Phone,
+  SDP,
+  World,
+  type WorldOptions,
+} from '../world.ts';
 
 const CALLER = '12155550131';
 const DID = '14155550100';
@@ -64,8 +74,7 @@ const STIR = {
 
 afterEach(async () => {
   await world.turn();
-  world.scheduler.runUntilIdle(6 * 3600_000);
-  expect(world.held()).toEqual({ calls: 0, legs: 0, servers: 0, clients: 0, uncaught: 0 });
+  expectNothingHeld(world);
 });
 
 function identity(claims: object = {}, x5u = X5U, header: object = {}): string {

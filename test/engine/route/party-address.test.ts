@@ -1,6 +1,15 @@
 import { afterEach, expect, test } from 'vitest';
 import { HeaderId, type SipMessage } from '../../../src/sip/message/index.ts';
-import { type Agent, CARRIER_A, ENGINE, type Phone, SDP, World, type WorldOptions } from '../world.ts';
+import {
+  type Agent,
+  CARRIER_A,
+  ENGINE,
+  expectNothingHeld,
+  type Phone,
+  SDP,
+  World,
+  type WorldOptions,
+} from '../world.ts';
 
 let world: World;
 let alice: Phone;
@@ -12,10 +21,7 @@ async function begin(options: WorldOptions = {}): Promise<void> {
   carrier = world.agent(CARRIER_A);
 }
 
-afterEach(() => {
-  world.scheduler.runUntilIdle(6 * 3600_000);
-  expect(world.held()).toEqual({ calls: 0, legs: 0, servers: 0, clients: 0, uncaught: 0 });
-});
+afterEach(() => expectNothingHeld(world));
 
 const asserted = (message: SipMessage | undefined) => message?.headers.value(HeaderId.PAssertedIdentity);
 

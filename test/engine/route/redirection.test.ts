@@ -1,6 +1,16 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { HeaderId } from '../../../src/sip/message/index.ts';
-import { type Agent, CARRIER_A, ENGINE, PASSWORD, type Phone, SDP, World, type WorldOptions } from '../world.ts';
+import {
+  type Agent,
+  CARRIER_A,
+  ENGINE,
+  expectNothingHeld,
+  extension,
+  type Phone,
+  SDP,
+  World,
+  type WorldOptions,
+} from '../world.ts';
 
 let world: World;
 let alice: Phone;
@@ -12,17 +22,7 @@ async function begin(options: WorldOptions = {}): Promise<void> {
   carrier = world.agent(CARRIER_A);
 }
 
-afterEach(() => {
-  world.scheduler.runUntilIdle(6 * 3600_000);
-  expect(world.held()).toEqual({ calls: 0, legs: 0, servers: 0, clients: 0, uncaught: 0 });
-});
-
-const extension = (number: string, more: Record<string, unknown> = {}) => ({
-  number,
-  name: `Phone ${number}`,
-  password: PASSWORD,
-  ...more,
-});
+afterEach(() => expectNothingHeld(world));
 
 /** Contacts of a redirection that a phone's calls do not follow. */
 const NOBODY_HERE = [

@@ -6,6 +6,8 @@ import {
   CARRIER_A_ID,
   CARRIER_B,
   ENGINE,
+  expectNothingHeld,
+  extension,
   PASSWORD,
   type Phone,
   SDP,
@@ -23,17 +25,8 @@ async function begin(options: WorldOptions = {}): Promise<void> {
   carrier = world.agent(CARRIER_A);
 }
 
-afterEach(() => {
-  world.scheduler.runUntilIdle(6 * 3600_000);
-  expect(world.held()).toEqual({ calls: 0, legs: 0, servers: 0, clients: 0, uncaught: 0 });
-});
+afterEach(() => expectNothingHeld(world));
 
-const extension = (number: string, more: Record<string, unknown> = {}) => ({
-  number,
-  name: `Phone ${number}`,
-  password: PASSWORD,
-  ...more,
-});
 const forwarding = (forward: Record<string, string>) => ({
   acme: { extensions: [extension('101'), extension('102', { forward }), extension('103')] },
 });

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { HeaderId, type SipRequest, type SipResponse } from '../../../src/sip/message/index.ts';
-import { type Agent, CARRIER_A, ENGINE, type Phone, SDP, World } from '../world.ts';
+import { type Agent, CARRIER_A, ENGINE, expectNothingHeld, type Phone, SDP, World } from '../world.ts';
 
 let world: World;
 let alice: Phone;
@@ -25,8 +25,7 @@ beforeEach(async () => {
 
 afterEach(() => {
   for (const call of [...world.engine.calls.list()]) world.engine.calls.end(call.id);
-  world.scheduler.runUntilIdle(6 * 3600_000);
-  expect(world.held()).toEqual({ calls: 0, legs: 0, servers: 0, clients: 0, uncaught: 0 });
+  expectNothingHeld(world);
 });
 
 const refer = (referTo: string) =>
