@@ -28,7 +28,7 @@ export interface GuardGrant {
   /**
    * Once more: it has become a part of another call, which is ended instead from now on.
    * @param onUsedUp the minutes of the day are used up while it runs: it is to be ended. Called at most once a call, and never for an
-   *   emergency call; must not throw
+   *   emergency call; must not throw. Grants of one call have the same one
    * @param atMs monotonic; default: now
    */
   answered(onUsedUp: () => void, atMs?: number): void;
@@ -87,12 +87,11 @@ export class AdmittedCall implements GuardGrant {
     return this.#answeredAtMs === undefined ? 0 : this.#clock.nowMs() - this.#answeredAtMs;
   }
 
-  /** What its parties may talk is used up. False: it goes on, or is being ended already. */
-  usedUp(): boolean {
+  /** What its parties may talk is used up: what ends its call. Undefined: it goes on, or is being ended already. */
+  takeEnd(): (() => void) | undefined {
     const end = this.#onUsedUp;
     this.#onUsedUp = undefined;
-    end?.();
-    return end !== undefined;
+    return end;
   }
 
   ended(talkMs: number): void {

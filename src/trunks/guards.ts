@@ -214,14 +214,16 @@ export class Guards {
 
   #end(usage: GuardUsage, limit: number): void {
     let last: AdmittedCall | undefined;
-    let calls = 0;
+    const ends = new Set<() => void>();
     for (const call of this.#running) {
-      if (!call.isOf(usage) || !call.usedUp()) continue;
+      const end = call.isOf(usage) ? call.takeEnd() : undefined;
+      if (end === undefined) continue;
       last = call;
-      calls++;
+      ends.add(end);
     }
+    for (const end of ends) end();
     if (last !== undefined)
-      this.#onEvent('daily-minutes-used-up', { ...factsOf(last.call), holder: usage.key, limit, calls });
+      this.#onEvent('daily-minutes-used-up', { ...factsOf(last.call), holder: usage.key, limit, calls: ends.size });
   }
 
   #now(): { readonly nowMs: number; readonly wallMs: number } {

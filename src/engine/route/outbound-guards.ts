@@ -63,10 +63,13 @@ export class OutboundGuards {
   }
 
   /** Counts what another process admitted of a call. @param answeredAtMs monotonic, ms */
-  resume({ id, facts: { sessionId } }: ResumedCall, call: GuardedCall, answeredAtMs: number): void {
+  resume(of: ResumedCall, call: GuardedCall, answeredAtMs: number): void {
+    const { id, facts } = of;
+    const { sessionId } = facts;
     if (sessionId === undefined) return;
     const grant = this.#guards.resume(call, answeredAtMs, () => this.#end(id));
     this.#grants.set(sessionId, [...this.#grantsOf(sessionId), grant]);
+    this.answered(of);
   }
 
   /** What a call holds, for the process that goes on with it. */
@@ -81,7 +84,8 @@ export class OutboundGuards {
   }
 
   answered({ id, facts }: ResumedCall): void {
-    for (const grant of this.#grantsOf(facts.sessionId)) grant.answered(() => this.#end(id));
+    const end = () => this.#end(id);
+    for (const grant of this.#grantsOf(facts.sessionId)) grant.answered(end);
   }
 
   /** What was granted to one session is from now on the other's, whose call it has become a part of. */

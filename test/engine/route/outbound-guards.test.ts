@@ -206,8 +206,8 @@ describe('fraud guards stand before every call to the outside', () => {
     expect([talking(), places()]).toEqual([0, 0]);
   });
 
-  test('a call whose party was moved to another one is counted on there', async () => {
-    await begin({ limits: { dailyMinutes: 60, concurrentCalls: 9 } });
+  /** The carrier's party of one call is moved to another call of the same phone: what is left is one call, with what was granted to both. */
+  function movedToAnother(): void {
     const first = talks();
     const second = talks('18005550111');
     expect([talking(), places()]).toEqual([2, 2]);
@@ -226,6 +226,21 @@ describe('fraud guards stand before every call to the outside', () => {
     partWays();
     expect(world.observed.ended).toMatchObject([{ endReason: 'transferred' }]);
     expect([talking(), places()]).toEqual([2, 2]);
+  }
+
+  test('the event says how many calls are ended, not how many times they had been let in', async () => {
+    await begin({ limits: { dailyMinutes: 2, concurrentCalls: 9 } });
+    movedToAnother();
+    world.run(70_000);
+    const told = world.observed.fraud.filter(({ code }) => code === 'daily-minutes-used-up');
+    expect(told).toMatchObject([{ detail: { calls: 1 } }]);
+    partWays();
+    expect(world.observed.ended[1]).toMatchObject({ endReason: 'daily-minutes-exceeded' });
+  });
+
+  test('a call whose party was moved to another one is counted on there', async () => {
+    await begin({ limits: { dailyMinutes: 60, concurrentCalls: 9 } });
+    movedToAnother();
     const [call] = [...world.engine.calls.list()];
     world.engine.calls.end(call?.id ?? '');
     world.run();
