@@ -64,7 +64,7 @@ export class CallContinuity {
     this.#waitingCallers = waitingCallers;
     const questions = new PeerQuestions({ node: settings.node, secret, endpoint, scheduler });
     this.#questions = questions;
-    this.#strayByes = new StrayByes({ endpoint, peers, scheduler });
+    this.#strayByes = new StrayByes({ endpoint, peers, known, scheduler });
     if (store === undefined) return;
     const keeper = new CallKeeper({
       store,

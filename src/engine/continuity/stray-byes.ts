@@ -1,18 +1,21 @@
 /**
  * A party that cannot be told where its call went on (no UPDATE, no session timer) sends BYE to the node that had it. When that node lives
- * again it has no such call; it passes the BYE on to the nodes that live, and whichever has the call ends it. One that has just started,
- * or stood still, knows of none of them at first, and they may not know of it: it asks again until it has told of itself.
+ * again it has no such call; it passes the BYE on to the others, and whichever has the call ends it: one that has lost the store, and is in
+ * no roster for that, may be the one. One that has just started, or stood still, knows of none of them at first, and they may not know of
+ * it: it asks again until it has told of itself.
  */
 import { pause, type Scheduler } from '../../base/scheduler.ts';
 import type { Endpoint, ServerTransaction } from '../../sip/endpoint/index.ts';
 import { HeaderId, parseMessage, type SipRequest, serialize } from '../../sip/message/index.ts';
 import type { Target } from '../../sip/transport/index.ts';
 import type { PeerNodes } from '../peer-nodes.ts';
+import type { KnownNodes } from './known-nodes.ts';
 import { CARRIES } from './sealed-contacts.ts';
 
 export interface StrayByesOptions {
   readonly endpoint: Pick<Endpoint, 'sendRequest'>;
-  readonly peers: Pick<PeerNodes, 'names' | 'addressOf' | 'isPeerAddress'>;
+  readonly peers: Pick<PeerNodes, 'names' | 'addressOf'>;
+  readonly known: Pick<KnownNodes, 'names' | 'lastAddressOf' | 'isPeerAddress'>;
   readonly scheduler: Scheduler;
 }
 
@@ -22,6 +25,8 @@ const UNKNOWN_MS = 1_500;
 const AGAIN_MS = 250;
 /** That wait at one time. */
 const MAX_STRANGERS = 200;
+/** The latest that are in the roster no more: most of them have ended, and each is asked in vain. */
+const MAX_GONE = 10;
 
 export class StrayByes {
   readonly #options: StrayByesOptions;
@@ -44,10 +49,10 @@ export class StrayByes {
 
   /** Whether other nodes are to be asked: not by what one of them has passed on. */
   concerns({ request, flow }: ServerTransaction): boolean {
-    const { peers } = this.#options;
+    const { known } = this.#options;
     // What carries its call, or says so, is asked after by that.
     if (request.method !== 'BYE' || request.requestUri.includes(CARRIES)) return false;
-    return !peers.isPeerAddress(flow.remoteAddress) && (peers.names().length > 0 || this.isUnknown);
+    return !known.isPeerAddress(flow.remoteAddress) && (known.names().length > 0 || this.isUnknown);
   }
 
   /**
@@ -77,21 +82,38 @@ export class StrayByes {
 
   async #passOn(transaction: ServerTransaction): Promise<boolean> {
     const { peers } = this.#options;
+    const roster = peers.names();
     // Of one that has just started, or stood still, none of them may have been heard of lately.
-    const nodes = peers.names().flatMap((name) => peers.addressOf(name) ?? []);
-    if (nodes.length === 0 && !this.isUnknown) this.start();
-    const answers = await Promise.all(nodes.map((node) => this.#ask(transaction.request, node).catch(() => false)));
-    return answers.some(Boolean);
+    const isStale = roster.length > 0 && roster.every((name) => peers.addressOf(name) === undefined);
+    if (isStale && !this.isUnknown) this.start();
+    const asked = this.#nodes().map((node) => this.#ask(transaction.request, node));
+    return Promise.any(asked).then(
+      () => true,
+      () => false,
+    );
   }
 
-  async #ask(request: SipRequest, node: Target): Promise<boolean> {
+  /** Each address once: one that has ended may be asked at that of its next process. */
+  #nodes(): readonly Target[] {
+    const { peers, known } = this.#options;
+    const names = known.names().slice(-(peers.names().length + MAX_GONE));
+    const nodes = names.flatMap((name) => known.lastAddressOf(name) ?? []);
+    return [...new Map(nodes.map((node) => [`${node.transport} ${node.address} ${node.port}`, node])).values()];
+  }
+
+  /** Rejects where it has no such call, or does not answer. */
+  async #ask(request: SipRequest, node: Target): Promise<void> {
     const copy = parseMessage(serialize(request)) as SipRequest;
     for (const id of [HeaderId.Via, HeaderId.Route]) copy.headers.remove(id);
-    return new Promise((resolve) => {
+    return new Promise((resolve, reject) => {
+      const refuse = (why: string) => reject(new Error(why));
       const user = {
-        onResponse: ({ status }: { readonly status: number }) => status >= 200 && resolve(status < 300),
-        onTimeout: () => resolve(false),
-        onTransportError: () => resolve(false),
+        onResponse: ({ status }: { readonly status: number }) => {
+          if (status >= 300) refuse(`${status}`);
+          else if (status >= 200) resolve();
+        },
+        onTimeout: () => refuse('no answer'),
+        onTransportError: refuse,
       };
       this.#options.endpoint.sendRequest(copy, node, user, { transactionTimeoutMs: ANSWER_MS, scope: 'private' });
     });

@@ -720,6 +720,21 @@ describe('a node stands still while another one takes its calls', () => {
     expect(two.observed.ended).toMatchObject([{ endedBy: 'caller', endReason: 'bye' }]);
   });
 
+  test('so is one while that node has lost the store, and is in no roster any more', async () => {
+    standStill();
+    await pass(1_700);
+    for (const party of [alice, carrier]) toOther(party, okTo(party.took('UPDATE')));
+    await goOn();
+    knowsOther = true;
+    await pass(100);
+    knowsOther = false;
+    const bye = alice.within(invite, final, 'BYE');
+    alice.send(bye);
+    await pass(300);
+    expect(alice.responses(bye.callId()).at(-1)?.status).toBe(200);
+    expect(carrier.requests('BYE')).toHaveLength(1);
+  });
+
   test('a BYE of a call that no node has is answered 481', async () => {
     knowsOther = true;
     const bye = alice.within(invite, final, 'BYE', { 'Call-ID': 'nobody-s' });

@@ -1,12 +1,14 @@
 import { beforeEach, expect, test } from 'vitest';
+import { KnownNodes } from '../../../src/engine/continuity/known-nodes.ts';
 import { StrayByes, type StrayByesOptions } from '../../../src/engine/continuity/stray-byes.ts';
+import { NO_PEERS, type PeerNodes } from '../../../src/engine/peer-nodes.ts';
 import type { ServerTransaction } from '../../../src/sip/endpoint/index.ts';
 import { parseMessage, type SipRequest } from '../../../src/sip/message/index.ts';
 import type { Target } from '../../../src/sip/transport/index.ts';
 import { VirtualScheduler } from '../../kit/virtual-scheduler.ts';
 
 const PHONE = '203.0.113.1';
-const NODES: Readonly<Record<string, string>> = { two: '192.0.2.2', three: '192.0.2.3' };
+const NODES: Record<string, string> = { two: '192.0.2.2', three: '192.0.2.3' };
 const BYE = [
   'BYE sip:102@192.0.2.1 SIP/2.0',
   `Via: SIP/2.0/UDP ${PHONE};branch=z9hG4bK1`,
@@ -28,6 +30,7 @@ let isStale: boolean;
 /** What a node answers. */
 let answers: (address: string) => number;
 let replies: number[];
+let known: KnownNodes;
 let strayByes: StrayByes;
 
 beforeEach(() => {
@@ -36,15 +39,21 @@ beforeEach(() => {
   answers = () => 481;
   const sendRequest = (_request: SipRequest, to: Target, user: { onResponse(response: { status: number }): void }) => {
     asked.push(to.address);
-    user.onResponse({ status: answers(to.address) });
+    const status = answers(to.address);
+    if (status > 0) user.onResponse({ status });
   };
+  const peers: PeerNodes = {
+    ...NO_PEERS,
+    names: () => names,
+    addressOf: (name) =>
+      isStale || !names.includes(name) ? undefined : { transport: 'udp', address: NODES[name] ?? '', port: 5060 },
+    isPeerAddress: (address) => names.some((name) => NODES[name] === address),
+  };
+  known = new KnownNodes(peers, { isOwnHost: () => false });
   strayByes = new StrayByes({
     endpoint: { sendRequest } as unknown as StrayByesOptions['endpoint'],
-    peers: {
-      names: () => names,
-      addressOf: (name) => (isStale ? undefined : { transport: 'udp', address: NODES[name] ?? '', port: 5060 }),
-      isPeerAddress: (address) => Object.values(NODES).includes(address),
-    },
+    peers,
+    known,
     scheduler: time,
   });
 });
@@ -81,6 +90,45 @@ test('what another node has passed on is not passed on, nor anything where there
   expect(strayByes.concerns(byeFrom('192.0.2.2'))).toBe(false);
   names = [];
   expect(strayByes.concerns(byeFrom(PHONE))).toBe(false);
+});
+
+test('a node that is in no roster any more, as one that has lost the store, is asked where it was: it may have the call', async () => {
+  known.note();
+  names = ['two'];
+  answers = (address) => (address === NODES['three'] ? 200 : 481);
+  expect(await strayByes.passOn(byeFrom(PHONE))).toBe(true);
+  expect(new Set(asked)).toEqual(new Set(['192.0.2.2', '192.0.2.3']));
+  names = [];
+  expect(strayByes.concerns(byeFrom(PHONE))).toBe(true);
+  expect(await strayByes.passOn(byeFrom(PHONE))).toBe(true);
+  expect(replies).toEqual([200, 200]);
+});
+
+test('what such a one has passed on is not passed on', () => {
+  known.note();
+  names = ['two'];
+  expect(strayByes.concerns(byeFrom('192.0.2.3'))).toBe(false);
+});
+
+test('who has the call is not kept waiting for one that does not answer', async () => {
+  answers = (address) => (address === NODES['three'] ? 200 : 0);
+  expect(await strayByes.passOn(byeFrom(PHONE))).toBe(true);
+  expect(replies).toEqual([200]);
+});
+
+test('of nodes that have left the latest ten are asked, and one that has another’s address once with it', async () => {
+  for (let gone = 0; gone < 20; gone++) {
+    const name = `gone-${gone}`;
+    NODES[name] = `198.51.100.${gone}`;
+    names = [name];
+    known.note();
+  }
+  NODES['again'] = '198.51.100.19';
+  names = ['again', 'two'];
+  answers = () => 481;
+  expect(await strayByes.passOn(byeFrom(PHONE))).toBe(false);
+  const gone = Array.from({ length: 10 }, (_, index) => `198.51.100.${index + 10}`);
+  expect(asked.toSorted()).toEqual([...gone, '192.0.2.2'].toSorted());
 });
 
 test('a node that has just started knows nobody: the BYE waits until it has heard of the others', async () => {
