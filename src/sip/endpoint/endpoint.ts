@@ -245,8 +245,8 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow>, Refu
 
   // From the transports.
 
-  get hasWaiting(): boolean {
-    return this.inbox?.isEmpty === false;
+  get lookedMs(): number | undefined {
+    return this.inbox?.lookedMs;
   }
 
   onMessage(text: string, flow: Flow, cameMs?: number): void {

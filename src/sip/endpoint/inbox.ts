@@ -122,8 +122,8 @@ export class Inbox {
   #isArmed = false;
   #sliceBeganMs = 0;
   #sliceEndedMs = 0;
-  /** When the sockets were read on the turn before this one. */
-  #readMs = 0;
+  /** When the sockets were looked at on the turn before this one. */
+  #lookedMs = 0;
   readonly #backlog: Backlog;
   readonly #computedMs: () => number;
   readonly #pace: Pace;
@@ -167,7 +167,10 @@ export class Inbox {
   /** A message was read from a socket. `cameMs`: when it came there, where that is known. */
   push(text: string, flow: Flow, cameMs?: number): void {
     const nowMs = this.#options.clock.nowMs();
-    if (!this.#isArmed) this.#arm(nowMs);
+    if (!this.#isArmed) {
+      this.#lookedMs = nowMs;
+      this.#arm(nowMs);
+    }
     if (this.isEmpty) {
       if (nowMs - this.#sliceBeganMs < SLICE_MS) {
         if (!this.#backlog.isGrown && kindOf(text) === Kind.Call) this.#backlog.grows();
@@ -181,7 +184,7 @@ export class Inbox {
       flow,
       sinceMs: nowMs,
       // Of a stream it may have come at any time since it was read before: in the middle of it, taken together.
-      cameMs: cameMs ?? nowMs - Math.min(nowMs - this.#readMs, LONGEST_SLICE_MS) / 2,
+      cameMs: cameMs ?? nowMs - Math.min(nowMs - this.#lookedMs, LONGEST_SLICE_MS) / 2,
       sinceComputedMs: this.#backlog.computedMs,
     });
   }
@@ -222,6 +225,11 @@ export class Inbox {
     return this.#overdue.size + this.#fresh.size;
   }
 
+  /** While something waits, when this thread had looked at its sockets before the look of this turn: whatever it finds in an emptied one has come since. */
+  get lookedMs(): number | undefined {
+    return this.isEmpty ? undefined : this.#lookedMs;
+  }
+
   /** Nothing waits. */
   get isEmpty(): boolean {
     return this.#ongoing.size + this.#begins + this.#strangers.size === 0;
@@ -238,9 +246,10 @@ export class Inbox {
     if (this.isEmpty) return;
     this.#arm(this.#options.clock.nowMs());
     this.#backlog.beat(this.#workMs(), this.#sliceBeganMs, this.#begins);
+    // A socket that holds more than was read has been looked at as well, and so have all others.
+    this.#lookedMs = this.#sliceBeganMs;
     if (this.#options.readsOn?.() === true) return;
     this.#serveOverdue();
-    this.#readMs = this.#sliceBeganMs;
     const restMs = this.#pace.restMs(this.#sliceBeganMs);
     if (restMs > 0) this.#rest(restMs);
     else this.#slice();

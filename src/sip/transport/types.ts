@@ -194,8 +194,11 @@ export const defaultTransportLimits: TransportLimits = {
 
 /** Whoever receives what the transports bring. Calls are made in the turn of the event loop that brought it. */
 export interface TransportUser {
-  /** Messages that were delivered wait for their turn: the sockets do not rest meanwhile. Default: none does. */
-  readonly hasWaiting?: boolean;
+  /**
+   * While messages that were delivered wait for their turn, the time, ms, at which this thread had last looked at its sockets before the
+   * look that it takes now; undefined: none waits. The sockets do not rest while it is given. Default: none waits.
+   */
+  readonly lookedMs?: number | undefined;
   /** A datagram was read that came at about this time, ms. True: nothing more is to be done with it; else it is handed over as a message. */
   disposes?(octets: Buffer, flow: Flow, cameMs: number): boolean;
   /** One message: a datagram, and when it came (it may have waited in its socket), or what the stream framer cut out. */

@@ -152,6 +152,11 @@ interface Datagram {
   readonly flow: UdpFlow;
 }
 
+interface Received extends Datagram {
+  /** When it is taken to have come, of one that another process brought; of the others that is told when all are read. */
+  readonly broughtMs: number | undefined;
+}
+
 /**
  * One UDP socket and the flows of its peers.
  *
@@ -174,15 +179,19 @@ export class UdpListener {
   /** The latest peers, by the last bits of their ports: most packets find theirs here, and no key is made. */
   readonly #latest = new Array<UdpFlow | undefined>(LATEST_FLOWS).fill(undefined);
   readonly #onSent: (error: Error | null) => void;
-  readonly #received: Datagram[] = [];
+  readonly #received: Received[] = [];
   readonly #toSend: Datagram[] = [];
   readonly #runTurn = () => this.#turn();
   #turnIsDue = false;
   #readThisTurn = 0;
+  /** Of those, the ones that are handled here. */
+  #keptThisTurn = 0;
   #turnBeganMs = 0;
   /** When the datagrams that wait to be handled were read. */
   #readMs = 0;
-  /** Up to then the socket was read until it was empty: what is read now has come since. */
+  /** The socket was read until it was empty. */
+  #isEmptied = true;
+  /** They have come since. */
   #emptyMs = 0;
   #handled = 0;
   #handledSinceMs = 0;
@@ -300,17 +309,30 @@ export class UdpListener {
       user.onKeepAlive?.(flow);
       return;
     }
-    if (this.#readThisTurn++ === 0) this.#readMs = this.scheduler.nowMs();
+    this.#readThisTurn++;
     if (this.options.shared?.keeps(this.id, octets, remote.address, remote.port) === false) return;
-    this.#received.push({ octets, flow });
+    if (this.#keptThisTurn++ === 0) this.#onLook();
+    this.#received.push({ octets, flow, broughtMs: undefined });
     this.#wantTurn();
   }
 
   /** A datagram that came to another process's socket at this port. */
   bring(octets: Buffer, address: string, port: number): void {
     if (this.closed) return;
-    this.#received.push({ octets, flow: this.flowTo(address, port) });
+    const nowMs = this.scheduler.nowMs();
+    // It came to this process at any time since that looked before: in the middle of it, taken together.
+    const broughtMs = (nowMs + Math.min(nowMs, this.user.lookedMs ?? nowMs)) / 2;
+    this.#received.push({ octets, flow: this.flowTo(address, port), broughtMs });
     this.#wantTurn();
+  }
+
+  /** The first datagram of this turn was read. However long ago the last one came: one that came before the last look was read by that. */
+  #onLook(): void {
+    const nowMs = this.scheduler.nowMs();
+    if (this.#isEmptied)
+      this.#emptyMs = Math.min(nowMs, Math.max(this.#readMs, this.user.lookedMs ?? nowMs - LONGEST_AWAY_MS));
+    this.#readMs = nowMs;
+    this.#isEmptied = false;
   }
 
   #wantTurn(): void {
@@ -327,25 +349,28 @@ export class UdpListener {
     const hasMore = this.#socket.hadMore?.() ?? this.#readThisTurn >= DATAGRAMS_PER_POLL;
     if (hasMore && this.#received.length < MOST_READ_AT_ONCE && !this.closed) {
       this.#readThisTurn = 0;
+      this.#keptThisTurn = 0;
       this.readsOn = true;
       setImmediate(this.#runTurn);
       return;
     }
     this.readsOn = false;
     this.#readThisTurn = 0;
+    this.#keptThisTurn = 0;
+    this.#isEmptied = !hasMore;
     // Who has a policy for sources orders what is read by itself. Else a peer gets its answers in bursts that its own buffer holds.
     const most = this.#context.sources === undefined ? MOST_HANDLED_AT_ONCE : this.#received.length;
     const batch = this.#received.splice(0, most);
     const { user } = this;
     // In the order in which they came, and as far as anybody knows evenly: whoever came just after the last look has waited since.
-    const awayMs = this.#readMs - this.#emptyMs;
-    const stepMs = (user.hasWaiting === true ? awayMs : Math.min(awayMs, LONGEST_AWAY_MS)) / batch.length;
-    const firstMs = this.#readMs - stepMs * (batch.length - 0.5);
-    if (!hasMore) this.#emptyMs = this.#readMs;
+    const read = batch.reduce((count, { broughtMs }) => (broughtMs === undefined ? count + 1 : count), 0);
+    const stepMs = (this.#readMs - this.#emptyMs) / read;
+    let cameNextMs = this.#emptyMs + stepMs / 2;
     try {
       for (let index = 0; index < batch.length; index++) {
-        const { octets, flow } = batch[index] as Datagram;
-        const cameMs = firstMs + index * stepMs;
+        const { octets, flow, broughtMs } = batch[index] as Received;
+        const cameMs = broughtMs ?? cameNextMs;
+        if (broughtMs === undefined) cameNextMs += stepMs;
         if (user.disposes?.(octets, flow, cameMs) !== true) user.onMessage(octets.toString('latin1'), flow, cameMs);
         if (index % MOST_HANDLED_UNSENT === MOST_HANDLED_UNSENT - 1) this.#sendAll();
       }
@@ -364,7 +389,7 @@ export class UdpListener {
   #gather(handled: number): void {
     const nowMs = this.scheduler.nowMs();
     this.#noteRate(handled, nowMs);
-    if (this.#turnIsDue || this.user.hasWaiting === true) return;
+    if (this.#turnIsDue || this.user.lookedMs !== undefined) return;
     const restMs = this.#context.limits.udpGatherMs - (nowMs - this.#turnBeganMs);
     if (restMs <= 0 || restMs * this.#messagesPerMs < 1) return;
     Atomics.wait(NEVER_WOKEN, 0, 0, restMs);

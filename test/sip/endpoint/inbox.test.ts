@@ -115,6 +115,27 @@ test('what is in progress comes before what begins, and known peers before stran
   expect(thread.inbox.takeLongestWaitMs()).toBeGreaterThan(0);
 });
 
+test('while something waits it tells when the sockets were looked at before; from calm, that is now and not when something waited last', () => {
+  expect(thread.inbox.lookedMs).toBeUndefined();
+  thread.nowMs += 60_000;
+  thread.busy();
+  thread.push('INVITE', 'one');
+  expect(thread.inbox.lookedMs).toBe(thread.nowMs - 6);
+  for (let index = 0; index < 30; index++) thread.push('BYE', `bye ${index}`, '192.0.2.1', 't');
+  const lookedMs = thread.nowMs;
+  thread.turn();
+  expect(thread.nowMs).toBeGreaterThan(lookedMs);
+  expect(thread.inbox.lookedMs).toBe(lookedMs);
+  // The sockets are read on: that is a look as well.
+  thread.readsOn = true;
+  thread.nowMs += 3;
+  thread.turn();
+  expect(thread.inbox.lookedMs).toBe(thread.nowMs);
+  thread.readsOn = false;
+  thread.run();
+  expect(thread.inbox.lookedMs).toBeUndefined();
+});
+
 test('a CANCEL does not overtake the INVITE that waits', () => {
   thread.busy();
   thread.push('INVITE', 'call');

@@ -104,14 +104,15 @@ describe.each([
     });
 
     test.each([
-      ['while messages wait, since the socket was read before', true, [-87.5, -62.5, -37.5, -12.5]],
-      ['else in no longer than a turn may take', false, [-17.5, -12.5, -7.5, -2.5]],
-    ])('those read together are taken to have come evenly: %s', async (_when, hasWaiting, came) => {
+      ['while messages wait, since the sockets were looked at before', 20, [-70, -50, -30, -10]],
+      ['though that was long before the socket was read last', -1_000, [-87.5, -62.5, -37.5, -12.5]],
+      ['else in no longer than a turn may take', undefined, [-17.5, -12.5, -7.5, -2.5]],
+    ])('those read together are taken to have come evenly: %s', async (_when, lookedMs, came) => {
       const node = await newNode().open(udp);
       const peer = await newNode().open(udp);
       const seen: number[] = [];
       Object.assign(node.user, {
-        hasWaiting,
+        lookedMs,
         onMessage: (_text: string, from: Flow, cameMs: number) => {
           seen.push(cameMs - node.scheduler.nowMs());
           from.send('answer');
@@ -124,6 +125,46 @@ describe.each([
       for (let index = 0; index < 4; index++) flow.send(`${index}`);
       for (let answer = 0; answer < 4; answer++) await peer.user.next('message');
       expect(seen.slice(1)).toEqual(came);
+    });
+
+    test('while messages wait, what comes to a quiet socket, or is brought to it, has come since the last look, not since the last datagram', async () => {
+      const node = await newNode().open(udp);
+      const seen: number[] = [];
+      Object.assign(node.user, {
+        onMessage: (_text: string, _flow: Flow, cameMs: number) => seen.push(cameMs - node.scheduler.nowMs()),
+      });
+      const peer = await newNode().open(udp);
+      const flow = peer.layer.flowTo({ transport: 'udp', address: '127.0.0.1', port: node.port() });
+      const seenNow = (count: number) => vi.waitUntil(() => seen.length === count, { interval: 1 });
+      flow.send('long ago');
+      await seenNow(1);
+      node.scheduler.advance(30_000);
+      Object.assign(node.user, { lookedMs: node.scheduler.nowMs() - 8 });
+      const [listenerId = ''] = node.layer.listening().map(({ id }) => id);
+      node.layer.bring(listenerId, Buffer.from('brought'), '192.0.2.9', 5060);
+      await seenNow(2);
+      flow.send('a second one');
+      await seenNow(3);
+      expect(seen.slice(1)).toEqual([-4, -4]);
+    });
+
+    test('what another process is to serve does not make the next datagram older', async () => {
+      const shared = { ownPort: 5060, keeps: (_id: string, octets: Buffer) => octets[0] !== 0x78 };
+      const node = await newNode().open({ ...udp, shared });
+      const peer = await newNode().open(udp);
+      const seen: number[] = [];
+      Object.assign(node.user, {
+        onMessage: (_text: string, _flow: Flow, cameMs: number) => seen.push(cameMs - node.scheduler.nowMs()),
+      });
+      const flow = peer.layer.flowTo({ transport: 'udp', address: '127.0.0.1', port: node.port() });
+      flow.send('one');
+      await vi.waitUntil(() => seen.length === 1, { interval: 1 });
+      flow.send('x');
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      node.scheduler.advance(30_000);
+      flow.send('two');
+      await vi.waitUntil(() => seen.length === 2, { interval: 1 });
+      expect(seen[1]).toBe(-10);
     });
 
     test('what waits to be sent leaves when the layer closes', async () => {
