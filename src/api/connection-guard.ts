@@ -1,9 +1,12 @@
-import type { Server, Socket } from 'node:net';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { hostKey } from '../base/network.ts';
 
 /** Connections of one host that may wait for their first request, and of one address that may be open at all. Nobody who means well needs as many. */
 const MAX_WAITING_PER_HOST = 50;
 const MAX_PER_ADDRESS = 250;
+/** The part of all connections that one host may have, where that is more: an office is one, and so is whoever comes from all addresses of a /64. */
+const HOST_SHARE = 0.5;
 
 export interface ConnectionCounts {
   readonly open: number;
@@ -11,50 +14,111 @@ export interface ConnectionCounts {
   readonly refused: number;
 }
 
+/** A connection that was accepted and is not closed. */
+class Connection {
+  readonly host: string;
+  readonly address: string;
+  /** It has not brought a request yet. */
+  isWaiting = true;
+  /** Requests that are not answered yet; they may be sent one behind the other. */
+  asked = 0;
+  isOpen = true;
+
+  constructor(address: string) {
+    this.address = address;
+    this.host = hostKey(address);
+  }
+}
+
 /**
- * Bounds the connections of an HTTP server: `most` in all, and of one address a share; of those that have not brought a request yet half
- * as many, and of one host (an address, or a /64 of IPv6, which may be an office) a share. A reverse proxy (`isProxy`) speaks for many:
- * only the total binds it. What is more is closed and counted.
+ * Bounds the connections of an HTTP server: `most` in all, and a share for one address and for one host (an address, or a /64 of IPv6,
+ * which may be an office); of those that have not brought a request yet half as many, and of one host a share. A reverse proxy (`isProxy`)
+ * speaks for many: only the total binds it. What is more is closed and counted. When all are taken, the one that has been idle longest
+ * gives way, so that nobody is kept out by those who ask nothing any more; a reverse proxy keeps its own for the next of its many.
  */
 export function guardConnections(
   server: Server,
   most: number,
   isProxy: (address: string) => boolean,
 ): () => ConnectionCounts {
+  const mostOfHost = Math.max(MAX_PER_ADDRESS, Math.floor(most * HOST_SHARE));
   const openOf = new Counts();
+  const openOfHost = new Counts();
   const waitingOf = new Counts();
-  const waiting = new Map<string, () => void>();
+  const connections = new Map<string, Connection>();
+  /** What closes those that have been answered and ask nothing, the longest idle one first. */
+  const idle = new Map<Connection, () => void>();
   let open = 0;
+  let waiting = 0;
   let refused = 0;
 
+  const isCrowded = ({ address, host }: Connection): boolean =>
+    openOf.get(address) >= MAX_PER_ADDRESS ||
+    openOfHost.get(host) >= mostOfHost ||
+    waitingOf.get(host) >= MAX_WAITING_PER_HOST ||
+    waiting >= Math.ceil(most / 2);
+  const waitsNoMore = (connection: Connection) => {
+    if (!connection.isWaiting) return;
+    connection.isWaiting = false;
+    waiting--;
+    waitingOf.change(connection.host, -1);
+  };
+  const leave = (connection: Connection) => {
+    if (!connection.isOpen) return;
+    connection.isOpen = false;
+    waitsNoMore(connection);
+    idle.delete(connection);
+    open--;
+    openOf.change(connection.address, -1);
+    openOfHost.change(connection.host, -1);
+  };
+  const makePlace = () => {
+    const [longest] = idle;
+    if (longest === undefined) return;
+    const [connection, close] = longest;
+    leave(connection);
+    close();
+  };
+
   server.on('connection', (socket: Socket) => {
-    const { remoteAddress: address = '', remotePort } = socket;
-    const host = hostKey(address);
-    const isCrowded = openOf.get(address) >= MAX_PER_ADDRESS || waitingOf.get(host) >= MAX_WAITING_PER_HOST;
-    if (open >= most || (!isProxy(address) && (isCrowded || waiting.size >= Math.ceil(most / 2)))) {
+    const connection = new Connection(socket.remoteAddress ?? '');
+    const mayComeIn = isProxy(connection.address) || !isCrowded(connection);
+    if (mayComeIn && open >= most) makePlace();
+    if (!mayComeIn || open >= most) {
       refused++;
       socket.destroy();
       return;
     }
-    const key = `${remotePort}|${address}`;
-    const served = () => {
-      if (waiting.delete(key)) waitingOf.change(host, -1);
-    };
+    const key = keyOf(socket);
     open++;
-    openOf.change(address, 1);
-    waitingOf.change(host, 1);
-    waiting.set(key, served);
+    waiting++;
+    openOf.change(connection.address, 1);
+    openOfHost.change(connection.host, 1);
+    waitingOf.change(connection.host, 1);
+    connections.set(key, connection);
     socket.once('close', () => {
-      served();
-      open--;
-      openOf.change(address, -1);
+      leave(connection);
+      if (connections.get(key) === connection) connections.delete(key);
     });
   });
-  // Under TLS the request's socket is another object at the same address and port.
-  server.on('request', ({ socket }: { socket: Socket }) =>
-    waiting.get(`${socket.remotePort}|${socket.remoteAddress}`)?.(),
-  );
+  server.on('request', ({ socket }: IncomingMessage, response: ServerResponse) => {
+    // Under TLS the request's socket is another object at the same address and port.
+    const connection = connections.get(keyOf(socket));
+    if (connection === undefined) return;
+    waitsNoMore(connection);
+    connection.asked++;
+    idle.delete(connection);
+    response.once('close', () => {
+      connection.asked--;
+      if (connection.asked === 0 && connection.isOpen && !isProxy(connection.address))
+        idle.set(connection, () => socket.destroy());
+    });
+  });
   return () => ({ open, refused });
+}
+
+function keyOf({ remoteAddress, remotePort }: Socket): string {
+  return `${remotePort}|${remoteAddress}`;
 }
 
 class Counts {

@@ -168,7 +168,9 @@ export const apiSchema = z
       .min(10)
       .max(100_000)
       .default(1_000)
-      .describe('Connections at once; at most 250 of one address, 50 of them before their first request.'),
+      .describe(
+        'Connections at once; at most 250 of one address, half of all (250 at least) of one /64 of IPv6; before their first request 50 of one address or /64. When all are taken, the one that has been idle longest gives way.',
+      ),
     requestTimeoutMs: z
       .int()
       .min(1_000)

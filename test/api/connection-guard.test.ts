@@ -1,7 +1,14 @@
-import { createServer, get, type Server } from 'node:http';
+import { EventEmitter } from 'node:events';
+import { createServer, get, type RequestListener, type Server } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import { type AddressInfo, connect, type Socket } from 'node:net';
-import { afterEach, expect, test } from 'vitest';
+import { connect as connectTls } from 'node:tls';
+import { afterAll, afterEach, describe, expect, test } from 'vitest';
 import { type ConnectionCounts, guardConnections } from '../../src/api/connection-guard.ts';
+import { TestAuthority } from '../kit/certificates.ts';
+
+const authority = new TestAuthority();
+afterAll(() => authority.remove());
 
 let server: Server;
 let counts: () => ConnectionCounts;
@@ -12,8 +19,10 @@ afterEach(() => {
   return new Promise((resolve) => server.close(resolve));
 });
 
-async function serve(most: number, isProxy = (_address: string) => false): Promise<void> {
-  server = createServer((_request, response) => response.end('served'));
+const served: RequestListener = (_request, response) => response.end('served');
+
+async function serve(most: number, isProxy = (_address: string) => false, made = createServer(served)): Promise<void> {
+  server = made;
   counts = guardConnections(server, most, isProxy);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
 }
@@ -69,4 +78,96 @@ test('a reverse proxy speaks for many: the total alone bounds it', async () => {
   await serve(70, (address) => address === '127.0.0.2');
   expect(new Set(await silentOnes(70, '127.0.0.2'))).toEqual(new Set(['held']));
   expect(await silent('127.0.0.2')).toBe('closed');
+});
+
+test('a host that comes from all addresses of its /64 has half of all connections at most', () => {
+  const emitter = new EventEmitter();
+  const told = guardConnections(emitter as Server, 1_000, () => false);
+  let port = 0;
+  /** A connection that asks once; whether it is let in. */
+  const comes = (remoteAddress: string): boolean => {
+    const before = told().refused;
+    const socket = Object.assign(new EventEmitter(), { remoteAddress, remotePort: ++port, destroy: () => {} });
+    emitter.emit('connection', socket);
+    emitter.emit('request', { socket }, new EventEmitter());
+    return told().refused === before;
+  };
+  const ofOneHost = Array.from({ length: 1_000 }, (_each, at) => comes(`2001:db8::${(at + 1).toString(16)}`));
+  expect(ofOneHost.filter((isIn) => isIn).length).toBe(500);
+  expect(comes('192.0.2.1')).toBe(true);
+  expect(comes('2001:db8:0:1::1')).toBe(true);
+});
+
+describe('when all connections are taken', () => {
+  const REQUEST = 'GET / HTTP/1.1\r\nHost: localhost\r\n\r\n';
+
+  /** A connection that stays after its answer; says when it is closed. */
+  async function answered(localAddress: string, isTls = false): Promise<{ socket: Socket; isClosed: boolean }> {
+    const to = { host: '127.0.0.1', port: port(), localAddress };
+    const socket = isTls ? connectTls({ ...to, rejectUnauthorized: false }) : connect(to);
+    sockets.push(socket);
+    const held = { socket, isClosed: false };
+    socket.on('error', () => {});
+    socket.once('close', () => {
+      held.isClosed = true;
+    });
+    socket.write(REQUEST);
+    await new Promise((resolve) => socket.once('data', resolve));
+    // The server has it as idle once its answer has left, which the next turn of the event loop shows.
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    return held;
+  }
+
+  test.each([
+    ['over HTTP', false],
+    ['over HTTPS', true],
+  ])('the one that has been idle longest gives way, and none that is asked something (%s)', async (_scheme, isTls) => {
+    const pending: (() => void)[] = [];
+    const listener: RequestListener = (_request, response) => {
+      if (pending.length > 0) return void response.end('served');
+      response.write('a stream');
+      pending.push(() => response.end());
+    };
+    await serve(
+      10,
+      () => false,
+      isTls ? createTlsServer(authority.issue({ commonName: 'x' }), listener) : createServer(listener),
+    );
+    const held: { isClosed: boolean }[] = [];
+    for (let count = 0; count < 10; count++) held.push(await answered(`127.0.0.${2 + (count % 3)}`, isTls));
+    expect(counts()).toEqual({ open: 10, refused: 0 });
+    await answered('127.0.0.9', isTls);
+    expect(held.map(({ isClosed }) => isClosed)).toEqual([false, true, ...new Array(8).fill(false)]);
+    await answered('127.0.0.9', isTls);
+    expect(held.map(({ isClosed }) => isClosed)).toEqual([false, true, true, ...new Array(7).fill(false)]);
+    expect(counts()).toEqual({ open: 10, refused: 0 });
+    for (const end of pending) end();
+  });
+
+  test('whoever asks again is not the longest idle one any more', async () => {
+    await serve(10);
+    const held = [];
+    for (let count = 0; count < 10; count++) held.push(await answered('127.0.0.2'));
+    const [first] = held;
+    first?.socket.write(REQUEST);
+    await new Promise((resolve) => first?.socket.once('data', resolve));
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    await answered('127.0.0.3');
+    expect(held.map(({ isClosed }) => isClosed)).toEqual([false, true, ...new Array(8).fill(false)]);
+  });
+
+  test('a reverse proxy keeps its idle ones, and nobody gives way to an address that has its share', async () => {
+    await serve(260, (address) => address === '127.0.0.2');
+    const ofProxy = [await answered('127.0.0.2')];
+    const idle = [];
+    for (let count = 0; count < 9; count++) idle.push(await answered('127.0.0.3'));
+    const crowd = [];
+    for (let count = 0; count < 250; count++) crowd.push(answered('127.0.0.4'));
+    await Promise.all(crowd);
+    expect(counts()).toEqual({ open: 260, refused: 0 });
+    expect(await silent('127.0.0.4')).toBe('closed');
+    expect(idle.some(({ isClosed }) => isClosed)).toBe(false);
+    await answered('127.0.0.5');
+    expect([...ofProxy, ...idle].map(({ isClosed }) => isClosed)).toEqual([false, true, ...new Array(8).fill(false)]);
+  });
 });
