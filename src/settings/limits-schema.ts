@@ -19,7 +19,7 @@ export const nodeLimitsSchema = z.strictObject({
   connections: count(20_000, 'TCP and TLS connections; fewer where the process has fewer descriptors.'),
   connectionsPerPeer: count(
     100,
-    'TCP and TLS connections of an unknown address, or of all unknown ones in a /64 of IPv6.',
+    'TCP and TLS connections of an unknown address, or of all unknown ones in a /64 of IPv6. An office whose phones all come at once from new addresses has so many until the first of them have registered.',
   ),
   connectionsReservedForTrunks: z
     .int()
@@ -27,7 +27,10 @@ export const nodeLimitsSchema = z.strictObject({
     .default(500)
     .describe('Connections that only known peers may use; at most half of `connections`.'),
   firstMessageMs: count(10_000, 'How long a connection may take to bring its first whole message.'),
-  idleConnectionMs: count(3_600_000, 'How long a connection may be silent.'),
+  idleConnectionMs: count(
+    3_600_000,
+    "How long a connection may be silent; where no slot is left, an unknown address's gives way after 32 s.",
+  ),
   messagesPerSecondPerPeer: count(2_000, 'Messages per second from one unknown address beyond which they are dropped.'),
   messagesPerSecondFromStrangers: count(
     2_000,

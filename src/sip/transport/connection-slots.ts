@@ -3,22 +3,74 @@ import type { Clock } from '../../base/scheduler.ts';
 import type { TransportCounters } from './counters.ts';
 import type { SourcePolicy, TransportLimits } from './types.ts';
 
+/** A connection that was accepted, and has brought a message. */
+export interface SlotHolder {
+  readonly remoteAddress: string;
+  /** When it brought its latest message, ms. */
+  readonly messageAtMs: number;
+  /** Its slot is another's now: it closes at once. */
+  giveWay(): void;
+}
+
+/** 64*T1 (RFC 3261 §17.1): whoever has brought nothing for so long has no transaction under way. */
+const IDLE_MS = 32_000;
+/** Connections that are looked at for one that gives way; the next look goes on behind them. */
+const MOST_LOOKED_AT = 128;
+/** Addresses of a host that are looked up for one connection, taken over many: an office may have thousands. */
+const LOOKED_UP_EACH = 64;
+
 class SourceSlots {
   total = 0;
   unproven = 0;
+  /** As it was when that was asked last. */
+  isKnown = false;
+}
+
+/** An address, or a /64 of IPv6. */
+class Host {
+  readonly addresses = new Map<string, SourceSlots>();
+  /** What addresses hold that nobody is known by. An office has one /64, and a phone that is registered is none of its strangers. */
+  readonly strangers = { total: 0, unproven: 0 };
+  /** Connections of strangers since all addresses were looked up. */
+  #asked = 0;
+
+  /** A stranger's connection has come: who is known by now, and who not any more. */
+  lookUp(knows: (address: string) => boolean): void {
+    if (++this.#asked * LOOKED_UP_EACH < this.addresses.size) return;
+    this.#asked = 0;
+    for (const [address, source] of this.addresses) this.mark(source, knows(address));
+  }
+
+  mark(source: SourceSlots, isKnown: boolean): void {
+    if (source.isKnown === isKnown) return;
+    const sign = isKnown ? -1 : 1;
+    this.strangers.total += sign * source.total;
+    this.strangers.unproven += sign * source.unproven;
+    source.isKnown = isKnown;
+  }
+
+  change(source: SourceSlots, total: number, unproven: number): void {
+    source.total += total;
+    source.unproven += unproven;
+    if (source.isKnown) return;
+    this.strangers.total += total;
+    this.strangers.unproven += unproven;
+  }
 }
 
 /**
  * Who may have a connection. Strangers share what known peers do not have reserved, and one host (an address, or a /64 of IPv6) can
- * neither take every slot nor hold many connections that never bring a message.
+ * neither take every slot nor hold many connections that never bring a message. When none is left, a stranger's gives way that has
+ * brought nothing for long: a message each is no leave to hold all of them for as long as a connection may be silent.
  */
 export class ConnectionSlots {
   readonly #limits: TransportLimits;
   readonly #counters: TransportCounters;
   readonly #policy: SourcePolicy | undefined;
   readonly #clock: Clock;
-  /** By host, and there by address. */
-  readonly #hosts = new Map<string, Map<string, SourceSlots>>();
+  readonly #hosts = new Map<string, Host>();
+  /** Those that may give way, if they are strangers'; who was looked at last is at the end. */
+  readonly #holders = new Set<SlotHolder>();
   /** Strangers that may connect now. */
   #places: number;
   #refilledAtMs: number;
@@ -34,38 +86,84 @@ export class ConnectionSlots {
 
   /** Takes a slot for a connection from `address`; undefined when granted, else why not. */
   take(address: string): string | undefined {
-    const { maxConnections, reservedConnections, maxConnectionsPerSource, maxUnprovenPerSource } = this.#limits;
-    const open = this.#counters.connections;
-    if (open >= maxConnections) return 'all connection slots are taken';
     const key = hostKey(address);
-    const host = this.#hosts.get(key) ?? new Map<string, SourceSlots>();
-    if (this.#policy?.knows(address) !== true) {
-      const strangers = this.#strangersOf(host);
-      if (open >= maxConnections - reservedConnections)
-        return 'the remaining connection slots are kept for known peers';
-      if (strangers.total >= maxConnectionsPerSource) return 'too many connections from this address';
-      if (this.#policy !== undefined && !this.#takesPlace())
-        return 'too many connections from unknown addresses in this second';
-      if (strangers.unproven >= maxUnprovenPerSource) return 'too many connections from this address without a message';
-    }
-    const source = host.get(address) ?? new SourceSlots();
-    source.total++;
-    source.unproven++;
-    host.set(address, source);
+    const host = this.#hosts.get(key) ?? new Host();
+    const isKnown = this.#knows(address);
+    const refusal = (isKnown ? undefined : this.#strangersRefusal(host)) ?? this.#placeRefusal(isKnown);
+    if (refusal !== undefined) return refusal;
+    const source = host.addresses.get(address) ?? new SourceSlots();
+    host.mark(source, isKnown);
+    host.change(source, 1, 1);
+    host.addresses.set(address, source);
     this.#hosts.set(key, host);
     this.#counters.connections++;
     return undefined;
   }
 
-  /** What addresses of a host hold that nobody is known by now. An office has one /64, and a phone that is registered is none of its strangers. */
-  #strangersOf(host: ReadonlyMap<string, SourceSlots>): SourceSlots {
-    const sum = new SourceSlots();
-    for (const [address, { total, unproven }] of host) {
-      if (this.#policy?.knows(address) === true) continue;
-      sum.total += total;
-      sum.unproven += unproven;
+  /** The connection brought its first message, or ended before. */
+  prove(address: string, holder?: SlotHolder): void {
+    const host = this.#hosts.get(hostKey(address));
+    const source = host?.addresses.get(address);
+    if (host === undefined || source === undefined) return;
+    host.change(source, 0, -1);
+    if (holder !== undefined) this.#holders.add(holder);
+  }
+
+  release(address: string, holder?: SlotHolder): void {
+    this.#counters.connections--;
+    if (holder !== undefined) this.#holders.delete(holder);
+    const key = hostKey(address);
+    const host = this.#hosts.get(key);
+    const source = host?.addresses.get(address);
+    if (host === undefined || source === undefined) return;
+    host.change(source, -1, 0);
+    if (source.total === 0) host.addresses.delete(address);
+    if (host.addresses.size === 0) this.#hosts.delete(key);
+  }
+
+  #knows(address: string): boolean {
+    return this.#policy?.knows(address) === true;
+  }
+
+  /** Its own host's share comes first: what is refused for that takes none of the places that all strangers have in this second. */
+  #strangersRefusal(host: Host): string | undefined {
+    const { maxConnectionsPerSource, maxUnprovenPerSource } = this.#limits;
+    host.lookUp((address) => this.#knows(address));
+    const { total, unproven } = host.strangers;
+    if (total >= maxConnectionsPerSource) return 'too many connections from this address';
+    if (unproven >= maxUnprovenPerSource) return 'too many connections from this address without a message';
+    if (this.#policy !== undefined && !this.#takesPlace())
+      return 'too many connections from unknown addresses in this second';
+    return undefined;
+  }
+
+  #placeRefusal(isKnown: boolean): string | undefined {
+    const { maxConnections, reservedConnections } = this.#limits;
+    const { connections } = this.#counters;
+    if (connections < maxConnections - (isKnown ? 0 : reservedConnections)) return undefined;
+    if (this.#makePlace()) return undefined;
+    if (connections >= maxConnections) return 'all connection slots are taken';
+    return 'the remaining connection slots are kept for known peers';
+  }
+
+  /** Of some strangers that have brought nothing for long the one that has been silent longest gives way; the next look is at others. */
+  #makePlace(): boolean {
+    if (this.#policy === undefined) return false;
+    let sinceMs = this.#clock.nowMs() - IDLE_MS;
+    let longest: SlotHolder | undefined;
+    let left = Math.min(MOST_LOOKED_AT, this.#holders.size);
+    for (const holder of this.#holders) {
+      if (left-- === 0) break;
+      this.#holders.delete(holder);
+      this.#holders.add(holder);
+      if (holder.messageAtMs > sinceMs || this.#knows(holder.remoteAddress)) continue;
+      sinceMs = holder.messageAtMs;
+      longest = holder;
     }
-    return sum;
+    if (longest === undefined) return false;
+    this.#holders.delete(longest);
+    longest.giveWay();
+    return true;
   }
 
   #takesPlace(): boolean {
@@ -77,22 +175,5 @@ export class ConnectionSlots {
     if (this.#places < 1) return false;
     this.#places--;
     return true;
-  }
-
-  /** The connection brought its first message, or ended before. */
-  prove(address: string): void {
-    const source = this.#hosts.get(hostKey(address))?.get(address);
-    if (source !== undefined) source.unproven--;
-  }
-
-  release(address: string): void {
-    this.#counters.connections--;
-    const key = hostKey(address);
-    const host = this.#hosts.get(key);
-    const source = host?.get(address);
-    if (host === undefined || source === undefined) return;
-    source.total--;
-    if (source.total === 0) host.delete(address);
-    if (host.size === 0) this.#hosts.delete(key);
   }
 }

@@ -4,7 +4,7 @@ import type { PeerError } from '../../base/errors.ts';
 import { cancelTimer, type Timer, type TimerTarget } from '../../base/scheduler.ts';
 import { type FrameSink, StreamFramer } from '../message/index.ts';
 import type { TlsFacts } from './certificate-names.ts';
-import type { ConnectionSlots } from './connection-slots.ts';
+import type { ConnectionSlots, SlotHolder } from './connection-slots.ts';
 import { describeTlsError } from './tls-refusal.ts';
 import type { Flow } from './types.ts';
 import type { TransportContext } from './udp-listener.ts';
@@ -48,7 +48,7 @@ export interface StreamFlowOptions {
   readonly onEnded: (flow: StreamFlow) => void;
 }
 
-export class StreamFlow implements Flow, FrameSink, TimerTarget {
+export class StreamFlow implements Flow, FrameSink, SlotHolder, TimerTarget {
   readonly transport: 'tcp' | 'tls';
   readonly reliable = true;
   readonly listenerId: string;
@@ -73,6 +73,7 @@ export class StreamFlow implements Flow, FrameSink, TimerTarget {
   #closeReason = 'closed by the peer';
   #lastTrafficMs: number;
   heardAtMs = 0;
+  messageAtMs = 0;
   #pingIntervalMs = 0;
   #pongSeen = false;
   #pongAwaited = false;
@@ -185,6 +186,13 @@ export class StreamFlow implements Flow, FrameSink, TimerTarget {
     this.#socket?.end();
   }
 
+  giveWay(): void {
+    if (this.#state === 'closed') return;
+    this.#closeReason = 'idle, and its place was needed';
+    this.#state = 'closing';
+    this.#socket?.destroy();
+  }
+
   /** Ends the connection at once as broken. */
   fail(reason: string): void {
     if (this.#state === 'closed') return;
@@ -246,9 +254,10 @@ export class StreamFlow implements Flow, FrameSink, TimerTarget {
   onMessage(text: string): void {
     if (this.#state !== 'open') return;
     this.#messageEnded = true;
+    this.messageAtMs = this.heardAtMs;
     if (!this.proven) {
       this.proven = true;
-      this.#slots?.prove(this.remoteAddress);
+      this.#slots?.prove(this.remoteAddress, this);
     }
     const { sources, counters, user, scheduler } = this.#context;
     if (sources !== undefined && this.#resumeTimer === undefined && !sources.admits(this.remoteAddress)) {
@@ -402,7 +411,7 @@ export class StreamFlow implements Flow, FrameSink, TimerTarget {
     this.#unreadTimer = cancelTimer(this.#unreadTimer);
     this.#queue = [];
     if (!this.proven) this.#slots?.prove(this.remoteAddress);
-    this.#slots?.release(this.remoteAddress);
+    this.#slots?.release(this.remoteAddress, this);
     this.#onEnded(this);
     const { user, counters } = this.#context;
     if (this.#failure === undefined && this.connected) {

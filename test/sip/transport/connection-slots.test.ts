@@ -9,14 +9,15 @@ const TRUNK = '192.0.2.1';
 function start(limits: Partial<typeof defaultTransportLimits> = {}) {
   const clock = new VirtualScheduler();
   const counters = newTransportCounters();
-  const policy = { admits: () => true, hasRoomFor: () => true, knows: (address: string) => address === TRUNK };
+  const known = new Set([TRUNK]);
+  const policy = { admits: () => true, hasRoomFor: () => true, knows: (address: string) => known.has(address) };
   const slots = new ConnectionSlots(clock, { ...defaultTransportLimits, ...limits }, counters, policy);
   /** How many of so many connections, each of an address of its own, get a slot. */
   const strangers = (count: number, from = 0) =>
     Array.from({ length: count }, (_each, at) => slots.take(`198.51.${100 + from}.${at}`)).filter(
       (refusal) => refusal === undefined,
     ).length;
-  return { clock, counters, slots, strangers };
+  return { clock, counters, known, slots, strangers };
 }
 
 test('strangers together have so many connections a second, which takes none from a known peer', () => {
@@ -39,6 +40,88 @@ test('a known peer has the slots that are kept for such, strangers the others', 
   slots.release(TRUNK);
   expect(slots.take('198.51.103.1')).toContain('kept for known peers');
   expect(slots.take(TRUNK)).toBeUndefined();
+});
+
+test('when strangers hold all their slots, the one whose latest message is oldest gives way; who is known, or has said something in the last 32 s, does not', () => {
+  const { slots, clock, counters, known } = start({ maxConnections: 6, reservedConnections: 2 });
+  const gone: string[] = [];
+  const hold = (remoteAddress: string) => {
+    clock.advance(10);
+    expect(slots.take(remoteAddress)).toBeUndefined();
+    const holder = {
+      remoteAddress,
+      messageAtMs: clock.nowMs(),
+      giveWay() {
+        gone.push(remoteAddress);
+        slots.release(remoteAddress, holder);
+      },
+    };
+    slots.prove(remoteAddress, holder);
+    return holder;
+  };
+  const [phone, asks] = ['198.51.100.1', '198.51.100.2', '198.51.100.3', '198.51.100.4'].map(hold);
+  known.add(phone?.remoteAddress ?? '');
+  clock.advance(20_000);
+  expect(slots.take('198.51.100.5')).toContain('kept for known peers');
+  Object.assign(asks ?? {}, { messageAtMs: clock.nowMs() });
+  clock.advance(15_000);
+  hold('198.51.100.5');
+  expect(gone).toEqual(['198.51.100.3']);
+  hold('198.51.100.6');
+  expect(slots.take('198.51.100.7')).toContain('kept for known peers');
+  expect(gone).toEqual(['198.51.100.3', '198.51.100.4']);
+  // A known peer takes what is kept for such first.
+  for (let count = 0; count < 2; count++) expect(slots.take(TRUNK)).toBeUndefined();
+  expect(slots.take(TRUNK)).toBe('all connection slots are taken');
+  clock.advance(20_000);
+  expect(slots.take(TRUNK)).toBeUndefined();
+  expect(gone.slice(2)).toEqual(['198.51.100.2']);
+  expect(counters.connections).toBe(6);
+});
+
+test('those that are known are passed over, however many they are', () => {
+  const { slots, clock, known } = start({ maxConnections: 2_000, reservedConnections: 0, strangersPerSecond: 10_000 });
+  const gone: string[] = [];
+  for (let index = 0; index < 2_000; index++) {
+    const remoteAddress = `10.0.${index >> 8}.${index & 255}`;
+    slots.take(remoteAddress);
+    slots.prove(remoteAddress, { remoteAddress, messageAtMs: 0, giveWay: () => gone.push(remoteAddress) });
+    if (index !== 1_500) known.add(remoteAddress);
+  }
+  clock.advance(60_000);
+  const refused = Array.from({ length: 20 }, (_each, at) => slots.take(`198.51.100.${at}`)).filter(Boolean);
+  expect(gone).toEqual(['10.0.5.220']);
+  expect(refused.length).toBe(19);
+});
+
+test('who has its own share takes no place that all strangers have in this second', () => {
+  const { slots, strangers } = start({ strangersPerSecond: 20, maxUnprovenPerSource: 5 });
+  for (let count = 0; count < 50; count++) slots.take('198.51.100.7');
+  expect(strangers(100, 1)).toBe(15);
+});
+
+test('of an office of thousands of phones in one /64 some are looked up for a connection, not all for each', () => {
+  const counters = newTransportCounters();
+  let lookUps = 0;
+  const known = new Set<string>();
+  const policy = {
+    admits: () => true,
+    hasRoomFor: () => true,
+    knows: (address: string) => {
+      lookUps++;
+      return known.has(address);
+    },
+  };
+  const limits = { ...defaultTransportLimits, maxConnectionsPerSource: 100, strangersPerSecond: 100_000 };
+  const slots = new ConnectionSlots(new VirtualScheduler(), limits, counters, policy);
+  // Each comes as a stranger and has registered by the time that the next one comes.
+  for (let phone = 1; phone <= 4_000; phone++) {
+    const address = `2001:db8:1:2::${phone.toString(16)}`;
+    expect(slots.take(address), address).toBeUndefined();
+    slots.prove(address);
+    known.add(address);
+  }
+  expect(lookUps).toBeLessThan(4_000 * 70);
 });
 
 test('one address has so many, fewer as long as they bring no message; what ends gives its place back', () => {

@@ -316,6 +316,28 @@ describe('limits', () => {
     expect((await node.user.next('message')).text).toBe(options('trunk'));
   });
 
+  test('a stranger that has brought nothing for long is closed for one that comes when no slot is left, and told of as closed', async () => {
+    const limits = { maxConnections: 4, reservedConnections: 2, pingIntervalMs: 0 };
+    const sources = { admits: () => true, hasRoomFor: () => true, knows: () => false };
+    const node = await cleanup.node({ limits, sources }).open(tcp);
+    const silent = await cleanup.client(node.port());
+    silent.write(options('once'));
+    await node.user.next('message');
+    node.scheduler.advance(33_000);
+    const asking = await cleanup.client(node.port());
+    asking.write(options('asking'));
+    await node.user.next('message');
+    const third = await cleanup.client(node.port());
+    third.write(options('third'));
+    expect((await node.user.next('message')).text).toBe(options('third'));
+    await silent.ended;
+    expect((await node.user.next('closed')).text).toBe('idle, and its place was needed');
+    expect([node.layer.counters.connections, node.layer.counters.connectionsRefused]).toEqual([2, 0]);
+    const fourth = await cleanup.client(node.port());
+    await fourth.ended;
+    expect(asking.socket.destroyed).toBe(false);
+  });
+
   test('a source over its rate is read more slowly and loses nothing', async () => {
     const scheduler = cleanup.node().scheduler;
     const sources = new SourceGate(scheduler, { burst: 2, messagesPerSecond: 10 });
