@@ -32,11 +32,21 @@ export function steadyOffer(own: string): string {
 }
 
 function portOf(section: string): number {
-  return Number.parseInt(section.split(' ')[1] ?? '', 10);
+  const before = section.indexOf(' ');
+  if (before < 0) return Number.NaN;
+  const behind = section.indexOf(' ', before + 1);
+  return Number.parseInt(section.slice(before + 1, behind < 0 ? undefined : behind), 10);
 }
 
 function refused(section: string): string {
-  return `${(/^[^\r\n]*/.exec(section)?.[0] ?? '').replace(/^(m=\S+) \S+/, '$1 0')}\r\n`;
+  return `${firstLineOf(section).replace(/^(m=\S+) \S+/, '$1 0')}\r\n`;
+}
+
+function firstLineOf(section: string): string {
+  const feed = section.indexOf('\n');
+  const line = feed < 0 ? section : section.slice(0, feed);
+  const end = line.indexOf('\r');
+  return end < 0 ? line : line.slice(0, end);
 }
 
 function directionOf(part: string): string | undefined {
@@ -46,6 +56,11 @@ function directionOf(part: string): string | undefined {
 function withDirection(section: string, direction: string): string {
   return `${section.replaceAll(/^a=(?:sendrecv|sendonly|recvonly|inactive)\r?\n/gm, '')}a=${direction}\r\n`;
 }
+
+/** RFC 8866 §5.14: media, port, protocol, then formats. */
+const FORMATS_FROM = 3;
+
+const NONE: ReadonlyMap<number, string> = new Map();
 
 interface Audio {
   readonly section: string;
@@ -57,24 +72,37 @@ interface Audio {
 }
 
 function audioOf(section: string): Audio {
-  const words = (/^[^\r\n]*/.exec(section)?.[0] ?? '').split(' ');
-  return { section, line: words.slice(0, 3), formats: new Set(words.slice(3)), encodings: encodingsOf(section) };
+  const words = firstLineOf(section).split(' ');
+  return {
+    section,
+    line: words.slice(0, FORMATS_FROM),
+    formats: new Set(words.slice(FORMATS_FROM)),
+    encodings: encodingsOf(section),
+  };
 }
 
 /** Its section with the formats that the offer has too, under the same numbers; undefined: none but companions. */
 function within(audio: Audio, offered: string): string | undefined {
-  const other = audioOf(offered);
-  // An offer may have very many media: each is asked what it has, not what the other side has.
-  const common = new Set(
-    [...other.formats].filter((format) => audio.formats.has(format) && nameOf(audio, format) === nameOf(other, format)),
-  );
-  if (![...common].some((format) => !/^telephone-event\//.test(nameOf(audio, format)))) return undefined;
+  // An offer may have very many media: each is asked what it has, not what the other side has, and is read no further where that is nothing.
+  const shared = firstLineOf(offered)
+    .split(' ')
+    .filter((word, index) => index >= FORMATS_FROM && audio.formats.has(word));
+  if (!shared.some((format) => isSpeech(audio, format))) return undefined;
+  const encodings = offered.includes('a=rtpmap:') ? encodingsOf(offered) : NONE;
+  const common = new Set(shared);
+  for (const format of common) if (nameOf(audio.encodings, format) !== nameOf(encodings, format)) common.delete(format);
+  if (![...common].some((format) => isSpeech(audio, format))) return undefined;
   const kept = [...audio.formats].filter((format) => common.has(format));
   const lines = audio.section.slice(audio.section.indexOf('\n') + 1 || audio.section.length);
   return `${[...audio.line, ...kept].join(' ')}\r\n${withoutOthers(lines, common)}`;
 }
 
+/** No companion of one. */
+function isSpeech({ encodings }: Audio, format: string): boolean {
+  return !nameOf(encodings, format).startsWith('telephone-event/');
+}
+
 /** Encoding and clock rate; empty for a static format, which needs none (RFC 3551). */
-function nameOf({ encodings }: Audio, format: string): string {
+function nameOf(encodings: ReadonlyMap<number, string>, format: string): string {
   return Number(format) < 96 ? '' : (encodings.get(Number.parseInt(format, 10)) ?? '').trim().toLowerCase();
 }
