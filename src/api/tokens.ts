@@ -38,6 +38,8 @@ interface WantedToken {
 const SECRET_OCTETS = 32;
 const TOKEN_FORM = /^tdm_([0-9a-f]{16})_([A-Za-z0-9_-]{43})$/;
 const BOOTSTRAP_ID = 'bootstrap';
+/** No token is made with this id. */
+const NO_ID = 'none';
 const HASH_PREFIX = '$sha256$';
 const DIGEST_OCTETS = 32;
 /** What a token of no record is compared with, the same way as with one: no token has this digest. */
@@ -68,7 +70,7 @@ export function writeOwnerToken(path: string): string {
 
 /**
  * Bearer tokens: made once, shown once, kept as SHA-256 hashes: their 256 random bits are beyond guessing, so that a slow hash would
- * protect nobody and cost everybody. A token names its record (`tdm_<id>_<secret>`); the check takes the same path and time whether
+ * protect nobody and cost everybody. A token names its record (`tdm_<id>_<secret>`); a refusal takes the same path and time whether
  * there is such a record or not. Records of tokens that have ended are removed when further ones are made.
  */
 export class Tokens {
@@ -81,6 +83,8 @@ export class Tokens {
   /** Digests of tokens that were good. */
   readonly #remembered = new Latest<string, true>(REMEMBERED);
   #ownerDigest: Buffer | undefined;
+  /** Of a record that was there when it was asked for last. */
+  #presentId: string | undefined;
   /** Of requests that this process makes of itself for another node. */
   readonly #lent = new Map<string, Identity>();
 
@@ -219,7 +223,14 @@ export class Tokens {
       return { actor: 'owner', role: 'system-admin', owner: true };
     }
     const id = TOKEN_FORM.exec(token)?.[1] ?? BOOTSTRAP_ID;
-    const record = (await this.#store.get(id)) ?? NOBODY;
+    const found = await this.#store.get(id);
+    if (found !== undefined) this.#presentId = id;
+    const identity = this.#identityOf(found ?? NOBODY, presented);
+    if (identity === undefined) await this.#lookUpDecoy(found !== undefined);
+    return identity;
+  }
+
+  #identityOf(record: TokenRecord, presented: Buffer): Identity | undefined {
     const isRight = isHashOf(record.hash, presented);
     if (!isRight || record.kind !== undefined) return undefined;
     this.#remember(presented.toString('hex'));
@@ -233,6 +244,20 @@ export class Tokens {
       ...(record.expiresAt === undefined ? {} : { expiresAtMs: Date.parse(record.expiresAt) }),
       tokenId: record.id,
     };
+  }
+
+  /**
+   * A store answers sooner of what it does not have. Whoever is refused has waited for one record that there is and for one that there is
+   * not, and learns nothing of which was whose.
+   */
+  async #lookUpDecoy(wasFound: boolean): Promise<void> {
+    if (wasFound) {
+      await this.#store.get(NO_ID);
+      return;
+    }
+    this.#presentId ??= (await this.#store.list())[0]?.id;
+    if (this.#presentId === undefined || (await this.#store.get(this.#presentId)) !== undefined) return;
+    this.#presentId = undefined;
   }
 
   /** Whether the record still admits somebody. */

@@ -36,6 +36,42 @@ describe('tokens', () => {
     }
   });
 
+  test('whoever is refused has had one record looked up that there is and one that there is not, whatever the reason', async () => {
+    const { clock, store, tokens } = setUp();
+    const looked: boolean[] = [];
+    const { get } = store;
+    store.get = async (id) => {
+      const found = await Reflect.apply(get, store, [id]);
+      looked.push(found !== undefined);
+      return found;
+    };
+    const looksUp = async (of: Tokens, token: string): Promise<readonly boolean[]> => {
+      looked.length = 0;
+      expect(await of.identify(token)).toBeUndefined();
+      return looked.toSorted();
+    };
+    const unknown = `tdm_${'1'.repeat(16)}_${'A'.repeat(43)}`;
+    await tokens.bootstrap(undefined);
+    const { token, record } = await tokens.create({ role: 'system-admin' }, 'test');
+    const wrong = `${token.slice(0, -1)}${token.endsWith('A') ? 'B' : 'A'}`;
+    for (const candidate of [unknown, wrong, 'noise']) expect(await looksUp(tokens, candidate)).toEqual([false, true]);
+    await tokens.revoke(record);
+    expect(await looksUp(tokens, token)).toEqual([false, true]);
+    // Of another process, before anybody has come who has a record; and when that one's is gone.
+    const elsewhere = new Tokens(store, clock);
+    await elsewhere.bootstrap(undefined);
+    expect(await looksUp(elsewhere, unknown)).toEqual([false, true]);
+    expect(await looksUp(elsewhere, wrong)).toEqual([false, true]);
+    await store.delete(record.id);
+    await elsewhere.identify(unknown);
+    expect(await looksUp(elsewhere, unknown)).toEqual([false, true]);
+    // Who is let in waits for no more than its own.
+    const { token: good } = await tokens.create({ role: 'system-admin' }, 'test');
+    looked.length = 0;
+    await tokens.identify(good);
+    expect(looked).toEqual([true]);
+  });
+
   test('a token ends when it expires, and at once when it is revoked, although its digest is remembered', async () => {
     const { clock, tokens } = setUp();
     const short = await tokens.create({ role: 'system-admin', expiresInSeconds: 60 }, 'test');
