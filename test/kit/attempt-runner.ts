@@ -1,24 +1,38 @@
 import { type RunnerTask, type RunnerTestCase, type RunnerTestSuite, TestRunner, type TestTryOptions } from 'vitest';
 import { Attempts } from './attempts.ts';
-import { stopAllChildren } from './child.ts';
+import { ownChildren, stopAllChildren, stopChildrenOf } from './child.ts';
 
 /** Begins the suites around a test anew after an attempt that failed. */
 export default class AttemptRunner extends TestRunner {
   readonly #attempts = new Attempts((suite) => TestRunner.getSuiteHooks(suite as RunnerTestSuite), stopAllChildren);
 
   override async onBeforeRunSuite(suite: RunnerTestSuite): Promise<void> {
-    // What fails here is tried again before its first test, which then says so.
-    if (suite !== suite.file) await this.#attempts.beforeWithin(suite.suite ?? suite.file).catch(console.error);
+    // Of one that is left out the end is not told. What fails here is tried again before its first test, which then says so.
+    if (suite !== suite.file && suite.mode === 'run' && suite.result?.state !== 'fail')
+      await this.#attempts.enter(suite).catch(console.error);
     await super.onBeforeRunSuite(suite);
   }
 
+  override async onAfterRunSuite(suite: RunnerTestSuite): Promise<void> {
+    this.#attempts.leave(suite);
+    await super.onAfterRunSuite(suite);
+  }
+
   override async onBeforeTryTask(test: RunnerTask, options: TestTryOptions): Promise<void> {
-    await this.#attempts.beforeWithin(test.suite ?? test.file);
+    await this.#attempts.enter(test);
     super.onBeforeTryTask(test, options);
+  }
+
+  async runTask(test: RunnerTestCase): Promise<void> {
+    await ownChildren(test, TestRunner.getTestFn(test));
   }
 
   override async onAfterRetryTask(test: RunnerTestCase, options: TestTryOptions): Promise<void> {
     await super.onAfterRetryTask(test, options);
-    if (test.result?.state === 'fail') this.#attempts.failedIn(test.suite ?? test.file);
+    if (test.result?.state === 'fail') {
+      this.#attempts.failed(test);
+      await stopChildrenOf(test);
+    }
+    this.#attempts.leave(test);
   }
 }

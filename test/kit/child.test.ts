@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
-import { startChild } from './child.ts';
+import { ownChildren, startChild, stopChildrenOf } from './child.ts';
 
 function isRunning(pid: number): boolean {
   try {
@@ -34,4 +34,33 @@ test('a command that is not there is named in what the child printed', async () 
   const child = startChild('no-such-command-at-all', []);
   expect(await child.exited).not.toBe(0);
   expect(child.output()).toContain('no-such-command-at-all');
+});
+
+test('side by side: what one test has started is stopped, and nothing of another, nor of their suite', async () => {
+  const [one, other] = [{ name: 'one' }, { name: 'other' }];
+  const start = async () => {
+    await new Promise(setImmediate);
+    return startChild('sleep', ['600']);
+  };
+  const children = await Promise.all([ownChildren(one, start), ownChildren(other, start), start()]);
+  try {
+    await stopChildrenOf(one);
+    expect(children.map(({ pid }) => isRunning(pid))).toEqual([false, true, true]);
+  } finally {
+    await Promise.all(children.map((child) => child.stop()));
+  }
+});
+
+test('the runner, for which this file is loaded once more, stops what tests have started', async () => {
+  const anew = `${import.meta.resolve('./child.ts')}?anew`;
+  const runner: typeof import('./child.ts') = await import(anew);
+  expect(runner.stopChildrenOf).not.toBe(stopChildrenOf);
+  const test = {};
+  const child = runner.ownChildren(test, () => startChild('sleep', ['600']));
+  try {
+    await runner.stopChildrenOf(test);
+    expect(isRunning(child.pid)).toBe(false);
+  } finally {
+    await child.stop();
+  }
 });

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 
 const STOP_GRACE_MS = 3000;
@@ -17,7 +18,34 @@ export interface Child {
   stop(): Promise<void>;
 }
 
-const running = new Map<ChildProcess, Child>();
+interface Children {
+  readonly running: Map<ChildProcess, Child>;
+  /** Tests may run side by side: whose each child is. */
+  readonly owners: AsyncLocalStorage<object>;
+  readonly ownerOf: WeakMap<Child, object>;
+}
+
+/** One of them in a process: vitest loads this file for its runner, which stops children, and again for the tests, which start them. */
+const { running, owners, ownerOf } = childrenOfProcess();
+
+function childrenOfProcess(): Children {
+  const holder = process as typeof process & { tandemTestChildren?: Children };
+  if (holder.tandemTestChildren !== undefined) return holder.tandemTestChildren;
+  const children: Children = { running: new Map(), owners: new AsyncLocalStorage(), ownerOf: new WeakMap() };
+  holder.tandemTestChildren = children;
+  const killAll = () => {
+    for (const child of children.running.keys()) killGroup(child, 'SIGKILL');
+  };
+  process.on('exit', killAll);
+  // A signal ends this process without an exit event, and its children are in groups of their own.
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
+    process.once(signal, () => {
+      killAll();
+      process.kill(process.pid, signal);
+    });
+  }
+  return children;
+}
 
 function killGroup(child: ChildProcess, signal: NodeJS.Signals): void {
   if (child.pid === undefined) return;
@@ -26,18 +54,6 @@ function killGroup(child: ChildProcess, signal: NodeJS.Signals): void {
   } catch {
     // The group is gone already.
   }
-}
-
-const killAll = () => {
-  for (const child of running.keys()) killGroup(child, 'SIGKILL');
-};
-process.on('exit', killAll);
-// A signal ends this process without an exit event, and its children are in groups of their own.
-for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
-  process.once(signal, () => {
-    killAll();
-    process.kill(process.pid, signal);
-  });
 }
 
 export interface ChildOptions {
@@ -125,10 +141,26 @@ export function startChild(command: string, args: readonly string[], options: Ch
     },
   };
   running.set(child, started);
+  const owner = owners.getStore();
+  if (owner !== undefined) ownerOf.set(started, owner);
   return started;
+}
+
+/** What is started within `work`, however late, is the owner's. */
+export function ownChildren<Result>(owner: object, work: () => Result): Result {
+  return owners.run(owner, work);
+}
+
+/** Stops what an owner has started, and nobody else's. */
+export async function stopChildrenOf(owner: object): Promise<void> {
+  await stopEach([...running.values()].filter((child) => ownerOf.get(child) === owner));
 }
 
 /** Stops whatever runs: those that a test which failed has not stopped are nobody's. */
 export async function stopAllChildren(): Promise<void> {
-  await Promise.all([...running.values()].map((child) => child.stop()));
+  await stopEach([...running.values()]);
+}
+
+async function stopEach(children: readonly Child[]): Promise<void> {
+  await Promise.all(children.map((child) => child.stop()));
 }
