@@ -26,11 +26,13 @@ export interface NodeEngine {
   readonly problems: () => readonly string[];
 }
 
+/** The engine follows what is provisioned from the turn on in which it was made of it. */
 export async function nodeEngine(
   parts: NodeParts,
   watching: Watching,
-  { provisioner }: NodeProvisioning,
+  provisioning: NodeProvisioning,
 ): Promise<NodeEngine> {
+  const { provisioner } = provisioning;
   const { options, settings, scheduler, log, stores, metrics, closers } = parts;
   const observation = new Observation({ log, metrics, ...watching, directory: () => provisioner.directory });
   const served = servedSettings(settings, log);
@@ -73,6 +75,7 @@ export async function nodeEngine(
       if (result.outcome !== 'applied') throw new Error(`the setting was not stored: ${result.outcome}`);
     },
   });
+  provisioning.engine = engine;
   engine.stir.apply(settings.stir, stirFiles(settings));
   return { engine, served, problems: () => batching?.problems() ?? [] };
 }

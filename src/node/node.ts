@@ -78,7 +78,6 @@ async function wire(parts: NodeParts): Promise<RunningNode> {
   const { provisioner, transports } = provisioning;
   const made = await nodeEngine(parts, watched, provisioning);
   const { engine } = made;
-  provisioning.engine = engine;
   const problems = () => [...parts.stores.problems(), ...transports.problems(), ...made.problems()];
   const { overload, callsWait } = watchEngine(parts, watched, engine, problems);
   const listening = await engine.start();
