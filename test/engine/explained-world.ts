@@ -272,15 +272,18 @@ export function viaUdp(invite: string): string {
 export const octetsOf = ({ inviteBase64 }: { readonly inviteBase64: string }): string =>
   Buffer.from(inviteBase64, 'base64').toString('latin1');
 
-/** Faults of an explanation's reasons: a field that is sent without one, or a reason without its field. */
-export function unreasonable({ routes, legs = [] }: Explanation): string[] {
+/**
+ * Faults of an explanation's reasons: a field that is sent without one, or a reason without its field.
+ *
+ * @param isSentOn the call may have been sent on: over the same trunk it may have left before, to another number
+ */
+export function unreasonable({ routes, legs = [] }: Explanation, isSentOn = false): string[] {
   return routes.flatMap((route) => {
     const { inviteBase64, fields, trunk } = route;
     if (inviteBase64 === '') return fields.map(({ field }) => `${field} explained, nothing sent`);
     const octets = octetsOf(route);
-    // A call that was sent on may have left over the same trunk before, to another number.
     const onTrunk = legs.filter(({ to }) => to === trunk.name).map(octetsOf);
-    const ofRoute = onTrunk.filter((leg) => startLineOf(leg) === startLineOf(octets));
+    const ofRoute = isSentOn ? onTrunk.filter((leg) => calledBy(leg) === calledBy(octets)) : onTrunk;
     // A rule may name a trunk twice.
     const shown = routes.filter((other) => other.trunk.id === trunk.id).map(octetsOf);
     const invite = parseMessage(octets) as SipRequest;
@@ -309,8 +312,9 @@ export function unreasonable({ routes, legs = [] }: Explanation): string[] {
   });
 }
 
-function startLineOf(octets: string): string {
-  return octets.slice(0, octets.indexOf('\r\n'));
+/** Whom an INVITE calls: all of the start line and of To. */
+function calledBy(octets: string): string {
+  return `${octets.slice(0, octets.indexOf('\r\n'))} ${/^To: [^\r]*/m.exec(octets)?.[0]}`;
 }
 
 function headerOf(field: string): string {
