@@ -1,4 +1,5 @@
 /** A request's first stop: in-dialog requests go to their call, all others by method to whoever serves them. */
+import { Later } from '../base/later.ts';
 import { type Calls, SERVED_METHODS, SERVED_TAGS } from '../call/index.ts';
 import type { EndpointUser, LateCancel, ServerTransaction } from '../sip/endpoint/index.ts';
 import { createResponse, HeaderId, type SipRequest, type SipResponse } from '../sip/message/index.ts';
@@ -30,16 +31,15 @@ const NEEDS_DIALOG = new Set(['BYE', 'PRACK', 'UPDATE', 'INFO', 'NOTIFY']);
 const EVENT_METHODS = new Set(['SUBSCRIBE', 'PUBLISH']);
 
 export class Dispatcher implements EndpointUser {
-  #departments: Departments | undefined;
+  readonly #departments = new Later<Departments>('who serves requests');
 
   /** Once, before a socket is open: they need the endpoint, and the endpoint needs this object. */
   serve(departments: Departments): void {
-    this.#departments = departments;
+    this.#departments.give(departments);
   }
 
   get #served(): Departments {
-    if (this.#departments === undefined) throw new Error('requests came before those who serve them');
-    return this.#departments;
+    return this.#departments.part;
   }
 
   onRequest(transaction: ServerTransaction, request: SipRequest): void {

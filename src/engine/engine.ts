@@ -139,11 +139,11 @@ export class Engine {
     this.#following = new Following({ log, served, trusted, registrations, guards, capacity: trunks.capacity });
 
     // Whoever was made first now meets those who came later.
-    network.facts = facts;
-    registrations.audience = { trunks, messaging };
+    network.facts.give(facts);
+    registrations.audience.give({ trunks, messaging });
     intake.watch(calls, endpoint.transactions);
-    guards.calls = calls;
-    admission.calls = calls;
+    guards.calls.give(calls);
+    admission.calls.give(calls);
     audience.keeper = continuity.observer;
     calls.comers = continuity;
     const storeSetting = options.storeSetting.bind(options);

@@ -1,5 +1,6 @@
 /** The engine's way to the network: its endpoint with the listeners, and how names are found. */
 import { Egress } from '../base/egress.ts';
+import { Later } from '../base/later.ts';
 import { SERVED_TAGS } from '../call/index.ts';
 import { Endpoint, type EndpointUser } from '../sip/endpoint/index.ts';
 import { type LocatedTransport, Locator, readHostsFile } from '../sip/locate/index.ts';
@@ -20,8 +21,8 @@ export class Network {
   readonly locator: Locator;
   /** Of callers' certificates: what callers have looked up stays apart from what trunks are found by. */
   readonly certificateHosts: Locator;
-  /** What the engine says of itself: follows the listeners, once it is there. */
-  facts: Pick<EngineFacts, 'listeningChanged'> | undefined = undefined;
+  /** What the engine says of itself: follows the listeners. */
+  readonly facts = new Later<Pick<EngineFacts, 'listeningChanged'>>('what the engine says of itself');
   readonly #served: Served;
 
   /** @param known nodes of the store, which may speak for each other */
@@ -60,7 +61,7 @@ export class Network {
   }
 
   #listeningChanged(): void {
-    this.facts?.listeningChanged();
+    this.facts.part.listeningChanged();
     this.serveNames();
   }
 

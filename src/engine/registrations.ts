@@ -1,4 +1,5 @@
 /** Registrations of phones, application servers and gateways: the registrar with the provisioned accounts behind it. */
+import { Later } from '../base/later.ts';
 import type { Log } from '../base/log.ts';
 import type { Scheduler } from '../base/scheduler.ts';
 import type { Steps } from '../base/steps.ts';
@@ -76,8 +77,8 @@ export interface Contact {
 
 export class Registrations implements AccountLookup, RegisteredFlows {
   readonly registrar: Registrar<Flow>;
-  /** Set once they are there, before anybody registers. */
-  audience: RegistrationAudience | undefined = undefined;
+  /** Hear of what registers. */
+  readonly audience = new Later<RegistrationAudience>('who hears of registrations');
   readonly #options: RegistrationsOptions;
   readonly #handler: RegisterHandler<Flow>;
 
@@ -241,13 +242,13 @@ export class Registrations implements AccountLookup, RegisteredFlows {
   #noteGateway({ aor }: Binding<Flow>): void {
     const { user, domain } = splitAor(aor);
     const account = this.#options.accounts.gateway(domain, user);
-    if (account?.kind === 'trunk') this.audience?.trunks.gatewayChanged(account.trunk.id);
+    if (account?.kind === 'trunk') this.audience.part.trunks.gatewayChanged(account.trunk.id);
   }
 
   #notePhone({ aor }: Binding<Flow>): void {
     const { user, domain } = splitAor(aor);
     const tenant = this.#options.served.directory.tenantByDomain(domain);
-    if (tenant !== undefined) this.audience?.messaging.phoneRegistered(tenant.name, user);
+    if (tenant !== undefined) this.audience.part.messaging.phoneRegistered(tenant.name, user);
   }
 
   // AccountLookup

@@ -14,6 +14,7 @@
  * anybody else gets a challenge that nobody can meet, so that the answer tells nothing.
  */
 
+import { Later } from '../../base/later.ts';
 import type { Calls } from '../../call/index.ts';
 import type { Party } from '../../provisioning/tenants/party.ts';
 import type { Extension, Tenant } from '../../provisioning/tenants/schema.ts';
@@ -82,7 +83,7 @@ const MAX_TOLD = 1000;
 
 export class Admission {
   /** Know an INVITE that goes on after another process: it was admitted before, by this node as well perhaps. */
-  calls: Pick<Calls, 'isExpected'> | undefined = undefined;
+  readonly calls = new Later<Pick<Calls, 'isExpected'>>('what knows calls that go on');
   readonly #options: AdmissionOptions;
   /** Source addresses that were told of. */
   readonly #told = new Set<string>();
@@ -213,7 +214,7 @@ export class Admission {
         ? 'user'
         : 'proxy';
     const { digest } = this.#options;
-    const isAgain = this.calls?.isExpected(request) === true;
+    const isAgain = this.calls.part.isExpected(request);
     const verdict = digest.verify(request, kind, tenant?.domain ?? realm, sender.remoteAddress, lookup, isAgain);
     if (verdict.outcome === 'refused') {
       if (verdict.reason !== 'no-credentials' && !verdict.reason.startsWith('nonce')) {

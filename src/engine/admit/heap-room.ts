@@ -18,15 +18,18 @@ export class HeapRoom {
   readonly #clock: Clock;
   readonly #most: number;
   readonly #heap: () => Heap;
+  readonly #held: () => Held;
   #sampledAtMs = Number.NEGATIVE_INFINITY;
   #hasRoom = true;
-  /** What peers have the process hold outside of the heap: it counts as if it were within. Set once there is such a thing. */
-  held: Held | undefined = undefined;
 
-  /** @param most share of the heap limit, 0 to 1 */
-  constructor(clock: Clock, most: number, heap: () => Heap = getHeapStatistics) {
+  /**
+   * @param most share of the heap limit, 0 to 1
+   * @param held what peers have the process hold outside of the heap: it counts as if it were within
+   */
+  constructor(clock: Clock, most: number, held: () => Held, heap: () => Heap = getHeapStatistics) {
     this.#clock = clock;
     this.#most = most;
+    this.#held = held;
     this.#heap = heap;
   }
 
@@ -35,7 +38,7 @@ export class HeapRoom {
     if (nowMs - this.#sampledAtMs >= SAMPLE_MS) {
       this.#sampledAtMs = nowMs;
       const { used_heap_size: used, heap_size_limit: limit } = this.#heap();
-      this.#hasRoom = used + (this.held?.lingeringOctets ?? 0) < this.#most * limit;
+      this.#hasRoom = used + this.#held().lingeringOctets < this.#most * limit;
     }
     return this.#hasRoom;
   };

@@ -1,5 +1,6 @@
 /** How much of what the network brings is let in: the node's limits, as the endpoint and the transports apply them. */
 import { getHeapStatistics } from 'node:v8';
+import { Later } from '../../base/later.ts';
 import type { Clock } from '../../base/scheduler.ts';
 import type { Calls } from '../../call/index.ts';
 import type { NodeLimits } from '../../settings/limits-schema.ts';
@@ -38,6 +39,12 @@ type IntakeEndpointOptions = Pick<
   | 'maxClientTransactions'
 >;
 
+/** Calls and transactions: what is there of them counts. */
+interface Watched {
+  readonly calls: Pick<Calls, 'counters'>;
+  readonly transactions: Held;
+}
+
 /** What a caller is told to wait when this second's calls have been placed, seconds. */
 const CALL_RATE_RETRY_SECONDS = 1;
 /** The same when there are as many dialogs as there may be. */
@@ -56,14 +63,14 @@ export class Intake {
   readonly gate: SourceGate;
   readonly #options: IntakeOptions;
   readonly #room: HeapRoom;
-  #calls: Pick<Calls, 'counters'> | undefined = undefined;
+  readonly #watched = new Later<Watched>('what the limits of the intake count');
   #places: number;
   #refilledAtMs: number;
 
   constructor(options: IntakeOptions) {
     this.#options = options;
     const { limits, clock, sources } = options;
-    this.#room = new HeapRoom(clock, limits.strangersHeapPercent / 100);
+    this.#room = new HeapRoom(clock, limits.strangersHeapPercent / 100, () => this.#watched.part.transactions);
     this.gate = new SourceGate(clock, {
       messagesPerSecond: limits.messagesPerSecondPerPeer,
       burst: BURST_SECONDS * limits.messagesPerSecondPerPeer,
@@ -76,10 +83,9 @@ export class Intake {
     this.#refilledAtMs = options.clock.nowMs();
   }
 
-  /** Once there are calls and transactions: what is there of them counts. */
+  /** Once, before a socket is open. */
   watch(calls: Pick<Calls, 'counters'>, transactions: Held): void {
-    this.#calls = calls;
-    this.#room.held = transactions;
+    this.#watched.give({ calls, transactions });
   }
 
   /** A call was admitted. */
@@ -132,7 +138,7 @@ export class Intake {
   }
 
   get #dialogs(): number {
-    return this.#calls?.counters.legs ?? 0;
+    return this.#watched.part.calls.counters.legs;
   }
 
   #refill(): number {

@@ -1,4 +1,5 @@
 /** Holds what the fraud guards granted to calls, from the plan to the end of the call. */
+import { Later } from '../../base/later.ts';
 import type { Steps } from '../../base/steps.ts';
 import type { Calls, GrantSnapshot, LiveRecord } from '../../call/index.ts';
 import type { OutboundPlan } from '../../outbound/index.ts';
@@ -21,8 +22,8 @@ export class OutboundGuards {
   /** By session: a call that is sent on to the outside twice holds two grants. */
   readonly #grants = new Map<string, AdmittedCall[]>();
 
-  /** Ends those whose minutes are used up; set once there are calls. */
-  calls: Pick<Calls, 'end'> | undefined = undefined;
+  /** Ends those whose minutes are used up. */
+  readonly calls = new Later<Pick<Calls, 'end'>>('what ends calls whose minutes are used up');
 
   constructor(options: GuardsOptions) {
     this.#guards = new Guards(options);
@@ -99,7 +100,7 @@ export class OutboundGuards {
   }
 
   #end(callId: string): void {
-    this.calls?.end(callId, 'daily-minutes-exceeded', MINUTES_USED_UP);
+    this.calls.part.end(callId, 'daily-minutes-exceeded', MINUTES_USED_UP);
   }
 
   ended({ facts, talkMs }: LiveRecord): void {

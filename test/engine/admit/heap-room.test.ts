@@ -7,9 +7,12 @@ test('above the share of the heap limit strangers get nothing, known peers every
   const clock = new VirtualScheduler();
   const heap = { used_heap_size: 500, heap_size_limit: 1_000 };
   const held = { lingeringOctets: 100 };
-  const room = new HeapRoom(clock, 0.8, () => heap);
-  room.held = held;
-  const { hasRoom } = room;
+  const { hasRoom } = new HeapRoom(
+    clock,
+    0.8,
+    () => held,
+    () => heap,
+  );
   const gate = new SourceGate(clock, { knows: (address) => address === '192.0.2.1', hasRoom });
   const admits = () => [gate.admits('203.0.113.1'), gate.admits('192.0.2.1')];
   expect(admits()).toEqual([true, true]);
@@ -27,5 +30,5 @@ test('above the share of the heap limit strangers get nothing, known peers every
 });
 
 test('the heap of this process is far from its limit', () => {
-  expect(new HeapRoom(new VirtualScheduler(), 0.8).hasRoom()).toBe(true);
+  expect(new HeapRoom(new VirtualScheduler(), 0.8, () => ({ lingeringOctets: 0 })).hasRoom()).toBe(true);
 });

@@ -8,7 +8,7 @@ import { CARRIER_A, World } from '../world.ts';
 const INVITE = parseMessage('INVITE sip:b@x SIP/2.0\r\n\r\n') as SipRequest;
 const OPTIONS = parseMessage('OPTIONS sip:b@x SIP/2.0\r\n\r\n') as SipRequest;
 
-function intakeOf(input: Record<string, number>, overloadSeconds?: () => number | undefined) {
+function intakeOf(input: Record<string, number>, overloadSeconds?: () => number | undefined, counts = true) {
   const clock = new VirtualScheduler();
   const limits = nodeLimitsSchema.parse(input);
   const counters = { legs: 0, live: 0, started: 0, answered: 0, refused: 0, unmatched: 0 };
@@ -23,9 +23,15 @@ function intakeOf(input: Record<string, number>, overloadSeconds?: () => number 
       isEmergencyNumber: (number) => number === '112',
     },
   });
-  intake.watch({ counters }, { lingeringOctets: 0 });
+  if (counts) intake.watch({ counters }, { lingeringOctets: 0 });
   return { clock, intake, counters, options: intake.endpointOptions() };
 }
+
+test('limits of what is there are never silently off: an intake that was given nothing to count lets nobody in', () => {
+  const { intake, options } = intakeOf({}, undefined, false);
+  expect(() => options.overloadSeconds?.(INVITE)).toThrow('never given');
+  expect(() => intake.gate.admits('203.0.113.1')).toThrow('never given');
+});
 
 describe('limits.callsPerSecond', () => {
   test('only calls that were admitted take a place; refused while none is left, let in as places come back', () => {
