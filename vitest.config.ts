@@ -1,7 +1,7 @@
-import { existsSync, mkdtempSync, rmSync, statfsSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
+import { memoryFolder } from './test/kit/memory-folder.ts';
 import { SecondAttempts } from './test/kit/second-attempts.ts';
 
 /** Two files at a time on two cores as well: most of the suite waits for peers rather than computes. */
@@ -33,24 +33,13 @@ const faults = [
 /** Tests with peer programs, processes or checks of the whole tree; a file has a world of its own. */
 const withPeers = ['test/end-to-end/**/*.test.ts', 'test/checks/**/*.test.ts', 'test/docs/**/*.test.ts'];
 
-const MEMORY = '/dev/shm';
-const ROOM_OCTETS = 2e9;
-
-/** Where tests write, in memory if there is room, for this run alone. */
-function folderInMemory(): { TMPDIR?: string } {
-  if (!existsSync(MEMORY)) return {};
-  const { bavail, bsize } = statfsSync(MEMORY);
-  if (bavail * bsize < ROOM_OCTETS) return {};
-  const folder = mkdtempSync(join(MEMORY, 'tandem-tests-'));
-  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
-  return { TMPDIR: folder };
-}
+const inMemory = memoryFolder();
 
 const env = {
   /** What V8 has compiled is kept for all processes of the engine: each starts with a store of its own, and would compile everything again. */
   NODE_COMPILE_CACHE: join(import.meta.dirname, 'node_modules/.cache/tandem-tests'),
-  /** A store waits for the disk at each write, 4 to 50 ms on a busy machine. */
-  ...folderInMemory(),
+  /** A store waits for the disk at each write, 4 to 50 ms on a busy machine. Tests of what the disk has kept go there all the same (`test/kit/on-disk.ts`). */
+  ...(inMemory !== undefined && { TMPDIR: inMemory, DISK_OF_TESTS: tmpdir() }),
 };
 
 const time = { testTimeout: 60_000, hookTimeout: 120_000, env };

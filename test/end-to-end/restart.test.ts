@@ -5,10 +5,13 @@ import { describe, expect, test } from 'vitest';
 import { startEngineProcess } from '../kit/engine.ts';
 import { eventually } from '../kit/eventually.ts';
 import { freePort } from '../kit/free-port.ts';
+import { onDisk } from '../kit/on-disk.ts';
 import { peersSkipped } from '../kit/peers.ts';
 import { Phone } from './nodes/phone.ts';
 import { allWell, startAnswerer, startCaller } from './sipp.ts';
 import { acme, carrierTrunk } from './world.ts';
+
+onDisk();
 
 /** The long form: `TANDEM_RESTART_CALLS=1000 npx vitest run test/end-to-end/restart.test.ts`. */
 const CALLS = Number(process.env['TANDEM_RESTART_CALLS'] ?? 50);

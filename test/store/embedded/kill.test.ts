@@ -4,8 +4,11 @@ import { expect, test } from 'vitest';
 import { silentLog } from '../../../src/base/log.ts';
 import { openStores } from '../../../src/store/index.ts';
 import { startChild } from '../../kit/child.ts';
+import { onDisk } from '../../kit/on-disk.ts';
 import { VirtualScheduler } from '../../kit/virtual-scheduler.ts';
 import { temporaryFolder } from '../kit.ts';
+
+onDisk();
 
 const ROUNDS = 20;
 const writer = fileURLToPath(new URL('./writer-process.ts', import.meta.url));
