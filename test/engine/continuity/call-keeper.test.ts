@@ -1,5 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { CallSnapshot, Calls, LiveRecord, Restorer } from '../../../src/call/index.ts';
+import { CallKeeper, type CallKeeperOptions } from '../../../src/engine/continuity/call-keeper.ts';
 import { stirSchema } from '../../../src/settings/node-schema.ts';
 import { HeaderId, type SipRequest, type SipResponse } from '../../../src/sip/message/index.ts';
 import { FakeRelays, relayed } from '../../kit/fake-relay.ts';
@@ -73,6 +75,23 @@ afterEach(async () => {
 });
 
 const ended = () => world.observed.ended;
+
+test('of calls that are over and of calls that have moved the latest 50,000 each are known, and no more', async () => {
+  // Looked at after each test.
+  await start();
+  const scheduler = new VirtualScheduler();
+  const calls = { restore: () => ({}), rejoin: (id: string) => id, refreshTargets: () => {} } as unknown as Calls;
+  const keeper = new CallKeeper({ scheduler, calls, store: new MemoryCalls() } as unknown as CallKeeperOptions);
+  const record = (id: string) => ({ id }) as LiveRecord;
+  for (let call = 0; call <= 50_000; call++) {
+    keeper.adopt({ id: `over-${call}` } as CallSnapshot, () => ({}) as Restorer);
+    keeper.onCallEnded(record(`over-${call}`));
+    keeper.onCallMoved(record(`moved-${call}`));
+  }
+  const known = (of: (id: string) => boolean, what: string) => [0, 1, 50_000].map((call) => of(`${what}-${call}`));
+  expect(known((id) => keeper.hasEnded(id), 'over')).toEqual([false, true, true]);
+  expect(known((id) => keeper.hasMoved(id), 'moved')).toEqual([false, true, true]);
+});
 
 describe('a call rings when its process ends', () => {
   beforeEach(async () => {
