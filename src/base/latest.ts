@@ -56,24 +56,23 @@ export class Latest<Key, Value> implements Iterable<[Key, Value]> {
     return this.#entries.delete(key);
   }
 
-  /** What is reached may be deleted meanwhile. */
+  /** As with a Map, entries may be deleted and set meanwhile: one that is gone is not reached, one that is new is. */
   *[Symbol.iterator](): Generator<[Key, Value]> {
-    for (let entry = this.#oldest; entry !== undefined; ) {
-      const { key, value, newer } = entry;
-      yield [key, value];
-      entry = newer;
-    }
+    for (let entry = this.#oldest; entry !== undefined; entry = this.#after(entry)) yield [entry.key, entry.value];
   }
 
   *keys(): Generator<Key> {
-    for (const [key] of this) yield key;
+    for (let entry = this.#oldest; entry !== undefined; entry = this.#after(entry)) yield entry.key;
   }
 
   *values(): Generator<Value> {
-    for (let entry = this.#oldest; entry !== undefined; ) {
-      const { value, newer } = entry;
-      yield value;
-      entry = newer;
-    }
+    for (let entry = this.#oldest; entry !== undefined; entry = this.#after(entry)) yield entry.value;
+  }
+
+  /** What comes after one that may be gone by now: it knows the one that was before it, which may be gone as well. */
+  #after(reached: Entry<Key, Value>): Entry<Key, Value> | undefined {
+    let last: Entry<Key, Value> | undefined = reached;
+    while (last !== undefined && this.#entries.get(last.key) !== last) last = last.older;
+    return last === undefined ? this.#oldest : last.newer;
   }
 }

@@ -39,6 +39,33 @@ test('whoever goes through them may delete what is reached', () => {
   expect([...latest]).toEqual([['c', 2]]);
 });
 
+test('whoever goes through them meets what a Map gives: nothing that is gone, and what is set meanwhile', () => {
+  const change = fc.record({ key: fc.integer({ min: 0, max: 6 }), isDelete: fc.boolean() });
+  const changes = fc.array(fc.array(change, { maxLength: 4 }), { maxLength: 12 });
+  type Both = Pick<Map<number, number>, 'set' | 'delete' | 'keys'>;
+  /** Keys as they are reached, with some changes after each of them. */
+  const walk = (
+    entries: Both | Latest<number, number>,
+    made: readonly (readonly { key: number; isDelete: boolean }[])[],
+  ) => {
+    for (let key = 0; key < 5; key++) entries.set(key, key);
+    const reached: number[] = [];
+    for (const key of entries.keys()) {
+      for (const { key: other, isDelete } of made[reached.length] ?? []) {
+        entries.delete(other);
+        if (!isDelete) entries.set(other, other);
+      }
+      reached.push(key);
+    }
+    return reached;
+  };
+  fc.assert(
+    fc.property(changes, (made) => {
+      expect(walk(new Latest<number, number>(9), made)).toEqual(walk(new Map<number, number>(), made));
+    }),
+  );
+});
+
 test('it holds what a list of the latest would, whatever is set and deleted', () => {
   const step = fc.record({ key: fc.integer({ min: 0, max: 9 }), isDelete: fc.boolean() });
   fc.assert(
