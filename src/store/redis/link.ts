@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { isIP } from 'node:net';
-import type { ConnectionOptions } from 'node:tls';
+import { isIP, Socket } from 'node:net';
+import { type ConnectionOptions, TLSSocket } from 'node:tls';
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
 import type { Log } from '../../base/log.ts';
 import type { RedisStoreSettings } from '../stores.ts';
@@ -120,9 +120,12 @@ export class RedisLink {
     if (this.isReady) await this.#client.subscribe(channel);
   }
 
-  /** Drops a connection that does not answer, and looks anew for whom to talk to. */
+  /** Drops a connection that does not answer, with what was written and has not arrived, and looks anew for whom to talk to. */
   reconnect(): void {
-    if (!this.#isClosed) this.#client.disconnect(true);
+    if (this.#isClosed) return;
+    const clients = this.#client instanceof Cluster ? this.#client.nodes() : [this.#client];
+    for (const { stream } of clients) dropUnsent(stream);
+    this.#client.disconnect(true);
   }
 
   close(): void {
@@ -204,6 +207,17 @@ function connected(client: Redis): Redis {
   // How it goes is heard by the events.
   client.connect().catch(() => {});
   return client;
+}
+
+/**
+ * A connection that is closed in good order has the kernel go on sending what it holds: what was written before a partition would come through
+ * after what was written since over another connection. Not over TLS, whose sockets the runtime does not reset.
+ */
+function dropUnsent(stream: Redis['stream'] | undefined): void {
+  if (!(stream instanceof Socket) || stream instanceof TLSSocket || stream.connecting || stream.destroyed) return;
+  stream.resetAndDestroy();
+  // It would wait until the kernel has taken the rest.
+  if (stream.writableLength > 0) stream.destroy();
 }
 
 /** What is private of a client: it offers no other way to its connections. */

@@ -1,8 +1,9 @@
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { Redis } from 'ioredis';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { silentLog } from '../../../src/base/log.ts';
 import { RedisLink } from '../../../src/store/redis/link.ts';
+import { CuttableWay } from '../../kit/cuttable-way.ts';
 import { peersSkipped } from '../../kit/peers.ts';
 import { type RedisServer, startRedis } from '../../kit/redis.ts';
 import { eventually } from './world.ts';
@@ -128,6 +129,32 @@ describe.skipIf(peersSkipped)('a link to a master that Sentinels name', () => {
     await new Promise((resolve) => setTimeout(resolve, 1_300));
     expect(unheard).toEqual([]);
     expect(await link.command('PING')).toEqual(Buffer.from('PONG'));
+  });
+});
+
+describe.skipIf(peersSkipped)('a link whose connection is given up while nothing comes through', () => {
+  // More than the other end takes unread, so that some is in this kernel; and so much that some has not got there.
+  test.each([600_000, 40_000_000])('what it had written of %i octets never arrives', async (octets) => {
+    const redis = await startRedis();
+    const way = await CuttableWay.to(redis.port);
+    const link = new RedisLink({ ...SETTINGS, url: `redis://127.0.0.1:${way.port}` }, { log: silentLog });
+    const admin = new Redis(redis.url);
+    onTestFinished(async () => {
+      link.close();
+      way.close();
+      admin.disconnect();
+      await redis.stop();
+    });
+    expect(await link.ready(5_000)).toBe(true);
+    way.cut();
+    await expect(link.command('SET', 'late', 'x'.repeat(octets))).rejects.toThrow('timed out');
+    link.reconnect();
+    way.mend();
+    const writes = () => link.command('SET', 'now', 'written');
+    await eventually(() => writes().then(Boolean, () => false));
+    // An ordered close had delivered it by now.
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    expect([await admin.exists('late'), await admin.exists('now')]).toEqual([0, 1]);
   });
 });
 
