@@ -1,4 +1,4 @@
-/** An answered call as the store keeps it. */
+/** A call that rings or is answered, as the store keeps it. */
 export interface KeptCall {
   readonly id: string;
   /** A `CallSnapshot` as JSON; the store never reads it. */
@@ -58,7 +58,7 @@ export class CallsForgotten extends Error {
   }
 }
 
-/** Keeps answered calls beyond the life of the process. Methods reject when the store cannot be reached or written. */
+/** Keeps calls that ring or are answered beyond the life of the process. Methods reject when the store cannot be reached or written. */
 export interface CallStore {
   load(): Promise<KeptCalls>;
   /**

@@ -75,7 +75,7 @@ export interface EngineOptions {
   readonly cpuShare?: () => number;
   /** Refuse new requests while this process has no time for them. Default false. */
   readonly guardsLoad?: boolean;
-  /** Where answered calls are kept beyond the life of this process; default: nowhere. */
+  /** Where calls are kept beyond the life of this process; default: nowhere. */
   readonly callStore?: CallStore | undefined;
   /** Sees to it that of several nodes one registers each trunk; default: this node is alone. */
   readonly lease?: LeasePort;

@@ -154,7 +154,7 @@ export interface Stores {
   readonly provisioning: ProvisioningStore;
   readonly bindings: SharedBindingStore;
   readonly signIns: SignInStore;
-  /** Answered calls of this node. */
+  /** Calls of this node that ring or are answered. */
   readonly calls: CallStore;
   /** Messages that wait or are kept for a while. */
   readonly messages: MessageStore;

@@ -1,4 +1,4 @@
-/** Answered calls beyond the life of a process: this node's own in the store, and here those of nodes that have ended. */
+/** Calls that ring or are answered, beyond the life of a process: this node's own in the store, and here those of nodes that have ended. */
 import type { Log } from '../../base/log.ts';
 import type { Scheduler } from '../../base/scheduler.ts';
 import type { CallFacts, CallStore, Calls, CallToken, LiveRecord } from '../../call/index.ts';

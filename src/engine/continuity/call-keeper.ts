@@ -1,5 +1,5 @@
 /**
- * Answered calls outlive the process: their snapshots are in the store, written behind, never in the path of a message, and after a
+ * Calls that ring or are answered outlive the process: their snapshots are in the store, written behind, never in the path of a message, and after a
  * crash or a restart the calls go on from there. Requests within their dialogs find them, session timers and limits run on, and each
  * gets its one call record.
  */

@@ -1,5 +1,5 @@
 /**
- * A node that ends without a word is followed: its answered calls are in the store that it shared, and go on here, at whichever node
+ * A node that ends without a word is followed: its calls are in the store that it shared, and go on here, at whichever node
  * comes first. It counts as ended when it has told the others nothing for a while and answers no OPTIONS either; the store gives
  * its calls away only then, and each of them once.
  */

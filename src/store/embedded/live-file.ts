@@ -1,5 +1,5 @@
 /**
- * The file of what comes back by itself: bindings, answered calls, who signed in from where, since when trunks have their addresses, and what was used of limits. Written behind
+ * The file of what comes back by itself: bindings, calls, who signed in from where, since when trunks have their addresses, and what was used of limits. Written behind
  * what it tells of; what the process had written survives its end (`synchronous = NORMAL`), a loss of power may cost the last seconds.
  */
 import type { DatabaseSync } from 'node:sqlite';

@@ -1,4 +1,4 @@
-/** Answered calls of several workers in one table: each call's id there begins with the number of its worker. */
+/** Calls of several workers in one table: each call's id there begins with the number of its worker. */
 import type { CallChanges, KeptCall, KeptCalls } from '../../call/index.ts';
 
 const SEPARATOR = '/';
