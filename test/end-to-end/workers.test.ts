@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { ownPortOf } from '../../src/settings/workers.ts';
+import { serialize } from '../../src/sip/message/index.ts';
 import { type EngineProcess, startEngineProcess } from '../kit/engine.ts';
 import { eventually } from '../kit/eventually.ts';
 import { freePort } from '../kit/free-port.ts';
@@ -29,8 +30,11 @@ describe.skipIf(peersSkipped)('workers: 2', () => {
   let phones: readonly Phone[];
   /** A carrier that is pinged. */
   let pinged: Socket;
+  /** Workers in the order of their processes: the supervisor starts them in turn, and one that was started again comes last. */
+  let started: number[];
 
   beforeAll(async () => {
+    started = Array.from({ length: WORKERS }, (_, index) => index + 1);
     carrierPort = await freePort();
     pinged = createSocket('udp4');
     await new Promise<void>((resolve) => pinged.bind(0, '127.0.0.1', resolve));
@@ -76,6 +80,16 @@ describe.skipIf(peersSkipped)('workers: 2', () => {
     for (let worker = 0; worker < WORKERS; worker++)
       if (new RegExp(`^${field}:.*:${ownPortOf(worker, engine.port)}\\b`, 'm').test(text)) found.add(worker + 1);
     return found;
+  };
+
+  /** SIGKILL; resolves when it is there again. */
+  const kill = async (worker: number) => {
+    const times = () => engine.child.output().split('"event":"worker-back"').length;
+    const before = times();
+    const place = started.indexOf(worker);
+    process.kill(childPid(engine.child.pid, place), 'SIGKILL');
+    started.push(...started.splice(place, 1));
+    await eventually('the worker again', () => times() > before, { timeoutMs: 45_000 });
   };
 
   test('phones register at the shared port, and every worker knows them', async () => {
@@ -226,27 +240,45 @@ describe.skipIf(peersSkipped)('workers: 2', () => {
     for (const { messages } of await allWell(...more)) expect(messages).toContain('SIP/2.0 503 ');
     const victim = one > 0 ? 1 : 2;
     await eventually('both in the store', () => keptCalls(engine.dataFolder) === 2);
-    process.kill(workerPid(engine.child.pid, victim), 'SIGKILL');
-    await engine.child.waitFor(/"event":"worker-back"/);
+    await kill(victim);
     expect((await list('/api/v1/calls?state=answered')).total).toBe(2);
     await allWell(carrier, ...held);
     await eventually('no call left', async () => (await list('/api/v1/calls')).total === 0);
     expect((await phones[0]?.register(address))?.status).toBe(200);
   });
 
+  test('a call that rings at a worker that is killed rings on: its callee answers the process after, and the caller is connected, with one record', async () => {
+    const [, bob, carol] = phones as [Phone, Phone, Phone];
+    const known = (await list('/api/v1/call-records?limit=1000')).total;
+    const [invited, left] = [bob.invites.length, bob.heard.length];
+    bob.answers = 180;
+    const calling = carol.call(address, '102', Number.POSITIVE_INFINITY);
+    await eventually('it to ring', () => bob.invites.length === invited + 1);
+    await eventually('the call in the store', () => keptCalls(engine.dataFolder) === 1);
+    const [worker] = workersIn(serialize((bob.invites.at(-1) as Phone['invites'][number]).request), 'Via');
+    await kill(worker ?? 0);
+    bob.pickUp();
+    const call = await calling;
+    expect([call.status, bob.invites.length]).toEqual([200, invited + 1]);
+    expect((await carol.hangUp(address, call)).status).toBe(200);
+    await eventually('the BYE at the callee', () => bob.heard.slice(left).includes('BYE'));
+    await eventually('its record', async () => (await list('/api/v1/call-records?limit=1000')).total === known + 1);
+    await eventually('nothing left in the store', () => keptCalls(engine.dataFolder) === 0);
+  });
+
   test('SIGTERM ends all processes in order', async () => {
-    const pids = [1, 2].map((worker) => workerPid(engine.child.pid, worker));
+    const pids = [0, 1].map((place) => childPid(engine.child.pid, place));
     engine.child.signal('SIGTERM');
     expect(await engine.child.exited).toBe(0);
     for (const pid of pids) expect(() => process.kill(pid, 0)).toThrow();
   });
 });
 
-/** The process of a worker, from 1: the supervisor starts them in their order, and one that was started again comes last. */
-function workerPid(supervisor: number, worker: number): number {
+/** The process that the supervisor has started as this one of those that run, from 0. */
+function childPid(supervisor: number, place: number): number {
   const pids = readFileSync(`/proc/${supervisor}/task/${supervisor}/children`, 'latin1').trim().split(' ').map(Number);
-  const pid = pids[worker - 1];
-  if (pid === undefined) throw new Error(`worker ${worker} does not run`);
+  const pid = pids[place];
+  if (pid === undefined) throw new Error(`fewer than ${place + 1} workers run`);
   return pid;
 }
 
