@@ -28,8 +28,6 @@ const PONG = '\r\n';
 const LINGER_MS = 2_000;
 /** A source over its rate is not read from for this long; TCP then slows it down. */
 const RATE_PAUSE_MS = 100;
-/** Octets that wait for the peer to read, beyond which its pings are not answered: what answers would pile up behind them. */
-const MOST_UNREAD_BEFORE_PONG = 4_096;
 
 type State = 'setting-up' | 'open' | 'closing' | 'closed';
 
@@ -78,9 +76,14 @@ export class StreamFlow implements Flow, FrameSink, SlotHolder, TimerTarget {
   #pongSeen = false;
   #pongAwaited = false;
   #messageEnded = false;
+  /** A ping is in the octets that are being read. */
+  #pinged = false;
+  /** One answer to pings has not left yet, and one more is owed: so much waits at most for a peer that reads nothing. */
+  #pongUnderWay = false;
   #owesPong = false;
-  /** Octets that had left when the peer was seen not to read. */
+  /** What had left when the peer was seen not to read: octets of whole writes, and how much of the one under way had not. */
   #leftOctets = 0;
+  #stuckOctets = 0;
   #unreadTimer: Timer | undefined;
   #deadline: Timer | undefined;
   #idleTimer: Timer | undefined;
@@ -246,7 +249,7 @@ export class StreamFlow implements Flow, FrameSink, SlotHolder, TimerTarget {
     this.#noteTraffic();
     this.#messageEnded = false;
     this.#framer.push(octets.toString('latin1'));
-    if (this.#owesPong) this.#pong();
+    if (this.#pinged) this.#answerPing();
     this.#watchPartialMessage();
   }
 
@@ -270,16 +273,28 @@ export class StreamFlow implements Flow, FrameSink, SlotHolder, TimerTarget {
 
   /** From the framer: a ping. Those that came together are answered together. */
   onPing(): void {
-    this.#owesPong = true;
+    this.#pinged = true;
   }
 
-  /** RFC 5626 §3.5.1: a single CRLF, at once. */
-  #pong(): void {
-    this.#owesPong = false;
-    const unread = this.#socket?.writableLength ?? 0;
-    if (this.#state === 'open' && unread <= MOST_UNREAD_BEFORE_PONG) this.#write(PONG);
+  /** RFC 5626 §3.5.1: a single CRLF, at once; while the one before it is under way, as soon as that has left. */
+  #answerPing(): void {
+    this.#pinged = false;
+    this.#owesPong = true;
+    this.#pong();
     this.#context.user.onKeepAlive?.(this);
   }
+
+  #pong(): void {
+    if (!this.#owesPong || this.#pongUnderWay || this.#state !== 'open') return;
+    this.#owesPong = false;
+    this.#pongUnderWay = true;
+    this.#write(PONG, this.#onPongLeft);
+  }
+
+  readonly #onPongLeft = () => {
+    this.#pongUnderWay = false;
+    this.#pong();
+  };
 
   /** From the framer: a single CRLF. True when it answers our ping. */
   onPong(): boolean {
@@ -301,24 +316,26 @@ export class StreamFlow implements Flow, FrameSink, SlotHolder, TimerTarget {
   }
 
   /** What is sent in one go leaves in one go: a system call, and with TLS a record, for all of it. */
-  #write(text: string): void {
+  #write(text: string, onLeft?: () => void): void {
     const socket = this.#socket as Socket;
     if (socket.writableCorked === 0) {
       socket.cork();
       process.nextTick(this.#uncork);
     }
-    socket.write(text, 'latin1');
+    socket.write(text, 'latin1', onLeft);
   }
 
   readonly #uncork = () => {
     const socket = this.#socket as Socket;
     socket.uncork();
-    if (socket.writableLength > 0 && this.#unreadTimer === undefined) this.#watchUnread(socket);
+    const mayBeUnread = socket.writableLength > 0 && this.#state === 'open';
+    if (mayBeUnread && this.#unreadTimer === undefined) this.#watchUnread(socket);
   };
 
   /** The kernel has not taken all: the peer may not be reading. */
   #watchUnread(socket: Socket): void {
-    this.#leftOctets = socket.bytesWritten - socket.writableLength;
+    this.#leftOctets = leftOctets(socket);
+    this.#stuckOctets = stuckOctets(socket);
     const { scheduler, limits } = this.#context;
     this.#unreadTimer = scheduler.schedule(limits.messageTimeoutMs, this, TimerKind.Unread);
   }
@@ -329,7 +346,7 @@ export class StreamFlow implements Flow, FrameSink, SlotHolder, TimerTarget {
     const { sources, counters } = this.#context;
     const socket = this.#socket as Socket;
     if (socket.writableLength === 0 || this.#state !== 'open') return;
-    const reads = socket.bytesWritten - socket.writableLength > this.#leftOctets;
+    const reads = leftOctets(socket) > this.#leftOctets || stuckOctets(socket) < this.#stuckOctets;
     if (reads || this.opened || sources?.knows(this.remoteAddress) !== false) {
       this.#watchUnread(socket);
       return;
@@ -428,6 +445,19 @@ export class StreamFlow implements Flow, FrameSink, SlotHolder, TimerTarget {
     if (isTlsError(error, this.transport)) return describeTlsError(error);
     return error.code ?? error.message;
   }
+}
+
+/** Octets of writes that have left as a whole. */
+function leftOctets(socket: Socket): number {
+  return socket.bytesWritten - socket.writableLength;
+}
+
+/**
+ * Octets of the write under way that the kernel has not taken: all that was written while the one before it was under way is one, and a
+ * long one leaves bit by bit. The runtime's own idle timeout of sockets looks there too; without it only whole writes are seen.
+ */
+function stuckOctets(socket: Socket): number {
+  return (socket as { _handle?: { writeQueueSize?: number } | null })._handle?.writeQueueSize ?? 0;
 }
 
 /** Errors of the operating system name the call that failed; those of TLS do not. */

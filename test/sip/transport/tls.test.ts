@@ -44,6 +44,28 @@ function issue(request: Partial<CertificateRequest>) {
   return authority.issue({ ...serverRequest, ...request });
 }
 
+test('RFC 5626 §4.4.1: each ping of a peer that reads is answered, though our answers are under way then', async () => {
+  const node = await serving();
+  node.user.onMessage = (_text, flow) => {
+    // As from the inbox: on the next turn. What TLS writes has not left before a later one.
+    setImmediate(() => flow.send('x'.repeat(50_000)));
+  };
+  const { cert, key } = client;
+  const at = { host: '127.0.0.1', port: node.port(), ca: authority.certificate, servername: 'sip.example.com' };
+  const socket = tlsConnect({ ...at, cert, key });
+  cleanup.add(() => socket.destroy());
+  const peer = new Client(socket);
+  await new Promise<void>((resolve) => socket.once('secureConnect', resolve));
+  socket.setNoDelay(true);
+  for (let pings = 1; pings <= 20; pings++) {
+    peer.write(options(`m${pings}`));
+    await new Promise((resolve) => setImmediate(resolve));
+    peer.write('\r\n\r\n');
+    while (peer.received.length < pings * 50_002) await new Promise((resolve) => setImmediate(resolve));
+  }
+  expect(peer.received.replaceAll('x', '')).toBe('\r\n'.repeat(20));
+});
+
 describe('a server that we call (RFC 5922 §7.3)', () => {
   test('the right name and chain are accepted; TLS 1.2 or newer; SNI names the domain', async () => {
     const peer = await serving();
