@@ -88,6 +88,7 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow>, Refu
       ...(options.timers === undefined ? {} : { timers: options.timers }),
       ...(options.maxServerTransactions === undefined ? {} : { maxServerTransactions: options.maxServerTransactions }),
       ...(options.maxServerOctets === undefined ? {} : { maxServerOctets: options.maxServerOctets }),
+      ...(options.isEmergency === undefined ? {} : { isEmergency: options.isEmergency }),
       ...(options.maxClientTransactions === undefined ? {} : { maxClientTransactions: options.maxClientTransactions }),
     });
     this.#refusals = new Refusals(this, options, this.#messageLimits, log);

@@ -134,7 +134,7 @@ export interface EndpointOptions {
   readonly tcpForLargeRequests?: boolean;
   /** Asked for each new request outside a dialog; seconds for Retry-After when the node is too busy for it, else undefined. */
   readonly overloadSeconds?: (request: SipRequest) => number | undefined;
-  /** Whether an INVITE that would be refused unread is one that must be let in: an emergency call. Default: none is. */
+  /** Whether an INVITE that would be refused, unread or over a limit, is one that must be let in: an emergency call. Default: none is. */
   readonly isEmergency?: (request: SipRequest) => boolean;
   /** The same of a number that somebody of a host dials, for an INVITE in which both are written in plain characters: it need not be read. */
   readonly isEmergencyNumber?: (number: string, host: string) => boolean;

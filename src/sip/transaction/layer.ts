@@ -11,7 +11,7 @@ import { type KnownRequest, LingeringBranches, LingeringRequests } from './linge
 import { hasCookie, mergeKey, serverKey } from './matching.ts';
 import { NonInviteClientTransaction } from './non-invite-client.ts';
 import { NonInviteServerTransaction } from './non-invite-server.ts';
-import { LINGERING_AS_ONE, ServerPlaces } from './server-places.ts';
+import { LINGERING_AS_ONE, ServerPlaces, type Shortage } from './server-places.ts';
 import { ServerTransactionBase } from './server-transaction.ts';
 import { StatelessTags } from './stateless-tag.ts';
 import { DEFAULT_TIMERS, type TimerSettings } from './timers.ts';
@@ -40,12 +40,14 @@ export interface TransactionLayerOptions<F extends Channel> {
   /** Base times; each default is RFC 3261's. */
   readonly timers?: Partial<TimerSettings>;
   /**
-   * New requests are refused with 503 from here on; those within dialogs and CANCEL only a quarter above it. One address has three
-   * quarters of it at most. Of those that linger eight count as one. Default 100,000.
+   * New requests are refused with 503 from here on; those within dialogs, CANCEL and emergency calls only a quarter above it. One address
+   * has three quarters of it at most. Of those that linger eight count as one. Default 100,000.
    */
   readonly maxServerTransactions?: number;
   /** The same of the octets of the heap that they take, by estimate. Default: any. */
   readonly maxServerOctets?: number;
+  /** Whether an INVITE that would be refused is an emergency call. Default: none is. */
+  readonly isEmergency?: (request: SipRequest) => boolean;
   /** Client transactions above it fail with a transport error, counted alike. Default 100,000; CANCEL and requests within dialogs get a quarter more. */
   readonly maxClientTransactions?: number;
   /** Whether a response or CANCEL that came over `actual` may belong to a transaction of `expected`. Default: any may. */
@@ -58,8 +60,16 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
   readonly scheduler: Scheduler;
   readonly timers: TimerSettings;
   readonly counters: TransactionCounters = newCounters();
+  /** Of the requests among {@link TransactionCounters.refused}: for want of what. */
+  readonly shortages: Record<Shortage, number> = {
+    places: 0,
+    placesOfAddress: 0,
+    memory: 0,
+    memoryOfAddress: 0,
+  };
   readonly #user: TransactionLayerUser<F>;
   readonly #samePeer: ((expected: F, actual: F) => boolean) | undefined;
+  readonly #isEmergency: (request: SipRequest) => boolean;
   readonly #places: ServerPlaces;
   readonly #maxClients: number;
   /** First of those that have a key. */
@@ -81,6 +91,7 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
     this.#recent = new RecentHashes(64 * this.timers.t1Ms, this.scheduler.nowMs());
     this.#user = options.user;
     this.#samePeer = options.samePeer;
+    this.#isEmergency = options.isEmergency ?? (() => false);
     const { maxServerTransactions = DEFAULT_MAX_TRANSACTIONS, maxServerOctets = Number.POSITIVE_INFINITY } = options;
     this.#places = new ServerPlaces(maxServerTransactions, maxServerOctets);
     this.#maxClients = options.maxClientTransactions ?? DEFAULT_MAX_TRANSACTIONS;
@@ -100,6 +111,12 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
     return this.#clients.size + this.#lingeringBranches.size;
   }
 
+  /** How full each limit is, 1 is the limit: requests, the memory for those without a final answer, client transactions. */
+  get fill(): { readonly places: number; readonly memory: number; readonly clients: number } {
+    const clients = this.#clients.size + this.#lingeringBranches.size / LINGERING_AS_ONE;
+    return { ...this.#places.fill, clients: clients / this.#maxClients };
+  }
+
   /** What lingering ones take outside of the heap. */
   get lingeringOctets(): number {
     return this.#lingeringRequests.octets + this.#lingeringBranches.octets;
@@ -116,7 +133,9 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
       existing.receiveRequest();
       return;
     }
-    if (this.#places.isFullFor(request, sourceOf(flow))) {
+    const shortage = this.#shortageFor(request, flow);
+    if (shortage !== undefined) {
+      this.shortages[shortage]++;
       this.#refuse(request, flow);
       return;
     }
@@ -391,6 +410,14 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
     if (server === undefined) return;
     server.disarm();
     this.ended(server);
+  }
+
+  /** For want of what a request is to be refused. An emergency call may use what requests of calls in progress may. */
+  #shortageFor(request: SipRequest, flow: F): Shortage | undefined {
+    const shortage = this.#places.shortageFor(request, sourceOf(flow));
+    if (shortage === undefined) return undefined;
+    const isEmergency = request.method === 'INVITE' && this.#isEmergency(request);
+    return isEmergency ? this.#places.shortageOfAll(true) : shortage;
   }
 
   /** §8.2.7: a stateless answer, the same for each copy of the request: its tag comes of what they have in common, its Retry-After of the tag. */

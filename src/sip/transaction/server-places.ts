@@ -14,6 +14,9 @@ const MACHINE_OCTETS = 4_096;
 /** The same of an INVITE, with the call that it begins. */
 const CALL_OCTETS = 16_384;
 
+/** What is short for a request: places or memory, of all together or of what its own address may have. */
+export type Shortage = 'places' | 'placesOfAddress' | 'memory' | 'memoryOfAddress';
+
 /** How much one source holds of something, and all of them together. */
 class SharedBudget {
   total = 0;
@@ -24,19 +27,18 @@ class SharedBudget {
     this.#most = most;
   }
 
-  /**
-   * Whether a source may have more. It may hold three times what is free: alone three quarters of all, and whoever comes then three
-   * quarters of the rest. So no source, or address that is forged, takes it all, and one that is alone is not held to an equal share.
-   * (The dynamic thresholds of Choudhury and Hahne, IEEE/ACM Transactions on Networking 6(2), 1998.)
-   */
-  admits(source: string): boolean {
-    const free = this.#most - this.total;
-    return free > 0 && (this.#held.get(source) ?? 0) < SHARE_OF_FREE * free;
+  /** How full it is: 1 is the limit, what goes on may have {@link ABOVE} of it. */
+  get fill(): number {
+    return this.total / this.#most;
   }
 
-  /** Whether there is no place even for what goes on. */
-  get isExceeded(): boolean {
-    return this.total >= ABOVE * this.#most;
+  /**
+   * Whether a source has its share of so many times the limit. It may hold three times what is free: alone three quarters of all, and
+   * whoever comes then three quarters of the rest. So no source, or address that is forged, takes it all, and one that is alone is not
+   * held to an equal share. (The dynamic thresholds of Choudhury and Hahne, IEEE/ACM Transactions on Networking 6(2), 1998.)
+   */
+  hasShare(source: string, times: number): boolean {
+    return (this.#held.get(source) ?? 0) >= SHARE_OF_FREE * (times * this.#most - this.total);
   }
 
   change(source: string, by: number): void {
@@ -77,11 +79,31 @@ export class ServerPlaces {
     return this.#machines + this.#records;
   }
 
-  /** Whether a request must be refused. Those of calls in progress, and CANCEL, may use a quarter more, whoever sends them. */
-  isFullFor(request: SipRequest, source: string): boolean {
-    const goesOn = request.method === 'CANCEL' || request.toTag() !== undefined;
-    if (goesOn) return this.#parts.isExceeded || this.#octets.isExceeded;
-    return !this.#parts.admits(source) || !this.#octets.admits(source);
+  /** How full each limit is, 1 is the limit: places, and octets of the heap. */
+  get fill(): { readonly places: number; readonly memory: number } {
+    return { places: this.#parts.fill, memory: this.#octets.fill };
+  }
+
+  /**
+   * For want of what a request must be refused; undefined: it has a place. Those of calls in progress may use a quarter more, of which one
+   * source has its share too. CANCEL and BYE, of which a call has one each, may use it whoever sends them.
+   */
+  shortageFor(request: SipRequest, source: string): Shortage | undefined {
+    const ends = request.method === 'CANCEL' || (request.method === 'BYE' && request.toTag() !== undefined);
+    if (ends) return this.shortageOfAll(true);
+    const goesOn = request.toTag() !== undefined;
+    const times = goesOn ? ABOVE : 1;
+    const shortage = this.shortageOfAll(goesOn);
+    if (shortage !== undefined) return shortage;
+    if (this.#parts.hasShare(source, times)) return 'placesOfAddress';
+    return this.#octets.hasShare(source, times) ? 'memoryOfAddress' : undefined;
+  }
+
+  /** The same, whoever asks. */
+  shortageOfAll(goesOn: boolean): Shortage | undefined {
+    const times = goesOn ? ABOVE : 1;
+    if (this.#parts.fill >= times) return 'places';
+    return this.#octets.fill >= times ? 'memory' : undefined;
   }
 
   /** A machine is kept; the octets that it takes, to be given back. */

@@ -427,6 +427,20 @@ describe('too busy', () => {
     expect(parseResponse(peer.received[0]).headers.value(HeaderId.RetryAfter)).toBe('3');
   });
 
+  test('an emergency call of an address that has its share of the transactions is let in', () => {
+    const world = new World({ maxServerTransactions: 4, isEmergency: ({ requestUri }) => requestUri.includes('112') });
+    world.serverUser.answer = (transaction) => transaction.reply(180);
+    const peer = world.network.peer('192.0.2.9');
+    const call = (number: string, id: string) => {
+      const fields = { Via: `SIP/2.0/UDP 192.0.2.9;branch=z9hG4bK${id}`, 'Call-ID': id };
+      peer.send(wire('INVITE', fields).replace('sip:bob@', `sip:${number}@`), SERVER);
+      world.scheduler.advance(10);
+      return peer.statuses().at(-1);
+    };
+    for (const id of ['1', '2', '3']) expect(call('102', id)).toBe(180);
+    expect([call('102', '4'), call('112', 'sos')]).toEqual([503, 180]);
+  });
+
   test('an address that has its share of the transactions gets a stateless 503 to new requests, those in dialogs are served, and others', () => {
     const world = new World({ maxServerTransactions: 8 });
     const pending: ServerTransaction[] = [];

@@ -283,6 +283,18 @@ describe('limits', () => {
     },
   );
 
+  test('an emergency call has a place though its address has its share, and a quarter above the limit; others are refused', () => {
+    const world = new World({ maxServerTransactions: 8, isEmergency: ({ requestUri }) => requestUri === 'sip:112@x' });
+    const invite = (index: number, uri = 'sip:2000@x') =>
+      makeInvite({ branch: `z9hG4bK${index}`, callId: `${index}`, uri });
+    for (let index = 0; index < 7; index++) world.receive(invite(index));
+    expect([world.requests.length, world.channel.kinds]).toEqual([6, ['503']]);
+    for (let index = 10; index < 15; index++) world.receive(invite(index, 'sip:112@x'));
+    expect([world.requests.length, world.channel.kinds]).toEqual([10, ['503', '503']]);
+    expect(world.layer.shortages).toMatchObject({ placesOfAddress: 1, places: 1 });
+    expect(world.layer.fill.places).toBe(1.25);
+  });
+
   test('requests beyond the memory for them are refused as well', () => {
     const world = new World({ maxServerOctets: 200_000 });
     for (let index = 0; index < 50; index++)
@@ -291,6 +303,7 @@ describe('limits', () => {
     expect(world.requests.length).toBeGreaterThan(5);
     expect(world.requests.length).toBeLessThan(11);
     expect(world.layer.counters.refused).toBe(50 - world.requests.length);
+    expect(world.layer.shortages.memoryOfAddress).toBe(50 - world.requests.length);
   });
 
   test.each([

@@ -9,10 +9,13 @@ const request = (method: string, toTag = '', body = '') =>
 const INVITE = request('INVITE');
 const FORGED = '192.0.2.10';
 
+const isFull = (places: ServerPlaces, message: SipRequest, source: string) =>
+  places.shortageFor(message, source) !== undefined;
+
 /** How many requests of one address are taken until one is refused. */
 function fill(places: ServerPlaces, source: string, message = INVITE): number {
   for (let taken = 0; ; taken++) {
-    if (places.isFullFor(message, source)) return taken;
+    if (isFull(places, message, source)) return taken;
     places.takeMachine(message, source);
   }
 }
@@ -23,7 +26,7 @@ describe('one address', () => {
     expect(fill(places, FORGED)).toBe(750);
     expect(fill(places, '192.0.2.20')).toBe(188);
     expect(fill(places, '192.0.2.30')).toBe(47);
-    expect(places.isFullFor(INVITE, '192.0.2.40')).toBe(false);
+    expect(isFull(places, INVITE, '192.0.2.40')).toBe(false);
   });
 
   test('has three quarters of the memory at most, by the length of what it sends', () => {
@@ -38,25 +41,54 @@ describe('one address', () => {
   test('has its places back as they end; eight records outside of the heap take one', () => {
     const places = new ServerPlaces(4, Number.POSITIVE_INFINITY);
     const octets = [1, 2, 3].map(() => places.takeMachine(INVITE, FORGED));
-    expect(places.isFullFor(INVITE, FORGED)).toBe(true);
+    expect(isFull(places, INVITE, FORGED)).toBe(true);
     places.giveMachine(FORGED, octets[0] as number);
     for (let record = 0; record < 8; record++) {
-      expect(places.isFullFor(INVITE, FORGED)).toBe(false);
+      expect(isFull(places, INVITE, FORGED)).toBe(false);
       places.takeRecord(FORGED);
     }
-    expect([places.count, places.isFullFor(INVITE, FORGED)]).toEqual([10, true]);
+    expect([places.count, isFull(places, INVITE, FORGED)]).toEqual([10, true]);
     places.giveRecord(FORGED);
-    expect([places.count, places.isFullFor(INVITE, FORGED)]).toEqual([9, false]);
+    expect([places.count, isFull(places, INVITE, FORGED)]).toEqual([9, false]);
   });
 });
 
-test('what goes on has a quarter more, whoever has taken the places', () => {
+test('what ends a call has a quarter more, whoever has taken the places', () => {
   const places = new ServerPlaces(4, Number.POSITIVE_INFINITY);
   fill(places, FORGED);
   for (const source of ['192.0.2.20', '192.0.2.30']) fill(places, source);
-  expect(places.isFullFor(INVITE, '192.0.2.40')).toBe(true);
-  const goesOn = request('BYE', ';tag=2');
-  expect([places.isFullFor(goesOn, FORGED), places.isFullFor(request('CANCEL'), FORGED)]).toEqual([false, false]);
-  places.takeMachine(goesOn, FORGED);
-  expect(places.isFullFor(goesOn, FORGED)).toBe(true);
+  expect(places.shortageFor(INVITE, '192.0.2.40')).toBe('places');
+  const bye = request('BYE', ';tag=2');
+  expect([isFull(places, bye, FORGED), isFull(places, request('CANCEL'), FORGED)]).toEqual([false, false]);
+  places.takeMachine(bye, FORGED);
+  expect(places.shortageFor(bye, FORGED)).toBe('places');
+});
+
+describe('what goes on', () => {
+  test('has a quarter more, and of that one address its share: others can call, and go on', () => {
+    const places = new ServerPlaces(1_000, Number.POSITIVE_INFINITY);
+    const info = request('INFO', ';tag=2');
+    // Three times what is free of 1,250.
+    expect(fill(places, FORGED, info)).toBe(938);
+    expect(places.shortageFor(info, FORGED)).toBe('placesOfAddress');
+    expect(isFull(places, INVITE, '192.0.2.20')).toBe(false);
+    expect(isFull(places, info, '192.0.2.20')).toBe(false);
+    expect(isFull(places, request('BYE', ';tag=2'), FORGED)).toBe(false);
+  });
+
+  test('the same of the memory', () => {
+    const places = new ServerPlaces(1_000_000, 100 * 2 ** 20);
+    const info = request('INFO', ';tag=2', 'x'.repeat(10_000));
+    fill(places, FORGED, info);
+    expect(places.shortageFor(info, FORGED)).toBe('memoryOfAddress');
+    expect(isFull(places, INVITE, '192.0.2.20')).toBe(false);
+    expect(isFull(places, request('BYE', ';tag=2'), FORGED)).toBe(false);
+  });
+
+  test('an address that has its share of new calls goes on with them', () => {
+    const places = new ServerPlaces(1_000, Number.POSITIVE_INFINITY);
+    fill(places, FORGED);
+    expect(places.shortageFor(INVITE, FORGED)).toBe('placesOfAddress');
+    expect(fill(places, FORGED, request('UPDATE', ';tag=2'))).toBe(188);
+  });
 });
