@@ -9,7 +9,9 @@ import type { EndpointOptions, StallGuard } from '../../sip/endpoint/index.ts';
 import type { SipRequest } from '../../sip/message/index.ts';
 import { SourceGate } from '../../sip/transport/index.ts';
 import type { Acquaintances } from '../acquaintances.ts';
+import type { PeerPass } from '../peer-nodes.ts';
 import type { Served } from '../served.ts';
+import type { FrontProxies } from './front-proxies.ts';
 import { HeapRoom, type Held } from './heap-room.ts';
 
 export interface IntakeOptions {
@@ -23,6 +25,10 @@ export interface IntakeOptions {
   readonly stallGuard?: Pick<StallGuard, 'retryAfterSeconds'> | undefined;
   /** Knows emergency calls, which these limits do not hold up; asked only when one would. */
   readonly served: Pick<Served, 'isEmergency' | 'isEmergencyNumber'>;
+  /** Whoever is behind a proxy has its own share of what is kept. */
+  readonly front: Pick<FrontProxies, 'senderOf'>;
+  /** Other nodes hand over calls of many: what carries their pass is held to no share. */
+  readonly pass: Pick<PeerPass, 'read'>;
 }
 
 type IntakeEndpointOptions = Pick<
@@ -34,6 +40,8 @@ type IntakeEndpointOptions = Pick<
   | 'overloadSeconds'
   | 'isEmergency'
   | 'isEmergencyNumber'
+  | 'sourceOf'
+  | 'speaksForMany'
   | 'maxServerTransactions'
   | 'maxServerOctets'
   | 'maxClientTransactions'
@@ -95,7 +103,7 @@ export class Intake {
   }
 
   endpointOptions(): IntakeEndpointOptions {
-    const { limits, guardsLoad, stallGuard, served } = this.#options;
+    const { limits, guardsLoad, stallGuard, served, front, pass } = this.#options;
     const isEmergency = (request: SipRequest) => served.isEmergency(request);
     return {
       sources: this.gate,
@@ -124,6 +132,8 @@ export class Intake {
       },
       isEmergency,
       isEmergencyNumber: (number, host) => served.isEmergencyNumber(number, host),
+      sourceOf: (request, flow) => front.senderOf(request, flow).remoteAddress,
+      speaksForMany: (request, flow) => pass.read(request, flow.remoteAddress) !== undefined,
       maxServerTransactions: limits.transactions,
       maxServerOctets: REQUESTS_SHARE * getHeapStatistics().heap_size_limit,
       maxClientTransactions: limits.transactions,

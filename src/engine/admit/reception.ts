@@ -77,6 +77,8 @@ export class Reception {
       guardsLoad: options.guardsLoad === true,
       stallGuard: this.#stallGuard,
       served,
+      front,
+      pass,
     });
     if (workers !== undefined) this.dealing = new Dealing(workers, identification);
     this.admission = this.#admissionOf(options, served, digest, pass);

@@ -88,6 +88,8 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow>, Refu
       ...(options.timers === undefined ? {} : { timers: options.timers }),
       ...(options.maxServerTransactions === undefined ? {} : { maxServerTransactions: options.maxServerTransactions }),
       ...(options.maxServerOctets === undefined ? {} : { maxServerOctets: options.maxServerOctets }),
+      ...(options.sourceOf === undefined ? {} : { sourceOf: options.sourceOf }),
+      ...(options.speaksForMany === undefined ? {} : { speaksForMany: options.speaksForMany }),
       ...(options.isEmergency === undefined ? {} : { isEmergency: options.isEmergency }),
       ...(options.maxClientTransactions === undefined ? {} : { maxClientTransactions: options.maxClientTransactions }),
     });

@@ -123,6 +123,10 @@ export interface EndpointOptions {
   /** Octets of the heap that requests may take, by estimate; those beyond it are refused. Default: any. */
   readonly maxServerOctets?: number;
   readonly maxClientTransactions?: number;
+  /** Of whom a request is, where its flow's address is not the one: who stands behind a proxy. One source takes no more than its share. */
+  readonly sourceOf?: (request: SipRequest, flow: Flow) => string;
+  /** Whether who sends a request that would be refused for its source's share speaks for many: it is not. Default: nobody does. */
+  readonly speaksForMany?: (request: SipRequest, flow: Flow) => boolean;
   /**
    * Answers over UDP go to the port that the request came from even if its Via does not ask for it with `rport`. Default false:
    * RFC 3261 §18.2.2 sends them to the port in Via.

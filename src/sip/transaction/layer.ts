@@ -11,7 +11,7 @@ import { type KnownRequest, LingeringBranches, LingeringRequests } from './linge
 import { hasCookie, mergeKey, serverKey } from './matching.ts';
 import { NonInviteClientTransaction } from './non-invite-client.ts';
 import { NonInviteServerTransaction } from './non-invite-server.ts';
-import { LINGERING_AS_ONE, ServerPlaces, type Shortage } from './server-places.ts';
+import { LINGERING_AS_ONE, type PlaceJudges, ServerPlaces, type Shortage } from './server-places.ts';
 import { ServerTransactionBase } from './server-transaction.ts';
 import { StatelessTags } from './stateless-tag.ts';
 import { DEFAULT_TIMERS, type TimerSettings } from './timers.ts';
@@ -34,7 +34,7 @@ import type {
  *
  * Messages handed in have passed the validator: their Via, From, To, Call-ID and CSeq are readable.
  */
-export interface TransactionLayerOptions<F extends Channel> {
+export interface TransactionLayerOptions<F extends Channel> extends PlaceJudges<F> {
   readonly scheduler: Scheduler;
   readonly user: TransactionLayerUser<F>;
   /** Base times; each default is RFC 3261's. */
@@ -46,8 +46,6 @@ export interface TransactionLayerOptions<F extends Channel> {
   readonly maxServerTransactions?: number;
   /** The same of the octets of the heap that they take, by estimate. Default: any. */
   readonly maxServerOctets?: number;
-  /** Whether an INVITE that would be refused is an emergency call. Default: none is. */
-  readonly isEmergency?: (request: SipRequest) => boolean;
   /** Client transactions above it fail with a transport error, counted alike. Default 100,000; CANCEL and requests within dialogs get a quarter more. */
   readonly maxClientTransactions?: number;
   /** Whether a response or CANCEL that came over `actual` may belong to a transaction of `expected`. Default: any may. */
@@ -69,8 +67,7 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
   };
   readonly #user: TransactionLayerUser<F>;
   readonly #samePeer: ((expected: F, actual: F) => boolean) | undefined;
-  readonly #isEmergency: (request: SipRequest) => boolean;
-  readonly #places: ServerPlaces;
+  readonly #places: ServerPlaces<F>;
   readonly #maxClients: number;
   /** First of those that have a key. */
   readonly #servers = new Map<string, ServerTransactionBase<F>>();
@@ -91,12 +88,11 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
     this.#recent = new RecentHashes(64 * this.timers.t1Ms, this.scheduler.nowMs());
     this.#user = options.user;
     this.#samePeer = options.samePeer;
-    this.#isEmergency = options.isEmergency ?? (() => false);
     const { maxServerTransactions = DEFAULT_MAX_TRANSACTIONS, maxServerOctets = Number.POSITIVE_INFINITY } = options;
-    this.#places = new ServerPlaces(maxServerTransactions, maxServerOctets);
+    this.#places = new ServerPlaces<F>(maxServerTransactions, maxServerOctets, options);
     this.#maxClients = options.maxClientTransactions ?? DEFAULT_MAX_TRANSACTIONS;
-    this.#lingeringRequests = new LingeringRequests(this.scheduler, this.timers, this.counters, (flow) =>
-      this.#places.giveRecord(sourceOf(flow)),
+    this.#lingeringRequests = new LingeringRequests(this.scheduler, this.timers, this.counters, (source) =>
+      this.#places.giveRecord(source),
     );
     this.#lingeringBranches = new LingeringBranches(this.scheduler, this.timers, this.counters);
   }
@@ -133,7 +129,7 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
       existing.receiveRequest();
       return;
     }
-    const shortage = this.#shortageFor(request, flow);
+    const shortage = this.#places.refusalOf(request, flow);
     if (shortage !== undefined) {
       this.shortages[shortage]++;
       this.#refuse(request, flow);
@@ -267,7 +263,7 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
     this.#forget(server);
     this.#recent.add(fnv1a(server.key), this.scheduler.nowMs());
     this.#lingeringRequests.add(server, answer, server.mergeKey);
-    this.#places.takeRecord(sourceOf(server.flow));
+    this.#places.takeRecord(server.source);
     this.#letGo(server);
   }
 
@@ -301,7 +297,8 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
     const first = this.#servers.get(key);
     server.nextOfKey = first;
     this.#servers.set(key, server);
-    server.heldOctets = this.#places.takeMachine(server.request, sourceOf(server.flow));
+    server.source = this.#places.sourceOf(server.request, server.flow);
+    server.heldOctets = this.#places.takeMachine(server.request, server.source);
     this.#link(server);
     if (merge !== '') this.#merged.add(merge);
   }
@@ -390,7 +387,7 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
       each = each.nextOfKey;
     }
     if (each === undefined) return;
-    this.#places.giveMachine(sourceOf(server.flow), server.heldOctets);
+    this.#places.giveMachine(server.source, server.heldOctets);
     const after = server.nextOfKey;
     server.nextOfKey = undefined;
     if (before !== undefined) before.nextOfKey = after;
@@ -410,14 +407,6 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
     if (server === undefined) return;
     server.disarm();
     this.ended(server);
-  }
-
-  /** For want of what a request is to be refused. An emergency call may use what requests of calls in progress may. */
-  #shortageFor(request: SipRequest, flow: F): Shortage | undefined {
-    const shortage = this.#places.shortageFor(request, sourceOf(flow));
-    if (shortage === undefined) return undefined;
-    const isEmergency = request.method === 'INVITE' && this.#isEmergency(request);
-    return isEmergency ? this.#places.shortageOfAll(true) : shortage;
   }
 
   /** §8.2.7: a stateless answer, the same for each copy of the request: its tag comes of what they have in common, its Retry-After of the tag. */
@@ -462,11 +451,6 @@ function isFull(atWork: number, lingering: number, limit: number, request: SipRe
   const count = atWork + Math.floor(lingering / LINGERING_AS_ONE);
   if (count < limit) return false;
   return count >= limit + (limit >> 2) || (request.method !== 'CANCEL' && request.toTag() === undefined);
-}
-
-/** Whose places a request on this flow takes. */
-function sourceOf({ remoteAddress = '' }: Channel): string {
-  return remoteAddress;
 }
 
 /** Whether the sent-by of a request is that of a known one. */

@@ -7,6 +7,7 @@ import { NONE, Shelf } from '../../base/shelf.ts';
 import { parseMessage, type SipRequest, type SipResponse } from '../message/index.ts';
 import type { TransactionCounters } from './counters.ts';
 import { Numbered } from './numbered.ts';
+import { addressOf } from './server-places.ts';
 import type { TimerSettings } from './timers.ts';
 import type { Channel, ClientTransaction, ClientTransactionUser } from './types.ts';
 
@@ -17,6 +18,11 @@ export interface KnownRequest<F extends Channel> {
   readonly sentTag: string;
   /** The request came again. */
   receiveRequest(): void;
+}
+
+/** Whose places it takes: the flow's address, or who stands behind that. */
+export interface OfSource {
+  readonly source: string;
 }
 
 /** What tells a copy of a request (RFC 3261 §17.2.3). */
@@ -38,6 +44,9 @@ export interface KnownBranch<F extends Channel> {
 const SENT_TAG = 0;
 const ANSWER = 1;
 const FLOW = 0;
+const SOURCE = 1;
+/** The source is the flow's own address. */
+const OF_FLOW = -1;
 
 /**
  * Requests whose final response was given: what tells a copy of each, and what the copy is answered. A 2xx to an INVITE is its user's to
@@ -46,15 +55,16 @@ const FLOW = 0;
 export class LingeringRequests<F extends Channel> {
   readonly #counters: TransactionCounters;
   readonly #flows = new Numbered<F>();
+  readonly #sources = new Numbered<string>();
   readonly #requests: Shelf;
   readonly #mergeKeys: Shelf;
 
-  /** @param onGone one that came over this flow is not known any more */
+  /** @param onGone one of this source is not known any more */
   constructor(
     scheduler: Scheduler,
     timers: TimerSettings,
     counters: TransactionCounters,
-    onGone: (flow: F) => void = () => {},
+    onGone: (source: string) => void = () => {},
   ) {
     const stayMs = 64 * timers.t1Ms;
     this.#counters = counters;
@@ -62,7 +72,7 @@ export class LingeringRequests<F extends Channel> {
       const number = this.#requests.number(at, FLOW);
       const flow = this.#flows.get(number);
       this.#flows.release(number);
-      onGone(flow);
+      onGone(this.#releaseSource(at) ?? addressOf(flow));
     });
     this.#mergeKeys = new Shelf(scheduler, stayMs);
   }
@@ -79,9 +89,11 @@ export class LingeringRequests<F extends Channel> {
    * @param answer its text, empty where a copy gets none
    * @param mergeKey by which the same request on another way is known (§8.2.2.2), empty where it is not
    */
-  add(request: RequestIdentity & KnownRequest<F>, answer: string, mergeKey: string): void {
-    const { key, method, flow, sentByHost, sentByPort, sentTag } = request;
-    this.#requests.add(nameOf(key, method, sentByHost, sentByPort), [this.#flows.share(flow)], [sentTag, answer]);
+  add(request: RequestIdentity & KnownRequest<F> & OfSource, answer: string, mergeKey: string): void {
+    const { key, method, flow, source, sentByHost, sentByPort, sentTag } = request;
+    const sourceNumber = source === addressOf(flow) ? OF_FLOW : this.#sources.share(source);
+    const numbers = [this.#flows.share(flow), sourceNumber];
+    this.#requests.add(nameOf(key, method, sentByHost, sentByPort), numbers, [sentTag, answer]);
     if (mergeKey !== '') this.#mergeKeys.add(mergeKey);
   }
 
@@ -101,6 +113,16 @@ export class LingeringRequests<F extends Channel> {
     this.#requests.clear();
     this.#mergeKeys.clear();
     this.#flows.clear();
+    this.#sources.clear();
+  }
+
+  /** Undefined: it is the flow's own address. */
+  #releaseSource(at: number): string | undefined {
+    const number = this.#requests.number(at, SOURCE);
+    if (number === OF_FLOW) return undefined;
+    const source = this.#sources.get(number);
+    this.#sources.release(number);
+    return source;
   }
 }
 

@@ -1,5 +1,5 @@
-/** Objects by small whole numbers, for records that can hold numbers only: each for as long as one of them holds it. */
-export class Numbered<T extends object> {
+/** Objects and texts by small whole numbers, for records that can hold numbers only: each for as long as one of them holds it. */
+export class Numbered<T extends object | string> {
   readonly #numbers = new Map<T, number>();
   readonly #objects: (T | undefined)[] = [];
   readonly #holders: number[] = [];

@@ -1,4 +1,6 @@
+import { ownCopy } from '../../base/text.ts';
 import type { SipRequest } from '../message/index.ts';
+import type { Channel } from './types.ts';
 
 /** One source may have so many times what nobody has. */
 const SHARE_OF_FREE = 3;
@@ -16,6 +18,16 @@ const CALL_OCTETS = 16_384;
 
 /** What is short for a request: places or memory, of all together or of what its own address may have. */
 export type Shortage = 'places' | 'placesOfAddress' | 'memory' | 'memoryOfAddress';
+
+/** Who a request is of, and who is refused last; the latter two are asked only of what would be refused. */
+export interface PlaceJudges<F extends Channel> {
+  /** Whose places a request takes: an address, or who stands behind it. Default: the flow's address. */
+  readonly sourceOf?: (request: SipRequest, flow: F) => string;
+  /** Whether who sends a request speaks for many, and so is held to no share. Default: nobody does. */
+  readonly speaksForMany?: (request: SipRequest, flow: F) => boolean;
+  /** Whether an INVITE is an emergency call, which may use what requests of calls in progress may. Default: none is. */
+  readonly isEmergency?: (request: SipRequest) => boolean;
+}
 
 /** How much one source holds of something, and all of them together. */
 class SharedBudget {
@@ -54,22 +66,29 @@ class SharedBudget {
   }
 }
 
+/** Where the peer is: the source of its requests, unless somebody stands behind it. */
+export function addressOf({ remoteAddress = '' }: Channel): string {
+  return remoteAddress;
+}
+
 /**
  * The requests that are kept, by the address that each came from: how many, lingering ones with their part, and what the machines take of
  * the heap. Whoever forges a known peer's address, or has its password, fills neither the table nor the memory.
  */
-export class ServerPlaces {
+export class ServerPlaces<F extends Channel = Channel> {
   /** In parts of a request: one that lingers has one. */
   readonly #parts: SharedBudget;
   #machines = 0;
   #records = 0;
   readonly #octets: SharedBudget;
+  readonly #judges: PlaceJudges<F>;
 
   /**
    * @param most requests
    * @param mostOctets of the heap
    */
-  constructor(most: number, mostOctets: number) {
+  constructor(most: number, mostOctets: number, judges: PlaceJudges<F> = {}) {
+    this.#judges = judges;
     this.#parts = new SharedBudget(LINGERING_AS_ONE * most);
     this.#octets = new SharedBudget(mostOctets);
   }
@@ -84,8 +103,25 @@ export class ServerPlaces {
     return { places: this.#parts.fill, memory: this.#octets.fill };
   }
 
+  sourceOf(request: SipRequest, flow: F): string {
+    const address = addressOf(flow);
+    const source = this.#judges.sourceOf?.(request, flow) ?? address;
+    // One that is written in the request must not keep its text alive.
+    return source === address ? address : ownCopy(source);
+  }
+
+  /** For want of what a request must be refused; undefined: it has a place. */
+  refusalOf(request: SipRequest, flow: F): Shortage | undefined {
+    const shortage = this.shortageFor(request, this.sourceOf(request, flow));
+    if (shortage === undefined) return undefined;
+    const { isEmergency, speaksForMany } = this.#judges;
+    if (request.method === 'INVITE' && isEmergency?.(request) === true) return this.shortageOfAll(true);
+    if (shortage === 'places' || shortage === 'memory' || speaksForMany?.(request, flow) !== true) return shortage;
+    return this.shortageOfAll(request.toTag() !== undefined);
+  }
+
   /**
-   * For want of what a request must be refused; undefined: it has a place. Those of calls in progress may use a quarter more, of which one
+   * The same of whoever it is. Those of calls in progress may use a quarter more, of which one
    * source has its share too. CANCEL and BYE, of which a call has one each, may use it whoever sends them.
    */
   shortageFor(request: SipRequest, source: string): Shortage | undefined {
@@ -99,7 +135,7 @@ export class ServerPlaces {
     return this.#octets.hasShare(source, times) ? 'memoryOfAddress' : undefined;
   }
 
-  /** The same, whoever asks. */
+  /** The same, as if nobody had a share. */
   shortageOfAll(goesOn: boolean): Shortage | undefined {
     const times = goesOn ? ABOVE : 1;
     if (this.#parts.fill >= times) return 'places';

@@ -1,7 +1,7 @@
 import { randomToken } from '../../base/ids.ts';
 import { ownCopy } from '../../base/text.ts';
 import { createResponse, type HeaderList, type SipRequest, type SipResponse, serialize } from '../message/index.ts';
-import type { KnownRequest, RequestIdentity } from './lingering.ts';
+import type { KnownRequest, OfSource, RequestIdentity } from './lingering.ts';
 import { hasCookie, serverKey } from './matching.ts';
 import { Transaction, type TransactionHost } from './transaction.ts';
 import type {
@@ -20,7 +20,7 @@ import type {
  */
 export abstract class ServerTransactionBase<F extends Channel>
   extends Transaction<F>
-  implements ServerTransaction<F>, KnownRequest<F>, RequestIdentity
+  implements ServerTransaction<F>, KnownRequest<F>, OfSource, RequestIdentity
 {
   abstract state: InviteServerState | NonInviteServerState;
   readonly isClient = false;
@@ -31,6 +31,7 @@ export abstract class ServerTransactionBase<F extends Channel>
   nextOfKey: ServerTransactionBase<F> | undefined = undefined;
   user: ServerTransactionUser | undefined = undefined;
   answerOnce = false;
+  source = '';
   /** What the layer reckons that it takes of the heap while it is kept. */
   heldOctets = 0;
   #kept = false;

@@ -1,10 +1,15 @@
+import { randomBytes } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
+import { FrontProxies } from '../../../src/engine/admit/front-proxies.ts';
 import { guessBudgets, Intake } from '../../../src/engine/admit/intake.ts';
+import { NO_PEERS, PeerPass } from '../../../src/engine/peer-nodes.ts';
 import { nodeLimitsSchema } from '../../../src/settings/limits-schema.ts';
 import { HeaderId, parseMessage, type SipRequest } from '../../../src/sip/message/index.ts';
+import type { Flow } from '../../../src/sip/transport/index.ts';
 import { VirtualScheduler } from '../../kit/virtual-scheduler.ts';
-import { CARRIER_A, World } from '../world.ts';
+import { type Agent, CARRIER_A, CARRIER_B, ENGINE, SDP, World } from '../world.ts';
 
+const OTHER_NODE = '198.51.100.2';
 const INVITE = parseMessage('INVITE sip:b@x SIP/2.0\r\n\r\n') as SipRequest;
 const OPTIONS = parseMessage('OPTIONS sip:b@x SIP/2.0\r\n\r\n') as SipRequest;
 
@@ -12,6 +17,8 @@ function intakeOf(input: Record<string, number>, overloadSeconds?: () => number 
   const clock = new VirtualScheduler();
   const limits = nodeLimitsSchema.parse(input);
   const counters = { legs: 0, live: 0, started: 0, answered: 0, refused: 0, unmatched: 0 };
+  const isPeerAddress = (address: string) => address === OTHER_NODE;
+  const pass = new PeerPass({ node: 'two', secret: randomBytes(32), clock, peers: { ...NO_PEERS, isPeerAddress } });
   const intake = new Intake({
     limits,
     clock,
@@ -22,9 +29,11 @@ function intakeOf(input: Record<string, number>, overloadSeconds?: () => number 
       isEmergency: ({ requestUri }) => requestUri.includes('112'),
       isEmergencyNumber: (number) => number === '112',
     },
+    front: new FrontProxies([]),
+    pass,
   });
   if (counts) intake.watch({ counters }, { lingeringOctets: 0 });
-  return { clock, intake, counters, options: intake.endpointOptions() };
+  return { clock, intake, counters, pass, options: intake.endpointOptions() };
 }
 
 test('limits of what is there are never silently off: an intake that was given nothing to count lets nobody in', () => {
@@ -135,6 +144,34 @@ test('limits.dialogs: no new calls while there are as many, everything else goes
   counters.legs = 10;
   expect(options.overloadSeconds?.(INVITE)).toBe(5);
   expect(options.overloadSeconds?.(OPTIONS)).toBeUndefined();
+});
+
+describe('limits.transactions', () => {
+  const FRONT = '10.0.0.5';
+  const call = (peer: Agent, user: string, from: Record<string, string>) =>
+    peer.ask(peer.request('INVITE', `sip:${user}@${ENGINE}`, { Contact: `<sip:x@${peer.host}>`, ...from }, SDP), 300)
+      .status;
+
+  test('whoever fills his share behind a front proxy leaves places to others behind it', async () => {
+    const world = await World.start({ settings: { frontProxies: [FRONT], limits: { transactions: 8 } } });
+    world.phone('101', '203.0.113.1');
+    const front = world.agent(FRONT);
+    const ask = (address: string) => call(front, '14155550100', { 'X-Auth-IP': address });
+    const answers = Array.from({ length: 8 }, () => ask(CARRIER_A));
+    expect(answers.slice(-1)).toEqual([503]);
+    expect(answers.filter((status) => status !== 503).length).toBeGreaterThan(4);
+    expect(ask(CARRIER_B)).not.toBe(503);
+  });
+
+  test('another node, which hands over calls of many, has no share; who writes from its address without a pass has', () => {
+    const { options, pass } = intakeOf({});
+    const [name, value] = pass.write('sip:b@x', { aor: 'sip:b@x', contact: 'sip:b@192.0.2.9' });
+    const handedOver = parseMessage(`INVITE sip:b@x SIP/2.0\r\n${name}: ${value}\r\n\r\n`) as SipRequest;
+    const speaks = (request: SipRequest, remoteAddress: string) =>
+      options.speaksForMany?.(request, { remoteAddress } as Flow);
+    expect([speaks(handedOver, OTHER_NODE), speaks(INVITE, OTHER_NODE)]).toEqual([true, false]);
+    expect(speaks(handedOver, '192.0.2.66')).toBe(false);
+  });
 });
 
 describe('limits of sources', () => {

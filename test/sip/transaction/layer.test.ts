@@ -295,6 +295,31 @@ describe('limits', () => {
     expect(world.layer.fill.places).toBe(1.25);
   });
 
+  test('who stands behind a proxy has the share, not the proxy; a record that is left of a request is of the same source', () => {
+    const sourceOf = (request: SipRequest) => request.callId().slice(0, 1);
+    const world = new World({ maxServerTransactions: 8, sourceOf });
+    const invite = (callId: string) => makeInvite({ branch: `z9hG4bK${callId}`, callId });
+    for (let index = 0; index < 7; index++) world.receive(invite(`a${index}`));
+    expect([world.requests.length, world.channel.kinds]).toEqual([6, ['503']]);
+    world.receive(invite('b0'));
+    expect(world.requests).toHaveLength(7);
+    for (const transaction of world.requests) {
+      transaction.reply(200);
+      transaction.release();
+    }
+    world.scheduler.runUntilIdle();
+    for (let index = 10; index < 17; index++) world.receive(invite(`a${index}`));
+    expect(world.requests).toHaveLength(13);
+  });
+
+  test('who speaks for many is held to no share, and to the limit like everybody', () => {
+    const world = new World({ maxServerTransactions: 8, speaksForMany: ({ method }) => method === 'INVITE' });
+    for (let index = 0; index < 9; index++)
+      world.receive(makeInvite({ branch: `z9hG4bK${index}`, callId: `${index}` }));
+    expect([world.requests.length, world.channel.kinds]).toEqual([8, ['503']]);
+    expect(world.layer.shortages).toMatchObject({ places: 1, placesOfAddress: 0 });
+  });
+
   test('requests beyond the memory for them are refused as well', () => {
     const world = new World({ maxServerOctets: 200_000 });
     for (let index = 0; index < 50; index++)
