@@ -8,7 +8,7 @@ export const NONE = -1;
 const SLAB_BITS = 18;
 const SLAB_OCTETS = 1 << SLAB_BITS;
 const FIRST_SLAB_OCTETS = 4_096;
-/** Who has so much to keep, in texts of a peer's making, loses the oldest first. It is far below what a place can number: 2^32 octets. */
+/** Whatever is allowed: far below what a place can number, 2^32 octets. */
 const MOST_OCTETS = 1_024 * SLAB_OCTETS;
 /** So many pieces that are empty again are kept for what comes next. */
 const SPARE_SLABS = 16;
@@ -45,8 +45,8 @@ interface Slab {
 }
 
 /**
- * Records that all stay for the same time: found by name, first in, first out, one timer for all of them; beyond 256 MB the oldest end
- * sooner. They are octets outside of the heap, so a hundred thousand of them are no work for the garbage collector, which would mark each
+ * Records that all stay for the same time: found by name, first in, first out, one timer for all of them; beyond so
+ * many octets, which may be texts of a peer's making, the oldest end sooner. They are octets outside of the heap, so a hundred thousand of them are no work for the garbage collector, which would mark each
  * text of each again and again.
  *
  * A record is a name, up to three numbers (32 bits) and up to four texts (latin1). Who looks for one gets its place, which is good
@@ -57,6 +57,7 @@ export class Shelf implements TimerTarget {
   readonly #scheduler: Scheduler;
   readonly #stayMs: number;
   readonly #onGone: ((at: number) => void) | undefined;
+  readonly #mostOctets: number;
   /** By number, which is the upper part of a record's place. */
   readonly #slabs: (Slab | undefined)[] = [];
   /** Numbers of those in use, in the order of writing, and of the rest. */
@@ -72,10 +73,14 @@ export class Shelf implements TimerTarget {
   #size = 0;
   #timer: Timer | undefined = undefined;
 
-  /** @param onGone a record's time has come, or its room is needed; it can be read until this returns */
-  constructor(scheduler: Scheduler, stayMs: number, onGone?: (at: number) => void) {
+  /**
+   * @param mostOctets that all records take, 256 MB at most; in pieces of 256 KB, of which there is always one
+   * @param onGone a record's time has come, or its room is needed; it can be read until this returns
+   */
+  constructor(scheduler: Scheduler, stayMs: number, mostOctets: number, onGone?: (at: number) => void) {
     this.#scheduler = scheduler;
     this.#stayMs = stayMs;
+    this.#mostOctets = Math.min(mostOctets, MOST_OCTETS);
     this.#onGone = onGone;
   }
 
@@ -215,7 +220,7 @@ export class Shelf implements TimerTarget {
     }
     const isLong = octets > SLAB_OCTETS;
     const newOctets = Math.max(this.#nextSlabOctets, octets);
-    while ((isLong || this.#spare.length === 0) && this.#octets + newOctets > MOST_OCTETS && this.#size > 0)
+    while ((isLong || this.#spare.length === 0) && this.#octets + newOctets > this.#mostOctets && this.#size > 0)
       this.#endFirst();
     const number = (isLong ? undefined : this.#spare.pop()) ?? this.#newSlab(newOctets);
     this.#inUse.push(number);

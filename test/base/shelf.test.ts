@@ -5,10 +5,10 @@ import { VirtualScheduler } from '../kit/virtual-scheduler.ts';
 
 const STAY_MS = 5000;
 
-function rig() {
+function rig(mostOctets = Number.POSITIVE_INFINITY) {
   const scheduler = new VirtualScheduler();
   const gone: [string, number][] = [];
-  const shelf = new Shelf(scheduler, STAY_MS, (at) => gone.push([shelf.text(at, 0), scheduler.nowMs()]));
+  const shelf = new Shelf(scheduler, STAY_MS, mostOctets, (at) => gone.push([shelf.text(at, 0), scheduler.nowMs()]));
   /** The first text of each record of a name, the latest first. */
   const found = (name: string) => {
     const texts: string[] = [];
@@ -146,10 +146,25 @@ test('of hundreds each is found while it stays, and the memory of those that wen
   expect(shelf.size).toBe(0);
 });
 
+test.each([1, 3, 10])('beyond %d MB, which it may take, the oldest end sooner', (megabytes) => {
+  const mostOctets = megabytes * 1_024 * 1_024;
+  const { shelf, found } = rig(mostOctets);
+  let most = 0;
+  for (let index = 0; index < 40_000; index++) {
+    shelf.add(`name ${index}`, [], ['x'.repeat(500)]);
+    most = Math.max(most, shelf.octets);
+  }
+  expect(most).toBeLessThanOrEqual(mostOctets);
+  // Of 600 octets each, but for the piece that is being written.
+  expect(shelf.size).toBeGreaterThan((mostOctets - 262_144) / 650);
+  expect(found(`name ${40_000 - shelf.size}`)).toHaveLength(1);
+  expect(found(`name ${40_000 - shelf.size - 1}`)).toHaveLength(0);
+});
+
 test('beyond 256 MB the oldest end sooner, however long the texts that a peer makes: each that stays is found', () => {
   const scheduler = new VirtualScheduler();
   const gone: number[] = [];
-  const shelf = new Shelf(scheduler, STAY_MS, (at) => gone.push(shelf.number(at, 0)));
+  const shelf = new Shelf(scheduler, STAY_MS, Number.POSITIVE_INFINITY, (at) => gone.push(shelf.number(at, 0)));
   const added = 1_200;
   // One to a piece; each hundredth is longer than a piece.
   const short = 'x'.repeat(131_100);

@@ -44,6 +44,7 @@ type IntakeEndpointOptions = Pick<
   | 'speaksForMany'
   | 'maxServerTransactions'
   | 'maxServerOctets'
+  | 'maxLingeringOctets'
   | 'maxClientTransactions'
 >;
 
@@ -59,6 +60,11 @@ const CALL_RATE_RETRY_SECONDS = 1;
 const DIALOGS_RETRY_SECONDS = 5;
 /** Of the heap limit, what requests may take until they have their final answers, with what they begin. */
 const REQUESTS_SHARE = 0.4;
+/**
+ * As much of it as those that have ended may take outside of the heap. They count as if they were within ({@link HeapRoom}), so a node that
+ * is busy with those who are known must not be one without room for strangers.
+ */
+const LINGERING_SHARE = 0.2;
 /** Seconds' worth of messages that a source may send at once. */
 const BURST_SECONDS = 2;
 
@@ -104,6 +110,7 @@ export class Intake {
 
   endpointOptions(): IntakeEndpointOptions {
     const { limits, guardsLoad, stallGuard, served, front, pass } = this.#options;
+    const heapLimit = getHeapStatistics().heap_size_limit;
     const isEmergency = (request: SipRequest) => served.isEmergency(request);
     return {
       sources: this.gate,
@@ -135,7 +142,8 @@ export class Intake {
       sourceOf: (request, flow) => front.senderOf(request, flow).remoteAddress,
       speaksForMany: (request, flow) => pass.read(request, flow.remoteAddress) !== undefined,
       maxServerTransactions: limits.transactions,
-      maxServerOctets: REQUESTS_SHARE * getHeapStatistics().heap_size_limit,
+      maxServerOctets: REQUESTS_SHARE * heapLimit,
+      maxLingeringOctets: LINGERING_SHARE * heapLimit,
       maxClientTransactions: limits.transactions,
       overloadSeconds: (request) => {
         const isCall = request.method === 'INVITE';

@@ -91,6 +91,7 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow>, Refu
       ...(options.sourceOf === undefined ? {} : { sourceOf: options.sourceOf }),
       ...(options.speaksForMany === undefined ? {} : { speaksForMany: options.speaksForMany }),
       ...(options.isEmergency === undefined ? {} : { isEmergency: options.isEmergency }),
+      ...(options.maxLingeringOctets === undefined ? {} : { maxLingeringOctets: options.maxLingeringOctets }),
       ...(options.maxClientTransactions === undefined ? {} : { maxClientTransactions: options.maxClientTransactions }),
     });
     this.#refusals = new Refusals(this, options, this.#messageLimits, log);

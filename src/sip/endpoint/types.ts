@@ -122,6 +122,8 @@ export interface EndpointOptions {
   readonly maxServerTransactions?: number;
   /** Octets of the heap that requests may take, by estimate; those beyond it are refused. Default: any. */
   readonly maxServerOctets?: number;
+  /** Octets outside of the heap that ended transactions may take; beyond it the oldest are forgotten sooner. */
+  readonly maxLingeringOctets?: number;
   readonly maxClientTransactions?: number;
   /** Of whom a request is, where its flow's address is not the one: who stands behind a proxy. One source takes no more than its share. */
   readonly sourceOf?: (request: SipRequest, flow: Flow) => string;

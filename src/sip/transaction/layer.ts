@@ -46,6 +46,11 @@ export interface TransactionLayerOptions<F extends Channel> extends PlaceJudges<
   readonly maxServerTransactions?: number;
   /** The same of the octets of the heap that they take, by estimate. Default: any. */
   readonly maxServerOctets?: number;
+  /**
+   * What those that linger take outside of the heap, octets: beyond it the oldest of a kind are forgotten before their time, and a copy
+   * is a new request. Default: 256 MB of each of four kinds, which is the most.
+   */
+  readonly maxLingeringOctets?: number;
   /** Client transactions above it fail with a transport error, counted alike. Default 100,000; CANCEL and requests within dialogs get a quarter more. */
   readonly maxClientTransactions?: number;
   /** Whether a response or CANCEL that came over `actual` may belong to a transaction of `expected`. Default: any may. */
@@ -91,10 +96,11 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
     const { maxServerTransactions = DEFAULT_MAX_TRANSACTIONS, maxServerOctets = Number.POSITIVE_INFINITY } = options;
     this.#places = new ServerPlaces<F>(maxServerTransactions, maxServerOctets, options);
     this.#maxClients = options.maxClientTransactions ?? DEFAULT_MAX_TRANSACTIONS;
-    this.#lingeringRequests = new LingeringRequests(this.scheduler, this.timers, this.counters, (source) =>
+    const mostOctets = options.maxLingeringOctets ?? Number.POSITIVE_INFINITY;
+    this.#lingeringRequests = new LingeringRequests(this.scheduler, this.timers, this.counters, mostOctets, (source) =>
       this.#places.giveRecord(source),
     );
-    this.#lingeringBranches = new LingeringBranches(this.scheduler, this.timers, this.counters);
+    this.#lingeringBranches = new LingeringBranches(this.scheduler, this.timers, this.counters, mostOctets);
   }
 
   /** Server transactions alive now, lingering ones included. */

@@ -11,6 +11,12 @@ import { addressOf } from './server-places.ts';
 import type { TimerSettings } from './timers.ts';
 import type { Channel, ClientTransaction, ClientTransactionUser } from './types.ts';
 
+/** What each shelf may take of the octets that all may: the two that hold answers and ACKs have most. */
+const REQUESTS_PART = 1 / 2;
+const MERGE_KEYS_PART = 1 / 8;
+const ACCEPTED_PART = 1 / 4;
+const OTHERS_PART = 1 / 8;
+
 /** A request that was received and whose copies are known. */
 export interface KnownRequest<F extends Channel> {
   readonly flow: F;
@@ -59,22 +65,26 @@ export class LingeringRequests<F extends Channel> {
   readonly #requests: Shelf;
   readonly #mergeKeys: Shelf;
 
-  /** @param onGone one of this source is not known any more */
+  /**
+   * @param mostOctets of what lingers in all, branches too; beyond its part of them the oldest is forgotten sooner
+   * @param onGone one of this source is not known any more
+   */
   constructor(
     scheduler: Scheduler,
     timers: TimerSettings,
     counters: TransactionCounters,
+    mostOctets: number,
     onGone: (source: string) => void = () => {},
   ) {
     const stayMs = 64 * timers.t1Ms;
     this.#counters = counters;
-    this.#requests = new Shelf(scheduler, stayMs, (at) => {
+    this.#requests = new Shelf(scheduler, stayMs, REQUESTS_PART * mostOctets, (at) => {
       const number = this.#requests.number(at, FLOW);
       const flow = this.#flows.get(number);
       this.#flows.release(number);
       onGone(this.#releaseSource(at) ?? addressOf(flow));
     });
-    this.#mergeKeys = new Shelf(scheduler, stayMs);
+    this.#mergeKeys = new Shelf(scheduler, stayMs, MERGE_KEYS_PART * mostOctets);
   }
 
   get size(): number {
@@ -171,10 +181,15 @@ export class LingeringBranches<F extends Channel> {
   readonly #accepted: Shelf;
   readonly #others: Shelf;
 
-  constructor(scheduler: Scheduler, timers: TimerSettings, counters: TransactionCounters) {
+  /** @param mostOctets of what lingers in all, requests too; beyond its part of them the oldest is forgotten sooner */
+  constructor(scheduler: Scheduler, timers: TimerSettings, counters: TransactionCounters, mostOctets: number) {
     this.#counters = counters;
-    this.#accepted = new Shelf(scheduler, 64 * timers.t1Ms, (at) => this.#forgetAccepted(at));
-    this.#others = new Shelf(scheduler, timers.t4Ms, (at) => this.#flows.release(this.#others.number(at, FLOW)));
+    this.#accepted = new Shelf(scheduler, 64 * timers.t1Ms, ACCEPTED_PART * mostOctets, (at) =>
+      this.#forgetAccepted(at),
+    );
+    this.#others = new Shelf(scheduler, timers.t4Ms, OTHERS_PART * mostOctets, (at) =>
+      this.#flows.release(this.#others.number(at, FLOW)),
+    );
   }
 
   get size(): number {

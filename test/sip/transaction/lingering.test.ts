@@ -140,6 +140,28 @@ describe('what is let go of after its final response', () => {
     expect(world.isClean()).toBe(true);
   });
 
+  test('what lingers takes no more outside of the heap than it may: the oldest are forgotten sooner, their places free', () => {
+    const mostOctets = 8 * 1_024 * 1_024;
+    const world = new World({ maxLingeringOctets: mostOctets, maxServerTransactions: 1_000 });
+    world.onRequest = (transaction) => {
+      transaction.admit();
+      transaction.reply(299, 'x'.repeat(20_000));
+      transaction.release();
+    };
+    const info = (index: number) => makeRequest('INFO', { branch: `z9hG4bK${index}`, callId: `${index}` });
+    for (let index = 0; index < 1_000; index++) {
+      world.receive(info(index));
+      expect(world.layer.lingeringOctets).toBeLessThanOrEqual(mostOctets);
+    }
+    expect(world.layer.serverCount).toBeLessThan(250);
+    expect(world.layer.serverCount).toBeGreaterThan(150);
+    expect(world.layer.fill.places).toBeCloseTo(world.layer.serverCount / 8_000);
+    world.receive(info(999));
+    expect(world.layer.counters.retransmissionsReceived).toBe(1);
+    world.receive(info(0));
+    expect(world.layer.counters.retransmissionsReceived).toBe(1);
+  });
+
   test('its flow is told of no more failures', () => {
     const world = new World();
     world.receive(makeRequest('BYE'));
