@@ -35,14 +35,19 @@ export interface Touched {
 export interface Fork {
   /** The last version that both have had; undefined: it cannot be told. */
   readonly version: number | undefined;
+  /** Whether the store is known not to have what the copy has come by, where no version is common. */
+  readonly isLoss: boolean;
   /** Changes of the copy that the store does not have. */
   readonly lost: readonly Change[];
   /** What they have touched and nobody has since. */
   readonly toPutBack: Touched;
   /** What somebody has changed in the store since: that stays. */
   readonly overtaken: Touched;
-  /** Tokens of what is whole again when that is put back. */
-  readonly restored: readonly string[];
+  /**
+   * Tenants that may not be those of the copy, though they have its names: somebody has deleted them since, or both have written them,
+   * each perhaps as a new one.
+   */
+  readonly strangers: ReadonlySet<string>;
 }
 
 /** Where a store is; the token is undefined where an older node, or nobody, has said which change was the last. */
@@ -111,22 +116,32 @@ export class Lineage {
     const isShared = ({ version, token }: Change) => version <= place.version && (tokens.get(version) ?? '') === token;
     const version = this.#changes.findLast(isShared)?.version;
     const since = events.filter((event) => version !== undefined && event.version > version);
-    if (version === undefined || !isChain(since, version, place.version)) return UNKNOWN;
+    if (version === undefined || !isChain(since, version, place.version))
+      return { ...UNKNOWN, isLoss: this.#isPassedBy(events, place) };
     const own = new Set(this.#changes.flatMap(({ token, restored }) => [token, ...restored]));
     const restored = new Set(since.flatMap((event) => event.restored));
     const lost = this.#changes.filter((change) => change.version > version && !restored.has(change.token));
-    // What another node has put back is what this one has too.
+    // What another node has put back of what this one has is nobody else's change.
     const others = since.filter(
       (event) => event.restored.length === 0 || !event.restored.every((each) => own.has(each)),
     );
     const [ours, theirs] = [touchedBy(lost), touchedBy(others)];
-    const isWhole = (change: Change) => countOf(split(touchedBy([change]), theirs, true)) === 0;
-    const whole = lost.filter(isWhole).flatMap((change) => [change.token, ...change.restored]);
+    const removed = others.flatMap(({ names }) => names.deleteTenants);
+    const written = others.flatMap(({ names }) => names.putTenants).filter((name) => ours.tenants.has(name));
     return {
-      ...{ version, lost, restored: whole },
+      ...{ version, isLoss: false, lost },
       toPutBack: split(ours, theirs, false),
       overtaken: split(ours, theirs, true),
+      strangers: new Set([...removed, ...written]),
     };
+  }
+
+  /** Whether another change stands in the store under the number of the first one, or none is to come there any more. */
+  #isPassedBy([head]: readonly Change[], place: StorePlace): boolean {
+    const [first] = this.#changes;
+    if (first === undefined || place.version <= (this.#changes.at(-1)?.version ?? 0)) return true;
+    if (head === undefined || first.token === '') return false;
+    return head.version === first.version ? head.token !== first.token : head.from < first.version;
   }
 
   /** Of a copy that was read as a whole after all. */
@@ -147,7 +162,13 @@ export function isChain(changes: readonly Change[], from: number, to: number): b
   return at === to;
 }
 
-export function countOf({ tenants, trunks, certificates }: Touched): number {
+/** Tokens of what is whole again, of these changes, when all that they have touched is put back but for what is overtaken. */
+export function restoredOf(lost: readonly Change[], overtaken: Touched): string[] {
+  const isWhole = (change: Change) => countOf(split(touchedBy([change]), overtaken, true)) === 0;
+  return lost.filter(isWhole).flatMap((change) => [change.token, ...change.restored]);
+}
+
+function countOf({ tenants, trunks, certificates }: Touched): number {
   return tenants.size + trunks.size + certificates.size;
 }
 
@@ -173,8 +194,9 @@ function split(ours: Touched, theirs: Touched, areTheirs: boolean): Touched {
 
 const UNKNOWN: Fork = {
   version: undefined,
+  isLoss: false,
   lost: [],
-  restored: [],
+  strangers: new Set(),
   toPutBack: touchedBy([]),
   overtaken: touchedBy([]),
 };

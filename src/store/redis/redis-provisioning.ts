@@ -22,8 +22,9 @@ import type { Sealer } from '../sealer.ts';
 import { changeOf, placeOf, type StreamEntry } from './events.ts';
 import { REPLACED } from './identity.ts';
 import type { Keys } from './keys.ts';
-import { type Change, type ChangedNames, countOf, type Fork, isChain, Lineage, type StorePlace } from './lineage.ts';
+import { type Change, type ChangedNames, type Fork, isChain, Lineage, type StorePlace } from './lineage.ts';
 import type { RedisLink } from './link.ts';
+import { type PutBack, putBackSteps } from './put-back.ts';
 import type { Replicas } from './replicas.ts';
 import { COMMIT, STILL_COMMITTED } from './scripts.ts';
 
@@ -37,6 +38,8 @@ const DOCUMENTS_PER_READ = 100;
 const MAX_READS = 50;
 /** Of asking whether a commit is kept, while connections end. */
 const MAX_TRIES = 3;
+/** Of what was overtaken, in a line of the log. */
+const MAX_NAMES_TOLD = 20;
 
 export interface RedisProvisioningOptions {
   readonly link: RedisLink;
@@ -257,6 +260,7 @@ export class RedisProvisioning implements ProvisioningStore {
 
   async #read(): Promise<ProvisionedState> {
     let [work, lineage] = [this.#copy, this.#lineage];
+    let isTold = false;
     for (let tries = 0; tries < MAX_READS; tries++) {
       const place = await this.#place();
       if (lineage.isAt(place)) {
@@ -276,35 +280,39 @@ export class RedisProvisioning implements ProvisioningStore {
       else {
         const events = await this.#events(lineage.first, place.version);
         const fork = lineage.forkOf(events, place);
-        if (place.version > work.version && countOf(fork.toPutBack) === 0) {
-          work = { version: place.version, state: await this.#all() };
-          lineage = lineage.joined(fork, events, place);
-        } else await this.#putBack(fork, place);
+        const found = await this.#all();
+        const back = await inSlices(putBackSteps(work.state, found, fork, place.version));
+        const isWritten = place.version <= work.version || back.count > 0;
+        const version = isWritten ? await this.#putBack(back, place) : place.version;
+        if (version === undefined) continue;
+        if (!isTold) this.#tellOfLoss(fork, back, place, version);
+        isTold = true;
+        if (isWritten) continue;
+        work = { version, state: found };
+        lineage = lineage.joined(fork, events, place);
       }
     }
     throw new Error('the provisioning changes faster than it can be read');
   }
 
   /**
-   * What Redis has lost is put back, but for what somebody has changed there since: every node has it, and it was acknowledged. In any case
-   * the version moves past all that nodes have seen: none takes another change of the same number for its own.
+   * Writes what goes back. In any case the version moves past all that nodes have seen: none takes another change of the same number for
+   * its own. Undefined: somebody was faster.
    */
-  async #putBack(fork: Fork, place: StorePlace): Promise<void> {
+  async #putBack({ commit, restored }: PutBack, place: StorePlace): Promise<number | undefined> {
+    const version = Math.max(this.#copy.version, place.version) + 1;
+    const change = { version, from: place.version, token: randomToken(), names: namesOf(commit), restored };
+    return (await this.#write(commit, change)) === 'stale' ? undefined : version;
+  }
+
+  #tellOfLoss(fork: Fork, back: PutBack, place: StorePlace, version: number): void {
     const { log } = this.#options;
-    const { version: known, state } = this.#copy;
-    const commit = editsOf(state, fork, place.version);
-    const version = Math.max(known, place.version) + 1;
-    const change = {
-      version,
-      from: place.version,
-      token: randomToken(),
-      names: namesOf(commit),
-      restored: fork.restored,
-    };
-    if ((await this.#write(commit, change)) === 'stale') return;
-    const overtaken = countOf(fork.overtaken);
-    if (fork.version === undefined) log.error('changes-lost', { known, found: place.version });
-    else if (fork.lost.length > 0) log.warn('changes-put-back', { count: fork.lost.length, overtaken, version });
+    if (fork.isLoss) log.error('changes-lost', { known: this.#copy.version, found: place.version });
+    const overtaken = back.overtaken.length;
+    const names = overtaken === 0 ? {} : { names: back.overtaken.slice(0, MAX_NAMES_TOLD) };
+    const fields = { count: fork.lost.length, overtaken, ...names, version };
+    if (back.count > 0) log.warn('changes-put-back', fields);
+    else if (overtaken > 0) log.warn('changes-overtaken', fields);
   }
 
   /** Where the store is. */
@@ -432,32 +440,6 @@ function namesOf(commit: ProvisioningCommit): Required<ChangedNames> {
     deleteTenants: without(commit.deleteTenants, putTenants),
     deleteTrunks: without(commit.deleteTrunks, putTrunks),
     deleteCertificates: without(commit.deleteCertificates, putCertificates),
-  };
-}
-
-/** What makes of these documents in the store what they are in `state`. */
-function editsOf(state: ProvisionedState['state'], { toPutBack }: Fork, expectedVersion: number): ProvisioningCommit {
-  const { tenants, trunks, certificates } = toPutBack;
-  const putTenants = state.tenants.filter(({ name }) => tenants.has(name));
-  const putTrunks = state.trunks.filter(({ id = '' }) => trunks.has(id));
-  const putCertificates = state.certificates.filter(({ name }) => certificates.has(name));
-  return {
-    expectedVersion,
-    putTenants,
-    putTrunks,
-    putCertificates,
-    deleteTenants: without(
-      [...tenants],
-      putTenants.map(({ name }) => name),
-    ),
-    deleteTrunks: without(
-      [...trunks],
-      putTrunks.map(({ id = '' }) => id),
-    ),
-    deleteCertificates: without(
-      [...certificates],
-      putCertificates.map(({ name }) => name),
-    ),
   };
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type Change, isChain, Lineage, NOTHING } from '../../../src/store/redis/lineage.ts';
+import { type Change, isChain, Lineage, NOTHING, restoredOf } from '../../../src/store/redis/lineage.ts';
 
 const change = (version: number, token: string, tenants: readonly string[], parts: Partial<Change> = {}): Change => ({
   version,
@@ -15,27 +15,45 @@ const lines = (...all: Change[]) => ({ events: [change(4, 'a4', ['base']), ...al
 const forkOf = (own: readonly Change[], theirs: readonly Change[], lineage = begun) => {
   const last = theirs.at(-1) ?? { version: 4, token: 'a4' };
   const fork = lineage.with(own).forkOf(lines(...theirs).events, { version: last.version, token: last.token });
-  const { version, lost, toPutBack, overtaken, restored } = fork;
+  const { version, lost, toPutBack, overtaken, strangers, isLoss } = fork;
   return {
     version,
     lost: lost.map(({ token }) => token),
     back: [...toPutBack.tenants],
     overtaken: [...overtaken.tenants],
-    restored,
+    restored: restoredOf(lost, overtaken),
+    strangers: [...strangers],
+    isLoss,
   };
 };
 
 describe('where a store has left the line of a copy', () => {
   test('it has lost the last changes: all that they touched is to be put back', () => {
     expect(forkOf([change(5, 'a5', ['x']), change(6, 'a6', ['x', 'y'])], [])).toEqual({
-      ...{ version: 4, lost: ['a5', 'a6'], back: ['x', 'y'], overtaken: [], restored: ['a5', 'a6'] },
+      ...{
+        version: 4,
+        lost: ['a5', 'a6'],
+        back: ['x', 'y'],
+        overtaken: [],
+        restored: ['a5', 'a6'],
+        strangers: [],
+        isLoss: false,
+      },
     });
   });
 
   test('it has others under the same numbers: what they touched stays', () => {
     const own = [change(5, 'a5', ['x']), change(6, 'a6', ['y'])];
     expect(forkOf(own, [change(5, 'b5', ['y', 'z'])])).toEqual({
-      ...{ version: 4, lost: ['a5', 'a6'], back: ['x'], overtaken: ['y'], restored: ['a5'] },
+      ...{
+        version: 4,
+        lost: ['a5', 'a6'],
+        back: ['x'],
+        overtaken: ['y'],
+        restored: ['a5'],
+        strangers: ['y'],
+        isLoss: false,
+      },
     });
   });
 

@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { checkProvisioning } from '../../../src/provisioning/check/provisioning.ts';
 import type { Stores } from '../../../src/store/index.ts';
 import { peersSkipped } from '../../kit/peers.ts';
 import { type RedisServer, startRedis, startSentinels } from '../../kit/redis.ts';
@@ -98,11 +99,12 @@ describe.skipIf(peersSkipped)('Redis has lost changes that nodes have seen', () 
   });
 
   describe('and has others since, under the same number', () => {
-    const begin = async (theirs: Parameters<typeof commitOf>[1], mine: Parameters<typeof commitOf>[1]) => {
+    type Parts = Parameters<typeof commitOf>[1];
+    const begin = async (theirs: Parts | Parts[], mine: Parts, base: Parts = { putTenants: [tenant('old')] }) => {
       const other = await open('other');
-      await other.provisioning.commit(commitOf(0, { putTenants: [tenant('old')] }));
+      await other.provisioning.commit(commitOf(0, base));
       const before = await kept();
-      await other.provisioning.commit(commitOf(1, theirs));
+      for (const [at, parts] of [theirs].flat().entries()) await other.provisioning.commit(commitOf(1 + at, parts));
       const since = await kept();
       await other.close();
       await fallBackTo(before);
@@ -124,7 +126,69 @@ describe.skipIf(peersSkipped)('Redis has lost changes that nodes have seen', () 
       const node = await begin({ putTenants: [tenant('same', 'Theirs')] }, mine);
       await eventually(async () => (await node.provisioning.load()).version === 3);
       expect(await tenantsOf(node)).toEqual(['old: Alice', 'same: Theirs', 'mine: Alice']);
-      expect(said('changes-put-back')).toEqual([{ count: 1, overtaken: 1, version: 3 }]);
+      const names = ['tenant same'];
+      expect(said('changes-put-back')).toEqual([{ count: 1, overtaken: 1, names, version: 3 }]);
+    });
+
+    test('all that was lost is overtaken, and more has been changed since: the node takes what is there, and says so', async () => {
+      const theirs = [{ putTenants: [tenant('same', 'Theirs')] }, { putTenants: [tenant('more')] }];
+      const node = await begin(theirs, { putTenants: [tenant('same', 'Mine')] });
+      await eventually(async () => (await node.provisioning.load()).version === 3);
+      expect(await tenantsOf(node)).toEqual(['old: Alice', 'same: Theirs', 'more: Alice']);
+      const names = ['tenant same'];
+      expect(said('changes-overtaken')).toEqual([{ count: 1, overtaken: 1, names, version: 3 }]);
+    });
+
+    /** What every node has in the end, and one that starts then; no rule is broken by it. */
+    const agreed = async (node: Stores, version: number) => {
+      await eventually(async () => (await node.provisioning.load()).version === version);
+      const { state } = await node.provisioning.load();
+      expect((await (await open('third')).provisioning.load()).state).toEqual(state);
+      expect(checkProvisioning(state)).toEqual([]);
+      return { tenants: state.tenants.map(({ name }) => name), trunks: state.trunks.map(({ id }) => id) };
+    };
+    const own = (id: string, owner: string, didPool = '15550001-15550009') => ({ ...trunk(id), owner, didPool });
+
+    test('a trunk does not go to the tenant that has the name of its own, which was deleted since', async () => {
+      const theirs = [{ deleteTenants: ['acme'] }, { putTenants: [tenant('acme', 'Somebody else')] }];
+      const base = { putTenants: [tenant('old'), tenant('acme')] };
+      const node = await begin(theirs, { putTrunks: [own('100000001', 'acme')] }, base);
+      expect(await agreed(node, 3)).toEqual({ tenants: ['old', 'acme'], trunks: [] });
+      const names = ['trunk 100000001'];
+      expect(said('changes-overtaken')).toEqual([{ count: 1, overtaken: 1, names, version: 3 }]);
+    });
+
+    test('a trunk does not go to a tenant that both have made anew', async () => {
+      const mine = { putTenants: [tenant('acme')], putTrunks: [own('100000001', 'acme')] };
+      const node = await begin({ putTenants: [tenant('acme', 'Somebody else')] }, mine);
+      expect(await agreed(node, 3)).toEqual({ tenants: ['old', 'acme'], trunks: [] });
+    });
+
+    test('a tenant that was deleted stays when a trunk was made for it since, with all that it had', async () => {
+      const base = { putTenants: [tenant('old'), tenant('acme')], putTrunks: [own('100000001', 'acme')] };
+      const mine = { deleteTenants: ['acme'], deleteTrunks: ['100000001'], putTenants: [tenant('mine')] };
+      const theirs = { putTrunks: [own('100000002', 'acme', '15550010')] };
+      const node = await begin(theirs, mine, base);
+      const trunks = ['100000001', '100000002'];
+      expect(await agreed(node, 3)).toEqual({ tenants: ['old', 'acme', 'mine'], trunks });
+      const names = ['tenant acme', 'trunk 100000001'];
+      expect(said('changes-put-back')).toEqual([{ count: 1, overtaken: 2, names, version: 3 }]);
+    });
+
+    test('a tenant whose domain another one has taken since stays away, and its trunk; the rest goes back', async () => {
+      const one = { ...tenant('one'), domain: 'pbx.example.com' };
+      const mine = { putTenants: [one, tenant('mine')], putTrunks: [own('100000001', 'one')] };
+      const node = await begin({ putTenants: [{ ...tenant('two'), domain: 'pbx.example.com' }] }, mine);
+      expect(await agreed(node, 3)).toEqual({ tenants: ['old', 'two', 'mine'], trunks: [] });
+      const names = ['tenant one', 'trunk 100000001'];
+      expect(said('changes-put-back')).toEqual([{ count: 1, overtaken: 2, names, version: 3 }]);
+    });
+
+    test('a trunk whose numbers another tenant has taken since, at the same provider, stays away', async () => {
+      const base = { putTenants: [tenant('acme'), tenant('beta')] };
+      const mine = { putTrunks: [own('100000001', 'acme')] };
+      const node = await begin({ putTrunks: [own('100000002', 'beta')] }, mine, base);
+      expect(await agreed(node, 3)).toEqual({ tenants: ['acme', 'beta'], trunks: ['100000002'] });
     });
   });
 
