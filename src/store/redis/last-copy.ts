@@ -14,6 +14,8 @@ export interface Copy {
   readonly storeId: string;
   readonly nonceSecret: string;
   readonly provisioned: ProvisionedState;
+  /** Of the change by which that has come: another one may have its number. Empty or left out: not known. */
+  readonly changeToken?: string | undefined;
   readonly tokens: readonly TokenRecord[];
   readonly users: readonly UserRecord[];
   readonly webhooks: readonly Webhook[];
@@ -129,12 +131,12 @@ function openPieces(sealer: Sealer, sealed: readonly string[]): Copy {
     sealer.openJson<unknown>(placeOf(index), Buffer.from(piece, 'base64')),
   ) as [Head, ...Piece[]];
   if (head?.pieces !== pieces.length) throw new Error('a part of it is missing');
-  // A copy that an earlier version left knows no users.
-  const { version, storeId, nonceSecret, tokens, users = [], webhooks } = head;
+  // A copy that an earlier version left knows no users, and not by which change it has come.
+  const { version, storeId, nonceSecret, changeToken, tokens, users = [], webhooks } = head;
   const state = {
     tenants: pieces.flatMap((piece) => ('tenants' in piece ? piece.tenants : [])),
     trunks: pieces.flatMap((piece) => ('trunks' in piece ? piece.trunks : [])),
     certificates: pieces.flatMap((piece) => ('certificates' in piece ? piece.certificates : [])),
   };
-  return { storeId, nonceSecret, tokens, users, webhooks, provisioned: { version, state } };
+  return { storeId, nonceSecret, changeToken, tokens, users, webhooks, provisioned: { version, state } };
 }

@@ -80,6 +80,9 @@ export class Lineage {
     this.#count = count;
   }
 
+  /** A copy of which it is not known by which change it has come; nothing of a store is the same by its number. */
+  static readonly UNKNOWN = new Lineage([], 0);
+
   /** A copy that was read as a whole; nothing is known of what came before. */
   static at({ version, token }: StorePlace): Lineage {
     return new Lineage([{ version, from: version, token: token ?? '', names: NOTHING, restored: [] }], 0);
@@ -94,9 +97,9 @@ export class Lineage {
     return this.#changes.at(-1)?.token ?? '';
   }
 
-  /** Whether the store may be where this copy is. */
+  /** Whether the store may be where this copy is. Where no token was said of the store's change, another one than before says it. */
   isAt({ version, token = '' }: StorePlace): boolean {
-    return version === this.#changes.at(-1)?.version && (token === '' || this.token === '' || token === this.token);
+    return version === this.#changes.at(-1)?.version && (token === '' || token === this.token);
   }
 
   /** Gone on by what the store says came next. */

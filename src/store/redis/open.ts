@@ -177,6 +177,7 @@ class RedisStores implements Stores {
       log,
       replicas,
       copy: copy?.provisioned,
+      copyToken: copy?.changeToken,
       refusal,
       onState: () => this.#lastCopy.changed(),
     });
@@ -304,6 +305,7 @@ class RedisStores implements Stores {
       storeId: this.#parts.identity.id,
       nonceSecret: Buffer.from(this.nonceSecret).toString('hex'),
       provisioned: this.provisioning.copy,
+      changeToken: this.provisioning.copyToken,
       tokens: this.tokens.copy,
       users: this.users.copy,
       webhooks: this.webhooks.copy,

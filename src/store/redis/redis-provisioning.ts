@@ -49,8 +49,9 @@ export interface RedisProvisioningOptions {
   readonly log: Log;
   /** Those that may be made master: a commit waits until one has it. Undefined: there are none. */
   readonly replicas: Replicas | undefined;
-  /** What is known already, from the last known copy. */
+  /** What is known already, from the last known copy, and by which change it has come. */
   readonly copy?: ProvisionedState | undefined;
+  readonly copyToken?: string | undefined;
   /** Why nothing may be written now. */
   readonly refusal: () => string | undefined;
   /** Hears of every new state. */
@@ -73,12 +74,19 @@ export class RedisProvisioning implements ProvisioningStore {
   constructor(options: RedisProvisioningOptions) {
     this.#options = options;
     this.#copy = options.copy ?? { version: 0, state: { tenants: [], trunks: [], certificates: [] } };
-    this.#lineage = Lineage.at({ version: this.#copy.version, token: undefined });
+    const { version } = this.#copy;
+    const isKnown = version === 0 || (options.copyToken ?? '') !== '';
+    this.#lineage = isKnown ? Lineage.at({ version, token: options.copyToken }) : Lineage.UNKNOWN;
   }
 
   /** The last state known; needs no Redis. */
   get copy(): ProvisionedState {
     return this.#copy;
+  }
+
+  /** Of the change by which the copy has come; empty: not known. */
+  get copyToken(): string {
+    return this.#lineage.token;
   }
 
   /** Answers from the copy when Redis does not. */
@@ -140,8 +148,14 @@ export class RedisProvisioning implements ProvisioningStore {
 
   async #commit(commit: ProvisioningCommit): Promise<CommitResult> {
     const { expectedVersion: from } = commit;
+    if (this.#lineage === Lineage.UNKNOWN) {
+      await this.read();
+      return { outcome: 'stale' };
+    }
     const change = { version: from + 1, from, token: randomToken(), names: namesOf(commit), restored: [] };
-    if ((await this.#write(commit, change)) === 'stale' || !(await this.#isKept(change))) return { outcome: 'stale' };
+    const madeOf = this.#copy.version === from ? this.#lineage.token : '';
+    if ((await this.#write(commit, change, madeOf)) === 'stale' || !(await this.#isKept(change)))
+      return { outcome: 'stale' };
     if (this.#copy.version === from) {
       const state = applyEdits(this.#copy.state, commit);
       this.#serve({ version: change.version, state }, this.#lineage.with([change]));
@@ -149,7 +163,8 @@ export class RedisProvisioning implements ProvisioningStore {
     return { outcome: 'committed', version: change.version };
   }
 
-  async #write(commit: ProvisioningCommit, change: Change): Promise<'committed' | 'stale'> {
+  /** @param madeOf token of the change that it follows, since another one may have the number; empty: not known */
+  async #write(commit: ProvisioningCommit, change: Change, madeOf: string): Promise<'committed' | 'stale'> {
     const { link, keys, storeId, refusal } = this.#options;
     const why = refusal();
     if (why !== undefined) throw new Error(why);
@@ -160,7 +175,7 @@ export class RedisProvisioning implements ProvisioningStore {
     const [seconds, microseconds] = (await link.within(COMMIT_DEADLINE_MS, link.command('TIME'))) as Buffer[];
     const deadlineMs = Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000) + limitMs;
     const made = [version, token, JSON.stringify(names), restored.length === 0 ? '' : JSON.stringify(restored)];
-    const args = [storeId, from, deadlineMs, keys.channel, ...made, ...documents];
+    const args = [storeId, from, deadlineMs, keys.channel, ...made, madeOf, ...documents];
     const sentAtMs = performance.now();
     let outcome: string;
     try {
@@ -264,9 +279,12 @@ export class RedisProvisioning implements ProvisioningStore {
     for (let tries = 0; tries < MAX_READS; tries++) {
       const place = await this.#place();
       if (lineage.isAt(place)) {
-        if (lineage.token === '' && place.token !== undefined) lineage = Lineage.at(place);
         if (work !== this.#copy || lineage !== this.#lineage) this.#serve(work, lineage);
         return work;
+      }
+      if (lineage === Lineage.UNKNOWN && place.version >= work.version) {
+        [work, lineage] = [{ version: place.version, state: await this.#all() }, Lineage.at(place)];
+        continue;
       }
       // What was read belongs to `place` only if that is still where the store is; the next turn of the loop tells.
       const next = await this.#eventsAfter(work.version, lineage, place);
@@ -302,7 +320,7 @@ export class RedisProvisioning implements ProvisioningStore {
   async #putBack({ commit, restored }: PutBack, place: StorePlace): Promise<number | undefined> {
     const version = Math.max(this.#copy.version, place.version) + 1;
     const change = { version, from: place.version, token: randomToken(), names: namesOf(commit), restored };
-    return (await this.#write(commit, change)) === 'stale' ? undefined : version;
+    return (await this.#write(commit, change, place.token ?? '')) === 'stale' ? undefined : version;
   }
 
   #tellOfLoss(fork: Fork, back: PutBack, place: StorePlace, version: number): void {
@@ -350,7 +368,7 @@ export class RedisProvisioning implements ProvisioningStore {
     if (version === 0 || place.version <= version) return undefined;
     const events = await this.#events(version, place.version);
     const known = events[0]?.version === version ? events.shift() : undefined;
-    const isSameLine = known === undefined || token === '' || known.token === token;
+    const isSameLine = token === '' || known?.token === token;
     return isSameLine && isChain(events, version, place.version) ? events : undefined;
   }
 

@@ -35,19 +35,22 @@ return {'found', found[1], found[2], found[3], found[4]}
 
 /**
  * KEYS meta, events, then documents and their order of each kind; ARGV id, expected version, deadline, channel, version to be, token, names
- * of what changes as JSON, tokens of what is put back by it as JSON (empty: nothing is), then two lists for each kind, each after its
- * length: what to delete, and what to put (name, document).
+ * of what changes as JSON, tokens of what is put back by it as JSON (empty: nothing is), token of the change that made the expected version
+ * (empty: not known), then two lists for each kind, each after its length: what to delete, and what to put (name, document).
  *
  * A script that was sent before Redis froze runs when it wakes up; the deadline, on Redis's own clock, keeps it from doing what its
  * sender has been told did not happen.
  */
 export const COMMIT = script(`
-local at = 8
+local at = 9
 local function take() at = at + 1; return ARGV[at] end
 if redis.call('HGET', KEYS[1], 'id') ~= ARGV[1] then return {'replaced'} end
 local now = redis.call('TIME')
 if tonumber(now[1]) * 1000 + math.floor(tonumber(now[2]) / 1000) > tonumber(ARGV[3]) then return {'late'} end
 if redis.call('HGET', KEYS[1], 'version') ~= ARGV[2] then return {'stale'} end
+local last = redis.call('HGET', KEYS[1], 'commit') or ''
+local isOfVersion = string.sub(last, 1, #ARGV[2] + 1) == ARGV[2] .. '-'
+if ARGV[9] ~= '' and isOfVersion and last ~= ARGV[2] .. '-' .. ARGV[9] then return {'stale'} end
 local function remove(documents, order)
   for _ = 1, tonumber(take()) do
     local name = take()

@@ -13,6 +13,7 @@ const sealer = new Sealer(randomBytes(32));
 const copy: Copy = {
   storeId: 'store-1',
   nonceSecret: 'ab'.repeat(32),
+  changeToken: 'token-7',
   tokens: [],
   users: [user('pat')],
   webhooks: [webhook('w1')],

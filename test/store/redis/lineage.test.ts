@@ -82,7 +82,7 @@ describe('where a store has left the line of a copy', () => {
 });
 
 describe('a copy’s line', () => {
-  test('is where the store is by version and token; a token that nobody has said says nothing', () => {
+  test('is where the store is by version and token; where none is said of the store the version has to do', () => {
     const line = begun.with([change(5, 'a5', ['x'])]);
     const places = [
       { version: 5, token: 'a5' },
@@ -91,7 +91,11 @@ describe('a copy’s line', () => {
       { version: 6, token: 'a5' },
     ];
     expect(places.map((place) => line.isAt(place))).toEqual([true, true, false, false]);
-    expect(Lineage.at({ version: 5, token: undefined }).isAt({ version: 5, token: 'b5' })).toBe(true);
+    const unsaid = Lineage.at({ version: 5, token: undefined });
+    expect([unsaid.isAt({ version: 5, token: 'b5' }), unsaid.isAt({ version: 5, token: undefined })]).toEqual([
+      ...[false, true],
+    ]);
+    expect(Lineage.UNKNOWN.isAt({ version: 0, token: undefined })).toBe(false);
   });
 
   test('read anew as a whole it goes on from what both have had, and from nothing when that cannot be told', () => {

@@ -3,11 +3,13 @@ import { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { checkProvisioning } from '../../../src/provisioning/check/provisioning.ts';
 import type { Stores } from '../../../src/store/index.ts';
+import { LastCopy } from '../../../src/store/redis/last-copy.ts';
+import { Sealer } from '../../../src/store/sealer.ts';
 import { peersSkipped } from '../../kit/peers.ts';
 import { type RedisServer, startRedis, startSentinels } from '../../kit/redis.ts';
 import { RecordingLog } from '../../sip/transport/recorder.ts';
 import { certificate, commitOf, tenant, trunk } from '../records.ts';
-import { eventually, type RedisWorld, redisWorld } from './world.ts';
+import { eventually, type RedisWorld, redisWorld, STORE_KEY } from './world.ts';
 
 /** Everything of the provisioning, as Redis has it. */
 type Kept = readonly (readonly [key: string, dump: Buffer])[];
@@ -190,6 +192,68 @@ describe.skipIf(peersSkipped)('Redis has lost changes that nodes have seen', () 
       const node = await begin({ putTrunks: [own('100000002', 'beta')] }, mine, base);
       expect(await agreed(node, 3)).toEqual({ tenants: ['acme', 'beta'], trunks: ['100000002'] });
     });
+  });
+
+  describe('and a node starts from its last copy, which has them', () => {
+    /** Node `a` has version 2 when it ends; Redis falls back to 1 and goes on with `theirs`. */
+    const begin = async (theirs: Parameters<typeof commitOf>[1][]) => {
+      const a = await open('a');
+      await a.provisioning.commit(commitOf(0, { putTenants: [tenant('base')] }));
+      const before = await kept();
+      await a.provisioning.commit(commitOf(1, { putTenants: [tenant('base', 'Lost')] }));
+      await a.close();
+      await fallBackTo(before);
+      const b = await open('b');
+      for (const [at, parts] of theirs.entries()) await b.provisioning.commit(commitOf(1 + at, parts));
+      return b;
+    };
+    const other = { putTenants: [tenant('other')] };
+    const third = { putTenants: [tenant('third')] };
+
+    test('another one has the number of its last: it takes what is there, says so, and goes on with the others', async () => {
+      const b = await begin([other]);
+      const again = await open('a');
+      await eventually(async () => (await b.provisioning.load()).version === 3);
+      expect(await tenantsOf(again)).toEqual(['base: Alice', 'other: Alice']);
+      expect(said('changes-lost')).toEqual([{ known: 2, found: 2 }]);
+      await b.provisioning.commit(commitOf(3, third));
+      await eventually(async () => (await again.provisioning.load()).version === 4);
+      expect(await tenantsOf(again)).toEqual(['base: Alice', 'other: Alice', 'third: Alice']);
+    });
+
+    test('and more has come since: the same', async () => {
+      await begin([other, third]);
+      expect(await tenantsOf(await open('a'))).toEqual(['base: Alice', 'other: Alice', 'third: Alice']);
+      expect(said('changes-lost')).toEqual([{ known: 2, found: 3 }]);
+    });
+
+    test('a copy of the program before, which says no change: everything is read anew', async () => {
+      await begin([other]);
+      const sealer = new Sealer(Buffer.from(STORE_KEY, 'hex'));
+      const left = LastCopy.read(world.folder('a'), sealer, log);
+      if (left === undefined) throw new Error('no copy');
+      expect(left.provisioned.version).toBe(2);
+      const before = new LastCopy(world.folder('a'), sealer, log, () => ({ ...left, changeToken: undefined }));
+      before.changed();
+      await before.flush();
+      expect(await tenantsOf(await open('a'))).toEqual(['base: Alice', 'other: Alice']);
+    });
+  });
+
+  test('a change that was made of one of them is not done of another one with its number', async () => {
+    const [a, b] = [await world.open('a'), await open('b')];
+    onTestFinished(() => a.close());
+    await b.provisioning.commit(commitOf(0, { putTenants: [tenant('old')] }));
+    await a.provisioning.load();
+    const before = await kept();
+    await b.provisioning.commit(commitOf(1, { putTenants: [tenant('theirs')] }));
+    const since = await kept();
+    await b.close();
+    await fallBackTo(before);
+    await a.provisioning.commit(commitOf(1, { putTenants: [tenant('mine')] }));
+    await fallBackTo(since);
+    expect(await a.provisioning.commit(commitOf(2, { putTenants: [tenant('next')] }))).toEqual({ outcome: 'stale' });
+    expect(await tenantsOf(a)).toEqual(['old: Alice', 'theirs: Alice', 'mine: Alice']);
   });
 
   test('of which nobody knows any more since when: nodes take what it has, move past it, and say so', async () => {
