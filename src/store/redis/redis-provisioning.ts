@@ -183,7 +183,8 @@ export class RedisProvisioning implements ProvisioningStore {
       const scriptKeys = [keys.meta, keys.events, ...kinds, keys.certificates, keys.certificateOrder];
       outcome = String(((await link.within(limitMs, link.run(COMMIT, scriptKeys, args))) as Buffer[])[0]);
     } catch (error) {
-      return this.#settle(change, sentAtMs + limitMs, error);
+      const mayBeDoneUntilMs = sentAtMs + limitMs;
+      return this.#settle(change, mayBeDoneUntilMs, Math.max(performance.now(), mayBeDoneUntilMs) + SETTLE_MS, error);
     }
     switch (outcome) {
       case 'committed':
@@ -203,15 +204,25 @@ export class RedisProvisioning implements ProvisioningStore {
   async #isKept(change: Change): Promise<boolean> {
     const { link, keys, replicas } = this.#options;
     if (replicas === undefined) return true;
+    let giveUpAtMs: number | undefined;
     for (let tries = 1; ; tries++) {
+      let cause: unknown = new Error('Redis has lost the change, or does not answer; it may be there all the same');
+      let isThere = true;
       try {
         const args = [`${change.version}-0`, change.token];
-        const isThere = Number(await link.run(STILL_COMMITTED, [keys.meta, keys.events], args)) === 1;
-        if (isThere) await replicas.have();
-        return isThere || (await this.#settle(change, 0, undefined)) === 'committed';
+        const asked = link.run(STILL_COMMITTED, [keys.meta, keys.events], args);
+        isThere = Number(await link.within(COMMIT_DEADLINE_MS, asked)) === 1;
+        if (isThere) {
+          await replicas.have();
+          return true;
+        }
       } catch (error) {
-        if (tries === MAX_TRIES || (await this.#settle(change, 0, error)) === 'stale') return false;
+        cause = error;
       }
+      if (isThere && tries === MAX_TRIES) return false;
+      giveUpAtMs ??= performance.now() + SETTLE_MS;
+      const outcome = await this.#settle(change, 0, giveUpAtMs, cause);
+      if (outcome === 'stale' || !isThere) return outcome === 'committed';
     }
   }
 
@@ -255,12 +266,17 @@ export class RedisProvisioning implements ProvisioningStore {
    * What became of a change whose answer was lost, or whose connection ended: its event tells, or that of who has put it back. Rejects with
    * `cause` when it was not done, or that cannot be said; without a time until when it may be done it was, and is lost where it is not there.
    */
-  async #settle(change: Change, mayBeDoneUntilMs: number, cause: unknown): Promise<'committed' | 'stale'> {
-    const giveUpAtMs = Math.max(performance.now(), mayBeDoneUntilMs) + SETTLE_MS;
+  async #settle(
+    change: Change,
+    mayBeDoneUntilMs: number,
+    giveUpAtMs: number,
+    cause: unknown,
+  ): Promise<'committed' | 'stale'> {
+    const { link } = this.#options;
     while (performance.now() < giveUpAtMs && !this.#isClosed) {
+      const askedAtMs = performance.now();
       try {
-        const askedAtMs = performance.now();
-        const since = await this.#events(change.version, '+');
+        const since = await link.within(giveUpAtMs - askedAtMs, this.#events(change.version, '+'));
         const isThere = ({ token, restored }: Change) => token === change.token || restored.includes(change.token);
         if (since.some(isThere)) return 'committed';
         if (since.length > 0 || mayBeDoneUntilMs === 0) return 'stale';

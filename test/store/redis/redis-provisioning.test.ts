@@ -3,7 +3,12 @@ import { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { checkProvisioning } from '../../../src/provisioning/check/provisioning.ts';
 import type { Stores } from '../../../src/store/index.ts';
+import { Keys } from '../../../src/store/redis/keys.ts';
 import { LastCopy } from '../../../src/store/redis/last-copy.ts';
+import { RedisLink } from '../../../src/store/redis/link.ts';
+import { RedisProvisioning } from '../../../src/store/redis/redis-provisioning.ts';
+import { Replicas } from '../../../src/store/redis/replicas.ts';
+import { COMMIT, STILL_COMMITTED } from '../../../src/store/redis/scripts.ts';
 import { Sealer } from '../../../src/store/sealer.ts';
 import { peersSkipped } from '../../kit/peers.ts';
 import { type RedisServer, startRedis, startSentinels } from '../../kit/redis.ts';
@@ -254,6 +259,33 @@ describe.skipIf(peersSkipped)('Redis has lost changes that nodes have seen', () 
     await fallBackTo(since);
     expect(await a.provisioning.commit(commitOf(2, { putTenants: [tenant('next')] }))).toEqual({ outcome: 'stale' });
     expect(await tenantsOf(a)).toEqual(['old: Alice', 'theirs: Alice', 'mine: Alice']);
+  });
+
+  test('a change that is gone, and Redis says nothing more: it is refused with the reason, after 2 s', async () => {
+    const { id } = (await open('a')).shared ?? { id: '' };
+    class FallingBack extends RedisLink {
+      override async run(...call: Parameters<RedisLink['run']>): Promise<unknown> {
+        const answer = await super.run(...call);
+        if (call[0] === COMMIT) await admin.del(key('events'));
+        if (call[0] === STILL_COMMITTED) server.child().signal('SIGSTOP');
+        return answer;
+      }
+    }
+    const settings = { kind: 'redis', url: server.url, cluster: false, keyPrefix: world.prefix, path: '' } as const;
+    const link = new FallingBack(settings, { log, commandTimeoutMs: 60_000 });
+    onTestFinished(() => {
+      link.close();
+      server.child().signal('SIGCONT');
+    });
+    await link.ready(5000);
+    const provisioning = new RedisProvisioning({
+      ...{ link, keys: new Keys(world.prefix), sealer: new Sealer(Buffer.from(STORE_KEY, 'hex')), storeId: id, log },
+      ...{ replicas: new Replicas(link, log), refusal: () => undefined, onState: () => {} },
+    });
+    const startedAtMs = performance.now();
+    const refused = provisioning.commit(commitOf(0, { putTenants: [tenant('new')] }));
+    await expect(refused).rejects.toThrow('may be there all the same');
+    expect(performance.now() - startedAtMs).toBeLessThan(3500);
   });
 
   test('of which nobody knows any more since when: nodes take what it has, move past it, and say so', async () => {
