@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import type { TokenRecord, UserRecord, Webhook } from '../../api/ports.ts';
 import { SettingsError, StateError } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
@@ -28,6 +29,7 @@ import { Watch } from './watch.ts';
 
 /** How long a start waits for Redis before it goes on from the last known copy. */
 const START_TIMEOUT_MS = 3000;
+const START_AGAIN_MS = 100;
 /** Beyond what any commit may take; each command on that link has a limit of its own, by its size. */
 const PROVISIONING_TIMEOUT_MS = 60_000;
 
@@ -57,11 +59,17 @@ export async function openRedis(settings: RedisStoreSettings, context: RedisCont
     const sealer = new Sealer(loadStoreKey(settings.path, context.environment));
     const copy = LastCopy.read(settings.path, sealer, log);
     const found = await identify(settings, links, sealer, copy, log);
-    if (typeof found === 'string') log.error('started-from-last-copy', { error: found });
-    const identity = typeof found === 'string' ? identityOf(copy) : found;
+    const isThere = typeof found !== 'string';
+    const identity = isThere ? found : identityOf(copy);
     const stores = new RedisStores({ settings, context, links, sealer, copy, identity, unlock });
-    if (links.signalling.isReady) await stores.nodes.claim();
-    return await stores.start(typeof found !== 'string');
+    const asked = await answerOf(async () => {
+      if (links.signalling.isReady) await stores.nodes.claim();
+      if (isThere) await stores.read();
+    });
+    const reason = isThere ? asked.failure : found;
+    if (reason !== undefined && copy === undefined) throw unreachable(safeUrl(settings.url), reason);
+    if (reason !== undefined) log.error('started-from-last-copy', { error: reason });
+    return stores.start();
   } catch (error) {
     for (const link of Object.values(links)) link.close();
     unlock();
@@ -95,25 +103,57 @@ async function identify(
 ): Promise<StoreIdentity | string> {
   const ready = await Promise.all([signalling, provisioning, subscriber].map((link) => link.ready(START_TIMEOUT_MS)));
   const where = safeUrl(settings.url);
-  if (!ready.every(Boolean)) {
-    const reason = signalling.lastError === '' ? 'no answer' : signalling.lastError;
-    if (copy !== undefined) return reason;
-    throw new SettingsError([
-      {
-        code: 'store-unreachable',
-        path: 'store.url',
-        message: `${where}: ${reason}; this node has no copy to start from`,
-      },
-    ]);
-  }
   const keys = new Keys(settings.keyPrefix);
+  const isReady = ready.every(Boolean);
+  const found: Answer<StoreIdentity | string> = isReady
+    ? await answerOf(() =>
+        provisioning.within(START_TIMEOUT_MS, identityIn(provisioning, keys, sealer, where, copy, log)),
+      )
+    : { failure: signalling.lastError === '' ? 'no answer' : signalling.lastError };
+  if (found.failure === undefined) return found.value;
+  if (copy !== undefined) return found.failure;
+  throw unreachable(where, found.failure);
+}
+
+async function identityIn(
+  link: RedisLink,
+  keys: Keys,
+  sealer: Sealer,
+  where: string,
+  copy: Copy | undefined,
+  log: Log,
+): Promise<StoreIdentity | string> {
   // An empty or exchanged Redis is not taken for the store: that would take every tenant out of service.
   if (copy !== undefined) {
-    const id = (await provisioning.command('HGET', keys.meta, 'id')) as Buffer | null;
+    const id = (await link.command('HGET', keys.meta, 'id')) as Buffer | null;
     if (id === null || String(id) !== copy.storeId)
       return `${where} ${id === null ? 'is empty' : 'holds another store'}`;
   }
-  return openIdentity(provisioning, keys, sealer, where, log);
+  return openIdentity(link, keys, sealer, where, log);
+}
+
+type Answer<T> = { readonly value: T; readonly failure?: undefined } | { readonly failure: string };
+
+/**
+ * What Redis answers, or why it does not, though it was asked again for as long as a start waits: an answer may come late once, while a
+ * machine is busy. Rejects with a SettingsError only.
+ */
+async function answerOf<T>(ask: () => Promise<T>): Promise<Answer<T>> {
+  const giveUpAtMs = performance.now() + START_TIMEOUT_MS;
+  for (;;) {
+    try {
+      return { value: await ask() };
+    } catch (error) {
+      if (error instanceof SettingsError) throw error;
+      if (performance.now() >= giveUpAtMs) return { failure: error instanceof Error ? error.message : String(error) };
+      await pause(START_AGAIN_MS);
+    }
+  }
+}
+
+function unreachable(where: string, reason: string): SettingsError {
+  const message = `${where}: ${reason}; this node has no copy to start from`;
+  return new SettingsError([{ code: 'store-unreachable', path: 'store.url', message }]);
 }
 
 function identityOf(copy: Copy | undefined): StoreIdentity {
@@ -215,14 +255,16 @@ class RedisStores implements Stores {
     this.webhooks = new RedisRecords({ ...records, key: keys.webhooks, kind: 'webhooks' }, copy?.webhooks);
   }
 
-  async start(isReachable: boolean): Promise<this> {
+  /** Everything that is served from memory; the copy has it then. */
+  async read(): Promise<void> {
+    await this.provisioning.read();
+    await Promise.all([this.tokens.list(), this.users.list(), this.webhooks.list()]);
+    this.#lastCopy.changed();
+    await this.#lastCopy.flush();
+  }
+
+  start(): this {
     const { links, context, settings, identity } = this.#parts;
-    if (isReachable) {
-      await this.provisioning.read();
-      await Promise.all([this.tokens.list(), this.users.list(), this.webhooks.list()]);
-      this.#lastCopy.changed();
-      await this.#lastCopy.flush();
-    }
     this.#watch = new Watch(
       {
         links: [links.signalling, links.provisioning],

@@ -182,6 +182,30 @@ describe.skipIf(peersSkipped)('when Redis fails', () => {
     });
   });
 
+  /** A node on an empty Redis that stands still as soon as the store was made. */
+  const openFrozen = async (forMs?: number) => {
+    const freeze = (event: string) => {
+      if (event !== 'store-made') return;
+      server.child().signal('SIGSTOP');
+      if (forMs !== undefined) setTimeout(() => server.child().signal('SIGCONT'), forMs);
+    };
+    const frozen = await redisWorld({ url: server.url }, { ...silentLog, warn: freeze });
+    onTestFinished(() => frozen.close());
+    return frozen.open();
+  };
+
+  test('which stands still for a second in the middle of a start: the node starts', async () => {
+    const stores = await openFrozen(1000);
+    onTestFinished(() => stores.close());
+    expect(stores.problems()).toEqual([]);
+  });
+
+  test('which stands still in the middle of a start for good: the start fails and says which Redis', async () => {
+    await expect(openFrozen()).rejects.toMatchObject({
+      problems: [{ code: 'store-unreachable', message: expect.stringContaining(server.url) }],
+    });
+  });
+
   test('a Redis that was emptied is not taken for the store: a node serves its copy, refuses every write, and does so after a start too', async () => {
     const stores = await open();
     await stores.provisioning.commit(commitOf(0, { putTenants: [tenant('acme')] }));
