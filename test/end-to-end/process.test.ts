@@ -1,5 +1,5 @@
 import { createSocket } from 'node:dgram';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -252,4 +252,17 @@ describe('a signal', () => {
     await child.exited;
     expect(existsSync(path(`data-${serial}/api-address`))).toBe(false);
   });
+});
+
+test('what V8 has compiled is kept in the folder of the store, by an engine that is killed as well', async () => {
+  const store = path('data-compiled');
+  const config = configure({ store: { kind: 'embedded', path: store } });
+  // Other engines of these tests share a folder, and are not rehearsed.
+  const own = { NODE_COMPILE_CACHE: undefined, TANDEM_TIMERS_WARM_UP_MS: '300' };
+  const child = run(process.execPath, ['bin/tandem.js', 'start'], config, own);
+  await child.waitFor(/"event":"started"/);
+  child.signal('SIGKILL');
+  await child.exited;
+  const kept = readdirSync(join(store, 'compile-cache'), { recursive: true, withFileTypes: true });
+  expect(kept.filter((entry) => entry.isFile()).length).toBeGreaterThan(100);
 });
