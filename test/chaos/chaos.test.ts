@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { startChild } from '../kit/child.ts';
 import { peersSkipped } from '../kit/peers.ts';
 import { KINDS } from './faults.ts';
+import { LIMIT } from './provisioning.ts';
 import type { Summary } from './report.ts';
 
 const RUN = fileURLToPath(new URL('./run.ts', import.meta.url));
@@ -32,6 +33,8 @@ describe.skipIf(peersSkipped)('random faults under calls, the short form', () =>
       expect(silent.length).toBeGreaterThan(0);
       expect(silent.map(({ heard }) => heard)).toEqual(silent.map(() => 0));
       expect(refusedWrites).toBeGreaterThan(0);
+      // The limited trunk was full, in the rushes.
+      expect(summary.mostOverLimited).toBeGreaterThanOrEqual(LIMIT);
       // And calls went on: half of those that were placed at a node that was silent had to try the other one.
       expect(answered).toBeGreaterThan(FAULTS);
       expect(answered).toBeGreaterThan(placed / 3);

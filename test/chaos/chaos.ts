@@ -64,7 +64,7 @@ export async function runChaos(options: ChaosOptions, say: (line: string) => voi
     await traffic.start();
     await system.whole(WHOLE_MS);
     await pause(Math.min(5_000, options.longestMs));
-    const faults = await strike(planned, system, journal, options, findings, say);
+    const faults = await strike(planned, system, traffic, journal, options, findings, say);
     traffic.stopCalls();
     await quiet(journal, 2 * options.maxTalkMs + LAST_MS);
     const present = await Promise.all(nodes.map(extensionsOf));
@@ -89,10 +89,11 @@ export async function runChaos(options: ChaosOptions, say: (line: string) => voi
   return { evidence, findings, refusedWrites, logs: logsOf(system.nodes, began), failed };
 }
 
-/** One fault after the other; after each the system has its time to be whole again. */
+/** One fault after the other; after each the system has its time to be whole again. The limited trunk has its rush after each fourth, when all hear each other, and in each eighth. */
 async function strike(
   planned: readonly Planned[],
   system: System,
+  traffic: Traffic,
   journal: Journal,
   { seed, longestMs }: ChaosOptions,
   findings: Finding[],
@@ -111,6 +112,7 @@ async function strike(
       `${String(index + 1).padStart(3)} ${(fault.atMs / 1000).toFixed(1).padStart(6)} s  ${kind.padEnd(15)} ${(host ?? 'Redis').padEnd(11)} for ${(lastsMs / 1000).toFixed(1)} s`,
     );
     const undo = await apply(kind, node, system);
+    const rush = index % 8 === 3 ? traffic.rush() : undefined;
     await pause(lastsMs);
     await undo();
     fault.endMs = journal.nowMs();
@@ -125,6 +127,7 @@ async function strike(
       });
     }
     fault.wholeAtMs = journal.nowMs();
+    await (index % 4 === 1 ? traffic.rush() : rush);
     await pause(500 + random() * Math.min(2_000, longestMs));
   }
   return faults;

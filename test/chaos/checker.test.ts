@@ -1,7 +1,17 @@
 import { describe, expect, test } from 'vitest';
-import { check, type Evidence, type Rule, ringingOf, takeoversOf, type WrittenRecord } from './checker.ts';
+import {
+  check,
+  type Evidence,
+  mostOverLimited,
+  type Rule,
+  ringingOf,
+  takeoversOf,
+  type WrittenRecord,
+} from './checker.ts';
 import type { Fault, FaultKind } from './faults.ts';
 import type { Leg, RegistrationSeen, Seen } from './journal.ts';
+import { LIMIT } from './provisioning.ts';
+import { rushOf } from './traffic.ts';
 
 const KEY = '2000001';
 const [ONE, OTHER] = ['10.9.0.11', '10.9.0.12'];
@@ -221,6 +231,19 @@ describe('what the checker finds', () => {
   });
 });
 
+test.each([2, 3])(
+  'a rush at %i nodes is found when nobody limits it, and when each node goes by its own calls',
+  (nodes) => {
+    const of = (count: number, faults: readonly Fault[]) =>
+      check({ ...evidence({ ...limited(count), faults }), limit: { port: LIMITED, calls: LIMIT }, nodes });
+    const apart = [fault('partition', 500, 30_000)];
+    expect(of(rushOf(nodes), [])).not.toEqual([]);
+    expect(of(rushOf(nodes), apart)).not.toEqual([]);
+    expect(of(LIMIT * nodes, [])).not.toEqual([]);
+    expect(of(LIMIT * nodes, apart)).toEqual([]);
+  },
+);
+
 test('a call that ended shortly before its node was killed may be ended again', () => {
   const run = { records: [record({ talkMs: 12_000 })] };
   expect(found({ ...run, faults: [fault('kill -9', 12_100)] })).toEqual(['(a record whose seconds are wrong)']);
@@ -254,6 +277,12 @@ describe('what the report measures', () => {
     expect(takeover).toMatchObject({ calls: 1, firstMs: 1_400, lastMs: 1_500 });
     const elsewhere = takeoversOf(evidence({ legs, seen, faults: [fault('kill -9', 5_000, 8_000, OTHER)] }));
     expect(elsewhere).toMatchObject([{ calls: 0, firstMs: undefined }]);
+  });
+
+  test('the most calls at once over the limited trunk', () => {
+    expect(mostOverLimited(evidence(limited(5)))).toBe(5);
+    expect(mostOverLimited(evidence(inTurn(5)))).toBe(1);
+    expect(mostOverLimited(evidence({}))).toBe(0);
   });
 
   test('how long a caller whose call rang at a kill waited for news', () => {

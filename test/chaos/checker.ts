@@ -198,8 +198,8 @@ function talkOf({ a, b }: Call): [number, number] {
   return [Math.min(...begins) - Math.max(...answers), Math.max(...ends) - Math.min(...answers)];
 }
 
-/** Calls at once on the limited trunk, by the carrier's own legs: from the INVITE to the end. */
-function limitOf({ journal, limit, nodes, faults }: Evidence): Finding[] {
+/** Calls on the limited trunk whenever one has begun, by the carrier's own legs: from the INVITE to the end. */
+function atOnceOverLimited({ journal, limit }: Evidence): { atMs: number; up: string[] }[] {
   const steps = journal.legs
     .filter(({ side, trunkPort, answeredAtMs, endedAtMs }) => {
       // One that was answered to nobody ends by its own timer: nobody counts it.
@@ -211,22 +211,33 @@ function limitOf({ journal, limit, nodes, faults }: Evidence): Finding[] {
       { atMs: leg.endedAtMs ?? leg.finalAtMs ?? leg.invitedAtMs, by: -1, callId: leg.callId },
     ])
     .toSorted((one, other) => one.atMs - other.atMs);
-  const findings: Finding[] = [];
   const up = new Set<string>();
-  for (const { atMs, by, callId } of steps) {
+  return steps.flatMap(({ atMs, by, callId }) => {
     if (by < 0) up.delete(callId);
     else up.add(callId);
-    if (by < 0) continue;
+    return by < 0 ? [] : [{ atMs, up: [...up] }];
+  });
+}
+
+/** The most calls at once that the limited trunk has had: a run in which it was never full says nothing of limits. */
+export function mostOverLimited(evidence: Evidence): number {
+  return Math.max(0, ...atOnceOverLimited(evidence).map(({ up }) => up.length));
+}
+
+function limitOf(evidence: Evidence): Finding[] {
+  const { limit, nodes, faults } = evidence;
+  const findings: Finding[] = [];
+  for (const { atMs, up } of atOnceOverLimited(evidence)) {
     const isApart = faults.some(
       (fault) => fault.kind !== 'clock +1 h' && fault.atMs <= atMs && atMs <= fault.wholeAtMs + COUNTS_MS,
     );
     const most = isApart ? limit.calls * nodes : limit.calls + nodes;
-    if (up.size > most)
+    if (up.length > most)
       findings.push({
         rule: 'more calls than limit and nodes allow',
         atMs,
-        what: `${up.size} of ${limit.calls}${isApart ? ' at nodes that do not hear each other' : ''}`,
-        callIds: [...up],
+        what: `${up.length} of ${limit.calls}${isApart ? ' at nodes that do not hear each other' : ''}`,
+        callIds: up,
       });
   }
   return findings;

@@ -8,7 +8,7 @@ export const CARRIER_PORT = 5060;
 export const LIMITED_PORT = 5070;
 export const PROVIDER_PORT = 5080;
 /** Calls at once on the limited trunk. */
-export const LIMIT = 4;
+export const LIMIT = 3;
 /** What is dialled before a number, by trunk. */
 export const PREFIXES: Readonly<Record<number, string>> = {
   [CARRIER_PORT]: '9',

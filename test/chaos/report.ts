@@ -1,5 +1,15 @@
 /** The table of a run, and the ladders of what went wrong. */
-import { type Call, callsOf, type Evidence, type Finding, isUp, RULES, ringingOf, takeoversOf } from './checker.ts';
+import {
+  type Call,
+  callsOf,
+  type Evidence,
+  type Finding,
+  isUp,
+  mostOverLimited,
+  RULES,
+  ringingOf,
+  takeoversOf,
+} from './checker.ts';
 import { type Fault, KINDS, silences } from './faults.ts';
 import { Journal } from './journal.ts';
 
@@ -28,6 +38,8 @@ export interface Summary {
   readonly records: number;
   readonly violations: number;
   readonly refusedWrites: number;
+  /** The most calls at once over the limited trunk. */
+  readonly mostOverLimited: number;
   readonly faults: readonly {
     readonly kind: Fault['kind'];
     readonly host: string | undefined;
@@ -48,6 +60,7 @@ export function summaryOf(evidence: Evidence, findings: readonly Finding[], refu
     records: evidence.records.length,
     violations: findings.filter(({ allowed }) => allowed === undefined).length,
     refusedWrites,
+    mostOverLimited: mostOverLimited(evidence),
     faults: evidence.faults.map((fault) => ({
       kind: fault.kind,
       host: fault.host,
@@ -149,6 +162,7 @@ function figures(evidence: Evidence, refusedWrites: number): string[] {
     `calls placed ${calls.length}, answered ${calls.filter(isUp).length}; not answered: ${[...failed].map(([why, count]) => `${count} ${why}`).join(', ')}`,
     `refused with 503: ${refusalsOf(calls).join(', ')}`,
     `records ${evidence.records.length}; writes acknowledged ${evidence.acknowledged.length}, refused ${refusedWrites}; REGISTERs ${evidence.journal.registrations.length}`,
+    `calls at once over the limited trunk: ${mostOverLimited(evidence)} at the most, ${evidence.limit.calls} allowed`,
     `calls up when their node fell silent: ${takeovers.reduce((sum, { calls: count }) => sum + count, 0)}; their first party heard from another node after ${span(first)}, the last after ${span(last)}`,
     `calls that rang at a kill -9: ${ringing.length}; their callers heard of them after ${span(heard)}, ${ringing.length - heard.length} heard nothing`,
   ];

@@ -1,14 +1,28 @@
 /** Calls through the trunks in both directions for as long as the run lasts, phones that register, and an administrator who writes. */
 import { createResponse, formatUri, HeaderId, type SipRequest, type SipResponse } from '../../src/sip/message/index.ts';
 import { place, register } from './caller.ts';
+import type { Leg } from './journal.ts';
 import { CARRIER_HOST, PHONE_HOST } from './network.ts';
 import { Party, type PartyOptions, type World } from './party.ts';
-import { CARRIER_PORT, didOf, LIMITED_PORT, PHONES, PREFIXES, PROVIDER_PORT, passwordOf } from './provisioning.ts';
+import {
+  CARRIER_PORT,
+  didOf,
+  LIMIT,
+  LIMITED_PORT,
+  PHONES,
+  PREFIXES,
+  PROVIDER_PORT,
+  passwordOf,
+} from './provisioning.ts';
 import type { ChaosNode } from './system.ts';
 
 const REGISTER_MS = 12_000;
 const WRITE_MS = 400;
 const GRANTED_SECONDS = 10;
+/** Between the calls of a rush: nodes tell each other their counts twice a second. */
+const RUSH_STEP_MS = 400;
+/** Calls of a rush: more than so many nodes let in together where none of them hears of another's. */
+export const rushOf = (nodes: number) => LIMIT * nodes + 2;
 
 export interface TrafficOptions {
   readonly callsPerSecond: number;
@@ -46,7 +60,8 @@ export class Traffic {
         allowsUpdate: port !== LIMITED_PORT,
         // Out of +1555 and seven digits.
         keyOf: (invite) => keyIn(formatUri(invite.uri())),
-        answer: () => this.#answer(),
+        // Of a rush all are up together: who is called waits for the caller's BYE.
+        answer: () => this.#answer(port !== LIMITED_PORT),
         onOther: (request, node) => this.#registration(request, node),
       };
       this.#carriers.set(port, await new Party(options, this.#world).open());
@@ -58,7 +73,7 @@ export class Traffic {
         port: 6001 + index,
         allowsUpdate: index % 3 !== 2,
         keyOf: (invite) => keyIn(invite.headers.value(HeaderId.From) ?? ''),
-        answer: () => this.#answer(),
+        answer: () => this.#answer(true),
       };
       this.#phones.push(await new Party(options, this.#world).open());
     }
@@ -75,6 +90,22 @@ export class Traffic {
     this.#isOver = true;
   }
 
+  /**
+   * Calls over the limited trunk at all nodes in turn, of which none ends before the last is placed: so the rule about limits has calls to
+   * judge. Resolves when all are placed.
+   */
+  async rush(): Promise<void> {
+    const calls = rushOf(this.#nodes.length);
+    const hosts = this.#shuffled(this.#world.nodes);
+    for (let index = 0; index < calls && !this.#isOver; index++) {
+      const [node, phone] = [hosts[index % hosts.length] as string, this.#phones[index % this.#phones.length] as Party];
+      const talkMs = (calls + 1) * RUSH_STEP_MS + this.#upTo(1_000);
+      // At one node alone: a refusal is what most of them are to have.
+      void this.#place(phone, node, LIMITED_PORT, talkMs);
+      await new Promise((resolve) => setTimeout(resolve, RUSH_STEP_MS));
+    }
+  }
+
   async close(): Promise<void> {
     this.stopCalls();
     for (const timer of this.#timers) clearTimeout(timer);
@@ -82,12 +113,12 @@ export class Traffic {
     for (const party of [...this.#phones, ...this.#carriers.values()]) party.close();
   }
 
-  #answer() {
+  #answer(hangsUp: boolean) {
     const long = this.#world.random() < 0.15;
     const { maxRingMs } = this.#options;
     const ringMs = long ? (3 * maxRingMs + 4 * this.#upTo(maxRingMs)) / 7 : 100 + this.#upTo(900);
     const status = this.#world.random() < 0.05 ? 486 : 200;
-    return { ringMs, status, ...(this.#world.random() < 0.5 && { talkMs: this.#talkMs() }) };
+    return { ringMs, status, ...(hangsUp && this.#world.random() < 0.5 && { talkMs: this.#talkMs() }) };
   }
 
   #talkMs(): number {
@@ -105,34 +136,44 @@ export class Traffic {
   async #call(): Promise<void> {
     const kind = this.#world.random();
     const phone = this.#phones[Math.floor(this.#upTo(this.#phones.length))] as Party;
-    // The limited trunk's places are all taken now and then: more calls would be refused at each node, and judge nothing.
-    const port = kind < 0.4 || kind >= 0.7 ? CARRIER_PORT : kind < 0.47 ? LIMITED_PORT : PROVIDER_PORT;
+    // Few over the limited trunk, whose places are all taken in a rush: more would be refused at each node, and fill the run.
+    const port = kind < 0.4 || kind >= 0.7 ? CARRIER_PORT : kind < 0.43 ? LIMITED_PORT : PROVIDER_PORT;
     const isInbound = kind >= 0.7;
     // Who hangs up is for the called to say where he says so; the caller does it later in any case.
     const talkMs = this.#talkMs() + (this.#world.random() < 0.5 ? 0 : this.#options.maxTalkMs);
     for (const node of this.#shuffled(this.#world.nodes)) {
-      const key = this.#world.journal.nextKey();
-      const leg = isInbound
-        ? await place(this.#carriers.get(port) as Party, {
-            key,
-            node,
-            uri: `sip:${didOf(phone.options.name)}@${node}`,
-            from: `sip:+1555${key}@${CARRIER_HOST}`,
-            trunkPort: port,
-            talkMs,
-          })
-        : await place(phone, {
-            key,
-            node,
-            uri: `sip:${PREFIXES[port]}1555${key}@acme.test`,
-            from: `sip:${phone.options.name}@acme.test`,
-            password: passwordOf(phone.options.name),
-            trunkPort: port,
-            talkMs,
-          });
+      const leg = await (isInbound
+        ? this.#placeFromCarrier(phone, node, port, talkMs)
+        : this.#place(phone, node, port, talkMs));
       const goesOn = leg.isAbandoned === true ? leg.ringsAtMs.length === 0 : leg.final === 302 || leg.final === 503;
       if (!goesOn || this.#isOver) return;
     }
+  }
+
+  #place(phone: Party, node: string, trunkPort: number, talkMs: number): Promise<Leg> {
+    const key = this.#world.journal.nextKey();
+    const { name } = phone.options;
+    return place(phone, {
+      key,
+      node,
+      uri: `sip:${PREFIXES[trunkPort]}1555${key}@acme.test`,
+      from: `sip:${name}@acme.test`,
+      password: passwordOf(name),
+      trunkPort,
+      talkMs,
+    });
+  }
+
+  #placeFromCarrier(phone: Party, node: string, trunkPort: number, talkMs: number): Promise<Leg> {
+    const key = this.#world.journal.nextKey();
+    return place(this.#carriers.get(trunkPort) as Party, {
+      key,
+      node,
+      uri: `sip:${didOf(phone.options.name)}@${node}`,
+      from: `sip:+1555${key}@${CARRIER_HOST}`,
+      trunkPort,
+      talkMs,
+    });
   }
 
   async #register(phone: Party): Promise<void> {
