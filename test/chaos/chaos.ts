@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { seededRandom } from '../kit/simulated-link.ts';
 import { check, type Evidence, type Finding, type WrittenRecord } from './checker.ts';
-import { apply, type Fault, needsReplica, type Planned, plan, strikesRedis } from './faults.ts';
+import { apply, type Fault, needsReplica, type Planned, plan, silences, strikesRedis } from './faults.ts';
 import { Journal, type Leg } from './journal.ts';
 import { LIMIT, LIMITED_PORT } from './provisioning.ts';
 import { type ChaosNode, type System, startSystem } from './system.ts';
@@ -21,6 +21,8 @@ export interface ChaosOptions {
   readonly maxRingMs: number;
   /** Longest that a fault lasts, and between faults. */
   readonly longestMs: number;
+  /** Shortest that a node is silent. */
+  readonly leastSilenceMs: number;
   /** What was answered so long before its node ended may be lost. */
   readonly behindMs: number;
   readonly kinds: readonly string[];
@@ -32,7 +34,6 @@ export interface Outcome {
   /** Undefined: the run did not come to its end. */
   readonly evidence: Evidence | undefined;
   readonly findings: readonly Finding[];
-  readonly refusedWrites: number;
   /** What the nodes said that is worth reading when something went wrong. */
   readonly logs: string;
   readonly failed: unknown;
@@ -53,7 +54,6 @@ export async function runChaos(options: ChaosOptions, say: (line: string) => voi
   const system = await startSystem({ nodes: options.nodes, setsClocks, isAlone });
   const findings: Finding[] = [];
   let evidence: Evidence | undefined;
-  let refusedWrites = 0;
   let failed: unknown;
   try {
     const journal = new Journal();
@@ -69,12 +69,12 @@ export async function runChaos(options: ChaosOptions, say: (line: string) => voi
     await quiet(journal, 2 * options.maxTalkMs + LAST_MS);
     const present = await Promise.all(nodes.map(extensionsOf));
     await traffic.close();
-    refusedWrites = traffic.refusedWrites;
     evidence = {
       journal,
       faults,
       records: nodes.flatMap(recordsOf),
       acknowledged: traffic.acknowledged,
+      refusedWrites: traffic.refusedWrites,
       present,
       limit: { port: LIMITED_PORT, calls: LIMIT },
       nodes: nodes.length,
@@ -86,7 +86,7 @@ export async function runChaos(options: ChaosOptions, say: (line: string) => voi
   } finally {
     await system.stop();
   }
-  return { evidence, findings, refusedWrites, logs: logsOf(system.nodes, began), failed };
+  return { evidence, findings, logs: logsOf(system.nodes, began), failed };
 }
 
 /** One fault after the other; after each the system has its time to be whole again. The limited trunk has its rush after each fourth, when all hear each other, and in each eighth. */
@@ -95,7 +95,7 @@ async function strike(
   system: System,
   traffic: Traffic,
   journal: Journal,
-  { seed, longestMs }: ChaosOptions,
+  { seed, longestMs, leastSilenceMs }: ChaosOptions,
   findings: Finding[],
   say: (line: string) => void,
 ): Promise<Fault[]> {
@@ -105,7 +105,7 @@ async function strike(
     const node = system.nodes[at] as ChaosNode;
     const host = strikesRedis(kind) ? undefined : node.machine.host;
     const never = Number.POSITIVE_INFINITY;
-    const lastsMs = Math.min(drawnMs, longestMs);
+    const lastsMs = Math.max(Math.min(drawnMs, longestMs), silences(kind) ? leastSilenceMs : 0);
     const fault: Fault = { kind, host, atMs: journal.nowMs(), lastsMs, endMs: never, wholeAtMs: never };
     faults.push(fault);
     say(

@@ -5,6 +5,7 @@ import {
   mostOverLimited,
   type Rule,
   ringingOf,
+  silencedOf,
   takeoversOf,
   type WrittenRecord,
 } from './checker.ts';
@@ -99,6 +100,7 @@ const evidence = (run: Run): Evidence => ({
   faults: run.faults ?? [],
   records: run.records ?? [record()],
   acknowledged: run.acknowledged ?? [],
+  refusedWrites: new Map(),
   present: run.present ?? [],
   limit: { port: LIMITED, calls: 2 },
   nodes: 2,
@@ -274,9 +276,25 @@ describe('what the report measures', () => {
       message(callId, 6_400 + index * 100, OTHER, 'UPDATE sip:101@10.9.0.3 SIP/2.0'),
     ]);
     const [takeover] = takeoversOf(evidence({ legs, seen, faults: [fault('kill -9', 5_000)] }));
-    expect(takeover).toMatchObject({ calls: 1, firstMs: 1_400, lastMs: 1_500 });
+    expect(takeover).toMatchObject({ calls: 1, taken: 1, firstMs: 1_400, lastMs: 1_500 });
     const elsewhere = takeoversOf(evidence({ legs, seen, faults: [fault('kill -9', 5_000, 8_000, OTHER)] }));
-    expect(elsewhere).toMatchObject([{ calls: 0, firstMs: undefined }]);
+    expect(elsewhere).toMatchObject([{ calls: 0, taken: 0, firstMs: undefined }]);
+  });
+
+  test('how many calls were up when their node fell silent, and of how many nothing may be lost', () => {
+    const legs = [caller(), called()];
+    const seen = legs.map(({ callId }) => message(callId, 2_000, ONE, 'SIP/2.0 200 OK'));
+    const of = (...faults: Fault[]) => silencedOf(evidence({ legs, seen, faults }));
+    expect(of(fault('kill -9', 5_000))).toEqual({ up: 1, judged: 1 });
+    expect(of(fault('SIGSTOP', 2_600))).toEqual({ up: 1, judged: 0 });
+    expect(of(fault('kill -9', 5_000), fault('link down', 11_500))).toEqual({ up: 1, judged: 0 });
+    for (const missed of [
+      fault('kill -9', 5_000, 8_000, OTHER),
+      fault('kill -9', 13_000),
+      fault('kill -9', 1_500),
+      fault('partition', 5_000),
+    ])
+      expect(of(missed)).toEqual({ up: 0, judged: 0 });
   });
 
   test('the most calls at once over the limited trunk', () => {

@@ -17,6 +17,8 @@ export interface Evidence {
   readonly faults: readonly Fault[];
   readonly records: readonly WrittenRecord[];
   readonly acknowledged: readonly string[];
+  /** What other writes were answered, and how many. */
+  readonly refusedWrites: ReadonlyMap<string, number>;
   /** Extensions that each node knows in the end. */
   readonly present: readonly { readonly node: string; readonly extensions: ReadonlySet<string> }[];
   readonly limit: { readonly port: number; readonly calls: number };
@@ -144,6 +146,28 @@ function endOf(call: Call, evidence: Evidence): Finding[] {
     }
   }
   return findings;
+}
+
+/** Calls that were up when their node fell silent, and those of them of which the documentation lets nothing be lost. */
+export function silencedOf(evidence: Evidence): { readonly up: number; readonly judged: number } {
+  const { journal, faults } = evidence;
+  const never = Number.POSITIVE_INFINITY;
+  const silenced = callsOf(journal.legs).filter(({ a, b }) =>
+    faults.some(
+      ({ kind, host, atMs }) =>
+        silences(kind) &&
+        [a, ...b].some(
+          (leg) =>
+            (leg.answeredAtMs ?? never) < atMs &&
+            (leg.endedAtMs ?? never) > atMs &&
+            nodeAt(leg, atMs, journal.seen) === host,
+        ),
+    ),
+  );
+  return {
+    up: silenced.length,
+    judged: silenced.filter((call) => allowedBy(call, evidence).allowed === undefined).length,
+  };
 }
 
 /** What the documentation says is lost. */
@@ -297,6 +321,8 @@ export interface Takeover {
   readonly fault: Fault;
   /** Calls that were up at the node. */
   readonly calls: number;
+  /** Those of which a party heard from another node. */
+  readonly taken: number;
   /** Until the first of their parties heard from another node; undefined: none did. */
   readonly firstMs: number | undefined;
   readonly lastMs: number | undefined;
@@ -320,12 +346,17 @@ export function takeoversOf({ journal, faults, behindMs }: Evidence): Takeover[]
           nodeAt(leg, fault.atMs, journal.seen) === fault.host
         );
       });
-      const heard = up.flatMap(({ callId }) => firstFromAnother(callId, fault, journal.seen) ?? []);
+      const heard = up.flatMap(({ key, callId }) => {
+        const ms = firstFromAnother(callId, fault, journal.seen);
+        return ms === undefined ? [] : [{ key, ms }];
+      });
+      const times = heard.map(({ ms }) => ms);
       return {
         fault,
         calls: new Set(up.map(({ key }) => key)).size,
-        firstMs: heard.length === 0 ? undefined : Math.min(...heard),
-        lastMs: heard.length === 0 ? undefined : Math.max(...heard),
+        taken: new Set(heard.map(({ key }) => key)).size,
+        firstMs: times.length === 0 ? undefined : Math.min(...times),
+        lastMs: times.length === 0 ? undefined : Math.max(...times),
       };
     });
 }

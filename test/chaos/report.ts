@@ -8,6 +8,7 @@ import {
   mostOverLimited,
   RULES,
   ringingOf,
+  silencedOf,
   takeoversOf,
 } from './checker.ts';
 import { type Fault, KINDS, silences } from './faults.ts';
@@ -16,7 +17,7 @@ import { Journal } from './journal.ts';
 /** Ladders of so many violations. */
 const SHOWN = 40;
 
-export function report(evidence: Evidence, findings: readonly Finding[], refusedWrites: number): string[] {
+export function report(evidence: Evidence, findings: readonly Finding[]): string[] {
   const violations = findings.filter(({ allowed }) => allowed === undefined);
   return [
     ...violations.slice(0, SHOWN).flatMap((finding) => ladderOf(finding, evidence)),
@@ -25,7 +26,7 @@ export function report(evidence: Evidence, findings: readonly Finding[], refused
     '',
     ...byRule(findings),
     '',
-    ...figures(evidence, refusedWrites),
+    ...figures(evidence),
     '',
     violations.length === 0 ? 'nothing was lost that may not be' : `${violations.length} violations`,
   ];
@@ -37,9 +38,14 @@ export interface Summary {
   readonly answered: number;
   readonly records: number;
   readonly violations: number;
-  readonly refusedWrites: number;
+  /** Findings that the documentation allows. */
+  readonly allowed: number;
+  /** Writes that were not made, by what they were answered. */
+  readonly refusedWrites: Readonly<Record<string, number>>;
   /** The most calls at once over the limited trunk. */
   readonly mostOverLimited: number;
+  /** Calls that were up when their node fell silent; those that could lose nothing; those that another node was heard to have taken over. */
+  readonly silenced: { readonly up: number; readonly judged: number; readonly taken: number };
   readonly faults: readonly {
     readonly kind: Fault['kind'];
     readonly host: string | undefined;
@@ -52,15 +58,18 @@ export interface Summary {
   }[];
 }
 
-export function summaryOf(evidence: Evidence, findings: readonly Finding[], refusedWrites: number): Summary {
+export function summaryOf(evidence: Evidence, findings: readonly Finding[]): Summary {
   const calls = callsOf(evidence.journal.legs);
+  const violations = findings.filter(({ allowed }) => allowed === undefined).length;
   return {
     placed: calls.length,
     answered: calls.filter(isUp).length,
     records: evidence.records.length,
-    violations: findings.filter(({ allowed }) => allowed === undefined).length,
-    refusedWrites,
+    violations,
+    allowed: findings.length - violations,
+    refusedWrites: Object.fromEntries(evidence.refusedWrites),
     mostOverLimited: mostOverLimited(evidence),
+    silenced: { ...silencedOf(evidence), taken: takeoversOf(evidence).reduce((sum, { taken }) => sum + taken, 0) },
     faults: evidence.faults.map((fault) => ({
       kind: fault.kind,
       host: fault.host,
@@ -140,7 +149,7 @@ function byRule(findings: readonly Finding[]): string[] {
   return table([['rule', 'violations', 'allowed'], ...rows]);
 }
 
-function figures(evidence: Evidence, refusedWrites: number): string[] {
+function figures(evidence: Evidence): string[] {
   const calls = callsOf(evidence.journal.legs);
   const failed = new Map<string, number>();
   for (const { a } of calls.filter((call) => !isUp(call))) {
@@ -152,6 +161,8 @@ function figures(evidence: Evidence, refusedWrites: number): string[] {
     failed.set(why, (failed.get(why) ?? 0) + 1);
   }
   const takeovers = takeoversOf(evidence).filter(({ calls: count }) => count > 0);
+  const { up, judged } = silencedOf(evidence);
+  const refused = [...evidence.refusedWrites].map(([why, count]) => `${count} ${why}`);
   const ringing = ringingOf(evidence);
   const heard = ringing.flatMap(({ ms }) => ms ?? []);
   const [first, last] = [
@@ -161,9 +172,9 @@ function figures(evidence: Evidence, refusedWrites: number): string[] {
   return [
     `calls placed ${calls.length}, answered ${calls.filter(isUp).length}; not answered: ${[...failed].map(([why, count]) => `${count} ${why}`).join(', ')}`,
     `refused with 503: ${refusalsOf(calls).join(', ')}`,
-    `records ${evidence.records.length}; writes acknowledged ${evidence.acknowledged.length}, refused ${refusedWrites}; REGISTERs ${evidence.journal.registrations.length}`,
+    `records ${evidence.records.length}; writes acknowledged ${evidence.acknowledged.length}, refused: ${refused.join(', ') || 'none'}; REGISTERs ${evidence.journal.registrations.length}`,
     `calls at once over the limited trunk: ${mostOverLimited(evidence)} at the most, ${evidence.limit.calls} allowed`,
-    `calls up when their node fell silent: ${takeovers.reduce((sum, { calls: count }) => sum + count, 0)}; their first party heard from another node after ${span(first)}, the last after ${span(last)}`,
+    `calls up when their node fell silent: ${up}, ${judged} of which could lose nothing; ${takeovers.reduce((sum, { taken }) => sum + taken, 0)} taken over; their first party heard from another node after ${span(first)}, the last after ${span(last)}`,
     `calls that rang at a kill -9: ${ringing.length}; their callers heard of them after ${span(heard)}, ${ringing.length - heard.length} heard nothing`,
   ];
 }

@@ -19,6 +19,8 @@ import type { ChaosNode } from './system.ts';
 const REGISTER_MS = 12_000;
 const WRITE_MS = 400;
 const GRANTED_SECONDS = 10;
+/** A refusal of a node whose store is away comes within 3 s. */
+const WRITE_PATIENCE_MS = 4_000;
 /** Between the calls of a rush: nodes tell each other their counts twice a second. */
 const RUSH_STEP_MS = 400;
 /** Calls of a rush: more than so many nodes let in together where none of them hears of another's. */
@@ -42,7 +44,8 @@ export class Traffic {
   #writing: Promise<void> = Promise.resolve();
   /** Extensions whose making was acknowledged. */
   readonly acknowledged: string[] = [];
-  refusedWrites = 0;
+  /** What other writes were answered, and how many. */
+  readonly refusedWrites = new Map<string, number>();
 
   constructor(world: World, nodes: readonly ChaosNode[], options: TrafficOptions) {
     this.#world = world;
@@ -203,9 +206,14 @@ export class Traffic {
     for (let number = 5_000; !this.#isOver; number++) {
       const node = this.#nodes[Math.floor(this.#upTo(this.#nodes.length))] as ChaosNode;
       const body = { number: String(number), name: `written ${number}`, password: 'a good one for now' };
-      const answer = await node.ask('POST', '/api/v1/tenants/acme/extensions', body).catch(() => undefined);
+      const answer = await node
+        .ask('POST', '/api/v1/tenants/acme/extensions', body, WRITE_PATIENCE_MS)
+        .catch(() => undefined);
       if (answer?.status === 201) this.acknowledged.push(String(number));
-      else this.refusedWrites++;
+      else {
+        const why = answer === undefined ? 'no answer' : `${answer.status} ${answer.body.code}`;
+        this.refusedWrites.set(why, (this.refusedWrites.get(why) ?? 0) + 1);
+      }
       await new Promise((resolve) => setTimeout(resolve, WRITE_MS));
     }
   }
