@@ -216,8 +216,6 @@ function connected(client: Redis): Redis {
 function dropUnsent(stream: Redis['stream'] | undefined): void {
   if (!(stream instanceof Socket) || stream instanceof TLSSocket || stream.connecting || stream.destroyed) return;
   stream.resetAndDestroy();
-  // It would wait until the kernel has taken the rest.
-  if (stream.writableLength > 0) stream.destroy();
 }
 
 /** What is private of a client: it offers no other way to its connections. */
