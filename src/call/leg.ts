@@ -77,6 +77,8 @@ interface LegSession {
   refresh(): void;
   answerRefresh(leg: Leg, transaction: ServerTransaction, request: SipRequest): void;
   readonly interval: RunningInterval | undefined;
+  /** The peer has been asked for an offer, which the other party is to answer. */
+  readonly describesAnew: boolean;
   /** What of it outlives the process; undefined when no interval runs. */
   snapshot(): SessionSnapshot | undefined;
   stop(): void;

@@ -40,6 +40,8 @@ export class SessionKeeper implements SessionTimerUser, LegRequestUser, TimerTar
   #description: SipMessage | undefined = undefined;
   #retryTimer: Timer | undefined = undefined;
   #refreshing = false;
+  /** The peer has been asked for an offer, and has not answered. */
+  #describesAnew = false;
 
   private constructor(env: CallEnvironment, options: SessionTimerOptions) {
     this.#env = env;
@@ -87,6 +89,10 @@ export class SessionKeeper implements SessionTimerUser, LegRequestUser, TimerTar
     return { interval, ...(body !== undefined && contentType !== undefined && { description: { contentType, body } }) };
   }
 
+  get describesAnew(): boolean {
+    return this.#describesAnew;
+  }
+
   attach(leg: Leg): void {
     this.#leg = leg;
     leg.session = this;
@@ -113,6 +119,8 @@ export class SessionKeeper implements SessionTimerUser, LegRequestUser, TimerTar
   }
 
   granted(response: SipResponse): void {
+    // Whatever this answers was a refresh: the one that waits is not needed.
+    this.#retryTimer = cancelTimer(this.#retryTimer);
     this.#timer.receiveSuccess(response);
   }
 
@@ -161,13 +169,15 @@ export class SessionKeeper implements SessionTimerUser, LegRequestUser, TimerTar
     const leg = this.#leg;
     if (leg === undefined || leg.state !== 'confirmed' || this.#refreshing) return;
     const method = leg.allowsUpdate ? 'UPDATE' : 'INVITE';
+    const needsOffer = method === 'INVITE' && this.#description === undefined;
     // Something is under way that refreshes as well, or would collide: look again soon.
-    if (!leg.mayStart(method, method === 'INVITE')) {
+    if (!leg.mayStart(method, method === 'INVITE') || (needsOffer && isToAnswer(leg))) {
       this.#retryLater(leg);
       return;
     }
     this.#refreshing = true;
-    if (method === 'INVITE' && this.#description === undefined) {
+    if (needsOffer) {
+      this.#describesAnew = true;
       describeAnew(leg, (status) => this.#describedAnew(leg, status));
       return;
     }
@@ -217,6 +227,7 @@ export class SessionKeeper implements SessionTimerUser, LegRequestUser, TimerTar
 
   #describedAnew(leg: Leg, status: number | undefined): void {
     this.#refreshing = false;
+    this.#describesAnew = false;
     if (status !== undefined && this.#timer.refreshFailed(status)) leg.call.legLost(leg, 'session-lost');
   }
 
@@ -224,4 +235,9 @@ export class SessionKeeper implements SessionTimerUser, LegRequestUser, TimerTar
     this.#retryTimer = cancelTimer(this.#retryTimer);
     this.#retryTimer = this.#env.scheduler.schedule(glareDelayMs(!leg.isCallerSide), this, 0);
   }
+}
+
+/** The other party describes itself anew, and this one is asked for the answer: were it asked for an offer, each would wait for the other's. */
+function isToAnswer({ peer }: Leg): boolean {
+  return peer?.session?.describesAnew === true || peer?.ack.held !== undefined;
 }

@@ -596,6 +596,10 @@ describe('session timers (RFC 4028) and the longest duration, of a call that its
   };
   const plain = { Allow: 'INVITE, ACK, BYE, CANCEL, OPTIONS, INFO' };
   const weRefresh = { 'Session-Expires': '90;refresher=uac' };
+  const sheIsRefreshed = { Supported: 'timer', 'Session-Expires': '90;refresher=uas' };
+  const ALICE_CONTACT = `Contact: <sip:101@203.0.113.1>`;
+  /** Re-INVITEs that a party has got. */
+  const inDialog = (agent: Agent) => agent.requests('INVITE').filter((request) => request.toTag() !== undefined);
   const sheRefreshes = { Supported: 'timer', 'Session-Expires': '90;refresher=uac' };
   const asked = (request: SipRequest) => [request.method, request.headers.valueNamed('Session-Expires')];
   const latest = (agent: Agent) => agent.requests().at(-1) as SipRequest;
@@ -665,6 +669,48 @@ describe('session timers (RFC 4028) and the longest duration, of a call that its
     const refresh = carrier.requests('INVITE').at(-1) as SipRequest;
     expect(refresh.cseq().sequence).toBeGreaterThan(again.cseq().sequence);
     expect([...asked(refresh), refresh.body]).toEqual(['INVITE', '90;refresher=uac', answer]);
+  });
+
+  test('of two parties without UPDATE one describes itself anew at a time: the other answers it, and is refreshed so', async () => {
+    await nodes(CARRIES, timed, undefined, {
+      caller: { ...plain, ...sheIsRefreshed },
+      callee: { ...plain, ...weRefresh },
+    });
+    await revived();
+    const again = alice.requests('INVITE').at(-1) as SipRequest;
+    expect([...asked(again), again.body]).toEqual(['INVITE', '90;refresher=uac', '']);
+    expect(inDialog(carrier)).toEqual([]);
+    const offer = SDP.replace('s=-', 's=alice');
+    toOther(alice, okTo(again, [...GRANTS, ALICE_CONTACT, 'Content-Type: application/sdp'], offer));
+    await pass(200);
+    const [offered, ...others] = inDialog(carrier);
+    expect([...asked(offered as SipRequest), offered?.body, others]).toEqual(['INVITE', '90;refresher=uac', offer, []]);
+    const answer = SDP.replace('s=-', 's=carrier');
+    toOther(
+      carrier,
+      okTo(offered as SipRequest, [...GRANTS, CARRIER_CONTACT, 'Content-Type: application/sdp'], answer),
+    );
+    await pass(200);
+    const ack = alice.requests('ACK').at(-1) as SipRequest;
+    expect([ack.cseq().sequence, ack.body]).toEqual([again.cseq().sequence, answer]);
+    await pass(40_000);
+    // Neither is asked for anything more before half of its interval is over, and then with what is known.
+    expect([inDialog(carrier), inDialog(alice)].map(({ length }) => length)).toEqual([1, 1]);
+    await pass(6_000);
+    expect([inDialog(alice).at(-1)?.body, inDialog(carrier).at(-1)?.body]).toEqual([answer, offer]);
+    expect(two.engine.calls.counters.live).toBe(1);
+  });
+
+  test('the other of two without UPDATE is asked when the first one has refused', async () => {
+    await nodes(CARRIES, timed, undefined, {
+      caller: { ...plain, ...sheIsRefreshed },
+      callee: { ...plain, ...weRefresh },
+    });
+    await revived();
+    const [refused] = inDialog(alice);
+    alice.peer.send(serialize(okTo(refused as SipRequest)).replace('200 OK', '488 Not Acceptable Here'), OTHER);
+    await pass(5_000);
+    expect(inDialog(carrier).map(({ body }) => body)).toEqual(['']);
   });
 
   test('the other party refuses what is offered: both go on as they are', async () => {
