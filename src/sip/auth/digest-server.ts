@@ -195,7 +195,7 @@ export class DigestServer {
   /**
    * Verifies a request's credentials for `realm`. `source` is the address the request came from; `lookup` finds the account of a
    * user name of that realm, undefined when there is none or it may not sign in. A nonce count is used up by a success, so call
-   * it once per request; `isAgain` says that this one may have used its count up before. RFC 3261 §22.1: never for ACK and CANCEL, which
+   * it once per request; `isAgain` says that this very one has been let in before, when its nonce was good. RFC 3261 §22.1: never for ACK and CANCEL, which
    * cannot be challenged.
    */
   verify<Account extends DigestAccount>(
@@ -227,7 +227,7 @@ export class DigestServer {
     }
     // A nonce that is not ours, or not any more, says nothing about the password, so none is tried and nothing is counted.
     const state = this.#nonces.check(claim.nonce, source, realm);
-    if (state !== 'fresh') return refuse(`nonce-${state}`, username);
+    if (state === 'forged' || (state === 'expired' && !isAgain)) return refuse(`nonce-${state}`, username);
 
     const plain = plainName(username, realm);
     const account = lookup(username) ?? (plain === username ? undefined : lookup(plain));

@@ -40,6 +40,11 @@ async function settle(ms = 300): Promise<void> {
   await world.turn();
 }
 
+/** In steps, so that it tells the store that it lives. */
+async function pass(seconds: number): Promise<void> {
+  for (let passed = 0; passed < seconds; passed++) await settle(1_000);
+}
+
 /** The process ends without a word; the next one of the node has its address. */
 async function restart(options = OPTIONS): Promise<void> {
   life.isOver = true;
@@ -141,6 +146,28 @@ describe('a call rings when its process ends, and its callee’s answer comes to
     await settle(60_000);
     expect(world.held()).toMatchObject({ calls: 0, legs: 0 });
   });
+});
+
+test('an INVITE that goes on is let in though its nonce has run out since it came', async () => {
+  await start();
+  const first = alice.call('18005550199');
+  carrier.answer(carrier.took('INVITE'), 486, 'Busy Here');
+  alice.ack(first, finals(first)[0] as SipResponse);
+  // A phone uses a nonce for as long as it is taken: 300 s.
+  await pass(240);
+  const invite = withCredentials(alice, alice.invite('18005550199'));
+  alice.send(invite);
+  world.run(50);
+  const asked = carrier.took('INVITE', 1);
+  carrier.answer(asked, 180, 'Ringing');
+  await pass(70);
+  await restart();
+  expect(finals(invite)).toEqual([]);
+  carrier.answer(asked, 200, 'OK', {}, SDP);
+  expect(finals(invite)).toMatchObject([{ status: 200 }]);
+  // A new one needs a new nonce as ever.
+  const late = withCredentials(alice, alice.invite('18005550199'));
+  expect(alice.ask(late).status).toBe(407);
 });
 
 test('a callee that is not asked any more when the process is back is cancelled; its 2xx that crosses that is acknowledged and left with BYE', async () => {
@@ -390,6 +417,12 @@ test('who answers as he is cancelled is acknowledged and left with what a trunk 
   expect(carrier.took('ACK').topVia().host).toBe('203.0.113.91');
   expect(carrier.took('BYE').topVia().host).toBe('203.0.113.91');
 });
+
+/** As a phone answers a challenge that it had for an earlier request. */
+function withCredentials(phone: Phone, request: SipRequest): SipRequest {
+  for (const [id, value] of phone.client.preemptive(request, `udp:${ENGINE}:5060`)) request.headers.add(id, value);
+  return request;
+}
 
 function copied(invite: SipRequest, method: string): Record<string, string> {
   return {

@@ -248,6 +248,19 @@ describe('refusal', () => {
     expect(reasonOf(verify(tamper(message, (value) => value.replace('auth-int', 'auth'))))).toBe('qop');
   });
 
+  test('a request that was let in before is so when its nonce is old by now, if that is one of ours', () => {
+    const { server, clock } = authWorld();
+    const message = authorize(request(), server.challenge('user', REALM, SOURCE));
+    const again = (source: string, isAgain: boolean) =>
+      reasonOf(server.verify(message, 'user', REALM, source, () => ALICE, isAgain));
+    clock.advance(400_000);
+    expect([again(SOURCE, false), again('192.0.2.99', true), again(SOURCE, true)]).toEqual([
+      'nonce-expired',
+      'nonce-forged',
+      'accepted',
+    ]);
+  });
+
   test('an old nonce is stale after its lifetime, and only then', () => {
     const { clock, server, verify } = authWorld({ nonceLifetimeMs: 60_000 });
     const challenge = server.challenge('user', REALM, SOURCE);
