@@ -67,7 +67,7 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
   /** A transfer under way. */
   referral: Referral | undefined = undefined;
   /** What another process has begun of it. */
-  resumption: Resumption | undefined = undefined;
+  readonly resumption: Resumption | undefined;
   #attempt: Attempt | undefined = undefined;
   #plan: PlayedPlan;
   /** Legs whose place was taken and that have not ended yet. */
@@ -78,7 +78,14 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
   /** Between the clock of the timers and the time of day. */
   #wallOffsetMs: number;
 
-  private constructor(env: CallEnvironment, registry: CallRegistry, plan: PlayedPlan, record: LiveRecord) {
+  private constructor(
+    env: CallEnvironment,
+    registry: CallRegistry,
+    plan: PlayedPlan,
+    record: LiveRecord,
+    resumption?: Resumption,
+  ) {
+    this.resumption = resumption;
     this.id = record.id;
     this.env = env;
     this.registry = registry;
@@ -87,11 +94,21 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
     this.record = record;
   }
 
-  /** A call that begins now; {@link begin} places it. @param callId of the caller's leg, as is `tag` of ours */
-  static create(env: CallEnvironment, registry: CallRegistry, plan: CallPlan, callId: string, tag: string): Call {
+  /**
+   * A call that begins now, or goes on without an answer where another process had it; {@link begin} places it.
+   * @param callId of the caller's leg, as is `tag` of ours
+   */
+  static create(
+    env: CallEnvironment,
+    registry: CallRegistry,
+    plan: CallPlan,
+    callId: string,
+    tag: string,
+    resumption?: Resumption,
+  ): Call {
     const id = env.contacts?.derived(tag) ?? randomToken();
     const record = new LiveRecord(id, plan.facts, ownCopy(callId), env.scheduler.wallMs());
-    return new Call(env, registry, plan, record);
+    return new Call(env, registry, plan, record, resumption);
   }
 
   /** An answered call of another process goes on here. */
@@ -173,7 +190,7 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
       this.#refuse(tooSmall.status, undefined, tooSmall.headers, 'refused');
       return;
     }
-    const ringsForMs = Math.max(0, caller.ringLimitMs(plan) - (this.resumption?.passedMs ?? 0));
+    const ringsForMs = Math.max(0, caller.ringLimitMs(plan) - (this.resumption?.caller.passedMs ?? 0));
     this.#timer = this.env.scheduler.schedule(ringsForMs, this, RING_TIMER);
     // RFC 3261 §16.3 step 3, kept up across the two dialogs so that a loop through B2BUAs ends.
     const attempt = new Attempt(this, plan, this, request.hopsAfter());

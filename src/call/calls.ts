@@ -21,7 +21,7 @@ import { Probe } from './probe.ts';
 import type { CallFacts, CallListing } from './record.ts';
 import { rejoined } from './rejoin.ts';
 import { takeOver } from './replacement.ts';
-import { CancelledInvite, type Resumption, type RingingInvite } from './resumption.ts';
+import { CancelledInvite, inviteKey, type Resumption, type RingingInvite } from './resumption.ts';
 import type { CallSnapshot, LegSnapshot } from './snapshot.ts';
 import { lostRecord, type WaitingSnapshot } from './waiting.ts';
 
@@ -66,8 +66,8 @@ export class Calls implements CallRegistry {
   readonly #abandoned: AbandonedInvites;
   /** From the first one on. */
   #heardByes: HeardByes | undefined = undefined;
-  /** By the branch of the caller's INVITE. */
-  #resumptions: Map<string, Resumption> | undefined = undefined;
+  /** By the caller's INVITE, until that has come. */
+  readonly #resumptions = new Map<string, Resumption>();
   #draining = false;
   #refusesNew = false;
   #onDrained: (() => void) | undefined = undefined;
@@ -85,32 +85,39 @@ export class Calls implements CallRegistry {
   start(transaction: ServerTransaction, plan: CallPlan): Call | undefined {
     const { request } = transaction;
     if (!this.#admits(transaction, plan.emergency)) return undefined;
-    const resumption = this.#resumptions?.get(request.topVia().branch);
-    if (resumption?.tag !== undefined) transaction.adoptTag(resumption.tag);
-    const call = Call.create(this.#env, this, plan, request.callId(), transaction.localTag);
+    const resumption = this.#resumptionOf(transaction);
+    if (resumption !== undefined) this.#resumptions.delete(inviteKey(request));
+    const { tag } = resumption?.caller ?? {};
+    if (tag !== undefined) transaction.adoptTag(tag);
+    const call = Call.create(this.#env, this, plan, request.callId(), transaction.localTag, resumption);
     this.#calls.set(call.id, call);
     this.counters.live++;
     this.counters.started++;
-    call.resumption = resumption;
     call.begin(transaction, plan);
     return call;
   }
 
-  /** The INVITE with this branch, whose caller waits since another process began, is about to come. */
-  expect(branch: string, resumption: Resumption): void {
-    this.#resumptions ??= new Map();
-    this.#resumptions.set(branch, resumption);
+  /** The INVITE of a caller who waits since another process began is about to come. */
+  expect(resumption: Resumption): void {
+    this.#resumptions.set(inviteKey(resumption.caller.invite), resumption);
   }
 
-  isExpected(request: SipRequest): boolean {
-    return this.#resumptions?.has(request.topVia().branch) === true;
+  /** Whether it is an INVITE that another process had let in, and that has not come here yet. */
+  isExpected(transaction: Pick<ServerTransaction, 'request' | 'flow'>): boolean {
+    return this.#resumptionOf(transaction) !== undefined;
+  }
+
+  #resumptionOf({ request, flow }: Pick<ServerTransaction, 'request' | 'flow'>): Resumption | undefined {
+    if (this.#resumptions.size === 0) return undefined;
+    const resumption = this.#resumptions.get(inviteKey(request));
+    return resumption?.isOf(request, flow) === true ? resumption : undefined;
   }
 
   /** Whoever was asked by that process and is not any more by this one is cancelled. */
-  endResumption(branch: string): void {
-    const resumption = this.#resumptions?.get(branch);
-    this.#resumptions?.delete(branch);
-    for (const ringing of resumption?.takeAll() ?? []) this.cancelRinging(ringing);
+  endResumption(resumption: Resumption): void {
+    const key = inviteKey(resumption.caller.invite);
+    if (this.#resumptions.get(key) === resumption) this.#resumptions.delete(key);
+    for (const ringing of resumption.takeAll()) this.cancelRinging(ringing);
   }
 
   /** A call that rang when its process ended is over: its caller was at the end of a connection of that. */

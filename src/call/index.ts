@@ -44,7 +44,7 @@ export type {
   RoutedLeg,
 } from './ports.ts';
 export * from './record.ts';
-export { Resumption, type RingingInvite } from './resumption.ts';
+export { inviteKey, Resumption, type RingingInvite } from './resumption.ts';
 export {
   answeredAgoMs,
   type CallSnapshot,

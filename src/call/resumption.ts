@@ -1,4 +1,5 @@
-import type { SipRequest, SipResponse } from '../sip/message/index.ts';
+import { HeaderId, type SipRequest, type SipResponse } from '../sip/message/index.ts';
+import type { Flow } from '../sip/transport/index.ts';
 import type { LateUser, SentInvite } from './abandoned-invites.ts';
 import { describeDestination } from './destination.ts';
 import type { ClientTransaction, ClientTransactionUser, Destination, WayOptions } from './ports.ts';
@@ -14,22 +15,49 @@ export interface RingingInvite {
   readonly way: WayOptions;
 }
 
+/** A caller whose process has ended, and what there is of his call. */
+export interface ResumedCaller {
+  readonly invite: SipRequest;
+  /** Where that came from. */
+  readonly address: string;
+  /** The tag that he was told. */
+  readonly tag: string | undefined;
+  readonly ringing: readonly RingingInvite[];
+  /** How long he has waited already, ms. */
+  readonly passedMs: number;
+}
+
+/** Names the transaction of an INVITE, or of its CANCEL, across processes. */
+export function inviteKey(request: SipRequest): string {
+  return `${request.topVia().branch} ${request.callId()}`;
+}
+
 /**
  * What of a call that rang when its process ended goes on: the caller is answered under the tag that he was told, and a branch that would
  * ask somebody who rings hears his answer in place of asking anew.
  */
 export class Resumption {
-  readonly tag: string | undefined;
-  /** How long he has waited already, ms. */
-  readonly passedMs: number;
+  readonly caller: Omit<ResumedCaller, 'ringing'>;
   /** The caller has given up meanwhile: nobody is asked. */
   cancel: SipRequest | undefined = undefined;
   #ringing: readonly RingingInvite[];
 
-  constructor(tag: string | undefined, ringing: readonly RingingInvite[], passedMs: number) {
-    this.tag = tag;
-    this.passedMs = passedMs;
+  constructor({ ringing, ...caller }: ResumedCaller) {
+    this.caller = caller;
     this.#ringing = ringing;
+  }
+
+  /**
+   * Whether it is the caller's INVITE that comes again. Digest protects neither Via nor Call-ID, so the credentials have to be its own: whoever
+   * waits for a call himself, and has read another's INVITE, cannot have that one let in again in the place of his.
+   */
+  isOf(request: SipRequest, { remoteAddress }: Pick<Flow, 'remoteAddress'>): boolean {
+    const { invite, address } = this.caller;
+    return (
+      address === remoteAddress &&
+      inviteKey(invite) === inviteKey(request) &&
+      credentialsOf(invite) === credentialsOf(request)
+    );
   }
 
   /** The INVITE with this Request-URI that rings there; it is the caller's of this method from now on. */
@@ -48,6 +76,11 @@ export class Resumption {
     this.#ringing = [];
     return left;
   }
+}
+
+function credentialsOf({ headers }: SipRequest): string {
+  const fields = [HeaderId.Authorization, HeaderId.ProxyAuthorization].map((id) => headers.fieldValues(id));
+  return JSON.stringify(fields);
 }
 
 /** Hears what comes to an INVITE of another process that was cancelled here. */

@@ -214,7 +214,7 @@ export class Admission {
         ? 'user'
         : 'proxy';
     const { digest } = this.#options;
-    const isAgain = this.calls.part.isExpected(request);
+    const isAgain = this.calls.part.isExpected(transaction);
     const verdict = digest.verify(request, kind, tenant?.domain ?? realm, sender.remoteAddress, lookup, isAgain);
     if (verdict.outcome === 'refused') {
       if (verdict.reason !== 'no-credentials' && !verdict.reason.startsWith('nonce')) {

@@ -4,6 +4,7 @@ import type { Scheduler } from '../../base/scheduler.ts';
 import {
   type AskedSnapshot,
   type Calls,
+  inviteKey,
   Resumption,
   type RingingInvite,
   type WaitingCancel,
@@ -105,7 +106,7 @@ export class WaitingCallers {
     const invite = requestOf(waiting.invite);
     const ringing: RingingInvite[] = [];
     let isCancelled = false;
-    const key = keyOf(invite);
+    const key = inviteKey(invite);
     const gaveUp = this.#cancels.get(key);
     const hasGivenUp = gaveUp !== undefined && gaveUp.flow.remoteAddress === waiting.from.address;
     for (const cancel of waiting.cancels) {
@@ -117,25 +118,32 @@ export class WaitingCallers {
         this.#cancel(cancel);
       }
     }
-    const { branch } = invite.topVia();
-    const passedMs = (waiting.forMs ?? 0) + Math.max(0, scheduler.wallMs() - waiting.takenAtMs);
-    const resumption = new Resumption(waiting.tag, ringing, passedMs);
+    const resumption = this.#resumptionOf(waiting, invite, ringing);
     const expected = { from: waiting.from.address, resumption, held: [] };
     this.#expected.set(key, expected);
     if (gaveUp !== undefined && hasGivenUp) {
       this.#cancels.delete(key);
       this.#giveUp(expected, gaveUp);
     }
-    calls.expect(branch, expected.resumption);
+    calls.expect(resumption);
     const flow = endpoint.flowTo(targetHere(waiting.from, endpoint));
     const receive = () => this.#receive(key, expected, waiting.invite, flow);
     scheduler.schedule(isCancelled && !hasGivenUp ? CANCELLED_MS : 0, { onTimer: receive }, 0);
-    scheduler.schedule(ASKED_MS, { onTimer: () => calls.endResumption(branch) }, 0);
+    scheduler.schedule(ASKED_MS, { onTimer: () => calls.endResumption(resumption) }, 0);
+  }
+
+  #resumptionOf(waiting: WaitingSnapshot, invite: SipRequest, ringing: readonly RingingInvite[]): Resumption {
+    const { tag, from, forMs = 0, takenAtMs } = waiting;
+    return new Resumption({
+      ...{ invite, tag, ringing },
+      address: from.address,
+      passedMs: forMs + Math.max(0, this.#options.scheduler.wallMs() - takenAtMs),
+    });
   }
 
   /** A CANCEL comes for a call that is about to be here. False: it is not known to be. */
   cancels(cancel: SipRequest, flow: Flow, again: () => void): boolean {
-    const expected = this.#expected.get(keyOf(cancel));
+    const expected = this.#expected.get(inviteKey(cancel));
     if (expected === undefined || expected.from !== flow.remoteAddress) return false;
     this.#giveUp(expected, { cancel, flow, again });
     return true;
@@ -143,12 +151,12 @@ export class WaitingCallers {
 
   /** A CANCEL came whose call may come. */
   remember(cancel: SipRequest, flow: Flow, again: () => void): void {
-    this.#cancels.set(keyOf(cancel), { cancel, flow, again });
+    this.#cancels.set(inviteKey(cancel), { cancel, flow, again });
   }
 
   /** The call has not come: the CANCEL is answered as any other that is for nothing. */
   forget(cancel: SipRequest): void {
-    const key = keyOf(cancel);
+    const key = inviteKey(cancel);
     const held = this.#cancels.get(key);
     this.#cancels.delete(key);
     held?.again();
@@ -220,10 +228,6 @@ export class WaitingCallers {
     const trunkId = record?.facts.direction === 'inbound' ? record.facts.trunkId : undefined;
     return trunkId === undefined ? undefined : trunks.secured(trunkId, { transport, address, port });
   }
-}
-
-function keyOf(request: SipRequest): string {
-  return `${request.topVia().branch} ${request.callId()}`;
 }
 
 function isAny(host: string): boolean {

@@ -170,6 +170,36 @@ test('an INVITE that goes on is let in though its nonce has run out since it cam
   expect(alice.ask(late).status).toBe(407);
 });
 
+test('whoever waits for a call has nobody else’s INVITE let in again in its place', async () => {
+  await start();
+  const invite = alice.call('18005550199');
+  carrier.answer(carrier.took('INVITE'), 180, 'Ringing');
+  const other = world.phone('102', '203.0.113.1');
+  const own = other.call('18005550198');
+  carrier.answer(carrier.took('INVITE', 1), 180, 'Ringing');
+  await pass(2);
+  expect(store.documents.size).toBe(2);
+  await restart();
+  // Behind one address, from another port, so that it is no copy of what has come.
+  const sentFrom = own.headers.value(HeaderId.Via)?.replace('203.0.113.1:5060', '203.0.113.1:5070') ?? '';
+  for (const [callId, address] of [
+    [invite.callId(), '203.0.113.1'],
+    [own.callId(), '203.0.113.1'],
+    [own.callId(), '203.0.113.9'],
+  ] as const) {
+    const thief = world.agent(address, 5070);
+    const stolen = parseMessage(serialize(invite)) as SipRequest;
+    stolen.headers.set(HeaderId.Via, sentFrom);
+    stolen.headers.set(HeaderId.CallId, callId);
+    stolen.headers.set(HeaderId.From, `<sip:101@acme.example.com>;tag=${world.next()}`);
+    thief.send(stolen);
+    world.run(50);
+    expect(thief.responses().map(({ status }) => status)).toContain(407);
+  }
+  await settle(1_000);
+  expect(carrier.requests('INVITE')).toHaveLength(2);
+});
+
 test('a callee that is not asked any more when the process is back is cancelled; its 2xx that crosses that is acknowledged and left with BYE', async () => {
   await start();
   const invite = alice.call('18005550199');
