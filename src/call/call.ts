@@ -107,7 +107,11 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
     resumption?: Resumption,
   ): Call {
     const id = env.contacts?.derived(tag) ?? randomToken();
-    const record = new LiveRecord(id, plan.facts, ownCopy(callId), env.scheduler.wallMs());
+    const { passedMs = 0, rangAfterMs, attempts } = resumption?.caller ?? {};
+    const startedAtMs = env.scheduler.wallMs() - passedMs;
+    const record = new LiveRecord(id, plan.facts, ownCopy(callId), startedAtMs);
+    if (rangAfterMs !== undefined) record.ringingAtMs = startedAtMs + rangAfterMs;
+    if (attempts !== undefined) record.attempts = attempts;
     return new Call(env, registry, plan, record, resumption);
   }
 
@@ -262,7 +266,7 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
   onRings(): void {
     if (this.state !== 'routing') return;
     this.state = 'ringing';
-    this.record.ringingAtMs = this.#timeMs();
+    this.record.ringingAtMs ??= this.#timeMs();
     this.env.observer.onCallRinging(this.record);
   }
 

@@ -3,6 +3,7 @@ import type { Flow } from '../sip/transport/index.ts';
 import type { LateUser, SentInvite } from './abandoned-invites.ts';
 import { describeDestination } from './destination.ts';
 import type { ClientTransaction, ClientTransactionUser, Destination, WayOptions } from './ports.ts';
+import type { AttemptRecord } from './record.ts';
 
 /** An INVITE of another process that rings. */
 export interface RingingInvite {
@@ -25,6 +26,10 @@ export interface ResumedCaller {
   readonly ringing: readonly RingingInvite[];
   /** How long he has waited already, ms. */
   readonly passedMs: number;
+  /** How long he had waited when he heard it ring, ms; undefined where that is not known. */
+  readonly rangAfterMs: number | undefined;
+  /** Whom that process, or one before it, had tried for him. */
+  readonly attempts: readonly AttemptRecord[];
 }
 
 /** Names the transaction of an INVITE, or of its CANCEL, across processes. */

@@ -133,11 +133,13 @@ export class WaitingCallers {
   }
 
   #resumptionOf(waiting: WaitingSnapshot, invite: SipRequest, ringing: readonly RingingInvite[]): Resumption {
-    const { tag, from, forMs = 0, takenAtMs } = waiting;
+    const { tag, from, record, forMs = 0, takenAtMs } = waiting;
+    const { ringingAtMs, startedAtMs = 0, attempts = [] } = record ?? {};
     return new Resumption({
-      ...{ invite, tag, ringing },
+      ...{ invite, tag, ringing, attempts },
       address: from.address,
       passedMs: forMs + Math.max(0, this.#options.scheduler.wallMs() - takenAtMs),
+      rangAfterMs: ringingAtMs === undefined ? undefined : ringingAtMs - startedAtMs,
     });
   }
 

@@ -148,6 +148,30 @@ describe('a call rings when its process ends, and its callee’s answer comes to
   });
 });
 
+test('it rings for as long as it may in all, over however many processes, and its record begins with it', async () => {
+  await start();
+  const beganAtMs = world.scheduler.wallMs();
+  const invite = alice.call('18005550199');
+  const ringsAtMs = world.scheduler.wallMs();
+  carrier.answer(carrier.took('INVITE'), 180, 'Ringing');
+  for (const seconds of [70, 50, 30]) {
+    await pass(seconds);
+    await restart();
+  }
+  await pass(Math.floor(179 - (world.scheduler.wallMs() - beganAtMs) / 1_000));
+  expect(finals(invite)).toEqual([]);
+  await settle(2_000);
+  expect(finals(invite)[0]?.status).toBe(480);
+  alice.ack(invite, finals(invite)[0] as SipResponse);
+  carrier.answer(carrier.took('CANCEL'), 200);
+  carrier.answer(carrier.took('INVITE'), 487, 'Request Terminated');
+  await settle(60_000);
+  const [record] = world.observed.ended;
+  const { startedAtMs = 0, ringingAtMs = 0, attempts = [] } = record ?? {};
+  expect([startedAtMs - beganAtMs, ringingAtMs - ringsAtMs].map((ms) => ms >= 0 && ms < 250)).toEqual([true, true]);
+  expect(attempts).toHaveLength(1);
+});
+
 test('an INVITE that goes on is let in though its nonce has run out since it came', async () => {
   await start();
   const first = alice.call('18005550199');
