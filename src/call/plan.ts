@@ -94,6 +94,8 @@ export interface LegOptions extends Omit<SendOptions, 'transactionTimeoutMs' | '
   readonly promisesNotify?: boolean | undefined;
   /** The party's own address, where its messages come from a proxy in front of this engine; for `router.plausible`, never interpreted here. */
   readonly sender?: string | undefined;
+  /** The leg is between two nodes of the store, each of which has a half of the call; for `router.plausible`, never interpreted here. */
+  readonly isBetweenNodes?: boolean | undefined;
   /** Whose leg it is, for `router.referred` and `router.mayReplace`; never interpreted here. */
   readonly owner?: LegOwner;
   /** The trunk at the other end, for `router.nextHop` and `router.plausible`; never interpreted here. */

@@ -54,17 +54,11 @@ export class KnownNodes {
    * at whichever node it did, itself included, and when the others have forgotten that one already.
    */
   mayFollow(former: string, follower: string): boolean {
-    return (this.#peers.isPeerAddress(follower) || this.#served.isOwnHost(follower)) && this.#wasAt(former);
+    return (this.#peers.isPeerAddress(follower) || this.#served.isOwnHost(follower)) && this.wasAt(former);
   }
 
-  /** Whether a node is at an address, or was: one that has lost the store goes on with its calls, and is their other half. */
-  isPeerAddress(address: string): boolean {
-    if (this.#peers.isPeerAddress(address)) return true;
-    for (const { sip } of this.#heard.values()) if (sip?.address === address) return true;
-    return false;
-  }
-
-  #wasAt(address: string): boolean {
+  /** Whether a node is at an address, or was when it was heard of last. Somebody else may be there by now. */
+  wasAt(address: string): boolean {
     return this.names().some((name) => this.lastAddressOf(name)?.address === address);
   }
 

@@ -14,8 +14,8 @@ import { CARRIES } from './sealed-contacts.ts';
 
 export interface StrayByesOptions {
   readonly endpoint: Pick<Endpoint, 'sendRequest'>;
-  readonly peers: Pick<PeerNodes, 'names' | 'addressOf'>;
-  readonly known: Pick<KnownNodes, 'names' | 'lastAddressOf' | 'isPeerAddress'>;
+  readonly peers: Pick<PeerNodes, 'names' | 'addressOf' | 'isPeerAddress'>;
+  readonly known: Pick<KnownNodes, 'names' | 'lastAddressOf' | 'wasAt'>;
   readonly scheduler: Scheduler;
 }
 
@@ -49,10 +49,11 @@ export class StrayByes {
 
   /** Whether other nodes are to be asked: not by what one of them has passed on. */
   concerns({ request, flow }: ServerTransaction): boolean {
-    const { known } = this.#options;
+    const { peers, known } = this.#options;
     // What carries its call, or says so, is asked after by that.
     if (request.method !== 'BYE' || request.requestUri.includes(CARRIES)) return false;
-    return !known.isPeerAddress(flow.remoteAddress) && (known.names().length > 0 || this.isUnknown);
+    if (peers.isPeerAddress(flow.remoteAddress) || known.wasAt(flow.remoteAddress)) return false;
+    return known.names().length > 0 || this.isUnknown;
   }
 
   /**

@@ -154,6 +154,7 @@ export class Branches {
             scope: undefined,
             viaHost: undefined,
             viaPort: undefined,
+            isBetweenNodes: true,
           },
         };
       },

@@ -4,12 +4,11 @@ import type { NodeFacts } from '../../outbound/index.ts';
 import type { Endpoint } from '../../sip/endpoint/index.ts';
 import type { TrunkService } from '../../trunks/trunk-service.ts';
 import type { FrontProxies } from '../admit/front-proxies.ts';
-import type { PeerNodes } from '../peer-nodes.ts';
 import type { Registrations } from '../registrations.ts';
 import type { Served } from '../served.ts';
 import type { OutboundGuards } from './outbound-guards.ts';
 import { assertedParty } from './party-address.ts';
-import { Peers } from './peers.ts';
+import { Peers, type PeersOptions } from './peers.ts';
 import type { Routing } from './routing.ts';
 import { Transfers } from './transfers.ts';
 
@@ -21,14 +20,15 @@ export interface CallRouterParts {
   readonly transport: Endpoint['transport'];
   readonly node: NodeFacts;
   readonly served: Served;
-  readonly nodes: Pick<PeerNodes, 'isPeerAddress'>;
+  readonly nodes: PeersOptions['nodes'];
+  readonly wasNode: PeersOptions['wasNode'];
   readonly front: Pick<FrontProxies, 'senderOf'>;
 }
 
 export function callRouter(parts: CallRouterParts): CallRouter {
-  const { routing, guards, registrations, trunks, transport, node, served, nodes, front } = parts;
+  const { routing, guards, registrations, trunks, transport, node, served, nodes, wasNode, front } = parts;
   const transfers = new Transfers({ routing, served, node, outbound: routing.outbound, guards });
-  const peers = new Peers({ served, trunks, registrations, transport, nodes, front });
+  const peers = new Peers({ served, trunks, registrations, transport, nodes, wasNode, front });
   return {
     referred: (call, leg, referTo, referredBy) => transfers.referred(call, leg, referTo, referredBy),
     mayReplace: (requester, call, leg) => transfers.mayReplace(requester, call, leg),

@@ -93,7 +93,7 @@ export class CallerLegs {
 
   /** A phone's wish to be withheld goes to the node that knows whose phone it is. */
   ofNode(flow: Flow): LegOptions {
-    return { contact: this.#contact('', flow), relayHeaders: ['Privacy'] };
+    return { contact: this.#contact('', flow), relayHeaders: ['Privacy'], isBetweenNodes: true };
   }
 
   /** What Via of our requests on a trunk's call says; the same as on calls to the trunk. */

@@ -92,7 +92,7 @@ function throughNode(
     draft: passed,
     toward: (to) =>
       to === node
-        ? { draft: passed, options }
+        ? { draft: passed, options: { ...options, isBetweenNodes: true } }
         : {
             draft: { ...draft, contact: direct },
             options: { ...options, contact: direct, firstResponseMs: ORPHAN_SILENT_MS },

@@ -4,6 +4,7 @@ import type { MediaRelays } from '../../media/index.ts';
 import { signaturesHere } from '../../stir/index.ts';
 import type { TrunkService } from '../../trunks/trunk-service.ts';
 import type { Reception } from '../admit/reception.ts';
+import type { KnownNodes } from '../continuity/known-nodes.ts';
 import type { EngineOptions } from '../engine-options.ts';
 import type { Network } from '../network.ts';
 import type { PeerNodes, PeerPass } from '../peer-nodes.ts';
@@ -27,7 +28,7 @@ export interface WaysOptions {
   readonly facts: EngineFacts;
   readonly peers: PeerNodes;
   /** Nodes as they are, and as they were when they were heard of last. */
-  readonly known: Pick<PeerNodes, 'isPeerAddress'>;
+  readonly known: Pick<KnownNodes, 'wasAt'>;
   readonly pass: PeerPass;
 }
 
@@ -43,7 +44,7 @@ export class Ways {
 
   constructor(parts: WaysOptions) {
     const { served, trunks, facts, peers, pass, network } = parts;
-    const { registrations, front } = parts.reception;
+    const { registrations, front, sources } = parts.reception;
     this.stir = stirOf(parts);
     this.registered = new RegisteredNodes({ peers, pass, served, trunks });
     const media = new MediaParties(parts.relays);
@@ -59,7 +60,8 @@ export class Ways {
       guards: this.guards,
       transport: network.endpoint.transport,
       node: facts,
-      nodes: parts.known,
+      nodes: peers,
+      wasNode: (address) => parts.known.wasAt(address) && !sources.knows(address),
     });
   }
 

@@ -43,7 +43,7 @@ let isForgotten: boolean;
 let hasSuccessor: boolean;
 let knowsOther: boolean;
 
-/** What the second node knows of a third. */
+/** What the others know of a third. */
 let knowsThird: boolean;
 
 let otherLife: Life;
@@ -75,8 +75,8 @@ beforeEach(async () => {
       peers: {
         ...NO_PEERS,
         hasSuccessor: () => hasSuccessor,
-        names: () => (knowsOther ? ['two'] : []),
-        addressOf: () => ({ transport: 'udp', address: OTHER, port: 5060 }),
+        names: () => [...(knowsOther ? ['two'] : []), ...(knowsThird ? ['three'] : [])],
+        addressOf: (name) => ({ transport: 'udp', address: name === 'three' ? THIRD : OTHER, port: 5060 }),
         quietMs: () => scheduler.nowMs() - (otherEndedAtMs ?? scheduler.nowMs()),
       },
     },
@@ -369,14 +369,17 @@ describe('a node ends while a call of it rings at a phone of the node that follo
 describe('a call is up between nodes, and its other half goes on at a third', () => {
   let bob: Phone;
   let bye: string;
+  /** The same of the callee's half, to the node that the call began at. */
+  let byeOfCallee: string;
   let third: Agent;
 
   beforeEach(async () => {
     bob = atOther();
-    alice.call('102', UPDATES);
+    const called = alice.call('102', UPDATES);
     one.run(50);
     toOther(bob, answerTo(bob.took('INVITE'), '200 OK', ['Contact: <sip:102@203.0.113.2>']));
     await pass(100);
+    alice.final(called);
     const between = one.network.packets.filter(
       ({ to, text }) => to === `${ENGINE}:5060` && /^CSeq: .* INVITE/m.test(text),
     );
@@ -385,6 +388,9 @@ describe('a call is up between nodes, and its other half goes on at a third', ()
     third = one.agent(THIRD);
     bye = serialize(
       third.request('BYE', `sip:102@${OTHER}`, { From: from, To: to, 'Call-ID': ok.callId(), CSeq: '99 BYE' }),
+    );
+    byeOfCallee = serialize(
+      third.request('BYE', `sip:101@${ENGINE}`, { From: to, To: from, 'Call-ID': ok.callId(), CSeq: '99 BYE' }),
     );
   });
 
@@ -396,6 +402,52 @@ describe('a call is up between nodes, and its other half goes on at a third', ()
     await pass(100);
     expect(third.responses()).toMatchObject([{ status: 200 }]);
     expect(bob.requests('BYE')).toHaveLength(1);
+  });
+
+  test('so does one that has the callee’s half: the node that the call began at ends it', async () => {
+    third.peer.send(byeOfCallee, ENGINE);
+    await pass(4_000);
+    expect(third.responses()).toMatchObject([{ status: 481 }]);
+    knowsThird = true;
+    await pass(100);
+    knowsThird = false;
+    third.peer.send(byeOfCallee.replace('z9hG4bK', 'z9hG4bK-second'), ENGINE);
+    await pass(100);
+    expect(third.responses().at(-1)).toMatchObject({ status: 200 });
+    expect(alice.requests('BYE')).toHaveLength(1);
+  });
+
+  test('so does not the BYE of a phone that has its address since', async () => {
+    knowsThird = true;
+    await pass(100);
+    knowsThird = false;
+    const phone = new AtOther(one, THIRD, '103');
+    expect(phone.register().status).toBe(200);
+    phone.send(bye);
+    await pass(4_000);
+    expect(phone.responses().at(-1)).toMatchObject({ status: 481 });
+    expect(bob.requests('BYE')).toEqual([]);
+  });
+
+  test('a call that is between no nodes is none of it: neither its BYE, nor a Contact that names it', async () => {
+    knowsThird = true;
+    await pass(100);
+    knowsThird = false;
+    const called = carrier.request('INVITE', `sip:14155550102@${OTHER}`, { Contact: `<sip:carrier@${THIRD}>` }, SDP);
+    toOther(carrier, called);
+    await pass(100);
+    const asked = bob.requests('INVITE').at(-1) as SipRequest;
+    toOther(bob, answerTo(asked, '200 OK', ['Contact: <sip:102@203.0.113.2>']));
+    await pass(100);
+    const ok = carrier.responses(called.callId()).at(-1) as SipResponse;
+    toOther(carrier, carrier.within(called, ok, 'ACK', { CSeq: '1 ACK' }));
+    third.peer.send(serialize(third.within(called, ok, 'BYE')), OTHER);
+    await pass(4_000);
+    expect(third.responses()).toMatchObject([{ status: 481 }]);
+    expect(bob.requests('BYE')).toEqual([]);
+    bob.send(bob.withinOf(asked, 'BYE', { From: `${asked.headers.valueNamed('To')};tag=peer-again` }));
+    await pass(100);
+    expect([carrier.requests('BYE').length, third.requests('BYE').length]).toEqual([1, 0]);
   });
 
   test('a BYE from where no node has ever been ends nothing', async () => {

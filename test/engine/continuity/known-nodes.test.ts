@@ -30,17 +30,12 @@ test('one that fell silent is known where it was, and how it answers', () => {
   expect(known.isHeard('b', 1_000)).toBe(false);
 });
 
-test('its address is a node’s still, as that of one which is there, and nobody else’s', () => {
+test('an address where a node was when it was heard of last is known, and no other', () => {
   const { nodes, known } = roster();
   nodes.set('b', { sip: B, quietMs: 1_200, signs: true });
   known.note();
   nodes.delete('b');
-  expect([B.address, C, OWN, STRANGER].map((address) => known.isPeerAddress(address))).toEqual([
-    true,
-    true,
-    false,
-    false,
-  ]);
+  expect([B.address, C, OWN, STRANGER].map((address) => known.wasAt(address))).toEqual([true, false, false, false]);
 });
 
 test('one that is there and does not answer is known where it was', () => {

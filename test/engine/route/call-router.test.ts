@@ -25,6 +25,7 @@ beforeEach(async () => {
     node: NODE,
     served,
     nodes: NO_PEERS,
+    wasNode: () => false,
     front: new FrontProxies([]),
   });
 });
