@@ -29,6 +29,7 @@ export class UnreadStore implements TimerTarget {
   readonly #options: UnreadStoreOptions;
   /** In the order in which they came. */
   #held: Held[] = [];
+  #knownCount = 0;
   #timer: Timer | undefined = undefined;
 
   constructor(options: UnreadStoreOptions) {
@@ -40,7 +41,7 @@ export class UnreadStore implements TimerTarget {
   }
 
   /**
-   * A request within a dialog that is not here. RFC 3261 §12.2.1.2: 481 and 408 alone would end it, so anything but BYE is answered 500.
+   * A request within a dialog that is not here, or to take the place of one. RFC 3261 §12.2.1.2: 481 and 408 alone would end it, so anything but BYE is answered 500.
    * False: the store has been read, or too many wait. @param again once it has been read, or is given up
    */
   takes(transaction: ServerTransaction, isKnown: boolean, again: () => void): boolean {
@@ -53,9 +54,9 @@ export class UnreadStore implements TimerTarget {
   /** False: too many wait. */
   hold(isKnown: boolean, again: () => void): boolean {
     const { scheduler } = this.#options;
-    let count = 0;
-    for (const each of this.#held) if (each.isKnown === isKnown) count++;
-    if (count >= (isKnown ? MAX_KNOWN : MAX_STRANGE)) return false;
+    const isFull = isKnown ? this.#knownCount >= MAX_KNOWN : this.#held.length - this.#knownCount >= MAX_STRANGE;
+    if (isFull) return false;
+    if (isKnown) this.#knownCount++;
     this.#held.push({ untilMs: scheduler.nowMs() + HOLD_MS, isKnown, again });
     this.#timer ??= scheduler.schedule(HOLD_MS, this, 0);
     return true;
@@ -69,6 +70,7 @@ export class UnreadStore implements TimerTarget {
   stop(): void {
     this.#timer = cancelTimer(this.#timer);
     this.#held = [];
+    this.#knownCount = 0;
   }
 
   onTimer(): void {
@@ -80,7 +82,9 @@ export class UnreadStore implements TimerTarget {
 
   #letGo(count: number): void {
     this.#timer = cancelTimer(this.#timer);
-    for (const { again } of this.#held.splice(0, count)) again();
+    const gone = this.#held.splice(0, count);
+    this.#knownCount -= gone.filter(({ isKnown }) => isKnown).length;
+    for (const { again } of gone) again();
     const [first] = this.#held;
     const { scheduler } = this.#options;
     if (first !== undefined) this.#timer ??= scheduler.schedule(first.untilMs - scheduler.nowMs(), this, 0);
