@@ -33,7 +33,7 @@ export interface CallsOptions extends Omit<CallEnvironment, 'timers' | 'limits'>
 /** Calls of other nodes. */
 export interface ComingCalls {
   /**
-   * A request came within a dialog that is not here. True: its call may come from another node that has just ended; `retry` is called once,
+   * A request came within a dialog that is not here, or to take the place of one (RFC 3891). True: its call may come from another node that has just ended; `retry` is called once,
    * when it has come or does not.
    */
   mayCome(transaction: ServerTransaction, retry: () => void): boolean;
@@ -181,7 +181,11 @@ export class Calls implements CallRegistry {
    * `options` are those of the new leg; `options.owner` is who asks.
    */
   replace(transaction: ServerTransaction, options: LegOptions): void {
-    if (this.#admits(transaction)) takeOver(this.#env, this, transaction, options);
+    if (!this.#admits(transaction)) return;
+    const late = () => {
+      if (isUnanswered(transaction)) takeOver(this.#env, this, transaction, options, () => false);
+    };
+    takeOver(this.#env, this, transaction, options, () => this.comers?.mayCome(transaction, late) === true);
   }
 
   /** A request other than ACK and CANCEL with a To tag. False: it has none and starts something new. */
@@ -208,6 +212,7 @@ export class Calls implements CallRegistry {
   }
 
   #receiveLate(transaction: ServerTransaction, request: SipRequest): void {
+    if (!isUnanswered(transaction)) return;
     const leg = this.#legOf(request);
     if (leg === undefined) this.#unmatched(transaction);
     else this.#give(leg, transaction, request);
@@ -368,6 +373,11 @@ export class Calls implements CallRegistry {
     this.#onDrained = undefined;
     done?.();
   }
+}
+
+/** A request that has waited may have been cancelled meanwhile. */
+function isUnanswered({ state }: ServerTransaction): boolean {
+  return state === 'trying' || state === 'proceeding';
 }
 
 /** What an INVITE lacks that a call cannot do without. */

@@ -20,12 +20,16 @@ import { hasSessionDescription, relayBody } from './relayed-headers.ts';
 import { Renegotiation, type RenegotiationUser } from './renegotiation.ts';
 import { type Replaces, replacesOf } from './replaces.ts';
 
-/** An INVITE with Replaces (RFC 3891 §3): finds the dialog, asks whether it may, and takes its place. */
+/**
+ * An INVITE with Replaces (RFC 3891 §3): finds the dialog, asks whether it may, and takes its place.
+ * @param mayCome whether the dialog may come from elsewhere: it is asked for again then, or refused by whoever says so
+ */
 export function takeOver(
   env: CallEnvironment,
   registry: LegRegistry,
   transaction: ServerTransaction,
   options: LegOptions,
+  mayCome: () => boolean,
 ): void {
   const { request } = transaction;
   let replaces: Replaces | undefined;
@@ -42,7 +46,7 @@ export function takeOver(
   }
   const replaced = registry.find(replaces.callId, replaces.toTag, replaces.fromTag);
   if (replaced === undefined) {
-    transaction.reply(481);
+    if (!mayCome()) transaction.reply(481);
     return;
   }
   const isAllowed =

@@ -161,7 +161,7 @@ export class CallContinuity {
     if (from !== by && known.mayFollow(from, by)) calls.endHalf(cancel, tag);
   }
 
-  /** A request within a dialog that is not here: its call may come from a node that has just ended. */
+  /** A request within a dialog that is not here, or one that is to take its place: its call may come from a node that has just ended. */
   mayCome(transaction: ServerTransaction, retry: () => void): boolean {
     // What is not answered is sent again, and by then to the other node.
     if (this.#keeper?.hasLeft === true) return true;
@@ -169,8 +169,8 @@ export class CallContinuity {
     const isKnown = this.#options.sources.knowsSender(request, flow);
     if (this.#unread?.takes(transaction, isKnown, () => this.#comesAgain(transaction, retry)) === true) return true;
     if (!isKnown) return this.#strayByes.takesStranger(transaction, retry);
-    // What carries its call is asked after by that.
-    const carried = this.#revival?.carried(request);
+    // What carries its call is asked after by that; an INVITE with Replaces, whose own dialog is none yet, carries none.
+    const carried = request.toTag() === undefined ? undefined : this.#revival?.carried(request);
     if (carried !== undefined || !this.#strayByes.concerns(transaction))
       return this.#mayArrive(transaction, carried, retry);
     void this.#strayByes.passOn(transaction).then((isTaken) => {

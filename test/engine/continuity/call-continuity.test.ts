@@ -227,6 +227,43 @@ describe('a node ends with a call up', () => {
     expect(alice.requests('BYE')).toHaveLength(1);
   });
 
+  test('so does an INVITE that is to take the place of one of its parties (Replaces)', async () => {
+    const bob = atOther();
+    await kill();
+    await pass(100);
+    const replaces = `${invite.callId()};to-tag=${final.toTag()};from-tag=${invite.fromTag()}`;
+    const newcomer = bob.call('101', { Replaces: replaces });
+    await pass(1_000);
+    expect(bob.final(newcomer)).toBeUndefined();
+    store.silent.add('one');
+    await pass(900);
+    const offered = carrier.requests('INVITE').at(-1) as SipRequest;
+    expect([offered.toTag(), offered.body]).toEqual([`peer-${CARRIER_A}`, SDP]);
+  });
+
+  test.each([
+    ['to take the place of a party (Replaces)', 'outside'],
+    ['within the call', 'inside'],
+  ])('an INVITE %s that is cancelled while it waits for the call changes nothing of it', async (_what, where) => {
+    const bob = atOther();
+    await kill();
+    await pass(100);
+    const replaces = `${invite.callId()};to-tag=${final.toTag()};from-tag=${invite.fromTag()}`;
+    const again = carrier.withinOf(carrier.took('INVITE'), 'INVITE', { Contact: `<sip:${carrier.host}>` });
+    const [sender, waiting] = where === 'inside' ? [carrier, again] : [bob, bob.call('101', { Replaces: replaces })];
+    if (where === 'inside') toOther(carrier, again);
+    await pass(100);
+    toOther(sender, buildCancel(waiting, []));
+    await pass(100);
+    store.silent.add('one');
+    await pass(1_500);
+    const { sequence } = waiting.cseq();
+    const statuses = sender.responses(waiting.callId()).filter((response) => response.cseq().sequence === sequence);
+    expect(statuses.filter(({ status }) => status >= 300).map(({ status }) => status)[0]).toBe(487);
+    const invited = [carrier, alice].map((party) => party.requests('INVITE').length);
+    expect([two.engine.calls.counters.live, invited]).toEqual([1, [1, 0]]);
+  });
+
   test('a party that does not have the call any more ends it at the other too, with a record', async () => {
     await killed();
     await pass(700);

@@ -96,6 +96,20 @@ describe('a node starts again while the store cannot be reached', () => {
     expect(world.engine.calls.counters.live).toBe(1);
   });
 
+  test('nor does it end one to say so to who takes its place (Replaces): 500 with Retry-After, and it goes through later', async () => {
+    const final = await talking();
+    const bob = world.phone('102', '203.0.113.2');
+    const replaces = `${invite.callId()};to-tag=${final.toTag()};from-tag=${invite.fromTag()}`;
+    const early = bob.final(bob.call('101', { Replaces: replaces }));
+    expect([early?.status, early?.headers.value(HeaderId.RetryAfter)]).toEqual([500, '5']);
+    store.fault = undefined;
+    await pass(2_000);
+    bob.call('101', { Replaces: replaces });
+    await pass(100);
+    const offered = carrier.requests('INVITE').at(-1) as SipRequest;
+    expect([offered.toTag(), offered.body]).toEqual([`peer-${CARRIER_A}`, SDP]);
+  });
+
   test('a CANCEL of a caller who still waits is heard: 487, and who rang for him is cancelled', async () => {
     await restartedDuring((asked) => carrier.answer(asked, 180, 'Ringing'));
     const cancel = alice.request('CANCEL', invite.requestUri, {
