@@ -25,7 +25,7 @@ export interface CallSuccessionOptions {
   readonly known: KnownNodes;
   readonly scheduler: Scheduler;
   readonly lives: PeerQuestions['lives'];
-  /** `silentMs`: how long nothing had been heard of it; infinite where it has left, or is not known any more. */
+  /** `silentMs`: how long nothing had been heard of it, by the store where nobody else knows; infinite where it has left, with its calls as they were then. */
   readonly takeOver: (node: string, calls: readonly KeptCall[], silentMs: number) => void;
 }
 

@@ -20,6 +20,10 @@ let asked: { readonly atMs: number; readonly withinMs: number }[];
 let takenAtMs: number | undefined;
 let left: KeptCall[];
 let happened: string[];
+/** How long the other had been silent, as whoever goes on with its calls is told. */
+let silentForMs: number | undefined;
+/** It has told so long nothing that it is in no roster any more. */
+let isForgotten: boolean;
 /** What the store takes to say who holds calls. */
 let storeMs: number;
 
@@ -29,7 +33,7 @@ function begin(): void {
   scheduler = new VirtualScheduler();
   [toldAtMs, readToldAtMs, diesAtMs, answersUntilMs] = [0, 0, Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY];
   [asked, happened] = [[], []];
-  takenAtMs = undefined;
+  [takenAtMs, silentForMs, isForgotten] = [undefined, undefined, false];
   left = [{ id: 'call', document: '{}' }];
   storeMs = 0;
 }
@@ -54,7 +58,7 @@ function succession(readLateMs: number): CallSuccession {
     ...NO_PEERS,
     names: () => ['other'],
     addressOf: () => ({ transport: 'udp', address: '192.0.2.1', port: 5060 }),
-    quietMs: () => scheduler.nowMs() - readToldAtMs,
+    quietMs: () => (isForgotten ? undefined : scheduler.nowMs() - readToldAtMs),
     followed: (name) => happened.push(`${name} followed`),
   };
   every(TELL_MS, 0, () => {
@@ -74,7 +78,10 @@ function succession(readLateMs: number): CallSuccession {
       if (atMs < answersUntilMs) return Promise.resolve(true);
       return new Promise((resolve) => scheduler.schedule(withinMs, { onTimer: () => resolve(false) }, 0));
     },
-    takeOver: () => happened.push('taken over'),
+    takeOver: (_node, _calls, ms) => {
+      silentForMs = ms;
+      happened.push('taken over');
+    },
   });
 }
 
@@ -118,6 +125,19 @@ test('what a node counted is its no more before its calls are counted here; of o
   [diesAtMs, answersUntilMs] = [scheduler.nowMs(), scheduler.nowMs()];
   await pass(3_000);
   expect(happened).toEqual(['other followed', 'taken over']);
+  one.stop();
+});
+
+test('how long one that nobody knows any more was silent is what the store says', async () => {
+  const one = succession(250);
+  await pass(1_000);
+  [diesAtMs, answersUntilMs] = [scheduler.nowMs(), scheduler.nowMs()];
+  await pass(30_000);
+  isForgotten = true;
+  one.start();
+  await pass(3_000);
+  expect(silentForMs).toBeGreaterThan(30_000);
+  expect(silentForMs).toBeLessThanOrEqual((takenAtMs ?? 0) - toldAtMs);
   one.stop();
 });
 
