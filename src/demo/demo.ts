@@ -7,6 +7,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { randomToken } from '../base/ids.ts';
 import { renderLadder, type TraceMessage } from '../observe/index.ts';
@@ -18,6 +19,10 @@ export interface DemoTerminal {
 
 const DIALLED = '914155551212';
 const PASSWORD = 'demo-alice-101';
+/** As long as a carrier of this machine may take to answer a BYE. */
+const LAST_ANSWER_MS = 2_000;
+const TRACE_AGAIN_MS = 20;
+const ANSWERS_BYE = /^SIP\/2\.0 .*^CSeq: *\d+ BYE/ims;
 const STEP_TIMEOUT_MS = 15_000;
 
 /** A process that prints JSON lines. */
@@ -160,11 +165,8 @@ export async function runDemo(terminal: DemoTerminal): Promise<number> {
     terminal.out(`phone    101@demo.example.com registered: ${registered}\n`);
     const { status, callId } = (await phone.next('callId')) as { status: number; callId: string };
     const { invite } = (await carrier.next('invite')) as { invite: string };
-    const answer = await fetch(`${started.api}/api/v1/calls/${callId}/trace`, {
-      headers: { authorization: `Bearer ${token}` },
-    });
-    const trace = (await answer.json()) as { items?: TraceMessage[]; messages?: TraceMessage[] };
-    terminal.out(`\nThe call to ${DIALLED}, both legs:\n\n${renderLadder(trace.items ?? trace.messages ?? [])}\n`);
+    const trace = await traceOf(`${started.api}/api/v1/calls/${callId}/trace`, token);
+    terminal.out(`\nThe call to ${DIALLED}, both legs:\n\n${renderLadder(trace)}\n`);
     terminal.out(`\nThe INVITE that the carrier received:\n\n${invite.replaceAll('\r\n', '\n')}\n`);
     if (registered !== 200 || status !== 200) {
       terminal.err(`the demo call failed: registration ${registered}, call ${status}\n`);
@@ -178,5 +180,19 @@ export async function runDemo(terminal: DemoTerminal): Promise<number> {
   } finally {
     for (const talker of talkers.reverse()) await talker.stop();
     rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** The messages of a call that ends: whoever hangs up is answered before the other side has answered the engine. */
+async function traceOf(url: string, token: string): Promise<TraceMessage[]> {
+  const untilMs = performance.now() + LAST_ANSWER_MS;
+  for (;;) {
+    const answer = await fetch(url, { headers: { authorization: `Bearer ${token}` } });
+    const { messages = [] } = (await answer.json()) as { messages?: TraceMessage[] };
+    const ended = messages.filter(({ text }) => text.startsWith('BYE '));
+    const answered = new Set(messages.filter(({ text }) => ANSWERS_BYE.test(text)).map(({ sipCallId }) => sipCallId));
+    const isWhole = ended.length > 0 && ended.every(({ sipCallId }) => answered.has(sipCallId));
+    if (isWhole || performance.now() > untilMs) return messages;
+    await pause(TRACE_AGAIN_MS);
   }
 }
