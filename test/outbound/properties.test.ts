@@ -181,7 +181,8 @@ test('any facts: no CR, LF or NUL in a field, one value for single-value fields,
     expect(Buffer.from(explained.routes[0]?.inviteBase64 ?? '', 'base64').toString('latin1')).toBe(text);
     for (const warning of route.warnings) expect(warning).toMatch(/^399 tandem "[\x20-\x21\x23-\x5b\x5d-\x7e]*"$/);
   });
-  fc.assert(property, { numRuns: 2500 });
+  // A third of them end in an INVITE: about 1,030, and 800 is nine standard deviations less.
+  fc.assert(property, { numRuns: 3_000 });
   expect(drafts).toBeGreaterThan(800);
 }, 60_000);
 
