@@ -1,8 +1,8 @@
 /** The network of a run: one bridge in a network of its own, a machine at it for each node, whose link can be cut, made to lose and delayed. */
 import { readFileSync } from 'node:fs';
-import { connect, createServer, type Server, type Socket } from 'node:net';
 import { Namespace, runCommand } from '../kit/namespace.ts';
 import { peerCommand } from '../kit/peers.ts';
+import { Relay } from './relay.ts';
 
 /** Of this side: Redis, its Sentinels, and the relays before them. */
 export const HERE = '10.9.0.1';
@@ -56,7 +56,7 @@ export class Machine {
     for (const link of ['lo', 'eth']) namespace.run(ip, 'link', 'set', link, 'up');
     machine.#nft('add table ip store; add chain ip store out { type nat hook output priority -100; }');
     for (const port of stores) {
-      const relay = await Relay.open(port, () => machine.delayMs);
+      const relay = await Relay.open(HERE, port, () => machine.delayMs);
       machine.#relays.push(relay);
       machine.#nft(`add rule ip store out ip daddr ${HERE} tcp dport ${port} dnat to ${HERE}:${relay.port}`);
     }
@@ -109,54 +109,3 @@ const ingress = (device: string) =>
   `add table netdev fault; add chain netdev fault ${device} { type filter hook ingress device "${device}" priority 0; }`;
 const loss = (device: string, percent: number) =>
   `add rule netdev fault ${device} numgen random mod 100 < ${percent} drop`;
-
-/** A relay of the harness before one port: what passes is as late as it is told. A kernel with netem would do it at the link. */
-class Relay {
-  readonly #server: Server;
-  readonly #sockets = new Set<Socket>();
-
-  private constructor(server: Server) {
-    this.#server = server;
-  }
-
-  static async open(target: number, delayMs: () => number): Promise<Relay> {
-    const server = createServer();
-    const relay = new Relay(server);
-    server.on('connection', (near) => {
-      const far = connect({ host: HERE, port: target, noDelay: true });
-      near.setNoDelay(true);
-      relay.#join(near, far, delayMs);
-      relay.#join(far, near, delayMs);
-    });
-    await new Promise<void>((resolve) => server.listen(0, HERE, resolve));
-    return relay;
-  }
-
-  get port(): number {
-    const address = this.#server.address();
-    return typeof address === 'object' && address !== null ? address.port : 0;
-  }
-
-  #join(from: Socket, to: Socket, delayMs: () => number): void {
-    this.#sockets.add(from);
-    let freeAtMs = 0;
-    /** In order: what comes later is never earlier. */
-    const later = (act: () => void) => {
-      const now = performance.now();
-      freeAtMs = Math.max(freeAtMs, now + delayMs());
-      if (freeAtMs <= now) act();
-      else setTimeout(act, freeAtMs - now);
-    };
-    from.on('data', (octets) => later(() => to.writable && to.write(octets)));
-    from.on('error', () => {});
-    from.on('close', () => {
-      this.#sockets.delete(from);
-      later(() => to.destroy());
-    });
-  }
-
-  close(): void {
-    this.#server.close();
-    for (const socket of this.#sockets) socket.destroy();
-  }
-}
