@@ -5,19 +5,42 @@ import { script } from './scripts.ts';
  * `calls:alive` holds for each node `wall-ms instance redis-ms`: when it last wrote by its own clock, which process it was, and the same by
  * Redis's clock. The instance begins with `-` when its calls were taken; the first field is 0 then, once none is left. `1 instance 0`: it
  * has released them. A process that was told that its calls were taken goes on with what is left of them as its instance with a `!` at the
- * end; when they are taken again before it has written as that, the mark gets one too.
+ * end; when they are taken again before it has written as that, the mark gets one too. `calls:NODE:taken` has the ids of those that were taken
+ * from a process until it has written as the next instance, for a day, and an empty one: what else it has is its own, whatever became of it here.
+ *
+ * `calls:order` holds for each node `process number process`: which process it is, how often that has asked, and which it was before. Another
+ * field has the same of what may move calls to it. What lay in a connection that was given up comes when it will: after a later question of its
+ * process has been answered, or after another process has begun, it changes nothing any more.
  */
+
+const KEEP_TAKEN_SECONDS = 86_400;
 
 const NOW = `
 local now = redis.call('TIME')
 local nowMs = tonumber(now[1]) * 1000 + math.floor(tonumber(now[2]) / 1000)
 `;
 
+/** A process is its instance without the marks that it has come by. */
+const IS_LATE = `
+local function isLate(orders, field, instance, number)
+  local process = string.gsub(instance, '!', '')
+  local last, done, before = string.match(redis.call('HGET', orders, field) or '', '^(%S+) (%d+) ?(%S*)$')
+  if process == before or process == last and tonumber(number) <= tonumber(done) then return true end
+  if process ~= last then before = last or '' end
+  redis.call('HSET', orders, field, process .. ' ' .. number .. ' ' .. before)
+  return false
+end
+local function takesOf(node) return node .. ' takes' end
+`;
+
 /**
- * KEYS calls, alive, whole; ARGV node, instance, how long `calls:whole` is kept in ms. What the node had when it was last heard of, as time and
- * calls; from now on this process has them.
+ * KEYS calls, alive, whole, order, taken; ARGV node, instance, how long `calls:whole` is kept in ms, which question of its process it is. What the node had
+ * when it was last heard of, as time and calls; from now on this process has them. `late`: a later question has been answered.
  */
-export const LOAD_CALLS = script(`${NOW}
+export const LOAD_CALLS = script(`${NOW}${IS_LATE}
+if isLate(KEYS[4], ARGV[1], ARGV[2], ARGV[4]) then return 'late' end
+isLate(KEYS[4], takesOf(ARGV[1]), ARGV[2], 0)
+redis.call('DEL', KEYS[5])
 local processes = redis.call('HGETALL', KEYS[3])
 for i = 1, #processes, 2 do
   if tonumber(processes[i + 1]) < nowMs - tonumber(ARGV[3]) then redis.call('HDEL', KEYS[3], processes[i]) end
@@ -28,25 +51,26 @@ return {string.match(before, '^%d+'), redis.call('HGETALL', KEYS[1])}
 `);
 
 /**
- * KEYS calls, alive, whole, over, order; ARGV node, instance, wall-ms, the process and until when it knows all that it had to be here, `1` when with
- * this all is here, how many to put, how many to note as over, which write of its process it is, then id and document of each to put, ids that are over, ids to remove.
- * 3: a later one has been done; what lay in a connection that was given up comes when it will, and changes nothing any more.
- * 2: what the process had written is lost. An array: calls were taken, and these ids are left; no more of them are taken now that it lives.
+ * KEYS calls, alive, whole, over, order, taken; ARGV node, instance, wall-ms, the process and until when it knows all that it had to be here, `1` when with
+ * this all is here, how many to put, how many to note as over, which question of its process it is, then id and document of each to put, ids that are over, ids to remove.
+ * 3: a later question of its process has been answered. 2: what the process had written is lost. An array: calls were taken, and no more of them are
+ * now that it lives: `taken` and ids of those, or `left` and ids of all others, where the former are noted no more.
  */
-export const WRITE_CALLS = script(`${NOW}
-local process = string.gsub(ARGV[2], '!', '')
-local last, order = string.match(redis.call('HGET', KEYS[5], ARGV[1]) or '', '^(%S+) (%d+)$')
-if last == process and tonumber(ARGV[9]) <= tonumber(order) then return 3 end
-redis.call('HSET', KEYS[5], ARGV[1], process .. ' ' .. ARGV[9])
+export const WRITE_CALLS = script(`${NOW}${IS_LATE}
+if isLate(KEYS[5], ARGV[1], ARGV[2], ARGV[9]) then return 3 end
 local before = redis.call('HGET', KEYS[2], ARGV[1])
 local wall, instance = string.match(before or '', '^(%d+) (%S+)')
 local mark = '-' .. ARGV[2]
 if instance and string.sub(instance, 1, #mark) == mark then
   redis.call('HSET', KEYS[2], ARGV[1], string.format('%s %s %.0f', wall, instance, nowMs))
-  return redis.call('HKEYS', KEYS[1])
+  local isNoted = redis.call('EXISTS', KEYS[6])
+  local answer = isNoted == 1 and redis.call('SMEMBERS', KEYS[6]) or redis.call('HKEYS', KEYS[1])
+  table.insert(answer, 1, isNoted == 1 and 'taken' or 'left')
+  return answer
 end
 local whole = tonumber(redis.call('HGET', KEYS[3], ARGV[4]) or 0)
 if whole < tonumber(ARGV[5]) then return 2 end
+if instance and string.sub(instance, 1, 1) == '-' then redis.call('DEL', KEYS[6]) end
 local at = 10
 for _ = 1, tonumber(ARGV[7]) do
   redis.call('HSET', KEYS[1], ARGV[at], ARGV[at + 1])
@@ -90,18 +114,21 @@ return holders
 `);
 
 /**
- * KEYS nodes, alive, calls of a node, calls of the taker; ARGV the node, milliseconds of silence, how many, the taker and its instance.
- * Moves about so many of its calls and answers id and document of each; `alive` when it has been heard of meanwhile, or has just started,
- * or when the taker has been taken for dead itself.
+ * KEYS nodes, alive, calls of a node, calls of the taker, order, taken of the node, taken of the taker; ARGV the node, milliseconds of silence, how many, the taker, its
+ * instance and which question of its takes it is. Moves about so many of its calls and answers id and document of each; `alive` when it has been heard of meanwhile, or
+ * has just started, or when the taker has been taken for dead itself; `late` when whoever asked has looked since for what it may have moved.
  */
-export const TAKE_CALLS = script(`${NOW}${LAST_HEARD}
+export const TAKE_CALLS = script(`${NOW}${IS_LATE}${LAST_HEARD}
+if isLate(KEYS[5], takesOf(ARGV[4]), ARGV[5], ARGV[6]) then return 'late' end
 local before = redis.call('HGET', KEYS[2], ARGV[1]) or '0 - 0'
 local heardMs, wall, instance, wroteMs = lastHeard(redis.call('HGET', KEYS[1], ARGV[1]), before)
 if nowMs - heardMs < tonumber(ARGV[2]) then return 'alive' end
 local taker = redis.call('HGET', KEYS[2], ARGV[4])
 local mark = '-' .. ARGV[5]
 if taker and string.sub(string.match(taker, ' (%S+)'), 1, #mark) == mark then return 'alive' end
+if taker and string.match(taker, ' %-') then redis.call('DEL', KEYS[7]) end
 redis.call('HSET', KEYS[2], ARGV[4], string.format('%.0f %s %.0f', nowMs, ARGV[5], nowMs))
+redis.call('SADD', KEYS[6], '')
 local taken = {}
 local cursor = '0'
 repeat
@@ -112,11 +139,42 @@ repeat
     taken[#taken + 1] = found[2][i + 1]
     redis.call('HSET', KEYS[4], found[2][i], found[2][i + 1])
     redis.call('HDEL', KEYS[3], found[2][i])
+    redis.call('SADD', KEYS[6], found[2][i])
+    redis.call('SREM', KEYS[7], found[2][i])
   end
 until cursor == '0' or #taken > 0
+redis.call('EXPIRE', KEYS[6], ${KEEP_TAKEN_SECONDS})
 if string.sub(instance, 1, 1) ~= '-' then instance = '-' .. instance
 elseif wroteMs ~= '0' then instance = instance .. '!' end
 local left = redis.call('HLEN', KEYS[3])
 redis.call('HSET', KEYS[2], ARGV[1], (left == 0 and '0' or wall) .. ' ' .. instance .. ' 0')
 return taken
+`);
+
+/**
+ * KEYS calls of a node, order; ARGV the node, its instance and which question of its takes it is. What a take has moved whose answer was lost; one
+ * that has not moved anything yet does nothing from now on. `late`, as above.
+ */
+export const FIND_TAKEN = script(`${IS_LATE}
+if isLate(KEYS[2], takesOf(ARGV[1]), ARGV[2], ARGV[3]) then return 'late' end
+return redis.call('HGETALL', KEYS[1])
+`);
+
+/** KEYS calls of a node, taken of it, taken of whoever claims; ARGV ids. They are that node's no more. */
+export const CLAIM_CALLS = script(`
+for _, id in ipairs(ARGV) do
+  redis.call('SREM', KEYS[3], id)
+  if redis.call('HDEL', KEYS[1], id) == 1 then
+    redis.call('SADD', KEYS[2], id)
+    redis.call('EXPIRE', KEYS[2], ${KEEP_TAKEN_SECONDS})
+  end
+end
+return 1
+`);
+
+/** KEYS alive, order; ARGV node, instance, which question of its process it is. The node has no more to do with its calls; of one that came late nothing becomes. */
+export const RELEASE_CALLS = script(`${IS_LATE}
+if isLate(KEYS[2], ARGV[1], ARGV[2], ARGV[3]) then return 0 end
+redis.call('HSET', KEYS[1], ARGV[1], '1 ' .. ARGV[2] .. ' 0')
+return 1
 `);

@@ -16,7 +16,7 @@ export const SCHEMA = 1;
  * | `tokens`, `users`, `webhooks` | hash: id → sealed document |
  * | `tallies` | hash: count of a period → total; `tallies:order`: sorted set by sequence of the last change; `tallies:ends`: sorted set by when it is needed no longer; `tallies:batches`: hash: node and process → number of the last batch it has added, and when |
  * | `messages` | hash: id → JSON with a sealed document; `messages:due`, `:created`, `:listed`, `:listed:TENANT`, `:waiting:TENANT/NUMBER`, `:heard`: sorted sets by time; `:remote`: hash: id at WhatsApp → id |
- * | `calls:NODE` | hash: id → JSON of an answered call of that node; `calls:alive`: hash: node → when it last wrote, and as which process; `calls:whole`: hash: process → until when all that it had is here; `calls:over`: sorted set by time: ended calls that another process had begun; `calls:order`: hash: node → its process and how often that has written |
+ * | `calls:NODE` | hash: id → JSON of a call of that node that rings or is answered; `calls:NODE:taken`: set: ids of those that others have taken from it; `calls:alive`: hash: node → when it last wrote, and as which process; `calls:whole`: hash: process → until when all that it had is here; `calls:over`: sorted set by time: ended calls that another process had begun; `calls:order`: hash: node → its process, how often that has asked, and the process before; `NODE takes` → the same of what may bring it calls |
  * | `lease:NAME` | hash with expiry: `holder`, `fence`; `fences`: hash: name → last fence given |
  * | `nodes` | hash: name → time and what the node tells the others |
  * | `restoring` | there while a node writes its copy into an empty Redis |
@@ -91,6 +91,10 @@ export class Keys {
 
   callsOf(node: string): string {
     return this.named(`calls:${node}`);
+  }
+
+  takenOf(node: string): string {
+    return this.named(`calls:${node}:taken`);
   }
 
   named(name: string): string {

@@ -13,17 +13,25 @@ import {
   type SharedCalls,
 } from '../../call/index.ts';
 import { KEEP_FATES_MS } from '../stores.ts';
-import { CALL_HOLDERS, LOAD_CALLS, TAKE_CALLS, WRITE_CALLS } from './call-scripts.ts';
+import {
+  CALL_HOLDERS,
+  CLAIM_CALLS,
+  FIND_TAKEN,
+  LOAD_CALLS,
+  RELEASE_CALLS,
+  TAKE_CALLS,
+  WRITE_CALLS,
+} from './call-scripts.ts';
 import type { Keys } from './keys.ts';
 import type { RedisLink } from './link.ts';
 import type { Heard } from './redis-nodes.ts';
+import type { Script } from './scripts.ts';
 
 /** Calls that move in one step, about: Redis does nothing else meanwhile. */
 const TAKEN_AT_ONCE = 200;
-/** Calls of which it is asked at once whether others have them. */
-const ASKED_AT_ONCE = 500;
 /** Between questions to a Redis that does not answer. */
 const AGAIN_MS = 50;
+const LATE = 'Redis has answered a later question about calls before this one';
 
 export interface RedisCallsOptions {
   readonly link: RedisLink;
@@ -33,7 +41,7 @@ export interface RedisCallsOptions {
   readonly roster: { readonly clockOffsetMs: number; readonly heard: Heard };
 }
 
-/** Answered calls of one node: a hash of its own by call, and when it last wrote. */
+/** Calls of one node that ring or are answered: a hash of its own by call, and when it last wrote. */
 export class RedisCalls implements CallStore {
   readonly #link: RedisLink;
   readonly #keys: Keys;
@@ -44,15 +52,16 @@ export class RedisCalls implements CallStore {
   #instance = randomToken();
   /** Calls that this process has under the node's name. */
   readonly #known = new Set<string>();
-  /** Those of them whose first write had no answer: Redis may not have them. */
-  readonly #unsure = new Set<string>();
   /** Until when Redis has every call that this process had, by its name. */
   #whole: readonly [process: string, untilMs: number] = ['', 0];
   /** An answer with calls in it was lost: they may have moved here all the same. */
   #mayHaveTaken = false;
+  /** Such answers that are awaited. */
+  #taking = 0;
 
-  /** Writes so far. */
+  /** Questions so far: those that change what it has, and those that bring it calls. */
   #order = 0;
+  #takes = 0;
   /** When it last wrote. */
   #wroteAtMs = Number.NEGATIVE_INFINITY;
   /** When it last asked, with an answer, whose its calls are: each write does. */
@@ -79,14 +88,13 @@ export class RedisCalls implements CallStore {
     },
     take: async (node, silentMs) => {
       if (node === this.#node) return this.#missed();
-      const { nodes, callsAlive } = this.#keys;
-      const keys = [nodes, callsAlive, this.#keys.callsOf(node), this.#own];
-      const args = [node, silentMs, TAKEN_AT_ONCE, this.#node, this.#instance];
-      const taken = (await this.#sure(this.#link.run(TAKE_CALLS, keys, args))) as Buffer | Buffer[];
-      return Array.isArray(taken) ? this.#noted(callsIn(taken)) : 'alive';
+      const { nodes, callsAlive, callsOrder } = this.#keys;
+      const ofNode = [this.#keys.callsOf(node), this.#own, callsOrder, this.#keys.takenOf(node), this.#taken];
+      return this.#moved(TAKE_CALLS, [nodes, callsAlive, ...ofNode], [node, silentMs, TAKEN_AT_ONCE, this.#node]);
     },
     claim: async (ids) => {
-      for (const node of await this.#others()) await this.#link.command('HDEL', this.#keys.callsOf(node), ...ids);
+      for (const node of await this.#others())
+        await this.#link.run(CLAIM_CALLS, [this.#keys.callsOf(node), this.#keys.takenOf(node), this.#taken], ids);
     },
     heard: () => {
       const { atMs, doubtedAtMs, ...missed } = this.#roster.heard;
@@ -122,22 +130,34 @@ export class RedisCalls implements CallStore {
     return others;
   }
 
-  /** An answer that may have calls in it. */
-  async #sure<T>(answer: Promise<T>): Promise<T> {
+  /** What the store has of this node and this process does not know. */
+  async #missed(): Promise<readonly KeptCall[]> {
+    // Before it is asked: an answer that is lost meanwhile may be of calls that came too late for this one.
+    this.#mayHaveTaken = false;
+    const keys = [this.#own, this.#keys.callsOrder];
+    const found = await this.#moved(FIND_TAKEN, keys, [this.#node], this.#known);
+    return found === 'alive' ? [] : found;
+  }
+
+  /** Calls that an answer has in it, and that are this node's from then on; without those that it has had before. */
+  async #moved(
+    script: Script,
+    keys: readonly string[],
+    args: readonly (string | number)[],
+    had: ReadonlySet<string> = new Set(),
+  ): Promise<readonly KeptCall[] | 'alive'> {
+    this.#taking++;
     try {
-      return await answer;
+      const answer = await this.#link.run(script, keys, [...args, this.#instance, ++this.#takes]);
+      if (Array.isArray(answer)) return this.#noted(callsIn(answer).filter(({ id }) => !had.has(id)));
+      if (String(answer) === 'late') throw new Error(LATE);
+      return 'alive';
     } catch (error) {
       this.#mayHaveTaken = true;
       throw error;
+    } finally {
+      this.#taking--;
     }
-  }
-
-  /** What the store has of this node and this process does not know. */
-  async #missed(): Promise<KeptCall[]> {
-    // Before it is asked: an answer that is lost meanwhile may be of calls that came too late for this one.
-    this.#mayHaveTaken = false;
-    const kept = callsIn((await this.#sure(this.#link.command('HGETALL', this.#own))) as Buffer[]);
-    return this.#noted(kept.filter(({ id }) => !this.#known.has(id)));
   }
 
   #noted(calls: KeptCall[]): KeptCall[] {
@@ -166,12 +186,16 @@ export class RedisCalls implements CallStore {
   }
 
   async #release(): Promise<void> {
-    await this.#link.command('HSET', this.#keys.callsAlive, this.#node, `1 ${this.#instance} 0`);
+    const { callsAlive, callsOrder } = this.#keys;
+    await this.#link.run(RELEASE_CALLS, [callsAlive, callsOrder], [this.#node, this.#instance, ++this.#order]);
   }
 
   /** What came back with an older Redis and has ended since. */
   async #removeUnknown(): Promise<void> {
     const ids = ((await this.#link.command('HKEYS', this.#own)) as Buffer[]).map(String);
+    // Among them may be calls that have moved here; who has them looks whether they have ended.
+    if (this.#taking > 0) this.#mayHaveTaken = true;
+    if (this.#mayHaveTaken) return;
     const unknown = ids.filter((id) => !this.#known.has(id));
     if (unknown.length > 0) await this.#link.command('HDEL', this.#own, ...unknown);
   }
@@ -180,10 +204,16 @@ export class RedisCalls implements CallStore {
     return this.#keys.callsOf(this.#node);
   }
 
+  get #taken(): string {
+    return this.#keys.takenOf(this.#node);
+  }
+
   async load(): Promise<KeptCalls> {
-    const keys = [this.#own, this.#keys.callsAlive, this.#keys.callsWhole];
+    const { callsAlive, callsWhole, callsOrder } = this.#keys;
+    const keys = [this.#own, callsAlive, callsWhole, callsOrder, this.#taken];
     const askedAtMs = this.#clock.nowMs();
-    const answer = await this.#link.run(LOAD_CALLS, keys, [this.#node, this.#instance, KEEP_FATES_MS]);
+    const answer = await this.#link.run(LOAD_CALLS, keys, [this.#node, this.#instance, KEEP_FATES_MS, ++this.#order]);
+    if (!Array.isArray(answer)) throw new Error(LATE);
     const [alive, calls] = answer as [Buffer, Buffer[]];
     this.#wroteAtMs = askedAtMs;
     this.#confirmedAtMs = askedAtMs;
@@ -192,10 +222,9 @@ export class RedisCalls implements CallStore {
 
   async write({ put, remove, aliveAtMs, whole, over = [] }: CallChanges): Promise<void> {
     const { callsAlive, callsWhole, callsOver, callsOrder } = this.#keys;
-    const keys = [this.#own, callsAlive, callsWhole, callsOver, callsOrder];
+    const keys = [this.#own, callsAlive, callsWhole, callsOver, callsOrder, this.#taken];
     const begun = new Set(put.flatMap(({ id }) => (this.#known.has(id) ? [] : id)));
     for (const id of begun) this.#known.add(id);
-    for (const id of begun) this.#unsure.add(id);
     const documents = put.flatMap(({ id, document }) => [id, document]);
     const atMs = Math.trunc(aliveAtMs);
     const [process, untilMs] = this.#whole;
@@ -205,48 +234,30 @@ export class RedisCalls implements CallStore {
     const askedAtMs = this.#clock.nowMs();
     const outcome = await this.#link.run(WRITE_CALLS, keys, [...head, ...documents, ...over, ...remove]);
     if (Array.isArray(outcome)) {
-      const taken = await this.#taken(new Set(outcome.map(String)), begun);
       this.#confirmedAtMs = askedAtMs;
-      throw new CallsTaken(taken);
+      throw new CallsTaken(this.#forgetTaken(outcome.map(String), begun));
     }
     if (Number(outcome) === 1) {
       this.#wroteAtMs = askedAtMs;
       this.#confirmedAtMs = askedAtMs;
-      for (const { id } of put) this.#unsure.delete(id);
       for (const id of remove) this.#known.delete(id);
-      for (const id of remove) this.#unsure.delete(id);
       if (whole !== undefined) this.#whole = [whole, Math.max(untilMs, atMs)];
       return;
     }
-    if (Number(outcome) === 3) throw new Error('Redis has done a later write of calls before this one');
+    if (Number(outcome) === 3) throw new Error(LATE);
     await this.#removeUnknown();
     this.#whole = ['', 0];
     throw new CallsForgotten();
   }
 
-  /** Which of its calls others have, or have had. Where that cannot be said the next write is told of them again. */
-  async #taken(left: ReadonlySet<string>, begun: ReadonlySet<string>): Promise<Set<string>> {
-    const unsure = [...this.#unsure].filter((id) => !left.has(id) && !begun.has(id));
-    const elsewhere = await this.#elsewhere(unsure);
-    for (const id of this.#unsure) if (left.has(id) || elsewhere.has(id)) this.#unsure.delete(id);
-    const taken = new Set([...this.#known].filter((id) => !left.has(id) && !this.#unsure.has(id)));
+  /** Which of its calls others have. Where these are noted no more, all but those that are left or were not there yet. */
+  #forgetTaken([what, ...ids]: readonly string[], begun: ReadonlySet<string>): Set<string> {
+    const named = new Set(ids);
+    const isTaken = (id: string) => (what === 'taken' ? named.has(id) : !named.has(id) && !begun.has(id));
+    const taken = new Set([...this.#known].filter(isTaken));
     for (const id of taken) this.#known.delete(id);
     this.#instance += '!';
     return taken;
-  }
-
-  /** Those that other nodes have, or have ended. */
-  async #elsewhere(ids: readonly string[]): Promise<Set<string>> {
-    const elsewhere = new Set<string>();
-    if (ids.length === 0) return elsewhere;
-    const others = await this.#others();
-    const note = async (id: string) => {
-      const found = await Promise.all([this.#isOver(id), ...others.map((node) => this.#has(node, id))]);
-      if (found.some(Boolean)) elsewhere.add(id);
-    };
-    for (let at = 0; at < ids.length; at += ASKED_AT_ONCE)
-      await Promise.all(ids.slice(at, at + ASKED_AT_ONCE).map(note));
-    return elsewhere;
   }
 }
 

@@ -7,7 +7,7 @@ import { WheelScheduler } from '../../../src/base/wheel-scheduler.ts';
 import { CallsForgotten, CallsTaken, type SharedCalls } from '../../../src/call/index.ts';
 import type { StoredBinding, StoredRemoval } from '../../../src/registrar/ports.ts';
 import type { Stores } from '../../../src/store/index.ts';
-import { WRITE_CALLS } from '../../../src/store/redis/call-scripts.ts';
+import { RELEASE_CALLS, TAKE_CALLS, WRITE_CALLS } from '../../../src/store/redis/call-scripts.ts';
 import { ADD_TALLIES } from '../../../src/store/redis/scripts.ts';
 import { startChild } from '../../kit/child.ts';
 import { peersSkipped } from '../../kit/peers.ts';
@@ -15,6 +15,9 @@ import { type RedisServer, startRedis } from '../../kit/redis.ts';
 import { callsElsewhere } from '../kit.ts';
 import { binding, commitOf, tenant, trunk, webhook } from '../records.ts';
 import { eventually, type RedisWorld, redisWorld, STORE_KEY } from './world.ts';
+
+/** Of a write of node-a. */
+const WRITE_KEYS = ['calls:node-a', 'calls:alive', 'calls:whole', 'calls:over', 'calls:order', 'calls:node-a:taken'];
 
 describe.skipIf(peersSkipped)('several nodes on one Redis', () => {
   let server: RedisServer;
@@ -179,15 +182,62 @@ describe.skipIf(peersSkipped)('several nodes on one Redis', () => {
       expect(await told()).toEqual([]);
     });
 
+    test('forgets none that nobody has taken, whatever Redis has of it: a first write that was lost, or one that Redis has lost', async () => {
+      await told([]);
+      await admin.del(key('calls:node-a'));
+      await pauseMs(25);
+      expect(await step()).toEqual([]);
+      // None of these is anywhere.
+      expect(await told(['call-1', 'call-2'])).toEqual([]);
+      await a.calls.write({ put, remove: [], aliveAtMs: 8 });
+      await pauseMs(25);
+      const taken = await step();
+      expect(await told()).toEqual(taken);
+    });
+
+    test('forgets those that whoever took them has ended, placed again as others, or lost to a third', async () => {
+      const taken = await step();
+      const [ended, ...rest] = taken as [string, ...string[]];
+      await b.calls.write({ put: [], remove: [ended], aliveAtMs: 8 });
+      await pauseMs(25);
+      const third = await opened('node-c');
+      for (let step = 1; step > 0; ) step = (await third.calls.shared?.take('node-b', 20))?.length ?? 0;
+      expect(await tokens('node-c')).toEqual(rest);
+      expect(await told()).toEqual(taken);
+    });
+
+    test('does not forget again what it has taken back', async () => {
+      const taken = await step();
+      expect(await told()).toEqual(taken);
+      await pauseMs(25);
+      const back: string[] = [];
+      for (let got: readonly { id: string }[] | 'alive' = [{ id: '' }]; got.length > 0; ) {
+        got = (await a.calls.shared?.take('node-b', 20)) ?? [];
+        if (Array.isArray(got)) back.push(...got.map(({ id }) => id));
+      }
+      expect(back.sort()).toEqual(taken);
+      await pauseMs(25);
+      const again = await step(await opened('node-c'));
+      expect(again.length).toBeLessThan(1_000);
+      expect(await told()).toEqual(again);
+    });
+
+    test('a day later, when nothing says any more which they were, forgets all but those that are left', async () => {
+      const taken = await step();
+      expect(await admin.ttl(key('calls:node-a:taken'))).toBeGreaterThan(86_000);
+      await admin.del(key('calls:node-a:taken'));
+      expect(await told(['call-0'])).toEqual(taken);
+    });
+
     test('is told again when it has not heard it', async () => {
       const first = await step();
       const own = await admin.hget(key('calls:alive'), 'node-a');
       const instance = own?.split(' ')[1]?.slice(1) ?? '';
       expect(instance).not.toBe('');
       // Its write comes, and the answer is lost.
-      const keys = ['calls:node-a', 'calls:alive', 'calls:whole', 'calls:over', 'calls:order'].map(key);
+      const keys = WRITE_KEYS.map(key);
       await admin.hdel(key('calls:order'), 'node-a');
-      await admin.eval(WRITE_CALLS.text, 5, ...keys, 'node-a', instance, '8', '', '0', '0', '0', '0', '0');
+      await admin.eval(WRITE_CALLS.text, keys.length, ...keys, 'node-a', instance, '8', '', '0', '0', '0', '0', '0');
       await pauseMs(25);
       const second = await step();
       expect(await told()).toEqual([...first, ...second].sort());
@@ -204,13 +254,51 @@ describe.skipIf(peersSkipped)('several nodes on one Redis', () => {
     await a.calls.write({ put: [call('ended', '"up"'), call('rings', '"rings"')], remove: [], aliveAtMs: 1 });
     await a.calls.write({ put: [call('rings', '"answered"')], remove: ['ended'], aliveAtMs: 2 });
     const [, instance = ''] = (await admin.hget(key('calls:alive'), 'node-a'))?.split(' ') ?? [];
-    const keys = ['calls:node-a', 'calls:alive', 'calls:whole', 'calls:over', 'calls:order'].map(key);
+    const keys = WRITE_KEYS.map(key);
     const head = ['node-a', instance, '1', '', '0', '0', '2', '0', '1'];
     const late = [...head, 'ended', '"up"', 'rings', '"rings"'];
-    expect(await admin.eval(WRITE_CALLS.text, 5, ...keys, ...late)).toBe(3);
+    expect(await admin.eval(WRITE_CALLS.text, keys.length, ...keys, ...late)).toBe(3);
     expect(await kept()).toEqual({ rings: '"answered"' });
     await a.calls.write({ put: [call('next', '"up"')], remove: [], aliveAtMs: 3 });
     expect(Object.keys(await kept()).sort()).toEqual(['next', 'rings']);
+  });
+
+  test('what another process of its name wrote of calls, or left, before the one that lives now changes nothing when it comes after all', async () => {
+    const call = (id: string) => ({ id, document: '{}' });
+    await a.calls.write({ put: [call('before')], remove: [], aliveAtMs: 1 });
+    const [, instance = ''] = (await admin.hget(key('calls:alive'), 'node-a'))?.split(' ') ?? [];
+    await a.close();
+    const next = await opened('node-a');
+    expect((await next.calls.load()).calls).toEqual([call('before')]);
+    await next.calls.write({ put: [call('now')], remove: ['before'], aliveAtMs: 2 });
+    const keys = WRITE_KEYS.map(key);
+    const late = ['node-a', instance, '1', '', '0', '0', '1', '0', '9', 'before', '{}'];
+    expect(await admin.eval(WRITE_CALLS.text, keys.length, ...keys, ...late)).toBe(3);
+    const [alive, order] = [key('calls:alive'), key('calls:order')];
+    expect(await admin.eval(RELEASE_CALLS.text, 2, alive, order, 'node-a', instance, '10')).toBe(0);
+    expect(await admin.hkeys(key('calls:node-a'))).toEqual(['now']);
+    expect(await b.calls.shared?.take('node-a', 60_000)).toBe('alive');
+  });
+
+  test('a take whose answer was lost brings nothing any more once the node has looked for what it brought, nor after another process has begun', async () => {
+    const taker = () => admin.hget(key('calls:alive'), 'node-b').then((line) => line?.split(' ')[1] ?? '');
+    await a.calls.write({ put: [{ id: 'one', document: '{}' }], remove: [], aliveAtMs: 7 });
+    await b.calls.load();
+    const instance = await taker();
+    await pauseMs(5);
+    const keys = ['nodes', 'calls:alive', 'calls:node-a', 'calls:node-b', 'calls:order', 'calls:node-a:taken'];
+    const all = [...keys, 'calls:node-b:taken'].map(key);
+    const take = (of: string, number: number) =>
+      admin.eval(TAKE_CALLS.text, all.length, ...all, 'node-a', '1', '200', 'node-b', of, String(number));
+    // The first question of this process is the look.
+    expect(await b.calls.shared?.take('node-b', 1)).toEqual([]);
+    expect(await take(instance, 1)).toBe('late');
+    expect(await admin.hkeys(key('calls:node-a'))).toEqual(['one']);
+    await b.close();
+    const next = await opened('node-b');
+    await next.calls.load();
+    expect(await take(instance, 2)).toBe('late');
+    expect(await next.calls.shared?.take('node-a', 1)).toEqual([{ id: 'one', document: '{}' }]);
   });
 
   test('a node whose calls Redis has lost, or has again as they were before, is told so once; what has ended since is not there any more', async () => {

@@ -1,5 +1,5 @@
 import { beforeEach, expect, test } from 'vitest';
-import { CallsTaken } from '../../../src/call/index.ts';
+import { CallsForgotten, CallsTaken } from '../../../src/call/index.ts';
 import { Keys } from '../../../src/store/redis/keys.ts';
 import type { RedisLink } from '../../../src/store/redis/link.ts';
 import { RedisCalls } from '../../../src/store/redis/redis-calls.ts';
@@ -47,6 +47,8 @@ const keys = new Keys('t:');
 const octets = (...texts: string[]) => texts.map((text) => Buffer.from(text));
 const alive = octets('other', '5 x 5', 'own', '5 y 5', 'gone', '0 -z 0');
 const silent = octets('other', '700');
+/** For what has come without an answer. */
+const LOOK = `run ${keys.callsOf('own')} ${keys.callsOrder}`;
 
 /** By the monotonic clock. */
 let nowMs: number;
@@ -116,15 +118,15 @@ test('an answer that is lost while they are looked for, and that of the look its
   const second = taken('two').catch(() => 'lost');
   (await redis.next('calls:two')).lose();
   await second;
-  (await redis.next('HGETALL')).answer(octets('missed', '{}'));
+  (await redis.next(LOOK)).answer(octets('missed', '{}'));
   expect(await look).toEqual([{ id: 'missed', document: '{}' }]);
   expect(await holders()).toEqual(['own', 'other']);
   const again = taken('own').catch(() => 'lost');
-  (await redis.next('HGETALL')).lose();
+  (await redis.next(LOOK)).lose();
   expect(await again).toBe('lost');
   expect(await holders()).toEqual(['own', 'other']);
   const last = taken('own');
-  (await redis.next('HGETALL')).answer([]);
+  (await redis.next(LOOK)).answer([]);
   expect(await last).toEqual([]);
   expect(await holders()).toEqual(['other']);
 });
@@ -135,8 +137,8 @@ test('a call is claimed from others, and is elsewhere only with others, while ow
   await lost;
   const claimed = calls.shared.claim(['call']);
   (await redis.next('HGETALL')).answer(alive);
-  const removal = await redis.next('HDEL');
-  expect(removal.what).toBe(`HDEL ${keys.callsOf('other')} call`);
+  const removal = await redis.next('run');
+  expect(removal.what).toBe(`run ${keys.callsOf('other')} ${keys.takenOf('other')} ${keys.takenOf('own')}`);
   removal.answer(1);
   await claimed;
   const fate = calls.fate({ id: 'call', process: 'p', answeredAtMs: 1 });
@@ -168,36 +170,37 @@ test('the store has heard of the node when it began to write, or when it told of
   expect(calls.shared.heard()).toEqual({ atMs: 12_500, isInDoubt: false, missedAtMs: 11_000, isSilent: false });
 });
 
-test('of calls whose first write was lost only those count as taken that others have or have ended', async () => {
+test('of its calls those count as taken that Redis names, and where it names none any more, all that it has not, but for those of the same write', async () => {
   const call = (id: string) => ({ id, document: '{}' });
   const write = (ids: string[]) =>
     calls.write({ put: ids.map(call), remove: [], aliveAtMs: 1 }).catch((error: unknown) => error);
-  const sure = write(['taken', 'left']);
-  (await redis.next(keys.callsAlive)).answer(1);
-  await sure;
-  const lost = write(['lost', 'came', 'over', 'stays']);
+  const told = async (ids: string[], ...answer: string[]) => {
+    const written = write(ids);
+    (await redis.next(keys.callsAlive)).answer(octets(...answer));
+    return [...((await written) as CallsTaken).taken];
+  };
+  const lost = write(['lost', 'taken', 'left']);
   (await redis.next(keys.callsAlive)).lose();
   await lost;
-  const told = async (put: string[], answers: Record<string, 'over' | 'held' | 'nowhere' | 'lost'>) => {
-    const written = write(put);
-    (await redis.next(keys.callsAlive)).answer(octets('left', 'stays'));
-    (await redis.next('HGETALL')).answer(alive);
-    for (const [id, answer] of Object.entries(answers)) {
-      (await redis.next(`ZSCORE ${keys.callsOver} ${id}`)).answer(answer === 'over' ? '1' : null);
-      const held = await redis.next(`HEXISTS ${keys.callsOf('other')} ${id}`);
-      if (answer === 'lost') held.lose();
-      else held.answer(answer === 'held' ? 1 : 0);
-    }
-    return written;
-  };
-  // What cannot be said is asked again.
-  const unsaid = await told(['lost', 'new'], { lost: 'nowhere', came: 'lost', over: 'over' });
-  expect(unsaid).not.toBeInstanceOf(CallsTaken);
-  // The one that was new to that write has had no answer either.
-  const error = await told(['lost', 'latest'], { lost: 'nowhere', came: 'held', over: 'over', new: 'nowhere' });
-  expect(error).toBeInstanceOf(CallsTaken);
-  expect([...(error as CallsTaken).taken]).toEqual(['taken', 'came', 'over']);
+  expect(await told(['new'], 'taken', '', 'taken', 'of-others')).toEqual(['taken']);
+  expect(await told(['latest'], 'left', 'left')).toEqual(['lost', 'new']);
   expect(redis.asked).toEqual([]);
+});
+
+test('a look for what has come finds nothing to remove while calls may be on their way here', async () => {
+  const taking = taken('one');
+  const answer = await redis.next('calls:one');
+  const written = calls.write({ put: [], remove: [], aliveAtMs: 1 }).catch((error: unknown) => error);
+  (await redis.next(keys.callsWhole)).answer(2);
+  (await redis.next('HKEYS')).answer(octets('moved', 'stale'));
+  expect(await written).toBeInstanceOf(CallsForgotten);
+  answer.answer(octets('moved', '{}'));
+  expect(await taking).toEqual([{ id: 'moved', document: '{}' }]);
+  expect(await holders()).toEqual(['own', 'other']);
+  const look = taken('own');
+  (await redis.next(LOOK)).answer(octets('moved', '{}', 'stale', '{}'));
+  expect(await look).toEqual([{ id: 'stale', document: '{}' }]);
+  expect(await holders()).toEqual(['other']);
 });
 
 test('a node that was silent too long is in doubt until a write that began later was answered, whatever the answer', async () => {
