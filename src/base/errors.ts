@@ -32,6 +32,9 @@ export class UnavailableError extends Error {
   }
 }
 
+/** The store does not answer, or not in time. Its watch tells the operator, so whoever asks need not. */
+export class StoreAwayError extends Error {}
+
 /** One fault in configuration or provisioning: where (`path`, e.g. `trunks[0].host`) and what. */
 export interface Problem {
   /** Stable code, kebab-case, e.g. `pool-overlap`. */

@@ -109,6 +109,7 @@ export class CallContinuity {
       peers,
       known,
       scheduler,
+      log,
       lives: (node, withinMs) => questions.lives(node, withinMs),
       takeOver: (node, kept, silentMs) => keeper.takeOver(node, kept, silentMs),
     });
@@ -134,6 +135,8 @@ export class CallContinuity {
   /** The node ends: another one goes on with its calls, where there is one. What is left of them is to be ended. */
   async leaveCalls(): Promise<void> {
     this.#succession?.stop();
+    // Calls of another node that are this one's in the store already are left, or end, with its own.
+    await this.#succession?.settled();
     if (this.#options.store?.shared === undefined || !this.#options.peers.hasSuccessor()) return;
     try {
       await this.#keeper?.handOver();

@@ -3,6 +3,8 @@
  * comes first. It counts as ended when it has told the others nothing for a while and answers no OPTIONS either; the store gives
  * its calls away only then, and each of them once.
  */
+import { StoreAwayError } from '../../base/errors.ts';
+import type { Log } from '../../base/log.ts';
 import { cancelTimer, type Scheduler, type Timer, type TimerTarget } from '../../base/scheduler.ts';
 import { type KeptCall, type SharedCalls, SILENT_MS } from '../../call/index.ts';
 import type { PeerNodes } from '../peer-nodes.ts';
@@ -24,6 +26,7 @@ export interface CallSuccessionOptions {
   readonly peers: PeerNodes;
   readonly known: KnownNodes;
   readonly scheduler: Scheduler;
+  readonly log: Log;
   readonly lives: PeerQuestions['lives'];
   /** `silentMs`: how long nothing had been heard of it, by the store where nobody else knows; infinite where it has left, with its calls as they were then. */
   readonly takeOver: (node: string, calls: readonly KeptCall[], silentMs: number) => void;
@@ -67,6 +70,9 @@ export class CallSuccession implements TimerTarget {
   #againAtMs = 0;
   /** When nodes were last heard of, as the store said when it was last asked. */
   #heardAtMs: ReadonlyMap<string, number> = new Map();
+  /** Calls of nodes that are on their way here. */
+  readonly #taking = new Set<Promise<boolean>>();
+  #hasFailed = false;
   #isStopped = false;
 
   constructor(options: CallSuccessionOptions) {
@@ -81,6 +87,11 @@ export class CallSuccession implements TimerTarget {
     this.#isStopped = true;
     this.#timer = cancelTimer(this.#timer);
     this.#letGo();
+  }
+
+  /** Resolves when what was on its way here when it stopped has come. */
+  async settled(): Promise<void> {
+    await Promise.allSettled(this.#taking);
   }
 
   /** A request came whose call is not here. False: nobody has just ended, or too many wait. */
@@ -119,10 +130,17 @@ export class CallSuccession implements TimerTarget {
   async #look(asksAll: boolean): Promise<void> {
     if (this.#looking !== undefined && !asksAll) return;
     while (this.#looking !== undefined) await this.#looking;
-    this.#looking = this.#settle(asksAll || this.#waiting.length > 0).catch(() => {
-      this.#letGo(({ needsNoStore }) => needsNoStore);
-      return false;
-    });
+    this.#looking = this.#settle(asksAll || this.#waiting.length > 0).then(
+      (isSettled) => {
+        this.#hasFailed = false;
+        return isSettled;
+      },
+      (error: unknown) => {
+        this.#noteFailure(error);
+        this.#letGo(({ needsNoStore }) => needsNoStore);
+        return false;
+      },
+    );
     const look = ++this.#looks;
     const isSettled = await this.#looking;
     this.#looking = undefined;
@@ -131,6 +149,13 @@ export class CallSuccession implements TimerTarget {
     this.#letGo(({ afterLook }) => afterLook < look);
     // Who came meanwhile is asked for at once, as the first one was.
     if (this.#waiting.length > 0) void this.#look(true);
+  }
+
+  /** Of a store that is away everybody knows. What goes wrong again with each look is said once. */
+  #noteFailure(error: unknown): void {
+    if (error instanceof StoreAwayError) return;
+    if (!this.#hasFailed) this.#options.log.error('call-look-failed', { error: String(error) });
+    this.#hasFailed = true;
   }
 
   /** False: a node is silent, and has not been for long enough. */
@@ -146,12 +171,23 @@ export class CallSuccession implements TimerTarget {
   }
 
   async #follow(name: string, asksAll: boolean): Promise<boolean> {
-    const { store, peers, takeOver } = this.#options;
     const quietMs = this.#quietMs(name);
     if (quietMs < DOUBT_MS && !asksAll) return true;
     // One that answers is there: it may have lost the store.
     if (await this.#answers(name, SILENT_MS + LATE_MS - quietMs)) return true;
     if (this.#isStopped) return true;
+    const taking = this.#takeAll(name, quietMs);
+    this.#taking.add(taking);
+    try {
+      return await taking;
+    } finally {
+      this.#taking.delete(taking);
+    }
+  }
+
+  /** False: it lives. */
+  async #takeAll(name: string, quietMs: number): Promise<boolean> {
+    const { store, peers } = this.#options;
     let calls = await store.take(name, SILENT_MS);
     // From here on they count as this node's.
     if (calls !== 'alive') peers.followed(name);
@@ -159,10 +195,20 @@ export class CallSuccession implements TimerTarget {
       if (calls === 'alive') return false;
       // The store reads the next ones while these are gone on with.
       const next = this.#isStopped ? [] : store.take(name, SILENT_MS);
-      takeOver(name, calls, quietMs);
+      this.#goOnWith(name, calls, quietMs);
       calls = await next;
     }
     return true;
+  }
+
+  /** They are here, whatever becomes of some of them: the others come all the same. */
+  #goOnWith(name: string, calls: readonly KeptCall[], quietMs: number): void {
+    const { takeOver, log } = this.#options;
+    try {
+      takeOver(name, calls, quietMs);
+    } catch (error) {
+      log.error('calls-not-taken-over', { from: name, count: calls.length, error: String(error) });
+    }
   }
 
   /** Within so many ms, or as long as one that lives may take. */

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { isIP, Socket } from 'node:net';
 import { type ConnectionOptions, TLSSocket } from 'node:tls';
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
+import { StoreAwayError } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import type { RedisStoreSettings } from '../stores.ts';
 import type { Script } from './scripts.ts';
@@ -23,7 +24,8 @@ type Argument = string | number | Buffer;
 
 /**
  * A connection to Redis, a Sentinel group or a Cluster, for signalling: a command is answered or rejected within its time, none waits in
- * a queue for Redis to come back, none is sent twice. It reconnects by itself, for as long as it takes.
+ * a queue for Redis to come back, none is sent twice. It reconnects by itself, for as long as it takes. A command rejects with a
+ * {@link StoreAwayError}, but for what Redis itself finds wrong with it.
  */
 export class RedisLink {
   readonly #client: Redis | Cluster;
@@ -83,16 +85,16 @@ export class RedisLink {
   /** Runs one command; bulk replies are Buffers. */
   async command(name: string, ...args: Argument[]): Promise<unknown> {
     this.mustBeReady();
-    return this.#client.callBuffer(name, ...args);
+    return answered(this.#client.callBuffer(name, ...args));
   }
 
   async run(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<unknown> {
     this.mustBeReady();
     try {
-      return await this.#client.callBuffer('EVALSHA', script.sha1, keys.length, ...keys, ...args);
+      return await answered(this.#client.callBuffer('EVALSHA', script.sha1, keys.length, ...keys, ...args));
     } catch (error) {
       if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error;
-      return this.#client.callBuffer('EVAL', script.text, keys.length, ...keys, ...args);
+      return answered(this.#client.callBuffer('EVAL', script.text, keys.length, ...keys, ...args));
     }
   }
 
@@ -100,7 +102,7 @@ export class RedisLink {
   async within<T>(timeoutMs: number, answer: Promise<T>): Promise<T> {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new Error('Redis cannot be reached: command timed out')), timeoutMs);
+      timer = setTimeout(() => reject(new StoreAwayError('Redis cannot be reached: command timed out')), timeoutMs);
     });
     try {
       return await Promise.race([answer, late]);
@@ -135,11 +137,24 @@ export class RedisLink {
 
   /** Throws, with the reason, when no command would be sent now. */
   mustBeReady(): void {
-    if (this.#isClosed) throw new Error('the store is closed');
+    if (this.#isClosed) throw new StoreAwayError('the store is closed');
     if (!this.isReady) {
       const why = this.#lastError === '' ? '' : `: ${this.#lastError}`;
-      throw new Error(`Redis cannot be reached${why}`);
+      throw new StoreAwayError(`Redis cannot be reached${why}`);
     }
+  }
+}
+
+/** What Redis answers while it cannot do its work. */
+const AWAY = /^(?:LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|MOVED|ASK|BUSY|OOM|MISCONF|NOREPLICAS) /;
+
+async function answered<T>(answer: Promise<T>): Promise<T> {
+  try {
+    return await answer;
+  } catch (error) {
+    const { name, message } = error as Error;
+    if (error instanceof TypeError || (name === 'ReplyError' && !AWAY.test(message))) throw error;
+    throw Object.assign(new StoreAwayError(message, { cause: error }), { name });
   }
 }
 

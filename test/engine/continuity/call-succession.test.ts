@@ -1,4 +1,6 @@
 import { beforeEach, expect, test } from 'vitest';
+import { StoreAwayError } from '../../../src/base/errors.ts';
+import { silentLog } from '../../../src/base/log.ts';
 import type { KeptCall, SharedCalls } from '../../../src/call/index.ts';
 import { CallSuccession } from '../../../src/engine/continuity/call-succession.ts';
 import { KnownNodes } from '../../../src/engine/continuity/known-nodes.ts';
@@ -24,8 +26,14 @@ let happened: string[];
 let silentForMs: number | undefined;
 /** It has told so long nothing that it is in no roster any more. */
 let isForgotten: boolean;
-/** What the store takes to say who holds calls. */
+/** What the store takes to say who holds calls, and to give some away; so many at a time. */
 let storeMs: number;
+let takeMs: number;
+let takenAtOnce: number;
+/** What is wrong with the store, and with calls that come. */
+let failure: Error | undefined;
+let comesWrong: Error | undefined;
+let logged: string[];
 
 beforeEach(begin);
 
@@ -35,23 +43,28 @@ function begin(): void {
   [asked, happened] = [[], []];
   [takenAtMs, silentForMs, isForgotten] = [undefined, undefined, false];
   left = [{ id: 'call', document: '{}' }];
-  storeMs = 0;
+  [storeMs, takeMs, takenAtOnce] = [0, 0, 10];
+  [failure, comesWrong, logged] = [undefined, undefined, []];
 }
 
 const silentMs = () => scheduler.nowMs() - toldAtMs;
+const passed = (ms: number) => new Promise<void>((resolve) => scheduler.schedule(ms, { onTimer: () => resolve() }, 0));
 
 /** Both nodes live, and this one reads the store so long after the other has told it something. */
 function succession(readLateMs: number): CallSuccession {
   const store: Partial<SharedCalls> = {
     holders: async () => {
+      if (failure !== undefined) throw failure;
       const found = left.length > 0 ? [{ name: 'other', silentMs: silentMs() }] : [];
-      await new Promise<void>((resolve) => scheduler.schedule(storeMs, { onTimer: () => resolve() }, 0));
+      await passed(storeMs);
       return found;
     },
     take: async () => {
       if (silentMs() < SILENT_MS) return 'alive';
       takenAtMs ??= scheduler.nowMs();
-      return left.splice(0);
+      const taken = left.splice(0, takenAtOnce);
+      if (takeMs > 0) await passed(takeMs);
+      return taken;
     },
   };
   const peers: PeerNodes = {
@@ -72,6 +85,7 @@ function succession(readLateMs: number): CallSuccession {
     peers,
     known: new KnownNodes(peers, { isOwnHost: () => false }),
     scheduler,
+    log: { ...silentLog, error: (event) => logged.push(event) },
     lives: (_node, withinMs) => {
       const atMs = scheduler.nowMs();
       asked.push({ atMs, withinMs });
@@ -81,6 +95,7 @@ function succession(readLateMs: number): CallSuccession {
     takeOver: (_node, _calls, ms) => {
       silentForMs = ms;
       happened.push('taken over');
+      if (comesWrong !== undefined) throw comesWrong;
     },
   });
 }
@@ -194,4 +209,54 @@ test('one that waits for nobody is let go as soon as it was asked for', async ()
   await pass(1_000);
   expect(letGoAtMs - cameAtMs).toBeLessThanOrEqual(2 * storeMs + 20);
   one.stop();
+});
+
+test('what goes wrong with looking is said once until it goes well; of a store that is away nothing', async () => {
+  const one = succession(0);
+  one.start();
+  failure = new StoreAwayError('away');
+  await pass(5_000);
+  expect(logged).toEqual([]);
+  failure = new TypeError('a fault');
+  await pass(5_000);
+  expect(logged).toEqual(['call-look-failed']);
+  failure = undefined;
+  await pass(2_000);
+  failure = new TypeError('a fault');
+  await pass(5_000);
+  expect(logged).toEqual(['call-look-failed', 'call-look-failed']);
+  one.stop();
+});
+
+test('calls that cannot be gone on with are named, and those that come after them go on', async () => {
+  left = [1, 2, 3].map((number) => ({ id: `call-${number}`, document: '{}' }));
+  takenAtOnce = 1;
+  comesWrong = new TypeError('a fault');
+  const one = succession(0);
+  one.start();
+  [diesAtMs, answersUntilMs] = [0, 0];
+  await pass(4_000);
+  expect(happened).toEqual(['other followed', 'taken over', 'taken over', 'taken over']);
+  expect(logged).toEqual(['calls-not-taken-over', 'calls-not-taken-over', 'calls-not-taken-over']);
+  one.stop();
+});
+
+test('who stops while calls are on their way has settled when they have come', async () => {
+  takeMs = 100;
+  const one = succession(0);
+  one.start();
+  [diesAtMs, answersUntilMs] = [0, 0];
+  for (let ms = 0; takenAtMs === undefined && ms < 5_000; ms += 10) await pass(10);
+  one.stop();
+  void one.settled().then(() => happened.push('settled'));
+  await pass(1_000);
+  expect(happened).toEqual(['other followed', 'taken over', 'settled']);
+});
+
+test('who stops when none is has settled at once', async () => {
+  const one = succession(0);
+  one.start();
+  await pass(1_000);
+  one.stop();
+  await one.settled();
 });
