@@ -5,11 +5,12 @@
  *
  *   npm run bench:calls -- [--rate 300] [--calls 3000] [--rounds 5] [--warm-up 4000] [--only tandem,kamailio]
  *   npm run bench:calls -- --held 10000      memory with that many calls in progress
+ *   npm run bench:calls -- --idle 30         what each costs while nobody calls, in so many seconds
  *   npm run bench:calls -- --only tandem,tandem-signed      what signing each call costs (STIR/SHAKEN)
  *   --variant '--max-semi-space-size=4'      one more tandem, with these options of Node; may be repeated
  */
 import { parseArgs } from 'node:util';
-import { cpuTime, memoryMegabytes } from './kit/server.ts';
+import { cpuTime, memoryMegabytes, wakeUps } from './kit/server.ts';
 import { printComparison, spread } from './kit/statistics.ts';
 import { placeCalls, startersOf, warmUp, withServers } from './kit/trunk-load.ts';
 import { startTandem } from './peers/tandem.ts';
@@ -22,6 +23,7 @@ const { values: options } = parseArgs({
     'warm-up': { type: 'string', default: '4000' },
     only: { type: 'string', default: 'tandem,kamailio,sip,forwarder' },
     held: { type: 'string' },
+    idle: { type: 'string' },
     variant: { type: 'string', multiple: true, default: [] },
   },
 });
@@ -77,5 +79,28 @@ async function measureMemory(held: number): Promise<void> {
   });
 }
 
-if (options.held !== undefined) await measureMemory(Number(options.held));
+/** What the last calls leave behind has been cleared away by then. */
+const CALM_MS = 40_000;
+
+async function measureIdle(seconds: number): Promise<void> {
+  const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+  await withServers(chosen, async (servers) => {
+    for (const server of servers) await warmUp(server, Number(options['warm-up']), Math.min(Number(options.rate), 300));
+    await pause(CALM_MS);
+    const before = servers.map((server) => ({ cpu: cpuTime(server), wakes: wakeUps(server) }));
+    await pause(seconds * 1000);
+    console.log(`\nWithout calls, ${seconds} s, all threads`);
+    for (const [index, server] of servers.entries()) {
+      const { cpu, wakes } = before[index] as (typeof before)[number];
+      const { userUs, systemUs } = cpuTime(server);
+      const cpuMs = (userUs - cpu.userUs + systemUs - cpu.systemUs) / 1000 / seconds;
+      console.log(
+        `  ${server.name.padEnd(12)} ${((wakeUps(server) - wakes) / seconds).toFixed(1)} wake-ups and ${cpuMs.toFixed(1)} ms of CPU a second`,
+      );
+    }
+  });
+}
+
+if (options.idle !== undefined) await measureIdle(Number(options.idle));
+else if (options.held !== undefined) await measureMemory(Number(options.held));
 else await measureCpu();

@@ -72,6 +72,22 @@ export function cpuTime(server: Server): CpuTime {
   return { userUs: (userTicks * 1e6) / TICKS_PER_SECOND, systemUs: (systemTicks * 1e6) / TICKS_PER_SECOND };
 }
 
+/** How often threads of the server's processes have gone to sleep of their own accord so far, and so been woken. */
+export function wakeUps(server: Server): number {
+  let count = 0;
+  for (const pid of groupOf(server.child.pid)) {
+    for (const task of readdirSync(`/proc/${pid}/task`)) {
+      try {
+        const text = readFileSync(`/proc/${pid}/task/${task}/status`, 'latin1');
+        count += Number(/^voluntary_ctxt_switches:\s+(\d+)/m.exec(text)?.[1] ?? 0);
+      } catch {
+        // It ended meanwhile.
+      }
+    }
+  }
+  return count;
+}
+
 /** Memory that the server's processes hold: proportional set size, so that pages shared by forked workers count once. */
 export function memoryMegabytes(server: Server): number {
   let kilobytes = 0;

@@ -16,7 +16,7 @@ const SLOT_MASK = SLOT_COUNT - 1;
 const LONG_MS = 4000;
 const LONG_TICKS = 10;
 /** The wheel looks ahead so far for something due, and wakes then at the latest. */
-const LOOK_AHEAD_TICKS = 20;
+const LOOK_AHEAD_TICKS = 100;
 
 class WheelTimer implements Timer {
   readonly dueTick: number;

@@ -133,10 +133,10 @@ function answersFrom(parts: HttpParts) {
     scheduler,
     engine,
     listening: parts.listening,
+    loopDelay: metrics.loopDelay.reading(),
     overload: () => parts.overload.view(),
     readiness: () => view.readiness(),
   });
-  parts.closers.push(() => watch.close());
   return {
     engine: view,
     node: () => watch.view(),

@@ -1,22 +1,23 @@
 /** How this node is doing, for those who look after it: read when somebody asks. */
-import { monitorEventLoopDelay, performance } from 'node:perf_hooks';
+import { performance } from 'node:perf_hooks';
 import { getHeapStatistics } from 'node:v8';
 import type { NodeView } from '../api/index.ts';
 import type { Scheduler } from '../base/scheduler.ts';
 import type { Engine } from '../engine/engine.ts';
+import type { LoopDelayReading } from '../observe/index.ts';
 import type { NodeSettings } from '../settings/node-schema.ts';
 import type { Listening } from '../sip/transport/index.ts';
 import { version } from './version.ts';
 
-const SAMPLE_MS = 50;
 const MEASURED_MS = 60_000;
-const NANOSECONDS_PER_MS = 1e6;
 
 interface NodeWatchOptions {
   readonly settings: NodeSettings;
   readonly scheduler: Scheduler;
   readonly engine: Engine;
   readonly listening: readonly Listening[];
+  /** Nobody else's: begun anew here. */
+  readonly loopDelay: LoopDelayReading;
   readonly overload: () => NodeView['overload'];
   readonly readiness: () => { readonly ready: boolean; readonly reasons: readonly string[] };
 }
@@ -24,7 +25,6 @@ interface NodeWatchOptions {
 export class NodeWatch {
   readonly #options: NodeWatchOptions;
   readonly #startedAt: string;
-  readonly #delay = monitorEventLoopDelay({ resolution: SAMPLE_MS });
   #sinceMs: number;
   #used = performance.eventLoopUtilization();
 
@@ -32,7 +32,6 @@ export class NodeWatch {
     this.#options = options;
     this.#sinceMs = options.scheduler.wallMs();
     this.#startedAt = new Date(this.#sinceMs).toISOString();
-    this.#delay.enable();
   }
 
   view(): NodeView {
@@ -68,23 +67,20 @@ export class NodeWatch {
     };
   }
 
-  close(): void {
-    this.#delay.disable();
-  }
-
   #eventLoop(): NodeView['eventLoop'] {
+    const { loopDelay } = this.#options;
     const used = performance.eventLoopUtilization();
     const { utilization } = performance.eventLoopUtilization(used, this.#used);
     const measured = {
       since: new Date(this.#sinceMs).toISOString(),
-      medianMs: delayMs(this.#delay.percentile(50)),
-      p99Ms: delayMs(this.#delay.percentile(99)),
-      maxMs: this.#delay.count === 0 ? 0 : delayMs(this.#delay.max),
+      medianMs: tenths(loopDelay.percentileMs(50)),
+      p99Ms: tenths(loopDelay.percentileMs(99)),
+      maxMs: tenths(loopDelay.mostMs),
       utilization: Math.round(utilization * 1000) / 1000,
     };
     const nowMs = this.#options.scheduler.wallMs();
     if (nowMs - this.#sinceMs > MEASURED_MS) {
-      this.#delay.reset();
+      loopDelay.reset();
       this.#used = used;
       this.#sinceMs = nowMs;
     }
@@ -92,7 +88,6 @@ export class NodeWatch {
   }
 }
 
-/** The delay in a sample of the monitor, which holds the interval too. */
-function delayMs(sampleNanoseconds: number): number {
-  return Math.round(Math.max(sampleNanoseconds / NANOSECONDS_PER_MS - SAMPLE_MS, 0) * 10) / 10;
+function tenths(ms: number): number {
+  return Math.round(ms * 10) / 10;
 }

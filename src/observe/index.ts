@@ -5,6 +5,7 @@ export * from './events.ts';
 export * from './guarded-request.ts';
 export * from './ladder.ts';
 export * from './logger.ts';
+export * from './loop-delay.ts';
 export * from './metrics.ts';
 export * from './pcap.ts';
 export * from './redact.ts';

@@ -1,15 +1,14 @@
-import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { inSlices } from '../base/steps.ts';
+import { LoopDelay } from './loop-delay.ts';
 import { SetupTimes } from './setup-times.ts';
 import { type TrunkGauge, TrunkMetrics } from './trunk-metrics.ts';
 
 export type CallDirection = 'outbound' | 'inbound' | 'internal';
 const DIRECTIONS: readonly CallDirection[] = ['outbound', 'inbound', 'internal'];
 
-const NANOSECONDS = 1e9;
-/** Each sample wakes an idle process; what the monitor records is this interval and the delay together. */
-const DELAY_SAMPLE_MS = 50;
+/** Of the library's own monitor of the event loop, whose samples wake the process: a day, so that it takes none. */
+const UNUSED_MONITOR_MS = 86_400_000;
 
 type Counts = Record<CallDirection, number>;
 /** Counts by final status; 0 stands for what is no status of SIP. A peer chooses the status, and a label may take few values. */
@@ -21,7 +20,8 @@ type StatusCounts = Map<number, number>;
  */
 export class Metrics {
   readonly registry = new Registry();
-  readonly #eventLoopDelay: ReturnType<typeof monitorEventLoopDelay>;
+  readonly loopDelay = new LoopDelay();
+  readonly #loopDelay = this.loopDelay.reading();
   #uncaught = 0;
   readonly #started: Counts = { outbound: 0, inbound: 0, internal: 0 };
   readonly #answered: Counts = { outbound: 0, inbound: 0, internal: 0 };
@@ -36,10 +36,11 @@ export class Metrics {
   constructor(options: { processMetrics?: boolean } = {}) {
     const registers = [this.registry];
     if (options.processMetrics !== false) {
-      collectDefaultMetrics({ register: this.registry, eventLoopMonitoringPrecision: DELAY_SAMPLE_MS });
+      collectDefaultMetrics({ register: this.registry, eventLoopMonitoringPrecision: UNUSED_MONITOR_MS });
       // Gauges under names of counters; the same is told by kind under the names without `_total`.
       for (const kind of ['handles', 'requests', 'resources'])
         this.registry.removeSingleMetric(`nodejs_active_${kind}_total`);
+      this.#readLoopLag();
     }
     this.#readTotals(
       'uncaught_exceptions_total',
@@ -77,9 +78,7 @@ export class Metrics {
       buckets: [0.001, 0.005, 0.02, 0.1, 0.5, 2],
       registers,
     });
-    this.#eventLoopDelay = monitorEventLoopDelay({ resolution: DELAY_SAMPLE_MS });
-    this.#eventLoopDelay.enable();
-    this.#gaugeEventLoop();
+    this.#readLoopDelay();
   }
 
   countUncaught(): void {
@@ -161,7 +160,9 @@ export class Metrics {
   /** The text that `/metrics` serves. */
   async render(): Promise<string> {
     const setup = SetupTimes.render(Object.values(this.#setup));
-    return `${await this.registry.metrics()}\n${setup}\n${await inSlices(this.#trunks.render(statusLabel))}`;
+    const text = await this.registry.metrics();
+    this.#loopDelay.reset();
+    return `${text}\n${setup}\n${await inSlices(this.#trunks.render(statusLabel))}`;
   }
 
   get contentType(): string {
@@ -169,7 +170,7 @@ export class Metrics {
   }
 
   close(): void {
-    this.#eventLoopDelay.disable();
+    this.loopDelay.close();
     this.registry.clear();
   }
 
@@ -196,26 +197,39 @@ export class Metrics {
     });
   }
 
-  #gaugeEventLoop(): void {
-    const delay = this.#eventLoopDelay;
+  /** The library's names, which dashboards know. */
+  #readLoopLag(): void {
+    const delay = this.#loopDelay;
+    const figures: readonly (readonly [part: string, help: string, readMs: () => number])[] = [
+      ['', 'median', () => delay.percentileMs(50)],
+      ['_min', 'least', () => delay.leastMs],
+      ['_max', 'most', () => delay.mostMs],
+      ['_mean', 'mean', () => delay.meanMs],
+      ['_stddev', 'standard deviation', () => delay.deviationMs],
+      ['_p50', '50th percentile', () => delay.percentileMs(50)],
+      ['_p90', '90th percentile', () => delay.percentileMs(90)],
+      ['_p99', '99th percentile', () => delay.percentileMs(99)],
+    ];
+    for (const [part, help, readMs] of figures) {
+      const name = `nodejs_eventloop_lag${part}_seconds`;
+      this.registry.removeSingleMetric(name);
+      this.readGauge(name, `Delay of the event loop since the last scrape, ${help}`, () => readMs() / 1000);
+    }
+  }
+
+  #readLoopDelay(): void {
+    const delay = this.#loopDelay;
     new Gauge({
       name: 'tandem_event_loop_delay_seconds',
       help: 'Delay of the event loop since the last scrape',
       labelNames: ['percentile'] as const,
       registers: [this.registry],
       collect() {
-        for (const percentile of [50, 99])
-          this.set({ percentile: String(percentile) }, delaySeconds(delay.percentile(percentile)));
-        this.set({ percentile: '100' }, delay.count === 0 ? 0 : delaySeconds(delay.max));
-        delay.reset();
+        for (const percentile of [50, 99, 100])
+          this.set({ percentile: String(percentile) }, delay.percentileMs(percentile) / 1000);
       },
     });
   }
-}
-
-/** The delay in a sample of the monitor, which holds the interval too. */
-function delaySeconds(sampleNanoseconds: number): number {
-  return Math.max(sampleNanoseconds / NANOSECONDS - DELAY_SAMPLE_MS / 1000, 0);
 }
 
 function countStatus(counts: StatusCounts, status: number): void {

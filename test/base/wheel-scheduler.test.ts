@@ -121,6 +121,27 @@ test('it sleeps until something is due: a thousand long timers wake it a few tim
   }
 });
 
+test('a timer that comes again after half a second wakes it no more often', () => {
+  const restore = fakeTime();
+  try {
+    let wakes = 0;
+    const wheel = new WheelScheduler();
+    const target = {
+      onTimer: () => {
+        wheel.schedule(500, target, 0);
+      },
+    };
+    target.onTimer();
+    const later = wheel.schedule(60_000, { onTimer: () => {} }, 0);
+    for (; vi.getTimerCount() > 0 && wheel.nowMs() < 10_000; wakes++) vi.advanceTimersToNextTimer();
+    later.cancel();
+    wheel.close();
+    expect(wakes).toBeLessThanOrEqual(21);
+  } finally {
+    restore();
+  }
+});
+
 test('a short timer armed while a later one is waited for fires in its own time', () => {
   const restore = fakeTime();
   try {

@@ -1,8 +1,9 @@
 import { createSocket } from 'node:dgram';
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { generate } from 'selfsigned';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Child, startChild } from '../kit/child.ts';
@@ -265,4 +266,19 @@ test('what V8 has compiled is kept in the folder of the store, by an engine that
   await child.exited;
   const kept = readdirSync(join(store, 'compile-cache'), { recursive: true, withFileTypes: true });
   expect(kept.filter((entry) => entry.isFile()).length).toBeGreaterThan(100);
+});
+
+test('while nobody calls the engine is woken fewer than ten times a second, all its threads together', async () => {
+  const child = start(configure());
+  await child.waitFor(/is running/, 30_000);
+  /** How often its threads have gone to sleep of their own accord. */
+  const sleeps = () =>
+    readdirSync(`/proc/${child.pid}/task`)
+      .map((task) => readFileSync(`/proc/${child.pid}/task/${task}/status`, 'latin1'))
+      .reduce((sum, status) => sum + Number(/^voluntary_ctxt_switches:\s+(\d+)/m.exec(status)?.[1]), 0);
+  // What the start has left to do, such as compiling, is done by then.
+  await pause(3_000);
+  const [before, seconds] = [sleeps(), 4];
+  await pause(seconds * 1_000);
+  expect((sleeps() - before) / seconds).toBeLessThan(10);
 });

@@ -1,0 +1,65 @@
+import { performance } from 'node:perf_hooks';
+import { setTimeout as pause } from 'node:timers/promises';
+import { afterEach, expect, test, vi } from 'vitest';
+import { LoopDelay } from '../../src/observe/loop-delay.ts';
+
+const LONG_TURN_MS = 120;
+
+function keepBusy(): void {
+  for (const endMs = performance.now() + LONG_TURN_MS; performance.now() < endMs; );
+}
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+test('a turn that takes long is known to each reader until he begins anew', async () => {
+  const delay = new LoopDelay();
+  const [scrape, minute] = [delay.reading(), delay.reading()];
+  try {
+    // Busy: samples come often.
+    for (let turn = 0; turn < 6; turn++) {
+      keepBusy();
+      await pause(10);
+    }
+    expect(scrape.mostMs).toBeGreaterThan(LONG_TURN_MS / 4);
+    expect(scrape.percentileMs(100)).toBeCloseTo(scrape.mostMs, 0);
+    expect(scrape.meanMs).toBeLessThanOrEqual(scrape.mostMs);
+    expect(scrape.leastMs).toBeLessThanOrEqual(scrape.meanMs);
+    const { mostMs } = scrape;
+    scrape.reset();
+    const { leastMs, meanMs, deviationMs } = scrape;
+    expect([scrape.mostMs, leastMs, meanMs, deviationMs, scrape.percentileMs(99)]).toEqual([0, 0, 0, 0, 0]);
+    expect(minute.mostMs).toBe(mostMs);
+  } finally {
+    delay.close();
+  }
+});
+
+test('a busy loop is looked at 20 times a second, a calm one twice, and one that is not read any more never', () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  try {
+    let share = 0;
+    vi.spyOn(performance, 'eventLoopUtilization').mockImplementation(() => ({
+      idle: 0,
+      active: 0,
+      utilization: share,
+    }));
+    const delay = new LoopDelay();
+    const looks = () =>
+      vi.mocked(performance.eventLoopUtilization).mock.calls.filter(([before]) => before === undefined).length;
+    const looksIn = (ms: number): number => {
+      const before = looks();
+      vi.advanceTimersByTime(ms);
+      return looks() - before;
+    };
+    expect(looksIn(10_000)).toBe(20);
+    share = 0.3;
+    vi.advanceTimersByTime(500);
+    expect(looksIn(10_000)).toBe(200);
+    delay.close();
+    expect(vi.getTimerCount()).toBe(0);
+  } finally {
+    vi.useRealTimers();
+  }
+});
