@@ -11,6 +11,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { freePort } from '../test/kit/free-port.ts';
 import { startSipp } from '../test/kit/sipp.ts';
 import { cpuTime, type Server } from './kit/server.ts';
 import { printComparison } from './kit/statistics.ts';
@@ -56,11 +57,15 @@ const starters: Readonly<Record<string, () => Promise<Server>>> = {
   kamailio: () => startKamailioRegistrar(DOMAIN, PASSWORD),
 };
 
+/** A phone stays where it is: each server's register from one port, so that they register again and take no more contacts. */
+const ports = new Map<Server, number>();
+
 /** Each extension registers once, or again. */
 async function registerAll(server: Server, rate = Number(options.rate)): Promise<void> {
   const phones = await startSipp({
     scenario: fileURLToPath(new URL('sipp/register.xml', import.meta.url)),
     remote: `127.0.0.1:${server.port}`,
+    localPort: ports.get(server) as number,
     calls: count,
     callsPerSecond: rate,
     limit: 100_000,
@@ -83,6 +88,7 @@ try {
       throw new Error(`--only: unknown server ${name}; known: ${Object.keys(starters).join(', ')}`);
     servers.push(await start());
   }
+  for (const server of servers) ports.set(server, await freePort());
   // Gently at first: a server that has compiled nothing yet may refuse for its load.
   for (const server of servers) await registerAll(server, Math.min(Number(options.rate), WARM_UP_RATE));
   const cost = new Map<string, number[]>(servers.map(({ name }) => [name, []]));
