@@ -77,8 +77,8 @@ export class SessionTimer implements TimerTarget {
   #tries422 = 0;
   #retried = false;
   #expiresAtMs = 0;
-  #refreshTimer: Timer | undefined = undefined;
-  #expireTimer: Timer | undefined = undefined;
+  /** For what comes next: the refresh, where it is ours, or the end. */
+  #timer: Timer | undefined = undefined;
 
   constructor(scheduler: Scheduler, user: SessionTimerUser, options: SessionTimerOptions = {}) {
     this.#scheduler = scheduler;
@@ -186,8 +186,7 @@ export class SessionTimer implements TimerTarget {
     if (this.#intervalSeconds > 0 && this.#localRefreshes && !this.#retried) {
       this.#retried = true;
       const remainingMs = this.#expiresAtMs - this.#scheduler.nowMs();
-      this.#refreshTimer = cancelTimer(this.#refreshTimer);
-      if (remainingMs > 0) this.#refreshTimer = this.#scheduler.schedule(remainingMs / 2, this, REFRESH);
+      if (remainingMs > 0) this.#arm(remainingMs / 2, REFRESH);
     }
     return false;
   }
@@ -205,25 +204,23 @@ export class SessionTimer implements TimerTarget {
   /** Goes on with an interval that began elsewhere: what is due is done soon. */
   resume({ intervalSeconds, localRefreshes, remainingMs }: SessionInterval): void {
     this.#run(intervalSeconds, localRefreshes);
-    const passedMs = this.#expiresAtMs - this.#scheduler.nowMs() - remainingMs;
-    this.#expiresAtMs -= passedMs;
-    this.#expireTimer = cancelTimer(this.#expireTimer);
-    this.#expireTimer = this.#scheduler.schedule(Math.max(remainingMs, SOON_MS), this, EXPIRE);
-    if (!localRefreshes) return;
-    this.#refreshTimer = cancelTimer(this.#refreshTimer);
-    this.#refreshTimer = this.#scheduler.schedule(Math.max(intervalSeconds * 500 - passedMs, 0), this, REFRESH);
+    const nowMs = this.#scheduler.nowMs();
+    const passedMs = this.#expiresAtMs - nowMs - remainingMs;
+    this.#expiresAtMs = nowMs + Math.max(remainingMs, SOON_MS);
+    if (localRefreshes) this.#arm(Math.max(intervalSeconds * 500 - passedMs, 0), REFRESH);
+    else this.#arm(this.#expiresAtMs - nowMs, EXPIRE);
   }
 
   /** The dialog ended, or the timer was turned off. */
   stop(): void {
     this.#intervalSeconds = 0;
-    this.#refreshTimer = cancelTimer(this.#refreshTimer);
-    this.#expireTimer = cancelTimer(this.#expireTimer);
+    this.#timer = cancelTimer(this.#timer);
   }
 
   onTimer(kind: number): void {
+    this.#timer = undefined;
     if (kind === REFRESH) {
-      this.#refreshTimer = undefined;
+      this.#arm(this.#expiresAtMs - this.#scheduler.nowMs(), EXPIRE);
       this.#user.onRefreshDue();
       return;
     }
@@ -258,8 +255,14 @@ export class SessionTimer implements TimerTarget {
     const intervalMs = this.#intervalSeconds * 1000;
     const graceMs = Math.min(32_000, intervalMs / 3);
     this.#expiresAtMs = this.#scheduler.nowMs() + intervalMs - graceMs;
-    this.#expireTimer = this.#scheduler.schedule(intervalMs - graceMs, this, EXPIRE);
-    if (localRefreshes) this.#refreshTimer = this.#scheduler.schedule(intervalMs / 2, this, REFRESH);
+    // §10: half the interval is before its end by any grace.
+    if (localRefreshes) this.#arm(intervalMs / 2, REFRESH);
+    else this.#arm(intervalMs - graceMs, EXPIRE);
+  }
+
+  #arm(delayMs: number, kind: number): void {
+    this.#timer = cancelTimer(this.#timer);
+    this.#timer = this.#scheduler.schedule(delayMs, this, kind);
   }
 }
 
