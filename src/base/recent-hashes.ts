@@ -1,14 +1,15 @@
-/** 2^20 bits: of 100,000 hashes in a generation one in thirty others seems to be among them. */
-const BITS = 1 << 20;
+/** 2^22 bits: of 300,000 hashes in a generation, what 3,000 calls a second leave in half a minute, one in fifty others seems to be among them. */
+const BITS = 1 << 22;
 
 /**
  * Which hashes came lately, for a look that says for nearly all others that they did not. Those of the last `keptMs` are found always,
- * none that is older than twice that. Two generations of bits, so what comes and goes is neither listed nor taken out.
+ * none that is older than twice that. Two generations of bits, so what comes and goes is neither listed nor taken out; half a megabyte
+ * each, and the second only once there is one: a layer that ends before never makes it.
  */
 export class RecentHashes {
   readonly #keptMs: number;
-  #younger = new Uint32Array(BITS / 32);
-  #elder = new Uint32Array(BITS / 32);
+  #younger: Uint32Array = new Uint32Array(BITS / 32);
+  #elder: Uint32Array | undefined;
   #youngerSinceMs: number;
 
   constructor(keptMs: number, nowMs: number) {
@@ -27,17 +28,22 @@ export class RecentHashes {
   /** False: this hash has not come lately. */
   mayHave(hash: number, nowMs: number): boolean {
     this.#age(nowMs);
-    return holds(this.#younger, hash) || holds(this.#elder, hash);
+    return holds(this.#younger, hash) || (this.#elder !== undefined && holds(this.#elder, hash));
   }
 
   #age(nowMs: number): void {
     const ageMs = nowMs - this.#youngerSinceMs;
     if (ageMs < this.#keptMs) return;
-    const freed = this.#elder.fill(0);
-    // Nobody has looked for so long that the younger ones are old too.
-    this.#elder = ageMs < 2 * this.#keptMs ? this.#younger : this.#younger.fill(0);
-    this.#younger = freed;
     this.#youngerSinceMs = nowMs;
+    if (ageMs < 2 * this.#keptMs) {
+      const freed = this.#elder?.fill(0) ?? new Uint32Array(BITS / 32);
+      this.#elder = this.#younger;
+      this.#younger = freed;
+      return;
+    }
+    // Nobody has looked for so long that the younger ones are old too.
+    this.#younger.fill(0);
+    this.#elder?.fill(0);
   }
 }
 

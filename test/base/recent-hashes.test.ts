@@ -6,9 +6,12 @@ const hashesOf = (prefix: string, count: number) => Array.from({ length: count }
 
 test('what came lately is found, whatever else came, and few others seem to have come', () => {
   const recent = new RecentHashes(1_000, 0);
-  for (const hash of hashesOf('a', 100_000)) recent.add(hash, 0);
-  expect(hashesOf('a', 100_000).every((hash) => recent.mayHave(hash, 999))).toBe(true);
-  expect(hashesOf('b', 10_000).filter((hash) => recent.mayHave(hash, 999)).length).toBeLessThan(500);
+  // In each of both generations what 3,000 calls a second leave.
+  const [elder, younger] = [hashesOf('a', 300_000), hashesOf('d', 300_000)];
+  for (const hash of elder) recent.add(hash, 0);
+  for (const hash of younger) recent.add(hash, 1_000);
+  expect([...elder, ...younger].every((hash) => recent.mayHave(hash, 1_999))).toBe(true);
+  expect(hashesOf('b', 10_000).filter((hash) => recent.mayHave(hash, 1_999)).length).toBeLessThan(500);
 });
 
 test('it is found for the time that it is kept, and after twice that no more', () => {
@@ -20,4 +23,13 @@ test('it is found for the time that it is kept, and after twice that no more', (
   recent.add(third, 2_499);
   expect([first, second, third].map((hash) => recent.mayHave(hash, 2_500))).toEqual([false, true, true]);
   expect([second, third].map((hash) => recent.mayHave(hash, 9_000))).toEqual([false, false]);
+});
+
+test('of a filter that nobody uses for long there is one generation: thousands of short-lived layers make one each', () => {
+  const before = process.memoryUsage().arrayBuffers;
+  const made = Array.from({ length: 50 }, () => new RecentHashes(1_000, 0));
+  for (const recent of made) recent.add(1, 999);
+  const each = (process.memoryUsage().arrayBuffers - before) / made.length;
+  expect(each).toBeGreaterThan(500_000);
+  expect(each).toBeLessThan(600_000);
 });
