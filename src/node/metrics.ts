@@ -110,6 +110,7 @@ function readConnections(metrics: Metrics, engine: Engine): void {
     accepted: transport.counters.connectionsAccepted,
     opened: transport.counters.connectionsOpened,
     refused: transport.counters.connectionsRefused,
+    gave_way: transport.counters.connectionsGaveWay,
     failed: transport.counters.connectFailures,
     tls_refused: transport.counters.tlsRefused,
     too_slow: transport.counters.slowClosed,

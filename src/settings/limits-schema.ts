@@ -29,7 +29,7 @@ export const nodeLimitsSchema = z.strictObject({
   firstMessageMs: count(10_000, 'How long a connection may take to bring its first whole message.'),
   idleConnectionMs: count(
     3_600_000,
-    "How long a connection may be silent; where no slot is left, an unknown address's gives way after 32 s.",
+    "How long a connection may be silent; where no slot is left, an unknown address's gives way after 32 s, silent ones first.",
   ),
   messagesPerSecondPerPeer: count(2_000, 'Messages per second from one unknown address beyond which they are dropped.'),
   messagesPerSecondFromStrangers: count(

@@ -12,8 +12,8 @@ export interface SlotHolder {
   giveWay(): void;
 }
 
-/** 64*T1 (RFC 3261 §17.1): whoever has brought nothing for so long has no transaction under way. */
-const IDLE_MS = 32_000;
+/** 64*T1 (RFC 3261 §17.1): whoever has brought nothing for so long has no transaction under way, and who has been here for so long has had time to sign in. */
+const LONG_MS = 32_000;
 /** Connections that are looked at for one that gives way; the next look goes on behind them. */
 const MOST_LOOKED_AT = 128;
 /** Addresses of a host that are looked up for one connection, taken over many: an office may have thousands. */
@@ -60,8 +60,9 @@ class Host {
 
 /**
  * Who may have a connection. Strangers share what known peers do not have reserved, and one host (an address, or a /64 of IPv6) can
- * neither take every slot nor hold many connections that never bring a message. When none is left, a stranger's gives way that has
- * brought nothing for long: a message each is no leave to hold all of them for as long as a connection may be silent.
+ * neither take every slot nor hold many connections that never bring a message. When none is left, a stranger's gives way: one that has
+ * brought nothing for long, else one that has been here for long and is a stranger still. So no message, and no number of them, is
+ * leave to hold a slot that somebody else needs.
  */
 export class ConnectionSlots {
   readonly #limits: TransportLimits;
@@ -69,8 +70,8 @@ export class ConnectionSlots {
   readonly #policy: SourcePolicy | undefined;
   readonly #clock: Clock;
   readonly #hosts = new Map<string, Host>();
-  /** Those that may give way, if they are strangers'; who was looked at last is at the end. */
-  readonly #holders = new Set<SlotHolder>();
+  /** Those that may give way, if they are strangers', with when each brought its first message, ms; who was looked at last is at the end. */
+  readonly #holders = new Map<SlotHolder, number>();
   /** Strangers that may connect now. */
   #places: number;
   #refilledAtMs: number;
@@ -106,7 +107,7 @@ export class ConnectionSlots {
     const source = host?.addresses.get(address);
     if (host === undefined || source === undefined) return;
     host.change(source, 0, -1);
-    if (holder !== undefined) this.#holders.add(holder);
+    if (holder !== undefined) this.#holders.set(holder, this.#clock.nowMs());
   }
 
   release(address: string, holder?: SlotHolder): void {
@@ -146,23 +147,29 @@ export class ConnectionSlots {
     return 'the remaining connection slots are kept for known peers';
   }
 
-  /** Of some strangers that have brought nothing for long the one that has been silent longest gives way; the next look is at others. */
+  /** Of some strangers the one that has been silent longest gives way, if that is long, else the one that has been here longest; the next look is at others. */
   #makePlace(): boolean {
     if (this.#policy === undefined) return false;
-    let sinceMs = this.#clock.nowMs() - IDLE_MS;
-    let longest: SlotHolder | undefined;
+    const longAgoMs = this.#clock.nowMs() - LONG_MS;
+    let silentSinceMs = longAgoMs;
+    let hereSinceMs = longAgoMs;
+    let silent: SlotHolder | undefined;
+    let eldest: SlotHolder | undefined;
     let left = Math.min(MOST_LOOKED_AT, this.#holders.size);
-    for (const holder of this.#holders) {
+    for (const [holder, provedAtMs] of this.#holders) {
       if (left-- === 0) break;
       this.#holders.delete(holder);
-      this.#holders.add(holder);
-      if (holder.messageAtMs > sinceMs || this.#knows(holder.remoteAddress)) continue;
-      sinceMs = holder.messageAtMs;
-      longest = holder;
+      this.#holders.set(holder, provedAtMs);
+      if (provedAtMs > hereSinceMs && holder.messageAtMs > silentSinceMs) continue;
+      if (this.#knows(holder.remoteAddress)) continue;
+      if (holder.messageAtMs <= silentSinceMs) [silent, silentSinceMs] = [holder, holder.messageAtMs];
+      if (provedAtMs <= hereSinceMs) [eldest, hereSinceMs] = [holder, provedAtMs];
     }
-    if (longest === undefined) return false;
-    this.#holders.delete(longest);
-    longest.giveWay();
+    const leaves = silent ?? eldest;
+    if (leaves === undefined) return false;
+    this.#holders.delete(leaves);
+    this.#counters.connectionsGaveWay++;
+    leaves.giveWay();
     return true;
   }
 

@@ -6,6 +6,8 @@ export interface TransportCounters {
   connectionsOpened: number;
   /** Over a limit. */
   connectionsRefused: number;
+  /** Of strangers, closed since another needed the place. */
+  connectionsGaveWay: number;
   connectFailures: number;
   tlsRefused: number;
   /** Closed because a message or a handshake was not completed in time. */
@@ -23,6 +25,7 @@ export function newTransportCounters(): TransportCounters {
     connectionsAccepted: 0,
     connectionsOpened: 0,
     connectionsRefused: 0,
+    connectionsGaveWay: 0,
     connectFailures: 0,
     tlsRefused: 0,
     slowClosed: 0,

@@ -191,7 +191,7 @@ export class StreamFlow implements Flow, FrameSink, SlotHolder, TimerTarget {
 
   giveWay(): void {
     if (this.#state === 'closed') return;
-    this.#closeReason = 'idle, and its place was needed';
+    this.#closeReason = 'its place was needed';
     this.#state = 'closing';
     this.#socket?.destroy();
   }

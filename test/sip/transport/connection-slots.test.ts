@@ -42,7 +42,7 @@ test('a known peer has the slots that are kept for such, strangers the others', 
   expect(slots.take(TRUNK)).toBeUndefined();
 });
 
-test('when strangers hold all their slots, the one whose latest message is oldest gives way; who is known, or has said something in the last 32 s, does not', () => {
+test('when strangers hold all their slots, the one whose latest message is oldest gives way; who is known, or has come in the last 32 s, does not', () => {
   const { slots, clock, counters, known } = start({ maxConnections: 6, reservedConnections: 2 });
   const gone: string[] = [];
   const hold = (remoteAddress: string) => {
@@ -68,15 +68,60 @@ test('when strangers hold all their slots, the one whose latest message is oldes
   hold('198.51.100.5');
   expect(gone).toEqual(['198.51.100.3']);
   hold('198.51.100.6');
-  expect(slots.take('198.51.100.7')).toContain('kept for known peers');
   expect(gone).toEqual(['198.51.100.3', '198.51.100.4']);
+  hold('198.51.100.7');
+  expect(slots.take('198.51.100.8')).toContain('kept for known peers');
+  expect(gone).toEqual(['198.51.100.3', '198.51.100.4', '198.51.100.2']);
   // A known peer takes what is kept for such first.
   for (let count = 0; count < 2; count++) expect(slots.take(TRUNK)).toBeUndefined();
   expect(slots.take(TRUNK)).toBe('all connection slots are taken');
-  clock.advance(20_000);
+  clock.advance(35_000);
   expect(slots.take(TRUNK)).toBeUndefined();
-  expect(gone.slice(2)).toEqual(['198.51.100.2']);
+  expect(gone.slice(3)).toEqual(['198.51.100.5']);
   expect(counters.connections).toBe(6);
+});
+
+test('a stranger that says something every half minute gives way too, once it has been here for 32 s: the eldest first, after all that are silent', () => {
+  const { slots, clock, counters, known } = start({ maxConnections: 5, reservedConnections: 1 });
+  const gone: string[] = [];
+  const hold = (remoteAddress: string) => {
+    const holder = {
+      remoteAddress,
+      messageAtMs: clock.nowMs(),
+      giveWay() {
+        gone.push(remoteAddress);
+        slots.release(remoteAddress, holder);
+      },
+    };
+    expect(slots.take(remoteAddress), remoteAddress).toBeUndefined();
+    slots.prove(remoteAddress, holder);
+    clock.advance(10);
+    return holder;
+  };
+  const [signedIn, ...holders] = ['198.51.100.1', '198.51.100.2', '198.51.100.3', '198.51.100.4'].map(hold);
+  known.add(signedIn?.remoteAddress ?? '');
+  const say = (which: typeof holders) => {
+    for (const holder of which) holder.messageAtMs = clock.nowMs();
+  };
+  clock.advance(30_000);
+  say(holders);
+  // For a transaction's time a stranger's connection is its own, whoever else comes.
+  expect(slots.take('198.51.100.5')).toContain('kept for known peers');
+  clock.advance(30_000);
+  say(holders);
+  clock.advance(10);
+  hold('198.51.100.5');
+  expect(gone).toEqual(['198.51.100.2']);
+  clock.advance(30_000);
+  say(holders.slice(2));
+  clock.advance(5_000);
+  hold('198.51.100.6');
+  hold('198.51.100.7');
+  expect(gone.slice(1)).toEqual(['198.51.100.3', '198.51.100.5']);
+  hold('198.51.100.8');
+  expect(gone.slice(3)).toEqual(['198.51.100.4']);
+  expect(slots.take('198.51.100.9')).toContain('kept for known peers');
+  expect([counters.connectionsGaveWay, counters.connections]).toEqual([4, 4]);
 });
 
 test('those that are known are passed over, however many they are', () => {

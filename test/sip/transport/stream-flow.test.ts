@@ -364,7 +364,7 @@ describe('limits', () => {
     third.write(options('third'));
     expect((await node.user.next('message')).text).toBe(options('third'));
     await silent.ended;
-    expect((await node.user.next('closed')).text).toBe('idle, and its place was needed');
+    expect((await node.user.next('closed')).text).toBe('its place was needed');
     expect([node.layer.counters.connections, node.layer.counters.connectionsRefused]).toEqual([2, 0]);
     const fourth = await cleanup.client(node.port());
     await fourth.ended;
