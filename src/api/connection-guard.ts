@@ -12,6 +12,8 @@ export interface ConnectionCounts {
   readonly open: number;
   /** Closed as soon as they were accepted, since the start. */
   readonly refused: number;
+  /** Closed since another needed the place, since the start. */
+  readonly gaveWay: number;
 }
 
 /** A connection that was accepted and is not closed. */
@@ -30,11 +32,19 @@ class Connection {
   }
 }
 
+/** A request that is not answered yet. */
+interface UnderWay {
+  readonly connection: Connection;
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+}
+
 /**
  * Bounds the connections of an HTTP server: `most` in all, and a share for one address and for one host (an address, or a /64 of IPv6,
  * which may be an office); of those that have not brought a request yet half as many, and of one host a share. A reverse proxy (`isProxy`)
- * speaks for many: only the total binds it. What is more is closed and counted. When all are taken, the one that has been idle longest
- * gives way, so that nobody is kept out by those who ask nothing any more; a reverse proxy keeps its own for the next of its many.
+ * speaks for many: only the total binds it. What is more is closed and counted. When all are taken, one gives way, so that nobody is
+ * kept out by those who ask nothing any more, send a body octet by octet, or do not read what they are answered: the one that has been
+ * idle longest, else the one that has been waited for longest. A reverse proxy keeps its own for the next of its many.
  */
 export function guardConnections(
   server: Server,
@@ -48,9 +58,12 @@ export function guardConnections(
   const connections = new Map<string, Connection>();
   /** What closes those that have been answered and ask nothing, the longest idle one first. */
   const idle = new Map<Connection, () => void>();
+  /** What is asked now, in its order. */
+  const underWay = new Set<UnderWay>();
   let open = 0;
   let waiting = 0;
   let refused = 0;
+  let gaveWay = 0;
 
   const isCrowded = ({ address, host }: Connection): boolean =>
     openOf.get(address) >= MAX_PER_ADDRESS ||
@@ -72,12 +85,18 @@ export function guardConnections(
     openOf.change(connection.address, -1);
     openOfHost.change(connection.host, -1);
   };
-  const makePlace = () => {
-    const [longest] = idle;
-    if (longest === undefined) return;
-    const [connection, close] = longest;
+  const giveWay = (connection: Connection, close: () => void) => {
+    gaveWay++;
     leave(connection);
     close();
+  };
+  const makePlace = () => {
+    for (const [connection, close] of idle) return giveWay(connection, close);
+    for (const { connection, request, response } of underWay) {
+      if (!connection.isOpen || isProxy(connection.address)) continue;
+      // The rest of the body is its to send, or all of the answer its to read.
+      if (!request.complete || response.writableEnded) return giveWay(connection, () => request.socket.destroy());
+    }
   };
 
   server.on('connection', (socket: Socket) => {
@@ -101,20 +120,24 @@ export function guardConnections(
       if (connections.get(key) === connection) connections.delete(key);
     });
   });
-  server.on('request', ({ socket }: IncomingMessage, response: ServerResponse) => {
+  server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+    const { socket } = request;
     // Under TLS the request's socket is another object at the same address and port.
     const connection = connections.get(keyOf(socket));
     if (connection === undefined) return;
     waitsNoMore(connection);
     connection.asked++;
     idle.delete(connection);
+    const asked = { connection, request, response };
+    underWay.add(asked);
     response.once('close', () => {
+      underWay.delete(asked);
       connection.asked--;
       if (connection.asked === 0 && connection.isOpen && !isProxy(connection.address))
         idle.set(connection, () => socket.destroy());
     });
   });
-  return () => ({ open, refused });
+  return () => ({ open, refused, gaveWay });
 }
 
 function keyOf({ remoteAddress, remotePort }: Socket): string {

@@ -271,6 +271,7 @@ function countConnections(app: FastifyInstance, { metrics, trustedProxies = [] }
   metrics.readGauge('tandem_http_connections', 'Open HTTP connections', () => counts().open);
   metrics.readCounters('tandem_http_connections_total', 'HTTP connections, by event', 'event', () => ({
     refused: counts().refused,
+    gave_way: counts().gaveWay,
   }));
 }
 

@@ -61,7 +61,7 @@ test('an address holds fifty connections without a request; the next is closed a
   await serve(1000);
   expect(new Set(await silentOnes(50, '127.0.0.2'))).toEqual(new Set(['held']));
   expect(await silent('127.0.0.2')).toBe('closed');
-  expect(counts()).toEqual({ open: 50, refused: 1 });
+  expect(counts()).toEqual({ open: 50, refused: 1, gaveWay: 0 });
   expect(await ask('127.0.0.3')).toBe(200);
 });
 
@@ -135,13 +135,81 @@ describe('when all connections are taken', () => {
     );
     const held: { isClosed: boolean }[] = [];
     for (let count = 0; count < 10; count++) held.push(await answered(`127.0.0.${2 + (count % 3)}`, isTls));
-    expect(counts()).toEqual({ open: 10, refused: 0 });
+    expect(counts()).toEqual({ open: 10, refused: 0, gaveWay: 0 });
     await answered('127.0.0.9', isTls);
     expect(held.map(({ isClosed }) => isClosed)).toEqual([false, true, ...new Array(8).fill(false)]);
     await answered('127.0.0.9', isTls);
     expect(held.map(({ isClosed }) => isClosed)).toEqual([false, true, true, ...new Array(7).fill(false)]);
-    expect(counts()).toEqual({ open: 10, refused: 0 });
+    expect(counts()).toEqual({ open: 10, refused: 0, gaveWay: 2 });
     for (const end of pending) end();
+  });
+
+  /** Says something and waits for nothing. */
+  async function says(localAddress: string, text: string): Promise<{ socket: Socket; isClosed: boolean }> {
+    const socket = connect({ host: '127.0.0.1', port: port(), localAddress });
+    sockets.push(socket);
+    const held = { socket, isClosed: false };
+    socket.on('error', () => {});
+    socket.once('close', () => {
+      held.isClosed = true;
+    });
+    const before = asked;
+    socket.write(text);
+    while (asked === before) await new Promise((resolve) => setTimeout(resolve, 2));
+    return held;
+  }
+
+  let asked = 0;
+  const POST = 'POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n';
+
+  test('and none is idle, the one gives way that has been sending its body longest; who has sent all, waits for the answer', async () => {
+    const pending: (() => void)[] = [];
+    await serve(
+      10,
+      (address) => address === '127.0.0.2',
+      createServer((request, response) => {
+        asked++;
+        request.resume();
+        if (request.url === '/slow') pending.push(() => response.end());
+        else request.once('end', () => response.end('served'));
+      }),
+    );
+    const waits = await says('127.0.0.3', 'GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    const ofProxy = await says('127.0.0.2', POST);
+    const dribbling: { socket: Socket; isClosed: boolean }[] = [];
+    for (let count = 0; count < 8; count++) dribbling.push(await says(`127.0.0.${4 + (count % 2)}`, POST));
+    const dribble = setInterval(() => {
+      for (const { socket } of dribbling) socket.write('x');
+    }, 5);
+    try {
+      expect(await ask('127.0.0.9')).toBe(200);
+      expect(counts()).toMatchObject({ refused: 0, gaveWay: 1 });
+      expect(dribbling.map(({ isClosed }) => isClosed)).toEqual([true, ...new Array(7).fill(false)]);
+      expect([waits.isClosed, ofProxy.isClosed]).toEqual([false, false]);
+    } finally {
+      clearInterval(dribble);
+      for (const end of pending) end();
+    }
+  });
+
+  test('and none is idle, the one gives way that has not read its answer longest', async () => {
+    await serve(
+      10,
+      () => false,
+      createServer((_request, response) => {
+        asked++;
+        response.end(Buffer.alloc(asked <= 10 ? 32 * 1_048_576 : 8));
+      }),
+    );
+    asked = 0;
+    const unread: { isClosed: boolean; socket: Socket }[] = [];
+    for (let count = 0; count < 10; count++) {
+      const held = await says(`127.0.0.${4 + (count % 2)}`, REQUEST);
+      held.socket.pause();
+      unread.push(held);
+    }
+    expect(await ask('127.0.0.9')).toBe(200);
+    expect(counts()).toMatchObject({ refused: 0, gaveWay: 1 });
   });
 
   test('whoever asks again is not the longest idle one any more', async () => {
@@ -164,7 +232,7 @@ describe('when all connections are taken', () => {
     const crowd = [];
     for (let count = 0; count < 250; count++) crowd.push(answered('127.0.0.4'));
     await Promise.all(crowd);
-    expect(counts()).toEqual({ open: 260, refused: 0 });
+    expect(counts()).toEqual({ open: 260, refused: 0, gaveWay: 0 });
     expect(await silent('127.0.0.4')).toBe('closed');
     expect(idle.some(({ isClosed }) => isClosed)).toBe(false);
     await answered('127.0.0.5');
