@@ -24,6 +24,8 @@ export interface Scheduler extends Clock {
   schedule(delayMs: number, target: TimerTarget, kind: number): Timer;
   /** From now on nothing that is due fires while `isHeld`; what is returned fires it. Absent: where nobody ever holds it. */
   holdWhile?(isHeld: () => boolean): () => void;
+  /** Timers that fire while the others are held: for whoever finds out how long they are to be. Absent: where nobody ever holds any. */
+  readonly unheld?: Pick<Scheduler, 'schedule'>;
 }
 
 /** Cancels a timer slot if it is armed; returns undefined so that the slot can be cleared in the same statement. */

@@ -59,6 +59,13 @@ export class WheelScheduler implements Scheduler {
   #wakeTick = 0;
   readonly #onError: (error: unknown) => void;
   #isHeld: (() => boolean) | undefined = undefined;
+  readonly unheld = {
+    schedule: (delayMs: number, target: TimerTarget, kind: number): Timer => {
+      const timeout = setTimeout(() => this.#call(target, kind), delayMs);
+      timeout.unref();
+      return { cancel: () => clearTimeout(timeout) };
+    },
+  };
 
   constructor(options: WheelSchedulerOptions = {}) {
     this.#monotonicMs = options.monotonicMs ?? (() => performance.now());
@@ -182,6 +189,10 @@ export class WheelScheduler implements Scheduler {
     const { target, kind } = timer;
     if (target === undefined) return;
     this.remove(timer);
+    this.#call(target, kind);
+  }
+
+  #call(target: TimerTarget, kind: number): void {
     try {
       target.onTimer(kind);
     } catch (error) {

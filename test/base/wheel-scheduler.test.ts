@@ -177,6 +177,34 @@ test('time that passes at once fires what is due by then, and is kept', () => {
   }
 });
 
+test('what is never held fires while the rest is, unless it was cancelled; a fault in it costs nothing else', () => {
+  const restore = fakeTime();
+  try {
+    const faults: unknown[] = [];
+    const wheel = new WheelScheduler({ onError: (error) => faults.push(error) });
+    const fired: number[] = [];
+    const target = { onTimer: (kind: number) => fired.push(kind) };
+    wheel.holdWhile(() => true);
+    wheel.schedule(50, target, 1);
+    wheel.unheld.schedule(100, target, 2);
+    wheel.unheld.schedule(100, target, 3).cancel();
+    const defect = new Error('a defect');
+    const faulty = {
+      onTimer: () => {
+        throw defect;
+      },
+    };
+    wheel.unheld.schedule(100, faulty, 0);
+    vi.advanceTimersByTime(99);
+    expect(fired).toEqual([]);
+    vi.advanceTimersByTime(1);
+    expect([fired, faults]).toEqual([[2], [defect]]);
+    wheel.close();
+  } finally {
+    restore();
+  }
+});
+
 test('while it is held nothing fires, nor what is armed meanwhile; then all that is due does, but what was cancelled', () => {
   const restore = fakeTime();
   try {

@@ -52,6 +52,11 @@ export class Life implements Scheduler {
     };
   }
 
+  readonly unheld = {
+    schedule: (delayMs: number, target: TimerTarget, kind: number): Timer =>
+      this.#time.schedule(delayMs, { onTimer: () => void (this.isOver || target.onTimer(kind)) }, kind),
+  };
+
   holdWhile(isHeld: () => boolean): () => void {
     this.#isHeld = isHeld;
     return () => this.#fireLate();

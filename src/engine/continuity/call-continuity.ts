@@ -16,9 +16,11 @@ import { type CallRestorerOptions, movedHere, restorerOf } from './call-restorer
 import { CallRevival, type CallRevivalOptions } from './call-revival.ts';
 import { CallSuccession } from './call-succession.ts';
 import type { KnownNodes } from './known-nodes.ts';
+import { LostCalls } from './lost-calls.ts';
 import { PeerQuestions } from './peer-question.ts';
 import { processOf, type SealedContacts, type Self } from './sealed-contacts.ts';
 import { StrayByes } from './stray-byes.ts';
+import { TakenCalls } from './taken-calls.ts';
 import { UnreadStore } from './unread-store.ts';
 import { WaitingCallers } from './waiting-callers.ts';
 
@@ -50,6 +52,7 @@ export class CallContinuity {
   readonly #succession: CallSuccession | undefined;
   readonly #revival: CallRevival | undefined;
   readonly #questions: PeerQuestions;
+  readonly #taken: TakenCalls;
   readonly #strayByes: StrayByes;
   readonly #unread: UnreadStore | undefined;
   readonly #waitingCallers: WaitingCallers;
@@ -62,8 +65,11 @@ export class CallContinuity {
     const { served } = restoring;
     const waitingCallers = new WaitingCallers({ endpoint, scheduler, log, calls, served, trunks: restoring.trunks });
     this.#waitingCallers = waitingCallers;
-    const questions = new PeerQuestions({ node: settings.node, secret, endpoint, scheduler });
+    const asking = { node: settings.node, secret, endpoint };
+    const questions = new PeerQuestions({ ...asking, scheduler });
     this.#questions = questions;
+    const taken = new TakenCalls(scheduler);
+    this.#taken = taken;
     this.#strayByes = new StrayByes({ endpoint, peers, known, scheduler });
     if (store === undefined) return;
     const keeper = new CallKeeper({
@@ -103,7 +109,9 @@ export class CallContinuity {
     });
     if (store.shared === undefined) return;
     this.#unread = new UnreadStore({ hasRead: () => keeper.hasRead, scheduler });
-    endpoint.fence = new CallFence({ store: store.shared, keeper, scheduler, log, sources });
+    const held = new PeerQuestions({ ...asking, scheduler: scheduler.unheld ?? scheduler });
+    const nodes = new LostCalls({ known, keeper, questions: held });
+    endpoint.fence = new CallFence({ store: store.shared, keeper, nodes, scheduler, log, sources });
     this.#succession = new CallSuccession({
       store: store.shared,
       peers,
@@ -111,7 +119,11 @@ export class CallContinuity {
       scheduler,
       log,
       lives: (node, withinMs) => questions.lives(node, withinMs),
-      takeOver: (node, kept, silentMs) => keeper.takeOver(node, kept, silentMs),
+      takeOver: (node, kept, silentMs) => {
+        const ids = kept.map(({ id }) => id);
+        taken.note(node, ids);
+        keeper.takeOver(node, kept, silentMs);
+      },
     });
   }
 
@@ -155,7 +167,10 @@ export class CallContinuity {
 
   /** Another node of the store asks about a dialog, or whether this one is there. False: nobody of the store does. */
   answers(transaction: ServerTransaction): boolean {
-    return this.#questions.answer(transaction, (question) => this.#revival?.knowledgeOf(question) ?? 'none');
+    return this.#questions.answer(transaction, {
+      of: (question) => this.#revival?.knowledgeOf(question) ?? 'none',
+      taken: (node, sinceMs) => (this.#succession?.isTaking(node) === true ? undefined : this.#taken.of(node, sinceMs)),
+    });
   }
 
   /** It cancels an INVITE of the other that is answered: its caller has his call elsewhere by now, and the half here is nobody's. */

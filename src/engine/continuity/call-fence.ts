@@ -1,8 +1,9 @@
 /**
  * A node that stood still (a stopped process) or was cut off may have been taken for dead: its calls go on at another node, and what lies
  * in its sockets, or is due by its timers, is no more its own to serve. So while others may take its calls, and after that until the store
- * has said in one exchange whose they are, messages and timers wait; calls that were taken are forgotten before anything is served. Where
- * the monotonic clock stood as well (a suspended machine) the store's time tells, at the next telling.
+ * has said in one exchange whose they are, messages and timers wait; calls that were taken are forgotten before anything is served. While
+ * the store does not answer, the other nodes are asked which of the calls they have taken. Where the monotonic clock stood as well (a
+ * suspended machine) the store's time tells, at the next telling.
  */
 import type { Log } from '../../base/log.ts';
 import type { Scheduler } from '../../base/scheduler.ts';
@@ -12,10 +13,13 @@ import type { Flow, TransportUser } from '../../sip/transport/index.ts';
 import type { Acquaintances } from '../acquaintances.ts';
 import type { CallKeeper } from './call-keeper.ts';
 import { HeldMessages } from './held-messages.ts';
+import type { LostCalls } from './lost-calls.ts';
+import { isPeerAnswer } from './peer-question.ts';
 
 export interface CallFenceOptions {
   readonly store: Pick<SharedCalls, 'heard' | 'answers'>;
   readonly keeper: Pick<CallKeeper, 'keepsCalls' | 'confirm'>;
+  readonly nodes: Pick<LostCalls, 'hasOthers' | 'ask'>;
   readonly scheduler: Scheduler;
   readonly log: Log;
   /** Known peers. */
@@ -32,8 +36,15 @@ const STORE_MS = 1_500;
 const REACHED_MS = 1_200;
 /** After a standstill of so long, what begins something and lay in a socket is not served over UDP: it is sent again where it is wanted. */
 const OLD_MS = 2_500;
+/** What the others have said holds for so long: they take calls only of a node that has answered them nothing for longer. */
+const ASKED_MS = 500;
+/** So long a wait is told of, where there may be two a second. */
+const LONG_MS = 100;
 /** Between looks at what is known, while all is well without it. */
 const LOOK_MS = 100;
+
+/** Who has said whose the calls are; undefined: nobody has. */
+type Word = 'store' | 'nodes' | undefined;
 
 /**
  * ```
@@ -43,7 +54,7 @@ const LOOK_MS = 100;
  *                                                         waking ──the sockets have been read──▶ open
  * ```
  * - `open`: until then nothing is looked at; afterwards each message and timer is a look
- * - `asking`: the store is asked whose the calls are; what comes is held. What begins something and comes before `oldUntilMs` is left
+ * - `asking`: the store, or the other nodes, are asked whose the calls are; what comes is held. What begins something and comes before `oldUntilMs` is left
  * - `waking`: the sockets may be read later than the answer of the store: what begins something is left until then
  */
 type Phase =
@@ -59,6 +70,10 @@ export class CallFence implements Fence {
   #cameAtMs: number | undefined = undefined;
   /** The store was waited for in vain; it is not waited for again for want of messages before it was there. */
   #gaveUpAtMs = Number.NEGATIVE_INFINITY;
+  /** Until then what the other nodes have said holds. */
+  #askedUntilMs = Number.NEGATIVE_INFINITY;
+  /** They were asked, and not all that may have calls have answered. */
+  #unsureAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: CallFenceOptions) {
     this.#options = options;
@@ -68,8 +83,8 @@ export class CallFence implements Fence {
   takes(text: string, flow: Flow, server: Pick<TransportUser, 'onMessage'>): boolean {
     if (this.#isOpen()) return false;
     const held = this.#holding(true);
-    // This is how others find out whether this node lives: it does.
-    if (text.startsWith('OPTIONS ')) return false;
+    // This is how others find out whether this node lives: it does. So does this one find out about them.
+    if (text.startsWith('OPTIONS ') || isPeerAnswer(text)) return false;
     if (!flow.reliable && this.#isOld() && beginsSomething(text)) return true;
     held?.add(() => server.onMessage(text, flow), text.length, this.#options.sources.knows(flow.remoteAddress));
     return held !== undefined;
@@ -113,17 +128,63 @@ export class CallFence implements Fence {
       this.#cameAtMs = undefined;
       return;
     }
-    if (isHeard || nowMs > Math.max(missedAtMs, this.#gaveUpAtMs) + AWAY_MS) {
-      const isAwakening = nowMs - atMs > OLD_MS;
-      const confirmed = async () => (await keeper.confirm()) || ((await store.answers(STORE_MS)) && keeper.confirm());
-      void this.#ask(nowMs, isAwakening, confirmed);
-      return;
-    }
-    // The store is away, and this process has not stood still. Each message counts, so each is looked at.
     const quietMs = nowMs - (this.#cameAtMs ?? nowMs);
     if (isMessage || this.#cameAtMs === undefined) this.#cameAtMs = nowMs;
-    if (!isMessage || !isSilent || quietMs <= CUT_OFF_MS || this.#gaveUpAtMs >= atMs) return;
-    void this.#ask(nowMs, false, async () => (await store.answers(REACHED_MS)) && keeper.confirm());
+    if (!isHeard && nowMs <= this.#askedUntilMs) return;
+    if (isHeard || nowMs > Math.max(missedAtMs, this.#gaveUpAtMs) + AWAY_MS) this.#askAfterStandstill(nowMs, atMs);
+    // The store is away, and this process has not stood still. Each message counts, so each is looked at.
+    else this.#askWhileAway(nowMs, atMs, isMessage, isSilent && quietMs > CUT_OFF_MS);
+  }
+
+  #askAfterStandstill(nowMs: number, heardAtMs: number): void {
+    const sinceMs = nowMs - heardAtMs;
+    const asks = { isAwakening: sinceMs > OLD_MS, isTold: true };
+    void this.#ask(nowMs, asks, async (hasCome) => {
+      if (await this.#options.keeper.confirm()) return 'store';
+      return this.#eitherSays(this.#storeSays(STORE_MS), this.#nodesSay(sinceMs, hasCome));
+    });
+  }
+
+  /** @param wasCutOff nothing came from anywhere for a while, and it may have been this node's network */
+  #askWhileAway(nowMs: number, heardAtMs: number, isMessage: boolean, wasCutOff: boolean): void {
+    const { hasOthers } = this.#options.nodes;
+    const sinceMs = nowMs - heardAtMs;
+    const mayAskStore = wasCutOff && this.#gaveUpAtMs < heardAtMs;
+    const asksStore = mayAskStore && isMessage;
+    // Where somebody did not answer, and nothing has come since, nobody waits for an answer again.
+    const asksNodes = hasOthers && (isMessage || (this.#cameAtMs ?? nowMs) > this.#unsureAtMs);
+    if (hasOthers && !asksNodes && nowMs > this.#unsureAtMs + ASKED_MS) void this.#nodesSay(sinceMs, () => false);
+    if (!asksStore && !asksNodes) return;
+    void this.#ask(nowMs, { isAwakening: false, isTold: asksStore }, async (hasCome) => {
+      const isReached = () => isMessage || hasCome();
+      const nodes = asksNodes ? this.#nodesSay(sinceMs, isReached) : Promise.resolve(false);
+      if (asksStore) return this.#eitherSays(this.#storeSays(REACHED_MS), nodes);
+      if (await nodes) return 'nodes';
+      return mayAskStore && isReached() && (await this.#storeSays(REACHED_MS)) ? 'store' : undefined;
+    });
+  }
+
+  async #storeSays(withinMs: number): Promise<boolean> {
+    const { store, keeper, scheduler } = this.#options;
+    const isSaid = (await store.answers(withinMs)) && (await keeper.confirm());
+    if (!isSaid && this.#phase.kind === 'asking') this.#gaveUpAtMs = scheduler.nowMs();
+    return isSaid;
+  }
+
+  async #nodesSay(sinceMs: number, isReached: () => boolean): Promise<boolean> {
+    this.#unsureAtMs = this.#options.scheduler.nowMs();
+    const isSure = await this.#options.nodes.ask(sinceMs, isReached);
+    const nowMs = this.#options.scheduler.nowMs();
+    this.#unsureAtMs = isSure ? Number.NEGATIVE_INFINITY : nowMs;
+    if (isSure || isReached()) this.#askedUntilMs = nowMs + ASKED_MS;
+    return isSure;
+  }
+
+  /** The first one that can say it. */
+  async #eitherSays(store: Promise<boolean>, nodes: Promise<boolean>): Promise<Word> {
+    const of = async (said: Promise<boolean>, word: Word) =>
+      (await said) ? word : Promise.reject(new Error('unsaid'));
+    return Promise.any([of(store, 'store'), of(nodes, 'nodes')]).catch(() => undefined);
   }
 
   #open(nowMs: number, untilMs: number): void {
@@ -131,24 +192,30 @@ export class CallFence implements Fence {
     if (!isWaking) this.#phase = { kind: 'open', untilMs };
   }
 
-  async #ask(beganMs: number, isAwakening: boolean, confirmed: () => Promise<boolean>): Promise<void> {
+  async #ask(
+    beganMs: number,
+    { isAwakening, isTold }: { readonly isAwakening: boolean; readonly isTold: boolean },
+    asked: (isReached: () => boolean) => Promise<Word>,
+  ): Promise<void> {
     const { scheduler, store, log } = this.#options;
     const held = new HeldMessages();
     const leftMs = this.#phase.kind === 'waking' ? this.#phase.untilMs : Number.NEGATIVE_INFINITY;
     this.#phase = { kind: 'asking', oldUntilMs: isAwakening ? Number.POSITIVE_INFINITY : leftMs, held };
     const sinceMs = Math.round(beganMs - store.heard().atMs);
-    let isAnswered = false;
+    let word: Word;
     try {
-      isAnswered = await confirmed();
+      word = await asked(() => held.size > 0);
     } catch (error) {
       log.error('call-fence-failed', { error: String(error) });
     }
     const nowMs = scheduler.nowMs();
-    if (!isAnswered) this.#gaveUpAtMs = nowMs;
     const { size: messages, dropped } = held;
     const heldMs = Math.round(nowMs - beganMs);
-    log.warn('calls-in-doubt', { sinceMs, heldMs, messages, dropped, storeAnswered: isAnswered });
-    this.#phase = { kind: isAwakening ? 'waking' : 'open', untilMs: nowMs + LOOK_MS };
+    const said = { storeAnswered: word === 'store', nodesAnswered: word === 'nodes' };
+    if (isTold || heldMs >= LONG_MS) log.warn('calls-in-doubt', { sinceMs, heldMs, messages, dropped, ...said });
+    // Where nobody has said anything, and nothing came, the next message has them asked again.
+    const openMs = word === undefined && messages === 0 ? -1 : LOOK_MS;
+    this.#phase = { kind: isAwakening ? 'waking' : 'open', untilMs: nowMs + openMs };
     for (const act of held.all()) this.#do(act);
     this.#fireDue?.();
   }

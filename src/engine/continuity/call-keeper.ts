@@ -459,6 +459,12 @@ export class CallKeeper implements TimerTarget {
     return { id, document: JSON.stringify({ ...waiting, record }) };
   }
 
+  /** Another node says that it has gone on with these, which the store cannot say now. */
+  lose(ids: readonly string[]): void {
+    const lost = ids.filter((id) => this.#stored.has(id));
+    if (lost.length > 0) this.#forgetTaken(new Set(lost));
+  }
+
   /** This node was silent for so long that another one goes on with these calls; it may have woken before that had them all. */
   #forgetTaken(taken: ReadonlySet<string>): void {
     const { log, calls } = this.#options;

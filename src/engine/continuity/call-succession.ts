@@ -70,8 +70,8 @@ export class CallSuccession implements TimerTarget {
   #againAtMs = 0;
   /** When nodes were last heard of, as the store said when it was last asked. */
   #heardAtMs: ReadonlyMap<string, number> = new Map();
-  /** Calls of nodes that are on their way here. */
-  readonly #taking = new Set<Promise<boolean>>();
+  /** Nodes whose calls the store has been asked for: they are on their way here, or some of them. */
+  readonly #taking = new Map<string, Promise<boolean>>();
   #hasFailed = false;
   #isStopped = false;
 
@@ -91,7 +91,7 @@ export class CallSuccession implements TimerTarget {
 
   /** Resolves when what was on its way here when it stopped has come. */
   async settled(): Promise<void> {
-    await Promise.allSettled(this.#taking);
+    await Promise.allSettled(this.#taking.values());
   }
 
   /** A request came whose call is not here. False: nobody has just ended, or too many wait. */
@@ -170,6 +170,11 @@ export class CallSuccession implements TimerTarget {
     return settled.every(Boolean);
   }
 
+  /** Whether calls of a node may be about to go on here. */
+  isTaking(name: string): boolean {
+    return this.#taking.has(name);
+  }
+
   async #follow(name: string, asksAll: boolean): Promise<boolean> {
     const quietMs = this.#quietMs(name);
     if (quietMs < DOUBT_MS && !asksAll) return true;
@@ -177,11 +182,11 @@ export class CallSuccession implements TimerTarget {
     if (await this.#answers(name, SILENT_MS + LATE_MS - quietMs)) return true;
     if (this.#isStopped) return true;
     const taking = this.#takeAll(name, quietMs);
-    this.#taking.add(taking);
+    this.#taking.set(name, taking);
     try {
       return await taking;
     } finally {
-      this.#taking.delete(taking);
+      this.#taking.delete(name);
     }
   }
 

@@ -12,6 +12,8 @@ interface Heard {
 
 /** Names that come and go with each process, as in a cluster that is scaled, are not kept for ever. */
 const MAX_NODES = 200;
+/** Of those that are in the roster no more, asked: most of them have ended. */
+const MAX_GONE = 10;
 
 type KnownPeers = Pick<PeerNodes, 'names' | 'addressOf' | 'quietMs' | 'signs' | 'isPeerAddress'>;
 
@@ -37,6 +39,16 @@ export class KnownNodes {
   names(): readonly string[] {
     this.note();
     return [...this.#heard.keys()];
+  }
+
+  /** Those that are worth a question that costs little: of the ones that are in the roster no more the latest. */
+  latestNames(): readonly string[] {
+    return this.names().slice(-(this.#peers.names().length + MAX_GONE));
+  }
+
+  /** Whether it was in the roster when that was last read: the store had heard of it lately. */
+  isListed(name: string): boolean {
+    return this.#peers.names().includes(name);
   }
 
   /** Whether its answers prove that it is itself; a program of before those does not know how. */

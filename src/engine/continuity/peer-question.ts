@@ -1,6 +1,6 @@
 /**
- * Questions between the nodes of one store that need no store: whether a node is there, and what it knows of a dialog. Each is an OPTIONS with
- * the Call-ID and tags of the dialog, as what goes on within one is served when nothing new is; and with a header field that only nodes of the
+ * Questions between the nodes of one store that need no store: whether a node is there, what it knows of a dialog, and which calls of the one
+ * that asks it has gone on with. Each is an OPTIONS with the Call-ID and tags of the dialog, or of none, as what goes on within one is served when nothing new is; and with a header field that only nodes of the
  * store can write and answer: an HMAC with the secret that they share, over a number that is used once. Anybody else who answers at a node's
  * address is nobody.
  */
@@ -48,7 +48,20 @@ export interface PeerQuestionsOptions {
   readonly node: string;
   readonly secret: Uint8Array;
   readonly endpoint: Pick<Endpoint, 'sendRequest' | 'advertised'>;
-  readonly scheduler: Scheduler;
+  readonly scheduler: Pick<Scheduler, 'schedule'>;
+}
+
+/** What a node that is asked knows. */
+export interface PeerKnowledge {
+  of(question: AskedBy): Knowledge;
+  /** Ids of the calls of a node that went on here within the last `sinceMs`. Undefined: that is not certain at the moment. */
+  taken(node: string, sinceMs: number): readonly string[] | undefined;
+}
+
+/** Some of the calls that a node has gone on with, and how many there are. */
+interface TakenPage {
+  readonly total: number;
+  readonly ids: readonly string[];
 }
 
 const QUESTION = 'X-Tandem-Question';
@@ -56,6 +69,13 @@ const ANSWER = 'X-Tandem-Answer';
 const WORD = '([A-Za-z0-9_-]{0,400})';
 const QUESTION_FORM = new RegExp(`^${WORD};once=${WORD};call=${WORD};process=${WORD};mac=${WORD}$`);
 const ANSWER_FORM = /^(has|had|none);mac=([A-Za-z0-9_-]{0,64})$/;
+const TAKEN_QUESTION_FORM = new RegExp(`^${WORD};once=${WORD};taken=([0-9]{1,10});from=([0-9]{1,6});mac=${WORD}$`);
+const TAKEN_ANSWER_FORM = /^taken=([0-9]{1,6});mac=([A-Za-z0-9_-]{0,64})$/;
+/** Ids in one answer: it is to go into one packet. */
+const PAGE = 30;
+/** More are not asked for: those of one question are all under way at once. */
+const MAX_TAKEN = 5_000;
+const LONGEST_MS = 2 ** 32;
 /** One packet of five may be lost, each way, and a node that lives is to be heard all the same. */
 const AGAIN_MS = 100;
 /** Of a dialog that nobody has: who asks wants to know whether a node is there. */
@@ -77,32 +97,56 @@ export class PeerQuestions {
 
   /** What it knows of a dialog; undefined: it is not there. One that cannot say may have it. */
   knows(node: AskedNode, dialog: AskedDialog, withinMs: number): Promise<Knowledge | undefined> {
+    return this.#asked((leftMs) => this.#ask(node, dialog, leftMs), withinMs);
+  }
+
+  /** Ids of the calls of this node that it has gone on with within the last `sinceMs`; undefined: it does not say. */
+  async taken(node: AskedNode, sinceMs: number, withinMs: number): Promise<readonly string[] | undefined> {
+    const page = (from: number) => this.#asked((leftMs) => this.#askTaken(node, sinceMs, from, leftMs), withinMs);
+    const first = await page(0);
+    if (first === undefined) return undefined;
+    const rest: Promise<TakenPage | undefined>[] = [];
+    for (let from = PAGE; from < Math.min(first.total, MAX_TAKEN); from += PAGE) rest.push(page(from));
+    return [first, ...(await Promise.all(rest))].flatMap((each) => each?.ids ?? []);
+  }
+
+  /** Asked again until there is an answer, or the time has passed. */
+  #asked<T>(question: (leftMs: number) => Promise<T | undefined>, withinMs: number): Promise<T | undefined> {
+    const { scheduler } = this.#options;
     return new Promise((resolve) => {
       let leftMs = withinMs;
-      let unanswered = 0;
       let timer: Timer | undefined;
-      const finish = (answer: Knowledge | undefined) => {
-        unanswered--;
-        if (answer === undefined && (unanswered > 0 || leftMs > 0)) return;
+      const finish = (answer: T | undefined) => {
         leftMs = 0;
         timer = cancelTimer(timer);
         resolve(answer);
       };
       const ask = () => {
-        unanswered++;
-        void this.#ask(node, dialog, leftMs).then(finish);
-        leftMs -= AGAIN_MS;
-        timer = leftMs > 0 ? this.#options.scheduler.schedule(AGAIN_MS, { onTimer: ask }, 0) : undefined;
+        if (leftMs <= 0) {
+          finish(undefined);
+          return;
+        }
+        void question(leftMs).then((answer) => {
+          if (answer !== undefined) finish(answer);
+        });
+        const nextMs = Math.min(AGAIN_MS, leftMs);
+        leftMs -= nextMs;
+        timer = scheduler.schedule(nextMs, { onTimer: ask }, 0);
       };
       ask();
     });
   }
 
   /** Answers a question of another node. False: it is none. */
-  answer(transaction: ServerTransaction, knowledgeOf: (question: AskedBy) => Knowledge): boolean {
+  answer(transaction: ServerTransaction, knowledge: PeerKnowledge): boolean {
     const { request } = transaction;
     const text = request.method === 'OPTIONS' ? request.headers.valueNamed(QUESTION) : undefined;
     if (text === undefined) return false;
+    return this.#answerTaken(transaction, text, knowledge) || this.#answerKnown(transaction, text, knowledge);
+  }
+
+  #answerKnown(transaction: ServerTransaction, text: string, knowledge: PeerKnowledge): boolean {
+    const { request } = transaction;
     const [, node = '', once = '', call = '', process = '', mac = ''] = QUESTION_FORM.exec(text) ?? [];
     const id = Buffer.from(call, 'base64url').toString('latin1');
     const dialog = {
@@ -113,33 +157,76 @@ export class PeerQuestions {
       process,
     };
     if (!isSame(mac, this.#questionMac(node, once, dialog))) return false;
-    const known = knowledgeOf({ ...dialog, node });
+    const known = knowledge.of({ ...dialog, node });
     const response = createResponse(request, 200);
     response.headers.addNamed(ANSWER, `${known};mac=${this.#answerMac(this.#options.node, once, known)}`);
     transaction.respond(response);
     return true;
   }
 
-  #ask({ name, address, signs }: AskedNode, dialog: AskedDialog, withinMs: number): Promise<Knowledge | undefined> {
-    const { endpoint, node } = this.#options;
-    const own = endpoint.advertised(address, 'private');
-    if (own === undefined) return Promise.resolve(undefined);
+  #answerTaken(transaction: ServerTransaction, text: string, knowledge: PeerKnowledge): boolean {
+    const { request } = transaction;
+    const [, node = '', once = '', since = '', from = '', mac = ''] = TAKEN_QUESTION_FORM.exec(text) ?? [];
+    if (once === '' || !isSame(mac, this.#takenMac(node, once, since, from, request.callId()))) return false;
+    const ids = knowledge.taken(node, Number(since));
+    if (ids === undefined) {
+      transaction.reply(503);
+      return true;
+    }
+    const body = ids.slice(Number(from), Number(from) + PAGE).join('\n');
+    const response = createResponse(request, 200, undefined, { body, contentType: 'text/plain' });
+    const answerMac = this.#takenAnswerMac(this.#options.node, once, String(ids.length), body);
+    response.headers.addNamed(ANSWER, `taken=${ids.length};mac=${answerMac}`);
+    transaction.respond(response);
+    return true;
+  }
+
+  async #ask(node: AskedNode, dialog: AskedDialog, withinMs: number): Promise<Knowledge | undefined> {
     const { callId, ours, theirs, id, process } = dialog;
     const once = randomToken();
-    const there = `${formatHost(address.address)}:${address.port}`;
     const call = Buffer.from(id, 'latin1').toString('base64url');
-    const mac = this.#questionMac(node, once, dialog);
+    const mac = this.#questionMac(this.#options.node, once, dialog);
+    const text = `${this.#options.node};once=${once};call=${call};process=${process};mac=${mac}`;
+    const response = await this.#send(node.address, { callId, ours, theirs }, text, withinMs);
+    return response === undefined ? undefined : this.#read(response, node.name, once, node.signs);
+  }
+
+  async #askTaken(node: AskedNode, sinceMs: number, from: number, withinMs: number): Promise<TakenPage | undefined> {
+    const once = randomToken();
+    const callId = randomToken();
+    const since = String(Math.ceil(Math.min(Math.max(sinceMs, 0), LONGEST_MS)));
+    const mac = this.#takenMac(this.#options.node, once, since, String(from), callId);
+    const text = `${this.#options.node};once=${once};taken=${since};from=${from};mac=${mac}`;
+    const response = await this.#send(node.address, { ...NO_DIALOG, callId }, text, withinMs);
+    if (response === undefined) return undefined;
+    const [, total, answerMac = ''] = TAKEN_ANSWER_FORM.exec(response.headers.valueNamed(ANSWER) ?? '') ?? [];
+    if (total === undefined) return undefined;
+    if (!isSame(answerMac, this.#takenAnswerMac(node.name, once, total, response.body))) return undefined;
+    return { total: Number(total), ids: response.body === '' ? [] : response.body.split('\n') };
+  }
+
+  /** The final response to an OPTIONS with this question. */
+  #send(
+    address: Target,
+    { callId, ours, theirs }: Pick<AskedDialog, 'callId' | 'ours' | 'theirs'>,
+    question: string,
+    withinMs: number,
+  ): Promise<SipResponse | undefined> {
+    const { endpoint } = this.#options;
+    const own = endpoint.advertised(address, 'private');
+    if (own === undefined) return Promise.resolve(undefined);
+    const there = `${formatHost(address.address)}:${address.port}`;
     const headers = new Headers()
       .add(HeaderId.MaxForwards, String(FIRST_HOPS))
       .add(HeaderId.From, `<sip:${formatHost(own.host)}:${own.port}>;tag=${theirs}`)
       .add(HeaderId.To, `<sip:${there}>;tag=${ours}`)
       .add(HeaderId.CallId, callId)
       .add(HeaderId.CSeq, '1 OPTIONS')
-      .addNamed(QUESTION, `${node};once=${once};call=${call};process=${process};mac=${mac}`);
+      .addNamed(QUESTION, question);
     return new Promise((resolve) => {
       const user = {
         onResponse: (response: SipResponse) => {
-          if (response.status >= 200) resolve(this.#read(response, name, once, signs));
+          if (response.status >= 200) resolve(response);
         },
         onTimeout: () => resolve(undefined),
         onTransportError: () => resolve(undefined),
@@ -156,6 +243,14 @@ export class PeerQuestions {
     return isSame(mac, this.#answerMac(name, once, known)) ? (known as Knowledge) : undefined;
   }
 
+  #takenMac(node: string, once: string, since: string, from: string, callId: string): string {
+    return this.#mac.base64url(['peer-taken-question', node, once, since, from, callId].join('\n'));
+  }
+
+  #takenAnswerMac(node: string, once: string, total: string, ids: string): string {
+    return this.#mac.base64url(['peer-taken-answer', node, once, total, ids].join('\n'));
+  }
+
   #questionMac(node: string, once: string, { callId, ours, theirs, id, process }: AskedDialog): string {
     return this.#mac.base64url(['peer-question', node, once, id, process, callId, ours, theirs].join('\n'));
   }
@@ -163,6 +258,11 @@ export class PeerQuestions {
   #answerMac(node: string, once: string, known: string): string {
     return this.#mac.base64url(['peer-answer', node, once, known].join('\n'));
   }
+}
+
+/** Whether a message answers a question of a node: who holds all others back needs it. */
+export function isPeerAnswer(text: string): boolean {
+  return text.startsWith('SIP/2.0 ') && text.includes(`\r\n${ANSWER}: `);
 }
 
 function isSame(mac: string, expected: string): boolean {

@@ -15,7 +15,7 @@ import { CARRIES } from './sealed-contacts.ts';
 export interface StrayByesOptions {
   readonly endpoint: Pick<Endpoint, 'sendRequest'>;
   readonly peers: Pick<PeerNodes, 'names' | 'addressOf' | 'isPeerAddress'>;
-  readonly known: Pick<KnownNodes, 'names' | 'lastAddressOf' | 'wasAt'>;
+  readonly known: Pick<KnownNodes, 'names' | 'latestNames' | 'lastAddressOf' | 'wasAt'>;
   readonly scheduler: Scheduler;
 }
 
@@ -25,8 +25,6 @@ const UNKNOWN_MS = 1_500;
 const AGAIN_MS = 250;
 /** That wait at one time. */
 const MAX_STRANGERS = 200;
-/** The latest that are in the roster no more: most of them have ended, and each is asked in vain. */
-const MAX_GONE = 10;
 
 export class StrayByes {
   readonly #options: StrayByesOptions;
@@ -96,9 +94,8 @@ export class StrayByes {
 
   /** Each address once: one that has ended may be asked at that of its next process. */
   #nodes(): readonly Target[] {
-    const { peers, known } = this.#options;
-    const names = known.names().slice(-(peers.names().length + MAX_GONE));
-    const nodes = names.flatMap((name) => known.lastAddressOf(name) ?? []);
+    const { known } = this.#options;
+    const nodes = known.latestNames().flatMap((name) => known.lastAddressOf(name) ?? []);
     return [...new Map(nodes.map((node) => [`${node.transport} ${node.address} ${node.port}`, node])).values()];
   }
 

@@ -924,6 +924,123 @@ describe('a node stands still while another one takes its calls', () => {
   });
 });
 
+describe('a node was cut off from everybody, another one took its calls, and its network is back before the store', () => {
+  const cutOff = () => {
+    const { scheduler, network } = one;
+    const atMs = scheduler.nowMs();
+    store.cutOff.add('one');
+    store.silent.add('one');
+    knowsOther = true;
+    endedAtMs = atMs;
+    const missedAtMs = () => scheduler.nowMs();
+    store.heard.set('one', {
+      atMs,
+      isInDoubt: false,
+      isSilent: true,
+      get missedAtMs() {
+        return missedAtMs();
+      },
+    });
+    network.detach('udp', ENGINE, 5060);
+  };
+
+  const networkIsBack = () =>
+    one.network.attach('udp', ENGINE, 5060, one.engine.endpoint.transport as unknown as SimulatedTransport);
+
+  /** The second node has told the parties that take UPDATE where they are. */
+  const isTaken = async () => {
+    await pass(2_400);
+    for (const party of [alice, carrier]) toOther(party, okTo(party.took('UPDATE')));
+    await pass(100);
+    expect([...two.engine.calls.list()]).toMatchObject([{ state: 'answered' }]);
+  };
+
+  test('a BYE that reaches it is served by the one that has the call: one record', async () => {
+    cutOff();
+    await isTaken();
+    networkIsBack();
+    const bye = alice.within(invite, final, 'BYE');
+    alice.send(bye);
+    await pass(400);
+    expect(alice.responses(bye.callId()).at(-1)?.status).toBe(200);
+    expect(carrier.took('BYE').topVia().host).toBe(OTHER);
+    toOther(carrier, okTo(carrier.took('BYE')));
+    await pass(400);
+    expect([...one.engine.calls.list(), ...one.observed.ended]).toEqual([]);
+    expect(two.observed.ended).toMatchObject([{ endedBy: 'caller', endReason: 'bye' }]);
+    expect(one.log.lines.filter(({ event }) => event === 'calls-taken')).toMatchObject([{ fields: { count: 1 } }]);
+  });
+
+  test('so is one that comes when messages have come for long, and it has been cut off once more', async () => {
+    cutOff();
+    // Nobody takes its calls, since it answers.
+    networkIsBack();
+    await pass(10_000);
+    expect(store.count('one')).toBe(1);
+    one.network.detach('udp', ENGINE, 5060);
+    await isTaken();
+    networkIsBack();
+    const bye = alice.within(invite, final, 'BYE');
+    alice.send(bye);
+    await pass(400);
+    expect(alice.responses(bye.callId()).at(-1)?.status).toBe(200);
+    expect(one.observed.ended).toEqual([]);
+    expect(carrier.took('BYE').topVia().host).toBe(OTHER);
+  });
+
+  test('what is due of a call that it had is not done, though nothing comes to it', async () => {
+    const ringing = alice.call('18005550100', UPDATES);
+    carrier.answer(carrier.took('INVITE', 1), 180, 'Ringing');
+    await pass(177_000);
+    cutOff();
+    await pass(2_400);
+    toOther(carrier, answerTo(carrier.took('INVITE', 2), '180 Ringing'));
+    networkIsBack();
+    await pass(3_000);
+    expect([...one.engine.calls.list(), ...one.observed.ended]).toEqual([]);
+    const finals = alice.responses(ringing.callId()).filter(({ status }) => status >= 200 && status !== 407);
+    expect(new Set(finals.map(({ status }) => status))).toEqual(new Set([480]));
+    const from = (host: string) =>
+      one.network.packets.filter((packet) => packet.from === `${host}:5060` && packet.text.startsWith('SIP/2.0 480'));
+    expect([from(ENGINE).length, from(OTHER).length]).toEqual([0, finals.length]);
+  });
+
+  test('one whose calls nobody took serves them as soon as the others have said so', async () => {
+    cutOff();
+    store.silent.delete('one');
+    await pass(2_400);
+    networkIsBack();
+    const bye = alice.within(invite, final, 'BYE');
+    alice.send(bye);
+    await pass(100);
+    expect(alice.responses(bye.callId()).at(-1)?.status).toBe(200);
+    expect(carrier.took('BYE').topVia().host).toBe(ENGINE);
+  });
+
+  test('one whose others have ended serves them within half a second', async () => {
+    const second = alice.call('18005550100', UPDATES);
+    carrier.answer(carrier.took('INVITE', 1), 200, 'OK', UPDATES, SDP);
+    await pass(400);
+    const answered = alice.final(second) as SipResponse;
+    cutOff();
+    store.silent.delete('one');
+    await pass(2_400);
+    otherLife.isOver = true;
+    await two.engine.endpoint.transport.close();
+    networkIsBack();
+    const bye = alice.within(invite, final, 'BYE');
+    alice.send(bye);
+    await pass(600);
+    expect(alice.responses(bye.callId()).at(-1)?.status).toBe(200);
+    // And the next one at once.
+    await pass(2_000);
+    const next = alice.within(second, answered, 'BYE');
+    alice.send(next);
+    one.run(10);
+    expect(alice.responses(next.callId()).at(-1)?.status).toBe(200);
+  });
+});
+
 /** Registered there, and known to the first one. */
 function atOther(): Phone {
   const bob = new AtOther(one, '203.0.113.2', '102');

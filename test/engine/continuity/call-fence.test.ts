@@ -1,4 +1,4 @@
-import { beforeEach, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import type { HeardOf } from '../../../src/call/index.ts';
 import { CallFence } from '../../../src/engine/continuity/call-fence.ts';
 import type { Flow } from '../../../src/sip/transport/index.ts';
@@ -28,6 +28,9 @@ let keepsCalls: boolean;
 let asked: ((isAnswered: boolean) => void)[];
 /** Whether the store answers in the end. */
 let comesBack: boolean;
+/** Questions to the other nodes, with what answers them; none where there are no others. */
+let nodesAsked: { readonly sinceMs: number; readonly isReached: () => boolean; answer(isSure: boolean): void }[];
+let hasOthers: boolean;
 let fence: CallFence;
 let served: string[];
 
@@ -38,6 +41,8 @@ beforeEach(() => {
   keepsCalls = true;
   asked = [];
   comesBack = false;
+  nodesAsked = [];
+  hasOthers = false;
   served = [];
   fence = new CallFence({
     store: { heard: () => heard, answers: async () => comesBack },
@@ -46,6 +51,13 @@ beforeEach(() => {
         return keepsCalls;
       },
       confirm: () => new Promise((resolve) => asked.push(resolve)),
+    },
+    nodes: {
+      get hasOthers() {
+        return hasOthers;
+      },
+      ask: async (sinceMs, isReached) =>
+        hasOthers && new Promise((resolve) => nodesAsked.push({ sinceMs, isReached, answer: resolve })),
     },
     scheduler: time,
     log,
@@ -332,4 +344,127 @@ test('after a short one they are served too: they are as old as their sender sti
   heard = { ...heard, atMs: time.nowMs() };
   await answer(true);
   expect(served).toHaveLength(1);
+});
+
+describe('while the store does not answer, the other nodes are asked which calls they have gone on with', () => {
+  beforeEach(() => {
+    hasOthers = true;
+  });
+
+  const nodesSay = async (isSure: boolean) => {
+    nodesAsked.shift()?.answer(isSure);
+    await settle();
+  };
+
+  test('messages and timers wait for their word, and not for the store once they have said it', async () => {
+    live(1_000);
+    miss(1_000);
+    time.advance(300);
+    const firedBefore = time.fired;
+    expect(receive('BYE')).toBe(false);
+    time.due();
+    await settle();
+    expect([served, time.fired - firedBefore, asked.length]).toEqual([[], 0, 0]);
+    expect(nodesAsked).toMatchObject([{ sinceMs: 1_300 }]);
+    await nodesSay(true);
+    expect([served, time.fired - firedBefore]).toEqual([['BYE'], 1]);
+    expect(log.lines).toEqual([]);
+  });
+
+  test('a message that comes after a silence waits for whoever says it first', async () => {
+    live(1_000);
+    miss(1_300);
+    miss(500);
+    await nodesSay(false);
+    comesBack = true;
+    expect(receive('BYE')).toBe(false);
+    await settle();
+    expect([served, asked.length, nodesAsked.length]).toEqual([[], 1, 1]);
+    await answer(true);
+    expect(served).toEqual(['BYE']);
+  });
+
+  test('their word holds for half a second', async () => {
+    live(1_000);
+    miss(1_300);
+    await nodesSay(true);
+    time.advance(500);
+    expect(receive('INFO 1')).toBe(true);
+    time.advance(1);
+    expect(receive('INFO 2')).toBe(false);
+    await nodesSay(true);
+    expect(served).toEqual(['INFO 1', 'INFO 2']);
+  });
+
+  test('their answers and their own questions never wait', async () => {
+    live(1_000);
+    miss(1_300);
+    expect(nodesAsked).toHaveLength(1);
+    expect(receive('SIP/2.0 200 OK\r\nX-Tandem-Answer: none;mac=1\r\n\r\n')).toBe(true);
+    expect(receive('OPTIONS sip:198.51.100.1 SIP/2.0')).toBe(true);
+    expect(receive('SIP/2.0 200 OK\r\nTo: <sip:x@y>;tag=1\r\n\r\n')).toBe(false);
+    await nodesSay(true);
+    expect(served).toHaveLength(3);
+  });
+
+  test('with nobody to be heard timers wait once, and are due; the first message after that has them asked again', async () => {
+    live(1_000);
+    miss(1_300);
+    const firedBefore = time.fired;
+    miss(500);
+    await nodesSay(false);
+    expect(time.fired - firedBefore).toBe(1);
+    miss(1_000);
+    expect(time.fired - firedBefore).toBe(11);
+    // They are asked on, and nothing waits for that.
+    expect(nodesAsked.map(({ isReached }) => isReached())).toEqual([false]);
+    expect(receive('BYE')).toBe(false);
+    expect(nodesAsked.map(({ isReached }) => isReached())).toEqual([false, true]);
+  });
+
+  test('a message that comes at the end of a question which nobody has answered has them asked again, and is served after that', async () => {
+    live(1_000);
+    miss(1_300);
+    miss(300);
+    await nodesSay(false);
+    expect(receive('BYE')).toBe(false);
+    await nodesSay(false);
+    expect(served).toEqual(['BYE']);
+    expect(receive('INFO')).toBe(true);
+  });
+
+  test('one that comes after a silence, while they are asked for a timer, waits for the store when they do not answer', async () => {
+    live(1_000);
+    miss(1_300);
+    await nodesSay(true);
+    comesBack = true;
+    miss(600);
+    expect([nodesAsked.length, receive('BYE')]).toEqual([1, false]);
+    await nodesSay(false);
+    expect([served, asked.length]).toEqual([[], 1]);
+    await answer(true);
+    expect(served).toEqual(['BYE']);
+  });
+
+  test('after a standstill they are asked when the store has not answered', async () => {
+    live(1_000);
+    time.advance(2_000);
+    expect(receive('BYE')).toBe(false);
+    expect([asked.length, nodesAsked.length]).toEqual([1, 0]);
+    await answer(false);
+    expect([served, nodesAsked.length]).toEqual([[], 1]);
+    await nodesSay(true);
+    expect(served).toEqual(['BYE']);
+    expect(log.lines.at(-1)).toMatchObject({ fields: { storeAnswered: false, nodesAnswered: true } });
+  });
+
+  test('they are not while the store answers', async () => {
+    live(10_000);
+    expect(receive('BYE')).toBe(true);
+    heard = { ...heard, isInDoubt: true };
+    time.advance(101);
+    expect(receive('BYE')).toBe(false);
+    await answer(true);
+    expect(nodesAsked).toEqual([]);
+  });
 });

@@ -260,3 +260,19 @@ test('who stops when none is has settled at once', async () => {
   one.stop();
   await one.settled();
 });
+
+test('from when the store is asked for the calls of a node until it has given all of them, they may be about to come', async () => {
+  const one = succession(0);
+  one.start();
+  await pass(1_000);
+  [diesAtMs, answersUntilMs, takeMs] = [scheduler.nowMs(), scheduler.nowMs(), 100];
+  const seen: string[] = [];
+  for (let passed = 0; passed < 3_000; passed += 10) {
+    await pass(10);
+    seen.push(
+      `${one.isTaking('other') ? 'taking' : 'idle'}, ${happened.filter((what) => what === 'taken over').length}`,
+    );
+  }
+  expect([...new Set(seen)]).toEqual(['idle, 0', 'taking, 0', 'taking, 1', 'idle, 1']);
+  expect(one.isTaking('another')).toBe(false);
+});

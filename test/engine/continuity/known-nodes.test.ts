@@ -82,3 +82,16 @@ test('of names that come and go the latest 200 are kept', () => {
   expect(known.names()).toHaveLength(200);
   expect(known.names()[0]).toBe('n50');
 });
+
+test('worth a question are those in the roster, and of the others the ten that were there latest', () => {
+  const { nodes, known } = roster();
+  for (let name = 0; name < 15; name++) {
+    nodes.set(`gone-${name}`, { sip: B, quietMs: 100, signs: true });
+    known.note();
+    nodes.delete(`gone-${name}`);
+  }
+  nodes.set('b', { sip: B, quietMs: 100, signs: true });
+  const latest = Array.from({ length: 10 }, (_, index) => `gone-${index + 5}`);
+  expect(known.latestNames()).toEqual([...latest, 'b']);
+  expect([known.isListed('b'), known.isListed('gone-14')]).toEqual([true, false]);
+});

@@ -1,5 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { type AskedBy, type Knowledge, PeerQuestions } from '../../../src/engine/continuity/peer-question.ts';
+import {
+  type AskedBy,
+  isPeerAnswer,
+  type Knowledge,
+  PeerQuestions,
+} from '../../../src/engine/continuity/peer-question.ts';
 import type { ServerTransaction } from '../../../src/sip/endpoint/index.ts';
 import {
   createResponse,
@@ -45,16 +50,23 @@ function answering(name: string, knowledge: Knowledge, asked: AskedBy[] = [], se
   return (request) => {
     let answer: SipResponse | undefined;
     const transaction = { request, respond: (response: SipResponse) => (answer = response) };
-    const isTaken = node.answer(transaction as unknown as ServerTransaction, (question) => {
-      asked.push(question);
-      return knowledge;
+    const isTaken = node.answer(transaction as unknown as ServerTransaction, {
+      of: (question) => {
+        asked.push(question);
+        return knowledge;
+      },
+      taken: () => [],
     });
     return isTaken ? answer : createResponse(request, 481);
   };
 }
 
+/** Time passes in steps in which promises settle. */
 async function waited<T>(scheduler: VirtualScheduler, answer: Promise<T>, ms = 300): Promise<T> {
-  scheduler.advance(ms);
+  for (let passed = 0; passed < ms; passed += 50) {
+    await new Promise((resolve) => setImmediate(resolve));
+    scheduler.advance(50);
+  }
   return answer;
 }
 
@@ -126,9 +138,12 @@ test('what is changed, or not of the store, is no question', () => {
     scheduler: new VirtualScheduler(),
   });
   const isTaken = (text: string) =>
-    node.answer({ request: parseMessage(text), respond: () => {} } as unknown as ServerTransaction, () => {
-      asked++;
-      return 'none';
+    node.answer({ request: parseMessage(text), respond: () => {} } as unknown as ServerTransaction, {
+      of: () => {
+        asked++;
+        return 'none';
+      },
+      taken: () => [],
     });
   const { questions, sent } = asker(answering('b', 'none'));
   void questions.knows(B, DIALOG, 300);
@@ -143,4 +158,92 @@ test('what is changed, or not of the store, is no question', () => {
   ])
     expect(isTaken(changed)).toBe(false);
   expect(asked).toBe(1);
+});
+
+describe('which calls of the asking node it has gone on with', () => {
+  const taker = (name: string, taken: (node: string, sinceMs: number) => readonly string[] | undefined): There => {
+    const node = new PeerQuestions({
+      ...{ node: name, secret: SECRET, endpoint: {} as never },
+      scheduler: new VirtualScheduler(),
+    });
+    return (request) => {
+      let answer: SipResponse | undefined;
+      const respond = (response: SipResponse) => (answer = response);
+      const transaction = { request, respond, reply: (status: number) => respond(createResponse(request, status)) };
+      const knowledge = { of: () => 'none' as const, taken };
+      return node.answer(transaction as unknown as ServerTransaction, knowledge)
+        ? answer
+        : createResponse(request, 481);
+    };
+  };
+  const ids = (count: number) => Array.from({ length: count }, (_, index) => `call-${index}`);
+
+  test.each([0, 1, 30, 31, 1_000])('%i are told, each answer in one packet', async (count) => {
+    const asked: unknown[] = [];
+    const { questions, sent, scheduler } = asker((request) => {
+      const answer = taker('b', (node, sinceMs) => {
+        asked.push([node, sinceMs]);
+        return ids(count);
+      })(request) as SipResponse;
+      expect(serialize(answer).length).toBeLessThan(1_300);
+      return parseMessage(serialize(answer)) as SipResponse;
+    });
+    expect(await waited(scheduler, questions.taken(B, 2_599.4, 500), 0)).toEqual(ids(count));
+    expect(new Set(asked.map(String))).toEqual(new Set(['a,2600']));
+    expect(sent).toHaveLength(Math.max(1, Math.ceil(count / 30)));
+  });
+
+  test('one that takes some just now does not say, and is asked again', async () => {
+    let isTaking = true;
+    const { questions, scheduler } = asker(taker('b', () => (isTaking ? undefined : ids(2))));
+    const said = questions.taken(B, 2_000, 500);
+    scheduler.advance(150);
+    isTaking = false;
+    expect(await waited(scheduler, said, 100)).toEqual(ids(2));
+    isTaking = true;
+    expect(await waited(scheduler, questions.taken(B, 2_000, 500), 500)).toBeUndefined();
+  });
+
+  test.each([
+    ['of another node at its address', taker('c', () => ids(1))],
+    ['without proof', (request: SipRequest) => createResponse(request, 200)],
+    ['of the program before, which does not know the question', (request: SipRequest) => createResponse(request, 481)],
+    [
+      'that was changed',
+      (request: SipRequest) => {
+        const text = serialize(taker('b', () => ids(2))(request) as SipResponse);
+        return parseMessage(text.replace('call-0', 'call-9')) as SipResponse;
+      },
+    ],
+  ])('an answer %s is none', async (_what, there) => {
+    const { questions, scheduler } = asker(there);
+    expect(await waited(scheduler, questions.taken({ ...B, signs: false }, 2_000, 300), 300)).toBeUndefined();
+  });
+
+  test('nobody but a node of the store is told', async () => {
+    const { questions, sent, scheduler } = asker(() => undefined);
+    void questions.taken(B, 2_000, 300);
+    const text = serialize(sent[0] as SipRequest);
+    const there = taker('b', () => ids(1));
+    expect(there(parseMessage(text) as SipRequest)?.status).toBe(200);
+    for (const changed of [
+      text.replace('taken=2000', 'taken=9000'),
+      text.replace('from=0', 'from=1'),
+      text.replace('X-Tandem-Question: a;', 'X-Tandem-Question: c;'),
+      text.replace(/Call-ID: .*/, 'Call-ID: another'),
+      text.replace(/once=[^;]*/, 'once='),
+    ])
+      expect(there(parseMessage(changed) as SipRequest)?.status).toBe(481);
+    scheduler.advance(300);
+  });
+
+  test('an answer is known by its header field', async () => {
+    const { sent, questions, scheduler } = asker(() => undefined);
+    void questions.taken(B, 0, 100);
+    const answer = taker('b', () => ids(1))(sent[0] as SipRequest) as SipResponse;
+    expect(isPeerAnswer(serialize(answer))).toBe(true);
+    expect(isPeerAnswer(serialize(sent[0] as SipRequest))).toBe(false);
+    expect(isPeerAnswer(serialize(createResponse(sent[0] as SipRequest, 200)))).toBe(false);
+    scheduler.advance(100);
+  });
 });

@@ -1,0 +1,97 @@
+import { beforeEach, expect, test } from 'vitest';
+import { LostCalls } from '../../../src/engine/continuity/lost-calls.ts';
+
+const ADDRESSES: Record<string, string> = { two: '192.0.2.2', three: '192.0.2.3', gone: '192.0.2.4' };
+
+let names: string[];
+/** Of those, in the roster. */
+let listed: string[];
+/** Questions with what answers them. */
+let asked: { readonly name: string; answer(taken: readonly string[] | undefined): void }[];
+let lost: string[];
+let calls: LostCalls;
+
+beforeEach(() => {
+  [names, listed, asked, lost] = [['gone', 'two', 'three'], ['two', 'three'], [], []];
+  calls = new LostCalls({
+    known: {
+      latestNames: () => names,
+      isListed: (name) => listed.includes(name),
+      lastAddressOf: (name) => {
+        const address = ADDRESSES[name];
+        return address === undefined ? undefined : { transport: 'udp', address, port: 5060 };
+      },
+      signs: () => true,
+    },
+    questions: {
+      taken: ({ name }, sinceMs, withinMs) => {
+        expect([sinceMs, withinMs]).toEqual([2_000, 500]);
+        return new Promise((resolve) => asked.push({ name, answer: resolve }));
+      },
+    },
+    keeper: { lose: (ids) => lost.push(...ids) },
+  });
+});
+
+const settle = () => new Promise((resolve) => setImmediate(resolve));
+
+/** What a question comes to; undefined: it is still waited for. */
+async function outcome(isReached = true) {
+  let isSure: boolean | undefined;
+  void calls.ask(2_000, () => isReached).then((answer) => (isSure = answer));
+  await settle();
+  return () => isSure;
+}
+
+async function say(name: string, taken: readonly string[] | undefined): Promise<void> {
+  const at = asked.findIndex((question) => question.name === name);
+  asked.splice(at, 1)[0]?.answer(taken);
+  await settle();
+}
+
+test('it is sure when all that the store knew of have answered; what they have is lost at once', async () => {
+  const isSure = await outcome();
+  expect(asked.map(({ name }) => name)).toEqual(['gone', 'two', 'three']);
+  await say('two', ['a', 'b']);
+  expect([isSure(), lost]).toEqual([undefined, ['a', 'b']]);
+  await say('three', []);
+  expect([isSure(), lost]).toEqual([true, ['a', 'b']]);
+  // One that was in no roster is asked as well, and heard when it answers.
+  await say('gone', ['c']);
+  expect(lost).toEqual(['a', 'b', 'c']);
+});
+
+test('one that does not answer is waited for once, and asked on; when it has answered it counts again', async () => {
+  const first = await outcome();
+  await say('two', []);
+  await say('three', undefined);
+  expect(first()).toBe(false);
+  const second = await outcome();
+  await say('two', []);
+  expect([second(), asked.map(({ name }) => name)]).toEqual([true, ['gone', 'gone', 'three']]);
+  await say('three', ['a']);
+  expect(lost).toEqual(['a']);
+  const third = await outcome();
+  await say('two', []);
+  expect(third()).toBeUndefined();
+});
+
+test('while nothing comes from the network, one that does not answer need not have ended', async () => {
+  const first = await outcome(false);
+  await say('two', undefined);
+  await say('three', undefined);
+  expect(first()).toBe(false);
+  const second = await outcome();
+  expect(second()).toBeUndefined();
+});
+
+test('with nobody who could answer it is not sure', async () => {
+  listed = [];
+  expect((await outcome())()).toBe(false);
+  names = ['nowhere'];
+  listed = ['nowhere'];
+  expect((await outcome())()).toBe(false);
+  expect(calls.hasOthers).toBe(true);
+  names = [];
+  expect(calls.hasOthers).toBe(false);
+});
