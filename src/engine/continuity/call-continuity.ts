@@ -19,7 +19,7 @@ import type { KnownNodes } from './known-nodes.ts';
 import { LostCalls } from './lost-calls.ts';
 import { PeerQuestions } from './peer-question.ts';
 import { processOf, type SealedContacts, type Self } from './sealed-contacts.ts';
-import { StrayByes } from './stray-byes.ts';
+import { StrayRequests } from './stray-requests.ts';
 import { TakenCalls } from './taken-calls.ts';
 import { UnreadStore } from './unread-store.ts';
 import { WaitingCallers } from './waiting-callers.ts';
@@ -53,7 +53,7 @@ export class CallContinuity {
   readonly #revival: CallRevival | undefined;
   readonly #questions: PeerQuestions;
   readonly #taken: TakenCalls;
-  readonly #strayByes: StrayByes;
+  readonly #strayRequests: StrayRequests;
   readonly #unread: UnreadStore | undefined;
   readonly #waitingCallers: WaitingCallers;
   readonly #options: CallContinuityOptions;
@@ -70,7 +70,7 @@ export class CallContinuity {
     this.#questions = questions;
     const taken = new TakenCalls(scheduler);
     this.#taken = taken;
-    this.#strayByes = new StrayByes({ endpoint, peers, known, scheduler });
+    this.#strayRequests = new StrayRequests({ endpoint, peers, known, scheduler });
     if (store === undefined) return;
     const keeper = new CallKeeper({
       store,
@@ -134,7 +134,7 @@ export class CallContinuity {
 
   /** The sockets are open: follows other nodes from now on. */
   start(): void {
-    if (this.#options.store?.shared !== undefined) this.#strayByes.start();
+    if (this.#options.store?.shared !== undefined) this.#strayRequests.start();
     this.#waitingCallers.placeAll(true);
     this.#succession?.start();
   }
@@ -186,12 +186,12 @@ export class CallContinuity {
     const { request, flow } = transaction;
     const isKnown = this.#options.sources.knowsSender(request, flow);
     if (this.#unread?.takes(transaction, isKnown, () => this.#comesAgain(transaction, retry)) === true) return true;
-    if (!isKnown) return this.#strayByes.takesStranger(transaction, retry);
+    if (!isKnown) return this.#strayRequests.takesStranger(transaction, retry);
     // What carries its call is asked after by that; an INVITE with Replaces, whose own dialog is none yet, carries none.
     const carried = request.toTag() === undefined ? undefined : this.#revival?.carried(request);
-    if (carried !== undefined || !this.#strayByes.concerns(transaction))
+    if (carried !== undefined || !this.#strayRequests.concerns(transaction))
       return this.#mayArrive(transaction, carried, retry);
-    void this.#strayByes.passOn(transaction).then((isTaken) => {
+    void this.#strayRequests.passOn(transaction).then((isTaken) => {
       if (!isTaken && !this.#mayArrive(transaction, undefined, retry)) retry();
     });
     return true;
@@ -216,7 +216,7 @@ export class CallContinuity {
 
   /** The nodes that may have taken calls of this one meanwhile are not known at once. */
   #onLateRead(): void {
-    this.#strayByes.start();
+    this.#strayRequests.start();
     this.#unread?.read();
   }
 

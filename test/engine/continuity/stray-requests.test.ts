@@ -1,6 +1,6 @@
 import { beforeEach, expect, test } from 'vitest';
 import { KnownNodes } from '../../../src/engine/continuity/known-nodes.ts';
-import { StrayByes, type StrayByesOptions } from '../../../src/engine/continuity/stray-byes.ts';
+import { StrayRequests, type StrayRequestsOptions } from '../../../src/engine/continuity/stray-requests.ts';
 import { NO_PEERS, type PeerNodes } from '../../../src/engine/peer-nodes.ts';
 import type { ServerTransaction } from '../../../src/sip/endpoint/index.ts';
 import { parseMessage, type SipRequest } from '../../../src/sip/message/index.ts';
@@ -31,7 +31,7 @@ let isStale: boolean;
 let answers: (address: string) => number;
 let replies: number[];
 let known: KnownNodes;
-let strayByes: StrayByes;
+let strayRequests: StrayRequests;
 
 beforeEach(() => {
   time = new VirtualScheduler();
@@ -50,8 +50,8 @@ beforeEach(() => {
     isPeerAddress: (address) => names.some((name) => NODES[name] === address),
   };
   known = new KnownNodes(peers, { isOwnHost: () => false });
-  strayByes = new StrayByes({
-    endpoint: { sendRequest } as unknown as StrayByesOptions['endpoint'],
+  strayRequests = new StrayRequests({
+    endpoint: { sendRequest } as unknown as StrayRequestsOptions['endpoint'],
     peers,
     known,
     scheduler: time,
@@ -76,43 +76,43 @@ async function pass(ms: number): Promise<void> {
 test('the other nodes are asked, and one of them has the call', async () => {
   answers = (address) => (address === NODES['three'] ? 200 : 481);
   const bye = byeFrom(PHONE);
-  expect(strayByes.concerns(bye)).toBe(true);
-  expect(await strayByes.passOn(bye)).toBe(true);
+  expect(strayRequests.concerns(bye)).toBe(true);
+  expect(await strayRequests.passOn(bye)).toBe(true);
   expect([asked, replies]).toEqual([['192.0.2.2', '192.0.2.3'], [200]]);
 });
 
 test('none has it: each is asked once', async () => {
-  expect(await strayByes.passOn(byeFrom(PHONE))).toBe(false);
+  expect(await strayRequests.passOn(byeFrom(PHONE))).toBe(false);
   expect([asked.length, replies]).toEqual([2, []]);
 });
 
 test('what another node has passed on is not passed on, nor anything where there is none', () => {
-  expect(strayByes.concerns(byeFrom('192.0.2.2'))).toBe(false);
+  expect(strayRequests.concerns(byeFrom('192.0.2.2'))).toBe(false);
   names = [];
-  expect(strayByes.concerns(byeFrom(PHONE))).toBe(false);
+  expect(strayRequests.concerns(byeFrom(PHONE))).toBe(false);
 });
 
 test('a node that is in no roster any more, as one that has lost the store, is asked where it was: it may have the call', async () => {
   known.note();
   names = ['two'];
   answers = (address) => (address === NODES['three'] ? 200 : 481);
-  expect(await strayByes.passOn(byeFrom(PHONE))).toBe(true);
+  expect(await strayRequests.passOn(byeFrom(PHONE))).toBe(true);
   expect(new Set(asked)).toEqual(new Set(['192.0.2.2', '192.0.2.3']));
   names = [];
-  expect(strayByes.concerns(byeFrom(PHONE))).toBe(true);
-  expect(await strayByes.passOn(byeFrom(PHONE))).toBe(true);
+  expect(strayRequests.concerns(byeFrom(PHONE))).toBe(true);
+  expect(await strayRequests.passOn(byeFrom(PHONE))).toBe(true);
   expect(replies).toEqual([200, 200]);
 });
 
 test('what such a one has passed on is not passed on', () => {
   known.note();
   names = ['two'];
-  expect(strayByes.concerns(byeFrom('192.0.2.3'))).toBe(false);
+  expect(strayRequests.concerns(byeFrom('192.0.2.3'))).toBe(false);
 });
 
 test('who has the call is not kept waiting for one that does not answer', async () => {
   answers = (address) => (address === NODES['three'] ? 200 : 0);
-  expect(await strayByes.passOn(byeFrom(PHONE))).toBe(true);
+  expect(await strayRequests.passOn(byeFrom(PHONE))).toBe(true);
   expect(replies).toEqual([200]);
 });
 
@@ -126,17 +126,17 @@ test('of nodes that have left the latest ten are asked, and one that has another
   NODES['again'] = '198.51.100.19';
   names = ['again', 'two'];
   answers = () => 481;
-  expect(await strayByes.passOn(byeFrom(PHONE))).toBe(false);
+  expect(await strayRequests.passOn(byeFrom(PHONE))).toBe(false);
   const gone = Array.from({ length: 10 }, (_, index) => `198.51.100.${index + 10}`);
   expect(asked.toSorted()).toEqual([...gone, '192.0.2.2'].toSorted());
 });
 
 test('a node that has just started knows nobody: the BYE waits until it has heard of the others', async () => {
   names = [];
-  strayByes.start();
+  strayRequests.start();
   const bye = byeFrom(PHONE);
-  expect(strayByes.concerns(bye)).toBe(true);
-  const passing = strayByes.passOn(bye);
+  expect(strayRequests.concerns(bye)).toBe(true);
+  const passing = strayRequests.passOn(bye);
   await pass(200);
   names = ['two'];
   answers = () => 200;
@@ -146,8 +146,8 @@ test('a node that has just started knows nobody: the BYE waits until it has hear
 });
 
 test('nor do the others know it, and refuse what it passes on: they are asked again until it has told of itself', async () => {
-  strayByes.start();
-  const passing = strayByes.passOn(byeFrom(PHONE));
+  strayRequests.start();
+  const passing = strayRequests.passOn(byeFrom(PHONE));
   await pass(400);
   expect(replies).toEqual([]);
   answers = () => 200;
@@ -158,7 +158,7 @@ test('nor do the others know it, and refuse what it passes on: they are asked ag
 
 test('nor does one that stood still know where the others are: the BYE waits until it has heard of them', async () => {
   isStale = true;
-  const passing = strayByes.passOn(byeFrom(PHONE));
+  const passing = strayRequests.passOn(byeFrom(PHONE));
   await pass(300);
   expect([asked, replies]).toEqual([[], []]);
   isStale = false;
@@ -169,35 +169,35 @@ test('nor does one that stood still know where the others are: the BYE waits unt
 });
 
 test('a call that no node has is none 1.5 s after the start either', async () => {
-  strayByes.start();
-  const passing = strayByes.passOn(byeFrom(PHONE));
+  strayRequests.start();
+  const passing = strayRequests.passOn(byeFrom(PHONE));
   await pass(2_000);
   expect(await passing).toBe(false);
   expect(replies).toEqual([]);
-  expect(strayByes.concerns(byeFrom(PHONE))).toBe(true);
+  expect(strayRequests.concerns(byeFrom(PHONE))).toBe(true);
   asked = [];
-  expect(await strayByes.passOn(byeFrom(PHONE))).toBe(false);
+  expect(await strayRequests.passOn(byeFrom(PHONE))).toBe(false);
   expect(asked).toHaveLength(2);
 });
 
 test('a sender that nobody knows is passed on as the node begins, and refused at once later', async () => {
   const refused: string[] = [];
-  expect(strayByes.takesStranger(byeFrom(PHONE), () => refused.push('later'))).toBe(false);
-  strayByes.start();
+  expect(strayRequests.takesStranger(byeFrom(PHONE), () => refused.push('later'))).toBe(false);
+  strayRequests.start();
   answers = () => 200;
-  expect(strayByes.takesStranger(byeFrom(PHONE), () => refused.push('taken'))).toBe(true);
+  expect(strayRequests.takesStranger(byeFrom(PHONE), () => refused.push('taken'))).toBe(true);
   await pass(50);
   expect([replies, refused]).toEqual([[200], []]);
   answers = () => 481;
-  expect(strayByes.takesStranger(byeFrom(PHONE), () => refused.push('nobody'))).toBe(true);
+  expect(strayRequests.takesStranger(byeFrom(PHONE), () => refused.push('nobody'))).toBe(true);
   await pass(2_000);
   expect([replies, refused]).toEqual([[200], ['nobody']]);
-  expect(strayByes.takesStranger(byeFrom(PHONE), () => refused.push('later'))).toBe(false);
+  expect(strayRequests.takesStranger(byeFrom(PHONE), () => refused.push('later'))).toBe(false);
 });
 
 test('of such senders 200 wait at one time, the others are refused at once', async () => {
-  strayByes.start();
-  const taken = Array.from({ length: 201 }, () => strayByes.takesStranger(byeFrom(PHONE), () => {}));
+  strayRequests.start();
+  const taken = Array.from({ length: 201 }, () => strayRequests.takesStranger(byeFrom(PHONE), () => {}));
   expect([taken.filter(Boolean).length, taken.at(-1)]).toEqual([200, false]);
   await pass(2_000);
 });

@@ -12,7 +12,7 @@ import type { PeerNodes } from '../peer-nodes.ts';
 import type { KnownNodes } from './known-nodes.ts';
 import { CARRIES } from './sealed-contacts.ts';
 
-export interface StrayByesOptions {
+export interface StrayRequestsOptions {
   readonly endpoint: Pick<Endpoint, 'sendRequest'>;
   readonly peers: Pick<PeerNodes, 'names' | 'addressOf' | 'isPeerAddress'>;
   readonly known: Pick<KnownNodes, 'names' | 'latestNames' | 'lastAddressOf' | 'wasAt'>;
@@ -26,12 +26,12 @@ const AGAIN_MS = 250;
 /** That wait at one time. */
 const MAX_STRANGERS = 200;
 
-export class StrayByes {
-  readonly #options: StrayByesOptions;
+export class StrayRequests {
+  readonly #options: StrayRequestsOptions;
   #unknownUntilMs = Number.NEGATIVE_INFINITY;
   #strangers = 0;
 
-  constructor(options: StrayByesOptions) {
+  constructor(options: StrayRequestsOptions) {
     this.#options = options;
   }
 
