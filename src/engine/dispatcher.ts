@@ -79,7 +79,7 @@ export class Dispatcher implements EndpointUser {
     this.#served.calls.ack(request, flow);
   }
 
-  onStrayCancel(cancel: SipRequest, flow: Flow, again: () => void): boolean {
+  onStrayCancel(cancel: SipRequest, flow: Flow, again: (tag?: string) => void): boolean {
     return this.#served.continuity.mayCancel(cancel, flow, again);
   }
 

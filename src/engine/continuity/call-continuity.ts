@@ -19,10 +19,10 @@ import type { KnownNodes } from './known-nodes.ts';
 import { LostCalls } from './lost-calls.ts';
 import { PeerQuestions } from './peer-question.ts';
 import { processOf, type SealedContacts, type Self } from './sealed-contacts.ts';
-import { StrayRequests } from './stray-requests.ts';
+import { type PassedCancel, StrayRequests } from './stray-requests.ts';
 import { TakenCalls } from './taken-calls.ts';
 import { UnreadStore } from './unread-store.ts';
-import { WaitingCallers } from './waiting-callers.ts';
+import { type HeldCancel, WaitingCallers } from './waiting-callers.ts';
 
 export interface CallContinuityOptions {
   readonly store: CallStore | undefined;
@@ -189,7 +189,7 @@ export class CallContinuity {
     if (!isKnown) return this.#strayRequests.takesStranger(transaction, retry);
     // What carries its call is asked after by that; an INVITE with Replaces, whose own dialog is none yet, carries none.
     const carried = request.toTag() === undefined ? undefined : this.#revival?.carried(request);
-    if (carried !== undefined || !this.#strayRequests.concerns(transaction))
+    if (carried !== undefined || !this.#strayRequests.concerns(request, flow))
       return this.#mayArrive(transaction, carried, retry);
     void this.#strayRequests.passOn(transaction).then((isTaken) => {
       if (!isTaken && !this.#mayArrive(transaction, undefined, retry)) retry();
@@ -197,21 +197,57 @@ export class CallContinuity {
     return true;
   }
 
-  /** A CANCEL of an INVITE that is not here: its call may come from a node that has just ended. `again` has it answered. */
-  mayCancel(cancel: SipRequest, flow: Flow, again: () => void): boolean {
+  /**
+   * A CANCEL of an INVITE that is not here: its call may come from a node that has just ended, or be at another one, which is told. `again`
+   * has it answered.
+   */
+  mayCancel(cancel: SipRequest, flow: Flow, again: (tag?: string) => void): boolean {
     if (this.#keeper?.hasLeft === true) return true;
     const isKnown = this.#options.sources.knowsSender(cancel, flow);
     const waiting = this.#waitingCallers;
+    const passed = this.#strayRequests.passedOn(cancel, flow);
+    const tag = passed && this.#cancelPassed(passed);
+    if (tag !== undefined) {
+      again(tag);
+      return true;
+    }
+    const held: HeldCancel =
+      passed === undefined
+        ? { cancel, from: flow.remoteAddress, again }
+        : { ...passed, again: (other) => again(other ?? this.#cancelPassed(passed)) };
     if (this.#unread?.isUnread === true) {
-      const isHeld = this.#unread.hold(isKnown, () => waiting.forget(cancel));
-      if (isHeld) waiting.remember(cancel, flow, again);
+      const isHeld = this.#unread.hold(isKnown, () => {
+        void this.#settleCancel(held, this.#strayRequests.concerns(held.cancel, flow), this.#arrival());
+      });
+      if (isHeld) waiting.remember(held);
       return isHeld;
     }
     if (!isKnown) return false;
-    if (waiting.cancels(cancel, flow, again)) return true;
-    if (this.#succession?.mayCome(() => waiting.forget(cancel)) !== true) return false;
-    waiting.remember(cancel, flow, again);
+    if (waiting.holds(held) || waiting.cancels(held)) return true;
+    const passesOn = this.#strayRequests.concerns(cancel, flow);
+    const arrival = this.#arrival();
+    if (!passesOn && arrival === undefined) return false;
+    waiting.remember(held);
+    void this.#settleCancel(held, passesOn, arrival);
     return true;
+  }
+
+  /** Ends what still rings by it here; gives the tag that its caller was told. */
+  #cancelPassed({ cancel, from }: PassedCancel): string | undefined {
+    return this.#options.endpoint.transactions.cancel(cancel, ({ remoteAddress }) => remoteAddress === from);
+  }
+
+  /** It is answered when another node has the call, or when that has come here or does not. */
+  async #settleCancel(held: HeldCancel, passesOn: boolean, arrival: Promise<void> | undefined): Promise<void> {
+    const tag = passesOn ? await this.#strayRequests.passOnCancel(held.cancel) : undefined;
+    if (tag === undefined) await arrival;
+    this.#waitingCallers.forget(held, tag);
+  }
+
+  /** Resolves when what may come from nodes that have just ended has come. Undefined: nothing may. */
+  #arrival(): Promise<void> | undefined {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    return this.#succession?.mayCome(resolve) === true ? promise : undefined;
   }
 
   /** The nodes that may have taken calls of this one meanwhile are not known at once. */

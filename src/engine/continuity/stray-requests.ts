@@ -1,13 +1,13 @@
 /**
- * A party that cannot be told where its call went on (no UPDATE, no session timer) sends BYE to the node that had it. When that node lives
- * again it has no such call; it passes the BYE on to the others, and whichever has the call ends it: one that has lost the store, and is in
- * no roster for that, may be the one. One that has just started, or stood still, knows of none of them at first, and they may not know of
- * it: it asks again until it has told of itself.
+ * A party that cannot be told where its call went on (no UPDATE, no session timer) sends BYE to the node that had it, and a caller who waits
+ * sends CANCEL there. When that node lives again it has no such call; it passes the request on to the others, and whichever has the call ends
+ * it: one that has lost the store, and is in no roster for that, may be the one. One that has just started, or stood still, knows of none of
+ * them at first, and they may not know of it: it asks again until it has told of itself.
  */
 import { pause, type Scheduler } from '../../base/scheduler.ts';
 import type { Endpoint, ServerTransaction } from '../../sip/endpoint/index.ts';
-import { HeaderId, parseMessage, type SipRequest, serialize } from '../../sip/message/index.ts';
-import type { Target } from '../../sip/transport/index.ts';
+import { HeaderId, parseMessage, type SipRequest, type SipResponse, serialize } from '../../sip/message/index.ts';
+import type { Flow, Target } from '../../sip/transport/index.ts';
 import type { PeerNodes } from '../peer-nodes.ts';
 import type { KnownNodes } from './known-nodes.ts';
 import { CARRIES } from './sealed-contacts.ts';
@@ -25,6 +25,14 @@ const UNKNOWN_MS = 1_500;
 const AGAIN_MS = 250;
 /** That wait at one time. */
 const MAX_STRANGERS = 200;
+
+/** Of a CANCEL that is passed on: by it the INVITE is found. A response with two Via is none (§8.1.3.3). */
+const SENDERS_VIA = 'X-Tandem-Via';
+
+export interface PassedCancel {
+  readonly cancel: SipRequest;
+  readonly from: string;
+}
 
 export class StrayRequests {
   readonly #options: StrayRequestsOptions;
@@ -46,12 +54,26 @@ export class StrayRequests {
   }
 
   /** Whether other nodes are to be asked: not by what one of them has passed on. */
-  concerns({ request, flow }: ServerTransaction): boolean {
-    const { peers, known } = this.#options;
+  concerns({ method, requestUri }: SipRequest, { remoteAddress }: Pick<Flow, 'remoteAddress'>): boolean {
     // What carries its call, or says so, is asked after by that.
-    if (request.method !== 'BYE' || request.requestUri.includes(CARRIES)) return false;
-    if (peers.isPeerAddress(flow.remoteAddress) || known.wasAt(flow.remoteAddress)) return false;
-    return known.names().length > 0 || this.isUnknown;
+    if (!(method === 'CANCEL' || (method === 'BYE' && !requestUri.includes(CARRIES)))) return false;
+    return !this.#isNode(remoteAddress) && (this.#options.known.names().length > 0 || this.isUnknown);
+  }
+
+  /** A CANCEL that another node has passed on, as its sender sent it, and his address. */
+  passedOn(cancel: SipRequest, { remoteAddress }: Pick<Flow, 'remoteAddress'>): PassedCancel | undefined {
+    const via = cancel.headers.valueNamed(SENDERS_VIA);
+    if (via === undefined || !this.#isNode(remoteAddress)) return undefined;
+    const sent = copyOf(cancel);
+    sent.headers.removeNamed(SENDERS_VIA);
+    sent.headers.set(HeaderId.Via, via);
+    const { params, host } = sent.topVia();
+    return { cancel: sent, from: params.get('received') ?? host };
+  }
+
+  #isNode(address: string): boolean {
+    const { peers, known } = this.#options;
+    return peers.isPeerAddress(address) || known.wasAt(address);
   }
 
   /**
@@ -59,7 +81,8 @@ export class StrayRequests {
    * this one, and its BYE came to where it was told that its call is. True: it is passed on, and answered in any case.
    */
   takesStranger(transaction: ServerTransaction, refuse: () => void): boolean {
-    if (!this.isUnknown || this.#strangers >= MAX_STRANGERS || !this.concerns(transaction)) return false;
+    if (!this.isUnknown || this.#strangers >= MAX_STRANGERS || !this.concerns(transaction.request, transaction.flow))
+      return false;
     this.#strangers++;
     void this.passOn(transaction).then((isTaken) => {
       this.#strangers--;
@@ -70,26 +93,36 @@ export class StrayRequests {
 
   /** True: a node had the call, and the BYE is answered. */
   async passOn(transaction: ServerTransaction): Promise<boolean> {
-    let isTaken = await this.#passOn(transaction);
-    while (!isTaken && this.isUnknown) {
-      await pause(this.#options.scheduler, AGAIN_MS);
-      isTaken = await this.#passOn(transaction);
-    }
-    if (isTaken) transaction.reply(200);
-    return isTaken;
+    const taken = await this.#taken(transaction.request);
+    if (taken !== undefined) transaction.reply(200);
+    return taken !== undefined;
   }
 
-  async #passOn(transaction: ServerTransaction): Promise<boolean> {
+  /** The tag that the caller was told by the node that has his call. Its Via goes along, by which that node finds his INVITE. */
+  async passOnCancel(cancel: SipRequest): Promise<string | undefined> {
+    const copy = copyOf(cancel);
+    copy.headers.addNamed(SENDERS_VIA, cancel.headers.listValues(HeaderId.Via)[0] ?? '');
+    return (await this.#taken(copy))?.toTag();
+  }
+
+  /** What a node that had the call has answered. */
+  async #taken(request: SipRequest): Promise<SipResponse | undefined> {
+    let answer = await this.#passOn(request);
+    while (answer === undefined && this.isUnknown) {
+      await pause(this.#options.scheduler, AGAIN_MS);
+      answer = await this.#passOn(request);
+    }
+    return answer;
+  }
+
+  async #passOn(request: SipRequest): Promise<SipResponse | undefined> {
     const { peers } = this.#options;
     const roster = peers.names();
     // Of one that has just started, or stood still, none of them may have been heard of lately.
     const isStale = roster.length > 0 && roster.every((name) => peers.addressOf(name) === undefined);
     if (isStale && !this.isUnknown) this.start();
-    const asked = this.#nodes().map((node) => this.#ask(transaction.request, node));
-    return Promise.any(asked).then(
-      () => true,
-      () => false,
-    );
+    const asked = this.#nodes().map((node) => this.#ask(request, node));
+    return Promise.any(asked).catch(() => undefined);
   }
 
   /** Each address once: one that has ended may be asked at that of its next process. */
@@ -100,15 +133,15 @@ export class StrayRequests {
   }
 
   /** Rejects where it has no such call, or does not answer. */
-  async #ask(request: SipRequest, node: Target): Promise<void> {
-    const copy = parseMessage(serialize(request)) as SipRequest;
+  async #ask(request: SipRequest, node: Target): Promise<SipResponse> {
+    const copy = copyOf(request);
     for (const id of [HeaderId.Via, HeaderId.Route]) copy.headers.remove(id);
     return new Promise((resolve, reject) => {
       const refuse = (why: string) => reject(new Error(why));
       const user = {
-        onResponse: ({ status }: { readonly status: number }) => {
-          if (status >= 300) refuse(`${status}`);
-          else if (status >= 200) resolve();
+        onResponse: (response: SipResponse) => {
+          if (response.status >= 300) refuse(`${response.status}`);
+          else if (response.status >= 200) resolve(response);
         },
         onTimeout: () => refuse('no answer'),
         onTransportError: refuse,
@@ -116,4 +149,8 @@ export class StrayRequests {
       this.#options.endpoint.sendRequest(copy, node, user, { transactionTimeoutMs: ANSWER_MS, scope: 'private' });
     });
   }
+}
+
+function copyOf(request: SipRequest): SipRequest {
+  return parseMessage(serialize(request)) as SipRequest;
 }

@@ -37,11 +37,13 @@ export interface WaitingCallersOptions {
 }
 
 /** A caller has given up whose call may come. */
-interface HeldCancel {
+export interface HeldCancel {
+  /** As he sent it. */
   readonly cancel: SipRequest;
-  readonly flow: Flow;
-  /** Has the CANCEL answered. */
-  readonly again: () => void;
+  /** His address. */
+  readonly from: string;
+  /** Has the CANCEL answered; under this tag, where another node has the call. */
+  readonly again: (tag?: string) => void;
 }
 
 /** A caller's INVITE that is about to be received once more. */
@@ -108,7 +110,7 @@ export class WaitingCallers {
     let isCancelled = false;
     const key = inviteKey(invite);
     const gaveUp = this.#cancels.get(key);
-    const hasGivenUp = gaveUp !== undefined && gaveUp.flow.remoteAddress === waiting.from.address;
+    const hasGivenUp = gaveUp !== undefined && gaveUp.from === waiting.from.address;
     for (const cancel of waiting.cancels) {
       const asked = cancel.asked;
       if (!hasGivenUp && asked !== undefined && this.#comesHere(asked, isOwn))
@@ -144,24 +146,29 @@ export class WaitingCallers {
   }
 
   /** A CANCEL comes for a call that is about to be here. False: it is not known to be. */
-  cancels(cancel: SipRequest, flow: Flow, again: () => void): boolean {
-    const expected = this.#expected.get(inviteKey(cancel));
-    if (expected === undefined || expected.from !== flow.remoteAddress) return false;
-    this.#giveUp(expected, { cancel, flow, again });
+  cancels(held: HeldCancel): boolean {
+    const expected = this.#expected.get(inviteKey(held.cancel));
+    if (expected === undefined || expected.from !== held.from) return false;
+    this.#giveUp(expected, held);
     return true;
   }
 
-  /** A CANCEL came whose call may come. */
-  remember(cancel: SipRequest, flow: Flow, again: () => void): void {
-    this.#cancels.set(inviteKey(cancel), { cancel, flow, again });
+  /** Whether this CANCEL waits for its call already: it is a copy. */
+  holds({ cancel, from }: HeldCancel): boolean {
+    return this.#cancels.get(inviteKey(cancel))?.from === from;
   }
 
-  /** The call has not come: the CANCEL is answered as any other that is for nothing. */
-  forget(cancel: SipRequest): void {
+  /** A CANCEL came whose call may come. */
+  remember(held: HeldCancel): void {
+    this.#cancels.set(inviteKey(held.cancel), held);
+  }
+
+  /** The call has not come: the CANCEL is answered as any other that is for nothing, or under the tag of whoever has the call. */
+  forget({ cancel }: Pick<HeldCancel, 'cancel'>, tag?: string): void {
     const key = inviteKey(cancel);
     const held = this.#cancels.get(key);
     this.#cancels.delete(key);
-    held?.again();
+    held?.again(tag);
   }
 
   #giveUp({ resumption, held }: ExpectedInvite, cancel: HeldCancel): void {

@@ -373,7 +373,7 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow>, Refu
     this.#refusals.send(response, request, flow);
   }
 
-  onStrayCancel(cancel: SipRequest, flow: Flow, again: () => void): boolean {
+  onStrayCancel(cancel: SipRequest, flow: Flow, again: (tag?: string) => void): boolean {
     return this.#user.onStrayCancel?.(cancel, flow, again) === true;
   }
 

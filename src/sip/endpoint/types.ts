@@ -40,7 +40,7 @@ export interface EndpointUser {
   /** A 2xx to an INVITE that no transaction waits for any more. */
   onStray2xx?(response: SipResponse, flow: Flow): void;
   /** As {@link TransactionLayerUser.onStrayCancel}. */
-  onStrayCancel?(cancel: SipRequest, flow: Flow, again: () => void): boolean;
+  onStrayCancel?(cancel: SipRequest, flow: Flow, again: (tag?: string) => void): boolean;
   /** A CANCEL of an INVITE that had been answered with a 2xx; by itself it changes nothing (RFC 3261 §9.2). */
   onLateCancel?(cancel: LateCancel): void;
   /** A connection is gone, in order or not; its transactions have been told. */

@@ -334,16 +334,22 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
   }
 
   /** §9.2. The CANCEL is answered here: 481 when it means no INVITE that we know, 200 otherwise, whatever becomes of the INVITE. */
-  #receiveCancel(cancel: SipRequest, flow: F, isLast = false): void {
+  #receiveCancel(cancel: SipRequest, flow: F, isLast = false, elsewhere?: string): void {
     const invite = this.#find(cancel, 'INVITE');
     if (invite === undefined && !isLast && this.#user.onStrayCancel !== undefined) {
-      const again = () => {
+      const again = (tag?: string) => {
         // It may have come again meanwhile, and been answered.
-        if (this.#find(cancel, cancel.method) === undefined) this.#receiveCancel(cancel, flow, true);
+        if (this.#find(cancel, cancel.method) === undefined) this.#receiveCancel(cancel, flow, true, tag);
       };
       if (this.#user.onStrayCancel(cancel, flow, again)) return;
     }
     const transaction = this.#serverOf(cancel, flow);
+    if (invite === undefined && elsewhere !== undefined) {
+      transaction.admit();
+      transaction.adoptTag(elsewhere);
+      transaction.reply(200);
+      return;
+    }
     if (invite === undefined) {
       this.counters.strayCancels++;
       transaction.reply(481);
@@ -360,6 +366,17 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
     const isOpen = invite instanceof InviteServerTransaction && invite.state !== 'accepted';
     if (isOpen) invite.receiveCancel(cancel);
     else this.#user.onLateCancel?.(cancel, invite.sentTag, invite.flow, flow);
+  }
+
+  /**
+   * A CANCEL that came to somebody else, who passes it on and answers it. Gives the tag of the responses to its INVITE; undefined where there
+   * is none from whom `isFrom` says.
+   */
+  cancel(cancel: SipRequest, isFrom: (flow: F) => boolean): string | undefined {
+    const invite = this.#find(cancel, 'INVITE');
+    if (invite === undefined || !isFrom(invite.flow)) return undefined;
+    if (invite instanceof InviteServerTransaction && invite.state !== 'accepted') invite.receiveCancel(cancel);
+    return invite.sentTag;
   }
 
   #serverOf(request: SipRequest, flow: F): ServerTransactionBase<F> {

@@ -125,8 +125,8 @@ export interface TransactionLayerUser<F extends Channel = Channel> {
   /** A 2xx to an INVITE that matches no transaction (RFC 6026 §8.1 lets an element look at it; it is dropped otherwise). */
   onStray2xx?(response: SipResponse, flow: F): void;
   /**
-   * A CANCEL for an INVITE that is not known. True: it may be known later; the CANCEL is answered when `again` is called, once. Otherwise 481
-   * (§9.2).
+   * A CANCEL for an INVITE that is not known. True: it may be known later, or to somebody else; the CANCEL is answered when `again` is called,
+   * once: as it would be then, or with 200 under the tag that is given, of the responses to its INVITE. Otherwise 481 (§9.2).
    */
-  onStrayCancel?(cancel: SipRequest, flow: F, again: () => void): boolean;
+  onStrayCancel?(cancel: SipRequest, flow: F, again: (tag?: string) => void): boolean;
 }

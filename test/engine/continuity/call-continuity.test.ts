@@ -3,6 +3,7 @@ import { NO_PEERS, type PeerNodes } from '../../../src/engine/peer-nodes.ts';
 import { aorKey } from '../../../src/registrar/index.ts';
 import { buildCancel } from '../../../src/sip/endpoint/index.ts';
 import {
+  HeaderId,
   parseMessage,
   type SipMessage,
   type SipRequest,
@@ -679,6 +680,39 @@ describe('a call that rang goes to another node, whose own was cut off, and come
     await isBack();
     await pass(40_000);
     expect(one.held()).toEqual({ calls: 0, legs: 0, servers: 0, clients: 0, uncaught: 0 });
+  });
+
+  test('a CANCEL that reaches the node where it began ends it at the other: 200, 487, and whoever rang is cancelled', async () => {
+    await isBack();
+    const said = alice.responses(ringing.callId()).length;
+    alice.send(buildCancel(ringing, []));
+    alice.send(buildCancel(ringing, []));
+    await pass(200);
+    const heard = alice.responses(ringing.callId()).slice(said);
+    expect(new Set(heard.map(({ status, headers }) => `${status} ${headers.valueNamed('CSeq')}`))).toEqual(
+      new Set([`200 ${ringing.cseq().sequence} CANCEL`, `487 ${ringing.cseq().sequence} INVITE`]),
+    );
+    // §9.2: the tag of both is the same.
+    expect(new Set(heard.map((response) => response.toTag())).size).toBe(1);
+    const cancel = carrier.requests('CANCEL').at(-1) as SipRequest;
+    expect(cancel.topVia().branch).toBe(again.topVia().branch);
+    toOther(carrier, okTo(cancel));
+    toOther(carrier, answerTo(again, '487 Request Terminated'));
+    await pass(100);
+    expect(two.observed.ended).toMatchObject([{ endedBy: 'caller', endReason: 'cancel', status: 487 }]);
+  });
+
+  test('a CANCEL of somebody else ends nothing there, nor one that a stranger says a node has passed on', async () => {
+    await isBack();
+    const mallory = one.phone('103', '203.0.113.77');
+    mallory.send(buildCancel(ringing, []));
+    const forged = buildCancel(ringing, []);
+    forged.headers.addNamed('X-Tandem-Via', forged.headers.valueNamed('Via') ?? '');
+    forged.headers.set(HeaderId.Via, 'SIP/2.0/UDP 203.0.113.77;branch=z9hG4bKforged');
+    toOther(mallory, forged);
+    await pass(1_500);
+    expect(mallory.responses(ringing.callId()).map(({ status }) => status)).toEqual([481, 481]);
+    expect(carrier.requests('CANCEL').some((cancel) => cancel.topVia().branch === again.topVia().branch)).toBe(false);
   });
 
   test('answered meanwhile: its BYE reaches the other side, and it has its record', async () => {

@@ -1,9 +1,16 @@
-import { beforeEach, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { KnownNodes } from '../../../src/engine/continuity/known-nodes.ts';
 import { StrayRequests, type StrayRequestsOptions } from '../../../src/engine/continuity/stray-requests.ts';
 import { NO_PEERS, type PeerNodes } from '../../../src/engine/peer-nodes.ts';
 import type { ServerTransaction } from '../../../src/sip/endpoint/index.ts';
-import { parseMessage, type SipRequest } from '../../../src/sip/message/index.ts';
+import {
+  createResponse,
+  HeaderId,
+  parseMessage,
+  type SipRequest,
+  type SipResponse,
+  serialize,
+} from '../../../src/sip/message/index.ts';
 import type { Target } from '../../../src/sip/transport/index.ts';
 import { VirtualScheduler } from '../../kit/virtual-scheduler.ts';
 
@@ -27,6 +34,8 @@ let names: string[];
 let asked: string[];
 /** The roster is too old to say where anybody is. */
 let isStale: boolean;
+/** What it was asked last. */
+let copy: SipRequest;
 /** What a node answers. */
 let answers: (address: string) => number;
 let replies: number[];
@@ -37,10 +46,11 @@ beforeEach(() => {
   time = new VirtualScheduler();
   [names, asked, replies, isStale] = [['two', 'three'], [], [], false];
   answers = () => 481;
-  const sendRequest = (_request: SipRequest, to: Target, user: { onResponse(response: { status: number }): void }) => {
+  const sendRequest = (request: SipRequest, to: Target, user: { onResponse(response: SipResponse): void }) => {
     asked.push(to.address);
+    copy = request;
     const status = answers(to.address);
-    if (status > 0) user.onResponse({ status });
+    if (status > 0) user.onResponse(createResponse(request, status, undefined, { toTag: `of-${to.address}` }));
   };
   const peers: PeerNodes = {
     ...NO_PEERS,
@@ -65,6 +75,8 @@ const byeFrom = (remoteAddress: string) =>
     reply: (status: number) => replies.push(status),
   }) as unknown as ServerTransaction;
 
+const concerns = ({ request, flow }: ServerTransaction) => strayRequests.concerns(request, flow);
+
 /** Time passes in steps in which promises settle. */
 async function pass(ms: number): Promise<void> {
   for (let passed = 0; passed < ms; passed += 50) {
@@ -76,7 +88,7 @@ async function pass(ms: number): Promise<void> {
 test('the other nodes are asked, and one of them has the call', async () => {
   answers = (address) => (address === NODES['three'] ? 200 : 481);
   const bye = byeFrom(PHONE);
-  expect(strayRequests.concerns(bye)).toBe(true);
+  expect(concerns(bye)).toBe(true);
   expect(await strayRequests.passOn(bye)).toBe(true);
   expect([asked, replies]).toEqual([['192.0.2.2', '192.0.2.3'], [200]]);
 });
@@ -87,9 +99,9 @@ test('none has it: each is asked once', async () => {
 });
 
 test('what another node has passed on is not passed on, nor anything where there is none', () => {
-  expect(strayRequests.concerns(byeFrom('192.0.2.2'))).toBe(false);
+  expect(concerns(byeFrom('192.0.2.2'))).toBe(false);
   names = [];
-  expect(strayRequests.concerns(byeFrom(PHONE))).toBe(false);
+  expect(concerns(byeFrom(PHONE))).toBe(false);
 });
 
 test('a node that is in no roster any more, as one that has lost the store, is asked where it was: it may have the call', async () => {
@@ -99,7 +111,7 @@ test('a node that is in no roster any more, as one that has lost the store, is a
   expect(await strayRequests.passOn(byeFrom(PHONE))).toBe(true);
   expect(new Set(asked)).toEqual(new Set(['192.0.2.2', '192.0.2.3']));
   names = [];
-  expect(strayRequests.concerns(byeFrom(PHONE))).toBe(true);
+  expect(concerns(byeFrom(PHONE))).toBe(true);
   expect(await strayRequests.passOn(byeFrom(PHONE))).toBe(true);
   expect(replies).toEqual([200, 200]);
 });
@@ -107,7 +119,7 @@ test('a node that is in no roster any more, as one that has lost the store, is a
 test('what such a one has passed on is not passed on', () => {
   known.note();
   names = ['two'];
-  expect(strayRequests.concerns(byeFrom('192.0.2.3'))).toBe(false);
+  expect(concerns(byeFrom('192.0.2.3'))).toBe(false);
 });
 
 test('who has the call is not kept waiting for one that does not answer', async () => {
@@ -135,7 +147,7 @@ test('a node that has just started knows nobody: the BYE waits until it has hear
   names = [];
   strayRequests.start();
   const bye = byeFrom(PHONE);
-  expect(strayRequests.concerns(bye)).toBe(true);
+  expect(concerns(bye)).toBe(true);
   const passing = strayRequests.passOn(bye);
   await pass(200);
   names = ['two'];
@@ -174,7 +186,7 @@ test('a call that no node has is none 1.5 s after the start either', async () =>
   await pass(2_000);
   expect(await passing).toBe(false);
   expect(replies).toEqual([]);
-  expect(strayRequests.concerns(byeFrom(PHONE))).toBe(true);
+  expect(concerns(byeFrom(PHONE))).toBe(true);
   asked = [];
   expect(await strayRequests.passOn(byeFrom(PHONE))).toBe(false);
   expect(asked).toHaveLength(2);
@@ -200,4 +212,33 @@ test('of such senders 200 wait at one time, the others are refused at once', asy
   const taken = Array.from({ length: 201 }, () => strayRequests.takesStranger(byeFrom(PHONE), () => {}));
   expect([taken.filter(Boolean).length, taken.at(-1)]).toEqual([200, false]);
   await pass(2_000);
+});
+
+describe('a CANCEL', () => {
+  const CANCEL = BYE.replaceAll('BYE', 'CANCEL')
+    .replace(';tag=2', '')
+    .replace('branch=', 'received=203.0.113.9;branch=');
+  const cancel = () => parseMessage(CANCEL) as SipRequest;
+
+  test('is passed on with the Via by which its INVITE is found; the tag is that of who has it', async () => {
+    answers = (address) => (address === NODES['three'] ? 200 : 481);
+    expect(strayRequests.concerns(cancel(), { remoteAddress: PHONE })).toBe(true);
+    expect(await strayRequests.passOnCancel(cancel())).toBe('of-192.0.2.3');
+    copy.headers.prepend(HeaderId.Via, 'SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKown');
+    const passed = strayRequests.passedOn(parseMessage(serialize(copy)) as SipRequest, { remoteAddress: '192.0.2.2' });
+    expect([passed?.from, passed?.cancel.topVia().branch]).toEqual(['203.0.113.9', 'z9hG4bK1']);
+  });
+
+  test('of a call that no node has is none', async () => {
+    expect(await strayRequests.passOnCancel(cancel())).toBeUndefined();
+    expect(asked).toHaveLength(2);
+  });
+
+  test('of a node itself, and one that a stranger says he has passed on, is as it came', () => {
+    const twice = cancel();
+    twice.headers.addNamed('X-Tandem-Via', 'SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKown');
+    expect(strayRequests.passedOn(cancel(), { remoteAddress: '192.0.2.2' })).toBeUndefined();
+    expect(strayRequests.passedOn(twice, { remoteAddress: PHONE })).toBeUndefined();
+    expect(strayRequests.concerns(twice, { remoteAddress: '192.0.2.2' })).toBe(false);
+  });
 });

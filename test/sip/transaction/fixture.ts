@@ -67,6 +67,7 @@ export class World {
   /** What happened at users, in order. */
   readonly events: string[] = [];
   onRequest: (transaction: ServerTransaction<RecordingChannel>) => void = () => {};
+  onStrayCancel: (again: (tag?: string) => void) => boolean = () => false;
 
   constructor(options: { reliable?: boolean } & Partial<TransactionLayerOptions<RecordingChannel>> = {}) {
     this.channel = new RecordingChannel(this.scheduler, options.reliable ?? false);
@@ -79,6 +80,7 @@ export class World {
         },
         onAck: (ack) => this.acks.push(ack),
         onStray2xx: (response) => this.stray2xx.push(response),
+        onStrayCancel: (_cancel, _flow, again) => this.onStrayCancel(again),
       },
       ...options,
     });

@@ -1,5 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import { createResponse, HeaderId, type SipRequest, type SipResponse } from '../../../src/sip/message/index.ts';
+import {
+  createResponse,
+  HeaderId,
+  parseMessage,
+  type SipRequest,
+  type SipResponse,
+} from '../../../src/sip/message/index.ts';
 import { makeInvite, makeRequest, RecordingChannel, World } from './fixture.ts';
 
 const OLD = { branch: 'old-style-branch' };
@@ -164,6 +170,60 @@ describe('CANCEL received (§9.2)', () => {
     expect(world.server.state).toBe('completed');
     expect(world.acks).toEqual([]);
     expect(world.layer.counters.wrongPeer).toBe(2);
+  });
+
+  describe('of an INVITE that may be known later, or to somebody else', () => {
+    const stray = () => {
+      const held: ((tag?: string) => void)[] = [];
+      const world = new World();
+      world.onStrayCancel = (again) => held.push(again) > 0;
+      world.receive(makeRequest('CANCEL'));
+      expect(world.channel.kinds).toEqual([]);
+      return { world, held };
+    };
+
+    test('it is 481 when nobody has it', () => {
+      const { world, held } = stray();
+      held[0]?.();
+      expect(world.channel.kinds).toEqual(['481']);
+    });
+
+    test('it is 200 under the tag that its caller was told elsewhere; so are its copies', () => {
+      const { world, held } = stray();
+      world.receive(makeRequest('CANCEL'));
+      for (const again of held) again('told');
+      world.receive(makeRequest('CANCEL'));
+      expect(world.channel.kinds).toEqual(['200', '200']);
+      for (const { text } of world.channel.sent) expect(parseMessage(text).toTag()).toBe('told');
+    });
+
+    test('it ends the INVITE that has come meanwhile', () => {
+      const { world, held } = stray();
+      world.receive(makeInvite());
+      held[0]?.();
+      expect(world.channel.kinds).toEqual(['200', '487']);
+    });
+  });
+
+  test('one that came to somebody else ends its INVITE, if it is from whom that says; his answer has the tag of ours', () => {
+    const world = new World();
+    world.receive(makeInvite());
+    world.server.reply(180);
+    expect(world.layer.cancel(makeRequest('CANCEL'), () => false)).toBeUndefined();
+    expect(world.layer.cancel(makeRequest('CANCEL', { branch: 'z9hG4bKother' }), () => true)).toBeUndefined();
+    expect(world.channel.kinds).toEqual(['180']);
+    const tag = (world.channel.last() as SipResponse).toTag();
+    expect(world.layer.cancel(makeRequest('CANCEL'), (flow) => flow === world.channel)).toBe(tag);
+    expect(world.channel.kinds).toEqual(['180', '487']);
+  });
+
+  test('so does it for one that is answered, without effect', () => {
+    const world = new World();
+    world.receive(makeInvite());
+    world.server.user = { onCancel() {} };
+    world.server.respond(createResponse(world.server.request, 200, undefined, { toTag: 'told' }));
+    expect(world.layer.cancel(makeRequest('CANCEL'), () => true)).toBe('told');
+    expect(world.channel.kinds).toEqual(['200']);
   });
 
   test('an RFC 2543 CANCEL finds its INVITE', () => {
