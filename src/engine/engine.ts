@@ -171,7 +171,7 @@ export class Engine {
     this.media.relays.apply(settings.mediaRelays);
     await this.#continuity.restore();
     await this.listeners.open();
-    this.#options.workers?.onPinged((outcome) => this.trunks.pinged(outcome));
+    this.#options.workers?.onNews((news) => this.trunks.take(news));
     this.#options.workers?.onGiven(({ listenerId, octets, address, port }) =>
       this.endpoint.transport.bring?.(listenerId, octets, address, port),
     );
@@ -251,12 +251,13 @@ function trunksOf(
   return new TrunkService({
     ...{ scheduler, log, endpoint, locator, directory, identification, egress, userAgent, useOfNodes },
     gatewayReach: (trunk) => registrations.gatewayReach(trunk),
+    isGatewayElsewhere: (trunk) => registrations.isGatewayElsewhere(trunk),
     hasListener: (name, transport) => listeners.has(name, transport),
     allow: SERVED_METHODS,
     retire: (target) => endpoint.transport.retire?.(target),
     listener: observer.trunks,
     contactSecret: options.nonceSecret,
-    pings: workers?.pings,
+    sharing: workers?.trunks,
     ...(lease !== undefined && { lease }),
     ...(claimStore !== undefined && { claimStore }),
     ...(trunkElsewhere !== undefined && { elsewhere: trunkElsewhere }),

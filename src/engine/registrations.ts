@@ -154,6 +154,12 @@ export class Registrations implements AccountLookup, RegisteredFlows {
     return isFlow(to) ? to : [to];
   }
 
+  /** Whether the gateway of an accept-register trunk is registered at another node, through which it is reached. */
+  isGatewayElsewhere(trunk: Trunk): boolean {
+    const aor = aorKey(trunk.credentials?.authName ?? '', trunk.host);
+    return this.registrar.bindings(aor).length === 0 && this.registrar.elsewhere(aor).length > 0;
+  }
+
   /** The binding of this very node that another node asks for. */
   ownBinding({ aor, contact }: WantedBinding): Binding<Flow> | undefined {
     const { node } = this.#options.settings;

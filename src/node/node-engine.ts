@@ -34,7 +34,11 @@ export async function nodeEngine(
 ): Promise<NodeEngine> {
   const { provisioner } = provisioning;
   const { options, settings, scheduler, log, stores, metrics, closers } = parts;
-  const observation = new Observation({ log, metrics, ...watching, directory: () => provisioner.directory });
+  const observation = new Observation({
+    ...{ log, metrics, ...watching },
+    directory: () => provisioner.directory,
+    isFirst: options.worker?.workers.trunks.isFirst,
+  });
   const served = servedSettings(settings, log);
   const quota = new CpuQuota(scheduler, (share) => log.info('cpu-quota', { cores: share }));
   await quota.refresh();

@@ -20,11 +20,19 @@ export function registers(trunk: Trunk): boolean {
   );
 }
 
-/** `elsewhere`: how the node that registers this trunk says it is; undefined when none has said. */
+/** The gateway of an accept-register trunk. */
+export interface GatewayBinding {
+  /** It is registered nowhere. */
+  readonly isMissing: boolean;
+  /** It is registered at another node. */
+  readonly isElsewhere: boolean;
+}
+
+/** `elsewhere`: how the node that registers this trunk, or has its gateway, says it is; undefined when none has said. */
 export function healthOf(
   trunk: Trunk,
   registration: Registration | undefined,
-  hasGateway: boolean,
+  gateway: GatewayBinding,
   targets: TargetVerdict,
   elsewhere: () => TrunkHealth | undefined = () => undefined,
 ): TrunkHealth {
@@ -33,8 +41,14 @@ export function healthOf(
     const told = elsewhere();
     if (told !== undefined) return told;
   }
+  if (gateway.isElsewhere) {
+    const told = elsewhere();
+    // Nodes tell of trouble only.
+    if (told !== undefined && told.state !== 'online') return told;
+    return { state: 'online', code: undefined, reason: 'its gateway is registered at another node' };
+  }
   if (registration !== undefined && registration.state !== 'registered') return ofRegistration(registration);
-  if (trunk.type === 'accept-register' && !hasGateway) {
+  if (gateway.isMissing) {
     return { state: 'offline', code: undefined, reason: 'its gateway is not registered' };
   }
   if (targets.liveness === 'down') return { state: 'offline', code: targets.code, reason: targets.reason };

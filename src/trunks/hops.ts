@@ -26,7 +26,7 @@ export type GatewayReach = (trunk: Trunk) => Flow | readonly Target[];
 export type Reach = Flow | readonly Target[];
 
 /** What a trunk's requests need of the locator. */
-export type TrunkLocator = Pick<Locator, 'locate' | 'markFailed' | 'markAlive'>;
+export type TrunkLocator = Pick<Locator, 'locate' | 'markFailed' | 'markAlive' | 'isFailed'>;
 
 /**
  * The outbound proxy if there is one, else the host. The host of an accept-register trunk is a label that is never resolved: its

@@ -12,27 +12,9 @@ import { MAX_HOLD_MS } from './evidence.ts';
 import { Exchange, type ExchangeUser, type TrunkEndpoint } from './exchange.ts';
 import { type Reach, reachKey } from './hops.ts';
 import { retryAfterSeconds } from './registration-answer.ts';
+import type { PingOutcome, TrunkSharing } from './sharing.ts';
 import type { TargetHealth } from './target-health.ts';
 import { optionsRequest, ownAddress, sendOptions } from './trunk-requests.ts';
-
-/** What a ping has shown, as processes that share the pings tell each other. */
-export interface PingOutcome {
-  readonly trunkId: string;
-  /** As {@link reachKey} names it. */
-  readonly target: string;
-  /** Undefined: silence. */
-  readonly status: number | undefined;
-  readonly reason: string;
-  /** Of a 503 with Retry-After. */
-  readonly waitSeconds?: number | undefined;
-}
-
-/** Of several processes on one machine one pings for all: the provider sees one node. */
-export interface PingSharing {
-  /** Whether this process is the one. */
-  isMine(): boolean;
-  tell(outcome: PingOutcome): void;
-}
 
 export interface KeepAlivePorts {
   readonly scheduler: Scheduler;
@@ -48,7 +30,7 @@ export interface KeepAlivePorts {
   readonly suspicion: () => string | undefined;
   readonly noteTarget: (target: string, answered: boolean, holdMs?: number) => void;
   /** Undefined: this process pings by itself. */
-  readonly sharing?: PingSharing | undefined;
+  readonly sharing?: TrunkSharing | undefined;
   /** Something was learnt. */
   readonly onEvidence: () => void;
 }
@@ -115,7 +97,7 @@ export class KeepAlive implements TimerTarget, ExchangeUser {
     const { status } = response;
     const reason = textFromOctets(response.reason);
     const waitSeconds = status === 503 ? retryAfterSeconds(response) : undefined;
-    this.#learned({ trunkId: this.#trunk.id, target: key, status, reason, waitSeconds });
+    this.#learned({ target: key, status, reason, waitSeconds });
   }
 
   onSilence(reason: string, _cause: 'timeout' | 'transport-error', exchange: Exchange): void {
@@ -124,7 +106,7 @@ export class KeepAlive implements TimerTarget, ExchangeUser {
     this.#pending.delete(key);
     const suspicion = this.#ports.suspicion();
     const why = suspicion === undefined ? reason : `${reason}: ${suspicion}`;
-    this.#learned({ trunkId: this.#trunk.id, target: key, status: undefined, reason: why });
+    this.#learned({ target: key, status: undefined, reason: why });
   }
 
   /** What the process that pings for all has learnt. */
@@ -149,14 +131,14 @@ export class KeepAlive implements TimerTarget, ExchangeUser {
 
   #learned(outcome: PingOutcome): void {
     this.take(outcome);
-    this.#ports.sharing?.tell(outcome);
+    this.#ports.sharing?.tell({ kind: 'ping', trunkId: this.#trunk.id, outcome });
   }
 
   #pingAll(reach: Reach): void {
     if (this.#ended) return;
     const targets = 'send' in reach ? [reach] : reach;
     this.#health.keepOnly(new Set(targets.map(reachKey)));
-    if (this.#ports.sharing?.isMine() === false) return;
+    if (this.#ports.sharing?.isFirst() === false) return;
     const nowMs = this.#ports.scheduler.nowMs();
     for (const to of targets) {
       const key = reachKey(to);

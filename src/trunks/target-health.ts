@@ -68,6 +68,12 @@ export class TargetHealth {
     if (known.failures >= downAfter) known.liveness = 'down';
   }
 
+  /** Whether it is up and nothing speaks against it: one more success changes nothing. */
+  isSound(key: string): boolean {
+    const known = this.#targets.get(key);
+    return known?.liveness === 'up' && known.failures === 0 && known.heldUntilMs === 0;
+  }
+
   /** It answered, and wants nothing more until then. */
   hold(key: string, untilMs: number, code: number, reason: string): void {
     const known = this.#known(key);

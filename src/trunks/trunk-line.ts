@@ -28,10 +28,11 @@ import {
   targetOfKey,
 } from './hops.ts';
 import type { Identification, TrunkAddress } from './identification.ts';
-import { KeepAlive, type PingOutcome, type PingSharing } from './keep-alive.ts';
+import { KeepAlive } from './keep-alive.ts';
 import type { LeasePort } from './lease.ts';
 import type { Pacer } from './pacer.ts';
 import { Registration } from './registration.ts';
+import type { TrunkNews, TrunkSharing } from './sharing.ts';
 import { TargetHealth } from './target-health.ts';
 
 export interface TrunkStatus {
@@ -78,13 +79,14 @@ export interface TrunkLinePorts {
   readonly tokenOf: (trunk: Trunk) => string;
   readonly hops: TrunkHops;
   readonly gatewayReach: GatewayReach;
+  readonly isGatewayElsewhere: (trunk: Trunk) => boolean;
   readonly identification: Identification;
   readonly capacity: Capacity;
   readonly directory: () => Directory;
   readonly pacerOf: (trunk: Trunk) => Pacer;
-  /** Undefined: this process pings by itself. */
-  readonly pings: PingSharing | undefined;
-  /** How the node that registers a trunk says it is; undefined when none has said. */
+  /** Undefined: this process is alone on its machine. */
+  readonly sharing: TrunkSharing | undefined;
+  /** How the node that registers a trunk, or has its gateway, says it is; undefined when none has said. */
   readonly elsewhere: (trunkId: string) => TrunkHealth | undefined;
   /** No new request uses the connections to this target any more. */
   readonly retire: (target: Target) => void;
@@ -138,10 +140,10 @@ export class TrunkLine implements TimerTarget {
     return this.#registration !== undefined;
   }
 
-  /** What the other nodes cannot know: how the registration is that this one makes; undefined when another makes it, or it is well. */
+  /** What the other nodes cannot know: how the registration is that this one makes, or the gateway that it has; undefined when it is well, or another's. */
   get trouble(): TrunkHealth | undefined {
     const registration = this.#registration;
-    if (registration === undefined || registration.state === 'standby') return undefined;
+    if (registration === undefined ? !this.#hasGateway : registration.state === 'standby') return undefined;
     return this.#shown.state === 'online' ? undefined : this.#shown;
   }
 
@@ -213,9 +215,10 @@ export class TrunkLine implements TimerTarget {
     this.#evaluate();
   }
 
-  /** What another process that pings for this one has learnt. */
-  pinged(outcome: PingOutcome): void {
-    this.#keepAlive?.take(outcome);
+  /** What another process of this machine has learnt. */
+  take(news: TrunkNews): void {
+    if (news.kind === 'ping') this.#keepAlive?.take(news.outcome);
+    else this.#learn(news.attempt);
   }
 
   /** The addresses that the trunk's names have now. */
@@ -239,12 +242,21 @@ export class TrunkLine implements TimerTarget {
   }
 
   noteAttempt(attempt: TrunkAttempt): void {
+    if (!this.#learn(attempt)) return;
+    const { target, status, reason, cause, retryAfterSeconds, reasonHeaders = [] } = attempt;
+    const own = { target, status, reason, cause, retryAfterSeconds, reasonHeaders };
+    this.#ports.sharing?.tell({ kind: 'attempt', trunkId: this.#trunk.id, attempt: own });
+  }
+
+  /** Whether the attempt says anything that was not so before. */
+  #learn(attempt: TrunkAttempt): boolean {
     const { locator, scheduler } = this.#ports;
     const evidence = judge(attempt, this.#trunk.brand);
     const target = targetOfKey(attempt.target);
-    if (evidence.kind === 'none' || target === undefined) return;
+    if (evidence.kind === 'none' || target === undefined) return false;
     const { keepAlive } = this.#trunk.options;
     const { status, reason } = attempt;
+    const isNews = evidence.kind !== 'alive' || !this.#health.isSound(attempt.target) || locator.isFailed(target);
     switch (evidence.kind) {
       case 'silent':
         locator.markFailed(target);
@@ -270,6 +282,7 @@ export class TrunkLine implements TimerTarget {
         evidence satisfies never;
     }
     this.#evaluate();
+    return isNews;
   }
 
   condition(tenant: Tenant | undefined, capacity = this.#ports.capacity): TrunkCondition {
@@ -349,7 +362,7 @@ export class TrunkLine implements TimerTarget {
 
   #beginKeepAlive(): void {
     if (!pings(this.#trunk)) return;
-    const { hops, locator, pings: sharing, ...shared } = this.#ports;
+    const { hops, locator, sharing, ...shared } = this.#ports;
     this.#keepAlive = new KeepAlive(this.#trunk, this.#health, {
       ...shared,
       digest: () => hops.digestClient(this.#trunk, 'calls'),
@@ -366,6 +379,8 @@ export class TrunkLine implements TimerTarget {
   /** Pings go to the server that has the registration rather than to another; without one the registration itself is the ping. */
   #pingReach(): Reach | Promise<readonly Target[]> {
     if (this.#datacentres !== undefined) return this.#datacentreReach(this.#datacentres);
+    // A node that is asked in its place would answer by itself.
+    if (this.#isElsewhere) return NO_TARGETS;
     if (this.#registration === undefined) return this.#ports.hops.reach(this.#trunk, hopOf(this.#trunk));
     const server = this.#registration.target;
     if (server === undefined) return NO_TARGETS;
@@ -404,26 +419,45 @@ export class TrunkLine implements TimerTarget {
   #evaluate(): TrunkHealth {
     const trunk = this.#trunk;
     const { scheduler, gatewayReach, onState } = this.#ports;
-    const hasGateway = trunk.type !== 'accept-register' || hasTargets(gatewayReach(trunk));
+    const binding = {
+      isMissing: trunk.type === 'accept-register' && !hasTargets(gatewayReach(trunk)),
+      isElsewhere: this.#registration === undefined && this.#isElsewhere,
+    };
     const nowMs = scheduler.nowMs();
     const previous = this.#shown.state;
     const elsewhere = () => this.#ports.elsewhere(trunk.id);
     this.#shown =
       this.#told !== undefined && trunk.enabled
         ? this.#told
-        : healthOf(trunk, this.#registration, hasGateway, this.#health.verdict(nowMs), elsewhere);
+        : healthOf(trunk, this.#registration, binding, this.#health.verdict(nowMs), elsewhere);
     if (trunk.teams !== undefined)
       this.#datacentres?.look(trunk.teams, nowMs, scheduler.wallMs(), (status, before) => {
-        if (!this.#ended) this.#ports.onDatacentre(this, status, before);
+        if (!this.#ended && this.#tells) this.#ports.onDatacentre(this, status, before);
       });
     const releaseMs = this.#ended ? undefined : this.#health.nextReleaseMs(nowMs);
     if (releaseMs !== undefined) this.#release ??= scheduler.schedule(releaseMs - nowMs, this, 0);
     if (this.#shown.state !== previous) {
       this.#sinceMs = scheduler.wallMs();
-      // The node that registers it tells of its changes.
-      if (!this.#ended && this.#registration?.isElsewhere !== true) onState(this, previous);
+      if (!this.#ended && this.#tells) onState(this, previous);
     }
     return this.#shown;
+  }
+
+  /** Another node registers the trunk, or has its gateway. */
+  get #isElsewhere(): boolean {
+    if (this.#registration !== undefined) return this.#registration.isElsewhere;
+    return this.#trunk.type === 'accept-register' && this.#ports.isGatewayElsewhere(this.#trunk);
+  }
+
+  get #hasGateway(): boolean {
+    const trunk = this.#trunk;
+    return trunk.type === 'accept-register' && !this.#isElsewhere && hasTargets(this.#ports.gatewayReach(trunk));
+  }
+
+  /** Whoever registers the trunk or has its gateway tells of its changes; of any other trunk, one process of a machine. */
+  get #tells(): boolean {
+    if (this.#isElsewhere) return false;
+    return this.#registration !== undefined || this.#hasGateway || this.#ports.sharing?.isFirst() !== false;
   }
 
   #status(): TrunkStatus {

@@ -26,12 +26,12 @@ import type { TrunkHealth, TrunkStateName } from './health.ts';
 import { inboundHolders, trunkHolders } from './holders.ts';
 import { type GatewayReach, hopOf, type Reach, type TrunkHop, TrunkHops, type TrunkLocator } from './hops.ts';
 import type { Identification } from './identification.ts';
-import type { PingOutcome, PingSharing } from './keep-alive.ts';
 import { ALWAYS_GRANTED, type LeasePort } from './lease.ts';
 import { type PacerOptions, ProviderPacers } from './pacer.ts';
 import { type PingAnswer, ping } from './ping.ts';
 import type { Registration } from './registration.ts';
 import { SharedLimits, type UseOfNodes } from './shared-limits.ts';
+import type { TrunkNews, TrunkSharing } from './sharing.ts';
 import { type TrunkCondition, TrunkLine, type TrunkLinePorts, type TrunkStatus } from './trunk-line.ts';
 
 export type { TrunkCondition, TrunkStatus } from './trunk-line.ts';
@@ -52,6 +52,8 @@ export interface TrunkServiceOptions {
   readonly locator: TrunkLocator;
   readonly directory: Directory;
   readonly gatewayReach: GatewayReach;
+  /** Whether the gateway of an accept-register trunk is registered at another node, which pings it. Default: never. */
+  readonly isGatewayElsewhere?: (trunk: Trunk) => boolean;
   /** Tells which trunk sent something: of the same directory. */
   readonly identification: Identification;
   readonly userAgent: string;
@@ -72,8 +74,8 @@ export interface TrunkServiceOptions {
   readonly useOfNodes?: UseOfNodes | undefined;
   /** How the other nodes say that a trunk is which one of them registers. Default: nobody says. */
   readonly elsewhere?: (trunkId: string) => TrunkHealth | undefined;
-  /** Sees to it that of several processes one pings; default: this one is alone. */
-  readonly pings?: PingSharing | undefined;
+  /** The other processes of this machine; default: this one is alone. */
+  readonly sharing?: TrunkSharing | undefined;
   /** Since when names have resolved to which addresses, beyond the life of the process. Default: forgotten with it. */
   readonly claimStore?: ClaimStore;
   /** Pace toward each provider. */
@@ -156,11 +158,12 @@ export class TrunkService implements TimerTarget {
       tokenOf: contactTokens(options.contactSecret),
       hops: this.#hops,
       gatewayReach,
+      isGatewayElsewhere: options.isGatewayElsewhere ?? (() => false),
       identification: this.identification,
       capacity: this.capacity,
       directory: () => this.#directory,
       pacerOf: (trunk) => this.#pacers.of(trunk),
-      pings: options.pings,
+      sharing: options.sharing,
       elsewhere: options.elsewhere ?? (() => undefined),
       retire: options.retire ?? (() => {}),
       onState: (line, previous) => options.listener?.onTrunkState(line.trunk, line.status(), previous),
@@ -390,9 +393,9 @@ export class TrunkService implements TimerTarget {
     return this.identification.knows(address);
   }
 
-  /** What another process that pings for this one has learnt. */
-  pinged(outcome: PingOutcome): void {
-    this.#lines.get(outcome.trunkId)?.pinged(outcome);
+  /** What another process of this machine has learnt. */
+  take(news: TrunkNews): void {
+    this.#lines.get(news.trunkId)?.take(news);
   }
 
   /** Removes every registration at its provider and gives the leases up, for another node to register; calls go on. */

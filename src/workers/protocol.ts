@@ -1,7 +1,7 @@
 /** What the supervisor and a worker say to each other over the channel of the worker's process, beside what the store's hub says. */
 import type { Problem } from '../base/errors.ts';
 import type { FromHub, Order } from '../store/index.ts';
-import type { PingOutcome } from '../trunks/keep-alive.ts';
+import type { TrunkNews } from '../trunks/sharing.ts';
 
 /** What a worker is started with. */
 export interface Beginning {
@@ -28,15 +28,15 @@ export type ToWorker =
   | FromHub
   /** Where each worker takes what others hand over; undefined for one that is not there. */
   | { readonly kind: 'siblings'; readonly ports: readonly (number | undefined)[] }
-  | { readonly kind: 'pinged'; readonly outcome: PingOutcome }
+  | { readonly kind: 'trunk-news'; readonly news: TrunkNews }
   | { readonly kind: 'reload' }
   | { readonly kind: 'drain' }
   | { readonly kind: 'close' };
 
 export type FromWorker =
   | Order
-  /** What a ping has shown, for the siblings. */
-  | { readonly kind: 'pinged'; readonly outcome: PingOutcome }
+  /** What it has learnt of a trunk, for the siblings. */
+  | { readonly kind: 'trunk-news'; readonly news: TrunkNews }
   /** Where this worker takes what others hand over. */
   | { readonly kind: 'takes'; readonly port: number }
   | { readonly kind: 'ready'; readonly welcome: string; readonly listening: readonly string[] }

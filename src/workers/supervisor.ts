@@ -139,8 +139,8 @@ class Supervisor {
           hub,
           log: this.#log,
           onChange: () => this.#tellSiblings(),
-          onPinged: (slot, outcome) => {
-            for (const other of this.#slots) if (other !== slot) other.send({ kind: 'pinged', outcome });
+          onNews: (slot, news) => {
+            for (const other of this.#slots) if (other !== slot) other.send({ kind: 'trunk-news', news });
           },
         }),
       );

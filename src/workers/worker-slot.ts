@@ -5,7 +5,7 @@ import type { Problem } from '../base/errors.ts';
 import { SettingsError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { StoreHub } from '../store/index.ts';
-import type { PingOutcome } from '../trunks/keep-alive.ts';
+import type { TrunkNews } from '../trunks/sharing.ts';
 import type { Beginning, FromWorker, ToWorker } from './protocol.ts';
 
 const FIRST_PAUSE_MS = 100;
@@ -26,7 +26,7 @@ export interface SlotOptions {
   /** Where it takes what others hand over, or that it is there or not there, has changed. */
   readonly onChange: () => void;
   /** It has something for its siblings. */
-  readonly onPinged: (slot: WorkerSlot, outcome: PingOutcome) => void;
+  readonly onNews: (slot: WorkerSlot, news: TrunkNews) => void;
 }
 
 export interface Ready {
@@ -95,8 +95,8 @@ export class WorkerSlot {
         case 'order':
           place?.receive(message);
           break;
-        case 'pinged':
-          this.#options.onPinged(this, message.outcome);
+        case 'trunk-news':
+          this.#options.onNews(this, message.news);
           break;
         case 'takes':
           this.port = message.port;

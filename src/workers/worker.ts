@@ -6,7 +6,7 @@ import { type RunningNode, startNode } from '../node/node.ts';
 import { welcome } from '../node/run.ts';
 import { ownPortOf } from '../settings/workers.ts';
 import type { FromHub, HubChannel } from '../store/index.ts';
-import type { PingOutcome } from '../trunks/keep-alive.ts';
+import type { TrunkNews } from '../trunks/sharing.ts';
 import { HandOver } from './hand-over.ts';
 import type { Beginning, FromWorker, ToWorker } from './protocol.ts';
 
@@ -21,7 +21,7 @@ export interface Supervising {
 export async function runWorker(beginning: Beginning, supervisor: Supervising): Promise<void> {
   const { worker: index, count } = beginning;
   const handOver = await HandOver.open(Buffer.from(beginning.handOverKey, 'base64'));
-  const toTrunks: ((outcome: PingOutcome) => void)[] = [];
+  const toTrunks: ((news: TrunkNews) => void)[] = [];
   const workers: Workers = {
     index,
     count,
@@ -29,11 +29,11 @@ export async function runWorker(beginning: Beginning, supervisor: Supervising): 
     allPorts: (port) => Array.from({ length: count }, (_, worker) => ownPortOf(worker, port)),
     give: (worker, dealt) => handOver.give(worker, dealt),
     onGiven: (take) => handOver.onGiven(take),
-    pings: {
-      isMine: () => handOver.isFirst(index),
-      tell: (outcome) => supervisor.send({ kind: 'pinged', outcome }),
+    trunks: {
+      isFirst: () => handOver.isFirst(index),
+      tell: (news) => supervisor.send({ kind: 'trunk-news', news }),
     },
-    onPinged: (take) => toTrunks.push(take),
+    onNews: (take) => toTrunks.push(take),
   };
   const toHub: ((message: FromHub | undefined) => void)[] = [];
   const hub: HubChannel = {
@@ -61,8 +61,8 @@ export async function runWorker(beginning: Beginning, supervisor: Supervising): 
       case 'siblings':
         handOver.siblings = message.ports;
         break;
-      case 'pinged':
-        for (const take of toTrunks) take(message.outcome);
+      case 'trunk-news':
+        for (const take of toTrunks) take(message.news);
         break;
       case 'reload':
         // The log says what became of it.

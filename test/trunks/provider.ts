@@ -122,6 +122,10 @@ export class FakeLocator {
   markAlive(target: LocatedTarget): void {
     this.failed.delete(`${target.transport}:${target.address}:${target.port}`);
   }
+
+  isFailed(target: LocatedTarget): boolean {
+    return this.failed.has(`${target.transport}:${target.address}:${target.port}`);
+  }
 }
 
 export class TrunkWorld {

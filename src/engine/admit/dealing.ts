@@ -11,7 +11,7 @@ import { fnv1a } from '../../base/fnv.ts';
 import { BRANCH_COOKIE, randomToken } from '../../base/ids.ts';
 import type { SharedPort } from '../../sip/transport/index.ts';
 import type { Identification } from '../../trunks/identification.ts';
-import type { PingOutcome, PingSharing } from '../../trunks/keep-alive.ts';
+import type { TrunkNews, TrunkSharing } from '../../trunks/sharing.ts';
 
 /** A datagram that came to a shared port. */
 export interface Dealt {
@@ -34,9 +34,9 @@ export interface Workers {
   give(worker: number, dealt: Dealt): boolean;
   /** Hears of what the others hand over, from now on. */
   onGiven(take: (dealt: Dealt) => void): void;
-  /** The trunks are pinged by the first worker that is there, which tells the others what it has learnt. */
-  readonly pings: PingSharing;
-  onPinged(take: (outcome: PingOutcome) => void): void;
+  /** What one has learnt of the trunks, it tells the others; the first one that is there speaks for all. */
+  readonly trunks: TrunkSharing;
+  onNews(take: (news: TrunkNews) => void): void;
 }
 
 const INDEX_DIGITS = 2;

@@ -28,6 +28,8 @@ export interface ObservationOptions {
   readonly trace: SipTrace;
   readonly recentCalls: RecentCalls;
   readonly directory: () => Directory;
+  /** Of several processes on a machine, whether this one tells of what each of them notices by itself; default: it is alone. */
+  readonly isFirst?: (() => boolean) | undefined;
 }
 
 const NOBODY: readonly string[] = [];
@@ -61,6 +63,10 @@ export class Observation
 
   get messages(): MessageObserver {
     return this;
+  }
+
+  get #isFirst(): boolean {
+    return this.#options.isFirst?.() !== false;
   }
 
   // Calls
@@ -218,6 +224,7 @@ export class Observation
   }
 
   onRelayState(url: string, state: RelayState): void {
+    if (!this.#isFirst) return;
     if (state === 'down') this.#options.log.error('media-relay', { url, state });
     else this.#options.log.info('media-relay', { url, state });
     // It is the operator's: for system admins alone.
@@ -225,6 +232,7 @@ export class Observation
   }
 
   onContest({ trunk, numbers, other, otherNumbers }: Contest, state: 'began' | 'ended'): void {
+    if (!this.#isFirst) return;
     const facts = {
       state,
       trunkId: trunk.id,
@@ -240,6 +248,7 @@ export class Observation
   }
 
   onCertificateExpiring({ name, owner, notAfterMs, daysLeft }: ExpiringCertificate): void {
+    if (!this.#isFirst) return;
     const facts = { certificate: name, owner, notAfter: isoTime(notAfterMs), daysLeft };
     if (daysLeft > 7) this.#options.log.info('certificate-expiring', facts);
     else this.#options.log.warn('certificate-expiring', facts);

@@ -20,8 +20,8 @@ function machine(down: readonly number[] = []) {
         return true;
       },
       onGiven() {},
-      pings: { isMine: () => index === 0, tell() {} },
-      onPinged() {},
+      trunks: { isFirst: () => index === 0, tell() {} },
+      onNews() {},
     };
     return new Dealing(workers, { knows: (address) => address === TRUNK });
   });

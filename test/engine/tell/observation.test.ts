@@ -34,6 +34,8 @@ const REALM = 'carrier-a.example.net';
 class Watched {
   readonly lines: string[] = [];
   readonly told: EngineEvent[] = [];
+  /** Of several processes of a machine. */
+  isFirst = true;
   readonly recentCalls = new RecentCalls();
   readonly metrics = new Metrics({ processMetrics: false });
   world!: World;
@@ -81,6 +83,7 @@ class Watched {
       trace: this.trace,
       recentCalls: this.recentCalls,
       directory: () => world.engine.directory,
+      isFirst: () => this.isFirst,
     });
   }
 
@@ -333,6 +336,26 @@ describe('events and metrics', () => {
     expect(watched.told.every(({ type, tenants }) => type === 'trunk-state' || tenants.includes('acme'))).toBe(true);
     const text = await watched.metrics.render();
     expect(text).toMatch(/tandem_calls_total\{direction="outbound"\} 1/);
+    watched.close();
+  });
+
+  test('of several processes of a machine the first one tells of what each of them notices', async () => {
+    const watched = await Watched.start();
+    const [trunk, other] = watched.world.engine.directory.trunks;
+    if (trunk === undefined || other === undefined) throw new Error('fewer than two trunks');
+    const told = () => {
+      const before = watched.told.length;
+      const { observation } = watched;
+      observation.onRelayState('udp:192.0.2.9:2223', 'down');
+      observation.onCertificateExpiring({ name: 'sbc', owner: 'acme', notAfterMs: 0, daysLeft: 1 });
+      observation.onContest({ trunk, numbers: '1', other, otherNumbers: '1' }, 'began');
+      return watched.told.slice(before).map(({ type }) => type);
+    };
+    expect(told()).toEqual(['media-relay', 'certificate-expiring', 'trunk-coincidence']);
+    const lines = watched.lines.length;
+    watched.isFirst = false;
+    expect(told()).toEqual([]);
+    expect(watched.lines.length).toBe(lines);
     watched.close();
   });
 
