@@ -45,6 +45,8 @@ export interface TrunkStatus {
   readonly lastCode?: number;
   readonly reason?: string;
   readonly activeCalls: number;
+  /** Another node registers the trunk, or has its gateway: this is what that one has told. */
+  readonly elsewhere?: true;
   /** What somebody has to look at though calls go on. */
   readonly alarms?: readonly TrunkAlarm[];
   /** Of a teams trunk: each datacentre, in the order in which they are tried. */
@@ -475,6 +477,7 @@ export class TrunkLine implements TimerTarget {
       ...(code === undefined ? {} : { lastCode: code }),
       ...(reason === '' ? {} : { reason }),
       activeCalls: this.#ports.capacity.inProgress(trunkHolder(trunk).key),
+      ...(this.#isElsewhere && { elsewhere: true }),
       ...(trunk.teams !== undefined &&
         this.#datacentres !== undefined && {
           datacentres: this.#datacentres.rows(trunk.teams, scheduler.nowMs(), scheduler.wallMs()),

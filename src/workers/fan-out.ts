@@ -18,6 +18,8 @@ const GATHERED: Readonly<Record<string, Gathering>> = {
 export const SILENT_MS = 3_000;
 /** Whoever asks whether the node is ready has little patience. */
 const READY_MS = 800;
+/** An examination waits for whom it asks. */
+const DOCTOR_MS = 60_000;
 /** Files are read and what is provisioned is compared before anything is said. */
 const RELOAD_MS = 60_000;
 
@@ -33,7 +35,11 @@ export function fanOut({ method, url }: Pick<PassedRequest, 'method' | 'url'>, n
   if (method === 'GET' && path === '/readyz') return readiness;
   if (isReload({ method, url })) return everyone;
   if (method === 'POST' && path === '/api/v1/drain') return drain;
-  if (method === 'POST' && /^\/api\/v1\/trunks\/[^/]+\/retry$/.test(path)) return whoeverCan;
+  if (method === 'GET' && path === '/api/v1/trunks') return trunks;
+  const ofTrunk = /^\/api\/v1\/trunks\/[^/]+\/(status|retry|doctor)$/.exec(path)?.[1];
+  if (method === 'GET' && ofTrunk === 'status') return whoeverHasIt;
+  if (method === 'POST' && ofTrunk === 'retry') return whoeverHasIt;
+  if (method === 'POST' && ofTrunk === 'doctor') return doctor;
   if (nodesAsk) return undefined;
   const isOfCall = /^\/api\/v1\/(calls|call-records)\/[^/]+(\/(trace|explain))?$/.test(path);
   const kind = isOfCall ? 'whoever' : method === 'GET' ? GATHERED[path] : undefined;
@@ -85,10 +91,56 @@ async function askAll(
   return { heard, silent };
 }
 
-/** All of them, of which one may have something to do: which that is, another cannot know. */
-async function whoeverCan(backends: readonly Backend[], asked: PassedRequest): Promise<Answered> {
-  const answers = (await askAll(backends, asked)).heard.map(({ answered }) => answered);
-  return answers.find(({ status }) => status < 400) ?? answers[0] ?? NOBODY;
+/** A trunk as a worker knows it, as far as this needs it. */
+interface TrunkTold {
+  /** Another worker registers it, or has its gateway. */
+  readonly elsewhere?: true;
+}
+
+/** All of them are asked of a trunk: the answer is that of the one that registers it, or has its gateway. */
+async function whoeverHasIt(backends: readonly Backend[], asked: PassedRequest): Promise<Answered> {
+  const { heard } = await askAll(backends, asked);
+  return (ofOwner(heard) ?? heard[0])?.answered ?? NOBODY;
+}
+
+function ofOwner(heard: readonly Heard[]): Heard | undefined {
+  const known = heard.filter(({ answered: { status } }) => status < 400);
+  return known.find(({ answered: { body } }) => (jsonOf(body) as TrunkTold).elsewhere !== true) ?? known[0];
+}
+
+/** The one that registers the trunk, or has its gateway, examines it. */
+async function doctor(backends: readonly Backend[], asked: PassedRequest): Promise<Answered> {
+  const url = asked.url.replace(/doctor(?=\?|$)/, 'status');
+  const { heard } = await askAll(backends, { ...asked, method: 'GET', url });
+  const owner = ofOwner(heard);
+  const backend = backends.find(({ worker }) => worker === owner?.worker) ?? backends[0];
+  return backend === undefined ? NOBODY : ask(backend, asked, DOCTOR_MS);
+}
+
+/** A page as the first one has it, each trunk with the status that its own worker tells. */
+async function trunks(backends: readonly Backend[], asked: PassedRequest): Promise<Answered> {
+  const [own, ...others] = backends;
+  if (own === undefined) return NOBODY;
+  const first = (await askAll([own], asked)).heard[0]?.answered;
+  if (first === undefined) return trunks(others, asked);
+  if (first.status >= 400) return first;
+  const page = trunksIn(first);
+  if (page.items.every(({ status }) => status.elsewhere !== true)) return first;
+  const owned = new Map(
+    (await askAll(others, asked)).heard
+      .filter(({ answered }) => answered.status < 400)
+      .flatMap(({ answered }) => trunksIn(answered).items)
+      .filter(({ status }) => status.elsewhere !== true)
+      .map(({ id, status }) => [id, status]),
+  );
+  const items = page.items.map((item) =>
+    item.status.elsewhere === true ? { ...item, status: owned.get(item.id) ?? item.status } : item,
+  );
+  return json(first, { ...page, items });
+}
+
+function trunksIn({ body }: Answered) {
+  return jsonOf(body) as { readonly items: readonly { readonly id: string; readonly status: TrunkTold }[] };
 }
 
 /** The first one has the node drain; the calls that it says are those of all. */

@@ -172,11 +172,61 @@ test('a worker that is frozen holds nothing up: it is left out, and named', asyn
   expect(drained.body).toEqual({ node: 'edge', calls: 2 });
 });
 
-test('a retry is every worker’s; that of the one that registers the trunk counts', async () => {
-  const nothing: Serve = (_request, reply) => answer(reply, 409, {});
-  const done: Serve = (_request, reply) => answer(reply, 200, { done: true });
-  expect((await asked('POST', '/api/v1/trunks/1/retry', nothing, done)).status).toBe(200);
-  expect((await asked('POST', '/api/v1/trunks/1/retry', nothing, nothing)).status).toBe(409);
+describe('a trunk that one worker registers', () => {
+  const elsewhere: Serve = (_request, reply) => answer(reply, 200, { state: 'online', elsewhere: true });
+  const here: Serve = (_request, reply) =>
+    answer(reply, 200, { state: 'online', registration: { grantedSeconds: 60 } });
+
+  test('its status, and that after a retry, are those of that one', async () => {
+    for (const [method, url] of [
+      ['GET', '/api/v1/trunks/1/status'],
+      ['POST', '/api/v1/trunks/1/retry'],
+    ] as const)
+      expect((await asked(method, url, elsewhere, here)).body).toHaveProperty('registration');
+    expect((await asked('GET', '/api/v1/trunks/1/status', elsewhere, elsewhere)).status).toBe(200);
+  });
+
+  test('a retry is every worker’s; that of one that has nothing to try does not count', async () => {
+    const nothing: Serve = (_request, reply) => answer(reply, 409, { code: 'nothing-to-retry' });
+    expect((await asked('POST', '/api/v1/trunks/1/retry', nothing, here)).status).toBe(200);
+    expect((await asked('POST', '/api/v1/trunks/1/retry', nothing, nothing)).status).toBe(409);
+  });
+
+  test('is examined by that one alone', async () => {
+    const examined: number[] = [];
+    const worker =
+      (index: number, status: Serve): Serve =>
+      (request, reply) => {
+        if (request.method === 'GET') return status(request, reply);
+        examined.push(index);
+        answer(reply, 200, { findings: [] });
+      };
+    expect((await asked('POST', '/api/v1/trunks/1/doctor', worker(1, elsewhere), worker(2, here))).status).toBe(200);
+    expect((await asked('POST', '/api/v1/trunks/1/doctor', worker(1, here), worker(2, here))).status).toBe(200);
+    expect(examined).toEqual([2, 1]);
+  });
+
+  test('has its own status in the list', async () => {
+    const listed =
+      (...statuses: readonly object[]): Serve =>
+      (_request, reply) =>
+        answer(reply, 200, { items: statuses.map((status, id) => ({ id: String(id), status })), total: 2 });
+    const { body } = await asked(
+      'GET',
+      '/api/v1/trunks?limit=2',
+      listed({ state: 'online', since: 1 }, { state: 'online', elsewhere: true }),
+      listed({ state: 'online', since: 2 }, { state: 'online', registration: {} }),
+    );
+    expect(body).toEqual({
+      items: [
+        { id: '0', status: { state: 'online', since: 1 } },
+        { id: '1', status: { state: 'online', registration: {} } },
+      ],
+      total: 2,
+    });
+    const refuse: Serve = (_request, reply) => answer(reply, 403, { code: 'forbidden' });
+    expect((await asked('GET', '/api/v1/trunks', refuse, refuse)).status).toBe(403);
+  });
 });
 
 test('the trace in order of time, and from where each worker was read', async () => {

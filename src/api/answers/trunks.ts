@@ -16,6 +16,10 @@ export const trunkStatusAnswer = z.object({
   lastCode: z.int().optional().describe('The latest SIP status of its registration or ping.'),
   reason: z.string().optional().describe('Why it is not online, in words.'),
   activeCalls: z.int(),
+  elsewhere: z
+    .literal(true)
+    .optional()
+    .describe('Another node registers the trunk, or has its gateway: what is said of it is what that one tells.'),
   registration: z
     .object({
       server: z.string().describe('Where it is registered, as `transport:address:port`.'),
