@@ -112,6 +112,8 @@ export class Peers implements Pick<Required<CallRouter>, 'nextHop' | 'plausible'
     if (this.#isDestination(leg, text)) return undefined;
     const uri = parseUri(text);
     if (!('host' in uri) || uri.params.has('maddr')) return undefined;
+    // Nothing listens at port 0; peers write it that do not know their own.
+    if (uri.port === 0) return undefined;
     const address = uri.host;
     const isThere = address === addressOf(destination);
     const isPeer = isThere || this.#options.nodes.isPeerAddress(address);

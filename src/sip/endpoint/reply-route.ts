@@ -52,7 +52,8 @@ function withSource(field: string, flow: Flow): string | undefined {
  * DEVIATION: `maddr` is not followed; it would let anybody aim our responses at a third party, and multicast SIP is not served.
  */
 export function replyPort(via: Via, flow: Flow, symmetric: boolean): number {
-  if (symmetric || via.rport) return flow.remotePort;
+  // Nothing listens at port 0; who writes it does not know its own.
+  if (symmetric || via.rport || via.port === 0) return flow.remotePort;
   return via.port ?? 5060;
 }
 

@@ -75,6 +75,7 @@ describe('where requests within a dialog go (RFC 3261 §12.2.1.1, behaviour 19)'
     ['an address in disguise', `<sip:${CARRIER_A};maddr=169.254.169.254>`],
     ['a transport that is not served', `<sip:${CARRIER_A}:5090;transport=sctp>`],
     ['TLS where there is none', `<sips:${CARRIER_A}>`],
+    ['port 0', `<sip:c@${CARRIER_A}:0>`],
   ])('never to %s: back the way the peer came', (_what, contact) => {
     answered(contact);
     a.answer(a.took('BYE'), 200, 'OK');

@@ -189,6 +189,14 @@ describe('§18.2.2, RFC 3581: where a response goes', () => {
     expect(world.serverUser.requests[0]?.flow.remotePort).toBe(33_333);
   });
 
+  test('without rport and with port 0, at which nothing listens: the source port', () => {
+    const world = new World();
+    const source = world.network.peer('192.0.2.9', 33_333);
+    source.send(wire('OPTIONS', { Via: 'SIP/2.0/UDP pc.example.com:0;branch=z9hG4bK1' }), SERVER);
+    world.scheduler.advance(100);
+    expect(source.statuses()).toEqual([200]);
+  });
+
   test('with rport: the source port', () => {
     const world = new World();
     const source = world.network.peer('192.0.2.9', 33_333);
