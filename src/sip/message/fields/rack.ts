@@ -1,4 +1,5 @@
 import { decimalAt, isDigitCode, isToken, skipSpace, trimEnd } from '../characters.ts';
+import { knownMethod } from '../method.ts';
 import { malformed } from './malformed.ts';
 
 const LARGEST = 2 ** 32 - 1;
@@ -17,6 +18,7 @@ export interface RAck {
   readonly method: string;
 }
 
+/** A known method in other letters can only be meant, as in CSeq. Throws PeerError SIP_PEER_FIELD. */
 export function parseRAck(text: string): RAck {
   const end = trimEnd(text, 0, text.length);
   const firstEnd = digitsEnd(text, 0, end);
@@ -28,7 +30,7 @@ export function parseRAck(text: string): RAck {
   const spaced = secondStart > firstEnd && methodStart > secondEnd;
   if (!spaced || rseq < 1 || rseq > LARGEST || sequence < 0 || sequence >= 2 ** 31 || !isToken(text, methodStart, end))
     throw malformed('RAck', text);
-  return { rseq, sequence, method: text.slice(methodStart, end) };
+  return { rseq, sequence, method: knownMethod(text.slice(methodStart, end)) };
 }
 
 function digitsEnd(text: string, index: number, end: number): number {

@@ -16,6 +16,8 @@ describeField('RAck (RFC 3262 §7.2)', {
   table: [
     ['776656 1 INVITE', { rseq: 776_656, sequence: 1, method: 'INVITE' }],
     ['1\t 0  INVITE', { rseq: 1, sequence: 0, method: 'INVITE' }],
+    ['1 2 invite', { method: 'INVITE' }],
+    ['1 2 Foo', { method: 'Foo' }],
   ],
   rejects: [
     '',
