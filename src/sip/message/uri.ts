@@ -174,16 +174,31 @@ export function endOfHost(text: string, start: number, end = text.length): numbe
   return index;
 }
 
-/** Hexadecimal groups, colons and a dotted tail: enough to keep anything else out; the resolver checks the rest. */
+/**
+ * Hexadecimal groups, colons and a dotted tail: enough to keep anything else out; the resolver checks the rest. DEVIATION: a zone
+ * (`fe80::1%eth0`, RFC 4007 §11) means something to its host alone, and phones on link-local addresses write it.
+ */
 function isIpv6(text: string, start: number, end: number): boolean {
   let colons = 0;
-  for (let index = start; index < end; index++) {
+  let index = start;
+  for (; index < end; index++) {
     const code = text.charCodeAt(index);
     if (code === 0x3a) colons++;
+    else if (code === 0x25) break;
     else if (!isHexCode(code) && code !== 0x2e) return false;
   }
-  return colons >= 2 && colons <= 8 && end - start <= 45;
+  return colons >= 2 && colons <= 8 && index - start <= 45 && (index === end || isZone(text, index + 1, end));
 }
+
+/** What RFC 6874 §2 allows without escapes; its `%25` before the zone is the first two characters of one here. */
+function isZone(text: string, start: number, end: number): boolean {
+  for (let index = start; index < end; index++) {
+    const code = text.charCodeAt(index);
+    if (!isHostCode(code) && code !== 0x7e) return false;
+  }
+  return end > start && end - start <= MAX_ZONE_LENGTH;
+}
+const MAX_ZONE_LENGTH = 32;
 
 /** Gathers the parameters that start at `index`; returns where they end. */
 function gatherParams(text: string, index: number): number {

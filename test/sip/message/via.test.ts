@@ -21,6 +21,7 @@ describeField('Via (RFC 3261 §20.42)', {
       'SIP/2.0/TLS [2001:db8::9:1]:5061;rport;received=2001:db8::9:255;branch=a',
       { host: '2001:db8::9:1', port: 5061, params: { received: '2001:db8::9:255' } },
     ],
+    ['SIP/2.0/UDP [fe80::1%wlan0]:5060;branch=a', { host: 'fe80::1%wlan0', port: 5060 }],
     ['SIP/2.0/UDP h;branch=a(b)', { branch: 'a(b)' }],
     ['SIP/2.0/UNKNOWN t4.example.com', { transport: 'UNKNOWN', branch: '' }],
     ['SIP/2.0/UDP h;__proto__', { host: 'h', branch: '' }],
