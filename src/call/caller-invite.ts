@@ -117,6 +117,8 @@ export class CallerInvite implements ServerTransactionUser, ReliableRelayUser {
   /** Relays a provisional response of `callee`. `rack` is set when it is reliable there and waits for the caller's PRACK. */
   progress(callee: Leg, response: SipResponse, rack: string | undefined): void {
     if (this.#done || this.#heldAnswer !== undefined) return;
+    // RFC 6228 §4: only to who supports it. It says that one early dialog of a fork has ended, and the caller has another.
+    if (response.status === 199 && rack === undefined) return;
     const described = hasSessionDescription(response);
     const leg = this.#legFor(callee, described || rack !== undefined);
     const relayed = this.#response(leg, response.status, response);

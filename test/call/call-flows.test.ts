@@ -61,6 +61,20 @@ test('RFC 3665 §3.9: nobody answers; the ring limit cancels the callee and the 
   expect(world.record).toMatchObject({ endReason: 'ring-timeout', endedBy: 'engine' });
 });
 
+test('RFC 6228 §4: a 199 goes to nobody who has not said to understand it', () => {
+  const world = new World();
+  const { a, b } = world;
+  const sent = a.call({ body: sdp('caller') });
+  world.run();
+  b.answer(b.invite, 180);
+  b.answer(b.invite, 199);
+  b.answer(b.invite, 200, { body: sdp('callee') });
+  world.run();
+  expect(sent.statuses.filter((status) => status > 100)).toEqual([180, 200]);
+  a.send('BYE');
+  expect(world.settles()).toBe(true);
+});
+
 test('RFC 3261 §13.2.1: an Expires in the INVITE shortens the ring limit', () => {
   const world = new World();
   const sent = world.a.call({ body: sdp('caller'), headers: [[HeaderId.Expires, '5']] });
