@@ -11,6 +11,7 @@ import {
   FIRST_HOPS,
   HeaderId,
   type Headers,
+  isSipUri,
   type PartyPrivacy,
   partyPrivacy,
   readableNameAddrs,
@@ -140,7 +141,9 @@ export function callerName(caller: Party): string {
  */
 export function dialledNumber(uri: Uri): string {
   if (uri.scheme === 'tel') return plainNumber((uri as Extract<Uri, { number: string }>).number);
-  if (!('user' in uri) || uri.user === undefined) return '';
+  if (!isSipUri(uri)) return '';
+  // DEVIATION: `sip:911`, which some phones send, names no host: no name of one is a number (RFC 1123 §2.1).
+  if (uri.user === undefined) return uri.port === undefined && /^\d+$/.test(uri.host) ? uri.host : '';
   const user = unescapeUser(uri.user);
   const semicolon = user.indexOf(';');
   return plainNumber(semicolon < 0 ? user : user.slice(0, semicolon));

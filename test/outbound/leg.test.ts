@@ -140,6 +140,10 @@ test.each([
   ['sip:jo-anne.smith@h', 'jo-anne.smith'],
   ['sip:9%252D11@h', '9%2D11'],
   ['sip:h', ''],
+  ['sip:911', '911'],
+  ['sip:911;user=phone', '911'],
+  ['sip:911:5060', ''],
+  ['sip:192.0.2.1', ''],
   ['urn:service:sos', ''],
 ])('dialled: %s is %s', (uri, number) => {
   expect(dialledNumber(parseUri(uri))).toBe(number);
