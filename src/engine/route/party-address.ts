@@ -4,7 +4,14 @@ import { dialledNumber } from '../../outbound/index.ts';
 import type { Directory } from '../../provisioning/directory/directory.ts';
 import { normalizeNumber } from '../../provisioning/tenants/number.ts';
 import type { Tenant } from '../../provisioning/tenants/schema.ts';
-import { escapeUser, formatHost, type NameAddr, octetsFromText, quote } from '../../sip/message/index.ts';
+import {
+  escapeUser,
+  formatHost,
+  isUnknownNumber,
+  type NameAddr,
+  octetsFromText,
+  quote,
+} from '../../sip/message/index.ts';
 
 /** `"Name" <sip:number@domain>` in octets; `name` is in octets too. */
 export function partyAddress(tenant: Tenant, number: string, name: string): string {
@@ -34,9 +41,6 @@ export function outsideParty(
   return partyAddress(tenant, number, name);
 }
 
-/** What gateways to the telephone network write where they know no number (`sip:unavailable@unknown.invalid`): it is nobody's. */
-const UNKNOWN_USERS: ReadonlySet<string> = new Set(['unavailable', 'unknown']);
-
 /** What a trusted trunk says of the party that is connected (RFC 3325 §5). */
 export function assertedParty(
   directory: Directory,
@@ -48,6 +52,6 @@ export function assertedParty(
   const { trunkId } = leg.options;
   if (tenant === undefined || trunkId === undefined) return undefined;
   const number = dialledNumber(uri);
-  if (UNKNOWN_USERS.has(number.toLowerCase())) return undefined;
+  if (isUnknownNumber(number)) return undefined;
   return outsideParty(directory, tenant, trunkId, number, displayName ?? '');
 }

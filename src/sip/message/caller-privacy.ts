@@ -81,6 +81,13 @@ export function isAnonymousAddress({ uri, displayName }: Pick<NameAddr, 'uri' | 
   return ANONYMOUS_USERS.has((displayName ?? '').trim().toLowerCase());
 }
 
+/** What gateways to the telephone network write where they know no number (`sip:unavailable@unknown.invalid`): it is nobody's. */
+const UNKNOWN_USERS: ReadonlySet<string> = new Set(['unavailable', 'unknown']);
+
+export function isUnknownNumber(number: string): boolean {
+  return UNKNOWN_USERS.has(number.toLowerCase());
+}
+
 /** A field in which a caller says that it is nobody. */
 export type AnonymousField = 'From' | 'P-Preferred-Identity';
 
@@ -101,9 +108,14 @@ export function isWithheldFrom(request: SipRequest): boolean {
 export function isWithheldCaller(request: SipRequest): boolean {
   if (isWithheldFrom(request)) return true;
   const { headers } = request;
-  return (
-    withheldBy(partyPrivacy(headers, 'calling')) !== undefined || allNameNobody(headers, HeaderId.PAssertedIdentity)
-  );
+  if (withheldBy(partyPrivacy(headers, 'calling')) !== undefined || allNameNobody(headers, HeaderId.PAssertedIdentity))
+    return true;
+  // The network may know a number where From has none.
+  return isUnknown(request.from()) && readableNameAddrs(headers, HeaderId.PAssertedIdentity).every(isUnknown);
+}
+
+function isUnknown({ uri }: Pick<NameAddr, 'uri'>): boolean {
+  return isSipUri(uri) && isUnknownNumber(unescapeUser(uri.user ?? '').split(';', 1)[0] as string);
 }
 
 /** No user part, one of punctuation alone, or an address that no call can be returned to. */

@@ -2,6 +2,7 @@ export {
   type AnonymousField,
   anonymousBy,
   isAnonymousAddress,
+  isUnknownNumber,
   isWithheldCaller,
   isWithheldFrom,
   type PartyPrivacy,
