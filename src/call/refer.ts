@@ -4,8 +4,9 @@ import { retryAfterSeconds } from '../sip/dialog/index.ts';
 import {
   formatUri,
   HeaderId,
+  inBrackets,
   isSipUri,
-  parseNameAddr,
+  readTypedAddress,
   reasonPhrase,
   type SipRequest,
   type SipResponse,
@@ -86,7 +87,11 @@ function readTarget(leg: Leg, request: SipRequest): ReferTarget | Rejection {
   const values = request.headers.fieldValues(HeaderId.ReferTo);
   // RFC 3515 §2.4.2: exactly one Refer-To. The validator has refused two that differ.
   if (values.length === 0) return { status: 400, reason: 'One Refer-To Expected' };
-  const { uri } = parseNameAddr(bracketed(values[0] as string));
+  const value = values[0] as string;
+  // RFC 3261 §20: a URI with header fields stands in angle brackets; not every phone writes them.
+  const address = readTypedAddress(value.includes('?') ? inBrackets(value) : value);
+  if (address === undefined) return { status: 400, reason: 'Bad Refer-To' };
+  const { uri } = address;
   if (!isSipUri(uri)) return uri.scheme === 'tel' ? { referTo: formatUri(uri), replaced: undefined } : { status: 416 };
   const method = uri.params.get('method');
   if (method !== undefined && method.toUpperCase() !== 'INVITE')
@@ -103,11 +108,6 @@ function readTarget(leg: Leg, request: SipRequest): ReferTarget | Rejection {
   if (leg.peer !== undefined && router.mayConnect?.(leg.peer.options, replaced.peer.options) === false)
     return { status: 403, reason: 'Not To Be Connected' };
   return { referTo, replaced };
-}
-
-/** RFC 3261 §20: a URI with header fields stands in angle brackets; not every phone writes them. */
-function bracketed(value: string): string {
-  return value.includes('<') || !value.includes('?') ? value : `<${value.trim()}>`;
 }
 
 function planFor(leg: Leg, request: SipRequest, referTo: string): CallPlan | Rejection {

@@ -4,6 +4,7 @@ import { canonicalHost } from '../provisioning/trunk-settings/sources.ts';
 import {
   addressValues,
   HeaderId,
+  inBrackets,
   isSipUri,
   parseDeltaSeconds,
   parseNameAddr,
@@ -97,7 +98,7 @@ export function retryAfterSeconds(response: SipResponse): number | undefined {
 export function serviceRoutes(response: SipResponse): readonly string[] {
   const routes = readable(() => parseNameAddrList(response.headers, HeaderId.ServiceRoute));
   if (routes === undefined || routes.length > MAX_ROUTES || !routes.every(({ uri }) => isSipUri(uri))) return [];
-  return response.headers.listValues(HeaderId.ServiceRoute);
+  return response.headers.listValues(HeaderId.ServiceRoute).map(inBrackets);
 }
 
 /** RFC 5626 §3.5: how often the server wants to hear something on the flow. */

@@ -175,9 +175,9 @@ describe('refreshing', () => {
     world.run(11);
     const condition = () => world.service.condition(world.status().trunkId);
     expect(condition().serviceRoutes).toEqual(['<sip:edge1.carrier.example;lr>', '<sip:edge2.carrier.example;lr>']);
-    route = '<sip:edge9.carrier.example;lr>';
+    route = 'sip:edge9.carrier.example;lr';
     world.run(600);
-    expect(condition().serviceRoutes).toEqual([route]);
+    expect(condition().serviceRoutes).toEqual([`<${route}>`]);
   });
 });
 

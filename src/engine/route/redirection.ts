@@ -3,14 +3,7 @@ import { isIP } from 'node:net';
 import { dialledNumber, type NodeFacts } from '../../outbound/index.ts';
 import type { Tenant } from '../../provisioning/tenants/schema.ts';
 import { canonicalHost } from '../../provisioning/trunk-settings/sources.ts';
-import {
-  addressValues,
-  HeaderId,
-  isSipUri,
-  type NameAddr,
-  readableNameAddr,
-  type SipResponse,
-} from '../../sip/message/index.ts';
+import { addressValues, HeaderId, type NameAddr, readTypedAddress, type SipResponse } from '../../sip/message/index.ts';
 
 /** Contacts of one redirection that are looked at. */
 const MAX_CONTACTS = 8;
@@ -21,7 +14,7 @@ export function redirectedNumbers(
   accepts: (address: NameAddr) => boolean = () => true,
 ): string[] {
   const contacts: { readonly number: string; readonly q: number }[] = [];
-  const addresses = addressValues(response.headers, HeaderId.Contact).flatMap((text) => contactOf(text) ?? []);
+  const addresses = addressValues(response.headers, HeaderId.Contact).flatMap((text) => readTypedAddress(text) ?? []);
   for (const address of addresses.slice(0, MAX_CONTACTS)) {
     const number = dialledNumber(address.uri);
     if (number === '' || !accepts(address)) continue;
@@ -30,23 +23,6 @@ export function redirectedNumbers(
   }
   const numbers = contacts.sort((a, b) => b.q - a.q).map(({ number }) => number);
   return [...new Set(numbers)];
-}
-
-/** A number that follows the angle bracket or the scheme, or begins the address, and is all there is before the host or the parameters. */
-const TYPED_NUMBER = /^([^<]*<)?\s*(?:sips?:)?([+*#]?[\d*#]+)(?:@(?=[;>?\s]|$))?(?=[@;>?\s]|$)/i;
-
-/**
- * DEVIATION: phones send the number that somebody has typed as it is: without a scheme (`102@host`), without a host (`<sip:102>`,
- * `<sip:102@>`), or alone. A scheme begins with a letter and no host is a number, so that each reads one way; what names no host is a
- * telephone number.
- */
-function contactOf(text: string): NameAddr | undefined {
-  const address = readableNameAddr(text);
-  if (address !== undefined && !(isSipUri(address.uri) && address.uri.user === undefined)) return address;
-  const [typed = '', name = '', number] = TYPED_NUMBER.exec(text) ?? [];
-  if (number === undefined) return address;
-  const rest = text.slice(typed.length);
-  return readableNameAddr(`${name}${rest.startsWith('@') ? 'sip' : 'tel'}:${number}${rest}`);
 }
 
 /**

@@ -4,6 +4,7 @@ import type { CallPlan, CallRouter, LegOptions, Rejection, RoutedCall, RoutedLeg
 import { dialledNumber, type NodeFacts } from '../../outbound/index.ts';
 import type { Directory } from '../../provisioning/directory/directory.ts';
 import type { Trunk } from '../../provisioning/trunk-settings/schema.ts';
+import { canonicalHost } from '../../provisioning/trunk-settings/sources.ts';
 import { isSipUri, octetsFromText, parseNameAddr, parseUri } from '../../sip/message/index.ts';
 import type { Served } from '../served.ts';
 import type { CallContext, CallerPresentation } from './call-context.ts';
@@ -92,7 +93,7 @@ export class Transfers implements CallRouter {
   /** A Refer-To names a number of this system: in the tenant's domain, at our own address, or without a host. */
   #isOurs(uri: ReturnType<typeof parseUri>, domain: string): boolean {
     if (!isSipUri(uri)) return uri.scheme === 'tel';
-    return uri.host.toLowerCase() === domain.toLowerCase() || this.#options.served.isOwnHost(uri.host);
+    return canonicalHost(uri.host) === canonicalHost(domain) || this.#options.served.isOwnHost(uri.host);
   }
 }
 

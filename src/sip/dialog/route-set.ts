@@ -1,4 +1,4 @@
-import { formatUri, parseNameAddr, type Uri } from '../message/index.ts';
+import { formatUri, inBrackets, parseNameAddr, type Uri } from '../message/index.ts';
 
 /** Where a request goes and what it says about the way. */
 export interface Hop {
@@ -16,8 +16,8 @@ export class RouteSet {
   readonly #strictRequestUri: string;
 
   constructor(values: readonly string[]) {
-    this.values = values;
-    const first = values[0];
+    this.values = values.map(inBrackets);
+    const [first] = this.values;
     const uri = first === undefined ? undefined : parseNameAddr(first).uri;
     this.firstUri = uri === undefined ? undefined : formatUri(uri);
     this.#strict = uri !== undefined && !isLoose(uri);

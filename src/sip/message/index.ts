@@ -29,7 +29,6 @@ export {
   type Defect,
   FIRST_HOPS,
   parseNameAddrList,
-  readableNameAddr,
   readableNameAddrs,
   type SipMessage,
   SipRequest,
@@ -38,6 +37,7 @@ export {
 export { METHODS } from './method.ts';
 export {
   formatNameAddr,
+  inBrackets,
   type NameAddr,
   parseNameAddr,
   readTrailingParams,
@@ -54,6 +54,7 @@ export {
   sessionDescriptionOf,
   withDescription,
 } from './session-description.ts';
+export { readTypedAddress } from './typed-address.ts';
 export {
   escapeUser,
   formatHost,

@@ -260,6 +260,14 @@ export function formatNameAddr(value: NameAddr): string {
     : `${quote(value.displayName)} ${address}`;
 }
 
+/**
+ * An address in angle brackets, so that what follows its URI is the URI's (RFC 3261 §20: one with `?`, `;` or `,` stands in them). For
+ * fields whose parameters nobody puts anywhere else, but some write without them: `Record-Route: sip:proxy;lr`.
+ */
+export function inBrackets(text: string): string {
+  return text.includes('<') ? text : `<${text.trim()}>`;
+}
+
 /** An address as it is written, without a tag that is empty: its sender has none, and none is repeated to it. */
 export function withoutEmptyTag(text: string): string {
   // Every address with a tag comes past here.

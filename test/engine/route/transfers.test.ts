@@ -86,6 +86,18 @@ describe('REFER within a call (RFC 3515)', () => {
     bob.answer(bob.took('INVITE'), 486, 'Busy Here');
   });
 
+  test.each([
+    '102',
+    '102@acme.example.com',
+    '<sip:102>',
+    '"Bob" <102@acme.example.com>',
+    '<sip:102@acme.example.com.>',
+    `sip:102@${ENGINE};user=phone`,
+  ])('as phones write the number that somebody has typed: %s', (referTo) => {
+    expect(refer(referTo).status).toBe(202);
+    bob.answer(bob.took('INVITE'), 486, 'Busy Here');
+  });
+
   test("to an outside number: over the tenant's rule, with the transferor's caller ID", () => {
     expect(refer('<sip:18005550111@acme.example.com>').status).toBe(202);
     const sent = carrier.took('INVITE', 1);

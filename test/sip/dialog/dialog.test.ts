@@ -102,6 +102,14 @@ describe('route set', () => {
     expect(bye.headers.listValues(HeaderId.Route)).toEqual([P2, P1]);
   });
 
+  test('§20.30: a Record-Route without its angle brackets is of a loose router all the same', () => {
+    for (const dialog of [uas, uac].map((make) => make({ recordRoutes: ['sip:p0.example.com;lr'] }))) {
+      const bye = dialog.createRequest('BYE');
+      expect(bye.requestUri).toBe(dialog.remoteTarget);
+      expect(bye.headers.listValues(HeaderId.Route)).toEqual(['<sip:p0.example.com;lr>']);
+    }
+  });
+
   test('§12.2.1.1: a strict router first: its URI is the Request-URI and the remote target goes last', () => {
     const dialog = uas({ recordRoutes: [STRICT, P1] });
     const bye = dialog.createRequest('BYE');

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { PeerError } from '../../../src/base/errors.ts';
 import { HeaderId, Headers, parseNameAddrList, SipRequest } from '../../../src/sip/message/index.ts';
-import { formatNameAddr, parseNameAddr, readTag } from '../../../src/sip/message/name-addr.ts';
+import { formatNameAddr, inBrackets, parseNameAddr, readTag } from '../../../src/sip/message/name-addr.ts';
 import type { Params } from '../../../src/sip/message/params.ts';
 import { describeField } from './field-suite.ts';
 
@@ -177,4 +177,12 @@ test.each(['"" ', '"'])('1 MB of %j before the bracket is read in a time that gr
   expect(parseNameAddr(text).uri).toMatchObject({ host: 'example.com' });
   // Where each of them looks for the bracket again, it takes seconds.
   expect(performance.now() - beganMs).toBeLessThan(1_000);
+});
+
+test('an address without its angle brackets gets them', () => {
+  expect(['sip:p.example.com;lr ', '<sip:p.example.com;lr>;x', '"P" <sip:p.example.com>'].map(inBrackets)).toEqual([
+    '<sip:p.example.com;lr>',
+    '<sip:p.example.com;lr>;x',
+    '"P" <sip:p.example.com>',
+  ]);
 });

@@ -1,0 +1,22 @@
+import { expect, test } from 'vitest';
+import { formatNameAddr, readTypedAddress } from '../../../src/sip/message/index.ts';
+
+test.each([
+  ['102', '<tel:102>'],
+  ['102@acme.example.com', '<sip:102@acme.example.com>'],
+  ['<sip:102>', '<tel:102>'],
+  ['<sip:102@>;q=0.5', '<tel:102>;q=0.5'],
+  ['"Bob" <102@acme.example.com>', '"Bob" <sip:102@acme.example.com>'],
+  ['sip:*72;user=phone', '<tel:*72>;user=phone'],
+  ['<sip:102@acme.example.com>', '<sip:102@acme.example.com>'],
+  ['<sip:192.0.2.1>', '<sip:192.0.2.1>'],
+  ['<sip:acme.example.com>', '<sip:acme.example.com>'],
+  ['<mailto:a@b>', '<mailto:a@b>'],
+])('%s is read as %s', (text, read) => {
+  const address = readTypedAddress(text);
+  expect(address === undefined ? undefined : formatNameAddr(address)).toBe(read);
+});
+
+test.each(['', 'x y z', '<>', '<103 104>', '<103.104>', '<sip:[>'])('%j is no address', (text) => {
+  expect(readTypedAddress(text)).toBeUndefined();
+});
