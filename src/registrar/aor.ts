@@ -13,11 +13,15 @@ export interface AorParts {
 /**
  * The canonical form of an address-of-record (RFC 3261 §10.3 step 5): no parameters, nothing escaped, host in lower case.
  * Undefined for what is no SIP address. DEVIATION: password and port are dropped too; a domain is served on whatever port it is
- * asked for, and phones put their proxy's port there. A sips URI names the same bindings as its sip form.
+ * asked for, and phones put their proxy's port there. A dot of the root, and a user part that repeats the domain (`102%40acme.example.com`, of
+ * who was given an address for a user name), say nothing more. A sips URI names the same bindings as its sip form.
  */
 export function aorParts(uri: Uri): AorParts | undefined {
   if (!isSipUri(uri)) return undefined;
-  return { user: uri.user === undefined ? '' : textFromOctets(unescapeUser(uri.user)), host: uri.host.toLowerCase() };
+  const host = (uri.host.endsWith('.') ? uri.host.slice(0, -1) : uri.host).toLowerCase();
+  const user = uri.user === undefined ? '' : textFromOctets(unescapeUser(uri.user));
+  const own = `@${host}`;
+  return { user: user.toLowerCase().endsWith(own) ? user.slice(0, -own.length) : user, host };
 }
 
 /** An address-of-record key (`user@domain`) back into its parts; the user part may hold an `@`. */

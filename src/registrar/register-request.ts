@@ -3,6 +3,7 @@ import {
   addressValues,
   formatUri,
   HeaderId,
+  inBrackets,
   isSipUri,
   parseNameAddr,
   type SipRequest,
@@ -90,7 +91,7 @@ function read(request: SipRequest): RegisterAsk | RegisterAnswer {
   const path = headers.listValues(HeaderId.Path);
   if (path.length > MAX_PATH_VALUES || path.some((value) => value.length > MAX_VALUE_LENGTH))
     return refuse(400, 'Path Too Long');
-  const pathUri = path[0] === undefined ? undefined : parseNameAddr(path[0]).uri;
+  const pathUri = path[0] === undefined ? undefined : parseNameAddr(inBrackets(path[0])).uri;
   if (pathUri !== undefined && !isSipUri(pathUri)) return refuse(400, 'Bad Path');
   const common = {
     callId,
@@ -113,9 +114,11 @@ function read(request: SipRequest): RegisterAsk | RegisterAnswer {
   const contacts: AskedContact[] = [];
   for (const value of values) {
     const contact = readContact(value, expires, flows);
+    if (contact === undefined) continue;
     if (isRefusal(contact)) return contact;
     contacts.push(contact);
   }
+  if (contacts.length === 0) return refuse(400, 'Contact Is No SIP URI');
   // RFC 5626 §6: a contact with reg-id registers alone.
   const lasting = contacts.filter(({ expiresSeconds }) => expiresSeconds !== 0);
   if (lasting.length > 1 && lasting.some(({ regId }) => regId !== undefined))
@@ -141,10 +144,15 @@ export function supports(request: SipRequest, tag: string): boolean {
   return false;
 }
 
-function readContact(value: string, expires: number | undefined, flows: FlowSupport): AskedContact | RegisterAnswer {
+/** Undefined for a contact of another scheme, which is for people (RFC 3261 §10.2.1): no call goes there, and the answer does not list it. */
+function readContact(
+  value: string,
+  expires: number | undefined,
+  flows: FlowSupport,
+): AskedContact | RegisterAnswer | undefined {
   if (value.length > MAX_VALUE_LENGTH) return refuse(400, 'Contact Too Long');
   const { uri, params } = parseNameAddr(value);
-  if (!isSipUri(uri)) return refuse(400, 'Contact Is No SIP URI');
+  if (!isSipUri(uri)) return undefined;
   // A preference that cannot be read is none; the phone is reached all the same.
   const qThousandths = readQ(params.get('q')) ?? 1000;
   const instance = params.get('+sip.instance');

@@ -1,6 +1,14 @@
 import { type Log, silentLog } from '../base/log.ts';
 import type { Scheduler } from '../base/scheduler.ts';
-import { formatUri, HeaderId, isSipUri, parseUri, type SipRequest, type SipUri } from '../sip/message/index.ts';
+import {
+  formatUri,
+  HeaderId,
+  inBrackets,
+  isSipUri,
+  parseUri,
+  type SipRequest,
+  type SipUri,
+} from '../sip/message/index.ts';
 import { classifyAddress, plainAddress } from './addresses.ts';
 import { type Binding, detached, isReachable, stored } from './binding.ts';
 import { BindingTable } from './binding-table.ts';
@@ -390,7 +398,7 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
       qThousandths: contact.qThousandths,
       callId: detached(ask.callId),
       cseq: ask.cseq,
-      path: ask.path.map(detached),
+      path: ask.path.map((value) => detached(inBrackets(value))),
       instance: contact.instance === undefined ? undefined : detached(contact.instance),
       regId: contact.regId,
       userAgent: detached(ask.userAgent),

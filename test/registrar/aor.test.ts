@@ -9,6 +9,9 @@ test.each([
   ['sips:bob:secret@example.com:5070', 'bob', 'example.com'],
   ['sip:j%C3%A4s@example.com', 'jäs', 'example.com'],
   ['sip:example.com', '', 'example.com'],
+  ['sip:bob@example.com.', 'bob', 'example.com'],
+  ['sip:bob%40Example.com@example.com', 'bob', 'example.com'],
+  ['sip:bob%40example.org@example.com', 'bob@example.org', 'example.com'],
 ])('RFC 3261 §10.3 step 5: %s is %s at %s', (uri, user, host) => {
   expect(aorParts(parseUri(uri))).toEqual({ user, host });
 });

@@ -40,6 +40,18 @@ describe('Contact', () => {
     expect(contact).toMatchObject({ regId: undefined });
   });
 
+  test.each([
+    ['"Bob" <mailto:bob@example.com>;q=0.1, <sip:bob@192.0.2.4>', ['sip:bob@192.0.2.4']],
+    ['<sip:bob@192.0.2.4>, <tel:+14155550100>', ['sip:bob@192.0.2.4']],
+  ])('§10.2.1: %s: what is for people is left aside', (contact, uris) => {
+    const ask = readRegister(register({ contacts: [contact] }));
+    expect(isRefusal(ask) ? ask.status : ask.contacts.map(({ uriText }) => uriText)).toEqual(uris);
+  });
+
+  test('nothing but another scheme is 400', () => {
+    expect(contactOf('<tel:+14155550100>')).toBe(400);
+  });
+
   test('an instance of 300 octets is 400', () => {
     expect(contactOf(`<sip:bob@192.0.2.4>;+sip.instance="<urn:${'x'.repeat(300)}>"`)).toBe(400);
   });
@@ -64,6 +76,12 @@ describe('limits', () => {
     const ask = readRegister(register({ headers: [`User-Agent: ${'x'.repeat(500)}`] }));
     expect(isRefusal(ask) ? '' : ask.userAgent).toHaveLength(128);
   });
+});
+
+test('RFC 3327: a Path without its angle brackets has its parameters in the URI', () => {
+  const headers = ['Path: sip:edge.example.com;lr;ob', 'Supported: path, outbound'];
+  const ask = readRegister(register({ headers }));
+  expect(isRefusal(ask) ? ask.status : ask.pathUri?.params.has('ob')).toBe(true);
 });
 
 test('§10.2.3: without Contact the bindings are asked for', () => {

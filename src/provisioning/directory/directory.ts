@@ -57,9 +57,10 @@ export class Directory {
     return new Directory(provisioning, trunksAfter(previous, provisioning), indexes);
   }
 
-  /** The tenant of a SIP domain; host names compare without case (RFC 3261 §19.1.4). */
+  /** The tenant of a SIP domain; host names compare without case (RFC 3261 §19.1.4), and without the dot of the root. */
   tenantByDomain(domain: string): Tenant | undefined {
-    return this.#indexes.byDomain.get(domain) ?? this.#indexes.byDomain.get(domain.toLowerCase());
+    const { byDomain } = this.#indexes;
+    return byDomain.get(domain) ?? byDomain.get((domain.endsWith('.') ? domain.slice(0, -1) : domain).toLowerCase());
   }
 
   tenantByName(name: string): Tenant | undefined {

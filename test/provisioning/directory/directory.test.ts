@@ -65,6 +65,7 @@ describe('the directory', () => {
 
   test('finds tenants by name and, without case, by domain', () => {
     expect(directory.tenantByDomain('acme.EXAMPLE.com')?.name).toBe('acme');
+    expect(directory.tenantByDomain('acme.EXAMPLE.com.')?.name).toBe('acme');
     expect(directory.tenantByName('beta')?.domain).toBe('beta.example.com');
     expect(directory.tenantByDomain('__proto__')).toBeUndefined();
     expect(directory.tenantByName('constructor')).toBeUndefined();
