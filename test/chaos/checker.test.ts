@@ -252,6 +252,25 @@ test('a call that ended shortly before its node was killed may be ended again', 
   expect(found({ ...run, faults: [fault('kill -9', 13_000)] })).toEqual(['a record whose seconds are wrong']);
 });
 
+test('a call that was refused shortly before its node was killed may be placed again, with a record of its own', () => {
+  const again = called({
+    callId: 'b2',
+    invitedAtMs: 4_500,
+    answeredAtMs: 5_000,
+    confirmedAtMs: 5_010,
+    endedAtMs: 5_020,
+  });
+  const unanswered = ['answeredAtMs', 'confirmedAtMs', 'endedAtMs', 'endedBy'] as const;
+  const legs = [
+    without(caller({ final: 486 }), 'answeredAtMs', 'byeStatus'),
+    without(called({ final: 486, finalAtMs: 1_990 }), ...unanswered),
+    again,
+  ];
+  const run = { legs, records: [record({ status: 486, talkMs: 0 }), record({ node: 'node-2', talkMs: 10 })] };
+  expect(found({ ...run, faults: [fault('link down', 2_600)] })).toEqual(['(a call with two records)']);
+  expect(found({ ...run, faults: [fault('link down', 2_800)] })).toEqual(['a call with two records']);
+});
+
 test('a replica that takes over may not have heard who registers; a Redis that was killed has written it', () => {
   const run = registered([ONE, 0], [OTHER, 6_000], [ONE, 7_000]);
   expect(found({ ...run, faults: [fault('failover', 5_500, 6_500)] })).toEqual(['(two owners of a registration)']);

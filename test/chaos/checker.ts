@@ -176,8 +176,9 @@ function allowedBy({ a, b }: Call, { faults, behindMs }: Evidence): { allowed?: 
     faults.find(({ kind, atMs }) => silences(kind) && moments.some((at) => Math.abs(atMs - at) <= behindMs));
   const answered = hit([a, ...b].flatMap(({ answeredAtMs }) => answeredAtMs ?? []));
   if (answered !== undefined) return { allowed: `answered less than ${behindMs} ms before a ${answered.kind}` };
-  // Its end was not in the store yet: whoever follows ends it again, a little later.
-  const ended = hit([a, ...b].flatMap(({ endedAtMs }) => endedAtMs ?? []));
+  // Its end was not in the store yet: whoever follows ends it again, a little later, or places it again.
+  const refusedAtMs = ({ final, finalAtMs }: Leg) => (final === 200 ? [] : (finalAtMs ?? []));
+  const ended = hit([a, ...b].flatMap((leg) => leg.endedAtMs ?? refusedAtMs(leg)));
   return ended === undefined ? {} : { allowed: `ended less than ${behindMs} ms before a ${ended.kind}` };
 }
 
