@@ -225,9 +225,10 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
     this.#holds++;
   }
 
-  release(): void {
+  /** @param isLast it is over, whatever else holds it */
+  release(isLast = false): void {
     // A fork that answers after the end is acknowledged and ended by its leg alone.
-    if (--this.#holds > 0 || this.#over) return;
+    if ((--this.#holds > 0 && !isLast) || this.#over) return;
     this.#over = true;
     this.#timer = cancelTimer(this.#timer);
     this.callerLeg = undefined;

@@ -259,9 +259,12 @@ export class Calls implements CallRegistry {
     return this.#draining;
   }
 
-  /** Ends every call, as a shutdown does whose time has run out. */
+  /** Ends every call, as a shutdown does whose time has run out: its record is written at once, for nobody hears what its parties answer. */
   endAll(reason: string): void {
-    for (const call of [...this.#calls.values()]) call.end('engine', reason, ['SIP;cause=503;text="Shutdown"']);
+    for (const call of [...this.#calls.values()]) {
+      call.end('engine', reason, ['SIP;cause=503;text="Shutdown"']);
+      call.release(true);
+    }
   }
 
   /** Ends one call; false when there is none of this id. `reasons` are Reason header field values. */

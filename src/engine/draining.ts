@@ -1,6 +1,7 @@
 /**
  * What a node that drains does with requests that start something new, while other nodes of the store live: it serves what only it can
  * reach, sends the rest to one of them, and for the first moments, until providers and load balancers have followed, serves that too.
+ * Once it leaves its calls to the others it begins none.
  */
 import { fnv1a } from '../base/fnv.ts';
 import type { Clock } from '../base/scheduler.ts';
@@ -22,10 +23,16 @@ export interface DrainingOptions {
 export class Draining {
   readonly #options: DrainingOptions;
   readonly #sinceMs: number;
+  #isLeaving = false;
 
   constructor(options: DrainingOptions) {
     this.#options = options;
     this.#sinceMs = options.clock.nowMs();
+  }
+
+  /** Nobody would go on with what begins now. */
+  leave(): void {
+    this.#isLeaving = true;
   }
 
   answer(request: SipRequest, flow: Flow): DrainAnswer {
@@ -35,7 +42,9 @@ export class Draining {
     // OPTIONS asks whether new calls are taken.
     if (request.method !== 'INVITE') return request.method === 'OPTIONS' ? 'refuse' : 'serve';
     const isOfNode = peers.isPeerAddress(flow.remoteAddress) && request.headers.valueNamed(PASS_HEADER) !== undefined;
-    if (isOfNode || clock.nowMs() - this.#sinceMs < HANDOVER_MS || served.isEmergency(request)) return 'serve';
+    if (this.#isLeaving && isOfNode) return 'refuse';
+    const isServed = isOfNode || clock.nowMs() - this.#sinceMs < HANDOVER_MS || served.isEmergency(request);
+    if (isServed && !this.#isLeaving) return 'serve';
     // Copies of a request are told the same.
     const other = others[fnv1a(request.callId()) % others.length];
     const uri = request.uri();

@@ -66,6 +66,7 @@ export class Engine {
   readonly #certificates: CertificateWatch;
   readonly #following: Following;
   #restoration: Restoration | undefined;
+  #draining: Draining | undefined;
 
   constructor(options: EngineOptions) {
     const { settings, scheduler, log, observer, workers, callStore, peers = NO_PEERS } = options;
@@ -212,9 +213,7 @@ export class Engine {
    * is none. Resolves when the last call has ended or the time has passed.
    */
   async drain(limitMs: number): Promise<void> {
-    const { scheduler: clock, peers = NO_PEERS } = this.#options;
-    const draining = new Draining({ clock, peers, served: this.#served });
-    this.endpoint.drain((request, flow) => draining.answer(request, flow));
+    this.#drains();
     this.trunks.handOver();
     this.#continuity.handOver();
     this.registrations.registrar.endsSoon();
@@ -225,7 +224,17 @@ export class Engine {
     timer.cancel();
   }
 
+  #drains(): Draining {
+    if (this.#draining !== undefined) return this.#draining;
+    const { scheduler: clock, peers = NO_PEERS } = this.#options;
+    const draining = new Draining({ clock, peers, served: this.#served });
+    this.endpoint.drain((request, flow) => draining.answer(request, flow));
+    this.#draining = draining;
+    return draining;
+  }
+
   async close(): Promise<void> {
+    this.#drains().leave();
     this.#reception.stop();
     this.#certificates.stop();
     this.#restoration?.stop();

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { NO_PEERS, type PeerNodes } from '../../src/engine/peer-nodes.ts';
+import { NO_PEERS, PASS_HEADER, type PeerNodes } from '../../src/engine/peer-nodes.ts';
 import { aorKey } from '../../src/registrar/index.ts';
 import { HeaderId } from '../../src/sip/message/index.ts';
 import { SDP, World } from './world.ts';
@@ -35,6 +35,19 @@ test('with other nodes: calls of the first moments are served, later ones sent t
   expect(told?.headers.value(HeaderId.Contact)).toBe('<sip:102@198.51.100.2:5060>');
   expect(bob.requests('INVITE')).toHaveLength(2);
   expect(carol.ask(carol.request('OPTIONS', 'sip:198.51.100.1')).status).toBe(503);
+});
+
+test('with other nodes: once its calls are left to them it begins none, whatever it would have served before', async () => {
+  const { world, bob, carol } = await draining({ ...peers, isPeerAddress: () => true });
+  const asked = bob.requests('INVITE').length;
+  const closed = world.engine.close();
+  const late = carol.call('102');
+  expect(carol.responses(late.callId()).at(-1)?.status).toBe(302);
+  const ofNode = carol.request('INVITE', 'sip:102@acme.example.com', { [PASS_HEADER]: 'two' }, SDP);
+  expect(carol.ask(ofNode).status).toBe(503);
+  world.run(5_000);
+  await closed;
+  expect(bob.requests('INVITE')).toHaveLength(asked);
 });
 
 test('with other nodes: phones register, for a short time, so that they come again at another', async () => {

@@ -524,12 +524,29 @@ describe('a node is stopped with a call up', () => {
     expect([store.count('one'), store.count('two'), [...two.engine.calls.list()].length]).toEqual([0, 0, 0]);
   });
 
-  test('without another node both get a BYE', async () => {
+  test('what comes once the others have its calls begins nothing here: who calls is told at once', async () => {
+    alice.peer.send(serialize(alice.within(invite, final, 'BYE')), ENGINE);
+    one.run(10);
+    const closed = one.engine.close();
+    await pass(100);
+    const asked = carrier.requests('INVITE').length;
+    const late = alice.call('+14155550199');
+    await pass(50);
+    expect(alice.responses(late.callId()).at(-1)?.status).toBe(503);
+    carrier.peer.send(serialize(okTo(carrier.took('BYE'))), ENGINE);
+    await pass(100);
+    await closed;
+    expect(carrier.requests('INVITE')).toHaveLength(asked);
+    expect(one.observed.ended).toHaveLength(1);
+  });
+
+  test('without another node both get a BYE, and the call has its record, whatever they answer', async () => {
     hasSuccessor = false;
     const closed = one.engine.close();
     await pass(100);
     await closed;
     expect([...alice.requests('BYE'), ...carrier.requests('BYE')]).toHaveLength(2);
+    expect(one.observed.ended).toMatchObject([{ endReason: 'shutdown', endedBy: 'engine' }]);
     expect(store.count('one')).toBe(0);
   });
 });
