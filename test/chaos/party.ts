@@ -282,8 +282,16 @@ export class Party {
       }
       leg.answeredAtMs = journal.nowMs();
       this.#answerUntilConfirmed(dialog, () => reply(200, { toTag, headers, body: SDP }));
-      if (talkMs !== undefined) this.later(dialog, talkMs, () => void this.hangUp(dialog));
+      if (talkMs !== undefined) this.later(dialog, talkMs, () => this.#hangUpOnceConfirmed(dialog));
     });
+  }
+
+  /** RFC 3261 §15: no BYE of a callee before the ACK to his 2xx, or before that has not come for good. */
+  #hangUpOnceConfirmed(dialog: Dialog): void {
+    const { confirmedAtMs, endedAtMs } = dialog.leg;
+    if (confirmedAtMs === undefined && endedAtMs === undefined)
+      this.later(dialog, T1_MS, () => this.#hangUpOnceConfirmed(dialog));
+    else void this.hangUp(dialog);
   }
 
   /** RFC 3261 §13.3.1.4: again until the ACK, and BYE where it does not come. */
