@@ -203,6 +203,7 @@ describe.each(WAYS)('over %s at %s', (transport, host) => {
       '<sip:102@HERE;x-route-tag="cid:orange@192.0.2.1">',
       ', <sip:102@HERE>',
       'Desk, the one: 2 < sip:102@HERE >',
+      '"Bob" <mailto:bob@acme.test>;q=0.1, <sip:102@HERE>',
     ])('Contact: %s is bound', async (contact) => {
       const party = await world.party();
       const text = register(party, { Contact: contact.replace('HERE', party.hostPort) });
@@ -211,6 +212,20 @@ describe.each(WAYS)('over %s at %s', (transport, host) => {
         Contact: `${contact.replace('HERE', party.hostPort).replace(/;;q.*$/, '')};expires=0`,
       });
       expect(statusOf(await ask(party, gone, 'secret-102', '102'))).toBe(200);
+    });
+  });
+
+  describe('addresses of record as phones write them', () => {
+    test.each([
+      '<sip:102@acme.test.>',
+      '<sip:102@ACME.test:5060;transport=udp;>',
+      '<sips:102@acme.test>',
+      '<sip:102%40acme.test@acme.test;user=phone>',
+      'Desk, the one: 2 <sip:102:pw@acme.test>;tag=',
+    ])('To: %s is that of 102', async (To) => {
+      const party = await world.party();
+      for (const Expires of ['600', '0'])
+        expect(statusOf(await ask(party, register(party, { To, Expires }), 'secret-102', '102'))).toBe(200);
     });
   });
 

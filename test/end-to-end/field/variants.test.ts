@@ -114,6 +114,29 @@ describe.each([
     });
   });
 
+  describe('kind 12: where a phone transfers its peer to', () => {
+    test.each([
+      '102',
+      '102@acme.test',
+      '<sip:102>',
+      'Bob, 2nd floor <sip:102@acme.test.;user=phone>',
+      '<tel:102>',
+      'sip:102@localhost',
+    ])('%s: 102 rings', async (referTo) => {
+      const standing = await call(dialler, phoneInvite(dialler), carrier);
+      dialler.send(inDialog(dialler, standing.caller, 'REFER', 22, { 'Refer-To': referTo }));
+      expect(statusOf(await dialler.nextAnswer())).toBe(202);
+      desk.send(responseTo(await desk.nextRequest('INVITE'), '486 Busy Here', token()));
+      for (let heard = ''; heard !== '486'; ) {
+        const notify = await dialler.nextRequest('NOTIFY');
+        dialler.send(responseTo(notify, '200 OK', ''));
+        heard = notify.body.slice(8, 11);
+      }
+      dialler.send(inDialog(dialler, standing.caller, 'BYE', 30));
+      expect(statusOf(await dialler.nextAnswer())).toBe(200);
+    });
+  });
+
   describe('kind 22: an E.164 number of a redirection', () => {
     test.each([
       ['<tel:+44-20-7946-0001>', '+442079460001'],
