@@ -2,8 +2,11 @@ import { readableNameAddr } from './message.ts';
 import type { NameAddr } from './name-addr.ts';
 import { isSipUri } from './uri.ts';
 
-/** A number that follows the angle bracket or the scheme, or begins the address, and is all there is before the host or the parameters. */
-const TYPED_NUMBER = /^([^<]*<)?\s*(?:sips?:)?([+*#]?[\d*#]+)(?:@(?=[;>?\s]|$))?(?=[@;>?\s]|$)/i;
+/**
+ * A number that follows the angle bracket or the scheme, or begins the address, and is all there is before the host or the parameters. With
+ * visual separators (RFC 3966 §5.1.1) but the dot, which is one of host names.
+ */
+const TYPED_NUMBER = /^([^<]*<)?\s*(?:sips?:)?([+*#]?[\d*#(][\d*#()-]*)(?:@(?=[;>?\s]|$))?(?=[@;>?\s]|$)/i;
 
 /**
  * An address that a phone sends its peer to, in Contact of a redirection or in Refer-To; undefined when it cannot be read. DEVIATION:

@@ -8,6 +8,8 @@ test.each([
   ['<sip:102@>;q=0.5', '<tel:102>;q=0.5'],
   ['"Bob" <102@acme.example.com>', '"Bob" <sip:102@acme.example.com>'],
   ['sip:*72;user=phone', '<tel:*72>;user=phone'],
+  ['91-(900)-555-1234', '<tel:91-(900)-555-1234>'],
+  ['+44-20@acme.example.com', '<sip:+44-20@acme.example.com>'],
   ['<sip:102@acme.example.com>', '<sip:102@acme.example.com>'],
   ['<sip:192.0.2.1>', '<sip:192.0.2.1>'],
   ['<sip:acme.example.com>', '<sip:acme.example.com>'],
@@ -17,6 +19,6 @@ test.each([
   expect(address === undefined ? undefined : formatNameAddr(address)).toBe(read);
 });
 
-test.each(['', 'x y z', '<>', '<103 104>', '<103.104>', '<sip:[>'])('%j is no address', (text) => {
+test.each(['', 'x y z', '<>', '<103 104>', '<103.104>', '<103-a>', '((', '<sip:[>'])('%j is no address', (text) => {
   expect(readTypedAddress(text)).toBeUndefined();
 });
