@@ -2,10 +2,17 @@
 import { formatHost, isSipUri, parseNameAddr, transportParameter } from '../sip/message/index.ts';
 import type { HostPort, TransportName } from '../sip/transport/index.ts';
 
-/** @param user as it stands in a URI; '' for none */
-export function ownContact(user: string, { host, port }: HostPort, transport: TransportName): string {
-  const userPart = user === '' ? '' : `${user}@`;
-  return `<sip:${userPart}${formatHost(host)}:${port}${transportParameter(transport)}>`;
+/**
+ * @param user as it stands in a URI; '' for none
+ * @param sips the peer is called, or calls, by a SIPS URI: then the Contact is one (RFC 3261 §8.1.1.8, §12.1.1), where its way is TLS
+ */
+export function ownContact(user: string, { host, port }: HostPort, transport: TransportName, sips = false): string {
+  const place = `${user === '' ? '' : `${user}@`}${formatHost(host)}:${port}`;
+  return sips && transport === 'tls' ? `<sips:${place}>` : `<sip:${place}${transportParameter(transport)}>`;
+}
+
+export function isSips(uri: string): boolean {
+  return uri.slice(0, 5).toLowerCase() === 'sips:';
 }
 
 /** Up to the host of the URI in one of our own Contacts, and the host with its port. */

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { contactAt, namesInContact } from '../../src/engine/own-contact.ts';
+import { contactAt, isSips, namesInContact, ownContact } from '../../src/engine/own-contact.ts';
 
 test.each([
   ['<sip:101@198.51.100.1:5060>', '<sip:101@192.0.2.9:5070>'],
@@ -7,6 +7,15 @@ test.each([
   ['<sips:a%40b@[2001:db8::1]:5061;ob>;+sip.instance="x"', '<sips:a%40b@192.0.2.9:5070;ob>;+sip.instance="x"'],
 ])('%s names another place, and is otherwise the same', (contact, moved) => {
   expect(contactAt(contact, { host: '192.0.2.9', port: 5070 })).toBe(moved);
+});
+
+test.each([
+  ['sips:101@h', 'tls', '<sips:101@[2001:db8::1]:5061>'],
+  ['SIPS:101@h', 'tls', '<sips:101@[2001:db8::1]:5061>'],
+  ['sip:101@h', 'tls', '<sip:101@[2001:db8::1]:5061;transport=tls>'],
+  ['sips:101@h', 'tcp', '<sip:101@[2001:db8::1]:5061;transport=tcp>'],
+] as const)('RFC 3261 §8.1.1.8, §12.1.1: beside %s the Contact over %s is %s', (uri, transport, contact) => {
+  expect(ownContact('101', { host: '2001:db8::1', port: 5061 }, transport, isSips(uri))).toBe(contact);
 });
 
 test('a Contact names a place by host and port', () => {

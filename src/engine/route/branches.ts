@@ -6,7 +6,7 @@ import type { Trunk } from '../../provisioning/trunk-settings/schema.ts';
 import { type Endpoint, isFlow } from '../../sip/endpoint/index.ts';
 import { escapeUser, isSipUri, parseNameAddr, type SipRequest, type Uri } from '../../sip/message/index.ts';
 import type { Flow, Target } from '../../sip/transport/index.ts';
-import { contactAt, namesInContact, ownContact } from '../own-contact.ts';
+import { contactAt, isSips, namesInContact, ownContact } from '../own-contact.ts';
 import type { WantedBinding, WantedTrunk } from '../peer-nodes.ts';
 import { NODE_SILENT_MS } from '../reach.ts';
 import type { Registrations } from '../registrations.ts';
@@ -43,10 +43,11 @@ export class Branches {
     const extension = context.directory.extension(context.tenant.name, number);
     return registrations.contacts(context.tenant, number).flatMap(({ binding, reached }) => {
       const user = contactUser(context);
-      const contact = this.#contact(user, reached.to);
+      const sips = isSips(binding.requestUri);
+      const contact = this.#contact(user, reached.to, sips);
       if (contact === undefined) return [];
       const otherwise = reached.through?.otherwise;
-      const directContact = otherwise === undefined ? undefined : this.#contact(user, otherwise);
+      const directContact = otherwise === undefined ? undefined : this.#contact(user, otherwise, sips);
       const media = this.#options.media.callee(context.tenant, extension, binding);
       return [phoneBranch({ context, number, binding, reached, contact, directContact, media })];
     });
@@ -56,9 +57,9 @@ export class Branches {
   toWantedBinding(request: SipRequest, wanted: WantedBinding): BranchPlan | undefined {
     const binding = this.#options.registrations.ownBinding(wanted);
     const to = binding?.flow ?? binding?.target;
-    const user = request.contact()?.uri;
-    const contact = to === undefined ? undefined : this.#contact(userPart(user), to);
-    if (binding === undefined || to === undefined || contact === undefined) return undefined;
+    if (binding === undefined || to === undefined) return undefined;
+    const contact = this.#contact(userPart(request.contact()?.uri), to, isSips(binding.requestUri));
+    if (contact === undefined) return undefined;
     return {
       label: binding.aor,
       draft: { ...draftOf(request), routes: binding.path, contact },
@@ -111,9 +112,9 @@ export class Branches {
     };
   }
 
-  #contact(user: string, toward: Flow | Target): string | undefined {
+  #contact(user: string, toward: Flow | Target, sips = false): string | undefined {
     const advertised = this.#options.endpoint.advertised(toward);
-    return advertised && ownContact(user, advertised, toward.transport);
+    return advertised && ownContact(user, advertised, toward.transport, sips);
   }
 
   toTrunk(route: RouteDraft, plan: OutboundPlan): BranchPlan {

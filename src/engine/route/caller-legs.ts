@@ -14,7 +14,7 @@ import { escapeUser, type SipRequest } from '../../sip/message/index.ts';
 import type { Flow, HostPort } from '../../sip/transport/index.ts';
 import type { Source } from '../admit/admission.ts';
 import type { FrontProxies, Sender } from '../admit/front-proxies.ts';
-import { ownContact } from '../own-contact.ts';
+import { isSips, ownContact } from '../own-contact.ts';
 import { wantsAnonymity } from './call-context.ts';
 import type { MediaParties } from './media-parties.ts';
 import { outsideParty, ownParty } from './party-address.ts';
@@ -47,7 +47,7 @@ export class CallerLegs {
       case 'trunk':
         return this.ofTrunk(request, flow, source.trunk, called);
       case 'node':
-        return { contact: this.#contact(called, flow), headers: this.#headers };
+        return { contact: this.#contact(called, flow, request), headers: this.#headers };
       default:
         return this.ofEndpoint(request, flow, source, directory, called);
     }
@@ -66,7 +66,7 @@ export class CallerLegs {
     const extension = source.kind === 'extension' ? source.extension : undefined;
     const sender = this.#options.front.senderOf(request, flow);
     return {
-      contact: this.#contact(called, flow),
+      contact: this.#contact(called, flow, request),
       sender: behindFront(sender, flow),
       headers: this.#headers,
       owner: { tenant: tenant.name, number },
@@ -80,7 +80,7 @@ export class CallerLegs {
   ofTrunk(request: SipRequest, flow: Flow, trunk: Trunk, called: string): LegOptions {
     const sender = this.#options.front.senderOf(request, flow);
     return {
-      contact: this.#contact(called, flow, trunk),
+      contact: this.#contact(called, flow, request, trunk),
       sender: behindFront(sender, flow),
       ...this.#viaToward(trunk, flow),
       headers: this.#headers,
@@ -101,10 +101,11 @@ export class CallerLegs {
     return { scope: scopeOf(trunk), ...viaOf(trunk, (scope) => this.#options.contactHost(flow, scope)) };
   }
 
-  #contact(user: string, flow: Flow, trunk?: Trunk): string {
+  #contact(user: string, flow: Flow, request?: SipRequest, trunk?: Trunk): string {
     const address = this.#options.contactHost(flow, trunk === undefined ? undefined : scopeOf(trunk));
     const here = trunk === undefined ? address : namedAddress(trunk, address);
-    return ownCopy(ownContact(escapeUser(user), here, flow.transport));
+    const sips = request !== undefined && isSips(request.requestUri);
+    return ownCopy(ownContact(escapeUser(user), here, flow.transport, sips));
   }
 }
 

@@ -229,6 +229,29 @@ describe.each(WAYS)('over %s at %s', (transport, host) => {
     });
   });
 
+  test.runIf(transport === 'tls')('RFC 3261 §8.1.1.8, §12.1.1: SIPS on the one side, SIPS on the other', async () => {
+    const { carrier } = world;
+    const sips = (text: string) => text.replaceAll('sip:', 'sips:');
+    expect(statusOf(await ask(desk, sips(register(desk)), 'secret-102', '102'))).toBe(200);
+    const text = sips(carrierInvite(carrier, {}, '14155550102'));
+    carrier.send(text);
+    const invite = await desk.nextRequest('INVITE');
+    expect([invite.startLine, fieldOf(invite, 'Contact')]).toEqual([
+      expect.stringContaining('INVITE sips:102@'),
+      expect.stringMatching(/^<sips:[^;]*>$/),
+    ]);
+    desk.send(accept(desk, invite, token(), [`Contact: <sips:102@${desk.hostPort}>`]));
+    const answer = await carrier.nextAnswer(200);
+    expect(fieldOf(answer, 'Contact')).toMatch(/^<sips:[^;]*>$/);
+    carrier.send(ackOf(carrier, text, answer));
+    await desk.nextRequest('ACK');
+    carrier.send(inDialog(carrier, dialogOfCaller(answer), 'BYE', 2));
+    desk.send(responseTo(await desk.nextRequest('BYE'), '200 OK', ''));
+    expect(statusOf(await carrier.nextAnswer())).toBe(200);
+    const gone = register(desk, { Contact: `<sips:102@${desk.hostPort}>`, Expires: '0' });
+    for (const again of [gone, register(desk)]) expect(statusOf(await ask(desk, again, 'secret-102', '102'))).toBe(200);
+  });
+
   describe('what ends a call is judged by what it needs', () => {
     const via = (party: Party) =>
       `SIP/2.0/${party.transport.toUpperCase()} ${party.hostPort};branch=z9hG4bK${token()} (Acme 1)`;

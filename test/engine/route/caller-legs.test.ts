@@ -47,6 +47,15 @@ describe('the leg of a trunk', () => {
   });
 });
 
+test('RFC 3261 §12.1.1: a caller who asks for a SIPS URI over TLS is told a SIPS Contact', () => {
+  const trunk = directory.trunk(CARRIER_A_ID);
+  if (trunk === undefined) throw new Error('no such trunk');
+  const secured = { ...flow, transport: 'tls' } as Flow;
+  const asked = new SipRequest('INVITE', 'sips:14155550101@198.51.100.1', request.headers);
+  expect(legs.ofTrunk(asked, secured, trunk, '1').contact).toBe('<sips:1@10.0.0.1:5060>');
+  expect(legs.ofTrunk(request, secured, trunk, '1').contact).toBe('<sip:1@10.0.0.1:5060;transport=tls>');
+});
+
 test('the leg of an extension has its tenant and number as owner', () => {
   const tenant = directory.tenantByName('acme');
   const extension = directory.extension('acme', '101');
