@@ -727,6 +727,22 @@ describe('session timers (RFC 4028) and the longest duration, of a call that its
     expect([ack.cseq().sequence, ack.body]).toEqual([again.cseq().sequence, '']);
     expect([...carrier.requests('BYE'), ...alice.requests('BYE')]).toEqual([]);
     expect(two.engine.calls.counters.live).toBe(1);
+    // Neither is left with an offer that nobody answers: the next one passes, and the session is refreshed in its time.
+    const hold = SDP.replace('s=-', 's=hold');
+    const described = { Contact: `<sip:101@${alice.host}>`, 'Content-Type': 'application/sdp' };
+    const held = alice.within(invite, final, 'INVITE', { CSeq: '95 INVITE', ...described });
+    held.body = hold;
+    toOther(alice, held);
+    await pass(100);
+    const passed = latest(carrier);
+    expect([passed.method, passed.body]).toEqual(['INVITE', hold]);
+    toOther(carrier, okTo(passed, [...GRANTS, CARRIER_CONTACT, 'Content-Type: application/sdp'], SDP));
+    await pass(100);
+    expect(alice.responses(invite.callId()).at(-1)).toMatchObject({ status: 200, body: SDP });
+    toOther(alice, alice.within(invite, final, 'ACK', { CSeq: '95 ACK' }));
+    await pass(46_000);
+    expect(asked(latest(carrier))).toEqual(['INVITE', '90;refresher=uac']);
+    expect(latest(carrier).body).toBe(hold);
   });
 
   test('a party that refuses to be asked goes on as it is; the other one hears nothing of it', async () => {
