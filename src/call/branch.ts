@@ -432,7 +432,9 @@ export class Branch implements ClientTransactionUser, TimerTarget {
   }
 
   #newLeg(response: SipResponse, transaction: ClientTransaction): Leg {
-    return this.#forks.add(response, transaction, this.#options, this.plan.credentials, this.#media);
+    const leg = this.#forks.add(response, transaction, this.#options, this.plan.credentials, this.#media);
+    leg.onHalfLost = () => this.#silent(transaction, 503, 'the node has ended', 'transport-error');
+    return leg;
   }
 
   // --- the end ---

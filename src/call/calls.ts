@@ -63,6 +63,8 @@ export class Calls implements CallRegistry {
   /** By local tag, which the early dialogs of a forked INVITE share. */
   readonly #legs = new TokenMap<Leg>();
   readonly #calls = new Map<string, Call>();
+  /** Legs whose other side is another node. */
+  readonly #halves = new Set<Leg>();
   readonly #abandoned: AbandonedInvites;
   /** From the first one on. */
   #heardByes: HeardByes | undefined = undefined;
@@ -305,6 +307,23 @@ export class Calls implements CallRegistry {
     if (leg !== undefined && leg.call.record.facts.peerNode !== undefined) leg.call.legLost(leg, 'cancel');
   }
 
+  /** Of calls that ring between this node and another one: the legs to that. */
+  ringingHalves(): readonly Leg[] {
+    return [...this.#halves].filter(({ state }) => state === 'early');
+  }
+
+  /** The other node has nothing more of a call that rings by this leg: it is not reached by it, or its caller is gone. */
+  halfLost(leg: Leg): void {
+    if (leg.onHalfLost === undefined) leg.call.end('engine', 'node-ended');
+    else leg.onHalfLost();
+  }
+
+  /** Whether an INVITE with this Call-ID is under way. Looks at every call. */
+  isInviting(callId: string): boolean {
+    for (const call of this.#calls.values()) if (call.begunLegs().some((leg) => leg.callId === callId)) return true;
+    return false;
+  }
+
   /** Another node has it. */
   forget(id: string): void {
     this.#calls.get(id)?.forget();
@@ -323,11 +342,13 @@ export class Calls implements CallRegistry {
 
   add(leg: Leg): void {
     this.#legs.add(leg);
+    if (leg.options.isBetweenNodes === true) this.#halves.add(leg);
     this.counters.legs = this.#legs.size;
   }
 
   remove(leg: Leg): void {
     this.#legs.delete(leg);
+    this.#halves.delete(leg);
     this.counters.legs = this.#legs.size;
   }
 

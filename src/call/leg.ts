@@ -186,6 +186,8 @@ export class Leg implements LegRequestUser, AcknowledgingLeg {
   unreachable: string | undefined = undefined;
   /** Undefined: what the party describes passes as it is. */
   media: MediaPlace | undefined = undefined;
+  /** Of an INVITE that went to another node: that one has nothing of it any more. */
+  onHalfLost: (() => void) | undefined = undefined;
   /** Relayed requests under way toward this leg. */
   relays = 0;
   readonly #registry: LegRegistry;

@@ -17,7 +17,8 @@ import { CallRevival, type CallRevivalOptions } from './call-revival.ts';
 import { CallSuccession } from './call-succession.ts';
 import type { KnownNodes } from './known-nodes.ts';
 import { LostCalls } from './lost-calls.ts';
-import { PeerQuestions } from './peer-question.ts';
+import { type AskedBy, type Knowledge, PeerQuestions } from './peer-question.ts';
+import { RingingHalves } from './ringing-halves.ts';
 import { processOf, type SealedContacts, type Self } from './sealed-contacts.ts';
 import { type PassedCancel, StrayRequests } from './stray-requests.ts';
 import { TakenCalls } from './taken-calls.ts';
@@ -54,6 +55,7 @@ export class CallContinuity {
   readonly #questions: PeerQuestions;
   readonly #taken: TakenCalls;
   readonly #strayRequests: StrayRequests;
+  readonly #ringingHalves: RingingHalves | undefined;
   readonly #unread: UnreadStore | undefined;
   readonly #waitingCallers: WaitingCallers;
   readonly #options: CallContinuityOptions;
@@ -108,6 +110,7 @@ export class CallContinuity {
       restoring: { ...restoring, scheduler },
     });
     if (store.shared === undefined) return;
+    this.#ringingHalves = new RingingHalves({ calls, known, questions, scheduler, log });
     this.#unread = new UnreadStore({ hasRead: () => keeper.hasRead, scheduler });
     const held = new PeerQuestions({ ...asking, scheduler: scheduler.unheld ?? scheduler });
     const nodes = new LostCalls({ known, keeper, questions: held });
@@ -137,6 +140,7 @@ export class CallContinuity {
     if (this.#options.store?.shared !== undefined) this.#strayRequests.start();
     this.#waitingCallers.placeAll(true);
     this.#succession?.start();
+    this.#ringingHalves?.start();
   }
 
   /** Takes no more calls of other nodes. */
@@ -161,6 +165,7 @@ export class CallContinuity {
   async stop(): Promise<void> {
     this.#succession?.stop();
     this.#revival?.stop();
+    this.#ringingHalves?.stop();
     this.#unread?.stop();
     await this.#keeper?.stop();
   }
@@ -168,9 +173,16 @@ export class CallContinuity {
   /** Another node of the store asks about a dialog, or whether this one is there. False: nobody of the store does. */
   answers(transaction: ServerTransaction): boolean {
     return this.#questions.answer(transaction, {
-      of: (question) => this.#revival?.knowledgeOf(question) ?? 'none',
+      of: (question) => this.#knowledgeOf(question),
       taken: (node, sinceMs) => (this.#succession?.isTaking(node) === true ? undefined : this.#taken.of(node, sinceMs)),
     });
+  }
+
+  #knowledgeOf(question: AskedBy): Knowledge {
+    const known = this.#revival?.knowledgeOf(question) ?? 'none';
+    // Of a call that rings: the process before may have begun it, whose calls are not read yet, or have no early dialog here yet.
+    const mayRing = () => this.#unread?.isUnread === true || this.#options.calls.isInviting(question.callId);
+    return known === 'none' && question.process === '' && mayRing() ? 'has' : known;
   }
 
   /** It cancels an INVITE of the other that is answered: its caller has his call elsewhere by now, and the half here is nobody's. */

@@ -25,7 +25,7 @@ export interface AskedDialog {
   readonly callId: string;
   readonly ours: string;
   readonly theirs: string;
-  /** Of the call, and of the process that gave its party a token. */
+  /** Of the call, and of the process that gave its party a token; both empty where the call rings, and has none. */
   readonly id: string;
   readonly process: string;
 }
@@ -78,8 +78,8 @@ const MAX_TAKEN = 5_000;
 const LONGEST_MS = 2 ** 32;
 /** One packet of five may be lost, each way, and a node that lives is to be heard all the same. */
 const AGAIN_MS = 100;
-/** Of a dialog that nobody has: who asks wants to know whether a node is there. */
-const NO_DIALOG = { ours: 'there', theirs: 'here', id: '', process: '' };
+/** Of a dialog that nobody has, and that is not looked for: who asks wants to know whether a node is there. */
+const NO_DIALOG = { ours: 'there', theirs: 'here', id: '', process: 'none' };
 
 export class PeerQuestions {
   readonly #options: PeerQuestionsOptions;

@@ -1092,8 +1092,82 @@ describe('a node was cut off from everybody, another one took its calls, and its
   });
 });
 
+describe('a call rings between two nodes', () => {
+  let bob: Phone;
+  let second: SipRequest;
+  let asked: SipRequest;
+
+  beforeEach(() => {
+    knowsOther = true;
+    bob = atOther();
+    second = alice.call('102', UPDATES);
+    one.run(50);
+    asked = bob.took('INVITE');
+    toOther(bob, answerTo(asked, '180 Ringing', ['Contact: <sip:102@203.0.113.2>']));
+    one.run(20);
+  });
+
+  const betweenNodes = () => {
+    const sent = one.network.packets.find(({ to, text }) => to === `${OTHER}:5060` && text.startsWith('INVITE'));
+    return parseMessage(sent?.text ?? '') as SipRequest;
+  };
+  const finals = () =>
+    alice
+      .responses(second.callId())
+      .filter(
+        ({ status, headers }) =>
+          status >= 200 && status !== 407 && headers.valueNamed('CSeq') === `${second.cseq().sequence} INVITE`,
+      );
+
+  test('and the caller’s ends before the call was kept: the callee is cancelled within 5 s', async () => {
+    store.cutOff.add('one');
+    await kill();
+    await pass(4_800);
+    expect(bob.took('CANCEL').topVia().branch).toBe(asked.topVia().branch);
+    expect(two.log.lines.filter(({ event }) => event === 'ringing-half-lost')).toHaveLength(1);
+  });
+
+  test('and the callee’s ends: he is asked at his own address, and the caller has his answer within 5 s where he is not heard', async () => {
+    otherLife.isOver = true;
+    otherEndedAtMs = one.scheduler.nowMs();
+    await two.engine.endpoint.transport.close();
+    await pass(4_500);
+    const again = bob.took('INVITE', 1);
+    expect(again.topVia().host).toBe(ENGINE);
+    bob.peer.send(serialize(answerTo(again, '486 Busy Here')), ENGINE);
+    await pass(100);
+    expect(finals().at(-1)?.status).toBe(486);
+  });
+
+  test('so has he where the callee has no address of his own', async () => {
+    one.engine.registrations.registrar.applyRemote(aorKey('102', 'acme.example.com'), []);
+    const third = atOther({ target: undefined });
+    const call = alice.call('102', UPDATES);
+    one.run(50);
+    toOther(third, answerTo(third.requests('INVITE').at(-1) as SipRequest, '180 Ringing'));
+    one.run(20);
+    otherLife.isOver = true;
+    otherEndedAtMs = one.scheduler.nowMs();
+    await two.engine.endpoint.transport.close();
+    await pass(4_800);
+    expect(alice.final(call)?.status).toBe(480);
+  });
+
+  test('it goes on while the other one is silent toward the store and answers', async () => {
+    expect(one.engine.calls.isInviting(betweenNodes().callId())).toBe(true);
+    endedAtMs = one.scheduler.nowMs();
+    otherEndedAtMs = one.scheduler.nowMs();
+    await pass(20_000);
+    expect([...bob.requests('CANCEL'), ...finals()]).toEqual([]);
+    toOther(bob, answerTo(asked, '200 OK', ['Contact: <sip:102@203.0.113.2>']));
+    await pass(100);
+    expect(finals().at(-1)?.status).toBe(200);
+    expect(one.engine.calls.isInviting(betweenNodes().callId())).toBe(false);
+  });
+});
+
 /** Registered there, and known to the first one. */
-function atOther(): Phone {
+function atOther(reach: { readonly target?: undefined } = {}): Phone {
   const bob = new AtOther(one, '203.0.113.2', '102');
   expect(bob.register().status).toBe(200);
   const aor = aorKey('102', 'acme.example.com');
@@ -1101,7 +1175,7 @@ function atOther(): Phone {
   const atWallMs = one.scheduler.wallMs();
   const times = { refreshedAtWallMs: atWallMs, expiresAtWallMs: atWallMs + 600_000 };
   const where = { contactUri: `sip:102@${bob.host}`, path: [], source: at, target: at, node: 'two' };
-  one.engine.registrations.registrar.applyRemote(aor, [binding(aor, { ...where, ...times })]);
+  one.engine.registrations.registrar.applyRemote(aor, [binding(aor, { ...where, ...times, ...reach })]);
   return bob;
 }
 
