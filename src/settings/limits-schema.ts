@@ -86,7 +86,11 @@ export const nodeLimitsSchema = z.strictObject({
   callsPerSecond: count(100_000, 'New calls per second (503).'),
   traceBytes: count(16_777_216, 'Octets of the latest messages kept for `tandem trace`; the oldest go first.'),
   explainedCalls: count(1_000, 'Latest outbound calls that `tandem explain --call-id` can explain.', 1_000_000),
-  logLinesPerSecond: count(100, 'Warnings per second beyond which they are counted and sampled.', 1_000_000),
+  logLinesPerSecond: count(
+    100,
+    'Log lines per second; more are counted, and one line says how many of which event. A fifth is kept for warnings and errors.',
+    1_000_000,
+  ),
 });
 export type NodeLimits = z.infer<typeof nodeLimitsSchema>;
 

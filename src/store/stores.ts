@@ -73,7 +73,7 @@ export interface LeaseStore {
   release(name: string, lease: GrantedLease): Promise<void>;
 }
 
-/** What a node tells the others about itself, several times a second; its use of limits by their keys. */
+/** What a node tells the others about itself, twice a second (workers tell news of their calls sooner); its use of limits by their keys. */
 export interface NodeReport extends LimitUse {
   /** Where it takes SIP from the other nodes. */
   readonly sip?: { readonly transport: 'udp' | 'tcp' | 'tls'; readonly address: string; readonly port: number };
