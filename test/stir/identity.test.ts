@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { isReadable, parseIdentity } from '../../src/stir/identity.ts';
+import { threadCpuMs } from '../kit/thread-cpu.ts';
 
 const TOKEN = 'eyJh.eyJk.c2ln';
 const INFO = 'https://cert.example.org/passport.cer';
@@ -60,7 +61,7 @@ test('any octets are a value or a fault, in time that grows with their number', 
       for (const value of parseIdentity(field)) expect(isReadable(value) || value.fault !== '').toBe(true);
     }),
   );
-  const began = performance.now();
+  const beganMs = threadCpuMs();
   parseIdentity(`${TOKEN};info=${'<">,;'.repeat(3000)}`);
-  expect(performance.now() - began).toBeLessThan(500);
+  expect(threadCpuMs() - beganMs).toBeLessThan(500);
 });

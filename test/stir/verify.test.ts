@@ -9,6 +9,7 @@ import { certificatesIn, type Trust } from '../../src/stir/trust.ts';
 import { type SignalledCall, type Verdict, Verifier } from '../../src/stir/verify.ts';
 import { claimConstraintsDer, type StirCertificate, stirWorld } from '../kit/stir/authority.ts';
 import { signToken } from '../kit/stir/token.ts';
+import { threadCpuMs } from '../kit/thread-cpu.ts';
 
 const NOW_SECONDS = Math.floor(Date.now() / 1000);
 const CALLER = '14155550100';
@@ -266,9 +267,9 @@ describe('RFC 8946 §4.2: calls that were sent on', () => {
 
   test('fifteen tokens that all lead to each other cost no more than fifteen looks', () => {
     const fields = Array.from({ length: 15 }, (_, index) => div('1', '1', { jti: index }));
-    const began = performance.now();
+    const beganMs = threadCpuMs();
     expect(judge([identity(), ...fields], { called: ['1'] })).toMatchObject({ result: 'failed' });
-    expect(performance.now() - began).toBeLessThan(1000);
+    expect(threadCpuMs() - beganMs).toBeLessThan(1000);
   });
 });
 

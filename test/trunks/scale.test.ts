@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { checkProvisioning } from '../../src/provisioning/check/provisioning.ts';
 import { Directory } from '../../src/provisioning/directory/directory.ts';
+import { threadCpuMs } from '../kit/thread-cpu.ts';
 import { provision } from './kit.ts';
 
 const TENANTS = 100;
@@ -37,10 +38,10 @@ function large() {
 
 test('10,000 trunks and 1,000,000 DIDs are checked and indexed in seconds, and the last of them is found like the first', () => {
   const state = large();
-  const startedAt = performance.now();
+  const beganMs = threadCpuMs();
   expect(checkProvisioning(state)).toEqual([]);
   const directory = new Directory(state);
-  expect(performance.now() - startedAt).toBeLessThan(10_000);
+  expect(threadCpuMs() - beganMs).toBeLessThan(10_000);
 
   for (const index of [0, 1, SHARED_DIDS / 2, SHARED_DIDS - 1]) {
     expect(directory.didOwner('999999', `+${BASE + index * 2}`)).toBe(`t${index % TENANTS}`);

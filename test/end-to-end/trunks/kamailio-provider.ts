@@ -28,7 +28,7 @@ export interface ProviderOptions {
 export interface Provider {
   readonly registrarPort: number;
   readonly edgePort: number;
-  /** What the registrar noted, one line each: `register TOKEN expires=..`, `refused ..`, `call from ..`. */
+  /** What the registrar noted, one line each: `register TOKEN expires=.. was=there` (or `away`: nothing was registered), `refused ..`, `call from ..`. */
   notes(pattern?: RegExp): string[];
   noted(pattern: RegExp, timeoutMs?: number): Promise<void>;
   /** Starts the registrar anew with another password and without a single registration. */
@@ -141,7 +141,8 @@ route[REGISTER] {
   }
   append_to_reply("Service-Route: <sip:127.0.0.1:${edgePort};lr>\\r\\n");
   append_to_reply("Service-Route: <sip:127.0.0.1:${port};lr>\\r\\n");
-  xlog("L_ERR", "register $ct expires=$hdr(Expires) path=$hdr(Path) $hdr(Authorization)\\n");
+  if (registered("location", "sip:${user}@127.0.0.1")) $var(was) = "there"; else $var(was) = "away";
+  xlog("L_ERR", "register $ct expires=$hdr(Expires) path=$hdr(Path) was=$var(was) $hdr(Authorization)\\n");
   save("location");
 }
 `;

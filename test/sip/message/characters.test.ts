@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { splitAddresses, splitList } from '../../../src/sip/message/characters.ts';
+import { threadCpuMs } from '../../kit/thread-cpu.ts';
 
 const OCTETS = 65_536;
 /** The bar is 5 ms on a machine of its own; what is not linear takes seconds. */
@@ -8,9 +9,9 @@ const MOST_MS = 100;
 function leastMs(run: () => void): number {
   let least = Number.POSITIVE_INFINITY;
   for (let attempt = 0; attempt < 10; attempt++) {
-    const beganMs = performance.now();
+    const beganMs = threadCpuMs();
     run();
-    least = Math.min(least, performance.now() - beganMs);
+    least = Math.min(least, threadCpuMs() - beganMs);
   }
   return least;
 }
