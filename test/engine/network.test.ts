@@ -1,0 +1,93 @@
+import { expect, test } from 'vitest';
+import { Reception } from '../../src/engine/admit/reception.ts';
+import { KnownNodes } from '../../src/engine/continuity/known-nodes.ts';
+import { Network } from '../../src/engine/network.ts';
+import { NO_PEERS, PeerPass } from '../../src/engine/peer-nodes.ts';
+import { Served } from '../../src/engine/served.ts';
+import { nodeSchema } from '../../src/settings/node-schema.ts';
+import type { DnsRecordType } from '../../src/sip/locate/index.ts';
+import { SimulatedNetwork } from '../kit/simulated-network.ts';
+import { VirtualScheduler } from '../kit/virtual-scheduler.ts';
+import { RecordingLog } from '../sip/transport/recorder.ts';
+import { CARRIER_A, ENGINE, Observed, provisioningOf, SDP, World } from './world.ts';
+
+const OTHER_OF_CARRIER = '192.0.2.11';
+const STRANGER = '203.0.113.99';
+
+test.each([
+  ['another address of its trunk', OTHER_OF_CARRIER, 200],
+  ['anywhere else', STRANGER, undefined],
+])('an answer to an INVITE that comes from %s', async (_where, address, status) => {
+  const world = await World.start({ trunks: { 'carrier-a': { associatedIps: [OTHER_OF_CARRIER] } } });
+  const [carrier, other] = [world.agent(CARRIER_A), world.agent(address)];
+  const phone = world.phone('101', '203.0.113.5');
+  const invite = phone.call('15551234');
+  other.answer(carrier.took('INVITE'), 200, 'OK', {}, SDP);
+  expect(phone.final(invite)?.status).toBe(status);
+  expect(world.engine.endpoint.transactions.counters.wrongPeer).toBe(status === undefined ? 1 : 0);
+});
+
+/** A network whose listeners open, and which notes the names that it is given to show over TLS. */
+function network() {
+  const scheduler = new VirtualScheduler();
+  const settings = nodeSchema.parse({ listen: [{ transport: 'udp', host: ENGINE, port: 5060 }] });
+  const teams = { fqdn: 'sbc.acme.example.com', certificate: 'sbc' };
+  const directory = provisioningOf();
+  const asked: string[] = [];
+  const served: string[][] = [];
+  const dns = {
+    query: async (name: string, type: DnsRecordType) => {
+      asked.push(`${type} ${name}`);
+      const records = type === 'A' ? [{ type, name, ttlSeconds: 60, address: '192.0.2.50' } as const] : [];
+      return { status: 'answered' as const, records };
+    },
+  };
+  const simulated = new SimulatedNetwork(scheduler).transportAt(ENGINE);
+  const options = {
+    ...{ settings, scheduler, directory, dns, log: new RecordingLog(), observer: new Observed(), version: 'test' },
+    storeSetting: async () => {},
+    createTransport: (user: Parameters<typeof simulated>[0]) =>
+      Object.assign(simulated(user), {
+        serveNames: (pairs: ReadonlyMap<string, unknown>) => void served.push([...pairs.keys()]),
+      }),
+  };
+  const own = new Served(settings, directory);
+  const pass = new PeerPass({ node: 'test', secret: new Uint8Array(32), clock: scheduler, peers: NO_PEERS });
+  const made = new Network(options, own, new Reception(options, own, NO_PEERS, pass), new KnownNodes(NO_PEERS, own), {
+    onRequest() {},
+    onAck() {},
+  });
+  return { made, asked, served, teams };
+}
+
+test('what callers have looked up is apart from what trunks are found by: neither answers nor failures of one count for the other', async () => {
+  const { made, asked } = network();
+  const query = { host: 'certs.example', port: 443, transport: 'tls' as const };
+  const [target] = await made.certificateHosts.locate(query);
+  if (target === undefined) throw new Error('not found');
+  const before = asked.length;
+  expect(before).toBeGreaterThan(0);
+  await made.certificateHosts.locate(query);
+  expect(asked).toHaveLength(before);
+  await made.locator.locate(query);
+  expect(asked).toHaveLength(2 * before);
+  made.certificateHosts.markFailed(target);
+  expect([made.certificateHosts.isFailed(target), made.locator.isFailed(target)]).toEqual([true, false]);
+});
+
+test('whenever what is listened on changes, names over TLS are shown anew and the node says of itself what it is now', async () => {
+  const { made, served } = network();
+  let told = 0;
+  made.facts.give({ listeningChanged: () => told++ });
+  await made.listeners.open();
+  expect([told, served]).toEqual([1, [[]]]);
+});
+
+test('what tenants make this engine send to is never itself, nor a place inside', async () => {
+  const { made } = network();
+  made.facts.give({ listeningChanged: () => {} });
+  await made.listeners.open();
+  expect(made.egress.refusal(ENGINE, 5060)).toBeDefined();
+  expect(made.egress.refusal('10.0.0.1', 5060)).toBeDefined();
+  expect(made.egress.refusal('8.8.8.8', 5060)).toBeUndefined();
+});
