@@ -1,6 +1,7 @@
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
+import { boundedCache } from './test/kit/bounded-cache.ts';
 import { memoryFolder } from './test/kit/memory-folder.ts';
 import { SecondAttempts } from './test/kit/second-attempts.ts';
 
@@ -37,7 +38,7 @@ const inMemory = memoryFolder();
 
 const env = {
   /** What V8 has compiled is kept for all processes of the engine: each starts with a store of its own, and would compile everything again. */
-  NODE_COMPILE_CACHE: join(import.meta.dirname, 'node_modules/.cache/tandem-tests'),
+  NODE_COMPILE_CACHE: boundedCache(join(import.meta.dirname, 'node_modules/.cache/tandem-tests')),
   /** A store waits for the disk at each write, 4 to 50 ms on a busy machine. Tests of what the disk has kept go there all the same (`test/kit/on-disk.ts`). */
   ...(inMemory !== undefined && { TMPDIR: inMemory, DISK_OF_TESTS: tmpdir() }),
 };
