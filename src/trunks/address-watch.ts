@@ -2,6 +2,7 @@
  * Keeps what is known of each trunk's source addresses in step with the DNS: every watched trunk's names are located again every 30 s,
  * which costs nothing while the answers' TTLs run. An answer that cannot be had leaves the last good one in force.
  */
+import { isIP } from 'node:net';
 import { cancelTimer, type Scheduler, type Timer, type TimerTarget } from '../base/scheduler.ts';
 import type { Trunk } from '../provisioning/trunk-settings/schema.ts';
 import { whatsappCalls } from '../provisioning/trunk-settings/whatsapp.ts';
@@ -58,7 +59,9 @@ export class AddressWatch implements TimerTarget {
     // A list of its own: an answer that the one before still waits for must not make its own look like nothing new.
     const watched: Watched = { trunk, queries, answers: [...(kept ?? [])], asking: false, problem: '' };
     this.#watched.set(trunk.id, watched);
-    this.#queue.add(trunk.id);
+    this.#queue.delete(trunk.id);
+    // An address leads nowhere else later.
+    if (queries.some(({ host }) => isIP(host) === 0)) this.#queue.add(trunk.id);
     this.#publish(watched, kept === undefined);
     this.#look(trunk.id);
     this.#timer ??= this.#ports.scheduler.schedule(TICK_MS, this, 0);

@@ -69,3 +69,30 @@ test('a trunk that is changed while its names are asked for has its addresses wh
     ['renamed', ['192.0.2.7'], true],
   ]);
 });
+
+test('a name is looked up again every 30 s, an address never: it leads nowhere else later', () => {
+  const scheduler = new VirtualScheduler();
+  const asked: string[] = [];
+  const watch = new AddressWatch({
+    scheduler,
+    locator: {
+      locate({ host }) {
+        asked.push(host);
+        return at('192.0.2.7');
+      },
+    },
+    onAddresses: () => {},
+    onProblem: (_trunk, reason) => expect.unreachable(reason),
+  });
+  const [address, name] = trunksAt('192.0.2.7', 'carrier.test');
+  if (address === undefined || name === undefined) throw new Error('no trunks');
+  for (const trunk of [address, name]) watch.watch(trunk);
+  scheduler.advance(90_000);
+  expect(asked.filter((host) => host === 'carrier.test').length).toBeGreaterThanOrEqual(4);
+  expect(asked.filter((host) => host === '192.0.2.7')).toHaveLength(1);
+  // Nor one that had a name before, once that is over.
+  watch.watch({ ...name, host: '192.0.2.8' });
+  scheduler.advance(90_000);
+  watch.end();
+  expect(asked.filter((host) => host === '192.0.2.8')).toHaveLength(1);
+});
