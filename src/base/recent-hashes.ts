@@ -4,11 +4,11 @@ const BITS = 1 << 22;
 /**
  * Which hashes came lately, for a look that says for nearly all others that they did not. Those of the last `keptMs` are found always,
  * none that is older than twice that. Two generations of bits, so what comes and goes is neither listed nor taken out; half a megabyte
- * each, and the second only once there is one: a layer that ends before never makes it.
+ * each, made with the first hash: who only asks, as a layer that ends at once or only sends, never makes one.
  */
 export class RecentHashes {
   readonly #keptMs: number;
-  #younger: Uint32Array = new Uint32Array(BITS / 32);
+  #younger: Uint32Array | undefined;
   #elder: Uint32Array | undefined;
   #youngerSinceMs: number;
 
@@ -19,6 +19,7 @@ export class RecentHashes {
 
   add(hash: number, nowMs: number): void {
     this.#age(nowMs);
+    this.#younger ??= new Uint32Array(BITS / 32);
     const bits = this.#younger;
     const other = otherPlace(hash);
     bits[(hash >>> 5) & WORDS] = (bits[(hash >>> 5) & WORDS] as number) | (1 << hash);
@@ -28,7 +29,9 @@ export class RecentHashes {
   /** False: this hash has not come lately. */
   mayHave(hash: number, nowMs: number): boolean {
     this.#age(nowMs);
-    return holds(this.#younger, hash) || (this.#elder !== undefined && holds(this.#elder, hash));
+    const younger = this.#younger;
+    const elder = this.#elder;
+    return (younger !== undefined && holds(younger, hash)) || (elder !== undefined && holds(elder, hash));
   }
 
   #age(nowMs: number): void {
@@ -36,13 +39,13 @@ export class RecentHashes {
     if (ageMs < this.#keptMs) return;
     this.#youngerSinceMs = nowMs;
     if (ageMs < 2 * this.#keptMs) {
-      const freed = this.#elder?.fill(0) ?? new Uint32Array(BITS / 32);
+      const freed = this.#elder?.fill(0);
       this.#elder = this.#younger;
       this.#younger = freed;
       return;
     }
     // Nobody has looked for so long that the younger ones are old too.
-    this.#younger.fill(0);
+    this.#younger?.fill(0);
     this.#elder?.fill(0);
   }
 }

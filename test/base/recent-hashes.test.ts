@@ -33,3 +33,21 @@ test('of a filter that nobody uses for long there is one generation: thousands o
   expect(each).toBeGreaterThan(500_000);
   expect(each).toBeLessThan(600_000);
 });
+
+test('nothing has come before anything has, however long that lasts; and what comes to one is not another one’s', () => {
+  const [asked, told] = [new RecentHashes(1_000, 0), new RecentHashes(1_000, 0)];
+  const [hash = 0] = hashesOf('d', 1);
+  for (const nowMs of [0, 1_500, 9_000]) expect(asked.mayHave(hash, nowMs)).toBe(false);
+  told.add(hash, 0);
+  told.mayHave(hash, 9_000);
+  told.add(hash, 9_000);
+  expect([told.mayHave(hash, 9_000), asked.mayHave(hash, 9_000)]).toEqual([true, false]);
+  expect(new RecentHashes(1_000, 0).mayHave(hash, 0)).toBe(false);
+});
+
+test('who only asks has no memory for it', () => {
+  const before = process.memoryUsage().arrayBuffers;
+  const made = Array.from({ length: 50 }, () => new RecentHashes(1_000, 0));
+  for (const nowMs of [0, 1_500, 9_000]) for (const recent of made) expect(recent.mayHave(1, nowMs)).toBe(false);
+  expect((process.memoryUsage().arrayBuffers - before) / made.length).toBeLessThan(1_000);
+});
