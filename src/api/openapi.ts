@@ -3,7 +3,7 @@
  * descriptions and examples, and what the engine sends by itself (events, webhooks) is described beside them.
  */
 import { z } from 'zod';
-import { answerSchemaOf } from './answer-schema.ts';
+import { answerSchemaOf, inputSchemaOf, outputSchemaOf } from './answer-schema.ts';
 import { callRecordAnswer } from './answers/calls.ts';
 import { eventAnswers, webhookPayload } from './answers/events.ts';
 import type { AnswerSchema } from './context.ts';
@@ -21,7 +21,7 @@ const MANAGED_BY = {
 
 /** An answer's shape under a name of its own in the document. */
 export function named(name: string, schema: AnswerSchema | z.ZodType): AnswerSchema {
-  return { [NAME]: name, ...(schema instanceof z.ZodType ? shapeOf(schema) : schema) };
+  return { [NAME]: name, ...(schema instanceof z.ZodType ? outputSchemaOf(schema) : schema) };
 }
 
 /** A provisioned resource as it is answered, its secrets replaced by marks. */
@@ -51,16 +51,7 @@ const patchBody = z.record(z.string(), z.unknown());
 
 /** A JSON Merge Patch (RFC 7396) of a resource: any of its fields, null to remove one. The fields are checked once they are merged. */
 export function patchOf(name: string, schema: z.ZodType): typeof patchBody {
-  const {
-    $schema: _,
-    required: __,
-    ...json
-  } = z.toJSONSchema(schema, {
-    io: 'input',
-    unrepresentable: 'any',
-    reused: 'inline',
-  }) as Record<string, unknown>;
-  const shape = shapeOfObject(json);
+  const shape = shapeOfObject(inputSchemaOf(schema));
   const properties = Object.fromEntries(
     Object.entries(shape).map(([field, value]) => [field, { anyOf: [value, { type: 'null' }] }]),
   );
@@ -79,11 +70,6 @@ function shapeOfObject(json: Record<string, unknown>): Record<string, unknown> {
   const alternatives = (json['oneOf'] ?? json['anyOf']) as Record<string, unknown>[] | undefined;
   if (alternatives === undefined) return (json['properties'] ?? {}) as Record<string, unknown>;
   return Object.assign({}, ...alternatives.map(shapeOfObject), { kind: { type: 'string' } });
-}
-
-function shapeOf(schema: z.ZodType): AnswerSchema {
-  const { $schema: _, ...json } = z.toJSONSchema(schema, { io: 'output', unrepresentable: 'any', reused: 'inline' });
-  return json as AnswerSchema;
 }
 
 type Json = Record<string, unknown>;
@@ -157,8 +143,8 @@ function webhooksOf(schemas: Json): Json {
   const entries = Object.entries(topics).map(([topic, data]) => {
     const name = topic.replace(/(^|-)([a-z])/g, (_match, _dash, letter: string) => letter.toUpperCase());
     const dataName = topic === 'call-record' ? 'CallRecord' : `${name}Event`;
-    schemas[dataName] ??= shapeOf(data);
-    const payload = shapeOf(webhookPayload(topic, data)) as { properties: Json };
+    schemas[dataName] ??= { ...outputSchemaOf(data) };
+    const payload = outputSchemaOf(webhookPayload(topic, data)) as { properties: Json };
     schemas[`${name}Delivery`] = {
       ...payload,
       properties: { ...payload.properties, data: { $ref: `#/components/schemas/${dataName}` } },
