@@ -9,9 +9,13 @@ export const B_FIRST = 14155550200;
 export const B_LAST = 14155550299;
 export const B_NUMBER = '14155550250';
 
+/** What all numbers of tenant B have in common, whatever stands between the digits. */
+const LIKE_B = /1[ .()-]*4[ .()-]*1[ .()-]*5[ .()-]*5[ .()-]*5[ .()-]*5[ .()-]*0[ .()-]*2/;
+
 /** Every run of digits in the octets, separators left aside, that compares as a number of tenant B. */
 export function numbersOfB(octets: string): string[] {
   const found: string[] = [];
+  if (!LIKE_B.test(octets)) return found;
   for (const text of [octets, octets.replaceAll(/(?<=\d)[ .()-]+(?=\d)/g, '')]) {
     for (const [run] of text.matchAll(/\d{7,}/g)) {
       const number = normalizeNumber(run) ?? 0;
