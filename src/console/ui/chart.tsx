@@ -9,17 +9,22 @@ export interface Series {
   readonly values: readonly (number | undefined)[];
 }
 
-interface ChartProps {
-  readonly title: string;
-  readonly text: string;
+/** What is charted. */
+interface Charted {
   /** When each point begins. */
   readonly at: readonly string[];
   readonly series: readonly Series[];
+  readonly format: (value: number) => string;
+}
+
+interface ChartProps extends Omit<Charted, 'format'> {
+  readonly title: string;
+  readonly text: string;
   /** `area` fills below the first series. */
   readonly kind: 'area' | 'lines' | 'bars';
   /** Where the axis ends at least. */
   readonly top?: number;
-  readonly format?: (value: number) => string;
+  readonly format?: Charted['format'];
 }
 
 const HEIGHT = 190;
@@ -47,22 +52,15 @@ export function Chart({ title, text, at, series, kind, top = 0, format = number 
       <figcaption>
         <h2>{title}</h2>
         <p class="small soft">{text}</p>
-        <ul class="chart-legend">
-          {series.map(({ name, tone }) => (
-            <li key={name}>
-              <i class={`swatch tone-${tone}`} />
-              {name}
-            </li>
-          ))}
-        </ul>
+        <Legend series={series} />
       </figcaption>
       <div class="chart-frame" ref={frame} onPointerMove={point} onPointerLeave={() => setNear(undefined)}>
         <svg width={width} height={HEIGHT} role="img" aria-label={`${title}: ${spoken(series, format)}`}>
-          {[0, 0.5, 1].map((share) => (
-            <g key={share}>
-              <line class="chart-grid" x1={LEFT} x2={width - RIGHT} y1={y(highest * share)} y2={y(highest * share)} />
-              <text class="chart-text" x={LEFT - 8} y={y(highest * share) + 4} text-anchor="end">
-                {format(highest * share)}
+          {[0, highest / 2, highest].map((value) => (
+            <g key={value}>
+              <line class="chart-grid" x1={LEFT} x2={width - RIGHT} y1={y(value)} y2={y(value)} />
+              <text class="chart-text" x={LEFT - 8} y={y(value) + 4} text-anchor="end">
+                {format(value)}
               </text>
             </g>
           ))}
@@ -81,48 +79,72 @@ export function Chart({ title, text, at, series, kind, top = 0, format = number 
           )}
         </svg>
         {isEmpty ? <p class="chart-empty soft">{t('chart.empty')}</p> : null}
-        {near === undefined ? null : (
-          <p class="chart-tip" data-side={near > at.length / 2 ? 'left' : 'right'} style={{ '--x': `${x(near)}px` }}>
-            <strong>{time(at[near] ?? '')}</strong>
-            {series.map(({ name, values }) => (
-              <span key={name}>
-                {name} {shown(values[near], format)}
-              </span>
-            ))}
-          </p>
-        )}
+        {near === undefined ? null : <Tip {...{ at, series, format, near }} x={x(near)} />}
       </div>
       <details>
         <summary>{t('chart.table')}</summary>
         {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, and the keyboard has to reach it */}
         <section class="chart-table" tabIndex={0} aria-label={title}>
-          <table class="table-plain">
-            <thead>
-              <tr>
-                <th scope="col">{t('chart.when')}</th>
-                {series.map(({ name }) => (
-                  <th scope="col" class="end" key={name}>
-                    {name}
-                  </th>
-                ))}
-              </tr>
-            </thead>
-            <tbody>
-              {at.map((when, index) => (
-                <tr key={when}>
-                  <th scope="row">{time(when)}</th>
-                  {series.map(({ name, values }) => (
-                    <td class="end numeric" key={name}>
-                      {shown(values[index], format)}
-                    </td>
-                  ))}
-                </tr>
-              ))}
-            </tbody>
-          </table>
+          <Numbers {...{ at, series, format }} />
         </section>
       </details>
     </figure>
+  );
+}
+
+function Legend({ series }: Pick<Charted, 'series'>) {
+  return (
+    <ul class="chart-legend">
+      {series.map(({ name, tone }) => (
+        <li key={name}>
+          <i class={`swatch tone-${tone}`} />
+          {name}
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+/** The numbers of the point that the pointer is near. */
+function Tip({ at, series, format, near, x }: Charted & { near: number; x: number }) {
+  return (
+    <p class="chart-tip" data-side={near > at.length / 2 ? 'left' : 'right'} style={{ '--x': `${x}px` }}>
+      <strong>{time(at[near] ?? '')}</strong>
+      {series.map(({ name, values }) => (
+        <span key={name}>
+          {name} {shown(values[near], format)}
+        </span>
+      ))}
+    </p>
+  );
+}
+
+function Numbers({ at, series, format }: Charted) {
+  return (
+    <table class="table-plain">
+      <thead>
+        <tr>
+          <th scope="col">{t('chart.when')}</th>
+          {series.map(({ name }) => (
+            <th scope="col" class="end" key={name}>
+              {name}
+            </th>
+          ))}
+        </tr>
+      </thead>
+      <tbody>
+        {at.map((when, index) => (
+          <tr key={when}>
+            <th scope="row">{time(when)}</th>
+            {series.map(({ name, values }) => (
+              <td class="end numeric" key={name}>
+                {shown(values[index], format)}
+              </td>
+            ))}
+          </tr>
+        ))}
+      </tbody>
+    </table>
   );
 }
 

@@ -18,9 +18,11 @@ import { TenantSwitch } from './tenant-choice.tsx';
 const PIECE = 1000;
 const FRESH_MS = 2000;
 
+type BulkQuestion = 'change' | 'delete';
+
 export function ResourceList({ resource, tenant }: { readonly resource: Resource; readonly tenant: string }) {
   const [q, setQ] = useState('');
-  const [asked, setAsked] = useState<'change' | 'delete'>();
+  const [asked, setAsked] = useState<BulkQuestion>();
   const path = pathOf(resource, tenant);
   const listing = useListing<Document>(
     path,
@@ -29,37 +31,9 @@ export function ResourceList({ resource, tenant }: { readonly resource: Resource
     useLive(['audit'], FRESH_MS),
   );
   const keyOf = (row: Document) => String(row[resource.key]);
-  const [picked, setPicked] = useState<ReadonlySet<string>>(new Set());
+  const { picked, notPicked, selection, pickNone } = usePicked(path, q, keyOf);
   const isManaged = listing.row(0)?.['managedBy'] !== undefined;
   const mayEdit = mayChange() && !isManaged;
-  const [notPicked, setNotPicked] = useState<string>();
-  const question = useRef('');
-  question.current = `${path}?${q}`;
-  // Seconds may pass: what was found for another tenant or search by then is nobody's pick.
-  const pickAll = async () => {
-    const asked = question.current;
-    setNotPicked(undefined);
-    try {
-      const keys = await everyKey(path, q, keyOf);
-      if (asked === question.current) setPicked(keys);
-    } catch (error) {
-      if (!(error instanceof RequestError)) throw error;
-      if (asked === question.current) setNotPicked(error.message);
-    }
-  };
-  const selection: Selection = {
-    keys: picked,
-    toggle: (key, isOn) => {
-      const next = new Set(picked);
-      if (isOn) next.add(key);
-      else next.delete(key);
-      setPicked(next);
-    },
-    all: (isOn) => {
-      if (isOn) void pickAll();
-      else setPicked(new Set());
-    },
-  };
   const add = mayEdit ? (
     <ButtonLink to={`${addressOf(resource, tenant)}/new`} kind="primary" icon="plus">
       {nameOf(resource, 'new')}
@@ -74,7 +48,7 @@ export function ResourceList({ resource, tenant }: { readonly resource: Resource
   const isEmpty = q === '' && listing.total === 0;
   const done = () => {
     setAsked(undefined);
-    setPicked(new Set());
+    pickNone();
     listing.reload();
   };
   return (
@@ -88,22 +62,7 @@ export function ResourceList({ resource, tenant }: { readonly resource: Resource
         {isEmpty ? null : <Search label={nameOf(resource, 'search')} onSearch={setQ} />}
       </div>
       {notPicked === undefined ? null : <Note kind="bad">{notPicked}</Note>}
-      {picked.size === 0 ? null : (
-        <div class="picked" role="status">
-          <strong class="grow">{t('bulk.picked', { count: number(picked.size) })}</strong>
-          <span class="row">
-            <Button small onClick={() => setAsked('change')}>
-              {t('bulk.change')}
-            </Button>
-            <Button small kind="danger-quiet" onClick={() => setAsked('delete')}>
-              {t('action.delete')}
-            </Button>
-            <Button small kind="quiet" onClick={() => setPicked(new Set())}>
-              {t('bulk.clear')}
-            </Button>
-          </span>
-        </div>
-      )}
+      {picked.size === 0 ? null : <PickedBar count={picked.size} ask={setAsked} pickNone={pickNone} />}
       <VirtualTable
         caption={nameOf(resource, 'title')}
         columns={resource.columns(tenant)}
@@ -128,6 +87,66 @@ export function ResourceList({ resource, tenant }: { readonly resource: Resource
       ) : null}
     </Page>
   );
+}
+
+interface PickedBarProps {
+  readonly count: number;
+  readonly ask: (question: BulkQuestion) => void;
+  readonly pickNone: () => void;
+}
+
+function PickedBar({ count, ask, pickNone }: PickedBarProps) {
+  return (
+    <div class="picked" role="status">
+      <strong class="grow">{t('bulk.picked', { count: number(count) })}</strong>
+      <span class="row">
+        <Button small onClick={() => ask('change')}>
+          {t('bulk.change')}
+        </Button>
+        <Button small kind="danger-quiet" onClick={() => ask('delete')}>
+          {t('action.delete')}
+        </Button>
+        <Button small kind="quiet" onClick={pickNone}>
+          {t('bulk.clear')}
+        </Button>
+      </span>
+    </div>
+  );
+}
+
+/** Which items are picked; `notPicked` says why not all could be. */
+function usePicked(path: string, q: string, keyOf: (row: Document) => string) {
+  const [picked, setPicked] = useState<ReadonlySet<string>>(new Set());
+  const [notPicked, setNotPicked] = useState<string>();
+  const question = useRef('');
+  question.current = `${path}?${q}`;
+  // Seconds may pass: what was found for another tenant or search by then is nobody's pick.
+  const pickAll = async () => {
+    const asked = question.current;
+    setNotPicked(undefined);
+    try {
+      const keys = await everyKey(path, q, keyOf);
+      if (asked === question.current) setPicked(keys);
+    } catch (error) {
+      if (!(error instanceof RequestError)) throw error;
+      if (asked === question.current) setNotPicked(error.message);
+    }
+  };
+  const pickNone = () => setPicked(new Set());
+  const selection: Selection = {
+    keys: picked,
+    toggle: (key, isOn) => {
+      const next = new Set(picked);
+      if (isOn) next.add(key);
+      else next.delete(key);
+      setPicked(next);
+    },
+    all: (isOn) => {
+      if (isOn) void pickAll();
+      else pickNone();
+    },
+  };
+  return { picked, notPicked, selection, pickNone };
 }
 
 async function everyKey(path: string, q: string, keyOf: (row: Document) => string): Promise<ReadonlySet<string>> {

@@ -125,16 +125,8 @@ function Fact({ name, values }: { name: string; values: readonly string[] }) {
   );
 }
 
-export function ServerStep({ draft, before, preset, faults, change }: StepProps) {
-  const isLabel = draft.type === 'accept-register';
-  const listeners = useQuery('listeners', () => transports.list({ limit: 1000 })).data?.items;
-  const isMissing = (transport: string) => listeners?.every((listener) => listener.transport !== transport) === true;
-  const presetHost = preset?.hosts.find((entry) => entry.default === true)?.host;
-  const hostHelp = isLabel
-    ? t('wizard.hostLabelHelp')
-    : presetHost === undefined
-      ? undefined
-      : t('wizard.hostPreset', { host: presetHost });
+export function ServerStep(props: StepProps) {
+  const { draft, before, faults, change } = props;
   return (
     <>
       {before === undefined ? null : (
@@ -145,76 +137,8 @@ export function ServerStep({ draft, before, preset, faults, change }: StepProps)
           onInput={(name) => change({ name })}
         />
       )}
-      <div class="fields">
-        <TextField
-          label={isLabel ? t('wizard.hostLabel') : t('wizard.host')}
-          help={hostHelp}
-          value={draft.host}
-          error={faultAt(faults, 'host')}
-          onInput={(host) => change({ host })}
-          list={(preset?.hosts ?? []).map(({ host }) => host)}
-          autofocus
-          mono
-        />
-        <TextField
-          label={t('wizard.port')}
-          help={t('wizard.portHelp')}
-          inputMode="numeric"
-          value={draft.port}
-          error={faultAt(faults, 'port')}
-          onInput={(port) => change({ port })}
-          optional
-        />
-        <SelectField
-          label={t('wizard.transport')}
-          help={t('wizard.transportHelp')}
-          value={draft.transport}
-          error={faultAt(faults, 'transport')}
-          onChange={(transport) => change({ transport })}
-          options={[
-            { value: '', label: t('wizard.transportPreset') },
-            ...['udp', 'tcp', 'tls'].map((value) => ({
-              value,
-              label: isMissing(value)
-                ? t('wizard.transportMissing', { name: value.toUpperCase() })
-                : value.toUpperCase(),
-            })),
-          ]}
-        />
-      </div>
-      {isLabel ? null : (
-        <>
-          <div class="fields">
-            <TextField
-              label={t('wizard.proxy')}
-              help={t('wizard.proxyHelp')}
-              value={draft.proxyHost}
-              error={faultAt(faults, 'outboundProxy.host')}
-              onInput={(proxyHost) => change({ proxyHost })}
-              optional
-              mono
-            />
-            <TextField
-              label={t('wizard.proxyPort')}
-              inputMode="numeric"
-              value={draft.proxyPort}
-              error={faultAt(faults, 'outboundProxy.port')}
-              onInput={(proxyPort) => change({ proxyPort })}
-              optional
-            />
-          </div>
-          <TextField
-            label={t('wizard.associated')}
-            help={t('wizard.associatedHelp')}
-            value={draft.associatedIps}
-            error={faultAt(faults, 'associatedIps')}
-            onInput={(associatedIps) => change({ associatedIps })}
-            rows={3}
-            optional
-            mono
-          />
-        </>
-      )}
+      <ServerAddress {...props} />
+      {draft.type === 'accept-register' ? null : <FurtherAddresses {...props} />}
       {draft.type !== 'ip' ? null : (
         <CheckField
           label={t('wizard.another')}
@@ -223,6 +147,92 @@ export function ServerStep({ draft, before, preset, faults, change }: StepProps)
           onChange={(anotherAccount) => change({ anotherAccount })}
         />
       )}
+    </>
+  );
+}
+
+/** Where the provider is, or the label under which its gateway registers. */
+function ServerAddress({ draft, preset, faults, change }: StepProps) {
+  const isLabel = draft.type === 'accept-register';
+  const listeners = useQuery('listeners', () => transports.list({ limit: 1000 })).data?.items;
+  const isMissing = (transport: string) => listeners?.every((listener) => listener.transport !== transport) === true;
+  const presetHost = preset?.hosts.find((entry) => entry.default === true)?.host;
+  const hostHelp = isLabel
+    ? t('wizard.hostLabelHelp')
+    : presetHost === undefined
+      ? undefined
+      : t('wizard.hostPreset', { host: presetHost });
+  return (
+    <div class="fields">
+      <TextField
+        label={isLabel ? t('wizard.hostLabel') : t('wizard.host')}
+        help={hostHelp}
+        value={draft.host}
+        error={faultAt(faults, 'host')}
+        onInput={(host) => change({ host })}
+        list={(preset?.hosts ?? []).map(({ host }) => host)}
+        autofocus
+        mono
+      />
+      <TextField
+        label={t('wizard.port')}
+        help={t('wizard.portHelp')}
+        inputMode="numeric"
+        value={draft.port}
+        error={faultAt(faults, 'port')}
+        onInput={(port) => change({ port })}
+        optional
+      />
+      <SelectField
+        label={t('wizard.transport')}
+        help={t('wizard.transportHelp')}
+        value={draft.transport}
+        error={faultAt(faults, 'transport')}
+        onChange={(transport) => change({ transport })}
+        options={[
+          { value: '', label: t('wizard.transportPreset') },
+          ...['udp', 'tcp', 'tls'].map((value) => ({
+            value,
+            label: isMissing(value) ? t('wizard.transportMissing', { name: value.toUpperCase() }) : value.toUpperCase(),
+          })),
+        ]}
+      />
+    </div>
+  );
+}
+
+function FurtherAddresses({ draft, faults, change }: StepProps) {
+  return (
+    <>
+      <div class="fields">
+        <TextField
+          label={t('wizard.proxy')}
+          help={t('wizard.proxyHelp')}
+          value={draft.proxyHost}
+          error={faultAt(faults, 'outboundProxy.host')}
+          onInput={(proxyHost) => change({ proxyHost })}
+          optional
+          mono
+        />
+        <TextField
+          label={t('wizard.proxyPort')}
+          inputMode="numeric"
+          value={draft.proxyPort}
+          error={faultAt(faults, 'outboundProxy.port')}
+          onInput={(proxyPort) => change({ proxyPort })}
+          optional
+        />
+      </div>
+      <TextField
+        label={t('wizard.associated')}
+        help={t('wizard.associatedHelp')}
+        value={draft.associatedIps}
+        error={faultAt(faults, 'associatedIps')}
+        onInput={(associatedIps) => change({ associatedIps })}
+        rows={3}
+        optional
+        mono
+      />
     </>
   );
 }
