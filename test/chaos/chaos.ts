@@ -133,14 +133,14 @@ async function strike(
   return faults;
 }
 
-/** Until nothing is up any more, and no longer than somebody may still send a BYE. */
+/**
+ * Until nothing is up any more, and no longer than somebody may still send a BYE. A leg whose answer nobody acknowledged is up until its callee ends
+ * it, after 64*T1 (RFC 3261 §13.3.1.4): when that was is judged as of any other.
+ */
 async function quiet(journal: Journal, withinMs: number): Promise<void> {
   const deadline = performance.now() + withinMs;
-  // A leg whose answer nobody acknowledged ends by itself, when nobody waits for it any more.
-  const isOver = ({ side, answeredAtMs, confirmedAtMs, endedAtMs, final }: Leg) =>
-    answeredAtMs === undefined
-      ? final !== undefined
-      : endedAtMs !== undefined || (side === 'B' && confirmedAtMs === undefined);
+  const isOver = ({ answeredAtMs, endedAtMs, final }: Leg) =>
+    answeredAtMs === undefined ? final !== undefined : endedAtMs !== undefined;
   while (!journal.legs.every(isOver) && performance.now() < deadline) await pause(100);
   await pause(1_500);
 }
