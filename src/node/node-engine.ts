@@ -15,6 +15,7 @@ import { descriptorsOfProcess, withinDescriptors } from './descriptors.ts';
 import type { NodeParts } from './node-options.ts';
 import type { NodeProvisioning } from './node-provisioning.ts';
 import { rehearse } from './rehearsal/rehearsal.ts';
+import { tuneV8ForShare } from './v8-tuning.ts';
 import { version } from './version.ts';
 import type { Watching } from './watching.ts';
 
@@ -40,7 +41,10 @@ export async function nodeEngine(
     isFirst: options.worker?.workers.trunks.isFirst,
   });
   const served = servedSettings(settings, log);
-  const quota = new CpuQuota(scheduler, (share) => log.info('cpu-quota', { cores: share }));
+  const quota = new CpuQuota(scheduler, (share) => {
+    log.info('cpu-quota', { cores: share });
+    tuneV8ForShare(share);
+  });
   await quota.refresh();
   // Before the node's own engine is made: objects made before code has settled would have other shapes than it was compiled for.
   if (options.warmsUp === true) {

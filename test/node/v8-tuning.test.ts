@@ -38,3 +38,31 @@ describe('tuneV8', () => {
     expect(slow).toEqual([]);
   });
 });
+
+describe('tuneV8ForShare', () => {
+  /** What V8 is told, in a process that goes on to allocate and collect. */
+  const told = (share: number) =>
+    inOwnProcess(`
+            import { syncBuiltinESMExports } from 'node:module';
+      const { setFlagsFromString } = v8;
+      const flags = [];
+      v8.setFlagsFromString = (flag) => {
+        flags.push(flag);
+        setFlagsFromString(flag);
+      };
+      syncBuiltinESMExports();
+      const { tuneV8ForShare } = await import(${JSON.stringify(sourceUrl('node/v8-tuning.ts'))});
+      tuneV8ForShare(${share});
+      const kept = [];
+      for (let round = 0; round < 20; round++) kept.push(Array.from({ length: 100_000 }, (_each, at) => ({ at })));
+      console.log(JSON.stringify(kept.length === 20 ? flags : []));
+    `);
+
+  test('with a part of a core the heap may become four times what is left of it, however little was allocated lately', () => {
+    expect(told(0.5)).toEqual(['--heap-growing-percent=300', '--no-parallel-scavenge']);
+  });
+
+  test('with a whole one V8 decides', () => {
+    expect(told(1)).toEqual(['--heap-growing-percent=0', '--parallel-scavenge']);
+  });
+});

@@ -14,6 +14,10 @@ const LASTING_SHARE = 0.5;
 const LATE_REFUSAL_SHARE = 0.8;
 /** As long as its turn comes within so many backlogs: more than that would be served so late that others wait in vain. */
 const OWED_BACKLOGS = 3;
+/** The same while other threads of the process take much of its quota: turns come later than they did. */
+const OWED_BACKLOGS_WHILE_LENT = 2;
+/** So much of it is much, ms. */
+const MUCH_LENT_MS = 10;
 /** Backlogs' worth of computing that a request may wait in all; whoever sent it is about to send it again (RFC 3261 §17.1.1.2). */
 const LATE_BACKLOGS = 4;
 /** So long after the last sign of it an overload counts as not over, ms by the clock: it comes in waves. */
@@ -29,6 +33,14 @@ const REFUSING_LEAST = 32;
 const YOUNG_REQUESTS = 2_000;
 /** At first so many times as much may wait, which becomes less with each request. */
 const YOUNG_PATIENCE = 4;
+/** Other threads of the process have so much of its quota at any time, for what is young, and for code. */
+const USUAL_LENT_SHARE = 0.2;
+/** What they have had beyond that counts for so long, ms by the clock, */
+const LENT_MS = 500;
+/** and up to so much: V8 marks a heap of 100 MB alive in 0.4 s of half a core. */
+const MOST_LENT_MS = 300;
+/** What waits for that is served, beside what comes, in so many times as long: at seven eighths of what there is time for. */
+const CAUGHT_UP = 8;
 /** Computing time over which the cost is averaged. */
 const MEMORY_MS = 500;
 /** Weight of the first figure, requests. */
@@ -59,6 +71,10 @@ export class Backlog {
   #taken = FIRST_WEIGHT;
   #spentMs = FIRST_WEIGHT * FIRST_COST_MS;
   #passedMs = FIRST_WEIGHT * FIRST_COST_MS;
+  /** What other threads of the process have had lately. Fades. */
+  #lentMs = 0;
+  /** The most of that since much waits. */
+  #mostLentMs = 0;
 
   constructor(limitMs: number) {
     this.#limitMs = limitMs;
@@ -90,8 +106,19 @@ export class Backlog {
       this.#spentMs = this.#spentMs * kept + spentMs;
       this.#passedMs = this.#passedMs * kept + passedMs;
       this.#taken *= kept;
-      if (computedMs - this.#beganMs >= LASTING_BACKLOGS * this.#patienceMs) this.#overUntilMs = nowMs + CALM_MS;
+      if (computedMs - this.#beganMs >= LASTING_BACKLOGS * this.#patienceMs + CAUGHT_UP * this.#mostLentMs)
+        this.#overUntilMs = nowMs + CALM_MS;
     }
+  }
+
+  /**
+   * Under a quota other threads of the process have had this part of it since the beat before. V8 marks the heap so, and what waits for that
+   * passes by itself.
+   */
+  lent(part: number, passedMs: number): void {
+    const keptMs = this.#lentMs * Math.max(0, 1 - passedMs / LENT_MS);
+    this.#lentMs = Math.min(MOST_LENT_MS, keptMs + Math.max(0, part - USUAL_LENT_SHARE) * passedMs);
+    this.#mostLentMs = Math.max(this.#mostLentMs, this.#lentMs);
   }
 
   /** A request's turn has come. */
@@ -117,11 +144,11 @@ export class Backlog {
     if (this.#isOver) {
       const aheadMs = (ahead * this.#passedMs) / this.#taken;
       if (aheadMs < LASTING_SHARE * this.#patienceMs) return true;
-      return waitedMs > this.owedAfterMs && waitedMs + aheadMs < OWED_BACKLOGS * this.#patienceMs;
+      return waitedMs > this.owedAfterMs && waitedMs + aheadMs < this.#owedBacklogs * this.#patienceMs;
     }
     // What follows a burst of new calls, answers and acknowledgements, has not come yet.
     const costMs = Math.max(FIRST_COST_MS, this.#spentMs / this.#taken);
-    if (ahead * costMs < BURST_BACKLOGS * this.#limitMs) return true;
+    if (ahead * costMs < BURST_BACKLOGS * this.#limitMs + this.#mostLentMs) return true;
     if (this.isGrown) return false;
     // Patience is for what passes soon: by the clock, since callers wait by it.
     return ahead * Math.max(costMs, this.#passedMs / this.#taken) < BURST_BACKLOGS * this.#patienceMs;
@@ -139,7 +166,7 @@ export class Backlog {
 
   /** Whether one that came at this computing time was let in in vain. */
   isLate(atComputedMs: number): boolean {
-    const mostMs = Math.max(LATE_BACKLOGS * this.#limitMs, BURST_BACKLOGS * this.#patienceMs);
+    const mostMs = Math.max(LATE_BACKLOGS * this.#limitMs, BURST_BACKLOGS * this.#patienceMs) + this.#mostLentMs;
     return this.#computedMs - atComputedMs > mostMs;
   }
 
@@ -147,6 +174,10 @@ export class Backlog {
     return this.#young === 0
       ? this.#limitMs
       : this.#limitMs * (1 + ((YOUNG_PATIENCE - 1) * this.#young) / YOUNG_REQUESTS);
+  }
+
+  get #owedBacklogs(): number {
+    return this.#lentMs > MUCH_LENT_MS ? OWED_BACKLOGS_WHILE_LENT : OWED_BACKLOGS;
   }
 
   get #refusesMuch(): boolean {
@@ -161,6 +192,7 @@ export class Backlog {
   /** From calm: an old figure may be that of code that was not compiled yet: in doubt, let in. */
   #begin(computedMs: number): void {
     this.#beganMs = computedMs;
+    this.#mostLentMs = this.#lentMs;
     if (this.#isOver) return;
     const costMs = Math.min(this.#spentMs / this.#taken, FIRST_COST_MS);
     this.#taken = FIRST_WEIGHT;

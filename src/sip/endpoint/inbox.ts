@@ -3,7 +3,7 @@ import { StatelessTags } from '../transaction/index.ts';
 import type { Flow } from '../transport/index.ts';
 import { Backlog, threadComputedMs } from './backlog.ts';
 import { FairQueue } from './fair-queue.ts';
-import { Pace } from './pace.ts';
+import { Pace, processComputedMs } from './pace.ts';
 import { acknowledgesStateless, Kind, kindOf, toTagOf } from './triage.ts';
 
 export interface InboxLimits {
@@ -126,9 +126,15 @@ export class Inbox {
   #lookedMs = 0;
   readonly #backlog: Backlog;
   readonly #computedMs: () => number;
+  readonly #processComputedMs: () => number;
+  readonly #cpuShare: () => number;
   readonly #pace: Pace;
   readonly #rest: (ms: number) => void;
   #readComputedMs = 0;
+  /** What this thread had computed when the slice ended, and other threads of the process at the turn before. */
+  #sliceEndedComputedMs = 0;
+  #othersComputedMs = 0;
+  #lentNotedMs = 0;
   /** What was computed, as long as it takes under the quota there is. */
   #workedMs = 0;
   #ongoingCostMs = FIRST_COST_MS;
@@ -143,7 +149,9 @@ export class Inbox {
     this.#limits = { ...defaultInboxLimits, ...options.limits };
     this.#later = options.later ?? setImmediate;
     this.#computedMs = options.computedMs ?? threadComputedMs;
-    this.#pace = new Pace(options.cpuShare ?? (() => 1), options.processComputedMs);
+    this.#cpuShare = options.cpuShare ?? (() => 1);
+    this.#processComputedMs = options.processComputedMs ?? processComputedMs;
+    this.#pace = new Pace(this.#cpuShare, this.#processComputedMs, this.#computedMs);
     this.#rest = options.rest ?? sleep;
     this.#backlog = new Backlog(this.#limits.backlogMs);
     this.#ongoing = new FairQueue(this.#limits.knownWaiting);
@@ -245,6 +253,7 @@ export class Inbox {
     this.#isArmed = false;
     if (this.isEmpty) return;
     this.#arm(this.#options.clock.nowMs());
+    this.#noteLent(this.#sliceBeganMs);
     this.#backlog.beat(this.#workMs(), this.#sliceBeganMs, this.#begins);
     // A socket that holds more than was read has been looked at as well, and so have all others.
     this.#lookedMs = this.#sliceBeganMs;
@@ -254,11 +263,22 @@ export class Inbox {
     if (restMs > 0) this.#rest(restMs);
     else this.#slice();
     this.#sliceEndedMs = this.#options.clock.nowMs();
+    this.#sliceEndedComputedMs = this.#computedMs();
+  }
+
+  #noteLent(nowMs: number): void {
+    const share = this.#cpuShare();
+    if (share >= 1 || nowMs === this.#lentNotedMs) return;
+    const passedMs = nowMs - this.#lentNotedMs;
+    const othersMs = this.#processComputedMs() - this.#computedMs();
+    this.#backlog.lent((othersMs - this.#othersComputedMs) / (share * passedMs), passedMs);
+    this.#othersComputedMs = othersMs;
+    this.#lentNotedMs = nowMs;
   }
 
   #workMs(): number {
     const computedMs = this.#computedMs();
-    this.#workedMs += (computedMs - this.#readComputedMs) / (this.#options.cpuShare?.() ?? 1);
+    this.#workedMs += (computedMs - this.#readComputedMs) / this.#cpuShare();
     this.#readComputedMs = computedMs;
     return this.#workedMs;
   }
@@ -335,7 +355,11 @@ export class Inbox {
 
   #slice(): void {
     const { clock } = this.#options;
-    const sinceMs = this.#sliceBeganMs - this.#sliceEndedMs;
+    // Under a quota the process stands still in between, which is no time that reading took.
+    const sinceMs =
+      this.#cpuShare() < 1
+        ? this.#readComputedMs - this.#sliceEndedComputedMs
+        : this.#sliceBeganMs - this.#sliceEndedMs;
     const endMs = this.#sliceBeganMs + Math.min(LONGEST_SLICE_MS, Math.max(SLICE_MS, SLICE_SHARE * sinceMs));
     for (let nowMs = this.#sliceBeganMs; nowMs < endMs; ) {
       const beganMs = nowMs;

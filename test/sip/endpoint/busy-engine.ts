@@ -35,6 +35,13 @@ export interface Standstill {
   readonly forMs: number;
 }
 
+/** Other threads of the process compute so much, this often, as many at once: as V8 marks the heap. A quota is for them too. */
+export interface Marking {
+  readonly everyMs: number;
+  readonly costMs: number;
+  readonly threads: number;
+}
+
 export interface LoadFigures {
   readonly offered: number;
   readonly completed: number;
@@ -64,6 +71,10 @@ export class BusyEngine {
   readonly #knowsQuota: boolean;
   readonly #standstill: Standstill | undefined;
   #standsAtMs = 0;
+  readonly #marking: Marking | undefined;
+  #marksAtMs = 0;
+  #leftToMarkMs = 0;
+  #markedMs = 0;
   #period = 0;
   #readMs = 0;
   #usedMs = 0;
@@ -87,6 +98,7 @@ export class BusyEngine {
       isCold?: boolean;
       knowsQuota?: boolean;
       standstill?: Standstill;
+      marking?: Marking;
     } = {},
   ) {
     this.#quota = options.quota ?? { runMs: 1, periodMs: 1 };
@@ -94,6 +106,8 @@ export class BusyEngine {
     this.#knowsQuota = options.knowsQuota === true;
     this.#standstill = options.standstill;
     this.#standsAtMs = options.standstill?.everyMs ?? Number.POSITIVE_INFINITY;
+    this.#marking = options.marking;
+    this.#marksAtMs = options.marking?.everyMs ?? Number.POSITIVE_INFINITY;
     this.inbox = new Inbox({
       clock: { nowMs: () => this.nowMs, wallMs: () => this.nowMs },
       limits: options.limits ?? {},
@@ -105,10 +119,8 @@ export class BusyEngine {
       },
       cpuShare: () => (this.#knowsQuota ? this.#quota.runMs / this.#quota.periodMs : 1),
       computedMs: () => this.computedMs,
-      processComputedMs: () => this.computedMs,
-      rest: (ms) => {
-        this.nowMs += ms;
-      },
+      processComputedMs: () => this.computedMs + this.#markedMs,
+      rest: (ms) => this.#idle(ms),
       later: (turn) => this.#turns.push(turn),
     });
     this.#isCold = options.isCold === true;
@@ -163,7 +175,7 @@ export class BusyEngine {
     while (this.nowMs < endMs) {
       this.#deliver();
       if (this.#socket.length === 0 && this.#turns.length === 0) {
-        this.nowMs = Math.min(endMs, this.#nextMs);
+        this.#idle(Math.min(endMs, this.#nextMs) - this.nowMs);
         continue;
       }
       for (const turn of this.#turns.splice(0)) turn();
@@ -211,22 +223,41 @@ export class BusyEngine {
     }
   }
 
-  /** As the kernel does: so much computing in each period, whenever in it; then the process stands still until the next. */
+  #idle(ms: number): void {
+    const untilMs = this.nowMs + ms;
+    if (this.#knowsQuota) for (let leftMs = ms; leftMs > 1e-6; ) leftMs -= this.#pass(0, leftMs);
+    this.nowMs = Math.max(this.nowMs, untilMs);
+  }
+
   #computeWithinBudget(costMs: number): void {
+    for (let leftMs = costMs; leftMs > 1e-6; ) leftMs -= this.#pass(1, leftMs);
+  }
+
+  /** As the kernel does: so much computing in each period, whenever in it, whichever thread's; then the process stands still until the next. */
+  #pass(own: 0 | 1, mostMs: number): number {
     const { runMs, periodMs } = this.#quota;
-    for (let leftMs = costMs; leftMs > 0; ) {
-      const period = Math.floor(this.nowMs / periodMs + 1e-9);
-      if (period !== this.#period) this.#usedMs = 0;
-      this.#period = period;
-      const endMs = (period + 1) * periodMs;
-      const stepMs = Math.min(leftMs, runMs - this.#usedMs, endMs - this.nowMs);
-      if (stepMs > 1e-6) {
-        this.nowMs += stepMs;
-        this.#usedMs += stepMs;
-        leftMs -= stepMs;
-      } else if (this.#usedMs >= runMs - 1e-6) this.nowMs = endMs;
-      else leftMs = 0;
+    const period = Math.floor(this.nowMs / periodMs + 1e-9);
+    if (period !== this.#period) this.#usedMs = 0;
+    this.#period = period;
+    if (this.nowMs >= this.#marksAtMs) {
+      this.#marksAtMs = this.nowMs + (this.#marking?.everyMs ?? 0);
+      this.#leftToMarkMs = this.#marking?.costMs ?? 0;
     }
+    const toEndMs = (period + 1) * periodMs - this.nowMs;
+    if (this.#usedMs >= runMs - 1e-6) {
+      const standsMs = own === 1 ? toEndMs : Math.min(mostMs, toEndMs);
+      this.nowMs += standsMs;
+      return own === 1 ? 0 : standsMs;
+    }
+    const others = this.#leftToMarkMs > 1e-6 ? (this.#marking?.threads ?? 0) : 0;
+    const untilMarkedMs = others > 0 ? this.#leftToMarkMs / others : Number.POSITIVE_INFINITY;
+    const untilUsedMs = own + others > 0 ? (runMs - this.#usedMs) / (own + others) : Number.POSITIVE_INFINITY;
+    const stepMs = Math.max(1e-6, Math.min(mostMs, toEndMs, untilMarkedMs, untilUsedMs));
+    this.nowMs += stepMs;
+    this.#usedMs += (own + others) * stepMs;
+    this.#leftToMarkMs -= others * stepMs;
+    this.#markedMs += others * stepMs;
+    return stepMs;
   }
 
   #arrives(atMs: number, line: string, name: string, address: string, toTag = ''): void {

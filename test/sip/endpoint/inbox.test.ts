@@ -305,6 +305,17 @@ describe('more than there is time for', () => {
     expect(thread.nowMs - beganMs).toBeLessThan(2.2 * (thread.computedMs - computedMs));
   });
 
+  test('under a quota the sockets are read again after 5 ms of messages, however long the process stood still before', () => {
+    thread.cpuShare = 0.5;
+    thread.busy();
+    thread.turn();
+    for (let index = 0; index < 100; index++) thread.push('BYE', `${index}`, '192.0.2.1', 't');
+    thread.nowMs += 70;
+    const before = thread.handled.length;
+    while (thread.handled.length === before) thread.turn();
+    expect(thread.handled.length - before).toBeLessThanOrEqual(6);
+  });
+
   test('a new request that has waited through four backlogs of computing is refused; what goes on never is', () => {
     thread.busy();
     thread.push('INVITE', 'call');
