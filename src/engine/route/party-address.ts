@@ -1,4 +1,6 @@
 /** Who a party is, as the phones of its tenant are shown it: a number in the tenant's domain, never another tenant's. */
+import { derived } from '../../base/derived.ts';
+import { ownCopy } from '../../base/text.ts';
 import type { RoutedLeg } from '../../call/index.ts';
 import { dialledNumber } from '../../outbound/index.ts';
 import type { Directory } from '../../provisioning/directory/directory.ts';
@@ -19,11 +21,20 @@ export function partyAddress(tenant: Tenant, number: string, name: string): stri
   return name === '' ? uri : `${quote(name)} ${uri}`;
 }
 
-/** An extension or service of the tenant. */
+/** An extension or service of the tenant: one text for all its calls, which keep it for as long as they last. */
 export function ownParty(directory: Directory, tenant: Tenant, number: string): string {
+  const known = addressesOf(tenant);
+  const address = known.get(number);
+  if (address !== undefined) return address;
   const party = directory.member(tenant.name, number);
-  return partyAddress(tenant, number, octetsFromText(party?.name ?? ''));
+  if (party === undefined) return partyAddress(tenant, number, '');
+  const made = ownCopy(partyAddress(tenant, party.number, octetsFromText(party.name ?? '')));
+  known.set(party.number, made);
+  return made;
 }
+
+/** Of those members of a tenant who have called or were called, by number. */
+const addressesOf = derived((_tenant: Tenant) => new Map<string, string>());
 
 /** Somebody outside, reached over a trunk; undefined when there is no number, or it is another tenant's there (behaviour 7). */
 export function outsideParty(

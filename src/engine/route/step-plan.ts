@@ -127,7 +127,7 @@ export class StepPlan implements CallPlan {
   }
 
   onAnswered(): void {
-    this.#chain = new StepChain(ANSWERED);
+    this.#chain = ANSWERED;
     this.#hooks?.onAnswered?.();
   }
 
@@ -163,7 +163,8 @@ export class OneStageStep implements PlanStep {
   }
 }
 
-const ANSWERED = new RejectStep(500);
+/** For all of them: it is asked for nothing any more, and has one step. */
+const ANSWERED = new StepChain(new RejectStep(500));
 
 /** Steps one after another until one is answered: the Contacts of a redirection (RFC 3261 §8.1.3.4). A 6xx ends the search. */
 export class StepsInTurn {

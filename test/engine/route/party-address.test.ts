@@ -1,4 +1,7 @@
 import { afterEach, expect, test } from 'vitest';
+import { ownParty } from '../../../src/engine/route/party-address.ts';
+import { Directory } from '../../../src/provisioning/directory/directory.ts';
+import { provisioningSchema } from '../../../src/provisioning/trunk-settings/schema.ts';
 import { HeaderId, type SipMessage } from '../../../src/sip/message/index.ts';
 import {
   type Agent,
@@ -97,4 +100,29 @@ test('a carrier that calls in is told nothing of who answers', async () => {
   if (answer === undefined) return;
   carrier.ack(invite, answer);
   carrier.ask(carrier.within(invite, answer, 'BYE'));
+});
+
+test('an extension is who it is in the snapshot that is asked: renamed, or in another domain, it is shown so at once', async () => {
+  await begin();
+  const shown = (domain: string, name: string): readonly string[] => {
+    const extensions = [{ number: '101', name, password: 'secret-101' }];
+    const directory = new Directory(
+      provisioningSchema.parse({ tenants: [{ name: 'acme', domain, extensions }], trunks: [] }),
+    );
+    const tenant = directory.tenantByName('acme');
+    if (tenant === undefined) throw new Error('no tenant');
+    return ['101', '101', '199'].map((number) => ownParty(directory, tenant, number));
+  };
+  const stranger = '<sip:199@acme.example.com>';
+  expect(shown('acme.example.com', 'Zoë')).toEqual([
+    '"Zo\u00c3\u00ab" <sip:101@acme.example.com>',
+    '"Zo\u00c3\u00ab" <sip:101@acme.example.com>',
+    stranger,
+  ]);
+  expect(shown('acme.example.com', 'Ann')).toEqual([
+    '"Ann" <sip:101@acme.example.com>',
+    '"Ann" <sip:101@acme.example.com>',
+    stranger,
+  ]);
+  expect(shown('other.example.com', 'Ann')[1]).toBe('"Ann" <sip:101@other.example.com>');
 });
