@@ -1,3 +1,4 @@
+import { ownCopy } from '../../src/base/text.ts';
 import { HOST, type MemoryTransport } from './memory-transport.ts';
 
 const SDP = `v=0\r
@@ -79,8 +80,9 @@ export class Phone {
       this.#calls.delete(`${call.number}@127.0.0.1`);
       return;
     }
-    call.to = field(text, 'To');
-    call.target = contactUri(text);
+    // A slice would keep the message, and count for the call that is held.
+    call.to = ownCopy(field(text, 'To'));
+    call.target = ownCopy(contactUri(text));
     this.#post('ACK', call.target, call.number, call.to, 'Content-Length: 0\r\n\r\n', 1);
   }
 
