@@ -252,6 +252,14 @@ test('a call that ended shortly before its node was killed may be ended again', 
   expect(found({ ...run, faults: [fault('kill -9', 13_000)] })).toEqual(['a record whose seconds are wrong']);
 });
 
+test('a BYE that finds its call ended is none that nobody took, whatever forks were cancelled before', () => {
+  const fork = (change: Change) =>
+    without(called({ callId: 'b2', ...change }), 'answeredAtMs', 'confirmedAtMs', 'endedAtMs', 'endedBy');
+  const legs = [caller({ byeStatus: 481 }), called()];
+  expect(found({ legs: [...legs, fork({ final: 487, finalAtMs: 1_500 })] })).toEqual([]);
+  expect(found({ legs: [...legs, without(fork({}), 'final', 'finalAtMs')] })).toEqual(['a BYE that nobody took']);
+});
+
 test('a call that was refused shortly before its node was killed may be placed again, with a record of its own', () => {
   const again = called({
     callId: 'b2',

@@ -87,6 +87,8 @@ export function callsOf(legs: readonly Leg[]): Call[] {
 }
 
 const idsOf = ({ a, b }: Call) => [a.callId, ...b.map(({ callId }) => callId)];
+/** One that was never answered is over with its refusal; undefined: it is up. */
+const overAtMs = ({ answeredAtMs, finalAtMs, endedAtMs }: Leg) => (answeredAtMs === undefined ? finalAtMs : endedAtMs);
 const isConfirmed = ({ confirmedAtMs }: Leg) => confirmedAtMs !== undefined;
 /** Answered, and the caller knew of it while he still waited. */
 export const isUp = ({ a }: Call) => a.final === 200 && a.answeredAtMs !== undefined;
@@ -128,7 +130,7 @@ function endOf(call: Call, evidence: Evidence): Finding[] {
     const isRefused = leg.byeStatus !== undefined && leg.byeStatus >= 300;
     // Both have ended: the BYE of one of them finds the call gone.
     const byMs = (leg.byeAnsweredAtMs ?? 0) + SECOND_MS;
-    const isCrossing = leg.byeStatus === 481 && partners.every(({ endedAtMs = byMs + 1 }) => endedAtMs <= byMs);
+    const isCrossing = leg.byeStatus === 481 && partners.every((partner) => (overAtMs(partner) ?? byMs + 1) <= byMs);
     if (leg.endedBy === 'self' && !isCrossing && (leg.byeStatus === undefined || isRefused))
       find('a BYE that nobody took', leg.endedAtMs ?? 0, `${leg.who}: ${leg.byeStatus ?? 'no answer'}`);
   }
@@ -177,8 +179,7 @@ function allowedBy({ a, b }: Call, { faults, behindMs }: Evidence): { allowed?: 
   const answered = hit([a, ...b].flatMap(({ answeredAtMs }) => answeredAtMs ?? []));
   if (answered !== undefined) return { allowed: `answered less than ${behindMs} ms before a ${answered.kind}` };
   // Its end was not in the store yet: whoever follows ends it again, a little later, or places it again.
-  const refusedAtMs = ({ final, finalAtMs }: Leg) => (final === 200 ? [] : (finalAtMs ?? []));
-  const ended = hit([a, ...b].flatMap((leg) => leg.endedAtMs ?? refusedAtMs(leg)));
+  const ended = hit([a, ...b].flatMap((leg) => overAtMs(leg) ?? []));
   return ended === undefined ? {} : { allowed: `ended less than ${behindMs} ms before a ${ended.kind}` };
 }
 
