@@ -280,7 +280,7 @@ describe.skipIf(peersSkipped)('a node of two ends with calls up', () => {
     // Passed on to the one that has the call by now.
     expect((await early).status).toBe(200);
     await child.waitFor(/"event":"calls-taken"/);
-    await child.waitFor(/"storeAnswered":true,"event":"calls-in-doubt"/);
+    await child.waitFor(/"storeAnswered":true,.*"event":"calls-in-doubt"/);
     await eventually('the BYE at bob', () => count(bob.heard, 'BYE') === 1);
     await eventually('no call to be left', async () => (await live()) === 0);
     await eventually('nothing left in the store', async () => (await kept(1)) + (await kept(2)) === 0);
