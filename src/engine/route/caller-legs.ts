@@ -93,7 +93,12 @@ export class CallerLegs {
 
   /** A phone's wish to be withheld goes to the node that knows whose phone it is. */
   ofNode(flow: Flow): LegOptions {
-    return { contact: this.#contact('', flow), relayHeaders: ['Privacy'], isBetweenNodes: true };
+    return {
+      contact: this.#contact('', flow),
+      // Whom the caller is shown is that node's to say, by what the party has said of itself.
+      relayHeaders: ['Privacy', 'P-Asserted-Identity', 'Remote-Party-ID'],
+      isBetweenNodes: true,
+    };
   }
 
   /** What Via of our requests on a trunk's call says; the same as on calls to the trunk. */

@@ -126,6 +126,16 @@ describe('a call over a trunk that another node has registered, with registeredN
     expect([one.held(), holder.held()]).toMatchObject([{ calls: 0 }, { calls: 0 }]);
   });
 
+  test('shows the phone whom it is connected to, as the provider says', () => {
+    const invite = alice.call('18005550199');
+    const said = { 'P-Asserted-Identity': '"Desk, the one" <sip:+442079460001@provider.example>' };
+    provider.answer(provider.took('INVITE'), 200, 'OK', said, 'v=0\r\no=- 1 1 IN IP4 192.0.2.10\r\ns=-\r\nt=0 0\r\n');
+    one.run();
+    expect(alice.final(invite)?.headers.valueNamed('P-Asserted-Identity')).toMatch(
+      /^"Desk, the one" <sip:\+442079460001@/,
+    );
+  });
+
   test('is the very INVITE that a call placed at the node itself is', async () => {
     alice.call('18005550199');
     const through = shown(provider.took('INVITE'));
