@@ -34,6 +34,9 @@ const faults = [
 /** Tests with peer programs, processes or checks of the whole tree; a file has a world of its own. */
 const withPeers = ['test/end-to-end/**/*.test.ts', 'test/checks/**/*.test.ts', 'test/docs/**/*.test.ts'];
 
+/** Tests of peers that the suite runs a second time with two workers in every engine; `npm run test:workers` does so with all of them. */
+const withWorkers = ['test/end-to-end/field/connection.test.ts', 'test/end-to-end/trunks/identify.test.ts'];
+
 const inMemory = memoryFolder();
 
 const env = {
@@ -48,7 +51,7 @@ const time = { testTimeout: 60_000, hookTimeout: 120_000, env };
 /** Real peers on a machine that others use as well: one more attempt, from the beginning of its suite, and the run names whoever needed it. */
 const realTime = { ...time, retry: 1, runner: 'test/kit/attempt-runner.ts' };
 
-/** Four groups, one after the other. `npm test` runs them all, `npm run test:unit` the first. */
+/** Five groups, one after the other. `npm test` runs them all, `npm run test:unit` the first. */
 export default defineConfig({
   test: {
     reporters: ['default', new SecondAttempts()],
@@ -94,6 +97,18 @@ export default defineConfig({
           maxWorkers: 1,
           sequence: { groupOrder: 3 },
           ...realTime,
+        },
+      },
+      {
+        test: {
+          name: 'workers',
+          // Where all engines of the run have workers, these have been.
+          include: process.env['TANDEM_TEST_WORKERS'] === undefined ? withWorkers : [],
+          globalSetup: ['test/kit/global-setup.ts'],
+          maxWorkers: sideBySide,
+          sequence: { groupOrder: 4 },
+          ...realTime,
+          env: { ...env, TANDEM_TEST_WORKERS: '2' },
         },
       },
     ],

@@ -1,4 +1,4 @@
-import type { ProvisioningInput } from '../kit/engine.ts';
+import type { ProvisioningInput } from '../kit/engine-process.ts';
 import { CARRIER_HOST } from './network.ts';
 
 export const PHONES = ['101', '102', '103', '104', '105', '106'];

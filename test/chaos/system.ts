@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { type Answer, ask, SYSTEM_TOKEN } from '../end-to-end/faults/rest.ts';
-import { type EngineProcess, startEngineProcess } from '../kit/engine.ts';
+import { type EngineProcess, startEngineProcess } from '../kit/engine-process.ts';
 import { eventually } from '../kit/eventually.ts';
 import { faketimeLibrary } from '../kit/faketime.ts';
 import { type RedisServer, startRedis, startSentinels } from '../kit/redis.ts';

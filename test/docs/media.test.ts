@@ -5,7 +5,7 @@ import { parse } from 'yaml';
 import { loadProvisioning } from '../../src/settings/load.ts';
 import { folder, run } from '../cli/kit.ts';
 import { type Child, startChild } from '../kit/child.ts';
-import { type EngineProcess, startEngineProcess } from '../kit/engine.ts';
+import { type EngineProcess, startEngineProcess } from '../kit/engine-process.ts';
 import { eventually } from '../kit/eventually.ts';
 import { freePort } from '../kit/free-port.ts';
 import { peerCommand, peersSkipped } from '../kit/peers.ts';

@@ -162,7 +162,7 @@ beforeAll(async () => {
     settings: { stir: { ...stir, fetch: repository.stir().fetch } },
     provisioning: {},
   });
-  env = { TANDEM_URL: engine.node.apiAddress ?? '', TANDEM_TOKEN: engine.token };
+  env = { TANDEM_URL: engine.apiAddress, TANDEM_TOKEN: engine.token };
 }, 60_000);
 
 afterAll(async () => {
@@ -271,7 +271,7 @@ describe('calls out', () => {
   test('1 and 2: the certificate is uploaded, listed, and served for verifiers', async () => {
     expect(await command(put)).toContain('acme-stir');
     expect(await command(list)).toMatch(/acme-stir +acme .* here/);
-    const served = await fetch(`${engine.node.apiAddress}/stir/acme-stir.pem`);
+    const served = await fetch(`${engine.apiAddress}/stir/acme-stir.pem`);
     expect([served.status, await served.text()]).toEqual([200, acme.chainPem]);
     // The same from a file.
     await apply(yaml[0] ?? '');
@@ -308,7 +308,7 @@ describe('calls out', () => {
     await command(next);
     expect((await callOut('12125551236'))[0]?.verifies(acme2027)).toBe(true);
     for (const name of ['acme-stir', 'acme-2027'])
-      expect((await fetch(`${engine.node.apiAddress}/stir/${name}.pem`)).status).toBe(200);
+      expect((await fetch(`${engine.apiAddress}/stir/${name}.pem`)).status).toBe(200);
     await command(remove);
     expect((await callOut('12125551237'))[0]?.verifies(acme2027)).toBe(true);
     expect(await command(list)).not.toContain('acme-stir');

@@ -78,7 +78,7 @@ describe.skipIf(peersSkipped)('baresip', () => {
     });
 
     test('registers', async () => {
-      expect(await engine.registrations('101')).toMatchObject([{ transport }]);
+      await expect.poll(() => engine.registrations('101')).toMatchObject([{ transport }]);
     });
 
     test('calls out through the trunk and hangs up', async () => {

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startChild } from '../kit/child.ts';
-import { type EngineProcess, startEngineProcess } from '../kit/engine.ts';
+import { type EngineProcess, startEngineProcess } from '../kit/engine-process.ts';
 import { freePort } from '../kit/free-port.ts';
 import { peersSkipped } from '../kit/peers.ts';
 import { allWell, manyCalls, startAnswerer, startCaller } from './sipp.ts';

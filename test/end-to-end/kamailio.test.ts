@@ -11,7 +11,7 @@ import { acme, carrierTrunk } from './world.ts';
  * The carrier's edge: a record-routing proxy. What comes from the engine goes to the gateway behind, everything else to the engine;
  * within a dialog only the Route set says where (RFC 3261 §16.12), so a request without the right one ends with 404.
  */
-const edge = (enginePort: number, gatewayPort: number, admission = '') => `
+const edge = (engine: TestEngine, gatewayPort: number, admission = '') => `
 request_route {
   if (!mf_process_maxfwd_header("10")) { sl_send_reply("483", "Too Many Hops"); exit; }
   if (has_totag()) {
@@ -22,11 +22,14 @@ request_route {
   }
   if (is_method("CANCEL")) { if (t_check_trans()) t_relay(); exit; }
   if (!is_method("INVITE")) { sl_send_reply("405", "Method Not Allowed"); exit; }
-  if ($sp == ${enginePort}) {
+  if (${engine
+    .ownPorts()
+    .map((port) => `$sp == ${port}`)
+    .join(' || ')}) {
     ${admission}
     $du = "sip:127.0.0.1:${gatewayPort}";
   } else {
-    $du = "sip:127.0.0.1:${enginePort}";
+    $du = "sip:127.0.0.1:${engine.port()}";
   }
   record_route();
   if (!t_relay()) sl_reply_error();
@@ -44,7 +47,7 @@ describe.skipIf(peersSkipped)('Kamailio as the carrier in front of SIPp', () => 
     engine = await startEngine({
       provisioning: { tenants: [acme()], trunks: [carrierTrunk(port)] },
     });
-    proxy = await startKamailio({ port, script: edge(engine.port(), gatewayPort) });
+    proxy = await startKamailio({ port, script: edge(engine, gatewayPort) });
   });
   afterAll(async () => {
     await engine.stop();
@@ -86,12 +89,15 @@ describe.skipIf(peersSkipped)('Kamailio as the carrier in front of SIPp', () => 
   test('CANCEL: both legs are over as soon as the 487 has come through the proxy', async () => {
     const far = await gateway('answer-ring-behind-proxy');
     await allWell(await startCaller('phone-cancel', engine.address()), far);
-    await eventually('the end of the call', () => engine.node.engine.calls.counters.live === 0, { timeoutMs: 2000 });
+    await eventually('the end of the call', async () => (await engine.counted('tandem_calls_live')) === 0, {
+      timeoutMs: 2000,
+    });
   });
 
   test('trunk → phone through the proxy', async () => {
     const localPort = await freePort();
     await allWell(await startCaller('phone-register', engine.address(), { localPort, keys: { user: '102' } }));
+    await engine.registeredEverywhere();
     const phone = await startAnswerer('answer', { localPort });
     const keys = { called: '14155550102' };
     await allWell(phone, await startCaller('trunk-call', `127.0.0.1:${proxy.port}`, { localPort: gatewayPort, keys }));
@@ -126,7 +132,7 @@ describe.skipIf(peersSkipped).each(['MD5', 'SHA-256'])(
         port,
         modules: ['auth'],
         parameters: [`modparam("auth", "algorithm", "${algorithm}")`],
-        script: edge(engine.port(), gatewayPort, challenge),
+        script: edge(engine, gatewayPort, challenge),
       });
     });
     afterAll(async () => {

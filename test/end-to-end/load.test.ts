@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { startEngineProcess } from '../kit/engine.ts';
+import { startEngineProcess } from '../kit/engine-process.ts';
 import { freePort } from '../kit/free-port.ts';
 import { peersSkipped } from '../kit/peers.ts';
 import { allWell, manyCalls, startAnswerer, startCaller } from './sipp.ts';

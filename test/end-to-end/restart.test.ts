@@ -2,7 +2,7 @@ import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, test } from 'vitest';
-import { startEngineProcess } from '../kit/engine.ts';
+import { startEngineProcess } from '../kit/engine-process.ts';
 import { eventually } from '../kit/eventually.ts';
 import { freePort } from '../kit/free-port.ts';
 import { onDisk } from '../kit/on-disk.ts';

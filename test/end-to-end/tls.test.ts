@@ -113,6 +113,7 @@ describe.skipIf(peersSkipped)('TLS with certificates on both sides', () => {
     const proxy = await carrierWith(authority.issue(CARRIER));
     const localPort = await freePort();
     await allWell(await startCaller('phone-register', engine.address(), { localPort, keys: { user: '102' } }));
+    await engine.registeredEverywhere();
     const phone = await startAnswerer('answer', { localPort });
     const keys = { called: '14155550102' };
     await allWell(phone, await startCaller('trunk-call', `127.0.0.1:${proxy.port}`, { localPort: gatewayPort, keys }));

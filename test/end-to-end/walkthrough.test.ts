@@ -44,7 +44,7 @@ describe('docs/walkthrough.md against a running node', () => {
       },
       environment: { TANDEM_BOOTSTRAP_TOKEN: SYSTEM_TOKEN },
     });
-    base = engine.node.apiAddress ?? '';
+    base = engine.apiAddress;
   });
   afterEach(async () => {
     await engine.stop();

@@ -5,7 +5,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { ownPortOf } from '../../src/settings/workers.ts';
 import { HeaderId, serialize } from '../../src/sip/message/index.ts';
-import { type EngineProcess, startEngineProcess } from '../kit/engine.ts';
+import { type EngineProcess, startEngineProcess } from '../kit/engine-process.ts';
 import { eventually } from '../kit/eventually.ts';
 import { freePort } from '../kit/free-port.ts';
 import { peersSkipped } from '../kit/peers.ts';

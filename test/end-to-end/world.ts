@@ -1,4 +1,4 @@
-import type { ProvisioningInput } from '../kit/engine.ts';
+import type { ProvisioningInput } from '../kit/engine-process.ts';
 
 type Tenant = NonNullable<ProvisioningInput['tenants']>[number];
 type Trunk = NonNullable<ProvisioningInput['trunks']>[number];

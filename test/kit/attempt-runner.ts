@@ -1,12 +1,19 @@
 import { type RunnerTask, type RunnerTestCase, type RunnerTestSuite, TestRunner, type TestTryOptions } from 'vitest';
 import { Attempts } from './attempts.ts';
 import { ownChildren, stopAllChildren, stopChildrenOf } from './child.ts';
+import { ruledOut } from './test-workers.ts';
 
-/** Begins the suites around a test anew after an attempt that failed. */
+/** Begins the suites around a test anew after an attempt that failed; leaves out what workers rule out, where engines have them. */
 export default class AttemptRunner extends TestRunner {
   readonly #attempts = new Attempts((suite) => TestRunner.getSuiteHooks(suite as RunnerTestSuite), stopAllChildren);
 
+  override async onBeforeRunTask(test: RunnerTask): Promise<void> {
+    if (ruledOut(test) !== undefined) test.mode = 'skip';
+    await super.onBeforeRunTask(test);
+  }
+
   override async onBeforeRunSuite(suite: RunnerTestSuite): Promise<void> {
+    if (ruledOut(suite) !== undefined) suite.mode = 'skip';
     // Of one that is left out the end is not told. What fails here is tried again before its first test, which then says so.
     if (suite !== suite.file && suite.mode === 'run' && suite.result?.state !== 'fail')
       await this.#attempts.enter(suite).catch(console.error);

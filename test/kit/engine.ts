@@ -1,35 +1,25 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { type IncomingMessage, request as requestInClear } from 'node:http';
+import { request as requestByTls } from 'node:https';
+import { dirname, join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { expect } from 'vitest';
-import type { z } from 'zod';
 import { type RunningNode, startNode } from '../../src/node/node.ts';
-import type { provisioningSchema } from '../../src/provisioning/trunk-settings/schema.ts';
-import { loadProvisioning, settingsError, transportsOf } from '../../src/settings/load.ts';
+import { withTrunkIds } from '../../src/provisioning/trunk-settings/effective.ts';
+import { provisioningSchema } from '../../src/provisioning/trunk-settings/schema.ts';
 import type { NodeSettingsInput } from '../../src/settings/node-schema.ts';
-import { type Child, startChild } from './child.ts';
+import { ownPortOf } from '../../src/settings/workers.ts';
+import {
+  type EngineOptions,
+  type ProvisioningInput,
+  startEngineProcess,
+  writeConfiguration,
+} from './engine-process.ts';
 import { eventually } from './eventually.ts';
-import { freePort, freePortForWorkers } from './free-port.ts';
+import { freePortForWorkers } from './free-port.ts';
+import { TEST_WORKERS } from './test-workers.ts';
 
-export type ProvisioningInput = z.input<typeof provisioningSchema>;
 type Transport = 'udp' | 'tcp' | 'tls';
-
-export interface EngineOptions {
-  readonly provisioning: ProvisioningInput;
-  /** Address of the default listeners. Default 127.0.0.1. */
-  readonly host?: string;
-  /** Whether calls are refused while this process is busy. Default false: the engine shares its thread with the test. */
-  readonly guardsLoad?: boolean;
-  /** Settings on top of the defaults: UDP and TCP on free ports, HTTP on a free port, state in a folder of the test's own. */
-  readonly settings?: Partial<NodeSettingsInput>;
-  /** Environment variables beside the admin's token. */
-  readonly environment?: NodeJS.ProcessEnv;
-  /** A process: it listens on TLS as well, with this certificate and key (files). */
-  readonly tls?: { readonly certificate: string; readonly key: string };
-  /** A process: the command that runs the command that follows it, e.g. `prlimit --nofile=64 --`. */
-  readonly wrapper?: readonly string[];
-}
 
 /** A line of the log. */
 export type LogLine = Readonly<Record<string, unknown>> & { readonly event: string };
@@ -40,13 +30,19 @@ export interface Registration {
   readonly source: string;
 }
 
-/** The product in this process, listening on free ports. */
+/** The product, listening on free ports; as one process or several. */
 export interface TestEngine {
-  readonly node: RunningNode;
   readonly host: string;
   /** Of the system's admin, for the HTTP interface and the command line. */
   readonly token: string;
-  port(transport?: Transport): number;
+  /** Where the HTTP interface is. */
+  readonly apiAddress: string;
+  /** Where it keeps its data. */
+  readonly dataFolder: string;
+  /** Of the first listener over the transport, at the address if one is given. */
+  port(transport?: Transport, host?: string): number;
+  /** The ports that Via and Contact say for {@link port}: its own, or those of the workers behind it. */
+  ownPorts(transport?: Transport, host?: string): readonly number[];
   /** `host:port` as SIPp takes it. */
   address(transport?: Transport): string;
   logs(event?: string): LogLine[];
@@ -54,101 +50,87 @@ export interface TestEngine {
   logged(event: string, where?: (line: LogLine) => boolean): Promise<LogLine>;
   /** A request to the HTTP interface as the system's admin; fails the test on an answer of 4xx or 5xx. */
   api(path: string, body?: unknown): Promise<unknown>;
+  /** The value of a metric by its name, without labels or with the last of them, `tandem_connections_total{event="opened"}`; of workers, all together. */
+  counted(metric: string): Promise<number>;
   /** What is registered for an extension, as the HTTP interface lists it. */
   registrations(extension: string): Promise<readonly Registration[]>;
-  /** Makes what is provisioned hold this as well; fails the test when it is refused. */
-  provision(provisioning: ProvisioningInput): Promise<void>;
+  /** Calls in setup and in progress, as the HTTP interface lists them. */
+  calls(): Promise<readonly { readonly callId: string; readonly state: string }[]>;
+  endCall(callId: string): Promise<void>;
+  /** Resolves once every worker knows what has been registered at another: they do within milliseconds, and more on a busy machine. */
+  registeredEverywhere(): Promise<void>;
+  /** Makes what is provisioned hold this as well, or this alone; fails the test when it is refused. */
+  provision(provisioning: ProvisioningInput, others?: 'stay' | 'go'): Promise<void>;
+  /** Changes settings in the configuration file and has it read again; fails the test when it is refused. */
+  configure(changes: Partial<NodeSettingsInput>): Promise<void>;
   /** Ends the engine after checking what must hold after every test: no call left behind, nothing uncaught. */
   stop(): Promise<void>;
 }
 
-const ADMIN_TOKEN = 'end-to-end-admin-token-0123456789abcdef';
-
-/** How many workers an engine has that is a process of its own, where a test says nothing: `TANDEM_TEST_WORKERS=2 npx vitest run …`. */
-const TEST_WORKERS = Number(process.env['TANDEM_TEST_WORKERS'] ?? 1);
-
-/** Configuration of a node for a test: a folder of its own, ports that the system chooses. */
-function writeConfiguration(options: EngineOptions, listen: NodeSettingsInput['listen']) {
-  const folder = mkdtempSync(join(tmpdir(), 'tandem-engine-'));
-  const provisioningFile = join(folder, 'provisioning.json');
-  const configFile = join(folder, 'tandem.json');
-  writeFileSync(provisioningFile, JSON.stringify(options.provisioning));
-  const settings: NodeSettingsInput = {
-    listen,
-    store: { kind: 'embedded', path: join(folder, 'data') },
-    provisioning: [provisioningFile],
-    provisioningMode: 'seed',
-    api: { port: 0, requestsPerMinute: 1_000_000 },
-    ...options.settings,
-  };
-  // JSON is YAML.
-  writeFileSync(configFile, JSON.stringify(settings));
-  return { folder, configFile };
+/** An engine in the process of the test, which can look inside. */
+export interface EngineHere extends TestEngine {
+  readonly node: RunningNode;
 }
 
-export async function startEngine(options: EngineOptions): Promise<TestEngine> {
+const ADMIN_TOKEN = 'end-to-end-admin-token-0123456789abcdef';
+/** 64*T1: a BYE whose answer got lost with the peer. */
+const CALLS_END_MS = 40_000;
+/** As good as no guard of load: the machine is not all for these processes. */
+const UNGUARDED = { backlogMs: 10_000, queueAgeMs: 60_000 };
+
+/** Starts the engine in this process, or with as many workers as all engines of this run have. */
+export function startEngine(options: EngineOptions): Promise<TestEngine> {
+  return TEST_WORKERS === 1 ? startEngineHere(options) : startEngineOfWorkers(options, TEST_WORKERS);
+}
+
+export async function startEngineHere(options: EngineOptions): Promise<EngineHere> {
   const host = options.host ?? '127.0.0.1';
-  const { folder, configFile } = writeConfiguration(options, [
-    { transport: 'udp', host, port: 0 },
-    { transport: 'tcp', host, port: 0 },
-  ]);
+  const { folder, configFile } = writeConfiguration(options, listenersAt(host));
   const lines: LogLine[] = [];
   const node = await startNode({
     configFile,
-    guardsLoad: options.guardsLoad ?? false,
+    // It shares its thread with the test.
+    guardsLoad: false,
     environment: { TANDEM_BOOTSTRAP_TOKEN: ADMIN_TOKEN, ...options.environment },
     logStream: { write: (line) => lines.push(JSON.parse(line)) },
   }).catch((error: unknown) => {
     rmSync(folder, { recursive: true, force: true });
     throw error;
   });
-  const port = (transport: Transport = 'udp') => {
-    const found = node.listening.find((listening) => listening.transport === transport);
-    if (found === undefined) throw new Error(`the engine does not listen on ${transport}`);
-    return found.port;
-  };
-  const logs = (event?: string) => (event === undefined ? lines : lines.filter((line) => line.event === event));
-  const api = async (path: string, body?: unknown): Promise<unknown> => {
-    const response = await fetch(`${node.apiAddress}${path}`, {
-      method: body === undefined ? 'GET' : 'POST',
-      headers: { authorization: `Bearer ${ADMIN_TOKEN}`, 'content-type': 'application/json' },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    });
-    const text = await response.text();
-    if (!response.ok) throw new Error(`${path}: ${response.status} ${text}`);
-    return text.startsWith('{') || text.startsWith('[') ? JSON.parse(text) : text;
-  };
-  return {
-    node,
+  const port: TestEngine['port'] = (transport = 'udp', at) => portIn(node.listening, transport, at);
+  const seen = seenFromOutside({
     host,
-    token: ADMIN_TOKEN,
+    apiAddress: node.apiAddress ?? '',
+    configFile,
     port,
-    address: (transport) => `${host.includes(':') ? `[${host}]` : host}:${port(transport)}`,
-    logs,
-    logged: (event, where = () => true) =>
-      eventually(`a log line "${event}"`, () => logs(event).find(where), {
-        detail: () => lines.map((line) => JSON.stringify(line)).join('\n'),
-      }),
-    api,
-    async registrations(extension) {
-      const { items } = (await api(`/api/v1/registrations?extension=${extension}`)) as { items: Registration[] };
-      return items;
-    },
-    async provision(provisioning) {
-      const file = join(folder, 'more.json');
-      writeFileSync(file, JSON.stringify(provisioning));
-      const loaded = loadProvisioning([file], {}, { transports: transportsOf(node.settings) });
-      if (loaded.provisioning === undefined) throw settingsError(loaded.problems);
-      expect(await node.provisioner.put(loaded.provisioning)).toMatchObject({ outcome: 'applied' });
+    lines: () => lines,
+  });
+  return {
+    ...seen,
+    node,
+    dataFolder: node.settings.store.path,
+    ownPorts: (transport, at) => [port(transport, at)],
+    async provision(provisioning, others = 'stay') {
+      const { tenants, trunks, certificates } = provisioningSchema.parse(provisioning);
+      const result = await node.provisioner.update((state) => {
+        const putTrunks = withTrunkIds(trunks, state.trunks);
+        const names = new Set(tenants.map(({ name }) => name));
+        const ids = new Set(putTrunks.map(({ id }) => id));
+        const left = others === 'stay' ? { tenants: [], trunks: [] } : state;
+        return {
+          putTenants: tenants,
+          putTrunks,
+          putCertificates: certificates,
+          deleteTenants: left.tenants.map(({ name }) => name).filter((name) => !names.has(name)),
+          deleteTrunks: left.trunks.map(({ id }) => id ?? '').filter((id) => !ids.has(id)),
+        };
+      });
+      if (result.outcome !== 'applied') throw new Error(JSON.stringify(result));
     },
     async stop() {
       try {
         const { calls, endpoint } = node.engine;
-        await eventually('the end of every call', () => calls.counters.live === 0 && calls.counters.legs === 0, {
-          // 64*T1: a BYE whose answer got lost with the peer.
-          timeoutMs: 40_000,
-          detail: () => JSON.stringify([...calls.list()]),
-        });
+        await seen.ended(() => calls.counters.live === 0 && calls.counters.legs === 0);
         expect(endpoint.counters.uncaughtErrors).toBe(0);
       } finally {
         await node.close();
@@ -158,69 +140,228 @@ export async function startEngine(options: EngineOptions): Promise<TestEngine> {
   };
 }
 
-/** The product as a process of its own, as an operator runs it. */
-export interface EngineProcess {
-  readonly port: number;
-  /** Of TLS, where it has that. */
-  readonly tlsPort: number;
-  /** Where it keeps its data. */
-  readonly dataFolder: string;
-  readonly configFile: string;
-  readonly child: Child;
-  /** Kills the process without a word and starts it again on the same files and ports. */
-  killAndRestart(): Promise<void>;
-  /** Starts it again, when it has ended, on the same files and ports. */
-  restart(): Promise<void>;
-  stop(): Promise<void>;
-}
-
-export async function startEngineProcess(options: EngineOptions): Promise<EngineProcess> {
+async function startEngineOfWorkers(options: EngineOptions, workers: number): Promise<TestEngine> {
   const host = options.host ?? '127.0.0.1';
-  const workers = options.settings?.workers ?? TEST_WORKERS;
-  const port =
-    typeof workers === 'number' && workers > 1 ? await freePortForWorkers(workers, host) : await freePort(host);
-  const tlsPort = options.tls === undefined ? 0 : await freePort(host);
-  const { folder, configFile } = writeConfiguration({ ...options, settings: { workers, ...options.settings } }, [
-    { transport: 'udp', host, port },
-    { transport: 'tcp', host, port },
-    ...(options.tls === undefined ? [] : [{ transport: 'tls' as const, host, port: tlsPort, ...options.tls }]),
-  ]);
-  const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
-  const run = async () => {
-    const { wrapper = [] } = options;
-    const command = [...wrapper, process.execPath, main, 'start', '--config', configFile];
-    const child = startChild(command[0] as string, command.slice(1), {
-      cwd: folder,
-      env: { TANDEM_TIMERS_WARM_UP_MS: '0', ...withoutOwn(process.env), ...options.environment },
-    });
-    await child.waitFor(/"event":"started"/);
-    return child;
-  };
-  let child = await run();
+  const { settings = {} } = options;
+  const listen = await withPorts(settings.listen ?? listenersAt(host), workers);
+  const engine = await startEngineProcess({
+    ...options,
+    settings: { ...settings, workers, listen, limits: { ...UNGUARDED, ...settings.limits } },
+    environment: { TANDEM_BOOTSTRAP_TOKEN: ADMIN_TOKEN, ...options.environment },
+  });
+  const port: TestEngine['port'] = (transport = 'udp', at) => portIn(listen, transport, at);
+  const { configFile, dataFolder, apiAddress } = engine;
+  const printed = new PrintedLines(() => engine.child.output());
+  const seen = seenFromOutside({ host, apiAddress, configFile, port, lines: () => printed.lines() });
   return {
-    port,
-    tlsPort,
-    dataFolder: join(folder, 'data'),
-    configFile,
-    get child() {
-      return child;
-    },
-    async killAndRestart() {
-      child.signal('SIGKILL');
-      await child.exited;
-      child = await run();
-    },
-    async restart() {
-      child = await run();
+    ...seen,
+    dataFolder,
+    ownPorts: (transport, at) => Array.from({ length: workers }, (_, worker) => ownPortOf(worker, port(transport, at))),
+    async provision(provisioning, others = 'stay') {
+      if (others === 'go') await seen.provisionAlone(provisioning);
+      else await seen.api('/api/v1/provisioning', provisioning);
+      // The others follow within milliseconds, and more on a busy machine.
+      await eventually(
+        'the same at all workers',
+        async () => new Set(await eachProvisioned(dirname(configFile))).size === 1,
+      );
     },
     async stop() {
-      await child.stop();
-      rmSync(folder, { recursive: true, force: true });
+      try {
+        const { counted } = seen;
+        await seen.ended(
+          async () => (await counted('tandem_calls_live')) === 0 && (await counted('tandem_dialogs_live')) === 0,
+        );
+        expect(await counted('tandem_sip_faults_total{reason="uncaught"}')).toBe(0);
+        expect(printed.lines().filter(({ event }) => event === 'worker-ended')).toEqual([]);
+      } finally {
+        await engine.stop();
+      }
     },
   };
 }
 
-/** What is told to the tests is no setting of the engine. */
-function withoutOwn({ TANDEM_TEST_WORKERS: _, ...environment }: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  return environment;
+interface Outside {
+  readonly host: string;
+  readonly apiAddress: string;
+  readonly configFile: string;
+  readonly port: TestEngine['port'];
+  readonly lines: () => readonly LogLine[];
+}
+
+/** What can be seen and done from outside, whatever processes there are. */
+function seenFromOutside({ host, apiAddress, configFile, port, lines }: Outside) {
+  const ask = async (method: string, path: string, body?: unknown): Promise<unknown> => {
+    const { status, text } = await request(method, `${apiAddress}${path}`, body);
+    if (status >= 400) throw new Error(`${path}: ${status} ${text}`);
+    return text.startsWith('{') || text.startsWith('[') ? JSON.parse(text) : text;
+  };
+  const api = (path: string, body?: unknown) => ask(body === undefined ? 'GET' : 'POST', path, body);
+  const logs = (event?: string) => lines().filter((line) => event === undefined || line.event === event);
+  const counted = async (metric: string) => sumOf(String(await api('/metrics')), metric);
+  return {
+    host,
+    token: ADMIN_TOKEN,
+    apiAddress,
+    port,
+    address: (transport?: Transport) => `${host.includes(':') ? `[${host}]` : host}:${port(transport)}`,
+    logs,
+    logged: (event: string, where: (line: LogLine) => boolean = () => true) =>
+      eventually(`a log line "${event}"`, () => logs(event).find(where), {
+        detail: () =>
+          logs()
+            .map((line) => JSON.stringify(line))
+            .join('\n'),
+      }),
+    api,
+    counted,
+    async registrations(extension: string) {
+      const { items } = (await api(`/api/v1/registrations?extension=${extension}`)) as { items: Registration[] };
+      return items;
+    },
+    async registeredEverywhere() {
+      await eventually('the same registrations at all workers', async () => {
+        const counts = samplesOf(String(await api('/metrics')), 'tandem_registrations');
+        return new Set(counts).size === 1;
+      });
+    },
+    async calls() {
+      const { items } = (await api('/api/v1/calls')) as { items: Awaited<ReturnType<TestEngine['calls']>> };
+      return items;
+    },
+    async endCall(callId: string) {
+      await ask('DELETE', `/api/v1/calls/${callId}`);
+    },
+    async configure(changes: Partial<NodeSettingsInput>) {
+      writeFileSync(configFile, JSON.stringify({ ...readConfiguration(configFile), ...changes }));
+      await api('/api/v1/reload', {});
+    },
+    /** Puts these; the tenants and trunks that are not among them are deleted, as far as they can be before these are there. */
+    async provisionAlone(provisioning: ProvisioningInput) {
+      const { tenants = [], trunks = [] } = (await api('/api/v1/provisioning')) as ProvisioningInput;
+      const left = tenants.filter(({ name }) => !provisioning.tenants?.some((each) => each.name === name));
+      const places = [
+        ...trunks
+          .filter(({ id }) => !provisioning.trunks?.some((each) => each.id === id))
+          .map(({ id }) => `/api/v1/trunks/${id}`),
+        ...left.map(({ name }) => `/api/v1/tenants/${name}`),
+      ];
+      // Without their rules nothing of theirs keeps a trunk.
+      await api('/api/v1/provisioning', { tenants: left.map(({ name, domain }) => ({ name, domain })) });
+      const kept: string[] = [];
+      for (const place of places) await ask('DELETE', place).catch(() => kept.push(place));
+      await api('/api/v1/provisioning', provisioning);
+      for (const place of kept) await ask('DELETE', place);
+    },
+    /** Waits until every call has ended, as `isSo` says. */
+    ended: (isSo: () => boolean | Promise<boolean>) =>
+      eventually('the end of every call', isSo, {
+        timeoutMs: CALLS_END_MS,
+        detail: () =>
+          logs()
+            .slice(-50)
+            .map((line) => JSON.stringify(line))
+            .join('\n'),
+      }),
+  };
+}
+
+/** What each worker has, over the socket where it takes what the front passes on. */
+function eachProvisioned(temporary: string): Promise<string[]> {
+  const folders = readdirSync(temporary).filter((name) => /^tandem-\w{6}$/.test(name));
+  const sockets = folders.flatMap((folder) =>
+    readdirSync(join(temporary, folder)).map((name) => join(temporary, folder, name)),
+  );
+  return Promise.all(
+    sockets.map(
+      async (socketPath) => (await request('GET', 'http://127.0.0.1/api/v1/provisioning', undefined, socketPath)).text,
+    ),
+  );
+}
+
+/** Whatever certificate it shows: who it is, is clear. */
+function request(
+  method: string,
+  url: string,
+  body?: unknown,
+  socketPath?: string,
+): Promise<{ readonly status: number; readonly text: string }> {
+  const headers = { authorization: `Bearer ${ADMIN_TOKEN}`, 'content-type': 'application/json' };
+  const { promise, resolve, reject } = Promise.withResolvers<{ readonly status: number; readonly text: string }>();
+  const answered = (response: IncomingMessage) =>
+    void text(response).then((answer) => resolve({ status: response.statusCode ?? 0, text: answer }), reject);
+  const asked = url.startsWith('https:')
+    ? requestByTls(url, { method, headers, rejectUnauthorized: false }, answered)
+    : requestInClear(url, { method, headers, ...(socketPath !== undefined && { socketPath }) }, answered);
+  asked.on('error', reject);
+  asked.end(body === undefined ? undefined : JSON.stringify(body));
+  return promise;
+}
+
+/** The value of all samples of a metric: `name` or `name{label="value"}`, a label of theirs. */
+function sumOf(text: string, metric: string): number {
+  return samplesOf(text, metric).reduce((sum, value) => sum + value, 0);
+}
+
+function samplesOf(text: string, metric: string): number[] {
+  const [name = '', label = ''] = metric.replace('}', '').split('{');
+  const samples = text
+    .split('\n')
+    .filter((line) => line.startsWith(`${name}{`) || line.startsWith(`${name} `))
+    .filter((line) => line.includes(label));
+  if (samples.length === 0) throw new Error(`there is no metric ${metric}`);
+  return samples.map((line) => Number(line.slice(line.lastIndexOf(' ') + 1)));
+}
+
+/** JSON lines in what processes print, each read once. */
+class PrintedLines {
+  readonly #printed: () => string;
+  readonly #lines: LogLine[] = [];
+  #read = 0;
+
+  constructor(printed: () => string) {
+    this.#printed = printed;
+  }
+
+  lines(): readonly LogLine[] {
+    const text = this.#printed();
+    for (let end = text.indexOf('\n', this.#read); end >= 0; end = text.indexOf('\n', this.#read)) {
+      const line = text.slice(this.#read, end);
+      this.#read = end + 1;
+      // A person reads the others.
+      if (line.startsWith('{')) this.#lines.push(JSON.parse(Buffer.from(line, 'latin1').toString('utf8')));
+    }
+    return this.#lines;
+  }
+}
+
+type Listeners = NonNullable<NodeSettingsInput['listen']>;
+
+const listenersAt = (host: string): Listeners => [
+  { transport: 'udp', host, port: 0 },
+  { transport: 'tcp', host, port: 0 },
+];
+
+/** Workers cannot have the system choose their ports. */
+async function withPorts(listen: Listeners, workers: number): Promise<(Listeners[number] & { port: number })[]> {
+  const chosen = [];
+  for (const each of listen) {
+    const host = each.host ?? '0.0.0.0';
+    chosen.push({ ...each, port: each.port === 0 ? await freePortForWorkers(workers, host) : (each.port ?? 5060) });
+  }
+  return chosen;
+}
+
+function portIn(
+  listening: readonly { readonly transport: string; readonly host?: string | undefined; readonly port: number }[],
+  transport: Transport,
+  host?: string,
+): number {
+  const found = listening.find((each) => each.transport === transport && (host === undefined || each.host === host));
+  if (found === undefined) throw new Error(`the engine does not listen on ${transport} ${host ?? ''}`);
+  return found.port;
+}
+
+function readConfiguration(file: string): NodeSettingsInput {
+  return JSON.parse(readFileSync(file, 'utf8'));
 }

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import type { BrowserContext, Page } from 'playwright-core';
 import { accessibilityFaults } from '../../kit/axe.ts';
 import { type BrowserOptions, openBrowser } from '../../kit/browser.ts';
-import { type EngineOptions, startEngine, type TestEngine } from '../../kit/engine.ts';
+import { startEngine, type TestEngine } from '../../kit/engine.ts';
+import type { EngineOptions } from '../../kit/engine-process.ts';
 
 export const PASSWORD = 'correct horse battery';
 /** Pictures that a run leaves to be looked at. */
@@ -40,8 +41,7 @@ export interface ConsoleWorld extends ConsoleBrowsers {
 /** @param at where browsers come to it, when that is another address than the engine's own. */
 export async function consoleWorld(options: EngineOptions, at?: string): Promise<ConsoleWorld> {
   const engine = await startEngine(options);
-  const { apiAddress = '', settings } = engine.node;
-  return { engine, ...consoleAt(at ?? apiAddress, settings.store.path, () => engine.stop()) };
+  return { engine, ...consoleAt(at ?? engine.apiAddress, engine.dataFolder, () => engine.stop()) };
 }
 
 /** @param dataFolder where the engine keeps its owner's token */

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { BrowserContext } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openBrowser } from '../../kit/browser.ts';
-import { type EngineProcess, startEngineProcess } from '../../kit/engine.ts';
+import { type EngineProcess, startEngineProcess } from '../../kit/engine-process.ts';
 import { freePort } from '../../kit/free-port.ts';
 import { peersSkipped } from '../../kit/peers.ts';
 import { acme, carrierTrunk } from '../world.ts';

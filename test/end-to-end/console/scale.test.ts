@@ -13,7 +13,7 @@ import type { Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { NodeView } from '../../../src/api/index.ts';
 import { accessibilityFaults } from '../../kit/axe.ts';
-import { startEngineProcess } from '../../kit/engine.ts';
+import { startEngineProcess } from '../../kit/engine-process.ts';
 import { freePort } from '../../kit/free-port.ts';
 import { peersSkipped } from '../../kit/peers.ts';
 import { acme, carrierTrunk } from '../world.ts';

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type EngineOptions, startEngine, startEngineProcess, type TestEngine } from '../../kit/engine.ts';
+import { startEngine, type TestEngine } from '../../kit/engine.ts';
+import { type EngineOptions, startEngineProcess } from '../../kit/engine-process.ts';
 import { eventually } from '../../kit/eventually.ts';
 import { freePort } from '../../kit/free-port.ts';
 import { peersSkipped } from '../../kit/peers.ts';
@@ -27,7 +28,7 @@ describe('what nobody should send to the HTTP interface of a running node', () =
       tenants: [acme({ outboundRules: [], inboundRules: [] }), { name: 'north', domain: 'north.test' }],
     };
     engine = await startEngine({ provisioning, environment });
-    base = engine.node.apiAddress ?? '';
+    base = engine.apiAddress;
     const { body } = await ask(base, 'POST', '/api/v1/tokens', { role: 'tenant-admin', tenant: 'north' });
     northToken = body.token;
   });

@@ -5,7 +5,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type EngineProcess, startEngineProcess } from '../../kit/engine.ts';
+import { type EngineProcess, startEngineProcess } from '../../kit/engine-process.ts';
 import { eventually } from '../../kit/eventually.ts';
 import { faketimeLibrary } from '../../kit/faketime.ts';
 import { freePort } from '../../kit/free-port.ts';

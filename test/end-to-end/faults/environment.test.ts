@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { connect as tlsConnect } from 'node:tls';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { TestAuthority } from '../../kit/certificates.ts';
-import { type EngineProcess, startEngineProcess } from '../../kit/engine.ts';
+import { type EngineProcess, startEngineProcess } from '../../kit/engine-process.ts';
 import { eventually } from '../../kit/eventually.ts';
 import { freePort } from '../../kit/free-port.ts';
 import { peersSkipped } from '../../kit/peers.ts';

@@ -1,6 +1,6 @@
 /** Run with `TANDEM_KILL_ROUNDS=20` for the long form. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type EngineProcess, startEngineProcess } from '../../kit/engine.ts';
+import { type EngineProcess, startEngineProcess } from '../../kit/engine-process.ts';
 import { apiOf } from '../nodes/cluster.ts';
 import { ask, SYSTEM_TOKEN } from './rest.ts';
 

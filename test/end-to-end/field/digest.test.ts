@@ -3,7 +3,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import type { NodeSettingsInput } from '../../../src/settings/node-schema.ts';
 import { startBaresip } from '../../kit/baresip.ts';
-import { type EngineOptions, startEngine, type TestEngine } from '../../kit/engine.ts';
+import { startEngine, type TestEngine } from '../../kit/engine.ts';
+import type { EngineOptions } from '../../kit/engine-process.ts';
 import { freePort } from '../../kit/free-port.ts';
 import { startLinphone } from '../../kit/linphone.ts';
 import { peersSkipped } from '../../kit/peers.ts';
@@ -63,7 +64,7 @@ describe.skipIf(peersSkipped)('phones against the configuration that everybody s
     });
     try {
       await phone.registered();
-      expect(await engine.registrations('101')).toMatchObject([{ transport }]);
+      await expect.poll(() => engine.registrations('101')).toMatchObject([{ transport }]);
       const carrier = await startAnswerer('answer', { localPort: carrierPort });
       phone.dial('sip:914155559999@demo.example.com');
       await phone.established();

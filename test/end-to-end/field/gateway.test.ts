@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Explanation } from '../../../src/outbound/index.ts';
 import { eventually } from '../../kit/eventually.ts';
+import { TEST_WORKERS } from '../../kit/test-workers.ts';
 import { fieldOf, methodOf } from '../outbound/wire-message.ts';
 import {
   accept,
@@ -20,6 +21,8 @@ import {
   token,
 } from './world.ts';
 
+/** There is no other route. Where the gateway is at another worker it is the answer of the next hop, which says what it was. */
+const REFUSED = TEST_WORKERS === 1 ? [503] : [502, 503];
 const NUMBER = '<sip:+442079460001@acme.test>';
 
 /** What gateways that register write, where an IP trunk's carrier and a phone have their tests: both ways over its flow. */
@@ -53,6 +56,7 @@ describe.each([
     });
     gateway = await world.party(transport, host === '::1' ? host : '127.0.0.6');
     gateway.serves = serveQuietly;
+    expect(statusOf(await register('<sip:106@HERE>'))).toBe(200);
   });
   afterAll(() => world.stop());
 
@@ -99,10 +103,9 @@ describe.each([
   test.each([
     ['a Contact that ends in a semicolon', ['Contact: <sip:g@HERE;lr;>;;expires=;'], undefined],
     ['a Contact without a user', ['Contact: sip:HERE'], undefined],
-    ['a Contact that leads nowhere', ['Contact: <sip:[>'], 503],
+    ['a Contact that leads nowhere', ['Contact: <sip:[>'], REFUSED],
     ['unreadable fields', ['Allow: @@', 'Reason: ;;', 'Session-Expires: soon', 'no field at all'], undefined],
   ] as const)('a 200 with %s', async (_what, lines, failure) => {
-    const status = failure ?? 200;
     const { phone } = world;
     const text = phoneInvite(phone);
     phone.send(text);
@@ -117,9 +120,12 @@ describe.each([
     );
     await gateway.nextRequest('ACK');
     const answer = await phone.nextAnswer();
-    expect(statusOf(answer)).toBe(status);
     phone.send(ackOf(phone, text, answer));
-    if (status !== 200) return;
+    if (failure !== undefined) {
+      expect(failure).toContain(statusOf(answer));
+      return;
+    }
+    expect(statusOf(answer)).toBe(200);
     phone.send(inDialog(phone, dialogOfCaller(answer), 'BYE', 2));
     expect(statusOf(await phone.nextAnswer())).toBe(200);
   });

@@ -30,6 +30,8 @@ export class Party {
   readonly received: WireMessage[] = [];
   /** The text of an answer for a message that nobody shall wait for; undefined leaves it to `next`. */
   serves: (message: WireMessage) => string | undefined = () => undefined;
+  /** Waited for when it has registered: every worker of the engine knows it then. */
+  knownEverywhere: () => Promise<void> = async () => {};
   readonly #write: (text: string, to?: Address) => void;
   readonly #shut: () => void;
   readonly #waiters = new Set<Waiter>();

@@ -32,8 +32,7 @@ async function putTrunk(world: FieldWorld, changes: Readonly<Record<string, unkn
     ...changes,
     options: { keepAlive: { enabled: false }, ...(changes['options'] as object) },
   };
-  const { trunks } = provisioningSchema.parse({ trunks: [trunk] });
-  expect(await world.node.provisioner.update(() => ({ putTrunks: trunks }))).toMatchObject({ outcome: 'applied' });
+  await world.provision(provisioningSchema.parse({ trunks: [trunk] }));
 }
 
 const BIG = `${SDP}${'a=x:0123456789\r\n'.repeat(90)}`;
@@ -71,10 +70,7 @@ describe('kind 15: Via and Contact are of the socket that sends', () => {
         timers: { attemptMs: 1_500 },
       },
     });
-    const at = (host: string) => {
-      const found = world.node.listening.find((listening) => listening.host === host && listening.transport === 'udp');
-      return { address: host, port: found?.port ?? 0 };
-    };
+    const at = (host: string) => ({ address: host, port: world.port('udp', host) });
     six = await Party.udp(at('::1'), '::1');
     four = await Party.udp(at('127.0.0.4'), '127.0.0.7');
     stream = await Party.listen('::1');
@@ -227,10 +223,10 @@ describe('kind 15: Via and Contact are of the socket that sends', () => {
     'a phone that registered over %s, which %s, is called over TCP from the listener that it knows',
     async (way, state, number) => {
       const place = await Party.listen('127.0.0.9');
-      const own = world.node.listening.find((each) => each.host === '127.0.0.4' && each.transport === way);
-      const where = { address: '127.0.0.4', port: own?.port ?? 0 };
+      const where = { address: '127.0.0.4', port: world.port(way, '127.0.0.4') };
       const desk = way === 'udp' ? await Party.udp(where, '127.0.0.9') : await Party.connect(where, way, '127.0.0.9');
       parties.push(place, desk);
+      desk.knownEverywhere = world.registeredEverywhere;
       await putTrunk(world, { host: '127.0.0.7', port: four.port });
       const address = `<sip:${number}@acme.test>`;
       const contact = `<sip:${number}@${place.hostPort};transport=tcp>`;
@@ -242,9 +238,9 @@ describe('kind 15: Via and Contact are of the socket that sends', () => {
         return undefined;
       };
       if (state === 'has ended') {
-        const { connections } = world.node.engine.endpoint.transport.counters;
+        const connections = await world.counted('tandem_connections');
         desk.close();
-        await expect.poll(() => world.node.engine.endpoint.transport.counters.connections).toBe(connections - 1);
+        await expect.poll(() => world.counted('tandem_connections')).toBe(connections - 1);
       }
       const text = carrierInvite(four, {}, `14155550${number}`);
       four.send(text);

@@ -295,7 +295,7 @@ describe("a phone that registers at the engine's own address", () => {
         ]);
         expect(answer.status).toBe(status);
         if (status === 404) expect((await world.logged('request-refused'))['hint']).toContain('defaultTenant');
-        else expect(await world.registrations('101')).toHaveLength(1);
+        else await expect.poll(() => world.registrations('101')).toHaveLength(1);
       } finally {
         phone.close();
       }

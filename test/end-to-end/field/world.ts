@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { NodeSettingsInput } from '../../../src/settings/node-schema.ts';
 import { TestAuthority } from '../../kit/certificates.ts';
-import { type ProvisioningInput, startEngine, type TestEngine } from '../../kit/engine.ts';
+import { startEngine, type TestEngine } from '../../kit/engine.ts';
+import type { ProvisioningInput } from '../../kit/engine-process.ts';
 import { credentials, readChallenge } from '../outbound/digest.ts';
 import {
   fieldOf,
@@ -66,7 +67,7 @@ export interface FieldWorld extends TestEngine {
 
 export async function startField(options: FieldOptions = {}): Promise<FieldWorld> {
   const parties: Party[] = [];
-  const opened = <P extends Party>(party: P): P => {
+  const opened = (party: Party): Party => {
     parties.push(party);
     return party;
   };
@@ -96,7 +97,6 @@ export async function startField(options: FieldOptions = {}): Promise<FieldWorld
       ],
       trunks: [carrierTrunk(carrier.port, changes), ...(options.trunks?.(carrier.port) ?? [])],
     },
-    guardsLoad: false,
     host,
     settings: {
       digest: { algorithms: ['MD5'] },
@@ -106,12 +106,15 @@ export async function startField(options: FieldOptions = {}): Promise<FieldWorld
   });
   at.port = engine.port();
   const where = (transport: PartyTransport = phones) => ({ address: host, port: engine.port(transport) });
-  const party = async (transport: PartyTransport = phones, address: string = host) =>
-    opened(
+  const party = async (transport: PartyTransport = phones, address: string = host) => {
+    const made = opened(
       transport === 'udp'
         ? await Party.udp(where('udp'), address)
         : await Party.connect(where(transport), transport, address),
     );
+    made.knownEverywhere = engine.registeredEverywhere;
+    return made;
+  };
   const phone = await party(phones, phoneHost);
   return {
     ...engine,
@@ -288,7 +291,9 @@ export async function ask(party: Party, text: string, password: string, username
     .replace(/\r\nCSeq: (\d+)/, (_, sequence: string) => `\r\nCSeq: ${Number(sequence) + 1}`)
     .replace('\r\n', `\r\n${status === 401 ? '' : 'Proxy-'}Authorization: ${signed}\r\n`);
   party.send(again);
-  return party.nextAnswer();
+  const answer = await party.nextAnswer();
+  if (method === 'REGISTER') await party.knownEverywhere();
+  return answer;
 }
 
 /** Has the engine call the carrier once: one that is reached over connections calls in over the engine's. */

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type EngineProcess, startEngineProcess } from '../../kit/engine.ts';
+import { type EngineProcess, startEngineProcess } from '../../kit/engine-process.ts';
 import { eventually } from '../../kit/eventually.ts';
 import { freePort } from '../../kit/free-port.ts';
 import { type Cloud, startCloud } from '../../peers/whatsapp/cloud.ts';

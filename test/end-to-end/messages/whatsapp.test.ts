@@ -22,8 +22,8 @@ beforeAll(async () => {
     provisioning: whatsappWorld(cloud.apiBase),
     settings: { egress: { allow: ['127.0.0.0/8'] } },
   });
-  await cloud.subscribe(`${engine.node.apiAddress}/hooks/whatsapp/7`, 'verify-me');
-  phone = await Phone.open({ address: '127.0.0.1', port: engine.port() });
+  await cloud.subscribe(`${engine.apiAddress}/hooks/whatsapp/7`, 'verify-me');
+  phone = await Phone.open({ ...engine, address: '127.0.0.1', port: engine.port() });
   expect((await phone.register('101', 'acme.test')).status).toBe(200);
 });
 
@@ -150,7 +150,7 @@ describe('what users write', () => {
       state: 'received',
       recipients: [{ number: '101' }, { number: '102', state: 'waiting' }],
     });
-    const second = await Phone.open({ address: '127.0.0.1', port: engine.port() }, '127.0.0.3');
+    const second = await Phone.open({ ...engine, address: '127.0.0.1', port: engine.port() }, '127.0.0.3');
     try {
       expect((await second.register('102', 'acme.test')).status).toBe(200);
       const message = await eventually('the message at 102', () =>
@@ -182,7 +182,7 @@ describe('what users write', () => {
   test('with a wrong signature, or none, is refused, and nothing is kept', async () => {
     const body = JSON.stringify({ object: 'whatsapp_business_account', entry: [] });
     const post = (signature: string | undefined) =>
-      fetch(`${engine.node.apiAddress}/hooks/whatsapp/7`, {
+      fetch(`${engine.apiAddress}/hooks/whatsapp/7`, {
         method: 'POST',
         headers: signature === undefined ? {} : { 'x-hub-signature-256': signature },
         body,
@@ -198,7 +198,7 @@ describe('what users write', () => {
   test('a webhook is verified with its token alone', async () => {
     const ask = async (token: string, trunk = '7') => {
       const response = await fetch(
-        `${engine.node.apiAddress}/hooks/whatsapp/${trunk}?hub.mode=subscribe&hub.verify_token=${token}&hub.challenge=1158201444`,
+        `${engine.apiAddress}/hooks/whatsapp/${trunk}?hub.mode=subscribe&hub.verify_token=${token}&hub.challenge=1158201444`,
       );
       return [response.status, await response.text()];
     };

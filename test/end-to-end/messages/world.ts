@@ -1,4 +1,4 @@
-import type { ProvisioningInput } from '../../kit/engine.ts';
+import type { ProvisioningInput } from '../../kit/engine-process.ts';
 
 type Trunk = NonNullable<ProvisioningInput['trunks']>[number];
 export const PASSWORD = 'correct-horse-9';

@@ -9,7 +9,7 @@ import {
   type EngineProcess,
   type ProvisioningInput,
   startEngineProcess,
-} from '../../kit/engine.ts';
+} from '../../kit/engine-process.ts';
 import { type RedisServer, startRedis } from '../../kit/redis.ts';
 import { type Answer, type AskOptions, ask, SYSTEM_TOKEN } from '../faults/rest.ts';
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { run } from '../../cli/kit.ts';
-import { startEngineProcess } from '../../kit/engine.ts';
+import { startEngineProcess } from '../../kit/engine-process.ts';
 import { eventually } from '../../kit/eventually.ts';
 import { faketimeLibrary } from '../../kit/faketime.ts';
 import { peersSkipped } from '../../kit/peers.ts';

@@ -7,7 +7,7 @@ import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { HeaderId } from '../../../src/sip/message/index.ts';
 import { type Child, startChild } from '../../kit/child.ts';
-import { type EngineProcess, startEngineProcess } from '../../kit/engine.ts';
+import { type EngineProcess, startEngineProcess } from '../../kit/engine-process.ts';
 import { eventually } from '../../kit/eventually.ts';
 import { freePort } from '../../kit/free-port.ts';
 import { LAN_INTERFACE, type Lan, type LanMachine, makeLan } from '../../kit/lan.ts';

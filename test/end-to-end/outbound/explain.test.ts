@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { runCli, type Terminal } from '../../../src/cli/tandem.ts';
 import type { Explanation } from '../../../src/outbound/index.ts';
+import { TEST_WORKERS } from '../../kit/test-workers.ts';
 import { type GuideRow, PROSE_ROWS, variableRows } from '../../outbound/guide-table.ts';
 import { ownerToken } from './api-request.ts';
 import { isElsewhere, place } from './guide-calls.ts';
@@ -15,7 +16,8 @@ afterAll(() => world.stop());
 
 /** What is random in an INVITE, made the same everywhere: branch, tags, Call-ID and the two session headers made from such. */
 function steady(invite: string): string {
-  return invite
+  return world
+    .asPublic(invite)
     .replace(/;branch=[^;\r]+/g, ';branch=#')
     .replace(/(From: [^\r]*);tag=[^;\r]+/, '$1;tag=#')
     .replace(/^(Call-ID|X-CID|X-Session-Id): [^\r]+/gm, '$1: #');
@@ -41,12 +43,16 @@ function questionOf({ call }: GuideRow): object {
 /** An anonymous From cannot be asked about: the question names the caller. Octets that are no text cannot either. */
 const isAskable = ({ call, name }: GuideRow) => call.from?.includes('invalid') !== true && !name.startsWith('Unicode');
 
+/** With workers, explain shows the INVITE to the one that has the gateway (docs/workers.md), where that is another. */
+const isOfGateway = ({ call }: GuideRow) => call.trunks?.[0]?.type === 'accept-register';
+
 const rows = [
   ...variableRows().filter((_, index) => index % 4 === 0),
   ...PROSE_ROWS.filter((row) => !isElsewhere(row) && isAskable(row)),
-];
+].filter((row) => TEST_WORKERS === 1 || !isOfGateway(row));
 
-test('there are at least 200 facts to ask about', () => expect(rows.length).toBeGreaterThan(200));
+test('there are at least 150 facts to ask about', () =>
+  expect(rows.length).toBeGreaterThan(TEST_WORKERS === 1 ? 200 : 150));
 
 describe('explain equals the live call, octet for octet', () => {
   test.each(rows.map((row) => [row.name, row] as const))('%s', async (_, row) => {
@@ -114,7 +120,7 @@ async function tandem(args: readonly string[], colour: boolean) {
       err += text;
     },
     colour,
-    env: { TANDEM_URL: world.node.apiAddress, TANDEM_TOKEN: ownerToken(world) },
+    env: { TANDEM_URL: world.apiAddress, TANDEM_TOKEN: ownerToken(world) },
     readInput: async () => '',
   };
   const hooks = { version: '0', start: async () => undefined, demo: async () => 0 };

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import type { TestEngine } from '../../kit/engine.ts';
 import { type Challenge, credentials, readChallenge } from './digest.ts';
 import { UdpParty } from './udp-party.ts';
 import { fieldOf, responseTo, statusOf, uriOf, type WireMessage, writeMessage } from './wire-message.ts';
@@ -60,13 +61,19 @@ export function dialogOfCallee(invite: WireMessage): Dialog {
   };
 }
 
+/** Where an engine is; {@link TestEngine.registeredEverywhere} of one that may have workers is waited for after a REGISTER. */
+interface EngineAt extends Partial<Pick<TestEngine, 'registeredEverywhere'>> {
+  readonly address: string;
+  readonly port: number;
+}
+
 const LOCAL_TAG = 'phone';
 const PASSWORD = 'correct-horse-9';
 
 /** A phone that signs in with digest and places calls; it answers BYE, NOTIFY and OPTIONS, and INVITEs as `answer` says. */
 export class Phone {
   readonly party: UdpParty;
-  readonly #engine: { readonly address: string; readonly port: number };
+  readonly #engine: EngineAt;
   readonly #challenges = new Map<string, Challenge>();
   /** Status lines, in order, for an INVITE that comes in. */
   answer: readonly string[] | ((invite: WireMessage) => readonly string[]) = ['486 Busy Here'];
@@ -79,14 +86,14 @@ export class Phone {
   acknowledges: (answer: WireMessage) => string = () => '';
 
   /** Places calls from a socket that somebody else serves. */
-  constructor(party: UdpParty, engine: { readonly address: string; readonly port: number }) {
+  constructor(party: UdpParty, engine: EngineAt) {
     this.party = party;
     this.#engine = engine;
   }
 
   static readonly PASSWORD = PASSWORD;
 
-  static async open(engine: { readonly address: string; readonly port: number }, address = '127.0.0.2') {
+  static async open(engine: EngineAt, address = '127.0.0.2') {
     const phone = new Phone(await UdpParty.open(address), engine);
     phone.party.onMessage = (message, from) => phone.#serve(message, from);
     return phone;
@@ -125,7 +132,9 @@ export class Phone {
       `Contact: <sip:${user}@${this.contact}>`,
       'Expires: 600',
     ];
-    return this.request('REGISTER', `sip:${domain}`, user, domain, fields, '', password);
+    const placed = await this.request('REGISTER', `sip:${domain}`, user, domain, fields, '', password);
+    await this.#engine.registeredEverywhere?.();
+    return placed;
   }
 
   /** Sends a request outside a dialog, answers one challenge, acknowledges, and gives the final response. */

@@ -156,8 +156,9 @@ describe.skipIf(peersSkipped)('signed calls over real sockets', () => {
     const answers = await Promise.all(
       ['certificates', 'provisioning', 'audit'].map((path) => engine.api(`/api/v1/${path}`)),
     );
-    const data = engine.node.settings.store as { path: string };
-    const files = readdirSync(data.path, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+    const files = readdirSync(engine.dataFolder, { recursive: true, withFileTypes: true }).filter((entry) =>
+      entry.isFile(),
+    );
     expect(files.length).toBeGreaterThan(0);
     const texts = [
       JSON.stringify(answers),

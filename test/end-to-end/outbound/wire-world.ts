@@ -1,8 +1,8 @@
-import type { RunningNode } from '../../../src/node/node.ts';
 import { provisioningSchema } from '../../../src/provisioning/trunk-settings/schema.ts';
 import type { NodeSettingsInput } from '../../../src/settings/node-schema.ts';
 import { startDnsServer } from '../../kit/dns-server.ts';
 import { startEngine, type TestEngine } from '../../kit/engine.ts';
+import { TEST_WORKERS } from '../../kit/test-workers.ts';
 import type { TenantInput, TrunkInput } from '../../outbound/world.ts';
 import { Carrier } from './carrier.ts';
 import { Phone } from './phone.ts';
@@ -15,12 +15,14 @@ export interface WorldOptions {
 
 /** A running engine, with a phone, a carrier, the carrier's proxy, and a DNS that says 127.0.0.1 to every name. */
 export interface World extends TestEngine {
-  readonly sip: { readonly address: string; readonly port: number };
+  readonly sip: { readonly address: string; readonly port: number } & Pick<TestEngine, 'registeredEverywhere'>;
   readonly phone: Phone;
   readonly carrier: Carrier;
   readonly proxy: Carrier;
   /** One more carrier; whoever asks for it closes it. */
   spareCarrier(): Promise<Carrier>;
+  /** An INVITE with the public ports of the listeners in it: of workers each says a port of its own, which they cannot be told to say otherwise. */
+  asPublic(text: string): string;
   /** Makes the node hold exactly this; everybody's password is the phone's. */
   hold(tenants: readonly TenantInput[], trunks: readonly TrunkInput[]): Promise<void>;
 }
@@ -30,17 +32,26 @@ const SAMPLE = { publicHost: '192.168.0.11', publicPort: 5060 };
 
 export async function startWorld({ host, settings = {} }: WorldOptions = {}): Promise<World> {
   const dns = await startDnsServer((_, type) => (type === 'A' ? ['127.0.0.1'] : []));
+  const {
+    listen = [{ transport: 'udp' as const, host: host ?? '127.0.0.1', port: 0, ...(host === undefined ? SAMPLE : {}) }],
+    ...others
+  } = settings;
   const engine = await startEngine({
     provisioning: {},
-    // Rows follow each other as fast as this process can place calls.
-    guardsLoad: false,
     settings: {
-      listen: [{ transport: 'udp', host: host ?? '127.0.0.1', port: 0, ...(host === undefined ? SAMPLE : {}) }],
+      listen: TEST_WORKERS === 1 ? listen : listen.map(({ publicPort: _, ...each }) => each),
       dns: { servers: [`127.0.0.1:${dns.port}`] },
-      ...settings,
+      ...others,
     },
   });
-  const sip = { address: host ?? '127.0.0.1', port: engine.port() };
+  const asPublic = (text: string) =>
+    (TEST_WORKERS === 1 ? [] : listen)
+      .flatMap(({ transport, publicPort }) =>
+        publicPort === undefined ? [] : engine.ownPorts(transport).map((own) => [own, publicPort] as const),
+      )
+      .reduce((said, [own, publicPort]) => said.replaceAll(`:${own}`, `:${publicPort}`), text);
+  const { registeredEverywhere } = engine;
+  const sip = { address: host ?? '127.0.0.1', port: engine.port(), registeredEverywhere };
   const [phone, carrier, proxy] = [await Phone.open(sip, host), await Carrier.open(host), await Carrier.open(host)];
   return {
     ...engine,
@@ -48,8 +59,9 @@ export async function startWorld({ host, settings = {} }: WorldOptions = {}): Pr
     phone,
     carrier,
     proxy,
+    asPublic,
     spareCarrier: () => Carrier.open(host),
-    hold: (tenants, trunks) => hold(engine.node, tenants, trunks),
+    hold: (tenants, trunks) => hold(engine, tenants, trunks),
     async stop() {
       await engine.stop();
       for (const each of [phone, carrier, proxy, dns]) each.close();
@@ -57,7 +69,7 @@ export async function startWorld({ host, settings = {} }: WorldOptions = {}): Pr
   };
 }
 
-async function hold(node: RunningNode, tenants: readonly TenantInput[], trunks: readonly TrunkInput[]) {
+async function hold(engine: TestEngine, tenants: readonly TenantInput[], trunks: readonly TrunkInput[]) {
   const password = Phone.PASSWORD;
   const wanted = provisioningSchema.parse({
     tenants: tenants.map((tenant) => ({
@@ -67,13 +79,5 @@ async function hold(node: RunningNode, tenants: readonly TenantInput[], trunks: 
     })),
     trunks,
   });
-  const names = new Set(wanted.tenants.map(({ name }) => name));
-  const ids = new Set(wanted.trunks.map(({ id }) => id));
-  const result = await node.provisioner.update((state) => ({
-    putTenants: wanted.tenants,
-    putTrunks: wanted.trunks,
-    deleteTenants: state.tenants.map(({ name }) => name).filter((name) => !names.has(name)),
-    deleteTrunks: state.trunks.map(({ id }) => id ?? '').filter((id) => !ids.has(id)),
-  }));
-  if (result.outcome !== 'applied') throw new Error(JSON.stringify(result));
+  await engine.provision(wanted, 'go');
 }

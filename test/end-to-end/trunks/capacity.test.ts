@@ -56,7 +56,7 @@ describe('capacity of trunks and tenants', () => {
       settings: { timers: { t1Ms: 50, attemptMs: 500, failedTargetMs: 0 } },
     });
     const sip = { address: '127.0.0.1', port: engine.port() };
-    phone = await Phone.open(sip);
+    phone = await Phone.open({ ...engine, ...sip });
     network.engine = sip;
     paced.engine = sip;
   });

@@ -101,7 +101,7 @@ describe.skipIf(peersSkipped)('two tenants’ trunks whose names come to resolve
     parties.push(await NetworkParty.open(EARLY), await NetworkParty.open(LATE));
     const [early, late] = parties as [NetworkParty, NetworkParty];
     const running = await start();
-    const stream = await fetch(`${running.node.apiAddress}/api/v1/events?types=trunk-coincidence`, {
+    const stream = await fetch(`${running.apiAddress}/api/v1/events?types=trunk-coincidence`, {
       headers: { authorization: 'Bearer end-to-end-admin-token-0123456789abcdef' },
     });
     await expect.poll(async () => statusOf(await early.call(DID)), { timeout: 20_000 }).toBe(RANG_ACME);

@@ -93,6 +93,7 @@ describe.skipIf(peersSkipped)('an E1/T1 gateway registers to an accept-register 
   });
 
   const registration = async (): Promise<RegistrationRow | undefined> => {
+    await engine.registeredEverywhere();
     const { items } = (await engine.api('/api/v1/registrations')) as { items: RegistrationRow[] };
     return items.find(({ addressOfRecord }) => addressOfRecord === `${AUTH_NAME}@${LABEL}`);
   };
@@ -130,7 +131,7 @@ describe.skipIf(peersSkipped)('an E1/T1 gateway registers to an accept-register 
           localPort,
           keys: { ...GATEWAY, expires },
         }),
-      );
+      ).then(() => engine.registeredEverywhere());
     const gatewayOn = (localPort: number) => startAnswerer('answer', { transport, localPort });
 
     test('step 2: registers at the label through the engine’s address; calls go both ways', async () => {

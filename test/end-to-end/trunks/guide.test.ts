@@ -24,7 +24,7 @@ describe('the trunk guide, step by step', () => {
   afterAll(() => engine.stop());
 
   async function ask(who: string, method: string, path: string, body?: unknown) {
-    const response = await fetch(`${engine.node.apiAddress}/api/v1/${path}`, {
+    const response = await fetch(`${engine.apiAddress}/api/v1/${path}`, {
       method,
       headers: {
         authorization: `Bearer ${tokens[who]}`,

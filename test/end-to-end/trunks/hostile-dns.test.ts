@@ -79,7 +79,7 @@ describe('a DNS server that is silent, lies or floods', () => {
         timers: { t1Ms: 50, attemptMs: 500, failedTargetMs: 0 },
       },
     });
-    phone = await Phone.open({ address: '127.0.0.1', port: engine.port() });
+    phone = await Phone.open({ ...engine, address: '127.0.0.1', port: engine.port() });
   });
   afterAll(async () => {
     phone.close();

@@ -106,7 +106,7 @@ describe('calls in from a trunk', () => {
     });
     const sip = { address: '127.0.0.1', port: engine.port() };
     for (const party of Object.values(parties)) party.engine = sip;
-    phone = await Phone.open(sip);
+    phone = await Phone.open({ ...engine, ...sip });
     for (const user of ['101', '102', '103', '104', '106', '107']) await phone.register(user, 'acme.test');
   });
   afterAll(async () => {

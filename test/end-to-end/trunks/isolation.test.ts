@@ -99,7 +99,7 @@ describe('a tenant’s own trunk takes no call of another tenant’s', () => {
   });
 
   async function asGlobex(method: string, path: string, body?: unknown) {
-    const response = await fetch(`${engine.node.apiAddress}${path}`, {
+    const response = await fetch(`${engine.apiAddress}${path}`, {
       method,
       headers: {
         authorization: `Bearer ${globexToken}`,
@@ -241,7 +241,7 @@ describe('a tenant’s own trunk takes no call of another tenant’s', () => {
       },
       err: () => {},
       colour: false,
-      env: { TANDEM_URL: engine.node.apiAddress, TANDEM_TOKEN: 'end-to-end-admin-token-0123456789abcdef' },
+      env: { TANDEM_URL: engine.apiAddress, TANDEM_TOKEN: 'end-to-end-admin-token-0123456789abcdef' },
       readInput: async () => '',
     };
     const hooks = { start: async () => 0, demo: async () => 0 } as unknown as Parameters<typeof runCli>[1];

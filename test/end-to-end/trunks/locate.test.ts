@@ -34,7 +34,7 @@ describe.skipIf(peersSkipped)('an IP trunk behind NAPTR and SRV records of a rea
     });
   const stopAll = async (...carriers: readonly Sipp[]) => {
     // The phones are through before the carriers' BYEs are.
-    await eventually('the end of every call', () => engine.node.engine.calls.counters.legs === 0, {
+    await eventually('the end of every call', async () => (await engine.counted('tandem_dialogs_live')) === 0, {
       timeoutMs: 15_000,
     });
     const results = await Promise.all(carriers.map((each) => each.stop()));

@@ -65,7 +65,7 @@ beforeAll(async () => {
   const sip = { address: '127.0.0.1', port: engine.port() };
   national.engine = sip;
   odd.engine = sip;
-  phone = await Phone.open(sip);
+  phone = await Phone.open({ ...engine, ...sip });
   for (const user of ['101', '102']) await phone.register(user, 'acme.test');
 });
 afterAll(async () => {

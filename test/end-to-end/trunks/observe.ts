@@ -47,7 +47,7 @@ async function newToken(engine: TestEngine): Promise<string> {
 
 /** PATCH, as the wizard's "Edit" does. */
 export async function change(engine: TestEngine, path: string, body: unknown): Promise<void> {
-  const response = await fetch(`${engine.node.apiAddress}${path}`, {
+  const response = await fetch(`${engine.apiAddress}${path}`, {
     method: 'PATCH',
     headers: { authorization: `Bearer ${await newToken(engine)}`, 'content-type': 'application/json' },
     body: JSON.stringify(body),
@@ -61,18 +61,19 @@ export async function tandem(engine: TestEngine, ...args: readonly string[]): Pr
   const write = (text: string) => {
     printed += text;
   };
-  const env = { TANDEM_URL: engine.node.apiAddress ?? '', TANDEM_TOKEN: await newToken(engine) };
+  const env = { TANDEM_URL: engine.apiAddress, TANDEM_TOKEN: await newToken(engine) };
   const hooks = { version: '0.0.0', start: async () => {}, demo: async () => 0 };
   const code = await runCli(args, hooks, { out: write, err: write, colour: false, env, readInput: async () => '' });
   if (code !== 0) throw new Error(`tandem ${args.join(' ')}: ${printed}`);
   return printed;
 }
 
-/** Value of a metric's line, by its beginning: `tandem_trunk_up{trunk_id="1"`. */
-export async function metric(engine: TestEngine, beginning: string): Promise<number | undefined> {
-  const text = String(await engine.api('/metrics'));
-  const line = text.split('\n').find((each) => each.startsWith(beginning));
-  return line === undefined ? undefined : Number(line.slice(line.lastIndexOf(' ') + 1));
+/** What the samples of a metric with this label say: `tandem_trunk_up`, `trunk_id="1"`; undefined while those of workers differ. */
+export async function metric(engine: TestEngine, name: string, label: string): Promise<number | undefined> {
+  const lines = String(await engine.api('/metrics')).split('\n');
+  const samples = lines.filter((line) => line.startsWith(`${name}{`) && line.includes(label));
+  const values = new Set(samples.map((line) => Number(line.slice(line.lastIndexOf(' ') + 1))));
+  return values.size === 1 ? [...values][0] : undefined;
 }
 
 export interface SeenEvent {
@@ -83,7 +84,7 @@ export interface SeenEvent {
 /** Everything that the event stream says from now on. */
 export async function listen(engine: TestEngine) {
   const abort = new AbortController();
-  const response = await fetch(`${engine.node.apiAddress}/api/v1/events`, {
+  const response = await fetch(`${engine.apiAddress}/api/v1/events`, {
     headers: { authorization: `Bearer ${await newToken(engine)}` },
     signal: abort.signal,
   });

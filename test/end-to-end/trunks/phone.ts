@@ -12,6 +12,7 @@ export async function withPhone<T>(
 ): Promise<T> {
   const localPort = await freePort();
   await allWell(await startCaller('phone-register', engine.address(), { localPort, keys: { user } }));
+  await engine.registeredEverywhere();
   const phone = await startAnswerer(scenario, { localPort });
   try {
     return await during(phone);

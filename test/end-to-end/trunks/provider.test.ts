@@ -86,7 +86,7 @@ describe.skipIf(peersSkipped)("Kamailio as the provider's registrar", () => {
       registration: { server: `udp:127.0.0.1:${provider.edgePort}`, grantedSeconds: MIN_EXPIRES },
     });
     expect(await tandem(engine, 'trunks')).toMatch(/carrier +register +system +online/);
-    expect(await metric(engine, 'tandem_trunk_up{trunk_id="1"')).toBe(1);
+    await expect.poll(() => metric(engine, 'tandem_trunk_up', 'trunk_id="1"')).toBe(1);
   });
 
   test('phone → engine → Kamailio → SIPp: the INVITE follows Service-Route (RFC 3608) and answers the challenge with SHA-256', async () => {
@@ -135,8 +135,9 @@ describe.skipIf(peersSkipped)('a wrong password at Kamailio', { concurrent: true
       expect(tries).toBeLessThanOrEqual(6);
       await events.event('trunk-state', (data) => data['state'] === 'rejected' && data['lastCode'] === 401);
       expect(await tandem(engine, 'trunks')).toMatch(/carrier +register +system +rejected .* 401 .*Unauthorized/);
-      expect(await metric(engine, 'tandem_trunk_up{trunk_id="1"')).toBe(0);
-      expect(engine.logs('trunk-state').at(-1)).toMatchObject({ trunk: 'carrier', state: 'rejected', level: 'warn' });
+      await expect.poll(() => metric(engine, 'tandem_trunk_up', 'trunk_id="1"')).toBe(0);
+      const line = await engine.logged('trunk-state', ({ state }) => state === 'rejected');
+      expect(line).toMatchObject({ trunk: 'carrier', level: 'warn' });
       // Twice the time after which it came back before.
       await pause(12_000);
       expect(provider.notes(/refused/)).toHaveLength(tries);

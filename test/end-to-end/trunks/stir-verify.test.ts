@@ -331,12 +331,12 @@ test('explain says what was found; a reload takes other anchors', async () => {
   expect(text).toContain(`passed, attestation A, for ${CALLER}, signed by CN=SHAKEN 1234`);
 
   writeFileSync(join(repository.folder, 'anchors.pem'), stirWorld().root.pem);
-  await engine.node.reload();
+  await engine.configure({});
   const refused = await place('reject', [identity()]).final;
   expect(statusOf(refused)).toBe(437);
   writeFileSync(join(repository.folder, 'anchors.pem'), 'nothing');
-  await expect(engine.node.reload()).rejects.toThrow('holds no certificate');
+  await expect(engine.configure({})).rejects.toThrow('holds no certificate');
   writeFileSync(join(repository.folder, 'anchors.pem'), authority.root.pem);
-  await engine.node.reload();
+  await engine.configure({});
   expect(statusOf(await place('reject', [identity()]).final)).toBe(486);
 });

@@ -5,15 +5,15 @@ import {
   type TrunkSettings,
   trunkSchema,
 } from '../../../src/provisioning/trunk-settings/schema.ts';
-import { startEngine, type TestEngine } from '../../kit/engine.ts';
+import { type EngineHere, startEngineHere } from '../../kit/engine.ts';
 
 const trunk = (fields: object = {}): TrunkSettings =>
   trunkSchema.parse({ name: 'new', type: 'ip', host: '192.0.2.10', port: 5070, ...fields });
 
 describe('the INVITE of a trunk that is not there yet', () => {
-  let engine: TestEngine;
+  let engine: EngineHere;
   beforeAll(async () => {
-    engine = await startEngine({ provisioning: { tenants: [], trunks: [] } });
+    engine = await startEngineHere({ provisioning: { tenants: [], trunks: [] } });
   });
   afterAll(() => engine.stop());
   const preview = (question: Omit<Parameters<typeof previewTrunk>[1], 'to'>) =>

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { NodeSettingsInput } from '../../../src/settings/node-schema.ts';
 import { type Child, startChild } from '../../kit/child.ts';
-import type { ProvisioningInput } from '../../kit/engine.ts';
+import type { ProvisioningInput } from '../../kit/engine-process.ts';
 import { freePort } from '../../kit/free-port.ts';
 import { startCarrier } from './processes.ts';
 
