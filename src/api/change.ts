@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from 'node:util';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Problem } from '../base/errors.ts';
 import { inSlices, type Steps } from '../base/steps.ts';
@@ -6,6 +5,7 @@ import type { AuditFact } from '../observe/index.ts';
 import { CONFLICT_CODES } from '../provisioning/check/provisioning.ts';
 import type { Directory } from '../provisioning/directory/directory.ts';
 import { certificateIn, tenantIn, trunkIn } from '../provisioning/directory/places.ts';
+import { sameDocument } from '../provisioning/directory/same.ts';
 import {
   applyEdits,
   type ChangeResult,
@@ -110,29 +110,32 @@ function* requireUnmanaged(context: ApiContext, change: ProvisioningEdits, state
   if (managedBy === undefined) return;
   const { putTenants = [], putTrunks = [], deleteTenants = [], deleteTrunks = [] } = change;
   const { putCertificates = [], deleteCertificates = [] } = change;
-  const require = (resource: string, isChanged: () => boolean) => {
+  const require = function* (resource: string, isSame?: Steps<boolean>): Steps<void> {
     const file = managedBy(resource);
-    if (file === undefined || !isChanged()) return;
+    if (file === undefined || (isSame !== undefined && (yield* isSame))) return;
     const remedy = 'change it there and reload, or set provisioningMode: seed';
     throw new ApiProblem(409, 'managed-by-file', `${resource} is managed by the provisioning file ${file}: ${remedy}`);
   };
   for (const tenant of putTenants) {
-    require(`tenants/${tenant.name}`, () => !isDeepStrictEqual(tenant, tenantIn(state, tenant.name)));
+    yield* require(`tenants/${tenant.name}`, sameDocument(tenant, tenantIn(state, tenant.name)));
     yield;
   }
   for (const trunk of putTrunks) {
     const id = trunkIdOf(trunk);
-    require(`trunks/${id}`, () => !isDeepStrictEqual(trunk, trunkIn(state, id)));
+    yield* require(`trunks/${id}`, sameDocument(trunk, trunkIn(state, id)));
     yield;
   }
-  for (const name of deleteTenants) require(`tenants/${name}`, () => true);
   for (const certificate of putCertificates) {
     const { name } = certificate;
-    require(`certificates/${name}`, () => !isDeepStrictEqual(certificate, certificateIn(state, name)));
+    yield* require(`certificates/${name}`, sameDocument(certificate, certificateIn(state, name)));
     yield;
   }
-  for (const id of deleteTrunks) require(`trunks/${id}`, () => true);
-  for (const name of deleteCertificates) require(`certificates/${name}`, () => true);
+  const deleted = [
+    ...deleteTenants.map((name) => `tenants/${name}`),
+    ...deleteTrunks.map((id) => `trunks/${id}`),
+    ...deleteCertificates.map((name) => `certificates/${name}`),
+  ];
+  for (const resource of deleted) yield* require(resource);
 }
 
 function isUnsuccessful(result: { readonly outcome: string }): result is Unsuccessful {
@@ -145,7 +148,7 @@ function isSteps<P extends PlannedChange>(thought: P | Steps<P>): thought is Ste
 
 function* record({ audit }: ApiContext, { actor }: Identity, facts: PlannedChange['facts']): Steps<void> {
   for (const fact of facts) {
-    audit.record({ actor, ...fact });
+    yield* audit.recordSteps({ actor, ...fact });
     yield;
   }
 }

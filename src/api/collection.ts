@@ -91,7 +91,7 @@ export function askerOf(request: FastifyRequest): Asker {
 }
 
 /** @param before undefined for a new item @param after undefined for one that is deleted */
-export function planItem(
+export function* planItem(
   context: ApiContext,
   { identity, ifMatch, ifNoneMatch }: Asker,
   state: Provisioning,
@@ -99,7 +99,7 @@ export function planItem(
   tenant: Tenant,
   before: Item | undefined,
   after: Item | undefined,
-): PlannedChange {
+): Steps<PlannedChange> {
   if (before !== undefined) requireMatch(ifMatch, entityTag(before, context.entityTagKey));
   if (before !== undefined && ifNoneMatch === '*') {
     throw new ApiProblem(412, 'exists', `${collection.singular} exists already`);
@@ -111,7 +111,7 @@ export function planItem(
   const key = encodeURIComponent(name);
   const tenantPath = `tenants[${tenantPlace(state, tenant.name)}]`;
   const changed = { ...tenant, [collection.field]: items } as Tenant;
-  requireAllowedTrust(context, identity, state, changed, tenant);
+  yield* requireAllowedTrust(context, identity, state, changed, tenant);
   return {
     change: { putTenants: [changed] },
     facts: [

@@ -103,10 +103,10 @@ function itemRoutes(app: FastifyInstance, context: ApiContext, collection: Colle
       answers: { 204: answer('Deleted') },
     }),
     async (request, reply) => {
-      await applyChange(context, request, (state) => {
+      await applyChange(context, request, function* (state) {
         const tenant = tenantOf(request, state);
         const before = existing(tenant, collection, keyOf(request));
-        return planItem(context, askerOf(request), state, collection, tenant, before, undefined);
+        return yield* planItem(context, askerOf(request), state, collection, tenant, before, undefined);
       });
       return reply.code(204).send();
     },
@@ -159,11 +159,12 @@ async function write(
   collection: Collection,
   decide: (tenant: Tenant) => { before: Item | undefined; after: Item },
 ): Promise<FastifyReply> {
-  const planned = await applyChange(context, request, (state) => {
+  const planned = await applyChange(context, request, function* (state) {
     const tenant = tenantOf(request, state);
     const { before, after } = decide(tenant);
     requireSameKey((request.params as { key?: string }).key, collection, after);
-    return { ...planItem(context, askerOf(request), state, collection, tenant, before, after), before, after };
+    const plan = yield* planItem(context, askerOf(request), state, collection, tenant, before, after);
+    return { ...plan, before, after };
   });
   const { tenant } = request.params as { tenant: string };
   if (planned.before === undefined) {

@@ -165,7 +165,7 @@ function* planMany(
   }
   const items = [...after.values()];
   const changed = { ...tenant, [collection.field]: items } as Tenant;
-  requireAllowedTrust(context, identityOf(request), state, changed, tenant);
+  yield* requireAllowedTrust(context, identityOf(request), state, changed, tenant);
   const tenantPath = `tenants[${tenantPlace(state, tenant.name)}]`;
   return {
     change: facts.length === 0 ? {} : { putTenants: [changed] },

@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
+import type { Steps } from '../base/steps.ts';
 import type { Directory } from '../provisioning/directory/directory.ts';
 import { type Tenant, tenantFieldsSchema } from '../provisioning/tenants/schema.ts';
 import { type Provisioning, type TrunkSettings, trunkSchema } from '../provisioning/trunk-settings/schema.ts';
@@ -91,58 +92,58 @@ function decoded(text: string): string {
   }
 }
 
-function planOf(
+function* planOf(
   context: ApiContext,
   identity: Identity,
   state: Provisioning,
   [kind, first, segment, key]: readonly string[],
   wanted: Item | undefined,
-): PlannedChange {
-  if (kind === 'trunks') return planOfTrunk(context, identity, state, first, wanted);
+): Steps<PlannedChange> {
+  if (kind === 'trunks') return yield* planOfTrunk(context, identity, state, first, wanted);
   const tenant = visibleTenant(identity, state, first ?? '');
-  if (segment !== undefined) return planOfItem(context, identity, state, tenant, [segment, key], wanted);
+  if (segment !== undefined) return yield* planOfItem(context, identity, state, tenant, [segment, key], wanted);
   if (wanted === undefined) return planTenantDeletion(context, { identity }, tenant);
   const fields = check(tenantFieldsSchema, wanted);
   return planTenant(context, { identity }, state, tenant, fields);
 }
 
-function planOfTrunk(
+function* planOfTrunk(
   context: ApiContext,
   identity: Identity,
   state: Provisioning,
   id: string | undefined,
   wanted: Item | undefined,
-): PlannedChange {
+): Steps<PlannedChange> {
   if (wanted !== undefined && identity.tenant !== undefined && wanted['owner'] === undefined)
     Object.assign(wanted, { owner: identity.tenant });
   if (id === undefined) {
     if (wanted === undefined) throw notFound('trunk');
-    return planNewTrunk(context, identity, state, check(trunkSchema, wanted));
+    return yield* planNewTrunk(context, identity, state, check(trunkSchema, wanted));
   }
   const before = visibleTrunk(identity, state, id);
   if (wanted === undefined) return planTrunkDeletion(context, { identity }, before);
   const after: TrunkSettings = { id, ...check(trunkSchema, wanted) };
-  return planTrunk(context, { identity }, state, before, withStoredSecrets(after, before));
+  return yield* planTrunk(context, { identity }, state, before, withStoredSecrets(after, before));
 }
 
-function planOfItem(
+function* planOfItem(
   context: ApiContext,
   identity: Identity,
   state: Provisioning,
   tenant: Tenant,
   [segment, key]: readonly (string | undefined)[],
   wanted: Item | undefined,
-): PlannedChange {
+): Steps<PlannedChange> {
   const collection = COLLECTIONS.find((known) => known.segment === segment);
   if (collection === undefined) throw notFound(`tenants/${tenant.name}/${segment}`);
   if (wanted === undefined) {
     const before = existing(tenant, collection, key ?? '');
-    return planItem(context, { identity }, state, collection, tenant, before, undefined);
+    return yield* planItem(context, { identity }, state, collection, tenant, before, undefined);
   }
   const item = check(collection.schema, wanted) as Document;
   requireSameKey(key, collection, item);
   if (key === undefined) requireNewKey(tenant, collection, item);
   const before = itemsOf(tenant, collection).find((known) => known[collection.key] === key);
   const after = withStoredSecrets(item, before);
-  return planItem(context, { identity }, state, collection, tenant, before, after);
+  return yield* planItem(context, { identity }, state, collection, tenant, before, after);
 }

@@ -182,9 +182,12 @@ export interface EngineView {
   registrations(): Iterable<RegistrationView>;
   registrationCount(): number;
   /** The first answer that `find` has for an address from which a phone of another tenant than this one is registered. */
-  firstRegisteredElsewhere<T>(tenant: string | undefined, find: (address: string) => T | undefined): T | undefined;
+  firstRegisteredElsewhere<T>(
+    tenant: string | undefined,
+    find: (address: string) => T | undefined,
+  ): Steps<T | undefined>;
   /** The first answer that `find` has for an address or network from which a trunk sends that is not this tenant's alone. */
-  firstTrunkSourceElsewhere<T>(tenant: string, find: (source: Network) => T | undefined): T | undefined;
+  firstTrunkSourceElsewhere<T>(tenant: string, find: (source: Network) => T | undefined): Steps<T | undefined>;
   /** Sources that trunks of several owners or tenants claim. */
   trunkOverlaps(): Promise<readonly SourceOverlap[]>;
   /** Each made when it is its turn. */
@@ -371,6 +374,8 @@ export interface MessagesPort {
 /** `observe/`'s AuditLog fits. */
 export interface AuditSink {
   record(fact: AuditFact): void;
+  /** The same in steps, for documents of any length. */
+  recordSteps(fact: AuditFact): Steps<void>;
   find(filter: { tenant?: string; resource?: string; actor?: string }): readonly (() => AuditEntry)[];
 }
 

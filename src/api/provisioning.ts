@@ -12,6 +12,7 @@ import {
   trunkIn,
   trunkPlace,
 } from '../provisioning/directory/places.ts';
+import { sameDocument } from '../provisioning/directory/same.ts';
 import type { Tenant } from '../provisioning/tenants/schema.ts';
 import type { CertificateSettings } from '../provisioning/trunk-settings/certificate-schema.ts';
 import { trunkIdOf, withTrunkIds } from '../provisioning/trunk-settings/effective.ts';
@@ -36,11 +37,12 @@ import { body, named, resource } from './openapi.ts';
 import { auditTenant } from './ownership.ts';
 import { playedCalls } from './plan-change.ts';
 import { forbidden, invalid, notFound } from './problem.ts';
-import { requireAllowedSources, requireAllowedTrust } from './sources.ts';
+import { requireAllowedSources, requireAllowedTrust, type WrittenTrunk } from './sources.ts';
 import type { Identity } from './tokens.ts';
 import { requireCurrentCertificate, requireUsableFiles } from './trunk-files.ts';
 
 const TAG = 'provisioning';
+const ITEMS_PER_STEP = 50;
 
 /** Everything at once, for `tandem export` and `tandem apply`; a system admin's document has at most `documentOctets`. */
 export function provisioningRoutes(app: FastifyInstance, context: ApiContext, documentOctets: number): void {
@@ -137,8 +139,13 @@ function* planApply(
 ): Steps<PlannedChange & { readonly summary: object }> {
   const facts: Omit<AuditFact, 'actor'>[] = [];
   const summary = { created: 0, updated: 0, unchanged: 0 };
-  const note = (resource: string, tenant: string | undefined, before: object | undefined, after: object): boolean => {
-    const same = before !== undefined && isDeepStrictEqual(before, after);
+  const note = function* (
+    resource: string,
+    tenant: string | undefined,
+    before: object | undefined,
+    after: object,
+  ): Steps<boolean> {
+    const same = yield* sameDocument(before, after);
     summary[same ? 'unchanged' : before === undefined ? 'created' : 'updated']++;
     if (same) return false;
     const action = before === undefined ? 'create' : 'update';
@@ -154,18 +161,19 @@ function* planApply(
   // Whether a document is what is stored already is told only to those who may write it.
   const written = new Set<string>();
   for (const [index, tenant] of wanted.tenants.entries()) {
-    requireTenantWrite(context, identity, state, tenant, tenantIn(state, tenant.name));
+    yield* requireTenantWrite(context, identity, state, tenant, tenantIn(state, tenant.name));
     requireOnce(written, 'tenant-name-taken', `tenants[${index}].name`, `tenant ${tenant.name}`);
     yield;
   }
   const putTenants: Tenant[] = [];
   for (const tenant of wanted.tenants) {
     const before = tenantIn(state, tenant.name);
-    const after = keepTenantSecrets(tenant, before);
-    if (note(`tenants/${tenant.name}`, tenant.name, before, after)) putTenants.push(after);
+    const after = yield* keepTenantSecrets(tenant, before);
+    if (yield* note(`tenants/${tenant.name}`, tenant.name, before, after)) putTenants.push(after);
     yield;
   }
   const putTrunks: TrunkSettings[] = [];
+  const sources: WrittenTrunk[] = [];
   const trunks = withTrunkIds(wanted.trunks, state.trunks);
   for (const [index, trunk] of trunks.entries()) {
     const before = trunkIn(state, trunkIdOf(trunk));
@@ -175,22 +183,24 @@ function* planApply(
     if (before !== undefined) requireTrunkOwner(identity, before);
     // What is stored already is not written: an export holds what tenants have configured.
     if (!isDeepStrictEqual(after, before)) requireAllowedTrunk(identity, after, before);
-    requireAllowedSources(context, identity, state, after, before);
+    sources.push({ trunk: after, before });
     requireUsableFiles(after, before, ['trunks', index]);
     const { certificates: uploaded } = wanted;
     const certificates = uploaded.some(({ name }) => name === after.teams?.certificate) ? uploaded : state.certificates;
     requireCurrentCertificate(after, before, { certificates }, context.clock.wallMs(), `trunks[${index}].`);
     requireOnce(written, 'trunk-id-taken', `trunks[${index}].id`, `trunk ${after.id}`);
-    if (note(`trunks/${after.id}`, tenant, before, after)) putTrunks.push(after);
+    if (yield* note(`trunks/${after.id}`, tenant, before, after)) putTrunks.push(after);
     yield;
   }
+  yield* requireAllowedSources(context, identity, state, sources);
   const putCertificates: CertificateSettings[] = [];
   for (const [index, certificate] of wanted.certificates.entries()) {
     const before = certificateIn(state, certificate.name);
     const after = withStoredSecrets(certificate, before);
     requireAllowedCertificate(context, identity, after, before, `certificates[${index}].`);
     requireOnce(written, 'certificate-name-taken', `certificates[${index}].name`, `certificate ${after.name}`);
-    if (note(`certificates/${after.name}`, auditTenant(after).tenant, before, after)) putCertificates.push(after);
+    if (yield* note(`certificates/${after.name}`, auditTenant(after).tenant, before, after))
+      putCertificates.push(after);
     yield;
   }
   const change = { putTenants, putTrunks, putCertificates };
@@ -215,29 +225,43 @@ function requireOnce(written: Set<string>, code: string, path: string, what: str
 }
 
 /** A tenant admin writes its own tenant, but not what bounds it; tenants are made by the system admin. */
-function requireTenantWrite(
+function* requireTenantWrite(
   context: ApiContext,
   identity: Identity,
   state: Provisioning,
   after: Tenant,
   before: Tenant | undefined,
-): void {
+): Steps<void> {
   requireTenant(identity, after.name);
   if (before === undefined) requireSystemAdmin(identity, 'create tenants');
   else {
     requireAllowedTenantChange(identity, before, after);
-    requireAllowedTrust(context, identity, state, after, before);
+    yield* requireAllowedTrust(context, identity, state, after, before);
   }
 }
 
-/** An export without secrets can be applied where they are known. */
-function keepTenantSecrets(tenant: Tenant, stored: Tenant | undefined): Tenant {
+/** An export without secrets can be applied where they are known. What says the same as what is stored is that. */
+function* keepTenantSecrets(tenant: Tenant, stored: Tenant | undefined): Steps<Tenant> {
   if (stored === undefined) return tenant;
-  const extensions = new Map(stored.extensions.map((extension) => [extension.number, extension]));
-  const services = new Map(stored.services.map((service) => [service.number, service]));
   return {
     ...tenant,
-    extensions: tenant.extensions.map((extension) => withStoredSecrets(extension, extensions.get(extension.number))),
-    services: tenant.services.map((service) => withStoredSecrets(service, services.get(service.number))),
+    extensions: yield* keepSecrets(tenant.extensions, stored.extensions),
+    services: yield* keepSecrets(tenant.services, stored.services),
   };
+}
+
+function* keepSecrets<T extends { readonly number: string }>(items: readonly T[], stored: readonly T[]): Steps<T[]> {
+  const known = new Map<string, T>();
+  for (const item of stored) {
+    known.set(item.number, item);
+    if (known.size % ITEMS_PER_STEP === 0) yield;
+  }
+  const kept: T[] = [];
+  for (const item of items) {
+    const before = known.get(item.number);
+    const after = withStoredSecrets(item, before);
+    kept.push(before !== undefined && isDeepStrictEqual(after, before) ? before : after);
+    if (kept.length % ITEMS_PER_STEP === 0) yield;
+  }
+  return kept;
 }

@@ -1,8 +1,10 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
-import { covers, type Network, parseAddress, parseNetwork } from '../base/network.ts';
+import { type Network, parseAddress, parseNetwork } from '../base/network.ts';
+import { NetworkSet } from '../base/network-set.ts';
+import type { Steps } from '../base/steps.ts';
 import type { SourceOverlap } from '../provisioning/check/overlaps.ts';
-import type { Tenant } from '../provisioning/tenants/schema.ts';
+import type { Extension, Tenant } from '../provisioning/tenants/schema.ts';
 import type { Provisioning, TrunkSettings } from '../provisioning/trunk-settings/schema.ts';
 import { isSystemAdmin, requireSystemAdmin } from './access.ts';
 import { type ApiContext, describe, identityOf } from './context.ts';
@@ -17,6 +19,8 @@ const WIDEST: Readonly<Record<number, number>> = { 1: 24, 4: 48 };
 interface Claim {
   readonly text: string;
   readonly network: Network;
+  /** What a refusal says before it. */
+  readonly where: string;
 }
 
 /** What is asked of every claim of a tenant admin's. */
@@ -26,59 +30,88 @@ interface Claiming {
   readonly state: Provisioning;
 }
 
+/** How many extensions, trunks or claims are looked at in a step. */
+const LOOKED_AT_PER_STEP = 50;
+
+/** A trunk as it is written, and as it was. */
+export interface WrittenTrunk {
+  readonly trunk: TrunkSettings;
+  readonly before: TrunkSettings | undefined;
+}
+
 /**
  * A tenant admin claims for its trunks what a provider of its own may send from: single addresses and small networks, and nothing that
- * another tenant's phones are known to come from. What the trunk had before is not asked about again.
+ * another tenant's phones are known to come from. What a trunk had before is not asked about again. Any number of trunks is held
+ * against all that others have in one go.
  */
-export function requireAllowedSources(
+export function* requireAllowedSources(
   context: ApiContext,
   identity: Identity,
   state: Provisioning,
-  trunk: TrunkSettings,
-  before: TrunkSettings | undefined,
-): void {
+  trunks: readonly WrittenTrunk[],
+): Steps<void> {
   if (isSystemAdmin(identity)) return;
-  const fresh = freshOf(sourcesOf(trunk), before === undefined ? [] : sourcesOf(before));
-  requireAllowed({ context, identity, state }, fresh, '');
+  const fresh: Claim[] = [];
+  for (const { trunk, before } of trunks) {
+    fresh.push(...freshOf(sourcesOf(trunk), before === undefined ? [] : sourcesOf(before)));
+    yield;
+  }
+  yield* requireAllowed({ context, identity, state }, fresh);
 }
 
 /**
  * Where a tenant admin's extensions are believed without a password: within the same bounds, and nowhere that a trunk of others sends
  * from. A trunk's claims are told apart by the number that is called; whoever trusts an address is asked before any trunk.
  */
-export function requireAllowedTrust(
+export function* requireAllowedTrust(
   context: ApiContext,
   identity: Identity,
   state: Provisioning,
   tenant: Tenant,
   before: Tenant,
-): void {
+): Steps<void> {
   if (isSystemAdmin(identity)) return;
   const trusting = tenant.extensions.filter(({ trustedAddresses }) => trustedAddresses.length > 0);
   if (trusting.length === 0) return;
-  const had = new Map(before.extensions.map((extension) => [extension.number, extension]));
+  const had = new Map<string, Extension>();
+  for (const extension of before.extensions) {
+    had.set(extension.number, extension);
+    if (had.size % LOOKED_AT_PER_STEP === 0) yield;
+  }
+  // Many trust the same: it is asked about once.
+  const fresh = new Map<string, Claim>();
   for (const extension of trusting) {
+    yield;
     const { number, trustedAddresses } = extension;
     const earlier = had.get(number);
     if (extension === earlier) continue;
-    const fresh = freshOf(claimsIn(trustedAddresses), claimsIn(earlier?.trustedAddresses ?? []));
-    const where = `trustedAddresses of extension ${number}: `;
-    requireAllowed({ context, identity, state }, fresh, where);
-    const taken = firstOfTrunks(context, tenant.name, fresh);
-    if (taken !== undefined) throw forbidden(`${where}${taken.text} cannot be trusted: a trunk sends from there`);
+    const claims = claimsIn(trustedAddresses, `trustedAddresses of extension ${number}: `);
+    for (const claim of freshOf(claims, claimsIn(earlier?.trustedAddresses ?? [])))
+      if (!fresh.has(claim.text)) fresh.set(claim.text, claim);
   }
+  const claims = yield* requireAllowed({ context, identity, state }, [...fresh.values()]);
+  if (claims.isEmpty) return;
+  const taken = yield* context.engine.firstTrunkSourceElsewhere(tenant.name, (source) => claims.meeting(source));
+  if (taken !== undefined) throw forbidden(`${taken.where}${taken.text} cannot be trusted: a trunk sends from there`);
 }
 
-function requireAllowed({ context, identity, state }: Claiming, fresh: readonly Claim[], where: string): void {
-  for (const { text, network } of fresh) {
+function* requireAllowed({ context, identity, state }: Claiming, fresh: readonly Claim[]): Steps<NetworkSet<Claim>> {
+  for (const { text, network, where } of fresh) {
     const widest = WIDEST[network.words.length] ?? 0;
     if (network.length < widest)
       throw forbidden(`${where}only a system admin may claim networks wider than /${widest}, such as ${text}`);
+    yield;
   }
-  if (fresh.length === 0) return;
-  const taken = fresh.find(({ network }) => isTrustedElsewhere(state, identity.tenant, network));
-  const claimed = taken ?? firstRegistered(context, identity.tenant, fresh);
-  if (claimed !== undefined) throw forbidden(`${where}${claimed.text} cannot be claimed`);
+  const claims = yield* NetworkSet.of(fresh);
+  if (claims.isEmpty) return claims;
+  const claimed =
+    (yield* firstTrustedElsewhere(state, identity.tenant, claims)) ??
+    (yield* context.engine.firstRegisteredElsewhere(identity.tenant, (address) => {
+      const words = parseAddress(address);
+      return words === undefined ? undefined : claims.meeting({ words, length: words.length * 32 });
+    }));
+  if (claimed !== undefined) throw forbidden(`${claimed.where}${claimed.text} cannot be claimed`);
+  return claims;
 }
 
 function freshOf(claims: readonly Claim[], before: readonly Claim[]): Claim[] {
@@ -92,43 +125,33 @@ function sourcesOf({ host, outboundProxy, type, associatedIps = [] }: TrunkSetti
   return claimsIn([type === 'accept-register' ? '' : (host ?? ''), outboundProxy?.host ?? '', ...associatedIps]);
 }
 
-function claimsIn(texts: readonly string[]): Claim[] {
+function claimsIn(texts: readonly string[], where = ''): Claim[] {
   return texts.flatMap((text) => {
     const network = parseNetwork(text);
-    return network === undefined ? [] : { text, network };
+    return network === undefined ? [] : { text, network, where };
   });
 }
 
-/** Whether it meets an address that an extension of another tenant trusts in place of a password. */
-function isTrustedElsewhere({ tenants }: Provisioning, tenant: string | undefined, network: Network): boolean {
-  return tenants.some(
-    ({ name, extensions }) =>
-      name !== tenant &&
-      extensions.some(({ trustedAddresses }) =>
-        trustedAddresses.some((text) => {
-          const trusted = parseNetwork(text);
-          return trusted !== undefined && meet(network, trusted);
-        }),
-      ),
-  );
-}
-
-function firstRegistered({ engine }: ApiContext, tenant: string | undefined, claims: readonly Claim[]) {
-  return engine.firstRegisteredElsewhere(tenant, (address) => {
-    const words = parseAddress(address);
-    if (words === undefined) return undefined;
-    const single = { words, length: words.length * 32 };
-    return claims.find(({ network }) => covers(network, single));
-  });
-}
-
-function firstOfTrunks({ engine }: ApiContext, tenant: string, claims: readonly Claim[]): Claim | undefined {
-  if (claims.length === 0) return undefined;
-  return engine.firstTrunkSourceElsewhere(tenant, (source) => claims.find(({ network }) => meet(network, source)));
-}
-
-function meet(a: Network, b: Network): boolean {
-  return covers(a, b) || covers(b, a);
+/** A claim that meets an address which an extension of another tenant trusts in place of a password. */
+function* firstTrustedElsewhere(
+  { tenants }: Provisioning,
+  tenant: string | undefined,
+  claims: NetworkSet<Claim>,
+): Steps<Claim | undefined> {
+  let count = 0;
+  for (const { name, extensions } of tenants) {
+    if (++count % LOOKED_AT_PER_STEP === 0) yield;
+    if (name === tenant) continue;
+    for (const { trustedAddresses } of extensions) {
+      if (++count % LOOKED_AT_PER_STEP === 0) yield;
+      for (const text of trustedAddresses) {
+        const trusted = parseNetwork(text);
+        const claim = trusted === undefined ? undefined : claims.meeting(trusted);
+        if (claim !== undefined) return claim;
+      }
+    }
+  }
+  return undefined;
 }
 
 const overlapShape = {

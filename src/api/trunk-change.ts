@@ -1,5 +1,6 @@
 /** How a change of a trunk is thought out, whoever asks for it: to make it, or to learn what it would do. */
 
+import type { Steps } from '../base/steps.ts';
 import { trunkIn, trunkPlace } from '../provisioning/directory/places.ts';
 import { freeTrunkId, trunkIdOf } from '../provisioning/trunk-settings/effective.ts';
 import type { Provisioning, TrunkSettings } from '../provisioning/trunk-settings/schema.ts';
@@ -14,16 +15,16 @@ import { requireAllowedSources } from './sources.ts';
 import type { Identity } from './tokens.ts';
 import { requireCurrentCertificate, requireUsableFiles } from './trunk-files.ts';
 
-export function planNewTrunk(
+export function* planNewTrunk(
   context: ApiContext,
   identity: Identity,
   state: Provisioning,
   wanted: TrunkSettings,
-): PlannedChange & { readonly after: TrunkSettings } {
+): Steps<PlannedChange & { readonly after: TrunkSettings }> {
   const id = wanted.id ?? freeTrunkId(wanted, { has: (taken) => trunkIn(state, taken) !== undefined });
   const after = { ...wanted, id };
   requireAllowedTrunk(identity, after, undefined);
-  requireAllowedSources(context, identity, state, after, undefined);
+  yield* requireAllowedSources(context, identity, state, [{ trunk: after, before: undefined }]);
   requireUsableFiles(after, undefined);
   requireCurrentCertificate(after, undefined, state, context.clock.wallMs());
   // For an id that exists but may not be seen the answer is the same as for one that is the caller's own: ids are the engine's.
@@ -36,19 +37,19 @@ export function planNewTrunk(
   };
 }
 
-export function planTrunk(
+export function* planTrunk(
   context: ApiContext,
   { identity, ifMatch }: Asker,
   state: Provisioning,
   before: TrunkSettings,
   after: TrunkSettings,
-): PlannedChange {
+): Steps<PlannedChange> {
   requireTrunkOwner(identity, before);
   if (after.id !== before.id)
     throw invalid([{ code: 'name-fixed', path: 'id', message: "a trunk's id cannot be changed" }]);
   requireMatch(ifMatch, entityTag(before, context.entityTagKey));
   requireAllowedTrunk(identity, after, before);
-  requireAllowedSources(context, identity, state, after, before);
+  yield* requireAllowedSources(context, identity, state, [{ trunk: after, before }]);
   requireUsableFiles(after, before);
   requireCurrentCertificate(after, before, state, context.clock.wallMs());
   return trunkUpdate(state, before, after);

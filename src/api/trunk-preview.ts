@@ -48,12 +48,12 @@ export function trunkPreviewRoute(app: FastifyInstance, context: ApiContext): vo
       const identity = identityOf(request);
       const { trunk, replaces, tenant, from, to } = request.body as z.infer<typeof previewBody>;
       if (tenant !== undefined) requireTenant(identity, tenant);
-      const { planned } = await previewChange(context, request, (state) => {
+      const { planned } = await previewChange(context, request, function* (state) {
         const before = replaces === undefined ? undefined : visibleTrunk(identity, state, replaces);
         if (before !== undefined) requireTrunkOwner(identity, before);
         const after = written(state, trunk, before);
         requireAllowedTrunk(identity, after, before);
-        requireAllowedSources(context, identity, state, after, before);
+        yield* requireAllowedSources(context, identity, state, [{ trunk: after, before }]);
         requireUsableFiles(after, before);
         requireCurrentCertificate(after, before, state, context.clock.wallMs());
         const place = before === undefined ? state.trunks.length : trunkPlace(state, trunkIdOf(before));

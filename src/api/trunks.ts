@@ -222,11 +222,11 @@ async function change(
   decide: (before: TrunkSettings) => TrunkSettings,
 ): Promise<FastifyReply> {
   const identity = identityOf(request);
-  const { after } = await applyChange(context, request, (state) => {
+  const { after } = await applyChange(context, request, function* (state) {
     const before = visibleTrunk(identity, state, idOf(request));
     requireTrunkOwner(identity, before);
     const after = decide(before);
-    return { after, ...planTrunk(context, askerOf(request), state, before, after) };
+    return { after, ...(yield* planTrunk(context, askerOf(request), state, before, after)) };
   });
   return sendResource(context, reply, after, trunkView(identity, after));
 }

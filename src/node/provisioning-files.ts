@@ -1,10 +1,10 @@
 import { statSync } from 'node:fs';
-import { isDeepStrictEqual } from 'node:util';
 import { SettingsError, UnavailableError } from '../base/errors.ts';
 import { inSlices, type Steps } from '../base/steps.ts';
 import type { AuditFact, AuditLog } from '../observe/index.ts';
 import type { Provisioner } from '../provisioning/change/provisioner.ts';
 import { certificateIn, tenantIn, trunkIn } from '../provisioning/directory/places.ts';
+import { sameDocument } from '../provisioning/directory/same.ts';
 import { trunkIdOf, withTrunkIds } from '../provisioning/trunk-settings/effective.ts';
 import type { Provisioning } from '../provisioning/trunk-settings/schema.ts';
 import { type KnownDocuments, readAside } from '../settings/aside.ts';
@@ -88,9 +88,9 @@ export class ProvisioningFiles {
     const changed: string[] = [];
     for (const [resource, file] of owners) {
       const { was, is, tenant } = becameOf(resource, before, after);
-      if (is !== undefined && !isDeepStrictEqual(was, is)) {
+      if (is !== undefined && !(yield* sameDocument(was, is))) {
         changed.push(resource);
-        this.#audit.record({
+        yield* this.#audit.recordSteps({
           actor: `file:${file}`,
           action: was === undefined ? 'create' : 'update',
           resource,
@@ -110,7 +110,7 @@ function* asStored(documents: KnownDocuments, state: Provisioning): Steps<KnownD
   const kept = new Map<string, Provisioning['tenants' | 'trunks'][number]>();
   for (const [digest, document] of documents) {
     const stored = 'domain' in document ? tenantIn(state, document.name) : trunkIn(state, trunkIdOf(document));
-    if (stored !== undefined && isDeepStrictEqual(stored, document)) kept.set(digest, stored);
+    if (stored !== undefined && (yield* sameDocument(stored, document))) kept.set(digest, stored);
     yield;
   }
   return kept;

@@ -1,7 +1,9 @@
+import { jsonText } from '../base/json-text.ts';
 import type { Log } from '../base/log.ts';
 import type { Clock } from '../base/scheduler.ts';
+import { allAtOnce, type Steps } from '../base/steps.ts';
 import type { EventBus } from './events.ts';
-import { JsonlFile } from './jsonl-file.ts';
+import { JsonlFile, ReadyText } from './jsonl-file.ts';
 import { isPrivateKey, isSecretName } from './redact.ts';
 
 /** One change that somebody made (or tried and was refused is not here: only what happened). */
@@ -49,10 +51,16 @@ export class AuditLog {
   }
 
   record(fact: AuditFact): void {
-    const entry: AuditEntry = { at: new Date(this.#clock.wallMs()).toISOString(), ...withoutSecrets(fact) };
-    const { actor, action, resource, tenant } = entry;
-    this.#keep({ actor, resource, ...(tenant === undefined ? {} : { tenant }), text: JSON.stringify(entry) });
-    this.#file?.append(entry);
+    allAtOnce(this.recordSteps(fact));
+  }
+
+  /** {@link record} in steps: a tenant of ten thousand extensions may have come or gone. */
+  *recordSteps(fact: AuditFact): Steps<void> {
+    const at = new Date(this.#clock.wallMs()).toISOString();
+    const { actor, action, resource, tenant } = fact;
+    const text = yield* jsonText({ at, ...(yield* withoutSecrets(fact)) } satisfies AuditEntry);
+    this.#keep({ actor, resource, ...(tenant === undefined ? {} : { tenant }), text });
+    this.#file?.append(new ReadyText(text));
     this.#events?.publish('audit', tenant === undefined ? [] : [tenant], { actor, action, resource });
   }
 
@@ -96,30 +104,61 @@ export class AuditLog {
   }
 }
 
-function withoutSecrets(fact: AuditFact): AuditFact {
+function* withoutSecrets(fact: AuditFact): Steps<AuditFact> {
   const { before, after, ...rest } = fact;
   return {
     ...rest,
-    ...(before === undefined ? {} : { before: strip(before, after) }),
-    ...(after === undefined ? {} : { after: strip(after, before) }),
+    ...(before === undefined ? {} : { before: yield* stripped(before, after) }),
+    ...(after === undefined ? {} : { after: yield* stripped(after, before) }),
   };
 }
 
-/** Replaces each secret by `set`, or `changed` when the other side holds another one. */
-function strip(value: unknown, other: unknown): unknown {
-  if (Array.isArray(value)) {
-    const others = Array.isArray(other) ? other : [];
-    return value.map((item, index) => strip(item, others[index]));
-  }
-  if (value === null || typeof value !== 'object') return value;
-  const otherFields = (typeof other === 'object' && other !== null ? other : {}) as Record<string, unknown>;
+const ITEMS_PER_STEP = 50;
+
+/** A document with each secret replaced by `set`, or `changed` when the other side holds another one; its lists in steps. */
+function* stripped(document: unknown, other: unknown): Steps<unknown> {
+  if (document === null || typeof document !== 'object' || Array.isArray(document)) return strip(document, other);
   const copy: Record<string, unknown> = {};
-  for (const [name, field] of Object.entries(value)) {
-    const named = isSecretName(name) && field !== undefined && field !== null && typeof field !== 'boolean';
-    const secret = named || isPrivateKey(field);
-    const otherField = Object.hasOwn(otherFields, name) ? otherFields[name] : undefined;
-    const changed = otherField !== undefined && JSON.stringify(otherField) !== JSON.stringify(field);
-    copy[name] = secret ? (changed ? '(changed)' : '(set)') : strip(field, otherField);
+  for (const [name, field] of Object.entries(document)) {
+    const otherField = fieldOf(other, name);
+    if (!Array.isArray(field) || isSecret(name, field)) {
+      copy[name] = stripField(name, field, otherField);
+      continue;
+    }
+    const items: unknown[] = [];
+    for (const [index, item] of field.entries()) {
+      items.push(strip(item, itemOf(otherField, index)));
+      if (index % ITEMS_PER_STEP === ITEMS_PER_STEP - 1) yield;
+    }
+    copy[name] = items;
   }
   return copy;
+}
+
+function strip(value: unknown, other: unknown): unknown {
+  if (Array.isArray(value)) return value.map((item, index) => strip(item, itemOf(other, index)));
+  if (value === null || typeof value !== 'object') return value;
+  const copy: Record<string, unknown> = {};
+  for (const [name, field] of Object.entries(value)) copy[name] = stripField(name, field, fieldOf(other, name));
+  return copy;
+}
+
+function stripField(name: string, field: unknown, other: unknown): unknown {
+  if (!isSecret(name, field)) return strip(field, other);
+  const changed = other !== undefined && JSON.stringify(other) !== JSON.stringify(field);
+  return changed ? '(changed)' : '(set)';
+}
+
+function isSecret(name: string, field: unknown): boolean {
+  const named = isSecretName(name) && field !== undefined && field !== null && typeof field !== 'boolean';
+  return named || isPrivateKey(field);
+}
+
+function itemOf(list: unknown, index: number): unknown {
+  return Array.isArray(list) ? list[index] : undefined;
+}
+
+function fieldOf(document: unknown, name: string): unknown {
+  if (typeof document !== 'object' || document === null || !Object.hasOwn(document, name)) return undefined;
+  return (document as Record<string, unknown>)[name];
 }

@@ -5,6 +5,15 @@ import type { Log } from '../base/log.ts';
 const GATHER_MS = 50;
 const LINE_FEED = 0x0a;
 
+/** A value whose JSON text is there already. */
+export class ReadyText {
+  readonly text: string;
+
+  constructor(text: string) {
+    this.text = text;
+  }
+}
+
 /**
  * Appends one JSON object per line. Rotation is the operator's: move the file and send SIGHUP, which calls {@link reopen}.
  *
@@ -105,6 +114,7 @@ export class JsonlFile {
 
   /** One value without a JSON text costs that line and no other. */
   #lineOf(value: unknown): string | undefined {
+    if (value instanceof ReadyText) return value.text;
     try {
       const line: string | undefined = JSON.stringify(value);
       if (line === undefined) throw new TypeError(`a ${typeof value} has no JSON text`);

@@ -23,6 +23,7 @@ import {
 } from '../../src/api/index.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { type Network, parseNetwork } from '../../src/base/network.ts';
+import { allAtOnce, type Steps } from '../../src/base/steps.ts';
 import type { Message } from '../../src/messages/index.ts';
 import { AuditLog, CallRecordLog, EventBus, Metrics, SipTrace, WebhookDispatcher } from '../../src/observe/index.ts';
 import type { ExplainQuestion, Explanation } from '../../src/outbound/index.ts';
@@ -90,7 +91,7 @@ export class MemoryProvisioning implements ProvisioningService {
   #checked(change: ProvisioningChange): ChangePreview {
     const { version, state } = this.#current;
     if (change.expectedVersion !== version) return { outcome: 'stale' };
-    const after = applyEdits(state, { ...change, putTenants: followRenames(state, change) });
+    const after = applyEdits(state, { ...change, putTenants: allAtOnce(followRenames(state, change)) });
     const written = new Set([...(change.putTenants ?? []), ...(change.putTrunks ?? [])]);
     const problems = checkProvisioning(after, { ...this.context, before: state }, written);
     return problems.length > 0
@@ -197,8 +198,12 @@ export class FakeEngine implements EngineView {
     return this.phones.values();
   }
 
-  firstRegisteredElsewhere<T>(tenant: string | undefined, find: (address: string) => T | undefined): T | undefined {
+  *firstRegisteredElsewhere<T>(
+    tenant: string | undefined,
+    find: (address: string) => T | undefined,
+  ): Steps<T | undefined> {
     for (const phone of this.phones) {
+      yield;
       if (phone.tenant === undefined || phone.tenant === tenant) continue;
       const found = find(phone.source.slice(0, phone.source.lastIndexOf(':')));
       if (found !== undefined) return found;
@@ -206,8 +211,9 @@ export class FakeEngine implements EngineView {
     return undefined;
   }
 
-  firstTrunkSourceElsewhere<T>(tenant: string, find: (source: Network) => T | undefined): T | undefined {
+  *firstTrunkSourceElsewhere<T>(tenant: string, find: (source: Network) => T | undefined): Steps<T | undefined> {
     for (const { of, source } of this.trunkSources) {
+      yield;
       const network = parseNetwork(source);
       const found = of === tenant || network === undefined ? undefined : find(network);
       if (found !== undefined) return found;

@@ -1,4 +1,7 @@
-import { describe, expect, test } from 'vitest';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { silentLog } from '../../src/base/log.ts';
 import { AuditLog } from '../../src/observe/audit.ts';
 import { EventBus } from '../../src/observe/events.ts';
@@ -38,6 +41,24 @@ describe('AuditLog', () => {
     expect(audit.find({ actor: 'token:1' })).toHaveLength(1);
     expect(audit.find().map((read) => read().actor)).toEqual(['token:1', 'owner']);
   });
+});
+
+test('a tenant of ten thousand extensions is noted in steps, and in the file it is what it is for who asks', async () => {
+  const path = join(mkdtempSync(join(tmpdir(), 'tandem-audit-')), 'audit.jsonl');
+  onTestFinished(() => rmSync(dirname(path), { recursive: true }));
+  const audit = new AuditLog(new VirtualScheduler(), { log: silentLog, path });
+  const extensions = Array.from({ length: 10_000 }, (_each, at) => ({ number: String(at), password: 's3cret' }));
+  const tenant = { name: 'acme', extensions };
+  const change = { actor: 'owner', action: 'update' as const, resource: 'tenants/acme', before: tenant };
+  let steps = 0;
+  for (const _ of audit.recordSteps({ ...change, after: { name: 'acme', extensions: extensions.slice(1) } })) steps++;
+  expect(steps).toBeGreaterThan(500);
+  await audit.close();
+  const entry = audit.find()[0]?.();
+  expect(entry).toMatchObject({ before: { extensions: { length: 10_000, 0: { number: '0', password: '(set)' } } } });
+  const text = readFileSync(path, 'utf8');
+  expect(JSON.parse(text)).toEqual(entry);
+  expect(text).not.toContain('s3cret');
 });
 
 test('of very long entries the oldest go, and the latest is always there', () => {

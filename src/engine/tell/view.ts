@@ -22,6 +22,9 @@ import { Explainer } from '../explain/explainer.ts';
 import { type PreviewQuestion, previewTrunk } from '../explain/trunk-preview.ts';
 import { ListedCall, ListedRegistration } from './listed.ts';
 
+/** How many registrations or trunks are looked at in a step. */
+const LOOKED_AT_PER_STEP = 50;
+
 export interface EngineViewOptions {
   readonly scheduler: Scheduler;
   readonly engine: Engine;
@@ -87,10 +90,15 @@ export class RunningEngine {
     return inSlices(playSteps(calls, engine.directory, after));
   }
 
-  firstRegisteredElsewhere<T>(tenant: string | undefined, find: (address: string) => T | undefined): T | undefined {
+  *firstRegisteredElsewhere<T>(
+    tenant: string | undefined,
+    find: (address: string) => T | undefined,
+  ): Steps<T | undefined> {
     const { directory, registrations } = this.#options.engine;
     const domain = tenant === undefined ? undefined : directory.tenantByName(tenant)?.domain.toLowerCase();
+    let count = 0;
     for (const { aor, source } of registrations.registrar.all()) {
+      if (++count % LOOKED_AT_PER_STEP === 0) yield;
       const of = splitAor(aor).domain;
       // A gateway's address is its trunk's, of which the rules over pools tell.
       if (of === domain || directory.tenantByDomain(of) === undefined) continue;
@@ -100,8 +108,10 @@ export class RunningEngine {
     return undefined;
   }
 
-  firstTrunkSourceElsewhere<T>(tenant: string, find: (source: Network) => T | undefined): T | undefined {
+  *firstTrunkSourceElsewhere<T>(tenant: string, find: (source: Network) => T | undefined): Steps<T | undefined> {
+    let count = 0;
     for (const trunk of this.#options.engine.directory.trunks) {
+      if (++count % LOOKED_AT_PER_STEP === 0) yield;
       const { assignments } = trunk;
       if (assignments.length > 0 && assignments.every((assignment) => assignment.tenant === tenant)) continue;
       const learnt = this.#learntSources(trunk).flatMap(({ address }) => parseNetwork(address) ?? []);

@@ -14,10 +14,10 @@ import type { ResolvedSources } from '../check/pool-overlaps.ts';
 import { type CheckContext, checkChangeSteps, checkSteps } from '../check/provisioning.ts';
 import { Directory } from '../directory/directory.ts';
 import { certificateIn, tenantIn, trunkIn } from '../directory/places.ts';
-import { sameTenant } from '../directory/same.ts';
+import { sameDocument } from '../directory/same.ts';
 import {
-  applyEdits,
   type ChangeResult,
+  editSteps,
   type ProvisionedState,
   type ProvisioningChange,
   type ProvisioningCommit,
@@ -149,7 +149,7 @@ export class Provisioner {
     if (change.expectedVersion !== version) return { outcome: 'stale' };
     const wanted: ProvisioningCommit = {
       expectedVersion: version,
-      putTenants: followRenames(state, change),
+      putTenants: await inSlices(followRenames(state, change)),
       putTrunks: change.putTrunks ?? [],
       putCertificates: change.putCertificates ?? [],
       deleteTenants: change.deleteTenants ?? [],
@@ -157,7 +157,7 @@ export class Provisioner {
       deleteCertificates: change.deleteCertificates ?? [],
     };
     const commit = await inSlices(withoutUnchanged(state, wanted));
-    const next = applyEdits(state, commit);
+    const next = await inSlices(editSteps(state, commit));
     const written = new Set<object>([...commit.putTenants, ...commit.putTrunks, ...commit.putCertificates]);
     const context = await this.#contextFor(state, commit.putTrunks);
     const problems = await inSlices(
@@ -201,10 +201,10 @@ export class Provisioner {
     const { locate } = this.#options;
     const context = { ...this.#options.context, before };
     if (locate === undefined || written.length === 0) return context;
-    const moved = new Set(written.filter((trunk) => isMoved(trunk, trunkIn(before, trunkIdOf(trunk)))));
-    return moved.size === 0
-      ? context
-      : { ...context, resolved: { moved, addressesOf: await locate([...moved].map(withBrand)) } };
+    const moved = await inSlices(movedTrunks(before, written));
+    if (moved.size === 0) return context;
+    const addressesOf = await locate([...moved.values()]);
+    return { ...context, resolved: { moved: new Set(moved.keys()), addressesOf } };
   }
 
   /** Serves a newer state than the one that is served. */
@@ -226,7 +226,7 @@ function* withoutUnchanged(state: Provisioning, commit: ProvisioningCommit): Ste
   const putTenants: Tenant[] = [];
   for (const tenant of commit.putTenants) {
     const stored = tenantIn(state, tenant.name);
-    if (!(yield* sameTenant(tenant, stored))) putTenants.push(yield* compactTenantSteps(tenant, stored));
+    if (!(yield* sameDocument(tenant, stored))) putTenants.push(yield* compactTenantSteps(tenant, stored));
     yield;
   }
   const putTrunks: TrunkSettings[] = [];
@@ -238,6 +238,16 @@ function* withoutUnchanged(state: Provisioning, commit: ProvisioningCommit): Ste
     (certificate) => !isDeepStrictEqual(certificate, certificateIn(state, certificate.name)),
   );
   return { ...commit, putTenants, putTrunks, putCertificates };
+}
+
+/** Those whose sources or pools are others than before, as written and as they take effect. */
+function* movedTrunks(before: Provisioning, written: readonly TrunkSettings[]): Steps<Map<TrunkSettings, Trunk>> {
+  const moved = new Map<TrunkSettings, Trunk>();
+  for (const trunk of written) {
+    if (isMoved(trunk, trunkIn(before, trunkIdOf(trunk)))) moved.set(trunk, withBrand(trunk));
+    yield;
+  }
+  return moved;
 }
 
 /** Whether a trunk's sources or pools are others than before. */

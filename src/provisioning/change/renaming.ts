@@ -3,7 +3,8 @@
  * is known by its id. So a change that renames a trunk takes along every place where a tenant names it.
  */
 
-import { trunkIn } from '../directory/places.ts';
+import type { Steps } from '../../base/steps.ts';
+import { tenantIn, trunkIn } from '../directory/places.ts';
 import type { ProvisioningEdits } from '../directory/store.ts';
 import type { Tenant } from '../tenants/schema.ts';
 import { trunkIdOf, withBrand } from '../trunk-settings/effective.ts';
@@ -13,42 +14,66 @@ import type { Provisioning, TrunkSettings } from '../trunk-settings/schema.ts';
  * The tenants to write for a change: those of the change, and those that name a trunk which the change renames. What the change itself
  * writes counts as written, unless the name that it uses is the old one and nobody's any more.
  */
-export function followRenames(before: Provisioning, change: ProvisioningEdits): readonly Tenant[] {
+export function* followRenames(before: Provisioning, change: ProvisioningEdits): Steps<readonly Tenant[]> {
   const written = change.putTenants ?? [];
-  const renamed = renamedTrunks(before, change.putTrunks ?? []);
-  if (renamed.length === 0) return written;
-  const gone = new Set(change.deleteTrunks);
-  const after = new Map(
-    before.trunks.filter((trunk) => !gone.has(trunkIdOf(trunk))).map((trunk) => [trunkIdOf(trunk), trunk]),
+  const names = yield* newNames(before, change.putTrunks ?? []);
+  if (names.size === 0) return written;
+  const inChange = new Set([...written.map(({ name }) => name), ...(change.deleteTenants ?? [])]);
+  const taken = yield* namesTaken(
+    before,
+    change,
+    written.map(({ name }) => name).filter((name) => names.has(name)),
   );
-  for (const trunk of change.putTrunks ?? []) after.set(trunkIdOf(trunk), trunk);
-  const follow = (tenant: Tenant, isWritten: boolean): Tenant => {
-    const names = new Map(
-      renamed.filter(({ old }) => mayUse(old, tenant.name)).map(({ old, name }) => [old.name, name]),
-    );
-    if (names.size === 0) return tenant;
-    const taken = new Set([...after.values()].filter((trunk) => mayUse(trunk, tenant.name)).map(({ name }) => name));
-    return withTrunkNames(tenant, (name) => (isWritten && taken.has(name) ? name : (names.get(name) ?? name)));
-  };
-  const inChange = new Set(written.map(({ name }) => name));
-  const others = before.tenants
-    .filter(({ name }) => !inChange.has(name) && change.deleteTenants?.includes(name) !== true)
-    .flatMap((tenant) => {
-      const followed = follow(tenant, false);
-      return followed === tenant ? [] : [followed];
-    });
-  return [...written.map((tenant) => follow(tenant, true)), ...others];
+  const followed: Tenant[] = [];
+  for (const tenant of written) {
+    const mine = names.get(tenant.name);
+    const isTaken = (name: string) => taken.get(tenant.name)?.has(name) === true;
+    const nameOf = (name: string) => (isTaken(name) ? name : (mine?.get(name) ?? name));
+    followed.push(mine === undefined ? tenant : withTrunkNames(tenant, nameOf));
+    yield;
+  }
+  for (const [name, mine] of names) {
+    const tenant = inChange.has(name) ? undefined : tenantIn(before, name);
+    const after = tenant && withTrunkNames(tenant, (trunk) => mine.get(trunk) ?? trunk);
+    if (after !== undefined && after !== tenant) followed.push(after);
+    yield;
+  }
+  return followed;
 }
 
-function renamedTrunks(before: Provisioning, put: readonly TrunkSettings[]) {
-  return put.flatMap((trunk) => {
+/** By tenant that may use one, what trunks are called that get another name. */
+function* newNames(
+  before: Provisioning,
+  put: readonly TrunkSettings[],
+): Steps<ReadonlyMap<string, ReadonlyMap<string, string>>> {
+  const names = new Map<string, Map<string, string>>();
+  for (const trunk of put) {
+    yield;
     const old = trunkIn(before, trunkIdOf(trunk));
-    return old === undefined || old.name === trunk.name ? [] : [{ old, name: trunk.name }];
-  });
+    if (old === undefined || old.name === trunk.name) continue;
+    for (const { tenant } of withBrand(old).assignments) {
+      const mine = names.get(tenant) ?? new Map<string, string>();
+      names.set(tenant, mine.set(old.name, trunk.name));
+    }
+  }
+  return names;
 }
 
-function mayUse(trunk: TrunkSettings, tenant: string): boolean {
-  return withBrand(trunk).assignments.some((assignment) => assignment.tenant === tenant);
+/** By tenant, of these, the names of the trunks that it may use after the change. */
+function* namesTaken(
+  before: Provisioning,
+  { putTrunks = [], deleteTrunks = [] }: ProvisioningEdits,
+  tenants: readonly string[],
+): Steps<ReadonlyMap<string, ReadonlySet<string>>> {
+  const taken = new Map(tenants.map((name) => [name, new Set<string>()]));
+  if (taken.size === 0) return taken;
+  const replaced = new Set([...putTrunks.map(trunkIdOf), ...deleteTrunks]);
+  for (const [at, trunk] of [...before.trunks, ...putTrunks].entries()) {
+    yield;
+    if (at < before.trunks.length && replaced.has(trunkIdOf(trunk))) continue;
+    for (const { tenant } of withBrand(trunk).assignments) taken.get(tenant)?.add(trunk.name);
+  }
+  return taken;
 }
 
 /** The tenant with each name of a trunk replaced; the same object when nothing changes. */
@@ -62,7 +87,11 @@ function withTrunkNames(tenant: Tenant, nameOf: (name: string) => string): Tenan
   };
   const owners = <T extends { readonly outboundCallerIds: readonly { readonly trunk: string }[] }>(
     items: readonly T[],
-  ) => items.map((item) => ({ ...item, outboundCallerIds: item.outboundCallerIds.map(rename) }));
+  ) =>
+    // Most have none and stay the object that they are.
+    items.map((item) =>
+      item.outboundCallerIds.length === 0 ? item : { ...item, outboundCallerIds: item.outboundCallerIds.map(rename) },
+    );
   const renamed = {
     ...tenant,
     outboundCallerIds: tenant.outboundCallerIds.map(rename),

@@ -5,7 +5,7 @@
 
 import { noSuch } from '../../base/nearest.ts';
 import { allAtOnce, type Steps } from '../../base/steps.ts';
-import { diffOf } from '../directory/difference.ts';
+import { diffSteps } from '../directory/difference.ts';
 import type { Directory } from '../directory/directory.ts';
 import { certificateIn, tenantIn } from '../directory/places.ts';
 import { poolOf } from '../directory/trunk-pools.ts';
@@ -84,7 +84,7 @@ export function* checkChangeSteps(
   context: CheckContext,
   written: ReadonlySet<object>,
 ): Steps<ProvisioningProblem[]> {
-  const diff = diffOf(before.provisioning, after);
+  const diff = yield* diffSteps(before.provisioning, after);
   if (diff.isReordered) return yield* checkSteps(after, { ...context, before: before.provisioning }, written);
   return yield* check(yield* changeScope(before, after, diff), context, written);
 }

@@ -1,4 +1,5 @@
 /** What two states have different. What is the same object in both is the same; nothing is compared by its contents. */
+import { allAtOnce, type Steps } from '../../base/steps.ts';
 import type { Tenant } from '../tenants/schema.ts';
 import type { CertificateSettings } from '../trunk-settings/certificate-schema.ts';
 import { trunkIdOf } from '../trunk-settings/effective.ts';
@@ -22,17 +23,22 @@ export interface ProvisioningDiff {
 const found = new WeakMap<Provisioning, { readonly before: Provisioning; readonly diff: ProvisioningDiff }>();
 
 export function diffOf(before: Provisioning, after: Provisioning): ProvisioningDiff {
+  return allAtOnce(diffSteps(before, after));
+}
+
+/** {@link diffOf} in steps; whoever asks for it then has it at once. */
+export function* diffSteps(before: Provisioning, after: Provisioning): Steps<ProvisioningDiff> {
   const last = found.get(after);
   if (last?.before === before) return last.diff;
-  const diff = compare(before, after);
+  const diff = yield* compare(before, after);
   found.set(after, { before, diff });
   return diff;
 }
 
-function compare(before: Provisioning, after: Provisioning): ProvisioningDiff {
-  const tenants = changesOf(before.tenants, after.tenants, ({ name }) => name);
-  const trunks = changesOf(before.trunks, after.trunks, trunkIdOf);
-  const certificates = changesOf(before.certificates, after.certificates, ({ name }) => name);
+function* compare(before: Provisioning, after: Provisioning): Steps<ProvisioningDiff> {
+  const tenants = yield* changesOf(before.tenants, after.tenants, ({ name }) => name);
+  const trunks = yield* changesOf(before.trunks, after.trunks, trunkIdOf);
+  const certificates = yield* changesOf(before.certificates, after.certificates, ({ name }) => name);
   return {
     tenants: tenants.changes,
     trunks: trunks.changes,
@@ -46,13 +52,16 @@ interface Changes<T> {
   readonly isReordered: boolean;
 }
 
-function changesOf<T>(before: readonly T[], after: readonly T[], keyOf: (item: T) => string): Changes<T> {
+const ITEMS_PER_STEP = 250;
+
+function* changesOf<T>(before: readonly T[], after: readonly T[], keyOf: (item: T) => string): Steps<Changes<T>> {
   if (before === after) return { changes: [], isReordered: false };
   const changes: Change<T>[] = [];
   // What is replaced keeps its place, so mostly both are walked through side by side.
   let at = 0;
   const end = Math.min(before.length, after.length);
   for (; at < end; at++) {
+    if (at % ITEMS_PER_STEP === 0) yield;
     const [was, is] = [before[at] as T, after[at] as T];
     if (was === is) continue;
     if (keyOf(was) !== keyOf(is)) break;
@@ -61,8 +70,12 @@ function changesOf<T>(before: readonly T[], after: readonly T[], keyOf: (item: T
   // Behind what is gone or has come in between, the rest is the same mostly.
   let rest = 0;
   while (rest < end - at && before[before.length - rest - 1] === after[after.length - rest - 1]) rest++;
+  const gone = new Map<string, { readonly item: T; readonly index: number }>();
   const left = before.slice(at, before.length - rest);
-  const gone = new Map(left.map((item, index) => [keyOf(item), { item, index }]));
+  for (const [index, item] of left.entries()) {
+    gone.set(keyOf(item), { item, index });
+    if (index % ITEMS_PER_STEP === 0) yield;
+  }
   let isReordered = gone.size < left.length;
   let last = -1;
   const seen = new Set<string>();
@@ -74,6 +87,7 @@ function changesOf<T>(before: readonly T[], after: readonly T[], keyOf: (item: T
     seen.add(key);
     last = Math.max(last, was?.index ?? last);
     if (was?.item !== item) changes.push({ before: was?.item, after: item });
+    if (seen.size % ITEMS_PER_STEP === 0) yield;
   }
   for (const { item } of gone.values()) changes.push({ before: item, after: undefined });
   return { changes, isReordered };

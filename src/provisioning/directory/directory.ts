@@ -11,7 +11,7 @@ import { byPrecedence, type SigningCertificate, signingCertificate } from '../tr
 import { withBrand } from '../trunk-settings/effective.ts';
 import type { Assignment, Provisioning, Trunk } from '../trunk-settings/schema.ts';
 import { type TlsCertificate, tlsCertificate } from '../trunk-settings/tls-certificates.ts';
-import { diffOf } from './difference.ts';
+import { diffOf, diffSteps } from './difference.ts';
 import { type Indexes, indexSteps, NO_INDEXES, type Provider, providersMet, trunkNamed } from './indexes.ts';
 import type { NumberIndex } from './number-index.ts';
 import { certificateIn } from './places.ts';
@@ -50,9 +50,9 @@ export class Directory {
 
   /** The snapshot that comes after another: what did not change is shared. Answers as one that is made anew. */
   static *after(previous: Directory, provisioning: Provisioning): Steps<Directory> {
-    const diff = diffOf(previous.provisioning, provisioning);
+    const diff = yield* diffSteps(previous.provisioning, provisioning);
     const indexes = diff.isReordered
-      ? yield* indexSteps(provisioning, NO_INDEXES, diffOf(NOTHING, provisioning))
+      ? yield* indexSteps(provisioning, NO_INDEXES, yield* diffSteps(NOTHING, provisioning))
       : yield* indexSteps(provisioning, previous.#indexes, diff);
     return new Directory(provisioning, trunksAfter(previous, provisioning), indexes);
   }

@@ -3,6 +3,7 @@
  * places, so that a small change of a large state looks for nothing.
  */
 import { LayeredMap } from '../../base/layered-map.ts';
+import { allAtOnce, type Steps } from '../../base/steps.ts';
 import type { Tenant } from '../tenants/schema.ts';
 import type { CertificateSettings } from '../trunk-settings/certificate-schema.ts';
 import { trunkIdOf } from '../trunk-settings/effective.ts';
@@ -47,12 +48,16 @@ export function certificatePlace({ certificates }: Pick<Provisioning, 'certifica
 }
 
 /** The list after edits: what is replaced keeps its place, what is new comes last. The same list when there are none. */
-export function editedTenants(present: Tenant[], put: readonly Tenant[], removed: readonly string[]) {
+export function editedTenants(present: Tenant[], put: readonly Tenant[], removed: readonly string[]): Steps<Tenant[]> {
   return edited(present, put, removed, nameOf);
 }
 
 /** {@link editedTenants} of trunks, which are removed by id. */
-export function editedTrunks(present: TrunkSettings[], put: readonly TrunkSettings[], removed: readonly string[]) {
+export function editedTrunks(
+  present: TrunkSettings[],
+  put: readonly TrunkSettings[],
+  removed: readonly string[],
+): Steps<TrunkSettings[]> {
   return edited(present, put, removed, trunkIdOf);
 }
 
@@ -61,37 +66,59 @@ export function editedCertificates(
   present: CertificateSettings[],
   put: readonly CertificateSettings[],
   removed: readonly string[],
-) {
+): Steps<CertificateSettings[]> {
   return edited(present, put, removed, nameOf);
 }
 
+const ITEMS_PER_STEP = 250;
+
 function placesOf<T>(list: readonly T[], keyOf: (item: T) => string): Places {
-  let places = known.get(list);
-  if (places === undefined) {
-    const first = new Map<string, number>();
-    for (const [place, item] of list.entries()) {
-      const key = keyOf(item);
-      if (!first.has(key)) first.set(key, place);
-    }
-    places = new LayeredMap(first);
-    known.set(list, places);
+  return known.get(list) ?? allAtOnce(placeSteps(list, keyOf));
+}
+
+function* placeSteps<T>(list: readonly T[], keyOf: (item: T) => string): Steps<Places> {
+  const before = known.get(list);
+  if (before !== undefined) return before;
+  const first = new Map<string, number>();
+  for (const [place, item] of list.entries()) {
+    const key = keyOf(item);
+    if (!first.has(key)) first.set(key, place);
+    if (place % ITEMS_PER_STEP === 0) yield;
   }
+  const places = new LayeredMap(first);
+  known.set(list, places);
   return places;
 }
 
-function edited<T>(present: T[], put: readonly T[], removed: readonly string[], keyOf: (item: T) => string): T[] {
-  const places = placesOf(present, keyOf);
-  const replacements = new Map(put.map((item) => [keyOf(item), item]));
+function* edited<T>(
+  present: T[],
+  put: readonly T[],
+  removed: readonly string[],
+  keyOf: (item: T) => string,
+): Steps<T[]> {
+  if (put.length === 0 && removed.length === 0) return present;
+  const places = yield* placeSteps(present, keyOf);
+  const replacements = new Map<string, T>();
+  for (const item of put) {
+    replacements.set(keyOf(item), item);
+    if (replacements.size % ITEMS_PER_STEP === 0) yield;
+  }
   const gone = new Set(removed.filter((key) => places.get(key) !== undefined && !replacements.has(key)));
   if (replacements.size === 0 && gone.size === 0) return present;
   const list = [...present];
   const added = new Map<string, number>();
+  let count = 0;
   for (const [key, item] of replacements) {
     const place = places.get(key);
     if (place !== undefined) list[place] = item;
     else added.set(key, list.push(item) - 1);
+    if (++count % ITEMS_PER_STEP === 0) yield;
   }
-  if (gone.size > 0) return list.filter((item) => !gone.has(keyOf(item)));
-  known.set(list, places.edited(added));
+  if (gone.size > 0) {
+    const rest = list.filter((item) => !gone.has(keyOf(item)));
+    yield* placeSteps(rest, keyOf);
+    return rest;
+  }
+  known.set(list, yield* places.editedSteps(added));
   return list;
 }

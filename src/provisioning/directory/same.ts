@@ -1,22 +1,27 @@
-/** Whether two documents say the same. A tenant may have ten thousand extensions: compared in steps. */
+/** Whether two documents say the same. A tenant may have ten thousand extensions or rules: compared in steps. */
 import { isDeepStrictEqual } from 'node:util';
 import type { Steps } from '../../base/steps.ts';
-import type { Tenant } from '../tenants/schema.ts';
 
-const EXTENSIONS_PER_STEP = 50;
+const ITEMS_PER_STEP = 50;
 
-export function* sameTenant(a: Tenant, b: Tenant | undefined): Steps<boolean> {
+export function* sameDocument<T extends object>(a: T | undefined, b: T | undefined): Steps<boolean> {
   if (a === b) return true;
-  if (b === undefined || a.extensions.length !== b.extensions.length) return false;
-  if (!isDeepStrictEqual(settingsOf(a), settingsOf(b))) return false;
-  for (const [at, extension] of a.extensions.entries()) {
-    const other = b.extensions[at];
-    if (extension !== other && !isDeepStrictEqual(extension, other)) return false;
-    if (at % EXTENSIONS_PER_STEP === EXTENSIONS_PER_STEP - 1) yield;
+  if (a === undefined || b === undefined) return false;
+  const fields = Object.entries(a);
+  if (fields.length !== Object.keys(b).length) return false;
+  for (const [name, field] of fields) {
+    if (!Object.hasOwn(b, name) || !(yield* sameField(field, b[name as keyof T]))) return false;
   }
   return true;
 }
 
-function settingsOf({ extensions: _own, ...settings }: Tenant): object {
-  return settings;
+function* sameField(a: unknown, b: unknown): Steps<boolean> {
+  if (a === b) return true;
+  if (!Array.isArray(a) || !Array.isArray(b)) return isDeepStrictEqual(a, b);
+  if (a.length !== b.length) return false;
+  for (const [at, item] of a.entries()) {
+    if (item !== b[at] && !isDeepStrictEqual(item, b[at])) return false;
+    if (at % ITEMS_PER_STEP === ITEMS_PER_STEP - 1) yield;
+  }
+  return true;
 }

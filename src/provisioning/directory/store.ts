@@ -1,4 +1,5 @@
 import type { Problem } from '../../base/errors.ts';
+import { allAtOnce, type Steps } from '../../base/steps.ts';
 import type { Tenant } from '../tenants/schema.ts';
 import type { CertificateSettings } from '../trunk-settings/certificate-schema.ts';
 import type { Provisioning, TrunkSettings } from '../trunk-settings/schema.ts';
@@ -59,11 +60,16 @@ export interface ProvisioningStore {
 
 /** The state after these edits; what is replaced keeps its place, what is new comes last. */
 export function applyEdits(state: Provisioning, edits: ProvisioningEdits): Provisioning {
+  return allAtOnce(editSteps(state, edits));
+}
+
+/** {@link applyEdits} in steps: twenty thousand tenants may come at once. */
+export function* editSteps(state: Provisioning, edits: ProvisioningEdits): Steps<Provisioning> {
   const { putTenants = [], putTrunks = [], deleteTenants = [], deleteTrunks = [] } = edits;
   const { putCertificates = [], deleteCertificates = [] } = edits;
   return {
-    tenants: editedTenants(state.tenants, putTenants, deleteTenants),
-    trunks: editedTrunks(state.trunks, putTrunks, deleteTrunks),
-    certificates: editedCertificates(state.certificates, putCertificates, deleteCertificates),
+    tenants: yield* editedTenants(state.tenants, putTenants, deleteTenants),
+    trunks: yield* editedTrunks(state.trunks, putTrunks, deleteTrunks),
+    certificates: yield* editedCertificates(state.certificates, putCertificates, deleteCertificates),
   };
 }

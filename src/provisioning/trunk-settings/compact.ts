@@ -62,7 +62,7 @@ function sharing<T extends object>(document: T, own: ReadonlySet<string>): T {
  * @param kind what it is a part of; parts of different kinds are never the same object.
  */
 export function sharedLike<T extends object>(value: T, kind: string): T {
-  if (Object.isFrozen(value)) return value;
+  if (Object.isFrozen(value) || (Array.isArray(value) && value.length > LONGEST_SHARED / 2)) return value;
   const text = JSON.stringify(value);
   if (text.length > LONGEST_SHARED) return value;
   const key = `${kind} ${text}`;

@@ -3,12 +3,11 @@
  * stays, and of the rest goes back what breaks no rule in the state that comes of it. So no number, domain or trunk has two owners, no
  * trunk is without its tenant, and none goes to a tenant that has only the name of the one it belonged to.
  */
-import { isDeepStrictEqual } from 'node:util';
 import type { Steps } from '../../base/steps.ts';
 import { checkSteps } from '../../provisioning/check/provisioning.ts';
 import { certificateIn, tenantIn, trunkIn } from '../../provisioning/directory/places.ts';
-import { sameTenant } from '../../provisioning/directory/same.ts';
-import { applyEdits, type ProvisioningCommit } from '../../provisioning/directory/store.ts';
+import { sameDocument } from '../../provisioning/directory/same.ts';
+import { editSteps, type ProvisioningCommit } from '../../provisioning/directory/store.ts';
 import type { Tenant } from '../../provisioning/tenants/schema.ts';
 import type { CertificateSettings } from '../../provisioning/trunk-settings/certificate-schema.ts';
 import { trunkIdOf } from '../../provisioning/trunk-settings/effective.ts';
@@ -52,13 +51,13 @@ export function* putBackSteps(
   const overtaken = new Map<string, Pick<Edit, 'kind' | 'name'>>();
   for (const kind of Object.keys(KINDS) as Kind[]) {
     for (const name of fork.overtaken[kind]) {
-      if (!(yield* isSame(kind, find(copy, kind, name), find(store, kind, name))))
+      if (!(yield* sameDocument(find(copy, kind, name), find(store, kind, name))))
         overtaken.set(keyOf(kind, name), { kind, name });
       yield;
     }
     for (const name of fork.toPutBack[kind]) {
       const [document, stored] = [find(copy, kind, name), find(store, kind, name)];
-      if (yield* isSame(kind, document, stored)) continue;
+      if (yield* sameDocument(document, stored)) continue;
       const [parties, present] = [partiesOf(kind, document), partiesOf(kind, stored)];
       const edit = { kind, name, document, parties: new Set([...parties, ...present]) };
       const isForStranger = [...parties].some((party) => fork.strangers.has(party) && !present.has(party));
@@ -82,7 +81,7 @@ function* withoutBreaking(store: Provisioning, copy: Provisioning, edits: Map<st
   const left: Edit[] = [];
   let present: ReadonlySet<string> | undefined;
   while (edits.size > 0) {
-    const next = applyEdits(store, commitOf(edits, 0));
+    const next = yield* editSteps(store, commitOf(edits, 0));
     const written = new Set<object>(Array.from(edits.values(), ({ document }) => document ?? []));
     const found = yield* checkSteps(next, { before: copy }, written);
     if (found.length === 0) break;
@@ -153,11 +152,6 @@ function find(state: Provisioning, kind: Kind, name: string): Document | undefin
     case 'certificates':
       return certificateIn(state, name);
   }
-}
-
-function* isSame(kind: Kind, a: Document | undefined, b: Document | undefined): Steps<boolean> {
-  if (kind === 'tenants' && a !== undefined) return yield* sameTenant(a as Tenant, b as Tenant | undefined);
-  return isDeepStrictEqual(a, b);
 }
 
 /** The tenants that a document is about; the system is nobody's neighbour. */

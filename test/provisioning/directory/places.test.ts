@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { allAtOnce } from '../../../src/base/steps.ts';
 import {
   editedTenants,
   editedTrunks,
@@ -30,7 +31,7 @@ test('edited lists, and places in them: what is replaced keeps its place, what i
       let model = new Map<string, string>();
       for (const { put, removed } of edits) {
         const written = put.map(([name, zone]) => tenantOf(name, zone));
-        tenants = editedTenants(tenants, written, removed);
+        tenants = allAtOnce(editedTenants(tenants, written, removed));
         model = new Map(model);
         for (const name of removed) if (!put.some(([wanted]) => wanted === name)) model.delete(name);
         for (const [name, zone] of put) model.set(name, zone);
@@ -48,7 +49,7 @@ test('edited lists, and places in them: what is replaced keeps its place, what i
 
 test('a list without edits is the list itself', () => {
   const tenants = [tenantOf('a', 'Europe/Rome')];
-  expect(editedTenants(tenants, [], ['nobody'])).toBe(tenants);
+  expect(allAtOnce(editedTenants(tenants, [], ['nobody']))).toBe(tenants);
 });
 
 test('trunks are found by id, of two with one id the first', () => {
@@ -60,5 +61,5 @@ test('trunks are found by id, of two with one id the first', () => {
   });
   expect(trunkPlace({ trunks }, '7')).toBe(0);
   expect(trunkIn({ tenants: [], trunks, certificates: [] }, '7')?.name).toBe('one');
-  expect(trunkPlace({ trunks: editedTrunks(trunks, [], ['7']) }, '7')).toBe(-1);
+  expect(trunkPlace({ trunks: allAtOnce(editedTrunks(trunks, [], ['7'])) }, '7')).toBe(-1);
 });
