@@ -101,11 +101,6 @@ function completed(staged: Staged, { isStaged: _, moreExtensions, ...commit }: L
   return { ...commit, ...withPart(staged, { ...commit, moreExtensions }) };
 }
 
-/** A commit that came in parts, put together. */
-export function wholeCommit(parts: readonly PartialPut[], last: LastPart): ProvisioningCommit {
-  return completed(parts.reduce(withPart, NOTHING), last);
-}
-
 export class EmbeddedFiles implements FileOperations {
   readonly #provisioning: ProvisioningFile;
   readonly #live: LiveFile;

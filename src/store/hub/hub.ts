@@ -9,7 +9,7 @@ import type { CallChanges, KeptCalls } from '../../call/index.ts';
 import type { BindingChange } from '../../registrar/ports.ts';
 import type { LimitUse } from '../../trunks/shared-limits.ts';
 import type { TallyAddition } from '../../trunks/tallies.ts';
-import { type CommitPart, type LastPart, wholeCommit } from '../embedded/files.ts';
+import type { CommitPart, LastPart } from '../embedded/files.ts';
 import { WorkerClient } from '../embedded/worker-client.ts';
 import { lockFolder, prepareFolder } from '../folder.ts';
 import { loadStoreKey } from '../key.ts';
@@ -150,7 +150,8 @@ export class StoreHub {
     const [result] = await Promise.all([this.#files.ask('commit', last), ...staged]);
     if (result.outcome === 'committed') {
       const { version } = result;
-      this.#tellOthers(member, { kind: 'provisioned', version, commit: wholeCommit(parts, last) });
+      for (const part of parts) this.#tellOthers(member, { kind: 'staged', part });
+      this.#tellOthers(member, { kind: 'provisioned', version, last });
     }
     return result;
   }

@@ -1,10 +1,9 @@
 /** What workers and the hub of their store say to each other. Plain data: it goes from process to process. */
 
-import type { ProvisioningCommit } from '../../provisioning/directory/store.ts';
 import type { BindingChange } from '../../registrar/ports.ts';
 import type { LimitUse } from '../../trunks/shared-limits.ts';
 import type { TallyTotal } from '../../trunks/tallies.ts';
-import type { FileOperations } from '../embedded/files.ts';
+import type { CommitPart, FileOperations, LastPart } from '../embedded/files.ts';
 import type { OrderFault } from '../pending-orders.ts';
 import type { GrantedLease, NodeReport } from '../stores.ts';
 
@@ -31,7 +30,9 @@ export interface Order {
 
 /** What another worker did, or said of itself. */
 export type Notice =
-  | { readonly kind: 'provisioned'; readonly version: number; readonly commit: ProvisioningCommit }
+  /** Of the commit that is told next: a message is unpacked at once on the thread of the calls. */
+  | { readonly kind: 'staged'; readonly part: CommitPart }
+  | { readonly kind: 'provisioned'; readonly version: number; readonly last: LastPart }
   | { readonly kind: 'webhooks' }
   | { readonly kind: 'bound'; readonly changes: readonly BindingChange[] }
   | { readonly kind: 'tallied'; readonly totals: readonly TallyTotal[] }

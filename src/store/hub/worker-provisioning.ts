@@ -1,14 +1,18 @@
 import { inSlices, type Steps } from '../../base/steps.ts';
 import {
-  applyEdits,
   type CommitResult,
+  editSteps,
   type ProvisionedState,
   type ProvisioningCommit,
   type ProvisioningStore,
 } from '../../provisioning/directory/store.ts';
-import type { Tenant } from '../../provisioning/tenants/schema.ts';
+import type { Extension, Tenant } from '../../provisioning/tenants/schema.ts';
 import { compactTenantSteps, compactTrunk } from '../../provisioning/trunk-settings/compact.ts';
+import type { TrunkSettings } from '../../provisioning/trunk-settings/schema.ts';
+import type { CommitPart, LastPart } from '../embedded/files.ts';
 import type { HubClient } from './hub-client.ts';
+
+const TRUNKS_PER_STEP = 20;
 
 /** What is provisioned, as a worker has it: read once, and from then on followed by what each commit changed. */
 export class WorkerProvisioning implements ProvisioningStore {
@@ -16,16 +20,21 @@ export class WorkerProvisioning implements ProvisioningStore {
   readonly #listeners = new Set<() => void>();
   /** Undefined: not read yet, or a commit is missing in between. */
   #copy: ProvisionedState | undefined;
+  /** Parts of the commit of another worker that is told next. */
+  #staged: readonly CommitPart[] = [];
   /** One commit after the other: what comes from another worker is brought into shape between calls. */
   #following: Promise<unknown> = Promise.resolve();
 
   constructor(hub: HubClient, files: ProvisioningStore) {
     this.#files = files;
     hub.onNotice((notice) => {
+      if (notice.kind === 'staged') this.#staged = notice.part.isFirst ? [notice.part] : [...this.#staged, notice.part];
       if (notice.kind !== 'provisioned') return;
-      const { version, commit } = notice;
+      const { version, last } = notice;
+      const parts = last.isStaged ? this.#staged : [];
+      this.#staged = [];
       void this.#next(async () => {
-        if (this.#isNext(version)) this.#follow(version, await inSlices(compacted(commit)));
+        if (this.#isNext(version)) await this.#follow(version, await inSlices(compacted(parts, last)));
         for (const listener of this.#listeners) listener();
       });
     });
@@ -44,7 +53,7 @@ export class WorkerProvisioning implements ProvisioningStore {
   async commit(commit: ProvisioningCommit): Promise<CommitResult> {
     const result = await this.#files.commit(commit);
     // What is committed here is compact already.
-    if (result.outcome === 'committed') await this.#next(async () => this.#follow(result.version, commit));
+    if (result.outcome === 'committed') await this.#next(() => this.#follow(result.version, commit));
     return result;
   }
 
@@ -67,15 +76,36 @@ export class WorkerProvisioning implements ProvisioningStore {
     return this.#copy !== undefined && version === this.#copy.version + 1;
   }
 
-  #follow(version: number, commit: ProvisioningCommit): void {
-    if (this.#isNext(version) && this.#copy !== undefined)
-      this.#copy = { version, state: applyEdits(this.#copy.state, commit) };
+  async #follow(version: number, commit: ProvisioningCommit): Promise<void> {
+    const before = this.#copy;
+    if (!this.#isNext(version) || before === undefined) return;
+    const state = await inSlices(editSteps(before.state, commit));
+    // A look that was under way may have brought a later one.
+    if (this.#copy === before) this.#copy = { version, state };
   }
 }
 
-function* compacted(commit: ProvisioningCommit): Steps<ProvisioningCommit> {
+/** A commit that came in parts, put together and as it is kept. */
+function* compacted(
+  parts: readonly CommitPart[],
+  { isStaged: _staged, moreExtensions, ...last }: LastPart,
+): Steps<ProvisioningCommit> {
+  const whole: Tenant[] = [];
+  const putTrunks: TrunkSettings[] = [];
+  for (const part of [...parts, { ...last, moreExtensions }]) {
+    const extensions = whole.at(-1)?.extensions as Extension[] | undefined;
+    extensions?.push(...part.moreExtensions);
+    whole.push(...part.putTenants);
+    for (const trunk of part.putTrunks) {
+      putTrunks.push(compactTrunk(trunk));
+      if (putTrunks.length % TRUNKS_PER_STEP === 0) yield;
+    }
+    yield;
+  }
   const putTenants: Tenant[] = [];
-  for (const tenant of commit.putTenants) putTenants.push(yield* compactTenantSteps(tenant));
-  yield;
-  return { ...commit, putTenants, putTrunks: commit.putTrunks.map(compactTrunk) };
+  for (const tenant of whole) {
+    putTenants.push(yield* compactTenantSteps(tenant));
+    yield;
+  }
+  return { ...last, putTenants, putTrunks };
 }

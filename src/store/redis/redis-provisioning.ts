@@ -8,16 +8,14 @@ import { randomToken } from '../../base/ids.ts';
 import type { Log } from '../../base/log.ts';
 import { inSlices, type Steps } from '../../base/steps.ts';
 import {
-  applyEdits,
   type CommitResult,
+  editSteps,
   type ProvisionedState,
   type ProvisioningCommit,
   type ProvisioningStore,
 } from '../../provisioning/directory/store.ts';
-import type { Tenant } from '../../provisioning/tenants/schema.ts';
 import type { CertificateSettings } from '../../provisioning/trunk-settings/certificate-schema.ts';
 import { compactTenantSteps, compactTrunkSteps } from '../../provisioning/trunk-settings/compact.ts';
-import type { TrunkSettings } from '../../provisioning/trunk-settings/schema.ts';
 import type { Sealer } from '../sealer.ts';
 import { changeOf, placeOf, type StreamEntry } from './events.ts';
 import { REPLACED } from './identity.ts';
@@ -156,9 +154,11 @@ export class RedisProvisioning implements ProvisioningStore {
     const madeOf = this.#copy.version === from ? this.#lineage.token : '';
     if ((await this.#write(commit, change, madeOf)) === 'stale' || !(await this.#isKept(change)))
       return { outcome: 'stale' };
-    if (this.#copy.version === from) {
-      const state = applyEdits(this.#copy.state, commit);
-      this.#serve({ version: change.version, state }, this.#lineage.with([change]));
+    const copy = this.#copy;
+    if (copy.version === from) {
+      const state = await inSlices(editSteps(copy.state, commit));
+      // A look that was under way may have come to it, or further.
+      if (this.#copy === copy) this.#serve({ version: change.version, state }, this.#lineage.with([change]));
     }
     return { outcome: 'committed', version: change.version };
   }
@@ -401,36 +401,34 @@ export class RedisProvisioning implements ProvisioningStore {
     return { tenants: [...tenants.values()], trunks: [...trunks.values()], certificates: [...certificates.values()] };
   }
 
+  /** The state after these changes; what none of them names is the same as before. */
   async #after({ state }: ProvisionedState, changes: readonly ChangedNames[]): Promise<ProvisionedState['state']> {
-    const tenants = new Map<string, Tenant | undefined>(state.tenants.map((tenant) => [tenant.name, tenant]));
-    const trunks = new Map<string, TrunkSettings | undefined>(state.trunks.map((trunk) => [trunk.id ?? '', trunk]));
-    const certificates = new Map<string, CertificateSettings | undefined>(
-      state.certificates.map((certificate) => [certificate.name, certificate]),
+    const tenants = netOf(changes, 'Tenants');
+    const trunks = netOf(changes, 'Trunks');
+    const certificates = netOf(changes, 'Certificates');
+    // What was removed and written again comes last, as it was written then.
+    const without = await inSlices(
+      editSteps(state, {
+        deleteTenants: tenants.gone,
+        deleteTrunks: trunks.gone,
+        deleteCertificates: certificates.gone,
+      }),
     );
-    for (const change of changes) {
-      for (const name of change.deleteTenants) tenants.delete(name);
-      for (const id of change.deleteTrunks) trunks.delete(id);
-      for (const name of change.putTenants) tenants.set(name, undefined);
-      for (const id of change.putTrunks) trunks.set(id, undefined);
-      for (const name of change.deleteCertificates ?? []) certificates.delete(name);
-      for (const name of change.putCertificates ?? []) certificates.set(name, undefined);
-    }
-    return {
-      tenants: await this.#complete('tenants', tenants, compactTenantSteps),
-      trunks: await this.#complete('trunks', trunks, compactTrunkSteps),
-      certificates: await this.#complete('certificates', certificates, asItIs<CertificateSettings>),
+    const [putTenants, putTrunks, putCertificates] = [
+      await this.#fetch('tenants', tenants.come, compactTenantSteps),
+      await this.#fetch('trunks', trunks.come, compactTrunkSteps),
+      await this.#fetch('certificates', certificates.come, asItIs<CertificateSettings>),
+    ];
+    const edits = {
+      putTenants: [...putTenants.values()],
+      putTrunks: [...putTrunks.values()],
+      putCertificates: [...putCertificates.values()],
+      // What Redis does not have was removed by a change that has come since; the next look reads it.
+      deleteTenants: tenants.come.filter((name) => !putTenants.has(name)),
+      deleteTrunks: trunks.come.filter((id) => !putTrunks.has(id)),
+      deleteCertificates: certificates.come.filter((name) => !putCertificates.has(name)),
     };
-  }
-
-  /** Fetches the documents that are missing; keeps the order. */
-  async #complete<T>(
-    kind: 'tenants' | 'trunks' | 'certificates',
-    documents: Map<string, T | undefined>,
-    compact: Compact<T>,
-  ): Promise<T[]> {
-    const missing = [...documents].filter(([, document]) => document === undefined).map(([name]) => name);
-    for (const [name, document] of await this.#fetch(kind, missing, compact)) documents.set(name, document);
-    return [...documents.values()].filter((document) => document !== undefined);
+    return inSlices(editSteps(without, edits));
   }
 
   async #fetch<T>(
@@ -450,6 +448,20 @@ export class RedisProvisioning implements ProvisioningStore {
     }
     return documents;
   }
+}
+
+/** What changes one after the other come to: what they remove, and what they write that stays. */
+function netOf(changes: readonly ChangedNames[], kind: 'Tenants' | 'Trunks' | 'Certificates') {
+  const gone = new Set<string>();
+  const come = new Set<string>();
+  for (const change of changes) {
+    for (const name of change[`delete${kind}`] ?? []) {
+      gone.add(name);
+      come.delete(name);
+    }
+    for (const name of change[`put${kind}`] ?? []) come.add(name);
+  }
+  return { gone: [...gone], come: [...come] };
 }
 
 // biome-ignore lint/correctness/useYield: nothing of it is shared.

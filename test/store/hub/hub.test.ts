@@ -1,11 +1,13 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { silentLog } from '../../../src/base/log.ts';
 import { WheelScheduler } from '../../../src/base/wheel-scheduler.ts';
+import type { Tenant } from '../../../src/provisioning/tenants/schema.ts';
+import type { TrunkSettings } from '../../../src/provisioning/trunk-settings/schema.ts';
 import { StoreHub, type Stores } from '../../../src/store/index.ts';
 import { eventually } from '../../kit/eventually.ts';
 import { storeContract } from '../contract.ts';
 import { callsElsewhere, temporaryFolder } from '../kit.ts';
-import { binding, commitOf, tenant, webhook } from '../records.ts';
+import { binding, commitOf, tenant, trunk, webhook } from '../records.ts';
 import { joinHub } from './channel.ts';
 
 const context = () => ({ log: silentLog, scheduler: new WheelScheduler(), environment: {} });
@@ -76,6 +78,33 @@ describe('two workers on one store', () => {
     const { state } = await a.provisioning.load();
     expect(state.tenants).toHaveLength(1);
     expect(state.tenants[0]?.extensions).toHaveLength(600);
+  });
+
+  test('a large commit of one reaches the other whole, in messages of a millisecond or two', async () => {
+    const items = (count: number, of: (index: number) => object) => Array.from({ length: count }, (_, at) => of(at));
+    const extensions = (first: number) =>
+      items(700, (at) => ({ ...tenant('x').extensions[0], number: String(first + at) })) as Tenant['extensions'];
+    await b.provisioning.load();
+    const told: number[] = [];
+    const watcher = hub.join('edge-w3', 2, (message) => void told.push(JSON.stringify(message).length));
+    const putTenants = ['acme', 'beta', 'zeta'].map((name, at) => ({
+      ...tenant(name),
+      extensions: extensions(1000 * (at + 1)),
+    }));
+    const putTrunks = items(600, (at) => trunk(String(at))) as TrunkSettings[];
+    await a.provisioning.commit(commitOf(0, { putTenants, putTrunks }));
+    const { version, state } = await eventually('the other to have it', async () => {
+      const loaded = await b.provisioning.load();
+      return loaded.version === 1 ? loaded : undefined;
+    });
+    expect(version).toBe(1);
+    expect(state.tenants).toEqual(putTenants);
+    expect(state.trunks).toEqual(putTrunks);
+    const whole = JSON.stringify({ putTenants, putTrunks }).length;
+    expect(Math.max(...told)).toBeLessThan(whole / 5);
+    await a.provisioning.commit(commitOf(1, { deleteTenants: ['beta'] }));
+    await eventually('the deletion', async () => (await b.provisioning.load()).state.tenants.length === 2);
+    watcher.leave();
   });
 
   test('a registration at one is told to the other; webhooks too', async () => {

@@ -377,6 +377,22 @@ describe.skipIf(peersSkipped)('several nodes on one Redis', () => {
     expect((await b.provisioning.load()).version).toBe(7);
   });
 
+  test('several changes come at once: what they name is as it is there, in its order, and the rest stays the object that it was', async () => {
+    const putTenants = [tenant('one'), tenant('two'), tenant('three')];
+    await a.provisioning.commit(commitOf(0, { putTenants, putTrunks: [trunk('100000001')] }));
+    const before = (await b.provisioning.load()).state;
+    await a.provisioning.commit(commitOf(1, { deleteTenants: ['one'] }));
+    await a.provisioning.commit(commitOf(2, { putTenants: [tenant('one', 'New'), tenant('two', 'Other')] }));
+    await a.provisioning.commit(commitOf(3, { putTenants: [tenant('gone')] }));
+    await a.provisioning.commit(commitOf(4, { deleteTenants: ['gone'] }));
+    const { version, state } = await b.provisioning.load();
+    expect(version).toBe(5);
+    expect(state).toEqual((await a.provisioning.load()).state);
+    expect(state.tenants.map(({ name }) => name)).toEqual(['two', 'three', 'one']);
+    expect(state.trunks).toBe(before.trunks);
+    expect(state.tenants[1]).toBe(before.tenants[2]);
+  });
+
   test('bindings that one node writes are told to the others, and not to itself', async () => {
     const told = new Map<string, readonly StoredBinding[]>();
     const echoed: string[] = [];
