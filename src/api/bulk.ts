@@ -1,45 +1,40 @@
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { Steps } from '../base/steps.ts';
 import { manyReportAnswer } from './answers/provisioning.ts';
-import { MOST_KEYS } from './bulk-keys.ts';
+import { type BulkInput, bulkBody, bulkOf } from './bulk-body.ts';
 import { COLLECTIONS, type Collection, type Item, keyText } from './collection.ts';
 import { type ApiContext, answer, describe } from './context.ts';
 import { mergePatch } from './documents.ts';
+import { readJsonAsOctets } from './large-body.ts';
 import { changeMany, type WantedItem } from './many.ts';
 import { body, named } from './openapi.ts';
 import { ApiProblem } from './problem.ts';
-import { check } from './validation.ts';
-
-const bulkBody = z.strictObject({
-  keys: z.array(keyText).min(1).max(MOST_KEYS).describe('Numbers, or names, of what is changed.'),
-  patch: z
-    .record(z.string(), z.unknown())
-    .nullable()
-    .describe('JSON Merge Patch (RFC 7396) for each of them; `null` deletes them.'),
-  preview: z.boolean().default(false).describe('Change nothing, and say what would come of it.'),
-  onFault: z
-    .enum(['refuse', 'skip'])
-    .default('refuse')
-    .describe('`refuse`: all or nothing; `skip`: those against which nothing speaks.'),
-});
+import { check, checkedWhereRead } from './validation.ts';
 
 /** One change for many items of a kind, with what came of it for each. */
 export function bulkRoutes(app: FastifyInstance, context: ApiContext): void {
+  readJsonAsOctets(app, ['application/json', 'application/merge-patch+json']);
   for (const collection of COLLECTIONS) {
     const { segment, singular, idSuffix } = collection;
     app.patch(
       `/api/v1/tenants/:tenant/${segment}`,
-      describe({
-        operationId: `change${idSuffix}s`,
-        tag: segment,
-        summary: `Change or delete many ${singular}s at once`,
-        params: z.strictObject({ tenant: keyText }),
-        body: body('BulkInput', bulkBody),
-        answers: { 200: answer('What came of it', named('BulkReport', manyReportAnswer)) },
-      }),
+      {
+        ...describe({
+          operationId: `change${idSuffix}s`,
+          tag: segment,
+          summary: `Change or delete many ${singular}s at once`,
+          params: z.strictObject({ tenant: keyText }),
+          body: body('BulkInput', bulkBody),
+          answers: { 200: answer('What came of it', named('BulkReport', manyReportAnswer)) },
+        }),
+        preValidation: async (request: FastifyRequest) => {
+          request.body = await bulkOf(request.body);
+        },
+        validatorCompiler: checkedWhereRead,
+      },
       (request) => {
-        const { keys, patch, ...options } = request.body as z.infer<typeof bulkBody>;
+        const { keys, patch, ...options } = request.body as BulkInput;
         return changeMany(
           context,
           request,

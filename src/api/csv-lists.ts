@@ -14,7 +14,7 @@ import { CSV_KINDS, type CsvColumn, type CsvKind } from './csv-columns.ts';
 import { changeMany, type WantedItem } from './many.ts';
 import { body, named } from './openapi.ts';
 import { ApiProblem, invalid } from './problem.ts';
-import { check } from './validation.ts';
+import { check, checkedWhereRead } from './validation.ts';
 
 const URL = '/api/v1/tenants/:tenant/csv/:kind';
 const TAG = 'csv';
@@ -86,10 +86,7 @@ export function csvRoutes(app: FastifyInstance, context: ApiContext, documentOct
       config,
       bodyLimit: documentOctets,
       onRequest: async (request: FastifyRequest) => requireFittingBody(request, app.initialConfig.bodyLimit),
-      validatorCompiler: ({ schema: part, httpPart }) =>
-        httpPart === 'body'
-          ? (value: unknown) => ({ value })
-          : (value: unknown) => ({ value: check(part as unknown as z.ZodType, value) }),
+      validatorCompiler: checkedWhereRead,
     },
     async (request) => {
       const { kind } = request.params as z.infer<typeof params>;

@@ -21,14 +21,18 @@ export function withoutSecrets<T>(value: T): T {
   return copy as T;
 }
 
+/** No document is nested deeper; whoever sends such a one wants the stack. */
+const DEEPEST = 64;
+
 /** Takes the `…Set` marks out again, so that what was read can be written back. */
-export function withoutMarks(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(withoutMarks);
+export function withoutMarks(value: unknown, depth = 0): unknown {
+  if (depth > DEEPEST) throw new ApiProblem(400, 'malformed-json', `the body is nested deeper than ${DEEPEST} levels`);
+  if (Array.isArray(value)) return value.map((item) => withoutMarks(item, depth + 1));
   if (!isDocument(value)) return value;
   const copy: Record<string, unknown> = {};
   for (const [name, field] of Object.entries(value)) {
     if (typeof field === 'boolean' && isMark(name)) continue;
-    define(copy, name, withoutMarks(field));
+    define(copy, name, withoutMarks(field, depth + 1));
   }
   return copy;
 }
@@ -67,9 +71,10 @@ export function isDocument(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** `__proto__` is a name like any other; assignment would set the prototype. */
+/** `__proto__` is a name like any other; assignment would set the prototype, and is ten times as fast for all others. */
 function define(target: Record<string, unknown>, name: string, value: unknown): void {
-  Object.defineProperty(target, name, { value, enumerable: true, configurable: true, writable: true });
+  if (name !== '__proto__') target[name] = value;
+  else Object.defineProperty(target, name, { value, enumerable: true, configurable: true, writable: true });
 }
 
 /**

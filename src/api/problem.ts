@@ -112,9 +112,10 @@ export function forbidden(detail: string): ApiProblem {
   return new ApiProblem(403, 'not-permitted', detail);
 }
 
-export function invalid(problems: readonly Problem[]): ApiProblem {
+/** @param count how many there are, where not all are told */
+export function invalid(problems: readonly Problem[], count = problems.length): ApiProblem {
   const [first] = problems;
-  const rest = problems.length > 1 ? ` (and ${problems.length - 1} more)` : '';
+  const rest = count > 1 ? ` (and ${count - 1} more)` : '';
   const detail =
     first === undefined ? 'invalid' : `${first.path === '' ? '' : `${first.path}: `}${first.message}${rest}`;
   return new ApiProblem(422, 'validation-failed', detail, { problems });

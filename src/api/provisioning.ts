@@ -33,6 +33,7 @@ import { type ApiContext, answer, describe, identityOf } from './context.ts';
 import { documentOf } from './document.ts';
 import { withoutSecrets, withStoredSecrets } from './documents.ts';
 import { exported } from './export.ts';
+import { readJsonAsOctets } from './large-body.ts';
 import { body, named, resource } from './openapi.ts';
 import { auditTenant } from './ownership.ts';
 import { playedCalls } from './plan-change.ts';
@@ -40,6 +41,7 @@ import { forbidden, invalid, notFound } from './problem.ts';
 import { requireAllowedSources, requireAllowedTrust, type WrittenTrunk } from './sources.ts';
 import type { Identity } from './tokens.ts';
 import { requireCurrentCertificate, requireUsableFiles } from './trunk-files.ts';
+import { checkedWhereRead } from './validation.ts';
 
 const TAG = 'provisioning';
 const ITEMS_PER_STEP = 50;
@@ -77,21 +79,14 @@ export function provisioningRoutes(app: FastifyInstance, context: ApiContext, do
       return send((document) => document);
     },
   );
-  // Read by a parser of its own (`document.ts`).
-  app.removeContentTypeParser('application/json');
-  app.addContentTypeParser(
-    'application/json',
-    { parseAs: 'buffer' },
-    async (_request: FastifyRequest, body: Buffer) => body,
-  );
+  readJsonAsOctets(app);
   const document = {
     bodyLimit: documentOctets,
     onRequest: async (request: FastifyRequest) => requireFittingBody(request, app.initialConfig.bodyLimit),
     preValidation: async (request: FastifyRequest) => {
       request.body = await documentOf(request.body);
     },
-    // It is checked where it is read.
-    validatorCompiler: () => (value: unknown) => ({ value }),
+    validatorCompiler: checkedWhereRead,
   };
   const planned = (request: FastifyRequest) => (state: Provisioning) =>
     planApply(context, identityOf(request), state, request.body as Provisioning);

@@ -8,6 +8,7 @@ import { jsonSchemaTransform } from 'fastify-type-provider-zod';
 import type { z } from 'zod';
 import { isAmong } from '../base/network.ts';
 import type { OidcSettings } from '../settings/console-schema.ts';
+import { isSystemAdmin } from './access.ts';
 import { answerAcross } from './across/across.ts';
 import { adminRoutes } from './admin.ts';
 import { healthAnswer, readinessAnswer } from './answers/node.ts';
@@ -27,6 +28,7 @@ import { withoutMarks } from './documents.ts';
 import { drainRoute } from './drain.ts';
 import { eventRoutes } from './event-stream.ts';
 import { FailureCounter } from './failure-counter.ts';
+import { holdsMoreValues } from './json-values.ts';
 import { leaseRoute } from './leases.ts';
 import { liveRoutes } from './live.ts';
 import { messageRoutes } from './messages.ts';
@@ -42,14 +44,14 @@ import { reloadRoute } from './reload.ts';
 import { sessionRoutes } from './session-routes.ts';
 import { Sessions } from './sessions.ts';
 import { storeRoutes } from './store.ts';
-import { tenantRoutes } from './tenants.ts';
+import { tenantCreationRoute, tenantRoutes } from './tenants.ts';
 import { Tokens, writeOwnerToken } from './tokens.ts';
 import { toldApart, writesToldApart } from './told-apart.ts';
 import { traceRoutes } from './traces.ts';
 import { transportRoutes } from './transports.ts';
 import { trunkRoutes } from './trunks.ts';
 import { userRoutes } from './users.ts';
-import { check } from './validation.ts';
+import { check, validatorOf } from './validation.ts';
 
 /** Certificate chain and key, PEM. */
 interface TlsPair {
@@ -119,6 +121,8 @@ export interface Api {
 /** Wrong tokens and passwords of one address before it has to wait. */
 const FAILURES_PER_SOURCE = { failures: 30, windowMs: 60_000 };
 const MAX_BODY_OCTETS = 1024 * 1024;
+/** Of a body that is read while calls wait, whoever sends it but a system admin: five times what the largest resource of a tenant holds. */
+const MOST_VALUES = 10_000;
 const DEFAULT_DOCUMENT_OCTETS = 32 * 1024 * 1024;
 const DEFAULT_CONNECTIONS = 1000;
 const DEFAULT_REQUEST_TIMEOUT_MS = 30_000;
@@ -217,7 +221,6 @@ async function createApp(options: ApiOptions, context: ApiContext): Promise<Fast
     if (options.consoleFolder !== undefined) consoleRoutes(scope, options.consoleFolder);
     tenantRoutes(scope, context);
     collectionRoutes(scope, context);
-    bulkRoutes(scope, context);
     planChangeRoute(scope, context);
     transportRoutes(scope, context);
     trunkRoutes(scope, context);
@@ -236,7 +239,9 @@ async function createApp(options: ApiOptions, context: ApiContext): Promise<Fast
     sessionRoutes(scope, context);
     if (context.oidc !== undefined) oidcRoutes(scope, context, context.oidc);
     userRoutes(scope, context);
-    // In a scope of its own: it reads bodies otherwise.
+    // In scopes of their own: they read bodies otherwise.
+    await scope.register(async (own) => tenantCreationRoute(own, context));
+    await scope.register(async (own) => bulkRoutes(own, context));
     await scope.register(async (own) => provisioningRoutes(own, context, documentOctets));
     await scope.register(async (own) => csvRoutes(own, context, documentOctets));
   });
@@ -276,24 +281,28 @@ function countConnections(app: FastifyInstance, { metrics, trustedProxies = [] }
 }
 
 function setUpBodies(app: FastifyInstance): void {
-  app.setValidatorCompiler(({ schema, httpPart }) => (value) => {
-    try {
-      return { value: check(schema as unknown as z.ZodType, httpPart === 'body' ? withoutMarks(value) : value) };
-    } catch (error) {
-      return { error: error as Error };
-    }
-  });
+  app.setValidatorCompiler(({ schema, httpPart }) =>
+    validatorOf((value) => check(schema as unknown as z.ZodType, httpPart === 'body' ? withoutMarks(value) : value)),
+  );
   app.setSerializerCompiler(() => (value) => JSON.stringify(value));
-  const parseJson = app.getDefaultJsonParser('error', 'error');
+  const parseDefault = app.getDefaultJsonParser('error', 'error');
+  const parseJson = (request: FastifyRequest, octets: Buffer, done: (error: Error | null, body?: unknown) => void) => {
+    const isOwners = request.identity !== undefined && isSystemAdmin(request.identity);
+    if (isOwners || !holdsMoreValues(octets, MOST_VALUES)) void parseDefault(request, octets.toString(), done);
+    else done(new ApiProblem(413, 'body-too-large', `the body holds more than ${MOST_VALUES} values`));
+  };
+  app.removeContentTypeParser('application/json');
   // Many clients send their Content-Type with every request; a route that takes no body misses none.
   app.addHook('onRequest', async ({ raw, routeOptions }) => {
     const { headers } = raw;
     const length = headers['content-length'] ?? headers['transfer-encoding'] ?? '0';
     if (length === '0' && routeOptions.schema?.body === undefined) delete headers['content-type'];
   });
-  app.addContentTypeParser('application/merge-patch+json', { parseAs: 'string' }, (request, body, done) => {
-    void parseJson(request, body as string, done);
-  });
+  app.addContentTypeParser(
+    ['application/json', 'application/merge-patch+json'],
+    { parseAs: 'buffer' },
+    (request, body, done) => parseJson(request, body as Buffer, done),
+  );
 }
 
 function setUpAnswers(app: FastifyInstance, context: ApiContext): void {
@@ -346,7 +355,8 @@ function sendProblem(context: ApiContext, request: FastifyRequest, reply: Fastif
 async function setUpRateLimit(app: FastifyInstance, requestsPerMinute: number): Promise<void> {
   await app.register(fastifyRateLimit, {
     global: true,
-    hook: 'preHandler',
+    // Who it is is known, and nothing of the body is read yet.
+    hook: 'preParsing',
     max: requestsPerMinute,
     timeWindow: 60_000,
     cache: 10_000,

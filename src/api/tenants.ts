@@ -7,11 +7,13 @@ import { maySeeTenant, requireAllowedTenantChange, requireSystemAdmin } from './
 import { applyChange, type PlannedChange, sendResource } from './change.ts';
 import { type Asker, askerOf, keyText, tenantOf } from './collection.ts';
 import { type ApiContext, answer, describe, identityOf, withManager } from './context.ts';
+import { wholeTenantOf } from './document.ts';
 import { entityTag, mergePatch, requireMatch, withoutSecrets } from './documents.ts';
+import { readJsonAsOctets } from './large-body.ts';
 import { body, managedResource, patchOf } from './openapi.ts';
 import { longPageFields, longPageOf, pageFrom } from './paging.ts';
 import { ApiProblem, invalid } from './problem.ts';
-import { check } from './validation.ts';
+import { check, checkedWhereRead } from './validation.ts';
 
 type TenantFields = z.infer<typeof tenantFieldsSchema>;
 
@@ -23,7 +25,6 @@ const URL = '/api/v1/tenants/:tenant';
 /** Tenants with their settings; what they own has resources of its own. */
 export function tenantRoutes(app: FastifyInstance, context: ApiContext): void {
   readRoutes(app, context);
-  createRoute(app, context);
   changeRoutes(app, context);
 }
 
@@ -75,17 +76,25 @@ function readRoutes(app: FastifyInstance, context: ApiContext): void {
   );
 }
 
-function createRoute(app: FastifyInstance, context: ApiContext): void {
+/** In a scope of its own: a tenant may come with ten thousand extensions. */
+export function tenantCreationRoute(app: FastifyInstance, context: ApiContext): void {
+  readJsonAsOctets(app);
   app.post(
     '/api/v1/tenants',
-    describe({
-      operationId: 'createTenant',
-      tag: TAG,
-      summary: 'Create a tenant, with what it owns if given',
-      access: 'system',
-      body: body('NewTenant', tenantSchema),
-      answers: { 201: answer('Created', shape) },
-    }),
+    {
+      ...describe({
+        operationId: 'createTenant',
+        tag: TAG,
+        summary: 'Create a tenant, with what it owns if given',
+        access: 'system',
+        body: body('NewTenant', tenantSchema),
+        answers: { 201: answer('Created', shape) },
+      }),
+      preValidation: async (request: FastifyRequest) => {
+        request.body = await wholeTenantOf(request.body);
+      },
+      validatorCompiler: checkedWhereRead,
+    },
     async (request, reply) => {
       const after = request.body as Tenant;
       await applyChange(context, request, (state) => {

@@ -77,7 +77,8 @@ export class ProvisioningFiles {
       return { ...loadProvisioning(files, this.#environment, context), documents: new Map() };
     const known = this.#known;
     const input = { files, environment: { ...this.#environment }, context, known: [...known.keys()].join('') };
-    const reading = readAside<FilesInput, FilesAnswer>('../settings/files-thread', import.meta.url, input, { known });
+    const thread = { thread: '../settings/files-thread', importer: import.meta.url };
+    const reading = readAside<FilesInput, FilesAnswer>({ ...thread, input }, known);
     const { provisioning, documents, rest } = await reading.catch((error: Error) => {
       throw new SettingsError([{ code: 'file-unreadable', path: 'provisioning', message: whyNotRead(error) }]);
     });

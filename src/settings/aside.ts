@@ -1,6 +1,6 @@
 /**
- * Large documents are read in a thread of their own, and come over in parts: what one message holds is unpacked on the thread that
- * takes it, and a whole document at once would stop the calls there for as long as reading it would have.
+ * What is large is read in a thread of its own, and comes over in parts: what one message holds is unpacked on the thread that takes it,
+ * and a whole document at once would stop the calls there for as long as reading it would have.
  */
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import { inSlices, type Steps } from '../base/steps.ts';
@@ -39,21 +39,37 @@ export interface AsideAnswer<Rest> {
 /** One thread at a time: each needs memory of its own. */
 let turn: Promise<unknown> = Promise.resolve();
 
+/** What a reading thread is asked. */
+export interface AsideQuestion<Input> {
+  /** Of the thread's file, beside that of `importer`, which is the caller's `import.meta.url`. */
+  readonly thread: string;
+  readonly importer: string;
+  readonly input: Input;
+  /** What of the input changes hands in place of being copied. */
+  readonly transfer?: readonly ArrayBuffer[];
+}
+
 /**
- * Runs a reading thread and gathers what it read.
+ * Has a thread read provisioning documents.
  *
- * @param name of the thread's file, beside that of `importer`, which is the caller's `import.meta.url`.
- * @param transfer what of the input changes hands in place of being copied.
  * @param known what comes back as the object that it is here, when the thread gives it the digest that it has here.
  */
-export function readAside<Input, Rest>(
-  name: string,
-  importer: string,
-  input: Input,
-  { transfer = [], known = new Map() }: { transfer?: readonly ArrayBuffer[]; known?: KnownDocuments } = {},
+export async function readAside<Input, Rest>(
+  question: AsideQuestion<Input>,
+  known: KnownDocuments = new Map(),
 ): Promise<Read<Rest>> {
-  const thread = new URL(`./${name}${importer.endsWith('.ts') ? '.ts' : '.js'}`, importer);
-  const read = turn.then(() => runThread<Input, Rest>(thread, input, transfer, known));
+  const { gathered, rest } = await askAside<Input, Rest, Omit<Read<unknown>, 'rest'>>(question, (port) =>
+    gatherProvisioning(port, known),
+  );
+  return { ...gathered, rest };
+}
+
+/** Runs a reading thread and gathers the parts that it sends. */
+export function askAside<Input, Rest, Gathered>(
+  question: AsideQuestion<Input>,
+  gatherParts: (port: MessagePort) => Steps<Gathered>,
+): Promise<{ readonly gathered: Gathered; readonly rest: Rest }> {
+  const read = turn.then(() => runThread<Input, Rest, Gathered>(question, gatherParts));
   // What was read is the asker's alone: kept here, everything provisioned would be in memory twice.
   turn = read.then(ignore, ignore);
   return read;
@@ -61,14 +77,12 @@ export function readAside<Input, Rest>(
 
 function ignore(): void {}
 
-async function runThread<Input, Rest>(
-  thread: URL,
-  input: Input,
-  transfer: readonly ArrayBuffer[],
-  known: KnownDocuments,
-): Promise<Read<Rest>> {
+async function runThread<Input, Rest, Gathered>(
+  { thread, importer, input, transfer = [] }: AsideQuestion<Input>,
+  gatherParts: (port: MessagePort) => Steps<Gathered>,
+): Promise<{ readonly gathered: Gathered; readonly rest: Rest }> {
   const { port1, port2 } = new MessageChannel();
-  const worker = new Worker(thread, {
+  const worker = new Worker(new URL(`./${thread}${importer.endsWith('.ts') ? '.ts' : '.js'}`, importer), {
     workerData: { input, port: port2 },
     transferList: [port2, ...transfer],
     name: 'tandem-reader',
@@ -80,14 +94,18 @@ async function runThread<Input, Rest>(
     worker.once('exit', () => reject(new Error('the reading thread ended')));
     const { rest, failure } = await promise;
     if (rest === undefined) throw new Error(failure ?? 'nothing was read');
-    return { ...(await inSlices(gather(port1, known))), rest };
+    return { gathered: await inSlices(gatherParts(port1)), rest };
   } finally {
     port1.close();
     await worker.terminate();
   }
 }
 
-function* gather(port: MessagePort, known: KnownDocuments): Steps<Omit<Read<unknown>, 'rest'>> {
+/** Gathers what {@link sendParts} sends. */
+export function* gatherProvisioning(
+  port: MessagePort,
+  known: KnownDocuments = new Map(),
+): Steps<Omit<Read<unknown>, 'rest'>> {
   const tenants: Tenant[] = [];
   const trunks: TrunkSettings[] = [];
   const certificates: CertificateSettings[] = [];

@@ -17,14 +17,26 @@ export interface SchemaProblem extends Problem {
 
 export type Parsed<T> =
   | { readonly ok: true; readonly value: T }
-  | { readonly ok: false; readonly problems: readonly SchemaProblem[] };
+  /** `count`: how many there are, of which the first thousand are told. */
+  | { readonly ok: false; readonly problems: readonly SchemaProblem[]; readonly count: number };
+
+/** Nobody reads more at a time. */
+const MOST_TOLD = 1_000;
+/** Unknown fields of one object for which the nearest known one is looked for: of many none was meant. */
+const MOST_GUESSED = 20;
 
 /** Checks a value against a schema. */
 export function parseWith<S extends z.ZodType>(schema: S, input: unknown): Parsed<z.output<S>> {
   const result = schema.safeParse(input);
   if (result.success) return { ok: true, value: result.data };
-  const problems = result.error.issues.flatMap((issue) => fromIssue(issue, [], schema, input));
-  return { ok: false, problems };
+  const problems: SchemaProblem[] = [];
+  let count = 0;
+  for (const issue of result.error.issues) {
+    count += issue.code === 'unrecognized_keys' ? issue.keys.length : 1;
+    if (problems.length < MOST_TOLD) problems.push(...fromIssue(issue, [], schema, input));
+  }
+  const told = problems.slice(0, MOST_TOLD);
+  return { ok: false, problems: told, count: told.length < MOST_TOLD ? told.length : Math.max(count, problems.length) };
 }
 
 /** `tenants[0].extensions[2].number`. */
@@ -42,8 +54,9 @@ type Issue = z.core.$ZodIssue;
 function fromIssue(issue: Issue, base: readonly Segment[], schema: z.ZodType, input: unknown): SchemaProblem[] {
   const segments = [...base, ...(issue.path as Segment[])];
   if (issue.code === 'unrecognized_keys') {
-    return issue.keys.map((key) => {
-      const guess = nearest(key, knownKeys(schema, segments, input));
+    const known = knownKeys(schema, segments, input);
+    return issue.keys.slice(0, MOST_TOLD).map((key, at) => {
+      const guess = at < MOST_GUESSED ? nearest(key, known) : undefined;
       const hint = guess === undefined ? '' : `; did you mean "${guess}"?`;
       return problem('unknown-field', [...segments, key], `is no known field${hint}`, true);
     });

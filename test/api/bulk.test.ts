@@ -93,6 +93,23 @@ describe('many items at once', () => {
     expect(more.body.errors).toMatchObject([{ path: 'keys' }]);
   });
 
+  test('many keys are read beside the calls, and are what few are', async () => {
+    const keys = ['101', '102', ...Array.from({ length: 20_000 }, (_, index) => String(900_000 + index))];
+    let turns = 0;
+    const timer = setInterval(() => turns++, 1);
+    const { status, body } = await change({ keys, patch: { name: 'Many' }, onFault: 'skip' });
+    clearInterval(timer);
+    expect(turns).toBeGreaterThan(20);
+    expect([status, body.updated, body.refused]).toEqual([200, 2, 20_000]);
+    expect(await numbers()).toMatchObject([{ name: 'Many' }, { name: 'Many' }]);
+    const one = await change({ keys: ['101', 7], patch: null });
+    const many = await change({ keys: [...keys, 7], patch: null });
+    expect(many).toMatchObject({ status: 422, body: { path: `keys[${keys.length}]`, code: one.body.code } });
+    const json = { 'content-type': 'application/json' };
+    const broken = await ask(world, world.tokens.acme, 'PATCH', EXTENSIONS, `${JSON.stringify({ keys })}}`, json);
+    expect(broken).toMatchObject({ status: 400, body: { code: 'malformed-json' } });
+  });
+
   test('whoever reads only changes nothing, and a number cannot be renamed', async () => {
     const made = await ask(world, world.tokens.acme, 'POST', '/api/v1/tokens', {
       role: 'tenant-admin',

@@ -96,6 +96,35 @@ describe('limits', () => {
     expect((await ask(world, world.tokens.bolt, 'GET', '/api/v1/calls')).status).toBe(200);
   });
 
+  test('a body of more than 10,000 values is read for a system admin alone, and one that is nested without end for nobody', async () => {
+    world = await startTestApi();
+    const headers = { 'content-type': 'application/json' };
+    const send = (token: string | undefined, url: string, body: string) =>
+      ask(world, token, 'POST', url, body, headers);
+    const many = JSON.stringify(Object.fromEntries(Array.from({ length: 10_001 }, (_each, at) => [`f${at}`, at])));
+    const tooLarge = { status: 413, body: { code: 'body-too-large' } };
+    expect(await send(undefined, '/api/v1/session', many)).toMatchObject(tooLarge);
+    expect(await send(world.tokens.acme, '/api/v1/trunks', many)).toMatchObject(tooLarge);
+    const patch = { 'content-type': 'application/merge-patch+json' };
+    expect(await ask(world, world.tokens.acme, 'PATCH', '/api/v1/trunks/201', many, patch)).toMatchObject(tooLarge);
+    const refused = await send(world.tokens.system, '/api/v1/trunks', many);
+    expect([refused.status, refused.body.errors.length]).toEqual([422, 1_000]);
+    expect(refused.body.detail).toMatch(/and 10,?\d{3} more/);
+    const deep = `${'{"a":'.repeat(9_000)}1${'}'.repeat(9_000)}`;
+    for (const url of ['/api/v1/trunks', '/api/v1/provisioning'])
+      expect(await send(world.tokens.system, url, deep)).toMatchObject({
+        status: 400,
+        body: { code: 'malformed-json' },
+      });
+  });
+
+  test('of a request beyond the rate the body is not read', async () => {
+    world = await startTestApi({ requestsPerMinute: 1 });
+    const send = () =>
+      ask(world, world.tokens.acme, 'POST', '/api/v1/trunks', '{', { 'content-type': 'application/json' });
+    expect([(await send()).status, (await send()).status]).toEqual([400, 429]);
+  });
+
   test('after many wrong tokens the right one of a newcomer at that address waits; one that was good before passes', async () => {
     world = await startTestApi();
     expect((await ask(world, world.tokens.acme, 'GET', '/api/v1/calls')).status).toBe(200);

@@ -1,0 +1,78 @@
+/** Bodies that may be large are read in a thread of their own: reading 6 MB takes seconds, and calls do not wait. */
+import type { MessagePort } from 'node:worker_threads';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { Problem } from '../base/errors.ts';
+import type { Steps } from '../base/steps.ts';
+import { type AsideQuestion, askAside } from '../settings/aside.ts';
+import { ApiProblem } from './problem.ts';
+
+/** What a body is: each kind has a reader in the thread. */
+export type BodyKind = 'document' | 'tenant' | 'bulk';
+
+export interface BodyInput {
+  readonly kind: BodyKind;
+  readonly octets: Uint8Array;
+}
+
+/** What it says beside the parts that it sends, or what the body is refused for. */
+export type BodyAnswer =
+  | { readonly rest: unknown }
+  | {
+      readonly refusal: {
+        readonly status: number;
+        readonly code: string;
+        readonly message: string;
+        readonly problems: readonly Problem[];
+      };
+    };
+
+/** What is read at once, in octets: a few milliseconds. */
+const READ_AT_ONCE = 16_384;
+
+export function isLargeBody(body: Buffer): boolean {
+  return body.length > READ_AT_ONCE;
+}
+
+/** Has a body read in the thread, and gathers the parts. Throws an ApiProblem that names every fault. The octets are used up. */
+export async function readLargeBody<Gathered, Rest>(
+  kind: BodyKind,
+  body: Buffer,
+  gather: (port: MessagePort) => Steps<Gathered>,
+): Promise<{ readonly gathered: Gathered; readonly rest: Rest }> {
+  // Small buffers share memory with others.
+  const octets = body.length === body.buffer.byteLength ? body : new Uint8Array(body);
+  const question: AsideQuestion<BodyInput> = {
+    thread: 'body-thread',
+    importer: import.meta.url,
+    input: { kind, octets },
+    transfer: [octets.buffer as ArrayBuffer],
+  };
+  const { gathered, rest: answer } = await askAside<BodyInput, BodyAnswer, Gathered>(question, gather);
+  if ('rest' in answer) return { gathered, rest: answer.rest as Rest };
+  const { status, code, message, problems } = answer.refusal;
+  throw new ApiProblem(status, code, message, { problems });
+}
+
+/** Has a scope's routes read JSON themselves, from octets. */
+export function readJsonAsOctets(scope: FastifyInstance, types = ['application/json']): void {
+  scope.removeContentTypeParser(types);
+  scope.addContentTypeParser(types, { parseAs: 'buffer' }, async (_request: FastifyRequest, octets: Buffer) => octets);
+}
+
+/** A body's JSON. */
+export function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text, withoutPrototypes);
+  } catch {
+    throw new ApiProblem(400, 'malformed-json', 'the body is not valid JSON');
+  }
+}
+
+/** What would reach an object's prototype is no JSON here, as with every other body. */
+function withoutPrototypes(this: unknown, key: string, value: unknown): unknown {
+  const isPrototype =
+    key === '__proto__' ||
+    (key === 'constructor' && typeof value === 'object' && value !== null && Object.hasOwn(value, 'prototype'));
+  if (isPrototype) throw new SyntaxError(`${key} is no field`);
+  return value;
+}
