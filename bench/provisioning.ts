@@ -2,11 +2,12 @@
  * How long the event loop is away, and how long an OPTIONS ping waits, while what is provisioned changes and is read. By default with
  * 22,000 tenants, 100,000 extensions and 10,000 trunks.
  *
- *   node bench/provisioning.ts [--tenants 22000] [--extensions 100000] [--trunks 10000] [--only patch,storm,document,…]
+ *   node bench/provisioning.ts [--tenants 22000] [--extensions 100000] [--trunks 10000] [--only patch,storm,document,…] [--redis]
  */
 import { parseArgs } from 'node:util';
 import { LargeNode } from '../test/hostile/provisioning/large-node.ts';
 import { WORK, type Work } from '../test/hostile/provisioning/work.ts';
+import { startRedis } from '../test/kit/redis.ts';
 
 const { values } = parseArgs({
   options: {
@@ -14,6 +15,7 @@ const { values } = parseArgs({
     extensions: { type: 'string', default: '100000' },
     trunks: { type: 'string', default: '10000' },
     only: { type: 'string', default: Object.keys(WORK).join() },
+    redis: { type: 'boolean', default: false },
   },
 });
 /** What the longest stall may be. */
@@ -21,11 +23,13 @@ const BAR_MS = 20;
 const SCALE = { stormMs: 5_000, documentTenants: 1_000 };
 
 const beganMs = performance.now();
-const node = await LargeNode.start({
+const size = {
   tenants: Number(values.tenants),
   extensions: Number(values.extensions),
   trunks: Number(values.trunks),
-});
+};
+const redis = values.redis ? await startRedis() : undefined;
+const node = await LargeNode.start(size, redis?.url);
 console.log(`ready after ${((performance.now() - beganMs) / 1000).toFixed(1)} s`);
 const rows: Record<string, Record<string, string>> = {};
 try {
@@ -44,5 +48,6 @@ try {
   }
 } finally {
   await node.stop();
+  await redis?.stop();
   console.table(rows);
 }

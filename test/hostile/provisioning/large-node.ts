@@ -4,12 +4,14 @@ import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { type Size, stateOf, tenantDocument } from './state.ts';
 
 const TOKEN = 'large-node-bootstrap-token-0123456789';
-const LARGE_TENANT = 10_000;
+/** How many extensions the tenant `large` has. */
+export const LARGE_TENANT = 10_000;
 /** As the program starts it. */
 const RUNTIME_OPTIONS = JSON.parse(
   readFileSync(new URL('../../../bin/runtime-options.json', import.meta.url), 'utf8'),
@@ -52,15 +54,27 @@ export class LargeNode {
     this.#port = Number(started['port']);
   }
 
-  static async start(size: Size): Promise<LargeNode> {
+  /** @param redis URL of the store; its own files when left out. */
+  static async start(size: Size, redis?: string): Promise<LargeNode> {
+    const node = await LargeNode.#start(stateOf(size), redis);
+    await node.#makeTenant();
+    return node;
+  }
+
+  /** Another node on the same Redis, which serves what is there. */
+  static beside(redis: string): Promise<LargeNode> {
+    return LargeNode.#start(undefined, redis);
+  }
+
+  static async #start(state: ReturnType<typeof stateOf> | undefined, redis: string | undefined): Promise<LargeNode> {
     const folder = mkdtempSync(join(tmpdir(), 'tandem-large-'));
-    const state = stateOf(size);
-    writeFileSync(join(folder, 'provisioning.json'), JSON.stringify(state));
+    if (state !== undefined) writeFileSync(join(folder, 'provisioning.json'), JSON.stringify(state));
+    const path = join(folder, 'data');
     const settings = {
       listen: [{ transport: 'udp', host: '127.0.0.1', port: 0 }],
-      store: { kind: 'embedded', path: join(folder, 'data') },
+      store: redis === undefined ? { kind: 'embedded', path } : { kind: 'redis', url: redis, path },
       api: { port: 0, requestsPerMinute: 1_000_000 },
-      provisioning: [join(folder, 'provisioning.json')],
+      provisioning: state === undefined ? [] : [join(folder, 'provisioning.json')],
     };
     writeFileSync(join(folder, 'tandem.json'), JSON.stringify(settings));
     const child = fork(fileURLToPath(new URL('node-process.ts', import.meta.url)), [join(folder, 'tandem.json')], {
@@ -68,9 +82,7 @@ export class LargeNode {
       execArgv: [...process.execArgv, ...RUNTIME_OPTIONS, '--expose-gc'],
     });
     try {
-      const node = new LargeNode(child, folder, state, await told(child));
-      await node.#makeTenant();
-      return node;
+      return new LargeNode(child, folder, state ?? { tenants: [], trunks: [] }, await told(child));
     } catch (error) {
       child.kill('SIGKILL');
       rmSync(folder, { recursive: true, force: true });
@@ -139,6 +151,11 @@ export class LargeNode {
     return { ...seen, pingP99Ms, eachMs };
   }
 
+  /** Resolves when what is read there has this in it. */
+  async has(path: string, part: string): Promise<void> {
+    while (!(await this.#send(TOKEN, 'GET', path)).text.includes(part)) await pause(20);
+  }
+
   /** MB of heap after a collection. */
   async held(): Promise<number> {
     return Number((await this.#order('held'))['heapMb']);
@@ -153,7 +170,19 @@ export class LargeNode {
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
+  /** Asks as the admin of `hand` for what has to be refused so. */
+  async refused(status: number, method: string, path: string, body: unknown): Promise<void> {
+    const answer = await this.#send(this.#admin, method, path, body);
+    if (answer.status !== status) throw new Error(`${method} ${path}: ${answer.status} ${answer.text.slice(0, 500)}`);
+  }
+
   async #ask(token: string, method: string, path: string, body?: unknown) {
+    const answer = await this.#send(token, method, path, body);
+    if (answer.status >= 400) throw new Error(`${method} ${path}: ${answer.status} ${answer.text.slice(0, 500)}`);
+    return answer;
+  }
+
+  async #send(token: string, method: string, path: string, body?: unknown) {
     const response = await fetch(path.startsWith('/') ? `${this.#api}${path}` : `${this.#api}/api/v1/${path}`, {
       method,
       headers: {
@@ -162,9 +191,7 @@ export class LargeNode {
       },
       ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
     });
-    const text = await response.text();
-    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text.slice(0, 500)}`);
-    return { status: response.status, text };
+    return { status: response.status, text: await response.text() };
   }
 
   #order(what: 'watch' | 'read' | 'held'): Promise<Record<string, unknown>> {

@@ -5,13 +5,23 @@ export interface Size {
   readonly trunks: number;
 }
 
+/** The number of a tenant's extension by its place. */
+export function extensionNumber(index: number): string {
+  return String(100_000 + index);
+}
+
+/** So many addresses of a /16: `203.0` gives 203.0.0.0 and those after it. */
+export function manyAddresses(prefix: string, count: number): string[] {
+  return Array.from({ length: count }, (_each, index) => `${prefix}.${index >> 8}.${index & 255}`);
+}
+
 /** Document of a tenant with as many extensions. */
 export function tenantDocument(name: string, extensions: number) {
   return {
     name,
     domain: `${name}.example.com`,
     extensions: Array.from({ length: extensions }, (_each, index) => ({
-      number: String(100_000 + index),
+      number: extensionNumber(index),
       name: `Phone ${index}`,
       password: `secret-${index}`,
     })),
@@ -40,10 +50,23 @@ function trunkDocument(index: number, tenant: string) {
   return { ...shared, type: 'register', owner: tenant, options: { registration: 'off' }, credentials, didPool };
 }
 
-/** A document of new tenants with a hundred extensions each. */
-export function documentOf(prefix: string, tenants: number) {
+/** A document of new tenants, by default with a hundred extensions each. */
+export function documentOf(prefix: string, tenants: number, extensions = 100) {
   return {
-    tenants: Array.from({ length: tenants }, (_each, index) => tenantDocument(`${prefix}${index}`, 100)),
+    tenants: Array.from({ length: tenants }, (_each, index) => tenantDocument(`${prefix}${index}`, extensions)),
     trunks: [],
+  };
+}
+
+/** A document of new trunks for the first tenants, each of a provider of its own. */
+export function trunksDocument(trunks: number, firstId = 900_000) {
+  return {
+    trunks: Array.from({ length: trunks }, (_each, index) => ({
+      id: String(firstId + index),
+      name: `new-${firstId + index}`,
+      type: 'ip',
+      host: `10.250.${(index >> 8) + (firstId === 900_000 ? 0 : 128)}.${index & 255}`,
+      tenants: [{ tenant: `t${index}`, didPool: String(41_000_000_000 + firstId + index) }],
+    })),
   };
 }

@@ -1,5 +1,6 @@
-import { LargeNode } from '../../provisioning/large-node.ts';
-import { WORK } from '../../provisioning/work.ts';
+import { startRedis } from '../../../kit/redis.ts';
+import { LargeNode, type Seen } from '../../provisioning/large-node.ts';
+import { FOLLOWED, WORK } from '../../provisioning/work.ts';
 import type { Figure, Item } from '../item.ts';
 
 const SIZE = { tenants: 20_000, extensions: 100_000, trunks: 10_000 };
@@ -14,16 +15,36 @@ export const item: Item = {
     const node = await LargeNode.start(SIZE);
     try {
       yield { what: 'heap after the start', value: await node.held(), unit: 'MB', bar: { most: MOST_HEAP_MB } };
-      for (const { what, run } of Object.values(WORK)) {
-        const { cpuMs, delayMs, pingP99Ms } = await run(node, SCALE);
-        yield* [
-          { what: `${what}: CPU of the longest turn`, value: cpuMs, unit: 'ms', bar: { most: 20 } },
-          { what: `${what}: longest delay of the loop`, value: delayMs, unit: 'ms', bar: { most: 20 } },
-          { what: `${what}: pings, p99`, value: pingP99Ms, unit: 'ms', bar: { most: 20 } },
-        ] satisfies Figure[];
-      }
+      for (const { what, run } of Object.values(WORK)) yield* figuresOf(what, await run(node, SCALE));
     } finally {
       await node.stop();
     }
+    yield* onRedis();
   },
 };
+
+/** A node that others on the same Redis change something for, and the one that is asked. */
+async function* onRedis(): AsyncGenerator<Figure> {
+  const redis = await startRedis();
+  const by = await LargeNode.start(SIZE, redis.url);
+  const node = await LargeNode.beside(redis.url);
+  try {
+    const { patch, document, large, whole } = WORK;
+    for (const { what, run } of [patch, document, large, whole])
+      yield* figuresOf(`on Redis: ${what}`, await run(by, SCALE));
+    for (const { what, run } of Object.values(FOLLOWED))
+      yield* figuresOf(`by another node: ${what}`, await run(node, by, SCALE));
+  } finally {
+    await node.stop();
+    await by.stop();
+    await redis.stop();
+  }
+}
+
+function figuresOf(what: string, { cpuMs, delayMs, pingP99Ms }: Seen): Figure[] {
+  return [
+    { what: `${what}: CPU of the longest turn`, value: cpuMs, unit: 'ms', bar: { most: 20 } },
+    { what: `${what}: longest delay of the loop`, value: delayMs, unit: 'ms', bar: { most: 20 } },
+    { what: `${what}: pings, p99`, value: pingP99Ms, unit: 'ms', bar: { most: 20 } },
+  ];
+}
