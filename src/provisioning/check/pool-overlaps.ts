@@ -1,11 +1,13 @@
 /** Behaviour 2: no number belongs to two tenants on one provider: trunks with a brand, a name or a source address in common. */
 import type { Steps } from '../../base/steps.ts';
 import { withAddresses } from '../directory/coincidences.ts';
+import { trunkPlace } from '../directory/places.ts';
 import { numberIndexOf, ownedPools } from '../directory/trunk-pools.ts';
 import { formatRange } from '../tenants/did-pool.ts';
+import { trunkIdOf, withBrand } from '../trunk-settings/effective.ts';
 import type { ProvisioningProblem } from '../trunk-settings/problem.ts';
 import { groupSteps, groupsAround } from '../trunk-settings/providers.ts';
-import type { TrunkSettings } from '../trunk-settings/schema.ts';
+import type { Provisioning, TrunkSettings } from '../trunk-settings/schema.ts';
 import { sourcesOf, type TrunkSources } from '../trunk-settings/sources.ts';
 import type { CheckedTrunk } from './trunk-references.ts';
 
@@ -16,32 +18,64 @@ export interface ResolvedSources {
   readonly moved: ReadonlySet<TrunkSettings>;
 }
 
-/** Of two that clash the later in the list is at fault. `located` are those that the DNS may have made to be of one provider. */
-export function* checkOverlaps(
-  entries: readonly CheckedTrunk[],
-  located: readonly CheckedTrunk[],
-  resolved: ResolvedSources | undefined,
-  problems: ProvisioningProblem[],
-): Steps<void> {
+/** Of two that clash the later in the list is at fault. */
+export function* checkOverlaps(entries: readonly CheckedTrunk[], problems: ProvisioningProblem[]): Steps<void> {
   const reported = new Set<string>();
   for (const members of yield* groupSteps(entries, ({ trunk }) => sourcesOf(trunk))) {
     reportOverlaps(members, () => true, reported, problems);
     yield;
   }
-  if (resolved === undefined || resolved.moved.size === 0) return;
-  const { moved, addressesOf } = resolved;
-  const sources = new Map<CheckedTrunk, TrunkSources>();
-  for (const entry of located) {
-    sources.set(entry, withAddresses(sourcesOf(entry.trunk), addressesOf(entry.trunk.id)));
+}
+
+export interface ResolvedCheck {
+  readonly state: Provisioning;
+  /** Trunks whose pools cannot be read. */
+  readonly faulty: ReadonlySet<TrunkSettings>;
+  readonly resolved: ResolvedSources;
+  /** What is written comes after the rest. */
+  readonly written: ReadonlySet<object>;
+}
+
+/**
+ * What the DNS makes of one provider, though nothing written has it in common. Any trunk may be: each is asked, and of those alone that
+ * meet a moved one there is more to know.
+ */
+export function* checkResolvedOverlaps(
+  { state, faulty, resolved: { moved, addressesOf }, written }: ResolvedCheck,
+  problems: ProvisioningProblem[],
+): Steps<void> {
+  const located = new Map<TrunkSettings, TrunkSources>();
+  const sources = (settings: TrunkSettings): TrunkSources => {
+    const known = located.get(settings);
+    if (known !== undefined) return known;
+    const own = sourcesOf(withBrand(settings));
+    const addresses = addressesOf(trunkIdOf(settings));
+    if (addresses.length === 0) return own;
+    const found = withAddresses(own, addresses);
+    located.set(settings, found);
+    return found;
+  };
+  const trunks = faulty.size === 0 ? state.trunks : state.trunks.filter((settings) => !faulty.has(settings));
+  const comers = trunks.filter((settings) => moved.has(settings));
+  const reported = new Set(problems.map(({ message }) => message));
+  for (const group of yield* groupsAround(comers, trunks, sources)) {
+    if (group.some((settings) => moved.has(settings))) {
+      const members = group.map((settings) => entryOf(settings, state));
+      const inOrder = [
+        ...members.filter(({ settings }) => !written.has(settings)),
+        ...members.filter(({ settings }) => written.has(settings)),
+      ];
+      reportOverlaps(inOrder, (a, b) => moved.has(a.settings) || moved.has(b.settings), reported, problems);
+    }
     yield;
   }
-  const comers = located.filter(({ settings }) => moved.has(settings));
-  const groups = yield* groupsAround(comers, located, (entry) => sources.get(entry) ?? sourcesOf(entry.trunk));
-  for (const members of groups) {
-    if (members.some(({ settings }) => moved.has(settings)))
-      reportOverlaps(members, (a, b) => moved.has(a.settings) || moved.has(b.settings), reported, problems);
-    yield;
-  }
+}
+
+function entryOf(settings: TrunkSettings, state: Provisioning): CheckedTrunk {
+  const place = trunkPlace(state, trunkIdOf(settings));
+  // Of two with one id the other rule speaks of the second; its place is its own all the same.
+  const index = state.trunks[place] === settings ? place : state.trunks.indexOf(settings);
+  return { settings, trunk: withBrand(settings), path: `trunks[${index}]` };
 }
 
 function reportOverlaps(

@@ -19,7 +19,7 @@ import type { Assignment, Provisioning, TrunkTransport } from '../trunk-settings
 import { checkTeamsCertificate } from '../trunk-settings/teams.ts';
 import { checkUniqueness } from '../trunk-settings/uniqueness.ts';
 import { whatsappCalls } from '../trunk-settings/whatsapp.ts';
-import { checkOverlaps, type ResolvedSources } from './pool-overlaps.ts';
+import { checkOverlaps, checkResolvedOverlaps, type ResolvedSources } from './pool-overlaps.ts';
 import { checkTrunk } from './rules.ts';
 import { type CheckScope, changeScope, type Place, wholeScope } from './scope.ts';
 import { type CheckedTrunk, checkTrunkReferences } from './trunk-references.ts';
@@ -112,12 +112,12 @@ function* check(scope: CheckScope, context: CheckContext, written: ReadonlySet<o
   yield* checkLabels(entries, scope.tenants, problems);
   yield;
   const readable = yield* readableOf(entries);
-  yield* checkOverlaps(
-    [...readable],
-    yield* resolvedEntries(scope, context, entries, written),
-    context.resolved,
-    problems,
-  );
+  yield* checkOverlaps([...readable], problems);
+  const { resolved } = context;
+  if (resolved !== undefined && resolved.moved.size > 0) {
+    const faulty = new Set(entries.flatMap((entry) => (readable.has(entry) ? [] : entry.settings)));
+    yield* checkResolvedOverlaps({ state: scope.state, faulty, resolved, written }, problems);
+  }
   yield* checkTrunkReferences(scope, entries, readable, problems);
   for (const [index, tenant] of scope.tenants) {
     if (!scope.asksTenant(tenant)) continue;
@@ -198,23 +198,6 @@ function* readableOf(entries: readonly CheckedTrunk[]): Steps<ReadonlySet<Checke
     yield;
   }
   return readable;
-}
-
-/** Where the DNS is asked any trunk may be of one provider with a changed one, through names that nothing written has in common. */
-function* resolvedEntries(
-  scope: CheckScope,
-  { resolved }: CheckContext,
-  entries: readonly CheckedTrunk[],
-  written: ReadonlySet<object>,
-): Steps<readonly CheckedTrunk[]> {
-  if (resolved === undefined || resolved.moved.size === 0) return [];
-  if (entries.length === scope.state.trunks.length) return [...(yield* readableOf(entries))];
-  const all: CheckedTrunk[] = [];
-  for (const [index, settings] of writtenLast([...scope.state.trunks.entries()], written)) {
-    all.push({ settings, trunk: withBrand(settings), path: `trunks[${index}]` });
-    yield;
-  }
-  return [...(yield* readableOf(all))];
 }
 
 /** Those that are written after the others. */

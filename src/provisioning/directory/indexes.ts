@@ -47,6 +47,7 @@ export const NO_INDEXES: Indexes = {
 };
 
 const MANY_COMERS = 64;
+const TRUNKS_PER_STEP = 25;
 
 /** The host, and the name that WhatsApp calls a number by. */
 function realmsOf(trunk: Trunk): string[] {
@@ -234,9 +235,10 @@ export function* providersMet(
     // So many that asking each for all others would cost more than to look at every provider.
     comers.length > MANY_COMERS || networksMeet(others, networks);
   if (networks.length === 0) return met;
-  for (const settings of state.trunks) {
+  for (let at = 0; at < state.trunks.length; at++) {
+    const settings = state.trunks[at] as TrunkSettings;
     if (isMet(sourcesOf(withBrand(settings)))) meet(trunkIdOf(settings));
-    yield;
+    if (at % TRUNKS_PER_STEP === 0) yield;
   }
   return met;
 }

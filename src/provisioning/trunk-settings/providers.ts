@@ -66,9 +66,11 @@ export function* groupsAround<T>(
       if (groups.length + group.size > MANY_AROUND) return yield* groupSteps(items, of);
       const sources = reached.map(of);
       reached = [];
-      for (const item of items) {
-        if (!group.has(item) && sources.some((each) => meets(each, of(item)))) reached.push(item);
-        yield;
+      for (let at = 0; at < items.length; at++) {
+        const item = items[at] as T;
+        const found = of(item);
+        if (sources.some((each) => meets(each, found)) && !group.has(item)) reached.push(item);
+        if (at % ITEMS_PER_STEP === 0) yield;
       }
       for (const item of reached) group.add(item);
     }
@@ -80,6 +82,8 @@ export function* groupsAround<T>(
 }
 
 const MANY_AROUND = 20;
+/** Each is looked at at each change of a trunk: a step for every one would cost more than the look. */
+const ITEMS_PER_STEP = 25;
 
 function meets(a: TrunkSources, b: TrunkSources): boolean {
   return haveCommon(a.brands, b.brands) || haveCommon(a.names, b.names) || networksMeet(a.networks, b.networks);
