@@ -34,7 +34,7 @@ import type { Tenant } from '../provisioning/tenants/schema.ts';
 import type { TrunkSettings } from '../provisioning/trunk-settings/schema.ts';
 import type { AddedTransport } from '../settings/kept-transports.ts';
 import type { Examination } from '../trunks/examination.ts';
-import type { TrunkStatus } from '../trunks/trunk-line.ts';
+import type { TrunkStatus } from '../trunks/trunk-status.ts';
 
 /** What the API asks of the engine, the store and `observe/`. The wiring gives it; tests give it from memory. */
 

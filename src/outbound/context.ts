@@ -3,7 +3,7 @@ import type { DidPool } from '../provisioning/tenants/did-pool.ts';
 import { plainNumber } from '../provisioning/tenants/number.ts';
 import type { OutboundRoute, OutboundRule } from '../provisioning/tenants/schema.ts';
 import type { Trunk } from '../provisioning/trunk-settings/schema.ts';
-import type { TrunkCondition } from '../trunks/trunk-line.ts';
+import type { TrunkCondition } from '../trunks/trunk-status.ts';
 import type { Draft, FieldName } from './draft.ts';
 import type { OutboundFacts, SeenAs } from './facts.ts';
 import type { OutboundCli } from './outbound-cli.ts';

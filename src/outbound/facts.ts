@@ -19,7 +19,7 @@ import {
   type Uri,
   unescapeUser,
 } from '../sip/message/index.ts';
-import type { TrunkCondition } from '../trunks/trunk-line.ts';
+import type { TrunkCondition } from '../trunks/trunk-status.ts';
 
 /**
  * What the pipeline knows of a call: plain data, fetched before it starts and never changed by it. The same facts always give the

@@ -1,5 +1,5 @@
 import { parseMessage } from '../sip/message/index.ts';
-import type { TrunkCondition } from '../trunks/trunk-line.ts';
+import type { TrunkCondition } from '../trunks/trunk-status.ts';
 import { type Explanation, explain, type LeavingOn } from './explain.ts';
 import { type EndpointRequest, endpointRequest, type OutboundFacts } from './facts.ts';
 import type { Refusal, RouteDraft } from './outcome.ts';

@@ -8,7 +8,6 @@ import type { Tenant } from '../provisioning/tenants/schema.ts';
 import type { Trunk } from '../provisioning/trunk-settings/schema.ts';
 import type { Flow, Target } from '../sip/transport/index.ts';
 import type { Capacity } from './capacity.ts';
-import type { TrunkAlarm } from './coincidence-watch.ts';
 import { type DatacentreState, type DatacentreStatus, Datacentres } from './datacentres.ts';
 import { judge, type TrunkAttempt } from './evidence.ts';
 import type { TrunkEndpoint } from './exchange.ts';
@@ -34,40 +33,7 @@ import type { Pacer } from './pacer.ts';
 import { Registration } from './registration.ts';
 import type { TrunkNews, TrunkSharing } from './sharing.ts';
 import { TargetHealth } from './target-health.ts';
-
-export interface TrunkStatus {
-  readonly trunkId: string;
-  readonly name: string;
-  readonly type: string;
-  readonly state: TrunkStateName;
-  /** ISO 8601. */
-  readonly since: string;
-  readonly lastCode?: number;
-  readonly reason?: string;
-  readonly activeCalls: number;
-  /** Another node registers the trunk, or has its gateway: this is what that one has told. */
-  readonly elsewhere?: true;
-  /** What somebody has to look at though calls go on. */
-  readonly alarms?: readonly TrunkAlarm[];
-  /** Of a teams trunk: each datacentre, in the order in which they are tried. */
-  readonly datacentres?: readonly DatacentreStatus[];
-  /** Where the trunk is registered and for how long each time. */
-  readonly registration?: { readonly server: string; readonly grantedSeconds: number; readonly expiresAt: string };
-}
-
-/** Whether calls may be tried over a trunk, as the outbound pipeline asks. */
-export interface TrunkCondition {
-  /** False: keep-alive or registration says that the trunk is down. */
-  readonly up: boolean;
-  /** True: a limit of the trunk, or of the tenant on it, is reached. */
-  readonly full: boolean;
-  /** Why it is down or full, in words. */
-  readonly reason: string;
-  /** Service-Route values of a registered trunk (RFC 3608), first hop first. */
-  readonly serviceRoutes?: readonly string[] | undefined;
-  /** The node that its calls leave through, because that one is registered (`registeredNodeOnly`); absent: this one. */
-  readonly through?: string;
-}
+import type { TrunkCondition, TrunkStatus } from './trunk-status.ts';
 
 /** What all trunks of an engine share. */
 export interface TrunkLinePorts {

@@ -8,8 +8,8 @@ import type { Capacity, CapacityGrant, CapacityRefusal } from './capacity.ts';
 import { judge, type TrunkAttempt } from './evidence.ts';
 import { inboundHolders, trunkHolders } from './holders.ts';
 import { type Reach, reachKey, type TrunkHop } from './hops.ts';
-import type { TrunkCondition } from './trunk-line.ts';
 import type { TrunkService } from './trunk-service.ts';
+import type { TrunkCondition } from './trunk-status.ts';
 
 /**
  * What a call that is only thought through takes of trunks and learns of them: places, nonces, silent targets. It begins with what the

@@ -32,9 +32,10 @@ import { type PingAnswer, ping } from './ping.ts';
 import type { Registration } from './registration.ts';
 import { SharedLimits, type UseOfNodes } from './shared-limits.ts';
 import type { TrunkNews, TrunkSharing } from './sharing.ts';
-import { type TrunkCondition, TrunkLine, type TrunkLinePorts, type TrunkStatus } from './trunk-line.ts';
+import { TrunkLine, type TrunkLinePorts } from './trunk-line.ts';
+import type { TrunkCondition, TrunkStatus } from './trunk-status.ts';
 
-export type { TrunkCondition, TrunkStatus } from './trunk-line.ts';
+export type { TrunkCondition, TrunkStatus } from './trunk-status.ts';
 
 export interface TrunkListener {
   /** The state of a trunk is another one. Called synchronously; must not throw. */

@@ -40,7 +40,7 @@ import {
 } from '../../src/provisioning/directory/store.ts';
 import { type Provisioning, provisioningSchema } from '../../src/provisioning/trunk-settings/schema.ts';
 import type { AddedTransport } from '../../src/settings/kept-transports.ts';
-import type { TrunkStatus } from '../../src/trunks/trunk-line.ts';
+import type { TrunkStatus } from '../../src/trunks/trunk-status.ts';
 import { VirtualScheduler } from '../kit/virtual-scheduler.ts';
 
 /** A secret that must come out nowhere. */

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { inboundParametersSchema, outboundParametersSchema } from '../../provisioning/trunk-settings/mappings.ts';
 import { optionsSchema, TRUNK_TYPES } from '../../provisioning/trunk-settings/schema.ts';
 import { CHECKS, type Examination, OUTCOMES } from '../../trunks/examination.ts';
-import type { TrunkStatus } from '../../trunks/trunk-line.ts';
+import type { TrunkStatus } from '../../trunks/trunk-status.ts';
 import type { RegistrationView } from '../ports.ts';
 import { type Loose, optionalText, TRUNK_STATES, time } from './shared.ts';
 

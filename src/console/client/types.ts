@@ -21,7 +21,7 @@ import type { BrandPreset } from '../../provisioning/trunk-settings/brands.ts';
 import type { CertificateSettings } from '../../provisioning/trunk-settings/certificate-schema.ts';
 import type { trunkSchema } from '../../provisioning/trunk-settings/schema.ts';
 import type { Examination } from '../../trunks/examination.ts';
-import type { TrunkStatus } from '../../trunks/trunk-line.ts';
+import type { TrunkStatus } from '../../trunks/trunk-status.ts';
 
 export type {
   BrandPreset,
