@@ -113,7 +113,7 @@ export class CallContinuity {
     this.#ringingHalves = new RingingHalves({ calls, known, questions, scheduler, log });
     this.#unread = new UnreadStore({ hasRead: () => keeper.hasRead, scheduler });
     const held = new PeerQuestions({ ...asking, scheduler: scheduler.unheld ?? scheduler });
-    const nodes = new LostCalls({ known, keeper, questions: held });
+    const nodes = new LostCalls({ known, keeper, questions: held, clock: scheduler });
     endpoint.fence = new CallFence({ store: store.shared, keeper, nodes, scheduler, log, sources });
     this.#succession = new CallSuccession({
       store: store.shared,

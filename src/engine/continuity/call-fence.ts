@@ -32,8 +32,14 @@ const AWAY_MS = 1_000;
 const CUT_OFF_MS = 400;
 /** How long a store that does not answer is waited for, after a standstill. */
 const STORE_MS = 1_500;
-/** The same where messages come in again and the store may be away for long: whoever waits for an answer has not tried another node yet. */
+/**
+ * The same where messages come in again and the store may be away for long: whoever waits for an answer has not tried another node yet. The
+ * other nodes too are waited for so long then: what is sent over a link that is just back is lost until the kernel has asked for the
+ * neighbour again, which it does once a second.
+ */
 const REACHED_MS = 1_200;
+/** Nodes that live answer within milliseconds, and are asked five times meanwhile. */
+const NODES_MS = 500;
 /** After a standstill of so long, what begins something and lay in a socket is not served over UDP: it is sent again where it is wanted. */
 const OLD_MS = 2_500;
 /** What the others have said holds for so long: they take calls only of a node that has answered them nothing for longer. */
@@ -137,30 +143,35 @@ export class CallFence implements Fence {
   }
 
   #askAfterStandstill(nowMs: number, heardAtMs: number): void {
-    const sinceMs = nowMs - heardAtMs;
-    const asks = { isAwakening: sinceMs > OLD_MS, isTold: true };
+    const asks = { isAwakening: nowMs - heardAtMs > OLD_MS, isTold: true };
     void this.#ask(nowMs, asks, async (hasCome) => {
       if (await this.#options.keeper.confirm()) return 'store';
-      return this.#eitherSays(this.#storeSays(STORE_MS), this.#nodesSay(sinceMs, hasCome));
+      return this.#eitherSays(this.#storeSays(STORE_MS), this.#nodesSay(heardAtMs, NODES_MS, hasCome));
     });
   }
 
   /** @param wasCutOff nothing came from anywhere for a while, and it may have been this node's network */
   #askWhileAway(nowMs: number, heardAtMs: number, isMessage: boolean, wasCutOff: boolean): void {
     const { hasOthers } = this.#options.nodes;
-    const sinceMs = nowMs - heardAtMs;
     const mayAskStore = wasCutOff && this.#gaveUpAtMs < heardAtMs;
     const asksStore = mayAskStore && isMessage;
     // Where somebody did not answer, and nothing has come since, nobody waits for an answer again.
     const asksNodes = hasOthers && (isMessage || (this.#cameAtMs ?? nowMs) > this.#unsureAtMs);
-    if (hasOthers && !asksNodes && nowMs > this.#unsureAtMs + ASKED_MS) void this.#nodesSay(sinceMs, () => false);
+    if (hasOthers && !asksNodes && nowMs > this.#unsureAtMs + ASKED_MS)
+      void this.#nodesSay(heardAtMs, NODES_MS, () => false);
     if (!asksStore && !asksNodes) return;
     void this.#ask(nowMs, { isAwakening: false, isTold: asksStore }, async (hasCome) => {
-      const isReached = () => isMessage || hasCome();
-      const nodes = asksNodes ? this.#nodesSay(sinceMs, isReached) : Promise.resolve(false);
-      if (asksStore) return this.#eitherSays(this.#storeSays(REACHED_MS), nodes);
-      if (await nodes) return 'nodes';
-      return mayAskStore && isReached() && (await this.#storeSays(REACHED_MS)) ? 'store' : undefined;
+      const nodes = (isNow: boolean) => {
+        if (!asksNodes) return Promise.resolve(false);
+        // Who did not answer while the network was away, and came back meanwhile, is asked once more.
+        const isReached = () => isNow || (!wasCutOff && hasCome());
+        return this.#nodesSay(heardAtMs, wasCutOff && isNow ? REACHED_MS : NODES_MS, isReached);
+      };
+      const first = nodes(isMessage);
+      if (asksStore) return this.#eitherSays(this.#storeSays(REACHED_MS), first);
+      if (await first) return 'nodes';
+      if (isMessage || !wasCutOff || !hasCome()) return undefined;
+      return this.#eitherSays(mayAskStore ? this.#storeSays(REACHED_MS) : Promise.resolve(false), nodes(true));
     });
   }
 
@@ -171,9 +182,9 @@ export class CallFence implements Fence {
     return isSaid;
   }
 
-  async #nodesSay(sinceMs: number, isReached: () => boolean): Promise<boolean> {
+  async #nodesSay(heardAtMs: number, withinMs: number, isReached: () => boolean): Promise<boolean> {
     this.#unsureAtMs = this.#options.scheduler.nowMs();
-    const isSure = await this.#options.nodes.ask(sinceMs, isReached);
+    const isSure = await this.#options.nodes.ask({ heardAtMs, withinMs, isReached });
     const nowMs = this.#options.scheduler.nowMs();
     this.#unsureAtMs = isSure ? Number.NEGATIVE_INFINITY : nowMs;
     if (isSure || isReached()) this.#askedUntilMs = nowMs + ASKED_MS;

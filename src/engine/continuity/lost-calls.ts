@@ -2,6 +2,7 @@
  * A node whose network is back, and whose store does not answer yet, asks the other nodes which of its calls they have gone on with: what is
  * another's by now is forgotten before anything of it is served here.
  */
+import type { Clock } from '../../base/scheduler.ts';
 import type { CallKeeper } from './call-keeper.ts';
 import type { KnownNodes } from './known-nodes.ts';
 import type { PeerQuestions } from './peer-question.ts';
@@ -10,15 +11,24 @@ export interface LostCallsOptions {
   readonly known: Pick<KnownNodes, 'latestNames' | 'isListed' | 'lastAddressOf' | 'signs'>;
   readonly questions: Pick<PeerQuestions, 'taken'>;
   readonly keeper: Pick<CallKeeper, 'lose'>;
+  readonly clock: Pick<Clock, 'nowMs'>;
 }
 
-/** A node that lives answers within milliseconds, and is asked five times meanwhile. */
-const ANSWER_MS = 500;
+export interface LostCallsQuestion {
+  /** When the store last heard of this node. */
+  readonly heardAtMs: number;
+  /** A node that lives answers within milliseconds, and is asked ten times a second. */
+  readonly withinMs: number;
+  /** Whether anything comes from the network: a node that is silent while nothing does need not have ended. */
+  readonly isReached: () => boolean;
+}
 
 export class LostCalls {
   readonly #options: LostCallsOptions;
   /** They did not answer when they were asked last: they are asked all the same, and nobody waits for them. */
   readonly #silent = new Set<string>();
+  /** Since the store heard of this node at that time; what they did before says nothing. */
+  #silentSinceMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: LostCallsOptions) {
     this.#options = options;
@@ -29,33 +39,32 @@ export class LostCalls {
     return this.#options.known.latestNames().length > 0;
   }
 
-  /**
-   * True: every node that may have taken calls has said which, and they are forgotten.
-   * @param sinceMs how long ago the store last heard of this node
-   * @param isReached whether anything comes from the network: a node that is silent while nothing does need not have ended
-   */
-  async ask(sinceMs: number, isReached: () => boolean): Promise<boolean> {
+  /** True: every node that may have taken calls has said which, and they are forgotten. */
+  async ask(question: LostCallsQuestion): Promise<boolean> {
     const { known } = this.#options;
+    if (question.heardAtMs !== this.#silentSinceMs) this.#silent.clear();
+    this.#silentSinceMs = question.heardAtMs;
     const awaited: Promise<boolean>[] = [];
     const names = known.latestNames();
     for (const name of this.#silent) if (!names.includes(name)) this.#silent.delete(name);
     for (const name of names) {
       // One that the store had not heard of for long, as this node last read, took none before it was heard of again.
       const isAwaited = known.isListed(name) && !this.#silent.has(name);
-      const answer = this.#ask(name, sinceMs, isReached);
+      const answer = this.#ask(name, question);
       if (isAwaited) awaited.push(answer);
     }
     const answers = await Promise.all(awaited);
     return answers.length > 0 && answers.every(Boolean);
   }
 
-  async #ask(name: string, sinceMs: number, isReached: () => boolean): Promise<boolean> {
-    const { known, questions, keeper } = this.#options;
+  async #ask(name: string, { heardAtMs, withinMs, isReached }: LostCallsQuestion): Promise<boolean> {
+    const { known, questions, keeper, clock } = this.#options;
+    const sinceMs = clock.nowMs() - heardAtMs;
     const address = known.lastAddressOf(name);
     const node = address === undefined ? undefined : { name, address, signs: known.signs(name) };
-    const taken = node === undefined ? undefined : await questions.taken(node, sinceMs, ANSWER_MS);
+    const taken = node === undefined ? undefined : await questions.taken(node, sinceMs, withinMs);
     if (taken !== undefined) this.#silent.delete(name);
-    else if (isReached()) this.#silent.add(name);
+    else if (isReached() && heardAtMs === this.#silentSinceMs) this.#silent.add(name);
     if (taken !== undefined && taken.length > 0) keeper.lose(taken);
     return taken !== undefined;
   }

@@ -102,7 +102,9 @@ export class PeerQuestions {
 
   /** Ids of the calls of this node that it has gone on with within the last `sinceMs`; undefined: it does not say. */
   async taken(node: AskedNode, sinceMs: number, withinMs: number): Promise<readonly string[] | undefined> {
-    const page = (from: number) => this.#asked((leftMs) => this.#askTaken(node, sinceMs, from, leftMs), withinMs);
+    // Each time it is asked that is longer ago.
+    const page = (from: number) =>
+      this.#asked((leftMs) => this.#askTaken(node, sinceMs + withinMs - leftMs, from, leftMs), withinMs);
     const first = await page(0);
     if (first === undefined) return undefined;
     const rest: Promise<TakenPage | undefined>[] = [];

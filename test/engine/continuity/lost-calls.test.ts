@@ -1,5 +1,6 @@
 import { beforeEach, expect, test } from 'vitest';
 import { LostCalls } from '../../../src/engine/continuity/lost-calls.ts';
+import { VirtualScheduler } from '../../kit/virtual-scheduler.ts';
 
 const ADDRESSES: Record<string, string> = { two: '192.0.2.2', three: '192.0.2.3', gone: '192.0.2.4' };
 
@@ -10,10 +11,16 @@ let listed: string[];
 let asked: { readonly name: string; answer(taken: readonly string[] | undefined): void }[];
 let lost: string[];
 let calls: LostCalls;
+let time: VirtualScheduler;
+let heardAtMs: number;
 
 beforeEach(() => {
   [names, listed, asked, lost] = [['gone', 'two', 'three'], ['two', 'three'], [], []];
+  time = new VirtualScheduler();
+  heardAtMs = time.nowMs();
+  time.advance(2_000);
   calls = new LostCalls({
+    clock: time,
     known: {
       latestNames: () => names,
       isListed: (name) => listed.includes(name),
@@ -25,7 +32,7 @@ beforeEach(() => {
     },
     questions: {
       taken: ({ name }, sinceMs, withinMs) => {
-        expect([sinceMs, withinMs]).toEqual([2_000, 500]);
+        expect([sinceMs, withinMs]).toEqual([time.nowMs() - heardAtMs, 500]);
         return new Promise((resolve) => asked.push({ name, answer: resolve }));
       },
     },
@@ -38,7 +45,7 @@ const settle = () => new Promise((resolve) => setImmediate(resolve));
 /** What a question comes to; undefined: it is still waited for. */
 async function outcome(isReached = true) {
   let isSure: boolean | undefined;
-  void calls.ask(2_000, () => isReached).then((answer) => (isSure = answer));
+  void calls.ask({ heardAtMs, withinMs: 500, isReached: () => isReached }).then((answer) => (isSure = answer));
   await settle();
   return () => isSure;
 }
@@ -74,6 +81,23 @@ test('one that does not answer is waited for once, and asked on; when it has ans
   const third = await outcome();
   await say('two', []);
   expect(third()).toBeUndefined();
+});
+
+test('one that did not answer before the store heard of this node again is waited for like any other', async () => {
+  const first = await outcome();
+  await say('two', []);
+  await say('three', undefined);
+  expect(first()).toBe(false);
+  const second = await outcome();
+  heardAtMs = time.nowMs();
+  time.advance(5_000);
+  const third = await outcome();
+  await say('three', undefined);
+  await say('two', []);
+  await say('two', []);
+  expect([second(), third()]).toEqual([true, undefined]);
+  await say('three', ['a']);
+  expect([third(), lost]).toEqual([true, ['a']]);
 });
 
 test('while nothing comes from the network, one that does not answer need not have ended', async () => {
