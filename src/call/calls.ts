@@ -25,6 +25,9 @@ import { CancelledInvite, inviteKey, type Resumption, type RingingInvite } from 
 import type { CallSnapshot, LegSnapshot } from './snapshot.ts';
 import { lostRecord, type WaitingSnapshot } from './waiting.ts';
 
+/** Reason header field of what ends because its node does. */
+export const SHUTDOWN_REASONS: readonly string[] = ['SIP;cause=503;text="Shutdown"'];
+
 export interface CallsOptions extends Omit<CallEnvironment, 'timers' | 'limits'> {
   readonly timers?: Partial<CallTimers>;
   readonly limits?: Partial<CallLimits>;
@@ -264,7 +267,7 @@ export class Calls implements CallRegistry {
   /** Ends every call, as a shutdown does whose time has run out: its record is written at once, for nobody hears what its parties answer. */
   endAll(reason: string): void {
     for (const call of [...this.#calls.values()]) {
-      call.end('engine', reason, ['SIP;cause=503;text="Shutdown"']);
+      call.end('engine', reason, SHUTDOWN_REASONS);
       call.release(true);
     }
   }

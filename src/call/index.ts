@@ -24,7 +24,7 @@ export {
   tokenParty,
   writeToken,
 } from './call-token.ts';
-export { type CallCounters, Calls, type CallsOptions } from './calls.ts';
+export { type CallCounters, Calls, type CallsOptions, SHUTDOWN_REASONS } from './calls.ts';
 export { CALL_TAGS, SERVED_METHODS, SERVED_TAGS } from './capabilities.ts';
 export { describeDestination } from './destination.ts';
 export type { LegState } from './leg-request.ts';

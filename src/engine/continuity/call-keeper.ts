@@ -19,6 +19,7 @@ import {
   type LiveRecord,
   type Restorer,
   readKept,
+  SHUTDOWN_REASONS,
   waitingRecord,
 } from '../../call/index.ts';
 import { EndingCalls } from './ending-calls.ts';
@@ -266,8 +267,8 @@ export class CallKeeper implements TimerTarget {
 
   /**
    * Leaves the calls to another node: they are written as they are now, and nobody is told anything here. Those that cannot be written
-   * stay, and so does what is being ended just now: nobody goes on with a call of which one party has heard the end. Resolves with how
-   * many were left, once those have ended.
+   * stay, and so does what is being ended just now: nobody goes on with a call of which one party has heard the end. What only this node
+   * has (halves that ring for a call of another one) begins to end. Resolves with how many were left, once what was being ended has ended.
    */
   async handOver(): Promise<number> {
     const { store, calls, log, scheduler } = this.#options;
@@ -289,6 +290,8 @@ export class CallKeeper implements TimerTarget {
     const left = [...this.#stored];
     this.#stored.clear();
     for (const id of left) calls.forget(id);
+    // What nobody goes on with ends now: who answered it from here on would be cut off before he has spoken.
+    for (const { id } of calls.list()) if (!ending.has(id)) calls.end(id, 'shutdown', SHUTDOWN_REASONS);
     // Without it the others find out by themselves that this node has gone.
     await store.shared
       ?.release()

@@ -23,6 +23,10 @@ export class EndingCalls {
     return this.#ids.size;
   }
 
+  has(id: string): boolean {
+    return this.#ids.has(id);
+  }
+
   /** Those that are being ended go from `stored` to `ended`. */
   move(stored: Set<string>, ended: Set<string>): void {
     for (const id of stored) {

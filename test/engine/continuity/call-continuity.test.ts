@@ -84,6 +84,7 @@ beforeEach(async () => {
   });
   const peers: PeerNodes = {
     ...NO_PEERS,
+    hasSuccessor: () => true,
     isPeerAddress: (address) => address === ENGINE || (knowsThird && address === THIRD),
     names: () => [...(isForgotten ? [] : ['one']), ...(knowsThird ? ['three'] : [])],
     signs: () => true,
@@ -1179,6 +1180,30 @@ describe('a call rings between two nodes', () => {
     await two.engine.endpoint.transport.close();
     await pass(4_800);
     expect(alice.final(call)?.status).toBe(480);
+  });
+
+  test('and the callee’s is stopped while another call ends there: he is cancelled at once, and asked at his own address', async () => {
+    const placed = bob.call('18005550100', UPDATES);
+    const other = carrier.requests('INVITE').at(-1) as SipRequest;
+    toOther(carrier, answerTo(other, '200 OK', ['Contact: <sip:carrier@192.0.2.10>']));
+    await pass(50);
+    bob.final(placed);
+    await pass(400);
+    toOther(carrier, carrier.withinOf(other, 'BYE', { From: `${other.headers.valueNamed('To')};tag=peer-again` }));
+    await pass(50);
+    expect(bob.requests('BYE')).toHaveLength(1);
+    const closed = two.engine.close();
+    await pass(100);
+    expect(bob.took('CANCEL').topVia().branch).toBe(asked.topVia().branch);
+    const again = bob.took('INVITE', 1);
+    bob.peer.send(serialize(answerTo(again, '200 OK', ['Contact: <sip:102@203.0.113.2>'])), ENGINE);
+    toOther(bob, okTo(bob.took('CANCEL')));
+    toOther(bob, answerTo(asked, '487 Request Terminated'));
+    toOther(bob, okTo(bob.took('BYE')));
+    await pass(600);
+    await closed;
+    expect(finals().at(-1)?.status).toBe(200);
+    expect([bob.requests('BYE').length, alice.requests('BYE').length]).toEqual([1, 0]);
   });
 
   test('it goes on while the other one is silent toward the store and answers', async () => {

@@ -22,6 +22,7 @@ test('what is being ended is taken out of what others go on with, and waited for
   const [stored, ended] = [new Set(['up', 'one', 'two']), new Set<string>()];
   ending.move(stored, ended);
   expect([[...stored], [...ended], ending.size]).toEqual([['up'], ['one', 'two'], 2]);
+  expect(['up', 'one'].map((id) => ending.has(id))).toEqual([false, true]);
   let isOver = false;
   const over = ending.ended().then(() => {
     isOver = true;
