@@ -9,8 +9,7 @@ import {
   partyPrivacy,
   readableNameAddrs,
   type SipRequest,
-  type Uri,
-  unescapeUser,
+  subscriberNumber,
 } from '../sip/message/index.ts';
 
 export interface InboundNumbers {
@@ -19,14 +18,6 @@ export interface InboundNumbers {
   readonly callerNumber: string;
   /** Octets as received. */
   readonly callerDisplayName: string;
-}
-
-/** The number or user name that a URI carries, unescaped, without the visual separators' meaning changed; empty when none. */
-export function userOf(uri: Uri): string {
-  if (uri.scheme === 'tel') return uri.number;
-  if (uri.scheme === 'other' || uri.user === undefined) return '';
-  // RFC 3261 §19.1.1: a telephone-subscriber user part may carry parameters after a semicolon.
-  return unescapeUser(uri.user).split(';')[0] ?? '';
 }
 
 const FIELD_HEADERS: Readonly<Record<string, HeaderId>> = {
@@ -56,9 +47,9 @@ function addressesOf(request: SipRequest, field: string): readonly NameAddr[] {
 /** What is read stays in the call's record when the INVITE is gone, so it is a text of its own. */
 function readSource(request: SipRequest, source: InboundSource): string {
   const [field = '', part] = source.split('.');
-  if (field === 'requestUri') return ownCopy(userOf(request.uri()));
+  if (field === 'requestUri') return ownCopy(subscriberNumber(request.uri()));
   for (const address of addressesOf(request, field)) {
-    const value = part === 'displayName' ? ownCopy(address.displayName ?? '') : ownCopy(userOf(address.uri));
+    const value = part === 'displayName' ? ownCopy(address.displayName ?? '') : ownCopy(subscriberNumber(address.uri));
     if (value !== '') return value;
   }
   return '';

@@ -7,6 +7,7 @@ import type { Trunk, TrunkType } from '../provisioning/trunk-settings/schema.ts'
 import { namedAddress } from '../provisioning/trunk-settings/teams.ts';
 import {
   type AnonymousField,
+  addressValues,
   anonymousBy,
   FIRST_HOPS,
   HeaderId,
@@ -14,8 +15,9 @@ import {
   isSipUri,
   type PartyPrivacy,
   partyPrivacy,
-  readableNameAddrs,
+  readTypedAddress,
   type SipRequest,
+  subscriberNumber,
   type Uri,
   unescapeUser,
 } from '../sip/message/index.ts';
@@ -79,8 +81,8 @@ export interface EndpointRequest {
   readonly fromDisplayName: string;
   /** The field in which the caller says that it is nobody (RFC 3323 §4.1.1.3). */
   readonly anonymousBy: AnonymousField | undefined;
-  /** User part of the first sip, sips or tel URI in P-Preferred-Identity; '' without one. */
-  readonly preferredIdentity: string;
+  /** Numbers of the sip, sips and tel URIs in P-Preferred-Identity, in order. */
+  readonly preferredIdentities: readonly string[];
   /** Privacy values (RFC 3323 §4.2), lower case. */
   readonly privacy: readonly string[];
   /** What the caller's Remote-Party-ID withholds (draft-ietf-sip-privacy-04 §5.1). */
@@ -159,7 +161,7 @@ export function endpointRequest(request: SipRequest): EndpointRequest {
     maxForwards: request.maxForwards() ?? FIRST_HOPS,
     fromDisplayName: from.displayName ?? '',
     anonymousBy: anonymousBy(request),
-    preferredIdentity: request.headers.has(HeaderId.PPreferredIdentity) ? preferredIdentity(request.headers) : '',
+    preferredIdentities: request.headers.has(HeaderId.PPreferredIdentity) ? preferred(request.headers) : NONE,
     privacy: privacy.values,
     remoteParty: privacy.remoteParty,
     outboundCli: request.headers.has(HeaderId.XOutboundCli) ? request.headers.fieldValues(HeaderId.XOutboundCli) : [],
@@ -168,11 +170,17 @@ export function endpointRequest(request: SipRequest): EndpointRequest {
   };
 }
 
-function preferredIdentity(headers: Headers): string {
-  // What cannot be read is no wish.
-  for (const { uri } of readableNameAddrs(headers, HeaderId.PPreferredIdentity)) {
-    const number = dialledNumber(uri);
-    if (number !== '') return number;
-  }
-  return '';
+const NONE: readonly string[] = [];
+/** RFC 3325 §9.2 knows two, a SIP URI and a tel URI. */
+const MAX_IDENTITIES = 4;
+
+/** What cannot be read is no wish. */
+function preferred(headers: Headers): readonly string[] {
+  const numbers = addressValues(headers, HeaderId.PPreferredIdentity)
+    .slice(0, MAX_IDENTITIES)
+    .map((text) => {
+      const address = readTypedAddress(text);
+      return address === undefined ? '' : plainNumber(subscriberNumber(address.uri));
+    });
+  return numbers.filter((number) => number !== '');
 }

@@ -1,9 +1,12 @@
+import { readTypedAddress, subscriberNumber } from '../sip/message/index.ts';
+
 /**
  * X-Outbound-Cli, the header by which an authenticated endpoint asks for identities of its own choice:
  *
  *     X-Outbound-Cli: rewrite-from=123; rewrite-rpi=789; rewrite-pai=456; trunk-id=235468356
  *
  * One or several header fields; directives are separated by `;`, their names are case-insensitive, a value may be quoted.
+ * DEVIATION: a comma before a directive separates too, and an identity may be an address (`<sip:123@host>`, `tel:+123`, `123@host`).
  * `trunk-id` and `trunk-name` restrict the directives of their own header field to that trunk. This file only reads; whether a
  * value may be used is decided per trunk by the step `x-outbound-cli`.
  */
@@ -66,7 +69,7 @@ function readField(value: string, directives: RewriteDirective[], ignored: strin
       // A restriction that names no trunk must not turn into "any trunk".
       if (field === undefined) (name === 'trunk-id' ? trunkIds : trunkNames).push('');
     } else if (field !== undefined) {
-      rewrites.push({ field, value: argument });
+      rewrites.push({ field, value: identityIn(argument) });
     } else {
       (name === 'trunk-id' ? trunkIds : trunkNames).push(argument);
     }
@@ -93,7 +96,22 @@ function rewriteField(name: string): RewriteField | undefined {
   }
 }
 
-/** Splits at `;` outside quotes; empty parts are dropped. */
+/** The number that a value gives; one that is no address stays as it is. */
+function identityIn(text: string): string {
+  if (!/[<:@%]/.test(text)) return text;
+  const address = readTypedAddress(text);
+  const number = address === undefined ? '' : subscriberNumber(address.uri);
+  return number === '' ? text.replace(/^%2b/i, '+') : number;
+}
+
+const DIRECTIVE = /\s*(?:rewrite-(?:from|pai|rpi)|trunk-(?:id|name))\s*=/iy;
+
+function beginsDirective(value: string, index: number): boolean {
+  DIRECTIVE.lastIndex = index;
+  return DIRECTIVE.test(value);
+}
+
+/** Splits at `;`, and at `,` before a directive, outside quotes and angle brackets; empty parts are dropped. */
 function splitDirectives(value: string): string[] {
   const parts: string[] = [];
   let start = 0;
@@ -102,7 +120,8 @@ function splitDirectives(value: string): string[] {
     const character = value.charAt(index);
     if (character === '"') quoted = !quoted;
     else if (character === '\\' && quoted) index += 1;
-    else if (character === ';' && !quoted) {
+    else if (character === '<' && !quoted) index = Math.max(index, value.indexOf('>', index));
+    else if (!quoted && (character === ';' || (character === ',' && beginsDirective(value, index + 1)))) {
       parts.push(value.slice(start, index).trim());
       start = index + 1;
     }

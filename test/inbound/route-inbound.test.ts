@@ -61,6 +61,18 @@ function route(request: SipRequest, world: World = {}) {
 }
 
 describe('the called number finds tenant and rule', () => {
+  test.each(['<sip:4155550100;phone-context=+1@x;user=phone>', '<tel:415-555-0100;phone-context=+1>'])(
+    'RFC 3966 §5.1.5: a local number with a global context is that global number: %s',
+    (to) => {
+      const request = invite({ to, from: '<sip:2125551212;phone-context=+1@x;user=phone>' });
+      expect(route(request)).toMatchObject({
+        kind: 'route',
+        rule: 'main',
+        numbers: { calledNumber: '+14155550100', callerNumber: '+12125551212' },
+      });
+    },
+  );
+
   test('by default it is the user part of To, however it is prefixed', () => {
     for (const number of ['14155550100', '+14155550100', '0014155550100', '+1-415-555-0100']) {
       expect(route(invite({ to: `<sip:${number}@192.0.2.1>` }))).toMatchObject({

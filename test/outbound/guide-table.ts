@@ -174,6 +174,16 @@ export const PRIORITY_ROWS: readonly GuideRow[] = [
     call: call(full(), { headers: ['P-Preferred-Identity: <sip:14155550101@sip.portsip.io>'] }),
     expect: { From: fromOf('14155550101'), 'P-Preferred-Identity': null },
   },
+  ...[
+    ['of several the first in the pool', '<sip:Alice@sip.portsip.io>, <tel:+1-415-555-0101>', '+14155550101'],
+    ['the own number of the phone is no wish', '<sip:101@sip.portsip.io>, <tel:14155550101>', '14155550101'],
+    ['a number as somebody typed it', '14155550101', '14155550101'],
+    ['a local number with its context', '<tel:4155550101;phone-context=+1>', '+14155550101'],
+  ].map(([what, value, shown = '']) => ({
+    name: `1: the caller ID that the app specifies: ${what}`,
+    call: call(full(), { headers: [`P-Preferred-Identity: ${value}`] }),
+    expect: { From: fromOf(shown), 'P-Preferred-Identity': null },
+  })),
   { name: "2: then the extension's", call: call(full()), expect: { From: fromOf('14155550102') } },
   { name: "3: then the outbound rule's", call: call(full(noOwn)), expect: { From: fromOf('14155550103') } },
   {

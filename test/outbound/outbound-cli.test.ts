@@ -26,6 +26,20 @@ describe('behaviour 6: reading X-Outbound-Cli', () => {
     [[' REWRITE-FROM = 123 ;; '], [directive('from', '123')]],
     [[''], []],
     [['trunk-id=7'], []],
+    // Identities written as addresses.
+    [['rewrite-from=<sip:123@acme.example.com;user=phone>;trunk-id=7'], [directive('from', '123', ['7'])]],
+    [['rewrite-from="Sales; EMEA" <sip:+123@acme.example.com>'], [directive('from', '+123')]],
+    [['rewrite-from=sip:123@acme.example.com'], [directive('from', '123')]],
+    [['rewrite-from=123@acme.example.com'], [directive('from', '123')]],
+    [['rewrite-pai=tel:+1-23'], [directive('pai', '+1-23')]],
+    [['rewrite-pai="<tel:+123>"'], [directive('pai', '+123')]],
+    [['rewrite-from=%2B123'], [directive('from', '+123')]],
+    [['rewrite-from=<sip:4155550101;phone-context=+1@x>'], [directive('from', '+14155550101')]],
+    [['rewrite-from=anonymous@anonymous.invalid'], [directive('from', 'anonymous@anonymous.invalid')]],
+    // Commas before directives.
+    [['rewrite-from=1, rewrite-pai=2,trunk-id=7'], [directive('from', '1', ['7']), directive('pai', '2', ['7'])]],
+    [['rewrite-from=1;trunk-name=Acme, Inc.'], [directive('from', '1', [], ['Acme, Inc.'])]],
+    [['rewrite-from=1;trunk-name=a<b;trunk-id=7'], [directive('from', '1', ['7'], ['a<b'])]],
   ])('%j', (values, directives) => {
     expect(parseOutboundCli(values)).toEqual({ directives, ignored: [] });
   });

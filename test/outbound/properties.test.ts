@@ -74,7 +74,7 @@ const hostile = fc.oneof(
 );
 const endpoint = fc.record({
   fromDisplayName: hostile,
-  preferredIdentity: hostile,
+  preferredIdentities: fc.array(hostile, { maxLength: 2 }),
   privacy: fc.subarray(['id', 'user', 'header', 'none', 'critical', 'session']),
   outboundCli: fc.array(
     fc.oneof(
@@ -271,7 +271,7 @@ test('identity fields that cannot be read count as not sent', () => {
   headers.addNamed('Privacy', ' ID ; user,none;;');
   const read = endpointRequest(new SipRequest('INVITE', 'sip:1@x', headers));
   expect(read).toMatchObject({
-    preferredIdentity: '',
+    preferredIdentities: [],
     privacy: ['id', 'user', 'none'],
     maxForwards: 70,
     fromDisplayName: '',

@@ -243,7 +243,7 @@ export function callerDigits(route: RouteState): string[] {
     call.callerNumber,
     callerId?.value,
     call.facts.forwarding?.originator?.number,
-    call.facts.request.preferredIdentity,
+    ...call.facts.request.preferredIdentities,
   ];
   const digits = new Set<string>();
   for (const number of numbers) {

@@ -114,7 +114,7 @@ function offers(route: RouteState, take: Taker): boolean {
   if (caller.kind === 'service')
     return ofOwner(route, 'service', caller.service, take) || ofOwner(route, 'company', tenant, take);
   return (
-    take('app', appSpecified(route)) ||
+    ofApp(route, take) ||
     ofOwner(route, 'extension', caller.extension, take) ||
     take('route', outboundCallerId) ||
     take('outbound-rule', route.call.rule?.outboundCallerId) ||
@@ -153,11 +153,12 @@ function ofDids(route: RouteState, { name, dids }: Group, take: Taker): boolean 
 }
 
 /**
- * App-specified: P-Preferred-Identity of an authenticated extension (RFC 3325 §9.2, behaviour 4). The phone's own number in it is how
- * many phones name themselves, not a wish.
+ * App-specified: P-Preferred-Identity of an authenticated extension (RFC 3325 §9.2, behaviour 4), of several the first that may be shown.
+ * The phone's own number in it is how many phones name themselves, not a wish.
  */
-function appSpecified(route: RouteState): string | undefined {
+function ofApp(route: RouteState, take: Taker): boolean {
   const { facts, callerNumber } = route.call;
-  if (facts.forwarding !== undefined || facts.request.preferredIdentity === callerNumber) return undefined;
-  return facts.request.preferredIdentity;
+  const wishes = facts.forwarding === undefined ? facts.request.preferredIdentities : [];
+  const numbers = wishes.filter((number) => number !== callerNumber);
+  return numbers.length === 0 ? take('app', undefined) : numbers.some((number) => take('app', number));
 }

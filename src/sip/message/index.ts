@@ -54,6 +54,7 @@ export {
   sessionDescriptionOf,
   withDescription,
 } from './session-description.ts';
+export { subscriberNumber } from './subscriber-number.ts';
 export { readTypedAddress } from './typed-address.ts';
 export {
   escapeUser,

@@ -1,7 +1,7 @@
 /** What reads text that somebody outside writes: each reads one text, and throws nothing but what it declares. */
 import { PeerError } from '../../../src/base/errors.ts';
 import { replacesInUri, replacesOf } from '../../../src/call/replaces.ts';
-import { readInboundNumbers, userOf } from '../../../src/inbound/parameters.ts';
+import { readInboundNumbers } from '../../../src/inbound/parameters.ts';
 import { parseOutboundCli } from '../../../src/outbound/outbound-cli.ts';
 import { DidPool, DidPoolError } from '../../../src/provisioning/tenants/did-pool.ts';
 import { numbersMeant } from '../../../src/provisioning/tenants/number-format.ts';
@@ -29,6 +29,7 @@ import {
   sameUri,
   serialize,
   splitList,
+  subscriberNumber,
   UnsafeMessageError,
   unescapeUser,
   validateRequest,
@@ -205,7 +206,7 @@ export const readers: readonly Reader[] = [
         PEER,
         () => expectStable(parseUri(text), formatUri, parseUri),
         () => sameUri(parseUri(text), parseUri(text.toUpperCase())),
-        () => userOf(parseUri(text)),
+        () => subscriberNumber(parseUri(text)),
         () => unescapeUser(text),
       ),
   },
