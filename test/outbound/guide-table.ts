@@ -464,6 +464,26 @@ export const PRIVACY_ROWS: readonly GuideRow[] = [
     expect: {},
     refusedWith: 500,
   },
+  ...['session;critical', 'critical;session', 'unheard-of;critical'].map((privacy) => ({
+    name: `critical of what no trunk gives is refused, though the caller is not anonymous: ${privacy}`,
+    call: call(full(), { headers: [`Privacy: ${privacy}`] }),
+    expect: {},
+    refusedWith: 500,
+  })),
+  {
+    name: 'critical of a history that is not sent goes on',
+    call: call(full(), { headers: ['Privacy: history;critical'] }),
+    expect: { Privacy: null },
+  },
+  {
+    name: 'critical of a history that is sent as it is is refused',
+    call: call(full(), {
+      trunks: [trunkWith({ options: { diversion: 'both' } })],
+      headers: ['Privacy: history;critical'],
+    }),
+    expect: {},
+    refusedWith: 500,
+  },
   {
     name: 'critical that the trunk meets goes on',
     call: call(full(), {

@@ -2,6 +2,7 @@ import { normalizeNumber } from '../../provisioning/tenants/number.ts';
 import { refusesPrivacy } from '../../sip/message/index.ts';
 import type { RouteState, RouteStep } from '../context.ts';
 import { type Address, emptyAddress, FIELD_LABEL, type FieldName, type HeaderField } from '../draft.ts';
+import type { Refusal } from '../outcome.ts';
 import type { Trace } from '../trace.ts';
 import { hostPort, originOf } from '../trunk-profile.ts';
 import { ANONYMOUS } from '../variables.ts';
@@ -16,15 +17,14 @@ export const applyPrivacy: RouteStep = {
     const { request } = route.call.facts;
     const isCritical = request.privacy.includes('critical');
     if (!route.call.anonymous) {
+      if (isCritical && route.call.emergency === undefined && request.privacy.some((type) => isBeyond(route, type)))
+        return UNAVAILABLE;
       // RFC 3323 §4.2: intermediaries MUST NOT remove a Privacy header whose value is `none`.
       if (refusesPrivacy({ values: request.privacy })) passNone(route, trace);
       return undefined;
     }
     const { applyId, applyUser, applyHeader } = route.profile;
-    if (isCritical && !meetsRequest(route)) {
-      // RFC 3323 §4.2: with `critical`, a request whose privacy cannot be given is refused; §5 names 500.
-      return { status: 500, reason: 'Privacy Unavailable', code: 'privacy-unavailable' };
-    }
+    if (isCritical && !meetsRequest(route)) return UNAVAILABLE;
     const applied: string[] = [];
     if (applyUser) {
       hideUser(route, trace);
@@ -51,6 +51,20 @@ export const applyPrivacy: RouteStep = {
     return undefined;
   },
 };
+
+/** RFC 3323 §4.2: with `critical`, a request whose privacy cannot be given is refused; §5 names 500. */
+const UNAVAILABLE: Refusal = { status: 500, reason: 'Privacy Unavailable', code: 'privacy-unavailable' };
+
+/** The types that make a call anonymous, and what says how they are meant. */
+const OF_THE_CALLER: ReadonlySet<string> = new Set(['id', 'user', 'header', 'full', 'uri', 'critical', 'none']);
+
+/** A type that hides something else than the caller and that nothing here gives: `session` would need media to be relayed; others are not known. */
+function isBeyond(route: RouteState, type: string): boolean {
+  if (OF_THE_CALLER.has(type)) return false;
+  const { diversion } = route.trunk.options;
+  // RFC 7044 §5.2: what is not sent tells nothing.
+  return type !== 'history' || diversion === 'history-info' || diversion === 'both';
+}
 
 function passNone(route: RouteState, trace: Trace): void {
   route.draft.privacy = 'none';
@@ -79,8 +93,9 @@ function meetsRequest(route: RouteState): boolean {
       case 'critical':
       case 'none':
         return true;
+      case 'history':
+        return applyHeader || !isBeyond(route, type);
       default:
-        // `session` would need media to be relayed; others are not known.
         return false;
     }
   });
