@@ -28,24 +28,26 @@ export function sectionsOf(sdp: string): string[] {
   return sdp.split(/(?=^m=)/m);
 }
 
+/** The older way to hold, in both families of addresses (RFC 3264 §8.4, RFC 6157 §3.2.1). */
+const NO_ADDRESS = /^c=IN (?:IP4 0\.0\.0\.0|IP6 (?:::|0(?::0){7}))(?=[ \t]*\r?$)/gm;
+
 /** RFC 3264 §8.4 asks for `a=inactive` in place of `c=0.0.0.0`; who knows no other hold has `sendonly` and `recvonly` written so too. */
 export function heldInactive(sdp: string, address: string | undefined): string {
-  const inactive = sdp.replaceAll(/^a=(?:sendonly|recvonly)(?=\r?$)/gm, 'a=inactive');
-  if (!/^c=IN IP4 0\.0\.0\.0\r?$/m.test(inactive)) return inactive;
-  const connected = inactive.replaceAll(/^c=IN IP4 0\.0\.0\.0(?=\r?$)/gm, `c=IN IP4 ${address ?? NOBODY}`);
-  if (/^a=inactive\r?$/m.test(connected)) return connected;
-  const sections = sectionsOf(connected.replaceAll(/^a=sendrecv\r?\n/gm, ''));
+  const inactive = sdp.replaceAll(/^a=(?:sendonly|recvonly)(?=[ \t]*\r?$)/gm, 'a=inactive');
+  const connected = inactive.replaceAll(NO_ADDRESS, `c=IN IP4 ${address ?? NOBODY}`);
+  if (connected === inactive || /^a=inactive[ \t]*\r?$/m.test(connected)) return connected;
+  const sections = sectionsOf(connected.replaceAll(/^a=sendrecv[ \t]*\r?\n/gm, ''));
   return sections.map((section) => (section.startsWith('m=') ? `${whole(section)}a=inactive\r\n` : section)).join('');
 }
 
 /** Whether a side that describes itself so does not send, or wants nothing sent: on hold, in any of the words for it. */
 export function isHeld(sdp: string): boolean {
-  return /^(?:a=(?:sendonly|recvonly|inactive)|c=IN IP4 0\.0\.0\.0)\r?$/m.test(sdp);
+  return /^a=(?:sendonly|recvonly|inactive)[ \t]*\r?$/m.test(sdp) || sdp.search(NO_ADDRESS) >= 0;
 }
 
 /** The same description, ready to talk. */
 export function resumed(sdp: string): string {
-  return sdp.replaceAll(/^a=(?:sendonly|recvonly|inactive)(?=\r?$)/gm, 'a=sendrecv');
+  return sdp.replaceAll(/^a=(?:sendonly|recvonly|inactive)(?=[ \t]*\r?$)/gm, 'a=sendrecv');
 }
 
 function whole(section: string): string {

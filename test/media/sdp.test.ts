@@ -1,5 +1,5 @@
 import { expect, describe as group, test } from 'vitest';
-import { chooseCodecs, connectionAddress, describe, heldInactive, inventedOffer } from '../../src/media/sdp.ts';
+import { chooseCodecs, connectionAddress, describe, heldInactive, inventedOffer, isHeld } from '../../src/media/sdp.ts';
 
 const head = 'v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n';
 
@@ -70,6 +70,18 @@ group('a hold for who knows `inactive` alone', () => {
       `${audio.replaceAll('192.0.2.1\r', '0.0.0.0\r')}a=sendrecv\r\n`,
       `${audio}a=inactive\r\n`,
     ],
+    ['RFC 6157 §3.2.1: no address of IPv6', audio.replaceAll('IP4 192.0.2.1\r', 'IP6 ::\r'), `${audio}a=inactive\r\n`],
+    [
+      'no address of IPv6, at length',
+      audio.replaceAll('IP4 192.0.2.1\r', 'IP6 0:0:0:0:0:0:0:0\r'),
+      `${audio}a=inactive\r\n`,
+    ],
+    ['a blank at the end of the line', `${audio}a=sendonly \r\n`, `${audio}a=inactive \r\n`],
+    [
+      'an address of IPv6',
+      audio.replaceAll('IP4 192.0.2.1\r', 'IP6 ::1\r'),
+      audio.replaceAll('IP4 192.0.2.1\r', 'IP6 ::1\r'),
+    ],
     ['no hold', `${audio}a=sendrecv\r\na=x-sendonly-not\r\n`, `${audio}a=sendrecv\r\na=x-sendonly-not\r\n`],
   ])('%s', (_, sdp, expected) => {
     const origin = (text: string) => text.replace(/^o=.*$/m, 'o=');
@@ -80,6 +92,19 @@ group('a hold for who knows `inactive` alone', () => {
     expect(connectionAddress(head)).toBe('192.0.2.1');
     expect(connectionAddress(head.replaceAll('192.0.2.1', '0.0.0.0'))).toBeUndefined();
   });
+});
+
+test.each([
+  ['a=sendonly\r\n', true],
+  ['a=inactive', true],
+  ['a=recvonly \r\n', true],
+  ['c=IN IP4 0.0.0.0\r\n', true],
+  ['c=IN IP6 ::\n', true],
+  ['c=IN IP6 0:0:0:0:0:0:0:0\r\n', true],
+  ['c=IN IP6 ::1\r\n', false],
+  ['a=sendrecv\r\n', false],
+])('whether %j is a hold', (line, expected) => {
+  expect(isHeld(`${head}m=audio 4000 RTP/AVP 0\r\n${line}`)).toBe(expected);
 });
 
 test('an offer that is made up has what everybody speaks, or what is asked for, and keys where they are wanted', () => {

@@ -42,22 +42,25 @@ function placeOf(contentType: string | undefined, body: string): Place | undefin
   return name === undefined ? undefined : placeInParts(body, `--${name}`);
 }
 
-/** RFC 2046 §5.1.1: the line break before a delimiter belongs to it. */
+/** RFC 2046 §5.1.1: the line break before a delimiter belongs to it. DEVIATION: some senders end the lines of a body with LF alone. */
 function placeInParts(body: string, delimiter: string): Place | undefined {
-  let at = body.startsWith(delimiter) ? 0 : after(body, `\r\n${delimiter}`, 0) - delimiter.length;
+  const end = /\r?\n/.exec(body)?.[0] ?? '\r\n';
+  let at = body.startsWith(delimiter) ? 0 : after(body, `${end}${delimiter}`, 0) - delimiter.length;
   while (at >= 0) {
-    const head = after(body, '\r\n', at + delimiter.length);
-    const next = head < 0 ? -1 : body.indexOf(`\r\n${delimiter}`, head - 2);
+    const head = after(body, end, at + delimiter.length);
+    const next = head < 0 ? -1 : body.indexOf(`${end}${delimiter}`, head - end.length);
     if (next < 0) return undefined;
     // The part's alone: what is looked for in all of the body by each of many parts takes time with the square of its length.
-    const part = body.slice(head - 2, next);
-    const blank = part.indexOf('\r\n\r\n');
+    const part = body.slice(head - end.length, next);
+    const blank = part.indexOf(end + end);
     if (
       blank >= 0 &&
-      /^content-type[ \t]*:[ \t]*application\/sdp[ \t]*(?:;|\r|$)/im.test(part.slice(2, Math.max(2, blank)))
+      /^content-type[ \t]*:[ \t]*application\/sdp[ \t]*(?:;|\r|$)/im.test(
+        part.slice(end.length, Math.max(end.length, blank)),
+      )
     )
-      return { start: head - 2 + blank + 4, end: next };
-    at = next + 2;
+      return { start: head + blank + end.length, end: next };
+    at = next + end.length;
   }
   return undefined;
 }

@@ -11,6 +11,11 @@ describe('RFC 5621 §3: where the session description is', () => {
     ['Application/SDP; charset=utf-8', SDP, SDP],
     ['multipart/mixed;boundary=b1', MIXED, SDP],
     ['multipart/mixed; boundary="b1"', MIXED, SDP],
+    ['multipart/mixed;boundary=b1', `preamble\r\n${MIXED}`, SDP],
+    // Lines that end with LF alone.
+    ['multipart/mixed;boundary=b1', MIXED.replaceAll('\r\n', '\n'), SDP.replaceAll('\r\n', '\n')],
+    ['multipart/mixed;boundary=b1', `preamble\n${MIXED.replaceAll('\r\n', '\n')}`, SDP.replaceAll('\r\n', '\n')],
+    ['multipart/mixed;boundary=b1', MIXED.replaceAll('\r\n', '\n').slice(0, -9), undefined],
     ['multipart/mixed', MIXED, undefined],
     ['multipart/mixed;boundary=b2', MIXED, undefined],
     ['multipart/mixed;boundary=b1', MIXED.replace('application/sdp', 'text/plain'), undefined],
