@@ -10,7 +10,6 @@ import {
   parseNameAddr,
   parseNameAddrList,
   parseRetryAfter,
-  readTrailingParams,
   type SipResponse,
   type Uri,
 } from '../sip/message/index.ts';
@@ -59,13 +58,15 @@ interface ListedBinding {
   readonly seconds: number | undefined;
 }
 
+const EXPIRES = /;\s*expires\s*=\s*([^;,\s]*)/i;
+
 function readBinding(text: string): ListedBinding {
   const address = readable(() => parseNameAddr(text));
-  const params = address?.params ?? readTrailingParams(text);
-  const ofUri = address !== undefined && isSipUri(address.uri) ? address.uri.params : undefined;
+  if (address === undefined) return { uri: undefined, seconds: leadingSeconds(EXPIRES.exec(text)?.[1] ?? '') };
+  const ofUri = isSipUri(address.uri) ? address.uri.params : undefined;
   // Some write it inside the brackets.
-  const expires = params?.get('expires') ?? ofUri?.get('expires');
-  return { uri: address?.uri, seconds: expires === undefined ? undefined : leadingSeconds(expires) };
+  const expires = address.params.get('expires') ?? ofUri?.get('expires');
+  return { uri: address.uri, seconds: expires === undefined ? undefined : leadingSeconds(expires) };
 }
 
 /** Whole seconds at the start of what registrars write: `90`, `"90"`, `90.0`, `90s`. More digits than a number of 32 bits are the most there is. */

@@ -33,6 +33,8 @@ test.each<[expected: number, lines: string[]]>([
   // One cannot be read, its time can.
   [45, ['Contact: <sip:[>;expires=45, <sip:y@203.0.113.6>;expires=soon']],
   [300, ['Contact: ;;;', 'Expires: 300']],
+  [90, [`Contact: ${OWN.replace('>', '')};expires=90`]],
+  [90, [`Contact: ${OWN.replace('>', '')} ; Expires = "90"`]],
 ])('RFC 3261 §10.3: the registration lasts %i s by %j', (expected, lines) => {
   expect(granted(...lines)).toBe(expected);
 });

@@ -40,7 +40,6 @@ export {
   inBrackets,
   type NameAddr,
   parseNameAddr,
-  readTrailingParams,
   withoutEmptyTag,
 } from './name-addr.ts';
 export { parseMessage } from './parse.ts';
