@@ -12,6 +12,8 @@ import { type Size, stateOf, tenantDocument } from './state.ts';
 const TOKEN = 'large-node-bootstrap-token-0123456789';
 /** How many extensions the tenant `large` has. */
 export const LARGE_TENANT = 10_000;
+/** What nodes on one Redis have in common. */
+const STORE_KEY = '5a'.repeat(32);
 /** As the program starts it. */
 const RUNTIME_OPTIONS = JSON.parse(
   readFileSync(new URL('../../../bin/runtime-options.json', import.meta.url), 'utf8'),
@@ -78,7 +80,11 @@ export class LargeNode {
     };
     writeFileSync(join(folder, 'tandem.json'), JSON.stringify(settings));
     const child = fork(fileURLToPath(new URL('node-process.ts', import.meta.url)), [join(folder, 'tandem.json')], {
-      env: { ...process.env, TANDEM_BOOTSTRAP_TOKEN: TOKEN },
+      env: {
+        ...process.env,
+        TANDEM_BOOTSTRAP_TOKEN: TOKEN,
+        ...(redis !== undefined && { TANDEM_STORE_KEY: STORE_KEY }),
+      },
       execArgv: [...process.execArgv, ...RUNTIME_OPTIONS, '--expose-gc'],
     });
     try {

@@ -26,17 +26,19 @@ export const item: Item = {
 /** A node that others on the same Redis change something for, and the one that is asked. */
 async function* onRedis(): AsyncGenerator<Figure> {
   const redis = await startRedis();
-  const by = await LargeNode.start(SIZE, redis.url);
-  const node = await LargeNode.beside(redis.url);
+  const nodes: LargeNode[] = [];
   try {
+    const by = await LargeNode.start(SIZE, redis.url);
+    nodes.push(by);
+    const node = await LargeNode.beside(redis.url);
+    nodes.push(node);
     const { patch, document, large, whole } = WORK;
     for (const { what, run } of [patch, document, large, whole])
       yield* figuresOf(`on Redis: ${what}`, await run(by, SCALE));
     for (const { what, run } of Object.values(FOLLOWED))
       yield* figuresOf(`by another node: ${what}`, await run(node, by, SCALE));
   } finally {
-    await node.stop();
-    await by.stop();
+    await Promise.all(nodes.map((each) => each.stop()));
     await redis.stop();
   }
 }
