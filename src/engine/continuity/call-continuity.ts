@@ -116,16 +116,17 @@ export class CallContinuity {
     const nodes = new LostCalls({ known, keeper, questions: held, clock: scheduler });
     endpoint.fence = new CallFence({ store: store.shared, keeper, nodes, scheduler, log, sources });
     this.#succession = new CallSuccession({
+      node: settings.node,
       store: store.shared,
       peers,
       known,
       scheduler,
       log,
       lives: (node, withinMs) => questions.lives(node, withinMs),
-      takeOver: (node, kept, silentMs) => {
+      takeOver: (nodes, kept, silentMs) => {
         const ids = kept.map(({ id }) => id);
-        taken.note(node, ids);
-        keeper.takeOver(node, kept, silentMs);
+        for (const node of nodes) taken.note(node, ids);
+        keeper.takeOver(nodes, kept, silentMs);
       },
     });
   }

@@ -154,14 +154,14 @@ export class CallKeeper implements TimerTarget {
     return this.#hasRead;
   }
 
-  /** Goes on with calls of a node that has been silent for so long; the store counts them as this one's already. */
-  takeOver(node: string, kept: readonly KeptCall[], silentMs: number): void {
+  /** Goes on with calls of a node, or of one of several, that has been silent for so long; the store counts them as this one's already. */
+  takeOver(nodes: readonly string[], kept: readonly KeptCall[], silentMs: number): void {
     const { log, movedHere, waitingCallers } = this.#options;
     const restored = kept.filter((call) => this.#restored(call, movedHere, silentMs));
     for (const { id: taken } of restored) this.#rejoin(taken);
     this.#arm(BEHIND_MS);
     const [count, again] = [restored.length, waitingCallers.count];
-    log.warn('calls-taken-over', { from: node, count, again, lost: kept.length - count - again });
+    log.warn('calls-taken-over', { from: nodes.join(', '), count, again, lost: kept.length - count - again });
     waitingCallers.placeAll(false);
   }
 

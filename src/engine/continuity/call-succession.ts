@@ -22,14 +22,19 @@ interface Waiting {
 }
 
 export interface CallSuccessionOptions {
+  /** This node's name. */
+  readonly node: string;
   readonly store: SharedCalls;
   readonly peers: PeerNodes;
   readonly known: KnownNodes;
   readonly scheduler: Scheduler;
   readonly log: Log;
   readonly lives: PeerQuestions['lives'];
-  /** `silentMs`: how long nothing had been heard of it, by the store where nobody else knows; infinite where it has left, with its calls as they were then. */
-  readonly takeOver: (node: string, calls: readonly KeptCall[], silentMs: number) => void;
+  /**
+   * `nodes`: whose they were, or may have been, where an answer was lost. `silentMs`: how long nothing had been heard of them, by the store where
+   * nobody else knows; infinite where one has left, with its calls as they were then.
+   */
+  readonly takeOver: (nodes: readonly string[], calls: readonly KeptCall[], silentMs: number) => void;
 }
 
 const LOOK_MS = 50;
@@ -72,6 +77,9 @@ export class CallSuccession implements TimerTarget {
   #heardAtMs: ReadonlyMap<string, number> = new Map();
   /** Nodes whose calls the store has been asked for: they are on their way here, or some of them. */
   readonly #taking = new Map<string, Promise<boolean>>();
+  /** Nodes of which the store may have given calls in an answer that was lost, until it has been asked what it gave; and the number of that question. */
+  readonly #untold = new Map<string, number>();
+  #questions = 0;
   #hasFailed = false;
   #isStopped = false;
 
@@ -164,6 +172,8 @@ export class CallSuccession implements TimerTarget {
     this.#roundAtMs = scheduler.nowMs() + ROUND_MS;
     const holders = await store.holders();
     this.#hasOthers = holders.length > 0;
+    // It has given nothing that has not come.
+    if (!holders.some(({ name }) => name === this.#options.node)) this.#untold.clear();
     const nowMs = scheduler.nowMs();
     this.#heardAtMs = new Map(holders.map(({ name, silentMs }) => [name, nowMs - silentMs]));
     const settled = await Promise.all(holders.map(({ name }) => this.#follow(name, asksAll)));
@@ -172,7 +182,7 @@ export class CallSuccession implements TimerTarget {
 
   /** Whether calls of a node may be about to go on here. */
   isTaking(name: string): boolean {
-    return this.#taking.has(name);
+    return this.#taking.has(name) || this.#untold.has(name);
   }
 
   async #follow(name: string, asksAll: boolean): Promise<boolean> {
@@ -192,27 +202,42 @@ export class CallSuccession implements TimerTarget {
 
   /** False: it lives. */
   async #takeAll(name: string, quietMs: number): Promise<boolean> {
-    const { store, peers } = this.#options;
-    let calls = await store.take(name, SILENT_MS);
+    const { peers, node } = this.#options;
+    // Before it is asked: what is lost meanwhile may have come too late for this question.
+    const untold = new Map(name === node ? this.#untold : []);
+    const nodes = untold.size === 0 ? [name] : [...untold.keys()];
+    let calls = await this.#take(name);
     // From here on they count as this node's.
-    if (calls !== 'alive') peers.followed(name);
+    if (calls !== 'alive' && name !== node) peers.followed(name);
     while (calls.length > 0) {
       if (calls === 'alive') return false;
       // The store reads the next ones while these are gone on with.
-      const next = this.#isStopped ? [] : store.take(name, SILENT_MS);
-      this.#goOnWith(name, calls, quietMs);
+      const next = this.#isStopped ? [] : this.#take(name);
+      this.#goOnWith(nodes, calls, quietMs);
       calls = await next;
     }
+    for (const [other, question] of untold) if (this.#untold.get(other) === question) this.#untold.delete(other);
     return true;
   }
 
+  async #take(name: string): Promise<readonly KeptCall[] | 'alive'> {
+    const { store, node } = this.#options;
+    const question = ++this.#questions;
+    try {
+      return await store.take(name, SILENT_MS);
+    } catch (error) {
+      if (name !== node) this.#untold.set(name, question);
+      throw error;
+    }
+  }
+
   /** They are here, whatever becomes of some of them: the others come all the same. */
-  #goOnWith(name: string, calls: readonly KeptCall[], quietMs: number): void {
+  #goOnWith(nodes: readonly string[], calls: readonly KeptCall[], quietMs: number): void {
     const { takeOver, log } = this.#options;
     try {
-      takeOver(name, calls, quietMs);
+      takeOver(nodes, calls, quietMs);
     } catch (error) {
-      log.error('calls-not-taken-over', { from: name, count: calls.length, error: String(error) });
+      log.error('calls-not-taken-over', { from: nodes.join(', '), count: calls.length, error: String(error) });
     }
   }
 

@@ -22,6 +22,7 @@ let asked: { readonly atMs: number; readonly withinMs: number }[];
 let takenAtMs: number | undefined;
 let left: KeptCall[];
 let happened: string[];
+let takenFrom: string[];
 /** How long the other had been silent, as whoever goes on with its calls is told. */
 let silentForMs: number | undefined;
 /** It has told so long nothing that it is in no roster any more. */
@@ -32,6 +33,10 @@ let takeMs: number;
 let takenAtOnce: number;
 /** What is wrong with the store, and with calls that come. */
 let failure: Error | undefined;
+/** Answers with calls in them that do not come, and what has moved here all the same. */
+let answersLost: number;
+let missed: KeptCall[];
+let mayHaveMissed: boolean;
 let comesWrong: Error | undefined;
 let logged: string[];
 
@@ -40,11 +45,12 @@ beforeEach(begin);
 function begin(): void {
   scheduler = new VirtualScheduler();
   [toldAtMs, readToldAtMs, diesAtMs, answersUntilMs] = [0, 0, Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY];
-  [asked, happened] = [[], []];
+  [asked, happened, takenFrom] = [[], [], []];
   [takenAtMs, silentForMs, isForgotten] = [undefined, undefined, false];
   left = [{ id: 'call', document: '{}' }];
   [storeMs, takeMs, takenAtOnce] = [0, 0, 10];
   [failure, comesWrong, logged] = [undefined, undefined, []];
+  [answersLost, missed, mayHaveMissed] = [0, [], false];
 }
 
 const silentMs = () => scheduler.nowMs() - toldAtMs;
@@ -57,13 +63,19 @@ function succession(readLateMs: number): CallSuccession {
       if (failure !== undefined) throw failure;
       const found = left.length > 0 ? [{ name: 'other', silentMs: silentMs() }] : [];
       await passed(storeMs);
-      return found;
+      return mayHaveMissed ? [{ name: 'own', silentMs: Number.POSITIVE_INFINITY }, ...found] : found;
     },
-    take: async () => {
-      if (silentMs() < SILENT_MS) return 'alive';
+    take: async (node) => {
+      if (node !== 'own' && silentMs() < SILENT_MS) return 'alive';
       takenAtMs ??= scheduler.nowMs();
-      const taken = left.splice(0, takenAtOnce);
+      if (node === 'own') mayHaveMissed = false;
+      const taken = node === 'own' ? missed : left.splice(0, takenAtOnce);
       if (takeMs > 0) await passed(takeMs);
+      if (answersLost-- > 0) {
+        [mayHaveMissed, missed] = [true, taken];
+        throw new StoreAwayError('command timed out');
+      }
+      if (node === 'own') missed = [];
       return taken;
     },
   };
@@ -81,6 +93,7 @@ function succession(readLateMs: number): CallSuccession {
     readToldAtMs = toldAtMs;
   });
   return new CallSuccession({
+    node: 'own',
     store: store as SharedCalls,
     peers,
     known: new KnownNodes(peers, { isOwnHost: () => false }),
@@ -92,9 +105,10 @@ function succession(readLateMs: number): CallSuccession {
       if (atMs < answersUntilMs) return Promise.resolve(true);
       return new Promise((resolve) => scheduler.schedule(withinMs, { onTimer: () => resolve(false) }, 0));
     },
-    takeOver: (_node, _calls, ms) => {
+    takeOver: (nodes, _calls, ms) => {
       silentForMs = ms;
       happened.push('taken over');
+      takenFrom.push(...nodes);
       if (comesWrong !== undefined) throw comesWrong;
     },
   });
@@ -275,4 +289,38 @@ test('from when the store is asked for the calls of a node until it has given al
   }
   expect([...new Set(seen)]).toEqual(['idle, 0', 'taking, 0', 'taking, 1', 'idle, 1']);
   expect(one.isTaking('another')).toBe(false);
+});
+
+test.each([0, 1, 2])(
+  'when the answer with the calls of a node is lost, and %i of those to what has come here, they may be about to come until one says so, and are its calls',
+  async (more) => {
+    const one = succession(0);
+    one.start();
+    await pass(1_000);
+    [diesAtMs, answersUntilMs, answersLost] = [scheduler.nowMs(), scheduler.nowMs(), 1 + more];
+    const seen: string[] = [];
+    for (let passed = 0; passed < 6_000; passed += 10) {
+      await pass(10);
+      seen.push(`${one.isTaking('other') ? 'taking' : 'idle'}, ${missed.length} missed, ${takenFrom.join()}`);
+    }
+    expect([...new Set(seen)]).toEqual(['idle, 0 missed, ', 'taking, 1 missed, ', 'idle, 0 missed, other']);
+    expect(one.isTaking('own')).toBe(false);
+    one.stop();
+  },
+);
+
+test('calls of a node that were asked for in vain are not about to come once the store says that it has given none that is missing', async () => {
+  left = [];
+  const one = succession(0);
+  one.start();
+  await pass(1_000);
+  left = [{ id: 'call', document: '{}' }];
+  [diesAtMs, answersUntilMs, answersLost] = [scheduler.nowMs(), scheduler.nowMs(), 1];
+  await pass(1_600);
+  expect(one.isTaking('other')).toBe(true);
+  [missed, mayHaveMissed] = [[], false];
+  await pass(2_000);
+  expect(one.isTaking('other')).toBe(false);
+  expect(takenFrom).toEqual([]);
+  one.stop();
 });
