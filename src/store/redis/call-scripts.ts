@@ -6,7 +6,9 @@ import { script } from './scripts.ts';
  * Redis's clock. The instance begins with `-` when its calls were taken; the first field is 0 then, once none is left. `1 instance 0`: it
  * has released them. A process that was told that its calls were taken goes on with what is left of them as its instance with a `!` at the
  * end; when they are taken again before it has written as that, the mark gets one too. `calls:NODE:taken` has the ids of those that were taken
- * from a process until it has written as the next instance, for a day, and an empty one: what else it has is its own, whatever became of it here.
+ * from a process until it has written as the next instance, for a day, and an empty one. A fourth field, `noted`, at a marked process: whoever has
+ * taken calls from it has noted them there, and what else it has is its own, whatever became of it here. A node of an earlier version, which notes
+ * nothing, drops that field when it takes some.
  *
  * `calls:order` holds for each node `process number process`: which process it is, how often that has asked, and which it was before. Another
  * field has the same of what may move calls to it. What lay in a connection that was given up comes when it will: after a later question of its
@@ -59,13 +61,13 @@ return {string.match(before, '^%d+'), redis.call('HGETALL', KEYS[1])}
 export const WRITE_CALLS = script(`${NOW}${IS_LATE}
 if isLate(KEYS[5], ARGV[1], ARGV[2], ARGV[9]) then return 3 end
 local before = redis.call('HGET', KEYS[2], ARGV[1])
-local wall, instance = string.match(before or '', '^(%d+) (%S+)')
+local wall, instance, noted = string.match(before or '', '^(%d+) (%S+) ?%d*(.*)$')
 local mark = '-' .. ARGV[2]
 if instance and string.sub(instance, 1, #mark) == mark then
-  redis.call('HSET', KEYS[2], ARGV[1], string.format('%s %s %.0f', wall, instance, nowMs))
-  local isNoted = redis.call('EXISTS', KEYS[6])
-  local answer = isNoted == 1 and redis.call('SMEMBERS', KEYS[6]) or redis.call('HKEYS', KEYS[1])
-  table.insert(answer, 1, isNoted == 1 and 'taken' or 'left')
+  redis.call('HSET', KEYS[2], ARGV[1], string.format('%s %s %.0f%s', wall, instance, nowMs, noted))
+  local isNoted = noted == ' noted' and redis.call('SISMEMBER', KEYS[6], '') == 1
+  local answer = isNoted and redis.call('SMEMBERS', KEYS[6]) or redis.call('HKEYS', KEYS[1])
+  table.insert(answer, 1, isNoted and 'taken' or 'left')
   return answer
 end
 local whole = tonumber(redis.call('HGET', KEYS[3], ARGV[4]) or 0)
@@ -93,9 +95,9 @@ return 1
 const LAST_HEARD = `
 local function lastHeard(told, before)
   local toldMs = told and tonumber(string.match(told, '^%d+')) or 0
-  local wall, instance, wroteMs = string.match(before, '^(%d+) ?(%S*) ?(%d*)')
+  local wall, instance, wroteMs, noted = string.match(before, '^(%d+) ?(%S*) ?(%d*)(.*)$')
   if wroteMs == '0' and wall == '1' then toldMs = 0 end
-  return math.max(toldMs, tonumber(wroteMs) or 0), wall, instance, wroteMs
+  return math.max(toldMs, tonumber(wroteMs) or 0), wall, instance, wroteMs, noted
 end
 `;
 
@@ -121,7 +123,7 @@ return holders
 export const TAKE_CALLS = script(`${NOW}${IS_LATE}${LAST_HEARD}
 if isLate(KEYS[5], takesOf(ARGV[4]), ARGV[5], ARGV[6]) then return 'late' end
 local before = redis.call('HGET', KEYS[2], ARGV[1]) or '0 - 0'
-local heardMs, wall, instance, wroteMs = lastHeard(redis.call('HGET', KEYS[1], ARGV[1]), before)
+local heardMs, wall, instance, wroteMs, noted = lastHeard(redis.call('HGET', KEYS[1], ARGV[1]), before)
 if nowMs - heardMs < tonumber(ARGV[2]) then return 'alive' end
 local taker = redis.call('HGET', KEYS[2], ARGV[4])
 local mark = '-' .. ARGV[5]
@@ -144,10 +146,12 @@ repeat
   end
 until cursor == '0' or #taken > 0
 redis.call('EXPIRE', KEYS[6], ${KEEP_TAKEN_SECONDS})
-if string.sub(instance, 1, 1) ~= '-' then instance = '-' .. instance
+if string.sub(instance, 1, 1) ~= '-' then
+  instance = '-' .. instance
+  noted = ' noted'
 elseif wroteMs ~= '0' then instance = instance .. '!' end
 local left = redis.call('HLEN', KEYS[3])
-redis.call('HSET', KEYS[2], ARGV[1], (left == 0 and '0' or wall) .. ' ' .. instance .. ' 0')
+redis.call('HSET', KEYS[2], ARGV[1], (left == 0 and '0' or wall) .. ' ' .. instance .. ' 0' .. noted)
 return taken
 `);
 

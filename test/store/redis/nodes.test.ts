@@ -229,6 +229,37 @@ describe.skipIf(peersSkipped)('several nodes on one Redis', () => {
       expect(await told(['call-0'])).toEqual(taken);
     });
 
+    /** As a node of an earlier version does, which notes nothing. */
+    const unnoted = async (count: number): Promise<string[]> => {
+      const ids = (await tokens('node-a')).slice(0, count);
+      await admin.hset(key('calls:node-b'), Object.fromEntries(ids.map((id) => [id, '{}'])));
+      await admin.hdel(key('calls:node-a'), ...ids);
+      const [wall, instance = ''] = (await admin.hget(key('calls:alive'), 'node-a'))?.split(' ') ?? [];
+      await admin.hset(key('calls:alive'), { 'node-a': `${wall} -${instance.replace(/^-/, '')} 0` });
+      return ids;
+    };
+
+    test.each([
+      ['before', async () => [...(await unnoted(300)), ...(await step())]],
+      ['after', async () => [...(await step()), ...(await unnoted(300))]],
+      ['between', async () => [...(await step()), ...(await unnoted(300)), ...(await step(await opened('node-c')))]],
+    ])('forgets those too that somebody has taken without a note, %s others', async (_when, take) => {
+      const taken = await take();
+      expect(taken.length).toBeGreaterThan(300);
+      expect(await told()).toEqual(taken.sort());
+      expect(await told()).toEqual([]);
+      await pauseMs(25);
+      const next = await step();
+      await admin.hdel(key('calls:node-a'), 'call-999', 'call-998');
+      expect(await told()).toEqual(next);
+    });
+
+    test('forgets all that somebody has taken without a note, though another one had claimed a call before', async () => {
+      await b.calls.shared?.claim(['call-7']);
+      const taken = ['call-7', ...(await unnoted(999))];
+      expect(await told()).toEqual(taken.sort());
+    });
+
     test('is told again when it has not heard it', async () => {
       const first = await step();
       const own = await admin.hget(key('calls:alive'), 'node-a');
