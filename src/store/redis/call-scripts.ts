@@ -10,9 +10,10 @@ import { script } from './scripts.ts';
  * taken calls from it has noted them there, and what else it has is its own, whatever became of it here. A node of an earlier version, which notes
  * nothing, drops that field when it takes some.
  *
- * `calls:order` holds for each node `process number process`: which process it is, how often that has asked, and which it was before. Another
- * field has the same of what may move calls to it. What lay in a connection that was given up comes when it will: after a later question of its
- * process has been answered, or after another process has begun, it changes nothing any more.
+ * `calls:order` holds as `NODE process` which process of a node is the present one: `generation process number takes`, with how often that has
+ * asked, and asked for calls of others. A process has a greater generation than all before it. What lay in a connection that was given up comes when
+ * it will: after a later question of its process has been answered, or after another process has begun, it changes nothing any more. Where Redis has
+ * lost the field, or has it as it was before, the greatest generation that asks has it.
  */
 
 const KEEP_TAKEN_SECONDS = 86_400;
@@ -22,26 +23,47 @@ local now = redis.call('TIME')
 local nowMs = tonumber(now[1]) * 1000 + math.floor(tonumber(now[2]) / 1000)
 `;
 
-/** A process is its instance without the marks that it has come by. */
+/** `of`: `asked` or `takes`. A process is its instance without the marks that it has come by. */
 const IS_LATE = `
-local function isLate(orders, field, instance, number)
+local function isLate(orders, node, instance, generation, of, number)
   local process = string.gsub(instance, '!', '')
-  local last, done, before = string.match(redis.call('HGET', orders, field) or '', '^(%S+) (%d+) ?(%S*)$')
-  if process == before or process == last and tonumber(number) <= tonumber(done) then return true end
-  if process ~= last then before = last or '' end
-  redis.call('HSET', orders, field, process .. ' ' .. number .. ' ' .. before)
+  local field = node .. ' process'
+  local begun, last, asked, takes = string.match(redis.call('HGET', orders, field) or '0 - 0 0', '^(%d+) (%S+) (%d+) (%d+)$')
+  if tonumber(generation) < tonumber(begun) or generation == begun and process ~= last then return true end
+  local done = process == last and { asked = asked, takes = takes } or { asked = '0', takes = '0' }
+  if process == last and tonumber(number) <= tonumber(done[of]) then return true end
+  done[of] = number
+  redis.call('HSET', orders, field, generation .. ' ' .. process .. ' ' .. done.asked .. ' ' .. done.takes)
   return false
 end
-local function takesOf(node) return node .. ' takes' end
 `;
 
+/** From the first question to the second; a command is given up sooner. */
+const BEGIN_WITHIN_MS = 5_000;
+
 /**
- * KEYS calls, alive, whole, order, taken; ARGV node, instance, how long `calls:whole` is kept in ms, which question of its process it is. What the node had
+ * KEYS order; ARGV node, process, what the first question was answered, which has nothing there. The first is answered what the node's present
+ * generation is, and when; the second makes this process the present one, and answers its generation. `late`: another one has begun since, or it was
+ * on its way too long.
+ */
+export const BEGIN_CALLS = script(`${NOW}
+local field = ARGV[1] .. ' process'
+local begun = string.match(redis.call('HGET', KEYS[1], field) or '0', '^%d+')
+if ARGV[3] == '' then return string.format('%s %.0f', begun, nowMs) end
+local seen, seenMs = string.match(ARGV[3], '^(%d+) (%d+)$')
+if seen ~= begun or math.abs(nowMs - tonumber(seenMs)) > ${BEGIN_WITHIN_MS} then return 'late' end
+local generation = string.format('%.0f', math.max(tonumber(begun) + 1, nowMs))
+redis.call('HSET', KEYS[1], field, generation .. ' ' .. ARGV[2] .. ' 0 0')
+return generation
+`);
+
+/**
+ * KEYS calls, alive, whole, order, taken; ARGV node, instance, how long `calls:whole` is kept in ms, which question of its process it is, its
+ * generation. What the node had
  * when it was last heard of, as time and calls; from now on this process has them. `late`: a later question has been answered.
  */
 export const LOAD_CALLS = script(`${NOW}${IS_LATE}
-if isLate(KEYS[4], ARGV[1], ARGV[2], ARGV[4]) then return 'late' end
-isLate(KEYS[4], takesOf(ARGV[1]), ARGV[2], 0)
+if isLate(KEYS[4], ARGV[1], ARGV[2], ARGV[5], 'asked', ARGV[4]) then return 'late' end
 redis.call('DEL', KEYS[5])
 local processes = redis.call('HGETALL', KEYS[3])
 for i = 1, #processes, 2 do
@@ -54,12 +76,12 @@ return {string.match(before, '^%d+'), redis.call('HGETALL', KEYS[1])}
 
 /**
  * KEYS calls, alive, whole, over, order, taken; ARGV node, instance, wall-ms, the process and until when it knows all that it had to be here, `1` when with
- * this all is here, how many to put, how many to note as over, which question of its process it is, then id and document of each to put, ids that are over, ids to remove.
- * 3: a later question of its process has been answered. 2: what the process had written is lost. An array: calls were taken, and no more of them are
+ * this all is here, how many to put, how many to note as over, which question of its process it is, its generation, then id and document of each to put, ids that are over, ids to remove.
+ * 3: a later question of its process, or of a later one, has been answered. 2: what the process had written is lost. An array: calls were taken, and no more of them are
  * now that it lives: `taken` and ids of those, or `left` and ids of all others, where the former are noted no more.
  */
 export const WRITE_CALLS = script(`${NOW}${IS_LATE}
-if isLate(KEYS[5], ARGV[1], ARGV[2], ARGV[9]) then return 3 end
+if isLate(KEYS[5], ARGV[1], ARGV[2], ARGV[10], 'asked', ARGV[9]) then return 3 end
 local before = redis.call('HGET', KEYS[2], ARGV[1])
 local wall, instance, noted = string.match(before or '', '^(%d+) (%S+) ?%d*(.*)$')
 local mark = '-' .. ARGV[2]
@@ -73,7 +95,7 @@ end
 local whole = tonumber(redis.call('HGET', KEYS[3], ARGV[4]) or 0)
 if whole < tonumber(ARGV[5]) then return 2 end
 if instance and string.sub(instance, 1, 1) == '-' then redis.call('DEL', KEYS[6]) end
-local at = 10
+local at = 11
 for _ = 1, tonumber(ARGV[7]) do
   redis.call('HSET', KEYS[1], ARGV[at], ARGV[at + 1])
   at = at + 2
@@ -117,11 +139,11 @@ return holders
 
 /**
  * KEYS nodes, alive, calls of a node, calls of the taker, order, taken of the node, taken of the taker; ARGV the node, milliseconds of silence, how many, the taker, its
- * instance and which question of its takes it is. Moves about so many of its calls and answers id and document of each; `alive` when it has been heard of meanwhile, or
+ * instance, which question of its takes it is, its generation. Moves about so many of its calls and answers id and document of each; `alive` when it has been heard of meanwhile, or
  * has just started, or when the taker has been taken for dead itself; `late` when whoever asked has looked since for what it may have moved.
  */
 export const TAKE_CALLS = script(`${NOW}${IS_LATE}${LAST_HEARD}
-if isLate(KEYS[5], takesOf(ARGV[4]), ARGV[5], ARGV[6]) then return 'late' end
+if isLate(KEYS[5], ARGV[4], ARGV[5], ARGV[7], 'takes', ARGV[6]) then return 'late' end
 local before = redis.call('HGET', KEYS[2], ARGV[1]) or '0 - 0'
 local heardMs, wall, instance, wroteMs, noted = lastHeard(redis.call('HGET', KEYS[1], ARGV[1]), before)
 if nowMs - heardMs < tonumber(ARGV[2]) then return 'alive' end
@@ -156,11 +178,11 @@ return taken
 `);
 
 /**
- * KEYS calls of a node, order; ARGV the node, its instance and which question of its takes it is. What a take has moved whose answer was lost; one
+ * KEYS calls of a node, order; ARGV the node, its instance, which question of its takes it is, its generation. What a take has moved whose answer was lost; one
  * that has not moved anything yet does nothing from now on. `late`, as above.
  */
 export const FIND_TAKEN = script(`${IS_LATE}
-if isLate(KEYS[2], takesOf(ARGV[1]), ARGV[2], ARGV[3]) then return 'late' end
+if isLate(KEYS[2], ARGV[1], ARGV[2], ARGV[4], 'takes', ARGV[3]) then return 'late' end
 return redis.call('HGETALL', KEYS[1])
 `);
 
@@ -176,9 +198,9 @@ end
 return 1
 `);
 
-/** KEYS alive, order; ARGV node, instance, which question of its process it is. The node has no more to do with its calls; of one that came late nothing becomes. */
+/** KEYS alive, order; ARGV node, instance, which question of its process it is, its generation. The node has no more to do with its calls; of one that came late nothing becomes. */
 export const RELEASE_CALLS = script(`${IS_LATE}
-if isLate(KEYS[2], ARGV[1], ARGV[2], ARGV[3]) then return 0 end
+if isLate(KEYS[2], ARGV[1], ARGV[2], ARGV[4], 'asked', ARGV[3]) then return 0 end
 redis.call('HSET', KEYS[1], ARGV[1], '1 ' .. ARGV[2] .. ' 0')
 return 1
 `);

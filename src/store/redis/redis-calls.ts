@@ -14,6 +14,7 @@ import {
 } from '../../call/index.ts';
 import { KEEP_FATES_MS } from '../stores.ts';
 import {
+  BEGIN_CALLS,
   CALL_HOLDERS,
   CLAIM_CALLS,
   FIND_TAKEN,
@@ -31,6 +32,7 @@ import type { Script } from './scripts.ts';
 const TAKEN_AT_ONCE = 200;
 /** Between questions to a Redis that does not answer. */
 const AGAIN_MS = 50;
+const BEGIN_TRIES = 3;
 const LATE = 'Redis has answered a later question about calls before this one';
 
 export interface RedisCallsOptions {
@@ -62,6 +64,8 @@ export class RedisCalls implements CallStore {
   /** Questions so far: those that change what it has, and those that bring it calls. */
   #order = 0;
   #takes = 0;
+  /** Makes this process the node's present one, and gives its generation; undefined until it is asked for, and after it was asked in vain. */
+  #begun: Promise<string> | undefined = undefined;
   /** When it last wrote. */
   #wroteAtMs = Number.NEGATIVE_INFINITY;
   /** When it last asked, with an answer, whose its calls are: each write does. */
@@ -148,7 +152,8 @@ export class RedisCalls implements CallStore {
   ): Promise<readonly KeptCall[] | 'alive'> {
     this.#taking++;
     try {
-      const answer = await this.#link.run(script, keys, [...args, this.#instance, ++this.#takes]);
+      const generation = await this.#generation();
+      const answer = await this.#link.run(script, keys, [...args, this.#instance, ++this.#takes, generation]);
       if (Array.isArray(answer)) return this.#noted(callsIn(answer).filter(({ id }) => !had.has(id)));
       if (String(answer) === 'late') throw new Error(LATE);
       return 'alive';
@@ -187,7 +192,28 @@ export class RedisCalls implements CallStore {
 
   async #release(): Promise<void> {
     const { callsAlive, callsOrder } = this.#keys;
-    await this.#link.run(RELEASE_CALLS, [callsAlive, callsOrder], [this.#node, this.#instance, ++this.#order]);
+    const generation = await this.#generation();
+    const args = [this.#node, this.#instance, ++this.#order, generation];
+    await this.#link.run(RELEASE_CALLS, [callsAlive, callsOrder], args);
+  }
+
+  #generation(): Promise<string> {
+    this.#begun ??= this.#begin().catch((error: unknown) => {
+      this.#begun = undefined;
+      throw error;
+    });
+    return this.#begun;
+  }
+
+  async #begin(): Promise<string> {
+    const ask = (seen: string) =>
+      this.#link.run(BEGIN_CALLS, [this.#keys.callsOrder], [this.#node, this.#instance, seen]);
+    // An earlier question of its own may have come through meanwhile.
+    for (let tries = 0; tries < BEGIN_TRIES; tries++) {
+      const generation = String(await ask(String(await ask(''))));
+      if (generation !== 'late') return generation;
+    }
+    throw new Error(LATE);
   }
 
   /** What came back with an older Redis and has ended since. */
@@ -211,8 +237,10 @@ export class RedisCalls implements CallStore {
   async load(): Promise<KeptCalls> {
     const { callsAlive, callsWhole, callsOrder } = this.#keys;
     const keys = [this.#own, callsAlive, callsWhole, callsOrder, this.#taken];
+    const generation = await this.#generation();
     const askedAtMs = this.#clock.nowMs();
-    const answer = await this.#link.run(LOAD_CALLS, keys, [this.#node, this.#instance, KEEP_FATES_MS, ++this.#order]);
+    const args = [this.#node, this.#instance, KEEP_FATES_MS, ++this.#order, generation];
+    const answer = await this.#link.run(LOAD_CALLS, keys, args);
     if (!Array.isArray(answer)) throw new Error(LATE);
     const [alive, calls] = answer as [Buffer, Buffer[]];
     this.#wroteAtMs = askedAtMs;
@@ -223,13 +251,14 @@ export class RedisCalls implements CallStore {
   async write({ put, remove, aliveAtMs, whole, over = [] }: CallChanges): Promise<void> {
     const { callsAlive, callsWhole, callsOver, callsOrder } = this.#keys;
     const keys = [this.#own, callsAlive, callsWhole, callsOver, callsOrder, this.#taken];
+    const generation = await this.#generation();
     const begun = new Set(put.flatMap(({ id }) => (this.#known.has(id) ? [] : id)));
     for (const id of begun) this.#known.add(id);
     const documents = put.flatMap(({ id, document }) => [id, document]);
     const atMs = Math.trunc(aliveAtMs);
     const [process, untilMs] = this.#whole;
     const isWhole = whole === undefined ? 0 : 1;
-    const written = [put.length, over.length, ++this.#order];
+    const written = [put.length, over.length, ++this.#order, generation];
     const head = [this.#node, this.#instance, atMs, whole ?? process, untilMs, isWhole, ...written];
     const askedAtMs = this.#clock.nowMs();
     const outcome = await this.#link.run(WRITE_CALLS, keys, [...head, ...documents, ...over, ...remove]);

@@ -7,7 +7,7 @@ import { WheelScheduler } from '../../../src/base/wheel-scheduler.ts';
 import { CallsForgotten, CallsTaken, type SharedCalls } from '../../../src/call/index.ts';
 import type { StoredBinding, StoredRemoval } from '../../../src/registrar/ports.ts';
 import type { Stores } from '../../../src/store/index.ts';
-import { RELEASE_CALLS, TAKE_CALLS, WRITE_CALLS } from '../../../src/store/redis/call-scripts.ts';
+import { BEGIN_CALLS, RELEASE_CALLS, TAKE_CALLS, WRITE_CALLS } from '../../../src/store/redis/call-scripts.ts';
 import { ADD_TALLIES } from '../../../src/store/redis/scripts.ts';
 import { startChild } from '../../kit/child.ts';
 import { peersSkipped } from '../../kit/peers.ts';
@@ -267,8 +267,9 @@ describe.skipIf(peersSkipped)('several nodes on one Redis', () => {
       expect(instance).not.toBe('');
       // Its write comes, and the answer is lost.
       const keys = WRITE_KEYS.map(key);
-      await admin.hdel(key('calls:order'), 'node-a');
-      await admin.eval(WRITE_CALLS.text, keys.length, ...keys, 'node-a', instance, '8', '', '0', '0', '0', '0', '0');
+      await admin.hdel(key('calls:order'), 'node-a process');
+      const write = ['node-a', instance, '8', '', '0', '0', '0', '0', '0', '0'];
+      await admin.eval(WRITE_CALLS.text, keys.length, ...keys, ...write);
       await pauseMs(25);
       const second = await step();
       expect(await told()).toEqual([...first, ...second].sort());
@@ -284,9 +285,9 @@ describe.skipIf(peersSkipped)('several nodes on one Redis', () => {
     await a.calls.load();
     await a.calls.write({ put: [call('ended', '"up"'), call('rings', '"rings"')], remove: [], aliveAtMs: 1 });
     await a.calls.write({ put: [call('rings', '"answered"')], remove: ['ended'], aliveAtMs: 2 });
-    const [, instance = ''] = (await admin.hget(key('calls:alive'), 'node-a'))?.split(' ') ?? [];
+    const [generation, process] = await processOf('node-a');
     const keys = WRITE_KEYS.map(key);
-    const head = ['node-a', instance, '1', '', '0', '0', '2', '0', '1'];
+    const head = ['node-a', process, '1', '', '0', '0', '2', '0', '1', generation];
     const late = [...head, 'ended', '"up"', 'rings', '"rings"'];
     expect(await admin.eval(WRITE_CALLS.text, keys.length, ...keys, ...late)).toBe(3);
     expect(await kept()).toEqual({ rings: '"answered"' });
@@ -294,41 +295,91 @@ describe.skipIf(peersSkipped)('several nodes on one Redis', () => {
     expect(Object.keys(await kept()).sort()).toEqual(['next', 'rings']);
   });
 
-  test('what another process of its name wrote of calls, or left, before the one that lives now changes nothing when it comes after all', async () => {
-    const call = (id: string) => ({ id, document: '{}' });
-    await a.calls.write({ put: [call('before')], remove: [], aliveAtMs: 1 });
-    const [, instance = ''] = (await admin.hget(key('calls:alive'), 'node-a'))?.split(' ') ?? [];
+  /** Generation and name of the present one. */
+  const processOf = async (node: string): Promise<[generation: string, process: string]> => {
+    const [generation = '', process = ''] = (await admin.hget(key('calls:order'), `${node} process`))?.split(' ') ?? [];
+    return [generation, process];
+  };
+
+  test.each([2, 3, 12])(
+    'what another process of its name wrote of calls, or left, before the one that lives now, which is number %i, changes nothing when it comes after all',
+    async (number) => {
+      const call = (id: string) => ({ id, document: '{}' });
+      await a.calls.write({ put: [call('before')], remove: [], aliveAtMs: 1 });
+      const before = [await processOf('node-a')];
+      await a.close();
+      let next = await opened('node-a');
+      for (let count = 2; count < number; count++) {
+        await next.calls.load();
+        before.push(await processOf('node-a'));
+        await next.close();
+        next = await opened('node-a');
+      }
+      expect((await next.calls.load()).calls).toEqual([call('before')]);
+      await next.calls.write({ put: [call('now')], remove: ['before'], aliveAtMs: 2 });
+      const keys = WRITE_KEYS.map(key);
+      const [alive, order] = [key('calls:alive'), key('calls:order')];
+      for (const [generation, process] of before) {
+        const late = ['node-a', process, '1', '', '0', '0', '1', '0', '9', generation, 'before', '{}'];
+        expect(await admin.eval(WRITE_CALLS.text, keys.length, ...keys, ...late)).toBe(3);
+        expect(await admin.eval(RELEASE_CALLS.text, 2, alive, order, 'node-a', process, '10', generation)).toBe(0);
+      }
+      expect(await admin.hkeys(key('calls:node-a'))).toEqual(['now']);
+      expect(await b.calls.shared?.take('node-a', 60_000)).toBe('alive');
+      await next.calls.write({ put: [call('then')], remove: ['now'], aliveAtMs: 3 });
+      expect(await admin.hkeys(key('calls:node-a'))).toEqual(['then']);
+    },
+  );
+
+  test('a process that began to begin, and was not heard of before another one had begun, or for 5 s, is late', async () => {
+    const begin = (process: string, seen: string) =>
+      admin.eval(BEGIN_CALLS.text, 1, key('calls:order'), 'node-a', process, seen) as Promise<string>;
+    const seen = await begin('early', '');
+    await a.calls.load();
+    expect(await begin('early', seen)).toBe('late');
+    // Redis has lost that it began.
+    await admin.del(key('calls:order'));
+    const [, seenMs] = seen.split(' ');
+    expect(await begin('early', `0 ${Number(seenMs) - 5_001}`)).toBe('late');
+    await a.calls.write({ put: [{ id: 'call', document: '{}' }], remove: [], aliveAtMs: 1 });
+    expect(await admin.hkeys(key('calls:node-a'))).toEqual(['call']);
+  });
+
+  test('what Redis has again as it was before a process began goes to that process again with what it writes next', async () => {
+    await a.calls.load();
+    const before = (await admin.hget(key('calls:order'), 'node-a process')) ?? '';
+    const [generation, process] = await processOf('node-a');
     await a.close();
     const next = await opened('node-a');
-    expect((await next.calls.load()).calls).toEqual([call('before')]);
-    await next.calls.write({ put: [call('now')], remove: ['before'], aliveAtMs: 2 });
+    await next.calls.load();
+    await admin.hset(key('calls:order'), { 'node-a process': before });
     const keys = WRITE_KEYS.map(key);
-    const late = ['node-a', instance, '1', '', '0', '0', '1', '0', '9', 'before', '{}'];
-    expect(await admin.eval(WRITE_CALLS.text, keys.length, ...keys, ...late)).toBe(3);
-    const [alive, order] = [key('calls:alive'), key('calls:order')];
-    expect(await admin.eval(RELEASE_CALLS.text, 2, alive, order, 'node-a', instance, '10')).toBe(0);
-    expect(await admin.hkeys(key('calls:node-a'))).toEqual(['now']);
-    expect(await b.calls.shared?.take('node-a', 60_000)).toBe('alive');
+    const write = ['node-a', process, '1', '', '0', '0', '0', '0', '9', generation];
+    expect(await admin.eval(WRITE_CALLS.text, keys.length, ...keys, ...write)).toBe(1);
+    for (const id of ['one', 'two'])
+      await next.calls.write({ put: [{ id, document: '{}' }], remove: [], aliveAtMs: 1 });
+    expect((await admin.hkeys(key('calls:node-a'))).sort()).toEqual(['one', 'two']);
+    write[8] = '10';
+    expect(await admin.eval(WRITE_CALLS.text, keys.length, ...keys, ...write)).toBe(3);
   });
 
   test('a take whose answer was lost brings nothing any more once the node has looked for what it brought, nor after another process has begun', async () => {
-    const taker = () => admin.hget(key('calls:alive'), 'node-b').then((line) => line?.split(' ')[1] ?? '');
     await a.calls.write({ put: [{ id: 'one', document: '{}' }], remove: [], aliveAtMs: 7 });
     await b.calls.load();
-    const instance = await taker();
+    const [generation, process] = await processOf('node-b');
     await pauseMs(5);
     const keys = ['nodes', 'calls:alive', 'calls:node-a', 'calls:node-b', 'calls:order', 'calls:node-a:taken'];
     const all = [...keys, 'calls:node-b:taken'].map(key);
-    const take = (of: string, number: number) =>
-      admin.eval(TAKE_CALLS.text, all.length, ...all, 'node-a', '1', '200', 'node-b', of, String(number));
+    const take = (number: string) =>
+      admin.eval(TAKE_CALLS.text, all.length, ...all, 'node-a', '1', '200', 'node-b', process, number, generation);
     // The first question of this process is the look.
     expect(await b.calls.shared?.take('node-b', 1)).toEqual([]);
-    expect(await take(instance, 1)).toBe('late');
+    expect(await take('1')).toBe('late');
     expect(await admin.hkeys(key('calls:node-a'))).toEqual(['one']);
     await b.close();
     const next = await opened('node-b');
     await next.calls.load();
-    expect(await take(instance, 2)).toBe('late');
+    expect(await take('2')).toBe('late');
     expect(await next.calls.shared?.take('node-a', 1)).toEqual([{ id: 'one', document: '{}' }]);
   });
 
