@@ -17,7 +17,8 @@ const KNOWN_METHODS: ReadonlySet<string> = new Set(['REGISTER', 'PUBLISH', 'SUBS
 
 /**
  * What becomes of a request within a dialog: BYE and REFER end here, OPTIONS is answered here, PRACK belongs to the provisional
- * response it acknowledges, everything else is the other party's and is relayed.
+ * response it acknowledges, everything else is the other party's and is relayed. Of a call between two nodes the half that reaches the
+ * registered party relays its REFER too.
  */
 export function dispatchInDialog(leg: Leg, transaction: ServerTransaction, request: SipRequest): void {
   const { method } = request;
@@ -65,7 +66,7 @@ export function dispatchInDialog(leg: Leg, transaction: ServerTransaction, reque
       ]);
       return;
     case 'REFER':
-      startReferral(leg, transaction, request);
+      receiveRefer(leg, transaction, request);
       return;
     default:
       refuseMethod(transaction, method);
@@ -178,10 +179,22 @@ function answerRefresh(leg: Leg, transaction: ServerTransaction, request: SipReq
   leg.respond(transaction, response);
 }
 
+/** What a party may move, and whereto, the node knows that has the call: it takes the place of the half that reaches the party. */
+function receiveRefer(leg: Leg, transaction: ServerTransaction, request: SipRequest): void {
+  if (isOfHalf(leg) && leg.state === 'confirmed') relayRequest(leg, transaction, request);
+  else startReferral(leg, transaction, request);
+}
+
+/** Of a call that another node has, and that reaches a party through this one. */
+function isOfHalf({ call }: Leg): boolean {
+  return call.record.facts.peerNode !== undefined;
+}
+
 function receiveNotify(leg: Leg, transaction: ServerTransaction, request: SipRequest): void {
-  // REFER is never relayed, so nobody here has subscribed to its progress (RFC 6665 §4.1.3).
+  // REFER is relayed to another node alone, so nobody here has subscribed to anybody else's progress (RFC 6665 §4.1.3).
   const event = (request.headers.value(HeaderId.Event) ?? '').split(';')[0]?.trim().toLowerCase();
-  if (event === 'refer') {
+  const isOfOtherNode = isOfHalf(leg) && leg.options.isBetweenNodes === true;
+  if (event === 'refer' && !isOfOtherNode) {
     transaction.reply(481);
     return;
   }

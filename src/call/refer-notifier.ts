@@ -1,6 +1,7 @@
 import { HeaderId, type SipRequest, type SipResponse } from '../sip/message/index.ts';
 import type { Leg } from './leg.ts';
 import { LegRequest, type LegRequestUser } from './leg-request.ts';
+import { sequenceOfReferral } from './referral-between-nodes.ts';
 
 /** RFC 3515 §2.4.4: how long the implicit subscription lasts, in seconds; longer than any ring timeout. */
 const SUBSCRIPTION_SECONDS = 300;
@@ -20,7 +21,7 @@ export class ReferNotifier implements LegRequestUser {
   constructor(leg: Leg, refer: SipRequest) {
     this.#leg = leg;
     // RFC 3515 §2.4.6: the id tells several REFERs of one dialog apart.
-    this.#event = `refer;id=${refer.cseq().sequence}`;
+    this.#event = `refer;id=${sequenceOfReferral(leg, refer)}`;
   }
 
   progress(status: number, reason: string): void {

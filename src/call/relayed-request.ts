@@ -8,11 +8,12 @@ import type { Leg } from './leg.ts';
 import { LegRequest, type LegRequestUser } from './leg-request.ts';
 import { descriptionRefused, MEDIA_REFUSALS, relayDescription } from './media.ts';
 import type { ServerTransaction } from './ports.ts';
+import { relayReferral } from './referral-between-nodes.ts';
 import { relayBody, relayedPhrase, relayRequestHeaders, relayResponseHeaders } from './relayed-headers.ts';
 import { relayInvite } from './relayed-invite.ts';
 import { inDialogStatus } from './response-mapping.ts';
 
-/** Relays a request other than INVITE within the dialogs of a call: UPDATE, INFO, MESSAGE, NOTIFY, and PRACK with its `rack`. */
+/** Relays a request other than INVITE within the dialogs of a call: UPDATE, INFO, MESSAGE, NOTIFY, PRACK with its `rack`, and REFER to another node. */
 export function relayRequest(
   from: Leg,
   transaction: ServerTransaction,
@@ -76,6 +77,7 @@ class RelayedRequest implements LegRequestUser {
     relayed.headers.set(HeaderId.MaxForwards, String(hops));
     if (rack !== undefined) relayed.headers.add(HeaderId.RAck, rack);
     relayRequestHeaders(request.headers, relayed.headers, to.options, from.options);
+    if (request.method === 'REFER') relayReferral(request, relayed);
     if (!this.#isLate) relayBody(request, relayed);
     if (request.method === 'UPDATE' && learnIdentity(from, request)) showParty(relayed, from, to);
     new LegRequest(to, relayed, this).send();
@@ -145,6 +147,11 @@ class RelayedRequest implements LegRequestUser {
     if (this.#request.method === 'UPDATE' && status < 300) {
       addCapabilities(relayed, from.options, this.#to, contactOf(from));
       if (learnIdentity(this.#to, response)) showParty(relayed, this.#to, from);
+    }
+    if (this.#request.method === 'REFER' && status < 300) {
+      // RFC 3515 §2.2: the transferor's subscription is in this dialog.
+      relayed.headers.set(HeaderId.Contact, contactOf(from));
+      relayed.headers.takeFirst(response.headers, HeaderId.ReferSub);
     }
     addOwnHeaders(relayed, from.options);
     relayResponseHeaders(response.headers, relayed.headers, from.options, this.#to.options);

@@ -27,7 +27,7 @@ export interface CallRouterParts {
 
 export function callRouter(parts: CallRouterParts): CallRouter {
   const { routing, guards, registrations, trunks, transport, node, served, nodes, wasNode, front } = parts;
-  const transfers = new Transfers({ routing, served, node, outbound: routing.outbound, guards });
+  const transfers = new Transfers({ routing, served, node, nodes, outbound: routing.outbound, guards });
   const peers = new Peers({ served, trunks, registrations, transport, nodes, wasNode, front });
   return {
     referred: (call, leg, referTo, referredBy) => transfers.referred(call, leg, referTo, referredBy),

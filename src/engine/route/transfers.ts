@@ -6,6 +6,7 @@ import type { Directory } from '../../provisioning/directory/directory.ts';
 import type { Trunk } from '../../provisioning/trunk-settings/schema.ts';
 import { canonicalHost } from '../../provisioning/trunk-settings/sources.ts';
 import { isSipUri, octetsFromText, parseNameAddr, parseUri } from '../../sip/message/index.ts';
+import type { PeerNodes } from '../peer-nodes.ts';
 import type { Served } from '../served.ts';
 import type { CallContext, CallerPresentation } from './call-context.ts';
 import type { OutboundGuards } from './outbound-guards.ts';
@@ -20,6 +21,7 @@ export interface TransfersOptions {
   readonly served: Served;
   readonly node: NodeFacts;
   readonly outbound: OutboundServices;
+  readonly nodes: Pick<PeerNodes, 'isPeerAddress'>;
   /** Hold what a transfer to the outside was granted. */
   readonly guards: Pick<OutboundGuards, 'joined' | 'release'>;
 }
@@ -90,10 +92,14 @@ export class Transfers implements CallRouter {
     return !types.includes('whatsapp') || types.every((type) => type === undefined || type === 'whatsapp');
   }
 
-  /** A Refer-To names a number of this system: in the tenant's domain, at our own address, or without a host. */
+  /** A Refer-To names a number of this system: in the tenant's domain, at our own address or another node's, or without a host. */
   #isOurs(uri: ReturnType<typeof parseUri>, domain: string): boolean {
     if (!isSipUri(uri)) return uri.scheme === 'tel';
-    return canonicalHost(uri.host) === canonicalHost(domain) || this.#options.served.isOwnHost(uri.host);
+    const { served, nodes } = this.#options;
+    // A phone at another node names that one.
+    return (
+      canonicalHost(uri.host) === canonicalHost(domain) || served.isOwnHost(uri.host) || nodes.isPeerAddress(uri.host)
+    );
   }
 }
 
