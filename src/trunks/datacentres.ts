@@ -43,6 +43,11 @@ export class Datacentres {
     this.#beganMs = beganMs;
   }
 
+  /** Whether a name is known to lead there. */
+  has(key: string): boolean {
+    return this.#targets.some((to) => reachKey(to) === key);
+  }
+
   /** Where the names lead now. */
   located(targets: readonly (Flow | Target)[]): void {
     this.#targets = targets;

@@ -185,8 +185,11 @@ export class TrunkLine implements TimerTarget {
 
   /** What another process of this machine has learnt. */
   take(news: TrunkNews): void {
-    if (news.kind === 'ping') this.#keepAlive?.take(news.outcome);
-    else this.#learn(news.attempt);
+    if (news.kind === 'attempt') this.#learn(news.attempt);
+    else {
+      this.#locateDatacentre(news.outcome.target);
+      this.#keepAlive?.take(news.outcome);
+    }
   }
 
   /** The addresses that the trunk's names have now. */
@@ -219,6 +222,7 @@ export class TrunkLine implements TimerTarget {
   /** Whether the attempt says anything that was not so before. */
   #learn(attempt: TrunkAttempt): boolean {
     const { locator, scheduler } = this.#ports;
+    this.#locateDatacentre(attempt.target);
     const evidence = judge(attempt, this.#trunk.brand);
     const target = targetOfKey(attempt.target);
     if (evidence.kind === 'none' || target === undefined) return false;
@@ -353,6 +357,18 @@ export class TrunkLine implements TimerTarget {
     const server = this.#registration.target;
     if (server === undefined) return NO_TARGETS;
     return 'send' in server ? server : [server];
+  }
+
+  /** Before the first turn of its pings a process does not know which datacentre a target is. */
+  #locateDatacentre(target: string): void {
+    const datacentres = this.#datacentres;
+    if (datacentres === undefined || datacentres.has(target)) return;
+    try {
+      const reach = this.#datacentreReach(datacentres);
+      if (reach instanceof Promise) reach.then(() => this.#evaluate()).catch(() => undefined);
+    } catch {
+      // Whoever calls or pings hears why.
+    }
   }
 
   #datacentreReach(datacentres: Datacentres): Reach | Promise<readonly Target[]> {

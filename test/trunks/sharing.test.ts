@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { TrunkNews } from '../../src/trunks/sharing.ts';
 import type { TrunkServiceOptions } from '../../src/trunks/trunk-service.ts';
-import { directoryOf, idOf, ipTrunk, PROVIDER, TrunkWorld } from './provider.ts';
+import { directoryOf, idOf, ipTrunk, PROVIDER, settle, TrunkWorld } from './provider.ts';
 
 const TARGET = `udp:${PROVIDER}:5060`;
 const PINGED = ipTrunk({ options: { keepAlive: { enabled: true, intervalSeconds: 60, downAfter: 2 } } });
@@ -10,6 +10,17 @@ const GATEWAY = ipTrunk({
   host: 'gateway.example',
   credentials: { authName: '1', password: 'p' },
   options: { keepAlive: { enabled: true, intervalSeconds: 60 } },
+});
+
+const TEAMS_HOST = 'sip.pstn.example';
+const DATACENTRE = { transport: 'tls' as const, address: PROVIDER, port: 5061, serverName: TEAMS_HOST };
+const TEAMS = ipTrunk({
+  type: 'teams',
+  owner: 'acme',
+  tenants: undefined,
+  host: undefined,
+  didPool: '4930555',
+  teams: { fqdn: 'sbc.acme.example', certificate: 'sbc', targets: [TEAMS_HOST] },
 });
 
 /** Two processes of one machine; what they tell each other is kept. */
@@ -28,8 +39,8 @@ function two(trunk = PINGED, options: readonly Partial<TrunkServiceOptions>[] = 
   return { first: worlds[0] as TrunkWorld, second: worlds[1] as TrunkWorld, told };
 }
 
-function note(world: TrunkWorld, overrides: object): void {
-  const trunk = directoryOf([PINGED]).trunk(String(idOf('carrier')));
+function note(world: TrunkWorld, overrides: object, of = PINGED): void {
+  const trunk = directoryOf([of]).trunk(String(idOf('carrier')));
   if (trunk === undefined) throw new Error('no trunk');
   world.service.noteAttempt(trunk, { target: TARGET, status: 0, reason: '', cause: 'response', ...overrides });
 }
@@ -86,6 +97,22 @@ describe('several processes of one machine', () => {
     for (let call = 0; call < 5; call++) note(second, { status: 200, cause: 'answered' });
     expect(told.length).toBe(before);
   });
+
+  test.each(['at once', 'slowly'] as const)(
+    'what a call of one has shown of a datacentre of Teams is known where nobody has pinged yet; its name leads there %s',
+    async (how) => {
+      const { first, second } = two(TEAMS);
+      first.locator.answers.set(TEAMS_HOST, how === 'at once' ? [DATACENTRE] : 'silent');
+      first.service.start();
+      second.service.start();
+      note(second, { target: `tls:${PROVIDER}:5061`, status: 200, reason: 'OK', cause: 'answered' }, TEAMS);
+      for (const give of first.locator.waiting) give([DATACENTRE]);
+      await settle();
+      const { address } = DATACENTRE;
+      expect(first.status().datacentres).toMatchObject([{ target: TEAMS_HOST, address, state: 'up', lastCode: 200 }]);
+      expect(first.sent('OPTIONS')).toBe(0);
+    },
+  );
 
   test('a gateway is pinged where it is registered, which tells of it; the others go by what is said of it', () => {
     const target = { transport: 'udp' as const, address: PROVIDER, port: 5060 };
