@@ -106,10 +106,22 @@ export class Front {
 
   #askedBy({ method = 'GET', url = '/', headers, socket }: IncomingMessage): PassedRequest {
     const { remoteAddress = '' } = socket;
-    // What others than a trusted proxy say of whom they speak for is not passed on.
-    const said = this.#isProxy(remoteAddress) ? headers['x-forwarded-for'] : undefined;
-    const forwarded = said === undefined ? remoteAddress : `${said}, ${remoteAddress}`;
-    return { method, url, headers: { ...headers, 'x-forwarded-for': forwarded } };
+    // What others than a trusted proxy say of whom they speak for, and how they were asked, is not passed on.
+    const { 'x-forwarded-for': said, 'x-forwarded-proto': protocol, 'x-forwarded-host': host, ...own } = headers;
+    const isProxy = this.#isProxy(remoteAddress);
+    const forwarded = isProxy && said !== undefined ? `${said}, ${remoteAddress}` : remoteAddress;
+    // The worker is asked in clear text: without this a browser's session cookie would not be for HTTPS alone.
+    const scheme = (isProxy ? protocol : undefined) ?? (this.#options.tls === undefined ? undefined : 'https');
+    return {
+      method,
+      url,
+      headers: {
+        ...own,
+        'x-forwarded-for': forwarded,
+        ...(scheme !== undefined && { 'x-forwarded-proto': scheme }),
+        ...(isProxy && host !== undefined && { 'x-forwarded-host': host }),
+      },
+    };
   }
 }
 

@@ -1,9 +1,13 @@
+import { get } from 'node:http';
+import { get as getByTls } from 'node:https';
 import { connect } from 'node:net';
-import { afterEach, describe, expect, test } from 'vitest';
+import { json } from 'node:stream/consumers';
+import { afterEach, describe, expect, onTestFinished, test } from 'vitest';
 import { silentLog } from '../../src/base/log.ts';
 import { nodeSchema } from '../../src/settings/node-schema.ts';
 import type { Backend } from '../../src/workers/backends.ts';
-import { Front } from '../../src/workers/front.ts';
+import { Front, type KeyPairOctets } from '../../src/workers/front.ts';
+import { TestAuthority } from '../kit/certificates.ts';
 import { eventually } from '../kit/eventually.ts';
 import { answer, type Serve, startBackends } from './backend.ts';
 
@@ -14,9 +18,10 @@ async function frontOf(
   backends: () => readonly Backend[],
   api: object = {},
   onReloaded: () => void = () => {},
+  tls?: KeyPairOctets,
 ): Promise<string> {
   const settings = nodeSchema.parse({ node: 'edge', workers: 2, api });
-  front = new Front({ settings, tls: undefined, log: silentLog, backends, onReloaded });
+  front = new Front({ settings, tls, log: silentLog, backends, onReloaded });
   return front.listen('127.0.0.1', 0);
 }
 
@@ -30,6 +35,17 @@ const echo: Serve = (request, reply) => {
     answer(reply, 200, { method: request.method, url: request.url, headers: request.headers, body }),
   );
 };
+
+/** What a worker was asked with. */
+function asked(url: string, headers: Record<string, string>): Promise<{ headers: Record<string, string> }> {
+  return new Promise((resolve, reject) => {
+    const request = url.startsWith('https:')
+      ? getByTls(url, { headers, rejectUnauthorized: false })
+      : get(url, { headers });
+    request.on('response', (response) => resolve(json(response) as Promise<{ headers: Record<string, string> }>));
+    request.on('error', reject);
+  });
+}
 
 describe('what one worker answers', () => {
   test('goes to the first with its body, and says who asks', async () => {
@@ -57,6 +73,30 @@ describe('what one worker answers', () => {
     const response = await fetch(`${address}/healthz`, { headers: { 'x-forwarded-for': '203.0.113.1' } });
     const { headers } = (await response.json()) as { headers: Record<string, string> };
     expect(headers['x-forwarded-for']).toBe('203.0.113.1, 127.0.0.1');
+  });
+
+  test.each([
+    ['in clear text', false, [], [undefined, undefined]],
+    ['over TLS', true, [], ['https', undefined]],
+    ['in clear text by a trusted proxy', false, ['127.0.0.0/8'], ['http', 'console.example']],
+    ['over TLS by a trusted proxy that browsers ask in clear text', true, ['127.0.0.0/8'], ['http', 'console.example']],
+  ])('asked %s, it knows how browsers ask, whatever they say', async (_how, isTls, trustedProxies, expected) => {
+    const backends = await startBackends(echo);
+    const authority = new TestAuthority();
+    onTestFinished(() => authority.remove());
+    const pair = authority.issue({ commonName: 'edge', alternativeNames: ['IP:127.0.0.1'] });
+    const [certificate, key] = [Buffer.from(pair.cert), Buffer.from(pair.key)];
+    const address = await frontOf(
+      () => backends,
+      { trustedProxies },
+      undefined,
+      isTls ? { certificate, key } : undefined,
+    );
+    const { headers } = await asked(`${address}/healthz`, {
+      'x-forwarded-proto': 'http',
+      'x-forwarded-host': 'console.example',
+    });
+    expect(['x-forwarded-proto', 'x-forwarded-host'].map((name) => headers[name])).toEqual(expected);
   });
 });
 
