@@ -104,9 +104,11 @@ describe.skipIf(peersSkipped)('TLS with certificates on both sides', () => {
     const gateway = await startAnswerer('answer', { localPort: gatewayPort });
     const [, called] = await allWell(await startCaller('phone-call', engine.address()), gateway);
     expect(proxy.child.output()).toContain('client certificate of acme trunk');
-    const [host, port] = ['127.0.0.1', engine.port('tls')];
-    expect(called?.messages).toMatch(new RegExp(`^Via: SIP/2\\.0/TLS ${host}:${port};`, 'm'));
-    expect(called?.messages).toContain(`Contact: <sip:101@${host}:${port};transport=tls;ob>`);
+    const said = engine
+      .ownPorts('tls')
+      .find((port) => called?.messages.includes(`Via: SIP/2.0/TLS 127.0.0.1:${port};`));
+    expect(said, called?.messages).toBeDefined();
+    expect(called?.messages).toContain(`Contact: <sip:101@127.0.0.1:${said};transport=tls;ob>`);
   });
 
   test('a call in is the trunk’s by the name in its certificate (RFC 5922 §7)', async () => {

@@ -163,8 +163,19 @@ async function startEngineOfWorkers(options: EngineOptions, workers: number): Pr
       // The others follow within milliseconds, and more on a busy machine.
       await eventually(
         'the same at all workers',
-        async () => new Set(await eachProvisioned(dirname(configFile))).size === 1,
+        async () => new Set(await askEach(dirname(configFile), '/api/v1/provisioning')).size === 1,
       );
+    },
+    async registeredEverywhere() {
+      // Where a phone is, too: it may have registered again from elsewhere.
+      await eventually('the same registrations at all workers', async () => {
+        const answers = await askEach(dirname(configFile), '/api/v1/registrations');
+        const places = answers.map((answer) =>
+          (JSON.parse(answer) as { items: Registration[] }).items.map(({ contact, source }) => `${contact} ${source}`),
+        );
+        return new Set(places.map((each) => each.toSorted().join('\n'))).size === 1;
+      });
+      await seen.registeredEverywhere();
     },
     async stop() {
       try {
@@ -266,16 +277,14 @@ function seenFromOutside({ host, apiAddress, configFile, port, lines }: Outside)
   };
 }
 
-/** What each worker has, over the socket where it takes what the front passes on. */
-function eachProvisioned(temporary: string): Promise<string[]> {
+/** What each worker answers, over the socket where it takes what the front passes on. */
+function askEach(temporary: string, path: string): Promise<string[]> {
   const folders = readdirSync(temporary).filter((name) => /^tandem-\w{6}$/.test(name));
   const sockets = folders.flatMap((folder) =>
     readdirSync(join(temporary, folder)).map((name) => join(temporary, folder, name)),
   );
   return Promise.all(
-    sockets.map(
-      async (socketPath) => (await request('GET', 'http://127.0.0.1/api/v1/provisioning', undefined, socketPath)).text,
-    ),
+    sockets.map(async (socketPath) => (await request('GET', `http://127.0.0.1${path}`, undefined, socketPath)).text),
   );
 }
 

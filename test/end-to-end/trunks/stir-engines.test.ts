@@ -177,7 +177,7 @@ describe('what one engine signs the other one believes', () => {
     expect(field(invite, 'Call-Info')).toBe(`<${repository.url('logo.png')}>;purpose=icon`);
     expect(field(invite, 'P-Attestation-Indicator')).toBe('A');
     expect(repository.asked('logo.png')).toBe(1);
-    expect(await engines.far.api('/metrics')).toContain('tandem_icons_total{event="fetched"} 1');
+    expect(await engines.far.counted('tandem_icons_total{event="fetched"}')).toBe(1);
   });
 
   test("B: a tenant whose pool nobody has verified, by the system's certificate, which signs no tenant's name", async () => {
