@@ -64,15 +64,14 @@ export class HandOver {
     this.#take = take;
   }
 
-  /** False when that worker is not there. */
+  /** False when that worker is not there, or a datagram with its address does not fit into one more. */
   give(worker: number, { listenerId, octets, address, port }: Dealt): boolean {
     const to = this.#ports[worker];
     if (to === undefined) return false;
     const listener = Buffer.from(listenerId, 'utf8');
     const from = Buffer.from(address, 'latin1');
     const length = FIXED_OCTETS + listener.length + from.length;
-    // What does not fit is lost like any datagram that is too large.
-    if (length + octets.length > MAX_DATAGRAM_OCTETS) return true;
+    if (length + octets.length > MAX_DATAGRAM_OCTETS) return false;
     const head = Buffer.allocUnsafe(length);
     this.#key.copy(head, 0);
     head.writeUInt8(listener.length, KEY_OCTETS);

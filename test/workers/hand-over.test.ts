@@ -44,6 +44,15 @@ test('one who is not there takes nothing, and who is first is known', async () =
   expect([a.give(0, dealt('x')), a.isFirst(1)]).toEqual([false, true]);
 });
 
+test('what does not fit with the address that it came from is not taken on: whoever has it serves it', async () => {
+  const { a, taken } = await pair();
+  const most = 65_507 - 36 - 'udp:[::]:5060'.length - '2001:db8::7'.length;
+  expect(a.give(1, dealt('x'.repeat(most + 1)))).toBe(false);
+  expect(a.give(1, dealt('x'.repeat(most)))).toBe(true);
+  await eventually('the largest', () => taken.length > 0);
+  expect(taken.map(({ octets }) => octets.length)).toEqual([most]);
+});
+
 test('another program of the machine cannot make datagrams up', async () => {
   const { a, b, taken } = await pair();
   const stranger = createSocket('udp4');

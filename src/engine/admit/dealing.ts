@@ -30,7 +30,7 @@ export interface Workers {
   ownPort(port: number): number;
   /** The ports that any worker listens on beside a shared one. */
   allPorts(port: number): readonly number[];
-  /** Hands a datagram over; false when that worker is not there. */
+  /** Hands a datagram over; false when that worker is not there, or it is too large for that. */
   give(worker: number, dealt: Dealt): boolean;
   /** Hears of what the others hand over, from now on. */
   onGiven(take: (dealt: Dealt) => void): void;
