@@ -84,6 +84,9 @@ export function promiseOnly(headers: Headers, methods: number | undefined): void
   headers.set(HeaderId.Allow, promised.join(', '));
 }
 
+/** Event packages of Allow-Events (RFC 6665 §4.4.4): subscriptions to `refer` begin with a REFER within a call. */
+export const SERVED_EVENTS = 'refer';
+
 /** Option tags of what calls can do whatever is set, besides `timer`, which a trunk may have switched off. */
 export const CALL_TAGS: readonly string[] = ['100rel', 'replaces', 'norefersub'];
 /** Option tags of all that calls can do. */

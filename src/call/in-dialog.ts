@@ -1,7 +1,15 @@
 import { retryAfterSeconds } from '../sip/dialog/index.ts';
 import { createResponse, HeaderId, type SipRequest } from '../sip/message/index.ts';
 import { AwaitedAck } from './awaited-ack.ts';
-import { addCapabilities, allowOf, allows, CALL_METHODS, refuseUnsupported, SUPPORTED } from './capabilities.ts';
+import {
+  addCapabilities,
+  allowOf,
+  allows,
+  CALL_METHODS,
+  refuseUnsupported,
+  SERVED_EVENTS,
+  SUPPORTED,
+} from './capabilities.ts';
 import { learnIdentity, tellParty } from './connected-identity.ts';
 import { contactOf } from './contact.ts';
 import type { Leg } from './leg.ts';
@@ -199,16 +207,21 @@ function receiveNotify(leg: Leg, transaction: ServerTransaction, request: SipReq
     return;
   }
   if (event === undefined || event === '') {
-    transaction.reply(489);
+    refuseEvent(transaction);
     return;
   }
   relayRequest(leg, transaction, request);
 }
 
+/** RFC 3265 §7.2 table 1: a 489 names the packages that there are. */
+function refuseEvent(transaction: ServerTransaction): void {
+  transaction.reply(489, undefined, [[HeaderId.AllowEvents, SERVED_EVENTS]]);
+}
+
 function refuseMethod(transaction: ServerTransaction, method: string): void {
   // RFC 6665 §4.4.1: SUBSCRIBE within a call's dialog finds no event package served here.
   if (method === 'SUBSCRIBE') {
-    transaction.reply(489, undefined, [[HeaderId.AllowEvents, 'refer']]);
+    refuseEvent(transaction);
     return;
   }
   if (KNOWN_METHODS.has(method)) {

@@ -1,6 +1,6 @@
 /** A request's first stop: in-dialog requests go to their call, all others by method to whoever serves them. */
 import { Later } from '../base/later.ts';
-import { type Calls, SERVED_METHODS, SERVED_TAGS } from '../call/index.ts';
+import { type Calls, SERVED_EVENTS, SERVED_METHODS, SERVED_TAGS } from '../call/index.ts';
 import type { EndpointUser, LateCancel, ServerTransaction } from '../sip/endpoint/index.ts';
 import { createResponse, HeaderId, type SipRequest, type SipResponse } from '../sip/message/index.ts';
 import type { Flow } from '../sip/transport/index.ts';
@@ -124,7 +124,9 @@ export class Dispatcher implements EndpointUser {
       return;
     }
     if (EVENT_METHODS.has(request.method)) {
-      if (this.#source(transaction) !== undefined) transaction.reply(489, 'Bad Event');
+      // RFC 3265 §7.2 table 1, RFC 3903 §6: a 489 names the packages that there are.
+      if (this.#source(transaction) !== undefined)
+        transaction.reply(489, undefined, [[HeaderId.AllowEvents, SERVED_EVENTS]]);
       return;
     }
     transaction.reply(501, 'Not Implemented', [[HeaderId.Allow, SERVED_METHODS]]);

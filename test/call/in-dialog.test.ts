@@ -466,12 +466,14 @@ test('methods that are not served within a call: 405 with Allow, unknown ones 50
   const publish = a.send('PUBLISH');
   const unknown = a.send('JUMP');
   const subscribe = a.send('SUBSCRIBE', { headers: [[HeaderId.Event, 'dialog']] });
+  const nameless = a.send('NOTIFY');
   const prack = a.send('PRACK', { headers: [[HeaderId.RAck, '1 1 INVITE']] });
   world.run();
   expect(publish.final?.status).toBe(405);
   expect(publish.final?.headers.has(HeaderId.Allow)).toBe(true);
   expect(unknown.final?.status).toBe(501);
-  expect(subscribe.final?.status).toBe(489);
+  for (const { final } of [subscribe, nameless])
+    expect([final?.status, final?.headers.value(HeaderId.AllowEvents)]).toEqual([489, 'refer']);
   expect(prack.final?.status).toBe(481);
   hangUp(world);
 });

@@ -48,7 +48,10 @@ describe('methods outside of dialogs', () => {
   });
 
   test.each(['SUBSCRIBE', 'PUBLISH'])('%s: 489, for who has signed in (RFC 6665 §4.2.1.1)', (method) => {
-    expect(ask(method, { Event: 'presence', Contact: '<sip:101@203.0.113.1>' }).status).toBe(489);
+    const response = ask(method, { Event: 'presence', Contact: '<sip:101@203.0.113.1>' });
+    expect(response.status).toBe(489);
+    // RFC 3265 §7.2 table 1: mandatory there.
+    expect(response.headers.value(HeaderId.AllowEvents)).toBe('refer');
   });
 
   test.each(['BYE', 'PRACK', 'UPDATE', 'INFO', 'NOTIFY'])('%s without a dialog: 481', (method) => {
