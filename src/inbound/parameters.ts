@@ -1,6 +1,6 @@
 /** Reads the called number, the caller's number and name of an INVITE from a trunk, where the trunk's inbound parameters say. */
 import { ownCopy } from '../base/text.ts';
-import { plainNumber } from '../provisioning/tenants/number.ts';
+import { normalizeNumber, plainNumber } from '../provisioning/tenants/number.ts';
 import { inE164, type NumberFormat } from '../provisioning/tenants/number-format.ts';
 import type { InboundParameters, InboundSource, Normalization } from '../provisioning/trunk-settings/schema.ts';
 import {
@@ -48,11 +48,15 @@ function addressesOf(request: SipRequest, field: string): readonly NameAddr[] {
 function readSource(request: SipRequest, source: InboundSource): string {
   const [field = '', part] = source.split('.');
   if (field === 'requestUri') return ownCopy(subscriberNumber(request.uri()));
-  for (const address of addressesOf(request, field)) {
-    const value = part === 'displayName' ? ownCopy(address.displayName ?? '') : ownCopy(subscriberNumber(address.uri));
-    if (value !== '') return value;
-  }
-  return '';
+  const addresses = addressesOf(request, field);
+  if (part !== 'displayName') return ownCopy(numberIn(addresses.map(({ uri }) => subscriberNumber(uri))));
+  return ownCopy(addresses.find(({ displayName }) => (displayName ?? '') !== '')?.displayName ?? '');
+}
+
+/** RFC 3325 §9.1: of two identities one may be a name (`sip:alice@…`) and the other the number. */
+function numberIn(values: readonly string[]): string {
+  if (values.length === 1) return values[0] as string;
+  return values.find((value) => normalizeNumber(value) !== undefined) ?? values.find((value) => value !== '') ?? '';
 }
 
 function firstOf(request: SipRequest, sources: readonly InboundSource[]): string {

@@ -61,6 +61,17 @@ function route(request: SipRequest, world: World = {}) {
 }
 
 describe('the called number finds tenant and rule', () => {
+  test.each([
+    ['"Al" <sip:alice@x>, <tel:+442079460009>', '+442079460009'],
+    ['<sip:+442079460008@x>, <tel:+442079460009>', '+442079460008'],
+    ['<sip:alice@x>', 'alice'],
+    ['<sip:alice@x>, <sip:bob@x>', 'alice'],
+  ])('RFC 3325 §9.1: the number of P-Asserted-Identity %s is %s', (identity, callerNumber) => {
+    const request = invite({ more: [`P-Asserted-Identity: ${identity}`] });
+    const routed = route(request, { parameters: { callerNumber: ['pAssertedIdentity.user'] } });
+    expect(routed).toMatchObject({ kind: 'route', numbers: { callerNumber } });
+  });
+
   test.each(['<sip:4155550100;phone-context=+1@x;user=phone>', '<tel:415-555-0100;phone-context=+1>'])(
     'RFC 3966 §5.1.5: a local number with a global context is that global number: %s',
     (to) => {

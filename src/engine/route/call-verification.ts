@@ -13,8 +13,8 @@ import {
   type NameAddr,
   readableNameAddrs,
   type SipRequest,
+  subscriberNumber,
   type Uri,
-  unescapeUser,
 } from '../../sip/message/index.ts';
 import {
   ATTESTATION_FIELDS,
@@ -168,10 +168,8 @@ function callerText(request: SipRequest): string {
 
 /** The number of an address; empty when it has none. */
 function numberOf({ uri }: Pick<NameAddr, 'uri'>): string {
-  if (uri.scheme === 'tel') return uri.number;
-  if (!isSipUri(uri)) return '';
-  const [user = ''] = unescapeUser(uri.user ?? '').split(';');
-  return /^\+?[0-9]/.test(user) ? user : '';
+  const number = subscriberNumber(uri);
+  return uri.scheme === 'tel' || /^\+?[0-9]/.test(number) ? number : '';
 }
 
 /** RFC 8224 §8.5: a URI is compared by user and host. */

@@ -2,9 +2,8 @@
 import { derived } from '../../base/derived.ts';
 import { ownCopy } from '../../base/text.ts';
 import type { RoutedLeg } from '../../call/index.ts';
-import { dialledNumber } from '../../outbound/index.ts';
 import type { Directory } from '../../provisioning/directory/directory.ts';
-import { normalizeNumber } from '../../provisioning/tenants/number.ts';
+import { normalizeNumber, plainNumber } from '../../provisioning/tenants/number.ts';
 import type { Tenant } from '../../provisioning/tenants/schema.ts';
 import {
   escapeUser,
@@ -13,6 +12,7 @@ import {
   type NameAddr,
   octetsFromText,
   quote,
+  subscriberNumber,
 } from '../../sip/message/index.ts';
 
 /** `"Name" <sip:number@domain>` in octets; `name` is in octets too. */
@@ -62,7 +62,7 @@ export function assertedParty(
   const tenant = name === undefined ? undefined : directory.tenantByName(name);
   const { trunkId } = leg.options;
   if (tenant === undefined || trunkId === undefined) return undefined;
-  const number = dialledNumber(uri);
+  const number = plainNumber(subscriberNumber(uri));
   if (isUnknownNumber(number)) return undefined;
   return outsideParty(directory, tenant, trunkId, number, displayName ?? '');
 }

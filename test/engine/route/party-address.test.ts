@@ -44,6 +44,10 @@ test('RFC 3325: the connected number of a trusted trunk is shown in the tenant�
     answeredWith({ 'P-Asserted-Identity': '"Desk" <sip:+44-20-7946-0001;cpc=x@192.0.2.10:5070;user=phone>' }),
   ).toBe('"Desk" <sip:+442079460001@acme.example.com>');
   expect(answeredWith({ 'P-Asserted-Identity': '<tel:+442079460001>' })).toBe('<sip:+442079460001@acme.example.com>');
+  // RFC 3966 §5.1.5.
+  expect(answeredWith({ 'P-Asserted-Identity': '<tel:2079460001;phone-context=+44>' })).toBe(
+    '<sip:+442079460001@acme.example.com>',
+  );
 });
 
 test('RFC 3325 §9.1: of two identities the one that has a number; where a gateway knows no number it names nobody', async () => {
