@@ -112,10 +112,11 @@ export class Backlog {
   }
 
   /**
-   * Under a quota other threads of the process have had this part of it since the beat before. V8 marks the heap so, and what waits for that
-   * passes by itself.
+   * Under a quota other threads of the process have had this part of it for so long. V8 marks the heap so, and what waits for that passes by
+   * itself. Of a long time only the end counts: what was taken before delays nobody who waits now.
    */
-  lent(part: number, passedMs: number): void {
+  lent(part: number, forMs: number): void {
+    const passedMs = Math.min(forMs, LENT_MS);
     const keptMs = this.#lentMs * Math.max(0, 1 - passedMs / LENT_MS);
     this.#lentMs = Math.min(MOST_LENT_MS, keptMs + Math.max(0, part - USUAL_LENT_SHARE) * passedMs);
     this.#mostLentMs = Math.max(this.#mostLentMs, this.#lentMs);

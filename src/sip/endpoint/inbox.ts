@@ -134,7 +134,8 @@ export class Inbox {
   /** What this thread had computed when the slice ended, and other threads of the process at the turn before. */
   #sliceEndedComputedMs = 0;
   #othersComputedMs = 0;
-  #lentNotedMs = 0;
+  /** When that was; undefined: there was no quota. */
+  #lentNotedMs: number | undefined = undefined;
   /** What was computed, as long as it takes under the quota there is. */
   #workedMs = 0;
   #ongoingCostMs = FIRST_COST_MS;
@@ -268,12 +269,15 @@ export class Inbox {
 
   #noteLent(nowMs: number): void {
     const share = this.#cpuShare();
-    if (share >= 1 || nowMs === this.#lentNotedMs) return;
-    const passedMs = nowMs - this.#lentNotedMs;
+    const sinceMs = this.#lentNotedMs;
+    this.#lentNotedMs = share < 1 ? nowMs : undefined;
+    if (share >= 1 || nowMs === sinceMs) return;
     const othersMs = this.#processComputedMs() - this.#computedMs();
-    this.#backlog.lent((othersMs - this.#othersComputedMs) / (share * passedMs), passedMs);
+    if (sinceMs !== undefined) {
+      const passedMs = nowMs - sinceMs;
+      this.#backlog.lent((othersMs - this.#othersComputedMs) / (share * passedMs), passedMs);
+    }
     this.#othersComputedMs = othersMs;
-    this.#lentNotedMs = nowMs;
   }
 
   #workMs(): number {

@@ -123,6 +123,19 @@ describe('what other threads of the process take of its quota', () => {
     expect(backlog.admits(250, 0)).toBe(false);
   });
 
+  test('counts for its last half second, however long nothing has waited', () => {
+    const admittedAfter = (passedMs: number) => {
+      const backlog = grown();
+      backlog.lent(0.25, passedMs);
+      for (const waiting of [0, 20]) backlog.beat(1, 1, waiting);
+      let ahead = 0;
+      while (backlog.admits(ahead, 0)) ahead++;
+      return ahead;
+    };
+    expect(admittedAfter(500)).toBe(300);
+    expect(admittedAfter(60_000)).toBe(300);
+  });
+
   test('is time that who is owed a turn does not have', () => {
     const backlog = grown();
     for (let ms = 0; ms <= 200; ms++) {

@@ -7,6 +7,8 @@ import { isNewCall, SERVED, serveMany } from './busy-engine.ts';
 class Thread {
   nowMs = 0;
   computedMs = 0;
+  /** What other threads of the process have computed. */
+  othersMs = 0;
   costMs = 1;
   readsOn = false;
   readonly handled: string[] = [];
@@ -33,7 +35,7 @@ class Thread {
       },
       cpuShare: () => this.cpuShare,
       computedMs: () => this.computedMs,
-      processComputedMs: () => this.computedMs,
+      processComputedMs: () => this.computedMs + this.othersMs,
       rest: (ms) => {
         this.nowMs += ms;
         this.restedMs += ms;
@@ -314,6 +316,17 @@ describe('more than there is time for', () => {
     const before = thread.handled.length;
     while (thread.handled.length === before) thread.turn();
     expect(thread.handled.length - before).toBeLessThanOrEqual(6);
+  });
+
+  test('what other threads had computed before there was a quota lets nothing wait longer', () => {
+    thread.nowMs = 60_000;
+    thread.othersMs = 60_000;
+    thread.cpuShare = 0.5;
+    thread.busy();
+    for (let index = 0; index < 40; index++) thread.push('INVITE', `a${index}`);
+    thread.turn();
+    for (let index = 0; index < 600; index++) thread.push('INVITE', `b${index}`);
+    expect(thread.inbox.waiting.fresh).toBeLessThanOrEqual(250);
   });
 
   test('a new request that has waited through four backlogs of computing is refused; what goes on never is', () => {
