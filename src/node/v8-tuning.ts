@@ -1,4 +1,4 @@
-import { setFlagsFromString } from 'node:v8';
+import { getHeapStatistics, setFlagsFromString } from 'node:v8';
 
 /** By this many runs V8 has given a function its own inline caches. */
 const WARM_RUNS = 2000;
@@ -14,18 +14,33 @@ export function tuneV8(): void {
   speedUpStrings();
 }
 
-/** Old objects may become so much more, percent, before V8 marks the heap: as much as it grants by itself at most. */
-const GROWN_PERCENT = 300;
+const MEBIBYTE = 2 ** 20;
+/** From this limit of the heap on V8 lets old objects become so much more, percent, at most, before it marks the heap again. */
+const LARGE_HEAP_MIB = 2048;
+const LARGE_GROWN_PERCENT = 300;
+/** Below it less, by the limit, and least from this one down. */
+const SMALL_HEAP_MIB = 256;
+const SMALL_GROWN_PERCENT = { least: 30, most: 100 };
 
 /**
  * What V8 is told while the process may use a part of a core only, or not any more. It marks the heap with threads of its own, which take
  * all of such a quota for 0.4 s, and decides how soon again by what was allocated by the clock: after an overload every 3 s in place of
- * every 15. And several threads are no gain where all of them share half a core.
+ * every 15. What the heap may become in between is fixed at the most that V8 grants by itself. And several threads are no gain where all of
+ * them share half a core.
  */
 export function tuneV8ForShare(share: number): void {
   const isLimited = share < 1;
-  setFlagsFromString(`--heap-growing-percent=${isLimited ? GROWN_PERCENT : 0}`);
+  const grownPercent = isLimited ? mostGrownPercent(getHeapStatistics().heap_size_limit / MEBIBYTE) : 0;
+  setFlagsFromString(`--heap-growing-percent=${grownPercent}`);
   setFlagsFromString(isLimited ? '--no-parallel-scavenge' : '--parallel-scavenge');
+}
+
+/** V8's own bound (`MaxGrowingFactor` in its heap controller), which the flag would lift: a small heap may be all the memory there is. */
+function mostGrownPercent(limitMib: number): number {
+  if (limitMib >= LARGE_HEAP_MIB) return LARGE_GROWN_PERCENT;
+  const { least, most } = SMALL_GROWN_PERCENT;
+  const share = (limitMib - SMALL_HEAP_MIB) / (LARGE_HEAP_MIB - SMALL_HEAP_MIB);
+  return Math.floor(least + (most - least) * Math.max(0, share));
 }
 
 /**

@@ -5,8 +5,8 @@ import { describe, expect, test } from 'vitest';
 const sourceUrl = (path: string) => new URL(`../../src/${path}`, import.meta.url).href;
 
 /** Runs a script in a process of its own, with V8's own functions (`%HasFastProperties`), and returns what it prints as JSON. */
-function inOwnProcess(script: string): unknown {
-  const args = ['--allow-natives-syntax', '--input-type=module', '--eval', script];
+function inOwnProcess(script: string, options: readonly string[] = []): unknown {
+  const args = [...options, '--allow-natives-syntax', '--input-type=module', '--eval', script];
   return JSON.parse(
     execFileSync(process.execPath, args, { encoding: 'utf8', cwd: fileURLToPath(new URL('.', import.meta.url)) }),
   );
@@ -40,10 +40,11 @@ describe('tuneV8', () => {
 });
 
 describe('tuneV8ForShare', () => {
-  /** What V8 is told, in a process that goes on to allocate and collect. */
-  const told = (share: number) =>
-    inOwnProcess(`
-            import { syncBuiltinESMExports } from 'node:module';
+  /** What V8 is told, in a process with such a heap that goes on to allocate and collect. */
+  const told = (share: number, heapMib = 4096) =>
+    inOwnProcess(
+      `
+      import { syncBuiltinESMExports } from 'node:module';
       const { setFlagsFromString } = v8;
       const flags = [];
       v8.setFlagsFromString = (flag) => {
@@ -56,10 +57,23 @@ describe('tuneV8ForShare', () => {
       const kept = [];
       for (let round = 0; round < 20; round++) kept.push(Array.from({ length: 100_000 }, (_each, at) => ({ at })));
       console.log(JSON.stringify(kept.length === 20 ? flags : []));
-    `);
+    `,
+      [`--max-old-space-size=${heapMib}`, '--max-semi-space-size=6'],
+    );
 
   test('with a part of a core the heap may become four times what is left of it, however little was allocated lately', () => {
     expect(told(0.5)).toEqual(['--heap-growing-percent=300', '--no-parallel-scavenge']);
+  });
+
+  // V8's own factors of such heaps (`--trace-gc-verbose`): 1.3, 1.4, 1.6, 2.0 and 4.0.
+  test.each([
+    [192, 30],
+    [512, 40],
+    [1024, 60],
+    [2000, 99],
+    [2048, 300],
+  ])('a heap of %s MB at most grows no more than V8 grants it by itself: %s percent', (heapMib, percent) => {
+    expect(told(0.5, heapMib)).toEqual([`--heap-growing-percent=${percent}`, '--no-parallel-scavenge']);
   });
 
   test('with a whole one V8 decides', () => {
