@@ -3,22 +3,24 @@ import { createHistogram, performance } from 'node:perf_hooks';
 const BUSY_SAMPLE_MS = 50;
 /** Each sample wakes an idle process, in which nothing waits for anything. */
 const CALM_SAMPLE_MS = 500;
-/** Share of the time since the last sample in which the loop was at work; a longer turn than this allows there has not been. */
+/** Share of the time since the last sample in which the loop was at work. */
 const BUSY_SHARE = 0.01;
 const NANOSECONDS_PER_MS = 1e6;
 
 /**
  * How long what is due waits for this thread's event loop: a timer of its own, that comes late by as much. It samples often while the loop
- * is busy, and seldom while it is not. (`monitorEventLoopDelay` samples all the time, or, by turns, leaves out what answers sockets.)
+ * is busy, and seldom while it is not. A turn between two of the seldom ones would be in neither: where the loop was at work for as long as
+ * a busy one goes without a sample, all of that counts as one turn, which it may have been. (`monitorEventLoopDelay` samples all the time, or, by turns, leaves out what answers sockets.)
  */
 export class LoopDelay {
   readonly #readings: LoopDelayReading[] = [];
   #used = performance.eventLoopUtilization();
   #dueMs = 0;
+  #sampledAfterMs = CALM_SAMPLE_MS;
   #timer: NodeJS.Timeout | undefined = undefined;
 
   constructor() {
-    this.#sampleIn(CALM_SAMPLE_MS);
+    this.#sampleIn(this.#sampledAfterMs);
   }
 
   /** For one who reads, and begins anew when he likes. */
@@ -33,6 +35,7 @@ export class LoopDelay {
   }
 
   #sampleIn(ms: number): void {
+    this.#sampledAfterMs = ms;
     this.#dueMs = performance.now() + ms;
     this.#timer = setTimeout(() => this.#sample(), ms);
     this.#timer.unref();
@@ -40,9 +43,10 @@ export class LoopDelay {
 
   #sample(): void {
     const lateMs = Math.max(performance.now() - this.#dueMs, 0);
-    for (const reading of this.#readings) reading.add(lateMs);
     const used = performance.eventLoopUtilization();
-    const { utilization } = performance.eventLoopUtilization(used, this.#used);
+    const { active: activeMs, utilization } = performance.eventLoopUtilization(used, this.#used);
+    const isUnseen = this.#sampledAfterMs === CALM_SAMPLE_MS && activeMs >= BUSY_SAMPLE_MS;
+    for (const reading of this.#readings) reading.add(isUnseen ? Math.max(lateMs, activeMs) : lateMs);
     this.#used = used;
     this.#sampleIn(utilization > BUSY_SHARE ? BUSY_SAMPLE_MS : CALM_SAMPLE_MS);
   }

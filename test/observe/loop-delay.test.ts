@@ -36,6 +36,47 @@ test('a turn that takes long is known to each reader until he begins anew', asyn
   }
 });
 
+test('a turn that takes long between two samples of a calm loop is known as well', async () => {
+  const delay = new LoopDelay();
+  const reading = delay.reading();
+  try {
+    keepBusy();
+    while (reading.mostMs === 0) await pause(50);
+    expect(reading.mostMs).toBeGreaterThanOrEqual(LONG_TURN_MS);
+  } finally {
+    delay.close();
+  }
+});
+
+test('what a calm loop did between two samples counts as one turn when it may have been one of 50 ms, and of a busy one never', () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  try {
+    let nowMs = 0;
+    vi.spyOn(performance, 'now').mockImplementation(() => nowMs);
+    const used = { idle: 0, active: 0, utilization: 0 };
+    vi.spyOn(performance, 'eventLoopUtilization').mockImplementation(() => ({ ...used }));
+    const delay = new LoopDelay();
+    const reading = delay.reading();
+    const mostIn = (active: number, ms: number): number => {
+      used.active = active;
+      used.utilization = active / ms;
+      reading.reset();
+      nowMs += ms;
+      vi.advanceTimersByTime(ms);
+      return reading.mostMs;
+    };
+    expect(mostIn(4, 500)).toBeLessThan(1);
+    expect(mostIn(70, 500)).toBeCloseTo(70, 0);
+    // Busy now: samples come as often as such a turn could be long.
+    expect(mostIn(50, 50)).toBeLessThan(1);
+    expect(mostIn(0, 50)).toBeLessThan(1);
+    expect(mostIn(49, 500)).toBeLessThan(1);
+    delay.close();
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
 test('a busy loop is looked at 20 times a second, a calm one twice, and one that is not read any more never', () => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
   try {
