@@ -276,7 +276,68 @@ test('a call that was refused shortly before its node was killed may be placed a
   ];
   const run = { legs, records: [record({ status: 486, talkMs: 0 }), record({ node: 'node-2', talkMs: 10 })] };
   expect(found({ ...run, faults: [fault('link down', 2_600)] })).toEqual(['(a call with two records)']);
-  expect(found({ ...run, faults: [fault('link down', 2_800)] })).toEqual(['a call with two records']);
+  for (const other of [
+    fault('link down', 2_800),
+    // Before the refusal: it is another node's.
+    fault('link down', 1_900),
+    fault('link down', 2_600, 5_600, OTHER),
+    fault('partition', 2_600),
+  ])
+    expect(found({ ...run, faults: [other] })).toEqual(['a call with two records']);
+  const gaveUp = { ...without(legs[0] as Leg, 'final'), isAbandoned: true };
+  const givenUp = { ...run, legs: [gaveUp, ...legs.slice(1)], faults: [fault('link down', 2_600)] };
+  expect(found(givenUp)).toEqual(['(a call with two records)']);
+  const third = { ...run, records: [...run.records, record({ node: 'node-3', talkMs: 10 })] };
+  expect(found({ ...third, faults: [fault('link down', 2_600)] })).toEqual(['a call with two records']);
+  const both = ['b2', 'b3'].map((callId) => ({ ...again, callId, endedAtMs: 15_000 }));
+  const twice = { ...run, legs: [...legs.slice(0, 2), ...both] };
+  expect(found({ ...twice, faults: [fault('link down', 2_600)] })).toContain('two answered B legs of one A leg');
+  // It was asked, and answered, before.
+  const asked = [legs[0] as Leg, legs[1] as Leg, { ...again, invitedAtMs: 2_500 }];
+  expect(found({ ...run, legs: asked, faults: [fault('link down', 2_600)] })).toEqual(['a call with two records']);
+});
+
+describe('a call that went on when a carrier, or a fork, had refused it shortly before its node was killed', () => {
+  const unanswered = ['answeredAtMs', 'confirmedAtMs', 'endedAtMs', 'endedBy'] as const;
+  const refusing = (final: number) => without(called({ callId: 'b1', final, finalAtMs: 1_500 }), ...unanswered);
+  const second = { invitedAtMs: 1_520, answeredAtMs: 5_990, finalAtMs: 5_990, confirmedAtMs: 6_010 };
+  const winner = called({ callId: 'b2', ...second });
+  const hunting = (final: number) => [caller({ answeredAtMs: 6_000, finalAtMs: 6_000 }), refusing(final), winner];
+  const once = record({ talkMs: 6_000 });
+  const lost: readonly [rule: Rule, run: Run][] = [
+    ['a call with two records', { records: [once, { ...once, node: 'node-2' }] }],
+    ['a call without its record', { records: [] }],
+    ['a record whose seconds are wrong', { records: [record({ talkMs: 4_000 })] }],
+  ];
+
+  test.each([486, 487, 503])('is judged as any other: %i', (final) => {
+    for (const [rule, run] of lost)
+      for (const atMs of [1_400, 2_000])
+        expect(found({ legs: hunting(final), ...run, faults: [fault('kill -9', atMs)] })).toEqual([rule]);
+  });
+
+  test('a call that was cut, and a second answered leg, are found', () => {
+    const [a, b1, b2] = hunting(503) as [Leg, Leg, Leg];
+    const run = { records: [once], faults: [fault('kill -9', 2_000)] };
+    const cut = found({ ...run, legs: [{ ...a, endedBy: 'peer' }, b1, b2] });
+    expect([...new Set(cut)]).toEqual(['a call that was cut']);
+    expect(found({ ...run, legs: [a, b1, b2, { ...b2, callId: 'b3' }] })).toEqual(['two answered B legs of one A leg']);
+  });
+
+  test('what happened shortly before its own answer or end is still allowed', () => {
+    for (const atMs of [6_500, 12_100])
+      expect(found({ legs: hunting(486), records: [], faults: [fault('kill -9', atMs)] })).toEqual([
+        '(a call without its record)',
+      ]);
+  });
+});
+
+test('a caller who was answered although everybody had refused, and whose BYE nobody knows, has a BYE that nobody took', () => {
+  const refusedBy = (final: number) => ({ ...refused(called(), final), finalAtMs: 1_500 });
+  const legs = [caller({ byeStatus: 481 }), refusedBy(486)];
+  expect(found({ legs })).toEqual(['a BYE that nobody took']);
+  expect(found({ legs: [...legs, { ...refusedBy(487), callId: 'b2' }] })).toEqual(['a BYE that nobody took']);
+  expect(found({ legs: [...legs, called({ callId: 'b2' })] })).toEqual([]);
 });
 
 test('a replica that takes over may not have heard who registers; a Redis that was killed has written it', () => {

@@ -87,8 +87,9 @@ export function callsOf(legs: readonly Leg[]): Call[] {
 }
 
 const idsOf = ({ a, b }: Call) => [a.callId, ...b.map(({ callId }) => callId)];
+const isAnswered = ({ answeredAtMs }: Leg) => answeredAtMs !== undefined;
 /** One that was never answered is over with its refusal; undefined: it is up. */
-const overAtMs = ({ answeredAtMs, finalAtMs, endedAtMs }: Leg) => (answeredAtMs === undefined ? finalAtMs : endedAtMs);
+const overAtMs = (leg: Leg) => (isAnswered(leg) ? leg.endedAtMs : leg.finalAtMs);
 const isConfirmed = ({ confirmedAtMs }: Leg) => confirmedAtMs !== undefined;
 /** Answered, and the caller knew of it while he still waited. */
 export const isUp = ({ a }: Call) => a.final === 200 && a.answeredAtMs !== undefined;
@@ -117,7 +118,7 @@ function answersOf(call: Call, evidence: Evidence): Finding[] {
 function endOf(call: Call, evidence: Evidence): Finding[] {
   const findings: Finding[] = [];
   const { a, b } = call;
-  const legs = [a, ...b.filter(isConfirmed)].filter(({ answeredAtMs }) => answeredAtMs !== undefined);
+  const legs = [a, ...b.filter(isConfirmed)].filter(isAnswered);
   const find = (rule: Rule, atMs: number, what: string) => {
     findings.push({ rule, atMs, what, callIds: idsOf(call), ...allowedBy(call, evidence) });
   };
@@ -128,14 +129,15 @@ function endOf(call: Call, evidence: Evidence): Finding[] {
     if (leg.endedBy === 'peer' && !hungUp && !a.isAbandoned)
       find('a call that was cut', leg.endedAtMs ?? 0, `${leg.who} was sent a BYE that nobody had asked for`);
     const isRefused = leg.byeStatus !== undefined && leg.byeStatus >= 300;
-    // Both have ended: the BYE of one of them finds the call gone.
+    // Both have ended: the BYE of one of them finds the call gone. Forks that were refused are nobody that it was with.
     const byMs = (leg.byeAnsweredAtMs ?? 0) + SECOND_MS;
-    const isCrossing = leg.byeStatus === 481 && partners.every((partner) => (overAtMs(partner) ?? byMs + 1) <= byMs);
+    const isOver = (partner: Leg) => (overAtMs(partner) ?? byMs + 1) <= byMs;
+    const isCrossing = leg.byeStatus === 481 && partners.some(isAnswered) && partners.every(isOver);
     if (leg.endedBy === 'self' && !isCrossing && (leg.byeStatus === undefined || isRefused))
       find('a BYE that nobody took', leg.endedAtMs ?? 0, `${leg.who}: ${leg.byeStatus ?? 'no answer'}`);
   }
   if (isUp(call)) {
-    for (const leg of b.filter(({ answeredAtMs }) => answeredAtMs !== undefined)) {
+    for (const leg of b.filter(isAnswered)) {
       const [one, other] = [a.endedAtMs, leg.endedAtMs];
       if (one === undefined && other === undefined) continue;
       const apartMs = Math.abs((one ?? Number.POSITIVE_INFINITY) - (other ?? Number.POSITIVE_INFINITY));
@@ -173,14 +175,33 @@ export function silencedOf(evidence: Evidence): { readonly up: number; readonly 
 }
 
 /** What the documentation says is lost. */
-function allowedBy({ a, b }: Call, { faults, behindMs }: Evidence): { allowed?: string } {
+function allowedBy(call: Call, { faults, behindMs }: Evidence): { allowed?: string } {
+  const legs = [call.a, ...call.b];
   const hit = (moments: readonly number[]) =>
     faults.find(({ kind, atMs }) => silences(kind) && moments.some((at) => Math.abs(atMs - at) <= behindMs));
-  const answered = hit([a, ...b].flatMap(({ answeredAtMs }) => answeredAtMs ?? []));
+  const answered = hit(legs.flatMap(({ answeredAtMs }) => answeredAtMs ?? []));
   if (answered !== undefined) return { allowed: `answered less than ${behindMs} ms before a ${answered.kind}` };
-  // Its end was not in the store yet: whoever follows ends it again, a little later, or places it again.
-  const ended = hit([a, ...b].flatMap((leg) => overAtMs(leg) ?? []));
+  // Its end was not in the store yet: whoever follows ends it again, a little later.
+  const ended = hit(legs.flatMap(({ endedAtMs }) => endedAtMs ?? []));
   return ended === undefined ? {} : { allowed: `ended less than ${behindMs} ms before a ${ended.kind}` };
+}
+
+/** One that is placed again has a second record, and nothing else that it should not have. */
+function secondRecordBy(call: Call, { faults, behindMs }: Evidence): { allowed?: string } {
+  const refused = faults.find((fault) => silences(fault.kind) && placesAgain(fault, call, behindMs));
+  return refused === undefined ? {} : { allowed: `refused less than ${behindMs} ms before a ${refused.kind}` };
+}
+
+/**
+ * A call whose caller was refused, or gave up, just before a node of it fell silent is placed again by whoever follows. Of forks that were refused while
+ * it went on nothing of the kind is said, nor of a callee who had been asked and answered before.
+ */
+function placesAgain({ host, atMs }: Fault, { a, b }: Call, behindMs: number): boolean {
+  const isOver = !isAnswered(a) && (a.isAbandoned === true || (a.final ?? 0) >= 300);
+  const sinceMs = atMs - (a.finalAtMs ?? Number.POSITIVE_INFINITY);
+  const isAgain = (leg: Leg) => leg.invitedAtMs > atMs;
+  const wasThere = [a, ...b].some((leg) => leg.node === host && !isAgain(leg));
+  return isOver && wasThere && sinceMs >= 0 && sinceMs <= behindMs && b.filter(isAnswered).every(isAgain);
 }
 
 function recordOf(call: Call, evidence: Evidence): Finding[] {
@@ -191,13 +212,14 @@ function recordOf(call: Call, evidence: Evidence): Finding[] {
   );
   const findings: Finding[] = [];
   const atMs = a.endedAtMs ?? a.invitedAtMs;
-  const find = (rule: Rule, what: string) => {
-    findings.push({ rule, atMs, what, callIds: idsOf(call), ...allowedBy(call, evidence) });
+  const find = (rule: Rule, what: string, allowed: { allowed?: string } = {}) => {
+    findings.push({ rule, atMs, what, callIds: idsOf(call), ...allowed, ...allowedBy(call, evidence) });
   };
   if (records.length > 1)
     find(
       'a call with two records',
       records.map(({ node, status, talkMs }) => `${node}: ${status}, ${talkMs} ms`).join('; '),
+      records.length === 2 ? secondRecordBy(call, evidence) : {},
     );
   if (!isUp(call) || a.endedAtMs === undefined) return findings;
   if (records.length === 0)
@@ -216,7 +238,7 @@ function recordOf(call: Call, evidence: Evidence): Finding[] {
 
 /** Shortest and longest that it can have lasted, for somebody between both parties. */
 function talkOf({ a, b }: Call): [number, number] {
-  const callee = b.find(isConfirmed) ?? b.find(({ answeredAtMs }) => answeredAtMs !== undefined);
+  const callee = b.find(isConfirmed) ?? b.find(isAnswered);
   const answers = [a.answeredAtMs, callee?.answeredAtMs].filter((at) => at !== undefined);
   const first = [a, callee].filter((leg) => leg?.endedBy === 'self') as Leg[];
   const begins = (first.length > 0 ? first : [a]).map(({ endedAtMs }) => endedAtMs ?? 0);
