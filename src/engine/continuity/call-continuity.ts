@@ -67,7 +67,7 @@ export class CallContinuity {
     const { served } = restoring;
     const waitingCallers = new WaitingCallers({ endpoint, scheduler, log, calls, served, trunks: restoring.trunks });
     this.#waitingCallers = waitingCallers;
-    const asking = { node: settings.node, secret, endpoint };
+    const asking = { node: settings.node, secret, endpoint, clock: scheduler };
     const questions = new PeerQuestions({ ...asking, scheduler });
     this.#questions = questions;
     const taken = new TakenCalls(scheduler);

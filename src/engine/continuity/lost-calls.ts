@@ -65,7 +65,7 @@ export class LostCalls {
     const taken = node === undefined ? undefined : await questions.taken(node, sinceMs, withinMs);
     if (taken !== undefined) this.#silent.delete(name);
     else if (isReached() && heardAtMs === this.#silentSinceMs) this.#silent.add(name);
-    if (taken !== undefined && taken.length > 0) keeper.lose(taken);
-    return taken !== undefined;
+    if (taken !== undefined && taken.ids.length > 0) keeper.lose(taken.ids);
+    return taken?.isWhole === true;
   }
 }

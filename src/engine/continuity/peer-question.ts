@@ -7,7 +7,7 @@
 import { timingSafeEqual } from 'node:crypto';
 import { randomToken } from '../../base/ids.ts';
 import { MessageAuthenticator } from '../../base/message-authenticator.ts';
-import { cancelTimer, type Scheduler, type Timer } from '../../base/scheduler.ts';
+import { type Clock, cancelTimer, type Scheduler, type Timer } from '../../base/scheduler.ts';
 import type { Endpoint, ServerTransaction } from '../../sip/endpoint/index.ts';
 import {
   createResponse,
@@ -49,6 +49,7 @@ export interface PeerQuestionsOptions {
   readonly secret: Uint8Array;
   readonly endpoint: Pick<Endpoint, 'sendRequest' | 'advertised'>;
   readonly scheduler: Pick<Scheduler, 'schedule'>;
+  readonly clock: Pick<Clock, 'nowMs'>;
 }
 
 /** What a node that is asked knows. */
@@ -56,6 +57,13 @@ export interface PeerKnowledge {
   of(question: AskedBy): Knowledge;
   /** Ids of the calls of a node that went on here within the last `sinceMs`. Undefined: that is not certain at the moment. */
   taken(node: string, sinceMs: number): readonly string[] | undefined;
+}
+
+/** Calls that a node has gone on with. */
+export interface TakenThere {
+  readonly ids: readonly string[];
+  /** These are all; false: it did not say the rest in time. */
+  readonly isWhole: boolean;
 }
 
 /** Some of the calls that a node has gone on with, and how many there are. */
@@ -73,8 +81,8 @@ const TAKEN_QUESTION_FORM = new RegExp(`^${WORD};once=${WORD};taken=([0-9]{1,10}
 const TAKEN_ANSWER_FORM = /^taken=([0-9]{1,6});mac=([A-Za-z0-9_-]{0,64})$/;
 /** Ids in one answer: it is to go into one packet. */
 const PAGE = 30;
-/** More are not asked for: those of one question are all under way at once. */
-const MAX_TAKEN = 5_000;
+/** Questions that are under way at once. */
+const PAGES_AT_ONCE = 100;
 const LONGEST_MS = 2 ** 32;
 /** One packet of five may be lost, each way, and a node that lives is to be heard all the same. */
 const AGAIN_MS = 100;
@@ -100,16 +108,24 @@ export class PeerQuestions {
     return this.#asked((leftMs) => this.#ask(node, dialog, leftMs), withinMs);
   }
 
-  /** Ids of the calls of this node that it has gone on with within the last `sinceMs`; undefined: it does not say. */
-  async taken(node: AskedNode, sinceMs: number, withinMs: number): Promise<readonly string[] | undefined> {
-    // Each time it is asked that is longer ago.
+  /** The calls of this node that it has gone on with within the last `sinceMs`; undefined: it does not say. */
+  async taken(node: AskedNode, sinceMs: number, withinMs: number): Promise<TakenThere | undefined> {
+    const { clock } = this.#options;
+    const beganMs = clock.nowMs();
+    const passedMs = () => clock.nowMs() - beganMs;
     const page = (from: number) =>
-      this.#asked((leftMs) => this.#askTaken(node, sinceMs + withinMs - leftMs, from, leftMs), withinMs);
+      // Each time it is asked that is longer ago.
+      this.#asked((leftMs) => this.#askTaken(node, sinceMs + passedMs(), from, leftMs), withinMs - passedMs());
     const first = await page(0);
     if (first === undefined) return undefined;
-    const rest: Promise<TakenPage | undefined>[] = [];
-    for (let from = PAGE; from < Math.min(first.total, MAX_TAKEN); from += PAGE) rest.push(page(from));
-    return [first, ...(await Promise.all(rest))].flatMap((each) => each?.ids ?? []);
+    const ids = [...first.ids];
+    const starts = Array.from({ length: Math.ceil(first.total / PAGE) - 1 }, (_, index) => (index + 1) * PAGE);
+    while (starts.length > 0) {
+      const pages = await Promise.all(starts.splice(0, PAGES_AT_ONCE).map(page));
+      for (const each of pages) ids.push(...(each?.ids ?? []));
+      if (pages.includes(undefined)) return { ids, isWhole: false };
+    }
+    return { ids, isWhole: true };
   }
 
   /** Asked again until there is an answer, or the time has passed. */

@@ -1,5 +1,6 @@
 import { beforeEach, expect, test } from 'vitest';
 import { LostCalls } from '../../../src/engine/continuity/lost-calls.ts';
+import type { TakenThere } from '../../../src/engine/continuity/peer-question.ts';
 import { VirtualScheduler } from '../../kit/virtual-scheduler.ts';
 
 const ADDRESSES: Record<string, string> = { two: '192.0.2.2', three: '192.0.2.3', gone: '192.0.2.4' };
@@ -8,7 +9,7 @@ let names: string[];
 /** Of those, in the roster. */
 let listed: string[];
 /** Questions with what answers them. */
-let asked: { readonly name: string; answer(taken: readonly string[] | undefined): void }[];
+let asked: { readonly name: string; answer(taken: TakenThere | undefined): void }[];
 let lost: string[];
 let calls: LostCalls;
 let time: VirtualScheduler;
@@ -50,9 +51,9 @@ async function outcome(isReached = true) {
   return () => isSure;
 }
 
-async function say(name: string, taken: readonly string[] | undefined): Promise<void> {
+async function say(name: string, ids: readonly string[] | undefined, isWhole = true): Promise<void> {
   const at = asked.findIndex((question) => question.name === name);
-  asked.splice(at, 1)[0]?.answer(taken);
+  asked.splice(at, 1)[0]?.answer(ids && { ids, isWhole });
   await settle();
 }
 
@@ -81,6 +82,18 @@ test('one that does not answer is waited for once, and asked on; when it has ans
   const third = await outcome();
   await say('two', []);
   expect(third()).toBeUndefined();
+});
+
+test('one that has said only a part of them has not said which: that part is lost, and it is waited for again', async () => {
+  const first = await outcome();
+  await say('two', []);
+  await say('three', ['a'], false);
+  expect([first(), lost]).toEqual([false, ['a']]);
+  const second = await outcome();
+  await say('two', []);
+  expect(second()).toBeUndefined();
+  await say('three', ['a', 'b']);
+  expect([second(), lost]).toEqual([true, ['a', 'a', 'b']]);
 });
 
 test('one that did not answer before the store heard of this node again is waited for like any other', async () => {

@@ -22,6 +22,11 @@ const DIALOG = { callId: 'call@host', ours: 'our-tag', theirs: 'their-tag', id: 
 /** Whoever is at the node's address: what it answers to a question. */
 type There = (request: SipRequest) => SipResponse | undefined;
 
+function timed() {
+  const scheduler = new VirtualScheduler();
+  return { scheduler, clock: scheduler };
+}
+
 function asker(there: There) {
   const scheduler = new VirtualScheduler();
   const sent: SipRequest[] = [];
@@ -41,12 +46,18 @@ function asker(there: There) {
       else user.onResponse(answer);
     },
   };
-  const questions = new PeerQuestions({ node: 'a', secret: SECRET, endpoint: endpoint as never, scheduler });
+  const questions = new PeerQuestions({
+    node: 'a',
+    secret: SECRET,
+    endpoint: endpoint as never,
+    scheduler,
+    clock: scheduler,
+  });
   return { questions, sent, scheduler };
 }
 
 function answering(name: string, knowledge: Knowledge, asked: AskedBy[] = [], secret = SECRET): There {
-  const node = new PeerQuestions({ node: name, secret, endpoint: {} as never, scheduler: new VirtualScheduler() });
+  const node = new PeerQuestions({ node: name, secret, endpoint: {} as never, ...timed() });
   return (request) => {
     let answer: SipResponse | undefined;
     const transaction = { request, respond: (response: SipResponse) => (answer = response) };
@@ -135,7 +146,7 @@ test('what is changed, or not of the store, is no question', () => {
     node: 'b',
     secret: SECRET,
     endpoint: {} as never,
-    scheduler: new VirtualScheduler(),
+    ...timed(),
   });
   const isTaken = (text: string) =>
     node.answer({ request: parseMessage(text), respond: () => {} } as unknown as ServerTransaction, {
@@ -164,7 +175,7 @@ describe('which calls of the asking node it has gone on with', () => {
   const taker = (name: string, taken: (node: string, sinceMs: number) => readonly string[] | undefined): There => {
     const node = new PeerQuestions({
       ...{ node: name, secret: SECRET, endpoint: {} as never },
-      scheduler: new VirtualScheduler(),
+      ...timed(),
     });
     return (request) => {
       let answer: SipResponse | undefined;
@@ -188,9 +199,38 @@ describe('which calls of the asking node it has gone on with', () => {
       expect(serialize(answer).length).toBeLessThan(1_300);
       return parseMessage(serialize(answer)) as SipResponse;
     });
-    expect(await waited(scheduler, questions.taken(B, 2_599.4, 500), 0)).toEqual(ids(count));
+    expect(await waited(scheduler, questions.taken(B, 2_599.4, 500), 0)).toEqual({ ids: ids(count), isWhole: true });
     expect(new Set(asked.map(String))).toEqual(new Set(['a,2600']));
     expect(sent).toHaveLength(Math.max(1, Math.ceil(count / 30)));
+  });
+
+  test('all of 20,000 are, a hundred packets at a time', async () => {
+    const there = taker('b', () => ids(20_000));
+    const { questions, sent, scheduler } = asker(
+      (request) => parseMessage(serialize(there(request) as SipResponse)) as SipResponse,
+    );
+    const { ids: said, isWhole } = (await waited(scheduler, questions.taken(B, 2_000, 500), 0)) ?? {};
+    expect([said?.length, isWhole, sent.length]).toEqual([20_000, true, Math.ceil(20_000 / 30)]);
+  });
+
+  test('where a part of them does not come in time, they are not all', async () => {
+    const there = taker('b', () => ids(100));
+    const { questions, scheduler } = asker((request) =>
+      request.headers.valueNamed('X-Tandem-Question')?.includes('from=60') ? undefined : there(request),
+    );
+    const { ids: said, isWhole } = (await waited(scheduler, questions.taken(B, 2_000, 500), 600)) ?? {};
+    expect([said?.length, isWhole]).toEqual([70, false]);
+  });
+
+  test('how long ago it was is told anew each time that it is asked', async () => {
+    const asked: number[] = [];
+    const there = taker('b', (_node, sinceMs) => {
+      asked.push(sinceMs);
+      return undefined;
+    });
+    const { questions, scheduler } = asker(there);
+    await waited(scheduler, questions.taken(B, 2_000, 300), 300);
+    expect(asked).toEqual([2_000, 2_100, 2_200]);
   });
 
   test('one that takes some just now does not say, and is asked again', async () => {
@@ -199,7 +239,7 @@ describe('which calls of the asking node it has gone on with', () => {
     const said = questions.taken(B, 2_000, 500);
     scheduler.advance(150);
     isTaking = false;
-    expect(await waited(scheduler, said, 100)).toEqual(ids(2));
+    expect(await waited(scheduler, said, 100)).toEqual({ ids: ids(2), isWhole: true });
     isTaking = true;
     expect(await waited(scheduler, questions.taken(B, 2_000, 500), 500)).toBeUndefined();
   });
