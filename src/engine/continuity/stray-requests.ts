@@ -4,7 +4,7 @@
  * it: one that has lost the store, and is in no roster for that, may be the one. One that has just started, or stood still, knows of none of
  * them at first, and they may not know of it: it asks again until it has told of itself.
  */
-import { pause, type Scheduler } from '../../base/scheduler.ts';
+import { cancelTimer, pause, type Scheduler, type Timer } from '../../base/scheduler.ts';
 import type { Endpoint, ServerTransaction } from '../../sip/endpoint/index.ts';
 import { HeaderId, parseMessage, type SipRequest, type SipResponse, serialize } from '../../sip/message/index.ts';
 import type { Flow, Target } from '../../sip/transport/index.ts';
@@ -20,6 +20,8 @@ export interface StrayRequestsOptions {
 }
 
 const ANSWER_MS = 500;
+/** One packet of five may be lost, each way, and a node that has the call is to be heard all the same. */
+const REPEAT_MS = 100;
 /** Nodes tell of themselves, and hear of each other, twice a second. */
 const UNKNOWN_MS = 1_500;
 const AGAIN_MS = 250;
@@ -84,7 +86,8 @@ export class StrayRequests {
     if (!this.isUnknown || this.#strangers >= MAX_STRANGERS || !this.concerns(transaction.request, transaction.flow))
       return false;
     this.#strangers++;
-    void this.passOn(transaction).then((isTaken) => {
+    // Nobody knows whether there is a call at all: each node is sent one packet for one of his.
+    void this.passOn(transaction, ANSWER_MS).then((isTaken) => {
       this.#strangers--;
       if (!isTaken) refuse();
     });
@@ -92,8 +95,8 @@ export class StrayRequests {
   }
 
   /** True: a node had the call, and the BYE is answered. */
-  async passOn(transaction: ServerTransaction): Promise<boolean> {
-    const taken = await this.#taken(transaction.request);
+  async passOn(transaction: ServerTransaction, repeatMs = REPEAT_MS): Promise<boolean> {
+    const taken = await this.#taken(transaction.request, repeatMs);
     if (taken !== undefined) transaction.reply(200);
     return taken !== undefined;
   }
@@ -102,26 +105,26 @@ export class StrayRequests {
   async passOnCancel(cancel: SipRequest): Promise<string | undefined> {
     const copy = copyOf(cancel);
     copy.headers.addNamed(SENDERS_VIA, cancel.headers.listValues(HeaderId.Via)[0] ?? '');
-    return (await this.#taken(copy))?.toTag();
+    return (await this.#taken(copy, REPEAT_MS))?.toTag();
   }
 
   /** What a node that had the call has answered. */
-  async #taken(request: SipRequest): Promise<SipResponse | undefined> {
-    let answer = await this.#passOn(request);
+  async #taken(request: SipRequest, repeatMs: number): Promise<SipResponse | undefined> {
+    let answer = await this.#passOn(request, repeatMs);
     while (answer === undefined && this.isUnknown) {
       await pause(this.#options.scheduler, AGAIN_MS);
-      answer = await this.#passOn(request);
+      answer = await this.#passOn(request, repeatMs);
     }
     return answer;
   }
 
-  async #passOn(request: SipRequest): Promise<SipResponse | undefined> {
+  async #passOn(request: SipRequest, repeatMs: number): Promise<SipResponse | undefined> {
     const { peers } = this.#options;
     const roster = peers.names();
     // Of one that has just started, or stood still, none of them may have been heard of lately.
     const isStale = roster.length > 0 && roster.every((name) => peers.addressOf(name) === undefined);
     if (isStale && !this.isUnknown) this.start();
-    const asked = this.#nodes().map((node) => this.#ask(request, node));
+    const asked = this.#nodes().map((node) => this.#ask(request, node, repeatMs));
     return Promise.any(asked).catch(() => undefined);
   }
 
@@ -132,22 +135,41 @@ export class StrayRequests {
     return [...new Map(nodes.map((node) => [`${node.transport} ${node.address} ${node.port}`, node])).values()];
   }
 
-  /** Rejects where it has no such call, or does not answer. */
-  async #ask(request: SipRequest, node: Target): Promise<SipResponse> {
-    const copy = copyOf(request);
-    for (const id of [HeaderId.Via, HeaderId.Route]) copy.headers.remove(id);
-    return new Promise((resolve, reject) => {
-      const refuse = (why: string) => reject(new Error(why));
-      const user = {
-        onResponse: (response: SipResponse) => {
-          if (response.status >= 300) refuse(`${response.status}`);
-          else if (response.status >= 200) resolve(response);
-        },
-        onTimeout: () => refuse('no answer'),
-        onTransportError: refuse,
-      };
-      this.#options.endpoint.sendRequest(copy, node, user, { transactionTimeoutMs: ANSWER_MS, scope: 'private' });
-    });
+  /** Rejects where it has no such call, or does not answer. Over UDP it is sent again until there is an answer. */
+  #ask(request: SipRequest, node: Target, repeatMs: number): Promise<SipResponse> {
+    const { endpoint, scheduler } = this.#options;
+    const { promise, resolve, reject } = Promise.withResolvers<SipResponse>();
+    const nextMs = node.transport === 'udp' ? repeatMs : ANSWER_MS;
+    let timer: Timer | undefined;
+    let leftMs = ANSWER_MS;
+    const finish = (end: () => void) => {
+      timer = cancelTimer(timer);
+      leftMs = 0;
+      end();
+    };
+    const refuse = (why: string) => finish(() => reject(new Error(why)));
+    const user = {
+      onResponse: (response: SipResponse) => {
+        if (response.status >= 300) refuse(`${response.status}`);
+        else if (response.status >= 200) finish(() => resolve(response));
+      },
+      onTimeout: () => {},
+      onTransportError: refuse,
+    };
+    const send = () => {
+      if (leftMs <= 0) {
+        refuse('no answer');
+        return;
+      }
+      const copy = copyOf(request);
+      for (const id of [HeaderId.Via, HeaderId.Route]) copy.headers.remove(id);
+      const transactionTimeoutMs = leftMs;
+      leftMs -= nextMs;
+      timer = scheduler.schedule(nextMs, { onTimer: send }, 0);
+      endpoint.sendRequest(copy, node, user, { transactionTimeoutMs, scope: 'private' });
+    };
+    send();
+    return promise;
   }
 }
 

@@ -128,6 +128,31 @@ test('who has the call is not kept waiting for one that does not answer', async 
   expect(replies).toEqual([200]);
 });
 
+test('a node that has the call is heard though four packets in a row are lost; one that has said that it has none is not asked again', async () => {
+  answers = (address) => {
+    if (address === NODES['two']) return 481;
+    return asked.filter((each) => each === address).length < 5 ? 0 : 200;
+  };
+  const passing = strayRequests.passOn(byeFrom(PHONE));
+  await pass(450);
+  expect(await passing).toBe(true);
+  expect([asked.filter((each) => each === NODES['two']).length, replies]).toEqual([1, [200]]);
+  await pass(500);
+  expect(asked).toHaveLength(6);
+});
+
+test('one that never answers is sent five packets within half a second, and one for a sender that nobody knows', async () => {
+  answers = () => 0;
+  const passing = strayRequests.passOn(byeFrom(PHONE));
+  await pass(550);
+  expect([await passing, asked.length]).toEqual([false, 10]);
+  strayRequests.start();
+  asked = [];
+  expect(strayRequests.takesStranger(byeFrom(PHONE), () => {})).toBe(true);
+  await pass(400);
+  expect(asked).toHaveLength(2);
+});
+
 test('of nodes that have left the latest ten are asked, and one that has another’s address once with it', async () => {
   for (let gone = 0; gone < 20; gone++) {
     const name = `gone-${gone}`;
