@@ -64,8 +64,8 @@ export class StrayRequests {
 
   /** A CANCEL that another node has passed on, as its sender sent it, and his address. */
   passedOn(cancel: SipRequest, { remoteAddress }: Pick<Flow, 'remoteAddress'>): PassedCancel | undefined {
-    const via = cancel.headers.valueNamed(SENDERS_VIA);
-    if (via === undefined || !this.#isNode(remoteAddress)) return undefined;
+    const [via, ...others] = cancel.headers.fieldValuesNamed(SENDERS_VIA);
+    if (via === undefined || others.length > 0 || !this.#isNode(remoteAddress)) return undefined;
     const sent = copyOf(cancel);
     sent.headers.removeNamed(SENDERS_VIA);
     sent.headers.set(HeaderId.Via, via);
@@ -104,6 +104,8 @@ export class StrayRequests {
   /** The tag that the caller was told by the node that has his call. Its Via goes along, by which that node finds his INVITE. */
   async passOnCancel(cancel: SipRequest): Promise<string | undefined> {
     const copy = copyOf(cancel);
+    // Whatever the sender says in it: the next node believes this one.
+    copy.headers.removeNamed(SENDERS_VIA);
     copy.headers.addNamed(SENDERS_VIA, cancel.headers.listValues(HeaderId.Via)[0] ?? '');
     return (await this.#taken(copy, REPEAT_MS))?.toTag();
   }

@@ -254,6 +254,21 @@ describe('a CANCEL', () => {
     expect([passed?.from, passed?.cancel.topVia().branch]).toEqual(['203.0.113.9', 'z9hG4bK1']);
   });
 
+  test('is passed on with its sender’s own Via, whatever he says that it is', async () => {
+    const forged = cancel();
+    forged.headers.addNamed('X-Tandem-Via', 'SIP/2.0/UDP 192.0.2.9;branch=z9hG4bKtheirs;received=198.51.100.9');
+    await strayRequests.passOnCancel(forged);
+    expect(copy.headers.fieldValuesNamed('X-Tandem-Via')).toEqual([cancel().headers.value(HeaderId.Via)]);
+    expect(forged.headers.fieldValuesNamed('X-Tandem-Via')).toHaveLength(1);
+  });
+
+  test('that says it twice is passed on by nobody', () => {
+    const twice = cancel();
+    for (const host of ['192.0.2.8', '192.0.2.9'])
+      twice.headers.addNamed('X-Tandem-Via', `SIP/2.0/UDP ${host};branch=z9hG4bK1`);
+    expect(strayRequests.passedOn(twice, { remoteAddress: '192.0.2.2' })).toBeUndefined();
+  });
+
   test('of a call that no node has is none', async () => {
     expect(await strayRequests.passOnCancel(cancel())).toBeUndefined();
     expect(asked).toHaveLength(2);
