@@ -206,6 +206,7 @@ test('the transferor’s rules rule: a rejection answers the REFER; so do a bad 
   expect(barred.final?.status).toBe(403);
   expect(refer(world, world.a, '<sip:[>').final?.status).toBe(400);
   expect(refer(world, world.a, '<sip:x@engine;method=BYE>').final?.status).toBe(501);
+  expect(refer(world, world.a, '<sip:102;method=BYE>').final?.status).toBe(501);
   expect(refer(world, world.a, '<http://x>').final?.status).toBe(416);
   expect(told(world.a)).toEqual([]);
   world.engine.router = { referred: () => stages([{ branches: [branchTo(undefined, 'c')] }]), mayReplace: () => true };
@@ -251,38 +252,42 @@ function twoCalls(): { world: World; toB: Party['dialog']; toC: Party['dialog'] 
   return { world, toB, toC };
 }
 
-function replacing(dialog: Party['dialog']): string {
+function replacing(dialog: Party['dialog'], address = 'sip:300@engine'): string {
   const value = encodeURIComponent(`${dialog.callId};to-tag=${dialog.remoteTag};from-tag=${dialog.localTag}`);
-  return `<sip:300@engine?Replaces=${value}>`;
+  return `<${address}?Replaces=${value}>`;
 }
 
-test('RFC 3891 and 5589 §7, attended transfer: both other parties are connected with fresh descriptions, the transferor’s legs end', () => {
-  const { world, toB, toC } = twoCalls();
-  const { a, b, c, engine } = world;
-  answersReinvites(b, 'b');
-  answersReinvites(c, 'c');
-  const sent = a.send('REFER', { headers: [[HeaderId.ReferTo, replacing(toC)]] }, toB);
-  world.run(200);
-  expect(sent.final?.status).toBe(202);
-  expect(c.invite.request.body).toBe('');
-  expect(b.invite.request.body).toBe(sdp('c-offer'));
-  expect(c.acks.at(-1)?.body).toBe(sdp('b-answer'));
-  expect(told(a).at(-1)).toBe('SIP/2.0 200 OK');
-  // The replaced dialog is ended by the engine, the other by the transferor.
-  expect(a.requests('BYE').map((bye) => bye.callId())).toEqual([toC.callId]);
-  a.send('BYE', {}, toB);
-  world.run();
-  expect(engine.calls.counters.live).toBe(1);
-  const info = b.send('INFO', { body: 'hello', type: 'text/x' });
-  world.run();
-  expect(info.final?.status).toBe(200);
-  expect(c.requests('INFO')[0]?.body).toBe('hello');
-  c.send('BYE');
-  world.run();
-  expect(b.requests('BYE')).toHaveLength(1);
-  expect(world.settles()).toBe(true);
-  expect(engine.ended.map((record) => record.endReason).sort()).toEqual(['bye', 'transferred']);
-});
+// A phone may write the number as it was typed, without a host: the dialog says who is meant.
+test.each(['sip:300@engine', 'sip:300', 'sip:300;transport=tcp'])(
+  'RFC 3891 and 5589 §7, attended transfer to %s: both other parties are connected with fresh descriptions, the transferor’s legs end',
+  (address) => {
+    const { world, toB, toC } = twoCalls();
+    const { a, b, c, engine } = world;
+    answersReinvites(b, 'b');
+    answersReinvites(c, 'c');
+    const sent = a.send('REFER', { headers: [[HeaderId.ReferTo, replacing(toC, address)]] }, toB);
+    world.run(200);
+    expect(sent.final?.status).toBe(202);
+    expect(c.invite.request.body).toBe('');
+    expect(b.invite.request.body).toBe(sdp('c-offer'));
+    expect(c.acks.at(-1)?.body).toBe(sdp('b-answer'));
+    expect(told(a).at(-1)).toBe('SIP/2.0 200 OK');
+    // The replaced dialog is ended by the engine, the other by the transferor.
+    expect(a.requests('BYE').map((bye) => bye.callId())).toEqual([toC.callId]);
+    a.send('BYE', {}, toB);
+    world.run();
+    expect(engine.calls.counters.live).toBe(1);
+    const info = b.send('INFO', { body: 'hello', type: 'text/x' });
+    world.run();
+    expect(info.final?.status).toBe(200);
+    expect(c.requests('INFO')[0]?.body).toBe('hello');
+    c.send('BYE');
+    world.run();
+    expect(b.requests('BYE')).toHaveLength(1);
+    expect(world.settles()).toBe(true);
+    expect(engine.ended.map((record) => record.endReason).sort()).toEqual(['bye', 'transferred']);
+  },
+);
 
 test('an attended transfer that the third party refuses leaves both calls as they were', () => {
   const { world, toB, toC } = twoCalls();

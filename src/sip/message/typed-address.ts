@@ -12,12 +12,17 @@ const TYPED_NUMBER = /^([^<]*<)?\s*(?:sips?:)?([+*#]?[\d*#(][\d*#()-]*)(?:@(?=[;
  * An address that a phone sends its peer to, in Contact of a redirection or in Refer-To; undefined when it cannot be read. DEVIATION:
  * phones send the number that somebody has typed as it is: without a scheme (`102@host`), without a host (`<sip:102>`, `<sip:102@>`),
  * or alone. A scheme begins with a letter and no host is a number, so that each reads one way; what names no host is a telephone number.
+ * One with parameters or header fields that only a SIP URI has (a method, Replaces) stays what it is.
  */
 export function readTypedAddress(text: string): NameAddr | undefined {
   const address = readableNameAddr(text);
   if (address !== undefined && !(isSipUri(address.uri) && address.uri.user === undefined)) return address;
   const [typed = '', name = '', number] = TYPED_NUMBER.exec(text) ?? [];
-  if (number === undefined) return address;
+  if (number === undefined || (address !== undefined && asksMore(address))) return address;
   const rest = text.slice(typed.length);
   return readableNameAddr(`${name}${rest.startsWith('@') ? 'sip' : 'tel'}:${number}${rest}`);
+}
+
+function asksMore({ uri }: NameAddr): boolean {
+  return isSipUri(uri) && (uri.headers !== '' || uri.params.has('method'));
 }

@@ -12,6 +12,10 @@ test.each([
   ['+44-20@acme.example.com', '<sip:+44-20@acme.example.com>'],
   ['<sip:102@acme.example.com>', '<sip:102@acme.example.com>'],
   ['<sip:192.0.2.1>', '<sip:192.0.2.1>'],
+  // What only a SIP URI can ask is not lost with it.
+  ['<sip:102?Replaces=x%3Bto-tag%3D1%3Bfrom-tag%3D2>', '<sip:102?Replaces=x%3Bto-tag%3D1%3Bfrom-tag%3D2>'],
+  ['<sip:102;transport=tcp?Subject=x>', '<sip:102;transport=tcp?Subject=x>'],
+  ['<sip:102;method=BYE>', '<sip:102;method=BYE>'],
   ['<sip:acme.example.com>', '<sip:acme.example.com>'],
   ['<mailto:a@b>', '<mailto:a@b>'],
 ])('%s is read as %s', (text, read) => {
