@@ -5,6 +5,7 @@ import { inE164, type NumberFormat } from '../provisioning/tenants/number-format
 import type { InboundParameters, InboundSource, Normalization } from '../provisioning/trunk-settings/schema.ts';
 import {
   HeaderId,
+  isUnknownNumber,
   type NameAddr,
   partyPrivacy,
   readableNameAddrs,
@@ -15,6 +16,7 @@ import {
 export interface InboundNumbers {
   /** Empty when no source has one. */
   readonly calledNumber: string;
+  /** Empty when no source has one, or all say that it is unavailable. */
   readonly callerNumber: string;
   /** Octets as received. */
   readonly callerDisplayName: string;
@@ -75,6 +77,20 @@ export function firstSource(
   return undefined;
 }
 
+/** Where the network says who calls, asked when a gateway has written that it knows nobody in the place of the number. */
+const NETWORKS_WORD: readonly InboundSource[] = ['pAssertedIdentity.user', 'remotePartyIdCalling.user'];
+
+/** The caller's number from the first source that has one; `unavailable` in its place is none. */
+function callerNumberOf(request: SipRequest, sources: readonly InboundSource[]): string {
+  const first = firstOf(request, sources);
+  if (!isUnknownNumber(first)) return first;
+  for (const source of [...sources, ...NETWORKS_WORD]) {
+    const number = readSource(request, source);
+    if (number !== '' && !isUnknownNumber(number)) return number;
+  }
+  return '';
+}
+
 /** @throws PeerError when From, To or the Request-URI cannot be read. */
 export function readInboundNumbers(
   request: SipRequest,
@@ -86,7 +102,7 @@ export function readInboundNumbers(
   const hasName = partyPrivacy(request.headers, 'calling').remoteParty !== 'name';
   // RFC 3966 §5.1.1: no rule, mask or other trunk sees visual separators.
   const calledNumber = plainNumber(firstOf(request, parameters.calledNumber));
-  const callerNumber = plainNumber(firstOf(request, parameters.callerNumber));
+  const callerNumber = plainNumber(callerNumberOf(request, parameters.callerNumber));
   const callerDisplayName = hasName ? firstOf(request, parameters.callerDisplayName) : '';
   return {
     calledNumber: normalizedNumber(calledNumber, normalize.calledNumber),

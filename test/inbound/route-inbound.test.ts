@@ -293,6 +293,43 @@ describe('anonymous callers (RFC 3323 §4.1)', () => {
   });
 });
 
+describe('a caller whose number a gateway does not know (3GPP TS 23.003 §13.7)', () => {
+  const from = '"Unknown" <sip:unavailable@unknown.invalid>';
+  const rpid = ['remotePartyIdCalling.user', 'from.user'] as const;
+
+  test.each([
+    ['none has one', [], {}, ''],
+    ['the network asserts none', ['P-Asserted-Identity: <sip:unknown@carrier.example.com>'], {}, ''],
+    ['the network asserts one', ['P-Asserted-Identity: <sip:+12125551212@carrier.example.com>'], {}, '+12125551212'],
+    [
+      'Remote-Party-ID has one',
+      ['Remote-Party-ID: <sip:+12125551212@carrier.example.com>;privacy=off'],
+      {},
+      '+12125551212',
+    ],
+    [
+      'the trunk’s first source has one',
+      ['Remote-Party-ID: <sip:+12125551212@carrier.example.com>;privacy=off'],
+      { callerNumber: [...rpid] },
+      '+12125551212',
+    ],
+    [
+      'a later source has one',
+      ['Contact: <sip:+12125551212@192.0.2.9>'],
+      { callerNumber: ['from.user', 'contact.user'] },
+      '+12125551212',
+    ],
+  ] as const)('where %s, is not anonymous', (_case, more, parameters, callerNumber) => {
+    const routed = route(invite({ from, more: [...more] }), { parameters: parameters as Partial<InboundParameters> });
+    expect(routed).toMatchObject({ anonymous: false, numbers: { callerNumber } });
+  });
+
+  test('is anonymous all the same where that is asked for', () => {
+    const more = ['P-Asserted-Identity: <sip:+12125551212@carrier.example.com>', 'Privacy: id'];
+    expect(route(invite({ from, more }))).toMatchObject({ anonymous: true });
+  });
+});
+
 describe('a carrier that writes nationally needs one pool: numberFormat', () => {
   const national = (to: string, from = '<sip:02125551212@carrier.example.com>') =>
     route(invite({ to: `<sip:${to}@192.0.2.1>`, from }), {

@@ -16,12 +16,15 @@ import { ORPHAN_SILENT_MS, type Reached, type Through } from '../reach.ts';
 import { ANONYMOUS_ADDRESS, type CallContext } from './call-context.ts';
 import { ownParty } from './party-address.ts';
 
-/** `"Name" <sip:number@domain>` in octets, or the anonymous form (RFC 3323 §4.1.1.3). */
+/** A caller whose number nobody knows, and who does not withhold it (3GPP TS 23.003 §13.7). */
+const UNAVAILABLE_URI = '<sip:unavailable@unknown.invalid>';
+
+/** `"Name" <sip:number@domain>` in octets, or the anonymous form (RFC 3323 §4.1.1.3), or the one of who has no number. */
 export function callerAddress(context: CallContext): string {
   const { number, displayName, anonymous } = context.caller;
   if (anonymous) return ANONYMOUS_ADDRESS;
-  const user = number === '' ? '' : `${escapeUser(number)}@`;
-  const uri = `<sip:${user}${formatHost(context.tenant.domain)}>`;
+  if (number === '') return `${quote(displayName === '' ? 'Unavailable' : displayName)} ${UNAVAILABLE_URI}`;
+  const uri = `<sip:${escapeUser(number)}@${formatHost(context.tenant.domain)}>`;
   return displayName === '' ? uri : `${quote(displayName)} ${uri}`;
 }
 

@@ -81,7 +81,7 @@ export function isAnonymousAddress({ uri, displayName }: Pick<NameAddr, 'uri' | 
   return ANONYMOUS_USERS.has((displayName ?? '').trim().toLowerCase());
 }
 
-/** What gateways to the telephone network write where they know no number (`sip:unavailable@unknown.invalid`): it is nobody's. */
+/** What gateways to the telephone network write where they know no number: it is nobody's, and nobody withholds it (3GPP TS 23.003 §13.7). */
 const UNKNOWN_USERS: ReadonlySet<string> = new Set(['unavailable', 'unknown']);
 
 export function isUnknownNumber(number: string): boolean {
@@ -108,14 +108,9 @@ export function isWithheldFrom(request: SipRequest): boolean {
 export function isWithheldCaller(request: SipRequest): boolean {
   if (isWithheldFrom(request)) return true;
   const { headers } = request;
-  if (withheldBy(partyPrivacy(headers, 'calling')) !== undefined || allNameNobody(headers, HeaderId.PAssertedIdentity))
-    return true;
-  // The network may know a number where From has none.
-  return isUnknown(request.from()) && readableNameAddrs(headers, HeaderId.PAssertedIdentity).every(isUnknown);
-}
-
-function isUnknown({ uri }: Pick<NameAddr, 'uri'>): boolean {
-  return isSipUri(uri) && isUnknownNumber(unescapeUser(uri.user ?? '').split(';', 1)[0] as string);
+  return (
+    withheldBy(partyPrivacy(headers, 'calling')) !== undefined || allNameNobody(headers, HeaderId.PAssertedIdentity)
+  );
 }
 
 /** No user part, one of punctuation alone, or an address that no call can be returned to. */

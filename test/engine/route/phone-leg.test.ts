@@ -79,6 +79,25 @@ describe('the INVITE that a registered phone gets', () => {
     expect(invite.headers.hasNamed('X-Out')).toBe(false);
   });
 
+  test.each([
+    ['<sip:unavailable@unknown.invalid>', 'Unavailable'],
+    ['"Private line" <sip:unknown@carrier.example.com>', 'Private line'],
+  ])(
+    'of a caller whose number nobody knows is of nobody, also where anonymous callers are refused: %s',
+    async (from, name) => {
+      const extensions = (ACME.extensions ?? []).map((each) => ({ ...each, rejectAnonymousCallers: true }));
+      const world = await World.start({ acme: { ...ACME, extensions } });
+      const alice = world.phone('101', '203.0.113.1');
+      const carrier = world.agent(CARRIER_A);
+      carrier.send(carrier.request('INVITE', `sip:14155550100@${ENGINE}`, { From: `${from};tag=9` }, SDP));
+      world.run();
+      expect(alice.took('INVITE').from()).toMatchObject({
+        displayName: name,
+        uri: { user: 'unavailable', host: 'unknown.invalid' },
+      });
+    },
+  );
+
   test('from outside says which number was called (RFC 7315 §4.2)', async () => {
     const world = await World.start({ acme: ACME });
     const alice = world.phone('101', '203.0.113.1');
