@@ -4,7 +4,7 @@ import type { Log } from '../base/log.ts';
 import type { Clock } from '../base/scheduler.ts';
 import type { EventBus, Metrics } from '../observe/index.ts';
 import type { Gathering } from './across/gather.ts';
-import type { ChangeQueue } from './change-queue.ts';
+import type { OwnerTurns } from './owner-turns.ts';
 import type { FailureCounter } from './failure-counter.ts';
 import type { OidcProvider } from './oidc.ts';
 import type {
@@ -37,7 +37,7 @@ export interface ApiContext {
   readonly oidc?: OidcProvider | undefined;
   /** Wrong tokens and sign-ins, by source. */
   readonly failures: FailureCounter;
-  readonly changes: ChangeQueue;
+  readonly changes: OwnerTurns;
   readonly webhooks: { readonly store: WebhookStore; readonly sender: WebhookSender };
   readonly audit: AuditSink;
   readonly records: CallRecords;

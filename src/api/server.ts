@@ -18,7 +18,7 @@ import { guardBrowsers } from './browser-guard.ts';
 import { bulkRoutes } from './bulk.ts';
 import { CallsFirst } from './calls-first.ts';
 import { certificateRoutes } from './certificates.ts';
-import { ChangeQueue } from './change-queue.ts';
+import { OwnerTurns } from './owner-turns.ts';
 import { collectionRoutes } from './collections.ts';
 import { guardConnections } from './connection-guard.ts';
 import { consoleRoutes } from './console.ts';
@@ -157,7 +157,7 @@ export async function createApi(options: ApiOptions): Promise<Api> {
     sessions: new Sessions(tokenStore, users, options.clock),
     oidc: options.signInBy === undefined ? undefined : new OidcProvider(options.signInBy, options.clock),
     failures: new FailureCounter(options.clock, FAILURES_PER_SOURCE),
-    changes: new ChangeQueue(),
+    changes: new OwnerTurns(),
     entityTagKey: options.entityTagKey ?? randomBytes(32),
   };
   const app = await createApp(options, context);

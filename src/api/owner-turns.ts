@@ -7,7 +7,7 @@ const MAX_WAITING = 100;
  * One change at a time: each is thought out on the state that the one before it left. Owners (a tenant's admins together, the system's)
  * have their turns one after the other, so that a storm of one keeps nobody else waiting for more than one change of its.
  */
-export class ChangeQueue {
+export class OwnerTurns {
   readonly #waiting = new Map<string, (() => void)[]>();
   #isBusy = false;
 
