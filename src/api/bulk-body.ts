@@ -5,7 +5,7 @@ import type { Steps } from '../base/steps.ts';
 import { MOST_KEYS } from './bulk-keys.ts';
 import { keyText } from './collection.ts';
 import { withoutMarks } from './documents.ts';
-import { isLargeBody, jsonOf, readLargeBody } from './large-body.ts';
+import { isLargeBody, jsonOf, readLargeBody, type Turn } from './large-body.ts';
 import { check } from './validation.ts';
 
 export const bulkBody = z.strictObject({
@@ -27,11 +27,16 @@ export type BulkInput = z.infer<typeof bulkBody>;
 const KEYS_PER_PART = 1_000;
 
 /** The body of such a change, read and checked in form; throws an ApiProblem that names every fault. The octets are used up. */
-export async function bulkOf(body: unknown): Promise<BulkInput> {
+export async function bulkOf(body: unknown, inTurn: Turn): Promise<BulkInput> {
   // No body.
   if (!Buffer.isBuffer(body)) return check(bulkBody, withoutMarks(body));
-  if (!isLargeBody(body)) return readBulk(body.toString());
-  const { gathered: keys, rest } = await readLargeBody<string[], Omit<BulkInput, 'keys'>>('bulk', body, gatherKeys);
+  if (!isLargeBody('bulk', body)) return readBulk(body.toString());
+  const { gathered: keys, rest } = await readLargeBody<string[], Omit<BulkInput, 'keys'>>(
+    'bulk',
+    body,
+    gatherKeys,
+    inTurn,
+  );
   return { keys, ...rest };
 }
 

@@ -6,7 +6,7 @@ import { type BulkInput, bulkBody, bulkOf } from './bulk-body.ts';
 import { COLLECTIONS, type Collection, type Item, keyText } from './collection.ts';
 import { type ApiContext, answer, describe } from './context.ts';
 import { mergePatch } from './documents.ts';
-import { readJsonAsOctets } from './large-body.ts';
+import { readJsonAsOctets, turnOf } from './large-body.ts';
 import { changeMany, type WantedItem } from './many.ts';
 import { body, named } from './openapi.ts';
 import { ApiProblem } from './problem.ts';
@@ -29,7 +29,7 @@ export function bulkRoutes(app: FastifyInstance, context: ApiContext): void {
           answers: { 200: answer('What came of it', named('BulkReport', manyReportAnswer)) },
         }),
         preValidation: async (request: FastifyRequest) => {
-          request.body = await bulkOf(request.body);
+          request.body = await bulkOf(request.body, turnOf(context, request));
         },
         validatorCompiler: checkedWhereRead,
       },

@@ -17,6 +17,7 @@ import type { Provisioning } from '../provisioning/trunk-settings/schema.ts';
 import { hideOthers, maySeeTenant, maySeeTrunk } from './access.ts';
 import { type ApiContext, identityOf } from './context.ts';
 import { entityTag, withoutSecrets } from './documents.ts';
+import { ownerOf } from './owner-turns.ts';
 import { ApiProblem, unavailable } from './problem.ts';
 import type { Identity } from './tokens.ts';
 
@@ -72,7 +73,7 @@ export function previewChange<P extends PlannedChange>(
 }
 
 function inTurn<T>({ changes }: ApiContext, identity: Identity, work: () => Promise<T>): Promise<T> {
-  return changes.run(identity.tenant === undefined ? identity.actor : `tenant:${identity.tenant}`, work);
+  return changes.run(ownerOf(identity), work);
 }
 
 type Unsuccessful = Extract<ChangeResult, { outcome: 'stale' | 'refused' | 'unavailable' }>;

@@ -4,9 +4,9 @@ import type { Log } from '../base/log.ts';
 import type { Clock } from '../base/scheduler.ts';
 import type { EventBus, Metrics } from '../observe/index.ts';
 import type { Gathering } from './across/gather.ts';
-import type { OwnerTurns } from './owner-turns.ts';
 import type { FailureCounter } from './failure-counter.ts';
 import type { OidcProvider } from './oidc.ts';
+import type { OwnerTurns } from './owner-turns.ts';
 import type {
   AuditSink,
   CallRecords,
@@ -38,6 +38,8 @@ export interface ApiContext {
   /** Wrong tokens and sign-ins, by source. */
   readonly failures: FailureCounter;
   readonly changes: OwnerTurns;
+  /** Of the thread that reads large bodies. */
+  readonly bodies: OwnerTurns;
   readonly webhooks: { readonly store: WebhookStore; readonly sender: WebhookSender };
   readonly audit: AuditSink;
   readonly records: CallRecords;

@@ -4,6 +4,9 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Problem } from '../base/errors.ts';
 import type { Steps } from '../base/steps.ts';
 import { type AsideQuestion, askAside } from '../settings/aside.ts';
+import { type ApiContext, identityOf } from './context.ts';
+import { holdsMoreValues } from './json-values.ts';
+import { ownerOf } from './owner-turns.ts';
 import { ApiProblem } from './problem.ts';
 
 /** What a body is: each kind has a reader in the thread. */
@@ -26,15 +29,42 @@ export type BodyAnswer =
       };
     };
 
-/** What is read at once, in octets: a few milliseconds. */
-const READ_AT_ONCE = 16_384;
+/** What is read at once, in octets and values: a few milliseconds, less than the thread takes from the processors when it starts. */
+const READ_AT_ONCE: Record<BodyKind, readonly [octets: number, values: number]> = {
+  document: [16_384, 16_384],
+  tenant: [16_384, 16_384],
+  bulk: [131_072, 10_000],
+};
 
-export function isLargeBody(body: Buffer): boolean {
-  return body.length > READ_AT_ONCE;
+export function isLargeBody(kind: BodyKind, body: Buffer): boolean {
+  const [octets, values] = READ_AT_ONCE[kind];
+  return body.length > octets || holdsMoreValues(body, values);
 }
 
 /** Has a body read in the thread, and gathers the parts. Throws an ApiProblem that names every fault. The octets are used up. */
-export async function readLargeBody<Gathered, Rest>(
+export function readLargeBody<Gathered, Rest>(
+  kind: BodyKind,
+  body: Buffer,
+  gather: (port: MessagePort) => Steps<Gathered>,
+  inTurn: Turn,
+): Promise<{ readonly gathered: Gathered; readonly rest: Rest }> {
+  return inTurn(() => readAside(kind, body, gather));
+}
+
+/** Does a work when it is its turn. */
+export type Turn = <T>(work: () => Promise<T>) => Promise<T>;
+
+/** The turns of who sends a body; of one that has gone meanwhile nothing is read. */
+export function turnOf({ bodies }: Pick<ApiContext, 'bodies'>, request: FastifyRequest): Turn {
+  return (work) =>
+    bodies.run(ownerOf(identityOf(request)), () => {
+      // Nobody hears the answer.
+      if (request.raw.socket.destroyed) throw new ApiProblem(400, 'malformed-request', 'the connection is gone');
+      return work();
+    });
+}
+
+async function readAside<Gathered, Rest>(
   kind: BodyKind,
   body: Buffer,
   gather: (port: MessagePort) => Steps<Gathered>,

@@ -1,15 +1,28 @@
 import { ApiProblem } from './problem.ts';
 
-/** How many changes of one owner may wait. */
-const MAX_WAITING = 100;
+/** Whose turn it is: a tenant's admins have theirs together. */
+export function ownerOf({ tenant, actor }: { readonly tenant?: string | undefined; readonly actor: string }): string {
+  return tenant === undefined ? actor : `tenant:${tenant}`;
+}
 
 /**
- * One change at a time: each is thought out on the state that the one before it left. Owners (a tenant's admins together, the system's)
- * have their turns one after the other, so that a storm of one keeps nobody else waiting for more than one change of its.
+ * One work at a time. Owners (a tenant's admins together, the system's) have their turns one after the other, so that a storm of one keeps
+ * nobody else waiting for more than one of its works.
  */
 export class OwnerTurns {
+  readonly #most: number;
+  readonly #what: string;
   readonly #waiting = new Map<string, (() => void)[]>();
   #isBusy = false;
+
+  /**
+   * @param most how many works of one owner may wait
+   * @param what they are called where one more is refused, e.g. `changes`
+   */
+  constructor(most: number, what: string) {
+    this.#most = most;
+    this.#what = what;
+  }
 
   /** Throws an ApiProblem when too many of this owner's wait already. */
   async run<T>(owner: string, work: () => Promise<T>): Promise<T> {
@@ -24,15 +37,9 @@ export class OwnerTurns {
 
   #turn(owner: string): Promise<void> {
     const line = this.#waiting.get(owner) ?? [];
-    if (line.length >= MAX_WAITING) {
-      throw new ApiProblem(
-        429,
-        'too-many-changes',
-        `${MAX_WAITING} changes wait already; send the next when they are done`,
-        {
-          headers: { 'retry-after': '1' },
-        },
-      );
+    if (line.length >= this.#most) {
+      const detail = `${this.#most} ${this.#what} wait already; send the next when they are done`;
+      throw new ApiProblem(429, 'too-many-changes', detail, { headers: { 'retry-after': '1' } });
     }
     const { promise, resolve } = Promise.withResolvers<void>();
     line.push(resolve);

@@ -33,7 +33,7 @@ import { type ApiContext, answer, describe, identityOf } from './context.ts';
 import { documentOf } from './document.ts';
 import { withoutSecrets, withStoredSecrets } from './documents.ts';
 import { exported } from './export.ts';
-import { readJsonAsOctets } from './large-body.ts';
+import { readJsonAsOctets, turnOf } from './large-body.ts';
 import { body, named, resource } from './openapi.ts';
 import { auditTenant } from './ownership.ts';
 import { playedCalls } from './plan-change.ts';
@@ -84,7 +84,7 @@ export function provisioningRoutes(app: FastifyInstance, context: ApiContext, do
     bodyLimit: documentOctets,
     onRequest: async (request: FastifyRequest) => requireFittingBody(request, app.initialConfig.bodyLimit),
     preValidation: async (request: FastifyRequest) => {
-      request.body = await documentOf(request.body);
+      request.body = await documentOf(request.body, turnOf(context, request));
     },
     validatorCompiler: checkedWhereRead,
   };

@@ -18,7 +18,6 @@ import { guardBrowsers } from './browser-guard.ts';
 import { bulkRoutes } from './bulk.ts';
 import { CallsFirst } from './calls-first.ts';
 import { certificateRoutes } from './certificates.ts';
-import { OwnerTurns } from './owner-turns.ts';
 import { collectionRoutes } from './collections.ts';
 import { guardConnections } from './connection-guard.ts';
 import { consoleRoutes } from './console.ts';
@@ -36,6 +35,7 @@ import { nodeRoute } from './node.ts';
 import { OidcProvider } from './oidc.ts';
 import { oidcRoutes } from './oidc-routes.ts';
 import { finishDocument, named } from './openapi.ts';
+import { OwnerTurns } from './owner-turns.ts';
 import { planChangeRoute } from './plan-change.ts';
 import type { TokenStore, UserStore, Webhook } from './ports.ts';
 import { ApiProblem, problemBody, problemOf } from './problem.ts';
@@ -60,7 +60,10 @@ interface TlsPair {
 }
 
 export interface ApiOptions
-  extends Omit<ApiContext, 'tokens' | 'users' | 'sessions' | 'oidc' | 'failures' | 'changes' | 'entityTagKey'> {
+  extends Omit<
+    ApiContext,
+    'tokens' | 'users' | 'sessions' | 'oidc' | 'failures' | 'changes' | 'bodies' | 'entityTagKey'
+  > {
   readonly tokenStore: TokenStore;
   readonly userStore: UserStore;
   /** Product version, for the OpenAPI document and /healthz. */
@@ -121,8 +124,11 @@ export interface Api {
 /** Wrong tokens and passwords of one address before it has to wait. */
 const FAILURES_PER_SOURCE = { failures: 30, windowMs: 60_000 };
 const MAX_BODY_OCTETS = 1024 * 1024;
-/** Of a body that is read while calls wait, whoever sends it but a system admin: five times what the largest resource of a tenant holds. */
-const MOST_VALUES = 10_000;
+/** Of a body that is read while calls wait, whoever sends it but a system admin: twice what the largest item of a tenant holds, a group of 10,000 members. */
+const MOST_VALUES = 20_000;
+/** Of one owner: changes that are thought out one after the other, and bodies of megabytes that are kept while others are read. */
+const MOST_CHANGES_WAITING = 100;
+const MOST_BODIES_WAITING = 2;
 const DEFAULT_DOCUMENT_OCTETS = 32 * 1024 * 1024;
 const DEFAULT_CONNECTIONS = 1000;
 const DEFAULT_REQUEST_TIMEOUT_MS = 30_000;
@@ -157,7 +163,8 @@ export async function createApi(options: ApiOptions): Promise<Api> {
     sessions: new Sessions(tokenStore, users, options.clock),
     oidc: options.signInBy === undefined ? undefined : new OidcProvider(options.signInBy, options.clock),
     failures: new FailureCounter(options.clock, FAILURES_PER_SOURCE),
-    changes: new OwnerTurns(),
+    changes: new OwnerTurns(MOST_CHANGES_WAITING, 'changes'),
+    bodies: new OwnerTurns(MOST_BODIES_WAITING, 'large bodies'),
     entityTagKey: options.entityTagKey ?? randomBytes(32),
   };
   const app = await createApp(options, context);

@@ -9,7 +9,7 @@ import { type Asker, askerOf, keyText, tenantOf } from './collection.ts';
 import { type ApiContext, answer, describe, identityOf, withManager } from './context.ts';
 import { wholeTenantOf } from './document.ts';
 import { entityTag, mergePatch, requireMatch, withoutSecrets } from './documents.ts';
-import { readJsonAsOctets } from './large-body.ts';
+import { readJsonAsOctets, turnOf } from './large-body.ts';
 import { body, managedResource, patchOf } from './openapi.ts';
 import { longPageFields, longPageOf, pageFrom } from './paging.ts';
 import { ApiProblem, invalid } from './problem.ts';
@@ -91,7 +91,7 @@ export function tenantCreationRoute(app: FastifyInstance, context: ApiContext): 
         answers: { 201: answer('Created', shape) },
       }),
       preValidation: async (request: FastifyRequest) => {
-        request.body = await wholeTenantOf(request.body);
+        request.body = await wholeTenantOf(request.body, turnOf(context, request));
       },
       validatorCompiler: checkedWhereRead,
     },

@@ -13,7 +13,7 @@ function held(name: string, done: string[]) {
 }
 
 test('one change is in work at a time, and each gets its answer', async () => {
-  const queue = new OwnerTurns();
+  const queue = new OwnerTurns(100, 'changes');
   const begun: string[] = [];
   const [a, b] = [held('a', begun), held('b', begun)];
   const answers = [queue.run('acme', a.work), queue.run('acme', b.work)];
@@ -26,7 +26,7 @@ test('one change is in work at a time, and each gets its answer', async () => {
 });
 
 test("owners have their turns one after the other: behind a storm of one, another's change is the next but one", async () => {
-  const queue = new OwnerTurns();
+  const queue = new OwnerTurns(100, 'changes');
   const begun: string[] = [];
   const change = (name: string) => async () => {
     begun.push(name);
@@ -39,7 +39,7 @@ test("owners have their turns one after the other: behind a storm of one, anothe
 });
 
 test('a change that fails keeps nobody else from theirs', async () => {
-  const queue = new OwnerTurns();
+  const queue = new OwnerTurns(100, 'changes');
   const failing = queue.run('acme', () => Promise.reject(new Error('broken')));
   const next = queue.run('acme', async () => 'next');
   await expect(failing).rejects.toThrow('broken');
@@ -48,7 +48,7 @@ test('a change that fails keeps nobody else from theirs', async () => {
 });
 
 test('more changes of one owner than may wait are refused with 429, and others still wait', async () => {
-  const queue = new OwnerTurns();
+  const queue = new OwnerTurns(100, 'changes');
   const first = held('first', []);
   const running = queue.run('loud', first.work);
   const waiting = Array.from({ length: 100 }, () => queue.run('loud', async () => {}));
