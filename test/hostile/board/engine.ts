@@ -7,6 +7,7 @@ import { type Child, startChild } from '../../kit/child.ts';
 import type { ProvisioningInput } from '../../kit/engine-process.ts';
 import { freePort } from '../../kit/free-port.ts';
 import { startCarrier } from './processes.ts';
+import { type CommandLine, type Quota, startWithin } from './quota.ts';
 
 /** Whose messages come from where. */
 export const CALLERS = ['127.0.0.2', '127.0.0.3', '127.0.0.4', '127.0.0.5'];
@@ -33,8 +34,8 @@ export interface EngineOptions {
   /** With a carrier that answers calls, before the engine starts and as long as it runs: a trunk that is silent for a moment is passed over for a while. */
   readonly hasCarrier?: boolean;
   readonly environment?: NodeJS.ProcessEnv;
-  /** The command that runs the command that follows it. */
-  readonly wrapper?: readonly string[];
+  /** The share of one core that it may use, from its start on; all that there is when left out. */
+  readonly share?: number;
 }
 
 /** What the process holds after a collection of garbage. Octets. */
@@ -52,6 +53,8 @@ export interface Engine {
   readonly carrierPort: number;
   readonly child: Child;
   readonly folder: string;
+  /** How its share of a core is enforced; undefined without one. */
+  readonly quota: string | undefined;
   /** A value of /metrics; the sum over its labels. */
   metric(name: string): Promise<number>;
   held(): Promise<Held>;
@@ -102,7 +105,7 @@ export async function startEngine(options: EngineOptions = {}): Promise<Engine> 
   // JSON is YAML.
   writeFileSync(join(folder, 'tandem.json'), JSON.stringify(settings));
   const carrier = options.hasCarrier === true ? await startCarrier({ host: CARRIER, port: carrierPort }) : undefined;
-  const child = startProcess(options, folder);
+  const { child, quota } = startProcess(options, folder);
   await child.waitFor(/"event":"started"/, 90_000);
   let probes = 0;
   return {
@@ -111,6 +114,7 @@ export async function startEngine(options: EngineOptions = {}): Promise<Engine> 
     carrierPort,
     child,
     folder,
+    quota: quota?.how,
     async metric(name) {
       const text = await (await fetch(`http://127.0.0.1:${apiPort}/metrics`)).text();
       const lines = text.split('\n').filter((line) => line.startsWith(`${name} `) || line.startsWith(`${name}{`));
@@ -125,26 +129,22 @@ export async function startEngine(options: EngineOptions = {}): Promise<Engine> 
     },
     async stop() {
       await child.stop();
+      quota?.release();
       await carrier?.stop();
       rmSync(folder, { recursive: true, force: true });
     },
   };
 }
 
-function startProcess(options: EngineOptions, folder: string): Child {
+function startProcess(options: EngineOptions, folder: string): { readonly child: Child; readonly quota?: Quota } {
   const bin = fileURLToPath(new URL('../../../bin/tandem.js', import.meta.url));
   const probe = new URL('processes/probe-process.ts', import.meta.url).href;
   const nodeOptions = ['--expose-gc', '--import', probe, ...(options.nodeOptions ?? [])].join(' ');
-  const [command, ...args] = [
-    ...(options.wrapper ?? []),
-    process.execPath,
-    bin,
-    'start',
-    '--config',
-    join(folder, 'tandem.json'),
-  ];
-  return startChild(command as string, args, {
-    cwd: folder,
-    env: { ...process.env, NODE_OPTIONS: nodeOptions, TANDEM_BOOTSTRAP_TOKEN: ADMIN_TOKEN, ...options.environment },
-  });
+  const start = ([command, ...args]: CommandLine) =>
+    startChild(command, args, {
+      cwd: folder,
+      env: { ...process.env, NODE_OPTIONS: nodeOptions, TANDEM_BOOTSTRAP_TOKEN: ADMIN_TOKEN, ...options.environment },
+    });
+  const commandLine: CommandLine = [process.execPath, bin, 'start', '--config', join(folder, 'tandem.json')];
+  return options.share === undefined ? { child: start(commandLine) } : startWithin(options.share, commandLine, start);
 }
