@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // Finds the Node that this package brings along (or a new enough one) and runs the command with it.
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -11,6 +11,8 @@ const REQUIRED = { major: 24, minor: 7 };
 /**
  * In a file of their own for whoever starts the engine without this program, to measure it. What calls leave behind is collected in steps of
  * 6 MB and not of 16 (`--max-semi-space-size`): it takes up to a twentieth more time in all, and a call waits a third as long for it.
+ * Under a CPU quota below a core the heap is marked by one thread beside the calls' own and not by several, which take all of the quota
+ * (`--concurrent-marking-max-worker-num`, which a process that runs cannot change).
  */
 const OPTIONS = createRequire(import.meta.url)('./runtime-options.json');
 
@@ -29,6 +31,14 @@ function isNewEnough(version) {
   return major > REQUIRED.major || (major === REQUIRED.major && minor >= REQUIRED.minor);
 }
 
+/** What share of a core control groups allow: read by the runtime, since this Node may be too old for the file that does it. */
+async function cpuShare() {
+  const reader = new URL('../src/node/cpu-quota.ts', import.meta.url).href;
+  if (runtime === process.execPath) return (await import(reader)).cpuShare();
+  const script = `import { cpuShare } from ${JSON.stringify(reader)}; console.log(await cpuShare());`;
+  return Number(execFileSync(runtime, ['--input-type=module', '--eval', script], { encoding: 'utf8' }));
+}
+
 const runtime = isNewEnough(process.versions.node) ? process.execPath : bundledNode();
 if (runtime === undefined) {
   console.error(
@@ -37,7 +47,10 @@ if (runtime === undefined) {
   process.exit(1);
 }
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
-const args = [...OPTIONS, join(root, 'src', 'main.ts'), ...process.argv.slice(2)];
+// Other commands are over before the heap is marked.
+const isLimited = process.argv[2] === 'start' && (await cpuShare()) < 1;
+const options = [...OPTIONS.always, ...(isLimited ? OPTIONS.belowOneCore : [])];
+const args = [...options, join(root, 'src', 'main.ts'), ...process.argv.slice(2)];
 
 // One process where Node can do that: whoever signals this one signals the engine. It fails only where the system has no such call.
 if (runtime === process.execPath && typeof process.execve === 'function' && process.platform === 'linux') {

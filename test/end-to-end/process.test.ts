@@ -6,6 +6,8 @@ import { join, resolve } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { generate } from 'selfsigned';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { cpuShare } from '../../src/node/cpu-quota.ts';
+import { startWithin } from '../hostile/board/quota.ts';
 import { type Child, startChild } from '../kit/child.ts';
 import { eventually } from '../kit/eventually.ts';
 import { freePort } from '../kit/free-port.ts';
@@ -266,6 +268,29 @@ test('what V8 has compiled is kept in the folder of the store, by an engine that
   await child.exited;
   const kept = readdirSync(join(store, 'compile-cache'), { recursive: true, withFileTypes: true });
   expect(kept.filter((entry) => entry.isFile()).length).toBeGreaterThan(100);
+});
+
+test('the heap is marked by one thread under a CPU quota below a core, else by as many as V8 takes', async ({
+  skip,
+}) => {
+  const isOneThread = (child: Child) =>
+    readFileSync(`/proc/${child.pid}/cmdline`, 'latin1').includes('--concurrent-marking-max-worker-num=1\0');
+  const whole = start(configure());
+  await whole.waitFor(/"event":/, 30_000);
+  expect(isOneThread(whole)).toBe((await cpuShare()) < 1);
+  await whole.stop();
+  const config = configure();
+  const { child, quota } = startWithin(0.5, [process.execPath, 'bin/tandem.js', 'start'], ([command, ...args]) =>
+    run(command, args, config),
+  );
+  try {
+    skip(!quota.isOfKernel, 'no control group can be made here');
+    await child.waitFor(/"cores":0\.5,"event":"cpu-quota"/, 60_000);
+    expect(isOneThread(child)).toBe(true);
+  } finally {
+    await child.stop();
+    quota.release();
+  }
 });
 
 test('while nobody calls the engine is woken fewer than ten times a second, all its threads together', async () => {
