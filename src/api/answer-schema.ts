@@ -1,18 +1,21 @@
 import { z } from 'zod';
-import { derived } from '../base/derived.ts';
 import { isSecretName } from '../observe/index.ts';
 import type { AnswerSchema } from './context.ts';
 
-/** The JSON schema of what a schema gives, with every default filled in, without `$schema`. Not to be changed: it is the same each time. */
-export const outputSchemaOf = derived((schema: z.ZodType): AnswerSchema => jsonOf(schema, 'output'));
+/** The JSON schema of what a schema gives, with every default filled in, without `$schema`. */
+export function outputSchemaOf(schema: z.ZodType): AnswerSchema {
+  return jsonOf(schema, 'output');
+}
 
 /** The same of what it takes, in which a default may be left out. */
-export const inputSchemaOf = derived((schema: z.ZodType): AnswerSchema => jsonOf(schema, 'input'));
+export function inputSchemaOf(schema: z.ZodType): AnswerSchema {
+  return jsonOf(schema, 'input');
+}
 
 /** The JSON schema of a resource as it is answered: {@link outputSchemaOf}, with each secret `x` replaced by the read-only mark `xSet`. */
-export const answerSchemaOf = derived(
-  (schema: z.ZodType): AnswerSchema => replaceSecrets(outputSchemaOf(schema)) as AnswerSchema,
-);
+export function answerSchemaOf(schema: z.ZodType): AnswerSchema {
+  return replaceSecrets(outputSchemaOf(schema)) as AnswerSchema;
+}
 
 function jsonOf(schema: z.ZodType, io: 'input' | 'output'): AnswerSchema {
   const { $schema: _, ...json } = z.toJSONSchema(schema, { io, unrepresentable: 'any', reused: 'inline' });

@@ -1,7 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { brandPreset, brands } from '../provisioning/trunk-settings/brands.ts';
-import { brandAnswer } from './answers/trunks.ts';
 import { keyText } from './collection.ts';
 import { answer, describe } from './context.ts';
 import { named } from './openapi.ts';
@@ -9,7 +8,7 @@ import { page, pageFields, pageOf } from './paging.ts';
 import { notFound } from './problem.ts';
 
 const TAG = 'trunks';
-const shape = named('Brand', brandAnswer);
+const shape = named('Brand');
 
 /** The carriers with a preset: what it holds, where that was read, and what is left to the operator. */
 export function brandRoutes(app: FastifyInstance): void {

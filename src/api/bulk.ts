@@ -1,7 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { Steps } from '../base/steps.ts';
-import { manyReportAnswer } from './answers/provisioning.ts';
 import { type BulkInput, bulkBody, bulkOf } from './bulk-body.ts';
 import { COLLECTIONS, type Collection, type Item, keyText } from './collection.ts';
 import { type ApiContext, answer, describe } from './context.ts';
@@ -26,7 +25,7 @@ export function bulkRoutes(app: FastifyInstance, context: ApiContext): void {
           summary: `Change or delete many ${singular}s at once`,
           params: z.strictObject({ tenant: keyText }),
           body: body('BulkInput', bulkBody),
-          answers: { 200: answer('What came of it', named('BulkReport', manyReportAnswer)) },
+          answers: { 200: answer('What came of it', named('BulkReport')) },
         }),
         preValidation: async (request: FastifyRequest) => {
           request.body = await bulkOf(request.body, turnOf(context, request));

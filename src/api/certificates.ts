@@ -8,12 +8,11 @@ import type { Provisioning } from '../provisioning/trunk-settings/schema.ts';
 import { namesIn, tlsCertificate } from '../provisioning/trunk-settings/tls-certificates.ts';
 import { isSystemAdmin, maySeeTenant, tenantScope } from './access.ts';
 import { answerSchemaOf } from './answer-schema.ts';
-import { certificateFactsAnswer } from './answers/trunks.ts';
 import { applyChange, sendResource } from './change.ts';
 import { keyText } from './collection.ts';
 import { type ApiContext, answer, describe, identityOf, withManager } from './context.ts';
 import { entityTag, mergePatch, requireMatch, withoutSecrets, withStoredSecrets } from './documents.ts';
-import { body, named, patchOf } from './openapi.ts';
+import { body, made, named, patchOf } from './openapi.ts';
 import { auditTenant, ownByDefault } from './ownership.ts';
 import { longPageFields, longPageOf, pageFrom } from './paging.ts';
 import { ApiProblem, forbidden, invalid, notFound } from './problem.ts';
@@ -23,13 +22,16 @@ import { check } from './validation.ts';
 const TAG = 'certificates';
 const URL = '/api/v1/certificates/:name';
 const params = z.strictObject({ name: keyText.describe("The certificate's name.") });
-const shape = named('Certificate', {
-  ...answerSchemaOf(certificateSchema),
-  properties: {
-    ...(answerSchemaOf(certificateSchema) as { properties: object }).properties,
-    facts: named('CertificateFacts', certificateFactsAnswer),
-    managedBy: { type: 'string', readOnly: true, description: 'The provisioning file that holds it.' },
-  },
+const shape = made('Certificate', () => {
+  const schema = answerSchemaOf(certificateSchema) as { properties: object };
+  return {
+    ...schema,
+    properties: {
+      ...schema.properties,
+      facts: named('CertificateFacts'),
+      managedBy: { type: 'string', readOnly: true, description: 'The provisioning file that holds it.' },
+    },
+  };
 });
 
 /** Certificates that calls are signed with, or TLS is spoken with. A private key goes in and never comes out. */

@@ -81,6 +81,8 @@ declare module 'fastify' {
     across?: Across;
     /** Whoever may only read may call it too: it changes nothing, or only what is its own. */
     readOnly?: boolean;
+    /** What it answers, by status, for the OpenAPI document. */
+    answers?: Answers;
   }
   interface FastifyRequest {
     identity: Identity | undefined;
@@ -93,8 +95,11 @@ export function identityOf(request: FastifyRequest): Identity {
   return request.identity;
 }
 
-/** JSON schema of a part of an answer, for the OpenAPI document. */
+/** JSON schema of a part of an answer, for the OpenAPI document: of named shapes the name (`openapi.ts`). */
 export type AnswerSchema = Readonly<Record<string, unknown>>;
+
+/** By status. */
+export type Answers = Readonly<Record<string, AnswerSchema>>;
 
 export interface RouteDescription {
   readonly operationId: string;
@@ -115,7 +120,7 @@ export interface RouteDescription {
 /** What a route needs beside its handler: its schema, its place in the document and who may call it. */
 export function describe(route: RouteDescription): {
   schema: FastifySchema;
-  config: { access: Access; readOnly: boolean; across?: Across };
+  config: { access: Access; readOnly: boolean; answers: Answers; across?: Across };
 } {
   const { operationId, tag, summary, access = 'any', readOnly = false, across, answers = {}, ...parts } = route;
   const schema = {
@@ -124,9 +129,13 @@ export function describe(route: RouteDescription): {
     summary,
     ...(access === 'public' ? { security: [] } : {}),
     ...parts,
-    response: { ...answers, default: PROBLEM },
   };
-  return { schema: schema as FastifySchema, config: { access, readOnly, ...(across === undefined ? {} : { across }) } };
+  // Beside the schema, not in it: nothing is checked or written by them.
+  const told = { ...answers, default: PROBLEM };
+  return {
+    schema: schema as FastifySchema,
+    config: { access, readOnly, answers: told, ...(across === undefined ? {} : { across }) },
+  };
 }
 
 const PROBLEM: AnswerSchema = {

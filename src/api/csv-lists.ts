@@ -5,7 +5,6 @@ import { z } from 'zod';
 import { type CsvTable, cellText, csvLine, readCsv } from '../base/csv.ts';
 import { inSlices, type Steps } from '../base/steps.ts';
 import type { Tenant } from '../provisioning/tenants/schema.ts';
-import { csvReportAnswer } from './answers/provisioning.ts';
 import { requireFittingBody } from './body-size.ts';
 import { checked } from './bulk.ts';
 import { type Item, itemsOf, keyText, tenantOf } from './collection.ts';
@@ -77,7 +76,7 @@ export function csvRoutes(app: FastifyInstance, context: ApiContext, documentOct
     params,
     querystring: importQuery,
     body: body('CsvText', z.unknown().meta({ type: 'string', description: 'The file: a header, and a row an item.' })),
-    answers: { 200: answer('What came of it', named('CsvReport', csvReportAnswer)) },
+    answers: { 200: answer('What came of it', named('CsvReport')) },
   });
   app.post(
     URL,

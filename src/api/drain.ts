@@ -1,5 +1,4 @@
 import type { FastifyInstance } from 'fastify';
-import { drainAnswer } from './answers/node.ts';
 import { type ApiContext, answer, describe } from './context.ts';
 import { named } from './openapi.ts';
 
@@ -12,7 +11,7 @@ export function drainRoute(app: FastifyInstance, context: ApiContext): void {
       tag: 'system',
       summary: 'Take no new calls, and end when those in progress have, or when their time is over',
       access: 'system',
-      answers: { 202: answer('It drains', named('Drain', drainAnswer)) },
+      answers: { 202: answer('It drains', named('Drain')) },
     }),
     (_request, reply) => {
       const draining = context.drain();

@@ -5,7 +5,6 @@ import { EVENT_TYPES } from '../observe/index.ts';
 import { isSystemAdmin } from './access.ts';
 import { requireNode } from './across/across.ts';
 import { OtherEvents } from './across/other-events.ts';
-import { eventPageAnswer } from './answers/events.ts';
 import { type ApiContext, describe, identityOf } from './context.ts';
 import { channelOf, concerns, EventFeed, type FeedChannel, type FeedReader } from './event-feed.ts';
 import { named } from './openapi.ts';
@@ -74,7 +73,7 @@ export function eventRoutes(app: FastifyInstance, context: ApiContext, callsWait
             description: 'The stream',
             content: {
               'text/event-stream': { schema: { type: 'string' } },
-              'application/json': { schema: named('EventPage', eventPageAnswer) },
+              'application/json': { schema: named('EventPage') },
             },
           },
         },

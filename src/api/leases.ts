@@ -2,7 +2,6 @@ import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { trunkIdOf } from '../provisioning/trunk-settings/effective.ts';
 import { maySeeTrunk } from './access.ts';
-import { leaseAnswer } from './answers/trunks.ts';
 import { keyText } from './collection.ts';
 import { type ApiContext, describe, identityOf } from './context.ts';
 import { named } from './openapi.ts';
@@ -23,7 +22,7 @@ export function leaseRoute(app: FastifyInstance, context: ApiContext): void {
       summary: 'Which node registers which trunk with its provider',
       querystring,
       across: 'listing',
-      answers: { 200: pageOf(named('Lease', leaseAnswer), 'A page', MISSING) },
+      answers: { 200: pageOf(named('Lease'), 'A page', MISSING) },
     }),
     (request) => {
       const identity = identityOf(request);

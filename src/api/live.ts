@@ -4,9 +4,6 @@ import { type ExplainQuestion, type Explanation, explanationText, QuestionError 
 import { tenantIn, trunkIn } from '../provisioning/directory/places.ts';
 import { trunkIdOf } from '../provisioning/trunk-settings/effective.ts';
 import { isSystemAdmin, maySeeTenant, maySeeTrunk, requireTenant, tenantScope } from './access.ts';
-import { liveCallAnswer } from './answers/calls.ts';
-import { explanationAnswer } from './answers/explanation.ts';
-import { registrationAnswer } from './answers/trunks.ts';
 import { keyText } from './collection.ts';
 import { type ApiContext, answer, describe, identityOf } from './context.ts';
 import { body, named } from './openapi.ts';
@@ -41,7 +38,7 @@ function registrationRoute(app: FastifyInstance, context: ApiContext): void {
       tag: 'registrations',
       summary: 'Phones and gateways that are registered',
       querystring,
-      answers: { 200: longPageOf(named('Registration', registrationAnswer)) },
+      answers: { 200: longPageOf(named('Registration')) },
     }),
     (request) => {
       const identity = identityOf(request);
@@ -93,7 +90,7 @@ function callRoutes(app: FastifyInstance, context: ApiContext): void {
     ...nodeField,
   });
   const onNode = z.strictObject({ ...nodeField });
-  const shape = named('Call', liveCallAnswer);
+  const shape = named('Call');
   const view = (call: LiveCall) => ({ ...(call.toJSON?.() ?? call), node: context.nodes.self });
   app.get(
     '/api/v1/calls',
@@ -256,7 +253,7 @@ function explainRoute(app: FastifyInstance, context: ApiContext): void {
       summary: 'The INVITE that a call would send and why each field is what it is; no call is placed',
       querystring: explainQuery,
       body: body('ExplainQuestion', explainBody),
-      answers: { 200: answer('The explanation', named('Explanation', explanationAnswer)) },
+      answers: { 200: answer('The explanation', named('Explanation')) },
     }),
     async (request, reply) => {
       const question = questionFor(context, identityOf(request), request.body as z.infer<typeof explainBody>);
@@ -277,7 +274,7 @@ function explainRoute(app: FastifyInstance, context: ApiContext): void {
       params: callIdParams,
       querystring: z.strictObject({ ...explainFormat, ...nodeField }),
       across: 'whoever',
-      answers: { 200: answer('The explanation', named('Explanation', explanationAnswer)) },
+      answers: { 200: answer('The explanation', named('Explanation')) },
     }),
     (request, reply) => {
       const { id } = request.params as { id: string };

@@ -11,6 +11,7 @@ import type { Provisioning } from '../provisioning/trunk-settings/schema.ts';
 import { applyChange, type PlannedChange, previewChange } from './change.ts';
 import { type Collection, type Item, itemsByKey, itemsOf, tenantOf } from './collection.ts';
 import { type ApiContext, identityOf } from './context.ts';
+import type { ManyReport, RowFault } from './many-report.ts';
 import { ApiProblem } from './problem.ts';
 import { requireAllowedTrust } from './sources.ts';
 
@@ -22,22 +23,6 @@ export interface WantedItem {
   /** Undefined: it is deleted. Read only where there are no faults. */
   readonly after?: Item | undefined;
   readonly faults: readonly Problem[];
-}
-
-export interface RowFault extends Problem {
-  readonly row: number;
-  readonly key: string;
-}
-
-export interface ManyReport {
-  readonly applied: boolean;
-  readonly created: number;
-  readonly updated: number;
-  readonly deleted: number;
-  readonly unchanged: number;
-  /** Rows with faults; `faults` may hold several of each. */
-  readonly refused: number;
-  readonly faults: readonly RowFault[];
 }
 
 export interface ManyOptions {

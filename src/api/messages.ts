@@ -3,7 +3,6 @@ import { z } from 'zod';
 import { MEDIA_KINDS, type Message, peerOf, viewOf } from '../messages/index.ts';
 import type { MessageFacts } from '../observe/index.ts';
 import { isSystemAdmin, maySeeTenant, requireTenant, tenantScope } from './access.ts';
-import { messageAnswer, messageExplanationAnswer } from './answers/messages.ts';
 
 import { keyText } from './collection.ts';
 import { type ApiContext, answer, describe, identityOf } from './context.ts';
@@ -109,7 +108,7 @@ function sendRoute(app: FastifyInstance, context: ApiContext, messages: Messages
       tag: TAG,
       summary: 'Send a message by WhatsApp',
       body: body('MessageInput', messageSchema),
-      answers: { 202: answer('Kept, and sent as soon as WhatsApp takes it', named('Message', messageAnswer)) },
+      answers: { 202: answer('Kept, and sent as soon as WhatsApp takes it', named('Message')) },
     }),
     async (request, reply) => {
       const wanted = request.body as z.infer<typeof messageSchema>;
@@ -138,7 +137,7 @@ function explainRoute(app: FastifyInstance, context: ApiContext, messages: Messa
       readOnly: true,
       summary: 'What would become of a message, and why; nothing is sent',
       body: body('MessageQuestion', questionSchema),
-      answers: { 200: answer('The explanation', named('MessageExplanation', messageExplanationAnswer)) },
+      answers: { 200: answer('The explanation', named('MessageExplanation')) },
     }),
     async (request) => {
       const { tenant: asked, from, to, trunk, template } = request.body as z.infer<typeof questionSchema>;
@@ -180,7 +179,7 @@ function readRoutes(app: FastifyInstance, messages: MessagesPort): void {
       tag: TAG,
       summary: 'Messages of both directions, the latest first',
       querystring,
-      answers: { 200: pageOf(named('Message', messageAnswer)) },
+      answers: { 200: pageOf(named('Message')) },
     }),
     async (request) => {
       const { limit, offset, tenant } = request.query as z.infer<typeof querystring>;
@@ -195,7 +194,7 @@ function readRoutes(app: FastifyInstance, messages: MessagesPort): void {
       tag: TAG,
       summary: 'Read one message',
       params: z.strictObject({ id: keyText.describe("The message's id.") }),
-      answers: { 200: answer('The message', named('Message', messageAnswer)) },
+      answers: { 200: answer('The message', named('Message')) },
     }),
     async (request) => {
       const { id } = request.params as { id: string };

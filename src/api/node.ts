@@ -1,6 +1,5 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
-import { nodeAnswer } from './answers/node.ts';
 import { type ApiContext, answer, describe } from './context.ts';
 import { named } from './openapi.ts';
 import { nodeField } from './paging.ts';
@@ -18,7 +17,7 @@ export function nodeRoute(app: FastifyInstance, context: ApiContext): void {
         node: nodeField.node.describe('The node of this name; the one that is asked when left out.'),
       }),
       across: 'one',
-      answers: { 200: answer('The node', named('Node', nodeAnswer)) },
+      answers: { 200: answer('The node', named('Node')) },
     }),
     () => context.node(),
   );

@@ -5,7 +5,6 @@ import type { Directory } from '../provisioning/directory/directory.ts';
 import { type Tenant, tenantFieldsSchema } from '../provisioning/tenants/schema.ts';
 import { type Provisioning, type TrunkSettings, trunkSchema } from '../provisioning/trunk-settings/schema.ts';
 import { visibleTrunk } from './access.ts';
-import { planAnswer } from './answers/explanation.ts';
 import { type PlannedChange, previewChange } from './change.ts';
 import {
   COLLECTIONS,
@@ -53,7 +52,7 @@ export function planChangeRoute(app: FastifyInstance, context: ApiContext): void
       summary:
         'Which of the latest outbound calls would leave differently after one resource is written or deleted; nothing is changed',
       body: body('PlanChangeInput', changeBody),
-      answers: { 200: answer('What would change', named('Plan', planAnswer)) },
+      answers: { 200: answer('What would change', named('Plan')) },
     }),
     async (request) => {
       const { resource, body: wanted } = request.body as z.infer<typeof changeBody>;

@@ -25,7 +25,6 @@ import {
   requireTenant,
   requireTrunkOwner,
 } from './access.ts';
-import { applySummaryAnswer, planAnswer } from './answers/explanation.ts';
 import { requireFittingBody } from './body-size.ts';
 import { requireAllowedCertificate } from './certificates.ts';
 import { applyChange, type PlannedChange, previewChange } from './change.ts';
@@ -99,7 +98,7 @@ export function provisioningRoutes(app: FastifyInstance, context: ApiContext, do
         summary:
           'Create or replace the tenants, trunks and certificates of a document, all or none; what it does not name stays. A tenant admin writes its own.',
         body: body('ProvisioningInput', provisioningSchema),
-        answers: { 200: answer('What changed', named('ApplySummary', applySummaryAnswer)) },
+        answers: { 200: answer('What changed', named('ApplySummary')) },
       }),
       ...document,
     },
@@ -115,7 +114,7 @@ export function provisioningRoutes(app: FastifyInstance, context: ApiContext, do
         summary:
           'Which of the latest outbound calls would leave differently after a document, and how; nothing is changed',
         body: body('ProvisioningInput', provisioningSchema),
-        answers: { 200: answer('What would change', named('Plan', planAnswer)) },
+        answers: { 200: answer('What would change', named('Plan')) },
       }),
       ...document,
     },

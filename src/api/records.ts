@@ -7,7 +7,6 @@ import { inSlices } from '../base/steps.ts';
 import type { CallRecord } from '../observe/index.ts';
 import { trunkIdOf } from '../provisioning/trunk-settings/effective.ts';
 import { isSystemAdmin, maySeeTenant, maySeeTrunk, tenantScope } from './access.ts';
-import { callRecordAnswer, callStatisticsAnswer } from './answers/calls.ts';
 import { keyText } from './collection.ts';
 import { type ApiContext, answer, describe, identityOf } from './context.ts';
 import { byEnd, cursorAfter, readCursor } from './cursor.ts';
@@ -34,7 +33,7 @@ export function recordRoutes(app: FastifyInstance, context: ApiContext): void {
       params: callIdParams,
       querystring: z.strictObject({ ...nodeField }),
       across: 'whoever',
-      answers: { 200: answer('The record', named('CallRecord', callRecordAnswer)) },
+      answers: { 200: answer('The record', named('CallRecord')) },
     }),
     (request) => {
       const { id } = request.params as { id: string };
@@ -69,7 +68,7 @@ function listRoute(app: FastifyInstance, context: ApiContext): void {
       .default('json')
       .describe('`csv` is a table of all that match, a line a call; `limit` and `offset` do not count then.'),
   });
-  const asJson = pageOf(named('CallRecord', callRecordAnswer), 'A page', {
+  const asJson = pageOf(named('CallRecord'), 'A page', {
     nextCursor: { type: 'string', description: 'Where the next page begins, for `cursor`; absent on the last one.' },
     ...MISSING,
   });
@@ -192,7 +191,7 @@ function statisticsRoute(app: FastifyInstance, context: ApiContext): void {
       summary: 'What the calls of the last day came to, summed up over time and by trunk',
       querystring,
       across: 'statistics',
-      answers: { 200: answer('The sums', named('CallStatistics', callStatisticsAnswer)) },
+      answers: { 200: answer('The sums', named('CallStatistics')) },
     }),
     (request) => {
       const identity = identityOf(request);

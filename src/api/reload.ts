@@ -1,6 +1,5 @@
 import type { FastifyInstance } from 'fastify';
 import { SettingsError } from '../base/errors.ts';
-import { reloadAnswer } from './answers/node.ts';
 import { type ApiContext, answer, describe } from './context.ts';
 import { named } from './openapi.ts';
 import { ApiProblem } from './problem.ts';
@@ -14,7 +13,7 @@ export function reloadRoute(app: FastifyInstance, context: ApiContext): void {
       tag: 'provisioning',
       summary: "Read the node's configuration and provisioning files again",
       access: 'system',
-      answers: { 200: answer('What changed', named('ReloadReport', reloadAnswer)) },
+      answers: { 200: answer('What changed', named('ReloadReport')) },
     }),
     async () => {
       try {

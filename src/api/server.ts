@@ -1,17 +1,13 @@
 import { constants, randomBytes } from 'node:crypto';
 import { Server as TlsServer } from 'node:tls';
 import fastifyRateLimit from '@fastify/rate-limit';
-import fastifySwagger from '@fastify/swagger';
-import fastifySwaggerUi from '@fastify/swagger-ui';
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
-import { jsonSchemaTransform } from 'fastify-type-provider-zod';
 import type { z } from 'zod';
 import { isAmong } from '../base/network.ts';
 import type { OidcSettings } from '../settings/console-schema.ts';
 import { isSystemAdmin } from './access.ts';
 import { answerAcross } from './across/across.ts';
 import { adminRoutes } from './admin.ts';
-import { healthAnswer, readinessAnswer } from './answers/node.ts';
 import { authenticate } from './authentication.ts';
 import { brandRoutes } from './brands.ts';
 import { guardBrowsers } from './browser-guard.ts';
@@ -34,7 +30,8 @@ import { messageRoutes } from './messages.ts';
 import { nodeRoute } from './node.ts';
 import { OidcProvider } from './oidc.ts';
 import { oidcRoutes } from './oidc-routes.ts';
-import { finishDocument, named } from './openapi.ts';
+import { named } from './openapi.ts';
+import { documentRoute, setUpDocument } from './openapi-routes.ts';
 import { OwnerTurns } from './owner-turns.ts';
 import { planChangeRoute } from './plan-change.ts';
 import type { TokenStore, UserStore, Webhook } from './ports.ts';
@@ -134,16 +131,6 @@ const DEFAULT_CONNECTIONS = 1000;
 const DEFAULT_REQUEST_TIMEOUT_MS = 30_000;
 /** How often the runtime looks for requests that take too long. */
 const TIMEOUT_CHECK_MS = 1_000;
-/** What the page of /docs may load: its own files. It is read over plain HTTP too, so nothing in it asks for HTTPS. */
-const DOCS_CSP = {
-  'default-src': ["'self'"],
-  'base-uri': ["'self'"],
-  'frame-ancestors': ["'none'"],
-  'img-src': ["'self'", 'data:'],
-  'object-src': ["'none'"],
-  'script-src': ["'self'"],
-  'style-src': ["'self'", "'unsafe-inline'"],
-};
 const PROBLEM_TYPE = 'application/problem+json; charset=utf-8';
 
 /** Builds the HTTP interface; nothing listens yet. */
@@ -222,9 +209,9 @@ async function createApp(options: ApiOptions, context: ApiContext): Promise<Fast
   authenticate(app, context);
   await setUpRateLimit(app, options.requestsPerMinute ?? 600);
   answerAcross(app, context);
-  await setUpDocument(app, options);
+  const document = await setUpDocument(app, { version: options.version, docs: options.docs !== false });
   await app.register(async (scope) => {
-    healthRoutes(scope, context, options);
+    healthRoutes(scope, context, options, document);
     if (options.consoleFolder !== undefined) consoleRoutes(scope, options.consoleFolder);
     tenantRoutes(scope, context);
     collectionRoutes(scope, context);
@@ -379,38 +366,15 @@ function rateKey({ identity, ip }: FastifyRequest): string {
   return identity?.tenant === undefined ? (identity?.actor ?? ip) : `tenant:${identity.tenant}`;
 }
 
-async function setUpDocument(app: FastifyInstance, options: ApiOptions): Promise<void> {
-  await app.register(fastifySwagger, {
-    openapi: {
-      openapi: '3.1.0',
-      info: {
-        title: 'tandem',
-        version: options.version,
-        description:
-          'Provisioning and operation of a tandem SIP engine. Errors are application/problem+json with a stable `code`.',
-      },
-      components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } } },
-      security: [{ bearer: [] }],
-    },
-    transformObject: (input) =>
-      finishDocument((input as { openapiObject: Record<string, unknown> }).openapiObject) as never,
-    // Request parts are zod schemas; answers are JSON schemas already, since secrets are taken out of them.
-    transform: (input) => {
-      const { response, ...parts } = input.schema ?? {};
-      const transformed = jsonSchemaTransform({ ...input, schema: parts } as Parameters<typeof jsonSchemaTransform>[0]);
-      return {
-        url: transformed.url,
-        schema: { ...transformed.schema, ...(response === undefined ? {} : { response }) },
-      };
-    },
-  });
-  if (options.docs !== false) await app.register(fastifySwaggerUi, { routePrefix: '/docs', staticCSP: DOCS_CSP });
-}
-
-function healthRoutes(app: FastifyInstance, context: ApiContext, options: ApiOptions): void {
+function healthRoutes(
+  app: FastifyInstance,
+  context: ApiContext,
+  options: ApiOptions,
+  document: () => Promise<Buffer>,
+): void {
   const tag = 'health';
   const text = { content: { 'text/plain': { schema: { type: 'string' } } } };
-  const state = named('Readiness', readinessAnswer);
+  const state = named('Readiness');
   app.get('/', { config: { access: 'public' }, schema: { hide: true } }, (_request, reply) =>
     reply
       .type('text/plain; charset=utf-8')
@@ -435,7 +399,7 @@ function healthRoutes(app: FastifyInstance, context: ApiContext, options: ApiOpt
       tag,
       summary: 'Whether the process answers',
       access: 'public',
-      answers: { 200: answer('It does', named('Health', healthAnswer)) },
+      answers: { 200: answer('It does', named('Health')) },
     }),
     () => ({ status: 'ok', version: options.version }),
   );
@@ -464,15 +428,5 @@ function healthRoutes(app: FastifyInstance, context: ApiContext, options: ApiOpt
     }),
     async (_request, reply) => reply.type(context.metrics.contentType).send(await context.metrics.render()),
   );
-  app.get(
-    '/openapi.json',
-    describe({
-      operationId: 'getOpenApi',
-      tag,
-      summary: 'This document',
-      access: options.docs === false ? 'any' : 'public',
-      answers: { 200: answer('OpenAPI 3.1', { type: 'object' }) },
-    }),
-    () => app.swagger(),
-  );
+  documentRoute(app, options.docs !== false, document);
 }

@@ -1,6 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { newSignInLinkAnswer, sessionAnswer } from './answers/people.ts';
 import { type ApiContext, answer, describe, identityOf } from './context.ts';
 import { body, named } from './openapi.ts';
 import { ApiProblem } from './problem.ts';
@@ -10,7 +9,7 @@ import type { Identity } from './tokens.ts';
 import { userName } from './users.ts';
 
 const tag = 'sessions';
-const shape = named('Session', sessionAnswer);
+const shape = named('Session');
 const MAX_PASSWORD = 256;
 
 const credentials = z.strictObject({
@@ -73,7 +72,7 @@ export function sessionRoutes(app: FastifyInstance, context: ApiContext): void {
       tag,
       summary: 'Make a link that signs a system admin in, once',
       access: 'system',
-      answers: { 201: answer('The link', named('NewSignInLink', newSignInLinkAnswer)) },
+      answers: { 201: answer('The link', named('NewSignInLink')) },
     }),
     async (request, reply) => {
       const identity = identityOf(request);

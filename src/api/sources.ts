@@ -8,7 +8,7 @@ import type { Extension, Tenant } from '../provisioning/tenants/schema.ts';
 import type { Provisioning, TrunkSettings } from '../provisioning/trunk-settings/schema.ts';
 import { isSystemAdmin, requireSystemAdmin } from './access.ts';
 import { type ApiContext, describe, identityOf } from './context.ts';
-import { named } from './openapi.ts';
+import { made } from './openapi.ts';
 import { page, pageFields, pageOf } from './paging.ts';
 import { forbidden } from './problem.ts';
 import type { Identity } from './tokens.ts';
@@ -154,7 +154,7 @@ function* firstTrustedElsewhere(
   return undefined;
 }
 
-const overlapShape = {
+const overlapShape = () => ({
   type: 'object',
   required: ['kind', 'source', 'claims'],
   properties: {
@@ -181,7 +181,7 @@ const overlapShape = {
       },
     },
   },
-};
+});
 
 /** Sources that trunks of several owners or tenants claim. */
 export function overlapRoute(app: FastifyInstance, context: ApiContext): void {
@@ -194,7 +194,7 @@ export function overlapRoute(app: FastifyInstance, context: ApiContext): void {
       summary: 'Sources that trunks of several owners or tenants claim',
       access: 'system',
       querystring,
-      answers: { 200: pageOf(named('SourceOverlap', overlapShape)) },
+      answers: { 200: pageOf(made('SourceOverlap', overlapShape)) },
     }),
     async (request) => {
       requireSystemAdmin(identityOf(request), 'see what other tenants claim');

@@ -1,6 +1,5 @@
 import type { FastifyInstance } from 'fastify';
 import { StateError } from '../base/errors.ts';
-import { storeAnswer } from './answers/node.ts';
 import { type ApiContext, answer, describe } from './context.ts';
 import { named } from './openapi.ts';
 import { ApiProblem } from './problem.ts';
@@ -8,7 +7,7 @@ import { refusalOf } from './told-apart.ts';
 
 /** The store as the node that is asked sees it, and the way back when Redis has lost it. */
 export function storeRoutes(app: FastifyInstance, context: ApiContext): void {
-  const shape = named('Store', storeAnswer);
+  const shape = named('Store');
   app.get(
     '/api/v1/store',
     describe({

@@ -3,7 +3,6 @@ import { z } from 'zod';
 import { partiesOf, pcapOf, renderLadder, describe as summaryOf, type TraceMessage } from '../observe/index.ts';
 import { trunkIdOf } from '../provisioning/trunk-settings/effective.ts';
 import { isSystemAdmin, maySeeTenant } from './access.ts';
-import { callTraceAnswer, tracePageAnswer } from './answers/calls.ts';
 import { keyText } from './collection.ts';
 import { type AnswerSchema, type ApiContext, describe, identityOf } from './context.ts';
 import { named } from './openapi.ts';
@@ -46,7 +45,7 @@ function callTraceRoute(app: FastifyInstance, context: ApiContext): void {
       querystring,
       across: 'whoever',
       answers: {
-        200: withCapture('The trace', named('CallTrace', callTraceAnswer)),
+        200: withCapture('The trace', named('CallTrace')),
       },
     }),
     (request, reply) => {
@@ -98,7 +97,7 @@ function latestRoute(app: FastifyInstance, context: ApiContext): void {
       querystring,
       across: 'trace',
       answers: {
-        200: withCapture('Messages, oldest first', named('TracePage', tracePageAnswer)),
+        200: withCapture('Messages, oldest first', named('TracePage')),
       },
     }),
     async (request, reply) => {

@@ -4,7 +4,6 @@ import { withBrand } from '../provisioning/trunk-settings/effective.ts';
 import type { Provisioning } from '../provisioning/trunk-settings/schema.ts';
 import { type AddedTransport, transportSchema } from '../settings/kept-transports.ts';
 import { maySeeTrunk } from './access.ts';
-import { listenerAnswer } from './answers/provisioning.ts';
 import { keyText } from './collection.ts';
 import { type ApiContext, answer, describe, identityOf } from './context.ts';
 import { body, named } from './openapi.ts';
@@ -13,7 +12,7 @@ import type { Listener, ListenerView, TransportOutcome } from './ports.ts';
 import { ApiProblem, invalid, notFound, unavailable } from './problem.ts';
 import type { Identity } from './tokens.ts';
 
-const shape = named('Transport', listenerAnswer);
+const shape = named('Transport');
 const params = z.strictObject({ id: keyText.describe('`id` of the transport.') });
 const querystring = z.strictObject(pageFields);
 

@@ -4,7 +4,6 @@ import { tenantIn, trunkIn, trunkPlace } from '../provisioning/directory/places.
 import { freeTrunkId, trunkIdOf } from '../provisioning/trunk-settings/effective.ts';
 import { type Provisioning, type TrunkSettings, trunkSchema } from '../provisioning/trunk-settings/schema.ts';
 import { requireAllowedTrunk, requireTenant, requireTrunkOwner, visibleTrunk } from './access.ts';
-import { explanationAnswer } from './answers/explanation.ts';
 import { previewChange } from './change.ts';
 import { keyText } from './collection.ts';
 import { type ApiContext, answer, describe, identityOf } from './context.ts';
@@ -36,7 +35,7 @@ export function trunkPreviewRoute(app: FastifyInstance, context: ApiContext): vo
         summary: 'The INVITE that a trunk would send as it would be written; nothing is changed',
         readOnly: true,
         body: body('TrunkPreviewInput', previewBody),
-        answers: { 200: answer('The explanation', named('Explanation', explanationAnswer)) },
+        answers: { 200: answer('The explanation', named('Explanation')) },
       }),
       preValidation: async ({ identity, body: sent }) => {
         const trunk = isDocument(sent) ? (sent['trunk'] as Record<string, unknown> | undefined) : undefined;

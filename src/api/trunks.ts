@@ -19,14 +19,12 @@ import {
   trunkView,
   visibleTrunk,
 } from './access.ts';
-import { TRUNK_STATES } from './answers/shared.ts';
-import { examinationAnswer, trunkStatusAnswer } from './answers/trunks.ts';
 import { applyChange, sendResource } from './change.ts';
 import { askerOf, keyText } from './collection.ts';
 import { type ApiContext, answer, describe, identityOf, withManager } from './context.ts';
 import { entityTag, mergePatch, requireMatch, withStoredSecrets } from './documents.ts';
 import { effectiveValues } from './effective-trunk.ts';
-import { body, managedResource, named, patchOf, resource } from './openapi.ts';
+import { body, made, managedResource, named, patchOf, resource } from './openapi.ts';
 import { ownByDefault } from './ownership.ts';
 import { longPageFields, longPageOf, pageFrom } from './paging.ts';
 import { ApiProblem, notFound } from './problem.ts';
@@ -34,14 +32,15 @@ import { overlapRoute } from './sources.ts';
 import type { Identity } from './tokens.ts';
 import { planNewTrunk, planTrunk, planTrunkDeletion, trunkUpdate } from './trunk-change.ts';
 import { trunkPreviewRoute } from './trunk-preview.ts';
+import { TRUNK_STATES } from './trunk-states.ts';
 import { check } from './validation.ts';
 
 const TAG = 'trunks';
 const URL = '/api/v1/trunks/:id';
 const params = z.strictObject({ id: keyText.describe("The trunk's id.") });
 const shape = managedResource('Trunk', trunkSchema);
-const examinationShape = named('TrunkExamination', examinationAnswer);
-const statusShape = named('TrunkStatus', trunkStatusAnswer);
+const examinationShape = named('TrunkExamination');
+const statusShape = named('TrunkStatus');
 
 const viewQuery = z.strictObject({
   view: z
@@ -49,7 +48,7 @@ const viewQuery = z.strictObject({
     .default('written')
     .describe('`written`: the settings; `effective`: every value in force, with where it comes from.'),
 });
-const effectiveShape = named('EffectiveTrunk', {
+const effectiveShape = made('EffectiveTrunk', () => ({
   type: 'object',
   required: ['id', 'name', 'type', 'brand', 'values'],
   properties: {
@@ -74,7 +73,7 @@ const effectiveShape = named('EffectiveTrunk', {
       },
     },
   },
-});
+}));
 const trunkAnswer = { oneOf: [shape, effectiveShape] };
 
 export function trunkRoutes(app: FastifyInstance, context: ApiContext): void {

@@ -2,7 +2,6 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { tenantIn } from '../provisioning/directory/places.ts';
 import { isSystemAdmin, maySeeTenant, requireSystemAdmin, requireTenant, tenantScope } from './access.ts';
-import { newTotpAnswer, userAnswer } from './answers/people.ts';
 import { keyText } from './collection.ts';
 import { type ApiContext, answer, describe, identityOf } from './context.ts';
 import { body, named } from './openapi.ts';
@@ -13,7 +12,7 @@ import { ApiProblem, forbidden, invalid, notFound } from './problem.ts';
 import { newTotpSecret, totpStep, totpUri } from './totp.ts';
 
 const tag = 'users';
-const shape = named('User', userAnswer);
+const shape = named('User');
 const MIN_PASSWORD = 12;
 const MAX_PASSWORD = 256;
 
@@ -247,7 +246,7 @@ function codeRoutes(app: FastifyInstance, context: ApiContext): void {
       summary: 'Begin to set up an authenticator app for the own user',
       params,
       readOnly: true,
-      answers: { 201: answer('What the app needs', named('NewCodes', newTotpAnswer)) },
+      answers: { 201: answer('What the app needs', named('NewCodes')) },
     }),
     async (request, reply) => {
       const user = await ownUser(context, request);

@@ -1,8 +1,9 @@
 /** What is told: events of the stream, webhooks and what is posted to them. */
 import { z } from 'zod';
 import type { EventData, EventType, WebhookStatus } from '../../observe/index.ts';
+import { TRUNK_STATES } from '../trunk-states.ts';
 import { messageAnswer } from './messages.ts';
-import { DIRECTION, type Loose, optionalText, TRUNK_STATES, time } from './shared.ts';
+import { DIRECTION, type Loose, optionalText, time } from './shared.ts';
 
 const deliveriesAnswer = z.object({
   waiting: z.int(),

@@ -1,6 +1,6 @@
 /** What became of many rows, and what a node listens on, as the API answers it. */
 import { z } from 'zod';
-import type { ManyReport } from '../many.ts';
+import type { ManyReport } from '../many-report.ts';
 import type { ListenerView } from '../ports.ts';
 import type { Loose } from './shared.ts';
 

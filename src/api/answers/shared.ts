@@ -5,7 +5,6 @@ export const time = z.iso.datetime({ offset: true });
 export const optionalText = z.string().optional();
 export const DIRECTION = z.enum(['outbound', 'inbound', 'internal']);
 export const NODE = z.string().describe('The node that has it.');
-export const TRUNK_STATES = ['online', 'offline', 'registering', 'rejected', 'unknown'] as const;
 /** Fields that may be undefined may be absent: JSON does not tell the two apart. */
 export type Loose<T> = T extends readonly (infer I)[] ? readonly Loose<I>[] : T extends object ? LooseObject<T> : T;
 

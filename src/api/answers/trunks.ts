@@ -5,7 +5,8 @@ import { optionsSchema, TRUNK_TYPES } from '../../provisioning/trunk-settings/sc
 import { CHECKS, type Examination, OUTCOMES } from '../../trunks/examination.ts';
 import type { TrunkStatus } from '../../trunks/trunk-status.ts';
 import type { RegistrationView } from '../ports.ts';
-import { type Loose, optionalText, TRUNK_STATES, time } from './shared.ts';
+import { TRUNK_STATES } from '../trunk-states.ts';
+import { type Loose, optionalText, time } from './shared.ts';
 
 export const trunkStatusAnswer = z.object({
   trunkId: z.string(),

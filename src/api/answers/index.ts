@@ -1,0 +1,65 @@
+/** The shapes of what is answered, under their names in the OpenAPI document. Loaded only when that is made: nothing else needs them. */
+import type { z } from 'zod';
+import { callRecordAnswer, callStatisticsAnswer, callTraceAnswer, liveCallAnswer, tracePageAnswer } from './calls.ts';
+import { eventPageAnswer, newWebhookAnswer, webhookAnswer } from './events.ts';
+import { applySummaryAnswer, explanationAnswer, planAnswer } from './explanation.ts';
+import { messageAnswer, messageExplanationAnswer } from './messages.ts';
+import { drainAnswer, healthAnswer, nodeAnswer, readinessAnswer, reloadAnswer, storeAnswer } from './node.ts';
+import {
+  auditEntryAnswer,
+  newSignInLinkAnswer,
+  newTokenAnswer,
+  newTotpAnswer,
+  sessionAnswer,
+  tokenAnswer,
+  userAnswer,
+} from './people.ts';
+import { csvReportAnswer, listenerAnswer, manyReportAnswer } from './provisioning.ts';
+import {
+  brandAnswer,
+  certificateFactsAnswer,
+  examinationAnswer,
+  leaseAnswer,
+  registrationAnswer,
+  trunkStatusAnswer,
+} from './trunks.ts';
+
+export const ANSWERS = {
+  ApplySummary: applySummaryAnswer,
+  AuditEntry: auditEntryAnswer,
+  Brand: brandAnswer,
+  BulkReport: manyReportAnswer,
+  Call: liveCallAnswer,
+  CallRecord: callRecordAnswer,
+  CallStatistics: callStatisticsAnswer,
+  CallTrace: callTraceAnswer,
+  CertificateFacts: certificateFactsAnswer,
+  CsvReport: csvReportAnswer,
+  Drain: drainAnswer,
+  EventPage: eventPageAnswer,
+  Explanation: explanationAnswer,
+  Health: healthAnswer,
+  Lease: leaseAnswer,
+  Message: messageAnswer,
+  MessageExplanation: messageExplanationAnswer,
+  NewCodes: newTotpAnswer,
+  NewSignInLink: newSignInLinkAnswer,
+  NewToken: newTokenAnswer,
+  NewWebhook: newWebhookAnswer,
+  Node: nodeAnswer,
+  Plan: planAnswer,
+  Readiness: readinessAnswer,
+  Registration: registrationAnswer,
+  ReloadReport: reloadAnswer,
+  Session: sessionAnswer,
+  Store: storeAnswer,
+  Token: tokenAnswer,
+  TracePage: tracePageAnswer,
+  Transport: listenerAnswer,
+  TrunkExamination: examinationAnswer,
+  TrunkStatus: trunkStatusAnswer,
+  User: userAnswer,
+  Webhook: webhookAnswer,
+} satisfies Record<string, z.ZodType>;
+
+export type AnswerName = keyof typeof ANSWERS;

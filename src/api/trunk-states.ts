@@ -1,0 +1,2 @@
+/** What a trunk can be in, as the API tells it and takes it in a question. */
+export const TRUNK_STATES = ['online', 'offline', 'registering', 'rejected', 'unknown'] as const;
