@@ -119,6 +119,7 @@ export class Branch implements ClientTransactionUser, TimerTarget {
         return;
       case 'calling':
         this.state = 'cancelling';
+        this.#invite?.end();
         this.#noteCancelled();
         this.#forks.drop(undefined);
         this.#transaction?.cancel(reasonFields(reasons));
@@ -192,6 +193,7 @@ export class Branch implements ClientTransactionUser, TimerTarget {
     this.#late = undefined;
     const to = this.#targets[this.#targetIndex] as Destination;
     const invite = new TargetInvite(this.attempt, this.plan, to);
+    this.#invite?.end();
     this.#invite = invite;
     this.#noteStart();
     if (invite.ringing === undefined) this.#describe(invite);
@@ -202,6 +204,7 @@ export class Branch implements ClientTransactionUser, TimerTarget {
   #goOn({ invite, to, usedSequence }: RingingInvite): void {
     this.state = 'calling';
     this.#forks.noteUsed(usedSequence);
+    this.#invite?.begin(this.attempt.call, this.#forks, () => this.#nodeEnded());
     this.#transaction = this.attempt.env.endpoint.resumeInvite(invite, to, this);
     this.attempt.onBranchRings();
   }
@@ -253,6 +256,7 @@ export class Branch implements ClientTransactionUser, TimerTarget {
   #transmit(request: SipRequest, invite: TargetInvite): void {
     this.state = 'calling';
     this.#transaction = undefined;
+    invite.begin(this.attempt.call, this.#forks, () => this.#nodeEnded());
     try {
       this.#transaction = invite.send(request, this, this.attempt.call);
     } catch (error) {
@@ -302,6 +306,7 @@ export class Branch implements ClientTransactionUser, TimerTarget {
     this.#media?.handOver();
     this.#media = undefined;
     this.state = 'answered';
+    this.#invite?.end();
     this.#record(response.status, response.reason, 'answered');
     this.#forks.drop(leg);
     leg.learn(response);
@@ -355,6 +360,7 @@ export class Branch implements ClientTransactionUser, TimerTarget {
   }
 
   #refused(response: SipResponse, request: SipRequest): void {
+    this.#invite?.end();
     const invite = this.#invite;
     const delayMs = invite?.refused(response, request);
     if (invite === undefined || delayMs === undefined) {
@@ -432,9 +438,12 @@ export class Branch implements ClientTransactionUser, TimerTarget {
   }
 
   #newLeg(response: SipResponse, transaction: ClientTransaction): Leg {
-    const leg = this.#forks.add(response, transaction, this.#options, this.plan.credentials, this.#media);
-    leg.onHalfLost = () => this.#silent(transaction, 503, 'the node has ended', 'transport-error');
-    return leg;
+    return this.#forks.add(response, transaction, this.#options, this.plan.credentials, this.#media);
+  }
+
+  /** The node that it goes through has nothing of it any more. */
+  #nodeEnded(): void {
+    if (this.#transaction !== undefined) this.#silent(this.#transaction, 503, 'the node has ended', 'transport-error');
   }
 
   // --- the end ---
@@ -447,6 +456,7 @@ export class Branch implements ClientTransactionUser, TimerTarget {
 
   #finish(outcome: StageOutcome | 'cancelled'): void {
     this.state = 'over';
+    this.#invite?.end();
     this.#forks.drop(undefined);
     this.#media?.end();
     this.#media = undefined;

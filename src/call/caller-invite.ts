@@ -6,6 +6,7 @@ import { addCapabilities, addOwnHeaders, methodsOf } from './capabilities.ts';
 import { showAnswering } from './connected-identity.ts';
 import { carryCall } from './contact.ts';
 import { addressOf } from './destination.ts';
+import type { Half } from './halves.ts';
 import { Leg, type LegCall } from './leg.ts';
 import type { MediaEnd } from './media.ts';
 import { nearPlaceOf } from './media.ts';
@@ -44,6 +45,8 @@ export class CallerInvite implements ServerTransactionUser, ReliableRelayUser {
   /** The 2xx that waits until descriptions sent reliably are acknowledged (RFC 3262 §3). */
   #heldAnswer: { readonly leg: Leg; readonly response: SipResponse; readonly answers: Leg | undefined } | undefined =
     undefined;
+  /** Where another node sends it. */
+  readonly #half: Half | undefined;
   #done = false;
 
   constructor(
@@ -64,6 +67,8 @@ export class CallerInvite implements ServerTransactionUser, ReliableRelayUser {
     this.#session = SessionKeeper.forIncoming(call.env, options.sessionTimer, transaction.request);
     transaction.user = this;
     call.retain();
+    this.#half = this.#halfWith(call.record.facts.peerNode);
+    if (this.#half !== undefined) call.registry.halves.add(this.#half);
   }
 
   get supportsReliable(): boolean {
@@ -148,7 +153,7 @@ export class CallerInvite implements ServerTransactionUser, ReliableRelayUser {
   /** Refuses the INVITE, unless it has its final response already. `from` is the callee's refusal that is passed on, if any. */
   refuse(status: number, reason?: string, headers: HeaderList = [], from?: SipResponse): void {
     if (this.#done) return;
-    this.#done = true;
+    this.#finish();
     this.#heldAnswer?.leg.hangUp();
     this.#heldAnswer = undefined;
     const response = createResponse(this.request, status, reason, { toTag: this.#transaction.localTag, headers });
@@ -168,7 +173,7 @@ export class CallerInvite implements ServerTransactionUser, ReliableRelayUser {
   /** Another node answers it: nothing of it is left here. */
   leave(): void {
     if (this.#done) return;
-    this.#done = true;
+    this.#finish();
     this.#heldAnswer = undefined;
     this.#session?.stop();
     this.#session = undefined;
@@ -214,7 +219,7 @@ export class CallerInvite implements ServerTransactionUser, ReliableRelayUser {
     if (held === undefined) return;
     const { leg, response, answers } = held;
     this.#heldAnswer = undefined;
-    this.#done = true;
+    this.#finish();
     // The transaction lingers for half a minute; the call must not for its sake.
     this.#transaction.user = undefined;
     leg.reliable?.end();
@@ -222,6 +227,26 @@ export class CallerInvite implements ServerTransactionUser, ReliableRelayUser {
     leg.confirm();
     leg.accepted = new AcceptedInvite(leg, this.#transaction, response, answers && { kind: 'answer', to: answers });
     this.call.release();
+  }
+
+  #finish(): void {
+    this.#done = true;
+    if (this.#half !== undefined) this.call.registry.halves.remove(this.#half);
+  }
+
+  #halfWith(node: string | undefined): Half | undefined {
+    if (node === undefined) return undefined;
+    const { call } = this;
+    const remoteTag = () => (this.#legs.length > 0 ? this.request.fromTag() : undefined);
+    return {
+      node,
+      callId: call.record.callerCallId,
+      localTag: this.#transaction.localTag,
+      get remoteTag() {
+        return remoteTag();
+      },
+      lost: () => call.end('engine', 'node-ended'),
+    };
   }
 
   /** The caller's side of `callee`; `own` wants one that no other callee has described. */

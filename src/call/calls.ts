@@ -5,6 +5,7 @@ import type { Flow } from '../sip/transport/index.ts';
 import { AbandonedInvites, type LateUser, type SentInvite } from './abandoned-invites.ts';
 import { Call, type CallRegistry, type Restorer } from './call.ts';
 import { refuseUnsupported } from './capabilities.ts';
+import { Halves } from './halves.ts';
 import { HeardByes } from './heard-byes.ts';
 import { LateAnswers } from './late-answers.ts';
 import type { Leg } from './leg.ts';
@@ -62,12 +63,12 @@ export class Calls implements CallRegistry {
   /** Unset: no call ever comes from another node. */
   comers: ComingCalls | undefined = undefined;
   readonly counters: CallCounters = { live: 0, legs: 0, started: 0, answered: 0, refused: 0, unmatched: 0 };
+  /** Of those that are set up between this node and another. */
+  readonly halves = new Halves();
   readonly #env: CallEnvironment;
   /** By local tag, which the early dialogs of a forked INVITE share. */
   readonly #legs = new TokenMap<Leg>();
   readonly #calls = new Map<string, Call>();
-  /** Legs whose other side is another node. */
-  readonly #halves = new Set<Leg>();
   readonly #abandoned: AbandonedInvites;
   /** From the first one on. */
   #heardByes: HeardByes | undefined = undefined;
@@ -310,23 +311,6 @@ export class Calls implements CallRegistry {
     if (leg !== undefined && leg.call.record.facts.peerNode !== undefined) leg.call.legLost(leg, 'cancel');
   }
 
-  /** Of calls that ring between this node and another one: the legs to that. */
-  ringingHalves(): readonly Leg[] {
-    return [...this.#halves].filter(({ state }) => state === 'early');
-  }
-
-  /** The other node has nothing more of a call that rings by this leg: it is not reached by it, or its caller is gone. */
-  halfLost(leg: Leg): void {
-    if (leg.onHalfLost === undefined) leg.call.end('engine', 'node-ended');
-    else leg.onHalfLost();
-  }
-
-  /** Whether an INVITE with this Call-ID is under way. Looks at every call. */
-  isInviting(callId: string): boolean {
-    for (const call of this.#calls.values()) if (call.begunLegs().some((leg) => leg.callId === callId)) return true;
-    return false;
-  }
-
   /** Another node has it. */
   forget(id: string): void {
     this.#calls.get(id)?.forget();
@@ -345,13 +329,11 @@ export class Calls implements CallRegistry {
 
   add(leg: Leg): void {
     this.#legs.add(leg);
-    if (leg.options.isBetweenNodes === true) this.#halves.add(leg);
     this.counters.legs = this.#legs.size;
   }
 
   remove(leg: Leg): void {
     this.#legs.delete(leg);
-    this.#halves.delete(leg);
     this.counters.legs = this.#legs.size;
   }
 

@@ -23,6 +23,11 @@ export class Forks {
     return this.#legs.length;
   }
 
+  /** The peer's, of one of them; undefined: there is none. */
+  get anyTag(): string | undefined {
+    return this.#legs[0]?.dialog.remoteTag;
+  }
+
   /** The highest sequence number that was used in one of those that are over: the far side, which answers after all, has seen it. */
   get usedSequence(): number {
     return this.#usedSequence;

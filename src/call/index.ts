@@ -27,6 +27,7 @@ export {
 export { type CallCounters, Calls, type CallsOptions, SHUTDOWN_REASONS } from './calls.ts';
 export { CALL_TAGS, SERVED_EVENTS, SERVED_METHODS, SERVED_TAGS } from './capabilities.ts';
 export { describeDestination } from './destination.ts';
+export type { Half, Halves } from './halves.ts';
 export type { LegState } from './leg-request.ts';
 export { type MessagePlan, relayMessage, sendMessage } from './message-relay.ts';
 export * from './plan.ts';

@@ -21,6 +21,7 @@ import type { LateUser, SentInvite } from './abandoned-invites.ts';
 import { addOwnHeaders, allows, methodsOf } from './capabilities.ts';
 import { contactOf, fitDatagram } from './contact.ts';
 import { addressOf, hopOf } from './destination.ts';
+import type { Halves } from './halves.ts';
 import { CONFIRMED, EARLY, GONE, type Phase } from './leg-phase.ts';
 import { LegRequest, type LegRequestUser, type LegState } from './leg-request.ts';
 import type { MediaEnd, MediaOffer, MediaPlace } from './media.ts';
@@ -86,6 +87,7 @@ interface LegSession {
 
 /** Where legs live; `Calls` is it. */
 export interface LegRegistry {
+  readonly halves: Pick<Halves, 'add' | 'remove'>;
   add(leg: Leg): void;
   remove(leg: Leg): void;
   /** An INVITE was given up without a final response: `late` hears the 2xx that may still come. */
@@ -186,8 +188,6 @@ export class Leg implements LegRequestUser, AcknowledgingLeg {
   unreachable: string | undefined = undefined;
   /** Undefined: what the party describes passes as it is. */
   media: MediaPlace | undefined = undefined;
-  /** Of an INVITE that went to another node: that one has nothing of it any more. */
-  onHalfLost: (() => void) | undefined = undefined;
   /** Relayed requests under way toward this leg. */
   relays = 0;
   readonly #registry: LegRegistry;

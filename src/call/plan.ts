@@ -96,6 +96,8 @@ export interface LegOptions extends Omit<SendOptions, 'transactionTimeoutMs' | '
   readonly sender?: string | undefined;
   /** The leg is between two nodes of the store, each of which has a half of the call; for `router.plausible`, never interpreted here. */
   readonly isBetweenNodes?: boolean | undefined;
+  /** The name of the node at the other end of an INVITE that this one sends to it. */
+  readonly peerNode?: string | undefined;
   /** Whose leg it is, for `router.referred` and `router.mayReplace`; never interpreted here. */
   readonly owner?: LegOwner;
   /** The trunk at the other end, for `router.nextHop` and `router.plausible`; never interpreted here. */

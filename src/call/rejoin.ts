@@ -28,7 +28,12 @@ function join(registry: LegRegistry, inner: Leg, between: Leg): LegCall | undefi
   if (party === undefined || kept === undefined || between.state !== 'confirmed') return undefined;
   const { destination } = party;
   half.forget();
-  const options = { ...between.options, contact: party.options.contact, isBetweenNodes: undefined };
+  const options = {
+    ...between.options,
+    contact: party.options.contact,
+    isBetweenNodes: undefined,
+    peerNode: undefined,
+  };
   const as = { ...kept, options, identityWithheld, identityAsserted, ...(identity !== undefined && { identity }) };
   const leg = Leg.restore(registry, call, as, () => destination);
   if (kept.session !== undefined) SessionKeeper.restore(leg, kept.session, 0);

@@ -3,6 +3,8 @@ import type { SipRequest, SipResponse } from '../sip/message/index.ts';
 import type { BranchMedia } from './branch-media.ts';
 import { carryCaller } from './contact.ts';
 import { describeDestination, sendOptions } from './destination.ts';
+import type { Forks } from './forks.ts';
+import type { Half } from './halves.ts';
 import { buildInvite } from './invite.ts';
 import type { Leg, LegCall } from './leg.ts';
 import type { BranchPlan } from './plan.ts';
@@ -37,6 +39,8 @@ export class TargetInvite {
   readonly #localTag: string;
   #sequence = 0;
   #session: SessionKeeper | undefined;
+  /** While it waits for the final response of another node. */
+  #endHalf: (() => void) | undefined = undefined;
   /** What made it be sent again, and what is done about that. */
   #mended: { readonly repair: Repair; refusal: SipResponse } | undefined = undefined;
 
@@ -99,6 +103,28 @@ export class TargetInvite {
     carryCaller(request, this.to, options, call);
     const how = sendOptions(options, options.firstResponseMs, this.#plan.pastFlow);
     return this.#inviter.env.endpoint.sendRequest(request, this.to, user, how);
+  }
+
+  /** It waits for its final response from now on. @param lost called where it went to another node that has nothing of it any more */
+  begin({ registry }: LegCall, forks: Pick<Forks, 'anyTag'>, lost: () => void): void {
+    this.end();
+    const { peerNode: node } = this.seen.options;
+    if (node === undefined) return;
+    const { callId } = this;
+    const half: Half = {
+      ...{ node, callId, localTag: this.#localTag, lost },
+      get remoteTag() {
+        return forks.anyTag;
+      },
+    };
+    registry.halves.add(half);
+    this.#endHalf = () => registry.halves.remove(half);
+  }
+
+  /** It has its final response, or is given up. */
+  end(): void {
+    this.#endHalf?.();
+    this.#endHalf = undefined;
   }
 
   /** While it has no final response. */

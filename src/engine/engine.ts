@@ -18,7 +18,7 @@ import { Reception } from './admit/reception.ts';
 import { CallContinuity } from './continuity/call-continuity.ts';
 import { KnownNodes } from './continuity/known-nodes.ts';
 import { Restoration } from './continuity/restoration.ts';
-import { type SealedContacts, sealedContacts, selfOf } from './continuity/sealed-contacts.ts';
+import { processOf, type SealedContacts, sealedContacts, selfOf } from './continuity/sealed-contacts.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { Draining } from './draining.ts';
 import type { EngineOptions } from './engine-options.ts';
@@ -41,6 +41,8 @@ export class Engine {
   readonly listeners: LiveListeners;
   readonly registrations: Registrations;
   readonly calls: Calls;
+  /** Names this process among all that have worked on the store. */
+  readonly process: string;
   /** Contacts that carry their calls. */
   readonly contacts: SealedContacts;
   readonly trunks: TrunkService;
@@ -106,6 +108,7 @@ export class Engine {
 
     // The calls, who hears of them (tell/), and what becomes of them beyond this process (continuity/).
     const self = selfOf(settings.node, workers?.count);
+    this.process = processOf(self);
     this.contacts = sealedContacts(self, secret, settings, scheduler, served, callStore);
     const audience = new CallAudience(guards, observer.calls);
     const calls = new Calls({

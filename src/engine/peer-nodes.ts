@@ -36,6 +36,8 @@ export interface PeerNodes {
   quietMs(node: string): number | undefined;
   /** Whether its answers to questions of other nodes prove who it is. */
   signs(node: string): boolean;
+  /** Names the process that was heard of last under this name; undefined: the node does not say. */
+  processOf(node: string): string | undefined;
 }
 
 /** The binding that a pass asks for: whose it is, and the contact as it was registered. */
@@ -65,6 +67,7 @@ export const NO_PEERS: PeerNodes = {
   hasSuccessor: () => false,
   quietMs: () => undefined,
   signs: () => false,
+  processOf: () => undefined,
 };
 
 export const PASS_HEADER = 'X-Tandem-Peer';

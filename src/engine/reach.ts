@@ -16,6 +16,7 @@ export interface Reached {
 
 /** The way through the node that a contact registered at. */
 export interface Through {
+  readonly node: string;
   /** Makes the header field that a request with this Request-URI needs. */
   pass(requestUri: string): readonly [name: string, value: string];
   /** Where the contact is by itself, for when that node does not answer; undefined: nowhere. */
@@ -63,6 +64,7 @@ export class ContactReach {
     if (peer !== undefined) {
       const wanted = { aor: binding.aor, contact: binding.requestUri };
       const through: Through = {
+        node: binding.node,
         pass: (requestUri) => pass.write(requestUri, wanted),
         otherwise: target,
         wasSilent: () => peers.noteSilent(binding.node),

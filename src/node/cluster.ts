@@ -50,6 +50,10 @@ export class RosterPeers implements PeerNodes {
     return this.#roster.others().find((other) => other.name === name)?.signs === true;
   }
 
+  processOf(name: string): string | undefined {
+    return this.#roster.others().find((other) => other.name === name)?.process;
+  }
+
   addressOf(name: string): Target | undefined {
     const node = this.#roster.others().find((other) => other.name === name);
     if (node === undefined || this.#silentSince.get(name) === node.beat) return undefined;
@@ -125,6 +129,7 @@ export function factsOf(engine: Engine, answersQuestions: boolean): NodeReport {
     trunks: engine.trunks.troubles(MAX_TROUBLES),
     contacts,
     signs: true,
+    process: engine.process,
     ...(registered.length > 0 ? { registered } : {}),
     ...(engine.calls.draining ? { isDraining: true } : {}),
     ...(answersQuestions ? {} : { answers: false }),

@@ -83,6 +83,8 @@ export interface NodeReport extends LimitUse {
   >;
   /** Its answers to questions of other nodes prove who it is; a program of before those says nothing. */
   readonly signs?: boolean;
+  /** Names its process, as it says it to other nodes that ask it; a program of before that says nothing. */
+  readonly process?: string;
   /** It takes no new calls. */
   readonly isDraining?: boolean;
   /** It has no HTTP interface that questions of others could be put to. */

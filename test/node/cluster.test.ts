@@ -48,6 +48,14 @@ test('a trunk that another node registers is as that node says: well, unless it 
   expect(trunkElsewhere(rosterOf([]), '1')).toBeUndefined();
 });
 
+test('the process of a node is the one that it has told last', () => {
+  const nodes: KnownNode[] = [{ name: 'b', beat: 1, heardAtMs: 0, process: '1-1' }];
+  const peers = new RosterPeers(rosterOf(nodes), new VirtualScheduler());
+  expect([peers.processOf('b'), peers.processOf('c')]).toEqual(['1-1', undefined]);
+  nodes[0] = { name: 'b', beat: 1, heardAtMs: 0, process: '1-2' };
+  expect(peers.processOf('b')).toBe('1-2');
+});
+
 test('how long a node is quiet counts from when it told of itself, where that is known', () => {
   const roster = rosterOf([
     { name: 'b', beat: 1, heardAtMs: 0, toldAtMs: -400 },

@@ -110,7 +110,7 @@ export class CallContinuity {
       restoring: { ...restoring, scheduler },
     });
     if (store.shared === undefined) return;
-    this.#ringingHalves = new RingingHalves({ calls, known, questions, scheduler, log });
+    this.#ringingHalves = new RingingHalves({ halves: calls.halves, known, questions, scheduler, log });
     this.#unread = new UnreadStore({ hasRead: () => keeper.hasRead, scheduler });
     const held = new PeerQuestions({ ...asking, scheduler: scheduler.unheld ?? scheduler });
     const nodes = new LostCalls({ known, keeper, questions: held, clock: scheduler });
@@ -181,8 +181,8 @@ export class CallContinuity {
 
   #knowledgeOf(question: AskedBy): Knowledge {
     const known = this.#revival?.knowledgeOf(question) ?? 'none';
-    // Of a call that rings: the process before may have begun it, whose calls are not read yet, or have no early dialog here yet.
-    const mayRing = () => this.#unread?.isUnread === true || this.#options.calls.isInviting(question.callId);
+    // Of a call that is set up: there need be no dialog yet; and the process before may have begun it, whose calls are not read yet.
+    const mayRing = () => this.#unread?.isUnread === true || this.#options.calls.halves.has(question.callId);
     return known === 'none' && question.process === '' && mayRing() ? 'has' : known;
   }
 

@@ -15,7 +15,7 @@ const MAX_NODES = 200;
 /** Of those that are in the roster no more, asked: most of them have ended. */
 const MAX_GONE = 10;
 
-type KnownPeers = Pick<PeerNodes, 'names' | 'addressOf' | 'quietMs' | 'signs' | 'isPeerAddress'>;
+type KnownPeers = Pick<PeerNodes, 'names' | 'addressOf' | 'quietMs' | 'signs' | 'processOf' | 'isPeerAddress'>;
 
 export class KnownNodes {
   readonly #peers: KnownPeers;
@@ -44,6 +44,16 @@ export class KnownNodes {
   /** Those that are worth a question that costs little: of the ones that are in the roster no more the latest. */
   latestNames(): readonly string[] {
     return this.names().slice(-(this.#peers.names().length + MAX_GONE));
+  }
+
+  /** Names in the roster. */
+  listedNames(): readonly string[] {
+    return this.#peers.names();
+  }
+
+  /** The process that was heard of last under this name; undefined: it is in the roster no more, or does not say. */
+  processOf(name: string): string | undefined {
+    return this.#peers.processOf(name);
   }
 
   /** Whether it was in the roster when that was last read: the store had heard of it lately. */

@@ -108,6 +108,13 @@ export class PeerQuestions {
     return this.#asked((leftMs) => this.#ask(node, dialog, leftMs), withinMs);
   }
 
+  /** Whether the process at work under its name is the one of this name; undefined: nobody is there. */
+  async isProcess(node: AskedNode, process: string, withinMs: number): Promise<boolean | undefined> {
+    const known = await this.knows(node, { callId: randomToken(), ...NO_DIALOG, process }, withinMs);
+    // Of a dialog that nobody has only the process that is named says that it may have had it.
+    return known === undefined ? undefined : known === 'had';
+  }
+
   /** The calls of this node that it has gone on with within the last `sinceMs`; undefined: it does not say. */
   async taken(node: AskedNode, sinceMs: number, withinMs: number): Promise<TakenThere | undefined> {
     const { clock } = this.#options;

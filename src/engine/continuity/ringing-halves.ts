@@ -1,22 +1,33 @@
 /**
- * A call that rings between two nodes has a half at each. Where the process of one ends before the call was kept, nobody goes on with it, and
- * the other half would ring for as long as it may. So while nothing is heard of the other node it is asked what it knows of the call, until it
- * has said that it has it; whoever is not there, or knows nothing of it, three times running has lost it.
+ * A call that is set up between two nodes has a half at each. Where the process of one ends before the call was kept, nobody goes on with it,
+ * and the other half would ring for as long as it may. So a node of which nothing is heard is asked whether its process still lives: silent
+ * three times running, it has lost all that was begun with it. Where another process is at work under its name that is asked of each half
+ * what it knows of it, until it has it; three times running nothing, and that half is lost. While all nodes are heard nothing is asked, nor any
+ * half looked at.
  */
 import type { Log } from '../../base/log.ts';
 import { cancelTimer, type Scheduler, type Timer, type TimerTarget } from '../../base/scheduler.ts';
-import type { Calls } from '../../call/index.ts';
+import type { Half, Halves } from '../../call/index.ts';
 import type { KnownNodes } from './known-nodes.ts';
 import type { AskedNode, PeerQuestions } from './peer-question.ts';
 
-type Half = ReturnType<Calls['ringingHalves']>[number];
-
 export interface RingingHalvesOptions {
-  readonly calls: Pick<Calls, 'ringingHalves' | 'halfLost'>;
-  readonly known: Pick<KnownNodes, 'latestNames' | 'lastAddressOf' | 'isHeard' | 'signs'>;
-  readonly questions: Pick<PeerQuestions, 'knows'>;
+  readonly halves: Pick<Halves, 'nodes' | 'with'>;
+  readonly known: Pick<KnownNodes, 'listedNames' | 'processOf' | 'lastAddressOf' | 'isHeard' | 'signs'>;
+  readonly questions: Pick<PeerQuestions, 'knows' | 'isProcess'>;
   readonly scheduler: Scheduler;
   readonly log: Log;
+}
+
+/** Another node, and what of the halves with it is uncertain. */
+interface Watched {
+  /** The process that was heard of last; undefined: it does not say. */
+  process: string | undefined;
+  /** Begun with a process that may be over: asked one by one. */
+  readonly doubted: Set<Half>;
+  /** How often running that node was silent, or knew nothing of it. */
+  readonly unknown: Map<Half, number>;
+  isAsking: boolean;
 }
 
 const ASK_MS = 800;
@@ -24,13 +35,14 @@ const ANSWER_MS = 600;
 /** Nodes tell of themselves twice a second. */
 const HEARD_MS = 1_000;
 const MOST_UNKNOWN = 3;
-/** Asked after in one round: a node that ends may leave thousands. */
+/** Asked after in one round at a node: one that ends may leave thousands. */
 const MOST_ASKED = 1_000;
+/** In place of a tag or process that is not known: nobody has it. */
+const NOBODY = 'none';
 
 export class RingingHalves implements TimerTarget {
   readonly #options: RingingHalvesOptions;
-  /** How often running the other node did not know of it. */
-  readonly #unknown = new WeakMap<Half, number>();
+  readonly #nodes = new Map<string, Watched>();
   #timer: Timer | undefined = undefined;
 
   constructor(options: RingingHalvesOptions) {
@@ -47,41 +59,102 @@ export class RingingHalves implements TimerTarget {
 
   onTimer(): void {
     this.start();
-    let asked = 0;
-    for (const half of this.#options.calls.ringingHalves()) {
-      const node = this.#nodeOf(half);
-      const isDoubted =
-        node !== undefined && (this.#unknown.has(half) || !this.#options.known.isHeard(node.name, HEARD_MS));
-      if (!isDoubted) continue;
-      void this.#ask(half, node);
-      if (++asked >= MOST_ASKED) return;
+    const { halves, known } = this.#options;
+    const names = new Set([...known.listedNames(), ...halves.nodes()]);
+    for (const name of this.#nodes.keys()) if (!names.has(name)) this.#nodes.delete(name);
+    for (const name of names) this.#look(name);
+  }
+
+  #look(name: string): void {
+    const { halves, known } = this.#options;
+    const process = known.processOf(name);
+    const node = this.#watched(name, process);
+    const isAnother = process !== undefined && node.process !== undefined && process !== node.process;
+    node.process = process ?? node.process;
+    const isHeard = known.isHeard(name, HEARD_MS);
+    // One that has been silent and is heard again is the same process, or says nothing of that.
+    if (isAnother || (isHeard && process === undefined && node.unknown.size > 0)) doubt(node, halves.with(name));
+    else if (isHeard) certain(node);
+    if ((isHeard && node.doubted.size === 0) || halves.with(name).size === 0 || node.isAsking) return;
+    const address = known.lastAddressOf(name);
+    if (address !== undefined) void this.#ask(node, { name, address, signs: known.signs(name) }, isHeard);
+  }
+
+  #watched(name: string, process: string | undefined): Watched {
+    const before = this.#nodes.get(name);
+    if (before !== undefined) return before;
+    const node = { process, doubted: new Set<Half>(), unknown: new Map<Half, number>(), isAsking: false };
+    this.#nodes.set(name, node);
+    return node;
+  }
+
+  async #ask(node: Watched, asked: AskedNode, isHeard: boolean): Promise<void> {
+    node.isAsking = true;
+    try {
+      if (isHeard || (await this.#isThere(node, asked))) await this.#askEach(node, asked);
+    } finally {
+      node.isAsking = false;
     }
   }
 
-  async #ask(half: Half, node: AskedNode): Promise<void> {
-    const { questions, calls, log } = this.#options;
-    const { callId, localTag: theirs, remoteTag: ours } = half.dialog;
-    const knowledge = await questions.knows(node, { callId, ours, theirs, id: '', process: '' }, ANSWER_MS);
-    const unknown = (this.#unknown.get(half) ?? 0) + 1;
-    if (knowledge === 'has') this.#unknown.delete(half);
-    else this.#unknown.set(half, unknown);
-    if (knowledge === 'has' || unknown < MOST_UNKNOWN || half.state !== 'early') return;
-    log.warn('ringing-half-lost', { node: node.name, callId });
-    calls.halfLost(half);
+  /** Whether anybody is there. */
+  async #isThere(node: Watched, asked: AskedNode): Promise<boolean> {
+    const { halves, questions } = this.#options;
+    const isSame = await questions.isProcess(asked, node.process ?? NOBODY, ANSWER_MS);
+    const those = halves.with(asked.name);
+    if (isSame === undefined) for (const half of [...those]) this.#isUnknown(node, half, asked.name);
+    else if (isSame) certain(node);
+    else doubt(node, those);
+    return isSame !== undefined;
   }
 
-  /** Undefined: it is none that is known, any more. */
-  #nodeOf({ destination }: Half): AskedNode | undefined {
-    const { known } = this.#options;
-    const [host, port] =
-      'remoteAddress' in destination
-        ? [destination.remoteAddress, destination.remotePort]
-        : [destination.address, destination.port];
-    for (const name of known.latestNames()) {
-      const address = known.lastAddressOf(name);
-      if (address?.address === host && (address.port === port || address.transport !== 'udp'))
-        return { name, address, signs: known.signs(name) };
+  async #askEach(node: Watched, asked: AskedNode): Promise<void> {
+    const those = this.#options.halves.with(asked.name);
+    const questions: Promise<void>[] = [];
+    for (const half of node.doubted) {
+      if (questions.length >= MOST_ASKED) break;
+      if (those.has(half)) questions.push(this.#askAfter(node, half, asked));
+      else settle(node, half);
     }
-    return undefined;
+    await Promise.all(questions);
   }
+
+  async #askAfter(node: Watched, half: Half, asked: AskedNode): Promise<void> {
+    const { callId, localTag: theirs, remoteTag: ours = NOBODY } = half;
+    // A program of before, which does not name its process, knows of early dialogs alone.
+    if (node.process === undefined && half.remoteTag === undefined) {
+      settle(node, half);
+      return;
+    }
+    const dialog = { callId, ours, theirs, id: '', process: '' };
+    const knowledge = await this.#options.questions.knows(asked, dialog, ANSWER_MS);
+    if (knowledge === 'has') settle(node, half);
+    else this.#isUnknown(node, half, asked.name);
+  }
+
+  #isUnknown(node: Watched, half: Half, name: string): void {
+    const { halves, log } = this.#options;
+    const times = (node.unknown.get(half) ?? 0) + 1;
+    node.unknown.set(half, times);
+    const isOver = !halves.with(name).has(half);
+    if (!isOver && times < MOST_UNKNOWN) return;
+    settle(node, half);
+    if (isOver) return;
+    log.warn('ringing-half-lost', { node: name, callId: half.callId });
+    half.lost();
+  }
+}
+
+function doubt(node: Watched, halves: Iterable<Half>): void {
+  for (const half of halves) node.doubted.add(half);
+}
+
+/** The process lives with which those were begun that are not doubted. */
+function certain({ doubted, unknown }: Watched): void {
+  for (const half of unknown.keys()) if (!doubted.has(half)) unknown.delete(half);
+}
+
+function settle({ doubted, unknown }: Watched, half: Half): void {
+  doubted.delete(half);
+  unknown.delete(half);
 }

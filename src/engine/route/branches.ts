@@ -156,6 +156,7 @@ export class Branches {
             viaHost: undefined,
             viaPort: undefined,
             isBetweenNodes: true,
+            peerNode: way.node,
           },
         };
       },

@@ -95,7 +95,7 @@ function throughNode(
     draft: passed,
     toward: (to) =>
       to === node
-        ? { draft: passed, options: { ...options, isBetweenNodes: true } }
+        ? { draft: passed, options: { ...options, isBetweenNodes: true, peerNode: through.node } }
         : {
             draft: { ...draft, contact: direct },
             options: { ...options, contact: direct, firstResponseMs: ORPHAN_SILENT_MS },

@@ -48,6 +48,9 @@ let knowsOther: boolean;
 let knowsThird: boolean;
 
 let otherLife: Life;
+/** What the first one hears of the second: that its answers prove who it is, and its process where that is another one. */
+let answersSigned: boolean;
+let otherProcess: string | undefined;
 /** When the second node was last heard of. */
 let otherEndedAtMs: number | undefined;
 
@@ -60,6 +63,8 @@ beforeEach(async () => {
   isForgotten = false;
   otherEndedAtMs = undefined;
   knowsThird = false;
+  answersSigned = false;
+  otherProcess = undefined;
   const scheduler = new VirtualScheduler();
   store.clock = scheduler;
   const after = { scheduler, network: new SimulatedNetwork(scheduler) };
@@ -79,6 +84,8 @@ beforeEach(async () => {
         names: () => [...(knowsOther ? ['two'] : []), ...(knowsThird ? ['three'] : [])],
         addressOf: (name) => ({ transport: 'udp', address: name === 'three' ? THIRD : OTHER, port: 5060 }),
         quietMs: () => scheduler.nowMs() - (otherEndedAtMs ?? scheduler.nowMs()),
+        signs: () => answersSigned,
+        processOf: (name) => (name === 'two' ? (otherProcess ?? two.engine.process) : undefined),
       },
     },
   });
@@ -88,6 +95,7 @@ beforeEach(async () => {
     isPeerAddress: (address) => address === ENGINE || (knowsThird && address === THIRD),
     names: () => [...(isForgotten ? [] : ['one']), ...(knowsThird ? ['three'] : [])],
     signs: () => true,
+    processOf: (name) => (name === 'one' && !isForgotten ? one.engine.process : undefined),
     addressOf: (name) => {
       const address = name === 'three' ? THIRD : isForgotten ? undefined : ENGINE;
       return address === undefined ? undefined : { transport: 'udp', address, port: 5060 };
@@ -1207,7 +1215,7 @@ describe('a call rings between two nodes', () => {
   });
 
   test('it goes on while the other one is silent toward the store and answers', async () => {
-    expect(one.engine.calls.isInviting(betweenNodes().callId())).toBe(true);
+    expect(one.engine.calls.halves.has(betweenNodes().callId())).toBe(true);
     endedAtMs = one.scheduler.nowMs();
     otherEndedAtMs = one.scheduler.nowMs();
     await pass(20_000);
@@ -1215,7 +1223,66 @@ describe('a call rings between two nodes', () => {
     toOther(bob, answerTo(asked, '200 OK', ['Contact: <sip:102@203.0.113.2>']));
     await pass(100);
     expect(finals().at(-1)?.status).toBe(200);
-    expect(one.engine.calls.isInviting(betweenNodes().callId())).toBe(false);
+    expect(one.engine.calls.halves.has(betweenNodes().callId())).toBe(false);
+  });
+});
+
+/** The callee has said nothing yet but that his node has the INVITE: that of a carrier may take seconds. */
+describe('a call between two nodes does not ring yet', () => {
+  let bob: Phone;
+  let second: SipRequest;
+  let asked: SipRequest;
+
+  beforeEach(() => {
+    [knowsOther, answersSigned] = [true, true];
+    bob = atOther();
+  });
+
+  const call = async () => {
+    second = alice.call('102', UPDATES);
+    await pass(50);
+    asked = bob.took('INVITE');
+    await pass(1_000);
+  };
+
+  test('and the callee’s node ends: he is asked at his own address within 5 s', async () => {
+    await call();
+    otherLife.isOver = true;
+    otherEndedAtMs = one.scheduler.nowMs();
+    await two.engine.endpoint.transport.close();
+    await pass(4_500);
+    expect(bob.requests('INVITE').map((invite) => invite.topVia().host)).toContain(ENGINE);
+  });
+
+  test('and the caller’s ends before the call was kept: the callee is cancelled within 5 s', async () => {
+    store.cutOff.add('one');
+    await call();
+    // A callee that has said nothing cannot be cancelled (RFC 3261 section 9.1).
+    toOther(bob, answerTo(asked, '100 Trying'));
+    await kill();
+    await pass(4_800);
+    expect(bob.took('CANCEL').topVia().branch).toBe(asked.topVia().branch);
+  });
+
+  test('it goes on while both are silent toward the store and answer each other', async () => {
+    await call();
+    endedAtMs = one.scheduler.nowMs();
+    otherEndedAtMs = one.scheduler.nowMs();
+    toOther(bob, answerTo(asked, '100 Trying'));
+    await pass(20_000);
+    expect(bob.requests('CANCEL')).toEqual([]);
+    toOther(bob, answerTo(asked, '200 OK', ['Contact: <sip:102@203.0.113.2>']));
+    await pass(100);
+    expect(alice.final(second)?.status).toBe(200);
+  });
+
+  test('and another process is at work under the name of the callee’s node at once: he is asked anew', async () => {
+    await call();
+    otherLife.isOver = true;
+    await two.engine.endpoint.transport.close();
+    otherProcess = 'next';
+    await pass(3_500);
+    expect(bob.requests('INVITE').map((invite) => invite.topVia().host)).toContain(ENGINE);
   });
 });
 

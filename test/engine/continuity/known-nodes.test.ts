@@ -8,12 +8,13 @@ const B = at('192.0.2.2');
 const [OWN, C, STRANGER] = ['192.0.2.1', '192.0.2.3', '192.0.2.250'];
 
 function roster() {
-  const nodes = new Map<string, { sip?: Target; quietMs: number; signs: boolean }>();
+  const nodes = new Map<string, { sip?: Target; quietMs: number; signs: boolean; process?: string }>();
   const peers = {
     names: () => [...nodes.keys()],
     addressOf: (name: string) => nodes.get(name)?.sip,
     quietMs: (name: string) => nodes.get(name)?.quietMs,
     signs: (name: string) => nodes.get(name)?.signs === true,
+    processOf: (name: string) => nodes.get(name)?.process,
     isPeerAddress: (address: string) => address === C,
   };
   const known = new KnownNodes(peers, { isOwnHost: (host) => host === OWN });

@@ -126,6 +126,23 @@ test.each([
   expect(await waited(scheduler, questions.lives(B, 300))).toBe(false);
 });
 
+describe('whether a process is still at work is asked', () => {
+  test.each([
+    ['had', true],
+    ['none', false],
+  ] as const)('and the node says of a dialog that nobody has: %s', async (knowledge, isIt) => {
+    const asked: AskedBy[] = [];
+    const { questions } = asker(answering('b', knowledge, asked));
+    expect(await questions.isProcess(B, '1a-2b', 300)).toBe(isIt);
+    expect(asked).toMatchObject([{ node: 'a', id: '', process: '1a-2b' }]);
+  });
+
+  test('and nobody answers', async () => {
+    const { questions, scheduler } = asker(() => undefined);
+    expect(await waited(scheduler, questions.isProcess(B, '1a-2b', 300))).toBeUndefined();
+  });
+});
+
 test('an answer to an earlier question is none', async () => {
   let first: SipResponse | undefined;
   const node = answering('b', 'has');

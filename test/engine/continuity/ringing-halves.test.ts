@@ -1,43 +1,86 @@
-import { beforeEach, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
+import type { Half } from '../../../src/call/index.ts';
 import type { Knowledge } from '../../../src/engine/continuity/peer-question.ts';
-import { RingingHalves, type RingingHalvesOptions } from '../../../src/engine/continuity/ringing-halves.ts';
+import { RingingHalves } from '../../../src/engine/continuity/ringing-halves.ts';
+import type { Target } from '../../../src/sip/transport/index.ts';
 import { VirtualScheduler } from '../../kit/virtual-scheduler.ts';
 import { RecordingLog } from '../../sip/transport/recorder.ts';
 
-type Half = ReturnType<RingingHalvesOptions['calls']['ringingHalves']>[number];
+interface Node {
+  address: Target | undefined;
+  isHeard: boolean;
+  isListed: boolean;
+  /** As the roster says it. */
+  process: string | undefined;
+  /** That is at work there; undefined: nobody answers. */
+  runs: string | undefined;
+  knows: Knowledge;
+}
 
 let time: VirtualScheduler;
 let log: RecordingLog;
-let halves: Half[];
-let isHeard: boolean;
-let knowledge: Knowledge | undefined;
-let asked: { readonly name: string; readonly callId: string; readonly ours: string; readonly theirs: string }[];
+let nodes: { two: Node; three: Node; ended?: Node };
+let halves: Map<string, Set<Half>>;
+let looks: number;
+let processQuestions: string[];
+let asked: { readonly name: string; readonly at: string; readonly callId: string; readonly ours: string }[];
 let lost: Half[];
 let ringing: RingingHalves;
 
-const half = (address: string, port = 5060) =>
-  ({
-    state: 'early',
-    dialog: { callId: 'call', localTag: 'mine', remoteTag: 'its' },
-    destination: { transport: 'udp', address, port },
-  }) as unknown as Half;
+const at = (address: string, port = 5060): Target => ({ transport: 'tcp', address, port });
+const node = (address: Target): Node => ({
+  ...{ address, isHeard: true, isListed: true },
+  ...{ process: '1-1', runs: '1-1', knows: 'has' as const },
+});
+
+function begin(name: string, hasDialog = true): Half {
+  const half: Half = {
+    ...{ node: name, callId: `call-${lost.length}`, localTag: 'mine', remoteTag: hasDialog ? 'its' : undefined },
+    lost: () => {
+      halves.get(name)?.delete(half);
+      lost.push(half);
+    },
+  };
+  halves.set(name, (halves.get(name) ?? new Set()).add(half));
+  return half;
+}
 
 beforeEach(() => {
   time = new VirtualScheduler();
   log = new RecordingLog();
-  [halves, isHeard, knowledge, asked, lost] = [[half('192.0.2.2')], true, 'has', [], []];
+  nodes = { two: node(at('192.0.2.2')), three: node(at('192.0.2.3')) };
+  [halves, looks, processQuestions, asked, lost] = [new Map(), 0, [], [], []];
+  const of = (name: string) => nodes[name as keyof typeof nodes] as Node;
   ringing = new RingingHalves({
-    calls: { ringingHalves: () => halves, halfLost: (each) => lost.push(each) },
+    halves: {
+      nodes: () => halves.keys(),
+      with: (name) => {
+        const those = halves.get(name) ?? new Set<Half>();
+        return new Proxy(those, {
+          get: (set, key) => {
+            if (key === Symbol.iterator) looks++;
+            const value: unknown = Reflect.get(set, key, set);
+            return typeof value === 'function' ? value.bind(set) : value;
+          },
+        });
+      },
+    },
     known: {
-      latestNames: () => ['two', 'three'],
-      lastAddressOf: (name) => ({ transport: 'udp', address: name === 'two' ? '192.0.2.2' : '192.0.2.3', port: 5060 }),
-      isHeard: () => isHeard,
+      listedNames: () => Object.keys(nodes).filter((name) => of(name).isListed),
+      processOf: (name) => of(name).process,
+      lastAddressOf: (name) => of(name).address,
+      isHeard: (name) => of(name).isHeard,
       signs: () => true,
     },
     questions: {
-      knows: async ({ name }, { callId, ours, theirs }) => {
-        asked.push({ name, callId, ours, theirs });
-        return knowledge;
+      isProcess: async ({ name }, process) => {
+        processQuestions.push(name);
+        const { runs } = of(name);
+        return runs === undefined ? undefined : runs === process;
+      },
+      knows: async ({ name, address }, { callId, ours }) => {
+        asked.push({ name, at: address.address, callId, ours });
+        return of(name).runs === undefined ? undefined : of(name).knows;
       },
     },
     scheduler: time,
@@ -53,52 +96,129 @@ async function pass(ms: number): Promise<void> {
   }
 }
 
-test('of a node that is heard nothing is asked', async () => {
+test('while every node is heard nothing is asked, and no half looked at', async () => {
+  for (let count = 0; count < 100; count++) begin('two');
   await pass(10_000);
+  expect([processQuestions, asked, looks]).toEqual([[], [], 0]);
+});
+
+test('of one that is not heard one question a round tells that its process lives, however many calls ring', async () => {
+  for (let count = 0; count < 100; count++) begin('two');
+  begin('three');
+  Object.assign(nodes.two, { isHeard: false });
+  await pass(60_000);
+  expect([processQuestions.length, new Set(processQuestions)]).toEqual([75, new Set(['two'])]);
+  expect([asked, lost]).toEqual([[], []]);
+});
+
+test('one that is silent three times running has lost all that was begun with it by then, and no other has', async () => {
+  const ended = [begin('two'), begin('two', false)];
+  begin('three');
+  Object.assign(nodes.two, { isHeard: false, runs: undefined });
+  await pass(1_600);
+  expect(lost).toEqual([]);
+  const late = begin('two');
+  await pass(800);
+  expect(lost).toEqual(ended);
   expect(asked).toEqual([]);
-});
-
-test('one that is not heard is asked what it knows of the dialog as it sees that; while it has it the call rings on', async () => {
-  isHeard = false;
-  await pass(4_000);
-  expect(new Set(asked.map((question) => JSON.stringify(question)))).toEqual(
-    new Set([JSON.stringify({ name: 'two', callId: 'call', ours: 'its', theirs: 'mine' })]),
+  expect(log.lines).toMatchObject(
+    ended.map(({ callId }) => ({ event: 'ringing-half-lost', fields: { node: 'two', callId } })),
   );
-  expect([asked.length, lost]).toEqual([5, []]);
+  await pass(1_600);
+  expect(lost).toEqual([...ended, late]);
 });
 
-test.each([undefined, 'none', 'had'] as const)('%s, three times running: the half is lost', async (known) => {
-  [isHeard, knowledge] = [false, known];
+test('one that answers again, or is heard again, has lost nothing', async () => {
+  begin('two');
+  for (const back of [{ runs: '1-1' }, { runs: '1-1', isHeard: true }]) {
+    Object.assign(nodes.two, { isHeard: false, runs: undefined });
+    await pass(1_600);
+    Object.assign(nodes.two, back);
+    await pass(800);
+  }
+  Object.assign(nodes.two, { isHeard: false, runs: undefined });
   await pass(1_600);
-  expect(lost).toEqual([]);
-  await pass(800);
-  expect(lost).toEqual(halves);
-  expect(log.lines).toMatchObject([{ event: 'ringing-half-lost', fields: { node: 'two', callId: 'call' } }]);
+  expect([lost, asked]).toEqual([[], []]);
 });
 
-test('one that has begun again, and is heard, is asked on until it has said that it has it', async () => {
-  [isHeard, knowledge] = [false, undefined];
+test('of two at one address the one that lives keeps its call when the other has ended', async () => {
+  nodes.ended = { ...node(at('192.0.2.2')), isHeard: false, runs: undefined };
+  nodes.two = node(at('192.0.2.2', 5070));
+  begin('two');
+  await pass(10_000);
+  expect([processQuestions, lost]).toEqual([[], []]);
+});
+
+describe('another process is at work under the name', () => {
+  test('which is heard at another address: it is asked there of what was begun with the one before, until it has it', async () => {
+    const before = begin('two');
+    await pass(800);
+    Object.assign(nodes.two, { process: '1-2', runs: '1-2', address: at('192.0.2.77'), knows: 'none' });
+    await pass(700);
+    const after = begin('two');
+    await pass(100);
+    Object.assign(nodes.two, { knows: 'has' });
+    await pass(800);
+    // Both of them: the second was begun before it was seen that the process is another.
+    expect(asked.map(({ at: where, ours }) => [where, ours])).toEqual(Array(4).fill(['192.0.2.77', 'its']));
+    begin('two');
+    await pass(8_000);
+    expect([asked.length, lost]).toEqual([4, []]);
+    expect([...(halves.get('two') ?? [])].slice(0, 2)).toEqual([before, after]);
+  });
+
+  test.each(['none', 'had'] as const)('%s, three times running: the half is lost within 3.2 s', async (knows) => {
+    const half = begin('two');
+    begin('three');
+    await pass(800);
+    Object.assign(nodes.two, { process: '1-2', runs: '1-2', knows });
+    await pass(2_400);
+    expect(lost).toEqual([half]);
+    expect(processQuestions).toEqual([]);
+    expect(new Set(asked.map(({ name }) => name))).toEqual(new Set(['two']));
+  });
+
+  test('which the store has not heard of: the question tells, and halves are asked', async () => {
+    const half = begin('two');
+    await pass(800);
+    Object.assign(nodes.two, { isHeard: false, runs: '1-2', knows: 'none' });
+    await pass(2_400);
+    expect(lost).toEqual([half]);
+    expect([processQuestions.length, asked.length]).toEqual([3, 3]);
+  });
+
+  test('a half without a dialog is asked after by its Call-ID', async () => {
+    const half = begin('two', false);
+    await pass(800);
+    Object.assign(nodes.two, { process: '1-2', runs: '1-2', knows: 'none' });
+    await pass(2_400);
+    expect([lost, asked.map(({ ours }) => ours)]).toEqual([[half], ['none', 'none', 'none']]);
+  });
+});
+
+test('a program of before, which names no process, is asked of each early dialog, and of nothing that has none', async () => {
+  nodes.two = { ...node(at('192.0.2.2')), process: undefined, isHeard: false, knows: 'none' };
+  const half = begin('two');
+  begin('two', false);
+  await pass(8_000);
+  expect([lost, asked.length]).toEqual([[half], 3]);
+});
+
+test('a half that is answered or over meanwhile is not lost, nor one whose node was at no address', async () => {
+  const half = begin('two');
+  begin('three');
+  for (const each of Object.values(nodes)) Object.assign(each, { isHeard: false, runs: undefined });
+  Object.assign(nodes.three, { address: undefined });
   await pass(1_600);
-  [isHeard, knowledge] = [true, 'has'];
-  await pass(800);
-  expect(asked).toHaveLength(3);
+  halves.get('two')?.delete(half);
   await pass(4_000);
-  expect([asked.length, lost]).toEqual([3, []]);
-});
-
-test('a half that has been answered or has ended meanwhile is not lost, nor one whose other node nobody knows', async () => {
-  [isHeard, knowledge] = [false, 'none'];
-  await pass(1_600);
-  Object.assign(halves[0] as Half, { state: 'confirmed' });
-  halves.push(half('198.51.100.9'), half('192.0.2.2', 5070));
-  await pass(1_600);
-  expect(lost).toEqual([]);
-  expect(new Set(asked.map(({ name }) => name))).toEqual(new Set(['two']));
+  expect([lost, new Set(processQuestions)]).toEqual([[], new Set(['two'])]);
 });
 
 test('of thousands a thousand are asked after in a round; when it has stopped none', async () => {
-  isHeard = false;
-  halves = Array.from({ length: 3_000 }, () => half('192.0.2.3'));
+  for (let count = 0; count < 3_000; count++) begin('two');
+  await pass(800);
+  Object.assign(nodes.two, { process: '1-2', runs: '1-2', knows: 'none' });
   await pass(800);
   expect(asked).toHaveLength(1_000);
   ringing.stop();

@@ -1,0 +1,51 @@
+/** This node's halves of calls that are set up between it and other nodes of the store. Each of the two nodes has one. */
+
+/** From the INVITE between the nodes on, until that has its final response here. */
+export interface Half {
+  /** Name of the other node. */
+  readonly node: string;
+  /** Of the INVITE between the two. */
+  readonly callId: string;
+  readonly localTag: string;
+  /** Undefined: there is no dialog with the other node yet. */
+  readonly remoteTag: string | undefined;
+  /** The other node has nothing of it any more: it is not reached by this INVITE, or its caller is gone. */
+  lost(): void;
+}
+
+const NONE: ReadonlySet<Half> = new Set();
+
+export class Halves {
+  readonly #byNode = new Map<string, Set<Half>>();
+  /** Each INVITE between nodes has a Call-ID of its own. */
+  readonly #byCallId = new Map<string, Half>();
+
+  add(half: Half): void {
+    this.#byCallId.set(half.callId, half);
+    const those = this.#byNode.get(half.node);
+    if (those === undefined) this.#byNode.set(half.node, new Set([half]));
+    else those.add(half);
+  }
+
+  remove(half: Half): void {
+    if (this.#byCallId.get(half.callId) === half) this.#byCallId.delete(half.callId);
+    const those = this.#byNode.get(half.node);
+    those?.delete(half);
+    if (those?.size === 0) this.#byNode.delete(half.node);
+  }
+
+  /** The other nodes of all of them. */
+  nodes(): Iterable<string> {
+    return this.#byNode.keys();
+  }
+
+  /** Those with one node. */
+  with(node: string): ReadonlySet<Half> {
+    return this.#byNode.get(node) ?? NONE;
+  }
+
+  /** Whether there is one whose INVITE has this Call-ID. */
+  has(callId: string): boolean {
+    return this.#byCallId.has(callId);
+  }
+}
