@@ -21,6 +21,12 @@ interface Waiting {
   readonly afterLook: number;
 }
 
+/** A question of which the answer was lost. */
+interface Untold {
+  /** Since when nothing had been heard of the node that was asked for. */
+  readonly silentSinceMs: number;
+}
+
 export interface CallSuccessionOptions {
   /** This node's name. */
   readonly node: string;
@@ -77,9 +83,8 @@ export class CallSuccession implements TimerTarget {
   #heardAtMs: ReadonlyMap<string, number> = new Map();
   /** Nodes whose calls the store has been asked for: they are on their way here, or some of them. */
   readonly #taking = new Map<string, Promise<boolean>>();
-  /** Nodes of which the store may have given calls in an answer that was lost, until it has been asked what it gave; and the number of that question. */
-  readonly #untold = new Map<string, number>();
-  #questions = 0;
+  /** Nodes of which the store may have given calls in an answer that was lost, until it has been asked what it gave. */
+  readonly #untold = new Map<string, Untold>();
   #hasFailed = false;
   #isStopped = false;
 
@@ -202,31 +207,33 @@ export class CallSuccession implements TimerTarget {
 
   /** False: it lives. */
   async #takeAll(name: string, quietMs: number): Promise<boolean> {
-    const { peers, node } = this.#options;
+    const { peers, node, scheduler } = this.#options;
+    const nowMs = scheduler.nowMs();
     // Before it is asked: what is lost meanwhile may have come too late for this question.
     const untold = new Map(name === node ? this.#untold : []);
     const nodes = untold.size === 0 ? [name] : [...untold.keys()];
-    let calls = await this.#take(name);
+    // What a lost answer brought was their calls as they were then.
+    const silentSinceMs = untold.size === 0 ? nowMs - quietMs : Math.min(...[...untold.values()].map(sinceMsOf));
+    let calls = await this.#take(name, silentSinceMs);
     // From here on they count as this node's.
     if (calls !== 'alive' && name !== node) peers.followed(name);
     while (calls.length > 0) {
       if (calls === 'alive') return false;
       // The store reads the next ones while these are gone on with.
-      const next = this.#isStopped ? [] : this.#take(name);
-      this.#goOnWith(nodes, calls, quietMs);
+      const next = this.#isStopped ? [] : this.#take(name, silentSinceMs);
+      this.#goOnWith(nodes, calls, nowMs - silentSinceMs);
       calls = await next;
     }
-    for (const [other, question] of untold) if (this.#untold.get(other) === question) this.#untold.delete(other);
+    for (const [other, lost] of untold) if (this.#untold.get(other) === lost) this.#untold.delete(other);
     return true;
   }
 
-  async #take(name: string): Promise<readonly KeptCall[] | 'alive'> {
+  async #take(name: string, silentSinceMs: number): Promise<readonly KeptCall[] | 'alive'> {
     const { store, node } = this.#options;
-    const question = ++this.#questions;
     try {
       return await store.take(name, SILENT_MS);
     } catch (error) {
-      if (name !== node) this.#untold.set(name, question);
+      if (name !== node) this.#untold.set(name, { silentSinceMs });
       throw error;
     }
   }
@@ -260,4 +267,8 @@ export class CallSuccession implements TimerTarget {
     if (this.#waiting.length === 0) this.#waitTimer = cancelTimer(this.#waitTimer);
     for (const each of waiting) if (which(each)) each.retry();
   }
+}
+
+function sinceMsOf({ silentSinceMs }: Untold): number {
+  return silentSinceMs;
 }

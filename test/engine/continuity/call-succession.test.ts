@@ -83,7 +83,7 @@ function succession(readLateMs: number): CallSuccession {
     ...NO_PEERS,
     names: () => ['other'],
     addressOf: () => ({ transport: 'udp', address: '192.0.2.1', port: 5060 }),
-    quietMs: () => (isForgotten ? undefined : scheduler.nowMs() - readToldAtMs),
+    quietMs: (name) => (isForgotten || name === 'own' ? undefined : scheduler.nowMs() - readToldAtMs),
     followed: (name) => happened.push(`${name} followed`),
   };
   every(TELL_MS, 0, () => {
@@ -305,6 +305,9 @@ test.each([0, 1, 2])(
     }
     expect([...new Set(seen)]).toEqual(['idle, 0 missed, ', 'taking, 1 missed, ', 'idle, 0 missed, other']);
     expect(one.isTaking('own')).toBe(false);
+    // It has been silent since it ended, not for ever: what rings may go on.
+    expect(silentForMs).toBeGreaterThan(SILENT_MS);
+    expect(silentForMs).toBeLessThan(6_000);
     one.stop();
   },
 );
