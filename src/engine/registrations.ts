@@ -241,8 +241,11 @@ export class Registrations implements AccountLookup, RegisteredFlows {
 
   #forgetUnlessKnown(domain: string, username: string): void {
     const aor = aorKey(username, domain);
-    if (this.registrar.bindings(aor).length > 0 && this.find(domain, username) === undefined)
-      this.registrar.remove(aor);
+    const bindings = this.registrar.bindings(aor);
+    if (bindings.length === 0 || this.find(domain, username) !== undefined) return;
+    // Without a password, who registers is known by its address.
+    const areTrusted = bindings.every(({ source }) => this.trusted(domain, username, source.address) !== undefined);
+    if (!areTrusted) this.registrar.remove(aor);
   }
 
   #noteGateway({ aor }: Binding<Flow>): void {

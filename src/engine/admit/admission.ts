@@ -102,13 +102,14 @@ export class Admission {
     const claimed = this.#realmOfCredentials(request);
     if (claimed !== undefined) return this.#verify(transaction, sender, claimed);
 
+    const found = this.#trustedExtension(request, sender);
+    const trusted = found === undefined || this.#asksOther(request, found.tenant) ? undefined : found;
     // What is registered on the flow of a proxy says nothing of whom it speaks for.
     const registered = sender === flow ? this.#options.flows.registeredOn(flow) : undefined;
-    if (registered !== undefined) return this.#registeredParty(transaction, registered);
-
-    const trusted = this.#trustedExtension(request, sender);
-    if (trusted !== undefined && !this.#asksOther(request, trusted.tenant))
-      return { kind: 'extension', tenant: trusted.tenant, extension: trusted.extension };
+    // Who has registered there as the extension that is trusted there needs no more than before.
+    if (registered !== undefined && !(trusted !== undefined && isAt(registered, trusted)))
+      return this.#registeredParty(transaction, registered);
+    if (trusted !== undefined) return { kind: 'extension', tenant: trusted.tenant, extension: trusted.extension };
 
     const identified = this.#options.trunks.identify(request, sender);
     switch (identified.kind) {
@@ -288,4 +289,11 @@ export class Admission {
     this.#options.onRefused?.(code, sender, { method: transaction.request.method, ...detail });
     transaction.reply(403, 'Forbidden');
   }
+}
+
+function isAt(
+  { domain, user }: { readonly domain: string; readonly user: string },
+  { tenant, extension }: TrustedExtension,
+): boolean {
+  return user === extension.number && domain.toLowerCase() === tenant.domain.toLowerCase();
 }

@@ -96,6 +96,32 @@ describe('who sent this? (behaviour 26)', () => {
     expect(outcomeOf(world, world.agent('203.0.113.99'), from('101'), to).status).toBe(407);
   });
 
+  test.each([
+    ['without a password', {}],
+    ['with one', { password: PASSWORD }],
+  ])(
+    'it needs none either when it has registered there, also after a change of its tenant: %s',
+    async (_case, secret) => {
+      const trusting = { number: '101', trustedAddresses: ['203.0.113.0/28'], ...secret };
+      const others = [{ number: '102', password: PASSWORD }];
+      const world = await World.start({ acme: { extensions: [trusting, ...others] } });
+      const phone = world.agent('203.0.113.3');
+      const address = '<sip:101@acme.example.com>';
+      const register = phone.request('REGISTER', 'sip:acme.example.com', { From: `${address};tag=1`, To: address });
+      expect(phone.ask(register).status).toBe(200);
+      const to = 'sip:102@acme.example.com';
+      const from = (user: string) => ({ From: `<sip:${user}@acme.example.com>;tag=1` });
+      expect(outcomeOf(world, phone, from('101'), to).status).toBe(480);
+      expect(world.observed.ended.at(-1)?.facts).toMatchObject({ extension: '101' });
+      // Whoever it says to be else has to show it.
+      expect(outcomeOf(world, phone, from('102'), to).status).toBe(407);
+      await world.provision({ acme: { extensions: [{ ...trusting, name: 'Ann' }, ...others] } });
+      expect(world.engine.registrations.bindingsOfOwner({ tenant: 'acme', number: '101' })).toHaveLength(1);
+      await world.provision({ acme: { extensions: others } });
+      expect(world.engine.registrations.bindingsOfOwner({ tenant: 'acme', number: '101' })).toHaveLength(0);
+    },
+  );
+
   test('an extension that trusts a carrier’s address, and is called as a caller is, takes no call of another tenant’s', async () => {
     const world = await World.start({
       trunks: { 'carrier-a': { associatedIps: ['203.0.113.0/24'] } },
