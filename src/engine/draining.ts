@@ -1,13 +1,15 @@
 /**
  * What a node that drains does with requests that start something new, while other nodes of the store live: it serves what only it can
  * reach, sends the rest to one of them, and for the first moments, until providers and load balancers have followed, serves that too.
- * Once it leaves its calls to the others it begins none.
+ * Once it leaves its calls to the others it begins none: phones are sent to one of them, and what comes over a trunk is refused, since many
+ * carriers follow no redirection and all of them may try their next address after 503.
  */
 import { fnv1a } from '../base/fnv.ts';
 import type { Clock } from '../base/scheduler.ts';
 import type { DrainAnswer } from '../sip/endpoint/index.ts';
 import { formatHost, isSipUri, type SipRequest, transportParameter } from '../sip/message/index.ts';
 import type { Flow } from '../sip/transport/index.ts';
+import type { Admission } from './admit/admission.ts';
 import { PASS_HEADER, type PeerNodes } from './peer-nodes.ts';
 import type { Served } from './served.ts';
 
@@ -18,6 +20,7 @@ export interface DrainingOptions {
   readonly clock: Clock;
   readonly peers: PeerNodes;
   readonly served: Pick<Served, 'isEmergency'>;
+  readonly admission: Pick<Admission, 'isOfTrunk'>;
 }
 
 export class Draining {
@@ -36,13 +39,13 @@ export class Draining {
   }
 
   answer(request: SipRequest, flow: Flow): DrainAnswer {
-    const { clock, peers, served } = this.#options;
+    const { admission, clock, peers, served } = this.#options;
     const others = peers.publicAddresses(flow.transport);
     if (others.length === 0) return 'refuse';
     // OPTIONS asks whether new calls are taken.
     if (request.method !== 'INVITE') return request.method === 'OPTIONS' ? 'refuse' : 'serve';
     const isOfNode = peers.isPeerAddress(flow.remoteAddress) && request.headers.valueNamed(PASS_HEADER) !== undefined;
-    if (this.#isLeaving && isOfNode) return 'refuse';
+    if (this.#isLeaving && (isOfNode || admission.isOfTrunk(request, flow))) return 'refuse';
     const isServed = isOfNode || clock.nowMs() - this.#sinceMs < HANDOVER_MS || served.isEmergency(request);
     if (isServed && !this.#isLeaving) return 'serve';
     // Copies of a request are told the same.

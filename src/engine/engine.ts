@@ -230,7 +230,7 @@ export class Engine {
   #drains(): Draining {
     if (this.#draining !== undefined) return this.#draining;
     const { scheduler: clock, peers = NO_PEERS } = this.#options;
-    const draining = new Draining({ clock, peers, served: this.#served });
+    const draining = new Draining({ clock, peers, served: this.#served, admission: this.#reception.admission });
     this.endpoint.drain((request, flow) => draining.answer(request, flow));
     this.#draining = draining;
     return draining;

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { NO_PEERS, PASS_HEADER, type PeerNodes } from '../../src/engine/peer-nodes.ts';
 import { aorKey } from '../../src/registrar/index.ts';
 import { HeaderId } from '../../src/sip/message/index.ts';
-import { SDP, World } from './world.ts';
+import { CARRIER_A, SDP, World } from './world.ts';
 
 const OTHER = { host: '198.51.100.2', port: 5060 };
 const peers: PeerNodes = { ...NO_PEERS, publicAddresses: (transport) => (transport === 'udp' ? [OTHER] : []) };
@@ -45,6 +45,18 @@ test('with other nodes: once its calls are left to them it begins none, whatever
   expect(carol.responses(late.callId()).at(-1)?.status).toBe(302);
   const ofNode = carol.request('INVITE', 'sip:102@acme.example.com', { [PASS_HEADER]: 'two' }, SDP);
   expect(carol.ask(ofNode).status).toBe(503);
+  world.run(5_000);
+  await closed;
+  expect(bob.requests('INVITE')).toHaveLength(asked);
+});
+
+test('with other nodes: once its calls are left to them a carrier is told to try its next address, not to follow', async () => {
+  const { world, bob } = await draining(peers);
+  const asked = bob.requests('INVITE').length;
+  const closed = world.engine.close();
+  const carrier = world.agent(CARRIER_A);
+  const fields = { From: '<sip:14155550199@carrier.example>;tag=c' };
+  expect(carrier.ask(carrier.request('INVITE', 'sip:14155550102@198.51.100.1', fields, SDP)).status).toBe(503);
   world.run(5_000);
   await closed;
   expect(bob.requests('INVITE')).toHaveLength(asked);

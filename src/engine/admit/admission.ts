@@ -14,6 +14,7 @@
  * anybody else gets a challenge that nobody can meet, so that the answer tells nothing.
  */
 
+import { PeerError } from '../../base/errors.ts';
 import { Later } from '../../base/later.ts';
 import type { Calls } from '../../call/index.ts';
 import type { Party } from '../../provisioning/tenants/party.ts';
@@ -128,6 +129,22 @@ export class Admission {
     }
     this.#challengeStranger(transaction, sender);
     return undefined;
+  }
+
+  /** Whether it comes over a trunk, as far as that shows without credentials. */
+  isOfTrunk(request: SipRequest, flow: Flow): boolean {
+    try {
+      const sender = this.#options.front.senderOf(request, flow);
+      if (this.#realmOfCredentials(request) !== undefined || this.#trustedExtension(request, sender) !== undefined)
+        return false;
+      if (sender === flow && this.#options.flows.registeredOn(flow) !== undefined) return false;
+      const identified = this.#options.trunks.identify(request, sender);
+      if (identified.kind !== 'trunk') return false;
+      return identified.exact || this.#claimedTenant(request) === undefined;
+    } catch (error) {
+      if (error instanceof PeerError) return false;
+      throw error;
+    }
   }
 
   #realmOfCredentials(request: SipRequest): string | undefined {
