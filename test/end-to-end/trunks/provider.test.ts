@@ -86,7 +86,10 @@ describe.skipIf(peersSkipped)("Kamailio as the provider's registrar", () => {
       registration: { server: `udp:127.0.0.1:${provider.edgePort}`, grantedSeconds: MIN_EXPIRES },
     });
     expect(await tandem(engine, 'trunks')).toMatch(/carrier +register +system +online/);
-    await expect.poll(() => metric(engine, 'tandem_trunk_up', 'trunk_id="1"')).toBe(1);
+    await eventually(
+      'the trunk up in the metrics',
+      async () => (await metric(engine, 'tandem_trunk_up', 'trunk_id="1"')) === 1,
+    );
   });
 
   test('phone → engine → Kamailio → SIPp: the INVITE follows Service-Route (RFC 3608) and answers the challenge with SHA-256', async () => {
@@ -135,7 +138,10 @@ describe.skipIf(peersSkipped)('a wrong password at Kamailio', { concurrent: true
       expect(tries).toBeLessThanOrEqual(6);
       await events.event('trunk-state', (data) => data['state'] === 'rejected' && data['lastCode'] === 401);
       expect(await tandem(engine, 'trunks')).toMatch(/carrier +register +system +rejected .* 401 .*Unauthorized/);
-      await expect.poll(() => metric(engine, 'tandem_trunk_up', 'trunk_id="1"')).toBe(0);
+      await eventually(
+        'the trunk down in the metrics',
+        async () => (await metric(engine, 'tandem_trunk_up', 'trunk_id="1"')) === 0,
+      );
       const line = await engine.logged('trunk-state', ({ state }) => state === 'rejected');
       expect(line).toMatchObject({ trunk: 'carrier', level: 'warn' });
       // Twice the time after which it came back before.
