@@ -252,6 +252,31 @@ test('a call that ended shortly before its node was killed may be ended again', 
   expect(found({ ...run, faults: [fault('kill -9', 13_000)] })).toEqual(['a record whose seconds are wrong']);
 });
 
+test('a fork whose answer its node could not hear is late from when it can: it is sent a BYE as soon as it is heard', () => {
+  // Its node was cut off when it answered; the caller's own then had the phone called once more.
+  const hidden = (change: Change = {}) =>
+    called({ callId: 'b2', node: OTHER, answeredAtMs: 6_000, confirmedAtMs: 12_100, endedAtMs: 12_100, ...change });
+  const cut = fault('link down', 5_000, 8_000, OTHER);
+  const judged = (leg: Leg, ...faults: Fault[]) => found({ legs: [caller(), called(), leg], faults });
+  const violation = ['two answered B legs of one A leg'];
+  expect(judged(hidden(), cut)).toEqual([]);
+  expect(judged(hidden(), { ...cut, kind: 'SIGSTOP' })).toEqual([]);
+  expect(judged(hidden(), cut, fault('link down', 3_000, 4_000, OTHER))).toEqual([]);
+  // Later than its next repetition.
+  expect(judged(hidden({ confirmedAtMs: 13_100, endedAtMs: 13_100 }), cut)).toEqual(violation);
+  // It was acknowledged, and left up.
+  expect(judged(hidden({ confirmedAtMs: 8_500, endedAtMs: 13_100 }), cut)).toEqual(violation);
+  expect(judged(hidden({ confirmedAtMs: 6_010 }), cut)).toEqual(violation);
+  // Of another node, after the answer, before it, and where its node heard it.
+  for (const other of [
+    fault('link down', 5_000, 8_000, ONE),
+    fault('link down', 6_800, 8_000, OTHER),
+    fault('link down', 3_000, 5_900, OTHER),
+    fault('partition', 5_000, 8_000, OTHER),
+  ])
+    expect(judged(hidden(), other)).toEqual(violation);
+});
+
 test('a BYE that finds its call ended is none that nobody took, whatever forks were cancelled before', () => {
   const fork = (change: Change) =>
     without(called({ callId: 'b2', ...change }), 'answeredAtMs', 'confirmedAtMs', 'endedAtMs', 'endedBy');

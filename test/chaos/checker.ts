@@ -52,7 +52,7 @@ export interface Finding {
 }
 
 const ORPHAN_MS = 60_000;
-/** From an answer that nobody waited for to its BYE. */
+/** From an answer that nobody waited for to its BYE. It is sent again every 4 s at most (T2). */
 const LATE_MS = 5_000;
 const SECOND_MS = 1_000;
 const LEASE_MS = 6_000;
@@ -98,18 +98,27 @@ export const isUp = ({ a }: Call) => a.final === 200 && a.answeredAtMs !== undef
  * A fork that answered when another one had won, or whose caller had gone: it was told so by a BYE at once (RFC 3261 §9.1, §13.2.2.4), and is
  * nobody's answered leg. A node that ended before it could say so leaves that to the callee's own timer of 64*T1.
  */
-function isLate(leg: Leg, { a, b }: Call): boolean {
+function isLate(leg: Leg, { a, b }: Call, faults: readonly Fault[]): boolean {
   const { side, answeredAtMs, endedBy, endedAtMs } = leg;
   if (side === 'A' || endedBy !== 'peer' || answeredAtMs === undefined || endedAtMs === undefined) return false;
   const hasWinner = b.some((other) => other !== leg && isConfirmed(other) && other.endedAtMs !== endedAtMs);
   const isGone = a.isAbandoned === true || (a.final ?? 0) >= 300;
-  return (hasWinner || isGone) && a.furtherAnswers === 0 && endedAtMs - answeredAtMs <= LATE_MS;
+  return (hasWinner || isGone) && a.furtherAnswers === 0 && endedAtMs - hearableAtMs(leg, faults) <= LATE_MS;
+}
+
+/** Since when the node of a leg could hear its answer: it had none before the end of a silence in which it acknowledges nothing. */
+function hearableAtMs({ node, answeredAtMs = 0, confirmedAtMs = 0 }: Leg, faults: readonly Fault[]): number {
+  const hidden = faults.filter(
+    ({ kind, host, atMs, endMs }) =>
+      silences(kind) && host === node && atMs <= answeredAtMs && answeredAtMs < endMs && endMs <= confirmedAtMs,
+  );
+  return Math.max(answeredAtMs, ...hidden.map(({ endMs }) => endMs));
 }
 
 function answersOf(call: Call, evidence: Evidence): Finding[] {
   const { a, b } = call;
   const rule = 'two answered B legs of one A leg' as const;
-  const answered = b.filter((leg) => isConfirmed(leg) && !isLate(leg, call));
+  const answered = b.filter((leg) => isConfirmed(leg) && !isLate(leg, call, evidence.faults));
   if (answered.length < 2 && a.furtherAnswers === 0) return [];
   const what = `${answered.length} answered B legs, ${a.furtherAnswers} further answers`;
   return [{ rule, atMs: a.invitedAtMs, what, callIds: idsOf(call), ...allowedBy(call, evidence) }];
@@ -123,7 +132,7 @@ function endOf(call: Call, evidence: Evidence): Finding[] {
     findings.push({ rule, atMs, what, callIds: idsOf(call), ...allowedBy(call, evidence) });
   };
   for (const leg of legs) {
-    if (isLate(leg, call)) continue;
+    if (isLate(leg, call, evidence.faults)) continue;
     const partners = leg.side === 'A' ? b : [a];
     const hungUp = partners.some(({ endedBy }) => endedBy === 'self');
     if (leg.endedBy === 'peer' && !hungUp && !a.isAbandoned)
