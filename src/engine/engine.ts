@@ -17,6 +17,7 @@ import type { Intake } from './admit/intake.ts';
 import { Reception } from './admit/reception.ts';
 import { CallContinuity } from './continuity/call-continuity.ts';
 import { KnownNodes } from './continuity/known-nodes.ts';
+import { NodeMark } from './continuity/node-mark.ts';
 import { Restoration } from './continuity/restoration.ts';
 import { processOf, type SealedContacts, sealedContacts, selfOf } from './continuity/sealed-contacts.ts';
 import { Dispatcher } from './dispatcher.ts';
@@ -76,6 +77,7 @@ export class Engine {
     const userAgent = `tandem/${options.version}`;
     const secret = options.nonceSecret ?? randomBytes(32);
     const pass = new PeerPass({ node: settings.node, secret, clock: scheduler, peers });
+    const mark = new NodeMark(secret);
 
     // What is served, who is let in (admit/), and the way to the network: what comes from there goes to the dispatcher.
     const served = new Served(settings, options.directory, workers);
@@ -101,7 +103,7 @@ export class Engine {
     this.doctor = trunkDoctor({ scheduler, served, endpoint, trunks, messaging, relays, locator: network.locator });
 
     // Where calls go (route/).
-    const ways = new Ways({ options, served, reception, network, trunks, relays, facts, peers, known, pass });
+    const ways = new Ways({ options, served, reception, network, trunks, relays, facts, peers, known, pass, mark });
     ({ stir: this.stir, registered: this.registered, branches: this.branches } = ways);
     ({ guards: this.guards, routing: this.routing } = ways);
     const { guards, routing, router } = ways;
@@ -124,7 +126,7 @@ export class Engine {
     });
     this.calls = calls;
     const continuity = new CallContinuity({
-      ...{ settings, secret, userAgent, endpoint, scheduler, log, peers, known, sources, calls, self },
+      ...{ settings, secret, userAgent, endpoint, scheduler, log, peers, known, mark, sources, calls, self },
       contacts: this.contacts,
       store: callStore,
       restoring: { trunks, guards, served },

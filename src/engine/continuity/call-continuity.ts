@@ -17,6 +17,7 @@ import { CallRevival, type CallRevivalOptions } from './call-revival.ts';
 import { CallSuccession } from './call-succession.ts';
 import type { KnownNodes } from './known-nodes.ts';
 import { LostCalls } from './lost-calls.ts';
+import type { NodeMark } from './node-mark.ts';
 import { type AskedBy, type Knowledge, PeerQuestions } from './peer-question.ts';
 import { RingingHalves } from './ringing-halves.ts';
 import { processOf, type SealedContacts, type Self } from './sealed-contacts.ts';
@@ -38,6 +39,8 @@ export interface CallContinuityOptions {
   readonly secret: Uint8Array;
   readonly userAgent: string;
   readonly known: KnownNodes;
+  /** Of what a node passes on. */
+  readonly mark: NodeMark;
   readonly contacts: SealedContacts;
   /** Of {@link contacts}. */
   readonly self: Self;
@@ -62,7 +65,7 @@ export class CallContinuity {
 
   constructor(options: CallContinuityOptions) {
     this.#options = options;
-    const { settings, secret, userAgent, known, contacts, self, sources } = options;
+    const { settings, secret, userAgent, known, mark, contacts, self } = options;
     const { store, scheduler, log, calls, restoring, recordFacts, endpoint, peers } = options;
     const { served } = restoring;
     const waitingCallers = new WaitingCallers({ endpoint, scheduler, log, calls, served, trunks: restoring.trunks });
@@ -72,7 +75,7 @@ export class CallContinuity {
     this.#questions = questions;
     const taken = new TakenCalls(scheduler);
     this.#taken = taken;
-    this.#strayRequests = new StrayRequests({ endpoint, peers, known, scheduler });
+    this.#strayRequests = new StrayRequests({ endpoint, peers, known, mark, scheduler });
     if (store === undefined) return;
     const keeper = new CallKeeper({
       store,
@@ -114,7 +117,7 @@ export class CallContinuity {
     this.#unread = new UnreadStore({ hasRead: () => keeper.hasRead, scheduler });
     const held = new PeerQuestions({ ...asking, scheduler: scheduler.unheld ?? scheduler });
     const nodes = new LostCalls({ known, keeper, questions: held, clock: scheduler });
-    endpoint.fence = new CallFence({ store: store.shared, keeper, nodes, scheduler, log, sources });
+    endpoint.fence = new CallFence({ store: store.shared, keeper, nodes, scheduler, log, sources: options.sources });
     this.#succession = new CallSuccession({
       node: settings.node,
       store: store.shared,
@@ -197,7 +200,7 @@ export class CallContinuity {
     // What is not answered is sent again, and by then to the other node.
     if (this.#keeper?.hasLeft === true) return true;
     const { request, flow } = transaction;
-    const isKnown = this.#options.sources.knowsSender(request, flow);
+    const isKnown = this.#knowsSender(request, flow);
     if (this.#unread?.takes(transaction, isKnown, () => this.#comesAgain(transaction, retry)) === true) return true;
     if (!isKnown) return this.#strayRequests.takesStranger(transaction, retry);
     // What carries its call is asked after by that; an INVITE with Replaces, whose own dialog is none yet, carries none.
@@ -210,13 +213,18 @@ export class CallContinuity {
     return true;
   }
 
+  #knowsSender(request: SipRequest, flow: Flow): boolean {
+    const { mark, sources } = this.#options;
+    return mark.isOn(request) || sources.knowsSender(request, flow);
+  }
+
   /**
    * A CANCEL of an INVITE that is not here: its call may come from a node that has just ended, or be at another one, which is told. `again`
    * has it answered.
    */
   mayCancel(cancel: SipRequest, flow: Flow, again: (tag?: string) => void): boolean {
     if (this.#keeper?.hasLeft === true) return true;
-    const isKnown = this.#options.sources.knowsSender(cancel, flow);
+    const isKnown = this.#knowsSender(cancel, flow);
     const waiting = this.#waitingCallers;
     const passed = this.#strayRequests.passedOn(cancel, flow);
     const tag = passed && this.#cancelPassed(passed);

@@ -2,7 +2,7 @@
  * A party that cannot be told where its call went on (no UPDATE, no session timer) sends BYE to the node that had it, and a caller who waits
  * sends CANCEL there. When that node lives again it has no such call; it passes the request on to the others, and whichever has the call ends
  * it: one that has lost the store, and is in no roster for that, may be the one. One that has just started, or stood still, knows of none of
- * them at first, and they may not know of it: it asks again until it has told of itself.
+ * them at first: it asks again until it does.
  */
 import { cancelTimer, pause, type Scheduler, type Timer } from '../../base/scheduler.ts';
 import type { Endpoint, ServerTransaction } from '../../sip/endpoint/index.ts';
@@ -10,12 +10,14 @@ import { HeaderId, parseMessage, type SipRequest, type SipResponse, serialize } 
 import type { Flow, Target } from '../../sip/transport/index.ts';
 import type { PeerNodes } from '../peer-nodes.ts';
 import type { KnownNodes } from './known-nodes.ts';
+import { type NodeMark, SENDERS_VIA } from './node-mark.ts';
 import { CARRIES } from './sealed-contacts.ts';
 
 export interface StrayRequestsOptions {
   readonly endpoint: Pick<Endpoint, 'sendRequest'>;
   readonly peers: Pick<PeerNodes, 'names' | 'addressOf' | 'isPeerAddress'>;
   readonly known: Pick<KnownNodes, 'names' | 'latestNames' | 'lastAddressOf' | 'wasAt'>;
+  readonly mark: NodeMark;
   readonly scheduler: Scheduler;
 }
 
@@ -27,9 +29,6 @@ const UNKNOWN_MS = 1_500;
 const AGAIN_MS = 250;
 /** That wait at one time. */
 const MAX_STRANGERS = 200;
-
-/** Of a CANCEL that is passed on: by it the INVITE is found. A response with two Via is none (§8.1.3.3). */
-const SENDERS_VIA = 'X-Tandem-Via';
 
 export interface PassedCancel {
   readonly cancel: SipRequest;
@@ -56,16 +55,17 @@ export class StrayRequests {
   }
 
   /** Whether other nodes are to be asked: not by what one of them has passed on. */
-  concerns({ method, requestUri }: SipRequest, { remoteAddress }: Pick<Flow, 'remoteAddress'>): boolean {
+  concerns(request: SipRequest, flow: Pick<Flow, 'remoteAddress'>): boolean {
+    const { method, requestUri } = request;
     // What carries its call, or says so, is asked after by that.
     if (!(method === 'CANCEL' || (method === 'BYE' && !requestUri.includes(CARRIES)))) return false;
-    return !this.#isNode(remoteAddress) && (this.#options.known.names().length > 0 || this.isUnknown);
+    return !this.#isOfNode(request, flow) && (this.#options.known.names().length > 0 || this.isUnknown);
   }
 
   /** A CANCEL that another node has passed on, as its sender sent it, and his address. */
-  passedOn(cancel: SipRequest, { remoteAddress }: Pick<Flow, 'remoteAddress'>): PassedCancel | undefined {
+  passedOn(cancel: SipRequest, flow: Pick<Flow, 'remoteAddress'>): PassedCancel | undefined {
     const [via, ...others] = cancel.headers.fieldValuesNamed(SENDERS_VIA);
-    if (via === undefined || others.length > 0 || !this.#isNode(remoteAddress)) return undefined;
+    if (via === undefined || others.length > 0 || !this.#isOfNode(cancel, flow)) return undefined;
     const sent = copyOf(cancel);
     sent.headers.removeNamed(SENDERS_VIA);
     sent.headers.set(HeaderId.Via, via);
@@ -73,9 +73,10 @@ export class StrayRequests {
     return { cancel: sent, from: params.get('received') ?? host };
   }
 
-  #isNode(address: string): boolean {
-    const { peers, known } = this.#options;
-    return peers.isPeerAddress(address) || known.wasAt(address);
+  /** By its mark, which a program of before does not write, or by where it comes from. */
+  #isOfNode(request: SipRequest, { remoteAddress }: Pick<Flow, 'remoteAddress'>): boolean {
+    const { peers, known, mark } = this.#options;
+    return mark.isOn(request) || peers.isPeerAddress(remoteAddress) || known.wasAt(remoteAddress);
   }
 
   /**
@@ -139,7 +140,7 @@ export class StrayRequests {
 
   /** Rejects where it has no such call, or does not answer. Over UDP it is sent again until there is an answer. */
   #ask(request: SipRequest, node: Target, repeatMs: number): Promise<SipResponse> {
-    const { endpoint, scheduler } = this.#options;
+    const { endpoint, scheduler, mark } = this.#options;
     const { promise, resolve, reject } = Promise.withResolvers<SipResponse>();
     const nextMs = node.transport === 'udp' ? repeatMs : ANSWER_MS;
     let timer: Timer | undefined;
@@ -165,6 +166,7 @@ export class StrayRequests {
       }
       const copy = copyOf(request);
       for (const id of [HeaderId.Via, HeaderId.Route]) copy.headers.remove(id);
+      mark.put(copy);
       const transactionTimeoutMs = leftMs;
       leftMs -= nextMs;
       timer = scheduler.schedule(nextMs, { onTimer: send }, 0);

@@ -21,14 +21,15 @@ export interface CallRouterParts {
   readonly node: NodeFacts;
   readonly served: Served;
   readonly nodes: PeersOptions['nodes'];
+  readonly isPassedOn: PeersOptions['isPassedOn'];
   readonly wasNode: PeersOptions['wasNode'];
   readonly front: Pick<FrontProxies, 'senderOf'>;
 }
 
 export function callRouter(parts: CallRouterParts): CallRouter {
-  const { routing, guards, registrations, trunks, transport, node, served, nodes, wasNode, front } = parts;
+  const { routing, guards, registrations, trunks, transport, node, served, nodes, isPassedOn, wasNode, front } = parts;
   const transfers = new Transfers({ routing, served, node, nodes, outbound: routing.outbound, guards });
-  const peers = new Peers({ served, trunks, registrations, transport, nodes, wasNode, front });
+  const peers = new Peers({ served, trunks, registrations, transport, nodes, isPassedOn, wasNode, front });
   return {
     referred: (call, leg, referTo, referredBy) => transfers.referred(call, leg, referTo, referredBy),
     mayReplace: (requester, call, leg) => transfers.mayReplace(requester, call, leg),

@@ -23,6 +23,8 @@ export interface PeersOptions {
   readonly registrations: Registrations;
   readonly transport: Endpoint['transport'];
   readonly nodes: Pick<PeerNodes, 'isPeerAddress'>;
+  /** Whether a node of the store has passed a request on, wherever it comes from. */
+  readonly isPassedOn: (request: SipRequest) => boolean;
   /** Whether a node was at an address, and nobody is known there since. */
   readonly wasNode: (address: string) => boolean;
   readonly front: Pick<FrontProxies, 'senderOf'>;
@@ -83,13 +85,13 @@ export class Peers implements Pick<Required<CallRouter>, 'nextHop' | 'plausible'
   /** Goes by the sender: of a proxy of the operator's own the address is that of everybody behind it. */
   plausible(leg: Pick<RoutedLeg, 'options' | 'destination'>, flow: Flow, request: SipRequest): boolean {
     const { owner, trunkId, sender: before, isBetweenNodes } = leg.options;
-    const { front, nodes, wasNode, registrations } = this.#options;
+    const { front, nodes, isPassedOn, wasNode, registrations } = this.#options;
     const sender = front.senderOf(request, flow);
     if (sender.unnamed === true) return false;
     const { remoteAddress } = sender;
     if (remoteAddress === before || remoteAddress === addressOf(leg.destination)) return true;
     const isItself = sender === flow;
-    if (isItself && nodes.isPeerAddress(remoteAddress)) return true;
+    if (isItself && (nodes.isPeerAddress(remoteAddress) || isPassedOn(request))) return true;
     // The other half of the call has gone to another node, which has lost the store since: it is in no roster, and at its address nobody else.
     if (isItself && isBetweenNodes === true && wasNode(remoteAddress)) return true;
     if (trunkId !== undefined) return this.#isOfTrunk(trunkId, remoteAddress);

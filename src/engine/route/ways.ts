@@ -5,6 +5,7 @@ import { signaturesHere } from '../../stir/index.ts';
 import type { TrunkService } from '../../trunks/trunk-service.ts';
 import type { Reception } from '../admit/reception.ts';
 import type { KnownNodes } from '../continuity/known-nodes.ts';
+import type { NodeMark } from '../continuity/node-mark.ts';
 import type { EngineOptions } from '../engine-options.ts';
 import type { Network } from '../network.ts';
 import type { PeerNodes, PeerPass } from '../peer-nodes.ts';
@@ -30,6 +31,8 @@ export interface WaysOptions {
   /** Nodes as they are, and as they were when they were heard of last. */
   readonly known: Pick<KnownNodes, 'wasAt'>;
   readonly pass: PeerPass;
+  /** Of what a node passes on. */
+  readonly mark: Pick<NodeMark, 'isOn'>;
 }
 
 export class Ways {
@@ -61,6 +64,7 @@ export class Ways {
       transport: network.endpoint.transport,
       node: facts,
       nodes: peers,
+      isPassedOn: (request) => parts.mark.isOn(request),
       wasNode: (address) => parts.known.wasAt(address) && !sources.knows(address),
     });
   }

@@ -92,7 +92,7 @@ beforeEach(async () => {
   const peers: PeerNodes = {
     ...NO_PEERS,
     hasSuccessor: () => true,
-    isPeerAddress: (address) => address === ENGINE || (knowsThird && address === THIRD),
+    isPeerAddress: (address) => (!isForgotten && address === ENGINE) || (knowsThird && address === THIRD),
     names: () => [...(isForgotten ? [] : ['one']), ...(knowsThird ? ['three'] : [])],
     signs: () => true,
     processOf: (name) => (name === 'one' && !isForgotten ? one.engine.process : undefined),
@@ -1058,6 +1058,28 @@ describe('a node was cut off from everybody, another one took its calls, and its
     expect(statusOf(carrier, bye)).toBeGreaterThanOrEqual(200);
     expect([...one.engine.calls.list(), ...one.observed.ended]).toEqual([]);
     expect([alice.requests('BYE').length, two.observed.ended.length]).toEqual([1, 1]);
+  });
+
+  test.each([
+    ['Redis has heard of this node and they have not', false],
+    ['this node has lost Redis once more', true],
+  ])('so is one that comes when the others have forgotten this node: %s', async (_what, isCutOff) => {
+    cutOff();
+    await isTaken();
+    isForgotten = true;
+    networkIsBack();
+    for (const names of [store.cutOff, store.silent, store.heard]) names.delete('one');
+    await pass(11_000);
+    expect([...one.engine.calls.list()]).toEqual([]);
+    if (isCutOff) store.cutOff.add('one');
+    const bye = alice.within(invite, final, 'BYE');
+    alice.send(bye);
+    await pass(100);
+    expect(statusOf(alice, bye)).toBe(200);
+    expect(carrier.took('BYE').topVia().host).toBe(OTHER);
+    toOther(carrier, okTo(carrier.took('BYE')));
+    await pass(400);
+    expect(two.observed.ended).toMatchObject([{ endedBy: 'caller', endReason: 'bye' }]);
   });
 
   test('so is one that comes when messages have come for long, and it has been cut off once more', async () => {

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { KnownNodes } from '../../../src/engine/continuity/known-nodes.ts';
+import { NodeMark } from '../../../src/engine/continuity/node-mark.ts';
 import { StrayRequests, type StrayRequestsOptions } from '../../../src/engine/continuity/stray-requests.ts';
 import { NO_PEERS, type PeerNodes } from '../../../src/engine/peer-nodes.ts';
 import type { ServerTransaction } from '../../../src/sip/endpoint/index.ts';
@@ -28,6 +29,8 @@ const BYE = [
   '',
   '',
 ].join('\r\n');
+
+const mark = new NodeMark(new Uint8Array(32).fill(7));
 
 let time: VirtualScheduler;
 let names: string[];
@@ -64,6 +67,7 @@ beforeEach(() => {
     endpoint: { sendRequest } as unknown as StrayRequestsOptions['endpoint'],
     peers,
     known,
+    mark,
     scheduler: time,
   });
 });
@@ -237,6 +241,13 @@ test('of such senders 200 wait at one time, the others are refused at once', asy
   const taken = Array.from({ length: 201 }, () => strayRequests.takesStranger(byeFrom(PHONE), () => {}));
   expect([taken.filter(Boolean).length, taken.at(-1)]).toEqual([200, false]);
   await pass(2_000);
+});
+
+test('what is passed on is marked, and what bears the mark of a node is not passed on, from wherever it comes', async () => {
+  await strayRequests.passOn(byeFrom(PHONE));
+  copy.headers.prepend(HeaderId.Via, 'SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKown');
+  const passed = parseMessage(serialize(copy)) as SipRequest;
+  expect([mark.isOn(passed), strayRequests.concerns(passed, { remoteAddress: PHONE })]).toEqual([true, false]);
 });
 
 describe('a CANCEL', () => {

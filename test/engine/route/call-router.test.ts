@@ -25,6 +25,7 @@ beforeEach(async () => {
     node: NODE,
     served,
     nodes: NO_PEERS,
+    isPassedOn: () => false,
     wasNode: () => false,
     front: new FrontProxies([]),
   });
