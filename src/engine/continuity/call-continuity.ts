@@ -207,15 +207,29 @@ export class CallContinuity {
     const carried = request.toTag() === undefined ? undefined : this.#revival?.carried(request);
     if (carried !== undefined || !this.#strayRequests.concerns(request, flow))
       return this.#mayArrive(transaction, carried, retry);
-    void this.#strayRequests.passOn(transaction).then((isTaken) => {
-      if (!isTaken && !this.#mayArrive(transaction, undefined, retry)) retry();
-    });
+    void this.#settleBye(transaction, retry);
     return true;
   }
 
   #knowsSender(request: SipRequest, flow: Flow): boolean {
     const { mark, sources } = this.#options;
     return mark.isOn(request) || sources.knowsSender(request, flow);
+  }
+
+  /** It is answered by the node that has the call, or is tried here again: when the call has come, or nobody is left who may have it. */
+  async #settleBye(transaction: ServerTransaction, retry: () => void): Promise<void> {
+    const passed = await this.#strayRequests.passOn(transaction);
+    if (passed === 'taken') return;
+    const { request } = transaction;
+    const isHere = () => this.#legOf(request) !== undefined;
+    const arrival = this.#arrival();
+    if (passed === 'silent' && (await this.#strayRequests.waitForSilent(transaction, isHere))) return;
+    if (!isHere()) await arrival;
+    retry();
+  }
+
+  #legOf(request: SipRequest): ReturnType<Calls['find']> {
+    return this.#options.calls.find(request.callId(), request.toTag() ?? '', request.fromTag() ?? '');
   }
 
   /**
@@ -260,7 +274,8 @@ export class CallContinuity {
 
   /** It is answered when another node has the call, or when that has come here or does not. */
   async #settleCancel(held: HeldCancel, passesOn: boolean, arrival: Promise<void> | undefined): Promise<void> {
-    const tag = passesOn ? await this.#strayRequests.passOnCancel(held.cancel) : undefined;
+    const isHere = () => !this.#waitingCallers.holds(held);
+    const tag = passesOn ? await this.#strayRequests.passOnCancel(held.cancel, isHere) : undefined;
     if (tag === undefined) await arrival;
     this.#waitingCallers.forget(held, tag);
   }
@@ -279,8 +294,7 @@ export class CallContinuity {
 
   /** The store has been read since it came, or was waited for in vain. */
   #comesAgain(transaction: ServerTransaction, retry: () => void): void {
-    const { request } = transaction;
-    const leg = this.#options.calls.find(request.callId(), request.toTag() ?? '', request.fromTag() ?? '');
+    const leg = this.#legOf(transaction.request);
     const mayCome = leg === undefined && this.#keeper?.hasRead === true && this.mayCome(transaction, retry);
     if (!mayCome) retry();
   }

@@ -2,7 +2,7 @@
  * A party that cannot be told where its call went on (no UPDATE, no session timer) sends BYE to the node that had it, and a caller who waits
  * sends CANCEL there. When that node lives again it has no such call; it passes the request on to the others, and whichever has the call ends
  * it: one that has lost the store, and is in no roster for that, may be the one. One that has just started, or stood still, knows of none of
- * them at first: it asks again until it does.
+ * them at first, and they may not know of it: it asks again until it has told of itself.
  */
 import { cancelTimer, pause, type Scheduler, type Timer } from '../../base/scheduler.ts';
 import type { Endpoint, ServerTransaction } from '../../sip/endpoint/index.ts';
@@ -16,7 +16,7 @@ import { CARRIES } from './sealed-contacts.ts';
 export interface StrayRequestsOptions {
   readonly endpoint: Pick<Endpoint, 'sendRequest'>;
   readonly peers: Pick<PeerNodes, 'names' | 'addressOf' | 'isPeerAddress'>;
-  readonly known: Pick<KnownNodes, 'names' | 'latestNames' | 'lastAddressOf' | 'wasAt'>;
+  readonly known: Pick<KnownNodes, 'names' | 'latestNames' | 'lastAddressOf' | 'isListed' | 'wasAt'>;
   readonly mark: NodeMark;
   readonly scheduler: Scheduler;
 }
@@ -29,16 +29,34 @@ const UNKNOWN_MS = 1_500;
 const AGAIN_MS = 250;
 /** That wait at one time. */
 const MAX_STRANGERS = 200;
+/** While a node is silent: less than the sender of a BYE or CANCEL waits (RFC 3261 §17.1.2.2: 64*T1). Nobody hears of a node that has ended for so long. */
+const SILENCE_MS = 25_000;
+/** Between two times that it is passed on meanwhile, at the most. */
+const MOST_AGAIN_MS = 1_000;
+/** That wait for one at one time. */
+const MAX_WAITING = 2_000;
 
 export interface PassedCancel {
   readonly cancel: SipRequest;
   readonly from: string;
 }
 
+/** Another node had the call and has answered; none has it; or one is silent that may have it. */
+export type Passed = 'taken' | 'refused' | 'silent';
+
+/** What came back from the nodes. */
+interface Answers {
+  /** Of the one that had the call. */
+  readonly taken: SipResponse | undefined;
+  /** One that is heard of has not answered. */
+  readonly isSilent: boolean;
+}
+
 export class StrayRequests {
   readonly #options: StrayRequestsOptions;
   #unknownUntilMs = Number.NEGATIVE_INFINITY;
   #strangers = 0;
+  #waiting = 0;
 
   constructor(options: StrayRequestsOptions) {
     this.#options = options;
@@ -88,80 +106,121 @@ export class StrayRequests {
       return false;
     this.#strangers++;
     // Nobody knows whether there is a call at all: each node is sent one packet for one of his.
-    void this.passOn(transaction, ANSWER_MS).then((isTaken) => {
+    void this.passOn(transaction, ANSWER_MS).then((passed) => {
       this.#strangers--;
-      if (!isTaken) refuse();
+      if (passed !== 'taken') refuse();
     });
     return true;
   }
 
-  /** True: a node had the call, and the BYE is answered. */
-  async passOn(transaction: ServerTransaction, repeatMs = REPEAT_MS): Promise<boolean> {
-    const taken = await this.#taken(transaction.request, repeatMs);
+  async passOn(transaction: ServerTransaction, repeatMs = REPEAT_MS): Promise<Passed> {
+    const { taken, isSilent } = await this.#answers(transaction.request, repeatMs);
+    if (taken !== undefined) transaction.reply(200);
+    return taken !== undefined ? 'taken' : isSilent ? 'silent' : 'refused';
+  }
+
+  /**
+   * A node has not answered that may have the call. Its sender hears nothing meanwhile, and sends it again: 481 would end his half of a call of
+   * which the other goes on. True: a node had it, that one or one that has gone on with its calls, and it is answered.
+   * @param isHere whether the call has come to this node
+   */
+  async waitForSilent(transaction: ServerTransaction, isHere: () => boolean): Promise<boolean> {
+    const taken = await this.#takenAtLast(transaction.request, isHere);
     if (taken !== undefined) transaction.reply(200);
     return taken !== undefined;
   }
 
-  /** The tag that the caller was told by the node that has his call. Its Via goes along, by which that node finds his INVITE. */
-  async passOnCancel(cancel: SipRequest): Promise<string | undefined> {
+  /**
+   * The tag that the caller was told by the node that has his call. Its Via goes along, by which that node finds his INVITE.
+   * @param isHere whether the call has come to this node
+   */
+  async passOnCancel(cancel: SipRequest, isHere: () => boolean): Promise<string | undefined> {
     const copy = copyOf(cancel);
     // Whatever the sender says in it: the next node believes this one.
     copy.headers.removeNamed(SENDERS_VIA);
     copy.headers.addNamed(SENDERS_VIA, cancel.headers.listValues(HeaderId.Via)[0] ?? '');
-    return (await this.#taken(copy, REPEAT_MS))?.toTag();
+    const { taken, isSilent } = await this.#answers(copy, REPEAT_MS);
+    return (isSilent ? await this.#takenAtLast(copy, isHere) : taken)?.toTag();
   }
 
-  /** What a node that had the call has answered. */
-  async #taken(request: SipRequest, repeatMs: number): Promise<SipResponse | undefined> {
-    let answer = await this.#passOn(request, repeatMs);
-    while (answer === undefined && this.isUnknown) {
-      await pause(this.#options.scheduler, AGAIN_MS);
-      answer = await this.#passOn(request, repeatMs);
+  async #takenAtLast(request: SipRequest, isHere: () => boolean): Promise<SipResponse | undefined> {
+    const { scheduler } = this.#options;
+    if (this.#waiting >= MAX_WAITING) return undefined;
+    this.#waiting++;
+    const untilMs = scheduler.nowMs() + SILENCE_MS;
+    let answers: Answers = { taken: undefined, isSilent: true };
+    for (let ms = AGAIN_MS; answers.isSilent && scheduler.nowMs() < untilMs; ms = Math.min(2 * ms, MOST_AGAIN_MS)) {
+      await pause(scheduler, ms);
+      if (isHere()) break;
+      answers = await this.#answersOnce(request, ANSWER_MS);
     }
-    return answer;
+    this.#waiting--;
+    return answers.taken;
   }
 
-  async #passOn(request: SipRequest, repeatMs: number): Promise<SipResponse | undefined> {
+  async #answers(request: SipRequest, repeatMs: number): Promise<Answers> {
+    let answers = await this.#answersOnce(request, repeatMs);
+    while (answers.taken === undefined && this.isUnknown) {
+      await pause(this.#options.scheduler, AGAIN_MS);
+      answers = await this.#answersOnce(request, repeatMs);
+    }
+    return answers;
+  }
+
+  async #answersOnce(request: SipRequest, repeatMs: number): Promise<Answers> {
     const { peers } = this.#options;
     const roster = peers.names();
     // Of one that has just started, or stood still, none of them may have been heard of lately.
     const isStale = roster.length > 0 && roster.every((name) => peers.addressOf(name) === undefined);
     if (isStale && !this.isUnknown) this.start();
-    const asked = this.#nodes().map((node) => this.#ask(request, node, repeatMs));
-    return Promise.any(asked).catch(() => undefined);
+    let isSilent = false;
+    const asked = this.#nodes().map(async ({ name, address }) => {
+      const answer = await this.#ask(request, address, repeatMs);
+      if (typeof answer !== 'string') return answer;
+      if (answer === 'silent' && this.#options.known.isListed(name)) isSilent = true;
+      throw new Error(answer);
+    });
+    const taken = await Promise.any(asked).catch(() => undefined);
+    return { taken, isSilent: isSilent && taken === undefined };
   }
 
   /** Each address once: one that has ended may be asked at that of its next process. */
-  #nodes(): readonly Target[] {
+  #nodes(): readonly { readonly name: string; readonly address: Target }[] {
     const { known } = this.#options;
-    const nodes = known.latestNames().flatMap((name) => known.lastAddressOf(name) ?? []);
-    return [...new Map(nodes.map((node) => [`${node.transport} ${node.address} ${node.port}`, node])).values()];
+    const nodes = known.latestNames().flatMap((name) => {
+      const address = known.lastAddressOf(name);
+      return address === undefined ? [] : [{ name, address }];
+    });
+    const key = ({ transport, address, port }: Target) => `${transport} ${address} ${port}`;
+    // The latest of those at an address is the one that is there.
+    return [...new Map(nodes.map((node) => [key(node.address), node])).values()];
   }
 
-  /** Rejects where it has no such call, or does not answer. Over UDP it is sent again until there is an answer. */
-  #ask(request: SipRequest, node: Target, repeatMs: number): Promise<SipResponse> {
+  /** Over UDP it is sent again until there is an answer. */
+  #ask(request: SipRequest, node: Target, repeatMs: number): Promise<SipResponse | 'refused' | 'silent'> {
     const { endpoint, scheduler, mark } = this.#options;
-    const { promise, resolve, reject } = Promise.withResolvers<SipResponse>();
+    const { promise, resolve } = Promise.withResolvers<SipResponse | 'refused' | 'silent'>();
     const nextMs = node.transport === 'udp' ? repeatMs : ANSWER_MS;
     let timer: Timer | undefined;
     let leftMs = ANSWER_MS;
-    const finish = (end: () => void) => {
+    const finish = (answer: SipResponse | 'refused' | 'silent') => {
       timer = cancelTimer(timer);
       leftMs = 0;
-      end();
+      resolve(answer);
     };
-    const refuse = (why: string) => finish(() => reject(new Error(why)));
     const user = {
       onResponse: (response: SipResponse) => {
-        if (response.status >= 300) refuse(`${response.status}`);
-        else if (response.status >= 200) finish(() => resolve(response));
+        const { status } = response;
+        // One that has no time now has not looked.
+        if (status >= 300) finish(status === 503 ? 'silent' : 'refused');
+        else if (status >= 200) finish(response);
       },
       onTimeout: () => {},
-      onTransportError: refuse,
+      onTransportError: () => finish('silent'),
     };
     const send = () => {
       if (leftMs <= 0) {
-        refuse('no answer');
+        finish('silent');
         return;
       }
       const copy = copyOf(request);

@@ -733,6 +733,22 @@ describe('a call that rang goes to another node, whose own was cut off, and come
     expect(two.observed.ended).toMatchObject([{ endedBy: 'caller', endReason: 'cancel', status: 487 }]);
   });
 
+  test('a CANCEL whose call is at a node that is silent now waits for that one', async () => {
+    await isBack();
+    one.network.detach('udp', OTHER, 5060);
+    const said = alice.responses(ringing.callId()).length;
+    const cancel = buildCancel(ringing, []);
+    alice.send(cancel);
+    await pass(2_000);
+    alice.send(cancel);
+    expect(alice.responses(ringing.callId()).slice(said)).toEqual([]);
+    one.network.attach('udp', OTHER, 5060, two.engine.endpoint.transport as unknown as SimulatedTransport);
+    await pass(1_600);
+    const heard = alice.responses(ringing.callId()).slice(said);
+    expect(new Set(heard.map(({ status }) => status))).toEqual(new Set([200, 487]));
+    expect(carrier.requests('CANCEL').at(-1)?.topVia().branch).toBe(again.topVia().branch);
+  });
+
   test('a CANCEL of somebody else ends nothing there, nor one that a stranger says a node has passed on', async () => {
     await isBack();
     const mallory = one.phone('103', '203.0.113.77');
@@ -887,6 +903,63 @@ describe('a node stands still while another one takes its calls', () => {
     await pass(300);
     expect(statusOf(alice, bye)).toBe(200);
     expect(carrier.requests('BYE')).toHaveLength(1);
+  });
+
+  describe('and that one is silent when a BYE of the call comes to the first', () => {
+    let bye: SipRequest;
+
+    beforeEach(async () => {
+      standStill();
+      await pass(1_700);
+      for (const party of [alice, carrier]) toOther(party, okTo(party.took('UPDATE')));
+      await goOn();
+      knowsOther = true;
+      one.network.detach('udp', OTHER, 5060);
+      bye = alice.within(invite, final, 'BYE');
+      alice.send(bye);
+    });
+
+    test('it is not answered, and the other ends the call when it is heard again', async () => {
+      await pass(2_000);
+      expect(statusOf(alice, bye)).toBeUndefined();
+      alice.send(bye);
+      one.network.attach('udp', OTHER, 5060, two.engine.endpoint.transport as unknown as SimulatedTransport);
+      await pass(1_600);
+      expect(alice.responses(bye.callId()).filter((response) => response.method() === 'BYE')).toMatchObject([
+        { status: 200 },
+      ]);
+      expect(carrier.requests('BYE')).toHaveLength(1);
+      toOther(carrier, okTo(carrier.took('BYE')));
+      await pass(400);
+      expect(two.observed.ended).toMatchObject([{ endedBy: 'caller', endReason: 'bye' }]);
+    });
+
+    test('the first ends it, when it has taken the calls of the other', async () => {
+      otherLife.isOver = true;
+      otherEndedAtMs = one.scheduler.nowMs();
+      store.silent.delete('one');
+      await pass(1_300);
+      store.silent.add('two');
+      await pass(1_000);
+      expect(statusOf(alice, bye)).toBe(200);
+      expect(carrier.took('BYE').topVia().host).toBe(ENGINE);
+    });
+
+    test('it is answered 481 when the other is heard of no more, and in any case before its sender gives up', async () => {
+      await pass(3_000);
+      expect(statusOf(alice, bye)).toBeUndefined();
+      knowsOther = false;
+      await pass(1_600);
+      expect(statusOf(alice, bye)).toBe(481);
+      knowsOther = true;
+      const next = alice.within(invite, final, 'BYE', { CSeq: '99 BYE' });
+      alice.send(next);
+      await pass(24_000);
+      // RFC 4320 section 4.1: that it is being worked on is said once its timer E has reached T2.
+      expect(statusOf(alice, next)).toBe(100);
+      await pass(6_000);
+      expect(statusOf(alice, next)).toBe(481);
+    });
   });
 
   test('a BYE of a call that no node has is answered 481', async () => {

@@ -79,6 +79,9 @@ const byeFrom = (remoteAddress: string) =>
     reply: (status: number) => replies.push(status),
   }) as unknown as ServerTransaction;
 
+/** The call has not come to this node. */
+const nowhere = () => false;
+
 const concerns = ({ request, flow }: ServerTransaction) => strayRequests.concerns(request, flow);
 
 /** Time passes in steps in which promises settle. */
@@ -93,12 +96,12 @@ test('the other nodes are asked, and one of them has the call', async () => {
   answers = (address) => (address === NODES['three'] ? 200 : 481);
   const bye = byeFrom(PHONE);
   expect(concerns(bye)).toBe(true);
-  expect(await strayRequests.passOn(bye)).toBe(true);
+  expect(await strayRequests.passOn(bye)).toBe('taken');
   expect([asked, replies]).toEqual([['192.0.2.2', '192.0.2.3'], [200]]);
 });
 
 test('none has it: each is asked once', async () => {
-  expect(await strayRequests.passOn(byeFrom(PHONE))).toBe(false);
+  expect(await strayRequests.passOn(byeFrom(PHONE))).toBe('refused');
   expect([asked.length, replies]).toEqual([2, []]);
 });
 
@@ -112,11 +115,11 @@ test('a node that is in no roster any more, as one that has lost the store, is a
   known.note();
   names = ['two'];
   answers = (address) => (address === NODES['three'] ? 200 : 481);
-  expect(await strayRequests.passOn(byeFrom(PHONE))).toBe(true);
+  expect(await strayRequests.passOn(byeFrom(PHONE))).toBe('taken');
   expect(new Set(asked)).toEqual(new Set(['192.0.2.2', '192.0.2.3']));
   names = [];
   expect(concerns(byeFrom(PHONE))).toBe(true);
-  expect(await strayRequests.passOn(byeFrom(PHONE))).toBe(true);
+  expect(await strayRequests.passOn(byeFrom(PHONE))).toBe('taken');
   expect(replies).toEqual([200, 200]);
 });
 
@@ -128,7 +131,7 @@ test('what such a one has passed on is not passed on', () => {
 
 test('who has the call is not kept waiting for one that does not answer', async () => {
   answers = (address) => (address === NODES['three'] ? 200 : 0);
-  expect(await strayRequests.passOn(byeFrom(PHONE))).toBe(true);
+  expect(await strayRequests.passOn(byeFrom(PHONE))).toBe('taken');
   expect(replies).toEqual([200]);
 });
 
@@ -139,7 +142,7 @@ test('a node that has the call is heard though four packets in a row are lost; o
   };
   const passing = strayRequests.passOn(byeFrom(PHONE));
   await pass(450);
-  expect(await passing).toBe(true);
+  expect(await passing).toBe('taken');
   expect([asked.filter((each) => each === NODES['two']).length, replies]).toEqual([1, [200]]);
   await pass(500);
   expect(asked).toHaveLength(6);
@@ -149,7 +152,7 @@ test('one that never answers is sent five packets within half a second, and one 
   answers = () => 0;
   const passing = strayRequests.passOn(byeFrom(PHONE));
   await pass(550);
-  expect([await passing, asked.length]).toEqual([false, 10]);
+  expect([await passing, asked.length]).toEqual(['silent', 10]);
   strayRequests.start();
   asked = [];
   expect(strayRequests.takesStranger(byeFrom(PHONE), () => {})).toBe(true);
@@ -167,7 +170,7 @@ test('of nodes that have left the latest ten are asked, and one that has another
   NODES['again'] = '198.51.100.19';
   names = ['again', 'two'];
   answers = () => 481;
-  expect(await strayRequests.passOn(byeFrom(PHONE))).toBe(false);
+  expect(await strayRequests.passOn(byeFrom(PHONE))).toBe('refused');
   const gone = Array.from({ length: 10 }, (_, index) => `198.51.100.${index + 10}`);
   expect(asked.toSorted()).toEqual([...gone, '192.0.2.2'].toSorted());
 });
@@ -182,7 +185,7 @@ test('a node that has just started knows nobody: the BYE waits until it has hear
   names = ['two'];
   answers = () => 200;
   await pass(100);
-  expect(await passing).toBe(true);
+  expect(await passing).toBe('taken');
   expect([asked, replies]).toEqual([['192.0.2.2'], [200]]);
 });
 
@@ -193,7 +196,7 @@ test('nor do the others know it, and refuse what it passes on: they are asked ag
   expect(replies).toEqual([]);
   answers = () => 200;
   await pass(200);
-  expect(await passing).toBe(true);
+  expect(await passing).toBe('taken');
   expect(replies).toEqual([200]);
 });
 
@@ -205,7 +208,7 @@ test('nor does one that stood still know where the others are: the BYE waits unt
   isStale = false;
   answers = () => 200;
   await pass(300);
-  expect(await passing).toBe(true);
+  expect(await passing).toBe('taken');
   expect(replies).toEqual([200]);
 });
 
@@ -213,11 +216,11 @@ test('a call that no node has is none 1.5 s after the start either', async () =>
   strayRequests.start();
   const passing = strayRequests.passOn(byeFrom(PHONE));
   await pass(2_000);
-  expect(await passing).toBe(false);
+  expect(await passing).toBe('refused');
   expect(replies).toEqual([]);
   expect(concerns(byeFrom(PHONE))).toBe(true);
   asked = [];
-  expect(await strayRequests.passOn(byeFrom(PHONE))).toBe(false);
+  expect(await strayRequests.passOn(byeFrom(PHONE))).toBe('refused');
   expect(asked).toHaveLength(2);
 });
 
@@ -243,6 +246,84 @@ test('of such senders 200 wait at one time, the others are refused at once', asy
   await pass(2_000);
 });
 
+describe('while a node is silent that is heard of', () => {
+  const waits = (isHere = nowhere) => strayRequests.waitForSilent(byeFrom(PHONE), isHere);
+
+  beforeEach(() => {
+    answers = (address) => (address === NODES['two'] ? 0 : 481);
+  });
+
+  test('the request is passed on to all, once a second in the end, until one of them has the call', async () => {
+    const waiting = waits();
+    await pass(10_000);
+    expect(replies).toEqual([]);
+    const twos = asked.filter((each) => each === NODES['two']).length;
+    expect([twos > 5, twos <= 9]).toEqual([true, true]);
+    // It went on at the other one meanwhile.
+    answers = (address) => (address === NODES['two'] ? 0 : 200);
+    await pass(1_600);
+    expect([await waiting, replies]).toEqual([true, [200]]);
+  });
+
+  test('until it says that it has none, as one that is too busy to look does not', async () => {
+    const waiting = waits();
+    answers = () => 503;
+    await pass(3_000);
+    answers = () => 481;
+    await pass(1_600);
+    expect([await waiting, replies]).toEqual([false, []]);
+  });
+
+  test('until nobody hears of it any more', async () => {
+    const waiting = waits();
+    await pass(2_000);
+    names = ['three'];
+    await pass(1_600);
+    expect(await waiting).toBe(false);
+    // One that nobody hears of is asked, and not waited for.
+    expect(await Promise.race([strayRequests.passOn(byeFrom(PHONE)), pass(600)])).toBe('refused');
+  });
+
+  test('until the call has come here', async () => {
+    let isHere = false;
+    const waiting = waits(() => isHere);
+    await pass(1_000);
+    isHere = true;
+    await pass(1_600);
+    expect(await waiting).toBe(false);
+  });
+
+  test('for 25 s at the most', async () => {
+    const waiting = waits();
+    await pass(24_000);
+    asked = [];
+    await pass(3_000);
+    expect(await waiting).toBe(false);
+    await pass(3_000);
+    expect(asked.filter((each) => each === NODES['two']).length).toBeLessThanOrEqual(2);
+  });
+
+  test('of 2,000 senders at one time: more are told at once', async () => {
+    const waiting = Array.from({ length: 2_000 }, () => waits(() => true));
+    expect(await waits()).toBe(false);
+    expect(asked).toEqual([]);
+    await pass(300);
+    expect(await Promise.all(waiting)).not.toContain(true);
+    const again = waits(() => true);
+    await pass(300);
+    expect(await again).toBe(false);
+  });
+
+  test('a CANCEL waits as well', async () => {
+    const cancel = parseMessage(BYE.replaceAll('BYE', 'CANCEL').replace(';tag=2', '')) as SipRequest;
+    const passing = strayRequests.passOnCancel(cancel, nowhere);
+    await pass(2_000);
+    answers = (address) => (address === NODES['two'] ? 200 : 481);
+    await pass(1_600);
+    expect(await passing).toBe('of-192.0.2.2');
+  });
+});
+
 test('what is passed on is marked, and what bears the mark of a node is not passed on, from wherever it comes', async () => {
   await strayRequests.passOn(byeFrom(PHONE));
   copy.headers.prepend(HeaderId.Via, 'SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKown');
@@ -259,7 +340,7 @@ describe('a CANCEL', () => {
   test('is passed on with the Via by which its INVITE is found; the tag is that of who has it', async () => {
     answers = (address) => (address === NODES['three'] ? 200 : 481);
     expect(strayRequests.concerns(cancel(), { remoteAddress: PHONE })).toBe(true);
-    expect(await strayRequests.passOnCancel(cancel())).toBe('of-192.0.2.3');
+    expect(await strayRequests.passOnCancel(cancel(), nowhere)).toBe('of-192.0.2.3');
     copy.headers.prepend(HeaderId.Via, 'SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKown');
     const passed = strayRequests.passedOn(parseMessage(serialize(copy)) as SipRequest, { remoteAddress: '192.0.2.2' });
     expect([passed?.from, passed?.cancel.topVia().branch]).toEqual(['203.0.113.9', 'z9hG4bK1']);
@@ -268,7 +349,7 @@ describe('a CANCEL', () => {
   test('is passed on with its sender’s own Via, whatever he says that it is', async () => {
     const forged = cancel();
     forged.headers.addNamed('X-Tandem-Via', 'SIP/2.0/UDP 192.0.2.9;branch=z9hG4bKtheirs;received=198.51.100.9');
-    await strayRequests.passOnCancel(forged);
+    await strayRequests.passOnCancel(forged, nowhere);
     expect(copy.headers.fieldValuesNamed('X-Tandem-Via')).toEqual([cancel().headers.value(HeaderId.Via)]);
     expect(forged.headers.fieldValuesNamed('X-Tandem-Via')).toHaveLength(1);
   });
@@ -281,7 +362,7 @@ describe('a CANCEL', () => {
   });
 
   test('of a call that no node has is none', async () => {
-    expect(await strayRequests.passOnCancel(cancel())).toBeUndefined();
+    expect(await strayRequests.passOnCancel(cancel(), nowhere)).toBeUndefined();
     expect(asked).toHaveLength(2);
   });
 
