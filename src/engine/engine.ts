@@ -130,6 +130,7 @@ export class Engine {
       contacts: this.contacts,
       store: callStore,
       restoring: { trunks, guards, served },
+      isOnePeer: (address, other) => address === other || reception.identification.ofOneTrunk(address, other),
       isPlausible: (leg, flow, request) => router.plausible?.(leg, flow, request) === true,
       recordFacts: (record) => observer.recordFacts?.(record) ?? record.facts,
     });

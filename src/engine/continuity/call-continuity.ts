@@ -49,6 +49,8 @@ export interface CallContinuityOptions {
   readonly recordFacts: (record: LiveRecord) => CallFacts;
   /** Whoever may have a call of another node: strangers do not wait. */
   readonly sources: Pick<Acquaintances, 'knows' | 'knowsSender'>;
+  /** Whether both addresses are of one peer: the same, or of one trunk. */
+  readonly isOnePeer: (address: string, other: string) => boolean;
 }
 
 export class CallContinuity {
@@ -65,10 +67,11 @@ export class CallContinuity {
 
   constructor(options: CallContinuityOptions) {
     this.#options = options;
-    const { settings, secret, userAgent, known, mark, contacts, self } = options;
+    const { settings, secret, userAgent, known, mark, contacts, self, isOnePeer } = options;
     const { store, scheduler, log, calls, restoring, recordFacts, endpoint, peers } = options;
     const { served } = restoring;
-    const waitingCallers = new WaitingCallers({ endpoint, scheduler, log, calls, served, trunks: restoring.trunks });
+    const { trunks } = restoring;
+    const waitingCallers = new WaitingCallers({ endpoint, scheduler, log, calls, served, trunks, isOnePeer });
     this.#waitingCallers = waitingCallers;
     const asking = { node: settings.node, secret, endpoint, clock: scheduler };
     const questions = new PeerQuestions({ ...asking, scheduler });
@@ -269,7 +272,8 @@ export class CallContinuity {
 
   /** Ends what still rings by it here; gives the tag that its caller was told. */
   #cancelPassed({ cancel, from }: PassedCancel): string | undefined {
-    return this.#options.endpoint.transactions.cancel(cancel, ({ remoteAddress }) => remoteAddress === from);
+    const { endpoint, isOnePeer } = this.#options;
+    return endpoint.transactions.cancel(cancel, ({ remoteAddress }) => isOnePeer(remoteAddress, from));
   }
 
   /** It is answered when another node has the call, or when that has come here or does not. */

@@ -34,6 +34,8 @@ export interface WaitingCallersOptions {
   readonly calls: Calls;
   readonly trunks: CallRestorerOptions['trunks'];
   readonly served: Pick<Served, 'directory'>;
+  /** Whether both addresses are of one peer, which may cancel from the one what it began from the other (RFC 3261 §9.2 asks for neither). */
+  readonly isOnePeer: (address: string, other: string) => boolean;
 }
 
 /** A caller has given up whose call may come. */
@@ -104,13 +106,13 @@ export class WaitingCallers {
    * in the name of the process before.
    */
   #placeAgain(waiting: WaitingSnapshot, isOwn: boolean): void {
-    const { endpoint, scheduler, calls } = this.#options;
+    const { endpoint, scheduler, calls, isOnePeer } = this.#options;
     const invite = requestOf(waiting.invite);
     const ringing: RingingInvite[] = [];
     let isCancelled = false;
     const key = inviteKey(invite);
     const gaveUp = this.#cancels.get(key);
-    const hasGivenUp = gaveUp !== undefined && gaveUp.from === waiting.from.address;
+    const hasGivenUp = gaveUp !== undefined && isOnePeer(waiting.from.address, gaveUp.from);
     for (const cancel of waiting.cancels) {
       const asked = cancel.asked;
       if (!hasGivenUp && asked !== undefined && this.#comesHere(asked, isOwn))
@@ -148,14 +150,15 @@ export class WaitingCallers {
   /** A CANCEL comes for a call that is about to be here. False: it is not known to be. */
   cancels(held: HeldCancel): boolean {
     const expected = this.#expected.get(inviteKey(held.cancel));
-    if (expected === undefined || expected.from !== held.from) return false;
+    if (expected === undefined || !this.#options.isOnePeer(expected.from, held.from)) return false;
     this.#giveUp(expected, held);
     return true;
   }
 
   /** Whether this CANCEL waits for its call already: it is a copy. */
   holds({ cancel, from }: HeldCancel): boolean {
-    return this.#cancels.get(inviteKey(cancel))?.from === from;
+    const held = this.#cancels.get(inviteKey(cancel));
+    return held !== undefined && this.#options.isOnePeer(held.from, from);
   }
 
   /** A CANCEL came whose call may come. */

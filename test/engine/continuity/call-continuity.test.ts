@@ -14,7 +14,7 @@ import { SimulatedNetwork, type SimulatedTransport } from '../../kit/simulated-n
 import { VirtualScheduler } from '../../kit/virtual-scheduler.ts';
 import { binding } from '../../store/records.ts';
 import { Life, SharedMemory } from '../lives.ts';
-import { type Agent, CARRIER_A, ENGINE, Phone, SDP, World, type WorldOptions } from '../world.ts';
+import { type Agent, CARRIER_A, CARRIER_B, ENGINE, Phone, SDP, World, type WorldOptions } from '../world.ts';
 
 /** Where the second node is. */
 const FRONT = '203.0.113.50';
@@ -24,7 +24,12 @@ const THIRD = '198.51.100.78';
 const SECRET = new Uint8Array(32).fill(7);
 const UPDATES = { Allow: 'INVITE, ACK, BYE, CANCEL, OPTIONS, UPDATE' };
 
-const OPTIONS: WorldOptions = { trunks: { 'carrier-a': { options: { sessionTimer: { mode: 'off' } } } } };
+/** The carrier's other address. */
+const CARRIER_A_TOO = '192.0.2.11';
+
+const OPTIONS: WorldOptions = {
+  trunks: { 'carrier-a': { associatedIps: [CARRIER_A_TOO], options: { sessionTimer: { mode: 'off' } } } },
+};
 
 let store: SharedMemory;
 let life: Life;
@@ -806,6 +811,76 @@ describe('a call that rang goes to another node, whose own was cut off, and come
     carrier.answer(third, 200, 'OK', UPDATES, SDP);
     await pass(100);
     expect(alice.responses(ringing.callId()).at(-1)).toMatchObject({ status: 200 });
+  });
+});
+
+describe('a carrier cancels from another of its addresses what rings at a phone, when the node where it began', () => {
+  let bob: Phone;
+  let called: SipRequest;
+  let cancel: SipRequest;
+
+  beforeEach(async () => {
+    knowsOther = true;
+    bob = atOther();
+    const contact = { Contact: `<sip:carrier@${CARRIER_A}>` };
+    called = carrier.request('INVITE', `sip:14155550102@${ENGINE}`, contact, SDP);
+    cancel = buildCancel(called, []);
+    carrier.send(called);
+    await pass(50);
+    toOther(bob, answerTo(bob.took('INVITE'), '180 Ringing', ['Contact: <sip:102@203.0.113.2>']));
+    await pass(400);
+    expect(store.count('one')).toBe(2);
+  });
+
+  /** The call goes on at the other, where the phone rings anew. */
+  const isFollowed = async () => {
+    store.silent.add('one');
+    await pass(2_300);
+    toOther(bob, okTo(bob.took('CANCEL')));
+    toOther(bob, answerTo(bob.took('INVITE'), '487 Request Terminated'));
+    const again = bob.took('INVITE', 1);
+    toOther(bob, answerTo(again, '180 Ringing', ['Contact: <sip:102@203.0.113.2>']));
+    await pass(100);
+    return again;
+  };
+  const finals = () => [
+    ...new Set(
+      carrier
+        .responses(called.callId())
+        .filter((response) => response.method() === 'INVITE' && response.status >= 200)
+        .map(({ status }) => status),
+    ),
+  ];
+
+  test('has ended, and the call has not come to the other yet', async () => {
+    const [second, stranger] = [one.agent(CARRIER_A_TOO), one.agent(CARRIER_B)];
+    await kill();
+    await pass(100);
+    for (const sender of [stranger, second]) toOther(sender, cancel);
+    store.silent.add('one');
+    await pass(2_000);
+    expect(second.responses(called.callId())).toMatchObject([{ status: 200 }]);
+    expect(finals()).toEqual([487]);
+    expect(bob.requests('INVITE')).toHaveLength(1);
+  });
+
+  test('lives again: it is passed on, and that of another trunk is none', async () => {
+    const [second, stranger] = [one.agent(CARRIER_A_TOO), one.agent(CARRIER_B)];
+    endedAtMs = one.scheduler.nowMs();
+    one.network.detach('udp', ENGINE, 5060);
+    const again = await isFollowed();
+    await pass(10_000);
+    store.silent.delete('one');
+    endedAtMs = undefined;
+    one.network.attach('udp', ENGINE, 5060, one.engine.endpoint.transport as unknown as SimulatedTransport);
+    stranger.send(cancel);
+    await pass(1_500);
+    expect([stranger.responses(called.callId()), finals()]).toMatchObject([[{ status: 481 }], []]);
+    second.send(cancel);
+    await pass(200);
+    expect(second.responses(called.callId())).toMatchObject([{ status: 200 }]);
+    expect(finals()).toEqual([487]);
+    expect(bob.requests('CANCEL').at(-1)?.topVia().branch).toBe(again.topVia().branch);
   });
 });
 
