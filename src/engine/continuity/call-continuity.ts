@@ -181,7 +181,8 @@ export class CallContinuity {
   answers(transaction: ServerTransaction): boolean {
     return this.#questions.answer(transaction, {
       of: (question) => this.#knowledgeOf(question),
-      taken: (node, sinceMs) => (this.#succession?.isTaking(node) === true ? undefined : this.#taken.of(node, sinceMs)),
+      taken: (node, ...part) =>
+        this.#succession?.isTaking(node) === true ? undefined : this.#taken.page(node, ...part),
     });
   }
 

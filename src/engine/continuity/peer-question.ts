@@ -55,8 +55,11 @@ export interface PeerQuestionsOptions {
 /** What a node that is asked knows. */
 export interface PeerKnowledge {
   of(question: AskedBy): Knowledge;
-  /** Ids of the calls of a node that went on here within the last `sinceMs`. Undefined: that is not certain at the moment. */
-  taken(node: string, sinceMs: number): readonly string[] | undefined;
+  /**
+   * So many ids, after the first `from`, of the calls of a node that went on here within the last `sinceMs`. Undefined: that is not certain at the
+   * moment.
+   */
+  taken(node: string, sinceMs: number, from: number, most: number): TakenPage | undefined;
 }
 
 /** Calls that a node has gone on with. */
@@ -66,8 +69,8 @@ export interface TakenThere {
   readonly isWhole: boolean;
 }
 
-/** Some of the calls that a node has gone on with, and how many there are. */
-interface TakenPage {
+/** Ids of some of the calls that a node has gone on with, and how many there are. */
+export interface TakenPage {
   readonly total: number;
   readonly ids: readonly string[];
 }
@@ -193,15 +196,16 @@ export class PeerQuestions {
     const { request } = transaction;
     const [, node = '', once = '', since = '', from = '', mac = ''] = TAKEN_QUESTION_FORM.exec(text) ?? [];
     if (once === '' || !isSame(mac, this.#takenMac(node, once, since, from, request.callId()))) return false;
-    const ids = knowledge.taken(node, Number(since));
-    if (ids === undefined) {
+    const page = knowledge.taken(node, Number(since), Number(from), PAGE);
+    if (page === undefined) {
       transaction.reply(503);
       return true;
     }
-    const body = ids.slice(Number(from), Number(from) + PAGE).join('\n');
+    const total = String(page.total);
+    const body = page.ids.join('\n');
     const response = createResponse(request, 200, undefined, { body, contentType: 'text/plain' });
-    const answerMac = this.#takenAnswerMac(this.#options.node, once, String(ids.length), body);
-    response.headers.addNamed(ANSWER, `taken=${ids.length};mac=${answerMac}`);
+    const answerMac = this.#takenAnswerMac(this.#options.node, once, total, body);
+    response.headers.addNamed(ANSWER, `taken=${total};mac=${answerMac}`);
     transaction.respond(response);
     return true;
   }

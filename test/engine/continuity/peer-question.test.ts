@@ -3,6 +3,7 @@ import {
   type AskedBy,
   isPeerAnswer,
   type Knowledge,
+  type PeerKnowledge,
   PeerQuestions,
 } from '../../../src/engine/continuity/peer-question.ts';
 import type { ServerTransaction } from '../../../src/sip/endpoint/index.ts';
@@ -66,7 +67,7 @@ function answering(name: string, knowledge: Knowledge, asked: AskedBy[] = [], se
         asked.push(question);
         return knowledge;
       },
-      taken: () => [],
+      taken: () => ({ total: 0, ids: [] }),
     });
     return isTaken ? answer : createResponse(request, 481);
   };
@@ -171,7 +172,7 @@ test('what is changed, or not of the store, is no question', () => {
         asked++;
         return 'none';
       },
-      taken: () => [],
+      taken: () => ({ total: 0, ids: [] }),
     });
   const { questions, sent } = asker(answering('b', 'none'));
   void questions.knows(B, DIALOG, 300);
@@ -198,7 +199,13 @@ describe('which calls of the asking node it has gone on with', () => {
       let answer: SipResponse | undefined;
       const respond = (response: SipResponse) => (answer = response);
       const transaction = { request, respond, reply: (status: number) => respond(createResponse(request, status)) };
-      const knowledge = { of: () => 'none' as const, taken };
+      const knowledge: PeerKnowledge = {
+        of: () => 'none',
+        taken: (of, sinceMs, from, most) => {
+          const all = taken(of, sinceMs);
+          return all && { total: all.length, ids: all.slice(from, from + most) };
+        },
+      };
       return node.answer(transaction as unknown as ServerTransaction, knowledge)
         ? answer
         : createResponse(request, 481);
