@@ -7,7 +7,7 @@ import type { Clock } from '../base/scheduler.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { PeerNodes } from '../engine/peer-nodes.ts';
 import type { NodeSettings } from '../settings/node-schema.ts';
-import type { HostPort, Target, TransportName } from '../sip/transport/index.ts';
+import { type HostPort, localAddress, type Target, type TransportName } from '../sip/transport/index.ts';
 import type { KnownNode, NodeReport, NodeRoster, Stores } from '../store/index.ts';
 import type { TrunkHealth } from '../trunks/health.ts';
 import type { LimitUse } from '../trunks/shared-limits.ts';
@@ -21,12 +21,15 @@ const registeredBy = derived(({ registered }: KnownNode): ReadonlySet<string> =>
 export class RosterPeers implements PeerNodes {
   readonly #roster: NodeRoster;
   readonly #clock: Clock;
+  readonly #ofNode: string | undefined;
   /** The last that was heard of a node when it was silent. */
   readonly #silentSince = new Map<string, number>();
 
-  constructor(roster: NodeRoster, clock: Clock) {
+  /** @param ofNode of a worker: the node that it is one of */
+  constructor(roster: NodeRoster, clock: Clock, ofNode?: string) {
     this.#roster = roster;
     this.#clock = clock;
+    this.#ofNode = ofNode;
   }
 
   names(): readonly string[] {
@@ -58,11 +61,17 @@ export class RosterPeers implements PeerNodes {
     const node = this.#roster.others().find((other) => other.name === name);
     if (node === undefined || this.#silentSince.get(name) === node.beat) return undefined;
     this.#silentSince.delete(name);
-    return node.sip;
+    return this.#wayTo(node);
+  }
+
+  /** What a machine says of itself to others may lead there from outside alone: the workers on it go straight to each other. */
+  #wayTo({ sip, local }: KnownNode): Target | undefined {
+    if (sip === undefined || local === undefined || local.node !== this.#ofNode) return sip;
+    return { ...sip, address: local.address };
   }
 
   isPeerAddress(address: string): boolean {
-    return this.#roster.others().some((node) => node.sip?.address === address);
+    return this.#roster.others().some((node) => this.#wayTo(node)?.address === address);
   }
 
   publicAddresses(transport: TransportName): readonly HostPort[] {
@@ -114,8 +123,11 @@ export function useOf({ trunks, guards }: Engine): LimitUse {
 /** Told twice a second. */
 const MAX_TROUBLES = 1_000;
 
-/** Where this node takes the others' SIP, the calls that count for shared limits, and the trunks that it cannot register. */
-export function factsOf(engine: Engine, answersQuestions: boolean): NodeReport {
+/**
+ * Where this node takes the others' SIP, the calls that count for shared limits, and the trunks that it cannot register.
+ * @param ofNode of a worker: the node that it is one of
+ */
+export function factsOf(engine: Engine, answersQuestions: boolean, ofNode?: string): NodeReport {
   const listener = engine.listening.find(({ transport }) => transport !== 'tls');
   const advertised = listener === undefined ? undefined : engine.endpoint.advertised(listener.transport, 'private');
   const contacts: Partial<Record<TransportName, HostPort>> = {};
@@ -135,7 +147,12 @@ export function factsOf(engine: Engine, answersQuestions: boolean): NodeReport {
     ...(answersQuestions ? {} : { answers: false }),
   };
   if (listener === undefined || advertised === undefined) return shared;
-  return { sip: { transport: listener.transport, address: advertised.host, port: advertised.port }, ...shared };
+  const local = ofNode === undefined ? {} : { local: { node: ofNode, address: localAddress(listener.host) } };
+  return {
+    sip: { transport: listener.transport, address: advertised.host, port: advertised.port },
+    ...local,
+    ...shared,
+  };
 }
 
 /** One that has told nothing for so long is not waited for. */

@@ -70,7 +70,7 @@ export async function nodeEngine(
     claimStore: stores.claims,
     lease: stores.trunkLease,
     workers: options.worker?.workers,
-    peers: new RosterPeers(stores.nodes, scheduler),
+    peers: new RosterPeers(stores.nodes, scheduler, options.worker?.node),
     useOfNodes: stores.nodes,
     tallyStore: stores.tallies,
     trunkElsewhere: (trunkId) => trunkElsewhere(stores.nodes, trunkId),

@@ -124,11 +124,11 @@ function watchEngine(parts: NodeParts, { events }: Watching, engine: Engine, pro
 }
 
 /** The other nodes of the store, and what they and this one tell each other. */
-function tellOthers({ settings, stores }: NodeParts, engine: Engine): void {
+function tellOthers({ options, settings, stores }: NodeParts, engine: Engine): void {
   const { registrar } = engine.registrations;
   stores.bindings.onRemoteChange?.((aor, bindings, removals) => registrar.applyRemote(aor, bindings, removals));
   stores.nodes.announce(
-    () => factsOf(engine, settings.api.enabled),
+    () => factsOf(engine, settings.api.enabled, options.worker?.node),
     () => useOf(engine),
   );
 }

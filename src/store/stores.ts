@@ -77,6 +77,8 @@ export interface LeaseStore {
 export interface NodeReport extends LimitUse {
   /** Where it takes SIP from the other nodes. */
   readonly sip?: { readonly transport: 'udp' | 'tcp' | 'tls'; readonly address: string; readonly port: number };
+  /** Of a worker: the node that it is one of, and the address at which the others of that node, on the same machine, reach it. */
+  readonly local?: { readonly node: string; readonly address: string };
   /** Where phones and carriers reach it, by transport. */
   readonly contacts?: Readonly<
     Partial<Record<'udp' | 'tcp' | 'tls', { readonly host: string; readonly port: number }>>

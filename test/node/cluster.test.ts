@@ -22,6 +22,19 @@ test('a node that was silent is passed over until it tells of itself again', () 
   expect(peers.addressOf('nobody')).toBeUndefined();
 });
 
+test('workers of one node reach each other at their own address, whatever the node says of itself to others', () => {
+  const own = { ...sip, address: '10.0.0.5' };
+  const nodes: KnownNode[] = [
+    { name: 'edge-1-w2', sip: own, local: { node: 'edge-1', address: '192.0.2.1' }, beat: 1, heardAtMs: 0 },
+    { name: 'edge-2-w1', sip: own, local: { node: 'edge-2', address: '192.0.2.1' }, beat: 1, heardAtMs: 0 },
+  ];
+  const peers = new RosterPeers(rosterOf(nodes), new VirtualScheduler(), 'edge-1');
+  expect(nodes.map(({ name }) => peers.addressOf(name)?.address)).toEqual(['192.0.2.1', '10.0.0.5']);
+  expect(['192.0.2.1', '10.0.0.5'].map((address) => peers.isPeerAddress(address))).toEqual([true, true]);
+  const alone = new RosterPeers(rosterOf(nodes), new VirtualScheduler());
+  expect(nodes.map(({ name }) => alone.addressOf(name)?.address)).toEqual(['10.0.0.5', '10.0.0.5']);
+});
+
 test('who has registered a trunk is named while it can be reached, and where it says that it is', () => {
   const contacts = { udp: { host: '203.0.113.1', port: 5070 } };
   const nodes: KnownNode[] = [

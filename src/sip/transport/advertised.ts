@@ -45,6 +45,11 @@ export function isWildcard(host: string): boolean {
   return host === '0.0.0.0' || host === '::';
 }
 
+/** Where a listener is for processes of its own machine, whatever it says of itself. */
+export function localAddress(host: string): string {
+  return isWildcard(host) ? interfaceAddressToward(host, isIPv6(host)) : host;
+}
+
 /** The own address in the peer's subnet, else the first one that is not loopback, else loopback. */
 function interfaceAddressToward(remoteAddress: string, ipv6: boolean): string {
   const family = ipv6 ? 'ipv6' : 'ipv4';

@@ -1,4 +1,4 @@
-export { isWildcard } from './advertised.ts';
+export { isWildcard, localAddress } from './advertised.ts';
 export type { TlsFacts } from './certificate-names.ts';
 export type { TransportCounters } from './counters.ts';
 export { DatagramBatching } from './datagram-batching.ts';
