@@ -111,9 +111,7 @@ export class MessageService implements TimerTarget {
       numbers: () => this.#numbers,
       onHealth: (trunkId, health) => {
         options.onHealth(trunkId, health);
-        if (health.state !== 'online') return;
-        this.#outbound.resume(trunkId);
-        this.#poll();
+        this.#resume(trunkId, health);
       },
     });
     this.#outbound = new Outbound({
@@ -200,6 +198,18 @@ export class MessageService implements TimerTarget {
     if (number === undefined) return 'the trunk is disabled';
     const { state, reason } = await this.#tokens.check(number);
     return state === 'online' ? undefined : reason;
+  }
+
+  /** Another process of this machine has learnt how a number's access token is. */
+  tokenLearned(trunkId: string, health: TokenHealth): void {
+    this.#tokens.learned(trunkId, health);
+    this.#resume(trunkId, health);
+  }
+
+  #resume(trunkId: string, { state }: TokenHealth): void {
+    if (state !== 'online') return;
+    this.#outbound.resume(trunkId);
+    this.#poll();
   }
 
   /** A phone that was away is there. */

@@ -61,6 +61,12 @@ export class TokenWatch implements TimerTarget {
     if (error === undefined || verdictOf(error).kind === 'token') this.#note(trunkId, healthOf(error));
   }
 
+  /** Another process of this machine says how it is: it tells the others itself. */
+  learned(trunkId: string, health: TokenHealth): void {
+    this.#keep(trunkId, health);
+    this.#arm();
+  }
+
   async #ask({ settings }: WhatsappNumber): Promise<TokenHealth> {
     try {
       return healthOf(await this.#options.api.check(settings));
@@ -88,14 +94,20 @@ export class TokenWatch implements TimerTarget {
   }
 
   #note(trunkId: string, health: TokenHealth): void {
-    const watched = this.#watched.get(trunkId);
-    if (watched === undefined || this.#isStopped) return;
-    const before = watched.health;
-    watched.health = health;
-    const nowMs = this.#options.scheduler.nowMs();
-    watched.nextMs = nowMs + (health.state === 'online' ? CHECK_MS : RECHECK_MS);
+    const before = this.#keep(trunkId, health);
+    if (before === undefined) return;
     if (before.state !== health.state || before.code !== health.code) this.#options.onHealth(trunkId, health);
     this.#arm();
+  }
+
+  /** What it was before; undefined when nobody is interested. */
+  #keep(trunkId: string, health: TokenHealth): TokenHealth | undefined {
+    const watched = this.#watched.get(trunkId);
+    if (watched === undefined || this.#isStopped) return undefined;
+    const before = watched.health;
+    watched.health = health;
+    watched.nextMs = this.#options.scheduler.nowMs() + (health.state === 'online' ? CHECK_MS : RECHECK_MS);
+    return before;
   }
 
   #arm(): void {

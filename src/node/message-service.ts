@@ -5,8 +5,10 @@ import type { JsonLogger } from '../observe/index.ts';
 import type { NodeSettings } from '../settings/node-schema.ts';
 import type { Stores } from '../store/index.ts';
 import type { MessageWatch } from './message-watch.ts';
+import type { NodeOptions } from './node-options.ts';
 
 interface Parts {
+  readonly options: NodeOptions;
   readonly settings: NodeSettings;
   readonly scheduler: WheelScheduler;
   readonly log: JsonLogger;
@@ -15,7 +17,7 @@ interface Parts {
 
 /** Messages to and from the outside, joined with the engine to which phones register. */
 export function messageService(
-  { settings, scheduler, log, stores }: Parts,
+  { options, settings, scheduler, log, stores }: Parts,
   engine: Engine,
   watcher: MessageWatch,
   apiAddress: () => string | undefined,
@@ -34,6 +36,9 @@ export function messageService(
     secret: stores.nonceSecret,
     publicUrl: () => publicUrl?.replace(/\/+$/, '') ?? apiAddress(),
     keepDays: settings.messages.keepDays,
+  });
+  options.worker?.workers.onNews((news) => {
+    if (news.kind === 'told') service.tokenLearned(news.trunkId, news.health);
   });
   engine.messaging.outside = {
     isForOutside: (tenant, host) => service.isForOutside(tenant, host),

@@ -13,6 +13,11 @@ export interface TrunkHealth {
   readonly reason: string;
 }
 
+/** As those say it is who reach the provider another way than by SIP. */
+export interface ToldHealth extends TrunkHealth {
+  readonly state: 'online' | 'offline' | 'unknown';
+}
+
 /** Whether a trunk registers with its provider (`registration: off` trunks only answer challenges). */
 export function registers(trunk: Trunk): boolean {
   return (

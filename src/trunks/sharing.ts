@@ -3,6 +3,7 @@
  * target holds for all, and a change that each of them notices is told once.
  */
 import type { TrunkAttempt } from './evidence.ts';
+import type { ToldHealth } from './health.ts';
 
 /** What a ping has shown. */
 export interface PingOutcome {
@@ -15,10 +16,12 @@ export interface PingOutcome {
   readonly waitSeconds?: number | undefined;
 }
 
-/** What one process has learnt of a target of a trunk, by a ping or by a call. */
+/** What one process has learnt of a trunk. */
 export type TrunkNews = { readonly trunkId: string } & (
   | { readonly kind: 'ping'; readonly outcome: PingOutcome }
+  /** By a call, of a target. */
   | { readonly kind: 'attempt'; readonly attempt: TrunkAttempt }
+  | { readonly kind: 'told'; readonly health: ToldHealth }
 );
 
 export interface TrunkSharing {

@@ -11,7 +11,7 @@ import type { Capacity } from './capacity.ts';
 import { type DatacentreState, type DatacentreStatus, Datacentres } from './datacentres.ts';
 import { judge, type TrunkAttempt } from './evidence.ts';
 import type { TrunkEndpoint } from './exchange.ts';
-import { healthOf, isUp, registers, type TrunkHealth, type TrunkStateName } from './health.ts';
+import { healthOf, isUp, registers, type ToldHealth, type TrunkHealth, type TrunkStateName } from './health.ts';
 import { trunkHolder, trunkHolders } from './holders.ts';
 import {
   type GatewayReach,
@@ -33,7 +33,7 @@ import type { Pacer } from './pacer.ts';
 import { Registration } from './registration.ts';
 import type { TrunkNews, TrunkSharing } from './sharing.ts';
 import { TargetHealth } from './target-health.ts';
-import type { TrunkCondition, TrunkStatus } from './trunk-status.ts';
+import { registrationRow, type TrunkCondition, type TrunkStatus } from './trunk-status.ts';
 
 /** What all trunks of an engine share. */
 export interface TrunkLinePorts {
@@ -87,8 +87,7 @@ export class TrunkLine implements TimerTarget {
   #release: Timer | undefined;
   #shown: TrunkHealth = { state: 'unknown', code: undefined, reason: 'not asked yet' };
   #sinceMs: number;
-  /** How those say it is who reach the provider another way than by SIP. */
-  #told: TrunkHealth | undefined;
+  #told: ToldHealth | undefined;
   #datacentres: Datacentres | undefined;
   #ended = false;
 
@@ -178,17 +177,31 @@ export class TrunkLine implements TimerTarget {
   }
 
   /** Whoever reaches the provider another way than by SIP says how it is. */
-  tell(health: TrunkHealth): void {
+  tell(health: ToldHealth): void {
+    this.#ports.sharing?.tell({ kind: 'told', trunkId: this.#trunk.id, health });
+    this.#hear(health);
+  }
+
+  #hear(health: ToldHealth): void {
     this.#told = health;
     this.#evaluate();
   }
 
   /** What another process of this machine has learnt. */
   take(news: TrunkNews): void {
-    if (news.kind === 'attempt') this.#learn(news.attempt);
-    else {
-      this.#locateDatacentre(news.outcome.target);
-      this.#keepAlive?.take(news.outcome);
+    switch (news.kind) {
+      case 'attempt':
+        this.#learn(news.attempt);
+        break;
+      case 'ping':
+        this.#locateDatacentre(news.outcome.target);
+        this.#keepAlive?.take(news.outcome);
+        break;
+      case 'told':
+        this.#hear(news.health);
+        break;
+      default:
+        news satisfies never;
     }
   }
 
@@ -448,8 +461,6 @@ export class TrunkLine implements TimerTarget {
     const trunk = this.#trunk;
     const { scheduler } = this.#ports;
     const { code, reason, state } = this.#shown;
-    const registration = this.#registration;
-    const server = registration?.target;
     return {
       trunkId: trunk.id,
       name: trunk.name,
@@ -464,15 +475,7 @@ export class TrunkLine implements TimerTarget {
         this.#datacentres !== undefined && {
           datacentres: this.#datacentres.rows(trunk.teams, scheduler.nowMs(), scheduler.wallMs()),
         }),
-      ...(server === undefined || registration === undefined
-        ? {}
-        : {
-            registration: {
-              server: reachKey(server),
-              grantedSeconds: registration.grantedSeconds,
-              expiresAt: new Date(this.#ports.scheduler.wallMs() + registration.leftMs).toISOString(),
-            },
-          }),
+      ...(this.#registration !== undefined && registrationRow(this.#registration, scheduler.wallMs())),
     };
   }
 }

@@ -22,7 +22,7 @@ import type { DatacentreState, DatacentreStatus } from './datacentres.ts';
 import type { TrunkAttempt } from './evidence.ts';
 import type { TrunkEndpoint } from './exchange.ts';
 import { FlowLines } from './flow-lines.ts';
-import type { TrunkHealth, TrunkStateName } from './health.ts';
+import type { ToldHealth, TrunkHealth, TrunkStateName } from './health.ts';
 import { inboundHolders, trunkHolders } from './holders.ts';
 import { type GatewayReach, hopOf, type Reach, type TrunkHop, TrunkHops, type TrunkLocator } from './hops.ts';
 import type { Identification } from './identification.ts';
@@ -348,7 +348,7 @@ export class TrunkService implements TimerTarget {
   }
 
   /** Whoever reaches a trunk's provider another way than by SIP says how it is. */
-  tell(trunkId: string, health: TrunkHealth): void {
+  tell(trunkId: string, health: ToldHealth): void {
     this.#lines.get(trunkId)?.tell(health);
   }
 

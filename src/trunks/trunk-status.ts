@@ -2,6 +2,8 @@
 import type { TrunkAlarm } from './coincidence-watch.ts';
 import type { DatacentreStatus } from './datacentres.ts';
 import type { TrunkStateName } from './health.ts';
+import { reachKey } from './hops.ts';
+import type { Registration } from './registration.ts';
 
 export interface TrunkStatus {
   readonly trunkId: string;
@@ -21,6 +23,16 @@ export interface TrunkStatus {
   readonly datacentres?: readonly DatacentreStatus[];
   /** Where the trunk is registered and for how long each time. */
   readonly registration?: { readonly server: string; readonly grantedSeconds: number; readonly expiresAt: string };
+}
+
+/** Nothing while no server has it. */
+export function registrationRow(
+  { target, grantedSeconds, leftMs }: Registration,
+  wallMs: number,
+): Pick<TrunkStatus, 'registration'> {
+  if (target === undefined) return {};
+  const expiresAt = new Date(wallMs + leftMs).toISOString();
+  return { registration: { server: reachKey(target), grantedSeconds, expiresAt } };
 }
 
 /** Whether calls may be tried over a trunk, as the outbound pipeline asks. */

@@ -68,6 +68,22 @@ test('an answer to a message says what the token is worth; an error about the me
   watch.stop();
 });
 
+test('what another process has learnt is known here and not told again; what is heard here afterwards is news', async () => {
+  const { watch, state, told, pass } = watchWorld();
+  watch.apply();
+  await pass(1);
+  watch.learned('7', { state: 'offline', code: 190, reason: 'revoked' });
+  watch.learned('8', { state: 'offline', code: 190, reason: 'of another' });
+  expect(told).toEqual(['7 online 200']);
+  watch.heard('7', undefined);
+  expect(told).toEqual(['7 online 200', '7 online 200']);
+  watch.learned('7', { state: 'offline', code: 190, reason: 'revoked' });
+  await pass(31_000);
+  expect(state.asked).toBe(2);
+  expect(told).toHaveLength(3);
+  watch.stop();
+});
+
 test('a new token is asked about at once', async () => {
   const { watch, state, pass } = watchWorld();
   watch.apply();

@@ -98,6 +98,25 @@ describe('several processes of one machine', () => {
     expect(told.length).toBe(before);
   });
 
+  test('how a provider is that is not reached by SIP, one hears and all know; it is told once', () => {
+    const { first, second, told } = two(ipTrunk());
+    first.service.start();
+    second.service.start();
+    const { trunkId } = second.status();
+    second.service.tell(trunkId, { state: 'offline', code: 190, reason: 'the token is refused' });
+    expect([first, second].map((world) => world.status())).toMatchObject([
+      { state: 'offline', lastCode: 190, reason: 'the token is refused' },
+      { state: 'offline', lastCode: 190 },
+    ]);
+    first.service.tell(trunkId, { state: 'online', code: 200, reason: '' });
+    expect([first, second].map((world) => world.status().state)).toEqual(['online', 'online']);
+    expect(told).toHaveLength(2);
+    expect([first.events.slice(-2), second.events]).toEqual([
+      ['carrier: unknown > offline', 'carrier: offline > online'],
+      [],
+    ]);
+  });
+
   test.each(['at once', 'slowly'] as const)(
     'what a call of one has shown of a datacentre of Teams is known where nobody has pinged yet; its name leads there %s',
     async (how) => {

@@ -475,6 +475,7 @@ describe('the trunk', () => {
     await cloud.heard(USER, Date.now());
     const { status } = await write(`+${USER}@whatsapp.acme.test`, 'with an old token');
     expect(status).toBe(503);
+    await eventually('offline', async () => (await state()) === 'offline');
     expect(await engine.api('/api/v1/trunks/7/status')).toMatchObject({
       state: 'offline',
       lastCode: 190,
