@@ -1,5 +1,5 @@
 /** Our own Contacts: which place they name, and the same with another one. */
-import { formatHost, isSipUri, parseNameAddr, transportParameter } from '../sip/message/index.ts';
+import { formatHost, isSipUri, parseNameAddr, type SipUri, transportParameter } from '../sip/message/index.ts';
 import type { HostPort, TransportName } from '../sip/transport/index.ts';
 
 /**
@@ -9,6 +9,27 @@ import type { HostPort, TransportName } from '../sip/transport/index.ts';
 export function ownContact(user: string, { host, port }: HostPort, transport: TransportName, sips = false): string {
   const place = `${user === '' ? '' : `${user}@`}${formatHost(host)}:${port}`;
   return sips && transport === 'tls' ? `<sips:${place}>` : `<sip:${place}${transportParameter(transport)}>`;
+}
+
+/**
+ * A Contact that another node drafted, as this one shows it: with the way from here, whatever else its URI says (`ob`, RFC 5626).
+ * @param own the place of this node; undefined: the one that it names stays
+ * @param sips as of {@link ownContact}
+ */
+export function contactFrom(
+  drafted: SipUri,
+  own: HostPort | undefined,
+  transport: TransportName,
+  sips = false,
+): string {
+  const user = drafted.user === undefined || drafted.user === '' ? '' : `${drafted.user}@`;
+  const { host, port } = own ?? drafted;
+  const place = `${user}${formatHost(host)}${port === undefined ? '' : `:${port}`}`;
+  const others = drafted.params.clone();
+  others.delete('transport');
+  return sips && transport === 'tls'
+    ? `<sips:${place}${others}>`
+    : `<sip:${place}${transportParameter(transport)}${others}>`;
 }
 
 export function isSips(uri: string): boolean {

@@ -147,6 +147,13 @@ export class Registrations implements AccountLookup, RegisteredFlows {
     return this.#contactsOf(aorKey(trunk.credentials?.authName ?? '', trunk.host))[0];
   }
 
+  /** The accept-register trunk whose gateway registers as this address-of-record; undefined for phones. */
+  gatewayTrunk(aor: string): Trunk | undefined {
+    const { user, domain } = splitAor(aor);
+    const account = this.#options.accounts.gateway(domain, user);
+    return account?.kind === 'trunk' ? account.trunk : undefined;
+  }
+
   /** The same as the trunk service asks for it. */
   gatewayReach(trunk: Trunk): Flow | readonly Target[] {
     const to = this.gateway(trunk)?.reached.to;
@@ -249,9 +256,8 @@ export class Registrations implements AccountLookup, RegisteredFlows {
   }
 
   #noteGateway({ aor }: Binding<Flow>): void {
-    const { user, domain } = splitAor(aor);
-    const account = this.#options.accounts.gateway(domain, user);
-    if (account?.kind === 'trunk') this.audience.part.trunks.gatewayChanged(account.trunk.id);
+    const trunk = this.gatewayTrunk(aor);
+    if (trunk !== undefined) this.audience.part.trunks.gatewayChanged(trunk.id);
   }
 
   #notePhone({ aor }: Binding<Flow>): void {

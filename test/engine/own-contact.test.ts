@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { contactAt, isSips, namesInContact, ownContact } from '../../src/engine/own-contact.ts';
+import { contactAt, contactFrom, isSips, namesInContact, ownContact } from '../../src/engine/own-contact.ts';
+import { parseUri, type SipUri } from '../../src/sip/message/index.ts';
 
 test.each([
   ['<sip:101@198.51.100.1:5060>', '<sip:101@192.0.2.9:5070>'],
@@ -16,6 +17,26 @@ test.each([
   ['sips:101@h', 'tcp', '<sip:101@[2001:db8::1]:5061;transport=tcp>'],
 ] as const)('RFC 3261 §8.1.1.8, §12.1.1: beside %s the Contact over %s is %s', (uri, transport, contact) => {
   expect(ownContact('101', { host: '2001:db8::1', port: 5061 }, transport, isSips(uri))).toBe(contact);
+});
+
+test.each([
+  ['sip:101@198.51.100.1:5060;ob', 'udp', false, '<sip:101@192.0.2.9:5070;ob>'],
+  ['sip:101@198.51.100.1:5060;transport=tcp;ob', 'udp', false, '<sip:101@192.0.2.9:5070;ob>'],
+  ['sip:198.51.100.1:5060;ob', 'tcp', false, '<sip:192.0.2.9:5070;transport=tcp;ob>'],
+  ['sip:101@198.51.100.1:5060', 'tls', true, '<sips:101@192.0.2.9:5070>'],
+] as const)(
+  'what another node drafted as %s is over %s, to a SIPS URI: %s, %s',
+  (drafted, transport, sips, contact) => {
+    const place = { host: '192.0.2.9', port: 5070 };
+    expect(contactFrom(parseUri(drafted) as SipUri, place, transport, sips)).toBe(contact);
+  },
+);
+
+test.each([
+  ['sip:101@pbx.example.com;ob', '<sip:101@pbx.example.com;transport=tcp;ob>'],
+  ['sip:101@[2001:db8::1]:5080', '<sip:101@[2001:db8::1]:5080;transport=tcp>'],
+])('a place that stays: %s', (drafted, contact) => {
+  expect(contactFrom(parseUri(drafted) as SipUri, undefined, 'tcp')).toBe(contact);
 });
 
 test('a Contact names a place by host and port', () => {

@@ -1,13 +1,21 @@
 /** What a call rings: registered phones, and trunks with the INVITE that the outbound pipeline drafted. */
+import type { AddressScope } from '../../base/address-scope.ts';
 import { type BranchOptions, type BranchPlan, likeBranch } from '../../call/index.ts';
 import { draftForRoute, type OutboundPlan, profileOf, type RouteDraft } from '../../outbound/index.ts';
 import { scopeOf, viaOf } from '../../provisioning/trunk-settings/own-address.ts';
 import type { Trunk } from '../../provisioning/trunk-settings/schema.ts';
 import { type Endpoint, isFlow } from '../../sip/endpoint/index.ts';
-import { escapeUser, isSipUri, parseNameAddr, type SipRequest, type Uri } from '../../sip/message/index.ts';
-import type { Flow, Target } from '../../sip/transport/index.ts';
-import { contactAt, isSips, namesInContact, ownContact } from '../own-contact.ts';
-import type { WantedBinding, WantedTrunk } from '../peer-nodes.ts';
+import {
+  escapeUser,
+  isSipUri,
+  parseNameAddr,
+  type SipRequest,
+  type SipUri,
+  type Uri,
+} from '../../sip/message/index.ts';
+import type { Flow, HostPort, Target } from '../../sip/transport/index.ts';
+import { contactAt, contactFrom, isSips, namesInContact, ownContact } from '../own-contact.ts';
+import type { PeerNodes, WantedBinding, WantedTrunk } from '../peer-nodes.ts';
 import { NODE_SILENT_MS } from '../reach.ts';
 import type { Registrations } from '../registrations.ts';
 import type { CallContext } from './call-context.ts';
@@ -23,6 +31,13 @@ export interface BranchesOptions extends TrunkBranchServices {
   /** Which node calls over a trunk leave through, and what its registration has told. */
   readonly registered: RegisteredNodes;
   readonly media: MediaParties;
+  readonly peers: Pick<PeerNodes, 'advertised'>;
+}
+
+/** Where a request of another node has come from. */
+interface NodeFlow {
+  readonly node: string;
+  readonly flow: Flow;
 }
 
 export class Branches {
@@ -54,12 +69,17 @@ export class Branches {
   }
 
   /** A request that another node drafted, on to a binding of this one; undefined when that is gone. */
-  toWantedBinding(request: SipRequest, wanted: WantedBinding): BranchPlan | undefined {
-    const binding = this.#options.registrations.ownBinding(wanted);
+  toWantedBinding(request: SipRequest, from: NodeFlow, wanted: WantedBinding): BranchPlan | undefined {
+    const { registrations, endpoint } = this.#options;
+    const binding = registrations.ownBinding(wanted);
     const to = binding?.flow ?? binding?.target;
     if (binding === undefined || to === undefined) return undefined;
-    const contact = this.#contact(userPart(request.contact()?.uri), to, isSips(binding.requestUri));
-    if (contact === undefined) return undefined;
+    const trunk = registrations.gatewayTrunk(binding.aor);
+    const own = endpoint.advertised(to, trunk && scopeOf(trunk));
+    const drafted = request.contact()?.uri;
+    if (own === undefined || drafted === undefined || !isSipUri(drafted)) return undefined;
+    const place = trunk === undefined || !saysOtherPlaces(trunk) || this.#isOf(from, drafted) ? own : undefined;
+    const contact = contactFrom(drafted, place, to.transport, isSips(binding.requestUri));
     return {
       label: binding.aor,
       draft: { ...draftOf(request), routes: binding.path, contact },
@@ -68,9 +88,18 @@ export class Branches {
         contact,
         relayHeaders: ['P-Asserted-Identity', 'Privacy'],
         ...(binding.path.length > 0 && { sender: binding.source.address }),
+        ...(trunk !== undefined && gatewayOptions(trunk, (scope) => endpoint.advertised(to, scope))),
       },
       resolve: () => (isFlow(to) ? to : [to]),
     };
+  }
+
+  /** Whether a URI names a node, as that says of itself or is seen from here. */
+  #isOf({ node, flow }: NodeFlow, { host, port }: SipUri): boolean {
+    const { peers } = this.#options;
+    const said = peers.advertised(node, flow.transport, 'public');
+    if (said?.host === host && said.port === port) return true;
+    return host === flow.remoteAddress || host === peers.advertised(node, flow.transport, 'private')?.host;
   }
 
   /** A request that another node drafted, on over a trunk that this one registers; undefined when it does not any more. */
@@ -167,6 +196,22 @@ export class Branches {
       },
     });
   }
+}
+
+/** Whether the trunk's own parameters may put another host into Contact than this engine's. */
+function saysOtherPlaces(trunk: Trunk): boolean {
+  const contact = profileOf(trunk).fields.find(({ name }) => name === 'contact');
+  return contact?.mappings.some(({ host }) => host.variable !== 'ContactUri') === true;
+}
+
+/** How the leg to a gateway is that another node has drafted, as of one that this node has. */
+function gatewayOptions(
+  trunk: Trunk,
+  addressOf: (scope: AddressScope) => HostPort | undefined,
+): Partial<BranchOptions> {
+  const { id: trunkId, options } = trunk;
+  const { largeRequests, trusted: assertsIdentity } = options;
+  return { trunkId, scope: scopeOf(trunk), largeRequests, assertsIdentity, ...viaOf(trunk, addressOf) };
 }
 
 /** An anonymous caller's number is in no Contact (RFC 3323 §4.1.1.2). */

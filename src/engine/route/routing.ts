@@ -288,7 +288,9 @@ export class Routing implements StepServices {
       peerNode: source.node,
     };
     const step =
-      'aor' in wanted ? this.#toBinding(request, wanted) : new SentOnStep(branches.toRegisteredTrunk(request, wanted));
+      'aor' in wanted
+        ? this.#toBinding(request, { node: source.node, flow }, wanted)
+        : new SentOnStep(branches.toRegisteredTrunk(request, wanted));
     const { ringTimeoutMs, sessionLimitMs } = this.#options;
     // The node that drafted the INVITE knows whose phone this is, and follows a redirection under its rules.
     return {
@@ -296,8 +298,12 @@ export class Routing implements StepServices {
     };
   }
 
-  #toBinding(request: SipRequest, wanted: WantedBinding): PlanStep {
-    const branch = this.#options.branches.toWantedBinding(request, wanted);
+  #toBinding(
+    request: SipRequest,
+    from: { readonly node: string; readonly flow: Flow },
+    wanted: WantedBinding,
+  ): PlanStep {
+    const branch = this.#options.branches.toWantedBinding(request, from, wanted);
     return branch === undefined ? new RejectStep(480, 'Temporarily Unavailable') : new OneStageStep(branch);
   }
 

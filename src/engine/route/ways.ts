@@ -109,13 +109,14 @@ function stirOf({ options, served, network: { certificateHosts } }: WaysOptions)
 }
 
 function branchesOf(parts: WaysOptions, registered: RegisteredNodes, media: MediaParties): Branches {
-  const { options, served, reception, network, trunks } = parts;
+  const { options, served, reception, network, trunks, peers } = parts;
   const { settings, log, observer, signatures = signaturesHere } = options;
   return new Branches({
     media,
     trunks,
     registered,
     served,
+    peers,
     endpoint: network.endpoint,
     registrations: reception.registrations,
     signs: (input, { key }) => signatures.sign(input, key),
