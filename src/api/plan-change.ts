@@ -19,6 +19,7 @@ import {
 import { type ApiContext, answer, describe, identityOf } from './context.ts';
 import { type Document, withoutMarks, withStoredSecrets } from './documents.ts';
 import { body, named } from './openapi.ts';
+import { shownPlays } from './played-calls.ts';
 import { notFound } from './problem.ts';
 import { planTenant, planTenantDeletion } from './tenants.ts';
 import type { Identity } from './tokens.ts';
@@ -38,9 +39,6 @@ const changeBody = z.strictObject({
     .nullable()
     .describe('What would be put there, as with PUT, or with POST for something new; `null` would delete it.'),
 });
-/** Calls of a plan that are shown; all are counted. */
-const MAX_SHOWN = 100;
-
 /** The plan of one change, so that nobody has to send a whole tenant to learn what one rule would do. */
 export function planChangeRoute(app: FastifyInstance, context: ApiContext): void {
   app.post(
@@ -80,7 +78,7 @@ export function planChangeRoute(app: FastifyInstance, context: ApiContext): void
 /** The latest calls played again, as a plan shows them. */
 export async function playedCalls(context: ApiContext, request: FastifyRequest, directory: Directory) {
   const { played, changed } = await context.engine.playAgain(directory, identityOf(request).tenant);
-  return { callsPlayed: played, callsChanged: changed.length, calls: changed.slice(0, MAX_SHOWN) };
+  return shownPlays(played, changed);
 }
 
 function decoded(text: string): string {

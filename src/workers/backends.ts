@@ -66,13 +66,18 @@ export function begin(
   });
 }
 
-/** The whole answer to a request without a body. Rejects when the worker says nothing for `silentMs`. */
+/** The whole answer to a request, by default one without a body. Rejects when the worker says nothing for `silentMs`. */
 export async function ask(
   backend: Backend,
-  { method, url, headers }: PassedRequest,
+  asked: PassedRequest,
   silentMs: number,
+  body?: IncomingMessage,
 ): Promise<Answered> {
-  const { 'content-length': _length, 'content-type': _type, ...rest } = headers;
-  const response = await begin(backend, { method, url, headers: rest }, { silentMs });
+  const { 'content-length': _length, 'content-type': _type, ...rest } = asked.headers;
+  const response = await begin(
+    backend,
+    body === undefined ? { ...asked, headers: rest } : asked,
+    body === undefined ? { silentMs } : { silentMs, body },
+  );
   return { status: response.statusCode ?? 502, headers: response.headers, body: await buffer(response) };
 }

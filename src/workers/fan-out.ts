@@ -1,4 +1,5 @@
 /** What is asked of all workers, and how one answer is made of theirs. */
+import type { IncomingMessage } from 'node:http';
 import { type AskedNode, type Gathering, gather } from '../api/index.ts';
 import type { Answered } from '../observe/index.ts';
 import { ask, type Backend, type PassedRequest } from './backends.ts';
@@ -22,8 +23,11 @@ const READY_MS = 800;
 const DOCTOR_MS = 60_000;
 /** Files are read and what is provisioned is compared before anything is said. */
 const RELOAD_MS = 60_000;
+/** The same of a document, and calls are played. */
+const PLAN_MS = 60_000;
 
-type Make = (backends: readonly Backend[], asked: PassedRequest) => Promise<Answered>;
+/** What is to be read of the body is being read when it returns. */
+type Make = (backends: readonly Backend[], asked: PassedRequest, body: IncomingMessage) => Promise<Answered>;
 
 /**
  * How a request is answered that one worker alone cannot answer; undefined for all others.
@@ -37,6 +41,7 @@ export function fanOut({ method, url }: Pick<PassedRequest, 'method' | 'url'>, n
   if (method === 'POST' && path === '/api/v1/drain') return drain;
   if (method === 'GET' && path === '/api/v1/trunks') return trunks;
   const ofTrunk = /^\/api\/v1\/trunks\/[^/]+\/(status|retry|doctor)$/.exec(path)?.[1];
+  if (method === 'POST' && (path === '/api/v1/plan' || path === '/api/v1/plan/change')) return plan;
   if (method === 'GET' && ofTrunk === 'status') return whoeverHasIt;
   if (method === 'POST' && ofTrunk === 'retry') return whoeverHasIt;
   if (method === 'POST' && ofTrunk === 'doctor') return doctor;
@@ -141,6 +146,19 @@ async function trunks(backends: readonly Backend[], asked: PassedRequest): Promi
 
 function trunksIn({ body }: Answered) {
   return jsonOf(body) as { readonly items: readonly { readonly id: string; readonly status: TrunkTold }[] };
+}
+
+/** Each of them has had calls of its own. */
+function plan(backends: readonly Backend[], asked: PassedRequest, body: IncomingMessage): Promise<Answered> {
+  // Each of them reads it as it comes.
+  body.setMaxListeners(0);
+  const sources = backends.map(
+    (backend): AskedNode => ({
+      name: `w${backend.worker}`,
+      ask: (url) => ask(backend, { ...asked, url }, PLAN_MS, body),
+    }),
+  );
+  return gather('plan', sources, asked.url);
 }
 
 /** The first one has the node drain; the calls that it says are those of all. */

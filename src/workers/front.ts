@@ -92,8 +92,10 @@ export class Front {
         return await mergeEvents(backends, asked, reply);
       const make = fanOut(asked.method === 'HEAD' ? { ...asked, method: 'GET' } : asked, nodesAsk);
       if (make === undefined) return await pass(first, asked, request, reply);
+      const making = make(backends, asked.method === 'HEAD' ? { ...asked, method: 'GET' } : asked, request);
+      // Nobody else reads what it has not begun to read.
       request.resume();
-      const answered = await make(backends, asked.method === 'HEAD' ? { ...asked, method: 'GET' } : asked);
+      const answered = await making;
       if (isReload(asked) && answered.status < 400) this.#options.onReloaded?.();
       send(reply, answered, asked.method);
     } catch (error) {

@@ -13,8 +13,6 @@ export function withoutOwn({ TANDEM_TEST_WORKERS: _, ...environment }: NodeJS.Pr
 
 /** Files below test/end-to-end, or tests of them, that are about what workers rule out, each with what docs/workers.md says of it. */
 const RULED_OUT: Readonly<Record<string, string>> = {
-  'console/provisioning.test.ts > before a rule is saved one sees which of the latest calls would leave differently, in its form and on the plan page':
-    '`plan` plays the latest calls of the first worker again, and any of them may have had the call',
   'console/provisioning.test.ts > transports, certificates and a new tenant; all of it in German, dark and 360 px wide':
     'a transport is not added at run time: workers share the ports of the file',
   'field/gateway.test.ts > kinds 39 and 40: explain shows the INVITE as it leaves over the flow that the gateway registered over':

@@ -1,3 +1,6 @@
+import { IncomingMessage } from 'node:http';
+import { Socket } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { describe, expect, test } from 'vitest';
 import { fanOut } from '../../src/workers/fan-out.ts';
 import { answer, type Serve, startBackends } from './backend.ts';
@@ -6,8 +9,17 @@ async function asked(method: string, url: string, ...serves: readonly Serve[]) {
   const backends = await startBackends(...serves);
   const make = fanOut({ method, url }, false);
   if (make === undefined) throw new Error(`one worker answers ${method} ${url}`);
-  const { status, body } = await make(backends, { method, url, headers: {} });
+  const { status, body } = await make(backends, { method, url, headers: {} }, bodyOf('{}'));
   return { status, body: JSON.parse(body.toString('utf8')) };
+}
+
+/** The body of a request, as it comes to the front. */
+function bodyOf(text: string): IncomingMessage {
+  const message = new IncomingMessage(new Socket());
+  message.push(text);
+  message.push(null);
+  message.complete = true;
+  return message;
 }
 
 /** A worker with these items, which serves pages of them. */
@@ -66,7 +78,7 @@ test('a table of all workers under one heading', async () => {
       reply.writeHead(200, { 'content-type': 'text/csv' }).end(text);
   const backends = await startBackends(table('at,calls\n1,2\n'), table('at,calls\n3,4\n'));
   const request = { method: 'GET', url: '/api/v1/call-records?format=csv', headers: {} };
-  const { body } = (await fanOut(request, false)?.(backends, request)) ?? { body: '' };
+  const { body } = (await fanOut(request, false)?.(backends, request, bodyOf(''))) ?? { body: '' };
   expect(body.toString()).toBe('at,calls\n1,2\n3,4\n');
 });
 
@@ -87,6 +99,59 @@ test('what calls came to, of all workers over one span', async () => {
   expect(body.points).toEqual([{ at: 'a', calls: 5, answered: 2 }]);
   expect(new Set(untils).size).toBe(1);
   expect(untils[0]).not.toBeNull();
+});
+
+describe('a plan', () => {
+  const call = (at: string) => ({ callId: `c${at}`, at });
+  const plays =
+    (callsPlayed: number, calls: readonly object[]): Serve =>
+    (_request, reply) =>
+      answer(reply, 200, { created: 1, callsPlayed, callsChanged: calls.length, calls });
+
+  test.each(['/api/v1/plan', '/api/v1/plan/change'])(
+    '%s: of the calls of all workers, the latest first',
+    async (url) => {
+      const [one, two] = [plays(3, [call('12:30'), call('12:10')]), plays(1, [call('12:20')])];
+      expect((await asked('POST', url, one, two)).body).toEqual({
+        created: 1,
+        callsPlayed: 4,
+        callsChanged: 3,
+        calls: [call('12:30'), call('12:20'), call('12:10')],
+      });
+    },
+  );
+
+  test('shows the hundred latest, and counts all', async () => {
+    const hundred = Array.from({ length: 100 }, (_, index) => call(`12:${String(99 - index).padStart(2, '0')}`));
+    const { body } = await asked('POST', '/api/v1/plan', plays(100, hundred), plays(100, hundred));
+    expect([body.callsChanged, body.calls.length, body.calls[99].at]).toEqual([200, 100, '12:50']);
+  });
+
+  test('each worker gets what would be written', async () => {
+    const bodies: string[] = [];
+    const serve: Serve = async (request, reply) => {
+      bodies.push(`${request.headers['content-type']} ${await text(request)}`);
+      answer(reply, 200, { callsPlayed: 0, callsChanged: 0, calls: [] });
+    };
+    const backends = await startBackends(serve, serve);
+    const document = JSON.stringify({ tenants: 'x'.repeat(3_000_000) });
+    const headers = { 'content-type': 'application/json', 'content-length': String(document.length) };
+    const request = { method: 'POST', url: '/api/v1/plan', headers };
+    const { status } = (await fanOut(request, true)?.(backends, request, bodyOf(document))) ?? {};
+    expect(status).toBe(200);
+    expect(bodies).toEqual([`application/json ${document}`, `application/json ${document}`]);
+  });
+
+  test('is refused as the first worker refuses it; another that does not know it yet, or ends, is named', async () => {
+    const refuse: Serve = (_request, reply) => answer(reply, 404, { code: 'not-found' });
+    const gone: Serve = (request) => request.destroy();
+    expect((await asked('POST', '/api/v1/plan', refuse, plays(1, []))).status).toBe(404);
+    for (const other of [refuse, gone]) {
+      const { body } = await asked('POST', '/api/v1/plan', plays(1, []), other);
+      expect(body).toMatchObject({ callsPlayed: 1, missing: ['w2'] });
+    }
+    expect((await asked('POST', '/api/v1/plan', gone, plays(1, []))).body).toMatchObject({ missing: ['w1'] });
+  });
 });
 
 describe('one call', () => {
@@ -155,7 +220,7 @@ test('a worker that is frozen holds nothing up: it is left out, and named', asyn
       frozen,
     );
     const request = { method: 'GET', url: '/metrics', headers: {} };
-    return String((await fanOut(request, false)?.(backends, request))?.body);
+    return String((await fanOut(request, false)?.(backends, request, bodyOf('')))?.body);
   };
   const [listed, metrics, ready, retried, drained] = await Promise.all([
     asked('GET', '/api/v1/calls', serves({ items: [{ callId: '1' }], total: 1 }), frozen),
@@ -264,7 +329,7 @@ test('what is provisioned, registered or allowed any worker answers', () => {
     ['GET', '/api/v1/tenants'],
     ['GET', '/api/v1/registrations'],
     ['PUT', '/api/v1/tenants/acme'],
-    ['POST', '/api/v1/plan'],
+    ['POST', '/api/v1/provisioning'],
     ['POST', '/api/v1/explain'],
     ['GET', '/healthz'],
     ['GET', '/console'],

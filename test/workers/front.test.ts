@@ -1,7 +1,7 @@
 import { get } from 'node:http';
 import { get as getByTls } from 'node:https';
 import { connect } from 'node:net';
-import { json } from 'node:stream/consumers';
+import { json, text } from 'node:stream/consumers';
 import { afterEach, describe, expect, onTestFinished, test } from 'vitest';
 import { silentLog } from '../../src/base/log.ts';
 import { nodeSchema } from '../../src/settings/node-schema.ts';
@@ -51,7 +51,7 @@ describe('what one worker answers', () => {
   test('goes to the first with its body, and says who asks', async () => {
     const backends = await startBackends(echo);
     const address = await frontOf(() => backends);
-    const response = await fetch(`${address}/api/v1/plan?x=1`, {
+    const response = await fetch(`${address}/api/v1/explain?x=1`, {
       method: 'POST',
       body: '{"a":1}',
       headers: { authorization: 'Bearer t', 'x-forwarded-for': '203.0.113.1' },
@@ -62,9 +62,27 @@ describe('what one worker answers', () => {
       headers: Record<string, string>;
       body: string;
     };
-    expect([method, url, body, headers['authorization']]).toEqual(['POST', '/api/v1/plan?x=1', '{"a":1}', 'Bearer t']);
+    expect([method, url, body, headers['authorization']]).toEqual([
+      'POST',
+      '/api/v1/explain?x=1',
+      '{"a":1}',
+      'Bearer t',
+    ]);
     // Nobody but a trusted proxy is believed.
     expect(headers['x-forwarded-for']).toBe('127.0.0.1');
+  });
+
+  test('but of a plan each is asked, with the same body', async () => {
+    const bodies: string[] = [];
+    const serve: Serve = async (request, reply) => {
+      bodies.push(await text(request));
+      answer(reply, 200, { callsPlayed: 1, callsChanged: 0, calls: [] });
+    };
+    const backends = await startBackends(serve, serve);
+    const address = await frontOf(() => backends);
+    const response = await fetch(`${address}/api/v1/plan`, { method: 'POST', body: '{"a":1}' });
+    expect(await response.json()).toEqual({ callsPlayed: 2, callsChanged: 0, calls: [] });
+    expect(bodies).toEqual(['{"a":1}', '{"a":1}']);
   });
 
   test('a trusted proxy says for whom it speaks', async () => {

@@ -2,6 +2,7 @@
 import type { Answered } from '../../observe/index.ts';
 import { byEnd, cursorAfter, type Ended } from '../cursor.ts';
 import { MAX_PAGE } from '../listing-cursor.ts';
+import { mergedPlays, type PlayedCalls } from '../played-calls.ts';
 import { mergedStatistics, type Statistics } from './statistics.ts';
 
 /** A node, or a worker. */
@@ -20,6 +21,8 @@ export type Gathering =
   | 'audit'
   | 'statistics'
   | 'trace'
+  /** Each plays its own latest calls again. */
+  | 'plan'
   /** Whoever knows what is asked about answers. */
   | 'whoever';
 
@@ -64,6 +67,7 @@ const MAKERS: Readonly<Record<Gathering | 'csv' | 'pcap', Make>> = {
   whoever,
   statistics,
   trace,
+  plan,
   csv: (sources, url) =>
     joined(sources, url, (bodies) =>
       bodies.map((body, index) => (index === 0 ? body : body.subarray(body.indexOf('\n') + 1))),
@@ -187,6 +191,28 @@ async function trace(sources: readonly AskedNode[], url: string, query: URLSearc
   for (const [index, { source }] of read.answers.entries()) after.set(source.name, String(pages[index]?.next ?? 0));
   const next = sources.map(({ name }) => `${name}.${after.get(name) ?? '0'}`).join(',');
   return { answered: json(read.answers, { messages: messages.slice(-limit), next }), missing: read.missing };
+}
+
+/** What each of them finds of its own calls. The first one says whether it can be asked: another may not know yet what was written just now. */
+async function plan(sources: readonly AskedNode[], url: string): Promise<Made> {
+  const outcomes = await Promise.allSettled(sources.map((source) => source.ask(url)));
+  const heard = outcomes.flatMap((outcome, index) => {
+    const isHeard = outcome.status === 'fulfilled' && outcome.value.status < 500;
+    return isHeard ? [{ source: sources[index] as AskedNode, answered: outcome.value }] : [];
+  });
+  const [first] = heard;
+  if (first === undefined || first.answered.status >= 400)
+    return { answered: first?.answered ?? SILENT, missing: missingOf(sources, heard) };
+  const answers = heard.filter(({ answered }) => answered.status < 400);
+  const plans = answers.map(({ answered }) => jsonOf(answered) as PlayedCalls);
+  return {
+    answered: json(answers, { ...plans[0], ...mergedPlays(plans) }),
+    missing: missingOf(sources, answers),
+  };
+}
+
+function missingOf(sources: readonly AskedNode[], answers: readonly NodeAnswered[]): string[] {
+  return sources.filter((each) => !answers.some(({ source }) => source === each)).map(({ name }) => name);
 }
 
 /** All are asked about the same span, which by default ends now. */

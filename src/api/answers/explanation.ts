@@ -20,7 +20,10 @@ const whereabouts = z.object({
 }) satisfies z.ZodType<Loose<Whereabouts>>;
 
 export const planAnswer = applySummaryAnswer.extend({
-  callsPlayed: z.int().describe('The latest outbound calls, as many as `limits.explainedCalls` keeps.'),
+  callsPlayed: z
+    .int()
+    .describe('The latest outbound calls, as many as `limits.explainedCalls` keeps; of workers each its own.'),
+  missing: z.array(z.string()).optional().describe('Workers that did not answer.'),
   callsChanged: z.int().describe('Of these, how many would leave differently.'),
   calls: z
     .array(
