@@ -5,7 +5,7 @@
  */
 import { Latest } from '../../base/latest.ts';
 import type { Log } from '../../base/log.ts';
-import { cancelTimer, type Scheduler, type Timer, type TimerTarget } from '../../base/scheduler.ts';
+import { cancelTimer, pause, type Scheduler, type Timer, type TimerTarget } from '../../base/scheduler.ts';
 import {
   type CallFacts,
   type CallSnapshot,
@@ -51,6 +51,9 @@ export interface CallKeeperOptions {
 /** Most calls of a burst are over sooner, or have news again; what is answered later than this before a crash is lost. */
 const BEHIND_MS = 200;
 const RETRY_MS = 1_000;
+/** Whoever stops a node waits for it: one whose store does not answer gives its calls up after so long, and asks so often. */
+const HAND_OVER_MS = 1_000;
+const HAND_OVER_AGAIN_MS = 100;
 /** How often a process says that it is alive while it has calls. */
 const ALIVE_MS = 10_000;
 /** Peers that sent BYE to nobody gave up after 32 s (64*T1): from then on nobody knows what became of a call meanwhile. */
@@ -273,17 +276,20 @@ export class CallKeeper implements TimerTarget {
   async handOver(): Promise<number> {
     const { store, calls, log, scheduler } = this.#options;
     for (const { id } of calls.list()) this.#changed.add(id);
-    this.#timer = cancelTimer(this.#timer);
-    await this.#writing;
     const ending = new EndingCalls(calls, scheduler);
-    // One that failed before is tried once more: the store may be back.
-    do {
+    const untilMs = scheduler.nowMs() + HAND_OVER_MS;
+    for (let isLeft = false; !isLeft; ) {
       // Each write arms the next one.
+      this.#timer = cancelTimer(this.#timer);
+      await this.#writing;
       this.#timer = cancelTimer(this.#timer);
       await this.#write();
       ending.move(this.#stored, this.#ended);
-    } while ((this.#changed.size > 0 || this.#ended.size > 0) && !this.#hasFailed);
-    if (this.#hasFailed || this.#stored.size + ending.size === 0) return 0;
+      if (this.#hasFailed && scheduler.nowMs() >= untilMs) return 0;
+      if (this.#hasFailed) await pause(scheduler, HAND_OVER_AGAIN_MS);
+      else isLeft = this.#changed.size === 0 && this.#ended.size === 0;
+    }
+    if (this.#stored.size + ending.size === 0) return 0;
     this.#isStopped = true;
     this.#hasLeft = true;
     this.#timer = cancelTimer(this.#timer);

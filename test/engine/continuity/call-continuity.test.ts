@@ -543,6 +543,48 @@ describe('a node is stopped with a call up', () => {
     expect([store.count('one'), store.count('two'), [...two.engine.calls.list()].length]).toEqual([0, 0, 0]);
   });
 
+  test('a store that is away just then, and back within a second, costs it nothing', async () => {
+    store.cutOff.add('one');
+    const closed = one.engine.close();
+    await pass(900);
+    store.cutOff.delete('one');
+    await pass(200);
+    await closed;
+    endedAtMs = one.scheduler.nowMs();
+    await pass(1_500);
+    expect([...alice.requests('BYE'), ...carrier.requests('BYE'), ...one.observed.ended]).toEqual([]);
+    expect([store.count('one'), store.count('two')]).toEqual([0, 1]);
+  });
+
+  test('what ends while it waits for the store has its record here, and is nobody else’s', async () => {
+    store.cutOff.add('one');
+    const closed = one.engine.close();
+    await pass(300);
+    alice.peer.send(serialize(alice.within(invite, final, 'BYE')), ENGINE);
+    await pass(100);
+    carrier.peer.send(serialize(okTo(carrier.took('BYE'))), ENGINE);
+    await pass(100);
+    store.cutOff.delete('one');
+    await pass(1_000);
+    await closed;
+    endedAtMs = one.scheduler.nowMs();
+    await pass(1_500);
+    expect(one.observed.ended).toMatchObject([{ endReason: 'bye', endedBy: 'caller' }]);
+    expect([store.count('one'), store.count('two'), [...two.engine.calls.list()].length]).toEqual([0, 0, 0]);
+  });
+
+  test('with one that stays away it ends all the same a second later: both get a BYE, and the call has its record', async () => {
+    store.cutOff.add('one');
+    const closed = one.engine.close();
+    await pass(950);
+    expect([...alice.requests('BYE'), ...carrier.requests('BYE')]).toEqual([]);
+    await pass(150);
+    expect([...alice.requests('BYE'), ...carrier.requests('BYE')]).toHaveLength(2);
+    await pass(1_000);
+    await closed;
+    expect(one.observed.ended).toMatchObject([{ endReason: 'shutdown', endedBy: 'engine' }]);
+  });
+
   test('what comes once the others have its calls begins nothing here: who calls is told at once', async () => {
     alice.peer.send(serialize(alice.within(invite, final, 'BYE')), ENGINE);
     one.run(10);
