@@ -78,6 +78,14 @@ export const SILENT_MS = 1_300;
 /** Nobody takes calls of a node of which the store has heard more lately than that; clocks need not run alike. */
 export const SURE_MS = SILENT_MS - 100;
 
+/**
+ * The way to the store, as it is now:
+ * - `reached`: the connection is there, and all that was asked over it is answered or waited for: a question is answered, or the connection fails
+ * - `refused`: its machine, or the store itself, says that it is away; the network is well
+ * - `silent`: nothing is heard from there: this node may be cut off
+ */
+export type StoreContact = 'reached' | 'refused' | 'silent';
+
 export interface HeardOf {
   /** The store has heard of this node at this time or later. */
   readonly atMs: number;
@@ -85,8 +93,7 @@ export interface HeardOf {
   readonly isInDoubt: boolean;
   /** When the store was last found to be away, by a process that did not stand still meanwhile. */
   readonly missedAtMs: number;
-  /** Nothing at all was heard from there then: this node may be cut off. */
-  readonly isSilent: boolean;
+  readonly contact: StoreContact;
 }
 
 export interface CallHolder {

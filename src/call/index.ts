@@ -12,6 +12,7 @@ export {
   type SaidCall,
   type SharedCalls,
   SILENT_MS,
+  type StoreContact,
   SURE_MS,
 } from './call-store.ts';
 export {

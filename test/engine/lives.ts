@@ -136,7 +136,7 @@ export class SharedStore extends MemoryCalls {
       atMs: Number.POSITIVE_INFINITY,
       isInDoubt: false,
       missedAtMs: Number.NEGATIVE_INFINITY,
-      isSilent: false,
+      contact: 'reached',
     }),
     answers: async () => true,
     release: async () => {},
@@ -246,7 +246,7 @@ export class SharedMemory {
           atMs: this.clock?.nowMs() ?? Number.POSITIVE_INFINITY,
           isInDoubt: false,
           missedAtMs: Number.NEGATIVE_INFINITY,
-          isSilent: false,
+          contact: 'reached' as const,
         };
         return this.heard.get(name) ?? justNow;
       },

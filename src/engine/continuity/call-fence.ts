@@ -7,13 +7,13 @@
  */
 import type { Log } from '../../base/log.ts';
 import type { Scheduler } from '../../base/scheduler.ts';
-import { type SharedCalls, SURE_MS } from '../../call/index.ts';
+import { type HeardOf, type SharedCalls, SURE_MS } from '../../call/index.ts';
 import type { Fence } from '../../sip/endpoint/index.ts';
 import type { Flow, TransportUser } from '../../sip/transport/index.ts';
 import type { Acquaintances } from '../acquaintances.ts';
 import type { CallKeeper } from './call-keeper.ts';
 import { HeldMessages } from './held-messages.ts';
-import type { LostCalls } from './lost-calls.ts';
+import type { LostCalls, LostCallsQuestion, Said } from './lost-calls.ts';
 import { isPeerAnswer } from './peer-question.ts';
 
 export interface CallFenceOptions {
@@ -30,20 +30,23 @@ export interface CallFenceOptions {
 const AWAY_MS = 1_000;
 /** Nobody asks a node whose messages come in as ever; one that hears nothing at all may be cut off from everybody. */
 const CUT_OFF_MS = 400;
-/** How long a store that does not answer is waited for, after a standstill. */
+/** How long a store that does not answer is waited for: whoever waits for an answer of this node has not tried another one yet. */
 const STORE_MS = 1_500;
-/**
- * The same where messages come in again and the store may be away for long: whoever waits for an answer has not tried another node yet. The
- * other nodes too are waited for so long then: what is sent over a link that is just back is lost until the kernel has asked for the
- * neighbour again, which it does once a second.
- */
-const REACHED_MS = 1_200;
 /** Nodes that live answer within milliseconds, and are asked five times meanwhile. */
 const NODES_MS = 500;
+/**
+ * Not so where this node's own network may have been away: what is sent over a link that is just back is lost until the kernel has asked for
+ * the neighbour again, which it does once a second.
+ */
+const NODES_AFTER_CUT_MS = 1_200;
+/** So often both are asked where nobody at all answers after a silence: that all have ended is less likely than that this node is not heard yet. */
+const MOST_ROUNDS = 2;
 /** After a standstill of so long, what begins something and lay in a socket is not served over UDP: it is sent again where it is wanted. */
 const OLD_MS = 2_500;
 /** What the others have said holds for so long: they take calls only of a node that has answered them nothing for longer. */
 const ASKED_MS = 500;
+/** A store that is there and does not say whose the calls are is asked no more often. */
+const STORE_AGAIN_MS = 500;
 /** So long a wait is told of, where there may be two a second. */
 const LONG_MS = 100;
 /** Between looks at what is known, while all is well without it. */
@@ -51,6 +54,17 @@ const LOOK_MS = 100;
 
 /** Who has said whose the calls are; undefined: nobody has. */
 type Word = 'store' | 'nodes' | undefined;
+
+/**
+ * What is known of whose the calls are:
+ * - `sure`: the store has heard of this node lately, so nobody takes its calls; or it has been asked in vain, and nothing new can be known
+ * - `doubted`: the store has heard of it after a silence, and not said since whose they are
+ * - `stood still`: this process did nothing for a while; what it knows of its store is as old
+ * - `reached`: the store has not heard of it for too long, and can be asked: it answers, or the connection fails
+ * - `silent`: nothing is heard from the store: this node may have been cut off from everybody
+ * - `refused`: somebody says that the store is away: the network is well
+ */
+type Standing = 'sure' | 'doubted' | 'stood still' | 'reached' | 'silent' | 'refused';
 
 /**
  * ```
@@ -72,23 +86,31 @@ export class CallFence implements Fence {
   readonly #options: CallFenceOptions;
   readonly #fireDue: (() => void) | undefined;
   #phase: Phase = { kind: 'open', untilMs: Number.NEGATIVE_INFINITY };
-  /** When something last came from the network, while the store was away. */
-  #cameAtMs: number | undefined = undefined;
-  /** The store was waited for in vain; it is not waited for again for want of messages before it was there. */
+  /** When something last came from the network. */
+  #cameAtMs: number;
+  /** The store was waited for in vain. */
   #gaveUpAtMs = Number.NEGATIVE_INFINITY;
+  /** It was there, and has not said whose the calls are. */
+  #unansweredUntilMs = Number.NEGATIVE_INFINITY;
   /** Until then what the other nodes have said holds. */
-  #askedUntilMs = Number.NEGATIVE_INFINITY;
+  #saidUntilMs = Number.NEGATIVE_INFINITY;
+  /** Not all of them have said anything, and until then nobody waits for them again. */
+  #unsaidUntilMs = Number.NEGATIVE_INFINITY;
   /** They were asked, and not all that may have calls have answered. */
   #unsureAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: CallFenceOptions) {
     this.#options = options;
-    this.#fireDue = options.scheduler.holdWhile?.(() => this.#holding(false) !== undefined);
+    this.#cameAtMs = options.scheduler.nowMs();
+    this.#fireDue = options.scheduler.holdWhile?.(() => this.#holding() !== undefined);
   }
 
   takes(text: string, flow: Flow, server: Pick<TransportUser, 'onMessage'>): boolean {
-    if (this.#isOpen()) return false;
-    const held = this.#holding(true);
+    const nowMs = this.#options.scheduler.nowMs();
+    const quietMs = nowMs - this.#cameAtMs;
+    this.#cameAtMs = nowMs;
+    if (this.#isOpen(nowMs)) return false;
+    const held = this.#holding(quietMs);
     // This is how others find out whether this node lives: it does. So does this one find out about them.
     if (text.startsWith('OPTIONS ') || isPeerAnswer(text)) return false;
     if (!flow.reliable && this.#isOld() && beginsSomething(text)) return true;
@@ -97,14 +119,14 @@ export class CallFence implements Fence {
   }
 
   takesEnd(tell: () => void): boolean {
-    const held = this.#holding(false);
+    const held = this.#holding();
     // There are no more of these than connections, and nothing tells of them again.
     held?.addEnd(tell);
     return held !== undefined;
   }
 
-  #isOpen(): boolean {
-    return this.#phase.kind === 'open' && this.#options.scheduler.nowMs() <= this.#phase.untilMs;
+  #isOpen(nowMs: number): boolean {
+    return this.#phase.kind === 'open' && nowMs <= this.#phase.untilMs;
   }
 
   /** Whether what begins something has lain in its socket for so long that whoever wanted it has gone elsewhere, or sends it again. */
@@ -114,88 +136,107 @@ export class CallFence implements Fence {
     return this.#options.scheduler.nowMs() <= (phase.kind === 'asking' ? phase.oldUntilMs : phase.untilMs);
   }
 
-  /** What holds messages and timers, while something does. */
-  #holding(isMessage: boolean): HeldMessages | undefined {
-    if (this.#phase.kind !== 'asking' && !this.#isOpen()) this.#look(this.#options.scheduler.nowMs(), isMessage);
+  /**
+   * What holds messages and timers, while something does.
+   *
+   * @param quietMs a message has come, so long after the one before; undefined: something is due
+   */
+  #holding(quietMs?: number): HeldMessages | undefined {
+    const nowMs = this.#options.scheduler.nowMs();
+    if (this.#phase.kind !== 'asking' && !this.#isOpen(nowMs)) this.#look(nowMs, quietMs);
     return this.#phase.kind === 'asking' ? this.#phase.held : undefined;
   }
 
-  #look(nowMs: number, isMessage: boolean): void {
+  #look(nowMs: number, quietMs: number | undefined): void {
     const { store, keeper } = this.#options;
     if (!keeper.keepsCalls) {
       this.#open(nowMs, nowMs + LOOK_MS);
       return;
     }
-    const { atMs, isInDoubt, missedAtMs, isSilent } = store.heard();
-    const isHeard = nowMs <= atMs + SURE_MS;
-    // Before it is heard of again after it was given up, nothing new can be known.
-    if (isHeard && !(isInDoubt && atMs > this.#gaveUpAtMs)) {
-      this.#open(nowMs, Math.min(atMs + SURE_MS, nowMs + LOOK_MS));
-      this.#cameAtMs = undefined;
-      return;
-    }
-    const quietMs = nowMs - (this.#cameAtMs ?? nowMs);
-    if (isMessage || this.#cameAtMs === undefined) this.#cameAtMs = nowMs;
-    if (!isHeard && nowMs <= this.#askedUntilMs) return;
-    if (isHeard || nowMs > Math.max(missedAtMs, this.#gaveUpAtMs) + AWAY_MS) this.#askAfterStandstill(nowMs, atMs);
-    // The store is away, and this process has not stood still. Each message counts, so each is looked at.
-    else this.#askWhileAway(nowMs, atMs, isMessage, isSilent && quietMs > CUT_OFF_MS);
+    const heard = store.heard();
+    const standing = this.#standing(nowMs, heard);
+    if (standing === 'sure') this.#open(nowMs, Math.min(heard.atMs + SURE_MS, nowMs + LOOK_MS));
+    else if (standing === 'doubted') this.#askStore(nowMs, heard.atMs, standing);
+    // Nobody takes calls of a node that has just answered all the others. Without their word each message counts, so each is looked at.
+    else if (nowMs <= this.#saidUntilMs) return;
+    else if (standing === 'stood still' || standing === 'reached') this.#askStore(nowMs, heard.atMs, standing);
+    else if (nowMs > this.#unsaidUntilMs) this.#askNodes(nowMs, heard.atMs, standing === 'silent', quietMs);
   }
 
-  #askAfterStandstill(nowMs: number, heardAtMs: number): void {
-    const asks = { isAwakening: nowMs - heardAtMs > OLD_MS, isTold: true };
-    void this.#ask(nowMs, asks, async (hasCome) => {
+  #standing(nowMs: number, { atMs, isInDoubt, missedAtMs, contact }: HeardOf): Standing {
+    const isReached = contact === 'reached' && nowMs > this.#unansweredUntilMs;
+    if (nowMs <= atMs + SURE_MS) return isInDoubt && (isReached || atMs > this.#gaveUpAtMs) ? 'doubted' : 'sure';
+    if (nowMs > Math.max(missedAtMs, this.#gaveUpAtMs) + AWAY_MS) return 'stood still';
+    if (isReached) return 'reached';
+    return contact === 'silent' ? 'silent' : 'refused';
+  }
+
+  #askStore(nowMs: number, heardAtMs: number, standing: 'doubted' | 'stood still' | 'reached'): void {
+    const isAwakening = standing === 'stood still' && nowMs - heardAtMs > OLD_MS;
+    const nodesMs = standing === 'reached' ? NODES_AFTER_CUT_MS : NODES_MS;
+    void this.#ask(nowMs, { isAwakening, isTold: true }, async (hasCome) => {
       if (await this.#options.keeper.confirm()) return 'store';
-      return this.#eitherSays(this.#storeSays(STORE_MS), this.#nodesSay(heardAtMs, NODES_MS, hasCome));
+      return this.#eitherSays(this.#storeSays(), this.#nodesSay(heardAtMs, nodesMs, hasCome));
     });
   }
 
-  /** @param wasCutOff nothing came from anywhere for a while, and it may have been this node's network */
-  #askWhileAway(nowMs: number, heardAtMs: number, isMessage: boolean, wasCutOff: boolean): void {
+  /** The store is away, and this process has not stood still. */
+  #askNodes(nowMs: number, heardAtMs: number, isSilent: boolean, quietMs: number | undefined): void {
     const { hasOthers } = this.#options.nodes;
-    const mayAskStore = wasCutOff && this.#gaveUpAtMs < heardAtMs;
+    const isMessage = quietMs !== undefined;
+    // It may have been this node's own network.
+    const wasQuiet = (quietMs ?? nowMs - this.#cameAtMs) > CUT_OFF_MS;
+    const mayBeCutOff = isSilent || wasQuiet;
+    const mayAskStore = isSilent && wasQuiet && this.#gaveUpAtMs < heardAtMs;
     const asksStore = mayAskStore && isMessage;
     // Where somebody did not answer, and nothing has come since, nobody waits for an answer again.
-    const asksNodes = hasOthers && (isMessage || (this.#cameAtMs ?? nowMs) > this.#unsureAtMs);
+    const asksNodes = hasOthers && (isMessage || this.#cameAtMs > this.#unsureAtMs);
     if (hasOthers && !asksNodes && nowMs > this.#unsureAtMs + ASKED_MS)
-      void this.#nodesSay(heardAtMs, NODES_MS, () => false);
+      this.#nodesSay(heardAtMs, NODES_MS, () => false).catch((error: unknown) => this.#failed(error));
     if (!asksStore && !asksNodes) return;
     void this.#ask(nowMs, { isAwakening: false, isTold: asksStore }, async (hasCome) => {
-      const nodes = (isNow: boolean) => {
-        if (!asksNodes) return Promise.resolve(false);
-        // Who did not answer while the network was away, and came back meanwhile, is asked once more.
-        const isReached = () => isNow || (!wasCutOff && hasCome());
-        return this.#nodesSay(heardAtMs, wasCutOff && isNow ? REACHED_MS : NODES_MS, isReached);
-      };
-      const first = nodes(isMessage);
-      if (asksStore) return this.#eitherSays(this.#storeSays(REACHED_MS), first);
-      if (await first) return 'nodes';
-      if (isMessage || !wasCutOff || !hasCome()) return undefined;
-      return this.#eitherSays(mayAskStore ? this.#storeSays(REACHED_MS) : Promise.resolve(false), nodes(true));
+      if (!isMessage) {
+        const isReached = () => !mayBeCutOff && hasCome();
+        if ((await this.#nodesSay(heardAtMs, NODES_MS, isReached)) === 'sure') return 'nodes';
+        // What has come meanwhile waits as if it had been there before.
+        if (!mayBeCutOff || !hasCome()) return undefined;
+      }
+      const nodesMs = mayBeCutOff ? NODES_AFTER_CUT_MS : NODES_MS;
+      for (let round = isSilent && wasQuiet ? 1 : MOST_ROUNDS; ; round++) {
+        const isLast = round >= MOST_ROUNDS;
+        const isReached = (isAnswered: boolean) => isLast || isAnswered;
+        const nodes = asksNodes ? this.#nodesSay(heardAtMs, nodesMs, isReached) : Promise.resolve<Said>('unsure');
+        const word = await this.#eitherSays(mayAskStore ? this.#storeSays() : Promise.resolve(false), nodes);
+        if (word !== undefined || isLast || (await nodes) !== 'unheard') return word;
+      }
     });
   }
 
-  async #storeSays(withinMs: number): Promise<boolean> {
+  async #storeSays(): Promise<boolean> {
     const { store, keeper, scheduler } = this.#options;
-    const isSaid = (await store.answers(withinMs)) && (await keeper.confirm());
-    if (!isSaid && this.#phase.kind === 'asking') this.#gaveUpAtMs = scheduler.nowMs();
-    return isSaid;
+    const isSaid = (await store.answers(STORE_MS)) && (await keeper.confirm());
+    if (isSaid || this.#phase.kind !== 'asking') return isSaid;
+    this.#gaveUpAtMs = scheduler.nowMs();
+    if (store.heard().contact === 'reached') this.#unansweredUntilMs = this.#gaveUpAtMs + STORE_AGAIN_MS;
+    return false;
   }
 
-  async #nodesSay(heardAtMs: number, withinMs: number, isReached: () => boolean): Promise<boolean> {
+  async #nodesSay(heardAtMs: number, withinMs: number, isReached: LostCallsQuestion['isReached']): Promise<Said> {
     this.#unsureAtMs = this.#options.scheduler.nowMs();
-    const isSure = await this.#options.nodes.ask({ heardAtMs, withinMs, isReached });
+    const said = await this.#options.nodes.ask({ heardAtMs, withinMs, isReached });
     const nowMs = this.#options.scheduler.nowMs();
-    this.#unsureAtMs = isSure ? Number.NEGATIVE_INFINITY : nowMs;
-    if (isSure || isReached()) this.#askedUntilMs = nowMs + ASKED_MS;
-    return isSure;
+    this.#unsureAtMs = said === 'sure' ? Number.NEGATIVE_INFINITY : nowMs;
+    if (said === 'sure') this.#saidUntilMs = nowMs + ASKED_MS;
+    else if (isReached(said !== 'unheard')) this.#unsaidUntilMs = nowMs + ASKED_MS;
+    return said;
   }
 
   /** The first one that can say it. */
-  async #eitherSays(store: Promise<boolean>, nodes: Promise<boolean>): Promise<Word> {
-    const of = async (said: Promise<boolean>, word: Word) =>
-      (await said) ? word : Promise.reject(new Error('unsaid'));
-    return Promise.any([of(store, 'store'), of(nodes, 'nodes')]).catch(() => undefined);
+  async #eitherSays(store: Promise<boolean>, nodes: Promise<Said>): Promise<Word> {
+    const of = async (isSaid: Promise<boolean>, word: Word) =>
+      (await isSaid) ? word : Promise.reject(new Error('unsaid'));
+    const isSure = nodes.then((said) => said === 'sure');
+    return Promise.any([of(store, 'store'), of(isSure, 'nodes')]).catch(() => undefined);
   }
 
   #open(nowMs: number, untilMs: number): void {
@@ -217,16 +258,16 @@ export class CallFence implements Fence {
     try {
       word = await asked(() => held.size > 0);
     } catch (error) {
-      log.error('call-fence-failed', { error: String(error) });
+      this.#failed(error);
     }
     const nowMs = scheduler.nowMs();
     const { size: messages, dropped } = held;
     const heldMs = Math.round(nowMs - beganMs);
     const said = { storeAnswered: word === 'store', nodesAnswered: word === 'nodes' };
     if (isTold || heldMs >= LONG_MS) log.warn('calls-in-doubt', { sinceMs, heldMs, messages, dropped, ...said });
-    // Where nobody has said anything, and nothing came, the next message has them asked again.
-    const openMs = word === undefined && messages === 0 ? -1 : LOOK_MS;
-    this.#phase = { kind: isAwakening ? 'waking' : 'open', untilMs: nowMs + openMs };
+    // Where nobody has said anything each message is looked at: the store may be there in a moment.
+    const isLookedAt = word === undefined && !isAwakening;
+    this.#phase = { kind: isAwakening ? 'waking' : 'open', untilMs: isLookedAt ? nowMs - 1 : nowMs + LOOK_MS };
     for (const act of held.all()) this.#do(act);
     this.#fireDue?.();
   }
@@ -236,8 +277,12 @@ export class CallFence implements Fence {
     try {
       act();
     } catch (error) {
-      this.#options.log.error('call-fence-failed', { error: String(error) });
+      this.#failed(error);
     }
+  }
+
+  #failed(error: unknown): void {
+    this.#options.log.error('call-fence-failed', { error: String(error) });
   }
 }
 

@@ -19,9 +19,20 @@ export interface LostCallsQuestion {
   readonly heardAtMs: number;
   /** A node that lives answers within milliseconds, and is asked ten times a second. */
   readonly withinMs: number;
-  /** Whether anything comes from the network: a node that is silent while nothing does need not have ended. */
-  readonly isReached: () => boolean;
+  /**
+   * Whether this node is reached: a node that is silent to one that is not need not have ended.
+   *
+   * @param isAnswered another node has answered
+   */
+  readonly isReached: (isAnswered: boolean) => boolean;
 }
+
+/**
+ * - `sure`: every node that may have taken calls has said which, and they are forgotten
+ * - `unsure`: not all of them have
+ * - `unheard`: nobody has said anything, though somebody should be there: this node itself may be heard by nobody
+ */
+export type Said = 'sure' | 'unsure' | 'unheard';
 
 export class LostCalls {
   readonly #options: LostCallsOptions;
@@ -39,9 +50,9 @@ export class LostCalls {
     return this.#options.known.latestNames().length > 0;
   }
 
-  /** True: every node that may have taken calls has said which, and they are forgotten. */
-  async ask(question: LostCallsQuestion): Promise<boolean> {
+  async ask(question: LostCallsQuestion): Promise<Said> {
     const { known } = this.#options;
+    const heard = new Set<string>();
     if (question.heardAtMs !== this.#silentSinceMs) this.#silent.clear();
     this.#silentSinceMs = question.heardAtMs;
     const awaited: Promise<boolean>[] = [];
@@ -50,21 +61,27 @@ export class LostCalls {
     for (const name of names) {
       // One that the store had not heard of for long, as this node last read, took none before it was heard of again.
       const isAwaited = known.isListed(name) && !this.#silent.has(name);
-      const answer = this.#ask(name, question);
+      const answer = this.#ask(name, question, heard);
       if (isAwaited) awaited.push(answer);
     }
     const answers = await Promise.all(awaited);
-    return answers.length > 0 && answers.every(Boolean);
+    if (answers.length > 0 && answers.every(Boolean)) return 'sure';
+    return answers.length > 0 && heard.size === 0 ? 'unheard' : 'unsure';
   }
 
-  async #ask(name: string, { heardAtMs, withinMs, isReached }: LostCallsQuestion): Promise<boolean> {
+  async #ask(
+    name: string,
+    { heardAtMs, withinMs, isReached }: LostCallsQuestion,
+    heard: Set<string>,
+  ): Promise<boolean> {
     const { known, questions, keeper, clock } = this.#options;
     const sinceMs = clock.nowMs() - heardAtMs;
     const address = known.lastAddressOf(name);
     const node = address === undefined ? undefined : { name, address, signs: known.signs(name) };
     const taken = node === undefined ? undefined : await questions.taken(node, sinceMs, withinMs);
+    if (taken !== undefined) heard.add(name);
     if (taken !== undefined) this.#silent.delete(name);
-    else if (isReached() && heardAtMs === this.#silentSinceMs) this.#silent.add(name);
+    else if (isReached(heard.size > 0) && heardAtMs === this.#silentSinceMs) this.#silent.add(name);
     if (taken !== undefined && taken.ids.length > 0) keeper.lose(taken.ids);
     return taken?.isWhole === true;
   }

@@ -4,6 +4,7 @@ import { type ConnectionOptions, TLSSocket } from 'node:tls';
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
 import { StoreAwayError } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
+import type { StoreContact } from '../../call/index.ts';
 import type { RedisStoreSettings } from '../stores.ts';
 import type { Script } from './scripts.ts';
 
@@ -30,6 +31,7 @@ type Argument = string | number | Buffer;
 export class RedisLink {
   readonly #client: Redis | Cluster;
   #lastError = '';
+  #contact: StoreContact = 'silent';
   #isClosed = false;
 
   constructor(settings: RedisStoreSettings, { commandTimeoutMs = 250, log }: LinkOptions) {
@@ -38,9 +40,11 @@ export class RedisLink {
       const message = reasonOf(error);
       if (message !== this.#lastError) log.warn('redis-error', { error: message });
       this.#lastError = message;
+      this.#contact = saidBy(message) ?? this.contact;
     });
     this.#client.on('ready', () => {
       this.#lastError = '';
+      this.#contact = 'reached';
     });
     // A client that was told to drop its connection while it still asked the Sentinels for one gives up for good.
     this.#client.on('end', () => this.#again());
@@ -57,6 +61,11 @@ export class RedisLink {
   /** Of the last attempt to connect; empty when it went well. */
   get lastError(): string {
     return this.#lastError;
+  }
+
+  get contact(): StoreContact {
+    // Somebody has closed the connection, and nothing is known of the next one yet.
+    return this.#contact === 'reached' && !this.isReady ? 'refused' : this.#contact;
   }
 
   get isClosed(): boolean {
@@ -85,16 +94,32 @@ export class RedisLink {
   /** Runs one command; bulk replies are Buffers. */
   async command(name: string, ...args: Argument[]): Promise<unknown> {
     this.mustBeReady();
-    return answered(this.#client.callBuffer(name, ...args));
+    return this.#answered(this.#client.callBuffer(name, ...args));
   }
 
   async run(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<unknown> {
     this.mustBeReady();
     try {
-      return await answered(this.#client.callBuffer('EVALSHA', script.sha1, keys.length, ...keys, ...args));
+      return await this.#answered(this.#client.callBuffer('EVALSHA', script.sha1, keys.length, ...keys, ...args));
     } catch (error) {
       if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error;
-      return answered(this.#client.callBuffer('EVAL', script.text, keys.length, ...keys, ...args));
+      return this.#answered(this.#client.callBuffer('EVAL', script.text, keys.length, ...keys, ...args));
+    }
+  }
+
+  async #answered<T>(answer: Promise<T>): Promise<T> {
+    try {
+      const answered = await answer;
+      this.#contact = 'reached';
+      return answered;
+    } catch (error) {
+      const { name, message } = error as Error;
+      const isReply = name === 'ReplyError';
+      const isAway = !isReply || AWAY.test(message);
+      // What is found wrong with a command is an answer; a connection that has ended has said so by itself.
+      this.#contact = isReply ? (isAway ? 'refused' : 'reached') : (saidBy(message) ?? this.contact);
+      if (error instanceof TypeError || !isAway) throw error;
+      throw Object.assign(new StoreAwayError(message, { cause: error }), { name });
     }
   }
 
@@ -127,6 +152,7 @@ export class RedisLink {
     if (this.#isClosed) return;
     const clients = this.#client instanceof Cluster ? this.#client.nodes() : [this.#client];
     for (const { stream } of clients) dropUnsent(stream);
+    if (this.#contact === 'reached') this.#contact = 'silent';
     this.#client.disconnect(true);
   }
 
@@ -148,14 +174,15 @@ export class RedisLink {
 /** What Redis answers while it cannot do its work. */
 const AWAY = /^(?:LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|MOVED|ASK|BUSY|OOM|MISCONF|NOREPLICAS) /;
 
-async function answered<T>(answer: Promise<T>): Promise<T> {
-  try {
-    return await answer;
-  } catch (error) {
-    const { name, message } = error as Error;
-    if (error instanceof TypeError || (name === 'ReplyError' && !AWAY.test(message))) throw error;
-    throw Object.assign(new StoreAwayError(message, { cause: error }), { name });
-  }
+/** Nothing at all is heard from there. */
+const SILENCE = /timed out|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH/;
+/** Somebody closed or refused the connection. */
+const WORD = /ECONNRESET|ECONNREFUSED|ECONNABORTED|EPIPE/;
+
+/** Undefined: neither; a connection that did not answer was dropped, and another one is being made. */
+function saidBy(error: string): StoreContact | undefined {
+  if (SILENCE.test(error)) return 'silent';
+  return WORD.test(error) ? 'refused' : undefined;
 }
 
 function connect(settings: RedisStoreSettings, commandTimeoutMs: number): Redis | Cluster {

@@ -103,7 +103,7 @@ export class RedisCalls implements CallStore {
     heard: () => {
       const { atMs, doubtedAtMs, ...missed } = this.#roster.heard;
       const isInDoubt = this.#confirmedAtMs < doubtedAtMs;
-      return { atMs: Math.max(atMs, this.#wroteAtMs), isInDoubt, ...missed };
+      return { atMs: Math.max(atMs, this.#wroteAtMs), isInDoubt, contact: this.#link.contact, ...missed };
     },
     answers: (withinMs) => this.#answers(withinMs),
     release: () => this.#release(),

@@ -17,25 +17,13 @@ export const GONE_AFTER_MS = 4500;
 const CUT_OFF_AFTER_MS = 2000;
 /** An attempt that took longer than any may says nothing about Redis: this process stood still. */
 const LONGEST_TELLING_MS = 1_000;
-const SILENCE = /timed out|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH/;
-/** Somebody closed or refused the connection, or answered. */
-const WORD = /ECONNRESET|ECONNREFUSED|ECONNABORTED|EPIPE|ReplyError/;
 /** A node of this name that lives tells of itself within this time. */
 const CLAIM_MS = 1600;
 const CLAIM_POLL_MS = 200;
 /** Passes between nodes are good for 30 s, in either direction. */
 const MAX_CLOCK_OFFSET_MS = 10_000;
 
-/**
- * Whether a failure says that nothing at all is heard from there. Undefined: neither; a connection that did not answer was dropped, and
- * another one is being made.
- */
-function isSilence(error: string, lastError: string): boolean | undefined {
-  if (SILENCE.test(`${error} ${lastError}`)) return true;
-  return lastError === '' && !WORD.test(error) ? undefined : false;
-}
-
-export interface Heard extends Omit<HeardOf, 'isInDoubt'> {
+export interface Heard extends Omit<HeardOf, 'isInDoubt' | 'contact'> {
   /** Only who has asked at this time or later whose the calls are can be sure. */
   readonly doubtedAtMs: number;
 }
@@ -71,7 +59,6 @@ export class RedisNodes implements NodeRoster {
   #redisAheadAtMostMs = Number.POSITIVE_INFINITY;
   #doubtedAtMs = Number.NEGATIVE_INFINITY;
   #missedAtMs = Number.NEGATIVE_INFINITY;
-  #isSilent = false;
   #isClockOff = false;
   /** Until when, on the monotonic clock, another process counts as being there under this name. */
   #namesakeUntilMs = 0;
@@ -92,7 +79,6 @@ export class RedisNodes implements NodeRoster {
       atMs: this.#told?.heardAtMs ?? Number.NEGATIVE_INFINITY,
       doubtedAtMs: this.#doubtedAtMs,
       missedAtMs: this.#missedAtMs,
-      isSilent: this.#isSilent,
     };
   }
 
@@ -176,14 +162,11 @@ export class RedisNodes implements NodeRoster {
         this.#noteNamesake(String(before), Number(redisMs));
         this.#told = told;
         this.#hear(alive, Number(redisMs), beganMs);
-        this.#isSilent = false;
       })
       // The watch reports that Redis is away; the last roster stays.
-      .catch((error: unknown) => {
+      .catch(() => {
         const nowMs = clock.nowMs();
-        if (nowMs - beganMs >= LONGEST_TELLING_MS) return;
-        this.#missedAtMs = nowMs;
-        this.#isSilent = isSilence(`${error}`, link.lastError) ?? this.#isSilent;
+        if (nowMs - beganMs < LONGEST_TELLING_MS) this.#missedAtMs = nowMs;
       })
       .finally(() => {
         this.#telling = undefined;

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test, vi } from 'vitest';
+import type { StoreContact } from '../../../src/call/index.ts';
 import { NO_PEERS, type PeerNodes } from '../../../src/engine/peer-nodes.ts';
 import { aorKey } from '../../../src/registrar/index.ts';
 import { buildCancel } from '../../../src/sip/endpoint/index.ts';
@@ -962,7 +963,7 @@ describe('a node stands still while another one takes its calls', () => {
     arrived = [];
     life.standStill();
     store.silent.add('one');
-    const missed = { missedAtMs: Number.NEGATIVE_INFINITY, isSilent: true };
+    const missed = { missedAtMs: Number.NEGATIVE_INFINITY, contact: 'silent' as const };
     store.heard.set('one', { atMs: scheduler.nowMs(), isInDoubt: false, ...missed });
     endedAtMs = scheduler.nowMs();
     network.attach('udp', ENGINE, 5060, { receive: (...message) => void arrived.push(message) });
@@ -1180,6 +1181,9 @@ describe('a node stands still while another one takes its calls', () => {
 });
 
 describe('a node was cut off from everybody, another one took its calls, and its network is back before the store', () => {
+  /** Its way to the store. */
+  let contact: StoreContact;
+
   const cutOff = () => {
     const { scheduler, network } = one;
     const atMs = scheduler.nowMs();
@@ -1187,11 +1191,14 @@ describe('a node was cut off from everybody, another one took its calls, and its
     store.silent.add('one');
     knowsOther = true;
     endedAtMs = atMs;
+    contact = 'silent';
     const missedAtMs = () => scheduler.nowMs();
     store.heard.set('one', {
       atMs,
       isInDoubt: false,
-      isSilent: true,
+      get contact() {
+        return contact;
+      },
       get missedAtMs() {
         return missedAtMs();
       },
@@ -1272,6 +1279,39 @@ describe('a node was cut off from everybody, another one took its calls, and its
     expect(two.observed.ended).toMatchObject([{ endedBy: 'caller', endReason: 'bye' }]);
   });
 
+  test.each([
+    ['as soon as the way to it is there, before it has heard of this node', 0],
+    ['also where that is while the nodes are asked', 400],
+  ])('no node hears what this one sends, and the store is asked %s: no second record', async (_, reachedAfterMs) => {
+    cutOff();
+    await isTaken();
+    networkIsBack();
+    const sockets = two.engine.endpoint.transport as unknown as SimulatedTransport;
+    one.network.attach('udp', OTHER, 5060, {
+      receive: (...message) => void (message[2].host !== ENGINE && sockets.receive(...message)),
+    });
+    const reached = () => {
+      store.cutOff.delete('one');
+      contact = 'reached';
+    };
+    if (reachedAfterMs === 0) reached();
+    const bye = alice.within(invite, final, 'BYE');
+    alice.send(bye);
+    await pass(reachedAfterMs);
+    reached();
+    await pass(3_000);
+    expect([...one.engine.calls.list(), ...one.observed.ended, ...carrier.requests('BYE')]).toEqual([]);
+    expect(one.log.lines.filter(({ event }) => event === 'calls-taken')).toMatchObject([{ fields: { count: 1 } }]);
+    // It is heard again: the BYE is for the other.
+    one.network.attach('udp', OTHER, 5060, sockets);
+    await pass(3_000);
+    expect(statusOf(alice, bye)).toBe(200);
+    expect(carrier.took('BYE').topVia().host).toBe(OTHER);
+    toOther(carrier, okTo(carrier.took('BYE')));
+    await pass(400);
+    expect([one.observed.ended, two.observed.ended]).toMatchObject([[], [{ endedBy: 'caller', endReason: 'bye' }]]);
+  });
+
   test('so is one that comes when messages have come for long, and it has been cut off once more', async () => {
     cutOff();
     // Nobody takes its calls, since it answers.
@@ -1318,7 +1358,7 @@ describe('a node was cut off from everybody, another one took its calls, and its
     expect(carrier.took('BYE').topVia().host).toBe(ENGINE);
   });
 
-  test('one whose others have ended serves them within 1.2 s, and the next ones at once', async () => {
+  test('one that hears nobody at all, since its others have ended, serves them within 2.4 s, and the next ones at once', async () => {
     const second = alice.call('18005550100', UPDATES);
     carrier.answer(carrier.took('INVITE', 1), 200, 'OK', UPDATES, SDP);
     await pass(400);
@@ -1331,7 +1371,7 @@ describe('a node was cut off from everybody, another one took its calls, and its
     networkIsBack();
     const bye = alice.within(invite, final, 'BYE');
     alice.send(bye);
-    await pass(1_300);
+    await pass(2_500);
     expect(statusOf(alice, bye)).toBe(200);
     await pass(2_000);
     const next = alice.within(second, answered, 'BYE');

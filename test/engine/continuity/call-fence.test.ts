@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { HeardOf } from '../../../src/call/index.ts';
 import { CallFence } from '../../../src/engine/continuity/call-fence.ts';
-import type { LostCallsQuestion } from '../../../src/engine/continuity/lost-calls.ts';
+import type { LostCallsQuestion, Said } from '../../../src/engine/continuity/lost-calls.ts';
 import type { Flow } from '../../../src/sip/transport/index.ts';
 import { VirtualScheduler } from '../../kit/virtual-scheduler.ts';
 import { RecordingLog } from '../../sip/transport/recorder.ts';
@@ -30,20 +30,23 @@ let asked: ((isAnswered: boolean) => void)[];
 /** Whether the store answers in the end. */
 let comesBack: boolean;
 /** Questions to the other nodes, with what answers them; none where there are no others. */
-let nodesAsked: (LostCallsQuestion & { answer(isSure: boolean): void })[];
+let nodesAsked: (LostCallsQuestion & { answer(said: Said): void })[];
 let hasOthers: boolean;
+/** They cannot be asked. */
+let fails: boolean;
 let fence: CallFence;
 let served: string[];
 
 beforeEach(() => {
   time = new Time();
   log = new RecordingLog();
-  heard = { atMs: 0, isInDoubt: false, missedAtMs: Number.NEGATIVE_INFINITY, isSilent: true };
+  heard = { atMs: 0, isInDoubt: false, missedAtMs: Number.NEGATIVE_INFINITY, contact: 'silent' };
   keepsCalls = true;
   asked = [];
   comesBack = false;
   nodesAsked = [];
   hasOthers = false;
+  fails = false;
   served = [];
   fence = new CallFence({
     store: { heard: () => heard, answers: async () => comesBack },
@@ -57,7 +60,11 @@ beforeEach(() => {
       get hasOthers() {
         return hasOthers;
       },
-      ask: async (question) => hasOthers && new Promise((resolve) => nodesAsked.push({ ...question, answer: resolve })),
+      ask: async (question) => {
+        if (fails) throw new Error('a defect');
+        if (!hasOthers) return 'unsure';
+        return new Promise((resolve) => nodesAsked.push({ ...question, answer: resolve }));
+      },
     },
     scheduler: time,
     log,
@@ -249,10 +256,88 @@ test('a store that was given up and is back is asked before the next message is 
 });
 
 test('a store whose machine refuses connections is away for all: messages after a silence are served at once', () => {
-  heard = { ...heard, isSilent: false };
+  heard = { ...heard, contact: 'refused' };
   live(1_000);
   miss(6_000);
   expect(receive('BYE')).toBe(true);
+});
+
+describe('the way to the store is there again, and it has not heard of the node yet', () => {
+  beforeEach(() => {
+    hasOthers = true;
+    live(1_000);
+    miss(1_300);
+    nodesAsked.shift()?.answer('unsure');
+  });
+
+  const storeIsThere = () => {
+    heard = { ...heard, contact: 'reached' };
+  };
+
+  test('messages and timers wait for its word, and nobody else is asked', async () => {
+    miss(2_000);
+    await settle();
+    nodesAsked = [];
+    storeIsThere();
+    const firedBefore = time.fired;
+    time.due();
+    expect(receive('BYE')).toBe(false);
+    expect([served, time.fired - firedBefore, asked.length, nodesAsked.length]).toEqual([[], 0, 1, 0]);
+    heard = { ...heard, atMs: time.nowMs() };
+    await answer(true);
+    expect([served, time.fired - firedBefore]).toEqual([['BYE'], 1]);
+    expect(log.lines.at(-1)).toMatchObject({ event: 'calls-in-doubt', fields: { storeAnswered: true } });
+  });
+
+  test('where it does not answer, the nodes are asked for as long as a link that is just back may need', async () => {
+    storeIsThere();
+    expect(receive('BYE')).toBe(false);
+    await answer(false);
+    expect([served, nodesAsked.at(-1)]).toMatchObject([[], { withinMs: 1_200 }]);
+  });
+
+  test('what waited for it and for the nodes in vain, while there was no way to it, waits for its word', async () => {
+    await settle();
+    nodesAsked = [];
+    expect(receive('BYE')).toBe(false);
+    await settle();
+    storeIsThere();
+    nodesAsked[0]?.answer('unsure');
+    await settle();
+    expect([served, asked.length]).toEqual([[], 1]);
+    heard = { ...heard, atMs: time.nowMs() };
+    await answer(true);
+    expect(served).toEqual(['BYE']);
+  });
+
+  test('one that answers and does not say whose the calls are is asked twice a second, and holds nothing longer', async () => {
+    hasOthers = false;
+    comesBack = true;
+    storeIsThere();
+    expect(receive('BYE')).toBe(false);
+    await answer(false);
+    expect([served, asked.length]).toEqual([[], 1]);
+    await answer(false);
+    expect(served).toEqual(['BYE']);
+    time.advance(500);
+    heard = { ...heard, missedAtMs: time.nowMs() };
+    expect([receive('INFO 1'), asked.length]).toEqual([true, 0]);
+    time.advance(1);
+    expect([receive('INFO 2'), asked.length]).toEqual([false, 1]);
+  });
+
+  test('one that has heard of it meanwhile, and was given up, is asked whose the calls are before the next message is served', async () => {
+    await settle();
+    expect(receive('BYE')).toBe(false);
+    nodesAsked.at(-1)?.answer('unsure');
+    await settle();
+    expect(served).toEqual(['BYE']);
+    heard = { ...heard, atMs: time.nowMs() - 100, isInDoubt: true };
+    expect(receive('INFO 1')).toBe(true);
+    time.advance(101);
+    storeIsThere();
+    expect([receive('INFO 2'), asked.length]).toEqual([false, 1]);
+  });
 });
 
 test('more than a socket holds does not wait', async () => {
@@ -351,14 +436,17 @@ describe('while the store does not answer, the other nodes are asked which calls
     hasOthers = true;
   });
 
-  const nodesSay = async (isSure: boolean) => {
-    nodesAsked.shift()?.answer(isSure);
+  const nodesSay = async (said: Said) => {
+    nodesAsked.shift()?.answer(said);
     await settle();
   };
 
   test('messages and timers wait for their word, and not for the store once they have said it', async () => {
+    heard = { ...heard, contact: 'refused' };
     live(1_000);
     miss(1_000);
+    receive('INFO');
+    served = [];
     time.advance(300);
     const firedBefore = time.fired;
     expect(receive('BYE')).toBe(false);
@@ -366,7 +454,7 @@ describe('while the store does not answer, the other nodes are asked which calls
     await settle();
     expect([served, time.fired - firedBefore, asked.length]).toEqual([[], 0, 0]);
     expect(nodesAsked).toMatchObject([{ heardAtMs: time.nowMs() - 1_300, withinMs: 500 }]);
-    await nodesSay(true);
+    await nodesSay('sure');
     expect([served, time.fired - firedBefore]).toEqual([['BYE'], 1]);
     expect(log.lines).toEqual([]);
   });
@@ -375,7 +463,7 @@ describe('while the store does not answer, the other nodes are asked which calls
     live(1_000);
     miss(1_300);
     miss(500);
-    await nodesSay(false);
+    await nodesSay('unsure');
     comesBack = true;
     expect(receive('BYE')).toBe(false);
     await settle();
@@ -389,12 +477,12 @@ describe('while the store does not answer, the other nodes are asked which calls
   test('their word holds for half a second', async () => {
     live(1_000);
     miss(1_300);
-    await nodesSay(true);
+    await nodesSay('sure');
     time.advance(500);
     expect(receive('INFO 1')).toBe(true);
     time.advance(1);
     expect(receive('INFO 2')).toBe(false);
-    await nodesSay(true);
+    await nodesSay('sure');
     expect(served).toEqual(['INFO 1', 'INFO 2']);
   });
 
@@ -405,7 +493,7 @@ describe('while the store does not answer, the other nodes are asked which calls
     expect(receive('SIP/2.0 200 OK\r\nX-Tandem-Answer: none;mac=1\r\n\r\n')).toBe(true);
     expect(receive('OPTIONS sip:198.51.100.1 SIP/2.0')).toBe(true);
     expect(receive('SIP/2.0 200 OK\r\nTo: <sip:x@y>;tag=1\r\n\r\n')).toBe(false);
-    await nodesSay(true);
+    await nodesSay('sure');
     expect(served).toHaveLength(3);
   });
 
@@ -414,23 +502,26 @@ describe('while the store does not answer, the other nodes are asked which calls
     miss(1_300);
     const firedBefore = time.fired;
     miss(500);
-    await nodesSay(false);
+    await nodesSay('unsure');
     expect(time.fired - firedBefore).toBe(1);
     miss(1_000);
     expect(time.fired - firedBefore).toBe(11);
     // They are asked on, and nothing waits for that.
-    expect(nodesAsked.map(({ isReached }) => isReached())).toEqual([false]);
+    expect(nodesAsked.map(({ isReached }) => isReached(false))).toEqual([false]);
     expect(receive('BYE')).toBe(false);
-    expect(nodesAsked.map(({ isReached }) => isReached())).toEqual([false, true]);
+    expect(nodesAsked.map(({ isReached }) => [isReached(false), isReached(true)])).toEqual([
+      [false, false],
+      [false, true],
+    ]);
   });
 
   test('a message that comes at the end of a question which nobody has answered has them asked again, and is served after that', async () => {
     live(1_000);
     miss(1_300);
     miss(300);
-    await nodesSay(false);
+    await nodesSay('unsure');
     expect(receive('BYE')).toBe(false);
-    await nodesSay(false);
+    await nodesSay('unsure');
     expect(served).toEqual(['BYE']);
     expect(receive('INFO')).toBe(true);
   });
@@ -438,18 +529,90 @@ describe('while the store does not answer, the other nodes are asked which calls
   test('one that comes after a silence, while they are asked for a timer, waits for the store when they do not answer', async () => {
     live(1_000);
     miss(1_300);
-    await nodesSay(true);
+    await nodesSay('sure');
     comesBack = true;
     miss(600);
     expect([nodesAsked.length, receive('BYE')]).toEqual([1, false]);
-    expect(nodesAsked.map(({ isReached }) => isReached())).toEqual([false]);
-    await nodesSay(false);
+    expect(nodesAsked.map(({ isReached }) => isReached(false))).toEqual([false]);
+    await nodesSay('unsure');
     expect([served, asked.length]).toEqual([[], 1]);
     // So are they, as long as the store is: one that did not answer while the network was away need not have ended.
     expect(nodesAsked).toMatchObject([{ withinMs: 1_200 }]);
-    expect(nodesAsked.map(({ isReached }) => isReached())).toEqual([true]);
+    expect(nodesAsked.map(({ isReached }) => isReached(true))).toEqual([true]);
     await answer(true);
     expect(served).toEqual(['BYE']);
+  });
+
+  test('where nobody at all answers, the store included, both are asked once more: this node may not be heard yet', async () => {
+    live(1_000);
+    miss(1_300);
+    miss(500);
+    await nodesSay('unheard');
+    expect(receive('BYE')).toBe(false);
+    await settle();
+    comesBack = true;
+    await nodesSay('unheard');
+    expect([served, asked.length, nodesAsked.length]).toEqual([[], 1, 1]);
+    // From now on who is silent has ended.
+    expect(nodesAsked.map(({ isReached }) => isReached(false))).toEqual([true]);
+    await answer(false);
+    await nodesSay('unheard');
+    expect(served).toEqual(['BYE']);
+    expect(receive('INFO')).toBe(true);
+  });
+
+  test('and once where messages come as ever', async () => {
+    live(1_000);
+    miss(1_100);
+    expect(receive('INFO')).toBe(true);
+    time.advance(101);
+    expect(receive('BYE')).toBe(false);
+    expect(nodesAsked).toMatchObject([{ withinMs: 1_200 }]);
+    await nodesSay('unheard');
+    expect(served).toEqual(['INFO', 'BYE']);
+  });
+
+  test('once is enough where the store’s machine says that it is away: the network is well', async () => {
+    heard = { ...heard, contact: 'refused' };
+    live(1_000);
+    miss(1_300);
+    await nodesSay('sure');
+    time.advance(501);
+    expect(receive('BYE')).toBe(false);
+    await nodesSay('unheard');
+    expect(served).toEqual(['BYE']);
+  });
+
+  test('after a silence they are waited for as long where the store’s machine says that it is away', async () => {
+    heard = { ...heard, contact: 'refused' };
+    live(1_000);
+    miss(1_300);
+    await nodesSay('sure');
+    time.advance(501);
+    expect(receive('BYE')).toBe(false);
+    expect(nodesAsked).toMatchObject([{ withinMs: 1_200 }]);
+    await nodesSay('unsure');
+    expect([served, asked.length]).toEqual([['BYE'], 0]);
+  });
+
+  test('one that came shortly before the store was found to be away is no silence', async () => {
+    heard = { ...heard, contact: 'refused' };
+    live(1_000);
+    miss(1_100);
+    expect(receive('INFO')).toBe(true);
+    time.advance(101);
+    expect(receive('BYE')).toBe(false);
+    expect(nodesAsked).toMatchObject([{ withinMs: 500 }]);
+  });
+
+  test('a fault of a question that nobody waits for is told', async () => {
+    live(1_000);
+    miss(1_300);
+    await nodesSay('unsure');
+    fails = true;
+    miss(600);
+    await settle();
+    expect(log.lines.at(-1)).toMatchObject({ event: 'call-fence-failed', fields: { error: 'Error: a defect' } });
   });
 
   test('after a standstill they are asked when the store has not answered', async () => {
@@ -459,7 +622,7 @@ describe('while the store does not answer, the other nodes are asked which calls
     expect([asked.length, nodesAsked.length]).toEqual([1, 0]);
     await answer(false);
     expect([served, nodesAsked.length]).toEqual([[], 1]);
-    await nodesSay(true);
+    await nodesSay('sure');
     expect(served).toEqual(['BYE']);
     expect(log.lines.at(-1)).toMatchObject({ fields: { storeAnswered: false, nodesAnswered: true } });
   });

@@ -1,5 +1,5 @@
 import { beforeEach, expect, test } from 'vitest';
-import { LostCalls } from '../../../src/engine/continuity/lost-calls.ts';
+import { LostCalls, type Said } from '../../../src/engine/continuity/lost-calls.ts';
 import type { TakenThere } from '../../../src/engine/continuity/peer-question.ts';
 import { VirtualScheduler } from '../../kit/virtual-scheduler.ts';
 
@@ -44,11 +44,12 @@ beforeEach(() => {
 const settle = () => new Promise((resolve) => setImmediate(resolve));
 
 /** What a question comes to; undefined: it is still waited for. */
-async function outcome(isReached = true) {
-  let isSure: boolean | undefined;
-  void calls.ask({ heardAtMs, withinMs: 500, isReached: () => isReached }).then((answer) => (isSure = answer));
+async function outcome(isReached: boolean | 'by its answer' = true) {
+  let said: Said | undefined;
+  const isReachedBy = (isAnswered: boolean) => (isReached === 'by its answer' ? isAnswered : isReached);
+  void calls.ask({ heardAtMs, withinMs: 500, isReached: isReachedBy }).then((answer) => (said = answer));
   await settle();
-  return () => isSure;
+  return () => said;
 }
 
 async function say(name: string, ids: readonly string[] | undefined, isWhole = true): Promise<void> {
@@ -58,12 +59,12 @@ async function say(name: string, ids: readonly string[] | undefined, isWhole = t
 }
 
 test('it is sure when all that the store knew of have answered; what they have is lost at once', async () => {
-  const isSure = await outcome();
+  const said = await outcome();
   expect(asked.map(({ name }) => name)).toEqual(['gone', 'two', 'three']);
   await say('two', ['a', 'b']);
-  expect([isSure(), lost]).toEqual([undefined, ['a', 'b']]);
+  expect([said(), lost]).toEqual([undefined, ['a', 'b']]);
   await say('three', []);
-  expect([isSure(), lost]).toEqual([true, ['a', 'b']]);
+  expect([said(), lost]).toEqual(['sure', ['a', 'b']]);
   // One that was in no roster is asked as well, and heard when it answers.
   await say('gone', ['c']);
   expect(lost).toEqual(['a', 'b', 'c']);
@@ -73,10 +74,10 @@ test('one that does not answer is waited for once, and asked on; when it has ans
   const first = await outcome();
   await say('two', []);
   await say('three', undefined);
-  expect(first()).toBe(false);
+  expect(first()).toBe('unsure');
   const second = await outcome();
   await say('two', []);
-  expect([second(), asked.map(({ name }) => name)]).toEqual([true, ['gone', 'gone', 'three']]);
+  expect([second(), asked.map(({ name }) => name)]).toEqual(['sure', ['gone', 'gone', 'three']]);
   await say('three', ['a']);
   expect(lost).toEqual(['a']);
   const third = await outcome();
@@ -88,19 +89,19 @@ test('one that has said only a part of them has not said which: that part is los
   const first = await outcome();
   await say('two', []);
   await say('three', ['a'], false);
-  expect([first(), lost]).toEqual([false, ['a']]);
+  expect([first(), lost]).toEqual(['unsure', ['a']]);
   const second = await outcome();
   await say('two', []);
   expect(second()).toBeUndefined();
   await say('three', ['a', 'b']);
-  expect([second(), lost]).toEqual([true, ['a', 'a', 'b']]);
+  expect([second(), lost]).toEqual(['sure', ['a', 'a', 'b']]);
 });
 
 test('one that did not answer before the store heard of this node again is waited for like any other', async () => {
   const first = await outcome();
   await say('two', []);
   await say('three', undefined);
-  expect(first()).toBe(false);
+  expect(first()).toBe('unsure');
   const second = await outcome();
   heardAtMs = time.nowMs();
   time.advance(5_000);
@@ -108,26 +109,40 @@ test('one that did not answer before the store heard of this node again is waite
   await say('three', undefined);
   await say('two', []);
   await say('two', []);
-  expect([second(), third()]).toEqual([true, undefined]);
+  expect([second(), third()]).toEqual(['sure', undefined]);
   await say('three', ['a']);
-  expect([third(), lost]).toEqual([true, ['a']]);
+  expect([third(), lost]).toEqual(['sure', ['a']]);
 });
 
 test('while nothing comes from the network, one that does not answer need not have ended', async () => {
   const first = await outcome(false);
   await say('two', undefined);
   await say('three', undefined);
-  expect(first()).toBe(false);
+  expect(first()).toBe('unheard');
   const second = await outcome();
   expect(second()).toBeUndefined();
 });
 
+test('that another one answers tells that this node is reached: who is silent then has ended', async () => {
+  const first = await outcome('by its answer');
+  await say('two', undefined);
+  await say('three', undefined);
+  expect(first()).toBe('unheard');
+  const second = await outcome('by its answer');
+  await say('two', []);
+  await say('three', undefined);
+  expect(second()).toBe('unsure');
+  const third = await outcome('by its answer');
+  await say('two', []);
+  expect(third()).toBe('sure');
+});
+
 test('with nobody who could answer it is not sure', async () => {
   listed = [];
-  expect((await outcome())()).toBe(false);
+  expect((await outcome())()).toBe('unsure');
   names = ['nowhere'];
   listed = ['nowhere'];
-  expect((await outcome())()).toBe(false);
+  expect((await outcome())()).toBe('unheard');
   expect(calls.hasOthers).toBe(true);
   names = [];
   expect(calls.hasOthers).toBe(false);

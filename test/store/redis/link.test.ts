@@ -103,7 +103,12 @@ describe.skipIf(peersSkipped)('a link to a master that Sentinels name', () => {
     });
     await eventually(() => asked() > 0);
     link.reconnect();
+    // What this end says of a connection that it has dropped is nobody's word.
+    const contacts = new Set<string>();
+    const looking = setInterval(() => contacts.add(link.contact), 1);
     expect(await link.ready(5_000)).toBe(true);
+    clearInterval(looking);
+    expect([...contacts].filter((contact) => contact !== 'reached')).toEqual(['silent']);
     expect(await link.command('PING')).toEqual(Buffer.from('PONG'));
   });
 
@@ -155,6 +160,64 @@ describe.skipIf(peersSkipped)('a link whose connection is given up while nothing
     // An ordered close had delivered it by now.
     await new Promise((resolve) => setTimeout(resolve, 500));
     expect([await admin.exists('late'), await admin.exists('now')]).toEqual([0, 1]);
+  });
+});
+
+describe.skipIf(peersSkipped)('what a link knows of the way to Redis', () => {
+  test('it is reached until a command is not answered, and silent until one is, or a connection is there', async () => {
+    const redis = await startRedis();
+    const way = await CuttableWay.to(redis.port);
+    const link = new RedisLink({ ...SETTINGS, url: `redis://127.0.0.1:${way.port}` }, { log: silentLog });
+    onTestFinished(async () => {
+      link.close();
+      way.close();
+      await redis.stop();
+    });
+    expect(link.contact).toBe('silent');
+    expect(await link.ready(5_000)).toBe(true);
+    expect(link.contact).toBe('reached');
+    for (const isDropped of [false, true]) {
+      way.cut();
+      await expect(link.command('PING')).rejects.toThrow('timed out');
+      expect(link.contact).toBe('silent');
+      if (isDropped) link.reconnect();
+      expect(link.contact).toBe('silent');
+      await expect(link.command('PING')).rejects.toThrow();
+      expect(link.contact).toBe('silent');
+      way.mend();
+      await eventually(() =>
+        link.command('PING').then(
+          () => true,
+          () => false,
+        ),
+      );
+      expect(link.contact).toBe('reached');
+    }
+  });
+
+  test('who has closed or refuses the connection has said that it is away, and so has a Redis that cannot do its work', async () => {
+    const redis = await startRedis();
+    const link = new RedisLink({ ...SETTINGS, url: redis.url }, { log: silentLog });
+    onTestFinished(async () => {
+      link.close();
+      await redis.stop();
+    });
+    expect(await link.ready(5_000)).toBe(true);
+    await expect(link.command('HGET', 'too few')).rejects.toThrow('wrong number of arguments');
+    expect(link.contact).toBe('reached');
+    await link.command('CONFIG', 'SET', 'maxmemory', '1');
+    await expect(link.command('SET', 'a', 'b')).rejects.toThrow('OOM');
+    expect(link.contact).toBe('refused');
+    await link.command('PING');
+    expect(link.contact).toBe('reached');
+    const seen = new Set<string>();
+    await redis.stop();
+    await eventually(() => {
+      seen.add(link.contact);
+      return link.lastError.includes('ECONNREFUSED');
+    });
+    expect(link.contact).toBe('refused');
+    expect(seen.has('silent')).toBe(false);
   });
 });
 

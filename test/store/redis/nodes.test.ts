@@ -64,21 +64,22 @@ describe.skipIf(peersSkipped)('several nodes on one Redis', () => {
 
   const key = (name: string) => `${world.prefix}{${world.prefix.slice(0, -1)}}:${name}`;
 
-  test('a node knows when the store heard of it last, when it was found away, and whether anybody was there', async () => {
+  test('a node knows when the store heard of it last, when it was found away, and whether it is there', async () => {
     const scheduler = new WheelScheduler();
     const node = await world.open('node-c', scheduler);
     onTestFinished(() => node.close());
-    const heard = () => node.calls.shared?.heard() ?? { atMs: 0, missedAtMs: 0, isSilent: false };
+    const heard = () => node.calls.shared?.heard() ?? { atMs: 0, missedAtMs: 0, contact: undefined };
     expect(heard().missedAtMs).toBe(Number.NEGATIVE_INFINITY);
     node.nodes.announce(() => ({}));
     await eventually(async () => heard().atMs > 0);
+    expect(heard().contact).toBe('reached');
     server.child().signal('SIGSTOP');
     await eventually(async () => heard().missedAtMs > heard().atMs);
-    expect(heard().isSilent).toBe(true);
+    expect(heard().contact).toBe('silent');
     server.child().signal('SIGCONT');
     await eventually(async () => heard().atMs > heard().missedAtMs);
     await server.kill();
-    await eventually(async () => heard().missedAtMs > heard().atMs && !heard().isSilent);
+    await eventually(async () => heard().missedAtMs > heard().atMs && heard().contact === 'refused');
     await server.start();
     await eventually(async () => heard().atMs > heard().missedAtMs);
   });

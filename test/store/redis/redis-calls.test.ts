@@ -1,5 +1,5 @@
 import { beforeEach, expect, test } from 'vitest';
-import { CallsForgotten, CallsTaken } from '../../../src/call/index.ts';
+import { CallsForgotten, CallsTaken, type StoreContact } from '../../../src/call/index.ts';
 import { BEGIN_CALLS } from '../../../src/store/redis/call-scripts.ts';
 import { Keys } from '../../../src/store/redis/keys.ts';
 import type { RedisLink } from '../../../src/store/redis/link.ts';
@@ -20,6 +20,7 @@ class Answers {
   }
 
   isReady = true;
+  contact: StoreContact = 'silent';
 
   /** Without waiting. */
   async ready(withinMs: number): Promise<boolean> {
@@ -55,7 +56,7 @@ const LOOK = `run ${keys.callsOf('own')} ${keys.callsOrder}`;
 /** By the monotonic clock. */
 let nowMs: number;
 /** What the roster knows. */
-let told: { atMs: number; doubtedAtMs: number; missedAtMs: number; isSilent: boolean };
+let told: { atMs: number; doubtedAtMs: number; missedAtMs: number };
 
 const callsOf = (answers: Answers) =>
   new RedisCalls({
@@ -75,7 +76,7 @@ let redis: Answers;
 let calls: RedisCalls;
 beforeEach(() => {
   nowMs = 10_000;
-  told = { atMs: 5_000, doubtedAtMs: Number.NEGATIVE_INFINITY, missedAtMs: 4_000, isSilent: true };
+  told = { atMs: 5_000, doubtedAtMs: Number.NEGATIVE_INFINITY, missedAtMs: 4_000 };
   redis = new Answers();
   calls = callsOf(redis);
 });
@@ -153,7 +154,7 @@ test('a call is claimed from others, and is elsewhere only with others, while ow
 });
 
 test('the store has heard of the node when it began to write, or when it told of itself, whichever was later', async () => {
-  expect(calls.shared.heard()).toEqual({ atMs: 5_000, isInDoubt: false, missedAtMs: 4_000, isSilent: true });
+  expect(calls.shared.heard()).toEqual({ atMs: 5_000, isInDoubt: false, missedAtMs: 4_000, contact: 'silent' });
   const written = calls.write({ put: [], remove: [], aliveAtMs: 1 });
   const asked = await redis.next(keys.callsAlive);
   nowMs = 10_200;
@@ -168,8 +169,9 @@ test('the store has heard of the node when it began to write, or when it told of
   (await redis.next(keys.callsAlive)).answer([]);
   expect(await refused).toBeInstanceOf(CallsTaken);
   expect(calls.shared.heard().atMs).toBe(10_000);
-  told = { ...told, atMs: 12_500, missedAtMs: 11_000, isSilent: false };
-  expect(calls.shared.heard()).toEqual({ atMs: 12_500, isInDoubt: false, missedAtMs: 11_000, isSilent: false });
+  told = { ...told, atMs: 12_500, missedAtMs: 11_000 };
+  redis.contact = 'reached';
+  expect(calls.shared.heard()).toEqual({ atMs: 12_500, isInDoubt: false, missedAtMs: 11_000, contact: 'reached' });
 });
 
 test('of its calls those count as taken that Redis names, and where it names none any more, all that it has not, but for those of the same write', async () => {
