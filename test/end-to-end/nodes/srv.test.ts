@@ -1,5 +1,6 @@
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { readKept } from '../../../src/call/index.ts';
 import { type Baresip, startBaresip } from '../../kit/baresip.ts';
 import { startEngine, type TestEngine } from '../../kit/engine.ts';
 import { eventually } from '../../kit/eventually.ts';
@@ -87,6 +88,12 @@ describe.skipIf(peersSkipped)('two nodes behind one name with SRV records', () =
     (await node.ask('GET', `/api/v1/registrations?extension=${extension}`)).body.items.length > 0;
   const metric = async (node: ClusterNode, name: string) =>
     Number(new RegExp(`^${name} (\\d+)$`, 'm').exec(String((await node.ask('GET', '/metrics')).body))?.[1]);
+  /** The one call that is up at a node is in the store as it is. Calls of before leave that up to 200 ms behind their ends. */
+  const isKept = async (node: ClusterNode) => {
+    const [up] = (await node.ask('GET', '/api/v1/calls?state=answered')).body.items;
+    const document = up && (await redis.hget(`tandem:{tandem}:calls:${node.name}`, up.callId));
+    return typeof document === 'string' && readKept(document, 0).answered !== undefined;
+  };
   const byes = () => bob.heard.filter((method) => method === 'BYE').length;
 
   test('while both live the first record is used, by the phone and by the carrier', async () => {
@@ -102,7 +109,7 @@ describe.skipIf(peersSkipped)('two nodes behind one name with SRV records', () =
   test('kill -9 of the first: its calls go on, the carrier and the phone use the next record', async () => {
     const call = await caller.call(carrier.address(), '914155550102', LASTING);
     expect(call.status).toBe(200);
-    await eventually('the snapshots', async () => (await redis.hlen('tandem:{tandem}:calls:node-1')) > 0);
+    await eventually('its snapshot', () => isKept(a));
     const killedAtMs = performance.now();
     const sinceKill = () => Math.round(performance.now() - killedAtMs);
     a.process.child.signal('SIGKILL');
