@@ -48,15 +48,15 @@ export async function runChaos(options: ChaosOptions, say: (line: string) => voi
   const { seed, isAlone } = options;
   const kinds = options.kinds.filter((kind) => !(isAlone && needsReplica(kind)));
   const planned = plan(options.faults, options.nodes, seededRandom(seed), kinds);
-  /** The run's time of day; a clock that was set is that of a node. */
-  const began = Date.now();
   const setsClocks = planned.some(({ kind }) => kind === 'clock +1 h');
   const system = await startSystem({ nodes: options.nodes, setsClocks, isAlone });
+  const journal = new Journal();
+  /** The time of day when the journal began; a clock that was set is that of a node. */
+  const began = Date.now();
   const findings: Finding[] = [];
   let evidence: Evidence | undefined;
   let failed: unknown;
   try {
-    const journal = new Journal();
     const { nodes } = system;
     const delayMs = (host: string) => nodes.find(({ machine }) => machine.host === host)?.machine.delayMs ?? 0;
     const hosts = nodes.map(({ machine }) => machine.host);
