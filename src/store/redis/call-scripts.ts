@@ -14,6 +14,10 @@ import { script } from './scripts.ts';
  * asked, and asked for calls of others. A process has a greater generation than all before it. What lay in a connection that was given up comes when
  * it will: after a later question of its process has been answered, or after another process has begun, it changes nothing any more. Where Redis has
  * lost the field, or has it as it was before, the greatest generation that asks has it.
+ *
+ * Names come and go, as in a cluster that is scaled. `NODE gone` is since when, by Redis's clock, a node without calls was in no roster as others
+ * began; what it asks takes that away. After longer than any call may last both hashes lose what they have of it: of one that was suspended for so
+ * long, and whose calls were taken, nothing would be told otherwise.
  */
 
 const KEEP_TAKEN_SECONDS = 86_400;
@@ -33,6 +37,7 @@ local function isLate(orders, node, instance, generation, of, number)
   local done = process == last and { asked = asked, takes = takes } or { asked = '0', takes = '0' }
   if process == last and tonumber(number) <= tonumber(done[of]) then return true end
   done[of] = number
+  redis.call('HDEL', orders, node .. ' gone')
   redis.call('HSET', orders, field, generation .. ' ' .. process .. ' ' .. done.asked .. ' ' .. done.takes)
   return false
 end
@@ -57,12 +62,36 @@ redis.call('HSET', KEYS[1], field, generation .. ' ' .. ARGV[2] .. ' 0 0')
 return generation
 `);
 
+/** Forgets the names of nodes that have had nothing to do here for `keepMs`. */
+const FORGET_GONE = `
+local function forgetGone(alive, orders, nodes, keepMs)
+  local lines, names = {}, {}
+  local found = redis.call('HGETALL', alive)
+  for i = 1, #found, 2 do
+    names[found[i]] = true
+    lines[found[i]] = found[i + 1]
+  end
+  for _, field in ipairs(redis.call('HKEYS', orders)) do names[string.match(field, '^%S+')] = true end
+  for name in pairs(names) do
+    local gone = name .. ' gone'
+    local mayHaveCalls = lines[name] and string.sub(lines[name], 1, 2) ~= '0 '
+    local goneMs = redis.call('HGET', orders, gone)
+    if mayHaveCalls or redis.call('HEXISTS', nodes, name) == 1 then redis.call('HDEL', orders, gone)
+    elseif not goneMs then redis.call('HSET', orders, gone, string.format('%.0f', nowMs))
+    elseif nowMs - tonumber(goneMs) > keepMs then
+      redis.call('HDEL', alive, name)
+      redis.call('HDEL', orders, name, name .. ' takes', name .. ' process', gone)
+    end
+  end
+end
+`;
+
 /**
- * KEYS calls, alive, whole, order, taken; ARGV node, instance, how long `calls:whole` is kept in ms, which question of its process it is, its
- * generation. What the node had
+ * KEYS calls, alive, whole, order, taken, nodes; ARGV node, instance, how long `calls:whole` and names that are gone are kept in ms, which question
+ * of its process it is, its generation. What the node had
  * when it was last heard of, as time and calls; from now on this process has them. `late`: a later question has been answered.
  */
-export const LOAD_CALLS = script(`${NOW}${IS_LATE}
+export const LOAD_CALLS = script(`${NOW}${IS_LATE}${FORGET_GONE}
 if isLate(KEYS[4], ARGV[1], ARGV[2], ARGV[5], 'asked', ARGV[4]) then return 'late' end
 redis.call('DEL', KEYS[5])
 local processes = redis.call('HGETALL', KEYS[3])
@@ -71,6 +100,7 @@ for i = 1, #processes, 2 do
 end
 local before = redis.call('HGET', KEYS[2], ARGV[1]) or '0'
 redis.call('HSET', KEYS[2], ARGV[1], string.format('%s %s %.0f', string.match(before, '^%d+'), ARGV[2], nowMs))
+forgetGone(KEYS[2], KEYS[4], KEYS[6], tonumber(ARGV[3]))
 return {string.match(before, '^%d+'), redis.call('HGETALL', KEYS[1])}
 `);
 

@@ -235,8 +235,8 @@ export class RedisCalls implements CallStore {
   }
 
   async load(): Promise<KeptCalls> {
-    const { callsAlive, callsWhole, callsOrder } = this.#keys;
-    const keys = [this.#own, callsAlive, callsWhole, callsOrder, this.#taken];
+    const { callsAlive, callsWhole, callsOrder, nodes } = this.#keys;
+    const keys = [this.#own, callsAlive, callsWhole, callsOrder, this.#taken, nodes];
     const generation = await this.#generation();
     const askedAtMs = this.#clock.nowMs();
     const args = [this.#node, this.#instance, KEEP_FATES_MS, ++this.#order, generation];

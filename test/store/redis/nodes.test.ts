@@ -401,6 +401,87 @@ describe.skipIf(peersSkipped)('several nodes on one Redis', () => {
     expect(await b.calls.fate({ id: 'up', process: 'p-1', answeredAtMs: 1 })).toBe('unknown');
   });
 
+  describe('names of nodes that never come again', () => {
+    const DAY_MS = 86_400_000;
+    const [alive, order] = ['calls:alive', 'calls:order'];
+    const begin = async () => void (await b.calls.load());
+    const namesIn = async (hash: string) => [
+      ...new Set((await admin.hkeys(key(hash))).map((field) => field.split(' ')[0])),
+    ];
+    const has = async (node: string) => [(await namesIn(alive)).includes(node), (await namesIn(order)).includes(node)];
+    const goneSince = async (node: string) => Number(await admin.hget(key(order), `${node} gone`));
+    /** So many days pass, for what Redis has of it. */
+    const pass = async (node: string, days: number) =>
+      void (await admin.hset(key(order), { [`${node} gone`]: `${(await goneSince(node)) - days * DAY_MS}` }));
+
+    beforeEach(async () => {
+      await a.calls.load();
+      await a.calls.write({ put: [{ id: 'call', document: '{}' }], remove: [], aliveAtMs: 7 });
+    });
+
+    /** Of node-a nothing is left: its call went on at another. */
+    const isFollowed = async () => {
+      await a.close();
+      await pauseMs(5);
+      expect(await b.calls.shared?.take('node-a', 1)).toHaveLength(1);
+      expect(await b.calls.shared?.take('node-a', 1)).toEqual([]);
+    };
+
+    test('are forgotten when a node begins, 15 days after one had found them gone', async () => {
+      await isFollowed();
+      // As a program of before has left them.
+      await admin.hset(key(order), { 'node-a': 'x 1', 'node-a takes': 'x 1', 'old process': '7 x 1 1' });
+      await begin();
+      expect(await goneSince('node-a')).toBeGreaterThan(DAY_MS);
+      for (const node of ['node-a', 'old']) await pass(node, 14.9);
+      await begin();
+      expect([await has('node-a'), await has('old')]).toEqual([
+        [true, true],
+        [false, true],
+      ]);
+      for (const node of ['node-a', 'old']) await pass(node, 0.2);
+      await begin();
+      expect([await has('node-a'), await has('old')]).toEqual([
+        [false, false],
+        [false, false],
+      ]);
+      // Others are not.
+      expect([await has('node-b'), Number(await goneSince('node-b'))]).toEqual([[true, true], 0]);
+    });
+
+    test.each([
+      ['whose calls nobody has gone on with', async () => {}],
+      [
+        'that is in the roster',
+        async () => {
+          await isFollowed();
+          const again = await opened('node-a');
+          again.nodes.announce(() => ({}));
+          await eventually(async () => (await admin.hexists(key('nodes'), 'node-a')) === 1);
+        },
+      ],
+    ])('one %s is not gone', async (_what, is) => {
+      await is();
+      await admin.hset(key(order), { 'node-a gone': '7' });
+      await begin();
+      expect([await has('node-a'), await goneSince('node-a')]).toEqual([[true, true], 0]);
+    });
+
+    test('one that asks something, though it was cut off when others began, is not gone', async () => {
+      await a.calls.write({ put: [], remove: ['call'], aliveAtMs: 8 });
+      await pauseMs(5);
+      expect(await b.calls.shared?.take('node-a', 1)).toEqual([]);
+      await begin();
+      expect(await goneSince('node-a')).toBeGreaterThan(DAY_MS);
+      await pass('node-a', 16);
+      // It is told that its calls were taken, whatever there was.
+      await expect(a.calls.write({ put: [], remove: [], aliveAtMs: 9 })).rejects.toThrow(CallsTaken);
+      expect(await goneSince('node-a')).toBe(0);
+      await begin();
+      expect(await has('node-a')).toEqual([true, true]);
+    });
+  });
+
   test('a commit on one node is in the memory of the other within 1 s, and the nonce secret is one', async () => {
     const followed = follow(b);
     const own = follow(a);
