@@ -12,7 +12,8 @@ const REQUIRED = { major: 24, minor: 7 };
  * In a file of their own for whoever starts the engine without this program, to measure it. What calls leave behind is collected in steps of
  * 6 MB and not of 16 (`--max-semi-space-size`): it takes up to a twentieth more time in all, and a call waits a third as long for it.
  * Under a CPU quota below a core the heap is marked by one thread beside the calls' own and not by several, which take all of the quota
- * (`--concurrent-marking-max-worker-num`, which a process that runs cannot change).
+ * (`--concurrent-marking-max-worker-num`), and what follows is not done by several at once either: what is left alive is moved by one, and
+ * what is free is swept when it is needed. A process that runs cannot change them all (V8 ends it for some).
  */
 const OPTIONS = createRequire(import.meta.url)('./runtime-options.json');
 

@@ -27,12 +27,18 @@ const SMALL_GROWN_PERCENT = { least: 30, most: 100 };
  * all of such a quota for 0.4 s, and decides how soon again by what was allocated by the clock: after an overload every 3 s in place of
  * every 15. What the heap may become in between is fixed at the most that V8 grants by itself. And several threads are no gain where all of
  * them share half a core.
+ *
+ * Beside those threads it has that of the calls mark too, in steps of up to 5 ms at each 64 KB allocated, to be done after 0.5 s: it takes
+ * the whole heap for alive, garbage included, and does not count what this thread has marked, so it is always behind. Its schedule for
+ * reproducible runs does not go by the clock, and steps are of 64 KB. Of `--predictable` that is all that matters here: at run time it
+ * implies none of what it implies at the start (no threads).
  */
 export function tuneV8ForShare(share: number): void {
   const isLimited = share < 1;
   const grownPercent = isLimited ? mostGrownPercent(getHeapStatistics().heap_size_limit / MEBIBYTE) : 0;
   setFlagsFromString(`--heap-growing-percent=${grownPercent}`);
   setFlagsFromString(isLimited ? '--no-parallel-scavenge' : '--parallel-scavenge');
+  setFlagsFromString(isLimited ? '--predictable' : '--no-predictable');
 }
 
 /** V8's own bound (`MaxGrowingFactor` in its heap controller), which the flag would lift: a small heap may be all the memory there is. */

@@ -270,11 +270,15 @@ test('what V8 has compiled is kept in the folder of the store, by an engine that
   expect(kept.filter((entry) => entry.isFile()).length).toBeGreaterThan(100);
 });
 
-test('the heap is marked by one thread under a CPU quota below a core, else by as many as V8 takes', async ({
+test('the heap is marked, moved and swept by one thread at a time under a CPU quota below a core, else by as many as V8 takes', async ({
   skip,
 }) => {
-  const isOneThread = (child: Child) =>
-    readFileSync(`/proc/${child.pid}/cmdline`, 'latin1').includes('--concurrent-marking-max-worker-num=1\0');
+  const steps = ['concurrent-sweeping', 'parallel-compaction', 'parallel-pointer-update', 'parallel-gc-clearing'];
+  const options = ['--concurrent-marking-max-worker-num=1', ...steps.map((step) => `--no-${step}`)];
+  const isOneThread = (child: Child) => {
+    const given = readFileSync(`/proc/${child.pid}/cmdline`, 'latin1').split('\0');
+    return options.every((option) => given.includes(option));
+  };
   const whole = start(configure());
   await whole.waitFor(/"event":/, 30_000);
   expect(isOneThread(whole)).toBe((await cpuShare()) < 1);

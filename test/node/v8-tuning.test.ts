@@ -4,12 +4,19 @@ import { describe, expect, test } from 'vitest';
 
 const sourceUrl = (path: string) => new URL(`../../src/${path}`, import.meta.url).href;
 
-/** Runs a script in a process of its own, with V8's own functions (`%HasFastProperties`), and returns what it prints as JSON. */
-function inOwnProcess(script: string, options: readonly string[] = []): unknown {
+/** Runs a script in a process of its own, with V8's own functions (`%HasFastProperties`), and returns what it prints. */
+function printedBy(script: string, options: readonly string[] = []): string {
   const args = [...options, '--allow-natives-syntax', '--input-type=module', '--eval', script];
-  return JSON.parse(
-    execFileSync(process.execPath, args, { encoding: 'utf8', cwd: fileURLToPath(new URL('.', import.meta.url)) }),
-  );
+  return execFileSync(process.execPath, args, {
+    encoding: 'utf8',
+    cwd: fileURLToPath(new URL('.', import.meta.url)),
+    maxBuffer: 64 * 1024 * 1024,
+  });
+}
+
+/** The same of one that prints JSON. */
+function inOwnProcess(script: string, options: readonly string[] = []): unknown {
+  return JSON.parse(printedBy(script, options));
 }
 
 describe('tuneV8', () => {
@@ -62,7 +69,7 @@ describe('tuneV8ForShare', () => {
     );
 
   test('with a part of a core the heap may become four times what is left of it, however little was allocated lately', () => {
-    expect(told(0.5)).toEqual(['--heap-growing-percent=300', '--no-parallel-scavenge']);
+    expect(told(0.5)).toEqual(['--heap-growing-percent=300', '--no-parallel-scavenge', '--predictable']);
   });
 
   // V8's own factors of such heaps (`--trace-gc-verbose`): 1.3, 1.4, 1.6, 2.0 and 4.0.
@@ -73,10 +80,35 @@ describe('tuneV8ForShare', () => {
     [2000, 99],
     [2048, 300],
   ])('a heap of %s MB at most grows no more than V8 grants it by itself: %s percent', (heapMib, percent) => {
-    expect(told(0.5, heapMib)).toEqual([`--heap-growing-percent=${percent}`, '--no-parallel-scavenge']);
+    expect(told(0.5, heapMib)).toEqual([
+      `--heap-growing-percent=${percent}`,
+      '--no-parallel-scavenge',
+      '--predictable',
+    ]);
   });
 
   test('with a whole one V8 decides', () => {
-    expect(told(1)).toEqual(['--heap-growing-percent=0', '--parallel-scavenge']);
+    expect(told(1)).toEqual(['--heap-growing-percent=0', '--parallel-scavenge', '--no-predictable']);
+  });
+
+  test('with a part of a core the thread of the calls marks a five hundredth of the heap at once at most, however late the other threads are', () => {
+    const printed = printedBy(
+      `
+      const { tuneV8ForShare } = await import(${JSON.stringify(sourceUrl('node/v8-tuning.ts'))});
+      tuneV8ForShare(0.5);
+      const kept = Array.from({ length: 600_000 }, (_each, at) => ({ at, next: { at } }));
+      let dropped = [];
+      for (let round = 0; round < 300; round++) {
+        if (round % 20 === 0) dropped = [];
+        dropped.push(Array.from({ length: 10_000 }, (_each, at) => ({ at, round })));
+      }
+      console.log(kept.length);
+      `,
+      ['--max-old-space-size=512', '--max-semi-space-size=6', '--trace-incremental-marking'],
+    );
+    const steps = [...printed.matchAll(/Schedule: (\d+)KB to mark.*estimated live: (\d+)KB/g)];
+    const tooMuch = steps.filter(([, kib, ofKib]) => Number(kib) > Math.max(64, Math.ceil(Number(ofKib) / 500)));
+    expect(steps.length).toBeGreaterThan(0);
+    expect(tooMuch.map(([line]) => line)).toEqual([]);
   });
 });
