@@ -66,6 +66,8 @@ export class Branch implements ClientTransactionUser, TimerTarget {
   #invite: TargetInvite | undefined = undefined;
   #media: BranchMedia | undefined = undefined;
   #retryTimer: Timer | undefined = undefined;
+  /** What is done then. */
+  #goesOn: (() => void) | undefined = undefined;
   #startedAtMs = 0;
   #startedWallMs = 0;
 
@@ -172,7 +174,7 @@ export class Branch implements ClientTransactionUser, TimerTarget {
 
   onTimer(_kind: number): void {
     this.#retryTimer = undefined;
-    if (this.state === 'repairing' && this.#invite !== undefined) this.#sendInvite(this.#invite);
+    if (this.state === 'repairing') this.#goesOn?.();
   }
 
   // --- targets ---
@@ -276,6 +278,7 @@ export class Branch implements ClientTransactionUser, TimerTarget {
 
   #provisional(response: SipResponse, transaction: ClientTransaction): void {
     if (response.status === 100) return;
+    this.#invite?.rings(response);
     const leg =
       this.#knownLeg(response, transaction) ??
       (this.#forks.count < this.attempt.env.limits.maxForks ? this.#newLeg(response, transaction) : undefined);
@@ -372,7 +375,12 @@ export class Branch implements ClientTransactionUser, TimerTarget {
       this.#sendInvite(invite);
       return;
     }
+    this.#goOnAfter(delayMs, () => this.#sendInvite(invite));
+  }
+
+  #goOnAfter(delayMs: number, goesOn: () => void): void {
     this.state = 'repairing';
+    this.#goesOn = goesOn;
     this.#retryTimer = this.attempt.env.scheduler.schedule(delayMs, this, 0);
   }
 
@@ -400,6 +408,7 @@ export class Branch implements ClientTransactionUser, TimerTarget {
     if (!this.#isCurrent(transaction)) return;
     this.#forks.drop(undefined);
     this.attempt.call.registry.abandon(transaction, this.#lateAnswers());
+    const waitMs = this.#invite?.cancelThere(this.attempt.call, this.#targets[this.#targetIndex + 1]);
     if (this.state === 'cancelling') {
       this.#record(0, reason, 'cancelled');
       this.#finish('cancelled');
@@ -407,11 +416,9 @@ export class Branch implements ClientTransactionUser, TimerTarget {
     }
     if (this.state !== 'calling') return;
     this.#record(0, reason, cause);
-    if (this.#mayTryNext()) {
-      this.#nextTarget();
-      return;
-    }
-    this.#fail(status, reason, cause);
+    if (!this.#mayTryNext()) this.#fail(status, reason, cause);
+    else if (waitMs === undefined) this.#nextTarget();
+    else this.#goOnAfter(waitMs, () => this.#nextTarget());
   }
 
   /** As the target that is tried sees them. */

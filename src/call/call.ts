@@ -259,7 +259,7 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
     // A caller without RFC 3262 cannot send the PRACK that this response wants: the engine does.
     const relayed = rack !== undefined && caller.supportsReliable;
     if (rack !== undefined && !relayed) acknowledgeLocally(leg, rack);
-    caller.progress(leg, response, relayed ? rack : undefined);
+    caller.progress(leg, response, relayed ? rack : undefined, this.#attempt);
     if (this.state === 'ringing') this.env.observer.onCallChanged?.(this.record);
     this.onRings();
   }

@@ -14,8 +14,15 @@ import type { CallPlan, LegOptions } from './plan.ts';
 import type { ContactParty, ServerTransaction, ServerTransactionUser, ShownParty } from './ports.ts';
 import { hasSessionDescription, relayBody, relayResponseHeaders } from './relayed-headers.ts';
 import { ReliableRelay, type ReliableRelayUser } from './reliable-relay.ts';
+import { tellRinging } from './ringing-between-nodes.ts';
 import { SessionKeeper } from './session-keeper.ts';
-import { type WaitingSnapshot, waitingInvite } from './waiting.ts';
+import { type WaitingCancel, type WaitingSnapshot, waitingInvite } from './waiting.ts';
+
+/** Those who are called; `Attempt` is it. */
+interface AskedParties {
+  /** What would cancel them all. */
+  cancellations(): readonly WaitingCancel[];
+}
 
 const NO_LEGS: readonly Leg[] = [];
 const DEFAULT_RING_MS = 180_000;
@@ -119,14 +126,15 @@ export class CallerInvite implements ServerTransactionUser, ReliableRelayUser {
     return this.#session?.refusal(this.request);
   }
 
-  /** Relays a provisional response of `callee`. `rack` is set when it is reliable there and waits for the caller's PRACK. */
-  progress(callee: Leg, response: SipResponse, rack: string | undefined): void {
+  /** Relays a provisional response of `callee`. `rack` is set when it is reliable there and waits for the caller's PRACK. @param asked who rings */
+  progress(callee: Leg, response: SipResponse, rack: string | undefined, asked: AskedParties | undefined): void {
     if (this.#done || this.#heldAnswer !== undefined) return;
     // RFC 6228 §4: only to who supports it. It says that one early dialog of a fork has ended, and the caller has another.
     if (response.status === 199 && rack === undefined) return;
     const described = hasSessionDescription(response);
     const leg = this.#legFor(callee, described || rack !== undefined);
     const relayed = this.#response(leg, response.status, response);
+    if (this.#half !== undefined) tellRinging(relayed, asked?.cancellations() ?? []);
     if (rack === undefined && !this.#requiresReliable) {
       leg.respond(this.#transaction, relayed);
       return;

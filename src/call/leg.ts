@@ -38,6 +38,7 @@ import type {
 } from './ports.ts';
 import type { EndedBy, LiveRecord } from './record.ts';
 import { hasSessionDescription } from './relayed-headers.ts';
+import type { RingingInvite } from './resumption.ts';
 import { type LegSnapshot, legSnapshot, type Reacher, type SessionSnapshot } from './snapshot.ts';
 import { standInFor } from './stand-in.ts';
 
@@ -92,6 +93,8 @@ export interface LegRegistry {
   remove(leg: Leg): void;
   /** An INVITE was given up without a final response: `late` hears the 2xx that may still come. */
   abandon(invite: SentInvite, late: LateUser): void;
+  /** In the name of the process that has asked. */
+  cancelRinging(ringing: RingingInvite): void;
   /** The leg of a dialog, for Replaces. */
   find(callId: string, localTag: string, remoteTag: string): Leg | undefined;
 }

@@ -12,8 +12,12 @@ import type { CallEnvironment, ClientTransaction, ClientTransactionUser, Destina
 import type { BegunLeg } from './record.ts';
 import { Repair } from './repair.ts';
 import type { Resumption, RingingInvite } from './resumption.ts';
+import { ringingOf } from './ringing-between-nodes.ts';
 import { SessionKeeper } from './session-keeper.ts';
 import { cancellationOf, type WaitingCancel } from './waiting.ts';
+
+/** A phone that was cancelled is ready for the next call then. */
+const CANCELLED_MS = 200;
 
 /** For whom it is sent; `Attempt` is it. */
 interface Inviter {
@@ -41,6 +45,8 @@ export class TargetInvite {
   #session: SessionKeeper | undefined;
   /** While it waits for the final response of another node. */
   #endHalf: (() => void) | undefined = undefined;
+  /** What the other node has sent, and where it rings. */
+  #ringingThere: SipRequest | undefined = undefined;
   /** What made it be sent again, and what is done about that. */
   #mended: { readonly repair: Repair; refusal: SipResponse } | undefined = undefined;
 
@@ -119,6 +125,20 @@ export class TargetInvite {
     };
     registry.halves.add(half);
     this.#endHalf = () => registry.halves.remove(half);
+  }
+
+  /** It rings. */
+  rings(response: SipResponse): void {
+    if (this.seen.options.peerNode !== undefined) this.#ringingThere = ringingOf(response) ?? this.#ringingThere;
+  }
+
+  /** The other node is silent: who rings there is cancelled in its name, at his own address. Ms until he may be called there; undefined: nobody is known to ring. */
+  cancelThere({ registry }: LegCall, to: Destination | undefined): number | undefined {
+    const invite = this.#ringingThere;
+    this.#ringingThere = undefined;
+    if (invite === undefined || to === undefined) return undefined;
+    registry.cancelRinging({ invite, to, trunkId: undefined, usedSequence: 0, way: {} });
+    return CANCELLED_MS;
   }
 
   /** It has its final response, or is given up. */

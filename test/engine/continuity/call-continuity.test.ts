@@ -1421,11 +1421,30 @@ describe('a call rings between two nodes', () => {
     otherEndedAtMs = one.scheduler.nowMs();
     await two.engine.endpoint.transport.close();
     await pass(4_500);
+    // In the name of his node: else he rings twice, and on when he has answered one of them.
+    const [cancel] = bob.requests('CANCEL');
+    expect([cancel?.topVia().branch, cancel?.topVia().host]).toEqual([asked.topVia().branch, OTHER]);
+    expect(cancel?.headers.valueNamed('From')).toBe(asked.headers.valueNamed('From'));
+    bob.peer.send(serialize(okTo(cancel as SipRequest)), ENGINE);
     const again = bob.took('INVITE', 1);
     expect(again.topVia().host).toBe(ENGINE);
     bob.peer.send(serialize(answerTo(again, '486 Busy Here')), ENGINE);
     await pass(100);
     expect(finals().at(-1)?.status).toBe(486);
+    await pass(40_000);
+    expect(bob.requests('CANCEL')).toHaveLength(1);
+    expect(alice.responses(second.callId()).some(({ headers }) => headers.hasNamed('X-Tandem-Ringing'))).toBe(false);
+  });
+
+  test('and the callee’s ends, and then the caller gives up: the callee does not ring on', async () => {
+    otherLife.isOver = true;
+    otherEndedAtMs = one.scheduler.nowMs();
+    await two.engine.endpoint.transport.close();
+    alice.send(buildCancel(second, []));
+    await pass(40_000);
+    expect(bob.took('CANCEL').topVia().branch).toBe(asked.topVia().branch);
+    expect(finals().at(-1)?.status).toBe(487);
+    expect(bob.requests('INVITE')).toHaveLength(1);
   });
 
   test('so has he where the callee has no address of his own', async () => {

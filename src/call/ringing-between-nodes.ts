@@ -1,0 +1,35 @@
+/**
+ * Who rings a phone for another node says in its provisional responses by which CANCEL that ends. When it has ended itself, or is cut off, the
+ * other one cancels the phone in its name before it calls it at its own address: else the phone rings twice for one call, and on when
+ * one of the two is answered.
+ */
+import { PeerError } from '../base/errors.ts';
+import { HeaderId, parseMessage, SipRequest, type SipResponse } from '../sip/message/index.ts';
+import type { WaitingCancel } from './waiting.ts';
+
+const RINGING = 'X-Tandem-Ringing';
+/** A response with a description would not go into one packet with it. */
+const MOST_OCTETS = 900;
+
+/** Puts it into a provisional response to the other node, where one phone rings, and not over a connection that is ours alone. */
+export function tellRinging(response: SipResponse, cancels: readonly WaitingCancel[]): void {
+  const [cancel, ...others] = cancels;
+  if (cancel === undefined || others.length > 0 || response.body !== '') return;
+  const text = Buffer.from(cancel.text, 'latin1').toString('base64url');
+  if (text.length <= MOST_OCTETS) response.headers.addNamed(RINGING, text);
+}
+
+/** The INVITE that rings there, as far as its CANCEL needs it; undefined: the other node does not say. */
+export function ringingOf({ headers }: SipResponse): SipRequest | undefined {
+  const text = headers.valueNamed(RINGING);
+  if (text === undefined) return undefined;
+  try {
+    const message = parseMessage(Buffer.from(text, 'base64url').toString('latin1'));
+    if (message.kind !== 'request' || message.method !== 'CANCEL') return undefined;
+    message.headers.set(HeaderId.CSeq, `${message.cseq().sequence} INVITE`);
+    return new SipRequest('INVITE', message.requestUri, message.headers);
+  } catch (error) {
+    if (error instanceof PeerError) return undefined;
+    throw error;
+  }
+}
