@@ -56,6 +56,10 @@ const ANSWER_MS = 600;
 const LATE_MS = 20;
 /** The same of one that has just left a question without an answer. */
 const SECOND_ANSWER_MS = 300;
+/** The same of one that has lost the store alone, and so has nobody told which of its calls have ended: a busy machine may be silent for a moment. */
+const ALONE_ANSWER_MS = 1_200;
+/** That it has is believed for so long after its last answer. */
+const ALONE_MS = 2_000;
 /** Calls of a node that has left them, or that nobody knows any more, are looked for this often. */
 const ROUND_MS = 1_000;
 /** Longest that a request waits for its call to come. */
@@ -73,6 +77,8 @@ export class CallSuccession implements TimerTarget {
   #hasOthers = false;
   /** When nodes last left a question without an answer. */
   readonly #unanswered = new Map<string, number>();
+  /** When nodes of which the store had heard nothing for too long last answered one. */
+  readonly #alone = new Map<string, number>();
   #timer: Timer | undefined = undefined;
   #waitTimer: Timer | undefined = undefined;
   #looking: Promise<boolean> | undefined = undefined;
@@ -253,12 +259,20 @@ export class CallSuccession implements TimerTarget {
     const { known, lives, scheduler } = this.#options;
     const address = known.addressOf(name, QUIET_MS);
     if (address === undefined) return false;
-    const isDoubted = scheduler.nowMs() - (this.#unanswered.get(name) ?? Number.NEGATIVE_INFINITY) < ROUND_MS;
     const node = { name, address, signs: known.signs(name) };
-    const isThere = await lives(node, Math.max(withinMs, isDoubted ? SECOND_ANSWER_MS : ANSWER_MS));
+    const isThere = await lives(node, Math.max(withinMs, this.#leastAnswerMs(name)));
     if (isThere) this.#unanswered.delete(name);
     else this.#unanswered.set(name, scheduler.nowMs());
+    if (isThere && this.#quietMs(name) > SILENT_MS) this.#alone.set(name, scheduler.nowMs());
+    else this.#alone.delete(name);
     return isThere;
+  }
+
+  #leastAnswerMs(name: string): number {
+    const sinceMs = (of: ReadonlyMap<string, number>) =>
+      this.#options.scheduler.nowMs() - (of.get(name) ?? Number.NEGATIVE_INFINITY);
+    if (sinceMs(this.#alone) < ALONE_MS) return ALONE_ANSWER_MS;
+    return sinceMs(this.#unanswered) < ROUND_MS ? SECOND_ANSWER_MS : ANSWER_MS;
   }
 
   #letGo(which: (waiting: Waiting) => boolean = () => true): void {

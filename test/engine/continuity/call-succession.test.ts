@@ -146,6 +146,24 @@ test.each([0, 100, 250, 400, 490])(
   },
 );
 
+test('a node that has lost the store alone is given 1.2 s to answer, and its calls are taken within 2 s of its end', async () => {
+  const one = succession(250);
+  one.start();
+  await pass(5_000);
+  // It tells nothing more, and answers.
+  diesAtMs = scheduler.nowMs();
+  await pass(6_000);
+  // A machine that is busy for a moment.
+  const silentAtMs = scheduler.nowMs();
+  answersUntilMs = silentAtMs;
+  await pass(1_100);
+  expect(takenAtMs).toBeUndefined();
+  await pass(900);
+  expect((takenAtMs ?? Number.NaN) - silentAtMs).toBeLessThan(2_000);
+  expect(asked.at(-1)?.withinMs).toBe(1_200);
+  one.stop();
+});
+
 test('what a node counted is its no more before its calls are counted here; of one that lives it stays so', async () => {
   const one = succession(0);
   one.start();
@@ -187,7 +205,7 @@ test('one that tells the store nothing, and answers, keeps its calls, and is ask
   expect(asked.length).toBeGreaterThan(10);
   expect(asked.length).toBeLessThan(40);
   answersUntilMs = scheduler.nowMs();
-  await pass(1_000);
+  await pass(1_500);
   expect(takenAtMs).toBeDefined();
   one.stop();
 });
