@@ -4,13 +4,14 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { startChild } from '../../test/kit/child.ts';
 import { freePort, freePortForWorkers } from '../../test/kit/free-port.ts';
+import { RUNTIME_OPTIONS } from '../../test/kit/runtime-options.ts';
 import type { Server } from '../kit/server.ts';
 import { benchProvisioning } from './provisioning.ts';
 
 export interface TandemOptions {
   /** What figures of it are called; default: `tandem` and its options of Node. */
   readonly name?: string;
-  /** Options of Node, separated by spaces. */
+  /** Options of Node beside those of `bin/tandem.js`, separated by spaces. */
   readonly nodeOptions?: string;
   /** Variables beside this process's own. */
   readonly environment?: NodeJS.ProcessEnv;
@@ -26,7 +27,8 @@ export interface TandemOptions {
 
 /**
  * Starts tandem from its sources, the whole product: source admitted by address, outbound rule, DID pool, caller ID, mapping, call
- * records to a file, metrics, SIP trace and the HTTP interface on. `TANDEM_BENCH_NODE_OPTIONS` adds options such as `--cpu-prof`.
+ * records to a file, metrics, SIP trace and the HTTP interface on; with the options of Node that `bin/tandem.js` gives it.
+ * `TANDEM_BENCH_NODE_OPTIONS` adds others, such as `--cpu-prof`.
  */
 export async function startTandem(carrierPort: number, options: TandemOptions = {}): Promise<Server> {
   const { nodeOptions = '', environment, folder = mkdtempSync(join(tmpdir(), 'tandem-bench-')) } = options;
@@ -51,10 +53,14 @@ export async function startTandem(carrierPort: number, options: TandemOptions = 
   const extra = `${process.env['TANDEM_BENCH_NODE_OPTIONS'] ?? ''} ${nodeOptions}`
     .split(' ')
     .filter((option) => option !== '');
-  const child = startChild(process.execPath, [...extra, main, 'start', '--config', files.configuration], {
-    cwd: folder,
-    env: { ...process.env, ...environment },
-  });
+  const child = startChild(
+    process.execPath,
+    [...RUNTIME_OPTIONS, ...extra, main, 'start', '--config', files.configuration],
+    {
+      cwd: folder,
+      env: { ...process.env, ...environment },
+    },
+  );
   await child.waitFor(/"event":"started"/, 60_000);
   return { name: options.name ?? `tandem ${nodeOptions}`.trim(), port, child, stop: () => child.stop() };
 }

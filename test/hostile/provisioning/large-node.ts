@@ -1,12 +1,13 @@
 /** A node in a process of its own with much provisioned, asked over HTTP and pinged over SIP while its event loop is watched. */
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
+import { RUNTIME_OPTIONS } from '../../kit/runtime-options.ts';
 import { type Size, stateOf, tenantDocument } from './state.ts';
 
 const TOKEN = 'large-node-bootstrap-token-0123456789';
@@ -14,10 +15,6 @@ const TOKEN = 'large-node-bootstrap-token-0123456789';
 export const LARGE_TENANT = 10_000;
 /** What nodes on one Redis have in common. */
 const STORE_KEY = '5a'.repeat(32);
-/** As the program starts it, on a core or more. */
-const { always: RUNTIME_OPTIONS } = JSON.parse(
-  readFileSync(new URL('../../../bin/runtime-options.json', import.meta.url), 'utf8'),
-) as { always: string[] };
 
 /** What was seen of the node while something was done. Times in ms. */
 export interface Seen {
