@@ -4,6 +4,7 @@ import type { Log } from '../../base/log.ts';
 import { cancelTimer, type Scheduler, type Timer } from '../../base/scheduler.ts';
 import type { MessageLimits } from '../message/index.ts';
 import type { TransportCounters } from './counters.ts';
+import { Gathering } from './gathering.ts';
 import { GenerationCache } from './generation-cache.ts';
 import { Refusals } from './refusals.ts';
 import type { Flow, ListenerOptions, SourcePolicy, TransportLimits, TransportUser } from './types.ts';
@@ -142,9 +143,6 @@ const MOST_HANDLED_UNSENT = 128;
 /** Where nothing waited, the event loop slept, and woke for the first datagram; it was away from its sockets for no longer than a turn may take. */
 const LONGEST_AWAY_MS = 20;
 
-/** The rate of messages is that of the last so many ms. */
-const RATE_MS = 50;
-
 const NEVER_WOKEN = new Int32Array(new SharedArrayBuffer(4));
 
 interface Datagram {
@@ -179,6 +177,7 @@ export class UdpListener {
   /** The latest peers, by the last bits of their ports: most packets find theirs here, and no key is made. */
   readonly #latest = new Array<UdpFlow | undefined>(LATEST_FLOWS).fill(undefined);
   readonly #onSent: (error: Error | null) => void;
+  readonly #gathering: Gathering;
   readonly #received: Received[] = [];
   readonly #toSend: Datagram[] = [];
   readonly #runTurn = () => this.#turn();
@@ -193,9 +192,6 @@ export class UdpListener {
   #isEmptied = true;
   /** They have come since. */
   #emptyMs = 0;
-  #handled = 0;
-  #handledSinceMs = 0;
-  #messagesPerMs = 0;
   /** Datagrams that the kernel has refused since that was said last. */
   #refused = 0;
   #refusedSaidAtMs = Number.NEGATIVE_INFINITY;
@@ -207,6 +203,7 @@ export class UdpListener {
     this.port = options.port;
     this.#context = context;
     this.#flows = new GenerationCache(context.limits.maxUdpFlows);
+    this.#gathering = new Gathering(context.limits.udpGatherMs);
     this.#onSent = (error) => {
       if (error !== null) this.#onSendError(error);
     };
@@ -382,27 +379,11 @@ export class UdpListener {
     if (batch.length > 0) this.#gather(batch.length);
   }
 
-  /**
-   * As network cards moderate their interrupts. A turn that took its time by itself is not made longer: under load nothing waits. And
-   * where no other message is to be expected meanwhile, there is nothing to wait for.
-   */
   #gather(handled: number): void {
-    const nowMs = this.scheduler.nowMs();
-    this.#noteRate(handled, nowMs);
-    if (this.#turnIsDue || this.user.lookedMs !== undefined) return;
-    const restMs = this.#context.limits.udpGatherMs - (nowMs - this.#turnBeganMs);
-    if (restMs <= 0 || restMs * this.#messagesPerMs < 1) return;
+    const restMs = this.#gathering.restMs(handled, this.#turnBeganMs, this.scheduler.nowMs());
+    if (restMs === 0 || this.#turnIsDue || this.user.lookedMs !== undefined) return;
     Atomics.wait(NEVER_WOKEN, 0, 0, restMs);
     this.#socket.receive?.();
-  }
-
-  #noteRate(handled: number, nowMs: number): void {
-    this.#handled += handled;
-    const durationMs = nowMs - this.#handledSinceMs;
-    if (durationMs < RATE_MS) return;
-    this.#messagesPerMs = this.#handled / durationMs;
-    this.#handled = 0;
-    this.#handledSinceMs = nowMs;
   }
 
   #sendAll(): void {
