@@ -169,8 +169,9 @@ export interface TransportLimits {
   /** SO_RCVBUF and SO_SNDBUF wanted on UDP sockets; less is a warning. Default 4 MB. */
   readonly udpBufferOctets: number;
   /**
-   * A turn of a UDP socket that brought something takes at least so long: its thread sleeps for what is left, and what comes meanwhile is
-   * handled together; not when, by the rate of late, nothing is to be expected meanwhile. Default 0: it does not wait.
+   * A turn of a UDP socket that brought something takes at least so long, down to half as long where many messages come: its thread sleeps
+   * for what is left, and what comes meanwhile is handled together; not when, by the rate of late, nothing is to be expected meanwhile.
+   * Default 0: it does not wait.
    */
   readonly udpGatherMs: number;
 }

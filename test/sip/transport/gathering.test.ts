@@ -23,6 +23,13 @@ describe('gathering', () => {
     expect(restsAt(1, 0)).toBe(1);
   });
 
+  test('where many messages come, a turn waits for enough of them, half of its time at least', () => {
+    expect(restsAt(3.5, 8)).toBe(8);
+    expect(restsAt(5.6, 8)).toBeCloseTo(5);
+    expect(restsAt(7, 8)).toBeCloseTo(4);
+    expect(restsAt(20, 8)).toBe(4);
+  });
+
   test('nothing is waited for where no message is to be expected in that time', () => {
     expect(restsAt(0.2, 8)).toBe(8);
     expect(restsAt(0.1, 8)).toBe(1);
