@@ -129,6 +129,7 @@ export class Engine {
       ...{ settings, secret, userAgent, endpoint, scheduler, log, peers, known, mark, sources, calls, self },
       contacts: this.contacts,
       store: callStore,
+      hasPeers: callStore?.shared !== undefined || workers !== undefined,
       restoring: { trunks, guards, served },
       isOnePeer: (address, other) => address === other || reception.identification.ofOneTrunk(address, other),
       isPlausible: (leg, flow, request) => router.plausible?.(leg, flow, request) === true,

@@ -2,7 +2,7 @@ import { createSocket, type Socket } from 'node:dgram';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { ownPortOf } from '../../src/settings/workers.ts';
 import { HeaderId, serialize } from '../../src/sip/message/index.ts';
 import { type EngineProcess, startEngineProcess } from '../kit/engine-process.ts';
@@ -285,6 +285,82 @@ describe.skipIf(peersSkipped)('workers: 2', () => {
     });
     expect(records).toMatchObject([{ status: 200, hungUpBy: 'caller' }]);
     await eventually('nothing left in the store', () => keptCalls(engine.dataFolder) === 0);
+  });
+
+  describe('a call to a phone at another worker, one of which is killed before it is answered', () => {
+    /** Where the phones are, from 1; and where whoever calls through the other worker sends to. */
+    let [atPhone, atCaller] = [0, 0];
+    let there: string;
+    let invited: number;
+
+    beforeEach(async () => {
+      const [, bob, carol] = phones as [Phone, Phone, Phone];
+      bob.answers = 200;
+      const left = bob.heard.length;
+      // It hangs up at once, by itself.
+      expect((await carol.call(address, '102')).status).toBe(200);
+      await eventually('the end of a call before', () => bob.heard.slice(left).includes('BYE'));
+      [atPhone = 0] = workersIn(serialize((bob.invites.at(-1) as Phone['invites'][number]).request), 'Via');
+      atCaller = WORKERS + 1 - atPhone;
+      there = `127.0.0.1:${ownPortOf(atCaller - 1, engine.port)}`;
+      await eventually('an empty store', () => keptCalls(engine.dataFolder) === 0);
+      invited = bob.invites.length;
+    });
+
+    const calls = async (bob: Phone, carol: Phone) => {
+      const calling = carol.call(there, '102', Number.POSITIVE_INFINITY);
+      await eventually('it to be asked', () => bob.invites.length === invited + 1);
+      const { request } = bob.invites.at(-1) as Phone['invites'][number];
+      expect([...workersIn(serialize(request), 'Via')]).toEqual([atPhone]);
+      return { calling, request };
+    };
+
+    test('the callee’s: the caller goes on to the phone’s own address', async () => {
+      const [, bob, carol] = phones as [Phone, Phone, Phone];
+      bob.answers = 180;
+      const { calling } = await calls(bob, carol);
+      await eventually('it to ring at the caller’s', () => keptCalls(engine.dataFolder) === 1);
+      const killedAtMs = performance.now();
+      const back = kill(atPhone);
+      const again = await eventually('the next INVITE', () => bob.invites[invited + 1], { timeoutMs: 10_000 });
+      console.log(`the phone was asked at its own address ${Math.round(again.atMs - killedAtMs)} ms after the kill`);
+      expect([...workersIn(serialize(again.request), 'Via')]).toEqual([atCaller]);
+      bob.pickUp();
+      const call = await calling;
+      expect(call.status).toBe(200);
+      expect((await carol.hangUp(there, call)).status).toBe(200);
+      await back;
+    });
+
+    test('the callee’s, and nobody is at the phone’s own address: the caller gets 480', async () => {
+      const [, bob, carol] = phones as [Phone, Phone, Phone];
+      bob.answers = 180;
+      const { calling } = await calls(bob, carol);
+      await eventually('it to ring at the caller’s', () => keptCalls(engine.dataFolder) === 1);
+      bob.answers = 0;
+      const killedAtMs = performance.now();
+      const back = kill(atPhone);
+      expect((await calling).status).toBe(480);
+      const passedMs = Math.round(performance.now() - killedAtMs);
+      console.log(`the caller got 480 ${passedMs} ms after the kill`);
+      expect(passedMs).toBeLessThan(10_000);
+      await back;
+    });
+
+    test('the caller’s: the callee is cancelled', async () => {
+      const [, bob] = phones as [Phone, Phone];
+      const caller = await new Phone('103').open();
+      // What rings at the caller's is in the store, and goes on.
+      bob.answers = 100;
+      const { request } = await calls(bob, caller);
+      // A copy of his INVITE would begin another call at the process after.
+      caller.close();
+      const killedAtMs = performance.now();
+      const back = kill(atCaller);
+      await eventually('the CANCEL', () => bob.cancelled.has(request.callId()), { timeoutMs: 10_000 });
+      console.log(`the callee was cancelled ${Math.round(performance.now() - killedAtMs)} ms after the kill`);
+      await back;
+    });
   });
 
   test('SIGTERM ends all processes in order', async () => {

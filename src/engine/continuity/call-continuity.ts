@@ -29,6 +29,8 @@ import { type HeldCancel, WaitingCallers } from './waiting-callers.ts';
 export interface CallContinuityOptions {
   readonly store: CallStore | undefined;
   readonly peers: PeerNodes;
+  /** Calls pass between this node and others: nodes of its store, or workers beside it. */
+  readonly hasPeers: boolean;
   readonly endpoint: Endpoint;
   readonly scheduler: Scheduler;
   readonly log: Log;
@@ -79,6 +81,8 @@ export class CallContinuity {
     const taken = new TakenCalls(scheduler);
     this.#taken = taken;
     this.#strayRequests = new StrayRequests({ endpoint, peers, known, mark, scheduler });
+    if (options.hasPeers)
+      this.#ringingHalves = new RingingHalves({ halves: calls.halves, known, questions, scheduler, log });
     if (store === undefined) return;
     const keeper = new CallKeeper({
       store,
@@ -116,7 +120,6 @@ export class CallContinuity {
       restoring: { ...restoring, scheduler },
     });
     if (store.shared === undefined) return;
-    this.#ringingHalves = new RingingHalves({ halves: calls.halves, known, questions, scheduler, log });
     this.#unread = new UnreadStore({ hasRead: () => keeper.hasRead, scheduler });
     const held = new PeerQuestions({ ...asking, scheduler: scheduler.unheld ?? scheduler });
     const nodes = new LostCalls({ known, keeper, questions: held, clock: scheduler });

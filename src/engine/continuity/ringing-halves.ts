@@ -13,7 +13,7 @@ import type { AskedNode, PeerQuestions } from './peer-question.ts';
 
 export interface RingingHalvesOptions {
   readonly halves: Pick<Halves, 'nodes' | 'with'>;
-  readonly known: Pick<KnownNodes, 'listedNames' | 'processOf' | 'lastAddressOf' | 'isHeard' | 'signs'>;
+  readonly known: Pick<KnownNodes, 'note' | 'listedNames' | 'processOf' | 'lastAddressOf' | 'isHeard' | 'signs'>;
   readonly questions: Pick<PeerQuestions, 'knows' | 'isProcess'>;
   readonly scheduler: Scheduler;
   readonly log: Log;
@@ -60,6 +60,8 @@ export class RingingHalves implements TimerTarget {
   onTimer(): void {
     this.start();
     const { halves, known } = this.#options;
+    // A worker is in no roster from the moment it ends, and where it was is asked.
+    known.note();
     const names = new Set([...known.listedNames(), ...halves.nodes()]);
     for (const name of this.#nodes.keys()) if (!names.has(name)) this.#nodes.delete(name);
     for (const name of names) this.#look(name);
@@ -140,7 +142,7 @@ export class RingingHalves implements TimerTarget {
     if (!isOver && times < MOST_UNKNOWN) return;
     settle(node, half);
     if (isOver) return;
-    log.warn('ringing-half-lost', { node: name, callId: half.callId });
+    log.warn('ringing-half-lost', { from: name, callId: half.callId });
     half.lost();
   }
 }

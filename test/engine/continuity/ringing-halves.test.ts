@@ -66,6 +66,7 @@ beforeEach(() => {
       },
     },
     known: {
+      note: () => {},
       listedNames: () => Object.keys(nodes).filter((name) => of(name).isListed),
       processOf: (name) => of(name).process,
       lastAddressOf: (name) => of(name).address,
@@ -122,7 +123,7 @@ test('one that is silent three times running has lost all that was begun with it
   expect(lost).toEqual(ended);
   expect(asked).toEqual([]);
   expect(log.lines).toMatchObject(
-    ended.map(({ callId }) => ({ event: 'ringing-half-lost', fields: { node: 'two', callId } })),
+    ended.map(({ callId }) => ({ event: 'ringing-half-lost', fields: { from: 'two', callId } })),
   );
   await pass(1_600);
   expect(lost).toEqual([...ended, late]);
