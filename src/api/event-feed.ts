@@ -64,7 +64,7 @@ export class EventFeed {
   readonly #readers = new Set<FeedReader>();
   /** By channel and place; of this moment. */
   readonly #pieces = new Map<string, Piece>();
-  readonly #texts: { readonly event: EngineEvent; readonly text: string }[] = [];
+  readonly #texts: { readonly sequence: number; readonly text: string }[] = [];
   #unsubscribe: (() => void) | undefined;
   #timer: NodeJS.Timeout | undefined;
   /** When the timer is due. */
@@ -206,10 +206,10 @@ export class EventFeed {
   #textOf(event: EngineEvent): string {
     const slot = event.sequence % KEPT_TEXTS;
     const kept = this.#texts[slot];
-    if (kept?.event === event) return kept.text;
-    const { id, at, type, data } = event;
+    if (kept?.sequence === event.sequence) return kept.text;
+    const { id, sequence, at, type, data } = event;
     const text = `id: ${id}\nevent: ${type}\ndata: ${JSON.stringify({ at, node: this.#node, ...data })}\n\n`;
-    this.#texts[slot] = { event, text };
+    this.#texts[slot] = { sequence, text };
     return text;
   }
 }

@@ -16,6 +16,7 @@ import type {
   CallRecordFilter,
   CallStatistics,
   CallStatisticsQuery,
+  FoundRecord,
   TraceFilter,
   TraceMessage,
   TracePage,
@@ -381,7 +382,7 @@ export interface AuditSink {
 
 /** `observe/`'s CallRecordLog fits. */
 export interface CallRecords {
-  find(filter: CallRecordFilter): Steps<readonly CallRecord[]>;
+  find(filter: CallRecordFilter): Steps<readonly FoundRecord[]>;
   get(id: string): CallRecord | undefined;
   statistics(query: CallStatisticsQuery): Steps<CallStatistics>;
 }

@@ -3,8 +3,8 @@ import { Readable } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { csvLine } from '../base/csv.ts';
-import { inSlices } from '../base/steps.ts';
-import type { CallRecord } from '../observe/index.ts';
+import { inSlices, type Steps } from '../base/steps.ts';
+import type { CallRecord, FoundRecord } from '../observe/index.ts';
 import { trunkIdOf } from '../provisioning/trunk-settings/effective.ts';
 import { isSystemAdmin, maySeeTenant, maySeeTrunk, tenantScope } from './access.ts';
 import { keyText } from './collection.ts';
@@ -20,6 +20,7 @@ const instant = z.iso.datetime({ offset: true });
 const TAG = 'call-records';
 const CSV = { 'text/csv': { schema: { type: 'string' } } };
 const ROWS_PER_PIECE = 200;
+const READ_PER_STEP = 32;
 
 export function recordRoutes(app: FastifyInstance, context: ApiContext): void {
   listRoute(app, context);
@@ -93,21 +94,32 @@ function listRoute(app: FastifyInstance, context: ApiContext): void {
           ...(trunk === undefined ? {} : { trunkId: trunk }),
         }),
       );
-      const found = after(kept.toSorted(byEnd), cursor);
+      const found = after(kept.filter(({ isKept }) => isKept).toSorted(byEnd), cursor);
       if (format === 'json') {
-        const read = page(found, { limit, offset }, (record) => ({ ...record, node: context.nodes.self }));
-        const last = read.total > offset + limit ? read.items.at(-1) : undefined;
+        const read = page(found, { limit, offset }, (each) => ({ ...each.read(), node: context.nodes.self }));
+        const last = read.total > offset + limit ? found[offset + limit - 1] : undefined;
         return reply.send({ ...read, ...(last === undefined ? {} : { nextCursor: cursorAfter(last) }) });
       }
+      const records = await inSlices(readAll(found));
       return reply
         .type('text/csv; charset=utf-8; header=present')
         .header('content-disposition', 'attachment; filename="calls.csv"')
-        .send(Readable.from(csvOf(found, context.nodes.self)));
+        .send(Readable.from(csvOf(records, context.nodes.self)));
     },
   );
 }
 
-function after(records: readonly CallRecord[], cursor: string | undefined): readonly CallRecord[] {
+function* readAll(found: readonly FoundRecord[]): Steps<CallRecord[]> {
+  const records: CallRecord[] = [];
+  for (const [index, each] of found.entries()) {
+    const record = each.read();
+    if (record !== undefined) records.push(record);
+    if (index % READ_PER_STEP === 0) yield;
+  }
+  return records;
+}
+
+function after(records: readonly FoundRecord[], cursor: string | undefined): readonly FoundRecord[] {
   if (cursor === undefined) return records;
   const last = readCursor(cursor);
   const from = records.findIndex((record) => byEnd(last, record) < 0);

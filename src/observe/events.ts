@@ -1,6 +1,7 @@
 import { randomToken } from '../base/ids.ts';
 import { isoTime } from '../base/iso-time.ts';
 import type { Clock } from '../base/scheduler.ts';
+import { TextRing } from '../base/text-ring.ts';
 
 /** What the engine tells the outside as it happens; the same over server-sent events and webhooks. */
 export const EVENT_TYPES = [
@@ -173,22 +174,41 @@ export interface Resumption {
   readonly lost: number | undefined;
 }
 
+/** Octets of the facts of all events that are kept: 10,000 of calls are 2 MB. */
+const MOST_OCTETS = 16 * 1024 * 1024;
+/** So many become octets together: texts made one by one between other work take a multiple of their time. */
+const BATCH = 64;
+
 /**
  * Publishes events to subscribers at once and keeps the latest for those who come back. A subscriber that throws costs nobody else
  * the event.
+ *
+ * Thousands are kept, of which hardly any is read again: all but the latest are octets outside of the heap, and objects again for who asks.
  */
 export class EventBus {
   readonly #clock: Clock;
   readonly #capacity: number;
   readonly #epoch = randomToken().slice(0, 8);
   readonly #onError: (error: unknown) => void;
-  #kept: EngineEvent[] = [];
+  /** Those that are no octets yet. */
+  #latest: PublishedEvent[] = [];
+  /** Facts of those before them, as JSON. */
+  readonly #facts: TextRing;
+  // What else is known of the kept one with number n in the ring is at place n modulo the capacity. Lists of tenants are mostly shared.
+  readonly #types: EventType[] = [];
+  readonly #tenants: (readonly string[])[] = [];
+  readonly #wallMs: Float64Array;
   #sequence = 0;
   readonly #subscribers = new Set<(event: EngineEvent) => void>();
 
-  constructor(clock: Clock, options: { capacity?: number; onError?: (error: unknown) => void } = {}) {
+  constructor(
+    clock: Clock,
+    options: { capacity?: number; mostOctets?: number; onError?: (error: unknown) => void } = {},
+  ) {
     this.#clock = clock;
     this.#capacity = options.capacity ?? 10_000;
+    this.#facts = new TextRing(this.#capacity, options.mostOctets ?? MOST_OCTETS);
+    this.#wallMs = new Float64Array(this.#capacity);
     this.#onError = options.onError ?? (() => {});
   }
 
@@ -197,11 +217,9 @@ export class EventBus {
   }
 
   publish<T extends EventType>(type: T, tenants: readonly string[], data: EventData[T]): EngineEvent<T> {
-    const sequence = ++this.#sequence;
-    const event = new PublishedEvent(this.#epoch, sequence, this.#clock.wallMs(), type, tenants, data);
-    this.#kept.push(event);
-    // Cut in bulk: a shift per event would move the whole array each time.
-    if (this.#kept.length >= this.#capacity * 1.5) this.#kept = this.#kept.slice(-this.#capacity);
+    const event = new PublishedEvent(this.#epoch, ++this.#sequence, this.#clock.wallMs(), type, tenants, data);
+    this.#latest.push(event);
+    if (this.#latest.length >= BATCH) this.#pack();
     for (const subscriber of this.#subscribers) {
       try {
         subscriber(event);
@@ -224,42 +242,63 @@ export class EventBus {
 
   /** What happened after the event with this id, at most so many. */
   since(id: string, most = Infinity): Resumption {
+    this.#pack();
     const separator = id.indexOf(':');
     const sequence = Number(id.slice(separator + 1));
     const known = id.slice(0, separator) === this.#epoch && Number.isSafeInteger(sequence) && sequence >= 0;
-    const oldest = this.#kept[0]?.sequence ?? this.#sequence + 1;
-    const isKnown = known && sequence <= this.#sequence;
-    const first = isKnown ? Math.max(sequence + 1 - oldest, 0) : 0;
-    const events = this.#kept.slice(first, first + most);
-    const isMore = first + events.length < this.#kept.length;
-    const lost = isKnown ? Math.max(0, oldest - sequence - 1) : undefined;
-    return { events, gap: lost !== 0, lost, place: events.at(-1)?.id ?? this.lastId, isMore };
+    // The first event has sequence 1 and is number 0 in the ring.
+    const { first: oldest, next } = this.#facts;
+    const isKnown = known && sequence <= next;
+    const first = isKnown ? Math.max(sequence, oldest) : oldest;
+    const end = Math.min(first + most, next);
+    const events: EngineEvent[] = [];
+    for (let number = first; number < end; number++) events.push(this.#kept(number));
+    const lost = isKnown ? Math.max(0, oldest - sequence) : undefined;
+    return { events, gap: lost !== 0, lost, place: events.at(-1)?.id ?? this.lastId, isMore: end < next };
+  }
+
+  #pack(): void {
+    for (const { type, tenants, data, wallMs } of this.#latest) {
+      const place = this.#facts.add(JSON.stringify(data)) % this.#capacity;
+      this.#types[place] = type;
+      this.#tenants[place] = tenants;
+      this.#wallMs[place] = wallMs;
+    }
+    this.#latest = [];
+  }
+
+  #kept(number: number): EngineEvent {
+    const place = number % this.#capacity;
+    const [type, tenants, wallMs] = [this.#types[place], this.#tenants[place], this.#wallMs[place]];
+    const facts = this.#facts.text(number) as string;
+    return new PublishedEvent(this.#epoch, number + 1, wallMs as number, type as EventType, tenants ?? [], facts);
   }
 }
 
-/** Renders its id and time when somebody asks, which for most events nobody does. */
-class PublishedEvent<T extends EventType> implements EngineEvent<T> {
+/** Renders its id and time when somebody asks, which for most events nobody does; reads its facts then, if they were kept. */
+class PublishedEvent<T extends EventType = EventType> implements EngineEvent<T> {
   readonly sequence: number;
   readonly type: T;
   readonly tenants: readonly string[];
-  readonly data: EventData[T];
+  readonly wallMs: number;
   readonly #epoch: string;
-  readonly #wallMs: number;
+  #data: EventData[T] | string;
 
+  /** @param data or its JSON text */
   constructor(
     epoch: string,
     sequence: number,
     wallMs: number,
     type: T,
     tenants: readonly string[],
-    data: EventData[T],
+    data: EventData[T] | string,
   ) {
     this.#epoch = epoch;
     this.sequence = sequence;
-    this.#wallMs = wallMs;
+    this.wallMs = wallMs;
     this.type = type;
     this.tenants = tenants;
-    this.data = data;
+    this.#data = data;
   }
 
   get id(): string {
@@ -267,7 +306,12 @@ class PublishedEvent<T extends EventType> implements EngineEvent<T> {
   }
 
   get at(): string {
-    return isoTime(this.#wallMs);
+    return isoTime(this.wallMs);
+  }
+
+  get data(): EventData[T] {
+    if (typeof this.#data === 'string') this.#data = JSON.parse(this.#data) as EventData[T];
+    return this.#data;
   }
 
   toJSON() {

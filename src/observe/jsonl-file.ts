@@ -14,6 +14,22 @@ export class ReadyText {
   }
 }
 
+/** A value of which more than one needs the JSON text: the first that asks makes it. */
+export class JsonLine {
+  readonly #value: unknown;
+  #text: string | undefined = undefined;
+
+  constructor(value: unknown) {
+    this.#value = value;
+  }
+
+  /** Undefined, or a TypeError, for a value that has none. */
+  get text(): string | undefined {
+    this.#text ??= JSON.stringify(this.#value) as string | undefined;
+    return this.#text;
+  }
+}
+
 /**
  * Appends one JSON object per line. Rotation is the operator's: move the file and send SIGHUP, which calls {@link reopen}.
  *
@@ -116,7 +132,7 @@ export class JsonlFile {
   #lineOf(value: unknown): string | undefined {
     if (value instanceof ReadyText) return value.text;
     try {
-      const line: string | undefined = JSON.stringify(value);
+      const line: string | undefined = value instanceof JsonLine ? value.text : JSON.stringify(value);
       if (line === undefined) throw new TypeError(`a ${typeof value} has no JSON text`);
       return line;
     } catch (error) {

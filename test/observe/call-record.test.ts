@@ -86,4 +86,27 @@ describe('CallRecordLog', () => {
     expect(records.get('b998')?.callId).toBe('c998');
     expect(records.get('c1')).toBeUndefined();
   });
+
+  test('a record that was found is read as it was told, for as long as it is kept', () => {
+    const records = new CallRecordLog({ log: silentLog, capacity: 100 });
+    const heard: string[] = [];
+    records.onRecord((record) => heard.push(JSON.stringify(record)));
+    for (let index = 0; index < 100; index++)
+      records.append({ ...base, callId: `c${index}`, reason: 'Zo\u00c3\u00ab' });
+    const found = allAtOnce(records.find());
+    expect(found.map((each) => JSON.stringify(each.read())).reverse()).toEqual(heard);
+    expect(found[0]?.read()?.reason).toBe('Zoë');
+    for (let index = 100; index < 200; index++) records.append({ ...base, callId: `c${index}` });
+    allAtOnce(records.find());
+    expect(found.map(({ isKept }) => isKept)).not.toContain(true);
+    expect(found.map((each) => each.read())).toEqual(found.map(() => undefined));
+  });
+
+  test('a number with characters that JSON writes otherwise is found, whole and by a part', () => {
+    const records = new CallRecordLog({ log: silentLog });
+    records.append({ ...base, callerNumber: 'a"b\\c\nd' });
+    for (const filter of [{ number: 'a"b\\c\nd' }, { q: '"b\\c' }, { q: '\n' }])
+      expect(allAtOnce(records.find(filter))).toHaveLength(1);
+    expect(allAtOnce(records.find({ q: '\\\\' }))).toHaveLength(0);
+  });
 });

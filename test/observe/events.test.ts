@@ -38,6 +38,33 @@ describe('EventBus', () => {
       expect(bus.since(id).gap).toBe(true);
   });
 
+  test('whoever comes back reads of an event what was told of it at first', () => {
+    const scheduler = new VirtualScheduler(Date.UTC(2026, 10, 29));
+    const bus = new EventBus(scheduler);
+    const told: string[] = [];
+    bus.subscribe((event) => told.push(JSON.stringify(event)));
+    for (let index = 0; index < 200; index++) {
+      publish(bus, `Zoë ${index}`);
+      bus.publish('audit', index % 2 === 0 ? [] : ['acme', 'bolt'], { actor: 'a', action: 'put', resource: 'r' });
+      scheduler.advance(1);
+    }
+    expect(bus.since('other:0').events.map((event) => JSON.stringify(event))).toEqual(told);
+    const [from] = bus.since('other:0', 150).events.slice(-1);
+    const { events, isMore } = bus.since(from?.id ?? '', 100);
+    expect(events.map((event) => JSON.stringify(event))).toEqual(told.slice(150, 250));
+    expect(isMore).toBe(true);
+  });
+
+  test('what is kept is bounded by octets as well', () => {
+    const bus = new EventBus(new VirtualScheduler(), { mostOctets: 1_000_000 });
+    for (let index = 0; index < 1000; index++) publish(bus, String(index).padEnd(10_000));
+    const { events, lost } = bus.since(`${bus.lastId.split(':')[0]}:0`);
+    expect(events.length).toBeGreaterThan(50);
+    expect(events.length).toBeLessThanOrEqual(100);
+    expect(lost).toBe(1000 - events.length);
+    expect(events.map(({ sequence }) => sequence)).toEqual(events.map((_, index) => Number(lost) + 1 + index));
+  });
+
   test('what is kept is bounded', () => {
     const bus = new EventBus(new VirtualScheduler(), { capacity: 100 });
     for (let index = 0; index < 10_000; index++) publish(bus, 'x');

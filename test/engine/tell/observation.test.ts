@@ -5,6 +5,7 @@ import { Observation } from '../../../src/engine/tell/observation.ts';
 import { RecentCalls } from '../../../src/engine/tell/recent-calls.ts';
 import { RunningEngine } from '../../../src/engine/tell/view.ts';
 import {
+  type CallRecord,
   CallRecordLog,
   type EngineEvent,
   EventBus,
@@ -85,6 +86,11 @@ class Watched {
       directory: () => world.engine.directory,
       isFirst: () => this.isFirst,
     });
+  }
+
+  /** Records, the latest first. */
+  kept(): CallRecord[] {
+    return allAtOnce(this.records.find()).flatMap((each) => each.read() ?? []);
   }
 
   view(): RunningEngine {
@@ -178,7 +184,7 @@ describe('a plan', () => {
     const { directory } = watched.world.engine;
     expect(await view.playAgain(directory, undefined)).toEqual({ played: 1, changed: [] });
     const after = provisioningOf({ acme: { outboundRules: [] } });
-    const [callId] = allAtOnce(watched.records.find({})).map((record) => record.callId);
+    const [callId] = watched.kept().map((record) => record.callId);
     expect(await view.playAgain(after, 'acme')).toMatchObject({
       played: 1,
       changed: [{ callId, dialled: '18005550199', after: { kind: 'refused' } }],
@@ -231,7 +237,7 @@ describe('call records', () => {
     });
     const { sent, invite } = watched.call('918005550199');
     watched.end(sent);
-    expect(allAtOnce(watched.records.find())).toMatchObject([
+    expect(watched.kept()).toMatchObject([
       {
         tenant: 'acme',
         direction: 'outbound',
@@ -252,7 +258,7 @@ describe('call records', () => {
         attempts: [{ trunkId: CARRIER_A_ID, target: `udp:${CARRIER_A}:5060`, status: 200 }],
       },
     ]);
-    const [record] = allAtOnce(watched.records.find());
+    const [record] = watched.kept();
     expect(record?.talkMs).toBeGreaterThanOrEqual(10_000);
     expect(Date.parse(record?.answeredAt ?? '')).toBeGreaterThan(Date.parse(record?.ringingAt ?? ''));
     watched.close();
@@ -267,7 +273,7 @@ describe('call records', () => {
     b.answer(b.took('INVITE'), 404, 'Unallocated');
     watched.world.run();
     watched.alice.final(call);
-    expect(allAtOnce(watched.records.find())[0]).toMatchObject({
+    expect(watched.kept()[0]).toMatchObject({
       status: 404,
       trunkId: CARRIER_B_ID,
       talkMs: 0,
@@ -285,7 +291,7 @@ describe('call records', () => {
     watched.carrier.answer(watched.carrier.took('INVITE'), 486, 'Busy Here');
     watched.world.run();
     watched.alice.final(call);
-    expect(allAtOnce(watched.records.find())[0]).toMatchObject({
+    expect(watched.kept()[0]).toMatchObject({
       anonymous: true,
       callerNumberSent: 'anonymous',
       outboundCallerId: '14155550100',
@@ -308,7 +314,7 @@ describe('call records', () => {
     alice.answer(alice.took('INVITE'), 486, 'Busy Here');
     const refusal = carrier.responses(invite.callId()).at(-1);
     if (refusal !== undefined) carrier.ack(invite, refusal);
-    expect(allAtOnce(watched.records.find())[0]).toMatchObject({
+    expect(watched.kept()[0]).toMatchObject({
       direction: 'inbound',
       tenant: 'acme',
       callerNumber: '12125550111',
@@ -461,7 +467,7 @@ test('no password, nonce answer or hash is in any log line, event, metric, recor
     ...watched.lines,
     JSON.stringify(watched.told),
     await watched.metrics.render(),
-    JSON.stringify(allAtOnce(watched.records.find())),
+    JSON.stringify(watched.kept()),
     JSON.stringify(answers),
   ].join('\n');
   // The trace does have the messages in which they stood.

@@ -1,0 +1,132 @@
+/** Texts are written one behind the other into pieces of memory of this size; the first ones are smaller, each twice as large as the one before. */
+const PIECE_OCTETS = 1 << 18;
+const FIRST_PIECE_OCTETS = 1 << 12;
+const FIRST_PLACES = 64;
+/** In UTF-8, of a code unit. */
+const MOST_OCTETS_A_UNIT = 3;
+
+interface Piece {
+  readonly octets: Buffer;
+  /** Octets written. */
+  used: number;
+  /** Number of the text after the last one in it. */
+  end: number;
+}
+
+/**
+ * The latest texts, numbered as they came: of more than so many, or of more than so many octets, the oldest go first. They are octets
+ * outside of the heap, in memory that is used again and again: however many are kept, they are no work for the garbage collector.
+ */
+export class TextRing {
+  readonly #mostTexts: number;
+  readonly #mostOctets: number;
+  /** The oldest first. */
+  #pieces: Piece[] = [];
+  #spare: Piece | undefined = undefined;
+  /** Of all pieces, the spare one too. */
+  #octets = 0;
+  #nextPieceOctets = FIRST_PIECE_OCTETS;
+  // Text n is at place n modulo their number: its piece, where it begins there and where it ends.
+  #pieceOf: (Piece | undefined)[] = new Array<Piece | undefined>(FIRST_PLACES).fill(undefined);
+  #begins = new Uint32Array(FIRST_PLACES);
+  #ends = new Uint32Array(FIRST_PLACES);
+  #first = 0;
+  #next = 0;
+
+  /** @param mostOctets that all pieces take: of 256 KB, of which there is always one */
+  constructor(mostTexts: number, mostOctets: number) {
+    this.#mostTexts = Math.max(1, mostTexts);
+    this.#mostOctets = mostOctets;
+  }
+
+  /** Number of the oldest that is kept; {@link next} when none is. */
+  get first(): number {
+    return this.#first;
+  }
+
+  /** Number that the next one gets. */
+  get next(): number {
+    return this.#next;
+  }
+
+  /** Gives the text's number. What is no Unicode (half of a surrogate pair) does not come back as it was. */
+  add(text: string): number {
+    if (this.#next - this.#first === this.#mostTexts) this.#endFirst();
+    if (this.#next - this.#first === this.#begins.length) this.#widen();
+    const piece = this.#roomFor(text);
+    const number = this.#next++;
+    const place = number % this.#begins.length;
+    this.#pieceOf[place] = piece;
+    this.#begins[place] = piece.used;
+    piece.used += piece.octets.write(text, piece.used);
+    this.#ends[place] = piece.used;
+    piece.end = this.#next;
+    return number;
+  }
+
+  /** Undefined for one that is not kept. */
+  text(number: number): string | undefined {
+    if (number < this.#first || number >= this.#next) return undefined;
+    const place = number % this.#begins.length;
+    return this.#pieceOf[place]?.octets.toString('utf8', this.#begins[place], this.#ends[place]);
+  }
+
+  /** Those before this number go. */
+  endBefore(number: number): void {
+    while (this.#first < Math.min(number, this.#next)) this.#endFirst();
+  }
+
+  #endFirst(): void {
+    this.#pieceOf[this.#first % this.#begins.length] = undefined;
+    this.#first++;
+    const [oldest] = this.#pieces;
+    if (oldest === undefined || oldest.end > this.#first) return;
+    this.#pieces.shift();
+    // The small ones of the beginning go, and one that was made for a long text.
+    if (oldest.octets.length === PIECE_OCTETS && this.#spare === undefined) this.#spare = oldest;
+    else this.#octets -= oldest.octets.length;
+    oldest.used = 0;
+  }
+
+  #roomFor(text: string): Piece {
+    const last = this.#pieces.at(-1);
+    const free = last === undefined ? 0 : last.octets.length - last.used;
+    if (last !== undefined && MOST_OCTETS_A_UNIT * text.length <= free) return last;
+    const needed = Buffer.byteLength(text);
+    if (last !== undefined && needed <= free) return last;
+    const isLong = needed > PIECE_OCTETS;
+    const newOctets = Math.max(this.#nextPieceOctets, needed);
+    while (this.#pieces.length > 0 && (isLong || !this.#spare) && this.#octets + newOctets > this.#mostOctets)
+      this.#endFirst();
+    const piece = (isLong ? undefined : this.#takeSpare()) ?? this.#newPiece(newOctets);
+    piece.end = this.#next;
+    this.#pieces.push(piece);
+    return piece;
+  }
+
+  #takeSpare(): Piece | undefined {
+    const spare = this.#spare;
+    this.#spare = undefined;
+    return spare;
+  }
+
+  #newPiece(octets: number): Piece {
+    this.#octets += octets;
+    this.#nextPieceOctets = Math.min(2 * this.#nextPieceOctets, PIECE_OCTETS);
+    return { octets: Buffer.allocUnsafeSlow(octets), used: 0, end: this.#next };
+  }
+
+  #widen(): void {
+    const places = Math.min(2 * this.#begins.length, this.#mostTexts);
+    const [pieceOf, begins, ends] = [this.#pieceOf, this.#begins, this.#ends];
+    this.#pieceOf = new Array<Piece | undefined>(places).fill(undefined);
+    this.#begins = new Uint32Array(places);
+    this.#ends = new Uint32Array(places);
+    for (let number = this.#first; number < this.#next; number++) {
+      const [from, to] = [number % begins.length, number % places];
+      this.#pieceOf[to] = pieceOf[from];
+      this.#begins[to] = begins[from] as number;
+      this.#ends[to] = ends[from] as number;
+    }
+  }
+}

@@ -1,0 +1,59 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { JsonLine } from '../../src/observe/jsonl-file.ts';
+import { KeptRecords } from '../../src/observe/kept-records.ts';
+
+interface Kept {
+  readonly callId: string;
+  readonly sipCallIds: readonly string[];
+  readonly number: number;
+}
+
+const add = (kept: KeptRecords<Kept>, record: Kept) => kept.add(record, new JsonLine(record));
+
+describe('kept records', () => {
+  test.each([1, 2, 3, 4, 7])('are found by the id of the call and of each of its %i legs', (legs) => {
+    const kept = new KeptRecords<Kept>(1000, 1e6);
+    const record = (number: number): Kept => ({
+      callId: `call ${number}`,
+      sipCallIds: Array.from({ length: legs }, (_, leg) => `leg ${leg} of ${number}`),
+      number,
+    });
+    for (let number = 0; number < 300; number++) add(kept, record(number));
+    for (const number of [0, 150, 299])
+      for (const id of [record(number).callId, ...record(number).sipCallIds])
+        expect(kept.get(id), id).toEqual(record(number));
+    expect(kept.get('call 300')).toBeUndefined();
+    expect(kept.get('')).toBeUndefined();
+  });
+
+  test('the latest of those with an id is found, until so many others have come', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 40 }),
+        fc.array(fc.array(fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f'), { minLength: 1, maxLength: 6 }), {
+          maxLength: 100,
+        }),
+        (capacity, calls) => {
+          const kept = new KeptRecords<Kept>(capacity, 1e6);
+          const records = calls.map(([callId = '', ...sipCallIds], number) => ({ callId, sipCallIds, number }));
+          for (const record of records) add(kept, record);
+          for (const id of ['a', 'f'])
+            expect(kept.get(id)).toEqual(
+              records.slice(-capacity).findLast(({ callId, sipCallIds }) => [callId, ...sipCallIds].includes(id)),
+            );
+        },
+      ),
+    );
+  });
+
+  test('one without a JSON text costs nobody else anything', () => {
+    const kept = new KeptRecords<Kept>(10, 1e6);
+    kept.add({ callId: 'none', sipCallIds: [], number: 0 }, new JsonLine(undefined));
+    kept.add({ callId: 'circle', sipCallIds: [], number: 0 }, new JsonLine(1n));
+    add(kept, { callId: 'whole', sipCallIds: [], number: 1 });
+    expect(kept.get('whole')?.number).toBe(1);
+    expect(kept.get('none')).toBeUndefined();
+    expect(kept.get('circle')).toBeUndefined();
+  });
+});
