@@ -36,7 +36,15 @@ export type {
   StoredSetting,
 } from './outcome.ts';
 export { draftForRoute, type OutboundPlan, planOutbound, planOverTrunk } from './pipeline.ts';
-export { explainPlaced, type PlacedCall, placedCall, refusedBy } from './placed-call.ts';
+export {
+  explainPlaced,
+  type PlacedCall,
+  packedFacts,
+  placedCall,
+  refusedBy,
+  type SentCall,
+  sentCall,
+} from './placed-call.ts';
 export { type CallDifference, differenceOf, type FieldDifference, type Whereabouts } from './played-again.ts';
 export { type ExplainQuestion, QuestionError } from './question.ts';
 export { type FieldReason, reasonsOf } from './reasons.ts';

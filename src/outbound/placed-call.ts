@@ -1,7 +1,9 @@
+import { memberOf, type Party } from '../provisioning/tenants/party.ts';
 import { parseMessage } from '../sip/message/index.ts';
+import type { Attestation } from '../stir/index.ts';
 import type { TrunkCondition } from '../trunks/trunk-status.ts';
 import { type Explanation, explain, type LeavingOn } from './explain.ts';
-import { type EndpointRequest, endpointRequest, type OutboundFacts } from './facts.ts';
+import { type EndpointRequest, endpointRequest, type Forwarding, type OutboundFacts } from './facts.ts';
 import type { Refusal, RouteDraft } from './outcome.ts';
 import type { OutboundPlan } from './pipeline.ts';
 
@@ -15,31 +17,105 @@ export interface PlacedCall {
   readonly request: string | EndpointRequest;
   /** As they were then. */
   readonly trunkStates: readonly (readonly [trunkId: string, state: TrunkCondition])[];
-  readonly ruleName: string | undefined;
   /** Why it got no route, as far as the facts do not say it: a guard's refusal. */
   readonly refusal?: Refusal | undefined;
-  /** What was sent on the route drafted last; undefined when none was. */
-  readonly sent:
-    | Pick<RouteDraft, 'calledNumber' | 'outboundCallerId' | 'callerIdSource' | 'anonymous' | 'signing'>
-    | undefined;
 }
 
-export function placedCall(plan: OutboundPlan, route: RouteDraft | undefined, refusal?: Refusal): PlacedCall {
-  const { directory, tenant, caller, dialled, forwarding, redirected, request, wallMs, node, randomSeed, sessionId } =
-    plan.facts;
+/** What {@link packedFacts} does not write: it is large, and the same for many calls. */
+type Given = Pick<OutboundFacts, 'directory' | 'node' | 'sessionId'>;
+
+/** The rest, in the order in which it is written. */
+type Packed = readonly [
+  tenant: string,
+  /** By number; one that is not in the directory (an inbound rule that leads outside) as it is. */
+  caller: string | Party,
+  dialled: string,
+  wallMs: number,
+  randomSeed: number,
+  trunkStates: PlacedCall['trunkStates'],
+  // `null` in place of each that is not there.
+  redirected: true | null | undefined,
+  forwarding: Forwarding | null | undefined,
+  refusal: Refusal | null | undefined,
+];
+
+/** Of a call, what {@link placedCall} reads again. @param refusal of a guard, when one refused what the pipeline had let pass */
+export function packedFacts({ facts, state, refusal: own }: OutboundPlan, refusal?: Refusal): string {
+  const { directory, tenant, caller, dialled, wallMs, randomSeed, redirected, forwarding } = facts;
+  const member = memberOf(caller);
+  const isKnown = directory.member(tenant.name, member.number) === member;
+  const packed: Packed = [
+    tenant.name,
+    isKnown ? member.number : caller,
+    dialled,
+    wallMs,
+    randomSeed,
+    state.trunkStates,
+    redirected,
+    forwarding,
+    own === undefined ? refusal : undefined,
+  ];
+  return JSON.stringify(packed);
+}
+
+/** @returns undefined when the directory given is not the call's */
+export function placedCall(packed: string, given: Given, request: PlacedCall['request']): PlacedCall | undefined {
+  const [name, known, dialled, wallMs, randomSeed, trunkStates, redirected, forwarding, refusal] = JSON.parse(
+    packed,
+  ) as Packed;
+  const { directory, node, sessionId } = given;
+  const tenant = directory.tenantByName(name);
+  const caller = typeof known === 'string' ? directory.party(name, known) : known;
+  if (tenant === undefined || caller === undefined) return undefined;
   return {
-    facts: { directory, tenant, caller, dialled, forwarding, redirected, wallMs, node, randomSeed, sessionId },
-    request: request.text === '' ? request : request.text,
-    trunkStates: plan.state.trunkStates,
-    ruleName: plan.ruleName,
-    sent: route === undefined ? undefined : whatWasSent(route),
-    ...(refusal !== undefined && plan.refusal === undefined && { refusal }),
+    facts: {
+      directory,
+      tenant,
+      caller,
+      dialled,
+      forwarding: forwarding ?? undefined,
+      redirected: redirected ?? undefined,
+      wallMs,
+      node,
+      randomSeed,
+      sessionId,
+    },
+    request,
+    trunkStates,
+    refusal: refusal ?? undefined,
   };
 }
 
-function whatWasSent(route: RouteDraft): PlacedCall['sent'] {
+/** What the record of a call says of how it was sent. */
+export interface SentCall {
+  readonly ruleName?: string | undefined;
+  readonly calledNumber?: string | undefined;
+  readonly outboundCallerId?: string | undefined;
+  readonly callerIdSource?: string | undefined;
+  readonly anonymous?: boolean | undefined;
+  /** The attestation, or `div`. */
+  readonly signed?: Attestation | 'div' | undefined;
+  /** Name of the certificate. */
+  readonly signedWith?: string | undefined;
+  readonly originId?: string | undefined;
+}
+
+/** @param route the one drafted last; undefined when none was */
+export function sentCall({ ruleName }: OutboundPlan, route: RouteDraft | undefined): SentCall {
+  if (route === undefined) return { ruleName };
   const { calledNumber, outboundCallerId, callerIdSource, anonymous, signing } = route;
-  return { calledNumber, outboundCallerId, callerIdSource, anonymous, signing };
+  if (signing === undefined) return { ruleName, calledNumber, outboundCallerId, callerIdSource, anonymous };
+  const { passport, attestation } = signing;
+  return {
+    ruleName,
+    calledNumber,
+    outboundCallerId,
+    callerIdSource,
+    anonymous,
+    signed: attestation ?? 'div',
+    signedWith: passport.certificate.name,
+    originId: passport.ppt === 'shaken' ? passport.claims.origid : undefined,
+  };
 }
 
 /** Explains a call after it was placed: by its own facts, with the trunk states as they were then, and by what is known to have left. */

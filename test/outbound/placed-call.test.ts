@@ -1,15 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import {
-  draftForRoute,
-  endpointRequest,
-  explain,
-  explainPlaced,
-  type OutboundFacts,
-  placedCall,
-  planOutbound,
-} from '../../src/outbound/index.ts';
+import { endpointRequest, explain, explainPlaced, type OutboundFacts, planOutbound } from '../../src/outbound/index.ts';
 import { SipRequest } from '../../src/sip/message/index.ts';
-import { factsOf, tenantWith, trunkWith } from './world.ts';
+import { factsOf, placed, tenantWith, trunkWith } from './world.ts';
 
 const facts = factsOf({
   tenants: [
@@ -34,11 +26,7 @@ const facts = factsOf({
   body: 'v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=Zo\u00c3\u00ab\r\n',
 });
 
-const place = (of: OutboundFacts) => {
-  const plan = planOutbound(of);
-  const route = draftForRoute(plan, 0);
-  return placedCall(plan, route.kind === 'draft' ? route : undefined);
-};
+const place = (of: OutboundFacts) => placed(planOutbound(of));
 
 describe('a placed call', () => {
   test('is explained as it would have been explained then: every field, header and octet of the INVITE', () => {
@@ -75,10 +63,10 @@ describe('a placed call', () => {
       ...facts,
       trunkState: (id: string) => ({ up: up || id === '77', full: false, reason: 'no answer to OPTIONS' }),
     };
-    const placed = place(live);
-    const before = explainPlaced(placed);
+    const call = place(live);
+    const before = explainPlaced(call);
     up = true;
-    expect(explainPlaced(placed)).toEqual(before);
+    expect(explainPlaced(call)).toEqual(before);
     expect(before.routes.map(({ trunk }) => trunk.name)).toEqual(['backup']);
     expect(explain(live).routes.map(({ trunk }) => trunk.name)).toEqual(['CallCentric', 'backup']);
   });

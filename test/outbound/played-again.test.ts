@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { differenceOf, draftForRoute, placedCall, planOutbound } from '../../src/outbound/index.ts';
-import { directoryOf, factsIn, tenantWith, trunkWith } from './world.ts';
+import { differenceOf, planOutbound } from '../../src/outbound/index.ts';
+import { directoryOf, factsIn, placed, tenantWith, trunkWith } from './world.ts';
 
 const ALICE = { number: '101', name: 'Alice' };
 
@@ -21,9 +21,7 @@ const stateOf = ({ tenant, trunk }: Changes = {}) =>
 /** What a change does to a call that was placed before it. */
 const changedBy = (changes: Changes) => {
   const plan = planOutbound(factsIn(stateOf(), { dialled: '15551230000' }));
-  const route = draftForRoute(plan, 0);
-  const placed = placedCall(plan, route.kind === 'draft' ? route : undefined);
-  return differenceOf(placed, plan.facts.directory, stateOf(changes));
+  return differenceOf(placed(plan), plan.facts.directory, stateOf(changes));
 };
 
 describe('a placed call, played again on another state', () => {
@@ -75,13 +73,13 @@ describe('a placed call, played again on another state', () => {
     const emergency = { emergencyNumbers: ['911'], emergency: { routes: [{ trunk: 'CallCentric' }] } };
     const plan = planOutbound(factsIn(stateOf({ tenant: emergency }), { dialled: '911' }));
     const next = stateOf({ tenant: { ...emergency, extensions: [ALICE, { number: '911' }] } });
-    expect(differenceOf(placedCall(plan, undefined), plan.facts.directory, next)).toBeUndefined();
+    expect(differenceOf(placed(plan), plan.facts.directory, next)).toBeUndefined();
   });
 
   test('trunks are up or down as they were', () => {
     const trunkState = (id: string) => ({ up: id === '77', full: false, reason: 'down' });
     const plan = planOutbound(factsIn(stateOf(), { dialled: '15551230000', trunkState }));
     const next = stateOf({ trunk: { enabled: false } });
-    expect(differenceOf(placedCall(plan, undefined), plan.facts.directory, next)).toBeUndefined();
+    expect(differenceOf(placed(plan), plan.facts.directory, next)).toBeUndefined();
   });
 });

@@ -1,5 +1,15 @@
 import type { z } from 'zod';
-import { endpointRequest, type Forwarding, type NodeFacts, type OutboundFacts } from '../../src/outbound/index.ts';
+import {
+  endpointRequest,
+  type Forwarding,
+  type NodeFacts,
+  type OutboundFacts,
+  type OutboundPlan,
+  type PlacedCall,
+  packedFacts,
+  placedCall,
+  type Refusal,
+} from '../../src/outbound/index.ts';
 import { Directory } from '../../src/provisioning/directory/directory.ts';
 import type { Party } from '../../src/provisioning/tenants/party.ts';
 import { provisioningSchema } from '../../src/provisioning/trunk-settings/schema.ts';
@@ -105,6 +115,14 @@ export function directoryOf(
 export function factsOf(options: CallOptions = {}): OutboundFacts {
   const directory = directoryOf(options.tenants ?? [ACME], options.trunks ?? [TRUNK], options.certificates);
   return factsIn(directory, options);
+}
+
+/** A call as it is kept, read again. */
+export function placed(plan: OutboundPlan, refusal?: Refusal): PlacedCall {
+  const { request } = plan.facts;
+  const call = placedCall(packedFacts(plan, refusal), plan.facts, request.text === '' ? request : request.text);
+  if (call === undefined) throw new TypeError('not a call of its directory');
+  return call;
 }
 
 export function factsIn(directory: Directory, options: CallOptions): OutboundFacts {

@@ -5,7 +5,7 @@ import type { Log } from '../../base/log.ts';
 import type { AttemptRecord, CallFacts, CallObserver, LiveRecord, VerificationFacts } from '../../call/index.ts';
 import type { RelayListener, RelayState } from '../../media/index.ts';
 import type { CallRecord, CallRecordLog, EventBus, Metrics, SipTrace } from '../../observe/index.ts';
-import type { OutboundPlan, PlacedCall, Refusal, RouteDraft, RouteRefusal, Signing } from '../../outbound/index.ts';
+import type { OutboundPlan, Refusal, RouteDraft, RouteRefusal, SentCall } from '../../outbound/index.ts';
 import type { Contest } from '../../provisioning/directory/coincidences.ts';
 import type { Directory } from '../../provisioning/directory/directory.ts';
 import type { Trunk } from '../../provisioning/trunk-settings/schema.ts';
@@ -335,19 +335,17 @@ export class Observation
 
   /** What is kept of how a call was placed is not for ever, and not beyond this process. */
   recordFacts({ id, facts }: LiveRecord): CallFacts {
-    const placed = this.#options.recentCalls.get(id);
-    if (placed === undefined) return facts;
-    const { sent, ruleName } = placed;
+    const sent = this.#options.recentCalls.sent(id);
+    if (sent === undefined) return facts;
+    const { ruleName, calledNumber, outboundCallerId, callerIdSource, anonymous, signed, signedWith, originId } = sent;
     return {
       ...facts,
       ...(ruleName !== undefined && { outboundRule: ruleName }),
-      ...(sent !== undefined && {
-        calledAs: sent.calledNumber,
-        outboundCallerId: sent.outboundCallerId,
-        outboundCallerIdSource: sent.callerIdSource,
-        anonymous: sent.anonymous,
-        ...signatureOf(sent.signing),
-      }),
+      ...(calledNumber !== undefined && { calledAs: calledNumber }),
+      ...(outboundCallerId !== undefined && { outboundCallerId }),
+      ...(callerIdSource !== undefined && { outboundCallerIdSource: callerIdSource }),
+      ...(anonymous !== undefined && { anonymous }),
+      ...(signed !== undefined && { signed, signedWith, originId }),
     };
   }
 
@@ -356,9 +354,7 @@ export class Observation
     const directory = this.#options.directory();
     const trunkId = record.answeredTrunkId ?? record.attempts.at(-1)?.trunkId ?? facts.trunkId;
     const trunk = trunkId === undefined ? undefined : directory.trunk(trunkId)?.name;
-    const placed = this.#options.recentCalls.get(record.id);
-    const sent = placed?.sent ?? sentFacts(facts);
-    const signature = placed === undefined ? signatureIn(facts) : signatureOf(sent?.signing);
+    const sent = this.#options.recentCalls.sent(record.id) ?? sentFacts(facts);
     const endedAtMs = record.endedAtMs ?? record.startedAtMs;
     return {
       callId: record.id,
@@ -366,18 +362,18 @@ export class Observation
       tenant: facts.tenant,
       direction: facts.direction,
       callerNumber: facts.caller,
-      callerNumberSent: sent?.anonymous === true ? 'anonymous' : sent?.outboundCallerId,
+      callerNumberSent: sent.anonymous === true ? 'anonymous' : sent.outboundCallerId,
       calledNumber: facts.called,
-      calledNumberSent: sent?.calledNumber,
+      calledNumberSent: sent.calledNumber,
       extension: facts.extension,
-      outboundCallerId: sent?.outboundCallerId,
-      outboundCallerIdSource: sent?.callerIdSource,
-      anonymous: sent?.anonymous,
+      outboundCallerId: sent.outboundCallerId,
+      outboundCallerIdSource: sent.callerIdSource,
+      anonymous: sent.anonymous,
       whatsapp: facts.whatsapp,
-      signed: signature.signed,
-      signedWith: signature.signedWith,
-      originId: signature.originId,
-      outboundRule: placed?.ruleName ?? facts.outboundRule,
+      signed: sent.signed,
+      signedWith: sent.signedWith,
+      originId: sent.originId,
+      outboundRule: sent.ruleName ?? facts.outboundRule,
       inboundRule: facts.inboundRule,
       verification: facts.verification,
       trunkId,
@@ -412,32 +408,18 @@ export class Observation
 }
 
 /** What {@link Observation.recordFacts} added. */
-function sentFacts(facts: CallFacts): PlacedCall['sent'] {
+function sentFacts(facts: CallFacts): SentCall {
   const { calledAs, outboundCallerId, outboundCallerIdSource, anonymous } = facts;
-  if (calledAs === undefined || outboundCallerId === undefined || outboundCallerIdSource === undefined)
-    return undefined;
+  const { signed, signedWith, originId } = facts as Pick<SentCall, 'signed' | 'signedWith' | 'originId'>;
   return {
     calledNumber: calledAs,
     outboundCallerId,
     callerIdSource: outboundCallerIdSource,
-    anonymous: anonymous === true,
-    signing: undefined,
+    anonymous,
+    signed,
+    signedWith,
+    originId,
   };
-}
-
-type Signature = Pick<CallRecord, 'signed' | 'signedWith' | 'originId'>;
-
-const UNSIGNED: Signature = {};
-
-function signatureIn({ signed, signedWith, originId }: CallFacts): Signature {
-  return { signed, signedWith, originId } as Signature;
-}
-
-function signatureOf(signing: Signing | undefined): Signature {
-  if (signing === undefined) return UNSIGNED;
-  const { passport, attestation } = signing;
-  const originId = passport.ppt === 'shaken' ? passport.claims.origid : undefined;
-  return { signed: attestation ?? 'div', signedWith: passport.certificate.name, originId };
 }
 
 /** Each once, the caller's first. */

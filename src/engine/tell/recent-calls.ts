@@ -1,24 +1,68 @@
 import { Latest } from '../../base/latest.ts';
-import { type OutboundPlan, type PlacedCall, placedCall, type Refusal, type RouteDraft } from '../../outbound/index.ts';
+import { TextRing } from '../../base/text-ring.ts';
+import {
+  type EndpointRequest,
+  type OutboundFacts,
+  type OutboundPlan,
+  type PlacedCall,
+  packedFacts,
+  placedCall,
+  type Refusal,
+  type RouteDraft,
+  type SentCall,
+  sentCall,
+} from '../../outbound/index.ts';
 
 const MAX_CALLS = 1000;
+/** A call takes a tenth of it, with the INVITE of a phone. */
+const MOST_OCTETS_A_CALL = 16 * 1024;
+
+/** What is large, and the same for all calls of a time. */
+type Surroundings = Pick<OutboundFacts, 'directory' | 'node'>;
+
+/** Where a call is kept. */
+interface Place {
+  readonly sessionId: string;
+  readonly surroundings: Surroundings;
+  /** Number of its first text when it was remembered first. */
+  readonly from: number;
+  /** Number of its facts; its INVITE comes after them. */
+  at: number;
+  sent: SentCall;
+  /** One that was not received. */
+  request: EndpointRequest | undefined;
+  newer: Place | undefined;
+}
 
 /**
  * The latest outbound calls as they were placed, so that a call can be recorded and explained while it lives and for a while
- * afterwards. They are kept by session (what the routing works with), and found by the call's id, once the two were linked.
+ * afterwards. They are kept by session (what the routing works with), and found by the call's id, once the two were linked. What is
+ * kept of each are octets outside of the heap: nearly none is asked for.
  */
 export class RecentCalls {
-  readonly #bySession: Latest<string, PlacedCall>;
+  readonly #capacity: number;
+  readonly #texts: TextRing;
+  readonly #bySession = new Map<string, Place>();
+  #oldest: Place | undefined = undefined;
+  #newest: Place | undefined = undefined;
   readonly #sessionOf: Latest<string, string>;
 
   constructor(capacity = MAX_CALLS) {
-    this.#bySession = new Latest(capacity);
+    this.#capacity = capacity;
+    this.#texts = new TextRing(Number.MAX_SAFE_INTEGER, capacity * MOST_OCTETS_A_CALL);
     this.#sessionOf = new Latest(capacity);
   }
 
-  /** `refusal` is that of a guard, when one refused what the pipeline had let pass. */
+  /** `refusal` is that of a guard, when one refused what the pipeline had let pass. Remembered again, a call keeps its place. */
   remember(plan: OutboundPlan, route: RouteDraft | undefined, refusal?: Refusal): void {
-    this.#bySession.set(plan.facts.sessionId, placedCall(plan, route, refusal));
+    const { facts } = plan;
+    const at = this.#texts.add(packedFacts(plan, refusal));
+    this.#texts.add(facts.request.text);
+    const sent = sentCall(plan, route);
+    const place = this.#bySession.get(facts.sessionId) ?? this.#newPlace(facts, at, sent);
+    place.at = at;
+    place.sent = sent;
+    place.request = facts.request.text === '' ? facts.request : undefined;
   }
 
   link(callId: string, sessionId: string): void {
@@ -26,15 +70,50 @@ export class RecentCalls {
   }
 
   get(callId: string): PlacedCall | undefined {
+    const place = this.#placeOf(callId);
+    return place === undefined ? undefined : this.#read(place);
+  }
+
+  /** What its record says of how it was sent. */
+  sent(callId: string): SentCall | undefined {
+    return this.#placeOf(callId)?.sent;
+  }
+
+  /** The calls that are known by their id, the latest first; each is read when its turn comes, if it is kept then. */
+  *list(): Generator<readonly [callId: string, call: PlacedCall]> {
+    for (const [callId] of [...this.#sessionOf].reverse()) {
+      const call = this.get(callId);
+      if (call !== undefined) yield [callId, call];
+    }
+  }
+
+  #placeOf(callId: string): Place | undefined {
     const sessionId = this.#sessionOf.get(callId);
     return sessionId === undefined ? undefined : this.#bySession.get(sessionId);
   }
 
-  /** The calls that are known by their id, the latest first. */
-  list(): (readonly [callId: string, call: PlacedCall])[] {
-    return [...this.#sessionOf].reverse().flatMap(([callId, sessionId]) => {
-      const call = this.#bySession.get(sessionId);
-      return call === undefined ? [] : [[callId, call] as const];
-    });
+  #newPlace({ sessionId, directory, node }: OutboundPlan['facts'], from: number, sent: SentCall): Place {
+    const last = this.#newest?.surroundings;
+    const surroundings = last?.directory === directory && last.node === node ? last : { directory, node };
+    const place: Place = { sessionId, surroundings, from, at: from, sent, request: undefined, newer: undefined };
+    if (this.#newest === undefined) this.#oldest = place;
+    else this.#newest.newer = place;
+    this.#newest = place;
+    this.#bySession.set(sessionId, place);
+    if (this.#bySession.size > this.#capacity) this.#forgetOldest();
+    return place;
+  }
+
+  #forgetOldest(): void {
+    const { sessionId, newer } = this.#oldest as Place;
+    this.#bySession.delete(sessionId);
+    this.#oldest = newer;
+    if (newer !== undefined) this.#texts.endBefore(newer.from);
+  }
+
+  #read({ sessionId, at, request: unread, surroundings }: Place): PlacedCall | undefined {
+    const [facts, invite] = [this.#texts.text(at), this.#texts.text(at + 1)];
+    if (facts === undefined || invite === undefined) return undefined;
+    return placedCall(facts, { ...surroundings, sessionId }, unread ?? invite);
   }
 }

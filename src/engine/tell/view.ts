@@ -33,7 +33,7 @@ export interface EngineViewOptions {
   /** A live or recent outbound call as it was placed, by call id or SIP Call-ID. */
   readonly placed: (id: string) => PlacedCall | undefined;
   /** The latest outbound calls as they were placed, the latest first. */
-  readonly placedCalls: () => readonly (readonly [callId: string, call: PlacedCall])[];
+  readonly placedCalls: () => Iterable<readonly [callId: string, call: PlacedCall]>;
   /** The record of a call that has ended, by the same. */
   readonly record: (id: string) => CallRecord | undefined;
   /** Why the node is not ready, or is degraded: the state of the store and of the transports. */
@@ -86,8 +86,7 @@ export class RunningEngine {
   /** Plays the latest outbound calls, of one tenant or of all, again: as things are provisioned and as they would be. */
   playAgain(after: Directory, tenant: string | undefined) {
     const { engine, placedCalls } = this.#options;
-    const calls = placedCalls().filter(([, { facts }]) => tenant === undefined || facts.tenant.name === tenant);
-    return inSlices(playSteps(calls, engine.directory, after));
+    return inSlices(playSteps(placedCalls(), tenant, engine.directory, after));
   }
 
   *firstRegisteredElsewhere<T>(
@@ -186,15 +185,19 @@ export class RunningEngine {
 }
 
 function* playSteps(
-  calls: readonly (readonly [callId: string, call: PlacedCall])[],
+  calls: Iterable<readonly [callId: string, call: PlacedCall]>,
+  tenant: string | undefined,
   before: Directory,
   after: Directory,
 ): Steps<{ readonly played: number; readonly changed: readonly (CallDifference & { readonly callId: string })[] }> {
   const changed: (CallDifference & { readonly callId: string })[] = [];
+  let played = 0;
   for (const [callId, call] of calls) {
+    yield;
+    if (tenant !== undefined && call.facts.tenant.name !== tenant) continue;
+    played++;
     const difference = differenceOf(call, before, after);
     if (difference !== undefined) changed.push({ callId, ...difference });
-    yield;
   }
-  return { played: calls.length, changed };
+  return { played, changed };
 }

@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest';
 import { RecentCalls } from '../../../src/engine/tell/recent-calls.ts';
-import { placedCall, planOutbound } from '../../../src/outbound/index.ts';
-import { factsOf } from '../../outbound/world.ts';
+import { draftForRoute, planOutbound, type RouteDraft } from '../../../src/outbound/index.ts';
+import type { Party } from '../../../src/provisioning/tenants/party.ts';
+import type { Service } from '../../../src/provisioning/tenants/schema.ts';
+import { factsOf, placed } from '../../outbound/world.ts';
 
 const planOf = (sessionId: string) => planOutbound({ ...factsOf(), sessionId });
 
@@ -11,7 +13,7 @@ test('a call is found by the call id once the two were linked', () => {
   calls.remember(plan, undefined);
   expect(calls.get('call')).toBe(undefined);
   calls.link('call', 'session');
-  expect(calls.get('call')).toEqual(placedCall(plan, undefined));
+  expect(calls.get('call')).toEqual(placed(plan));
 });
 
 test('only the latest are kept', () => {
@@ -42,5 +44,33 @@ test('lists the calls that were linked, the latest first', () => {
     calls.link(`call ${name}`, name);
   }
   calls.remember(planOf('d'), undefined);
-  expect(calls.list().map(([id, { facts }]) => [id, facts.sessionId])).toEqual([['call c', 'c']]);
+  expect([...calls.list()].map(([id, { facts }]) => [id, facts.sessionId])).toEqual([['call c', 'c']]);
+});
+
+test('a call is kept with the directory that it was placed by, and a caller that is not in it', () => {
+  const calls = new RecentCalls();
+  const facts = factsOf();
+  const madeUp: Party = { kind: 'service', service: { number: '+4930123', name: 'Zoë' } as Service };
+  const plan = planOutbound({ ...facts, sessionId: 'a', caller: madeUp });
+  const other = planOutbound({ ...factsOf(), sessionId: 'b' });
+  for (const each of [plan, other]) calls.remember(each, undefined);
+  for (const name of ['a', 'b']) calls.link(`call ${name}`, name);
+  expect(calls.get('call a')?.facts.caller).toEqual(madeUp);
+  expect(calls.get('call a')?.facts.directory).toBe(facts.directory);
+  expect(calls.get('call a')?.facts.tenant).toBe(facts.tenant);
+  expect(calls.get('call b')?.facts.directory).toBe(other.facts.directory);
+});
+
+test('remembered again, a call is what it was the last time', () => {
+  const calls = new RecentCalls(2);
+  const plan = planOf('a');
+  const route = draftForRoute(plan, 0) as RouteDraft;
+  calls.remember(plan, undefined, { status: 403, reason: 'No', code: 'no' });
+  calls.link('call', 'a');
+  expect(calls.get('call')?.refusal?.code).toBe('no');
+  expect(calls.sent('call')?.calledNumber).toBe(undefined);
+  for (let index = 0; index < 100; index++) calls.remember(plan, route);
+  calls.remember(planOf('b'), undefined);
+  expect(calls.get('call')).toEqual(placed(plan));
+  expect(calls.sent('call')).toMatchObject({ calledNumber: route.calledNumber, anonymous: false });
 });
