@@ -316,7 +316,7 @@ export class Branch implements ClientTransactionUser, TimerTarget {
     learnIdentity(leg, response);
     leg.offers.response('remote', 'INVITE', response.status, hasSessionDescription(response), true);
     const { onEnd } = this.plan;
-    if (this.#reserved && onEnd !== undefined) leg.reservation = { onEnd };
+    if (this.#reserved) leg.reservation = onEnd;
     this.#reserved = false;
     this.#invite?.startSession(leg, invite, response);
     const late = this.#lateAnswers(leg);

@@ -166,13 +166,11 @@ export class Leg implements LegRequestUser, AcknowledgingLeg {
   /** The party, or this engine for it, says so; not only what was dialled. */
   identityAsserted: boolean;
   /** What ends with this leg: the reservation of the branch that won. */
-  reservation: Pick<BranchPlan, 'onEnd'> | undefined = undefined;
+  reservation: BranchPlan['onEnd'] = undefined;
   /** What the peer's latest Allow lists, as `methodsOf` reads it; undefined until it sent one. */
   methods: number | undefined = undefined;
   /** Whose turn it is in offer/answer with this peer. */
   readonly offers = new OfferAnswer();
-  /** What the 2xx of this peer are owed. */
-  readonly ack = new OwedAck(this);
   /** The INVITE that this peer sent and that has no final response. */
   inviteIn: PendingInvite | undefined = undefined;
   /** The INVITE that was sent to this peer and has no final response. */
@@ -196,6 +194,8 @@ export class Leg implements LegRequestUser, AcknowledgingLeg {
   readonly #registry: LegRegistry;
   #credentials: DigestClient | undefined = undefined;
   #phase: Phase = EARLY;
+  /** Of a peer that has been sent an INVITE. */
+  #ack: OwedAck | undefined = undefined;
 
   constructor(registry: LegRegistry, call: LegCall, dialog: Dialog, destination: Destination, options: LegOptions) {
     this.#registry = registry;
@@ -233,6 +233,12 @@ export class Leg implements LegRequestUser, AcknowledgingLeg {
 
   set credentials(client: DigestClient | undefined) {
     this.#credentials = client;
+  }
+
+  /** What the 2xx of this peer are owed. */
+  get ack(): OwedAck {
+    this.#ack ??= new OwedAck(this);
+    return this.#ack;
   }
 
   get mediaEnd(): MediaEnd {
@@ -314,7 +320,7 @@ export class Leg implements LegRequestUser, AcknowledgingLeg {
   mayStart(method: string, hasDescription: boolean): boolean {
     if (this.state !== 'confirmed' && (this.state !== 'early' || method === 'INVITE')) return false;
     // §14.1: nor while our own 2xx waits for its ACK, or theirs for ours.
-    if (method === 'INVITE' && (this.accepted !== undefined || this.ack.held !== undefined)) return false;
+    if (method === 'INVITE' && (this.accepted !== undefined || this.#ack?.held !== undefined)) return false;
     return this.offers.maySend(method, hasDescription);
   }
 
@@ -413,7 +419,7 @@ export class Leg implements LegRequestUser, AcknowledgingLeg {
       this.accepted = accepted;
       return;
     }
-    if (this.ack.held !== undefined) this.ack.give(this.ack.held);
+    if (this.#ack?.held !== undefined) this.#ack.give(this.#ack.held);
     this.#sendBye();
   }
 
@@ -465,7 +471,7 @@ export class Leg implements LegRequestUser, AcknowledgingLeg {
     this.reliable?.end();
     this.session?.stop();
     this.session = undefined;
-    this.ack.forget();
+    this.#ack?.forget();
     this.invitation = undefined;
     this.lateAnswers?.legEnded();
     this.lateAnswers = undefined;
@@ -473,7 +479,7 @@ export class Leg implements LegRequestUser, AcknowledgingLeg {
     this.#registry.remove(this);
     const { reservation } = this;
     this.reservation = undefined;
-    reservation?.onEnd?.('answered');
+    reservation?.('answered');
     if (counted) this.call.release();
   }
 

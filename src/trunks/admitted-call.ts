@@ -1,9 +1,8 @@
 /** A call that the fraud guards have let in: its place, its talk time, and its end when what it may talk is used up. */
 import type { Clock } from '../base/scheduler.ts';
 import type { Extension, Tenant } from '../provisioning/tenants/schema.ts';
-import type { CapacityGrant, CapacityHolder } from './capacity.ts';
-import type { GuardUsage } from './guard-usage.ts';
-import type { HolderLimits } from './holders.ts';
+import type { CapacityGrant } from './capacity.ts';
+import type { GuardedParty, GuardUsage } from './guard-usage.ts';
 
 export interface GuardedCall {
   readonly tenant: Tenant;
@@ -12,13 +11,6 @@ export interface GuardedCall {
   /** The number called, for events. */
   readonly number: string;
   readonly emergency: boolean;
-}
-
-/** Its places are counted under its key. */
-export interface GuardedParty extends CapacityHolder {
-  /** By which the call is judged. */
-  readonly limits: HolderLimits;
-  readonly usage: GuardUsage;
 }
 
 export interface GuardGrant {
@@ -46,7 +38,7 @@ export class AdmittedCall implements GuardGrant {
   readonly granted = true;
   /** As it was placed. */
   readonly call: GuardedCall;
-  readonly parties: readonly GuardedParty[];
+  readonly usages: readonly GuardUsage[];
   readonly talkLimitMs: number | undefined;
   readonly #clock: Clock;
   readonly #places: CapacityGrant;
@@ -61,16 +53,16 @@ export class AdmittedCall implements GuardGrant {
     { clock, places, talks, talkLimitMs }: AdmittedCallParts,
   ) {
     this.call = call;
-    this.parties = parties;
+    this.usages = parties.map(({ usage }) => usage);
     this.talkLimitMs = talkLimitMs;
     this.#clock = clock;
     this.#places = places;
     this.#talks = talks;
-    for (const { usage } of parties) usage.inProgress++;
+    for (const usage of this.usages) usage.inProgress++;
   }
 
   isOf(usage: GuardUsage): boolean {
-    return this.parties.some((party) => party.usage === usage);
+    return this.usages.includes(usage);
   }
 
   answered(onUsedUp: () => void, atMs = this.#clock.nowMs()): void {
@@ -78,7 +70,7 @@ export class AdmittedCall implements GuardGrant {
     if (!this.call.emergency) this.#onUsedUp = onUsedUp;
     if (this.#answeredAtMs !== undefined) return;
     this.#answeredAtMs = atMs;
-    for (const { usage } of this.parties) usage.beginTalk(atMs);
+    for (const usage of this.usages) usage.beginTalk(atMs);
     this.#talks.began(this);
   }
 
@@ -98,9 +90,9 @@ export class AdmittedCall implements GuardGrant {
     if (this.#over) return;
     this.#over = true;
     const answeredAtMs = this.#answeredAtMs;
-    if (answeredAtMs !== undefined) for (const { usage } of this.parties) usage.endTalk(answeredAtMs);
+    if (answeredAtMs !== undefined) for (const usage of this.usages) usage.endTalk(answeredAtMs);
     this.#places.release();
-    for (const { usage } of this.parties) usage.inProgress--;
+    for (const usage of this.usages) usage.inProgress--;
     // One that a party was moved to has lasted for less than the call that it is a part of.
     this.#talks.over(this, Math.min(talkMs, this.talkedMs));
   }

@@ -1,4 +1,5 @@
 /** What one tenant or extension has used of what the fraud guards allow: here, and as far as it is known at the other nodes. */
+import type { CapacityHolder } from './capacity.ts';
 import type { HolderLimits } from './holders.ts';
 import type { DayTalk, SharedLimits, ToldTalk } from './shared-limits.ts';
 import type { Tallies, Tally } from './tallies.ts';
@@ -15,6 +16,13 @@ const KEEP_DAY_MS = 2 * 86_400_000;
 export function callsOfKey(key: string): { readonly holder: string; readonly endMs: number } | undefined {
   const match = /^calls ([0-9]+) (.*)$/s.exec(key);
   return match === null ? undefined : { holder: match[2] ?? '', endMs: (Number(match[1]) + 1) * STEP_MS };
+}
+
+/** Its places are counted under its key. */
+export interface GuardedParty extends CapacityHolder {
+  /** By which a call is judged. */
+  readonly limits: HolderLimits;
+  readonly usage: GuardUsage;
 }
 
 export class GuardUsage {
@@ -36,11 +44,19 @@ export class GuardUsage {
   /** By whose clock its days begin. */
   timeZone: string | undefined;
   #limits: HolderLimits = {};
+  #judged: GuardedParty | undefined = undefined;
 
   constructor(key: string, tallies: Tallies, shared: SharedLimits) {
     this.key = key;
     this.#tallies = tallies;
     this.#shared = shared;
+  }
+
+  /** As a party of a call that is judged by these limits: the same for all of them. */
+  judgedBy(limits: HolderLimits): GuardedParty {
+    if (this.#judged?.limits === limits) return this.#judged;
+    this.#judged = { key: this.key, concurrentCalls: limits.concurrentCalls, limits, usage: this };
+    return this.#judged;
   }
 
   /** What is set for it now. What was talked before there was a limit is told from then on. */

@@ -9,10 +9,10 @@ import type { Log } from '../base/log.ts';
 import type { Scheduler } from '../base/scheduler.ts';
 import type { Steps } from '../base/steps.ts';
 import type { Directory } from '../provisioning/directory/directory.ts';
-import { AdmittedCall, type GuardedCall, type GuardedParty, type Talks } from './admitted-call.ts';
+import { AdmittedCall, type GuardedCall, type Talks } from './admitted-call.ts';
 import type { Capacity, CapacityGrant } from './capacity.ts';
-import { callsOfKey, GuardUsage } from './guard-usage.ts';
-import { extensionKey, type HolderLimits, limitsOf, tenantKey } from './holders.ts';
+import { callsOfKey, type GuardedParty, GuardUsage } from './guard-usage.ts';
+import { extensionKey, limitsOf, tenantKey } from './holders.ts';
 import type { LimitUse, SharedLimits, ToldTalk } from './shared-limits.ts';
 import { TalkWatch } from './talk-watch.ts';
 import { Tallies, type TallyStore } from './tallies.ts';
@@ -186,7 +186,7 @@ export class Guards {
 
   #talkBegan(call: AdmittedCall): void {
     this.#running.add(call);
-    for (const { usage } of call.parties) {
+    for (const usage of call.usages) {
       this.#talkers.add(usage);
       if (usage.limits.dailyMinutes !== undefined) this.#watch.within((call.talkLimitMs ?? 0) / usage.talking);
     }
@@ -238,14 +238,9 @@ export class Guards {
   }
 
   #partiesOf({ tenant, extension }: GuardedCall, usageOf: (key: string) => GuardUsage): GuardedParty[] {
-    const party = (key: string, limits: HolderLimits): GuardedParty => ({
-      key,
-      concurrentCalls: limits.concurrentCalls,
-      limits,
-      usage: usageOf(key),
-    });
-    const ofTenant = party(tenantKey(tenant), tenant.limits);
-    return extension === undefined ? [ofTenant] : [ofTenant, party(extensionKey(tenant, extension), extension.limits)];
+    const ofTenant = usageOf(tenantKey(tenant)).judgedBy(tenant.limits);
+    if (extension === undefined) return [ofTenant];
+    return [ofTenant, usageOf(extensionKey(tenant, extension)).judgedBy(extension.limits)];
   }
 
   #refusalOf(
@@ -285,13 +280,13 @@ export class Guards {
   }
 
   #ended(admitted: AdmittedCall, talkMs: number): void {
-    const { call, parties } = admitted;
+    const { call, usages } = admitted;
     this.#running.delete(admitted);
-    for (const { usage } of parties) if (usage.talking === 0) this.#talkers.delete(usage);
+    for (const usage of usages) if (usage.talking === 0) this.#talkers.delete(usage);
     const day = this.#dayOf(call.tenant.timeZone);
     const { nowMs, wallMs } = this.#now();
     this.#forgetEnded(nowMs);
-    for (const { key, usage } of parties) {
+    for (const usage of usages) {
       const { dailyMinutes } = usage.limits;
       usage.talked(talkMs, day, wallMs);
       if (dailyMinutes === undefined) continue;
@@ -299,7 +294,7 @@ export class Guards {
       this.#lately.set(usage, nowMs);
       const minutes = usage.talkedMs(day, nowMs, wallMs) / MINUTE_MS;
       if (minutes < dailyMinutes * LOW_SHARE || !usage.isFirstWarning(day, wallMs)) continue;
-      this.#onEvent('daily-minutes-low', { ...factsOf(call), holder: key, limit: dailyMinutes, minutes });
+      this.#onEvent('daily-minutes-low', { ...factsOf(call), holder: usage.key, limit: dailyMinutes, minutes });
     }
   }
 

@@ -49,7 +49,8 @@ export function outsideParty(
     const comparable = normalizeNumber(text);
     if (comparable !== undefined && directory.numberOwnedByAnother(trunkId, tenant.name, comparable)) return undefined;
   }
-  return partyAddress(tenant, number, name);
+  // The leg keeps it for as long as it lasts: one text, not what it was put together from.
+  return ownCopy(partyAddress(tenant, number, name));
 }
 
 /** What a trusted trunk says of the party that is connected (RFC 3325 §5). */

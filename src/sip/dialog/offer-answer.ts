@@ -28,17 +28,21 @@ export interface Collision {
 
 type OfferPlace = 'INVITE' | 'UPDATE' | 'PRACK' | 'invite-response';
 
+/** What has happened, each a bit: every leg of every call in progress has these. */
+const ESTABLISHED = 1;
+/** The INVITE in progress has had its offer, in the request or in a response. */
+const INVITE_OFFERED = 2;
+/** An UPDATE of this side, or of the other one, has no final response. */
+const UPDATE_BY_LOCAL = 4;
+const UPDATE_BY_REMOTE = 8;
+
 export class OfferAnswer {
   readonly #random: () => number;
   /** Who waits for an answer; undefined when stable. */
   #offeredBy: Side | undefined = undefined;
   #offeredIn: OfferPlace = 'INVITE';
-  #established = false;
   #inviteBy: Side | undefined = undefined;
-  /** The INVITE in progress has had its offer, in the request or in a response. */
-  #inviteOffered = false;
-  #updateByLocal = false;
-  #updateByRemote = false;
+  #state = 0;
 
   constructor(random: () => number = Math.random) {
     this.#random = random;
@@ -46,7 +50,7 @@ export class OfferAnswer {
 
   /** True once an offer of this dialog was answered. */
   get established(): boolean {
-    return this.#established;
+    return this.#is(ESTABLISHED);
   }
 
   /** The side whose offer waits for an answer. */
@@ -64,7 +68,7 @@ export class OfferAnswer {
         return this.#offerCollision();
       case 'UPDATE':
         // RFC 3311 §5.2: an UPDATE before the final response to the previous one.
-        if (this.#updateByRemote) return this.#later();
+        if (this.#is(UPDATE_BY_REMOTE)) return this.#later();
         return hasDescription ? this.#offerCollision() : undefined;
       case 'PRACK':
         return hasDescription && !this.#isAnswerInPrack('remote') ? this.#offerCollision() : undefined;
@@ -79,8 +83,8 @@ export class OfferAnswer {
       case 'INVITE':
         return this.#inviteBy === undefined && this.#offeredBy === undefined;
       case 'UPDATE':
-        if (this.#updateByLocal) return false;
-        return !hasDescription || (this.#offeredBy === undefined && this.#established);
+        if (this.#is(UPDATE_BY_LOCAL)) return false;
+        return !hasDescription || (this.#offeredBy === undefined && this.#is(ESTABLISHED));
       case 'PRACK':
         return !hasDescription || this.#offeredBy === undefined || this.#isAnswerInPrack('local');
       default:
@@ -93,11 +97,10 @@ export class OfferAnswer {
     switch (method) {
       case 'INVITE':
         this.#inviteBy = from;
-        this.#inviteOffered = hasDescription;
+        this.#set(INVITE_OFFERED, hasDescription);
         return hasDescription ? this.#offer(from, 'INVITE') : 'none';
       case 'UPDATE':
-        if (from === 'local') this.#updateByLocal = true;
-        else this.#updateByRemote = true;
+        this.#set(updateBy(from), true);
         return hasDescription ? this.#offer(from, 'UPDATE') : 'none';
       case 'PRACK':
         if (!hasDescription) return 'none';
@@ -137,20 +140,17 @@ export class OfferAnswer {
       if (status >= 200 && answerDue) this.#offeredBy = undefined;
       return 'none';
     }
-    if (status < 200 && !reliable) return answerDue || !this.#inviteOffered ? 'preview' : 'repeat';
+    if (status < 200 && !reliable) return answerDue || !this.#is(INVITE_OFFERED) ? 'preview' : 'repeat';
     if (answerDue) return this.#settle();
-    if (this.#inviteOffered || this.#offeredBy !== undefined) return 'repeat';
-    this.#inviteOffered = true;
+    if (this.#is(INVITE_OFFERED) || this.#offeredBy !== undefined) return 'repeat';
+    this.#set(INVITE_OFFERED, true);
     return this.#offer(from, 'invite-response');
   }
 
   #otherResponse(from: Side, method: 'UPDATE' | 'PRACK', status: number, hasDescription: boolean): DescriptionRole {
     if (status < 200) return 'none';
     const requester = opposite(from);
-    if (method === 'UPDATE') {
-      if (requester === 'local') this.#updateByLocal = false;
-      else this.#updateByRemote = false;
-    }
+    if (method === 'UPDATE') this.#set(updateBy(requester), false);
     if (this.#offeredBy !== requester || this.#offeredIn !== method) return hasDescription ? 'repeat' : 'none';
     if (status < 300 && hasDescription) return this.#settle();
     this.#offeredBy = undefined;
@@ -188,9 +188,21 @@ export class OfferAnswer {
 
   #settle(): 'answer' {
     this.#offeredBy = undefined;
-    this.#established = true;
+    this.#set(ESTABLISHED, true);
     return 'answer';
   }
+
+  #is(bit: number): boolean {
+    return (this.#state & bit) !== 0;
+  }
+
+  #set(bit: number, value: boolean): void {
+    this.#state = value ? this.#state | bit : this.#state & ~bit;
+  }
+}
+
+function updateBy(side: Side): number {
+  return side === 'local' ? UPDATE_BY_LOCAL : UPDATE_BY_REMOTE;
 }
 
 function opposite(side: Side): Side {
