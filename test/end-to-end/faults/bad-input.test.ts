@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -10,6 +10,7 @@ import { eventually } from '../../kit/eventually.ts';
 import { freePort } from '../../kit/free-port.ts';
 import { peersSkipped } from '../../kit/peers.ts';
 import { startRedis } from '../../kit/redis.ts';
+import { TEST_WORKERS } from '../../kit/test-workers.ts';
 import { apiOf } from '../nodes/cluster.ts';
 import { allWell, startCaller } from '../sipp.ts';
 import { acme } from '../world.ts';
@@ -156,8 +157,13 @@ describe('a start that cannot be', () => {
         expect((await ask(apiOf(first), 'POST', '/api/v1/tenants/south/extensions', phone)).status).toBe(201);
         const copied = async () => {
           const acknowledgedAtMs = Date.now();
-          const copy = join(store.path, 'last-copy.json');
-          await eventually('the copy', () => statSync(copy).mtimeMs > acknowledgedAtMs);
+          // On Redis workers are nodes, each with a folder of its own.
+          const folders =
+            TEST_WORKERS === 1 ? ['.'] : Array.from({ length: TEST_WORKERS }, (_, n) => `worker-${n + 1}`);
+          const copies = folders.map((each) => join(store.path, each, 'last-copy.json'));
+          await eventually('the copy', () =>
+            copies.every((copy) => existsSync(copy) && statSync(copy).mtimeMs > acknowledgedAtMs),
+          );
         };
         await copied();
         const made = await ask(apiOf(first), 'POST', '/api/v1/tokens', { role: 'tenant-admin', tenant: 'south' });

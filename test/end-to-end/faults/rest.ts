@@ -42,7 +42,7 @@ export async function ask(
   };
 }
 
-/** Value of a metric without labels, of all workers where there are some: the sum, or of what is up or not the least. */
+/** Value of a metric without labels, of all workers where there are some: the sum; of what is up or not the least, of problems the most. */
 export async function metric(base: string, name: string): Promise<number> {
   const { body } = await ask(base, 'GET', '/metrics');
   const values = String(body)
@@ -51,5 +51,6 @@ export async function metric(base: string, name: string): Promise<number> {
     .filter((each) => each.startsWith(`${name} `))
     .map((each) => Number(each.slice(name.length + 1)));
   if (values.length === 0) return Number.NaN;
-  return name.endsWith('_up') ? Math.min(...values) : values.reduce((sum, value) => sum + value, 0);
+  if (name.endsWith('_up')) return Math.min(...values);
+  return name.startsWith('tandem_problem{') ? Math.max(...values) : values.reduce((sum, value) => sum + value, 0);
 }
