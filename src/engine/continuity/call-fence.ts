@@ -92,6 +92,11 @@ export class CallFence implements Fence {
   #gaveUpAtMs = Number.NEGATIVE_INFINITY;
   /** It was there, and has not said whose the calls are. */
   #unansweredUntilMs = Number.NEGATIVE_INFINITY;
+  /**
+   * When it had last heard of this node, as a write over a connection that was there was left without an answer, and whatever was asked after
+   * that: it answers reads and leaves writes waiting. The node tells it of itself on and on; until it hears that nothing waits for it again.
+   */
+  #muteSinceMs: number | undefined = undefined;
   /** Until then what the other nodes have said holds. */
   #saidUntilMs = Number.NEGATIVE_INFINITY;
   /** Not all of them have said anything, and until then nobody waits for them again. */
@@ -164,7 +169,7 @@ export class CallFence implements Fence {
   }
 
   #standing(nowMs: number, { atMs, isInDoubt, missedAtMs, contact }: HeardOf): Standing {
-    const isReached = contact === 'reached' && nowMs > this.#unansweredUntilMs;
+    const isReached = contact === 'reached' && nowMs > this.#unansweredUntilMs && atMs !== this.#muteSinceMs;
     if (nowMs <= atMs + SURE_MS) return isInDoubt && (isReached || atMs > this.#gaveUpAtMs) ? 'doubted' : 'sure';
     if (nowMs > Math.max(missedAtMs, this.#gaveUpAtMs) + AWAY_MS) return 'stood still';
     if (isReached) return 'reached';
@@ -175,8 +180,14 @@ export class CallFence implements Fence {
     const isAwakening = standing === 'stood still' && nowMs - heardAtMs > OLD_MS;
     const nodesMs = standing === 'reached' ? NODES_AFTER_CUT_MS : NODES_MS;
     void this.#ask(nowMs, { isAwakening, isTold: true }, async (hasCome) => {
-      if (await this.#options.keeper.confirm()) return 'store';
-      return this.#eitherSays(this.#storeSays(), this.#nodesSay(heardAtMs, nodesMs, hasCome));
+      const { keeper, store } = this.#options;
+      if (await keeper.confirm()) return 'store';
+      const isLeftWaiting = standing === 'reached' && store.heard().contact === 'silent';
+      const storeSays = this.#storeSays().then((isSaid) => {
+        if (isLeftWaiting && !isSaid) this.#muteSinceMs = heardAtMs;
+        return isSaid;
+      });
+      return this.#eitherSays(storeSays, this.#nodesSay(heardAtMs, nodesMs, hasCome));
     });
   }
 
@@ -214,10 +225,11 @@ export class CallFence implements Fence {
 
   async #storeSays(): Promise<boolean> {
     const { store, keeper, scheduler } = this.#options;
-    const isSaid = (await store.answers(STORE_MS)) && (await keeper.confirm());
+    const isThere = await store.answers(STORE_MS);
+    const isSaid = isThere && (await keeper.confirm());
     if (isSaid || this.#phase.kind !== 'asking') return isSaid;
     this.#gaveUpAtMs = scheduler.nowMs();
-    if (store.heard().contact === 'reached') this.#unansweredUntilMs = this.#gaveUpAtMs + STORE_AGAIN_MS;
+    if (isThere || store.heard().contact === 'reached') this.#unansweredUntilMs = this.#gaveUpAtMs + STORE_AGAIN_MS;
     return false;
   }
 

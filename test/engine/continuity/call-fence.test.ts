@@ -326,6 +326,90 @@ describe('the way to the store is there again, and it has not heard of the node 
     expect([receive('INFO 2'), asked.length]).toEqual([false, 1]);
   });
 
+  test('so is one that refuses what it is told, whatever else it answers', async () => {
+    hasOthers = false;
+    comesBack = true;
+    storeIsThere();
+    expect(receive('BYE')).toBe(false);
+    heard = { ...heard, contact: 'refused' };
+    await answer(false);
+    await answer(false);
+    expect(served).toEqual(['BYE']);
+    storeIsThere();
+    time.advance(500);
+    heard = { ...heard, missedAtMs: time.nowMs() };
+    expect([receive('INFO 1'), asked.length]).toEqual([true, 0]);
+    time.advance(1);
+    expect([receive('INFO 2'), asked.length]).toEqual([false, 1]);
+  });
+
+  describe('it answers reads and leaves writes waiting', () => {
+    /** Some read is answered. */
+    const reads = storeIsThere;
+    /** What was asked is not answered in time. */
+    const isSilent = async () => {
+      heard = { ...heard, contact: 'silent' };
+      await answer(false);
+    };
+
+    test.each([
+      ['other reads are answered over the same connection', true],
+      ['its connection answers nothing more after a write', false],
+    ])('messages and timers wait for it once until it hears of this node: %s', async (_, answersMore) => {
+      hasOthers = false;
+      comesBack = answersMore;
+      reads();
+      expect(receive('BYE')).toBe(false);
+      await isSilent();
+      if (answersMore) await isSilent();
+      expect(served).toEqual(['BYE']);
+      for (let half = 0; half < 20; half++) {
+        miss(250);
+        reads();
+        const firedBefore = time.fired;
+        expect(receive('INFO')).toBe(true);
+        time.due();
+        expect(time.fired - firedBefore).toBe(1);
+        miss(250);
+        heard = { ...heard, contact: 'silent' };
+        expect(receive('INFO')).toBe(true);
+      }
+      expect(asked).toEqual([]);
+      // Writes are done again.
+      heard = { atMs: time.nowMs(), isInDoubt: true, missedAtMs: time.nowMs(), contact: 'reached' };
+      time.advance(501);
+      expect([receive('INFO'), asked.length]).toEqual([false, 1]);
+      await answer(true);
+      expect(served.at(-1)).toBe('INFO');
+      // And no more: that is another time.
+      heard = { ...heard, isInDoubt: false };
+      live(1_000);
+      miss(1_300);
+      reads();
+      expect([receive('BYE'), asked.length]).toEqual([false, 1]);
+    });
+
+    test('the nodes are asked instead, for as long as a link may need that is just back where nothing came for a while', async () => {
+      nodesAsked = [];
+      reads();
+      expect(receive('BYE')).toBe(false);
+      await isSilent();
+      nodesAsked.shift()?.answer('sure');
+      await settle();
+      expect(served).toEqual(['BYE']);
+      for (let half = 0; half < 4; half++) {
+        time.advance(501);
+        heard = { ...heard, missedAtMs: time.nowMs() };
+        reads();
+        expect([receive('INFO'), asked.length]).toEqual([false, 0]);
+        expect(nodesAsked).toMatchObject([{ withinMs: 1_200 }]);
+        nodesAsked.shift()?.answer('sure');
+        await settle();
+        expect(served).toHaveLength(2 + half);
+      }
+    });
+  });
+
   test('one that has heard of it meanwhile, and was given up, is asked whose the calls are before the next message is served', async () => {
     await settle();
     expect(receive('BYE')).toBe(false);
