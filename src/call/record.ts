@@ -55,14 +55,21 @@ export interface CallFacts {
   readonly callerName?: string;
   /** The number as dialled, and as it was sent, where they differ. */
   readonly called: string;
-  readonly calledAs?: string;
+  readonly calledAs?: string | undefined;
   readonly extension?: string;
   readonly trunkId?: string;
-  readonly outboundCallerId?: string;
-  readonly outboundCallerIdSource?: string;
-  readonly outboundRule?: string;
+  readonly outboundCallerId?: string | undefined;
+  /** Which setting gave it: `app`, `extension`, `rule`, `group`, `company` … */
+  readonly outboundCallerIdSource?: string | undefined;
+  readonly outboundRule?: string | undefined;
   /** The number was kept from the called side. */
-  readonly anonymous?: boolean;
+  readonly anonymous?: boolean | undefined;
+  /** How it was signed on the trunk tried last: the attestation, or `div`. */
+  readonly signed?: 'A' | 'B' | 'C' | 'div' | undefined;
+  /** Name of the certificate that signed it. */
+  readonly signedWith?: string | undefined;
+  /** `origid` of the token (RFC 8588 §5). */
+  readonly originId?: string | undefined;
   readonly inboundRule?: string;
   /** Where that rule leads, in words: `extension 102`. */
   readonly destination?: string;
@@ -78,6 +85,19 @@ export interface CallFacts {
   readonly whatsapp?: WhatsappFacts | undefined;
   readonly [name: string]: string | number | boolean | VerificationFacts | WhatsappFacts | undefined;
 }
+
+/** How a call was sent over a trunk, which is known once its INVITE is drafted. */
+export type SentFacts = Pick<
+  CallFacts,
+  | 'calledAs'
+  | 'outboundCallerId'
+  | 'outboundCallerIdSource'
+  | 'outboundRule'
+  | 'anonymous'
+  | 'signed'
+  | 'signedWith'
+  | 'originId'
+>;
 
 /** One target tried: one INVITE transaction, repairs (401, 407, 420, 422, 491) counted within. */
 export interface AttemptRecord {
@@ -119,6 +139,8 @@ export class LiveRecord {
   readonly id: string;
   /** Replaced once, by those of a plan that was not ready at the start. */
   facts: CallFacts;
+  /** How it was sent the last time. Kept here: whatever else is kept of how it was placed goes when others have been placed. */
+  sent: SentFacts | undefined = undefined;
   readonly callerCallId: string;
   readonly startedAtMs: number;
   ringingAtMs: number | undefined = undefined;
@@ -150,6 +172,11 @@ export class LiveRecord {
     this.facts = facts;
     this.callerCallId = callerCallId;
     this.startedAtMs = startedAtMs;
+  }
+
+  /** All that its record says of how it was placed, for whoever goes on with it. */
+  get placedFacts(): CallFacts {
+    return this.sent === undefined ? this.facts : { ...this.facts, ...this.sent };
   }
 
   /** Time from answer to end; 0 for a call that was not answered. */

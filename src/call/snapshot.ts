@@ -156,7 +156,7 @@ export function callSnapshot(
   record: LiveRecord,
   { caller, callee, media, sessionLimitMs, takenAtMs, timeMs }: CallParts,
 ): CallSnapshot {
-  const { id, facts, callerCallId, calleeCallId = '', startedAtMs, attempts, status, reason } = record;
+  const { id, placedFacts: facts, callerCallId, calleeCallId = '', startedAtMs, attempts, status, reason } = record;
   const { ringingAtMs, answeredAtMs = timeMs, answeredBy, answeredTrunkId, transferredTo } = record;
   return {
     version: 2,

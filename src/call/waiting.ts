@@ -98,8 +98,8 @@ export function cancellationOf(
   };
 }
 
-export function waitingRecord(record: LiveRecord, facts: CallFacts): WaitingRecord {
-  const { callerCallId, startedAtMs, ringingAtMs, attempts } = record;
+export function waitingRecord(record: LiveRecord): WaitingRecord {
+  const { placedFacts: facts, callerCallId, startedAtMs, ringingAtMs, attempts } = record;
   return { facts, callerCallId, startedAtMs, attempts, ...(ringingAtMs !== undefined && { ringingAtMs }) };
 }
 

@@ -1,7 +1,7 @@
 /** What an engine is made with, and whom it tells what happens. */
 import type { Log } from '../base/log.ts';
 import type { Scheduler } from '../base/scheduler.ts';
-import type { AttemptRecord, CallFacts, CallObserver, CallStore, LiveRecord } from '../call/index.ts';
+import type { AttemptRecord, CallObserver, CallStore } from '../call/index.ts';
 import type { OpenDatagrams, RelayListener } from '../media/index.ts';
 import type { OutboundPlan, Refusal, RouteDraft, RouteRefusal, StoredSetting } from '../outbound/index.ts';
 import type { Directory } from '../provisioning/directory/directory.ts';
@@ -26,8 +26,6 @@ import type { ExpiringCertificate } from './tell/certificate-watch.ts';
 /** What happens in the engine, for events, records, logs and metrics. Called synchronously; must not throw. */
 export interface EngineObserver {
   readonly calls: CallObserver;
-  /** The facts of a call with all that its record will say of how it was placed, for a call that outlives this process. */
-  recordFacts?(record: LiveRecord): CallFacts;
   readonly registrations: RegistrationListener<Flow>;
   readonly trunks: TrunkListener;
   readonly relays: RelayListener;

@@ -133,7 +133,6 @@ export class Engine {
       restoring: { trunks, guards, served },
       isOnePeer: (address, other) => address === other || reception.identification.ofOneTrunk(address, other),
       isPlausible: (leg, flow, request) => router.plausible?.(leg, flow, request) === true,
-      recordFacts: (record) => observer.recordFacts?.(record) ?? record.facts,
     });
     this.#continuity = continuity;
 

@@ -42,8 +42,6 @@ export {
   packedFacts,
   placedCall,
   refusedBy,
-  type SentCall,
-  sentCall,
 } from './placed-call.ts';
 export { type CallDifference, differenceOf, type FieldDifference, type Whereabouts } from './played-again.ts';
 export { type ExplainQuestion, QuestionError } from './question.ts';

@@ -1,14 +1,13 @@
 import { memberOf, type Party } from '../provisioning/tenants/party.ts';
 import { parseMessage } from '../sip/message/index.ts';
-import type { Attestation } from '../stir/index.ts';
 import type { TrunkCondition } from '../trunks/trunk-status.ts';
 import { type Explanation, explain, type LeavingOn } from './explain.ts';
 import { type EndpointRequest, endpointRequest, type Forwarding, type OutboundFacts } from './facts.ts';
-import type { Refusal, RouteDraft } from './outcome.ts';
+import type { Refusal } from './outcome.ts';
 import type { OutboundPlan } from './pipeline.ts';
 
 /**
- * What is kept of a call that was placed, so that it can be recorded and explained later: its facts, and nothing that was worked out
+ * What is kept of a call that was placed, so that it can be explained later: its facts, and nothing that was worked out
  * from them, since the same facts give the same INVITE again. Of the caller's INVITE only the text stays: a tenth of what the plan holds.
  */
 export interface PlacedCall {
@@ -83,38 +82,6 @@ export function placedCall(packed: string, given: Given, request: PlacedCall['re
     request,
     trunkStates,
     refusal: refusal ?? undefined,
-  };
-}
-
-/** What the record of a call says of how it was sent. */
-export interface SentCall {
-  readonly ruleName?: string | undefined;
-  readonly calledNumber?: string | undefined;
-  readonly outboundCallerId?: string | undefined;
-  readonly callerIdSource?: string | undefined;
-  readonly anonymous?: boolean | undefined;
-  /** The attestation, or `div`. */
-  readonly signed?: Attestation | 'div' | undefined;
-  /** Name of the certificate. */
-  readonly signedWith?: string | undefined;
-  readonly originId?: string | undefined;
-}
-
-/** @param route the one drafted last; undefined when none was */
-export function sentCall({ ruleName }: OutboundPlan, route: RouteDraft | undefined): SentCall {
-  if (route === undefined) return { ruleName };
-  const { calledNumber, outboundCallerId, callerIdSource, anonymous, signing } = route;
-  if (signing === undefined) return { ruleName, calledNumber, outboundCallerId, callerIdSource, anonymous };
-  const { passport, attestation } = signing;
-  return {
-    ruleName,
-    calledNumber,
-    outboundCallerId,
-    callerIdSource,
-    anonymous,
-    signed: attestation ?? 'div',
-    signedWith: passport.certificate.name,
-    originId: passport.ppt === 'shaken' ? passport.claims.origid : undefined,
   };
 }
 

@@ -1,7 +1,7 @@
 /** Calls that ring or are answered, beyond the life of a process: this node's own in the store, and here those of nodes that have ended. */
 import type { Log } from '../../base/log.ts';
 import type { Scheduler } from '../../base/scheduler.ts';
-import type { CallFacts, CallStore, Calls, CallToken, LiveRecord } from '../../call/index.ts';
+import type { CallStore, Calls, CallToken } from '../../call/index.ts';
 import type { NodeSettings } from '../../settings/node-schema.ts';
 import type { Endpoint, LateCancel, ServerTransaction } from '../../sip/endpoint/index.ts';
 import type { SipRequest } from '../../sip/message/index.ts';
@@ -47,8 +47,6 @@ export interface CallContinuityOptions {
   /** Of {@link contacts}. */
   readonly self: Self;
   readonly isPlausible: CallRevivalOptions['isPlausible'];
-  /** What the record of a call will say besides its facts. */
-  readonly recordFacts: (record: LiveRecord) => CallFacts;
   /** Whoever may have a call of another node: strangers do not wait. */
   readonly sources: Pick<Acquaintances, 'knows' | 'knowsSender'>;
   /** Whether both addresses are of one peer: the same, or of one trunk. */
@@ -70,7 +68,7 @@ export class CallContinuity {
   constructor(options: CallContinuityOptions) {
     this.#options = options;
     const { settings, secret, userAgent, known, mark, contacts, self, isOnePeer } = options;
-    const { store, scheduler, log, calls, restoring, recordFacts, endpoint, peers } = options;
+    const { store, scheduler, log, calls, restoring, endpoint, peers } = options;
     const { served } = restoring;
     const { trunks } = restoring;
     const waitingCallers = new WaitingCallers({ endpoint, scheduler, log, calls, served, trunks, isOnePeer });
@@ -90,7 +88,6 @@ export class CallContinuity {
       log,
       process: processOf(self),
       calls,
-      recordFacts,
       grants: (record) => restoring.guards.held(record),
       restorer: (snapshot) => restorerOf(snapshot, { ...restoring, scheduler }),
       movedHere: (snapshot) => movedHere(snapshot, endpoint, served),

@@ -7,7 +7,6 @@ import { Latest } from '../../base/latest.ts';
 import type { Log } from '../../base/log.ts';
 import { cancelTimer, pause, type Scheduler, type Timer, type TimerTarget } from '../../base/scheduler.ts';
 import {
-  type CallFacts,
   type CallSnapshot,
   type CallStore,
   type Calls,
@@ -34,8 +33,6 @@ export interface CallKeeperOptions {
   /** Names this process to the store. */
   readonly process: string;
   readonly calls: Calls;
-  /** What the record of a call will say besides its facts. */
-  readonly recordFacts: (record: LiveRecord) => CallFacts;
   /** What the fraud guards have granted to it. */
   readonly grants: (record: LiveRecord) => readonly GrantSnapshot[];
   /** Takes the places and grants of a call that goes on, and says where its legs are reached. */
@@ -453,18 +450,17 @@ export class CallKeeper implements TimerTarget {
   }
 
   #snapshot(id: string, takenAtMs: number): KeptCall | undefined {
-    const { calls, recordFacts, grants } = this.#options;
+    const { calls, grants } = this.#options;
     const call = calls.get(id);
     const snapshot = call?.snapshot(takenAtMs);
     if (call !== undefined && snapshot !== undefined) {
-      const { record } = call;
-      const kept: CallSnapshot = { ...snapshot, facts: recordFacts(record), grants: grants(record) };
+      const kept: CallSnapshot = { ...snapshot, grants: grants(call.record) };
       return { id, document: JSON.stringify(kept) };
     }
     // Of a call between nodes the one that drafted it can place it again.
     const waiting = call?.record.facts.peerNode === undefined ? call?.waitingSnapshot(takenAtMs) : undefined;
     if (call === undefined || waiting === undefined) return undefined;
-    const record = waitingRecord(call.record, recordFacts(call.record));
+    const record = waitingRecord(call.record);
     return { id, document: JSON.stringify({ ...waiting, record }) };
   }
 

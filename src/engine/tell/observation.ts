@@ -2,10 +2,10 @@
 import { added } from '../../base/added.ts';
 import { isoTime } from '../../base/iso-time.ts';
 import type { Log } from '../../base/log.ts';
-import type { AttemptRecord, CallFacts, CallObserver, LiveRecord, VerificationFacts } from '../../call/index.ts';
+import type { AttemptRecord, CallObserver, LiveRecord, VerificationFacts } from '../../call/index.ts';
 import type { RelayListener, RelayState } from '../../media/index.ts';
 import type { CallRecord, CallRecordLog, EventBus, Metrics, SipTrace } from '../../observe/index.ts';
-import type { OutboundPlan, Refusal, RouteDraft, RouteRefusal, SentCall } from '../../outbound/index.ts';
+import type { OutboundPlan, Refusal, RouteDraft, RouteRefusal } from '../../outbound/index.ts';
 import type { Contest } from '../../provisioning/directory/coincidences.ts';
 import type { Directory } from '../../provisioning/directory/directory.ts';
 import type { Trunk } from '../../provisioning/trunk-settings/schema.ts';
@@ -19,6 +19,7 @@ import type { EngineObserver } from '../engine-options.ts';
 import { whatsappFacts } from '../route/whatsapp-facts.ts';
 import type { ExpiringCertificate } from './certificate-watch.ts';
 import type { RecentCalls } from './recent-calls.ts';
+import { sentFacts } from './sent-facts.ts';
 
 export interface ObservationOptions {
   readonly log: Log;
@@ -39,6 +40,10 @@ export class Observation
   implements EngineObserver, CallObserver, RegistrationListener<Flow>, TrunkListener, RelayListener, MessageObserver
 {
   readonly #options: ObservationOptions;
+  /** Calls that may be sent over a trunk while they live, by their routing session. */
+  readonly #placing = new Map<string, LiveRecord>();
+  /** Refused before its call began, which it does at once. */
+  #refused: OutboundPlan | undefined = undefined;
   readonly #audiences = new Map<string, readonly string[]>();
 
   constructor(options: ObservationOptions) {
@@ -76,7 +81,12 @@ export class Observation
     if (record.facts.peerNode !== undefined) return;
     this.#options.metrics.countCallStarted(record.facts.direction);
     const { sessionId } = record.facts;
-    if (sessionId !== undefined) this.#options.recentCalls.link(record.id, sessionId);
+    if (sessionId !== undefined) {
+      this.#options.recentCalls.link(record.id, sessionId);
+      this.#placing.set(sessionId, record);
+      if (this.#refused?.facts.sessionId === sessionId) record.sent = sentFacts(this.#refused, undefined);
+      this.#refused = undefined;
+    }
     this.#publishCall(record, 'started');
     if (record.facts.verification !== undefined) this.#verified(record, record.facts.verification);
   }
@@ -103,6 +113,7 @@ export class Observation
 
   onCallEnded(record: LiveRecord): void {
     const { log, metrics, records, trace } = this.#options;
+    this.#isOver(record);
     if (record.facts.peerNode !== undefined) return;
     metrics.countCallEnded(record.facts.direction, record.status);
     // Linked when it began, too, but the trace may have forgotten that of a long call.
@@ -129,6 +140,7 @@ export class Observation
   }
 
   onCallMoved(record: LiveRecord): void {
+    this.#isOver(record);
     // The half of a call whose other half is here now too has no record of its own either.
     if (record.facts.peerNode === undefined) this.#options.log.warn('call-moved', { callId: record.callerCallId });
   }
@@ -158,7 +170,9 @@ export class Observation
   // Trunks and admission
 
   onRoute(route: RouteDraft | RouteRefusal, plan: OutboundPlan): void {
-    this.#options.recentCalls.remember(plan, route.kind === 'draft' ? route : undefined);
+    this.#options.recentCalls.remember(plan);
+    const record = this.#placing.get(plan.facts.sessionId);
+    if (record !== undefined) record.sent = sentFacts(plan, route.kind === 'draft' ? route : undefined);
     if (route.kind === 'draft' && route.signing !== undefined)
       this.#options.metrics.countSigned(route.signing.attestation ?? 'div');
     for (const { kind, source, value, reason, trunkId } of route.events) {
@@ -185,7 +199,10 @@ export class Observation
   }
 
   onOutboundRefused(plan: OutboundPlan, refusal: Refusal): void {
-    this.#options.recentCalls.remember(plan, undefined, refusal);
+    this.#options.recentCalls.remember(plan, refusal);
+    const record = this.#placing.get(plan.facts.sessionId);
+    if (record === undefined) this.#refused = plan;
+    else record.sent = sentFacts(plan, undefined);
   }
 
   onTrunkState(trunk: Trunk, status: TrunkStatus, previous: TrunkStatus['state']): void {
@@ -333,20 +350,8 @@ export class Observation
     return audience;
   }
 
-  /** What is kept of how a call was placed is not for ever, and not beyond this process. */
-  recordFacts({ id, facts }: LiveRecord): CallFacts {
-    const sent = this.#options.recentCalls.sent(id);
-    if (sent === undefined) return facts;
-    const { ruleName, calledNumber, outboundCallerId, callerIdSource, anonymous, signed, signedWith, originId } = sent;
-    return {
-      ...facts,
-      ...(ruleName !== undefined && { outboundRule: ruleName }),
-      ...(calledNumber !== undefined && { calledAs: calledNumber }),
-      ...(outboundCallerId !== undefined && { outboundCallerId }),
-      ...(callerIdSource !== undefined && { outboundCallerIdSource: callerIdSource }),
-      ...(anonymous !== undefined && { anonymous }),
-      ...(signed !== undefined && { signed, signedWith, originId }),
-    };
+  #isOver({ facts: { sessionId } }: LiveRecord): void {
+    if (sessionId !== undefined) this.#placing.delete(sessionId);
   }
 
   #recordOf(record: LiveRecord): CallRecord {
@@ -354,7 +359,7 @@ export class Observation
     const directory = this.#options.directory();
     const trunkId = record.answeredTrunkId ?? record.attempts.at(-1)?.trunkId ?? facts.trunkId;
     const trunk = trunkId === undefined ? undefined : directory.trunk(trunkId)?.name;
-    const sent = this.#options.recentCalls.sent(record.id) ?? sentFacts(facts);
+    const sent = record.sent ?? facts;
     const endedAtMs = record.endedAtMs ?? record.startedAtMs;
     return {
       callId: record.id,
@@ -364,16 +369,16 @@ export class Observation
       callerNumber: facts.caller,
       callerNumberSent: sent.anonymous === true ? 'anonymous' : sent.outboundCallerId,
       calledNumber: facts.called,
-      calledNumberSent: sent.calledNumber,
+      calledNumberSent: sent.calledAs,
       extension: facts.extension,
       outboundCallerId: sent.outboundCallerId,
-      outboundCallerIdSource: sent.callerIdSource,
+      outboundCallerIdSource: sent.outboundCallerIdSource,
       anonymous: sent.anonymous,
       whatsapp: facts.whatsapp,
       signed: sent.signed,
       signedWith: sent.signedWith,
       originId: sent.originId,
-      outboundRule: sent.ruleName ?? facts.outboundRule,
+      outboundRule: sent.outboundRule,
       inboundRule: facts.inboundRule,
       verification: facts.verification,
       trunkId,
@@ -405,21 +410,6 @@ export class Observation
         record.media.length === 0 ? undefined : record.media.map(({ near, far }) => ({ caller: near, callee: far })),
     };
   }
-}
-
-/** What {@link Observation.recordFacts} added. */
-function sentFacts(facts: CallFacts): SentCall {
-  const { calledAs, outboundCallerId, outboundCallerIdSource, anonymous } = facts;
-  const { signed, signedWith, originId } = facts as Pick<SentCall, 'signed' | 'signedWith' | 'originId'>;
-  return {
-    calledNumber: calledAs,
-    outboundCallerId,
-    callerIdSource: outboundCallerIdSource,
-    anonymous,
-    signed,
-    signedWith,
-    originId,
-  };
 }
 
 /** Each once, the caller's first. */

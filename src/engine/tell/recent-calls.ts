@@ -8,9 +8,6 @@ import {
   packedFacts,
   placedCall,
   type Refusal,
-  type RouteDraft,
-  type SentCall,
-  sentCall,
 } from '../../outbound/index.ts';
 
 const MAX_CALLS = 1000;
@@ -28,14 +25,13 @@ interface Place {
   readonly from: number;
   /** Number of its facts; its INVITE comes after them. */
   at: number;
-  sent: SentCall;
   /** One that was not received. */
   request: EndpointRequest | undefined;
   newer: Place | undefined;
 }
 
 /**
- * The latest outbound calls as they were placed, so that a call can be recorded and explained while it lives and for a while
+ * The latest outbound calls as they were placed, so that a call can be explained while it lives and for a while
  * afterwards. They are kept by session (what the routing works with), and found by the call's id, once the two were linked. What is
  * kept of each are octets outside of the heap: nearly none is asked for.
  */
@@ -54,14 +50,12 @@ export class RecentCalls {
   }
 
   /** `refusal` is that of a guard, when one refused what the pipeline had let pass. Remembered again, a call keeps its place. */
-  remember(plan: OutboundPlan, route: RouteDraft | undefined, refusal?: Refusal): void {
+  remember(plan: OutboundPlan, refusal?: Refusal): void {
     const { facts } = plan;
     const at = this.#texts.add(packedFacts(plan, refusal));
     this.#texts.add(facts.request.text);
-    const sent = sentCall(plan, route);
-    const place = this.#bySession.get(facts.sessionId) ?? this.#newPlace(facts, at, sent);
+    const place = this.#bySession.get(facts.sessionId) ?? this.#newPlace(facts, at);
     place.at = at;
-    place.sent = sent;
     place.request = facts.request.text === '' ? facts.request : undefined;
   }
 
@@ -72,11 +66,6 @@ export class RecentCalls {
   get(callId: string): PlacedCall | undefined {
     const place = this.#placeOf(callId);
     return place === undefined ? undefined : this.#read(place);
-  }
-
-  /** What its record says of how it was sent. */
-  sent(callId: string): SentCall | undefined {
-    return this.#placeOf(callId)?.sent;
   }
 
   /** The calls that are known by their id, the latest first; each is read when its turn comes, if it is kept then. */
@@ -92,10 +81,10 @@ export class RecentCalls {
     return sessionId === undefined ? undefined : this.#bySession.get(sessionId);
   }
 
-  #newPlace({ sessionId, directory, node }: OutboundPlan['facts'], from: number, sent: SentCall): Place {
+  #newPlace({ sessionId, directory, node }: OutboundPlan['facts'], from: number): Place {
     const last = this.#newest?.surroundings;
     const surroundings = last?.directory === directory && last.node === node ? last : { directory, node };
-    const place: Place = { sessionId, surroundings, from, at: from, sent, request: undefined, newer: undefined };
+    const place: Place = { sessionId, surroundings, from, at: from, request: undefined, newer: undefined };
     if (this.#newest === undefined) this.#oldest = place;
     else this.#newest.newer = place;
     this.#newest = place;

@@ -1,6 +1,7 @@
 import { describe, expect, test, vi } from 'vitest';
 import { allAtOnce } from '../../../src/base/steps.ts';
-import type { LiveRecord } from '../../../src/call/index.ts';
+import { LiveRecord } from '../../../src/call/index.ts';
+import { waitingRecord } from '../../../src/call/waiting.ts';
 import { Observation } from '../../../src/engine/tell/observation.ts';
 import { RecentCalls } from '../../../src/engine/tell/recent-calls.ts';
 import { RunningEngine } from '../../../src/engine/tell/view.ts';
@@ -13,9 +14,11 @@ import {
   Metrics,
   SipTrace,
 } from '../../../src/observe/index.ts';
+import { dialledNumber, draftForRoute, planOutbound } from '../../../src/outbound/index.ts';
 import { Provisioner } from '../../../src/provisioning/change/provisioner.ts';
 import { MemoryProvisioningStore } from '../../kit/memory-provisioning-store.ts';
 import { signer } from '../../kit/stir/signed.ts';
+import { factsOf } from '../../outbound/world.ts';
 import {
   type Agent,
   CARRIER_A,
@@ -48,6 +51,7 @@ class Watched {
   carrier!: Agent;
 
   observation!: Observation;
+  #others = 0;
 
   static async start(options: WorldOptions = {}): Promise<Watched> {
     const watched = new Watched();
@@ -112,6 +116,14 @@ class Watched {
     });
   }
 
+  /** Calls of others, as they are told of. */
+  placeOthers(count: number): void {
+    for (let index = 0; index < count; index++) {
+      const plan = planOutbound({ ...factsOf(), sessionId: `other-${this.#others++}` });
+      this.observation.onRoute(draftForRoute(plan, 0), plan);
+    }
+  }
+
   /** A call that the carrier challenges and answers, and that it ends after ten seconds. */
   call(called = '18005550199', fields: Record<string, string> = {}) {
     const { alice, carrier, world } = this;
@@ -156,7 +168,9 @@ test('what was signed of a call is in its record, of one that this process has t
   watched.world.run();
   alice.final(invite);
   const record = started.mock.calls[0]?.[0] as LiveRecord;
-  const facts = observation.recordFacts(record);
+  watched.placeOthers(1001);
+  const facts = watched.world.engine.calls.get(record.id)?.snapshot(0)?.facts ?? record.facts;
+  expect(waitingRecord(record).facts).toEqual(facts);
   watched.end(carrier.took('INVITE'));
   const written = watched.records.get(record.id);
   expect(written).toMatchObject({
@@ -166,9 +180,8 @@ test('what was signed of a call is in its record, of one that this process has t
   });
   // Another process knows of it what was kept.
   const after = new Watched();
-  Object.assign(after, { recentCalls: new RecentCalls() });
   const heir = after.observe(watched.world);
-  heir.onCallEnded(Object.assign(Object.create(Object.getPrototypeOf(record)), record, { facts }));
+  heir.onCallEnded(new LiveRecord(record.id, facts, record.callerCallId, record.startedAtMs));
   const { signed, signedWith, originId } = written ?? {};
   expect(after.records.get(record.id)).toMatchObject({ signed, signedWith, originId });
   after.metrics.close();
@@ -261,6 +274,56 @@ describe('call records', () => {
     const [record] = watched.kept();
     expect(record?.talkMs).toBeGreaterThanOrEqual(10_000);
     expect(Date.parse(record?.answeredAt ?? '')).toBeGreaterThan(Date.parse(record?.ringingAt ?? ''));
+    watched.close();
+  });
+
+  test('what it says of how a call was sent is known whatever has been placed meanwhile: drafted again after that, too', async () => {
+    const watched = await Watched.start();
+    const b = watched.world.agent('192.0.2.20');
+    const call = watched.alice.call('18005550199');
+    watched.placeOthers(1001);
+    watched.carrier.answer(watched.carrier.took('INVITE'), 503, 'Busy Trunk');
+    watched.world.run();
+    const sent = b.took('INVITE');
+    b.answer(sent, 180, 'Ringing');
+    watched.world.run();
+    watched.placeOthers(1001);
+    b.answer(sent, 200, 'OK', {}, SDP);
+    watched.world.run();
+    watched.alice.final(call);
+    watched.placeOthers(1001);
+    b.send(b.withinOf(sent, 'BYE'));
+    watched.world.run();
+    watched.alice.answer(watched.alice.took('BYE'), 200, 'OK', { Contact: undefined });
+    watched.world.run();
+    expect(watched.kept()[0]).toMatchObject({
+      trunkId: CARRIER_B_ID,
+      calledNumber: '18005550199',
+      calledNumberSent: dialledNumber(sent.uri()),
+      callerNumberSent: '14155550100',
+      outboundCallerId: '14155550100',
+      outboundCallerIdSource: 'company',
+      anonymous: false,
+      outboundRule: expect.any(String),
+    });
+    watched.close();
+  });
+
+  test('a call that a guard refuses before it begins has the rule that it would have left by', async () => {
+    const watched = await Watched.start();
+    const { observation } = watched;
+    for (const sessionId of ['before', 'refused']) {
+      const plan = planOutbound({ ...factsOf(), sessionId });
+      observation.onOutboundRefused(plan, { status: 403, reason: 'No', code: 'no' });
+    }
+    const facts = { direction: 'outbound', caller: '101', called: '1' } as const;
+    for (const sessionId of ['refused', 'before']) {
+      const record = new LiveRecord(`call ${sessionId}`, { ...facts, sessionId }, '', 0);
+      observation.onCallStarted(record);
+      observation.onCallEnded(record);
+    }
+    expect(watched.records.get('call refused')?.outboundRule).toBe(planOutbound(factsOf()).ruleName);
+    expect(watched.records.get('call before')?.outboundRule).toBe(undefined);
     watched.close();
   });
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { RecentCalls } from '../../../src/engine/tell/recent-calls.ts';
-import { draftForRoute, planOutbound, type RouteDraft } from '../../../src/outbound/index.ts';
+import { planOutbound } from '../../../src/outbound/index.ts';
 import type { Party } from '../../../src/provisioning/tenants/party.ts';
 import type { Service } from '../../../src/provisioning/tenants/schema.ts';
 import { factsOf, placed } from '../../outbound/world.ts';
@@ -10,7 +10,7 @@ const planOf = (sessionId: string) => planOutbound({ ...factsOf(), sessionId });
 test('a call is found by the call id once the two were linked', () => {
   const calls = new RecentCalls();
   const plan = planOf('session');
-  calls.remember(plan, undefined);
+  calls.remember(plan);
   expect(calls.get('call')).toBe(undefined);
   calls.link('call', 'session');
   expect(calls.get('call')).toEqual(placed(plan));
@@ -19,7 +19,7 @@ test('a call is found by the call id once the two were linked', () => {
 test('only the latest are kept', () => {
   const calls = new RecentCalls(2);
   for (const name of ['a', 'b', 'c']) {
-    calls.remember(planOf(name), undefined);
+    calls.remember(planOf(name));
     calls.link(`call ${name}`, name);
   }
   expect(calls.get('call a')).toBe(undefined);
@@ -30,7 +30,7 @@ test('only the latest are kept', () => {
 test('remembered again, a call keeps its place: it goes when its turn comes, and nobody else for it', () => {
   const calls = new RecentCalls(2);
   for (const name of ['a', 'b', 'a', 'c', 'c', 'd', 'b']) {
-    calls.remember(planOf(name), undefined);
+    calls.remember(planOf(name));
     calls.link(`call ${name}`, name);
   }
   const kept = ['a', 'b', 'c', 'd'].filter((name) => calls.get(`call ${name}`) !== undefined);
@@ -40,10 +40,10 @@ test('remembered again, a call keeps its place: it goes when its turn comes, and
 test('lists the calls that were linked, the latest first', () => {
   const calls = new RecentCalls(2);
   for (const name of ['a', 'b', 'c']) {
-    calls.remember(planOf(name), undefined);
+    calls.remember(planOf(name));
     calls.link(`call ${name}`, name);
   }
-  calls.remember(planOf('d'), undefined);
+  calls.remember(planOf('d'));
   expect([...calls.list()].map(([id, { facts }]) => [id, facts.sessionId])).toEqual([['call c', 'c']]);
 });
 
@@ -53,7 +53,7 @@ test('a call is kept with the directory that it was placed by, and a caller that
   const madeUp: Party = { kind: 'service', service: { number: '+4930123', name: 'Zoë' } as Service };
   const plan = planOutbound({ ...facts, sessionId: 'a', caller: madeUp });
   const other = planOutbound({ ...factsOf(), sessionId: 'b' });
-  for (const each of [plan, other]) calls.remember(each, undefined);
+  for (const each of [plan, other]) calls.remember(each);
   for (const name of ['a', 'b']) calls.link(`call ${name}`, name);
   expect(calls.get('call a')?.facts.caller).toEqual(madeUp);
   expect(calls.get('call a')?.facts.directory).toBe(facts.directory);
@@ -64,13 +64,10 @@ test('a call is kept with the directory that it was placed by, and a caller that
 test('remembered again, a call is what it was the last time', () => {
   const calls = new RecentCalls(2);
   const plan = planOf('a');
-  const route = draftForRoute(plan, 0) as RouteDraft;
-  calls.remember(plan, undefined, { status: 403, reason: 'No', code: 'no' });
+  calls.remember(plan, { status: 403, reason: 'No', code: 'no' });
   calls.link('call', 'a');
   expect(calls.get('call')?.refusal?.code).toBe('no');
-  expect(calls.sent('call')?.calledNumber).toBe(undefined);
-  for (let index = 0; index < 100; index++) calls.remember(plan, route);
-  calls.remember(planOf('b'), undefined);
+  for (let index = 0; index < 100; index++) calls.remember(plan);
+  calls.remember(planOf('b'));
   expect(calls.get('call')).toEqual(placed(plan));
-  expect(calls.sent('call')).toMatchObject({ calledNumber: route.calledNumber, anonymous: false });
 });
