@@ -3,7 +3,7 @@ import { Readable } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { csvLine } from '../base/csv.ts';
-import { inSlices, type Steps } from '../base/steps.ts';
+import { inSlices, type Steps, sorted } from '../base/steps.ts';
 import type { CallRecord, FoundRecord } from '../observe/index.ts';
 import { trunkIdOf } from '../provisioning/trunk-settings/effective.ts';
 import { isSystemAdmin, maySeeTenant, maySeeTrunk, tenantScope } from './access.ts';
@@ -11,7 +11,7 @@ import { keyText } from './collection.ts';
 import { type ApiContext, answer, describe, identityOf } from './context.ts';
 import { byEnd, cursorAfter, readCursor } from './cursor.ts';
 import { named } from './openapi.ts';
-import { MISSING, nodeField, page, pageFields, pageOf } from './paging.ts';
+import { MISSING, nodeField, type PageQuery, pageFields, pageOf } from './paging.ts';
 import { ApiProblem, notFound } from './problem.ts';
 import { callIdParams } from './traces.ts';
 
@@ -94,13 +94,15 @@ function listRoute(app: FastifyInstance, context: ApiContext): void {
           ...(trunk === undefined ? {} : { trunkId: trunk }),
         }),
       );
-      const found = after(kept.filter(({ isKept }) => isKept).toSorted(byEnd), cursor);
+      const found = kept.filter(({ isKept }) => isKept);
       if (format === 'json') {
-        const read = page(found, { limit, offset }, (each) => ({ ...each.read(), node: context.nodes.self }));
-        const last = read.total > offset + limit ? found[offset + limit - 1] : undefined;
-        return reply.send({ ...read, ...(last === undefined ? {} : { nextCursor: cursorAfter(last) }) });
+        const { records, total } = await inSlices(pageAfter(found, cursor, { limit, offset }));
+        const items = records.map((record) => ({ ...record, node: context.nodes.self }));
+        const last = total > offset + limit ? records.at(-1) : undefined;
+        const next = last === undefined ? {} : { nextCursor: cursorAfter(last) };
+        return reply.send({ items, total, offset, limit, ...next });
       }
-      const records = await inSlices(readAll(found));
+      const records = await inSlices(allAfter(found, cursor));
       return reply
         .type('text/csv; charset=utf-8; header=present')
         .header('content-disposition', 'attachment; filename="calls.csv"')
@@ -119,11 +121,54 @@ function* readAll(found: readonly FoundRecord[]): Steps<CallRecord[]> {
   return records;
 }
 
-function after(records: readonly FoundRecord[], cursor: string | undefined): readonly FoundRecord[] {
-  if (cursor === undefined) return records;
+/** All after the cursor, in the order of {@link byEnd}. */
+function* allAfter(found: readonly FoundRecord[], cursor: string | undefined): Steps<CallRecord[]> {
+  const records = yield* sorted(yield* readAll(found), byEnd);
+  return records.slice(placeAfter(records, cursor));
+}
+
+function placeAfter(records: readonly CallRecord[], cursor: string | undefined): number {
+  if (cursor === undefined) return 0;
   const last = readCursor(cursor);
-  const from = records.findIndex((record) => byEnd(last, record) < 0);
-  return from === -1 ? [] : records.slice(from);
+  const place = records.findIndex((record) => byEnd(last, record) < 0);
+  return place === -1 ? records.length : place;
+}
+
+/**
+ * A page of them, in the order of {@link byEnd}, and how many there are from the cursor on. When a call ended is known of each; beside the
+ * page only those are read that ended in the same millisecond as its first and its last one, or as the cursor's.
+ */
+function* pageAfter(
+  found: readonly FoundRecord[],
+  cursor: string | undefined,
+  { limit, offset }: PageQuery,
+): Steps<{ readonly records: readonly CallRecord[]; readonly total: number }> {
+  const latest = yield* sorted(found, (a, b) => b.endedAtMs - a.endedAtMs);
+  let first = 0;
+  if (cursor !== undefined) {
+    const atMs = Date.parse(readCursor(cursor).endedAt);
+    first = endedAfter(latest, atMs);
+    const tied = latest.slice(first, endedAfter(latest, atMs - 1));
+    first += placeAfter((yield* readAll(tied)).sort(byEnd), cursor);
+  }
+  const [begin, end] = [first + offset, Math.min(first + offset + limit, latest.length)];
+  const total = latest.length - first;
+  if (begin >= end) return { records: [], total };
+  const from = endedAfter(latest, (latest[begin] as FoundRecord).endedAtMs);
+  const until = endedAfter(latest, (latest[end - 1] as FoundRecord).endedAtMs - 1);
+  const records = yield* sorted(yield* readAll(latest.slice(from, until)), byEnd);
+  return { records: records.slice(begin - from, end - from), total };
+}
+
+/** How many ended after this millisecond: the latest come first. */
+function endedAfter(latest: readonly FoundRecord[], atMs: number): number {
+  let [low, high] = [0, latest.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((latest[middle] as FoundRecord).endedAtMs > atMs) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 type Defined<T> = { [K in keyof T]?: Exclude<T[K], undefined> };

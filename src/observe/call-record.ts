@@ -101,18 +101,17 @@ export interface CallRecordFilter {
   readonly until?: string;
 }
 
-/** A record that was found: what tells its place among others, and the rest when somebody asks. */
+/** A record that was found: when its call ended, and the rest when somebody asks. */
 export class FoundRecord {
-  readonly endedAt: string;
-  readonly callId: string;
+  /** Wall clock, ms. */
+  readonly endedAtMs: number;
   readonly #kept: KeptRecords<CallRecord>;
   readonly #number: number;
 
-  constructor(kept: KeptRecords<CallRecord>, number: number, { endedAt, callId }: CallRecord) {
+  constructor(kept: KeptRecords<CallRecord>, number: number) {
     this.#kept = kept;
     this.#number = number;
-    this.endedAt = endedAt;
-    this.callId = callId;
+    this.endedAtMs = kept.endedAtMs(number);
   }
 
   /** Until so many others have come. */
@@ -156,19 +155,24 @@ export class CallRecordLog {
     return () => this.#listeners.delete(listener);
   }
 
-  /** Matching records, latest first. */
+  /** Matching records, those that came last first. Without a filter none is read. */
   *find(filter: CallRecordFilter = {}): Steps<FoundRecord[]> {
     const kept = this.#kept;
     kept.pack();
     const span = { fromMs: instantOf(filter.from, -Infinity), untilMs: instantOf(filter.until, Infinity) };
     const parts = partsOf(filter);
     const found: FoundRecord[] = [];
+    const isAny = Object.values(filter).every((wanted) => wanted === undefined);
     for (let number = kept.next - 1; number >= kept.first; number--) {
+      if (isAny) {
+        found.push(new FoundRecord(kept, number));
+        continue;
+      }
       if (number % RECORDS_PER_STEP === 0) yield;
       const text = kept.text(number);
       if (text === undefined || !parts.every((part) => text.includes(part))) continue;
       const record = JSON.parse(text) as CallRecord;
-      if (matches(record, filter, span)) found.push(new FoundRecord(kept, number, record));
+      if (matches(record, filter, span)) found.push(new FoundRecord(kept, number));
     }
     return found;
   }

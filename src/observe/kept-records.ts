@@ -9,10 +9,12 @@ const IDS = 4;
 const NONE = 0;
 const MORE_IDS = 1;
 
-/** What a record is found by. */
+/** What a record is found and put in order by. */
 interface Identified {
   readonly callId: string;
   readonly sipCallIds: readonly string[];
+  /** ISO 8601. */
+  readonly endedAt: string;
 }
 
 /**
@@ -24,6 +26,8 @@ export class KeptRecords<T extends Identified> {
   readonly #texts: TextRing;
   /** Hashes of the ids of the record with number n, from place n modulo the capacity on; made with the first one. */
   #hashes = new Uint32Array(0);
+  /** When its call ended, of the record with number n at place n modulo the capacity. Wall clock, ms. */
+  #endedAtMs = new Float64Array(0);
   /** Those that are no octets yet. */
   #latest: { readonly record: T; readonly line: JsonLine }[] = [];
 
@@ -40,7 +44,10 @@ export class KeptRecords<T extends Identified> {
 
   /** Makes octets of all; from here on each has its number. */
   pack(): void {
-    if (this.#hashes.length === 0) this.#hashes = new Uint32Array(IDS * this.#capacity);
+    if (this.#hashes.length === 0) {
+      this.#hashes = new Uint32Array(IDS * this.#capacity);
+      this.#endedAtMs = new Float64Array(this.#capacity);
+    }
     for (const { record, line } of this.#latest) {
       const text = textOf(line);
       if (text !== undefined) this.#note(this.#texts.add(text), record);
@@ -55,6 +62,11 @@ export class KeptRecords<T extends Identified> {
 
   get next(): number {
     return this.#texts.next;
+  }
+
+  /** When the call of a record that is kept ended: wall clock, ms. */
+  endedAtMs(number: number): number {
+    return this.#endedAtMs[number % this.#capacity] as number;
   }
 
   /** JSON of a record; undefined when it is not kept any more. */
@@ -85,7 +97,8 @@ export class KeptRecords<T extends Identified> {
     return this.#hashes[end - 1] === MORE_IDS;
   }
 
-  #note(number: number, { callId, sipCallIds }: Identified): void {
+  #note(number: number, { callId, sipCallIds, endedAt }: Identified): void {
+    this.#endedAtMs[number % this.#capacity] = Date.parse(endedAt);
     const place = IDS * (number % this.#capacity);
     this.#hashes.fill(NONE, place, place + IDS);
     this.#hashes[place] = hashOf(callId);

@@ -1,4 +1,6 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import type { CallRecord } from '../../src/observe/index.ts';
+import { KeptRecords } from '../../src/observe/kept-records.ts';
 import { ask, startTestApi, type TestApi } from './kit.ts';
 
 const STARTED = '2026-11-01T00:00:10.000Z';
@@ -82,5 +84,80 @@ describe('records of calls', () => {
     [`trunks=${Array(101).fill('201').join(',')}`, 422, 'too many trunks'],
   ])('%s is refused with %i: %s', async (query, status) => {
     expect((await ask(world, world.tokens.acme, 'GET', `/api/v1/call-statistics?${query}`)).status).toBe(status);
+  });
+});
+
+describe('pages of call records', () => {
+  let world: TestApi;
+  /** In the order in which they are listed. Some ended in one millisecond, some came later than others that ended after them. */
+  let listed: string[];
+  beforeAll(async () => {
+    world = await startTestApi();
+    const ends = Array.from({ length: 1000 }, (_, index) => ({
+      callId: `call-${(index * 7919) % 1000}`,
+      endedAt: new Date(Date.UTC(2026, 10, 1) + 100 * (index - (index % 10)) + 150 * ((index * 31) % 7)).toISOString(),
+    }));
+    for (const { callId, endedAt } of ends) {
+      const record: CallRecord = {
+        callId,
+        endedAt,
+        sipCallIds: [],
+        tenant: 'acme',
+        direction: 'outbound',
+        callerNumber: '101',
+        calledNumber: '1',
+        attempts: [],
+        startedAt: STARTED,
+        durationMs: 0,
+        talkMs: 0,
+        status: 486,
+        reason: 'Busy Here',
+        hungUpBy: 'callee',
+      };
+      world.records.append(record);
+    }
+    listed = ends
+      .map(({ callId, endedAt }) => `${endedAt},${callId}`)
+      .sort()
+      .reverse();
+  });
+  afterAll(() => world.close());
+
+  const get = (query: string) => ask(world, world.tokens.system, 'GET', `/api/v1/call-records?${query}`);
+  const rowsOf = ({ body }: Awaited<ReturnType<typeof get>>) =>
+    (body.items as CallRecord[]).map(({ endedAt, callId }) => `${endedAt},${callId}`);
+
+  test('by cursor and by offset give all, each once, the latest first; the total counts those from the cursor on', async () => {
+    const byCursor: string[] = [];
+    for (let cursor = ''; ; ) {
+      const answer = await get(`limit=37${cursor}`);
+      expect(answer.body.total).toBe(1000 - byCursor.length);
+      byCursor.push(...rowsOf(answer));
+      if (answer.body.nextCursor === undefined) break;
+      cursor = `&cursor=${encodeURIComponent(answer.body.nextCursor)}`;
+    }
+    expect(byCursor).toEqual(listed);
+    for (const offset of [0, 1, 500, 963, 990, 1000, 2000]) {
+      const answer = await get(`limit=37&offset=${offset}`);
+      expect(answer.body).toMatchObject({ total: 1000, offset, limit: 37 });
+      expect(rowsOf(answer)).toEqual(listed.slice(offset, offset + 37));
+    }
+    const after = await get(`limit=3&offset=5&cursor=${encodeURIComponent(listed[100] as string)}`);
+    expect(rowsOf(after)).toEqual(listed.slice(106, 109));
+    expect(rowsOf(await get('limit=40&tenant=acme&offset=7'))).toEqual(listed.slice(7, 47));
+  });
+
+  test('read what they show, and what ended in the same millisecond as their first and last row', async () => {
+    const reads = vi.spyOn(KeptRecords.prototype, 'text');
+    const others = vi.spyOn(KeptRecords.prototype, 'read');
+    try {
+      await get('limit=20');
+      await get(`limit=20&cursor=${encodeURIComponent(listed[499] as string)}`);
+      await get('limit=20&offset=700');
+      expect(reads.mock.calls.length + others.mock.calls.length).toBeLessThan(150);
+    } finally {
+      reads.mockRestore();
+      others.mockRestore();
+    }
   });
 });

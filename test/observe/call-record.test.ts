@@ -1,10 +1,11 @@
 import { mkdtempSync, readFileSync, renameSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { silentLog } from '../../src/base/log.ts';
 import { allAtOnce } from '../../src/base/steps.ts';
 import { type CallRecord, CallRecordLog } from '../../src/observe/call-record.ts';
+import { KeptRecords } from '../../src/observe/kept-records.ts';
 
 const base: CallRecord = {
   callId: 'c0',
@@ -81,10 +82,23 @@ describe('CallRecordLog', () => {
       records.append({ ...base, callId: `c${index}`, sipCallIds: [`a${index}`, `b${index}`] });
     expect(heard).toHaveLength(1000);
     expect(allAtOnce(records.find()).length).toBeLessThanOrEqual(150);
-    expect(allAtOnce(records.find())[0]?.callId).toBe('c999');
+    expect(allAtOnce(records.find())[0]?.read()?.callId).toBe('c999');
     expect(records.get('c999')?.callId).toBe('c999');
     expect(records.get('b998')?.callId).toBe('c998');
     expect(records.get('c1')).toBeUndefined();
+  });
+
+  test('without a filter none is read to find all, and when each ended is known', () => {
+    const records = new CallRecordLog({ log: silentLog, capacity: 100 });
+    const at = (index: number) => Date.UTC(2026, 10, 1) + 1000 * index;
+    for (let index = 0; index < 250; index++)
+      records.append({ ...base, callId: `c${index}`, endedAt: new Date(at(index)).toISOString() });
+    const texts = vi.spyOn(KeptRecords.prototype, 'text');
+    const found = allAtOnce(records.find({}));
+    expect(texts).not.toHaveBeenCalled();
+    texts.mockRestore();
+    expect(found.map(({ endedAtMs }) => endedAtMs)).toEqual(Array.from({ length: 100 }, (_, age) => at(249 - age)));
+    expect(found[99]?.read()?.callId).toBe('c150');
   });
 
   test('a record that was found is read as it was told, for as long as it is kept', () => {

@@ -6,9 +6,11 @@ import { KeptRecords } from '../../src/observe/kept-records.ts';
 interface Kept {
   readonly callId: string;
   readonly sipCallIds: readonly string[];
+  readonly endedAt: string;
   readonly number: number;
 }
 
+const endedAt = '2026-11-01T00:01:00.000Z';
 const add = (kept: KeptRecords<Kept>, record: Kept) => kept.add(record, new JsonLine(record));
 
 describe('kept records', () => {
@@ -17,6 +19,7 @@ describe('kept records', () => {
     const record = (number: number): Kept => ({
       callId: `call ${number}`,
       sipCallIds: Array.from({ length: legs }, (_, leg) => `leg ${leg} of ${number}`),
+      endedAt,
       number,
     });
     for (let number = 0; number < 300; number++) add(kept, record(number));
@@ -36,7 +39,12 @@ describe('kept records', () => {
         }),
         (capacity, calls) => {
           const kept = new KeptRecords<Kept>(capacity, 1e6);
-          const records = calls.map(([callId = '', ...sipCallIds], number) => ({ callId, sipCallIds, number }));
+          const records = calls.map(([callId = '', ...sipCallIds], number) => ({
+            callId,
+            sipCallIds,
+            endedAt,
+            number,
+          }));
           for (const record of records) add(kept, record);
           for (const id of ['a', 'f'])
             expect(kept.get(id)).toEqual(
@@ -49,9 +57,9 @@ describe('kept records', () => {
 
   test('one without a JSON text costs nobody else anything', () => {
     const kept = new KeptRecords<Kept>(10, 1e6);
-    kept.add({ callId: 'none', sipCallIds: [], number: 0 }, new JsonLine(undefined));
-    kept.add({ callId: 'circle', sipCallIds: [], number: 0 }, new JsonLine(1n));
-    add(kept, { callId: 'whole', sipCallIds: [], number: 1 });
+    kept.add({ callId: 'none', sipCallIds: [], endedAt, number: 0 }, new JsonLine(undefined));
+    kept.add({ callId: 'circle', sipCallIds: [], endedAt, number: 0 }, new JsonLine(1n));
+    add(kept, { callId: 'whole', sipCallIds: [], endedAt, number: 1 });
     expect(kept.get('whole')?.number).toBe(1);
     expect(kept.get('none')).toBeUndefined();
     expect(kept.get('circle')).toBeUndefined();
