@@ -1,9 +1,8 @@
+import { SharedBudget } from '../../base/shared-budget.ts';
 import { ownCopy } from '../../base/text.ts';
 import type { SipRequest } from '../message/index.ts';
 import type { Channel } from './types.ts';
 
-/** One source may have so many times what nobody has. */
-const SHARE_OF_FREE = 3;
 /** What goes on may have so much above a limit, so that too much of what begins ends no call. */
 const ABOVE = 1.25;
 /**
@@ -27,43 +26,6 @@ export interface PlaceJudges<F extends Channel> {
   readonly speaksForMany?: (request: SipRequest, flow: F) => boolean;
   /** Whether an INVITE is an emergency call, which may use what requests of calls in progress may. Default: none is. */
   readonly isEmergency?: (request: SipRequest) => boolean;
-}
-
-/** How much one source holds of something, and all of them together. */
-class SharedBudget {
-  total = 0;
-  readonly #most: number;
-  readonly #held = new Map<string, number>();
-
-  constructor(most: number) {
-    this.#most = most;
-  }
-
-  /** How full it is: 1 is the limit, what goes on may have {@link ABOVE} of it. */
-  get fill(): number {
-    return this.total / this.#most;
-  }
-
-  /**
-   * Whether a source has its share of so many times the limit. It may hold three times what is free: alone three quarters of all, and
-   * whoever comes then three quarters of the rest. So no source, or address that is forged, takes it all, and one that is alone is not
-   * held to an equal share. (The dynamic thresholds of Choudhury and Hahne, IEEE/ACM Transactions on Networking 6(2), 1998.)
-   */
-  hasShare(source: string, times: number): boolean {
-    return (this.#held.get(source) ?? 0) >= SHARE_OF_FREE * (times * this.#most - this.total);
-  }
-
-  change(source: string, by: number): void {
-    this.total += by;
-    const held = (this.#held.get(source) ?? 0) + by;
-    if (held > 0) this.#held.set(source, held);
-    else this.#held.delete(source);
-  }
-
-  clear(): void {
-    this.total = 0;
-    this.#held.clear();
-  }
 }
 
 /** Where the peer is: the source of its requests, unless somebody stands behind it. */

@@ -1,0 +1,39 @@
+/** One source may have so many times what nobody has. */
+const SHARE_OF_FREE = 3;
+
+/** How much one source holds of something, and all of them together. */
+export class SharedBudget {
+  total = 0;
+  readonly #most: number;
+  readonly #held = new Map<string, number>();
+
+  constructor(most: number) {
+    this.#most = most;
+  }
+
+  /** How full it is: 1 is the limit. */
+  get fill(): number {
+    return this.total / this.#most;
+  }
+
+  /**
+   * Whether a source has its share of so many times the limit. It may hold three times what is free: alone three quarters of all, and
+   * whoever comes then three quarters of the rest. So no source, or address that is forged, takes it all, and one that is alone is not
+   * held to an equal share. (The dynamic thresholds of Choudhury and Hahne, IEEE/ACM Transactions on Networking 6(2), 1998.)
+   */
+  hasShare(source: string, times: number): boolean {
+    return (this.#held.get(source) ?? 0) >= SHARE_OF_FREE * (times * this.#most - this.total);
+  }
+
+  change(source: string, by: number): void {
+    this.total += by;
+    const held = (this.#held.get(source) ?? 0) + by;
+    if (held > 0) this.#held.set(source, held);
+    else this.#held.delete(source);
+  }
+
+  clear(): void {
+    this.total = 0;
+    this.#held.clear();
+  }
+}

@@ -1,0 +1,24 @@
+import { expect, test } from 'vitest';
+import { SharedBudget } from '../../src/base/shared-budget.ts';
+
+/** How many a source is given, one after another. */
+function given(budget: SharedBudget, source: string): number {
+  let count = 0;
+  for (; !budget.hasShare(source, 1); count++) budget.change(source, 1);
+  return count;
+}
+
+test('one source has three quarters at most, whoever comes then three quarters of the rest', () => {
+  const budget = new SharedBudget(1_600);
+  expect([given(budget, 'a'), given(budget, 'b'), given(budget, 'c')]).toEqual([1_200, 300, 75]);
+  expect([budget.total, budget.fill]).toEqual([1_575, 1_575 / 1_600]);
+});
+
+test('what is given back may be had again, by whoever asks', () => {
+  const budget = new SharedBudget(16);
+  given(budget, 'a');
+  budget.change('a', -12);
+  expect([budget.total, given(budget, 'b')]).toEqual([0, 12]);
+  budget.clear();
+  expect([budget.fill, given(budget, 'c')]).toEqual([0, 12]);
+});
