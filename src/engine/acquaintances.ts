@@ -35,6 +35,11 @@ export class Acquaintances {
     );
   }
 
+  /** The address of whoever sent a request, behind a proxy of ours or not. */
+  senderOf(request: SipRequest, flow: Flow): string {
+    return this.#options.front.senderOf(request, flow).remoteAddress;
+  }
+
   /** Whether whoever sent a request, behind a proxy of ours or not, may have a call here. */
   knowsSender(request: SipRequest, flow: Flow): boolean {
     const { remoteAddress, unnamed } = this.#options.front.senderOf(request, flow);

@@ -48,7 +48,7 @@ export interface CallContinuityOptions {
   readonly self: Self;
   readonly isPlausible: CallRevivalOptions['isPlausible'];
   /** Whoever may have a call of another node: strangers do not wait. */
-  readonly sources: Pick<Acquaintances, 'knows' | 'knowsSender'>;
+  readonly sources: Pick<Acquaintances, 'knows' | 'knowsSender' | 'senderOf'>;
   /** Whether both addresses are of one peer: the same, or of one trunk. */
   readonly isOnePeer: (address: string, other: string) => boolean;
 }
@@ -78,7 +78,11 @@ export class CallContinuity {
     this.#questions = questions;
     const taken = new TakenCalls(scheduler);
     this.#taken = taken;
-    this.#strayRequests = new StrayRequests({ endpoint, peers, known, mark, scheduler });
+    const readAtMs = () => store?.shared?.heard().atMs ?? scheduler.nowMs();
+    this.#strayRequests = new StrayRequests({
+      ...{ endpoint, peers, known, mark, scheduler, readAtMs },
+      senderOf: (request, flow) => options.sources.senderOf(request, flow),
+    });
     if (options.hasPeers)
       this.#ringingHalves = new RingingHalves({ halves: calls.halves, known, questions, scheduler, log });
     if (store === undefined) return;
@@ -222,10 +226,10 @@ export class CallContinuity {
 
   /** It is answered by the node that has the call, or is tried here again: when the call has come, or nobody is left who may have it. */
   async #settleBye(transaction: ServerTransaction, retry: () => void): Promise<void> {
-    const passed = await this.#strayRequests.passOn(transaction);
-    if (passed === 'taken') return;
     const { request } = transaction;
     const isHere = () => this.#legOf(request) !== undefined;
+    const passed = await this.#strayRequests.passOn(transaction, isHere);
+    if (passed === 'taken') return;
     const arrival = this.#arrival();
     if (passed === 'silent' && (await this.#strayRequests.waitForSilent(transaction, isHere))) return;
     if (!isHere()) await arrival;
@@ -256,7 +260,8 @@ export class CallContinuity {
         : { ...passed, again: (other) => again(other ?? this.#cancelPassed(passed)) };
     if (this.#unread?.isUnread === true) {
       const isHeld = this.#unread.hold(isKnown, () => {
-        void this.#settleCancel(held, this.#strayRequests.concerns(held.cancel, flow), this.#arrival());
+        const passedFrom = this.#strayRequests.concerns(held.cancel, flow) ? flow : undefined;
+        void this.#settleCancel(held, passedFrom, this.#arrival());
       });
       if (isHeld) waiting.remember(held);
       return isHeld;
@@ -267,7 +272,7 @@ export class CallContinuity {
     const arrival = this.#arrival();
     if (!passesOn && arrival === undefined) return false;
     waiting.remember(held);
-    void this.#settleCancel(held, passesOn, arrival);
+    void this.#settleCancel(held, passesOn ? flow : undefined, arrival);
     return true;
   }
 
@@ -277,10 +282,17 @@ export class CallContinuity {
     return endpoint.transactions.cancel(cancel, ({ remoteAddress }) => isOnePeer(remoteAddress, from));
   }
 
-  /** It is answered when another node has the call, or when that has come here or does not. */
-  async #settleCancel(held: HeldCancel, passesOn: boolean, arrival: Promise<void> | undefined): Promise<void> {
+  /**
+   * It is answered when another node has the call, or when that has come here or does not.
+   * @param passedFrom where it came from, if it is to be passed on
+   */
+  async #settleCancel(
+    held: HeldCancel,
+    passedFrom: Flow | undefined,
+    arrival: Promise<void> | undefined,
+  ): Promise<void> {
     const isHere = () => !this.#waitingCallers.holds(held);
-    const tag = passesOn ? await this.#strayRequests.passOnCancel(held.cancel, isHere) : undefined;
+    const tag = passedFrom && (await this.#strayRequests.passOnCancel(held.cancel, passedFrom, isHere));
     if (tag === undefined) await arrival;
     this.#waitingCallers.forget(held, tag);
   }

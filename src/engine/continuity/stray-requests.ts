@@ -2,9 +2,10 @@
  * A party that cannot be told where its call went on (no UPDATE, no session timer) sends BYE to the node that had it, and a caller who waits
  * sends CANCEL there. When that node lives again it has no such call; it passes the request on to the others, and whichever has the call ends
  * it: one that has lost the store, and is in no roster for that, may be the one. One that has just started, or stood still, knows of none of
- * them at first, and they may not know of it: it asks again until it has told of itself.
+ * them at first, and they may not know of it: it asks again until it has told of itself, for 1.5 s.
  */
 import { cancelTimer, pause, type Scheduler, type Timer } from '../../base/scheduler.ts';
+import { SharedBudget } from '../../base/shared-budget.ts';
 import type { Endpoint, ServerTransaction } from '../../sip/endpoint/index.ts';
 import { HeaderId, parseMessage, type SipRequest, type SipResponse, serialize } from '../../sip/message/index.ts';
 import type { Flow, Target } from '../../sip/transport/index.ts';
@@ -15,10 +16,14 @@ import { CARRIES } from './sealed-contacts.ts';
 
 export interface StrayRequestsOptions {
   readonly endpoint: Pick<Endpoint, 'sendRequest'>;
-  readonly peers: Pick<PeerNodes, 'names' | 'addressOf' | 'isPeerAddress'>;
+  readonly peers: Pick<PeerNodes, 'names' | 'isPeerAddress'>;
   readonly known: Pick<KnownNodes, 'names' | 'latestNames' | 'lastAddressOf' | 'isListed' | 'wasAt'>;
   readonly mark: NodeMark;
   readonly scheduler: Scheduler;
+  /** When this node last told of itself and read of the others, or later. */
+  readonly readAtMs: () => number;
+  /** The address of whoever sent a request, behind a proxy of ours or not. */
+  readonly senderOf: (request: SipRequest, flow: Flow) => string;
 }
 
 const ANSWER_MS = 500;
@@ -33,7 +38,9 @@ const MAX_STRANGERS = 200;
 const SILENCE_MS = 25_000;
 /** Between two times that it is passed on meanwhile, at the most. */
 const MOST_AGAIN_MS = 1_000;
-/** That wait for one at one time. */
+/** Once the store is back nodes reach it within 3 s, and have the calls of one that has ended within 2 s more. */
+const FOLLOWED_MS = 5_000;
+/** That wait at one time, for one that is silent or for news of the others, of all senders together. */
 const MAX_WAITING = 2_000;
 
 export interface PassedCancel {
@@ -48,15 +55,17 @@ export type Passed = 'taken' | 'refused' | 'silent';
 interface Answers {
   /** Of the one that had the call. */
   readonly taken: SipResponse | undefined;
-  /** One that is heard of has not answered. */
+  /** One that may have it has not answered: it is heard of, or nobody can have gone on with its calls yet. */
   readonly isSilent: boolean;
 }
 
 export class StrayRequests {
   readonly #options: StrayRequestsOptions;
   #unknownUntilMs = Number.NEGATIVE_INFINITY;
+  /** When what was read of the others was last found to be old; who was in the roster then, and until when their calls may be nobody's yet. */
+  #old: { readonly foundAtMs: number; readonly names: ReadonlySet<string>; readonly untilMs: number } | undefined;
   #strangers = 0;
-  #waiting = 0;
+  readonly #waiting = new SharedBudget(MAX_WAITING);
 
   constructor(options: StrayRequestsOptions) {
     this.#options = options;
@@ -106,15 +115,17 @@ export class StrayRequests {
       return false;
     this.#strangers++;
     // Nobody knows whether there is a call at all: each node is sent one packet for one of his.
-    void this.passOn(transaction, ANSWER_MS).then((passed) => {
+    void this.#untilKnown(transaction.request, ANSWER_MS, () => false).then(({ taken }) => {
       this.#strangers--;
-      if (passed !== 'taken') refuse();
+      if (taken === undefined) refuse();
+      else transaction.reply(200);
     });
     return true;
   }
 
-  async passOn(transaction: ServerTransaction, repeatMs = REPEAT_MS): Promise<Passed> {
-    const { taken, isSilent } = await this.#answers(transaction.request, repeatMs);
+  /** @param isHere whether the call has come to this node: it is asked for no more then */
+  async passOn(transaction: ServerTransaction, isHere: () => boolean): Promise<Passed> {
+    const { taken, isSilent } = await this.#answers(transaction.request, transaction.flow, isHere);
     if (taken !== undefined) transaction.reply(200);
     return taken !== undefined ? 'taken' : isSilent ? 'silent' : 'refused';
   }
@@ -125,7 +136,7 @@ export class StrayRequests {
    * @param isHere whether the call has come to this node
    */
   async waitForSilent(transaction: ServerTransaction, isHere: () => boolean): Promise<boolean> {
-    const taken = await this.#takenAtLast(transaction.request, isHere);
+    const taken = await this.#takenAtLast(transaction.request, transaction.flow, isHere);
     if (taken !== undefined) transaction.reply(200);
     return taken !== undefined;
   }
@@ -134,50 +145,92 @@ export class StrayRequests {
    * The tag that the caller was told by the node that has his call. Its Via goes along, by which that node finds his INVITE.
    * @param isHere whether the call has come to this node
    */
-  async passOnCancel(cancel: SipRequest, isHere: () => boolean): Promise<string | undefined> {
+  async passOnCancel(cancel: SipRequest, flow: Flow, isHere: () => boolean): Promise<string | undefined> {
     const copy = copyOf(cancel);
     // Whatever the sender says in it: the next node believes this one.
     copy.headers.removeNamed(SENDERS_VIA);
     copy.headers.addNamed(SENDERS_VIA, cancel.headers.listValues(HeaderId.Via)[0] ?? '');
-    const { taken, isSilent } = await this.#answers(copy, REPEAT_MS);
-    return (isSilent ? await this.#takenAtLast(copy, isHere) : taken)?.toTag();
+    const { taken, isSilent } = await this.#answers(copy, flow, isHere);
+    return (isSilent ? await this.#takenAtLast(copy, flow, isHere) : taken)?.toTag();
   }
 
-  async #takenAtLast(request: SipRequest, isHere: () => boolean): Promise<SipResponse | undefined> {
+  /** Undefined: its sender, or all of them, have too many that wait. */
+  async #waits<T>(request: SipRequest, flow: Flow, wait: () => Promise<T>): Promise<T | undefined> {
+    const sender = this.#options.senderOf(request, flow);
+    if (this.#waiting.fill >= 1 || this.#waiting.hasShare(sender, 1)) return undefined;
+    this.#waiting.change(sender, 1);
+    try {
+      return await wait();
+    } finally {
+      this.#waiting.change(sender, -1);
+    }
+  }
+
+  async #takenAtLast(request: SipRequest, flow: Flow, isHere: () => boolean): Promise<SipResponse | undefined> {
+    return (await this.#waits(request, flow, () => this.#whileSilent(request, isHere)))?.taken;
+  }
+
+  async #whileSilent(request: SipRequest, isHere: () => boolean): Promise<Answers> {
     const { scheduler } = this.#options;
-    if (this.#waiting >= MAX_WAITING) return undefined;
-    this.#waiting++;
     const untilMs = scheduler.nowMs() + SILENCE_MS;
     let answers: Answers = { taken: undefined, isSilent: true };
     for (let ms = AGAIN_MS; answers.isSilent && scheduler.nowMs() < untilMs; ms = Math.min(2 * ms, MOST_AGAIN_MS)) {
       await pause(scheduler, ms);
       if (isHere()) break;
+      this.#noteAge();
       answers = await this.#answersOnce(request, ANSWER_MS);
-    }
-    this.#waiting--;
-    return answers.taken;
-  }
-
-  async #answers(request: SipRequest, repeatMs: number): Promise<Answers> {
-    let answers = await this.#answersOnce(request, repeatMs);
-    while (answers.taken === undefined && this.isUnknown) {
-      await pause(this.#options.scheduler, AGAIN_MS);
-      answers = await this.#answersOnce(request, repeatMs);
     }
     return answers;
   }
 
+  async #answers(request: SipRequest, flow: Flow, isHere: () => boolean): Promise<Answers> {
+    this.#noteAge();
+    if (!this.isUnknown) return this.#answersOnce(request, REPEAT_MS);
+    const answers = await this.#waits(request, flow, () => this.#untilKnown(request, REPEAT_MS, isHere));
+    return answers ?? this.#answersOnce(request, REPEAT_MS);
+  }
+
+  /** As long as nobody is known, which may begin anew meanwhile, and not longer than a beginning lasts. @param repeatMs the first time */
+  async #untilKnown(request: SipRequest, repeatMs: number, isHere: () => boolean): Promise<Answers> {
+    const { scheduler } = this.#options;
+    const untilMs = scheduler.nowMs() + UNKNOWN_MS;
+    let answers = await this.#answersOnce(request, repeatMs);
+    while (answers.taken === undefined && this.isUnknown && scheduler.nowMs() < untilMs) {
+      await pause(scheduler, AGAIN_MS);
+      if (isHere()) break;
+      answers = await this.#answersOnce(request, ANSWER_MS);
+    }
+    return answers;
+  }
+
+  /**
+   * After a standstill, or without the store, what this node knows of the others is old, and they may have forgotten it: as after a start, once
+   * until it has read of them again.
+   */
+  #noteAge(): void {
+    const { scheduler, peers, readAtMs } = this.#options;
+    const nowMs = scheduler.nowMs();
+    const atMs = readAtMs();
+    if (nowMs - atMs < UNKNOWN_MS) return;
+    const isNew = this.#old === undefined || atMs >= this.#old.foundAtMs;
+    // While a request waits it is looked at least so often.
+    const backAtMs = nowMs + MOST_AGAIN_MS + ANSWER_MS;
+    this.#old = { foundAtMs: nowMs, names: new Set(peers.names()), untilMs: backAtMs + FOLLOWED_MS };
+    if (isNew) this.start();
+  }
+
+  /** One that has ended while the store was away is in no roster once it is back, and its calls are on their way to others just then. */
+  #mayHaveCalls(name: string): boolean {
+    if (this.#options.known.isListed(name)) return true;
+    return this.#old !== undefined && this.#options.scheduler.nowMs() < this.#old.untilMs && this.#old.names.has(name);
+  }
+
   async #answersOnce(request: SipRequest, repeatMs: number): Promise<Answers> {
-    const { peers } = this.#options;
-    const roster = peers.names();
-    // Of one that has just started, or stood still, none of them may have been heard of lately.
-    const isStale = roster.length > 0 && roster.every((name) => peers.addressOf(name) === undefined);
-    if (isStale && !this.isUnknown) this.start();
     let isSilent = false;
     const asked = this.#nodes().map(async ({ name, address }) => {
       const answer = await this.#ask(request, address, repeatMs);
       if (typeof answer !== 'string') return answer;
-      if (answer === 'silent' && this.#options.known.isListed(name)) isSilent = true;
+      if (answer === 'silent' && this.#mayHaveCalls(name)) isSilent = true;
       throw new Error(answer);
     });
     const taken = await Promise.any(asked).catch(() => undefined);

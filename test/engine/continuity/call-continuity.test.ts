@@ -1031,6 +1031,8 @@ describe('a node stands still while another one takes its calls', () => {
       await pass(1_700);
       for (const party of [alice, carrier]) toOther(party, okTo(party.took('UPDATE')));
       await goOn();
+      // It tells the store of itself again, and reads of the others.
+      store.heard.delete('one');
       knowsOther = true;
       one.network.detach('udp', OTHER, 5060);
       bye = alice.within(invite, final, 'BYE');
@@ -1059,6 +1061,28 @@ describe('a node stands still while another one takes its calls', () => {
       await pass(1_300);
       store.silent.add('two');
       await pass(1_000);
+      expect(statusOf(alice, bye)).toBe(200);
+      expect(carrier.took('BYE').topVia().host).toBe(ENGINE);
+    });
+
+    test('and has ended, while the store is away: the first ends it when that is back and the calls have come', async () => {
+      otherLife.isOver = true;
+      const missed = { missedAtMs: Number.NEGATIVE_INFINITY, contact: 'refused' as const };
+      const heard = { atMs: one.scheduler.nowMs(), isInDoubt: false, ...missed };
+      for (let times = 0; times < 20; times++) {
+        store.heard.set('one', heard);
+        await pass(500);
+      }
+      expect(statusOf(alice, bye)).toBe(100);
+      // The roster has it no more as soon as that can be read; its calls are taken later.
+      otherEndedAtMs = one.scheduler.nowMs() - 10_000;
+      store.heard.delete('one');
+      knowsOther = false;
+      await pass(2_500);
+      expect(statusOf(alice, bye)).toBe(100);
+      store.silent.delete('one');
+      store.silent.add('two');
+      await pass(2_000);
       expect(statusOf(alice, bye)).toBe(200);
       expect(carrier.took('BYE').topVia().host).toBe(ENGINE);
     });

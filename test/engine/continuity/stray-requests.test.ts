@@ -12,7 +12,7 @@ import {
   type SipResponse,
   serialize,
 } from '../../../src/sip/message/index.ts';
-import type { Target } from '../../../src/sip/transport/index.ts';
+import type { Flow, Target } from '../../../src/sip/transport/index.ts';
 import { VirtualScheduler } from '../../kit/virtual-scheduler.ts';
 
 const PHONE = '203.0.113.1';
@@ -35,8 +35,10 @@ const mark = new NodeMark(new Uint8Array(32).fill(7));
 let time: VirtualScheduler;
 let names: string[];
 let asked: string[];
-/** The roster is too old to say where anybody is. */
-let isStale: boolean;
+/** Nodes that have been found silent, as by a call: it is not said where they are until they are heard of again. */
+let marked: string[];
+/** When the roster was last read; all the time, where that is not set. */
+let readAtMs: number | undefined;
 /** What it was asked last. */
 let copy: SipRequest;
 /** What a node answers. */
@@ -47,7 +49,7 @@ let strayRequests: StrayRequests;
 
 beforeEach(() => {
   time = new VirtualScheduler();
-  [names, asked, replies, isStale] = [['two', 'three'], [], [], false];
+  [names, asked, replies, marked, readAtMs] = [['two', 'three'], [], [], [], undefined];
   answers = () => 481;
   const sendRequest = (request: SipRequest, to: Target, user: { onResponse(response: SipResponse): void }) => {
     asked.push(to.address);
@@ -59,7 +61,9 @@ beforeEach(() => {
     ...NO_PEERS,
     names: () => names,
     addressOf: (name) =>
-      isStale || !names.includes(name) ? undefined : { transport: 'udp', address: NODES[name] ?? '', port: 5060 },
+      marked.includes(name) || !names.includes(name)
+        ? undefined
+        : { transport: 'udp', address: NODES[name] ?? '', port: 5060 },
     isPeerAddress: (address) => names.some((name) => NODES[name] === address),
   };
   known = new KnownNodes(peers, { isOwnHost: () => false });
@@ -69,6 +73,8 @@ beforeEach(() => {
     known,
     mark,
     scheduler: time,
+    readAtMs: () => readAtMs ?? time.nowMs(),
+    senderOf: (_request, { remoteAddress }) => remoteAddress,
   });
 });
 
@@ -78,6 +84,8 @@ const byeFrom = (remoteAddress: string) =>
     flow: { remoteAddress },
     reply: (status: number) => replies.push(status),
   }) as unknown as ServerTransaction;
+
+const flow = { remoteAddress: PHONE } as Flow;
 
 /** The call has not come to this node. */
 const nowhere = () => false;
@@ -96,12 +104,12 @@ test('the other nodes are asked, and one of them has the call', async () => {
   answers = (address) => (address === NODES['three'] ? 200 : 481);
   const bye = byeFrom(PHONE);
   expect(concerns(bye)).toBe(true);
-  expect(await strayRequests.passOn(bye)).toBe('taken');
+  expect(await strayRequests.passOn(bye, nowhere)).toBe('taken');
   expect([asked, replies]).toEqual([['192.0.2.2', '192.0.2.3'], [200]]);
 });
 
 test('none has it: each is asked once', async () => {
-  expect(await strayRequests.passOn(byeFrom(PHONE))).toBe('refused');
+  expect(await strayRequests.passOn(byeFrom(PHONE), nowhere)).toBe('refused');
   expect([asked.length, replies]).toEqual([2, []]);
 });
 
@@ -115,11 +123,11 @@ test('a node that is in no roster any more, as one that has lost the store, is a
   known.note();
   names = ['two'];
   answers = (address) => (address === NODES['three'] ? 200 : 481);
-  expect(await strayRequests.passOn(byeFrom(PHONE))).toBe('taken');
+  expect(await strayRequests.passOn(byeFrom(PHONE), nowhere)).toBe('taken');
   expect(new Set(asked)).toEqual(new Set(['192.0.2.2', '192.0.2.3']));
   names = [];
   expect(concerns(byeFrom(PHONE))).toBe(true);
-  expect(await strayRequests.passOn(byeFrom(PHONE))).toBe('taken');
+  expect(await strayRequests.passOn(byeFrom(PHONE), nowhere)).toBe('taken');
   expect(replies).toEqual([200, 200]);
 });
 
@@ -131,7 +139,7 @@ test('what such a one has passed on is not passed on', () => {
 
 test('who has the call is not kept waiting for one that does not answer', async () => {
   answers = (address) => (address === NODES['three'] ? 200 : 0);
-  expect(await strayRequests.passOn(byeFrom(PHONE))).toBe('taken');
+  expect(await strayRequests.passOn(byeFrom(PHONE), nowhere)).toBe('taken');
   expect(replies).toEqual([200]);
 });
 
@@ -140,7 +148,7 @@ test('a node that has the call is heard though four packets in a row are lost; o
     if (address === NODES['two']) return 481;
     return asked.filter((each) => each === address).length < 5 ? 0 : 200;
   };
-  const passing = strayRequests.passOn(byeFrom(PHONE));
+  const passing = strayRequests.passOn(byeFrom(PHONE), nowhere);
   await pass(450);
   expect(await passing).toBe('taken');
   expect([asked.filter((each) => each === NODES['two']).length, replies]).toEqual([1, [200]]);
@@ -150,7 +158,7 @@ test('a node that has the call is heard though four packets in a row are lost; o
 
 test('one that never answers is sent five packets within half a second, and one for a sender that nobody knows', async () => {
   answers = () => 0;
-  const passing = strayRequests.passOn(byeFrom(PHONE));
+  const passing = strayRequests.passOn(byeFrom(PHONE), nowhere);
   await pass(550);
   expect([await passing, asked.length]).toEqual(['silent', 10]);
   strayRequests.start();
@@ -170,7 +178,7 @@ test('of nodes that have left the latest ten are asked, and one that has another
   NODES['again'] = '198.51.100.19';
   names = ['again', 'two'];
   answers = () => 481;
-  expect(await strayRequests.passOn(byeFrom(PHONE))).toBe('refused');
+  expect(await strayRequests.passOn(byeFrom(PHONE), nowhere)).toBe('refused');
   const gone = Array.from({ length: 10 }, (_, index) => `198.51.100.${index + 10}`);
   expect(asked.toSorted()).toEqual([...gone, '192.0.2.2'].toSorted());
 });
@@ -180,7 +188,7 @@ test('a node that has just started knows nobody: the BYE waits until it has hear
   strayRequests.start();
   const bye = byeFrom(PHONE);
   expect(concerns(bye)).toBe(true);
-  const passing = strayRequests.passOn(bye);
+  const passing = strayRequests.passOn(bye, nowhere);
   await pass(200);
   names = ['two'];
   answers = () => 200;
@@ -191,7 +199,7 @@ test('a node that has just started knows nobody: the BYE waits until it has hear
 
 test('nor do the others know it, and refuse what it passes on: they are asked again until it has told of itself', async () => {
   strayRequests.start();
-  const passing = strayRequests.passOn(byeFrom(PHONE));
+  const passing = strayRequests.passOn(byeFrom(PHONE), nowhere);
   await pass(400);
   expect(replies).toEqual([]);
   answers = () => 200;
@@ -200,27 +208,97 @@ test('nor do the others know it, and refuse what it passes on: they are asked ag
   expect(replies).toEqual([200]);
 });
 
-test('nor does one that stood still know where the others are: the BYE waits until it has heard of them', async () => {
-  isStale = true;
-  const passing = strayRequests.passOn(byeFrom(PHONE));
-  await pass(300);
-  expect([asked, replies]).toEqual([[], []]);
-  isStale = false;
-  answers = () => 200;
-  await pass(300);
-  expect(await passing).toBe('taken');
-  expect(replies).toEqual([200]);
+describe('one that stood still, and has not read of the others since', () => {
+  beforeEach(() => {
+    known.note();
+    readAtMs = time.nowMs();
+    time.advance(5_000);
+  });
+
+  test('does not know which there are by now: the BYE is passed on again until it has heard of them', async () => {
+    const passing = strayRequests.passOn(byeFrom(PHONE), nowhere);
+    await pass(300);
+    expect(replies).toEqual([]);
+    NODES['new'] = '192.0.2.9';
+    names = ['two', 'new'];
+    answers = (address) => (address === NODES['new'] ? 200 : 481);
+    await pass(300);
+    expect([await passing, replies]).toEqual(['taken', [200]]);
+  });
+
+  test('waits for that once, for 1.5 s, until it has read of them and has been without again', async () => {
+    const first = strayRequests.passOn(byeFrom(PHONE), nowhere);
+    expect(await Promise.race([first, pass(1_400)])).toBeUndefined();
+    await pass(900);
+    expect([await first, strayRequests.isUnknown]).toEqual(['refused', false]);
+    await pass(10_000);
+    asked = [];
+    expect([await strayRequests.passOn(byeFrom(PHONE), nowhere), asked.length]).toEqual(['refused', 2]);
+    readAtMs = time.nowMs();
+    await pass(2_000);
+    const again = strayRequests.passOn(byeFrom(PHONE), nowhere);
+    expect(strayRequests.isUnknown).toBe(true);
+    await pass(2_300);
+    expect(await again).toBe('refused');
+  });
+});
+
+describe('all nodes have been found silent by calls', () => {
+  beforeEach(() => {
+    known.note();
+    marked = ['two', 'three'];
+  });
+
+  test('and answer: a call that none of them has is none at once, and strangers are none the less strangers', async () => {
+    expect(await strayRequests.passOn(byeFrom(PHONE), nowhere)).toBe('refused');
+    expect([asked.length, strayRequests.isUnknown]).toEqual([2, false]);
+    expect(strayRequests.takesStranger(byeFrom(PHONE), () => {})).toBe(false);
+  });
+
+  test.each([
+    [481, 'refused'],
+    [0, 'silent'],
+  ])('and answer %i, while the store is away: it is known within 2.3 s that the BYE is %s', async (status, said) => {
+    readAtMs = time.nowMs();
+    await pass(3_000);
+    answers = () => status;
+    const passing = strayRequests.passOn(byeFrom(PHONE), nowhere);
+    await pass(2_250);
+    expect(await Promise.race([passing, pass(50)])).toBe(said);
+    // Five packets to each at first, one each time after that.
+    expect(asked.length).toBeLessThanOrEqual(status === 0 ? 2 * (5 + 3) : 2 * 8);
+  });
+
+  test('and the store comes and goes: that is known as soon', async () => {
+    strayRequests.start();
+    const passing = strayRequests.passOn(byeFrom(PHONE), nowhere);
+    for (let times = 0; times < 9; times++) {
+      await pass(250);
+      strayRequests.start();
+    }
+    expect(await Promise.race([passing, pass(50)])).toBe('refused');
+  });
+});
+
+test('nor is it asked any longer once the call has come here', async () => {
+  strayRequests.start();
+  let isHere = false;
+  const passing = strayRequests.passOn(byeFrom(PHONE), () => isHere);
+  await pass(200);
+  isHere = true;
+  await pass(150);
+  expect([await Promise.race([passing, pass(50)]), asked.length]).toEqual(['refused', 2]);
 });
 
 test('a call that no node has is none 1.5 s after the start either', async () => {
   strayRequests.start();
-  const passing = strayRequests.passOn(byeFrom(PHONE));
+  const passing = strayRequests.passOn(byeFrom(PHONE), nowhere);
   await pass(2_000);
   expect(await passing).toBe('refused');
   expect(replies).toEqual([]);
   expect(concerns(byeFrom(PHONE))).toBe(true);
   asked = [];
-  expect(await strayRequests.passOn(byeFrom(PHONE))).toBe('refused');
+  expect(await strayRequests.passOn(byeFrom(PHONE), nowhere)).toBe('refused');
   expect(asked).toHaveLength(2);
 });
 
@@ -281,7 +359,7 @@ describe('while a node is silent that is heard of', () => {
     await pass(1_600);
     expect(await waiting).toBe(false);
     // One that nobody hears of is asked, and not waited for.
-    expect(await Promise.race([strayRequests.passOn(byeFrom(PHONE)), pass(600)])).toBe('refused');
+    expect(await Promise.race([strayRequests.passOn(byeFrom(PHONE), nowhere), pass(600)])).toBe('refused');
   });
 
   test('until the call has come here', async () => {
@@ -303,20 +381,65 @@ describe('while a node is silent that is heard of', () => {
     expect(asked.filter((each) => each === NODES['two']).length).toBeLessThanOrEqual(2);
   });
 
-  test('of 2,000 senders at one time: more are told at once', async () => {
-    const waiting = Array.from({ length: 2_000 }, () => waits(() => true));
-    expect(await waits()).toBe(false);
-    expect(asked).toEqual([]);
-    await pass(300);
-    expect(await Promise.all(waiting)).not.toContain(true);
-    const again = waits(() => true);
-    await pass(300);
-    expect(await again).toBe(false);
+  test('and has ended with the store away: until others may have gone on with its calls, when the store is back', async () => {
+    readAtMs = time.nowMs();
+    const waiting = waits();
+    await pass(10_000);
+    expect(replies).toEqual([]);
+    // The first roster that is read has it no more; its calls go on a moment later.
+    [readAtMs, names] = [undefined, ['three']];
+    await pass(3_000);
+    answers = (address) => (address === NODES['three'] ? 200 : 0);
+    await pass(1_600);
+    expect([await waiting, replies]).toEqual([true, [200]]);
+  });
+
+  test('and not longer than that', async () => {
+    readAtMs = time.nowMs();
+    const waiting = waits();
+    await pass(10_000);
+    [readAtMs, names] = [undefined, ['three']];
+    await pass(4_500);
+    expect(await Promise.race([waiting, pass(50)])).toBeUndefined();
+    await pass(3_500);
+    expect(await Promise.race([waiting, pass(50)])).toBe(false);
+  });
+
+  describe('so many wait at one time that', () => {
+    const waitAll = (count: number, of: string) => {
+      const last = Array.from({ length: count }, () => strayRequests.waitForSilent(byeFrom(of), () => true)).at(-1);
+      return { isLastToldAtOnce: async () => (await Promise.race([last, pass(50)])) === false };
+    };
+
+    test('one sender has 1,500 at most, and there is a place for others', async () => {
+      expect(await waitAll(1_500, PHONE).isLastToldAtOnce()).toBe(false);
+      expect(await waitAll(1, PHONE).isLastToldAtOnce()).toBe(true);
+      expect(await waitAll(375, '203.0.113.2').isLastToldAtOnce()).toBe(false);
+      expect(asked).toEqual([]);
+      await pass(300);
+    });
+
+    test('of 2,000 senders and more those above are told at once', async () => {
+      for (let index = 0; index < 2_000; index++) waitAll(1, `10.0.${index >> 8}.${index & 255}`);
+      expect(await waitAll(1, PHONE).isLastToldAtOnce()).toBe(true);
+      await pass(300);
+      expect(await waitAll(1, PHONE).isLastToldAtOnce()).toBe(false);
+    });
+
+    test('as a node begins, and no more of one sender than that ask again', async () => {
+      strayRequests.start();
+      answers = () => 481;
+      const passing = Array.from({ length: 1_501 }, () => strayRequests.passOn(byeFrom(PHONE), nowhere));
+      expect(await Promise.race([passing[1_500], pass(50)])).toBe('refused');
+      expect(await Promise.race([passing[1_499], pass(50)])).toBeUndefined();
+      await pass(2_300);
+      expect(await passing[1_499]).toBe('refused');
+    });
   });
 
   test('a CANCEL waits as well', async () => {
     const cancel = parseMessage(BYE.replaceAll('BYE', 'CANCEL').replace(';tag=2', '')) as SipRequest;
-    const passing = strayRequests.passOnCancel(cancel, nowhere);
+    const passing = strayRequests.passOnCancel(cancel, flow, nowhere);
     await pass(2_000);
     answers = (address) => (address === NODES['two'] ? 200 : 481);
     await pass(1_600);
@@ -325,7 +448,7 @@ describe('while a node is silent that is heard of', () => {
 });
 
 test('what is passed on is marked, and what bears the mark of a node is not passed on, from wherever it comes', async () => {
-  await strayRequests.passOn(byeFrom(PHONE));
+  await strayRequests.passOn(byeFrom(PHONE), nowhere);
   copy.headers.prepend(HeaderId.Via, 'SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKown');
   const passed = parseMessage(serialize(copy)) as SipRequest;
   expect([mark.isOn(passed), strayRequests.concerns(passed, { remoteAddress: PHONE })]).toEqual([true, false]);
@@ -340,7 +463,7 @@ describe('a CANCEL', () => {
   test('is passed on with the Via by which its INVITE is found; the tag is that of who has it', async () => {
     answers = (address) => (address === NODES['three'] ? 200 : 481);
     expect(strayRequests.concerns(cancel(), { remoteAddress: PHONE })).toBe(true);
-    expect(await strayRequests.passOnCancel(cancel(), nowhere)).toBe('of-192.0.2.3');
+    expect(await strayRequests.passOnCancel(cancel(), flow, nowhere)).toBe('of-192.0.2.3');
     copy.headers.prepend(HeaderId.Via, 'SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKown');
     const passed = strayRequests.passedOn(parseMessage(serialize(copy)) as SipRequest, { remoteAddress: '192.0.2.2' });
     expect([passed?.from, passed?.cancel.topVia().branch]).toEqual(['203.0.113.9', 'z9hG4bK1']);
@@ -349,7 +472,7 @@ describe('a CANCEL', () => {
   test('is passed on with its sender’s own Via, whatever he says that it is', async () => {
     const forged = cancel();
     forged.headers.addNamed('X-Tandem-Via', 'SIP/2.0/UDP 192.0.2.9;branch=z9hG4bKtheirs;received=198.51.100.9');
-    await strayRequests.passOnCancel(forged, nowhere);
+    await strayRequests.passOnCancel(forged, flow, nowhere);
     expect(copy.headers.fieldValuesNamed('X-Tandem-Via')).toEqual([cancel().headers.value(HeaderId.Via)]);
     expect(forged.headers.fieldValuesNamed('X-Tandem-Via')).toHaveLength(1);
   });
@@ -362,7 +485,7 @@ describe('a CANCEL', () => {
   });
 
   test('of a call that no node has is none', async () => {
-    expect(await strayRequests.passOnCancel(cancel(), nowhere)).toBeUndefined();
+    expect(await strayRequests.passOnCancel(cancel(), flow, nowhere)).toBeUndefined();
     expect(asked).toHaveLength(2);
   });
 
