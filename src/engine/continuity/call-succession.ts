@@ -4,6 +4,7 @@
  * its calls away only then, and each of them once.
  */
 import { StoreAwayError } from '../../base/errors.ts';
+import { Latest } from '../../base/latest.ts';
 import type { Log } from '../../base/log.ts';
 import { cancelTimer, type Scheduler, type Timer, type TimerTarget } from '../../base/scheduler.ts';
 import { type KeptCall, type SharedCalls, SILENT_MS } from '../../call/index.ts';
@@ -66,6 +67,8 @@ const ROUND_MS = 1_000;
 const WAIT_MS = 3_000;
 /** Requests that wait at once. */
 const MAX_WAITING = 2_000;
+/** What was last heard of each is kept of so many: names come and go with each process, as in a cluster that is scaled. */
+const MAX_NODES = 200;
 
 const LOOK = 1;
 const GIVE_UP = 2;
@@ -76,9 +79,9 @@ export class CallSuccession implements TimerTarget {
   /** The store had calls of other nodes when it was asked last. */
   #hasOthers = false;
   /** When nodes last left a question without an answer. */
-  readonly #unanswered = new Map<string, number>();
+  readonly #unanswered = new Latest<string, number>(MAX_NODES);
   /** When nodes of which the store had heard nothing for too long last answered one. */
-  readonly #alone = new Map<string, number>();
+  readonly #alone = new Latest<string, number>(MAX_NODES);
   #timer: Timer | undefined = undefined;
   #waitTimer: Timer | undefined = undefined;
   #looking: Promise<boolean> | undefined = undefined;
@@ -269,7 +272,7 @@ export class CallSuccession implements TimerTarget {
   }
 
   #leastAnswerMs(name: string): number {
-    const sinceMs = (of: ReadonlyMap<string, number>) =>
+    const sinceMs = (of: Latest<string, number>) =>
       this.#options.scheduler.nowMs() - (of.get(name) ?? Number.NEGATIVE_INFINITY);
     if (sinceMs(this.#alone) < ALONE_MS) return ALONE_ANSWER_MS;
     return sinceMs(this.#unanswered) < ROUND_MS ? SECOND_ANSWER_MS : ANSWER_MS;
