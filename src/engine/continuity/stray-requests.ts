@@ -89,7 +89,10 @@ export class StrayRequests {
     return !this.#isOfNode(request, flow) && (this.#options.known.names().length > 0 || this.isUnknown);
   }
 
-  /** A CANCEL that another node has passed on, as its sender sent it, and his address. */
+  /**
+   * A CANCEL that another node has passed on, as its sender sent it, and his address. That can be forged, at whichever node it came to: what
+   * proves him is the branch of the INVITE.
+   */
   passedOn(cancel: SipRequest, flow: Pick<Flow, 'remoteAddress'>): PassedCancel | undefined {
     const [via, ...others] = cancel.headers.fieldValuesNamed(SENDERS_VIA);
     if (via === undefined || others.length > 0 || !this.#isOfNode(cancel, flow)) return undefined;
