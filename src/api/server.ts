@@ -7,47 +7,23 @@ import { isAmong } from '../base/network.ts';
 import type { OidcSettings } from '../settings/console-schema.ts';
 import { isSystemAdmin } from './access.ts';
 import { answerAcross } from './across/across.ts';
-import { adminRoutes } from './admin.ts';
 import { authenticate } from './authentication.ts';
-import { brandRoutes } from './brands.ts';
 import { guardBrowsers } from './browser-guard.ts';
-import { bulkRoutes } from './bulk.ts';
 import { CallsFirst } from './calls-first.ts';
-import { certificateRoutes } from './certificates.ts';
-import { collectionRoutes } from './collections.ts';
 import { guardConnections } from './connection-guard.ts';
-import { consoleRoutes } from './console.ts';
-import { type Access, type ApiContext, answer, describe } from './context.ts';
-import { csvRoutes } from './csv-lists.ts';
+import type { Access, ApiContext } from './context.ts';
 import { withoutMarks } from './documents.ts';
-import { drainRoute } from './drain.ts';
-import { eventRoutes } from './event-stream.ts';
 import { FailureCounter } from './failure-counter.ts';
 import { holdsMoreValues } from './json-values.ts';
-import { leaseRoute } from './leases.ts';
-import { liveRoutes } from './live.ts';
-import { messageRoutes } from './messages.ts';
-import { nodeRoute } from './node.ts';
 import { OidcProvider } from './oidc.ts';
-import { oidcRoutes } from './oidc-routes.ts';
-import { named } from './openapi.ts';
-import { documentRoute, setUpDocument } from './openapi-routes.ts';
+import { setUpDocument } from './openapi-routes.ts';
 import { OwnerTurns } from './owner-turns.ts';
-import { planChangeRoute } from './plan-change.ts';
 import type { TokenStore, UserStore, Webhook } from './ports.ts';
 import { ApiProblem, problemBody, problemOf } from './problem.ts';
-import { provisioningRoutes } from './provisioning.ts';
-import { reloadRoute } from './reload.ts';
-import { sessionRoutes } from './session-routes.ts';
+import { addRoutes } from './routes.ts';
 import { Sessions } from './sessions.ts';
-import { storeRoutes } from './store.ts';
-import { tenantCreationRoute, tenantRoutes } from './tenants.ts';
 import { Tokens, writeOwnerToken } from './tokens.ts';
 import { toldApart, writesToldApart } from './told-apart.ts';
-import { traceRoutes } from './traces.ts';
-import { transportRoutes } from './transports.ts';
-import { trunkRoutes } from './trunks.ts';
-import { userRoutes } from './users.ts';
 import { check, validatorOf } from './validation.ts';
 
 /** Certificate chain and key, PEM. */
@@ -211,33 +187,7 @@ async function createApp(options: ApiOptions, context: ApiContext): Promise<Fast
   answerAcross(app, context);
   const document = await setUpDocument(app, { version: options.version, docs: options.docs !== false });
   await app.register(async (scope) => {
-    healthRoutes(scope, context, options, document);
-    if (options.consoleFolder !== undefined) consoleRoutes(scope, options.consoleFolder);
-    tenantRoutes(scope, context);
-    collectionRoutes(scope, context);
-    planChangeRoute(scope, context);
-    transportRoutes(scope, context);
-    trunkRoutes(scope, context);
-    brandRoutes(scope);
-    certificateRoutes(scope, context);
-    reloadRoute(scope, context);
-    drainRoute(scope, context);
-    storeRoutes(scope, context);
-    nodeRoute(scope, context);
-    liveRoutes(scope, context);
-    leaseRoute(scope, context);
-    traceRoutes(scope, context);
-    eventRoutes(scope, context, options.callsWait);
-    messageRoutes(scope, context);
-    adminRoutes(scope, context);
-    sessionRoutes(scope, context);
-    if (context.oidc !== undefined) oidcRoutes(scope, context, context.oidc);
-    userRoutes(scope, context);
-    // In scopes of their own: they read bodies otherwise.
-    await scope.register(async (own) => tenantCreationRoute(own, context));
-    await scope.register(async (own) => bulkRoutes(own, context));
-    await scope.register(async (own) => provisioningRoutes(own, context, documentOctets));
-    await scope.register(async (own) => csvRoutes(own, context, documentOctets));
+    await addRoutes(scope, context, { ...options, documentOctets, document });
   });
   await app.ready();
   return app;
@@ -364,69 +314,4 @@ async function setUpRateLimit(app: FastifyInstance, requestsPerMinute: number): 
 /** A tenant's admins share one budget: more tokens are no more requests. */
 function rateKey({ identity, ip }: FastifyRequest): string {
   return identity?.tenant === undefined ? (identity?.actor ?? ip) : `tenant:${identity.tenant}`;
-}
-
-function healthRoutes(
-  app: FastifyInstance,
-  context: ApiContext,
-  options: ApiOptions,
-  document: () => Promise<Buffer>,
-): void {
-  const tag = 'health';
-  const text = { content: { 'text/plain': { schema: { type: 'string' } } } };
-  const state = named('Readiness');
-  app.get('/', { config: { access: 'public' }, schema: { hide: true } }, (_request, reply) =>
-    reply
-      .type('text/plain; charset=utf-8')
-      .send(
-        [
-          `tandem ${options.version}, a SIP signalling engine`,
-          '',
-          ...(options.consoleFolder === undefined ? [] : ['/console       the console, for people']),
-          ...(options.docs === false ? [] : ['/docs          the HTTP interface, to read and try']),
-          '/openapi.json  the same for programs',
-          '/healthz       whether the process answers',
-          '/readyz        whether new calls are taken',
-          '/metrics       Prometheus metrics',
-          '',
-        ].join('\n'),
-      ),
-  );
-  app.get(
-    '/healthz',
-    describe({
-      operationId: 'getHealth',
-      tag,
-      summary: 'Whether the process answers',
-      access: 'public',
-      answers: { 200: answer('It does', named('Health')) },
-    }),
-    () => ({ status: 'ok', version: options.version }),
-  );
-  app.get(
-    '/readyz',
-    describe({
-      operationId: 'getReadiness',
-      tag,
-      summary: 'Whether new calls are taken; 503 while draining',
-      access: 'public',
-      answers: { 200: answer('They are', state), 503: answer('They are not; reasons say why', state) },
-    }),
-    (_request, reply) => {
-      const { ready, reasons } = context.engine.readiness();
-      return reply.code(ready ? 200 : 503).send({ status: ready ? 'ready' : 'not-ready', reasons });
-    },
-  );
-  app.get(
-    '/metrics',
-    describe({
-      operationId: 'getMetrics',
-      tag,
-      summary: 'Prometheus metrics',
-      access: options.metricsAccess ?? 'public',
-      answers: { 200: { description: 'Metrics', ...text } },
-    }),
-    async (_request, reply) => reply.type(context.metrics.contentType).send(await context.metrics.render()),
-  );
-  documentRoute(app, options.docs !== false, document);
 }

@@ -1,0 +1,136 @@
+/** All routes that the OpenAPI document describes, and the hidden ones beside them. */
+import type { FastifyInstance } from 'fastify';
+import { adminRoutes } from './admin.ts';
+import { brandRoutes } from './brands.ts';
+import { bulkRoutes } from './bulk.ts';
+import { certificateRoutes } from './certificates.ts';
+import { collectionRoutes } from './collections.ts';
+import { consoleRoutes } from './console.ts';
+import { type Access, type ApiContext, answer, describe } from './context.ts';
+import { csvRoutes } from './csv-lists.ts';
+import { drainRoute } from './drain.ts';
+import { eventRoutes } from './event-stream.ts';
+import { leaseRoute } from './leases.ts';
+import { liveRoutes } from './live.ts';
+import { messageRoutes } from './messages.ts';
+import { nodeRoute } from './node.ts';
+import { oidcRoutes } from './oidc-routes.ts';
+import { named } from './openapi.ts';
+import { documentRoute } from './openapi-routes.ts';
+import { planChangeRoute } from './plan-change.ts';
+import { provisioningRoutes } from './provisioning.ts';
+import { reloadRoute } from './reload.ts';
+import { sessionRoutes } from './session-routes.ts';
+import { storeRoutes } from './store.ts';
+import { tenantCreationRoute, tenantRoutes } from './tenants.ts';
+import { traceRoutes } from './traces.ts';
+import { transportRoutes } from './transports.ts';
+import { trunkRoutes } from './trunks.ts';
+import { userRoutes } from './users.ts';
+
+export interface RouteOptions {
+  readonly version: string;
+  /** `/docs` and the OpenAPI document are for anybody. Default true. */
+  readonly docs?: boolean;
+  /** Who may read /metrics. Default `public`. */
+  readonly metricsAccess?: Access;
+  /** Of a provisioning document or a list, at most. */
+  readonly documentOctets: number;
+  /** The text of the OpenAPI document. */
+  readonly document: () => Promise<Buffer>;
+  /** Folder of the console's bundle; `/console` is not served when left out. */
+  readonly consoleFolder?: string;
+  /** Whether calls wait for their turn: event streams come after them. Default: never. */
+  readonly callsWait?: () => boolean;
+}
+
+/** Adding them does nothing yet with what they work with, but that event streams are counted in `context.metrics`. */
+export async function addRoutes(app: FastifyInstance, context: ApiContext, options: RouteOptions): Promise<void> {
+  healthRoutes(app, context, options);
+  if (options.consoleFolder !== undefined) consoleRoutes(app, options.consoleFolder);
+  tenantRoutes(app, context);
+  collectionRoutes(app, context);
+  planChangeRoute(app, context);
+  transportRoutes(app, context);
+  trunkRoutes(app, context);
+  brandRoutes(app);
+  certificateRoutes(app, context);
+  reloadRoute(app, context);
+  drainRoute(app, context);
+  storeRoutes(app, context);
+  nodeRoute(app, context);
+  liveRoutes(app, context);
+  leaseRoute(app, context);
+  traceRoutes(app, context);
+  eventRoutes(app, context, options.callsWait);
+  messageRoutes(app, context);
+  adminRoutes(app, context);
+  sessionRoutes(app, context);
+  if (context.oidc !== undefined) oidcRoutes(app, context, context.oidc);
+  userRoutes(app, context);
+  // In scopes of their own: they read bodies otherwise.
+  await app.register(async (own) => tenantCreationRoute(own, context));
+  await app.register(async (own) => bulkRoutes(own, context));
+  await app.register(async (own) => provisioningRoutes(own, context, options.documentOctets));
+  await app.register(async (own) => csvRoutes(own, context, options.documentOctets));
+}
+
+function healthRoutes(app: FastifyInstance, context: ApiContext, options: RouteOptions): void {
+  const tag = 'health';
+  const text = { content: { 'text/plain': { schema: { type: 'string' } } } };
+  const state = named('Readiness');
+  app.get('/', { config: { access: 'public' }, schema: { hide: true } }, (_request, reply) =>
+    reply
+      .type('text/plain; charset=utf-8')
+      .send(
+        [
+          `tandem ${options.version}, a SIP signalling engine`,
+          '',
+          ...(options.consoleFolder === undefined ? [] : ['/console       the console, for people']),
+          ...(options.docs === false ? [] : ['/docs          the HTTP interface, to read and try']),
+          '/openapi.json  the same for programs',
+          '/healthz       whether the process answers',
+          '/readyz        whether new calls are taken',
+          '/metrics       Prometheus metrics',
+          '',
+        ].join('\n'),
+      ),
+  );
+  app.get(
+    '/healthz',
+    describe({
+      operationId: 'getHealth',
+      tag,
+      summary: 'Whether the process answers',
+      access: 'public',
+      answers: { 200: answer('It does', named('Health')) },
+    }),
+    () => ({ status: 'ok', version: options.version }),
+  );
+  app.get(
+    '/readyz',
+    describe({
+      operationId: 'getReadiness',
+      tag,
+      summary: 'Whether new calls are taken; 503 while draining',
+      access: 'public',
+      answers: { 200: answer('They are', state), 503: answer('They are not; reasons say why', state) },
+    }),
+    (_request, reply) => {
+      const { ready, reasons } = context.engine.readiness();
+      return reply.code(ready ? 200 : 503).send({ status: ready ? 'ready' : 'not-ready', reasons });
+    },
+  );
+  app.get(
+    '/metrics',
+    describe({
+      operationId: 'getMetrics',
+      tag,
+      summary: 'Prometheus metrics',
+      access: options.metricsAccess ?? 'public',
+      answers: { 200: { description: 'Metrics', ...text } },
+    }),
+    async (_request, reply) => reply.type(context.metrics.contentType).send(await context.metrics.render()),
+  );
+  documentRoute(app, options.docs !== false, options.document);
+}
