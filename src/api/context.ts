@@ -1,3 +1,5 @@
+// What a route's schema may say for the document: `hide`, `tags`.
+import type {} from '@fastify/swagger';
 import type { FastifyRequest, FastifySchema } from 'fastify';
 import type { z } from 'zod';
 import type { Log } from '../base/log.ts';

@@ -1,12 +1,32 @@
-/** `/openapi.json` and the pages of /docs. The document is made when it is first asked for, and kept as one text. */
-import fastifySwagger from '@fastify/swagger';
+/** `/openapi.json` and the pages of /docs. Their texts are made when they are first asked for, in a thread of their own, and kept. */
 import fastifySwaggerUi from '@fastify/swagger-ui';
-import type { FastifyInstance } from 'fastify';
-import { jsonSchemaTransform } from 'fastify-type-provider-zod';
-import { stringify } from 'yaml';
-import { answer, describe } from './context.ts';
-import type { finishDocument, Shapes } from './openapi-document.ts';
+import type { FastifyInstance, FastifyPluginAsync } from 'fastify';
+import { askAside } from '../settings/aside.ts';
+import { type Access, answer, describe } from './context.ts';
+import { ApiProblem } from './problem.ts';
 
+/** What the document depends on, beside the routes that there always are. */
+export interface Described {
+  readonly version: string;
+  /** `/docs` and the document are for anybody. Default true. */
+  readonly docs?: boolean | undefined;
+  /** Who may read /metrics. Default `public`. */
+  readonly metricsAccess?: Access | undefined;
+}
+
+type Form = 'json' | 'yaml';
+
+/** What the thread is asked. */
+export interface DocumentInput extends Described {
+  readonly form: Form;
+}
+
+const TYPES: Readonly<Record<Form, string>> = {
+  json: 'application/json; charset=utf-8',
+  yaml: 'application/x-yaml',
+};
+/** The pages that are the document itself. */
+const PAGES: Readonly<Record<string, Form>> = { '/docs/json': 'json', '/docs/yaml': 'yaml' };
 /** What the page of /docs may load: its own files. It is read over plain HTTP too, so nothing in it asks for HTTPS. */
 const DOCS_CSP = {
   'default-src': ["'self'"],
@@ -17,69 +37,71 @@ const DOCS_CSP = {
   'script-src': ["'self'"],
   'style-src': ["'self'", "'unsafe-inline'"],
 };
-/** Under what name the plugin's own function is found. It keeps what it has made, so it is asked once. */
-const MAKE_DOCUMENT = 'makeOpenApi';
 
-/** Takes notice of all routes that are added from now on. Gives the text of the document about them. */
-export async function setUpDocument(
-  app: FastifyInstance,
-  options: { readonly version: string; readonly docs: boolean },
-): Promise<() => Promise<Buffer>> {
-  let finish: typeof finishDocument | undefined;
-  let shapes: Shapes | undefined;
-  let text: Buffer | undefined;
-  await app.register(fastifySwagger, {
-    decorator: MAKE_DOCUMENT,
-    openapi: {
-      openapi: '3.1.0',
-      info: {
-        title: 'tandem',
-        version: options.version,
-        description:
-          'Provisioning and operation of a tandem SIP engine. Errors are application/problem+json with a stable `code`.',
-      },
-      components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } } },
-      security: [{ bearer: [] }],
-    },
-    // Request parts are zod schemas; answers are JSON schemas already, since secrets are taken out of them.
-    transform: (input) => {
-      const { url, schema } = jsonSchemaTransform(input as Parameters<typeof jsonSchemaTransform>[0]);
-      const { answers } = input.route.config ?? {};
-      return { url, schema: { ...schema, ...(answers && { response: shapes?.expand(answers) }) } };
-    },
-    // What is returned stays in the plugin: not the document.
-    transformObject: (input) => {
-      const { openapiObject } = input as { openapiObject: Record<string, unknown> };
-      text = Buffer.from(JSON.stringify(finish?.(openapiObject)));
-      return {};
-    },
-  });
-  const make = async (): Promise<Buffer> => {
-    const document = await import('./openapi-document.ts');
-    if (text === undefined) {
-      finish = document.finishDocument;
-      shapes = new document.Shapes();
-      (app as unknown as Record<typeof MAKE_DOCUMENT, () => object>)[MAKE_DOCUMENT]();
-      shapes = undefined;
-    }
-    return text as unknown as Buffer;
-  };
-  if (options.docs) {
-    // What the pages ask for it, once it is made.
-    app.decorate('swagger', ((form?: { yaml?: boolean }) => {
-      const document = JSON.parse((text as Buffer).toString());
-      return form?.yaml === true ? stringify(document, { strict: false }) : document;
-    }) as FastifyInstance['swagger']);
-    await app.register(fastifySwaggerUi, {
-      routePrefix: '/docs',
-      staticCSP: DOCS_CSP,
-      uiHooks: { onRequest: () => make().then(() => undefined) },
-    });
+/**
+ * The texts of the document. Making one computes for most of a second, and needs the schemas of all answers: a thread does it, and what it
+ * has loaded ends with it. Those who ask meanwhile wait for the same text.
+ */
+export class DocumentTexts {
+  readonly #described: Described;
+  readonly #texts = new Map<Form, Promise<Buffer>>();
+
+  constructor(described: Described) {
+    this.#described = described;
   }
-  return make;
+
+  /** Throws an ApiProblem when the text could not be made; the next to ask has it tried again. */
+  json(): Promise<Buffer> {
+    return this.of('json');
+  }
+
+  of(form: Form): Promise<Buffer> {
+    const kept = this.#texts.get(form);
+    if (kept !== undefined) return kept;
+    const text = this.#make(form);
+    this.#texts.set(form, text);
+    text.catch(() => this.#texts.delete(form));
+    return text;
+  }
+
+  async #make(form: Form): Promise<Buffer> {
+    const question = { thread: 'openapi-thread', importer: import.meta.url, input: { ...this.#described, form } };
+    try {
+      const { rest } = await askAside<DocumentInput, Uint8Array, void>(question, noParts);
+      return Buffer.from(rest.buffer, rest.byteOffset, rest.byteLength);
+    } catch (cause) {
+      const problem = new ApiProblem(500, 'document-not-made', 'the document could not be made; the log says why');
+      problem.cause = cause;
+      throw problem;
+    }
+  }
 }
 
-export function documentRoute(app: FastifyInstance, docs: boolean, text: () => Promise<Buffer>): void {
+/** The text comes with the answer. */
+function* noParts(): Generator<void, void> {}
+
+/** Below /docs. */
+export async function documentPages(app: FastifyInstance, texts: DocumentTexts): Promise<void> {
+  await app.register(inPlaceOfSwagger);
+  await app.register(fastifySwaggerUi, {
+    routePrefix: '/docs',
+    staticCSP: DOCS_CSP,
+    uiHooks: {
+      preHandler: async ({ routeOptions }, reply) => {
+        const form = PAGES[routeOptions.url ?? ''];
+        if (form !== undefined) return reply.type(TYPES[form]).send(await texts.of(form));
+      },
+    },
+  });
+}
+
+/** The pages ask for the plugin that makes documents, which is in the thread; of it they use nothing that the hook above does not answer. */
+const inPlaceOfSwagger: FastifyPluginAsync = Object.assign(async () => {}, {
+  [Symbol.for('skip-override')]: true,
+  [Symbol.for('plugin-meta')]: { name: '@fastify/swagger' },
+});
+
+export function documentRoute(app: FastifyInstance, docs: boolean, texts: Pick<DocumentTexts, 'json'>): void {
   app.get(
     '/openapi.json',
     describe({
@@ -89,6 +111,6 @@ export function documentRoute(app: FastifyInstance, docs: boolean, text: () => P
       access: docs ? 'public' : 'any',
       answers: { 200: answer('OpenAPI 3.1', { type: 'object' }) },
     }),
-    async (_request, reply) => reply.type('application/json; charset=utf-8').send(await text()),
+    async (_request, reply) => reply.type(TYPES.json).send(await texts.json()),
   );
 }

@@ -1,4 +1,4 @@
-/** All routes that the OpenAPI document describes, and the hidden ones beside them. */
+/** All routes that the OpenAPI document describes, and the hidden ones beside them. Added where they are answered, and where the document is made. */
 import type { FastifyInstance } from 'fastify';
 import { adminRoutes } from './admin.ts';
 import { brandRoutes } from './brands.ts';
@@ -6,7 +6,7 @@ import { bulkRoutes } from './bulk.ts';
 import { certificateRoutes } from './certificates.ts';
 import { collectionRoutes } from './collections.ts';
 import { consoleRoutes } from './console.ts';
-import { type Access, type ApiContext, answer, describe } from './context.ts';
+import { type ApiContext, answer, describe } from './context.ts';
 import { csvRoutes } from './csv-lists.ts';
 import { drainRoute } from './drain.ts';
 import { eventRoutes } from './event-stream.ts';
@@ -16,7 +16,7 @@ import { messageRoutes } from './messages.ts';
 import { nodeRoute } from './node.ts';
 import { oidcRoutes } from './oidc-routes.ts';
 import { named } from './openapi.ts';
-import { documentRoute } from './openapi-routes.ts';
+import { type Described, type DocumentTexts, documentRoute } from './openapi-routes.ts';
 import { planChangeRoute } from './plan-change.ts';
 import { provisioningRoutes } from './provisioning.ts';
 import { reloadRoute } from './reload.ts';
@@ -28,16 +28,10 @@ import { transportRoutes } from './transports.ts';
 import { trunkRoutes } from './trunks.ts';
 import { userRoutes } from './users.ts';
 
-export interface RouteOptions {
-  readonly version: string;
-  /** `/docs` and the OpenAPI document are for anybody. Default true. */
-  readonly docs?: boolean;
-  /** Who may read /metrics. Default `public`. */
-  readonly metricsAccess?: Access;
+export interface RouteOptions extends Described {
   /** Of a provisioning document or a list, at most. */
   readonly documentOctets: number;
-  /** The text of the OpenAPI document. */
-  readonly document: () => Promise<Buffer>;
+  readonly texts: Pick<DocumentTexts, 'json'>;
   /** Folder of the console's bundle; `/console` is not served when left out. */
   readonly consoleFolder?: string;
   /** Whether calls wait for their turn: event streams come after them. Default: never. */
@@ -132,5 +126,5 @@ function healthRoutes(app: FastifyInstance, context: ApiContext, options: RouteO
     }),
     async (_request, reply) => reply.type(context.metrics.contentType).send(await context.metrics.render()),
   );
-  documentRoute(app, options.docs !== false, options.document);
+  documentRoute(app, options.docs !== false, options.texts);
 }

@@ -16,7 +16,7 @@ import { withoutMarks } from './documents.ts';
 import { FailureCounter } from './failure-counter.ts';
 import { holdsMoreValues } from './json-values.ts';
 import { OidcProvider } from './oidc.ts';
-import { setUpDocument } from './openapi-routes.ts';
+import { DocumentTexts, documentPages } from './openapi-routes.ts';
 import { OwnerTurns } from './owner-turns.ts';
 import type { TokenStore, UserStore, Webhook } from './ports.ts';
 import { ApiProblem, problemBody, problemOf } from './problem.ts';
@@ -185,9 +185,11 @@ async function createApp(options: ApiOptions, context: ApiContext): Promise<Fast
   authenticate(app, context);
   await setUpRateLimit(app, options.requestsPerMinute ?? 600);
   answerAcross(app, context);
-  const document = await setUpDocument(app, { version: options.version, docs: options.docs !== false });
+  const { version, docs = true, metricsAccess } = options;
+  const texts = new DocumentTexts({ version, docs, metricsAccess });
+  if (docs) await documentPages(app, texts);
   await app.register(async (scope) => {
-    await addRoutes(scope, context, { ...options, documentOctets, document });
+    await addRoutes(scope, context, { ...options, documentOctets, texts });
   });
   await app.ready();
   return app;
@@ -275,7 +277,7 @@ function setUpAnswers(app: FastifyInstance, context: ApiContext): void {
 }
 
 function sendProblem(context: ApiContext, request: FastifyRequest, reply: FastifyReply, problem: ApiProblem): void {
-  if (problem.status >= 500 && problem.code === 'internal') {
+  if (problem.status === 500) {
     context.metrics.countUncaught();
     context.log.error('http-handler-failed', {
       method: request.method,
