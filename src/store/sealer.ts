@@ -21,10 +21,11 @@ export class Sealer {
   }
 
   seal(place: string, text: string): Buffer {
-    return allAtOnce(this.#sealPieces(place, [text]));
+    return allAtOnce(this.sealPieces(place, [text]));
   }
 
-  *#sealPieces(place: string, pieces: Iterable<string>): Steps<Buffer> {
+  /** {@link seal} of a text that comes in pieces, in steps. */
+  *sealPieces(place: string, pieces: Iterable<string>): Steps<Buffer> {
     const nonce = randomBytes(NONCE_BYTES);
     const cipher = createCipheriv('aes-256-gcm', this.#key, nonce, { authTagLength: TAG_BYTES });
     cipher.setAAD(Buffer.from(place, 'utf8'));
@@ -58,7 +59,7 @@ export class Sealer {
 
   /** {@link sealJson} of a tenant or trunk, in steps. */
   sealDocument(place: string, document: object): Steps<Buffer> {
-    return this.#sealPieces(place, joined(documentLines(document)));
+    return this.sealPieces(place, joined(documentLines(document)));
   }
 
   /** What {@link sealDocument} or {@link sealJson} sealed. */
