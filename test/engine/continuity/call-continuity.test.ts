@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test, vi } from 'vitest';
-import type { StoreContact } from '../../../src/call/index.ts';
+import type { CallStore, StoreContact } from '../../../src/call/index.ts';
 import { NO_PEERS, type PeerNodes } from '../../../src/engine/peer-nodes.ts';
 import { aorKey } from '../../../src/registrar/index.ts';
 import { buildCancel } from '../../../src/sip/endpoint/index.ts';
@@ -33,6 +33,9 @@ const OPTIONS: WorldOptions = {
 };
 
 let store: SharedMemory;
+/** What the store has of each node. */
+let ofOne: CallStore;
+let ofTwo: CallStore;
 let life: Life;
 let one: World;
 let two: World;
@@ -74,15 +77,32 @@ beforeEach(async () => {
   const scheduler = new VirtualScheduler();
   store.clock = scheduler;
   const after = { scheduler, network: new SimulatedNetwork(scheduler) };
+  [ofOne, ofTwo] = [store.of('one', () => life.aheadMs), store.of('two')];
+  await startOne(after);
+  await startTwo(after);
+  alice = one.phone('101', '203.0.113.1');
+  carrier = one.agent(CARRIER_A);
+  invite = alice.call('18005550199', UPDATES);
+  carrier.answer(carrier.took('INVITE'), 200, 'OK', UPDATES, SDP);
+  one.run();
+  const answered = alice.final(invite);
+  if (answered === undefined) throw new Error('not answered');
+  final = answered;
+  await pass(5_300);
+  expect(store.count('one')).toBe(1);
+});
+
+/** A process of the first node: the next one finds in the store what this one leaves there. */
+async function startOne(after: Pick<World, 'scheduler' | 'network'>): Promise<void> {
+  const { scheduler } = after;
   life = new Life(scheduler);
-  otherLife = new Life(scheduler);
   one = await World.start({
     ...OPTIONS,
     after,
     settings: { node: 'one' },
     engine: {
       scheduler: life,
-      callStore: store.of('one', () => life.aheadMs),
+      callStore: ofOne,
       nonceSecret: SECRET,
       peers: {
         ...NO_PEERS,
@@ -95,6 +115,11 @@ beforeEach(async () => {
       },
     },
   });
+}
+
+async function startTwo(after: Pick<World, 'scheduler' | 'network'>): Promise<void> {
+  const { scheduler } = after;
+  otherLife = new Life(scheduler);
   const peers: PeerNodes = {
     ...NO_PEERS,
     hasSuccessor: () => true,
@@ -115,23 +140,13 @@ beforeEach(async () => {
     settings: { node: 'two', listen: [{ transport: 'udp', host: OTHER, port: 5060 }], frontProxies: [FRONT] },
     engine: {
       scheduler: otherLife,
-      callStore: store.of('two'),
+      callStore: ofTwo,
       nonceSecret: SECRET,
       peers,
       createTransport: after.network.transportAt(OTHER),
     },
   });
-  alice = one.phone('101', '203.0.113.1');
-  carrier = one.agent(CARRIER_A);
-  invite = alice.call('18005550199', UPDATES);
-  carrier.answer(carrier.took('INVITE'), 200, 'OK', UPDATES, SDP);
-  one.run();
-  const answered = alice.final(invite);
-  if (answered === undefined) throw new Error('not answered');
-  final = answered;
-  await pass(5_300);
-  expect(store.count('one')).toBe(1);
-});
+}
 
 /** Time passes in steps in which promises settle. */
 async function pass(ms: number): Promise<void> {
@@ -1579,6 +1594,96 @@ describe('a call between two nodes does not ring yet', () => {
     await pass(3_500);
     expect(bob.requests('INVITE').map((invite) => invite.topVia().host)).toContain(ENGINE);
   });
+});
+
+/** Each node, or worker, has a half: alice is at the first, bob at the second. */
+describe('a call is up between two nodes, and both end', () => {
+  let bob: Phone;
+  let called: SipRequest;
+  let answered: SipResponse;
+  let asked: SipRequest;
+
+  beforeEach(async () => {
+    knowsOther = true;
+    bob = atOther();
+    called = alice.call('102', UPDATES);
+    one.run(50);
+    asked = bob.took('INVITE');
+    toOther(bob, answerTo(asked, '200 OK', ['Contact: <sip:102@203.0.113.2>', `Allow: ${UPDATES.Allow}`]));
+    await pass(100);
+    answered = alice.final(called) as SipResponse;
+    await pass(1_000);
+    expect([store.count('one'), store.count('two')]).toEqual([2, 1]);
+    await kill();
+    otherLife.isOver = true;
+    otherEndedAtMs = one.scheduler.nowMs();
+    await two.engine.endpoint.transport.close();
+    await pass(1_000);
+  });
+
+  const begin = async (node: 'one' | 'two') => {
+    if (node === 'one') {
+      endedAtMs = undefined;
+      await startOne(one);
+      return one;
+    }
+    otherEndedAtMs = undefined;
+    await startTwo(two);
+    return two;
+  };
+
+  /** The BYE of one is answered, the other one hears it once, and there is one record. `at`: where they are served by now. */
+  const ends = async (
+    by: 'caller' | 'callee',
+    at: Readonly<Record<'alice' | 'bob', string>>,
+    nodes: readonly World[],
+  ) => {
+    const sequence = `${called.cseq().sequence + 1} BYE`;
+    const ofBob = { From: `${asked.headers.valueNamed('To')};tag=peer-again`, CSeq: sequence };
+    const [bye, sender, hearer, to, from] =
+      by === 'caller'
+        ? ([alice.within(called, answered, 'BYE', { CSeq: sequence }), alice, bob, at.alice, at.bob] as const)
+        : ([bob.withinOf(asked, 'BYE', ofBob), bob, alice, at.bob, at.alice] as const);
+    sender.peer.send(serialize(bye), to);
+    await pass(500);
+    expect(statusOf(sender, bye)).toBe(200);
+    hearer.peer.send(serialize(okTo(hearer.took('BYE'))), from);
+    await pass(40_000);
+    expect([hearer.requests('BYE').length, sender.requests('BYE').length]).toEqual([1, 0]);
+    const records = nodes.flatMap(({ observed }) => observed.ended).filter(({ facts }) => facts.called === '102');
+    expect(records.filter(({ facts }) => facts.peerNode === undefined)).toMatchObject([
+      { endedBy: by, endReason: 'bye', status: 200 },
+    ]);
+    const left = nodes.flatMap(({ engine }) => [...engine.calls.list()]).filter(({ facts }) => facts.called === '102');
+    expect(left).toEqual([]);
+  };
+
+  test.each(['caller', 'callee'] as const)(
+    'each has its half again when it has begun again with the store: the BYE of the %s reaches the other one',
+    async (by) => {
+      const again = [await begin('one'), await begin('two')];
+      await pass(10_000);
+      await ends(by, { alice: ENGINE, bob: OTHER }, again);
+    },
+  );
+
+  test.each([
+    ['one', 'caller'],
+    ['one', 'callee'],
+    ['two', 'caller'],
+    ['two', 'callee'],
+  ] as const)(
+    'where only node %s begins again, and takes over what the other had, both halves are one call: so does the BYE of the %s',
+    async (node, by) => {
+      const again = await begin(node);
+      await pass(300);
+      store.silent.add(node === 'one' ? 'two' : 'one');
+      await pass(3_000);
+      const at = node === 'one' ? ENGINE : OTHER;
+      expect([...again.engine.calls.list()].filter(({ facts }) => facts.called === '102')).toHaveLength(1);
+      await ends(by, { alice: at, bob: at }, [again]);
+    },
+  );
 });
 
 /** Registered there, and known to the first one. */
