@@ -2,6 +2,9 @@
 import { formatHost, isSipUri, parseNameAddr, type SipUri, transportParameter } from '../sip/message/index.ts';
 import type { HostPort, TransportName } from '../sip/transport/index.ts';
 
+/** URI parameter in which a Contact carries its call, sealed for the dialog that the Contact is told in and no other. */
+export const CALL_PARAMETER = 'tdm';
+
 /**
  * @param user as it stands in a URI; '' for none
  * @param sips the peer is called, or calls, by a SIPS URI: then the Contact is one (RFC 3261 §8.1.1.8, §12.1.1), where its way is TLS
@@ -12,7 +15,8 @@ export function ownContact(user: string, { host, port }: HostPort, transport: Tr
 }
 
 /**
- * A Contact that another node drafted, as this one shows it: with the way from here, whatever else its URI says (`ob`, RFC 5626).
+ * A Contact that another node drafted, as this one shows it: with the way from here, whatever else its URI says (`ob`, RFC 5626). What it
+ * carries is good between the two nodes alone.
  * @param own the place of this node; undefined: the one that it names stays
  * @param sips as of {@link ownContact}
  */
@@ -27,6 +31,7 @@ export function contactFrom(
   const place = `${user}${formatHost(host)}${port === undefined ? '' : `:${port}`}`;
   const others = drafted.params.clone();
   others.delete('transport');
+  others.delete(CALL_PARAMETER);
   return sips && transport === 'tls'
     ? `<sips:${place}${others}>`
     : `<sip:${place}${transportParameter(transport)}${others}>`;

@@ -23,6 +23,7 @@ test.each([
   ['sip:101@198.51.100.1:5060;ob', 'udp', false, '<sip:101@192.0.2.9:5070;ob>'],
   ['sip:101@198.51.100.1:5060;transport=tcp;ob', 'udp', false, '<sip:101@192.0.2.9:5070;ob>'],
   ['sip:198.51.100.1:5060;ob', 'tcp', false, '<sip:192.0.2.9:5070;transport=tcp;ob>'],
+  ['sip:101@198.51.100.1:5060;ob;tdm=VRcAqqZ5GR5W4eBdVC_lj-0C', 'udp', false, '<sip:101@192.0.2.9:5070;ob>'],
   ['sip:101@198.51.100.1:5060', 'tls', true, '<sips:101@192.0.2.9:5070>'],
 ] as const)(
   'what another node drafted as %s is over %s, to a SIPS URI: %s, %s',

@@ -20,6 +20,7 @@ import {
 } from '../../call/index.ts';
 import type { NodeSettings } from '../../settings/node-schema.ts';
 import { octetsFromText, type SipRequest, textFromOctets } from '../../sip/message/index.ts';
+import { CALL_PARAMETER } from '../own-contact.ts';
 import type { Served } from '../served.ts';
 
 /** Who seals: marks of the node, of this process among those that it has been and is, and of the workers beside it. */
@@ -71,11 +72,11 @@ export interface ContactCounters {
 export type LeftOut = 'too-long' | 'too-large' | 'not-for-others';
 
 /** How the parameter of a URI begins that carries its call. */
-export const CARRIES = ';tdm=';
+export const CARRIES = `;${CALL_PARAMETER}=`;
 /** Longest parameter, name included: most peers take a URI of 255 octets. */
 export const MAX_PARAMETER = 200;
 export const MAX_URI = 250;
-const PARAMETER = /;tdm=([A-Za-z0-9_-]{60,196})(?![^;?])/;
+const PARAMETER = new RegExp(`${CARRIES}([A-Za-z0-9_-]{60,196})(?![^;?])`);
 
 const NONCE_OCTETS = 12;
 /** NIST SP 800-38D allows 96 bits. */

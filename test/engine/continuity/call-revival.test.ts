@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { CallStore } from '../../../src/call/index.ts';
 import { NO_PEERS, type PeerNodes } from '../../../src/engine/peer-nodes.ts';
+import { aorKey } from '../../../src/registrar/index.ts';
 import {
   formatUri,
   HeaderId,
@@ -12,6 +13,7 @@ import {
 } from '../../../src/sip/message/index.ts';
 import { SimulatedNetwork, type SimulatedTransport } from '../../kit/simulated-network.ts';
 import { VirtualScheduler } from '../../kit/virtual-scheduler.ts';
+import { binding } from '../../store/records.ts';
 import { Life, MemoryCalls, SharedMemory } from '../lives.ts';
 import { type Agent, CARRIER_A, CARRIER_B, ENGINE, Phone, SDP, World, type WorldOptions } from '../world.ts';
 
@@ -94,7 +96,7 @@ async function nodes(
     ...options,
     after,
     settings: { node: 'one', ...advertised(publicly?.one, ENGINE), ...first },
-    engine: { scheduler: life, callStore: store.of('one'), nonceSecret: SECRET },
+    engine: { scheduler: life, callStore: store.of('one'), nonceSecret: SECRET, peers: peersOf('one', ['two']) },
   });
   two = await World.start({
     ...options,
@@ -890,6 +892,72 @@ describe('somebody may have the call', () => {
     await pass(500);
     expect(two.observed.ended[0]?.facts.rebuilt).toBeUndefined();
     expect(two.observed.ended).toHaveLength(1);
+  });
+});
+
+/** There is room in a Contact for one half of it. */
+describe('a call is up between two nodes', () => {
+  let bob: Phone;
+  let called: SipRequest;
+  let answered: SipResponse;
+  let asked: SipRequest;
+  let last: World;
+
+  beforeEach(async () => {
+    await nodes();
+    last = await third();
+    bob = new Phone(one, '203.0.113.2', '102');
+    await registerAtOther(bob);
+    await registerAtOther(bob, THIRD);
+    const aor = aorKey('102', 'acme.example.com');
+    const at = { transport: 'udp' as const, address: '203.0.113.2', port: 5060 };
+    const atWallMs = one.scheduler.wallMs();
+    const times = { refreshedAtWallMs: atWallMs, expiresAtWallMs: atWallMs + 600_000 };
+    const where = { contactUri: `sip:102@${bob.host}`, path: [], source: at, target: at, node: 'two' };
+    one.engine.registrations.registrar.applyRemote(aor, [binding(aor, { ...where, ...times })]);
+    called = alice.call('102', UPDATES);
+    await pass(100);
+    asked = bob.took('INVITE');
+    const to = `To: ${asked.headers.value(HeaderId.To)};tag=peer-${bob.peer.here.host}`;
+    const ok = serialize(okTo(asked, ['Contact: <sip:102@203.0.113.2>', ...ALLOWS])).replace(/^To: .*$/m, to);
+    toOther(bob, parseMessage(ok));
+    await pass(100);
+    answered = alice.final(called) as SipResponse;
+    await pass(5_000);
+  });
+
+  const killAll = async () => {
+    await killBoth();
+    await two.engine.endpoint.transport.close();
+  };
+
+  test('the callee’s Contact carries nothing, that of the caller’s node least of all: its BYE at a third one is passed on', async () => {
+    expect(tokenOf(asked)).toBeUndefined();
+    const bye = bob.withinOf(asked, 'BYE');
+    bob.peer.send(serialize(bye), THIRD);
+    await pass(1_000);
+    expect(answers(bob, bye).at(-1)).toBe(200);
+    expect(alice.requests('BYE')).toHaveLength(1);
+  });
+
+  test('both are lost with the store: the BYE of the caller is answered, with its record; the callee does not hear of it', async () => {
+    expect(tokenOf(answered)).toBeDefined();
+    await killAll();
+    const bye = alice.within(called, answered, 'BYE', { CSeq: `${called.cseq().sequence + 1} BYE` });
+    alice.peer.send(serialize(bye), THIRD);
+    await pass(40_000);
+    expect(answers(alice, bye)).toEqual([200]);
+    expect(last.observed.ended).toMatchObject([{ endedBy: 'caller', facts: { called: '102', rebuilt: 'whole' } }]);
+    expect(bob.requests('BYE')).toEqual([]);
+  });
+
+  test('both are lost with the store: the BYE of the callee is answered 481', async () => {
+    await killAll();
+    const bye = bob.withinOf(asked, 'BYE');
+    bob.peer.send(serialize(bye), THIRD);
+    await pass(40_000);
+    expect(answers(bob, bye).at(-1)).toBe(481);
+    expect(last.observed.ended).toEqual([]);
   });
 });
 
