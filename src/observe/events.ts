@@ -120,9 +120,9 @@ export interface EventData {
     to: string;
     trunkId: string | undefined;
     /** Of a call that has ended. */
-    status: number | undefined;
-    reason: string | undefined;
-    durationMs: number | undefined;
+    status?: number;
+    reason?: string;
+    durationMs?: number;
   };
   'caller-id-rejected': {
     callId?: string;

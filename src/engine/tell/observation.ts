@@ -40,7 +40,7 @@ export class Observation
   implements EngineObserver, CallObserver, RegistrationListener<Flow>, TrunkListener, RelayListener, MessageObserver
 {
   readonly #options: ObservationOptions;
-  /** Calls that may be sent over a trunk while they live, by their routing session. */
+  /** Calls without an answer, which may be sent over a trunk, by their routing session. */
   readonly #placing = new Map<string, LiveRecord>();
   /** Refused before its call began, which it does at once. */
   #refused: OutboundPlan | undefined = undefined;
@@ -100,6 +100,7 @@ export class Observation
   }
 
   onCallAnswered(record: LiveRecord): void {
+    this.#isPlaced(record);
     if (record.facts.peerNode === undefined)
       this.#options.metrics.countCallAnswered(record.facts.direction, record.setupMs ?? 0);
     this.#publishCall(record, 'answered');
@@ -113,7 +114,7 @@ export class Observation
 
   onCallEnded(record: LiveRecord): void {
     const { log, metrics, records, trace } = this.#options;
-    this.#isOver(record);
+    this.#isPlaced(record);
     if (record.facts.peerNode !== undefined) return;
     metrics.countCallEnded(record.facts.direction, record.status);
     // Linked when it began, too, but the trace may have forgotten that of a long call.
@@ -140,7 +141,7 @@ export class Observation
   }
 
   onCallMoved(record: LiveRecord): void {
-    this.#isOver(record);
+    this.#isPlaced(record);
     // The half of a call whose other half is here now too has no record of its own either.
     if (record.facts.peerNode === undefined) this.#options.log.warn('call-moved', { callId: record.callerCallId });
   }
@@ -323,19 +324,17 @@ export class Observation
   }
 
   #publishCall(record: LiveRecord, state: 'started' | 'ringing' | 'answered' | 'ended'): void {
-    const { facts } = record;
-    if (facts.peerNode !== undefined) return;
-    this.#options.events.publish('call', this.#audience(facts.tenant), {
-      callId: record.id,
-      state,
-      direction: facts.direction,
-      from: facts.caller,
-      to: facts.called,
-      trunkId: facts.trunkId,
-      status: state === 'ended' ? record.status : undefined,
-      reason: state === 'ended' ? record.reason : undefined,
-      durationMs: state === 'ended' ? Math.round(record.talkMs) : undefined,
-    });
+    const { id: callId, facts } = record;
+    const { peerNode, direction, caller: from, called: to, trunkId } = facts;
+    if (peerNode !== undefined) return;
+    const { status, reason } = record;
+    const durationMs = Math.round(record.talkMs);
+    // Three times for each call, without room for what only its end has.
+    const data =
+      state === 'ended'
+        ? { callId, state, direction, from, to, trunkId, status, reason, durationMs }
+        : { callId, state, direction, from, to, trunkId };
+    this.#options.events.publish('call', this.#audience(facts.tenant), data);
   }
 
   /** Whose admins may see an event. One list per tenant: thousands of events are kept. */
@@ -350,7 +349,7 @@ export class Observation
     return audience;
   }
 
-  #isOver({ facts: { sessionId } }: LiveRecord): void {
+  #isPlaced({ facts: { sessionId } }: LiveRecord): void {
     if (sessionId !== undefined) this.#placing.delete(sessionId);
   }
 
