@@ -1,6 +1,8 @@
-/** Texts are written one behind the other into pieces of memory of this size; the first ones are smaller, each twice as large as the one before. */
-const PIECE_OCTETS = 1 << 18;
+/** Texts are written one behind the other into pieces of memory of at most this size; the first ones are smaller, each twice as large as the one before. */
+const MOST_PIECE_OCTETS = 1 << 18;
 const FIRST_PIECE_OCTETS = 1 << 12;
+/** The oldest texts go by the piece: of so few that are full the rest stays. */
+const FEWEST_PIECES = 8;
 const FIRST_PLACES = 64;
 /** In UTF-8, of a code unit. */
 const MOST_OCTETS_A_UNIT = 3;
@@ -20,6 +22,7 @@ interface Piece {
 export class TextRing {
   readonly #mostTexts: number;
   readonly #mostOctets: number;
+  readonly #pieceOctets: number;
   /** The oldest first. */
   #pieces: Piece[] = [];
   #spare: Piece | undefined = undefined;
@@ -33,10 +36,15 @@ export class TextRing {
   #first = 0;
   #next = 0;
 
-  /** @param mostOctets that all pieces take: of 256 KB, of which there is always one */
+  /**
+   * @param mostOctets that all pieces of memory take together, the one for what comes next included: 32 KB or more, else a piece (4 KB)
+   *   may be all that is kept. A text that is longer is kept until the next comes
+   */
   constructor(mostTexts: number, mostOctets: number) {
     this.#mostTexts = Math.max(1, mostTexts);
     this.#mostOctets = mostOctets;
+    const part = Math.floor(mostOctets / FEWEST_PIECES);
+    this.#pieceOctets = Math.min(Math.max(part, FIRST_PIECE_OCTETS), MOST_PIECE_OCTETS);
   }
 
   /** Number of the oldest that is kept; {@link next} when none is. */
@@ -83,7 +91,7 @@ export class TextRing {
     if (oldest === undefined || oldest.end > this.#first) return;
     this.#pieces.shift();
     // The small ones of the beginning go, and one that was made for a long text.
-    if (oldest.octets.length === PIECE_OCTETS && this.#spare === undefined) this.#spare = oldest;
+    if (oldest.octets.length === this.#pieceOctets && this.#spare === undefined) this.#spare = oldest;
     else this.#octets -= oldest.octets.length;
     oldest.used = 0;
   }
@@ -94,11 +102,15 @@ export class TextRing {
     if (last !== undefined && MOST_OCTETS_A_UNIT * text.length <= free) return last;
     const needed = Buffer.byteLength(text);
     if (last !== undefined && needed <= free) return last;
-    const isLong = needed > PIECE_OCTETS;
     const newOctets = Math.max(this.#nextPieceOctets, needed);
-    while (this.#pieces.length > 0 && (isLong || !this.#spare) && this.#octets + newOctets > this.#mostOctets)
+    const isLong = needed > this.#pieceOctets;
+    // It has no room in the spare piece, which is in its way.
+    if (isLong) this.#endSpare();
+    while (this.#pieces.length > 0 && this.#octets + (this.#spare === undefined ? newOctets : 0) > this.#mostOctets) {
       this.#endFirst();
-    const piece = (isLong ? undefined : this.#takeSpare()) ?? this.#newPiece(newOctets);
+      if (isLong) this.#endSpare();
+    }
+    const piece = this.#takeSpare() ?? this.#newPiece(newOctets);
     piece.end = this.#next;
     this.#pieces.push(piece);
     return piece;
@@ -110,9 +122,13 @@ export class TextRing {
     return spare;
   }
 
+  #endSpare(): void {
+    this.#octets -= this.#takeSpare()?.octets.length ?? 0;
+  }
+
   #newPiece(octets: number): Piece {
     this.#octets += octets;
-    this.#nextPieceOctets = Math.min(2 * this.#nextPieceOctets, PIECE_OCTETS);
+    this.#nextPieceOctets = Math.min(2 * this.#nextPieceOctets, this.#pieceOctets);
     return { octets: Buffer.allocUnsafeSlow(octets), used: 0, end: this.#next };
   }
 

@@ -85,7 +85,11 @@ export const nodeLimitsSchema = z.strictObject({
   ),
   callsPerSecond: count(100_000, 'New calls per second (503).'),
   traceBytes: count(16_777_216, 'Octets of the latest messages kept for `tandem trace`; the oldest go first.'),
-  explainedCalls: count(1_000, 'Latest outbound calls that `tandem explain --call-id` can explain.', 1_000_000),
+  explainedCalls: count(
+    1_000,
+    'Latest outbound calls that `tandem explain --call-id` can explain; fewer where they take more than 16 KB each, mostly the INVITE as received.',
+    1_000_000,
+  ),
   logLinesPerSecond: count(
     100,
     'Log lines per second; more are counted, and one line says how many of which event. A fifth is kept for warnings and errors.',

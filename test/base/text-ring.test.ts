@@ -52,12 +52,36 @@ describe('the latest texts', () => {
     );
   });
 
+  test.each([
+    [160_000, 1_600],
+    [320_000, 1_600],
+    [500_000, 30_000],
+    [1_000_000, 100_000],
+  ])('of few octets (%i) those of the last half are kept, whatever comes (texts of %i)', (mostOctets, length) => {
+    const ring = new TextRing(1_000_000, mostOctets);
+    const fewest = Math.floor(mostOctets / 2 / length);
+    for (let index = 0; index < 2_000; index++) {
+      ring.add('x'.repeat(length));
+      if (index >= fewest) expect(ring.next - ring.first).toBeGreaterThanOrEqual(fewest);
+    }
+  });
+
   test('one that is longer than all that is allowed is kept until the next comes', () => {
     const ring = new TextRing(10, 300_000);
     ring.add('before');
     const long = 'x'.repeat(1_000_000);
     ring.add(long);
     expect(keptIn(ring)).toEqual([long]);
+    ring.add('after');
+    expect(keptIn(ring)).toEqual(['after']);
+  });
+
+  test('so it is also where memory was free for the next', () => {
+    const ring = new TextRing(1000, 4_000_000);
+    for (let index = 0; index < 1000; index++) ring.add('x'.repeat(3_000));
+    ring.endBefore(ring.next - 100);
+    const long = 'x'.repeat(5_000_000);
+    ring.add(long);
     ring.add('after');
     expect(keptIn(ring)).toEqual(['after']);
   });

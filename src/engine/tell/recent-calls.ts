@@ -13,6 +13,8 @@ import {
 const MAX_CALLS = 1000;
 /** A call takes a tenth of it, with the INVITE of a phone. */
 const MOST_OCTETS_A_CALL = 16 * 1024;
+/** However few calls are kept: a few of the largest INVITEs. */
+const LEAST_OCTETS = 1024 * 1024;
 
 /** What is large, and the same for all calls of a time. */
 type Surroundings = Pick<OutboundFacts, 'directory' | 'node'>;
@@ -23,8 +25,9 @@ interface Place {
   readonly surroundings: Surroundings;
   /** Number of its first text when it was remembered first. */
   readonly from: number;
-  /** Number of its facts; its INVITE comes after them. */
-  at: number;
+  // Numbers of its texts; another one when it was remembered again and that text was another, or not kept any more.
+  facts: number;
+  invite: number;
   /** One that was not received. */
   request: EndpointRequest | undefined;
   newer: Place | undefined;
@@ -45,18 +48,22 @@ export class RecentCalls {
 
   constructor(capacity = MAX_CALLS) {
     this.#capacity = capacity;
-    this.#texts = new TextRing(Number.MAX_SAFE_INTEGER, capacity * MOST_OCTETS_A_CALL);
+    this.#texts = new TextRing(Number.MAX_SAFE_INTEGER, Math.max(capacity * MOST_OCTETS_A_CALL, LEAST_OCTETS));
     this.#sessionOf = new Latest(capacity);
   }
 
   /** `refusal` is that of a guard, when one refused what the pipeline had let pass. Remembered again, a call keeps its place. */
   remember(plan: OutboundPlan, refusal?: Refusal): void {
     const { facts } = plan;
-    const at = this.#texts.add(packedFacts(plan, refusal));
-    this.#texts.add(facts.request.text);
-    const place = this.#bySession.get(facts.sessionId) ?? this.#newPlace(facts, at);
-    place.at = at;
+    const place = this.#bySession.get(facts.sessionId) ?? this.#newPlace(facts, this.#texts.next);
+    place.facts = this.#kept(place.facts, packedFacts(plan, refusal));
+    place.invite = this.#kept(place.invite, facts.request.text);
     place.request = facts.request.text === '' ? facts.request : undefined;
+  }
+
+  /** Number of a text that may be kept already, under this number. */
+  #kept(number: number, text: string): number {
+    return this.#texts.text(number) === text ? number : this.#texts.add(text);
   }
 
   link(callId: string, sessionId: string): void {
@@ -84,7 +91,15 @@ export class RecentCalls {
   #newPlace({ sessionId, directory, node }: OutboundPlan['facts'], from: number): Place {
     const last = this.#newest?.surroundings;
     const surroundings = last?.directory === directory && last.node === node ? last : { directory, node };
-    const place: Place = { sessionId, surroundings, from, at: from, request: undefined, newer: undefined };
+    const place: Place = {
+      sessionId,
+      surroundings,
+      from,
+      facts: from,
+      invite: from,
+      request: undefined,
+      newer: undefined,
+    };
     if (this.#newest === undefined) this.#oldest = place;
     else this.#newest.newer = place;
     this.#newest = place;
@@ -100,9 +115,9 @@ export class RecentCalls {
     if (newer !== undefined) this.#texts.endBefore(newer.from);
   }
 
-  #read({ sessionId, at, request: unread, surroundings }: Place): PlacedCall | undefined {
-    const [facts, invite] = [this.#texts.text(at), this.#texts.text(at + 1)];
-    if (facts === undefined || invite === undefined) return undefined;
-    return placedCall(facts, { ...surroundings, sessionId }, unread ?? invite);
+  #read({ sessionId, facts, invite, request: unread, surroundings }: Place): PlacedCall | undefined {
+    const [packed, received] = [this.#texts.text(facts), this.#texts.text(invite)];
+    if (packed === undefined || received === undefined) return undefined;
+    return placedCall(packed, { ...surroundings, sessionId }, unread ?? received);
   }
 }

@@ -71,3 +71,45 @@ test('remembered again, a call is what it was the last time', () => {
   calls.remember(planOf('b'));
   expect(calls.get('call')).toEqual(placed(plan));
 });
+
+test.each([1, 2, 10, 20, 31, 100])('of few that are kept (%i) none goes before its turn', (capacity) => {
+  const calls = new RecentCalls(capacity);
+  const plan = planOf('');
+  for (let index = 0; index < 3000; index++) {
+    const { facts } = plan;
+    calls.remember({ ...plan, facts: { ...facts, sessionId: `s${index}` } });
+    calls.link(`c${index}`, `s${index}`);
+    for (const kept of [index, Math.max(0, index + 1 - capacity)])
+      expect(calls.get(`c${kept}`)?.facts.sessionId).toBe(`s${kept}`);
+  }
+});
+
+test('large INVITEs over several routes take the place of one each', () => {
+  const calls = new RecentCalls(100);
+  const plan = planOf('');
+  const { facts } = plan;
+  const request = { ...facts.request, text: facts.request.text.padEnd(14_000, 'x') };
+  for (let index = 0; index < 300; index++) {
+    for (let route = 0; route < 4; route++)
+      calls.remember({ ...plan, facts: { ...facts, request, sessionId: `s${index}` } });
+    calls.link(`c${index}`, `s${index}`);
+  }
+  expect([...calls.list()]).toHaveLength(100);
+  expect(calls.get('c299')?.request).toBe(request.text);
+});
+
+test('a call that is remembered again after much else is kept as it is then', () => {
+  const calls = new RecentCalls(10);
+  const plan = planOf('');
+  const { facts } = plan;
+  const remember = (sessionId: string, length: number) => {
+    const request = { ...facts.request, text: facts.request.text.padEnd(length, 'x') };
+    calls.remember({ ...plan, facts: { ...facts, request, sessionId } });
+    calls.link(sessionId, sessionId);
+  };
+  remember('first', 1_000);
+  for (let index = 0; index < 9; index++) remember(`large ${index}`, 500_000);
+  expect(calls.get('first')).toBe(undefined);
+  remember('first', 1_000);
+  expect(calls.get('first')?.facts.sessionId).toBe('first');
+});
