@@ -181,7 +181,7 @@ const BATCH = 64;
 
 /**
  * Publishes events to subscribers at once and keeps the latest for those who come back. A subscriber that throws costs nobody else
- * the event.
+ * the event, and one whose facts have no JSON text is kept without them.
  *
  * Thousands are kept, of which hardly any is read again: all but the latest are octets outside of the heap, and objects again for who asks.
  */
@@ -258,13 +258,27 @@ export class EventBus {
   }
 
   #pack(): void {
-    for (const { type, tenants, data, wallMs } of this.#latest) {
-      const place = this.#facts.add(JSON.stringify(data)) % this.#capacity;
+    // Taken first: whatever happens to one of them, none is met again.
+    const latest = this.#latest;
+    this.#latest = [];
+    for (const { type, tenants, data, wallMs } of latest) {
+      const place = this.#facts.add(this.#textOf(data)) % this.#capacity;
       this.#types[place] = type;
       this.#tenants[place] = tenants;
       this.#wallMs[place] = wallMs;
     }
-    this.#latest = [];
+  }
+
+  /** No facts of those that have no JSON text: the numbers go on, and others have theirs. */
+  #textOf(data: unknown): string {
+    try {
+      const text = JSON.stringify(data) as string | undefined;
+      if (text !== undefined) return text;
+      throw new TypeError('facts of an event without a JSON text');
+    } catch (error) {
+      this.#onError(error);
+      return '{}';
+    }
   }
 
   #kept(number: number): EngineEvent {

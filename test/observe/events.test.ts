@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { EventBus } from '../../src/observe/events.ts';
+import { EventBus, type EventData } from '../../src/observe/events.ts';
 import { VirtualScheduler } from '../kit/virtual-scheduler.ts';
 
 const publish = (bus: EventBus, detail: string) => bus.publish('fraud', ['acme'], { guard: 'rate', detail });
@@ -53,6 +53,26 @@ describe('EventBus', () => {
     const { events, isMore } = bus.since(from?.id ?? '', 100);
     expect(events.map((event) => JSON.stringify(event))).toEqual(told.slice(150, 250));
     expect(isMore).toBe(true);
+  });
+
+  test.each([
+    ['that are no JSON', 1n],
+    ['that are none', undefined],
+  ])('one with facts %s costs nobody another: it is told of, and kept without them', (_, facts) => {
+    const errors: unknown[] = [];
+    const bus = new EventBus(new VirtualScheduler(), { onError: (error) => errors.push(error) });
+    const seen: number[] = [];
+    bus.subscribe((event) => seen.push(event.sequence));
+    for (let index = 0; index < 300; index++) {
+      if (index === 5) bus.publish('fraud', [], facts as unknown as EventData['fraud']);
+      else publish(bus, String(index));
+    }
+    expect(seen).toHaveLength(300);
+    const { events } = bus.since('other:0');
+    expect(events.map(({ sequence }) => sequence)).toEqual(seen);
+    expect(events[5]?.data).toEqual({});
+    expect(events[299]?.data).toEqual({ guard: 'rate', detail: '299' });
+    expect(errors).toHaveLength(1);
   });
 
   test('what is kept is bounded by octets as well', () => {
