@@ -159,7 +159,8 @@ export class CallRecordLog {
   *find(filter: CallRecordFilter = {}): Steps<FoundRecord[]> {
     const kept = this.#kept;
     kept.pack();
-    const span = { fromMs: instantOf(filter.from, -Infinity), untilMs: instantOf(filter.until, Infinity) };
+    const fromMs = instantOf(filter.from, -Infinity);
+    const untilMs = instantOf(filter.until, Infinity);
     const parts = partsOf(filter);
     const found: FoundRecord[] = [];
     const isAny = Object.values(filter).every((wanted) => wanted === undefined);
@@ -169,10 +170,12 @@ export class CallRecordLog {
         continue;
       }
       if (number % RECORDS_PER_STEP === 0) yield;
+      const startedAtMs = kept.startedAtMs(number);
+      if (startedAtMs < fromMs || startedAtMs >= untilMs) continue;
       const text = kept.text(number);
       if (text === undefined || !parts.every((part) => text.includes(part))) continue;
       const record = JSON.parse(text) as CallRecord;
-      if (matches(record, filter, span)) found.push(new FoundRecord(kept, number));
+      if (matches(record, filter)) found.push(new FoundRecord(kept, number));
     }
     return found;
   }
@@ -255,32 +258,29 @@ function readable(text: string | undefined): string | undefined {
 /** Each is read, which takes 5 µs. */
 const RECORDS_PER_STEP = 32;
 
-interface Span {
-  readonly fromMs: number;
-  readonly untilMs: number;
-}
-
 function instantOf(iso: string | undefined, otherwise: number): number {
   return iso === undefined ? otherwise : Date.parse(iso);
 }
 
-/** What the JSON of every record that matches has somewhere. */
-function partsOf({ tenant, trunkId, number, q }: CallRecordFilter): string[] {
-  return [tenant, trunkId, number, q].flatMap((text) =>
-    text === undefined ? [] : [JSON.stringify(text).slice(1, -1)],
+/** What the JSON of every record that matches has somewhere; but for what stands in an attempt as well, hardly another has it. */
+function partsOf({ number, q, ...fields }: CallRecordFilter): string[] {
+  const parts = FIELDS_IN_TEXT.filter((name) => fields[name] !== undefined).map(
+    (name) => `"${name}":${JSON.stringify(fields[name])}`,
   );
+  if (number !== undefined) parts.push(JSON.stringify(number));
+  if (q !== undefined) parts.push(JSON.stringify(q).slice(1, -1));
+  return parts;
 }
 
-function matches(record: CallRecord, filter: CallRecordFilter, { fromMs, untilMs }: Span): boolean {
+const FIELDS_IN_TEXT = ['tenant', 'direction', 'trunkId', 'status'] as const;
+
+function matches(record: CallRecord, filter: CallRecordFilter): boolean {
   if (filter.tenant !== undefined && record.tenant !== filter.tenant) return false;
   if (filter.direction !== undefined && record.direction !== filter.direction) return false;
   if (filter.trunkId !== undefined && !usesTrunk(record, filter.trunkId)) return false;
   if (filter.status !== undefined && record.status !== filter.status) return false;
   if (filter.number !== undefined && !hasNumber(record, filter.number)) return false;
-  if (filter.q !== undefined && !numbersOf(record).some((number) => number?.includes(filter.q ?? ''))) return false;
-  if (filter.from === undefined && filter.until === undefined) return true;
-  const startedAtMs = Date.parse(record.startedAt);
-  return startedAtMs >= fromMs && startedAtMs < untilMs;
+  return filter.q === undefined || numbersOf(record).some((number) => number?.includes(filter.q ?? ''));
 }
 
 function usesTrunk(record: CallRecord, trunkId: string): boolean {

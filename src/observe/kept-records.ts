@@ -4,16 +4,16 @@ import type { JsonLine } from './jsonl-file.ts';
 
 /** So many become octets together: those that have no text yet get one, and texts made one by one between other work take a multiple of their time. */
 const BATCH = 64;
-/** Ids of a record that it is found by at once; one with more of them is looked at whenever none other has it. */
+/** Ids of a record whose hashes are kept whole; of further ones (a group of phones that rang) a bit of each. */
 const IDS = 4;
 const NONE = 0;
-const MORE_IDS = 1;
 
 /** What a record is found and put in order by. */
 interface Identified {
   readonly callId: string;
   readonly sipCallIds: readonly string[];
   /** ISO 8601. */
+  readonly startedAt: string;
   readonly endedAt: string;
 }
 
@@ -24,9 +24,12 @@ interface Identified {
 export class KeptRecords<T extends Identified> {
   readonly #capacity: number;
   readonly #texts: TextRing;
-  /** Hashes of the ids of the record with number n, from place n modulo the capacity on; made with the first one. */
+  // Of the record with number n, at place n modulo the capacity; made with the first one. Its first ids have a place each.
   #hashes = new Uint32Array(0);
-  /** When its call ended, of the record with number n at place n modulo the capacity. Wall clock, ms. */
+  /** Bits of the hashes of its further ids. */
+  #furtherBits = new Uint32Array(0);
+  // When its call began and ended: wall clock, ms.
+  #startedAtMs = new Float64Array(0);
   #endedAtMs = new Float64Array(0);
   /** Those that are no octets yet. */
   #latest: { readonly record: T; readonly line: JsonLine }[] = [];
@@ -44,10 +47,7 @@ export class KeptRecords<T extends Identified> {
 
   /** Makes octets of all; from here on each has its number. */
   pack(): void {
-    if (this.#hashes.length === 0) {
-      this.#hashes = new Uint32Array(IDS * this.#capacity);
-      this.#endedAtMs = new Float64Array(this.#capacity);
-    }
+    if (this.#hashes.length === 0) this.#makePlaces();
     for (const { record, line } of this.#latest) {
       const text = textOf(line);
       if (text !== undefined) this.#note(this.#texts.add(text), record);
@@ -64,7 +64,12 @@ export class KeptRecords<T extends Identified> {
     return this.#texts.next;
   }
 
-  /** When the call of a record that is kept ended: wall clock, ms. */
+  /** When the call of a record that is kept began: wall clock, ms. */
+  startedAtMs(number: number): number {
+    return this.#startedAtMs[number % this.#capacity] as number;
+  }
+
+  /** When it ended. */
   endedAtMs(number: number): number {
     return this.#endedAtMs[number % this.#capacity] as number;
   }
@@ -83,28 +88,44 @@ export class KeptRecords<T extends Identified> {
   get(id: string): T | undefined {
     this.pack();
     const hash = hashOf(id);
+    const part = JSON.stringify(id);
     for (let number = this.next - 1; number >= this.first; number--) {
       if (!this.#mayHave(number, hash)) continue;
-      const record = this.read(number);
-      if (record !== undefined && (record.callId === id || record.sipCallIds.includes(id))) return record;
+      const text = this.text(number);
+      if (text === undefined || !text.includes(part)) continue;
+      const record = JSON.parse(text) as T;
+      if (record.callId === id || record.sipCallIds.includes(id)) return record;
     }
     return undefined;
   }
 
   #mayHave(number: number, hash: number): boolean {
-    const end = IDS * (number % this.#capacity) + IDS;
-    for (let place = end - IDS; place < end; place++) if (this.#hashes[place] === hash) return true;
-    return this.#hashes[end - 1] === MORE_IDS;
+    const place = number % this.#capacity;
+    for (let index = IDS * place; index < IDS * (place + 1); index++) if (this.#hashes[index] === hash) return true;
+    return ((this.#furtherBits[place] as number) & bitOf(hash)) !== 0;
   }
 
-  #note(number: number, { callId, sipCallIds, endedAt }: Identified): void {
-    this.#endedAtMs[number % this.#capacity] = Date.parse(endedAt);
-    const place = IDS * (number % this.#capacity);
-    this.#hashes.fill(NONE, place, place + IDS);
-    this.#hashes[place] = hashOf(callId);
-    for (let index = 0; index < Math.min(sipCallIds.length, IDS - 1); index++)
-      this.#hashes[place + 1 + index] = hashOf(sipCallIds[index] as string);
-    if (sipCallIds.length >= IDS) this.#hashes[place + IDS - 1] = MORE_IDS;
+  #makePlaces(): void {
+    this.#hashes = new Uint32Array(IDS * this.#capacity);
+    this.#furtherBits = new Uint32Array(this.#capacity);
+    this.#startedAtMs = new Float64Array(this.#capacity);
+    this.#endedAtMs = new Float64Array(this.#capacity);
+  }
+
+  #note(number: number, { callId, sipCallIds, startedAt, endedAt }: Identified): void {
+    const place = number % this.#capacity;
+    this.#startedAtMs[place] = Date.parse(startedAt);
+    this.#endedAtMs[place] = Date.parse(endedAt);
+    const first = IDS * place;
+    this.#hashes.fill(NONE, first, first + IDS);
+    this.#hashes[first] = hashOf(callId);
+    let bits = 0;
+    for (const [index, id] of sipCallIds.entries()) {
+      const hash = hashOf(id);
+      if (index < IDS - 1) this.#hashes[first + 1 + index] = hash;
+      else bits |= bitOf(hash);
+    }
+    this.#furtherBits[place] = bits;
   }
 }
 
@@ -117,7 +138,12 @@ function textOf(line: JsonLine): string | undefined {
   }
 }
 
-/** No hash is one of the words that are none. */
+/** No hash is the word that is none. */
 function hashOf(id: string): number {
-  return Math.max(fnv1a(id), MORE_IDS + 1);
+  return Math.max(fnv1a(id), NONE + 1);
+}
+
+/** One of 32. */
+function bitOf(hash: number): number {
+  return 1 << (hash >>> 27);
 }

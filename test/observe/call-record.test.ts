@@ -74,6 +74,25 @@ describe('CallRecordLog', () => {
     expect(allAtOnce(records.find(filter))).toHaveLength(found ? 1 : 0);
   });
 
+  test.each([
+    { tenant: 'ac' },
+    { tenant: '1' },
+    { direction: 'inbound' as const },
+    { trunkId: '1' },
+    { number: '441234' },
+    { q: '999' },
+    { status: 486 },
+    { from: '2026-11-01T10:00:01Z' },
+    { until: '2026-11-01T10:00:00Z' },
+  ])('filter %j leaves those unread that it does not find', (filter) => {
+    const records = new CallRecordLog({ log: silentLog });
+    for (let index = 0; index < 100; index++) records.append({ ...base, callId: `c${index}`, extension: '1' });
+    const parse = vi.spyOn(JSON, 'parse');
+    expect(allAtOnce(records.find(filter))).toHaveLength(0);
+    expect(parse).not.toHaveBeenCalled();
+    parse.mockRestore();
+  });
+
   test('the latest are kept, latest first, and found by call id or by the Call-ID of a leg', () => {
     const records = new CallRecordLog({ log: silentLog, capacity: 100 });
     const heard: string[] = [];
