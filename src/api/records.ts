@@ -102,11 +102,11 @@ function listRoute(app: FastifyInstance, context: ApiContext): void {
         const next = last === undefined ? {} : { nextCursor: cursorAfter(last) };
         return reply.send({ items, total, offset, limit, ...next });
       }
-      const records = await inSlices(allAfter(found, cursor));
+      const latest = await inSlices(allAfter(found, cursor));
       return reply
         .type('text/csv; charset=utf-8; header=present')
         .header('content-disposition', 'attachment; filename="calls.csv"')
-        .send(Readable.from(csvOf(records, context.nodes.self)));
+        .send(Readable.from(csvOf(latest, context.nodes.self)));
     },
   );
 }
@@ -121,14 +121,44 @@ function* readAll(found: readonly FoundRecord[]): Steps<CallRecord[]> {
   return records;
 }
 
-/** All after the cursor, in the order of {@link byEnd}. */
-function* allAfter(found: readonly FoundRecord[], cursor: string | undefined): Steps<CallRecord[]> {
-  const records = yield* sorted(yield* readAll(found), byEnd);
-  return records.slice(placeAfter(records, cursor));
+/** All after the cursor, in the order of {@link byEnd}. Those are read that ended in the same millisecond, and none is held. */
+function* allAfter(found: readonly FoundRecord[], cursor: string | undefined): Steps<FoundRecord[]> {
+  const latest = yield* sorted(found, latestFirst);
+  const first = yield* firstAfter(latest, cursor);
+  const ordered: FoundRecord[] = [];
+  for (let begin = 0, end = 0; begin < latest.length; begin = end) {
+    end = endedAfter(latest, (latest[begin] as FoundRecord).endedAtMs - 1);
+    const tied = latest.slice(begin, end);
+    ordered.push(...(tied.length === 1 ? tied : yield* sortedById(tied)));
+    yield;
+  }
+  return ordered.slice(first);
 }
 
-function placeAfter(records: readonly CallRecord[], cursor: string | undefined): number {
+function* sortedById(tied: readonly FoundRecord[]): Steps<FoundRecord[]> {
+  const named: { readonly endedAt: string; readonly callId: string; readonly each: FoundRecord }[] = [];
+  for (const [index, each] of tied.entries()) {
+    const record = each.read();
+    if (record !== undefined) named.push({ endedAt: record.endedAt, callId: record.callId, each });
+    if (index % READ_PER_STEP === 0) yield;
+  }
+  return (yield* sorted(named, byEnd)).map(({ each }) => each);
+}
+
+function latestFirst(a: FoundRecord, b: FoundRecord): number {
+  return b.endedAtMs - a.endedAtMs;
+}
+
+/** Place of the first one after the cursor, when those that ended in the same millisecond are in the order of {@link byEnd}. */
+function* firstAfter(latest: readonly FoundRecord[], cursor: string | undefined): Steps<number> {
   if (cursor === undefined) return 0;
+  const atMs = Date.parse(readCursor(cursor).endedAt);
+  const first = endedAfter(latest, atMs);
+  const tied = latest.slice(first, endedAfter(latest, atMs - 1));
+  return first + placeAfter((yield* readAll(tied)).sort(byEnd), cursor);
+}
+
+function placeAfter(records: readonly CallRecord[], cursor: string): number {
   const last = readCursor(cursor);
   const place = records.findIndex((record) => byEnd(last, record) < 0);
   return place === -1 ? records.length : place;
@@ -143,14 +173,8 @@ function* pageAfter(
   cursor: string | undefined,
   { limit, offset }: PageQuery,
 ): Steps<{ readonly records: readonly CallRecord[]; readonly total: number }> {
-  const latest = yield* sorted(found, (a, b) => b.endedAtMs - a.endedAtMs);
-  let first = 0;
-  if (cursor !== undefined) {
-    const atMs = Date.parse(readCursor(cursor).endedAt);
-    first = endedAfter(latest, atMs);
-    const tied = latest.slice(first, endedAfter(latest, atMs - 1));
-    first += placeAfter((yield* readAll(tied)).sort(byEnd), cursor);
-  }
+  const latest = yield* sorted(found, latestFirst);
+  const first = yield* firstAfter(latest, cursor);
   const [begin, end] = [first + offset, Math.min(first + offset + limit, latest.length)];
   const total = latest.length - first;
   if (begin >= end) return { records: [], total };
@@ -202,14 +226,21 @@ const COLUMNS: readonly (readonly [string, (record: CallRecord) => string | numb
   ['sipCallIds', ({ sipCallIds }) => sipCallIds.join(' ')],
 ];
 
-/** A piece at a time, so that calls get their turn between them. */
-async function* csvOf(records: readonly CallRecord[], node: string): AsyncGenerator<string> {
+/** Read as they are written, a piece at a time: a slow reader has the process hold nothing of them, and has none that went meanwhile. */
+async function* csvOf(latest: readonly FoundRecord[], node: string): AsyncGenerator<string> {
   yield csvLine([...COLUMNS.map(([name]) => name), 'node']);
-  for (let first = 0; first < records.length; first += ROWS_PER_PIECE) {
-    const rows = records.slice(first, first + ROWS_PER_PIECE);
-    yield rows.map((record) => csvLine([...COLUMNS.map(([, value]) => value(record)), node])).join('');
-    await new Promise(setImmediate);
+  for (let first = 0; first < latest.length; first += ROWS_PER_PIECE)
+    yield await inSlices(rowsOf(latest.slice(first, first + ROWS_PER_PIECE), node));
+}
+
+function* rowsOf(found: readonly FoundRecord[], node: string): Steps<string> {
+  let rows = '';
+  for (const [index, each] of found.entries()) {
+    const record = each.read();
+    if (record !== undefined) rows += csvLine([...COLUMNS.map(([, value]) => value(record)), node]);
+    if (index % READ_PER_STEP === 0) yield;
   }
+  return rows;
 }
 
 const MAX_POINTS = 1440;

@@ -1,3 +1,5 @@
+import { get, type IncomingMessage } from 'node:http';
+import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { CallRecord } from '../../src/observe/index.ts';
 import { KeptRecords } from '../../src/observe/kept-records.ts';
@@ -147,6 +149,18 @@ describe('pages of call records', () => {
     expect(rowsOf(await get('limit=40&tenant=acme&offset=7'))).toEqual(listed.slice(7, 47));
   });
 
+  test('a table has all in the same order, or those after the cursor', async () => {
+    const table = async (cursor: string) => {
+      const { text } = await get(`format=csv${cursor}`);
+      const [head = '', ...rows] = text.trimEnd().split('\r\n');
+      const [ended, id] = ['endedAt', 'callId'].map((name) => head.split(',').indexOf(name));
+      return rows.map((row) => `${row.split(',')[ended as number]},${row.split(',')[id as number]}`);
+    };
+    expect(await table('')).toEqual(listed);
+    for (const place of [0, 100, 499, 999])
+      expect(await table(`&cursor=${encodeURIComponent(listed[place] as string)}`)).toEqual(listed.slice(place + 1));
+  });
+
   test('read what they show, and what ended in the same millisecond as their first and last row', async () => {
     const reads = vi.spyOn(KeptRecords.prototype, 'text');
     const others = vi.spyOn(KeptRecords.prototype, 'read');
@@ -160,4 +174,40 @@ describe('pages of call records', () => {
       others.mockRestore();
     }
   });
+});
+
+test('a table is read as it is written: while its reader is slow nothing of it is held, and what goes meanwhile is left out', async () => {
+  const world = await startTestApi();
+  const callFor = (callId: string): CallRecord => ({
+    callId,
+    sipCallIds: [],
+    tenant: 'acme',
+    direction: 'outbound',
+    callerNumber: '101',
+    calledNumber: '914155551212',
+    attempts: [],
+    startedAt: STARTED,
+    endedAt: STARTED,
+    durationMs: 0,
+    talkMs: 0,
+    status: 500,
+    reason: 'x'.repeat(2_000),
+    hungUpBy: 'engine',
+  });
+  try {
+    for (let index = 0; index < 10_000; index++) world.records.append(callFor(`old-${index}`));
+    const url = await world.app.listen({ port: 0, host: '127.0.0.1' });
+    const headers = { authorization: `Bearer ${world.tokens.system}` };
+    const response = await new Promise<IncomingMessage>((resolve, reject) =>
+      get(`${url}/api/v1/call-records?format=csv`, { headers }, resolve).on('error', reject),
+    );
+    expect(response.statusCode).toBe(200);
+    for (let index = 0; index < 10_000; index++) world.records.append(callFor(`new-${index}`));
+    const rows = (await text(response)).trimEnd().split('\r\n').slice(1);
+    expect(rows.length).toBeGreaterThan(0);
+    expect(rows.length).toBeLessThan(9_000);
+    expect(rows.filter((row) => !row.includes('old-'))).toEqual([]);
+  } finally {
+    await world.close();
+  }
 });
