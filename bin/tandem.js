@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // Finds the Node that this package brings along (or a new enough one) and runs the command with it.
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -13,7 +13,8 @@ const REQUIRED = { major: 24, minor: 7 };
  * 6 MB and not of 16 (`--max-semi-space-size`): it takes up to a twentieth more time in all, and a call waits a third as long for it.
  * Under a CPU quota below a core the heap is marked by one thread beside the calls' own and not by several, which take all of the quota
  * (`--concurrent-marking-max-worker-num`), and what follows is not done by several at once either: what is left alive is moved by one, and
- * what is free is swept when it is needed. A process that runs cannot change them all (V8 ends it for some).
+ * what is free is swept when it is needed. A process that runs cannot change them all (V8 ends it for some). V8 renames its options: one that
+ * the runtime does not know is left out.
  */
 const OPTIONS = createRequire(import.meta.url)('./runtime-options.json');
 
@@ -47,10 +48,21 @@ if (runtime === undefined) {
   );
   process.exit(1);
 }
+
+/** Of these options the ones that the runtime knows: with one that it does not it would say so, and end. */
+function knownOf(options) {
+  // Those that Node documents, this one knows about itself; of the others it is asked, once in nearly all cases.
+  const isDocumented = (option) => runtime === process.execPath && process.allowedNodeEnvironmentFlags.has(option);
+  const takes = (...some) => spawnSync(runtime, [...some, '--version'], { stdio: 'ignore' }).status === 0;
+  const asked = options.filter((option) => !isDocumented(option));
+  if (asked.length === 0 || takes(...asked)) return options;
+  return options.filter((option) => isDocumented(option) || takes(option));
+}
+
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 // Other commands are over before the heap is marked.
 const isLimited = process.argv[2] === 'start' && (await cpuShare()) < 1;
-const options = [...OPTIONS.always, ...(isLimited ? OPTIONS.belowOneCore : [])];
+const options = knownOf([...OPTIONS.always, ...(isLimited ? OPTIONS.belowOneCore : [])]);
 const args = [...options, join(root, 'src', 'main.ts'), ...process.argv.slice(2)];
 
 // One process where Node can do that: whoever signals this one signals the engine. It fails only where the system has no such call.

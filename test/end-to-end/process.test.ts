@@ -1,8 +1,17 @@
 import { createSocket } from 'node:dgram';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { generate } from 'selfsigned';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -295,6 +304,48 @@ test('the heap is marked, moved and swept by one thread at a time under a CPU qu
     await child.stop();
     quota.release();
   }
+});
+
+describe('an option of V8 that the runtime does not know, as one of another version may not, is left out', () => {
+  /** The command with these options, in a folder where a core and the engine are stand-ins; the engine prints its options. */
+  function commandWith(options: { readonly always: readonly string[]; readonly belowOneCore: readonly string[] }) {
+    const at = (...names: string[]) => join(folder, `command-${serial}`, ...names);
+    serial++;
+    for (const name of ['bin', join('src', 'node')]) mkdirSync(at(name), { recursive: true });
+    copyFileSync(resolve(root, 'bin/tandem.js'), at('bin', 'tandem.js'));
+    writeFileSync(at('package.json'), '{"type":"module"}');
+    writeFileSync(at('bin', 'runtime-options.json'), JSON.stringify(options));
+    writeFileSync(at('src', 'node', 'cpu-quota.ts'), 'export const cpuShare = async () => 0.5;');
+    writeFileSync(at('src', 'main.ts'), 'console.log(JSON.stringify(process.execArgv));');
+    return at;
+  }
+  const printedBy = async (...args: readonly string[]) => {
+    const child = run(process.execPath, args, '');
+    expect(await child.exited, child.output()).toBe(0);
+    return JSON.parse(child.output());
+  };
+  const [known, other] = ['--no-parallel-compaction', '--concurrent-marking-max-worker-num=1'];
+  const [unknown, always] = ['--no-parallel-work-of-another-version', '--max-semi-space-size=6'];
+
+  test('by the one that runs the command', async () => {
+    const at = commandWith({ always: [always, '--unheard-of'], belowOneCore: [known, unknown, other] });
+    expect(await printedBy(at('bin', 'tandem.js'), 'start')).toEqual([always, known, other]);
+    expect(await printedBy(at('bin', 'tandem.js'), 'status')).toEqual([always]);
+  });
+
+  test('by the one that the package brings, where that which runs the command is too old', async () => {
+    const at = commandWith({ always: [always], belowOneCore: [known, other] });
+    const manifest = at('node_modules', `node-linux-${process.arch}`, 'package.json');
+    mkdirSync(join(dirname(manifest), 'bin'), { recursive: true });
+    writeFileSync(manifest, '{}');
+    writeFileSync(
+      join(dirname(manifest), 'bin', 'node'),
+      `#!/bin/sh\ncase "$*" in *${known}*) exit 9 ;; esac\nexec ${process.execPath} "$@"\n`,
+      { mode: 0o755 },
+    );
+    const old = "data:text/javascript,Object.defineProperty(process,'versions',{value:{node:'20.1.0'}})";
+    expect(await printedBy('--import', old, at('bin', 'tandem.js'), 'start')).toEqual([always, other]);
+  });
 });
 
 test('while nobody calls the engine is woken fewer than ten times a second, all its threads together', async () => {
