@@ -6,14 +6,21 @@ const ENOUGH_MESSAGES = 28;
 const LEAST_SHARE = 0.5;
 
 /**
- * How long a socket rests so that several messages share a turn of the event loop, as network cards moderate their interrupts. A turn that
+ * How long a thread rests so that several messages share a turn of the event loop, as network cards moderate their interrupts. A turn that
  * took its time by itself is not made longer: under load nothing waits. And where no other message is to be expected meanwhile, there is
  * nothing to wait for. Where many come, less time brings enough of them together, and the event loop is back sooner.
+ *
+ * All sockets of a layer share it, since whoever rests holds the thread from all of them: their messages are one rate, and it rests once, after
+ * the last of those that have something to handle or to send. One that rested before the others would have theirs wait.
  */
 export class Gathering {
   readonly #gatherMs: number;
+  /** Sockets whose turns are to come, or under way. */
+  #turns = 0;
+  #beganMs = 0;
+  #handledInTurns = 0;
   #handled = 0;
-  #sinceMs = 0;
+  #sinceMs: number | undefined;
   #messagesPerMs = 0;
 
   /** @param gatherMs so long a turn takes at least; where many messages come, down to half as long */
@@ -21,18 +28,33 @@ export class Gathering {
     this.#gatherMs = gatherMs;
   }
 
-  /** A turn that began then has handled so many messages. Returns how long to rest, ms; 0: not at all. */
-  restMs(handled: number, beganMs: number, nowMs: number): number {
-    this.#noteRate(handled, nowMs);
+  /** A socket wants a turn of the event loop; it says when that is over ({@link end}). */
+  begin(nowMs: number): void {
+    if (this.#turns++ === 0) {
+      this.#beganMs = nowMs;
+      this.#handledInTurns = 0;
+    }
+    this.#sinceMs ??= nowMs;
+  }
+
+  /** So many messages were handled in a turn that goes on. */
+  handled(messages: number): void {
+    this.#handled += messages;
+    this.#handledInTurns += messages;
+  }
+
+  /** A socket's turn is over. Returns how long the thread is to rest, ms; 0: not at all. */
+  end(nowMs: number): number {
+    this.#measure(nowMs);
+    if (--this.#turns > 0 || this.#handledInTurns === 0) return 0;
     const enoughMs = ENOUGH_MESSAGES / this.#messagesPerMs;
     const turnMs = Math.max(this.#gatherMs * LEAST_SHARE, Math.min(this.#gatherMs, enoughMs));
-    const restMs = turnMs - (nowMs - beganMs);
+    const restMs = turnMs - (nowMs - this.#beganMs);
     return restMs > 0 && restMs * this.#messagesPerMs >= 1 ? restMs : 0;
   }
 
-  #noteRate(handled: number, nowMs: number): void {
-    this.#handled += handled;
-    const durationMs = nowMs - this.#sinceMs;
+  #measure(nowMs: number): void {
+    const durationMs = nowMs - (this.#sinceMs ?? nowMs);
     if (durationMs < RATE_MS) return;
     this.#messagesPerMs = this.#handled / durationMs;
     this.#handled = 0;

@@ -12,6 +12,7 @@ import { AdvertisedAddress, isWildcard } from './advertised.ts';
 import { certificateNames } from './certificate-names.ts';
 import { ConnectionSlots } from './connection-slots.ts';
 import { newTransportCounters } from './counters.ts';
+import { Gathering } from './gathering.ts';
 import { StreamFlow } from './stream-flow.ts';
 import { StreamListener, type StreamListenerOwner } from './stream-listener.ts';
 import { clientOptions, type TlsTrial, tryTls } from './tls-client.ts';
@@ -88,6 +89,7 @@ export class TransportLayer {
       limits,
       messageLimits: options.messageLimits ?? DEFAULT_LIMITS,
       counters: this.counters,
+      gathering: new Gathering(limits.udpGatherMs),
       sources: options.sources,
       createSocket: options.createSocket,
     };

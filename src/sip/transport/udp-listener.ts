@@ -4,7 +4,7 @@ import type { Log } from '../../base/log.ts';
 import { cancelTimer, type Scheduler, type Timer } from '../../base/scheduler.ts';
 import type { MessageLimits } from '../message/index.ts';
 import type { TransportCounters } from './counters.ts';
-import { Gathering } from './gathering.ts';
+import type { Gathering } from './gathering.ts';
 import { GenerationCache } from './generation-cache.ts';
 import { Refusals } from './refusals.ts';
 import type { Flow, ListenerOptions, SourcePolicy, TransportLimits, TransportUser } from './types.ts';
@@ -42,6 +42,7 @@ export interface TransportContext {
   readonly limits: TransportLimits;
   readonly messageLimits: MessageLimits;
   readonly counters: TransportCounters;
+  readonly gathering: Gathering;
   readonly sources: SourcePolicy | undefined;
   readonly createSocket: ((options: SocketOptions) => DatagramSocket) | undefined;
 }
@@ -177,7 +178,6 @@ export class UdpListener {
   /** The latest peers, by the last bits of their ports: most packets find theirs here, and no key is made. */
   readonly #latest = new Array<UdpFlow | undefined>(LATEST_FLOWS).fill(undefined);
   readonly #onSent: (error: Error | null) => void;
-  readonly #gathering: Gathering;
   readonly #received: Received[] = [];
   readonly #toSend: Datagram[] = [];
   readonly #runTurn = () => this.#turn();
@@ -185,7 +185,6 @@ export class UdpListener {
   #readThisTurn = 0;
   /** Of those, the ones that are handled here. */
   #keptThisTurn = 0;
-  #turnBeganMs = 0;
   /** When the datagrams that wait to be handled were read. */
   #readMs = 0;
   /** The socket was read until it was empty. */
@@ -203,7 +202,6 @@ export class UdpListener {
     this.port = options.port;
     this.#context = context;
     this.#flows = new GenerationCache(context.limits.maxUdpFlows);
-    this.#gathering = new Gathering(context.limits.udpGatherMs);
     this.#onSent = (error) => {
       if (error !== null) this.#onSendError(error);
     };
@@ -335,7 +333,7 @@ export class UdpListener {
   #wantTurn(): void {
     if (this.#turnIsDue) return;
     this.#turnIsDue = true;
-    this.#turnBeganMs = this.scheduler.nowMs();
+    this.#context.gathering.begin(this.scheduler.nowMs());
     setImmediate(this.#runTurn);
   }
 
@@ -373,15 +371,16 @@ export class UdpListener {
       }
     } finally {
       this.#sendAll();
+      this.#context.gathering.handled(batch.length);
       this.#turnIsDue = this.#received.length > 0;
       if (this.#turnIsDue) setImmediate(this.#runTurn);
+      else this.#endTurn();
     }
-    if (batch.length > 0) this.#gather(batch.length);
   }
 
-  #gather(handled: number): void {
-    const restMs = this.#gathering.restMs(handled, this.#turnBeganMs, this.scheduler.nowMs());
-    if (restMs === 0 || this.#turnIsDue || this.user.lookedMs !== undefined) return;
+  #endTurn(): void {
+    const restMs = this.#context.gathering.end(this.scheduler.nowMs());
+    if (restMs === 0 || this.user.lookedMs !== undefined) return;
     Atomics.wait(NEVER_WOKEN, 0, 0, restMs);
     this.#socket.receive?.();
   }

@@ -213,6 +213,48 @@ describe.each([
       wait.mockRestore();
     });
 
+    test('with `udpGatherMs` the thread does not rest before all listeners have handled and sent what they have', async () => {
+      let unsent = 0;
+      const toldSocket = (options: SocketOptions) => {
+        const socket = (createSocket ?? createDatagramSocket)(options);
+        const { send } = socket;
+        return Object.assign(socket, {
+          send(...args: Parameters<typeof send>) {
+            unsent--;
+            Reflect.apply(send, socket, args);
+          },
+        });
+      };
+      const node = await newNode({ limits: { udpGatherMs: 8 }, createSocket: toldSocket }).open(udp, {
+        ...udp,
+        host: '127.0.0.2',
+      });
+      const peer = await newNode().open(udp);
+      const waits: number[] = [];
+      const wait = vi.spyOn(Atomics, 'wait').mockImplementation((_array, _index, _value, ms = 0) => {
+        node.scheduler.advance(ms);
+        waits.push(unsent);
+        return 'timed-out';
+      });
+      const flows = ['127.0.0.1', '127.0.0.2'].map((address, index) =>
+        peer.layer.flowTo({ transport: 'udp', address, port: node.port(index) }),
+      );
+      const first = new Map<string, Flow>();
+      node.user.onMessage = (text, flow) => {
+        first.set(text, flow);
+        node.scheduler.advance(1);
+        unsent++;
+        (first.get(text === '0' ? '1' : '0') ?? flow).send('on the other listener');
+      };
+      for (let round = 0; round < 40; round++) {
+        for (const [index, flow] of flows.entries()) flow.send(String(index));
+        for (let answer = 0; answer < 2; answer++) await peer.user.next('message');
+      }
+      wait.mockRestore();
+      expect(waits.length).toBeGreaterThan(5);
+      expect(waits.filter((each) => each > 0)).toEqual([]);
+    });
+
     test('the largest datagram arrives; a larger message is a failure of the flow, told on a later turn', async () => {
       const node = await newNode().open(udp);
       const peer = await newNode().open(udp);
