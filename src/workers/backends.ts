@@ -34,9 +34,12 @@ export function endToEnd(headers: IncomingHttpHeaders): IncomingHttpHeaders {
 }
 
 export interface BeginOptions {
-  readonly body?: IncomingMessage;
+  /** What is still to come of who asks is passed on as it comes. */
+  readonly body?: IncomingMessage | Buffer;
   /** How long nothing may come before the worker counts as silent, ms; default: for ever. */
   readonly silentMs?: number;
+  /** The same until the worker has been given the whole body; default: `silentMs`. */
+  readonly takesMs?: number;
 }
 
 /**
@@ -46,16 +49,18 @@ export interface BeginOptions {
 export function begin(
   { worker, socket }: Backend,
   { method, url, headers }: PassedRequest,
-  { body, silentMs }: BeginOptions = {},
+  { body, silentMs, takesMs = silentMs }: BeginOptions = {},
 ): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const outgoing = request({ socketPath: socket, method, path: url, headers: endToEnd(headers), agent });
-    if (silentMs !== undefined)
-      outgoing.setTimeout(silentMs, () => outgoing.destroy(new Error(`worker ${worker} is silent`)));
+    if (takesMs !== undefined)
+      outgoing.setTimeout(takesMs, () => outgoing.destroy(new Error(`worker ${worker} is silent`)));
     outgoing.on('response', resolve);
     outgoing.on('error', reject);
-    if (body === undefined) {
-      outgoing.end();
+    if (body === undefined || Buffer.isBuffer(body)) {
+      outgoing.end(body, () => {
+        if (silentMs !== undefined && silentMs !== takesMs) outgoing.setTimeout(silentMs);
+      });
       return;
     }
     body.on('close', () => {
@@ -71,13 +76,13 @@ export async function ask(
   backend: Backend,
   asked: PassedRequest,
   silentMs: number,
-  body?: IncomingMessage,
+  given?: { readonly body: Buffer; readonly takesMs: number },
 ): Promise<Answered> {
-  const { 'content-length': _length, 'content-type': _type, ...rest } = asked.headers;
-  const response = await begin(
-    backend,
-    body === undefined ? { ...asked, headers: rest } : asked,
-    body === undefined ? { silentMs } : { silentMs, body },
-  );
+  const { 'content-length': _length, 'content-type': type, expect: _expect, ...rest } = asked.headers;
+  const ofBody = given && {
+    'content-length': String(given.body.length),
+    ...(type !== undefined && { 'content-type': type }),
+  };
+  const response = await begin(backend, { ...asked, headers: { ...rest, ...ofBody } }, { silentMs, ...given });
   return { status: response.statusCode ?? 502, headers: response.headers, body: await buffer(response) };
 }

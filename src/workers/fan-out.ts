@@ -1,5 +1,4 @@
 /** What is asked of all workers, and how one answer is made of theirs. */
-import type { IncomingMessage } from 'node:http';
 import { type AskedNode, type Gathering, gather } from '../api/index.ts';
 import type { Answered } from '../observe/index.ts';
 import { ask, type Backend, type PassedRequest } from './backends.ts';
@@ -26,8 +25,10 @@ const RELOAD_MS = 60_000;
 /** The same of a document, and calls are played. */
 const PLAN_MS = 60_000;
 
-/** What is to be read of the body is being read when it returns. */
-type Make = (backends: readonly Backend[], asked: PassedRequest, body: IncomingMessage) => Promise<Answered>;
+/** The whole body of a request; undefined: it is longer than any may be. Who does not need it does not ask for it. */
+export type ReadBody = () => Promise<Buffer | undefined>;
+
+type Make = (backends: readonly Backend[], asked: PassedRequest, readBody: ReadBody) => Promise<Answered>;
 
 /**
  * How a request is answered that one worker alone cannot answer; undefined for all others.
@@ -148,17 +149,26 @@ function trunksIn({ body }: Answered) {
   return jsonOf(body) as { readonly items: readonly { readonly id: string; readonly status: TrunkTold }[] };
 }
 
-/** Each of them has had calls of its own. */
-function plan(backends: readonly Backend[], asked: PassedRequest, body: IncomingMessage): Promise<Answered> {
-  // Each of them reads it as it comes.
-  body.setMaxListeners(0);
-  const sources = backends.map(
-    (backend): AskedNode => ({
-      name: `w${backend.worker}`,
-      ask: (url) => ask(backend, { ...asked, url }, PLAN_MS, body),
-    }),
-  );
-  return gather('plan', sources, asked.url);
+/**
+ * Each of them has had calls of its own. Who is silent is found before, since a plan may take its time; and nothing is kept here of who is
+ * not even known.
+ */
+async function plan(backends: readonly Backend[], asked: PassedRequest, readBody: ReadBody): Promise<Answered> {
+  const { heard, silent } = await askAll(backends, { ...asked, method: 'GET', url: '/api/v1/tenants?limit=1' });
+  const stranger = heard.find(({ answered: { status } }) => status === 401);
+  if (stranger !== undefined) return stranger.answered;
+  const body = await readBody();
+  if (body === undefined) return TOO_LARGE;
+  const sources = backends
+    .filter(({ worker }) => !silent.includes(worker))
+    .map(
+      (backend): AskedNode => ({
+        name: `w${backend.worker}`,
+        ask: (url) => ask(backend, { ...asked, url }, PLAN_MS, { body, takesMs: SILENT_MS }),
+      }),
+    );
+  const absent = silent.map((worker) => `w${worker}`);
+  return gather('plan', sources, asked.url, absent);
 }
 
 /** The first one has the node drain; the calls that it says are those of all. */
@@ -218,17 +228,24 @@ function json(like: Answered, value: unknown): Answered {
   return { ...like, body: Buffer.from(JSON.stringify(value), 'utf8') };
 }
 
+function problem(
+  status: number,
+  code: string,
+  title: string,
+  detail: string,
+  headers: Readonly<Record<string, string>> = {},
+): Answered {
+  const body = { type: `urn:tandem:problem:${code}`, title, status, code, detail };
+  return {
+    status,
+    headers: { 'content-type': 'application/problem+json; charset=utf-8', ...headers },
+    body: Buffer.from(JSON.stringify(body)),
+  };
+}
+
 /** While no worker serves. */
-export const NOBODY: Answered = {
-  status: 503,
-  headers: { 'content-type': 'application/problem+json; charset=utf-8', 'retry-after': '2' },
-  body: Buffer.from(
-    JSON.stringify({
-      type: 'urn:tandem:problem:no-worker',
-      title: 'Unavailable',
-      status: 503,
-      code: 'no-worker',
-      detail: 'no worker of this node serves at the moment',
-    }),
-  ),
-};
+export const NOBODY = problem(503, 'no-worker', 'Unavailable', 'no worker of this node serves at the moment', {
+  'retry-after': '2',
+});
+/** As a worker says it. */
+const TOO_LARGE = problem(413, 'body-too-large', 'Body too large', 'the request body is too large');

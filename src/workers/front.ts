@@ -92,10 +92,8 @@ export class Front {
         return await mergeEvents(backends, asked, reply);
       const make = fanOut(asked.method === 'HEAD' ? { ...asked, method: 'GET' } : asked, nodesAsk);
       if (make === undefined) return await pass(first, asked, request, reply);
-      const making = make(backends, asked.method === 'HEAD' ? { ...asked, method: 'GET' } : asked, request);
-      // Nobody else reads what it has not begun to read.
-      request.resume();
-      const answered = await making;
+      const readBody = () => bodyOf(request, this.#options.settings.api.bodyBytes);
+      const answered = await make(backends, asked.method === 'HEAD' ? { ...asked, method: 'GET' } : asked, readBody);
       if (isReload(asked) && answered.status < 400) this.#options.onReloaded?.();
       send(reply, answered, asked.method);
     } catch (error) {
@@ -143,6 +141,21 @@ async function pass(
   reply.writeHead(answer.statusCode ?? 502, endToEnd(answer.headers));
   answer.on('error', () => reply.destroy());
   answer.pipe(reply);
+}
+
+/** The whole body; undefined when it is longer than that. Rejects when who asks is gone before all is there. */
+async function bodyOf(request: IncomingMessage, mostOctets: number): Promise<Buffer | undefined> {
+  const parts: Buffer[] = [];
+  let octets = Number(request.headers['content-length'] ?? 0);
+  if (octets > mostOctets) return undefined;
+  octets = 0;
+  // The answer leaves on the connection that would be closed else.
+  for await (const part of request.iterator({ destroyOnReturn: false })) {
+    octets += part.length;
+    if (octets > mostOctets) return undefined;
+    parts.push(part);
+  }
+  return Buffer.concat(parts);
 }
 
 function send(reply: ServerResponse, { status, headers, body }: Answered, method: string): void {

@@ -1,7 +1,5 @@
-import { IncomingMessage } from 'node:http';
-import { Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { fanOut } from '../../src/workers/fan-out.ts';
 import { answer, type Serve, startBackends } from './backend.ts';
 
@@ -13,14 +11,7 @@ async function asked(method: string, url: string, ...serves: readonly Serve[]) {
   return { status, body: JSON.parse(body.toString('utf8')) };
 }
 
-/** The body of a request, as it comes to the front. */
-function bodyOf(text: string): IncomingMessage {
-  const message = new IncomingMessage(new Socket());
-  message.push(text);
-  message.push(null);
-  message.complete = true;
-  return message;
-}
+const bodyOf = (text: string) => async () => Buffer.from(text);
 
 /** A worker with these items, which serves pages of them. */
 function lister(items: readonly object[]): Serve {
@@ -130,7 +121,7 @@ describe('a plan', () => {
   test('each worker gets what would be written', async () => {
     const bodies: string[] = [];
     const serve: Serve = async (request, reply) => {
-      bodies.push(`${request.headers['content-type']} ${await text(request)}`);
+      if (request.method === 'POST') bodies.push(`${request.headers['content-type']} ${await text(request)}`);
       answer(reply, 200, { callsPlayed: 0, callsChanged: 0, calls: [] });
     };
     const backends = await startBackends(serve, serve);
@@ -140,6 +131,34 @@ describe('a plan', () => {
     const { status } = (await fanOut(request, true)?.(backends, request, bodyOf(document))) ?? {};
     expect(status).toBe(200);
     expect(bodies).toEqual([`application/json ${document}`, `application/json ${document}`]);
+  });
+
+  test('a worker that stands still is named after 3 s, one that takes no body the same, however long the document is', async () => {
+    const frozen: Serve = () => {};
+    const unread: Serve = (request, reply) => {
+      if (request.method === 'GET') answer(reply, 200, {});
+    };
+    const reads: Serve = async (request, reply) => {
+      await text(request);
+      answer(reply, 200, { callsPlayed: 1, callsChanged: 0, calls: [] });
+    };
+    for (const other of [frozen, unread]) {
+      const backends = await startBackends(reads, other, reads);
+      const request = { method: 'POST', url: '/api/v1/plan', headers: { 'content-type': 'application/json' } };
+      const began = performance.now();
+      const made = await fanOut(request, true)?.(backends, request, bodyOf('x'.repeat(5_000_000)));
+      expect(performance.now() - began).toBeLessThan(20_000);
+      expect(JSON.parse(String(made?.body))).toMatchObject({ callsPlayed: 2, missing: ['w2'] });
+    }
+  }, 30_000);
+
+  test('of somebody whom no worker knows is refused before anything of it is read', async () => {
+    const refuse: Serve = (_request, reply) => answer(reply, 401, { code: 'not-authenticated' });
+    const backends = await startBackends(refuse, refuse);
+    const request = { method: 'POST', url: '/api/v1/plan', headers: {} };
+    const readBody = vi.fn(bodyOf('{}'));
+    expect((await fanOut(request, true)?.(backends, request, readBody))?.status).toBe(401);
+    expect(readBody).not.toHaveBeenCalled();
   });
 
   test('is refused as the first worker refuses it; another that does not know it yet, or ends, is named', async () => {

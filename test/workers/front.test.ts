@@ -75,7 +75,7 @@ describe('what one worker answers', () => {
   test('but of a plan each is asked, with the same body', async () => {
     const bodies: string[] = [];
     const serve: Serve = async (request, reply) => {
-      bodies.push(await text(request));
+      if (request.method === 'POST') bodies.push(await text(request));
       answer(reply, 200, { callsPlayed: 1, callsChanged: 0, calls: [] });
     };
     const backends = await startBackends(serve, serve);
@@ -83,6 +83,25 @@ describe('what one worker answers', () => {
     const response = await fetch(`${address}/api/v1/plan`, { method: 'POST', body: '{"a":1}' });
     expect(await response.json()).toEqual({ callsPlayed: 2, callsChanged: 0, calls: [] });
     expect(bodies).toEqual(['{"a":1}', '{"a":1}']);
+  });
+
+  test.each([
+    ['that says how long it is', (text: string) => text],
+    ['that does not', (text: string) => new Blob([text]).stream()],
+  ])('a plan %s is refused when it is longer than any document may be, and asked of nobody', async (_how, bodyOf) => {
+    let posted = 0;
+    const backends = await startBackends((request, reply) => {
+      if (request.method === 'POST') posted++;
+      answer(reply, 200, {});
+    });
+    const address = await frontOf(() => backends, { bodyBytes: 2_000 });
+    const body = bodyOf('x'.repeat(200_000));
+    const response = await fetch(`${address}/api/v1/plan`, { method: 'POST', body, duplex: 'half' } as RequestInit);
+    expect([response.status, await response.json(), posted]).toEqual([
+      413,
+      expect.objectContaining({ code: 'body-too-large' }),
+      0,
+    ]);
   });
 
   test('a trusted proxy says for whom it speaks', async () => {
