@@ -24,6 +24,8 @@ export interface TokenWatchOptions {
 interface Watched {
   readonly accessToken: string;
   health: TokenHealth;
+  /** Which news that is ({@link TokenWatch}). */
+  asOf: number;
   nextMs: number;
 }
 
@@ -31,6 +33,8 @@ export class TokenWatch implements TimerTarget {
   readonly #options: TokenWatchOptions;
   readonly #watched = new Map<string, Watched>();
   #timer: Timer | undefined;
+  /** News and questions in their order: an answer is as old as its question, and does not replace what came after that. */
+  #asOf = 0;
   #isStopped = false;
 
   constructor(options: TokenWatchOptions) {
@@ -44,26 +48,27 @@ export class TokenWatch implements TimerTarget {
     for (const [id, { settings }] of numbers) {
       if (this.#watched.get(id)?.accessToken === settings.accessToken) continue;
       const health: TokenHealth = { state: 'unknown', code: undefined, reason: 'not asked yet' };
-      this.#watched.set(id, { accessToken: settings.accessToken, health, nextMs: 0 });
+      this.#watched.set(id, { accessToken: settings.accessToken, health, asOf: ++this.#asOf, nextMs: 0 });
     }
     this.#arm();
   }
 
   /** Asks about one now. */
   async check(number: WhatsappNumber): Promise<TokenHealth> {
+    const asOf = ++this.#asOf;
     const health = await this.#ask(number);
-    this.#note(number.trunk.id, health);
+    this.#note(number.trunk.id, health, asOf);
     return health;
   }
 
   /** An answer of the API to a message came: it says what the token is worth. */
   heard(trunkId: string, error: CloudError | undefined): void {
-    if (error === undefined || verdictOf(error).kind === 'token') this.#note(trunkId, healthOf(error));
+    if (error === undefined || verdictOf(error).kind === 'token') this.#note(trunkId, healthOf(error), ++this.#asOf);
   }
 
   /** Another process of this machine says how it is: it tells the others itself. */
   learned(trunkId: string, health: TokenHealth): void {
-    this.#keep(trunkId, health);
+    this.#keep(trunkId, health, ++this.#asOf);
     this.#arm();
   }
 
@@ -93,19 +98,20 @@ export class TokenWatch implements TimerTarget {
     this.#timer = cancelTimer(this.#timer);
   }
 
-  #note(trunkId: string, health: TokenHealth): void {
-    const before = this.#keep(trunkId, health);
+  #note(trunkId: string, health: TokenHealth, asOf: number): void {
+    const before = this.#keep(trunkId, health, asOf);
     if (before === undefined) return;
     if (before.state !== health.state || before.code !== health.code) this.#options.onHealth(trunkId, health);
     this.#arm();
   }
 
-  /** What it was before; undefined when nobody is interested. */
-  #keep(trunkId: string, health: TokenHealth): TokenHealth | undefined {
+  /** What it was before; undefined when nobody is interested, or later news is there. */
+  #keep(trunkId: string, health: TokenHealth, asOf: number): TokenHealth | undefined {
     const watched = this.#watched.get(trunkId);
-    if (watched === undefined || this.#isStopped) return undefined;
+    if (watched === undefined || watched.asOf > asOf || this.#isStopped) return undefined;
     const before = watched.health;
     watched.health = health;
+    watched.asOf = asOf;
     watched.nextMs = this.#options.scheduler.nowMs() + (health.state === 'online' ? CHECK_MS : RECHECK_MS);
     return before;
   }

@@ -84,6 +84,24 @@ test('what another process has learnt is known here and not told again; what is 
   watch.stop();
 });
 
+test.each(['learned from another process', 'heard with a message'])(
+  'what was %s while the token was asked about stays: the answer is older',
+  async (how) => {
+    const { watch, state, told, pass } = watchWorld();
+    watch.apply();
+    await pass(1);
+    const checked = watch.check(state.number);
+    if (how === 'heard with a message') watch.heard('7', { code: 190, message: 'revoked' });
+    else watch.learned('7', { state: 'offline', code: 190, reason: 'revoked' });
+    await checked;
+    const before = told.splice(0);
+    expect(before.filter((each) => each.includes('online'))).toHaveLength(1);
+    await pass(31_000);
+    expect([state.asked, told]).toEqual([3, ['7 online 200']]);
+    watch.stop();
+  },
+);
+
 test('a new token is asked about at once', async () => {
   const { watch, state, pass } = watchWorld();
   watch.apply();
