@@ -22,6 +22,9 @@ const LARGE_GROWN_PERCENT = 300;
 const SMALL_HEAP_MIB = 256;
 const SMALL_GROWN_PERCENT = { least: 30, most: 100 };
 
+/** The flags are the process's; V8 starts without them. */
+let isTunedForPart = false;
+
 /**
  * What V8 is told while the process may use a part of a core only, or not any more. It marks the heap with threads of its own, which take
  * all of such a quota for 0.4 s, and decides how soon again by what was allocated by the clock: after an overload every 3 s in place of
@@ -30,11 +33,16 @@ const SMALL_GROWN_PERCENT = { least: 30, most: 100 };
  *
  * Beside those threads it has that of the calls mark too, in steps of up to 5 ms at each 64 KB allocated, to be done after 0.5 s: it takes
  * the whole heap for alive, garbage included, and does not count what this thread has marked, so it is always behind. Its schedule for
- * reproducible runs does not go by the clock, and steps are of 64 KB. Of `--predictable` that is all that matters here: at run time it
- * implies none of what it implies at the start (no threads).
+ * reproducible runs does not go by the clock, and steps are of 64 KB. At run time `--predictable` implies none of what it implies at the
+ * start (no threads), but three things beside that schedule: no step ends by the clock, those of tasks neither, so that one that meets a large
+ * object is as long as that takes; the young space keeps the size that it has grown to (as it does without, seconds
+ * after a burst: 16 MB both ways with `--max-semi-space-size=6`); and what optimized code depends on is put in order
+ * when it is installed. Code that is compiled while the flag changes may see both of its values, so it changes only with what it stands for.
  */
 export function tuneV8ForShare(share: number): void {
   const isLimited = share < 1;
+  if (isLimited === isTunedForPart) return;
+  isTunedForPart = isLimited;
   const grownPercent = isLimited ? mostGrownPercent(getHeapStatistics().heap_size_limit / MEBIBYTE) : 0;
   setFlagsFromString(`--heap-growing-percent=${grownPercent}`);
   setFlagsFromString(isLimited ? '--no-parallel-scavenge' : '--parallel-scavenge');

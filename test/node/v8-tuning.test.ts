@@ -48,7 +48,7 @@ describe('tuneV8', () => {
 
 describe('tuneV8ForShare', () => {
   /** What V8 is told, in a process with such a heap that goes on to allocate and collect. */
-  const told = (share: number, heapMib = 4096) =>
+  const told = (shares: number | readonly number[], heapMib = 4096) =>
     inOwnProcess(
       `
       import { syncBuiltinESMExports } from 'node:module';
@@ -60,7 +60,7 @@ describe('tuneV8ForShare', () => {
       };
       syncBuiltinESMExports();
       const { tuneV8ForShare } = await import(${JSON.stringify(sourceUrl('node/v8-tuning.ts'))});
-      tuneV8ForShare(${share});
+      for (const share of ${JSON.stringify([shares].flat())}) tuneV8ForShare(share);
       const kept = [];
       for (let round = 0; round < 20; round++) kept.push(Array.from({ length: 100_000 }, (_each, at) => ({ at })));
       console.log(JSON.stringify(kept.length === 20 ? flags : []));
@@ -87,8 +87,17 @@ describe('tuneV8ForShare', () => {
     ]);
   });
 
-  test('with a whole one V8 decides', () => {
-    expect(told(1)).toEqual(['--heap-growing-percent=0', '--parallel-scavenge', '--no-predictable']);
+  test('V8 is told again only when there is a whole core in place of a part, or a part in place of one', () => {
+    expect(told(1)).toEqual([]);
+    expect(told([0.5, 0.6, 0.25])).toEqual(told(0.5));
+  });
+
+  test('with a whole one again V8 decides', () => {
+    expect((told([0.5, 1]) as string[]).slice(3)).toEqual([
+      '--heap-growing-percent=0',
+      '--parallel-scavenge',
+      '--no-predictable',
+    ]);
   });
 
   test('with a part of a core the thread of the calls marks a five hundredth of the heap at once at most, however late the other threads are', () => {
