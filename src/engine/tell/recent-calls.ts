@@ -16,6 +16,8 @@ const MOST_OCTETS_A_CALL = 16 * 1024;
 /** However few calls are kept: a few of the largest INVITEs. */
 const LEAST_OCTETS = 1024 * 1024;
 
+const NO_TEXT = -1;
+
 /** What is large, and the same for all calls of a time. */
 type Surroundings = Pick<OutboundFacts, 'directory' | 'node'>;
 
@@ -95,8 +97,8 @@ export class RecentCalls {
       sessionId,
       surroundings,
       from,
-      facts: from,
-      invite: from,
+      facts: NO_TEXT,
+      invite: NO_TEXT,
       request: undefined,
       newer: undefined,
     };
