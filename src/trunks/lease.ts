@@ -93,8 +93,10 @@ export class Lease implements TimerTarget {
       () => {
         const leftMs = this.#heldUntilMs - this.#scheduler.nowMs();
         const isHeld = this.#held && leftMs > 0;
-        // The next try may come when another node has it already.
-        if (isHeld && !this.#ended) this.#overTimer ??= this.#scheduler.schedule(leftMs, this, OVER);
+        // The next try may come when another node has it already. Timers may be held while the store is away: what was to be sent
+        // again before the end of the lease, and is sent with it, would be too late.
+        const scheduler = this.#scheduler.unheld ?? this.#scheduler;
+        if (isHeld && !this.#ended) this.#overTimer ??= scheduler.schedule(Math.ceil(leftMs) + 1, this, OVER);
         this.#answered(isHeld, undefined);
       },
     );

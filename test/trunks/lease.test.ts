@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { LEASE_MS, type LeasePort } from '../../src/trunks/lease.ts';
+import type { Scheduler } from '../../src/base/scheduler.ts';
+import { LEASE_MS, Lease, type LeasePort } from '../../src/trunks/lease.ts';
 import { registerTrunk, settle, TrunkWorld } from './provider.ts';
 
 /** A store that several nodes share, on the test's own clock. */
@@ -139,4 +140,30 @@ test('a REGISTER that was not answered while the lease was held is not sent agai
   const after = first.sent('REGISTER');
   await runFor(first, 60);
   expect(first.sent('REGISTER')).toBe(after);
+});
+
+test('a lease ends while timers are held because the store is away: what waits with them finds that it is over', async () => {
+  const { first, leases } = nodes();
+  const { scheduler: time } = first;
+  const held: Scheduler = {
+    nowMs: () => time.nowMs(),
+    wallMs: () => time.wallMs(),
+    schedule: (delayMs, target, kind) => time.schedule(leases.isAway ? 1e9 : delayMs, target, kind),
+    unheld: time,
+  };
+  const told: string[] = [];
+  const holder = { onLease: () => told.push('has it'), onLeaseElsewhere: () => told.push('has it no more') };
+  const lease = new Lease('of a trunk', leases.node('one'), held, holder);
+  lease.start();
+  await settle();
+  time.advance(1_999);
+  await settle();
+  leases.isAway = true;
+  time.advance(2);
+  await settle();
+  time.advance(LEASE_MS - 2_001);
+  await settle();
+  expect(told).toEqual(['has it']);
+  time.advance(5);
+  expect(told).toEqual(['has it', 'has it no more']);
 });
