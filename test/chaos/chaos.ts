@@ -111,6 +111,7 @@ async function strike(
     say(
       `${String(index + 1).padStart(3)} ${(fault.atMs / 1000).toFixed(1).padStart(6)} s  ${kind.padEnd(15)} ${(host ?? 'Redis').padEnd(11)} for ${(lastsMs / 1000).toFixed(1)} s`,
     );
+    const before = strikesRedis(kind) ? await system.roles() : undefined;
     const undo = await apply(kind, node, system);
     const rush = index % 8 === 3 ? traffic.rush() : undefined;
     await pause(lastsMs);
@@ -127,6 +128,8 @@ async function strike(
       });
     }
     fault.wholeAtMs = journal.nowMs();
+    // Sentinels that were about to promote the replica do so when both are back.
+    if (before !== undefined) fault.hasFailedOver = (await system.roles()).master !== before.master;
     await (index % 4 === 1 ? traffic.rush() : rush);
     await pause(500 + random() * Math.min(2_000, longestMs));
   }

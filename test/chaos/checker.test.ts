@@ -370,6 +370,23 @@ test('a replica that takes over may not have heard who registers; a Redis that w
   expect(found({ ...run, faults: [fault('failover', 5_500, 6_500)] })).toEqual(['(two owners of a registration)']);
   for (const kind of ['Redis killed', 'partition'] as const)
     expect(found({ ...run, faults: [fault(kind, 5_500, 6_500)] })).toEqual(['two owners of a registration']);
+  const promoted = { ...fault('Redis killed', 5_500, 6_500), hasFailedOver: true };
+  expect(found({ ...run, faults: [promoted] })).toEqual(['(two owners of a registration)']);
+});
+
+test('what the kernel kept while a link was down is sent when it is back; what the node sends from then on is its own', () => {
+  const cut = fault('link down', 1_000, 6_900, ONE);
+  const kept = registered([ONE, 0], [OTHER, 6_500], [ONE, 7_200], [OTHER, 11_400]);
+  expect(found({ ...kept, faults: [cut] })).toEqual(['(two owners of a registration)']);
+  const again = registered([ONE, 0], [OTHER, 6_500], [ONE, 7_200], [ONE, 8_000]);
+  expect(found({ ...again, faults: [cut] })).toEqual([
+    '(two owners of a registration)',
+    'two owners of a registration',
+  ]);
+  const late = registered([ONE, 0], [OTHER, 6_500], [ONE, 8_200]);
+  expect(found({ ...late, faults: [cut] })).toEqual(['two owners of a registration']);
+  const elsewhere = fault('link down', 1_000, 6_900, OTHER);
+  expect(found({ ...kept, faults: [elsewhere] })).toContain('two owners of a registration');
 });
 
 describe('what the report measures', () => {

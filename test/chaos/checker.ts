@@ -58,6 +58,8 @@ const SECOND_MS = 1_000;
 const LEASE_MS = 6_000;
 /** What a REGISTER may be on its way after its lease was granted. */
 const REGISTER_LATE_MS = 1_500;
+/** So long after a link is back the kernel may send what it has kept until it finds the neighbour, whom it asks for once a second. */
+const NEIGHBOUR_MS = 1_100;
 /** Nodes tell each other their counts twice a second. */
 const COUNTS_MS = 1_000;
 
@@ -313,6 +315,26 @@ function writesOf({ acknowledged, present }: Evidence): Finding[] {
   );
 }
 
+/** The first that is heard of a node whose link was down while another one took over, within a second of when it is back. */
+function wasKept(
+  seen: RegistrationSeen,
+  { atMs: takenAtMs }: RegistrationSeen,
+  registrations: readonly RegistrationSeen[],
+  faults: readonly Fault[],
+): boolean {
+  const isFirstSince = (sinceMs: number) =>
+    !registrations.some(({ node, atMs }) => node === seen.node && sinceMs <= atMs && atMs < seen.atMs);
+  return faults.some(
+    ({ kind, host, atMs, endMs }) =>
+      kind === 'link down' &&
+      host === seen.node &&
+      atMs <= takenAtMs &&
+      endMs <= seen.atMs &&
+      seen.atMs <= endMs + NEIGHBOUR_MS &&
+      isFirstSince(atMs),
+  );
+}
+
 /**
  * A node that registers after another one has had the lease by then, and has it for some seconds: whoever registers meanwhile had none.
  * What it registers later says nothing of how long it has the lease: one that is cut off from the store refreshes to the end of it.
@@ -327,7 +349,8 @@ function ownersOf({ journal: { registrations }, faults }: Evidence): Finding[] {
     }
     const before = owner;
     if (before?.node === seen.node) continue;
-    owner = seen;
+    const isKept = before !== undefined && wasKept(seen, before, registrations, faults);
+    if (!isKept) owner = seen;
     if (before === undefined) continue;
     const sinceMs = seen.atMs - before.atMs;
     // It gave the lease up.
@@ -337,14 +360,21 @@ function ownersOf({ journal: { registrations }, faults }: Evidence): Finding[] {
     if (isDrained || sinceMs >= LEASE_MS - REGISTER_LATE_MS) continue;
     // The Redis of a run writes before it answers, and its replica behind that.
     const failover = faults.find(
-      ({ kind, atMs, endMs }) => kind === 'failover' && atMs <= seen.atMs && seen.atMs <= endMs + LEASE_MS,
+      ({ kind, hasFailedOver, atMs, wholeAtMs }) =>
+        (kind === 'failover' || hasFailedOver === true) && atMs <= seen.atMs && seen.atMs <= wholeAtMs + LEASE_MS,
     );
+    const allowed =
+      failover !== undefined
+        ? 'the replica that took over had not heard of the lease'
+        : isKept
+          ? 'its link had been down, and the kernel may have kept it since the lease was its own'
+          : undefined;
     findings.push({
       rule: 'two owners of a registration',
       atMs: seen.atMs,
       what: `${seen.node} registers ${Math.round(sinceMs)} ms after ${before.node} took over`,
       callIds: [before.callId, seen.callId],
-      ...(failover !== undefined && { allowed: 'the replica that took over had not heard of the lease' }),
+      ...(allowed !== undefined && { allowed }),
     });
   }
   return findings;

@@ -26,6 +26,8 @@ export interface Fault {
   endMs: number;
   /** Every node serves and knows all others. */
   wholeAtMs: number;
+  /** The replica has taken over meanwhile. */
+  hasFailedOver?: boolean;
 }
 
 export interface Planned {
