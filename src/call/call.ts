@@ -136,12 +136,12 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
     return call;
   }
 
-  /** Of an answered call, unless a transfer or takeover is under way: it is whole before and after. `takenAtMs` is the wall clock. */
+  /** Of an answered call, or one that is being ended, unless a transfer or takeover is under way: it is whole before and after. `takenAtMs` is the wall clock. */
   snapshot(takenAtMs: number): CallSnapshot | undefined {
-    const { record, callerLeg, calleeLeg, state } = this;
-    const [caller, callee] = [callerLeg?.snapshot(), calleeLeg?.snapshot()];
-    if (state !== 'answered' || caller === undefined || callee === undefined || this.referral !== undefined)
-      return undefined;
+    const { record, callerLeg, calleeLeg } = this;
+    const isEnding = this.state === 'ending';
+    const [caller, callee] = [callerLeg?.snapshot(isEnding), calleeLeg?.snapshot(isEnding)];
+    if (caller === undefined || callee === undefined || this.referral !== undefined) return undefined;
     if (callerLeg?.peer !== calleeLeg) return undefined;
     const media = callerLeg && calleeLeg && mediaSnapshot(callerLeg, calleeLeg);
     const { sessionLimitMs } = this.#plan;
@@ -488,6 +488,7 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
 
   /** The first reason counts. */
   #ended(by: EndedBy, reason: string): void {
+    this.changed();
     this.state = 'ending';
     if (this.record.endedBy !== undefined) return;
     // What is still being cancelled, at a contact that answers nothing perhaps, makes no call longer.

@@ -285,9 +285,9 @@ export class Leg implements LegRequestUser, AcknowledgingLeg {
     return leg;
   }
 
-  /** Undefined for a leg that is not confirmed, or is being left. */
-  snapshot(): LegSnapshot | undefined {
-    if (this.state !== 'confirmed') return undefined;
+  /** Undefined for a leg that is not confirmed, or is being left, unless its call is kept as one that `isEnding`. */
+  snapshot(isEnding = false): LegSnapshot | undefined {
+    if (this.state !== 'confirmed' && !isEnding) return undefined;
     return legSnapshot(this);
   }
 

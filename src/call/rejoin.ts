@@ -1,5 +1,6 @@
 import type { Call } from './call.ts';
 import { Leg, type LegCall, type LegRegistry } from './leg.ts';
+import type { LiveRecord } from './record.ts';
 import { SessionKeeper } from './session-keeper.ts';
 
 /**
@@ -27,6 +28,7 @@ function join(registry: LegRegistry, inner: Leg, between: Leg): LegCall | undefi
   const kept = party?.snapshot();
   if (party === undefined || kept === undefined || between.state !== 'confirmed') return undefined;
   const { destination } = party;
+  inheritEnd(call.record, half.record);
   half.forget();
   const options = {
     ...between.options,
@@ -42,4 +44,12 @@ function join(registry: LegRegistry, inner: Leg, between: Leg): LegCall | undefi
   call.replaceLeg(between, leg);
   between.leave();
   return call;
+}
+
+/** A call whose half was being ended is so as a whole. Clocks of nodes need not agree: it has lasted as long as the half. */
+function inheritEnd(record: LiveRecord, { endedAtMs, endedBy, endReason, talkMs }: LiveRecord): void {
+  if (endedAtMs === undefined || record.endedAtMs !== undefined) return;
+  record.endedAtMs = (record.answeredAtMs ?? endedAtMs) + talkMs;
+  record.endedBy = endedBy;
+  record.endReason = endReason;
 }

@@ -1,14 +1,15 @@
 /**
- * An answered call as plain data, fit for JSON: what another process needs to go on with it. What is under way in it (a re-INVITE, a
- * transfer) is not kept; the parties send it again.
+ * An answered call as plain data, fit for JSON: what another process needs to go on with it, or to end it where it was being ended. What is
+ * under way in it (a re-INVITE, a transfer) is not kept; the parties send it again.
  */
 import type { MediaSnapshot } from '../media/index.ts';
 import type { Dialog, DialogSnapshot, SessionInterval } from '../sip/dialog/index.ts';
 import { isFlow } from '../sip/endpoint/index.ts';
 import type { Flow, Target, TransportName } from '../sip/transport/index.ts';
+import type { LegState } from './leg-request.ts';
 import type { LegOptions } from './plan.ts';
 import type { Destination } from './ports.ts';
-import { type AttemptRecord, type CallFacts, LiveRecord } from './record.ts';
+import { type AttemptRecord, type CallFacts, type EndedBy, LiveRecord } from './record.ts';
 
 /** Where a leg's messages went, without TLS material. A connection is gone with its process. */
 export interface PlaceSnapshot {
@@ -71,6 +72,10 @@ export interface CallSnapshot {
   readonly status: number;
   readonly reason: string;
   readonly transferredTo?: string;
+  /** Of a call that was being ended by then, as its record has it, all three: whoever has it ends it. Absent in snapshots of the version before, which goes on with such a call. */
+  readonly endedAtMs?: number;
+  readonly endedBy?: EndedBy;
+  readonly endReason?: string;
   /** Wall clock, ms; in the store by the clock of that. */
   readonly takenAtMs: number;
   /** How long it had been answered by then, whatever clocks were set meanwhile; absent in snapshots of before it was noted. */
@@ -119,6 +124,7 @@ function legOfFirst(leg: FirstLegSnapshot): LegSnapshot {
 
 /** A leg, as its snapshot is taken. */
 interface KeptLeg {
+  readonly state: LegState;
   readonly dialog: Pick<Dialog, 'snapshot'>;
   readonly destination: Destination;
   readonly options: LegOptions;
@@ -132,8 +138,9 @@ interface KeptLeg {
 export function legSnapshot(leg: KeptLeg): LegSnapshot {
   const { identity, methods } = leg;
   const session = leg.session?.snapshot();
+  const dialog = leg.dialog.snapshot();
   return {
-    dialog: leg.dialog.snapshot(),
+    dialog: leg.state === 'gone' ? beforeBye(dialog) : dialog,
     place: placeOf(leg.destination),
     options: leg.options,
     identityWithheld: leg.identityWithheld,
@@ -142,6 +149,11 @@ export function legSnapshot(leg: KeptLeg): LegSnapshot {
     ...(methods !== undefined && { methods }),
     ...(session !== undefined && { session }),
   };
+}
+
+/** What was heard last of a party that has left is its BYE: a copy that comes to whoever has the call then is in order there. */
+function beforeBye(dialog: DialogSnapshot): DialogSnapshot {
+  return { ...dialog, remoteSequence: dialog.remoteSequence - 1 };
 }
 
 /** What of an answered call is not in its record. */
@@ -158,6 +170,7 @@ export function callSnapshot(
 ): CallSnapshot {
   const { id, placedFacts: facts, callerCallId, calleeCallId = '', startedAtMs, attempts, status, reason } = record;
   const { ringingAtMs, answeredAtMs = timeMs, answeredBy, answeredTrunkId, transferredTo } = record;
+  const { endedAtMs, endedBy, endReason } = record;
   return {
     version: 2,
     id,
@@ -178,6 +191,7 @@ export function callSnapshot(
     ...(answeredBy !== undefined && { answeredBy }),
     ...(answeredTrunkId !== undefined && { answeredTrunkId }),
     ...(transferredTo !== undefined && { transferredTo }),
+    ...(endedAtMs !== undefined && endedBy !== undefined && { endedAtMs, endedBy, endReason }),
     ...(sessionLimitMs !== undefined && Number.isFinite(sessionLimitMs) && { sessionLimitMs }),
   };
 }
@@ -185,10 +199,10 @@ export function callSnapshot(
 export function restoredRecord(of: CallSnapshot): LiveRecord {
   const record = new LiveRecord(of.id, of.facts, of.callerCallId, of.startedAtMs);
   const { ringingAtMs, answeredAtMs, calleeCallId, answeredBy, answeredTrunkId, attempts, status, reason } = of;
-  const { transferredTo } = of;
+  const { transferredTo, endedAtMs, endedBy, endReason = '' } = of;
   return Object.assign(record, {
     ...{ ringingAtMs, answeredAtMs, calleeCallId, answeredBy, answeredTrunkId },
-    ...{ attempts, status, reason, transferredTo },
+    ...{ attempts, status, reason, transferredTo, endedAtMs, endedBy, endReason },
   });
 }
 

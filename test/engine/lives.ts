@@ -103,6 +103,8 @@ export class MemoryCalls implements CallStore {
   readonly fates = new Fates();
   aliveAtMs = 0;
   writes = 0;
+  /** Snapshots that were written. */
+  put = 0;
   /** Answers writes so, as long as it is set. */
   fault: string | undefined;
 
@@ -120,6 +122,7 @@ export class MemoryCalls implements CallStore {
     if (this.fault !== undefined) throw new Error(this.fault);
     this.fates.note(changes);
     this.writes++;
+    this.put += put.length;
     this.aliveAtMs = aliveAtMs;
     for (const id of remove) this.documents.delete(id);
     for (const { id, document } of put) this.documents.set(id, document);

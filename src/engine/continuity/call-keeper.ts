@@ -90,6 +90,8 @@ export class CallKeeper implements TimerTarget {
   #dueMs = 0;
   /** Calls that came from another node: their parties are told where they are now. */
   readonly #toTell: OneByOne<string>;
+  /** Calls that were being ended where they come from: a party may not have heard of it. */
+  readonly #toEnd: OneByOne<string>;
   #readTimer: Timer | undefined = undefined;
   #hasRead = false;
   #isWriting = false;
@@ -105,6 +107,8 @@ export class CallKeeper implements TimerTarget {
     this.#toldEnds = new ToldEnds(scheduler);
     this.#toProbe = new OneByOne(scheduler, PROBE_MS, (id) => calls.probe(id));
     this.#toTell = new OneByOne(scheduler, TELL_MS, (id) => calls.refreshTargets(id));
+    // The end that they have counts, not this one.
+    this.#toEnd = new OneByOne(scheduler, TELL_MS, (id) => calls.end(id));
   }
 
   /**
@@ -141,6 +145,8 @@ export class CallKeeper implements TimerTarget {
       lost: calls.length - restored.length - again,
       downMs,
     });
+    const ending = restored.filter(({ id }) => this.#isEnding(id)).map(({ id }) => id);
+    this.#toEnd.add(ending, RETRY_MS);
     // After a short stop the news of an end may be lost that was not written yet; who is still sending BYE has its time first.
     const afterMs = downMs > SURE_MS ? RETRY_MS : SURE_MS;
     this.#toProbe.add(
@@ -185,7 +191,11 @@ export class CallKeeper implements TimerTarget {
       log.warn('call-not-restored', { call: taken, error: String(error) });
     }
     this.#note(id);
-    this.#toTell.add([id]);
+    (this.#isEnding(id) ? this.#toEnd : this.#toTell).add([id]);
+  }
+
+  #isEnding(id: string): boolean {
+    return this.#options.calls.get(id)?.record.endedAtMs !== undefined;
   }
 
   /** Whether it went on here after another process, and is over. */
@@ -310,6 +320,7 @@ export class CallKeeper implements TimerTarget {
     this.#timer = cancelTimer(this.#timer);
     this.#toProbe.stop();
     this.#toTell.stop();
+    this.#toEnd.stop();
     this.#readTimer = cancelTimer(this.#readTimer);
     this.#changed.clear();
     for (const id of this.#stored) this.#ended.add(id);

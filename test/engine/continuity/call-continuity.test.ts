@@ -169,6 +169,13 @@ async function killed(): Promise<void> {
   store.silent.add('one');
 }
 
+/** How long the call was that a party has just left, 5 s later. */
+async function talkedMs(): Promise<number> {
+  const [{ id = '' } = {}] = one.engine.calls.list();
+  await pass(5_000);
+  return one.engine.calls.get(id)?.record.talkMs ?? 0;
+}
+
 /** Of the last response to a request; those to its INVITE have its Call-ID too. */
 const statusOf = (agent: Agent, request: SipRequest) =>
   agent.responses(request.callId()).findLast((response) => response.cseq().sequence === request.cseq().sequence)
@@ -309,6 +316,81 @@ describe('a node ends with a call up', () => {
     toOther(alice, okTo(alice.took('BYE')));
     await pass(100);
     expect(two.observed.ended).toMatchObject([{ endReason: 'lost' }]);
+  });
+});
+
+describe('a party has left the call, and the other side’s answers to BYE are lost', () => {
+  let bye: SipRequest;
+  let talkMs: number;
+
+  beforeEach(async () => {
+    bye = alice.within(invite, final, 'BYE');
+    alice.send(bye);
+    talkMs = await talkedMs();
+    expect(statusOf(alice, bye)).toBe(200);
+    expect(one.observed.ended).toEqual([]);
+  });
+
+  /** Whoever has it tells both that it is over, and has the one record: as long as it was when the party left. */
+  const isEndedBy = async (node: World, at: string) => {
+    expect([...alice.requests('UPDATE'), ...carrier.requests('UPDATE')]).toEqual([]);
+    const byes = [alice.took('BYE'), carrier.requests('BYE').at(-1) as SipRequest] as const;
+    expect(byes.map((request) => request.topVia().host)).toEqual([at, at]);
+    alice.peer.send(serialize(answerTo(byes[0], '481 Gone')), at);
+    carrier.peer.send(serialize(okTo(byes[1])), at);
+    await pass(500);
+    const [record, ...more] = node.observed.ended;
+    expect(more).toEqual([]);
+    expect(record).toMatchObject({ endedBy: 'caller', endReason: 'bye', status: 200 });
+    expect(record?.talkMs).toBe(talkMs);
+    expect([...node.engine.calls.list()]).toEqual([]);
+  };
+
+  test('its node is killed: the other one ends it with the seconds that it had', async () => {
+    await killed();
+    await pass(700);
+    await isEndedBy(two, OTHER);
+    expect([store.count('one'), store.count('two')]).toEqual([0, 0]);
+  });
+
+  test('a copy of its BYE that comes to the other one is answered as the first was', async () => {
+    await killed();
+    await pass(700);
+    const before = alice.responses(bye.callId()).length;
+    toOther(alice, bye);
+    await pass(50);
+    expect(alice.responses(bye.callId()).slice(before)).toMatchObject([{ status: 200 }]);
+  });
+
+  test('its node is killed and begins again: so does its next process', async () => {
+    await kill();
+    await pass(500);
+    endedAtMs = undefined;
+    await startOne(one);
+    await pass(1_100);
+    await isEndedBy(one, ENGINE);
+    expect(store.count('one')).toBe(0);
+  });
+
+  test('its node is killed, and the next process too before it has ended it: the other one does', async () => {
+    await kill();
+    await startOne(one);
+    await pass(500);
+    await killed();
+    await pass(700);
+    await isEndedBy(two, OTHER);
+  });
+
+  test('its node is stopped: it ends there, and is nobody else’s', async () => {
+    const closed = one.engine.close();
+    await pass(3_000);
+    await closed;
+    endedAtMs = one.scheduler.nowMs();
+    await pass(1_500);
+    const [record, ...more] = one.observed.ended;
+    expect(more).toEqual([]);
+    expect(record?.talkMs).toBe(talkMs);
+    expect([store.count('one'), store.count('two'), [...two.engine.calls.list()].length]).toEqual([0, 0, 0]);
   });
 });
 
@@ -1006,6 +1088,21 @@ describe('a node stands still while another one takes its calls', () => {
     expect(one.log.lines.map(({ event }) => event)).toEqual(expect.arrayContaining(['calls-in-doubt', 'calls-taken']));
   });
 
+  test('a call that was being ended is ended by the other, with the seconds that it had, and makes no second record', async () => {
+    alice.send(alice.within(invite, final, 'BYE'));
+    const talkMs = await talkedMs();
+    standStill();
+    await pass(2_000);
+    for (const party of [alice, carrier]) toOther(party, okTo(party.requests('BYE').at(-1) as SipRequest));
+    await pass(300);
+    const [record] = two.observed.ended;
+    expect(record).toMatchObject({ endedBy: 'caller', endReason: 'bye' });
+    expect(record?.talkMs).toBe(talkMs);
+    await goOn();
+    await pass(40_000);
+    expect([one.observed.ended.length, two.observed.ended.length]).toEqual([0, 1]);
+  });
+
   test('a BYE of a party that knows no other node is passed on to who has its call', async () => {
     standStill();
     await pass(1_700);
@@ -1684,6 +1781,38 @@ describe('a call is up between two nodes, and both end', () => {
       await ends(by, { alice: at, bob: at }, [again]);
     },
   );
+});
+
+test('half of a call between nodes was being ended, unheard by the other, when its node was killed: both end', async () => {
+  knowsOther = true;
+  const bob = atOther();
+  const called = alice.call('102', UPDATES);
+  one.run(50);
+  const asked = bob.took('INVITE');
+  toOther(bob, answerTo(asked, '200 OK', ['Contact: <sip:102@203.0.113.2>', `Allow: ${UPDATES.Allow}`]));
+  await pass(100);
+  alice.send(alice.within(called, alice.final(called) as SipResponse, 'ACK'));
+  await pass(3_000);
+  const sockets = one.engine.endpoint.transport as unknown as SimulatedTransport;
+  one.network.attach('udp', ENGINE, 5060, {
+    receive: (...message) => void (message[0].startsWith('BYE ') || sockets.receive(...message)),
+  });
+  bob.send(bob.withinOf(asked, 'BYE', { From: `${asked.headers.valueNamed('To')};tag=peer-again` }));
+  await pass(50);
+  const [half] = [...two.engine.calls.list()].map(({ id }) => two.engine.calls.get(id)?.record);
+  expect(half).toMatchObject({ endedBy: 'callee', endReason: 'bye' });
+  await pass(5_000);
+  expect(one.observed.ended).toEqual([]);
+  otherLife.isOver = true;
+  otherEndedAtMs = one.scheduler.nowMs();
+  await two.engine.endpoint.transport.close();
+  await pass(1_300);
+  store.silent.add('two');
+  await pass(1_000);
+  for (const party of [alice, bob]) party.peer.send(serialize(okTo(party.took('BYE'))), ENGINE);
+  await pass(300);
+  expect(one.observed.ended).toMatchObject([{ endedBy: 'callee', endReason: 'bye', talkMs: half?.talkMs }]);
+  expect(one.engine.calls.counters.live).toBe(1);
 });
 
 /** Registered there, and known to the first one. */

@@ -80,7 +80,12 @@ test('of calls that are over and of calls that have moved the latest 50,000 each
   // Looked at after each test.
   await start();
   const scheduler = new VirtualScheduler();
-  const calls = { restore: () => ({}), rejoin: (id: string) => id, refreshTargets: () => {} } as unknown as Calls;
+  const calls = {
+    restore: () => ({}),
+    rejoin: (id: string) => id,
+    get: () => undefined,
+    refreshTargets: () => {},
+  } as unknown as Calls;
   const keeper = new CallKeeper({ scheduler, calls, store: new MemoryCalls() } as unknown as CallKeeperOptions);
   const record = (id: string) => ({ id }) as LiveRecord;
   for (let call = 0; call <= 50_000; call++) {
@@ -182,6 +187,37 @@ describe('an answered call after the process has ended', () => {
     expect(ended()[0]?.talkMs).toBeGreaterThan(0);
     await settle();
     expect(store.documents.size).toBe(0);
+  });
+
+  test('one that was being ended is ended by the next process, which tells both, with the seconds that it had', async () => {
+    await start();
+    await talk();
+    const [{ id = '' } = {}] = world.engine.calls.list();
+    expect(alice.ask(alice.within(invite, final, 'BYE')).status).toBe(200);
+    await settle(5_000);
+    const talkMs = world.engine.calls.get(id)?.record.talkMs;
+    await crash(3_000);
+    await settle(1_000);
+    alice.answer(alice.took('BYE'), 481, 'Gone');
+    carrier.answer(carrier.requests('BYE').at(-1) as SipRequest, 200, 'OK');
+    world.run();
+    expect(ended()).toMatchObject([{ id, endedBy: 'caller', endReason: 'bye', status: 200, talkMs }]);
+    await settle();
+    expect(store.documents.size).toBe(0);
+  });
+
+  test('so is one that the engine itself was ending', async () => {
+    await start();
+    await talk();
+    const [{ id = '' } = {}] = world.engine.calls.list();
+    world.engine.calls.end(id);
+    const talkMs = world.engine.calls.get(id)?.record.talkMs;
+    await settle();
+    await crash();
+    await settle(1_000);
+    for (const party of [alice, carrier]) party.answer(party.requests('BYE').at(-1) as SipRequest, 200, 'OK');
+    world.run();
+    expect(ended()).toMatchObject([{ id, endedBy: 'engine', endReason: 'ended-by-admin', talkMs }]);
   });
 
   test('BYE of the carrier reaches the phone', async () => {
@@ -466,6 +502,17 @@ describe('calls that may have ended meanwhile', () => {
 });
 
 describe('what is kept', () => {
+  test('of a call that is over soon after its BYE nothing more than that it is over', async () => {
+    await start();
+    await talk();
+    const { writes } = store;
+    expect(alice.ask(alice.within(invite, final, 'BYE'), 20).status).toBe(200);
+    carrier.answer(carrier.took('BYE'), 200, 'OK');
+    const puts = store.put;
+    await settle();
+    expect([store.writes, store.put, store.documents.size]).toEqual([writes + 1, puts, 0]);
+  });
+
   test('nothing of a call that does not last', async () => {
     await start();
     invite = alice.call('18005550199');
