@@ -336,6 +336,8 @@ describe.skipIf(peersSkipped)('a failover', { concurrent: true }, () => {
   }) => {
     const { group, stores, failOver, namesIn } = await begin(onTestFinished);
     await stores.provisioning.commit(commitOf(0, { putTenants: [tenant('old')] }));
+    // A commit waits 0.3 s for it: on a busy machine the replica that is killed might not even have the store.
+    await eventually(async () => (await namesIn(group.replica.port)).length === 1, 10_000);
     await group.replica.kill();
     await stores.provisioning.commit(commitOf(1, { putTenants: [tenant('new')] }));
     await failOver();
@@ -349,6 +351,8 @@ describe.skipIf(peersSkipped)('a failover', { concurrent: true }, () => {
   }) => {
     const { group, stores, failOver, namesIn } = await begin(onTestFinished);
     await stores.provisioning.commit(commitOf(0, { putTenants: [tenant('old')] }));
+    // A commit waits 0.3 s for it: on a busy machine the replica that is killed might not even have the store.
+    await eventually(async () => (await namesIn(group.replica.port)).length === 1, 10_000);
     await group.replica.kill();
     const outcome = stores.provisioning.commit(commitOf(1, { putTenants: [tenant('new')] })).then(
       (result) => result.outcome,
