@@ -1,29 +1,9 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { NO_PEERS, type PeerNodes } from '../../src/engine/peer-nodes.ts';
-import { aorKey } from '../../src/registrar/index.ts';
-import {
-  HeaderId,
-  type SipMessage,
-  type SipRequest,
-  type SipResponse,
-  serialize,
-} from '../../src/sip/message/index.ts';
-import { ENGINE, extension, Phone, type RequestFields, SDP, World } from '../engine/world.ts';
-import { SimulatedNetwork } from '../kit/simulated-network.ts';
-import { VirtualScheduler } from '../kit/virtual-scheduler.ts';
-import { binding } from '../store/records.ts';
+import { HeaderId, type SipRequest, type SipResponse } from '../../src/sip/message/index.ts';
+import { OTHER, PhoneThere, registeredThere, twoNodes } from '../engine/two-nodes.ts';
+import { extension, type Phone, type RequestFields, SDP, type World } from '../engine/world.ts';
 
-/** Where the node is that the called phone registered at. */
-const OTHER = '198.51.100.77';
 const BOB = '203.0.113.2';
-const SECRET = new Uint8Array(32).fill(7);
-
-/** A phone whose way leads to the other node. */
-class PhoneThere extends Phone {
-  override send(message: SipMessage | string): void {
-    this.peer.send(typeof message === 'string' ? message : serialize(message), OTHER);
-  }
-}
 
 let one: World;
 let two: World;
@@ -36,42 +16,8 @@ let atBob: SipRequest;
 
 /** Alice, who is at one node, talks to bob, who is at the other. */
 beforeEach(async () => {
-  const scheduler = new VirtualScheduler();
-  const after = { scheduler, network: new SimulatedNetwork(scheduler) };
-  const peersAt = (name: string, address: string): PeerNodes => ({
-    ...NO_PEERS,
-    names: () => [name],
-    addressOf: (node) => (node === name ? { transport: 'udp', address, port: 5060 } : undefined),
-    isPeerAddress: (each) => each === address,
-  });
-  const shared = { after, acme: { extensions: ['101', '102', '103'].map((number) => extension(number)) } };
-  one = await World.start({
-    ...shared,
-    settings: { node: 'one' },
-    engine: { nonceSecret: SECRET, peers: peersAt('two', OTHER) },
-  });
-  two = await World.start({
-    ...shared,
-    settings: { node: 'two', listen: [{ transport: 'udp', host: OTHER, port: 5060 }] },
-    engine: {
-      nonceSecret: SECRET,
-      peers: peersAt('one', ENGINE),
-      createTransport: after.network.transportAt(OTHER),
-    },
-  });
-  const aor = aorKey('102', 'acme.example.com');
-  const own = { transport: 'udp' as const, address: BOB, port: 5060 };
-  one.engine.registrations.registrar.applyRemote(aor, [
-    binding(aor, {
-      contactUri: `sip:102@${BOB}:5060`,
-      path: [],
-      source: own,
-      target: own,
-      node: 'two',
-      refreshedAtWallMs: scheduler.wallMs(),
-      expiresAtWallMs: scheduler.wallMs() + 600_000,
-    }),
-  ]);
+  ({ one, two } = await twoNodes({ acme: { extensions: ['101', '102', '103'].map((number) => extension(number)) } }));
+  registeredThere(one, '102', 'acme.example.com', BOB);
   bob = new PhoneThere(one, BOB, '102');
   bob.register();
   alice = one.phone('101', '203.0.113.1');

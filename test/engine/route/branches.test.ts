@@ -1,82 +1,24 @@
 import { expect, test } from 'vitest';
-import type { AddressScope } from '../../../src/base/address-scope.ts';
-import { NO_PEERS, type PeerNodes } from '../../../src/engine/peer-nodes.ts';
-import { aorKey } from '../../../src/registrar/index.ts';
-import { HeaderId, type SipMessage, type SipRequest, serialize } from '../../../src/sip/message/index.ts';
-import { SimulatedNetwork } from '../../kit/simulated-network.ts';
-import { VirtualScheduler } from '../../kit/virtual-scheduler.ts';
-import { binding } from '../../store/records.ts';
-import { ENGINE, extension, GATEWAY_PASSWORD, Phone, SDP, World } from '../world.ts';
+import { HeaderId, type SipRequest } from '../../../src/sip/message/index.ts';
+import { PhoneThere, registeredThere, twoNodes } from '../two-nodes.ts';
+import { extension, GATEWAY_PASSWORD, SDP } from '../world.ts';
 
-/** Where the node is that the gateway registered at. */
-const OTHER = '198.51.100.77';
 const GATEWAY = '203.0.113.9';
-const SECRET = new Uint8Array(32).fill(7);
 const PUBLIC = { one: '203.0.113.71', two: '203.0.113.77' };
-
-/** Whose way leads to the other node. */
-class PhoneThere extends Phone {
-  override send(message: SipMessage | string): void {
-    this.peer.send(typeof message === 'string' ? message : serialize(message), OTHER);
-  }
-}
-
-function peersAt(name: 'one' | 'two', address: string): PeerNodes {
-  return {
-    ...NO_PEERS,
-    names: () => [name],
-    addressOf: (node) => (node === name ? { transport: 'udp', address, port: 5060 } : undefined),
-    isPeerAddress: (each) => each === address,
-    advertised: (_node, _transport, scope: AddressScope) => ({
-      host: scope === 'public' ? PUBLIC[name] : address,
-      port: 5060,
-    }),
-  };
-}
 
 /** Alice is at one node, bob and a gateway that both call are at another. */
 async function world(gatewayTrunk: object) {
-  const scheduler = new VirtualScheduler();
-  const after = { scheduler, network: new SimulatedNetwork(scheduler) };
-  const shared = {
-    after,
-    acme: {
-      extensions: ['101', '102'].map((number) => extension(number)),
-      outboundRules: [{ name: 'site', routes: [{ trunk: 'gateway' }] }],
+  const { one } = await twoNodes(
+    {
+      acme: {
+        extensions: ['101', '102'].map((number) => extension(number)),
+        outboundRules: [{ name: 'site', routes: [{ trunk: 'gateway' }] }],
+      },
+      trunks: { gateway: gatewayTrunk },
     },
-    trunks: { gateway: gatewayTrunk },
-  };
-  const one = await World.start({
-    ...shared,
-    settings: { node: 'one', advertise: { publicHost: PUBLIC.one } },
-    engine: { nonceSecret: SECRET, peers: peersAt('two', OTHER) },
-  });
-  await World.start({
-    ...shared,
-    settings: {
-      node: 'two',
-      advertise: { publicHost: PUBLIC.two },
-      listen: [{ transport: 'udp', host: OTHER, port: 5060 }],
-    },
-    engine: {
-      nonceSecret: SECRET,
-      peers: peersAt('one', ENGINE),
-      createTransport: after.network.transportAt(OTHER),
-    },
-  });
-  const aor = aorKey('gw1', 'gateway.example.com');
-  const own = { transport: 'udp' as const, address: GATEWAY, port: 5060 };
-  one.engine.registrations.registrar.applyRemote(aor, [
-    binding(aor, {
-      contactUri: `sip:gw1@${GATEWAY}:5060`,
-      path: [],
-      source: own,
-      target: own,
-      node: 'two',
-      refreshedAtWallMs: scheduler.wallMs(),
-      expiresAtWallMs: scheduler.wallMs() + 600_000,
-    }),
-  ]);
+    PUBLIC,
+  );
+  registeredThere(one, 'gw1', 'gateway.example.com', GATEWAY);
   const gateway = new PhoneThere(one, GATEWAY, 'gw1', { domain: 'gateway.example.com', password: GATEWAY_PASSWORD });
   expect(gateway.register().status).toBe(200);
   const bob = new PhoneThere(one, '203.0.113.2', '101');
