@@ -3,7 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { EVENT_TYPES } from '../observe/index.ts';
 import { isSystemAdmin } from './access.ts';
-import { requireNode } from './across/across.ts';
+import { requireNamed } from './across/across.ts';
 import { OtherEvents } from './across/other-events.ts';
 import { type ApiContext, describe, identityOf } from './context.ts';
 import { channelOf, concerns, EventFeed, type FeedChannel, type FeedReader } from './event-feed.ts';
@@ -90,7 +90,7 @@ export function eventRoutes(app: FastifyInstance, context: ApiContext, callsWait
       const given = request.headers['last-event-id'] ?? query.lastEventId;
       const since = typeof given === 'string' ? given : undefined;
       if (query.format === 'json') return eventPage(context, identity, channel, since, query.limit);
-      if (query.node !== undefined) requireNode(context.nodes, query.node);
+      const named = query.node === undefined ? undefined : requireNamed(context.nodes, query.node);
       requirePlace(streams, identity);
       reply.hijack();
       reply.raw.writeHead(200, {
@@ -104,7 +104,7 @@ export function eventRoutes(app: FastifyInstance, context: ApiContext, callsWait
         streams.delete(stream);
       });
       streams.add(stream);
-      stream.start(feed, query.node === undefined || query.node === context.nodes.self);
+      stream.start(feed, named?.includes(context.nodes.self) !== false);
       if (query.node !== context.nodes.self) others.add(stream, { node: query.node, isBack: since !== undefined });
       return reply;
     },

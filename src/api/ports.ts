@@ -157,6 +157,8 @@ export interface NodesPort {
   readonly self: string;
   /** The others that are known to be there, or were a moment ago. */
   others(): readonly string[];
+  /** Those that a name stands for: the node of that name, or the workers of the node of that name; none when it is not there. */
+  named(name: string): readonly string[];
   /** Rejects when the node does not answer in time. */
   ask(node: string, question: NodeQuestion, timeoutMs: number): Promise<NodeAnswer>;
   /** From now on questions of others are answered so. */

@@ -158,11 +158,24 @@ export function factsOf(engine: Engine, answersQuestions: boolean, ofNode?: stri
 /** One that has told nothing for so long is not waited for. */
 const SILENT_MS = 2_000;
 
-/** The nodes on the store as the HTTP interface asks them. */
-export function nodesPort({ node, api }: NodeSettings, { nodes, questions }: Stores, clock: Clock): NodesPort {
+/**
+ * The nodes on the store as the HTTP interface asks them.
+ * @param ofNode of a worker: the node that it is one of
+ */
+export function nodesPort(
+  { node, api }: Pick<NodeSettings, 'node' | 'api'>,
+  { nodes, questions }: Pick<Stores, 'nodes' | 'questions'>,
+  clock: Clock,
+  ofNode?: string,
+): NodesPort {
+  const others = () => (questions === undefined ? [] : nodes.others());
   return {
     self: node,
-    others: () => (questions === undefined ? [] : nodes.others().map(({ name }) => name)),
+    others: () => others().map(({ name }) => name),
+    named: (wanted) => [
+      ...(wanted === node || wanted === ofNode ? [node] : []),
+      ...others().flatMap(({ name, local }) => (wanted === name || wanted === local?.node ? [name] : [])),
+    ],
     ask: async (name, question, timeoutMs) => {
       const known = nodes.others().find((other) => other.name === name);
       if (questions === undefined || known === undefined || known.answers === false)

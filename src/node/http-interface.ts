@@ -35,6 +35,8 @@ const CONSOLE_FOLDER = join(import.meta.dirname, '../../dist/console');
 
 /** Where the front of a node passes requests on to one of its workers. */
 interface BehindFront {
+  /** The name of the node. */
+  readonly node: string;
   readonly httpSocket: string;
   /** Where the node serves HTTP. */
   readonly apiAddress: string | undefined;
@@ -140,7 +142,7 @@ function answersFrom(parts: HttpParts) {
   return {
     engine: view,
     node: () => watch.view(),
-    nodes: nodesPort(settings, stores, scheduler),
+    nodes: nodesPort(settings, stores, scheduler, parts.worker?.node),
     provisioning: provisioner,
     reload: parts.reload,
     drain: () => {

@@ -1,6 +1,7 @@
 /** What is asked of all workers, and how one answer is made of theirs. */
 import { type AskedNode, type Gathering, gather } from '../api/index.ts';
 import type { Answered } from '../observe/index.ts';
+import { workerName } from '../settings/workers.ts';
 import { ask, type Backend, type PassedRequest } from './backends.ts';
 import { mergedMetrics } from './metrics.ts';
 
@@ -53,7 +54,7 @@ export function fanOut({ method, url }: Pick<PassedRequest, 'method' | 'url'>, n
   return (backends, asked) =>
     gather(
       kind,
-      named(backends, asked).map((backend) => sourceOf(backend, asked)),
+      backends.map((backend) => sourceOf(backend, asked)),
       asked.url,
     );
 }
@@ -62,12 +63,19 @@ export function isReload({ method, url }: Pick<PassedRequest, 'method' | 'url'>)
   return method === 'POST' && url.split('?', 1)[0] === '/api/v1/reload';
 }
 
-/** Those whom a query asks; one that names nobody here is refused by any of them. */
-function named(backends: readonly Backend[], { url }: PassedRequest): readonly Backend[] {
-  const node = new URLSearchParams(url.split('?')[1]).get('node');
-  if (node === null) return backends;
-  const worker = /-w([0-9]+)$/.exec(node)?.[1];
-  const found = backends.filter((backend) => String(backend.worker) === worker);
+/**
+ * Those whom a query asks: one worker, or all by the name of the node, which each of them goes by. One that names nobody here is refused by
+ * any of them.
+ * @param node the name of the node
+ */
+export function named(
+  backends: readonly Backend[],
+  { url }: Pick<PassedRequest, 'url'>,
+  node: string,
+): readonly Backend[] {
+  const wanted = new URLSearchParams(url.split('?')[1]).get('node');
+  if (wanted === null || wanted === node) return backends;
+  const found = backends.filter(({ worker }) => workerName(node, worker - 1) === wanted);
   return found.length === 0 ? backends.slice(0, 1) : found;
 }
 

@@ -13,7 +13,7 @@ import type { Answered } from '../observe/index.ts';
 import type { NodeSettings } from '../settings/node-schema.ts';
 import { type Backend, begin, endToEnd, type PassedRequest } from './backends.ts';
 import { mergeEvents } from './event-streams.ts';
-import { fanOut, isReload, NOBODY } from './fan-out.ts';
+import { fanOut, isReload, NOBODY, named } from './fan-out.ts';
 
 const TIMEOUT_CHECK_MS = 1_000;
 
@@ -82,17 +82,19 @@ export class Front {
 
   async #serve(request: IncomingMessage, reply: ServerResponse): Promise<void> {
     const asked = this.#askedBy(request);
-    const backends = this.#options.backends();
+    const { node, store, api } = this.#options.settings;
+    // Workers on one Redis are nodes to each other, and each answers for all of them.
+    const nodesAsk = store.kind === 'redis';
+    const all = this.#options.backends();
+    const backends = nodesAsk ? all : named(all, asked, node);
     try {
       const [first] = backends;
       if (first === undefined) return send(reply, NOBODY, asked.method);
-      // Workers on one Redis are nodes to each other, and each answers for all of them.
-      const nodesAsk = this.#options.settings.store.kind === 'redis';
       if (!nodesAsk && asked.method === 'GET' && asked.url.split('?', 1)[0] === '/api/v1/events')
         return await mergeEvents(backends, asked, reply);
       const make = fanOut(asked.method === 'HEAD' ? { ...asked, method: 'GET' } : asked, nodesAsk);
       if (make === undefined) return await pass(first, asked, request, reply);
-      const readBody = () => bodyOf(request, this.#options.settings.api.bodyBytes);
+      const readBody = () => bodyOf(request, api.bodyBytes);
       const answered = await make(backends, asked.method === 'HEAD' ? { ...asked, method: 'GET' } : asked, readBody);
       if (isReload(asked) && answered.status < 400) this.#options.onReloaded?.();
       send(reply, answered, asked.method);

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { RosterPeers, trunkElsewhere } from '../../src/node/cluster.ts';
+import { nodesPort, RosterPeers, trunkElsewhere } from '../../src/node/cluster.ts';
+import { nodeSchema } from '../../src/settings/node-schema.ts';
 import type { KnownNode, NodeRoster } from '../../src/store/index.ts';
 import { VirtualScheduler } from '../kit/virtual-scheduler.ts';
 
@@ -33,6 +34,30 @@ test('workers of one node reach each other at their own address, whatever the no
   expect(['192.0.2.1', '10.0.0.5'].map((address) => peers.isPeerAddress(address))).toEqual([true, true]);
   const alone = new RosterPeers(rosterOf(nodes), new VirtualScheduler());
   expect(nodes.map(({ name }) => alone.addressOf(name)?.address)).toEqual(['10.0.0.5', '10.0.0.5']);
+});
+
+test('a question is for the node of that name, or for the workers of the node of that name', () => {
+  const local = { node: 'edge-2', address: '192.0.2.1' };
+  const nodes = rosterOf([
+    { name: 'edge-1-w2', local: { node: 'edge-1', address: '10.0.0.1' }, beat: 1, heardAtMs: 0 },
+    { name: 'edge-2-w1', local, beat: 1, heardAtMs: 0 },
+    { name: 'edge-2-w2', local, beat: 1, heardAtMs: 0 },
+    { name: 'edge-3', beat: 1, heardAtMs: 0 },
+    { name: 'edge-3-w1', beat: 1, heardAtMs: 0 },
+  ]);
+  const { api } = nodeSchema.parse({});
+  const questions = { ask: () => Promise.reject(new Error('silent')), answerWith() {} };
+  const asked = nodesPort({ node: 'edge-1-w1', api }, { nodes, questions }, new VirtualScheduler(), 'edge-1');
+  expect(asked.named('edge-1')).toEqual(['edge-1-w1', 'edge-1-w2']);
+  expect(asked.named('edge-1-w1')).toEqual(['edge-1-w1']);
+  expect(asked.named('edge-2')).toEqual(['edge-2-w1', 'edge-2-w2']);
+  // A node may be called so and have no workers.
+  expect(asked.named('edge-3')).toEqual(['edge-3']);
+  expect(asked.named('edge')).toEqual([]);
+  // The workers of an embedded store ask each other nothing: whoever is before them does.
+  const apart = { nodes };
+  const alone = nodesPort({ node: 'edge-1-w1', api }, apart, new VirtualScheduler(), 'edge-1');
+  expect(['edge-1', 'edge-1-w2'].map((name) => alone.named(name))).toEqual([['edge-1-w1'], []]);
 });
 
 test('who has registered a trunk is named while it can be reached, and where it says that it is', () => {

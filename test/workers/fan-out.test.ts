@@ -334,15 +334,6 @@ test('workers that are nodes to each other answer for all by themselves', () => 
   expect(fanOut({ method: 'GET', url: '/metrics' }, true)).toBeDefined();
 });
 
-test('one worker alone, by its name', async () => {
-  const has =
-    (callId: string): Serve =>
-    (_request, reply) =>
-      answer(reply, 200, { items: [{ callId }], total: 1, offset: 0, limit: 100 });
-  const { body } = await asked('GET', '/api/v1/calls?node=edge-w2', has('1'), has('2'));
-  expect(body.items).toEqual([{ callId: '2' }]);
-});
-
 test('what is provisioned, registered or allowed any worker answers', () => {
   for (const [method, url] of [
     ['GET', '/api/v1/tenants'],

@@ -160,6 +160,46 @@ test('HEAD has the fields of GET and no body', async () => {
   expect([response.status, await response.text()]).toEqual([200, '']);
 });
 
+describe('one worker is asked alone by its name, and all of them by the name of the node', () => {
+  const calls =
+    (callId: string): Serve =>
+    (_request, reply) =>
+      answer(reply, 200, { items: [{ callId }], total: 1, offset: 0, limit: 100 });
+
+  test.each([
+    ['edge-w2', ['2']],
+    ['edge', ['1', '2']],
+    ['else-w2', ['1']],
+    ['edge-w3', ['1']],
+  ])('calls of %s', async (node, expected) => {
+    const backends = await startBackends(calls('1'), calls('2'));
+    const response = await fetch(`${await frontOf(() => backends)}/api/v1/calls?node=${node}`);
+    const { items } = (await response.json()) as { items: { callId: string }[] };
+    expect(items.map(({ callId }) => callId)).toEqual(expected);
+  });
+
+  test.each([
+    ['/api/v1/node?node=edge-w2', ['edge-w2']],
+    ['/api/v1/node?node=edge', ['edge-w1']],
+    ['/api/v1/events?node=edge-w2', ['edge-w2']],
+    ['/api/v1/events?node=edge', ['edge-w1', 'edge-w2']],
+  ])('%s', async (path, expected) => {
+    const says =
+      (name: string): Serve =>
+      ({ url = '' }, reply) => {
+        // As a worker does: it knows its own name and that of its node.
+        const isAsked = [name, 'edge'].includes(new URLSearchParams(url.split('?')[1]).get('node') ?? name);
+        reply.writeHead(isAsked ? 200 : 404, { 'content-type': 'text/event-stream' });
+        reply.end(`id: ${name}:1\ndata: ${name}\n\n`);
+      };
+    const backends = await startBackends(says('edge-w1'), says('edge-w2'));
+    const response = await fetch(`${await frontOf(() => backends)}${path}`);
+    const text = await response.text();
+    const said = text.match(/(?<=data: ).*/g) ?? [];
+    expect([response.status, said.length > 0 && said.every((name) => expected.includes(name))]).toEqual([200, true]);
+  });
+});
+
 test('while no worker serves, or the one that was asked ends: 503 with a code', async () => {
   const address = await frontOf(() => []);
   const response = await fetch(`${address}/healthz`);

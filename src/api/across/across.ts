@@ -24,16 +24,19 @@ export function answerAcross(app: FastifyInstance, { nodes, tokens }: ApiContext
       throw new ApiProblem(403, 'forbidden', 'no node asks this of another');
     if (across === undefined || across === 'events' || identity === undefined || identity.ofNode === true) return;
     const wanted = (request.query as { node?: string }).node;
-    if (wanted === nodes.self) return;
     if (wanted === undefined && (across === 'one' || nodes.others().length === 0)) return;
-    if (wanted !== undefined) requireNode(nodes, wanted);
-    const answered = await answerOf(nodes, askSelf, request, identity, wanted);
+    const named = wanted === undefined ? undefined : requireNamed(nodes, wanted);
+    if (named?.every((name) => name === nodes.self)) return;
+    const answered = await answerOf(nodes, askSelf, request, identity, named);
     return send(reply, answered);
   });
 }
 
-export function requireNode(nodes: NodesPort, wanted: string): void {
-  if (wanted !== nodes.self && !nodes.others().includes(wanted)) throw notFound(`node ${wanted}`);
+/** Those whom a query asks. Throws 404 when it names nobody. */
+export function requireNamed(nodes: NodesPort, wanted: string): readonly string[] {
+  const named = nodes.named(wanted);
+  if (named.length === 0) throw notFound(`node ${wanted}`);
+  return named;
 }
 
 function answerOf(
@@ -41,7 +44,7 @@ function answerOf(
   askSelf: Ask,
   { method: asked, url, routeOptions }: FastifyRequest,
   identity: Identity,
-  wanted: string | undefined,
+  named: readonly string[] | undefined,
 ): Promise<Answered> {
   const method = asked === 'HEAD' ? 'GET' : asked;
   const query = queryOf(url);
@@ -52,16 +55,11 @@ function answerOf(
     .map((name): AskedNode => ({ name, ask: (own) => askNode(nodes, name, identity, method, own) }));
   const { across } = routeOptions.config;
   const kind = across === undefined || across === 'one' || across === 'events' ? 'whoever' : across;
-  if (wanted !== undefined)
-    return gather(
-      kind,
-      others.filter(({ name }) => name === wanted),
-      path,
-    );
   const self: AskedNode = { name: nodes.self, ask: (own) => askSelf(identity, method, own) };
   // Rows of a listing come in the order of the nodes' names, whichever is asked; of what is looked for, the nearest node is asked first.
   const all = kind === 'whoever' ? [self, ...others] : [self, ...others].sort((a, b) => (a.name < b.name ? -1 : 1));
-  return gather(kind, all, path);
+  const sources = named === undefined ? all : all.filter(({ name }) => named.includes(name));
+  return gather(kind, sources, path);
 }
 
 /** Answers of the others are the interface's own, and were checked there. */

@@ -32,7 +32,7 @@ interface Reader {
 }
 
 interface Wanted {
-  /** Only of this node; undefined: of all. */
+  /** Only of this node, or of its workers, those that come later too; undefined: of all. */
   readonly node: string | undefined;
   /** It has read before: what happened at other nodes meanwhile it has missed. */
   readonly isBack: boolean;
@@ -162,7 +162,9 @@ export class OtherEvents {
 
   #wants(reader: Reader, node: string): boolean {
     const wanted = this.#readers.get(reader);
-    return wanted !== undefined && (wanted.node === undefined || wanted.node === node);
+    if (wanted === undefined) return false;
+    const { node: name } = wanted;
+    return name === undefined || name === node || this.#context.nodes.named(name).includes(node);
   }
 }
 

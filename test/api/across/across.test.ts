@@ -13,6 +13,7 @@ class Net {
     return {
       self,
       others: () => this.names.filter((name) => name !== self),
+      named: (wanted) => this.names.filter((name) => name === wanted || name.startsWith(`${wanted}-w`)),
       ask: async (node, question) => {
         this.asked.push(`${question.method} ${node} ${question.url}`);
         const answer = this.answers.get(node);
@@ -107,6 +108,25 @@ describe('calls in progress', () => {
     expect(rows((await ask(a, a.tokens.system, 'GET', '/api/v1/calls?node=edge-2')).body)).toEqual(['2@edge-2']);
     expect(rows((await ask(a, a.tokens.system, 'GET', '/api/v1/calls?node=edge-1')).body)).toEqual(['1@edge-1']);
     expect((await ask(a, a.tokens.system, 'GET', '/api/v1/calls?node=edge-9')).status).toBe(404);
+  });
+
+  test('?node= asks all workers of a node by its name, one of them, or the first one that knows', async () => {
+    const c = await startTestApi({ nodes: net.port('edge-3-w1') });
+    const d = await startTestApi({ nodes: net.port('edge-3-w2') });
+    a.engine.liveCalls.push(call('1', 'acme'));
+    c.engine.liveCalls.push(call('2', 'acme'));
+    d.engine.liveCalls.push(call('3', 'acme'));
+    for (const node of [a, c, d]) {
+      const of = async (name: string) =>
+        rows((await ask(node, node.tokens.system, 'GET', `/api/v1/calls?node=${name}`)).body);
+      expect(await of('edge-3')).toEqual(['2@edge-3-w1', '3@edge-3-w2']);
+      expect(await of('edge-3-w2')).toEqual(['3@edge-3-w2']);
+      const one = await ask(node, node.tokens.system, 'GET', '/api/v1/calls/3?node=edge-3');
+      expect([one.status, one.body.node]).toEqual([200, 'edge-3-w2']);
+      expect((await ask(node, node.tokens.system, 'GET', '/api/v1/node?node=edge-3')).status).toBe(200);
+    }
+    await c.close();
+    await d.close();
   });
 
   test('one that does not answer is named, and its rows are missing', async () => {

@@ -17,6 +17,7 @@ function following(): OtherEvents {
   const nodes: NodesPort = {
     self: 'edge-1',
     others: () => ['edge-2'],
+    named: (wanted) => ['edge-1', 'edge-2'].filter((name) => name === wanted),
     ask: async () => {
       if (answer === undefined) throw new Error('silent');
       return { status: 200, text: JSON.stringify(answer) } as never;
