@@ -211,12 +211,20 @@ export class CallContinuity {
     const isKnown = this.#knowsSender(request, flow);
     if (this.#unread?.takes(transaction, isKnown, () => this.#comesAgain(transaction, retry)) === true) return true;
     if (!isKnown) return this.#strayRequests.takesStranger(transaction, retry);
-    // What carries its call is asked after by that; an INVITE with Replaces, whose own dialog is none yet, carries none.
-    const carried = request.toTag() === undefined ? undefined : this.#revival?.carried(request);
+    const carried = this.#carriedBy(request);
     if (carried !== undefined || !this.#strayRequests.concerns(request, flow))
-      return this.#mayArrive(transaction, carried, retry);
+      return this.#mayArrive(transaction, carried === 'own' ? undefined : carried, retry);
     void this.#settleBye(transaction, retry);
     return true;
+  }
+
+  /**
+   * What carries its call is asked after by that first. An INVITE with Replaces, whose own dialog is none yet, carries none; and what another
+   * node passes on is for the one that has the call, and begins none.
+   */
+  #carriedBy(request: SipRequest): CallToken | 'own' | undefined {
+    const isOfDialog = request.toTag() !== undefined && !this.#options.mark.isOn(request);
+    return isOfDialog ? this.#revival?.carried(request) : undefined;
   }
 
   #knowsSender(request: SipRequest, flow: Flow): boolean {
@@ -325,7 +333,10 @@ export class CallContinuity {
 
   async #revive(carried: CallToken, transaction: ServerTransaction, retry: () => void): Promise<void> {
     try {
-      if ((await this.#revival?.revive(carried, transaction)) !== false) retry();
+      const outcome = await this.#revival?.revive(carried, transaction);
+      if (outcome === 'answered') return;
+      if (outcome !== 'elsewhere' || !this.#strayRequests.concerns(transaction.request, transaction.flow)) retry();
+      else await this.#settleBye(transaction, retry);
     } catch (error) {
       this.#options.log.warn('call-not-restored', { call: carried.id, error: String(error) });
     }

@@ -40,6 +40,9 @@ const TELL_MS = 1_000;
 /** RFC 3261 §14.2: by then the caller may have brought the call back. */
 const RETRY_SECONDS = '5';
 
+/** What is still to be done with the request: it is received here, or passed on to the node that has its call, or was answered. */
+export type Outcome = 'here' | 'elsewhere' | 'answered';
+
 export class CallRevival {
   readonly #options: CallRevivalOptions;
   /** Whether nodes were there when they were asked last. */
@@ -53,27 +56,25 @@ export class CallRevival {
     this.#options = options;
   }
 
-  /** The call that a request carries, if it may have been somebody else's: what this process has had is here, or is over. */
-  carried(request: SipRequest): CallToken | undefined {
+  /** The call that a request carries, if it may be somebody else's; `own`: what this process has had is here, or is over. */
+  carried(request: SipRequest): CallToken | 'own' | undefined {
     const { contacts, keeper, self } = this.#options;
     const token = contacts.open(request);
-    if (token === undefined || keeper.has(token.id) || keeper.hasEnded(token.id)) return undefined;
+    if (token === undefined) return undefined;
+    if (keeper.has(token.id) || keeper.hasEnded(token.id)) return 'own';
     const isOwn = processOf(token) === processOf(self);
-    return isOwn && !keeper.hasMoved(token.id) ? undefined : token;
+    return isOwn && !keeper.hasMoved(token.id) ? 'own' : token;
   }
 
-  /**
-   * Goes on with the call, if nobody else does. The request is to be received afterwards, whatever came of it, unless it was answered here:
-   * false then.
-   */
-  async revive(token: CallToken, transaction: ServerTransaction): Promise<boolean> {
+  /** Goes on with the call, if nobody else does. */
+  async revive(token: CallToken, transaction: ServerTransaction): Promise<Outcome> {
     const { log, contacts } = this.#options;
     try {
       return await this.#revive(token, transaction);
     } catch (error) {
       contacts.counters.refused++;
       log.warn('call-not-restored', { call: token.id, error: String(error) });
-      return true;
+      return 'here';
     }
   }
 
@@ -92,24 +93,25 @@ export class CallRevival {
     return process === processOf(self) && !keeper.hasMoved(id) ? 'had' : 'none';
   }
 
-  async #revive(token: CallToken, transaction: ServerTransaction): Promise<boolean> {
+  async #revive(token: CallToken, transaction: ServerTransaction): Promise<Outcome> {
     const { keeper, contacts } = this.#options;
     const { request, flow } = transaction;
     const fate = keeper.has(token.id) ? 'elsewhere' : await this.#fateOf(token, request);
     if (fate === 'elsewhere') contacts.counters.elsewhere++;
     if (fate === 'over') contacts.counters.over++;
     // Another request of it may have come meanwhile.
-    if (fate !== 'unknown' || keeper.has(token.id) || keeper.hasEnded(token.id)) return true;
+    if (keeper.has(token.id) || keeper.hasEnded(token.id)) return 'here';
+    if (fate !== 'unknown') return fate === 'elsewhere' ? fate : 'here';
     // Everybody who was called has one of these: it ends what it is of, and makes no call that talks.
     if (token.answeredAtMs === undefined && request.method !== 'BYE') {
       contacts.counters.refused++;
       transaction.reply(500, undefined, [[HeaderId.RetryAfter, RETRY_SECONDS]]);
-      return false;
+      return 'answered';
     }
     const snapshot = this.#options.rebuilder.rebuilt(token, request);
     if (snapshot !== undefined && this.#goOn(token, snapshot, flow, request)) this.#noteRebuilt();
     else contacts.counters.refused++;
-    return true;
+    return 'here';
   }
 
   stop(): void {

@@ -12,7 +12,6 @@ import type { Flow, Target } from '../../sip/transport/index.ts';
 import type { PeerNodes } from '../peer-nodes.ts';
 import type { KnownNodes } from './known-nodes.ts';
 import { type NodeMark, SENDERS_VIA } from './node-mark.ts';
-import { CARRIES } from './sealed-contacts.ts';
 
 export interface StrayRequestsOptions {
   readonly endpoint: Pick<Endpoint, 'sendRequest'>;
@@ -83,9 +82,7 @@ export class StrayRequests {
 
   /** Whether other nodes are to be asked: not by what one of them has passed on. */
   concerns(request: SipRequest, flow: Pick<Flow, 'remoteAddress'>): boolean {
-    const { method, requestUri } = request;
-    // What carries its call, or says so, is asked after by that.
-    if (!(method === 'CANCEL' || (method === 'BYE' && !requestUri.includes(CARRIES)))) return false;
+    if (request.method !== 'CANCEL' && request.method !== 'BYE') return false;
     return !this.#isOfNode(request, flow) && (this.#options.known.names().length > 0 || this.isUnknown);
   }
 

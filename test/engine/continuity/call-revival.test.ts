@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { CallStore } from '../../../src/call/index.ts';
+import { NodeMark } from '../../../src/engine/continuity/node-mark.ts';
 import { NO_PEERS, type PeerNodes } from '../../../src/engine/peer-nodes.ts';
 import { aorKey } from '../../../src/registrar/index.ts';
 import {
@@ -444,9 +445,11 @@ describe('the node and the store are lost', () => {
     const bye = alice.within(invite, final, 'BYE', fields);
     const token = tokenOf(final) as string;
     const text = serialize(bye).replace(token, change(token));
+    roster = 'gone';
     alice.peer.send(text, OTHER);
     await pass(4_000);
-    expect(answers(alice, bye)).toEqual([481]);
+    // As one without: it is passed on, and the node that has ended may have been silent for a moment (RFC 4320 §4.1).
+    expect(answers(alice, bye)).toEqual([100, 481]);
     expect(carrier.requests('BYE')).toEqual([]);
     expect(two.engine.contacts.counters).toMatchObject({ forged: 1, opened: 0 });
   });
@@ -517,8 +520,7 @@ describe('the node and the store are lost', () => {
     toOther(alice, alice.within(invite, final, 'INFO'));
     await pass(700);
     expect(two.engine.calls.counters.live).toBe(1);
-    const bye = carrier.withinOf(sent, 'BYE');
-    carrier.peer.send(serialize(bye), THIRD);
+    carrier.peer.send(serialize(carrier.withinOf(sent, 'INFO')), THIRD);
     await pass(1_000);
     expect(carrier.responses(sent.callId()).at(-1)?.status).toBe(481);
     expect([two, three].map(({ engine }) => engine.calls.counters.live)).toEqual([1, 0]);
@@ -531,6 +533,27 @@ describe('the node and the store are lost', () => {
     await pass(1_000);
     expect(three.engine.contacts.counters).toMatchObject({ elsewhere: 1, over: 1, rebuilt: 0 });
     expect([...two.observed.ended, ...three.observed.ended]).toHaveLength(1);
+  });
+
+  test('the BYE of one that went on at another node is passed on to that one', async () => {
+    const three = await third();
+    toOther(alice, alice.within(invite, final, 'INFO'));
+    await pass(700);
+    carrier.peer.send(serialize(carrier.withinOf(sent, 'BYE')), THIRD);
+    await pass(1_000);
+    toOther(alice, okTo(alice.took('BYE')));
+    await pass(500);
+    expect(carrier.responses(sent.callId()).at(-1)?.status).toBe(200);
+    expect([two, three].map(({ observed }) => observed.ended.length)).toEqual([1, 0]);
+  });
+
+  test('what another node passes on begins no call', async () => {
+    const bye = alice.within(invite, final, 'BYE');
+    new NodeMark(SECRET).put(bye);
+    toOther(alice, bye);
+    await pass(2_000);
+    expect(two.engine.contacts.counters).toMatchObject({ rebuilt: 0 });
+    expect(two.observed.ended).toEqual([]);
   });
 
   test('a node that has not reached the store since its start, and cannot know who has the call, goes on with none', async () => {
@@ -810,27 +833,53 @@ describe('the trunk is told the private address in Contact and the public one in
 describe('somebody may have the call', () => {
   beforeEach(() => nodes());
 
+  /** Nothing comes of it but that it ends where it is. */
+  async function endsThere(bye: SipRequest, ms: number): Promise<void> {
+    toOther(alice, bye);
+    await pass(ms);
+    carrier.peer.send(serialize(okTo(carrier.took('BYE'))), ENGINE);
+    await pass(100);
+    expect(answers(alice, bye).at(-1)).toBe(200);
+    expect(carrier.requests('BYE').map((request) => request.callId())).toEqual([sent.callId()]);
+    expect([one, two].map(({ observed }) => observed.ended.length)).toEqual([1, 0]);
+    expect([one, two].map(({ engine }) => engine.calls.counters.live)).toEqual([0, 0]);
+    expect(two.engine.contacts.counters).toMatchObject({ elsewhere: 1, rebuilt: 0 });
+  }
+
   test('its node lives, though the store does not: the other one does nothing', async () => {
     store.isLost = true;
-    const bye = alice.within(invite, final, 'BYE');
-    toOther(alice, bye);
+    const info = alice.within(invite, final, 'INFO');
+    toOther(alice, info);
     await pass(1_000);
-    expect(answers(alice, bye)).toEqual([481]);
-    expect(carrier.requests('BYE')).toEqual([]);
+    expect(answers(alice, info)).toEqual([481]);
+    expect(carrier.requests('INFO')).toEqual([]);
     expect([one, two].map(({ engine }) => engine.calls.counters.live)).toEqual([1, 0]);
   });
 
-  test.each(['silent', 'gone'] as const)('nor when it has not been heard of for a while: %s', async (now) => {
+  test('its node lives: BYE is passed on to it, as one that carries nothing', async () => {
+    store.isLost = true;
+    await endsThere(alice.within(invite, final, 'BYE'), 1_000);
+  });
+
+  test.each(['silent', 'gone'] as const)('also when it has not been heard of for a while: %s', async (now) => {
     store.isLost = true;
     await pass(600);
     roster = now;
     await pass(600);
+    await endsThere(alice.within(invite, final, 'BYE'), 1_500);
+  });
+
+  test('BYE is passed on though what it carries cannot be read: by a node that has it off, or another key', async () => {
     const bye = alice.within(invite, final, 'BYE');
-    toOther(alice, bye);
-    await pass(1_500);
-    expect(answers(alice, bye)).toEqual([481]);
-    expect([one, two].map(({ engine }) => engine.calls.counters.live)).toEqual([1, 0]);
-    expect(two.engine.contacts.counters).toMatchObject({ elsewhere: 1, rebuilt: 0 });
+    const other = serialize(bye).replace(/;tdm=.{4}/, ';tdm=AAAA');
+    expect(other).not.toBe(serialize(bye));
+    toOther(alice, parseMessage(other));
+    await pass(400);
+    carrier.peer.send(serialize(okTo(carrier.took('BYE'))), ENGINE);
+    await pass(400);
+    expect(answers(alice, bye).at(-1)).toBe(200);
+    expect(one.observed.ended).toHaveLength(1);
+    expect(two.engine.contacts.counters).toMatchObject({ rebuilt: 0 });
   });
 
   /** Its node hears only some of the questions about whether it is there, and what it has. */
@@ -847,12 +896,7 @@ describe('somebody may have the call', () => {
   test('a node that lives and does not say in time whether it has the call counts as having it', async () => {
     store.isLost = true;
     hearOnly((question) => !question.includes(invite.callId()) && !question.includes(sent.callId()));
-    const bye = alice.within(invite, final, 'BYE');
-    toOther(alice, bye);
-    await pass(2_500);
-    expect(answers(alice, bye)).toEqual([481]);
-    expect([one, two].map(({ engine }) => engine.calls.counters.live)).toEqual([1, 0]);
-    expect(two.engine.contacts.counters).toMatchObject({ elsewhere: 1, rebuilt: 0 });
+    await endsThere(alice.within(invite, final, 'BYE'), 2_500);
   });
 
   test('one that ends between that it was there and that is asked again, and has nothing', async () => {
