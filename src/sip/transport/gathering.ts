@@ -4,11 +4,14 @@ const RATE_MS = 50;
 const ENOUGH_MESSAGES = 28;
 /** Of the time given, a turn takes this part at least. */
 const LEAST_SHARE = 0.5;
+/** Datagrams that wait in the kernel meanwhile, at most: a buffer that it grants unasked holds three times as many of the largest that are usual. */
+const MOST_WAITING = 64;
 
 /**
  * How long a thread rests so that several messages share a turn of the event loop, as network cards moderate their interrupts. A turn that
  * took its time by itself is not made longer: under load nothing waits. And where no other message is to be expected meanwhile, there is
- * nothing to wait for. Where many come, less time brings enough of them together, and the event loop is back sooner.
+ * nothing to wait for. Where many come, less time brings enough of them together, and the event loop is back sooner. What is read and not let
+ * in is nothing to wait for; but it takes its place in the kernel's buffer, and the rest is over before that is full.
  *
  * All sockets of a layer share it, since whoever rests holds the thread from all of them: their messages are one rate, and it rests once, after
  * the last of those that have something to handle or to send. One that rested before the others would have theirs wait.
@@ -20,8 +23,10 @@ export class Gathering {
   #beganMs = 0;
   #handledInTurns = 0;
   #handled = 0;
+  #read = 0;
   #sinceMs: number | undefined;
   #messagesPerMs = 0;
+  #datagramsPerMs = 0;
 
   /** @param gatherMs so long a turn takes at least; where many messages come, down to half as long */
   constructor(gatherMs: number) {
@@ -37,9 +42,10 @@ export class Gathering {
     this.#sinceMs ??= nowMs;
   }
 
-  /** So many messages were handled in a turn that goes on. */
-  handled(messages: number): void {
+  /** So many messages were handled in a turn that goes on, and so many datagrams were read for it, all that came. */
+  handled(messages: number, datagrams: number): void {
     this.#handled += messages;
+    this.#read += datagrams;
     this.#handledInTurns += messages;
   }
 
@@ -47,8 +53,8 @@ export class Gathering {
   end(nowMs: number): number {
     this.#measure(nowMs);
     if (--this.#turns > 0 || this.#handledInTurns === 0) return 0;
-    const enoughMs = ENOUGH_MESSAGES / this.#messagesPerMs;
-    const turnMs = Math.max(this.#gatherMs * LEAST_SHARE, Math.min(this.#gatherMs, enoughMs));
+    const enoughMs = Math.max(this.#gatherMs * LEAST_SHARE, ENOUGH_MESSAGES / this.#messagesPerMs);
+    const turnMs = Math.min(this.#gatherMs, enoughMs, MOST_WAITING / this.#datagramsPerMs);
     const restMs = turnMs - (nowMs - this.#beganMs);
     return restMs > 0 && restMs * this.#messagesPerMs >= 1 ? restMs : 0;
   }
@@ -57,7 +63,9 @@ export class Gathering {
     const durationMs = nowMs - (this.#sinceMs ?? nowMs);
     if (durationMs < RATE_MS) return;
     this.#messagesPerMs = this.#handled / durationMs;
+    this.#datagramsPerMs = this.#read / durationMs;
     this.#handled = 0;
+    this.#read = 0;
     this.#sinceMs = nowMs;
   }
 }

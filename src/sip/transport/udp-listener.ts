@@ -182,10 +182,11 @@ export class UdpListener {
   readonly #toSend: Datagram[] = [];
   readonly #runTurn = () => this.#turn();
   #turnIsDue = false;
+  /** Datagrams read since the turn before, whatever became of them: one that is not let in has been in the socket as well. */
   #readThisTurn = 0;
-  /** Of those, the ones that are handled here. */
-  #keptThisTurn = 0;
-  /** When the datagrams that wait to be handled were read. */
+  /** The same since messages were handled. */
+  #readUnhandled = 0;
+  /** When the socket was read last. */
   #readMs = 0;
   /** The socket was read until it was empty. */
   #isEmptied = true;
@@ -292,6 +293,8 @@ export class UdpListener {
 
   #onDatagram(octets: Buffer, remote: Remote): void {
     const { sources, user, counters } = this.#context;
+    if (this.#readThisTurn++ === 0) this.#onLook();
+    this.#wantTurn();
     const known = this.#latestOf(remote.address, remote.port);
     // The same text object at each packet is found at once; the runtime makes a new one for each.
     if (sources !== undefined && !sources.admits(known?.remoteAddress ?? remote.address)) {
@@ -304,11 +307,8 @@ export class UdpListener {
       user.onKeepAlive?.(flow);
       return;
     }
-    this.#readThisTurn++;
     if (this.options.shared?.keeps(this.id, octets, remote.address, remote.port) === false) return;
-    if (this.#keptThisTurn++ === 0) this.#onLook();
     this.#received.push({ octets, flow, broughtMs: undefined });
-    this.#wantTurn();
   }
 
   /** A datagram that came to another process's socket at this port. */
@@ -342,16 +342,13 @@ export class UdpListener {
     this.#sendAll();
     // The kernel has more: what waits there cannot be told from what just came, so it is read before anything is handled.
     const hasMore = this.#socket.hadMore?.() ?? this.#readThisTurn >= DATAGRAMS_PER_POLL;
-    if (hasMore && this.#received.length < MOST_READ_AT_ONCE && !this.closed) {
-      this.#readThisTurn = 0;
-      this.#keptThisTurn = 0;
-      this.readsOn = true;
+    this.#readUnhandled += this.#readThisTurn;
+    this.#readThisTurn = 0;
+    this.readsOn = hasMore && Math.max(this.#readUnhandled, this.#received.length) < MOST_READ_AT_ONCE && !this.closed;
+    if (this.readsOn) {
       setImmediate(this.#runTurn);
       return;
     }
-    this.readsOn = false;
-    this.#readThisTurn = 0;
-    this.#keptThisTurn = 0;
     this.#isEmptied = !hasMore;
     // Who has a policy for sources orders what is read by itself. Else a peer gets its answers in bursts that its own buffer holds.
     const most = this.#context.sources === undefined ? MOST_HANDLED_AT_ONCE : this.#received.length;
@@ -371,8 +368,10 @@ export class UdpListener {
       }
     } finally {
       this.#sendAll();
-      this.#context.gathering.handled(batch.length);
-      this.#turnIsDue = this.#received.length > 0;
+      this.#context.gathering.handled(batch.length, this.#readUnhandled);
+      this.#readUnhandled = 0;
+      // Nobody rests while the kernel has more.
+      this.#turnIsDue = this.#received.length > 0 || (hasMore && !this.closed);
       if (this.#turnIsDue) setImmediate(this.#runTurn);
       else this.#endTurn();
     }

@@ -1,15 +1,16 @@
 import { describe, expect, test } from 'vitest';
 import { Gathering } from '../../../src/sip/transport/gathering.ts';
 
-/** Rests of turns that follow each other at a rate of messages, each turn taking so much of its time by itself. */
-function restsAt(messagesPerMs: number, gatherMs: number, workMs = 0): number {
+/** Turns that follow each other at a rate of messages, each taking so much of its time by itself, with so many more datagrams that are not let in. */
+function restsAt(messagesPerMs: number, gatherMs: number, workMs = 0, notLetInPerMs = 0): number {
   const gathering = new Gathering(gatherMs);
   let nowMs = 1_000;
   let restMs = 0;
   for (let turn = 0; turn < 200; turn++) {
     gathering.begin(nowMs);
     nowMs += Math.max(workMs, 1);
-    gathering.handled((Math.max(workMs, 1) + restMs) * messagesPerMs);
+    const sinceMs = Math.max(workMs, 1) + restMs;
+    gathering.handled(sinceMs * messagesPerMs, sinceMs * (messagesPerMs + notLetInPerMs));
     restMs = gathering.end(nowMs);
     nowMs += restMs;
   }
@@ -28,7 +29,19 @@ describe('gathering', () => {
     expect(restsAt(3.5, 8)).toBe(8);
     expect(restsAt(5.6, 8)).toBeCloseTo(5);
     expect(restsAt(7, 8)).toBeCloseTo(4);
-    expect(restsAt(20, 8)).toBe(4);
+    expect(restsAt(14, 8)).toBe(4);
+  });
+
+  test('what is read and not let in is nothing to wait for', () => {
+    expect(restsAt(0.1, 8, 0, 5)).toBe(1);
+    expect(restsAt(2, 8, 0, 5)).toBe(8);
+  });
+
+  test('nor is a rest so long that more than 64 datagrams wait in the kernel meanwhile, let in or not', () => {
+    expect(restsAt(2, 8, 0, 8)).toBeCloseTo(6.4);
+    expect(restsAt(2, 8, 0, 30)).toBeCloseTo(2);
+    expect(restsAt(32, 8)).toBeCloseTo(2);
+    expect(restsAt(2, 8, 0, 98)).toBe(1);
   });
 
   test('nothing is waited for where no message is to be expected in that time', () => {
@@ -39,7 +52,7 @@ describe('gathering', () => {
   /** A turn of one ms that handles so much; returns the rest. */
   function turn(gathering: Gathering, nowMs: number, messages: number): number {
     gathering.begin(nowMs);
-    gathering.handled(messages);
+    gathering.handled(messages, messages);
     return gathering.end(nowMs + 1);
   }
 
@@ -62,7 +75,7 @@ describe('gathering', () => {
     for (let nowMs = 0; nowMs < 800; nowMs += 8) {
       for (let socket = 0; socket < 3; socket++) gathering.begin(nowMs + socket / 4);
       for (let socket = 0; socket < 3; socket++) {
-        gathering.handled(0.5);
+        gathering.handled(0.5, 0.5);
         rests.push(gathering.end(nowMs + socket + 1));
       }
     }
@@ -73,7 +86,7 @@ describe('gathering', () => {
     const gathering = new Gathering(8);
     for (let at = 0; at < 20; at++) turn(gathering, at * 9, 20);
     gathering.begin(180);
-    gathering.handled(20);
+    gathering.handled(20, 20);
     gathering.begin(181);
     expect(gathering.end(182)).toBe(0);
     expect(gathering.end(183)).toBe(5);

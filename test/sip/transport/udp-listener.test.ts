@@ -255,6 +255,81 @@ describe.each([
       expect(waits.filter((each) => each > 0)).toEqual([]);
     });
 
+    test.each([
+      { who: 'a source that is not let in', host: '127.0.0.3', text: 'flood', shared: {} },
+      { who: 'phones that keep their NAT open', host: '127.0.0.2', text: '\r\n\r\n', shared: {} },
+      {
+        who: 'peers of another process',
+        host: '127.0.0.2',
+        text: 'x',
+        shared: { shared: { ownPort: 5060, keeps: (_id: string, octets: Buffer) => octets[0] !== 0x78 } },
+      },
+    ])(
+      'with `udpGatherMs` the thread does not rest while the socket holds more, most of it of $who',
+      async ({ host, text, shared }) => {
+        const sources = {
+          admits: (address: string) => address !== '127.0.0.3',
+          hasRoomFor: () => true,
+          knows: () => true,
+        };
+        const node = await newNode({ limits: { udpGatherMs: 8 }, sources }).open({ ...udp, ...shared });
+        const [first, others, last] = await Promise.all(
+          ['127.0.0.2', host, '127.0.0.2'].map((from) => newNode().open({ ...udp, host: from })),
+        );
+        const sendTo = (from: typeof node | undefined, count: number, what: string) => {
+          const flow = from?.layer.flowTo({ transport: 'udp', address: '127.0.0.1', port: node.port() });
+          for (let each = 0; each < count; each++) flow?.send(what);
+        };
+        let unhandled = 0;
+        const waits: number[] = [];
+        const wait = vi.spyOn(Atomics, 'wait').mockImplementation((_array, _index, _value, ms = 0) => {
+          node.scheduler.advance(ms);
+          waits.push(unhandled);
+          return 'timed-out';
+        });
+        node.user.onMessage = (_text, flow) => {
+          unhandled--;
+          node.scheduler.advance(0.25);
+          flow.send('answer');
+        };
+        for (let round = 0; round < 40; round++) {
+          node.scheduler.advance(10);
+          unhandled = 4;
+          sendTo(first, 3, 'ping');
+          sendTo(others, 40, text);
+          sendTo(last, 1, 'ping');
+          for (let answer = 0; answer < 3; answer++) await first?.user.next('message');
+          await last?.user.next('message');
+        }
+        wait.mockRestore();
+        expect(waits.length).toBeGreaterThan(5);
+        expect(waits.filter((each) => each > 0)).toEqual([]);
+      },
+    );
+
+    test('a flood that is not let in, and that the kernel always has more of, does not keep what is let in from being handled', async () => {
+      const sources = {
+        admits: (address: string) => address !== '127.0.0.3',
+        hasRoomFor: () => true,
+        knows: () => true,
+      };
+      const node = await newNode({ limits: { udpGatherMs: 8 }, sources }).open(udp);
+      const known = await newNode().open({ ...udp, host: '127.0.0.2' });
+      const flood = await newNode().open({ ...udp, host: '127.0.0.3' });
+      const target = { transport: 'udp' as const, address: '127.0.0.1', port: node.port() };
+      let isFlooding = true;
+      const sendOn = () => {
+        for (let each = 0; each < 100; each++) flood.layer.flowTo(target).send('flood');
+        if (isFlooding) setImmediate(sendOn);
+      };
+      sendOn();
+      known.layer.flowTo(target).send('ping');
+      const { text } = await node.user.next('message');
+      isFlooding = false;
+      expect(text).toBe('ping');
+      expect(node.layer.counters.rateLimited).toBeLessThan(3_000);
+    });
+
     test('the largest datagram arrives; a larger message is a failure of the flow, told on a later turn', async () => {
       const node = await newNode().open(udp);
       const peer = await newNode().open(udp);
