@@ -24,7 +24,7 @@ export interface PlaceJudges<F extends Channel> {
   readonly sourceOf?: (request: SipRequest, flow: F) => string;
   /** Whether who sends a request speaks for many, and so is held to no share. Default: nobody does. */
   readonly speaksForMany?: (request: SipRequest, flow: F) => boolean;
-  /** Whether an INVITE is an emergency call, which may use what requests of calls in progress may. Default: none is. */
+  /** Whether an INVITE is an emergency call, which may use what requests of calls in progress may, and its source its share of that. Default: none is. */
   readonly isEmergency?: (request: SipRequest) => boolean;
 }
 
@@ -74,12 +74,15 @@ export class ServerPlaces<F extends Channel = Channel> {
 
   /** For want of what a request must be refused; undefined: it has a place. */
   refusalOf(request: SipRequest, flow: F): Shortage | undefined {
-    const shortage = this.shortageFor(request, this.sourceOf(request, flow));
+    const source = this.sourceOf(request, flow);
+    const shortage = this.shortageFor(request, source);
     if (shortage === undefined) return undefined;
     const { isEmergency, speaksForMany } = this.#judges;
-    if (request.method === 'INVITE' && isEmergency?.(request) === true) return this.shortageOfAll(true);
-    if (shortage === 'places' || shortage === 'memory' || speaksForMany?.(request, flow) !== true) return shortage;
-    return this.shortageOfAll(request.toTag() !== undefined);
+    const isUrgent = request.method === 'INVITE' && isEmergency?.(request) === true;
+    const goesOn = isUrgent || request.toTag() !== undefined;
+    const left = isUrgent ? this.#shortageOf(source, goesOn) : shortage;
+    const isOwn = left === 'placesOfAddress' || left === 'memoryOfAddress';
+    return isOwn && speaksForMany?.(request, flow) === true ? this.#shortageOfAll(goesOn) : left;
   }
 
   /**
@@ -87,18 +90,21 @@ export class ServerPlaces<F extends Channel = Channel> {
    * source has its share too. CANCEL and BYE, of which a call has one each, may use it whoever sends them.
    */
   shortageFor(request: SipRequest, source: string): Shortage | undefined {
-    const ends = request.method === 'CANCEL' || (request.method === 'BYE' && request.toTag() !== undefined);
-    if (ends) return this.shortageOfAll(true);
     const goesOn = request.toTag() !== undefined;
+    const ends = request.method === 'CANCEL' || (request.method === 'BYE' && goesOn);
+    return ends ? this.#shortageOfAll(true) : this.#shortageOf(source, goesOn);
+  }
+
+  #shortageOf(source: string, goesOn: boolean): Shortage | undefined {
     const times = goesOn ? ABOVE : 1;
-    const shortage = this.shortageOfAll(goesOn);
+    const shortage = this.#shortageOfAll(goesOn);
     if (shortage !== undefined) return shortage;
     if (this.#parts.hasShare(source, times)) return 'placesOfAddress';
     return this.#octets.hasShare(source, times) ? 'memoryOfAddress' : undefined;
   }
 
   /** The same, as if nobody had a share. */
-  shortageOfAll(goesOn: boolean): Shortage | undefined {
+  #shortageOfAll(goesOn: boolean): Shortage | undefined {
     const times = goesOn ? ABOVE : 1;
     if (this.#parts.fill >= times) return 'places';
     return this.#octets.fill >= times ? 'memory' : undefined;

@@ -343,16 +343,17 @@ describe('limits', () => {
     },
   );
 
-  test('an emergency call has a place though its address has its share, and a quarter above the limit; others are refused', () => {
+  test('an emergency call has a place though its address has its share, until that has its share of the quarter above the limit; others are refused', () => {
     const world = new World({ maxServerTransactions: 8, isEmergency: ({ requestUri }) => requestUri === 'sip:112@x' });
     const invite = (index: number, uri = 'sip:2000@x') =>
       makeInvite({ branch: `z9hG4bK${index}`, callId: `${index}`, uri });
     for (let index = 0; index < 7; index++) world.receive(invite(index));
     expect([world.requests.length, world.channel.kinds]).toEqual([6, ['503']]);
     for (let index = 10; index < 15; index++) world.receive(invite(index, 'sip:112@x'));
-    expect([world.requests.length, world.channel.kinds]).toEqual([10, ['503', '503']]);
-    expect(world.layer.shortages).toMatchObject({ placesOfAddress: 1, places: 1 });
-    expect(world.layer.fill.places).toBe(1.25);
+    // Three times what is free of 10.
+    expect([world.requests.length, world.channel.kinds]).toEqual([8, ['503', '503', '503', '503']]);
+    expect(world.layer.shortages).toMatchObject({ placesOfAddress: 4, places: 0 });
+    expect(world.layer.fill.places).toBe(1);
   });
 
   test('who stands behind a proxy has the share, not the proxy; a record that is left of a request is of the same source', () => {

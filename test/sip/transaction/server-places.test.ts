@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { parseMessage, type SipRequest } from '../../../src/sip/message/index.ts';
-import { ServerPlaces } from '../../../src/sip/transaction/server-places.ts';
+import { ServerPlaces, type Shortage } from '../../../src/sip/transaction/server-places.ts';
+import type { Channel } from '../../../src/sip/transaction/types.ts';
 
 const request = (method: string, toTag = '', body = '') =>
   parseMessage(
@@ -90,5 +91,46 @@ describe('what goes on', () => {
     fill(places, FORGED);
     expect(places.shortageFor(INVITE, FORGED)).toBe('placesOfAddress');
     expect(fill(places, FORGED, request('UPDATE', ';tag=2'))).toBe(188);
+  });
+});
+
+describe('an emergency call', () => {
+  const SOS = request('INVITE', '', 'sos');
+  const from = (remoteAddress: string) => ({ remoteAddress }) as Channel;
+
+  /** How many of one address are taken until one is refused, and for want of what. */
+  function fillJudged(places: ServerPlaces, message: SipRequest, source: string): [number, Shortage] {
+    for (let taken = 0; ; taken++) {
+      const shortage = places.refusalOf(message, from(source));
+      if (shortage !== undefined) return [taken, shortage];
+      places.takeMachine(message, source);
+    }
+  }
+
+  const judged = (speaksForMany: (flow: Channel) => boolean = () => false) =>
+    new ServerPlaces(1_000, Number.POSITIVE_INFINITY, {
+      isEmergency: (message) => message === SOS,
+      speaksForMany: (_message, flow) => speaksForMany(flow),
+    });
+
+  test('has a place though its address has its share, of a quarter more', () => {
+    const places = judged();
+    expect(fillJudged(places, INVITE, FORGED)).toEqual([750, 'placesOfAddress']);
+    expect(fillJudged(places, SOS, FORGED)).toEqual([188, 'placesOfAddress']);
+  });
+
+  test('many in the name of one address leave others a place for their calls, and for emergency calls beyond the limit', () => {
+    const places = judged();
+    expect(fillJudged(places, SOS, FORGED)).toEqual([938, 'placesOfAddress']);
+    expect(fillJudged(places, INVITE, '192.0.2.20')).toEqual([47, 'placesOfAddress']);
+    for (const [index, taken] of [12, 3].entries())
+      expect(fillJudged(places, INVITE, `192.0.2.3${index}`)[0]).toBe(taken);
+    expect(fillJudged(places, SOS, '192.0.2.40')).toEqual([188, 'placesOfAddress']);
+  });
+
+  test('whoever speaks for many may use all of it', () => {
+    const places = judged(() => true);
+    expect(fillJudged(places, INVITE, FORGED)).toEqual([1_000, 'places']);
+    expect(fillJudged(places, SOS, FORGED)).toEqual([250, 'places']);
   });
 });
