@@ -1,9 +1,12 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Redis } from 'ioredis';
+import { afterAll, beforeAll, beforeEach, onTestFinished } from 'vitest';
 import { type Log, silentLog } from '../../../src/base/log.ts';
 import type { Scheduler } from '../../../src/base/scheduler.ts';
 import { openStores, type RedisStoreSettings, type Stores } from '../../../src/store/index.ts';
+import { type RedisServer, startRedis } from '../../kit/redis.ts';
 import { VirtualScheduler } from '../../kit/virtual-scheduler.ts';
 import type { StoreWorld } from '../contract.ts';
 
@@ -38,6 +41,52 @@ export async function redisWorld(
         { log, scheduler, environment },
       ),
     close: () => rm(base, { recursive: true, force: true }),
+  };
+}
+
+export interface TwoNodes {
+  /** Named node-a and node-b. */
+  readonly a: Stores;
+  readonly b: Stores;
+  readonly world: RedisWorld;
+  readonly server: RedisServer;
+  /** To look at what is in Redis, and to change it. */
+  readonly admin: Redis;
+}
+
+/** Each test of the suite has two nodes, new ones, on a Redis that they share. */
+export function onTwoNodes(take: (made: TwoNodes) => void) {
+  let server: RedisServer;
+  let admin: Redis;
+  let world: RedisWorld;
+
+  beforeAll(async () => {
+    server = await startRedis();
+    admin = new Redis(server.port, '127.0.0.1');
+  });
+  afterAll(async () => {
+    admin.disconnect();
+    await server.stop();
+  });
+  beforeEach(async () => {
+    world = await redisWorld({ url: server.url });
+    const [a, b] = [await world.open('node-a'), await world.open('node-b')];
+    onTestFinished(async () => {
+      await Promise.all([a.close(), b.close()]);
+      await world.close();
+    });
+    take({ a, b, world, server, admin });
+  });
+
+  return {
+    /** One more node, or one of the two again; closed when the test ends. */
+    opened: async (node: string): Promise<Stores> => {
+      const stores = await world.open(node);
+      onTestFinished(() => stores.close());
+      return stores;
+    },
+    /** What the nodes call it in Redis. */
+    key: (name: string) => `${world.prefix}{${world.prefix.slice(0, -1)}}:${name}`,
   };
 }
 

@@ -1,0 +1,90 @@
+import type { Redis } from 'ioredis';
+import { describe, expect, test } from 'vitest';
+import type { StoredBinding, StoredRemoval } from '../../../src/registrar/ports.ts';
+import type { Stores } from '../../../src/store/index.ts';
+import { peersSkipped } from '../../kit/peers.ts';
+import { binding } from '../records.ts';
+import { eventually, onTwoNodes } from './world.ts';
+
+describe.skipIf(peersSkipped)('bindings of several nodes on one Redis', () => {
+  let a: Stores;
+  let b: Stores;
+  let admin: Redis;
+
+  const { key } = onTwoNodes((made) => {
+    ({ a, b, admin } = made);
+  });
+
+  test('bindings that one node writes are told to the others, and not to itself', async () => {
+    const told = new Map<string, readonly StoredBinding[]>();
+    const echoed: string[] = [];
+    await b.bindings.load();
+    b.bindings.onRemoteChange?.((aor, bindings) => told.set(aor, bindings));
+    a.bindings.onRemoteChange?.((aor) => echoed.push(aor));
+    const one = binding('101@acme', { node: 'node-a' });
+    await a.bindings.write([
+      { aor: '101@acme', bindings: [one] },
+      { aor: '102@acme', bindings: [binding('102@acme', { node: 'node-a' })] },
+    ]);
+    expect(await eventually(() => told.size === 2)).toBeLessThan(1000);
+    expect(told.get('101@acme')).toEqual([one]);
+    await a.bindings.write([{ aor: '101@acme', bindings: [] }]);
+    await eventually(() => told.get('101@acme')?.length === 0);
+    expect(echoed).toEqual([]);
+  });
+
+  test('what was taken away is told with the list, after a gap too, and is dropped with the address when its time is over', async () => {
+    const removal = {
+      contactUri: 'sip:101@192.0.2.1',
+      instance: undefined,
+      regId: undefined,
+      callId: 'left',
+      cseq: 2,
+      node: 'node-a',
+      refreshedAtWallMs: 1,
+      untilWallMs: Date.UTC(2026, 10, 30),
+    };
+    const told = new Map<string, readonly StoredRemoval[]>();
+    await b.bindings.load();
+    b.bindings.onRemoteChange?.((aor, _bindings, removals) => told.set(aor, removals));
+    await a.bindings.write([{ aor: '101@acme', bindings: [], removals: [removal] }]);
+    await eventually(() => told.has('101@acme'));
+    expect(told.get('101@acme')).toEqual([JSON.parse(JSON.stringify(removal))]);
+    // Who knows of no removal leaves those that are there.
+    await a.bindings.write([{ aor: '101@acme', bindings: [binding('101@acme')], removals: [] }]);
+    told.clear();
+    await b.bindings.load();
+    await admin.multi().del(key('bindings:events')).hincrby(key('meta'), 'bindings', 5000).exec();
+    await eventually(() => told.has('101@acme'));
+    expect(told.get('101@acme')).toHaveLength(1);
+    const old = { ...removal, untilWallMs: Date.UTC(2026, 9, 1) };
+    await a.bindings.write([{ aor: '102@acme', bindings: [], removals: [old] }]);
+    await a.bindings.write([{ aor: '103@acme', bindings: [] }]);
+    expect(await admin.hkeys(key('bindings:removed'))).toEqual(['101@acme']);
+  });
+
+  test('a node that missed notices of bindings is told of all, and of those that are gone', async () => {
+    await a.bindings.write(['101@acme', '102@acme'].map((aor) => ({ aor, bindings: [binding(aor)] })));
+    expect([...(await b.bindings.load())]).toHaveLength(2);
+    const told = new Map<string, readonly StoredBinding[]>();
+    b.bindings.onRemoteChange?.((aor, bindings) => told.set(aor, bindings));
+    // What a lost stretch of the stream looks like: the sequence is far ahead and the entries are not there.
+    const gone = admin.multi();
+    gone.hdel(key('bindings'), '101@acme').hset(key('bindings'), '103@acme', JSON.stringify([binding('103@acme')]));
+    gone.del(key('bindings:events')).hincrby(key('meta'), 'bindings', 5000);
+    await gone.exec();
+    await eventually(() => told.size === 3);
+    expect([...told].map(([aor, bindings]) => [aor, bindings.length]).sort()).toEqual([
+      ['101@acme', 0],
+      ['102@acme', 1],
+      ['103@acme', 1],
+    ]);
+  });
+
+  test('entries of phones that went away more than a day ago are dropped with the next write', async () => {
+    const old = { expiresAtWallMs: Date.UTC(2026, 9, 30) };
+    await a.bindings.write([{ aor: 'old@acme', bindings: [binding('old@acme', old)] }]);
+    await a.bindings.write([{ aor: '101@acme', bindings: [binding('101@acme')] }]);
+    expect([...(await a.bindings.load())].map(({ aor }) => aor)).toEqual(['101@acme']);
+  });
+});
