@@ -9,6 +9,7 @@ import { Halves } from './halves.ts';
 import { HeardByes } from './heard-byes.ts';
 import { LateAnswers } from './late-answers.ts';
 import type { Leg } from './leg.ts';
+import { type OtherHalf, otherHalfOf } from './other-half.ts';
 import type { CallPlan, LegOptions } from './plan.ts';
 import {
   type CallEnvironment,
@@ -293,10 +294,17 @@ export class Calls implements CallRegistry {
     for (const leg of [callerLeg, calleeLeg]) if (leg !== undefined) new Probe(leg).send();
   }
 
-  /** Tells both parties of a call that came from another node where it is now, and finds out whether they still have it. */
-  refreshTargets(id: string): void {
-    const { callerLeg, calleeLeg } = this.#calls.get(id) ?? {};
-    for (const leg of [callerLeg, calleeLeg]) if (leg?.state === 'confirmed') new Probe(leg).refreshTarget();
+  /**
+   * Tells both parties of a call that came from another node where it is now, and finds out whether they still have it. Gives the other half of
+   * a call between nodes, which is to be found before it is told.
+   */
+  refreshTargets(id: string): OtherHalf | undefined {
+    const call = this.#calls.get(id);
+    if (call === undefined) return undefined;
+    const half = otherHalfOf(call);
+    for (const leg of [call.callerLeg, call.calleeLeg])
+      if (leg?.state === 'confirmed' && leg !== half?.leg) new Probe(leg).refreshTarget();
+    return half;
   }
 
   /** Makes one call of one that came from another node and its other half, where that is here; gives the id of what is left. */

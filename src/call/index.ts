@@ -31,6 +31,7 @@ export { describeDestination } from './destination.ts';
 export type { Half, Halves } from './halves.ts';
 export type { LegState } from './leg-request.ts';
 export { type MessagePlan, relayMessage, sendMessage } from './message-relay.ts';
+export type { OtherHalf } from './other-half.ts';
 export * from './plan.ts';
 export type {
   AddressedLeg,

@@ -18,6 +18,7 @@ import { CallSuccession } from './call-succession.ts';
 import type { KnownNodes } from './known-nodes.ts';
 import { LostCalls } from './lost-calls.ts';
 import type { NodeMark } from './node-mark.ts';
+import { OtherHalves } from './other-halves.ts';
 import { type AskedBy, type Knowledge, PeerQuestions } from './peer-question.ts';
 import { RingingHalves } from './ringing-halves.ts';
 import { processOf, type SealedContacts, type Self } from './sealed-contacts.ts';
@@ -86,6 +87,7 @@ export class CallContinuity {
     if (options.hasPeers)
       this.#ringingHalves = new RingingHalves({ halves: calls.halves, known, questions, scheduler, log });
     if (store === undefined) return;
+    const halves = new OtherHalves({ calls, known, questions, scheduler });
     const keeper = new CallKeeper({
       store,
       scheduler,
@@ -97,6 +99,7 @@ export class CallContinuity {
       movedHere: (snapshot) => movedHere(snapshot, endpoint, served),
       waitingCallers,
       onLateRead: () => this.#onLateRead(),
+      tell: (id) => halves.tell(id),
     });
     this.#keeper = keeper;
     const { isPlausible } = options;

@@ -43,6 +43,8 @@ export interface CallKeeperOptions {
   readonly onLateRead: () => void;
   /** A call of another node as this one goes on with it: with addresses of its own. */
   readonly movedHere: (snapshot: CallSnapshot) => CallSnapshot;
+  /** Tells the parties of such a call where it is now. */
+  readonly tell: (id: string) => void;
 }
 
 /** Most calls of a burst are over sooner, or have news again; what is answered later than this before a crash is lost. */
@@ -106,7 +108,7 @@ export class CallKeeper implements TimerTarget {
     const { scheduler, calls } = options;
     this.#toldEnds = new ToldEnds(scheduler);
     this.#toProbe = new OneByOne(scheduler, PROBE_MS, (id) => calls.probe(id));
-    this.#toTell = new OneByOne(scheduler, TELL_MS, (id) => calls.refreshTargets(id));
+    this.#toTell = new OneByOne(scheduler, TELL_MS, options.tell);
     // The end that they have counts, not this one.
     this.#toEnd = new OneByOne(scheduler, TELL_MS, (id) => calls.end(id));
   }
@@ -138,13 +140,8 @@ export class CallKeeper implements TimerTarget {
     const restored = calls.filter((kept) => this.#restored(kept, (snapshot) => snapshot, downMs));
     if (calls.length === 0) return;
     this.#arm(BEHIND_MS);
-    const again = waitingCallers.count;
-    log.info('calls-restored', {
-      count: restored.length,
-      again,
-      lost: calls.length - restored.length - again,
-      downMs,
-    });
+    const [count, again] = [restored.length, waitingCallers.count];
+    log.info('calls-restored', { count, again, lost: calls.length - count - again, downMs });
     const ending = restored.filter(({ id }) => this.#isEnding(id)).map(({ id }) => id);
     this.#toEnd.add(ending, RETRY_MS);
     // After a short stop the news of an end may be lost that was not written yet; who is still sending BYE has its time first.

@@ -81,8 +81,9 @@ export class CallRevival {
   /** What another node that asks may know of a dialog. */
   knowledgeOf({ node, id, process, callId, ours, theirs }: AskedBy): Knowledge {
     const { keeper, calls, self } = this.#options;
-    if (keeper.has(id) || calls.find(callId, ours, theirs) !== undefined) return 'has';
-    if (keeper.hasEnded(id)) return 'had';
+    const leg = calls.find(callId, ours, theirs);
+    if (keeper.has(id) || (leg !== undefined && leg.state !== 'leaving')) return 'has';
+    if (keeper.hasEnded(id) || leg !== undefined) return 'had';
     const asked = this.#asked.get(id);
     if (asked !== undefined) {
       // Both ask: the first by name goes on with it.

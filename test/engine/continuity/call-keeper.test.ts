@@ -84,9 +84,13 @@ test('of calls that are over and of calls that have moved the latest 50,000 each
     restore: () => ({}),
     rejoin: (id: string) => id,
     get: () => undefined,
-    refreshTargets: () => {},
   } as unknown as Calls;
-  const keeper = new CallKeeper({ scheduler, calls, store: new MemoryCalls() } as unknown as CallKeeperOptions);
+  const keeper = new CallKeeper({
+    scheduler,
+    calls,
+    store: new MemoryCalls(),
+    tell: () => {},
+  } as unknown as CallKeeperOptions);
   const record = (id: string) => ({ id }) as LiveRecord;
   for (let call = 0; call <= 50_000; call++) {
     keeper.adopt({ id: `over-${call}` } as CallSnapshot, () => ({}) as Restorer);
