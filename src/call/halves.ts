@@ -19,12 +19,22 @@ export class Halves {
   readonly #byNode = new Map<string, Set<Half>>();
   /** Each INVITE between nodes has a Call-ID of its own. */
   readonly #byCallId = new Map<string, Half>();
+  #hearFirst: ((node: string) => void) | undefined = undefined;
+
+  /** Hears of a node as the first half with it begins, and again when there were none meanwhile. */
+  onFirst(hear: (node: string) => void): void {
+    this.#hearFirst = hear;
+  }
 
   add(half: Half): void {
     this.#byCallId.set(half.callId, half);
     const those = this.#byNode.get(half.node);
-    if (those === undefined) this.#byNode.set(half.node, new Set([half]));
-    else those.add(half);
+    if (those !== undefined) {
+      those.add(half);
+      return;
+    }
+    this.#byNode.set(half.node, new Set([half]));
+    this.#hearFirst?.(half.node);
   }
 
   remove(half: Half): void {

@@ -16,6 +16,20 @@ test('halves are found by the other node, and by the Call-ID of the INVITE betwe
   expect([[...halves.nodes()], [...halves.with('b')], [...halves.with('c')]]).toEqual([['b'], [second], []]);
 });
 
+test('the first half with a node is told, and the next first one', () => {
+  const halves = new Halves();
+  const [first, second, third] = [half('b', '1'), half('b', '2'), half('c', '3')];
+  const told: string[] = [];
+  // Without anybody who hears.
+  halves.add(first);
+  halves.remove(first);
+  halves.onFirst((node) => told.push(`${node} ${halves.with(node).size}`));
+  for (const each of [first, second, third]) halves.add(each);
+  for (const each of [first, second]) halves.remove(each);
+  halves.add(second);
+  expect(told).toEqual(['b 1', 'c 1', 'b 1']);
+});
+
 test('the later of two with one Call-ID is not removed with the earlier', () => {
   const halves = new Halves();
   const [first, second] = [half('b', '1'), half('b', '1')];

@@ -12,7 +12,7 @@ import type { KnownNodes } from './known-nodes.ts';
 import type { AskedNode, PeerQuestions } from './peer-question.ts';
 
 export interface RingingHalvesOptions {
-  readonly halves: Pick<Halves, 'nodes' | 'with'>;
+  readonly halves: Pick<Halves, 'nodes' | 'with' | 'onFirst'>;
   readonly known: Pick<KnownNodes, 'note' | 'listedNames' | 'processOf' | 'lastAddressOf' | 'isHeard' | 'signs'>;
   readonly questions: Pick<PeerQuestions, 'knows' | 'isProcess'>;
   readonly scheduler: Scheduler;
@@ -21,7 +21,7 @@ export interface RingingHalvesOptions {
 
 /** Another node, and what of the halves with it is uncertain. */
 interface Watched {
-  /** The process that was heard of last; undefined: it does not say. */
+  /** The process that was heard of last; undefined: it does not say, or was in no roster. */
   process: string | undefined;
   /** Begun with a process that may be over: asked one by one. */
   readonly doubted: Set<Half>;
@@ -50,7 +50,20 @@ export class RingingHalves implements TimerTarget {
   }
 
   start(): void {
+    this.#options.halves.onFirst((name) => this.#begins(name));
+    this.#again();
+  }
+
+  #again(): void {
     this.#timer = this.#options.scheduler.schedule(ASK_MS, this, 0);
+  }
+
+  /** The node may have ended, and be back as another process, before the next look: where it is and as which is noted now. */
+  #begins(name: string): void {
+    const { known } = this.#options;
+    known.note();
+    const process = known.processOf(name);
+    this.#watched(name, process).process = process;
   }
 
   stop(): void {
@@ -58,7 +71,7 @@ export class RingingHalves implements TimerTarget {
   }
 
   onTimer(): void {
-    this.start();
+    this.#again();
     const { halves, known } = this.#options;
     // A worker is in no roster from the moment it ends, and where it was is asked.
     known.note();
@@ -71,7 +84,8 @@ export class RingingHalves implements TimerTarget {
     const { halves, known } = this.#options;
     const process = known.processOf(name);
     const node = this.#watched(name, process);
-    const isAnother = process !== undefined && node.process !== undefined && process !== node.process;
+    // With one that did not say which it was they may have been begun as well.
+    const isAnother = process !== undefined && process !== node.process;
     node.process = process ?? node.process;
     const isHeard = known.isHeard(name, HEARD_MS);
     // One that has been silent and is heard again is the same process, or says nothing of that.

@@ -21,6 +21,7 @@ let time: VirtualScheduler;
 let log: RecordingLog;
 let nodes: { two: Node; three: Node; ended?: Node };
 let halves: Map<string, Set<Half>>;
+let hearFirst: (node: string) => void;
 let looks: number;
 let processQuestions: string[];
 let asked: { readonly name: string; readonly at: string; readonly callId: string; readonly ours: string }[];
@@ -41,7 +42,9 @@ function begin(name: string, hasDialog = true): Half {
       lost.push(half);
     },
   };
+  const isFirst = (halves.get(name)?.size ?? 0) === 0;
   halves.set(name, (halves.get(name) ?? new Set()).add(half));
+  if (isFirst) hearFirst(name);
   return half;
 }
 
@@ -51,8 +54,12 @@ beforeEach(() => {
   nodes = { two: node(at('192.0.2.2')), three: node(at('192.0.2.3')) };
   [halves, looks, processQuestions, asked, lost] = [new Map(), 0, [], [], []];
   const of = (name: string) => nodes[name as keyof typeof nodes] as Node;
+  const noted = new Map<string, Target | undefined>();
   ringing = new RingingHalves({
     halves: {
+      onFirst: (hear) => {
+        hearFirst = hear;
+      },
       nodes: () => halves.keys(),
       with: (name) => {
         const those = halves.get(name) ?? new Set<Half>();
@@ -66,10 +73,12 @@ beforeEach(() => {
       },
     },
     known: {
-      note: () => {},
+      note: () => {
+        for (const [name, { isListed, address }] of Object.entries(nodes)) if (isListed) noted.set(name, address);
+      },
       listedNames: () => Object.keys(nodes).filter((name) => of(name).isListed),
-      processOf: (name) => of(name).process,
-      lastAddressOf: (name) => of(name).address,
+      processOf: (name) => (of(name).isListed ? of(name).process : undefined),
+      lastAddressOf: (name) => (of(name).isListed ? of(name).address : noted.get(name)),
       isHeard: (name) => of(name).isHeard,
       signs: () => true,
     },
@@ -188,6 +197,24 @@ describe('another process is at work under the name', () => {
     expect([processQuestions.length, asked.length]).toEqual([3, 3]);
   });
 
+  test('which is back before the first look at the one that a half was begun with: it is asked all the same', async () => {
+    const half = begin('two');
+    await pass(300);
+    Object.assign(nodes.two, { isListed: false, isHeard: false, runs: undefined });
+    await pass(200);
+    Object.assign(nodes.two, { isListed: true, isHeard: true, process: '1-2', runs: '1-2', knows: 'none' });
+    await pass(2_700);
+    expect([lost, processQuestions]).toEqual([[half], []]);
+  });
+
+  test('which had not said yet who it is when a half was begun: it is asked, and has it', async () => {
+    Object.assign(nodes.two, { isListed: false });
+    begin('two');
+    Object.assign(nodes.two, { isListed: true });
+    await pass(8_000);
+    expect([asked.length, lost]).toEqual([1, []]);
+  });
+
   test('a half without a dialog is asked after by its Call-ID', async () => {
     const half = begin('two', false);
     await pass(800);
@@ -203,6 +230,13 @@ test('a program of before, which names no process, is asked of each early dialog
   begin('two', false);
   await pass(8_000);
   expect([lost, asked.length]).toEqual([[half], 3]);
+});
+
+test('one that ends before the first look at it is asked where it was, and has lost what was begun with it', async () => {
+  const half = begin('two');
+  Object.assign(nodes.two, { isListed: false, isHeard: false, runs: undefined });
+  await pass(2_400);
+  expect([lost, processQuestions]).toEqual([[half], ['two', 'two', 'two']]);
 });
 
 test('a half that is answered or over meanwhile is not lost, nor one whose node was at no address', async () => {
