@@ -24,8 +24,11 @@ export interface PeerNodes {
   advertised(node: string, transport: TransportName, scope: AddressScope): HostPort | undefined;
   /** The node that can be reached and has registered a trunk with `registeredNodeOnly`. */
   registeredAt(trunkId: string): string | undefined;
-  /** A node did not answer: it is passed over until it is heard of again. */
-  noteSilent(node: string): void;
+  /**
+   * A node did not answer: it is passed over until it is heard of again.
+   * @param process that was asked, as `processOf` named it: one that has come since was not silent
+   */
+  noteSilent(node: string, process: string | undefined): void;
   /** This node has gone on with a node's calls: they are that one's no more. */
   followed(node: string): void;
   /** Names of those that are known to be there, or were a moment ago. */

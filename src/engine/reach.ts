@@ -63,11 +63,12 @@ export class ContactReach {
     const peer = isOther ? peers.addressOf(binding.node) : undefined;
     if (peer !== undefined) {
       const wanted = { aor: binding.aor, contact: binding.requestUri };
+      const process = peers.processOf(binding.node);
       const through: Through = {
         node: binding.node,
         pass: (requestUri) => pass.write(requestUri, wanted),
         otherwise: target,
-        wasSilent: () => peers.noteSilent(binding.node),
+        wasSilent: () => peers.noteSilent(binding.node, process),
       };
       return { to: peer, through, silentMs: NODE_SILENT_MS };
     }

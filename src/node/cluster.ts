@@ -93,9 +93,10 @@ export class RosterPeers implements PeerNodes {
     return others.find((node) => registeredBy(node).has(trunkId) && this.addressOf(node.name) !== undefined)?.name;
   }
 
-  noteSilent(name: string): void {
+  noteSilent(name: string, process: string | undefined): void {
     const node = this.#roster.others().find((other) => other.name === name);
-    if (node !== undefined) this.#silentSince.set(name, node.beat);
+    if (node === undefined || (process !== undefined && node.process !== process)) return;
+    this.#silentSince.set(name, node.beat);
   }
 
   followed(name: string): void {

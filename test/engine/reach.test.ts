@@ -10,6 +10,7 @@ const BOB = '203.0.113.2';
 /** An engine whose other node has taken the registrations of phone 102 and of the gateway. */
 async function world({ isAlive = true, target = true } = {}) {
   const silent: string[] = [];
+  const running = { process: '1-1', silent: [] as (string | undefined)[] };
   const peers: PeerNodes = {
     ...NO_PEERS,
     addressOf: (name) =>
@@ -17,7 +18,11 @@ async function world({ isAlive = true, target = true } = {}) {
         ? { transport: 'udp', address: NODE, port: 5060 }
         : undefined,
     isPeerAddress: (address) => address === NODE,
-    noteSilent: (name) => silent.push(name),
+    processOf: () => running.process,
+    noteSilent: (name, process) => {
+      silent.push(name);
+      running.silent.push(process);
+    },
   };
   const made = await World.start({ engine: { peers } });
   const { registrar } = made.engine.registrations;
@@ -42,6 +47,7 @@ async function world({ isAlive = true, target = true } = {}) {
   return {
     world: made,
     silent,
+    running,
     node: made.agent(NODE),
     bob: made.agent(BOB),
     gateway: made.agent('203.0.113.9'),
@@ -75,6 +81,14 @@ describe('a phone that registered at another node', () => {
     alice.call('102');
     expect(bob.requests('INVITE')).toHaveLength(2);
     expect(node.requests('INVITE')).toHaveLength(before);
+  });
+
+  test('whose node was silent, and is another process by then: it is the one before that was silent', async () => {
+    const { alice, running, world: made } = await world();
+    alice.call('102');
+    running.process = '1-2';
+    made.run(900);
+    expect(running.silent).toEqual(['1-1']);
   });
 
   test.each([

@@ -14,13 +14,24 @@ test('a node that was silent is passed over until it tells of itself again', () 
   const nodes: KnownNode[] = [{ name: 'b', sip, beat: 7, heardAtMs: 0 }];
   const peers = new RosterPeers(rosterOf(nodes), new VirtualScheduler());
   expect(peers.addressOf('b')).toEqual(sip);
-  peers.noteSilent('b');
+  peers.noteSilent('b', undefined);
   expect(peers.addressOf('b')).toBeUndefined();
   expect(peers.isPeerAddress('192.0.2.1')).toBe(true);
   nodes[0] = { name: 'b', sip, beat: 8, heardAtMs: 0 };
   expect(peers.addressOf('b')).toEqual(sip);
-  peers.noteSilent('nobody');
+  peers.noteSilent('nobody', undefined);
   expect(peers.addressOf('nobody')).toBeUndefined();
+});
+
+test('a process that has come since is not passed over for the silence of the one before', () => {
+  const nodes: KnownNode[] = [{ name: 'b', sip, beat: 1, heardAtMs: 0, process: '1-1' }];
+  const peers = new RosterPeers(rosterOf(nodes), new VirtualScheduler());
+  const asked = peers.processOf('b');
+  nodes[0] = { name: 'b', sip, beat: 2, heardAtMs: 0, process: '1-2' };
+  peers.noteSilent('b', asked);
+  expect(peers.addressOf('b')).toEqual(sip);
+  peers.noteSilent('b', peers.processOf('b'));
+  expect(peers.addressOf('b')).toBeUndefined();
 });
 
 test('workers of one node reach each other at their own address, whatever the node says of itself to others', () => {
@@ -71,7 +82,7 @@ test('who has registered a trunk is named while it can be reached, and where it 
   expect(peers.advertised('b', 'udp', 'public')).toEqual(contacts.udp);
   expect(peers.advertised('b', 'udp', 'private')).toEqual({ host: '192.0.2.1', port: 5070 });
   expect(peers.advertised('b', 'tls', 'public')).toBeUndefined();
-  peers.noteSilent('b');
+  peers.noteSilent('b', undefined);
   expect(peers.registeredAt('1')).toBeUndefined();
 });
 

@@ -57,13 +57,14 @@ export class RegisteredNodes {
     const to = node === undefined ? undefined : peers.addressOf(node);
     if (node === undefined || to === undefined) return 'nowhere';
     const { transport } = trunk;
+    const process = peers.processOf(node);
     return {
       node,
       to,
       seenAs: { transport, address: (scope) => peers.advertised(node, transport, scope) },
       pass: (requestUri, contact) => pass.write(requestUri, { trunkId: trunk.id, contact }),
       wasSilent: () => {
-        if (!this.#isRehearsal) peers.noteSilent(node);
+        if (!this.#isRehearsal) peers.noteSilent(node, process);
       },
     };
   }

@@ -23,10 +23,12 @@ let alice: Phone;
 let provider: Provider;
 let carrierB: Agent;
 let silent: string[];
+let running: { process: string; silent: (string | undefined)[] };
 let hasNews: boolean;
 
 async function nodes(options: object = {}, routes = ['carrier-a', 'carrier-b']): Promise<void> {
   silent = [];
+  running = { process: '1-1', silent: [] };
   hasNews = true;
   const scheduler = new VirtualScheduler();
   const after = { scheduler, network: new SimulatedNetwork(scheduler) };
@@ -49,7 +51,11 @@ async function nodes(options: object = {}, routes = ['carrier-a', 'carrier-b']):
     isPeerAddress: (address) => address === HOLDER,
     advertised: () => ({ host: HOLDER, port: 5060 }),
     registeredAt: (id) => (hasNews && holder.engine.registered.registered().includes(id) ? 'two' : undefined),
-    noteSilent: (name) => silent.push(name),
+    processOf: () => running.process,
+    noteSilent: (name, process) => {
+      silent.push(name);
+      running.silent.push(process);
+    },
   };
   const lease = (isGranted: boolean) => ({
     acquire: async () => isGranted,
@@ -200,9 +206,11 @@ describe('a call over a trunk that another node has registered, with registeredN
     await holder.engine.endpoint.transport.close();
     alice.call('18005550199');
     expect(carrierB.requests('INVITE')).toEqual([]);
+    // Another one under its name is not the one that was asked.
+    running.process = '1-2';
     one.run(900);
     expect(carrierB.requests('INVITE')).toHaveLength(1);
-    expect(silent).toEqual(['two']);
+    expect([silent, running.silent]).toEqual([['two'], ['1-1']]);
     expect(provider.requests('INVITE')).toEqual([]);
   });
 
