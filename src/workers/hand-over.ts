@@ -16,31 +16,30 @@ const BUFFER_OCTETS = 4_194_304;
  */
 export class HandOver {
   readonly #key: Buffer;
-  readonly #socket: Socket;
+  readonly #socket: Socket = createSocket({
+    type: 'udp4',
+    recvBufferSize: BUFFER_OCTETS,
+    sendBufferSize: BUFFER_OCTETS,
+    lookup: (address, _options, callback) => callback(null, address, 4),
+  });
   #ports: readonly (number | undefined)[] = [];
   #take: ((dealt: Dealt) => void) | undefined;
 
-  private constructor(key: Buffer, socket: Socket) {
+  /** @param key 32 octets. */
+  constructor(key: Buffer) {
     this.#key = key;
-    this.#socket = socket;
-    socket.on('message', (octets) => this.#onDatagram(octets));
-    // Nothing waits for an answer: what a worker does not take is lost.
-    socket.on('error', () => {});
   }
 
-  /** @param key 32 octets. */
-  static open(key: Buffer): Promise<HandOver> {
-    const socket = createSocket({
-      type: 'udp4',
-      recvBufferSize: BUFFER_OCTETS,
-      sendBufferSize: BUFFER_OCTETS,
-      lookup: (address, _options, callback) => callback(null, address, 4),
-    });
+  open(): Promise<void> {
+    const socket = this.#socket;
     return new Promise((resolve, reject) => {
       socket.once('error', reject);
       socket.bind(0, LOOPBACK, () => {
         socket.off('error', reject);
-        resolve(new HandOver(key, socket));
+        socket.on('message', (octets) => this.#onDatagram(octets));
+        // Nothing waits for an answer: what a worker does not take is lost.
+        socket.on('error', () => {});
+        resolve();
       });
     });
   }

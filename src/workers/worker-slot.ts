@@ -23,7 +23,7 @@ export interface SlotOptions {
   readonly storeFolder: string;
   readonly hub: StoreHub | undefined;
   readonly log: Log;
-  /** Where it takes what others hand over, or that it is there or not there, has changed. */
+  /** Where it takes what others hand over, or that it is there or not there, has changed; or its process does not know yet where the others are. */
   readonly onChange: () => void;
   /** It has something for its siblings. */
   readonly onNews: (slot: WorkerSlot, news: TrunkNews) => void;
@@ -136,6 +136,8 @@ export class WorkerSlot {
       if (child.pid === undefined) gone(null, null);
     });
     child.send(beginning);
+    // From its first datagram on it hands over what belongs to the others: an answer to one of them may not come a second time.
+    onChange();
     return promise;
   }
 

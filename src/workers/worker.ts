@@ -17,10 +17,13 @@ export interface Supervising {
   onMessage(listener: (message: ToWorker | undefined) => void): void;
 }
 
-/** Serves until it is told to end; then the process may end. Rejects with what kept it from starting, of which the supervisor knows. */
+/**
+ * Serves until it is told to end; then the process may end. Rejects with what kept it from starting, of which the supervisor knows. What the
+ * supervisor says is heard from the call on.
+ */
 export async function runWorker(beginning: Beginning, supervisor: Supervising): Promise<void> {
   const { worker: index, count } = beginning;
-  const handOver = await HandOver.open(Buffer.from(beginning.handOverKey, 'base64'));
+  const handOver = new HandOver(Buffer.from(beginning.handOverKey, 'base64'));
   const toTrunks: ((news: TrunkNews) => void)[] = [];
   const workers: Workers = {
     index,
@@ -76,6 +79,7 @@ export async function runWorker(beginning: Beginning, supervisor: Supervising): 
     }
   });
   process.on('SIGTERM', () => end('drain'));
+  await handOver.open();
   try {
     node = await start(beginning, workers, beginning.hasHub ? hub : undefined);
   } catch (error) {

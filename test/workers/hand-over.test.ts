@@ -7,7 +7,8 @@ import { eventually } from '../kit/eventually.ts';
 const KEY = Buffer.alloc(32, 7);
 
 async function pair() {
-  const [a, b] = await Promise.all([HandOver.open(KEY), HandOver.open(KEY)]);
+  const [a, b] = [new HandOver(KEY), new HandOver(KEY)];
+  await Promise.all([a.open(), b.open()]);
   onTestFinished(async () => {
     await Promise.all([a.close(), b.close()]);
   });
