@@ -21,7 +21,14 @@ export class HubRoster implements NodeRoster {
   #calls = '';
   #saidAtMs = 0;
 
-  constructor(hub: HubClient, clock: Clock) {
+  /** Resolves when it knows all that there are. */
+  static async open(hub: HubClient, clock: Clock): Promise<HubRoster> {
+    const roster = new HubRoster(hub, clock);
+    for (const { worker, report } of await hub.ask('others')) roster.#hear(worker, report);
+    return roster;
+  }
+
+  private constructor(hub: HubClient, clock: Clock) {
     this.#hub = hub;
     this.#clock = clock;
     hub.onNotice((notice) => {

@@ -16,7 +16,7 @@ import { loadStoreKey } from '../key.ts';
 import { faultOf } from '../pending-orders.ts';
 import type { GrantedLease, NodeReport } from '../stores.ts';
 import { callsOf, keptAs } from './kept-calls.ts';
-import type { FromHub, Notice, Order } from './protocol.ts';
+import type { FromHub, Notice, Order, Told } from './protocol.ts';
 
 /** A worker as the hub sees it. */
 interface Member {
@@ -74,9 +74,6 @@ export class StoreHub {
   join(name: string, index: number, send: (message: FromHub) => void) {
     const member: Member = { name, index, send, staged: [], report: undefined };
     this.#members.set(name, member);
-    for (const other of this.#members.values())
-      if (other !== member && other.report !== undefined)
-        send({ kind: 'notice', notice: { kind: 'told', worker: other.name, report: other.report } });
     return {
       receive: (order: Order) => void this.#serve(member, order),
       leave: () => this.#leave(member),
@@ -111,6 +108,8 @@ export class StoreHub {
         return this.#acquire(member, argument as { names: readonly string[]; ttlMs: number });
       case 'renewLease':
         return this.#renew(member, argument as { name: string; fence: number; ttlMs: number });
+      case 'others':
+        return this.#toldBesides(member);
       case 'tell':
         member.report = argument as NodeReport;
         this.#tellOthers(member, { kind: 'told', worker: member.name, report: member.report });
@@ -176,6 +175,13 @@ export class StoreHub {
     const { kept, moved } = callsOf(member.index, all, this.#workers);
     if (moved !== undefined) await this.#files.ask('writeCalls', moved);
     return kept;
+  }
+
+  #toldBesides(member: Member): Told[] {
+    const told: Told[] = [];
+    for (const other of this.#members.values())
+      if (other !== member && other.report !== undefined) told.push({ worker: other.name, report: other.report });
+    return told;
   }
 
   #acquire(

@@ -18,7 +18,7 @@ export async function openWorkerStore(
   const disk = new DiskWatch({ folder, log, scheduler, probe: () => hub.ask('probe') });
   const alone = filesStores(hub, disk, new Uint8Array(nonceSecret));
   const leases = new HubLeases(hub);
-  const nodes = new HubRoster(hub, scheduler);
+  const nodes = await HubRoster.open(hub, scheduler);
   return {
     ...alone,
     provisioning: new WorkerProvisioning(hub, alone.provisioning),

@@ -13,6 +13,8 @@ export interface HubOperations {
   acquireLeases(wanted: { readonly names: readonly string[]; readonly ttlMs: number }): (GrantedLease | undefined)[];
   /** False: it is lost. A `ttlMs` of 0 gives it up. */
   renewLease(lease: { readonly name: string; readonly fence: number; readonly ttlMs: number }): boolean;
+  /** What the others have said of themselves; what they say from then on is told. */
+  others(): readonly Told[];
   /** What a worker says of itself. */
   tell(report: NodeReport): void;
   /** What has changed since of what it has of limits. */
@@ -28,6 +30,12 @@ export interface Order {
   readonly argument: unknown;
 }
 
+/** What another worker has said of itself. */
+export interface Told {
+  readonly worker: string;
+  readonly report: NodeReport;
+}
+
 /** What another worker did, or said of itself. */
 export type Notice =
   /** Of the commit that is told next: a message is unpacked at once on the thread of the calls. */
@@ -36,7 +44,7 @@ export type Notice =
   | { readonly kind: 'webhooks' }
   | { readonly kind: 'bound'; readonly changes: readonly BindingChange[] }
   | { readonly kind: 'tallied'; readonly totals: readonly TallyTotal[] }
-  | { readonly kind: 'told'; readonly worker: string; readonly report: NodeReport }
+  | ({ readonly kind: 'told' } & Told)
   | { readonly kind: 'used'; readonly worker: string; readonly use: LimitUse }
   | { readonly kind: 'left'; readonly worker: string };
 

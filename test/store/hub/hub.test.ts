@@ -155,6 +155,14 @@ describe('two workers on one store', () => {
     await eventually('nobody else', () => b.nodes.others().length === 0);
   });
 
+  test('one that joins knows at once what the others have said of themselves', async () => {
+    a.nodes.announce(() => ({ signs: true, process: '1-1' }));
+    await eventually('the news', () => b.nodes.others().length === 1);
+    const again = await joinHub(hub, temporaryFolder(), 1);
+    expect(again.nodes.others()).toMatchObject([{ name: 'edge-w1', signs: true, process: '1-1' }]);
+    await again.close();
+  });
+
   test('answered calls are those of the worker that had them', async () => {
     await a.calls.write({ put: [{ id: 'one', document: '{}' }], remove: [], aliveAtMs: 1 });
     await b.calls.write({ put: [{ id: 'two', document: '{}' }], remove: [], aliveAtMs: 2 });
