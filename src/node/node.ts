@@ -80,6 +80,7 @@ async function wire(parts: NodeParts): Promise<RunningNode> {
   const { engine } = made;
   const problems = () => [...parts.stores.problems(), ...transports.problems(), ...made.problems()];
   const { overload, callsWait } = watchEngine(parts, watched, engine, problems);
+  hearOthers(parts, engine);
   const listening = await engine.start();
   await transports.start();
   closers.push(() => transports.close());
@@ -123,10 +124,13 @@ function watchEngine(parts: NodeParts, { events }: Watching, engine: Engine, pro
   return { overload, callsWait };
 }
 
-/** The other nodes of the store, and what they and this one tell each other. */
-function tellOthers({ options, settings, stores }: NodeParts, engine: Engine): void {
-  const { registrar } = engine.registrations;
+/** Registrations at the other nodes of the store: from when those that it has are read on, none is missed. */
+function hearOthers({ stores }: NodeParts, { registrations: { registrar } }: Engine): void {
   stores.bindings.onRemoteChange?.((aor, bindings, removals) => registrar.applyRemote(aor, bindings, removals));
+}
+
+/** What this node tells the others of the store. */
+function tellOthers({ options, settings, stores }: NodeParts, engine: Engine): void {
   stores.nodes.announce(
     () => factsOf(engine, settings.api.enabled, options.worker?.node),
     () => useOf(engine),

@@ -96,6 +96,8 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
   /** Undefined: no other node has what is bound here. */
   readonly #removals: Removals | undefined;
   #isRestored = false;
+  /** What other nodes wrote while the store is read: it may be news of what has been read by then. */
+  #heldRemote: (() => void)[] | undefined = undefined;
 
   constructor(options: RegistrarOptions<Flow>) {
     this.#scheduler = options.scheduler;
@@ -234,6 +236,11 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
    * taken away or the same contact has registered there since; if the other node did not know, the merged list is written.
    */
   applyRemote(aor: string, bindings: readonly StoredBinding[], removals: readonly StoredRemoval[] = []): void {
+    if (this.#heldRemote === undefined) this.#takeOver(aor, bindings, removals);
+    else this.#heldRemote.push(() => this.#takeOver(aor, bindings, removals));
+  }
+
+  #takeOver(aor: string, bindings: readonly StoredBinding[], removals: readonly StoredRemoval[]): void {
     this.#removals?.add(aor, removals);
     const nowMs = this.#scheduler.nowMs();
     const isGone = (binding: StoredBinding): boolean => this.#removals?.covers(binding) === true;
@@ -260,9 +267,20 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
 
   /** Brings back the bindings of an earlier run: those that have time left and can be reached without their old connection. */
   async restore(): Promise<number> {
+    this.#heldRemote ??= [];
+    try {
+      return this.#bringBack(await this.#store.load());
+    } finally {
+      const held = this.#heldRemote;
+      this.#heldRemote = undefined;
+      for (const take of held) take();
+    }
+  }
+
+  #bringBack(kept: Iterable<StoredBinding>): number {
     const byAor = new Map<string, Binding<Flow>[]>();
     let count = 0;
-    for (const one of await this.#store.load()) {
+    for (const one of kept) {
       const binding = this.#revive(one);
       if (binding.expiresAtMs <= this.#scheduler.nowMs() || (!isReachable(binding) && binding.node === this.#node))
         continue;

@@ -440,6 +440,47 @@ describe('restart and other nodes', () => {
     expect(here.registrar.count).toBe(1);
   });
 
+  test('what another node writes while the store is read is taken after what was read', async () => {
+    const store = new MemoryBindingStore();
+    const before = registrarWorld({ store, node: 'a' });
+    before.send({ contacts: ['<sip:bob@192.0.2.4>'] });
+    await before.registrar.flush();
+    const { promise: read, resolve } = Promise.withResolvers<void>();
+    const slow = new MemoryBindingStore();
+    const kept = await store.load();
+    slow.load = async () => {
+      await read;
+      return kept;
+    };
+    const here = registrarWorld({ store: slow, node: 'a' });
+    const other = registrarWorld({ store, node: 'b' });
+    other.send({ contacts: ['<sip:bob@10.0.0.7;transport=tcp>'] }, flowFrom('198.51.100.7', 1, 'tcp'));
+    await other.registrar.flush();
+    const written = [...kept, ...(await store.load())];
+    const restored = here.registrar.restore();
+    here.registrar.applyRemote(BOB, written);
+    expect(here.registrar.count).toBe(0);
+    resolve();
+    expect(await restored).toBe(1);
+    expect(here.uris()).toEqual(['sip:bob@192.0.2.4']);
+    expect(here.registrar.elsewhere(BOB).map(({ node }) => node)).toEqual(['b']);
+  });
+
+  test('where the store cannot be read, what another node writes meanwhile is taken all the same', async () => {
+    const store = new MemoryBindingStore();
+    const other = registrarWorld({ store, node: 'b' });
+    other.send({ contacts: ['<sip:bob@10.0.0.7;transport=tcp>'] }, flowFrom('198.51.100.7', 1, 'tcp'));
+    await other.registrar.flush();
+    const written = [...(await store.load())];
+    const unread = new MemoryBindingStore();
+    unread.load = () => Promise.reject(new Error('unreachable'));
+    const here = registrarWorld({ store: unread, node: 'a' });
+    const restored = here.registrar.restore();
+    here.registrar.applyRemote(BOB, written);
+    await expect(restored).rejects.toThrow('unreachable');
+    expect(here.registrar.elsewhere(BOB).map(({ node }) => node)).toEqual(['b']);
+  });
+
   test('a deleted extension leaves no binding', () => {
     const { send, registrar, events } = registrarWorld();
     send();
