@@ -51,7 +51,8 @@ interface Slab {
  *
  * A record is a name, up to three numbers (32 bits) and up to four texts (latin1). Who looks for one gets its place, which is good
  * until the next is added or the event loop's next turn. Names may be of a peer's choice: which of them share a place differs from process
- * to process. Records of one name are found one behind the other, so what tells them belongs into the name where there may be many.
+ * to process. Records of one name are found one behind the other, so what tells them belongs into the name, or the hash beside it, where
+ * there may be many.
  */
 export class Shelf implements TimerTarget {
   readonly #scheduler: Scheduler;
@@ -93,7 +94,12 @@ export class Shelf implements TimerTarget {
     return this.#octets;
   }
 
-  add(name: string, numbers: readonly number[] = [], texts: readonly string[] = []): void {
+  /**
+   * Neither list is kept.
+   *
+   * @param hash by which it is found with its name: of what else tells it, by {@link secretHash}
+   */
+  add(name: string, numbers: readonly number[] = [], texts: readonly string[] = [], hash = SEED): void {
     let length = HEAD_OCTETS + name.length;
     for (const text of texts) length += text.length;
     const octets = Math.ceil(length / ALIGNMENT) * ALIGNMENT;
@@ -115,24 +121,25 @@ export class Shelf implements TimerTarget {
       words[word + ENDS + 1 + index] = end - offset;
     }
     const at = (number << SLAB_BITS) | offset;
-    const hash = hashOf(name);
-    const place = hash & (this.#places.length - 1);
-    words[word + HASH] = hash;
+    const ofAll = secretHash(name, hash);
+    const place = ofAll & (this.#places.length - 1);
+    words[word + HASH] = ofAll;
     words[word + NEXT] = this.#places[place] as number;
     this.#places[place] = at;
     this.#size++;
     this.#timer ??= this.#scheduler.schedule(this.#stayMs, this, 0);
   }
 
-  /** The record of this name that was added last. */
-  first(name: string): number {
+  /** The record of this name and hash that was added last. */
+  first(name: string, hash = SEED): number {
     if (this.#size === 0) return NONE;
-    return this.#named(name, this.#places[hashOf(name) & (this.#places.length - 1)] as number);
+    const ofAll = secretHash(name, hash);
+    return this.#named(name, ofAll, this.#places[ofAll & (this.#places.length - 1)] as number);
   }
 
-  /** The one of the same name that was added before it. */
+  /** The one of the same that was added before it. */
   next(name: string, at: number): number {
-    return this.#named(name, this.#word(at, NEXT));
+    return this.#named(name, this.#word(at, HASH), this.#word(at, NEXT));
   }
 
   number(at: number, index: number): number {
@@ -251,9 +258,9 @@ export class Shelf implements TimerTarget {
     }
   }
 
-  #named(name: string, from: number): number {
+  #named(name: string, hash: number, from: number): number {
     let at = from;
-    while (at !== NONE && !this.#isAt(at, ENDS - 1, name)) at = this.#word(at, NEXT);
+    while (at !== NONE && !(this.#word(at, HASH) === hash && this.#isAt(at, ENDS - 1, name))) at = this.#word(at, NEXT);
     return at;
   }
 
@@ -278,11 +285,11 @@ export class Shelf implements TimerTarget {
   }
 }
 
-/** Nobody outside knows which names share one. */
-function hashOf(name: string): number {
-  let hash = SEED;
-  for (let index = 0; index < name.length; index++) {
-    hash = Math.imul(hash ^ name.charCodeAt(index), FACTOR);
+/** 32 bits of a text, and of those that `before` is of; nobody outside knows which texts share them. */
+export function secretHash(text: string, before = SEED): number {
+  let hash = before;
+  for (let index = 0; index < text.length; index++) {
+    hash = Math.imul(hash ^ text.charCodeAt(index), FACTOR);
     hash ^= hash >>> 15;
   }
   return hash;

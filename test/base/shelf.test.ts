@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { NONE, Shelf } from '../../src/base/shelf.ts';
+import { NONE, Shelf, secretHash } from '../../src/base/shelf.ts';
 import { VirtualScheduler } from '../kit/virtual-scheduler.ts';
 
 const STAY_MS = 5000;
@@ -33,6 +33,18 @@ describe('a record', () => {
     expect(shelf.first('nam')).toBe(NONE);
     expect(shelf.first('names')).toBe(NONE);
     expect(shelf.size).toBe(2);
+  });
+
+  test('is told from others of its name by the hash beside it, however many there are', () => {
+    const { shelf } = rig();
+    const beside = (index: number) => secretHash(`host ${index}`, secretHash('INFO')) ^ index;
+    for (let index = 0; index < 1_000; index++) shelf.add('same', [index], [], beside(index));
+    shelf.add('same', [-1]);
+    const found = Array.from({ length: 1_000 }, (_, index) => shelf.first('same', beside(index)));
+    expect(found.map((at) => shelf.number(at, 0))).toEqual(Array.from({ length: 1_000 }, (_, index) => index));
+    expect(found.every((at) => shelf.next('same', at) === NONE)).toBe(true);
+    expect(shelf.number(shelf.first('same'), 0)).toBe(-1);
+    expect(shelf.first('same', beside(1_000))).toBe(NONE);
   });
 
   test.each([262_000, 262_144, 1_000_000])('may be longer than a piece of memory (%i octets)', (length) => {

@@ -3,7 +3,7 @@
  * Most of what a busy engine knows is this, and for half a minute each.
  */
 import type { Scheduler } from '../../base/scheduler.ts';
-import { NONE, Shelf } from '../../base/shelf.ts';
+import { NONE, Shelf, secretHash } from '../../base/shelf.ts';
 import { parseMessage, type SipRequest, type SipResponse } from '../message/index.ts';
 import type { TransactionCounters } from './counters.ts';
 import { Numbered } from './numbered.ts';
@@ -35,6 +35,7 @@ export interface OfSource {
 export interface RequestIdentity {
   readonly key: string;
   readonly method: string;
+  /** In lower case. */
   readonly sentByHost: string;
   readonly sentByPort: number | undefined;
 }
@@ -47,12 +48,16 @@ export interface KnownBranch<F extends Channel> {
 }
 
 // The texts and numbers of a request's record.
-const SENT_TAG = 0;
-const ANSWER = 1;
+const METHOD = 0;
+const HOST = 1;
+const SENT_TAG = 2;
+const ANSWER = 3;
 const FLOW = 0;
 const SOURCE = 1;
+const PORT = 2;
 /** The source is the flow's own address. */
 const OF_FLOW = -1;
+const NO_PORT = -1;
 
 /**
  * Requests whose final response was given: what tells a copy of each, and what the copy is answered. A 2xx to an INVITE is its user's to
@@ -64,6 +69,9 @@ export class LingeringRequests<F extends Channel> {
   readonly #sources = new Numbered<string>();
   readonly #requests: Shelf;
   readonly #mergeKeys: Shelf;
+  // Of the record that is being written.
+  readonly #numbers = [0, 0, 0];
+  readonly #texts = ['', '', '', ''];
 
   /**
    * @param mostOctets of what lingers in all, branches too; beyond its part of them the oldest is forgotten sooner
@@ -100,16 +108,26 @@ export class LingeringRequests<F extends Channel> {
    * @param mergeKey by which the same request on another way is known (§8.2.2.2), empty where it is not
    */
   add(request: RequestIdentity & KnownRequest<F> & OfSource, answer: string, mergeKey: string): void {
-    const { key, method, flow, source, sentByHost, sentByPort, sentTag } = request;
-    const sourceNumber = source === addressOf(flow) ? OF_FLOW : this.#sources.share(source);
-    const numbers = [this.#flows.share(flow), sourceNumber];
-    this.#requests.add(nameOf(key, method, sentByHost, sentByPort), numbers, [sentTag, answer]);
+    const { key, method, flow, source, sentByHost, sentByPort = NO_PORT, sentTag } = request;
+    const numbers = this.#numbers;
+    numbers[FLOW] = this.#flows.share(flow);
+    numbers[SOURCE] = source === addressOf(flow) ? OF_FLOW : this.#sources.share(source);
+    numbers[PORT] = sentByPort;
+    const texts = this.#texts;
+    texts[METHOD] = method;
+    texts[HOST] = sentByHost;
+    texts[SENT_TAG] = sentTag;
+    texts[ANSWER] = answer;
+    this.#requests.add(key, numbers, texts, hashOf(method, sentByHost, sentByPort));
     if (mergeKey !== '') this.#mergeKeys.add(mergeKey);
   }
 
-  find(key: string, method: string, host: string, port: number | undefined): KnownRequest<F> | undefined {
+  /** @param sentByHost in any case */
+  find(key: string, method: string, sentByHost: string, port = NO_PORT): KnownRequest<F> | undefined {
     const shelf = this.#requests;
-    const at = shelf.first(nameOf(key, method, host, port));
+    const host = sentByHost.toLowerCase();
+    let at = shelf.first(key, hashOf(method, host, port));
+    while (at !== NONE && !this.#isOf(at, method, host, port)) at = shelf.next(key, at);
     if (at === NONE) return undefined;
     const flow = this.#flows.get(shelf.number(at, FLOW));
     return new AnsweredRequest(this.#counters, flow, shelf.text(at, SENT_TAG), shelf.text(at, ANSWER));
@@ -126,6 +144,11 @@ export class LingeringRequests<F extends Channel> {
     this.#sources.clear();
   }
 
+  #isOf(at: number, method: string, host: string, port: number): boolean {
+    const shelf = this.#requests;
+    return shelf.number(at, PORT) === port && shelf.hasText(at, HOST, host) && shelf.hasText(at, METHOD, method);
+  }
+
   /** Undefined: it is the flow's own address. */
   #releaseSource(at: number): string | undefined {
     const number = this.#requests.number(at, SOURCE);
@@ -136,9 +159,9 @@ export class LingeringRequests<F extends Channel> {
   }
 }
 
-/** All that tells a request, so that a peer who gives one branch to many has none of them looked through. What differs most is its end. */
-function nameOf(key: string, method: string, host: string, port: number | undefined): string {
-  return `${method} ${host.toLowerCase()} ${port ?? ''} ${key}`;
+/** With the key of all that tells a request, so that a peer who gives one branch to many has none of them looked through. */
+function hashOf(method: string, host: string, port: number): number {
+  return secretHash(host, secretHash(method)) ^ port;
 }
 
 /** A request that was found there. */
@@ -180,6 +203,9 @@ export class LingeringBranches<F extends Channel> {
   readonly #users = new Numbered<ClientTransactionUser<F>>();
   readonly #accepted: Shelf;
   readonly #others: Shelf;
+  // Of the record that is being written.
+  readonly #numbers = [0, 0, 0];
+  readonly #texts = [''];
 
   /** @param mostOctets of what lingers in all, requests too; beyond its part of them the oldest is forgotten sooner */
   constructor(scheduler: Scheduler, timers: TimerSettings, counters: TransactionCounters, mostOctets: number) {
@@ -202,12 +228,18 @@ export class LingeringBranches<F extends Channel> {
 
   /** @param user hears of the 2xx that the ACK does not answer */
   addAccepted(branch: string, flow: F, ack: string, ackFlow: F, user: ClientTransactionUser<F> | undefined): void {
-    const userNumber = user === undefined ? NO_USER : this.#users.add(user);
-    this.#accepted.add(branch, [this.#flows.share(flow), this.#flows.share(ackFlow), userNumber], [ack]);
+    const numbers = this.#numbers;
+    numbers[FLOW] = this.#flows.share(flow);
+    numbers[ACK_FLOW] = this.#flows.share(ackFlow);
+    numbers[USER] = user === undefined ? NO_USER : this.#users.add(user);
+    this.#texts[ACK] = ack;
+    this.#accepted.add(branch, numbers, this.#texts);
   }
 
   addOther(branch: string, flow: F, method: string): void {
-    this.#others.add(branch, [this.#flows.share(flow)], [method]);
+    this.#numbers[FLOW] = this.#flows.share(flow);
+    this.#texts[OTHER_METHOD] = method;
+    this.#others.add(branch, this.#numbers, this.#texts);
   }
 
   find(branch: string, method: string): KnownBranch<F> | undefined {
