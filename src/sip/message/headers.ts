@@ -162,15 +162,20 @@ export class Headers extends HeaderTable {
   }
 
   hasNamed(name: string): boolean {
-    return this.valueNamed(name) !== undefined;
+    return this.placeNamed(name) >= 0;
   }
 
   /** Like `value`, for a name that may have no id. */
   valueNamed(name: string): string | undefined {
-    const id = headerIdOf(name);
-    if (id !== HeaderId.Other) return this.value(id);
-    const index = this.findNamed(name.toLowerCase(), 0);
+    const index = this.placeNamed(name);
     return index < 0 ? undefined : this.valueAt(index);
+  }
+
+  private placeNamed(name: string): number {
+    const id = headerIdOf(name);
+    if (id !== HeaderId.Other) return this.find(id, 0);
+    // Hardly a message has a field without an id, and nearly every one is asked for several.
+    return this.has(id) ? this.findNamed(name.toLowerCase(), 0) : -1;
   }
 
   fieldValuesNamed(name: string): string[] {
