@@ -45,10 +45,14 @@ export class Forks {
 
   /** The dialog that a response is of. */
   known(response: SipResponse, media: BranchMedia | undefined): Leg | undefined {
-    const known = this.#legs.find(({ dialog }) => dialog.remoteTag === (response.toTag() ?? ''));
-    // A callee that has rung before it offered has a session only now.
-    if (known !== undefined) known.media ??= media?.placeOf(known.dialog.remoteTag);
-    return known;
+    const tag = response.toTag() ?? '';
+    for (const leg of this.#legs) {
+      if (leg.dialog.remoteTag !== tag) continue;
+      // A callee that has rung before it offered has a session only now.
+      leg.media ??= media?.placeOf(tag);
+      return leg;
+    }
+    return undefined;
   }
 
   /** A dialog that this response begins. */

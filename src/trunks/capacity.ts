@@ -113,18 +113,22 @@ export class Capacity {
   admit(holders: readonly CapacityHolder[], emergency = false): CapacityGrant | CapacityRefusal {
     const refusal = emergency ? undefined : this.#judge(holders);
     if (refusal !== undefined) return refusal;
-    const usages = holders.map((holder) => {
-      const { key, callsPerSecond } = holder;
-      const usage = this.#usage(key);
-      usage.concurrent++;
-      usage.isLimited = isLimited(holder);
-      if (callsPerSecond !== undefined) {
-        if (emergency) this.#refill(usage, callsPerSecond, this.#clock.nowMs());
-        usage.tokens--;
-      }
-      return usage;
-    });
+    const usages: HolderCount[] = new Array(holders.length);
+    for (let index = 0; index < holders.length; index++)
+      usages[index] = this.#take(holders[index] as CapacityHolder, emergency);
     return new TakenPlaces(this.#usages, usages);
+  }
+
+  #take(holder: CapacityHolder, emergency: boolean): HolderCount {
+    const { key, callsPerSecond } = holder;
+    const usage = this.#usage(key);
+    usage.concurrent++;
+    usage.isLimited = isLimited(holder);
+    if (callsPerSecond !== undefined) {
+      if (emergency) this.#refill(usage, callsPerSecond, this.#clock.nowMs());
+      usage.tokens--;
+    }
+    return usage;
   }
 
   /** Which holder has no place for one more call, if one has none. */
