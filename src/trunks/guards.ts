@@ -77,6 +77,7 @@ export class Guards {
   readonly #tallies: Tallies;
   readonly #onEvent: NonNullable<GuardsOptions['onEvent']>;
   readonly #usages = new Map<string, GuardUsage>();
+  readonly #usageOf = (key: string) => this.#usage(key);
   /** Those of whom answered calls run, and these calls. */
   readonly #talkers = new Set<GuardUsage>();
   readonly #running = new Set<AdmittedCall>();
@@ -137,7 +138,7 @@ export class Guards {
   /** Takes a place for an outbound call, or says why it must not be placed. */
   admit(call: GuardedCall): AdmittedCall | GuardRefusal {
     const nowMs = this.#clock.nowMs();
-    const parties = this.#partiesOf(call, (key) => this.#usage(key));
+    const parties = this.#partiesOf(call, this.#usageOf);
     judgeBy(call, parties);
     const refusal = this.#refusalOf(call, parties, nowMs);
     if (refusal !== undefined) return this.#refuse(call, refusal);
@@ -154,7 +155,7 @@ export class Guards {
    * never refused. @param onUsedUp as in {@link GuardGrant.answered}
    */
   resume(call: GuardedCall, answeredAtMs: number, onUsedUp: () => void): AdmittedCall {
-    const parties = this.#partiesOf(call, (key) => this.#usage(key));
+    const parties = this.#partiesOf(call, this.#usageOf);
     judgeBy(call, parties);
     const places = this.#capacity.admit(parties, true);
     if (!places.granted) throw new Error('such a call is never refused');

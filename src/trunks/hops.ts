@@ -1,6 +1,8 @@
 /** Where a trunk's requests go: RFC 3263 targets of its proxy or host with the trunk's TLS material, or the way to a gateway. */
 import { readFileSync } from 'node:fs';
+import { derived } from '../base/derived.ts';
 import { type Egress, EgressError } from '../base/egress.ts';
+import { ownCopy } from '../base/text.ts';
 import type { Trunk } from '../provisioning/trunk-settings/schema.ts';
 import type { TeamsSide } from '../provisioning/trunk-settings/teams-schema.ts';
 import type { TlsCertificate } from '../provisioning/trunk-settings/tls-certificates.ts';
@@ -11,14 +13,14 @@ import type { Flow, Target, TlsCredentials } from '../sip/transport/index.ts';
 import type { RegistrarPlace } from './registrar-redirection.ts';
 
 /** Where a trunk's requests go: a host to be resolved (RFC 3263), or the binding of the gateway that registered as this trunk. */
-export type TrunkHop =
-  | {
-      readonly kind: 'host';
-      readonly host: string;
-      readonly port: number | undefined;
-      readonly transport: 'udp' | 'tcp' | 'tls';
-    }
-  | { readonly kind: 'binding'; readonly trunkId: string };
+export type TrunkHop = HostHop | { readonly kind: 'binding'; readonly trunkId: string };
+
+interface HostHop {
+  readonly kind: 'host';
+  readonly host: string;
+  readonly port: number | undefined;
+  readonly transport: 'udp' | 'tcp' | 'tls';
+}
 
 /** Where the gateway of an accept-register trunk can be reached; no target while it is not registered. */
 export type GatewayReach = (trunk: Trunk) => Flow | readonly Target[];
@@ -30,13 +32,13 @@ export type TrunkLocator = Pick<Locator, 'locate' | 'markFailed' | 'markAlive' |
 
 /**
  * The outbound proxy if there is one, else the host. The host of an accept-register trunk is a label that is never resolved: its
- * requests follow the gateway's binding.
+ * requests follow the gateway's binding. One object for all requests of a trunk.
  */
-export function hopOf(trunk: Trunk): TrunkHop {
+export const hopOf = derived((trunk: Trunk): TrunkHop => {
   if (trunk.type === 'accept-register') return { kind: 'binding', trunkId: trunk.id };
   const { host, port } = trunk.outboundProxy ?? trunk;
   return { kind: 'host', host, port, transport: trunk.transport };
-}
+});
 
 /** Trunks with the same one share a registrar, and with it a pace. */
 export function providerKey(trunk: Trunk): string {
@@ -44,11 +46,11 @@ export function providerKey(trunk: Trunk): string {
   return `${host.toLowerCase()} ${port ?? ''} ${trunk.transport}`;
 }
 
-export function locateQuery(hop: TrunkHop & { readonly kind: 'host' }): LocateQuery {
+export const locateQuery = derived((hop: HostHop): LocateQuery => {
   const { host, port, transport } = hop;
   // A trunk's transport is the operator's word; where its servers are is for the domain to say, by NAPTR too.
   return port === undefined ? { host, transport, naptr: true } : { host, port, transport };
-}
+});
 
 /** Names a target or the peer of a flow the way call records do: `udp:192.0.2.1:5060`, `udp:[2001:db8::1]:5060`. */
 export function reachKey(to: Flow | Target): string {
@@ -57,8 +59,18 @@ export function reachKey(to: Flow | Target): string {
     : `${to.transport}:${formatHost(to.address)}:${to.port}`;
 }
 
-/** Reads what {@link reachKey} made; undefined for anything else. */
+/** Reads what {@link reachKey} made; undefined for anything else. Each call ends with one, of a place that is nearly always known. */
 export function targetOfKey(key: string): LocatedTarget | undefined {
+  const known = TARGETS.get(key);
+  if (known !== undefined) return known;
+  const target = readKey(key);
+  if (target !== undefined && TARGETS.size < MOST_TARGETS) TARGETS.set(ownCopy(key), target);
+  return target;
+}
+const TARGETS = new Map<string, LocatedTarget>();
+const MOST_TARGETS = 1_000;
+
+function readKey(key: string): LocatedTarget | undefined {
   const first = key.indexOf(':');
   const last = key.lastIndexOf(':');
   const transport = key.slice(0, first);

@@ -119,15 +119,14 @@ export class TrunkBranch implements BranchPlan {
   private seenFrom(to: Target | Flow): Seen {
     const { endpoint, attemptMs } = this.services;
     const { trunk, leg, seenAt, index } = this.route;
-    const address: SeenAs['address'] = (scope) => endpoint.advertised(to, scope);
     const isAsThought =
       trunk.teams === undefined &&
       to.transport === trunk.transport &&
-      isSame(address(leg.scope), seenAt.host, seenAt.port) &&
-      (leg.viaHost === undefined || isSame(address('public'), leg.viaHost, leg.viaPort));
+      isSame(endpoint.advertised(to, leg.scope), seenAt.host, seenAt.port) &&
+      (leg.viaHost === undefined || isSame(endpoint.advertised(to, 'public'), leg.viaHost, leg.viaPort));
     if (isAsThought) return this;
-    const host = trunk.teams === undefined || isFlow(to) ? undefined : datacentreOf(trunk, to);
-    const again = draftForRoute(this.plan, index, undefined, { transport: to.transport, host, address });
+    const seenAs = seenBy(to, trunk, endpoint);
+    const again = draftForRoute(this.plan, index, undefined, seenAs);
     if (again.kind === 'refused') return this;
     return { draft: again.draft, options: branchOptions(trunk, again.leg, attemptMs, this.options) };
   }
@@ -208,6 +207,12 @@ export const sessionTimerToward = derived(({ options }: Trunk): SessionTimerOpti
   // There this engine is the UAC (§7.1).
   return refresher === 'auto' ? intervals : { ...intervals, refresher: refresher === 'uac' ? 'local' : 'remote' };
 });
+
+/** How this engine is seen from a target. */
+function seenBy(to: Target | Flow, trunk: Trunk, endpoint: TrunkBranchServices['endpoint']): SeenAs {
+  const host = trunk.teams === undefined || isFlow(to) ? undefined : datacentreOf(trunk, to);
+  return { transport: to.transport, host, address: (scope) => endpoint.advertised(to, scope) };
+}
 
 /** The datacentre that a target is of, as the Request-URI names it. */
 function datacentreOf({ host }: Trunk, { serverName, port }: Target): string {

@@ -44,8 +44,23 @@ function withSource(field: string, flow: Flow): string | undefined {
   const plain =
     start > 0 && (end === field.length || field[end] === ';') && !field.includes(',') && !field.includes('"');
   if (!plain) return undefined;
-  return `${field.slice(0, start)};rport=${flow.remotePort};received=${flow.remoteAddress}${field.slice(end)}`;
+  return field.slice(0, start) + sourceParams(flow) + field.slice(end);
 }
+
+/** One text for the requests that a peer sends one after the other. */
+function sourceParams({ remoteAddress, remotePort }: Flow): string {
+  const place = remotePort % LATEST_SOURCES;
+  const latest = SOURCES[place];
+  if (latest?.remoteAddress === remoteAddress && latest.remotePort === remotePort) return latest.params;
+  const params = ownCopy(`;rport=${remotePort};received=${remoteAddress}`);
+  SOURCES[place] = { remoteAddress, remotePort, params };
+  return params;
+}
+const LATEST_SOURCES = 64;
+/** The latest, by the last bits of their ports. */
+const SOURCES: ({ remoteAddress: string; remotePort: number; params: string } | undefined)[] = Array.from({
+  length: LATEST_SOURCES,
+});
 
 /**
  * The UDP port that responses go to (RFC 3261 §18.2.2, RFC 3581 §4): the source port if `rport` asks for it, else the one in sent-by.
