@@ -159,6 +159,7 @@ function ofDids(route: RouteState, { name, dids }: Group, take: Taker): boolean 
 function ofApp(route: RouteState, take: Taker): boolean {
   const { facts, callerNumber } = route.call;
   const wishes = facts.forwarding === undefined ? facts.request.preferredIdentities : [];
+  if (wishes.length === 0) return take('app', undefined);
   const numbers = wishes.filter((number) => number !== callerNumber);
   return numbers.length === 0 ? take('app', undefined) : numbers.some((number) => take('app', number));
 }

@@ -4,7 +4,8 @@
  */
 import { allAtOnce, type Steps } from '../../base/steps.ts';
 import { DidPool } from '../tenants/did-pool.ts';
-import { numbersMeant } from '../tenants/number-format.ts';
+import { normalizeNumber } from '../tenants/number.ts';
+import { type NumberFormat, numbersMeant } from '../tenants/number-format.ts';
 import type { Party } from '../tenants/party.ts';
 import type { Extension, Group, InboundRule, OutboundRule, Service, Tenant } from '../tenants/schema.ts';
 import { byPrecedence, type SigningCertificate, signingCertificate } from '../trunk-settings/certificates.ts';
@@ -243,12 +244,17 @@ export class Directory {
   numberOwnedByAnother(trunkId: string, tenant: string, number: string | number): boolean {
     const provider = this.#indexes.providers.get(trunkId)?.index;
     if (provider === undefined) return false;
-    for (const wanted of this.#meant(trunkId, number)) {
-      const owner = provider.owner(wanted);
-      if (owner !== undefined && owner !== tenant) return true;
-      if (this.#isAnothersElsewhere?.(this, provider, tenant, wanted) === true) return true;
-    }
-    return false;
+    if (typeof number !== 'number' && this.#formatOf(trunkId) !== 'e164')
+      return this.#meant(trunkId, number).some((wanted) => this.#isAnothers(provider, tenant, wanted));
+    // Each call asks so of some texts, which nearly always mean one number.
+    const written = typeof number === 'number' ? number : normalizeNumber(number);
+    return written !== undefined && this.#isAnothers(provider, tenant, written);
+  }
+
+  #isAnothers(provider: NumberIndex, tenant: string, number: number): boolean {
+    const owner = provider.owner(number);
+    if (owner !== undefined && owner !== tenant) return true;
+    return this.#isAnothersElsewhere?.(this, provider, tenant, number) === true;
   }
 
   /** What the DNS has made coincide with a trunk's provider is asked too; the one thing that a snapshot does not know by itself. */
@@ -264,7 +270,11 @@ export class Directory {
   /** The numbers that a text may stand for in the format of the trunk. */
   #meant(trunkId: string, number: string | number): readonly number[] {
     if (typeof number === 'number') return [number];
-    return numbersMeant(number, this.#indexes.trunksById.get(trunkId)?.numberFormat ?? 'e164');
+    return numbersMeant(number, this.#formatOf(trunkId));
+  }
+
+  #formatOf(trunkId: string): NumberFormat {
+    return this.#indexes.trunksById.get(trunkId)?.numberFormat ?? 'e164';
   }
 }
 

@@ -8,9 +8,6 @@ export interface SuccessResenderUser {
   onNoAck(): void;
 }
 
-const RESEND = 1;
-const GIVE_UP = 2;
-
 /**
  * Resends a 2xx to an INVITE until its ACK comes: at T1, doubling up to T2, for 64*T1, over reliable transports too, since a proxy
  * behind may be unreliable (§13.3.1.4). The transaction does not do it (RFC 6026 §7.1).
@@ -19,38 +16,37 @@ export class SuccessResender implements TimerTarget {
   readonly #scheduler: Scheduler;
   readonly #user: SuccessResenderUser;
   readonly #response: SipResponse;
-  readonly #t1Ms: number;
   readonly #t2Ms: number;
   #intervalMs: number;
-  #resendTimer: Timer | undefined;
-  #giveUpTimer: Timer | undefined;
+  /** Until it is given up, from when the timer goes off. */
+  #leftMs: number;
+  #timer: Timer | undefined;
 
   /** Starts with the response just sent. */
   constructor(scheduler: Scheduler, response: SipResponse, user: SuccessResenderUser, t1Ms = 500, t2Ms = 4000) {
     this.#scheduler = scheduler;
     this.#user = user;
     this.#response = response;
-    this.#t1Ms = t1Ms;
     this.#t2Ms = t2Ms;
     this.#intervalMs = t1Ms;
-    this.#resendTimer = scheduler.schedule(t1Ms, this, RESEND);
-    this.#giveUpTimer = scheduler.schedule(64 * this.#t1Ms, this, GIVE_UP);
+    this.#leftMs = 63 * t1Ms;
+    this.#timer = scheduler.schedule(t1Ms, this, 0);
   }
 
   /** The ACK came, or the dialog ended otherwise. */
   stop(): void {
-    this.#resendTimer = cancelTimer(this.#resendTimer);
-    this.#giveUpTimer = cancelTimer(this.#giveUpTimer);
+    this.#timer = cancelTimer(this.#timer);
   }
 
-  onTimer(kind: number): void {
-    if (kind === GIVE_UP) {
-      this.stop();
+  onTimer(): void {
+    this.#timer = undefined;
+    if (this.#leftMs === 0) {
       this.#user.onNoAck();
       return;
     }
-    this.#intervalMs = Math.min(2 * this.#intervalMs, this.#t2Ms);
-    this.#resendTimer = this.#scheduler.schedule(this.#intervalMs, this, RESEND);
+    this.#intervalMs = Math.min(2 * this.#intervalMs, this.#t2Ms, this.#leftMs);
+    this.#leftMs -= this.#intervalMs;
+    this.#timer = this.#scheduler.schedule(this.#intervalMs, this, 0);
     this.#user.resend(this.#response);
   }
 }
