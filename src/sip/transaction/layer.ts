@@ -8,7 +8,8 @@ import { newCounters, type TransactionCounters } from './counters.ts';
 import { InviteClientTransaction } from './invite-client.ts';
 import { InviteServerTransaction } from './invite-server.ts';
 import { type KnownRequest, LingeringBranches, LingeringRequests } from './lingering.ts';
-import { hasCookie, mergeKey, serverKey } from './matching.ts';
+import { hasCookie, serverKey } from './matching.ts';
+import { canBeMerged, MergedRequests, mergeHash } from './merged-requests.ts';
 import { NonInviteClientTransaction } from './non-invite-client.ts';
 import { NonInviteServerTransaction } from './non-invite-server.ts';
 import { LINGERING_AS_ONE, type PlaceJudges, ServerPlaces, type Shortage } from './server-places.ts';
@@ -81,7 +82,7 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
   readonly #tags = new StatelessTags();
   /** Keys of server transactions that were kept, or began to linger, within 64*T1: nearly every request is in no list at all. */
   readonly #recent: RecentHashes;
-  readonly #merged = new Set<string>();
+  readonly #merged = new MergedRequests<ServerTransactionBase<F>>();
   /** First transaction of each flow's list. */
   readonly #byFlow = new Map<F, Transaction<F>>();
   readonly #lingeringRequests: LingeringRequests<F>;
@@ -147,13 +148,15 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
     }
     const transaction = this.#serverOf(request, flow);
     // §8.2.2.2: the same request by another path gets 482.
-    const merge = mergeKey(request);
-    if (merge !== '' && (this.#merged.has(merge) || this.#lingeringRequests.hasMergeKey(merge))) {
-      this.counters.merged++;
-      transaction.reply(482);
-      return;
+    if (canBeMerged(request)) {
+      const hash = mergeHash(request);
+      if (this.#merged.has(request, hash) || this.#lingeringRequests.hasMerged(request)) {
+        this.counters.merged++;
+        transaction.reply(482);
+        return;
+      }
+      transaction.mergeHash = hash;
     }
-    transaction.mergeKey = merge;
     this.#user.onRequest(transaction, request);
     // Without a final response it is somebody's who still works on it.
     transaction.admit();
@@ -268,7 +271,7 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
     const server = transaction as ServerTransactionBase<F>;
     this.#forget(server);
     this.#recent.add(fnv1a(server.key), this.scheduler.nowMs());
-    this.#lingeringRequests.add(server, answer, server.mergeKey);
+    this.#lingeringRequests.add(server, answer, server.mergeHash === undefined ? undefined : server.request);
     this.#places.takeRecord(server.source);
     this.#letGo(server);
   }
@@ -284,8 +287,7 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
 
   /** For the machines: refused, it is over, and the same request by another way is one more attempt (RFC 3261 §8.2.2.2: "ongoing"). */
   refused(transaction: Transaction<F>): void {
-    if (transaction.mergeKey !== '') this.#merged.delete(transaction.mergeKey);
-    transaction.mergeKey = '';
+    if (!transaction.isClient) this.#merged.delete(transaction as ServerTransactionBase<F>);
   }
 
   /** For the machines: a CANCEL is a request of its own, hop by hop; what becomes of it matters to nobody but its own timers. */
@@ -296,7 +298,7 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
   /** For the machines: the request is kept from now on. */
   keep(transaction: Transaction<F>): void {
     const server = transaction as ServerTransactionBase<F>;
-    const { key, mergeKey: merge, sentByHost, sentByPort } = server;
+    const { key, sentByHost, sentByPort } = server;
     this.counters.serverTransactions++;
     this.#recent.add(fnv1a(key), this.scheduler.nowMs());
     if (!hasCookie(key)) this.#evict(this.#findKept(key, sentByHost, sentByPort, server.request.method));
@@ -306,7 +308,7 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
     server.source = this.#places.sourceOf(server.request, server.flow);
     server.heldOctets = this.#places.takeMachine(server.request, server.source);
     this.#link(server);
-    if (merge !== '') this.#merged.add(merge);
+    this.#merged.add(server);
   }
 
   statelessTag(request: SipRequest): string {

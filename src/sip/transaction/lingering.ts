@@ -6,6 +6,7 @@ import type { Scheduler } from '../../base/scheduler.ts';
 import { NONE, Shelf, secretHash } from '../../base/shelf.ts';
 import { parseMessage, type SipRequest, type SipResponse } from '../message/index.ts';
 import type { TransactionCounters } from './counters.ts';
+import { mergeHashBeside } from './merged-requests.ts';
 import { Numbered } from './numbered.ts';
 import { addressOf } from './server-places.ts';
 import type { TimerSettings } from './timers.ts';
@@ -13,7 +14,7 @@ import type { Channel, ClientTransaction, ClientTransactionUser } from './types.
 
 /** What each shelf may take of the octets that all may: the two that hold answers and ACKs have most. */
 const REQUESTS_PART = 1 / 2;
-const MERGE_KEYS_PART = 1 / 8;
+const MERGES_PART = 1 / 8;
 const ACCEPTED_PART = 1 / 4;
 const OTHERS_PART = 1 / 8;
 
@@ -47,6 +48,11 @@ export interface KnownBranch<F extends Channel> {
   receiveResponse(response: SipResponse): void;
 }
 
+// The texts and numbers of what may be merged with a request.
+const MERGE_METHOD = 0;
+const MERGE_TAG = 1;
+const SEQUENCE = 0;
+
 // The texts and numbers of a request's record.
 const METHOD = 0;
 const HOST = 1;
@@ -68,7 +74,7 @@ export class LingeringRequests<F extends Channel> {
   readonly #flows = new Numbered<F>();
   readonly #sources = new Numbered<string>();
   readonly #requests: Shelf;
-  readonly #mergeKeys: Shelf;
+  readonly #merges: Shelf;
   // Of the record that is being written.
   readonly #numbers = [0, 0, 0];
   readonly #texts = ['', '', '', ''];
@@ -92,7 +98,7 @@ export class LingeringRequests<F extends Channel> {
       this.#flows.release(number);
       onGone(this.#releaseSource(at) ?? addressOf(flow));
     });
-    this.#mergeKeys = new Shelf(scheduler, stayMs, MERGE_KEYS_PART * mostOctets);
+    this.#merges = new Shelf(scheduler, stayMs, MERGES_PART * mostOctets);
   }
 
   get size(): number {
@@ -100,14 +106,14 @@ export class LingeringRequests<F extends Channel> {
   }
 
   get octets(): number {
-    return this.#requests.octets + this.#mergeKeys.octets;
+    return this.#requests.octets + this.#merges.octets;
   }
 
   /**
    * @param answer its text, empty where a copy gets none
-   * @param mergeKey by which the same request on another way is known (§8.2.2.2), empty where it is not
+   * @param merges by which the same request on another way is known (§8.2.2.2), undefined where it is not
    */
-  add(request: RequestIdentity & KnownRequest<F> & OfSource, answer: string, mergeKey: string): void {
+  add(request: RequestIdentity & KnownRequest<F> & OfSource, answer: string, merges?: SipRequest): void {
     const { key, method, flow, source, sentByHost, sentByPort = NO_PORT, sentTag } = request;
     const numbers = this.#numbers;
     numbers[FLOW] = this.#flows.share(flow);
@@ -119,7 +125,11 @@ export class LingeringRequests<F extends Channel> {
     texts[SENT_TAG] = sentTag;
     texts[ANSWER] = answer;
     this.#requests.add(key, numbers, texts, hashOf(method, sentByHost, sentByPort));
-    if (mergeKey !== '') this.#mergeKeys.add(mergeKey);
+    if (merges === undefined) return;
+    numbers[SEQUENCE] = merges.cseq().sequence;
+    texts[MERGE_METHOD] = merges.method;
+    texts[MERGE_TAG] = merges.fromTag() ?? '';
+    this.#merges.add(merges.callId(), numbers, texts, mergeHashBeside(merges));
   }
 
   /** @param sentByHost in any case */
@@ -133,13 +143,26 @@ export class LingeringRequests<F extends Channel> {
     return new AnsweredRequest(this.#counters, flow, shelf.text(at, SENT_TAG), shelf.text(at, ANSWER));
   }
 
-  hasMergeKey(mergeKey: string): boolean {
-    return this.#mergeKeys.first(mergeKey) !== NONE;
+  /** Whether it is one of them that came on another way. */
+  hasMerged(request: SipRequest): boolean {
+    const shelf = this.#merges;
+    if (shelf.size === 0) return false;
+    const callId = request.callId();
+    const { sequence } = request.cseq();
+    let at = shelf.first(callId, mergeHashBeside(request));
+    for (; at !== NONE; at = shelf.next(callId, at)) {
+      const isSame =
+        shelf.number(at, SEQUENCE) === sequence &&
+        shelf.hasText(at, MERGE_TAG, request.fromTag() ?? '') &&
+        shelf.hasText(at, MERGE_METHOD, request.method);
+      if (isSame) return true;
+    }
+    return false;
   }
 
   clear(): void {
     this.#requests.clear();
-    this.#mergeKeys.clear();
+    this.#merges.clear();
     this.#flows.clear();
     this.#sources.clear();
   }

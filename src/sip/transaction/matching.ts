@@ -17,13 +17,3 @@ export function serverKey(request: SipRequest, method: string): string {
 export function hasCookie(branch: string): boolean {
   return branch.length > BRANCH_COOKIE.length && branch.startsWith(BRANCH_COOKIE);
 }
-
-/**
- * What two copies of one request that arrived over different paths have in common (§8.2.2.2): From tag, Call-ID and CSeq. Empty
- * when the rule does not apply, which is inside a dialog and for ACK and CANCEL.
- */
-export function mergeKey(request: SipRequest): string {
-  const { method } = request;
-  if (method === 'ACK' || method === 'CANCEL' || request.toTag() !== undefined) return '';
-  return `${request.callId()} ${request.fromTag() ?? ''} ${request.cseq().sequence} ${method}`;
-}

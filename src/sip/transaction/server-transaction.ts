@@ -3,6 +3,7 @@ import { ownCopy } from '../../base/text.ts';
 import { createResponse, type HeaderList, type SipRequest, type SipResponse, serialize } from '../message/index.ts';
 import type { KnownRequest, OfSource, RequestIdentity } from './lingering.ts';
 import { hasCookie, serverKey } from './matching.ts';
+import type { Mergeable } from './merged-requests.ts';
 import { Transaction, type TransactionHost } from './transaction.ts';
 import type {
   Channel,
@@ -20,7 +21,7 @@ import type {
  */
 export abstract class ServerTransactionBase<F extends Channel>
   extends Transaction<F>
-  implements ServerTransaction<F>, KnownRequest<F>, OfSource, RequestIdentity
+  implements ServerTransaction<F>, KnownRequest<F>, OfSource, RequestIdentity, Mergeable<ServerTransactionBase<F>>
 {
   abstract state: InviteServerState | NonInviteServerState;
   readonly isClient = false;
@@ -29,6 +30,10 @@ export abstract class ServerTransactionBase<F extends Channel>
   readonly sentByPort: number | undefined;
   /** Another one with the same key. */
   nextOfKey: ServerTransactionBase<F> | undefined = undefined;
+  /** By which merged requests find it (§8.2.2.2); undefined when none does any more. */
+  mergeHash: number | undefined = undefined;
+  /** Another one with the same. */
+  nextMerged: ServerTransactionBase<F> | undefined = undefined;
   user: ServerTransactionUser | undefined = undefined;
   answerOnce = false;
   source = '';

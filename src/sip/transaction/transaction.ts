@@ -38,8 +38,6 @@ export abstract class Transaction<F extends Channel> implements TimerTarget {
   readonly flow: F;
   /** The layer's key. */
   readonly key: string;
-  /** The layer's key for merged requests (§8.2.2.2); empty when the request cannot be merged. */
-  mergeKey = '';
   /** Neighbours in the layer's list of transactions of one flow. */
   previousOnFlow: Transaction<F> | undefined = undefined;
   nextOnFlow: Transaction<F> | undefined = undefined;
