@@ -246,7 +246,9 @@ export class Attempt implements BranchUser, TimerTarget {
     const plans = stage.branches.length > maxBranches ? stage.branches.slice(0, maxBranches) : stage.branches;
     this.#best = undefined;
     this.#earlyMedia = false;
-    this.#branches = plans.map((plan) => new Branch(this, plan));
+    const branches: Branch[] = new Array(plans.length);
+    for (let index = 0; index < plans.length; index++) branches[index] = new Branch(this, plans[index] as BranchPlan);
+    this.#branches = branches;
     this.#followed = NOBODY;
     this.#openCount = plans.length;
     this.#openFollowed = 0;

@@ -1,5 +1,7 @@
-import { METHODS } from '../message/index.ts';
+import { METHODS, methodAt } from '../message/index.ts';
 import type { TransportName } from '../transport/index.ts';
+
+const RESPONSE = 'SIP/2.0 ';
 
 /** Messages of one transport in one direction. */
 export class MessageCounters {
@@ -7,6 +9,12 @@ export class MessageCounters {
   readonly requests = new Map<string, number>([...METHODS, 'other'].map((method) => [method, 0]));
   /** By class: index 1 is 1xx, 6 is 6xx. */
   readonly responses = [0, 0, 0, 0, 0, 0, 0];
+
+  /** A message as it leaves: nothing is cut out of its text. */
+  countText(text: string): void {
+    if (text.startsWith(RESPONSE)) this.countResponse(100 * (text.charCodeAt(RESPONSE.length) - 0x30));
+    else this.countRequest(methodAt(text, 0, text.indexOf(' ')));
+  }
 
   countRequest(method: string): void {
     const count = this.requests.get(method);

@@ -296,9 +296,7 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow>, Refu
   }
 
   onSent(text: string, flow: Flow): void {
-    const counters = this.counters.sent[flow.transport];
-    if (text.startsWith('SIP/2.0 ')) counters.countResponse(Number(text.slice(8, 11)));
-    else counters.countRequest(text.slice(0, text.indexOf(' ')));
+    this.counters.sent[flow.transport].countText(text);
     this.observer?.onSent(text, flow);
   }
 

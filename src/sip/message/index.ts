@@ -34,7 +34,7 @@ export {
   SipRequest,
   SipResponse,
 } from './message.ts';
-export { METHODS } from './method.ts';
+export { METHODS, methodAt } from './method.ts';
 export {
   formatNameAddr,
   inBrackets,
