@@ -1,4 +1,5 @@
 /** Our own Contacts: which place they name, and the same with another one. */
+import { KnownTexts } from '../base/known-texts.ts';
 import { formatHost, isSipUri, parseNameAddr, type SipUri, transportParameter } from '../sip/message/index.ts';
 import type { HostPort, TransportName } from '../sip/transport/index.ts';
 
@@ -10,9 +11,13 @@ export const CALL_PARAMETER = 'tdm';
  * @param sips the peer is called, or calls, by a SIPS URI: then the Contact is one (RFC 3261 §8.1.1.8, §12.1.1), where its way is TLS
  */
 export function ownContact(user: string, { host, port }: HostPort, transport: TransportName, sips = false): string {
-  const place = `${user === '' ? '' : `${user}@`}${formatHost(host)}:${port}`;
-  return sips && transport === 'tls' ? `<sips:${place}>` : `<sip:${place}${transportParameter(transport)}>`;
+  const isSecure = sips && transport === 'tls';
+  const end = ENDS.of(PLACES.of(host, port), isSecure ? '' : transportParameter(transport));
+  const scheme = isSecure ? '<sips:' : '<sip:';
+  return user === '' ? scheme + end : `${scheme}${user}@${end}`;
 }
+const PLACES = new KnownTexts((host, port: number) => `${formatHost(host)}:${port}`);
+const ENDS = new KnownTexts((place, parameter: string) => `${place}${parameter}>`);
 
 /**
  * A Contact that another node drafted, as this one shows it: with the way from here, whatever else its URI says (`ob`, RFC 5626). What it

@@ -2,6 +2,7 @@
  * The INVITE while the route steps work on it. It belongs to one route of one call, and only the steps of this folder write to it;
  * {@link toLegDraft} turns it into text at the end, once, so that escaping and quoting have one place.
  */
+import { KnownTexts } from '../base/known-texts.ts';
 import { ownCopy } from '../base/text.ts';
 import { escapeUser, type LegDraft } from '../sip/message/index.ts';
 
@@ -129,31 +130,24 @@ export function formatUriOf(address: Address): string {
 
 export function formatAddress(address: Address): string {
   const { displayName, user, host, uriParams, tel } = address;
-  const name = displayName === '' ? '' : `${quoteName(displayName)} `;
   // One text of it, not texts of texts: every part is garbage.
-  if (!tel && user !== '')
-    return `${name}<sip:${escapeUser(user)}${uriParams === '' ? endAt(host) : `@${host}${uriParams}>`}`;
+  if (!tel && user !== '') {
+    const start = displayName === '' ? '<sip:' : `"${quotable(displayName)}" <sip:`;
+    return start + escapeUser(user) + ENDS.of(host, uriParams);
+  }
+  const name = displayName === '' ? '' : `"${quotable(displayName)}" `;
   return `${name}<${formatUriOf(address)}>`;
 }
 
-/** How an address of this host ends, as one text: hosts are few, of trunks, tenants and this node. */
-function endAt(host: string): string {
-  const known = ENDS.get(host);
-  if (known !== undefined) return known;
-  const end = ownCopy(`@${host}>`);
-  if (ENDS.size < MAX_ENDS) ENDS.set(ownCopy(host), end);
-  return end;
-}
-const ENDS = new Map<string, string>();
-const MAX_ENDS = 1000;
+/** How an address of a host ends: hosts are few, of trunks, tenants and this node, and so are parameters. */
+const ENDS = new KnownTexts((host, uriParams: string) => `@${host}${uriParams}>`);
 
-/** RFC 3261 §25.1 quoted-string. Values are octets; control characters cannot be represented and become spaces. */
-function quoteName(name: string): string {
+/** What stands between the quotes (RFC 3261 §25.1). Values are octets; control characters cannot be represented and become spaces. */
+function quotable(name: string): string {
   let plain = true;
   for (let index = 0; index < name.length && plain; index += 1) {
     const code = name.charCodeAt(index);
     plain = code >= 0x20 && code !== 0x22 && code !== 0x5c && code !== 0x7f;
   }
-  if (plain) return `"${name}"`;
-  return `"${name.replaceAll(/[\u0000-\u001f\u007f]+/g, ' ').replaceAll(/["\\]/g, '\\$&')}"`;
+  return plain ? name : name.replaceAll(/[\u0000-\u001f\u007f]+/g, ' ').replaceAll(/["\\]/g, '\\$&');
 }

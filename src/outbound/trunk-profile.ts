@@ -1,5 +1,6 @@
 import { isIPv6 } from 'node:net';
 import { derived } from '../base/derived.ts';
+import { KnownTexts } from '../base/known-texts.ts';
 import { plainNumber } from '../provisioning/tenants/number.ts';
 import { hidesNumber, privacyTypes } from '../provisioning/trunk-settings/effective.ts';
 import {
@@ -191,7 +192,11 @@ function partOrigin(trunk: Trunk, field: FieldName, part: string): ValueOrigin {
   return trunk.sources.has(`${path}.${part}`) ? originOf(trunk, `${path}.${part}`) : originOf(trunk, path);
 }
 
+/** Each call names the same few places. */
 export function hostPort(host: string, port: number | undefined): string {
+  return PLACES.of(host, port);
+}
+const PLACES = new KnownTexts((host, port: number | undefined) => {
   const name = host.includes(':') && !host.startsWith('[') ? `[${host}]` : host;
   return port === undefined ? name : `${name}:${port}`;
-}
+});
