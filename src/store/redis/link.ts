@@ -6,6 +6,7 @@ import { StoreAwayError } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import type { StoreContact } from '../../call/index.ts';
 import type { RedisStoreSettings } from '../stores.ts';
+import { type Argument, type ArgumentBlocks, LongCommand } from './long-command.ts';
 import type { Script } from './scripts.ts';
 
 const MAX_RECONNECT_MS = 500;
@@ -20,8 +21,6 @@ export interface LinkOptions {
   readonly commandTimeoutMs?: number;
   readonly log: Log;
 }
-
-type Argument = string | number | Buffer;
 
 /**
  * A connection to Redis, a Sentinel group or a Cluster, for signalling: a command is answered or rejected within its time, none waits in
@@ -98,12 +97,30 @@ export class RedisLink {
   }
 
   async run(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<unknown> {
+    return this.#run(script, (command, text) => this.#client.callBuffer(command, text, keys.length, ...keys, ...args));
+  }
+
+  /** {@link run} of a script with further arguments, however long they are together. */
+  async runLong(
+    script: Script,
+    keys: readonly string[],
+    args: readonly (string | number)[],
+    more: ArgumentBlocks,
+  ): Promise<unknown> {
+    return this.#run(script, (command, text) => {
+      const long = new LongCommand(command, [text, keys.length, ...keys, ...args], more);
+      this.#client.sendCommand(long);
+      return long.promise;
+    });
+  }
+
+  async #run(script: Script, call: (command: 'EVALSHA' | 'EVAL', text: string) => Promise<unknown>): Promise<unknown> {
     this.mustBeReady();
     try {
-      return await this.#answered(this.#client.callBuffer('EVALSHA', script.sha1, keys.length, ...keys, ...args));
+      return await this.#answered(call('EVALSHA', script.sha1));
     } catch (error) {
       if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error;
-      return this.#answered(this.#client.callBuffer('EVAL', script.text, keys.length, ...keys, ...args));
+      return this.#answered(call('EVAL', script.text));
     }
   }
 

@@ -22,6 +22,7 @@ import { REPLACED } from './identity.ts';
 import type { Keys } from './keys.ts';
 import { type Change, type ChangedNames, type Fork, isChain, Lineage, type StorePlace } from './lineage.ts';
 import type { RedisLink } from './link.ts';
+import { type Argument, argumentBlocks } from './long-command.ts';
 import { type PutBack, putBackSteps } from './put-back.ts';
 import type { Replicas } from './replicas.ts';
 import { COMMIT, STILL_COMMITTED } from './scripts.ts';
@@ -169,19 +170,21 @@ export class RedisProvisioning implements ProvisioningStore {
     const why = refusal();
     if (why !== undefined) throw new Error(why);
     const { version, from, token, names, restored } = change;
-    const documents = await inSlices(this.#argumentsOf(commit));
-    const bytes = documents.reduce<number>((sum, one) => sum + (typeof one === 'number' ? 1 : one.length), 0);
+    const documents = await inSlices(argumentBlocks(await inSlices(this.#argumentsOf(commit))));
+    const bytes = documents.blocks.reduce((sum, { length }) => sum + length, 0);
     const limitMs = COMMIT_DEADLINE_MS + Math.ceil(bytes / BYTES_PER_MS);
     const [seconds, microseconds] = (await link.within(COMMIT_DEADLINE_MS, link.command('TIME'))) as Buffer[];
     const deadlineMs = Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000) + limitMs;
     const made = [version, token, JSON.stringify(names), restored.length === 0 ? '' : JSON.stringify(restored)];
-    const args = [storeId, from, deadlineMs, keys.channel, ...made, madeOf, ...documents];
+    const args = [storeId, from, deadlineMs, keys.channel, ...made, madeOf];
     const sentAtMs = performance.now();
     let outcome: string;
     try {
       const kinds = [keys.tenants, keys.tenantOrder, keys.trunks, keys.trunkOrder];
       const scriptKeys = [keys.meta, keys.events, ...kinds, keys.certificates, keys.certificateOrder];
-      outcome = String(((await link.within(limitMs, link.run(COMMIT, scriptKeys, args))) as Buffer[])[0]);
+      outcome = String(
+        ((await link.within(limitMs, link.runLong(COMMIT, scriptKeys, args, documents))) as Buffer[])[0],
+      );
     } catch (error) {
       const mayBeDoneUntilMs = sentAtMs + limitMs;
       return this.#settle(change, mayBeDoneUntilMs, Math.max(performance.now(), mayBeDoneUntilMs) + SETTLE_MS, error);
@@ -226,7 +229,7 @@ export class RedisProvisioning implements ProvisioningStore {
     }
   }
 
-  *#argumentsOf(commit: ProvisioningCommit): Steps<(string | number | Buffer)[]> {
+  *#argumentsOf(commit: ProvisioningCommit): Steps<Argument[]> {
     const { sealer } = this.#options;
     const names = namesOf(commit);
     const tenants: (string | Buffer)[] = [];

@@ -264,9 +264,14 @@ describe.skipIf(peersSkipped)('Redis has lost changes that nodes have seen', () 
   test('a change that is gone, and Redis says nothing more: it is refused with the reason, after 2 s', async () => {
     const { id } = (await open('a')).shared ?? { id: '' };
     class FallingBack extends RedisLink {
+      override async runLong(...call: Parameters<RedisLink['runLong']>): Promise<unknown> {
+        const answer = await super.runLong(...call);
+        if (call[0] === COMMIT) await admin.del(key('events'));
+        return answer;
+      }
+
       override async run(...call: Parameters<RedisLink['run']>): Promise<unknown> {
         const answer = await super.run(...call);
-        if (call[0] === COMMIT) await admin.del(key('events'));
         if (call[0] === STILL_COMMITTED) server.child().signal('SIGSTOP');
         return answer;
       }

@@ -1,0 +1,71 @@
+/**
+ * A command of many megabytes. The client's own would copy all its arguments into one buffer, in one turn of the loop, whose memory is new to
+ * the process then: 25 ms for 6 MB. This one has them in blocks that were put together in steps, and gives the socket one after the other.
+ */
+import { Command } from 'ioredis';
+import type { Steps } from '../../base/steps.ts';
+
+export type Argument = string | number | Buffer;
+
+/** Arguments as Redis reads them. */
+export interface ArgumentBlocks {
+  readonly count: number;
+  readonly blocks: readonly Buffer[];
+}
+
+const BLOCK_OCTETS = 65_536;
+const LINE_END = Buffer.from('\r\n');
+
+/** Writes arguments as the bulk strings of RESP, in steps; long ones stay where they are. */
+export function* argumentBlocks(args: readonly Argument[]): Steps<ArgumentBlocks> {
+  const blocks: Buffer[] = [];
+  let waiting: Buffer[] = [];
+  let octets = 0;
+  const add = (...parts: Buffer[]) => {
+    for (const part of parts) {
+      waiting.push(part);
+      octets += part.length;
+    }
+    if (octets >= BLOCK_OCTETS) end();
+  };
+  const end = () => {
+    if (octets > 0) blocks.push(Buffer.concat(waiting, octets));
+    [waiting, octets] = [[], 0];
+  };
+  for (const arg of args) {
+    const value = Buffer.isBuffer(arg) ? arg : Buffer.from(String(arg));
+    const length = Buffer.from(`$${value.length}\r\n`);
+    if (value.length < BLOCK_OCTETS) add(length, value, LINE_END);
+    else {
+      add(length);
+      end();
+      blocks.push(value);
+      add(LINE_END);
+    }
+    yield;
+  }
+  end();
+  return { count: args.length, blocks };
+}
+
+export class LongCommand extends Command {
+  readonly #more: ArgumentBlocks;
+
+  /** Its reply is in Buffers. `args` are the first ones, the keys among them. */
+  constructor(name: string, args: readonly (string | number)[], more: ArgumentBlocks) {
+    super(name, [...args], { replyEncoding: null });
+    this.#more = more;
+  }
+
+  /** Called by the client, which then writes to the socket what this returns. */
+  override toWritable(socket: { write(octets: string | Buffer): unknown }): string | Buffer {
+    const { count, blocks } = this.#more;
+    const head = [this.name, ...this.args].map((arg) => {
+      const text = String(arg);
+      return `$${Buffer.byteLength(text)}\r\n${text}\r\n`;
+    });
+    socket.write(`*${head.length + count}\r\n${head.join('')}`);
+    for (const block of blocks.slice(0, -1)) socket.write(block);
+    return blocks.at(-1) ?? '';
+  }
+}

@@ -1,0 +1,43 @@
+import { Command } from 'ioredis';
+import { expect, test } from 'vitest';
+import { allAtOnce } from '../../../src/base/steps.ts';
+import { type Argument, argumentBlocks, LongCommand } from '../../../src/store/redis/long-command.ts';
+
+const FIRST = ['0a1b', 2, '{tandem}:meta', '{tandem}:events', 'größer', ''] as const;
+
+/** What the client gives the socket, one after the other. */
+function writesOf(more: readonly Argument[]): Buffer[] {
+  const writes: Buffer[] = [];
+  const socket = { write: (octets: string | Buffer) => writes.push(Buffer.from(octets as string)) };
+  socket.write(new LongCommand('EVALSHA', FIRST, allAtOnce(argumentBlocks(more))).toWritable(socket));
+  return writes;
+}
+
+/** Documents as they are sealed: no text. */
+const documents = (count: number, octets: number) =>
+  Array.from({ length: count }, (_, index) => Buffer.alloc(octets, 0x80 + (index % 128)));
+
+test.each<[string, readonly Argument[]]>([
+  ['none', []],
+  ['numbers, names and an empty one', [0, 3, 'acme', '', 'größer', Buffer.alloc(0)]],
+  ['many short ones', documents(1_000, 300).flatMap((document, index) => [`t${index}`, document])],
+  ['a long one among short ones', [1, 'acme', Buffer.alloc(1_000_000, 0xff), 0, 'last']],
+  ['a long one at the end', ['acme', Buffer.alloc(65_536, 0xff)]],
+])('arguments are written as the client itself would: %s', (_, more) => {
+  const command = new Command('EVALSHA', [...FIRST, ...more]);
+  command.stringifyArguments();
+  expect(Buffer.concat(writesOf(more)).equals(Buffer.from(command.toWritable({}) as string))).toBe(true);
+});
+
+test('6 MB of documents are no more than 128 KB at a time, and a document that is more is not copied', () => {
+  const long = Buffer.alloc(1_000_000, 0xff);
+  const { blocks } = allAtOnce(argumentBlocks([...documents(1_000, 6_000), long]));
+  expect(Math.max(...blocks.filter((block) => block !== long).map(({ length }) => length))).toBeLessThan(131_072);
+  expect(blocks).toContain(long);
+});
+
+test('it takes a step for each document, which is short', () => {
+  let steps = 0;
+  for (const _step of argumentBlocks(documents(1_000, 6_000))) steps++;
+  expect(steps).toBe(1_000);
+});
