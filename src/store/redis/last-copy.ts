@@ -1,15 +1,15 @@
+import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { type FileHandle, open, rename } from 'node:fs/promises';
+import { mkdir, open, readdir, rename, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TokenRecord, UserRecord, Webhook } from '../../api/ports.ts';
 import type { Log } from '../../base/log.ts';
 import { inSlices } from '../../base/steps.ts';
 import { documentLines } from '../../provisioning/directory/document-text.ts';
 import type { ProvisionedState } from '../../provisioning/directory/store.ts';
-import type { Tenant } from '../../provisioning/tenants/schema.ts';
-import type { CertificateSettings } from '../../provisioning/trunk-settings/certificate-schema.ts';
-import type { TrunkSettings } from '../../provisioning/trunk-settings/schema.ts';
+import type { Provisioning } from '../../provisioning/trunk-settings/schema.ts';
 import type { Sealer } from '../sealer.ts';
+import { type Divided, dividedAfter, KINDS, type Kind, NOTHING, type Piece } from './copy-pieces.ts';
 
 /** What a node needs to serve calls while Redis is away. */
 export interface Copy {
@@ -23,49 +23,70 @@ export interface Copy {
   readonly webhooks: readonly Webhook[];
 }
 
-const FILE = 'last-copy.json';
-const FORMAT = 1;
+/** The copy but for what is provisioned, and in which files that is; it is the copy that counts. */
+const INDEX = 'last-copy.json';
+const FORMAT = 2;
+/** Everything in the one file. */
+const FORMER_FORMAT = 1;
+/** Of the files with what is provisioned, each named at random and never written again. */
+const FOLDER = 'last-copy';
+const NAME_BYTES = 16;
 const DELAY_MS = 500;
-/** Sealed together. */
-const DOCUMENTS_PER_PIECE = 50;
-/** Octets of what is sealed that are written at a time. Three of them are four characters. */
-const OCTETS_PER_WRITE = 3 * 65_536;
 
 interface Head extends Omit<Copy, 'provisioned'> {
   readonly version: number;
-  readonly pieces: number;
 }
 
-type Piece =
-  | { readonly tenants: readonly Tenant[] }
-  | { readonly trunks: readonly TrunkSettings[] }
-  | { readonly certificates: readonly CertificateSettings[] };
+/** The files of its pieces, in order. */
+interface IndexHead extends Head {
+  readonly files: readonly { readonly kind: Kind; readonly name: string }[];
+}
 
-/** The copy in the node's folder: sealed piece by piece, replaced as a whole, written a moment after each change. */
+/** What is in the files. */
+export interface KeptCopy {
+  readonly copy: Copy;
+  /** What of it need not be written again, and where it is. */
+  readonly divided: Divided;
+  readonly names: ReadonlyMap<Piece, string>;
+}
+
+/**
+ * The copy in the node's folder: sealed piece by piece, written a moment after each change. A change writes the pieces that it is in,
+ * then the index that names them, which replaces the one before as a whole.
+ */
 export class LastCopy {
+  readonly #folder: string;
   readonly #path: string;
   readonly #sealer: Sealer;
   readonly #log: Log;
   readonly #current: () => Copy;
+  #divided: Divided;
+  #names: ReadonlyMap<Piece, string>;
   #timer: NodeJS.Timeout | undefined = undefined;
   #writing: Promise<void> = Promise.resolve();
 
-  constructor(folder: string, sealer: Sealer, log: Log, current: () => Copy) {
-    this.#path = join(folder, FILE);
+  /** @param kept what {@link LastCopy.read} found there; left out: everything is written anew. */
+  constructor(folder: string, sealer: Sealer, log: Log, current: () => Copy, kept?: KeptCopy) {
+    this.#folder = join(folder, FOLDER);
+    this.#path = join(folder, INDEX);
     this.#sealer = sealer;
     this.#log = log;
     this.#current = current;
+    this.#divided = kept?.divided ?? NOTHING;
+    this.#names = kept?.names ?? new Map();
   }
 
   /** Undefined when there is none that this program and this key can read. */
-  static read(folder: string, sealer: Sealer, log: Log): Copy | undefined {
-    const path = join(folder, FILE);
+  static read(folder: string, sealer: Sealer, log: Log): KeptCopy | undefined {
+    const path = join(folder, INDEX);
     try {
-      const { format, sealed } = JSON.parse(readFileSync(path, 'utf8')) as { format: number; sealed: string[] };
+      const { format, sealed } = JSON.parse(readFileSync(path, 'utf8')) as { format: number; sealed: unknown };
+      if (format === FORMER_FORMAT)
+        return { copy: openFormer(sealer, sealed as string[]), divided: NOTHING, names: new Map() };
       if (format !== FORMAT) throw new Error(`format ${format} is not known`);
-      return openPieces(sealer, sealed);
+      return openCopy(sealer, join(folder, FOLDER), Buffer.from(sealed as string, 'base64'));
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT')
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || (error as NodeJS.ErrnoException).path !== path)
         log.error('last-copy-unreadable', { path, error: String(error) });
       return undefined;
     }
@@ -90,75 +111,110 @@ export class LastCopy {
   }
 
   async #write(): Promise<void> {
-    const draft = `${this.#path}.new`;
-    const file = await open(draft, 'w', 0o600);
     try {
-      const { provisioned, ...rest } = this.#current();
-      const pieces = piecesOf(provisioned.state);
-      const head: Head = { ...rest, version: provisioned.version, pieces: pieces.length };
-      await file.write(`{"format":${FORMAT},"sealed":[`);
-      await this.#writePiece(file, 0, [JSON.stringify(head)]);
-      for (const [index, piece] of pieces.entries()) await this.#writePiece(file, index + 1, textsOf(piece));
-      await file.write('\n]}\n');
-      await file.sync();
+      await this.#writeChanged();
     } finally {
-      await file.close();
+      await this.#clear();
     }
+  }
+
+  async #writeChanged(): Promise<void> {
+    const { provisioned, ...rest } = this.#current();
+    const divided = await inSlices(dividedAfter(this.#divided, provisioned.state));
+    const names = new Map<Piece, string>();
+    for (const piece of divided.pieces) names.set(piece, this.#names.get(piece) ?? (await this.#writePiece(piece)));
+    const files = divided.pieces.map((piece) => ({ kind: piece.kind, name: names.get(piece) ?? '' }));
+    const head: IndexHead = { ...rest, version: provisioned.version, files };
+    const sealed = this.#sealer.sealJson(INDEX, head).toString('base64');
+    const draft = `${this.#path}.new`;
+    await writeOwn(draft, `{"format":${FORMAT},"sealed":"${sealed}"}\n`);
     await rename(draft, this.#path);
+    this.#divided = divided;
+    this.#names = names;
   }
 
   /** In slices: one tenant may have ten thousand extensions. */
-  async #writePiece(file: FileHandle, index: number, texts: Iterable<string>): Promise<void> {
-    const sealed = await inSlices(this.#sealer.sealPieces(placeOf(index), texts));
-    await file.write(index === 0 ? '\n"' : ',\n"');
-    for (let at = 0; at < sealed.length; at += OCTETS_PER_WRITE)
-      await file.write(sealed.toString('base64', at, at + OCTETS_PER_WRITE));
-    await file.write('"');
+  async #writePiece(piece: Piece): Promise<string> {
+    const name = randomBytes(NAME_BYTES).toString('hex');
+    const sealed = await inSlices(this.#sealer.sealPieces(placeOf(piece.kind, name), textsOf(piece)));
+    // Not its parent: a volume that is away is not to be taken for an empty one.
+    await mkdir(this.#folder, { mode: 0o700 }).catch(unlessThere);
+    await writeOwn(join(this.#folder, name), sealed);
+    return name;
   }
-}
 
-/** The piece as JSON, some of it at a time. */
-function* textsOf(piece: Piece): Generator<string, void> {
-  for (const [kind, documents] of Object.entries(piece) as [string, readonly object[]][]) {
-    yield `{"${kind}":[`;
-    for (const [index, document] of documents.entries()) {
-      if (index > 0) yield ',';
-      yield* documentLines(document);
+  /** Removes the files that the index does not name, those that a crash or a full disk has left among them. */
+  async #clear(): Promise<void> {
+    const named = new Set(this.#names.values());
+    for (const name of await readdir(this.#folder).catch(() => [])) {
+      if (!named.has(name)) await unlink(join(this.#folder, name));
     }
-    yield ']}';
   }
 }
 
-function placeOf(index: number): string {
-  return `last-copy/${index}`;
+function unlessThere(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EEXIST') throw error;
 }
 
-function piecesOf({ tenants, trunks, certificates }: ProvisionedState['state']): Piece[] {
-  return [
-    ...groups(tenants).map((group) => ({ tenants: group })),
-    ...groups(trunks).map((group) => ({ trunks: group })),
-    ...groups(certificates).map((group) => ({ certificates: group })),
-  ];
+/** For its owner alone, and on the disk. */
+async function writeOwn(path: string, content: string | Buffer): Promise<void> {
+  const file = await open(path, 'w', 0o600);
+  try {
+    await file.writeFile(content);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
 }
 
-function groups<T>(documents: readonly T[]): (readonly T[])[] {
-  const count = Math.ceil(documents.length / DOCUMENTS_PER_PIECE);
-  return Array.from({ length: count }, (_, i) =>
-    documents.slice(i * DOCUMENTS_PER_PIECE, (i + 1) * DOCUMENTS_PER_PIECE),
+/** The documents as a JSON list, some of it at a time. */
+function* textsOf({ documents }: Piece): Generator<string, void> {
+  yield '[';
+  for (const [index, document] of documents.entries()) {
+    if (index > 0) yield ',';
+    yield* documentLines(document);
+  }
+  yield ']';
+}
+
+/** A piece is bound to its file: another one's in its place does not open. */
+function placeOf(kind: Kind, name: string): string {
+  return `${FOLDER}/${kind}/${name}`;
+}
+
+function openCopy(sealer: Sealer, folder: string, sealed: Buffer): KeptCopy {
+  const { files, ...head } = sealer.openJson<IndexHead>(INDEX, sealed);
+  const names = new Map<Piece, string>();
+  for (const { kind, name } of files) {
+    const documents = sealer.openJson<Piece['documents']>(placeOf(kind, name), readFileSync(join(folder, name)));
+    names.set({ kind, documents }, name);
+  }
+  const pieces = [...names.keys()];
+  const [tenants, trunks, certificates] = KINDS.map((kind) =>
+    pieces.flatMap((piece) => (piece.kind === kind ? piece.documents : [])),
   );
+  const state = { tenants, trunks, certificates } as Provisioning;
+  return { copy: copyOf(head, state), divided: { state, pieces }, names };
 }
 
-function openPieces(sealer: Sealer, sealed: readonly string[]): Copy {
+interface FormerHead extends Head {
+  readonly pieces: number;
+}
+
+function openFormer(sealer: Sealer, sealed: readonly string[]): Copy {
   const [head, ...pieces] = sealed.map((piece, index) =>
-    sealer.openJson<unknown>(placeOf(index), Buffer.from(piece, 'base64')),
-  ) as [Head, ...Piece[]];
+    sealer.openJson<unknown>(`last-copy/${index}`, Buffer.from(piece, 'base64')),
+  ) as [FormerHead, ...Partial<Provisioning>[]];
   if (head?.pieces !== pieces.length) throw new Error('a part of it is missing');
+  return copyOf(head, {
+    tenants: pieces.flatMap((piece) => piece.tenants ?? []),
+    trunks: pieces.flatMap((piece) => piece.trunks ?? []),
+    certificates: pieces.flatMap((piece) => piece.certificates ?? []),
+  });
+}
+
+function copyOf(head: Head, state: Provisioning): Copy {
   // A copy that an earlier version left knows no users, and not by which change it has come.
   const { version, storeId, nonceSecret, changeToken, tokens, users = [], webhooks } = head;
-  const state = {
-    tenants: pieces.flatMap((piece) => ('tenants' in piece ? piece.tenants : [])),
-    trunks: pieces.flatMap((piece) => ('trunks' in piece ? piece.trunks : [])),
-    certificates: pieces.flatMap((piece) => ('certificates' in piece ? piece.certificates : [])),
-  };
   return { storeId, nonceSecret, changeToken, tokens, users, webhooks, provisioned: { version, state } };
 }

@@ -10,7 +10,7 @@ import type { RedisStoreSettings, SharedStore, Stores } from '../stores.ts';
 import { TrunkLeases } from '../trunk-lease.ts';
 import { openIdentity, REPLACED, type StoreIdentity, TOO_NEW } from './identity.ts';
 import { Keys, SCHEMA } from './keys.ts';
-import { type Copy, LastCopy } from './last-copy.ts';
+import { type Copy, type KeptCopy, LastCopy } from './last-copy.ts';
 import { RedisLink } from './link.ts';
 import { RedisBindings } from './redis-bindings.ts';
 import { RedisCalls } from './redis-calls.ts';
@@ -57,11 +57,12 @@ export async function openRedis(settings: RedisStoreSettings, context: RedisCont
   const links = openLinks(settings, log, unlock);
   try {
     const sealer = new Sealer(loadStoreKey(settings.path, context.environment));
-    const copy = LastCopy.read(settings.path, sealer, log);
+    const kept = LastCopy.read(settings.path, sealer, log);
+    const copy = kept?.copy;
     const found = await identify(settings, links, sealer, copy, log);
     const isThere = typeof found !== 'string';
     const identity = isThere ? found : identityOf(copy);
-    const stores = new RedisStores({ settings, context, links, sealer, copy, identity, unlock });
+    const stores = new RedisStores({ settings, context, links, sealer, kept, identity, unlock });
     const asked = await answerOf(async () => {
       if (links.signalling.isReady) await stores.nodes.claim();
       if (isThere) await stores.read();
@@ -172,7 +173,7 @@ interface Parts {
   readonly context: RedisContext;
   readonly links: Links;
   readonly sealer: Sealer;
-  readonly copy: Copy | undefined;
+  readonly kept: KeptCopy | undefined;
   readonly identity: StoreIdentity;
   readonly unlock: () => void;
 }
@@ -201,13 +202,14 @@ class RedisStores implements Stores {
   #closing: Promise<void> | undefined = undefined;
 
   constructor(parts: Parts) {
-    const { settings, context, links, sealer, copy, identity } = parts;
+    const { settings, context, links, sealer, kept, identity } = parts;
     const { log, node, clock } = context;
+    const copy = kept?.copy;
     const keys = new Keys(settings.keyPrefix);
     const refusal = () => (this.#isReplaced ? REPLACED : this.#isTooNew ? TOO_NEW : undefined);
     this.#parts = parts;
     this.nonceSecret = identity.nonceSecret;
-    this.#lastCopy = new LastCopy(settings.path, sealer, log, () => this.#copy());
+    this.#lastCopy = new LastCopy(settings.path, sealer, log, () => this.#copy(), kept);
     const replicas = settings.sentinel === undefined ? undefined : new Replicas(links.provisioning, log);
     this.provisioning = new RedisProvisioning({
       link: links.provisioning,

@@ -252,7 +252,7 @@ describe.skipIf(peersSkipped)('when Redis fails', () => {
     await expect(world.open()).rejects.toMatchObject({ problems: [{ code: 'store-too-new' }] });
   });
 
-  test('no secret is readable in Redis or in the node’s folder, whose files have mode 0600', async () => {
+  test('no secret is readable in Redis or in the node’s folder, whose files are for their owner alone', async () => {
     const stores = await open();
     const edits = { putTenants: [tenant('acme')], putTrunks: [trunk('100000001')] };
     await stores.provisioning.commit(commitOf(0, { ...edits, putCertificates: [certificate('acme-stir')] }));
@@ -264,9 +264,11 @@ describe.skipIf(peersSkipped)('when Redis fails', () => {
     admin.disconnect();
     expect(keys.length).toBeGreaterThan(3);
     expect(dumps.filter((dump) => dump?.includes(CANARY))).toEqual([]);
-    for (const file of readdirSync(world.folder())) {
-      const path = join(world.folder(), file);
-      expect([file, statSync(path).mode & 0o777, readFileSync(path).includes(CANARY)]).toEqual([file, 0o600, false]);
+    for (const entry of readdirSync(world.folder(), { recursive: true, withFileTypes: true })) {
+      const path = join(entry.parentPath, entry.name);
+      const mode = statSync(path).mode & 0o777;
+      if (entry.isDirectory()) expect([path, mode]).toEqual([path, 0o700]);
+      else expect([path, mode, readFileSync(path).includes(CANARY)]).toEqual([path, 0o600, false]);
     }
   });
 });

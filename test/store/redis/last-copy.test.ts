@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { Log } from '../../../src/base/log.ts';
 import { silentLog } from '../../../src/base/log.ts';
-import { type Copy, LastCopy } from '../../../src/store/redis/last-copy.ts';
+import { type Copy, type KeptCopy, LastCopy } from '../../../src/store/redis/last-copy.ts';
 import { Sealer } from '../../../src/store/sealer.ts';
 import { SliceWatch } from '../../kit/slice-watch.ts';
 import { temporaryFolder } from '../kit.ts';
@@ -28,18 +28,119 @@ const copy: Copy = {
   },
 };
 
-async function write(folder: string, log: Log = silentLog, what = copy): Promise<void> {
-  const written = new LastCopy(folder, sealer, log, () => what);
+async function write(folder: string, log: Log = silentLog, what = copy, kept?: KeptCopy): Promise<void> {
+  const written = new LastCopy(folder, sealer, log, () => what, kept);
   written.changed();
   await written.flush();
 }
 
+function read(folder: string, log: Log = silentLog): Copy | undefined {
+  return LastCopy.read(folder, sealer, log)?.copy;
+}
+
+/** The files with what is provisioned. */
+function filesIn(folder: string): string[] {
+  return readdirSync(join(folder, 'last-copy')).sort();
+}
+
 test('what is written is read back whole; a later one replaces it', async () => {
   const folder = temporaryFolder();
-  expect(LastCopy.read(folder, sealer, silentLog)).toBeUndefined();
+  expect(read(folder)).toBeUndefined();
   await write(folder);
   await write(folder);
-  expect(LastCopy.read(folder, sealer, silentLog)).toEqual(copy);
+  expect(read(folder)).toEqual(copy);
+});
+
+test('it is for the owner alone', async () => {
+  const folder = temporaryFolder();
+  await write(folder);
+  const modes = ['last-copy.json', 'last-copy', join('last-copy', filesIn(folder)[0] ?? '')];
+  expect(modes.map((each) => statSync(join(folder, each)).mode & 0o777)).toEqual([0o600, 0o700, 0o600]);
+});
+
+/** The copy with its tenants changed so. */
+function withTenants(what: Copy, change: (tenants: Copy['provisioned']['state']['tenants']) => void): Copy {
+  const { version, state } = what.provisioned;
+  const tenants = [...state.tenants];
+  change(tenants);
+  return { ...what, provisioned: { version: version + 1, state: { ...state, tenants } } };
+}
+
+describe('of 2,000 tenants', () => {
+  const tenants = Array.from({ length: 2_000 }, (_, index) => tenant(`t${index}`));
+  const large: Copy = { ...copy, provisioned: { version: 8, state: { ...copy.provisioned.state, tenants } } };
+
+  test('a change writes the tenants near the changed one, and what is left behind is removed', async () => {
+    const folder = temporaryFolder();
+    let current = large;
+    const written = new LastCopy(folder, sealer, silentLog, () => current);
+    written.changed();
+    await written.flush();
+    const before = filesIn(folder);
+    current = withTenants(large, (all) => all.splice(1_200, 1, tenant('t1200', 'Bob')));
+    written.changed();
+    await written.flush();
+    expect(read(folder)).toEqual(current);
+    const after = filesIn(folder);
+    expect(after).toHaveLength(before.length);
+    const anew = after.filter((name) => !before.includes(name));
+    expect(anew).toHaveLength(1);
+    const [octets, all] = [anew, after].map((names) =>
+      names.reduce((sum, name) => sum + statSync(join(folder, 'last-copy', name)).size, 0),
+    );
+    expect(octets).toBeLessThan((all ?? 0) / 10);
+  });
+
+  test('what a node starts from is not written again', async () => {
+    const folder = temporaryFolder();
+    await write(folder, silentLog, large);
+    const before = filesIn(folder);
+    const kept = LastCopy.read(folder, sealer, silentLog);
+    if (kept === undefined) throw new Error('no copy');
+    const next = withTenants(kept.copy, (all) => all.push(tenant('last')));
+    await write(folder, silentLog, next, kept);
+    expect(read(folder)).toEqual(next);
+    expect(filesIn(folder).filter((name) => !before.includes(name))).toHaveLength(1);
+  });
+
+  test('what was begun of a copy that could not be written is removed, and the one before stays good', async () => {
+    const folder = temporaryFolder();
+    await write(folder, silentLog, large);
+    const [before, kept] = [filesIn(folder), LastCopy.read(folder, sealer, silentLog)];
+    if (kept === undefined) throw new Error('no copy');
+    // In the way of the index.
+    mkdirSync(join(folder, 'last-copy.json.new'));
+    const errors: string[] = [];
+    const next = withTenants(kept.copy, (all) => all.push(tenant('last')));
+    await write(folder, { ...silentLog, error: (event) => errors.push(event) }, next, kept);
+    expect(errors).toEqual(['last-copy-not-written']);
+    expect(filesIn(folder)).toEqual(before);
+    expect(read(folder)).toEqual(large);
+  });
+
+  test('what a crash has left is removed with the next change', async () => {
+    const folder = temporaryFolder();
+    await write(folder, silentLog, large);
+    writeFileSync(join(folder, 'last-copy', 'left'), 'half a piece');
+    await write(folder, silentLog, large);
+    expect(filesIn(folder)).not.toContain('left');
+    expect(read(folder)).toEqual(large);
+  });
+});
+
+test('a copy of the format before, in one file, is read, and replaced with the next change', async () => {
+  const folder = temporaryFolder();
+  const { provisioned, ...rest } = copy;
+  const pieces = [{ tenants: provisioned.state.tenants }, { trunks: provisioned.state.trunks }];
+  const all = [...pieces, { certificates: provisioned.state.certificates }];
+  const head = { ...rest, version: provisioned.version, pieces: all.length };
+  const sealed = [head, ...all].map((piece, index) => sealer.sealJson(`last-copy/${index}`, piece).toString('base64'));
+  writeFileSync(join(folder, 'last-copy.json'), JSON.stringify({ format: 1, sealed }));
+  const kept = LastCopy.read(folder, sealer, silentLog);
+  expect(kept?.copy).toEqual(copy);
+  await write(folder, silentLog, copy, kept);
+  expect(read(folder)).toEqual(copy);
+  expect(filesIn(folder).length).toBeGreaterThan(0);
 });
 
 test('while a tenant with 10,000 extensions is written no turn of the loop computes for 20 ms', async () => {
@@ -63,29 +164,31 @@ test('while a tenant with 10,000 extensions is written no turn of the loop compu
   watch.start();
   await write(folder, silentLog, large);
   expect(watch.stop().cpuMs).toBeLessThan(20);
-  expect(LastCopy.read(folder, sealer, silentLog)).toEqual(large);
+  expect(read(folder)).toEqual(large);
 });
 
+/** Does something to the first two files with what is provisioned. */
+const toFiles = (damage: (first: string, second: string) => void) => (folder: string) => {
+  const [first = '', second = ''] = filesIn(folder).map((name) => join(folder, 'last-copy', name));
+  damage(first, second);
+};
+const toIndex = (damage: (text: string) => string) => (folder: string) => {
+  const path = join(folder, 'last-copy.json');
+  writeFileSync(path, damage(readFileSync(path, 'utf8')));
+};
+
 test.each([
-  ['cut off', (text: string) => text.slice(0, -100)],
-  ['with a piece missing', (text: string) => `${text.split('\n').slice(0, -4).join('\n').replace(/,$/, '')}\n]}\n`],
-  [
-    'with two pieces exchanged',
-    (text: string) =>
-      text
-        .split('\n')
-        .with(2, text.split('\n')[3] ?? '')
-        .with(3, text.split('\n')[2] ?? '')
-        .join('\n'),
-  ],
-  ['of another format', (text: string) => text.replace('"format":1', '"format":9')],
+  ['cut off', toIndex((text) => text.slice(0, -100))],
+  ['of another format', toIndex((text) => text.replace('"format":2', '"format":9'))],
+  ['with a piece cut off', toFiles((first) => writeFileSync(first, readFileSync(first).subarray(0, -1)))],
+  ['with a piece missing', toFiles((first) => rmSync(first))],
+  ['with one piece in the place of another', toFiles((first, second) => copyFileSync(second, first))],
 ])('a copy %s is not used, and that is logged', async (_, damage) => {
   const folder = temporaryFolder();
   await write(folder);
-  const path = join(folder, 'last-copy.json');
-  writeFileSync(path, damage(readFileSync(path, 'utf8')));
+  damage(folder);
   const errors: string[] = [];
-  expect(LastCopy.read(folder, sealer, { ...silentLog, error: (event) => errors.push(event) })).toBeUndefined();
+  expect(read(folder, { ...silentLog, error: (event) => errors.push(event) })).toBeUndefined();
   expect(errors).toEqual(['last-copy-unreadable']);
 });
 

@@ -235,7 +235,7 @@ describe.skipIf(peersSkipped)('Redis has lost changes that nodes have seen', () 
     test('a copy of the program before, which says no change: everything is read anew', async () => {
       await begin([other]);
       const sealer = new Sealer(Buffer.from(STORE_KEY, 'hex'));
-      const left = LastCopy.read(world.folder('a'), sealer, log);
+      const left = LastCopy.read(world.folder('a'), sealer, log)?.copy;
       if (left === undefined) throw new Error('no copy');
       expect(left.provisioned.version).toBe(2);
       const before = new LastCopy(world.folder('a'), sealer, log, () => ({ ...left, changeToken: undefined }));
