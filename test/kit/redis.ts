@@ -1,5 +1,7 @@
 /** Real Redis servers on free ports: one, a master with replicas under Sentinels, a Cluster. Each keeps its data in a folder that goes with it. */
+import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -27,6 +29,8 @@ function temporaryFolder(): string {
   return mkdtempSync(join(existsSync(MEMORY_FOLDER) ? MEMORY_FOLDER : tmpdir(), 'tandem-redis-'));
 }
 
+const ANSWER_MS = 1000;
+
 export interface RedisOptions {
   readonly args?: readonly string[];
   readonly port?: number;
@@ -48,6 +52,8 @@ export async function startRedis(options: RedisOptions = {}): Promise<RedisServe
   const start = async () => {
     child = startChild(peerCommand('redis-server'), [file]);
     await child.waitFor(/Ready to accept connections/);
+    // It says so before it looks at its sockets.
+    await answers(port, host);
   };
   await start();
   const current = () => {
@@ -69,6 +75,23 @@ export async function startRedis(options: RedisOptions = {}): Promise<RedisServe
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** Resolves when it answers: whatever it says, to whomever. */
+async function answers(port: number, host: string): Promise<void> {
+  for (;;) {
+    const socket = connect(port, host);
+    try {
+      await once(socket, 'connect');
+      socket.write('PING\r\n');
+      await once(socket, 'data', { signal: AbortSignal.timeout(ANSWER_MS) });
+      return;
+    } catch {
+      await pause(20);
+    } finally {
+      socket.destroy();
+    }
+  }
 }
 
 /** Arguments of a command line as lines of a file. */
