@@ -6,6 +6,8 @@ import { threadCpuMs } from './thread-cpu.ts';
  */
 export class SliceWatch {
   #isOn = false;
+  /** The longest by CPU time: from when to when, of `performance.now()`. */
+  #longest = { fromMs: 0, toMs: 0 };
   #cpuMs = 0;
   #wallMs = 0;
   #longestCpuMs = 0;
@@ -20,16 +22,21 @@ export class SliceWatch {
     setImmediate(() => this.#onTurn());
   }
 
-  /** The longest turns of the loop since the start, in ms: by the thread's CPU time, and by the clock. */
-  stop(): { readonly cpuMs: number; readonly wallMs: number } {
+  /** The longest turns of the loop since the start, in ms: by the thread's CPU time, and when that one was, and by the clock. */
+  stop(): { readonly cpuMs: number; readonly wallMs: number; readonly fromMs: number; readonly toMs: number } {
     this.#isOn = false;
-    return { cpuMs: this.#longestCpuMs, wallMs: this.#longestWallMs };
+    return { cpuMs: this.#longestCpuMs, wallMs: this.#longestWallMs, ...this.#longest };
   }
 
   #onTurn(): void {
     if (!this.#isOn) return;
-    this.#longestCpuMs = Math.max(this.#longestCpuMs, threadCpuMs() - this.#cpuMs);
-    this.#longestWallMs = Math.max(this.#longestWallMs, performance.now() - this.#wallMs);
+    const cpuMs = threadCpuMs() - this.#cpuMs;
+    const nowMs = performance.now();
+    if (cpuMs > this.#longestCpuMs) {
+      this.#longestCpuMs = cpuMs;
+      this.#longest = { fromMs: this.#wallMs, toMs: nowMs };
+    }
+    this.#longestWallMs = Math.max(this.#longestWallMs, nowMs - this.#wallMs);
     this.#mark();
     setImmediate(() => this.#onTurn());
   }

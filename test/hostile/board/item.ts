@@ -14,6 +14,12 @@ export interface Item {
    * figure as soon as it has it.
    */
   run(...amounts: number[]): Promise<readonly Figure[]> | AsyncIterable<Figure>;
+  /** What may be run of it alone: the words after its name on the command line. */
+  readonly parts?: {
+    readonly names: readonly string[];
+    /** The item of these alone; each figure is the one that the whole has. */
+    of(names: readonly string[]): Item;
+  };
 }
 
 export function holds({ value, bar }: Figure): boolean {

@@ -4,22 +4,39 @@ import { holds, type Item } from './item.ts';
 
 const folder = new URL('items/', import.meta.url);
 const names = readdirSync(folder).map((file) => file.replace(/\.ts$/, ''));
-const words = process.argv.slice(2);
-const chosen = words.filter((word) => !/^[0-9.]+$/.test(word));
-/** The numbers between a name and the next. */
-const amountsOf = (name: string): number[] => {
-  const rest = words.slice(words.indexOf(name) + 1);
-  const end = rest.findIndex((word) => chosen.includes(word));
-  return (end < 0 ? rest : rest.slice(0, end)).map(Number);
-};
-const unknown = chosen.filter((name) => !names.includes(name));
-if (unknown.length > 0) throw new Error(`no such item: ${unknown.join(', ')}; there are: ${names.join(', ')}`);
 
+interface Chosen {
+  readonly item: Item;
+  readonly name: string;
+  /** The numbers after its name. */
+  readonly amounts: number[];
+  /** The other words after it. */
+  readonly parts: string[];
+}
+
+async function choose(words: readonly string[]): Promise<Chosen[]> {
+  const chosen: Chosen[] = [];
+  for (const word of words) {
+    const last = chosen.at(-1);
+    if (names.includes(word)) {
+      const { item } = (await import(new URL(`${word}.ts`, folder).href)) as { item: Item };
+      chosen.push({ item, name: word, amounts: [], parts: [] });
+    } else if (last !== undefined && /^[0-9.]+$/.test(word)) last.amounts.push(Number(word));
+    else if (last?.item.parts?.names.includes(word)) last.parts.push(word);
+    else {
+      const parts = last?.item.parts === undefined ? '' : `, nor such part: ${last.item.parts.names.join(', ')}`;
+      throw new Error(`no such item: ${word}; there are: ${names.join(', ')}${parts}`);
+    }
+  }
+  return chosen;
+}
+
+const words = process.argv.slice(2);
 let missed = 0;
-for (const name of chosen.length > 0 ? chosen : names) {
-  const { item } = (await import(new URL(`${name}.ts`, folder).href)) as { item: Item };
+for (const { item, name, amounts, parts } of await choose(words.length > 0 ? words : names)) {
   console.log(`\n${name}: ${item.title}`);
-  for await (const figure of await item.run(...(chosen.includes(name) ? amountsOf(name) : []))) {
+  const run = parts.length > 0 ? (item.parts?.of(parts) ?? item) : item;
+  for await (const figure of await run.run(...amounts)) {
     const { what, value, unit, bar } = figure;
     const isHeld = holds(figure);
     if (!isHeld) missed++;

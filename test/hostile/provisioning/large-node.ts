@@ -21,6 +21,8 @@ export interface Seen {
   /** The longest turn of its event loop: in CPU time of the thread, and by the clock. */
   readonly cpuMs: number;
   readonly wallMs: number;
+  /** V8's collections in the turn with the most CPU time, by the clock. */
+  readonly collectedMs: number;
   /** The longest that `perf_hooks` saw the loop late. */
   readonly delayMs: number;
   readonly pingP99Ms: number;
@@ -56,8 +58,13 @@ export class LargeNode {
   /** @param redis URL of the store; its own files when left out. */
   static async start(size: Size, redis?: string): Promise<LargeNode> {
     const node = await LargeNode.#start(stateOf(size), redis);
-    await node.#makeTenant();
-    return node;
+    try {
+      await node.#makeTenant();
+      return node;
+    } catch (error) {
+      await node.stop();
+      throw error;
+    }
   }
 
   /** Another node on the same Redis, which serves what is there. */

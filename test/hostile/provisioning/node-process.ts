@@ -1,5 +1,6 @@
 /** A node whose event loop is watched. argv: its configuration file. Orders come over IPC, one at a time, each with an answer. */
-import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { monitorEventLoopDelay, PerformanceObserver } from 'node:perf_hooks';
+import { setTimeout as pause } from 'node:timers/promises';
 import { startNode } from '../../../src/node/node.ts';
 import { tuneV8 } from '../../../src/node/v8-tuning.ts';
 import { SliceWatch } from '../../kit/slice-watch.ts';
@@ -8,6 +9,11 @@ import { SliceWatch } from '../../kit/slice-watch.ts';
 tuneV8();
 const watch = new SliceWatch();
 const delay = monitorEventLoopDelay({ resolution: 1 });
+/** V8's collections while it is watched, by the clock of `performance.now()`. */
+let collections: { readonly startTime: number; readonly duration: number }[] = [];
+new PerformanceObserver((list) => collections.push(...list.getEntries())).observe({ entryTypes: ['gc'] });
+/** Until what has been observed is told. */
+const TOLD_MS = 50;
 const node = await startNode({
   configFile: process.argv[2],
   logStream: { write: () => {} },
@@ -21,18 +27,26 @@ process.on('SIGHUP', () => {
     (error: Error) => process.send?.({ error: error.message }),
   );
 });
-process.on('message', (order: 'watch' | 'read' | 'held' | 'stop') => {
+// Whoever watches it has gone.
+process.on('disconnect', () => process.exit(1));
+process.on('message', async (order: 'watch' | 'read' | 'held' | 'stop') => {
   switch (order) {
     case 'watch':
+      collections = [];
       delay.enable();
       delay.reset();
       watch.start();
       process.send?.({});
       return;
     case 'read': {
-      const { cpuMs, wallMs } = watch.stop();
+      const { cpuMs, wallMs, fromMs, toMs } = watch.stop();
       delay.disable();
-      process.send?.({ cpuMs, wallMs, delayMs: delay.max / 1e6, heapMb: process.memoryUsage().heapUsed / 1e6 });
+      const heapMb = process.memoryUsage().heapUsed / 1e6;
+      await pause(TOLD_MS);
+      const collectedMs = collections
+        .map(({ startTime, duration }) => Math.min(startTime + duration, toMs) - Math.max(startTime, fromMs))
+        .reduce((sum, ms) => sum + Math.max(ms, 0), 0);
+      process.send?.({ cpuMs, wallMs, collectedMs, delayMs: delay.max / 1e6, heapMb });
       return;
     }
     case 'held':
