@@ -1,6 +1,5 @@
 /** Where a trunk's requests go: RFC 3263 targets of its proxy or host with the trunk's TLS material, or the way to a gateway. */
 import { readFileSync } from 'node:fs';
-import { isIP } from 'node:net';
 import { derived } from '../base/derived.ts';
 import { type Egress, EgressError } from '../base/egress.ts';
 import { ownCopy } from '../base/text.ts';
@@ -115,7 +114,6 @@ export class TrunkHops {
   readonly #certificateOf: (trunk: Trunk) => TlsCertificate | undefined;
   readonly #tls = new Map<string, Cached<TlsCredentials> & { readonly certificate: TlsCertificate | undefined }>();
   readonly #clients = new Map<string, Cached<DigestClient>>();
-  readonly #ofAddress = derived((hop: HostHop) => this.#locator.locate(locateQuery(hop)));
 
   constructor(options: TrunkHopsOptions) {
     this.#egress = options.egress;
@@ -130,14 +128,9 @@ export class TrunkHops {
   reach(trunk: Trunk, hop: TrunkHop): Reach | Promise<readonly Target[]> {
     if (hop.kind === 'binding') return this.#gatewayReach(trunk);
     if (trunk.teams !== undefined) return this.#ofTeams(trunk, trunk.teams);
-    const located = this.#located(hop);
+    const located = this.#locator.locate(locateQuery(hop));
     if (located instanceof Promise) return located.then((targets) => this.#own(trunk, targets));
     return this.#own(trunk, located);
-  }
-
-  /** An address leads to one place, whenever it is asked. */
-  #located(hop: HostHop): ReturnType<TrunkLocator['locate']> {
-    return isIP(hop.host) === 0 ? this.#locator.locate(locateQuery(hop)) : this.#ofAddress(hop);
   }
 
   /** One datacentre after the other, in the order in which they are written; one whose name nobody knows is passed over. */
@@ -182,7 +175,7 @@ export class TrunkHops {
       return 'send' in reach ? reach : reach[0];
     }
     try {
-      const located = this.#located(hop);
+      const located = this.#locator.locate(locateQuery(hop));
       if (!(located instanceof Promise)) return fromListener(trunk, located)[0];
       located.catch(() => undefined);
     } catch {

@@ -8,6 +8,7 @@
 import { isIP } from 'node:net';
 import { Latest } from '../../base/latest.ts';
 import type { Clock } from '../../base/scheduler.ts';
+import { ownCopy } from '../../base/text.ts';
 import { DnsCache, type KnownAnswer, type TtlBounds } from './dns-cache.ts';
 import type { DnsPort, DnsRecordType, NaptrRecord, SrvRecord } from './dns-port.ts';
 import { orderByWeight } from './srv-order.ts';
@@ -63,6 +64,7 @@ export class LocateError extends Error {
 const DEFAULT_FAILURE_MEMORY_MS = 60_000;
 const MAX_REMEMBERED_FAILURES = 10_000;
 const MAX_TARGETS = 24;
+const MAX_LITERALS = 1_000;
 const SERVICE_OF: Readonly<Record<LocatedTransport, string>> = {
   udp: '_sip._udp.',
   tcp: '_sip._tcp.',
@@ -102,6 +104,8 @@ export class Locator {
   readonly #hosts: ReadonlyMap<string, readonly string[]>;
   readonly #random: () => number;
   readonly #failureMemoryMs: number;
+  /** Of addresses that were asked for, where the latest query of each leads: trunks ask for the same ones. */
+  readonly #literals = new Map<string, readonly LocatedTarget[]>();
   /** Target key → monotonic time until which it is tried last. */
   readonly #failedUntilMs = new Latest<string, number>(MAX_REMEMBERED_FAILURES);
 
@@ -120,7 +124,9 @@ export class Locator {
    * {@link LocateError} when there is none.
    */
   locate(query: LocateQuery): readonly LocatedTarget[] | Promise<readonly LocatedTarget[]> {
-    if (isIP(query.host) !== 0) return [literalTarget(query)];
+    const literal = this.#literals.get(query.host);
+    if (literal?.[0] !== undefined && isPlaceOf(literal[0], query)) return literal;
+    if (isIP(query.host) !== 0) return this.#literal(query);
     const known = this.#attempt(query, this.#random);
     return known instanceof Unknown ? this.#locateAsking(query, known) : known;
   }
@@ -138,6 +144,13 @@ export class Locator {
   isFailed(target: LocatedTarget): boolean {
     const untilMs = this.#failedUntilMs.get(targetKey(target));
     return untilMs !== undefined && untilMs > this.#clock.nowMs();
+  }
+
+  #literal(query: LocateQuery): readonly LocatedTarget[] {
+    const targets = [literalTarget(query)];
+    if (this.#literals.size < MAX_LITERALS || this.#literals.has(query.host))
+      this.#literals.set(ownCopy(query.host), targets);
+    return targets;
   }
 
   async #locateAsking(query: LocateQuery, first: Unknown): Promise<readonly LocatedTarget[]> {
@@ -250,8 +263,18 @@ type RecordsOf = (name: string, type: DnsRecordType) => KnownAnswer['records'];
 
 /** §4.1, §4.2: a numeric host is used as it is; TLS for `sips`, else the transport asked for, else UDP. */
 function literalTarget(query: LocateQuery): LocatedTarget {
-  const transport = query.secure === true ? 'tls' : (query.transport ?? 'udp');
-  return { transport, address: query.host, port: query.port ?? defaultPort(transport), serverName: query.host };
+  const host = ownCopy(query.host);
+  const transport = transportOf(query);
+  return { transport, address: host, port: query.port ?? defaultPort(transport), serverName: host };
+}
+
+/** Whether that is where a query of its host leads. */
+function isPlaceOf({ transport, port }: LocatedTarget, query: LocateQuery): boolean {
+  return transport === transportOf(query) && port === (query.port ?? defaultPort(transport));
+}
+
+function transportOf({ secure, transport = 'udp' }: LocateQuery): LocatedTransport {
+  return secure === true ? 'tls' : transport;
 }
 
 const fixedOrder = () => 0;

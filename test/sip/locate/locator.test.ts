@@ -91,6 +91,21 @@ describe('RFC 3263 §4.1 and §4.2: what needs no DNS', () => {
     expect(brief(locator.locate({ host: 'LocalHost' }) as never)).toEqual(['udp 127.0.0.1 5060']);
     expect(dns.asked).toEqual([]);
   });
+
+  test('an address leads where each query says, whatever was asked of it before', () => {
+    const { locator } = world();
+    const places = ['udp', 'tcp', 'udp'] as const;
+    for (const [index, transport] of places.entries())
+      for (const port of [5060, 5080 + index, 5060])
+        expect(brief(locator.locate({ host: '192.0.2.1', port, transport }) as never)).toEqual([
+          `${transport} 192.0.2.1 ${port}`,
+        ]);
+    expect(brief(locator.locate({ host: '192.0.2.1', secure: true }) as never)).toEqual(['tls 192.0.2.1 5061']);
+    for (let index = 0; index < 3_000; index++)
+      expect(brief(locator.locate({ host: `10.0.${index >> 8}.${index & 255}` }) as never)).toEqual([
+        `udp 10.0.${index >> 8}.${index & 255} 5060`,
+      ]);
+  });
 });
 
 describe('RFC 3263 §4: names', () => {
