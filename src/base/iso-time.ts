@@ -10,5 +10,9 @@ export function isoTime(wallMs: number): string {
     second = wholeSecond;
   }
   const ms = wholeMs - wholeSecond * 1000;
-  return `${prefix}${ms < 10 ? '00' : ms < 100 ? '0' : ''}${ms}Z`;
+  ENDS[ms] ??= `${String(ms).padStart(3, '0')}Z`;
+  return prefix + ENDS[ms];
 }
+
+/** Of each millisecond. */
+const ENDS: string[] = [];

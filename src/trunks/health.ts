@@ -39,15 +39,15 @@ export function healthOf(
   registration: Registration | undefined,
   gateway: GatewayBinding,
   targets: TargetVerdict,
-  elsewhere: () => TrunkHealth | undefined = () => undefined,
+  elsewhere: (trunkId: string) => TrunkHealth | undefined,
 ): TrunkHealth {
   if (!trunk.enabled) return { state: 'offline', code: undefined, reason: 'disabled' };
   if (registration?.isElsewhere === true) {
-    const told = elsewhere();
+    const told = elsewhere(trunk.id);
     if (told !== undefined) return told;
   }
   if (gateway.isElsewhere) {
-    const told = elsewhere();
+    const told = elsewhere(trunk.id);
     // Nodes tell of trouble only.
     if (told !== undefined && told.state !== 'online') return told;
     return { state: 'online', code: undefined, reason: 'its gateway is registered at another node' };

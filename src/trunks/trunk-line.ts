@@ -409,8 +409,8 @@ export class TrunkLine implements TimerTarget {
     if (this.#rateUntilMs > scheduler.nowMs()) return `the carrier says ${this.#rateReason}`;
     const trunk = this.#trunk;
     const holders = tenant === undefined ? [trunkHolder(trunk)] : trunkHolders(trunk, tenant, directory());
-    const full = holders.find((holder) => capacity.isFull(holder));
-    return full === undefined ? '' : `${full.concurrentCalls} calls in progress`;
+    for (const holder of holders) if (capacity.isFull(holder)) return `${holder.concurrentCalls} calls in progress`;
+    return '';
   }
 
   #evaluate(): TrunkHealth {
@@ -422,11 +422,10 @@ export class TrunkLine implements TimerTarget {
     };
     const nowMs = scheduler.nowMs();
     const previous = this.#shown.state;
-    const elsewhere = () => this.#ports.elsewhere(trunk.id);
     this.#shown =
       this.#told !== undefined && trunk.enabled
         ? this.#told
-        : healthOf(trunk, this.#registration, binding, this.#health.verdict(nowMs), elsewhere);
+        : healthOf(trunk, this.#registration, binding, this.#health.verdict(nowMs), this.#ports.elsewhere);
     if (trunk.teams !== undefined)
       this.#datacentres?.look(trunk.teams, nowMs, scheduler.wallMs(), (status, before) => {
         if (!this.#ended && this.#tells) this.#ports.onDatacentre(this, status, before);

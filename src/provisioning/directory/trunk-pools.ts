@@ -24,7 +24,9 @@ export function ownedPools(trunk: Trunk): OwnedPool[] {
 export function assignmentOf(trunk: Trunk, tenant: string): Assignment | undefined {
   const { assignments } = trunk;
   if (assignments.length > FEW) return assignmentTable(trunk).get(tenant);
-  return assignments.findLast((assignment) => assignment.tenant === tenant);
+  for (let index = assignments.length - 1; index >= 0; index--)
+    if (assignments[index]?.tenant === tenant) return assignments[index];
+  return undefined;
 }
 
 /** So many are looked through as fast as they are found in a table, which takes more room than they do. */

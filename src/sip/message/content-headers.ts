@@ -21,6 +21,7 @@ const SDP = 'application/sdp';
 const MULTIPART = 'multipart/';
 
 const NONE: readonly (readonly [string, string])[] = [];
+const SDP_ALONE: typeof NONE = [[headerName(HeaderId.ContentType), SDP]];
 
 /** The header fields that describe the body of `message`, by canonical name; none when it has no body. */
 export function contentFields(message: {
@@ -31,7 +32,9 @@ export function contentFields(message: {
   if (message.body === '') return fields;
   for (const id of CONTENT_HEADERS) {
     const value = message.headers.value(id);
-    if (value !== undefined) fields = added(fields, [headerName(id), value]);
+    if (value === undefined) continue;
+    // Nearly all bodies are described by this alone.
+    fields = id === HeaderId.ContentType && value === SDP ? SDP_ALONE : added(fields, [headerName(id), value]);
   }
   return fields;
 }

@@ -26,6 +26,8 @@ export abstract class ClientTransactionBase<F extends Channel>
   protected readonly timeoutMs: number;
   /** Timer A or E as it stands. */
   protected intervalMs: number;
+  /** What is left of {@link timeoutMs} when the timer goes off that is armed. */
+  #leftMs = 0;
 
   constructor(
     host: TransactionHost<F>,
@@ -64,9 +66,20 @@ export abstract class ClientTransactionBase<F extends Channel>
 
   /** Sends the request: §17.1.1.2 and §17.1.2.2 resend it only over unreliable transports, and give up over all. */
   protected transmit(resendTimer: number, timeoutTimer: number): void {
-    if (!this.flow.reliable) this.armResend(this.intervalMs, resendTimer);
-    this.armState(this.timeoutMs, timeoutTimer);
+    this.#leftMs = this.timeoutMs;
+    if (this.flow.reliable) this.armState(this.timeoutMs, timeoutTimer);
+    else this.armNext(resendTimer, timeoutTimer);
     this.flow.send(this.text);
+  }
+
+  /** Of the two that run while it is sent again and again only the one that is due first. */
+  protected armNext(resendTimer: number, timeoutTimer: number): void {
+    if (this.intervalMs >= this.#leftMs) {
+      this.armState(this.#leftMs, timeoutTimer);
+      return;
+    }
+    this.#leftMs -= this.intervalMs;
+    this.armResend(this.intervalMs, resendTimer);
   }
 
   protected timeOut(): void {

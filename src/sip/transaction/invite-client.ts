@@ -210,7 +210,7 @@ export class InviteClientTransaction<F extends Channel> extends ClientTransactio
 
   #timerA(): void {
     this.intervalMs *= 2;
-    this.armResend(this.intervalMs, TransactionTimer.A);
+    this.armNext(TransactionTimer.A, TransactionTimer.B);
     this.resend();
   }
 }

@@ -108,7 +108,7 @@ export class NonInviteClientTransaction<F extends Channel> extends ClientTransac
     const { t2Ms } = this.host.timers;
     // §17.1.2.2: MIN(2*T1 …, T2) while Trying, T2 in Proceeding.
     this.intervalMs = this.state === 'proceeding' ? t2Ms : Math.min(2 * this.intervalMs, t2Ms);
-    this.armResend(this.intervalMs, TransactionTimer.E);
+    this.armNext(TransactionTimer.E, TransactionTimer.F);
     this.resend();
   }
 }
