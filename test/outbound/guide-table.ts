@@ -778,6 +778,11 @@ export const OPTION_ROWS: readonly GuideRow[] = [
     ),
     expect: { From: '"Acme Sales" <sip:14155550106@sip.portsip.io>' },
   },
+  {
+    name: 'digits of another script (as octets) are dialled as those of ASCII',
+    call: call(full(), { dialled: '+\u00d9\u00a1\u00d9\u00a2345678' }),
+    expect: { 'Request-Line': 'INVITE sip:+12345678@pstn.twillio.com:5060 SIP/2.0' },
+  },
 ];
 
 /** Exits: one per status of the life cycle. */
@@ -786,8 +791,8 @@ export const REFUSAL_ROWS: readonly GuideRow[] = [
   { name: 'letters', call: call(full(), { dialled: 'alice' }), expect: {}, refusedWith: 404 },
   { name: '40 digits', call: call(full(), { dialled: '1'.repeat(40) }), expect: {}, refusedWith: 404 },
   {
-    name: 'Unicode digits (as octets)',
-    call: call(full(), { dialled: '\u00d9\u00a1\u00d9\u00a2' }),
+    name: 'a letter beside digits of another script (as octets)',
+    call: call(full(), { dialled: '\u00d9\u00a1\u00d9\u00a2a' }),
     expect: {},
     refusedWith: 404,
   },

@@ -51,7 +51,8 @@ function leadingZeros(text: string, start: number, plus: boolean): number {
  * A number without what people write for the eye (RFC 3966 §5.1.1, and spaces): digits, `*` and `#`, and one leading `+` stay. A text
  * that is no telephone number comes back as it is: a name has no separators.
  */
-export function plainNumber(text: string): string {
+export function plainNumber(written: string): string {
+  const text = withAsciiDigits(written);
   let plain = '';
   let start = 0;
   let dialable = 0;
@@ -66,11 +67,30 @@ export function plainNumber(text: string): string {
       plain += text.slice(start, position);
       start = position + length;
       position = start - 1;
-    } else if (code !== PLUS || dialable > 0 || plain !== '' || position !== start) return text;
+    } else if (code !== PLUS || dialable > 0 || plain !== '' || position !== start) return written;
   }
-  if (start === 0) return text;
-  return dialable === 0 ? text : plain + text.slice(start);
+  if (dialable === 0) return written;
+  return start === 0 ? text : plain + text.slice(start);
 }
+
+/** The same with the digits of other scripts as ASCII ones: keyboards for Arabic or Japanese write a number with their own. */
+function withAsciiDigits(text: string): string {
+  let result = '';
+  let start = 0;
+  for (let position = 0; position < text.length; position += 1) {
+    if (text.charCodeAt(position) < 0x80) continue;
+    const length = characterLength(text, position);
+    const zero = ZEROS.find((first) => character - first >= 0 && character - first <= 9);
+    if (zero === undefined) continue;
+    result += text.slice(start, position) + String(character - zero);
+    start = position + length;
+    position = start - 1;
+  }
+  return start === 0 ? text : result + text.slice(start);
+}
+
+/** Zero of the Arabic-Indic, Eastern Arabic-Indic, Devanagari, Bengali, Thai, Burmese, Khmer and full-width digits. */
+const ZEROS: readonly number[] = [0x660, 0x6f0, 0x966, 0x9e6, 0xe50, 0x1040, 0x17e0, 0xff10];
 
 function skipSeparators(text: string, start: number): number {
   let position = start;
@@ -87,17 +107,32 @@ function skipSeparators(text: string, start: number): number {
 function separatorLength(text: string, position: number): number {
   const code = text.charCodeAt(position);
   if (code < 0x80) return code === 0x20 || code === 0x2e || code === 0x2d || code === 0x28 || code === 0x29 ? 1 : 0;
-  if (isInvisible(code)) return 1;
-  const second = text.charCodeAt(position + 1) ^ 0x80;
-  if (code === 0xc2) return second < 0x40 && isInvisible(0x80 | second) ? 2 : 0;
-  if (code !== 0xe2 && code !== 0xe3 && code !== 0xef) return 0;
-  const third = text.charCodeAt(position + 2) ^ 0x80;
-  return second < 0x40 && third < 0x40 && isInvisible(((code & 0xf) << 12) | (second << 6) | third) ? 3 : 0;
+  const length = characterLength(text, position);
+  return isInvisible(character) ? length : 0;
 }
 
-/** No-break space and soft hyphen; U+2000 to U+2015 (spaces, zero-width characters, dashes) and U+202A to U+202F; U+2060 to U+206F; ideographic space; byte order mark. */
+/** The character that {@link characterLength} found. */
+let character = 0;
+
+/** How many places the character at `position` takes: one, or two or three as the octets of its UTF-8. */
+function characterLength(text: string, position: number): number {
+  const code = text.charCodeAt(position);
+  const second = text.charCodeAt(position + 1) ^ 0x80;
+  const third = text.charCodeAt(position + 2) ^ 0x80;
+  character = code;
+  if (code >= 0xc2 && code <= 0xdf && second < 0x40) {
+    character = ((code & 0x1f) << 6) | second;
+    return 2;
+  }
+  if (code < 0xe0 || code > 0xef || second >= 0x40 || third >= 0x40) return 1;
+  character = ((code & 0xf) << 12) | (second << 6) | third;
+  return 3;
+}
+
+/** No-break space and soft hyphen; U+2000 to U+2015 (spaces, zero-width characters, dashes) and U+202A to U+202F; minus; U+2060 to U+206F; ideographic space; full-width parentheses, minus and stop; byte order mark. */
 function isInvisible(code: number): boolean {
   if (code < 0x2000) return code === 0xa0 || code === 0xad;
   if (code <= 0x206f) return code <= 0x2015 || (code >= 0x202a && code <= 0x202f) || code >= 0x2060;
-  return code === 0x3000 || code === 0xfeff;
+  return MARKS.has(code);
 }
+const MARKS: ReadonlySet<number> = new Set([0x2212, 0x3000, 0xff08, 0xff09, 0xff0d, 0xff0e, 0xfeff]);

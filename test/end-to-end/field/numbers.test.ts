@@ -78,6 +78,8 @@ describe('kind 1: visual separators dodge nothing (RFC 3966 §5.1.1)', () => {
     'sip:91%E2%80%8B900555%C2%A01234@acme.test',
     'sip:\u00e2\u0080\u00ac919005551234\u00ef\u00bb\u00bf@acme.test',
     'tel:9(1)900.555.1234;phone-context=+1',
+    'sip:%DB%B9%DB%B1%DB%B9%DB%B0%DB%B05551234@acme.test',
+    'sip:\u00ef\u00bc\u0099\u00ef\u00bc\u0091-900.5551234@acme.test;user=phone',
   ])('%s is barred as 919005551234 is', async (uri) => {
     expect(await place(inviteTo(uri))).toEqual({ status: 403, reached: undefined });
   });
@@ -96,6 +98,8 @@ describe('kind 2: emergency numbers leave as dialled', () => {
     ['tel:9-1-1', '911'],
     ['tel:112;phone-context=+1', '112'],
     ['sip:%E2%80%AA911%E2%80%AC@acme.test', '911'],
+    ['sip:%D9%A9%D9%A1%D9%A1@acme.test', '911'],
+    ['sip:\u00ef\u00bc\u0091\u00ef\u00bc\u0091\u00ef\u00bc\u0092@acme.test', '112'],
     ['sip:9911@acme.test', '911'],
     ['sip:9-112@acme.test;user=phone', '112'],
     ['sip:*67112@acme.test', '112'],

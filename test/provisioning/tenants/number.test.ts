@@ -2,6 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { normalizeNumber, plainNumber } from '../../../src/provisioning/tenants/number.ts';
 
+const octets = (text: string) => Buffer.from(text, 'utf8').toString('latin1');
+
 describe('how numbers compare (behaviour 1)', () => {
   test.each([
     ['14155550100', 14155550100],
@@ -58,7 +60,6 @@ describe('how numbers compare (behaviour 1)', () => {
 });
 
 describe('invisible characters of copied numbers are separators, as text and as the octets of their UTF-8', () => {
-  const octets = (text: string) => Buffer.from(text, 'utf8').toString('latin1');
   test.each([
     ['zero width space', '\u200b'],
     ['zero width joiner', '\u200d'],
@@ -75,6 +76,9 @@ describe('invisible characters of copied numbers are separators, as text and as 
     ['soft hyphen', '\u00ad'],
     ['non-breaking hyphen', '\u2011'],
     ['en dash', '\u2013'],
+    ['minus', '\u2212'],
+    ['full-width parenthesis', '\uff08'],
+    ['full-width stop', '\uff0e'],
   ])('%s', (_name, mark) => {
     for (const each of [mark, octets(mark)]) {
       for (const text of [`${each}+1${each}415555${each}0100${each}`, `+${each}${each}14155550100`]) {
@@ -88,13 +92,33 @@ describe('invisible characters of copied numbers are separators, as text and as 
     }
   });
 
-  test.each(['1\u00c2 2', '1\u00e2\u0080', '1\u00e2\u00802', '1\u00e9', '1\u20ac2', '1\uff112', '1\u00c22'])(
+  test.each(['1\u00c2 2', '1\u00e2\u0080', '1\u00e2\u00802', '1\u00e9', '1\u20ac2', '1\u00c22'])(
     '%j holds something else',
     (text) => {
       expect(normalizeNumber(text)).toBeUndefined();
       expect(plainNumber(text)).toBe(text);
     },
   );
+});
+
+describe('what is dialled in the digits of another script is that number', () => {
+  test.each([
+    ['Arabic', '\u0669\u0661\u0661', '911'],
+    ['Persian', '\u06f1\u06f1\u06f2', '112'],
+    ['Hindi', '+\u0967-\u096a\u0967\u096b', '+1415'],
+    ['Bengali', '\u09ef\u09ef\u09ef', '999'],
+    ['Thai', '\u0e51\u0e59\u0e51', '191'],
+    ['Burmese', '\u1041\u1049\u1049', '199'],
+    ['Khmer', '\u17e1\u17e1\u17e7', '117'],
+    ['full-width', '\uff08\uff11\uff09\uff11\uff10', '110'],
+    ['one among others', '9\uff111', '911'],
+  ])('%s', (_name, text, number) => {
+    for (const each of [text, octets(text)]) expect(plainNumber(each)).toBe(number);
+  });
+
+  test('a name with such a digit stays as it is', () => {
+    for (const each of ['desk\uff11', octets('desk\uff11')]) expect(plainNumber(each)).toBe(each);
+  });
 });
 
 describe('what is dialled and sent has no visual separators (RFC 3966 §5.1.1)', () => {
