@@ -1,5 +1,5 @@
 import { PeerError } from '../../base/errors.ts';
-import { decimalAt, isToken, skipSpace, trimEnd } from './characters.ts';
+import { decimalAt, isTokenCode, skipSpace, trimEnd } from './characters.ts';
 import { knownMethod, methodAt } from './method.ts';
 
 export interface CSeq {
@@ -13,10 +13,15 @@ let methodEnd = 0;
 
 /** Reads the CSeq value `text[from, to)`. The sequence number MUST be less than 2**31 (RFC 3261 §8.1.1.5); methods are case-sensitive (§7.1), but here a known one in other letters can only be meant. Throws PeerError SIP_PEER_CSEQ. */
 export function parseCSeq(text: string, from = 0, to = text.length): CSeq {
-  return { sequence: locate(text, from, to), method: locatedMethod(text) };
+  const sequence = locate(text, from, to);
+  if (methodEnd !== trimEnd(text, from, to)) throw broken(text.slice(from, to), 'more than a method after the number');
+  return { sequence, method: locatedMethod(text) };
 }
 
-/** The method alone, which with its branch is what an answer is found by. Throws what {@link parseCSeq} throws. */
+/**
+ * The method alone, which with its branch is what an answer is found by; what stands behind it is not looked at. Throws what
+ * {@link parseCSeq} throws.
+ */
 export function readCSeqMethod(text: string, from = 0, to = text.length): string {
   locate(text, from, to);
   return locatedMethod(text);
@@ -29,10 +34,11 @@ function locate(text: string, from: number, to: number): number {
   let index = start;
   while (index < end && text.charCodeAt(index) >= 0x30 && text.charCodeAt(index) <= 0x39) index++;
   const sequence = decimalAt(text, start, index);
-  methodStart = skipSpace(text, index, end);
-  methodEnd = end;
   if (sequence < 0 || sequence >= 2 ** 31) throw broken(text.slice(start, end), 'no sequence number below 2**31');
-  if (methodStart === index || !isToken(text, methodStart, end))
+  methodStart = skipSpace(text, index, end);
+  methodEnd = methodStart;
+  while (methodEnd < end && isTokenCode(text.charCodeAt(methodEnd))) methodEnd++;
+  if (methodStart === index || methodEnd === methodStart)
     throw broken(text.slice(start, end), 'no method after the number');
   return sequence;
 }

@@ -1,5 +1,5 @@
 import { PeerError } from '../../base/errors.ts';
-import { decimalAt, findSeparator, isSpaceCode, isTokenCode, skipSpace, trimEnd } from './characters.ts';
+import { decimalAt, findSeparator, isSameWord, isSpaceCode, isTokenCode, skipSpace, trimEnd } from './characters.ts';
 import { MAY_REPEAT, type Params, readParams, scannedValue, scanParams } from './params.ts';
 import { endOfHost, formatHost } from './uri.ts';
 import { wordAt, wordsByLength } from './words.ts';
@@ -142,17 +142,42 @@ export function parseVia(text: string, from = 0, to = text.length): Via {
 }
 
 /**
- * The branch of the first Via value in `text[from, to)`, which is all that an answer is found by; empty when there is none. Throws what
- * {@link parseVia} throws, and when there are two.
+ * The branch of the first Via value in `text[from, to)`, which is all that an answer is found by; empty when there is none. A value that
+ * cannot be read otherwise has it all the same. Throws what {@link parseVia} throws, and when there are two.
  */
 export function readBranch(text: string, from: number, to: number): string {
   const end = endOfFirst(text, from, to);
-  locate(text, from, end);
-  const found = scanParams(text, paramsStart, valueEnd, 'Via', NAMES);
-  if ((found & MAY_REPEAT) === 0) return scannedValue(text);
-  const via = parseVia(text, from, end);
-  if (via.repeats('branch')) throw new PeerError('SIP_PEER_PARAMS', 'two branches');
-  return via.branch;
+  try {
+    locate(text, from, end);
+    const found = scanParams(text, paramsStart, valueEnd, 'Via', NAMES);
+    if ((found & MAY_REPEAT) === 0) return scannedValue(text);
+    const via = parseVia(text, from, end);
+    if (via.repeats('branch')) throw new PeerError('SIP_PEER_PARAMS', 'two branches');
+    return via.branch;
+  } catch (error) {
+    const branch = error instanceof PeerError ? branchAmong(text.slice(from, end)) : undefined;
+    if (branch === undefined) throw error;
+    return branch;
+  }
+}
+
+/** The one branch among the parameters of a Via that cannot be read otherwise; undefined when there is none, or two differ. */
+function branchAmong(via: string): string | undefined {
+  let found: string | undefined;
+  for (let at = via.indexOf(';'); at >= 0; at = via.indexOf(';', at)) {
+    const start = skipSpace(via, at + 1);
+    at = start;
+    if (!isSameWord(via, start, 'branch')) continue;
+    const equals = skipSpace(via, start + 'branch'.length);
+    if (via.charCodeAt(equals) !== 0x3d) continue;
+    const valueStart = skipSpace(via, equals + 1);
+    let valueEnd = valueStart;
+    while (valueEnd < via.length && isTokenCode(via.charCodeAt(valueEnd))) valueEnd++;
+    const value = via.slice(valueStart, valueEnd);
+    if (found !== undefined && found !== value) return undefined;
+    found = value;
+  }
+  return found === '' ? undefined : found;
 }
 
 /** The first Via value in `text[from, to)`. */

@@ -53,6 +53,13 @@ describe.each(['udp', 'tcp'] as const)('an answer of the carrier over %s', (tran
   test.each<[string, (text: string) => string]>([
     ['the method of CSeq in lower case', (text) => text.replace(' INVITE\r', ' invite\r')],
     ['a comment in Via', (text) => text.replace(/(Via: [^\r]*)/, '$1 (Acme Gateway)')],
+    ['more than parameters in Via', (text) => text.replace(/(Via: [^\r]*)/, '$1 gw-1')],
+    ['an address without brackets in Via', (text) => text.replace(/(Via: \S+) [^;]*/, '$1 fe80::1:5060')],
+    ['more than the method in CSeq', (text) => text.replace(' INVITE\r', ' INVITE;x=y\r')],
+    [
+      'a name with a space, a line without a colon',
+      (text) => text.replace('\r\nCSeq', '\r\nX Y: z\r\nnothing\r\nCSeq'),
+    ],
     ['neither From nor To', (text) => text.replace(/\r\n(?:From|To): [^\r]*/g, '')],
   ])('a 200 with %s reaches its INVITE', async (_what, edit) => {
     const { phone, carrier } = world;

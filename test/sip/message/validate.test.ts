@@ -139,6 +139,8 @@ describe('responses', () => {
       [...fields, 'Via: SIP/2.0/UDP other', ...fields.filter((f) => f.startsWith('Via'))],
     ],
     ['two branches', replaced('bKa', 'bKa;branch=z9hG4bKb')],
+    ['two branches of a Via that cannot be read', replaced('bKa', 'bKa;branch=z9hG4bKb;;= x')],
+    ['a Via without branch that cannot be read', replaced('h;branch=z9hG4bKa', '[;x')],
   ])('%s is dropped', (_what, list) => {
     expect(keep(list)).toBe(false);
   });
@@ -169,6 +171,10 @@ describe('responses', () => {
     ['To twice', [...fields, 'To: <sip:b@h>']],
     ['Via twice', [...fields, ...fields.filter((field) => field.startsWith('Via'))]],
     ['a comment in Via', replaced('bKa', 'bKa (Acme)')],
+    ['more than parameters in Via', replaced('bKa', 'bKa via gw-1')],
+    ['an address without brackets in Via', replaced('UDP h;', 'UDP fe80::1%eth0:5060;')],
+    ['no sent-by in Via', replaced('UDP h;', 'UDP ;')],
+    ['more than the method in CSeq', replaced('1 INVITE', '1 INVITE;ob')],
     ['CSeq, Call-ID and From twice', [...fields, 'CSeq: 1 INVITE', 'i: c@h', 'f: <sip:a@h>;tag=1']],
     ['a tag twice', replaced('tag=1', 'tag=1;tag=1')],
   ])('an answer reaches its transaction with %s', (_what, list) => {
