@@ -1,4 +1,4 @@
-export { firstSource, type InboundNumbers, readInboundNumbers } from './parameters.ts';
+export { calledSources, firstSource, type InboundNumbers, readInboundNumbers } from './parameters.ts';
 export {
   type InboundCall,
   type InboundDirectory,

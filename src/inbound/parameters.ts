@@ -77,6 +77,15 @@ export function firstSource(
   return undefined;
 }
 
+/**
+ * Where the called number stands: where the trunk says. Where it says To, and that has none, it is in the Request-URI, which says whom a
+ * request is for (RFC 3261 §8.2.2.1).
+ */
+export function calledSources({ calledNumber }: InboundParameters): readonly InboundSource[] {
+  const isMeant = calledNumber.includes('to.user') && !calledNumber.includes('requestUri.user');
+  return isMeant ? [...calledNumber, 'requestUri.user'] : calledNumber;
+}
+
 /** Where the network says who calls, asked when a gateway has written that it knows nobody in the place of the number. */
 const NETWORKS_WORD: readonly InboundSource[] = ['pAssertedIdentity.user', 'remotePartyIdCalling.user'];
 
@@ -101,7 +110,7 @@ export function readInboundNumbers(
   // A name alone may be withheld (draft-ietf-sip-privacy-04 §5.1).
   const hasName = partyPrivacy(request.headers, 'calling').remoteParty !== 'name';
   // RFC 3966 §5.1.1: no rule, mask or other trunk sees visual separators.
-  const calledNumber = plainNumber(firstOf(request, parameters.calledNumber));
+  const calledNumber = plainNumber(firstOf(request, calledSources(parameters)));
   const callerNumber = plainNumber(callerNumberOf(request, parameters.callerNumber));
   const callerDisplayName = hasName ? firstOf(request, parameters.callerDisplayName) : '';
   return {

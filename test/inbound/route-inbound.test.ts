@@ -121,8 +121,15 @@ describe('the called number finds tenant and rule', () => {
     });
   });
 
-  test.each(['sales', '9'.repeat(40), '٠١٢٣', ''])('a To user of %j is unknown, not a fault', (user) => {
-    const to = user === '' ? '<sip:192.0.2.1>' : `<sip:${encodeURIComponent(user)}@192.0.2.1>`;
+  test.each(['<sip:192.0.2.1>', '<sip:14155550199@192.0.2.1:1:1>', '<sip:14155550199@2001:db8::1>', '<mailto:a@b>'])(
+    'RFC 3261 §8.2.2.1: where To is %s, the number is that of the Request-URI',
+    (to) => {
+      expect(route(invite({ to }))).toMatchObject({ kind: 'route', rule: 'main' });
+    },
+  );
+
+  test.each(['sales', '9'.repeat(40), '٠١٢٣'])('a To user of %j is unknown, not a fault', (user) => {
+    const to = `<sip:${encodeURIComponent(user)}@192.0.2.1>`;
     expect(route(invite({ to }))).toMatchObject({ status: 404, code: 'unknown-number' });
   });
 });

@@ -1,6 +1,6 @@
 /** Why a call in went where it went, and why the INVITE to a phone is what it is, in words. */
 import type { CallFacts } from '../../call/index.ts';
-import { firstSource } from '../../inbound/index.ts';
+import { calledSources, firstSource } from '../../inbound/index.ts';
 import { type FieldNote, type FieldReason, reasonsOf, type StepNote } from '../../outbound/index.ts';
 import type { Directory } from '../../provisioning/directory/directory.ts';
 import { formatRange } from '../../provisioning/tenants/did-pool.ts';
@@ -37,9 +37,9 @@ function trunkSteps({ trunk, from }: CallIn): StepNote[] {
 
 function numberSteps({ trunk: { inboundParameters, numberFormat }, facts, invite }: CallIn): StepNote[] {
   if (invite === undefined) return [];
-  const { normalize, calledNumber, callerNumber, callerDisplayName } = inboundParameters;
+  const { normalize, callerNumber, callerDisplayName } = inboundParameters;
   const readings: readonly (readonly [string, readonly InboundSource[], Normalization | undefined, string])[] = [
-    ['called-number', calledNumber, normalize.calledNumber, facts.called],
+    ['called-number', calledSources(inboundParameters), normalize.calledNumber, facts.called],
     ['caller-number', callerNumber, normalize.callerNumber, facts.caller],
     ['caller-name', callerDisplayName, normalize.callerDisplayName, facts.callerName ?? ''],
   ];

@@ -235,7 +235,9 @@ const normalizeSchema = z.strictObject({
 export const inboundParametersSchema = z.strictObject({
   calledNumber: sources
     .optional()
-    .describe('Where the called number is read; several are tried in order. Default `to.user`.'),
+    .describe(
+      'Where the called number is read; several are tried in order, and where `to.user` is among them the Request-URI last. Default `to.user`.',
+    ),
   callerNumber: sources.optional().describe("Where the caller's number is read. Default `from.user`."),
   callerDisplayName: sources.optional().describe("Where the caller's name is read. Default `from.displayName`."),
   normalize: normalizeSchema

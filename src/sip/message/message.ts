@@ -8,12 +8,14 @@ import {
   type NameAddr,
   parseFirstAddress,
   parseNameAddr,
+  readableNameAddr,
   readTag,
   readTrailingParams,
   readUriText,
 } from './name-addr.ts';
 import { Params } from './params.ts';
-import { parseUri, type Uri } from './uri.ts';
+import { readTypedAddress } from './typed-address.ts';
+import { isSipUri, parseUri, type Uri } from './uri.ts';
 import { parseFirstVia, parseVia, readBranch, type Via } from './via.ts';
 
 /** Max-Forwards of a request that begins here, and of one that says nothing (§8.1.1.6). */
@@ -23,12 +25,14 @@ export const FIRST_HOPS = 70;
 export interface Defect {
   readonly status: number;
   readonly reason: string;
-  /**
-   * A field was left out, or is no number; nothing else of the message could be meant differently. What needs few fields (an answer,
-   * BYE, CANCEL, ACK) goes on without it.
-   */
-  readonly isMild: boolean;
+  readonly spares: Spared;
 }
+
+/**
+ * What goes on in spite of a defect, since a field was left out, or is no number, and nothing else of the message could be meant
+ * differently: `ending`, what needs few fields (an answer, BYE, CANCEL, ACK); `all`, every message: the line was no field of any name.
+ */
+export type Spared = 'nothing' | 'ending' | 'all';
 
 /**
  * What requests and responses share. Typed fields are read on first use and kept beside their header field until that changes; what
@@ -59,13 +63,17 @@ abstract class Message {
     return this.required(HeaderId.CSeq, parseCSeq);
   }
 
-  /** A From that cannot be read names nobody: its URI is of scheme `other`, whose text is the field. */
+  /**
+   * A From that cannot be read, not even as {@link readTypedAddress} reads a number without scheme or host, names nobody: its URI is of
+   * scheme `other`, whose text is the field.
+   */
   from(): NameAddr {
     return this.required(HeaderId.From, parseSender);
   }
 
+  /** A To whose URI cannot be read names nobody, like {@link from}; whom a request is for says its Request-URI (§8.2.2.1). */
   to(): NameAddr {
-    return this.required(HeaderId.To, parseNameAddr);
+    return this.required(HeaderId.To, parseAddressee);
   }
 
   /** Undefined when there is none or it is empty; throws when there are two. The tag of an address that cannot be read is read all the same. */
@@ -218,16 +226,6 @@ export function readableNameAddrs(headers: Headers, id: HeaderId): NameAddr[] {
   return addressValues(headers, id).flatMap((value) => readableNameAddr(value) ?? []);
 }
 
-/** One of them; undefined when it cannot be read. */
-export function readableNameAddr(text: string): NameAddr | undefined {
-  try {
-    return parseNameAddr(text);
-  } catch (error) {
-    if (!(error instanceof PeerError)) throw error;
-    return undefined;
-  }
-}
-
 /** The same as they are written, one text an address. */
 export function addressValues(headers: Headers, id: HeaderId): string[] {
   const values: string[] = [];
@@ -237,11 +235,24 @@ export function addressValues(headers: Headers, id: HeaderId): string[] {
 
 function parseSender(text: string, start: number, end: number): NameAddr {
   try {
-    return parseNameAddr(text, start, end);
+    const address = parseNameAddr(text, start, end);
+    if (!isSipUri(address.uri) || address.uri.user !== undefined) return address;
   } catch (error) {
     if (!(error instanceof PeerError)) throw error;
-    const field = text.slice(start, end);
-    return { uri: { scheme: 'other', name: '', text: field }, params: readTrailingParams(field) ?? new Params() };
+  }
+  const field = text.slice(start, end);
+  const typed = readTypedAddress(field);
+  if (typed !== undefined) return typed;
+  return { uri: { scheme: 'other', name: '', text: field }, params: readTrailingParams(field) ?? new Params() };
+}
+
+/** What cannot be told apart into name, URI and parameters is refused (RFC 4475 §3.1.2.6). */
+function parseAddressee(text: string, start: number, end: number): NameAddr {
+  try {
+    return parseNameAddr(text, start, end);
+  } catch (error) {
+    if (!(error instanceof PeerError) || error.code !== 'SIP_PEER_URI') throw error;
+    return parseSender(text, start, end);
   }
 }
 

@@ -107,6 +107,16 @@ export function parseNameAddr(text: string, start = 0, end = text.length): NameA
   return { displayName, uri, params: readParams(text, paramsStart, fieldEnd, 'address') };
 }
 
+/** The same; undefined when it cannot be read. */
+export function readableNameAddr(text: string): NameAddr | undefined {
+  try {
+    return parseNameAddr(text);
+  } catch (error) {
+    if (!(error instanceof PeerError)) throw error;
+    return undefined;
+  }
+}
+
 /**
  * Whether `text[start, end)` is one address and nothing else, with a plain SIP URI ({@link isPlainSipUri}) and no parameter twice: it can
  * be read, and nothing is to be said against it. False says nothing. Throws what {@link parseNameAddr} throws.

@@ -4,7 +4,7 @@ import { HeaderId, headerIdAt } from './header-id.ts';
 import { MAX_TEXT_LENGTH, putRow } from './header-rows.ts';
 import { Headers } from './headers.ts';
 import { DEFAULT_LIMITS, type MessageLimits } from './limits.ts';
-import { type SipMessage, SipRequest, SipResponse } from './message.ts';
+import { type SipMessage, SipRequest, SipResponse, type Spared } from './message.ts';
 import { methodAt } from './method.ts';
 import { reasonPhrase } from './reason-phrase.ts';
 
@@ -28,7 +28,7 @@ export function parseMessage(text: string, limits: MessageLimits = DEFAULT_LIMIT
   const headers = new Headers(text);
   const message = parseStartLine(text, start, lineEnd, headers);
   if (text.indexOf('\r', start) !== lineEnd || text.indexOf('\n', start) !== lineEnd + 1)
-    note(message, 400, 'Stray Control Character', message.kind === 'response');
+    note(message, 400, 'Stray Control Character', message.kind === 'response' ? 'ending' : 'nothing');
   const bodyStart = scanHeaders(text, lineEnd + 2, headers, message, limits);
   if (text.length > limits.messageOctets) note(message, 513, 'Message Too Large');
   message.body = bodyOf(text, bodyStart, message);
@@ -36,10 +36,13 @@ export function parseMessage(text: string, limits: MessageLimits = DEFAULT_LIMIT
   return message;
 }
 
-/** Keeps the first defect: it names the status. One that leaves the message ambiguous counts before a mild one. */
-function note(message: SipMessage, status: number, reason: string, isMild = false): void {
-  if (message.defect === undefined || (message.defect.isMild && !isMild)) message.defect = { status, reason, isMild };
+/** Keeps the first defect: it names the status. One that spares less counts before one that spares more. */
+function note(message: SipMessage, status: number, reason: string, spares: Spared = 'nothing'): void {
+  const { defect } = message;
+  if (defect === undefined || GRAVITY.indexOf(spares) > GRAVITY.indexOf(defect.spares))
+    message.defect = { status, reason, spares };
 }
+const GRAVITY: readonly Spared[] = ['all', 'ending', 'nothing'];
 
 function parseStartLine(text: string, start: number, end: number, headers: Headers): SipMessage {
   if (isVersionAt(text, start)) return parseStatusLine(text, start, end, headers);
@@ -166,7 +169,7 @@ function scanHeaders(text: string, pos: number, headers: Headers, message: SipMe
 function noteStray(text: string, start: number, end: number, message: SipMessage): void {
   let nameEnd = start;
   while (nameEnd < end && isTokenCode(text.charCodeAt(nameEnd))) nameEnd++;
-  note(message, 400, 'Stray Control Character', !NEEDED.has(headerIdAt(text, start, nameEnd)));
+  note(message, 400, 'Stray Control Character', NEEDED.has(headerIdAt(text, start, nameEnd)) ? 'nothing' : 'ending');
 }
 const NEEDED: ReadonlySet<HeaderId> = new Set([
   HeaderId.Via,
@@ -191,9 +194,16 @@ function scanLine(
   // §25.1 HCOLON: white space may stand before the colon.
   while (nameEnd > start && (text.charCodeAt(nameEnd - 1) === 0x20 || text.charCodeAt(nameEnd - 1) === 0x09)) nameEnd--;
   const id = headerIdAt(text, start, nameEnd);
-  if (id === HeaderId.Other && !isToken(text, start, nameEnd)) note(message, 400, 'Malformed Header Field', true);
-  else if (end - start > limits.lineOctets) note(message, 400, 'Header Field Too Long', true);
-  else if (count >= limits.headerCount) note(message, 400, 'Too Many Header Fields', true);
+  // A line without a colon is no field of any name, but the rest of a value that had a line end in it.
+  if (id === HeaderId.Other && !isToken(text, start, nameEnd))
+    note(
+      message,
+      400,
+      'Malformed Header Field',
+      nameEnd === start && text.charCodeAt(start) !== 0x3a ? 'all' : 'ending',
+    );
+  else if (end - start > limits.lineOctets) note(message, 400, 'Header Field Too Long', 'ending');
+  else if (count >= limits.headerCount) note(message, 400, 'Too Many Header Fields', 'ending');
   else {
     putRow(rows, count, id, start, colon, end);
     return count + 1;
@@ -220,7 +230,8 @@ function checkNul(text: string, firstLine: number, end: number, headers: Headers
   for (; at >= 0 && at < end; at = text.indexOf('\0', at + 1)) {
     headers.markUnsafe();
     const isMild = at >= mildFrom;
-    if (!isMild || text.charCodeAt(at - 1) !== 0x5c) note(message, 400, 'Stray Control Character', isMild);
+    if (!isMild || text.charCodeAt(at - 1) !== 0x5c)
+      note(message, 400, 'Stray Control Character', isMild ? 'ending' : 'nothing');
   }
 }
 
@@ -231,7 +242,7 @@ function bodyOf(text: string, start: number, message: SipMessage): string {
   if (message.headers.conflicts(HeaderId.ContentLength)) note(message, 400, 'Several Content-Length Header Fields');
   if (length < 0) {
     // Over a stream the framer has refused it. A datagram ends where it ends.
-    note(message, 400, 'Malformed Content-Length', true);
+    note(message, 400, 'Malformed Content-Length', 'ending');
     return text.slice(start);
   }
   if (start + length > text.length) note(message, 400, 'Body Shorter Than Content-Length');

@@ -1,5 +1,4 @@
-import { readableNameAddr } from './message.ts';
-import type { NameAddr } from './name-addr.ts';
+import { type NameAddr, readableNameAddr } from './name-addr.ts';
 import { isSipUri } from './uri.ts';
 
 /**
@@ -9,9 +8,9 @@ import { isSipUri } from './uri.ts';
 const TYPED_NUMBER = /^([^<]*<)?\s*(?:sips?:)?([+*#]?[\d*#(][\d*#()-]*)(?:@(?=[;>?\s]|$))?(?=[@;>?\s]|$)/i;
 
 /**
- * An address that a phone sends its peer to, in Contact of a redirection or in Refer-To; undefined when it cannot be read. DEVIATION:
- * phones send the number that somebody has typed as it is: without a scheme (`102@host`), without a host (`<sip:102>`, `<sip:102@>`),
- * or alone. A scheme begins with a letter and no host is a number, so that each reads one way; what names no host is a telephone number.
+ * An address as people type it, where a phone sends its peer to (Contact of a redirection, Refer-To) or says who calls whom (From, To);
+ * undefined when it cannot be read. DEVIATION: phones and gateways send a number as it was typed: without a scheme (`102@host`), without a
+ * host (`<sip:102>`, `<sip:102@>`), or alone. A scheme begins with a letter and no host is a number, so that each reads one way; what names no host is a telephone number.
  * One with parameters or header fields that only a SIP URI has (a method, Replaces) stays what it is.
  */
 export function readTypedAddress(text: string): NameAddr | undefined {

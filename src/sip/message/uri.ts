@@ -225,16 +225,15 @@ function gatherParams(text: string, index: number): number {
 function endOfParamText(text: string, index: number): number {
   for (; index < text.length; index++) {
     const code = text.charCodeAt(index);
-    if (code === 0x25) checkEscape(text, index, text.length);
-    // DEVIATION: UTF-8 octets are read unescaped, as they come.
-    else if (!isParamCode(code) && !isTokenCode(code) && code < 0x80) break;
+    // DEVIATION: UTF-8 octets are read unescaped, as they come, and a lone `%` stands for itself.
+    if (!isParamCode(code) && !isTokenCode(code) && code < 0x80 && code !== 0x25) break;
   }
   return index;
 }
 
 /**
- * DEVIATION: a value goes on to the next `;` or `?`, since what devices put there is often not escaped: `=` behind base64, an address,
- * a list, a quoted string. White space, quotes that are left open, angle brackets and controls end no value; they are refused.
+ * DEVIATION: a value goes on to the next `;` or `?`, since what devices put there is often not escaped: `=` behind base64, a lone `%`, an
+ * address, a list, a quoted string. White space, quotes that are left open, angle brackets and controls end no value; they are refused.
  */
 function endOfParamValue(text: string, start: number): number {
   if (text.charCodeAt(start) === 0x22) {
@@ -245,8 +244,7 @@ function endOfParamValue(text: string, start: number): number {
   let index = start;
   for (; index < text.length; index++) {
     const code = text.charCodeAt(index);
-    if (code === 0x25) checkEscape(text, index, text.length);
-    else if (code === 0x3b || code === 0x3f || code === 0x22 || !isValueText(code)) break;
+    if (code === 0x3b || code === 0x3f || code === 0x22 || !isValueText(code)) break;
   }
   return index;
 }

@@ -3,7 +3,7 @@ import { BRANCH_COOKIE } from '../../base/ids.ts';
 import { isSpaceCode } from './characters.ts';
 import { HeaderId } from './header-id.ts';
 import { DEFAULT_LIMITS, type MessageLimits } from './limits.ts';
-import { parseNameAddrList, type SipMessage, type SipRequest, type SipResponse } from './message.ts';
+import { type Defect, parseNameAddrList, type SipMessage, type SipRequest, type SipResponse } from './message.ts';
 import { METHODS } from './method.ts';
 import { checkTag, isPlainAddress } from './name-addr.ts';
 import type { Params } from './params.ts';
@@ -76,7 +76,7 @@ export function validateRequest(request: SipRequest, limits: MessageLimits = DEF
   if (request.version !== 'SIP/2.0') return refusal(505);
   const { defect } = request;
   const isEnding = ENDING.has(request.method);
-  if (defect !== undefined && !(isEnding && defect.isMild)) return refusal(defect.status, defect.reason);
+  if (defect !== undefined && !spares(defect, isEnding)) return refusal(defect.status, defect.reason);
   if (request.requestUri.length > limits.uriOctets) return refusal(414);
   try {
     return isEnding ? checkEnding(request) : checkRequest(request, limits);
@@ -86,12 +86,16 @@ export function validateRequest(request: SipRequest, limits: MessageLimits = DEF
   }
 }
 
+function spares(defect: Defect, isEnding: boolean): boolean {
+  return defect.spares === 'all' || (isEnding && defect.spares === 'ending');
+}
+
 function checkRequest(request: SipRequest, limits: MessageLimits): OwedResponse | undefined {
   if (request.headers.firstConflict(isSingle) !== HeaderId.Other) throw fault('Repeated Header Field');
   if (request.topVia().repeats()) throw fault('Repeated Parameter');
   checkCallId(request.callId());
   checkParams(request.from().params);
-  if (request.headers.read(HeaderId.To, isPlainAddress) !== true) checkParams(request.to().params);
+  checkAddressee(request);
   request.cseq();
   checkVias(request, limits);
   if (!KNOWN_METHODS.has(request.method)) return refusal(501);
@@ -107,6 +111,17 @@ function checkRequest(request: SipRequest, limits: MessageLimits): OwedResponse 
   const hops = request.maxForwards();
   if (hops === 0 && !HOP_METHODS.has(request.method) && request.toTag() === undefined) return refusal(483);
   return TARGETING.has(request.method) ? checkRouting(request) : undefined;
+}
+
+/** Whom a request is for says its Request-URI (§8.2.2.1) or, within a dialog, the tags (§12.2.2); only of a REGISTER it is To (§10.2). */
+function checkAddressee(request: SipRequest): void {
+  const { headers, method } = request;
+  const isRegister = method === 'REGISTER';
+  if (!isRegister && request.toTag() !== undefined) return;
+  if (headers.read(HeaderId.To, isPlainAddress) === true) return;
+  const { params, uri } = request.to();
+  checkParams(params);
+  if (isRegister && uri.scheme === 'other' && uri.name === '') throw fault('Malformed URI');
 }
 
 /** BYE, CANCEL and ACK: the fields by which they are matched, and no others. */
@@ -125,7 +140,9 @@ function checkEnding(request: SipRequest): OwedResponse | undefined {
 
 /** False for a response that must be dropped: nobody can tell whose it is, or it has more than our own Via (§8.1.3.3). */
 export function validateResponse(response: SipResponse): boolean {
-  if (response.defect?.isMild === false || response.version !== 'SIP/2.0' || response.status > 699) return false;
+  const { defect } = response;
+  if (defect !== undefined && !spares(defect, true)) return false;
+  if (response.version !== 'SIP/2.0' || response.status > 699) return false;
   try {
     if (response.headers.firstConflict(isIdentity) !== HeaderId.Other) return false;
     // Two branches are refused as it is read.
@@ -151,7 +168,8 @@ function checkRouting(request: SipRequest): OwedResponse | undefined {
     if (method !== 'REGISTER' && contacts.some(({ uri }) => !isSipUri(uri)))
       return refusal(400, 'Contact Is No SIP URI');
   }
-  if (headers.has(HeaderId.RecordRoute)) {
+  // A dialog keeps the route set that it began with (§12.2), and a REGISTER makes none (§10.3).
+  if (headers.has(HeaderId.RecordRoute) && method !== 'REGISTER' && request.toTag() === undefined) {
     const routes = parseNameAddrList(headers, HeaderId.RecordRoute);
     if (routes.some(({ uri }) => !isSipUri(uri))) return refusal(400, 'Record-Route Is No SIP URI');
   }

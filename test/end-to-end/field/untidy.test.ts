@@ -111,6 +111,10 @@ describe.each(WAYS)('over %s at %s', (transport, host) => {
       ['a name in quotes twice', '""ACME"" <sip:+442079460001@127.0.0.1>;tag=1', /^From: "ACME" </m],
       ['spaces in the brackets', '< sip:+442079460001@127.0.0.1 >;tag=1', /^From: .*<sip:\+?442079460001@/m],
       ['an empty tag', '<sip:+442079460001@127.0.0.1>;tag=', /^From: .*442079460001/m],
+      ['no scheme', '"ACME" <+442079460001@127.0.0.1>;tag=1', /^From: "ACME" <sip:\+442079460001@/m],
+      ['a number alone', '+44-2079460001;tag=1', /^From: <sip:\+442079460001@/m],
+      ['a number for a host', '"ACME" <sip:+442079460001>;tag=1', /^From: "ACME" <sip:\+442079460001@/m],
+      ['a number and no host', '<sip:442079460001@>;tag=1', /^From: <sip:442079460001@/m],
       ['the same tag twice', '<sip:+442079460001@127.0.0.1>;tag=x;tag=x', /^From: .*442079460001/m],
       ['a name in ISO-8859-1', '"Jos\u00e9" <sip:+442079460001@127.0.0.1>;tag=1', /^From: "Jos\u00e9" </m],
       [
@@ -129,6 +133,12 @@ describe.each(WAYS)('over %s at %s', (transport, host) => {
         (text: string) => text.replace('CSeq', 'Session-Expires: soon\r\nMin-SE: x\r\nCSeq'),
       ],
       ['a comment in Via', (text: string) => text.replace(/(\r\nVia: [^\r]*)/, '$1 (Acme SBC 1.0)')],
+      ['a line that is no field', (text: string) => text.replace('\r\nCSeq', '\r\nthis is no field\r\nCSeq')],
+      ['a To without brackets around IPv6', (text: string) => text.replace(/(To: <sip:[^@]*@)[^>]*/, '$12001:db8::1')],
+      ['a To with two ports', (text: string) => text.replace(/(To: <sip:[^@]*@)[^>]*/, '$1127.0.0.1:5060:5060')],
+      ['a To without a user', (text: string) => text.replace(/To: <sip:[^@]*@/, 'To: <sip:')],
+      ['a To that is a number', (text: string) => text.replace(/To: <sip:([^@]*)@[^>]*>/, 'To: $1')],
+      ['a lone % in URIs', (text: string) => text.replaceAll('@acme.test', '@acme.test;x=%zz;y=50%')],
       ['a lower-case version', (text: string) => text.replace(' SIP/2.0\r\n', ' sip/2.0\r\n')],
       [
         'Content-Type and Content-Length twice',

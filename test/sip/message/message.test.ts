@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { PeerError } from '../../../src/base/errors.ts';
 import {
+  formatUri,
   HeaderId,
   Headers,
   octetsFromText,
@@ -69,6 +70,21 @@ describe('typed fields', () => {
     const request = parseMessage(`INVITE sip:a@h SIP/2.0\r\nFrom: ${value}\r\n\r\n`);
     expect(request.from().uri).toEqual({ scheme: 'other', name: '', text: value });
     expect(request.fromTag() ?? '').toBe(tag);
+  });
+
+  test.each([
+    ['"ACME" <+442079460001@h>;tag=1', 'sip:+442079460001@h', 'ACME'],
+    ['+442079460001;tag=1', 'tel:+442079460001', undefined],
+    ['<sip:+442079460001>;tag=1', 'tel:+442079460001', undefined],
+    ['ACME, Inc. <sip:442079460001@>;tag=1', 'tel:442079460001', 'ACME, Inc.'],
+  ])('a number without scheme or host is the one that calls, or is called: %s', (value, uri, displayName) => {
+    const request = parseMessage(`INVITE sip:a@h SIP/2.0\r\nFrom: ${value}\r\nTo: ${value}\r\n\r\n`);
+    expect([formatUri(request.from().uri), request.from().displayName, request.fromTag()]).toEqual([
+      uri,
+      displayName,
+      '1',
+    ]);
+    expect(request.to().uri).toEqual(request.from().uri);
   });
 
   test('an empty Contact is none, and an empty element of a list is none', () => {

@@ -96,7 +96,6 @@ describe('smuggling: what could be read in two ways is refused and never relayed
     ['a bare LF', 'Subject: a\nP-Asserted-Identity: <sip:evil@h>\r\n', 'Stray Control Character'],
     ['a bare CR', 'Subject: a\rP-Asserted-Identity: <sip:evil@h>\r\n', 'Stray Control Character'],
     ['a NUL', 'Subject: a\0b\r\n', 'Stray Control Character'],
-    ['no colon', 'Subject\r\n', 'Malformed Header Field'],
     ['an empty name', ': x\r\n', 'Malformed Header Field'],
     ['a name with a space in it', 'P-Asserted Identity: x\r\n', 'Malformed Header Field'],
     ['256 octets before the colon', `${' '.repeat(256)}P-Asserted-Identity: x\r\n`, undefined],
@@ -120,6 +119,25 @@ describe('smuggling: what could be read in two ways is refused and never relayed
     // The refusal itself can be sent.
     const answer = serialize(createResponse(message, 400, reason));
     expect(answer.split('\r\n').filter((line) => line.includes('evil') && !line.startsWith('Subject'))).toEqual([]);
+  });
+
+  test.each([
+    ['a word', 'Subject\r\n'],
+    ['the rest of a value', 'ACME Inc., 2nd floor\r\n'],
+    ['many', 'Subject\r\n'.repeat(200)],
+  ])('a line that is no field of any name costs nobody anything, and goes nowhere: %s', (_what, line) => {
+    const message = parseMessage(request(`${line}Subject: y\r\n`)) as SipRequest;
+    expect(validateRequest(message)).toBeUndefined();
+    expect([message.headers.has(HeaderId.PAssertedIdentity), message.headers.value(HeaderId.Subject)]).toEqual([
+      false,
+      'y',
+    ]);
+    expect(() => serialize(message)).toThrow();
+  });
+
+  test('beside a defect that spares less it does not count', () => {
+    const { defect } = parseMessage(request('Subject\r\nUser-Agent: a\nb\r\nSubject\r\n'));
+    expect(defect).toEqual({ status: 400, reason: 'Stray Control Character', spares: 'ending' });
   });
 
   const STRAY = [

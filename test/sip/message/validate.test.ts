@@ -120,6 +120,60 @@ describe('§8.2.2.3: required extensions', () => {
   });
 });
 
+describe('whom a request is for says its Request-URI (§8.2.2.1)', () => {
+  const UNREADABLE = ['<sip:b@h:1:2>', '<sip:b@2001:db8::1>', '<sip:b b@h>', '<b@h>', '<<sip:b@h>>', '<>'];
+
+  test.each(UNREADABLE)('To: %s names nobody, and costs nothing', (to) => {
+    for (const [method, tag] of [
+      ['INVITE', undefined],
+      ['OPTIONS', undefined],
+      ['MESSAGE', undefined],
+      ['INVITE', '2'],
+      ['INFO', '2'],
+    ]) {
+      const list = replaced('<sip:b@h>', tag === undefined ? to : `${to};tag=${tag}`);
+      const text = build(`${method} sip:b@h SIP/2.0`, list).replace('1 INVITE', `1 ${method}`);
+      const request = parseMessage(text) as SipRequest;
+      expect(validateRequest(request)).toBeUndefined();
+      expect([request.to().uri.scheme, request.toTag()]).toEqual(['other', tag]);
+    }
+  });
+
+  test.each(UNREADABLE)('of a REGISTER it is To (§10.2): %s is refused', (to) => {
+    const list = replaced('<sip:b@h>', to).map((field) => field.replace('INVITE', 'REGISTER'));
+    expect(judge('REGISTER sip:h SIP/2.0', list)).toMatchObject({ status: 400, reason: 'Malformed URI' });
+  });
+
+  test.each(['"b <sip:b@h>;tag=2', '"b" sip:b@h;tag=2', '<sip:b@h>;tag=2;x=1;x=2'])(
+    '§12.2.2: within a dialog it is the tags: To: %s',
+    (to) => {
+      for (const method of ['INVITE', 'UPDATE', 'INFO', 'REFER', 'NOTIFY'])
+        expect(
+          judge(
+            `${method} sip:b@h SIP/2.0`,
+            replaced('<sip:b@h>', to).map((field) => field.replace('INVITE', method)),
+          ),
+        ).toBeUndefined();
+    },
+  );
+
+  test('RFC 4475 §3.1.2.6: outside of one, quotes that do not match are refused', () => {
+    expect(judge('INVITE sip:b@h SIP/2.0', replaced('<sip:b@h>', '"b <sip:b@h>'))?.status).toBe(400);
+  });
+
+  test('§12.2, §10.3: Record-Route is not looked at where it makes no route set', () => {
+    const list = [...replaced('<sip:b@h>', '<sip:b@h>;tag=2'), 'Record-Route: <sip:[>'];
+    expect(judge('INVITE sip:b@h SIP/2.0', list)).toBeUndefined();
+    const register = [...fields, 'Record-Route: x y'].map((field) => field.replace('INVITE', 'REGISTER'));
+    expect(judge('REGISTER sip:h SIP/2.0', register)).toBeUndefined();
+    expect(judge('INVITE sip:b@h SIP/2.0', [...fields, 'Record-Route: x y'])?.status).toBe(400);
+  });
+
+  test('two tags behind it are refused all the same', () => {
+    expect(judge('INVITE sip:b@h SIP/2.0', replaced('<sip:b@h>', '<b@h>;tag=1;tag=2'))?.status).toBe(400);
+  });
+});
+
 describe('responses', () => {
   const keep = (list: readonly string[]) =>
     validateResponse(parseMessage(build('SIP/2.0 200 OK', list)) as SipResponse);
