@@ -62,7 +62,7 @@ export const nodeLimitsSchema = z.strictObject({
     .int()
     .min(0)
     .max(20)
-    .default(4)
+    .default(8)
     .describe(
       'After UDP messages were handled, those that come until this long after the first are taken together: less CPU per call for a delay of up to this long. Where more than 28 come in that time, it is as long as 28 take, half of it at least. Where, by the rate of the last moments, none is to be expected, each is taken at once. 0: each at once always.',
     ),
