@@ -71,7 +71,7 @@ export const nodeLimitsSchema = z.strictObject({
   contactsPerExtension: count(5, 'Registered contacts of one extension, when it sets none itself (403).', 64),
   authFailuresPerMinute: count(
     20,
-    'Wrong passwords per user and per source in a minute before further tries are refused unread.',
+    'Wrong passwords before further tries are refused unchecked: of one user from one address half as many at once and a tenth as many a minute, of one user one and a half times as many and three twentieths, from one address three times as many and one and a half times.',
     100_000,
   ),
   backlogMs: count(

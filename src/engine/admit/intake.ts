@@ -169,7 +169,7 @@ export class Intake {
   }
 }
 
-/** Budgets for wrong passwords from the one figure that is set: about half of it at once, the rest over the minute. */
+/** Budgets for wrong passwords from the one figure that is set. */
 export function guessBudgets({ authFailuresPerMinute: perMinute }: NodeLimits): GuessThrottleOptions {
   return {
     perUserAndSource: { burst: Math.ceil(perMinute / 2), refillMs: 600_000 / perMinute },
