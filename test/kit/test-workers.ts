@@ -11,11 +11,11 @@ export function withoutOwn({ TANDEM_TEST_WORKERS: _, ...environment }: NodeJS.Pr
   return environment;
 }
 
-/** Files below test/end-to-end, or tests of them, that are about what workers rule out, each with what docs/workers.md says of it. */
 /** Tests of several nodes look at each by its name, its port, its own metrics and its keys in Redis. */
 const NAMES_NODES =
   'on Redis the workers are nodes, of names, ports and metrics of their own: four where the test counts two';
 
+/** Files below test/end-to-end, or tests of them, that are about what workers rule out, each with what docs/workers.md says of it. */
 const RULED_OUT: Readonly<Record<string, string>> = {
   'console/provisioning.test.ts > transports, certificates and a new tenant; all of it in German, dark and 360 px wide':
     'a transport is not added at run time: workers share the ports of the file',
@@ -36,8 +36,12 @@ const RULED_OUT: Readonly<Record<string, string>> = {
   'nodes/nodes.test.ts > a phone that registered at one node over udp is called from the other': NAMES_NODES,
   'nodes/nodes.test.ts > a phone that registered at one node over tcp is called from the other': NAMES_NODES,
   'nodes/pools.test.ts > what is wrong with the store and the nodes on it': NAMES_NODES,
+  'nodes/revival.test.ts':
+    'with node and store lost a call between two workers comes back for its caller alone: there is no room for both halves',
   'nodes/shared-address.test.ts': NAMES_NODES,
   'nodes/srv.test.ts': NAMES_NODES,
+  'nodes/succession.test.ts > kill -9 while calls ring over trunks, UDP, TCP and TLS, in and out: each caller has his answer, who rang is cancelled, nothing is left':
+    'a phone that rings through another worker is cancelled by nobody when both have ended',
   'nodes/takeover.test.ts': NAMES_NODES,
 };
 

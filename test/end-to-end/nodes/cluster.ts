@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { NodeSettingsInput } from '../../../src/settings/node-schema.ts';
+import { ownPortOf, workerName } from '../../../src/settings/workers.ts';
 import { CuttableWay } from '../../kit/cuttable-way.ts';
 import {
   type EngineOptions,
@@ -11,6 +12,7 @@ import {
   startEngineProcess,
 } from '../../kit/engine-process.ts';
 import { type RedisServer, startRedis } from '../../kit/redis.ts';
+import { TEST_WORKERS } from '../../kit/test-workers.ts';
 import { type Answer, type AskOptions, ask, SYSTEM_TOKEN } from '../faults/rest.ts';
 
 /** A node of a {@link Cluster}: a process of its own on an address of its own, as a machine has. */
@@ -18,8 +20,12 @@ export interface ClusterNode {
   readonly name: string;
   readonly host: string;
   readonly process: EngineProcess;
+  /** What it is called among the nodes of the store: by its name, or its workers by theirs. */
+  readonly members: readonly string[];
   /** `host:port` of its SIP, as SIPp takes it. */
   readonly address: string;
+  /** What its Contacts say: that, or the places of its workers. */
+  readonly contacts: readonly string[];
   /** Where its HTTP interface is. */
   readonly api: string;
   /** Where it keeps its call records. */
@@ -83,11 +89,16 @@ export async function startCluster(
   return { redis, nodes, environment, stop };
 }
 
-function clusterNode(of: Omit<ClusterNode, 'address' | 'api' | 'ask'>): ClusterNode {
-  const { host, process } = of;
+function clusterNode(of: Omit<ClusterNode, 'members' | 'address' | 'contacts' | 'api' | 'ask'>): ClusterNode {
+  const { name, host, process } = of;
+  const address = `${host}:${process.port}`;
+  const workers = Array.from({ length: TEST_WORKERS }, (_, worker) => worker);
+  const isOne = TEST_WORKERS === 1;
   return {
     ...of,
-    address: `${host}:${process.port}`,
+    members: isOne ? [name] : workers.map((worker) => workerName(name, worker)),
+    address,
+    contacts: isOne ? [address] : workers.map((worker) => `${host}:${ownPortOf(worker, process.port)}`),
     get api() {
       return apiOf(process);
     },

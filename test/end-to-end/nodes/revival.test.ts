@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { eventually } from '../../kit/eventually.ts';
 import { peersSkipped } from '../../kit/peers.ts';
+import { metric } from '../faults/rest.ts';
 import { acme } from '../world.ts';
 import { type Cluster, type ClusterNode, startCluster } from './cluster.ts';
 import { type Called, Phone } from './phone.ts';
@@ -75,9 +76,7 @@ describe.skipIf(peersSkipped)('a node of two and the store end together, with ca
     const rebuilt = written.filter((record) => record.rebuilt !== undefined);
     expect([rebuilt.length, new Set(rebuilt.map(({ callId }) => callId)).size]).toEqual([answered, answered]);
     expect(rebuilt.every(({ status, talkMs }) => status === 200 && talkMs > 0)).toBe(true);
-    expect(String((await b.ask('GET', '/metrics')).body)).toContain(
-      `tandem_contact_tokens_total{event="rebuilt"} ${answered}\n`,
-    );
+    expect(await metric(b.api, 'tandem_contact_tokens_total{event="rebuilt"}')).toBe(answered);
   }, 120_000);
 
   const recordsFrom = async (offset: number) =>
@@ -88,8 +87,7 @@ describe.skipIf(peersSkipped)('a node of two and the store end together, with ca
       talkMs: number;
     }[];
 
-  const live = async () =>
-    Number(/^tandem_calls_live (\d+)$/m.exec(String((await b.ask('GET', '/metrics')).body))?.[1] ?? Number.NaN);
+  const live = () => metric(b.api, 'tandem_calls_live');
 });
 
 const LONG = { timeoutMs: 60_000 };
