@@ -1,4 +1,4 @@
-export { type AskedNode, type Gathering, gather } from './across/gather.ts';
+export { type AnsweringNode, type Gathering, gather } from './across/gather.ts';
 export { guardConnections } from './connection-guard.ts';
 export type * from './ports.ts';
 export { type Api, type ApiOptions, createApi } from './server.ts';

@@ -162,7 +162,7 @@ export interface EngineEvent<T extends EventType = EventType> {
   readonly data: EventData[T];
 }
 
-export interface Resumption {
+export interface EventsSince {
   readonly events: readonly EngineEvent[];
   /** The id of the last of them, or of the latest that there is: what comes next comes after it. */
   readonly place: string;
@@ -241,7 +241,7 @@ export class EventBus {
   }
 
   /** What happened after the event with this id, at most so many. */
-  since(id: string, most = Infinity): Resumption {
+  since(id: string, most = Infinity): EventsSince {
     this.#pack();
     const separator = id.indexOf(':');
     const sequence = Number(id.slice(separator + 1));

@@ -18,13 +18,13 @@ import type { TrunkEndpoint } from './exchange.ts';
 import type { RegistrarPlace } from './registrar-redirection.ts';
 
 /** What stays the same in all requests of one registration (§10.2: one Call-ID, rising CSeq). */
-export interface RequestIdentity {
+export interface SenderIdentity {
   readonly callId: string;
   readonly fromTag: string;
   readonly userAgent: string;
 }
 
-export interface RegisterFacts extends RequestIdentity {
+export interface RegisterFacts extends SenderIdentity {
   readonly token: string;
   readonly sequence: number;
   readonly expiresSeconds: number;
@@ -59,7 +59,7 @@ export function registerRequest(trunk: Trunk, facts: RegisterFacts, own: HostPor
 
 export function optionsRequest(
   trunk: Trunk,
-  facts: RequestIdentity & { readonly sequence: number; readonly allow: string },
+  facts: SenderIdentity & { readonly sequence: number; readonly allow: string },
   own: HostPort,
   to: Flow | Target,
 ): SipRequest {

@@ -1,5 +1,5 @@
 /** What is asked of all workers, and how one answer is made of theirs. */
-import { type AskedNode, type Gathering, gather } from '../api/index.ts';
+import { type AnsweringNode, type Gathering, gather } from '../api/index.ts';
 import type { Answered } from '../observe/index.ts';
 import { workerName } from '../settings/workers.ts';
 import { ask, type Backend, type PassedRequest } from './backends.ts';
@@ -79,7 +79,7 @@ export function named(
   return found.length === 0 ? backends.slice(0, 1) : found;
 }
 
-function sourceOf(backend: Backend, asked: PassedRequest): AskedNode {
+function sourceOf(backend: Backend, asked: PassedRequest): AnsweringNode {
   return { name: `w${backend.worker}`, ask: (url) => ask(backend, { ...asked, url }, SILENT_MS) };
 }
 
@@ -170,7 +170,7 @@ async function plan(backends: readonly Backend[], asked: PassedRequest, readBody
   const sources = backends
     .filter(({ worker }) => !silent.includes(worker))
     .map(
-      (backend): AskedNode => ({
+      (backend): AnsweringNode => ({
         name: `w${backend.worker}`,
         ask: (url) => ask(backend, { ...asked, url }, PLAN_MS, { body, takesMs: SILENT_MS }),
       }),

@@ -5,7 +5,7 @@ import type { ApiContext } from '../context.ts';
 import type { NodeAnswer, NodeQuestion, NodesPort } from '../ports.ts';
 import { ApiProblem, notFound } from '../problem.ts';
 import type { Identity } from '../tokens.ts';
-import { type AskedNode, gather, queryOf } from './gather.ts';
+import { type AnsweringNode, gather, queryOf } from './gather.ts';
 
 /** A node that does not answer costs whoever asks so much. */
 const ANSWER_MS = 1_500;
@@ -52,10 +52,10 @@ function answerOf(
   const path = `${url.split('?', 1)[0]}${query.size === 0 ? '' : `?${query}`}`;
   const others = nodes
     .others()
-    .map((name): AskedNode => ({ name, ask: (own) => askNode(nodes, name, identity, method, own) }));
+    .map((name): AnsweringNode => ({ name, ask: (own) => askNode(nodes, name, identity, method, own) }));
   const { across } = routeOptions.config;
   const kind = across === undefined || across === 'one' || across === 'events' ? 'whoever' : across;
-  const self: AskedNode = { name: nodes.self, ask: (own) => askSelf(identity, method, own) };
+  const self: AnsweringNode = { name: nodes.self, ask: (own) => askSelf(identity, method, own) };
   // Rows of a listing come in the order of the nodes' names, whichever is asked; of what is looked for, the nearest node is asked first.
   const all = kind === 'whoever' ? [self, ...others] : [self, ...others].sort((a, b) => (a.name < b.name ? -1 : 1));
   const sources = named === undefined ? all : all.filter(({ name }) => named.includes(name));

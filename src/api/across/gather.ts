@@ -2,11 +2,11 @@
 import type { Answered } from '../../observe/index.ts';
 import { byEnd, cursorAfter, type Ended } from '../cursor.ts';
 import { MAX_PAGE } from '../listing-cursor.ts';
-import { mergedPlays, type PlayedCalls } from '../played-calls.ts';
+import { mergedPlays, type PlayedInPlan } from '../played-calls.ts';
 import { mergedStatistics, type Statistics } from './statistics.ts';
 
 /** A node, or a worker. */
-export interface AskedNode {
+export interface AnsweringNode {
   readonly name: string;
   /** Rejects when it does not answer. */
   ask(url: string): Promise<Answered>;
@@ -27,7 +27,7 @@ export type Gathering =
   | 'whoever';
 
 interface NodeAnswered {
-  readonly source: AskedNode;
+  readonly source: AnsweringNode;
   readonly answered: Answered;
 }
 
@@ -42,7 +42,7 @@ const MISSING = 'x-tandem-missing';
  */
 export async function gather(
   kind: Gathering,
-  sources: readonly AskedNode[],
+  sources: readonly AnsweringNode[],
   url: string,
   absent: readonly string[] = [],
 ): Promise<Answered> {
@@ -58,7 +58,7 @@ interface Made {
   readonly missing: readonly string[];
 }
 
-type Make = (sources: readonly AskedNode[], url: string, query: URLSearchParams) => Promise<Made>;
+type Make = (sources: readonly AnsweringNode[], url: string, query: URLSearchParams) => Promise<Made>;
 
 const MAKERS: Readonly<Record<Gathering | 'csv' | 'pcap', Make>> = {
   listing: (sources, url, query) => listing(sources, url, query),
@@ -79,13 +79,13 @@ const MAKERS: Readonly<Record<Gathering | 'csv' | 'pcap', Make>> = {
 };
 
 /** Asks all at once. Rows of those that cannot answer are missing, until none can: then one of their refusals is the answer. */
-async function askAll(sources: readonly AskedNode[], urlFor: (source: AskedNode) => string) {
+async function askAll(sources: readonly AnsweringNode[], urlFor: (source: AnsweringNode) => string) {
   const answers: NodeAnswered[] = [];
   const missing: string[] = [];
   let refusal: Answered | undefined;
   const outcomes = await Promise.allSettled(sources.map((source) => source.ask(urlFor(source))));
   for (const [index, outcome] of outcomes.entries()) {
-    const source = sources[index] as AskedNode;
+    const source = sources[index] as AnsweringNode;
     if (outcome.status === 'rejected') missing.push(source.name);
     else if (outcome.value.status < 400) answers.push({ source, answered: outcome.value });
     else if (outcome.value.status >= 500) {
@@ -97,7 +97,7 @@ async function askAll(sources: readonly AskedNode[], urlFor: (source: AskedNode)
   return { refused, answers, missing };
 }
 
-async function whoever(sources: readonly AskedNode[], url: string): Promise<Made> {
+async function whoever(sources: readonly AnsweringNode[], url: string): Promise<Made> {
   const [first, ...others] = sources;
   const missing: string[] = [];
   let refusal: Answered | undefined;
@@ -105,7 +105,7 @@ async function whoever(sources: readonly AskedNode[], url: string): Promise<Made
   for (const group of [first === undefined ? [] : [first], others]) {
     const outcomes = await Promise.allSettled(group.map((source) => source.ask(url)));
     for (const [index, outcome] of outcomes.entries()) {
-      if (outcome.status === 'rejected') missing.push((group[index] as AskedNode).name);
+      if (outcome.status === 'rejected') missing.push((group[index] as AnsweringNode).name);
       else if (outcome.value.status < 400) return { answered: outcome.value, missing: [] };
       else if (refusal === undefined || refusal.status === 404) refusal = outcome.value;
     }
@@ -114,13 +114,13 @@ async function whoever(sources: readonly AskedNode[], url: string): Promise<Made
 }
 
 /** Nobody gives more than what is on the page: how many each has is asked first. */
-async function listing(sources: readonly AskedNode[], url: string, query: URLSearchParams): Promise<Made> {
+async function listing(sources: readonly AnsweringNode[], url: string, query: URLSearchParams): Promise<Made> {
   const { limit, offset } = pageOf(query);
   if (limit === undefined || offset === undefined) return whoever(sources, url);
   const counted = await askAll(sources, () => withQuery(url, query, { offset: 0, limit: offset === 0 ? limit : 1 }));
   if (counted.refused !== undefined) return { answered: counted.refused, missing: counted.missing };
   const totals = counted.answers.map(({ answered }) => pageIn(answered).total);
-  const wanted = new Map<AskedNode, { readonly offset: number; readonly limit: number }>();
+  const wanted = new Map<AnsweringNode, { readonly offset: number; readonly limit: number }>();
   let before = 0;
   for (const [index, { source }] of counted.answers.entries()) {
     const from = Math.max(offset - before, 0);
@@ -143,7 +143,7 @@ async function listing(sources: readonly AskedNode[], url: string, query: URLSea
 }
 
 async function latest(
-  sources: readonly AskedNode[],
+  sources: readonly AnsweringNode[],
   url: string,
   query: URLSearchParams,
   member: 'endedAt' | 'at',
@@ -181,7 +181,7 @@ async function latest(
 }
 
 /** Each one's messages in order of time. They are counted by each one for itself: `next` is the counts of all. */
-async function trace(sources: readonly AskedNode[], url: string, query: URLSearchParams): Promise<Made> {
+async function trace(sources: readonly AnsweringNode[], url: string, query: URLSearchParams): Promise<Made> {
   const after = new Map((query.get('after') ?? '').split(',').map((part) => part.split('.') as [string, string]));
   const limit = Number(query.get('limit') ?? 50);
   const read = await askAll(sources, ({ name }) => withQuery(url, query, { after: after.get(name) ?? '0' }));
@@ -194,29 +194,29 @@ async function trace(sources: readonly AskedNode[], url: string, query: URLSearc
 }
 
 /** What each of them finds of its own calls. The first one says whether it can be asked: another may not know yet what was written just now. */
-async function plan(sources: readonly AskedNode[], url: string): Promise<Made> {
+async function plan(sources: readonly AnsweringNode[], url: string): Promise<Made> {
   const outcomes = await Promise.allSettled(sources.map((source) => source.ask(url)));
   const heard = outcomes.flatMap((outcome, index) => {
     const isHeard = outcome.status === 'fulfilled' && outcome.value.status < 500;
-    return isHeard ? [{ source: sources[index] as AskedNode, answered: outcome.value }] : [];
+    return isHeard ? [{ source: sources[index] as AnsweringNode, answered: outcome.value }] : [];
   });
   const [first] = heard;
   if (first === undefined || first.answered.status >= 400)
     return { answered: first?.answered ?? SILENT, missing: missingOf(sources, heard) };
   const answers = heard.filter(({ answered }) => answered.status < 400);
-  const plans = answers.map(({ answered }) => jsonOf(answered) as PlayedCalls);
+  const plans = answers.map(({ answered }) => jsonOf(answered) as PlayedInPlan);
   return {
     answered: json(answers, { ...plans[0], ...mergedPlays(plans) }),
     missing: missingOf(sources, answers),
   };
 }
 
-function missingOf(sources: readonly AskedNode[], answers: readonly NodeAnswered[]): string[] {
+function missingOf(sources: readonly AnsweringNode[], answers: readonly NodeAnswered[]): string[] {
   return sources.filter((each) => !answers.some(({ source }) => source === each)).map(({ name }) => name);
 }
 
 /** All are asked about the same span, which by default ends now. */
-async function statistics(sources: readonly AskedNode[], url: string, query: URLSearchParams): Promise<Made> {
+async function statistics(sources: readonly AnsweringNode[], url: string, query: URLSearchParams): Promise<Made> {
   const until = query.get('until') ?? new Date().toISOString();
   const read = await askAll(sources, () => withQuery(url, query, { until }));
   if (read.refused !== undefined) return { answered: read.refused, missing: read.missing };
@@ -229,7 +229,7 @@ async function statistics(sources: readonly AskedNode[], url: string, query: URL
 
 /** One's file after the other's, under one heading. Who knows nothing of what is asked adds nothing. */
 async function joined(
-  sources: readonly AskedNode[],
+  sources: readonly AnsweringNode[],
   url: string,
   join: (bodies: readonly Buffer[]) => readonly Buffer[],
 ): Promise<Made> {
@@ -239,7 +239,8 @@ async function joined(
   let first: Answered | undefined;
   let refusal: Answered | undefined;
   for (const [index, outcome] of outcomes.entries()) {
-    if (outcome.status === 'rejected' || outcome.value.status >= 500) missing.push((sources[index] as AskedNode).name);
+    if (outcome.status === 'rejected' || outcome.value.status >= 500)
+      missing.push((sources[index] as AnsweringNode).name);
     else if (outcome.value.status >= 400) refusal ??= outcome.value;
     else {
       first ??= outcome.value;

@@ -19,7 +19,7 @@ import type { ExplainQuestion, Explanation } from '../../outbound/index.ts';
 import type { Tenant } from '../../provisioning/tenants/schema.ts';
 import type { BrandPreset } from '../../provisioning/trunk-settings/brands.ts';
 import type { CertificateSettings } from '../../provisioning/trunk-settings/certificate-schema.ts';
-import type { trunkSchema } from '../../provisioning/trunk-settings/schema.ts';
+import type { TrunkInput } from '../../provisioning/trunk-settings/schema.ts';
 import type { Examination } from '../../trunks/examination.ts';
 import type { TrunkStatus } from '../../trunks/trunk-status.ts';
 
@@ -113,7 +113,7 @@ export interface Session {
 }
 
 /** What is sent to make or replace a trunk. */
-export type TrunkInput = z.input<typeof trunkSchema>;
+export type { TrunkInput };
 /** A trunk as it is listed: without secrets, with its state. */
 export type TrunkView = TrunkInput & {
   readonly id: string;

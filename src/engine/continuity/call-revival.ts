@@ -41,7 +41,7 @@ const TELL_MS = 1_000;
 const RETRY_SECONDS = '5';
 
 /** What is still to be done with the request: it is received here, or passed on to the node that has its call, or was answered. */
-export type Outcome = 'here' | 'elsewhere' | 'answered';
+type Revived = 'here' | 'elsewhere' | 'answered';
 
 export class CallRevival {
   readonly #options: CallRevivalOptions;
@@ -67,7 +67,7 @@ export class CallRevival {
   }
 
   /** Goes on with the call, if nobody else does. */
-  async revive(token: CallToken, transaction: ServerTransaction): Promise<Outcome> {
+  async revive(token: CallToken, transaction: ServerTransaction): Promise<Revived> {
     const { log, contacts } = this.#options;
     try {
       return await this.#revive(token, transaction);
@@ -94,7 +94,7 @@ export class CallRevival {
     return process === processOf(self) && !keeper.hasMoved(id) ? 'had' : 'none';
   }
 
-  async #revive(token: CallToken, transaction: ServerTransaction): Promise<Outcome> {
+  async #revive(token: CallToken, transaction: ServerTransaction): Promise<Revived> {
     const { keeper, contacts } = this.#options;
     const { request, flow } = transaction;
     const fate = keeper.has(token.id) ? 'elsewhere' : await this.#fateOf(token, request);

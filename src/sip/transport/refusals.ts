@@ -7,7 +7,7 @@ const MOST_APART_MS = 5_000;
  * What the kernel has refused to send to one peer since it took the last datagram. A full table passes; a firewall rule stays, and then
  * waiting for an answer is in vain.
  */
-export class Refusals {
+export class KernelRefusals {
   #sinceMs: number;
   #latestMs: number;
   #isLasting = false;

@@ -6,7 +6,7 @@ import type { MessageLimits } from '../message/index.ts';
 import type { TransportCounters } from './counters.ts';
 import type { Gathering } from './gathering.ts';
 import { GenerationCache } from './generation-cache.ts';
-import { Refusals } from './refusals.ts';
+import { KernelRefusals } from './refusals.ts';
 import type { Flow, ListenerOptions, SourcePolicy, TransportLimits, TransportUser } from './types.ts';
 
 interface Remote {
@@ -52,7 +52,7 @@ const MAX_DATAGRAM_OCTETS = 65_507;
 /**
  * The kernel has refused one datagram and may take the next: a firewall rule, a full table of connections, no memory. It is lost as others are
  * on their way, and sent again where it is needed; what goes on with that peer, or rings there, is not ended for it, unless that lasts
- * ({@link Refusals}).
+ * ({@link KernelRefusals}).
  */
 const MOMENTARY: ReadonlySet<string> = new Set(['EPERM', 'ENOBUFS', 'ENOMEM', 'EAGAIN']);
 const REFUSED_SAID_MS = 1_000;
@@ -70,7 +70,7 @@ export class UdpFlow implements Flow {
   readonly remoteAddress: string;
   readonly remotePort: number;
   /** Undefined: what was sent last has left. */
-  refusals: Refusals | undefined = undefined;
+  refusals: KernelRefusals | undefined = undefined;
   readonly #listener: UdpListener;
   #keepAliveMs = 0;
   #timer: Timer | undefined;
@@ -414,7 +414,7 @@ export class UdpListener {
     const flow = this.flowTo(error.address, error.port);
     if (MOMENTARY.has(error.code ?? '')) {
       this.#noteRefused(error);
-      flow.refusals ??= new Refusals(this.scheduler.nowMs());
+      flow.refusals ??= new KernelRefusals(this.scheduler.nowMs());
       if (!flow.refusals.add(this.scheduler.nowMs())) return;
     }
     log.debug('udp-send-failed', { listener: this.id, address: error.address, port: error.port, code: error.code });
