@@ -39,6 +39,10 @@ const USUAL_LENT_SHARE = 0.2;
 const LENT_MS = 500;
 /** and up to so much: V8 marks a heap of 100 MB alive in 0.4 s of half a core. */
 const MOST_LENT_MS = 300;
+/** What other threads have had beyond the usual, less what they had below it, is so much only while V8 marks, ms. */
+const SHORT_MS = 15;
+/** What waits for that is not caught up with for so long, ms by the clock. */
+const SHORT_FOR_MS = 1_000;
 /** What waits for that is served, beside what comes, in so many times as long: at seven eighths of what there is time for. */
 const CAUGHT_UP = 8;
 /** Computing time over which the cost is averaged. */
@@ -73,7 +77,11 @@ export class Backlog {
   #passedMs = FIRST_WEIGHT * FIRST_COST_MS;
   /** What other threads of the process have had lately. Fades. */
   #lentMs = 0;
-  /** The most of that since much waits. */
+  /** The same, less what they have had below the usual: of a share that goes up and down nothing adds up. Fades. */
+  #missingMs = 0;
+  /** Until then what waits for it is not caught up with. */
+  #shortUntilMs = 0;
+  /** The most that other threads have had since much waits. */
   #mostLentMs = 0;
 
   constructor(limitMs: number) {
@@ -117,9 +125,17 @@ export class Backlog {
    */
   lent(part: number, forMs: number): void {
     const passedMs = Math.min(forMs, LENT_MS);
-    const keptMs = this.#lentMs * Math.max(0, 1 - passedMs / LENT_MS);
-    this.#lentMs = Math.min(MOST_LENT_MS, keptMs + Math.max(0, part - USUAL_LENT_SHARE) * passedMs);
+    const kept = Math.max(0, 1 - passedMs / LENT_MS);
+    const beyondMs = (part - USUAL_LENT_SHARE) * passedMs;
+    this.#lentMs = Math.min(MOST_LENT_MS, this.#lentMs * kept + Math.max(0, beyondMs));
+    this.#missingMs = Math.max(0, Math.min(MOST_LENT_MS, this.#missingMs * kept + beyondMs));
+    if (this.#missingMs > SHORT_MS) this.#shortUntilMs = this.#nowMs + SHORT_FOR_MS;
     this.#mostLentMs = Math.max(this.#mostLentMs, this.#lentMs);
+  }
+
+  /** Other threads of the process have just taken so much of its quota that time is short for a moment. */
+  get isShort(): boolean {
+    return this.#nowMs < this.#shortUntilMs;
   }
 
   /** A request's turn has come. */

@@ -2,9 +2,10 @@ import type { Clock } from '../../base/scheduler.ts';
 import { StatelessTags } from '../transaction/index.ts';
 import type { Flow } from '../transport/index.ts';
 import { Backlog, threadComputedMs } from './backlog.ts';
+import { Endings } from './endings.ts';
 import { FairQueue } from './fair-queue.ts';
 import { Pace, processComputedMs } from './pace.ts';
-import { acknowledgesStateless, Kind, kindOf, toTagOf } from './triage.ts';
+import { acknowledgesStateless, endsCall, Kind, kindOf, toTagOf } from './triage.ts';
 
 export interface InboxLimits {
   /** New calls and other requests that begin something are refused when they would wait longer than this, ms; in a burst two and a half times as long, once there is too much for long half as long. */
@@ -74,6 +75,8 @@ interface Waiting {
   readonly sinceComputedMs: number;
 }
 
+type Queue = FairQueue<Waiting> | Endings<Waiting>;
+
 /** Time on messages before the sockets are read again: half of what reading and refusing took since, within these bounds. */
 const SLICE_MS = 5;
 const LONGEST_SLICE_MS = 20;
@@ -108,7 +111,8 @@ const OUTLIER = 8;
  * costs a comparison each. Beyond that they wait here and not in the sockets, where nobody sees them: the sockets are read between
  * slices, so that how much waits is known to the millisecond; some of what goes on is served between the octets that are looked at. The
  * order is: what goes on (responses, requests within dialogs, pings of known peers) before what begins, which has a small share that nobody
- * takes; known peers before strangers, who have a small share that nobody takes; each source in its turn.
+ * takes; what ends calls after both for a moment, while V8 marks the heap with a quota that is all threads'; known peers before strangers,
+ * who have a small share that nobody takes; each source in its turn.
  * New requests that would wait too long are refused unread ({@link Backlog}), so that those that are let in are served in time.
  */
 export class Inbox {
@@ -117,6 +121,8 @@ export class Inbox {
   readonly #limits: InboxLimits;
   readonly #later: (turn: () => void) => void;
   readonly #ongoing: FairQueue<Waiting>;
+  /** What ends calls while V8 marks the heap with the quota of all threads: the others of what goes on come first, and what begins too. */
+  readonly #endings: Endings<Waiting>;
   /** What begins and has waited too long to be refused. */
   readonly #overdue: FairQueue<Waiting>;
   readonly #fresh: FairQueue<Waiting>;
@@ -161,6 +167,7 @@ export class Inbox {
     this.#rest = options.rest ?? sleep;
     this.#backlog = new Backlog(this.#limits.backlogMs);
     this.#ongoing = new FairQueue(this.#limits.knownWaiting);
+    this.#endings = new Endings(this.#limits.knownWaiting);
     this.#overdue = new FairQueue(this.#limits.knownWaiting);
     this.#fresh = new FairQueue(this.#limits.knownWaiting);
     this.#strangers = new FairQueue(this.#limits.strangersWaiting);
@@ -168,7 +175,7 @@ export class Inbox {
 
   /** Messages that wait now, by kind. */
   get waiting(): { ongoing: number; fresh: number; strangers: number } {
-    return { ongoing: this.#ongoing.size, fresh: this.#begins, strangers: this.#strangers.size };
+    return { ongoing: this.#goesOn, fresh: this.#begins, strangers: this.#strangers.size };
   }
 
   /** The longest that a message has waited here since the last call, ms. */
@@ -233,7 +240,17 @@ export class Inbox {
 
   /** Messages of known peers wait. */
   get knownWait(): boolean {
+    return this.#goesOn + this.#begins > 0;
+  }
+
+  /** Messages of known peers wait that end no call. */
+  get #othersWait(): boolean {
     return this.#ongoing.size + this.#begins > 0;
+  }
+
+  /** How many messages wait that go on. */
+  get #goesOn(): number {
+    return this.#ongoing.size + this.#endings.size;
   }
 
   /** How many messages wait that begin something. */
@@ -248,7 +265,7 @@ export class Inbox {
 
   /** Nothing waits. */
   get isEmpty(): boolean {
-    return this.#ongoing.size + this.#begins + this.#strangers.size === 0;
+    return this.#goesOn + this.#begins + this.#strangers.size === 0;
   }
 
   #arm(nowMs: number): void {
@@ -267,6 +284,7 @@ export class Inbox {
     this.#lookedMs = this.#sliceBeganMs;
     if (this.#options.readsOn?.() === true) return;
     this.#serveOverdue();
+    this.counters.knownDropped += this.#endings.beat(this.#sliceBeganMs, this.#backlog.isShort);
     const restMs = this.#pace.restMs(this.#sliceBeganMs);
     if (restMs > 0) this.#rest(restMs);
     else this.#slice();
@@ -329,7 +347,8 @@ export class Inbox {
         ? this.#fresh.waitingOf(address) + this.#overdue.waitingOf(address) === 0
         : (kind === Kind.Ongoing || kind === Kind.Ping) && this.#hasPrecedence(address, text);
     if (first) {
-      if (!this.#ongoing.add(address, waiting)) this.counters.knownDropped++;
+      const queue = this.#backlog.isShort && endsCall(text) ? this.#endings : this.#ongoing;
+      if (!queue.add(address, waiting)) this.counters.knownDropped++;
       return;
     }
     const begins = kind !== Kind.Cancel && kind !== Kind.Ongoing;
@@ -373,7 +392,8 @@ export class Inbox {
 
   #hasPrecedence(address: string, text: string): boolean {
     const mostMs = text.startsWith('SIP/') || text.startsWith('ACK ') ? ANSWERS_FIRST_MS : REQUESTS_FIRST_MS;
-    return this.#ongoing.waitingOf(address) * this.#ongoingCostMs < mostMs;
+    const waiting = this.#ongoing.waitingOf(address) + this.#endings.waitingOf(address);
+    return waiting * this.#ongoingCostMs < mostMs;
   }
 
   /** How many of those that begin something have their turn before the next one of this source. */
@@ -394,10 +414,12 @@ export class Inbox {
       const { knownWait } = this;
       const strangersTurn = this.#strangers.size > 0 && (!knownWait || this.#owedMs >= STRANGERS_TURN_MS);
       const freshTurn = this.#begins > 0 && (this.#ongoing.size === 0 || this.#freshOwedMs >= FRESH_TURN_MS);
-      const queue = strangersTurn ? this.#strangers : freshTurn ? this.#beginning : this.#ongoing;
+      const endsTurn = !strangersTurn && this.#endings.hasTurn(this.#othersWait);
+      const known = endsTurn ? this.#endings : freshTurn ? this.#beginning : this.#ongoing;
+      const queue = strangersTurn ? this.#strangers : known;
       const next = queue.take();
       if (next === undefined) return;
-      if (freshTurn && !strangersTurn) {
+      if (freshTurn && !endsTurn && !strangersTurn) {
         this.#backlog.took();
         if (queue === this.#fresh && this.#backlog.isLate(next.sinceComputedMs) && this.#refusesLate(next)) {
           this.#longestWaitMs = Math.max(this.#longestWaitMs, nowMs - next.sinceMs);
@@ -410,7 +432,7 @@ export class Inbox {
   }
 
   /** Returns when it was done; those who wait meanwhile have earned their part of that time. */
-  #serve({ text, flow, sinceMs }: Waiting, queue: FairQueue<Waiting>, beganMs: number, knownWait: boolean): number {
+  #serve({ text, flow, sinceMs }: Waiting, queue: Queue, beganMs: number, knownWait: boolean): number {
     this.#longestWaitMs = Math.max(this.#longestWaitMs, beganMs - sinceMs);
     this.#options.server.handle(text, flow);
     const nowMs = this.#options.clock.nowMs();
@@ -421,6 +443,8 @@ export class Inbox {
       return nowMs;
     }
     if (this.#strangers.size > 0) this.#owedMs += tookMs * this.#limits.strangersShare;
+    this.#endings.passed(tookMs, queue === this.#endings, this.#othersWait);
+    if (queue === this.#endings) return nowMs;
     if (queue === this.#ongoing) this.#ongoingCostMs = averaged(this.#ongoingCostMs, tookMs);
     this.#oweFresh(queue !== this.#ongoing, tookMs);
     return nowMs;

@@ -28,6 +28,11 @@ export function kindOf(text: string): Kind {
   return text.startsWith('OPTIONS ') ? Kind.Ping : Kind.Other;
 }
 
+/** Whether a message within a dialog is a BYE, or the answer to one: no line but its CSeq ends so. */
+export function endsCall(text: string): boolean {
+  return text.startsWith('BYE ') || (text.startsWith('SIP/') && text.includes(' BYE\r\n'));
+}
+
 /** The tag of the first To header field; undefined when there is none, or the field is written in a way that nobody writes it. */
 export function toTagOf(text: string): string | undefined {
   for (let at = text.indexOf('\r\n'); at >= 0; at = text.indexOf('\r\n', at + 2)) {

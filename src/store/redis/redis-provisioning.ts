@@ -232,18 +232,18 @@ export class RedisProvisioning implements ProvisioningStore {
   *#argumentsOf(commit: ProvisioningCommit): Steps<Argument[]> {
     const { sealer } = this.#options;
     const names = namesOf(commit);
-    const tenants: Argument[] = [];
+    const tenants: (string | Buffer)[] = [];
     for (const tenant of commit.putTenants) {
       tenants.push(tenant.name, yield* sealer.sealDocument(`tenants/${tenant.name}`, tenant));
       yield;
     }
-    const trunks: Argument[] = [];
+    const trunks: (string | Buffer)[] = [];
     for (const trunk of commit.putTrunks) {
       const id = trunk.id ?? '';
       trunks.push(id, yield* sealer.sealDocument(`trunks/${id}`, trunk));
       yield;
     }
-    const certificates: Argument[] = [];
+    const certificates: (string | Buffer)[] = [];
     for (const certificate of commit.putCertificates) {
       const { name } = certificate;
       certificates.push(name, sealer.sealJson(`certificates/${name}`, certificate));

@@ -19,6 +19,8 @@ const READ_AT_ONCE = 1_024;
 const CARRIER_MS = 1;
 const PHONES = ['192.0.2.1', '192.0.2.2', '192.0.2.3', '192.0.2.4'];
 const CARRIER = '192.0.2.9';
+/** No other answer has this code here. */
+const BYE_ANSWER = 'SIP/2.0 299';
 /** A call of long ago. */
 export const SERVED = 'INVITE x SIP/2.0\r\n\r\n';
 const COMPILED_AFTER_CALLS = 700;
@@ -261,7 +263,8 @@ export class BusyEngine {
   }
 
   #arrives(atMs: number, line: string, name: string, address: string, toTag = ''): void {
-    const text = `${line} x SIP/2.0\r\nTo: <sip:b@x>${toTag}\r\nCall-ID: ${name}\r\n\r\n`;
+    const method = line === 'BYE' || line === BYE_ANSWER ? 'BYE' : 'INVITE';
+    const text = `${line} x SIP/2.0\r\nTo: <sip:b@x>${toTag}\r\nCall-ID: ${name}\r\nCSeq: 1 ${method}\r\n\r\n`;
     const message = { atMs, text, flow: { remoteAddress: address } as Flow };
     let at = this.#due.length;
     while (at > 0 && (this.#due[at - 1] as Message).atMs > atMs) at--;
@@ -293,7 +296,7 @@ export class BusyEngine {
     else if (text.startsWith('BYE')) {
       this.#byes++;
       this.#compute(COST_MS.bye);
-      this.#arrives(this.nowMs + CARRIER_MS, 'SIP/2.0 299', name, CARRIER, ';tag=c');
+      this.#arrives(this.nowMs + CARRIER_MS, BYE_ANSWER, name, CARRIER, ';tag=c');
     } else {
       this.#compute(COST_MS.byeAnswer);
       this.#byesAnswered++;

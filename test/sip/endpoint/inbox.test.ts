@@ -363,6 +363,50 @@ describe('more than there is time for', () => {
     expect(thread.handled.length - before).toBeLessThanOrEqual(6);
   });
 
+  describe('while V8 marks the heap with a quota that is all threads’', () => {
+    /** Two turns, between which other threads have had so much. */
+    const others = (ms: number) => {
+      thread.cpuShare = 0.5;
+      for (const othersMs of [0, ms]) {
+        thread.busy();
+        thread.push('INFO', 'filler', '192.0.2.1', 't');
+        thread.othersMs += othersMs;
+        thread.nowMs += 20;
+        thread.run();
+      }
+      thread.busy();
+      thread.handled.length = 0;
+    };
+    const pushAll = () => {
+      for (const method of ['BYE', 'INVITE', 'INFO'])
+        thread.push(method, method, '192.0.2.1', method === 'INVITE' ? '' : 't');
+    };
+
+    test('what ends a call comes after what goes on and what begins', () => {
+      others(20);
+      pushAll();
+      thread.run();
+      expect(thread.handled).toEqual(['INFO', 'INVITE', 'BYE']);
+    });
+
+    test('the end of a call waits no longer than 150 ms for others', () => {
+      others(20);
+      pushAll();
+      thread.nowMs += 160;
+      for (let index = 0; index < 20; index++) thread.push('INFO', `more ${index}`, '192.0.2.2', 't');
+      thread.run();
+      expect(thread.handled.indexOf('BYE')).toBeGreaterThan(0);
+      expect(thread.handled.indexOf('BYE')).toBeLessThan(5);
+    });
+
+    test('with what they have at any time it comes before what begins, as it does without a quota', () => {
+      others(2);
+      pushAll();
+      thread.run();
+      expect(thread.handled).toEqual(['BYE', 'INFO', 'INVITE']);
+    });
+  });
+
   test('what other threads had computed before there was a quota lets nothing wait longer', () => {
     thread.nowMs = 60_000;
     thread.othersMs = 60_000;

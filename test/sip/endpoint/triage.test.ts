@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { acknowledgesStateless, Kind, kindOf, toTagOf } from '../../../src/sip/endpoint/triage.ts';
+import { acknowledgesStateless, endsCall, Kind, kindOf, toTagOf } from '../../../src/sip/endpoint/triage.ts';
 import { StatelessTags } from '../../../src/sip/transaction/index.ts';
 
 const request = (method: string, to = '<sip:b@x>') => `${method} sip:b@x SIP/2.0\r\nTo: ${to}\r\n\r\n`;
@@ -64,4 +64,15 @@ test.each([
   'BYE sip:b@x SIP/2.0\r\nTo: <x>;tag=z0123456789ab\r\n\r\n',
 ])('octets that are none: %j', (text) => {
   expect(acknowledgesStateless(Buffer.from(text, 'latin1'))).toBe(false);
+});
+
+test.each([
+  [request('BYE', '<sip:b@x>;tag=1'), true],
+  ['SIP/2.0 200 OK\r\nCSeq: 2 BYE\r\n\r\n', true],
+  ['SIP/2.0 200 OK\r\nCSeq: 1 INVITE\r\n\r\n', false],
+  ['SIP/2.0 486 BYE now\r\nCSeq: 1 INVITE\r\n\r\n', false],
+  [request('ACK', '<sip:b@x>;tag=1'), false],
+  [`${request('INFO', '<sip:b@x>;tag=1')}say BYE\r\n`, false],
+])('whether it ends a call: %j', (text, ends) => {
+  expect(endsCall(text)).toBe(ends);
 });
