@@ -55,11 +55,13 @@ async function measure(engine: Engine, label: string): Promise<Figure[]> {
 
 export const item: Item = {
   title: 'twice and four times the calls that can be served, on a core and on half of one',
-  async run() {
+  /** @param shares of a core, those that are wanted alone: 1, 0.5 */
+  async run(...shares: number[]) {
     const figures: Figure[] = [];
-    for (const within of [{}, { share: 0.5 }]) {
+    for (const share of shares.length > 0 ? shares : [1, 0.5]) {
+      const within = share < 1 ? { share } : {};
       const engine = await startEngine({ hasCarrier: true, ...within });
-      const label = engine.quota === undefined ? '' : `half a core (${engine.quota}), `;
+      const label = engine.quota === undefined ? '' : `${share === 0.5 ? 'half' : share} a core (${engine.quota}), `;
       figures.push(...(await measure(engine, label).finally(() => engine.stop())));
     }
     return figures;
