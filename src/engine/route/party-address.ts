@@ -17,9 +17,11 @@ import {
 
 /** `"Name" <sip:number@domain>` in octets; `name` is in octets too. */
 export function partyAddress(tenant: Tenant, number: string, name: string): string {
-  const uri = `<sip:${escapeUser(number)}@${formatHost(tenant.domain)}>`;
+  const uri = `<sip:${escapeUser(number)}${endAt(tenant)}`;
   return name === '' ? uri : `${quote(name)} ${uri}`;
 }
+
+const endAt = derived(({ domain }: Tenant) => ownCopy(`@${formatHost(domain)}>`));
 
 /** An extension or service of the tenant: one text for all its calls, which keep it for as long as they last. */
 export function ownParty(directory: Directory, tenant: Tenant, number: string): string {

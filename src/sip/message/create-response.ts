@@ -6,8 +6,8 @@ import { reasonPhrase } from './reason-phrase.ts';
 
 export interface ResponseOptions {
   /** Added to To when the request has no To tag and the status is above 100 (RFC 3261 §8.2.6.2). */
-  readonly toTag?: string;
-  readonly headers?: readonly (readonly [HeaderId, string])[];
+  readonly toTag?: string | undefined;
+  readonly headers?: readonly (readonly [HeaderId, string])[] | undefined;
   readonly body?: string;
   readonly contentType?: string;
   /** About how many fields it will have in the end, where they are many. */

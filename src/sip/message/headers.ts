@@ -13,7 +13,7 @@ const USUAL: readonly HeaderId[] = [
   HeaderId.CSeq,
   HeaderId.Contact,
 ];
-const WITH_PARTS: readonly HeaderId[] = [HeaderId.Via, HeaderId.From, HeaderId.To, HeaderId.Contact];
+const WITH_PARTS: readonly HeaderId[] = [HeaderId.From, HeaderId.To, HeaderId.Contact];
 const FIRST_OTHER = USUAL.length + WITH_PARTS.length;
 const SLOTS = headerNames().map((_, id) => slotOf(USUAL, id, 0) ?? FIRST_OTHER + 2 * id);
 const PART_SLOTS = headerNames().map((_, id) => slotOf(WITH_PARTS, id, USUAL.length) ?? FIRST_OTHER + 2 * id + 1);
@@ -351,9 +351,12 @@ export class Headers extends HeaderTable {
 
   /** Fields of this name have changed: what was read of them counts no more. */
   private forget(id: HeaderId): void {
-    if (this.#parsed === undefined) return;
-    this.#parsed[SLOTS[id] as number] = undefined;
-    this.#parsed[PART_SLOTS[id] as number] = undefined;
+    const parsed = this.#parsed;
+    if (parsed === undefined) return;
+    // A place that was never made is none to be cleared: it would be made, with all before it.
+    const [slot, partSlot] = [SLOTS[id] as number, PART_SLOTS[id] as number];
+    if (slot < parsed.length) parsed[slot] = undefined;
+    if (partSlot < parsed.length) parsed[partSlot] = undefined;
   }
 }
 

@@ -17,7 +17,6 @@ export abstract class ClientTransactionBase<F extends Channel>
   extends Transaction<F>
   implements ClientTransaction<F>, KnownBranch<F>, TokenEntry<ClientTransactionBase<F>>
 {
-  readonly isClient = true;
   nextHeld: ClientTransactionBase<F> | undefined = undefined;
   abstract state: InviteClientState | NonInviteClientState;
   /** Undefined once it has heard everything. */
@@ -42,6 +41,10 @@ export abstract class ClientTransactionBase<F extends Channel>
     this.intervalMs = host.timers.t1Ms;
     this.timeoutMs = options.timeoutMs ?? 64 * host.timers.t1Ms;
     this.text = options.text ?? serialize(request);
+  }
+
+  get isClient(): boolean {
+    return true;
   }
 
   /** The branch. */

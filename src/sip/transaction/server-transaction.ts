@@ -24,7 +24,6 @@ export abstract class ServerTransactionBase<F extends Channel>
   implements ServerTransaction<F>, KnownRequest<F>, OfSource, RequestIdentity, Mergeable<ServerTransactionBase<F>>
 {
   abstract state: InviteServerState | NonInviteServerState;
-  readonly isClient = false;
   /** sent-by of the request's top Via; the host in lower case. */
   readonly sentByHost: string;
   readonly sentByPort: number | undefined;
@@ -51,6 +50,10 @@ export abstract class ServerTransactionBase<F extends Channel>
     const via = request.topVia();
     this.sentByHost = via.host === flow.remoteAddress ? flow.remoteAddress : ownCopy(via.host.toLowerCase());
     this.sentByPort = via.port;
+  }
+
+  get isClient(): boolean {
+    return false;
   }
 
   abstract opened(): void;
@@ -102,12 +105,7 @@ export abstract class ServerTransactionBase<F extends Channel>
   reply(status: number, reason?: string, headers?: HeaderList): void {
     // §8.2.6.2: all responses but 100 carry a To tag.
     const toTag = status === 100 ? undefined : this.localTag;
-    this.respond(
-      createResponse(this.request, status, reason, {
-        ...(toTag !== undefined && { toTag }),
-        ...(headers !== undefined && { headers }),
-      }),
-    );
+    this.respond(createResponse(this.request, status, reason, { toTag, headers }));
   }
 
   leave(): void {
