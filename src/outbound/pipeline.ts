@@ -1,5 +1,6 @@
 import { derived } from '../base/derived.ts';
 import type { OutboundRoute } from '../provisioning/tenants/schema.ts';
+import { scopeOf } from '../provisioning/trunk-settings/own-address.ts';
 import type { Trunk } from '../provisioning/trunk-settings/schema.ts';
 import {
   type CallStep,
@@ -187,12 +188,12 @@ function legSettings(route: RouteState, contact: string): LegSettings {
   const { earlyMediaFailover } = route.trunk.options;
   const hidesUser = route.call.anonymous && route.profile.applyUser;
   const { node, tenant } = route.call.facts;
-  const { scope, viaHost, viaPort } = viaSettings(route);
+  const via = viaSettings(route);
   return {
     contact,
-    scope,
-    viaHost,
-    viaPort,
+    scope: scopeOf(route.trunk),
+    viaHost: via?.viaHost,
+    viaPort: via?.viaPort,
     relayHeaders: route.call.anonymous ? [] : ownHeadersOf(tenant).relay,
     withholdsPeer: route.call.anonymous ? true : undefined,
     headers: hidesUser ? NO_HEADERS : ownHeadersAt(node),

@@ -1,8 +1,7 @@
-import { scopeOf, viaOf, viaScopeOf } from '../../provisioning/trunk-settings/own-address.ts';
+import { viaOf, viaScopeOf } from '../../provisioning/trunk-settings/own-address.ts';
 import type { Trunk } from '../../provisioning/trunk-settings/schema.ts';
 import type { RouteState, RouteStep } from '../context.ts';
 import { type NodeAddress, type NodeFacts, nodeAddress, type SeenAs } from '../facts.ts';
-import type { LegSettings } from '../outcome.ts';
 import type { Trace } from '../trace.ts';
 import { hostPort, originOf } from '../trunk-profile.ts';
 
@@ -51,6 +50,6 @@ export function viaAddress(node: NodeFacts, trunk: Trunk, seenAs?: SeenAs): Node
 }
 
 /** How every request of the leg says who sent it: as the socket that sends does, or with the public address all the same. */
-export function viaSettings({ call, trunk, seenAs }: RouteState): Pick<LegSettings, 'scope' | 'viaHost' | 'viaPort'> {
-  return { scope: scopeOf(trunk), ...viaOf(trunk, (scope) => nodeAddress(call.facts.node, trunk, scope, seenAs)) };
+export function viaSettings({ call, trunk, seenAs }: RouteState): ReturnType<typeof viaOf> {
+  return viaOf(trunk, (scope) => nodeAddress(call.facts.node, trunk, scope, seenAs));
 }

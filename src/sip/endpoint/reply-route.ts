@@ -22,7 +22,7 @@ export function noteSource(request: SipRequest, via: Via, flow: Flow): void {
   const field = request.headers.value(HeaderId.Via) ?? '';
   const quick = asksForPort && !claimed ? withSource(field, flow) : undefined;
   if (quick !== undefined) {
-    request.headers.replaceFirst(HeaderId.Via, quick, via.rewritten(quick));
+    request.headers.replaceFirst(HeaderId.Via, quick, via.rewritten(quick, field));
     return;
   }
   const params = via.params.clone();

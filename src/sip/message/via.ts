@@ -21,8 +21,11 @@ export interface Via {
   readonly received: boolean;
   /** Whether a parameter (any, or this one) is there more than once, with different values. */
   repeats(name?: string): boolean;
-  /** The same value, now that its field is `field` and other parameters stand in it: branch and sent-by are as they were. */
-  rewritten(field: string): Via;
+  /**
+   * The same value, now that other parameters stand in its field, which was `before` and is `field`: branch and sent-by are as they were, and
+   * so is what stands behind the parameters.
+   */
+  rewritten(field: string, before: string): Via;
 }
 
 /** A Via value that was read. Its parameters have been checked; they become {@link Params} when somebody asks for them. */
@@ -71,10 +74,11 @@ class ReceivedVia implements Via {
     return (this.#found & 4) !== 0;
   }
 
-  rewritten(field: string): this {
+  rewritten(field: string, before: string): this {
     this.#text = field;
-    this.#start = field.indexOf(';');
-    this.#end = endBeforeComment(field, this.#start, field.length);
+    // Read of the old one: the new one is still in pieces, and hardly anybody reads it before it leaves.
+    this.#start = before.indexOf(';');
+    this.#end = field.length - before.length + endBeforeComment(before, this.#start, before.length);
     this.#params = undefined;
     return this;
   }
