@@ -3,7 +3,6 @@ import { dirname } from 'node:path';
 import type { Log } from '../base/log.ts';
 
 const GATHER_MS = 50;
-const LINE_FEED = 0x0a;
 
 /** A value whose JSON text is there already. */
 export class ReadyText {
@@ -101,11 +100,16 @@ export class JsonlFile {
     this.#scheduled = false;
     const lines = this.#takeLines();
     if (lines.length === 0) return;
-    const octets = octetsOf(lines);
     let written = 0;
     try {
       this.#file ??= await this.#open();
-      while (written < octets.length) written += (await this.#file.write(octets, written)).bytesWritten;
+      for (const octets of octetsOf(lines)) {
+        for (let at = 0; at < octets.length; ) {
+          const { bytesWritten } = await this.#file.write(octets, at);
+          at += bytesWritten;
+          written += bytesWritten;
+        }
+      }
       if (this.#failing) this.#log.info('record-file-recovered', { path: this.path, lostCount: this.#lostCount });
       this.#failing = false;
     } catch (error) {
@@ -163,17 +167,30 @@ export class JsonlFile {
   }
 }
 
-/** Encoded line by line, each with its line end: joined first, they would be one more long text. */
-function octetsOf(lines: readonly string[]): Buffer {
-  let length = 0;
-  for (const line of lines) length += Buffer.byteLength(line, 'utf8') + 1;
-  const octets = Buffer.allocUnsafe(length);
-  let at = 0;
+/** Encoded at a time, in characters: the record of a large change has millions, which calls would wait for. */
+const ENCODED_CHARACTERS = 65_536;
+
+/** The lines with their ends, some at a time. */
+function* octetsOf(lines: readonly string[]): Generator<Buffer, void> {
+  let text = '';
   for (const line of lines) {
-    at += octets.write(line, at, 'utf8');
-    octets[at++] = LINE_FEED;
+    for (let at = 0; at < line.length; ) {
+      const end = endOfPart(line, at + ENCODED_CHARACTERS);
+      text += line.slice(at, end);
+      at = end;
+      if (text.length < ENCODED_CHARACTERS) continue;
+      yield Buffer.from(text, 'utf8');
+      text = '';
+    }
+    text += '\n';
   }
-  return octets;
+  if (text !== '') yield Buffer.from(text, 'utf8');
+}
+
+/** Not within a character that is two in the text. */
+function endOfPart(line: string, end: number): number {
+  const isSplit = end < line.length && (line.charCodeAt(end - 1) & 0xfc00) === 0xd800;
+  return isSplit ? end - 1 : end;
 }
 
 /** A line that was cut by the failure is written again in full on a line of its own, so that readers lose nothing but the cut copy. */

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { JsonlFile } from '../../src/observe/jsonl-file.ts';
 
 function logOf() {
@@ -77,4 +77,19 @@ test('a value without a JSON text costs its own line, counted and said; what cam
   expect(readFileSync(path, 'utf8')).toBe('{"n":1}\n{"n":2}\n{"n":3}\n{"n":4}\n');
   expect(file.lostCount).toBe(3);
   expect(events).toEqual(Array(3).fill('record-file-failing'));
+});
+
+test('a line of megabytes is written in parts, whole, whatever characters it has and wherever it is cut', async () => {
+  const path = join(mkdtempSync(join(tmpdir(), 'tandem-')), 'audit.jsonl');
+  const file = new JsonlFile(path, logOf().log);
+  // Characters of two in a text, at even and at odd places, between short lines.
+  const values = ['a', '😀'.repeat(300_000), `x${'😀'.repeat(300_000)}`, 'ü'.repeat(100_000), 'z'];
+  for (const value of values) file.append(value);
+  const from = vi.spyOn(Buffer, 'from');
+  await file.close();
+  const encoded = from.mock.calls.flatMap(([text]) => (typeof text === 'string' ? [text as string] : []));
+  from.mockRestore();
+  expect(readFileSync(path, 'utf8')).toBe(values.map((value) => `${JSON.stringify(value)}\n`).join(''));
+  expect(encoded.length).toBeGreaterThan(10);
+  expect(Math.max(...encoded.map((text) => text.length))).toBeLessThan(200_000);
 });

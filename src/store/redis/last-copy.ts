@@ -127,7 +127,7 @@ export class LastCopy {
     const head: IndexHead = { ...rest, version: provisioned.version, files };
     const sealed = this.#sealer.sealJson(INDEX, head).toString('base64');
     const draft = `${this.#path}.new`;
-    await writeOwn(draft, `{"format":${FORMAT},"sealed":"${sealed}"}\n`);
+    await writeOwn(draft, [Buffer.from(`{"format":${FORMAT},"sealed":"${sealed}"}\n`)]);
     await rename(draft, this.#path);
     this.#divided = divided;
     this.#names = names;
@@ -157,10 +157,10 @@ function unlessThere(error: NodeJS.ErrnoException): void {
 }
 
 /** For its owner alone, and on the disk. */
-async function writeOwn(path: string, content: string | Buffer): Promise<void> {
+async function writeOwn(path: string, octets: Buffer[]): Promise<void> {
   const file = await open(path, 'w', 0o600);
   try {
-    await file.writeFile(content);
+    for (const some of octets) await file.writeFile(some);
     await file.sync();
   } finally {
     await file.close();

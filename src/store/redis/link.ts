@@ -6,7 +6,7 @@ import { StoreAwayError } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import type { StoreContact } from '../../call/index.ts';
 import type { RedisStoreSettings } from '../stores.ts';
-import { type Argument, type ArgumentBlocks, LongCommand } from './long-command.ts';
+import { type ArgumentBlocks, LongCommand } from './long-command.ts';
 import type { Script } from './scripts.ts';
 
 const MAX_RECONNECT_MS = 500;
@@ -15,6 +15,8 @@ const CONNECT_TIMEOUT_MS = 1000;
 const SENTINEL_AGAIN_MS = 1000;
 /** Where Sentinels say that there is another master. */
 const FAILOVERS = '+switch-master';
+
+type Argument = string | number | Buffer;
 
 export interface LinkOptions {
   /** How long a command may take. Default: 250. */

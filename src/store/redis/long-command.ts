@@ -5,7 +5,8 @@
 import { Command } from 'ioredis';
 import type { Steps } from '../../base/steps.ts';
 
-export type Argument = string | number | Buffer;
+/** A list is the octets of one argument, one after the other. */
+export type Argument = string | number | Buffer | readonly Buffer[];
 
 /** Arguments as Redis reads them. */
 export interface ArgumentBlocks {
@@ -14,6 +15,8 @@ export interface ArgumentBlocks {
 }
 
 const BLOCK_OCTETS = 65_536;
+/** What has so many is not copied into a block. */
+const OWN_BLOCK_OCTETS = 8_192;
 const LINE_END = Buffer.from('\r\n');
 
 /** Writes arguments as the bulk strings of RESP, in steps; long ones stay where they are. */
@@ -21,11 +24,14 @@ export function* argumentBlocks(args: readonly Argument[]): Steps<ArgumentBlocks
   const blocks: Buffer[] = [];
   let waiting: Buffer[] = [];
   let octets = 0;
-  const add = (...parts: Buffer[]) => {
-    for (const part of parts) {
-      waiting.push(part);
-      octets += part.length;
+  const add = (part: Buffer) => {
+    if (part.length >= OWN_BLOCK_OCTETS) {
+      end();
+      blocks.push(part);
+      return;
     }
+    waiting.push(part);
+    octets += part.length;
     if (octets >= BLOCK_OCTETS) end();
   };
   const end = () => {
@@ -33,19 +39,20 @@ export function* argumentBlocks(args: readonly Argument[]): Steps<ArgumentBlocks
     [waiting, octets] = [[], 0];
   };
   for (const arg of args) {
-    const value = Buffer.isBuffer(arg) ? arg : Buffer.from(String(arg));
-    const length = Buffer.from(`$${value.length}\r\n`);
-    if (value.length < BLOCK_OCTETS) add(length, value, LINE_END);
-    else {
-      add(length);
-      end();
-      blocks.push(value);
-      add(LINE_END);
-    }
+    const parts = partsOf(arg);
+    const length = parts.reduce((sum, part) => sum + part.length, 0);
+    add(Buffer.from(`$${length}\r\n`));
+    parts.forEach(add);
+    add(LINE_END);
     yield;
   }
   end();
   return { count: args.length, blocks };
+}
+
+function partsOf(arg: Argument): readonly Buffer[] {
+  if (typeof arg === 'string' || typeof arg === 'number') return [Buffer.from(String(arg))];
+  return Buffer.isBuffer(arg) ? [arg] : arg;
 }
 
 export class LongCommand extends Command {

@@ -232,18 +232,18 @@ export class RedisProvisioning implements ProvisioningStore {
   *#argumentsOf(commit: ProvisioningCommit): Steps<Argument[]> {
     const { sealer } = this.#options;
     const names = namesOf(commit);
-    const tenants: (string | Buffer)[] = [];
+    const tenants: Argument[] = [];
     for (const tenant of commit.putTenants) {
       tenants.push(tenant.name, yield* sealer.sealDocument(`tenants/${tenant.name}`, tenant));
       yield;
     }
-    const trunks: (string | Buffer)[] = [];
+    const trunks: Argument[] = [];
     for (const trunk of commit.putTrunks) {
       const id = trunk.id ?? '';
       trunks.push(id, yield* sealer.sealDocument(`trunks/${id}`, trunk));
       yield;
     }
-    const certificates: (string | Buffer)[] = [];
+    const certificates: Argument[] = [];
     for (const certificate of commit.putCertificates) {
       const { name } = certificate;
       certificates.push(name, sealer.sealJson(`certificates/${name}`, certificate));
