@@ -1,5 +1,14 @@
 import { PeerError } from '../../base/errors.ts';
-import { decimalAt, isDigitCode, isHexCode, isHostCode, isParamCode, isTokenCode, isUserCode } from './characters.ts';
+import {
+  decimalAt,
+  isDigitCode,
+  isHexCode,
+  isHostCode,
+  isParamCode,
+  isSpaceCode,
+  isTokenCode,
+  isUserCode,
+} from './characters.ts';
 import { gathering, nameAt, type Params } from './params.ts';
 
 /** A SIP or SIPS URI (RFC 3261 §19.1). Texts are as written, escapes included; what the grammar wants escaped is escaped. */
@@ -172,6 +181,13 @@ export function endOfHost(text: string, start: number, end = text.length): numbe
   while (index < end && isHostCode(text.charCodeAt(index))) index++;
   if (index === start) throw broken(text, 'no host', start);
   return index;
+}
+
+/** End of the IPv6 address that `text[start, end)` begins with, without brackets, before white space or a semicolon; -1 when there is none. */
+export function endOfBareIpv6(text: string, start: number, end: number): number {
+  let index = start;
+  while (index < end && text.charCodeAt(index) !== 0x3b && !isSpaceCode(text.charCodeAt(index))) index++;
+  return isIpv6(text, start, index) ? index : -1;
 }
 
 /**

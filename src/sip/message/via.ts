@@ -1,7 +1,7 @@
 import { PeerError } from '../../base/errors.ts';
 import { decimalAt, findSeparator, isSameWord, isSpaceCode, isTokenCode, skipSpace, trimEnd } from './characters.ts';
 import { MAY_REPEAT, type Params, readParams, scannedValue, scanParams } from './params.ts';
-import { endOfHost, formatHost } from './uri.ts';
+import { endOfBareIpv6, endOfHost, formatHost } from './uri.ts';
 import { wordAt, wordsByLength } from './words.ts';
 
 /** One Via value (RFC 3261 §20.42). */
@@ -124,6 +124,15 @@ function locate(text: string, from: number, to: number): void {
     if (index > portStart) port = decimalAt(text, portStart, index);
     if (port !== undefined && (port < 0 || port > 65_535))
       throw broken(text, from, end, 'a port that is no number up to 65535');
+  }
+  if (index < end && text.charCodeAt(index) !== 0x3b) {
+    // DEVIATION: an IPv6 address without its brackets. Nobody can tell whether a port ends it; the answer goes to where the request came from.
+    const bareEnd = endOfBareIpv6(text, hostStart, end);
+    if (bareEnd >= 0) {
+      hostEnd = bareEnd;
+      index = bareEnd;
+      port = undefined;
+    }
   }
   paramsStart = index;
   valueEnd = end;

@@ -22,6 +22,17 @@ describeField('Via (RFC 3261 §20.42)', {
       { host: '2001:db8::9:1', port: 5061, params: { received: '2001:db8::9:255' } },
     ],
     ['SIP/2.0/UDP [fe80::1%wlan0]:5060;branch=a', { host: 'fe80::1%wlan0', port: 5060 }],
+    // Whether 5060 is the port nobody can tell.
+    [
+      'SIP/2.0/UDP 2001:db8::9:5060;rport;branch=a',
+      { host: '2001:db8::9:5060', port: undefined, branch: 'a' },
+      'SIP/2.0/UDP [2001:db8::9:5060];rport;branch=a',
+    ],
+    [
+      'SIP/2.0/UDP fe80::1%eth0 ;branch=a',
+      { host: 'fe80::1%eth0', branch: 'a' },
+      'SIP/2.0/UDP [fe80::1%eth0];branch=a',
+    ],
     ['SIP/2.0/UDP h;branch=a(b)', { branch: 'a(b)' }],
     ['SIP/2.0/UNKNOWN t4.example.com', { transport: 'UNKNOWN', branch: '' }],
     ['SIP/2.0/UDP h;__proto__', { host: 'h', branch: '' }],
@@ -42,6 +53,9 @@ describeField('Via (RFC 3261 §20.42)', {
     'SIP 2.0 UDP h',
     'SIP/2.0/UDP h:70000',
     'SIP/2.0/UDP h:1x',
+    'SIP/2.0/UDP h:1:2',
+    'SIP/2.0/UDP 1:2;branch=a b',
+    'SIP/2.0/UDP fe80::g;branch=a',
     'SIP/2.0/UDP [::1',
     'SIP/2.0/UDP 192.0.2.15;;,;,,',
     'SIP/2.0/UDP h;branch="a',
