@@ -1,11 +1,12 @@
 import {
   CONTENT_HEADERS,
-  contentKind,
+  contentKindOf,
   HeaderId,
   type Headers,
   headerIdOf,
   type SipMessage,
   type SipResponse,
+  unsaidType,
 } from '../sip/message/index.ts';
 import type { LegOptions } from './plan.ts';
 
@@ -40,6 +41,8 @@ export function relayBody(from: SipMessage, to: SipMessage): void {
   if (from.body === '') return;
   to.body = from.body;
   copyFields(from.headers, to.headers, CONTENT_HEADERS);
+  const type = from.headers.has(HeaderId.ContentType) ? undefined : unsaidType(from.body);
+  if (type !== undefined) to.headers.add(HeaderId.ContentType, type);
 }
 
 /** Takes the body away, with the header fields that describe it. */
@@ -110,7 +113,7 @@ function withholds(taker: Taker, sender: Sender): boolean {
 /** Whether the body carries a session description, alone or as a part of a multipart (RFC 5621 §3). */
 export function hasSessionDescription(message: SipMessage): boolean {
   if (message.body === '') return false;
-  const kind = message.headers.read(HeaderId.ContentType, contentKind);
+  const kind = contentKindOf(message);
   return kind === 'sdp' || (kind === 'multipart' && message.body.toLowerCase().includes('application/sdp'));
 }
 

@@ -12,7 +12,7 @@ export {
   withheldBy,
 } from './caller-privacy.ts';
 export { octetsFromText, quote, splitList, textFromOctets } from './characters.ts';
-export { CONTENT_HEADERS, contentFields, contentKind } from './content-headers.ts';
+export { CONTENT_HEADERS, contentFields, contentKindOf, unsaidType } from './content-headers.ts';
 export { createResponse, type ResponseOptions } from './create-response.ts';
 export type { CSeq } from './cseq.ts';
 export { parseDeltaSeconds } from './fields/delta-seconds.ts';

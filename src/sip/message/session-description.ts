@@ -1,3 +1,4 @@
+import { unsaidType } from './content-headers.ts';
 import { HeaderId } from './header-id.ts';
 import type { SipMessage } from './message.ts';
 
@@ -33,9 +34,10 @@ export function replaceDescription(message: SipMessage, description: string): vo
   message.body = withDescription(message.headers.value(HeaderId.ContentType), message.body, description);
 }
 
-function placeOf(contentType: string | undefined, body: string): Place | undefined {
+function placeOf(said: string | undefined, body: string): Place | undefined {
+  const contentType = said ?? unsaidType(body);
   if (contentType === undefined || body === '') return undefined;
-  if (/^\s*application\/sdp\s*(?:;|$)/i.test(contentType)) return { start: 0, end: body.length };
+  if (/^\s*application\s*\/\s*sdp\s*(?:;|$)/i.test(contentType)) return { start: 0, end: body.length };
   if (!/^\s*multipart\//i.test(contentType)) return undefined;
   const boundary = /;\s*boundary\s*=\s*(?:"([^"]{1,70})"|([^\s;"]{1,70}))/i.exec(contentType);
   const name = boundary?.[1] ?? boundary?.[2];

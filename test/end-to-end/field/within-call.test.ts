@@ -146,6 +146,21 @@ describe.each(WAYS)('over %s at %s', (transport, host) => {
     await end(carrier, standing, phone);
   });
 
+  test.each([undefined, 'application / sdp'])(
+    'the offer of an UPDATE whose Content-Type is %s arrives',
+    async (type) => {
+      const standing = await call(carrier, toPhone(), phone, ['Allow: INVITE, ACK, CANCEL, BYE, UPDATE']);
+      const update = { Contact: `<sip:c@${carrier.hostPort}>`, 'Content-Type': type };
+      carrier.send(inDialog(carrier, standing.caller, 'UPDATE', 2, update, SDP));
+      const offer = await phone.nextRequest('UPDATE');
+      expect([offer.body, fieldOf(offer, 'Content-Type')]).toEqual([SDP, type ?? 'application/sdp']);
+      phone.send(responseTo(offer, '200 OK', '', [`Contact: <sip:101@${phone.hostPort}>`], SDP));
+      const answer = await carrier.nextAnswer();
+      expect([statusOf(answer), answer.body, fieldOf(answer, 'Content-Type')]).toEqual([200, SDP, 'application/sdp']);
+      await end(carrier, standing, phone);
+    },
+  );
+
   test.each(['501 Not Implemented', '405 Method Not Allowed'])(
     'a phone that allows UPDATE and answers %s is given the offer in a re-INVITE',
     async (refusal) => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { contentFields, Headers } from '../../../src/sip/message/index.ts';
+import { contentFields, contentKindOf, Headers } from '../../../src/sip/message/index.ts';
 
 function described(): Headers {
   const headers = new Headers();
@@ -26,5 +26,28 @@ describe('contentFields', () => {
 
   it('gives nothing for a message without a body', () => {
     expect(contentFields({ headers: described(), body: '' })).toEqual([]);
+  });
+
+  it('names a session description that nobody has named (RFC 3261 §20.15)', () => {
+    const of = (body: string) => contentFields({ headers: new Headers(), body });
+    expect([of('v=0\r\no=-'), of('hello'), of('v=0')]).toEqual([[['Content-Type', 'application/sdp']], [], []]);
+  });
+});
+
+describe('contentKindOf', () => {
+  it.each([
+    ['application/sdp', 'x', 'sdp'],
+    ['APPLICATION / SDP;charset=utf-8', 'x', 'sdp'],
+    ['application', 'v=0\r\n', 'other'],
+    ['application/', 'v=0\r\n', 'other'],
+    ['application /sd', 'v=0\r\n', 'other'],
+    ['multipart/mixed;boundary=b', 'x', 'multipart'],
+    ['text/plain', 'v=0\r\n', 'other'],
+    [undefined, 'v=0\r\n', 'sdp'],
+    [undefined, 'hello', 'other'],
+  ])('%s, %j: %s', (type, body, kind) => {
+    const headers = new Headers();
+    if (type !== undefined) headers.addNamed('Content-Type', type);
+    expect(contentKindOf({ headers, body })).toBe(kind);
   });
 });

@@ -21,7 +21,11 @@ describe('RFC 5621 §3: where the session description is', () => {
     ['multipart/mixed;boundary=b1', MIXED.replace('application/sdp', 'text/plain'), undefined],
     ['multipart/mixed;boundary=b1', MIXED.slice(0, -10), undefined],
     ['text/plain', SDP, undefined],
-    [undefined, SDP, undefined],
+    [undefined, SDP, SDP],
+    [undefined, MIXED, undefined],
+    [undefined, 'v=00\r\n', undefined],
+    ['application / sdp', SDP, SDP],
+    ['application/ sdpx', SDP, undefined],
   ])('%s', (type, body, found) => {
     expect(descriptionIn(type, body)).toBe(found);
   });
