@@ -81,8 +81,6 @@ type Queue = FairQueue<Waiting> | Endings<Waiting>;
 const SLICE_MS = 5;
 const LONGEST_SLICE_MS = 20;
 const SLICE_SHARE = 0.5;
-/** What goes on has so much in between, each time that looking at what was read has taken {@link SLICE_MS}. */
-const BETWEEN_MS = 1;
 /**
  * Ms of computing that one address may have before what begins; of more, forged or not, each message waits its turn with that. Half of
  * all messages are the answers of one carrier; a flood that is worth sending is of requests.
@@ -109,9 +107,8 @@ const OUTLIER = 8;
  *
  * As long as a turn of the event loop handles all that it read within {@link SLICE_MS}, messages are handled as they come and this class
  * costs a comparison each. Beyond that they wait here and not in the sockets, where nobody sees them: the sockets are read between
- * slices, so that how much waits is known to the millisecond; some of what goes on is served between the octets that are looked at. The
- * order is: what goes on (responses, requests within dialogs, pings of known peers) before what begins, which has a small share that nobody
- * takes; what ends calls after both for a moment, while V8 marks the heap with a quota that is all threads'; known peers before strangers,
+ * slices, so that how much waits is known to the millisecond. Then the order is: what goes on (responses, requests within dialogs, pings
+ * of known peers) before what begins, which has a small share that nobody takes; what ends calls after both for a moment, while V8 marks the heap with a quota that is all threads'; known peers before strangers,
  * who have a small share that nobody takes; each source in its turn.
  * New requests that would wait too long are refused unread ({@link Backlog}), so that those that are let in are served in time.
  */
@@ -131,8 +128,6 @@ export class Inbox {
   #isArmed = false;
   #sliceBeganMs = 0;
   #sliceEndedMs = 0;
-  /** When something was served between the octets that are looked at. */
-  #betweenMs = 0;
   /** When the sockets were looked at on the turn before this one. */
   #lookedMs = 0;
   readonly #backlog: Backlog;
@@ -215,9 +210,7 @@ export class Inbox {
    * not wait was refused, an ACK to such an answer taken note of, or there is no place for what a stranger sent.
    */
   disposes(octets: Buffer, flow: Flow, cameMs: number): boolean {
-    if (this.isEmpty) return false;
-    this.#serveBetween();
-    if (octets[0] === LETTER_S) return false;
+    if (this.isEmpty || octets[0] === LETTER_S) return false;
     const address = flow.remoteAddress;
     if (!this.#options.knows(address)) {
       if (this.#strangers.hasPlace(address)) return false;
@@ -290,24 +283,6 @@ export class Inbox {
     else this.#slice();
     this.#sliceEndedMs = this.#options.clock.nowMs();
     this.#sliceEndedComputedMs = this.#computedMs();
-  }
-
-  /**
-   * What goes on does not wait until all that was read with it has been looked at: hundreds of refusals, for tens of milliseconds where others
-   * have the processor. All of it has been read by then, so that what came first is known. Under a quota those who are refused have waited for
-   * the kernel already.
-   */
-  #serveBetween(): void {
-    if (this.#ongoing.size === 0 || this.#cpuShare() < 1) return;
-    const beganMs = this.#options.clock.nowMs();
-    if (beganMs - Math.max(this.#sliceEndedMs, this.#betweenMs) < SLICE_MS || this.#options.readsOn?.() === true)
-      return;
-    for (let nowMs = beganMs; nowMs < beganMs + BETWEEN_MS; ) {
-      const next = this.#ongoing.take();
-      if (next === undefined) break;
-      nowMs = this.#serve(next, this.#ongoing, nowMs, true);
-    }
-    this.#betweenMs = this.#options.clock.nowMs();
   }
 
   #noteLent(nowMs: number): void {

@@ -11,8 +11,6 @@ class Thread {
   othersMs = 0;
   costMs = 1;
   readsOn = false;
-  /** What a refusal takes, ms. */
-  refusalMs = 0;
   readonly handled: string[] = [];
   readonly refused: string[] = [];
   readonly served = new Set<string>();
@@ -51,7 +49,6 @@ class Thread {
 
   #refuse(text: string): boolean {
     if (this.served.has(nameOf(text))) return false;
-    this.compute(this.refusalMs);
     this.refused.push(nameOf(text));
     return true;
   }
@@ -139,48 +136,6 @@ test('while something waits it tells when the sockets were looked at before; fro
   thread.readsOn = false;
   thread.run();
   expect(thread.inbox.lookedMs).toBeUndefined();
-});
-
-describe('what goes on, among hundreds that are refused', () => {
-  /** Looks at so many new calls of one address, read together, and at what another one sends as the hundredth. */
-  function lookAtFlood(count: number, ...sent: [method: string, toTag: string][]): void {
-    thread = new Thread({ backlogMs: 5 });
-    thread.refusalMs = 0.1;
-    thread.busy();
-    for (let index = 0; index < 30; index++) thread.push('INVITE', `waits ${index}`);
-    for (let index = 0; index < count; index++) {
-      if (!thread.disposes('INVITE', `${index}`, '192.0.2.8')) thread.push('INVITE', `${index}`, '192.0.2.8');
-      if (index !== 100) continue;
-      for (const [method, toTag] of sent) {
-        expect(thread.disposes(method, method, '192.0.2.2', toTag)).toBe(false);
-        thread.push(method, method, '192.0.2.2', toTag);
-      }
-    }
-  }
-
-  test('is served before all of them have been looked at', () => {
-    lookAtFlood(300, ['OPTIONS', ''], ['BYE', 't']);
-    expect(thread.refused.length).toBeGreaterThan(250);
-    expect(thread.handled.slice(1)).toEqual(['OPTIONS', 'BYE']);
-  });
-
-  test('for a fifth of that time at most', () => {
-    lookAtFlood(300, ...Array.from({ length: 40 }, (): [string, string] => ['BYE', 't']));
-    const lookedMs = 0.1 * thread.refused.length;
-    expect(thread.handled.length).toBeGreaterThan(2);
-    expect(thread.handled.length * thread.costMs).toBeLessThanOrEqual(lookedMs / 5 + 1);
-  });
-
-  test('not while a socket holds more than was read', () => {
-    const look = Thread.prototype.disposes;
-    Thread.prototype.disposes = function (...args) {
-      this.readsOn = true;
-      return look.apply(this, args);
-    };
-    lookAtFlood(300, ['BYE', 't']);
-    Thread.prototype.disposes = look;
-    expect(thread.handled).toEqual(['busy']);
-  });
 });
 
 test('a CANCEL does not overtake the INVITE that waits', () => {
