@@ -21,7 +21,8 @@ export class UnsafeMessageError extends Error {
  * cost the message; what says where a request goes is not. Throws UnsafeMessageError.
  */
 export function serialize(message: SipMessage): string {
-  if (message.defect !== undefined)
+  // A line that no message is refused for was left out when it was read, and is not written.
+  if (message.defect !== undefined && message.defect.spares !== 'all')
     throw new UnsafeMessageError(`a message with a defect (${message.defect.reason}) is not relayed`);
   return message.headers.render(startLine(message), message.body, isWhole) ?? serializeCleaned(message);
 }

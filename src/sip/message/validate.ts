@@ -1,6 +1,6 @@
 import { PeerError } from '../../base/errors.ts';
 import { BRANCH_COOKIE } from '../../base/ids.ts';
-import { isSpaceCode } from './characters.ts';
+import { isSpaceCode, splitAddresses } from './characters.ts';
 import { HeaderId } from './header-id.ts';
 import { DEFAULT_LIMITS, type MessageLimits } from './limits.ts';
 import { type Defect, parseNameAddrList, type SipMessage, type SipRequest, type SipResponse } from './message.ts';
@@ -117,7 +117,12 @@ function checkRequest(request: SipRequest, limits: MessageLimits): OwedResponse 
 function checkAddressee(request: SipRequest): void {
   const { headers, method } = request;
   const isRegister = method === 'REGISTER';
-  if (!isRegister && request.toTag() !== undefined) return;
+  if (!isRegister && request.toTag() !== undefined) {
+    // Of several addresses the next reader may take another one's tag.
+    const isList = headers.read(HeaderId.To, holdsComma) && splitAddresses(headers.value(HeaderId.To) ?? '').length > 1;
+    if (isList) throw fault('Several Addresses');
+    return;
+  }
   if (headers.read(HeaderId.To, isPlainAddress) === true) return;
   const { params, uri } = request.to();
   checkParams(params);

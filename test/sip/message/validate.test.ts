@@ -157,6 +157,18 @@ describe('whom a request is for says its Request-URI (§8.2.2.1)', () => {
     },
   );
 
+  test('two addresses with a tag each are two readings', () => {
+    for (const to of ['<sip:b@h>;tag=1, <sip:c@h>;tag=2', '<sip:b@h>;tag=1,<sip:c@h>'])
+      expect(
+        judge(
+          'INFO sip:b@h SIP/2.0',
+          replaced('<sip:b@h>', to).map((field) => field.replace('INVITE', 'INFO')),
+        )?.status,
+      ).toBe(400);
+    const named = replaced('<sip:b@h>', 'ACME, Inc. <sip:b@h>;tag=1').map((field) => field.replace('INVITE', 'INFO'));
+    expect(judge('INFO sip:b@h SIP/2.0', named)).toBeUndefined();
+  });
+
   test('RFC 4475 §3.1.2.6: outside of one, quotes that do not match are refused', () => {
     expect(judge('INVITE sip:b@h SIP/2.0', replaced('<sip:b@h>', '"b <sip:b@h>'))?.status).toBe(400);
   });
