@@ -39,6 +39,14 @@ interface UnderWay {
   readonly response: ServerResponse;
 }
 
+const LEAST_CHECK_MS = 1_000;
+const CHECKS_IN_TIMEOUT = 10;
+
+/** How often the runtime looks for requests that take too long, ms: it wakes an idle process each time. By so much later one may be closed. */
+export function timeoutCheckMs(requestTimeoutMs: number): number {
+  return Math.max(LEAST_CHECK_MS, requestTimeoutMs / CHECKS_IN_TIMEOUT);
+}
+
 /**
  * Bounds the connections of an HTTP server: `most` in all, and a share for one address and for one host (an address, or a /64 of IPv6,
  * which may be an office); of those that have not brought a request yet half as many, and of one host a share. A reverse proxy (`isProxy`)

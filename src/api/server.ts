@@ -10,7 +10,7 @@ import { answerAcross } from './across/across.ts';
 import { authenticate } from './authentication.ts';
 import { guardBrowsers } from './browser-guard.ts';
 import { CallsFirst } from './calls-first.ts';
-import { guardConnections } from './connection-guard.ts';
+import { guardConnections, timeoutCheckMs } from './connection-guard.ts';
 import type { Access, ApiContext } from './context.ts';
 import { withoutMarks } from './documents.ts';
 import { FailureCounter } from './failure-counter.ts';
@@ -105,8 +105,6 @@ const MOST_BODIES_WAITING = 2;
 const DEFAULT_DOCUMENT_OCTETS = 32 * 1024 * 1024;
 const DEFAULT_CONNECTIONS = 1000;
 const DEFAULT_REQUEST_TIMEOUT_MS = 30_000;
-/** How often the runtime looks for requests that take too long. */
-const TIMEOUT_CHECK_MS = 1_000;
 const PROBLEM_TYPE = 'application/problem+json; charset=utf-8';
 
 /** Builds the HTTP interface; nothing listens yet. */
@@ -170,7 +168,10 @@ async function createApp(options: ApiOptions, context: ApiContext): Promise<Fast
     routerOptions: { maxParamLength: 300 },
   };
   const { tls, connections = DEFAULT_CONNECTIONS } = options;
-  const waits = { headersTimeout: base.requestTimeout, connectionsCheckingInterval: TIMEOUT_CHECK_MS };
+  const waits = {
+    headersTimeout: base.requestTimeout,
+    connectionsCheckingInterval: timeoutCheckMs(base.requestTimeout),
+  };
   const app = (
     tls === undefined
       ? Fastify({ ...base, http: waits })

@@ -82,7 +82,9 @@ export class MessageService implements TimerTarget {
   readonly #links: MediaLinks;
   readonly #atWork = new Map<string, Promise<void>>();
   #numbers: readonly WhatsappNumber[] = [];
-  #timers: Timer[] = [];
+  #sweepTimer: Timer | undefined;
+  #pollTimer: Timer | undefined;
+  #isStarted = false;
   #isPolling = false;
   #pollAgain = false;
   #isFirstPoll = true;
@@ -143,21 +145,24 @@ export class MessageService implements TimerTarget {
 
   /** Begins with what a former process left; called when phones can be reached. */
   start(): void {
+    this.#isStarted = true;
+    this.#armSweep();
     this.apply();
-    this.#timers = [this.#options.scheduler.schedule(SWEEP_MS, this, SWEEP)];
-    this.#poll();
-    this.#arm();
   }
 
   /** What is provisioned is another. */
   apply(): void {
     this.#numbers = whatsappNumbers(this.#options.directory());
     this.#tokens.apply();
+    if (!this.#isStarted || this.#pollTimer !== undefined) return;
+    this.#poll();
+    this.#arm();
   }
 
   async stop(): Promise<void> {
     this.#isStopped = true;
-    for (const timer of this.#timers) cancelTimer(timer);
+    this.#sweepTimer = cancelTimer(this.#sweepTimer);
+    this.#pollTimer = cancelTimer(this.#pollTimer);
     this.#tokens.stop();
     // What is not done by then is taken up again when a node starts: a phone may not answer for half a minute.
     const patience = new Promise((resolve) => setTimeout(resolve, STOP_WITHIN_MS).unref());
@@ -168,14 +173,14 @@ export class MessageService implements TimerTarget {
   onTimer(kind: number): void {
     if (this.#isStopped) return;
     if (kind === SWEEP) {
-      this.#timers.push(this.#options.scheduler.schedule(SWEEP_MS, this, SWEEP));
+      this.#armSweep();
       const { scheduler, keepDays, log } = this.#options;
       this.#keeper
         .forget(Math.trunc(scheduler.wallMs() - keepDays * 86_400_000))
         .catch((error) => log.warn('messages-not-forgotten', { error: String(error) }));
-      this.#timers = this.#timers.slice(-2);
       return;
     }
+    this.#pollTimer = undefined;
     this.#poll();
     this.#arm();
   }
@@ -346,14 +351,23 @@ export class MessageService implements TimerTarget {
     this.#options.watcher.onMessage(message, this.#options.directory().trunk(message.trunkId), this.urlOf(message));
   }
 
+  #armSweep(): void {
+    this.#sweepTimer = this.#options.scheduler.schedule(SWEEP_MS, this, SWEEP);
+  }
+
+  /** Without a number nothing is due, and nobody wakes for it. */
   #arm(): void {
-    if (this.#isStopped) return;
-    this.#timers = [...this.#timers.slice(-1), this.#options.scheduler.schedule(POLL_MS, this, POLL)];
+    if (this.#mayBeDue) this.#pollTimer = this.#options.scheduler.schedule(POLL_MS, this, POLL);
+  }
+
+  /** Something may be due: at the start what a process before left, else where there are numbers. */
+  get #mayBeDue(): boolean {
+    return !this.#isStopped && (this.#numbers.length > 0 || this.#isFirstPoll);
   }
 
   /** Asks the store for what is due, again when that is asked for meanwhile. */
   #poll(): void {
-    if (this.#isStopped || (this.#numbers.length === 0 && !this.#isFirstPoll)) return;
+    if (!this.#mayBeDue) return;
     if (this.#isPolling) {
       this.#pollAgain = true;
       return;

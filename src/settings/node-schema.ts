@@ -177,7 +177,7 @@ export const apiSchema = z
       .max(600_000)
       .default(30_000)
       .describe(
-        'How long a TLS handshake, and a request with its body, may take to arrive before the connection is closed.',
+        'How long a TLS handshake, and a request with its body, may take to arrive before the connection is closed, a tenth (at least 1 s) later at most.',
       ),
     docs: z
       .boolean()

@@ -6,7 +6,7 @@
 import { constants } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
-import { guardConnections } from '../api/index.ts';
+import { guardConnections, timeoutCheckMs } from '../api/index.ts';
 import type { Log } from '../base/log.ts';
 import { isAmong } from '../base/network.ts';
 import type { Answered } from '../observe/index.ts';
@@ -14,8 +14,6 @@ import type { NodeSettings } from '../settings/node-schema.ts';
 import { type Backend, begin, endToEnd, type PassedRequest } from './backends.ts';
 import { mergeEvents } from './event-streams.ts';
 import { fanOut, isReload, NOBODY, named } from './fan-out.ts';
-
-const TIMEOUT_CHECK_MS = 1_000;
 
 export interface KeyPairOctets {
   readonly certificate: Buffer;
@@ -43,7 +41,7 @@ export class Front {
     const waits = {
       headersTimeout: requestTimeoutMs,
       requestTimeout: requestTimeoutMs,
-      connectionsCheckingInterval: TIMEOUT_CHECK_MS,
+      connectionsCheckingInterval: timeoutCheckMs(requestTimeoutMs),
     };
     const serve = (request: IncomingMessage, reply: ServerResponse) => void this.#serve(request, reply);
     this.#server =

@@ -4,7 +4,7 @@ import { createServer as createTlsServer } from 'node:https';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { afterAll, afterEach, describe, expect, test } from 'vitest';
-import { type ConnectionCounts, guardConnections } from '../../src/api/connection-guard.ts';
+import { type ConnectionCounts, guardConnections, timeoutCheckMs } from '../../src/api/connection-guard.ts';
 import { TestAuthority } from '../kit/certificates.ts';
 
 const authority = new TestAuthority();
@@ -238,4 +238,9 @@ describe('when all connections are taken', () => {
     await answered('127.0.0.5');
     expect([...ofProxy, ...idle].map(({ isClosed }) => isClosed)).toEqual([false, true, ...new Array(8).fill(false)]);
   });
+});
+
+test('requests that take too long are looked for ten times in the time that they have, and once a second at most', async () => {
+  await serve(10);
+  expect([30_000, 600_000, 10_000, 1_000].map(timeoutCheckMs)).toEqual([3_000, 60_000, 1_000, 1_000]);
 });

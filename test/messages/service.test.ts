@@ -1,0 +1,74 @@
+import { expect, test } from 'vitest';
+import { Egress } from '../../src/base/egress.ts';
+import { MessageService } from '../../src/messages/index.ts';
+import { Directory } from '../../src/provisioning/directory/directory.ts';
+import { provisioningSchema } from '../../src/provisioning/trunk-settings/schema.ts';
+import { VirtualScheduler } from '../kit/virtual-scheduler.ts';
+import { directoryOf, MemoryStore, silentLog, turn } from './world.ts';
+
+class AskedStore extends MemoryStore {
+  claims = 0;
+
+  override claim(...asked: Parameters<MemoryStore['claim']>) {
+    this.claims++;
+    if (this.isBroken) return Promise.reject(new Error('the store is away'));
+    return super.claim(...asked);
+  }
+}
+
+function world() {
+  const scheduler = new VirtualScheduler();
+  const store = new AskedStore();
+  const none = new Directory(provisioningSchema.parse({}));
+  const state = { directory: none };
+  const service = new MessageService({
+    ...{ store, scheduler, log: silentLog, node: 'n1', egress: new Egress(), keepDays: 30 },
+    directory: () => state.directory,
+    phones: {} as never,
+    watcher: {} as never,
+    onHealth: () => {},
+    secret: new Uint8Array(32),
+    publicUrl: () => undefined,
+  });
+  const pass = async (ms: number) => {
+    for (let passed = 0; passed < ms; passed += 500) {
+      scheduler.advance(500);
+      await turn();
+    }
+  };
+  return { scheduler, store, none, state, service, pass };
+}
+
+test('without a number the store is asked once what a process before left, and then nobody wakes for messages', async () => {
+  const { scheduler, store, service, pass } = world();
+  service.start();
+  await pass(10_000);
+  // What is old is looked for each hour.
+  expect([store.claims, scheduler.armedCount]).toEqual([1, 1]);
+});
+
+test('with one it is asked each second what is due, from when that is provisioned until it is not', async () => {
+  const { scheduler, store, none, state, service, pass } = world();
+  service.apply();
+  service.start();
+  await pass(10_000);
+  state.directory = directoryOf();
+  service.apply();
+  service.apply();
+  await pass(10_000);
+  expect(store.claims).toBe(1 + 11);
+  state.directory = none;
+  service.apply();
+  await pass(10_000);
+  expect([store.claims, scheduler.armedCount]).toEqual([1 + 11, 1]);
+});
+
+test('a store that is away at the start is asked until it is there', async () => {
+  const { store, service, pass } = world();
+  store.isBroken = true;
+  service.start();
+  await pass(5_000);
+  store.isBroken = false;
+  await pass(10_000);
+  expect(store.claims).toBe(1 + 5 + 1);
+});
