@@ -1,5 +1,5 @@
 /** What listings and questions are narrowed by. */
-import { useEffect, useState } from 'preact/hooks';
+import { useLayoutEffect, useState } from 'preact/hooks';
 import type { Query } from '../client/http.ts';
 import { tenants, trunks } from '../client/resources.ts';
 import type { Page } from '../client/types.ts';
@@ -68,15 +68,16 @@ function FoundChoice(props: FoundChoiceProps & FoundAmong) {
     if (match !== undefined) setPicked(match);
     return match?.value;
   };
-  useEffect(() => {
+  // All before anybody can type into what is drawn: later one of them would take back what was typed meanwhile.
+  useLayoutEffect(() => {
     if (none === undefined && value === '' && typed === undefined && first !== undefined) onChange(first);
   }, [none, value, first]);
-  useEffect(() => {
+  useLayoutEffect(() => {
     // It was typed, or pasted, before it was found.
     const late = typed === undefined ? undefined : pick(typed);
     if (late !== undefined && late !== value) onChange(late);
   }, [found]);
-  useEffect(() => {
+  useLayoutEffect(() => {
     // Somebody else has chosen.
     if (value !== '' && picked?.value !== value) setTyped(undefined);
   }, [value]);
