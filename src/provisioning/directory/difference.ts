@@ -19,8 +19,11 @@ export interface ProvisioningDiff {
   readonly isReordered: boolean;
 }
 
-/** The last one, by the state that it leads to: several ask for it when a state is served. */
-const found = new WeakMap<Provisioning, { readonly before: Provisioning; readonly diff: ProvisioningDiff }>();
+/**
+ * What was found, by the state that it leads to and by that which it starts from: several ask when a state is served. It is kept for as
+ * long as both are; a later state holds no earlier one, or all that ever were would stay.
+ */
+const found = new WeakMap<Provisioning, WeakMap<Provisioning, ProvisioningDiff>>();
 
 export function diffOf(before: Provisioning, after: Provisioning): ProvisioningDiff {
   return allAtOnce(diffSteps(before, after));
@@ -28,10 +31,12 @@ export function diffOf(before: Provisioning, after: Provisioning): ProvisioningD
 
 /** {@link diffOf} in steps; whoever asks for it then has it at once. */
 export function* diffSteps(before: Provisioning, after: Provisioning): Steps<ProvisioningDiff> {
-  const last = found.get(after);
-  if (last?.before === before) return last.diff;
+  const known = found.get(after)?.get(before);
+  if (known !== undefined) return known;
   const diff = yield* compare(before, after);
-  found.set(after, { before, diff });
+  const byBefore = found.get(after) ?? new WeakMap<Provisioning, ProvisioningDiff>();
+  byBefore.set(before, diff);
+  found.set(after, byBefore);
   return diff;
 }
 

@@ -4,6 +4,7 @@ import { allAtOnce } from '../../../src/base/steps.ts';
 import { applyEdits } from '../../../src/provisioning/directory/store.ts';
 import type { Provisioning } from '../../../src/provisioning/trunk-settings/schema.ts';
 import { type Divided, dividedAfter, KINDS, NOTHING } from '../../../src/store/redis/copy-pieces.ts';
+import { isCollected } from '../../kit/collected.ts';
 import { tenant, trunk } from '../records.ts';
 
 const next = (before: Divided, state: Provisioning) => allAtOnce(dividedAfter(before, state));
@@ -92,4 +93,19 @@ test('of many tenants that go, pieces do not stay as many as there were', () => 
     const needed = Math.ceil(divided.state.tenants.length / 100);
     expect(divided.pieces.length).toBeLessThanOrEqual(4 * 2 * needed + 20);
   }
+});
+
+test('the pieces of a state hold no state that was before it', async () => {
+  const gone: WeakRef<object>[] = [];
+  let divided = next(NOTHING, stateOf(tenantsOf(20)));
+  const replaceFirst = () => {
+    const [first, ...rest] = divided.state.tenants;
+    if (first === undefined) throw new Error('no tenant');
+    gone.push(new WeakRef<object>(divided.state), new WeakRef<object>(first));
+    divided = next(divided, stateOf([{ ...first }, ...rest]));
+  };
+  for (let n = 0; n < 5; n++) replaceFirst();
+  // The last two: the change that was found still names what it replaced.
+  for (const ref of gone.slice(0, -2)) expect(await isCollected(ref)).toBe(true);
+  expect(joined(divided)['tenants']).toHaveLength(20);
 });
