@@ -1,6 +1,8 @@
 import { type FileHandle, mkdir, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Log } from '../base/log.ts';
+import { inSlices, type Steps } from '../base/steps.ts';
 
 const GATHER_MS = 50;
 
@@ -35,6 +37,9 @@ export class JsonLine {
  * Lines are gathered for a twentieth of a second and made and written together, since a write per line costs more than all else about it,
  * and a text made between other work takes a multiple of its time; off the thread, since a disk may take its time. A full disk drops no call: the write is tried again with the next line, the lines held
  * are bounded, and what is lost is counted and logged once per outage.
+ *
+ * Several processes may append to one file, the workers of a machine: a line is one write, however long it is. One that was cut, as the
+ * process was killed or the disk was full, has its end before the next line comes.
  */
 export class JsonlFile {
   readonly path: string;
@@ -50,6 +55,8 @@ export class JsonlFile {
   /** What is done to the file, one after the other. */
   #work: Promise<void> = Promise.resolve();
   #failing = false;
+  /** The last line that was written is not whole. */
+  #isCut = false;
   #lostCount = 0;
 
   constructor(path: string, log: Log, maxHeldLines = 10_000, mode = 0o640) {
@@ -103,17 +110,20 @@ export class JsonlFile {
     let written = 0;
     try {
       this.#file ??= await this.#open();
-      for (const octets of octetsOf(lines)) {
-        for (let at = 0; at < octets.length; ) {
-          const { bytesWritten } = await this.#file.write(octets, at);
-          at += bytesWritten;
+      await this.#endCutLine(this.#file);
+      for (const text of textsOf(lines)) {
+        for (let rest = await octetsOf(text); rest.length > 0; ) {
+          const { bytesWritten } = await this.#file.writev(rest);
+          rest = behind(rest, bytesWritten);
           written += bytesWritten;
         }
       }
       if (this.#failing) this.#log.info('record-file-recovered', { path: this.path, lostCount: this.#lostCount });
       this.#failing = false;
     } catch (error) {
-      this.#lines = [...unwritten(lines, written), ...this.#lines];
+      const { rest, isCut } = unwritten(lines, written);
+      this.#isCut ||= isCut;
+      this.#lines = [...rest, ...this.#lines];
       this.#dropOldest();
       if (!this.#failing) this.#log.error('record-file-failing', { path: this.path, error });
       this.#failing = true;
@@ -156,7 +166,16 @@ export class JsonlFile {
 
   async #open(): Promise<FileHandle> {
     await mkdir(dirname(this.path), { recursive: true, mode: 0o750 });
-    return open(this.path, 'a', this.#mode);
+    const file = await open(this.path, 'a', this.#mode);
+    // A pipe or a device says nothing of what is in it.
+    this.#isCut = (await endsWithinLine(this.path, file)) ?? this.#isCut;
+    return file;
+  }
+
+  async #endCutLine(file: FileHandle): Promise<void> {
+    if (!this.#isCut) return;
+    await file.write('\n');
+    this.#isCut = false;
   }
 
   async #close(): Promise<void> {
@@ -167,24 +186,48 @@ export class JsonlFile {
   }
 }
 
+const LINE_END = 0x0a;
 /** Encoded at a time, in characters: the record of a large change has millions, which calls would wait for. */
 const ENCODED_CHARACTERS = 65_536;
 
-/** The lines with their ends, some at a time. */
-function* octetsOf(lines: readonly string[]): Generator<Buffer, void> {
-  let text = '';
+/** The lines but for the last end, as many together as are encoded at a time, none in two. */
+function* textsOf(lines: readonly string[]): Generator<string, void> {
+  let text: string | undefined;
   for (const line of lines) {
-    for (let at = 0; at < line.length; ) {
-      const end = endOfPart(line, at + ENCODED_CHARACTERS);
-      text += line.slice(at, end);
-      at = end;
-      if (text.length < ENCODED_CHARACTERS) continue;
-      yield Buffer.from(text, 'utf8');
-      text = '';
+    if (text !== undefined && text.length + line.length > ENCODED_CHARACTERS) {
+      yield text;
+      text = undefined;
     }
-    text += '\n';
+    text = text === undefined ? line : `${text}\n${line}`;
   }
-  if (text !== '') yield Buffer.from(text, 'utf8');
+  if (text !== undefined) yield text;
+}
+
+async function octetsOf(text: string): Promise<Buffer[]> {
+  if (text.length <= ENCODED_CHARACTERS) return [Buffer.from(`${text}\n`, 'utf8')];
+  return [...(await inSlices(encoded(text))), Buffer.of(LINE_END)];
+}
+
+function* encoded(text: string): Steps<Buffer[]> {
+  const parts: Buffer[] = [];
+  for (let at = 0; at < text.length; ) {
+    const end = endOfPart(text, at + ENCODED_CHARACTERS);
+    parts.push(Buffer.from(text.slice(at, end), 'utf8'));
+    at = end;
+    yield;
+  }
+  return parts;
+}
+
+/** What of the parts comes after so many octets. */
+function behind(parts: readonly Buffer[], octets: number): Buffer[] {
+  let done = octets;
+  const rest: Buffer[] = [];
+  for (const part of parts) {
+    if (done < part.length) rest.push(part.subarray(done));
+    done = Math.max(0, done - part.length);
+  }
+  return rest;
 }
 
 /** Not within a character that is two in the text. */
@@ -193,8 +236,14 @@ function endOfPart(line: string, end: number): number {
   return isSplit ? end - 1 : end;
 }
 
-/** A line that was cut by the failure is written again in full on a line of its own, so that readers lose nothing but the cut copy. */
-function unwritten(lines: readonly string[], written: number): string[] {
+interface Unwritten {
+  readonly rest: string[];
+  /** A part of the first is written. */
+  readonly isCut: boolean;
+}
+
+/** A line that was cut by the failure is written again in full, so that readers lose nothing but the cut copy. */
+function unwritten(lines: readonly string[], written: number): Unwritten {
   let done = 0;
   let remaining = written;
   for (; done < lines.length; done++) {
@@ -202,7 +251,28 @@ function unwritten(lines: readonly string[], written: number): string[] {
     if (length > remaining) break;
     remaining -= length;
   }
-  const rest = lines.slice(done);
-  if (remaining > 0) rest[0] = `\n${rest[0]}`;
-  return rest;
+  return { rest: lines.slice(done), isCut: remaining > 0 };
+}
+
+/** A line of another process that takes longer than this to grow is not being written any more. */
+const GROWING_MS = 20;
+
+/** Whether the last line of a file has no end, since who wrote it was killed. Undefined: not a file, or one that may not be read. */
+async function endsWithinLine(path: string, appended: FileHandle): Promise<boolean | undefined> {
+  if (!(await appended.stat()).isFile()) return undefined;
+  const file = await open(path, 'r').catch(() => undefined);
+  if (file === undefined) return undefined;
+  try {
+    for (let before = -1; ; ) {
+      const { size } = await file.stat();
+      if (size === 0) return false;
+      const { buffer } = await file.read(Buffer.alloc(1), 0, 1, size - 1);
+      if (buffer[0] === LINE_END) return false;
+      if (size === before) return true;
+      before = size;
+      await pause(GROWING_MS);
+    }
+  } finally {
+    await file.close();
+  }
 }

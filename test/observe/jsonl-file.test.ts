@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
@@ -92,4 +92,30 @@ test('a line of megabytes is written in parts, whole, whatever characters it has
   expect(readFileSync(path, 'utf8')).toBe(values.map((value) => `${JSON.stringify(value)}\n`).join(''));
   expect(encoded.length).toBeGreaterThan(10);
   expect(Math.max(...encoded.map((text) => text.length))).toBeLessThan(200_000);
+});
+
+test('a line that was cut, since the process before was killed, costs that line and not the next one', async () => {
+  const path = join(mkdtempSync(join(tmpdir(), 'tandem-')), 'audit.jsonl');
+  writeFileSync(path, '{"n":1}\n{"cut":"hal');
+  for (const n of [2, 3]) {
+    const file = new JsonlFile(path, logOf().log);
+    file.append({ n });
+    await file.close();
+  }
+  expect(readFileSync(path, 'utf8')).toBe('{"n":1}\n{"cut":"hal\n{"n":2}\n{"n":3}\n');
+});
+
+test('lines of two that append to one file are whole, however long they are', async () => {
+  const path = join(mkdtempSync(join(tmpdir(), 'tandem-')), 'audit.jsonl');
+  const files = ['a', 'b'].map((name) => ({ name, file: new JsonlFile(path, logOf().log) }));
+  const isWhole = (line: string) => /^"(a+|b+)"$/.test(line);
+  for (const { name, file } of files) {
+    // One of megabytes; then many that are more than is written at a time.
+    file.append(name.repeat(2_000_000));
+    for (let n = 0; n < 300; n++) file.append(name.repeat(1_000));
+  }
+  await Promise.all(files.map(({ file }) => file.close()));
+  const lines = readFileSync(path, 'utf8').trimEnd().split('\n');
+  expect(lines.filter(isWhole)).toHaveLength(602);
+  expect(lines).toHaveLength(602);
 });
