@@ -194,7 +194,7 @@ class RedisStores implements Stores {
   readonly nodes: RedisNodes;
   readonly questions: RedisQuestions;
   readonly nonceSecret: Uint8Array;
-  readonly #parts: Parts;
+  readonly #parts: Omit<Parts, 'kept'>;
   readonly #lastCopy: LastCopy;
   #watch: Watch | undefined = undefined;
   #isReplaced = false;
@@ -202,12 +202,14 @@ class RedisStores implements Stores {
   #closing: Promise<void> | undefined = undefined;
 
   constructor(parts: Parts) {
-    const { settings, context, links, sealer, kept, identity } = parts;
+    // What was read of the copy is let go of when what Redis has of it is served.
+    const { kept, ...lasting } = parts;
+    const { settings, context, links, sealer, identity } = lasting;
     const { log, node, clock } = context;
     const copy = kept?.copy;
     const keys = new Keys(settings.keyPrefix);
     const refusal = () => (this.#isReplaced ? REPLACED : this.#isTooNew ? TOO_NEW : undefined);
-    this.#parts = parts;
+    this.#parts = lasting;
     this.nonceSecret = identity.nonceSecret;
     this.#lastCopy = new LastCopy(settings.path, sealer, log, () => this.#copy(), kept);
     const replicas = settings.sentinel === undefined ? undefined : new Replicas(links.provisioning, log);
