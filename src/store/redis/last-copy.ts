@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { mkdir, open, readdir, rename, unlink } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { TokenRecord, UserRecord, Webhook } from '../../api/ports.ts';
 import type { Log } from '../../base/log.ts';
 import { inSlices } from '../../base/steps.ts';
@@ -52,7 +52,8 @@ export interface KeptCopy {
 
 /**
  * The copy in the node's folder: sealed piece by piece, written a moment after each change. A change writes the pieces that it is in,
- * then the index that names them, which replaces the one before as a whole.
+ * then the index that names them, which replaces the one before as a whole; what that one alone named is removed when the new one is on
+ * the disk.
  */
 export class LastCopy {
   readonly #folder: string;
@@ -111,18 +112,34 @@ export class LastCopy {
   }
 
   async #write(): Promise<void> {
+    const begun: string[] = [];
     try {
-      await this.#writeChanged();
-    } finally {
-      await this.#clear();
+      await this.#writeChanged(begun);
+    } catch (error) {
+      // Those alone: what the index on the disk names may be more than this process could read.
+      await this.#remove(begun);
+      throw error;
     }
+    const named = new Set(this.#names.values());
+    const present = await readdir(this.#folder).catch(() => []);
+    await this.#remove(present.filter((name) => !named.has(name)));
   }
 
-  async #writeChanged(): Promise<void> {
+  /** @param begun has the names of the files that this has made. */
+  async #writeChanged(begun: string[]): Promise<void> {
     const { provisioned, ...rest } = this.#current();
     const divided = await inSlices(dividedAfter(this.#divided, provisioned.state));
     const names = new Map<Piece, string>();
-    for (const piece of divided.pieces) names.set(piece, this.#names.get(piece) ?? (await this.#writePiece(piece)));
+    for (const piece of divided.pieces) {
+      let name = this.#names.get(piece);
+      if (name === undefined) {
+        name = randomBytes(NAME_BYTES).toString('hex');
+        begun.push(name);
+        await this.#writePiece(piece, name);
+      }
+      names.set(piece, name);
+    }
+    if (begun.length > 0) await syncFolder(this.#folder);
     const files = divided.pieces.map((piece) => ({ kind: piece.kind, name: names.get(piece) ?? '' }));
     const head: IndexHead = { ...rest, version: provisioned.version, files };
     const sealed = this.#sealer.sealJson(INDEX, head).toString('base64');
@@ -131,24 +148,21 @@ export class LastCopy {
     await rename(draft, this.#path);
     this.#divided = divided;
     this.#names = names;
+    begun.length = 0;
+    await syncFolder(dirname(this.#path));
   }
 
   /** In slices: one tenant may have ten thousand extensions. */
-  async #writePiece(piece: Piece): Promise<string> {
-    const name = randomBytes(NAME_BYTES).toString('hex');
+  async #writePiece(piece: Piece, name: string): Promise<void> {
     const sealed = await inSlices(this.#sealer.sealPieces(placeOf(piece.kind, name), textsOf(piece)));
     // Not its parent: a volume that is away is not to be taken for an empty one.
     await mkdir(this.#folder, { mode: 0o700 }).catch(unlessThere);
     await writeOwn(join(this.#folder, name), sealed);
-    return name;
   }
 
-  /** Removes the files that the index does not name, those that a crash or a full disk has left among them. */
-  async #clear(): Promise<void> {
-    const named = new Set(this.#names.values());
-    for (const name of await readdir(this.#folder).catch(() => [])) {
-      if (!named.has(name)) await unlink(join(this.#folder, name));
-    }
+  /** What stays, since it cannot be removed or a crash comes before, is tried again with the next copy. */
+  async #remove(names: readonly string[]): Promise<void> {
+    for (const name of names) await unlink(join(this.#folder, name)).catch(() => {});
   }
 }
 
@@ -164,6 +178,16 @@ async function writeOwn(path: string, octets: Buffer[]): Promise<void> {
     await file.sync();
   } finally {
     await file.close();
+  }
+}
+
+/** So that its names are on the disk. */
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, 'r');
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
   }
 }
 

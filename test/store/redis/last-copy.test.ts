@@ -1,7 +1,17 @@
 import { randomBytes } from 'node:crypto';
-import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import {
+  copyFileSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
+import { join, relative } from 'node:path';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { Log } from '../../../src/base/log.ts';
 import { silentLog } from '../../../src/base/log.ts';
 import { type Copy, type KeptCopy, LastCopy } from '../../../src/store/redis/last-copy.ts';
@@ -116,6 +126,67 @@ describe('of 2,000 tenants', () => {
     expect(errors).toEqual(['last-copy-not-written']);
     expect(filesIn(folder)).toEqual(before);
     expect(read(folder)).toEqual(large);
+  });
+
+  test('a copy that could not be read at the start is still there when the next one cannot be written', async () => {
+    const folder = temporaryFolder();
+    await write(folder, silentLog, large);
+    const before = filesIn(folder);
+    mkdirSync(join(folder, 'last-copy.json.new'));
+    await write(
+      folder,
+      silentLog,
+      withTenants(large, (all) => all.push(tenant('last'))),
+    );
+    expect(filesIn(folder)).toEqual(before);
+    expect(read(folder)).toEqual(large);
+  });
+
+  test('what cannot be removed is no failure of the copy', async () => {
+    const folder = temporaryFolder();
+    await write(folder, silentLog, large);
+    // A folder is not removed as a file is.
+    mkdirSync(join(folder, 'last-copy', 'folder'));
+    const before = filesIn(folder);
+    const errors: string[] = [];
+    const next = withTenants(large, (all) => all.push(tenant('last')));
+    await write(folder, { ...silentLog, error: (event) => errors.push(event) }, next);
+    expect(errors).toEqual([]);
+    expect(read(folder)).toEqual(next);
+    expect(filesIn(folder).filter((name) => before.includes(name))).toEqual(['folder']);
+  });
+
+  test('a copy is on the disk, and its names are, before what it replaces is removed', async () => {
+    const folder = temporaryFolder();
+    await write(folder, silentLog, large);
+    const former = filesIn(folder);
+    const handle = await open(folder);
+    const proto = Object.getPrototypeOf(handle) as typeof handle;
+    await handle.close();
+    const { sync } = proto;
+    const synced: { readonly path: string; readonly names: readonly string[]; readonly index: string }[] = [];
+    vi.spyOn(proto, 'sync').mockImplementation(function (this: FileHandle) {
+      const path = relative(folder, readlinkSync(`/proc/self/fd/${this.fd}`));
+      synced.push({ path, names: filesIn(folder), index: readFileSync(join(folder, 'last-copy.json'), 'utf8') });
+      return sync.call(this);
+    });
+    onTestFinished(() => {
+      vi.restoreAllMocks();
+    });
+    const before = readFileSync(join(folder, 'last-copy.json'), 'utf8');
+    await write(folder, silentLog, large);
+    const kinds = synced.map(({ path }) => (path.startsWith('last-copy/') ? 'piece' : path));
+    expect(kinds.filter((kind, index) => kind !== kinds[index - 1])).toEqual([
+      'piece',
+      'last-copy',
+      'last-copy.json.new',
+      '',
+    ]);
+    for (const { path, names, index } of synced) {
+      expect(names).toEqual(expect.arrayContaining(former));
+      expect(index === before).toBe(path !== '');
+    }
+    expect(filesIn(folder).filter((name) => former.includes(name))).toEqual([]);
   });
 
   test('what a crash has left is removed with the next change', async () => {
