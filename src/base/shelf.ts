@@ -95,7 +95,7 @@ export class Shelf implements TimerTarget {
   }
 
   /**
-   * Neither list is kept.
+   * All of both lists is written, and neither is kept.
    *
    * @param hash by which it is found with its name: of what else tells it, by {@link secretHash}
    */

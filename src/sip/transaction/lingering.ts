@@ -75,9 +75,11 @@ export class LingeringRequests<F extends Channel> {
   readonly #sources = new Numbered<string>();
   readonly #requests: Shelf;
   readonly #merges: Shelf;
-  // Of the record that is being written.
+  // Of the records that are being written: a shelf writes all of a list.
   readonly #numbers = [0, 0, 0];
   readonly #texts = ['', '', '', ''];
+  readonly #mergeNumbers = [0];
+  readonly #mergeTexts = ['', ''];
 
   /**
    * @param mostOctets of what lingers in all, branches too; beyond its part of them the oldest is forgotten sooner
@@ -126,10 +128,10 @@ export class LingeringRequests<F extends Channel> {
     texts[ANSWER] = answer;
     this.#requests.add(key, numbers, texts, hashOf(method, sentByHost, sentByPort));
     if (merges === undefined) return;
-    numbers[SEQUENCE] = merges.cseq().sequence;
-    texts[MERGE_METHOD] = merges.method;
-    texts[MERGE_TAG] = merges.fromTag() ?? '';
-    this.#merges.add(merges.callId(), numbers, texts, mergeHashBeside(merges));
+    this.#mergeNumbers[SEQUENCE] = merges.cseq().sequence;
+    this.#mergeTexts[MERGE_METHOD] = merges.method;
+    this.#mergeTexts[MERGE_TAG] = merges.fromTag() ?? '';
+    this.#merges.add(merges.callId(), this.#mergeNumbers, this.#mergeTexts, mergeHashBeside(merges));
   }
 
   /** @param sentByHost in any case */

@@ -1,7 +1,11 @@
 import { describe, expect, test, vi } from 'vitest';
 import { Shelf } from '../../../src/base/shelf.ts';
 import type { SipRequest } from '../../../src/sip/message/index.ts';
+import { newCounters } from '../../../src/sip/transaction/counters.ts';
 import type { ClientTransaction, ClientTransactionUser } from '../../../src/sip/transaction/index.ts';
+import { LingeringRequests } from '../../../src/sip/transaction/lingering.ts';
+import { DEFAULT_TIMERS } from '../../../src/sip/transaction/timers.ts';
+import { VirtualScheduler } from '../../kit/virtual-scheduler.ts';
 import { makeInvite, makeRequest, RecordingChannel, World } from './fixture.ts';
 
 describe('what is let go of after its final response', () => {
@@ -55,6 +59,24 @@ describe('what is let go of after its final response', () => {
     world.scheduler.runUntilIdle();
     world.receive(makeInvite({ branch: 'z9hG4bKanother' }));
     expect(world.requests).toHaveLength(2);
+  });
+
+  test('§8.2.2.2: what tells a request on another way takes no more room where its answer is long', () => {
+    const octetsOf = (answer: string, isMerged: boolean) => {
+      const scheduler = new VirtualScheduler();
+      const lingering = new LingeringRequests<RecordingChannel>(scheduler, DEFAULT_TIMERS, newCounters(), 1e9);
+      const flow = new RecordingChannel(scheduler);
+      for (let index = 0; index < 5_000; index++) {
+        const request = makeRequest('MESSAGE', { callId: `call-${index}` });
+        const facts = { key: `z9hG4bK${index}`, method: 'MESSAGE', sentByHost: 'a.example', sentByPort: 5060 };
+        const known = { ...facts, flow, sentTag: 'callee', source: flow.remoteAddress, receiveRequest: () => {} };
+        lingering.add(known, answer, isMerged ? request : undefined);
+      }
+      return lingering.octets;
+    };
+    const [short, long] = ['', 'x'.repeat(600)].map((answer) => octetsOf(answer, true) - octetsOf(answer, false));
+    expect(long).toBe(short);
+    expect(short).toBeLessThan(5_000 * 150);
   });
 
   test('§17.1.2.2: a final response that comes again is absorbed for T4', () => {
