@@ -10,6 +10,8 @@ interface Armed extends Timer {
 
 /** Virtual time: nothing happens until a test advances it; timers fire in order of due time, then of arming. */
 export class VirtualScheduler implements Scheduler {
+  /** How late the next timer that is armed goes off, and the ones after it. */
+  lateMs = 0;
   #startWallMs: number;
   #nowMs = 0;
   #sequence = 0;
@@ -42,7 +44,7 @@ export class VirtualScheduler implements Scheduler {
   schedule(delayMs: number, target: TimerTarget, kind: number): Timer {
     const scheduler = this;
     const armed: Armed = {
-      dueMs: this.#nowMs + Math.max(delayMs, 0),
+      dueMs: this.#nowMs + Math.max(delayMs, 0) + this.lateMs,
       sequence: this.#sequence++,
       target,
       kind,

@@ -1,3 +1,4 @@
+import { dueIn, msUntil } from '../../base/due-time.ts';
 import { cancelTimer, type Scheduler, type Timer, type TimerTarget } from '../../base/scheduler.ts';
 import type { SipResponse } from '../message/index.ts';
 
@@ -7,6 +8,9 @@ export interface SuccessResenderUser {
   /** No ACK in 64*T1: the dialog is confirmed, and the session should be ended with a BYE (RFC 3261 §13.3.1.4). */
   onNoAck(): void;
 }
+
+const RESEND = 1;
+const GIVE_UP = 2;
 
 /**
  * Resends a 2xx to an INVITE until its ACK comes: at T1, doubling up to T2, for 64*T1, over reliable transports too, since a proxy
@@ -18,8 +22,8 @@ export class SuccessResender implements TimerTarget {
   readonly #response: SipResponse;
   readonly #t2Ms: number;
   #intervalMs: number;
-  /** Until it is given up, from when the timer goes off. */
-  #leftMs: number;
+  /** When it is given up, see {@link dueIn}: timers that come late do not move it. */
+  readonly #end: number;
   #timer: Timer | undefined;
 
   /** Starts with the response just sent. */
@@ -29,8 +33,8 @@ export class SuccessResender implements TimerTarget {
     this.#response = response;
     this.#t2Ms = t2Ms;
     this.#intervalMs = t1Ms;
-    this.#leftMs = 63 * t1Ms;
-    this.#timer = scheduler.schedule(t1Ms, this, 0);
+    this.#end = dueIn(scheduler, 64 * t1Ms);
+    this.#timer = scheduler.schedule(t1Ms, this, RESEND);
   }
 
   /** The ACK came, or the dialog ended otherwise. */
@@ -38,15 +42,17 @@ export class SuccessResender implements TimerTarget {
     this.#timer = cancelTimer(this.#timer);
   }
 
-  onTimer(): void {
+  onTimer(kind: number): void {
     this.#timer = undefined;
-    if (this.#leftMs === 0) {
+    if (kind === GIVE_UP) {
       this.#user.onNoAck();
       return;
     }
-    this.#intervalMs = Math.min(2 * this.#intervalMs, this.#t2Ms, this.#leftMs);
-    this.#leftMs -= this.#intervalMs;
-    this.#timer = this.#scheduler.schedule(this.#intervalMs, this, 0);
+    this.#intervalMs = Math.min(2 * this.#intervalMs, this.#t2Ms);
+    const leftMs = msUntil(this.#scheduler, this.#end);
+    // On the next turn where it is over: an ACK that came while the process stood still is read before.
+    const isLast = this.#intervalMs >= leftMs;
+    this.#timer = this.#scheduler.schedule(isLast ? leftMs : this.#intervalMs, this, isLast ? GIVE_UP : RESEND);
     this.#user.resend(this.#response);
   }
 }

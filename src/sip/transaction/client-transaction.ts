@@ -1,3 +1,4 @@
+import { dueIn, msUntil } from '../../base/due-time.ts';
 import type { TokenEntry } from '../../base/token-map.ts';
 import { type HeaderList, type SipRequest, type SipResponse, serialize } from '../message/index.ts';
 import type { KnownBranch } from './lingering.ts';
@@ -25,8 +26,8 @@ export abstract class ClientTransactionBase<F extends Channel>
   protected readonly timeoutMs: number;
   /** Timer A or E as it stands. */
   protected intervalMs: number;
-  /** What is left of {@link timeoutMs} when the timer goes off that is armed. */
-  #leftMs = 0;
+  /** When {@link timeoutMs} are over, see {@link dueIn}: timers that come late do not move it. */
+  #end = 0;
 
   constructor(
     host: TransactionHost<F>,
@@ -69,7 +70,7 @@ export abstract class ClientTransactionBase<F extends Channel>
 
   /** Sends the request: §17.1.1.2 and §17.1.2.2 resend it only over unreliable transports, and give up over all. */
   protected transmit(resendTimer: number, timeoutTimer: number): void {
-    this.#leftMs = this.timeoutMs;
+    this.#end = dueIn(this.host.scheduler, this.timeoutMs);
     if (this.flow.reliable) this.armState(this.timeoutMs, timeoutTimer);
     else this.armNext(resendTimer, timeoutTimer);
     this.flow.send(this.text);
@@ -77,12 +78,10 @@ export abstract class ClientTransactionBase<F extends Channel>
 
   /** Of the two that run while it is sent again and again only the one that is due first. */
   protected armNext(resendTimer: number, timeoutTimer: number): void {
-    if (this.intervalMs >= this.#leftMs) {
-      this.armState(this.#leftMs, timeoutTimer);
-      return;
-    }
-    this.#leftMs -= this.intervalMs;
-    this.armResend(this.intervalMs, resendTimer);
+    const leftMs = msUntil(this.host.scheduler, this.#end);
+    // On the next turn where it is over: an answer that came while the process stood still is read before.
+    if (this.intervalMs >= leftMs) this.armState(leftMs, timeoutTimer);
+    else this.armResend(this.intervalMs, resendTimer);
   }
 
   protected timeOut(): void {

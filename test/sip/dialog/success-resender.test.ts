@@ -3,8 +3,9 @@ import { SuccessResender } from '../../../src/sip/dialog/index.ts';
 import { VirtualScheduler } from '../../kit/virtual-scheduler.ts';
 import { requestWith, responseTo } from './fixture.ts';
 
-function rig() {
+function rig(lateMs = 0) {
   const scheduler = new VirtualScheduler();
+  scheduler.lateMs = lateMs;
   const resentAtMs: number[] = [];
   let unacknowledged = 0;
   const resender = new SuccessResender(scheduler, responseTo(requestWith('INVITE'), 200), {
@@ -21,6 +22,23 @@ describe('retransmission of a 2xx to an INVITE', () => {
     expect(resentAtMs).toEqual([500, 1500, 3500, 7500, 11_500, 15_500, 19_500, 23_500, 27_500, 31_500]);
     expect(scheduler.nowMs()).toBe(32_000);
     expect(unacknowledged()).toBe(1);
+  });
+
+  test('§13.3.1.4: 64*T1 are over by the clock, however late each copy went', () => {
+    const { scheduler, resentAtMs, unacknowledged } = rig(90);
+    scheduler.runUntilIdle();
+    expect(resentAtMs).toEqual([590, 1680, 3770, 7860, 11_950, 16_040, 20_130, 24_220, 28_310]);
+    expect(scheduler.nowMs()).toBe(32_090);
+    expect(unacknowledged()).toBe(1);
+  });
+
+  test('§13.3.1.4: an ACK that came while the process stood still for longer is heard before it is given up', () => {
+    const { scheduler, resender, unacknowledged } = rig(40_000);
+    scheduler.lateMs = 0;
+    // Read after the timers that were due.
+    scheduler.after(40_500, () => resender.stop());
+    scheduler.runUntilIdle();
+    expect(unacknowledged()).toBe(0);
   });
 
   test('§13.3.1.4: the ACK stops it', () => {

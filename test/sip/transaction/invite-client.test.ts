@@ -15,6 +15,27 @@ describe('INVITE client transaction over UDP', () => {
     expect(world.isClean()).toBe(true);
   });
 
+  test('§17.1.1.2: timer B ends by the clock, however late each timer A was', () => {
+    const world = new World();
+    world.scheduler.lateMs = 50;
+    world.start(makeInvite());
+    world.scheduler.runUntilIdle();
+    expect(world.events).toEqual(['timeout']);
+    expect(world.scheduler.nowMs()).toBe(32_050);
+  });
+
+  test('§17.1.1.2: an INVITE whose time went by while the process stood still ends on the next turn, after what came meanwhile', () => {
+    const world = new World();
+    const invite = makeInvite();
+    world.scheduler.lateMs = 40_000;
+    world.start(invite);
+    world.scheduler.lateMs = 0;
+    world.scheduler.after(40_500, () => expect(world.events).toEqual([]));
+    world.scheduler.runUntilIdle();
+    expect(world.events).toEqual(['timeout']);
+    expect(world.scheduler.nowMs()).toBe(40_500);
+  });
+
   test('§17.1.1.2: a provisional response stops retransmission and timer B; each one reaches the user', () => {
     const world = new World();
     const invite = makeInvite();

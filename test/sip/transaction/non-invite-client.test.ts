@@ -12,6 +12,15 @@ describe('non-INVITE client transaction over UDP', () => {
     expect(world.isClean()).toBe(true);
   });
 
+  test('§17.1.2.2: timer F ends by the clock, however late each timer E was', () => {
+    const world = new World();
+    world.scheduler.lateMs = 90;
+    world.start(makeRequest('OPTIONS'));
+    world.scheduler.runUntilIdle();
+    expect(world.events).toEqual(['timeout']);
+    expect(world.scheduler.nowMs()).toBe(32_090);
+  });
+
   test('§17.1.2.2: in Proceeding the request is resent every T2 and timer F still runs', () => {
     const world = new World();
     const request = makeRequest('REGISTER');
