@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { derived } from '../base/derived.ts';
 import { type Egress, EgressError } from '../base/egress.ts';
+import { Latest } from '../base/latest.ts';
 import { ownCopy } from '../base/text.ts';
 import type { Trunk } from '../provisioning/trunk-settings/schema.ts';
 import type { TeamsSide } from '../provisioning/trunk-settings/teams-schema.ts';
@@ -64,11 +65,10 @@ export function targetOfKey(key: string): LocatedTarget | undefined {
   const known = TARGETS.get(key);
   if (known !== undefined) return known;
   const target = readKey(key);
-  if (target !== undefined && TARGETS.size < MOST_TARGETS) TARGETS.set(ownCopy(key), target);
+  if (target !== undefined) TARGETS.set(ownCopy(key), target);
   return target;
 }
-const TARGETS = new Map<string, LocatedTarget>();
-const MOST_TARGETS = 1_000;
+const TARGETS = new Latest<string, LocatedTarget>(1_000);
 
 function readKey(key: string): LocatedTarget | undefined {
   const first = key.indexOf(':');

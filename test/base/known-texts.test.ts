@@ -25,12 +25,12 @@ test('what two values make is made once, and told from what others make', () => 
   expect(made).toHaveLength(4);
 });
 
-test('beyond so many they are made anew, and those that are known stay', () => {
-  const { texts, made } = rig(2);
-  for (let port = 1; port <= 5; port++) texts.of('192.0.2.1', port);
-  expect(texts.of('192.0.2.1', 5)).toBe('<sip:192.0.2.1:5>');
-  expect(made).toHaveLength(6);
-  texts.of('192.0.2.1', 1);
-  texts.of('192.0.2.1', 2);
-  expect(made).toHaveLength(6);
+test('beyond so many those of the oldest first value are made anew, and whoever comes later is known as well', () => {
+  const { texts, made } = rig(3);
+  for (const host of ['a', 'b', 'c', 'd']) texts.of(host, 5060);
+  expect(texts.of('d', 5060)).toBe('<sip:d:5060>');
+  texts.of('b', 5060);
+  expect(made).toHaveLength(4);
+  texts.of('a', 5060);
+  expect(made).toHaveLength(5);
 });

@@ -25,6 +25,13 @@ test.each([
   expect(targetOfKey(key)).toBeUndefined();
 });
 
+test('a place that comes after thousands of others is read once too', () => {
+  for (let index = 0; index < 3_000; index++) targetOfKey(`udp:10.1.${index >> 8}.${index & 255}:5060`);
+  const latest = targetOfKey('udp:192.0.2.77:5060');
+  expect(latest).toEqual({ transport: 'udp', address: '192.0.2.77', port: 5060 });
+  expect(targetOfKey('udp:192.0.2.77:5060')).toBe(latest);
+});
+
 test('requests go to the outbound proxy if there is one, to the host else; those of a gateway along its binding', () => {
   const hop = (overrides: object) => hopOf(directoryOf([ipTrunk(overrides)]).trunks[0] as Trunk);
   expect(hop({ host: 'a.example', port: 5070 })).toEqual({

@@ -7,6 +7,7 @@
  */
 import { isIP } from 'node:net';
 import { Latest } from '../../base/latest.ts';
+import { LatestPairs } from '../../base/latest-pairs.ts';
 import type { Clock } from '../../base/scheduler.ts';
 import { ownCopy } from '../../base/text.ts';
 import { DnsCache, type KnownAnswer, type TtlBounds } from './dns-cache.ts';
@@ -104,8 +105,8 @@ export class Locator {
   readonly #hosts: ReadonlyMap<string, readonly string[]>;
   readonly #random: () => number;
   readonly #failureMemoryMs: number;
-  /** Of addresses that were asked for, where the latest query of each leads: trunks ask for the same ones. */
-  readonly #literals = new Map<string, readonly LocatedTarget[]>();
+  /** Where queries of an address lead, by {@link placeOf} there: trunks ask for the same ones. */
+  readonly #literals = new LatestPairs<string, number, readonly LocatedTarget[]>(MAX_LITERALS);
   /** Target key → monotonic time until which it is tried last. */
   readonly #failedUntilMs = new Latest<string, number>(MAX_REMEMBERED_FAILURES);
 
@@ -124,8 +125,8 @@ export class Locator {
    * {@link LocateError} when there is none.
    */
   locate(query: LocateQuery): readonly LocatedTarget[] | Promise<readonly LocatedTarget[]> {
-    const literal = this.#literals.get(query.host);
-    if (literal?.[0] !== undefined && isPlaceOf(literal[0], query)) return literal;
+    const literal = this.#literals.get(query.host, placeOf(query));
+    if (literal !== undefined) return literal;
     if (isIP(query.host) !== 0) return this.#literal(query);
     const known = this.#attempt(query, this.#random);
     return known instanceof Unknown ? this.#locateAsking(query, known) : known;
@@ -147,9 +148,9 @@ export class Locator {
   }
 
   #literal(query: LocateQuery): readonly LocatedTarget[] {
-    const targets = [literalTarget(query)];
-    if (this.#literals.size < MAX_LITERALS || this.#literals.has(query.host))
-      this.#literals.set(ownCopy(query.host), targets);
+    const target = literalTarget(query);
+    const targets = [target];
+    this.#literals.set(target.address, placeOf(query), targets);
     return targets;
   }
 
@@ -268,9 +269,10 @@ function literalTarget(query: LocateQuery): LocatedTarget {
   return { transport, address: host, port: query.port ?? defaultPort(transport), serverName: host };
 }
 
-/** Whether that is where a query of its host leads. */
-function isPlaceOf({ transport, port }: LocatedTarget, query: LocateQuery): boolean {
-  return transport === transportOf(query) && port === (query.port ?? defaultPort(transport));
+/** Port and transport of a query as one number. */
+function placeOf(query: LocateQuery): number {
+  const transport = transportOf(query);
+  return ALL_TRANSPORTS.length * (query.port ?? defaultPort(transport)) + ALL_TRANSPORTS.indexOf(transport);
 }
 
 function transportOf({ secure, transport = 'udp' }: LocateQuery): LocatedTransport {

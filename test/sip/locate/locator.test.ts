@@ -108,6 +108,23 @@ describe('RFC 3263 §4.1 and §4.2: what needs no DNS', () => {
   });
 });
 
+describe('an address that was asked for', () => {
+  test('is found again at each of its ports and transports', () => {
+    const { locator } = world();
+    const queries = [5060, 5070, 5080].flatMap((port) =>
+      (['udp', 'tcp', 'tls'] as const).map((transport) => ({ host: '192.0.2.1', port, transport })),
+    );
+    const located = queries.map((query) => locator.locate(query));
+    for (const [index, query] of queries.entries()) expect(locator.locate(query)).toBe(located[index]);
+  });
+
+  test('is found again although thousands of others came before', () => {
+    const { locator } = world();
+    for (let index = 0; index < 3_000; index++) void locator.locate({ host: `10.0.${index >> 8}.${index & 255}` });
+    expect(locator.locate({ host: '192.0.2.1' })).toBe(locator.locate({ host: '192.0.2.1' }));
+  });
+});
+
 describe('RFC 3263 §4: names', () => {
   test('§4.2: with a port, the addresses are asked for and no SRV', async () => {
     const { locator, dns } = world();
