@@ -23,7 +23,7 @@ import { ApiProblem, problemBody, problemOf } from './problem.ts';
 import { addRoutes } from './routes.ts';
 import { Sessions } from './sessions.ts';
 import { Tokens, writeOwnerToken } from './tokens.ts';
-import { toldApart, writesToldApart } from './told-apart.ts';
+import { atStart, toldApart, writesToldApart } from './told-apart.ts';
 import { check, validatorOf } from './validation.ts';
 
 /** Certificate chain and key, PEM. */
@@ -111,7 +111,7 @@ const PROBLEM_TYPE = 'application/problem+json; charset=utf-8';
 export async function createApi(options: ApiOptions): Promise<Api> {
   const [tokenStore, users] = [toldApart(options.tokenStore), toldApart(options.userStore)];
   const tokens = new Tokens(tokenStore, options.clock, options.tokensPerTenant);
-  const first = await tokens.bootstrap(options.bootstrapToken);
+  const first = await new Tokens(atStart(tokenStore), options.clock).bootstrap(options.bootstrapToken);
   if (first !== undefined) options.onFirstToken?.(first);
   const { ownerTokenPath } = options;
   const ownerToken = options.ownerToken ?? (ownerTokenPath === undefined ? undefined : writeOwnerToken(ownerTokenPath));

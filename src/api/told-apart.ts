@@ -1,4 +1,5 @@
 /** Stores of tokens, users and webhooks as requests are to meet them: what the store does not take is no defect of the program. */
+import { askedAtStart } from '../base/at-start.ts';
 import { UnavailableError } from '../base/errors.ts';
 
 interface Writes<T> {
@@ -20,6 +21,20 @@ export function writesToldApart<T>(store: Writes<T>): Writes<T> {
   return {
     put: (record) => store.put(record).catch(sayUnavailable),
     delete: (id) => store.delete(id).catch(sayUnavailable),
+  };
+}
+
+/**
+ * The same store at a start: what it does not take is tried again for as long as a start waits. Each write may come twice, so it is the
+ * record that is tried again and not what led to it.
+ */
+export function atStart<T>(store: Records<T>): Records<T> {
+  const again = (write: () => Promise<void>) => askedAtStart(write, (error) => error instanceof UnavailableError);
+  return {
+    get: (id) => store.get(id),
+    list: () => store.list(),
+    put: (record) => again(() => store.put(record)),
+    delete: (id) => again(() => store.delete(id)),
   };
 }
 

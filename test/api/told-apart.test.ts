@@ -1,4 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest';
+import type { TokenRecord } from '../../src/api/ports.ts';
+import { StoreAwayError } from '../../src/base/errors.ts';
 import { type LogFields, silentLog } from '../../src/base/log.ts';
 import { ask, MemoryTokens, MemoryUsers, MemoryWebhooks, startTestApi, type TestApi } from './kit.ts';
 
@@ -61,5 +63,50 @@ describe('a store that takes no tokens, users and webhooks', () => {
     const revoked = await ask(world, world.tokens.system, 'DELETE', `/api/v1/tokens/${made.body.id}`);
     expect([revoked.status, revoked.body.code]).toEqual([503, 'store-unavailable']);
     expect((await ask(world, made.body.token, 'GET', '/api/v1/tokens')).status).toBe(200);
+  });
+});
+
+describe('a store that is away for a moment while the interface starts', () => {
+  class Late extends MemoryTokens {
+    refusals: Error[] = [];
+    readonly tried: string[] = [];
+
+    override async put(record: TokenRecord): Promise<void> {
+      this.tried.push(record.id);
+      const refusal = this.refusals.shift();
+      // As it may be: written, and not heard of.
+      if (refusal === undefined || this.tried.length === 1) await super.put(record);
+      if (refusal !== undefined) throw refusal;
+    }
+  }
+  const away = new StoreAwayError('Redis cannot be reached');
+
+  test('is asked again for TANDEM_BOOTSTRAP_TOKEN, which admits then', async () => {
+    const tokenStore = new Late();
+    tokenStore.refusals = [away, away];
+    world = await startTestApi({ tokenStore });
+    expect(tokenStore.tried.slice(0, 3)).toEqual(['bootstrap', 'bootstrap', 'bootstrap']);
+    expect((await ask(world, world.tokens.system, 'GET', '/api/v1/tokens')).status).toBe(200);
+  });
+
+  test('takes the first token that is printed, and no second one', async () => {
+    const tokenStore = new Late();
+    tokenStore.refusals = [away];
+    let printed = '';
+    const onFirstToken = (token: string) => {
+      printed = token;
+    };
+    world = await startTestApi({ tokenStore, bootstrapToken: '', onFirstToken });
+    const admins = [...tokenStore.records.values()].filter(({ role }) => role === 'system-admin');
+    expect(admins).toHaveLength(1);
+    expect((await ask(world, printed, 'GET', '/api/v1/tokens')).status).toBe(200);
+  });
+
+  test('ends the start at once where a defect is behind it', async () => {
+    world = await startTestApi();
+    const tokenStore = new Late();
+    tokenStore.refusals = [new TypeError('x is not a function')];
+    await expect(startTestApi({ tokenStore })).rejects.toThrow('a defect behind a write to the store');
+    expect(tokenStore.tried).toEqual(['bootstrap']);
   });
 });

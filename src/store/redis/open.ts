@@ -1,5 +1,5 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import type { TokenRecord, UserRecord, Webhook } from '../../api/ports.ts';
+import { askedAtStart, START_TIMEOUT_MS } from '../../base/at-start.ts';
 import { SettingsError, StateError } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import type { Clock } from '../../base/scheduler.ts';
@@ -27,9 +27,6 @@ import { Replicas } from './replicas.ts';
 import { restoreStore } from './restore.ts';
 import { Watch } from './watch.ts';
 
-/** How long a start waits for Redis before it goes on from the last known copy. */
-const START_TIMEOUT_MS = 3000;
-const START_AGAIN_MS = 100;
 /** Beyond what any commit may take; each command on that link has a limit of its own, by its size. */
 const PROVISIONING_TIMEOUT_MS = 60_000;
 
@@ -136,19 +133,15 @@ async function identityIn(
 type Answer<T> = { readonly value: T; readonly failure?: undefined } | { readonly failure: string };
 
 /**
- * What Redis answers, or why it does not, though it was asked again for as long as a start waits: an answer may come late once, while a
- * machine is busy. Rejects with a SettingsError only.
+ * What Redis answers, or why it does not, though it was asked again for as long as a start waits, before it goes on from the last known
+ * copy. Rejects with a SettingsError only.
  */
 async function answerOf<T>(ask: () => Promise<T>): Promise<Answer<T>> {
-  const giveUpAtMs = performance.now() + START_TIMEOUT_MS;
-  for (;;) {
-    try {
-      return { value: await ask() };
-    } catch (error) {
-      if (error instanceof SettingsError) throw error;
-      if (performance.now() >= giveUpAtMs) return { failure: error instanceof Error ? error.message : String(error) };
-      await pause(START_AGAIN_MS);
-    }
+  try {
+    return { value: await askedAtStart(ask, (error) => !(error instanceof SettingsError)) };
+  } catch (error) {
+    if (error instanceof SettingsError) throw error;
+    return { failure: error instanceof Error ? error.message : String(error) };
   }
 }
 
