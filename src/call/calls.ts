@@ -301,10 +301,16 @@ export class Calls implements CallRegistry {
   refreshTargets(id: string): OtherHalf | undefined {
     const call = this.#calls.get(id);
     if (call === undefined) return undefined;
-    const half = otherHalfOf(call);
+    const half = this.otherHalf(id);
     for (const leg of [call.callerLeg, call.calleeLeg])
       if (leg?.state === 'confirmed' && leg !== half?.leg) new Probe(leg).refreshTarget();
     return half;
+  }
+
+  /** Of an answered call between nodes: the half that another node has. */
+  otherHalf(id: string): OtherHalf | undefined {
+    const call = this.#calls.get(id);
+    return call && otherHalfOf(call);
   }
 
   /** Makes one call of one that came from another node and its other half, where that is here; gives the id of what is left. */

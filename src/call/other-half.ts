@@ -6,7 +6,6 @@ import { describeDestination } from './destination.ts';
 import type { Leg } from './leg.ts';
 import { LegRequest } from './leg-request.ts';
 import { Probe } from './probe.ts';
-import type { LiveRecord } from './record.ts';
 
 /**
  * The other half of a call between two nodes, seen from the leg toward it. When its node has ended too it may have come to another one, which
@@ -14,11 +13,11 @@ import type { LiveRecord } from './record.ts';
  */
 export class OtherHalf {
   readonly leg: Leg;
-  readonly #record: LiveRecord;
+  readonly #call: Call;
 
-  constructor(leg: Leg, record: LiveRecord) {
+  constructor(leg: Leg, call: Call) {
     this.leg = leg;
-    this.#record = record;
+    this.#call = call;
   }
 
   /** The dialog between the halves, as the node sees it that has the other one. */
@@ -29,7 +28,7 @@ export class OtherHalf {
 
   /** False: it has come here, and is one call with this one; or another node has this one by now. */
   get isSought(): boolean {
-    return this.leg.state === 'confirmed' || this.#record.endedAtMs !== undefined;
+    return this.leg.state === 'confirmed' || this.#call.record.endedAtMs !== undefined;
   }
 
   /** It is told where this one is; when this one has ended meanwhile, that it has. */
@@ -43,6 +42,17 @@ export class OtherHalf {
   /** Where it was last known to be. */
   tell(): void {
     if (this.leg.state === 'confirmed') new Probe(this.leg).refreshTarget();
+  }
+
+  /** It is being ended where it is, and its BYE went to where this one was: that has come now. */
+  ended(): void {
+    const { leg } = this;
+    const call = this.#call;
+    if (leg.state !== 'confirmed' || leg.call !== call) return;
+    call.retain();
+    leg.lost();
+    call.end(leg === call.callerLeg ? 'caller' : 'callee', 'bye');
+    call.release();
   }
 
   #redirect(at: Target): void {
@@ -59,5 +69,5 @@ export function otherHalfOf(call: Call): OtherHalf | undefined {
   const { callerLeg, calleeLeg } = call;
   const isHalf = call.record.facts.peerNode !== undefined;
   const leg = isHalf ? callerLeg : [callerLeg, calleeLeg].find((each) => each?.options.peerNode !== undefined);
-  return leg?.state === 'confirmed' ? new OtherHalf(leg, call.record) : undefined;
+  return leg?.state === 'confirmed' ? new OtherHalf(leg, call) : undefined;
 }

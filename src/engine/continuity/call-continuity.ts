@@ -62,6 +62,7 @@ export class CallContinuity {
   readonly #taken: TakenCalls;
   readonly #strayRequests: StrayRequests;
   readonly #ringingHalves: RingingHalves | undefined;
+  readonly #otherHalves: OtherHalves | undefined;
   readonly #unread: UnreadStore | undefined;
   readonly #waitingCallers: WaitingCallers;
   readonly #options: CallContinuityOptions;
@@ -88,6 +89,7 @@ export class CallContinuity {
       this.#ringingHalves = new RingingHalves({ halves: calls.halves, known, questions, scheduler, log });
     if (store === undefined) return;
     const halves = new OtherHalves({ calls, known, questions, scheduler });
+    this.#otherHalves = halves;
     const keeper = new CallKeeper({
       store,
       scheduler,
@@ -100,6 +102,7 @@ export class CallContinuity {
       waitingCallers,
       onLateRead: () => this.#onLateRead(),
       tell: (id) => halves.tell(id),
+      end: (id) => halves.end(id),
     });
     this.#keeper = keeper;
     const { isPlausible } = options;
@@ -180,6 +183,7 @@ export class CallContinuity {
     this.#succession?.stop();
     this.#revival?.stop();
     this.#ringingHalves?.stop();
+    this.#otherHalves?.stop();
     this.#unread?.stop();
     await this.#keeper?.stop();
   }

@@ -45,6 +45,8 @@ export interface CallKeeperOptions {
   readonly movedHere: (snapshot: CallSnapshot) => CallSnapshot;
   /** Tells the parties of such a call where it is now. */
   readonly tell: (id: string) => void;
+  /** Goes on ending a call that was being ended where it comes from. */
+  readonly end: (id: string) => void;
 }
 
 /** Most calls of a burst are over sooner, or have news again; what is answered later than this before a crash is lost. */
@@ -110,7 +112,7 @@ export class CallKeeper implements TimerTarget {
     this.#toProbe = new OneByOne(scheduler, PROBE_MS, (id) => calls.probe(id));
     this.#toTell = new OneByOne(scheduler, TELL_MS, options.tell);
     // The end that they have counts, not this one.
-    this.#toEnd = new OneByOne(scheduler, TELL_MS, (id) => calls.end(id));
+    this.#toEnd = new OneByOne(scheduler, TELL_MS, options.end);
   }
 
   /**

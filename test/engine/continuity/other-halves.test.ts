@@ -1,5 +1,8 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import type { CallStore } from '../../../src/call/index.ts';
+import { pause } from '../../../src/base/scheduler.ts';
+import type { CallStore, OtherHalf } from '../../../src/call/index.ts';
+import { OtherHalves } from '../../../src/engine/continuity/other-halves.ts';
+import type { Knowledge } from '../../../src/engine/continuity/peer-question.ts';
 import { NO_PEERS, type PeerNodes } from '../../../src/engine/peer-nodes.ts';
 import { aorKey } from '../../../src/registrar/index.ts';
 import {
@@ -235,6 +238,150 @@ describe('both nodes of a call have ended, and each half has come to another one
     expect(alice.requests('BYE')).toEqual([]);
     await pass(40_000);
     expect(alice.requests('BYE').length).toBeGreaterThan(0);
+  });
+});
+
+describe('a half that is being ended', () => {
+  /** The record of the call, at whoever goes on with the half that has it. */
+  const recordOf = (name: Name) =>
+    worlds[name].observed.ended.filter(({ facts }) => facts.called === '102' && facts.peerNode === undefined);
+
+  test('its BYE went to the node that the other half was at: who goes on with that ends it at once, as by the BYE', async () => {
+    isHeldBack.add('one');
+    await kill('one');
+    await pass(500);
+    send(
+      bob,
+      bob.withinOf(asked, 'BYE', {
+        From: `${asked.headers.valueNamed('To')};tag=peer-${bob.host}`,
+        CSeq: `${called.cseq().sequence + 1} BYE`,
+      }),
+      'two',
+    );
+    await pass(500);
+    isHeldBack.clear();
+    await pass(1_800);
+    send(alice, okTo(alice.took('BYE')), 'three');
+    await pass(40_000);
+    expect(alice.requests('BYE')).toHaveLength(1);
+    expect(recordOf('three')).toMatchObject([{ endedBy: 'callee', endReason: 'bye', status: 200 }]);
+    expect([...worlds.three.engine.calls.list()]).toEqual([]);
+  });
+
+  test('it comes to another node later than the other half: that one hears BYE', async () => {
+    isHeldBack.add('one').add('two');
+    await kill('two');
+    await pass(500);
+    const bye = alice.within(called, answered, 'BYE', { CSeq: `${called.cseq().sequence + 1} BYE` });
+    send(alice, bye, 'one');
+    await pass(1_000);
+    expect(statusOf(alice, bye)).toBe(200);
+    await kill('one');
+    isHeldBack.delete('two');
+    await pass(7_000);
+    expect(bob.requests('BYE')).toEqual([]);
+    isHeldBack.clear();
+    await pass(2_500);
+    send(bob, okTo(bob.took('BYE')), 'four');
+    await pass(40_000);
+    expect(bob.requests('BYE')).toHaveLength(1);
+    expect(recordOf('three')).toMatchObject([{ endedBy: 'caller', endReason: 'bye', status: 200 }]);
+  });
+});
+
+describe('a node has left a thousand halves whose other ones nobody has', () => {
+  const HALVES = 1_000;
+  const SEARCHED_MS = 5_000;
+  const node = (name: string) => ({ transport: 'udp' as const, address: `node-${name}`, port: 5060 });
+  let time: VirtualScheduler;
+  let questions: { readonly name: string; readonly atMs: number }[];
+  /** Of those given up: when each began and ended. */
+  let toldAfterMs: number[];
+  let found: number;
+  let halves: OtherHalves;
+
+  const at = { b: 'none', c: 'none', d: undefined } as Record<string, Knowledge | undefined>;
+
+  function halfAt(name: string): OtherHalf {
+    const beganMs = time.nowMs();
+    const half = {
+      ...{ isSought: true, dialog: { callId: 'call', ours: 'ours', theirs: 'theirs' } },
+      leg: { destination: node(name) },
+      found: () => found++,
+      tell: () => toldAfterMs.push(time.nowMs() - beganMs),
+    };
+    return half as unknown as OtherHalf;
+  }
+
+  async function passTime(ms: number): Promise<void> {
+    for (let passed = 0; passed < ms; passed += 5) {
+      time.advance(5);
+      for (let turn = 0; turn < 20; turn++) await Promise.resolve();
+    }
+  }
+
+  function begin(place: string, knowledge: Record<string, Knowledge | undefined>): void {
+    time = new VirtualScheduler();
+    [questions, toldAfterMs, found] = [[], [], 0];
+    const knows = async ({ name }: { readonly name: string }, _dialog: unknown, withinMs: number) => {
+      questions.push({ name, atMs: time.nowMs() });
+      if (knowledge[name] === undefined) await pause(time, withinMs);
+      return knowledge[name];
+    };
+    halves = new OtherHalves({
+      calls: { refreshTargets: () => halfAt(place), otherHalf: () => halfAt(place), end: () => true },
+      known: {
+        listedNames: () => Object.keys(knowledge),
+        ...{ lastAddressOf: node, signs: () => true, isHeard: (name: string) => knowledge[name] !== undefined },
+      },
+      ...{ questions: { knows }, scheduler: time },
+    });
+  }
+
+  const mostInASecond = (name: string) => {
+    const times = questions.filter((question) => question.name === name).map(({ atMs }) => atMs);
+    return Math.max(...times.map((fromMs) => times.filter((atMs) => atMs >= fromMs && atMs < fromMs + 1_000).length));
+  };
+
+  test('each node is asked 400 times a second at most, a silent one hardly, and each half has its time', async () => {
+    begin('a', at);
+    for (let half = 0; half < HALVES; half++) {
+      halves.tell(String(half));
+      await passTime(5);
+    }
+    await passTime(2 * SEARCHED_MS + 1_000);
+    expect(mostInASecond('b')).toBeLessThanOrEqual(400);
+    // Those under way when it is found to be silent.
+    expect(mostInASecond('d')).toBeLessThanOrEqual(150);
+    expect([toldAfterMs.length, found]).toEqual([HALVES, 0]);
+    expect(Math.min(...toldAfterMs)).toBeGreaterThanOrEqual(SEARCHED_MS);
+    // Each in its turn at the end, after the longest pause.
+    expect(Math.max(...toldAfterMs)).toBeLessThan(SEARCHED_MS + HALVES * 5 + 1_000);
+  });
+
+  test('one is asked after less often from time to time', async () => {
+    begin('a', at);
+    halves.tell('1');
+    await passTime(SEARCHED_MS + 1_500);
+    expect(toldAfterMs).toHaveLength(1);
+    expect(questions.filter(({ name }) => name === 'b').length).toBeLessThanOrEqual(9);
+  });
+
+  test('where the node lives that it was known to be at, no other one is asked', async () => {
+    begin('c', { ...at, c: 'has' });
+    halves.tell('1');
+    await passTime(500);
+    expect([questions.map(({ name }) => name), found]).toEqual([['c'], 1]);
+  });
+
+  test('nothing is looked for any more when the node ends', async () => {
+    begin('a', at);
+    halves.tell('1');
+    await passTime(500);
+    halves.stop();
+    const asked = questions.length;
+    await passTime(2 * SEARCHED_MS);
+    expect([questions.length, toldAfterMs]).toEqual([asked, []]);
   });
 });
 
