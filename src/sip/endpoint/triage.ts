@@ -28,9 +28,9 @@ export function kindOf(text: string): Kind {
   return text.startsWith('OPTIONS ') ? Kind.Ping : Kind.Other;
 }
 
-/** Whether a message within a dialog is a BYE, or the answer to one: no line but its CSeq ends so. */
+/** Whether a message within a dialog is a BYE, or the answer to one. */
 export function endsCall(text: string): boolean {
-  return text.startsWith('BYE ') || (text.startsWith('SIP/') && text.includes(' BYE\r\n'));
+  return text.startsWith('BYE ') || (text.startsWith('SIP/') && CSEQ.exec(text)?.[1] === 'BYE');
 }
 
 /** The tag of the first To header field; undefined when there is none, or the field is written in a way that nobody writes it. */
@@ -68,6 +68,8 @@ export function acknowledgesStateless(octets: Buffer): boolean {
   return false;
 }
 
+/** The end of the head, or the first CSeq and its method: what a response answers (RFC 3261 §8.1.3.3, §20.16). */
+const CSEQ = /\r\n(?:\r\n|cseq[ \t]*:[ \t]*\d+[ \t]+([A-Z]+)[ \t]*\r\n)/i;
 const ACK = Buffer.from('ACK ', 'latin1');
 const TAG_AFTER_URI = Buffer.from('>;tag=', 'latin1');
 const LF = 10;

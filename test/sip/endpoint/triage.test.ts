@@ -73,6 +73,12 @@ test.each([
   ['SIP/2.0 486 BYE now\r\nCSeq: 1 INVITE\r\n\r\n', false],
   [request('ACK', '<sip:b@x>;tag=1'), false],
   [`${request('INFO', '<sip:b@x>;tag=1')}say BYE\r\n`, false],
+  ['SIP/2.0 180 Ringing\r\nAllow: INVITE, ACK, CANCEL, OPTIONS, BYE\r\nCSeq: 1 INVITE\r\n\r\n', false],
+  ['SIP/2.0 200 OK\r\nAllow: INVITE, BYE\r\nCSeq: 2 BYE\r\n\r\n', true],
+  ['SIP/2.0 200 OK\r\ncseq :2\tBYE \r\nContent-Length: 0\r\n\r\n', true],
+  ['SIP/2.0 200 OK\r\nCSeq: 1 INVITE\r\n\r\nCSeq: 2 BYE\r\n', false],
+  ['SIP/2.0 200 OK\r\nX-CSeq: 2 BYE\r\n\r\nsay BYE\r\n', false],
+  ['SIP/2.0 200 OK', false],
 ])('whether it ends a call: %j', (text, ends) => {
   expect(endsCall(text)).toBe(ends);
 });
