@@ -20,15 +20,15 @@ interface Ending {
  * work: where time is short for a moment, calls that are being set up have all of it.
  */
 export class Endings<Item extends Ending> {
-  readonly #behind: FairQueue<Item>;
+  readonly #most: number;
+  readonly #behind = new FairQueue<Item>(Number.POSITIVE_INFINITY);
   /** Those that have waited for long enough. */
-  readonly #due: FairQueue<Item>;
+  readonly #due = new FairQueue<Item>(Number.POSITIVE_INFINITY);
   #owedMs = 0;
 
-  /** @param most of each kind that wait, as in a {@link FairQueue} */
+  /** @param most that wait, as in a {@link FairQueue}: a source under its share has a place above it */
   constructor(most: number) {
-    this.#behind = new FairQueue(most);
-    this.#due = new FairQueue(most);
+    this.#most = most;
   }
 
   get size(): number {
@@ -41,25 +41,23 @@ export class Endings<Item extends Ending> {
 
   /** False: there is no place for it. */
   add(source: string, item: Item): boolean {
-    return this.#behind.add(source, item);
+    return this.#hasPlace(source) && this.#behind.add(source, item);
   }
 
-  /**
-   * On each turn: who has waited for long enough is due, and all are once time is not short any more.
-   *
-   * @returns for how many of them there was no place
-   */
-  beat(nowMs: number, isShort: boolean): number {
-    if (this.#behind.size === 0) return 0;
+  #hasPlace(source: string): boolean {
+    if (this.size < this.#most) return true;
+    const sources = Math.max(this.#behind.sourceCount, this.#due.sourceCount);
+    return this.size < 2 * this.#most && this.waitingOf(source) * (sources + 1) < this.#most;
+  }
+
+  /** On each turn: who has waited long enough is due, and all are once time is not short any more. */
+  beat(nowMs: number, isShort: boolean): void {
+    if (this.#behind.size === 0) return;
     const sinceMs = isShort ? nowMs - BEHIND_MS : nowMs;
-    let dropped = 0;
     this.#behind.takeWhile(
       (item) => item.sinceMs <= sinceMs,
-      (item) => {
-        if (!this.#due.add(item.flow.remoteAddress, item)) dropped++;
-      },
+      (item) => this.#due.add(item.flow.remoteAddress, item),
     );
-    return dropped;
   }
 
   /** Whether it is the turn of one of them. */

@@ -87,6 +87,8 @@ const SLICE_SHARE = 0.5;
  */
 const ANSWERS_FIRST_MS = 75;
 const REQUESTS_FIRST_MS = 20;
+/** The same of what is put off because it ends calls: as much as one that is all the load sends while it waits. */
+const ENDINGS_MS = 200;
 /** Share of the time that what begins has while what goes on waits too: a flood that seems to go on, and fills its places again and again, ends no call. */
 const FRESH_SHARE = 0.1;
 /** What begins has its turn when so much is owed to it, ms. */
@@ -277,7 +279,7 @@ export class Inbox {
     this.#lookedMs = this.#sliceBeganMs;
     if (this.#options.readsOn?.() === true) return;
     this.#serveOverdue();
-    this.counters.knownDropped += this.#endings.beat(this.#sliceBeganMs, this.#backlog.isShort);
+    this.#endings.beat(this.#sliceBeganMs, this.#backlog.isShort);
     const restMs = this.#pace.restMs(this.#sliceBeganMs);
     if (restMs > 0) this.#rest(restMs);
     else this.#slice();
@@ -317,12 +319,13 @@ export class Inbox {
       this.counters.acksAbsorbed++;
       return;
     }
+    const precedes = kind === Kind.Ongoing || kind === Kind.Ping;
+    const queue = precedes && this.#backlog.isShort && endsCall(text) ? this.#endings : this.#ongoing;
     const first =
       kind === Kind.Cancel
         ? this.#fresh.waitingOf(address) + this.#overdue.waitingOf(address) === 0
-        : (kind === Kind.Ongoing || kind === Kind.Ping) && this.#hasPrecedence(address, text);
+        : precedes && this.#hasPrecedence(address, text, queue);
     if (first) {
-      const queue = this.#backlog.isShort && endsCall(text) ? this.#endings : this.#ongoing;
       if (!queue.add(address, waiting)) this.counters.knownDropped++;
       return;
     }
@@ -365,10 +368,9 @@ export class Inbox {
     this.#backlog.refused();
   }
 
-  #hasPrecedence(address: string, text: string): boolean {
+  #hasPrecedence(address: string, text: string, queue: Queue): boolean {
     const mostMs = text.startsWith('SIP/') || text.startsWith('ACK ') ? ANSWERS_FIRST_MS : REQUESTS_FIRST_MS;
-    const waiting = this.#ongoing.waitingOf(address) + this.#endings.waitingOf(address);
-    return waiting * this.#ongoingCostMs < mostMs;
+    return queue.waitingOf(address) * this.#ongoingCostMs < (queue === this.#endings ? ENDINGS_MS : mostMs);
   }
 
   /** How many of those that begin something have their turn before the next one of this source. */

@@ -57,12 +57,20 @@ test('once time is not short any more, all have their turns', () => {
   expect(servedOf(all, 100)).toBe(3);
 });
 
-test('what has no place is not taken', () => {
+test('what has no place is not taken; what was taken stays, also once it is due', () => {
   const all = new Endings<Ending>(2);
   const ending = { sinceMs: 0, flow: { remoteAddress: CALLER } };
   expect([1, 2, 3].map(() => all.add(CALLER, ending))).toEqual([true, true, false]);
-  expect(all.beat(500, true)).toBe(0);
-  expect([1, 2].map(() => all.add(CALLER, ending))).toEqual([true, true]);
-  expect(all.beat(1_000, true)).toBe(2);
-  expect(all.size).toBe(2);
+  all.beat(500, true);
+  expect([1, 2].map(() => all.add(CALLER, ending))).toEqual([false, false]);
+  all.beat(1_000, true);
+  expect([all.size, all.waitingOf(CALLER)]).toEqual([2, 2]);
+});
+
+test('a source that has fewer than its share has a place though others fill them', () => {
+  const all = new Endings<Ending>(4);
+  const from = (remoteAddress: string) => all.add(remoteAddress, { sinceMs: 0, flow: { remoteAddress } });
+  for (let index = 0; index < 4; index++) from(CALLER);
+  all.beat(500, true);
+  expect([from(CALLER), from('192.0.2.2')]).toEqual([false, true]);
 });

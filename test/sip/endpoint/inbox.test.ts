@@ -354,6 +354,27 @@ describe('more than there is time for', () => {
       expect(thread.handled.indexOf('BYE')).toBeLessThan(5);
     });
 
+    test('what is put off takes no precedence from its source: what it asks within calls comes before what begins', () => {
+      others(20);
+      for (let index = 0; index < 60; index++) thread.push('BYE', `bye ${index}`, '192.0.2.1', 't');
+      thread.push('INVITE', 'call', '192.0.2.2');
+      thread.push('INFO', 'info', '192.0.2.1', 't');
+      thread.push('BYE', 'bye', '192.0.2.1', 't');
+      thread.run();
+      expect(thread.handled.slice(0, 2)).toEqual(['info', 'call']);
+      expect(thread.handled.length).toBe(63);
+    });
+
+    test('forged ends of calls from one address are put off for so much computing; more wait their turn with what begins', () => {
+      others(20);
+      for (let index = 0; index < 5000; index++) thread.push('BYE', 'forged', '192.0.2.66', 't');
+      expect(thread.inbox.waiting.ongoing).toBeLessThan(1_000);
+      thread.push('BYE', 'bye', '192.0.2.1', 't');
+      thread.run();
+      expect(thread.handled.indexOf('bye')).toBeLessThan(1_000);
+      expect(thread.handled.length).toBe(5001);
+    });
+
     test('with what they have at any time it comes before what begins, as it does without a quota', () => {
       others(2);
       pushAll();
