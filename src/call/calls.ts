@@ -262,6 +262,11 @@ export class Calls implements CallRegistry {
     this.#drainedWhenEmpty();
   }
 
+  /** There are as many calls as there may be. */
+  get isFull(): boolean {
+    return this.#calls.size >= this.#env.limits.maxCalls;
+  }
+
   get draining(): boolean {
     return this.#draining;
   }
@@ -382,7 +387,7 @@ export class Calls implements CallRegistry {
     };
     const retryAfter = 1 + Math.floor(Math.random() * 10);
     if (this.#refusesNew) return refuse(503, 'Shutting Down', retryAfter);
-    if (this.#calls.size >= this.#env.limits.maxCalls && !emergency) return refuse(503, 'Too Many Calls', retryAfter);
+    if (this.isFull && !emergency) return refuse(503, 'Too Many Calls', retryAfter);
     const fault = faultOf(request);
     if (fault !== undefined) return refuse(fault.status, fault.reason);
     if (!refuseUnsupported(transaction, request)) return true;

@@ -149,6 +149,11 @@ export class Engine {
     network.facts.give(facts);
     registrations.audience.give({ trunks, messaging });
     intake.watch(calls, endpoint.transactions);
+    network.callLimits.give({
+      get isAnyReached() {
+        return calls.isFull || trunks.capacity.isAnyFull;
+      },
+    });
     guards.calls.give(calls);
     admission.calls.give(calls);
     audience.keeper = continuity.observer;

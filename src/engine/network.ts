@@ -23,6 +23,8 @@ export class Network {
   readonly certificateHosts: Locator;
   /** What the engine says of itself: follows the listeners. */
   readonly facts = new Later<Pick<EngineFacts, 'listeningChanged'>>('what the engine says of itself');
+  /** Whether a limit of calls is reached, of this node or of a trunk, a tenant or an extension. */
+  readonly callLimits = new Later<{ readonly isAnyReached: boolean }>('the limits of calls');
   readonly #served: Served;
 
   /** @param known nodes of the store, which may speak for each other */
@@ -43,6 +45,7 @@ export class Network {
         ofOnePeer: (one, other) => identification.ofOneTrunk(one, other) || known.mayFollow(one, other),
         ...intake.endpointOptions(),
         cpuShare: options.cpuShare,
+        needsRoom: () => this.callLimits.part.isAnyReached,
         ids: dealing,
         createTransport: options.createTransport,
         createSocket: options.createSocket,

@@ -37,6 +37,8 @@ export interface CapacityGrant {
 class HolderCount {
   readonly key: string;
   concurrent = 0;
+  /** How many it may have, as far as that was known last. */
+  places = Number.POSITIVE_INFINITY;
   /** There is a limit now, of calls in progress or a second: the others are to know of it. */
   isLimited = false;
   tokens = 0;
@@ -47,6 +49,10 @@ class HolderCount {
 
   constructor(key: string) {
     this.key = key;
+  }
+
+  get isFull(): boolean {
+    return this.concurrent >= this.places;
   }
 
   /** As `other` is now. */
@@ -81,20 +87,16 @@ class HolderCount {
 
 class TakenPlaces implements CapacityGrant {
   readonly granted = true;
-  readonly #capacity: Map<string, HolderCount>;
+  readonly #giveBack: (usage: HolderCount) => void;
   #usages: readonly HolderCount[] | undefined;
 
-  constructor(capacity: Map<string, HolderCount>, usages: readonly HolderCount[]) {
-    this.#capacity = capacity;
+  constructor(giveBack: (usage: HolderCount) => void, usages: readonly HolderCount[]) {
+    this.#giveBack = giveBack;
     this.#usages = usages;
   }
 
   release(): void {
-    for (const usage of this.#usages ?? []) {
-      usage.concurrent--;
-      // Nothing is left to remember of a holder without a rate.
-      if (usage.concurrent === 0 && usage.callsPerSecond === undefined) this.#capacity.delete(usage.key);
-    }
+    this.#usages?.forEach(this.#giveBack);
     this.#usages = undefined;
   }
 }
@@ -103,6 +105,9 @@ export class Capacity {
   readonly #clock: Clock;
   readonly #shared: SharedLimits;
   readonly #usages = new Map<string, HolderCount>();
+  /** Those with calls and no place for one more. */
+  readonly #full = new Set<HolderCount>();
+  readonly #giveBack = (usage: HolderCount) => this.#onReleased(usage);
 
   constructor(clock: Clock, shared = new SharedLimits(clock)) {
     this.#clock = clock;
@@ -116,19 +121,44 @@ export class Capacity {
     const usages: HolderCount[] = new Array(holders.length);
     for (let index = 0; index < holders.length; index++)
       usages[index] = this.#take(holders[index] as CapacityHolder, emergency);
-    return new TakenPlaces(this.#usages, usages);
+    return new TakenPlaces(this.#giveBack, usages);
   }
 
   #take(holder: CapacityHolder, emergency: boolean): HolderCount {
     const { key, callsPerSecond } = holder;
     const usage = this.#usage(key);
     usage.concurrent++;
-    usage.isLimited = isLimited(holder);
+    this.#follow(usage, holder);
     if (callsPerSecond !== undefined) {
       if (emergency) this.#refill(usage, callsPerSecond, this.#clock.nowMs());
       usage.tokens--;
     }
     return usage;
+  }
+
+  #onReleased(usage: HolderCount): void {
+    usage.concurrent--;
+    this.#noteFull(usage);
+    // Nothing is left to remember of a holder without a rate.
+    if (usage.concurrent === 0 && usage.callsPerSecond === undefined) this.#usages.delete(usage.key);
+  }
+
+  #follow(usage: HolderCount, limits: Omit<CapacityHolder, 'key'>): void {
+    const { concurrentCalls } = limits;
+    usage.isLimited = isLimited(limits);
+    usage.places =
+      concurrentCalls === undefined ? Number.POSITIVE_INFINITY : this.#shared.places(usage.key, concurrentCalls);
+    this.#noteFull(usage);
+  }
+
+  #noteFull(usage: HolderCount): void {
+    if (usage.isFull && usage.concurrent > 0) this.#full.add(usage);
+    else if (this.#full.size > 0) this.#full.delete(usage);
+  }
+
+  /** Whether a holder of calls in progress here has had no place for one more since it was last asked for one. */
+  get isAnyFull(): boolean {
+    return this.#full.size > 0;
   }
 
   /** Which holder has no place for one more call, if one has none. */
@@ -165,7 +195,7 @@ export class Capacity {
   /** What is set for whom has changed: the others are told of those who have a limit from now on. */
   *follow(limitsOf: (key: string) => Omit<CapacityHolder, 'key'>): Steps<void> {
     for (const usage of this.#usages.values()) {
-      usage.isLimited = isLimited(limitsOf(usage.key));
+      this.#follow(usage, limitsOf(usage.key));
       yield;
     }
   }

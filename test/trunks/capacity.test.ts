@@ -20,6 +20,31 @@ test('calls in progress beyond the limit are refused until one ends; ending twic
   expect(capacity.admit([trunk]).granted).toBe(false);
 });
 
+test('it is known whether a holder has no place left, from its last place being taken until one ends', () => {
+  const capacity = new Capacity(new VirtualScheduler());
+  const trunk = { key: 'trunk 1', concurrentCalls: 2 };
+  const tenant = { key: 'tenant a' };
+  const first = capacity.admit([trunk, tenant]);
+  expect(capacity.isAnyFull).toBe(false);
+  const second = capacity.admit([trunk, tenant]);
+  const emergency = capacity.admit([trunk], true);
+  expect(capacity.isAnyFull).toBe(true);
+  for (const grant of [emergency, first]) if (grant.granted) grant.release();
+  expect(capacity.isAnyFull).toBe(false);
+  if (first.granted) first.release();
+  if (second.granted) second.release();
+  expect([capacity.isAnyFull, capacity.size]).toEqual([false, 0]);
+});
+
+test('a limit that is set lower or higher than what is in progress makes a holder full, or makes room, when it is followed', () => {
+  const capacity = new Capacity(new VirtualScheduler());
+  capacity.admit([{ key: 'trunk 1', concurrentCalls: 2 }]);
+  allAtOnce(capacity.follow(() => ({ concurrentCalls: 1 })));
+  expect(capacity.isAnyFull).toBe(true);
+  allAtOnce(capacity.follow(() => ({ concurrentCalls: 3 })));
+  expect(capacity.isAnyFull).toBe(false);
+});
+
 test('a refusal by one holder takes nothing from the others', () => {
   const capacity = new Capacity(new VirtualScheduler());
   capacity.admit([{ key: 'tenant a', concurrentCalls: 1 }]);

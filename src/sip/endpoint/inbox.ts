@@ -42,6 +42,8 @@ export interface InboxOptions {
   readonly server: MessageServer;
   /** Whether the sockets hold more than was read: then nothing is handled before they were read on. Default: never. */
   readonly readsOn?: () => boolean;
+  /** Whether a limit of calls is reached: who ends a call may place the next, so nothing that ends one is put off. Default: never. */
+  readonly needsRoom?: (() => boolean) | undefined;
   /** The share of a core that this process may use, where that is limited: what it computes takes so much longer by the clock. Default: 1. */
   readonly cpuShare?: (() => number) | undefined;
   /** Ms that this thread has computed. Default: as the kernel counts it. */
@@ -320,7 +322,7 @@ export class Inbox {
       return;
     }
     const precedes = kind === Kind.Ongoing || kind === Kind.Ping;
-    const queue = precedes && this.#backlog.isShort && endsCall(text) ? this.#endings : this.#ongoing;
+    const queue = precedes && this.#putsOff && endsCall(text) ? this.#endings : this.#ongoing;
     const first =
       kind === Kind.Cancel
         ? this.#fresh.waitingOf(address) + this.#overdue.waitingOf(address) === 0
@@ -391,7 +393,7 @@ export class Inbox {
       const { knownWait } = this;
       const strangersTurn = this.#strangers.size > 0 && (!knownWait || this.#owedMs >= STRANGERS_TURN_MS);
       const freshTurn = this.#begins > 0 && (this.#ongoing.size === 0 || this.#freshOwedMs >= FRESH_TURN_MS);
-      const endsTurn = !strangersTurn && this.#endings.hasTurn(this.#othersWait);
+      const endsTurn = !strangersTurn && this.#endsTurn;
       const known = endsTurn ? this.#endings : freshTurn ? this.#beginning : this.#ongoing;
       const queue = strangersTurn ? this.#strangers : known;
       const next = queue.take();
@@ -406,6 +408,18 @@ export class Inbox {
       }
       nowMs = this.#serve(next, queue, nowMs, knownWait);
     }
+  }
+
+  get #endsTurn(): boolean {
+    return this.#endings.size > 0 && this.#endings.hasTurn(this.#othersWait && !this.#needsRoom);
+  }
+
+  get #needsRoom(): boolean {
+    return this.#options.needsRoom?.() === true;
+  }
+
+  get #putsOff(): boolean {
+    return this.#backlog.isShort && !this.#needsRoom;
   }
 
   /** Returns when it was done; those who wait meanwhile have earned their part of that time. */

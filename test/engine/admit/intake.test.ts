@@ -81,7 +81,9 @@ describe('limits.callsPerSecond', () => {
       const [first, second] = [world.phone('101', '203.0.113.1'), world.phone('102', '203.0.113.2')];
       const carrier = world.agent(CARRIER_A);
       world.run(1_000);
+      expect(world.engine.calls.isFull).toBe(false);
       first.call('18005550199');
+      expect(world.engine.calls.isFull).toBe(true);
       const uri = called.includes(':') ? called : `sip:${called}@acme.example.com`;
       const { address, client } = second;
       const sos = second.request(

@@ -18,6 +18,7 @@ class Thread {
   readonly inbox: Inbox;
   cpuShare = 1;
   restedMs = 0;
+  needsRoom = false;
 
   constructor(limits: Partial<InboxLimits> = {}) {
     this.inbox = new Inbox({
@@ -41,6 +42,7 @@ class Thread {
         this.restedMs += ms;
       },
       readsOn: () => this.readsOn,
+      needsRoom: () => this.needsRoom,
       later: (turn) => this.turns.push(turn),
     });
     serveMany(this.inbox, { remoteAddress: '192.0.2.1' } as Flow);
@@ -352,6 +354,23 @@ describe('more than there is time for', () => {
       thread.run();
       expect(thread.handled.indexOf('BYE')).toBeGreaterThan(0);
       expect(thread.handled.indexOf('BYE')).toBeLessThan(5);
+    });
+
+    test('while a limit of calls is reached, the end of one keeps its place: its sender may place the next', () => {
+      others(20);
+      thread.needsRoom = true;
+      pushAll();
+      thread.run();
+      expect(thread.handled).toEqual(['BYE', 'INFO', 'INVITE']);
+    });
+
+    test('what had been put off before the limit was reached makes room first', () => {
+      others(20);
+      pushAll();
+      thread.push('INVITE', 'next', '192.0.2.1');
+      thread.needsRoom = true;
+      thread.run();
+      expect(thread.handled).toEqual(['BYE', 'INFO', 'INVITE', 'next']);
     });
 
     test('what is put off takes no precedence from its source: what it asks within calls comes before what begins', () => {
