@@ -70,16 +70,22 @@ export abstract class ClientTransactionBase<F extends Channel>
 
   /** Sends the request: §17.1.1.2 and §17.1.2.2 resend it only over unreliable transports, and give up over all. */
   protected transmit(resendTimer: number, timeoutTimer: number): void {
-    this.#end = dueIn(this.host.scheduler, this.timeoutMs);
-    if (this.flow.reliable) this.armState(this.timeoutMs, timeoutTimer);
-    else this.armNext(resendTimer, timeoutTimer);
+    if (this.flow.reliable) {
+      this.armState(this.timeoutMs, timeoutTimer);
+    } else {
+      this.#end = dueIn(this.host.scheduler, this.timeoutMs);
+      this.#armFirst(this.timeoutMs, resendTimer, timeoutTimer);
+    }
     this.flow.send(this.text);
   }
 
   /** Of the two that run while it is sent again and again only the one that is due first. */
   protected armNext(resendTimer: number, timeoutTimer: number): void {
-    const leftMs = msUntil(this.host.scheduler, this.#end);
-    // On the next turn where it is over: an answer that came while the process stood still is read before.
+    this.#armFirst(msUntil(this.host.scheduler, this.#end), resendTimer, timeoutTimer);
+  }
+
+  /** On the next turn where nothing is left: an answer that came while the process stood still is read before. */
+  #armFirst(leftMs: number, resendTimer: number, timeoutTimer: number): void {
     if (this.intervalMs >= leftMs) this.armState(leftMs, timeoutTimer);
     else this.armResend(this.intervalMs, resendTimer);
   }
