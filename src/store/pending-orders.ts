@@ -34,12 +34,19 @@ export class PendingOrders {
     return this.#ended;
   }
 
-  /** @param send false: there is nobody to send it to */
-  ask(send: (id: number) => boolean): Promise<unknown> {
+  /**
+   * @param send false: there is nobody to send it to
+   * @param take is given the answer at once: whoever awaits it goes on after whatever else has come in the same turn
+   */
+  ask(send: (id: number) => boolean, take?: (value: unknown) => void): Promise<unknown> {
     if (this.#ended !== undefined) return Promise.reject(this.#ended);
     return new Promise((resolve, reject) => {
       const id = this.#nextId++;
-      this.#waiting.set(id, { resolve, reject });
+      const answered = (value: unknown): void => {
+        take?.(value);
+        resolve(value);
+      };
+      this.#waiting.set(id, { resolve: answered, reject });
       if (send(id)) return;
       this.#waiting.delete(id);
       reject(new Error('the store is closed'));

@@ -1,5 +1,5 @@
 import { PendingOrders } from '../pending-orders.ts';
-import type { FromHub, HubChannel, Notice, Operations } from './protocol.ts';
+import type { FromHub, HubChannel, HubOperations, Notice, Operations } from './protocol.ts';
 
 /** Asks the hub. An order is answered or, when the hub is gone, rejected; none waits for ever. */
 export class HubClient {
@@ -23,6 +23,17 @@ export class HubClient {
     return this.#orders.ask((id) => this.#channel.send({ kind: 'order', id, operation, argument })) as Promise<
       ReturnType<Operations[Name]>
     >;
+  }
+
+  /** Has the answer taken before the notices that come behind it, which may be news of it. */
+  async askFor<Name extends keyof HubOperations>(
+    operation: Name,
+    take: (value: ReturnType<HubOperations[Name]>) => void,
+  ): Promise<void> {
+    await this.#orders.ask(
+      (id) => this.#channel.send({ kind: 'order', id, operation, argument: undefined }),
+      (value) => take(value as ReturnType<HubOperations[Name]>),
+    );
   }
 
   /** Returns the function that ends it. */

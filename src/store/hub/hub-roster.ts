@@ -24,7 +24,9 @@ export class HubRoster implements NodeRoster {
   /** Resolves when it knows all that there are. */
   static async open(hub: HubClient, clock: Clock): Promise<HubRoster> {
     const roster = new HubRoster(hub, clock);
-    for (const { worker, report } of await hub.ask('others')) roster.#hear(worker, report);
+    await hub.askFor('others', (others) => {
+      for (const { worker, report } of others) roster.#hear(worker, report);
+    });
     return roster;
   }
 
