@@ -1,3 +1,4 @@
+import type { Steps } from '../base/steps.ts';
 import type { BindingTarget, RegistrarFlow, StoredBinding } from './ports.ts';
 
 /** One contact of an address-of-record. Never changed: an update makes a new one. */
@@ -32,4 +33,16 @@ export function stored(binding: Binding): StoredBinding {
  */
 export function detached(text: string): string {
   return text.length < 13 ? text : Buffer.from(text, 'latin1').toString('latin1');
+}
+
+/** The list of each address-of-record, in steps. */
+export function* byAor(bindings: Iterable<StoredBinding>): Steps<Map<string, StoredBinding[]>> {
+  const lists = new Map<string, StoredBinding[]>();
+  for (const binding of bindings) {
+    const list = lists.get(binding.aor);
+    if (list === undefined) lists.set(binding.aor, [binding]);
+    else list.push(binding);
+    yield;
+  }
+  return lists;
 }

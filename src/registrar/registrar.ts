@@ -1,5 +1,6 @@
 import { type Log, silentLog } from '../base/log.ts';
 import type { Scheduler } from '../base/scheduler.ts';
+import { inSlices, type Steps } from '../base/steps.ts';
 import {
   formatUri,
   HeaderId,
@@ -10,7 +11,7 @@ import {
   type SipUri,
 } from '../sip/message/index.ts';
 import { classifyAddress, plainAddress } from './addresses.ts';
-import { type Binding, detached, isReachable, stored } from './binding.ts';
+import { type Binding, byAor, detached, isReachable, stored } from './binding.ts';
 import { BindingTable } from './binding-table.ts';
 import { BindingWriter } from './binding-writer.ts';
 import {
@@ -96,8 +97,8 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
   /** Undefined: no other node has what is bound here. */
   readonly #removals: Removals | undefined;
   #isRestored = false;
-  /** What other nodes wrote while the store is read: it may be news of what has been read by then. */
-  #heldRemote: (() => void)[] | undefined = undefined;
+  /** By AOR what other nodes wrote last while the store is read: it may be news of what has been read by then. */
+  #heldRemote: Map<string, readonly StoredBinding[]> | undefined = undefined;
 
   constructor(options: RegistrarOptions<Flow>) {
     this.#scheduler = options.scheduler;
@@ -236,12 +237,12 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
    * taken away or the same contact has registered there since; if the other node did not know, the merged list is written.
    */
   applyRemote(aor: string, bindings: readonly StoredBinding[], removals: readonly StoredRemoval[] = []): void {
-    if (this.#heldRemote === undefined) this.#takeOver(aor, bindings, removals);
-    else this.#heldRemote.push(() => this.#takeOver(aor, bindings, removals));
+    this.#removals?.add(aor, removals);
+    if (this.#heldRemote === undefined) this.#takeOver(aor, bindings);
+    else this.#heldRemote.set(aor, bindings);
   }
 
-  #takeOver(aor: string, bindings: readonly StoredBinding[], removals: readonly StoredRemoval[]): void {
-    this.#removals?.add(aor, removals);
+  #takeOver(aor: string, bindings: readonly StoredBinding[]): void {
     const nowMs = this.#scheduler.nowMs();
     const isGone = (binding: StoredBinding): boolean => this.#removals?.covers(binding) === true;
     const own = this.#live(aor).filter(({ node }) => node === this.#node);
@@ -267,33 +268,41 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
 
   /** Brings back the bindings of an earlier run: those that have time left and can be reached without their old connection. */
   async restore(): Promise<number> {
-    this.#heldRemote ??= [];
+    this.#heldRemote ??= new Map();
     try {
-      return this.#bringBack(await this.#store.load());
+      return await inSlices(this.#bringBack(await this.#store.load()));
     } finally {
-      const held = this.#heldRemote;
-      this.#heldRemote = undefined;
-      for (const take of held) take();
+      await inSlices(this.#takeHeld());
     }
   }
 
-  #bringBack(kept: Iterable<StoredBinding>): number {
-    const byAor = new Map<string, Binding<Flow>[]>();
+  *#bringBack(kept: Iterable<StoredBinding>): Steps<number> {
     let count = 0;
-    for (const one of kept) {
-      const binding = this.#revive(one);
-      if (binding.expiresAtMs <= this.#scheduler.nowMs() || (!isReachable(binding) && binding.node === this.#node))
-        continue;
-      // A phone that has registered in the meantime knows better.
-      if (this.#table.get(one.aor).length > 0) continue;
-      const list = byAor.get(one.aor);
-      if (list === undefined) byAor.set(one.aor, [binding]);
-      else list.push(binding);
-      count++;
+    for (const [aor, list] of yield* byAor(kept)) {
+      // A phone that has registered in the meantime knows better, and so does one that has unregistered.
+      if (this.#table.get(aor).length > 0) continue;
+      const bindings = list.flatMap((one) => (this.#removals?.covers(one) === true ? [] : [this.#revive(one)]));
+      const nowMs = this.#scheduler.nowMs();
+      const back = bindings.filter(
+        (binding) => binding.expiresAtMs > nowMs && (isReachable(binding) || binding.node !== this.#node),
+      );
+      if (back.length > 0) this.#table.replace(aor, back);
+      count += back.length;
+      yield;
     }
-    for (const [aor, bindings] of byAor) this.#table.replace(aor, bindings);
     this.#isRestored = true;
     return count;
+  }
+
+  *#takeHeld(): Steps<void> {
+    const held = this.#heldRemote ?? new Map<string, readonly StoredBinding[]>();
+    // What comes for one that was taken comes at the end.
+    for (const [aor, bindings] of held) {
+      held.delete(aor);
+      this.#takeOver(aor, bindings);
+      yield;
+    }
+    this.#heldRemote = undefined;
   }
 
   /** Writes what the store does not have yet; false when it refused. */

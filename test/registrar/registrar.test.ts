@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { Registrar } from '../../src/registrar/index.ts';
+import { aorKey, Registrar } from '../../src/registrar/index.ts';
 import { MemoryBindingStore } from '../../src/registrar/ports.ts';
 import { HeaderId } from '../../src/sip/message/index.ts';
-import { ACCOUNT, BOB, DOMAIN, flowFrom, registrarWorld } from './kit.ts';
+import { SliceWatch } from '../kit/slice-watch.ts';
+import { ACCOUNT, BOB, DOMAIN, flowFrom, type RegisterFields, register, registrarWorld } from './kit.ts';
 
 const UNSUPPORTED_FLOW = ['Supported: path'];
 const OUTBOUND = ['Supported: path, outbound'];
@@ -464,6 +465,62 @@ describe('restart and other nodes', () => {
     expect(await restored).toBe(1);
     expect(here.uris()).toEqual(['sip:bob@192.0.2.4']);
     expect(here.registrar.elsewhere(BOB).map(({ node }) => node)).toEqual(['b']);
+  });
+
+  /** A store with so many AORs, of which `load` waits until it is let. */
+  async function slowStore(aors: number, node: string) {
+    const store = new MemoryBindingStore();
+    const before = registrarWorld({ store, node });
+    before.send();
+    await before.registrar.flush();
+    const [one] = await store.load();
+    if (one === undefined) throw new Error('nothing was written');
+    const kept = Array.from({ length: aors }, (_, n) => ({ ...one, aor: aorKey(`u${n}`, DOMAIN) }));
+    const { promise: read, resolve } = Promise.withResolvers<void>();
+    const slow = new MemoryBindingStore();
+    slow.load = async () => {
+      await read;
+      return kept;
+    };
+    return { store: Object.assign(slow, { isShared: true as const }), kept, letRead: resolve };
+  }
+
+  test('with 50,000 AORs that are read, and all that were told meanwhile, no turn of the loop computes for 50 ms', async () => {
+    const { store, kept, letRead } = await slowStore(50_000, 'b');
+    const here = registrarWorld({ store, node: 'a' });
+    const restored = here.registrar.restore();
+    const newer = kept.map((one) => ({ ...one, contactUri: 'sip:bob@192.0.2.5' }));
+    for (const one of kept) here.registrar.applyRemote(one.aor, [one]);
+    for (const one of newer) here.registrar.applyRemote(one.aor, [one]);
+    await new Promise((resolve) => setImmediate(resolve));
+    const watch = new SliceWatch();
+    watch.start();
+    letRead();
+    expect(await restored).toBe(50_000);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(watch.stop().cpuMs).toBeLessThan(50);
+    // Of each the last that was told.
+    const contacts = new Set([...here.registrar.all()].map(({ contactUri }) => contactUri));
+    expect([here.registrar.count, ...contacts]).toEqual([50_000, 'sip:bob@192.0.2.5']);
+  });
+
+  test('a phone that unregisters, or registers, while the store is read is what it says', async () => {
+    const { store, kept, letRead } = await slowStore(2, 'a');
+    const here = registrarWorld({ store, node: 'a' });
+    const restored = here.registrar.restore();
+    const [gone = '', moved = ''] = kept.map(({ aor }) => aor);
+    const say = (user: string, fields: RegisterFields) =>
+      here.registrar.process(register({ user, cseq: 2, ...fields }), flowFrom('192.0.2.4', 5060), {
+        ...ACCOUNT,
+        aor: aorKey(user, DOMAIN),
+        users: [user],
+      });
+    say('u0', { contacts: ['*'], expires: 0 });
+    say('u1', { contacts: ['<sip:u1@192.0.2.6>'] });
+    letRead();
+    await restored;
+    expect(here.registrar.bindings(gone)).toEqual([]);
+    expect(here.registrar.bindings(moved).map(({ contactUri }) => contactUri)).toEqual(['sip:u1@192.0.2.6']);
   });
 
   test('where the store cannot be read, what another node writes meanwhile is taken all the same', async () => {
