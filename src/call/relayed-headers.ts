@@ -32,8 +32,10 @@ const REQUEST_HEADERS: readonly HeaderId[] = [
 ];
 const REQUEST_HEADERS_BY_NAME: readonly string[] = ['Info-Package', 'Recv-Info', 'P-Early-Media'];
 
-/** Of those, what an anonymous party's messages may still say: nothing that it wrote, and no host of its own (RFC 3323 §4.1). */
-const ANONYMOUS_RESPONSE_HEADERS: readonly HeaderId[] = [HeaderId.RetryAfter];
+/**
+ * Of those, what an anonymous party's requests may still say: nothing that it wrote, and no host of its own (RFC 3323 §4.1). Its
+ * responses say a Retry-After without its comment, and requests and responses Reasons without their text.
+ */
 const ANONYMOUS_REQUEST_HEADERS: readonly HeaderId[] = [HeaderId.Event, HeaderId.SubscriptionState, HeaderId.Accept];
 
 /** Puts the body of `from` into `to`, octet for octet, with the header fields that describe it. */
@@ -59,7 +61,7 @@ export function reasonFields(values: readonly string[]): [HeaderId, string][] {
 /** The Reasons of a BYE or CANCEL of `sender`, as the other party may be told them. */
 export function reasonsOf({ headers }: SipMessage, sender: Sender): string[] {
   const values = headers.fieldValues(HeaderId.Reason);
-  return sender?.anonymous === true ? values.map(withoutText) : values;
+  return sender?.anonymous === true ? values.map(withoutText).filter((value) => value !== '') : values;
 }
 
 /** The reason phrase that a response of `sender` is relayed with; undefined: that of its status, where the party wrote one in private. */
@@ -67,9 +69,13 @@ export function relayedPhrase(response: SipResponse, taker: Taker, sender: Sende
   return withholds(taker, sender) ? undefined : response.reason;
 }
 
-/** RFC 3326 §2: `text` is for people to read, and written by them; protocol and cause stay. */
+/** What people read in a Reason, and wrote: `text` (RFC 3326 §2) and whatever else is quoted, also where the quotes do not end. */
+const REASON_TEXT = /;[^;="]*=\s*"(?:[^"\\]|\\.)*\\?(?:"|$)[^;,]*|;\s*text\s*=[^;"]*/gi;
+
+/** Protocol and cause stay; of what cannot be read the protocol alone, which may be empty. */
 function withoutText(reason: string): string {
-  return reason.replace(/;\s*text\s*=\s*(?:"(?:[^"\\]|\\.)*"|[^;"]*)/gi, '');
+  const kept = reason.replace(REASON_TEXT, '');
+  return kept.includes('"') ? kept.slice(0, kept.search(/[;"]/)).trim() : kept;
 }
 
 /** How a leg takes what is relayed to it; {@link LegOptions}. */
@@ -80,7 +86,7 @@ type Sender = Pick<LegOptions, 'anonymous'> | undefined;
 /** What a response of `sender` may say on the leg of `taker`. What privacy kept from the INVITE is kept from the whole dialog. */
 export function relayResponseHeaders(from: Headers, to: Headers, taker: Taker, sender: Sender): void {
   if (withholds(taker, sender)) {
-    copyFields(from, to, ANONYMOUS_RESPONSE_HEADERS);
+    copyRetrySeconds(from, to);
     copyReasons(from, to);
     copyNamedFields(from, to, RESPONSE_HEADERS_BY_NAME);
     return;
@@ -103,7 +109,16 @@ export function relayRequestHeaders(from: Headers, to: Headers, taker: Taker, se
 }
 
 function copyReasons(from: Headers, to: Headers): void {
-  for (const value of from.fieldValues(HeaderId.Reason)) to.add(HeaderId.Reason, withoutText(value));
+  for (const value of from.fieldValues(HeaderId.Reason)) {
+    const kept = withoutText(value);
+    if (kept !== '') to.add(HeaderId.Reason, kept);
+  }
+}
+
+/** RFC 3261 §20.33: comment and parameters are the party's own words. */
+function copyRetrySeconds(from: Headers, to: Headers): void {
+  const seconds = /^[0-9]{1,10}(?![0-9])/.exec(from.value(HeaderId.RetryAfter) ?? '')?.[0];
+  if (seconds !== undefined) to.set(HeaderId.RetryAfter, seconds);
 }
 
 function withholds(taker: Taker, sender: Sender): boolean {

@@ -72,6 +72,39 @@ test('RFC 3326 §2: a Reason of an anonymous party keeps its cause and loses its
   expect(relayedPhrase(response, {}, {})).toBe('Alice is out');
 });
 
+test.each([
+  ['SIP;cause=200;text="Alice', 'SIP;cause=200'],
+  ['SIP;cause=200;text="Al \\"ice\\', 'SIP;cause=200'],
+  ['Q.850;cause=16;x-who="Alice";location=LN', 'Q.850;cause=16;location=LN'],
+  ['Q.850;text="Alice" Alice;cause=16', 'Q.850;cause=16'],
+  ['SIP;cause=200;text="Alice", Q.850;cause=16', 'SIP;cause=200, Q.850;cause=16'],
+  ['SIP "Alice";cause=200', 'SIP'],
+  ['"Alice";cause=200', undefined],
+])('RFC 3323 §4.1: of the Reason %j of an anonymous party %j is said', (reason, kept) => {
+  const bye = new SipRequest('BYE', 'sip:a@b', fields({ Reason: reason }));
+  const expected = kept === undefined ? [] : [kept];
+  expect(reasonsOf(bye, { anonymous: true })).toEqual(expected);
+  for (const relay of [relayRequestHeaders, relayResponseHeaders]) {
+    const relayed = new Headers();
+    relay(bye.headers, relayed, {}, { anonymous: true });
+    expect(relayed.fieldValues(HeaderId.Reason)).toEqual(expected);
+  }
+});
+
+test.each([
+  ['5', '5'],
+  ['18000;duration=3600', '18000'],
+  ['120 (Alice is in a meeting)', '120'],
+  ['(Alice) 5', undefined],
+  ['Alice', undefined],
+])('RFC 3323 §4.1: of the Retry-After %j of an anonymous party %j is said, of another all', (written, kept) => {
+  const from = fields({ 'Retry-After': written });
+  const [anonymous, open] = [new Headers(), new Headers()];
+  relayResponseHeaders(from, anonymous, {}, { anonymous: true });
+  relayResponseHeaders(from, open, {}, {});
+  expect([anonymous.value(HeaderId.RetryAfter), open.value(HeaderId.RetryAfter)]).toEqual([kept, written]);
+});
+
 test('a relayed field leaves once, though a list names it that passes anyway, or a fixed field has its name', () => {
   const request = fields({ 'User-Agent': 'tandem' });
   relayRequestHeaders(fields(TELLING), request, RELAY, undefined);
