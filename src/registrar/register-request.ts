@@ -112,13 +112,23 @@ function read(request: SipRequest): RegisterAsk | RegisterAnswer {
   }
   const flows = flowSupport(request, pathUri);
   const contacts: AskedContact[] = [];
+  let unreadable: PeerError | undefined;
   for (const value of values) {
-    const contact = readContact(value, expires, flows);
-    if (contact === undefined) continue;
-    if (isRefusal(contact)) return contact;
-    contacts.push(contact);
+    try {
+      const contact = readContact(value, expires, flows);
+      if (contact === undefined) continue;
+      if (isRefusal(contact)) return contact;
+      contacts.push(contact);
+    } catch (error) {
+      // DEVIATION from RFC 3261 §10.3: beside one that can be read it costs nothing; the answer lists what is bound.
+      if (!(error instanceof PeerError)) throw error;
+      unreadable ??= error;
+    }
   }
-  if (contacts.length === 0) return refuse(400, 'Contact Is No SIP URI');
+  if (contacts.length === 0) {
+    if (unreadable !== undefined) throw unreadable;
+    return refuse(400, 'Contact Is No SIP URI');
+  }
   // RFC 5626 §6: a contact with reg-id registers alone.
   const lasting = contacts.filter(({ expiresSeconds }) => expiresSeconds !== 0);
   if (lasting.length > 1 && lasting.some(({ regId }) => regId !== undefined))

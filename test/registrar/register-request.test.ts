@@ -48,6 +48,19 @@ describe('Contact', () => {
     expect(isRefusal(ask) ? ask.status : ask.contacts.map(({ uriText }) => uriText)).toEqual(uris);
   });
 
+  test.each([
+    '<sip:bob@2001:db8::4>, <sip:bob@192.0.2.4>',
+    '<sip:bob@192.0.2.4>, <sip:bob@>',
+    '<sip:bob@192.0.2.4>, <bob@192.0.2.5>, <tel:+14155550100>',
+  ])('%s: what cannot be read costs the others nothing', (contact) => {
+    const ask = readRegister(register({ contacts: [contact] }));
+    expect(isRefusal(ask) ? ask.status : ask.contacts.map(({ uriText }) => uriText)).toEqual(['sip:bob@192.0.2.4']);
+  });
+
+  test.each(['<sip:bob@>', '<sip:bob@>, <tel:+14155550100>'])('%s: none that can be read is 400', (contact) => {
+    expect(contactOf(contact)).toBe(400);
+  });
+
   test('nothing but another scheme is 400', () => {
     expect(contactOf('<tel:+14155550100>')).toBe(400);
   });

@@ -3,7 +3,14 @@ import { BRANCH_COOKIE } from '../../base/ids.ts';
 import { isSpaceCode, splitAddresses } from './characters.ts';
 import { HeaderId } from './header-id.ts';
 import { DEFAULT_LIMITS, type MessageLimits } from './limits.ts';
-import { type Defect, parseNameAddrList, type SipMessage, type SipRequest, type SipResponse } from './message.ts';
+import {
+  type Defect,
+  parseNameAddrList,
+  readableNameAddrs,
+  type SipMessage,
+  type SipRequest,
+  type SipResponse,
+} from './message.ts';
 import { METHODS } from './method.ts';
 import { checkTag, isPlainAddress } from './name-addr.ts';
 import type { Params } from './params.ts';
@@ -167,7 +174,9 @@ export function validateResponse(response: SipResponse): boolean {
 function checkRouting(request: SipRequest): OwedResponse | undefined {
   const { headers, method } = request;
   const isPlain = headers.countOf(HeaderId.Contact) === 1 && headers.read(HeaderId.Contact, isPlainAddress) === true;
-  if (!isPlain && headers.has(HeaderId.Contact)) {
+  // Of the Contacts of a REGISTER the registrar leaves out what cannot be read beside others.
+  const readsOne = !isPlain && method === 'REGISTER' && readableNameAddrs(headers, HeaderId.Contact).length > 0;
+  if (!isPlain && !readsOne && headers.has(HeaderId.Contact)) {
     const contacts = request.contacts();
     // §8.1.1.8: the Contact is where requests of the dialog go.
     if (method !== 'REGISTER' && contacts.some(({ uri }) => !isSipUri(uri)))

@@ -23,6 +23,21 @@ const judge = (startLine: string, list: readonly string[] = fields) =>
 const replaced = (from: string, to: string): string[] =>
   fields.map((field) => field.replace(from, to)).filter((field) => field !== '');
 
+test.each([
+  ['<sip:a@2001:db8::1>, <sip:a@h>', undefined, 400],
+  ['<sip:a@h>, <sip:a@>', undefined, 400],
+  ['<sip:a@>, <sip:@>', 400, 400],
+  ['<sip:a@>', 400, 400],
+])(
+  'of the Contacts %s of a REGISTER those that cannot be read cost the others nothing: %s, an INVITE %s',
+  (contact, register, invite) => {
+    const fields = replaced('Contact: <sip:a@h>', `Contact: ${contact}`);
+    const registering = fields.map((field) => field.replace('INVITE', 'REGISTER'));
+    expect(judge('REGISTER sip:h SIP/2.0', registering)?.status).toBe(register);
+    expect(judge('INVITE sip:h SIP/2.0', fields)?.status).toBe(invite);
+  },
+);
+
 test('a well-formed request goes on', () => {
   expect(judge('INVITE sip:b@h SIP/2.0')).toBeUndefined();
   expect(judge('INVITE tel:+4989 SIP/2.0')).toBeUndefined();
