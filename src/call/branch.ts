@@ -102,7 +102,8 @@ export class Branch implements ClientTransactionUser, TimerTarget {
   /** The CANCEL of the INVITE under way, for who has to send it in our place. */
   cancellation(): WaitingCancel | undefined {
     if (this.state !== 'calling' || this.#transaction === undefined) return undefined;
-    return this.#invite?.cancellation(this.#transaction, this.#forks.highestSequence, this.#media !== undefined);
+    const next = this.#targets[this.#targetIndex + 1];
+    return this.#invite?.cancellation(this.#transaction, this.#forks.highestSequence, this.#media !== undefined, next);
   }
 
   /** Gives the branch up: CANCEL, and ACK and BYE for a 2xx that crosses it (RFC 3261 §9.1, §15). The attempt hears no more of it. */

@@ -4,19 +4,23 @@
  * one of the two is answered.
  */
 import { PeerError } from '../base/errors.ts';
-import { HeaderId, parseMessage, SipRequest, type SipResponse } from '../sip/message/index.ts';
+import { HeaderId, parseMessage, SipRequest, type SipResponse, serialize } from '../sip/message/index.ts';
 import type { WaitingCancel } from './waiting.ts';
 
 const RINGING = 'X-Tandem-Ringing';
-/** A response with a description would not go into one packet with it. */
-const MOST_OCTETS = 900;
+/** What goes into one packet whatever the way is (RFC 3261 §18.1.1). */
+const MOST_OCTETS = 1_300;
 
-/** Puts it into a provisional response to the other node, where one phone rings, and not over a connection that is ours alone. */
+/**
+ * Puts it into a provisional response to the other node, where one phone rings, and not over a connection that is ours alone. One with a long
+ * description has no room for it.
+ */
 export function tellRinging(response: SipResponse, cancels: readonly WaitingCancel[]): void {
   const [cancel, ...others] = cancels;
-  if (cancel === undefined || others.length > 0 || response.body !== '') return;
+  if (cancel === undefined || others.length > 0) return;
   const text = Buffer.from(cancel.text, 'latin1').toString('base64url');
-  if (text.length <= MOST_OCTETS) response.headers.addNamed(RINGING, text);
+  if (serialize(response).length + RINGING.length + text.length + 4 <= MOST_OCTETS)
+    response.headers.addNamed(RINGING, text);
 }
 
 /** The INVITE that rings there, as far as its CANCEL needs it; undefined: the other node does not say. */

@@ -1,5 +1,5 @@
 import { randomToken } from '../base/ids.ts';
-import type { SipRequest, SipResponse } from '../sip/message/index.ts';
+import { type SipRequest, type SipResponse, serialize } from '../sip/message/index.ts';
 import type { BranchMedia } from './branch-media.ts';
 import { carryCaller } from './contact.ts';
 import { describeDestination, sendOptions } from './destination.ts';
@@ -14,6 +14,7 @@ import { Repair } from './repair.ts';
 import type { Resumption, RingingInvite } from './resumption.ts';
 import { ringingOf } from './ringing-between-nodes.ts';
 import { SessionKeeper } from './session-keeper.ts';
+import { placeOf } from './snapshot.ts';
 import { cancellationOf, type WaitingCancel } from './waiting.ts';
 
 /** A phone that was cancelled is ready for the next call then. */
@@ -155,10 +156,18 @@ export class TargetInvite {
 
   /**
    * The CANCEL of what was sent, for who has to send it in our place. `isBound`: its description is a media relay's;
-   * `usedSequence`: the highest of its early dialogs.
+   * `usedSequence`: the highest of its early dialogs; `next`: where a phone of another node is itself.
    */
-  cancellation(sent: ClientTransaction, usedSequence: number, isBound: boolean): WaitingCancel | undefined {
-    return cancellationOf(sent, { to: this.to, trunkId: this.#plan.trunkId, usedSequence, isBound });
+  cancellation(
+    sent: ClientTransaction,
+    usedSequence: number,
+    isBound: boolean,
+    next: Destination | undefined,
+  ): WaitingCancel | undefined {
+    const cancel = cancellationOf(sent, { to: this.to, trunkId: this.#plan.trunkId, usedSequence, isBound });
+    const rings = this.#ringingThere;
+    if (cancel === undefined || rings === undefined || next === undefined) return cancel;
+    return { ...cancel, there: { text: serialize(rings), to: placeOf(next) } };
   }
 
   /** The INVITE was answered; `leg` is what came of it. */

@@ -43,6 +43,8 @@ export interface WaitingCancel {
   readonly to: PlaceSnapshot;
   /** Absent in what the program before wrote. */
   readonly asked?: AskedSnapshot;
+  /** It was sent to another node: what that one rings with, as it has said, and the phone's own address. */
+  readonly there?: { readonly text: string; readonly to: PlaceSnapshot };
 }
 
 /** What it takes to hear the answer to an INVITE of another process, or to cancel it. */

@@ -48,11 +48,16 @@ test('the other node can send the CANCEL that the one that rings the phone would
   expect(serialize(buildCancel(there as SipRequest, []))).toBe(cancel.text);
 });
 
+test('a short description leaves room for it', () => {
+  const there = ringingOf(told([cancel], 'v=0\r\n'));
+  expect(serialize(buildCancel(there as SipRequest, []))).toBe(cancel.text);
+});
+
 test.each([
   ['nobody rings', [], ''],
   ['several do, of whom the other node knows no address', [cancel, cancel], ''],
-  ['the response has a description', [cancel], 'v=0\r\n'],
-  ['it would be too long', [{ ...cancel, text: cancel.text.replace('of-two', 'o'.repeat(600)) }], ''],
+  ['the response has a long description', [cancel], `v=0\r\n${'a=sendrecv\r\n'.repeat(80)}`],
+  ['it would be too long', [{ ...cancel, text: cancel.text.replace('of-two', 'o'.repeat(800)) }], ''],
 ])('nothing is told where %s', (_what, cancels, body) => {
   expect(told(cancels, body).headers.hasNamed('X-Tandem-Ringing')).toBe(false);
 });

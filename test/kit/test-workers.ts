@@ -40,8 +40,6 @@ const RULED_OUT: Readonly<Record<string, string>> = {
     'with node and store lost a call between two workers comes back for its caller alone: there is no room for both halves',
   'nodes/shared-address.test.ts': NAMES_NODES,
   'nodes/srv.test.ts': NAMES_NODES,
-  'nodes/succession.test.ts > kill -9 while calls ring over trunks, UDP, TCP and TLS, in and out: each caller has his answer, who rang is cancelled, nothing is left':
-    'a phone that rings through another worker is cancelled by nobody when both have ended',
   'nodes/takeover.test.ts': NAMES_NODES,
 };
 

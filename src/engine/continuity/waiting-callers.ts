@@ -215,8 +215,15 @@ export class WaitingCallers {
 
   #cancel(cancel: WaitingCancel): void {
     const { endpoint, calls } = this.#options;
-    if (cancel.asked === undefined) endpoint.flowTo(targetHere(cancel.to, endpoint)).send(cancel.text);
-    else calls.cancelRinging(this.#ringing(cancel, cancel.asked));
+    const { there, asked } = cancel;
+    // This node may be the one that rings it: its own CANCEL comes of the one that it is sent here.
+    const ringsHere = asked !== undefined && calls.halves.has(requestOf(asked.text).callId());
+    if (asked === undefined) endpoint.flowTo(targetHere(cancel.to, endpoint)).send(cancel.text);
+    else calls.cancelRinging(this.#ringing(cancel, asked));
+    if (there === undefined || ringsHere) return;
+    // Another one that lives cancels the phone too, in the same transaction.
+    const to = targetHere(there.to, endpoint);
+    calls.cancelRinging({ invite: requestOf(there.text), to, trunkId: undefined, usedSequence: 0, way: {} });
   }
 
   #refuse(waiting: WaitingSnapshot, invite: SipRequest): void {

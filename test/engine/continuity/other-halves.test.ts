@@ -95,7 +95,7 @@ beforeEach(async () => {
   worlds.four = await start('four', network, following(store.of('four'), 'two'));
   alice = worlds.one.phone('101', '203.0.113.1');
   bob = new Phone(worlds.one, '203.0.113.2', '102');
-  const at = { transport: 'udp' as const, address: bob.host, port: 5060 };
+  const at = { transport: 'udp' as const, address: '203.0.113.2', port: 5060 };
   const atWallMs = scheduler.wallMs();
   const times = { refreshedAtWallMs: atWallMs, expiresAtWallMs: atWallMs + 600_000 };
   const where = { contactUri: `sip:102@${bob.host}`, path: [], source: at, target: at, node: 'two' };
@@ -382,6 +382,36 @@ describe('a node has left a thousand halves whose other ones nobody has', () => 
     const asked = questions.length;
     await passTime(2 * SEARCHED_MS);
     expect([questions.length, toldAfterMs]).toEqual([asked, []]);
+  });
+});
+
+describe('a call rings between two nodes, and both end', () => {
+  let rang: SipRequest;
+
+  beforeEach(async () => {
+    alice.call('102', UPDATES);
+    await pass(100);
+    rang = bob.requests('INVITE').at(-1) as SipRequest;
+    send(bob, parseMessage(serialize(okTo(rang)).replace('200 OK', '180 Ringing')), 'two');
+    await pass(500);
+    expect([rang.callId() === asked.callId(), store.count('one')]).toEqual([false, 2]);
+  });
+
+  const cancelled = () => bob.requests('CANCEL').map((cancel) => cancel.topVia().branch);
+
+  test('the phone is cancelled in the transaction that it knows, and then called at its own address', async () => {
+    await kill('one', 'two');
+    await pass(1_000);
+    expect(new Set(cancelled())).toEqual(new Set([rang.topVia().branch]));
+    const again = bob.requests('INVITE').at(-1) as SipRequest;
+    expect([again.callId() === rang.callId(), again.topVia().host]).toEqual([false, PLACES.three]);
+  });
+
+  test('where the node lives that it rings through, that one and whoever follows the other cancel one transaction', async () => {
+    await kill('one');
+    await pass(1_000);
+    expect(new Set(cancelled())).toEqual(new Set([rang.topVia().branch]));
+    expect(bob.requests('INVITE').at(-1)?.callId()).not.toBe(rang.callId());
   });
 });
 
