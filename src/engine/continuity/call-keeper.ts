@@ -459,19 +459,22 @@ export class CallKeeper implements TimerTarget {
     return hasAny && nowMs - this.#aliveAtMs >= ALIVE_MS / 2;
   }
 
+  /** One that cannot be kept is left out: the others are written all the same. */
   #snapshot(id: string, takenAtMs: number): KeptCall | undefined {
-    const { calls, grants } = this.#options;
+    const { calls, grants, log } = this.#options;
     const call = calls.get(id);
-    const snapshot = call?.snapshot(takenAtMs);
-    if (call !== undefined && snapshot !== undefined) {
-      const kept: CallSnapshot = { ...snapshot, grants: grants(call.record) };
-      return { id, document: JSON.stringify(kept) };
+    if (call === undefined) return undefined;
+    try {
+      const snapshot = call.snapshot(takenAtMs);
+      const kept: CallSnapshot | undefined = snapshot && { ...snapshot, grants: grants(call.record) };
+      if (kept !== undefined) return { id, document: JSON.stringify(kept) };
+      // Of a call between nodes the one that drafted it can place it again.
+      const waiting = call.record.facts.peerNode === undefined ? call.waitingSnapshot(takenAtMs) : undefined;
+      return waiting && { id, document: JSON.stringify({ ...waiting, record: waitingRecord(call.record) }) };
+    } catch (error) {
+      log.warn('call-not-kept', { call: id, error: String(error) });
+      return undefined;
     }
-    // Of a call between nodes the one that drafted it can place it again.
-    const waiting = call?.record.facts.peerNode === undefined ? call?.waitingSnapshot(takenAtMs) : undefined;
-    if (call === undefined || waiting === undefined) return undefined;
-    const record = waitingRecord(call.record);
-    return { id, document: JSON.stringify({ ...waiting, record }) };
   }
 
   /** Another node says that it has gone on with these, which the store cannot say now. */

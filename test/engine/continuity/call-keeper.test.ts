@@ -1,16 +1,17 @@
 import { X509Certificate } from 'node:crypto';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { CallSnapshot, Calls, LiveRecord, Restorer } from '../../../src/call/index.ts';
 import { CallKeeper, type CallKeeperOptions } from '../../../src/engine/continuity/call-keeper.ts';
+import { NO_PEERS } from '../../../src/engine/peer-nodes.ts';
 import { stirSchema } from '../../../src/settings/node-schema.ts';
-import { HeaderId, type SipRequest, type SipResponse } from '../../../src/sip/message/index.ts';
+import { HeaderId, type SipRequest, type SipResponse, UnsafeMessageError } from '../../../src/sip/message/index.ts';
 import { FakeRelays, relayed } from '../../kit/fake-relay.ts';
 import { SimulatedNetwork } from '../../kit/simulated-network.ts';
 import { stirWorld } from '../../kit/stir/authority.ts';
 import { ANY_NUMBER, LONG } from '../../kit/stir/signed.ts';
 import { signToken } from '../../kit/stir/token.ts';
 import { VirtualScheduler } from '../../kit/virtual-scheduler.ts';
-import { Life, MemoryCalls } from '../lives.ts';
+import { Life, MemoryCalls, SharedStore } from '../lives.ts';
 import { type Agent, CARRIER_A, CARRIER_A_ID, ENGINE, type Phone, SDP, World, type WorldOptions } from '../world.ts';
 
 const SECRET = new Uint8Array(32).fill(7);
@@ -26,8 +27,12 @@ let carrier: Agent;
 let invite: SipRequest;
 let final: SipResponse;
 
-async function start(options: WorldOptions = OPTIONS, scheduler = new VirtualScheduler()): Promise<void> {
-  store = new MemoryCalls();
+async function start(
+  options: WorldOptions = OPTIONS,
+  scheduler = new VirtualScheduler(),
+  calls = new MemoryCalls(),
+): Promise<void> {
+  store = calls;
   world = await process(options, { scheduler, network: new SimulatedNetwork(scheduler) });
   alice = world.phone('101', '203.0.113.1');
   carrier = world.agent(CARRIER_A);
@@ -584,6 +589,74 @@ describe('what is kept', () => {
     expect(store.documents.size).toBe(0);
     await crash();
     expect([...world.engine.calls.list()]).toEqual([]);
+  });
+});
+
+describe('a call that cannot be kept costs no other one', () => {
+  let bobs: string;
+  let hers: string;
+
+  /** Bob's call rings and cannot be written while Alice's is answered. */
+  async function both(): Promise<void> {
+    invite = alice.call('18005550199');
+    const asked = carrier.took('INVITE');
+    const bob = world.phone('102', '203.0.113.2');
+    bobs = bob.call('18005550198').callId();
+    for (const { id, callerCallId } of world.engine.calls.list()) {
+      const call = world.engine.calls.get(id);
+      if (callerCallId !== bobs) hers = id;
+      if (call === undefined || id === hers) continue;
+      vi.spyOn(call, 'waitingSnapshot').mockImplementation(() => {
+        throw new UnsafeMessageError('not relayed');
+      });
+    }
+    carrier.answer(carrier.took('INVITE', 1), 180, 'Ringing');
+    carrier.answer(asked, 200, 'OK', {}, SDP);
+    world.run(20);
+    final = alice.final(invite) as SipResponse;
+    await settle();
+  }
+
+  const kept = () => [...store.documents.keys()];
+
+  test('the others are kept, and the store hears on that the process is alive', async () => {
+    await start();
+    await both();
+    expect(kept()).toEqual([hers]);
+    expect(world.log.lines.filter(({ event }) => event === 'call-not-kept')).toHaveLength(1);
+    await settle(15_000);
+    await settle(15_000);
+    expect(world.scheduler.wallMs() - store.aliveAtMs).toBeLessThan(15_000);
+    expect(kept()).toEqual([hers]);
+  });
+
+  test('an end is noted in the store meanwhile', async () => {
+    await start();
+    await both();
+    expect(alice.ask(alice.within(invite, final, 'BYE')).status).toBe(200);
+    carrier.answer(carrier.took('BYE'), 200, 'OK');
+    await settle();
+    expect(kept()).toEqual([]);
+  });
+
+  test('the node closes in good order', async () => {
+    await start();
+    await both();
+    await world.engine.close();
+    expect(kept()).toEqual([]);
+    await crash();
+    expect([...world.engine.calls.list()]).toEqual([]);
+  });
+
+  test('the others are handed over, and it ends', async () => {
+    const successor = { ...NO_PEERS, hasSuccessor: () => true };
+    await start({ ...OPTIONS, engine: { peers: successor } }, undefined, new SharedStore());
+    await both();
+    await world.engine.close();
+    world.run();
+    expect(kept()).toEqual([hers]);
+    expect(world.log.lines).toContainEqual({ level: 'info', event: 'calls-handed-over', fields: { count: 1 } });
+    expect(ended()).toMatchObject([{ callerCallId: bobs }]);
   });
 });
 
