@@ -34,6 +34,16 @@ export interface Defect {
  */
 export type Spared = 'nothing' | 'ending' | 'all';
 
+/** What ends or acknowledges something. */
+export const ENDING: ReadonlySet<string> = new Set(['BYE', 'CANCEL', 'ACK']);
+
+/** Whether a message goes on in spite of the defect that it may have. */
+export function isSpared(message: SipMessage): boolean {
+  const { defect } = message;
+  if (defect === undefined || defect.spares === 'all') return true;
+  return defect.spares === 'ending' && (message.kind === 'response' || ENDING.has(message.method));
+}
+
 /**
  * What requests and responses share. Typed fields are read on first use and kept beside their header field until that changes; what
  * they return belongs to the message and is read-only: clone `params` before changing them.

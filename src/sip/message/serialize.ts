@@ -1,6 +1,6 @@
 import { ownCopy } from '../../base/text.ts';
 import { octetsFromText } from './characters.ts';
-import type { SipMessage, SipResponse } from './message.ts';
+import { isSpared, type SipMessage, type SipResponse } from './message.ts';
 import { METHODS } from './method.ts';
 import { reasonPhrase } from './reason-phrase.ts';
 
@@ -21,8 +21,8 @@ export class UnsafeMessageError extends Error {
  * cost the message; what says where a request goes is not. Throws UnsafeMessageError.
  */
 export function serialize(message: SipMessage): string {
-  // A line that no message is refused for was left out when it was read, and is not written.
-  if (message.defect !== undefined && message.defect.spares !== 'all')
+  // A line that costs this message nothing was left out when it was read, and is not written.
+  if (message.defect !== undefined && !isSpared(message))
     throw new UnsafeMessageError(`a message with a defect (${message.defect.reason}) is not relayed`);
   return message.headers.render(startLine(message), message.body, isWhole) ?? serializeCleaned(message);
 }

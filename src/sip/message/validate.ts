@@ -4,7 +4,8 @@ import { isSpaceCode, splitAddresses } from './characters.ts';
 import { HeaderId } from './header-id.ts';
 import { DEFAULT_LIMITS, type MessageLimits } from './limits.ts';
 import {
-  type Defect,
+  ENDING,
+  isSpared,
   parseNameAddrList,
   readableNameAddrs,
   type SipMessage,
@@ -16,7 +17,7 @@ import { checkTag, isPlainAddress } from './name-addr.ts';
 import type { Params } from './params.ts';
 import { reasonPhrase } from './reason-phrase.ts';
 import { isEmergencyService, isSipUri } from './uri.ts';
-import { parseVia } from './via.ts';
+import { isCutVia, parseVia } from './via.ts';
 
 /**
  * The validator stands behind the parser and before everybody else. It reads the fields that routing and dialogs live on and names the
@@ -65,8 +66,6 @@ function flags(ids: readonly HeaderId[]): Uint8Array {
   return table;
 }
 
-/** What ends or acknowledges something. */
-const ENDING: ReadonlySet<string> = new Set(['BYE', 'CANCEL', 'ACK']);
 /** Methods whose Contact becomes a remote target (§12.1, §12.2, RFC 3311 §5.1, RFC 3515 §2.2, RFC 6665 §4.1.2); REGISTER is the registrar's to judge. */
 const TARGETING: ReadonlySet<string> = new Set(['INVITE', 'UPDATE', 'SUBSCRIBE', 'NOTIFY', 'REFER', 'REGISTER']);
 
@@ -83,7 +82,7 @@ export function validateRequest(request: SipRequest, limits: MessageLimits = DEF
   if (request.version !== 'SIP/2.0') return refusal(505);
   const { defect } = request;
   const isEnding = ENDING.has(request.method);
-  if (defect !== undefined && !spares(defect, isEnding)) return refusal(defect.status, defect.reason);
+  if (defect !== undefined && !isSpared(request)) return refusal(defect.status, defect.reason);
   if (request.requestUri.length > limits.uriOctets) return refusal(414);
   try {
     return isEnding ? checkEnding(request) : checkRequest(request, limits);
@@ -91,10 +90,6 @@ export function validateRequest(request: SipRequest, limits: MessageLimits = DEF
     if (error instanceof PeerError) return refusal(error.status, reasonOf(error));
     throw error;
   }
-}
-
-function spares(defect: Defect, isEnding: boolean): boolean {
-  return defect.spares === 'all' || (isEnding && defect.spares === 'ending');
 }
 
 function checkRequest(request: SipRequest, limits: MessageLimits): OwedResponse | undefined {
@@ -153,7 +148,7 @@ function checkEnding(request: SipRequest): OwedResponse | undefined {
 /** False for a response that must be dropped: nobody can tell whose it is, or it has more than our own Via (§8.1.3.3). */
 export function validateResponse(response: SipResponse): boolean {
   const { defect } = response;
-  if (defect !== undefined && !spares(defect, true)) return false;
+  if (defect !== undefined && !isSpared(response)) return false;
   if (response.version !== 'SIP/2.0' || response.status > 699) return false;
   try {
     if (response.headers.firstConflict(isIdentity) !== HeaderId.Other) return false;
@@ -163,7 +158,8 @@ export function validateResponse(response: SipResponse): boolean {
     // So are two tags, which would be two dialogs.
     response.headers.read(HeaderId.From, checkTag);
     response.headers.read(HeaderId.To, checkTag);
-    return hasOneVia(response) || saysOneVia(response.headers.listValues(HeaderId.Via));
+    if (hasOneVia(response) || saysOneVia(response.headers.listValues(HeaderId.Via))) return true;
+    return response.headers.countOf(HeaderId.Via) === 1 && response.headers.read(HeaderId.Via, isCutVia) === true;
   } catch (error) {
     if (error instanceof PeerError) return false;
     throw error;

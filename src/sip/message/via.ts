@@ -1,5 +1,14 @@
 import { PeerError } from '../../base/errors.ts';
-import { decimalAt, findSeparator, isSameWord, isSpaceCode, isTokenCode, skipSpace, trimEnd } from './characters.ts';
+import {
+  closingQuote,
+  decimalAt,
+  findSeparator,
+  isSameWord,
+  isSpaceCode,
+  isTokenCode,
+  skipSpace,
+  trimEnd,
+} from './characters.ts';
 import { MAY_REPEAT, type Params, readParams, scannedValue, scanParams } from './params.ts';
 import { endOfBareIpv6, endOfHost, formatHost } from './uri.ts';
 import { wordAt, wordsByLength } from './words.ts';
@@ -159,7 +168,8 @@ export function parseVia(text: string, from = 0, to = text.length): Via {
  * cannot be read otherwise has it all the same. Throws what {@link parseVia} throws, and when there are two.
  */
 export function readBranch(text: string, from: number, to: number): string {
-  const end = endOfFirst(text, from, to);
+  const first = endOfFirst(text, from, to);
+  const end = first < to && isCutVia(text, from, to) ? to : first;
   try {
     locate(text, from, end);
     const found = scanParams(text, paramsStart, valueEnd, 'Via', NAMES);
@@ -174,23 +184,52 @@ export function readBranch(text: string, from: number, to: number): string {
   }
 }
 
-/** The one branch among the parameters of a Via that cannot be read otherwise; undefined when there is none, or two differ. */
+/** Whether a comma stands in the broken part of one Via: there is no parameter before it, and no Via begins behind it. */
+export function isCutVia(text: string, from: number, to: number): boolean {
+  const end = endOfFirst(text, from, to);
+  if (end >= to || !isBare(text, from, end)) return false;
+  for (let at = end; at < to; at = findSeparator(text, 0x2c, at + 1, to))
+    if (BEGINS_VIA.test(text.slice(at + 1, findSeparator(text, 0x2c, at + 1, to)))) return false;
+  return true;
+}
+const BEGINS_VIA = /^[^;"/]*\/[^;"/]*\//;
+
+function isBare(text: string, from: number, end: number): boolean {
+  const parameter = text.indexOf(';', from);
+  return parameter < 0 || parameter >= end;
+}
+
+/**
+ * The one branch among the parameters of a Via that cannot be read otherwise; undefined when there is none, or two differ. What stands in
+ * quotes is no parameter, unless they do not end.
+ */
 function branchAmong(via: string): string | undefined {
   let found: string | undefined;
-  for (let at = via.indexOf(';'); at >= 0; at = via.indexOf(';', at)) {
-    const start = skipSpace(via, at + 1);
-    at = start;
-    if (!isSameWord(via, start, 'branch')) continue;
-    const equals = skipSpace(via, start + 'branch'.length);
-    if (via.charCodeAt(equals) !== 0x3d) continue;
-    const valueStart = skipSpace(via, equals + 1);
-    let valueEnd = valueStart;
-    while (valueEnd < via.length && isTokenCode(via.charCodeAt(valueEnd))) valueEnd++;
-    const value = via.slice(valueStart, valueEnd);
-    if (found !== undefined && found !== value) return undefined;
-    found = value;
+  let quotesEnd = true;
+  for (let at = 0; at < via.length; at++) {
+    const code = via.charCodeAt(at);
+    if (code === 0x22 && quotesEnd) {
+      const close = closingQuote(via, at);
+      if (close < 0) quotesEnd = false;
+      else at = close;
+    }
+    if (code !== 0x3b) continue;
+    const value = branchAt(via, skipSpace(via, at + 1));
+    if (found !== undefined && value !== undefined && found !== value) return undefined;
+    found ??= value;
   }
   return found === '' ? undefined : found;
+}
+
+/** The value of the parameter at `start`, if it is `branch`. */
+function branchAt(via: string, start: number): string | undefined {
+  if (!isSameWord(via, start, 'branch')) return undefined;
+  const equals = skipSpace(via, start + 'branch'.length);
+  if (via.charCodeAt(equals) !== 0x3d) return undefined;
+  const valueStart = skipSpace(via, equals + 1);
+  let valueEnd = valueStart;
+  while (valueEnd < via.length && isTokenCode(via.charCodeAt(valueEnd))) valueEnd++;
+  return via.slice(valueStart, valueEnd);
 }
 
 /** The first Via value in `text[from, to)`. */

@@ -108,6 +108,24 @@ test('the other nodes are asked, and one of them has the call', async () => {
   expect([asked, replies]).toEqual([['192.0.2.2', '192.0.2.3'], [200]]);
 });
 
+test.each([
+  ['a line that is no field', 'rest of a value'],
+  ['a name with a space in it', 'X Name: y'],
+  ['a bare LF in a field', 'User-Agent: a\nb'],
+  ['a field of 17 KB', `X: ${'y'.repeat(17_000)}`],
+])('with %s left out it is passed on all the same', async (_what, line) => {
+  answers = (address) => (address === NODES['three'] ? 200 : 481);
+  const received = (text: string) =>
+    parseMessage(text.replace('Max-Forwards', `${line}\r\nMax-Forwards`)) as SipRequest;
+  expect(await strayRequests.passOn({ ...byeFrom(PHONE), request: received(BYE) } as ServerTransaction, nowhere)).toBe(
+    'taken',
+  );
+  expect([copy.callId(), copy.headers.has(HeaderId.UserAgent)]).toEqual(['1', false]);
+  const cancel = received(BYE.replaceAll('BYE', 'CANCEL').replace(';tag=2', ''));
+  expect(await strayRequests.passOnCancel(cancel, flow, nowhere)).toBe('of-192.0.2.3');
+  expect(copy.method).toBe('CANCEL');
+});
+
 test('none has it: each is asked once', async () => {
   expect(await strayRequests.passOn(byeFrom(PHONE), nowhere)).toBe('refused');
   expect([asked.length, replies]).toEqual([2, []]);

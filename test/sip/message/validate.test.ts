@@ -222,6 +222,8 @@ describe('responses', () => {
     ['two branches', replaced('bKa', 'bKa;branch=z9hG4bKb')],
     ['two branches of a Via that cannot be read', replaced('bKa', 'bKa;branch=z9hG4bKb;;= x')],
     ['a Via without branch that cannot be read', replaced('h;branch=z9hG4bKa', '[;x')],
+    ['a branch that is in quotes alone', replaced('h;branch=z9hG4bKa', 'h h;x=";branch=z9hG4bKa"')],
+    ['two Via in one field, the first without parameters', replaced('UDP h;', 'UDP g, SIP/2.0/UDP h;')],
   ])('%s is dropped', (_what, list) => {
     expect(keep(list)).toBe(false);
   });
@@ -260,6 +262,23 @@ describe('responses', () => {
     ['a tag twice', replaced('tag=1', 'tag=1;tag=1')],
   ])('an answer reaches its transaction with %s', (_what, list) => {
     expect(keep(list)).toBe(true);
+  });
+
+  test.each([
+    ['quotes in a Via that cannot be read', 'h h;x=";branch=z9hG4bKb"'],
+    ['quotes with a quote in them', 'h h;x="\\";branch=z9hG4bKb"'],
+    ['quotes that do not end', 'h h;x="y'],
+    ['a comma in the broken part', 'h, g'],
+    ['several commas there', 'ACME, Inc., h:5060'],
+  ])('the branch is read behind %s', (_what, sentBy) => {
+    const list = replaced('h;branch', `${sentBy};branch`);
+    expect(keep(list)).toBe(true);
+    expect((parseMessage(build('SIP/2.0 200 OK', list)) as SipResponse).topBranch()).toBe('z9hG4bKa');
+  });
+
+  test('a Via of thousands of quotes and commas is read in passing', () => {
+    for (const piece of ['"\\', ',"', ';"\\"', ','])
+      expect(keep(replaced('UDP h;', `UDP h h${piece.repeat(4_000)};`))).toBeTypeOf('boolean');
   });
 
   test('the tag of an address that cannot be read is read', () => {
