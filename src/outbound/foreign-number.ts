@@ -1,5 +1,5 @@
 import type { Directory } from '../provisioning/directory/directory.ts';
-import { normalizeNumber } from '../provisioning/tenants/number.ts';
+import { normalizeNumber, separatorLength, withAsciiDigits } from '../provisioning/tenants/number.ts';
 import type { Tenant } from '../provisioning/tenants/schema.ts';
 import type { Trunk } from '../provisioning/trunk-settings/schema.ts';
 
@@ -8,17 +8,23 @@ const SHORTEST_EMBEDDED_NUMBER = 7;
 
 /**
  * Behaviour 7: says whether a text is, or holds, a number that another tenant owns on the trunk's provider. The text as a whole is
- * compared as caller IDs are; inside other text every run of seven digits or more counts, separators left aside, with and without
- * the dialling prefixes that a pool entry never has.
+ * compared as caller IDs are; inside other text every run of seven digits or more counts, of whatever script, separators left aside,
+ * with and without the dialling prefixes that a pool entry never has.
  */
-export function holdsForeignNumber(directory: Directory, tenant: Tenant, trunk: Trunk, text: string): boolean {
-  if (text === '') return false;
+export function holdsForeignNumber(directory: Directory, tenant: Tenant, trunk: Trunk, written: string): boolean {
+  if (written === '') return false;
+  const text = withAsciiDigits(written);
   if (normalizeNumber(text) !== undefined) return isForeign(directory, tenant, trunk, text);
   let digits = '';
   for (let index = 0; index <= text.length; index += 1) {
     const code = index === text.length ? 0 : text.charCodeAt(index);
     if (code >= 0x30 && code <= 0x39) digits += text.charAt(index);
-    else if (digits !== '' && !isSeparator(code)) {
+    else if (digits !== '') {
+      const length = separatorLength(text, index);
+      if (length > 0) {
+        index += length - 1;
+        continue;
+      }
       if (runIsForeign(directory, tenant, trunk, digits)) return true;
       digits = '';
     }
@@ -33,9 +39,4 @@ function runIsForeign(directory: Directory, tenant: Tenant, trunk: Trunk, digits
 
 function isForeign(directory: Directory, tenant: Tenant, trunk: Trunk, number: string): boolean {
   return directory.numberOwnedByAnother(trunk.id, tenant.name, number);
-}
-
-/** Space, dot, dash, parentheses: what people write between digits. */
-function isSeparator(code: number): boolean {
-  return code === 0x20 || code === 0x2e || code === 0x2d || code === 0x28 || code === 0x29;
 }

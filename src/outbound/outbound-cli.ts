@@ -60,7 +60,7 @@ function readField(value: string, directives: RewriteDirective[], ignored: strin
   for (const part of splitDirectives(value)) {
     const equals = part.indexOf('=');
     const name = (equals < 0 ? part : part.slice(0, equals)).trim().toLowerCase();
-    const argument = equals < 0 ? '' : unquote(part.slice(equals + 1).trim());
+    const argument = equals < 0 ? '' : unquote(trimmed(part.slice(equals + 1)));
     const field = rewriteField(name);
     if (field === undefined && name !== 'trunk-id' && name !== 'trunk-name') {
       ignored.push(`unknown directive ${printable(name)}`);
@@ -122,12 +122,17 @@ function splitDirectives(value: string): string[] {
     else if (character === '\\' && quoted) index += 1;
     else if (character === '<' && !quoted) index = Math.max(index, value.indexOf('>', index));
     else if (!quoted && (character === ';' || (character === ',' && beginsDirective(value, index + 1)))) {
-      parts.push(value.slice(start, index).trim());
+      parts.push(trimmed(value.slice(start, index)));
       start = index + 1;
     }
   }
-  parts.push(value.slice(start).trim());
+  parts.push(trimmed(value.slice(start)));
   return parts.filter((part) => part !== '');
+}
+
+/** Without the white space of SIP around it: others may be the last octet of a character. */
+function trimmed(text: string): string {
+  return text.replaceAll(/^[ \t\r\n]+|[ \t\r\n]+$/g, '');
 }
 
 function unquote(text: string): string {

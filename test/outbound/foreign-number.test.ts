@@ -45,6 +45,27 @@ test.each([
   expect(holds('a', text)).toBe(expected);
 });
 
+test.each([
+  '\uff11\uff14\uff11\uff15\uff15\uff15\uff15\uff10\uff12\uff15\uff10',
+  '141555502\u0665\u0660',
+  'Call \u0967\u096a\u0967\u096b\u096b\u096b\u096b\u0966\u0968\u096b\u0966 now',
+  'Call \u{1d7cf}4155550250 now',
+  'Call 1415\u2011555\u20110250 now',
+  'Call 1415\u2212555\u22120250 now',
+  'Call \uff0b1\uff08415\uff095550250 now',
+  'Call 1\u200b4\u200b1\u200b5\u200b5\u200b550250 now',
+])('in the digits and marks of other scripts, "%s" holds it as well, as text and as octets', (text) => {
+  for (const each of [text, Buffer.from(text).toString('latin1')]) {
+    expect(holds('a', each)).toBe(true);
+    expect(holds('b', each)).toBe(false);
+  }
+});
+
+test('letters between digits part them', () => {
+  for (const text of ['1415ò5550250', 'Call 1415555ò0250 now', '日本1415555日0250'])
+    expect([holds('a', text), holds('a', Buffer.from(text).toString('latin1'))]).toEqual([false, false]);
+});
+
 test('the owner may use it', () => {
   expect(holds('b', '14155550250')).toBe(false);
   expect(holds('b', '14155550100')).toBe(true);

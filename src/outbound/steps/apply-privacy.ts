@@ -1,4 +1,4 @@
-import { normalizeNumber } from '../../provisioning/tenants/number.ts';
+import { normalizeNumber, withAsciiDigits, withoutSeparators } from '../../provisioning/tenants/number.ts';
 import { refusesPrivacy } from '../../sip/message/index.ts';
 import type { RouteState, RouteStep } from '../context.ts';
 import { type Address, emptyAddress, FIELD_LABEL, type FieldName, type HeaderField } from '../draft.ts';
@@ -268,9 +268,17 @@ export function callerDigits(route: RouteState): string[] {
   return [...digits];
 }
 
-/** Says whether a value holds one of the numbers; a short one, an extension's, only as a number of its own. */
+/**
+ * Says whether a value holds one of the numbers, of whatever script and however it is set out; a short one, an extension's, only as a
+ * number of its own.
+ */
 export function tells(value: string, secrets: readonly string[]): boolean {
-  return secrets.some((secret) =>
-    secret.length >= 5 ? value.includes(secret) : new RegExp(`(?<!\\d)${secret}(?!\\d)`).test(value),
-  );
+  const text = withAsciiDigits(value);
+  return secrets.some((secret) => {
+    if (secret.length >= SHORTEST_SET_OUT) return withoutSeparators(text).includes(secret);
+    return secret.length >= 5 ? text.includes(secret) : new RegExp(`(?<!\\d)${secret}(?!\\d)`).test(text);
+  });
 }
+
+/** Shorter ones would be found in the dots of an address. */
+const SHORTEST_SET_OUT = 7;

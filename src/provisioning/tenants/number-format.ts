@@ -2,7 +2,7 @@
  * How a carrier writes numbers. Pools are written in E.164 form without `+`; a carrier that writes the numbers of its own country
  * nationally (`030 123456` for +49 30 123456) is compared with the same pool when its trunk says so.
  */
-import { normalizeNumber } from './number.ts';
+import { normalizeNumber, withAsciiDigits } from './number.ts';
 
 /** `e164`, or `national` and the country code: `national 49`. */
 export type NumberFormat = 'e164' | `national ${string}`;
@@ -40,7 +40,7 @@ export function someNumberMeant(text: string, format: NumberFormat, passes: (num
 export function inE164(text: string, format: NumberFormat): string {
   if (format === 'e164') return text;
   const number = numbersMeant(text, format)[0];
-  const digits = text.replace(/[^0-9]/g, '');
+  const digits = withAsciiDigits(text).replace(/[^0-9]/g, '');
   return number === undefined || digits.length < SHORTEST_SUBSCRIBER ? text : `+${number}`;
 }
 
@@ -49,7 +49,7 @@ function nationalNumber(
   text: string,
   countryCode: string,
 ): { readonly number: number; readonly isBare: boolean } | undefined {
-  const digits = text.replace(/[^0-9+]/g, '');
+  const digits = withAsciiDigits(text).replace(/[^0-9+]/g, '');
   // North America dials 011 where others dial 00.
   const international = countryCode === '1' ? '011' : '00';
   if (digits.startsWith('+')) return undefined;

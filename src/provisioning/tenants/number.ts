@@ -1,7 +1,7 @@
 /**
  * How telephone numbers are compared: spaces, dots, dashes, parentheses and invisible characters do not count, one of the prefixes
- * `+00`, `+`, `00`, `0` is dropped, and what is left is a decimal number of 1 to 15 digits (E.164 §6.1). What is dialled and what is
- * sent loses the marks alone: {@link plainNumber}.
+ * `+00`, `+`, `00`, `0` is dropped, and what is left is a decimal number of 1 to 15 digits (E.164 §6.1), of whatever script. What is
+ * dialled and what is sent loses the marks alone, by the same lists: {@link plainNumber}.
  */
 
 const MAX_DIGITS = 15;
@@ -11,8 +11,9 @@ const PLUS = 0x2b;
 const STAR = 0x2a;
 const HASH = 0x23;
 
-/** The number that `text` compares as, or undefined when it is no telephone number. Fifteen digits fit a double exactly. */
-export function normalizeNumber(text: string): number | undefined {
+/** The number that `written` compares as, or undefined when it is no telephone number. Fifteen digits fit a double exactly. */
+export function normalizeNumber(written: string): number | undefined {
+  const text = withAsciiDigits(written);
   let position = skipSeparators(text, 0);
   const plus = text.charCodeAt(position) === PLUS;
   if (plus) position = skipSeparators(text, position + 1);
@@ -73,24 +74,56 @@ export function plainNumber(written: string): string {
   return start === 0 ? text : plain + text.slice(start);
 }
 
-/** The same with the digits of other scripts as ASCII ones: keyboards for Arabic or Japanese write a number with their own. */
-function withAsciiDigits(text: string): string {
+/**
+ * The same with the digits of other scripts, and `+`, `*` and `#` of full width, as ASCII ones: keyboards for Arabic or Japanese write a
+ * number with their own, and whoever reads them reads that number. As text or as the octets of its UTF-8; all else stays.
+ */
+export function withAsciiDigits(text: string): string {
   let result = '';
   let start = 0;
   for (let position = 0; position < text.length; position += 1) {
     if (text.charCodeAt(position) < 0x80) continue;
     const length = characterLength(text, position);
-    const zero = ZEROS.find((first) => character - first >= 0 && character - first <= 9);
-    if (zero === undefined) continue;
-    result += text.slice(start, position) + String(character - zero);
+    const ascii = asciiOf(character);
+    if (ascii !== undefined) {
+      result += text.slice(start, position) + ascii;
+      start = position + length;
+    }
+    position += length - 1;
+  }
+  return start === 0 ? text : result + text.slice(start);
+}
+
+/** What a character of another script or form is dialled as (`\u0664` 4, `\u2463` 4, `\uff0b` +); undefined when it is none. */
+function asciiOf(code: number): string | undefined {
+  if (code < 0xb2) return undefined;
+  const written = String.fromCodePoint(code);
+  if (!NUMERIC.test(written)) return undefined;
+  const compatible = written.normalize('NFKC');
+  if (DIALLED.test(compatible)) return compatible;
+  if (!DIGIT.test(written)) return undefined;
+  // Unicode has them in runs from 0 to 9.
+  let first = code;
+  while (DIGIT.test(String.fromCodePoint(first - 1))) first -= 1;
+  return String((code - first) % 10);
+}
+const NUMERIC = /[\p{Nd}\p{No}\uff03\uff0a\uff0b]/u;
+const DIGIT = /\p{Nd}/u;
+const DIALLED = /^[0-9*#+]+$/;
+
+/** The text without what people write between digits. */
+export function withoutSeparators(text: string): string {
+  let result = '';
+  let start = 0;
+  for (let position = 0; position < text.length; position += 1) {
+    const length = separatorLength(text, position);
+    if (length === 0) continue;
+    result += text.slice(start, position);
     start = position + length;
     position = start - 1;
   }
   return start === 0 ? text : result + text.slice(start);
 }
-
-/** Zero of the Arabic-Indic, Eastern Arabic-Indic, Devanagari, Bengali, Thai, Burmese, Khmer and full-width digits. */
-const ZEROS: readonly number[] = [0x660, 0x6f0, 0x966, 0x9e6, 0xe50, 0x1040, 0x17e0, 0xff10];
 
 function skipSeparators(text: string, start: number): number {
   let position = start;
@@ -104,7 +137,7 @@ function skipSeparators(text: string, start: number): number {
  * copied from a page or an address book (spaces of every width, dashes, marks of direction, zero-width characters, byte order mark),
  * as text or as the octets of its UTF-8.
  */
-function separatorLength(text: string, position: number): number {
+export function separatorLength(text: string, position: number): number {
   const code = text.charCodeAt(position);
   if (code < 0x80) return code === 0x20 || code === 0x2e || code === 0x2d || code === 0x28 || code === 0x29 ? 1 : 0;
   const length = characterLength(text, position);
@@ -114,20 +147,31 @@ function separatorLength(text: string, position: number): number {
 /** The character that {@link characterLength} found. */
 let character = 0;
 
-/** How many places the character at `position` takes: one, or two or three as the octets of its UTF-8. */
+/** How many places the character at `position` takes: one or two of text, or two to four as the octets of its UTF-8. */
 function characterLength(text: string, position: number): number {
   const code = text.charCodeAt(position);
   const second = text.charCodeAt(position + 1) ^ 0x80;
   const third = text.charCodeAt(position + 2) ^ 0x80;
+  const fourth = text.charCodeAt(position + 3) ^ 0x80;
   character = code;
   if (code >= 0xc2 && code <= 0xdf && second < 0x40) {
     character = ((code & 0x1f) << 6) | second;
     return 2;
   }
-  if (code < 0xe0 || code > 0xef || second >= 0x40 || third >= 0x40) return 1;
-  character = ((code & 0xf) << 12) | (second << 6) | third;
-  return 3;
+  if (code >= 0xe0 && code <= 0xef && second < 0x40 && third < 0x40) {
+    character = ((code & 0xf) << 12) | (second << 6) | third;
+    return 3;
+  }
+  if (code >= 0xf0 && code <= 0xf4 && second < 0x40 && third < 0x40 && fourth < 0x40) {
+    const astral = ((code & 7) << 18) | (second << 12) | (third << 6) | fourth;
+    if (astral <= LAST_CHARACTER) character = astral;
+    return 4;
+  }
+  if (code < 0xd800 || code > 0xdbff) return 1;
+  character = text.codePointAt(position) ?? code;
+  return character > 0xffff ? 2 : 1;
 }
+const LAST_CHARACTER = 0x10ffff;
 
 /** No-break space and soft hyphen; U+2000 to U+2015 (spaces, zero-width characters, dashes) and U+202A to U+202F; minus; U+2060 to U+206F; ideographic space; full-width parentheses, minus and stop; byte order mark. */
 function isInvisible(code: number): boolean {

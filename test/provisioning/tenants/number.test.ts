@@ -32,7 +32,9 @@ describe('how numbers compare (behaviour 1)', () => {
     '++1',
     '1+2',
     '*67',
-    '١٢٣',
+    '\uff0a\uff16\uff17',
+    '½',
+    'Ⅷ',
     '1\n2',
     'anonymous',
     '-',
@@ -111,13 +113,51 @@ describe('what is dialled in the digits of another script is that number', () =>
     ['Burmese', '\u1041\u1049\u1049', '199'],
     ['Khmer', '\u17e1\u17e1\u17e7', '117'],
     ['full-width', '\uff08\uff11\uff09\uff11\uff10', '110'],
+    ['full-width with plus', '\uff0b\uff11\uff14', '+14'],
+    ['Gujarati', '\u0aef\u0ae7\u0ae7', '911'],
+    ['Gurmukhi', '\u0a6f\u0a67\u0a67', '911'],
+    ['Odia', '\u0b67\u0b66\u0b6e', '108'],
+    ['Tamil', '\u0bef\u0be7\u0be7', '911'],
+    ['Telugu', '\u0c67\u0c66\u0c6e', '108'],
+    ['Kannada', '\u0ce7\u0ce6\u0cee', '108'],
+    ['Malayalam', '\u0d67\u0d66\u0d6e', '108'],
+    ['Lao', '\u0ed1\u0ed9\u0ed1', '191'],
+    ['Tibetan', '\u0f21\u0f21\u0f22', '112'],
+    ['N\u2019Ko', '\u07c1\u07c1\u07c7', '117'],
+    ['Adlam, beyond U+FFFF', '\u{1e951}\u{1e951}\u{1e957}', '117'],
+    ['bold', '\u{1d7cf}\u{1d7cf}\u{1d7d0}', '112'],
+    ['sans-serif', '\u{1d7e3}\u{1d7e3}\u{1d7e4}', '112'],
+    ['circled', '\u2460\u2460\u2461', '112'],
     ['one among others', '9\uff111', '911'],
-  ])('%s', (_name, text, number) => {
-    for (const each of [text, octets(text)]) expect(plainNumber(each)).toBe(number);
+  ])('%s, and it compares as that number', (_name, text, number) => {
+    for (const each of [text, octets(text)]) {
+      expect(plainNumber(each)).toBe(number);
+      expect(normalizeNumber(each)).toBe(Number(number));
+    }
+  });
+
+  test.each([
+    ['\uff0a\uff16\uff17\uff11\uff11\uff12', '*67112'],
+    ['\uff03\u0663\u0661\uff03', '#31#'],
+  ])('%s is the code %s', (text, code) => {
+    for (const each of [text, octets(text)]) expect(plainNumber(each)).toBe(code);
   });
 
   test('a name with such a digit stays as it is', () => {
-    for (const each of ['desk\uff11', octets('desk\uff11')]) expect(plainNumber(each)).toBe(each);
+    for (const name of ['desk\uff11', 'ò1', 'Bò', '\u2460A'])
+      for (const each of [name, octets(name)]) expect(plainNumber(each)).toBe(each);
+  });
+
+  test('each decimal digit of Unicode is a digit', () => {
+    let count = 0;
+    for (let code = 0x80; code <= 0x1ffff; code++) {
+      const digit = String.fromCodePoint(code);
+      if (!/\p{Nd}/u.test(digit)) continue;
+      expect([normalizeNumber(`1${digit}`), normalizeNumber(octets(`1${digit}`))]).toEqual(
+        Array(2).fill(10 + (count++ % 10)),
+      );
+    }
+    expect(count).toBeGreaterThan(500);
   });
 });
 
