@@ -3,6 +3,8 @@ export interface Figure {
   readonly what: string;
   readonly value: number;
   readonly unit: string;
+  /** What else is to be known of it. */
+  readonly note?: string;
   readonly bar: { readonly least: number } | { readonly most: number };
 }
 

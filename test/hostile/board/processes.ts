@@ -12,6 +12,10 @@ export interface CallFigures {
   readonly setupP50: number;
   readonly setupP99: number;
   readonly refusalP99: number;
+  /** The same of the part of the answers, 0 to 1, that cannot have lain in a socket while the process of calls stood still itself. */
+  readonly seen: { readonly setupP99: number; readonly refusalP99: number; readonly part: number };
+  /** The longest that it did. */
+  readonly longestStallMs: number;
   /** The Retry-After of refusals, s, each once. */
   readonly retryAfters: readonly number[];
   readonly byesSent: number;

@@ -37,12 +37,12 @@ for (const { item, name, amounts, parts } of await choose(words.length > 0 ? wor
   console.log(`\n${name}: ${item.title}`);
   const run = parts.length > 0 ? (item.parts?.of(parts) ?? item) : item;
   for await (const figure of await run.run(...amounts)) {
-    const { what, value, unit, bar } = figure;
+    const { what, value, unit, note, bar } = figure;
     const isHeld = holds(figure);
     if (!isHeld) missed++;
     const limit = 'least' in bar ? `≥ ${bar.least}` : `≤ ${bar.most}`;
     console.log(
-      `  ${isHeld ? 'holds ' : 'MISSED'} ${what.padEnd(60)} ${value.toFixed(2).padStart(10)} ${unit} (${limit})`,
+      `  ${isHeld ? 'holds ' : 'MISSED'} ${what.padEnd(60)} ${value.toFixed(2).padStart(10)} ${unit} (${limit})${note === undefined ? '' : `, ${note}`}`,
     );
   }
 }

@@ -3,6 +3,7 @@ import type { Socket } from 'node:dgram';
 import type { AddressInfo } from 'node:net';
 import { percentile } from '../../../kit/percentile.ts';
 import { answerCalls } from './carrier.ts';
+import { Stalls } from './stalls.ts';
 import { field, openSocket, statusOf } from './wire.ts';
 
 interface Call {
@@ -25,6 +26,10 @@ class Figures {
   readonly setups: number[] = [];
   readonly refusals: number[] = [];
   readonly retryAfters = new Set<number>();
+  /** Those of the two whose answer may not have lain here while this process stood still. */
+  readonly seenSetups: number[] = [];
+  readonly seenRefusals: number[] = [];
+  longestStallMs = 0;
 }
 
 const { port, callers, carrier, phases, vanishes } = JSON.parse(process.argv[2] ?? '') as {
@@ -46,6 +51,7 @@ let lastNumber = 0;
 
 if (carrier !== undefined) await answerCalls(carrier);
 const sockets = await Promise.all(callers.map((address) => openSocket(address, receive)));
+const stalls = new Stalls(sockets);
 /** Where each is bound: to ask for it costs as much as to make a message. */
 const boundTo = new Map(sockets.map((socket) => [socket, socket.address()]));
 
@@ -87,7 +93,9 @@ function place(figures: Figures): void {
 function receive(text: string): void {
   const status = statusOf(text);
   const call = calls.get(field(text, 'Call-ID'));
-  if (call === undefined || status < 200) return;
+  if (call === undefined) return;
+  const isSeenLate = stalls.reads(call.socket);
+  if (status < 200) return;
   const tookMs = performance.now() - call.sentAtMs;
   const { figures } = call;
   if (call.hungUp) {
@@ -95,8 +103,9 @@ function receive(text: string): void {
     figures.completed++;
     calls.delete(`${run}-${call.number}`);
   } else if (status < 300) {
-    if (call.target.startsWith('sip:+')) figures.setups.push(tookMs);
     const isFirst = call.target.startsWith('sip:+');
+    if (isFirst) figures.setups.push(tookMs);
+    if (isFirst && !isSeenLate) figures.seenSetups.push(tookMs);
     call.to = field(text, 'To');
     call.target = /<([^>]*)>/.exec(field(text, 'Contact'))?.[1] ?? '';
     send(call, `${head('ACK', call, call.target, 1, 'a')}Content-Length: 0\r\n\r\n`);
@@ -104,6 +113,7 @@ function receive(text: string): void {
   } else {
     figures.refused++;
     figures.refusals.push(tookMs);
+    if (!isSeenLate) figures.seenRefusals.push(tookMs);
     figures.retryAfters.add(Number(field(text, 'Retry-After')));
     call.to = field(text, 'To');
     send(call, `${head('ACK', call, 'sip:+493012345678@acme.example.com', 1, 'INVITE')}Content-Length: 0\r\n\r\n`);
@@ -126,11 +136,16 @@ const LAST_WAIT_MS = HOLD_MS + 4_000;
 function report(): void {
   for (const { hungUp, target, figures } of calls.values())
     if (!hungUp && target.startsWith('sip:+')) figures.unanswered++;
-  const results = seen.map(({ setups, refusals, retryAfters, ...counts }) => ({
+  const results = seen.map(({ setups, refusals, seenSetups, seenRefusals, retryAfters, ...counts }) => ({
     ...counts,
     setupP50: percentile(setups, 0.5),
     setupP99: percentile(setups, 0.99),
     refusalP99: percentile(refusals, 0.99),
+    seen: {
+      setupP99: percentile(seenSetups, 0.99),
+      refusalP99: percentile(seenRefusals, 0.99),
+      part: (seenSetups.length + seenRefusals.length) / Math.max(1, setups.length + refusals.length),
+    },
     retryAfters: [...retryAfters],
   }));
   console.log(JSON.stringify({ phases: results }));
@@ -139,6 +154,7 @@ function report(): void {
 let phase = 0;
 let beganMs = performance.now();
 const timer = setInterval(() => {
+  stalls.turn();
   const now = phases[phase];
   const figures = seen[phase];
   const elapsedMs = performance.now() - beganMs;
@@ -149,6 +165,7 @@ const timer = setInterval(() => {
     if (vanishes === true) process.exit();
     return;
   }
+  figures.longestStallMs = Math.max(figures.longestStallMs, stalls.takeLongestMs());
   const placedMs = Math.min(elapsedMs, now.seconds * 1000);
   while (figures.placed < (placedMs * now.perSecond) / 1000) place(figures);
   if (elapsedMs < now.seconds * 1000) return;
