@@ -167,8 +167,14 @@ export class JsonlFile {
   async #open(): Promise<FileHandle> {
     await mkdir(dirname(this.path), { recursive: true, mode: 0o750 });
     const file = await open(this.path, 'a', this.#mode);
-    // A pipe or a device says nothing of what is in it.
-    this.#isCut = (await endsWithinLine(this.path, file)) ?? this.#isCut;
+    try {
+      // A pipe or a device says nothing of what is in it.
+      this.#isCut = (await endsWithinLine(this.path, file)) ?? this.#isCut;
+    } catch (error) {
+      // A handle that is left to the garbage collector ends the process.
+      await closeQuietly(file);
+      throw error;
+    }
     return file;
   }
 
@@ -181,8 +187,7 @@ export class JsonlFile {
   async #close(): Promise<void> {
     const file = this.#file;
     this.#file = undefined;
-    // What could not be written was told; there is nothing else to save.
-    await file?.close().catch(() => {});
+    if (file !== undefined) await closeQuietly(file);
   }
 }
 
@@ -273,6 +278,11 @@ async function endsWithinLine(path: string, appended: FileHandle): Promise<boole
       await pause(GROWING_MS);
     }
   } finally {
-    await file.close();
+    await closeQuietly(file);
   }
+}
+
+/** What could not be written was told by the write; a close that fails has freed the descriptor all the same. */
+async function closeQuietly(file: FileHandle): Promise<void> {
+  await file.close().catch(() => {});
 }

@@ -1,4 +1,5 @@
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
@@ -119,3 +120,31 @@ test('lines of two that append to one file are whole, however long they are', as
   expect(lines.filter(isWhole)).toHaveLength(602);
   expect(lines).toHaveLength(602);
 });
+
+test.each(['stat', 'read'] as const)(
+  'a disk that fails at %s as the file is opened leaves no handle open, and the line comes with the next try',
+  async (failing) => {
+    const path = join(mkdtempSync(join(tmpdir(), 'tandem-')), 'calls.jsonl');
+    writeFileSync(path, '{"n":1}\n{"cut":"hal');
+    // There is no other way to the class.
+    await using handle = await open(path, 'r');
+    const prototype = Object.getPrototypeOf(handle) as typeof handle;
+    const stat = vi.spyOn(prototype, 'stat');
+    const spy = failing === 'stat' ? stat : vi.spyOn(prototype, 'read');
+    spy.mockRejectedValueOnce(Object.assign(new Error('i/o error'), { code: 'EIO' }));
+    const { events, log } = logOf();
+    const file = new JsonlFile(path, log);
+    try {
+      file.append({ n: 2 });
+      await file.flush();
+      expect(events).toEqual(['record-file-failing']);
+      const opened = stat.mock.contexts as (typeof handle)[];
+      expect(opened.length).toBeGreaterThan(0);
+      expect(opened.map(({ fd }) => fd)).toEqual(opened.map(() => -1));
+      await file.close();
+    } finally {
+      vi.restoreAllMocks();
+    }
+    expect(readFileSync(path, 'utf8')).toBe('{"n":1}\n{"cut":"hal\n{"n":2}\n');
+  },
+);
