@@ -181,11 +181,16 @@ async function writeOwn(path: string, octets: Buffer[]): Promise<void> {
   }
 }
 
+/** Of file systems on which folders are not synced, as of some that are mounted over a network: the names are as safe there as they can be. */
+const NOT_SYNCED = new Set(['EINVAL', 'ENOTSUP', 'ENOSYS', 'EPERM']);
+
 /** So that its names are on the disk. */
 async function syncFolder(path: string): Promise<void> {
   const folder = await open(path, 'r');
   try {
     await folder.sync();
+  } catch (error) {
+    if (!NOT_SYNCED.has((error as NodeJS.ErrnoException).code ?? '')) throw error;
   } finally {
     await folder.close();
   }

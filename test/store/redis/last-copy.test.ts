@@ -68,6 +68,21 @@ test('it is for the owner alone', async () => {
   expect(modes.map((each) => statSync(join(folder, each)).mode & 0o777)).toEqual([0o600, 0o700, 0o600]);
 });
 
+/** Until the test has ended `asked` is given the path of what is synced before it is; what it throws is how that fails. */
+async function atSync(asked: (path: string) => void): Promise<void> {
+  const handle = await open('/');
+  const proto = Object.getPrototypeOf(handle) as typeof handle;
+  await handle.close();
+  const { sync } = proto;
+  vi.spyOn(proto, 'sync').mockImplementation(async function (this: FileHandle) {
+    asked(readlinkSync(`/proc/self/fd/${this.fd}`));
+    await sync.call(this);
+  });
+  onTestFinished(() => {
+    vi.restoreAllMocks();
+  });
+}
+
 /** The copy with its tenants changed so. */
 function withTenants(what: Copy, change: (tenants: Copy['provisioned']['state']['tenants']) => void): Copy {
   const { version, state } = what.provisioned;
@@ -160,18 +175,10 @@ describe('of 2,000 tenants', () => {
     const folder = temporaryFolder();
     await write(folder, silentLog, large);
     const former = filesIn(folder);
-    const handle = await open(folder);
-    const proto = Object.getPrototypeOf(handle) as typeof handle;
-    await handle.close();
-    const { sync } = proto;
     const synced: { readonly path: string; readonly names: readonly string[]; readonly index: string }[] = [];
-    vi.spyOn(proto, 'sync').mockImplementation(function (this: FileHandle) {
-      const path = relative(folder, readlinkSync(`/proc/self/fd/${this.fd}`));
+    await atSync((at) => {
+      const path = relative(folder, at);
       synced.push({ path, names: filesIn(folder), index: readFileSync(join(folder, 'last-copy.json'), 'utf8') });
-      return sync.call(this);
-    });
-    onTestFinished(() => {
-      vi.restoreAllMocks();
     });
     const before = readFileSync(join(folder, 'last-copy.json'), 'utf8');
     await write(folder, silentLog, large);
@@ -187,6 +194,40 @@ describe('of 2,000 tenants', () => {
       expect(index === before).toBe(path !== '');
     }
     expect(filesIn(folder).filter((name) => former.includes(name))).toEqual([]);
+  });
+
+  test.each(['EINVAL', 'ENOTSUP', 'ENOSYS', 'EPERM'])(
+    'where folders are not synced (%s) it is written all the same, and what it replaces is removed',
+    async (code) => {
+      const folder = temporaryFolder();
+      await atSync((path) => {
+        if (statSync(path).isDirectory()) throw Object.assign(new Error(code), { code });
+      });
+      const errors: string[] = [];
+      const log = { ...silentLog, error: (event: string) => errors.push(event) };
+      await write(folder, log, large);
+      const former = filesIn(folder);
+      const next = withTenants(large, (all) => all.push(tenant('last')));
+      await write(folder, log, next);
+      expect(errors).toEqual([]);
+      expect(read(folder)).toEqual(next);
+      expect(filesIn(folder).filter((name) => former.includes(name))).toEqual([]);
+    },
+  );
+
+  test('a disk on which the names of its files cannot be synced is a failure, and the copy before stays', async () => {
+    const folder = temporaryFolder();
+    await write(folder, silentLog, large);
+    const before = filesIn(folder);
+    await atSync((path) => {
+      if (path.endsWith('last-copy')) throw Object.assign(new Error('i/o error'), { code: 'EIO' });
+    });
+    const errors: string[] = [];
+    const next = withTenants(large, (all) => all.push(tenant('last')));
+    await write(folder, { ...silentLog, error: (event) => errors.push(event) }, next);
+    expect(errors).toEqual(['last-copy-not-written']);
+    expect(filesIn(folder)).toEqual(before);
+    expect(read(folder)).toEqual(large);
   });
 
   test('what a crash has left is removed with the next change', async () => {
