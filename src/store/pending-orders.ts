@@ -36,15 +36,20 @@ export class PendingOrders {
 
   /**
    * @param send false: there is nobody to send it to
-   * @param take is given the answer at once: whoever awaits it goes on after whatever else has come in the same turn
+   * @param take is given the answer at once: whoever awaits it goes on after whatever else has come in the same turn. What it throws
+   * fails the order.
    */
   ask(send: (id: number) => boolean, take?: (value: unknown) => void): Promise<unknown> {
     if (this.#ended !== undefined) return Promise.reject(this.#ended);
     return new Promise((resolve, reject) => {
       const id = this.#nextId++;
       const answered = (value: unknown): void => {
-        take?.(value);
-        resolve(value);
+        try {
+          take?.(value);
+          resolve(value);
+        } catch (error) {
+          reject(error);
+        }
       };
       this.#waiting.set(id, { resolve: answered, reject });
       if (send(id)) return;

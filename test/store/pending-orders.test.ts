@@ -40,3 +40,16 @@ test('none waits for ever: those under way and those that come later are rejecte
   await expect(waiting).rejects.toThrow('the thread failed');
   await expect(orders.ask(sent)).rejects.toThrow('the thread failed');
 });
+
+test('an answer that who asked cannot take fails that order, and nothing else of who brings it', async () => {
+  const orders = new PendingOrders();
+  const take = (): void => {
+    throw new TypeError('of another version');
+  };
+  const asked = orders.ask(sent, take);
+  const other = orders.ask(sent);
+  orders.answered({ id: 1, value: 'unknown' });
+  orders.answered({ id: 2, value: 'two' });
+  await expect(asked).rejects.toThrow('of another version');
+  expect(await other).toBe('two');
+});
