@@ -114,8 +114,10 @@ export class OtherHalves {
     // One of two nodes lives, as a rule.
     const last = names.find(isThere);
     const there = last === undefined ? undefined : await this.#ask(last, half);
-    if (there !== undefined) return there;
-    return this.#first(names.filter((name) => name !== last).map((name) => this.#ask(name, half)));
+    if (there?.knowledge === 'has') return there;
+    // It may be ending it since another one goes on with it.
+    const elsewhere = await this.#first(names.filter((name) => name !== last).map((name) => this.#ask(name, half)));
+    return elsewhere ?? there;
   }
 
   /** Whoever says first that it has it; else one that is ending it. */

@@ -298,6 +298,7 @@ describe('a node has left a thousand halves whose other ones nobody has', () => 
   /** Of those given up: when each began and ended. */
   let toldAfterMs: number[];
   let found: number;
+  let ended: number;
   let halves: OtherHalves;
 
   const at = { b: 'none', c: 'none', d: undefined } as Record<string, Knowledge | undefined>;
@@ -308,6 +309,7 @@ describe('a node has left a thousand halves whose other ones nobody has', () => 
       ...{ isSought: true, dialog: { callId: 'call', ours: 'ours', theirs: 'theirs' } },
       leg: { destination: node(name) },
       found: () => found++,
+      ended: () => ended++,
       tell: () => toldAfterMs.push(time.nowMs() - beganMs),
     };
     return half as unknown as OtherHalf;
@@ -322,7 +324,7 @@ describe('a node has left a thousand halves whose other ones nobody has', () => 
 
   function begin(place: string, knowledge: Record<string, Knowledge | undefined>): void {
     time = new VirtualScheduler();
-    [questions, toldAfterMs, found] = [[], [], 0];
+    [questions, toldAfterMs, found, ended] = [[], [], 0, 0];
     const knows = async ({ name }: { readonly name: string }, _dialog: unknown, withinMs: number) => {
       questions.push({ name, atMs: time.nowMs() });
       if (knowledge[name] === undefined) await pause(time, withinMs);
@@ -373,6 +375,19 @@ describe('a node has left a thousand halves whose other ones nobody has', () => 
     await passTime(500);
     expect([questions.map(({ name }) => name), found]).toEqual([['c'], 1]);
   });
+
+  test.each([
+    { b: 'has', founds: 1, ends: 0 },
+    { b: 'none', founds: 0, ends: 1 },
+  ] as const)(
+    'where the node is ending it that it was known to be at, the call goes on if another one has it: $b',
+    async ({ b, founds, ends }) => {
+      begin('c', { b, c: 'had' });
+      halves.tell('1');
+      await passTime(500);
+      expect([found, ended]).toEqual([founds, ends]);
+    },
+  );
 
   test('nothing is looked for any more when the node ends', async () => {
     begin('a', at);
