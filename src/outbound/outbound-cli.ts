@@ -1,4 +1,4 @@
-import { readTypedAddress, subscriberNumber } from '../sip/message/index.ts';
+import { readTypedAddress, skipSpace, subscriberNumber, trimEnd } from '../sip/message/index.ts';
 
 /**
  * X-Outbound-Cli, the header by which an authenticated endpoint asks for identities of its own choice:
@@ -132,7 +132,8 @@ function splitDirectives(value: string): string[] {
 
 /** Without the white space of SIP around it: others may be the last octet of a character. */
 function trimmed(text: string): string {
-  return text.replaceAll(/^[ \t\r\n]+|[ \t\r\n]+$/g, '');
+  const start = skipSpace(text, 0);
+  return text.slice(start, trimEnd(text, start, text.length));
 }
 
 function unquote(text: string): string {

@@ -11,7 +11,7 @@ export {
   refusesPrivacy,
   withheldBy,
 } from './caller-privacy.ts';
-export { octetsFromText, quote, splitList, textFromOctets } from './characters.ts';
+export { octetsFromText, quote, skipSpace, splitList, textFromOctets, trimEnd } from './characters.ts';
 export { CONTENT_HEADERS, contentFields, contentKindOf, unsaidType } from './content-headers.ts';
 export { createResponse, type ResponseOptions } from './create-response.ts';
 export type { CSeq } from './cseq.ts';
