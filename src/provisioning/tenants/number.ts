@@ -11,9 +11,8 @@ const PLUS = 0x2b;
 const STAR = 0x2a;
 const HASH = 0x23;
 
-/** The number that `written` compares as, or undefined when it is no telephone number. Fifteen digits fit a double exactly. */
-export function normalizeNumber(written: string): number | undefined {
-  const text = withAsciiDigits(written);
+/** The number that `text` compares as, or undefined when it is no telephone number. Fifteen digits fit a double exactly. */
+export function normalizeNumber(text: string): number | undefined {
   let position = skipSeparators(text, 0);
   const plus = text.charCodeAt(position) === PLUS;
   if (plus) position = skipSeparators(text, position + 1);
@@ -25,7 +24,7 @@ export function normalizeNumber(written: string): number | undefined {
     const code = text.charCodeAt(position);
     if (code < ZERO || code > NINE) {
       const length = separatorLength(text, position);
-      if (length === 0) return undefined;
+      if (length === 0) return code < 0x80 ? undefined : normalizeForeign(text, position);
       position += length - 1;
       continue;
     }
@@ -39,6 +38,25 @@ export function normalizeNumber(written: string): number | undefined {
   }
   return digits === 0 ? undefined : value;
 }
+
+/** The same where the first character that is neither ASCII nor a separator is at `start`; reads no further than a number goes. */
+function normalizeForeign(text: string, start: number): number | undefined {
+  let ascii = text.slice(0, start);
+  const longest = start + LONGEST;
+  for (let position = start; position < text.length; ) {
+    const length = characterLength(text, position);
+    if (!isSeparator(character)) {
+      const isDigit = character >= ZERO && character <= NINE;
+      const dialled = isDigit ? text.charAt(position) : asciiOf(character);
+      ascii += dialled;
+      if (dialled === '' || ascii.length > longest) return undefined;
+    }
+    position += length;
+  }
+  return normalizeNumber(ascii);
+}
+/** A prefix of three characters, and the digits. */
+const LONGEST = 3 + MAX_DIGITS;
 
 /** How many zeros the one dropped prefix has: `+00` and `00` two, `0` one, `+` (and `+0`, where only the plus goes) none. */
 function leadingZeros(text: string, start: number, plus: boolean): number {
@@ -85,7 +103,7 @@ export function withAsciiDigits(text: string): string {
     if (text.charCodeAt(position) < 0x80) continue;
     const length = characterLength(text, position);
     const ascii = asciiOf(character);
-    if (ascii !== undefined) {
+    if (ascii !== '') {
       result += text.slice(start, position) + ascii;
       start = position + length;
     }
@@ -94,14 +112,27 @@ export function withAsciiDigits(text: string): string {
   return start === 0 ? text : result + text.slice(start);
 }
 
-/** What a character of another script or form is dialled as (`\u0664` 4, `\u2463` 4, `\uff0b` +); undefined when it is none. */
-function asciiOf(code: number): string | undefined {
-  if (code < 0xb2) return undefined;
+/** What a character of another script or form is dialled as (`\u0664` 4, `\u2463` 4, `\uff0b` +); '' when it is none. */
+function asciiOf(code: number): string {
+  if (code < 0xb2 || code > LAST_NUMERIC) return '';
+  let ascii = ASCII.get(code);
+  if (ascii === undefined) {
+    ascii = readAscii(code);
+    ASCII.set(code, ascii);
+  }
+  return ascii;
+}
+/** No plane after the second has digits. */
+const LAST_NUMERIC = 0x1ffff;
+/** What has been read: asking Unicode takes a hundred times as long as reading a text does. At most two planes. */
+const ASCII = new Map<number, string>();
+
+function readAscii(code: number): string {
   const written = String.fromCodePoint(code);
-  if (!NUMERIC.test(written)) return undefined;
+  if (!NUMERIC.test(written)) return '';
   const compatible = written.normalize('NFKC');
   if (DIALLED.test(compatible)) return compatible;
-  if (!DIGIT.test(written)) return undefined;
+  if (!DIGIT.test(written)) return '';
   // Unicode has them in runs from 0 to 9.
   let first = code;
   while (DIGIT.test(String.fromCodePoint(first - 1))) first -= 1;
@@ -139,9 +170,14 @@ function skipSeparators(text: string, start: number): number {
  */
 export function separatorLength(text: string, position: number): number {
   const code = text.charCodeAt(position);
-  if (code < 0x80) return code === 0x20 || code === 0x2e || code === 0x2d || code === 0x28 || code === 0x29 ? 1 : 0;
+  if (code < 0x80) return isSeparator(code) ? 1 : 0;
   const length = characterLength(text, position);
-  return isInvisible(character) ? length : 0;
+  return isSeparator(character) ? length : 0;
+}
+
+function isSeparator(code: number): boolean {
+  if (code >= 0x80) return isInvisible(code);
+  return code === 0x20 || code === 0x2e || code === 0x2d || code === 0x28 || code === 0x29;
 }
 
 /** The character that {@link characterLength} found. */

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { normalizeNumber, plainNumber } from '../../../src/provisioning/tenants/number.ts';
 
 const octets = (text: string) => Buffer.from(text, 'utf8').toString('latin1');
@@ -158,6 +158,47 @@ describe('what is dialled in the digits of another script is that number', () =>
       );
     }
     expect(count).toBeGreaterThan(500);
+  });
+});
+
+describe('a digit of another script costs what it takes to read it', () => {
+  function counted(method: 'charCodeAt' | 'normalize', run: () => void): number {
+    const calls = vi.spyOn(String.prototype, method);
+    try {
+      run();
+      return calls.mock.calls.length;
+    } finally {
+      calls.mockRestore();
+    }
+  }
+
+  test('Unicode is not asked about each character of a text', () => {
+    for (const text of ['\u0669'.repeat(250), '\uff19'.repeat(250), '\u2460'.repeat(250)])
+      for (const each of [text, octets(text)]) {
+        expect(counted('normalize', () => plainNumber(each))).toBeLessThanOrEqual(1);
+        expect(counted('normalize', () => normalizeNumber(each))).toBe(0);
+      }
+  });
+
+  test.each([
+    ['a name before it', `x${'\u0669'.repeat(8000)}`],
+    ['a name after it', `\u0669x${'\u0669'.repeat(8000)}`],
+    ['more than a number has', '\u0669'.repeat(8000)],
+    ['no digit', '\u4e00'.repeat(8000)],
+  ])('no text is compared beyond what shows that it is no number: %s', (_name, text) => {
+    for (const each of [text, octets(text)]) {
+      expect(normalizeNumber(each)).toBeUndefined();
+      expect(counted('charCodeAt', () => normalizeNumber(each))).toBeLessThan(500);
+    }
+  });
+
+  test('a prefix in digits of another script is one, and fifteen digits after it are a number', () => {
+    for (const prefix of ['+', '\uff0b', '\u0660', '\u0660\u0660', '+\u0660\u0660', '0\u0660', '\uff0b-\u0660 0'])
+      for (const text of [`${prefix}${'\u0669'.repeat(15)}`, `${prefix}9${'\u0669'.repeat(14)}`])
+        for (const each of [text, octets(text)]) {
+          expect(normalizeNumber(each)).toBe(999_999_999_999_999);
+          expect(normalizeNumber(`${each}${each.slice(-2)}`)).toBeUndefined();
+        }
   });
 });
 
