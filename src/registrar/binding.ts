@@ -1,4 +1,5 @@
 import type { Steps } from '../base/steps.ts';
+import { formatUri, type SipUri } from '../sip/message/index.ts';
 import type { BindingTarget, RegistrarFlow, StoredBinding } from './ports.ts';
 
 /** One contact of an address-of-record. Never changed: an update makes a new one. */
@@ -45,4 +46,12 @@ export function* byAor(bindings: Iterable<StoredBinding>): Steps<Map<string, Sto
     yield;
   }
   return lists;
+}
+
+/** A Contact as a Request-URI. RFC 3261 §19.1.1, table 1: no headers, no method parameter. */
+export function requestUriOf(uri: SipUri): string {
+  if (uri.headers === '' && !uri.params.has('method')) return detached(formatUri(uri));
+  const params = uri.params.clone();
+  params.delete('method');
+  return formatUri({ ...uri, params, headers: '' });
 }

@@ -1,17 +1,9 @@
 import { type Log, silentLog } from '../base/log.ts';
 import type { Scheduler } from '../base/scheduler.ts';
 import { inSlices, type Steps } from '../base/steps.ts';
-import {
-  formatUri,
-  HeaderId,
-  inBrackets,
-  isSipUri,
-  parseUri,
-  type SipRequest,
-  type SipUri,
-} from '../sip/message/index.ts';
+import { HeaderId, inBrackets, isSipUri, parseUri, type SipRequest, type SipUri } from '../sip/message/index.ts';
 import { classifyAddress, plainAddress } from './addresses.ts';
-import { type Binding, byAor, detached, isReachable, stored } from './binding.ts';
+import { type Binding, byAor, detached, isReachable, requestUriOf, stored } from './binding.ts';
 import { BindingTable } from './binding-table.ts';
 import { BindingWriter } from './binding-writer.ts';
 import {
@@ -33,7 +25,7 @@ import {
   refuse,
   supports,
 } from './register-request.ts';
-import { ALL_CONTACTS, isSameContact, Removals } from './removals.ts';
+import { ALL_CONTACTS, isSameContact, Removals, supersedes } from './removals.ts';
 import { applyUpdate, clearAll, type ExpiryPolicy, type Update } from './update.ts';
 
 /**
@@ -478,17 +470,4 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
     headers.push([HeaderId.Date, new Date(this.#scheduler.wallMs()).toUTCString()]);
     return headers;
   }
-}
-
-/** True when `other` is a later registration of what `binding` registers. */
-function supersedes(other: StoredBinding, binding: StoredBinding): boolean {
-  return isSameContact(binding, other) && other.refreshedAtWallMs >= binding.refreshedAtWallMs;
-}
-
-/** A Contact as a Request-URI. RFC 3261 §19.1.1, table 1: no headers, no method parameter. */
-function requestUriOf(uri: SipUri): string {
-  if (uri.headers === '' && !uri.params.has('method')) return detached(formatUri(uri));
-  const params = uri.params.clone();
-  params.delete('method');
-  return formatUri({ ...uri, params, headers: '' });
 }

@@ -66,6 +66,11 @@ export function isSameContact(a: Contact, b: Contact): boolean {
     : a.regId === b.regId && a.instance === b.instance && b.regId !== undefined;
 }
 
+/** True when `other` is a later registration of what `binding` registers. */
+export function supersedes(other: StoredBinding, binding: StoredBinding): boolean {
+  return isSameContact(binding, other) && other.refreshedAtWallMs >= binding.refreshedAtWallMs;
+}
+
 function ends(removal: StoredRemoval, binding: StoredBinding): boolean {
   if (removal.contactUri !== ALL_CONTACTS && !isSameContact(binding, removal) && !isSameContact(removal, binding))
     return false;
