@@ -88,9 +88,14 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
   readonly #writer: BindingWriter;
   /** Undefined: no other node has what is bound here. */
   readonly #removals: Removals | undefined;
-  #isRestored = false;
-  /** By AOR what other nodes wrote last while the store is read: it may be news of what has been read by then. */
-  #heldRemote: Map<string, readonly StoredBinding[]> | undefined = undefined;
+  #isReading = false;
+  /** What the store has of an earlier run is known. */
+  #isRead = false;
+  /** By AOR what was read and is not brought back yet. */
+  #toBringBack: Map<string, readonly StoredBinding[]> = new Map();
+  #broughtBack = 0;
+  /** By AOR what other nodes wrote last while the store was read: it may be news of what has been read by then. */
+  readonly #heldRemote = new Map<string, readonly StoredBinding[]>();
 
   constructor(options: RegistrarOptions<Flow>) {
     this.#scheduler = options.scheduler;
@@ -211,6 +216,7 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
 
   /** Removes every binding of an address-of-record, such as that of a deleted extension. */
   remove(aor: string): void {
+    this.#catchUp(aor);
     const bindings = this.#table.get(aor);
     if (bindings.length === 0) return;
     this.#table.replace(aor, []);
@@ -230,8 +236,12 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
    */
   applyRemote(aor: string, bindings: readonly StoredBinding[], removals: readonly StoredRemoval[] = []): void {
     this.#removals?.add(aor, removals);
-    if (this.#heldRemote === undefined) this.#takeOver(aor, bindings);
-    else this.#heldRemote.set(aor, bindings);
+    if (this.#isReading) {
+      this.#heldRemote.set(aor, bindings);
+      return;
+    }
+    this.#heldRemote.delete(aor);
+    this.#takeOver(aor, bindings);
   }
 
   #takeOver(aor: string, bindings: readonly StoredBinding[]): void {
@@ -253,48 +263,61 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
       );
     // Until those of an earlier run are back, this node cannot say which of its own are gone.
     const isForeignOrHere = ({ node, contactUri }: StoredBinding): boolean =>
-      node !== this.#node || !this.#isRestored || kept.some((binding) => binding.contactUri === contactUri);
+      node !== this.#node || !this.#isRead || kept.some((binding) => binding.contactUri === contactUri);
     if (!kept.every(isWritten) || bindings.some(isGone) || !bindings.every(isForeignOrHere)) this.#writer.changed(aor);
     for (const binding of own) if (!kept.includes(binding)) this.#listener?.onUnregistered(binding, 'elsewhere');
   }
 
-  /** Brings back the bindings of an earlier run: those that have time left and can be reached without their old connection. */
+  /**
+   * Brings back the bindings of an earlier run: those that have time left and can be reached without their old connection. That may take
+   * its time while calls wait; an AOR that is asked for, or that there is news of, is brought back at once.
+   */
   async restore(): Promise<number> {
-    this.#heldRemote ??= new Map();
+    this.#isReading = true;
+    this.#broughtBack = 0;
     try {
-      return await inSlices(this.#bringBack(await this.#store.load()));
+      this.#toBringBack = await inSlices(byAor(await this.#store.load()));
+      this.#isRead = true;
     } finally {
-      await inSlices(this.#takeHeld());
+      this.#isReading = false;
+      await inSlices(this.#catchUpAll());
+    }
+    return this.#broughtBack;
+  }
+
+  *#catchUpAll(): Steps<void> {
+    for (const behind of [this.#toBringBack, this.#heldRemote]) {
+      for (const aor of behind.keys()) {
+        this.#catchUp(aor);
+        yield;
+      }
     }
   }
 
-  *#bringBack(kept: Iterable<StoredBinding>): Steps<number> {
-    let count = 0;
-    for (const [aor, list] of yield* byAor(kept)) {
-      // A phone that has registered in the meantime knows better, and so does one that has unregistered.
-      if (this.#table.get(aor).length > 0) continue;
-      const bindings = list.flatMap((one) => (this.#removals?.covers(one) === true ? [] : [this.#revive(one)]));
-      const nowMs = this.#scheduler.nowMs();
-      const back = bindings.filter(
-        (binding) => binding.expiresAtMs > nowMs && (isReachable(binding) || binding.node !== this.#node),
-      );
-      if (back.length > 0) this.#table.replace(aor, back);
-      count += back.length;
-      yield;
+  /** What was read of an AOR, then what was told of it meanwhile. */
+  #catchUp(aor: string): void {
+    if (this.#isReading) return;
+    const kept = this.#toBringBack.get(aor);
+    if (kept !== undefined) {
+      this.#toBringBack.delete(aor);
+      this.#bringBack(aor, kept);
     }
-    this.#isRestored = true;
-    return count;
+    const held = this.#heldRemote.get(aor);
+    if (held === undefined) return;
+    this.#heldRemote.delete(aor);
+    this.#takeOver(aor, held);
   }
 
-  *#takeHeld(): Steps<void> {
-    const held = this.#heldRemote ?? new Map<string, readonly StoredBinding[]>();
-    // What comes for one that was taken comes at the end.
-    for (const [aor, bindings] of held) {
-      held.delete(aor);
-      this.#takeOver(aor, bindings);
-      yield;
-    }
-    this.#heldRemote = undefined;
+  #bringBack(aor: string, kept: readonly StoredBinding[]): void {
+    // A phone that has registered in the meantime knows better, and so does one that has unregistered.
+    if (this.#table.get(aor).length > 0) return;
+    const bindings = kept.flatMap((one) => (this.#removals?.covers(one) === true ? [] : [this.#revive(one)]));
+    const nowMs = this.#scheduler.nowMs();
+    const back = bindings.filter(
+      (binding) => binding.expiresAtMs > nowMs && (isReachable(binding) || binding.node !== this.#node),
+    );
+    if (back.length > 0) this.#table.replace(aor, back);
+    this.#broughtBack += back.length;
   }
 
   /** Writes what the store does not have yet; false when it refused. */
@@ -303,6 +326,7 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
   }
 
   #live(aor: string): Binding<Flow>[] {
+    this.#catchUp(aor);
     const nowMs = this.#scheduler.nowMs();
     return this.#table.get(aor).filter((binding) => binding.expiresAtMs > nowMs);
   }

@@ -1,6 +1,7 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { letFirst } from '../../src/base/steps.ts';
 import { aorKey, Registrar } from '../../src/registrar/index.ts';
-import { MemoryBindingStore } from '../../src/registrar/ports.ts';
+import { MemoryBindingStore, type StoredBinding } from '../../src/registrar/ports.ts';
 import { HeaderId } from '../../src/sip/message/index.ts';
 import { SliceWatch } from '../kit/slice-watch.ts';
 import { ACCOUNT, BOB, DOMAIN, flowFrom, type RegisterFields, register, registrarWorld } from './kit.ts';
@@ -502,6 +503,44 @@ describe('restart and other nodes', () => {
     // Of each the last that was told.
     const contacts = new Set([...here.registrar.all()].map(({ contactUri }) => contactUri));
     expect([here.registrar.count, ...contacts]).toEqual([50_000, 'sip:bob@192.0.2.5']);
+  });
+
+  test('while calls wait, an AOR that is asked for is there as soon as it is read, and so is news of others', async () => {
+    const { store, kept, letRead } = await slowStore(4_000, 'b');
+    const here = registrarWorld({ store, node: 'a' });
+    const yieldsNoMore = letFirst(() => true);
+    onTestFinished(() => void yieldsNoMore());
+    const restored = here.registrar.restore();
+    const [told, asked] = kept.slice(-2) as [StoredBinding, StoredBinding];
+    const atNewPort = { ...told, contactUri: 'sip:bob@192.0.2.5', refreshedAtWallMs: told.refreshedAtWallMs + 1 };
+    const unknown = { ...told, aor: aorKey('new', DOMAIN) };
+    letRead();
+    await vi.waitFor(() => expect(here.registrar.bindings(asked.aor)).toHaveLength(1), 3_000);
+    here.registrar.applyRemote(told.aor, [told, atNewPort]);
+    here.registrar.applyRemote(unknown.aor, [unknown]);
+    expect(here.registrar.bindings(told.aor)).toHaveLength(2);
+    expect(here.registrar.bindings(unknown.aor)).toHaveLength(1);
+    // Most of them have not had their turn.
+    expect(here.registrar.count).toBeLessThan(4_000);
+    yieldsNoMore();
+    expect(await restored).toBe(4_000);
+    expect(here.registrar.bindings(told.aor)).toHaveLength(2);
+    expect(here.registrar.count).toBe(4_002);
+  });
+
+  test('an extension that is deleted before its binding is brought back has none', async () => {
+    const { store, kept, letRead } = await slowStore(4_000, 'a');
+    const here = registrarWorld({ store, node: 'a' });
+    const yieldsNoMore = letFirst(() => true);
+    onTestFinished(() => void yieldsNoMore());
+    const restored = here.registrar.restore();
+    const [asked, deleted] = kept.slice(-2).map(({ aor }) => aor) as [string, string];
+    letRead();
+    await vi.waitFor(() => expect(here.registrar.bindings(asked)).toHaveLength(1), 3_000);
+    here.registrar.remove(deleted);
+    yieldsNoMore();
+    await restored;
+    expect(here.registrar.bindings(deleted)).toEqual([]);
   });
 
   test('a phone that unregisters, or registers, while the store is read is what it says', async () => {
