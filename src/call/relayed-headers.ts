@@ -69,14 +69,31 @@ export function relayedPhrase(response: SipResponse, taker: Taker, sender: Sende
   return withholds(taker, sender) ? undefined : response.reason;
 }
 
-/** What people read in a Reason, and wrote: `text` (RFC 3326 §2) and whatever else is quoted, also where the quotes do not end. */
-const REASON_TEXT = /;[^;="]*=\s*"(?:[^"\\]|\\.)*\\?(?:"|$)[^;,]*|;\s*text\s*=[^;"]*/gi;
-
-/** Protocol and cause stay; of what cannot be read the protocol alone, which may be empty. */
+/**
+ * What may stay of a Reason that an anonymous party wrote (RFC 3326 §2): the protocol, its cause, and the location of a Q.850 cause
+ * (RFC 8606); all else are words of its own. A protocol that is not one of RFC 3326 stays with a cause only: it may be a word, too.
+ */
 function withoutText(reason: string): string {
-  const kept = reason.replace(REASON_TEXT, '');
-  return kept.includes('"') ? kept.slice(0, kept.search(/[;"]/)).trim() : kept;
+  return reason
+    .replace(QUOTED, '"')
+    .split(',')
+    .map((value) => {
+      const [head = '', ...params] = value.split(';');
+      const kept = params
+        .map((param) => CODE.exec(param))
+        .flatMap((code) => (code === null ? [] : `;${code[1]}=${code[2]}`));
+      const protocol = PROTOCOL.exec(head)?.[1] ?? (kept.length === 0 ? undefined : TOKEN.exec(head)?.[1]);
+      return protocol === undefined ? '' : `${protocol}${kept.join('')}`;
+    })
+    .filter((value) => value !== '')
+    .join(', ');
 }
+/** Also where the quotes do not end. */
+const QUOTED = /"(?:[^"\\]|\\.)*\\?(?:"|$)/gs;
+const PROTOCOL = /^[ \t]*(SIP|Q\.850)(?![\w.!%*+`'~-])/i;
+const TOKEN = /^[ \t]*([\w.!%*+`'~-]+)[ \t]*$/;
+/** A number longer than any code might be the party's own. */
+const CODE = /^[ \t]*(cause|location)[ \t]*=[ \t]*([0-9]{1,5}|U|LN|LPN|TN|RLN|RPN|INTL|BI|LOC-[0-9]{1,2})(?![^ \t("])/i;
 
 /** How a leg takes what is relayed to it; {@link LegOptions}. */
 type Taker = Pick<LegOptions, 'relayHeaders' | 'withholdsPeer'>;

@@ -78,8 +78,20 @@ test.each([
   ['Q.850;cause=16;x-who="Alice";location=LN', 'Q.850;cause=16;location=LN'],
   ['Q.850;text="Alice" Alice;cause=16', 'Q.850;cause=16'],
   ['SIP;cause=200;text="Alice", Q.850;cause=16', 'SIP;cause=200, Q.850;cause=16'],
-  ['SIP "Alice";cause=200', 'SIP'],
+  ['SIP "Alice";cause=200', 'SIP;cause=200'],
   ['"Alice";cause=200', undefined],
+  ['SIP;cause=200 (Alice is ill)', 'SIP;cause=200'],
+  ['SIP;cause=200 (Alice, Bob;x)', 'SIP;cause=200'],
+  ['SIP;cause=200;comment=Alice', 'SIP;cause=200'],
+  ['SIP;cause=200;text=Alice, Bob', 'SIP;cause=200'],
+  ["SIP;cause=200;text='Alice;location=Alice", 'SIP;cause=200'],
+  ['SIP;cause=200;text="Alice;cause=1;x"', 'SIP;cause=200'],
+  ['SIP;cause=4155550101', 'SIP'],
+  ['SIP;Alice;cause=200Alice', 'SIP'],
+  ['Alice is ill;cause=16', undefined],
+  ['Alice', undefined],
+  ['SIP ; text = "q" ; cause = 31', 'SIP;cause=31'],
+  ['Preemption ;cause=2 ;text="Alice"', 'Preemption;cause=2'],
 ])('RFC 3323 §4.1: of the Reason %j of an anonymous party %j is said', (reason, kept) => {
   const bye = new SipRequest('BYE', 'sip:a@b', fields({ Reason: reason }));
   const expected = kept === undefined ? [] : [kept];
