@@ -344,6 +344,12 @@ export class Calls implements CallRegistry {
     return this.#calls.get(id);
   }
 
+  /** The call that has a dialog under a tag of this engine, which the branches of a fork share. */
+  ofTag(localTag: string): Call | undefined {
+    const leg = this.#legs.first(localTag);
+    return leg && this.get(leg.call.record.id);
+  }
+
   // --- for calls and legs ---
 
   add(leg: Leg): void {

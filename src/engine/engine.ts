@@ -15,6 +15,7 @@ import { TrunkService, type TrunkStatus } from '../trunks/trunk-service.ts';
 import type { Acquaintances } from './acquaintances.ts';
 import type { Intake } from './admit/intake.ts';
 import { Reception } from './admit/reception.ts';
+import { CallRoom } from './call-room.ts';
 import { CallContinuity } from './continuity/call-continuity.ts';
 import { KnownNodes } from './continuity/known-nodes.ts';
 import { NodeMark } from './continuity/node-mark.ts';
@@ -149,11 +150,7 @@ export class Engine {
     network.facts.give(facts);
     registrations.audience.give({ trunks, messaging });
     intake.watch(calls, endpoint.transactions);
-    network.callLimits.give({
-      get isAnyReached() {
-        return calls.isFull || trunks.capacity.isAnyFull;
-      },
-    });
+    network.room.give(new CallRoom(calls, trunks.capacity));
     guards.calls.give(calls);
     admission.calls.give(calls);
     audience.keeper = continuity.observer;

@@ -2,7 +2,7 @@
 import { Egress } from '../base/egress.ts';
 import { Later } from '../base/later.ts';
 import { SERVED_TAGS } from '../call/index.ts';
-import { Endpoint, type EndpointUser } from '../sip/endpoint/index.ts';
+import { Endpoint, type EndpointUser, type RoomForCalls } from '../sip/endpoint/index.ts';
 import { type LocatedTransport, Locator, readHostsFile } from '../sip/locate/index.ts';
 import type { Reception } from './admit/reception.ts';
 import type { KnownNodes } from './continuity/known-nodes.ts';
@@ -23,8 +23,7 @@ export class Network {
   readonly certificateHosts: Locator;
   /** What the engine says of itself: follows the listeners. */
   readonly facts = new Later<Pick<EngineFacts, 'listeningChanged'>>('what the engine says of itself');
-  /** Whether a limit of calls is reached, of this node or of a trunk, a tenant or an extension. */
-  readonly callLimits = new Later<{ readonly isAnyReached: boolean }>('the limits of calls');
+  readonly room = new Later<RoomForCalls>('the room for calls');
   readonly #served: Served;
 
   /** @param known nodes of the store, which may speak for each other */
@@ -45,7 +44,7 @@ export class Network {
         ofOnePeer: (one, other) => identification.ofOneTrunk(one, other) || known.mayFollow(one, other),
         ...intake.endpointOptions(),
         cpuShare: options.cpuShare,
-        needsRoom: () => this.callLimits.part.isAnyReached,
+        room: () => this.room.part,
         ids: dealing,
         createTransport: options.createTransport,
         createSocket: options.createSocket,

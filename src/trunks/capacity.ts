@@ -37,8 +37,8 @@ export interface CapacityGrant {
 class HolderCount {
   readonly key: string;
   concurrent = 0;
-  /** How many it may have, as far as that was known last. */
-  places = Number.POSITIVE_INFINITY;
+  /** How many it may have at all nodes together. */
+  concurrentCalls: number | undefined = undefined;
   /** There is a limit now, of calls in progress or a second: the others are to know of it. */
   isLimited = false;
   tokens = 0;
@@ -49,10 +49,6 @@ class HolderCount {
 
   constructor(key: string) {
     this.key = key;
-  }
-
-  get isFull(): boolean {
-    return this.concurrent >= this.places;
   }
 
   /** As `other` is now. */
@@ -105,8 +101,6 @@ export class Capacity {
   readonly #clock: Clock;
   readonly #shared: SharedLimits;
   readonly #usages = new Map<string, HolderCount>();
-  /** Those with calls and no place for one more. */
-  readonly #full = new Set<HolderCount>();
   readonly #giveBack = (usage: HolderCount) => this.#onReleased(usage);
 
   constructor(clock: Clock, shared = new SharedLimits(clock)) {
@@ -128,7 +122,7 @@ export class Capacity {
     const { key, callsPerSecond } = holder;
     const usage = this.#usage(key);
     usage.concurrent++;
-    this.#follow(usage, holder);
+    follow(usage, holder);
     if (callsPerSecond !== undefined) {
       if (emergency) this.#refill(usage, callsPerSecond, this.#clock.nowMs());
       usage.tokens--;
@@ -138,27 +132,8 @@ export class Capacity {
 
   #onReleased(usage: HolderCount): void {
     usage.concurrent--;
-    this.#noteFull(usage);
     // Nothing is left to remember of a holder without a rate.
     if (usage.concurrent === 0 && usage.callsPerSecond === undefined) this.#usages.delete(usage.key);
-  }
-
-  #follow(usage: HolderCount, limits: Omit<CapacityHolder, 'key'>): void {
-    const { concurrentCalls } = limits;
-    usage.isLimited = isLimited(limits);
-    usage.places =
-      concurrentCalls === undefined ? Number.POSITIVE_INFINITY : this.#shared.places(usage.key, concurrentCalls);
-    this.#noteFull(usage);
-  }
-
-  #noteFull(usage: HolderCount): void {
-    if (usage.isFull && usage.concurrent > 0) this.#full.add(usage);
-    else if (this.#full.size > 0) this.#full.delete(usage);
-  }
-
-  /** Whether a holder of calls in progress here has had no place for one more since it was last asked for one. */
-  get isAnyFull(): boolean {
-    return this.#full.size > 0;
   }
 
   /** Which holder has no place for one more call, if one has none. */
@@ -180,6 +155,12 @@ export class Capacity {
     return concurrentCalls !== undefined && this.inProgress(key) >= this.#shared.places(key, concurrentCalls);
   }
 
+  /** The same of one that has calls here, by its key alone: with the limit that it has had since it was last asked or followed. */
+  hasNoPlace(key: string): boolean {
+    const usage = this.#usages.get(key);
+    return usage !== undefined && usage.concurrent > 0 && this.isFull(usage);
+  }
+
   /** The same places, taken as they are now, for calls that are only thought through; on a clock of their own. */
   copy(clock: Clock): Capacity {
     const copy = new Capacity(clock, this.#shared);
@@ -195,7 +176,7 @@ export class Capacity {
   /** What is set for whom has changed: the others are told of those who have a limit from now on. */
   *follow(limitsOf: (key: string) => Omit<CapacityHolder, 'key'>): Steps<void> {
     for (const usage of this.#usages.values()) {
-      this.#follow(usage, limitsOf(usage.key));
+      follow(usage, limitsOf(usage.key));
       yield;
     }
   }
@@ -234,6 +215,7 @@ export class Capacity {
   }
 }
 
-function isLimited({ concurrentCalls, callsPerSecond }: Omit<CapacityHolder, 'key'>): boolean {
-  return concurrentCalls !== undefined || callsPerSecond !== undefined;
+function follow(usage: HolderCount, { concurrentCalls, callsPerSecond }: Omit<CapacityHolder, 'key'>): void {
+  usage.concurrentCalls = concurrentCalls;
+  usage.isLimited = concurrentCalls !== undefined || callsPerSecond !== undefined;
 }

@@ -47,6 +47,13 @@ export function inboundHolders(trunk: Trunk, tenant: Tenant, directory: Director
   return trunkHolders(trunk, tenant, directory).concat({ key: tenantKey(tenant), concurrentCalls });
 }
 
+/** Keys of the tenant, of the trunks, and of its parts of them: whom a call over these has places of, but for its extension. */
+export function holderKeys(trunkIds: readonly string[], tenant: string | undefined): string[] {
+  const trunks = trunkIds.map((id) => `trunk ${id}`);
+  if (tenant === undefined) return trunks;
+  return [`tenant ${tenant}`, ...trunks, ...trunks.map((key) => `${key} tenant ${tenant}`)];
+}
+
 /** What is set for the holder of a key in a snapshot; nothing for one that is not there. */
 export function limitsOf(key: string, directory: Directory): HolderLimits {
   const [kind, name = '', , tenant] = key.split(' ');

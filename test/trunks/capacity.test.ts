@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { allAtOnce } from '../../src/base/steps.ts';
 import { Capacity } from '../../src/trunks/capacity.ts';
+import { SharedLimits, type UseOfNodes } from '../../src/trunks/shared-limits.ts';
 import { VirtualScheduler } from '../kit/virtual-scheduler.ts';
 
 test('calls in progress beyond the limit are refused until one ends; ending twice gives one place back', () => {
@@ -24,25 +25,45 @@ test('it is known whether a holder has no place left, from its last place being 
   const capacity = new Capacity(new VirtualScheduler());
   const trunk = { key: 'trunk 1', concurrentCalls: 2 };
   const tenant = { key: 'tenant a' };
+  const full = () => ['trunk 1', 'tenant a', 'trunk 2'].filter((key) => capacity.hasNoPlace(key));
   const first = capacity.admit([trunk, tenant]);
-  expect(capacity.isAnyFull).toBe(false);
+  expect(full()).toEqual([]);
   const second = capacity.admit([trunk, tenant]);
   const emergency = capacity.admit([trunk], true);
-  expect(capacity.isAnyFull).toBe(true);
+  expect(full()).toEqual(['trunk 1']);
   for (const grant of [emergency, first]) if (grant.granted) grant.release();
-  expect(capacity.isAnyFull).toBe(false);
+  expect(full()).toEqual([]);
   if (first.granted) first.release();
   if (second.granted) second.release();
-  expect([capacity.isAnyFull, capacity.size]).toEqual([false, 0]);
+  expect([full(), capacity.size]).toEqual([[], 0]);
+});
+
+test('a holder whose last place another node takes has none left, and has one again when that node leaves, without being asked', () => {
+  const clock = new VirtualScheduler();
+  let elsewhere = 0;
+  const nodes: UseOfNodes = {
+    others: () => [{ calls: { 'trunk 1': elsewhere }, heardAtMs: 0 }],
+    told: () => undefined,
+    isCutOff: false,
+  };
+  const capacity = new Capacity(clock, new SharedLimits(clock, nodes));
+  const trunk = { key: 'trunk 1', concurrentCalls: 2 };
+  capacity.admit([trunk]);
+  expect(capacity.hasNoPlace('trunk 1')).toBe(false);
+  elsewhere = 1;
+  expect(capacity.admit([trunk]).granted).toBe(false);
+  expect(capacity.hasNoPlace('trunk 1')).toBe(true);
+  elsewhere = 0;
+  expect(capacity.hasNoPlace('trunk 1')).toBe(false);
 });
 
 test('a limit that is set lower or higher than what is in progress makes a holder full, or makes room, when it is followed', () => {
   const capacity = new Capacity(new VirtualScheduler());
   capacity.admit([{ key: 'trunk 1', concurrentCalls: 2 }]);
   allAtOnce(capacity.follow(() => ({ concurrentCalls: 1 })));
-  expect(capacity.isAnyFull).toBe(true);
+  expect(capacity.hasNoPlace('trunk 1')).toBe(true);
   allAtOnce(capacity.follow(() => ({ concurrentCalls: 3 })));
-  expect(capacity.isAnyFull).toBe(false);
+  expect(capacity.hasNoPlace('trunk 1')).toBe(false);
 });
 
 test('a refusal by one holder takes nothing from the others', () => {

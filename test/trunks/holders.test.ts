@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { Directory } from '../../src/provisioning/directory/directory.ts';
-import { extensionKey, inboundHolders, limitsOf, tenantKey } from '../../src/trunks/holders.ts';
+import { extensionKey, holderKeys, inboundHolders, limitsOf, tenantKey } from '../../src/trunks/holders.ts';
 import { provision } from './kit.ts';
 
 const directory = new Directory(
@@ -28,6 +28,14 @@ const directory = new Directory(
 const [tenant] = directory.tenants;
 const [trunk] = directory.trunks;
 const [extension] = tenant?.extensions ?? [];
+
+test('whom a call has places of is named by its trunks and its tenant alone', () => {
+  if (tenant === undefined || trunk === undefined) throw new Error('not provisioned');
+  const keys = inboundHolders(trunk, tenant, directory).map(({ key }) => key);
+  expect(holderKeys([trunk.id], tenant.name).sort()).toEqual(keys.sort());
+  expect(holderKeys([trunk.id], undefined)).toEqual(['trunk 42']);
+  expect(holderKeys([], tenant.name)).toEqual(['tenant acme']);
+});
 
 test('what is set for a holder is found by the key under which it is counted, in any snapshot', () => {
   if (tenant === undefined || trunk === undefined || extension === undefined) throw new Error('not provisioned');

@@ -15,12 +15,22 @@ interface Ending {
   readonly sinceMs: number;
 }
 
+/** Where the end of a call may make room for the next, which its sender may be about to place. */
+export interface RoomForCalls {
+  /** There is none: the end of any call makes room. */
+  readonly isNone: boolean;
+  /** Whether the end of that call does in which this side has this tag. */
+  isMadeBy(localTag: string): boolean;
+}
+
 /**
  * What ends calls, and is put off. Nobody waits for the end of a call as its caller waited for its beginning, and it is a third of the
  * work: where time is short for a moment, calls that are being set up have all of it.
  */
 export class Endings<Item extends Ending> {
   readonly #most: number;
+  /** Those that make room: they come before all others. */
+  readonly #first = new FairQueue<Item>(Number.POSITIVE_INFINITY);
   readonly #behind = new FairQueue<Item>(Number.POSITIVE_INFINITY);
   /** Those that have waited for long enough. */
   readonly #due = new FairQueue<Item>(Number.POSITIVE_INFINITY);
@@ -32,11 +42,11 @@ export class Endings<Item extends Ending> {
   }
 
   get size(): number {
-    return this.#behind.size + this.#due.size;
+    return this.#first.size + this.#behind.size + this.#due.size;
   }
 
   waitingOf(source: string): number {
-    return this.#behind.waitingOf(source) + this.#due.waitingOf(source);
+    return this.#first.waitingOf(source) + this.#behind.waitingOf(source) + this.#due.waitingOf(source);
   }
 
   /** False: there is no place for it. */
@@ -46,7 +56,7 @@ export class Endings<Item extends Ending> {
 
   #hasPlace(source: string): boolean {
     if (this.size < this.#most) return true;
-    const sources = Math.max(this.#behind.sourceCount, this.#due.sourceCount);
+    const sources = Math.max(this.#first.sourceCount, this.#behind.sourceCount, this.#due.sourceCount);
     return this.size < 2 * this.#most && this.waitingOf(source) * (sources + 1) < this.#most;
   }
 
@@ -60,13 +70,20 @@ export class Endings<Item extends Ending> {
     );
   }
 
+  /** Those that make room now, and wait behind none of their source that does not, wait no longer. */
+  hasten(makesRoom: (item: Item) => boolean): void {
+    for (const queue of [this.#due, this.#behind])
+      if (queue.size > 0) queue.takeWhile(makesRoom, (item) => this.#first.add(item.flow.remoteAddress, item));
+  }
+
   /** Whether it is the turn of one of them. */
   hasTurn(othersWait: boolean): boolean {
+    if (this.#first.size > 0) return true;
     return othersWait ? this.#due.size > 0 && this.#owedMs >= TURN_MS : this.size > 0;
   }
 
   take(): Item | undefined {
-    return this.#due.take() ?? this.#behind.take();
+    return this.#first.take() ?? this.#due.take() ?? this.#behind.take();
   }
 
   /** A message has taken so long: one of them, or another. */

@@ -102,12 +102,12 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow>, Refu
       options.scheduler,
       elder === undefined ? undefined : elder.#large,
     );
-    const { scheduler: clock, sources, inboxLimits: limits, cpuShare, needsRoom } = options;
+    const { scheduler: clock, sources, inboxLimits: limits, cpuShare, room } = options;
     if (sources !== undefined && options.createTransport === undefined)
       this.inbox = new Inbox({
         clock,
         cpuShare,
-        needsRoom,
+        room,
         ...(limits === undefined ? {} : { limits }),
         knows: (address) => sources.knows(address),
         server: this,

@@ -2,10 +2,10 @@ import type { Clock } from '../../base/scheduler.ts';
 import { StatelessTags } from '../transaction/index.ts';
 import type { Flow } from '../transport/index.ts';
 import { Backlog, threadComputedMs } from './backlog.ts';
-import { Endings } from './endings.ts';
+import { Endings, type RoomForCalls } from './endings.ts';
 import { FairQueue } from './fair-queue.ts';
 import { Pace, processComputedMs } from './pace.ts';
-import { acknowledgesStateless, endsCall, Kind, kindOf, toTagOf } from './triage.ts';
+import { acknowledgesStateless, endsCall, Kind, kindOf, localTagOf, toTagOf } from './triage.ts';
 
 export interface InboxLimits {
   /** New calls and other requests that begin something are refused when they would wait longer than this, ms; in a burst two and a half times as long, once there is too much for long half as long. */
@@ -42,8 +42,8 @@ export interface InboxOptions {
   readonly server: MessageServer;
   /** Whether the sockets hold more than was read: then nothing is handled before they were read on. Default: never. */
   readonly readsOn?: () => boolean;
-  /** Whether a limit of calls is reached: who ends a call may place the next, so nothing that ends one is put off. Default: never. */
-  readonly needsRoom?: (() => boolean) | undefined;
+  /** Whoever ends a call may place the next: what makes room for one is not put off. Default: there is always room. */
+  readonly room?: (() => RoomForCalls) | undefined;
   /** The share of a core that this process may use, where that is limited: what it computes takes so much longer by the clock. Default: 1. */
   readonly cpuShare?: (() => number) | undefined;
   /** Ms that this thread has computed. Default: as the kernel counts it. */
@@ -129,6 +129,10 @@ export class Inbox {
   readonly #fresh: FairQueue<Waiting>;
   readonly #strangers: FairQueue<Waiting>;
   readonly #turn = () => this.#onTurn();
+  readonly #makesRoom = ({ text }: Pick<Waiting, 'text'>) => {
+    const tag = localTagOf(text);
+    return tag !== undefined && this.#options.room?.().isMadeBy(tag) === true;
+  };
   #isArmed = false;
   #sliceBeganMs = 0;
   #sliceEndedMs = 0;
@@ -282,6 +286,7 @@ export class Inbox {
     if (this.#options.readsOn?.() === true) return;
     this.#serveOverdue();
     this.#endings.beat(this.#sliceBeganMs, this.#backlog.isShort);
+    this.#endings.hasten(this.#makesRoom);
     const restMs = this.#pace.restMs(this.#sliceBeganMs);
     if (restMs > 0) this.#rest(restMs);
     else this.#slice();
@@ -322,7 +327,7 @@ export class Inbox {
       return;
     }
     const precedes = kind === Kind.Ongoing || kind === Kind.Ping;
-    const queue = precedes && this.#putsOff && endsCall(text) ? this.#endings : this.#ongoing;
+    const queue = precedes && this.#putsOff(text) ? this.#endings : this.#ongoing;
     const first =
       kind === Kind.Cancel
         ? this.#fresh.waitingOf(address) + this.#overdue.waitingOf(address) === 0
@@ -411,15 +416,15 @@ export class Inbox {
   }
 
   get #endsTurn(): boolean {
-    return this.#endings.size > 0 && this.#endings.hasTurn(this.#othersWait && !this.#needsRoom);
+    return this.#endings.size > 0 && this.#endings.hasTurn(this.#othersWait && !this.#isFull);
   }
 
-  get #needsRoom(): boolean {
-    return this.#options.needsRoom?.() === true;
+  get #isFull(): boolean {
+    return this.#options.room?.().isNone === true;
   }
 
-  get #putsOff(): boolean {
-    return this.#backlog.isShort && !this.#needsRoom;
+  #putsOff(text: string): boolean {
+    return this.#backlog.isShort && endsCall(text) && !this.#isFull && !this.#makesRoom({ text });
   }
 
   /** Returns when it was done; those who wait meanwhile have earned their part of that time. */

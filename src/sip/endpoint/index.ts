@@ -1,5 +1,6 @@
 export { buildCancel } from '../transaction/index.ts';
 export type { EndpointCounters } from './counters.ts';
+export type { RoomForCalls } from './endings.ts';
 export { Endpoint } from './endpoint.ts';
 export { MAX_UDP_REQUEST_OCTETS } from './large-requests.ts';
 export { defaultPort, isFlow } from './reply-route.ts';

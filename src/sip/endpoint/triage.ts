@@ -35,12 +35,22 @@ export function endsCall(text: string): boolean {
 
 /** The tag of the first To header field; undefined when there is none, or the field is written in a way that nobody writes it. */
 export function toTagOf(text: string): string | undefined {
+  return tagOf(text, LOWER_T, 'o');
+}
+
+/** The tag that the receiver has given the dialog: of To in a request, of From in a response (RFC 3261 §12.2.2, §18.1.2); see {@link toTagOf}. */
+export function localTagOf(text: string): string | undefined {
+  return text.startsWith('SIP/') ? tagOf(text, LOWER_F, 'rom') : toTagOf(text);
+}
+
+/** Of the first header field whose name is this letter, or begins with it and goes on so. */
+function tagOf(text: string, letter: number, rest: string): string | undefined {
   for (let at = text.indexOf('\r\n'); at >= 0; at = text.indexOf('\r\n', at + 2)) {
     const first = text.charCodeAt(at + 2);
     if (first === CR) return undefined;
-    if ((first | 0x20) !== LOWER_T) continue;
+    if ((first | 0x20) !== letter) continue;
     let colon = at + 3;
-    if ((text.charCodeAt(colon) | 0x20) === LOWER_O) colon++;
+    if (text.slice(colon, colon + rest.length).toLowerCase() === rest) colon += rest.length;
     while (isBlank(text.charCodeAt(colon))) colon++;
     if (text.charCodeAt(colon) !== COLON) continue;
     return tagIn(text, colon, text.indexOf('\r\n', colon));
@@ -75,6 +85,7 @@ const TAG_AFTER_URI = Buffer.from('>;tag=', 'latin1');
 const LF = 10;
 const CR = 13;
 const COLON = 0x3a;
+const LOWER_F = 0x66;
 const LOWER_T = 0x74;
 const LOWER_O = 0x6f;
 const TAG_END = /[;,\s>]/;

@@ -24,6 +24,7 @@ import type {
   TransportName,
   TransportUser,
 } from '../transport/index.ts';
+import type { RoomForCalls } from './endings.ts';
 import type { InboxLimits } from './inbox.ts';
 
 export type ServerTransaction = AnyServerTransaction<Flow>;
@@ -153,8 +154,8 @@ export interface EndpointOptions {
   readonly inboxLimits?: Partial<InboxLimits>;
   /** The share of a core that this process may use, where that is limited. Default: 1. */
   readonly cpuShare?: (() => number) | undefined;
-  /** Whether a limit of calls is reached, so that the end of one makes room for the next. Default: never. */
-  readonly needsRoom?: (() => boolean) | undefined;
+  /** Whether the end of a call makes room for the next. Default: there is always room. */
+  readonly room?: (() => RoomForCalls) | undefined;
   /** Why nothing may leave for a guarded target; default: all may. */
   readonly egress?: Pick<Egress, 'refusal'>;
   /** Makes what names requests and dialogs of this endpoint; default: at random. */

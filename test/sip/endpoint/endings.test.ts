@@ -51,6 +51,17 @@ test('the first that came is the first that has its turn', () => {
   expect([all.take()?.sinceMs, all.take()?.sinceMs, all.take()?.sinceMs, all.take()]).toEqual([0, 10, 200, undefined]);
 });
 
+test('what makes room comes before all others, at once', () => {
+  const all = endings(0, 10, 20);
+  all.hasten(({ sinceMs }) => sinceMs < 20);
+  expect([all.hasTurn(true), all.size, all.waitingOf(CALLER)]).toEqual([true, 3, 3]);
+  expect(servedOf(all, 100)).toBe(2);
+  const due = endings(0, 1);
+  due.beat(150, true);
+  due.hasten(() => true);
+  expect(servedOf(due, 100)).toBe(2);
+});
+
 test('once time is not short any more, all have their turns', () => {
   const all = endings(0, 10, 20);
   all.beat(30, false);

@@ -18,7 +18,9 @@ class Thread {
   readonly inbox: Inbox;
   cpuShare = 1;
   restedMs = 0;
-  needsRoom = false;
+  isFull = false;
+  /** Tags of ours in calls whose end makes room. */
+  readonly makeRoom = new Set<string>();
 
   constructor(limits: Partial<InboxLimits> = {}) {
     this.inbox = new Inbox({
@@ -42,7 +44,7 @@ class Thread {
         this.restedMs += ms;
       },
       readsOn: () => this.readsOn,
-      needsRoom: () => this.needsRoom,
+      room: () => ({ isNone: this.isFull, isMadeBy: (tag) => this.makeRoom.has(tag) }),
       later: (turn) => this.turns.push(turn),
     });
     serveMany(this.inbox, { remoteAddress: '192.0.2.1' } as Flow);
@@ -356,9 +358,9 @@ describe('more than there is time for', () => {
       expect(thread.handled.indexOf('BYE')).toBeLessThan(5);
     });
 
-    test('while a limit of calls is reached, the end of one keeps its place: its sender may place the next', () => {
+    test('while the node has as many calls as it may have, the end of one keeps its place: its sender may place the next', () => {
       others(20);
-      thread.needsRoom = true;
+      thread.isFull = true;
       pushAll();
       thread.run();
       expect(thread.handled).toEqual(['BYE', 'INFO', 'INVITE']);
@@ -368,9 +370,29 @@ describe('more than there is time for', () => {
       others(20);
       pushAll();
       thread.push('INVITE', 'next', '192.0.2.1');
-      thread.needsRoom = true;
+      thread.isFull = true;
       thread.run();
       expect(thread.handled).toEqual(['BYE', 'INFO', 'INVITE', 'next']);
+    });
+
+    test('where a trunk or a tenant has no place left, the end of its calls keeps its place, and that of others is put off', () => {
+      others(20);
+      thread.makeRoom.add('full');
+      thread.push('BYE', 'other', '192.0.2.1', 'not-full');
+      thread.push('BYE', 'bye', '192.0.2.1', 'full');
+      thread.push('INVITE', 'call');
+      thread.push('INFO', 'info', '192.0.2.1', 't');
+      thread.run();
+      expect(thread.handled).toEqual(['bye', 'info', 'call', 'other']);
+    });
+
+    test('and what had been put off of it before it was full makes room first', () => {
+      others(20);
+      for (const tag of ['full', 'not-full']) thread.push('BYE', tag, '192.0.2.1', tag);
+      thread.push('INVITE', 'call');
+      thread.makeRoom.add('full');
+      thread.run();
+      expect(thread.handled).toEqual(['full', 'call', 'not-full']);
     });
 
     test('what is put off takes no precedence from its source: what it asks within calls comes before what begins', () => {

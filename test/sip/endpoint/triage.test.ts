@@ -1,5 +1,12 @@
 import { expect, test } from 'vitest';
-import { acknowledgesStateless, endsCall, Kind, kindOf, toTagOf } from '../../../src/sip/endpoint/triage.ts';
+import {
+  acknowledgesStateless,
+  endsCall,
+  Kind,
+  kindOf,
+  localTagOf,
+  toTagOf,
+} from '../../../src/sip/endpoint/triage.ts';
 import { StatelessTags } from '../../../src/sip/transaction/index.ts';
 
 const request = (method: string, to = '<sip:b@x>') => `${method} sip:b@x SIP/2.0\r\nTo: ${to}\r\n\r\n`;
@@ -32,6 +39,15 @@ test.each([
   ['From: <sip:a@x>;tag=1', undefined],
 ])('the To tag of %j', (line, tag) => {
   expect(toTagOf(`BYE sip:b@x SIP/2.0\r\n${line}\r\nCall-ID: 1\r\n\r\nTo: <sip:b@x>;tag=body`)).toBe(tag);
+});
+
+test.each([
+  ['BYE sip:b@x SIP/2.0\r\nFrom: <sip:a@x>;tag=theirs\r\nTo: <sip:b@x>;tag=ours', 'ours'],
+  ['SIP/2.0 200 OK\r\nTo: <sip:b@x>;tag=theirs\r\nFrom: <sip:a@x>;tag=ours', 'ours'],
+  ['SIP/2.0 200 OK\r\nt: <sip:b@x>;tag=theirs\r\nF : <sip:a@x>;tag=ours', 'ours'],
+  ['SIP/2.0 200 OK\r\nTo: <sip:b@x>;tag=theirs\r\nFoo: <sip:a@x>;tag=no\r\nFrom: <sip:a@x>', undefined],
+])('the tag of the receiver in %j', (head, tag) => {
+  expect(localTagOf(`${head}\r\nCall-ID: 1\r\n\r\n`)).toBe(tag);
 });
 
 const ack = (to: string) =>
