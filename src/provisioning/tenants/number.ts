@@ -112,9 +112,9 @@ export function withAsciiDigits(text: string): string {
   return start === 0 ? text : result + text.slice(start);
 }
 
-/** What a character of another script or form is dialled as (`\u0664` 4, `\u2463` 4, `\uff0b` +); '' when it is none. */
+/** What a character of another script or form is dialled as (`\u0664` 4, `\uff14` 4, `\uff0b` +); '' when it is none, as are superscripts and numbers in circles: no keyboard dials them. */
 function asciiOf(code: number): string {
-  if (code < 0xb2 || code > LAST_NUMERIC) return '';
+  if (code < FIRST_DIGIT || code > LAST_DIGIT) return '';
   let ascii = ASCII.get(code);
   if (ascii === undefined) {
     ascii = readAscii(code);
@@ -122,14 +122,15 @@ function asciiOf(code: number): string {
   }
   return ascii;
 }
-/** No plane after the second has digits. */
-const LAST_NUMERIC = 0x1ffff;
+/** The first digit beyond ASCII, and no plane after the second has any. */
+const FIRST_DIGIT = 0x660;
+const LAST_DIGIT = 0x1ffff;
 /** What has been read: asking Unicode takes a hundred times as long as reading a text does. At most two planes. */
 const ASCII = new Map<number, string>();
 
 function readAscii(code: number): string {
   const written = String.fromCodePoint(code);
-  if (!NUMERIC.test(written)) return '';
+  if (!DIALLABLE.test(written)) return '';
   const compatible = written.normalize('NFKC');
   if (DIALLED.test(compatible)) return compatible;
   if (!DIGIT.test(written)) return '';
@@ -138,7 +139,7 @@ function readAscii(code: number): string {
   while (DIGIT.test(String.fromCodePoint(first - 1))) first -= 1;
   return String((code - first) % 10);
 }
-const NUMERIC = /[\p{Nd}\p{No}\uff03\uff0a\uff0b]/u;
+const DIALLABLE = /[\p{Nd}\uff03\uff0a\uff0b]/u;
 const DIGIT = /\p{Nd}/u;
 const DIALLED = /^[0-9*#+]+$/;
 

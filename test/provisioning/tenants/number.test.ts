@@ -127,7 +127,6 @@ describe('what is dialled in the digits of another script is that number', () =>
     ['Adlam, beyond U+FFFF', '\u{1e951}\u{1e951}\u{1e957}', '117'],
     ['bold', '\u{1d7cf}\u{1d7cf}\u{1d7d0}', '112'],
     ['sans-serif', '\u{1d7e3}\u{1d7e3}\u{1d7e4}', '112'],
-    ['circled', '\u2460\u2460\u2461', '112'],
     ['one among others', '9\uff111', '911'],
   ])('%s, and it compares as that number', (_name, text, number) => {
     for (const each of [text, octets(text)]) {
@@ -141,6 +140,20 @@ describe('what is dialled in the digits of another script is that number', () =>
     ['\uff03\u0663\u0661\uff03', '#31#'],
   ])('%s is the code %s', (text, code) => {
     for (const each of [text, octets(text)]) expect(plainNumber(each)).toBe(code);
+  });
+
+  test.each([
+    ['a footnote mark behind it', '+49 30 1234567\u00b9'],
+    ['superscripts', '+49 30 \u00b9\u00b2\u00b3'],
+    ['a superscript of another block', '1\u2070'],
+    ['subscripts', '1\u2081\u2082'],
+    ['a number in a circle', '\u24692'],
+    ['one in parentheses', '\u24742'],
+  ])('with %s it is no number: that is no digit of a keyboard', (_name, text) => {
+    for (const each of [text, octets(text)]) {
+      expect(plainNumber(each)).toBe(each);
+      expect(normalizeNumber(each)).toBeUndefined();
+    }
   });
 
   test('a name with such a digit stays as it is', () => {
