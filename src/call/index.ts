@@ -57,4 +57,4 @@ export {
   type PlaceSnapshot,
   type Reacher,
 } from './snapshot.ts';
-export { type AskedSnapshot, readKept, type WaitingCancel, type WaitingSnapshot, waitingRecord } from './waiting.ts';
+export { type AskedSnapshot, keptDocument, readKept, type WaitingCancel, type WaitingSnapshot } from './waiting.ts';

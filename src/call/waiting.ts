@@ -4,7 +4,14 @@ import { serialize } from '../sip/message/index.ts';
 import type { TransportName } from '../sip/transport/index.ts';
 import type { ClientTransaction, Destination, ServerTransaction } from './ports.ts';
 import { type AttemptRecord, type CallFacts, LiveRecord } from './record.ts';
-import { type CallSnapshot, type FirstCallSnapshot, type PlaceSnapshot, placeOf, readSnapshot } from './snapshot.ts';
+import {
+  type CallSnapshot,
+  type FirstCallSnapshot,
+  type GrantSnapshot,
+  type PlaceSnapshot,
+  placeOf,
+  readSnapshot,
+} from './snapshot.ts';
 
 /** A call without an answer, as plain data: what another process needs to go on with it, or to place it again, for a caller who still waits. */
 export interface WaitingSnapshot {
@@ -120,6 +127,32 @@ export function lostRecord({ id, record: kept }: WaitingSnapshot, endedAtMs: num
 export interface KeptSnapshot {
   readonly answered?: CallSnapshot | undefined;
   readonly waiting?: WaitingSnapshot;
+}
+
+/** A call, as its document is made. */
+interface KeptCallParts {
+  readonly record: LiveRecord;
+  snapshot(takenAtMs: number): CallSnapshot | undefined;
+  waitingSnapshot(takenAtMs: number): WaitingSnapshot | undefined;
+}
+
+/**
+ * What {@link readKept} reads; undefined while nobody could go on with the call.
+ *
+ * @param grants what the fraud guards have granted to it
+ * @param takenAtMs by the clock of the store
+ */
+export function keptDocument(
+  call: KeptCallParts,
+  grants: (record: LiveRecord) => readonly GrantSnapshot[],
+  takenAtMs: number,
+): string | undefined {
+  const { record } = call;
+  const answered = call.snapshot(takenAtMs);
+  if (answered !== undefined) return JSON.stringify({ ...answered, grants: grants(record) } satisfies CallSnapshot);
+  // Of a call between nodes the one that drafted it can place it again.
+  const waiting = record.facts.peerNode === undefined ? call.waitingSnapshot(takenAtMs) : undefined;
+  return waiting && JSON.stringify({ ...waiting, record: waitingRecord(record) } satisfies WaitingSnapshot);
 }
 
 /** @param offsetMs from the clock of the store to that of this process. Throws when it is no JSON. */

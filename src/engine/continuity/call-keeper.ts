@@ -15,11 +15,11 @@ import {
   type GrantSnapshot,
   type KeptCall,
   type KeptCalls,
+  keptDocument,
   type LiveRecord,
   type Restorer,
   readKept,
   SHUTDOWN_REASONS,
-  waitingRecord,
 } from '../../call/index.ts';
 import { EndingCalls } from './ending-calls.ts';
 import { OneByOne } from './one-by-one.ts';
@@ -463,14 +463,9 @@ export class CallKeeper implements TimerTarget {
   #snapshot(id: string, takenAtMs: number): KeptCall | undefined {
     const { calls, grants, log } = this.#options;
     const call = calls.get(id);
-    if (call === undefined) return undefined;
     try {
-      const snapshot = call.snapshot(takenAtMs);
-      const kept: CallSnapshot | undefined = snapshot && { ...snapshot, grants: grants(call.record) };
-      if (kept !== undefined) return { id, document: JSON.stringify(kept) };
-      // Of a call between nodes the one that drafted it can place it again.
-      const waiting = call.record.facts.peerNode === undefined ? call.waitingSnapshot(takenAtMs) : undefined;
-      return waiting && { id, document: JSON.stringify({ ...waiting, record: waitingRecord(call.record) }) };
+      const document = call && keptDocument(call, grants, takenAtMs);
+      return document === undefined ? undefined : { id, document };
     } catch (error) {
       log.warn('call-not-kept', { call: id, error: String(error) });
       return undefined;
