@@ -51,6 +51,8 @@ export interface CallKeeperOptions {
 
 /** Most calls of a burst are over sooner, or have news again; what is answered later than this before a crash is lost. */
 const BEHIND_MS = 200;
+/** An answer to BYE later than this is to one that was sent again (T1). */
+const LATE_MS = 500;
 const RETRY_MS = 1_000;
 /** Whoever stops a node waits for it: one whose store does not answer gives its calls up after so long, and asks so often. */
 const HAND_OVER_MS = 1_000;
@@ -92,6 +94,7 @@ export class CallKeeper implements TimerTarget {
   readonly #toProbe: OneByOne<string>;
   #timer: Timer | undefined = undefined;
   #dueMs = 0;
+  #behindMs = BEHIND_MS;
   /** Calls that came from another node: their parties are told where they are now. */
   readonly #toTell: OneByOne<string>;
   /** Calls that were being ended where they come from: a party may not have heard of it. */
@@ -144,14 +147,11 @@ export class CallKeeper implements TimerTarget {
     this.#arm(BEHIND_MS);
     const [count, again] = [restored.length, waitingCallers.count];
     log.info('calls-restored', { count, again, lost: calls.length - count - again, downMs });
-    const ending = restored.filter(({ id }) => this.#isEnding(id)).map(({ id }) => id);
+    const ids = restored.map(({ id }) => id);
+    const ending = ids.filter((id) => this.#isEnding(id));
     this.#toEnd.add(ending, RETRY_MS);
     // After a short stop the news of an end may be lost that was not written yet; who is still sending BYE has its time first.
-    const afterMs = downMs > SURE_MS ? RETRY_MS : SURE_MS;
-    this.#toProbe.add(
-      restored.map(({ id }) => id),
-      afterMs,
-    );
+    this.#toProbe.add(ids, downMs > SURE_MS ? RETRY_MS : SURE_MS);
   }
 
   /** Whether the calls of the process before, and those that others have taken over, can be known here. */
@@ -223,8 +223,10 @@ export class CallKeeper implements TimerTarget {
     this.#note(id);
   }
 
-  onCallEnded({ id }: LiveRecord): void {
+  onCallEnded({ id, endedAtMs = Number.POSITIVE_INFINITY }: LiveRecord): void {
     this.#changed.delete(id);
+    // What loses answers may be about to cut this node off: whoever follows it before the store knows would write a second record.
+    if (this.#options.scheduler.wallMs() - endedAtMs > LATE_MS) this.#behindMs = 0;
     if (this.#adopted.delete(id)) {
       this.#over.set(id, true);
       this.#toNote.push(id);
@@ -242,7 +244,7 @@ export class CallKeeper implements TimerTarget {
 
   #forget(id: string): void {
     if (this.#stored.delete(id) || this.#toClaim.has(id)) this.#ended.add(id);
-    if (this.#ended.has(id)) this.#arm(BEHIND_MS);
+    if (this.#ended.has(id)) this.#arm(this.#behindMs);
   }
 
   onTimer(kind: number): void {
@@ -372,6 +374,7 @@ export class CallKeeper implements TimerTarget {
   async #write(asks = false): Promise<boolean> {
     const { store, log, process } = this.#options;
     const aliveAtMs = this.#storeMs();
+    this.#behindMs = BEHIND_MS;
     const changed = [...this.#changed].slice(0, MAX_WRITTEN);
     const ended = [...this.#ended];
     for (const id of changed) this.#changed.delete(id);
@@ -418,7 +421,7 @@ export class CallKeeper implements TimerTarget {
     this.#isWriting = false;
     const hasNews = this.#changed.size > 0 || this.#ended.size > 0 || this.#toNote.length > 0;
     if (!isWritten) this.#arm(RETRY_MS);
-    else if (hasNews) this.#arm(BEHIND_MS);
+    else if (hasNews) this.#arm(this.#behindMs);
     else if (this.#toldEnds.hasAny) this.#arm(TOLD_AGAIN_MS);
     else if (this.#stored.size > 0 || store.shared !== undefined) this.#arm(ALIVE_MS);
     return isWritten;

@@ -1103,6 +1103,21 @@ describe('a node stands still while another one takes its calls', () => {
     expect([one.observed.ended.length, two.observed.ended.length]).toEqual([0, 1]);
   });
 
+  test('a call whose other side answers the end only when asked again, just before that, is over: it has one record', async () => {
+    alice.send(alice.within(invite, final, 'BYE'));
+    await pass(1_700);
+    expect([...one.engine.calls.list()]).toMatchObject([{ state: 'ending' }]);
+    expect(store.count('one')).toBe(1);
+    carrier.answer(carrier.requests('BYE').at(-1) as SipRequest, 200);
+    await pass(50);
+    standStill();
+    await pass(3_000);
+    expect(carrier.requests('BYE').map((bye) => bye.topVia().host)).not.toContain(OTHER);
+    await goOn();
+    await pass(40_000);
+    expect([one.observed.ended.length, two.observed.ended.length]).toEqual([1, 0]);
+  });
+
   test('a BYE of a party that knows no other node is passed on to who has its call', async () => {
     standStill();
     await pass(1_700);
