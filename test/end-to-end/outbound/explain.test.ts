@@ -31,7 +31,8 @@ function questionOf({ call }: GuideRow): object {
   return {
     tenant: 'acme',
     from: call.caller ?? '101',
-    to: call.dialled ?? '88888888',
+    // On the wire it is octets; who asks writes the text.
+    to: Buffer.from(call.dialled ?? '88888888', 'latin1').toString(),
     ...(displayName === undefined ? {} : { displayName }),
     headers: (call.headers ?? []).map((line) => {
       const colon = line.indexOf(':');
