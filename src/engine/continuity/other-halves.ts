@@ -25,10 +25,8 @@ interface Search {
   pauseMs: number;
 }
 
-interface Found {
-  readonly knowledge: Knowledge;
-  readonly at: Target;
-}
+/** What a node says; silent: it is heard of and has not said anything, or was not asked. */
+type Answer = { readonly knowledge: Knowledge; readonly at: Target } | { readonly knowledge: 'silent' | 'none' };
 
 const ANSWER_MS = 300;
 /** Before it is asked after again; half as long again each time, up to the longest. */
@@ -87,7 +85,7 @@ export class OtherHalves {
     const { scheduler } = this.#options;
     const { half, untilMs, pauseMs } = search;
     const isLast = scheduler.nowMs() >= untilMs;
-    const found = half.isSought ? await this.#find(half) : undefined;
+    const found = half.isSought ? await this.#find(half, isLast) : undefined;
     if (this.#isStopped || !half.isSought) return;
     if (found !== undefined) {
       if (found.knowledge === 'has') half.found(found.at);
@@ -102,8 +100,8 @@ export class OtherHalves {
     scheduler.schedule(pauseMs, { onTimer: () => this.#isStopped || this.#again.add([search]) }, 0);
   }
 
-  /** The node that has it, or is ending it; undefined: none that answers. */
-  async #find(half: OtherHalf): Promise<Found | undefined> {
+  /** The node that has it; or that is ending it, where no other one may have it. Undefined: none of those that answer. */
+  async #find(half: OtherHalf, isLast: boolean): Promise<Answer | undefined> {
     const { known } = this.#options;
     const place = describeDestination(half.leg.destination);
     const names = known.listedNames();
@@ -113,31 +111,39 @@ export class OtherHalves {
     };
     // One of two nodes lives, as a rule.
     const last = names.find(isThere);
-    const there = last === undefined ? undefined : await this.#ask(last, half);
-    if (there?.knowledge === 'has') return there;
-    // It may be ending it since another one goes on with it.
-    const elsewhere = await this.#first(names.filter((name) => name !== last).map((name) => this.#ask(name, half)));
-    return elsewhere ?? there;
+    const there = last === undefined ? [] : [await this.#ask(last, half)];
+    if (there[0]?.knowledge === 'has') return there[0];
+    // It may be ending it since another one goes on with it, which answers late where it has just taken thousands over.
+    const asked = names.filter((name) => name !== last).map((name) => this.#ask(name, half));
+    const having = await this.#firstThatHas(asked);
+    if (having !== undefined) return having;
+    const answers = [...there, ...(await Promise.all(asked))];
+    const mayBeElsewhere = answers.some(({ knowledge }) => knowledge === 'silent');
+    return mayBeElsewhere && !isLast ? undefined : answers.find(({ knowledge }) => knowledge === 'had');
   }
 
-  /** Whoever says first that it has it; else one that is ending it. */
-  async #first(asked: readonly Promise<Found | undefined>[]): Promise<Found | undefined> {
+  async #firstThatHas(asked: readonly Promise<Answer>[]): Promise<Answer | undefined> {
     const having = asked.map(async (each) => {
-      const found = await each;
-      if (found?.knowledge !== 'has') throw new Error('it does not have it');
-      return found;
+      const answer = await each;
+      if (answer.knowledge !== 'has') throw new Error('it does not have it');
+      return answer;
     });
-    return Promise.any(having).catch(async () => (await Promise.all(asked)).find((found) => found !== undefined));
+    return Promise.any(having).catch(() => undefined);
   }
 
-  async #ask(name: string, { dialog }: OtherHalf): Promise<Found | undefined> {
+  async #ask(name: string, { dialog }: OtherHalf): Promise<Answer> {
     const { known, questions, scheduler } = this.#options;
     const at = known.lastAddressOf(name);
-    if (at === undefined || scheduler.nowMs() < (this.#silentUntilMs.get(name) ?? 0)) return undefined;
+    if (at === undefined || scheduler.nowMs() < (this.#silentUntilMs.get(name) ?? 0)) return this.#silent(name);
     const node = { name, address: at, signs: known.signs(name) };
     const knowledge = await questions.knows(node, { ...dialog, ...BY_DIALOG }, ANSWER_MS);
     if (knowledge === undefined) this.#silentUntilMs.set(name, scheduler.nowMs() + SILENT_MS);
     else this.#silentUntilMs.delete(name);
-    return knowledge === undefined || knowledge === 'none' ? undefined : { knowledge, at };
+    return knowledge === undefined ? this.#silent(name) : { knowledge, at };
+  }
+
+  /** A node that is heard of no more has nothing. */
+  #silent(name: string): Answer {
+    return { knowledge: this.#options.known.isHeard(name, HEARD_MS) ? 'silent' : 'none' };
   }
 }

@@ -322,7 +322,11 @@ describe('a node has left a thousand halves whose other ones nobody has', () => 
     }
   }
 
-  function begin(place: string, knowledge: Record<string, Knowledge | undefined>): void {
+  function begin(
+    place: string,
+    knowledge: Record<string, Knowledge | undefined>,
+    isHeard = (name: string) => knowledge[name] !== undefined,
+  ): void {
     time = new VirtualScheduler();
     [questions, toldAfterMs, found, ended] = [[], [], 0, 0];
     const knows = async ({ name }: { readonly name: string }, _dialog: unknown, withinMs: number) => {
@@ -334,7 +338,7 @@ describe('a node has left a thousand halves whose other ones nobody has', () => 
       calls: { refreshTargets: () => halfAt(place), otherHalf: () => halfAt(place), end: () => true },
       known: {
         listedNames: () => Object.keys(knowledge),
-        ...{ lastAddressOf: node, signs: () => true, isHeard: (name: string) => knowledge[name] !== undefined },
+        ...{ lastAddressOf: node, signs: () => true, isHeard },
       },
       ...{ questions: { knows }, scheduler: time },
     });
@@ -386,6 +390,38 @@ describe('a node has left a thousand halves whose other ones nobody has', () => 
       halves.tell('1');
       await passTime(500);
       expect([found, ended]).toEqual([founds, ends]);
+    },
+  );
+
+  describe.each(['a', 'b', 'c'])(
+    'one node is ending it, and one that is heard of does not answer; it was at %s',
+    (place) => {
+      let known: { b: Knowledge | undefined; c: Knowledge };
+
+      beforeEach(async () => {
+        known = { b: undefined, c: 'had' };
+        begin(place, known, () => true);
+        halves.tell('1');
+        await passTime(1_000);
+        expect([found, ended]).toEqual([0, 0]);
+      });
+
+      test('the call goes on once that one answers that it has it', async () => {
+        known.b = 'has';
+        await passTime(2_500);
+        expect([found, ended, toldAfterMs]).toEqual([1, 0, []]);
+      });
+
+      test('it ends once that one answers that it does not have it', async () => {
+        known.b = 'none';
+        await passTime(2_500);
+        expect([found, ended, toldAfterMs]).toEqual([0, 1, []]);
+      });
+
+      test('it ends at the end of its time where that one never does', async () => {
+        await passTime(SEARCHED_MS + 500);
+        expect([found, ended, toldAfterMs]).toEqual([0, 1, []]);
+      });
     },
   );
 
