@@ -236,7 +236,7 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
     this.record.endedAtMs ??= this.#timeMs();
     this.#plan.onEnd?.();
     this.registry.callEnded(this);
-    this.env.observer.onCallEnded(this.record);
+    this.env.observer.onCallEnded(this.record, this.#timeMs() - this.record.endedAtMs);
   }
 
   newTag(): string {

@@ -130,7 +130,7 @@ export class Calls implements CallRegistry {
   /** A call that rang when its process ended is over: its caller was at the end of a connection of that. */
   endWaiting(waiting: WaitingSnapshot): void {
     const record = lostRecord(waiting, this.#env.scheduler.wallMs());
-    if (record !== undefined) this.#env.observer.onCallEnded(record);
+    if (record !== undefined) this.#env.observer.onCallEnded(record, 0);
   }
 
   /** In the name of the process that has asked; who answers all the same is left with BYE. */

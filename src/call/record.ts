@@ -205,8 +205,11 @@ export interface CallObserver {
   onPartyLeft?(record: LiveRecord, trunkId: string, bye: SipRequest): void;
   /** A party of an answered call is one of another from now on. */
   onPartyMoved?(from: LiveRecord, to: LiveRecord): void;
-  /** Both legs are over; exactly once for each call started. */
-  onCallEnded(record: LiveRecord): void;
+  /**
+   * Both legs are over; exactly once for each call started.
+   * @param endingMs since its end, which its last party has answered only now, by the clock of the call
+   */
+  onCallEnded(record: LiveRecord, endingMs: number): void;
   /** In place of its end: another node has it, or the call whose half it was, and writes its record. */
   onCallMoved?(record: LiveRecord): void;
 }

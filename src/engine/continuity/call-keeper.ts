@@ -51,8 +51,9 @@ export interface CallKeeperOptions {
 
 /** Most calls of a burst are over sooner, or have news again; what is answered later than this before a crash is lost. */
 const BEHIND_MS = 200;
-/** An answer to BYE later than this is to one that was sent again (T1). */
+/** An answer to BYE later than this is to one that was sent again (T1): the store hears of that end so soon, and of all within that time. */
 const LATE_MS = 500;
+const BEHIND_LATE_MS = 20;
 const RETRY_MS = 1_000;
 /** Whoever stops a node waits for it: one whose store does not answer gives its calls up after so long, and asks so often. */
 const HAND_OVER_MS = 1_000;
@@ -67,7 +68,6 @@ const PROBE_MS = 20;
 const TELL_MS = 5;
 /** Snapshots that one write holds; between writes the thread is free. */
 const MAX_WRITTEN = 200;
-
 /** Of calls that are over or have gone to others, and that nobody shall begin again, so many are known. */
 const MOST_REMEMBERED = 50_000;
 
@@ -223,10 +223,10 @@ export class CallKeeper implements TimerTarget {
     this.#note(id);
   }
 
-  onCallEnded({ id, endedAtMs = Number.POSITIVE_INFINITY }: LiveRecord): void {
+  onCallEnded({ id }: LiveRecord, endingMs = 0): void {
     this.#changed.delete(id);
     // What loses answers may be about to cut this node off: whoever follows it before the store knows would write a second record.
-    if (this.#options.scheduler.wallMs() - endedAtMs > LATE_MS) this.#behindMs = 0;
+    if (endingMs > LATE_MS) this.#behindMs = BEHIND_LATE_MS;
     if (this.#adopted.delete(id)) {
       this.#over.set(id, true);
       this.#toNote.push(id);
@@ -244,7 +244,7 @@ export class CallKeeper implements TimerTarget {
 
   #forget(id: string): void {
     if (this.#stored.delete(id) || this.#toClaim.has(id)) this.#ended.add(id);
-    if (this.#ended.has(id)) this.#arm(this.#behindMs);
+    if (this.#ended.has(id)) this.#arm(this.#hasFailed ? BEHIND_MS : this.#behindMs);
   }
 
   onTimer(kind: number): void {

@@ -51,10 +51,10 @@ export class CallAudience implements CallObserver {
     this.#guards.joined(from.facts.sessionId, to);
   }
 
-  onCallEnded(record: LiveRecord): void {
+  onCallEnded(record: LiveRecord, endingMs: number): void {
     this.#guards.ended(record);
-    this.#observer.onCallEnded(record);
-    this.keeper?.onCallEnded(record);
+    this.#observer.onCallEnded(record, endingMs);
+    this.keeper?.onCallEnded(record, endingMs);
   }
 
   onCallMoved(record: LiveRecord): void {
