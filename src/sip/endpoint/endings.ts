@@ -35,6 +35,8 @@ export class Endings<Item extends Ending> {
   /** Those that have waited for long enough. */
   readonly #due = new FairQueue<Item>(Number.POSITIVE_INFINITY);
   #owedMs = 0;
+  /** What was taken last was one of those that make room. */
+  #wasFirst = false;
 
   /** @param most that wait, as in a {@link FairQueue}: a source under its share has a place above it */
   constructor(most: number) {
@@ -83,12 +85,16 @@ export class Endings<Item extends Ending> {
   }
 
   take(): Item | undefined {
-    return this.#first.take() ?? this.#due.take() ?? this.#behind.take();
+    const first = this.#first.take();
+    this.#wasFirst = first !== undefined;
+    return first ?? this.#due.take() ?? this.#behind.take();
   }
 
   /** A message has taken so long: one of them, or another. */
   passed(ms: number, wasOne: boolean, othersWait: boolean): void {
     if (this.#due.size === 0 || !othersWait) this.#owedMs = 0;
-    else this.#owedMs += wasOne ? ms * (SHARE - 1) : ms * SHARE;
+    else if (!wasOne) this.#owedMs += ms * SHARE;
+    // What makes room is not held against those that are due, nor is what they had while the node was full, or one that took long.
+    else if (!this.#wasFirst) this.#owedMs = Math.max(-TURN_MS, this.#owedMs + ms * (SHARE - 1));
   }
 }

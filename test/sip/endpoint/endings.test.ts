@@ -62,6 +62,52 @@ test('what makes room comes before all others, at once', () => {
   expect(servedOf(due, 100)).toBe(2);
 });
 
+/** How long others have their turns before one of them has. */
+function waitMs(all: Endings<Ending>, tookMs = 0.25): number {
+  let waitedMs = 0;
+  for (; !all.hasTurn(true) && waitedMs < 1_000; waitedMs += tookMs) all.passed(tookMs, false, true);
+  return waitedMs;
+}
+
+test('however much makes room, one that is due has its turn within 5 ms after it', () => {
+  const all = endings(...Array.from({ length: 500 }, () => 0), 1);
+  all.beat(151, true);
+  all.hasten(({ sinceMs }) => sinceMs === 0);
+  for (let first = 0; first < 500; first++) {
+    expect([all.hasTurn(true), all.take()?.sinceMs]).toEqual([true, 0]);
+    all.passed(0.3, true, true);
+  }
+  expect(waitMs(all)).toBeLessThan(5);
+  expect(all.take()?.sinceMs).toBe(1);
+});
+
+test('those that are due keep their share while one that makes room comes with each of the others', () => {
+  const all = endings(...Array.from({ length: 100 }, () => 0));
+  all.beat(150, true);
+  let due = 0;
+  for (let other = 0; other < 100; other++) {
+    all.add('192.0.2.2', { sinceMs: 200, flow: { remoteAddress: '192.0.2.2' } });
+    all.hasten(({ sinceMs }) => sinceMs === 200);
+    while (all.hasTurn(true)) {
+      if (all.take()?.sinceMs === 0) due++;
+      all.passed(0.25, true, true);
+    }
+    all.passed(0.25, false, true);
+  }
+  expect(due).toBeGreaterThan(60);
+  expect(due).toBeLessThan(70);
+});
+
+test('however many had their turns before others while the node was full, the next one that is due has its within 5 ms', () => {
+  const all = endings(...Array.from({ length: 500 }, () => 0));
+  all.beat(150, true);
+  for (let one = 0; one < 400; one++) {
+    expect([all.hasTurn(false), all.take()?.sinceMs]).toEqual([true, 0]);
+    all.passed(0.3, true, true);
+  }
+  expect(waitMs(all)).toBeLessThan(5);
+});
+
 test('once time is not short any more, all have their turns', () => {
   const all = endings(0, 10, 20);
   all.beat(30, false);
