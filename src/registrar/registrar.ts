@@ -1,9 +1,9 @@
 import { type Log, silentLog } from '../base/log.ts';
 import type { Scheduler } from '../base/scheduler.ts';
-import { inSlices, type Steps } from '../base/steps.ts';
 import { HeaderId, inBrackets, isSipUri, parseUri, type SipRequest, type SipUri } from '../sip/message/index.ts';
 import { classifyAddress, plainAddress } from './addresses.ts';
-import { type Binding, byAor, detached, isReachable, requestUriOf, stored } from './binding.ts';
+import { type Binding, detached, isReachable, requestUriOf, stored } from './binding.ts';
+import { BindingRestoration } from './binding-restoration.ts';
 import { BindingTable } from './binding-table.ts';
 import { BindingWriter } from './binding-writer.ts';
 import {
@@ -88,14 +88,7 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
   readonly #writer: BindingWriter;
   /** Undefined: no other node has what is bound here. */
   readonly #removals: Removals | undefined;
-  #isReading = false;
-  /** What the store has of an earlier run is known. */
-  #isRead = false;
-  /** By AOR what was read and is not brought back yet. */
-  #toBringBack: Map<string, readonly StoredBinding[]> = new Map();
-  #broughtBack = 0;
-  /** By AOR what other nodes wrote last while the store was read: it may be news of what has been read by then. */
-  readonly #heldRemote = new Map<string, readonly StoredBinding[]>();
+  readonly #restoration: BindingRestoration;
 
   constructor(options: RegistrarOptions<Flow>) {
     this.#scheduler = options.scheduler;
@@ -119,6 +112,11 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
     this.#table = new BindingTable<Flow>(this.#scheduler, (binding) => this.#expired(binding));
     this.#removals = this.#store.isShared === true ? new Removals(this.#scheduler) : undefined;
     this.#writer = new BindingWriter(this.#store, this.#scheduler, this.#log, (aor) => this.#changeOf(aor));
+    this.#restoration = new BindingRestoration({
+      store: this.#store,
+      bringBack: (aor, kept) => this.#bringBack(aor, kept),
+      takeOver: (aor, bindings) => this.#takeOver(aor, bindings),
+    });
   }
 
   /** Takes a REGISTER from a client that is known to be `account`, and that may register this address-of-record. */
@@ -216,7 +214,7 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
 
   /** Removes every binding of an address-of-record, such as that of a deleted extension. */
   remove(aor: string): void {
-    this.#catchUp(aor);
+    this.#restoration.catchUp(aor);
     const bindings = this.#table.get(aor);
     if (bindings.length === 0) return;
     this.#table.replace(aor, []);
@@ -236,12 +234,7 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
    */
   applyRemote(aor: string, bindings: readonly StoredBinding[], removals: readonly StoredRemoval[] = []): void {
     this.#removals?.add(aor, removals);
-    if (this.#isReading) {
-      this.#heldRemote.set(aor, bindings);
-      return;
-    }
-    this.#heldRemote.delete(aor);
-    this.#takeOver(aor, bindings);
+    if (!this.#restoration.holds(aor, bindings)) this.#takeOver(aor, bindings);
   }
 
   #takeOver(aor: string, bindings: readonly StoredBinding[]): void {
@@ -263,7 +256,7 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
       );
     // Until those of an earlier run are back, this node cannot say which of its own are gone.
     const isForeignOrHere = ({ node, contactUri }: StoredBinding): boolean =>
-      node !== this.#node || !this.#isRead || kept.some((binding) => binding.contactUri === contactUri);
+      node !== this.#node || !this.#restoration.isRead || kept.some((binding) => binding.contactUri === contactUri);
     if (!kept.every(isWritten) || bindings.some(isGone) || !bindings.every(isForeignOrHere)) this.#writer.changed(aor);
     for (const binding of own) if (!kept.includes(binding)) this.#listener?.onUnregistered(binding, 'elsewhere');
   }
@@ -272,52 +265,20 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
    * Brings back the bindings of an earlier run: those that have time left and can be reached without their old connection. That may take
    * its time while calls wait; an AOR that is asked for, or that there is news of, is brought back at once.
    */
-  async restore(): Promise<number> {
-    this.#isReading = true;
-    this.#broughtBack = 0;
-    try {
-      this.#toBringBack = await inSlices(byAor(await this.#store.load()));
-      this.#isRead = true;
-    } finally {
-      this.#isReading = false;
-      await inSlices(this.#catchUpAll());
-    }
-    return this.#broughtBack;
+  restore(): Promise<number> {
+    return this.#restoration.run();
   }
 
-  *#catchUpAll(): Steps<void> {
-    for (const behind of [this.#toBringBack, this.#heldRemote]) {
-      for (const aor of behind.keys()) {
-        this.#catchUp(aor);
-        yield;
-      }
-    }
-  }
-
-  /** What was read of an AOR, then what was told of it meanwhile. */
-  #catchUp(aor: string): void {
-    if (this.#isReading) return;
-    const kept = this.#toBringBack.get(aor);
-    if (kept !== undefined) {
-      this.#toBringBack.delete(aor);
-      this.#bringBack(aor, kept);
-    }
-    const held = this.#heldRemote.get(aor);
-    if (held === undefined) return;
-    this.#heldRemote.delete(aor);
-    this.#takeOver(aor, held);
-  }
-
-  #bringBack(aor: string, kept: readonly StoredBinding[]): void {
+  #bringBack(aor: string, kept: readonly StoredBinding[]): number {
     // A phone that has registered in the meantime knows better, and so does one that has unregistered.
-    if (this.#table.get(aor).length > 0) return;
+    if (this.#table.get(aor).length > 0) return 0;
     const bindings = kept.flatMap((one) => (this.#removals?.covers(one) === true ? [] : [this.#revive(one)]));
     const nowMs = this.#scheduler.nowMs();
     const back = bindings.filter(
       (binding) => binding.expiresAtMs > nowMs && (isReachable(binding) || binding.node !== this.#node),
     );
     if (back.length > 0) this.#table.replace(aor, back);
-    this.#broughtBack += back.length;
+    return back.length;
   }
 
   /** Writes what the store does not have yet; false when it refused. */
@@ -326,7 +287,7 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
   }
 
   #live(aor: string): Binding<Flow>[] {
-    this.#catchUp(aor);
+    this.#restoration.catchUp(aor);
     const nowMs = this.#scheduler.nowMs();
     return this.#table.get(aor).filter((binding) => binding.expiresAtMs > nowMs);
   }
