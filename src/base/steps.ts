@@ -47,10 +47,15 @@ export function* sorted<T>(list: readonly T[], compare: (a: T, b: T) => number):
 
 const SORTED_AT_ONCE = 256;
 
-/** Leaves the event loop to others every few milliseconds. What is done within the first slice waits for nobody. */
-export function inSlices<T>(steps: Steps<T>): Promise<T> {
+/**
+ * Leaves the event loop to others every few milliseconds. What is done within the first slice waits for nobody.
+ *
+ * @param patienceMs for so long it waits for those who come first ({@link letFirst}); after that it has its third of the time whoever waits
+ */
+export function inSlices<T>(steps: Steps<T>, patienceMs = Number.POSITIVE_INFINITY): Promise<T> {
   return new Promise((resolve, reject) => {
     background.begin({
+      patientUntilMs: performance.now() + patienceMs,
       /** Goes on until the time; true when there is nothing left to do. */
       goOn(endMs: number): boolean {
         try {
@@ -81,6 +86,7 @@ export function letFirst(waits: () => boolean): () => void {
 const firsts = new Set<() => boolean>();
 
 interface Job {
+  readonly patientUntilMs: number;
   goOn(endMs: number): boolean;
 }
 
@@ -111,20 +117,29 @@ class Background {
     this.#isScheduled = false;
     const awayMs = performance.now() - this.#leftAtMs;
     this.#restMs = awayMs < IDLE_TURN_MS ? 0 : this.#restMs - awayMs;
-    if (this.#restMs <= 0 && !this.#letsFirst()) {
-      this.#slicedAtMs = performance.now();
-      this.#spentMs = 0;
-      while (this.#jobs.length > 0 && this.#spentMs < SLICE_MS) {
-        const job = this.#jobs.shift() as Job;
-        if (!this.#run(job)) this.#jobs.push(job);
-      }
-      this.#restMs = this.#spentMs * REST_SLICES;
-    }
+    if (this.#restMs <= 0) this.#slice();
     if (this.#jobs.length > 0 || this.#spentMs > 0) this.#schedule();
   }
 
-  #letsFirst(): boolean {
-    if (this.#jobs.length === 0 || performance.now() - this.#slicedAtMs >= LATEST_SLICE_MS) return false;
+  #slice(): void {
+    const nowMs = performance.now();
+    const letsFirst = this.#letsFirst(nowMs);
+    const isNext = (job: Job) => !letsFirst || job.patientUntilMs <= nowMs;
+    if (letsFirst && !this.#jobs.some(isNext)) return;
+    // The others' next slice comes as if these had none.
+    if (!letsFirst) this.#slicedAtMs = nowMs;
+    this.#spentMs = 0;
+    while (this.#spentMs < SLICE_MS) {
+      const at = this.#jobs.findIndex(isNext);
+      if (at < 0) break;
+      const [job] = this.#jobs.splice(at, 1) as [Job];
+      if (!this.#run(job)) this.#jobs.push(job);
+    }
+    this.#restMs = this.#spentMs * REST_SLICES;
+  }
+
+  #letsFirst(nowMs: number): boolean {
+    if (this.#jobs.length === 0 || nowMs - this.#slicedAtMs >= LATEST_SLICE_MS) return false;
     for (const waits of firsts) if (waits()) return true;
     return false;
   }

@@ -1,9 +1,18 @@
+import type { Log } from '../base/log.ts';
 import { inSlices, type Steps } from '../base/steps.ts';
-import { byAor } from './binding.ts';
 import type { BindingStore, StoredBinding } from './ports.ts';
 
+/**
+ * So long all of it together waits for calls that wait. What is not asked for by name needs it whole: listings, counts, who is known by its
+ * address; and what other nodes write waits for the reading.
+ */
+const PATIENCE_MS = 3_000;
+
 export interface BindingRestorationOptions {
+  readonly log: Log;
   readonly store: Pick<BindingStore, 'load'>;
+  /** Hears of each as it is read. */
+  readonly onRead: (binding: StoredBinding) => void;
   /** Puts the bindings of an earlier run into the table; returns how many are back. */
   readonly bringBack: (aor: string, kept: readonly StoredBinding[]) => number;
   /** Takes over the list of an AOR as another node wrote it. */
@@ -12,7 +21,7 @@ export interface BindingRestorationOptions {
 
 /**
  * What is known of AORs and not in the table yet: what the store has of an earlier run, and what other nodes write while it is read. Bringing
- * all of it in may take its time while calls wait; an AOR that is asked for, or that there is news of, is caught up with at once.
+ * all of it in may take some seconds while calls wait; an AOR that is asked for, or that there is news of, is caught up with at once.
  */
 export class BindingRestoration {
   readonly #options: BindingRestorationOptions;
@@ -38,20 +47,34 @@ export class BindingRestoration {
     this.#isReading = true;
     this.#broughtBack = 0;
     try {
-      this.#toBringBack = await inSlices(byAor(await this.#options.store.load()));
-      this.#isRead = true;
+      await inSlices(this.#takeIn(await this.#options.store.load()), PATIENCE_MS);
     } finally {
       this.#isReading = false;
-      await inSlices(this.#catchUpAll());
+      // Where it was not read, what was told meanwhile is all there is.
+      await inSlices(this.#catchUpAll(), PATIENCE_MS);
     }
     return this.#broughtBack;
   }
 
-  /** News of an AOR. True: it waits for what is being read. */
-  holds(aor: string, bindings: readonly StoredBinding[]): boolean {
-    if (this.#isReading) this.#heldRemote.set(aor, bindings);
-    else this.#heldRemote.delete(aor);
-    return this.#isReading;
+  *#takeIn(bindings: Iterable<StoredBinding>): Steps<void> {
+    const lists = new Map<string, StoredBinding[]>();
+    for (const binding of bindings) {
+      this.#options.onRead(binding);
+      const list = lists.get(binding.aor);
+      if (list === undefined) lists.set(binding.aor, [binding]);
+      else list.push(binding);
+      yield;
+    }
+    this.#toBringBack = lists;
+    this.#isRead = true;
+    this.#isReading = false;
+    yield* this.#catchUpAll();
+  }
+
+  /** The list of an AOR as another node wrote it: taken over at once, or after what is being read. */
+  told(aor: string, bindings: readonly StoredBinding[]): void {
+    this.#heldRemote.set(aor, bindings);
+    this.catchUp(aor);
   }
 
   *#catchUpAll(): Steps<void> {
@@ -63,17 +86,27 @@ export class BindingRestoration {
     }
   }
 
-  /** What was read of an AOR, then what was told of it meanwhile. */
+  /** What was read of an AOR, then what was told of it meanwhile. One that cannot be read costs no other. */
   catchUp(aor: string): void {
     if (this.#isReading) return;
     const kept = this.#toBringBack.get(aor);
-    if (kept !== undefined) {
-      this.#toBringBack.delete(aor);
-      this.#broughtBack += this.#options.bringBack(aor, kept);
-    }
     const held = this.#heldRemote.get(aor);
-    if (held === undefined) return;
+    if (kept === undefined && held === undefined) return;
+    this.#toBringBack.delete(aor);
     this.#heldRemote.delete(aor);
-    this.#options.takeOver(aor, held);
+    const { bringBack, takeOver } = this.#options;
+    if (kept !== undefined)
+      this.#read(aor, () => {
+        this.#broughtBack += bringBack(aor, kept);
+      });
+    if (held !== undefined) this.#read(aor, () => takeOver(aor, held));
+  }
+
+  #read(aor: string, take: () => void): void {
+    try {
+      take();
+    } catch (error) {
+      this.#options.log.warn('registration-not-read', { aor, error: String(error) });
+    }
   }
 }

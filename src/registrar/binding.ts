@@ -1,4 +1,3 @@
-import type { Steps } from '../base/steps.ts';
 import { formatUri, type SipUri } from '../sip/message/index.ts';
 import type { BindingTarget, RegistrarFlow, StoredBinding } from './ports.ts';
 
@@ -34,18 +33,6 @@ export function stored(binding: Binding): StoredBinding {
  */
 export function detached(text: string): string {
   return text.length < 13 ? text : Buffer.from(text, 'latin1').toString('latin1');
-}
-
-/** The list of each address-of-record, in steps. */
-export function* byAor(bindings: Iterable<StoredBinding>): Steps<Map<string, StoredBinding[]>> {
-  const lists = new Map<string, StoredBinding[]>();
-  for (const binding of bindings) {
-    const list = lists.get(binding.aor);
-    if (list === undefined) lists.set(binding.aor, [binding]);
-    else list.push(binding);
-    yield;
-  }
-  return lists;
 }
 
 /** A Contact as a Request-URI. RFC 3261 §19.1.1, table 1: no headers, no method parameter. */

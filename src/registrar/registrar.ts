@@ -68,6 +68,9 @@ export interface RegistrationListener<Flow extends RegistrarFlow = RegistrarFlow
   /** `previous` is the binding that was refreshed; undefined: a new one. */
   onRegistered(binding: Binding<Flow>, previous: Binding<Flow> | undefined): void;
   onUnregistered(binding: Binding<Flow>, reason: RemovalReason): void;
+  /** The store has it of an earlier run of some node. What can still be reached is brought back, some seconds later where calls wait. */
+  onRead?(binding: StoredBinding): void;
+  onBroughtBack?(binding: Binding<Flow>): void;
 }
 
 export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
@@ -113,7 +116,9 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
     this.#removals = this.#store.isShared === true ? new Removals(this.#scheduler) : undefined;
     this.#writer = new BindingWriter(this.#store, this.#scheduler, this.#log, (aor) => this.#changeOf(aor));
     this.#restoration = new BindingRestoration({
+      log: this.#log,
       store: this.#store,
+      onRead: (binding) => this.#listener?.onRead?.(binding),
       bringBack: (aor, kept) => this.#bringBack(aor, kept),
       takeOver: (aor, bindings) => this.#takeOver(aor, bindings),
     });
@@ -234,7 +239,7 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
    */
   applyRemote(aor: string, bindings: readonly StoredBinding[], removals: readonly StoredRemoval[] = []): void {
     this.#removals?.add(aor, removals);
-    if (!this.#restoration.holds(aor, bindings)) this.#takeOver(aor, bindings);
+    this.#restoration.told(aor, bindings);
   }
 
   #takeOver(aor: string, bindings: readonly StoredBinding[]): void {
@@ -263,7 +268,7 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
 
   /**
    * Brings back the bindings of an earlier run: those that have time left and can be reached without their old connection. That may take
-   * its time while calls wait; an AOR that is asked for, or that there is news of, is brought back at once.
+   * some seconds while calls wait; an AOR that is asked for, or that there is news of, is brought back at once.
    */
   restore(): Promise<number> {
     return this.#restoration.run();
@@ -278,6 +283,7 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
       (binding) => binding.expiresAtMs > nowMs && (isReachable(binding) || binding.node !== this.#node),
     );
     if (back.length > 0) this.#table.replace(aor, back);
+    for (const binding of back) this.#listener?.onBroughtBack?.(binding);
     return back.length;
   }
 

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, onTestFinished, test } from 'vitest';
 import { allAtOnce, inSlices, letFirst, type Steps, sorted } from '../../src/base/steps.ts';
 
 function* busy(ms: number): Steps<string> {
@@ -106,4 +106,23 @@ test('while others come first work in slices gets a slice every tenth of a secon
   end();
   isWaited = true;
   await inSlices(busy(20));
+});
+
+test('work with patience waits so long for those who come first, and then goes on beside them; others wait on', async () => {
+  const end = letFirst(() => true);
+  onTestFinished(() => void end());
+  const beganMs = performance.now();
+  const patient = [0];
+  const other = [0];
+  const done = [
+    inSlices(counted(100, other)).then(() => performance.now() - beganMs),
+    inSlices(counted(100, patient), 300).then(() => performance.now() - beganMs),
+  ];
+  while (performance.now() - beganMs < 250) await turn();
+  expect(patient[0]).toBeLessThan(32);
+  // 50 ms of work, at a third of the time.
+  expect(await done[1]).toBeLessThan(1_500);
+  expect(other[0]).toBeLessThan(100);
+  end();
+  await done[0];
 });

@@ -1,4 +1,5 @@
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { silentLog } from '../../src/base/log.ts';
 import { letFirst } from '../../src/base/steps.ts';
 import { aorKey, Registrar } from '../../src/registrar/index.ts';
 import { MemoryBindingStore, type StoredBinding } from '../../src/registrar/ports.ts';
@@ -541,6 +542,60 @@ describe('restart and other nodes', () => {
     yieldsNoMore();
     await restored;
     expect(here.registrar.bindings(deleted)).toEqual([]);
+  });
+
+  test('however long calls wait, all that was read is back within seconds', async () => {
+    const { store, letRead } = await slowStore(20_000, 'b');
+    let laterMs = 0;
+    const real = performance.now.bind(performance);
+    const clock = vi.spyOn(performance, 'now').mockImplementation(() => real() + laterMs);
+    const yieldsNoMore = letFirst(() => true);
+    onTestFinished(() => {
+      clock.mockRestore();
+      yieldsNoMore();
+    });
+    const restored = registrarWorld({ store, node: 'a' }).registrar.restore();
+    letRead();
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    laterMs = 3_000;
+    const late = new Promise((resolve) => setTimeout(resolve, 6_000, 'late'));
+    // By the slices that are left to it beside calls, 13 s.
+    expect(await Promise.race([restored, late])).toBe(20_000);
+  });
+
+  test('an AOR that cannot be read costs no other, when all are brought back and when another node tells of it', async () => {
+    const { store, kept, letRead } = await slowStore(3, 'b');
+    const warnings: unknown[] = [];
+    const log = { ...silentLog, warn: (event: string, fields?: object) => warnings.push({ event, ...fields }) };
+    const [first, second, third] = kept as [StoredBinding, StoredBinding, StoredBinding];
+    const broken = { ...second, contactUri: undefined as never };
+    store.load = () => Promise.resolve([first, broken, third]);
+    const here = registrarWorld({ store, node: 'a', log });
+    letRead();
+    expect(await here.registrar.restore()).toBe(2);
+    expect(here.registrar.bindings(second.aor)).toEqual([]);
+    here.registrar.applyRemote(second.aor, [broken]);
+    const warning = { event: 'registration-not-read', aor: second.aor, error: expect.stringContaining('TypeError') };
+    expect(warnings).toEqual([warning, warning]);
+    here.registrar.applyRemote(second.aor, [second]);
+    expect(here.registrar.bindings(second.aor)).toHaveLength(1);
+  });
+
+  test('the listener hears of each that is read, and of each that is back', async () => {
+    const { store, kept, letRead } = await slowStore(3, 'b');
+    const [first, second, third] = kept as [StoredBinding, StoredBinding, StoredBinding];
+    store.load = () => Promise.resolve([first, { ...second, expiresAtWallMs: 0 }, third]);
+    letRead();
+    const heard: string[] = [];
+    const listener = {
+      onRegistered() {},
+      onUnregistered() {},
+      onRead: ({ aor }: StoredBinding) => heard.push(`read ${aor}`),
+      onBroughtBack: ({ aor }: StoredBinding) => heard.push(`back ${aor}`),
+    };
+    await registrarWorld({ store, node: 'a', listener }).registrar.restore();
+    const read = kept.map(({ aor }) => `read ${aor}`);
+    expect(heard).toEqual([...read, `back ${first.aor}`, `back ${third.aor}`]);
   });
 
   test('a phone that unregisters, or registers, while the store is read is what it says', async () => {
