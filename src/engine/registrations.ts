@@ -111,6 +111,8 @@ export class Registrations implements AccountLookup, RegisteredFlows {
           options.listener.onUnregistered(binding, reason);
           this.#noteGateway(binding);
         },
+        onRead: (binding) => options.listener.onRead(binding),
+        onBroughtBack: (binding) => options.listener.onBroughtBack(binding),
       },
       ...(options.store === undefined ? {} : { store: options.store }),
     });
@@ -223,9 +225,11 @@ export class Registrations implements AccountLookup, RegisteredFlows {
 
   /** Brings back those of the process before; resolves with how many. */
   async restore(): Promise<number> {
-    const count = await this.registrar.restore();
-    this.#options.listener.restored(this.registrar.all());
-    return count;
+    try {
+      return await this.registrar.restore();
+    } finally {
+      this.#options.listener.allAreBack();
+    }
   }
 
   /** Bindings of accounts that are no longer provisioned or enabled are worth nothing. */

@@ -1,6 +1,6 @@
 import { Latest } from '../../base/latest.ts';
 import type { Clock } from '../../base/scheduler.ts';
-import type { Binding, RegistrationListener, RemovalReason } from '../../registrar/index.ts';
+import type { Binding, RegistrationListener, RemovalReason, StoredBinding } from '../../registrar/index.ts';
 import type { Flow } from '../../sip/transport/index.ts';
 
 const MOST_SIGNED_IN = 50_000;
@@ -13,6 +13,8 @@ export class KnownSources implements RegistrationListener<Flow> {
   readonly #node: string;
   readonly #next: RegistrationListener<Flow>;
   readonly #bindings = new Map<string, number>();
+  /** Of those that were read and may not be back yet. */
+  readonly #awaited = new Set<string>();
   readonly #clock: Clock;
   readonly #keptMs: number;
   /** When somebody last signed in from an address. */
@@ -27,7 +29,7 @@ export class KnownSources implements RegistrationListener<Flow> {
   }
 
   has(address: string): boolean {
-    if (this.#bindings.has(address)) return true;
+    if (this.#bindings.has(address) || this.#awaited.has(address)) return true;
     const atMs = this.#signedIn.get(address);
     return atMs !== undefined && this.#clock.nowMs() - atMs < this.#keptMs;
   }
@@ -37,10 +39,17 @@ export class KnownSources implements RegistrationListener<Flow> {
     this.#signedIn.set(address, this.#clock.nowMs());
   }
 
-  /** Begins anew with these: those of an earlier run, which no listener hears of, are among them. */
-  restored(bindings: Iterable<Binding<Flow>>): void {
-    this.#bindings.clear();
-    for (const binding of bindings) this.#count(binding, 1);
+  onRead({ source: { address }, node }: StoredBinding): void {
+    if (node === this.#node) this.#awaited.add(address);
+  }
+
+  onBroughtBack(binding: Binding<Flow>): void {
+    this.#count(binding, 1);
+  }
+
+  /** All of an earlier run that can be reached are back. */
+  allAreBack(): void {
+    this.#awaited.clear();
   }
 
   onRegistered(binding: Binding<Flow>, previous: Binding<Flow> | undefined): void {
