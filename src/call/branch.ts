@@ -278,8 +278,8 @@ export class Branch implements ClientTransactionUser, TimerTarget {
   // --- responses ---
 
   #provisional(response: SipResponse, transaction: ClientTransaction): void {
-    if (response.status === 100) return;
     this.#invite?.rings(response);
+    if (response.status === 100) return;
     const leg =
       this.#knownLeg(response, transaction) ??
       (this.#forks.count < this.attempt.env.limits.maxForks ? this.#newLeg(response, transaction) : undefined);

@@ -134,7 +134,10 @@ export class CallerInvite implements ServerTransactionUser, ReliableRelayUser {
     const described = hasSessionDescription(response);
     const leg = this.#legFor(callee, described || rack !== undefined);
     const relayed = this.#response(leg, response.status, response);
-    if (this.#half !== undefined) tellRinging(relayed, asked?.cancellations() ?? []);
+    if (this.#half !== undefined) {
+      const before = tellRinging(relayed, this.request, asked?.cancellations() ?? []);
+      if (before !== undefined) this.#transaction.respond(before);
+    }
     if (rack === undefined && !this.#requiresReliable) {
       leg.respond(this.#transaction, relayed);
       return;

@@ -4,7 +4,14 @@
  * one of the two is answered.
  */
 import { PeerError } from '../base/errors.ts';
-import { HeaderId, parseMessage, SipRequest, type SipResponse, serialize } from '../sip/message/index.ts';
+import {
+  createResponse,
+  HeaderId,
+  parseMessage,
+  SipRequest,
+  type SipResponse,
+  serialize,
+} from '../sip/message/index.ts';
 import type { WaitingCancel } from './waiting.ts';
 
 const RINGING = 'X-Tandem-Ringing';
@@ -12,15 +19,26 @@ const RINGING = 'X-Tandem-Ringing';
 const MOST_OCTETS = 1_300;
 
 /**
- * Puts it into a provisional response to the other node, where one phone rings, and not over a connection that is ours alone. One with a long
- * description has no room for it.
+ * Puts it into a provisional response to the INVITE of the other node, where one phone rings, and not over a connection that is ours alone.
+ * Where that has no room for it, as with a long description, it goes into a 100, which nobody relays: to be sent before the response.
  */
-export function tellRinging(response: SipResponse, cancels: readonly WaitingCancel[]): void {
+export function tellRinging(
+  response: SipResponse,
+  invite: SipRequest,
+  cancels: readonly WaitingCancel[],
+): SipResponse | undefined {
   const [cancel, ...others] = cancels;
-  if (cancel === undefined || others.length > 0) return;
+  if (cancel === undefined || others.length > 0) return undefined;
   const text = Buffer.from(cancel.text, 'latin1').toString('base64url');
-  if (serialize(response).length + RINGING.length + text.length + 4 <= MOST_OCTETS)
-    response.headers.addNamed(RINGING, text);
+  if (addWhereRoom(response, text)) return undefined;
+  const trying = createResponse(invite, 100);
+  return addWhereRoom(trying, text) ? trying : undefined;
+}
+
+function addWhereRoom(response: SipResponse, text: string): boolean {
+  const hasRoom = serialize(response).length + RINGING.length + text.length + 4 <= MOST_OCTETS;
+  if (hasRoom) response.headers.addNamed(RINGING, text);
+  return hasRoom;
 }
 
 /** The INVITE that rings there, as far as its CANCEL needs it; undefined: the other node does not say. */

@@ -35,31 +35,50 @@ const cancel: WaitingCancel = {
   text: serialize(buildCancel(invite, [])),
   to: { kind: 'target', transport: 'udp', address: '203.0.113.2', port: 5060 },
 };
+/** Of the other node. */
+const asked = parseMessage(
+  serialize(invite).replace('z9hG4bK1', 'z9hG4bK2').replace('of-two', 'of-one').replace('CSeq: 7', 'CSeq: 1'),
+) as SipRequest;
 const told = (cancels: readonly WaitingCancel[], body = '') => {
   const response = parseMessage(RINGING) as SipResponse;
   response.body = body;
-  tellRinging(response, cancels);
-  return parseMessage(serialize(response)) as SipResponse;
+  const before = tellRinging(response, asked, cancels);
+  return [before, response].flatMap((one) => (one === undefined ? [] : [parseMessage(serialize(one)) as SipResponse]));
 };
+const LONG = `v=0\r\n${'a=sendrecv\r\n'.repeat(80)}`;
 
 test('the other node can send the CANCEL that the one that rings the phone would send (RFC 3261 §9.1)', () => {
-  const there = ringingOf(told([cancel]));
+  const [response, ...others] = told([cancel]);
+  const there = ringingOf(response as SipResponse);
+  expect(others).toEqual([]);
   expect(there?.method).toBe('INVITE');
   expect(serialize(buildCancel(there as SipRequest, []))).toBe(cancel.text);
 });
 
 test('a short description leaves room for it', () => {
-  const there = ringingOf(told([cancel], 'v=0\r\n'));
-  expect(serialize(buildCancel(there as SipRequest, []))).toBe(cancel.text);
+  const [response, ...others] = told([cancel], 'v=0\r\n');
+  expect(others).toEqual([]);
+  expect(serialize(buildCancel(ringingOf(response as SipResponse) as SipRequest, []))).toBe(cancel.text);
+});
+
+test('where a response has no room for it, as with a long description, it goes before that in a 100, which nobody relays', () => {
+  const [trying, response, ...others] = told([cancel], LONG);
+  expect(others).toEqual([]);
+  expect(serialize(buildCancel(ringingOf(trying as SipResponse) as SipRequest, []))).toBe(cancel.text);
+  expect([trying?.status, trying?.topVia().branch, trying?.toTag()]).toEqual([100, 'z9hG4bK2', undefined]);
+  expect(trying?.headers.valueNamed('CSeq')).toBe('1 INVITE');
+  expect([response?.status, response?.body, ringingOf(response as SipResponse)]).toEqual([180, LONG, undefined]);
 });
 
 test.each([
   ['nobody rings', [], ''],
   ['several do, of whom the other node knows no address', [cancel, cancel], ''],
-  ['the response has a long description', [cancel], `v=0\r\n${'a=sendrecv\r\n'.repeat(80)}`],
   ['it would be too long', [{ ...cancel, text: cancel.text.replace('of-two', 'o'.repeat(800)) }], ''],
 ])('nothing is told where %s', (_what, cancels, body) => {
-  expect(told(cancels, body).headers.hasNamed('X-Tandem-Ringing')).toBe(false);
+  const responses = told(cancels, body);
+  expect(responses.map(({ status, headers }) => [status, headers.hasNamed('X-Tandem-Ringing')])).toEqual([
+    [180, false],
+  ]);
 });
 
 describe('what is no CANCEL is none', () => {

@@ -1532,7 +1532,13 @@ describe('a node was cut off from everybody, another one took its calls, and its
   });
 });
 
-describe('a call rings between two nodes', () => {
+/** What a phone with several codecs and ICE candidates writes. */
+const LONG_SDP = `v=0\r\no=- 1 1 IN IP4 203.0.113.2\r\ns=-\r\nc=IN IP4 203.0.113.2\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n${'a=candidate:1 1 UDP 2130706431 203.0.113.2 4000 typ host\r\n'.repeat(20)}`;
+
+describe.each([
+  ['', ''],
+  [' with a long description', LONG_SDP],
+])('a call rings between two nodes%s', (_described, description) => {
   let bob: Phone;
   let second: SipRequest;
   let asked: SipRequest;
@@ -1543,7 +1549,10 @@ describe('a call rings between two nodes', () => {
     second = alice.call('102', UPDATES);
     one.run(50);
     asked = bob.took('INVITE');
-    toOther(bob, answerTo(asked, '180 Ringing', ['Contact: <sip:102@203.0.113.2>']));
+    const ringing = answerTo(asked, '180 Ringing', ['Contact: <sip:102@203.0.113.2>']);
+    ringing.body = description;
+    if (description !== '') ringing.headers.add(HeaderId.ContentType, 'application/sdp');
+    toOther(bob, ringing);
     one.run(20);
   });
 
