@@ -129,8 +129,15 @@ export class CallContinuity {
     if (store.shared === undefined) return;
     this.#unread = new UnreadStore({ hasRead: () => keeper.hasRead, scheduler });
     const held = new PeerQuestions({ ...asking, scheduler: scheduler.unheld ?? scheduler });
-    const nodes = new LostCalls({ known, keeper, questions: held, clock: scheduler });
-    endpoint.fence = new CallFence({ store: store.shared, keeper, nodes, scheduler, log, sources: options.sources });
+    const nodes = new LostCalls({ known, writer: keeper.writer, questions: held, clock: scheduler });
+    endpoint.fence = new CallFence({
+      store: store.shared,
+      writer: keeper.writer,
+      nodes,
+      scheduler,
+      log,
+      sources: options.sources,
+    });
     this.#succession = new CallSuccession({
       node: settings.node,
       store: store.shared,

@@ -11,14 +11,14 @@ import { type HeardOf, type SharedCalls, SURE_MS } from '../../call/index.ts';
 import type { Fence } from '../../sip/endpoint/index.ts';
 import type { Flow, TransportUser } from '../../sip/transport/index.ts';
 import type { Acquaintances } from '../acquaintances.ts';
-import type { CallKeeper } from './call-keeper.ts';
+import type { CallWriter } from './call-writer.ts';
 import { HeldMessages } from './held-messages.ts';
 import type { LostCalls, LostCallsQuestion, Said } from './lost-calls.ts';
 import { isPeerAnswer } from './peer-question.ts';
 
 export interface CallFenceOptions {
   readonly store: Pick<SharedCalls, 'heard' | 'answers'>;
-  readonly keeper: Pick<CallKeeper, 'keepsCalls' | 'confirm'>;
+  readonly writer: Pick<CallWriter, 'keepsCalls' | 'confirm'>;
   readonly nodes: Pick<LostCalls, 'hasOthers' | 'ask'>;
   readonly scheduler: Scheduler;
   readonly log: Log;
@@ -153,8 +153,8 @@ export class CallFence implements Fence {
   }
 
   #look(nowMs: number, quietMs: number | undefined): void {
-    const { store, keeper } = this.#options;
-    if (!keeper.keepsCalls) {
+    const { store, writer } = this.#options;
+    if (!writer.keepsCalls) {
       this.#open(nowMs, nowMs + LOOK_MS);
       return;
     }
@@ -180,8 +180,8 @@ export class CallFence implements Fence {
     const isAwakening = standing === 'stood still' && nowMs - heardAtMs > OLD_MS;
     const nodesMs = standing === 'reached' ? NODES_AFTER_CUT_MS : NODES_MS;
     void this.#ask(nowMs, { isAwakening, isTold: true }, async (hasCome) => {
-      const { keeper, store } = this.#options;
-      if (await keeper.confirm()) return 'store';
+      const { writer, store } = this.#options;
+      if (await writer.confirm()) return 'store';
       const isLeftWaiting = standing === 'reached' && store.heard().contact === 'silent';
       const storeSays = this.#storeSays().then((isSaid) => {
         if (isLeftWaiting && !isSaid) this.#muteSinceMs = heardAtMs;
@@ -224,9 +224,9 @@ export class CallFence implements Fence {
   }
 
   async #storeSays(): Promise<boolean> {
-    const { store, keeper, scheduler } = this.#options;
+    const { store, writer, scheduler } = this.#options;
     const isThere = await store.answers(STORE_MS);
-    const isSaid = isThere && (await keeper.confirm());
+    const isSaid = isThere && (await writer.confirm());
     if (isSaid || this.#phase.kind !== 'asking') return isSaid;
     this.#gaveUpAtMs = scheduler.nowMs();
     if (isThere || store.heard().contact === 'reached') this.#unansweredUntilMs = this.#gaveUpAtMs + STORE_AGAIN_MS;

@@ -3,14 +3,14 @@
  * another's by now is forgotten before anything of it is served here.
  */
 import type { Clock } from '../../base/scheduler.ts';
-import type { CallKeeper } from './call-keeper.ts';
+import type { CallWriter } from './call-writer.ts';
 import type { KnownNodes } from './known-nodes.ts';
 import type { PeerQuestions } from './peer-question.ts';
 
 export interface LostCallsOptions {
   readonly known: Pick<KnownNodes, 'latestNames' | 'isListed' | 'lastAddressOf' | 'signs'>;
   readonly questions: Pick<PeerQuestions, 'taken'>;
-  readonly keeper: Pick<CallKeeper, 'lose'>;
+  readonly writer: Pick<CallWriter, 'lose'>;
   readonly clock: Pick<Clock, 'nowMs'>;
 }
 
@@ -74,7 +74,7 @@ export class LostCalls {
     { heardAtMs, withinMs, isReached }: LostCallsQuestion,
     heard: Set<string>,
   ): Promise<boolean> {
-    const { known, questions, keeper, clock } = this.#options;
+    const { known, questions, writer, clock } = this.#options;
     const sinceMs = clock.nowMs() - heardAtMs;
     const address = known.lastAddressOf(name);
     const node = address === undefined ? undefined : { name, address, signs: known.signs(name) };
@@ -82,7 +82,7 @@ export class LostCalls {
     if (taken !== undefined) heard.add(name);
     if (taken !== undefined) this.#silent.delete(name);
     else if (isReached(heard.size > 0) && heardAtMs === this.#silentSinceMs) this.#silent.add(name);
-    if (taken !== undefined && taken.ids.length > 0) keeper.lose(taken.ids);
+    if (taken !== undefined && taken.ids.length > 0) writer.lose(taken.ids);
     return taken?.isWhole === true;
   }
 }

@@ -50,7 +50,7 @@ beforeEach(() => {
   served = [];
   fence = new CallFence({
     store: { heard: () => heard, answers: async () => comesBack },
-    keeper: {
+    writer: {
       get keepsCalls() {
         return keepsCalls;
       },

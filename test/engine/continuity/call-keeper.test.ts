@@ -108,52 +108,7 @@ test('of calls that are over and of calls that have moved the latest 50,000 each
 });
 
 describe('an end that its last party answers only when asked again', () => {
-  /** Ends for 2 s; how often the store is asked to write. */
-  async function writesOf(endingMs: number, everyMs: number, isAway: boolean): Promise<number> {
-    const scheduler = new VirtualScheduler();
-    const kept = new MemoryCalls();
-    let writes = 0;
-    kept.write = async () => {
-      writes++;
-      if (isAway && scheduler.nowMs() >= 1_000) throw new Error('it is away');
-    };
-    const call = { state: 'answered', snapshot: () => ({}), waitingSnapshot: () => undefined };
-    const keeper = new CallKeeper({
-      ...{ scheduler, store: kept, process: 'one', log: { info() {}, warn() {}, error() {} }, grants: () => [] },
-      calls: { get: () => call },
-    } as unknown as CallKeeperOptions);
-    const pass = async (ms: number) => {
-      for (let passed = 0; passed < ms; passed += 5) {
-        scheduler.advance(5);
-        for (let turn = 0; turn < 10; turn++) await Promise.resolve();
-      }
-    };
-    const record = (id: number) => ({ id: String(id) }) as LiveRecord;
-    for (let id = 0; id < 400; id++) keeper.onCallAnswered(record(id));
-    await pass(1_000);
-    writes = 0;
-    for (let id = 0; id < 2_000 / everyMs; id++) {
-      keeper.onCallEnded(record(id), endingMs);
-      await pass(everyMs);
-    }
-    return writes;
-  }
-
-  // The world is looked at after each test.
   beforeEach(() => start());
-
-  test('the store is told of many together, each 20 ms', async () => {
-    const writes = await writesOf(600, 5, false);
-    expect(writes).toBeGreaterThan(60);
-    expect(writes).toBeLessThanOrEqual(100);
-  });
-
-  test('a store that is away is asked no more often than for other ends', async () => {
-    const writes = await writesOf(10, 10, true);
-    expect(writes).toBeGreaterThan(5);
-    // One that finds out that it is away.
-    expect(await writesOf(600, 10, true)).toBeLessThanOrEqual(writes + 1);
-  });
 
   test.each([
     ...[0, 1_000, -1_000].map((byMs) => ({ answeredAfterMs: 10, byMs, left: 1 })),

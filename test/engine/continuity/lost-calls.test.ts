@@ -37,7 +37,7 @@ beforeEach(() => {
         return new Promise((resolve) => asked.push({ name, answer: resolve }));
       },
     },
-    keeper: { lose: (ids) => lost.push(...ids) },
+    writer: { lose: (ids) => lost.push(...ids) },
   });
 });
 
