@@ -46,9 +46,14 @@ export class CallWriter implements TimerTarget {
   readonly #options: CallWriterOptions;
   /** Calls with news. */
   readonly #changed = new Set<string>();
-  /** Calls that the store has, and those that it is to forget. */
+  /** Calls that the store has, those of them that rang then, and those that it is to forget. */
   readonly #stored = new Set<string>();
+  readonly #ringing = new Set<string>();
   readonly #ended = new Set<string>();
+  /** Answered calls that the store lacks though it was their turn. */
+  readonly #missing = new Set<string>();
+  /** Why a call could not be written, last. */
+  readonly #unwritable = new Map<string, string>();
   readonly #toldEnds: ToldEnds;
   /** Calls of other processes that are over: the store is to know. */
   #toNote: string[] = [];
@@ -79,9 +84,10 @@ export class CallWriter implements TimerTarget {
     this.#stored.add(id);
   }
 
-  /** That, of one that does not go on. */
+  /** The store is to forget what it has of it. */
   drop(id: string): void {
     this.#stored.delete(id);
+    this.#ringing.delete(id);
     this.#ended.add(id);
   }
 
@@ -104,6 +110,9 @@ export class CallWriter implements TimerTarget {
   /** The call has no news any more. @param endingMs how long after its end began */
   forget(id: string, endingMs = 0): void {
     this.#changed.delete(id);
+    this.#ringing.delete(id);
+    this.#missing.delete(id);
+    this.#unwritable.delete(id);
     // What loses answers may be about to cut this node off: whoever follows it before the store knows would write a second record.
     if (endingMs > LATE_MS) this.#behindMs = BEHIND_LATE_MS;
     if (this.#stored.delete(id) || this.#toClaim.has(id)) this.#ended.add(id);
@@ -185,14 +194,15 @@ export class CallWriter implements TimerTarget {
     const aliveAtMs = this.storeMs;
     this.#behindMs = BEHIND_MS;
     const changed = [...this.#changed].slice(0, MAX_WRITTEN);
-    const ended = [...this.#ended];
     for (const id of changed) this.#changed.delete(id);
+    const put = changed.flatMap((id) => this.#snapshot(id, aliveAtMs) ?? []);
+    for (const { id } of put) this.#stored.add(id);
+    for (const id of changed) this.#noteMissing(id);
+    const ended = [...this.#ended];
     for (const id of ended) this.#ended.delete(id);
     const again = this.#toldEnds.take().filter((id) => !this.#stored.has(id) && !this.#changed.has(id));
     const over = this.#toNote.splice(0, MAX_WRITTEN);
-    const put = changed.flatMap((id) => this.#snapshot(id, aliveAtMs) ?? []);
-    for (const { id } of put) this.#stored.add(id);
-    const isWhole = this.#changed.size === 0 && changed.every((id) => this.#stored.has(id) || !this.#isAnswered(id));
+    const isWhole = this.#changed.size === 0 && this.#missing.size === 0;
     this.#isWriting = true;
     let isWritten = true;
     try {
@@ -272,17 +282,32 @@ export class CallWriter implements TimerTarget {
     return hasAny && nowMs - this.#aliveAtMs >= ALIVE_MS / 2;
   }
 
-  /** One that cannot be kept is left out: the others are written all the same. */
+  /** One that cannot be written is left out: the others are written all the same. */
   #snapshot(id: string, takenAtMs: number): KeptCall | undefined {
-    const { calls, grants, log } = this.#options;
+    const { calls, grants } = this.#options;
     const call = calls.get(id);
     try {
       const document = call && keptDocument(call, grants, takenAtMs);
-      return document === undefined ? undefined : { id, document };
+      if (document === undefined) return undefined;
+      if (this.#isAnswered(id)) this.#ringing.delete(id);
+      else this.#ringing.add(id);
+      return { id, document };
     } catch (error) {
-      log.warn('call-not-kept', { call: id, error: String(error) });
+      this.#noteUnwritable(id, String(error));
       return undefined;
     }
+  }
+
+  #noteUnwritable(id: string, error: string): void {
+    if (this.#unwritable.get(id) !== error) this.#options.log.warn('call-not-kept', { call: id, error });
+    this.#unwritable.set(id, error);
+    // Who finds it as it rang would place an answered call once more.
+    if (this.#ringing.has(id) && this.#isAnswered(id)) this.drop(id);
+  }
+
+  #noteMissing(id: string): void {
+    if (!this.#stored.has(id) && this.#isAnswered(id)) this.#missing.add(id);
+    else this.#missing.delete(id);
   }
 
   /** Another node says that it has gone on with these, which the store cannot say now. */
@@ -304,6 +329,8 @@ export class CallWriter implements TimerTarget {
     }
     for (const id of forgotten) {
       this.#stored.delete(id);
+      this.#ringing.delete(id);
+      this.#unwritable.delete(id);
       calls.forget(id);
     }
   }

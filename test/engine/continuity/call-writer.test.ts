@@ -6,21 +6,39 @@ import { MemoryCalls } from '../lives.ts';
 let scheduler: VirtualScheduler;
 let store: MemoryCalls;
 let writer: CallWriter;
+let warnings: object[];
+const calls = new Map<string, ReturnType<typeof answered>>();
+
+function answered(fault?: string) {
+  const snapshot = (): object | undefined => {
+    if (fault !== undefined) throw new Error(fault);
+    return {};
+  };
+  return { state: 'answered', record: { facts: {} }, snapshot, waitingSnapshot: (): object | undefined => undefined };
+}
+
+function ringing(): ReturnType<typeof answered> {
+  const waiting = { version: 'waiting-2' };
+  return { ...answered(), state: 'ringing', snapshot: () => undefined, waitingSnapshot: () => waiting };
+}
+
+/** It is so from now on, and the store has had the time to hear of it. */
+async function become(id: string, call: ReturnType<typeof answered>): Promise<void> {
+  calls.set(id, call);
+  writer.note(id);
+  await pass(300);
+}
 
 beforeEach(() => {
+  calls.clear();
   scheduler = new VirtualScheduler();
   store = new MemoryCalls();
-  const call = { state: 'answered', snapshot: () => ({}), waitingSnapshot: () => undefined };
+  warnings = [];
+  const warn = (event: string, fields: object) => warnings.push({ event, ...fields });
+  const log = { info() {}, warn, error() {} };
   writer = new CallWriter({
-    ...{
-      scheduler,
-      store,
-      process: 'one',
-      log: { info() {}, warn() {}, error() {} },
-      grants: () => [],
-      over: () => [],
-    },
-    calls: { get: () => call },
+    ...{ scheduler, store, process: 'one', log, grants: () => [], over: () => [] },
+    calls: { get: (id: string) => calls.get(id) ?? answered() },
   } as unknown as CallWriterOptions);
 });
 
@@ -65,4 +83,74 @@ describe('an end that its last party answers only when asked again', () => {
       expect(writes).toBeLessThanOrEqual(11);
     },
   );
+});
+
+describe('an answered call that cannot be written', () => {
+  /** The calls of each write, and whether the store has been told that it has all. */
+  let writes: { put: string[]; remove: readonly string[]; isWhole: boolean }[];
+
+  beforeEach(() => {
+    writes = [];
+    const write = store.write.bind(store);
+    store.write = async (changes) => {
+      writes.push({ put: changes.put.map(({ id }) => id), remove: changes.remove, isWhole: changes.whole === 'one' });
+      await write(changes);
+    };
+  });
+
+  test('is no call that the store has: it is not told that it has all of them until that call is kept or over', async () => {
+    await become('bad', answered('broken'));
+    await become('good', answered());
+    await pass(11_000);
+    expect(writes.length).toBeGreaterThan(1);
+    expect(writes.filter(({ isWhole }) => isWhole)).toEqual([]);
+    await become('bad', answered());
+    expect(writes.at(-1)).toEqual({ put: ['bad'], remove: [], isWhole: true });
+    await become('worse', answered('broken'));
+    await become('good', answered());
+    expect(writes.at(-1)?.isWhole).toBe(false);
+    writer.forget('worse');
+    await become('good', answered());
+    expect(writes.at(-1)?.isWhole).toBe(true);
+  });
+
+  test('is not kept as it rang: it would be placed once more', async () => {
+    await become('it', ringing());
+    expect([...store.documents.keys()]).toEqual(['it']);
+    await become('it', answered('broken'));
+    expect([...store.documents.keys()]).toEqual([]);
+    await become('it', answered());
+    expect([...store.documents.keys()]).toEqual(['it']);
+  });
+
+  test('and was written before stays as it was then', async () => {
+    await become('it', answered());
+    await become('it', answered('broken'));
+    await become('it', answered('broken'));
+    expect([...store.documents.keys()]).toEqual(['it']);
+    expect(writes.at(-1)?.isWhole).toBe(true);
+  });
+
+  test('is told of once, and again when the cause is another', async () => {
+    for (const cause of ['broken', 'broken', 'other', 'other']) await become('it', answered(cause));
+    await become('it', answered());
+    await become('it', answered('other'));
+    expect(warnings).toEqual([
+      { event: 'call-not-kept', call: 'it', error: 'Error: broken' },
+      { event: 'call-not-kept', call: 'it', error: 'Error: other' },
+    ]);
+  });
+});
+
+test('a call that rings and cannot be written does not keep the store from having all that were answered', async () => {
+  let isWhole: boolean | undefined;
+  store.write = async ({ whole }) => {
+    isWhole = whole === 'one';
+  };
+  const fault = () => {
+    throw new Error('broken');
+  };
+  await become('it', { ...ringing(), waitingSnapshot: fault });
+  await become('good', answered());
+  expect(isWhole).toBe(true);
 });
