@@ -3,7 +3,7 @@ import { ownCopy } from './text.ts';
 
 /**
  * Texts made of two values each, of which there are few: one string for all that say the same, and nothing is put together again. Beyond
- * so many those of the oldest first value are made anew.
+ * so many those that are not in use are made anew.
  */
 export class KnownTexts<Second extends string | number | undefined> {
   readonly #make: (first: string, second: Second) => string;

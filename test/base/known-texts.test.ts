@@ -25,12 +25,12 @@ test('what two values make is made once, and told from what others make', () => 
   expect(made).toHaveLength(4);
 });
 
-test('beyond so many those of the oldest first value are made anew, and whoever comes later is known as well', () => {
+test('beyond so many those that are not in use are made anew, and whoever comes later is known as well', () => {
   const { texts, made } = rig(3);
-  for (const host of ['a', 'b', 'c', 'd']) texts.of(host, 5060);
-  expect(texts.of('d', 5060)).toBe('<sip:d:5060>');
-  texts.of('b', 5060);
-  expect(made).toHaveLength(4);
+  for (const host of ['a', 'b', 'c', 'd', 'd', 'b', 'c', 'b', 'c', 'e', 'e']) texts.of(host, 5060);
+  expect(made).toEqual(['a', 'b', 'c', 'd', 'e'].map((host) => `<sip:${host}:5060>`));
+  for (const host of ['b', 'c', 'f', 'g', 'b', 'c', 'h', 'i', 'b', 'c']) texts.of(host, 5060);
+  expect(made).toHaveLength(9);
   texts.of('a', 5060);
-  expect(made).toHaveLength(5);
+  expect(made).toHaveLength(10);
 });

@@ -16,30 +16,72 @@ test('each pair has its own value, which may be set again', () => {
   ]);
 });
 
-test('beyond so many all of the oldest first key are forgotten, and only they', () => {
-  const pairs = new LatestPairs<string, number, string>(4);
-  for (const [first, second] of [
-    ['a', 1],
-    ['b', 1],
-    ['a', 2],
-    ['c', 1],
-    ['d', 1],
-  ] as const)
-    pairs.set(first, second, first + second);
-  expect([pairs.get('a', 1), pairs.get('a', 2)]).toEqual([undefined, undefined]);
-  expect([pairs.get('b', 1), pairs.get('c', 1), pairs.get('d', 1)]).toEqual(['b1', 'c1', 'd1']);
-  // Two places were left.
-  pairs.set('e', 1, 'e1');
-  expect([pairs.get('b', 1), pairs.get('e', 1)]).toEqual(['b1', 'e1']);
-  pairs.set('f', 1, 'f1');
-  expect([pairs.get('b', 1), pairs.get('c', 1), pairs.get('f', 1)]).toEqual([undefined, 'c1', 'f1']);
+/** As its users do: what is not known is made and set. How many were known. */
+function asked(pairs: LatestPairs<string, number, string>, firsts: readonly string[]): number {
+  let known = 0;
+  for (const first of firsts) {
+    if (pairs.get(first, 1) === first) known++;
+    else pairs.set(first, 1, first);
+  }
+  return known;
+}
+
+const names = (prefix: string, count: number) => Array.from({ length: count }, (_, n) => `${prefix}${n}`);
+
+test('where one more than are kept is asked for in turn, all are known each time', () => {
+  const pairs = new LatestPairs<string, number, string>(1_000);
+  const inUse = names('trunk', 1_001);
+  asked(pairs, inUse);
+  for (let round = 0; round < 5; round++) expect(asked(pairs, inUse)).toBe(1_001);
 });
 
-test('a first key with more than may be kept begins anew', () => {
-  const pairs = new LatestPairs<string, number, number>(3);
-  for (let second = 0; second < 10; second++) {
-    pairs.set('a', second, second);
-    expect(pairs.get('a', second)).toBe(second);
+test('where twice as many are asked for in turn, half of them are known', () => {
+  const pairs = new LatestPairs<string, number, string>(1_000);
+  const inUse = names('trunk', 2_000);
+  asked(pairs, inUse);
+  for (let round = 0; round < 5; round++) expect(asked(pairs, inUse)).toBe(1_000);
+});
+
+test('the one that came last is known at once, however many came before it', () => {
+  const pairs = new LatestPairs<string, number, string>(10);
+  for (const name of names('passing-', 100)) {
+    pairs.set(name, 1, name);
+    expect(pairs.get(name, 1)).toBe(name);
   }
-  expect([6, 7, 8, 9].map((second) => pairs.get('a', second))).toEqual([undefined, undefined, undefined, 9]);
+});
+
+test('no more are known than may be, and the one that came last', () => {
+  const pairs = new LatestPairs<string, number, string>(10);
+  const all = names('passing-', 100);
+  for (let round = 0; round < 3; round++) for (const name of all) pairs.set(name, 1, name);
+  expect(all.filter((name) => pairs.get(name, 1) !== undefined).length).toBeLessThanOrEqual(11);
+});
+
+test('what is in use stays known while ever new ones pass by once', () => {
+  const pairs = new LatestPairs<string, number, string>(100);
+  const inUse = names('trunk', 50);
+  asked(pairs, inUse);
+  for (let round = 0; round < 50; round++) {
+    asked(pairs, names(`passing-${round}-`, 40));
+    expect(asked(pairs, inUse)).toBe(50);
+  }
+});
+
+test('those that nobody asks for any more have no place for good', () => {
+  const pairs = new LatestPairs<string, number, string>(100);
+  for (let round = 0; round < 3; round++) asked(pairs, names('former', 100));
+  const inUse = names('trunk', 80);
+  for (let round = 0; round < 4; round++) asked(pairs, inUse);
+  expect(asked(pairs, inUse)).toBe(80);
+});
+
+test('so of many second keys of one first', () => {
+  const pairs = new LatestPairs<string, number, number>(3);
+  for (let second = 0; second < 100; second++) {
+    pairs.set('a', second, second);
+    if (pairs.get('a', 1_000) === undefined) pairs.set('a', 1_000, 1_000);
+    if (second > 20) expect(pairs.get('a', 1_000)).toBe(1_000);
+  }
+  const known = Array.from({ length: 100 }, (_, second) => pairs.get('a', second)).filter((one) => one !== undefined);
+  expect(known.length).toBeLessThanOrEqual(3);
 });
