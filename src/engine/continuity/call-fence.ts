@@ -55,6 +55,16 @@ const LOOK_MS = 100;
 /** Who has said whose the calls are; undefined: nobody has. */
 type Word = 'store' | 'nodes' | undefined;
 
+/** Resolves with who has said it. @param hasCome whether something has been held since */
+type Question = (hasCome: () => boolean) => Promise<Word>;
+
+interface Asking {
+  /** After a standstill so long that the sockets may be read later than the answer. */
+  readonly isAwakening: boolean;
+  /** The log tells of it, however short it is. */
+  readonly isTold: boolean;
+}
+
 /**
  * What is known of whose the calls are:
  * - `sure`: the store has heard of this node lately, so nobody takes its calls; or it has been asked in vain, and nothing new can be known
@@ -179,7 +189,7 @@ export class CallFence implements Fence {
   #askStore(nowMs: number, heardAtMs: number, standing: 'doubted' | 'stood still' | 'reached'): void {
     const isAwakening = standing === 'stood still' && nowMs - heardAtMs > OLD_MS;
     const nodesMs = standing === 'reached' ? NODES_AFTER_CUT_MS : NODES_MS;
-    void this.#ask(nowMs, { isAwakening, isTold: true }, async (hasCome) => {
+    this.#begin(nowMs, { isAwakening, isTold: true }, async (hasCome) => {
       const { writer, store } = this.#options;
       if (await writer.confirm()) return 'store';
       const isLeftWaiting = standing === 'reached' && store.heard().contact === 'silent';
@@ -205,7 +215,7 @@ export class CallFence implements Fence {
     if (hasOthers && !asksNodes && nowMs > this.#unsureAtMs + ASKED_MS)
       this.#nodesSay(heardAtMs, NODES_MS, () => false).catch((error: unknown) => this.#failed(error));
     if (!asksStore && !asksNodes) return;
-    void this.#ask(nowMs, { isAwakening: false, isTold: asksStore }, async (hasCome) => {
+    this.#begin(nowMs, { isAwakening: false, isTold: asksStore }, async (hasCome) => {
       if (!isMessage) {
         const isReached = () => !mayBeCutOff && hasCome();
         if ((await this.#nodesSay(heardAtMs, NODES_MS, isReached)) === 'sure') return 'nodes';
@@ -256,11 +266,11 @@ export class CallFence implements Fence {
     if (!isWaking) this.#phase = { kind: 'open', untilMs };
   }
 
-  async #ask(
-    beganMs: number,
-    { isAwakening, isTold }: { readonly isAwakening: boolean; readonly isTold: boolean },
-    asked: (isReached: () => boolean) => Promise<Word>,
-  ): Promise<void> {
+  #begin(nowMs: number, asking: Asking, asked: Question): void {
+    this.#ask(nowMs, asking, asked).catch((error: unknown) => this.#failed(error));
+  }
+
+  async #ask(beganMs: number, { isAwakening, isTold }: Asking, asked: Question): Promise<void> {
     const { scheduler, store, log } = this.#options;
     const held = new HeldMessages();
     const leftMs = this.#phase.kind === 'waking' ? this.#phase.untilMs : Number.NEGATIVE_INFINITY;
@@ -281,7 +291,7 @@ export class CallFence implements Fence {
     const isLookedAt = word === undefined && !isAwakening;
     this.#phase = { kind: isAwakening ? 'waking' : 'open', untilMs: isLookedAt ? nowMs - 1 : nowMs + LOOK_MS };
     for (const act of held.all()) this.#do(act);
-    this.#fireDue?.();
+    this.#do(() => this.#fireDue?.());
   }
 
   /** What one of them throws costs none of the others. */

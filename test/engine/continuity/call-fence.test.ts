@@ -465,6 +465,19 @@ test('the end of a connection always has a place, and is told after what came be
   expect(served.at(-1)).toBe('connection ended');
 });
 
+test('a fault in what was due is told, and what comes is served', async () => {
+  time.due = () => {
+    throw new Error('a defect');
+  };
+  time.advance(5_000);
+  expect(receive('BYE')).toBe(false);
+  heard = { ...heard, atMs: time.nowMs() };
+  await answer(true);
+  expect(served).toEqual(['BYE']);
+  expect(log.lines.at(-1)).toMatchObject({ event: 'call-fence-failed', fields: { error: 'Error: a defect' } });
+  expect(receive('ACK')).toBe(true);
+});
+
 test('a fault in serving one message costs neither the others nor the timers anything', async () => {
   time.advance(5_000);
   const firedBefore = time.fired;
