@@ -121,7 +121,7 @@ describe('the called number finds tenant and rule', () => {
     });
   });
 
-  test.each(['<sip:192.0.2.1>', '<sip:14155550199@192.0.2.1:1:1>', '<sip:14155550199@2001:db8::1>', '<mailto:a@b>'])(
+  test.each(['<sip:192.0.2.1>', '<sip:14155550199@192.0.2.1:1:1>', '<sip:14155550199@2001:db8::g>', '<mailto:a@b>'])(
     'RFC 3261 §8.2.2.1: where To is %s, the number is that of the Request-URI',
     (to) => {
       expect(route(invite({ to }))).toMatchObject({ kind: 'route', rule: 'main' });

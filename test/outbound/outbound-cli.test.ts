@@ -46,7 +46,7 @@ describe('behaviour 6: reading X-Outbound-Cli', () => {
     [['rewrite-pai="<tel:+123>"'], [directive('pai', '+123')]],
     [['rewrite-from=%2B123'], [directive('from', '+123')]],
     [['rewrite-from=<sip:4155550101;phone-context=+1@x>'], [directive('from', '+14155550101')]],
-    [['rewrite-from=anonymous@anonymous.invalid'], [directive('from', 'anonymous@anonymous.invalid')]],
+    [['rewrite-from=anonymous@anonymous.invalid'], [directive('from', 'anonymous')]],
     // Commas before directives.
     [['rewrite-from=1, rewrite-pai=2,trunk-id=7'], [directive('from', '1', ['7']), directive('pai', '2', ['7'])]],
     [['rewrite-from=1;trunk-name=Acme, Inc.'], [directive('from', '1', [], ['Acme, Inc.'])]],

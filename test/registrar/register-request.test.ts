@@ -49,9 +49,9 @@ describe('Contact', () => {
   });
 
   test.each([
-    '<sip:bob@2001:db8::4>, <sip:bob@192.0.2.4>',
+    '<sip:bob@2001:db8::g>, <sip:bob@192.0.2.4>',
     '<sip:bob@192.0.2.4>, <sip:bob@>',
-    '<sip:bob@192.0.2.4>, <bob@192.0.2.5>, <tel:+14155550100>',
+    '<sip:bob@192.0.2.4>, <bob b@192.0.2.5>, <tel:+14155550100>',
   ])('%s: what cannot be read costs the others nothing', (contact) => {
     const ask = readRegister(register({ contacts: [contact] }));
     expect(isRefusal(ask) ? ask.status : ask.contacts.map(({ uriText }) => uriText)).toEqual(['sip:bob@192.0.2.4']);
@@ -59,6 +59,17 @@ describe('Contact', () => {
 
   test.each(['<sip:bob@>', '<sip:bob@>, <tel:+14155550100>'])('%s: none that can be read is 400', (contact) => {
     expect(contactOf(contact)).toBe(400);
+  });
+
+  test.each([
+    ['<sip:bob@2001:db8::4>', 'sip:bob@[2001:db8::4]'],
+    ['<sip:bob@2001:db8::4>, <sip:bob@192.0.2.4>', 'sip:bob@[2001:db8::4]'],
+    ['<bob@192.0.2.4:5062>', 'sip:bob@192.0.2.4:5062'],
+    ['Sip : bob@192.0.2.4', 'sip:bob@192.0.2.4'],
+    ['"Bob <sip:bob@192.0.2.4>', 'sip:bob@192.0.2.4'],
+  ])('%s is read as it is meant: %s', (contact, uri) => {
+    const ask = readRegister(register({ contacts: [contact] }));
+    expect(isRefusal(ask) ? ask.status : ask.contacts[0]?.uriText).toBe(uri);
   });
 
   test('nothing but another scheme is 400', () => {

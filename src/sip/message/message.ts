@@ -6,6 +6,7 @@ import { Headers } from './headers.ts';
 import {
   type FirstAddress,
   type NameAddr,
+  parseClosedNameAddr,
   parseFirstAddress,
   parseNameAddr,
   readableNameAddr,
@@ -259,7 +260,7 @@ function parseSender(text: string, start: number, end: number): NameAddr {
 /** What cannot be told apart into name, URI and parameters is refused (RFC 4475 §3.1.2.6). */
 function parseAddressee(text: string, start: number, end: number): NameAddr {
   try {
-    return parseNameAddr(text, start, end);
+    return parseClosedNameAddr(text, start, end);
   } catch (error) {
     if (!(error instanceof PeerError) || error.code !== 'SIP_PEER_URI') throw error;
     return parseSender(text, start, end);

@@ -1,4 +1,5 @@
 import { PeerError } from '../../base/errors.ts';
+import { parseAddressUri } from './address-uri.ts';
 import {
   closingQuote,
   endOfAddress,
@@ -11,7 +12,7 @@ import {
 } from './characters.ts';
 import { MAY_REPEAT, type Params, readParam, readParams, scanParams } from './params.ts';
 import { isPlainSipUri } from './plain-uri.ts';
-import { formatUri, parseUri, type Uri } from './uri.ts';
+import { formatUri, type Uri } from './uri.ts';
 
 /** name-addr or addr-spec with header parameters: From, To, Contact, Route, P-Asserted-Identity and their kin (RFC 3261 §20.10). */
 export interface NameAddr {
@@ -28,12 +29,14 @@ let uriStart = 0;
 let uriEnd = 0;
 let paramsStart = 0;
 let fieldEnd = 0;
+let isNameOpen = false;
 
 /** Finds the parts of the name-addr or addr-spec `text[from, to)` without reading them. Throws PeerError SIP_PEER_NAME_ADDR. */
 function locate(text: string, from: number, to: number): void {
   fieldEnd = trimEnd(text, from, to);
   let index = skipSpace(text, from, fieldEnd);
   nameStart = nameEnd = index;
+  isNameOpen = false;
   if (index < fieldEnd && text.charCodeAt(index) === 0x22) {
     nameEnd = openingBracket(text, index);
     if (nameEnd < 0) throw broken(text, from, 'no "<" after the display name');
@@ -58,7 +61,10 @@ function locate(text: string, from: number, to: number): void {
   paramsStart = close + 1;
 }
 
-/** The `<` that begins the URI: the first one outside quotes, or -1. DEVIATION: a name may be quoted in part, as `"Ann" Lee <…>`. */
+/**
+ * The `<` that begins the URI: the first one outside quotes, or -1. DEVIATION: a name may be quoted in part, as `"Ann" Lee <…>`; and a quote
+ * that nothing closes is passed over where just one URI in brackets follows it.
+ */
 function openingBracket(text: string, start: number): number {
   // Looked for anew only once a quoted part has passed it: of many quotes before it each would look as far.
   let open = within(text.indexOf('<', start));
@@ -66,10 +72,20 @@ function openingBracket(text: string, start: number): number {
     const quoteAt = open < 0 ? -1 : quoteBefore(text, index, open);
     if (quoteAt < 0) return open;
     const close = closingQuote(text, quoteAt, fieldEnd);
-    if (close < 0) throw broken(text, start, 'a display name without closing quote');
+    if (close < 0) {
+      if (!isOnlyBracket(text, open)) throw broken(text, start, 'a display name without closing quote');
+      isNameOpen = true;
+      return open;
+    }
     index = close + 1;
     if (index > open) open = within(text.indexOf('<', index));
   }
+}
+
+/** Whether no other `<` and just one `>` stand behind the `<` at `open`, in the field. */
+function isOnlyBracket(text: string, open: number): boolean {
+  const close = within(text.indexOf('>', open));
+  return close >= 0 && within(text.indexOf('<', open + 1)) < 0 && within(text.indexOf('>', close + 1)) < 0;
 }
 
 /** The first quote in `text[start, end)`, or -1. */
@@ -85,7 +101,7 @@ function within(index: number): number {
 
 /** §20.10: without angle brackets every parameter after the URI is the header field's; the URI has no `;`, `,` or `?`. */
 function locateAddrSpec(text: string, start: number): void {
-  let index = start;
+  let index = endOfScheme(text, start);
   for (; index < fieldEnd; index++) {
     const code = text.charCodeAt(index);
     if (code === 0x3b || code === 0x20 || code === 0x09) break;
@@ -96,14 +112,33 @@ function locateAddrSpec(text: string, start: number): void {
   paramsStart = index;
 }
 
+/** Behind a scheme and its colon, with the white space that parseAddressUri passes over; `start` when no scheme stands there. */
+function endOfScheme(text: string, start: number): number {
+  let index = start;
+  while (index < fieldEnd && isLetterCode(text.charCodeAt(index))) index++;
+  index = skipSpace(text, index, fieldEnd);
+  return index < fieldEnd && text.charCodeAt(index) === 0x3a ? skipSpace(text, index + 1, fieldEnd) : start;
+}
+
 /**
  * Reads the name-addr or addr-spec `text[start, end)` with its parameters. Throws PeerError SIP_PEER_NAME_ADDR, SIP_PEER_URI or
  * SIP_PEER_PARAMS.
  */
 export function parseNameAddr(text: string, start = 0, end = text.length): NameAddr {
   locate(text, start, end);
+  return readLocated(text);
+}
+
+/** The same, and throws when a quote of the name is not closed (RFC 4475 §3.1.2.6). */
+export function parseClosedNameAddr(text: string, start: number, end: number): NameAddr {
+  locate(text, start, end);
+  if (isNameOpen) throw broken(text, start, 'a display name without closing quote');
+  return readLocated(text);
+}
+
+function readLocated(text: string): NameAddr {
   const displayName = nameOf(text, nameStart, nameEnd);
-  const uri = parseUri(text.slice(uriStart, uriEnd));
+  const uri = parseAddressUri(text.slice(uriStart, uriEnd));
   return { displayName, uri, params: readParams(text, paramsStart, fieldEnd, 'address') };
 }
 
@@ -126,7 +161,7 @@ export function isPlainAddress(text: string, start: number, end: number): boolea
   const comma = text.indexOf(',', start);
   if (comma >= 0 && comma < end) return false;
   locate(text, start, end);
-  if (!isPlainSipUri(text, uriStart, uriEnd)) return false;
+  if (isNameOpen || !isPlainSipUri(text, uriStart, uriEnd)) return false;
   if (nameEnd > nameStart) nameOf(text, nameStart, nameEnd);
   return (scanParams(text, paramsStart, fieldEnd, 'address', PARAMS) & MAY_REPEAT) === 0;
 }
@@ -227,8 +262,11 @@ function nameOf(text: string, start: number, end: number): string | undefined {
   for (let index = start; index < last; ) {
     const isQuoted = text.charCodeAt(index) === 0x22;
     const quoteAt = quoteBefore(text, index, last);
-    const pieceEnd = isQuoted ? closingQuote(text, index, last) + 1 : quoteAt < 0 ? last : quoteAt;
-    const piece = isQuoted ? unquote(text.slice(index, pieceEnd)) : text.slice(index, pieceEnd);
+    const close = isQuoted ? closingQuote(text, index, last) : -1;
+    // What follows a quote that nothing closes is a piece without quotes.
+    const pieceEnd = close >= 0 ? close + 1 : isQuoted || quoteAt < 0 ? last : quoteAt;
+    const piece =
+      close >= 0 ? unquote(text.slice(index, pieceEnd)) : text.slice(isQuoted ? index + 1 : index, pieceEnd);
     if (piece.includes('<')) throw broken(text, start, 'a "<" in a display name that is quoted in part');
     unquotedName(piece.replaceAll('"', "'"), 0, piece.length);
     name += piece;

@@ -140,6 +140,13 @@ describe.each(WAYS)('over %s at %s', (transport, host) => {
       ],
       ['spaces in Content-Type', (text: string) => text.replace('application/sdp', 'application / sdp')],
       ['a To without brackets around IPv6', (text: string) => text.replace(/(To: <sip:[^@]*@)[^>]*/, '$12001:db8::1')],
+      [
+        'a Contact without brackets around IPv6',
+        (text: string) => text.replace(/(Contact: <sip:[^@]*@)[^>]*/, '$12001:db8::1:5060'),
+      ],
+      ['a Contact without a scheme', (text: string) => text.replace('Contact: <sip:', 'Contact: <')],
+      ['a space in the scheme of a Contact', (text: string) => text.replace('Contact: <sip:', 'Contact: <Sip : ')],
+      ['an open quote in a Contact', (text: string) => text.replace('Contact: <', 'Contact: "Acme <')],
       ['a To with two ports', (text: string) => text.replace(/(To: <sip:[^@]*@)[^>]*/, '$1127.0.0.1:5060:5060')],
       ['a To without a user', (text: string) => text.replace(/To: <sip:[^@]*@/, 'To: <sip:')],
       ['a To that is a number', (text: string) => text.replace(/To: <sip:([^@]*)@[^>]*>/, 'To: $1')],
@@ -225,6 +232,10 @@ describe.each(WAYS)('over %s at %s', (transport, host) => {
       ', <sip:102@HERE>',
       'Desk, the one: 2 < sip:102@HERE >',
       '"Bob" <mailto:bob@acme.test>;q=0.1, <sip:102@HERE>',
+      '<sip:102@2001:db8::1:5060;transport=udp>',
+      '<102@HERE>',
+      'Sip : 102@HERE',
+      '"Bob <sip:102@HERE>',
     ])('Contact: %s is bound', async (contact) => {
       const party = await world.party();
       const text = register(party, { Contact: contact.replace('HERE', party.hostPort) });

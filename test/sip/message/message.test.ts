@@ -65,7 +65,7 @@ describe('typed fields', () => {
     ['"Anonymous" <>;tag=1', '1'],
     ['<tel:anonymous>;tag=1', '1'],
     ['sip:;tag=1', '1'],
-    ['"open <sip:a@h>;tag=1', '1'],
+    ['"open <sip:a@h>, <sip:b@h>;tag=1', '1'],
   ])('a From that cannot be read names nobody, and keeps its tag: %s', (value, tag) => {
     const request = parseMessage(`INVITE sip:a@h SIP/2.0\r\nFrom: ${value}\r\n\r\n`);
     expect(request.from().uri).toEqual({ scheme: 'other', name: '', text: value });
@@ -77,6 +77,8 @@ describe('typed fields', () => {
     ['+442079460001;tag=1', 'tel:+442079460001', undefined],
     ['<sip:+442079460001>;tag=1', 'tel:+442079460001', undefined],
     ['ACME, Inc. <sip:442079460001@>;tag=1', 'tel:442079460001', 'ACME, Inc.'],
+    ['<sip:+442079460001@2001:db8::1>;tag=1', 'sip:+442079460001@[2001:db8::1]', undefined],
+    ['Sip : +442079460001@h;tag=1', 'sip:+442079460001@h', undefined],
   ])('a number without scheme or host is the one that calls, or is called: %s', (value, uri, displayName) => {
     const request = parseMessage(`INVITE sip:a@h SIP/2.0\r\nFrom: ${value}\r\nTo: ${value}\r\n\r\n`);
     expect([formatUri(request.from().uri), request.from().displayName, request.fromTag()]).toEqual([
@@ -85,6 +87,13 @@ describe('typed fields', () => {
       '1',
     ]);
     expect(request.to().uri).toEqual(request.from().uri);
+  });
+
+  test('a quote that nothing closes costs the caller no number; in To it is refused (RFC 4475 §3.1.2.6)', () => {
+    const value = '"ACME <sip:+442079460001@h>;tag=1';
+    const request = parseMessage(`INVITE sip:a@h SIP/2.0\r\nFrom: ${value}\r\nTo: ${value}\r\n\r\n`);
+    expect([formatUri(request.from().uri), request.from().displayName]).toEqual(['sip:+442079460001@h', 'ACME']);
+    expect(() => request.to()).toThrow(PeerError);
   });
 
   test('an empty Contact is none, and an empty element of a list is none', () => {

@@ -24,7 +24,11 @@ const replaced = (from: string, to: string): string[] =>
   fields.map((field) => field.replace(from, to)).filter((field) => field !== '');
 
 test.each([
-  ['<sip:a@2001:db8::1>, <sip:a@h>', undefined, 400],
+  ['<sip:a@2001:db8::1::>, <sip:a@h:x>, <sip:a@h>', undefined, 400],
+  ['<sip:a@2001:db8::1>', undefined, undefined],
+  ['<a@h>', undefined, undefined],
+  ['Sip : a@h', undefined, undefined],
+  ['"Alice <sip:a@h>', undefined, undefined],
   ['<sip:a@h>, <sip:a@>', undefined, 400],
   ['<sip:a@>, <sip:@>', 400, 400],
   ['<sip:a@>', 400, 400],
@@ -136,7 +140,7 @@ describe('§8.2.2.3: required extensions', () => {
 });
 
 describe('whom a request is for says its Request-URI (§8.2.2.1)', () => {
-  const UNREADABLE = ['<sip:b@h:1:2>', '<sip:b@2001:db8::1>', '<sip:b b@h>', '<b@h>', '<<sip:b@h>>', '<>'];
+  const UNREADABLE = ['<sip:b@h:1:2>', '<sip:b@2001:db8::g>', '<sip:b b@h>', '<b%@h@h>', '<<sip:b@h>>', '<>'];
 
   test.each(UNREADABLE)('To: %s names nobody, and costs nothing', (to) => {
     for (const [method, tag] of [
