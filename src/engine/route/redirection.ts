@@ -32,7 +32,7 @@ export function redirectedNumbers(
  */
 export function isNumberHere({ uri }: NameAddr, { domain }: Tenant, node: NodeFacts): boolean {
   if (!('host' in uri)) return uri.scheme === 'tel';
-  if (uri.params.get('user')?.toLowerCase() === 'phone' || uri.user?.startsWith('+') === true) return true;
+  if (uri.params.get('user')?.toLowerCase() === 'phone' || dialledNumber(uri).startsWith('+')) return true;
   if (isIP(uri.host) !== 0 || NOBODYS_HOST.test(uri.host)) return true;
   const host = canonicalHost(uri.host);
   const { addresses, privateAddresses } = node;

@@ -126,7 +126,12 @@ describe('a phone that forwards by itself (3xx, RFC 3261 §8.1.3.4)', () => {
     }
   });
 
-  test('outside, under the called extension’s own rules and caller ID, behind its access code', async () => {
+  test.each([
+    '<sip:+442079460001@acme.example.com;user=phone>',
+    // Of any domain a telephone number is one, also with its plus escaped.
+    '<sip:%2B442079460001@gateway.example.net>',
+    '<sip:(%2b44)2079460001@gateway.example.net>',
+  ])('outside, to %s, by the called extension’s own rules and caller ID: its access code', async (contact) => {
     await begin({
       acme: {
         extensions: [extension('101'), extension('102', { outboundCallerId: '14155550107' })],
@@ -141,7 +146,7 @@ describe('a phone that forwards by itself (3xx, RFC 3261 §8.1.3.4)', () => {
     });
     const bob = world.phone('102', '203.0.113.2');
     const call = alice.call('102');
-    moved(bob, '<sip:+442079460001@acme.example.com;user=phone>');
+    moved(bob, contact);
     const invite = carrier.took('INVITE');
     expect(invite.requestUri).toContain('sip:+442079460001@');
     expect(invite.from().uri).toMatchObject({ user: '14155550107' });
