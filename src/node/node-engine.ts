@@ -50,7 +50,7 @@ export async function nodeEngine(
   if (options.warmsUp === true) {
     // Of workers, the process before them has looked.
     if (options.worker === undefined) await requirePorts(settings, scheduler);
-    await warmUp(settings.timers.warmUpMs, log);
+    await warmUp(settings, log);
   }
   const signatures = new SignatureThread({ scheduler, log });
   closers.push(() => signatures.close());
@@ -98,10 +98,10 @@ function servedSettings(settings: NodeSettings, log: Log): NodeSettings {
 }
 
 /** Before a socket is open: who calls a node that has just started is served as fast as everybody. */
-async function warmUp(limitMs: number, log: Log): Promise<void> {
-  if (limitMs === 0) return;
+async function warmUp({ timers: { warmUpMs }, udpBatching }: NodeSettings, log: Log): Promise<void> {
+  if (warmUpMs === 0) return;
   const beganMs = performance.now();
-  const { completed, failed } = await rehearse(limitMs);
+  const { completed, failed } = await rehearse(warmUpMs, udpBatching);
   // Kept now: a process that is killed keeps nothing.
   flushCompileCache();
   log.info('warmed-up', { calls: completed, failed, durationMs: Math.round(performance.now() - beganMs) });

@@ -46,8 +46,9 @@ export class Observation
   #refused: OutboundPlan | undefined = undefined;
   readonly #audiences = new Map<string, readonly string[]>();
 
-  constructor(options: ObservationOptions) {
-    this.#options = options;
+  constructor({ log, events, metrics, records, trace, recentCalls, directory, isFirst }: ObservationOptions) {
+    // One shape whoever makes it: what was compiled for the rehearsal's stays.
+    this.#options = { log, events, metrics, records, trace, recentCalls, directory, isFirst };
   }
 
   get calls(): CallObserver {

@@ -75,6 +75,26 @@ export class RehearsalPeers {
     this.#open('INVITE', peer, uri, `<${uri}>`);
   }
 
+  /** A call that is refused, and no answer of it acknowledged; every other one names no user. */
+  callNobody(peer: Peer): void {
+    const id = ++this.#serial;
+    const { domain } = this.#server;
+    const uri = `sip:${id % 2 === 0 ? '' : `${id}@`}${domain}`;
+    this.#post(
+      `INVITE ${uri} SIP/2.0\r\nVia: SIP/2.0/UDP ${peer.address}:${peer.port};${id % 3 === 0 ? '' : 'rport;'}branch=z9hG4bKnobody${id}\r\nMax-Forwards: 70\r\nFrom: <sip:${id}@${domain}>;tag=n${id}\r\nTo: <${uri}>\r\nCall-ID: nobody-${id}\r\nCSeq: 1 INVITE\r\nContact: <sip:${id}@${peer.address}:${peer.port}>\r\n${NO_BODY}`,
+      peer,
+    );
+  }
+
+  ping(peer: Peer): void {
+    const id = ++this.#serial;
+    const { address, port, domain } = this.#server;
+    this.#post(
+      `OPTIONS sip:${address}:${port} SIP/2.0\r\nVia: SIP/2.0/UDP ${peer.address}:${peer.port};rport;branch=z9hG4bKping${id}\r\nMax-Forwards: 70\r\nFrom: <sip:ping@${peer.address}>;tag=p${id}\r\nTo: <sip:${domain}>\r\nCall-ID: ping-${id}\r\nCSeq: 1 OPTIONS\r\n${NO_BODY}`,
+      peer,
+    );
+  }
+
   /** A message of the engine to this peer. */
   receive(text: string, peer: Peer): void {
     if (text.startsWith('SIP/2.0 ')) this.#answered(text);

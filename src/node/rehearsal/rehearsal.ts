@@ -5,6 +5,7 @@ import { RecentCalls } from '../../engine/tell/recent-calls.ts';
 import { CallRecordLog, EventBus, JsonLogger, Metrics, SipTrace } from '../../observe/index.ts';
 import { Directory } from '../../provisioning/directory/directory.ts';
 import { provisioningSchema } from '../../provisioning/trunk-settings/schema.ts';
+import type { NodeLimits } from '../../settings/limits-schema.ts';
 import { nodeSchema } from '../../settings/node-schema.ts';
 import { defaultTransportLimits } from '../../sip/transport/index.ts';
 import { type Peer, RehearsalPeers } from './peers.ts';
@@ -14,8 +15,14 @@ import { RehearsalSocket } from './socket.ts';
 const CALLS = 1200;
 /** Enough that some wait for others, as under load. */
 const CALLS_PER_STEP = 30;
-/** A refusal for want of time goes another way than a call: not compiled, each of the first hundreds takes as long as a call, when there is no time. */
-const REFUSALS_PER_STEP = 60;
+/**
+ * What is more than there is time for goes other ways than a call: not compiled, each of the first hundreds takes as long as a call when there
+ * is no time, and the threads that compile it take the processors meanwhile.
+ */
+const FLOODS = 8;
+const TURNS_PER_FLOOD = 12;
+const INVITES_PER_TURN = 100;
+const OTHERS_PER_TURN = 4;
 /**
  * They go through so many engines in turn: what V8 has met with one engine only it compiles for that one's very objects and functions, and
  * throws away when the node's own comes.
@@ -24,7 +31,9 @@ const ENGINES = 2;
 /** How long a turn waits for more: as short as a setting can be, and still it is gone through. */
 const GATHER_MS = 1;
 /** What is not compiled yet takes its time; nobody is refused for it. */
-const BACKLOG_MS = 1_000;
+const PATIENT = { backlogMs: 1_000 };
+/** Of a flood nearly all are refused, for want of time, and later of places. */
+const FLOODED = { backlogMs: 6, transactions: 1_000 };
 /** Far enough that transactions end by their timers, too. */
 const STEP_MS = 500;
 /** On a machine that gives this process little time, callers wait no longer than this many times the limit. */
@@ -40,8 +49,8 @@ const DESK: Peer = { address: '192.0.2.11', port: 5060, user: '101' };
 /** Admitted by its password. */
 const MOBILE: Peer = { address: '192.0.2.12', port: 5060, user: '102', password: 'rehearsal' };
 const CARRIER: Peer = { address: '198.51.100.1', port: 5060, user: '+14155550199' };
-/** Sends more than there is time for; nobody hears what it is answered. */
-const CROWD = { address: '192.0.2.13', port: 5060 };
+/** Nobody knows it. */
+const STRANGER: Peer = { address: '192.0.2.13', port: 5060, user: '103' };
 const PEERS = [DESK, MOBILE, CARRIER];
 
 const PROVISIONING = {
@@ -75,19 +84,24 @@ const PROVISIONING = {
 export interface RehearsalResult {
   readonly completed: number;
   readonly failed: number;
+  /** Calls of the floods that were refused for want of time. */
+  readonly refused: number;
 }
 
 /**
- * Runs calls through an engine of its own before the real one opens its sockets, so that the first callers meet compiled code.
+ * Runs calls, and more of them than there is time for, through engines of its own before the real one opens its sockets, so that the first
+ * callers meet compiled code: compiled for objects of the hidden classes that the node's own will have.
  * Phones and carrier are in this process, on virtual time and sockets without a network; records, metrics, events and traces are the other engine's and end with it.
  *
  * @param limitMs gives up when this thread has computed for so long, or three times as long has passed because the machine is busy with
  *   others; 0: does nothing
+ * @param isBatched whether the node reads datagrams many at a time (`udpBatching`)
  */
-export async function rehearse(limitMs: number): Promise<RehearsalResult> {
-  if (limitMs === 0) return { completed: 0, failed: 0 };
-  const stages = Array.from({ length: ENGINES }, () => new Stage());
-  for (const stage of stages) await stage.open();
+export async function rehearse(limitMs: number, isBatched = false): Promise<RehearsalResult> {
+  if (limitMs === 0) return { completed: 0, failed: 0, refused: 0 };
+  const stages = Array.from({ length: ENGINES }, () => new Stage(PATIENT, isBatched));
+  const flooded = Array.from({ length: ENGINES }, () => new Stage(FLOODED, isBatched));
+  for (const stage of [...stages, ...flooded]) await stage.open();
   const before = process.threadCpuUsage();
   const lastMs = performance.now() + limitMs * MOST_BY_THE_CLOCK;
   const spentMs = () => {
@@ -99,21 +113,24 @@ export async function rehearse(limitMs: number): Promise<RehearsalResult> {
     await stages[(placed / CALLS_PER_STEP) % ENGINES]?.play(CALLS_PER_STEP);
     placed += CALLS_PER_STEP;
   }
-  for (const stage of stages) await stage.close();
+  for (let floods = 0; floods < FLOODS && spentMs() < limitMs && performance.now() < lastMs; floods++)
+    await flooded[floods % ENGINES]?.flood();
+  for (const stage of [...stages, ...flooded]) await stage.close();
   const sum = (count: 'completed' | 'failed') => stages.reduce((total, { peers }) => total + peers[count], 0);
-  return { completed: sum('completed'), failed: sum('failed') };
+  const refused = flooded.reduce((total, stage) => total + stage.refused, 0);
+  return { completed: sum('completed'), failed: sum('failed'), refused };
 }
 
 class Stage {
   readonly peers: RehearsalPeers;
-  readonly #socket = new RehearsalSocket(defaultTransportLimits.udpBufferOctets * 2);
+  readonly #socket: RehearsalSocket;
   readonly #scheduler: WheelScheduler;
   readonly #metrics = new Metrics({ processMetrics: false });
   readonly #records: CallRecordLog;
   readonly #engine: Engine;
-  #refused = 0;
 
-  constructor() {
+  constructor(limits: Partial<NodeLimits>, isBatched: boolean) {
+    this.#socket = new RehearsalSocket(defaultTransportLimits.udpBufferOctets * 2, isBatched);
     const scheduler = new WheelScheduler();
     const log = new JsonLogger({ scheduler, stream: { write: () => {} } });
     const directory = new Directory(provisioningSchema.parse(PROVISIONING));
@@ -122,7 +139,7 @@ class Stage {
     this.#engine = new Engine({
       settings: nodeSchema.parse({
         listen: [{ transport: 'udp', host: SERVER.address, port: SERVER.port }],
-        limits: { udpGatherMs: GATHER_MS, backlogMs: BACKLOG_MS },
+        limits: { udpGatherMs: GATHER_MS, ...limits },
       }),
       scheduler,
       log,
@@ -143,9 +160,11 @@ class Stage {
       createSocket: () => this.#socket,
       storeSetting: () => Promise.resolve(),
     });
-    this.peers = new RehearsalPeers(SERVER, (text, { address, port }) =>
-      this.#socket.deliver({ octets: Buffer.from(text, 'latin1'), address, port }),
-    );
+    this.peers = new RehearsalPeers(SERVER, (text, { address, port }) => this.#socket.deliver(text, address, port));
+  }
+
+  get refused(): number {
+    return this.#engine.endpoint.inbox?.counters.overloaded ?? 0;
   }
 
   open(): Promise<unknown> {
@@ -155,22 +174,29 @@ class Stage {
   /** A registration and as many calls, from each side, at the same moment. */
   async play(calls: number): Promise<void> {
     this.peers.register(MOBILE);
+    this.peers.ping(DESK);
     await this.#exchange();
     for (let placed = 0; placed < calls; placed += PEERS.length) {
       this.peers.call(DESK, '+4930123456');
       this.peers.call(MOBILE, '+4930123456');
       this.peers.call(CARRIER, '14155550102');
     }
-    this.#refuse();
     await this.#exchange();
     this.#scheduler.advance(STEP_MS);
   }
 
-  #refuse(): void {
-    const { endpoint } = this.#engine;
-    const flow = endpoint.flowTo({ transport: 'udp', ...CROWD });
-    for (let refused = 0; refused < REFUSALS_PER_STEP; refused++)
-      endpoint.refuseOctets(Buffer.from(inviteOfCrowd(++this.#refused), 'latin1'), flow);
+  /** In each turn of the event loop more calls than there is time for, to nobody, and a ping among them. */
+  async flood(): Promise<void> {
+    for (let turn = 0; turn < TURNS_PER_FLOOD; turn++) {
+      for (let index = 0; index < INVITES_PER_TURN; index++) this.peers.callNobody(CARRIER);
+      for (let index = 0; index < OTHERS_PER_TURN; index++) {
+        this.peers.callNobody(STRANGER);
+        this.peers.ping(DESK);
+      }
+      await nextTurn();
+    }
+    await this.#exchange();
+    this.#scheduler.advance(STEP_MS);
   }
 
   async close(): Promise<void> {
@@ -184,7 +210,7 @@ class Stage {
   async #exchange(): Promise<void> {
     let idleTurns = 0;
     for (let turn = 0; turn < MAX_TURNS && idleTurns < IDLE_TURNS; turn++) {
-      await new Promise((resolve) => setImmediate(resolve));
+      await nextTurn();
       const sent = this.#socket.takeOutbox();
       idleTurns = sent.length === 0 ? idleTurns + 1 : 0;
       for (const { octets, address } of sent) {
@@ -195,7 +221,6 @@ class Stage {
   }
 }
 
-function inviteOfCrowd(number: number): string {
-  const { address, port } = CROWD;
-  return `INVITE sip:+4930123456@${SERVER.domain} SIP/2.0\r\nVia: SIP/2.0/UDP ${address}:${port};${number % 2 === 0 ? 'rport;' : ''}branch=z9hG4bKcrowd${number}\r\nMax-Forwards: 70\r\nFrom: "Crowd" <sip:${DESK.user}@${SERVER.domain};user=phone>;tag=c${number}\r\nTo: <sip:+4930123456@${SERVER.domain}>\r\nCall-ID: crowd-${number}@${address}\r\nCSeq: 1 INVITE\r\nContact: <sip:${DESK.user}@${address}:${port}>\r\nUser-Agent: rehearsal\r\nContent-Length: 0\r\n\r\n`;
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }

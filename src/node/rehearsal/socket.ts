@@ -10,13 +10,19 @@ export interface Datagram {
 /** A datagram socket without a network: what is sent waits in `outbox`, what arrives is handed in. No packet leaves. */
 export class RehearsalSocket implements DatagramSocket {
   readonly #bufferOctets: number;
+  readonly #isBatched: boolean;
+  #delivered = 0;
   #outbox: Datagram[] = [];
   #bound = { address: '', port: 0 };
   #onMessage: ((octets: Buffer, remote: RemoteInfo) => void) | undefined;
 
-  /** @param bufferOctets what it says of its buffers */
-  constructor(bufferOctets: number) {
+  /**
+   * @param bufferOctets what it says of its buffers
+   * @param isBatched datagrams are read many at a time: all but the first by a script
+   */
+  constructor(bufferOctets: number, isBatched: boolean) {
     this.#bufferOctets = bufferOctets;
+    this.#isBatched = isBatched;
   }
 
   /** What was sent since the last time. */
@@ -26,9 +32,12 @@ export class RehearsalSocket implements DatagramSocket {
     return taken;
   }
 
-  /** A datagram arrives. */
-  deliver({ octets, address, port }: Datagram): void {
-    this.#onMessage?.(octets, { address, port, family: 'IPv4', size: octets.length });
+  /** A datagram arrives, and where it is from, in the shapes that the runtime gives them, the address a new text: V8 compiles for these. */
+  deliver(text: string, from: string, port: number): void {
+    const isByScript = this.#isBatched && this.#delivered++ % 2 === 1;
+    const octets = isByScript ? Buffer.from(text, 'latin1') : readByRuntime(text);
+    const address = readByRuntime(from).toString('latin1');
+    this.#onMessage?.(octets, { address, family: 'IPv4', port, size: octets.length });
   }
 
   bind(port: number, address: string, callback: () => void): void {
@@ -64,4 +73,11 @@ export class RehearsalSocket implements DatagramSocket {
   close(callback: () => void): void {
     queueMicrotask(callback);
   }
+}
+
+/** The runtime makes a Buffer of what it has read in another way than scripts do: it has a hidden class of its own. */
+function readByRuntime(text: string): Buffer {
+  const octets: Buffer = Object.setPrototypeOf(new Uint8Array(text.length), Buffer.prototype);
+  octets.write(text, 'latin1');
+  return octets;
 }

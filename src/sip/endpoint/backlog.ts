@@ -67,7 +67,7 @@ export class Backlog {
   /** Computing time since which much waits; negative: it does not. */
   #beganMs = -1;
   /** Until then more has come than there is time for. */
-  #overUntilMs = 0;
+  #overUntilMs = Number.NEGATIVE_INFINITY;
   /** What was refused and taken lately. Both fade. */
   #refusedLately = 0;
   #takenLately = 0;
@@ -80,7 +80,7 @@ export class Backlog {
   /** The same, less what they have had below the usual: of a share that goes up and down nothing adds up. Fades. */
   #missingMs = 0;
   /** Until then what waits for it is not caught up with. */
-  #shortUntilMs = 0;
+  #shortUntilMs = Number.NEGATIVE_INFINITY;
   /** The most that other threads have had since much waits. */
   #mostLentMs = 0;
 

@@ -6,9 +6,10 @@ import { expect, test } from 'vitest';
 import { startNode } from '../../../src/node/node.ts';
 import { rehearse } from '../../../src/node/rehearsal/rehearsal.ts';
 
-test('calls from a phone with a password, from a trusted one and from a carrier all come to their end', async () => {
-  const { completed, failed } = await rehearse(60_000);
+test('calls from a phone with a password, from a trusted one and from a carrier all come to their end; of floods hundreds are refused', async () => {
+  const { completed, failed, refused } = await rehearse(60_000);
   expect({ completed, failed }).toEqual({ completed: 1200, failed: 0 });
+  expect(refused).toBeGreaterThan(500);
 });
 
 test('nothing leaves the process: no socket, no name is asked for, no file, no process', async () => {
@@ -33,7 +34,7 @@ test('ends when its time has passed, with every call that it began', async () =>
 });
 
 test('does nothing when it is given no time', async () => {
-  expect(await rehearse(0)).toEqual({ completed: 0, failed: 0 });
+  expect(await rehearse(0)).toEqual({ completed: 0, failed: 0, refused: 0 });
 });
 
 const TOKEN = 'rehearsal-token-0123456789abcdef0123456789';
