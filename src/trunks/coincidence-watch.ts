@@ -51,6 +51,22 @@ export class CoincidenceWatch implements TimerTarget {
   /** What it finds may not hold any more. It is told even so, since changes may never pause, and looked again. */
   #isOutdated = false;
 
+  /**
+   * Whether a provider that coincides gives a number to somebody else, and not later than to this tenant. One function for all snapshots:
+   * one that was made where a snapshot replaces another would hold that one, and so all there have ever been.
+   */
+  readonly #isAnothers = (directory: Directory, provider: NumberIndex, tenant: string, number: number): boolean => {
+    for (const linked of this.#found.linked.get(provider) ?? []) {
+      const owner = linked.owner(number);
+      if (owner === undefined || owner === tenant) continue;
+      if (provider.owner(number) !== tenant) return true;
+      const [own] = directory.trunksHolding(provider, tenant, number);
+      const [others] = directory.trunksHolding(linked, owner, number);
+      if (own === undefined || others === undefined || this.#ports.identification.precedes(others, own)) return true;
+    }
+    return false;
+  };
+
   constructor(directory: Directory, ports: CoincidenceWatchPorts) {
     this.#directory = directory;
     this.#ports = ports;
@@ -60,7 +76,7 @@ export class CoincidenceWatch implements TimerTarget {
   update(directory: Directory, changes: readonly Change<TrunkSettings>[]): void {
     const before = this.#directory;
     this.#directory = directory;
-    directory.coincideWith((...asked) => this.#isAnothers(...asked));
+    directory.coincideWith(this.#isAnothers);
     // What was found is of an older snapshot while it looks: whom a change concerns is not known then.
     const isBehind = this.#looking !== undefined && changes.length > 0;
     if (isBehind || changes.some((change) => this.#mayMatter(change, before))) this.#look();
@@ -69,7 +85,7 @@ export class CoincidenceWatch implements TimerTarget {
   /** Looks at a whole snapshot. */
   look(directory: Directory): void {
     this.#directory = directory;
-    directory.coincideWith((...asked) => this.#isAnothers(...asked));
+    directory.coincideWith(this.#isAnothers);
     this.#look();
   }
 
@@ -163,18 +179,5 @@ export class CoincidenceWatch implements TimerTarget {
       'whoever had the address first keeps the calls';
     const alarms = this.#alarms.get(trunk.id) ?? [];
     this.#alarms.set(trunk.id, [...alarms, { code: 'sources-coincide', message, since }]);
-  }
-
-  /** Whether a provider that coincides gives a number to somebody else, and not later than to this tenant. */
-  #isAnothers(directory: Directory, provider: NumberIndex, tenant: string, number: number): boolean {
-    for (const linked of this.#found.linked.get(provider) ?? []) {
-      const owner = linked.owner(number);
-      if (owner === undefined || owner === tenant) continue;
-      if (provider.owner(number) !== tenant) return true;
-      const [own] = directory.trunksHolding(provider, tenant, number);
-      const [others] = directory.trunksHolding(linked, owner, number);
-      if (own === undefined || others === undefined || this.#ports.identification.precedes(others, own)) return true;
-    }
-    return false;
   }
 }

@@ -3,6 +3,7 @@ import type { Contest } from '../../src/provisioning/directory/coincidences.ts';
 import { Directory } from '../../src/provisioning/directory/directory.ts';
 import type { Trunk, TrunkInput } from '../../src/provisioning/trunk-settings/schema.ts';
 import { CoincidenceWatch } from '../../src/trunks/coincidence-watch.ts';
+import { isCollected } from '../kit/collected.ts';
 import { provision } from './kit.ts';
 import { idOf, TrunkWorld } from './provider.ts';
 
@@ -169,4 +170,13 @@ describe('a host that the DNS moves to another tenant’s carrier', () => {
     expect(world.status('late').alarms).toMatchObject([{ message: expect.stringContaining('14155550103') }]);
     expect(contests.map((told) => told.split(':')[0])).toEqual(['began', 'ended', 'began']);
   });
+});
+
+test('a snapshot that was replaced is held by none that came after it', async () => {
+  const { serve } = start(trunks, { early: CARRIER, late: '198.51.100.7' });
+  const replaced = Array.from({ length: 3 }, () => new WeakRef(serve(trunks)));
+  // Of the last one it is known for a while what has changed since.
+  for (const [at, later] of [trunks.slice(1), trunks, trunks].entries())
+    serve(later.map((trunk) => ({ ...trunk, didPool: `1415555030${at}` })));
+  for (const snapshot of replaced) expect(await isCollected(snapshot)).toBe(true);
 });
