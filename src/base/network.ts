@@ -90,13 +90,19 @@ export function hostKey(address: string): string {
   return words?.length === 4 ? `${prefixKey(words, 64)}/64` : address;
 }
 
-/** Whether a network holds all of another. */
+/** Those of the texts that are addresses or networks. */
+export function networksIn(texts: Iterable<string>): Network[] {
+  return Array.from(texts).flatMap((text) => parseNetwork(text) ?? []);
+}
+
+/** Whether a network holds all of another. Asked of every trunk at each change of one: nothing is allocated. */
 export function covers(outer: Network, inner: Network): boolean {
-  return (
-    outer.words.length === inner.words.length &&
-    outer.length <= inner.length &&
-    prefixKey(outer.words, outer.length) === prefixKey(inner.words, outer.length)
-  );
+  const { words, length } = outer;
+  if (words.length !== inner.words.length || length > inner.length) return false;
+  const full = length >>> 5;
+  for (let index = 0; index < full; index++) if (words[index] !== inner.words[index]) return false;
+  const rest = length & 31;
+  return rest === 0 || ((words[full] ?? 0) ^ (inner.words[full] ?? 0)) >>> (32 - rest) === 0;
 }
 
 /** IPv4 before IPv6, then by first address, the wider network first: whatever a network holds comes right after it. */

@@ -43,7 +43,7 @@ export class NodeProvisioning {
       context: this.#context(),
       onDirectory: (directory) => this.#follow(directory),
       // At the start nobody waits for the DNS: what it makes coincide then is told as an alarm.
-      locate: async (trunks) => (await this.engine?.trunks.addressesWith(trunks)) ?? (() => []),
+      locate: async (trunks) => (await this.engine?.trunks.networksWith(trunks)) ?? (() => []),
     });
     this.files = new ProvisioningFiles(this.provisioner, audit, environment);
   }

@@ -131,7 +131,7 @@ export class CoincidenceWatch implements TimerTarget {
     const { identification } = this.#ports;
     this.#timer = cancelTimer(this.#timer);
     this.#isOutdated = false;
-    this.#looking = coincidenceSteps(this.#directory, (id) => identification.addressesOf(id));
+    this.#looking = coincidenceSteps(this.#directory, (id) => identification.networksOf(id));
     this.#goOn(this.#looking);
   }
 

@@ -11,6 +11,7 @@
  * keeps the call (`precedence.ts`).
  */
 
+import { type Network, networksIn } from '../base/network.ts';
 import { diffOf } from '../provisioning/directory/difference.ts';
 import type { Directory } from '../provisioning/directory/directory.ts';
 import type { NumberIndex } from '../provisioning/directory/number-index.ts';
@@ -119,6 +120,7 @@ export class Identification {
     const known = this.#knownOf(trunk);
     known.targets = setOf(resolved.map(({ address, port }) => `${address} ${port}`));
     known.addresses = setOf(resolved.map(({ address }) => address));
+    known.networks = networksIn(known.addresses);
     known.ports =
       resolved.length === 0
         ? onlyPort(trunk.port ?? (trunk.transport === 'tls' ? 5061 : 5060))
@@ -161,6 +163,11 @@ export class Identification {
   /** Whether any trunk may send from this address; such sources keep their share when others flood. */
   knows(address: string): boolean {
     return this.#index.has(address);
+  }
+
+  /** What a trunk's names resolve to, as networks of one host; the same list until that is another. */
+  networksOf(trunkId: string): readonly Network[] {
+    return this.#known.get(trunkId)?.networks ?? NOWHERE;
   }
 
   /** What a trunk's names resolve to. */
@@ -313,6 +320,7 @@ export class Identification {
         trunk,
         targets: NONE,
         addresses: NONE,
+        networks: NOWHERE,
         ports: NONE,
         certificateNames: [],
         tokens: [],
@@ -372,6 +380,7 @@ function portOf(request: SipRequest, flow: Source): number {
 /** One trunk, and no other, may have sent it: whose pool holds the number does not matter. */
 /** Trunks of which nothing is resolved, or which use one port, share their sets. */
 const NONE: ReadonlySet<never> = new Set<never>();
+const NOWHERE: readonly Network[] = [];
 
 function setOf(items: readonly string[]): ReadonlySet<string> {
   return items.length === 0 ? NONE : new Set(items);

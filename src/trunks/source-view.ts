@@ -3,6 +3,7 @@
  * many they are.
  */
 
+import type { Network } from '../base/network.ts';
 import type { Directory } from '../provisioning/directory/directory.ts';
 import type { NumberIndex } from '../provisioning/directory/number-index.ts';
 import type { Trunk } from '../provisioning/trunk-settings/schema.ts';
@@ -14,6 +15,8 @@ export interface Known {
   /** `address port` of the targets in use, their addresses and their ports. */
   targets: ReadonlySet<string>;
   addresses: ReadonlySet<string>;
+  /** The same as networks of one host. */
+  networks: readonly Network[];
   ports: ReadonlySet<number>;
   /** Certificate names that it is filed under. */
   certificateNames: readonly string[];

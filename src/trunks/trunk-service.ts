@@ -4,6 +4,7 @@
  */
 import type { Egress } from '../base/egress.ts';
 import type { Log } from '../base/log.ts';
+import { type Network, networksIn } from '../base/network.ts';
 import { cancelTimer, type Scheduler, type Timer, type TimerTarget } from '../base/scheduler.ts';
 import type { Contest } from '../provisioning/directory/coincidences.ts';
 import { diffOf } from '../provisioning/directory/difference.ts';
@@ -231,9 +232,10 @@ export class TrunkService implements TimerTarget {
    * What these trunks' names resolve to, before they are served, beside what is known of the others. Names that take long are left out:
    * what they come to is told later.
    */
-  async addressesWith(trunks: readonly Trunk[]): Promise<(trunkId: string) => readonly string[]> {
+  async networksWith(trunks: readonly Trunk[]): Promise<(trunkId: string) => readonly Network[]> {
     const found = await addressesInTime(this.#options.locator, this.#options.scheduler, trunks);
-    return (trunkId) => found.get(trunkId) ?? this.identification.addressesOf(trunkId);
+    const networks = new Map(Array.from(found, ([id, addresses]) => [id, networksIn(addresses)]));
+    return (trunkId) => networks.get(trunkId) ?? this.identification.networksOf(trunkId);
   }
 
   /** Targets of a next hop in the order to try them; at once when nothing has to be asked. Throws or rejects when there is none. */

@@ -36,7 +36,7 @@ export interface ProvisionerOptions {
   readonly log: Log;
   readonly context: CheckContext;
   /** Asks what these trunks' names resolve to, and gives what is known of all trunks; soon, whatever the DNS does. */
-  readonly locate?: (trunks: readonly Trunk[]) => Promise<ResolvedSources['addressesOf']>;
+  readonly locate?: (trunks: readonly Trunk[]) => Promise<ResolvedSources['networksOf']>;
   /** Serves a new snapshot. */
   readonly onDirectory: (directory: Directory) => void;
 }
@@ -203,8 +203,8 @@ export class Provisioner {
     if (locate === undefined || written.length === 0) return context;
     const moved = await inSlices(movedTrunks(before, written));
     if (moved.size === 0) return context;
-    const addressesOf = await locate([...moved.values()]);
-    return { ...context, resolved: { moved: new Set(moved.keys()), addressesOf } };
+    const networksOf = await locate([...moved.values()]);
+    return { ...context, resolved: { moved: new Set(moved.keys()), networksOf } };
   }
 
   /** Serves a newer state than the one that is served. */

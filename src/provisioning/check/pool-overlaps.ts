@@ -1,6 +1,6 @@
 /** Behaviour 2: no number belongs to two tenants on one provider: trunks with a brand, a name or a source address in common. */
+import type { Network } from '../../base/network.ts';
 import type { Steps } from '../../base/steps.ts';
-import { withAddresses } from '../directory/coincidences.ts';
 import { trunkPlace } from '../directory/places.ts';
 import { numberIndexOf, ownedPools } from '../directory/trunk-pools.ts';
 import { formatRange } from '../tenants/did-pool.ts';
@@ -8,12 +8,12 @@ import { trunkIdOf, withBrand } from '../trunk-settings/effective.ts';
 import type { ProvisioningProblem } from '../trunk-settings/problem.ts';
 import { groupSteps, groupsAround } from '../trunk-settings/providers.ts';
 import type { Provisioning, TrunkSettings } from '../trunk-settings/schema.ts';
-import { sourcesOf, type TrunkSources } from '../trunk-settings/sources.ts';
+import { sourcesOf } from '../trunk-settings/sources.ts';
 import type { CheckedTrunk } from './trunk-references.ts';
 
 export interface ResolvedSources {
-  /** The addresses that a trunk's names resolve to. */
-  readonly addressesOf: (trunkId: string) => readonly string[];
+  /** The addresses that a trunk's names resolve to, as networks of one host. */
+  readonly networksOf: (trunkId: string) => readonly Network[];
   /** Trunks as written that are new, or whose sources or pools are others than before: only they can be at fault for the DNS. */
   readonly moved: ReadonlySet<TrunkSettings>;
 }
@@ -41,24 +41,15 @@ export interface ResolvedCheck {
  * meet a moved one there is more to know.
  */
 export function* checkResolvedOverlaps(
-  { state, faulty, resolved: { moved, addressesOf }, written }: ResolvedCheck,
+  { state, faulty, resolved: { moved, networksOf }, written }: ResolvedCheck,
   problems: ProvisioningProblem[],
 ): Steps<void> {
-  const located = new Map<TrunkSettings, TrunkSources>();
-  const sources = (settings: TrunkSettings): TrunkSources => {
-    const known = located.get(settings);
-    if (known !== undefined) return known;
-    const own = sourcesOf(withBrand(settings));
-    const addresses = addressesOf(trunkIdOf(settings));
-    if (addresses.length === 0) return own;
-    const found = withAddresses(own, addresses);
-    located.set(settings, found);
-    return found;
-  };
+  const sources = (settings: TrunkSettings) => sourcesOf(withBrand(settings));
+  const networks = (settings: TrunkSettings) => networksOf(trunkIdOf(settings));
   const trunks = faulty.size === 0 ? state.trunks : state.trunks.filter((settings) => !faulty.has(settings));
   const comers = trunks.filter((settings) => moved.has(settings));
   const reported = new Set(problems.map(({ message }) => message));
-  for (const group of yield* groupsAround(comers, trunks, sources)) {
+  for (const group of yield* groupsAround(comers, trunks, sources, networks)) {
     if (group.some((settings) => moved.has(settings))) {
       const members = group.map((settings) => entryOf(settings, state));
       const inOrder = [

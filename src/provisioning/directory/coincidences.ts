@@ -4,12 +4,12 @@
  * nobody presents what another tenant holds there. It is told as an alarm of the trunks and as an event.
  */
 
-import { parseNetwork } from '../../base/network.ts';
+import type { Network } from '../../base/network.ts';
 import type { Steps } from '../../base/steps.ts';
 import { formatRange } from '../tenants/did-pool.ts';
 import { groupSteps } from '../trunk-settings/providers.ts';
 import type { Trunk } from '../trunk-settings/schema.ts';
-import { sourcesOf, type TrunkSources } from '../trunk-settings/sources.ts';
+import { sourcesOf, type TrunkSources, withNetworks } from '../trunk-settings/sources.ts';
 import type { Directory } from './directory.ts';
 import { NumberIndex } from './number-index.ts';
 import { ownedPools } from './trunk-pools.ts';
@@ -33,13 +33,13 @@ export const NO_COINCIDENCES: Coincidences = { contests: [], linked: new Map() }
 
 export function* coincidenceSteps(
   directory: Directory,
-  addressesOf: (trunkId: string) => readonly string[],
+  networksOf: (trunkId: string) => readonly Network[],
 ): Steps<Coincidences> {
   const contests: Contest[] = [];
   const linked = new Map<NumberIndex, readonly NumberIndex[]>();
   const sources = new Map<Trunk, TrunkSources>();
   for (const trunk of directory.trunks) {
-    sources.set(trunk, withAddresses(sourcesOf(trunk), addressesOf(trunk.id)));
+    sources.set(trunk, withNetworks(sourcesOf(trunk), networksOf(trunk.id)));
     yield;
   }
   for (const members of yield* groupSteps(directory.trunks, (trunk) => sources.get(trunk) ?? sourcesOf(trunk))) {
@@ -54,15 +54,6 @@ export function* coincidenceSteps(
     contests.push(...contestsOf(members));
   }
   return { contests, linked };
-}
-
-/** Sources with the addresses that names resolved to. */
-export function withAddresses(sources: TrunkSources, addresses: readonly string[]): TrunkSources {
-  if (addresses.length === 0) return sources;
-  return {
-    ...sources,
-    networks: [...sources.networks, ...addresses.flatMap((address) => parseNetwork(address) ?? [])],
-  };
 }
 
 function contestsOf(members: readonly Trunk[]): Contest[] {

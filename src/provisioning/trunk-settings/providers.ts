@@ -5,7 +5,7 @@
  */
 import { compareNetworks, covers, type Network } from '../../base/network.ts';
 import { type Steps, sorted } from '../../base/steps.ts';
-import type { TrunkSources } from './sources.ts';
+import { type TrunkSources, withNetworks } from './sources.ts';
 
 /** The items in groups of one provider each. Items without any source are of none. */
 export function* groupSteps<T>(items: readonly T[], of: (item: T) => TrunkSources): Steps<T[][]> {
@@ -51,25 +51,29 @@ function* joinNetworks(sets: DisjointSets, sources: readonly TrunkSources[]): St
   }
 }
 
-/** The same groups, of those only that one of the seeds is in; the groups of all when these are large. */
+/**
+ * The same groups, of those only that one of the seeds is in; the groups of all when these are large. Each item has networks beside what
+ * is written of it: all items are asked at each change of a trunk, so the two are not put together for it.
+ */
 export function* groupsAround<T>(
   seeds: readonly T[],
   items: readonly T[],
   of: (item: T) => TrunkSources,
+  networksOf: (item: T) => readonly Network[],
 ): Steps<T[][]> {
   const groups: T[][] = [];
   const grouped = new Set<T>();
+  const allOf = (item: T) => withNetworks(of(item), networksOf(item));
   for (const seed of seeds) {
     if (grouped.has(seed)) continue;
     const group = new Set([seed]);
     for (let reached = [seed]; reached.length > 0; ) {
-      if (groups.length + group.size > MANY_AROUND) return yield* groupSteps(items, of);
-      const sources = reached.map(of);
+      if (groups.length + group.size > MANY_AROUND) return yield* groupSteps(items, allOf);
+      const sources = reached.map(allOf);
       reached = [];
       for (let at = 0; at < items.length; at++) {
         const item = items[at] as T;
-        const found = of(item);
-        if (sources.some((each) => meets(each, found)) && !group.has(item)) reached.push(item);
+        if (meetsAny(sources, of(item), networksOf(item)) && !group.has(item)) reached.push(item);
         if (at % ITEMS_PER_STEP === 0) yield;
       }
       for (const item of reached) group.add(item);
@@ -85,18 +89,34 @@ const MANY_AROUND = 20;
 /** Each is looked at at each change of a trunk: a step for every one would cost more than the look. */
 const ITEMS_PER_STEP = 25;
 
+// Counted, not iterated: so nothing is allocated, also in code that runs a few times only.
+
+function meetsAny(some: readonly TrunkSources[], of: TrunkSources, networks: readonly Network[]): boolean {
+  for (let at = 0; at < some.length; at++) {
+    const each = some[at] as TrunkSources;
+    if (meets(each, of) || networksMeet(each.networks, networks)) return true;
+  }
+  return false;
+}
+
 function meets(a: TrunkSources, b: TrunkSources): boolean {
   return haveCommon(a.brands, b.brands) || haveCommon(a.names, b.names) || networksMeet(a.networks, b.networks);
 }
 
 function haveCommon(some: readonly string[], others: readonly string[]): boolean {
-  for (const each of some) if (others.includes(each)) return true;
+  for (let at = 0; at < some.length; at++) if (others.includes(some[at] as string)) return true;
   return false;
 }
 
-/** Whether a network of one holds one of the other. Asked of every trunk at each change: nothing is allocated. */
+/** Whether a network of one holds one of the other. */
 export function networksMeet(some: readonly Network[], others: readonly Network[]): boolean {
-  for (const one of some) for (const other of others) if (covers(one, other) || covers(other, one)) return true;
+  for (let at = 0; at < some.length; at++) {
+    const one = some[at] as Network;
+    for (let place = 0; place < others.length; place++) {
+      const other = others[place] as Network;
+      if (covers(one, other) || covers(other, one)) return true;
+    }
+  }
   return false;
 }
 

@@ -57,6 +57,11 @@ function read(trunk: Trunk): TrunkSources {
   return { brands: listOf(brands), names: listOf(names), networks: networks.slice() };
 }
 
+/** Sources with networks beside: the addresses that their names resolved to. */
+export function withNetworks(sources: TrunkSources, networks: readonly Network[]): TrunkSources {
+  return networks.length === 0 ? sources : { ...sources, networks: [...sources.networks, ...networks] };
+}
+
 const NONE: readonly string[] = [];
 
 /** Most have no brand, or no name: those share one list. A copy has no room to grow. */

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { networksIn } from '../../../src/base/network.ts';
 import { Provisioner } from '../../../src/provisioning/change/provisioner.ts';
 import type { Directory } from '../../../src/provisioning/directory/directory.ts';
 import type {
@@ -262,7 +263,7 @@ describe('what the DNS says of a trunk that is written (behaviour 2)', () => {
       locate: (trunks) => {
         asked.push(trunks.map(({ host }) => host));
         for (const { id, host } of trunks) ids.set(id, host);
-        return Promise.resolve((id) => dns.get(ids.get(id) ?? '') ?? []);
+        return Promise.resolve((id) => networksIn(dns.get(ids.get(id) ?? '') ?? []));
       },
     });
     const put = async (...trunks: object[]) => {

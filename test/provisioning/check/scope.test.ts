@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { networksIn } from '../../../src/base/network.ts';
 import { allAtOnce } from '../../../src/base/steps.ts';
 import { checkChangeSteps, checkProvisioning } from '../../../src/provisioning/check/provisioning.ts';
 import { Directory } from '../../../src/provisioning/directory/directory.ts';
@@ -169,7 +170,8 @@ describe('a change to a state without problems', () => {
         const written = new Set<object>([...tenants, ...trunks]);
         const resolved = {
           moved: new Set(trunks),
-          addressesOf: (id: string) => (id === '2' ? ['10.0.1.1'] : id === '3' ? ['192.0.2.1', '10.0.0.2'] : []),
+          networksOf: (id: string) =>
+            networksIn(id === '2' ? ['10.0.1.1'] : id === '3' ? ['192.0.2.1', '10.0.0.2'] : []),
         };
         const context = {
           transports: new Set(['udp' as const]),
