@@ -124,6 +124,8 @@ export function registrarWorld(options: Partial<RegistrarOptions<RegistrarFlow>>
 export function handlerWorld(accounts: Partial<AccountLookup> = {}) {
   const world = registrarWorld();
   const refused: RegisterRefused[] = [];
+  /** What became of each transaction. */
+  const done: string[] = [];
   const digest = new DigestServer({ clock: world.clock });
   const lookup: AccountLookup = {
     domainOf: (host) => (host === DOMAIN || host === 'other.example.com' ? host : undefined),
@@ -142,8 +144,10 @@ export function handlerWorld(accounts: Partial<AccountLookup> = {}) {
     handler.handle({
       request,
       flow,
-      admit() {},
+      admit: () => done.push('admitted'),
+      release: () => done.push('released'),
       reply: (status, reason = '', headers = []) => {
+        done.push(String(status));
         answer = answerOf(status, reason, headers);
       },
     });
@@ -161,7 +165,7 @@ export function handlerWorld(accounts: Partial<AccountLookup> = {}) {
     replaceAuthorization(second, answer.headers);
     return send(second, flow);
   };
-  return { ...world, send, signIn, refused, handler };
+  return { ...world, send, signIn, refused, handler, done };
 }
 
 export function phone(username = 'bob', password = 'zanzibar'): DigestClient {

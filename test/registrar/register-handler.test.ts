@@ -84,6 +84,13 @@ describe('RFC 3261 §10.3: steps in order', () => {
   });
 });
 
+test('once it is answered nothing is kept but what its copies get, whatever the answer', () => {
+  const { signIn, send, done } = handlerWorld();
+  signIn({}, phone());
+  send(register({ to: 'sip:bob@nowhere.example.org' }));
+  expect(done).toEqual(['401', 'released', 'admitted', '200', 'released', '404', 'released']);
+});
+
 test('an account may be admitted by its address', () => {
   const { send, uris } = handlerWorld({
     trusted: (domain, user, address) =>
