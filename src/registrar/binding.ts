@@ -1,3 +1,4 @@
+import { ownCopy } from '../base/text.ts';
 import { formatUri, type SipUri } from '../sip/message/index.ts';
 import type { BindingTarget, RegistrarFlow, StoredBinding } from './ports.ts';
 
@@ -23,21 +24,39 @@ export function isReachable(binding: Binding): boolean {
 
 /** The plain data of a binding. */
 export function stored(binding: Binding): StoredBinding {
-  const { flow: _flow, requestUri: _requestUri, expiresAtMs: _expiresAtMs, ...rest } = binding;
-  return rest;
+  // Field by field: a rest of it is copied by the runtime, name by name.
+  return {
+    aor: binding.aor,
+    contactUri: binding.contactUri,
+    contactParams: binding.contactParams,
+    qThousandths: binding.qThousandths,
+    callId: binding.callId,
+    cseq: binding.cseq,
+    path: binding.path,
+    instance: binding.instance,
+    regId: binding.regId,
+    userAgent: binding.userAgent,
+    source: binding.source,
+    target: binding.target,
+    flowKey: binding.flowKey,
+    registeredAtWallMs: binding.registeredAtWallMs,
+    refreshedAtWallMs: binding.refreshedAtWallMs,
+    expiresAtWallMs: binding.expiresAtWallMs,
+    node: binding.node,
+  };
 }
 
 /**
- * A copy that shares no memory with the text it was cut from. A substring keeps the whole datagram alive, which a binding would do
- * for hours.
+ * A text of a message as a binding keeps it, for hours: its own, or the one that the binding before has of it. What lasts is collected
+ * late, so a refresh that says the same leaves nothing behind.
  */
-export function detached(text: string): string {
-  return text.length < 13 ? text : Buffer.from(text, 'latin1').toString('latin1');
+export function keptText(text: string, known: string | undefined): string {
+  return text === known ? known : ownCopy(text);
 }
 
 /** A Contact as a Request-URI. RFC 3261 §19.1.1, table 1: no headers, no method parameter. */
 export function requestUriOf(uri: SipUri): string {
-  if (uri.headers === '' && !uri.params.has('method')) return detached(formatUri(uri));
+  if (uri.headers === '' && !uri.params.has('method')) return ownCopy(formatUri(uri));
   const params = uri.params.clone();
   params.delete('method');
   return formatUri({ ...uri, params, headers: '' });

@@ -1,8 +1,9 @@
 import { type Log, silentLog } from '../base/log.ts';
 import type { Scheduler } from '../base/scheduler.ts';
+import { ownCopy } from '../base/text.ts';
 import { HeaderId, inBrackets, isSipUri, parseUri, type SipRequest, type SipUri } from '../sip/message/index.ts';
 import { classifyAddress, plainAddress } from './addresses.ts';
-import { type Binding, detached, isReachable, requestUriOf, stored } from './binding.ts';
+import { type Binding, isReachable, keptText, requestUriOf, stored } from './binding.ts';
 import { BindingRestoration } from './binding-restoration.ts';
 import { BindingTable } from './binding-table.ts';
 import { BindingWriter } from './binding-writer.ts';
@@ -92,6 +93,8 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
   /** Undefined: no other node has what is bound here. */
   readonly #removals: Removals | undefined;
   readonly #restoration: BindingRestoration;
+  #dateSecond = -1;
+  #dateText = '';
 
   constructor(options: RegistrarOptions<Flow>) {
     this.#scheduler = options.scheduler;
@@ -363,11 +366,12 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
     if (this.#removals === undefined) return;
     for (const { binding } of removed) this.#noteRemoved(binding, ask);
     const unknown = { node: '', refreshedAtWallMs: 0, untilWallMs: this.#longestWallMs() };
-    const by = { callId: detached(ask.callId), cseq: ask.cseq };
+    const by = { callId: ownCopy(ask.callId), cseq: ask.cseq };
     if (ask.kind === 'clear')
       this.#removals.add(aor, [{ contactUri: ALL_CONTACTS, instance: undefined, regId: undefined, ...by, ...unknown }]);
-    for (const { uriText, instance, regId, expiresSeconds } of ask.contacts) {
-      const contact = { contactUri: detached(uriText), instance, regId };
+    for (const { uriText, instance: asked, regId, expiresSeconds } of ask.contacts) {
+      const instance = asked === undefined ? undefined : ownCopy(asked);
+      const contact = { contactUri: ownCopy(uriText), instance, regId };
       if (expiresSeconds !== 0 || removed.some(({ binding }) => isSameContact(binding, contact))) continue;
       this.#removals.add(aor, [{ ...contact, ...by, ...unknown }]);
     }
@@ -378,7 +382,7 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
     const untilWallMs = this.#longestWallMs();
     const { callId, cseq } = by;
     this.#removals?.add(aor, [
-      { contactUri, instance, regId, callId: detached(callId), cseq, node, refreshedAtWallMs, untilWallMs },
+      { contactUri, instance, regId, callId: ownCopy(callId), cseq, node, refreshedAtWallMs, untilWallMs },
     ]);
   }
 
@@ -400,18 +404,19 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
     const lastsMs = expiresSeconds * 1000;
     const reach = reachOf(flow, ask.pathUri ?? contact.uri, ask.claimsSymmetry);
     const { transport, listenerId } = flow;
+    const isSameUri = contact.uriText === previous?.contactUri;
     return {
-      aor,
-      contactUri: detached(contact.uriText),
-      requestUri: requestUriOf(contact.uri),
-      contactParams: detached(contact.params),
+      aor: previous?.aor ?? aor,
+      contactUri: keptText(contact.uriText, previous?.contactUri),
+      requestUri: isSameUri ? previous.requestUri : requestUriOf(contact.uri),
+      contactParams: keptText(contact.params, previous?.contactParams),
       qThousandths: contact.qThousandths,
-      callId: detached(ask.callId),
+      callId: keptText(ask.callId, previous?.callId),
       cseq: ask.cseq,
-      path: ask.path.map((value) => detached(inBrackets(value))),
-      instance: contact.instance === undefined ? undefined : detached(contact.instance),
+      path: ask.path.map((value, index) => keptText(inBrackets(value), previous?.path[index])),
+      instance: contact.instance === undefined ? undefined : keptText(contact.instance, previous?.instance),
       regId: contact.regId,
-      userAgent: detached(ask.userAgent),
+      userAgent: keptText(ask.userAgent, previous?.userAgent),
       source: { transport, address, port, listenerId },
       target: reach.target,
       flow: reach.usesFlow ? flow : undefined,
@@ -458,7 +463,16 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
       headers.push([HeaderId.Require, 'outbound']);
       if (ask.path.length === 0) headers.push([HeaderId.FlowTimer, String(this.#flowTimerSeconds)]);
     }
-    headers.push([HeaderId.Date, new Date(this.#scheduler.wallMs()).toUTCString()]);
+    headers.push([HeaderId.Date, this.#date()]);
     return headers;
+  }
+  /** RFC 3261 §20.17; made once a second. */
+  #date(): string {
+    const second = Math.floor(this.#scheduler.wallMs() / 1000);
+    if (second !== this.#dateSecond) {
+      this.#dateSecond = second;
+      this.#dateText = new Date(second * 1000).toUTCString();
+    }
+    return this.#dateText;
   }
 }
