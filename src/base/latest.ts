@@ -36,24 +36,29 @@ export class Latest<Key, Value> implements Iterable<[Key, Value]> {
   }
 
   set(key: Key, value: Value): void {
-    this.delete(key);
-    const entry = { key, value, older: this.#newest, newer: undefined };
+    const former = this.#entries.get(key);
+    if (former !== undefined) this.#unlink(former);
+    // Not deleted and set again: a Map is made anew each time that deleted entries fill it. Its key is the one that has grown old.
+    const entry = { key: former === undefined ? key : former.key, value, older: this.#newest, newer: undefined };
     if (this.#newest === undefined) this.#oldest = entry;
     else this.#newest.newer = entry;
     this.#newest = entry;
-    this.#entries.set(key, entry);
+    this.#entries.set(entry.key, entry);
     if (this.#entries.size > this.#most && this.#oldest !== undefined) this.delete(this.#oldest.key);
   }
 
   delete(key: Key): boolean {
     const entry = this.#entries.get(key);
     if (entry === undefined) return false;
-    const { older, newer } = entry;
+    this.#unlink(entry);
+    return this.#entries.delete(key);
+  }
+
+  #unlink({ older, newer }: Entry<Key, Value>): void {
     if (older === undefined) this.#oldest = newer;
     else older.newer = newer;
     if (newer === undefined) this.#newest = older;
     else newer.older = older;
-    return this.#entries.delete(key);
   }
 
   /** As with a Map, entries may be deleted and set meanwhile: one that is gone is not reached, one that is new is. */
