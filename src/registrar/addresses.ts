@@ -22,7 +22,8 @@ export function plainAddress(host: string): string {
 }
 
 function classifyIpv4(address: string): AddressClass {
-  const [first = 0, second = 0] = address.split('.', 2).map(Number);
+  const first = Number.parseInt(address, 10);
+  const second = Number.parseInt(address.slice(address.indexOf('.') + 1), 10);
   if (first === 127) return 'loopback';
   if (first === 169 && second === 254) return 'link-local';
   if (first >= 224 && first <= 239) return 'multicast';

@@ -52,8 +52,9 @@ export class BindingTable<Flow extends RegistrarFlow> implements TimerTarget {
   /** Makes `bindings` the whole list of `aor`. None of them may have expired. */
   replace(aor: string, bindings: readonly Binding<Flow>[]): void {
     const previous = this.get(aor);
-    for (const binding of previous) if (!bindings.includes(binding)) this.#unlink(binding);
+    // First those that come: what lists them by flow goes on being used when one takes the place of another.
     for (const binding of bindings) if (!previous.includes(binding)) this.#link(binding);
+    for (const binding of previous) if (!bindings.includes(binding)) this.#unlink(binding);
     if (bindings.length === 0) this.#byAor.delete(aor);
     else this.#byAor.set(aor, bindings.length === 1 ? bindings : [...bindings].sort(byPreference));
   }

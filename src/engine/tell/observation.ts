@@ -309,19 +309,14 @@ export class Observation
   #registration(binding: Binding<Flow>, action: 'added' | 'refreshed' | 'removed' | 'expired', reason?: string): void {
     const source = `${binding.source.transport}:${binding.source.address}:${binding.source.port}`;
     const expiresInSeconds = Math.round((binding.expiresAtWallMs - binding.refreshedAtWallMs) / 1000);
-    const facts = {
-      addressOfRecord: binding.aor,
-      contact: binding.contactUri,
-      source,
-      userAgent: binding.userAgent,
-      expiresInSeconds,
-      ...(reason === undefined ? {} : { reason }),
-    };
+    const { aor: addressOfRecord, contactUri: contact, userAgent } = binding;
+    const common = { action, addressOfRecord, contact, source, userAgent, expiresInSeconds };
+    const facts = reason === undefined ? common : { ...common, reason };
     // A refresh changes nothing that an operator would want a line for.
-    if (action === 'refreshed') this.#options.log.debug('registration', { action, ...facts });
-    else this.#options.log.info('registration', { action, ...facts });
-    const tenant = this.#options.directory().tenantByDomain(splitAor(binding.aor).domain);
-    this.#options.events.publish('registration', this.#audience(tenant?.name), { action, ...facts });
+    if (action === 'refreshed') this.#options.log.debug('registration', facts);
+    else this.#options.log.info('registration', facts);
+    const tenant = this.#options.directory().tenantByDomain(splitAor(addressOfRecord).domain);
+    this.#options.events.publish('registration', this.#audience(tenant?.name), facts);
   }
 
   #publishCall(record: LiveRecord, state: 'started' | 'ringing' | 'answered' | 'ended'): void {
