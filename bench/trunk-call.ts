@@ -4,13 +4,13 @@
  * forwarder passes texts on unread through the transport layer: what it costs is the floor of any engine on these sockets.
  *
  *   npm run bench:calls -- [--rate 300] [--calls 3000] [--rounds 5] [--warm-up 4000] [--only tandem,kamailio]
- *   npm run bench:calls -- --held 10000      memory with that many calls in progress
+ *   npm run bench:calls -- --held 10000 --only tandem,sip      memory with that many calls in progress, after a collection
  *   npm run bench:calls -- --idle 30         what each costs while nobody calls, in so many seconds
  *   npm run bench:calls -- --only tandem,tandem-signed      what signing each call costs (STIR/SHAKEN)
  *   --variant '--max-semi-space-size=4'      one more tandem, with these options of Node; may be repeated
  */
 import { parseArgs } from 'node:util';
-import { cpuTime, memoryMegabytes, wakeUps } from './kit/server.ts';
+import { cpuTime, memoryMegabytes, type Server, wakeUps } from './kit/server.ts';
 import { printComparison, spread } from './kit/statistics.ts';
 import { placeCalls, startersOf, warmUp, withServers } from './kit/trunk-load.ts';
 import { startTandem } from './peers/tandem.ts';
@@ -59,21 +59,38 @@ async function measureCpu(): Promise<void> {
   });
 }
 
+interface Held {
+  /** What is alive after a collection, in the heap and outside of it. The process has more: when V8 collected last, and gave back what, is chance. */
+  readonly alive: number;
+  readonly process: number;
+}
+
+async function heldMegabytes({ child, ...server }: Server, count: number): Promise<Held> {
+  child.signal('SIGUSR2');
+  const line = new RegExp(`^\\{"probe":${count},.*\\}$`, 'm');
+  await child.waitFor(line, 30_000);
+  const { heapUsed, external } = JSON.parse(line.exec(child.output())?.[0] ?? '');
+  return { alive: (heapUsed + external) / 1e6, process: memoryMegabytes({ child, ...server }) };
+}
+
 async function measureMemory(held: number): Promise<void> {
   const rate = 250;
+  const probe = new URL('../test/hostile/board/processes/probe-process.ts', import.meta.url).href;
+  // Of those that run on Node: only they collect.
+  process.env['NODE_OPTIONS'] = `--expose-gc --import ${probe}`;
   await withServers(chosen, async (servers) => {
-    console.log(`\nMemory with ${held} calls in progress, MB`);
+    console.log(`\nMemory with ${held} calls in progress, MB alive`);
     for (const server of servers) {
       await warmUp(server, Number(options['warm-up']), rate);
-      const before = memoryMegabytes(server);
+      const before = await heldMegabytes(server, 1);
       const rampMs = (held / rate) * 1000;
       const run = placeCalls(server.port, held, rate, rampMs + 8000);
       await new Promise((resolve) => setTimeout(resolve, rampMs + 4000));
-      const during = memoryMegabytes(server);
+      const during = await heldMegabytes(server, 2);
       await run;
-      const grown = during - before;
+      const grown = during.alive - before.alive;
       console.log(
-        `  ${server.name.padEnd(12)} grew by ${grown.toFixed(1)} (${before.toFixed(1)} → ${during.toFixed(1)}), ${((grown * 1024) / held).toFixed(1)} KB a call`,
+        `  ${server.name.padEnd(12)} grew by ${grown.toFixed(1)} (${before.alive.toFixed(1)} → ${during.alive.toFixed(1)}), ${((grown * 1000) / held).toFixed(2)} KB a call; the process by ${(during.process - before.process).toFixed(1)} (${before.process.toFixed(1)} → ${during.process.toFixed(1)})`,
       );
     }
   });

@@ -4,6 +4,14 @@ import { benchProvisioning } from '../peers/provisioning.ts';
 import { Carrier, Phone } from './call-peers.ts';
 import { MemoryEngine } from './memory-engine.ts';
 
+export interface CallMachineOptions {
+  /** Signatures are made by a thread of their own. Default: false. */
+  readonly signsApart?: boolean;
+  readonly callStore?: CallStore;
+  /** The phone's answer to a challenge; default: it gives up. */
+  readonly password?: string;
+}
+
 /** A phone and a carrier in the engine's process place calls. */
 export class CallMachine extends MemoryEngine {
   readonly phone: Phone;
@@ -12,7 +20,7 @@ export class CallMachine extends MemoryEngine {
 
   constructor(
     provisioning: object = benchProvisioning(5070),
-    { signsApart = false, callStore }: { readonly signsApart?: boolean; readonly callStore?: CallStore } = {},
+    { signsApart = false, callStore, password }: CallMachineOptions = {},
   ) {
     let signatures: SignatureThread | undefined;
     super(provisioning, (shared) => {
@@ -20,7 +28,7 @@ export class CallMachine extends MemoryEngine {
       return { callStore, ...(signatures !== undefined && { signatures }) };
     });
     this.#signatures = signatures;
-    this.phone = new Phone(this.transport);
+    this.phone = new Phone(this.transport, password);
     this.carrier = new Carrier(this.transport);
     this.add(this.phone);
     this.add(this.carrier);

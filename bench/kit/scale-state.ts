@@ -64,6 +64,14 @@ function tenant(index: number, { trunks, dids }: Scale) {
   };
 }
 
+/** All of it, in memory. */
+export function scaleProvisioning(scale: Scale, carrierPort: number) {
+  return {
+    tenants: Array.from({ length: TENANTS }, (_, index) => tenant(index, scale)),
+    trunks: Array.from({ length: scale.trunks }, (_, index) => trunkOf(index, scale, carrierPort)),
+  };
+}
+
 /** Writes the provisioning file piece by piece: it may be larger than what is good to hold as one string. */
 export async function writeProvisioning(file: string, scale: Scale, carrierPort: number): Promise<void> {
   const stream = createWriteStream(file);

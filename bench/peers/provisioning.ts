@@ -30,6 +30,14 @@ export function benchProvisioning(carrierPort: number) {
   };
 }
 
+/** The same calls from a phone that is asked for its password at each. */
+export function digestProvisioning(carrierPort: number) {
+  const { tenants, trunks } = benchProvisioning(carrierPort);
+  const [tenant] = tenants;
+  const extensions = tenant?.extensions.map(({ trustedAddresses: _, ...rest }) => rest);
+  return { tenants: [{ ...tenant, extensions }], trunks };
+}
+
 /** The same calls, each of them signed: `shaken` with attestation A. SIPp's carrier listens on UDP alone. */
 export function signedProvisioning(carrierPort: number) {
   const { trunks, ...rest } = benchProvisioning(carrierPort);

@@ -4,6 +4,7 @@ let probes = 0;
 
 process.on('SIGUSR2', () => {
   for (let round = 0; round < 3; round++) collect?.();
-  const { rss, heapUsed } = process.memoryUsage();
-  console.log(JSON.stringify({ probe: ++probes, rss, heapUsed, resources: process.getActiveResourcesInfo().length }));
+  const { rss, heapUsed, external } = process.memoryUsage();
+  const resources = process.getActiveResourcesInfo().length;
+  console.log(JSON.stringify({ probe: ++probes, rss, heapUsed, external, resources }));
 });
