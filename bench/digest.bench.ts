@@ -2,7 +2,7 @@
 import { bench, do_not_optimize, group, run } from 'mitata';
 import { replaceAuthorization } from '../src/sip/auth/digest-client.ts';
 import { type DigestAlgorithm, DigestClient, DigestServer } from '../src/sip/auth/index.ts';
-import { HeaderId, Headers, SipRequest, SipResponse } from '../src/sip/message/index.ts';
+import { HeaderId, SipRequest, SipResponse } from '../src/sip/message/index.ts';
 
 const REALM = 'acme.example.com';
 const SOURCE = '192.0.2.10';
@@ -12,7 +12,7 @@ const clock = { nowMs: () => performance.now(), wallMs: () => Date.now() };
 const lookup = (username: string) => (username === 'alice' ? ACCOUNT : undefined);
 
 function request(): SipRequest {
-  return new SipRequest('REGISTER', URI, new Headers());
+  return new SipRequest('REGISTER', URI);
 }
 
 function challengeOf(server: DigestServer): SipResponse {

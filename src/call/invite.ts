@@ -1,4 +1,4 @@
-import { HeaderId, Headers, SipRequest } from '../sip/message/index.ts';
+import { HeaderId, SipRequest } from '../sip/message/index.ts';
 import { addCapabilities, promised, promiseOnly } from './capabilities.ts';
 import type { BranchPlan } from './plan.ts';
 import { dropToken } from './relayed-headers.ts';
@@ -27,7 +27,9 @@ export function buildInvite(
   session: SessionKeeper | undefined,
 ): SipRequest {
   // Its own seven, Via, and what may be added to a draft.
-  const headers = new Headers('', draft.headers.length + draft.routes.length + 10);
+  const room = draft.headers.length + draft.routes.length + 10;
+  const request = new SipRequest('INVITE', draft.requestUri, dialog.body ?? draft.body, room);
+  const { headers } = request;
   headers.add(HeaderId.MaxForwards, String(dialog.maxForwards));
   for (const route of draft.routes) headers.add(HeaderId.Route, route);
   headers.add(HeaderId.Contact, draft.contact);
@@ -38,7 +40,6 @@ export function buildInvite(
   for (const [name, value] of draft.headers) headers.addNamed(name, value);
   if (dialog.isMadeUp === true) headers.add(HeaderId.ContentType, 'application/sdp');
   promiseOnly(headers, promised(dialog.methods, options));
-  const request = new SipRequest('INVITE', draft.requestUri, headers, dialog.body ?? draft.body);
   addCapabilities(request, options);
   session?.ask(request);
   // RFC 3262 §5: a reliable response may hold the offer when the INVITE has none; only a caller that sends PRACK can answer it.

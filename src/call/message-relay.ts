@@ -1,11 +1,4 @@
-import {
-  createResponse,
-  HeaderId,
-  Headers,
-  type LegDraft,
-  SipRequest,
-  type SipResponse,
-} from '../sip/message/index.ts';
+import { createResponse, HeaderId, type LegDraft, SipRequest, type SipResponse } from '../sip/message/index.ts';
 import type { Target } from '../sip/transport/index.ts';
 import { sendOptions } from './destination.ts';
 import type { LegOptions } from './plan.ts';
@@ -75,7 +68,8 @@ export function sendMessage(endpoint: EndpointPort, message: SentMessage): void 
   const copies = new MessageCopies(targets.length, onEnd);
   for (const { to, draft, pastFlow } of targets) {
     const { headers, requestUri } = draft;
-    const sent = new Headers();
+    const copy = new SipRequest('MESSAGE', requestUri, draft.body);
+    const sent = copy.headers;
     for (const route of draft.routes) sent.add(HeaderId.Route, route);
     sent.add(HeaderId.MaxForwards, String(hops));
     sent.add(HeaderId.From, `${draft.from};tag=${newToken()}`);
@@ -83,7 +77,7 @@ export function sendMessage(endpoint: EndpointPort, message: SentMessage): void 
     sent.add(HeaderId.CallId, callId);
     sent.add(HeaderId.CSeq, `${cseq} MESSAGE`);
     for (const [name, value] of headers) sent.addNamed(name, value);
-    endpoint.sendRequest(new SipRequest('MESSAGE', requestUri, sent, draft.body), to, copies, {
+    endpoint.sendRequest(copy, to, copies, {
       ...sendOptions(options),
       ...(pastFlow !== undefined && { pastFlow }),
     });

@@ -1,12 +1,5 @@
 import type { MediaRefusal } from '../media/index.ts';
-import {
-  HeaderId,
-  Headers,
-  type SipMessage,
-  SipRequest,
-  type SipResponse,
-  sessionDescriptionOf,
-} from '../sip/message/index.ts';
+import { HeaderId, type SipMessage, SipRequest, type SipResponse, sessionDescriptionOf } from '../sip/message/index.ts';
 import type { Leg } from './leg.ts';
 import { descriptionRefused, relayDescription } from './media.ts';
 import { Renegotiation } from './renegotiation.ts';
@@ -68,7 +61,7 @@ function tell(from: Leg, to: Leg, sdp: string): void {
 
 /** A message of nothing but a description. */
 function descriptionOf(sdp: string): SipMessage {
-  const headers = new Headers('', 1);
-  headers.add(HeaderId.ContentType, 'application/sdp');
-  return new SipRequest('INVITE', '', headers, sdp);
+  const message = new SipRequest('INVITE', '', sdp, 1);
+  message.headers.add(HeaderId.ContentType, 'application/sdp');
+  return message;
 }

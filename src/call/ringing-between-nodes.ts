@@ -48,8 +48,12 @@ export function ringingOf({ headers }: SipResponse): SipRequest | undefined {
   try {
     const message = parseMessage(Buffer.from(text, 'base64url').toString('latin1'));
     if (message.kind !== 'request' || message.method !== 'CANCEL') return undefined;
-    message.headers.set(HeaderId.CSeq, `${message.cseq().sequence} INVITE`);
-    return new SipRequest('INVITE', message.requestUri, message.headers);
+    const invite = new SipRequest('INVITE', message.requestUri);
+    message.headers.forEach((name, value, id) => {
+      if (id !== HeaderId.ContentLength) invite.headers.addNamed(name, value);
+    });
+    invite.headers.set(HeaderId.CSeq, `${message.cseq().sequence} INVITE`);
+    return invite;
   } catch (error) {
     if (error instanceof PeerError) return undefined;
     throw error;

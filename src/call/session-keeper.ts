@@ -7,14 +7,7 @@ import {
   type SessionTimerOptions,
   type SessionTimerUser,
 } from '../sip/dialog/index.ts';
-import {
-  createResponse,
-  HeaderId,
-  Headers,
-  type SipMessage,
-  SipRequest,
-  type SipResponse,
-} from '../sip/message/index.ts';
+import { createResponse, HeaderId, type SipMessage, SipRequest, type SipResponse } from '../sip/message/index.ts';
 import { addCapabilities } from './capabilities.ts';
 import { contactOf } from './contact.ts';
 import { describeAnew } from './describe-anew.ts';
@@ -69,8 +62,8 @@ export class SessionKeeper implements SessionTimerUser, LegRequestUser, TimerTar
     keeper.attach(leg);
     if (description !== undefined) {
       const { contentType, body } = description;
-      const headers = new Headers().add(HeaderId.ContentType, contentType);
-      keeper.#description = new SipRequest('INVITE', leg.dialog.remoteTarget, headers, body);
+      keeper.#description = new SipRequest('INVITE', leg.dialog.remoteTarget, body);
+      keeper.#description.headers.add(HeaderId.ContentType, contentType);
     }
     keeper.#timer.resume({ ...interval, remainingMs: interval.remainingMs - passedMs });
   }

@@ -8,7 +8,6 @@ import { DigestClient } from '../sip/auth/index.ts';
 import {
   createResponse,
   HeaderId,
-  Headers,
   parseMessage,
   SipRequest,
   type SipResponse,
@@ -178,7 +177,8 @@ export class DemoPhone {
 
   #request(method: string, uri: string, callId: string, to: string, tag = randomToken(), body = ''): SipRequest {
     const { number, name, domain } = this.#options;
-    const headers = new Headers();
+    const request = new SipRequest(method, uri, body);
+    const { headers } = request;
     headers.add(HeaderId.MaxForwards, '70');
     headers.add(HeaderId.From, `"${name}" <sip:${number}@${domain}>;tag=${tag}`);
     headers.add(HeaderId.To, to);
@@ -186,7 +186,7 @@ export class DemoPhone {
     headers.add(HeaderId.CSeq, `${this.#sequence} ${method}`);
     headers.add(HeaderId.Contact, `<sip:${number}@127.0.0.1:${this.peer.port}>`);
     headers.add(HeaderId.UserAgent, 'demo phone');
-    return new SipRequest(method, uri, headers, body);
+    return request;
   }
 }
 

@@ -1,4 +1,4 @@
-import { HeaderId, Headers, type LegDraft, SipRequest } from '../sip/message/index.ts';
+import { HeaderId, type LegDraft, SipRequest } from '../sip/message/index.ts';
 
 /** What the dialog and the transport add to a draft: the random tokens, and the hop's Via. */
 export interface InviteTokens {
@@ -15,7 +15,8 @@ export interface InviteTokens {
  * Max-Forwards, Route, Contact, To, From, Call-ID, CSeq, then the draft's own; the serializer ends it with Content-Length.
  */
 export function renderInvite(draft: LegDraft, tokens: InviteTokens): SipRequest {
-  const headers = new Headers();
+  const request = new SipRequest('INVITE', draft.requestUri, draft.body);
+  const { headers } = request;
   if (tokens.via !== '') headers.add(HeaderId.Via, tokens.via);
   headers.add(HeaderId.MaxForwards, String(tokens.maxForwards));
   for (const route of draft.routes) headers.add(HeaderId.Route, route);
@@ -25,5 +26,5 @@ export function renderInvite(draft: LegDraft, tokens: InviteTokens): SipRequest 
   headers.add(HeaderId.CallId, tokens.callId);
   headers.add(HeaderId.CSeq, `${tokens.sequence} INVITE`);
   for (const [name, value] of draft.headers) headers.addNamed(name, value);
-  return new SipRequest('INVITE', draft.requestUri, headers, draft.body);
+  return request;
 }

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { randomToken } from '../../src/base/ids.ts';
 import { relayMessage } from '../../src/call/message-relay.ts';
 import type { ServerTransaction } from '../../src/call/ports.ts';
-import { HeaderId, Headers, SipRequest } from '../../src/sip/message/index.ts';
+import { HeaderId, SipRequest } from '../../src/sip/message/index.ts';
 import { type Content, fill, legOptions, type Party, Sent, World } from './world.ts';
 
 /** Sends a MESSAGE outside of a dialog from A; the engine relays it to `hosts`. */
@@ -36,13 +36,14 @@ function relayed(
     );
     return true;
   };
-  const headers = new Headers();
+  const request = new SipRequest('MESSAGE', 'sip:102@engine');
+  const { headers } = request;
   headers.add(HeaderId.MaxForwards, '70');
   headers.add(HeaderId.From, '<sip:101@engine>;tag=x');
   headers.add(HeaderId.To, '<sip:102@engine>');
   headers.add(HeaderId.CallId, 'message-1');
   headers.add(HeaderId.CSeq, '1 MESSAGE');
-  const request = fill(new SipRequest('MESSAGE', 'sip:102@engine', headers), content);
+  fill(request, content);
   const sent = new Sent(request);
   a.endpoint.sendRequest(
     request,

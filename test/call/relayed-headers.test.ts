@@ -51,9 +51,8 @@ test('RFC 3326 §2: a Reason of an anonymous party keeps its cause and loses its
     'Q.850;cause=16',
     'SIP;text=Alice;cause=1',
   ];
-  const headers = new Headers();
-  for (const value of values) headers.add(HeaderId.Reason, value);
-  const bye = new SipRequest('BYE', 'sip:a@b', headers);
+  const bye = new SipRequest('BYE', 'sip:a@b');
+  for (const value of values) bye.headers.add(HeaderId.Reason, value);
   expect(reasonsOf(bye, { anonymous: true })).toEqual([
     'SIP;cause=200',
     'Q.850;cause=16',
@@ -63,7 +62,7 @@ test('RFC 3326 §2: a Reason of an anonymous party keeps its cause and loses its
   expect(reasonsOf(bye, {})).toEqual(values);
   for (const relay of [relayRequestHeaders, relayResponseHeaders]) {
     const relayed = new Headers();
-    relay(headers, relayed, {}, { anonymous: true });
+    relay(bye.headers, relayed, {}, { anonymous: true });
     expect(relayed.fieldValues(HeaderId.Reason).join()).not.toMatch(/text|Alice/);
   }
   const response = new SipResponse(488, 'Alice is out');
@@ -93,7 +92,8 @@ test.each([
   ['SIP ; text = "q" ; cause = 31', 'SIP;cause=31'],
   ['Preemption ;cause=2 ;text="Alice"', 'Preemption;cause=2'],
 ])('RFC 3323 §4.1: of the Reason %j of an anonymous party %j is said', (reason, kept) => {
-  const bye = new SipRequest('BYE', 'sip:a@b', fields({ Reason: reason }));
+  const bye = new SipRequest('BYE', 'sip:a@b');
+  bye.headers.add(HeaderId.Reason, reason);
   const expected = kept === undefined ? [] : [kept];
   expect(reasonsOf(bye, { anonymous: true })).toEqual(expected);
   for (const relay of [relayRequestHeaders, relayResponseHeaders]) {

@@ -13,7 +13,6 @@ import {
 import {
   createResponse,
   HeaderId,
-  Headers,
   parseMessage,
   type SipMessage,
   SipRequest,
@@ -228,15 +227,15 @@ export class Party {
 
   /** Places a call to the engine. */
   call(content: Content = { body: sdp('caller') }, callId = `call-${this.host}-${this.network.ladder.length}`): Sent {
-    const headers = new Headers();
+    const request = new SipRequest('INVITE', 'sip:callee@engine');
+    const { headers } = request;
     headers.add(HeaderId.MaxForwards, '70');
     headers.add(HeaderId.From, `<sip:${this.host}>;tag=${this.#localTag}`);
     headers.add(HeaderId.To, '<sip:callee@engine>');
     headers.add(HeaderId.CallId, callId);
     headers.add(HeaderId.CSeq, '1 INVITE');
     headers.add(HeaderId.Contact, this.contact);
-    const request = fill(new SipRequest('INVITE', 'sip:callee@engine', headers), content);
-    return this.#send(request);
+    return this.#send(fill(request, content));
   }
 
   /** Sends a request within a dialog. */

@@ -14,7 +14,6 @@ import {
   FIRST_HOPS,
   formatHost,
   HeaderId,
-  Headers,
   SipRequest,
   type SipResponse,
 } from '../../sip/message/index.ts';
@@ -245,7 +244,8 @@ export class PeerQuestions {
     const own = endpoint.advertised(address, 'private');
     if (own === undefined) return Promise.resolve(undefined);
     const there = `${formatHost(address.address)}:${address.port}`;
-    const headers = new Headers()
+    const request = new SipRequest('OPTIONS', `sip:${there}`);
+    request.headers
       .add(HeaderId.MaxForwards, String(FIRST_HOPS))
       .add(HeaderId.From, `<sip:${formatHost(own.host)}:${own.port}>;tag=${theirs}`)
       .add(HeaderId.To, `<sip:${there}>;tag=${ours}`)
@@ -260,7 +260,6 @@ export class PeerQuestions {
         onTimeout: () => resolve(undefined),
         onTransportError: () => resolve(undefined),
       };
-      const request = new SipRequest('OPTIONS', `sip:${there}`, headers, '');
       endpoint.sendRequest(request, address, user, { transactionTimeoutMs: withinMs, scope: 'private' });
     });
   }

@@ -8,7 +8,6 @@ import {
   FIRST_HOPS,
   formatHost,
   HeaderId,
-  Headers,
   headerIdOf,
   octetsFromText,
   parseMessage,
@@ -51,10 +50,11 @@ function readOctets(octets: string): SipRequest {
 /** @throws QuestionError when an asked header field makes it no message. */
 export function imagineInvite(question: ExplainQuestion, domain: string): SipRequest {
   const { from = '', to = '', displayName, headers: asked = [] } = question;
-  const headers = new Headers();
   const host = formatHost(domain);
   const name = displayName === undefined ? '' : `${quote(octetsFromText(displayName))} `;
   const uri = dialledUri(to, host);
+  const invite = new SipRequest('INVITE', uri);
+  const { headers } = invite;
   headers.add(HeaderId.Via, 'SIP/2.0/UDP explain.invalid;branch=z9hG4bK-asked');
   headers.add(HeaderId.MaxForwards, String(FIRST_HOPS));
   headers.add(HeaderId.From, `${name}<sip:${escapeUser(octetsFromText(from))}@${host}>;tag=${randomToken()}`);
@@ -70,7 +70,7 @@ export function imagineInvite(question: ExplainQuestion, domain: string): SipReq
     if (!ONCE.has(id)) headers.addNamed(field, text);
     else headers.set(id, id === HeaderId.From && !/;\s*tag=/i.test(text) ? `${text};tag=${randomToken()}` : text);
   }
-  return parsed(octetsOf(new SipRequest('INVITE', uri, headers)), 'headers');
+  return parsed(octetsOf(invite), 'headers');
 }
 
 /** A URI is dialled as it is; anything else is the user part of one. */

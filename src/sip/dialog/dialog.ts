@@ -5,7 +5,6 @@ import {
   FIRST_HOPS,
   formatUri,
   HeaderId,
-  Headers,
   isSipUri,
   readableNameAddrs,
   SipRequest,
@@ -286,7 +285,9 @@ export class Dialog {
   #build(method: string, sequence: number, options: DialogRequestOptions): SipRequest {
     const hop = this.#routeSet.towards(this.#remoteTarget);
     const isRefresh = TARGET_REFRESH.has(method);
-    const headers = new Headers('', hop.routes.length + (isRefresh ? REFRESH_FIELDS : OTHER_FIELDS));
+    const room = hop.routes.length + (isRefresh ? REFRESH_FIELDS : OTHER_FIELDS);
+    const request = new SipRequest(method, hop.requestUri, options.body, room);
+    const { headers } = request;
     for (const route of hop.routes) headers.add(HeaderId.Route, route);
     headers.add(HeaderId.MaxForwards, String(FIRST_HOPS));
     headers.add(HeaderId.From, this.localAddress);
@@ -296,7 +297,7 @@ export class Dialog {
     if (this.localContact !== '' && isRefresh) headers.add(HeaderId.Contact, this.localContact);
     if (options.headers !== undefined) for (const [id, value] of options.headers) headers.add(id, value);
     if (options.contentType !== undefined) headers.add(HeaderId.ContentType, options.contentType);
-    return new SipRequest(method, hop.requestUri, headers, options.body ?? '');
+    return request;
   }
 }
 

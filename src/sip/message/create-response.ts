@@ -1,5 +1,5 @@
 import { HeaderId } from './header-id.ts';
-import { Headers } from './headers.ts';
+import type { Headers } from './headers.ts';
 import { type SipRequest, SipResponse } from './message.ts';
 import { withoutEmptyTag } from './name-addr.ts';
 import { reasonPhrase } from './reason-phrase.ts';
@@ -22,7 +22,8 @@ export function createResponse(
   options: ResponseOptions = {},
 ): SipResponse {
   const from = request.headers;
-  const headers = Headers.beside(from, options.room);
+  const response = new SipResponse(status, reason, options.body, options.room, from.source);
+  const headers = response.headers;
   headers.takeAll(from, HeaderId.Via);
   headers.takeFirst(from, HeaderId.From);
   addTo(request, headers, status, options.toTag);
@@ -32,7 +33,7 @@ export function createResponse(
   if (status === 100) headers.takeFirst(from, HeaderId.Timestamp);
   if (options.headers !== undefined) for (const [id, value] of options.headers) headers.add(id, value);
   if (options.contentType !== undefined) headers.add(HeaderId.ContentType, options.contentType);
-  return new SipResponse(status, reason, headers, options.body ?? '');
+  return response;
 }
 
 function addTo(request: SipRequest, headers: Headers, status: number, tag: string | undefined): void {

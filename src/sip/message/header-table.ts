@@ -1,3 +1,4 @@
+import type { Defect } from './defect.ts';
 import { HeaderId, headerName } from './header-id.ts';
 import {
   colonAt,
@@ -19,29 +20,39 @@ const FIRST_ROOM = 8;
 /** Ids below have a bit of their own among those that are known to be there; all others share the last one. */
 const OWN_BITS = 31;
 const NO_ROWS: Rows = [];
-/** What may be wrong with received lines. */
-const FOLDED = 1;
-const NUL = 2;
 
 /** The bit that stands for an id in {@link HeaderTable.seen}. */
 export const bitOf = (id: HeaderId): number => (id < OWN_BITS ? 1 << id : 1 << OWN_BITS);
+
+/** What hardly a message has: no other one has room for it. */
+class Oddities {
+  /** Own names of added fields that have no id, by place; made when the first one is added. */
+  names: (string | undefined)[] | undefined = undefined;
+  /** Some received line is folded. */
+  isFolded = false;
+  /** Some received line holds a NUL. */
+  hasNul = false;
+  /** Of SIP, when it is none that is served. */
+  version: string | undefined = undefined;
+  defect: Defect | undefined = undefined;
+}
 
 /**
  * The fields of a message as a table: a row each, in order. Knows where fields stand, not what they mean; {@link Headers} reads and
  * writes them.
  */
 export abstract class HeaderTable {
-  /** The received text that rows point into. */
-  protected readonly source: string;
+  /** The received text that rows point into; empty for a message that repeats nothing of one. */
+  readonly source: string;
   /** Number of fields (lines, not list elements); the arrays below may have more room. */
   count = 0;
   protected rows = NO_ROWS;
-  /** Own names of added fields that have no id, by place; made when the first one is added. */
-  protected names: (string | undefined)[] | undefined = undefined;
   /** Bits of the ids that were ever put here, and of those that were put here more than once: nearly all searches are for fields that are not there. */
   protected seen = 0;
   protected repeated = 0;
-  #flaws = 0;
+  protected oddities: Oddities | undefined = undefined;
+  /** Whether {@link source} is this message's own text, and not one that it repeats fields of. */
+  protected isReceived = false;
 
   /** @param room how many fields will be added, where it is known to be many. */
   constructor(source: string, room: number) {
@@ -51,6 +62,7 @@ export abstract class HeaderTable {
 
   /** For the scanner: the received fields, once, as `putRow` wrote them. */
   setReceived(rows: Rows, count: number): void {
+    this.isReceived = true;
     this.count = count;
     this.rows = rows.slice(0, count * 2);
     for (let index = 0; index < count; index++) this.note(idAt(rows, index));
@@ -58,22 +70,28 @@ export abstract class HeaderTable {
 
   /** For the scanner: some line is folded. */
   markIrregular(): void {
-    this.#flaws |= FOLDED;
+    this.odd().isFolded = true;
   }
 
   /** For the scanner: some line holds a NUL. */
   markUnsafe(): void {
-    this.#flaws |= NUL;
+    this.odd().hasNul = true;
   }
 
   /** A received line is folded or holds a NUL: only then are values cleaned. */
   protected get irregular(): boolean {
-    return this.#flaws !== 0;
+    return this.oddities !== undefined && (this.oddities.isFolded || this.oddities.hasNul);
   }
 
   /** A received line holds a NUL: then no line is relayed as received, since the octet must not leave. */
   protected get unsafe(): boolean {
-    return (this.#flaws & NUL) !== 0;
+    return this.oddities?.hasNul === true;
+  }
+
+  /** To note something there. */
+  protected odd(): Oddities {
+    this.oddities ??= new Oddities();
+    return this.oddities;
   }
 
   /** Whether the value of a field is what stands in the received text. */
@@ -107,7 +125,7 @@ export abstract class HeaderTable {
 
   protected nameAt(index: number): string {
     if (lineAt(this.rows, index) > 0) return nameIn(this.source, this.rows, index);
-    return this.names?.[index] ?? headerName(idAt(this.rows, index));
+    return this.oddities?.names?.[index] ?? headerName(idAt(this.rows, index));
   }
 
   protected valueAt(index: number): string {
@@ -121,7 +139,7 @@ export abstract class HeaderTable {
   /** A field with its own text takes a place. */
   protected put(index: number, id: HeaderId, value: string): void {
     putOwnRow(this.rows, index, id, value);
-    if (this.names !== undefined) this.names[index] = undefined;
+    this.unname(index);
   }
 
   protected append(id: HeaderId, value: string): void {
@@ -163,15 +181,6 @@ export abstract class HeaderTable {
     return true;
   }
 
-  protected copyTable(from: HeaderTable): void {
-    this.count = from.count;
-    this.rows = from.rows.slice();
-    this.names = from.names?.slice();
-    this.seen = from.seen;
-    this.repeated = from.repeated;
-    this.#flaws = from.#flaws;
-  }
-
   /** Room for one more field. */
   protected makeRoom(): void {
     if (this.count * 2 < this.rows.length) return;
@@ -181,16 +190,22 @@ export abstract class HeaderTable {
     this.rows = rows;
   }
 
+  private unname(index: number): void {
+    const names = this.oddities?.names;
+    if (names !== undefined) names[index] = undefined;
+  }
+
   private move(from: number, to: number): void {
     copyRow(this.rows, from, this.rows, to);
-    if (this.names !== undefined) this.names[to] = this.names[from];
+    const names = this.oddities?.names;
+    if (names !== undefined) names[to] = names[from];
   }
 
   /** What stood behind the last field is let go. */
   private shrink(count: number): void {
     for (let index = count; index < this.count; index++) {
       putOwnRow(this.rows, index, HeaderId.Other, '');
-      if (this.names !== undefined) this.names[index] = undefined;
+      this.unname(index);
     }
     this.count = count;
   }

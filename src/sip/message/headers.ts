@@ -45,11 +45,6 @@ export class Headers extends HeaderTable {
     super(source, room);
   }
 
-  /** None yet, of a message that repeats fields of another one: see {@link take}. */
-  static beside(other: Headers, room = 0): Headers {
-    return new Headers(other.source, room);
-  }
-
   has(id: HeaderId): boolean {
     return this.find(id, 0) >= 0;
   }
@@ -221,8 +216,9 @@ export class Headers extends HeaderTable {
     const id = headerIdOf(name);
     this.add(id, value);
     if (id === HeaderId.Other) {
-      this.names ??= new Array(this.count);
-      this.names[this.count - 1] = checkedName(name);
+      const odd = this.odd();
+      odd.names ??= new Array(this.count);
+      odd.names[this.count - 1] = checkedName(name);
     }
     return this;
   }
@@ -286,13 +282,6 @@ export class Headers extends HeaderTable {
   forEach(visit: (name: string, value: string, id: HeaderId) => void): void {
     for (let index = 0; index < this.count; index++)
       visit(this.nameAt(index), this.valueAt(index), idAt(this.rows, index));
-  }
-
-  clone(): Headers {
-    const copy = new Headers(this.source);
-    copy.copyTable(this);
-    copy.#parsed = this.#parsed?.slice();
-    return copy;
   }
 
   /**

@@ -15,6 +15,7 @@ export { octetsFromText, quote, skipSpace, splitList, textFromOctets, trimEnd } 
 export { CONTENT_HEADERS, contentFields, contentKindOf, unsaidType } from './content-headers.ts';
 export { createResponse, type ResponseOptions } from './create-response.ts';
 export type { CSeq } from './cseq.ts';
+export type { Defect } from './defect.ts';
 export { parseDeltaSeconds } from './fields/delta-seconds.ts';
 export { parseRAck, parseRSeq, type RAck } from './fields/rack.ts';
 export { parseRetryAfter, type RetryAfter } from './fields/retry-after.ts';
@@ -26,7 +27,6 @@ export type { LegDraft } from './leg-draft.ts';
 export { DEFAULT_LIMITS, type MessageLimits } from './limits.ts';
 export {
   addressValues,
-  type Defect,
   FIRST_HOPS,
   parseNameAddrList,
   readableNameAddrs,

@@ -1,6 +1,7 @@
 import { PeerError } from '../../base/errors.ts';
 import { splitAddresses } from './characters.ts';
 import { type CSeq, parseCSeq, readCSeqMethod } from './cseq.ts';
+import type { Defect } from './defect.ts';
 import { HeaderId, headerName } from './header-id.ts';
 import { Headers } from './headers.ts';
 import {
@@ -22,19 +23,6 @@ import { parseFirstVia, parseVia, readBranch, type Via } from './via.ts';
 /** Max-Forwards of a request that begins here, and of one that says nothing (§8.1.1.6). */
 export const FIRST_HOPS = 70;
 
-/** A fault of a received message that could still be represented; the validator turns it into the response owed. */
-export interface Defect {
-  readonly status: number;
-  readonly reason: string;
-  readonly spares: Spared;
-}
-
-/**
- * What goes on in spite of a defect, since a field was left out, or is no number, and nothing else of the message could be meant
- * differently: `ending`, what needs few fields (an answer, BYE, CANCEL, ACK); `all`, every message: the line was no field of any name.
- */
-export type Spared = 'nothing' | 'ending' | 'all';
-
 /** What ends or acknowledges something. */
 export const ENDING: ReadonlySet<string> = new Set(['BYE', 'CANCEL', 'ACK']);
 
@@ -46,23 +34,48 @@ export function isSpared(message: SipMessage): boolean {
 }
 
 /**
- * What requests and responses share. Typed fields are read on first use and kept beside their header field until that changes; what
+ * What requests and responses share: a message is the table of its header fields, with a body. Typed fields are read on first use and kept beside their header field until that changes; what
  * they return belongs to the message and is read-only: clone `params` before changing them.
  *
- * A call has a dozen of these and their tables, so private methods are `private`: a `#method` takes a place in each object.
+ * A call has a dozen of these, so private methods are `private`: a `#method` takes a place in each object.
  */
-abstract class Message {
-  readonly headers: Headers;
+abstract class Message extends Headers {
   body: string;
-  /** `SIP/2.0`, or what the peer wrote. */
-  version = 'SIP/2.0';
-  defect: Defect | undefined = undefined;
-  /** What came, octet for octet; undefined for a message made here. */
-  receivedText: string | undefined = undefined;
 
-  constructor(headers: Headers, body: string) {
-    this.headers = headers;
+  /**
+   * @param source the received text that it is, or repeats fields of
+   * @param room how many fields will be added, where it is known to be many
+   */
+  constructor(source: string, room: number, body: string) {
+    super(source, room);
     this.body = body;
+  }
+
+  /** The message as its header fields. */
+  get headers(): Headers {
+    return this;
+  }
+
+  /** `SIP/2.0`, or what the peer wrote. */
+  get version(): string {
+    return this.oddities?.version ?? 'SIP/2.0';
+  }
+
+  set version(version: string) {
+    if (version !== this.version) this.odd().version = version;
+  }
+
+  get defect(): Defect | undefined {
+    return this.oddities?.defect;
+  }
+
+  set defect(defect: Defect) {
+    this.odd().defect = defect;
+  }
+
+  /** What came, octet for octet; undefined for a message made here. */
+  get receivedText(): string | undefined {
+    return this.isReceived ? this.source : undefined;
   }
 
   /** Throws PeerError SIP_PEER_MISSING when there is none; so do the other accessors of mandatory fields. */
@@ -102,14 +115,14 @@ abstract class Message {
   }
 
   vias(): Via[] {
-    return this.headers.listValues(HeaderId.Via).map((text) => parseVia(text));
+    return this.listValues(HeaderId.Via).map((text) => parseVia(text));
   }
 
   /** Undefined when there is none; throws when it is no number from 0 to 255 (§20.22). */
   maxForwards(): number | undefined {
-    const value = this.headers.decimal(HeaderId.MaxForwards);
+    const value = this.decimal(HeaderId.MaxForwards);
     if (value === undefined || (value >= 0 && value <= 255)) return value;
-    const text = this.headers.value(HeaderId.MaxForwards)?.slice(0, 20);
+    const text = this.value(HeaderId.MaxForwards)?.slice(0, 20);
     throw new PeerError('SIP_PEER_MAX_FORWARDS', `Max-Forwards ${JSON.stringify(text)}: expected 0 to 255`);
   }
 
@@ -124,8 +137,8 @@ abstract class Message {
   /** Every Contact; a `*` is left out. */
   contacts(): NameAddr[] {
     const first = this.firstContact();
-    if (first?.isAlone === true && this.headers.countOf(HeaderId.Contact) === 1) return [first.address];
-    return addressValues(this.headers, HeaderId.Contact)
+    if (first?.isAlone === true && this.countOf(HeaderId.Contact) === 1) return [first.address];
+    return addressValues(this, HeaderId.Contact)
       .filter((text) => text !== '*')
       .map((text) => parseNameAddr(text));
   }
@@ -137,23 +150,23 @@ abstract class Message {
 
   /** The URI of the first Contact, as a request to it says it; undefined like {@link contact}, without reading what is plain. */
   contactUri(): string | undefined {
-    const text = this.headers.parsedPart(HeaderId.Contact, readUriText);
+    const text = this.parsedPart(HeaderId.Contact, readUriText);
     return text === '' ? undefined : text;
   }
 
   private firstContact(): FirstAddress | undefined {
-    const value = this.headers.value(HeaderId.Contact);
-    return value === '*' || value === '' ? undefined : this.headers.parsed(HeaderId.Contact, parseFirstAddress);
+    const value = this.value(HeaderId.Contact);
+    return value === '*' || value === '' ? undefined : this.parsed(HeaderId.Contact, parseFirstAddress);
   }
 
   private tag(id: HeaderId): string | undefined {
-    const tag = this.headers.parsedPart(id, readTag);
+    const tag = this.parsedPart(id, readTag);
     if (tag === undefined) throw missing(id);
     return tag === '' ? undefined : tag;
   }
 
   private required<T>(id: HeaderId, parse: (text: string, start: number, end: number) => T): T {
-    const value = this.headers.parsed(id, parse);
+    const value = this.parsed(id, parse);
     if (value === undefined) throw missing(id);
     return value;
   }
@@ -161,14 +174,22 @@ abstract class Message {
 
 export class SipRequest extends Message {
   readonly method: string;
-  requestUri: string;
-  #uriText: string | undefined = undefined;
+  #requestUri: string;
   #uri: Uri | undefined = undefined;
 
-  constructor(method: string, requestUri: string, headers = new Headers(), body = '') {
-    super(headers, body);
+  constructor(method: string, requestUri: string, body = '', room = 0, source = '') {
+    super(source, room, body);
     this.method = method;
-    this.requestUri = requestUri;
+    this.#requestUri = requestUri;
+  }
+
+  get requestUri(): string {
+    return this.#requestUri;
+  }
+
+  set requestUri(text: string) {
+    this.#requestUri = text;
+    this.#uri = undefined;
   }
 
   get kind(): 'request' {
@@ -177,10 +198,7 @@ export class SipRequest extends Message {
 
   /** The Request-URI. Throws PeerError SIP_PEER_URI. */
   uri(): Uri {
-    if (this.#uri === undefined || this.#uriText !== this.requestUri) {
-      this.#uri = parseUri(this.requestUri);
-      this.#uriText = this.requestUri;
-    }
+    this.#uri ??= parseUri(this.#requestUri);
     return this.#uri;
   }
 }
@@ -191,8 +209,8 @@ export class SipResponse extends Message {
   #branch: string | undefined = undefined;
   #method: string | undefined = undefined;
 
-  constructor(status: number, reason: string, headers = new Headers(), body = '') {
-    super(headers, body);
+  constructor(status: number, reason: string, body = '', room = 0, source = '') {
+    super(source, room, body);
     this.status = status;
     this.reason = reason;
   }
@@ -203,25 +221,25 @@ export class SipResponse extends Message {
 
   /** The branch of the top Via as it was received; empty when it has none. Throws when it has two. */
   topBranch(): string {
-    this.#branch ??= this.headers.read(HeaderId.Via, readBranch);
+    this.#branch ??= this.read(HeaderId.Via, readBranch);
     if (this.#branch === undefined) throw missing(HeaderId.Via);
     return this.#branch;
   }
 
   /** The method that it answers, as its CSeq was received. */
   method(): string {
-    this.#method ??= this.headers.read(HeaderId.CSeq, readCSeqMethod);
+    this.#method ??= this.read(HeaderId.CSeq, readCSeqMethod);
     if (this.#method === undefined) throw missing(HeaderId.CSeq);
     return this.#method;
   }
 
   /** An answer finds its transaction without From and To. */
   override fromTag(): string | undefined {
-    return this.headers.has(HeaderId.From) ? super.fromTag() : undefined;
+    return this.has(HeaderId.From) ? super.fromTag() : undefined;
   }
 
   override toTag(): string | undefined {
-    return this.headers.has(HeaderId.To) ? super.toTag() : undefined;
+    return this.has(HeaderId.To) ? super.toTag() : undefined;
   }
 }
 

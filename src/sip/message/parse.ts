@@ -1,10 +1,10 @@
 import { PeerError } from '../../base/errors.ts';
 import { decimalAt, isToken, isTokenCode } from './characters.ts';
+import type { Spared } from './defect.ts';
 import { HeaderId, headerIdAt } from './header-id.ts';
 import { MAX_TEXT_LENGTH, putRow } from './header-rows.ts';
-import { Headers } from './headers.ts';
 import { DEFAULT_LIMITS, type MessageLimits } from './limits.ts';
-import { type SipMessage, SipRequest, SipResponse, type Spared } from './message.ts';
+import { type SipMessage, SipRequest, SipResponse } from './message.ts';
 import { methodAt } from './method.ts';
 import { reasonPhrase } from './reason-phrase.ts';
 
@@ -25,14 +25,12 @@ export function parseMessage(text: string, limits: MessageLimits = DEFAULT_LIMIT
   if (text.length > MAX_TEXT_LENGTH)
     throw new PeerError('SIP_PEER_START_LINE', 'a text that is no message of any size');
   if (lineEnd < 0) throw new PeerError('SIP_PEER_START_LINE', 'no line end after the start line');
-  const headers = new Headers(text);
-  const message = parseStartLine(text, start, lineEnd, headers);
+  const message = parseStartLine(text, start, lineEnd);
   if (text.indexOf('\r', start) !== lineEnd || text.indexOf('\n', start) !== lineEnd + 1)
     note(message, 400, 'Stray Control Character', message.kind === 'response' ? 'ending' : 'nothing');
-  const bodyStart = scanHeaders(text, lineEnd + 2, headers, message, limits);
+  const bodyStart = scanHeaders(text, lineEnd + 2, message, limits);
   if (text.length > limits.messageOctets) note(message, 513, 'Message Too Large');
   message.body = bodyOf(text, bodyStart, message);
-  message.receivedText = text;
   return message;
 }
 
@@ -44,8 +42,8 @@ function note(message: SipMessage, status: number, reason: string, spares: Spare
 }
 const GRAVITY: readonly Spared[] = ['all', 'ending', 'nothing'];
 
-function parseStartLine(text: string, start: number, end: number, headers: Headers): SipMessage {
-  if (isVersionAt(text, start)) return parseStatusLine(text, start, end, headers);
+function parseStartLine(text: string, start: number, end: number): SipMessage {
+  if (isVersionAt(text, start)) return parseStatusLine(text, start, end);
   const methodEnd = text.indexOf(' ', start);
   if (methodEnd <= start || methodEnd >= end || !isToken(text, start, methodEnd)) throw notSip(text, start, end);
   const method = methodAt(text, start, methodEnd);
@@ -55,19 +53,19 @@ function parseStartLine(text: string, start: number, end: number, headers: Heade
   const uriStart = skipSpaces(text, methodEnd, versionAt);
   const uriEnd = trimSpaces(text, uriStart, versionAt);
   if (uriEnd > uriStart && isVersionAt(text, versionAt)) {
-    const request = new SipRequest(method, text.slice(uriStart, uriEnd), headers);
+    const request = new SipRequest(method, text.slice(uriStart, uriEnd), '', 0, text);
     request.version = versionOf(text, versionAt, versionEnd);
     return request;
   }
   // What still looks like SIP is owed a 400.
   const version = text.indexOf(' SIP/', methodEnd);
   if (version < 0 || version >= end) throw notSip(text, start, end);
-  const request = new SipRequest(method, text.slice(methodEnd + 1, Math.max(version, methodEnd + 1)), headers);
+  const request = new SipRequest(method, text.slice(methodEnd + 1, Math.max(version, methodEnd + 1)), '', 0, text);
   note(request, 400, 'Malformed Request-Line');
   return request;
 }
 
-function parseStatusLine(text: string, start: number, end: number, headers: Headers): SipMessage {
+function parseStatusLine(text: string, start: number, end: number): SipMessage {
   const versionEnd = text.indexOf(' ', start);
   if (versionEnd < 0 || versionEnd >= end) throw notSip(text, start, end);
   // DEVIATION: several spaces before the status are read, and no space after it.
@@ -79,7 +77,7 @@ function parseStatusLine(text: string, start: number, end: number, headers: Head
   const isUsual = end - reasonStart - 1 === usual.length && text.startsWith(usual, reasonStart + 1);
   const phrase = isUsual ? usual : text.slice(Math.min(reasonStart + 1, end), end);
   // A phrase is for people; one that could break a line is left out, and the status counts.
-  const response = new SipResponse(status, !isUsual && hasLineBreak(phrase) ? usual : phrase, headers);
+  const response = new SipResponse(status, !isUsual && hasLineBreak(phrase) ? usual : phrase, '', 0, text);
   response.version = versionOf(text, start, versionEnd);
   // §25.1: three digits, one space, then a reason phrase that may be empty.
   if (status < 100 || reasonStart > end || (reasonStart < end && text.charCodeAt(reasonStart) !== 0x20))
@@ -125,7 +123,7 @@ function versionOf(text: string, start: number, end: number): string {
  * Reads header lines from `pos`; returns where the body starts. Each line costs one search for CR and one for LF: they stand side by
  * side at a line end, and a CR or LF anywhere else could end a line for the next reader. A line with one is left out.
  */
-function scanHeaders(text: string, pos: number, headers: Headers, message: SipMessage, limits: MessageLimits): number {
+function scanHeaders(text: string, pos: number, message: SipMessage, limits: MessageLimits): number {
   const first = pos;
   let lineStart = pos;
   let count = 0;
@@ -140,8 +138,8 @@ function scanHeaders(text: string, pos: number, headers: Headers, message: SipMe
       // Without a CR or LF before it, the text just ends.
       if (text.indexOf('\r', pos) >= 0 || text.indexOf('\n', pos) >= 0) note(message, 400, 'Stray Control Character');
       note(message, 400, 'No Empty Line After Header Fields');
-      checkNul(text, first, text.length, headers, message);
-      headers.setReceived(rows, count);
+      checkNul(text, first, text.length, message);
+      message.setReceived(rows, count);
       return text.length;
     }
     if (lineEnd === lineStart) break;
@@ -149,7 +147,7 @@ function scanHeaders(text: string, pos: number, headers: Headers, message: SipMe
     const next = text.charCodeAt(pos);
     if (next === 0x20 || next === 0x09) {
       // §7.3.1: a line that starts with white space continues the one before.
-      headers.markIrregular();
+      message.markIrregular();
       continue;
     }
     if (isStray) noteStray(text, lineStart, lineEnd, message);
@@ -157,8 +155,8 @@ function scanHeaders(text: string, pos: number, headers: Headers, message: SipMe
     isStray = false;
     lineStart = pos;
   }
-  headers.setReceived(rows, count);
-  checkNul(text, first, lineStart, headers, message);
+  message.setReceived(rows, count);
+  checkNul(text, first, lineStart, message);
   return lineStart + 2;
 }
 
@@ -223,12 +221,12 @@ function colonAt(text: string, start: number, end: number, message: SipMessage):
  * A NUL is read as a space and never sent on. §25.1 allows it in a quoted pair (RFC 4475 §3.1.1.2); anywhere else it is an error, a mild
  * one outside a Request-Line.
  */
-function checkNul(text: string, firstLine: number, end: number, headers: Headers, message: SipMessage): void {
+function checkNul(text: string, firstLine: number, end: number, message: SipMessage): void {
   let at = text.indexOf('\0');
   if (at < 0 || at >= end) return;
   const mildFrom = message.kind === 'response' ? 0 : firstLine;
   for (; at >= 0 && at < end; at = text.indexOf('\0', at + 1)) {
-    headers.markUnsafe();
+    message.markUnsafe();
     const isMild = at >= mildFrom;
     if (!isMild || text.charCodeAt(at - 1) !== 0x5c)
       note(message, 400, 'Stray Control Character', isMild ? 'ending' : 'nothing');

@@ -1,4 +1,4 @@
-import { FIRST_HOPS, HeaderId, type HeaderList, Headers, SipRequest, type SipResponse } from '../message/index.ts';
+import { FIRST_HOPS, HeaderId, type HeaderList, SipRequest, type SipResponse } from '../message/index.ts';
 
 /**
  * The ACK to a final response other than 2xx (RFC 3261 §17.1.1.3): Call-ID, From and Request-URI of the INVITE, To of the response
@@ -19,7 +19,8 @@ export function buildCancel(invite: SipRequest, headers: HeaderList): SipRequest
 
 function buildOnHop(invite: SipRequest, method: string, to: string, extra: HeaderList): SipRequest {
   const source = invite.headers;
-  const headers = new Headers();
+  const request = new SipRequest(method, invite.requestUri);
+  const { headers } = request;
   headers.add(HeaderId.Via, source.listValues(HeaderId.Via)[0] ?? '');
   headers.add(HeaderId.MaxForwards, String(FIRST_HOPS));
   headers.add(HeaderId.From, source.value(HeaderId.From) ?? '');
@@ -28,5 +29,5 @@ function buildOnHop(invite: SipRequest, method: string, to: string, extra: Heade
   headers.add(HeaderId.CSeq, `${invite.cseq().sequence} ${method}`);
   for (const route of source.fieldValues(HeaderId.Route)) headers.add(HeaderId.Route, route);
   for (const [id, value] of extra) headers.add(id, value);
-  return new SipRequest(method, invite.requestUri, headers);
+  return request;
 }

@@ -3,7 +3,7 @@ import type { LogFields } from '../../../src/base/log.ts';
 import { silentLog } from '../../../src/base/log.ts';
 import { ChallengeWatch } from '../../../src/engine/admit/challenge-watch.ts';
 import type { DigestPolicy } from '../../../src/sip/auth/index.ts';
-import { HeaderId, Headers, SipRequest } from '../../../src/sip/message/index.ts';
+import { HeaderId, SipRequest } from '../../../src/sip/message/index.ts';
 import { VirtualScheduler } from '../../kit/virtual-scheduler.ts';
 
 const REALM = 'acme.example.com';
@@ -20,7 +20,7 @@ function world() {
     isAccount: (realm, user) => realm === REALM && user !== undefined && user.length === 3,
   });
   const ask = (user: string, source = '192.0.2.10', policy = MD5, headers: [HeaderId, string][] = []) => {
-    const request = new SipRequest('REGISTER', `sip:${REALM}`, new Headers());
+    const request = new SipRequest('REGISTER', `sip:${REALM}`);
     for (const [id, value] of headers) request.headers.add(id, value);
     watch.challenged(request, REALM, user, source, policy);
   };

@@ -4,7 +4,7 @@ import { FrontProxies } from '../../../src/engine/admit/front-proxies.ts';
 import { CallerLegs } from '../../../src/engine/route/caller-legs.ts';
 import { MediaParties } from '../../../src/engine/route/media-parties.ts';
 import { EngineFacts } from '../../../src/engine/tell/engine-facts.ts';
-import { HeaderId, Headers, SipRequest } from '../../../src/sip/message/index.ts';
+import { HeaderId, SipRequest } from '../../../src/sip/message/index.ts';
 import type { Flow } from '../../../src/sip/transport/index.ts';
 import { CARRIER_A_ID, provisioningOf } from '../world.ts';
 
@@ -22,11 +22,12 @@ const directory = provisioningOf({
   trunks: { 'carrier-a': { options: { usePrivateIp: true, rewriteViaHost: true } } },
 });
 const flow = { transport: 'udp', remoteAddress: '192.0.2.10' } as Flow;
-const request = new SipRequest(
-  'INVITE',
-  'sip:14155550101@198.51.100.1',
-  new Headers().add(HeaderId.From, '<sip:101@acme.example.com>;tag=a').add(HeaderId.To, '<sip:102@acme.example.com>'),
-);
+function requestTo(uri: string): SipRequest {
+  const asked = new SipRequest('INVITE', uri);
+  asked.headers.add(HeaderId.From, '<sip:101@acme.example.com>;tag=a').add(HeaderId.To, '<sip:102@acme.example.com>');
+  return asked;
+}
+const request = requestTo('sip:14155550101@198.51.100.1');
 
 describe('the leg of a trunk', () => {
   const trunk = directory.trunk(CARRIER_A_ID);
@@ -51,7 +52,7 @@ test('RFC 3261 §12.1.1: a caller who asks for a SIPS URI over TLS is told a SIP
   const trunk = directory.trunk(CARRIER_A_ID);
   if (trunk === undefined) throw new Error('no such trunk');
   const secured = { ...flow, transport: 'tls' } as Flow;
-  const asked = new SipRequest('INVITE', 'sips:14155550101@198.51.100.1', request.headers);
+  const asked = requestTo('sips:14155550101@198.51.100.1');
   expect(legs.ofTrunk(asked, secured, trunk, '1').contact).toBe('<sips:1@10.0.0.1:5060>');
   expect(legs.ofTrunk(request, secured, trunk, '1').contact).toBe('<sip:1@10.0.0.1:5060;transport=tls>');
 });

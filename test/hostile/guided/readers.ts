@@ -11,6 +11,7 @@ import { splitAddresses } from '../../../src/sip/message/characters.ts';
 import { parseCSeq } from '../../../src/sip/message/cseq.ts';
 import { parseRemotePartyId } from '../../../src/sip/message/fields/remote-party-id.ts';
 import {
+  createResponse,
   formatNameAddr,
   formatUri,
   HeaderId,
@@ -155,7 +156,7 @@ function readCredentials(text: string): void {
 
 function readChallenge(text: string): void {
   const request = parseMessage(REQUEST) as SipRequest;
-  const response = new SipResponse(407, 'Who', request.headers.clone());
+  const response = createResponse(request, 407);
   response.headers.set(HeaderId.ProxyAuthenticate, fieldValue(text));
   const client = new DigestClient({ username: 'u', secret: { password: 'p' } });
   const answer = client.answer(response, request, 'udp:192.0.2.1:5060', 0);

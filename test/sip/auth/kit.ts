@@ -6,7 +6,7 @@ import {
   type DigestServerOptions,
   type DigestVerdict,
 } from '../../../src/sip/auth/index.ts';
-import { HeaderId, Headers, SipRequest, SipResponse } from '../../../src/sip/message/index.ts';
+import { HeaderId, SipRequest, SipResponse } from '../../../src/sip/message/index.ts';
 import { VirtualScheduler } from '../../kit/virtual-scheduler.ts';
 
 export const REALM = 'acme.example.com';
@@ -14,7 +14,7 @@ export const SOURCE = '192.0.2.10';
 export const ALICE = { name: 'Alice', secret: { password: 's3cret' } };
 
 export function request(method = 'REGISTER', uri = `sip:${REALM}`, body = ''): SipRequest {
-  return new SipRequest(method, uri, new Headers(), body);
+  return new SipRequest(method, uri, body);
 }
 
 /** A server with one account, and what a client of it needs. */

@@ -2,7 +2,6 @@ import { expect, test } from 'vitest';
 import {
   anonymousBy,
   HeaderId,
-  Headers,
   isAnonymousAddress,
   isWithheldCaller,
   parseNameAddr,
@@ -15,13 +14,14 @@ import {
 const NUMBER = '<sip:+442079460001@carrier.example>';
 
 function invite(fields: readonly string[], from = NUMBER): SipRequest {
-  const headers = new Headers();
+  const made = new SipRequest('INVITE', 'sip:1@x');
+  const { headers } = made;
   headers.add(HeaderId.From, `${from};tag=1`);
   for (const field of fields) {
     const colon = field.indexOf(':');
     headers.addNamed(field.slice(0, colon), field.slice(colon + 1).trim());
   }
-  return new SipRequest('INVITE', 'sip:1@x', headers);
+  return made;
 }
 
 test.each([

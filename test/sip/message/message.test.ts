@@ -3,26 +3,24 @@ import { PeerError } from '../../../src/base/errors.ts';
 import {
   formatUri,
   HeaderId,
-  Headers,
   octetsFromText,
   parseMessage,
   SipRequest,
   textFromOctets,
 } from '../../../src/sip/message/index.ts';
 
-const message = () =>
-  new SipRequest(
-    'REGISTER',
-    'sip:h',
-    new Headers()
-      .add(HeaderId.Via, 'SIP/2.0/UDP one;branch=z9hG4bK1, SIP/2.0/UDP two')
-      .add(HeaderId.From, '<sip:a@h>;tag=f')
-      .add(HeaderId.To, '<sip:a@h>')
-      .add(HeaderId.CallId, 'c')
-      .add(HeaderId.CSeq, '1 REGISTER')
-      .add(HeaderId.Contact, '"x, y" <sip:a@1>, <sip:a@2>;q=0.1')
-      .add(HeaderId.Contact, '<sip:a@3>'),
-  );
+function message(): SipRequest {
+  const request = new SipRequest('REGISTER', 'sip:h');
+  request.headers
+    .add(HeaderId.Via, 'SIP/2.0/UDP one;branch=z9hG4bK1, SIP/2.0/UDP two')
+    .add(HeaderId.From, '<sip:a@h>;tag=f')
+    .add(HeaderId.To, '<sip:a@h>')
+    .add(HeaderId.CallId, 'c')
+    .add(HeaderId.CSeq, '1 REGISTER')
+    .add(HeaderId.Contact, '"x, y" <sip:a@1>, <sip:a@2>;q=0.1')
+    .add(HeaderId.Contact, '<sip:a@3>');
+  return request;
+}
 
 describe('typed fields', () => {
   test('the top Via is the first value of the first field', () => {
@@ -41,7 +39,8 @@ describe('typed fields', () => {
   });
 
   test('§10.2.2: * is no address', () => {
-    const star = new SipRequest('REGISTER', 'sip:h', new Headers().add(HeaderId.Contact, '*'));
+    const star = new SipRequest('REGISTER', 'sip:h');
+    star.headers.add(HeaderId.Contact, '*');
     expect([star.contacts(), star.contact()]).toEqual([[], undefined]);
   });
 

@@ -143,7 +143,8 @@ describe('the tag of a From or To, read without its address', () => {
 
   test('two tags are none, and are told each time', () => {
     const from = '<sip:a@b>;tag=1;TAG=2';
-    const message = new SipRequest('BYE', 'sip:a@b', new Headers().add(HeaderId.From, from));
+    const message = new SipRequest('BYE', 'sip:a@b');
+    message.headers.add(HeaderId.From, from);
     expect(() => message.fromTag()).toThrow(PeerError);
     expect(() => message.fromTag()).toThrow(PeerError);
     expect(message.from().params.get('tag')).toBe('1');

@@ -9,8 +9,11 @@ import {
   UnsafeMessageError,
 } from '../../../src/sip/message/index.ts';
 
-const message = (value: string) =>
-  new SipRequest('MESSAGE', 'sip:a@b', new Headers().add(HeaderId.Subject, value), 'body');
+function message(value: string): SipRequest {
+  const request = new SipRequest('MESSAGE', 'sip:a@b', 'body');
+  request.headers.add(HeaderId.Subject, value);
+  return request;
+}
 
 test('§7: start line, fields, Content-Length of octets, empty line, body', () => {
   expect(serialize(message('hi'))).toBe('MESSAGE sip:a@b SIP/2.0\r\nSubject: hi\r\nContent-Length: 4\r\n\r\nbody');
