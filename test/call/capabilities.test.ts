@@ -16,6 +16,22 @@ test('what a peer allows is read from all its Allow fields; one that sent none h
   expect(allows(methodsOf(allow('')), 'UPDATE')).toBe(false);
 });
 
+test('of lists that differ each is read, however often and in whatever order they come', () => {
+  const lists = [
+    'INFO',
+    'INVI',
+    'info',
+    'INVITE, UPDATE',
+    'INVITE, CANCEL',
+    'INFO, UPDATE, NOTIFY',
+    `INFO, ${'X'.repeat(300)}`,
+  ];
+  const first = lists.map((list) => methodsOf(allow(list)));
+  expect(first).toEqual([2, 0, 2, 1, 0, 11, 2]);
+  expect(lists.map((list) => methodsOf(allow(list)))).toEqual(first);
+  expect(methodsOf(allow('INFO', 'UPDATE'))).toBe(3);
+});
+
 test('Allow promises what the other party can do; UPDATE is ours once it has answered', () => {
   const none = methodsOf(allow('INVITE, ACK, BYE'));
   expect(allowOf(undefined)).toBe(CALL_METHODS);

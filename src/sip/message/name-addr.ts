@@ -5,6 +5,7 @@ import {
   endOfAddress,
   findSeparator,
   isSpaceCode,
+  isTokenCode,
   quote,
   skipSpace,
   trimEnd,
@@ -196,6 +197,7 @@ export function parseFirstAddress(source: string, from: number, to: number): Fir
  * be read is read all the same.
  */
 export function readTag(text: string, start = 0, end = text.length): string {
+  if (isTagAlone(text, start, end)) return text.slice(tagStart, tagEnd);
   try {
     locate(text, start, end);
     return readParam(text, paramsStart, fieldEnd, 'tag') ?? '';
@@ -207,9 +209,31 @@ export function readTag(text: string, start = 0, end = text.length): string {
   return params?.get('tag') ?? '';
 }
 
+// Where the tag stands that `isTagAlone` found last.
+let tagStart = 0;
+let tagEnd = 0;
+
+/**
+ * Whether nothing but a tag, or nothing at all, follows the first `>`, as in nearly every From and To: whatever stands before it, the tag is
+ * that. False says nothing.
+ */
+function isTagAlone(text: string, start: number, end: number): boolean {
+  const first = text.charCodeAt(start);
+  // Without a bracket or quote to begin with, there may be parameters before it.
+  if (first !== 0x3c && first !== 0x22) return false;
+  const close = text.indexOf('>', start);
+  if (close < 0 || close >= end) return false;
+  tagStart = tagEnd = close + 1;
+  if (tagEnd === end) return true;
+  if (!text.startsWith(';tag=', tagEnd)) return false;
+  tagStart = tagEnd = tagEnd + ';tag='.length;
+  while (tagEnd < end && isTokenCode(text.charCodeAt(tagEnd))) tagEnd++;
+  return tagEnd === end;
+}
+
 /** Throws what {@link readTag} throws, and makes no text of the tag. */
 export function checkTag(text: string, start: number, end: number): true {
-  if (!hasPlainTag(text, start, end)) readTag(text, start, end);
+  if (!isTagAlone(text, start, end) && !hasPlainTag(text, start, end)) readTag(text, start, end);
   return true;
 }
 

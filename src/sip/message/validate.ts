@@ -194,16 +194,14 @@ function checkVias(message: SipMessage, limits: MessageLimits): void {
   for (const value of values) parseVia(value);
 }
 
-const COMMA = 0x2c;
-
 /** The usual case: one field, and nothing in it that may be a second value. */
 function hasOneVia({ headers }: SipMessage): boolean {
   return headers.countOf(HeaderId.Via) === 1 && headers.read(HeaderId.Via, holdsComma) === false;
 }
 
 function holdsComma(text: string, start: number, end: number): boolean {
-  for (let index = start; index < end; index++) if (text.charCodeAt(index) === COMMA) return true;
-  return false;
+  const comma = text.indexOf(',', start);
+  return comma >= 0 && comma < end;
 }
 
 /** The same value twice is one, as elsewhere. */

@@ -3,6 +3,8 @@ import {
   closingQuote,
   decimalAt,
   findSeparator,
+  isDigitCode,
+  isHostCode,
   isSameWord,
   isSpaceCode,
   isTokenCode,
@@ -58,6 +60,8 @@ class ReceivedVia implements Via {
     text: string,
     start: number,
     end: number,
+    found: number,
+    branch: string,
   ) {
     this.protocol = protocol;
     this.transport = transport;
@@ -66,8 +70,8 @@ class ReceivedVia implements Via {
     this.#text = text;
     this.#start = start;
     this.#end = end;
-    this.#found = scanParams(text, start, end, 'Via', NAMES);
-    this.branch = scannedValue(text);
+    this.#found = found;
+    this.branch = branch;
   }
 
   get params(): Params {
@@ -76,11 +80,11 @@ class ReceivedVia implements Via {
   }
 
   get rport(): boolean {
-    return (this.#found & 2) !== 0;
+    return (this.#found & RPORT) !== 0;
   }
 
   get received(): boolean {
-    return (this.#found & 4) !== 0;
+    return (this.#found & RECEIVED) !== 0;
   }
 
   rewritten(field: string, before: string): this {
@@ -97,6 +101,9 @@ class ReceivedVia implements Via {
   }
 }
 const NAMES = ['branch', 'rport', 'received'];
+const BRANCH = 1;
+const RPORT = 2;
+const RECEIVED = 4;
 
 // Where the parts of the value stand that was located last.
 let nameStart = 0;
@@ -147,12 +154,75 @@ function locate(text: string, from: number, to: number): void {
   valueEnd = end;
 }
 
+// What `locatePlain` found last: bits of the parameters, as `scanParams` gives them, and where the branch stands.
+let plainFound = 0;
+let branchStart = 0;
+let branchEnd = 0;
+
+/**
+ * Whether `text[from, to)` is one value as nearly all are: `SIP/2.0/UDP host:port`, `branch`, `rport` and `received` once at most, nothing
+ * quoted, no white space but the one. Finds its parts, as {@link locate} does, and these parameters. False says nothing.
+ */
+function locatePlain(text: string, from: number, to: number): boolean {
+  if (!text.startsWith('SIP/2.0/', from)) return false;
+  nameStart = from;
+  versionEnd = from + USUAL_PROTOCOL.length;
+  transportStart = versionEnd + 1;
+  let index = transportStart;
+  while (isTokenCode(text.charCodeAt(index))) index++;
+  transportEnd = index;
+  if (transportEnd === transportStart || text.charCodeAt(index) !== 0x20) return false;
+  hostStart = ++index;
+  while (index < to && isHostCode(text.charCodeAt(index))) index++;
+  hostEnd = index;
+  port = undefined;
+  if (hostEnd <= hostStart) return false;
+  if (index < to && text.charCodeAt(index) === 0x3a) {
+    const portStart = ++index;
+    while (index < to && isDigitCode(text.charCodeAt(index))) index++;
+    port = decimalAt(text, portStart, index);
+    if (port < 0 || port > 65_535) return false;
+  }
+  paramsStart = index;
+  valueEnd = to;
+  return locatePlainParams(text, index, to);
+}
+
+function locatePlainParams(text: string, from: number, to: number): boolean {
+  plainFound = 0;
+  branchStart = branchEnd = 0;
+  for (let index = from; index < to; ) {
+    if (text.charCodeAt(index) !== 0x3b) return false;
+    const nameStart = index + 1;
+    const kind = plainParamAt(text, nameStart);
+    if (kind === 0 || (plainFound & kind) !== 0) return false;
+    plainFound |= kind;
+    index = nameStart + (NAMES[kind >> 1] as string).length;
+    if (text.charCodeAt(index) !== 0x3d) continue;
+    const valueStart = ++index;
+    while (index < to && isTokenCode(text.charCodeAt(index))) index++;
+    if (index === valueStart) return false;
+    if (kind !== BRANCH) continue;
+    branchStart = valueStart;
+    branchEnd = index;
+  }
+  return true;
+}
+
+/** Which of the parameters begins here; what follows its name is looked at by the caller. */
+function plainParamAt(text: string, at: number): number {
+  if (text.startsWith('branch=', at)) return BRANCH;
+  if (text.startsWith('rport', at)) return RPORT;
+  return text.startsWith('received=', at) ? RECEIVED : 0;
+}
+
 /**
  * Reads the Via value `text[from, to)`. White space is allowed around `/`, `:` and `;` (§25.1 sent-protocol, COLON). Throws PeerError
  * SIP_PEER_VIA or SIP_PEER_PARAMS.
  */
 export function parseVia(text: string, from = 0, to = text.length): Via {
-  locate(text, from, to);
+  const isPlain = locatePlain(text, from, to);
+  if (!isPlain) locate(text, from, to);
   const bracketed = text.charCodeAt(hostStart) === 0x5b;
   const host = bracketed ? text.slice(hostStart + 1, hostEnd - 1) : text.slice(hostStart, hostEnd);
   const protocol =
@@ -160,7 +230,9 @@ export function parseVia(text: string, from = 0, to = text.length): Via {
       ? USUAL_PROTOCOL
       : `${text.slice(nameStart, nameEnd)}/${text.slice(versionStart, versionEnd)}`;
   const transport = wordAt(TRANSPORTS, text, transportStart, transportEnd);
-  return new ReceivedVia(protocol, transport, host, port, text, paramsStart, valueEnd);
+  const found = isPlain ? plainFound : scanParams(text, paramsStart, valueEnd, 'Via', NAMES);
+  const branch = isPlain ? text.slice(branchStart, branchEnd) : scannedValue(text);
+  return new ReceivedVia(protocol, transport, host, port, text, paramsStart, valueEnd, found, branch);
 }
 
 /**
@@ -168,6 +240,7 @@ export function parseVia(text: string, from = 0, to = text.length): Via {
  * cannot be read otherwise has it all the same. Throws what {@link parseVia} throws, and when there are two.
  */
 export function readBranch(text: string, from: number, to: number): string {
+  if (locatePlain(text, from, to)) return text.slice(branchStart, branchEnd);
   const first = endOfFirst(text, from, to);
   const end = first < to && isCutVia(text, from, to) ? to : first;
   try {

@@ -150,6 +150,40 @@ describe('the tag of a From or To, read without its address', () => {
     expect(message.from().params.get('tag')).toBe('1');
   });
 
+  test('a tag that stands alone is the one that is found among parameters', () => {
+    const piece = fc.constantFrom(
+      '<',
+      '>',
+      '"',
+      '\\',
+      ';tag=',
+      'x',
+      '<sip:a@b>',
+      ';tag=1',
+      ';x=<b>',
+      ';',
+      '=',
+      ',',
+      ' ',
+    );
+    const outcome = (text: string) => {
+      try {
+        return readTag(text);
+      } catch (error) {
+        expect(error).toBeInstanceOf(PeerError);
+        return undefined;
+      }
+    };
+    fc.assert(
+      fc.property(fc.array(piece, { maxLength: 8 }), (pieces) => {
+        const text = pieces.join('');
+        // With white space before it, it is taken apart.
+        expect(outcome(text)).toBe(outcome(` ${text}`));
+      }),
+      { numRuns: 5000 },
+    );
+  });
+
   test('whatever an address holds, its tag is the one that reading it in full finds', () => {
     const piece = fc.constantFrom(
       '<sip:a@b>',

@@ -1,4 +1,7 @@
-import { formatVia, parseVia } from '../../../src/sip/message/via.ts';
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { PeerError } from '../../../src/base/errors.ts';
+import { formatVia, parseVia, readBranch } from '../../../src/sip/message/via.ts';
 import { describeField } from './field-suite.ts';
 
 describeField('Via (RFC 3261 §20.42)', {
@@ -63,4 +66,65 @@ describeField('Via (RFC 3261 §20.42)', {
     'SIP/2.0/UDP h;branch=a (b',
     'SIP/2.0/UDP (b)',
   ],
+});
+
+test('a value as nearly all are says what taking it apart finds', () => {
+  const piece = fc.constantFrom(
+    ';branch=z9hG4bKa',
+    ';branch=b',
+    ';BRANCH=c',
+    ';branch',
+    ';rport',
+    ';rport=5060',
+    ';received=192.0.2.1',
+    ';received=[::1]',
+    ';ttl=1',
+    ';',
+    '=',
+    '"',
+    ',',
+    ' ',
+    'x',
+  );
+  const start = fc.constantFrom(
+    'SIP/2.0/UDP h',
+    'SIP/2.0/TCP 192.0.2.1:5061',
+    'SIP/2.0/UDP h:',
+    'SIP/2.0/UDP  h:99999',
+    'SIP/2.0/ h',
+  );
+  const outcome = (read: () => unknown) => {
+    try {
+      return read();
+    } catch (error) {
+      expect(error).toBeInstanceOf(PeerError);
+      return (error as PeerError).code;
+    }
+  };
+  const partsOf = (text: string) => {
+    const via = parseVia(text);
+    const { protocol, transport, host, port, params, branch, rport, received } = via;
+    return {
+      protocol,
+      transport,
+      host,
+      port,
+      params: params.toString(),
+      branch,
+      rport,
+      received,
+      repeats: via.repeats(),
+    };
+  };
+  fc.assert(
+    fc.property(start, fc.array(piece, { maxLength: 5 }), (first, pieces) => {
+      const text = first + pieces.join('');
+      // With white space behind it, it is taken apart.
+      expect(outcome(() => partsOf(text))).toEqual(outcome(() => partsOf(`${text} `)));
+      expect(outcome(() => readBranch(text, 0, text.length))).toBe(
+        outcome(() => readBranch(`${text} `, 0, text.length + 1)),
+      );
+    }),
+    { numRuns: 5000 },
+  );
 });
