@@ -192,6 +192,8 @@ class RedisStores implements Stores {
   #watch: Watch | undefined = undefined;
   #isReplaced = false;
   #isTooNew = false;
+  /** Of how many writes of records the copy is; undefined: not known. */
+  #recordsRead: number | undefined = undefined;
   #closing: Promise<void> | undefined = undefined;
 
   constructor(parts: Parts) {
@@ -244,7 +246,7 @@ class RedisStores implements Stores {
       nowMs: () => clock.wallMs() - this.nodes.clockOffsetMs,
       log,
     });
-    const guarded = { storeId: identity.id, meta: keys.meta, refusal };
+    const guarded = { storeId: identity.id, meta: keys.meta, channel: keys.channel, refusal };
     const { signalling: link, provisioning: writing } = links;
     const records = { link, writing, replicas, sealer, ...guarded, onChange: () => this.#lastCopy.changed() };
     this.tokens = new RedisRecords({ ...records, key: keys.tokens, kind: 'tokens' }, copy?.tokens);
@@ -255,9 +257,27 @@ class RedisStores implements Stores {
   /** Everything that is served from memory; the copy has it then. */
   async read(): Promise<void> {
     await this.provisioning.read();
-    await Promise.all([this.tokens.list(), this.users.list(), this.webhooks.list()]);
+    await this.#readRecords();
     this.#lastCopy.changed();
     await this.#lastCopy.flush();
+  }
+
+  async #readRecords(): Promise<boolean> {
+    const read = await Promise.all([this.tokens.read(), this.users.read(), this.webhooks.read()]);
+    return !read.includes(false);
+  }
+
+  /** So many were written, at whichever node. */
+  #seenRecords(written: number): void {
+    if (written === this.#recordsRead) return;
+    this.#recordsRead = written;
+    this.#readRecords().then(
+      (isRead) => {
+        if (!isRead) this.#recordsRead = undefined;
+      },
+      // Closed.
+      () => {},
+    );
   }
 
   start(): this {
@@ -268,13 +288,14 @@ class RedisStores implements Stores {
         subscriber: links.subscriber,
         keys: new Keys(settings.keyPrefix),
         log: context.log,
-        onAnswer: ({ id, place, bindings, schema, tallies, askedAtMs }) => {
+        onAnswer: ({ id, place, bindings, schema, tallies, records, askedAtMs }) => {
           this.#noteIdentity(id === identity.id);
           this.#noteSchema(schema);
           if (this.#isReplaced) return;
           this.provisioning.seen(place, askedAtMs);
           this.bindings.seen(bindings);
           this.tallies.seen(tallies);
+          this.#seenRecords(records);
         },
       },
       links.signalling.isReady && links.provisioning.isReady,

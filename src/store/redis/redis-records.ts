@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Sealer } from '../sealer.ts';
 import type { RedisLink } from './link.ts';
 import type { Replicas } from './replicas.ts';
-import { GUARDED } from './scripts.ts';
+import { GUARDED, WRITE_RECORD } from './scripts.ts';
 
 /** Another write may wait for a replica meanwhile. */
 const WRITE_TIMEOUT_MS = 1000;
@@ -18,6 +18,8 @@ export interface RedisRecordsOptions {
   /** Whose id this store has, and where that stands. */
   readonly storeId: string;
   readonly meta: string;
+  /** Where nodes hear that something changed. */
+  readonly channel: string;
   readonly key: string;
   /** `tokens`, `users`, `webhooks`: what a sealed record is bound to. */
   readonly kind: string;
@@ -29,7 +31,8 @@ export interface RedisRecordsOptions {
 
 /**
  * Small records by id, with a copy in memory: reading answers from the copy when Redis does not, or holds another store, so that an
- * administrator's token is good on a node without its store; writing rejects then.
+ * administrator's token is good on a node without its store; writing rejects then. The copy follows what other nodes write
+ * ({@link RedisRecords.read}): a token that was revoked elsewhere is not good here later, when there is no Redis to ask.
  */
 export class RedisRecords<T extends { readonly id: string }> {
   readonly #options: RedisRecordsOptions;
@@ -60,6 +63,12 @@ export class RedisRecords<T extends { readonly id: string }> {
   }
 
   async list(): Promise<readonly T[]> {
+    await this.read();
+    return this.copy;
+  }
+
+  /** Makes the copy what Redis has. False: that could not be read. */
+  async read(): Promise<boolean> {
     const { link } = this.#options;
     try {
       const row = (await this.#ask('HGETALL')) as Buffer[];
@@ -71,10 +80,11 @@ export class RedisRecords<T extends { readonly id: string }> {
       const isOther = !isDeepStrictEqual(this.#copy, records);
       this.#copy = records;
       if (isOther) this.#options.onChange?.();
+      return true;
     } catch (error) {
       if (link.isClosed) throw error;
+      return false;
     }
-    return this.copy;
   }
 
   async put(record: T): Promise<void> {
@@ -95,20 +105,17 @@ export class RedisRecords<T extends { readonly id: string }> {
     if (why !== undefined) throw new Error(why);
   }
 
-  #ask(command: string, ...args: (string | Buffer)[]): Promise<unknown> {
-    return this.#run(this.#options.link, command, args);
+  #ask(command: string, ...args: string[]): Promise<unknown> {
+    const { link, meta, key, storeId } = this.#options;
+    return link.run(GUARDED, [meta, key], [storeId, command, ...args]);
   }
 
   /** Acknowledged when a replica has it, which a failover does not lose then: a revoked token does not come back. */
   async #write(command: string, ...args: (string | Buffer)[]): Promise<void> {
-    const { writing, replicas } = this.#options;
-    await writing.within(WRITE_TIMEOUT_MS, this.#run(writing, command, args));
+    const { writing, replicas, meta, key, storeId, channel } = this.#options;
+    const written = writing.run(WRITE_RECORD, [meta, key], [storeId, channel, command, ...args]);
+    await writing.within(WRITE_TIMEOUT_MS, written);
     await replicas?.have();
-  }
-
-  #run(link: RedisLink, command: string, args: readonly (string | Buffer)[]): Promise<unknown> {
-    const { meta, key, storeId } = this.#options;
-    return link.run(GUARDED, [meta, key], [storeId, command, ...args]);
   }
 
   #keep(record: T): void {

@@ -135,6 +135,14 @@ if redis.call('HGET', KEYS[1], 'id') ~= ARGV[1] then return redis.error_reply('R
 return redis.call(ARGV[2], KEYS[2], unpack(ARGV, 3))
 `);
 
+/** The same of a command that writes; ARGV id, channel, command, its arguments. Counts what was written (`records` of meta), and tells the others to look. */
+export const WRITE_RECORD = script(`
+if redis.call('HGET', KEYS[1], 'id') ~= ARGV[1] then return redis.error_reply('REPLACED the store is another one') end
+redis.call(ARGV[3], KEYS[2], unpack(ARGV, 4))
+redis.call('PUBLISH', ARGV[2], 'records')
+return redis.call('HINCRBY', KEYS[1], 'records', 1)
+`);
+
 /**
  * KEYS fences, then a lease each; ARGV holder, milliseconds, then a name each. Takes what is free and prolongs what the holder has;
  * answers the fence of each, or 0 where another holds it.

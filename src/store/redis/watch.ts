@@ -18,6 +18,8 @@ export interface WatchAnswer {
   readonly place: StorePlace;
   readonly bindings: number;
   readonly tallies: number;
+  /** Writes of tokens, users and webhooks so far. */
+  readonly records: number;
   readonly schema: number;
   /** When it was asked, of performance.now(): the answer may be older than what other connections have said since. */
   readonly askedAtMs: number;
@@ -93,6 +95,7 @@ export class Watch {
         'schema',
         'tallies',
         'commit',
+        'records',
       )) as (Buffer | null)[];
       for (const link of links) link.mustBeReady();
     } catch (error) {
@@ -105,12 +108,13 @@ export class Watch {
       this.#isReachable = true;
       this.#options.log.info('store-reachable');
     }
-    const [id, version, bindings, schema, tallies, commit] = answer;
+    const [id, version, bindings, schema, tallies, commit, records] = answer;
     onAnswer({
       id: id == null ? undefined : String(id),
       place: placeOf(version, commit),
       bindings: Number(bindings),
       tallies: Number(tallies),
+      records: Number(records),
       schema: Number(schema),
       askedAtMs,
     });
