@@ -166,7 +166,10 @@ describe('kind 15: Via and Contact are of the socket that sends', () => {
   ] as const)('a call over UDP whose Contact names %s of the trunk', (_, transport, host, leaves) => {
     let place: Party;
     beforeAll(async () => {
-      place = transport === 'udp' ? await Party.udp(world.at(), host) : await Party.listen(host);
+      // Answers go where the requests come from: what comes to another listener is no answer, and is waited for.
+      const address = leaves.replace(/^\w+ |[[\]]/g, '');
+      const at = { address, port: world.port('udp', address) };
+      place = transport === 'udp' ? await Party.udp(at, host) : await Party.listen(host);
       parties.push(place);
       await putTrunk(world, {
         host: '127.0.0.7',
