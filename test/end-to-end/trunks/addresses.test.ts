@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { test } from 'vitest';
 import { SDP } from '../../outbound/world.ts';
 import { type Dialog, dialogOfCallee, dialogOfCaller, Phone } from '../outbound/phone.ts';
 import { fieldOf, methodOf, statusOf, type WireMessage } from '../outbound/wire-message.ts';
@@ -18,8 +18,8 @@ function dialogAtCarrier(invite: WireMessage): Dialog {
   return { ...dialogOfCallee(invite), local: `${fieldOf(invite, 'To')};tag=carrier` };
 }
 
-/** What the carrier sees of us in every request of a registration, of pings and of calls to it and from it, and in our answers. */
-test.each([
+/** Side by side, since each waits for the first ping. What the carrier sees of us in every request of a registration, of pings and of calls to it and from it, and in our answers. */
+test.concurrent.for([
   [{}, NAMES, 'public', 'public'],
   [{ usePrivateIp: true }, NAMES, 'private', 'private'],
   [{ usePrivateIp: true, rewriteViaHost: true }, NAMES, 'public', 'private'],
@@ -28,7 +28,8 @@ test.each([
   [{ usePrivateIp: true }, { publicHost: '203.0.113.7' }, 'local', 'local'],
 ] as const)(
   '%j of %j: Via %s, Contact %s, in REGISTER, OPTIONS, calls to the trunk and calls from it alike',
-  async (options, advertise, via, contact) => {
+  { timeout: 40_000 },
+  async ([options, advertise, via, contact], { expect }) => {
     const listen = [{ transport: 'udp' as const, host: '127.0.0.1', port: 0 }];
     const world = await startWorld({ settings: { listen, advertise } });
     try {
@@ -97,5 +98,4 @@ test.each([
       await world.stop();
     }
   },
-  40_000,
 );
