@@ -75,6 +75,8 @@ export interface EngineHere extends TestEngine {
 const ADMIN_TOKEN = 'end-to-end-admin-token-0123456789abcdef';
 /** 64*T1: a BYE whose answer got lost with the peer. */
 const CALLS_END_MS = 40_000;
+/** What a suite waits for as its engine stops is named from here on. */
+const LONG_MS = 10_000;
 /** As good as no guard of load: the machine is not all for these processes. */
 const UNGUARDED = { backlogMs: 10_000, queueAgeMs: 60_000 };
 
@@ -130,7 +132,11 @@ export async function startEngineHere(options: EngineOptions): Promise<EngineHer
     async stop() {
       try {
         const { calls, endpoint } = node.engine;
+        const stopAtMs = performance.now();
         await seen.ended(() => calls.counters.live === 0 && calls.counters.legs === 0);
+        const waitedMs = performance.now() - stopAtMs;
+        if (waitedMs > LONG_MS)
+          console.warn(`Calls ended ${Math.round(waitedMs / 1000)} s after their tests: somebody has not answered.`);
         expect(endpoint.counters.uncaughtErrors).toBe(0);
       } finally {
         await node.close();
