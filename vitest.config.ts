@@ -5,7 +5,7 @@ import { boundedCache } from './test/kit/bounded-cache.ts';
 import { memoryFolder } from './test/kit/memory-folder.ts';
 import { SecondAttempts } from './test/kit/second-attempts.ts';
 
-/** Two files at a time on two cores as well: most of the suite waits for peers rather than computes. */
+/** Two files at a time on two cores as well. */
 const sideBySide = Math.max(2, availableParallelism() - 1);
 
 /** Tests that measure what the engine does in a time or with a heap: they have the machine to themselves. */
@@ -46,6 +46,9 @@ const env = {
   ...(inMemory !== undefined && { TMPDIR: inMemory, DISK_OF_TESTS: tmpdir() }),
 };
 
+/** One more where files wait for peers, leases and timers rather than compute. */
+const waiting = sideBySide + 1;
+
 const time = { testTimeout: 60_000, hookTimeout: 120_000, env };
 
 /** Real peers on a machine that others use as well: one more attempt, from the beginning of its suite, and the run names whoever needed it. */
@@ -73,7 +76,7 @@ export default defineConfig({
           include: withPeers,
           exclude: [...alone, ...faults],
           globalSetup: ['test/kit/global-setup.ts'],
-          maxWorkers: sideBySide,
+          maxWorkers: waiting,
           sequence: { groupOrder: 1 },
           ...realTime,
         },
@@ -84,7 +87,7 @@ export default defineConfig({
           include: faults,
           exclude: alone,
           globalSetup: ['test/kit/global-setup.ts'],
-          maxWorkers: sideBySide + 1,
+          maxWorkers: waiting,
           sequence: { groupOrder: 2 },
           ...realTime,
         },
