@@ -12,7 +12,10 @@ const ABOVE = 1.25;
 export const LINGERING_AS_ONE = 8;
 /** Octets of the heap that a kept request takes beside its own: the machine, its timers, what was read of it, its answer. */
 const MACHINE_OCTETS = 4_096;
-/** The same of an INVITE, with the call that it begins. */
+/**
+ * The same of an INVITE, with the call that it begins. Refused, it counts so until its ACK has come: calls in a forged name are never
+ * acknowledged, and counted as what is left of them four times as many answers would be sent to whose name it is, again and again.
+ */
 const CALL_OCTETS = 16_384;
 
 /** What is short for a request: places or memory, of all together or of what its own address may have. */

@@ -392,6 +392,26 @@ describe('limits', () => {
     expect(world.layer.shortages.memoryOfAddress).toBe(50 - world.requests.length);
   });
 
+  test('one that was refused counts as its call did until its ACK has come, or never will: who forges calls acknowledges nothing', () => {
+    const world = new World({ maxServerOctets: 200_000 });
+    world.onRequest = (transaction) => {
+      transaction.admit();
+      transaction.reply(404);
+      transaction.release();
+    };
+    const offer = (from: number, count: number) => {
+      const before = world.channel.kinds.length;
+      for (let index = from; index < from + count; index++)
+        world.receive(makeInvite({ branch: `z9hG4bK${index}`, callId: `${index}` }));
+      return world.channel.kinds.slice(before).filter((kind) => kind === '404').length;
+    };
+    const kept = offer(100, 50);
+    expect(kept).toBeLessThan(11);
+    expect(offer(200, 1)).toBe(0);
+    world.scheduler.advance(32_001);
+    expect(offer(300, 50)).toBe(kept);
+  });
+
   test.each([
     [23, '299'],
     [24, '503'],
