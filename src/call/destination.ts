@@ -18,15 +18,16 @@ let latestWay: WayOptions = {};
 
 /** How a peer is reached, and no more of a leg's options, for what outlives the leg. */
 export function wayOptions(options: WayOptions): WayOptions {
-  const { viaHost, viaPort, scope, largeRequests, owner, trunkId } = options;
+  const { viaHost, viaPort, scope, largeRequests, owner, trunkId, isBetweenNodes } = options;
   const isSame =
     owner === latestWay.owner &&
     trunkId === latestWay.trunkId &&
+    isBetweenNodes === latestWay.isBetweenNodes &&
     viaHost === latestWay.viaHost &&
     viaPort === latestWay.viaPort &&
     scope === latestWay.scope &&
     largeRequests === latestWay.largeRequests;
-  if (!isSame) latestWay = { viaHost, viaPort, scope, largeRequests, owner, trunkId };
+  if (!isSame) latestWay = { viaHost, viaPort, scope, largeRequests, owner, trunkId, isBetweenNodes };
   return latestWay;
 }
 

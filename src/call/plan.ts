@@ -94,7 +94,7 @@ export interface LegOptions extends Omit<SendOptions, 'transactionTimeoutMs' | '
   readonly promisesNotify?: boolean | undefined;
   /** The party's own address, where its messages come from a proxy in front of this engine; for `router.plausible`, never interpreted here. */
   readonly sender?: string | undefined;
-  /** The leg is between two nodes of the store, each of which has a half of the call; for `router.plausible`, never interpreted here. */
+  /** The leg is between two nodes of the store, each of which has a half of the call; for `router.nextHop` and `router.plausible`, never interpreted here. */
   readonly isBetweenNodes?: boolean | undefined;
   /** The name of the node at the other end of an INVITE that this one sends to it. */
   readonly peerNode?: string | undefined;

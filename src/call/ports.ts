@@ -50,7 +50,7 @@ export interface RoutedCall {
 
 /** The far side of a dialog, to which requests are to be sent. */
 export interface AddressedLeg {
-  readonly options: { readonly [K in 'owner' | 'trunkId']?: LegOptions[K] | undefined };
+  readonly options: { readonly [K in 'owner' | 'trunkId' | 'isBetweenNodes']?: LegOptions[K] | undefined };
   readonly dialog: Pick<Dialog, 'remoteTarget'>;
   readonly destination: Destination;
   /** This engine is the called side of the dialog. */

@@ -44,14 +44,22 @@ export class Served {
 
   /** The same of a host and port, the one of the HTTP interface and those of other workers of this machine included. */
   isOwnAddress(host: string, port: number): boolean {
+    return this.isHere(host, port) || (this.#ownHosts.has(host) && this.#isOfWorker(port));
+  }
+
+  /** The same without the ports that other workers of this machine alone listen on. */
+  isHere(host: string, port: number): boolean {
     const { api } = this.#settings;
-    const listen = this.#listen;
     const isOwnPort =
       (api.enabled && api.port === port) ||
       this.#listening.some((listening) => listening.port === port) ||
-      listen.some(({ publicPort }) => publicPort === port) ||
-      (this.#workers !== undefined && listen.some((each) => this.#workers?.allPorts(each.port).includes(port)));
+      this.#listen.some(({ publicPort }) => publicPort === port);
     return isOwnPort && this.#ownHosts.has(host);
+  }
+
+  #isOfWorker(port: number): boolean {
+    const workers = this.#workers;
+    return workers !== undefined && this.#listen.some((each) => workers.allPorts(each.port).includes(port));
   }
 
   /** The tenant that a host in a URI stands for: of its domain, or the default one for the node's own addresses. */

@@ -18,7 +18,7 @@ import type { Registrations } from '../registrations.ts';
 import type { Served } from '../served.ts';
 
 export interface PeersOptions {
-  readonly served: Pick<Served, 'directory' | 'isOwnAddress'>;
+  readonly served: Pick<Served, 'directory' | 'isOwnHost' | 'isOwnAddress' | 'isHere'>;
   readonly trunks: TrunkService;
   readonly registrations: Registrations;
   readonly transport: Endpoint['transport'];
@@ -74,10 +74,9 @@ export class Peers implements Pick<Required<CallRouter>, 'nextHop' | 'plausible'
    */
   #held(leg: AddressedLeg, asked: TransportName): TransportName {
     const { destination, options } = leg;
-    const { trunkId } = options;
+    const { trunkId, isBetweenNodes } = options;
     // The way between two nodes is what it is, whatever the trunk's.
-    const isBetween = this.#options.nodes.isPeerAddress(addressOf(destination));
-    const configured = trunkId === undefined || isBetween ? undefined : this.#transportOf(trunkId);
+    const configured = trunkId === undefined || isBetweenNodes === true ? undefined : this.#transportOf(trunkId);
     const least = configured ?? destination.transport;
     return SECURITY.indexOf(asked) >= SECURITY.indexOf(least) ? asked : least;
   }
@@ -110,7 +109,8 @@ export class Peers implements Pick<Required<CallRouter>, 'nextHop' | 'plausible'
   /** The place that a URI names, if the peer is known to be there and the leg's own way leads elsewhere. */
   #named(leg: AddressedLeg, text: string): Target | undefined {
     const { destination } = leg;
-    const { trunkId } = leg.options;
+    const { trunkId, isBetweenNodes } = leg.options;
+    const { served, nodes, trunks } = this.#options;
     if (this.#isDestination(leg, text)) return undefined;
     const uri = parseUri(text);
     if (!('host' in uri) || uri.params.has('maddr')) return undefined;
@@ -118,10 +118,11 @@ export class Peers implements Pick<Required<CallRouter>, 'nextHop' | 'plausible'
     if (uri.port === 0) return undefined;
     const address = uri.host;
     const isThere = address === addressOf(destination);
-    const isPeer = isThere || this.#options.nodes.isPeerAddress(address);
+    // The other half of a call between nodes may have come to another worker of this machine.
+    const isWorker = isBetweenNodes === true && isIP(address) !== 0 && served.isOwnHost(address);
+    const isPeer = isThere || isWorker || nodes.isPeerAddress(address);
     if (!isPeer && isIP(address) === 0) return undefined;
-    if (!isPeer && (trunkId === undefined || !this.#options.trunks.identification.isOf(trunkId, address)))
-      return undefined;
+    if (!isPeer && (trunkId === undefined || !trunks.identification.isOf(trunkId, address))) return undefined;
     const asked = transportOf(uri.scheme, uri.params.get('transport'));
     if (asked === undefined) return undefined;
     const transport = this.#held(leg, asked);
@@ -132,7 +133,8 @@ export class Peers implements Pick<Required<CallRouter>, 'nextHop' | 'plausible'
     if (isThere && transport === destination.transport && port === portOf(destination)) {
       if (!isFlow(destination) || !destination.closed) return undefined;
     }
-    if (this.#options.served.isOwnAddress(address, port) || leg.unreachable === `${address}:${port}`) return undefined;
+    const isOwn = isBetweenNodes === true ? served.isHere(address, port) : served.isOwnAddress(address, port);
+    if (isOwn || leg.unreachable === `${address}:${port}`) return undefined;
     const { listenerId } = destination;
     // The peer has known us by that listener's address so far; to an address of another family it does not lead.
     const staysThere = isIP(address) === isIP(addressOf(destination)) && listenerId !== undefined && listenerId !== '';

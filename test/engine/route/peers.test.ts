@@ -1,6 +1,13 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { AddressedLeg } from '../../../src/call/index.ts';
+import type { Workers } from '../../../src/engine/admit/dealing.ts';
+import { Peers, type PeersOptions } from '../../../src/engine/route/peers.ts';
+import { Served } from '../../../src/engine/served.ts';
+import { Directory } from '../../../src/provisioning/directory/directory.ts';
+import { nodeSchema } from '../../../src/settings/node-schema.ts';
 import type { SipRequest } from '../../../src/sip/message/index.ts';
-import { type Agent, CARRIER_A, CARRIER_B, ENGINE, type Phone, SDP, World } from '../world.ts';
+import type { Target } from '../../../src/sip/transport/index.ts';
+import { type Agent, CARRIER_A, CARRIER_B, ENGINE, type Phone, provisioningOf, SDP, World } from '../world.ts';
 
 let world: World;
 let phone: Phone;
@@ -120,6 +127,60 @@ describe('where requests within a dialog go (RFC 3261 §12.2.1.1, behaviour 19)'
     answered(`<sip:${ENGINE}:5060>`);
     a.answer(a.took('BYE'), 200, 'OK');
     expect(sentTo('BYE').slice(-1)).toEqual([`BYE ${ENGINE}:5080`]);
+  });
+});
+
+describe('where requests within a dialog go whose peer is at another worker of this machine', () => {
+  /** The node that the peer was at. */
+  const ENDED = '198.51.100.9';
+  const PRIVATE = '10.0.0.1';
+  const SIBLING = `sip:102@${ENGINE}:6070`;
+
+  /** Of the first of two workers. */
+  function firstWorker(directory = Directory.EMPTY): Peers {
+    const listen = [{ transport: 'udp' as const, host: ENGINE, port: 5060 }];
+    const settings = nodeSchema.parse({ listen, advertise: { privateHost: PRIVATE } });
+    const workers = { allPorts: (port: number) => [port + 1000, port + 1010] } as unknown as Workers;
+    const served = new Served(settings, directory, workers);
+    const here = [5060, 6060].map((port) => ({ ...listen[0], port, id: `udp:${port}` }));
+    served.listensOn(here as unknown as Parameters<Served['listensOn']>[0], settings.listen);
+    return new Peers({
+      served,
+      transport: { supports: () => true },
+      nodes: { isPeerAddress: (address: string) => address === ENGINE },
+      trunks: { secured: (_id: string, to: Target) => to, identification: { isOf: () => false } },
+    } as unknown as PeersOptions);
+  }
+
+  const legOf = (isBetweenNodes: boolean, trunkId?: string) =>
+    ({
+      options: { isBetweenNodes, ...(trunkId !== undefined && { trunkId }) },
+      destination: { transport: 'udp', address: ENDED, port: 5060 },
+      unreachable: undefined,
+    }) as unknown as AddressedLeg;
+
+  test('between nodes there: the other half of the call has come to that worker', () => {
+    expect(firstWorker().nextHop(legOf(true), SIBLING)).toMatchObject({ address: ENGINE, port: 6070 });
+  });
+
+  test('between nodes there by the address, too, that the machine says of itself', () => {
+    const target = firstWorker().nextHop(legOf(true), `sip:102@${PRIVATE}:6070`);
+    expect(target).toMatchObject({ address: PRIVATE, port: 6070 });
+  });
+
+  test('between nodes over UDP, as the half says, also of a call through a trunk of TLS', () => {
+    const overTls = provisioningOf({ trunks: { 'carrier-a': { transport: 'tls' } } });
+    const trunk = overTls.trunks.find(({ name }) => name === 'carrier-a');
+    const target = firstWorker(overTls).nextHop(legOf(true, trunk?.id), SIBLING);
+    expect(target).toMatchObject({ transport: 'udp', address: ENGINE, port: 6070 });
+  });
+
+  test.each([5060, 6060])('between nodes never to a port of this one: %d', (port) => {
+    expect(firstWorker().nextHop(legOf(true), `sip:102@${ENGINE}:${port}`)).toBeUndefined();
+  });
+
+  test('of anybody else never there: back the way the peer came', () => {
+    expect(firstWorker().nextHop(legOf(false), SIBLING)).toBeUndefined();
   });
 });
 
