@@ -31,6 +31,11 @@ export interface PeerNodes {
   noteSilent(node: string, process: string | undefined): void;
   /** This node has gone on with a node's calls: they are that one's no more. */
   followed(node: string): void;
+  /**
+   * The worker beside this one that has the number of a worker of another machine, and so the same of the ports that workers share: what is sent to
+   * that one's place comes to it. Undefined: this one is no worker, or has that number itself, or none is there.
+   */
+  counterpartOf(node: string): string | undefined;
   /** Names of those that are known to be there, or were a moment ago. */
   names(): readonly string[];
   /** Whether another node is there that takes new calls, and so those of this one. */
@@ -66,6 +71,7 @@ export const NO_PEERS: PeerNodes = {
   registeredAt: () => undefined,
   noteSilent() {},
   followed() {},
+  counterpartOf: () => undefined,
   names: () => [],
   hasSuccessor: () => false,
   quietMs: () => undefined,

@@ -7,6 +7,7 @@ import type { Clock } from '../base/scheduler.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { PeerNodes } from '../engine/peer-nodes.ts';
 import type { NodeSettings } from '../settings/node-schema.ts';
+import { workerName, workerOf } from '../settings/workers.ts';
 import { type HostPort, localAddress, type Target, type TransportName } from '../sip/transport/index.ts';
 import type { KnownNode, NodeReport, NodeRoster, Stores } from '../store/index.ts';
 import type { TrunkHealth } from '../trunks/health.ts';
@@ -34,6 +35,14 @@ export class RosterPeers implements PeerNodes {
 
   names(): readonly string[] {
     return this.#roster.others().map(({ name }) => name);
+  }
+
+  counterpartOf(name: string): string | undefined {
+    const worker = this.#ofNode === undefined ? undefined : workerOf(name);
+    if (worker === undefined) return undefined;
+    const counterpart = this.#roster.others().find((other) => other.name === workerName(this.#ofNode ?? '', worker));
+    const isThere = counterpart !== undefined && counterpart.name !== name && counterpart.isDraining !== true;
+    return isThere && this.#isHeard(counterpart.toldAtMs ?? counterpart.heardAtMs) ? counterpart.name : undefined;
   }
 
   hasSuccessor(): boolean {

@@ -29,6 +29,12 @@ export function workerName(node: string, worker: number): string {
   return `${node}-w${worker + 1}`;
 }
 
+/** The number of a worker (from 0) of that name; undefined for a name that none has. */
+export function workerOf(name: string): number | undefined {
+  const [, number] = /^.+-w([1-9][0-9]{0,3})$/.exec(name) ?? [];
+  return number === undefined ? undefined : Number(number) - 1;
+}
+
 /** The settings of one worker. On Redis it is a node with a folder of its own. */
 export function workerSettings(settings: NodeSettings, worker: number): NodeSettings {
   const { node, store, records } = settings;

@@ -47,6 +47,25 @@ test('workers of one node reach each other at their own address, whatever the no
   expect(nodes.map(({ name }) => alone.addressOf(name)?.address)).toEqual(['10.0.0.5', '10.0.0.5']);
 });
 
+test('what a worker of another machine has left is for the one of its number beside this one, while that is there', () => {
+  const clock = new VirtualScheduler();
+  const nodes: KnownNode[] = [
+    { name: 'edge-1-w2', beat: 1, heardAtMs: 0 },
+    { name: 'edge-1-w3', beat: 1, heardAtMs: 0, isDraining: true },
+    { name: 'edge-2-w2', beat: 1, heardAtMs: 0 },
+  ];
+  const counterpart = (name: string, ofNode: string | undefined = 'edge-1') =>
+    new RosterPeers(rosterOf(nodes), clock, ofNode).counterpartOf(name);
+  expect(counterpart('edge-2-w2')).toBe('edge-1-w2');
+  // Its own number, one that drains, one that there is not, no worker, and that one itself.
+  const names = ['edge-2-w1', 'edge-2-w3', 'edge-2-w9', 'edge-3', 'edge-1-w2'];
+  expect(names.map((name) => counterpart(name))).toEqual(names.map(() => undefined));
+  const alone = new RosterPeers(rosterOf(nodes), clock);
+  expect(alone.counterpartOf('edge-2-w2')).toBeUndefined();
+  clock.advance(1_500);
+  expect(counterpart('edge-2-w2')).toBeUndefined();
+});
+
 test('a question is for the node of that name, or for the workers of the node of that name', () => {
   const local = { node: 'edge-2', address: '192.0.2.1' };
   const nodes = rosterOf([

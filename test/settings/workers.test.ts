@@ -1,6 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import { nodeSchema } from '../../src/settings/node-schema.ts';
-import { ownPortOf, workerCount, workerName, workerProblems, workerSettings } from '../../src/settings/workers.ts';
+import {
+  ownPortOf,
+  workerCount,
+  workerName,
+  workerOf,
+  workerProblems,
+  workerSettings,
+} from '../../src/settings/workers.ts';
 
 const CORES = 4;
 const settings = (fields: object) => nodeSchema.parse({ node: 'edge', ...fields });
@@ -12,6 +19,14 @@ test('one by default; auto is one for each core', () => {
   expect(workerCount(settings({}), CORES)).toBe(1);
   expect(workerCount(settings({ workers: 'auto' }), CORES)).toBe(CORES);
   expect(workerCount(settings({ workers: 3 }), CORES)).toBe(3);
+});
+
+test.each([0, 1, 9, 127])('the name of worker %d tells its number', (worker) => {
+  expect(workerOf(workerName('edge-1', worker))).toBe(worker);
+});
+
+test.each(['edge-1', 'edge-w', 'edge-w0', 'edge-w1-a', 'w1'])('%s is the name of no worker', (name) => {
+  expect(workerOf(name)).toBeUndefined();
 });
 
 test.each([0, -1, 1.5, 'many', 129])('workers: %s is refused', (workers) => {

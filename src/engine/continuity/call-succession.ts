@@ -67,6 +67,8 @@ const ROUND_MS = 1_000;
 const WAIT_MS = 3_000;
 /** Requests that wait at once. */
 const MAX_WAITING = 2_000;
+/** So long a worker of the number of one that has ended is left to go on with its calls, who has its ports. */
+const COUNTERPART_MS = 1_000;
 /** What was last heard of each is kept of so many: names come and go with each process, as in a cluster that is scaled. */
 const MAX_NODES = 200;
 
@@ -82,6 +84,8 @@ export class CallSuccession implements TimerTarget {
   readonly #unanswered = new Latest<string, number>(MAX_NODES);
   /** When nodes of which the store had heard nothing for too long last answered one. */
   readonly #alone = new Latest<string, number>(MAX_NODES);
+  /** Since when nodes that have ended are left to the worker of their number. */
+  readonly #leftSinceMs = new Map<string, number>();
   #timer: Timer | undefined = undefined;
   #waitTimer: Timer | undefined = undefined;
   #looking: Promise<boolean> | undefined = undefined;
@@ -189,6 +193,8 @@ export class CallSuccession implements TimerTarget {
     // It has given nothing that has not come.
     if (!holders.some(({ name }) => name === this.#options.node)) this.#untold.clear();
     const nowMs = scheduler.nowMs();
+    for (const name of this.#leftSinceMs.keys())
+      if (!holders.some((holder) => holder.name === name)) this.#leftSinceMs.delete(name);
     this.#heardAtMs = new Map(holders.map(({ name, silentMs }) => [name, nowMs - silentMs]));
     const settled = await Promise.all(holders.map(({ name }) => this.#follow(name, asksAll)));
     return settled.every(Boolean);
@@ -203,8 +209,12 @@ export class CallSuccession implements TimerTarget {
     const quietMs = this.#quietMs(name);
     if (quietMs < DOUBT_MS && !asksAll) return true;
     // One that answers is there: it may have lost the store.
-    if (await this.#answers(name, SILENT_MS + LATE_MS - quietMs)) return true;
+    if (await this.#answers(name, SILENT_MS + LATE_MS - quietMs)) {
+      this.#leftSinceMs.delete(name);
+      return true;
+    }
     if (this.#isStopped) return true;
+    if (this.#isLeft(name)) return false;
     const taking = this.#takeAll(name, quietMs);
     this.#taking.set(name, taking);
     try {
@@ -212,6 +222,16 @@ export class CallSuccession implements TimerTarget {
     } finally {
       this.#taking.delete(name);
     }
+  }
+
+  /** Whether another worker of this machine is to go on with its calls. */
+  #isLeft(name: string): boolean {
+    const { peers, scheduler } = this.#options;
+    if (peers.counterpartOf(name) === undefined) return false;
+    const nowMs = scheduler.nowMs();
+    const sinceMs = this.#leftSinceMs.get(name) ?? nowMs;
+    this.#leftSinceMs.set(name, sinceMs);
+    return nowMs - sinceMs < COUNTERPART_MS;
   }
 
   /** False: it lives. */

@@ -39,6 +39,8 @@ let missed: KeptCall[];
 let mayHaveMissed: boolean;
 let comesWrong: Error | undefined;
 let logged: string[];
+/** The worker of this machine that has the other's number. */
+let counterpart: string | undefined;
 
 beforeEach(begin);
 
@@ -51,6 +53,7 @@ function begin(): void {
   [storeMs, takeMs, takenAtOnce] = [0, 0, 10];
   [failure, comesWrong, logged] = [undefined, undefined, []];
   [answersLost, missed, mayHaveMissed] = [0, [], false];
+  counterpart = undefined;
 }
 
 const silentMs = () => scheduler.nowMs() - toldAtMs;
@@ -84,6 +87,7 @@ function succession(readLateMs: number): CallSuccession {
     names: () => ['other'],
     addressOf: () => ({ transport: 'udp', address: '192.0.2.1', port: 5060 }),
     quietMs: (name) => (isForgotten || name === 'own' ? undefined : scheduler.nowMs() - readToldAtMs),
+    counterpartOf: () => counterpart,
     followed: (name) => happened.push(`${name} followed`),
   };
   every(TELL_MS, 0, () => {
@@ -172,6 +176,43 @@ test('what a node counted is its no more before its calls are counted here; of o
   [diesAtMs, answersUntilMs] = [scheduler.nowMs(), scheduler.nowMs()];
   await pass(3_000);
   expect(happened).toEqual(['other followed', 'taken over']);
+  one.stop();
+});
+
+test('of a worker of another machine the one of its number has a second to take the calls, and then this one does', async () => {
+  counterpart = 'own-w1';
+  const one = succession(0);
+  one.start();
+  await pass(5_000);
+  [diesAtMs, answersUntilMs] = [scheduler.nowMs(), scheduler.nowMs()];
+  await pass(SILENT_MS + 800);
+  expect(takenAtMs).toBeUndefined();
+  await pass(700);
+  expect(happened).toEqual(['other followed', 'taken over']);
+  one.stop();
+});
+
+test('it is waited for no longer once it has ended itself, and anew with each end', async () => {
+  counterpart = 'own-w1';
+  const one = succession(0);
+  one.start();
+  await pass(5_000);
+  [diesAtMs, answersUntilMs] = [scheduler.nowMs(), scheduler.nowMs()];
+  await pass(SILENT_MS + 300);
+  expect(takenAtMs).toBeUndefined();
+  counterpart = undefined;
+  await pass(400);
+  expect(happened).toEqual(['other followed', 'taken over']);
+  // It is back, with a call, and ends once more.
+  [diesAtMs, answersUntilMs, takenAtMs] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY, undefined];
+  await pass(2_000);
+  counterpart = 'own-w1';
+  left = [{ id: 'next', document: '{}' }];
+  [diesAtMs, answersUntilMs] = [scheduler.nowMs(), scheduler.nowMs()];
+  await pass(SILENT_MS + 800);
+  expect(takenAtMs).toBeUndefined();
+  await pass(700);
+  expect(takenAtMs).toBeDefined();
   one.stop();
 });
 
