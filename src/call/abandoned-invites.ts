@@ -22,15 +22,21 @@ const REMEMBERED_T1 = 128;
 
 /**
  * INVITEs that were given up without a final response, whose transactions are gone: finds who hears the 2xx of a callee that answers
- * one after all. A 2xx to an INVITE that was never sent from here is dropped.
+ * one after all, and cancels one that says something before that. An answer to an INVITE that was never sent from here is dropped.
  */
 export class AbandonedInvites {
   readonly #env: Pick<CallEnvironment, 'scheduler' | 'timers'>;
+  readonly #cancel: (invite: SentInvite, late: LateUser) => void;
   readonly #invites = new Map<string, Abandoned>();
   #timer: Timer | undefined = undefined;
 
-  constructor(env: Pick<CallEnvironment, 'scheduler' | 'timers'>) {
+  /** @param cancel cancels one; from there on its transaction hears what comes */
+  constructor(
+    env: Pick<CallEnvironment, 'scheduler' | 'timers'>,
+    cancel: (invite: SentInvite, late: LateUser) => void,
+  ) {
     this.#env = env;
+    this.#cancel = cancel;
   }
 
   add({ request, flow }: SentInvite, late: LateUser): void {
@@ -44,8 +50,16 @@ export class AbandonedInvites {
 
   receive(response: SipResponse): void {
     const { invite, late } = this.#invites.get(response.callId()) ?? {};
-    if (invite === undefined || response.fromTag() !== invite.request.fromTag()) return;
-    late?.onResponse(response, invite);
+    if (invite === undefined || late === undefined || response.fromTag() !== invite.request.fromTag()) return;
+    if (response.status >= 200) {
+      late.onResponse(response, invite);
+      return;
+    }
+    // RFC 3261 §9.1: from its first provisional response on it may be cancelled. It was silent for so long that another target was tried, beside
+    // which it would ring on.
+    if (response.topBranch() !== invite.request.topVia().branch) return;
+    this.#invites.delete(response.callId());
+    this.#cancel(invite, late);
   }
 
   /** The oldest are old. Insertion order is order of expiry. */

@@ -85,7 +85,9 @@ export class Calls implements CallRegistry {
       timers: { ...defaultCallTimers, ...options.timers },
       limits: { ...defaultCallLimits, ...options.limits },
     };
-    this.#abandoned = new AbandonedInvites(this.#env);
+    this.#abandoned = new AbandonedInvites(this.#env, ({ request, flow }, late) => {
+      this.#env.endpoint.resumeInvite(request, flow, new CancelledInvite(late, this)).cancel();
+    });
   }
 
   /** Plays `plan` for an INVITE outside of any dialog, which has been authenticated and admitted. Undefined: it was refused. */
@@ -239,8 +241,8 @@ export class Calls implements CallRegistry {
     this.#legOf(request)?.receiveAck(request, flow);
   }
 
-  /** A 2xx that matches no transaction any more. */
-  stray2xx(response: SipResponse, _flow: Flow): void {
+  /** A 1xx or 2xx to an INVITE that matches no transaction any more. */
+  strayAnswer(response: SipResponse): void {
     this.#abandoned.receive(response);
   }
 

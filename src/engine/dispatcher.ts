@@ -83,8 +83,8 @@ export class Dispatcher implements EndpointUser {
     return this.#served.continuity.mayCancel(cancel, flow, again);
   }
 
-  onStray2xx(response: SipResponse, flow: Flow): void {
-    this.#served.calls.stray2xx(response, flow);
+  onStrayAnswer(response: SipResponse): void {
+    this.#served.calls.strayAnswer(response);
   }
 
   onLateCancel(cancel: LateCancel): void {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { AbandonedInvites } from '../../src/call/abandoned-invites.ts';
+import { AbandonedInvites, type SentInvite } from '../../src/call/abandoned-invites.ts';
 import { defaultCallTimers } from '../../src/call/ports.ts';
-import { createResponse, type SipResponse } from '../../src/sip/message/index.ts';
+import { createResponse, HeaderId, type SipResponse } from '../../src/sip/message/index.ts';
 import { isCollected } from '../kit/collected.ts';
 import { VirtualScheduler } from '../kit/virtual-scheduler.ts';
 import { World } from './world.ts';
@@ -14,14 +14,14 @@ function abandon(invites: AbandonedInvites, { a }: World) {
   const heard: SipResponse[] = [];
   const late = { onResponse: (response: SipResponse) => heard.push(response) };
   invites.add({ request, flow }, late);
-  const answer = () => invites.receive(createResponse(request, 200, undefined, { toTag: 'late' }));
-  return { answer, heard, late: new WeakRef(late) };
+  const answer = (status = 200) => invites.receive(createResponse(request, status, undefined, { toTag: 'late' }));
+  return { answer, heard, request, late: new WeakRef(late) };
 }
 
 test('§13.3.1.4: who answers an abandoned INVITE is heard for 128*T1; then it is forgotten, though nothing happens', async () => {
   const world = new World();
   const scheduler = new VirtualScheduler();
-  const invites = new AbandonedInvites({ scheduler, timers: defaultCallTimers });
+  const invites = new AbandonedInvites({ scheduler, timers: defaultCallTimers }, () => {});
   const first = abandon(invites, world);
   scheduler.advance(10_000);
   const second = abandon(invites, world);
@@ -35,4 +35,19 @@ test('§13.3.1.4: who answers an abandoned INVITE is heard for 128*T1; then it i
   scheduler.advance(10_000);
   expect(await isCollected(second.late)).toBe(true);
   expect(scheduler.armedCount).toBe(0);
+});
+
+test('§9.1: what says something before its answer is cancelled, once; and not for what another INVITE of the same Call-ID hears', () => {
+  const world = new World();
+  const scheduler = new VirtualScheduler();
+  const cancelled: SentInvite[] = [];
+  const invites = new AbandonedInvites({ scheduler, timers: defaultCallTimers }, (invite) => cancelled.push(invite));
+  const { answer, heard, request } = abandon(invites, world);
+  const ofAnother = createResponse(request, 180);
+  ofAnother.headers.set(HeaderId.Via, 'SIP/2.0/UDP engine;branch=z9hG4bKanother');
+  invites.receive(ofAnother);
+  expect(cancelled).toEqual([]);
+  for (const status of [100, 180]) answer(status);
+  expect(cancelled.map((invite) => invite.request)).toEqual([request]);
+  expect(heard).toEqual([]);
 });

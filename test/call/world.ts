@@ -340,7 +340,7 @@ export class Engine {
       {
         onRequest: (transaction, request) => this.#receive(transaction, request),
         onAck: (request, flow) => this.calls.ack(request, flow),
-        onStray2xx: (response, flow) => this.calls.stray2xx(response, flow),
+        onStrayAnswer: (response) => this.calls.strayAnswer(response),
       },
       silentLog,
     );

@@ -83,6 +83,45 @@ describe('a phone that registered at another node', () => {
     expect(node.requests('INVITE')).toHaveLength(before);
   });
 
+  test.each([100, 180])(
+    'whose node was silent, and answers %d after all, is cancelled there: it rings once',
+    async (status) => {
+      const { bob, alice, node, world: made } = await world();
+      alice.call('102');
+      made.run(900);
+      const late = node.took('INVITE');
+      bob.answer(bob.took('INVITE'), 180, 'Ringing');
+      node.answer(late, status, 'Late');
+      made.run(100);
+      const cancel = node.took('CANCEL');
+      expect([cancel.topVia().branch, cancel.requestUri]).toEqual([late.topVia().branch, late.requestUri]);
+      node.answer(cancel, 200, 'OK');
+      // It may say more before it has heard that.
+      node.answer(late, 183, 'Session Progress');
+      node.answer(late, 487, 'Request Terminated');
+      made.run(1_000);
+      expect(node.requests('CANCEL')).toHaveLength(1);
+      expect(node.took('ACK').topVia().branch).toBe(late.topVia().branch);
+      bob.answer(bob.took('INVITE'), 200, 'OK', {}, SDP);
+      expect(alice.responses().at(-1)?.status).toBe(200);
+    },
+  );
+
+  test('whose node was silent, and answers 200 as it is cancelled, is left there with ACK and BYE', async () => {
+    const { bob, alice, node, world: made } = await world();
+    alice.call('102');
+    made.run(900);
+    const late = node.took('INVITE');
+    node.answer(late, 180, 'Ringing');
+    made.run(100);
+    node.answer(node.took('CANCEL'), 200, 'OK');
+    node.answer(late, 200, 'OK', {}, SDP);
+    made.run(100);
+    expect([node.requests('ACK').length, node.requests('BYE').length]).toEqual([1, 1]);
+    bob.answer(bob.took('INVITE'), 200, 'OK', {}, SDP);
+    expect(alice.responses().at(-1)?.status).toBe(200);
+  });
+
   test('whose node was silent, and is another process by then: it is the one before that was silent', async () => {
     const { alice, running, world: made } = await world();
     alice.call('102');

@@ -376,8 +376,8 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow>, Refu
     return this.#user.onStrayCancel?.(cancel, flow, again) === true;
   }
 
-  onStray2xx(response: SipResponse, flow: Flow): void {
-    this.#user.onStray2xx?.(response, flow);
+  onStrayAnswer(response: SipResponse, flow: Flow): void {
+    this.#user.onStrayAnswer?.(response, flow);
   }
 
   #onRequestMessage(request: SipRequest, flow: Flow): void {

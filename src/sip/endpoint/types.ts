@@ -38,8 +38,8 @@ export interface EndpointUser {
   onRequest(transaction: ServerTransaction, request: SipRequest): void;
   /** An ACK that belongs to no final response other than 2xx. */
   onAck(request: SipRequest, flow: Flow): void;
-  /** A 2xx to an INVITE that no transaction waits for any more. */
-  onStray2xx?(response: SipResponse, flow: Flow): void;
+  /** A 1xx or 2xx to an INVITE that no transaction waits for any more. */
+  onStrayAnswer?(response: SipResponse, flow: Flow): void;
   /** As {@link TransactionLayerUser.onStrayCancel}. */
   onStrayCancel?(cancel: SipRequest, flow: Flow, again: (tag?: string) => void): boolean;
   /** A CANCEL of an INVITE that had been answered with a 2xx; by itself it changes nothing (RFC 3261 §9.2). */

@@ -122,8 +122,8 @@ export interface TransactionLayerUser<F extends Channel = Channel> {
   onLateCancel?(cancel: SipRequest, tag: string, from: F, by: F): void;
   /** Sends a final response for which nothing is kept; default: over the flow, as it is. */
   onStatelessAnswer?(response: SipResponse, request: SipRequest, flow: F): void;
-  /** A 2xx to an INVITE that matches no transaction (RFC 6026 §8.1 lets an element look at it; it is dropped otherwise). */
-  onStray2xx?(response: SipResponse, flow: F): void;
+  /** A 1xx or 2xx to an INVITE that matches no transaction (RFC 6026 §8.1 lets an element look at a 2xx; it is dropped otherwise). */
+  onStrayAnswer?(response: SipResponse, flow: F): void;
   /**
    * A CANCEL for an INVITE that is not known. True: it may be known later, or to somebody else; the CANCEL is answered when `again` is called,
    * once: as it would be then, or with 200 under the tag that is given, of the responses to its INVITE. Otherwise 481 (§9.2).

@@ -62,7 +62,7 @@ export class World {
   readonly layer: TransactionLayer<RecordingChannel>;
   readonly requests: ServerTransaction<RecordingChannel>[] = [];
   readonly acks: SipRequest[] = [];
-  readonly stray2xx: SipResponse[] = [];
+  readonly strayAnswers: SipResponse[] = [];
   readonly responses: number[] = [];
   /** What happened at users, in order. */
   readonly events: string[] = [];
@@ -79,7 +79,7 @@ export class World {
           this.onRequest(transaction);
         },
         onAck: (ack) => this.acks.push(ack),
-        onStray2xx: (response) => this.stray2xx.push(response),
+        onStrayAnswer: (response) => this.strayAnswers.push(response),
         onStrayCancel: (_cancel, _flow, again) => this.onStrayCancel(again),
       },
       ...options,

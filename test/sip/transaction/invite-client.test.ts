@@ -113,7 +113,7 @@ describe('INVITE client transaction over UDP', () => {
     expect(world.scheduler.nowMs()).toBe(32_000);
     expect(transaction.state).toBe('terminated');
     world.answer(invite, 200, 'one');
-    expect(world.stray2xx).toHaveLength(1);
+    expect(world.strayAnswers).toHaveLength(1);
     expect(world.channel.kinds).toEqual(['INVITE']);
     expect(world.isClean()).toBe(true);
   });
