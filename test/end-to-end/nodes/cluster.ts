@@ -13,14 +13,14 @@ import {
 } from '../../kit/engine-process.ts';
 import { type RedisServer, startRedis } from '../../kit/redis.ts';
 import { TEST_WORKERS } from '../../kit/test-workers.ts';
-import { type Answer, type AskOptions, ask, SYSTEM_TOKEN } from '../faults/rest.ts';
+import { type Answer, type AskOptions, ask, metric, SYSTEM_TOKEN } from '../faults/rest.ts';
 
 /** A node of a {@link Cluster}: a process of its own on an address of its own, as a machine has. */
 export interface ClusterNode {
   readonly name: string;
   readonly host: string;
   readonly process: EngineProcess;
-  /** What it is called among the nodes of the store: by its name, or its workers by theirs. */
+  /** As {@link membersOf} has it. */
   readonly members: readonly string[];
   /** `host:port` of its SIP, as SIPp takes it. */
   readonly address: string;
@@ -89,6 +89,11 @@ export async function startCluster(
   return { redis, nodes, environment, stop };
 }
 
+/** What a node is called among those of the store: by its name, or its workers by theirs. */
+export function membersOf(name: string): readonly string[] {
+  return TEST_WORKERS === 1 ? [name] : Array.from({ length: TEST_WORKERS }, (_, worker) => workerName(name, worker));
+}
+
 function clusterNode(of: Omit<ClusterNode, 'members' | 'address' | 'contacts' | 'api' | 'ask'>): ClusterNode {
   const { name, host, process } = of;
   const address = `${host}:${process.port}`;
@@ -96,7 +101,7 @@ function clusterNode(of: Omit<ClusterNode, 'members' | 'address' | 'contacts' | 
   const isOne = TEST_WORKERS === 1;
   return {
     ...of,
-    members: isOne ? [name] : workers.map((worker) => workerName(name, worker)),
+    members: membersOf(name),
     address,
     contacts: isOne ? [address] : workers.map((worker) => `${host}:${ownPortOf(worker, process.port)}`),
     get api() {
@@ -104,6 +109,13 @@ function clusterNode(of: Omit<ClusterNode, 'members' | 'address' | 'contacts' | 
     },
     ask: (method, path, body, options) => ask(apiOf(process), method, path, body, options),
   };
+}
+
+/** Whether each process of these nodes knows all of them, and nobody else. */
+export async function knowEachOther(nodes: readonly Pick<ClusterNode, 'api' | 'members'>[]): Promise<boolean> {
+  const everybody = nodes.reduce((sum, { members }) => sum + members.length, 0);
+  const known = await Promise.all(nodes.map(({ api }) => metric(api, 'tandem_nodes')));
+  return nodes.every(({ members }, index) => known[index] === everybody * members.length);
 }
 
 /** Where the HTTP interface of a process is, as its log says. */

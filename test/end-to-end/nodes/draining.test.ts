@@ -64,7 +64,9 @@ describe.skipIf(peersSkipped)('one of two engines on one Redis drains with a cal
       },
       { timeoutMs: 20_000 },
     );
-    expect(redirected.response.headers.value(HeaderId.Contact)).toBe(`<sip:102@${b.address}>`);
+    expect(b.contacts.map((place) => `<sip:102@${place}>`)).toContain(
+      redirected.response.headers.value(HeaderId.Contact),
+    );
     expect((await carol.call(b.address, '102')).status).toBe(200);
     expect(bob.invites.length).toBeGreaterThanOrEqual(5);
   }, 60_000);

@@ -56,13 +56,15 @@ describe.skipIf(peersSkipped)('two engines on one Redis', () => {
       });
       await allWell(registered);
       await eventually('the binding at the other node', async () => (await b.registrations('102')).length > 0);
+      await b.registeredEverywhere();
       const phone = await startAnswerer('answer', { transport, localPort: phonePort });
       const [called] = await allWell(
         phone,
         await startCaller('phone-call', b.address('udp'), { keys: { called: '102' } }),
       );
       // The call comes from the node that the phone knows, and nothing of what the nodes say to each other is in it.
-      expect(called?.messages).toContain(`Via: SIP/2.0/${transport.toUpperCase()} ${HOST_A}:${a.port(transport)}`);
+      const vias = a.ownPorts(transport).map((port) => `Via: SIP/2.0/${transport.toUpperCase()} ${HOST_A}:${port};`);
+      expect(vias.some((via) => called?.messages.includes(via))).toBe(true);
       expect(called?.messages).not.toContain('X-Tandem-Peer');
     },
   );

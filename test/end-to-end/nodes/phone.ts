@@ -22,6 +22,13 @@ export interface Called {
   readonly response: SipResponse;
 }
 
+/** Rows that a call has in the store: where its parties are at two workers, each has a half. */
+export function halvesOf(call: Called | undefined, callee: Phone): 1 | 2 {
+  const placeOf = (message: SipRequest | SipResponse | undefined) =>
+    /@([^>;]*)/.exec(message?.headers.value(HeaderId.Contact) ?? '')?.[1];
+  return placeOf(call?.response) === placeOf(callee.invites.at(-1)?.request) ? 1 : 2;
+}
+
 /** A phone of tenant acme over UDP, as bare as can be: it registers at whichever node it is told, takes calls and places them. */
 export class Phone {
   readonly user: string;

@@ -9,7 +9,7 @@ import { eventually } from '../../kit/eventually.ts';
 import { faketimeLibrary } from '../../kit/faketime.ts';
 import { peersSkipped } from '../../kit/peers.ts';
 import { SYSTEM_TOKEN } from '../faults/rest.ts';
-import { apiOf, type Cluster, type ClusterNode, startCluster } from './cluster.ts';
+import { apiOf, type Cluster, type ClusterNode, membersOf, startCluster } from './cluster.ts';
 
 const ROUNDS = 40;
 
@@ -167,12 +167,14 @@ describe.skipIf(peersSkipped)('two engines on one Redis are provisioned at the s
 
     /** Every node says so while it takes calls, with a metric and a line of the log. */
     const bothSay = async (problem: string) => {
-      for (const { ask, process } of [a, b]) {
+      for (const { ask, process, members } of [a, b]) {
         const said = async () => (await ask('GET', '/readyz')) as { status: number; body: { reasons: string[] } };
-        await eventually(problem, async () => (await said()).body.reasons.includes(problem));
+        // Each process of it.
+        const sample = new RegExp(`^tandem_problem\\{[^}]*problem="${problem}"\\} 1$`, 'gm');
+        const saying = async () => String((await ask('GET', '/metrics')).body).match(sample)?.length ?? 0;
+        await eventually(problem, async () => (await saying()) === members.length);
+        expect((await said()).body.reasons).toContain(problem);
         expect((await said()).status).toBe(200);
-        const metrics = String((await ask('GET', '/metrics')).body);
-        expect(metrics).toContain(`tandem_problem{problem="${problem}"} 1`);
         expect(process.child.output()).toContain(`"event":"${problem}"`);
         // Known from memory, and nothing is changed.
         expect((await ask('GET', '/api/v1/tenants', undefined, { token: tokens['north'] })).status).toBe(200);
@@ -228,9 +230,10 @@ describe.skipIf(peersSkipped)('two engines on one Redis are provisioned at the s
       const env = { TANDEM_URL: apiOf(late), TANDEM_TOKEN: SYSTEM_TOKEN };
       await eventually('its status', async () => (await run(['status'], { env })).out.includes('ready: clock-off\n'));
       const { out } = await run(['status'], { env });
-      expect(out).toContain(', node node-3, at ');
+      expect(out).toContain(`, node ${membersOf('node-3')[0]}, at `);
+      const everybody = [...a.members, ...b.members, ...membersOf('node-3')];
       await eventually('all nodes', async () =>
-        (await run(['status'], { env })).out.includes('3 (node-1, node-2, node-3)'),
+        (await run(['status'], { env })).out.includes(`${everybody.length} (${everybody.join(', ')})`),
       );
       expect(late.child.output()).toContain('"event":"clock-off"');
       expect((await a.ask('GET', '/readyz')).body.reasons).toEqual([]);

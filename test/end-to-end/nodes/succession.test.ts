@@ -3,14 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
-import { HeaderId, type SipRequest, type SipResponse } from '../../../src/sip/message/index.ts';
 import { TestAuthority } from '../../kit/certificates.ts';
 import { eventually } from '../../kit/eventually.ts';
 import { peersSkipped } from '../../kit/peers.ts';
 import { metric } from '../faults/rest.ts';
 import { acme, carrierTrunk } from '../world.ts';
 import { type Cluster, type ClusterNode, startCluster } from './cluster.ts';
-import { type Called, Phone } from './phone.ts';
+import { type Called, halvesOf, Phone } from './phone.ts';
 import { RingingCarrier } from './ringing-carrier.ts';
 
 /** The long form: `TANDEM_SUCCESSION_CALLS=1000 npx vitest run test/end-to-end/nodes/succession.test.ts`. */
@@ -339,11 +338,6 @@ describe.skipIf(peersSkipped)('a node of two ends with calls up', () => {
   const live = () => metric(b.api, 'tandem_calls_live');
 });
 
-/** Rows that a call has in the store: where its parties are at two workers, each has a half. */
-const halvesOf = (call: Called | undefined, callee: Phone) =>
-  placeOf(call?.response) === placeOf(callee.invites.at(-1)?.request) ? 1 : 2;
-const placeOf = (message: SipRequest | SipResponse | undefined) =>
-  /@([^>;]*)/.exec(message?.headers.value(HeaderId.Contact) ?? '')?.[1];
 const isOf = ({ contacts }: ClusterNode, contact = '') => contacts.some((place) => contact.includes(`@${place}`));
 
 const LONG = { timeoutMs: 60_000 };
