@@ -6,7 +6,7 @@ import {
   headerIdOf,
   type SipMessage,
   type SipResponse,
-  unsaidType,
+  typeOfBody,
 } from '../sip/message/index.ts';
 import type { LegOptions } from './plan.ts';
 
@@ -43,8 +43,10 @@ export function relayBody(from: SipMessage, to: SipMessage): void {
   if (from.body === '') return;
   to.body = from.body;
   copyFields(from.headers, to.headers, CONTENT_HEADERS);
-  const type = from.headers.has(HeaderId.ContentType) ? undefined : unsaidType(from.body);
-  if (type !== undefined) to.headers.add(HeaderId.ContentType, type);
+  const said = from.headers.value(HeaderId.ContentType);
+  const type = typeOfBody(said, from.body) ?? '';
+  if (type === '') to.headers.remove(HeaderId.ContentType);
+  else if (type !== said) to.headers.set(HeaderId.ContentType, type);
 }
 
 /** Takes the body away, with the header fields that describe it. */

@@ -8,6 +8,7 @@ import {
   parseNameAddr,
   type SipRequest,
   type SipUri,
+  viaValues,
 } from '../sip/message/index.ts';
 
 /** A contact that a REGISTER asks for. */
@@ -142,7 +143,7 @@ type FlowSupport = 'none' | 'first-hop-lacks' | 'full';
 function flowSupport(request: SipRequest, pathUri: SipUri | undefined): FlowSupport {
   const isSupported = supports(request, 'outbound');
   if (!isSupported) return 'none';
-  const isFirstHop = request.headers.listValues(HeaderId.Via).length === 1;
+  const isFirstHop = viaValues(request.headers).length === 1;
   return isFirstHop || pathUri?.params.has('ob') === true ? 'full' : 'first-hop-lacks';
 }
 

@@ -1,6 +1,12 @@
 import { expect, test } from 'vitest';
 import type { LegOptions } from '../../src/call/plan.ts';
-import { reasonsOf, relayedPhrase, relayRequestHeaders, relayResponseHeaders } from '../../src/call/relayed-headers.ts';
+import {
+  reasonsOf,
+  relayBody,
+  relayedPhrase,
+  relayRequestHeaders,
+  relayResponseHeaders,
+} from '../../src/call/relayed-headers.ts';
 import { HeaderId, Headers, SipRequest, SipResponse } from '../../src/sip/message/index.ts';
 import { branchTo, type Content, legOptions, type Party, sdp, stages, World } from './world.ts';
 
@@ -194,4 +200,19 @@ test('an anonymous caller’s re-INVITE, UPDATE, INFO, MESSAGE and answers say n
     a.send('BYE');
     expect(world.settles()).toBe(true);
   }
+});
+
+test.each([
+  [undefined, 'v=0\r\ns=-\r\n', 'application/sdp'],
+  ['', 'v=0\r\ns=-\r\n', 'application/sdp'],
+  ['*/*', 'v=0\r\ns=-\r\n', 'application/sdp'],
+  ['text/plain', 'v=0\r\ns=-\r\n', 'text/plain'],
+  ['', 'hello', undefined],
+  [undefined, 'hello', undefined],
+])('RFC 3261 §20.15: a body that is said to be %j leaves as what it is: %j, %j', (said, body, type) => {
+  const [from, to] = [new SipRequest('UPDATE', 'sip:a@h'), new SipRequest('UPDATE', 'sip:b@h')];
+  from.body = body;
+  if (said !== undefined) from.headers.addNamed('Content-Type', said);
+  relayBody(from, to);
+  expect([to.body, to.headers.value(HeaderId.ContentType)]).toEqual([body, type]);
 });

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import { ownCopy } from '../../base/text.ts';
-import { formatHost, formatVia, HeaderId, type SipRequest, splitList, type Via } from '../message/index.ts';
+import { formatHost, formatVia, HeaderId, type SipRequest, splitVias, type Via } from '../message/index.ts';
 import type { Flow, Target, TransportName } from '../transport/index.ts';
 
 /** The default port of a transport (RFC 3261 §19.1.2). */
@@ -30,7 +30,7 @@ export function noteSource(request: SipRequest, via: Via, flow: Flow): void {
   if (asksForPort || wrong) params.set('received', flow.remoteAddress);
   else params.delete('received');
   const { protocol, transport, host, port } = via;
-  const others = field.includes(',') ? splitList(field).slice(1) : [];
+  const others = field.includes(',') ? splitVias(field).slice(1) : [];
   request.headers.replaceFirst(
     HeaderId.Via,
     [formatVia({ protocol, transport, host, port, params }), ...others].join(', '),

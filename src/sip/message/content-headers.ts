@@ -24,22 +24,31 @@ export function contentKindOf({ headers, body }: Content): ContentKind {
   return headers.read(HeaderId.ContentType, contentKind) ?? kindOfBody(body);
 }
 
+/** Whether `text[start, end)` begins as a media type does: a type, a slash, a subtype. */
+function namesType(text: string, start: number, end: number): boolean {
+  const slash = text.indexOf('/', start);
+  return slash > start && slash < end && text.charCodeAt(start) !== 0x2a;
+}
+
 /**
- * The type of a body that nobody says it of. DEVIATION: §20.15 wants a Content-Type; gateways forget it, and what begins as a session
- * description does (RFC 8866 §5.1) is one, for other stacks too.
+ * The type of a body of which a Content-Type says `said`; undefined or empty when nobody can tell. DEVIATION: §20.15 wants one; gateways
+ * forget it, or leave it empty, and what begins as a session description does (RFC 8866 §5.1) is one, for other stacks too. So where
+ * it names no type (a range, a word).
  */
-export function unsaidType(body: string): string | undefined {
-  return body.startsWith('v=0\r') || body.startsWith('v=0\n') ? SDP : undefined;
+export function typeOfBody(said: string | undefined, body: string): string | undefined {
+  if (said !== undefined && namesType(said, 0, said.length)) return said;
+  return body.startsWith('v=0\r') || body.startsWith('v=0\n') ? SDP : said;
 }
 
 function kindOfBody(body: string): ContentKind {
-  return unsaidType(body) === undefined ? 'other' : 'sdp';
+  return typeOfBody(undefined, body) === undefined ? 'other' : 'sdp';
 }
 
-/** What a Content-Type `text[start, end)` says; white space may stand around its slash (§25.1 SLASH). */
-function contentKind(text: string, start: number, end: number): ContentKind {
+/** What a Content-Type `text[start, end)` says, if it says anything; white space may stand around its slash (§25.1 SLASH). */
+function contentKind(text: string, start: number, end: number): ContentKind | undefined {
   if (end - start >= SDP.length && isSameWord(text, start, SDP)) return 'sdp';
   if (end - start >= MULTIPART.length && isSameWord(text, start, MULTIPART)) return 'multipart';
+  if (!namesType(text, start, end)) return undefined;
   if (!isSameWord(text, start, 'application')) return 'other';
   const slash = skipSpace(text, start + 'application'.length, end);
   const subtype = skipSpace(text, slash + 1, end);
@@ -56,8 +65,9 @@ export function contentFields(message: Content): readonly (readonly [name: strin
   let fields = NONE;
   if (message.body === '') return fields;
   for (const id of CONTENT_HEADERS) {
-    const value = message.headers.value(id) ?? (id === HeaderId.ContentType ? unsaidType(message.body) : undefined);
-    if (value === undefined) continue;
+    const said = message.headers.value(id);
+    const value = id === HeaderId.ContentType ? typeOfBody(said, message.body) : said;
+    if (value === undefined || value === '') continue;
     // Nearly all bodies are described by this alone.
     fields = id === HeaderId.ContentType && value === SDP ? SDP_ALONE : added(fields, [headerName(id), value]);
   }

@@ -11,8 +11,8 @@ export {
   refusesPrivacy,
   withheldBy,
 } from './caller-privacy.ts';
-export { octetsFromText, quote, skipSpace, splitList, textFromOctets, trimEnd } from './characters.ts';
-export { CONTENT_HEADERS, contentFields, contentKindOf, unsaidType } from './content-headers.ts';
+export { octetsFromText, quote, skipSpace, textFromOctets, trimEnd } from './characters.ts';
+export { CONTENT_HEADERS, contentFields, contentKindOf, typeOfBody } from './content-headers.ts';
 export { createResponse, type ResponseOptions } from './create-response.ts';
 export type { CSeq } from './cseq.ts';
 export type { Defect } from './defect.ts';
@@ -33,6 +33,7 @@ export {
   type SipMessage,
   SipRequest,
   SipResponse,
+  viaValues,
 } from './message.ts';
 export { METHODS, methodAt } from './method.ts';
 export {
@@ -70,4 +71,4 @@ export {
   unescapeUser,
 } from './uri.ts';
 export { type OwedResponse, refuseExtensions, validateRequest, validateResponse } from './validate.ts';
-export { formatVia, type Via } from './via.ts';
+export { formatVia, splitVias, type Via } from './via.ts';

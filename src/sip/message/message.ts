@@ -18,7 +18,7 @@ import {
 import { Params } from './params.ts';
 import { readTypedAddress } from './typed-address.ts';
 import { isSipUri, parseUri, type Uri } from './uri.ts';
-import { parseFirstVia, parseVia, readBranch, type Via } from './via.ts';
+import { parseFirstVia, parseVia, readBranch, splitVias, type Via } from './via.ts';
 
 /** Max-Forwards of a request that begins here, and of one that says nothing (§8.1.1.6). */
 export const FIRST_HOPS = 70;
@@ -115,14 +115,16 @@ abstract class Message extends Headers {
   }
 
   vias(): Via[] {
-    return this.listValues(HeaderId.Via).map((text) => parseVia(text));
+    return viaValues(this).map((text) => parseVia(text));
   }
 
-  /** Undefined when there is none; throws when it is no number from 0 to 255 (§20.22). */
+  /** Undefined when there is none, or it is empty; throws when it is no number from 0 to 255 (§20.22). */
   maxForwards(): number | undefined {
     const value = this.decimal(HeaderId.MaxForwards);
     if (value === undefined || (value >= 0 && value <= 255)) return value;
     const text = this.value(HeaderId.MaxForwards)?.slice(0, 20);
+    // DEVIATION: an empty field says nothing, as none does.
+    if (text === '') return undefined;
     throw new PeerError('SIP_PEER_MAX_FORWARDS', `Max-Forwards ${JSON.stringify(text)}: expected 0 to 255`);
   }
 
@@ -244,6 +246,11 @@ export class SipResponse extends Message {
 }
 
 export type SipMessage = SipRequest | SipResponse;
+
+/** The Via values as they are written, topmost first. */
+export function viaValues(headers: Headers): string[] {
+  return headers.fieldValues(HeaderId.Via).flatMap((field) => splitVias(field));
+}
 
 /** Every name-addr of a list field such as Route, Record-Route, Path or P-Asserted-Identity. */
 export function parseNameAddrList(headers: Headers, id: HeaderId): NameAddr[] {

@@ -1,4 +1,4 @@
-import { unsaidType } from './content-headers.ts';
+import { typeOfBody } from './content-headers.ts';
 import { HeaderId } from './header-id.ts';
 import type { SipMessage } from './message.ts';
 
@@ -35,7 +35,7 @@ export function replaceDescription(message: SipMessage, description: string): vo
 }
 
 function placeOf(said: string | undefined, body: string): Place | undefined {
-  const contentType = said ?? unsaidType(body);
+  const contentType = typeOfBody(said, body);
   if (contentType === undefined || body === '') return undefined;
   if (/^\s*application\s*\/\s*sdp\s*(?:;|$)/i.test(contentType)) return { start: 0, end: body.length };
   if (!/^\s*multipart\//i.test(contentType)) return undefined;

@@ -11,6 +11,7 @@ import {
   type SipMessage,
   type SipRequest,
   type SipResponse,
+  viaValues,
 } from './message.ts';
 import { METHODS } from './method.ts';
 import { checkTag, isPlainAddress } from './name-addr.ts';
@@ -158,7 +159,7 @@ export function validateResponse(response: SipResponse): boolean {
     // So are two tags, which would be two dialogs.
     response.headers.read(HeaderId.From, checkTag);
     response.headers.read(HeaderId.To, checkTag);
-    if (hasOneVia(response) || saysOneVia(response.headers.listValues(HeaderId.Via))) return true;
+    if (hasOneVia(response) || saysOneVia(viaValues(response.headers))) return true;
     return response.headers.countOf(HeaderId.Via) === 1 && response.headers.read(HeaderId.Via, isCutVia) === true;
   } catch (error) {
     if (error instanceof PeerError) return false;
@@ -189,7 +190,7 @@ function checkRouting(request: SipRequest): OwedResponse | undefined {
 /** The usual single Via has been read as the top one; any more are read here. */
 function checkVias(message: SipMessage, limits: MessageLimits): void {
   if (hasOneVia(message)) return;
-  const values = message.headers.listValues(HeaderId.Via);
+  const values = viaValues(message.headers);
   if (values.length > limits.viaCount) throw fault('Too Many Via Values');
   for (const value of values) parseVia(value);
 }

@@ -310,15 +310,65 @@ export function parseFirstVia(text: string, from: number, to: number): Via {
   return parseVia(text, from, endOfFirst(text, from, to));
 }
 
+/** The Via values of a field, trimmed; a comma in a comment separates none. */
+export function splitVias(field: string): string[] {
+  const values: string[] = [];
+  for (let start = 0; start <= field.length; ) {
+    const separator = endOfFirst(field, start, field.length);
+    const first = skipSpace(field, start, separator);
+    const last = trimEnd(field, first, separator);
+    if (last > first) values.push(field.slice(first, last));
+    start = separator + 1;
+  }
+  return values;
+}
+
 function endOfFirst(text: string, from: number, to: number): number {
   const comma = text.indexOf(',', from);
-  return comma < 0 || comma >= to ? to : findSeparator(text, 0x2c, from, to);
+  if (comma < 0 || comma >= to) return to;
+  let end = findSeparator(text, 0x2c, from, to);
+  for (let index = from; index < end; index++) {
+    const code = text.charCodeAt(index);
+    if (code === 0x22) {
+      const quoteEnd = closingQuote(text, index, end);
+      if (quoteEnd < 0) return end;
+      index = quoteEnd;
+    }
+    if (code !== 0x28 || !isSpaceCode(text.charCodeAt(index - 1))) continue;
+    const close = endOfComment(text, index, to);
+    if (close < 0) return end;
+    if (close >= end) end = findSeparator(text, 0x2c, close, to);
+    index = close;
+  }
+  return end;
 }
+
+/** Index of the parenthesis that closes the comment at `open`, or -1; comments nest, and a backslash escapes (§25.1 comment). */
+function endOfComment(text: string, open: number, to: number): number {
+  const end = Math.min(to, open + MAX_COMMENT_LENGTH);
+  let depth = 0;
+  for (let index = open; index < end; index++) {
+    const code = text.charCodeAt(index);
+    if (code === 0x5c) index++;
+    else if (code === 0x28) depth++;
+    else if (code === 0x29 && --depth === 0) return index;
+  }
+  return -1;
+}
+/** What is open is not looked for in all that follows. */
+const MAX_COMMENT_LENGTH = 256;
 
 /** DEVIATION: RFC 2543 §6.40.1 let a comment stand behind the parameters; it is passed over, and repeated in answers. */
 function endBeforeComment(text: string, from: number, end: number): number {
   if (text.charCodeAt(end - 1) !== 0x29) return end;
-  const open = text.lastIndexOf('(', end - 1);
+  let depth = 0;
+  let open = end - 1;
+  for (; open > from; open--) {
+    const code = text.charCodeAt(open);
+    if (text.charCodeAt(open - 1) === 0x5c) continue;
+    if (code === 0x29) depth++;
+    else if (code === 0x28 && --depth === 0) break;
+  }
   return open > from && isSpaceCode(text.charCodeAt(open - 1)) ? trimEnd(text, from, open) : end;
 }
 

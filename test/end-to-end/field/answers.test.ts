@@ -57,6 +57,7 @@ describe.each(['udp', 'tcp'] as const)('an answer of the carrier over %s', (tran
   test.each<[string, (text: string) => string]>([
     ['the method of CSeq in lower case', (text) => text.replace(' INVITE\r', ' invite\r')],
     ['a comment in Via', (text) => text.replace(/(Via: [^\r]*)/, '$1 (Acme Gateway)')],
+    ['a comma in a comment in Via', (text) => text.replace(/(Via: [^\r]*)/, '$1 (Acme, Inc. Gateway)')],
     ['more than parameters in Via', (text) => text.replace(/(Via: [^\r]*)/, '$1 gw-1')],
     ['an address without brackets in Via', (text) => text.replace(/(Via: \S+) [^;]*/, '$1 fe80::1:5060')],
     ['more than the method in CSeq', (text) => text.replace(' INVITE\r', ' INVITE;x=y\r')],

@@ -133,6 +133,18 @@ describe.each(WAYS)('over %s at %s', (transport, host) => {
         (text: string) => text.replace('CSeq', 'Session-Expires: soon\r\nMin-SE: x\r\nCSeq'),
       ],
       ['a comment in Via', (text: string) => text.replace(/(\r\nVia: [^\r]*)/, '$1 (Acme SBC 1.0)')],
+      [
+        'a comma in a comment in Via',
+        (text: string) => text.replace(/(\r\nVia: [^\r]*)/, '$1 (Acme, Inc.; SBC (1.0))'),
+      ],
+      [
+        'a comma in a comment in a lower Via',
+        (text: string) =>
+          text.replace(/(\r\nVia: [^\r]*)/, '$1\r\nVia: SIP/2.0/UDP 192.0.2.9;branch=z9hG4bKl (Acme, Inc.; SBC)'),
+      ],
+      ['an empty Content-Type', (text: string) => text.replace('application/sdp', '')],
+      ['a Content-Type that is no type', (text: string) => text.replace('application/sdp', '*/*')],
+      ['an empty Max-Forwards', (text: string) => text.replace('Max-Forwards: 70', 'Max-Forwards:')],
       ['a line that is no field', (text: string) => text.replace('\r\nCSeq', '\r\nthis is no field\r\nCSeq')],
       [
         'an IPv6 address without brackets in Via',
@@ -294,6 +306,7 @@ describe.each(WAYS)('over %s at %s', (transport, host) => {
       ['a Require that nobody knows', { Require: ['foo', '100rel'] }],
       ['the method of CSeq in lower case', { CSeq: '2 bye' }],
       ['a comment in Via', (party) => ({ Via: via(party) })],
+      ['a comma in a comment in Via', (party) => ({ Via: via(party).replace('Acme 1', 'Acme, Inc.') })],
       [
         'an IPv6 address without brackets in Via',
         (party) => ({ Via: via(party).replace(/(\S+) [^;]*/, '$1 fe80::9:5060;rport') }),

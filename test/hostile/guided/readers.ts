@@ -7,7 +7,7 @@ import { DidPool, DidPoolError } from '../../../src/provisioning/tenants/did-poo
 import { numbersMeant } from '../../../src/provisioning/tenants/number-format.ts';
 import { INBOUND_SOURCES, type InboundParameters } from '../../../src/provisioning/trunk-settings/mappings.ts';
 import { DigestClient, DigestServer } from '../../../src/sip/auth/index.ts';
-import { splitAddresses } from '../../../src/sip/message/characters.ts';
+import { splitAddresses, splitList } from '../../../src/sip/message/characters.ts';
 import { parseCSeq } from '../../../src/sip/message/cseq.ts';
 import { parseRemotePartyId } from '../../../src/sip/message/fields/remote-party-id.ts';
 import {
@@ -29,14 +29,13 @@ import {
   StreamFramer,
   sameUri,
   serialize,
-  splitList,
   subscriberNumber,
   UnsafeMessageError,
   unescapeUser,
   validateRequest,
   validateResponse,
 } from '../../../src/sip/message/index.ts';
-import { formatVia, parseVia } from '../../../src/sip/message/via.ts';
+import { formatVia, parseVia, splitVias } from '../../../src/sip/message/via.ts';
 import { VirtualScheduler } from '../../kit/virtual-scheduler.ts';
 import { corpus } from '../corpus.ts';
 import {
@@ -233,7 +232,12 @@ export const readers: readonly Reader[] = [
     name: 'via',
     seeds: ['SIP/2.0/UDP host:5060;branch=z9hG4bK1;received=192.0.2.1;rport', 'SIP / 2.0 / TCP [::1] ;rport=1;ttl=1'],
     timed: (text) => steps(PEER, () => parseVia(text)),
-    read: (text) => steps(PEER, () => expectStable(parseVia(text), formatVia, parseVia)),
+    read: (text) =>
+      steps(
+        PEER,
+        () => expectStable(parseVia(text), formatVia, parseVia),
+        () => splitVias(text),
+      ),
   },
   {
     name: 'fields',

@@ -31,6 +31,12 @@ describe('contentFields', () => {
   it('names a session description that nobody has named (RFC 3261 §20.15)', () => {
     const of = (body: string) => contentFields({ headers: new Headers(), body });
     expect([of('v=0\r\no=-'), of('hello'), of('v=0')]).toEqual([[['Content-Type', 'application/sdp']], [], []]);
+    for (const said of ['', '*/*', 'sdp']) {
+      const headers = new Headers();
+      headers.addNamed('Content-Type', said);
+      expect(contentFields({ headers, body: 'v=0\r\no=-' })).toEqual([['Content-Type', 'application/sdp']]);
+      expect(contentFields({ headers, body: 'hello' })).toEqual(said === '' ? [] : [['Content-Type', said]]);
+    }
   });
 });
 
@@ -38,7 +44,10 @@ describe('contentKindOf', () => {
   it.each([
     ['application/sdp', 'x', 'sdp'],
     ['APPLICATION / SDP;charset=utf-8', 'x', 'sdp'],
-    ['application', 'v=0\r\n', 'other'],
+    ['application', 'v=0\r\n', 'sdp'],
+    ['', 'v=0\r\n', 'sdp'],
+    ['*/*', 'v=0\r\n', 'sdp'],
+    ['', 'hello', 'other'],
     ['application/', 'v=0\r\n', 'other'],
     ['application /sd', 'v=0\r\n', 'other'],
     ['multipart/mixed;boundary=b', 'x', 'multipart'],

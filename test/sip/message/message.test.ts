@@ -117,6 +117,8 @@ describe('typed fields', () => {
     for (const read of [() => bare.callId(), () => bare.cseq(), () => bare.from(), () => bare.topVia()])
       expect(read).toThrow(PeerError);
     expect(bare.maxForwards()).toBeUndefined();
+    bare.headers.addNamed('Max-Forwards', '');
+    expect([bare.maxForwards(), bare.hopsAfter()]).toEqual([undefined, 69]);
     // An answer finds its transaction without From and To; a request names its dialog by them.
     expect([bare.fromTag(), bare.toTag()]).toEqual([undefined, undefined]);
     expect(() => parseMessage('BYE sip:a@h SIP/2.0\r\n\r\n').fromTag()).toThrow(PeerError);

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { PeerError } from '../../../src/base/errors.ts';
-import { formatVia, parseVia, readBranch } from '../../../src/sip/message/via.ts';
+import { formatVia, parseVia, readBranch, splitVias } from '../../../src/sip/message/via.ts';
+import { threadCpuMs } from '../../kit/thread-cpu.ts';
 import { describeField } from './field-suite.ts';
 
 describeField('Via (RFC 3261 §20.42)', {
@@ -42,6 +43,7 @@ describeField('Via (RFC 3261 §20.42)', {
     ['SIP/2.0/UDP h:;rport;;rport;branch=a;', { port: undefined, branch: 'a' }, 'SIP/2.0/UDP h;rport;branch=a'],
     // RFC 2543 §6.40.1
     ['SIP/2.0/UDP h;branch=a (Acme server)', { params: { branch: 'a' }, branch: 'a' }, 'SIP/2.0/UDP h;branch=a'],
+    ['SIP/2.0/UDP h;branch=a (Acme, Inc.; \\) (x, y) SBC)', { branch: 'a' }, 'SIP/2.0/UDP h;branch=a'],
     ['SIP/2.0/UDP h (Acme)', { host: 'h', branch: '' }, 'SIP/2.0/UDP h'],
     ['SIP/2.0/UDP h;branch=a(b)', { branch: 'a(b)' }],
   ],
@@ -127,4 +129,27 @@ test('a value as nearly all are says what taking it apart finds', () => {
     }),
     { numRuns: 5000 },
   );
+});
+
+describe('a field with several', () => {
+  test.each([
+    ['SIP/2.0/UDP a;branch=1, SIP/2.0/UDP b;branch=2', 2],
+    ['SIP/2.0/UDP a;branch=1 (Acme, Inc.), SIP/2.0/UDP b;branch=2 (x, (y, z)), SIP/2.0/UDP c', 3],
+    ['SIP/2.0/UDP a;branch=1 (Acme, Inc. \\), SIP/2.0/UDP b)', 1],
+    ['SIP/2.0/UDP a;x="(, (" (a, b), SIP/2.0/UDP b', 2],
+    // One that nothing closes is none.
+    ['SIP/2.0/UDP a;branch=1 (Acme, SIP/2.0/UDP b', 2],
+    ['SIP/2.0/UDP a;branch=1,,', 1],
+  ])('%s: %i', (field, count) => {
+    const values = splitVias(field);
+    expect(values).toHaveLength(count);
+    expect(readBranch(field, 0, field.length)).toBe(field.includes('x=') ? '' : '1');
+  });
+
+  test('comments that nothing closes are not looked through again for each comma', () => {
+    const text = `SIP/2.0/UDP a ${'(a, '.repeat(16_000)}`;
+    const beganMs = threadCpuMs();
+    expect(splitVias(text)).toHaveLength(16_000);
+    expect(threadCpuMs() - beganMs).toBeLessThan(250);
+  });
 });
