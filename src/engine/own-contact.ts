@@ -1,6 +1,6 @@
 /** Our own Contacts: which place they name, and the same with another one. */
 import { KnownTexts } from '../base/known-texts.ts';
-import { formatHost, isSipUri, parseNameAddr, type SipUri, transportParameter } from '../sip/message/index.ts';
+import { hostPort, isSipUri, parseNameAddr, type SipUri, transportParameter } from '../sip/message/index.ts';
 import type { HostPort, TransportName } from '../sip/transport/index.ts';
 
 /** URI parameter in which a Contact carries its call, sealed for the dialog that the Contact is told in and no other. */
@@ -12,11 +12,10 @@ export const CALL_PARAMETER = 'tdm';
  */
 export function ownContact(user: string, { host, port }: HostPort, transport: TransportName, sips = false): string {
   const isSecure = sips && transport === 'tls';
-  const end = ENDS.of(PLACES.of(host, port), isSecure ? '' : transportParameter(transport));
+  const end = ENDS.of(hostPort(host, port), isSecure ? '' : transportParameter(transport));
   const scheme = isSecure ? '<sips:' : '<sip:';
   return user === '' ? scheme + end : `${scheme}${user}@${end}`;
 }
-const PLACES = new KnownTexts((host, port: number) => `${formatHost(host)}:${port}`);
 const ENDS = new KnownTexts((place, parameter: string) => `${place}${parameter}>`);
 
 /**
@@ -33,7 +32,7 @@ export function contactFrom(
 ): string {
   const user = drafted.user === undefined || drafted.user === '' ? '' : `${drafted.user}@`;
   const { host, port } = own ?? drafted;
-  const place = `${user}${formatHost(host)}${port === undefined ? '' : `:${port}`}`;
+  const place = `${user}${hostPort(host, port)}`;
   const others = drafted.params.clone();
   others.delete('transport');
   others.delete(CALL_PARAMETER);
@@ -51,7 +50,7 @@ const CONTACT_HOST = /^(<sips?:(?:[^@>]*@)?)(?:\[[^\]]*\]|[^:;>]*)(?::\d+)?/;
 
 /** One of our own Contacts, with another place in it. */
 export function contactAt(contact: string, { host, port }: HostPort): string {
-  return contact.replace(CONTACT_HOST, `$1${formatHost(host)}:${port}`);
+  return contact.replace(CONTACT_HOST, `$1${hostPort(host, port)}`);
 }
 
 /** Whether a Contact names this place. */

@@ -1,5 +1,5 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
-import { parseMessage, type SipRequest, serialize, textFromOctets } from '../sip/message/index.ts';
+import { hostPort, parseMessage, type SipRequest, serialize, textFromOctets } from '../sip/message/index.ts';
 import { signaturesHere } from '../stir/index.ts';
 import type { TrunkHop } from '../trunks/hops.ts';
 import type { SkippedRoute } from './context.ts';
@@ -12,7 +12,6 @@ import { type InviteTokens, renderInvite } from './render.ts';
 import { addIdentity } from './signing.ts';
 import { viaAddress } from './steps/choose-addresses.ts';
 import { type CandidateNote, type FieldNote, RecordingTrace, type StepNote } from './trace.ts';
-import { hostPort } from './trunk-profile.ts';
 
 /** Everything about a call that is, was or would be placed: plain data, fit for JSON. */
 export interface Explanation {

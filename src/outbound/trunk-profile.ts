@@ -1,6 +1,5 @@
 import { isIPv6 } from 'node:net';
 import { derived } from '../base/derived.ts';
-import { KnownTexts } from '../base/known-texts.ts';
 import { plainNumber } from '../provisioning/tenants/number.ts';
 import { hidesNumber, privacyTypes } from '../provisioning/trunk-settings/effective.ts';
 import {
@@ -13,7 +12,7 @@ import {
 import type { Trunk } from '../provisioning/trunk-settings/schema.ts';
 import { targetText } from '../provisioning/trunk-settings/teams.ts';
 import { WHATSAPP_PORT, whatsappCalls } from '../provisioning/trunk-settings/whatsapp.ts';
-import { transportParameter, unescapeUser } from '../sip/message/index.ts';
+import { hostPort, transportParameter, unescapeUser } from '../sip/message/index.ts';
 import { hopOf, type TrunkHop } from '../trunks/hops.ts';
 import type { FieldName, HeaderField } from './draft.ts';
 import { octets } from './text.ts';
@@ -191,12 +190,3 @@ function partOrigin(trunk: Trunk, field: FieldName, part: string): ValueOrigin {
   const path = `outboundParameters.${field}`;
   return trunk.sources.has(`${path}.${part}`) ? originOf(trunk, `${path}.${part}`) : originOf(trunk, path);
 }
-
-/** Each call names the same few places. */
-export function hostPort(host: string, port: number | undefined): string {
-  return PLACES.of(host, port);
-}
-const PLACES = new KnownTexts((host, port: number | undefined) => {
-  const name = host.includes(':') && !host.startsWith('[') ? `[${host}]` : host;
-  return port === undefined ? name : `${name}:${port}`;
-});

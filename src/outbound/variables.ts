@@ -1,7 +1,8 @@
 import { scopeOf } from '../provisioning/trunk-settings/own-address.ts';
+import { hostPort } from '../sip/message/index.ts';
 import type { RouteState } from './context.ts';
 import { type NodeAddress, nodeAddress } from './facts.ts';
-import { hostPort, type MappedSource } from './trunk-profile.ts';
+import type { MappedSource } from './trunk-profile.ts';
 
 /** What anonymous calls show in place of a number or name (guide "Variables"). */
 export const ANONYMOUS = 'anonymous';

@@ -1,10 +1,10 @@
 import { normalizeNumber, withAsciiDigits, withoutSeparators } from '../../provisioning/tenants/number.ts';
-import { refusesPrivacy } from '../../sip/message/index.ts';
+import { hostPort, refusesPrivacy } from '../../sip/message/index.ts';
 import type { RouteState, RouteStep } from '../context.ts';
 import { type Address, emptyAddress, FIELD_LABEL, type FieldName, type HeaderField } from '../draft.ts';
 import type { Refusal } from '../outcome.ts';
 import type { Trace } from '../trace.ts';
-import { hostPort, originOf } from '../trunk-profile.ts';
+import { originOf } from '../trunk-profile.ts';
 import { ANONYMOUS } from '../variables.ts';
 
 /**

@@ -1,9 +1,10 @@
 import { viaOf, viaScopeOf } from '../../provisioning/trunk-settings/own-address.ts';
 import type { Trunk } from '../../provisioning/trunk-settings/schema.ts';
+import { hostPort } from '../../sip/message/index.ts';
 import type { RouteState, RouteStep } from '../context.ts';
 import { type NodeAddress, type NodeFacts, nodeAddress, type SeenAs } from '../facts.ts';
 import type { Trace } from '../trace.ts';
-import { hostPort, originOf } from '../trunk-profile.ts';
+import { originOf } from '../trunk-profile.ts';
 
 /**
  * Route, next hop and what Via says: the private address for a trunk that is talked to with it, unless `rewriteViaHost` puts the public

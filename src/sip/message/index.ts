@@ -23,6 +23,7 @@ export { parseSessionExpires, type SessionExpires } from './fields/session-expir
 export { type FrameSink, StreamFramer } from './framer.ts';
 export { HeaderId, headerIdOf } from './header-id.ts';
 export { type HeaderList, Headers } from './headers.ts';
+export { hostPort } from './host-port.ts';
 export type { LegDraft } from './leg-draft.ts';
 export { DEFAULT_LIMITS, type MessageLimits } from './limits.ts';
 export {
