@@ -32,6 +32,11 @@ describe.skipIf(peersSkipped)('an IP trunk behind NAPTR and SRV records of a rea
       timeoutSeconds: 60,
       traceMessages: false,
     });
+  /** As the engine saw them: SIPp counts a call as failed whose INVITE came again, which with a T1 of 50 ms happens on a busy machine. */
+  const answeredCalls = async () => {
+    const { items } = (await engine.api('/api/v1/call-records?limit=1000')) as { items: { attempts: Attempt[] }[] };
+    return items.filter(({ attempts }) => attempts.some(({ status }) => status === 200));
+  };
   const stopAll = async (...carriers: readonly Sipp[]) => {
     // The phones are through before the carriers' BYEs are.
     await eventually('the end of every call', async () => (await engine.counted('tandem_dialogs_live')) === 0, {
@@ -71,8 +76,7 @@ describe.skipIf(peersSkipped)('an IP trunk behind NAPTR and SRV records of a rea
     const carriers = [await carrier(heavyPort), await carrier(lightPort)] as const;
     await allWell(await calls(120, 60));
     await stopAll(...carriers);
-    // As the engine saw it: SIPp counts a call as failed whose INVITE came again, which with a T1 of 50 ms happens on a busy machine.
-    const { items } = (await engine.api('/api/v1/call-records?limit=200')) as { items: { attempts: Attempt[] }[] };
+    const items = await answeredCalls();
     const answeredBy = (port: number) =>
       items.filter(({ attempts }) => attempts[0]?.target === `udp:127.0.0.1:${port}` && attempts[0].status === 200);
     const [heavy, light] = [answeredBy(heavyPort).length, answeredBy(lightPort).length];
@@ -114,12 +118,13 @@ describe.skipIf(peersSkipped)('an IP trunk behind NAPTR and SRV records of a rea
     timeout: 30_000,
   }, async () => {
     const carriers = [await carrier(heavyPort), await carrier(lightPort)] as const;
+    const before = (await answeredCalls()).length;
     await allWell(await calls(1, 1));
     await dns.stop();
     await pause(2_000);
     await allWell(await calls(5, 5));
-    const taken = await stopAll(...carriers);
-    expect(taken.reduce((sum, each) => sum + each, 0)).toBe(6);
+    await stopAll(...carriers);
+    expect((await answeredCalls()).length).toBe(before + 6);
     await withPhone(engine, '102', async (phone) => {
       const far = await startCaller('trunk-call', engine.address(), {
         localPort: heavyPort,
