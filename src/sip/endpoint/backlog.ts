@@ -1,3 +1,5 @@
+import { Rush } from './rush.ts';
+
 /** So many requests that begin something may wait whatever they cost: no burst that a quiet node meets is an overload. */
 const ALWAYS_WAITING = 32;
 /** So many wait at any moment while there is too much; fewer do so now and then on any node. */
@@ -66,6 +68,8 @@ export class Backlog {
   #nowMs = 0;
   /** Computing time since which much waits; negative: it does not. */
   #beganMs = -1;
+  readonly #rush = new Rush();
+  #hasRushEndedBurst = false;
   /** Until then more has come than there is time for. */
   #overUntilMs = Number.NEGATIVE_INFINITY;
   /** What was refused and taken lately. Both fade. */
@@ -107,7 +111,11 @@ export class Backlog {
     const kept = Math.max(0, 1 - spentMs / MEMORY_MS);
     this.#refusedLately *= kept;
     this.#takenLately *= kept;
-    if (this.#isOver && this.#refusesMuch) this.#overUntilMs = nowMs + CALM_MS;
+    this.#rush.beat(passedMs, waiting, this.#spentMs / this.#taken, waiting >= MUCH_WAITING);
+    if (this.#isOver ? this.#refusesMuch : this.#isRushed) {
+      this.#hasRushEndedBurst ||= !this.#isOver;
+      this.#overUntilMs = nowMs + CALM_MS;
+    }
     if (waiting < MUCH_WAITING) this.#beganMs = -1;
     else if (this.#beganMs < 0) this.#begin(computedMs);
     else {
@@ -142,12 +150,14 @@ export class Backlog {
   took(): void {
     this.#taken++;
     this.#takenLately++;
+    this.#rush.took();
     this.grows();
   }
 
   /** A request was refused for want of time. */
   refused(): void {
     this.#refusedLately++;
+    this.#rush.refused();
   }
 
   /** A request was served. */
@@ -169,6 +179,13 @@ export class Backlog {
     if (this.isGrown) return false;
     // Patience is for what passes soon: by the clock, since callers wait by it.
     return ahead * Math.max(costMs, this.#passedMs / this.#taken) < BURST_BACKLOGS * this.#patienceMs;
+  }
+
+  /** Whether since the last call it has turned out that far too much comes: who was let in for a burst is judged anew. */
+  takeEndOfBurst(): boolean {
+    const hasEnded = this.#hasRushEndedBurst;
+    this.#hasRushEndedBurst = false;
+    return hasEnded;
   }
 
   /** Who has waited so long by the clock, ms, while there is too much, is served before others and refused no more. */
@@ -200,6 +217,11 @@ export class Backlog {
   get #refusesMuch(): boolean {
     const refused = this.#refusedLately;
     return refused >= REFUSING_LEAST && refused > REFUSING_SHARE * (refused + this.#takenLately);
+  }
+
+  /** A node whose first requests these are cannot tell: they cost more than later ones do. */
+  get #isRushed(): boolean {
+    return this.isGrown && this.#rush.isOne;
   }
 
   get #isOver(): boolean {

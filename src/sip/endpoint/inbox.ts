@@ -284,6 +284,7 @@ export class Inbox {
     // A socket that holds more than was read has been looked at as well, and so have all others.
     this.#lookedMs = this.#sliceBeganMs;
     if (this.#options.readsOn?.() === true) return;
+    if (this.#backlog.takeEndOfBurst()) this.#judgeAnew();
     this.#serveOverdue();
     this.#endings.beat(this.#sliceBeganMs, this.#backlog.isShort);
     this.#endings.hasten(this.#makesRoom);
@@ -360,6 +361,19 @@ export class Inbox {
         else if (!this.#overdue.add(waiting.flow.remoteAddress, waiting)) this.counters.knownDropped++;
       },
     );
+  }
+
+  /** It was no burst: of those who were let in for one, whoever can still be told in time is refused, and who would be served too late. */
+  #judgeAnew(): void {
+    const waiting: Waiting[] = [];
+    this.#fresh.takeWhile(
+      () => true,
+      (item) => waiting.push(item),
+    );
+    for (const item of waiting) {
+      const address = item.flow.remoteAddress;
+      if (this.#admits(address, item.cameMs) || !this.#refusesLate(item)) this.#fresh.add(address, item);
+    }
   }
 
   /** It was let in in vain: what came in the meantime took more time than there seemed to be. */

@@ -52,6 +52,36 @@ test('once it has lasted the clock decides: who waits, waits by that one', () =>
   expect([backlog.admits(47, 0), backlog.admits(55, 0)]).toEqual([true, false]);
 });
 
+describe('where far more comes than there is time for', () => {
+  /** Ms by the clock of four times as much as is served. */
+  const rushed = (ms: number, backlog = grown()) => {
+    for (let nowMs = 0; nowMs <= ms; nowMs++) {
+      backlog.beat(nowMs, nowMs, 20 + 6 * nowMs);
+      backlog.took();
+      backlog.took();
+    }
+    return backlog;
+  };
+
+  test('it is an overload after two windows of 20 ms, not once it has lasted', () => {
+    expect([rushed(39), rushed(40)].map(({ owedAfterMs }) => owedAfterMs)).toEqual([
+      Number.POSITIVE_INFINITY,
+      0.8 * LIMIT_MS,
+    ]);
+  });
+
+  test('who was let in for a burst is judged anew, once', () => {
+    const backlog = rushed(39);
+    expect(backlog.takeEndOfBurst()).toBe(false);
+    const over = rushed(80);
+    expect([over.takeEndOfBurst(), over.takeEndOfBurst()]).toEqual([true, false]);
+  });
+
+  test('a node whose first requests these are waits until it has lasted: they cost more than later ones', () => {
+    expect(rushed(80, new Backlog(LIMIT_MS)).owedAfterMs).toBe(Number.POSITIVE_INFINITY);
+  });
+});
+
 test('an overload is over a second after the last sign of it, and what was dear then is not held against the next burst', () => {
   const backlog = grown();
   for (let ms = 0; ms <= 1_000; ms += 10) backlog.beat(ms, ms, 20);
@@ -250,6 +280,18 @@ describe.each([
     expect(after.completed / after.offered).toBeGreaterThan(0.99);
     expect(after.setupP99).toBeLessThan(100);
   });
+});
+
+test.each([
+  ['a core', { quota: { runMs: 1, periodMs: 1 } }, 1],
+  ['half a core', { quota: { runMs: 50, periodMs: 100 }, knowsQuota: true }, 0.5],
+] as const)('the first of four times as many calls, on %s, are set up in 200 ms (model)', (_, options, share) => {
+  const engine = new BusyEngine(options);
+  engine.load(0.9 * CAPACITY * share, 1);
+  const seen = engine.load(4 * CAPACITY * share, 0.3);
+  expect(seen.setupP99).toBeLessThan(200);
+  expect(seen.refusalP99).toBeLessThan(50);
+  expect(seen.completed + seen.refused).toBe(seen.offered);
 });
 
 // What comes in 60 ms of each 2 s waits for that alone: three in a hundred.

@@ -223,6 +223,31 @@ describe('more than there is time for', () => {
     expect(thread.handled.slice(handled).filter((name) => !name.startsWith('later')).length).toBe(waiting);
   });
 
+  test('where far more comes than there is time for, whoever was let in for a burst and can still be told is refused', () => {
+    thread.busy();
+    const cameMs = new Map<string, number>();
+    thread.served.add('copy 8');
+    let before = 0;
+    // Three times as many as there is time for.
+    for (let turn = 0; turn < 20 && thread.refused.length === 0; turn++) {
+      for (let call = 0; call < 15; call++) {
+        const name = call === 14 ? `copy ${turn}` : `call ${turn} ${call}`;
+        cameMs.set(name, thread.nowMs);
+        thread.push('INVITE', name);
+      }
+      before = thread.inbox.waiting.fresh;
+      thread.turn();
+    }
+    const waitedMs = thread.refused.map((name) => thread.nowMs - (cameMs.get(name) ?? 0));
+    expect(thread.refused.length).toBeGreaterThan(before / 2);
+    expect(Math.max(...waitedMs)).toBeLessThanOrEqual(50);
+    expect(thread.refused).not.toContain('copy 8');
+    expect(thread.inbox.counters.overloaded).toBe(thread.refused.length);
+    thread.run();
+    expect(thread.handled.length + thread.refused.length).toBe(cameMs.size + 1);
+    expect(thread.handled).toContain('copy 8');
+  });
+
   test('of those that lay in the sockets while the thread was away the first are served, and the last refused, whom that still reaches in time', () => {
     tooMuchForLong();
     thread.run();
