@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { HeaderId, type SipResponse } from '../../src/sip/message/index.ts';
+import { HeaderId, type SipResponse, serialize } from '../../src/sip/message/index.ts';
 import { CARRIER_A, ENGINE, type Phone, World } from './world.ts';
 
 let world: World;
@@ -85,6 +85,23 @@ describe('methods outside of dialogs', () => {
     const carrier = world.agent(CARRIER_A);
     expect(carrier.ask(carrier.request('MESSAGE', `sip:14155550100@${ENGINE}`, {}, 'hi')).status).toBe(405);
   });
+});
+
+test('RFC 3261 §17.2.2: a copy of a REGISTER that was answered gets the same answer, and registers nobody', () => {
+  const message = phone.request('REGISTER', 'sip:acme.example.com', {
+    From: '<sip:101@acme.example.com>;tag=1',
+    To: '<sip:101@acme.example.com>',
+    Contact: '<sip:101@203.0.113.1>',
+  });
+  const known = world.observed.registered.length;
+  const again = phone.authorized(message, phone.ask(message), phone.client);
+  for (let copy = 0; copy < 3; copy++) phone.send(again);
+  world.run();
+  const [refused, ...accepted] = phone.responses(again.callId()).map((response) => serialize(response));
+  expect(refused).toMatch(/^SIP\/2\.0 401 /);
+  expect(accepted[0]).toMatch(/^SIP\/2\.0 200 /);
+  expect(accepted).toEqual([accepted[0], accepted[0], accepted[0]]);
+  expect(world.observed.registered).toHaveLength(known + 1);
 });
 
 describe('MESSAGE between extensions (RFC 3428)', () => {
