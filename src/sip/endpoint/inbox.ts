@@ -363,16 +363,17 @@ export class Inbox {
     );
   }
 
-  /** It was no burst: of those who were let in for one, whoever can still be told in time is refused, and who would be served too late. */
+  /**
+   * It was no burst: of those who were let in for one, whoever can still be told in time is refused, and who would be served too late. In
+   * turn of the sources: judged one source after the other, the first ones would seem to have nobody beside them.
+   */
   #judgeAnew(): void {
     const waiting: Waiting[] = [];
-    this.#fresh.takeWhile(
-      () => true,
-      (item) => waiting.push(item),
-    );
+    for (let item = this.#fresh.take(); item !== undefined; item = this.#fresh.take()) waiting.push(item);
     for (const item of waiting) {
       const address = item.flow.remoteAddress;
-      if (this.#admits(address, item.cameMs) || !this.#refusesLate(item)) this.#fresh.add(address, item);
+      if (!this.#admits(address, item.cameMs) && this.#refusesLate(item)) continue;
+      if (!this.#fresh.add(address, item)) this.counters.knownDropped++;
     }
   }
 

@@ -248,6 +248,39 @@ describe('more than there is time for', () => {
     expect(thread.handled).toContain('copy 8');
   });
 
+  describe('whoever was let in for a burst is judged anew in turn of the sources', () => {
+    /** Three times as many as there is time for, from sources that send so much each, until they are refused. Returns how many wait of each. */
+    const overload = (weights: number[]) => {
+      thread.busy();
+      const senders = weights.flatMap((weight, source) => Array.from({ length: weight }, () => source));
+      const waiting = weights.map(() => 0);
+      for (let turn = 0, sent = 0; turn < 20 && thread.refused.length === 0; turn++) {
+        for (let call = 0; call < 15; call++, sent++) {
+          const source = senders[sent % senders.length] as number;
+          thread.push('INVITE', `${source}`, `192.0.2.${10 + source}`);
+          waiting[source] = (waiting[source] as number) + 1;
+        }
+        thread.turn();
+      }
+      expect(thread.refused.length).toBeGreaterThan(20);
+      const gone = [...thread.refused, ...thread.handled];
+      return waiting.map((sent, source) => sent - gone.filter((name) => name === `${source}`).length);
+    };
+
+    test.each([2, 10])('%i that send as much keep as many each, and together as many as one alone', (sources) => {
+      const alone = overload([1])[0] as number;
+      thread = new Thread();
+      const waiting = overload(Array.from({ length: sources }, () => 1));
+      expect(Math.max(...waiting) - Math.min(...waiting)).toBeLessThanOrEqual(1);
+      expect(waiting.reduce((all, of) => all + of)).toBeLessThanOrEqual(alone + sources);
+    });
+
+    test.each([[[12, 1, 1, 1]], [[1, 1, 1, 12]]])('one that sends much waits for itself: %j', (weights) => {
+      overload(weights);
+      expect(new Set(thread.refused)).toEqual(new Set([`${weights.indexOf(12)}`]));
+    });
+  });
+
   test('of those that lay in the sockets while the thread was away the first are served, and the last refused, whom that still reaches in time', () => {
     tooMuchForLong();
     thread.run();
