@@ -207,6 +207,8 @@ export class CallSuccession implements TimerTarget {
 
   async #follow(name: string, asksAll: boolean): Promise<boolean> {
     const quietMs = this.#quietMs(name);
+    // It was silent for a while, and has not ended.
+    if (quietMs < DOUBT_MS) this.#leftSinceMs.delete(name);
     if (quietMs < DOUBT_MS && !asksAll) return true;
     // One that answers is there: it may have lost the store.
     if (await this.#answers(name, SILENT_MS + LATE_MS - quietMs)) {

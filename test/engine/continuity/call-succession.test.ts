@@ -216,6 +216,23 @@ test('it is waited for no longer once it has ended itself, and anew with each en
   one.stop();
 });
 
+test('and anew when it was silent for a while and has come back, with calls all the time', async () => {
+  counterpart = 'own-w1';
+  const one = succession(0);
+  one.start();
+  await pass(5_000);
+  [diesAtMs, answersUntilMs] = [scheduler.nowMs(), scheduler.nowMs()];
+  await pass(SILENT_MS + 600);
+  [diesAtMs, answersUntilMs] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY];
+  await pass(60_100);
+  [diesAtMs, answersUntilMs] = [scheduler.nowMs(), scheduler.nowMs()];
+  await pass(SILENT_MS + 800);
+  expect(takenAtMs).toBeUndefined();
+  await pass(700);
+  expect(takenAtMs).toBeDefined();
+  one.stop();
+});
+
 test('how long one that nobody knows any more was silent is what the store says', async () => {
   const one = succession(250);
   await pass(1_000);
