@@ -2,6 +2,7 @@ export { planOfUser } from './branch.ts';
 export type { CallState, Restorer } from './call.ts';
 export {
   type CallChanges,
+  type CallHolder,
   type CallStore,
   CallsForgotten,
   CallsTaken,

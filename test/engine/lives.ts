@@ -13,6 +13,8 @@ import {
   type SharedCalls,
 } from '../../src/call/index.ts';
 
+const DAY_MS = 86_400_000;
+
 /** The time of a process that can end. */
 export class Life implements Scheduler {
   readonly #time: Scheduler;
@@ -227,7 +229,9 @@ export class SharedMemory {
       holders: async () =>
         // How quiet a node is the other one knows from the roster here.
         [...this.#nodes].flatMap(([other, { calls }]) =>
-          other !== name && calls.size > 0 ? { name: other, silentMs: Number.POSITIVE_INFINITY } : [],
+          other !== name && calls.size > 0
+            ? { name: other, silentMs: this.released.has(other) ? Infinity : DAY_MS }
+            : [],
         ),
       take: async (node) => {
         const from = this.#nodes.get(node);

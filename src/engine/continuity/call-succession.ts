@@ -7,7 +7,7 @@ import { StoreAwayError } from '../../base/errors.ts';
 import { Latest } from '../../base/latest.ts';
 import type { Log } from '../../base/log.ts';
 import { cancelTimer, type Scheduler, type Timer, type TimerTarget } from '../../base/scheduler.ts';
-import { type KeptCall, type SharedCalls, SILENT_MS } from '../../call/index.ts';
+import { type CallHolder, type KeptCall, type SharedCalls, SILENT_MS } from '../../call/index.ts';
 import type { PeerNodes } from '../peer-nodes.ts';
 import type { KnownNodes } from './known-nodes.ts';
 import type { PeerQuestions } from './peer-question.ts';
@@ -61,14 +61,16 @@ const SECOND_ANSWER_MS = 300;
 const ALONE_ANSWER_MS = 1_200;
 /** That it has is believed for so long after its last answer. */
 const ALONE_MS = 2_000;
-/** Calls of a node that has left them, or that nobody knows any more, are looked for this often. */
+/** Calls of a node that has left them, or that nobody knows any more, are looked for this often, and when one is gone from the roster. */
 const ROUND_MS = 1_000;
 /** Longest that a request waits for its call to come. */
 const WAIT_MS = 3_000;
 /** Requests that wait at once. */
 const MAX_WAITING = 2_000;
-/** So long a worker of the number of one that has ended is left to go on with its calls, who has its ports. */
+/** What ended without a word is left so long to the worker of its number, which looks several times meanwhile. */
 const COUNTERPART_MS = 1_000;
+/** The same of one that has left: that worker's next round may begin a whole one later, and takes its time. */
+const COUNTERPART_ROUND_MS = ROUND_MS + AGAIN_MS;
 /** What was last heard of each is kept of so many: names come and go with each process, as in a cluster that is scaled. */
 const MAX_NODES = 200;
 
@@ -90,6 +92,8 @@ export class CallSuccession implements TimerTarget {
   #waitTimer: Timer | undefined = undefined;
   #looking: Promise<boolean> | undefined = undefined;
   #looks = 0;
+  /** Names in the roster. */
+  #listed: readonly string[] = [];
   #roundAtMs = 0;
   #againAtMs = 0;
   /** When nodes were last heard of, as the store said when it was last asked. */
@@ -140,9 +144,19 @@ export class CallSuccession implements TimerTarget {
     const { scheduler, peers } = this.#options;
     this.#options.known.note();
     const nowMs = scheduler.nowMs();
+    // One that ends in good order leaves its calls first.
+    if (this.#hasLost(peers.names())) this.#roundAtMs = nowMs;
     const isQuiet = () => peers.names().some((name) => this.#quietMs(name) >= DOUBT_MS);
     if (nowMs >= this.#roundAtMs) void this.#look(false);
     else if (nowMs >= this.#againAtMs && (this.#waiting.length > 0 || isQuiet())) void this.#look(false);
+  }
+
+  /** Whether one that was in the roster is there no more. */
+  #hasLost(names: readonly string[]): boolean {
+    const listed = new Set(names);
+    const hasLost = this.#listed.some((name) => !listed.has(name));
+    this.#listed = names;
+    return hasLost;
   }
 
   /** What others tell the store is read twice a second, so it may have told more since. */
@@ -196,7 +210,7 @@ export class CallSuccession implements TimerTarget {
     for (const name of this.#leftSinceMs.keys())
       if (!holders.some((holder) => holder.name === name)) this.#leftSinceMs.delete(name);
     this.#heardAtMs = new Map(holders.map(({ name, silentMs }) => [name, nowMs - silentMs]));
-    const settled = await Promise.all(holders.map(({ name }) => this.#follow(name, asksAll)));
+    const settled = await Promise.all(holders.map((holder) => this.#follow(holder, asksAll)));
     return settled.every(Boolean);
   }
 
@@ -205,18 +219,20 @@ export class CallSuccession implements TimerTarget {
     return this.#taking.has(name) || this.#untold.has(name);
   }
 
-  async #follow(name: string, asksAll: boolean): Promise<boolean> {
-    const quietMs = this.#quietMs(name);
+  async #follow({ name, silentMs }: CallHolder, asksAll: boolean): Promise<boolean> {
+    // Such a one tells of itself, and answers, until its sockets are closed.
+    const hasLeft = silentMs === Number.POSITIVE_INFINITY && name !== this.#options.node;
+    const quietMs = hasLeft ? silentMs : this.#quietMs(name);
     // It was silent for a while, and has not ended.
     if (quietMs < DOUBT_MS) this.#leftSinceMs.delete(name);
     if (quietMs < DOUBT_MS && !asksAll) return true;
     // One that answers is there: it may have lost the store.
-    if (await this.#answers(name, SILENT_MS + LATE_MS - quietMs)) {
+    if (!hasLeft && (await this.#answers(name, SILENT_MS + LATE_MS - quietMs))) {
       this.#leftSinceMs.delete(name);
       return true;
     }
     if (this.#isStopped) return true;
-    if (this.#isLeft(name)) return false;
+    if (this.#isLeft(name, hasLeft ? COUNTERPART_ROUND_MS : COUNTERPART_MS)) return false;
     const taking = this.#takeAll(name, quietMs);
     this.#taking.set(name, taking);
     try {
@@ -227,13 +243,13 @@ export class CallSuccession implements TimerTarget {
   }
 
   /** Whether another worker of this machine is to go on with its calls. */
-  #isLeft(name: string): boolean {
+  #isLeft(name: string, forMs: number): boolean {
     const { peers, scheduler } = this.#options;
     if (peers.counterpartOf(name) === undefined) return false;
     const nowMs = scheduler.nowMs();
     const sinceMs = this.#leftSinceMs.get(name) ?? nowMs;
     this.#leftSinceMs.set(name, sinceMs);
-    return nowMs - sinceMs < COUNTERPART_MS;
+    return nowMs - sinceMs < forMs;
   }
 
   /** False: it lives. */

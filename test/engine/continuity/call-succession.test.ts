@@ -41,6 +41,9 @@ let comesWrong: Error | undefined;
 let logged: string[];
 /** The worker of this machine that has the other's number. */
 let counterpart: string | undefined;
+/** It has left its calls, and has not ended yet. */
+let hasLeft: boolean;
+let takenBy: string[];
 
 beforeEach(begin);
 
@@ -53,19 +56,20 @@ function begin(): void {
   [storeMs, takeMs, takenAtOnce] = [0, 0, 10];
   [failure, comesWrong, logged] = [undefined, undefined, []];
   [answersLost, missed, mayHaveMissed] = [0, [], false];
-  counterpart = undefined;
+  [counterpart, hasLeft, takenBy] = [undefined, false, []];
 }
 
-const silentMs = () => scheduler.nowMs() - toldAtMs;
+const silentMs = () => (hasLeft ? Number.POSITIVE_INFINITY : scheduler.nowMs() - toldAtMs);
 const passed = (ms: number) => new Promise<void>((resolve) => scheduler.schedule(ms, { onTimer: () => resolve() }, 0));
 
 /** Both nodes live, and this one reads the store so long after the other has told it something. */
-function succession(readLateMs: number): CallSuccession {
+function succession(readLateMs: number, self = 'own'): CallSuccession {
   const store: Partial<SharedCalls> = {
     holders: async () => {
       if (failure !== undefined) throw failure;
       const found = left.length > 0 ? [{ name: 'other', silentMs: silentMs() }] : [];
-      await passed(storeMs);
+      // Its node is busy, and hears of it late.
+      await passed(self === counterpart ? 100 : storeMs);
       return mayHaveMissed ? [{ name: 'own', silentMs: Number.POSITIVE_INFINITY }, ...found] : found;
     },
     take: async (node) => {
@@ -84,10 +88,10 @@ function succession(readLateMs: number): CallSuccession {
   };
   const peers: PeerNodes = {
     ...NO_PEERS,
-    names: () => ['other'],
+    names: () => (isForgotten ? [] : ['other']),
     addressOf: () => ({ transport: 'udp', address: '192.0.2.1', port: 5060 }),
     quietMs: (name) => (isForgotten || name === 'own' ? undefined : scheduler.nowMs() - readToldAtMs),
-    counterpartOf: () => counterpart,
+    counterpartOf: () => (self === counterpart ? undefined : counterpart),
     followed: (name) => happened.push(`${name} followed`),
   };
   every(TELL_MS, 0, () => {
@@ -97,7 +101,7 @@ function succession(readLateMs: number): CallSuccession {
     readToldAtMs = toldAtMs;
   });
   return new CallSuccession({
-    node: 'own',
+    node: self,
     store: store as SharedCalls,
     peers,
     known: new KnownNodes(peers, { isOwnHost: () => false }),
@@ -111,6 +115,7 @@ function succession(readLateMs: number): CallSuccession {
     },
     takeOver: (nodes, _calls, ms) => {
       silentForMs = ms;
+      takenBy.push(self);
       happened.push('taken over');
       takenFrom.push(...nodes);
       if (comesWrong !== undefined) throw comesWrong;
@@ -231,6 +236,58 @@ test('and anew when it was silent for a while and has come back, with calls all 
   await pass(700);
   expect(takenAtMs).toBeDefined();
   one.stop();
+});
+
+test('what a node has left in good order is taken at the next look, though it tells of itself and answers until it ends', async () => {
+  const one = succession(0);
+  one.start();
+  await pass(5_000);
+  const leftAtMs = scheduler.nowMs();
+  hasLeft = true;
+  await pass(2_000);
+  expect((takenAtMs ?? Number.NaN) - leftAtMs).toBeLessThan(1_000);
+  expect(asked).toEqual([]);
+  expect(silentForMs).toBe(Number.POSITIVE_INFINITY);
+  one.stop();
+});
+
+test('once it is gone from the roster it is looked for at once', async () => {
+  for (let afterMs = 0; afterMs <= 1_050; afterMs += 50) {
+    begin();
+    const one = succession(0);
+    one.start();
+    await pass(3_000 + afterMs);
+    const leftAtMs = scheduler.nowMs();
+    [hasLeft, isForgotten] = [true, true];
+    await pass(100);
+    expect((takenAtMs ?? Number.NaN) - leftAtMs).toBeLessThanOrEqual(60);
+    one.stop();
+  }
+});
+
+test('what a worker of another machine has left the one of its number takes, whenever that looks next, also where a request waits here', async () => {
+  for (const isGone of [false, true]) {
+    const letGoAfterMs: number[] = [];
+    for (let afterMs = 0; afterMs <= 1_050; afterMs += 10) {
+      begin();
+      counterpart = 'own-w1';
+      const other = succession(0, counterpart);
+      other.start();
+      await pass(afterMs);
+      const one = succession(0);
+      one.start();
+      await pass(3_000);
+      const cameAtMs = scheduler.nowMs();
+      [hasLeft, isForgotten] = [true, isGone];
+      one.mayCome(() => letGoAfterMs.push(scheduler.nowMs() - cameAtMs));
+      await pass(2_500);
+      expect([afterMs, ...takenBy]).toEqual([afterMs, 'own-w1']);
+      one.stop();
+      other.stop();
+    }
+    expect(letGoAfterMs).toHaveLength(106);
+    expect(Math.max(...letGoAfterMs)).toBeLessThan(isGone ? 500 : 1_400);
+  }
 });
 
 test('how long one that nobody knows any more was silent is what the store says', async () => {
