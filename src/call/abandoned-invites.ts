@@ -13,6 +13,7 @@ export interface LateUser {
 interface Abandoned {
   readonly invite: SentInvite;
   readonly late: LateUser;
+  readonly mayCancel: boolean;
   readonly expiresAtMs: number;
 }
 
@@ -39,25 +40,27 @@ export class AbandonedInvites {
     this.#cancel = cancel;
   }
 
-  add({ request, flow }: SentInvite, late: LateUser): void {
+  /** @param mayCancel false: it was cancelled, and only its late 2xx counts any more */
+  add({ request, flow }: SentInvite, late: LateUser, mayCancel = true): void {
     const { scheduler, timers } = this.#env;
     if (this.#invites.size >= MAX_REMEMBERED) return;
     const expiresAtMs = scheduler.nowMs() + REMEMBERED_T1 * timers.t1Ms;
     // Not the transaction: it leads to the branch, and so to the whole call.
-    this.#invites.set(request.callId(), { invite: { request, flow }, late, expiresAtMs });
+    this.#invites.set(request.callId(), { invite: { request, flow }, late, mayCancel, expiresAtMs });
     this.#timer ??= scheduler.schedule(REMEMBERED_T1 * timers.t1Ms, this, 0);
   }
 
   receive(response: SipResponse): void {
-    const { invite, late } = this.#invites.get(response.callId()) ?? {};
-    if (invite === undefined || late === undefined || response.fromTag() !== invite.request.fromTag()) return;
+    const abandoned = this.#invites.get(response.callId());
+    if (abandoned === undefined || response.fromTag() !== abandoned.invite.request.fromTag()) return;
+    const { invite, late, mayCancel } = abandoned;
     if (response.status >= 200) {
       late.onResponse(response, invite);
       return;
     }
     // RFC 3261 §9.1: from its first provisional response on it may be cancelled. It was silent for so long that another target was tried, beside
     // which it would ring on.
-    if (response.topBranch() !== invite.request.topVia().branch) return;
+    if (!mayCancel || response.topBranch() !== invite.request.topVia().branch) return;
     this.#invites.delete(response.callId());
     this.#cancel(invite, late);
   }

@@ -375,8 +375,8 @@ export class Calls implements CallRegistry {
     return this.find(request.callId(), request.toTag() ?? '', request.fromTag() ?? '');
   }
 
-  abandon(invite: SentInvite, late: LateUser): void {
-    this.#abandoned.add(invite, late);
+  abandon(invite: SentInvite, late: LateUser, mayCancel?: boolean): void {
+    this.#abandoned.add(invite, late, mayCancel);
   }
 
   callEnded(call: Call): void {

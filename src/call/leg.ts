@@ -91,8 +91,8 @@ export interface LegRegistry {
   readonly halves: Pick<Halves, 'add' | 'remove'>;
   add(leg: Leg): void;
   remove(leg: Leg): void;
-  /** An INVITE was given up without a final response: `late` hears the 2xx that may still come. */
-  abandon(invite: SentInvite, late: LateUser): void;
+  /** An INVITE was given up without a final response: `late` hears the 2xx that may still come. `mayCancel`: it was not cancelled. */
+  abandon(invite: SentInvite, late: LateUser, mayCancel?: boolean): void;
   /** In the name of the process that has asked. */
   cancelRinging(ringing: RingingInvite): void;
   /** The leg of a dialog, for Replaces. */

@@ -88,12 +88,17 @@ function credentialsOf({ headers }: SipRequest): string {
   return JSON.stringify(fields);
 }
 
-/** Hears what comes to an INVITE of another process that was cancelled here. */
+/** Where INVITEs are remembered that were given up; `Calls` is it. */
+interface LateRegistry {
+  abandon(invite: SentInvite, late: LateUser, mayCancel: boolean): void;
+}
+
+/** Hears what comes to an INVITE that was cancelled here: one of another process, or one that was given up before. */
 export class CancelledInvite implements ClientTransactionUser {
   readonly #late: LateUser;
-  readonly #registry: { abandon(invite: SentInvite, late: LateUser): void };
+  readonly #registry: LateRegistry;
 
-  constructor(late: LateUser, registry: { abandon(invite: SentInvite, late: LateUser): void }) {
+  constructor(late: LateUser, registry: LateRegistry) {
     this.#late = late;
     this.#registry = registry;
   }
@@ -104,10 +109,11 @@ export class CancelledInvite implements ClientTransactionUser {
   }
 
   onTimeout(transaction: ClientTransaction): void {
-    this.#registry.abandon(transaction, this.#late);
+    this.#registry.abandon(transaction, this.#late, false);
   }
 
+  /** What has gone into a connection that had ended has cancelled nothing. */
   onTransportError(_reason: string, transaction: ClientTransaction): void {
-    this.#registry.abandon(transaction, this.#late);
+    this.#registry.abandon(transaction, this.#late, transaction.flow.closed);
   }
 }

@@ -122,6 +122,44 @@ describe('a phone that registered at another node', () => {
     expect(alice.responses().at(-1)?.status).toBe(200);
   });
 
+  test('whose node was silent, and never answers what is cancelled there, hears CANCEL once, however often it says that it rings', async () => {
+    const { bob, alice, node, world: made } = await world();
+    alice.call('102');
+    made.run(900);
+    const late = node.took('INVITE');
+    bob.answer(bob.took('INVITE'), 486, 'Busy Here');
+    node.answer(late, 180, 'Ringing');
+    made.run(100);
+    node.answer(node.took('CANCEL'), 200, 'OK');
+    // §13.3.1.1: it repeats that each minute.
+    for (let minutes = 0; minutes < 5; minutes++) {
+      made.run(60_000);
+      node.answer(late, 180, 'Ringing');
+    }
+    made.run(10_000);
+    // Copies of it have its branch, and it was answered before there was one.
+    expect(node.peer.received.filter((message) => String(message).startsWith('CANCEL'))).toHaveLength(1);
+  });
+
+  test('whose node was silent, and answers 200 when its CANCEL is over, is left there with ACK and BYE', async () => {
+    const { bob, alice, node, world: made } = await world();
+    alice.call('102');
+    made.run(900);
+    const late = node.took('INVITE');
+    bob.answer(bob.took('INVITE'), 486, 'Busy Here');
+    node.answer(late, 180, 'Ringing');
+    made.run(100);
+    node.answer(node.took('CANCEL'), 200, 'OK');
+    made.run(60_000);
+    node.answer(late, 200, 'OK', {}, SDP);
+    made.run(100);
+    expect([node.requests('CANCEL').length, node.requests('ACK').length, node.took('BYE').callId()]).toEqual([
+      1,
+      1,
+      late.callId(),
+    ]);
+  });
+
   test('whose node was silent, and is another process by then: it is the one before that was silent', async () => {
     const { alice, running, world: made } = await world();
     alice.call('102');
