@@ -1,5 +1,6 @@
 import type { Timer } from '../base/scheduler.ts';
 import type { SipResponse } from '../sip/message/index.ts';
+import type { Flow } from '../sip/transport/index.ts';
 import type { CallEnvironment, ClientTransaction } from './ports.ts';
 
 /** What of its transaction answers to an INVITE need. */
@@ -50,10 +51,12 @@ export class AbandonedInvites {
     this.#timer ??= scheduler.schedule(REMEMBERED_T1 * timers.t1Ms, this, 0);
   }
 
-  receive(response: SipResponse): void {
+  receive(response: SipResponse, flow: Flow): void {
     const abandoned = this.#invites.get(response.callId());
     if (abandoned === undefined || response.fromTag() !== abandoned.invite.request.fromTag()) return;
-    const { invite, late, mayCancel } = abandoned;
+    const { invite: sent, late, mayCancel } = abandoned;
+    // RFC 3261 §18.2.2: a callee whose connection has ended answers over a new one, and nothing reaches it over the old one.
+    const invite = sent.flow.closed ? { request: sent.request, flow } : sent;
     if (response.status >= 200) {
       late.onResponse(response, invite);
       return;

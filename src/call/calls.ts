@@ -242,8 +242,8 @@ export class Calls implements CallRegistry {
   }
 
   /** A 1xx or 2xx to an INVITE that matches no transaction any more. */
-  strayAnswer(response: SipResponse): void {
-    this.#abandoned.receive(response);
+  strayAnswer(response: SipResponse, flow: Flow): void {
+    this.#abandoned.receive(response, flow);
   }
 
   /** Calls with the settings of these, that are only thought through. They find the places that are left here; nothing is counted here. */

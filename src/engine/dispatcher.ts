@@ -83,8 +83,8 @@ export class Dispatcher implements EndpointUser {
     return this.#served.continuity.mayCancel(cancel, flow, again);
   }
 
-  onStrayAnswer(response: SipResponse): void {
-    this.#served.calls.strayAnswer(response);
+  onStrayAnswer(response: SipResponse, flow: Flow): void {
+    this.#served.calls.strayAnswer(response, flow);
   }
 
   onLateCancel(cancel: LateCancel): void {

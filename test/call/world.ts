@@ -340,7 +340,7 @@ export class Engine {
       {
         onRequest: (transaction, request) => this.#receive(transaction, request),
         onAck: (request, flow) => this.calls.ack(request, flow),
-        onStrayAnswer: (response) => this.calls.strayAnswer(response),
+        onStrayAnswer: (response, flow) => this.calls.strayAnswer(response, flow),
       },
       silentLog,
     );
