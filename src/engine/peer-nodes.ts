@@ -32,10 +32,10 @@ export interface PeerNodes {
   /** This node has gone on with a node's calls: they are that one's no more. */
   followed(node: string): void;
   /**
-   * The worker beside this one that has the number of a worker of another machine, and so the same of the ports that workers share: what is sent to
-   * that one's place comes to it. Undefined: this one is no worker, or has that number itself, or none is there.
+   * Whether another worker beside this one has the number of this worker of another machine, and so its own port, and its share of what comes to the
+   * shared one where both machines have as many.
    */
-  counterpartOf(node: string): string | undefined;
+  hasCounterpart(node: string): boolean;
   /** Names of those that are known to be there, or were a moment ago. */
   names(): readonly string[];
   /** Whether another node is there that takes new calls, and so those of this one. */
@@ -71,7 +71,7 @@ export const NO_PEERS: PeerNodes = {
   registeredAt: () => undefined,
   noteSilent() {},
   followed() {},
-  counterpartOf: () => undefined,
+  hasCounterpart: () => false,
   names: () => [],
   hasSuccessor: () => false,
   quietMs: () => undefined,

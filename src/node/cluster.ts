@@ -37,12 +37,14 @@ export class RosterPeers implements PeerNodes {
     return this.#roster.others().map(({ name }) => name);
   }
 
-  counterpartOf(name: string): string | undefined {
-    const worker = this.#ofNode === undefined ? undefined : workerOf(name);
-    if (worker === undefined) return undefined;
-    const counterpart = this.#roster.others().find((other) => other.name === workerName(this.#ofNode ?? '', worker));
-    const isThere = counterpart !== undefined && counterpart.name !== name && counterpart.isDraining !== true;
-    return isThere && this.#isHeard(counterpart.toldAtMs ?? counterpart.heardAtMs) ? counterpart.name : undefined;
+  hasCounterpart(name: string): boolean {
+    const ofNode = this.#ofNode;
+    const worker = workerOf(name);
+    if (ofNode === undefined || worker === undefined) return false;
+    const wanted = workerName(ofNode, worker);
+    const counterpart = wanted === name ? undefined : this.#roster.others().find((other) => other.name === wanted);
+    if (counterpart === undefined || counterpart.isDraining === true) return false;
+    return this.#isHeard(counterpart.toldAtMs ?? counterpart.heardAtMs);
   }
 
   hasSuccessor(): boolean {

@@ -245,7 +245,7 @@ export class CallSuccession implements TimerTarget {
   /** Whether another worker of this machine is to go on with its calls. */
   #isLeft(name: string, forMs: number): boolean {
     const { peers, scheduler } = this.#options;
-    if (peers.counterpartOf(name) === undefined) return false;
+    if (!peers.hasCounterpart(name)) return false;
     const nowMs = scheduler.nowMs();
     const sinceMs = this.#leftSinceMs.get(name) ?? nowMs;
     this.#leftSinceMs.set(name, sinceMs);

@@ -91,7 +91,7 @@ function succession(readLateMs: number, self = 'own'): CallSuccession {
     names: () => (isForgotten ? [] : ['other']),
     addressOf: () => ({ transport: 'udp', address: '192.0.2.1', port: 5060 }),
     quietMs: (name) => (isForgotten || name === 'own' ? undefined : scheduler.nowMs() - readToldAtMs),
-    counterpartOf: () => (self === counterpart ? undefined : counterpart),
+    hasCounterpart: () => counterpart !== undefined && self !== counterpart,
     followed: (name) => happened.push(`${name} followed`),
   };
   every(TELL_MS, 0, () => {
