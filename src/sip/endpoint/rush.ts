@@ -2,8 +2,11 @@
 const WINDOW_MS = 20;
 /** In so many of these in a row it is no burst: what was sent at once is in one, or in the second in part. */
 const WINDOWS = 2;
-/** So many times what there is time for is more than any node is offered that carries its load. */
-const TIMES = 1.5;
+/**
+ * So many times what there is time for. With less nobody of those that are let in for a burst waits too long, and most who would be judged
+ * anew have waited so long that their refusal would be late.
+ */
+const TIMES = 2.25;
 
 /**
  * Whether clearly more requests come than there is time for, and go on coming. Requests wait for two reasons: the thread was away, as while

@@ -228,10 +228,10 @@ describe('more than there is time for', () => {
     const cameMs = new Map<string, number>();
     thread.served.add('copy 8');
     let before = 0;
-    // Three times as many as there is time for.
+    // Four times as many as there is time for.
     for (let turn = 0; turn < 20 && thread.refused.length === 0; turn++) {
-      for (let call = 0; call < 15; call++) {
-        const name = call === 14 ? `copy ${turn}` : `call ${turn} ${call}`;
+      for (let call = 0; call < 20; call++) {
+        const name = call === 19 ? `copy ${turn}` : `call ${turn} ${call}`;
         cameMs.set(name, thread.nowMs);
         thread.push('INVITE', name);
       }
@@ -249,13 +249,13 @@ describe('more than there is time for', () => {
   });
 
   describe('whoever was let in for a burst is judged anew in turn of the sources', () => {
-    /** Three times as many as there is time for, from sources that send so much each, until they are refused. Returns how many wait of each. */
+    /** Nearly five times as many as there is time for, from sources that send so much each, until they are refused. Returns how many wait of each. */
     const overload = (weights: number[]) => {
       thread.busy();
       const senders = weights.flatMap((weight, source) => Array.from({ length: weight }, () => source));
       const waiting = weights.map(() => 0);
       for (let turn = 0, sent = 0; turn < 20 && thread.refused.length === 0; turn++) {
-        for (let call = 0; call < 15; call++, sent++) {
+        for (let call = 0; call < 24; call++, sent++) {
           const source = senders[sent % senders.length] as number;
           thread.push('INVITE', `${source}`, `192.0.2.${10 + source}`);
           waiting[source] = (waiting[source] as number) + 1;

@@ -28,21 +28,21 @@ function isRushAfter(...windows: readonly Window[]): boolean {
   return rush.isOne;
 }
 
-test('more than one and a half times what there is time for, in two windows in a row', () => {
-  expect(isRushAfter({ came: 80 })).toBe(false);
-  expect(isRushAfter({ came: 80 }, { came: 80 })).toBe(true);
-  expect(isRushAfter({ came: 61 }, { came: 61 })).toBe(true);
-  expect(isRushAfter({ came: 60 }, { came: 60 })).toBe(false);
+test('more than two and a quarter times what there is time for, in two windows in a row', () => {
+  expect(isRushAfter({ came: 120 })).toBe(false);
+  expect(isRushAfter({ came: 120 }, { came: 120 })).toBe(true);
+  expect(isRushAfter({ came: 91 }, { came: 91 })).toBe(true);
+  expect(isRushAfter({ came: 90 }, { came: 90 })).toBe(false);
 });
 
 test('those taken and refused have come as well', () => {
-  expect(isRushAfter({ came: 80, took: 40 }, { came: 80, took: 40 })).toBe(true);
-  expect(isRushAfter({ came: 80, took: 20, refused: 60 }, { came: 80, took: 20, refused: 60 })).toBe(true);
+  expect(isRushAfter({ came: 120, took: 40 }, { came: 120, took: 40 })).toBe(true);
+  expect(isRushAfter({ came: 120, took: 20, refused: 100 }, { came: 120, took: 20, refused: 100 })).toBe(true);
 });
 
 test('however much comes at once, it is no rush unless more follows', () => {
   expect(isRushAfter({ came: 400 }, { came: 30, took: 40 })).toBe(false);
-  expect(isRushAfter({ came: 80 }, { came: 30, took: 40 }, { came: 80 })).toBe(false);
+  expect(isRushAfter({ came: 120 }, { came: 30, took: 40 }, { came: 120 })).toBe(false);
 });
 
 test('what comes as ever while the thread is away is none: it is counted over that time', () => {
@@ -50,10 +50,10 @@ test('what comes as ever while the thread is away is none: it is counted over th
 });
 
 test('nor is it while few wait, or as many are taken as come', () => {
-  expect(isRushAfter({ came: 80, isMuch: false }, { came: 80, isMuch: false })).toBe(false);
-  expect(isRushAfter({ came: 80, took: 80 }, { came: 80, took: 80 })).toBe(false);
+  expect(isRushAfter({ came: 120, isMuch: false }, { came: 120, isMuch: false })).toBe(false);
+  expect(isRushAfter({ came: 120, took: 120 }, { came: 120, took: 120 })).toBe(false);
 });
 
 test('it is over with the first window in which no more comes than that', () => {
-  expect(isRushAfter({ came: 80 }, { came: 80 }, { came: 40, took: 20 })).toBe(false);
+  expect(isRushAfter({ came: 120 }, { came: 120 }, { came: 40, took: 20 })).toBe(false);
 });
