@@ -1,6 +1,7 @@
 import type { Log } from '../base/log.ts';
 import { inSlices, type Steps } from '../base/steps.ts';
 import type { BindingStore, StoredBinding } from './ports.ts';
+import { isReadableBinding } from './readable.ts';
 
 /**
  * So long all of it together waits for calls that wait. What is not asked for by name needs it whole: listings, counts, who is known by its
@@ -58,12 +59,14 @@ export class BindingRestoration {
 
   *#takeIn(bindings: Iterable<StoredBinding>): Steps<void> {
     const lists = new Map<string, StoredBinding[]>();
+    const { log, onRead } = this.#options;
     for (const binding of bindings) {
-      this.#options.onRead(binding);
+      yield;
+      if (!isReadableBinding(binding, log)) continue;
+      onRead(binding);
       const list = lists.get(binding.aor);
       if (list === undefined) lists.set(binding.aor, [binding]);
       else list.push(binding);
-      yield;
     }
     this.#toBringBack = lists;
     this.#isRead = true;
@@ -73,7 +76,11 @@ export class BindingRestoration {
 
   /** The list of an AOR as another node wrote it: taken over at once, or after what is being read. */
   told(aor: string, bindings: readonly StoredBinding[]): void {
-    this.#heldRemote.set(aor, bindings);
+    const { log } = this.#options;
+    this.#heldRemote.set(
+      aor,
+      bindings.filter((binding) => isReadableBinding(binding, log, aor)),
+    );
     this.catchUp(aor);
   }
 

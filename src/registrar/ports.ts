@@ -114,7 +114,7 @@ export interface BindingChange {
 export interface BindingStore {
   /** Several nodes write to it. */
   readonly isShared?: boolean;
-  /** Every binding kept, expired ones included. */
+  /** Every binding kept, expired ones included, as it is kept: who takes them looks whether they can be read. */
   load(): Promise<Iterable<StoredBinding>>;
   /** Applies changes in order; called with at most one batch at a time. A rejected batch is tried again. */
   write(changes: readonly BindingChange[]): Promise<void>;

@@ -17,6 +17,7 @@ import {
   type StoredRemoval,
 } from './ports.ts';
 import { reachOf } from './reach.ts';
+import { isReadableRemoval } from './readable.ts';
 import {
   type AskedContact,
   isRefusal,
@@ -241,7 +242,10 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
    * taken away or the same contact has registered there since; if the other node did not know, the merged list is written.
    */
   applyRemote(aor: string, bindings: readonly StoredBinding[], removals: readonly StoredRemoval[] = []): void {
-    this.#removals?.add(aor, removals);
+    this.#removals?.add(
+      aor,
+      removals.filter((removal) => isReadableRemoval(removal, this.#log, aor)),
+    );
     this.#restoration.told(aor, bindings);
   }
 

@@ -563,22 +563,71 @@ describe('restart and other nodes', () => {
     expect(await Promise.race([restored, late])).toBe(20_000);
   });
 
-  test('an AOR that cannot be read costs no other, when all are brought back and when another node tells of it', async () => {
-    const { store, kept, letRead } = await slowStore(3, 'b');
-    const warnings: unknown[] = [];
-    const log = { ...silentLog, warn: (event: string, fields?: object) => warnings.push({ event, ...fields }) };
-    const [first, second, third] = kept as [StoredBinding, StoredBinding, StoredBinding];
-    const broken = { ...second, contactUri: undefined as never };
-    store.load = () => Promise.resolve([first, broken, third]);
-    const here = registrarWorld({ store, node: 'a', log });
+  describe.each<[string, (binding: StoredBinding) => unknown]>([
+    ['no object', () => null],
+    ['no Contact', (binding) => ({ ...binding, contactUri: undefined })],
+    ['a Contact that is no URI', (binding) => ({ ...binding, contactUri: 'sip:' })],
+    ['no source', ({ source: _, ...rest }) => rest],
+    ['a source without address', (binding) => ({ ...binding, source: { ...binding.source, address: undefined } })],
+    ['a target that is a text', (binding) => ({ ...binding, target: '192.0.2.4:5060' })],
+    ['a Path that is a text', (binding) => ({ ...binding, path: 'sip:proxy.example.com' })],
+    ['no expiry', (binding) => ({ ...binding, expiresAtWallMs: null })],
+  ])('a stored binding with %s', (_name, spoil) => {
+    async function world() {
+      const { store, kept, letRead } = await slowStore(3, 'b');
+      letRead();
+      const warnings: unknown[] = [];
+      const log = { ...silentLog, warn: (event: string, fields?: object) => warnings.push({ event, ...fields }) };
+      const sources: string[] = [];
+      const listener = {
+        onRegistered() {},
+        onUnregistered() {},
+        onRead: ({ source: { address } }: StoredBinding) => sources.push(address),
+      };
+      const here = registrarWorld({ store, node: 'a', log, listener });
+      const [first, second, third] = kept as [StoredBinding, StoredBinding, StoredBinding];
+      const sibling = { ...second, contactUri: 'sip:sibling@192.0.2.8', callId: 'sibling' };
+      return { store, here, warnings, sources, first, second, third, sibling, broken: spoil(second) as StoredBinding };
+    }
+    const warning = { event: 'registration-not-read', aor: expect.any(String), error: expect.any(String) };
+
+    test('costs no other, of its AOR or of another one, when all are brought back', async () => {
+      const { store, here, warnings, sources, first, third, sibling, broken } = await world();
+      store.load = () => Promise.resolve([first, broken, sibling, third]);
+      expect(await here.registrar.restore()).toBe(3);
+      const urisOf = ({ aor }: StoredBinding) => here.registrar.bindings(aor).map(({ contactUri }) => contactUri);
+      expect([first, sibling, third].map(urisOf)).toEqual(
+        [first, sibling, third].map(({ contactUri }) => [contactUri]),
+      );
+      expect(sources).toHaveLength(3);
+      expect(warnings).toEqual([warning]);
+    });
+
+    test('costs no other when another node tells of it', async () => {
+      const { here, warnings, second, sibling, broken } = await world();
+      here.registrar.applyRemote(second.aor, [broken, sibling]);
+      expect(here.registrar.bindings(second.aor).map(({ contactUri }) => contactUri)).toEqual([sibling.contactUri]);
+      expect(warnings).toEqual([{ ...warning, aor: second.aor }]);
+      here.registrar.applyRemote(second.aor, [second]);
+      expect(here.registrar.bindings(second.aor)).toHaveLength(1);
+    });
+  });
+
+  test('what was taken away elsewhere and cannot be read costs nothing beside it', async () => {
+    const { store, kept, letRead } = await slowStore(1, 'b');
     letRead();
-    expect(await here.registrar.restore()).toBe(2);
-    expect(here.registrar.bindings(second.aor)).toEqual([]);
-    here.registrar.applyRemote(second.aor, [broken]);
-    const warning = { event: 'registration-not-read', aor: second.aor, error: expect.stringContaining('TypeError') };
-    expect(warnings).toEqual([warning, warning]);
-    here.registrar.applyRemote(second.aor, [second]);
-    expect(here.registrar.bindings(second.aor)).toHaveLength(1);
+    const here = registrarWorld({ store, node: 'a' });
+    const [binding] = kept as [StoredBinding];
+    const { aor, contactUri, callId, cseq, node, refreshedAtWallMs } = binding;
+    const gone = { contactUri, callId, cseq, node, refreshedAtWallMs, instance: undefined, regId: undefined };
+    const removal = { ...gone, untilWallMs: binding.expiresAtWallMs };
+    const sibling = { ...binding, contactUri: 'sip:sibling@192.0.2.8', callId: 'sibling' };
+    here.registrar.applyRemote(
+      aor,
+      [binding, sibling],
+      [null as never, { ...removal, contactUri: null as never }, removal],
+    );
+    expect(here.registrar.bindings(aor).map((one) => one.contactUri)).toEqual([sibling.contactUri]);
   });
 
   test('the listener hears of each that is read, and of each that is back', async () => {
