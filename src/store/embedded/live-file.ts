@@ -7,6 +7,7 @@ import type { CallChanges, Fate, KeptCalls, SaidCall } from '../../call/index.ts
 import type { AddressClaim } from '../../provisioning/directory/precedence.ts';
 import type { BindingChange, StoredBinding } from '../../registrar/ports.ts';
 import type { TallyAddition, TallyTotal } from '../../trunks/tallies.ts';
+import { listIn } from '../list-in.ts';
 import { KEEP_FATES_MS, MAX_OVER_CALLS, MAX_SIGN_INS } from '../stores.ts';
 import { inTransaction, openSqliteFile, probeSqliteFile, type SqliteFileOptions } from './sqlite-file.ts';
 
@@ -37,8 +38,10 @@ export class LiveFile {
 
   loadBindings(): StoredBinding[] {
     const bindings: StoredBinding[] = [];
-    for (const row of this.#database.prepare('SELECT document FROM binding ORDER BY place').iterate()) {
-      bindings.push(...(JSON.parse(String(row['document'])) as StoredBinding[]));
+    for (const row of this.#database.prepare('SELECT aor, document FROM binding ORDER BY place').iterate()) {
+      // What is no list is told of by who reads them, as a binding that lacks all but its address.
+      const unread = { aor: String(row['aor']) } as StoredBinding;
+      bindings.push(...(listIn<StoredBinding>(String(row['document'])) ?? [unread]));
     }
     return bindings;
   }

@@ -5,6 +5,7 @@
 import type { Log } from '../../base/log.ts';
 import type { Clock } from '../../base/scheduler.ts';
 import type { BindingChange, StoredBinding, StoredRemoval } from '../../registrar/ports.ts';
+import { listIn } from '../list-in.ts';
 import type { SharedBindingStore } from '../stores.ts';
 import { fieldOf, type StreamEntry } from './events.ts';
 import type { Keys } from './keys.ts';
@@ -47,7 +48,7 @@ export class RedisBindings implements SharedBindingStore {
     const known = new Set<string>();
     await this.#scan((aor, found) => {
       known.add(aor);
-      bindings.push(...found);
+      bindings.push(...(found ?? []));
     });
     this.#known = known;
     this.#sequence = sequence;
@@ -113,12 +114,13 @@ export class RedisBindings implements SharedBindingStore {
         await this.#resync();
         return;
       }
-      const aors = new Set<string>();
-      for (const entry of entries) {
-        if (fieldOf(entry, 'node') === node) continue;
-        for (const aor of JSON.parse(fieldOf(entry, 'aors')) as string[]) aors.add(aor);
+      const foreign = entries.filter((entry) => fieldOf(entry, 'node') !== node);
+      const named = foreign.map((entry) => listIn<string>(fieldOf(entry, 'aors')));
+      if (named.includes(undefined)) {
+        await this.#resync();
+        return;
       }
-      await this.#tellOf([...aors]);
+      await this.#tellOf([...new Set(named.flatMap((aors) => aors ?? []))]);
       this.#sequence = from + entries.length;
     }
   }
@@ -157,34 +159,43 @@ export class RedisBindings implements SharedBindingStore {
         const document = documents[index];
         if (document == null) this.#known.delete(aor);
         else this.#known.add(aor);
-        this.#tell(aor, listOf<StoredBinding>(document), listOf<StoredRemoval>(removed[index]));
+        this.#tell(aor, this.#listOf<StoredBinding>(aor, document), this.#listOf<StoredRemoval>(aor, removed[index]));
       }
     }
   }
 
-  async #scan(onAor: (aor: string, bindings: StoredBinding[]) => void): Promise<void> {
+  /** @param onAor undefined: they cannot be read */
+  async #scan(onAor: (aor: string, bindings: readonly StoredBinding[] | undefined) => void): Promise<void> {
     const { link, keys } = this.#options;
-    await scanHash(link, keys.bindings, (aor, document) => onAor(aor, JSON.parse(String(document))));
+    await scanHash(link, keys.bindings, (aor, document) => onAor(aor, this.#listOf<StoredBinding>(aor, document)));
   }
 
   async #removals(): Promise<ReadonlyMap<string, readonly StoredRemoval[]>> {
     const { link, keys } = this.#options;
     const removals = new Map<string, readonly StoredRemoval[]>();
-    await scanHash(link, keys.bindingRemovals, (aor, document) => removals.set(aor, listOf<StoredRemoval>(document)));
+    await scanHash(link, keys.bindingRemovals, (aor, document) => {
+      const list = this.#listOf<StoredRemoval>(aor, document);
+      if (list !== undefined) removals.set(aor, list);
+    });
     return removals;
   }
 
-  #tell(aor: string, bindings: readonly StoredBinding[], removals: readonly StoredRemoval[] = []): void {
+  /** Undefined: it cannot be read, which costs no other address. */
+  #listOf<T>(aor: string, document: Buffer | null | undefined): readonly T[] | undefined {
+    const list = document == null ? [] : listIn<T>(String(document));
+    if (list === undefined) this.#options.log.warn('registration-not-read', { aor, error: 'no list in JSON' });
+    return list;
+  }
+
+  /** @param bindings undefined: they cannot be read, so what is known of them stays */
+  #tell(aor: string, bindings: readonly StoredBinding[] | undefined, removals: readonly StoredRemoval[] = []): void {
+    if (bindings === undefined) return;
     for (const listener of this.#listeners) listener(aor, bindings, removals);
   }
 }
 
 function documentOf(list: readonly unknown[]): string {
   return list.length === 0 ? '' : JSON.stringify(list);
-}
-
-function listOf<T>(document: Buffer | null | undefined): readonly T[] {
-  return document == null ? [] : (JSON.parse(String(document)) as T[]);
 }
 
 async function scanHash(link: RedisLink, key: string, onField: (field: string, value: Buffer) => void): Promise<void> {

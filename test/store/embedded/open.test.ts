@@ -47,6 +47,22 @@ describe('files', () => {
     for (const file of files) expect([file, statSync(join(folder, file)).mode & 0o777]).toEqual([file, 0o600]);
   });
 
+  test('an address whose registrations are no list costs no other: all that is read of it is whose they are', async () => {
+    const folder = temporaryFolder();
+    const stores = await open(folder);
+    const four = ['101@acme', '102@acme', '103@acme', '104@acme'];
+    await stores.bindings.write(four.map((aor) => ({ aor, bindings: [binding(aor)] })));
+    await stores.close();
+    const database = new DatabaseSync(join(folder, 'live.db'));
+    database.exec(`UPDATE binding SET document = 'no JSON' WHERE aor = '102@acme'`);
+    database.exec(`UPDATE binding SET document = '{"no":"list"}' WHERE aor = '103@acme'`);
+    database.close();
+    const again = await open(folder);
+    onTestFinished(() => again.close());
+    const read = [...(await again.bindings.load())];
+    expect(read).toEqual([binding('101@acme'), { aor: '102@acme' }, { aor: '103@acme' }, binding('104@acme')]);
+  });
+
   test('no secret is readable in any file', async () => {
     const folder = join(temporaryFolder(), 'data');
     await filled(folder);

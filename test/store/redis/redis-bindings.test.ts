@@ -81,6 +81,61 @@ describe.skipIf(peersSkipped)('bindings of several nodes on one Redis', () => {
     ]);
   });
 
+  describe.each(['no JSON', '{"no":"list"}'])('an address whose entry is %j', (document) => {
+    const spoil = (kind: string) => admin.hset(key(kind), '102@acme', document);
+    const onAll = () => {
+      const told = new Map<string, readonly StoredBinding[]>();
+      b.bindings.onRemoteChange?.((aor, bindings) => told.set(aor, bindings));
+      return told;
+    };
+    const three = ['101@acme', '102@acme', '103@acme'];
+    const written = () => a.bindings.write(three.map((aor) => ({ aor, bindings: [binding(aor)], removals: [] })));
+
+    test('costs no other when all are read at a start', async () => {
+      await written();
+      await spoil('bindings');
+      const read = [...(await b.bindings.load())].map(({ aor }) => aor);
+      expect(read.sort()).toEqual(['101@acme', '103@acme']);
+    });
+
+    test('costs no other when a node is told of what others write, whether of phones or of what was taken away', async () => {
+      await b.bindings.load();
+      const told = onAll();
+      const both = admin.multi().hset(key('bindings'), '102@acme', document);
+      both.hset(key('bindings:removed'), '101@acme', document);
+      both.hincrby(key('meta'), 'bindings', 1);
+      both.xadd(key('bindings:events'), '1-0', 'node', 'node-a', 'aors', JSON.stringify(three));
+      both.hset(key('bindings'), '101@acme', JSON.stringify([binding('101@acme')]));
+      await both.exec();
+      await eventually(() => told.has('103@acme'));
+      expect([...told].map(([aor, { length }]) => [aor, length])).toEqual([
+        ['101@acme', 1],
+        ['103@acme', 0],
+      ]);
+    });
+
+    test('costs no other after a gap', async () => {
+      await written();
+      await b.bindings.load();
+      const told = onAll();
+      await spoil('bindings');
+      await spoil('bindings:removed');
+      await admin.multi().del(key('bindings:events')).hincrby(key('meta'), 'bindings', 5000).exec();
+      await eventually(() => told.size === 2);
+      expect([...told.keys()].sort()).toEqual(['101@acme', '103@acme']);
+    });
+  });
+
+  test('a notice that cannot be read is as one that was missed', async () => {
+    await a.bindings.write([{ aor: '101@acme', bindings: [binding('101@acme')] }]);
+    await b.bindings.load();
+    const told = new Set<string>();
+    b.bindings.onRemoteChange?.((aor) => told.add(aor));
+    const notice = admin.multi().hincrby(key('meta'), 'bindings', 1);
+    await notice.xadd(key('bindings:events'), '2-0', 'node', 'node-a', 'aors', 'no JSON').exec();
+    await eventually(() => told.has('101@acme'));
+  });
+
   test('entries of phones that went away more than a day ago are dropped with the next write', async () => {
     const old = { expiresAtWallMs: Date.UTC(2026, 9, 30) };
     await a.bindings.write([{ aor: 'old@acme', bindings: [binding('old@acme', old)] }]);
