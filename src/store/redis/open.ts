@@ -248,7 +248,7 @@ class RedisStores implements Stores {
     });
     const guarded = { storeId: identity.id, meta: keys.meta, channel: keys.channel, refusal };
     const { signalling: link, provisioning: writing } = links;
-    const records = { link, writing, replicas, sealer, ...guarded, onChange: () => this.#lastCopy.changed() };
+    const records = { link, writing, replicas, sealer, log, ...guarded, onChange: () => this.#lastCopy.changed() };
     this.tokens = new RedisRecords({ ...records, key: keys.tokens, kind: 'tokens' }, copy?.tokens);
     this.users = new RedisRecords({ ...records, key: keys.users, kind: 'users' }, copy?.users);
     this.webhooks = new RedisRecords({ ...records, key: keys.webhooks, kind: 'webhooks' }, copy?.webhooks);

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import type { Log } from '../../base/log.ts';
 import type { Sealer } from '../sealer.ts';
 import type { RedisLink } from './link.ts';
 import type { Replicas } from './replicas.ts';
@@ -15,6 +16,7 @@ export interface RedisRecordsOptions {
   /** Those that may be made master; undefined: there are none. */
   readonly replicas: Replicas | undefined;
   readonly sealer: Sealer;
+  readonly log: Log;
   /** Whose id this store has, and where that stands. */
   readonly storeId: string;
   readonly meta: string;
@@ -32,11 +34,14 @@ export interface RedisRecordsOptions {
 /**
  * Small records by id, with a copy in memory: reading answers from the copy when Redis does not, or holds another store, so that an
  * administrator's token is good on a node without its store; writing rejects then. The copy follows what other nodes write
- * ({@link RedisRecords.read}): a token that was revoked elsewhere is not good here later, when there is no Redis to ask.
+ * ({@link RedisRecords.read}): a token that was revoked elsewhere is not good here later, when there is no Redis to ask. A record that cannot
+ * be opened, as one that was sealed with another key, is none here; the others are followed all the same.
  */
 export class RedisRecords<T extends { readonly id: string }> {
   readonly #options: RedisRecordsOptions;
   #copy: Map<string, T>;
+  /** Records that could not be opened when they were read last. */
+  readonly #unread = new Set<string>();
 
   constructor(options: RedisRecordsOptions, copy: readonly T[] = []) {
     this.#options = options;
@@ -67,24 +72,29 @@ export class RedisRecords<T extends { readonly id: string }> {
     return this.copy;
   }
 
-  /** Makes the copy what Redis has. False: that could not be read. */
+  /** Makes the copy what Redis has. False: Redis did not say, or holds another store. */
   async read(): Promise<boolean> {
-    const { link } = this.#options;
+    let row: Buffer[];
     try {
-      const row = (await this.#ask('HGETALL')) as Buffer[];
-      const records = new Map<string, T>();
-      for (let i = 0; i + 1 < row.length; i += 2) {
-        const id = String(row[i]);
-        records.set(id, this.#open(id, row[i + 1] ?? Buffer.alloc(0)));
-      }
-      const isOther = !isDeepStrictEqual(this.#copy, records);
-      this.#copy = records;
-      if (isOther) this.#options.onChange?.();
-      return true;
+      row = (await this.#ask('HGETALL')) as Buffer[];
     } catch (error) {
-      if (link.isClosed) throw error;
+      if (this.#options.link.isClosed) throw error;
       return false;
     }
+    const records = new Map<string, T>();
+    const unread = new Set(this.#unread);
+    for (let i = 0; i + 1 < row.length; i += 2) {
+      const id = String(row[i]);
+      const record = this.#open(id, row[i + 1] ?? Buffer.alloc(0));
+      if (record !== undefined) records.set(id, record);
+      unread.delete(id);
+    }
+    // Those are not there any more.
+    for (const id of unread) this.#unread.delete(id);
+    const isOther = !isDeepStrictEqual(this.#copy, records);
+    this.#copy = records;
+    if (isOther) this.#options.onChange?.();
+    return true;
   }
 
   async put(record: T): Promise<void> {
@@ -128,7 +138,17 @@ export class RedisRecords<T extends { readonly id: string }> {
     if (this.#copy.delete(id)) this.#options.onChange?.();
   }
 
-  #open(id: string, sealed: Uint8Array): T {
-    return this.#options.sealer.openJson<T>(`${this.#options.kind}/${id}`, sealed);
+  /** Undefined: it cannot be opened, which the log hears once. */
+  #open(id: string, sealed: Uint8Array): T | undefined {
+    const { sealer, kind, log } = this.#options;
+    try {
+      const record = sealer.openJson<T>(`${kind}/${id}`, sealed);
+      this.#unread.delete(id);
+      return record;
+    } catch (error) {
+      if (!this.#unread.has(id)) log.warn('record-not-read', { kind, id, error: String(error) });
+      this.#unread.add(id);
+      return undefined;
+    }
   }
 }
