@@ -7,7 +7,7 @@ export const SCHEMA = 1;
  *
  * | name | what |
  * |---|---|
- * | `meta` | hash: `schema`, `id` of the store, `version` of the provisioning, `commit` (that and the token of its last change), `place` (last one given), `bindings`, `tallies`, `records` (sequences), `key-check`, `nonce-secret` |
+ * | `meta` | hash: `schema`, `id` of the store, `version` of the provisioning, `commit` (that and the token of its last change), `place` (last one given), `bindings`, `tallies`, `records` (sequences), `records-token` (of the last write of those), `key-check`, `nonce-secret` |
  * | `tenants`, `trunks`, `certificates` | hash: name → sealed document; `…:order`: sorted set, in the order first written |
  * | `events` | stream, id = version: what each commit changed |
  * | `bindings` | hash: AOR → JSON; `bindings:expiry`: sorted set by time of expiry; `bindings:events`: stream, id = sequence; `bindings:removed`: hash: AOR → JSON of what was taken away |

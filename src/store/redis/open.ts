@@ -192,8 +192,8 @@ class RedisStores implements Stores {
   #watch: Watch | undefined = undefined;
   #isReplaced = false;
   #isTooNew = false;
-  /** Of how many writes of records the copy is; undefined: not known. */
-  #recordsRead: number | undefined = undefined;
+  /** After which write of records they were read; undefined: not known. */
+  #recordsRead: string | undefined = undefined;
   #closing: Promise<void> | undefined = undefined;
 
   constructor(parts: Parts) {
@@ -267,10 +267,10 @@ class RedisStores implements Stores {
     return !read.includes(false);
   }
 
-  /** So many were written, at whichever node. */
-  #seenRecords(written: number): void {
-    if (written === this.#recordsRead) return;
-    this.#recordsRead = written;
+  /** This was the last write of them, at whichever node. */
+  #seenRecords(last: string): void {
+    if (last === this.#recordsRead) return;
+    this.#recordsRead = last;
     this.#readRecords().then(
       (isRead) => {
         if (!isRead) this.#recordsRead = undefined;

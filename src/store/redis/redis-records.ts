@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import type { Log } from '../../base/log.ts';
 import type { Sealer } from '../sealer.ts';
@@ -123,7 +124,7 @@ export class RedisRecords<T extends { readonly id: string }> {
   /** Acknowledged when a replica has it, which a failover does not lose then: a revoked token does not come back. */
   async #write(command: string, ...args: (string | Buffer)[]): Promise<void> {
     const { writing, replicas, meta, key, storeId, channel } = this.#options;
-    const written = writing.run(WRITE_RECORD, [meta, key], [storeId, channel, command, ...args]);
+    const written = writing.run(WRITE_RECORD, [meta, key], [storeId, channel, randomUUID(), command, ...args]);
     await writing.within(WRITE_TIMEOUT_MS, written);
     await replicas?.have();
   }

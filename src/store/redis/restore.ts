@@ -1,4 +1,5 @@
 /** Writes a node's copy into a Redis that has lost the store: the same store again, with everything that the copy holds. */
+import { randomUUID } from 'node:crypto';
 import { StateError } from '../../base/errors.ts';
 import type { Sealer } from '../sealer.ts';
 import { type Keys, SCHEMA } from './keys.ts';
@@ -76,6 +77,7 @@ export async function restoreStore(options: RestoreOptions): Promise<void> {
       options.version + 1,
       Math.max(tenants.length, trunks.length, certificates.length),
       options.sequence,
+      randomUUID(),
       keys.channel,
     ];
     if (Number(await link.run(FINISH_RESTORE, [keys.meta], meta)) !== 1)

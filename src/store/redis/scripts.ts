@@ -120,12 +120,15 @@ redis.call('PUBLISH', ARGV[2], 'bindings')
 return sequence
 `);
 
-/** KEYS meta; ARGV id, schema, key-check, nonce-secret, version, place, sequence of bindings, channel. 1: this is the store from now on. */
+/**
+ * KEYS meta; ARGV id, schema, key-check, nonce-secret, version, place, sequence of bindings, token of the records, channel. 1: this is the store
+ * from now on.
+ */
 export const FINISH_RESTORE = script(`
 if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
 redis.call('HSET', KEYS[1], 'id', ARGV[1], 'schema', ARGV[2], 'key-check', ARGV[3], 'nonce-secret', ARGV[4],
-  'version', ARGV[5], 'place', ARGV[6], 'bindings', ARGV[7])
-redis.call('PUBLISH', ARGV[8], 'provisioning')
+  'version', ARGV[5], 'place', ARGV[6], 'bindings', ARGV[7], 'records-token', ARGV[8])
+redis.call('PUBLISH', ARGV[9], 'provisioning')
 return 1
 `);
 
@@ -135,10 +138,14 @@ if redis.call('HGET', KEYS[1], 'id') ~= ARGV[1] then return redis.error_reply('R
 return redis.call(ARGV[2], KEYS[2], unpack(ARGV, 3))
 `);
 
-/** The same of a command that writes; ARGV id, channel, command, its arguments. Counts what was written (`records` of meta), and tells the others to look. */
+/**
+ * The same of a command that writes; ARGV id, channel, token of this write, command, its arguments. Counts what was written (`records` of meta),
+ * says which was the last (`records-token`), and tells the others to look.
+ */
 export const WRITE_RECORD = script(`
 if redis.call('HGET', KEYS[1], 'id') ~= ARGV[1] then return redis.error_reply('REPLACED the store is another one') end
-redis.call(ARGV[3], KEYS[2], unpack(ARGV, 4))
+redis.call(ARGV[4], KEYS[2], unpack(ARGV, 5))
+redis.call('HSET', KEYS[1], 'records-token', ARGV[3])
 redis.call('PUBLISH', ARGV[2], 'records')
 return redis.call('HINCRBY', KEYS[1], 'records', 1)
 `);

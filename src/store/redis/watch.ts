@@ -18,8 +18,11 @@ export interface WatchAnswer {
   readonly place: StorePlace;
   readonly bindings: number;
   readonly tallies: number;
-  /** Writes of tokens, users and webhooks so far. */
-  readonly records: number;
+  /**
+   * Of tokens, users and webhooks: how many writes there were, and the token of the last, of which older nodes write none. Another text after
+   * each write, in a Redis too that has lost some and had as many since, or was filled from a copy.
+   */
+  readonly records: string;
   readonly schema: number;
   /** When it was asked, of performance.now(): the answer may be older than what other connections have said since. */
   readonly askedAtMs: number;
@@ -96,6 +99,7 @@ export class Watch {
         'tallies',
         'commit',
         'records',
+        'records-token',
       )) as (Buffer | null)[];
       for (const link of links) link.mustBeReady();
     } catch (error) {
@@ -108,13 +112,13 @@ export class Watch {
       this.#isReachable = true;
       this.#options.log.info('store-reachable');
     }
-    const [id, version, bindings, schema, tallies, commit, records] = answer;
+    const [id, version, bindings, schema, tallies, commit, records, recordsToken] = answer;
     onAnswer({
       id: id == null ? undefined : String(id),
       place: placeOf(version, commit),
       bindings: Number(bindings),
       tallies: Number(tallies),
-      records: Number(records),
+      records: `${Number(records)} ${recordsToken ?? ''}`,
       schema: Number(schema),
       askedAtMs,
     });

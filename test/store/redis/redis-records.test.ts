@@ -45,6 +45,23 @@ describe.skipIf(peersSkipped)('records of several nodes on one Redis', () => {
     await eventually(() => copied().every((ids) => ids?.length === 0));
   });
 
+  test('a write that is the same in number as one that Redis has lost is followed', async () => {
+    await a.tokens.put(token('t1'));
+    await eventually(() => copied()[0]?.length === 1);
+    const before = await Promise.all(['meta', 'tokens'].map((name) => admin.dumpBuffer(key(name))));
+    await b.tokens.put(token('t2'));
+    await eventually(() => copied()[0]?.length === 2);
+    // As the replica was, that follows its master without the last write.
+    const failover = admin.multi();
+    for (const [index, name] of ['meta', 'tokens'].entries())
+      failover.restore(key(name), 0, before[index] ?? '', 'REPLACE');
+    await failover.exec();
+    await a.tokens.put(token('t3'));
+    expect(await admin.hget(key('meta'), 'records')).toBe('2');
+    await eventually(() => copied()[0]?.includes('t2') === false);
+    expect(copied()[0]).toEqual(['t1', 't3']);
+  });
+
   test('one that cannot be opened is none, and keeps no other from being followed', async () => {
     await a.tokens.put(token('t1'));
     await eventually(() => copied()[0]?.length === 1);

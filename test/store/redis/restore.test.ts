@@ -2,16 +2,19 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { silentLog } from '../../../src/base/log.ts';
 import { WheelScheduler } from '../../../src/base/wheel-scheduler.ts';
 import type { StoredBinding } from '../../../src/registrar/ports.ts';
+import { LastCopy } from '../../../src/store/redis/last-copy.ts';
 import { RedisLink } from '../../../src/store/redis/link.ts';
+import { Sealer } from '../../../src/store/sealer.ts';
 import { TestAuthority } from '../../kit/certificates.ts';
 import { freePort } from '../../kit/free-port.ts';
 import { peersSkipped } from '../../kit/peers.ts';
 import { type RedisServer, startRedis } from '../../kit/redis.ts';
 import { temporaryFolder } from '../kit.ts';
 import { binding, certificate, commitOf, tenant, trunk, user, webhook } from '../records.ts';
-import { eventually, type RedisWorld, redisWorld } from './world.ts';
+import { eventually, type RedisWorld, redisWorld, STORE_KEY } from './world.ts';
 
 const token = {
   id: 't1',
@@ -83,6 +86,23 @@ describe.skipIf(peersSkipped)('the nodes of a Redis that has lost the store', ()
     await b.provisioning.commit(commitOf(3, { deleteTenants: ['umbrella'] }));
     expect((await a.provisioning.load()).state.tenants.map(({ name }) => name)).toEqual(['acme']);
     await expect(b.shared?.restore()).rejects.toThrow(/where it was/);
+  });
+
+  test('all have the tokens of the copy that was written back, though no record was written since', async () => {
+    const [a, b] = [await open('node-a'), await open('node-b')];
+    await a.provisioning.commit(commitOf(0, { putTenants: [tenant('acme')] }));
+    await eventually(async () => (await b.provisioning.load()).version === 1);
+    // From before records were counted; only one of the two has looked.
+    const sealer = new Sealer(Buffer.from(STORE_KEY, 'hex'));
+    const tokens = `${world.prefix}{${world.prefix.slice(0, -1)}}:tokens`;
+    await admin.hset(tokens, token.id, sealer.sealJson(`tokens/${token.id}`, token));
+    expect(await a.tokens.list()).toEqual([token]);
+    const copied = () => LastCopy.read(world.folder('node-b'), sealer, silentLog)?.copy.tokens;
+    expect(copied()).toEqual([]);
+    await admin.flushall();
+    await eventually(() => [a, b].every((one) => one.problems().includes('store-replaced')));
+    await a.shared?.restore();
+    await eventually(() => copied()?.length === 1);
   });
 
   test('one whose copy is older than another’s is told who has the later one; another store is not overwritten', async () => {
