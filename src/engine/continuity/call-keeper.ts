@@ -243,9 +243,9 @@ export class CallKeeper implements TimerTarget {
   /** @param downMs how long its process has not been heard of, at most */
   #restored({ id, document }: KeptCall, as: (snapshot: CallSnapshot) => CallSnapshot, downMs: number): boolean {
     const { calls, restorer, log, waitingCallers } = this.#options;
-    this.writer.found(id);
     try {
       const { waiting, answered } = readKept(document, this.writer.offsetMs);
+      this.writer.found(id, waiting !== undefined);
       // The store has come back with what went on here without it.
       if (this.has(id)) {
         this.writer.note(id);

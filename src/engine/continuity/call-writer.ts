@@ -79,9 +79,10 @@ export class CallWriter implements TimerTarget {
     this.#arm(BEHIND_MS);
   }
 
-  /** The store has it of another process, and counts it as this one's. */
-  found(id: string): void {
+  /** The store has it of another process, as it rang or was answered there, and counts it as this one's. */
+  found(id: string, rings: boolean): void {
     this.#stored.add(id);
+    if (rings) this.#ringing.add(id);
   }
 
   /** The store is to forget what it has of it. */
@@ -312,16 +313,17 @@ export class CallWriter implements TimerTarget {
 
   /** Another node says that it has gone on with these, which the store cannot say now. */
   lose(ids: readonly string[]): void {
-    const lost = ids.filter((id) => this.#stored.has(id));
+    const lost = ids.filter((id) => this.#stored.has(id) || this.#missing.has(id));
     if (lost.length > 0) this.#forgetTaken(new Set(lost));
   }
 
   /** This node was silent for so long that another one goes on with these calls; it may have woken before that had them all. */
   #forgetTaken(taken: ReadonlySet<string>): void {
     const { log, calls } = this.#options;
-    const forgotten = [...this.#stored].filter((id) => taken.has(id));
-    if (taken.size > 0)
-      log.error('calls-taken', { count: forgotten.length, kept: this.#stored.size - forgotten.length });
+    // What could not be written may have been taken as it rang, before the store had forgotten that.
+    const held = new Set([...this.#stored, ...this.#missing]);
+    const forgotten = [...held].filter((id) => taken.has(id));
+    if (taken.size > 0) log.error('calls-taken', { count: forgotten.length, kept: held.size - forgotten.length });
     this.#toldEnds.clear();
     for (const id of taken) {
       this.#changed.delete(id);
@@ -330,6 +332,7 @@ export class CallWriter implements TimerTarget {
     for (const id of forgotten) {
       this.#stored.delete(id);
       this.#ringing.delete(id);
+      this.#missing.delete(id);
       this.#unwritable.delete(id);
       calls.forget(id);
     }

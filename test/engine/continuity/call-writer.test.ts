@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
+import { CallsTaken } from '../../../src/call/index.ts';
 import { CallWriter, type CallWriterOptions } from '../../../src/engine/continuity/call-writer.ts';
 import { VirtualScheduler } from '../../kit/virtual-scheduler.ts';
 import { MemoryCalls } from '../lives.ts';
@@ -7,6 +8,8 @@ let scheduler: VirtualScheduler;
 let store: MemoryCalls;
 let writer: CallWriter;
 let warnings: object[];
+let errors: object[];
+let forgotten: string[];
 const calls = new Map<string, ReturnType<typeof answered>>();
 
 function answered(fault?: string) {
@@ -34,11 +37,13 @@ beforeEach(() => {
   scheduler = new VirtualScheduler();
   store = new MemoryCalls();
   warnings = [];
+  errors = [];
+  forgotten = [];
   const warn = (event: string, fields: object) => warnings.push({ event, ...fields });
-  const log = { info() {}, warn, error() {} };
+  const log = { info() {}, warn, error: (event: string, fields: object) => errors.push({ event, ...fields }) };
   writer = new CallWriter({
     ...{ scheduler, store, process: 'one', log, grants: () => [], over: () => [] },
-    calls: { get: (id: string) => calls.get(id) ?? answered() },
+    calls: { get: (id: string) => calls.get(id) ?? answered(), forget: (id: string) => forgotten.push(id) },
   } as unknown as CallWriterOptions);
 });
 
@@ -121,6 +126,49 @@ describe('an answered call that cannot be written', () => {
     expect([...store.documents.keys()]).toEqual([]);
     await become('it', answered());
     expect([...store.documents.keys()]).toEqual(['it']);
+  });
+
+  test('nor as it rang when a store that was away, and has come back, had it', async () => {
+    store.documents.set('it', 'as it rang');
+    calls.set('it', answered('broken'));
+    writer.found('it', true);
+    await become('it', answered('broken'));
+    expect([...store.documents.keys()]).toEqual([]);
+    expect(writes.at(-1)?.isWhole).toBe(false);
+  });
+
+  test('stays as it was found when it was answered', async () => {
+    store.documents.set('it', 'as it was answered');
+    writer.found('it', false);
+    await become('it', answered('broken'));
+    expect([...store.documents.keys()]).toEqual(['it']);
+  });
+
+  test.each<[string, () => Promise<void>]>([
+    [
+      'the store says so before it has forgotten how that rang',
+      async () => {
+        const { write } = store;
+        store.write = () => {
+          store.write = write;
+          return Promise.reject(new CallsTaken(new Set(['it'])));
+        };
+        await become('it', answered('broken'));
+      },
+    ],
+    [
+      'that node says so',
+      async () => {
+        await become('it', answered('broken'));
+        writer.lose(['it']);
+      },
+    ],
+  ])('is over here when another node has gone on with it: %s', async (_how, isTaken) => {
+    await become('it', ringing());
+    await become('good', answered());
+    await isTaken();
+    expect(forgotten).toEqual(['it']);
+    expect(errors).toEqual([{ event: 'calls-taken', count: 1, kept: 1 }]);
   });
 
   test('and was written before stays as it was then', async () => {
