@@ -323,31 +323,32 @@ export function splitVias(field: string): string[] {
   return values;
 }
 
+/** Index of the comma that ends the first value, or `to`: one neither in quotes nor in angle brackets nor in a comment, where quotes are text. */
 function endOfFirst(text: string, from: number, to: number): number {
   const comma = text.indexOf(',', from);
   if (comma < 0 || comma >= to) return to;
-  let end = findSeparator(text, 0x2c, from, to);
-  for (let index = from; index < end; index++) {
+  let mayComment = true;
+  for (let index = from; index < to; index++) {
     const code = text.charCodeAt(index);
-    if (code === 0x22) {
-      const quoteEnd = closingQuote(text, index, end);
-      if (quoteEnd < 0) return end;
-      index = quoteEnd;
+    if (code === 0x2c) return index;
+    if (code === 0x22 || code === 0x3c) {
+      const close = code === 0x22 ? closingQuote(text, index, to) : text.indexOf('>', index);
+      if (close < 0) return to;
+      index = close;
+    } else if (code === 0x28 && mayComment && isSpaceCode(text.charCodeAt(index - 1))) {
+      const close = endOfComment(text, index, Math.min(to, index + MAX_COMMENT_LENGTH));
+      // What is open is not looked for in all that follows.
+      if (close < 0) mayComment = false;
+      else index = close;
     }
-    if (code !== 0x28 || !isSpaceCode(text.charCodeAt(index - 1))) continue;
-    const close = endOfComment(text, index, to);
-    if (close < 0) return end;
-    if (close >= end) end = findSeparator(text, 0x2c, close, to);
-    index = close;
   }
-  return end;
+  return to;
 }
 
 /** Index of the parenthesis that closes the comment at `open`, or -1; comments nest, and a backslash escapes (§25.1 comment). */
 function endOfComment(text: string, open: number, to: number): number {
-  const end = Math.min(to, open + MAX_COMMENT_LENGTH);
   let depth = 0;
-  for (let index = open; index < end; index++) {
+  for (let index = open; index < to; index++) {
     const code = text.charCodeAt(index);
     if (code === 0x5c) index++;
     else if (code === 0x28) depth++;
@@ -355,21 +356,33 @@ function endOfComment(text: string, open: number, to: number): number {
   }
   return -1;
 }
-/** What is open is not looked for in all that follows. */
 const MAX_COMMENT_LENGTH = 256;
 
-/** DEVIATION: RFC 2543 §6.40.1 let a comment stand behind the parameters; it is passed over, and repeated in answers. */
+/**
+ * DEVIATION: RFC 2543 §6.40.1 let a comment stand behind the parameters; it is passed over. So is one that is none
+ * for its parentheses, `(hi :) )` or `(a ( b)`: from the first that opens, but where parameters may stand behind that one, from the last.
+ */
 function endBeforeComment(text: string, from: number, end: number): number {
   if (text.charCodeAt(end - 1) !== 0x29) return end;
-  let depth = 0;
-  let open = end - 1;
-  for (; open > from; open--) {
-    const code = text.charCodeAt(open);
-    if (text.charCodeAt(open - 1) === 0x5c) continue;
-    if (code === 0x29) depth++;
-    else if (code === 0x28 && --depth === 0) break;
+  let open = openOfComment(text, from, end);
+  if (open < 0) return end;
+  if (endOfComment(text, open, end) !== end - 1) {
+    const parameter = text.indexOf(';', open);
+    if (parameter >= 0 && parameter < end) open = text.lastIndexOf('(', end - 1);
   }
-  return open > from && isSpaceCode(text.charCodeAt(open - 1)) ? trimEnd(text, from, open) : end;
+  return isSpaceCode(text.charCodeAt(open - 1)) ? trimEnd(text, from, open) : end;
+}
+
+/** Index of the first parenthesis in `text[from, to)` that opens a comment: white space is before it, and it is not in quotes; or -1. */
+function openOfComment(text: string, from: number, to: number): number {
+  for (let index = from; index < to; index++) {
+    const code = text.charCodeAt(index);
+    if (code === 0x22) {
+      index = closingQuote(text, index, to);
+      if (index < 0) return -1;
+    } else if (code === 0x28 && index > from && isSpaceCode(text.charCodeAt(index - 1))) return index;
+  }
+  return -1;
 }
 
 const USUAL_PROTOCOL = 'SIP/2.0';

@@ -44,11 +44,23 @@ describeField('Via (RFC 3261 §20.42)', {
     // RFC 2543 §6.40.1
     ['SIP/2.0/UDP h;branch=a (Acme server)', { params: { branch: 'a' }, branch: 'a' }, 'SIP/2.0/UDP h;branch=a'],
     ['SIP/2.0/UDP h;branch=a (Acme, Inc.; \\) (x, y) SBC)', { branch: 'a' }, 'SIP/2.0/UDP h;branch=a'],
+    ['SIP/2.0/UDP h;branch=a (c\\\\)', { branch: 'a' }, 'SIP/2.0/UDP h;branch=a'],
+    ['SIP/2.0/UDP h;branch=a (a ("b" <c) \\(; d=", e)', { branch: 'a' }, 'SIP/2.0/UDP h;branch=a'],
+    [`SIP/2.0/UDP h;branch=a (${'x'.repeat(300)}(y))`, { branch: 'a' }, 'SIP/2.0/UDP h;branch=a'],
+    ['SIP/2.0/UDP h;x="(y (" ;branch=a (b)', { branch: 'a' }, 'SIP/2.0/UDP h;x="(y (";branch=a'],
+    // None by the grammar, for their parentheses.
+    ['SIP/2.0/UDP h;branch=a (hi :) )', { branch: 'a' }, 'SIP/2.0/UDP h;branch=a'],
+    ['SIP/2.0/UDP h;branch=a (hi ; :) )', { branch: 'a' }, 'SIP/2.0/UDP h;branch=a'],
+    ['SIP/2.0/UDP h;branch=a (b ( c)', { branch: 'a' }, 'SIP/2.0/UDP h;branch=a'],
+    ['SIP/2.0/UDP h;branch=a (b\\)', { branch: 'a' }, 'SIP/2.0/UDP h;branch=a'],
+    ['SIP/2.0/UDP h;branch=a (b) (c)', { branch: 'a' }, 'SIP/2.0/UDP h;branch=a'],
     ['SIP/2.0/UDP h (Acme)', { host: 'h', branch: '' }, 'SIP/2.0/UDP h'],
     ['SIP/2.0/UDP h;branch=a(b)', { branch: 'a(b)' }],
   ],
   rejects: [
     'SIP/2.0/UDP h;branch=a (b) c',
+    'SIP/2.0/UDP h (b);branch=a (c)',
+    'SIP/2.0/UDP h (b);branch=a(c)',
     'SIP/2.0/UDP (h)',
     '',
     'SIP/2.0',
@@ -131,12 +143,40 @@ test('a value as nearly all are says what taking it apart finds', () => {
   );
 });
 
+test('a comment of any content is passed over (RFC 2543 §6.40.1, RFC 3261 §25.1), and what stands before and behind it is read', () => {
+  const plain = fc.constantFrom(...'ab:=;,"<>@/ \t[]{}?!\u00e9');
+  const pair = fc.constantFrom(...'()\\\\"a,;').map((escaped) => `\\${escaped}`);
+  const { comment } = fc.letrec<{ comment: string }>((tie) => ({
+    comment: fc
+      .array(fc.oneof({ depthSize: 'small', withCrossShrink: true }, plain, pair, tie('comment')), { maxLength: 8 })
+      .map((content) => `(${content.join('')})`),
+  }));
+  const start = fc.constantFrom('SIP/2.0/UDP h', 'SIP/2.0/TCP 192.0.2.1:5061', 'SIP/2.0/TLS [2001:db8::1]');
+  const params = fc.constantFrom('', ';branch=z9', ';branch=z9;rport', ';x="(y (, \\" (";branch=z9', ';branch=z9(b)');
+  const value = fc.tuple(start, params, fc.option(comment.filter((text) => text.length <= 200)));
+  fc.assert(
+    fc.property(fc.array(value, { minLength: 1, maxLength: 3 }), (values) => {
+      const written = values.map(([first, last, behind]) => `${first}${last}${behind === null ? '' : ` ${behind}`}`);
+      const field = written.join(', ');
+      expect(splitVias(field)).toEqual(written);
+      for (const [index, [first, last]] of values.entries()) {
+        const [read, bare] = [parseVia(written[index] as string), parseVia(first + last)];
+        expect(formatVia(read)).toBe(formatVia(bare));
+        expect(read.branch).toBe(bare.branch);
+      }
+      expect(readBranch(field, 0, field.length)).toBe(parseVia(written[0] as string).branch);
+    }),
+    { numRuns: 5000 },
+  );
+});
+
 describe('a field with several', () => {
   test.each([
     ['SIP/2.0/UDP a;branch=1, SIP/2.0/UDP b;branch=2', 2],
     ['SIP/2.0/UDP a;branch=1 (Acme, Inc.), SIP/2.0/UDP b;branch=2 (x, (y, z)), SIP/2.0/UDP c', 3],
     ['SIP/2.0/UDP a;branch=1 (Acme, Inc. \\), SIP/2.0/UDP b)', 1],
     ['SIP/2.0/UDP a;x="(, (" (a, b), SIP/2.0/UDP b', 2],
+    ['SIP/2.0/UDP a;branch=1 (5" rack <, x), SIP/2.0/UDP b (5" rack), SIP/2.0/UDP c', 3],
     // One that nothing closes is none.
     ['SIP/2.0/UDP a;branch=1 (Acme, SIP/2.0/UDP b', 2],
     ['SIP/2.0/UDP a;branch=1,,', 1],
@@ -146,10 +186,13 @@ describe('a field with several', () => {
     expect(readBranch(field, 0, field.length)).toBe(field.includes('x=') ? '' : '1');
   });
 
-  test('comments that nothing closes are not looked through again for each comma', () => {
-    const text = `SIP/2.0/UDP a ${'(a, '.repeat(16_000)}`;
+  test.each([
+    ['comments that nothing closes are not looked through again for each comma', '(a, '.repeat(16_000), 16_000],
+    ['what many comments are followed by is not looked for in each', `${'(a) '.repeat(16_000)},b`, 2],
+  ])('%s', (_, rest, count) => {
+    const text = `SIP/2.0/UDP a ${rest}`;
     const beganMs = threadCpuMs();
-    expect(splitVias(text)).toHaveLength(16_000);
+    expect(splitVias(text)).toHaveLength(count);
     expect(threadCpuMs() - beganMs).toBeLessThan(250);
   });
 });
