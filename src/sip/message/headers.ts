@@ -190,7 +190,7 @@ export class Headers extends HeaderTable {
   }
 
   /**
-   * Appends the first field of this name that `other` has, if any. Of the text that {@link beside} began with it stays where it stands,
+   * Appends the first field of this name that `other` has, if any. Where both are of one source text it stays where it stands in that,
    * when that is how it would be written here.
    */
   takeFirst(other: Headers, id: HeaderId): void {
