@@ -7,7 +7,14 @@
 import { cancelTimer, pause, type Scheduler, type Timer } from '../../base/scheduler.ts';
 import { SharedBudget } from '../../base/shared-budget.ts';
 import type { Endpoint, ServerTransaction } from '../../sip/endpoint/index.ts';
-import { HeaderId, parseMessage, type SipRequest, type SipResponse, serialize } from '../../sip/message/index.ts';
+import {
+  HeaderId,
+  parseMessage,
+  type SipRequest,
+  type SipResponse,
+  serialize,
+  viaValues,
+} from '../../sip/message/index.ts';
 import type { Flow, Target } from '../../sip/transport/index.ts';
 import type { PeerNodes } from '../peer-nodes.ts';
 import type { KnownNodes } from './known-nodes.ts';
@@ -149,7 +156,7 @@ export class StrayRequests {
     const copy = copyOf(cancel);
     // Whatever the sender says in it: the next node believes this one.
     copy.headers.removeNamed(SENDERS_VIA);
-    copy.headers.addNamed(SENDERS_VIA, cancel.headers.listValues(HeaderId.Via)[0] ?? '');
+    copy.headers.addNamed(SENDERS_VIA, viaValues(cancel.headers)[0] ?? '');
     const { taken, isSilent } = await this.#answers(copy, flow, isHere);
     return (isSilent ? await this.#takenAtLast(copy, flow, isHere) : taken)?.toTag();
   }

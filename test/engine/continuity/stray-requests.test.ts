@@ -495,6 +495,16 @@ describe('a CANCEL', () => {
     expect(forged.headers.fieldValuesNamed('X-Tandem-Via')).toHaveLength(1);
   });
 
+  test('is passed on with the whole of it where a comment with a comma is in it, and with no other', async () => {
+    const via = 'SIP/2.0/UDP 203.0.113.1;received=203.0.113.9;branch=z9hG4bK1 (Acme, Inc.)';
+    const commented = CANCEL.replace(/^Via: .*$/m, `Via: ${via}, SIP/2.0/UDP 192.0.2.9;branch=z9hG4bK2`);
+    await strayRequests.passOnCancel(parseMessage(commented) as SipRequest, flow, nowhere);
+    expect(copy.headers.valueNamed('X-Tandem-Via')).toBe(via);
+    copy.headers.prepend(HeaderId.Via, 'SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKown');
+    const passed = strayRequests.passedOn(parseMessage(serialize(copy)) as SipRequest, { remoteAddress: '192.0.2.2' });
+    expect([passed?.from, passed?.cancel.topVia().branch]).toEqual(['203.0.113.9', 'z9hG4bK1']);
+  });
+
   test('that says it twice is passed on by nobody', () => {
     const twice = cancel();
     for (const host of ['192.0.2.8', '192.0.2.9'])
