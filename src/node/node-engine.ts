@@ -101,8 +101,8 @@ function servedSettings(settings: NodeSettings, log: Log): NodeSettings {
 async function warmUp({ timers: { warmUpMs }, udpBatching }: NodeSettings, log: Log): Promise<void> {
   if (warmUpMs === 0) return;
   const beganMs = performance.now();
-  const { completed, failed } = await rehearse(warmUpMs, udpBatching);
+  const { completed, failed, refused } = await rehearse(warmUpMs, udpBatching);
   // Kept now: a process that is killed keeps nothing.
   flushCompileCache();
-  log.info('warmed-up', { calls: completed, failed, durationMs: Math.round(performance.now() - beganMs) });
+  log.info('warmed-up', { calls: completed, failed, refused, durationMs: Math.round(performance.now() - beganMs) });
 }

@@ -17,9 +17,10 @@ const CALLS = 1200;
 const CALLS_PER_STEP = 30;
 /**
  * What is more than there is time for goes other ways than a call: not compiled, each of the first hundreds takes as long as a call when there
- * is no time, and the threads that compile it take the processors meanwhile.
+ * is no time, and the threads that compile it take the processors meanwhile. One flood in so many steps of calls, from the first on: where
+ * time is short, as on a slow machine, both have been gone through.
  */
-const FLOODS = 8;
+const STEPS_PER_FLOOD = 5;
 const TURNS_PER_FLOOD = 12;
 const INVITES_PER_TURN = 100;
 const OTHERS_PER_TURN = 4;
@@ -108,13 +109,11 @@ export async function rehearse(limitMs: number, isBatched = false): Promise<Rehe
     const { user, system } = process.threadCpuUsage(before);
     return (user + system) / 1000;
   };
-  let placed = 0;
-  while (placed < CALLS && spentMs() < limitMs && performance.now() < lastMs) {
-    await stages[(placed / CALLS_PER_STEP) % ENGINES]?.play(CALLS_PER_STEP);
-    placed += CALLS_PER_STEP;
+  const hasTime = () => spentMs() < limitMs && performance.now() < lastMs;
+  for (let step = 0, floods = 0; step < CALLS / CALLS_PER_STEP && hasTime(); step++) {
+    await stages[step % ENGINES]?.play(CALLS_PER_STEP);
+    if (step % STEPS_PER_FLOOD === 0 && hasTime()) await flooded[floods++ % ENGINES]?.flood();
   }
-  for (let floods = 0; floods < FLOODS && spentMs() < limitMs && performance.now() < lastMs; floods++)
-    await flooded[floods % ENGINES]?.flood();
   for (const stage of [...stages, ...flooded]) await stage.close();
   const sum = (count: 'completed' | 'failed') => stages.reduce((total, { peers }) => total + peers[count], 0);
   const refused = flooded.reduce((total, stage) => total + stage.refused, 0);

@@ -33,6 +33,15 @@ test('ends when its time has passed, with every call that it began', async () =>
   expect(failed).toBe(0);
 });
 
+test('where the time ends before all calls were gone through, floods have been too', async () => {
+  let result = await rehearse(400);
+  // On a busy machine hardly a call is, in so little time.
+  for (let limitMs = 520; result.completed < 120 && limitMs < 10_000; limitMs *= 1.3) result = await rehearse(limitMs);
+  expect(result.completed).toBeGreaterThanOrEqual(120);
+  expect(result.completed).toBeLessThan(1200);
+  expect(result.refused).toBeGreaterThan(100);
+});
+
 test('does nothing when it is given no time', async () => {
   expect(await rehearse(0)).toEqual({ completed: 0, failed: 0, refused: 0 });
 });
