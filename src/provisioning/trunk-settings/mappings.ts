@@ -115,6 +115,11 @@ const oneOrMore = <T extends z.ZodType>(mapping: T) => z.union([mapping, z.array
 
 export const REMOVABLE_HEADERS = ['P-Asserted-Identity', 'P-Preferred-Identity', 'P-Called-Party-ID'] as const;
 export type RemovableHeader = (typeof REMOVABLE_HEADERS)[number];
+/** Names of header fields are the same in any case (RFC 3261 §7.3.1); kept as they are written here. Of anything else the enum says what is wrong. */
+const removableHeader = z.preprocess((written: string) => {
+  const name = typeof written === 'string' ? written.toLowerCase() : undefined;
+  return REMOVABLE_HEADERS.find((header) => header.toLowerCase() === name) ?? written;
+}, z.enum(REMOVABLE_HEADERS));
 export const PRIVACY_TYPES = ['id', 'user', 'header'] as const;
 export type PrivacyType = (typeof PRIVACY_TYPES)[number];
 
@@ -131,7 +136,11 @@ export const outboundParametersSchema = z.strictObject({
   pAssertedIdentity: oneOrMore(namedMapping).optional().describe(ifSet('P-Asserted-Identity.')),
   pPreferredIdentity: oneOrMore(namedMapping).optional().describe(ifSet('P-Preferred-Identity.')),
   pCalledPartyId: oneOrMore(namedMapping).optional().describe(ifSet('P-Called-Party-ID.')),
-  removeHeaders: z.array(z.enum(REMOVABLE_HEADERS)).max(3).optional().describe('Identity headers that are never sent.'),
+  removeHeaders: z
+    .array(removableHeader)
+    .max(3)
+    .optional()
+    .describe('Identity headers that are never sent; names in any case.'),
   privacy: z
     .array(z.enum(PRIVACY_TYPES))
     .max(3)

@@ -56,6 +56,20 @@ describe('every field × variable (guide "Configurable SIP Fields", "Variables")
     expect(accepts('from', 'user', { custom: text })).toBe(true);
   });
 
+  test.each(['p-preferred-identity', 'P-PREFERRED-IDENTITY', 'P-Preferred-Identity'])(
+    'removeHeaders takes the name of a header field in any case: %s',
+    (name) => {
+      const trunk = trunkSchema.parse({ name: 't', type: 'ip', outboundParameters: { removeHeaders: [name] } });
+      expect(trunk.outboundParameters?.removeHeaders).toEqual(['P-Preferred-Identity']);
+    },
+  );
+
+  test.each(['from', 'P-Preferred', '', 7, null, { toString: 1 }])('and no other: %j', (name) => {
+    const trunk = { name: 't', type: 'ip', outboundParameters: { removeHeaders: [name] } };
+    const problem = expect.objectContaining({ path: 'outboundParameters.removeHeaders[0]' });
+    expect(parseWith(trunkSchema, trunk)).toEqual({ ok: false, problems: [problem], count: 1 });
+  });
+
   test.each(['', 'a b', 'a@b', 'a"b', 'a<b', '100%', 'a%0db', 'a%0Ab', 'a%00', 'a%7f', 'ä', 'a#b'])(
     'custom user %j is refused',
     (text) => {
