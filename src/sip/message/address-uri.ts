@@ -18,9 +18,10 @@ export function parseAddressUri(text: string): Uri {
   }
 }
 
-const SCHEME = /^(sips?|tel)[ \t]*:[ \t]*/i;
+/** Whoever writes two means the second. */
+const SCHEME = /^(?:(sips?|tel)[ \t]*:[ \t]*)+/i;
 /** What can begin a SIP URI that has lost its scheme: a user before an `@`, or an IP address. */
-const WITHOUT_SCHEME = /^(?:[^@:;?\s][^@;?\s]*@|\d{1,3}(?:\.\d{1,3}){3}(?=[:;?]|$)|\[)/;
+const WITHOUT_SCHEME = /^(?:[^@:;?/\s][^@;?\s]*@|\d{1,3}(?:\.\d{1,3}){3}(?=[:;?]|$)|\[)/;
 
 /** What is meant, as the grammar has it; undefined when that is what it says already, or nobody can tell. */
 function asMeant(text: string): string | undefined {

@@ -12,6 +12,8 @@ describe('a URI of an address field is read as it is meant', () => {
     ['Sip :102@h', 'sip:102@h'],
     ['SIPS: 102@h', 'sips:102@h'],
     ['tel : +44-20', 'tel:+44-20'],
+    ['sip :sip:102@h', 'sip:102@h'],
+    ['sip:tel:+44-20', 'tel:+44-20'],
     ['sip:102@2001:db8::1', 'sip:102@[2001:db8::1]'],
     // Nobody can tell whether that is a port.
     ['sip:102@2001:db8::1:5060;transport=udp', 'sip:102@[2001:db8::1:5060];transport=udp'],
@@ -46,5 +48,7 @@ describe('a URI of an address field is read as it is meant', () => {
     '1.2.3.4.5',
     '<102@h',
     'a@b@h',
+    '//102@h',
+    'sip :sip :',
   ])('not %j', (text) => expect(() => parseAddressUri(text)).toThrow(PeerError));
 });
