@@ -38,6 +38,8 @@ export interface EndpointPort {
   ): ClientTransaction;
   /** Goes on with an INVITE that another process has sent and that rang. */
   resumeInvite(invite: SipRequest, to: Destination, user: ClientTransactionUser): ClientTransaction;
+  /** Whether an answer that came over `actual` may be one to what was sent over `expected`. */
+  isSamePeer(expected: Flow, actual: Flow): boolean;
   sendAck(request: SipRequest, to: Destination, options?: SendOptions, acknowledged?: ClientTransaction): Flow;
   /** Of a request that begins something. */
   newCallId(): string;

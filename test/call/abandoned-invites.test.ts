@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { AbandonedInvites, type SentInvite } from '../../src/call/abandoned-invites.ts';
 import { defaultCallTimers } from '../../src/call/ports.ts';
 import { createResponse, HeaderId, type SipResponse } from '../../src/sip/message/index.ts';
@@ -6,6 +6,27 @@ import type { Flow } from '../../src/sip/transport/index.ts';
 import { isCollected } from '../kit/collected.ts';
 import { VirtualScheduler } from '../kit/virtual-scheduler.ts';
 import { World } from './world.ts';
+
+/** Another address of whoever was invited. */
+const SAME_PEER = '192.0.2.77';
+
+/** Another flow, of the same address unless it says so. */
+function flowLike(flow: Flow, parts: Partial<Pick<Flow, 'remoteAddress' | 'transport' | 'closed'>> = {}): Flow {
+  const properties = Object.entries(parts).map(([name, value]) => [name, { value }]);
+  return Object.create(flow, Object.fromEntries(properties));
+}
+
+function close(flow: Flow): void {
+  Object.defineProperty(flow, 'closed', { value: true });
+}
+
+function remembering(scheduler: VirtualScheduler, cancel: (invite: SentInvite) => void = () => {}) {
+  const endpoint = {
+    isSamePeer: (one: Flow, other: Flow) =>
+      one.remoteAddress === other.remoteAddress || other.remoteAddress === SAME_PEER,
+  };
+  return new AbandonedInvites({ scheduler, timers: defaultCallTimers, endpoint }, cancel);
+}
 
 /** An INVITE that is given up now. */
 function abandon(invites: AbandonedInvites, { a }: World, isCancelled = false) {
@@ -29,7 +50,7 @@ function abandon(invites: AbandonedInvites, { a }: World, isCancelled = false) {
 test('§13.3.1.4: who answers an abandoned INVITE is heard for 128*T1; then it is forgotten, though nothing happens', async () => {
   const world = new World();
   const scheduler = new VirtualScheduler();
-  const invites = new AbandonedInvites({ scheduler, timers: defaultCallTimers }, () => {});
+  const invites = remembering(scheduler);
   const first = abandon(invites, world);
   scheduler.advance(10_000);
   const second = abandon(invites, world);
@@ -49,7 +70,7 @@ test('§9.1: what says something before its answer is cancelled, once; and not f
   const world = new World();
   const scheduler = new VirtualScheduler();
   const cancelled: SentInvite[] = [];
-  const invites = new AbandonedInvites({ scheduler, timers: defaultCallTimers }, (invite) => cancelled.push(invite));
+  const invites = remembering(scheduler, (invite) => cancelled.push(invite));
   const { answer, heard, request, flow } = abandon(invites, world);
   const ofAnother = createResponse(request, 180);
   ofAnother.headers.set(HeaderId.Via, 'SIP/2.0/UDP engine;branch=z9hG4bKanother');
@@ -64,7 +85,7 @@ test('one that was cancelled before is heard for its 2xx alone', () => {
   const world = new World();
   const cancelled: SentInvite[] = [];
   const scheduler = new VirtualScheduler();
-  const invites = new AbandonedInvites({ scheduler, timers: defaultCallTimers }, (invite) => cancelled.push(invite));
+  const invites = remembering(scheduler, (invite) => cancelled.push(invite));
   const { answer, heard } = abandon(invites, world, true);
   for (const status of [180, 200]) answer(status);
   expect(cancelled).toEqual([]);
@@ -75,12 +96,12 @@ test('§18.2.2: a callee whose connection has ended answers over a new one, and 
   const world = new World();
   const cancelled: SentInvite[] = [];
   const scheduler = new VirtualScheduler();
-  const invites = new AbandonedInvites({ scheduler, timers: defaultCallTimers }, (invite) => cancelled.push(invite));
+  const invites = remembering(scheduler, (invite) => cancelled.push(invite));
   const [before, ringing, answered] = [abandon(invites, world), abandon(invites, world), abandon(invites, world)];
-  const another: Flow = Object.create(before.flow);
+  const another = flowLike(before.flow, { closed: false });
   // Where it is still there it is the one to be used.
   before.answer(180, another);
-  for (const { flow } of [ringing, answered]) Object.defineProperty(flow, 'closed', { value: true });
+  for (const { flow } of [ringing, answered]) close(flow);
   ringing.answer(180, another);
   expect(cancelled.map(({ request, flow }) => [request.callId(), flow === another])).toEqual([
     [before.request.callId(), false],
@@ -88,4 +109,54 @@ test('§18.2.2: a callee whose connection has ended answers over a new one, and 
   ]);
   answered.answer(200, another);
   expect(answered.heardOver.map((flow) => flow === another)).toEqual([true]);
+});
+
+describe('who answers over another flow when the one before has ended', () => {
+  function closedInvite(transport: Flow['transport'] = 'udp') {
+    const cancelled: SentInvite[] = [];
+    const invites = remembering(new VirtualScheduler(), (invite) => cancelled.push(invite));
+    const invite = abandon(invites, new World());
+    Object.defineProperty(invite.flow, 'transport', { value: transport });
+    close(invite.flow);
+    return { ...invite, cancelled };
+  }
+
+  test.each<[string, Flow['transport'], Partial<Flow>]>([
+    ['who is not the peer', 'udp', { remoteAddress: '198.51.100.66' }],
+    ['who is not the peer, over TLS', 'tls', { remoteAddress: '198.51.100.66' }],
+    ['the peer, over UDP where it was TLS', 'tls', { transport: 'udp' }],
+    ['the peer, over TCP where it was TLS', 'tls', { transport: 'tcp', remoteAddress: SAME_PEER }],
+  ])('%s: its 1xx is dropped, and what its 2xx is told goes where it went before', (_, transport, parts) => {
+    const { answer, cancelled, heardOver, flow } = closedInvite(transport);
+    const other = flowLike(flow, { closed: false, ...parts });
+    answer(180, other);
+    answer(200, other);
+    expect(cancelled).toEqual([]);
+    expect(heardOver.map((over) => over === flow)).toEqual([true]);
+    // Whoever was invited is still heard.
+    const peer = flowLike(flow, { closed: false });
+    answer(180, peer);
+    expect(cancelled.map((invite) => invite.flow === peer)).toEqual([true]);
+  });
+
+  test.each<[string, Flow['transport'], Partial<Flow>]>([
+    ['another address of the peer', 'udp', { remoteAddress: SAME_PEER }],
+    ['over TLS as before', 'tls', {}],
+    ['over TLS where it was TCP', 'tcp', { transport: 'tls' }],
+  ])('%s: it is cancelled, and acknowledged, there', (_, transport, parts) => {
+    const [ringing, answered] = [closedInvite(transport), closedInvite(transport)];
+    const other = flowLike(ringing.flow, { closed: false, ...parts });
+    ringing.answer(180, other);
+    answered.answer(200, other);
+    const over = [...ringing.cancelled.map(({ flow }) => flow), ...answered.heardOver];
+    expect(over.map((flow) => flow === other)).toEqual([true, true]);
+  });
+});
+
+test('§17.1.3: a 1xx of who is not the peer cancels nothing, though the flow is open', () => {
+  const cancelled: SentInvite[] = [];
+  const invites = remembering(new VirtualScheduler(), (invite) => cancelled.push(invite));
+  const { answer, flow } = abandon(invites, new World());
+  answer(180, flowLike(flow, { remoteAddress: '198.51.100.66' }));
+  expect(cancelled).toEqual([]);
 });

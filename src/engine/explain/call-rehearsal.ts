@@ -292,6 +292,7 @@ export class CallRehearsal {
             return this.#endpoint.sendRequest(request, isFlow(to) ? this.#own().standFor(to) : to, user, options);
           },
           resumeInvite: (invite, to, user) => this.#endpoint.resumeInvite(invite, to, user),
+          isSamePeer: (expected, actual) => this.#endpoint.isSamePeer(expected, actual),
           sendAck: (request, to, options, acknowledged) =>
             this.#endpoint.sendAck(request, isFlow(to) ? this.#own().standFor(to) : to, options, acknowledged),
           newCallId: () => this.#endpoint.newCallId(),

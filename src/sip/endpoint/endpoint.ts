@@ -82,9 +82,7 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow>, Refu
     this.transactions = new TransactionLayer<Flow>({
       scheduler: options.scheduler,
       user: this,
-      samePeer: (expected, actual) =>
-        expected.remoteAddress === actual.remoteAddress ||
-        options.ofOnePeer?.(expected.remoteAddress, actual.remoteAddress) === true,
+      samePeer: (expected, actual) => this.isSamePeer(expected, actual),
       ...(options.timers === undefined ? {} : { timers: options.timers }),
       ...(options.maxServerTransactions === undefined ? {} : { maxServerTransactions: options.maxServerTransactions }),
       ...(options.maxServerOctets === undefined ? {} : { maxServerOctets: options.maxServerOctets }),
@@ -180,6 +178,11 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow>, Refu
       if (flow.reliable && flow.connected) return this.#sendOverIdle(request, flow, to, user, options, settings);
     }
     return this.transactions.createClient(request, flow, user, settings);
+  }
+
+  /** Whether what came over `actual` may belong to what was sent over `expected`: their ports may differ. */
+  isSamePeer({ remoteAddress: expected }: Flow, { remoteAddress: actual }: Flow): boolean {
+    return expected === actual || this.#options.ofOnePeer?.(expected, actual) === true;
   }
 
   /** Goes on with an INVITE that another process has sent and that rang: what still comes to it is heard by `user`. Nothing is sent. */
