@@ -2,7 +2,7 @@ import { PeerError } from '../base/errors.ts';
 import { TokenMap } from '../base/token-map.ts';
 import { HeaderId, type SipRequest, type SipResponse } from '../sip/message/index.ts';
 import type { Flow } from '../sip/transport/index.ts';
-import { AbandonedInvites, type LateUser, type SentInvite } from './abandoned-invites.ts';
+import { AbandonedInvites, type GivenUpInvite, type LateUser } from './abandoned-invites.ts';
 import { Call, type CallRegistry, type Restorer } from './call.ts';
 import { refuseUnsupported } from './capabilities.ts';
 import { Halves } from './halves.ts';
@@ -86,7 +86,8 @@ export class Calls implements CallRegistry {
       limits: { ...defaultCallLimits, ...options.limits },
     };
     this.#abandoned = new AbandonedInvites(this.#env, ({ request, flow }, late) => {
-      this.#env.endpoint.resumeInvite(request, flow, new CancelledInvite(late, this)).cancel();
+      const user = new CancelledInvite(late, (transaction) => this.#abandoned.giveBack(transaction));
+      this.#env.endpoint.resumeInvite(request, flow, user).cancel();
     });
   }
 
@@ -141,8 +142,8 @@ export class Calls implements CallRegistry {
     const options = { ...way, contact } as LegOptions;
     const credentials = trunkId === undefined ? undefined : this.#env.router.credentials?.(trunkId);
     const late = new LateAnswers({ env: this.#env, options, credentials, usedSequence });
-    const transaction = this.#env.endpoint.resumeInvite(invite, to, new CancelledInvite(late, this));
-    transaction.cancel();
+    const user = new CancelledInvite(late, (transaction) => this.abandon(transaction, late));
+    this.#env.endpoint.resumeInvite(invite, to, user).cancel();
   }
 
   /** Whether the call is here: by its name, or by a dialog of it, which may be a part of another call by now. */
@@ -375,8 +376,8 @@ export class Calls implements CallRegistry {
     return this.find(request.callId(), request.toTag() ?? '', request.fromTag() ?? '');
   }
 
-  abandon(invite: SentInvite, late: LateUser, mayCancel?: boolean): void {
-    this.#abandoned.add(invite, late, mayCancel);
+  abandon(invite: GivenUpInvite, late: LateUser): void {
+    this.#abandoned.add(invite, late);
   }
 
   callEnded(call: Call): void {

@@ -17,7 +17,7 @@ import {
   type SipResponse,
 } from '../sip/message/index.ts';
 import type { Flow } from '../sip/transport/index.ts';
-import type { LateUser, SentInvite } from './abandoned-invites.ts';
+import type { GivenUpInvite, LateUser } from './abandoned-invites.ts';
 import { addOwnHeaders, allows, methodsOf } from './capabilities.ts';
 import { contactOf, fitDatagram } from './contact.ts';
 import { addressOf, hopOf } from './destination.ts';
@@ -91,8 +91,8 @@ export interface LegRegistry {
   readonly halves: Pick<Halves, 'add' | 'remove'>;
   add(leg: Leg): void;
   remove(leg: Leg): void;
-  /** An INVITE was given up without a final response: `late` hears the 2xx that may still come. `mayCancel`: it was not cancelled. */
-  abandon(invite: SentInvite, late: LateUser, mayCancel?: boolean): void;
+  /** An INVITE was given up without a final response: `late` hears the 2xx that may still come. */
+  abandon(invite: GivenUpInvite, late: LateUser): void;
   /** In the name of the process that has asked. */
   cancelRinging(ringing: RingingInvite): void;
   /** The leg of a dialog, for Replaces. */

@@ -1,6 +1,6 @@
 import { HeaderId, type SipRequest, type SipResponse } from '../sip/message/index.ts';
 import type { Flow } from '../sip/transport/index.ts';
-import type { LateUser, SentInvite } from './abandoned-invites.ts';
+import type { LateUser } from './abandoned-invites.ts';
 import { describeDestination } from './destination.ts';
 import type { ClientTransaction, ClientTransactionUser, Destination, WayOptions } from './ports.ts';
 import type { AttemptRecord } from './record.ts';
@@ -88,19 +88,15 @@ function credentialsOf({ headers }: SipRequest): string {
   return JSON.stringify(fields);
 }
 
-/** Where INVITEs are remembered that were given up; `Calls` is it. */
-interface LateRegistry {
-  abandon(invite: SentInvite, late: LateUser, mayCancel: boolean): void;
-}
-
 /** Hears what comes to an INVITE that was cancelled here: one of another process, or one that was given up before. */
 export class CancelledInvite implements ClientTransactionUser {
   readonly #late: LateUser;
-  readonly #registry: LateRegistry;
+  readonly #unanswered: (transaction: ClientTransaction) => void;
 
-  constructor(late: LateUser, registry: LateRegistry) {
+  /** @param unanswered called once when the INVITE has had no final response */
+  constructor(late: LateUser, unanswered: (transaction: ClientTransaction) => void) {
     this.#late = late;
-    this.#registry = registry;
+    this.#unanswered = unanswered;
   }
 
   onResponse(response: SipResponse, transaction: ClientTransaction): void {
@@ -109,11 +105,10 @@ export class CancelledInvite implements ClientTransactionUser {
   }
 
   onTimeout(transaction: ClientTransaction): void {
-    this.#registry.abandon(transaction, this.#late, false);
+    this.#unanswered(transaction);
   }
 
-  /** What has gone into a connection that had ended has cancelled nothing. */
   onTransportError(_reason: string, transaction: ClientTransaction): void {
-    this.#registry.abandon(transaction, this.#late, transaction.flow.closed);
+    this.#unanswered(transaction);
   }
 }

@@ -29,7 +29,7 @@ function remembering(scheduler: VirtualScheduler, cancel: (invite: SentInvite) =
 }
 
 /** An INVITE that is given up now. */
-function abandon(invites: AbandonedInvites, { a }: World, isCancelled = false) {
+function abandon(invites: AbandonedInvites, { a }: World, isCancelHeard = false) {
   const { transaction } = a.call();
   if (transaction === undefined) throw new Error('no INVITE was sent');
   const { request, flow } = transaction;
@@ -41,10 +41,12 @@ function abandon(invites: AbandonedInvites, { a }: World, isCancelled = false) {
       heardOver.push(invite.flow);
     },
   };
-  invites.add({ request, flow }, late, !isCancelled);
+  invites.add({ request, flow, isCancelHeard }, late);
   const answer = (status = 200, over: Flow = flow) =>
     invites.receive(createResponse(request, status, undefined, { toTag: 'late' }), over);
-  return { answer, heard, heardOver, request, flow, late: new WeakRef(late) };
+  const unanswered = (isHeard: boolean, over: Flow = flow) =>
+    invites.giveBack({ request, flow: over, isCancelHeard: isHeard });
+  return { answer, unanswered, heard, heardOver, request, flow, late: new WeakRef(late) };
 }
 
 test('§13.3.1.4: who answers an abandoned INVITE is heard for 128*T1; then it is forgotten, though nothing happens', async () => {
@@ -81,7 +83,7 @@ test('§9.1: what says something before its answer is cancelled, once; and not f
   expect(heard).toEqual([]);
 });
 
-test('one that was cancelled before is heard for its 2xx alone', () => {
+test('one whose CANCEL had its answer before is heard for its 2xx alone', () => {
   const world = new World();
   const cancelled: SentInvite[] = [];
   const scheduler = new VirtualScheduler();
@@ -159,4 +161,70 @@ test('§17.1.3: a 1xx of who is not the peer cancels nothing, though the flow is
   const { answer, flow } = abandon(invites, new World());
   answer(180, flowLike(flow, { remoteAddress: '198.51.100.66' }));
   expect(cancelled).toEqual([]);
+});
+
+describe('one that was cancelled and has had no final response', () => {
+  function cancelledOnce() {
+    const scheduler = new VirtualScheduler();
+    const atMs: number[] = [];
+    const invites = remembering(scheduler, () => atMs.push(scheduler.nowMs()));
+    const invite = abandon(invites, new World());
+    scheduler.advance(10_000);
+    invite.answer(180);
+    return { ...invite, scheduler, atMs };
+  }
+
+  test('is cancelled once more when its CANCEL had no answer, and not while that is under way', () => {
+    const { answer, unanswered, scheduler, atMs } = cancelledOnce();
+    scheduler.advance(32_000);
+    answer(180);
+    expect(atMs).toEqual([10_000]);
+    unanswered(false);
+    for (const status of [180, 180]) answer(status);
+    expect(atMs).toEqual([10_000, 42_000]);
+  });
+
+  test('is cancelled once in 64*T1 at most, however soon the CANCEL has failed', () => {
+    const { answer, unanswered, scheduler, atMs } = cancelledOnce();
+    for (let second = 0; second < 32; second++) {
+      unanswered(false);
+      answer(180);
+      scheduler.advance(1_000);
+    }
+    expect(atMs).toEqual([10_000]);
+    answer(180);
+    expect(atMs).toEqual([10_000, 42_000]);
+  });
+
+  test('is cancelled at once over a new connection when that of its CANCEL has ended', () => {
+    const { answer, unanswered, flow, scheduler, atMs } = cancelledOnce();
+    scheduler.advance(1_000);
+    unanswered(false, flowLike(flow, { closed: true }));
+    answer(180, flowLike(flow));
+    expect(atMs).toEqual([10_000, 11_000]);
+  });
+
+  test('is heard for its 2xx alone when its CANCEL had an answer', () => {
+    const { answer, unanswered, scheduler, atMs, heard } = cancelledOnce();
+    scheduler.advance(32_000);
+    unanswered(true);
+    for (const status of [180, 200]) answer(status);
+    expect(atMs).toEqual([10_000]);
+    expect(heard.map(({ status }) => status)).toEqual([200]);
+  });
+
+  test('is remembered no longer for that: 128*T1 from when it was given up', async () => {
+    const { answer, unanswered, scheduler, atMs, late, heard } = cancelledOnce();
+    scheduler.advance(32_000);
+    unanswered(false);
+    scheduler.advance(21_999);
+    answer(200);
+    expect(heard).toHaveLength(1);
+    scheduler.advance(1);
+    unanswered(false);
+    answer(180);
+    expect(atMs).toEqual([10_000]);
+    expect(await isCollected(late)).toBe(true);
+    expect(scheduler.armedCount).toBe(0);
+  });
 });

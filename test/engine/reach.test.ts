@@ -141,6 +141,31 @@ describe('a phone that registered at another node', () => {
     expect(node.peer.received.filter((message) => String(message).startsWith('CANCEL'))).toHaveLength(1);
   });
 
+  test('whose node was silent, and is cancelled there while nothing reaches it, is cancelled once more when it says again that it rings', async () => {
+    const { bob, alice, node, world: made } = await world();
+    alice.call('102');
+    made.run(900);
+    const late = node.took('INVITE');
+    bob.answer(bob.took('INVITE'), 486, 'Busy Here');
+    node.answer(late, 180, 'Ringing');
+    const cancels = () => node.peer.received.filter((message) => String(message).startsWith('CANCEL')).length;
+    // CANCEL is sent again for 64*T1 (§17.1.2.2); none of it has come.
+    made.run(40_000);
+    const lost = cancels();
+    expect(lost).toBeGreaterThan(0);
+    node.answer(late, 180, 'Ringing');
+    made.run(100);
+    expect(cancels()).toBe(lost + 1);
+    node.answer(node.took('CANCEL'), 200, 'OK');
+    node.answer(late, 487, 'Request Terminated');
+    made.run(100);
+    expect(node.took('ACK').topVia().branch).toBe(late.topVia().branch);
+    made.run(60_000);
+    node.answer(late, 180, 'Ringing');
+    made.run(1_000);
+    expect(cancels()).toBe(lost + 1);
+  });
+
   test('whose node was silent, and answers 200 when its CANCEL is over, is left there with ACK and BYE', async () => {
     const { bob, alice, node, world: made } = await world();
     alice.call('102');

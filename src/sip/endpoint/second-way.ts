@@ -47,6 +47,10 @@ export class SecondWay implements ClientTransaction, ClientTransactionUser {
     return this.current.state;
   }
 
+  get isCancelHeard(): boolean {
+    return this.current.isCancelHeard;
+  }
+
   cancel(headers: HeaderList = []): void {
     this.#cancelled = true;
     this.current.cancel(headers);

@@ -53,6 +53,10 @@ export abstract class ClientTransactionBase<F extends Channel>
     return this.key;
   }
 
+  get isCancelHeard(): boolean {
+    return false;
+  }
+
   abstract start(): void;
   abstract receiveResponse(response: SipResponse): void;
   abstract cancel(headers?: HeaderList): void;

@@ -14,10 +14,14 @@ import type { Channel, InviteClientState } from './types.ts';
 export class InviteClientTransaction<F extends Channel> extends ClientTransactionBase<F> {
   state: InviteClientState = 'calling';
   #cancelHeaders: HeaderList | undefined = undefined;
-  #cancelSent = false;
+  #cancel: 'none' | 'sent' | 'heard' = 'none';
   /** Where the ACK to its 2xx was sent; the ACK is the text then. */
   #ackFlow: F | undefined = undefined;
   #isReleased = false;
+
+  override get isCancelHeard(): boolean {
+    return this.#cancel === 'heard';
+  }
 
   start(): void {
     this.transmit(TransactionTimer.A, TransactionTimer.B);
@@ -197,11 +201,13 @@ export class InviteClientTransaction<F extends Channel> extends ClientTransactio
   }
 
   #sendCancel(headers: HeaderList): void {
-    if (this.#cancelSent) return;
-    this.#cancelSent = true;
+    if (this.#cancel !== 'none') return;
+    this.#cancel = 'sent';
     // §9.1: without a final response in 64*T1 the INVITE counts as cancelled and its transaction is destroyed.
     this.armState(64 * this.host.timers.t1Ms, TransactionTimer.CancelWait);
-    this.host.startCancel(buildCancel(this.request, headers), this.flow);
+    this.host.startCancel(buildCancel(this.request, headers), this.flow, () => {
+      this.#cancel = 'heard';
+    });
   }
 
   #isProceeding(): boolean {

@@ -289,9 +289,9 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
     if (!transaction.isClient) this.#merged.delete(transaction as ServerTransactionBase<F>);
   }
 
-  /** For the machines: a CANCEL is a request of its own, hop by hop; what becomes of it matters to nobody but its own timers. */
-  startCancel(cancel: SipRequest, flow: F): void {
-    this.createClient(cancel, flow, IGNORANT);
+  /** For the machines: a CANCEL is a request of its own, hop by hop; nothing but its final response matters to anybody else. */
+  startCancel(cancel: SipRequest, flow: F, heard: () => void): void {
+    this.createClient(cancel, flow, cancelUser(heard));
   }
 
   /** For the machines: the request is kept from now on. */
@@ -467,8 +467,11 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
   }
 }
 
-/** The user of a CANCEL: the INVITE's own final response or timeout tells all there is to know. */
-const IGNORANT: ClientTransactionUser<never> = { onResponse() {}, onTimeout() {}, onTransportError() {} };
+/** The user of a CANCEL: the INVITE's own final response or timeout tells the rest. */
+function cancelUser(heard: () => void): ClientTransactionUser<never> {
+  const onResponse = ({ status }: SipResponse) => (status >= 200 ? heard() : undefined);
+  return { onResponse, onTimeout() {}, onTransportError() {} };
+}
 
 /** Requests of calls in progress may use a quarter more than the limit, so that overload ends calls rather than losing them. */
 function isFull(atWork: number, lingering: number, limit: number, request: SipRequest): boolean {

@@ -349,6 +349,10 @@ class AcceptedBranch<F extends Channel> implements KnownBranch<F>, ClientTransac
     this.#ackFlow.send(this.#ack);
   }
 
+  get isCancelHeard(): boolean {
+    return false;
+  }
+
   // Nothing of this has an effect any more.
   cancel(): void {}
   release(): void {}

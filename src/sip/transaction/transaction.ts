@@ -14,8 +14,8 @@ export interface TransactionHost<F extends Channel> {
   ended(transaction: Transaction<F>): void;
   /** The machine has given a final response other than 2xx. */
   refused(transaction: Transaction<F>): void;
-  /** Sends a CANCEL in a client transaction of its own. */
-  startCancel(cancel: SipRequest, flow: F): void;
+  /** Sends a CANCEL in a client transaction of its own, of which `heard` gets the final response. */
+  startCancel(cancel: SipRequest, flow: F, heard: () => void): void;
   /** The request of this server transaction is kept from now on: its copies find it. */
   keep(transaction: Transaction<F>): void;
   /** The To tag of an answer that keeps nothing. */

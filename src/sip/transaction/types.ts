@@ -77,6 +77,8 @@ export interface ClientTransaction<F extends Channel = Channel> {
    * or a 2xx that won the race) still reaches the user; after 64*T1 without one, `onTimeout` does. Nothing happens for other methods.
    */
   cancel(headers?: HeaderList): void;
+  /** The CANCEL of this INVITE has had a final response of its own: it has reached somebody. */
+  readonly isCancelHeard: boolean;
   /**
    * The ACK to the 2xx of this INVITE was sent (§13.2.2.4): a copy of that 2xx gets it again once the user has released the transaction.
    */

@@ -219,6 +219,19 @@ describe('CANCEL of an INVITE (§9.1)', () => {
     expect(world.isClean()).toBe(true);
   });
 
+  test('whether it has reached anybody is known by its own final response', () => {
+    const world = new World();
+    const invite = makeInvite();
+    const transaction = world.start(invite);
+    world.answer(invite, 180);
+    transaction.cancel();
+    const cancel = world.channel.last() as SipRequest;
+    world.answer(cancel, 100);
+    expect(transaction.isCancelHeard).toBe(false);
+    world.answer(cancel, 481);
+    expect(transaction.isCancelHeard).toBe(true);
+  });
+
   test('a 2xx that wins the race reaches the user', () => {
     const world = new World();
     const invite = makeInvite();
