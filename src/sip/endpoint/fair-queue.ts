@@ -39,6 +39,12 @@ export class FairQueue<Item> {
   /** False: there is no place for it. */
   add(source: string, item: Item): boolean {
     if (!this.hasPlace(source)) return false;
+    this.putBack(source, item);
+    return true;
+  }
+
+  /** Adds what has had a place already, behind what waits of its source. */
+  putBack(source: string, item: Item): void {
     let line = this.#sources.get(source);
     if (line === undefined) {
       line = { source, items: [], head: 0 };
@@ -47,7 +53,6 @@ export class FairQueue<Item> {
     }
     line.items.push(item);
     this.#size++;
-    return true;
   }
 
   /** The next item of the source whose turn it is. */

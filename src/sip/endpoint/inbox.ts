@@ -373,7 +373,7 @@ export class Inbox {
     for (const item of waiting) {
       const address = item.flow.remoteAddress;
       if (!this.#admits(address, item.cameMs) && this.#refusesLate(item)) continue;
-      if (!this.#fresh.add(address, item)) this.counters.knownDropped++;
+      this.#fresh.putBack(address, item);
     }
   }
 

@@ -275,6 +275,37 @@ describe('more than there is time for', () => {
       expect(waiting.reduce((all, of) => all + of)).toBeLessThanOrEqual(alone + sources);
     });
 
+    test('whoever has had a place keeps it, also where a source under its share has taken one above the limit', () => {
+      thread = new Thread({ knownWaiting: 140 });
+      thread.busy();
+      const { counters } = thread.inbox;
+      let isAbove = false;
+      let dropped = 0;
+      for (let turn = 0; turn < 20 && thread.refused.length === 0; turn++) {
+        for (let call = 0; call < 24; call++) {
+          // Copies of what is served are not refused; some of those that may be have others before them by then.
+          if (turn !== 4 || call > 2) thread.served.add(`much ${turn} ${call}`);
+          thread.push('INVITE', `much ${turn} ${call}`, '192.0.2.1');
+        }
+        // The line is full.
+        if (turn < 7) {
+          thread.turn();
+          continue;
+        }
+        for (let source = 0; source < 15; source++) {
+          thread.served.add(`little ${source}`);
+          thread.push('INVITE', `little ${source}`, `192.0.2.${10 + source}`);
+        }
+        expect(thread.refused).toEqual([]);
+        isAbove = thread.inbox.waiting.fresh > 140;
+        dropped = counters.knownDropped;
+        thread.turn();
+      }
+      expect(isAbove).toBe(true);
+      expect(new Set(thread.refused.map((name) => name.split(' ')[1]))).toEqual(new Set(['4']));
+      expect(counters.knownDropped).toBe(dropped);
+    });
+
     test.each([[[12, 1, 1, 1]], [[1, 1, 1, 12]]])('one that sends much waits for itself: %j', (weights) => {
       overload(weights);
       expect(new Set(thread.refused)).toEqual(new Set([`${weights.indexOf(12)}`]));
