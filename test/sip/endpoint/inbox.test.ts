@@ -180,6 +180,31 @@ describe('more than there is time for', () => {
     expect(thread.refused.length).toBeGreaterThan(300);
   });
 
+  test.each([
+    [1.6, 8],
+    [2, 10],
+    [2.2, 11],
+  ])(
+    'at %d times what there is time for nobody of those let in waits beyond three and a half backlogs, from the first on',
+    (_, calls) => {
+      const cameMs = new Map<string, number>();
+      thread.busy();
+      thread.inbox.takeLongestWaitMs();
+      const waits: number[] = [];
+      for (let round = 0; round < 400; round++) {
+        // Five have their turn meanwhile.
+        for (let call = 0; call < calls; call++) {
+          cameMs.set(`${round} ${call}`, thread.nowMs);
+          thread.push('INVITE', `${round} ${call}`);
+        }
+        thread.turn();
+        waits.push(thread.inbox.takeLongestWaitMs());
+      }
+      expect(Math.max(...waits)).toBeLessThan(175);
+      expect(thread.refused.length).toBeGreaterThan(0);
+    },
+  );
+
   test('forged requests within dialogs from one known address hold up nobody’s call, and none is refused', () => {
     thread.busy();
     for (let index = 0; index < 5000; index++) thread.push('BYE', 'forged', '192.0.2.66', 't');
