@@ -1,7 +1,8 @@
 import type { Log } from '../base/log.ts';
 import { inSlices, type Steps } from '../base/steps.ts';
 import type { BindingStore, StoredBinding } from './ports.ts';
-import { isReadableBinding } from './readable.ts';
+import { readBinding } from './readable.ts';
+import { isSameContact } from './removals.ts';
 
 /**
  * So long all of it together waits for calls that wait. What is not asked for by name needs it whole: listings, counts, who is known by its
@@ -11,18 +12,32 @@ const PATIENCE_MS = 3_000;
 
 export interface BindingRestorationOptions {
   readonly log: Log;
+  /** The name of this node in bindings. */
+  readonly node: string;
   readonly store: Pick<BindingStore, 'load'>;
   /** Hears of each as it is read. */
   readonly onRead: (binding: StoredBinding) => void;
   /** Puts the bindings of an earlier run into the table; returns how many are back. */
   readonly bringBack: (aor: string, kept: readonly StoredBinding[]) => number;
+  /** The bindings of an AOR that are in the table. */
+  readonly known: (aor: string) => readonly StoredBinding[];
   /** Takes over the list of an AOR as another node wrote it. */
   readonly takeOver: (aor: string, bindings: readonly StoredBinding[]) => void;
+}
+
+/** The list of an AOR as another node wrote it. */
+interface Told {
+  /** Those that can be read. */
+  readonly bindings: readonly StoredBinding[];
+  /** How much of it cannot be read. */
+  readonly unread: 'none' | 'some' | 'all';
 }
 
 /**
  * What is known of AORs and not in the table yet: what the store has of an earlier run, and what other nodes write while it is read. Bringing
  * all of it in may take some seconds while calls wait; an AOR that is asked for, or that there is news of, is caught up with at once.
+ *
+ * What cannot be read takes nothing away that is known here.
  */
 export class BindingRestoration {
   readonly #options: BindingRestorationOptions;
@@ -32,7 +47,7 @@ export class BindingRestoration {
   #toBringBack: Map<string, readonly StoredBinding[]> = new Map();
   #broughtBack = 0;
   /** By AOR what other nodes wrote last while the store was read: it may be news of what has been read by then. */
-  readonly #heldRemote = new Map<string, readonly StoredBinding[]>();
+  readonly #heldRemote = new Map<string, Told>();
 
   constructor(options: BindingRestorationOptions) {
     this.#options = options;
@@ -59,10 +74,11 @@ export class BindingRestoration {
 
   *#takeIn(bindings: Iterable<StoredBinding>): Steps<void> {
     const lists = new Map<string, StoredBinding[]>();
-    const { log, onRead } = this.#options;
-    for (const binding of bindings) {
+    const { log, node, onRead } = this.#options;
+    for (const kept of bindings) {
       yield;
-      if (!isReadableBinding(binding, log)) continue;
+      const binding = readBinding(kept, { node, log });
+      if (binding === undefined) continue;
       onRead(binding);
       const list = lists.get(binding.aor);
       if (list === undefined) lists.set(binding.aor, [binding]);
@@ -74,14 +90,37 @@ export class BindingRestoration {
     yield* this.#catchUpAll();
   }
 
-  /** The list of an AOR as another node wrote it: taken over at once, or after what is being read. */
-  told(aor: string, bindings: readonly StoredBinding[]): void {
-    const { log } = this.#options;
-    this.#heldRemote.set(
-      aor,
-      bindings.filter((binding) => isReadableBinding(binding, log, aor)),
-    );
+  /**
+   * The list of an AOR as another node wrote it: taken over at once, or after what is being read.
+   *
+   * @param bindings undefined: nothing of it can be read
+   */
+  told(aor: string, bindings: readonly StoredBinding[] | undefined): void {
+    const { log, node } = this.#options;
+    const read = bindings?.flatMap((binding) => readBinding(binding, { node, log, aor }) ?? []) ?? [];
+    const isWhole = read.length === bindings?.length;
+    const held = isWhole ? undefined : this.#heldRemote.get(aor);
+    if (held === undefined) {
+      this.#heldRemote.set(aor, { bindings: read, unread: isWhole ? 'none' : bindings === undefined ? 'all' : 'some' });
+    } else if (bindings !== undefined) {
+      const unread = held.unread === 'all' ? 'some' : held.unread;
+      this.#heldRemote.set(aor, { bindings: this.#withOthers(read, held.bindings), unread });
+    }
     this.catchUp(aor);
+  }
+
+  /** A list of which not all could be read, with what is known of other nodes beside it. */
+  #withOthers(read: readonly StoredBinding[], known: readonly StoredBinding[]): readonly StoredBinding[] {
+    const stays = (one: StoredBinding): boolean =>
+      one.node !== this.#options.node && !read.some((other) => isSameContact(one, other));
+    return [...read, ...known.filter(stays)];
+  }
+
+  /** All that is bound as far as it can be told. Where nothing could be read it is what is known here, and nobody has to write anything. */
+  #listOf(aor: string, { bindings, unread }: Told): readonly StoredBinding[] {
+    if (unread === 'none') return bindings;
+    const known = this.#options.known(aor);
+    return unread === 'all' ? known : this.#withOthers(bindings, known);
   }
 
   *#catchUpAll(): Steps<void> {
@@ -106,7 +145,7 @@ export class BindingRestoration {
       this.#read(aor, () => {
         this.#broughtBack += bringBack(aor, kept);
       });
-    if (held !== undefined) this.#read(aor, () => takeOver(aor, held));
+    if (held !== undefined) this.#read(aor, () => takeOver(aor, this.#listOf(aor, held)));
   }
 
   #read(aor: string, take: () => void): void {

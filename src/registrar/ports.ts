@@ -57,6 +57,11 @@ export interface BindingTarget {
   readonly listenerId?: string;
 }
 
+/** Where a REGISTER came from. `transport` is a text of any node: a later one may know more than there are here. */
+export interface BindingSource extends Omit<BindingTarget, 'transport'> {
+  readonly transport: string;
+}
+
 /** A binding as it is kept: plain data. */
 export interface StoredBinding {
   readonly aor: string;
@@ -74,8 +79,7 @@ export interface StoredBinding {
   /** Set when the binding is of a flow (RFC 5626). */
   readonly regId: number | undefined;
   readonly userAgent: string;
-  /** Where the REGISTER came from. */
-  readonly source: BindingTarget;
+  readonly source: BindingSource;
   /** Where the phone can be reached without its flow; undefined when it can be reached over its connection only. */
   readonly target: BindingTarget | undefined;
   readonly flowKey: string;

@@ -17,7 +17,7 @@ import {
   type StoredRemoval,
 } from './ports.ts';
 import { reachOf } from './reach.ts';
-import { isReadableRemoval } from './readable.ts';
+import { readRemoval } from './readable.ts';
 import {
   type AskedContact,
   isRefusal,
@@ -121,7 +121,9 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
     this.#writer = new BindingWriter(this.#store, this.#scheduler, this.#log, (aor) => this.#changeOf(aor));
     this.#restoration = new BindingRestoration({
       log: this.#log,
+      node: this.#node,
       store: this.#store,
+      known: (aor) => this.#table.get(aor),
       onRead: (binding) => this.#listener?.onRead?.(binding),
       bringBack: (aor, kept) => this.#bringBack(aor, kept),
       takeOver: (aor, bindings) => this.#takeOver(aor, bindings),
@@ -239,12 +241,19 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
 
   /**
    * Takes over the list of an AOR as another node wrote it, with what was taken away anywhere. What registered here stays, unless it was
-   * taken away or the same contact has registered there since; if the other node did not know, the merged list is written.
+   * taken away or the same contact has registered there since; if the other node did not know, the merged list is written. What cannot be read
+   * takes nothing away.
+   *
+   * @param bindings undefined: nothing of the list can be read
    */
-  applyRemote(aor: string, bindings: readonly StoredBinding[], removals: readonly StoredRemoval[] = []): void {
+  applyRemote(
+    aor: string,
+    bindings: readonly StoredBinding[] | undefined,
+    removals: readonly StoredRemoval[] = [],
+  ): void {
     this.#removals?.add(
       aor,
-      removals.filter((removal) => isReadableRemoval(removal, this.#log, aor)),
+      removals.flatMap((removal) => readRemoval(removal, this.#log, aor) ?? []),
     );
     this.#restoration.told(aor, bindings);
   }

@@ -2,7 +2,12 @@ import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { silentLog } from '../../src/base/log.ts';
 import { letFirst } from '../../src/base/steps.ts';
 import { aorKey, Registrar } from '../../src/registrar/index.ts';
-import { MemoryBindingStore, type StoredBinding } from '../../src/registrar/ports.ts';
+import {
+  type BindingChange,
+  MemoryBindingStore,
+  type StoredBinding,
+  type StoredRemoval,
+} from '../../src/registrar/ports.ts';
 import { HeaderId } from '../../src/sip/message/index.ts';
 import { SliceWatch } from '../kit/slice-watch.ts';
 import { ACCOUNT, BOB, DOMAIN, flowFrom, type RegisterFields, register, registrarWorld } from './kit.ts';
@@ -569,7 +574,7 @@ describe('restart and other nodes', () => {
     ['a Contact that is no URI', (binding) => ({ ...binding, contactUri: 'sip:' })],
     ['no source', ({ source: _, ...rest }) => rest],
     ['a source without address', (binding) => ({ ...binding, source: { ...binding.source, address: undefined } })],
-    ['a target that is a text', (binding) => ({ ...binding, target: '192.0.2.4:5060' })],
+    ['a source without port', (binding) => ({ ...binding, source: { ...binding.source, port: null } })],
     ['a Path that is a text', (binding) => ({ ...binding, path: 'sip:proxy.example.com' })],
     ['no expiry', (binding) => ({ ...binding, expiresAtWallMs: null })],
   ])('a stored binding with %s', (_name, spoil) => {
@@ -611,6 +616,100 @@ describe('restart and other nodes', () => {
       here.registrar.applyRemote(second.aor, [second]);
       expect(here.registrar.bindings(second.aor)).toHaveLength(1);
     });
+  });
+
+  describe('a list of another node that cannot be read as a whole', () => {
+    async function world() {
+      const { store, kept, letRead } = await slowStore(1, 'b');
+      const written: BindingChange[] = [];
+      store.write = async (changes) => void written.push(...changes);
+      const here = registrarWorld({ store, node: 'a' });
+      const [known] = kept as [StoredBinding];
+      const { aor } = known;
+      const sibling = { ...known, contactUri: 'sip:sibling@192.0.2.8', callId: 'sibling' };
+      const unreadable = { ...known, source: null, refreshedAtWallMs: known.refreshedAtWallMs + 1 } as never;
+      const own = () =>
+        here.registrar.process(
+          register({ user: 'u0', cseq: 9, callId: 'own', contacts: ['<sip:own@192.0.2.9>'] }),
+          flowFrom('192.0.2.9', 5060),
+          { ...ACCOUNT, aor, users: ['u0'] },
+        );
+      const write = async () => {
+        here.clock.advance(1_000);
+        await here.registrar.flush();
+        return written.splice(0).map(({ bindings }) => bindings.map(({ contactUri }) => contactUri));
+      };
+      const { contactUri, callId, cseq, node, refreshedAtWallMs, expiresAtWallMs: untilWallMs } = known;
+      const removal = { contactUri, callId, cseq, node, refreshedAtWallMs, untilWallMs } as StoredRemoval;
+      const uris = () => here.uris(aor).sort();
+      return { store, here, letRead, aor, known, sibling, unreadable, own, write, removal, uris };
+    }
+
+    test('takes away nothing that is known here of other nodes', async () => {
+      const { here, aor, known, sibling, unreadable, uris } = await world();
+      here.registrar.applyRemote(aor, [known]);
+      here.registrar.applyRemote(aor, [unreadable]);
+      expect(uris()).toEqual([known.contactUri]);
+      here.registrar.applyRemote(aor, [unreadable, sibling]);
+      expect(uris()).toEqual([known.contactUri, sibling.contactUri].sort());
+      here.registrar.applyRemote(aor, undefined);
+      expect(uris()).toEqual([known.contactUri, sibling.contactUri].sort());
+      here.registrar.applyRemote(aor, [sibling]);
+      expect(uris()).toEqual([sibling.contactUri]);
+    });
+
+    test('brings a later registration of what is known all the same', async () => {
+      const { here, aor, known, sibling, unreadable, uris } = await world();
+      here.registrar.applyRemote(aor, [known]);
+      const later = { ...known, node: 'c', refreshedAtWallMs: known.refreshedAtWallMs + 5 };
+      here.registrar.applyRemote(aor, [{ ...(unreadable as object), contactUri: sibling.contactUri } as never, later]);
+      expect(uris()).toEqual([known.contactUri]);
+      expect(here.registrar.bindings(aor).map(({ node }) => node)).toEqual(['c']);
+    });
+
+    test('takes away nothing that was told while the store was read', async () => {
+      const { store, here, letRead, aor, known, sibling, unreadable, uris } = await world();
+      store.load = async () => [];
+      const restored = here.registrar.restore();
+      here.registrar.applyRemote(aor, undefined);
+      here.registrar.applyRemote(aor, [known]);
+      here.registrar.applyRemote(aor, [unreadable, sibling]);
+      here.registrar.applyRemote(aor, undefined);
+      letRead();
+      await restored;
+      expect(uris()).toEqual([known.contactUri, sibling.contactUri].sort());
+    });
+
+    test('comes with what was taken away, which counts', async () => {
+      const { here, aor, known, sibling, removal, uris } = await world();
+      here.registrar.applyRemote(aor, [known, sibling]);
+      here.registrar.applyRemote(aor, undefined, [removal]);
+      expect(uris()).toEqual([sibling.contactUri]);
+    });
+
+    test('is written anew where it lacks what registered here, and left alone where nothing of it can be read', async () => {
+      const { here, aor, known, unreadable, own, write } = await world();
+      here.registrar.applyRemote(aor, [known]);
+      own();
+      await write();
+      here.registrar.applyRemote(aor, undefined);
+      expect(await write()).toEqual([]);
+      here.registrar.applyRemote(aor, [unreadable]);
+      expect(await write()).toEqual([expect.arrayContaining(['sip:own@192.0.2.9', known.contactUri])]);
+    });
+  });
+
+  test('a phone of another node is known, whatever way a later version reaches it there; in the list of another address it is not', async () => {
+    const { kept } = await slowStore(1, 'b');
+    const here = registrarWorld({ node: 'a' });
+    const [one] = kept as [StoredBinding];
+    const source = { ...one.source, transport: 'ws' };
+    const later = { ...one, source, target: source, instance: null, userAgent: { name: 'phone' } } as never;
+    here.registrar.applyRemote(one.aor, [later]);
+    expect(here.registrar.elsewhere(one.aor)).toMatchObject([{ source, target: undefined, userAgent: '' }]);
+    here.registrar.applyRemote(BOB, [one]);
+    expect(here.registrar.elsewhere(BOB)).toEqual([]);
+    expect(here.registrar.bindings(BOB)).toEqual([]);
   });
 
   test('what was taken away elsewhere and cannot be read costs nothing beside it', async () => {
