@@ -49,11 +49,11 @@ export const MAX_OVER_CALLS = 50_000;
 /** Bindings as nodes share them. */
 export interface SharedBindingStore extends BindingStore {
   /**
-   * Hears of bindings that another node wrote: all bindings of that AOR from now on, and what was taken away of it. After a gap in the notices every AOR that may have
-   * changed is told again. Absent in a store of one node. Returns the function that ends it.
+   * Hears of bindings that another node wrote: all bindings of that AOR from now on (undefined: they cannot be read, so what is known of them stays), and what was taken
+   * away of it. After a gap in the notices every AOR that may have changed is told again. Absent in a store of one node. Returns the function that ends it.
    */
   onRemoteChange?(
-    listener: (aor: string, bindings: readonly StoredBinding[], removals: readonly StoredRemoval[]) => void,
+    listener: (aor: string, bindings: readonly StoredBinding[] | undefined, removals: readonly StoredRemoval[]) => void,
   ): () => void;
 }
 

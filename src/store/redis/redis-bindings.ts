@@ -17,7 +17,10 @@ const KEEP_EXPIRED_MS = 86_400_000;
 const AORS_PER_READ = 200;
 const ENTRIES_PER_READ = 200;
 
-type Listener = (aor: string, bindings: readonly StoredBinding[], removals: readonly StoredRemoval[]) => void;
+type Listener = Parameters<NonNullable<SharedBindingStore['onRemoteChange']>>[0];
+
+/** What an address-of-record has in Redis: a list of each. */
+type Kind = 'bindings' | 'removals';
 
 export interface RedisBindingsOptions {
   readonly link: RedisLink;
@@ -34,6 +37,8 @@ export class RedisBindings implements SharedBindingStore {
   readonly #listeners = new Set<Listener>();
   /** AORs that this node has heard of from Redis: after a gap, those that are not there any more are told as gone. */
   #known = new Set<string>();
+  /** AORs whose list of a kind cannot be read, which the log has heard. */
+  readonly #unread: Readonly<Record<Kind, Set<string>>> = { bindings: new Set(), removals: new Set() };
   /** Up to here everything was told; undefined until Redis has been asked once. */
   #sequence: number | undefined = undefined;
   #catchingUp: Promise<void> | undefined = undefined;
@@ -159,37 +164,52 @@ export class RedisBindings implements SharedBindingStore {
         const document = documents[index];
         if (document == null) this.#known.delete(aor);
         else this.#known.add(aor);
-        this.#tell(aor, this.#listOf<StoredBinding>(aor, document), this.#listOf<StoredRemoval>(aor, removed[index]));
+        this.#tell(
+          aor,
+          this.#listOf<StoredBinding>('bindings', aor, document),
+          this.#listOf<StoredRemoval>('removals', aor, removed[index]),
+        );
       }
     }
   }
 
-  /** @param onAor undefined: they cannot be read */
-  async #scan(onAor: (aor: string, bindings: readonly StoredBinding[] | undefined) => void): Promise<void> {
-    const { link, keys } = this.#options;
-    await scanHash(link, keys.bindings, (aor, document) => onAor(aor, this.#listOf<StoredBinding>(aor, document)));
+  #scan(onAor: (aor: string, bindings: readonly StoredBinding[] | undefined) => void): Promise<void> {
+    return this.#scanLists<StoredBinding>('bindings', this.#options.keys.bindings, onAor);
   }
 
   async #removals(): Promise<ReadonlyMap<string, readonly StoredRemoval[]>> {
-    const { link, keys } = this.#options;
     const removals = new Map<string, readonly StoredRemoval[]>();
-    await scanHash(link, keys.bindingRemovals, (aor, document) => {
-      const list = this.#listOf<StoredRemoval>(aor, document);
+    await this.#scanLists<StoredRemoval>('removals', this.#options.keys.bindingRemovals, (aor, list) => {
       if (list !== undefined) removals.set(aor, list);
     });
     return removals;
   }
 
-  /** Undefined: it cannot be read, which costs no other address. */
-  #listOf<T>(aor: string, document: Buffer | null | undefined): readonly T[] | undefined {
-    const list = document == null ? [] : listIn<T>(String(document));
-    if (list === undefined) this.#options.log.warn('registration-not-read', { aor, error: 'no list in JSON' });
-    return list;
+  /** @param onAor undefined: its list cannot be read */
+  async #scanLists<T>(kind: Kind, key: string, onAor: (aor: string, list: readonly T[] | undefined) => void) {
+    const gone = new Set(this.#unread[kind]);
+    await scanHash(this.#options.link, key, (aor, document) => {
+      gone.delete(aor);
+      onAor(aor, this.#listOf<T>(kind, aor, document));
+    });
+    for (const aor of gone) this.#unread[kind].delete(aor);
   }
 
-  /** @param bindings undefined: they cannot be read, so what is known of them stays */
+  /** Undefined: it cannot be read, which costs no other address, and which the log hears once. */
+  #listOf<T>(kind: Kind, aor: string, document: Buffer | null | undefined): readonly T[] | undefined {
+    const list = document == null ? [] : listIn<T>(String(document));
+    const unread = this.#unread[kind];
+    if (list !== undefined) {
+      unread.delete(aor);
+      return list;
+    }
+    if (!unread.has(aor))
+      this.#options.log.warn('registration-not-read', { aor, error: `${kind} that are no list in JSON` });
+    unread.add(aor);
+    return undefined;
+  }
+
   #tell(aor: string, bindings: readonly StoredBinding[] | undefined, removals: readonly StoredRemoval[] = []): void {
-    if (bindings === undefined) return;
     for (const listener of this.#listeners) listener(aor, bindings, removals);
   }
 }

@@ -109,7 +109,7 @@ describe('two workers on one store', () => {
 
   test('a registration at one is told to the other; webhooks too', async () => {
     const bound: string[] = [];
-    b.bindings.onRemoteChange?.((aor, bindings) => bound.push(`${aor} ${bindings.length}`));
+    b.bindings.onRemoteChange?.((aor, bindings) => bound.push(`${aor} ${bindings?.length}`));
     let changed = 0;
     b.webhooks.onChange?.(() => changed++);
     await a.bindings.write([{ aor: '101@acme.test', bindings: [binding('101@acme.test')] }]);

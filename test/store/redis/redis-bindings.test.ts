@@ -4,22 +4,23 @@ import type { StoredBinding, StoredRemoval } from '../../../src/registrar/ports.
 import type { Stores } from '../../../src/store/index.ts';
 import { peersSkipped } from '../../kit/peers.ts';
 import { binding } from '../records.ts';
-import { eventually, onTwoNodes } from './world.ts';
+import { eventually, onTwoNodes, type TwoNodes } from './world.ts';
 
 describe.skipIf(peersSkipped)('bindings of several nodes on one Redis', () => {
   let a: Stores;
   let b: Stores;
   let admin: Redis;
+  let warnings: TwoNodes['warnings'];
 
   const { key } = onTwoNodes((made) => {
-    ({ a, b, admin } = made);
+    ({ a, b, admin, warnings } = made);
   });
 
   test('bindings that one node writes are told to the others, and not to itself', async () => {
     const told = new Map<string, readonly StoredBinding[]>();
     const echoed: string[] = [];
     await b.bindings.load();
-    b.bindings.onRemoteChange?.((aor, bindings) => told.set(aor, bindings));
+    b.bindings.onRemoteChange?.((aor, bindings = []) => told.set(aor, bindings));
     a.bindings.onRemoteChange?.((aor) => echoed.push(aor));
     const one = binding('101@acme', { node: 'node-a' });
     await a.bindings.write([
@@ -67,7 +68,7 @@ describe.skipIf(peersSkipped)('bindings of several nodes on one Redis', () => {
     await a.bindings.write(['101@acme', '102@acme'].map((aor) => ({ aor, bindings: [binding(aor)] })));
     expect([...(await b.bindings.load())]).toHaveLength(2);
     const told = new Map<string, readonly StoredBinding[]>();
-    b.bindings.onRemoteChange?.((aor, bindings) => told.set(aor, bindings));
+    b.bindings.onRemoteChange?.((aor, bindings = []) => told.set(aor, bindings));
     // What a lost stretch of the stream looks like: the sequence is far ahead and the entries are not there.
     const gone = admin.multi();
     gone.hdel(key('bindings'), '101@acme').hset(key('bindings'), '103@acme', JSON.stringify([binding('103@acme')]));
@@ -84,9 +85,13 @@ describe.skipIf(peersSkipped)('bindings of several nodes on one Redis', () => {
   describe.each(['no JSON', '{"no":"list"}'])('an address whose entry is %j', (document) => {
     const spoil = (kind: string) => admin.hset(key(kind), '102@acme', document);
     const onAll = () => {
-      const told = new Map<string, readonly StoredBinding[]>();
-      b.bindings.onRemoteChange?.((aor, bindings) => told.set(aor, bindings));
-      return told;
+      const told = new Map<string, number | undefined>();
+      const removed = new Map<string, readonly StoredRemoval[]>();
+      b.bindings.onRemoteChange?.((aor, bindings, removals) => {
+        told.set(aor, bindings?.length);
+        removed.set(aor, removals);
+      });
+      return { told, removed };
     };
     const three = ['101@acme', '102@acme', '103@acme'];
     const written = () => a.bindings.write(three.map((aor) => ({ aor, bindings: [binding(aor)], removals: [] })));
@@ -98,31 +103,61 @@ describe.skipIf(peersSkipped)('bindings of several nodes on one Redis', () => {
       expect(read.sort()).toEqual(['101@acme', '103@acme']);
     });
 
+    test('is named in the log once, with the list that it is, until it can be read', async () => {
+      await written();
+      await b.bindings.load();
+      const { told } = onAll();
+      const named = () =>
+        warnings.flatMap(({ event, aor, error }) => (event === 'registration-not-read' ? [[aor, error]] : []));
+      const resync = async () => {
+        told.clear();
+        await admin.multi().del(key('bindings:events')).hincrby(key('meta'), 'bindings', 5000).exec();
+        await eventually(() => told.size === 3);
+      };
+      await spoil('bindings');
+      await spoil('bindings:removed');
+      await resync();
+      await resync();
+      expect(named()).toEqual(['removals', 'bindings'].map((kind) => ['102@acme', `${kind} that are no list in JSON`]));
+      await admin.hset(key('bindings'), '102@acme', '[]');
+      await resync();
+      await spoil('bindings');
+      await resync();
+      expect(named()).toHaveLength(3);
+    });
+
     test('costs no other when a node is told of what others write, whether of phones or of what was taken away', async () => {
       await b.bindings.load();
-      const told = onAll();
+      const { told, removed } = onAll();
       const both = admin.multi().hset(key('bindings'), '102@acme', document);
-      both.hset(key('bindings:removed'), '101@acme', document);
+      both.hset(key('bindings:removed'), '101@acme', document, '102@acme', '[{"contactUri":"*"}]');
       both.hincrby(key('meta'), 'bindings', 1);
       both.xadd(key('bindings:events'), '1-0', 'node', 'node-a', 'aors', JSON.stringify(three));
       both.hset(key('bindings'), '101@acme', JSON.stringify([binding('101@acme')]));
       await both.exec();
       await eventually(() => told.has('103@acme'));
-      expect([...told].map(([aor, { length }]) => [aor, length])).toEqual([
+      expect([...told]).toEqual([
         ['101@acme', 1],
+        ['102@acme', undefined],
         ['103@acme', 0],
       ]);
+      // What can be read of it is told.
+      expect(removed.get('102@acme')).toEqual([{ contactUri: '*' }]);
     });
 
     test('costs no other after a gap', async () => {
       await written();
       await b.bindings.load();
-      const told = onAll();
+      const { told } = onAll();
       await spoil('bindings');
       await spoil('bindings:removed');
       await admin.multi().del(key('bindings:events')).hincrby(key('meta'), 'bindings', 5000).exec();
-      await eventually(() => told.size === 2);
-      expect([...told.keys()].sort()).toEqual(['101@acme', '103@acme']);
+      await eventually(() => told.size === 3);
+      expect([...told].sort()).toEqual([
+        ['101@acme', 1],
+        ['102@acme', undefined],
+        ['103@acme', 1],
+      ]);
     });
   });
 

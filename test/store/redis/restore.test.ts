@@ -4,7 +4,6 @@ import { Redis } from 'ioredis';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { silentLog } from '../../../src/base/log.ts';
 import { WheelScheduler } from '../../../src/base/wheel-scheduler.ts';
-import type { StoredBinding } from '../../../src/registrar/ports.ts';
 import { LastCopy } from '../../../src/store/redis/last-copy.ts';
 import { RedisLink } from '../../../src/store/redis/link.ts';
 import { Sealer } from '../../../src/store/sealer.ts';
@@ -64,7 +63,7 @@ describe.skipIf(peersSkipped)('the nodes of a Redis that has lost the store', ()
     const state = (await b.provisioning.load()).state;
     await b.bindings.load();
     const told: string[] = [];
-    b.bindings.onRemoteChange?.((aor: string, _bindings: readonly StoredBinding[]) => told.push(aor));
+    b.bindings.onRemoteChange?.((aor) => told.push(aor));
     await b.bindings.write([{ aor: '101@acme', bindings: [binding('101@acme')] }]);
     await admin.flushall();
     await eventually(() => [a, b].every((one) => one.problems().includes('store-replaced')));

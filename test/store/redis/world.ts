@@ -18,7 +18,7 @@ let serial = 0;
 export interface RedisWorld extends StoreWorld {
   readonly prefix: string;
   /** Time stands still, unless a scheduler is given. */
-  open(node?: string, scheduler?: Scheduler): Promise<Stores>;
+  open(node?: string, scheduler?: Scheduler, log?: Log): Promise<Stores>;
   /** Folder of a node. */
   folder(node?: string): string;
 }
@@ -35,10 +35,10 @@ export async function redisWorld(
   return {
     prefix,
     folder,
-    open: (node = 'node-1', scheduler: Scheduler = new VirtualScheduler()): Promise<Stores> =>
+    open: (node = 'node-1', scheduler: Scheduler = new VirtualScheduler(), ownLog = log): Promise<Stores> =>
       openStores(
         { node, store: { kind: 'redis', cluster: false, keyPrefix: prefix, ...settings, path: folder(node) } },
-        { log, scheduler, environment },
+        { log: ownLog, scheduler, environment },
       ),
     close: () => rm(base, { recursive: true, force: true }),
   };
@@ -52,6 +52,8 @@ export interface TwoNodes {
   readonly server: RedisServer;
   /** To look at what is in Redis, and to change it. */
   readonly admin: Redis;
+  /** What node-b has warned of. */
+  readonly warnings: readonly { readonly event: string; readonly [field: string]: unknown }[];
 }
 
 /** Each test of the suite has two nodes, new ones, on a Redis that they share. */
@@ -69,13 +71,15 @@ export function onTwoNodes(take: (made: TwoNodes) => void) {
     await server.stop();
   });
   beforeEach(async () => {
+    const warnings: { event: string }[] = [];
+    const log = { ...silentLog, warn: (event: string, fields?: object) => warnings.push({ event, ...fields }) };
     world = await redisWorld({ url: server.url });
-    const [a, b] = [await world.open('node-a'), await world.open('node-b')];
+    const [a, b] = [await world.open('node-a'), await world.open('node-b', undefined, log)];
     onTestFinished(async () => {
       await Promise.all([a.close(), b.close()]);
       await world.close();
     });
-    take({ a, b, world, server, admin });
+    take({ a, b, world, server, admin, warnings });
   });
 
   return {
