@@ -359,18 +359,29 @@ function endOfComment(text: string, open: number, to: number): number {
 const MAX_COMMENT_LENGTH = 256;
 
 /**
- * DEVIATION: RFC 2543 §6.40.1 let a comment stand behind the parameters; it is passed over. So is one that is none
+ * DEVIATION: RFC 2543 §6.40.1 let a comment stand behind the parameters; it is passed over, and so are several. So is one that is none
  * for its parentheses, `(hi :) )` or `(a ( b)`: from the first that opens, but where parameters may stand behind that one, from the last.
  */
 function endBeforeComment(text: string, from: number, end: number): number {
   if (text.charCodeAt(end - 1) !== 0x29) return end;
   let open = openOfComment(text, from, end);
   if (open < 0) return end;
-  if (endOfComment(text, open, end) !== end - 1) {
+  if (endOfComments(text, open, end) !== end) {
     const parameter = text.indexOf(';', open);
     if (parameter >= 0 && parameter < end) open = text.lastIndexOf('(', end - 1);
   }
   return isSpaceCode(text.charCodeAt(open - 1)) ? trimEnd(text, from, open) : end;
+}
+
+/** Index behind the comments that follow each other from `open` on. */
+function endOfComments(text: string, open: number, end: number): number {
+  let index = open;
+  while (text.charCodeAt(index) === 0x28) {
+    const close = endOfComment(text, index, end);
+    if (close < 0) break;
+    index = skipSpace(text, close + 1, end);
+  }
+  return index;
 }
 
 /** Index of the first parenthesis in `text[from, to)` that opens a comment: white space is before it, and it is not in quotes; or -1. */
