@@ -5,8 +5,8 @@ import { parseUri, type Uri } from './uri.ts';
 /**
  * The URI of an address field. DEVIATION: what nobody can read in two ways is read though the grammar has it otherwise, since a peer is
  * reached where it came from, whatever it says there: white space beside the colon of the scheme (`Sip : 102@host`), no scheme before a user
- * or an IP address (`102@host`), and an IPv6 address without its brackets, of which nobody can tell whether a port ends it: none does. A
- * Request-URI is read as it should be (RFC 5118 §4.2). Throws PeerError SIP_PEER_URI.
+ * or an IP address (`102@host`), two schemes of which the second is meant, and an IPv6 address without its brackets, of which nobody can tell
+ * whether a port ends it: none does. A Request-URI is read as it should be (RFC 5118 §4.2). Throws PeerError SIP_PEER_URI.
  */
 export function parseAddressUri(text: string): Uri {
   try {
@@ -18,18 +18,36 @@ export function parseAddressUri(text: string): Uri {
   }
 }
 
-/** Whoever writes two means the second. */
-const SCHEME = /^(?:(sips?|tel)[ \t]*:[ \t]*)+/i;
+const SCHEME = /^(sips?|tel)[ \t]*:[ \t]*/i;
 /** What can begin a SIP URI that has lost its scheme: a user before an `@`, or an IP address. */
 const WITHOUT_SCHEME = /^(?:[^@:;?/\s][^@;?\s]*@|\d{1,3}(?:\.\d{1,3}){3}(?=[:;?]|$)|\[)/;
 
 /** What is meant, as the grammar has it; undefined when that is what it says already, or nobody can tell. */
 function asMeant(text: string): string | undefined {
-  const [written = '', scheme = ''] = SCHEME.exec(text) ?? [];
+  const [written = '', scheme = 'sip'] = SCHEME.exec(text) ?? [];
   const rest = text.slice(written.length);
   if (written === '' && !WITHOUT_SCHEME.test(rest)) return undefined;
-  const meant = `${scheme || 'sip'}:${scheme.toLowerCase() === 'tel' ? rest : withBrackets(rest)}`;
+  const meant = behindTwoSchemes(scheme, rest) ?? withScheme(scheme, rest);
   return meant === text ? undefined : meant;
+}
+
+/**
+ * Of two schemes the second is meant where a user, an IP address, or what is no port of a host of that name follows it; undefined: the first
+ * is. What can be read as it stands does not come here: `sip:sip:102@h` is a user with a password.
+ */
+function behindTwoSchemes(first: string, behind: string): string | undefined {
+  const [written, scheme] = SCHEME.exec(behind) ?? [];
+  if (written === undefined || scheme === undefined) return undefined;
+  const rest = behind.slice(written.length);
+  const isTel = scheme.toLowerCase() === 'tel';
+  return WITHOUT_SCHEME.test(rest) || (isTel && !PORT.test(rest)) || first.toLowerCase() === 'tel'
+    ? withScheme(scheme, rest)
+    : undefined;
+}
+const PORT = /^\d{1,5}(?:[;?]|$)/;
+
+function withScheme(scheme: string, rest: string): string {
+  return `${scheme}:${scheme.toLowerCase() === 'tel' ? rest : withBrackets(rest)}`;
 }
 
 const MAX_ADDRESS_LENGTH = 80;

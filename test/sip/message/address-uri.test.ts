@@ -14,6 +14,13 @@ describe('a URI of an address field is read as it is meant', () => {
     ['tel : +44-20', 'tel:+44-20'],
     ['sip :sip:102@h', 'sip:102@h'],
     ['sip:tel:+44-20', 'tel:+44-20'],
+    ['sip : tel:+44-20', 'tel:+44-20'],
+    ['sip :sip:192.0.2.1:5062', 'sip:192.0.2.1:5062'],
+    ['sip:sips:192.0.2.1:5062', 'sips:192.0.2.1:5062'],
+    ['tel:sip:102@h', 'sip:102@h'],
+    // A host of that name, which a port follows: as without the white space.
+    ['sip :sip:5060', 'sip:sip:5060'],
+    ['sip : tel:5060', 'sip:tel:5060'],
     ['sip:102@2001:db8::1', 'sip:102@[2001:db8::1]'],
     // Nobody can tell whether that is a port.
     ['sip:102@2001:db8::1:5060;transport=udp', 'sip:102@[2001:db8::1:5060];transport=udp'],
@@ -27,10 +34,16 @@ describe('a URI of an address field is read as it is meant', () => {
     expect(formatUri(parseAddressUri(text))).toBe(read);
   });
 
-  test.each(['sip:a@b;x=y', 'sips:[2001:db8::1]:5061', 'tel:+44', 'mailto:a@b', 'urn:service:sos', 'sip:1@2:3'])(
-    'what the grammar has is read as ever: %s',
-    (text) => expect(parseAddressUri(text)).toEqual(parseUri(text)),
-  );
+  test.each([
+    'sip:sip:102@h',
+    'sip:tel:5060',
+    'sip:a@b;x=y',
+    'sips:[2001:db8::1]:5061',
+    'tel:+44',
+    'mailto:a@b',
+    'urn:service:sos',
+    'sip:1@2:3',
+  ])('what the grammar has is read as ever: %s', (text) => expect(parseAddressUri(text)).toEqual(parseUri(text)));
 
   test.each([
     '',
