@@ -5,7 +5,7 @@ import type { z } from 'zod';
 import type { Log } from '../base/log.ts';
 import type { Clock } from '../base/scheduler.ts';
 import type { EventBus, Metrics } from '../observe/index.ts';
-import type { Gathering } from './across/gather.ts';
+import type { GatheredAs } from './across/gather.ts';
 import type { FailureCounter } from './failure-counter.ts';
 import type { OidcProvider } from './oidc.ts';
 import type { OwnerTurns } from './owner-turns.ts';
@@ -74,7 +74,7 @@ export function withManager<V extends object>(context: ApiContext, resource: str
 export type Access = 'public' | 'any' | 'system';
 
 /** `one`: a single node is meant, the one that is asked unless another is named. `events`: a stream. */
-export type Across = Gathering | 'one' | 'events';
+export type Across = GatheredAs | 'one' | 'events';
 
 declare module 'fastify' {
   interface FastifyContextConfig {

@@ -12,7 +12,7 @@ export interface CsvColumn {
   put(item: Record<string, unknown>, cell: string): void;
 }
 
-export interface CsvKind {
+export interface CsvLayout {
   readonly collection: Collection;
   readonly columns: readonly CsvColumn[];
   /** Of a tenant, what gives the key of a row whose key column is missing or empty; undefined where there has to be one. */
@@ -64,7 +64,7 @@ const DESTINATION: CsvColumn = {
   },
 };
 
-const EXTENSION_ROWS: CsvKind = {
+const EXTENSION_ROWS: CsvLayout = {
   collection: EXTENSIONS,
   columns: [
     column('number'),
@@ -88,7 +88,7 @@ const EXTENSION_ROWS: CsvKind = {
   ],
 };
 
-const DID_ROWS: CsvKind = {
+const DID_ROWS: CsvLayout = {
   collection: INBOUND_RULES,
   columns: [
     column('dids', (cell) => cell, 'did'),

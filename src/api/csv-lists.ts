@@ -9,7 +9,7 @@ import { requireFittingBody } from './body-size.ts';
 import { checked } from './bulk.ts';
 import { type Item, itemsOf, keyText, tenantOf } from './collection.ts';
 import { type ApiContext, answer, describe } from './context.ts';
-import { CSV_KINDS, type CsvColumn, type CsvKind } from './csv-columns.ts';
+import { CSV_KINDS, type CsvColumn, type CsvLayout } from './csv-columns.ts';
 import { changeMany, type WantedItem } from './many.ts';
 import { body, named } from './openapi.ts';
 import { ApiProblem, invalid } from './problem.ts';
@@ -144,7 +144,7 @@ function* linesFrom(
 }
 
 /** By place; undefined for a column without a title. Throws for a title that is not known, and for a file that has none. */
-function columnsOf({ header, rows }: CsvTable, { columns, collection, keysOf }: CsvKind): (CsvColumn | undefined)[] {
+function columnsOf({ header, rows }: CsvTable, { columns, collection, keysOf }: CsvLayout): (CsvColumn | undefined)[] {
   const names = columns.map(({ name }) => name);
   if (header === undefined)
     throw invalid([
@@ -183,7 +183,7 @@ function columnsOf({ header, rows }: CsvTable, { columns, collection, keysOf }: 
 function* wantedItems(
   { rows, faults }: CsvTable,
   columns: readonly (CsvColumn | undefined)[],
-  { collection, keysOf }: CsvKind,
+  { collection, keysOf }: CsvLayout,
   tenant: Tenant,
   present: ReadonlyMap<string, Item>,
 ): Steps<WantedItem[]> {

@@ -6,7 +6,7 @@ import { type Access, answer, describe } from './context.ts';
 import { ApiProblem } from './problem.ts';
 
 /** What the document depends on, beside the routes that there always are. */
-export interface Described {
+export interface DocumentOptions {
   readonly version: string;
   /** `/docs` and the document are for anybody. Default true. */
   readonly docs?: boolean | undefined;
@@ -17,7 +17,7 @@ export interface Described {
 type Form = 'json' | 'yaml';
 
 /** What the thread is asked. */
-export interface DocumentInput extends Described {
+export interface DocumentInput extends DocumentOptions {
   readonly form: Form;
 }
 
@@ -43,10 +43,10 @@ const DOCS_CSP = {
  * has loaded ends with it. Those who ask meanwhile wait for the same text.
  */
 export class DocumentTexts {
-  readonly #described: Described;
+  readonly #described: DocumentOptions;
   readonly #texts = new Map<Form, Promise<Buffer>>();
 
-  constructor(described: Described) {
+  constructor(described: DocumentOptions) {
     this.#described = described;
   }
 

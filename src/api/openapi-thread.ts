@@ -7,7 +7,7 @@ import { stringify } from 'yaml';
 import type { AsideAnswer, AsideData } from '../settings/aside.ts';
 import type { ApiContext } from './context.ts';
 import { finishDocument, Shapes } from './openapi-document.ts';
-import type { Described, DocumentInput } from './openapi-routes.ts';
+import type { DocumentInput, DocumentOptions } from './openapi-routes.ts';
 import { addRoutes } from './routes.ts';
 
 /** What routes look at when they are added; what they work with when they are asked is not here. */
@@ -30,7 +30,7 @@ async function answer(): Promise<AsideAnswer<Uint8Array>> {
   }
 }
 
-async function documentOf(described: Described): Promise<object> {
+async function documentOf(described: DocumentOptions): Promise<object> {
   const app = Fastify() as FastifyInstance;
   // Nothing comes in.
   app.setValidatorCompiler(() => () => true);

@@ -1,6 +1,7 @@
 import type { Problem } from '../base/errors.ts';
 import type { Network } from '../base/network.ts';
 import type { Steps } from '../base/steps.ts';
+import type { TransportName } from '../base/transport.ts';
 import type {
   MediaFile,
   Message,
@@ -221,7 +222,7 @@ export interface EngineView {
 /** A socket that SIP is spoken on. */
 export interface Listener {
   readonly id: string;
-  readonly transport: 'udp' | 'tcp' | 'tls';
+  readonly transport: TransportName;
   readonly host: string;
   readonly port: number;
   readonly publicHost?: string;

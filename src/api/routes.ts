@@ -16,7 +16,7 @@ import { messageRoutes } from './messages.ts';
 import { nodeRoute } from './node.ts';
 import { oidcRoutes } from './oidc-routes.ts';
 import { named } from './openapi.ts';
-import { type Described, type DocumentTexts, documentRoute } from './openapi-routes.ts';
+import { type DocumentOptions, type DocumentTexts, documentRoute } from './openapi-routes.ts';
 import { planChangeRoute } from './plan-change.ts';
 import { provisioningRoutes } from './provisioning.ts';
 import { reloadRoute } from './reload.ts';
@@ -28,7 +28,7 @@ import { transportRoutes } from './transports.ts';
 import { trunkRoutes } from './trunks.ts';
 import { userRoutes } from './users.ts';
 
-export interface RouteOptions extends Described {
+export interface RouteOptions extends DocumentOptions {
   /** Of a provisioning document or a list, at most. */
   readonly documentOctets: number;
   readonly texts: Pick<DocumentTexts, 'json'>;

@@ -27,7 +27,7 @@ import { atStart, toldApart, writesToldApart } from './told-apart.ts';
 import { check, validatorOf } from './validation.ts';
 
 /** Certificate chain and key, PEM. */
-interface TlsPair {
+export interface KeyPairOctets {
   readonly certificate: Buffer;
   readonly key: Buffer;
 }
@@ -53,7 +53,7 @@ export interface ApiOptions
   readonly ownerToken?: string | undefined;
   /** Another process of this node passes requests on, over a socket that nobody else can reach: it speaks TLS, and says who asks. */
   readonly front?: { readonly isTls: boolean } | undefined;
-  readonly tls?: TlsPair;
+  readonly tls?: KeyPairOctets;
   /** Reverse proxies whose X-Forwarded-For is believed. */
   readonly trustedProxies?: readonly string[];
   /** Per tenant for its admins together, per token for system admins, per address for requests without one. Default 600. */
@@ -90,7 +90,7 @@ export interface Api {
   /** Listens on a socket of the file system. */
   listenAt(path: string): Promise<unknown>;
   /** New connections see this certificate. Throws when the pair does not fit; does nothing without TLS. */
-  renewCertificate(pair: TlsPair): void;
+  renewCertificate(pair: KeyPairOctets): void;
   close(): Promise<void>;
 }
 
@@ -204,7 +204,7 @@ function putCallsFirst(app: FastifyInstance, calls: CallsFirst): void {
 }
 
 /** TLS 1.2 is not renegotiated: it costs the server more than whoever asks for it. */
-function secured({ certificate, key }: TlsPair) {
+function secured({ certificate, key }: KeyPairOctets) {
   return { cert: certificate, key, minVersion: 'TLSv1.2', secureOptions: constants.SSL_OP_NO_RENEGOTIATION } as const;
 }
 

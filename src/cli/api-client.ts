@@ -7,7 +7,7 @@ export interface FoundEngine {
   readonly token: string;
 }
 
-export interface Page<T> {
+interface Page<T> {
   readonly items: readonly T[];
   readonly total: number;
   readonly nextCursor?: string;

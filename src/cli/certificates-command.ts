@@ -11,7 +11,7 @@ import {
   text,
 } from './command.ts';
 import { CommandError, UsageError } from './command-error.ts';
-import { type Column, localTime, type Style, table } from './terminal.ts';
+import { localTime, type Style, type TableColumn, table } from './terminal.ts';
 
 interface CertificateRow {
   readonly name: string;
@@ -30,7 +30,7 @@ interface CertificateRow {
 
 const DAY_MS = 86_400_000;
 
-const COLUMNS: readonly Column<CertificateRow>[] = [
+const COLUMNS: readonly TableColumn<CertificateRow>[] = [
   { title: 'NAME', value: ({ name }) => name },
   { title: 'OWNER', value: ({ owner }) => owner },
   { title: 'ENDS', value: ({ facts }) => localTime(facts.notAfter), style: ({ facts }) => urgency(facts.notAfter) },

@@ -15,7 +15,7 @@ import {
   text,
 } from './command.ts';
 import { UsageError } from './command-error.ts';
-import { type Column, localTime, type Style, table } from './terminal.ts';
+import { localTime, type Style, type TableColumn, table } from './terminal.ts';
 import { showEffective, trunkCalled } from './trunk-commands.ts';
 import { listOverlaps } from './trunk-overlaps.ts';
 
@@ -98,7 +98,7 @@ const STATE_STYLES: Readonly<Record<string, Style>> = {
   held: 'yellow',
 };
 
-const TRUNK_COLUMNS: readonly Column<TrunkRow>[] = [
+const TRUNK_COLUMNS: readonly TableColumn<TrunkRow>[] = [
   { title: 'ID', value: ({ id }) => id },
   { title: 'NAME', value: ({ name }) => name },
   { title: 'TYPE', value: ({ type }) => type },
@@ -111,7 +111,7 @@ const TRUNK_COLUMNS: readonly Column<TrunkRow>[] = [
   { title: 'REASON', value: ({ status }) => reasonOf(status) },
 ];
 
-const DATACENTRE_COLUMNS: readonly Column<Datacentre>[] = [
+const DATACENTRE_COLUMNS: readonly TableColumn<Datacentre>[] = [
   { title: 'DATACENTRE', value: ({ target }) => target },
   { title: 'ADDRESS', value: ({ address }) => address },
   { title: 'STATE', value: ({ state }) => state, style: ({ state }) => STATE_STYLES[state] },
@@ -127,7 +127,7 @@ function reasonOf({ reason, alarms = [] }: ShownTrunk): string | undefined {
   return told.length === 0 ? reason : [...told, reason ?? ''].join('; ');
 }
 
-const REGISTRATION_COLUMNS: readonly Column<RegistrationRow>[] = [
+const REGISTRATION_COLUMNS: readonly TableColumn<RegistrationRow>[] = [
   { title: 'ADDRESS', value: ({ addressOfRecord }) => addressOfRecord },
   { title: 'TRANSPORT', value: ({ transport }) => transport },
   { title: 'SOURCE', value: ({ source }) => source },
@@ -137,7 +137,7 @@ const REGISTRATION_COLUMNS: readonly Column<RegistrationRow>[] = [
   { title: 'USER AGENT', value: ({ userAgent }) => userAgent },
 ];
 
-const CALL_COLUMNS: readonly Column<CallRow>[] = [
+const CALL_COLUMNS: readonly TableColumn<CallRow>[] = [
   { title: 'CALL', value: ({ callId }) => callId },
   { title: 'TENANT', value: ({ tenant }) => tenant },
   { title: 'DIRECTION', value: ({ direction }) => direction },
@@ -149,7 +149,7 @@ const CALL_COLUMNS: readonly Column<CallRow>[] = [
   { title: 'STARTED', value: ({ startedAt }) => localTime(startedAt) },
 ];
 
-const LEASE_COLUMNS: readonly Column<LeaseRow>[] = [
+const LEASE_COLUMNS: readonly TableColumn<LeaseRow>[] = [
   { title: 'TRUNK', value: ({ trunk }) => trunk },
   { title: 'OWNER', value: ({ owner }) => owner },
   { title: 'NODE', value: ({ node }) => node },
@@ -159,7 +159,7 @@ const LEASE_COLUMNS: readonly Column<LeaseRow>[] = [
   { title: 'ID', value: ({ trunkId }) => trunkId },
 ];
 
-const RECORD_COLUMNS: readonly Column<CallRow>[] = [
+const RECORD_COLUMNS: readonly TableColumn<CallRow>[] = [
   ...CALL_COLUMNS.slice(0, 3),
   { title: 'FROM', value: ({ callerNumber }) => callerNumber },
   { title: 'TO', value: ({ calledNumber }) => calledNumber },
@@ -191,11 +191,11 @@ interface TenantRow {
   readonly counts: readonly number[];
 }
 
-const TENANT_COLUMNS: readonly Column<TenantRow>[] = [
+const TENANT_COLUMNS: readonly TableColumn<TenantRow>[] = [
   { title: 'NAME', value: ({ name }) => name },
   { title: 'DOMAIN', value: ({ domain }) => domain },
   ...['EXTENSIONS', 'SERVICES', 'OUTBOUND RULES', 'INBOUND RULES'].map(
-    (title, index): Column<TenantRow> => ({ title, value: ({ counts }) => counts[index], right: true }),
+    (title, index): TableColumn<TenantRow> => ({ title, value: ({ counts }) => counts[index], right: true }),
   ),
 ];
 

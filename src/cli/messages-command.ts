@@ -11,7 +11,7 @@ import {
   text,
 } from './command.ts';
 import { UsageError } from './command-error.ts';
-import { type Column, localTime, type Style, table } from './terminal.ts';
+import { localTime, type Style, type TableColumn, table } from './terminal.ts';
 
 interface MessageRow {
   readonly id: string;
@@ -39,7 +39,7 @@ const STATE_STYLES: Readonly<Record<string, Style>> = {
 };
 const MAX_WORDS = 40;
 
-const COLUMNS: readonly Column<MessageRow>[] = [
+const COLUMNS: readonly TableColumn<MessageRow>[] = [
   { title: 'AT', value: ({ createdAt }) => localTime(createdAt) },
   { title: 'TENANT', value: ({ tenant }) => tenant },
   { title: 'TRUNK', value: ({ trunk }) => trunk },

@@ -1,6 +1,6 @@
 import { CONFIG_HELP, CONFIG_OPTION, type Command, flag, JSON_HELP, JSON_OPTION, printJson } from './command.ts';
 import { UsageError } from './command-error.ts';
-import { type Column, table } from './terminal.ts';
+import { type TableColumn, table } from './terminal.ts';
 
 interface StoreNode {
   readonly node: string;
@@ -15,7 +15,7 @@ interface Store {
   readonly nodes: readonly StoreNode[];
 }
 
-const COLUMNS: readonly Column<StoreNode>[] = [
+const COLUMNS: readonly TableColumn<StoreNode>[] = [
   { title: 'NODE', value: ({ node }) => node },
   { title: 'VERSION', value: ({ version }) => version, right: true },
   { title: 'STORE', value: ({ store }) => store },

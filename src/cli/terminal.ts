@@ -21,7 +21,7 @@ export function printable(text: string): string {
   return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, '\ufffd');
 }
 
-export interface Column<T> {
+export interface TableColumn<T> {
   readonly title: string;
   readonly value: (row: T) => string | number | undefined;
   readonly style?: (row: T) => Style | undefined;
@@ -29,7 +29,7 @@ export interface Column<T> {
 }
 
 /** Rows in aligned columns under their titles. */
-export function table<T>(terminal: Terminal, columns: readonly Column<T>[], rows: readonly T[]): string {
+export function table<T>(terminal: Terminal, columns: readonly TableColumn<T>[], rows: readonly T[]): string {
   const cells = rows.map((row) => columns.map((column) => printable(String(column.value(row) ?? '-'))));
   const widths = columns.map((column, index) =>
     Math.max(column.title.length, ...cells.map((line) => (line[index] ?? '').length)),

@@ -11,7 +11,7 @@ import {
   text,
 } from './command.ts';
 import { UsageError } from './command-error.ts';
-import { type Column, localTime, table } from './terminal.ts';
+import { localTime, type TableColumn, table } from './terminal.ts';
 
 interface TokenRow {
   readonly id: string;
@@ -24,7 +24,7 @@ interface TokenRow {
   readonly revokedAt?: string;
 }
 
-const COLUMNS: readonly Column<TokenRow>[] = [
+const COLUMNS: readonly TableColumn<TokenRow>[] = [
   { title: 'ID', value: ({ id }) => id },
   { title: 'ROLE', value: ({ role }) => role },
   { title: 'TENANT', value: ({ tenant }) => tenant },

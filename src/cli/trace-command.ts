@@ -16,7 +16,7 @@ import {
   text,
 } from './command.ts';
 import { CommandError, UsageError } from './command-error.ts';
-import { type Column, localTime, paint, printableLines, table } from './terminal.ts';
+import { localTime, paint, printableLines, type TableColumn, table } from './terminal.ts';
 
 interface Message {
   readonly at: string;
@@ -53,7 +53,7 @@ const PCAP_HEADER_OCTETS = 24;
 const FILTERS = ['number', 'address', 'method', 'trunk'] as const;
 const NARROWED_BY = [...FILTERS, 'node'] as const;
 
-const COLUMNS: readonly Column<Listed>[] = [
+const COLUMNS: readonly TableColumn<Listed>[] = [
   { title: 'TIME', value: ({ at }) => localTime(at) },
   { title: '', value: ({ direction }) => (direction === 'sent' ? '->' : '<-') },
   {

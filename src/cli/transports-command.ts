@@ -10,7 +10,7 @@ import {
   text,
 } from './command.ts';
 import { UsageError } from './command-error.ts';
-import { type Column, table } from './terminal.ts';
+import { type TableColumn, table } from './terminal.ts';
 
 interface TransportRow {
   readonly id: string;
@@ -25,7 +25,7 @@ interface TransportRow {
   readonly problem?: string;
 }
 
-const COLUMNS: readonly Column<TransportRow>[] = [
+const COLUMNS: readonly TableColumn<TransportRow>[] = [
   { title: 'NAME', value: ({ id }) => id },
   { title: 'TRANSPORT', value: ({ transport }) => transport },
   { title: 'LISTENS ON', value: ({ host, port }) => at(host, port) },

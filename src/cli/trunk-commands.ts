@@ -9,7 +9,7 @@ import {
   printJson,
 } from './command.ts';
 import { CommandError, UsageError } from './command-error.ts';
-import { type Column, paint, type Style, table } from './terminal.ts';
+import { paint, type Style, type TableColumn, table } from './terminal.ts';
 
 interface Effective {
   readonly id: string;
@@ -27,7 +27,7 @@ interface EffectiveValue {
 
 const FROM_STYLES: Readonly<Record<string, Style>> = { own: 'green', brand: 'cyan' };
 
-const VALUE_COLUMNS: readonly Column<EffectiveValue>[] = [
+const VALUE_COLUMNS: readonly TableColumn<EffectiveValue>[] = [
   { title: 'SETTING', value: ({ path }) => path },
   { title: 'FROM', value: ({ from }) => from, style: ({ from }) => FROM_STYLES[from] },
   { title: 'VALUE', value: ({ value }) => valueText(value) },
@@ -69,7 +69,7 @@ interface Brand {
   readonly notes: readonly string[];
 }
 
-const BRAND_COLUMNS: readonly Column<Brand>[] = [
+const BRAND_COLUMNS: readonly TableColumn<Brand>[] = [
   { title: 'ID', value: ({ id }) => id },
   { title: 'NAME', value: ({ name }) => name },
   { title: 'TYPES', value: ({ types }) => types.join(', ') },
@@ -98,7 +98,7 @@ export const brands: Command = {
     const values = Object.entries(preset).map(([path, value]) => ({ path, value, from: 'brand' }));
     context.terminal.out(`${paint(context.terminal, 'bold', name)}\n`);
     context.terminal.out(
-      table(context.terminal, [VALUE_COLUMNS[0], VALUE_COLUMNS[2]] as Column<EffectiveValue>[], values),
+      table(context.terminal, [VALUE_COLUMNS[0], VALUE_COLUMNS[2]] as TableColumn<EffectiveValue>[], values),
     );
     for (const note of notes) context.terminal.out(`- ${note}\n`);
     for (const source of sources) context.terminal.out(`source: ${source}\n`);

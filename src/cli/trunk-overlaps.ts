@@ -1,5 +1,5 @@
 import { type CommandContext, flag, printJson } from './command.ts';
-import { type Column, table } from './terminal.ts';
+import { type TableColumn, table } from './terminal.ts';
 
 interface OverlapRow {
   readonly kind: string;
@@ -16,7 +16,7 @@ interface OverlapRow {
 
 type ClaimRow = Pick<OverlapRow, 'kind' | 'source'> & OverlapRow['claims'][number];
 
-const CLAIM_COLUMNS: readonly Column<ClaimRow>[] = [
+const CLAIM_COLUMNS: readonly TableColumn<ClaimRow>[] = [
   { title: 'SOURCE', value: ({ source }) => source },
   { title: 'KIND', value: ({ kind }) => kind },
   { title: 'TRUNK', value: ({ trunk }) => trunk },

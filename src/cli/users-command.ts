@@ -10,7 +10,7 @@ import {
   text,
 } from './command.ts';
 import { UsageError } from './command-error.ts';
-import { type Column, localTime, table } from './terminal.ts';
+import { localTime, type TableColumn, table } from './terminal.ts';
 
 interface UserRow {
   readonly id: string;
@@ -22,7 +22,7 @@ interface UserRow {
   readonly createdAt: string;
 }
 
-const COLUMNS: readonly Column<UserRow>[] = [
+const COLUMNS: readonly TableColumn<UserRow>[] = [
   { title: 'NAME', value: ({ id }) => id },
   { title: 'ROLE', value: ({ role, readOnly }) => (readOnly ? `${role}, read only` : role) },
   { title: 'TENANT', value: ({ tenant }) => tenant },

@@ -27,7 +27,7 @@ import type { EngineOptions } from './engine-options.ts';
 import { Following } from './following.ts';
 import type { LiveListeners } from './live-listeners.ts';
 import { Messaging } from './messaging.ts';
-import { Network } from './network.ts';
+import { EngineNetwork } from './network.ts';
 import { NO_PEERS, PeerPass } from './peer-nodes.ts';
 import { Placement } from './placement.ts';
 import type { Registrations } from './registrations.ts';
@@ -55,7 +55,7 @@ export class Engine {
   readonly sources: Acquaintances;
   readonly intake: Intake;
   /** What tenants may make this engine send to. */
-  readonly egress: Network['egress'];
+  readonly egress: EngineNetwork['egress'];
   /** See {@link Ways}. */
   readonly stir: Ways['stir'];
   readonly registered: Ways['registered'];
@@ -65,7 +65,7 @@ export class Engine {
   readonly #options: EngineOptions;
   readonly #served: Served;
   readonly #reception: Reception;
-  readonly #network: Network;
+  readonly #network: EngineNetwork;
   readonly #continuity: CallContinuity;
   readonly #certificates: CertificateWatch;
   readonly #following: Following;
@@ -88,7 +88,7 @@ export class Engine {
     ({ registrations: this.registrations, sources: this.sources, intake: this.intake } = reception);
     const dispatcher = new Dispatcher();
     const known = new KnownNodes(peers, served);
-    const network = new Network(options, served, reception, known, dispatcher);
+    const network = new EngineNetwork(options, served, reception, known, dispatcher);
     this.#network = network;
     ({ endpoint: this.endpoint, listeners: this.listeners, egress: this.egress } = network);
 
@@ -261,7 +261,7 @@ export class Engine {
 function trunksOf(
   options: EngineOptions,
   { registrations, identification }: Reception,
-  { endpoint, locator, egress, listeners }: Network,
+  { endpoint, locator, egress, listeners }: EngineNetwork,
   userAgent: string,
 ): TrunkService {
   const { scheduler, log, directory, observer, workers, lease, claimStore, useOfNodes, trunkElsewhere } = options;

@@ -1,9 +1,11 @@
 /** The engine's way to the network: its endpoint with the listeners, and how names are found. */
+
 import { Egress } from '../base/egress.ts';
 import { Later } from '../base/later.ts';
+import type { TransportName } from '../base/transport.ts';
 import { SERVED_TAGS } from '../call/index.ts';
 import { Endpoint, type EndpointUser, type RoomForCalls } from '../sip/endpoint/index.ts';
-import { type LocatedTransport, Locator, readHostsFile } from '../sip/locate/index.ts';
+import { Locator, readHostsFile } from '../sip/locate/index.ts';
 import type { Reception } from './admit/reception.ts';
 import type { KnownNodes } from './continuity/known-nodes.ts';
 import type { EngineOptions } from './engine-options.ts';
@@ -12,7 +14,7 @@ import type { Served } from './served.ts';
 import { servedNames } from './served-names.ts';
 import type { EngineFacts } from './tell/engine-facts.ts';
 
-export class Network {
+export class EngineNetwork {
   /** What tenants may make this engine send to. */
   readonly egress: Egress;
   readonly endpoint: Endpoint;
@@ -75,7 +77,7 @@ export class Network {
 
 function locatorOf(
   { dns, scheduler, settings }: EngineOptions,
-  transports: () => readonly LocatedTransport[],
+  transports: () => readonly TransportName[],
   failureMemoryMs?: number,
 ): Locator {
   return new Locator({

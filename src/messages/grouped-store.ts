@@ -1,5 +1,5 @@
 /** Many small writes as few large ones: while one is under way the next ones gather, so that a disk's sync is shared by all that wait for it. */
-import type { Heard, MessageRow, MessageStore } from './message-store.ts';
+import type { MessageRow, MessageStore, UserHeard } from './message-store.ts';
 
 const MOST_AT_ONCE = 500;
 
@@ -11,7 +11,7 @@ interface Waiting {
 
 export class GroupedStore {
   readonly #store: MessageStore;
-  readonly #adding: (Waiting & { readonly heard: readonly Heard[] })[] = [];
+  readonly #adding: (Waiting & { readonly heard: readonly UserHeard[] })[] = [];
   readonly #saving: Waiting[] = [];
   #isWriting = false;
 
@@ -20,7 +20,7 @@ export class GroupedStore {
   }
 
   /** False: it was there already. */
-  add(row: MessageRow, heard: readonly Heard[] = []): Promise<boolean> {
+  add(row: MessageRow, heard: readonly UserHeard[] = []): Promise<boolean> {
     return new Promise((resolve, reject) => {
       this.#adding.push({ row, heard, resolve, reject });
       this.#begin();

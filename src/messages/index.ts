@@ -2,7 +2,7 @@
 export type { MediaFile } from './cloud-api.ts';
 export type { MessageExplanation, MessageQuestion } from './explain.ts';
 export { type Content, MEDIA_KINDS, MESSAGE_STATES, type Message } from './message.ts';
-export type { Claim, Heard, MessagePage, MessageRow, MessageStore } from './message-store.ts';
+export type { Claim, MessagePage, MessageRow, MessageStore, UserHeard } from './message-store.ts';
 export type {
   MessageWatcher,
   NotificationOutcome,

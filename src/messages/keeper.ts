@@ -2,7 +2,7 @@
 import type { Clock } from '../base/scheduler.ts';
 import { GroupedStore } from './grouped-store.ts';
 import { isClosed, type Kept, waitingNumbers } from './message.ts';
-import type { Heard, MessageRow, MessageStore } from './message-store.ts';
+import type { MessageRow, MessageStore, UserHeard } from './message-store.ts';
 
 /** How long a node works on a message before another may. Longer than a request and a delivery may take. */
 const HOLD_MS = 90_000;
@@ -24,7 +24,7 @@ export class Keeper {
   }
 
   /** Keeps a new one; false when it is there already. `holds`: this node works on it from now on. */
-  add(kept: Kept, holds: boolean, heard: readonly Heard[] = []): Promise<boolean> {
+  add(kept: Kept, holds: boolean, heard: readonly UserHeard[] = []): Promise<boolean> {
     return this.#grouped.add(this.#rowOf(kept, holds), heard);
   }
 

@@ -22,7 +22,7 @@ export interface MessageRow {
 }
 
 /** That a user wrote: from then on the business may answer freely for a day. */
-export interface Heard {
+export interface UserHeard {
   readonly key: string;
   readonly atMs: number;
 }
@@ -49,7 +49,7 @@ export interface MessagePage {
  */
 export interface MessageStore {
   /** Adds those whose ids are not there yet; says of each whether it was new. */
-  add(rows: readonly MessageRow[], heard: readonly Heard[]): Promise<readonly boolean[]>;
+  add(rows: readonly MessageRow[], heard: readonly UserHeard[]): Promise<readonly boolean[]>;
   /** Replaces those whose revision is the one before; says of each whether it was. */
   save(rows: readonly MessageRow[]): Promise<readonly boolean[]>;
   get(id: string): Promise<MessageRow | undefined>;

@@ -1,4 +1,5 @@
 import type { AddressScope } from '../base/address-scope.ts';
+import type { HostPort, TransportName } from '../base/transport.ts';
 import type { Directory } from '../provisioning/directory/directory.ts';
 import { plainNumber } from '../provisioning/tenants/number.ts';
 import { memberOf, type Party } from '../provisioning/tenants/party.ts';
@@ -97,11 +98,11 @@ export interface EndpointRequest {
 /** How this node is reached, per transport, and what it says of itself. One object for the life of the listeners. */
 export interface NodeFacts {
   /** What is said to peers in general: the public address. */
-  readonly addresses: Readonly<Record<'udp' | 'tcp' | 'tls', NodeAddress>>;
+  readonly addresses: Readonly<Record<TransportName, HostPort>>;
   /** What is said to trunks with `usePrivateIp`: the private address, else the local one of the socket. */
-  readonly privateAddresses: Readonly<Record<'udp' | 'tcp' | 'tls', NodeAddress>>;
+  readonly privateAddresses: Readonly<Record<TransportName, HostPort>>;
   /** What the socket that sends to a trunk says of itself; undefined where that is not known before it sends. */
-  readonly addressFor?: (trunk: Trunk, scope: AddressScope) => NodeAddress | undefined;
+  readonly addressFor?: (trunk: Trunk, scope: AddressScope) => HostPort | undefined;
   readonly userAgent: string;
   readonly allow: string;
   /** Option tags of Supported besides `timer`, which the trunk's session timer settings decide. */
@@ -109,21 +110,16 @@ export interface NodeFacts {
   readonly acceptLanguage: string;
 }
 
-export interface NodeAddress {
-  readonly host: string;
-  readonly port: number;
-}
-
 /** What the socket that sends to one place says of itself. */
 export interface SeenAs {
   readonly transport: Trunk['transport'];
   /** `host` or `host:port` of the datacentre that is tried; undefined on trunks that have one host. */
   readonly host?: string | undefined;
-  address(scope: AddressScope): NodeAddress | undefined;
+  address(scope: AddressScope): HostPort | undefined;
 }
 
 /** Where a trunk reaches this node, as Via and Contact say; `seenAs` once it is known which socket sends. */
-export function nodeAddress(node: NodeFacts, trunk: Trunk, scope: AddressScope, seenAs?: SeenAs): NodeAddress {
+export function nodeAddress(node: NodeFacts, trunk: Trunk, scope: AddressScope, seenAs?: SeenAs): HostPort {
   const otherwise = scope === 'private' ? node.privateAddresses : node.addresses;
   return namedAddress(trunk, seenAs?.address(scope) ?? node.addressFor?.(trunk, scope) ?? otherwise[trunk.transport]);
 }

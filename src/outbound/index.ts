@@ -20,7 +20,6 @@ export {
   endpointRequest,
   type Forwarding,
   type ForwardReason,
-  type NodeAddress,
   type NodeFacts,
   type OutboundFacts,
   type SeenAs,

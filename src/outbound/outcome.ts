@@ -1,8 +1,8 @@
 import type { AddressScope } from '../base/address-scope.ts';
+import type { HostPort } from '../base/transport.ts';
 import type { Trunk } from '../provisioning/trunk-settings/schema.ts';
 import type { LegDraft } from '../sip/message/index.ts';
 import type { TrunkHop } from '../trunks/hops.ts';
-import type { NodeAddress } from './facts.ts';
 import type { Signing } from './signing.ts';
 
 /** What the pipeline can end with. A step gives a {@link Refusal}, or undefined to go on. */
@@ -58,7 +58,7 @@ export interface RouteDraft {
   /** The route of the plan that it is for. */
   readonly index: number;
   /** Where the trunk is told that this engine is. */
-  readonly seenAt: NodeAddress;
+  readonly seenAt: HostPort;
   readonly trunk: Trunk;
   readonly draft: LegDraft;
   readonly nextHop: TrunkHop;

@@ -1,7 +1,8 @@
+import type { HostPort } from '../base/transport.ts';
 import { scopeOf } from '../provisioning/trunk-settings/own-address.ts';
 import { hostPort } from '../sip/message/index.ts';
 import type { RouteState } from './context.ts';
-import { type NodeAddress, nodeAddress } from './facts.ts';
+import { nodeAddress } from './facts.ts';
 import type { MappedSource } from './trunk-profile.ts';
 
 /** What anonymous calls show in place of a number or name (guide "Variables"). */
@@ -82,6 +83,6 @@ export function contactUri(route: RouteState): string {
   return hostPort(host, port);
 }
 
-export function contactAddress({ call, trunk, seenAs }: RouteState): NodeAddress {
+export function contactAddress({ call, trunk, seenAs }: RouteState): HostPort {
   return nodeAddress(call.facts.node, trunk, scopeOf(trunk), seenAs);
 }

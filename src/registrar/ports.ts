@@ -1,11 +1,10 @@
+import type { TransportName } from '../base/transport.ts';
 import type { DigestAccount } from '../sip/auth/index.ts';
 import type { HeaderId, SipRequest } from '../sip/message/index.ts';
 
-export type BindingTransport = 'udp' | 'tcp' | 'tls';
-
 /** What the registrar needs of a transport's flow: where a request came from, and whether an answer can still go there. */
 export interface RegistrarFlow {
-  readonly transport: BindingTransport;
+  readonly transport: TransportName;
   readonly localAddress: string;
   readonly localPort: number;
   readonly remoteAddress: string;
@@ -51,7 +50,7 @@ export interface AccountLookup {
 
 /** Where requests to a binding go when there is no flow to send them on. */
 export interface BindingTarget {
-  readonly transport: BindingTransport;
+  readonly transport: TransportName;
   readonly address: string;
   readonly port: number;
   readonly listenerId?: string;

@@ -1,6 +1,7 @@
+import type { TransportName } from '../base/transport.ts';
 import type { SipUri } from '../sip/message/index.ts';
 import { plainAddress } from './addresses.ts';
-import type { BindingTarget, BindingTransport, RegistrarFlow } from './ports.ts';
+import type { BindingTarget, RegistrarFlow } from './ports.ts';
 
 /** How a registered phone is reached: over its flow while that lives, else at a target. */
 export interface PhoneReach {
@@ -38,12 +39,12 @@ export function reachOf(flow: RegistrarFlow, reference: SipUri, claimsSymmetry: 
 }
 
 /** The transport a URI asks for; undefined when it leaves it open (RFC 3263 §4.1). */
-function transportOf(uri: SipUri): BindingTransport | undefined {
+function transportOf(uri: SipUri): TransportName | undefined {
   const name = uri.params.get('transport')?.toLowerCase();
   if (uri.scheme === 'sips') return 'tls';
   return name === 'udp' || name === 'tcp' || name === 'tls' ? name : undefined;
 }
 
-function defaultPort(transport: BindingTransport): number {
+function defaultPort(transport: TransportName): number {
   return transport === 'tls' ? 5061 : 5060;
 }

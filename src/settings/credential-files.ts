@@ -13,7 +13,7 @@ export interface CredentialProblem extends Problem {
 
 type Report = (field: string, code: string, message: string) => undefined;
 
-interface Credentials {
+interface KeyPairFiles {
   readonly certificate?: string | undefined;
   readonly key?: string | undefined;
   readonly ca?: string | undefined;
@@ -41,7 +41,7 @@ export function credentialProblemsOf({ tls = {} }: TrunkSettings, place: readonl
   return problemsAt([...place, 'tls'], tls);
 }
 
-function problemsAt(place: readonly Segment[], credentials: Credentials): CredentialProblem[] {
+function problemsAt(place: readonly Segment[], credentials: KeyPairFiles): CredentialProblem[] {
   const problems: CredentialProblem[] = [];
   checkCredentials(credentials, (field, code, message) => {
     const segments = [...place, field];
@@ -57,7 +57,7 @@ export function isStillToBeMade({ selfSigned, certificate, key }: NodeSettings['
   return !existsSync(certificate) && !existsSync(key);
 }
 
-function checkCredentials({ certificate, key, ca }: Credentials, report: Report): void {
+function checkCredentials({ certificate, key, ca }: KeyPairFiles, report: Report): void {
   if (ca !== undefined) readCertificate('ca', ca, report);
   const chain = certificate === undefined ? undefined : readCertificate('certificate', certificate, report);
   const secret = key === undefined ? undefined : readKey(key, report);

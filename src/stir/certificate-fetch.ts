@@ -1,9 +1,11 @@
 /** Fetches what `x5u` names: https with every limit. The address is checked at the moment of connecting, of each redirect again. */
+
 import type { IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { isIP, type LookupFunction } from 'node:net';
 import { createSecureContext, type SecureContext } from 'node:tls';
 import { type Egress, EgressError } from '../base/egress.ts';
+import type { HostPort } from '../base/transport.ts';
 import { certificateUrl } from './certificate-url.ts';
 import { type Freshness, freshnessOf } from './http-freshness.ts';
 
@@ -77,7 +79,7 @@ function redirected(from: URL, location: string | undefined): URL {
   return to;
 }
 
-function placeOf({ hostname, port }: URL): { readonly host: string; readonly port: number } {
+function placeOf({ hostname, port }: URL): HostPort {
   return { host: hostname.replace(/^\[|\]$/g, ''), port: port === '' ? 443 : Number(port) };
 }
 

@@ -1,4 +1,5 @@
 import type { NodeAnswer, NodeQuestion, TokenStore, UserStore, WebhookStore } from '../api/ports.ts';
+import type { HostPort, TransportName } from '../base/transport.ts';
 import type { CallStore } from '../call/index.ts';
 import type { MessageStore } from '../messages/index.ts';
 import type { ProvisioningStore } from '../provisioning/directory/store.ts';
@@ -18,9 +19,7 @@ export interface RedisStoreSettings {
   readonly url: string;
   readonly cluster: boolean;
   /** Finds the master through Sentinels instead of by `url`. */
-  readonly sentinel?:
-    | { readonly name: string; readonly nodes: readonly { readonly host: string; readonly port: number }[] }
-    | undefined;
+  readonly sentinel?: { readonly name: string; readonly nodes: readonly HostPort[] } | undefined;
   /** With `rediss`: files of the authorities to believe and of what to show, and the name that is asked for. */
   readonly tls?:
     | {
@@ -76,13 +75,11 @@ export interface LeaseStore {
 /** What a node tells the others about itself, twice a second (workers tell news of their calls sooner); its use of limits by their keys. */
 export interface NodeReport extends LimitUse {
   /** Where it takes SIP from the other nodes. */
-  readonly sip?: { readonly transport: 'udp' | 'tcp' | 'tls'; readonly address: string; readonly port: number };
+  readonly sip?: { readonly transport: TransportName; readonly address: string; readonly port: number };
   /** Of a worker: the node that it is one of, and the address at which the others of that node, on the same machine, reach it. */
   readonly local?: { readonly node: string; readonly address: string };
   /** Where phones and carriers reach it, by transport. */
-  readonly contacts?: Readonly<
-    Partial<Record<'udp' | 'tcp' | 'tls', { readonly host: string; readonly port: number }>>
-  >;
+  readonly contacts?: Readonly<Partial<Record<TransportName, HostPort>>>;
   /** Its answers to questions of other nodes prove who it is; a program of before those says nothing. */
   readonly signs?: boolean;
   /** Names its process, as it says it to other nodes that ask it; a program of before that says nothing. */

@@ -1,7 +1,8 @@
 /** How each place of a teams trunk does: Teams names its datacentres one by one, and which of them takes calls is for people to see. */
 
+import type { HostPort } from '../base/transport.ts';
 import { targetText } from '../provisioning/trunk-settings/teams.ts';
-import type { TeamsSide, TeamsTarget } from '../provisioning/trunk-settings/teams-schema.ts';
+import type { TeamsSide } from '../provisioning/trunk-settings/teams-schema.ts';
 import type { Flow, Target } from '../sip/transport/index.ts';
 import { reachKey } from './hops.ts';
 import type { TargetHealth } from './target-health.ts';
@@ -86,7 +87,7 @@ export class Datacentres {
     });
   }
 
-  #row(target: TeamsTarget, to: Flow | Target | undefined, nowMs: number, wallMs: number): DatacentreStatus {
+  #row(target: HostPort, to: Flow | Target | undefined, nowMs: number, wallMs: number): DatacentreStatus {
     const key = to === undefined ? '' : reachKey(to);
     const { state, code, reason, heldUntilMs } =
       to === undefined ? { ...NOT_LOCATED, code: undefined, heldUntilMs: 0 } : this.#health.view(key, nowMs);
@@ -104,6 +105,6 @@ export class Datacentres {
 
 const NOT_LOCATED = { state: 'unknown', reason: 'not located yet' } as const;
 
-function isAt(to: Flow | Target, { host, port }: TeamsTarget): boolean {
+function isAt(to: Flow | Target, { host, port }: HostPort): boolean {
   return !('send' in to) && to.port === port && (to.serverName?.toLowerCase() === host || to.address === host);
 }

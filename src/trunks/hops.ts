@@ -1,9 +1,11 @@
 /** Where a trunk's requests go: RFC 3263 targets of its proxy or host with the trunk's TLS material, or the way to a gateway. */
+
 import { readFileSync } from 'node:fs';
 import { derived } from '../base/derived.ts';
 import { type Egress, EgressError } from '../base/egress.ts';
 import { Latest } from '../base/latest.ts';
 import { ownCopy } from '../base/text.ts';
+import type { TransportName } from '../base/transport.ts';
 import type { Trunk } from '../provisioning/trunk-settings/schema.ts';
 import type { TeamsSide } from '../provisioning/trunk-settings/teams-schema.ts';
 import type { TlsCertificate } from '../provisioning/trunk-settings/tls-certificates.ts';
@@ -20,7 +22,7 @@ interface HostHop {
   readonly kind: 'host';
   readonly host: string;
   readonly port: number | undefined;
-  readonly transport: 'udp' | 'tcp' | 'tls';
+  readonly transport: TransportName;
 }
 
 /** Where the gateway of an accept-register trunk can be reached; no target while it is not registered. */
@@ -99,7 +101,7 @@ export interface TrunkHopsOptions {
   /** Default: the file system. */
   readonly readFile?: ((path: string) => string) | undefined;
   /** Default: any. */
-  readonly hasListener?: ((name: string, transport: 'udp' | 'tcp' | 'tls') => boolean) | undefined;
+  readonly hasListener?: ((name: string, transport: TransportName) => boolean) | undefined;
   readonly egress?: Pick<Egress, 'refusal'> | undefined;
   /** What a teams trunk shows; default: nothing. */
   readonly certificateOf?: (trunk: Trunk) => TlsCertificate | undefined;
@@ -109,7 +111,7 @@ export class TrunkHops {
   readonly #locator: TrunkLocator;
   readonly #gatewayReach: GatewayReach;
   readonly #readFile: (path: string) => string;
-  readonly #hasListener: (name: string, transport: 'udp' | 'tcp' | 'tls') => boolean;
+  readonly #hasListener: (name: string, transport: TransportName) => boolean;
   readonly #egress: Pick<Egress, 'refusal'> | undefined;
   readonly #certificateOf: (trunk: Trunk) => TlsCertificate | undefined;
   readonly #tls = new Map<string, Cached<TlsCredentials> & { readonly certificate: TlsCertificate | undefined }>();

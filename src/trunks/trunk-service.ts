@@ -2,10 +2,12 @@
  * All trunks of an engine at work: registrations, pings, addresses, states, next hops and capacity. It follows the directory: what is
  * new begins, what is gone ends, and a change disturbs only what it touches (docs/trunks.md).
  */
+
 import type { Egress } from '../base/egress.ts';
 import type { Log } from '../base/log.ts';
 import { type Network, networksIn } from '../base/network.ts';
 import { cancelTimer, type Scheduler, type Timer, type TimerTarget } from '../base/scheduler.ts';
+import type { TransportName } from '../base/transport.ts';
 import type { Contest } from '../provisioning/directory/coincidences.ts';
 import { diffOf } from '../provisioning/directory/difference.ts';
 import type { Directory } from '../provisioning/directory/directory.ts';
@@ -62,7 +64,7 @@ export interface TrunkServiceOptions {
   /** What Allow says; default: nothing. */
   readonly allow?: string;
   /** Whether this node has a listener of this name and transport; default: any. */
-  readonly hasListener?: (name: string, transport: 'udp' | 'tcp' | 'tls') => boolean;
+  readonly hasListener?: (name: string, transport: TransportName) => boolean;
   /** No new request uses the connections to this target any more. Default: nothing is done. */
   readonly retire?: (target: Target) => void;
   /** What tenants may make this engine send to; default: anything. */

@@ -1,12 +1,12 @@
 /** What is asked of all workers, and how one answer is made of theirs. */
-import { type AnsweringNode, type Gathering, gather } from '../api/index.ts';
+import { type AnsweringNode, type GatheredAs, gather } from '../api/index.ts';
 import type { Answered } from '../observe/index.ts';
 import { workerName } from '../settings/workers.ts';
 import { ask, type Backend, type PassedRequest } from './backends.ts';
 import { mergedMetrics } from './metrics.ts';
 
 /** What each worker has by itself, by the path. */
-const GATHERED: Readonly<Record<string, Gathering>> = {
+const GATHERED: Readonly<Record<string, GatheredAs>> = {
   '/api/v1/calls': 'listing',
   '/api/v1/leases': 'listing',
   '/api/v1/call-records': 'records',
@@ -83,7 +83,7 @@ function sourceOf(backend: Backend, asked: PassedRequest): AnsweringNode {
   return { name: `w${backend.worker}`, ask: (url) => ask(backend, { ...asked, url }, SILENT_MS) };
 }
 
-interface Heard {
+interface WorkerHeard {
   readonly worker: number;
   readonly answered: Answered;
 }
@@ -93,9 +93,9 @@ async function askAll(
   backends: readonly Backend[],
   asked: PassedRequest,
   silentMs = SILENT_MS,
-): Promise<{ readonly heard: readonly Heard[]; readonly silent: readonly number[] }> {
+): Promise<{ readonly heard: readonly WorkerHeard[]; readonly silent: readonly number[] }> {
   const outcomes = await Promise.allSettled(backends.map((backend) => ask(backend, asked, silentMs)));
-  const heard: Heard[] = [];
+  const heard: WorkerHeard[] = [];
   const silent: number[] = [];
   for (const [index, { worker }] of backends.entries()) {
     const outcome = outcomes[index];
@@ -117,7 +117,7 @@ async function whoeverHasIt(backends: readonly Backend[], asked: PassedRequest):
   return (ofOwner(heard) ?? heard[0])?.answered ?? NOBODY;
 }
 
-function ofOwner(heard: readonly Heard[]): Heard | undefined {
+function ofOwner(heard: readonly WorkerHeard[]): WorkerHeard | undefined {
   const known = heard.filter(({ answered: { status } }) => status < 400);
   return known.find(({ answered: { body } }) => (jsonOf(body) as TrunkTold).elsewhere !== true) ?? known[0];
 }

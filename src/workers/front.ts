@@ -6,7 +6,7 @@
 import { constants } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
-import { guardConnections, timeoutCheckMs } from '../api/index.ts';
+import { guardConnections, type KeyPairOctets, timeoutCheckMs } from '../api/index.ts';
 import type { Log } from '../base/log.ts';
 import { isAmong } from '../base/network.ts';
 import type { Answered } from '../observe/index.ts';
@@ -14,11 +14,6 @@ import type { NodeSettings } from '../settings/node-schema.ts';
 import { type Backend, begin, endToEnd, type PassedRequest } from './backends.ts';
 import { mergeEvents } from './event-streams.ts';
 import { fanOut, isReload, NOBODY, named } from './fan-out.ts';
-
-export interface KeyPairOctets {
-  readonly certificate: Buffer;
-  readonly key: Buffer;
-}
 
 export interface FrontOptions {
   readonly settings: NodeSettings;

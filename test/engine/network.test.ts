@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { Reception } from '../../src/engine/admit/reception.ts';
 import { KnownNodes } from '../../src/engine/continuity/known-nodes.ts';
-import { Network } from '../../src/engine/network.ts';
+import { EngineNetwork } from '../../src/engine/network.ts';
 import { NO_PEERS, PeerPass } from '../../src/engine/peer-nodes.ts';
 import { Served } from '../../src/engine/served.ts';
 import { nodeSchema } from '../../src/settings/node-schema.ts';
@@ -53,10 +53,16 @@ function network() {
   };
   const own = new Served(settings, directory);
   const pass = new PeerPass({ node: 'test', secret: new Uint8Array(32), clock: scheduler, peers: NO_PEERS });
-  const made = new Network(options, own, new Reception(options, own, NO_PEERS, pass), new KnownNodes(NO_PEERS, own), {
-    onRequest() {},
-    onAck() {},
-  });
+  const made = new EngineNetwork(
+    options,
+    own,
+    new Reception(options, own, NO_PEERS, pass),
+    new KnownNodes(NO_PEERS, own),
+    {
+      onRequest() {},
+      onAck() {},
+    },
+  );
   return { made, asked, served, teams };
 }
 

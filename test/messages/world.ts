@@ -1,5 +1,5 @@
 /** Messages on virtual time: what is provisioned, a store in memory, a Cloud API that answers as it is told. */
-import type { Claim, Heard, MessageRow, MessageStore } from '../../src/messages/index.ts';
+import type { Claim, MessageRow, MessageStore, UserHeard } from '../../src/messages/index.ts';
 import { Keeper } from '../../src/messages/keeper.ts';
 import { whatsappNumber } from '../../src/messages/numbers.ts';
 import { Directory } from '../../src/provisioning/directory/directory.ts';
@@ -28,7 +28,7 @@ export class MemoryStore implements MessageStore {
   /** Rejects when it says so. */
   isBroken = false;
 
-  async add(rows: readonly MessageRow[], heard: readonly Heard[]): Promise<readonly boolean[]> {
+  async add(rows: readonly MessageRow[], heard: readonly UserHeard[]): Promise<readonly boolean[]> {
     this.#check();
     for (const { key, atMs } of heard) this.#heard.set(key, Math.max(atMs, this.#heard.get(key) ?? 0));
     return rows.map((row) => {

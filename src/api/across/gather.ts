@@ -13,7 +13,7 @@ export interface AnsweringNode {
 }
 
 /** How one answer is made of theirs. */
-export type Gathering =
+export type GatheredAs =
   /** A page of items, those of one after those of the other. */
   | 'listing'
   /** A page of items of which each has its own, the latest first. */
@@ -41,7 +41,7 @@ const MISSING = 'x-tandem-missing';
  * @param absent names of those that are known to be there and not worth asking
  */
 export async function gather(
-  kind: Gathering,
+  kind: GatheredAs,
   sources: readonly AnsweringNode[],
   url: string,
   absent: readonly string[] = [],
@@ -60,7 +60,7 @@ interface Made {
 
 type Make = (sources: readonly AnsweringNode[], url: string, query: URLSearchParams) => Promise<Made>;
 
-const MAKERS: Readonly<Record<Gathering | 'csv' | 'pcap', Make>> = {
+const MAKERS: Readonly<Record<GatheredAs | 'csv' | 'pcap', Make>> = {
   listing: (sources, url, query) => listing(sources, url, query),
   records: (sources, url, query) => latest(sources, url, query, 'endedAt'),
   audit: (sources, url, query) => latest(sources, url, query, 'at'),
@@ -252,7 +252,7 @@ async function joined(
 }
 
 /** Whoever reads an answer is told whose part is not in it. */
-function withMissing(answered: Answered, missing: readonly string[], kind: Gathering): Answered {
+function withMissing(answered: Answered, missing: readonly string[], kind: GatheredAs): Answered {
   if (missing.length === 0) return answered;
   const headers = { ...answered.headers, [MISSING]: missing.join(', ') };
   if (kind === 'whoever' && answered.status === 404) {

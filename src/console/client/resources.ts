@@ -1,8 +1,10 @@
 /** Every call of the HTTP interface that the console makes, with the types of what goes and what comes. */
+
+import type { SignInCredentials } from '../../api/sessions.ts';
 import { type Query, queryText, request } from './http.ts';
 import type {
   BrandPreset,
-  BulkInput,
+  BulkChange,
   CallRecord,
   CallStatistics,
   CallTrace,
@@ -38,7 +40,6 @@ import type {
 const V1 = '/api/v1';
 const at = (path: string, ...names: readonly string[]) => [V1 + path, ...names.map(encodeURIComponent)].join('/');
 
-export type Credentials = { readonly user: string; readonly password: string; readonly code?: string };
 export interface NewUser {
   readonly id: string;
   readonly role: Role;
@@ -49,7 +50,8 @@ export interface NewUser {
 
 export const sessions = {
   get: () => request<Session>('GET', at('/session')),
-  signIn: (given: Credentials | { readonly link: string }) => request<Session>('POST', at('/session'), { body: given }),
+  signIn: (given: SignInCredentials | { readonly link: string }) =>
+    request<Session>('POST', at('/session'), { body: given }),
   signOut: () => request<Session>('DELETE', at('/session')),
 };
 
@@ -114,7 +116,7 @@ export const documents = {
   replace: (path: string, body: Document, tag: string) =>
     request<Document>('PUT', V1 + path, { body, headers: tag === '' ? {} : { 'if-match': tag } }),
   remove: (path: string) => request<void>('DELETE', V1 + path),
-  many: (path: string, body: BulkInput) => request<ManyReport>('PATCH', V1 + path, { body }),
+  many: (path: string, body: BulkChange) => request<ManyReport>('PATCH', V1 + path, { body }),
 };
 export const spreadsheets = {
   url: (tenant: string, kind: CsvKind, separator: string) =>

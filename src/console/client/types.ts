@@ -1,6 +1,8 @@
 /** The shapes of the HTTP interface: the very types that the engine answers with, so that they cannot drift apart. */
 import type { z } from 'zod';
-import type { csvReportAnswer, manyReportAnswer } from '../../api/answers/provisioning.ts';
+import type { csvReportAnswer } from '../../api/answers/provisioning.ts';
+import type { bulkBody } from '../../api/bulk-body.ts';
+import type { Document } from '../../api/documents.ts';
 import type { EffectiveValue } from '../../api/effective-trunk.ts';
 import type {
   ListenerView,
@@ -14,6 +16,8 @@ import type {
   TokenRecord,
   UserRecord,
 } from '../../api/index.ts';
+import type { ManyReport } from '../../api/many-report.ts';
+import type { Page } from '../../api/paging.ts';
 import type { CallRecord, CallStatistics, TraceMessage } from '../../observe/index.ts';
 import type { ExplainQuestion, Explanation } from '../../outbound/index.ts';
 import type { Tenant } from '../../provisioning/tenants/schema.ts';
@@ -27,12 +31,15 @@ export type {
   BrandPreset,
   CallRecord,
   CallStatistics,
+  Document,
   EffectiveValue,
   Examination,
   Explanation,
   ListenerView,
   LiveCall,
+  ManyReport,
   NodeView,
+  Page,
   RegistrationView,
   ReloadReport,
   Role,
@@ -47,21 +54,14 @@ export interface CallTrace {
   readonly messages: readonly TraceMessage[];
 }
 
-/** A resource whose form is made of a description. */
-export type Document = Readonly<Record<string, unknown>>;
+/** A resource whose form is made of a description, as it was read. */
 export interface Read {
   readonly document: Document;
   readonly tag: string;
 }
-export type ManyReport = z.output<typeof manyReportAnswer>;
 export type CsvReport = z.output<typeof csvReportAnswer>;
 export type CsvKind = 'extensions' | 'dids';
-export interface BulkInput {
-  readonly keys: readonly string[];
-  readonly patch: Document | null;
-  readonly preview?: boolean;
-  readonly onFault?: 'refuse' | 'skip';
-}
+export type BulkChange = Omit<z.input<typeof bulkBody>, 'keys'> & { readonly keys: readonly string[] };
 
 export interface TrunkPreviewInput {
   readonly trunk: TrunkInput;
@@ -86,15 +86,6 @@ export interface PlanView {
 
 export interface EffectiveTrunk {
   readonly values: readonly EffectiveValue[];
-}
-
-export interface Page<T> {
-  readonly items: readonly T[];
-  readonly total: number;
-  readonly offset: number;
-  readonly limit: number;
-  /** Where the next page begins, of listings that have cursors. */
-  readonly nextCursor?: string;
 }
 
 export interface Session {

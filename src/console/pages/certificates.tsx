@@ -16,9 +16,9 @@ import { say } from '../ui/toast.tsx';
 import { Unread } from '../ui/unread.tsx';
 import { useListing, VirtualTable } from '../ui/virtual-table.tsx';
 import { DocumentForm } from './provisioning/document-form.tsx';
-import { type Form, valueAt } from './provisioning/model.ts';
+import { type FormModel, valueAt } from './provisioning/model.ts';
 
-const FORM: Form = {
+const FORM: FormModel = {
   id: 'certificate',
   sections: [
     {

@@ -19,17 +19,17 @@ import { Unread } from '../ui/unread.tsx';
 import { useListing, VirtualTable } from '../ui/virtual-table.tsx';
 import { Ends } from './certificates.tsx';
 import { DocumentForm } from './provisioning/document-form.tsx';
-import type { Draft, Form } from './provisioning/model.ts';
+import type { FormDraft, FormModel } from './provisioning/model.ts';
 
 const EXAMPLE = `listen:
   - { transport: tls, host: 0.0.0.0, port: 5061, certificate: tls/cert.pem, key: tls/key.pem }`;
 
 const LIST = '/transports';
 const TLS_FIELDS = ['certificate', 'clientCertificate', 'minVersion'];
-const isTls = (draft: Draft) => draft['transport'] === 'tls';
+const isTls = (draft: FormDraft) => draft['transport'] === 'tls';
 
 /** @param names certificates that TLS may show. */
-const formOf = (names: readonly string[]): Form => ({
+const formOf = (names: readonly string[]): FormModel => ({
   id: 'transport',
   sections: [
     {

@@ -20,7 +20,7 @@ export interface Selection {
 }
 
 /** How a listing is read, piece by piece. */
-export interface Listing<T> {
+export interface RowSource<T> {
   readonly total: number | undefined;
   readonly error: RequestError | undefined;
   row(index: number): T | undefined;
@@ -42,7 +42,7 @@ export function useListing<T>(
   read: (query: Query) => Promise<Page<T>>,
   question: Query = {},
   fresh?: PageFreshness,
-): Listing<T> {
+): RowSource<T> {
   const key = `${name}?${JSON.stringify(question)}`;
   const [state, setState] = useState<{ key: string; total?: number; error?: RequestError }>({ key });
   const [, redraw] = useState(0);
@@ -107,7 +107,7 @@ export function useListing<T>(
 interface VirtualTableProps<T> {
   readonly caption: string;
   readonly columns: readonly Column<T>[];
-  readonly listing: Listing<T>;
+  readonly listing: RowSource<T>;
   readonly keyOf: (row: T) => string;
   readonly empty: ComponentChildren;
   readonly searched: boolean;

@@ -1,7 +1,7 @@
 import type { Ha1 } from '../../provisioning/tenants/fields.ts';
 import { memberOf, type Party } from '../../provisioning/tenants/party.ts';
 import type { Extension, Service, Tenant } from '../../provisioning/tenants/schema.ts';
-import type { Credentials, Trunk } from '../../provisioning/trunk-settings/schema.ts';
+import type { Trunk, TrunkCredentials } from '../../provisioning/trunk-settings/schema.ts';
 import { whatsappCalls } from '../../provisioning/trunk-settings/whatsapp.ts';
 import type { DigestAccount, DigestAlgorithm, DigestSecret } from '../../sip/auth/index.ts';
 import type { Served } from '../served.ts';
@@ -19,7 +19,7 @@ type SignIn = { readonly password?: string | undefined; readonly ha1?: Ha1 | und
  */
 export class Accounts {
   readonly #served: Pick<Served, 'directory'>;
-  readonly #secrets = new WeakMap<Extension | Service | Credentials, DigestSecret>();
+  readonly #secrets = new WeakMap<Extension | Service | TrunkCredentials, DigestSecret>();
 
   constructor(served: Pick<Served, 'directory'>) {
     this.#served = served;
@@ -78,7 +78,7 @@ export class Accounts {
     return this.#served.directory.trunksByHost(host.toLowerCase()).some((trunk) => trunk.type === 'accept-register');
   }
 
-  #secretOf(owner: Extension | Service | Credentials, signIn: SignIn): DigestSecret | undefined {
+  #secretOf(owner: Extension | Service | TrunkCredentials, signIn: SignIn): DigestSecret | undefined {
     let secret = this.#secrets.get(owner);
     if (secret === undefined) {
       if (signIn.ha1 !== undefined) secret = { ha1: byAlgorithm(signIn.ha1) };

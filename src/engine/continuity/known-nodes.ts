@@ -4,7 +4,7 @@ import type { Target } from '../../sip/transport/index.ts';
 import type { PeerNodes } from '../peer-nodes.ts';
 import type { Served } from '../served.ts';
 
-interface Heard {
+interface NodeHeard {
   readonly sip: Target | undefined;
   readonly quietMs: number;
   readonly signs: boolean;
@@ -20,7 +20,7 @@ type KnownPeers = Pick<PeerNodes, 'names' | 'addressOf' | 'quietMs' | 'signs' | 
 export class KnownNodes {
   readonly #peers: KnownPeers;
   readonly #served: Pick<Served, 'isOwnHost'>;
-  readonly #heard = new Latest<string, Heard>(MAX_NODES);
+  readonly #heard = new Latest<string, NodeHeard>(MAX_NODES);
 
   constructor(peers: KnownPeers, served: Pick<Served, 'isOwnHost'>) {
     this.#peers = peers;

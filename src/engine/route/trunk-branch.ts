@@ -1,11 +1,12 @@
 /** A branch over a trunk of this node: the INVITE that the outbound pipeline drafted, to the trunk's targets one after another. */
+
 import { derived } from '../../base/derived.ts';
+import type { HostPort } from '../../base/transport.ts';
 import { type AttemptRecord, type BranchOptions, type BranchPlan, describeDestination } from '../../call/index.ts';
 import {
   addIdentity,
   draftForRoute,
   type LegSettings,
-  type NodeAddress,
   type OutboundPlan,
   type RouteDraft,
   type SeenAs,
@@ -220,6 +221,6 @@ function datacentreOf({ host }: Trunk, { serverName, port }: Target): string {
 }
 
 /** True also where it is not known: then nothing listens there, and nothing is sent. */
-function isSame(now: NodeAddress | undefined, host: string, port: number | undefined): boolean {
+function isSame(now: HostPort | undefined, host: string, port: number | undefined): boolean {
   return now === undefined || (now.host === host && now.port === port);
 }

@@ -7,7 +7,7 @@ import type { Reception } from '../admit/reception.ts';
 import type { KnownNodes } from '../continuity/known-nodes.ts';
 import type { NodeMark } from '../continuity/node-mark.ts';
 import type { EngineOptions } from '../engine-options.ts';
-import type { Network } from '../network.ts';
+import type { EngineNetwork } from '../network.ts';
 import type { PeerNodes, PeerPass } from '../peer-nodes.ts';
 import type { Served } from '../served.ts';
 import type { EngineFacts } from '../tell/engine-facts.ts';
@@ -23,7 +23,7 @@ export interface WaysOptions {
   readonly options: EngineOptions;
   readonly served: Served;
   readonly reception: Reception;
-  readonly network: Network;
+  readonly network: EngineNetwork;
   readonly trunks: TrunkService;
   readonly relays: MediaRelays;
   readonly facts: EngineFacts;

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 
 /** One of the rehearsal's peers; all have addresses of documentation networks (RFC 5737). */
-export interface Peer {
+export interface RehearsalPeer {
   readonly address: string;
   readonly port: number;
   readonly user: string;
@@ -16,7 +16,7 @@ export interface Server {
 }
 
 interface Dialog {
-  readonly peer: Peer;
+  readonly peer: RehearsalPeer;
   readonly callId: string;
   readonly from: string;
   readonly method: 'INVITE' | 'REGISTER';
@@ -53,30 +53,30 @@ export class RehearsalPeers {
   completed = 0;
   failed = 0;
   readonly #server: Server;
-  readonly #post: (text: string, from: Peer) => void;
+  readonly #post: (text: string, from: RehearsalPeer) => void;
   readonly #dialogs = new Map<string, Dialog>();
   #serial = 0;
   /** Contacts written: every other one has a parameter. */
   #contacts = 0;
 
   /** @param post takes a message from a peer to the engine */
-  constructor(server: Server, post: (text: string, from: Peer) => void) {
+  constructor(server: Server, post: (text: string, from: RehearsalPeer) => void) {
     this.#server = server;
     this.#post = post;
   }
 
-  register(peer: Peer): void {
+  register(peer: RehearsalPeer): void {
     const { domain } = this.#server;
     this.#open('REGISTER', peer, `sip:${domain}`, `<sip:${peer.user}@${domain}>`);
   }
 
-  call(peer: Peer, number: string): void {
+  call(peer: RehearsalPeer, number: string): void {
     const uri = `sip:${number}@${this.#server.domain}${this.#serial % 2 === 0 ? '' : ';user=phone'}`;
     this.#open('INVITE', peer, uri, `<${uri}>`);
   }
 
   /** A call that is refused, and no answer of it acknowledged; every other one names no user. */
-  callNobody(peer: Peer): void {
+  callNobody(peer: RehearsalPeer): void {
     const id = ++this.#serial;
     const { domain } = this.#server;
     const uri = `sip:${id % 2 === 0 ? '' : `${id}@`}${domain}`;
@@ -86,7 +86,7 @@ export class RehearsalPeers {
     );
   }
 
-  ping(peer: Peer): void {
+  ping(peer: RehearsalPeer): void {
     const id = ++this.#serial;
     const { address, port, domain } = this.#server;
     this.#post(
@@ -96,12 +96,12 @@ export class RehearsalPeers {
   }
 
   /** A message of the engine to this peer. */
-  receive(text: string, peer: Peer): void {
+  receive(text: string, peer: RehearsalPeer): void {
     if (text.startsWith('SIP/2.0 ')) this.#answered(text);
     else this.#asked(text, peer);
   }
 
-  #open(method: Dialog['method'], peer: Peer, uri: string, to: string): void {
+  #open(method: Dialog['method'], peer: RehearsalPeer, uri: string, to: string): void {
     const id = ++this.#serial;
     const callId = `rehearsal-${id}@${peer.address}`;
     const from = `${id % 2 === 0 ? '"Ms. Rehearsal" ' : ''}<sip:${peer.user}@${this.#server.domain}>;tag=r${id}`;
@@ -163,7 +163,7 @@ export class RehearsalPeers {
     else this.completed++;
   }
 
-  #asked(text: string, peer: Peer): void {
+  #asked(text: string, peer: RehearsalPeer): void {
     if (text.startsWith('ACK ')) return;
     if (!text.startsWith('INVITE ')) {
       this.#reply(text, peer, '200 OK', NO_BODY);
@@ -175,7 +175,7 @@ export class RehearsalPeers {
     this.#reply(text, peer, '200 OK', `${contact}${ABILITIES}${OFFER}`);
   }
 
-  #reply(request: string, peer: Peer, status: string, rest: string): void {
+  #reply(request: string, peer: RehearsalPeer, status: string, rest: string): void {
     const to = field(request, 'To');
     const callId = field(request, 'Call-ID');
     const tagged = to.includes(';tag=') ? to : `${to};tag=a${callId.slice(0, 12)}`;
@@ -186,7 +186,7 @@ export class RehearsalPeers {
   }
 }
 
-function contactOf({ user, address, port }: Peer, count: number): string {
+function contactOf({ user, address, port }: RehearsalPeer, count: number): string {
   return `Contact: <sip:${user}@${address}:${port}${count % 2 === 0 ? ';transport=UDP' : ''}>\r\n`;
 }
 

@@ -8,7 +8,7 @@ import { provisioningSchema } from '../../provisioning/trunk-settings/schema.ts'
 import type { NodeLimits } from '../../settings/limits-schema.ts';
 import { nodeSchema } from '../../settings/node-schema.ts';
 import { defaultTransportLimits } from '../../sip/transport/index.ts';
-import { type Peer, RehearsalPeers } from './peers.ts';
+import { type RehearsalPeer, RehearsalPeers } from './peers.ts';
 import { RehearsalSocket } from './socket.ts';
 
 /** V8 compiles a function in full after some hundred runs; beyond this many calls a call hardly gets cheaper. */
@@ -46,12 +46,12 @@ const IDLE_TURNS = 12;
 
 const SERVER = { address: '192.0.2.1', port: 5060, domain: 'rehearsal.invalid' };
 /** Admitted by its address. */
-const DESK: Peer = { address: '192.0.2.11', port: 5060, user: '101' };
+const DESK: RehearsalPeer = { address: '192.0.2.11', port: 5060, user: '101' };
 /** Admitted by its password. */
-const MOBILE: Peer = { address: '192.0.2.12', port: 5060, user: '102', password: 'rehearsal' };
-const CARRIER: Peer = { address: '198.51.100.1', port: 5060, user: '+14155550199' };
+const MOBILE: RehearsalPeer = { address: '192.0.2.12', port: 5060, user: '102', password: 'rehearsal' };
+const CARRIER: RehearsalPeer = { address: '198.51.100.1', port: 5060, user: '+14155550199' };
 /** Nobody knows it. */
-const STRANGER: Peer = { address: '192.0.2.13', port: 5060, user: '103' };
+const STRANGER: RehearsalPeer = { address: '192.0.2.13', port: 5060, user: '103' };
 const PEERS = [DESK, MOBILE, CARRIER];
 
 const PROVISIONING = {

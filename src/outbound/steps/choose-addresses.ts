@@ -1,8 +1,9 @@
+import type { HostPort } from '../../base/transport.ts';
 import { viaOf, viaScopeOf } from '../../provisioning/trunk-settings/own-address.ts';
 import type { Trunk } from '../../provisioning/trunk-settings/schema.ts';
 import { hostPort } from '../../sip/message/index.ts';
 import type { RouteState, RouteStep } from '../context.ts';
-import { type NodeAddress, type NodeFacts, nodeAddress, type SeenAs } from '../facts.ts';
+import { type NodeFacts, nodeAddress, type SeenAs } from '../facts.ts';
 import type { Trace } from '../trace.ts';
 import { originOf } from '../trunk-profile.ts';
 
@@ -46,7 +47,7 @@ function tell({ profile, planned, trunk, call }: RouteState, trace: Trace): void
 }
 
 /** Sent-by of the leg's Via, as the socket that sends is expected to say it. */
-export function viaAddress(node: NodeFacts, trunk: Trunk, seenAs?: SeenAs): NodeAddress {
+export function viaAddress(node: NodeFacts, trunk: Trunk, seenAs?: SeenAs): HostPort {
   return nodeAddress(node, trunk, viaScopeOf(trunk), seenAs);
 }
 

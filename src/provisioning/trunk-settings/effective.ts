@@ -18,12 +18,12 @@ import {
   type PrivacyType,
 } from './mappings.ts';
 import type {
-  Credentials,
   InboundParameters,
   KeepAliveOptions,
   OutboundParameters,
   SessionTimerPolicy,
   Trunk,
+  TrunkCredentials,
   TrunkOptions,
   TrunkSettings,
 } from './schema.ts';
@@ -270,7 +270,7 @@ function fillCredentials(
   calls: WhatsappCalls | undefined,
   preset: BrandPreset | undefined,
   choose: Chooser,
-): Credentials | undefined {
+): TrunkCredentials | undefined {
   if (calls !== undefined) return whatsappCredentials(calls, DEFAULT_REGISTER_SECONDS);
   const written = settings.credentials;
   if (written === undefined) return undefined;

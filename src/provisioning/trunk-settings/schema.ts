@@ -362,7 +362,7 @@ export type TrunkSettings = z.infer<typeof trunkSchema>;
 /** A trunk as it may be written: everything with a default may be left out. */
 export type TrunkInput = z.input<typeof trunkSchema>;
 
-export interface Credentials {
+export interface TrunkCredentials {
   readonly authName: string;
   readonly username: string;
   readonly password: string;
@@ -413,7 +413,7 @@ export interface Trunk {
     | { readonly host: string; readonly port: number | undefined; readonly route: boolean }
     | undefined;
   readonly associatedIps: readonly string[];
-  readonly credentials: Credentials | undefined;
+  readonly credentials: TrunkCredentials | undefined;
   readonly tls: {
     readonly certificate: string | undefined;
     readonly key: string | undefined;

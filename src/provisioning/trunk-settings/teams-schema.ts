@@ -1,6 +1,8 @@
 /** The Teams side of a trunk as written and as it takes effect. */
+
 import { isIP } from 'node:net';
 import { z } from 'zod';
+import type { HostPort } from '../../base/transport.ts';
 import { host, port } from '../tenants/fields.ts';
 import { certificateName } from './certificate-schema.ts';
 
@@ -33,17 +35,12 @@ export const teamsSchema = z.strictObject({
 });
 type TeamsSettings = z.infer<typeof teamsSchema>;
 
-export interface TeamsTarget {
-  readonly host: string;
-  readonly port: number;
-}
-
 /** The Teams side of a trunk as it takes effect. */
 export interface TeamsSide {
   /** Lower case. */
   readonly fqdn: string;
   readonly certificate: string;
-  readonly targets: readonly [TeamsTarget, ...TeamsTarget[]];
+  readonly targets: readonly [HostPort, ...HostPort[]];
 }
 
 /** Undefined for a trunk of another type. */
@@ -60,7 +57,7 @@ export function teamsSideOf({
   return { fqdn: teams.fqdn.toLowerCase(), certificate: teams.certificate, targets: [first, ...others] };
 }
 
-function readTarget(text: string): TeamsTarget | undefined {
+function readTarget(text: string): HostPort | undefined {
   const [name = '', number, ...more] = text.split(':');
   if (more.length > 0 || isIP(name) !== 0 || !host.safeParse(name).success) return undefined;
   const at = number === undefined ? TEAMS_PORT : Number(number);

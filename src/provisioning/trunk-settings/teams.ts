@@ -2,14 +2,16 @@
  * Microsoft Teams Direct Routing (`type: teams`): what is configured for it, what it presets, and which of it Teams would refuse. The
  * facts are Microsoft's own (docs/teams.md).
  */
+
 import { isIP } from 'node:net';
 import type { Problem } from '../../base/errors.ts';
+import type { HostPort } from '../../base/transport.ts';
 import type { RuleReport } from '../tenants/rules.ts';
 import type { BrandPreset } from './brands.ts';
 import type { CertificateSettings } from './certificate-schema.ts';
 import type { OutboundParametersSettings } from './mappings.ts';
 import type { Trunk, TrunkSettings } from './schema.ts';
-import { TEAMS_PORT, type TeamsSide, type TeamsTarget } from './teams-schema.ts';
+import { TEAMS_PORT, type TeamsSide } from './teams-schema.ts';
 import { namesHost, namesIn, tlsCertificate } from './tls-certificates.ts';
 
 /** Signalling comes from there. */
@@ -42,15 +44,12 @@ export function teamsPreset(teams: TeamsSide): Pick<BrandPreset, 'options' | 'ou
 }
 
 /** This engine's address as a trunk is told it: by its name where it has one there. */
-export function namedAddress<T extends { readonly host: string; readonly port: number }>(
-  { teams }: Pick<Trunk, 'teams'>,
-  address: T,
-): { readonly host: string; readonly port: number } {
+export function namedAddress<T extends HostPort>({ teams }: Pick<Trunk, 'teams'>, address: T): HostPort {
   return teams === undefined ? address : { host: teams.fqdn, port: address.port };
 }
 
 /** `host` or `host:port` as Teams reads it: its own port goes without saying. */
-export function targetText({ host, port }: TeamsTarget): string {
+export function targetText({ host, port }: HostPort): string {
   return port === TEAMS_PORT ? host : `${host}:${port}`;
 }
 

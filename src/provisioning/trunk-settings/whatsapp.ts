@@ -6,7 +6,7 @@ import { DidPool, DidPoolError } from '../tenants/did-pool.ts';
 import { normalizeNumber } from '../tenants/number.ts';
 import type { RuleReport } from '../tenants/rules.ts';
 import type { BrandPreset } from './brands.ts';
-import type { Credentials, Trunk, TrunkSettings } from './schema.ts';
+import type { Trunk, TrunkCredentials, TrunkSettings } from './schema.ts';
 import type { WhatsappSettings } from './whatsapp-schema.ts';
 
 /** Where WhatsApp takes calls. */
@@ -55,7 +55,7 @@ export function whatsappPreset({
 }
 
 /** What WhatsApp signs its calls with, and is shown on those to it. */
-export function whatsappCredentials({ number, password }: WhatsappCalls, registerSeconds: number): Credentials {
+export function whatsappCredentials({ number, password }: WhatsappCalls, registerSeconds: number): TrunkCredentials {
   return {
     authName: number,
     username: number,

@@ -5,7 +5,7 @@ import { Backlog, threadComputedMs } from './backlog.ts';
 import { Endings, type RoomForCalls } from './endings.ts';
 import { FairQueue } from './fair-queue.ts';
 import { Pace, processComputedMs } from './pace.ts';
-import { acknowledgesStateless, endsCall, Kind, kindOf, localTagOf, toTagOf } from './triage.ts';
+import { acknowledgesStateless, endsCall, kindOf, localTagOf, MessageKind, toTagOf } from './triage.ts';
 
 export interface InboxLimits {
   /** New calls and other requests that begin something are refused when they would wait longer than this, ms; in a burst two and a half times as long, once there is too much for long half as long. */
@@ -197,7 +197,7 @@ export class Inbox {
     }
     if (this.isEmpty) {
       if (nowMs - this.#sliceBeganMs < SLICE_MS) {
-        if (!this.#backlog.isGrown && kindOf(text) === Kind.Call) this.#backlog.grows();
+        if (!this.#backlog.isGrown && kindOf(text) === MessageKind.Call) this.#backlog.grows();
         this.#options.server.handle(text, flow);
         return;
       }
@@ -323,21 +323,21 @@ export class Inbox {
       return;
     }
     const kind = kindOf(text);
-    if (kind === Kind.Ongoing && text.startsWith('ACK ') && StatelessTags.has(toTagOf(text))) {
+    if (kind === MessageKind.Ongoing && text.startsWith('ACK ') && StatelessTags.has(toTagOf(text))) {
       this.counters.acksAbsorbed++;
       return;
     }
-    const precedes = kind === Kind.Ongoing || kind === Kind.Ping;
+    const precedes = kind === MessageKind.Ongoing || kind === MessageKind.Ping;
     const queue = precedes && this.#putsOff(text) ? this.#endings : this.#ongoing;
     const first =
-      kind === Kind.Cancel
+      kind === MessageKind.Cancel
         ? this.#fresh.waitingOf(address) + this.#overdue.waitingOf(address) === 0
         : precedes && this.#hasPrecedence(address, text, queue);
     if (first) {
       if (!queue.add(address, waiting)) this.counters.knownDropped++;
       return;
     }
-    const begins = kind !== Kind.Cancel && kind !== Kind.Ongoing;
+    const begins = kind !== MessageKind.Cancel && kind !== MessageKind.Ongoing;
     if (begins) {
       if (!this.#admits(address, waiting.cameMs) && this.#options.server.refuseUnread(text, flow)) {
         this.#overloaded();
@@ -380,7 +380,8 @@ export class Inbox {
   /** It was let in in vain: what came in the meantime took more time than there seemed to be. */
   #refusesLate({ text, flow }: Waiting): boolean {
     const kind = kindOf(text);
-    if (kind === Kind.Cancel || kind === Kind.Ongoing || !this.#options.server.refuseUnread(text, flow)) return false;
+    if (kind === MessageKind.Cancel || kind === MessageKind.Ongoing || !this.#options.server.refuseUnread(text, flow))
+      return false;
     this.#overloaded();
     return true;
   }

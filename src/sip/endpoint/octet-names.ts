@@ -47,7 +47,7 @@ const CONTACT = word('contact');
 const CONTENT_LENGTH = word('content-length');
 const RECORD_ROUTE = word('record-route');
 
-export const Field = {
+export const NamedField = {
   Other: 0,
   Via: 1,
   From: 2,
@@ -59,49 +59,49 @@ export const Field = {
   Length: 8,
   RecordRoute: 9,
 } as const;
-export type Field = (typeof Field)[keyof typeof Field];
+export type NamedField = (typeof NamedField)[keyof typeof NamedField];
 
 /** Which field a name is, compact forms (RFC 3261 §7.3.3) and letters of either case included. */
-export function fieldOf(octets: Buffer, at: number, colon: number): Field {
+export function fieldOf(octets: Buffer, at: number, colon: number): NamedField {
   switch (colon - at) {
     case 1:
       return compactFieldOf(lower(octets[at] as number));
     case 2:
-      return isNamed(octets, at, colon, TO) ? Field.To : Field.Other;
+      return isNamed(octets, at, colon, TO) ? NamedField.To : NamedField.Other;
     case 3:
-      return isNamed(octets, at, colon, VIA) ? Field.Via : Field.Other;
+      return isNamed(octets, at, colon, VIA) ? NamedField.Via : NamedField.Other;
     case 4:
-      if (isNamed(octets, at, colon, FROM)) return Field.From;
-      return isNamed(octets, at, colon, CSEQ) ? Field.CSeq : Field.Other;
+      if (isNamed(octets, at, colon, FROM)) return NamedField.From;
+      return isNamed(octets, at, colon, CSEQ) ? NamedField.CSeq : NamedField.Other;
     case 7:
-      if (isNamed(octets, at, colon, CALL_ID)) return Field.CallId;
-      return isNamed(octets, at, colon, CONTACT) ? Field.Contact : Field.Other;
+      if (isNamed(octets, at, colon, CALL_ID)) return NamedField.CallId;
+      return isNamed(octets, at, colon, CONTACT) ? NamedField.Contact : NamedField.Other;
     case 12:
-      if (isNamed(octets, at, colon, MAX_FORWARDS)) return Field.MaxForwards;
-      return isNamed(octets, at, colon, RECORD_ROUTE) ? Field.RecordRoute : Field.Other;
+      if (isNamed(octets, at, colon, MAX_FORWARDS)) return NamedField.MaxForwards;
+      return isNamed(octets, at, colon, RECORD_ROUTE) ? NamedField.RecordRoute : NamedField.Other;
     case 14:
-      return isNamed(octets, at, colon, CONTENT_LENGTH) ? Field.Length : Field.Other;
+      return isNamed(octets, at, colon, CONTENT_LENGTH) ? NamedField.Length : NamedField.Other;
     default:
-      return Field.Other;
+      return NamedField.Other;
   }
 }
 
-function compactFieldOf(letter: number): Field {
+function compactFieldOf(letter: number): NamedField {
   switch (letter) {
     case 0x76:
-      return Field.Via;
+      return NamedField.Via;
     case 0x66:
-      return Field.From;
+      return NamedField.From;
     case 0x74:
-      return Field.To;
+      return NamedField.To;
     case 0x69:
-      return Field.CallId;
+      return NamedField.CallId;
     case 0x6d:
-      return Field.Contact;
+      return NamedField.Contact;
     case 0x6c:
-      return Field.Length;
+      return NamedField.Length;
     default:
-      return Field.Other;
+      return NamedField.Other;
   }
 }
 
@@ -132,7 +132,7 @@ export function isNamed(octets: Buffer, start: number, end: number, name: Buffer
   return true;
 }
 
-/** Of a name, the same for letters of either case; no number of a {@link Field}. */
+/** Of a name, the same for letters of either case; no number of a {@link NamedField}. */
 export function hashOf(octets: Buffer, start: number, end: number): number {
   let hash = 0x811c9dc5;
   for (let at = start; at < end; at++) hash = Math.imul(hash ^ lower(octets[at] as number), 0x01000193);

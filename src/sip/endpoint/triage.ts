@@ -5,7 +5,7 @@ import { startsWith } from './octet-names.ts';
  * What a message is, from a few of its octets: enough to decide what is served first and what is refused unread. A guess that only orders
  * and refuses; whatever is served is parsed and judged all the same.
  */
-export const Kind = {
+export const MessageKind = {
   /** A response, or a request within a dialog: it ends or carries on what was begun. */
   Ongoing: 1,
   /** CANCEL: it must not overtake its INVITE. */
@@ -17,15 +17,15 @@ export const Kind = {
   /** Any other request that begins something: REGISTER, MESSAGE, SUBSCRIBE, … */
   Other: 5,
 } as const;
-export type Kind = (typeof Kind)[keyof typeof Kind];
+export type MessageKind = (typeof MessageKind)[keyof typeof MessageKind];
 
-export function kindOf(text: string): Kind {
-  if (text.startsWith('SIP/')) return Kind.Ongoing;
-  if (text.startsWith('ACK ')) return Kind.Ongoing;
-  if (text.startsWith('CANCEL ')) return Kind.Cancel;
-  if (toTagOf(text) !== undefined) return text.startsWith('REGISTER ') ? Kind.Other : Kind.Ongoing;
-  if (text.startsWith('INVITE ')) return Kind.Call;
-  return text.startsWith('OPTIONS ') ? Kind.Ping : Kind.Other;
+export function kindOf(text: string): MessageKind {
+  if (text.startsWith('SIP/')) return MessageKind.Ongoing;
+  if (text.startsWith('ACK ')) return MessageKind.Ongoing;
+  if (text.startsWith('CANCEL ')) return MessageKind.Cancel;
+  if (toTagOf(text) !== undefined) return text.startsWith('REGISTER ') ? MessageKind.Other : MessageKind.Ongoing;
+  if (text.startsWith('INVITE ')) return MessageKind.Call;
+  return text.startsWith('OPTIONS ') ? MessageKind.Ping : MessageKind.Other;
 }
 
 /** Whether a message within a dialog is a BYE, or the answer to one. */

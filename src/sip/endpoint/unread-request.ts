@@ -1,7 +1,6 @@
 /** Reads of a request's octets what an answer to it repeats, for the time when there is none to parse it: no object, no string, one look. */
 import type { MessageLimits } from '../message/index.ts';
 import {
-  Field,
   fieldOf,
   HOST,
   hashOf,
@@ -10,6 +9,7 @@ import {
   isNamed,
   isOf,
   NAME,
+  NamedField,
   startsWith,
   TEXT,
   TOKEN,
@@ -186,41 +186,41 @@ export class UnreadRequest {
   #readField(at: number, colon: number, start: number, end: number): boolean {
     const field = fieldOf(this.octets, at, colon);
     // Of the other compact forms nobody knows here which field they repeat.
-    if (field === Field.Other && colon - at === 1) return false;
-    const name = field === Field.Other ? hashOf(this.octets, at, colon) : field;
-    if (field !== Field.Via)
+    if (field === NamedField.Other && colon - at === 1) return false;
+    const name = field === NamedField.Other ? hashOf(this.octets, at, colon) : field;
+    if (field !== NamedField.Via)
       for (let index = 0; index < this.#fields; index++) if (this.#seen[index] === name) return false;
     this.#seen[this.#fields++] = name;
     switch (field) {
-      case Field.Via:
+      case NamedField.Via:
         return this.#readVia(start, end);
-      case Field.From:
+      case NamedField.From:
         this.fromStart = start;
         this.fromEnd = end;
         if (!this.#isAddress(start, end)) return false;
         this.fromHostStart = this.#uriHostStart;
         this.fromHostEnd = this.#uriHostEnd;
         return true;
-      case Field.To:
+      case NamedField.To:
         this.toStart = start;
         this.toEnd = end;
         return this.#isAddress(start, end) && !this.#hasTag;
-      case Field.CallId:
+      case NamedField.CallId:
         this.callIdStart = start;
         this.callIdEnd = end;
         return this.#isWord(start, end);
-      case Field.CSeq:
+      case NamedField.CSeq:
         this.cseqStart = start;
         this.cseqEnd = end;
         return this.#isCSeq(start, end);
-      case Field.MaxForwards:
+      case NamedField.MaxForwards:
         return end - start <= 3 && this.#number(start, end) > 0 && this.#number(start, end) <= 255;
-      case Field.Contact:
+      case NamedField.Contact:
         return this.#isAddress(start, end) && this.#isBracketed;
-      case Field.RecordRoute:
+      case NamedField.RecordRoute:
         // What a dialog would be made of.
         return false;
-      case Field.Length:
+      case NamedField.Length:
         this.#contentLength = end - start > 6 ? -1 : this.#number(start, end);
         return this.#contentLength >= 0;
       default:

@@ -3,7 +3,6 @@ export type { DnsPort, DnsRecord, DnsRecordType, DnsReply } from './dns-port.ts'
 export { readHostsFile } from './hosts-file.ts';
 export {
   type LocatedTarget,
-  type LocatedTransport,
   type LocateQuery,
   Locator,
   type LocatorOptions,

@@ -5,16 +5,16 @@
  * steady state waits for nothing; else the missing questions are asked and a promise returned. The order of a list is fresh for every
  * look-up (RFC 2782 weights); targets that failed lately go to its end, never out of it: a target that may be dead is better than none.
  */
+
 import { isIP } from 'node:net';
 import { Latest } from '../../base/latest.ts';
 import { LatestPairs } from '../../base/latest-pairs.ts';
 import type { Clock } from '../../base/scheduler.ts';
 import { ownCopy } from '../../base/text.ts';
+import type { TransportName } from '../../base/transport.ts';
 import { DnsCache, type KnownAnswer, type TtlBounds } from './dns-cache.ts';
 import type { DnsPort, DnsRecordType, NaptrRecord, SrvRecord } from './dns-port.ts';
 import { orderByWeight } from './srv-order.ts';
-
-export type LocatedTransport = 'udp' | 'tcp' | 'tls';
 
 /** Where to send to, as a URI or a trunk says it. */
 export interface LocateQuery {
@@ -22,7 +22,7 @@ export interface LocateQuery {
   readonly host: string;
   readonly port?: number;
   /** Asked for by the URI's `transport` parameter or the trunk's setting. */
-  readonly transport?: LocatedTransport;
+  readonly transport?: TransportName;
   /** A `sips:` URI: TLS only (RFC 3261 §26.2.2). */
   readonly secure?: boolean;
   /** The transport is settled, and the domain's NAPTR records may still name the SRV record for it. */
@@ -30,7 +30,7 @@ export interface LocateQuery {
 }
 
 export interface LocatedTarget {
-  readonly transport: LocatedTransport;
+  readonly transport: TransportName;
   /** IP literal. */
   readonly address: string;
   readonly port: number;
@@ -38,13 +38,13 @@ export interface LocatedTarget {
   readonly serverName?: string;
 }
 
-const ALL_TRANSPORTS: readonly LocatedTransport[] = ['udp', 'tcp', 'tls'];
+const ALL_TRANSPORTS: readonly TransportName[] = ['udp', 'tcp', 'tls'];
 
 export interface LocatorOptions {
   readonly dns: DnsPort;
   readonly clock: Clock;
   /** Transports that this engine listens on, in order of preference. */
-  readonly transports?: () => readonly LocatedTransport[];
+  readonly transports?: () => readonly TransportName[];
   /** Families that this engine can send on. Default: both. */
   readonly families?: readonly ('A' | 'AAAA')[];
   /** Names that need no DNS (`/etc/hosts`), lower case. */
@@ -66,18 +66,18 @@ const DEFAULT_FAILURE_MEMORY_MS = 60_000;
 const MAX_REMEMBERED_FAILURES = 10_000;
 const MAX_TARGETS = 24;
 const MAX_LITERALS = 1_000;
-const SERVICE_OF: Readonly<Record<LocatedTransport, string>> = {
+const SERVICE_OF: Readonly<Record<TransportName, string>> = {
   udp: '_sip._udp.',
   tcp: '_sip._tcp.',
   tls: '_sips._tcp.',
 };
-const NAPTR_SERVICE: Readonly<Record<string, LocatedTransport>> = {
+const NAPTR_SERVICE: Readonly<Record<string, TransportName>> = {
   'sip+d2u': 'udp',
   'sip+d2t': 'tcp',
   'sips+d2t': 'tls',
 };
 
-export function defaultPort(transport: LocatedTransport): number {
+export function defaultPort(transport: TransportName): number {
   return transport === 'tls' ? 5061 : 5060;
 }
 
@@ -93,14 +93,14 @@ class Unknown {
 }
 
 interface Service {
-  readonly transport: LocatedTransport;
+  readonly transport: TransportName;
   readonly srvName: string;
 }
 
 export class Locator {
   readonly #cache: DnsCache;
   readonly #clock: Clock;
-  readonly #transports: () => readonly LocatedTransport[];
+  readonly #transports: () => readonly TransportName[];
   readonly #families: readonly ('A' | 'AAAA')[];
   readonly #hosts: ReadonlyMap<string, readonly string[]>;
   readonly #random: () => number;
@@ -193,7 +193,7 @@ export class Locator {
   }
 
   #walk(query: LocateQuery, random: () => number, records: RecordsOf): LocatedTarget[] {
-    const explicit: LocatedTransport | undefined = query.secure === true ? 'tls' : query.transport;
+    const explicit: TransportName | undefined = query.secure === true ? 'tls' : query.transport;
     // §4.2: a port given means no SRV; §4.1: then the transport is what was asked for, else UDP.
     if (query.port !== undefined || this.#hosts.has(query.host)) {
       const transport = explicit ?? 'udp';
@@ -215,8 +215,8 @@ export class Locator {
   }
 
   /** §4.1: the services to look for, best first. */
-  #services(query: LocateQuery, explicit: LocatedTransport | undefined, records: RecordsOf): Service[] {
-    const usual = (transport: LocatedTransport) => ({ transport, srvName: SERVICE_OF[transport] + query.host });
+  #services(query: LocateQuery, explicit: TransportName | undefined, records: RecordsOf): Service[] {
+    const usual = (transport: TransportName) => ({ transport, srvName: SERVICE_OF[transport] + query.host });
     if (explicit !== undefined && query.naptr !== true) return [usual(explicit)];
     const wanted = explicit === undefined ? this.#transports() : [explicit];
     const naptr = records(query.host, 'NAPTR')
@@ -232,7 +232,7 @@ export class Locator {
 
   #addressesOf(
     host: string,
-    transport: LocatedTransport,
+    transport: TransportName,
     port: number,
     serverName: string,
     records: RecordsOf,
@@ -275,7 +275,7 @@ function placeOf(query: LocateQuery): number {
   return ALL_TRANSPORTS.length * (query.port ?? defaultPort(transport)) + ALL_TRANSPORTS.indexOf(transport);
 }
 
-function transportOf({ secure, transport = 'udp' }: LocateQuery): LocatedTransport {
+function transportOf({ secure, transport = 'udp' }: LocateQuery): TransportName {
   return secure === true ? 'tls' : transport;
 }
 

@@ -1,7 +1,8 @@
 import { BlockList, isIPv6 } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import type { AddressScope } from '../../base/address-scope.ts';
-import type { HostPort, ListenerOptions } from './types.ts';
+import type { HostPort } from '../../base/transport.ts';
+import type { ListenerOptions } from './types.ts';
 
 const MAX_REMEMBERED = 1024;
 

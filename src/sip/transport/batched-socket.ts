@@ -1,6 +1,6 @@
 import { createSocket, type Socket, type SocketOptions } from 'node:dgram';
 import { type DatagramTable, type NativeDatagrams, SLOTS } from './native-datagrams.ts';
-import { type Peer, SocketPeers } from './socket-peers.ts';
+import { type SocketPeer, SocketPeers } from './socket-peers.ts';
 import type { DatagramSocket } from './udp-listener.ts';
 
 /** So many datagrams are read before somebody else has a turn. */
@@ -33,7 +33,7 @@ export class BatchedSocket implements DatagramSocket {
   readonly #received: DatagramTable;
   readonly #toSend: DatagramTable;
   /** Those in `#toSend`, in their places. */
-  readonly #receivers: Peer[] = [];
+  readonly #receivers: SocketPeer[] = [];
   readonly #onSents: OnSent[] = [];
   /** -1: not open, closed, or left to the runtime's socket: the number may be another file's. */
   #fd = -1;
@@ -177,7 +177,7 @@ export class BatchedSocket implements DatagramSocket {
 
   /** The kernel has refused it, or takes nothing now: the runtime's socket has the error, or the time. */
   #sendByItself(slot: number, isFirst: boolean): void {
-    const { address, port } = this.#receivers[slot] as Peer;
+    const { address, port } = this.#receivers[slot] as SocketPeer;
     const onSent = this.#onSents[slot] as OnSent;
     const octets = this.#toSend.kept(slot);
     if (this.#socket.getSendQueueSize() + octets.length > MOST_WAITING_OCTETS) {

@@ -1,3 +1,4 @@
+export type { HostPort, TransportName } from '../../base/transport.ts';
 export { isWildcard, localAddress } from './advertised.ts';
 export type { TlsFacts } from './certificate-names.ts';
 export type { TransportCounters } from './counters.ts';

@@ -4,7 +4,7 @@ import { parseAddress } from '../../base/network.ts';
 import { addressOfName, NAME_WORDS, portOfName, type SocketName, socketName } from './native-datagrams.ts';
 
 /** The address and port of a peer, as text and as the kernel has it. */
-export interface Peer {
+export interface SocketPeer {
   readonly address: string;
   readonly port: number;
   readonly name: SocketName;
@@ -19,8 +19,8 @@ const IPV4_NAME = [0, 1];
 export class SocketPeers {
   readonly #isIpv6: boolean;
   readonly #told: readonly number[];
-  readonly #byName = new Array<Peer | undefined>(LATEST_PEERS).fill(undefined);
-  readonly #byText = new Array<Peer | undefined>(LATEST_PEERS).fill(undefined);
+  readonly #byName = new Array<SocketPeer | undefined>(LATEST_PEERS).fill(undefined);
+  readonly #byText = new Array<SocketPeer | undefined>(LATEST_PEERS).fill(undefined);
 
   constructor(isIpv6: boolean) {
     this.#isIpv6 = isIpv6;
@@ -28,7 +28,7 @@ export class SocketPeers {
   }
 
   /** The peer at a place of a table of names. */
-  named(names: Uint32Array, slot: number): Peer {
+  named(names: Uint32Array, slot: number): SocketPeer {
     const start = slot * NAME_WORDS;
     const first = names[start] as number;
     const last = names[start + (this.#isIpv6 ? 5 : 1)] as number;
@@ -42,7 +42,7 @@ export class SocketPeers {
   }
 
   /** Undefined for what only the runtime's own socket can send to, or refuse: no address of this family, a zone, no port. */
-  of(address: string, port: number): Peer | undefined {
+  of(address: string, port: number): SocketPeer | undefined {
     const length = address.length;
     const place =
       (port ^ (port >>> 8) ^ (address.charCodeAt(length - 1) * 7) ^ (address.charCodeAt(length - 2) * 31)) &
@@ -65,7 +65,7 @@ export class SocketPeers {
     return socketName(this.#isIpv6 && words.length === 1 ? [0, 0, 0xffff, ...words] : words, port);
   }
 
-  #read(names: Uint32Array, start: number): Peer {
+  #read(names: Uint32Array, start: number): SocketPeer {
     const name = Array.from(names.subarray(start, start + (this.#isIpv6 ? NAME_WORDS - 1 : 4)));
     return { address: this.#isIpv6 ? ipv6Text(name) : ipv4Text(name), port: portOfName(name[0] as number), name };
   }

@@ -7,6 +7,7 @@ import type { Egress } from '../../base/egress.ts';
 import { type Problem, SettingsError } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import type { Scheduler } from '../../base/scheduler.ts';
+import type { HostPort, TransportName } from '../../base/transport.ts';
 import { DEFAULT_LIMITS, type MessageLimits } from '../message/index.ts';
 import { AdvertisedAddress, isWildcard } from './advertised.ts';
 import { certificateNames } from './certificate-names.ts';
@@ -19,7 +20,6 @@ import { clientOptions, type TlsTrial, tryTls } from './tls-client.ts';
 import {
   defaultTransportLimits,
   type Flow,
-  type HostPort,
   type KeyPair,
   type ListenerOptions,
   type Listening,
@@ -27,7 +27,6 @@ import {
   type Target,
   type TlsCredentials,
   type TransportLimits,
-  type TransportName,
   type TransportUser,
 } from './types.ts';
 import { type DatagramSocket, type TransportContext, UdpListener } from './udp-listener.ts';

@@ -1,7 +1,6 @@
 import type { PeerError } from '../../base/errors.ts';
+import type { TransportName } from '../../base/transport.ts';
 import type { TlsFacts } from './certificate-names.ts';
-
-export type TransportName = 'udp' | 'tcp' | 'tls';
 
 /**
  * The way to one peer over one socket: for TCP and TLS the connection itself, for UDP one light object per peer address and
@@ -122,11 +121,6 @@ export interface SharedPort {
 export interface Listening {
   readonly id: string;
   readonly transport: TransportName;
-  readonly host: string;
-  readonly port: number;
-}
-
-export interface HostPort {
   readonly host: string;
   readonly port: number;
 }

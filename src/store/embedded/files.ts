@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { TokenRecord, UserRecord, Webhook } from '../../api/ports.ts';
 import type { CallChanges, Fate, KeptCalls, SaidCall } from '../../call/index.ts';
-import type { Claim, Heard, MessagePage, MessageRow } from '../../messages/index.ts';
+import type { Claim, MessagePage, MessageRow, UserHeard } from '../../messages/index.ts';
 import type { AddressClaim } from '../../provisioning/directory/precedence.ts';
 import type { CommitResult, ProvisionedState, ProvisioningCommit } from '../../provisioning/directory/store.ts';
 import type { Extension, Tenant } from '../../provisioning/tenants/schema.ts';
@@ -61,7 +61,7 @@ export interface FileOperations {
   calls(): KeptCalls;
   writeCalls(changes: CallChanges): void;
   callFate(call: SaidCall): Fate;
-  addMessages(added: { readonly rows: readonly MessageRow[]; readonly heard: readonly Heard[] }): boolean[];
+  addMessages(added: { readonly rows: readonly MessageRow[]; readonly heard: readonly UserHeard[] }): boolean[];
   saveMessages(rows: readonly MessageRow[]): boolean[];
   message(id: string): MessageRow | undefined;
   messageByRemoteKey(key: string): MessageRow | undefined;
@@ -150,7 +150,7 @@ export class EmbeddedFiles implements FileOperations {
   calls = () => this.#live.calls();
   writeCalls = (changes: CallChanges) => this.#live.writeCalls(changes);
   callFate = (call: SaidCall) => this.#live.fate(call);
-  addMessages = ({ rows, heard }: { readonly rows: readonly MessageRow[]; readonly heard: readonly Heard[] }) =>
+  addMessages = ({ rows, heard }: { readonly rows: readonly MessageRow[]; readonly heard: readonly UserHeard[] }) =>
     this.#messages.add(rows, heard);
   saveMessages = (rows: readonly MessageRow[]) => this.#messages.save(rows);
   message = (id: string) => this.#messages.get(id);

@@ -3,7 +3,7 @@
  * it was told that it was taken. Documents are sealed, since people's words are in them.
  */
 import type { DatabaseSync } from 'node:sqlite';
-import type { Claim, Heard, MessagePage, MessageRow } from '../../messages/index.ts';
+import type { Claim, MessagePage, MessageRow, UserHeard } from '../../messages/index.ts';
 import type { Sealer } from '../sealer.ts';
 import { inTransaction, openSqliteFile, probeSqliteFile, type SqliteFileOptions } from './sqlite-file.ts';
 
@@ -30,7 +30,7 @@ export class MessageFile {
     this.#sealer = sealer;
   }
 
-  add(rows: readonly MessageRow[], heard: readonly Heard[]): boolean[] {
+  add(rows: readonly MessageRow[], heard: readonly UserHeard[]): boolean[] {
     return inTransaction(this.#database, () => {
       const insert = this.#database.prepare(
         `INSERT INTO message (${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,

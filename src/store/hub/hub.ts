@@ -3,13 +3,13 @@
  * others did. Leases and what workers say of themselves are in its memory: they end with it, as the workers do.
  */
 
-import type { Log } from '../../base/log.ts';
 import type { Scheduler } from '../../base/scheduler.ts';
 import type { CallChanges, KeptCalls } from '../../call/index.ts';
 import type { BindingChange } from '../../registrar/ports.ts';
 import type { LimitUse } from '../../trunks/shared-limits.ts';
 import type { TallyAddition } from '../../trunks/tallies.ts';
 import type { CommitPart, LastPart } from '../embedded/files.ts';
+import type { EmbeddedContext } from '../embedded/open.ts';
 import { WorkerClient } from '../embedded/worker-client.ts';
 import { lockFolder, prepareFolder } from '../folder.ts';
 import { loadStoreKey } from '../key.ts';
@@ -34,12 +34,6 @@ interface HeldLease {
   untilMs: number;
 }
 
-export interface HubContext {
-  readonly log: Log;
-  readonly scheduler: Scheduler;
-  readonly environment: NodeJS.ProcessEnv;
-}
-
 export class StoreHub {
   readonly #workers: number;
   readonly #files: WorkerClient;
@@ -57,7 +51,11 @@ export class StoreHub {
   }
 
   /** Opens the files in `folder`. Rejects with a SettingsError that says what to mend. */
-  static async open(folder: string, workers: number, { log, scheduler, environment }: HubContext): Promise<StoreHub> {
+  static async open(
+    folder: string,
+    workers: number,
+    { log, scheduler, environment }: EmbeddedContext,
+  ): Promise<StoreHub> {
     prepareFolder(folder, log);
     const unlock = lockFolder(folder);
     try {

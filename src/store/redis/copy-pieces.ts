@@ -9,13 +9,13 @@ import type { CertificateSettings } from '../../provisioning/trunk-settings/cert
 import type { Provisioning, TrunkSettings } from '../../provisioning/trunk-settings/schema.ts';
 
 export const KINDS = ['tenants', 'trunks', 'certificates'] as const;
-export type Kind = (typeof KINDS)[number];
-type Document = Tenant | TrunkSettings | CertificateSettings;
+export type DocumentKind = (typeof KINDS)[number];
+export type ProvisionedDocument = Tenant | TrunkSettings | CertificateSettings;
 
 /** As an object it is the same for as long as its documents are. */
 export interface Piece {
-  readonly kind: Kind;
-  readonly documents: readonly Document[];
+  readonly kind: DocumentKind;
+  readonly documents: readonly ProvisionedDocument[];
 }
 
 /** A state, as its pieces in their order. */
@@ -47,13 +47,13 @@ export function* dividedAfter(before: Divided, state: Provisioning): Steps<Divid
 
 /** Undefined: the pieces have to be made anew. */
 function* edited(
-  kind: Kind,
+  kind: DocumentKind,
   present: readonly Piece[],
-  changes: readonly Change<Document>[],
-  documents: readonly Document[],
+  changes: readonly Change<ProvisionedDocument>[],
+  documents: readonly ProvisionedDocument[],
 ): Steps<Piece[] | undefined> {
-  const next = new Map<Document, Document | undefined>();
-  const come: Document[] = [];
+  const next = new Map<ProvisionedDocument, ProvisionedDocument | undefined>();
+  const come: ProvisionedDocument[] = [];
   for (const { before, after } of changes) {
     if (before !== undefined) next.set(before, after);
     else if (after !== undefined) come.push(after);
@@ -86,9 +86,9 @@ function* edited(
   return pieces.length > (needed + weighed) * MOST_PIECES_PER_NEEDED + FEW_PIECES ? undefined : pieces;
 }
 
-function* divided(kind: Kind, documents: readonly Document[]): Steps<Piece[]> {
+function* divided(kind: DocumentKind, documents: readonly ProvisionedDocument[]): Steps<Piece[]> {
   const pieces: Piece[] = [];
-  let [some, extensions]: [Document[], number] = [[], 0];
+  let [some, extensions]: [ProvisionedDocument[], number] = [[], 0];
   const end = () => {
     if (some.length > 0) pieces.push({ kind, documents: some });
     [some, extensions] = [[], 0];
@@ -110,6 +110,6 @@ function isEnough(documents: number, extensions: number): boolean {
   return documents >= MOST_DOCUMENTS || extensions >= MOST_EXTENSIONS;
 }
 
-function plusExtensions(sum: number, document: Document): number {
+function plusExtensions(sum: number, document: ProvisionedDocument): number {
   return sum + ('extensions' in document ? document.extensions.length : 0);
 }

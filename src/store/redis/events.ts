@@ -1,5 +1,5 @@
 /** Entries of the streams in which the store says what has changed. */
-import type { Change, ChangedNames, StorePlace } from './lineage.ts';
+import type { ChangedNames, StoredChange, StorePlace } from './lineage.ts';
 
 /** An entry as XRANGE gives it: id, then names and values in turn. */
 export type StreamEntry = readonly [Buffer, readonly Buffer[]];
@@ -12,7 +12,7 @@ export function fieldOf([, fields]: StreamEntry, name: string): string {
 }
 
 /** A change of the provisioning; its version is its sequence number. */
-export function changeOf(entry: StreamEntry): Change {
+export function changeOf(entry: StreamEntry): StoredChange {
   const version = Number.parseInt(String(entry[0]), 10);
   const [from, restored] = [fieldOf(entry, 'from'), fieldOf(entry, 'restored')];
   return {

@@ -9,7 +9,7 @@ import { documentLines } from '../../provisioning/directory/document-text.ts';
 import type { ProvisionedState } from '../../provisioning/directory/store.ts';
 import type { Provisioning } from '../../provisioning/trunk-settings/schema.ts';
 import type { Sealer } from '../sealer.ts';
-import { type Divided, dividedAfter, KINDS, type Kind, NOTHING, type Piece } from './copy-pieces.ts';
+import { type Divided, type DocumentKind, dividedAfter, KINDS, NOTHING, type Piece } from './copy-pieces.ts';
 
 /** What a node needs to serve calls while Redis is away. */
 export interface Copy {
@@ -39,7 +39,7 @@ interface Head extends Omit<Copy, 'provisioned'> {
 
 /** The files of its pieces, in order. */
 interface IndexHead extends Head {
-  readonly files: readonly { readonly kind: Kind; readonly name: string }[];
+  readonly files: readonly { readonly kind: DocumentKind; readonly name: string }[];
 }
 
 /** What is in the files. */
@@ -207,7 +207,7 @@ function* textsOf({ documents }: Piece): Generator<string, void> {
 }
 
 /** A piece is bound to its file: another one's in its place does not open. */
-function placeOf(kind: Kind, name: string): string {
+function placeOf(kind: DocumentKind, name: string): string {
   return `${FOLDER}/${kind}/${name}`;
 }
 

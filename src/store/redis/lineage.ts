@@ -14,7 +14,7 @@ export interface ChangedNames {
   readonly deleteCertificates?: readonly string[];
 }
 
-export interface Change {
+export interface StoredChange {
   readonly version: number;
   /** The version that it was made of. */
   readonly from: number;
@@ -38,7 +38,7 @@ export interface Fork {
   /** Whether the store is known not to have what the copy has come by, where no version is common. */
   readonly isLoss: boolean;
   /** Changes of the copy that the store does not have. */
-  readonly lost: readonly Change[];
+  readonly lost: readonly StoredChange[];
   /** What they have touched and nobody has since. */
   readonly toPutBack: Touched;
   /** What somebody has changed in the store since: that stays. */
@@ -71,11 +71,11 @@ export const NOTHING: ChangedNames = {
 
 export class Lineage {
   /** Ascending. The first one stands for all before. */
-  readonly #changes: readonly Change[];
+  readonly #changes: readonly StoredChange[];
   /** Names in them. */
   readonly #count: number;
 
-  private constructor(changes: readonly Change[], count: number) {
+  private constructor(changes: readonly StoredChange[], count: number) {
     this.#changes = changes;
     this.#count = count;
   }
@@ -103,20 +103,21 @@ export class Lineage {
   }
 
   /** Gone on by what the store says came next. */
-  with(changes: readonly Change[]): Lineage {
+  with(changes: readonly StoredChange[]): Lineage {
     const all = [...this.#changes, ...changes];
     let count = changes.reduce((sum, change) => sum + namesIn(change), this.#count);
     let from = 0;
     for (; from < all.length - 1 && (all.length - from > MAX_CHANGES || count > MAX_NAMES); from++)
-      count -= namesIn(all[from] as Change);
+      count -= namesIn(all[from] as StoredChange);
     return new Lineage(from === 0 ? all : all.slice(from), count);
   }
 
   /** @param events of the store, from {@link first} on */
-  forkOf(events: readonly Change[], place: StorePlace): Fork {
+  forkOf(events: readonly StoredChange[], place: StorePlace): Fork {
     const tokens = new Map(events.map(({ version, token }) => [version, token]));
     if (place.token !== undefined) tokens.set(place.version, place.token);
-    const isShared = ({ version, token }: Change) => version <= place.version && (tokens.get(version) ?? '') === token;
+    const isShared = ({ version, token }: StoredChange) =>
+      version <= place.version && (tokens.get(version) ?? '') === token;
     const version = this.#changes.findLast(isShared)?.version;
     const since = events.filter((event) => version !== undefined && event.version > version);
     if (version === undefined || !isChain(since, version, place.version))
@@ -140,7 +141,7 @@ export class Lineage {
   }
 
   /** Whether another change stands in the store under the number of the first one, or none is to come there any more. */
-  #isPassedBy([head]: readonly Change[], place: StorePlace): boolean {
+  #isPassedBy([head]: readonly StoredChange[], place: StorePlace): boolean {
     const [first] = this.#changes;
     if (first === undefined || place.version <= (this.#changes.at(-1)?.version ?? 0)) return true;
     if (head === undefined || first.token === '') return false;
@@ -148,7 +149,7 @@ export class Lineage {
   }
 
   /** Of a copy that was read as a whole after all. */
-  joined({ version }: Fork, events: readonly Change[], place: StorePlace): Lineage {
+  joined({ version }: Fork, events: readonly StoredChange[], place: StorePlace): Lineage {
     if (version === undefined) return Lineage.at(place);
     const shared = this.#changes.filter((change) => change.version <= version);
     return new Lineage([], 0).with(shared).with(events.filter((event) => event.version > version));
@@ -156,7 +157,7 @@ export class Lineage {
 }
 
 /** Whether these changes lead from one version to another, and none is missing. */
-export function isChain(changes: readonly Change[], from: number, to: number): boolean {
+export function isChain(changes: readonly StoredChange[], from: number, to: number): boolean {
   let at = from;
   for (const change of changes) {
     if (change.from !== at) return false;
@@ -166,8 +167,8 @@ export function isChain(changes: readonly Change[], from: number, to: number): b
 }
 
 /** Tokens of what is whole again, of these changes, when all that they have touched is put back but for what is overtaken. */
-export function restoredOf(lost: readonly Change[], overtaken: Touched): string[] {
-  const isWhole = (change: Change) => countOf(split(touchedBy([change]), overtaken, true)) === 0;
+export function restoredOf(lost: readonly StoredChange[], overtaken: Touched): string[] {
+  const isWhole = (change: StoredChange) => countOf(split(touchedBy([change]), overtaken, true)) === 0;
   return lost.filter(isWhole).flatMap((change) => [change.token, ...change.restored]);
 }
 
@@ -175,11 +176,11 @@ function countOf({ tenants, trunks, certificates }: Touched): number {
   return tenants.size + trunks.size + certificates.size;
 }
 
-function namesIn({ names }: Change): number {
+function namesIn({ names }: StoredChange): number {
   return Object.values(names).reduce<number>((sum, list: readonly string[]) => sum + list.length, 0);
 }
 
-function touchedBy(changes: readonly Pick<Change, 'names'>[]): Touched {
+function touchedBy(changes: readonly Pick<StoredChange, 'names'>[]): Touched {
   const [tenants, trunks, certificates] = [new Set<string>(), new Set<string>(), new Set<string>()];
   for (const { names } of changes) {
     for (const name of [...names.putTenants, ...names.deleteTenants]) tenants.add(name);

@@ -13,6 +13,7 @@ import type { CertificateSettings } from '../../provisioning/trunk-settings/cert
 import { trunkIdOf } from '../../provisioning/trunk-settings/effective.ts';
 import type { ProvisioningProblem } from '../../provisioning/trunk-settings/problem.ts';
 import type { Provisioning, TrunkSettings } from '../../provisioning/trunk-settings/schema.ts';
+import type { ProvisionedDocument } from './copy-pieces.ts';
 import { type Fork, restoredOf, type Touched } from './lineage.ts';
 
 export interface PutBack {
@@ -26,14 +27,13 @@ export interface PutBack {
 }
 
 type Kind = keyof Touched;
-type Document = Tenant | TrunkSettings | CertificateSettings;
 
 /** What makes of one document in the store what it is in the copy. */
 interface Edit {
   readonly kind: Kind;
   readonly name: string;
   /** Undefined: it is removed. */
-  readonly document: Document | undefined;
+  readonly document: ProvisionedDocument | undefined;
   /** Tenants that it is about, as it was and as it is to be. */
   readonly parties: ReadonlySet<string>;
 }
@@ -139,11 +139,11 @@ function keyOf(kind: Kind, name: string): string {
   return `${kind} ${name}`;
 }
 
-function nameOf(kind: Kind, document: Document): string {
+function nameOf(kind: Kind, document: ProvisionedDocument): string {
   return kind === 'trunks' ? trunkIdOf(document as TrunkSettings) : document.name;
 }
 
-function find(state: Provisioning, kind: Kind, name: string): Document | undefined {
+function find(state: Provisioning, kind: Kind, name: string): ProvisionedDocument | undefined {
   switch (kind) {
     case 'tenants':
       return tenantIn(state, name);
@@ -155,7 +155,7 @@ function find(state: Provisioning, kind: Kind, name: string): Document | undefin
 }
 
 /** The tenants that a document is about; the system is nobody's neighbour. */
-function partiesOf(kind: Kind, document: Document | undefined): ReadonlySet<string> {
+function partiesOf(kind: Kind, document: ProvisionedDocument | undefined): ReadonlySet<string> {
   if (document === undefined) return new Set();
   if (kind === 'tenants') return new Set([document.name]);
   const { owner, tenants = [] } = document as Pick<TrunkSettings, 'owner'> & Partial<Pick<TrunkSettings, 'tenants'>>;
@@ -166,7 +166,7 @@ function partiesOf(kind: Kind, document: Document | undefined): ReadonlySet<stri
 
 function commitOf(edits: ReadonlyMap<string, Edit>, expectedVersion: number): ProvisioningCommit {
   const all = [...edits.values()];
-  const put = <T extends Document>(of: Kind) =>
+  const put = <T extends ProvisionedDocument>(of: Kind) =>
     all.flatMap(({ kind, document }) => (kind === of && document !== undefined ? [document as T] : []));
   const removed = (of: Kind) =>
     all.flatMap(({ kind, document, name }) => (kind === of && document === undefined ? [name] : []));

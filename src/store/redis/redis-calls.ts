@@ -25,7 +25,7 @@ import {
 } from './call-scripts.ts';
 import type { Keys } from './keys.ts';
 import type { RedisLink } from './link.ts';
-import type { Heard } from './redis-nodes.ts';
+import type { NodesHeard } from './redis-nodes.ts';
 import type { Script } from './scripts.ts';
 
 /** Calls that move in one step, about: Redis does nothing else meanwhile. */
@@ -40,7 +40,7 @@ export interface RedisCallsOptions {
   readonly keys: Keys;
   readonly node: string;
   readonly clock: Clock;
-  readonly roster: { readonly clockOffsetMs: number; readonly heard: Heard };
+  readonly roster: { readonly clockOffsetMs: number; readonly heard: NodesHeard };
 }
 
 /** Calls of one node that ring or are answered: a hash of its own by call, and when it last wrote. */

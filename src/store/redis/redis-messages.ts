@@ -1,5 +1,5 @@
 /** Messages in Redis: each a field of one hash, with indexes beside it that the same script changes. Documents are sealed. */
-import type { Claim, Heard, MessagePage, MessageRow, MessageStore } from '../../messages/index.ts';
+import type { Claim, MessagePage, MessageRow, MessageStore, UserHeard } from '../../messages/index.ts';
 import type { Sealer } from '../sealer.ts';
 import type { Keys } from './keys.ts';
 import type { RedisLink } from './link.ts';
@@ -21,7 +21,7 @@ export class RedisMessages implements MessageStore {
     this.#storeId = storeId;
   }
 
-  async add(rows: readonly MessageRow[], heard: readonly Heard[]): Promise<boolean[]> {
+  async add(rows: readonly MessageRow[], heard: readonly UserHeard[]): Promise<boolean[]> {
     const heardPairs = heard.flatMap(({ key, atMs }) => [key, atMs]);
     return this.#run(ADD_MESSAGES, [heard.length, ...heardPairs, ...this.#documents(rows)]);
   }

@@ -23,7 +23,7 @@ const CLAIM_POLL_MS = 200;
 /** Passes between nodes are good for 30 s, in either direction. */
 const MAX_CLOCK_OFFSET_MS = 10_000;
 
-export interface Heard extends Omit<HeardOf, 'isInDoubt' | 'contact'> {
+export interface NodesHeard extends Omit<HeardOf, 'isInDoubt' | 'contact'> {
   /** Only who has asked at this time or later whose the calls are can be sure. */
   readonly doubtedAtMs: number;
 }
@@ -74,7 +74,7 @@ export class RedisNodes implements NodeRoster {
   }
 
   /** What this node knows of how it is known. */
-  get heard(): Heard {
+  get heard(): NodesHeard {
     return {
       atMs: this.#told?.heardAtMs ?? Number.NEGATIVE_INFINITY,
       doubtedAtMs: this.#doubtedAtMs,

@@ -20,7 +20,7 @@ import type { Sealer } from '../sealer.ts';
 import { changeOf, placeOf, type StreamEntry } from './events.ts';
 import { REPLACED } from './identity.ts';
 import type { Keys } from './keys.ts';
-import { type Change, type ChangedNames, type Fork, isChain, Lineage, type StorePlace } from './lineage.ts';
+import { type ChangedNames, type Fork, isChain, Lineage, type StoredChange, type StorePlace } from './lineage.ts';
 import type { RedisLink } from './link.ts';
 import { type Argument, argumentBlocks } from './long-command.ts';
 import { type PutBack, putBackSteps } from './put-back.ts';
@@ -165,7 +165,7 @@ export class RedisProvisioning implements ProvisioningStore {
   }
 
   /** @param madeOf token of the change that it follows, since another one may have the number; empty: not known */
-  async #write(commit: ProvisioningCommit, change: Change, madeOf: string): Promise<'committed' | 'stale'> {
+  async #write(commit: ProvisioningCommit, change: StoredChange, madeOf: string): Promise<'committed' | 'stale'> {
     const { link, keys, storeId, refusal } = this.#options;
     const why = refusal();
     if (why !== undefined) throw new Error(why);
@@ -204,7 +204,7 @@ export class RedisProvisioning implements ProvisioningStore {
    * Redis acknowledges before its replicas have a write, and whoever follows it by failover meanwhile may not have it. False: so it is, and
    * nobody has put it back.
    */
-  async #isKept(change: Change): Promise<boolean> {
+  async #isKept(change: StoredChange): Promise<boolean> {
     const { link, keys, replicas } = this.#options;
     if (replicas === undefined) return true;
     let giveUpAtMs: number | undefined;
@@ -270,7 +270,7 @@ export class RedisProvisioning implements ProvisioningStore {
    * `cause` when it was not done, or that cannot be said; without a time until when it may be done it was, and is lost where it is not there.
    */
   async #settle(
-    change: Change,
+    change: StoredChange,
     mayBeDoneUntilMs: number,
     giveUpAtMs: number,
     cause: unknown,
@@ -280,7 +280,8 @@ export class RedisProvisioning implements ProvisioningStore {
       const askedAtMs = performance.now();
       try {
         const since = await link.within(giveUpAtMs - askedAtMs, this.#events(change.version, '+'));
-        const isThere = ({ token, restored }: Change) => token === change.token || restored.includes(change.token);
+        const isThere = ({ token, restored }: StoredChange) =>
+          token === change.token || restored.includes(change.token);
         if (since.some(isThere)) return 'committed';
         if (since.length > 0 || mayBeDoneUntilMs === 0) return 'stale';
         if (askedAtMs > mayBeDoneUntilMs) throw cause;
@@ -372,7 +373,7 @@ export class RedisProvisioning implements ProvisioningStore {
     this.#options.onState();
   }
 
-  async #events(from: number, to: number | '+'): Promise<Change[]> {
+  async #events(from: number, to: number | '+'): Promise<StoredChange[]> {
     const entries = (await this.#ask(
       'XRANGE',
       this.#options.keys.events,
@@ -383,7 +384,7 @@ export class RedisProvisioning implements ProvisioningStore {
   }
 
   /** The changes that lead from there to where the store is; undefined when one is not there any more, or the store has come another way. */
-  async #eventsAfter(version: number, { token }: Lineage, place: StorePlace): Promise<Change[] | undefined> {
+  async #eventsAfter(version: number, { token }: Lineage, place: StorePlace): Promise<StoredChange[] | undefined> {
     if (version === 0 || place.version <= version) return undefined;
     const events = await this.#events(version, place.version);
     const known = events[0]?.version === version ? events.shift() : undefined;

@@ -1,21 +1,21 @@
 import { expect, test } from 'vitest';
-import { Field, fieldOf, hashOf, isNamed, startsWith, word } from '../../../src/sip/endpoint/octet-names.ts';
+import { fieldOf, hashOf, isNamed, NamedField, startsWith, word } from '../../../src/sip/endpoint/octet-names.ts';
 
 test.each([
-  ['Via', Field.Via],
-  ['v', Field.Via],
-  ['FROM', Field.From],
-  ['t', Field.To],
-  ['Call-Id', Field.CallId],
-  ['i', Field.CallId],
-  ['cseq', Field.CSeq],
-  ['Max-Forwards', Field.MaxForwards],
-  ['M', Field.Contact],
-  ['Content-Length', Field.Length],
-  ['Record-Route', Field.RecordRoute],
-  ['Content-Type', Field.Other],
-  ['Viá', Field.Other],
-  ['s', Field.Other],
+  ['Via', NamedField.Via],
+  ['v', NamedField.Via],
+  ['FROM', NamedField.From],
+  ['t', NamedField.To],
+  ['Call-Id', NamedField.CallId],
+  ['i', NamedField.CallId],
+  ['cseq', NamedField.CSeq],
+  ['Max-Forwards', NamedField.MaxForwards],
+  ['M', NamedField.Contact],
+  ['Content-Length', NamedField.Length],
+  ['Record-Route', NamedField.RecordRoute],
+  ['Content-Type', NamedField.Other],
+  ['Viá', NamedField.Other],
+  ['s', NamedField.Other],
 ])('the field %s', (name, field) => {
   expect(fieldOf(word(`x${name}:`), 1, 1 + name.length)).toBe(field);
 });
@@ -25,7 +25,7 @@ test('names are the same in letters of either case, and the hash of none is the 
   expect(isNamed(word('.branch'), 1, 6, word('branch'))).toBe(false);
   expect(hashOf(word('Expires'), 0, 7)).toBe(hashOf(word('eXPIRES'), 0, 7));
   for (let code = 0; code < 256; code++)
-    expect(Object.values<number>(Field)).not.toContain(hashOf(Buffer.from([code]), 0, 1));
+    expect(Object.values<number>(NamedField)).not.toContain(hashOf(Buffer.from([code]), 0, 1));
 });
 
 test('octets at a place, also where there are no more', () => {

@@ -2,9 +2,9 @@ import { expect, test } from 'vitest';
 import {
   acknowledgesStateless,
   endsCall,
-  Kind,
   kindOf,
   localTagOf,
+  MessageKind,
   toTagOf,
 } from '../../../src/sip/endpoint/triage.ts';
 import { StatelessTags } from '../../../src/sip/transaction/index.ts';
@@ -12,18 +12,18 @@ import { StatelessTags } from '../../../src/sip/transaction/index.ts';
 const request = (method: string, to = '<sip:b@x>') => `${method} sip:b@x SIP/2.0\r\nTo: ${to}\r\n\r\n`;
 
 test.each([
-  ['SIP/2.0 200 OK\r\n\r\n', Kind.Ongoing],
-  [request('ACK'), Kind.Ongoing],
-  [request('BYE', '<sip:b@x>;tag=1'), Kind.Ongoing],
-  [request('INVITE', '<sip:b@x>;tag=1'), Kind.Ongoing],
-  [request('CANCEL'), Kind.Cancel],
-  [request('OPTIONS'), Kind.Ping],
-  [request('INVITE'), Kind.Call],
-  [request('REGISTER'), Kind.Other],
-  [request('REGISTER', '<sip:b@x>;tag=1'), Kind.Other],
-  [request('MESSAGE'), Kind.Other],
-  ['nothing that is SIP', Kind.Other],
-  ['', Kind.Other],
+  ['SIP/2.0 200 OK\r\n\r\n', MessageKind.Ongoing],
+  [request('ACK'), MessageKind.Ongoing],
+  [request('BYE', '<sip:b@x>;tag=1'), MessageKind.Ongoing],
+  [request('INVITE', '<sip:b@x>;tag=1'), MessageKind.Ongoing],
+  [request('CANCEL'), MessageKind.Cancel],
+  [request('OPTIONS'), MessageKind.Ping],
+  [request('INVITE'), MessageKind.Call],
+  [request('REGISTER'), MessageKind.Other],
+  [request('REGISTER', '<sip:b@x>;tag=1'), MessageKind.Other],
+  [request('MESSAGE'), MessageKind.Other],
+  ['nothing that is SIP', MessageKind.Other],
+  ['', MessageKind.Other],
 ])('what a message is: %j', (text, kind) => {
   expect(kindOf(text)).toBe(kind);
 });

@@ -1,7 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { type Change, isChain, Lineage, NOTHING, restoredOf } from '../../../src/store/redis/lineage.ts';
+import { isChain, Lineage, NOTHING, restoredOf, type StoredChange } from '../../../src/store/redis/lineage.ts';
 
-const change = (version: number, token: string, tenants: readonly string[], parts: Partial<Change> = {}): Change => ({
+const change = (
+  version: number,
+  token: string,
+  tenants: readonly string[],
+  parts: Partial<StoredChange> = {},
+): StoredChange => ({
   version,
   from: version - 1,
   token,
@@ -11,8 +16,8 @@ const change = (version: number, token: string, tenants: readonly string[], part
 });
 
 const begun = Lineage.at({ version: 4, token: 'a4' });
-const lines = (...all: Change[]) => ({ events: [change(4, 'a4', ['base']), ...all] });
-const forkOf = (own: readonly Change[], theirs: readonly Change[], lineage = begun) => {
+const lines = (...all: StoredChange[]) => ({ events: [change(4, 'a4', ['base']), ...all] });
+const forkOf = (own: readonly StoredChange[], theirs: readonly StoredChange[], lineage = begun) => {
   const last = theirs.at(-1) ?? { version: 4, token: 'a4' };
   const fork = lineage.with(own).forkOf(lines(...theirs).events, { version: last.version, token: last.token });
   const { version, lost, toPutBack, overtaken, strangers, isLoss } = fork;

@@ -3,7 +3,7 @@ import { allAtOnce } from '../../../src/base/steps.ts';
 import { checkProvisioning } from '../../../src/provisioning/check/provisioning.ts';
 import { applyEdits, type ProvisioningEdits } from '../../../src/provisioning/directory/store.ts';
 import type { Provisioning, TrunkSettings } from '../../../src/provisioning/trunk-settings/schema.ts';
-import { type Change, Lineage, NOTHING } from '../../../src/store/redis/lineage.ts';
+import { Lineage, NOTHING, type StoredChange } from '../../../src/store/redis/lineage.ts';
 import { putBackSteps } from '../../../src/store/redis/put-back.ts';
 import { certificate, tenant, trunk } from '../records.ts';
 
@@ -14,7 +14,7 @@ const own = (id: string, owner: string, didPool = '15550001-15550009'): TrunkSet
   didPool,
 });
 
-function changeOf(edits: ProvisioningEdits, version: number, token: string): Change {
+function changeOf(edits: ProvisioningEdits, version: number, token: string): StoredChange {
   const { putTenants = [], putTrunks = [], putCertificates = [], ...deletions } = edits;
   const put = {
     putTenants: putTenants.map(({ name }) => name),

@@ -10,7 +10,7 @@ import { Dialog } from '../../ui/dialog.tsx';
 import { FaultSummary, faultsOf, SelectField, SubmitForm } from '../../ui/form.tsx';
 import { Note } from '../../ui/note.tsx';
 import { OneField, useTrunkNames } from './fields.tsx';
-import { type Draft, draftOf, fieldsOf, labelOf, patchOf } from './model.ts';
+import { draftOf, type FormDraft, fieldsOf, labelOf, patchOf } from './model.ts';
 import { pathOf, type Resource } from './resources.tsx';
 import { untold } from './untold.ts';
 
@@ -26,7 +26,7 @@ export function BulkChange({ resource, tenant, keys, onDone, onClose }: BulkProp
   const fields = fieldsOf(resource).filter(({ bulk, system }) => bulk === true && (system !== true || isSystemAdmin()));
   const [path, setPath] = useState(fields[0]?.path ?? '');
   const field = fields.find((known) => known.path === path) ?? fields[0];
-  const [draft, setDraft] = useState<Draft>(draftOf({}, fields));
+  const [draft, setDraft] = useState<FormDraft>(draftOf({}, fields));
   const trunkNames = useTrunkNames(tenant);
   const change = useMany(resource, tenant, keys);
   if (field === undefined) return null;
@@ -49,7 +49,11 @@ export function BulkChange({ resource, tenant, keys, onDone, onClose }: BulkProp
           isNew
           mayEdit
           trunkNames={trunkNames}
-          state={{ values: draft, faults: [], change: (some) => setDraft((known) => ({ ...known, ...some }) as Draft) }}
+          state={{
+            values: draft,
+            faults: [],
+            change: (some) => setDraft((known) => ({ ...known, ...some }) as FormDraft),
+          }}
         />
         <p class="small soft">{t('bulk.text')}</p>
         <div class="dialog-actions">

@@ -8,10 +8,10 @@ import { Button } from '../../ui/button.tsx';
 import { FaultSummary, SubmitForm, useForm } from '../../ui/form.tsx';
 import { PlanResult } from '../../ui/plan-result.tsx';
 import { Fields, useTrunkNames } from './fields.tsx';
-import { type Draft, documentOf, draftOf, type Field, type Form, fieldsOf, labelsOf } from './model.ts';
+import { documentOf, draftOf, type FormDraft, type FormField, type FormModel, fieldsOf, labelsOf } from './model.ts';
 
 interface DocumentFormProps {
-  readonly form: Form;
+  readonly form: FormModel;
   /** What is edited; empty for something new. */
   readonly document: Document;
   readonly isNew: boolean;
@@ -28,7 +28,7 @@ interface DocumentFormProps {
 export function DocumentForm(props: DocumentFormProps) {
   const { form, document, isNew, mayEdit, tenant, planned, save, onSaved, onCancel } = props;
   const fields = fieldsOf(form);
-  const state = useForm<Draft>(draftOf(document, fields));
+  const state = useForm<FormDraft>(draftOf(document, fields));
   const [found, setFound] = useState<PlanView>();
   const trunkNames = useTrunkNames(tenant);
   useLeaveGuard(state.dirty, t('form.leave'));
@@ -87,7 +87,7 @@ export function DocumentForm(props: DocumentFormProps) {
   );
 }
 
-function hasValues(fields: readonly Field[], document: Document): boolean {
+function hasValues(fields: readonly FormField[], document: Document): boolean {
   const draft = draftOf(document, fields);
   return fields.some(({ path, kind }) => {
     const value = draft[path];

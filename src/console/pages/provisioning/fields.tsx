@@ -9,9 +9,9 @@ import { CheckField, type Form as FormState, faultAt, SelectField, TextField } f
 import {
   DAYS,
   DESTINATIONS,
-  type Draft,
-  type Field,
-  type Form,
+  type FormDraft,
+  type FormField,
+  type FormModel,
   helpOf,
   labelOf,
   optionLabel,
@@ -19,9 +19,9 @@ import {
 } from './model.ts';
 
 interface FieldsProps {
-  readonly form: Form;
-  readonly fields: readonly Field[];
-  readonly state: Pick<FormState<Draft>, 'values' | 'faults' | 'change'>;
+  readonly form: FormModel;
+  readonly fields: readonly FormField[];
+  readonly state: Pick<FormState<FormDraft>, 'values' | 'faults' | 'change'>;
   readonly isNew: boolean;
   readonly trunkNames: readonly string[];
   /** What cannot be changed has no buttons. */
@@ -54,11 +54,11 @@ export function OneField({
   isNew,
   trunkNames,
   mayEdit,
-}: Omit<FieldsProps, 'fields'> & { field: Field }) {
+}: Omit<FieldsProps, 'fields'> & { field: FormField }) {
   const { path, kind } = field;
   const { values, faults } = state;
   const value = values[path];
-  const set = (next: Draft[string]) => state.change({ [path]: next });
+  const set = (next: FormDraft[string]) => state.change({ [path]: next });
   const disabled = (field.system === true && !isSystemAdmin()) || (field.fixed === true && !isNew);
   const common = {
     label: labelOf(form, path),
@@ -108,14 +108,14 @@ export function OneField({
   }
 }
 
-type PartProps = Pick<FieldsProps, 'form' | 'state'> & { readonly field: Field };
+type PartProps = Pick<FieldsProps, 'form' | 'state'> & { readonly field: FormField };
 
-function Rows({ form, field, state, isNew, trunkNames, mayEdit }: Omit<FieldsProps, 'fields'> & { field: Field }) {
+function Rows({ form, field, state, isNew, trunkNames, mayEdit }: Omit<FieldsProps, 'fields'> & { field: FormField }) {
   const { path, rows: parts = [] } = field;
   const rows = (state.values[path] ?? []) as readonly RowValue[];
   const change = (next: readonly RowValue[]) => state.change({ [path]: next });
   const label = labelOf(form, path);
-  const inner: Form = { id: `${form.id}.${path}`, sections: [] };
+  const inner: FormModel = { id: `${form.id}.${path}`, sections: [] };
   const blank: RowValue = Object.fromEntries(
     parts.map(({ path: part, kind }) => [part, kind === 'days' ? 'mon, tue, wed, thu, fri' : '']),
   );

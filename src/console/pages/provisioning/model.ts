@@ -24,7 +24,7 @@ export type FieldKind =
   /** Whether an object is there at all. */
   | 'switch';
 
-export interface Field {
+export interface FormField {
   /** In the document; within rows, in the row. */
   readonly path: string;
   readonly kind: FieldKind;
@@ -35,7 +35,7 @@ export interface Field {
   /** What is written for an empty text, where it is not simply left out. */
   readonly emptyAs?: '' | null;
   readonly options?: readonly string[];
-  readonly rows?: readonly Field[];
+  readonly rows?: readonly FormField[];
   readonly placeholder?: string;
   readonly mono?: boolean;
   readonly wide?: boolean;
@@ -48,7 +48,7 @@ export interface Field {
   /** Cannot be changed once it is there. */
   readonly fixed?: boolean;
   /** Shown only while this holds. */
-  readonly only?: (draft: Draft) => boolean;
+  readonly only?: (draft: FormDraft) => boolean;
   /** The object that goes with the last of its rows. */
   readonly owner?: string;
 }
@@ -56,45 +56,45 @@ export interface Field {
 export interface Section {
   readonly title: TextKey;
   readonly text?: TextKey;
-  readonly fields: readonly Field[];
+  readonly fields: readonly FormField[];
   /** Closed until somebody opens it: few need it. */
   readonly rare?: boolean;
 }
 
-export interface Form {
+export interface FormModel {
   /** Where its texts are found: `ID.path`. */
   readonly id: string;
   readonly sections: readonly Section[];
 }
 
 export type RowValue = Readonly<Record<string, string | boolean>>;
-export type Draft = Readonly<Record<string, string | boolean | readonly RowValue[]>>;
+export type FormDraft = Readonly<Record<string, string | boolean | readonly RowValue[]>>;
 
-export const fieldsOf = ({ sections }: Form): readonly Field[] => sections.flatMap(({ fields }) => fields);
+export const fieldsOf = ({ sections }: FormModel): readonly FormField[] => sections.flatMap(({ fields }) => fields);
 
-export function labelOf({ id }: Form, path: string): string {
+export function labelOf({ id }: FormModel, path: string): string {
   return known(`${id}.${path}`, known(`field.${path}`, path));
 }
 
-export function helpOf({ id }: Form, path: string): string | undefined {
+export function helpOf({ id }: FormModel, path: string): string | undefined {
   const text = known(`${id}.${path}.help`, known(`field.${path}.help`, ''));
   return text === '' ? undefined : text;
 }
 
-export function optionLabel({ id }: Form, path: string, value: string): string {
+export function optionLabel({ id }: FormModel, path: string, value: string): string {
   return known(`${id}.${path}=${value}`, known(`option.${path}=${value}`, value));
 }
 
 /** The labels of all fields by path, for the faults before a form. */
-export function labelsOf(form: Form): Readonly<Record<string, string>> {
+export function labelsOf(form: FormModel): Readonly<Record<string, string>> {
   return Object.fromEntries(fieldsOf(form).map(({ path }) => [path, labelOf(form, path)]));
 }
 
 export const DESTINATIONS = ['extension', 'extensions', 'service', 'number', 'hangUp'] as const;
 export const DAYS = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const;
 
-export function draftOf(document: Document, fields: readonly Field[]): Draft {
-  const draft: Record<string, Draft[string]> = {};
+export function draftOf(document: Document, fields: readonly FormField[]): FormDraft {
+  const draft: Record<string, FormDraft[string]> = {};
   for (const field of fields) {
     const value = valueAt(document, field.path);
     if (field.kind === 'rows')
@@ -110,7 +110,7 @@ export function draftOf(document: Document, fields: readonly Field[]): Draft {
   return draft;
 }
 
-function shown({ kind, byDefault = false }: Field, value: unknown): string | boolean {
+function shown({ kind, byDefault = false }: FormField, value: unknown): string | boolean {
   switch (kind) {
     case 'check':
       return typeof value === 'boolean' ? value : byDefault;
@@ -130,7 +130,7 @@ function shown({ kind, byDefault = false }: Field, value: unknown): string | boo
 }
 
 /** The document that is written; `before` is the one that is edited, whose other fields stay. */
-export function documentOf(draft: Draft, before: Document, fields: readonly Field[]): Document {
+export function documentOf(draft: FormDraft, before: Document, fields: readonly FormField[]): Document {
   const { managedBy: _managedBy, facts: _facts, ...kept } = before;
   const document = structuredClone(kept) as Record<string, unknown>;
   for (const field of fields) {
@@ -149,7 +149,7 @@ export function documentOf(draft: Draft, before: Document, fields: readonly Fiel
   return document;
 }
 
-function written(field: Field, draft: Draft): unknown {
+function written(field: FormField, draft: FormDraft): unknown {
   const value = draft[field.path];
   const text = typeof value === 'string' ? value.trim() : '';
   switch (field.kind) {
@@ -209,7 +209,7 @@ export function putAt(
 }
 
 /** A merge patch that sets one field of many documents. */
-export function patchOf(field: Field, draft: Draft): Document {
+export function patchOf(field: FormField, draft: FormDraft): Document {
   const patch: Record<string, unknown> = {};
   const value = written(field, draft);
   putAt(patch, field.path.split('.'), value ?? field.emptyAs ?? null);

@@ -5,9 +5,9 @@ import { known, number, type TextKey, t } from '../../text/index.ts';
 import type { IconName } from '../../ui/icons.tsx';
 import { State } from '../../ui/state.tsx';
 import type { Column } from '../../ui/table.tsx';
-import { destinationText, type Field, type Form, few, valueAt } from './model.ts';
+import { destinationText, type FormField, type FormModel, few, valueAt } from './model.ts';
 
-export interface Resource extends Form {
+export interface Resource extends FormModel {
   /** Of the HTTP interface, and of the console's addresses. */
   readonly segment: 'extensions' | 'groups' | 'services' | 'outbound-rules' | 'inbound-rules';
   readonly key: 'number' | 'name';
@@ -21,7 +21,7 @@ export interface Resource extends Form {
 type Name = 'title' | 'text' | 'new' | 'search' | 'empty' | 'emptyText' | 'one';
 export const nameOf = (resource: Resource, name: Name): string => t(`${resource.segment}.${name}` as TextKey);
 
-const CALLER_IDS: Field = {
+const CALLER_IDS: FormField = {
   path: 'outboundCallerIds',
   kind: 'rows',
   wide: true,
@@ -31,15 +31,15 @@ const CALLER_IDS: Field = {
     { path: 'displayName', kind: 'text', optional: true },
   ],
 };
-const MEDIA: Field = {
+const MEDIA: FormField = {
   path: 'media',
   kind: 'select',
   optional: true,
   options: ['auto', 'always', 'never', 'srtp', 'webrtc'],
   bulk: true,
 };
-const ENABLED: Field = { path: 'enabled', kind: 'check', byDefault: true, bulk: true };
-export const LIMITS: readonly Field[] = [
+const ENABLED: FormField = { path: 'enabled', kind: 'check', byDefault: true, bulk: true };
+export const LIMITS: readonly FormField[] = [
   { path: 'limits.concurrentCalls', kind: 'number', optional: true, bulk: true },
   { path: 'limits.callsPerMinute', kind: 'number', optional: true, bulk: true },
   { path: 'limits.dailyMinutes', kind: 'number', optional: true, bulk: true },
@@ -122,7 +122,7 @@ export const EXTENSIONS: Resource = {
       title: 'section.forward',
       fields: [
         ...FORWARDS.map(
-          (kind): Field => ({ path: `forward.${kind}`, kind: 'text', optional: true, mono: true, bulk: true }),
+          (kind): FormField => ({ path: `forward.${kind}`, kind: 'text', optional: true, mono: true, bulk: true }),
         ),
         { path: 'forward.noAnswerSeconds', kind: 'number', optional: true, placeholder: '20', bulk: true },
       ],
@@ -237,7 +237,7 @@ export const SERVICES: Resource = {
   ],
 };
 
-const HOURS: Field = {
+const HOURS: FormField = {
   path: 'hours.open',
   owner: 'hours',
   kind: 'rows',
@@ -248,7 +248,7 @@ const HOURS: Field = {
     { path: 'to', kind: 'text', placeholder: '18:00', mono: true },
   ],
 };
-const HOLIDAYS: Field = { path: 'holidays', kind: 'lines', optional: true, mono: true };
+const HOLIDAYS: FormField = { path: 'holidays', kind: 'lines', optional: true, mono: true };
 
 export const OUTBOUND_RULES: Resource = {
   id: 'outboundRule',

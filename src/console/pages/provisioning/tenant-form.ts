@@ -1,28 +1,28 @@
 /** A tenant's own settings, a form for each of the guide's pages about them. */
 import type { TextKey } from '../../text/index.ts';
-import type { Field, Form } from './model.ts';
+import type { FormField, FormModel } from './model.ts';
 import { LIMITS } from './resources.tsx';
 
-export interface TenantTab extends Form {
+export interface TenantTab extends FormModel {
   readonly tab: 'company' | 'dial-codes' | 'number-processing' | 'limits';
   readonly title: TextKey;
 }
 
-const code = (name: string): Field => ({ path: `dialCodes.${name}`, kind: 'text', mono: true, emptyAs: null });
+const code = (name: string): FormField => ({ path: `dialCodes.${name}`, kind: 'text', mono: true, emptyAs: null });
 const isProcessed = (draft: Record<string, unknown>) => draft['numberProcessing'] === true;
-const processed = (field: Omit<Field, 'only'>): Field => ({
+const processed = (field: Omit<FormField, 'only'>): FormField => ({
   ...field,
   path: `numberProcessing.${field.path}`,
   only: isProcessed,
 });
-const destinations = (list: 'allowed' | 'barred'): readonly Field[] => [
+const destinations = (list: 'allowed' | 'barred'): readonly FormField[] => [
   { path: `limits.${list}.classes`, kind: 'lines', optional: true, system: true },
   { path: `limits.${list}.countries`, kind: 'lines', optional: true, system: true, mono: true },
   { path: `limits.${list}.prefixes`, kind: 'lines', optional: true, system: true, mono: true },
 ];
 
 /** What a new tenant needs to be told. */
-export const NAME_FIELDS: readonly Field[] = [
+export const NAME_FIELDS: readonly FormField[] = [
   { path: 'name', kind: 'text', fixed: true, system: true },
   { path: 'domain', kind: 'text', system: true, mono: true },
   { path: 'outboundCallerId', kind: 'text', optional: true, mono: true },

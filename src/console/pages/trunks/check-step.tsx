@@ -5,7 +5,7 @@ import { t } from '../../text/index.ts';
 import { Button } from '../../ui/button.tsx';
 import { Note } from '../../ui/note.tsx';
 import { PlanResult } from '../../ui/plan-result.tsx';
-import { type Draft, stepOf, trunkOf } from './draft.ts';
+import { stepOf, type TrunkDraft, trunkOf } from './draft.ts';
 import { Preview } from './preview.tsx';
 import type { StepProps } from './step.ts';
 
@@ -45,7 +45,7 @@ export function CheckStep({ checked, draft, before, goTo }: StepProps) {
   );
 }
 
-function WouldChange({ draft, before }: { readonly draft: Draft; readonly before: TrunkView }) {
+function WouldChange({ draft, before }: { readonly draft: TrunkDraft; readonly before: TrunkView }) {
   const trunk = trunkOf(draft, before);
   const { data, error } = useQuery(JSON.stringify(trunk), () =>
     planChange(`trunks/${encodeURIComponent(before.id)}`, trunk),

@@ -28,7 +28,7 @@ const OF_TYPE: Readonly<Partial<Record<Step, readonly TrunkInput['type'][]>>> = 
 };
 
 /** The steps of a draft: the type of a trunk that is edited stays. WhatsApp's number must be in the pool, which comes first there. */
-export function stepsOf({ type }: Draft, isNew: boolean): readonly Step[] {
+export function stepsOf({ type }: TrunkDraft, isNew: boolean): readonly Step[] {
   const steps = STEPS.filter((step) => (OF_TYPE[step]?.includes(type) ?? true) && (step !== 'type' || isNew));
   if (type !== 'whatsapp') return steps;
   const others: readonly Step[] = steps.filter((step) => step !== 'tenants');
@@ -72,11 +72,11 @@ export const FIELDS = {
   pPreferredIdentity: ['displayName', 'user', 'host'],
   pCalledPartyId: ['displayName', 'user', 'host'],
 } as const;
-export type Field = keyof typeof FIELDS;
+export type InviteField = keyof typeof FIELDS;
 export type Part = 'displayName' | 'user' | 'host';
 export const INBOUND_FIELDS = ['calledNumber', 'callerNumber', 'callerDisplayName'] as const;
 
-export interface Draft {
+export interface TrunkDraft {
   readonly type: TrunkInput['type'];
   readonly name: string;
   readonly brand: string;
@@ -106,7 +106,7 @@ export interface Draft {
   readonly whatsapp: Readonly<Record<WhatsappField, string>>;
 }
 
-export function emptyDraft(type: Draft['type']): Draft {
+export function emptyDraft(type: TrunkDraft['type']): TrunkDraft {
   return {
     type,
     name: '',
@@ -137,7 +137,7 @@ export function emptyDraft(type: Draft['type']): Draft {
 
 type Json = Readonly<Record<string, unknown>>;
 
-export function draftOf(trunk: TrunkView): Draft {
+export function draftOf(trunk: TrunkView): TrunkDraft {
   const { options = {}, credentials, outboundParameters = {}, inboundParameters = {} } = trunk;
   const outbound: Record<string, string> = {};
   for (const [field, parts] of Object.entries(FIELDS)) {
@@ -197,7 +197,7 @@ function numberText(value: number | undefined): string {
 }
 
 /** The trunk that is written; `before` is the one that is edited, whose other settings stay. */
-export function trunkOf(draft: Draft, before: TrunkView | undefined): TrunkInput {
+export function trunkOf(draft: TrunkDraft, before: TrunkView | undefined): TrunkInput {
   const { status: _status, managedBy: _managedBy, ...kept } = (before ?? {}) as Partial<TrunkView>;
   const trunk = {
     ...kept,
@@ -225,7 +225,7 @@ export function trunkOf(draft: Draft, before: TrunkView | undefined): TrunkInput
   return withoutGaps(trunk) as TrunkInput;
 }
 
-function associatedIps({ associatedIps: text }: Draft): string[] | undefined {
+function associatedIps({ associatedIps: text }: TrunkDraft): string[] | undefined {
   return entriesOf(text);
 }
 
@@ -234,22 +234,25 @@ function entriesOf(text: string): string[] | undefined {
   return entries.length === 0 ? undefined : entries;
 }
 
-function teams({ type, teams: { fqdn, certificate, targets } }: Draft, kept: TrunkInput['teams']): object | undefined {
+function teams(
+  { type, teams: { fqdn, certificate, targets } }: TrunkDraft,
+  kept: TrunkInput['teams'],
+): object | undefined {
   if (type !== 'teams') return undefined;
   return { ...kept, fqdn: filled(fqdn), certificate: filled(certificate), targets: entriesOf(targets) };
 }
 
 /** A secret that is left empty stays as it is. */
-function whatsapp({ type, whatsapp: given }: Draft, kept: TrunkInput['whatsapp']): object | undefined {
+function whatsapp({ type, whatsapp: given }: TrunkDraft, kept: TrunkInput['whatsapp']): object | undefined {
   if (type !== 'whatsapp') return undefined;
   return { ...kept, ...Object.fromEntries(WHATSAPP_FIELDS.map((name) => [name, filled(given[name])])) };
 }
 
-export function needsCredentials({ type }: Draft): boolean {
+export function needsCredentials({ type }: TrunkDraft): boolean {
   return type === 'register' || type === 'accept-register';
 }
 
-function credentials(draft: Draft, kept: TrunkInput['credentials']): object | undefined {
+function credentials(draft: TrunkDraft, kept: TrunkInput['credentials']): object | undefined {
   if (!needsCredentials(draft)) return kept;
   return {
     ...kept,
@@ -259,7 +262,7 @@ function credentials(draft: Draft, kept: TrunkInput['credentials']): object | un
   };
 }
 
-function options({ type, switches, keepAlive, keepAliveSeconds }: Draft, kept: TrunkInput['options']): object {
+function options({ type, switches, keepAlive, keepAliveSeconds }: TrunkDraft, kept: TrunkInput['options']): object {
   return {
     ...kept,
     ...switches,
@@ -272,13 +275,13 @@ function options({ type, switches, keepAlive, keepAliveSeconds }: Draft, kept: T
   };
 }
 
-function assignments({ tenants }: Draft, kept: TrunkInput['tenants']): object[] {
+function assignments({ tenants }: TrunkDraft, kept: TrunkInput['tenants']): object[] {
   return tenants
     .filter(({ tenant }) => tenant !== '')
     .map((entry) => ({ ...kept?.find(({ tenant }) => tenant === entry.tenant), ...entry }));
 }
 
-function outboundParameters(draft: Draft, kept: TrunkInput['outboundParameters']): object {
+function outboundParameters(draft: TrunkDraft, kept: TrunkInput['outboundParameters']): object {
   const parameters: Record<string, unknown> = { ...kept };
   for (const [field, parts] of Object.entries(FIELDS)) {
     if (Array.isArray(parameters[field])) continue;
@@ -292,7 +295,7 @@ function outboundParameters(draft: Draft, kept: TrunkInput['outboundParameters']
   return { ...parameters, removeHeaders: draft.removeHeaders, privacy: draft.privacy };
 }
 
-function inboundParameters({ inbound }: Draft, kept: TrunkInput['inboundParameters']): object {
+function inboundParameters({ inbound }: TrunkDraft, kept: TrunkInput['inboundParameters']): object {
   return Object.fromEntries(
     INBOUND_FIELDS.filter((field) => !Array.isArray((kept as Json | undefined)?.[field])).map((field) => [
       field,

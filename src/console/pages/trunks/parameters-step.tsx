@@ -2,7 +2,7 @@
 import { useId } from 'preact/hooks';
 import { known, t } from '../../text/index.ts';
 import { CheckField, faultAt, SelectField, TextField } from '../../ui/form.tsx';
-import { FIELDS, type Field, INBOUND_FIELDS, type Part } from './draft.ts';
+import { FIELDS, INBOUND_FIELDS, type InviteField, type Part } from './draft.ts';
 import { Preview } from './preview.tsx';
 import type { StepProps } from './step.ts';
 
@@ -75,7 +75,7 @@ function OutboundTable({ draft, before, faults, change }: StepProps) {
             </tr>
           </thead>
           <tbody>
-            {(Object.keys(FIELDS) as Field[]).map((field) => (
+            {(Object.keys(FIELDS) as InviteField[]).map((field) => (
               <tr key={field}>
                 <th scope="row">{t(`field.${field}`)}</th>
                 {isConditional(before, field) ? (
@@ -125,7 +125,7 @@ function Variables() {
   );
 }
 
-function isConditional(before: StepProps['before'], field: Field): boolean {
+function isConditional(before: StepProps['before'], field: InviteField): boolean {
   return Array.isArray((before?.outboundParameters as Record<string, unknown> | undefined)?.[field]);
 }
 

@@ -5,7 +5,7 @@ import { useQuery } from '../../client/use-query.ts';
 import { known, t } from '../../text/index.ts';
 import { CheckField, faultAt, SelectField, TextField } from '../../ui/form.tsx';
 import { Note } from '../../ui/note.tsx';
-import type { Draft } from './draft.ts';
+import type { TrunkDraft } from './draft.ts';
 import type { StepProps } from './step.ts';
 
 const TYPES = ['ip', 'register', 'accept-register', 'teams', 'whatsapp'] as const;
@@ -32,7 +32,7 @@ export function TypeStep({ draft, change }: StepProps) {
   );
 }
 
-function mayMake(type: Draft['type']): boolean {
+function mayMake(type: TrunkDraft['type']): boolean {
   if (type === 'ip') return isSystemAdmin();
   return type === 'teams' || type === 'whatsapp' ? !isSystemAdmin() : true;
 }
@@ -67,7 +67,7 @@ export function ProviderStep({ draft, preset, presets, faults, change }: StepPro
 }
 
 /** A preset is shown as one: what it fills in, and where that was read. */
-function Preset({ preset, draft }: { preset: BrandPreset; draft: Draft }) {
+function Preset({ preset, draft }: { preset: BrandPreset; draft: TrunkDraft }) {
   const hosts = preset.hosts.filter(({ types }) => types === undefined || types.includes(draft.type));
   return (
     <Note kind="info">

@@ -1,16 +1,16 @@
 /** What each step of the wizard gets. */
 import type { Problem } from '../../../base/errors.ts';
 import type { BrandPreset, Explanation, TrunkView } from '../../client/types.ts';
-import type { Draft, Step } from './draft.ts';
+import type { Step, TrunkDraft } from './draft.ts';
 
 export interface StepProps {
-  readonly draft: Draft;
+  readonly draft: TrunkDraft;
   readonly before: TrunkView | undefined;
   readonly preset: BrandPreset | undefined;
   readonly presets: readonly BrandPreset[];
   readonly faults: readonly Problem[];
   readonly checked: Checked;
-  change(part: Partial<Draft>): void;
+  change(part: Partial<TrunkDraft>): void;
   goTo(step: Step): void;
 }
 

@@ -16,7 +16,6 @@ import { Unread } from '../../ui/unread.tsx';
 import { CheckStep } from './check-step.tsx';
 import { Doctor } from './doctor.tsx';
 import {
-  type Draft,
   draftOf,
   emptyDraft,
   ofTrunk,
@@ -24,6 +23,7 @@ import {
   type Step,
   stepOf,
   stepsOf,
+  type TrunkDraft,
   trunkOf,
   WHATSAPP_FIELDS,
 } from './draft.ts';
@@ -69,7 +69,7 @@ function pathOf(id: string): string {
 }
 
 interface WizardProps {
-  readonly initial: Draft;
+  readonly initial: TrunkDraft;
   readonly first: Step;
   /** What is edited, and the version of it that was read. */
   readonly before?: TrunkView;
@@ -128,7 +128,7 @@ function Wizard({ initial: asked, first, ...read }: WizardProps) {
   if (saved !== undefined) return <Saved trunk={saved} steps={steps} isNew={before === undefined} />;
   const StepView = VIEWS[step === 'doctor' ? 'check' : step];
   const preset = presets.find(({ id }) => id === draft.brand);
-  const change = (part: Partial<Draft>) => {
+  const change = (part: Partial<TrunkDraft>) => {
     setRefused([]);
     setDraft((known) => ({ ...known, ...part }));
   };
@@ -197,7 +197,7 @@ function Saved({ trunk, steps, isNew }: { trunk: TrunkView; steps: readonly Step
 }
 
 /** What the fields are called that the engine names by their paths. */
-function labelsOf({ tenants: entries }: Draft): Readonly<Record<string, string>> {
+function labelsOf({ tenants: entries }: TrunkDraft): Readonly<Record<string, string>> {
   return {
     ...Object.fromEntries(
       entries.map(({ tenant }, index) => [`tenants[${index}].didPool`, `${tenant}, ${t('wizard.pool')}`]),
@@ -221,10 +221,10 @@ function labelsOf({ tenants: entries }: Draft): Readonly<Record<string, string>>
 }
 
 /** Whether something stands in the field that a fault is about. */
-function isFilled(draft: Draft, { path }: Problem): boolean {
+function isFilled(draft: TrunkDraft, { path }: Problem): boolean {
   if (path.startsWith('tenants[')) return true;
   const [name = '', part = ''] = path.split('.');
-  const whole: unknown = draft[name as keyof Draft];
+  const whole: unknown = draft[name as keyof TrunkDraft];
   const value = name === 'teams' || name === 'whatsapp' ? (whole as Readonly<Record<string, string>>)[part] : whole;
   return typeof value === 'string' && value !== '' && name !== 'type' && name !== 'brand';
 }
@@ -272,7 +272,7 @@ const EXAMPLE_NUMBER = '14155551212';
 type Found = Pick<Checked, 'explanation' | 'faults'>;
 
 /** Asks the engine whenever typing pauses, and at once when that has to be known; an answer to what has changed meanwhile is dropped. */
-function useChecked(draft: Draft, before: TrunkView | undefined): Checked {
+function useChecked(draft: TrunkDraft, before: TrunkView | undefined): Checked {
   const [to, setTo] = useState(EXAMPLE_NUMBER);
   const [found, setFound] = useState<Found>({ faults: [] });
   const ask = async (signal?: AbortSignal): Promise<Found> => {
