@@ -42,7 +42,7 @@ export function readInvite({ invite, inviteBase64 }: ExplainQuestion): SipReques
 }
 
 function readOctets(octets: string): SipRequest {
-  const request = parsed(withCrlf(octets), 'invite');
+  const request = parsed(fromFile(octets), 'invite');
   if (request.method !== 'INVITE') throw new QuestionError('invalid', 'invite', `a ${request.method} is no INVITE`);
   return request;
 }
@@ -113,7 +113,7 @@ function parsed(octets: string, path: 'invite' | 'headers'): SipRequest {
 }
 
 /** A file may have line feeds alone, no empty line at its end, and a length that is not the body's any more. */
-function withCrlf(octets: string): string {
+function fromFile(octets: string): string {
   const crlf = /\r\n/.test(octets) ? octets : octets.replaceAll('\n', '\r\n');
   const trimmed = crlf.replace(/^(\r\n)+/, '');
   const end = trimmed.indexOf('\r\n\r\n');

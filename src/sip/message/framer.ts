@@ -2,6 +2,7 @@ import { PeerError } from '../../base/errors.ts';
 import { decimalAt, isTokenCode, skipSpace, trimEnd } from './characters.ts';
 import { HeaderId, headerIdAt } from './header-id.ts';
 import { DEFAULT_LIMITS, type MessageLimits } from './limits.ts';
+import { withCrlf } from './line-ends.ts';
 
 /** What a framer tells its connection. */
 export interface FrameSink {
@@ -25,15 +26,18 @@ export interface FrameSink {
  * Cuts a byte stream into messages by Content-Length (RFC 3261 §18.3).
  *
  * Octets that do not complete anything are kept as the chunks they came in and joined once, so that a message that comes one octet at
- * a time costs no more than its length. The end of a head is found by a four-state match of CRLF CRLF that survives chunk borders.
+ * a time costs no more than its length. The end of a head is found by a four-state match of CRLF CRLF, or of two LFs in a head whose first
+ * line ended with one (`line-ends.ts`), that survives chunk borders.
  */
 export class StreamFramer {
   readonly #sink: FrameSink;
   readonly #limits: MessageLimits;
   #chunks: string[] = [];
   #heldOctets = 0;
-  /** Octets of CRLF CRLF matched so far while a head is read. */
+  /** Octets of CRLF CRLF matched so far while a head is read; 2 as well behind an LF that ends a line by itself. */
   #matched = 0;
+  /** The first line of the head ended with a bare LF: so do all others, or the stream cannot be framed. Undefined before its end. */
+  #endsBare: boolean | undefined = undefined;
   /** Octets of the whole message once its head is complete; -1 before. */
   #messageOctets = -1;
   /** CR and LF octets seen between messages. */
@@ -90,7 +94,7 @@ export class StreamFramer {
     for (; at < chunk.length && matched < 4; at++) {
       const code = chunk.charCodeAt(at);
       if (code === 0x0d) matched = matched === 2 ? 3 : 1;
-      else if (code === 0x0a && (matched === 1 || matched === 3)) matched++;
+      else if (code === 0x0a) matched = this.#matchLf(matched);
       else matched = 0;
     }
     this.#matched = matched;
@@ -101,8 +105,21 @@ export class StreamFramer {
     return this.#endHead() ? at : chunk.length;
   }
 
+  #matchLf(matched: number): number {
+    const isBare = matched !== 1 && matched !== 3;
+    this.#endsBare ??= isBare;
+    if (!isBare) return matched + 1;
+    if (!this.#endsBare) return 0;
+    return matched === 2 ? 4 : 2;
+  }
+
   #endHead(): boolean {
-    const head = this.#join();
+    const head = withCrlf(this.#join());
+    this.#endsBare = undefined;
+    if (!head.endsWith('\r\n\r\n')) {
+      this.#break('lines that end with LF and a CR among them', undefined);
+      return false;
+    }
     if (!hasVersion(head)) {
       this.#break('no SIP start line', undefined);
       return false;

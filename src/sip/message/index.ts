@@ -26,6 +26,7 @@ export { type HeaderList, Headers } from './headers.ts';
 export { hostPort } from './host-port.ts';
 export type { LegDraft } from './leg-draft.ts';
 export { DEFAULT_LIMITS, type MessageLimits } from './limits.ts';
+export { withCrlf } from './line-ends.ts';
 export {
   addressValues,
   FIRST_HOPS,

@@ -2,7 +2,7 @@ import { createSocket, type SocketOptions } from 'node:dgram';
 import { isIPv6 } from 'node:net';
 import type { Log } from '../../base/log.ts';
 import { cancelTimer, type Scheduler, type Timer } from '../../base/scheduler.ts';
-import type { MessageLimits } from '../message/index.ts';
+import { type MessageLimits, withCrlf } from '../message/index.ts';
 import type { TransportCounters } from './counters.ts';
 import type { Gathering } from './gathering.ts';
 import { GenerationCache } from './generation-cache.ts';
@@ -363,7 +363,8 @@ export class UdpListener {
         const { octets, flow, broughtMs } = batch[index] as Received;
         const cameMs = broughtMs ?? cameNextMs;
         if (broughtMs === undefined) cameNextMs += stepMs;
-        if (user.disposes?.(octets, flow, cameMs) !== true) user.onMessage(octets.toString('latin1'), flow, cameMs);
+        if (user.disposes?.(octets, flow, cameMs) !== true)
+          user.onMessage(withCrlf(octets.toString('latin1')), flow, cameMs);
         if (index % MOST_HANDLED_UNSENT === MOST_HANDLED_UNSENT - 1) this.#sendAll();
       }
     } finally {

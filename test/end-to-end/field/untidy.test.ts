@@ -89,6 +89,28 @@ describe.each(WAYS)('over %s at %s', (transport, host) => {
     expect(statusOf(await ask(desk, register(desk), 'secret-102', '102'))).toBe(200);
   });
 
+  test('lines that end with LF alone: registers, calls, answers and hangs up (RFC 2543)', async () => {
+    const bare = (text: string) => {
+      const end = text.indexOf('\r\n\r\n') + 4;
+      return text.slice(0, end).replaceAll('\r\n', '\n') + text.slice(end);
+    };
+    const { phone, carrier } = world;
+    const signsIn = register(desk);
+    expect(statusOf(await ask(desk, signsIn, 'secret-102', '102'))).toBe(200);
+    desk.send(bare(signsIn.replace(/branch=[^\r;]*/, `branch=z9hG4bK${token()}`)));
+    expect([401, 407]).toContain(statusOf(await desk.nextAnswer()));
+    const text = phoneInvite(phone);
+    phone.send(bare(text));
+    const invite = await carrier.nextRequest('INVITE');
+    expect(invite.text.endsWith(text.slice(text.indexOf('\r\n\r\n')))).toBe(true);
+    carrier.send(bare(accept(carrier, invite, token())));
+    const answer = await phone.nextAnswer(200);
+    phone.send(bare(ackOf(phone, text, answer)));
+    await carrier.nextRequest('ACK');
+    phone.send(bare(inDialog(phone, dialogOfCaller(answer), 'BYE', 2)));
+    expect(statusOf(await phone.nextAnswer())).toBe(200);
+  });
+
   describe('callers as carriers write them', () => {
     test.each([
       ['an empty user', '"Anonymous" <sip:@127.0.0.1>;tag=1', /^From: "Anonymous" </m],

@@ -53,6 +53,34 @@ describe('§18.3: messages on a stream', () => {
     );
   });
 
+  describe('RFC 2543: a head all of whose lines end with LF', () => {
+    const bare = (text: string) => {
+      const end = text.indexOf('\r\n\r\n') + 4;
+      return text.slice(0, end).replaceAll('\r\n', '\n') + text.slice(end);
+    };
+
+    test('is a message like any other, among others, and its body stays as it came', () => {
+      expect(record([bare(first) + second + bare(second) + bare(first)])).toEqual([first, second, second, first]);
+      expect(record([...(bare(first) + second + bare(second))])).toEqual([first, second, second]);
+      expect(record([`${bare(first)}\r\n\r\n${bare(second)}`])).toEqual([first, 'ping', second]);
+    });
+
+    test.each([
+      ['an empty line that ends with CRLF', bare(second).replace(/\n$/, '\r\n')],
+      ['one line that ends with CRLF', bare(second).replace('Via: ', 'Subject: x\r\nVia: ')],
+      ['a CR in a field', bare(second).replace('Via: ', 'Subject: x\rX: y\nVia: ')],
+    ])('with %s it could be read in two ways, and ends the stream', (_what, text) => {
+      const smuggled = 'INVITE sip:evil@b SIP/2.0\nContent-Length: 0\n\n';
+      expect(record([text + smuggled])).toEqual(['broken 400 unanswerable']);
+      expect(record([...text, smuggled])).toEqual(['broken 400 unanswerable']);
+    });
+
+    test('an LF behind a line that ended with CRLF ends nothing', () => {
+      const text = second.replace('Via: ', 'Subject: x\n\nVia: ');
+      expect(record([text + second])).toEqual([text, second]);
+    });
+  });
+
   test('RFC 4475 §3.1.1.8: what is one datagram is two requests here', () => {
     const text = tortureText('rfc4475', 'dblreq');
     expect(record([text])[0]).toContain('REGISTER sip:example.com SIP/2.0');

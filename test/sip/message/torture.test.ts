@@ -164,6 +164,6 @@ test('RFC 5118 §4.6: IPv6 in SDP with a right Content-Length is accepted', () =
   expect(verdict(tortureText('rfc5118', 'ipv6-in-sdp.clfixed'))).toBeUndefined();
 });
 
-test('§18.3: bare LF line ends are no SIP', () => {
+test('§28.1: bare LF line ends are no SIP to the parser: who receives them makes CRLF of them, or not', () => {
   expect(() => parseMessage(tortureText('rfc5118', 'ipv6-good').replaceAll('\r\n', '\n'))).toThrow(PeerError);
 });

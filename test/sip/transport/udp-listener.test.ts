@@ -40,6 +40,12 @@ describe.each([
       expect(Buffer.from(text, 'latin1').subarray(1)).toEqual(octets);
     });
 
+    test('RFC 2543: a head whose lines end with LF alone arrives with CRLFs', async () => {
+      const node = await newNode().open(udp);
+      sender().send('OPTIONS sip:a@b SIP/2.0\nl: 3\n\na\nb', node.port(), '127.0.0.1');
+      expect((await node.user.next('message')).text).toBe('OPTIONS sip:a@b SIP/2.0\r\nl: 3\r\n\r\na\nb');
+    });
+
     test('messages of one peer come on one flow, and answers on it reach the peer', async () => {
       const node = await newNode().open(udp);
       const peer = await newNode().open(udp);
