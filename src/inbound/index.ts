@@ -1,4 +1,10 @@
-export { calledSources, firstSource, type InboundNumbers, readInboundNumbers } from './parameters.ts';
+export {
+  calledNumbers,
+  calledSource,
+  calledSources,
+  firstSource,
+  type InboundNumbers,
+} from './parameters.ts';
 export {
   type InboundCall,
   type InboundDirectory,

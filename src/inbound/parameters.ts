@@ -14,7 +14,7 @@ import {
 } from '../sip/message/index.ts';
 
 export interface InboundNumbers {
-  /** Empty when no source has one. */
+  /** The likeliest of {@link calledNumbers}; empty when no source has one. */
   readonly calledNumber: string;
   /** Empty when no source has one, or all say that it is unavailable. */
   readonly callerNumber: string;
@@ -78,12 +78,44 @@ export function firstSource(
 }
 
 /**
- * Where the called number stands: where the trunk says. Where it says To, and that has none, it is in the Request-URI, which says whom a
- * request is for (RFC 3261 §8.2.2.1).
+ * Where the called number stands: where the trunk says. Where it says To, and nobody has what that holds, it is in the Request-URI, which
+ * says whom a request is for (RFC 3261 §8.2.2.1).
  */
 export function calledSources({ calledNumber }: InboundParameters): readonly InboundSource[] {
   const isMeant = calledNumber.includes('to.user') && !calledNumber.includes('requestUri.user');
   return isMeant ? [...calledNumber, 'requestUri.user'] : calledNumber;
+}
+
+/**
+ * What the called number may be, the likeliest first: numbers before what is none. Most calls have one. Who owns none of the first is asked
+ * for the next: a call that another network sent on has the number that was dialled in To, and the DID in the Request-URI.
+ * @throws PeerError when To or the Request-URI cannot be read.
+ */
+export function calledNumbers(request: SipRequest, parameters: InboundParameters): readonly string[] {
+  const values = new Set<string>();
+  for (const source of calledSources(parameters)) {
+    const value = normalizedNumber(plainNumber(readSource(request, source)), parameters.normalize.calledNumber);
+    if (value !== '') values.add(value);
+  }
+  const found = [...values];
+  return found.length < 2 ? found : [...found.filter(isNumber), ...found.filter((value) => !isNumber(value))];
+}
+
+const isNumber = (value: string): boolean => /^[0-9+*#]+$/.test(value);
+
+/** The source that the called number was read from: the first whose value is that number. */
+export function calledSource(
+  request: SipRequest,
+  parameters: InboundParameters,
+  called: string,
+): { readonly source: InboundSource; readonly value: string } | undefined {
+  const sources = calledSources(parameters);
+  for (const source of sources) {
+    const value = readSource(request, source);
+    const number = normalizedNumber(plainNumber(value), parameters.normalize.calledNumber);
+    if (value !== '' && number === called) return { source, value };
+  }
+  return firstSource(request, sources);
 }
 
 /** Where the network says who calls, asked when a gateway has written that it knows nobody in the place of the number. */
@@ -109,12 +141,12 @@ export function readInboundNumbers(
   const { normalize } = parameters;
   // A name alone may be withheld (draft-ietf-sip-privacy-04 §5.1).
   const hasName = partyPrivacy(request.headers, 'calling').remoteParty !== 'name';
+  const [calledNumber = ''] = calledNumbers(request, parameters);
   // RFC 3966 §5.1.1: no rule, mask or other trunk sees visual separators.
-  const calledNumber = plainNumber(firstOf(request, calledSources(parameters)));
   const callerNumber = plainNumber(callerNumberOf(request, parameters.callerNumber));
   const callerDisplayName = hasName ? firstOf(request, parameters.callerDisplayName) : '';
   return {
-    calledNumber: normalizedNumber(calledNumber, normalize.calledNumber),
+    calledNumber,
     callerNumber: inE164(normalizedNumber(callerNumber, normalize.callerNumber), format),
     callerDisplayName: normalized(callerDisplayName, normalize.callerDisplayName),
   };

@@ -9,7 +9,7 @@ import { openingAt } from '../provisioning/tenants/schedule.ts';
 import type { InboundDestination, Tenant } from '../provisioning/tenants/schema.ts';
 import type { Trunk } from '../provisioning/trunk-settings/schema.ts';
 import { isWithheldCaller, isWithheldFrom, type SipRequest } from '../sip/message/index.ts';
-import { type InboundNumbers, readInboundNumbers } from './parameters.ts';
+import { calledNumbers, type InboundNumbers, readInboundNumbers } from './parameters.ts';
 import { type FoundVerification, InboundRules } from './rules.ts';
 
 /** What is provisioned, as far as inbound calls ask for it. */
@@ -72,9 +72,11 @@ export class InboundRouter {
     // Teams writes `Privacy: id` with every identity that it forwards (Microsoft, Direct Routing protocols).
     const isWithheld = trunk.teams === undefined ? isWithheldCaller : isWithheldFrom;
     const call = { trunk, numbers, anonymous: isWithheld(request) };
-    for (const number of numbersMeant(numbers.calledNumber, trunk.numberFormat)) {
-      const tenant = this.#directory.tenantOfDid(trunk.id, number);
-      if (tenant !== undefined) return { ...call, called: { number, tenant } };
+    for (const calledNumber of calledNumbers(request, trunk.inboundParameters)) {
+      for (const number of numbersMeant(calledNumber, trunk.numberFormat)) {
+        const tenant = this.#directory.tenantOfDid(trunk.id, number);
+        if (tenant !== undefined) return { ...call, numbers: { ...numbers, calledNumber }, called: { number, tenant } };
+      }
     }
     return { ...call, called: undefined };
   }

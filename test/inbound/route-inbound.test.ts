@@ -109,7 +109,7 @@ describe('the called number finds tenant and rule', () => {
   });
 
   test("a number in nobody's pool is 404, one in the pool without a rule too", () => {
-    expect(route(invite({ to: '<sip:14155559999@192.0.2.1>' }))).toMatchObject({
+    expect(route(invite({ to: '<sip:14155559999@192.0.2.1>', uri: 'sip:14155559999@192.0.2.1' }))).toMatchObject({
       kind: 'rejection',
       status: 404,
       code: 'unknown-number',
@@ -128,9 +128,9 @@ describe('the called number finds tenant and rule', () => {
     },
   );
 
-  test.each(['sales', '9'.repeat(40), '٠١٢٣'])('a To user of %j is unknown, not a fault', (user) => {
-    const to = `<sip:${encodeURIComponent(user)}@192.0.2.1>`;
-    expect(route(invite({ to }))).toMatchObject({ status: 404, code: 'unknown-number' });
+  test.each(['sales', '9'.repeat(40), '٠١٢٣'])('a called user of %j is unknown, not a fault', (user) => {
+    const uri = `sip:${encodeURIComponent(user)}@192.0.2.1`;
+    expect(route(invite({ to: `<${uri}>`, uri }))).toMatchObject({ status: 404, code: 'unknown-number' });
   });
 });
 
@@ -150,6 +150,37 @@ describe('inbound parameters', () => {
   ] as const)('the called number is read from %s', (source, fields) => {
     const request = invite(fields as never);
     expect(route(request, { parameters: { calledNumber: [source] } })).toMatchObject({ kind: 'route', rule: 'main' });
+  });
+
+  test.each([
+    ['a name in To', '<sip:trunk-account@y>', ['to.user'], '14155550100'],
+    ['a name in escapes in To', '<sip:%7Ba%7D@y>', ['to.user'], '+1-415-555-0100'],
+    [
+      'another number in To: the call was sent on',
+      '"Office" <sip:+442079460000@y;user=phone>',
+      ['to.user'],
+      '+14155550100',
+    ],
+    ['a number that is longer than any', '<sip:12345678901234567890@y>', ['to.user'], '14155550100'],
+    [
+      'a list whose first field has nobody’s number',
+      '<tel:+442079460000>',
+      ['to.user', 'requestUri.user'],
+      '14155550100',
+    ],
+    ['To behind a number of nobody', '<sip:14155550100@y>', ['requestUri.user', 'to.user'], '5550123'],
+  ] as const)('RFC 3261 §8.2.2.1: %s: the number that somebody has is called', (_, to, calledNumber, user) => {
+    const request = invite({ to, uri: `sip:${user}@192.0.2.1` });
+    const routed = route(request, { parameters: { calledNumber } });
+    expect(routed).toMatchObject({ kind: 'route', rule: 'main' });
+    expect(routed.numbers.calledNumber).toMatch(/^\+?14155550100$/);
+  });
+
+  test('of several numbers of nobody the first is the one that nobody has, and a name comes after them', () => {
+    const called = (to: string, uri: string) => route(invite({ to, uri })).numbers.calledNumber;
+    expect(called('<sip:+442079460000@y>', 'sip:+442079460001@x')).toBe('+442079460000');
+    expect(called('<sip:alice@y>', 'sip:+442079460001@x')).toBe('+442079460001');
+    expect(called('<sip:alice@y>', 'sip:x')).toBe('alice');
   });
 
   test('caller number and name are read from P-Asserted-Identity, with From after it', () => {

@@ -1,6 +1,6 @@
 /** Why a call in went where it went, and why the INVITE to a phone is what it is, in words. */
 import type { CallFacts } from '../../call/index.ts';
-import { calledSources, firstSource } from '../../inbound/index.ts';
+import { calledSource, calledSources, firstSource } from '../../inbound/index.ts';
 import { type FieldNote, type FieldReason, reasonsOf, type StepNote } from '../../outbound/index.ts';
 import type { Directory } from '../../provisioning/directory/directory.ts';
 import { formatRange } from '../../provisioning/tenants/did-pool.ts';
@@ -44,7 +44,8 @@ function numberSteps({ trunk: { inboundParameters, numberFormat }, facts, invite
     ['caller-name', callerDisplayName, normalize.callerDisplayName, facts.callerName ?? ''],
   ];
   return readings.flatMap(([step, sources, how, result]) => {
-    const found = firstSource(invite, sources);
+    const found =
+      step === 'called-number' ? calledSource(invite, inboundParameters, result) : firstSource(invite, sources);
     if (found === undefined) return step === 'caller-name' ? [] : [told(step, `none in ${sources.join(', ')}`)];
     const value = textFromOctets(found.value);
     const done = [...normalizationTexts(how), ...(step === 'caller-number' ? [`numberFormat: ${numberFormat}`] : [])];

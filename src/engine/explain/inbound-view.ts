@@ -1,5 +1,5 @@
 /** The look-ups that inbound routing asks for, over one snapshot of what is provisioned. */
-import { type InboundDirectory, readInboundNumbers } from '../../inbound/index.ts';
+import { calledNumbers, type InboundDirectory } from '../../inbound/index.ts';
 import type { Directory } from '../../provisioning/directory/directory.ts';
 import { numbersMeant } from '../../provisioning/tenants/number-format.ts';
 import type { Tenant } from '../../provisioning/tenants/schema.ts';
@@ -23,11 +23,11 @@ export class InboundView implements InboundDirectory {
   }
 }
 
-/** What the called number may be, as a trunk's inbound settings read it; none when what should hold it cannot be read. */
+/** What the called number may be, as a trunk's inbound settings read it, the likeliest first; none when what should hold it cannot be read. */
 export function calledNumbersOf(request: SipRequest, trunk: Trunk): readonly number[] {
   try {
-    const { calledNumber } = readInboundNumbers(request, trunk.inboundParameters, trunk.numberFormat);
-    return numbersMeant(calledNumber, trunk.numberFormat);
+    const written = calledNumbers(request, trunk.inboundParameters);
+    return written.flatMap((number) => numbersMeant(number, trunk.numberFormat));
   } catch {
     return [];
   }

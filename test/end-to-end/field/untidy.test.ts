@@ -111,6 +111,14 @@ describe.each(WAYS)('over %s at %s', (transport, host) => {
     expect(statusOf(await phone.nextAnswer())).toBe(200);
   });
 
+  test.each([
+    ['an account', '<sip:trunk-account@carrier.test>'],
+    ['the number that was dialled before the call was sent on', '"Office" <sip:+442079460000@carrier.test;user=phone>'],
+    ['a URI of another scheme', '<mailto:office@carrier.test>'],
+  ])('§8.2.2.1: a call to the DID of the Request-URI, with %s in To', async (_what, To) => {
+    expect(await rung({ To })).toContain('\r\nP-Called-Party-ID: <sip:14155550102@acme.test>\r\n');
+  });
+
   describe('callers as carriers write them', () => {
     test.each([
       ['an empty user', '"Anonymous" <sip:@127.0.0.1>;tag=1', /^From: "Anonymous" </m],

@@ -93,6 +93,16 @@ describe('why a call in went where it went', () => {
     expect(named['pool']).toContain('(14155559999)');
   });
 
+  test('the field that the called number was taken from is named, not one before it that nobody has', () => {
+    for (const [field, source, value, called] of [
+      ['P-Called-Party-ID: <sip:office@192.0.2.1>', 'to.user', '0014155550101', '14155550101'],
+      ['P-Called-Party-ID: <sip:00442079460000@192.0.2.1>', 'to.user', '0014155550101', '14155550101'],
+    ] as const)
+      expect(steps({ invite: invite(`${field}\r\n`), facts: { ...FACTS, called } })['called-number']).toContain(
+        `${source}: ${value}`,
+      );
+  });
+
   test('a number of nobody, and one that no rule takes; other tenants are not named', () => {
     const { tenant, inboundRule, ...nobodys } = FACTS;
     expect([tenant, inboundRule]).toEqual(['acme', 'desk']);
