@@ -1,5 +1,6 @@
 import type { Timer } from '../base/scheduler.ts';
-import type { SipResponse } from '../sip/message/index.ts';
+import { buildAck } from '../sip/endpoint/index.ts';
+import { type SipResponse, serialize } from '../sip/message/index.ts';
 import type { Flow } from '../sip/transport/index.ts';
 import type { CallEnvironment, ClientTransaction } from './ports.ts';
 
@@ -36,7 +37,8 @@ type Environment = Pick<CallEnvironment, 'scheduler' | 'timers'> & {
 
 /**
  * INVITEs that were given up without a final response, whose transactions are gone: finds who hears the 2xx of a callee that answers
- * one after all, and cancels one that says something before that. An answer to an INVITE that was never sent from here is dropped.
+ * one after all, cancels one that says something before that, and acknowledges one that refuses. An answer to an INVITE that was never sent from
+ * here is dropped.
  */
 export class AbandonedInvites {
   readonly #env: Environment;
@@ -85,14 +87,21 @@ export class AbandonedInvites {
     // there (credentials too, when the BYE is challenged) is for that peer, and as secret as it was.
     const follows = sent.flow.closed && isOfPeer && (sent.flow.transport !== 'tls' || flow.transport === 'tls');
     const invite = follows ? { request: sent.request, flow } : sent;
-    if (response.status >= 200) {
+    if (response.status >= 200 && response.status < 300) {
       late.onResponse(response, invite);
       return;
     }
+    if (!isOfPeer || invite.flow.closed || response.topBranch() !== invite.request.topVia().branch) return;
+    if (response.status >= 300) this.#acknowledge(abandoned, invite, response);
     // RFC 3261 §9.1: from its first provisional response on it may be cancelled. It was silent for so long that another target was tried, beside
     // which it would ring on.
-    if (!isOfPeer || invite.flow.closed || response.topBranch() !== invite.request.topVia().branch) return;
-    this.#cancelOnce(abandoned, invite);
+    else this.#cancelOnce(abandoned, invite);
+  }
+
+  /** §17.1.1.3: each time that it comes; whoever refuses repeats that for 64*T1 otherwise. What is refused is not cancelled any more. */
+  #acknowledge(abandoned: Abandoned, invite: SentInvite, refusal: SipResponse): void {
+    if (abandoned.mayCancel) this.#invites.set(invite.request.callId(), { ...abandoned, invite, mayCancel: false });
+    invite.flow.send(serialize(buildAck(invite.request, refusal)));
   }
 
   #cancelOnce(abandoned: Abandoned, invite: SentInvite): void {

@@ -242,7 +242,7 @@ export class Calls implements CallRegistry {
     this.#legOf(request)?.receiveAck(request, flow);
   }
 
-  /** A 1xx or 2xx to an INVITE that matches no transaction any more. */
+  /** A response to an INVITE that matches no transaction any more. */
   strayAnswer(response: SipResponse, flow: Flow): void {
     this.#abandoned.receive(response, flow);
   }

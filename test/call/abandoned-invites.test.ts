@@ -1,7 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import { AbandonedInvites, type SentInvite } from '../../src/call/abandoned-invites.ts';
 import { defaultCallTimers } from '../../src/call/ports.ts';
-import { createResponse, HeaderId, type SipResponse } from '../../src/sip/message/index.ts';
+import {
+  createResponse,
+  HeaderId,
+  parseMessage,
+  type SipRequest,
+  type SipResponse,
+} from '../../src/sip/message/index.ts';
 import type { Flow } from '../../src/sip/transport/index.ts';
 import { isCollected } from '../kit/collected.ts';
 import { VirtualScheduler } from '../kit/virtual-scheduler.ts';
@@ -153,6 +159,29 @@ describe('who answers over another flow when the one before has ended', () => {
     const over = [...ringing.cancelled.map(({ flow }) => flow), ...answered.heardOver];
     expect(over.map((flow) => flow === other)).toEqual([true, true]);
   });
+});
+
+test('§17.1.1.3: one that is refused late is acknowledged each time, on the hop that it was sent on, and not cancelled any more', () => {
+  const cancelled: SentInvite[] = [];
+  const invites = remembering(new VirtualScheduler(), (invite) => cancelled.push(invite));
+  const { answer, heard, request, flow } = abandon(invites, new World());
+  const sent: SipRequest[] = [];
+  flow.send = (text: string) => void sent.push(parseMessage(text) as SipRequest);
+  for (const _copy of [1, 2]) answer(486);
+  // Nobody else is told anything.
+  answer(486, flowLike(flow, { remoteAddress: '198.51.100.66' }));
+  answer(180);
+  expect(sent.map(({ method }) => method)).toEqual(['ACK', 'ACK']);
+  const [ack] = sent as [SipRequest];
+  expect([ack.requestUri, ack.callId(), ack.topVia().branch, ack.vias().length]).toEqual([
+    ...[request.requestUri, request.callId(), request.topVia().branch, 1],
+  ]);
+  expect([ack.toTag(), ack.cseq()]).toEqual(['late', { sequence: request.cseq().sequence, method: 'ACK' }]);
+  expect(cancelled).toEqual([]);
+  expect(heard).toEqual([]);
+  close(flow);
+  answer(486);
+  expect(sent).toHaveLength(2);
 });
 
 test('§17.1.3: a 1xx of who is not the peer cancels nothing, though the flow is open', () => {

@@ -107,6 +107,19 @@ describe('a phone that registered at another node', () => {
     },
   );
 
+  test('whose node was silent, and refuses late, is acknowledged there, so that it does not say so for half a minute', async () => {
+    const { bob, alice, node, world: made } = await world();
+    alice.call('102');
+    made.run(900);
+    const late = node.took('INVITE');
+    for (const _copy of [1, 2]) node.answer(late, 480, 'Temporarily Unavailable');
+    made.run(100);
+    expect(node.peer.received.filter((message) => String(message).startsWith('ACK'))).toHaveLength(2);
+    expect(node.took('ACK').topVia().branch).toBe(late.topVia().branch);
+    bob.answer(bob.took('INVITE'), 200, 'OK', {}, SDP);
+    expect(alice.responses().at(-1)?.status).toBe(200);
+  });
+
   test('whose node was silent, and answers 200 as it is cancelled, is left there with ACK and BYE', async () => {
     const { bob, alice, node, world: made } = await world();
     alice.call('102');

@@ -1,4 +1,4 @@
-export { buildCancel } from '../transaction/index.ts';
+export { buildAck, buildCancel } from '../transaction/index.ts';
 export type { EndpointCounters } from './counters.ts';
 export type { RoomForCalls } from './endings.ts';
 export { Endpoint } from './endpoint.ts';

@@ -38,7 +38,7 @@ export interface EndpointUser {
   onRequest(transaction: ServerTransaction, request: SipRequest): void;
   /** An ACK that belongs to no final response other than 2xx. */
   onAck(request: SipRequest, flow: Flow): void;
-  /** A 1xx or 2xx to an INVITE that no transaction waits for any more. */
+  /** A response to an INVITE that no transaction waits for any more. */
   onStrayAnswer?(response: SipResponse, flow: Flow): void;
   /** As {@link TransactionLayerUser.onStrayCancel}. */
   onStrayCancel?(cancel: SipRequest, flow: Flow, again: (tag?: string) => void): boolean;

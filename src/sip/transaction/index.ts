@@ -1,5 +1,5 @@
 export { TransactionLayer, type TransactionLayerOptions } from './layer.ts';
-export { buildCancel } from './requests.ts';
+export { buildAck, buildCancel } from './requests.ts';
 export { StatelessTags, TAG_LENGTH } from './stateless-tag.ts';
 export type { TimerSettings } from './timers.ts';
 export type {

@@ -173,7 +173,7 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
     const transaction = client ?? this.#lingeringBranches.find(branch, method);
     if (transaction === undefined) {
       this.counters.strayResponses++;
-      if (method === 'INVITE' && response.status < 300) this.#user.onStrayAnswer?.(response, flow);
+      if (method === 'INVITE') this.#user.onStrayAnswer?.(response, flow);
       return;
     }
     if (!this.#isFrom(transaction.flow, flow)) {

@@ -124,7 +124,7 @@ export interface TransactionLayerUser<F extends Channel = Channel> {
   onLateCancel?(cancel: SipRequest, tag: string, from: F, by: F): void;
   /** Sends a final response for which nothing is kept; default: over the flow, as it is. */
   onStatelessAnswer?(response: SipResponse, request: SipRequest, flow: F): void;
-  /** A 1xx or 2xx to an INVITE that matches no transaction (RFC 6026 §8.1 lets an element look at a 2xx; it is dropped otherwise). */
+  /** A response to an INVITE that matches no transaction (RFC 6026 §8.1 lets an element look at a 2xx; it is dropped otherwise). */
   onStrayAnswer?(response: SipResponse, flow: F): void;
   /**
    * A CANCEL for an INVITE that is not known. True: it may be known later, or to somebody else; the CANCEL is answered when `again` is called,

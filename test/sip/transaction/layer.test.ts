@@ -78,6 +78,8 @@ describe('matching responses to client transactions (§17.1.3)', () => {
     expect(world.layer.counters.strayResponses).toBe(2);
     // Whoever gave its INVITE up looks at it.
     expect(world.strayAnswers.map(({ status }) => status)).toEqual([180]);
+    world.receive(createResponse(makeInvite({ branch: 'z9hG4bKother' }), 486));
+    expect(world.strayAnswers.map(({ status }) => status)).toEqual([180, 486]);
   });
 
   test('a CANCEL and its INVITE share the branch and are told apart by CSeq', () => {
