@@ -1,6 +1,7 @@
-import type { Log } from '../base/log.ts';
+import { type Log, silentLog } from '../base/log.ts';
+import type { Clock } from '../base/scheduler.ts';
 import { inSlices, type Steps } from '../base/steps.ts';
-import type { BindingStore, StoredBinding } from './ports.ts';
+import type { BindingStore, KeptBindings, StoredBinding } from './ports.ts';
 import { readBinding } from './readable.ts';
 import { isSameContact } from './removals.ts';
 
@@ -9,9 +10,12 @@ import { isSameContact } from './removals.ts';
  * address; and what other nodes write waits for the reading.
  */
 const PATIENCE_MS = 3_000;
+const NO_LIST = 'bindings that are no list in JSON';
+const NONE: readonly never[] = [];
 
 export interface BindingRestorationOptions {
   readonly log: Log;
+  readonly clock: Pick<Clock, 'wallMs'>;
   /** The name of this node in bindings. */
   readonly node: string;
   readonly store: Pick<BindingStore, 'load'>;
@@ -37,15 +41,20 @@ interface Told {
  * What is known of AORs and not in the table yet: what the store has of an earlier run, and what other nodes write while it is read. Bringing
  * all of it in may take some seconds while calls wait; an AOR that is asked for, or that there is news of, is caught up with at once.
  *
- * What cannot be read takes nothing away that is known here.
+ * What cannot be read takes nothing away that is known here. A binding that says until when it lasts, and otherwise cannot be read here (as of a
+ * later version), is written back beside what is, until that time or until its phone says otherwise.
  */
 export class BindingRestoration {
   readonly #options: BindingRestorationOptions;
   #isReading = false;
   #isRead = false;
   /** By AOR what was read and is not brought back yet. */
-  #toBringBack: Map<string, readonly StoredBinding[]> = new Map();
+  readonly #toBringBack = new Map<string, readonly StoredBinding[]>();
   #broughtBack = 0;
+  /** AORs of those, by the UDP flow that their phones sent over. */
+  readonly #byFlow = new Map<string, string[]>();
+  /** By AOR what cannot be read. */
+  readonly #unread = new Map<string, readonly StoredBinding[]>();
   /** By AOR what other nodes wrote last while the store was read: it may be news of what has been read by then. */
   readonly #heldRemote = new Map<string, Told>();
 
@@ -72,22 +81,74 @@ export class BindingRestoration {
     return this.#broughtBack;
   }
 
-  *#takeIn(bindings: Iterable<StoredBinding>): Steps<void> {
-    const lists = new Map<string, StoredBinding[]>();
-    const { log, node, onRead } = this.#options;
-    for (const kept of bindings) {
+  *#takeIn(kept: Iterable<KeptBindings>): Steps<void> {
+    for (const { aor, bindings } of kept) {
       yield;
-      const binding = readBinding(kept, { node, log });
-      if (binding === undefined) continue;
-      onRead(binding);
-      const list = lists.get(binding.aor);
-      if (list === undefined) lists.set(binding.aor, [binding]);
-      else list.push(binding);
+      if (bindings === undefined) this.#options.log.warn('registration-not-read', { aor, error: NO_LIST });
+      const read = this.#readList(aor, bindings ?? []);
+      for (const binding of read) {
+        yield;
+        this.#options.onRead(binding);
+        this.#noteFlow(binding);
+      }
+      if (read.length > 0) this.#toBringBack.set(aor, read);
     }
-    this.#toBringBack = lists;
     this.#isRead = true;
     this.#isReading = false;
     yield* this.#catchUpAll();
+    this.#byFlow.clear();
+  }
+
+  /** What of a list can be read; the log hears once of what cannot, which is kept apart. */
+  #readList(aor: string, bindings: readonly StoredBinding[]): StoredBinding[] {
+    const { log, node } = this.#options;
+    const toldOf = new Set(this.#unread.get(aor)?.map((binding) => JSON.stringify(binding)));
+    const unread: StoredBinding[] = [];
+    const read = bindings.flatMap((kept) => {
+      const isToldOf = toldOf.size > 0 && toldOf.has(JSON.stringify(kept));
+      const binding = readBinding(kept, { node, aor, log: isToldOf ? silentLog : log });
+      if (binding === undefined) unread.push(kept);
+      return binding ?? [];
+    });
+    if (unread.length === 0) this.#unread.delete(aor);
+    else this.#unread.set(aor, unread);
+    return read;
+  }
+
+  /** All bindings of an AOR as they are written: those that cannot be read and last go back as they came. */
+  withUnread(aor: string, bindings: readonly StoredBinding[]): readonly StoredBinding[] {
+    const nowMs = this.#options.clock.wallMs();
+    const unread = this.#unread.get(aor)?.filter((each) => each?.expiresAtWallMs > nowMs) ?? NONE;
+    // Of another node, which has written such a one since.
+    const isOld = ({ contactUri }: StoredBinding): boolean => unread.some((each) => each.contactUri === contactUri);
+    return unread.length === 0 ? bindings : [...bindings.filter((binding) => !isOld(binding)), ...unread];
+  }
+
+  /**
+   * Phones have said what their contacts are, so those of them that could not be read are no more.
+   *
+   * @param contacts left out: all of the AOR
+   * @returns whether there were any
+   */
+  replaced(aor: string, contacts?: readonly string[]): boolean {
+    const unread = this.#unread.get(aor);
+    if (unread === undefined) return false;
+    const left = contacts === undefined ? NONE : unread.filter((each) => !contacts.includes(each?.contactUri));
+    if (left.length === 0) this.#unread.delete(aor);
+    else this.#unread.set(aor, left);
+    return left.length < unread.length;
+  }
+
+  #noteFlow({ aor, source, flowKey }: StoredBinding): void {
+    if (source.transport !== 'udp' || flowKey === '') return;
+    const aors = this.#byFlow.get(flowKey);
+    if (aors === undefined) this.#byFlow.set(flowKey, [aor]);
+    else aors.push(aor);
+  }
+
+  /** As {@link catchUp}, of all AORs whose phones have sent over a flow. */
+  catchUpFlow(flowKey: string): void {
+    for (const aor of this.#byFlow.get(flowKey) ?? NONE) this.catchUp(aor);
   }
 
   /**
@@ -96,8 +157,7 @@ export class BindingRestoration {
    * @param bindings undefined: nothing of it can be read
    */
   told(aor: string, bindings: readonly StoredBinding[] | undefined): void {
-    const { log, node } = this.#options;
-    const read = bindings?.flatMap((binding) => readBinding(binding, { node, log, aor }) ?? []) ?? [];
+    const read = bindings === undefined ? [] : this.#readList(aor, bindings);
     const isWhole = read.length === bindings?.length;
     const held = isWhole ? undefined : this.#heldRemote.get(aor);
     if (held === undefined) {

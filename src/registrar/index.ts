@@ -6,6 +6,7 @@ export type {
   BindingChange,
   BindingStore,
   BindingTarget,
+  KeptBindings,
   RegisterAccount,
   RegisterTransaction,
   RegistrarFlow,

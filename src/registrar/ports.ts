@@ -113,12 +113,19 @@ export interface BindingChange {
   readonly removals?: readonly StoredRemoval[];
 }
 
+/** What a store has of one AOR. */
+export interface KeptBindings {
+  readonly aor: string;
+  /** As they are kept: who takes them looks whether they can be read. Undefined: they are no list. */
+  readonly bindings: readonly StoredBinding[] | undefined;
+}
+
 /** Keeps bindings over a restart and shows them to other nodes. Written behind: no REGISTER waits for it. */
 export interface BindingStore {
   /** Several nodes write to it. */
   readonly isShared?: boolean;
-  /** Every binding kept, expired ones included, as it is kept: who takes them looks whether they can be read. */
-  load(): Promise<Iterable<StoredBinding>>;
+  /** Every binding kept, expired ones included. */
+  load(): Promise<Iterable<KeptBindings>>;
   /** Applies changes in order; called with at most one batch at a time. A rejected batch is tried again. */
   write(changes: readonly BindingChange[]): Promise<void>;
 }
@@ -135,8 +142,8 @@ export interface SignInStore {
 export class MemoryBindingStore implements BindingStore {
   readonly #byAor = new Map<string, readonly StoredBinding[]>();
 
-  load(): Promise<Iterable<StoredBinding>> {
-    return Promise.resolve([...this.#byAor.values()].flat());
+  load(): Promise<Iterable<KeptBindings>> {
+    return Promise.resolve(Array.from(this.#byAor, ([aor, bindings]) => ({ aor, bindings })));
   }
 
   write(changes: readonly BindingChange[]): Promise<void> {

@@ -121,6 +121,7 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
     this.#writer = new BindingWriter(this.#store, this.#scheduler, this.#log, (aor) => this.#changeOf(aor));
     this.#restoration = new BindingRestoration({
       log: this.#log,
+      clock: this.#scheduler,
       node: this.#node,
       store: this.#store,
       known: (aor) => this.#table.get(aor),
@@ -177,6 +178,7 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
    * it claims to be and proves nothing.
    */
   bindingByFlow(flowKey: string): Binding<Flow> | undefined {
+    this.#restoration.catchUpFlow(flowKey);
     for (const binding of this.#table.onFlow(flowKey)) {
       if (binding.path.length === 0 && binding.expiresAtMs > this.#scheduler.nowMs()) return binding;
     }
@@ -227,7 +229,8 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
   remove(aor: string): void {
     this.#restoration.catchUp(aor);
     const bindings = this.#table.get(aor);
-    if (bindings.length === 0) return;
+    const hadUnread = this.#restoration.replaced(aor);
+    if (bindings.length === 0 && !hadUnread) return;
     this.#table.replace(aor, []);
     for (const binding of bindings) this.#noteRemoved(binding);
     this.#writer.changed(aor);
@@ -291,14 +294,18 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
   }
 
   #bringBack(aor: string, kept: readonly StoredBinding[]): number {
-    // A phone that has registered in the meantime knows better, and so does one that has unregistered.
-    if (this.#table.get(aor).length > 0) return 0;
-    const bindings = kept.flatMap((one) => (this.#removals?.covers(one) === true ? [] : [this.#revive(one)]));
+    const here = this.#table.get(aor);
+    // A phone that has registered in the meantime knows better, and so does one that has unregistered; of those of other nodes it knows nothing.
+    const isOld = (one: StoredBinding): boolean =>
+      here.length > 0 && (one.node === this.#node || here.some((binding) => isSameContact(binding, one)));
+    const bindings = kept.flatMap((one) =>
+      isOld(one) || this.#removals?.covers(one) === true ? [] : [this.#revive(one)],
+    );
     const nowMs = this.#scheduler.nowMs();
     const back = bindings.filter(
       (binding) => binding.expiresAtMs > nowMs && (isReachable(binding) || binding.node !== this.#node),
     );
-    if (back.length > 0) this.#table.replace(aor, back);
+    if (back.length > 0) this.#table.replace(aor, [...here, ...back]);
     for (const binding of back) this.#listener?.onBroughtBack?.(binding);
     return back.length;
   }
@@ -362,6 +369,8 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
       return refuse(503, 'Too Many Registrations', [[HeaderId.RetryAfter, '60']]);
     }
     this.#table.replace(account.aor, update.next);
+    const isAll = ask.kind === 'clear' || limits.newestOnly;
+    this.#restoration.replaced(account.aor, isAll ? undefined : ask.contacts.map(({ uriText }) => uriText));
     this.#noteUpdate(account.aor, ask, update);
     this.#writer.changed(account.aor);
     for (const { binding, reason } of update.removed) this.#listener?.onUnregistered(binding, reason);
@@ -370,7 +379,7 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
   }
 
   #changeOf(aor: string): BindingChange {
-    const bindings = this.#table.get(aor).map(stored);
+    const bindings = this.#restoration.withUnread(aor, this.#table.get(aor).map(stored));
     return this.#removals === undefined ? { aor, bindings } : { aor, bindings, removals: this.#removals.of(aor) };
   }
 

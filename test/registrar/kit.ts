@@ -2,12 +2,15 @@ import {
   type AccountLookup,
   aorKey,
   type Binding,
+  type BindingStore,
+  type KeptBindings,
   type RegisterAccount,
   RegisterHandler,
   type RegisterRefused,
   Registrar,
   type RegistrarFlow,
   type RegistrarOptions,
+  type StoredBinding,
 } from '../../src/registrar/index.ts';
 import { replaceAuthorization } from '../../src/sip/auth/digest-client.ts';
 import { DigestClient, DigestServer } from '../../src/sip/auth/index.ts';
@@ -170,4 +173,19 @@ export function handlerWorld(accounts: Partial<AccountLookup> = {}) {
 
 export function phone(username = 'bob', password = 'zanzibar'): DigestClient {
   return new DigestClient({ username, secret: { password } });
+}
+
+/** Bindings as a store has them: a list of each address, or one of all of them. */
+export function listed(bindings: readonly StoredBinding[], aor?: string): KeptBindings[] {
+  if (aor !== undefined) {
+    const others = bindings.filter((binding) => binding?.aor !== aor && binding?.aor !== undefined);
+    return [...listed(others), { aor, bindings: bindings.filter((binding) => !others.includes(binding)) }];
+  }
+  const lists = Map.groupBy(bindings, (binding) => binding.aor);
+  return Array.from(lists, ([each, list]) => ({ aor: each, bindings: list }));
+}
+
+/** All that a store has. */
+export async function bindingsIn(store: BindingStore): Promise<StoredBinding[]> {
+  return [...(await store.load())].flatMap(({ bindings = [] }) => bindings);
 }

@@ -5,12 +5,23 @@ import { aorKey, Registrar } from '../../src/registrar/index.ts';
 import {
   type BindingChange,
   MemoryBindingStore,
+  type RegisterAccount,
   type StoredBinding,
   type StoredRemoval,
 } from '../../src/registrar/ports.ts';
 import { HeaderId } from '../../src/sip/message/index.ts';
 import { SliceWatch } from '../kit/slice-watch.ts';
-import { ACCOUNT, BOB, DOMAIN, flowFrom, type RegisterFields, register, registrarWorld } from './kit.ts';
+import {
+  ACCOUNT,
+  BOB,
+  bindingsIn,
+  DOMAIN,
+  flowFrom,
+  listed,
+  type RegisterFields,
+  register,
+  registrarWorld,
+} from './kit.ts';
 
 const UNSUPPORTED_FLOW = ['Supported: path'];
 const OUTBOUND = ['Supported: path, outbound'];
@@ -437,7 +448,7 @@ describe('restart and other nodes', () => {
     const other = registrarWorld({ store, node: 'b' });
     other.send({ contacts: ['<sip:bob@10.0.0.7;transport=tcp>'] }, flowFrom('198.51.100.7', 1, 'tcp'));
     await other.registrar.flush();
-    const remote = [...(await store.load())];
+    const remote = await bindingsIn(store);
 
     const here = registrarWorld({ store, node: 'a' });
     here.send({ contacts: ['<sip:bob@192.0.2.4>'] });
@@ -464,7 +475,7 @@ describe('restart and other nodes', () => {
     const other = registrarWorld({ store, node: 'b' });
     other.send({ contacts: ['<sip:bob@10.0.0.7;transport=tcp>'] }, flowFrom('198.51.100.7', 1, 'tcp'));
     await other.registrar.flush();
-    const written = [...kept, ...(await store.load())];
+    const written = [...[...kept].flatMap(({ bindings = [] }) => bindings), ...(await bindingsIn(store))];
     const restored = here.registrar.restore();
     here.registrar.applyRemote(BOB, written);
     expect(here.registrar.count).toBe(0);
@@ -480,14 +491,14 @@ describe('restart and other nodes', () => {
     const before = registrarWorld({ store, node });
     before.send();
     await before.registrar.flush();
-    const [one] = await store.load();
+    const [one] = await bindingsIn(store);
     if (one === undefined) throw new Error('nothing was written');
     const kept = Array.from({ length: aors }, (_, n) => ({ ...one, aor: aorKey(`u${n}`, DOMAIN) }));
     const { promise: read, resolve } = Promise.withResolvers<void>();
     const slow = new MemoryBindingStore();
     slow.load = async () => {
       await read;
-      return kept;
+      return listed(kept);
     };
     return { store: Object.assign(slow, { isShared: true as const }), kept, letRead: resolve };
   }
@@ -597,8 +608,8 @@ describe('restart and other nodes', () => {
     const warning = { event: 'registration-not-read', aor: expect.any(String), error: expect.any(String) };
 
     test('costs no other, of its AOR or of another one, when all are brought back', async () => {
-      const { store, here, warnings, sources, first, third, sibling, broken } = await world();
-      store.load = () => Promise.resolve([first, broken, sibling, third]);
+      const { store, here, warnings, sources, first, second, third, sibling, broken } = await world();
+      store.load = () => Promise.resolve(listed([first, broken, sibling, third], second.aor));
       expect(await here.registrar.restore()).toBe(3);
       const urisOf = ({ aor }: StoredBinding) => here.registrar.bindings(aor).map(({ contactUri }) => contactUri);
       expect([first, sibling, third].map(urisOf)).toEqual(
@@ -712,6 +723,138 @@ describe('restart and other nodes', () => {
     expect(here.registrar.bindings(BOB)).toEqual([]);
   });
 
+  test('what the store has in the list of another address is not taken', async () => {
+    const { store, kept, letRead } = await slowStore(2, 'a');
+    letRead();
+    const [one, other] = kept as [StoredBinding, StoredBinding];
+    store.load = () =>
+      Promise.resolve([
+        { aor: one.aor, bindings: [one, other] },
+        { aor: other.aor, bindings: undefined },
+      ]);
+    const warnings: unknown[] = [];
+    const log = { ...silentLog, warn: (_event: string, fields?: object) => warnings.push(fields) };
+    const here = registrarWorld({ store, node: 'a', log });
+    expect(await here.registrar.restore()).toBe(1);
+    expect([one, other].map(({ aor }) => here.registrar.bindings(aor).length)).toEqual([1, 0]);
+    expect(warnings).toEqual([
+      { aor: one.aor, error: 'a binding of another address-of-record' },
+      { aor: other.aor, error: 'bindings that are no list in JSON' },
+    ]);
+  });
+
+  describe.each(['when the store is read', 'when another node tells of it'])(
+    'a binding that lasts and cannot be read here, %s,',
+    (when) => {
+      async function world(changes: object = {}) {
+        const { store, kept, letRead } = await slowStore(1, 'b');
+        const [known] = kept as [StoredBinding];
+        const later = { ...known, source: null, more: 'of a later version', ...changes } as never as StoredBinding;
+        const sibling = { ...known, contactUri: 'sip:sibling@192.0.2.8', callId: 'sibling' };
+        const written: BindingChange[] = [];
+        store.write = async (all) => void written.push(...all);
+        const warnings: unknown[] = [];
+        const log = { ...silentLog, warn: (event: string) => warnings.push(event) };
+        const here = registrarWorld({ store, node: 'a', log });
+        const list = [later, sibling];
+        const tell = async () => {
+          if (when.startsWith('when another')) here.registrar.applyRemote(known.aor, list);
+          else {
+            store.load = async () => [{ aor: known.aor, bindings: list }];
+            await here.registrar.restore();
+          }
+        };
+        letRead();
+        await tell();
+        let cseq = 9;
+        const say = (fields: RegisterFields, more: Partial<RegisterAccount> = {}) =>
+          here.registrar.process(
+            register({ user: 'u0', cseq: cseq++, callId: 'own', ...fields }),
+            flowFrom('192.0.2.9', 5060),
+            { ...ACCOUNT, aor: known.aor, users: ['u0'], ...more },
+          );
+        const write = async () => {
+          here.clock.advance(1_000);
+          await here.registrar.flush();
+          return written.splice(0).at(-1)?.bindings;
+        };
+        return { here, known, later, sibling, list, say, write, warnings };
+      }
+      const OWN = { contacts: ['<sip:own@192.0.2.9>'] };
+
+      test('goes back as it came with what others of its address register, and the log hears of it once', async () => {
+        const { here, known, later, sibling, say, write, warnings } = await world();
+        say(OWN);
+        const written = (await write()) ?? [];
+        expect(written).toContainEqual(later);
+        expect(written.map(({ contactUri }) => contactUri).sort()).toEqual(
+          [known.contactUri, sibling.contactUri, 'sip:own@192.0.2.9'].sort(),
+        );
+        here.registrar.applyRemote(known.aor, written);
+        say(OWN);
+        expect(await write()).toContainEqual(later);
+        expect(warnings).toEqual(['registration-not-read']);
+      });
+
+      test.each<[string, object, RegisterFields, Partial<RegisterAccount>]>([
+        ['its phone registers here', {}, { contacts: ['<sip:bob@192.0.2.4>'] }, {}],
+        ['all of its address are taken away', {}, { contacts: ['*'], expires: 0 }, {}],
+        ['its address has one binding, and that is another', {}, OWN, { newestOnly: true }],
+        ['it does not say until when it lasts', { expiresAtWallMs: 'later' }, OWN, {}],
+      ])('is gone when %s', async (_what, changes, fields, more) => {
+        const { later, say, write } = await world(changes);
+        say(fields, more);
+        expect(await write()).not.toContainEqual(later);
+        say(OWN, more);
+        expect(await write()).not.toContainEqual(later);
+      });
+
+      test('is gone when its time is over, and when its extension is deleted', async () => {
+        const { here, known, later, say, write } = await world({ expiresAtWallMs: 0 });
+        say(OWN);
+        expect(await write()).not.toContainEqual(later);
+        const again = await world();
+        again.here.registrar.applyRemote(known.aor, [again.later]);
+        again.here.registrar.remove(known.aor);
+        expect(await again.write()).toEqual([]);
+        expect(here.registrar.bindings(known.aor)).not.toEqual([]);
+      });
+    },
+  );
+
+  test('who sends over a UDP flow is known as soon as the store is read, brought back yet or not', async () => {
+    const { store, kept, letRead } = await slowStore(20_000, 'a');
+    const flowKey = 'udp of u19999';
+    const list = kept.map((one, index) => (index === 19_999 ? { ...one, flowKey } : one));
+    store.load = async () => listed(list);
+    letRead();
+    const here = registrarWorld({ store, node: 'a' });
+    let isOver = false;
+    const restored = here.registrar.restore().then(() => {
+      isOver = true;
+    });
+    const isKnown = () => here.registrar.bindingByFlow(flowKey)?.aor === list[19_999]?.aor;
+    while (!isKnown() && !isOver) await new Promise((resolve) => setImmediate(resolve));
+    expect(isOver).toBe(false);
+    expect(here.registrar.count).toBeLessThan(20_000);
+    await restored;
+  });
+
+  test('a phone of another node is back beside one that has registered meanwhile', async () => {
+    const { store, kept, letRead } = await slowStore(1, 'b');
+    const here = registrarWorld({ store, node: 'a' });
+    const restored = here.registrar.restore();
+    const [one] = kept as [StoredBinding];
+    here.registrar.process(register({ user: 'u0', contacts: ['<sip:own@192.0.2.9>'] }), flowFrom('192.0.2.9', 5060), {
+      ...ACCOUNT,
+      aor: one.aor,
+      users: ['u0'],
+    });
+    letRead();
+    await restored;
+    expect(here.uris(one.aor).sort()).toEqual([one.contactUri, 'sip:own@192.0.2.9'].sort());
+  });
+
   test('what was taken away elsewhere and cannot be read costs nothing beside it', async () => {
     const { store, kept, letRead } = await slowStore(1, 'b');
     letRead();
@@ -732,7 +875,7 @@ describe('restart and other nodes', () => {
   test('the listener hears of each that is read, and of each that is back', async () => {
     const { store, kept, letRead } = await slowStore(3, 'b');
     const [first, second, third] = kept as [StoredBinding, StoredBinding, StoredBinding];
-    store.load = () => Promise.resolve([first, { ...second, expiresAtWallMs: 0 }, third]);
+    store.load = () => Promise.resolve(listed([first, { ...second, expiresAtWallMs: 0 }, third]));
     letRead();
     const heard: string[] = [];
     const listener = {
@@ -770,7 +913,7 @@ describe('restart and other nodes', () => {
     const other = registrarWorld({ store, node: 'b' });
     other.send({ contacts: ['<sip:bob@10.0.0.7;transport=tcp>'] }, flowFrom('198.51.100.7', 1, 'tcp'));
     await other.registrar.flush();
-    const written = [...(await store.load())];
+    const written = await bindingsIn(store);
     const unread = new MemoryBindingStore();
     unread.load = () => Promise.reject(new Error('unreachable'));
     const here = registrarWorld({ store: unread, node: 'a' });

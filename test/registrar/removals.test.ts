@@ -56,7 +56,7 @@ function cluster(names: readonly string[]) {
   const worlds = names.map((node) => {
     const store = {
       isShared: true,
-      load: async () => [...kept.values()].flatMap(({ bindings }) => bindings),
+      load: async () => [...kept.values()],
       write: async (changes: readonly BindingChange[]) => {
         for (const change of changes) {
           kept.set(change.aor, change);

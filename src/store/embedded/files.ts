@@ -6,7 +6,7 @@ import type { AddressClaim } from '../../provisioning/directory/precedence.ts';
 import type { CommitResult, ProvisionedState, ProvisioningCommit } from '../../provisioning/directory/store.ts';
 import type { Extension, Tenant } from '../../provisioning/tenants/schema.ts';
 import type { TrunkSettings } from '../../provisioning/trunk-settings/schema.ts';
-import type { BindingChange, StoredBinding } from '../../registrar/ports.ts';
+import type { BindingChange, KeptBindings } from '../../registrar/ports.ts';
 import type { TallyAddition, TallyTotal } from '../../trunks/tallies.ts';
 import { Sealer } from '../sealer.ts';
 import { LiveFile } from './live-file.ts';
@@ -54,7 +54,7 @@ export interface FileOperations {
   putWebhook(webhook: Webhook): void;
   deleteWebhook(id: string): void;
   nonceSecret(): Uint8Array;
-  loadBindings(): StoredBinding[];
+  loadBindings(): KeptBindings[];
   writeBindings(changes: readonly BindingChange[]): void;
   signIns(): string[];
   addSignIns(pairs: readonly string[]): void;

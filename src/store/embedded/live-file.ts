@@ -5,7 +5,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { CallChanges, Fate, KeptCalls, SaidCall } from '../../call/index.ts';
 import type { AddressClaim } from '../../provisioning/directory/precedence.ts';
-import type { BindingChange, StoredBinding } from '../../registrar/ports.ts';
+import type { BindingChange, KeptBindings, StoredBinding } from '../../registrar/ports.ts';
 import type { TallyAddition, TallyTotal } from '../../trunks/tallies.ts';
 import { listIn } from '../list-in.ts';
 import { KEEP_FATES_MS, MAX_OVER_CALLS, MAX_SIGN_INS } from '../stores.ts';
@@ -36,14 +36,9 @@ export class LiveFile {
     this.#database.prepare('DELETE FROM binding WHERE expires_at_ms < ?').run(wallMs - KEEP_EXPIRED_MS);
   }
 
-  loadBindings(): StoredBinding[] {
-    const bindings: StoredBinding[] = [];
-    for (const row of this.#database.prepare('SELECT aor, document FROM binding ORDER BY place').iterate()) {
-      // What is no list is told of by who reads them, as a binding that lacks all but its address.
-      const unread = { aor: String(row['aor']) } as StoredBinding;
-      bindings.push(...(listIn<StoredBinding>(String(row['document'])) ?? [unread]));
-    }
-    return bindings;
+  loadBindings(): KeptBindings[] {
+    const rows = this.#database.prepare('SELECT aor, document FROM binding ORDER BY place').all();
+    return rows.map(({ aor, document }) => ({ aor: String(aor), bindings: listIn<StoredBinding>(String(document)) }));
   }
 
   writeBindings(changes: readonly BindingChange[]): void {

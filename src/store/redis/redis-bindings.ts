@@ -4,7 +4,7 @@
  */
 import type { Log } from '../../base/log.ts';
 import type { Clock } from '../../base/scheduler.ts';
-import type { BindingChange, StoredBinding, StoredRemoval } from '../../registrar/ports.ts';
+import type { BindingChange, KeptBindings, StoredBinding, StoredRemoval } from '../../registrar/ports.ts';
 import { listIn } from '../list-in.ts';
 import type { SharedBindingStore } from '../stores.ts';
 import { fieldOf, type StreamEntry } from './events.ts';
@@ -47,17 +47,15 @@ export class RedisBindings implements SharedBindingStore {
     this.#options = options;
   }
 
-  async load(): Promise<Iterable<StoredBinding>> {
+  async load(): Promise<Iterable<KeptBindings>> {
     const sequence = await this.#readSequence();
-    const bindings: StoredBinding[] = [];
-    const known = new Set<string>();
-    await this.#scan((aor, found) => {
-      known.add(aor);
-      bindings.push(...(found ?? []));
-    });
-    this.#known = known;
+    // An entry may come twice while the hash grows: the last one counts.
+    const kept = new Map<string, KeptBindings>();
+    // Whoever takes them tells of those that cannot be read.
+    await this.#scan((aor, bindings) => void kept.set(aor, { aor, bindings }), false);
+    this.#known = new Set(kept.keys());
     this.#sequence = sequence;
-    return bindings;
+    return kept.values();
   }
 
   async write(changes: readonly BindingChange[]): Promise<void> {
@@ -173,8 +171,8 @@ export class RedisBindings implements SharedBindingStore {
     }
   }
 
-  #scan(onAor: (aor: string, bindings: readonly StoredBinding[] | undefined) => void): Promise<void> {
-    return this.#scanLists<StoredBinding>('bindings', this.#options.keys.bindings, onAor);
+  #scan(onAor: (aor: string, bindings: readonly StoredBinding[] | undefined) => void, isTold = true): Promise<void> {
+    return this.#scanLists<StoredBinding>('bindings', this.#options.keys.bindings, onAor, isTold);
   }
 
   async #removals(): Promise<ReadonlyMap<string, readonly StoredRemoval[]>> {
@@ -186,24 +184,29 @@ export class RedisBindings implements SharedBindingStore {
   }
 
   /** @param onAor undefined: its list cannot be read */
-  async #scanLists<T>(kind: Kind, key: string, onAor: (aor: string, list: readonly T[] | undefined) => void) {
+  async #scanLists<T>(
+    kind: Kind,
+    key: string,
+    onAor: (aor: string, list: readonly T[] | undefined) => void,
+    isTold = true,
+  ) {
     const gone = new Set(this.#unread[kind]);
     await scanHash(this.#options.link, key, (aor, document) => {
       gone.delete(aor);
-      onAor(aor, this.#listOf<T>(kind, aor, document));
+      onAor(aor, this.#listOf<T>(kind, aor, document, isTold));
     });
     for (const aor of gone) this.#unread[kind].delete(aor);
   }
 
   /** Undefined: it cannot be read, which costs no other address, and which the log hears once. */
-  #listOf<T>(kind: Kind, aor: string, document: Buffer | null | undefined): readonly T[] | undefined {
+  #listOf<T>(kind: Kind, aor: string, document: Buffer | null | undefined, isTold = true): readonly T[] | undefined {
     const list = document == null ? [] : listIn<T>(String(document));
     const unread = this.#unread[kind];
     if (list !== undefined) {
       unread.delete(aor);
       return list;
     }
-    if (!unread.has(aor))
+    if (isTold && !unread.has(aor))
       this.#options.log.warn('registration-not-read', { aor, error: `${kind} that are no list in JSON` });
     unread.add(aor);
     return undefined;

@@ -60,7 +60,12 @@ describe('files', () => {
     const again = await open(folder);
     onTestFinished(() => again.close());
     const read = [...(await again.bindings.load())];
-    expect(read).toEqual([binding('101@acme'), { aor: '102@acme' }, { aor: '103@acme' }, binding('104@acme')]);
+    expect(read).toEqual([
+      { aor: '101@acme', bindings: [binding('101@acme')] },
+      { aor: '102@acme', bindings: undefined },
+      { aor: '103@acme', bindings: undefined },
+      { aor: '104@acme', bindings: [binding('104@acme')] },
+    ]);
   });
 
   test('no secret is readable in any file', async () => {

@@ -11,6 +11,7 @@ import { freePort } from '../../kit/free-port.ts';
 import { peersSkipped } from '../../kit/peers.ts';
 import { type RedisServer, startCluster, startRedis, startSentinels } from '../../kit/redis.ts';
 import { VirtualScheduler } from '../../kit/virtual-scheduler.ts';
+import { bindingsIn } from '../../registrar/kit.ts';
 import { binding, CANARY, certificate, commitOf, tenant, trunk, webhook } from '../records.ts';
 import { eventually, type RedisWorld, redisWorld } from './world.ts';
 
@@ -88,7 +89,7 @@ describe.skipIf(peersSkipped)('when Redis fails', () => {
     await server.start();
     await eventually(() => stores.problems().length === 0);
     await stores.bindings.write(change);
-    expect([...(await stores.bindings.load())]).toEqual(change[0]?.bindings);
+    expect(await bindingsIn(stores.bindings)).toEqual(change[0]?.bindings);
   });
 
   test('SIGSTOP: a commit that was refused is not done when Redis wakes up, and the node recovers in 3 s', async () => {
