@@ -1,10 +1,11 @@
 import type { Log } from '../base/log.ts';
 import type { Scheduler, TimerTarget } from '../base/scheduler.ts';
-import type { BindingChange, BindingStore } from './ports.ts';
+import { type BindingChange, type BindingStore, OthersWroteError } from './ports.ts';
 
 const BATCH_DELAY_MS = 100;
 const MAX_BATCH = 500;
 const MAX_RETRY_MS = 5000;
+const MAX_OVERTAKEN = 10;
 
 /**
  * Writes changed bindings to the store, behind the answer to the phone.
@@ -21,6 +22,8 @@ export class BindingWriter implements TimerTarget {
   #isArmed = false;
   #writing: Promise<boolean> | undefined = undefined;
   #failures = 0;
+  /** How often in a row others wrote first. */
+  #overtaken = 0;
 
   constructor(store: BindingStore, scheduler: Scheduler, log: Log, read: (aor: string) => BindingChange) {
     this.#store = store;
@@ -74,10 +77,13 @@ export class BindingWriter implements TimerTarget {
   async #write(aors: readonly string[]): Promise<boolean> {
     try {
       await this.#store.write(aors.map(this.#read));
-      this.#failures = 0;
+      [this.#failures, this.#overtaken] = [0, 0];
       return true;
     } catch (error) {
       for (const aor of aors) this.#dirty.add(aor);
+      // What they wrote is in the lists by now.
+      if (error instanceof OthersWroteError && ++this.#overtaken < MAX_OVERTAKEN) return true;
+      this.#overtaken = 0;
       this.#failures++;
       this.#log.error('binding-store-failed', { pending: this.#dirty.size, error: String(error) });
       return false;

@@ -120,13 +120,23 @@ export interface KeptBindings {
   readonly bindings: readonly StoredBinding[] | undefined;
 }
 
+/** Other nodes have written some of the same AORs: that has been told by now, and nothing was written over it. */
+export class OthersWroteError extends Error {
+  constructor() {
+    super('other nodes have written the same addresses meanwhile');
+  }
+}
+
 /** Keeps bindings over a restart and shows them to other nodes. Written behind: no REGISTER waits for it. */
 export interface BindingStore {
   /** Several nodes write to it. */
   readonly isShared?: boolean;
   /** Every binding kept, expired ones included. */
   load(): Promise<Iterable<KeptBindings>>;
-  /** Applies changes in order; called with at most one batch at a time. A rejected batch is tried again. */
+  /**
+   * Applies changes in order; called with at most one batch at a time. A rejected batch is tried again; with {@link OthersWroteError} at once, as the
+   * lists are by then.
+   */
   write(changes: readonly BindingChange[]): Promise<void>;
 }
 

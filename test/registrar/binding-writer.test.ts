@@ -2,23 +2,29 @@ import { expect, test } from 'vitest';
 import { silentLog } from '../../src/base/log.ts';
 import { BindingWriter } from '../../src/registrar/binding-writer.ts';
 import type { BindingChange } from '../../src/registrar/index.ts';
+import { OthersWroteError } from '../../src/registrar/ports.ts';
 import { VirtualScheduler } from '../kit/virtual-scheduler.ts';
 
 function world() {
   const clock = new VirtualScheduler();
   const batches: string[][] = [];
-  const state = { fails: false, inFlight: 0, mostInFlight: 0 };
+  const state = { fails: false, overtaken: 0, inFlight: 0, mostInFlight: 0 };
+  const logged: string[] = [];
   const store = {
     load: async () => [],
     write: async (changes: readonly BindingChange[]) => {
       state.mostInFlight = Math.max(state.mostInFlight, ++state.inFlight);
       await Promise.resolve();
       state.inFlight--;
+      if (state.overtaken-- > 0) throw new OthersWroteError();
       if (state.fails) throw new Error('disk full');
       batches.push(changes.map(({ aor }) => aor));
     },
   };
-  const writer = new BindingWriter(store, clock, silentLog, (aor) => ({ aor, bindings: [] }));
+  const writer = new BindingWriter(store, clock, { ...silentLog, error: (event) => logged.push(event) }, (aor) => ({
+    aor,
+    bindings: [],
+  }));
   /** Lets time pass, and what hangs on promises happen. */
   const pass = async (ms: number): Promise<void> => {
     for (let step = 0; step < ms; step += 100) {
@@ -26,7 +32,7 @@ function world() {
       for (let turn = 0; turn < 5; turn++) await Promise.resolve();
     }
   };
-  return { batches, state, writer, pass };
+  return { batches, logged, state, writer, pass };
 }
 
 test('changes are written in one batch, an AOR once', async () => {
@@ -67,4 +73,20 @@ test('flush writes all at once, and says when the store refused', async () => {
   writer.changed('b');
   expect(await writer.flush()).toBe(false);
   expect(writer.pendingCount).toBe(1);
+});
+
+test('where others wrote first it writes once more at once, which is no failure; what goes on so is one', async () => {
+  const { batches, logged, state, writer, pass } = world();
+  state.overtaken = 3;
+  writer.changed('a');
+  await pass(400);
+  expect([batches, logged]).toEqual([[['a']], []]);
+  state.overtaken = 2;
+  writer.changed('b');
+  expect(await writer.flush()).toBe(true);
+  expect(batches).toEqual([['a'], ['b']]);
+  state.overtaken = 100;
+  writer.changed('c');
+  expect(await writer.flush()).toBe(false);
+  expect(logged).toEqual(['binding-store-failed']);
 });

@@ -7,14 +7,14 @@ export const SCHEMA = 1;
  *
  * | name | what |
  * |---|---|
- * | `meta` | hash: `schema`, `id` of the store, `version` of the provisioning, `commit` (that and the token of its last change), `place` (last one given), `bindings`, `tallies`, `records` (sequences), `records-token` (of the last write of those), `key-check`, `nonce-secret` |
+ * | `meta` | hash: `schema`, `id` of the store, `version` of the provisioning, `commit` (that and the token of its last change), `place` (last one given), `bindings`, `tallies`, `records` (sequences), `bindings-token`, `tallies-token`, `records-token` (of the last write of each), `key-check`, `nonce-secret` |
  * | `tenants`, `trunks`, `certificates` | hash: name → sealed document; `…:order`: sorted set, in the order first written |
  * | `events` | stream, id = version: what each commit changed |
  * | `bindings` | hash: AOR → JSON; `bindings:expiry`: sorted set by time of expiry; `bindings:events`: stream, id = sequence; `bindings:removed`: hash: AOR → JSON of what was taken away |
  * | `sign-ins` | sorted set by time: user and address |
  * | `trunk-addresses` | sorted set by since when: trunk and address that its names resolve to |
  * | `tokens`, `users`, `webhooks` | hash: id → sealed document |
- * | `tallies` | hash: count of a period → total; `tallies:order`: sorted set by sequence of the last change; `tallies:ends`: sorted set by when it is needed no longer; `tallies:batches`: hash: node and process → number of the last batch it has added, and when |
+ * | `tallies` | hash: count of a period → total; `tallies:order`: sorted set by sequence of the last change; `tallies:ends`: sorted set by when it is needed no longer; `tallies:batches`: hash: node and process → number of the last batch it has added, and when; `tallies:tokens`: hash: sequence → token, of the last 1,000 writes |
  * | `messages` | hash: id → JSON with a sealed document; `messages:due`, `:created`, `:listed`, `:listed:TENANT`, `:waiting:TENANT/NUMBER`, `:heard`: sorted sets by time; `:remote`: hash: id at WhatsApp → id |
  * | `calls:NODE` | hash: id → JSON of a call of that node that rings or is answered; `calls:NODE:taken`: set: ids of those that others have taken from it; `calls:alive`: hash: node → when it last wrote, and as which process; `calls:whole`: hash: process → until when all that it had is here; `calls:over`: sorted set by time: ended calls that another process had begun; `calls:order`: hash: `NODE process` → its process, the generation of that, how often it has asked, and for calls of others; `NODE gone` → since when it was not there, until it is forgotten |
  * | `lease:NAME` | hash with expiry: `holder`, `fence`; `fences`: hash: name → last fence given |
@@ -42,6 +42,7 @@ export class Keys {
   readonly tallyOrder: string;
   readonly tallyEnds: string;
   readonly tallyBatches: string;
+  readonly tallyTokens: string;
   readonly tokens: string;
   readonly users: string;
   readonly webhooks: string;
@@ -76,6 +77,7 @@ export class Keys {
     this.tallyOrder = this.named('tallies:order');
     this.tallyEnds = this.named('tallies:ends');
     this.tallyBatches = this.named('tallies:batches');
+    this.tallyTokens = this.named('tallies:tokens');
     this.tokens = this.named('tokens');
     this.users = this.named('users');
     this.webhooks = this.named('webhooks');

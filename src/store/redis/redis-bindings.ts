@@ -1,16 +1,25 @@
 /**
  * Bindings in Redis. Every write has a sequence number and names its AORs in a stream; a node that sees the number grow reads the entries
- * in between and tells the registrar about the AORs that other nodes wrote. When entries are missing it tells about all.
+ * in between and tells the registrar about the AORs that other nodes wrote. When entries are missing it tells about all. What others have written
+ * since it read last it does not write over: it reads that first.
  */
+import { randomUUID } from 'node:crypto';
 import type { Log } from '../../base/log.ts';
 import type { Clock } from '../../base/scheduler.ts';
-import type { BindingChange, KeptBindings, StoredBinding, StoredRemoval } from '../../registrar/ports.ts';
+import {
+  type BindingChange,
+  type KeptBindings,
+  OthersWroteError,
+  type StoredBinding,
+  type StoredRemoval,
+} from '../../registrar/ports.ts';
 import { listIn } from '../list-in.ts';
 import type { SharedBindingStore } from '../stores.ts';
 import { fieldOf, type StreamEntry } from './events.ts';
 import type { Keys } from './keys.ts';
 import type { RedisLink } from './link.ts';
 import { WRITE_BINDINGS } from './scripts.ts';
+import { isSamePlace, isSameToken, type WritePlace, writePlaceOf } from './watch.ts';
 
 /** Entries that ended this long ago are of phones that went away while no node ran. */
 const KEEP_EXPIRED_MS = 86_400_000;
@@ -40,7 +49,7 @@ export class RedisBindings implements SharedBindingStore {
   /** AORs whose list of a kind cannot be read, which the log has heard. */
   readonly #unread: Readonly<Record<Kind, Set<string>>> = { bindings: new Set(), removals: new Set() };
   /** Up to here everything was told; undefined until Redis has been asked once. */
-  #sequence: number | undefined = undefined;
+  #at: WritePlace | undefined = undefined;
   #catchingUp: Promise<void> | undefined = undefined;
 
   constructor(options: RedisBindingsOptions) {
@@ -48,13 +57,13 @@ export class RedisBindings implements SharedBindingStore {
   }
 
   async load(): Promise<Iterable<KeptBindings>> {
-    const sequence = await this.#readSequence();
+    const place = await this.#readPlace();
     // An entry may come twice while the hash grows: the last one counts.
     const kept = new Map<string, KeptBindings>();
     // Whoever takes them tells of those that cannot be read.
     await this.#scan((aor, bindings) => void kept.set(aor, { aor, bindings }), false);
     this.#known = new Set(kept.keys());
-    this.#sequence = sequence;
+    this.#at = place;
     return kept.values();
   }
 
@@ -67,6 +76,9 @@ export class RedisBindings implements SharedBindingStore {
       node,
       JSON.stringify([...last.keys()]),
       clock.wallMs() - KEEP_EXPIRED_MS,
+      randomUUID(),
+      this.#at?.sequence ?? '',
+      this.#at?.token ?? '',
     ];
     for (const [aor, { bindings, removals = [] }] of last) {
       const ends = [
@@ -77,7 +89,13 @@ export class RedisBindings implements SharedBindingStore {
       this.#known.add(aor);
     }
     const written = [keys.bindings, keys.bindingExpiry, keys.bindingEvents, keys.bindingRemovals];
-    await link.run(WRITE_BINDINGS, [keys.meta, ...written], args);
+    try {
+      await link.run(WRITE_BINDINGS, [keys.meta, ...written], args);
+    } catch (error) {
+      if (!String((error as Error).message).startsWith('BEHIND')) throw error;
+      await this.#catchUpNow();
+      throw new OthersWroteError();
+    }
   }
 
   onRemoteChange(listener: Listener): () => void {
@@ -85,11 +103,11 @@ export class RedisBindings implements SharedBindingStore {
     return () => this.#listeners.delete(listener);
   }
 
-  /** Redis says that this is the sequence number now. */
-  seen(sequence: number): void {
-    this.#sequence ??= sequence;
-    if (sequence === this.#sequence || this.#catchingUp !== undefined) return;
-    this.#catchingUp = this.#catchUp(sequence)
+  /** Redis says that this is the last write now. */
+  seen(place: WritePlace): void {
+    this.#at ??= place;
+    if (isSamePlace(place, this.#at) || this.#catchingUp !== undefined) return;
+    this.#catchingUp = this.#catchUp(place)
       .catch((error: Error) => this.#options.log.warn('bindings-not-read', { error: error.message }))
       .finally(() => {
         this.#catchingUp = undefined;
@@ -100,20 +118,18 @@ export class RedisBindings implements SharedBindingStore {
     this.#listeners.clear();
   }
 
-  async #catchUp(target: number): Promise<void> {
-    const { link, keys, node } = this.#options;
+  async #catchUpNow(): Promise<void> {
+    await this.#catchingUp;
+    await this.#catchUp(await this.#readPlace());
+  }
+
+  async #catchUp(target: WritePlace): Promise<void> {
+    const { node } = this.#options;
     for (;;) {
-      const from = this.#sequence ?? 0;
-      if (from === target) return;
-      const entries = (await link.command(
-        'XRANGE',
-        keys.bindingEvents,
-        `${from + 1}-0`,
-        `${target}-0`,
-        'COUNT',
-        ENTRIES_PER_READ,
-      )) as StreamEntry[];
-      if (from > target || String(entries[0]?.[0]) !== `${from + 1}-0`) {
+      const at = this.#at ?? { sequence: 0, token: '' };
+      if (isSamePlace(at, target)) return;
+      const entries = await this.#entriesSince(at, target.sequence);
+      if (entries === undefined) {
         await this.#resync();
         return;
       }
@@ -124,12 +140,34 @@ export class RedisBindings implements SharedBindingStore {
         return;
       }
       await this.#tellOf([...new Set(named.flatMap((aors) => aors ?? []))]);
-      this.#sequence = from + entries.length;
+      const sequence = at.sequence + entries.length;
+      const last = entries.at(-1);
+      this.#at =
+        sequence === target.sequence ? target : { sequence, token: last === undefined ? '' : fieldOf(last, 'token') };
     }
   }
 
+  /** Some of the writes since one. Undefined: those are not all, or it is not the one of its number any more. */
+  async #entriesSince({ sequence, token }: WritePlace, until: number): Promise<readonly StreamEntry[] | undefined> {
+    if (sequence >= until) return undefined;
+    const { link, keys } = this.#options;
+    const entries = (await link.command(
+      'XRANGE',
+      keys.bindingEvents,
+      `${sequence}-0`,
+      `${until}-0`,
+      'COUNT',
+      ENTRIES_PER_READ,
+    )) as StreamEntry[];
+    const [first] = entries;
+    const isThere = String(first?.[0]) === `${sequence}-0`;
+    if (first !== undefined && isThere && !isSameToken(fieldOf(first, 'token'), token)) return undefined;
+    const since = isThere ? entries.slice(1) : entries;
+    return String(since[0]?.[0]) === `${sequence + 1}-0` ? since : undefined;
+  }
+
   async #resync(): Promise<void> {
-    const sequence = await this.#readSequence();
+    const place = await this.#readPlace();
     const gone = this.#known;
     const known = new Set<string>();
     const removals = await this.#removals();
@@ -140,13 +178,19 @@ export class RedisBindings implements SharedBindingStore {
     });
     for (const aor of gone) this.#tell(aor, [], removals.get(aor));
     this.#known = known;
-    this.#sequence = sequence;
+    this.#at = place;
     this.#options.log.info('bindings-resynced', { aors: known.size });
   }
 
-  async #readSequence(): Promise<number> {
+  async #readPlace(): Promise<WritePlace> {
     const { link, keys } = this.#options;
-    return Number(await link.command('HGET', keys.meta, 'bindings'));
+    const [sequence, token] = (await link.command(
+      'HMGET',
+      keys.meta,
+      'bindings',
+      'bindings-token',
+    )) as (Buffer | null)[];
+    return writePlaceOf(sequence, token);
   }
 
   async #tellOf(aors: readonly string[]): Promise<void> {

@@ -97,17 +97,45 @@ return 0
 
 /**
  * KEYS meta, bindings, their expiry, their events, what was taken away; ARGV id, channel, node, AORs as JSON, time before which what expired
- * is dropped, then AOR, expiry, document of each change (empty: none any more), and what was taken away of it (empty: as it is).
+ * is dropped, token of this write, sequence and token of the last write that the node has read (empty: none), then AOR, expiry, document of each
+ * change (empty: none any more), and what was taken away of it (empty: as it is). Writes nothing where another node has written one of these
+ * AORs since, or nobody can tell.
  */
 export const WRITE_BINDINGS = script(`
 if redis.call('HGET', KEYS[1], 'id') ~= ARGV[1] then return redis.error_reply('REPLACED the store is another one') end
+local last = redis.call('HMGET', KEYS[1], 'bindings', 'bindings-token')
+local behind = redis.error_reply('BEHIND others have written since')
+if ARGV[7] ~= '' and (last[1] ~= ARGV[7] or (last[2] or '') ~= ARGV[8]) then
+  local known, now = tonumber(ARGV[7]), tonumber(last[1] or '0')
+  if known > now or now - known > 500 then return behind end
+  local own = {}
+  for i = 9, #ARGV, 4 do own[ARGV[i]] = true end
+  local entries = redis.call('XRANGE', KEYS[4], string.format('%.0f-0', known), '+')
+  local since = 0
+  for _, entry in ipairs(entries) do
+    local fields = entry[2]
+    if tonumber(string.match(entry[1], '^%d+')) == known then
+      if fields[6] and ARGV[8] ~= '' and fields[6] ~= ARGV[8] then return behind end
+    else
+      since = since + 1
+      if fields[2] ~= ARGV[3] then
+        local isRead, aors = pcall(cjson.decode, fields[4])
+        if not isRead or type(aors) ~= 'table' then return behind end
+        for _, aor in ipairs(aors) do
+          if own[aor] then return behind end
+        end
+      end
+    end
+  end
+  if since ~= now - known then return behind end
+end
 local gone = redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', '(' .. ARGV[5], 'LIMIT', 0, 100)
 for _, aor in ipairs(gone) do
   redis.call('HDEL', KEYS[2], aor)
   redis.call('HDEL', KEYS[5], aor)
   redis.call('ZREM', KEYS[3], aor)
 end
-for i = 6, #ARGV, 4 do
+for i = 9, #ARGV, 4 do
   if ARGV[i + 3] ~= '' then redis.call('HSET', KEYS[5], ARGV[i], ARGV[i + 3]) end
   if ARGV[i + 2] == '' then redis.call('HDEL', KEYS[2], ARGV[i])
   else redis.call('HSET', KEYS[2], ARGV[i], ARGV[i + 2]) end
@@ -115,19 +143,21 @@ for i = 6, #ARGV, 4 do
   else redis.call('ZADD', KEYS[3], ARGV[i + 1], ARGV[i]) end
 end
 local sequence = redis.call('HINCRBY', KEYS[1], 'bindings', 1)
-redis.call('XADD', KEYS[4], 'MAXLEN', '~', 10000, sequence .. '-0', 'node', ARGV[3], 'aors', ARGV[4])
+redis.call('HSET', KEYS[1], 'bindings-token', ARGV[6])
+redis.call('XADD', KEYS[4], 'MAXLEN', '~', 10000, sequence .. '-0', 'node', ARGV[3], 'aors', ARGV[4], 'token', ARGV[6])
 redis.call('PUBLISH', ARGV[2], 'bindings')
 return sequence
 `);
 
 /**
- * KEYS meta; ARGV id, schema, key-check, nonce-secret, version, place, sequence of bindings, token of the records, channel. 1: this is the store
+ * KEYS meta; ARGV id, schema, key-check, nonce-secret, version, place, sequence of bindings, token of the last write, channel. 1: this is the store
  * from now on.
  */
 export const FINISH_RESTORE = script(`
 if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
 redis.call('HSET', KEYS[1], 'id', ARGV[1], 'schema', ARGV[2], 'key-check', ARGV[3], 'nonce-secret', ARGV[4],
-  'version', ARGV[5], 'place', ARGV[6], 'bindings', ARGV[7], 'records-token', ARGV[8])
+  'version', ARGV[5], 'place', ARGV[6], 'bindings', ARGV[7], 'records-token', ARGV[8],
+  'bindings-token', ARGV[8], 'tallies-token', ARGV[8])
 redis.call('PUBLISH', ARGV[9], 'provisioning')
 return 1
 `);
@@ -182,8 +212,8 @@ return 1
 `);
 
 /**
- * KEYS meta, counts, their order of change, their ends, last batch by process; ARGV id, channel, process, number of its batch, then key,
- * addition, total that the node knows, end of each. A batch that the process has added, or one before that, is not added again, whenever it
+ * KEYS meta, counts, their order of change, their ends, last batch by process, tokens of the last writes; ARGV id, channel, process, number of its
+ * batch, token of this write, then key, addition, total that the node knows, end of each. A batch that the process has added, or one before that, is not added again, whenever it
  * comes: what was sent before Redis froze, or over a connection that was given up, may run after what followed it. What is over by Redis's
  * clock is dropped, and processes that have added nothing for an hour are forgotten. Answers the totals; a count that this store has lost
  * goes on from what the node knows. Three days after the last write, when every count is over, nothing is left.
@@ -208,7 +238,7 @@ end
 if isNew then redis.call('HSET', KEYS[5], ARGV[3], string.format('%s %.0f', ARGV[4], nowMs)) end
 local sequence = redis.call('HINCRBY', KEYS[1], 'tallies', 1)
 local totals = {}
-for i = 5, #ARGV, 4 do
+for i = 6, #ARGV, 4 do
   local total = tonumber(redis.call('HGET', KEYS[2], ARGV[i]) or '0')
   if isNew then total = math.max(total, tonumber(ARGV[i + 2])) + tonumber(ARGV[i + 1]) end
   local text = string.format('%.0f', total)
@@ -217,7 +247,10 @@ for i = 5, #ARGV, 4 do
   redis.call('ZADD', KEYS[4], ARGV[i + 3], ARGV[i])
   totals[#totals + 1] = text
 end
-for i = 2, 5 do redis.call('PEXPIRE', KEYS[i], 259200000) end
+redis.call('HSET', KEYS[1], 'tallies-token', ARGV[5])
+redis.call('HSET', KEYS[6], sequence, ARGV[5])
+redis.call('HDEL', KEYS[6], sequence - 1000)
+for i = 2, 6 do redis.call('PEXPIRE', KEYS[i], 259200000) end
 redis.call('PUBLISH', ARGV[2], 'tallies')
 return totals
 `);

@@ -10,14 +10,37 @@ const MAX_FAILURES = 2;
 /** A connection that has not answered for this many polls is dropped: its other end may be gone, or be no master any more. */
 const RECONNECT_AFTER_FAILURES = 4;
 
+/**
+ * The last write of a kind. The token, empty where a node of before has written, tells it from another one of the same number, as a Redis has that has
+ * lost some and had others since.
+ */
+export interface WritePlace {
+  readonly sequence: number;
+  readonly token: string;
+}
+
+/** Whether one may be the other. */
+export function isSamePlace(one: WritePlace, other: WritePlace): boolean {
+  return one.sequence === other.sequence && isSameToken(one.token, other.token);
+}
+
+export function isSameToken(one: string, other: string): boolean {
+  return one === other || one === '' || other === '';
+}
+
+/** Of what Redis has in its two fields. */
+export function writePlaceOf(sequence: Buffer | null | undefined, token: Buffer | null | undefined): WritePlace {
+  return { sequence: Number(sequence), token: String(token ?? '') };
+}
+
 /** What Redis says. */
 export interface WatchAnswer {
   /** Undefined: there is no store in it. */
   readonly id: string | undefined;
   /** Of the provisioning. */
   readonly place: StorePlace;
-  readonly bindings: number;
-  readonly tallies: number;
+  readonly bindings: WritePlace;
+  readonly tallies: WritePlace;
   /**
    * Of tokens, users and webhooks: how many writes there were, and the token of the last, of which older nodes write none. Another text after
    * each write, in a Redis too that has lost some and had as many since, or was filled from a copy.
@@ -100,6 +123,8 @@ export class Watch {
         'commit',
         'records',
         'records-token',
+        'bindings-token',
+        'tallies-token',
       )) as (Buffer | null)[];
       for (const link of links) link.mustBeReady();
     } catch (error) {
@@ -112,12 +137,12 @@ export class Watch {
       this.#isReachable = true;
       this.#options.log.info('store-reachable');
     }
-    const [id, version, bindings, schema, tallies, commit, records, recordsToken] = answer;
+    const [id, version, bindings, schema, tallies, commit, records, recordsToken, bindingsToken, talliesToken] = answer;
     onAnswer({
       id: id == null ? undefined : String(id),
       place: placeOf(version, commit),
-      bindings: Number(bindings),
-      tallies: Number(tallies),
+      bindings: writePlaceOf(bindings, bindingsToken),
+      tallies: writePlaceOf(tallies, talliesToken),
       records: `${Number(records)} ${recordsToken ?? ''}`,
       schema: Number(schema),
       askedAtMs,

@@ -1,10 +1,10 @@
 import type { Redis } from 'ioredis';
 import { describe, expect, test } from 'vitest';
-import type { StoredBinding, StoredRemoval } from '../../../src/registrar/ports.ts';
+import { OthersWroteError, type StoredBinding, type StoredRemoval } from '../../../src/registrar/ports.ts';
 import type { Stores } from '../../../src/store/index.ts';
 import { peersSkipped } from '../../kit/peers.ts';
 import { binding } from '../records.ts';
-import { eventually, onTwoNodes, type TwoNodes } from './world.ts';
+import { deaf, eventually, losable, onTwoNodes, type TwoNodes } from './world.ts';
 
 describe.skipIf(peersSkipped)('bindings of several nodes on one Redis', () => {
   let a: Stores;
@@ -58,6 +58,8 @@ describe.skipIf(peersSkipped)('bindings of several nodes on one Redis', () => {
     await admin.multi().del(key('bindings:events')).hincrby(key('meta'), 'bindings', 5000).exec();
     await eventually(() => told.has('101@acme'));
     expect(told.get('101@acme')).toHaveLength(1);
+    // After the gap it reads first what others may have written.
+    await a.bindings.load();
     const old = { ...removal, untilWallMs: Date.UTC(2026, 9, 1) };
     await a.bindings.write([{ aor: '102@acme', bindings: [], removals: [old] }]);
     await a.bindings.write([{ aor: '103@acme', bindings: [] }]);
@@ -162,6 +164,53 @@ describe.skipIf(peersSkipped)('bindings of several nodes on one Redis', () => {
         ['102@acme', undefined],
         ['103@acme', 1],
       ]);
+    });
+  });
+
+  describe('a node that has not heard yet what another wrote', () => {
+    const of = (node: string, user: string) => binding('101@acme', { node, contactUri: `sip:${user}@192.0.2.9` });
+    const kept = async () => {
+      const list = JSON.parse((await admin.hget(key('bindings'), '101@acme')) ?? '[]') as StoredBinding[];
+      return list.map(({ contactUri }) => contactUri);
+    };
+
+    test('does not write over it, hears of it first, and writes then', async () => {
+      await b.bindings.load();
+      const heard: (readonly string[])[] = [];
+      b.bindings.onRemoteChange?.((_aor, bindings = []) => heard.push(bindings.map(({ contactUri }) => contactUri)));
+      deaf(b.bindings);
+      await a.bindings.write([{ aor: '101@acme', bindings: [of('node-a', 'one')] }]);
+      await expect(b.bindings.write([{ aor: '101@acme', bindings: [of('node-b', 'two')] }])).rejects.toThrow(
+        OthersWroteError,
+      );
+      expect([await kept(), heard]).toEqual([['sip:one@192.0.2.9'], [['sip:one@192.0.2.9']]]);
+      await b.bindings.write([{ aor: '101@acme', bindings: [of('node-a', 'one'), of('node-b', 'two')] }]);
+      expect(await kept()).toEqual(['sip:one@192.0.2.9', 'sip:two@192.0.2.9']);
+    });
+
+    test('writes other addresses all the same, and its own again', async () => {
+      await b.bindings.load();
+      deaf(b.bindings);
+      await a.bindings.write([{ aor: '102@acme', bindings: [binding('102@acme', { node: 'node-a' })] }]);
+      for (const user of ['one', 'two']) await b.bindings.write([{ aor: '101@acme', bindings: [of('node-b', user)] }]);
+      expect(await kept()).toEqual(['sip:two@192.0.2.9']);
+    });
+
+    test('hears of one that has the number of one that Redis has lost', async () => {
+      await a.bindings.write([{ aor: '101@acme', bindings: [of('node-a', 'one')] }]);
+      await b.bindings.load();
+      const told = new Map<string, number>();
+      b.bindings.onRemoteChange?.((aor, bindings = []) => told.set(aor, bindings.length));
+      const lose = await losable(admin, ['meta', 'bindings', 'bindings:expiry', 'bindings:events'].map(key));
+      await a.bindings.write([{ aor: '102@acme', bindings: [binding('102@acme', { node: 'node-a' })] }]);
+      await eventually(() => told.has('102@acme'));
+      told.clear();
+      const hears = deaf(b.bindings);
+      await lose();
+      await a.bindings.load();
+      await a.bindings.write([{ aor: '101@acme', bindings: [] }]);
+      hears();
+      await eventually(() => told.get('101@acme') === 0 && told.get('102@acme') === 0);
     });
   });
 

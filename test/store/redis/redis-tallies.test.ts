@@ -5,7 +5,9 @@ import type { Stores } from '../../../src/store/index.ts';
 import { ADD_TALLIES } from '../../../src/store/redis/scripts.ts';
 import { peersSkipped } from '../../kit/peers.ts';
 import { callsElsewhere } from '../kit.ts';
-import { eventually, onTwoNodes } from './world.ts';
+import { deaf, eventually, losable, onTwoNodes } from './world.ts';
+
+const KEYS = ['tallies', 'tallies:order', 'tallies:ends', 'tallies:batches', 'tallies:tokens'];
 
 describe.skipIf(peersSkipped)('counts of several nodes on one Redis', () => {
   let a: Stores;
@@ -27,12 +29,36 @@ describe.skipIf(peersSkipped)('counts of several nodes on one Redis', () => {
     expect(await b.tallies.add(1, add(7), 1)).toEqual([12]);
     expect(await a.tallies.add(2, add(1), 1)).toEqual([13]);
     expect(await eventually(() => told['talk 2026-11-29 tenant acme'] === 13)).toBeLessThan(1_000);
-    for (const name of ['tallies', 'tallies:order', 'tallies:ends', 'tallies:batches'])
-      expect(await admin.pttl(key(name))).toBeGreaterThan(2 * 86_400_000);
+    for (const name of KEYS) expect(await admin.pttl(key(name))).toBeGreaterThan(2 * 86_400_000);
     await b.close();
     expect(await (await opened('node-b')).tallies.load()).toEqual([
       { key: 'talk 2026-11-29 tenant acme', total: 13, untilMs: 9e12 },
     ]);
+  });
+
+  test('a node hears of a count that has the number of one that Redis has lost', async () => {
+    const told = new Set<string>();
+    b.tallies.onRemoteChange?.((totals) => {
+      for (const each of totals) told.add(each.key);
+    });
+    const add = (name: string) => [{ key: name, add: 1, known: 0, untilMs: 9e12 }];
+    await a.tallies.add(1, add('kept'), 1);
+    const lose = await losable(admin, ['meta', ...KEYS].map(key));
+    await a.tallies.add(2, add('lost'), 1);
+    await eventually(() => told.has('lost'));
+    const hears = deaf(b.tallies);
+    await lose();
+    for (const [batch, name] of ['of its number', 'later'].entries()) await a.tallies.add(3 + batch, add(name), 1);
+    hears();
+    await eventually(() => told.has('later'));
+    expect([...told]).toContain('of its number');
+  });
+
+  test('the tokens of the last thousand writes are kept', async () => {
+    await a.tallies.add(1, [{ key: 'talk', add: 1, known: 0, untilMs: 9e12 }], 1);
+    await admin.hincrby(key('meta'), 'tallies', 999);
+    await a.tallies.add(2, [{ key: 'talk', add: 1, known: 0, untilMs: 9e12 }], 1);
+    expect(await admin.hkeys(key('tallies:tokens'))).toEqual(['1001']);
   });
 
   test('calls of a killed node that go on at another count once, at every node, while the dead one is in the roster still', async () => {
@@ -71,10 +97,10 @@ describe.skipIf(peersSkipped)('counts of several nodes on one Redis', () => {
     expect(await next.tallies.add(1, add(100), 1)).toEqual([116]);
     expect(await again.tallies.add(1, add(10), 1).catch((error: Error) => error.message)).toBe('the store is closed');
     const [ended] = (await admin.hkeys(key('tallies:batches'))).filter((name) => name.startsWith('node-c/'));
-    const written = ['tallies', 'tallies:order', 'tallies:ends', 'tallies:batches'].map((name) => key(name));
+    const written = KEYS.map((name) => key(name));
     const id = await admin.hget(key('meta'), 'id');
-    const late = [id ?? '', 'channel', ended ?? '', 1, 'talk', 10, 0, 9e12];
-    expect(await admin.eval(ADD_TALLIES.text, 5, key('meta'), ...written, ...late)).toEqual(['116']);
+    const late = [id ?? '', 'channel', ended ?? '', 1, 'token', 'talk', 10, 0, 9e12];
+    expect(await admin.eval(ADD_TALLIES.text, 6, key('meta'), ...written, ...late)).toEqual(['116']);
   });
 
   test('processes that have added nothing for an hour are not remembered', async () => {

@@ -103,3 +103,26 @@ export async function eventually(check: () => boolean | Promise<boolean>, timeou
   }
   return performance.now() - startedAtMs;
 }
+
+/** A part of a node hears of nothing that others write, until it is let. */
+export function deaf(part: object): () => void {
+  const hearing = part as { seen?: (() => void) | undefined };
+  hearing.seen = () => {};
+  return () => {
+    delete hearing.seen;
+  };
+}
+
+/** What is written from now on is lost when this is called: a Redis that follows another one had not got it. */
+export async function losable(admin: Redis, keys: readonly string[]): Promise<() => Promise<void>> {
+  const before = await Promise.all(keys.map((each) => admin.dumpBuffer(each)));
+  return async () => {
+    const restored = admin.multi();
+    for (const [index, each] of keys.entries()) {
+      const dump = before[index];
+      if (dump === null || dump === undefined) restored.del(each);
+      else restored.restore(each, 0, dump, 'REPLACE');
+    }
+    await restored.exec();
+  };
+}
