@@ -31,6 +31,7 @@ export { CALL_TAGS, SERVED_EVENTS, SERVED_METHODS, SERVED_TAGS } from './capabil
 export { describeDestination } from './destination.ts';
 export type { Half, Halves } from './halves.ts';
 export type { LegState } from './leg-request.ts';
+export { familyOf } from './media.ts';
 export { type MessagePlan, relayMessage, sendMessage } from './message-relay.ts';
 export type { OtherHalf } from './other-half.ts';
 export * from './plan.ts';

@@ -36,7 +36,12 @@ function joinedTo(near: MediaEnd, far: MediaEnd): Pick<MediaQuestion, 'joins'> {
 }
 
 function mediaParty(media: NonNullable<MediaEnd['media']>, { address }: MediaEnd): MediaParty {
-  return { ...media, family: address === '' ? undefined : address.includes(':') ? 6 : 4 };
+  return { ...media, family: media.family ?? (address === '' ? undefined : familyOf(address)) };
+}
+
+/** Of an address without brackets. */
+export function familyOf(address: string): 4 | 6 {
+  return address.includes(':') ? 6 : 4;
 }
 
 /** What two legs have between them, for another process. */

@@ -68,6 +68,12 @@ export interface LegOwner {
   readonly number: string;
 }
 
+/** A party's media as it is provisioned and known. */
+export interface PartyMedia extends Omit<MediaParty, 'family'> {
+  /** Of a party behind another node: that of its own address. Absent: that of where its signalling goes. */
+  readonly family?: 4 | 6;
+}
+
 /** How one leg behaves, whichever side began it. */
 export interface LegOptions extends Omit<SendOptions, 'transactionTimeoutMs' | 'pastFlow'> {
   /** Contact header field value that this engine shows on the leg, e.g. `<sip:101@203.0.113.7:5060;ob>`. */
@@ -89,7 +95,7 @@ export interface LegOptions extends Omit<SendOptions, 'transactionTimeoutMs' | '
   /** What the party says of its identity is believed: a trusted trunk. */
   readonly assertsIdentity?: boolean;
   /** How the party's media has to be thought of; absent: its descriptions pass as they are. */
-  readonly media?: Omit<MediaParty, 'family'>;
+  readonly media?: PartyMedia;
   /** NOTIFY is promised to the peer whatever the other party can do: Teams takes no call from who does not. Default false. */
   readonly promisesNotify?: boolean | undefined;
   /** The party's own address, where its messages come from a proxy in front of this engine; for `router.plausible`, never interpreted here. */

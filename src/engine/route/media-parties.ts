@@ -1,6 +1,6 @@
 import { isPrivateAddress } from '../../base/egress.ts';
 import { formatNetwork, parseAddress } from '../../base/network.ts';
-import type { LegOptions } from '../../call/index.ts';
+import { familyOf, type LegOptions } from '../../call/index.ts';
 import type { MediaMode, MediaRelays } from '../../media/index.ts';
 import type { Tenant } from '../../provisioning/tenants/schema.ts';
 import type { Trunk } from '../../provisioning/trunk-settings/schema.ts';
@@ -17,6 +17,11 @@ export const UNKNOWN_ADDRESS = '0.0.0.0';
 const NO_CODECS: readonly string[] = [];
 /** Most parties are like this one. */
 const PLAIN: LegMedia = { mode: 'auto', behindNat: false, codecs: NO_CODECS, withoutRelay: 'refuse' };
+
+/** The same of a party that is reached through the node that it registered at: media goes to itself. */
+export function mediaThroughNode(media: LegMedia, { target, source }: Binding<Flow>): LegMedia {
+  return { ...media, family: familyOf(target?.address ?? source.address) };
+}
 
 /** A party's extension, where it is one. */
 export type MediaOwner = { readonly media?: MediaMode | undefined } | undefined;

@@ -14,6 +14,7 @@ import type { Flow, Target } from '../../sip/transport/index.ts';
 import { ATTESTATION_FIELD, VERSTAT } from '../../stir/index.ts';
 import { ORPHAN_SILENT_MS, type Reached, type Through } from '../reach.ts';
 import { ANONYMOUS_ADDRESS, type CallContext } from './call-context.ts';
+import { mediaThroughNode } from './media-parties.ts';
 import { ownParty } from './party-address.ts';
 
 /** A caller whose number nobody knows, and who does not withhold it (3GPP TS 23.003 §13.7). */
@@ -91,11 +92,12 @@ function throughNode(
   const { otherwise } = through;
   const passed = { ...draft, headers: [...draft.headers, through.pass(binding.requestUri)] };
   const direct = directContact ?? draft.contact;
+  const media = options.media && { media: mediaThroughNode(options.media, binding) };
   return {
     draft: passed,
     toward: (to) =>
       to === node
-        ? { draft: passed, options: { ...options, isBetweenNodes: true, peerNode: through.node } }
+        ? { draft: passed, options: { ...options, ...media, isBetweenNodes: true, peerNode: through.node } }
         : {
             draft: { ...draft, contact: direct },
             options: { ...options, contact: direct, firstResponseMs: ORPHAN_SILENT_MS },

@@ -19,10 +19,10 @@ import { type Endpoint, isFlow } from '../../sip/endpoint/index.ts';
 import type { SipRequest } from '../../sip/message/index.ts';
 import type { Flow, Target } from '../../sip/transport/index.ts';
 import type { TrunkService } from '../../trunks/trunk-service.ts';
-import { ORPHAN_SILENT_MS, type Reached } from '../reach.ts';
-import type { Registrations } from '../registrations.ts';
+import { ORPHAN_SILENT_MS } from '../reach.ts';
+import type { Contact, Registrations } from '../registrations.ts';
 import type { Served } from '../served.ts';
-import type { MediaParties } from './media-parties.ts';
+import { type MediaParties, mediaThroughNode } from './media-parties.ts';
 import { outsideParty } from './party-address.ts';
 import { noteSilence } from './phone-leg.ts';
 
@@ -59,7 +59,7 @@ export class TrunkBranch implements BranchPlan {
   private readonly route: RouteDraft;
   private readonly plan: OutboundPlan;
   /** Of a gateway that registers here. */
-  private readonly reached: Reached | undefined;
+  private readonly gateway: Contact | undefined;
 
   constructor(services: TrunkBranchServices, route: RouteDraft, plan: OutboundPlan) {
     const { trunk, leg, nextHop } = route;
@@ -68,7 +68,7 @@ export class TrunkBranch implements BranchPlan {
     this.services = services;
     this.route = route;
     this.plan = plan;
-    this.reached = gateway?.reached;
+    this.gateway = gateway;
     this.label = trunk.name;
     this.trunkId = trunk.id;
     this.draft = route.draft;
@@ -81,16 +81,13 @@ export class TrunkBranch implements BranchPlan {
 
   toward(to: Target | Flow): Seen {
     const seen = this.seenFrom(to);
-    const { through, to: node, silentMs } = this.reached ?? {};
-    return through === undefined || node === undefined || isFlow(node)
-      ? seen
-      : throughNode(seen, to, node, through.pass(seen.draft.requestUri), silentMs);
+    return this.gateway === undefined ? seen : towardGateway(seen, to, this.gateway);
   }
 
   resolve(): ReturnType<BranchPlan['resolve']> {
     const { trunk, nextHop } = this.route;
     const targets = targetsOf(this.services, trunk, nextHop);
-    const otherwise = this.reached?.through?.otherwise;
+    const otherwise = this.gateway?.reached.through?.otherwise;
     return otherwise === undefined || !Array.isArray(targets) ? targets : [...targets, otherwise];
   }
 
@@ -111,7 +108,8 @@ export class TrunkBranch implements BranchPlan {
   onAttempt(attempt: AttemptRecord): void {
     const { trunks, onAttempt } = this.services;
     const { trunk } = this.route;
-    if (this.reached?.through !== undefined) noteSilence(attempt, this.reached.to, this.reached.through);
+    const { to, through } = this.gateway?.reached ?? {};
+    if (to !== undefined && through !== undefined) noteSilence(attempt, to, through);
     trunks.noteAttempt(trunk, attempt);
     onAttempt(trunk, attempt);
   }
@@ -152,18 +150,18 @@ export function targetsOf(
 }
 
 /** What a gateway's branch needs toward the node that the gateway registered at, and no longer than that one may be silent. */
-function throughNode(
-  { draft, options }: Seen,
-  to: Target | Flow,
-  node: Target,
-  pass: readonly [name: string, value: string],
-  silentMs: number | undefined,
-): Seen {
+function towardGateway({ draft, options }: Seen, to: Target | Flow, { binding, reached }: Contact): Seen {
+  const { to: node, through, silentMs: firstResponseMs } = reached;
+  if (through === undefined || isFlow(node)) return { draft, options };
   if (describeDestination(to) !== describeDestination(node))
     return { draft, options: { ...options, firstResponseMs: ORPHAN_SILENT_MS } };
   return {
-    draft: { ...draft, headers: [...draft.headers, pass] },
-    options: silentMs === undefined ? options : { ...options, firstResponseMs: silentMs },
+    draft: { ...draft, headers: [...draft.headers, through.pass(draft.requestUri)] },
+    options: {
+      ...options,
+      ...(options.media !== undefined && { media: mediaThroughNode(options.media, binding) }),
+      ...(firstResponseMs !== undefined && { firstResponseMs }),
+    },
   };
 }
 

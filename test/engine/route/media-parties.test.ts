@@ -1,10 +1,13 @@
 /** Which calls are relayed, and how their explanation says so, by what is provisioned and by how their signalling comes. */
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import { NO_PEERS, type PeerNodes } from '../../../src/engine/peer-nodes.ts';
+import { aorKey } from '../../../src/registrar/index.ts';
 import { FakeRelays, relayed } from '../../kit/fake-relay.ts';
 import { SimulatedNetwork } from '../../kit/simulated-network.ts';
 import { VirtualScheduler } from '../../kit/virtual-scheduler.ts';
+import { binding } from '../../store/records.ts';
 import { ExplainedWorld } from '../explained-world.ts';
-import { CARRIER_A, type Phone, SDP, type WorldOptions } from '../world.ts';
+import { CARRIER_A, GATEWAY_ID, type Phone, SDP, World, type WorldOptions } from '../world.ts';
 
 const RELAYS = { mediaRelays: [{ url: 'udp://192.0.2.99:1' }] };
 
@@ -83,4 +86,51 @@ test('without any relay a trunk that talks SRTP is refused and the next route tr
   phone.call('911');
   world.world.run(50);
   expect(world.explained.peers.find(({ host }) => host === `${CARRIER_A}:5060`)?.requests('INVITE')[0]?.body).toBe(SDP);
+});
+
+describe('a party that is reached through the node that it registered at', () => {
+  const NODE = '198.51.100.2';
+  const peers: PeerNodes = {
+    ...NO_PEERS,
+    addressOf: () => ({ transport: 'udp', address: NODE, port: 5060 }),
+    isPeerAddress: (address) => address === NODE,
+  };
+  const trunks = { gateway: { id: GATEWAY_ID } };
+  const acme = { outboundRules: [{ name: 'site', routes: [{ trunk: 'gateway' }] }] };
+
+  test.each([
+    ['a phone', '102', 'acme.example.com', '102'],
+    ['a gateway', 'gw1', 'gateway.example.com', '14155551234'],
+  ])(
+    '%s at an IPv6 address is described there, whatever the address of its node; one at an IPv4 address needs no relay',
+    async (_what, user, domain, dialled) => {
+      for (const [address, host, family] of [
+        ['2001:db8::2', '[2001:db8::2]', 'IP6'],
+        ['203.0.113.2', '203.0.113.2', undefined],
+      ] as const) {
+        const scheduler = new VirtualScheduler();
+        const fake = new FakeRelays(scheduler);
+        const after = { scheduler, network: new SimulatedNetwork(scheduler) };
+        const engine = { openDatagrams: fake.open, peers };
+        const world = await World.start({ settings: RELAYS, after, engine, trunks, acme });
+        const aor = aorKey(user, domain);
+        const own = { transport: 'udp' as const, address, port: 5060 };
+        const nowMs = world.scheduler.wallMs();
+        const [refreshedAtWallMs, expiresAtWallMs] = [nowMs, nowMs + 600_000];
+        world.engine.registrations.registrar.applyRemote(aor, [
+          binding(aor, {
+            ...{ contactUri: `sip:${user}@${host}:5060`, path: [], source: own, target: own, node: 'other' },
+            ...{ refreshedAtWallMs, expiresAtWallMs },
+          }),
+        ]);
+        const node = world.agent(NODE);
+        const caller = world.phone('103', '203.0.113.7');
+        caller.register();
+        caller.call(dialled);
+        world.run(50);
+        expect(node.took('INVITE').body).toBe(family === undefined ? SDP : relayed(SDP));
+        expect(fake.requests.map((request) => request['address family'])).toEqual(family === undefined ? [] : [family]);
+      }
+    },
+  );
 });
