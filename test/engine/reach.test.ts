@@ -218,6 +218,22 @@ describe('a phone that registered at another node', () => {
   });
 });
 
+test.each([
+  ['a phone', '102'],
+  ['a gateway', '14155551234'],
+])('a call to %s that is at another node is a half, whose other one is there', async (_what, dialled) => {
+  const { node, world: made, alice } = await world();
+  await made.provision({
+    acme: { outboundRules: [{ name: 'site', routes: [{ trunk: 'gateway' }] }] },
+    trunks: { gateway: { id: GATEWAY_ID } },
+  });
+  alice.call(dialled);
+  const invite = node.took('INVITE');
+  node.answer(invite, 200, 'OK', {}, SDP);
+  const call = made.engine.calls.ofTag(invite.fromTag() ?? '');
+  expect(call?.calleeLeg?.options).toMatchObject({ isBetweenNodes: true, peerNode: 'other' });
+});
+
 test('a gateway whose node is silent takes its call at its own address', async () => {
   const { node, gateway, world: made, alice } = await world();
   await made.provision({

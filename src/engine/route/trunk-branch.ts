@@ -161,6 +161,8 @@ function towardGateway({ draft, options }: Seen, to: Target | Flow, { binding, r
       ...options,
       ...(options.media !== undefined && { media: mediaThroughNode(options.media, binding) }),
       ...(firstResponseMs !== undefined && { firstResponseMs }),
+      isBetweenNodes: true,
+      peerNode: through.node,
     },
   };
 }
