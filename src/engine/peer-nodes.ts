@@ -36,6 +36,8 @@ export interface PeerNodes {
    * shared one where both machines have as many.
    */
   hasCounterpart(node: string): boolean;
+  /** The other workers of the machine that this worker of another machine is on, which take what comes to the ports that they all share. */
+  workersBeside(node: string): readonly string[];
   /** Names of those that are known to be there, or were a moment ago. */
   names(): readonly string[];
   /** Whether another node is there that takes new calls, and so those of this one. */
@@ -72,6 +74,7 @@ export const NO_PEERS: PeerNodes = {
   noteSilent() {},
   followed() {},
   hasCounterpart: () => false,
+  workersBeside: () => [],
   names: () => [],
   hasSuccessor: () => false,
   quietMs: () => undefined,

@@ -7,7 +7,7 @@ import type { Clock } from '../base/scheduler.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { PeerNodes } from '../engine/peer-nodes.ts';
 import type { NodeSettings } from '../settings/node-schema.ts';
-import { workerName, workerOf } from '../settings/workers.ts';
+import { nodeOf, workerName, workerOf } from '../settings/workers.ts';
 import { type HostPort, localAddress, type Target, type TransportName } from '../sip/transport/index.ts';
 import type { KnownNode, NodeReport, NodeRoster, Stores } from '../store/index.ts';
 import type { TrunkHealth } from '../trunks/health.ts';
@@ -45,6 +45,13 @@ export class RosterPeers implements PeerNodes {
     const counterpart = wanted === name ? undefined : this.#roster.others().find((other) => other.name === wanted);
     if (counterpart === undefined || counterpart.isDraining === true) return false;
     return this.#isHeard(counterpart.toldAtMs ?? counterpart.heardAtMs);
+  }
+
+  workersBeside(name: string): readonly string[] {
+    const machine = nodeOf(name);
+    if (machine === undefined || machine === this.#ofNode) return [];
+    const others = this.#roster.others().filter((other) => other.name !== name && other.local?.node === machine);
+    return others.flatMap((other) => (other.isDraining === true ? [] : [other.name]));
   }
 
   hasSuccessor(): boolean {

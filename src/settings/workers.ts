@@ -35,6 +35,11 @@ export function workerOf(name: string): number | undefined {
   return number === undefined ? undefined : Number(number) - 1;
 }
 
+/** The node that a worker of that name is one of; undefined for a name that none has. */
+export function nodeOf(name: string): string | undefined {
+  return workerOf(name) === undefined ? undefined : name.slice(0, name.lastIndexOf('-w'));
+}
+
 /** The settings of one worker. On Redis it is a node with a folder of its own. */
 export function workerSettings(settings: NodeSettings, worker: number): NodeSettings {
   const { node, store, records } = settings;

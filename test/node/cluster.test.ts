@@ -65,6 +65,30 @@ test('what a worker of another machine has left is for the one of its number bes
   expect(isLeft('edge-2-w2')).toBe(false);
 });
 
+test('beside a worker of another machine are those of that machine that take new calls', () => {
+  const on = (machine: string, name: string, more: Partial<KnownNode> = {}): KnownNode => ({
+    ...{ name, local: { node: machine, address: '10.0.0.1' }, beat: 1, heardAtMs: 0 },
+    ...more,
+  });
+  const nodes = [
+    on('edge-2', 'edge-2-w1'),
+    on('edge-2', 'edge-2-w2'),
+    on('edge-2', 'edge-2-w3'),
+    on('edge-2', 'edge-2-w4', { isDraining: true }),
+    on('edge-1', 'edge-1-w2'),
+    // Of a node that has no workers, whatever it is called.
+    { name: 'edge-2-w5', beat: 1, heardAtMs: 0 },
+  ];
+  const of = (ofNode?: string) => (name: string) =>
+    new RosterPeers(rosterOf(nodes), new VirtualScheduler(), ofNode).workersBeside(name);
+  for (const workersBeside of [of('edge-1'), of()]) {
+    expect(workersBeside('edge-2-w1')).toEqual(['edge-2-w2', 'edge-2-w3']);
+    expect(workersBeside('edge-3')).toEqual([]);
+  }
+  // Those of this machine take what is here as they come.
+  expect(of('edge-1')('edge-1-w1')).toEqual([]);
+});
+
 test('a question is for the node of that name, or for the workers of the node of that name', () => {
   const local = { node: 'edge-2', address: '192.0.2.1' };
   const nodes = rosterOf([

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { nodeSchema } from '../../src/settings/node-schema.ts';
 import {
+  nodeOf,
   ownPortOf,
   workerCount,
   workerName,
@@ -84,4 +85,14 @@ test('each worker has a name and ports of its own; on Redis a folder too', () =>
   expect([embedded.node, embedded.store.path, embedded.records.file]).toEqual(['edge-w2', 'd', 'd/calls.jsonl']);
   const redis = workerSettings(settings({ store: { kind: 'redis', url: 'redis://x', path: 'd' } }), 1);
   expect([redis.store.path, redis.records.file]).toEqual(['d/worker-2', 'd/calls.jsonl']);
+});
+
+test('the node of a worker is named as the worker is, but for its number', () => {
+  expect(['edge-1-w2', 'a-w1-w12', 'edge-1', 'edge-1-w0', '-w1'].map(nodeOf)).toEqual([
+    'edge-1',
+    'a-w1',
+    undefined,
+    undefined,
+    undefined,
+  ]);
 });

@@ -67,7 +67,7 @@ const ROUND_MS = 1_000;
 const WAIT_MS = 3_000;
 /** Requests that wait at once. */
 const MAX_WAITING = 2_000;
-/** What ended without a word is left so long to the worker of its number, which looks several times meanwhile. */
+/** What ended without a word is left so long to a worker beside it, or to the one of its number, which look several times meanwhile. */
 const COUNTERPART_MS = 1_000;
 /** The same of one that has left: that worker's next round may begin a whole one later, and takes its time. */
 const COUNTERPART_ROUND_MS = ROUND_MS + AGAIN_MS;
@@ -86,7 +86,7 @@ export class CallSuccession implements TimerTarget {
   readonly #unanswered = new Latest<string, number>(MAX_NODES);
   /** When nodes of which the store had heard nothing for too long last answered one. */
   readonly #alone = new Latest<string, number>(MAX_NODES);
-  /** Since when nodes that have ended are left to the worker of their number. */
+  /** Since when nodes that have ended are left to a worker beside them, or to the one of their number. */
   readonly #leftSinceMs = new Map<string, number>();
   #timer: Timer | undefined = undefined;
   #waitTimer: Timer | undefined = undefined;
@@ -226,13 +226,19 @@ export class CallSuccession implements TimerTarget {
     // It was silent for a while, and has not ended.
     if (quietMs < DOUBT_MS) this.#leftSinceMs.delete(name);
     if (quietMs < DOUBT_MS && !asksAll) return true;
+    const leastMs = hasLeft ? SECOND_ANSWER_MS : Math.max(SILENT_MS + LATE_MS - quietMs, this.#leastAnswerMs(name));
+    const [isThere, isAnyBeside] = await Promise.all([
+      !hasLeft && this.#answers(name, leastMs),
+      this.#isAnyBeside(name, leastMs),
+    ]);
     // One that answers is there: it may have lost the store.
-    if (!hasLeft && (await this.#answers(name, SILENT_MS + LATE_MS - quietMs))) {
+    if (isThere) {
       this.#leftSinceMs.delete(name);
       return true;
     }
     if (this.#isStopped) return true;
-    if (this.#isLeft(name, hasLeft ? COUNTERPART_ROUND_MS : COUNTERPART_MS)) return false;
+    const isForAnother = isAnyBeside || this.#options.peers.hasCounterpart(name);
+    if (isForAnother && this.#isLeft(name, hasLeft ? COUNTERPART_ROUND_MS : COUNTERPART_MS)) return false;
     const taking = this.#takeAll(name, quietMs);
     this.#taking.set(name, taking);
     try {
@@ -242,11 +248,9 @@ export class CallSuccession implements TimerTarget {
     }
   }
 
-  /** Whether another worker of this machine is to go on with its calls. */
+  /** Whether another worker that is to go on with its calls may do so yet. */
   #isLeft(name: string, forMs: number): boolean {
-    const { peers, scheduler } = this.#options;
-    if (!peers.hasCounterpart(name)) return false;
-    const nowMs = scheduler.nowMs();
+    const nowMs = this.#options.scheduler.nowMs();
     const sinceMs = this.#leftSinceMs.get(name) ?? nowMs;
     this.#leftSinceMs.set(name, sinceMs);
     return nowMs - sinceMs < forMs;
@@ -295,13 +299,30 @@ export class CallSuccession implements TimerTarget {
     }
   }
 
-  /** Within so many ms, or as long as one that lives may take. */
-  async #answers(name: string, withinMs: number): Promise<boolean> {
-    const { known, lives, scheduler } = this.#options;
+  /**
+   * Whether a worker has ended alone: its parties go on sending to its machine, whose address they know, and which may have one that moves between
+   * machines.
+   */
+  #isAnyBeside(name: string, withinMs: number): Promise<boolean> {
+    const asked = this.#options.peers.workersBeside(name).map(async (worker) => {
+      if (!(await this.#lives(worker, withinMs))) throw new Error('silent');
+    });
+    return Promise.any(asked).then(
+      () => true,
+      () => false,
+    );
+  }
+
+  async #lives(name: string, withinMs: number): Promise<boolean> {
+    const { known, lives } = this.#options;
     const address = known.addressOf(name, QUIET_MS);
-    if (address === undefined) return false;
-    const node = { name, address, signs: known.signs(name) };
-    const isThere = await lives(node, Math.max(withinMs, this.#leastAnswerMs(name)));
+    return address !== undefined && lives({ name, address, signs: known.signs(name) }, withinMs);
+  }
+
+  async #answers(name: string, withinMs: number): Promise<boolean> {
+    const { known, scheduler } = this.#options;
+    if (known.addressOf(name, QUIET_MS) === undefined) return false;
+    const isThere = await this.#lives(name, withinMs);
     if (isThere) this.#unanswered.delete(name);
     else this.#unanswered.set(name, scheduler.nowMs());
     if (isThere && this.#quietMs(name) > SILENT_MS) this.#alone.set(name, scheduler.nowMs());

@@ -1,4 +1,4 @@
-import { beforeEach, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { StoreAwayError } from '../../../src/base/errors.ts';
 import { silentLog } from '../../../src/base/log.ts';
 import type { KeptCall, SharedCalls } from '../../../src/call/index.ts';
@@ -41,6 +41,8 @@ let comesWrong: Error | undefined;
 let logged: string[];
 /** The worker of this machine that has the other's number. */
 let counterpart: string | undefined;
+/** Whether a worker beside the other one answers; undefined: there is none. */
+let besideAnswers: boolean | undefined;
 /** It has left its calls, and has not ended yet. */
 let hasLeft: boolean;
 let takenBy: string[];
@@ -56,7 +58,7 @@ function begin(): void {
   [storeMs, takeMs, takenAtOnce] = [0, 0, 10];
   [failure, comesWrong, logged] = [undefined, undefined, []];
   [answersLost, missed, mayHaveMissed] = [0, [], false];
-  [counterpart, hasLeft, takenBy] = [undefined, false, []];
+  [counterpart, besideAnswers, hasLeft, takenBy] = [undefined, undefined, false, []];
 }
 
 const silentMs = () => (hasLeft ? Number.POSITIVE_INFINITY : scheduler.nowMs() - toldAtMs);
@@ -92,6 +94,7 @@ function succession(readLateMs: number, self = 'own'): CallSuccession {
     addressOf: () => ({ transport: 'udp', address: '192.0.2.1', port: 5060 }),
     quietMs: (name) => (isForgotten || name === 'own' ? undefined : scheduler.nowMs() - readToldAtMs),
     hasCounterpart: () => counterpart !== undefined && self !== counterpart,
+    workersBeside: () => (besideAnswers === undefined ? [] : ['beside']),
     followed: (name) => happened.push(`${name} followed`),
   };
   every(TELL_MS, 0, () => {
@@ -107,10 +110,10 @@ function succession(readLateMs: number, self = 'own'): CallSuccession {
     known: new KnownNodes(peers, { isOwnHost: () => false }),
     scheduler,
     log: { ...silentLog, error: (event) => logged.push(event) },
-    lives: (_node, withinMs) => {
+    lives: ({ name }, withinMs) => {
       const atMs = scheduler.nowMs();
-      asked.push({ atMs, withinMs });
-      if (atMs < answersUntilMs) return Promise.resolve(true);
+      if (name !== 'beside') asked.push({ atMs, withinMs });
+      if (name === 'beside' ? besideAnswers === true : atMs < answersUntilMs) return Promise.resolve(true);
       return new Promise((resolve) => scheduler.schedule(withinMs, { onTimer: () => resolve(false) }, 0));
     },
     takeOver: (nodes, _calls, ms) => {
@@ -236,6 +239,52 @@ test('and anew when it was silent for a while and has come back, with calls all 
   await pass(700);
   expect(takenAtMs).toBeDefined();
   one.stop();
+});
+
+describe('of a worker of another machine that has ended', () => {
+  /** How long after its end its calls were taken here. */
+  async function takenAfterMs(phaseMs: number, answers: boolean | undefined): Promise<number> {
+    begin();
+    besideAnswers = answers;
+    const one = succession(0);
+    one.start();
+    await pass(5_000 + phaseMs);
+    [diesAtMs, answersUntilMs] = [scheduler.nowMs(), scheduler.nowMs()];
+    await pass(4_000);
+    one.stop();
+    return (takenAtMs ?? Number.NaN) - diesAtMs;
+  }
+  const PHASES = [0, 130, 260, 390];
+
+  test('alone, those beside it have a second to take the calls, and then this one does', async () => {
+    for (const phaseMs of PHASES) {
+      const alone = await takenAfterMs(phaseMs, undefined);
+      const waitedMs = (await takenAfterMs(phaseMs, true)) - alone;
+      expect(waitedMs).toBeGreaterThanOrEqual(1_000);
+      expect(waitedMs).toBeLessThan(1_700);
+    }
+  });
+
+  test('with all of them, nobody is waited for', async () => {
+    for (const phaseMs of PHASES) {
+      const alone = await takenAfterMs(phaseMs, undefined);
+      expect(await takenAfterMs(phaseMs, false)).toBe(alone);
+    }
+  });
+
+  test('in good order and alone, the same', async () => {
+    besideAnswers = true;
+    const one = succession(0);
+    one.start();
+    await pass(5_000);
+    const leftAtMs = scheduler.nowMs();
+    hasLeft = true;
+    await pass(4_000);
+    one.stop();
+    const tookMs = (takenAtMs ?? Number.NaN) - leftAtMs;
+    expect(tookMs).toBeGreaterThanOrEqual(1_250);
+    expect(tookMs).toBeLessThan(3_000);
+  });
 });
 
 test('what a node has left in good order is taken at the next look, though it tells of itself and answers until it ends', async () => {
