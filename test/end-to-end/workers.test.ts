@@ -1,5 +1,4 @@
 import { createSocket, type Socket } from 'node:dgram';
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
@@ -9,6 +8,7 @@ import { type EngineProcess, startEngineProcess } from '../kit/engine-process.ts
 import { eventually } from '../kit/eventually.ts';
 import { freePort } from '../kit/free-port.ts';
 import { peersSkipped } from '../kit/peers.ts';
+import { WorkerProcesses } from '../kit/worker-processes.ts';
 import { type Answer, ask, SYSTEM_TOKEN } from './faults/rest.ts';
 import { apiOf } from './nodes/cluster.ts';
 import { Phone } from './nodes/phone.ts';
@@ -32,11 +32,9 @@ describe.skipIf(peersSkipped)('workers: 2', () => {
   let phones: readonly Phone[];
   /** A carrier that is pinged. */
   let pinged: Socket;
-  /** Workers in the order of their processes: the supervisor starts them in turn, and one that was started again comes last. */
-  let started: number[];
+  let processes: WorkerProcesses;
 
   beforeAll(async () => {
-    started = Array.from({ length: WORKERS }, (_, index) => index + 1);
     carrierPort = await freePort();
     pinged = createSocket('udp4');
     await new Promise<void>((resolve) => pinged.bind(0, '127.0.0.1', resolve));
@@ -64,6 +62,7 @@ describe.skipIf(peersSkipped)('workers: 2', () => {
       },
       environment: { TANDEM_BOOTSTRAP_TOKEN: SYSTEM_TOKEN },
     });
+    processes = new WorkerProcesses(engine, WORKERS);
     address = `127.0.0.1:${engine.port}`;
     phones = await Promise.all(['101', '102', '103'].map((user) => new Phone(user).open()));
     for (const phone of phones) expect((await phone.register(address)).status).toBe(200);
@@ -88,16 +87,6 @@ describe.skipIf(peersSkipped)('workers: 2', () => {
     for (let worker = 0; worker < WORKERS; worker++)
       if (new RegExp(`^${field}:.*:${ownPortOf(worker, engine.port)}\\b`, 'm').test(text)) found.add(worker + 1);
     return found;
-  };
-
-  /** SIGKILL; resolves when it is there again. */
-  const kill = async (worker: number) => {
-    const times = () => engine.child.output().split('"event":"worker-back"').length;
-    const before = times();
-    const place = started.indexOf(worker);
-    process.kill(childPid(engine.child.pid, place), 'SIGKILL');
-    started.push(...started.splice(place, 1));
-    await eventually('the worker again', () => times() > before, { timeoutMs: 45_000 });
   };
 
   test('phones register at the shared port, and every worker knows them', async () => {
@@ -249,7 +238,7 @@ describe.skipIf(peersSkipped)('workers: 2', () => {
     for (const { messages } of await allWell(...more)) expect(messages).toContain('SIP/2.0 503 ');
     const victim = one > 0 ? 1 : 2;
     await eventually('both in the store', () => keptCalls(engine.dataFolder) === 2);
-    await kill(victim);
+    await processes.kill(victim);
     expect((await list('/api/v1/calls?state=answered')).total).toBe(2);
     expect((await alice.hangUp(address, held[0])).status).toBe(200);
     expect((await bob.hangUp(address, held[1])).status).toBe(200);
@@ -276,7 +265,7 @@ describe.skipIf(peersSkipped)('workers: 2', () => {
     const { request } = bob.invites.at(-1) as Phone['invites'][number];
     expect(request.headers.value(HeaderId.MaxForwards)).toBe('69');
     await eventually('the call in the store', () => keptCalls(engine.dataFolder) === 1);
-    await kill(worker);
+    await processes.kill(worker);
     bob.pickUp();
     const call = await calling;
     expect([call.status, bob.invites.length]).toEqual([200, invited + 1]);
@@ -326,7 +315,7 @@ describe.skipIf(peersSkipped)('workers: 2', () => {
       const { calling } = await calls(bob, carol);
       await eventually('it to ring at the caller’s', () => keptCalls(engine.dataFolder) === 1);
       const killedAtMs = performance.now();
-      const back = kill(atPhone);
+      const back = processes.kill(atPhone);
       const again = await eventually('the next INVITE', () => bob.invites[invited + 1], { timeoutMs: 10_000 });
       console.log(`the phone was asked at its own address ${Math.round(again.atMs - killedAtMs)} ms after the kill`);
       expect([...workersIn(serialize(again.request), 'Via')]).toEqual([atCaller]);
@@ -344,7 +333,7 @@ describe.skipIf(peersSkipped)('workers: 2', () => {
       await eventually('it to ring at the caller’s', () => keptCalls(engine.dataFolder) === 1);
       bob.answers = 0;
       const killedAtMs = performance.now();
-      const back = kill(atPhone);
+      const back = processes.kill(atPhone);
       expect((await calling).status).toBe(480);
       const passedMs = Math.round(performance.now() - killedAtMs);
       console.log(`the caller got 480 ${passedMs} ms after the kill`);
@@ -361,7 +350,7 @@ describe.skipIf(peersSkipped)('workers: 2', () => {
       // A copy of his INVITE would begin another call at the process after.
       caller.close();
       const killedAtMs = performance.now();
-      const back = kill(atCaller);
+      const back = processes.kill(atCaller);
       await eventually('the CANCEL', () => bob.cancelled.has(request.callId()), { timeoutMs: 10_000 });
       console.log(`the callee was cancelled ${Math.round(performance.now() - killedAtMs)} ms after the kill`);
       await back;
@@ -369,20 +358,12 @@ describe.skipIf(peersSkipped)('workers: 2', () => {
   });
 
   test('SIGTERM ends all processes in order', async () => {
-    const pids = [0, 1].map((place) => childPid(engine.child.pid, place));
+    const pids = [1, 2].map((worker) => processes.pidOf(worker));
     engine.child.signal('SIGTERM');
     expect(await engine.child.exited).toBe(0);
     for (const pid of pids) expect(() => process.kill(pid, 0)).toThrow();
   });
 });
-
-/** The process that the supervisor has started as this one of those that run, from 0. */
-function childPid(supervisor: number, place: number): number {
-  const pids = readFileSync(`/proc/${supervisor}/task/${supervisor}/children`, 'latin1').trim().split(' ').map(Number);
-  const pid = pids[place];
-  if (pid === undefined) throw new Error(`fewer than ${place + 1} workers run`);
-  return pid;
-}
 
 function keptCalls(dataFolder: string): number {
   const database = new DatabaseSync(join(dataFolder, 'live.db'), { readOnly: true });

@@ -6,6 +6,8 @@ export interface Lan {
   /** Address of this side. */
   readonly here: string;
   readonly machines: readonly LanMachine[];
+  /** One more address of this side. */
+  also(last: number): string;
   /** An address of the network that nobody has. */
   spare(last: number): string;
   remove(): void;
@@ -30,13 +32,18 @@ export function makeLan(count: number): Lan {
   const ip = peerCommand('ip');
   const bridge = new Namespace();
   const namespaces: Namespace[] = [];
+  let isLinked = false;
   const remove = () => {
+    // A network goes with the last process in it: one that is still ending would keep the name from the next.
+    if (isLinked) runCommand([ip, 'link', 'del', end]);
+    isLinked = false;
     for (const namespace of [bridge, ...namespaces]) namespace.end();
   };
   try {
     bridge.run(ip, 'link', 'add', 'switch', 'type', 'bridge');
     bridge.run(ip, 'link', 'set', 'switch', 'up');
     runCommand([ip, 'link', 'add', end, 'type', 'veth', 'peer', 'name', 'port0', 'netns', bridge.pid]);
+    isLinked = true;
     runCommand([ip, 'addr', 'add', `${here}/24`, 'dev', end]);
     runCommand([ip, 'link', 'set', end, 'up']);
     for (let index = 0; index < count; index++) {
@@ -62,6 +69,11 @@ export function makeLan(count: number): Lan {
       wrapper: namespace.wrapper,
       run: (...command) => namespace.run(...command),
     })),
+    also: (last) => {
+      const address = `${network}.${last}`;
+      runCommand([ip, 'addr', 'add', `${address}/24`, 'dev', end]);
+      return address;
+    },
     spare: (last) => `${network}.${last}`,
     remove,
   };

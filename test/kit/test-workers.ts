@@ -21,8 +21,6 @@ const RULED_OUT: Readonly<Record<string, string>> = {
     'INVITE with Replaces works where both calls are at one worker: the one that takes over is at another address',
   'nodes/paused-redis.test.ts':
     'it counts the one wait of a node that is alone: a worker asks the others beside it meanwhile, again and again',
-  'nodes/shared-address.test.ts':
-    'its phones share their address with its carriers, so they are dealt by Call-ID: calls that ring between two workers which have both ended are placed anew',
 };
 
 /** A test or suite as far as this needs it. */
