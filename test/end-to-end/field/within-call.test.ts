@@ -288,7 +288,13 @@ describe.each(WAYS)('over %s at %s', (transport, host) => {
   test('the connected number of a trusted carrier, and after an attended transfer each phone the other', async () => {
     const outside = await call(dialler, phoneInvite(dialler), carrier, [`P-Asserted-Identity: "Desk" <sip:${E164}@h>`]);
     expect(fieldOf(outside.answer, 'P-Asserted-Identity')).toBe(`"Desk" <sip:${E164}@acme.test>`);
-    const inside = await call(dialler, insideInvite('102'), desk);
+    // Two calls are joined that are at one worker; over UDP, at an address that is a trunk's too, they are dealt by Call-ID.
+    const placeOf = ({ answer }: StandingCall) => uriOf(fieldOf(answer, 'Contact')).replace(/^.*@/, '');
+    let inside = await call(dialler, insideInvite('102'), desk);
+    while (placeOf(inside) !== placeOf(outside)) {
+      await end(dialler, inside, desk);
+      inside = await call(dialler, insideInvite('102'), desk);
+    }
     expect(fieldOf(inside.answer, 'P-Asserted-Identity')).toBe('"Bob" <sip:102@acme.test>');
     const { callId, local, remote } = inside.caller;
     const tag = (value: string) => /;tag=([^;]+)/.exec(value)?.[1] ?? '';

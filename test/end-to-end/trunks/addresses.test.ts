@@ -1,4 +1,5 @@
 import { test } from 'vitest';
+import { TEST_WORKERS } from '../../kit/test-workers.ts';
 import { SDP } from '../../outbound/world.ts';
 import { type Dialog, dialogOfCallee, dialogOfCaller, Phone } from '../outbound/phone.ts';
 import { fieldOf, methodOf, statusOf, type WireMessage } from '../outbound/wire-message.ts';
@@ -18,8 +19,8 @@ function dialogAtCarrier(invite: WireMessage): Dialog {
   return { ...dialogOfCallee(invite), local: `${fieldOf(invite, 'To')};tag=carrier` };
 }
 
-/** Side by side, since each waits for the first ping. What the carrier sees of us in every request of a registration, of pings and of calls to it and from it, and in our answers. */
-test.concurrent.for([
+/** Side by side, since each waits for the first ping; with workers these would be too many processes for the machine. What the carrier sees of us in every request of a registration, of pings and of calls to it and from it, and in our answers. */
+(TEST_WORKERS === 1 ? test.concurrent : test).for([
   [{}, NAMES, 'public', 'public'],
   [{ usePrivateIp: true }, NAMES, 'private', 'private'],
   [{ usePrivateIp: true, rewriteViaHost: true }, NAMES, 'public', 'private'],

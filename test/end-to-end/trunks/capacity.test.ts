@@ -79,11 +79,13 @@ describe('capacity of trunks and tenants', () => {
     const held = await callOut();
     expect(held.status).toBe(200);
     // Whichever worker is asked: each tells the others what it has.
-    await expect.poll(async () => (await trunkStatus(engine, '1')).activeCalls).toBe(1);
+    const active = async (count: number) =>
+      eventually(`${count} active`, async () => (await trunkStatus(engine, '1')).activeCalls === count);
+    await active(1);
     expect((await callOut()).status).toBe(486);
     expect([first.take().length, next.take().length]).toEqual([1, 1]);
     expect(statusOf(await phone.inDialog(dialogOfCaller(held), 'BYE', 3))).toBe(200);
-    await expect.poll(async () => (await trunkStatus(engine, '1')).activeCalls).toBe(0);
+    await active(0);
     first.answer = () => BUSY;
     await callOut();
     expect([first.take().length, next.take().length]).toEqual([1, 0]);
