@@ -100,7 +100,6 @@ function receiveBye(leg: Leg, transaction: ServerTransaction, request: SipReques
   leg.leave();
   if (state === 'confirmed') call.legLeft(leg, request);
   call.release();
-  transaction.release();
 }
 
 function receiveInvite(leg: Leg, transaction: ServerTransaction, request: SipRequest): void {

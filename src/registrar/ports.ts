@@ -21,8 +21,6 @@ export interface RegisterTransaction<Flow extends RegistrarFlow> {
   readonly flow: Flow;
   /** Whoever registers is who it says: the answer is kept for copies of the request. */
   admit(): void;
-  /** Answered, and not looked at again. */
-  release(): void;
   reply(status: number, reason?: string, headers?: [HeaderId, string][]): void;
 }
 

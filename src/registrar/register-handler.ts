@@ -52,7 +52,6 @@ export class RegisterHandler<Flow extends RegistrarFlow = RegistrarFlow> {
   handle(transaction: RegisterTransaction<Flow>): void {
     const { status, reason, headers } = this.#outcome(transaction);
     transaction.reply(status, reason, headers);
-    transaction.release();
   }
 
   #outcome(transaction: RegisterTransaction<Flow>): RegisterAnswer {

@@ -148,7 +148,6 @@ export function handlerWorld(accounts: Partial<AccountLookup> = {}) {
       request,
       flow,
       admit: () => done.push('admitted'),
-      release: () => done.push('released'),
       reply: (status, reason = '', headers = []) => {
         done.push(String(status));
         answer = answerOf(status, reason, headers);

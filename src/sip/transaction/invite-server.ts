@@ -154,8 +154,9 @@ export class InviteServerTransaction<F extends Channel> extends ServerTransactio
   }
 
   /** In Accepted everything that may be sent again is the user's to send; in Completed the machine itself has more to do. */
-  protected linger(): void {
-    if (this.state === 'accepted') this.host.answered(this, '');
+  override release(): void {
+    if (this.state === 'accepted' && this.mayLinger) this.host.answered(this, '');
+    super.release();
   }
 
   #ackInCompleted(): boolean {

@@ -55,11 +55,6 @@ export class NonInviteServerTransaction<F extends Channel> extends ServerTransac
     }
   }
 
-  protected linger(): void {
-    // RFC 4320 §4.2: a 408 is not sent, now or when the request comes again.
-    this.host.answered(this, this.hasResponse ? this.text : '');
-  }
-
   onTimer(kind: number): void {
     switch (kind) {
       case TransactionTimer.Trying:
@@ -96,15 +91,14 @@ export class NonInviteServerTransaction<F extends Channel> extends ServerTransac
     }
     this.prepare(response);
     this.disarmResend();
-    // §17.2.2: timer J is 64*T1 over unreliable transports and 0 over reliable ones.
-    if (!this.flow.reliable) {
-      this.state = 'completed';
-      this.armState(64 * this.host.timers.t1Ms, TransactionTimer.J);
-    }
+    if (!this.flow.reliable) this.state = 'completed';
     // RFC 4320 §4.2: a 408 to a non-INVITE request MUST NOT be sent, now or when the request comes again.
     if (status === 408) this.lastStatus = 0;
     else this.transmit();
+    // §17.2.2: timer J is 64*T1 over unreliable transports and 0 over reliable ones.
     if (this.flow.reliable) this.#terminate();
+    else if (this.mayLinger) this.host.answered(this, this.hasResponse ? this.text : '');
+    else this.armState(64 * this.host.timers.t1Ms, TransactionTimer.J);
   }
 
   /** RFC 4320 §4.1: no provisional response but 100, and over unreliable transports not early. */

@@ -125,15 +125,15 @@ export abstract class ServerTransactionBase<F extends Channel>
   }
 
   override release(): void {
-    // Nobody asks for the tag of any other: a CANCEL is for an INVITE.
-    if (this.method === 'INVITE') this.#localTag = ownCopy(this.sentTag);
+    this.#localTag = ownCopy(this.sentTag);
     this.#lastResponse = undefined;
-    if (this.#kept && hasCookie(this.key) && (this.state === 'accepted' || this.state === 'completed')) this.linger();
     super.release();
   }
 
-  /** The final response was given, and the request is known by its key alone. */
-  protected abstract linger(): void;
+  /** The final response was given, and a copy of the request is known by its key alone: a record does for the machine. */
+  protected get mayLinger(): boolean {
+    return this.#kept && hasCookie(this.key);
+  }
 
   protected transmit(): void {
     this.flow.send(this.text);

@@ -8,14 +8,13 @@ import { DEFAULT_TIMERS } from '../../../src/sip/transaction/timers.ts';
 import { VirtualScheduler } from '../../kit/virtual-scheduler.ts';
 import { makeInvite, makeRequest, RecordingChannel, World } from './fixture.ts';
 
-describe('what is let go of after its final response', () => {
+describe('what has its final response', () => {
   test.each(['BYE', 'MESSAGE'])(
     '§17.2.2: a copy of a %s gets the same answer for 64*T1, and nobody is asked',
     (method) => {
       const world = new World();
       world.receive(makeRequest(method));
       world.server.reply(200);
-      world.server.release();
       const [first] = world.channel.sent;
       world.scheduler.advance(31_999);
       world.receive(makeRequest(method));
@@ -27,11 +26,55 @@ describe('what is let go of after its final response', () => {
     },
   );
 
+  test.each(['OPTIONS', 'INFO', 'UPDATE', 'MESSAGE', 'NOTIFY', 'SUBSCRIBE', 'REFER', 'PRACK', 'REGISTER'])(
+    'a %s over UDP takes nothing of the heap from its answer on, given at once or later, and its user has the request still',
+    (method) => {
+      const world = new World({ maxServerOctets: 10_000_000 });
+      for (let index = 0; index < 100; index++) {
+        world.receive(makeRequest(method, { branch: `z9hG4bK${index}`, callId: `${index}`, toTag: 'x' }));
+        if (index % 2 === 0) world.server.reply(200);
+      }
+      expect(world.layer.fill.memory).toBeGreaterThan(0);
+      world.scheduler.advance(1_000);
+      for (const [index, transaction] of world.requests.entries()) {
+        if (index % 2 === 1) transaction.reply(488);
+        transaction.reply(500);
+        expect(transaction.request.callId()).toBe(`${index}`);
+      }
+      expect(world.layer.fill.memory).toBe(0);
+      expect(world.layer.serverCount).toBe(100);
+      expect(world.channel.kinds).toEqual([...new Array(50).fill('200'), ...new Array(50).fill('488')]);
+      expect(world.layer.counters.lateResponses).toBe(100);
+      world.scheduler.runUntilIdle();
+      expect(world.isClean()).toBe(true);
+    },
+  );
+
+  test('of a CANCEL nothing is left in the heap either', () => {
+    const world = new World({ maxServerOctets: 10_000_000 });
+    world.receive(makeInvite());
+    world.server.reply(200);
+    world.server.release();
+    world.receive(makeRequest('CANCEL'));
+    world.receive(makeRequest('CANCEL'));
+    expect([world.channel.kinds, world.layer.fill.memory]).toEqual([['200', '200', '200'], 0]);
+  });
+
+  test('§17.2.3: an RFC 2543 peer reuses its keys, so the machine stays, as the one that tells its To tag', () => {
+    const world = new World({ maxServerOctets: 10_000_000 });
+    world.receive(makeRequest('INFO', { branch: 'old', toTag: 'x' }));
+    world.server.reply(200);
+    expect(world.layer.fill.memory).toBeGreaterThan(0);
+    world.receive(makeRequest('INFO', { branch: 'old', toTag: 'x' }));
+    expect([world.requests.length, world.channel.kinds]).toEqual([1, ['200', '200']]);
+    world.scheduler.runUntilIdle();
+    expect(world.isClean()).toBe(true);
+  });
+
   test('RFC 4320 §4.2: the copy of a request that was to be answered 408 gets nothing', () => {
     const world = new World();
     world.receive(makeRequest('INFO'));
     world.server.reply(408);
-    world.server.release();
     world.receive(makeRequest('INFO'));
     expect(world.channel.sent).toEqual([]);
   });
@@ -40,7 +83,6 @@ describe('what is let go of after its final response', () => {
     const world = new World();
     world.receive(makeRequest('INFO'));
     world.server.reply(200);
-    world.server.release();
     world.receive(makeRequest('MESSAGE'));
     world.receive(makeRequest('INFO', { host: 'elsewhere.example.com', callId: 'another' }));
     expect(world.requests).toHaveLength(3);
@@ -96,7 +138,6 @@ describe('what is let go of after its final response', () => {
     const world = new World();
     world.receive(makeRequest('INFO', { host: 'PC33.Atlanta.example.com' }));
     world.server.reply(200);
-    world.server.release();
     world.receive(makeRequest('INFO', { host: 'pc33.ATLANTA.example.com' }));
     expect(world.requests).toHaveLength(1);
     world.receive(makeRequest('INFO', { host: 'pc33.atlanta.example.com:5070', callId: 'another' }));
@@ -111,7 +152,6 @@ describe('what is let go of after its final response', () => {
     for (let index = 0; index < 100; index++) {
       world.receive(requestOf(index));
       world.requests[index]?.reply(200);
-      world.requests[index]?.release();
     }
     for (let index = 0; index < 100; index++) world.receive(requestOf(index));
     expect(world.requests).toHaveLength(100);
@@ -153,7 +193,6 @@ describe('what is let go of after its final response', () => {
     client.release();
     world.receive(makeRequest('MESSAGE'));
     world.server.reply(200);
-    world.server.release();
     expect([world.layer.serverCount, world.layer.clientCount]).toEqual([1, 1]);
     expect(world.layer.lingeringOctets).toBeGreaterThan(0);
     world.layer.close();
@@ -168,7 +207,6 @@ describe('what is let go of after its final response', () => {
     world.onRequest = (transaction) => {
       transaction.admit();
       transaction.reply(299, 'x'.repeat(20_000));
-      transaction.release();
     };
     const info = (index: number) => makeRequest('INFO', { branch: `z9hG4bK${index}`, callId: `${index}` });
     for (let index = 0; index < 1_000; index++) {
@@ -188,7 +226,6 @@ describe('what is let go of after its final response', () => {
     const world = new World();
     world.receive(makeRequest('BYE'));
     world.server.reply(200);
-    world.server.release();
     world.layer.flowFailed(world.channel, 'gone');
     expect(world.layer.counters.transportErrors).toBe(0);
   });

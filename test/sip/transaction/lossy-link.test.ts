@@ -138,7 +138,13 @@ class Run {
   #probe(): void {
     const nowMs = this.scheduler.nowMs();
     this.#compare('client', nowMs, this.clientModel, this.#client?.state);
-    if (this.serverModel !== undefined) this.#compare('server', nowMs, this.serverModel, this.#server?.state);
+    if (this.serverModel !== undefined) this.#compare('server', nowMs, this.serverModel, this.#serverState);
+  }
+
+  /** What goes by itself in Completed is the layer's record; its user's transaction stays as it was. */
+  get #serverState(): string | undefined {
+    const isForgotten = !this.#invite && this.right.serverCount === 0;
+    return isForgotten ? 'terminated' : this.#server?.state;
   }
 
   #compare(which: string, nowMs: number, model: Model, state: string | undefined): void {

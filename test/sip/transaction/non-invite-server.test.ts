@@ -68,11 +68,15 @@ describe('non-INVITE server transaction over UDP', () => {
     world.receive(makeRequest('BYE', { toTag: 'x' }));
     const reasons: string[] = [];
     world.server.user = { onCancel() {}, onTransportError: (reason) => reasons.push(reason) };
-    world.server.reply(200);
     world.layer.flowFailed(world.channel, 'EHOSTUNREACH');
+    world.server.reply(200);
     world.receive(makeRequest('BYE', { toTag: 'x' }));
     expect(reasons).toEqual(['EHOSTUNREACH']);
     expect(world.requests).toHaveLength(1);
+    // Nobody asks any more what became of the answer.
+    world.layer.flowFailed(world.channel, 'EHOSTUNREACH');
+    world.receive(makeRequest('BYE', { toTag: 'x' }));
+    expect([reasons.length, world.requests.length, world.channel.kinds]).toEqual([1, 1, ['200', '200', '200']]);
   });
 });
 
