@@ -366,6 +366,16 @@ test('§12.2.2 and behaviour 19: an in-dialog request with a made-up tag is 481,
   expect(world.settles()).toBe(true);
 });
 
+test('§12.2.2: a BYE from who does not count its requests ends the call', () => {
+  const world = new World();
+  const { a } = world;
+  world.connect();
+  const bye = a.send('BYE', { headers: [[HeaderId.CSeq, '1 BYE']] });
+  world.run();
+  expect(bye.final?.status).toBe(200);
+  expect(world.settles()).toBe(true);
+});
+
 test('§12.2.2: a request with an old CSeq within the dialog is 500', () => {
   const world = new World();
   const { a } = world;

@@ -241,12 +241,14 @@ export class Dialog {
 
   /**
    * Judges a request received within the dialog (§12.2.2). ACK and CANCEL have no sequence number of their own.
-   * A number lower than, or equal to, the last one is out of order: a retransmission never gets here, its transaction takes it.
+   * A lower number than the last one is out of order, and so is the same again, of which the RFC says nothing (a retransmission never gets
+   * here, its transaction takes it), but with a BYE: a peer that does not count has left the call all the same.
    */
   receiveRequest(request: SipRequest): DialogRefusal | undefined {
     if (request.method === 'ACK' || request.method === 'CANCEL') return undefined;
     const { sequence } = request.cseq();
-    if (sequence <= this.#remoteSequence) return { status: 500, reason: 'CSeq Out Of Order' };
+    const isSameAgain = sequence === this.#remoteSequence && request.method !== 'BYE';
+    if (sequence < this.#remoteSequence || isSameAgain) return { status: 500, reason: 'CSeq Out Of Order' };
     this.#remoteSequence = sequence;
     return undefined;
   }

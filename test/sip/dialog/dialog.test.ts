@@ -141,6 +141,14 @@ describe('route set', () => {
 });
 
 describe('sequence numbers', () => {
+  test('§12.2.2: a BYE with the number of the request before it ends the dialog, as its sender does not count', () => {
+    const dialog = uas();
+    expect(dialog.receiveRequest(requestWith('BYE', { sequence: 314159, toTag: 'mine' }))).toBeUndefined();
+    expect(dialog.receiveRequest(requestWith('BYE', { sequence: 314158, toTag: 'mine' }))).toMatchObject({
+      status: 500,
+    });
+  });
+
   test('§12.2.2: a lower number, or the same again, is 500; a higher one is taken', () => {
     const dialog = uas();
     expect(dialog.receiveRequest(requestWith('INFO', { sequence: 314158, toTag: 'mine' }))).toMatchObject({
