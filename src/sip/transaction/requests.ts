@@ -1,4 +1,4 @@
-import { FIRST_HOPS, HeaderId, type HeaderList, SipRequest, type SipResponse } from '../message/index.ts';
+import { FIRST_HOPS, HeaderId, type HeaderList, SipRequest, type SipResponse, viaValues } from '../message/index.ts';
 
 /**
  * The ACK to a final response other than 2xx (RFC 3261 §17.1.1.3): Call-ID, From and Request-URI of the INVITE, To of the response
@@ -21,7 +21,7 @@ function buildOnHop(invite: SipRequest, method: string, to: string, extra: Heade
   const source = invite.headers;
   const request = new SipRequest(method, invite.requestUri);
   const { headers } = request;
-  headers.add(HeaderId.Via, source.listValues(HeaderId.Via)[0] ?? '');
+  headers.add(HeaderId.Via, viaValues(source)[0] ?? '');
   headers.add(HeaderId.MaxForwards, String(FIRST_HOPS));
   headers.add(HeaderId.From, source.value(HeaderId.From) ?? '');
   headers.add(HeaderId.To, to);
