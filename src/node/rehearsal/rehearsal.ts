@@ -18,7 +18,7 @@ const CALLS_PER_STEP = 30;
 /**
  * What is more than there is time for goes other ways than a call: not compiled, each of the first hundreds takes as long as a call when there
  * is no time, and the threads that compile it take the processors meanwhile. One flood in so many steps of calls, from the first on: where
- * time is short, as on a slow machine, both have been gone through.
+ * time is short, as on a slow machine, both have been gone through, the first one whatever the first step of calls took.
  */
 const STEPS_PER_FLOOD = 5;
 const TURNS_PER_FLOOD = 12;
@@ -112,7 +112,7 @@ export async function rehearse(limitMs: number, isBatched = false): Promise<Rehe
   const hasTime = () => spentMs() < limitMs && performance.now() < lastMs;
   for (let step = 0, floods = 0; step < CALLS / CALLS_PER_STEP && hasTime(); step++) {
     await stages[step % ENGINES]?.play(CALLS_PER_STEP);
-    if (step % STEPS_PER_FLOOD === 0 && hasTime()) await flooded[floods++ % ENGINES]?.flood();
+    if (step % STEPS_PER_FLOOD === 0 && (step === 0 || hasTime())) await flooded[floods++ % ENGINES]?.flood();
   }
   for (const stage of [...stages, ...flooded]) await stage.close();
   const sum = (count: 'completed' | 'failed') => stages.reduce((total, { peers }) => total + peers[count], 0);

@@ -26,11 +26,12 @@ test('nothing leaves the process: no socket, no name is asked for, no file, no p
   expect(used).toEqual([]);
 });
 
-test('ends when its time has passed, with every call that it began', async () => {
-  const { completed, failed } = await rehearse(1);
+test('ends when its time has passed, with every call that it began; that the first step of calls took all of it costs no flood', async () => {
+  const { completed, failed, refused } = await rehearse(1);
   expect(completed).toBeGreaterThan(0);
   expect(completed).toBeLessThan(1200);
   expect(failed).toBe(0);
+  expect(refused).toBeGreaterThan(100);
 });
 
 test('where the time ends before all calls were gone through, floods have been too', async () => {
