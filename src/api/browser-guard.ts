@@ -2,6 +2,7 @@
 import { isIP } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import { ApiProblem } from './problem.ts';
+import { hasOneHost } from './unreadable.ts';
 
 export interface BrowserGuardOptions {
   /** Names beside addresses and `localhost` by which the interface is asked. */
@@ -13,10 +14,18 @@ export interface BrowserGuardOptions {
 const CONTENT_SECURITY_POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 /** A year: what is asked over HTTPS once is asked over HTTPS (RFC 6797 §6.1). */
 const TRANSPORT_SECURITY = 'max-age=31536000';
+const GUARDING = {
+  'x-content-type-options': 'nosniff',
+  'referrer-policy': 'no-referrer',
+  'content-security-policy': CONTENT_SECURITY_POLICY,
+};
+const OVER_TLS = { ...GUARDING, 'strict-transport-security': TRANSPORT_SECURITY };
 
 export function guardBrowsers(app: FastifyInstance, { hosts, isTls }: BrowserGuardOptions): void {
   const names = new Set(hosts.map((host) => host.toLowerCase()));
-  app.addHook('onRequest', async ({ headers, url }) => {
+  app.addHook('onRequest', async ({ headers, url, raw }) => {
+    if (!hasOneHost(raw.rawHeaders))
+      throw new ApiProblem(400, 'malformed-request', 'the request has several Host fields');
     // Probes ask by whatever name the machine has among its neighbours, and learn nothing from these two.
     if (url === '/healthz' || url === '/readyz' || isAskedByRight(headers.host, names)) return;
     // Certificate chains are public, and verifiers ask by the name in x5u.
@@ -26,12 +35,15 @@ export function guardBrowsers(app: FastifyInstance, { hosts, isTls }: BrowserGua
     throw new ApiProblem(421, 'host-unknown', 'this interface is not served under that name; add it to api.hosts');
   });
   app.addHook('onSend', async ({ protocol }, reply) => {
-    reply.header('x-content-type-options', 'nosniff');
-    reply.header('referrer-policy', 'no-referrer');
-    if (!reply.hasHeader('content-security-policy')) reply.header('content-security-policy', CONTENT_SECURITY_POLICY);
     // Where a trusted proxy ends TLS, it says so.
-    if (isTls || protocol === 'https') reply.header('strict-transport-security', TRANSPORT_SECURITY);
+    for (const [name, value] of Object.entries(guardingHeaders(isTls || protocol === 'https')))
+      if (!reply.hasHeader(name)) reply.header(name, value);
   });
+}
+
+/** What every answer says to browsers. */
+export function guardingHeaders(isTls: boolean): Readonly<Record<string, string>> {
+  return isTls ? OVER_TLS : GUARDING;
 }
 
 /**

@@ -62,6 +62,8 @@ export function problemOf(error: FastifyError): ApiProblem {
   return problem;
 }
 
+export const PROBLEM_TYPE = 'application/problem+json; charset=utf-8';
+
 /** The body of a problem answer. */
 export interface ProblemBody {
   readonly type: string;
@@ -80,6 +82,7 @@ const TITLES: Readonly<Record<number, string>> = {
   403: 'Not permitted',
   404: 'Not found',
   405: 'Method not allowed',
+  408: 'Too slow',
   409: 'Conflict',
   411: 'Length required',
   412: 'Changed meanwhile',
@@ -87,6 +90,7 @@ const TITLES: Readonly<Record<number, string>> = {
   415: 'Unsupported media type',
   422: 'Invalid',
   429: 'Too many requests',
+  431: 'Head too large',
   500: 'Internal error',
   503: 'Unavailable',
 };

@@ -1,4 +1,5 @@
 import { constants, randomBytes } from 'node:crypto';
+import { maxHeaderSize } from 'node:http';
 import { Server as TlsServer } from 'node:tls';
 import fastifyRateLimit from '@fastify/rate-limit';
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
@@ -8,7 +9,7 @@ import type { OidcSettings } from '../settings/console-schema.ts';
 import { isSystemAdmin } from './access.ts';
 import { answerAcross } from './across/across.ts';
 import { authenticate } from './authentication.ts';
-import { guardBrowsers } from './browser-guard.ts';
+import { guardBrowsers, guardingHeaders } from './browser-guard.ts';
 import { CallsFirst } from './calls-first.ts';
 import { guardConnections, timeoutCheckMs } from './connection-guard.ts';
 import type { Access, ApiContext } from './context.ts';
@@ -19,11 +20,12 @@ import { OidcProvider } from './oidc.ts';
 import { DocumentTexts, documentPages } from './openapi-routes.ts';
 import { OwnerTurns } from './owner-turns.ts';
 import type { TokenStore, UserStore, Webhook } from './ports.ts';
-import { ApiProblem, problemBody, problemOf } from './problem.ts';
+import { ApiProblem, PROBLEM_TYPE, problemBody, problemOf } from './problem.ts';
 import { addRoutes } from './routes.ts';
 import { Sessions } from './sessions.ts';
 import { Tokens, writeOwnerToken } from './tokens.ts';
 import { atStart, toldApart, writesToldApart } from './told-apart.ts';
+import { noSuchRoute, readableTarget, refuseUnreadable } from './unreadable.ts';
 import { check, validatorOf } from './validation.ts';
 
 /** Certificate chain and key, PEM. */
@@ -105,7 +107,6 @@ const MOST_BODIES_WAITING = 2;
 const DEFAULT_DOCUMENT_OCTETS = 32 * 1024 * 1024;
 const DEFAULT_CONNECTIONS = 1000;
 const DEFAULT_REQUEST_TIMEOUT_MS = 30_000;
-const PROBLEM_TYPE = 'application/problem+json; charset=utf-8';
 
 /** Builds the HTTP interface; nothing listens yet. */
 export async function createApi(options: ApiOptions): Promise<Api> {
@@ -160,14 +161,19 @@ function withConfigured({ webhooks, configuredWebhooks = [] }: ApiOptions): ApiC
 
 async function createApp(options: ApiOptions, context: ApiContext): Promise<FastifyInstance> {
   const documentOctets = options.documentBytes ?? DEFAULT_DOCUMENT_OCTETS;
+  const { tls } = options;
+  const isTls = tls !== undefined || options.front?.isTls === true;
   const base = {
     bodyLimit: Math.min(MAX_BODY_OCTETS, documentOctets),
     trustProxy: trustedHops(options),
     requestTimeout: options.requestTimeoutMs ?? DEFAULT_REQUEST_TIMEOUT_MS,
     forceCloseConnections: true,
-    routerOptions: { maxParamLength: 300 },
+    rewriteUrl: ({ url = '/' }: { readonly url?: string | undefined }) => readableTarget(url),
+    clientErrorHandler: refuseUnreadable(guardingHeaders(isTls)),
+    // Each parameter has a length of its own; the runtime takes no longer head.
+    routerOptions: { maxParamLength: maxHeaderSize },
   };
-  const { tls, connections = DEFAULT_CONNECTIONS } = options;
+  const { connections = DEFAULT_CONNECTIONS } = options;
   const waits = {
     headersTimeout: base.requestTimeout,
     connectionsCheckingInterval: timeoutCheckMs(base.requestTimeout),
@@ -180,7 +186,7 @@ async function createApp(options: ApiOptions, context: ApiContext): Promise<Fast
   // The front counts those that it takes.
   if (options.front === undefined) countConnections(app, options, connections);
   if (options.callsWait !== undefined) putCallsFirst(app, new CallsFirst(context.clock, options.callsWait));
-  guardBrowsers(app, { hosts: options.hosts ?? [], isTls: tls !== undefined || options.front?.isTls === true });
+  guardBrowsers(app, { hosts: options.hosts ?? [], isTls });
   setUpBodies(app);
   setUpAnswers(app, context);
   authenticate(app, context);
@@ -254,7 +260,8 @@ function setUpBodies(app: FastifyInstance): void {
 
 function setUpAnswers(app: FastifyInstance, context: ApiContext): void {
   app.addHook('onSend', async (request, reply) => {
-    if (request.url.startsWith('/api/') && !reply.hasHeader('cache-control')) reply.header('cache-control', 'no-store');
+    if ((request.routeOptions.url ?? request.url).startsWith('/api/') && !reply.hasHeader('cache-control'))
+      reply.header('cache-control', 'no-store');
   });
   app.addHook('onResponse', async (request, reply) => {
     const route = request.routeOptions.url ?? 'unknown';
@@ -268,12 +275,7 @@ function setUpAnswers(app: FastifyInstance, context: ApiContext): void {
   });
   app.setErrorHandler((error: FastifyError, request, reply) => sendProblem(context, request, reply, problemOf(error)));
   app.setNotFoundHandler((request, reply) => {
-    sendProblem(
-      context,
-      request,
-      reply,
-      new ApiProblem(404, 'no-such-route', `${request.method} on this path does nothing; see /openapi.json`),
-    );
+    sendProblem(context, request, reply, noSuchRoute(request));
   });
 }
 
@@ -311,6 +313,13 @@ async function setUpRateLimit(app: FastifyInstance, requestsPerMinute: number): 
     allowList: (request) => request.routeOptions.url === '/healthz' || request.routeOptions.url === '/readyz',
     errorResponseBuilder: (_request, limit) =>
       new ApiProblem(429, 'rate-limited', `at most ${limit.max} requests per minute; try again in ${limit.after}`),
+  });
+  // The plugin knows routes alone; and what comes for none is not read any further.
+  const limitOfAll = app.rateLimit();
+  app.addHook('preParsing', async (request, reply) => {
+    if (!request.is404) return;
+    await limitOfAll.call(app, request, reply);
+    throw noSuchRoute(request);
   });
 }
 

@@ -155,6 +155,16 @@ describe('limits', () => {
     expect([(await send()).status, (await send()).status]).toEqual([400, 429]);
   });
 
+  test('nor is that of a request for which there is no route', async () => {
+    world = await startTestApi();
+    const json = { 'content-type': 'application/json' };
+    for (const token of [undefined, world.tokens.acme, world.tokens.system])
+      expect(await ask(world, token, 'POST', '/api/v1/nothing', '{', json)).toMatchObject({
+        status: 404,
+        body: { code: 'no-such-route' },
+      });
+  });
+
   test('after many wrong tokens the right one of a newcomer at that address waits; one that was good before passes', async () => {
     world = await startTestApi();
     expect((await ask(world, world.tokens.acme, 'GET', '/api/v1/calls')).status).toBe(200);
