@@ -25,6 +25,7 @@ const SEPARATORS = { comma: ',', semicolon: ';', tab: '\t' } as const;
 /** Octets that are written at once, about. */
 const PIECE = 65_536;
 const MAX_ROWS = 200_000;
+const MAX_COLUMNS = 1_000;
 
 const exportQuery = z.strictObject({
   separator: z
@@ -93,7 +94,7 @@ export function csvRoutes(app: FastifyInstance, context: ApiContext, documentOct
       tenantOf(request, context.provisioning.current().state);
       const octets = request.body;
       if (!Buffer.isBuffer(octets)) throw new ApiProblem(415, 'unsupported-media-type', 'send the file as text/csv');
-      const table = await inSlices(readCsv(octets));
+      const table = await inSlices(readCsv(octets, MAX_ROWS));
       const columns = columnsOf(table, CSV_KINDS[kind]);
       const report = await changeMany(
         context,
@@ -143,15 +144,20 @@ function* linesFrom(
   return { lines, next };
 }
 
-/** By place; undefined for a column without a title. Throws for a title that is not known, and for a file that has none. */
-function columnsOf({ header, rows }: CsvTable, { columns, collection, keysOf }: CsvLayout): (CsvColumn | undefined)[] {
+/** By place; undefined for a column without a title. Throws for a title that is not known, and for a file that has none or too much. */
+function columnsOf(
+  { header, rows, faults }: CsvTable,
+  { columns, collection, keysOf }: CsvLayout,
+): (CsvColumn | undefined)[] {
   const names = columns.map(({ name }) => name);
   if (header === undefined)
     throw invalid([
       { code: 'no-header', path: 'rows[1]', message: `the first line must name columns: ${names.join(', ')}` },
     ]);
-  if (rows.length > MAX_ROWS)
+  if (rows.length + faults.length > MAX_ROWS)
     throw new ApiProblem(413, 'too-many-rows', `a file has at most ${MAX_ROWS.toLocaleString('en')} rows`);
+  if (header.cells.length > MAX_COLUMNS)
+    throw new ApiProblem(413, 'too-many-columns', `a file has at most ${MAX_COLUMNS.toLocaleString('en')} columns`);
   const problems: { code: string; path: string; message: string }[] = [];
   const seen = new Set<string>();
   const found = header.cells.map((cell) => {

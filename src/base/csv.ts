@@ -16,7 +16,7 @@ export interface CsvTable {
   /** The first row; undefined for a file without one. */
   readonly header: CsvRow | undefined;
   readonly rows: readonly CsvRow[];
-  /** What is wrong with the quoting, by line; such a row is not in `rows`. */
+  /** What is wrong with the quoting, or with a row's length, by line; such a row is not in `rows`. */
   readonly faults: readonly { readonly line: number; readonly message: string }[];
 }
 
@@ -24,28 +24,30 @@ export type CsvEncoding = 'utf-8' | 'utf-16le' | 'utf-16be' | 'windows-1252';
 export type CsvSeparator = ',' | ';' | '\t';
 
 const SEPARATORS: readonly CsvSeparator[] = [',', ';', '\t'];
+/** A longer row is none: each is read in one step. */
+const MOST_ROW_CHARACTERS = 65_536;
 /** Octets that are decoded in a step. */
 const PIECE = 65_536;
 /** What a spreadsheet would take for a formula. */
 const FORMULA = /^'*[=+\-@\t\r]/;
 const SIGNED = /^[+-]?\d+(?:\.\d+)?$/;
 
-export function* readCsv(octets: Uint8Array): Steps<CsvTable> {
+/** @param mostRows so many are read, with those that have a fault, and one more, which says that the file has too many */
+export function* readCsv(octets: Uint8Array, mostRows: number): Steps<CsvTable> {
   const { encoding, text } = yield* decoded(octets);
   const told = /^sep=([,;\t])\r?\n/i.exec(text);
   const separator = (told?.[1] as CsvSeparator | undefined) ?? separatorOf(text);
   const rows: CsvRow[] = [];
   const faults: { line: number; message: string }[] = [];
   const reader = new RowReader(text, separator, told?.[0].length ?? 0, told === null ? 1 : 2);
-  for (;;) {
+  while (rows.length + faults.length <= mostRows + 1) {
     const row = reader.next();
     yield;
     if (row === undefined) break;
     if (row.fault !== undefined) faults.push({ line: row.line, message: row.fault });
     else if (row.cells.some((cell) => cell !== '')) rows.push({ line: row.line, cells: row.cells });
   }
-  const [header, ...rest] = rows;
-  return { encoding, separator, header, rows: rest, faults };
+  return { encoding, separator, header: rows[0], rows: rows.slice(1), faults };
 }
 
 /**
@@ -109,6 +111,8 @@ class RowReader {
   readonly #separator: string;
   #at: number;
   #line: number;
+  /** Of what is read of this row. */
+  #end = 0;
 
   constructor(text: string, separator: string, at: number, line: number) {
     this.#text = text;
@@ -122,12 +126,14 @@ class RowReader {
     const line = this.#line;
     const cells: string[] = [];
     let fault: string | undefined;
+    this.#end = Math.min(this.#at + MOST_ROW_CHARACTERS, this.#text.length);
     for (;;) {
       const isQuoted = this.#text[this.#at] === '"';
       const cell = isQuoted ? this.#quoted() : this.#plain();
-      cells.push(cell ?? '');
-      if (cell === undefined) return { line, cells, fault: 'a quote is opened and not closed' };
       const rest = isQuoted ? this.#plain() : '';
+      cells.push(cell ?? '');
+      if (this.#at >= this.#end && this.#end < this.#text.length) return this.#tooLong(line);
+      if (cell === undefined) return { line, cells, fault: 'a quote is opened and not closed' };
       if (rest.trim() !== '') fault ??= `there is text behind a closing quote: ${rest.slice(0, 20)}`;
       if (this.#text[this.#at] !== this.#separator) break;
       this.#at++;
@@ -136,24 +142,31 @@ class RowReader {
     return fault === undefined ? { line, cells } : { line, cells, fault };
   }
 
+  /** Where the next one begins, nobody knows. */
+  #tooLong(line: number): ReadRow {
+    this.#at = this.#text.length;
+    const fault = `the row has more than ${MOST_ROW_CHARACTERS} characters; nothing behind it was read`;
+    return { line, cells: [], fault };
+  }
+
   /** Up to the next separator or line end. */
   #plain(): string {
     const from = this.#at;
-    for (; this.#at < this.#text.length; this.#at++) {
+    for (; this.#at < this.#end; this.#at++) {
       const sign = this.#text[this.#at];
       if (sign === this.#separator || sign === '\n' || sign === '\r') break;
     }
     return this.#text.slice(from, this.#at).trim();
   }
 
-  /** Undefined: it is never closed. */
+  /** Undefined: it is never closed, or not where a row ends. */
   #quoted(): string | undefined {
     let cell = '';
     let from = this.#at + 1;
     for (;;) {
       const end = this.#text.indexOf('"', from);
-      if (end < 0) {
-        this.#at = this.#text.length;
+      if (end < 0 || end >= this.#end) {
+        this.#at = this.#end;
         return undefined;
       }
       cell += this.#text.slice(from, end);

@@ -52,6 +52,16 @@ describe('export', () => {
 });
 
 describe('import', () => {
+  test.each([
+    ['too-many-rows', `number\n${'x\n'.repeat(200_001)}`],
+    ['too-many-rows', `number\n${'"x"y\n'.repeat(200_001)}`],
+    ['too-many-columns', `number${',x'.repeat(1_000)}\n101`],
+  ])('of what no list is nothing is looked at: %s', async (code, file) => {
+    const { status, body } = await send(file);
+    expect([status, body.code]).toEqual([413, code]);
+    expect(JSON.stringify(body).length).toBeLessThan(500);
+  });
+
   test('a new number is added, a known one changed; missing columns stay, empty cells are taken away, passwords stay', async () => {
     await send('number,forward.busy\n101,102');
     const { status, body } = await send(

@@ -3,8 +3,8 @@ import { describe, expect, test } from 'vitest';
 import { type CsvSeparator, type CsvTable, cellText, csvLine, readCsv } from '../../src/base/csv.ts';
 import { allAtOnce } from '../../src/base/steps.ts';
 
-const read = (text: string | Uint8Array): CsvTable =>
-  allAtOnce(readCsv(typeof text === 'string' ? new TextEncoder().encode(text) : text));
+const read = (text: string | Uint8Array, mostRows = 1_000): CsvTable =>
+  allAtOnce(readCsv(typeof text === 'string' ? new TextEncoder().encode(text) : text, mostRows));
 const cells = (text: string | Uint8Array) => {
   const { header, rows } = read(text);
   return [header?.cells, ...rows.map((row) => row.cells)];
@@ -55,6 +55,38 @@ describe('reading', () => {
     const { rows, faults } = read('a,b\n1,2\n"x"y,3\n4,5\n6,"open\n7,8');
     expect(rows.map(({ line }) => line)).toEqual([2, 4]);
     expect(faults.map(({ line }) => line)).toEqual([3, 5]);
+  });
+
+  test.each([
+    ['of separators', ','.repeat(1_000_000)],
+    ['of one cell', 'x'.repeat(1_000_000)],
+    ['of one quoted cell', `"${'""'.repeat(500_000)}"`],
+    ['with a quote that is closed too late', `"${'x\n'.repeat(500_000)}"`],
+    ['with text behind a quote', `"x"${'y'.repeat(1_000_000)}`],
+    ['of quoted cells', '"x",'.repeat(250_000)],
+  ])('a row of a megabyte is none, so that each step is short: %s', (_what, row) => {
+    const { header, rows, faults } = read(`a,b\n1,2\n${row}\n3,4`);
+    expect([header?.cells, rows.map(({ line }) => line)]).toEqual([['a', 'b'], [2]]);
+    expect(faults).toEqual([{ line: 3, message: expect.stringContaining('65536 characters') }]);
+  });
+
+  test('the longest row is one, and so is what stands behind it', () => {
+    const { rows, faults } = read(`a\n${'x'.repeat(65_535)}\n1`);
+    expect([rows.map(({ line, cells: [cell = ''] }) => [line, cell.length]), faults]).toEqual([
+      [
+        [2, 65_535],
+        [3, 1],
+      ],
+      [],
+    ]);
+  });
+
+  test.each([
+    ['rows', 'x\n'],
+    ['faults', '"x"y\n'],
+  ])('of a file with too many %s no more are read than say so', (_what, line) => {
+    const { rows, faults } = read(`a\n${line.repeat(5_000)}`, 100);
+    expect(rows.length + faults.length).toBe(101);
   });
 
   test('a file without anything has no header', () => {
