@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Access, ApiContext } from './context.ts';
+import { sourceOf } from './failure-counter.ts';
 import { ApiProblem, forbidden } from './problem.ts';
 import { requireCsrfToken, sessionCookieOf } from './session-cookie.ts';
 import type { Identity } from './tokens.ts';
@@ -19,7 +20,7 @@ export function authenticate(app: FastifyInstance, { tokens, sessions, failures 
       await authenticateBrowser(request, access, sessions);
       return;
     }
-    const blocked = failures.isBlocked(request.ip);
+    const blocked = failures.isBlocked(sourceOf(request));
     // Guessing must not lock out who shares the address: a token that was good before is not a guess.
     if (blocked && !tokens.isRemembered(token)) {
       throw new ApiProblem(429, 'too-many-failures', 'too many wrong tokens from this address', {
@@ -29,7 +30,7 @@ export function authenticate(app: FastifyInstance, { tokens, sessions, failures 
     request.identity = await tokens.identify(token);
     if (access === 'public') return;
     if (request.identity === undefined) {
-      failures.count(request.ip);
+      failures.count(sourceOf(request));
       throw unauthenticated();
     }
     requireAllowed(request, access, request.identity);

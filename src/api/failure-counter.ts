@@ -1,4 +1,5 @@
 import { Latest } from '../base/latest.ts';
+import { hostKey } from '../base/network.ts';
 import type { Clock } from '../base/scheduler.ts';
 
 const MAX_KEYS = 10_000;
@@ -6,6 +7,11 @@ const MAX_KEYS = 10_000;
 interface FailureLimits {
   readonly failures: number;
   readonly windowMs: number;
+}
+
+/** By what is counted where somebody asks from: an IPv6 host has all addresses of its /64. */
+export function sourceOf({ ip }: { readonly ip: string }): string {
+  return hostKey(ip);
 }
 
 /** Counts failures by key, an address or a name, and says who has had too many of them in a window of time. */

@@ -6,7 +6,7 @@ import { isSystemAdmin, maySeeTenant, requireTenant, tenantScope } from './acces
 
 import { keyText } from './collection.ts';
 import { type ApiContext, answer, describe, identityOf } from './context.ts';
-import { FailureCounter } from './failure-counter.ts';
+import { FailureCounter, sourceOf } from './failure-counter.ts';
 import { body, named } from './openapi.ts';
 import { pageFields, pageOf } from './paging.ts';
 import type { MessagesPort } from './ports.ts';
@@ -283,8 +283,8 @@ function hookRoutes(app: FastifyInstance, context: ApiContext, messages: Message
       const query = request.query as Record<string, unknown>;
       const [mode, token, challenge] = ['hub.mode', 'hub.verify_token', 'hub.challenge'].map((name) => query[name]);
       const isAsked = mode === 'subscribe' && typeof token === 'string' && typeof challenge === 'string';
-      if (!isAsked || failures.isBlocked(request.ip) || !messages.verify(trunkId, token)) {
-        failures.count(request.ip);
+      if (!isAsked || failures.isBlocked(sourceOf(request)) || !messages.verify(trunkId, token)) {
+        failures.count(sourceOf(request));
         throw new ApiProblem(403, 'verify-token', 'the verify token is not the one of this trunk');
       }
       return reply.type('text/plain; charset=utf-8').send(challenge);
@@ -307,7 +307,7 @@ function hookRoutes(app: FastifyInstance, context: ApiContext, messages: Message
     },
     async (request, reply) => {
       const { trunkId } = request.params as { trunkId: string };
-      if (failures.isBlocked(request.ip))
+      if (failures.isBlocked(sourceOf(request)))
         throw new ApiProblem(429, 'too-many-failures', 'too many wrong signatures from this address', {
           headers: { 'retry-after': '60' },
         });
@@ -318,7 +318,7 @@ function hookRoutes(app: FastifyInstance, context: ApiContext, messages: Message
         case undefined:
           throw notFound(`whatsapp trunk ${trunkId}`);
         case 'wrong-signature':
-          failures.count(request.ip);
+          failures.count(sourceOf(request));
           throw new ApiProblem(401, 'wrong-signature', 'the signature is not one of the app secret of this trunk');
         case 'not-stored':
           throw new ApiProblem(503, 'not-stored', 'it could not be kept; post it again', {

@@ -14,7 +14,7 @@ import { CallsFirst } from './calls-first.ts';
 import { guardConnections, timeoutCheckMs } from './connection-guard.ts';
 import type { Access, ApiContext } from './context.ts';
 import { withoutMarks } from './documents.ts';
-import { FailureCounter } from './failure-counter.ts';
+import { FailureCounter, sourceOf } from './failure-counter.ts';
 import { holdsMoreValues } from './json-values.ts';
 import { OidcProvider } from './oidc.ts';
 import { DocumentTexts, documentPages } from './openapi-routes.ts';
@@ -324,6 +324,7 @@ async function setUpRateLimit(app: FastifyInstance, requestsPerMinute: number): 
 }
 
 /** A tenant's admins share one budget: more tokens are no more requests. */
-function rateKey({ identity, ip }: FastifyRequest): string {
-  return identity?.tenant === undefined ? (identity?.actor ?? ip) : `tenant:${identity.tenant}`;
+function rateKey(request: FastifyRequest): string {
+  const { identity } = request;
+  return identity?.tenant === undefined ? (identity?.actor ?? sourceOf(request)) : `tenant:${identity.tenant}`;
 }

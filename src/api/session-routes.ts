@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { type ApiContext, answer, describe, identityOf } from './context.ts';
+import { sourceOf } from './failure-counter.ts';
 import { body, named } from './openapi.ts';
 import { ApiProblem } from './problem.ts';
 import { clearSessionCookie, requireOwnPage, sessionCookieOf, setSessionCookie } from './session-cookie.ts';
@@ -105,10 +106,10 @@ function signInRoute(app: FastifyInstance, context: ApiContext): void {
     }),
     async (request, reply) => {
       requireOwnPage(request);
-      if (context.failures.isBlocked(request.ip)) throw tooMany();
+      if (context.failures.isBlocked(sourceOf(request))) throw tooMany();
       const opened = await open(context, request).catch((error: unknown) => {
         if (error instanceof ApiProblem && error.code === 'sign-in-failed') {
-          context.failures.count(request.ip);
+          context.failures.count(sourceOf(request));
           context.log.warn('sign-in-refused', { source: request.ip });
         }
         throw error;
@@ -121,7 +122,7 @@ function signInRoute(app: FastifyInstance, context: ApiContext): void {
 
 function open(context: ApiContext, request: FastifyRequest): Promise<OpenedSession> {
   const given = request.body as z.infer<typeof credentials> | z.infer<typeof link>;
-  return 'link' in given ? context.sessions.useLink(given.link) : context.sessions.signIn(given, request.ip);
+  return 'link' in given ? context.sessions.useLink(given.link) : context.sessions.signIn(given, sourceOf(request));
 }
 
 /** The session that this browser had goes: nobody else may have it. */

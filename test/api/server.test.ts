@@ -155,7 +155,20 @@ describe('limits', () => {
     expect([(await send()).status, (await send()).status]).toEqual([400, 429]);
   });
 
-  test('nor is that of a request for which there is no route', async () => {
+  test('an IPv6 host has one rate, and one number of wrong tokens, for all addresses of its /64', async () => {
+    world = await startTestApi({ requestsPerMinute: 5 });
+    const from = async (remoteAddress: string, url: string, headers = {}) =>
+      (await world.app.inject({ url, headers, remoteAddress })).statusCode;
+    for (let i = 0; i < 5; i++) expect(await from(`2001:db8::${i}`, '/api/v1/session')).toBe(200);
+    expect([await from('2001:db8::9', '/api/v1/session'), await from('2001:db8:0:1::9', '/api/v1/session')]).toEqual([
+      429, 200,
+    ]);
+    const wrong = { authorization: 'Bearer tdm_0000000000000000_x' };
+    for (let i = 0; i < 30; i++) expect(await from(`2001:db8:0:2::${i}`, '/api/v1/calls', wrong)).toBe(401);
+    expect(await from('2001:db8:0:2::ffff', '/api/v1/calls', wrong)).toBe(429);
+  });
+
+  test('nor is the body of a request for which there is no route', async () => {
     world = await startTestApi();
     const json = { 'content-type': 'application/json' };
     for (const token of [undefined, world.tokens.acme, world.tokens.system])

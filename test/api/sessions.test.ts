@@ -104,6 +104,18 @@ describe('sign-in', () => {
     expect((await signIn({ user: 'pat', password: PASSWORD })).status).toBe(201);
   });
 
+  test('an IPv6 host has no further guesses by changing its address within its /64; its neighbours have theirs', async () => {
+    await user('pat');
+    const from = async (remoteAddress: string, password = 'x', name = 'kim') => {
+      const payload = { user: name, password };
+      return (await world.app.inject({ method: 'POST', url: '/api/v1/session', headers: OWN, payload, remoteAddress }))
+        .statusCode;
+    };
+    for (let i = 0; i < 30; i++) await from(`2001:db8::${i}`, 'x', `n${i}`);
+    expect(await from('2001:db8::ffff', PASSWORD, 'pat')).toBe(429);
+    expect(await from('2001:db8:0:1::1', PASSWORD, 'pat')).toBe(201);
+  });
+
   test('guesses at one name lock it for others, not for where it has signed in from', async () => {
     await user('pat');
     await user('kim');
