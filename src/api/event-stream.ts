@@ -5,6 +5,7 @@ import { EVENT_TYPES } from '../observe/index.ts';
 import { isSystemAdmin } from './access.ts';
 import { requireNamed } from './across/across.ts';
 import { OtherEvents } from './across/other-events.ts';
+import { guardingHeaders } from './browser-guard.ts';
 import { type ApiContext, describe, identityOf } from './context.ts';
 import { channelOf, concerns, EventFeed, type FeedChannel, type FeedReader } from './event-feed.ts';
 import { named } from './openapi.ts';
@@ -94,6 +95,7 @@ export function eventRoutes(app: FastifyInstance, context: ApiContext, callsWait
       requirePlace(streams, identity);
       reply.hijack();
       reply.raw.writeHead(200, {
+        ...guardingHeaders(request.protocol === 'https'),
         'content-type': 'text/event-stream; charset=utf-8',
         'cache-control': 'no-store',
         'x-accel-buffering': 'no',

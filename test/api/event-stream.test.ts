@@ -101,6 +101,15 @@ describe('server-sent events', () => {
     reader.close();
   });
 
+  test('a stream says to browsers what every answer says: it shows in no frame', async () => {
+    const controller = new AbortController();
+    const authorization = `Bearer ${world.tokens.system}`;
+    const { headers } = await fetch(`${url}/api/v1/events`, { headers: { authorization }, signal: controller.signal });
+    controller.abort();
+    expect(headers.get('content-security-policy')).toContain("frame-ancestors 'none'");
+    expect(headers.get('x-content-type-options')).toBe('nosniff');
+  });
+
   test('a client that comes back with its last id misses nothing and gets nothing twice', async () => {
     const reader = new Reader(world.tokens.system);
     await reader.open();
