@@ -12,6 +12,8 @@ import { userName } from './users.ts';
 const tag = 'sessions';
 const shape = named('Session');
 const MAX_PASSWORD = 256;
+/** Sign-ins of one address, or /64: of a hundred that may wait, so that one host keeps nobody else waiting. */
+const MOST_AT_ONCE = 10;
 
 const credentials = z.strictObject({
   user: userName,
@@ -94,6 +96,12 @@ export function sessionRoutes(app: FastifyInstance, context: ApiContext): void {
 }
 
 function signInRoute(app: FastifyInstance, context: ApiContext): void {
+  const underWay = new Map<string, number>();
+  const change = (source: string, by: number) => {
+    const count = (underWay.get(source) ?? 0) + by;
+    if (count > 0) underWay.set(source, count);
+    else underWay.delete(source);
+  };
   app.post(
     '/api/v1/session',
     describe({
@@ -106,14 +114,23 @@ function signInRoute(app: FastifyInstance, context: ApiContext): void {
     }),
     async (request, reply) => {
       requireOwnPage(request);
-      if (context.failures.isBlocked(sourceOf(request))) throw tooMany();
-      const opened = await open(context, request).catch((error: unknown) => {
-        if (error instanceof ApiProblem && error.code === 'sign-in-failed') {
-          context.failures.count(sourceOf(request));
-          context.log.warn('sign-in-refused', { source: request.ip });
-        }
-        throw error;
-      });
+      const source = sourceOf(request);
+      if (context.failures.isBlocked(source)) throw tooMany();
+      // What is under way has not failed yet.
+      if ((underWay.get(source) ?? 0) >= MOST_AT_ONCE)
+        throw new ApiProblem(503, 'busy', 'too many sign-ins from this address at once; try again', {
+          headers: { 'retry-after': '2' },
+        });
+      change(source, 1);
+      const opened = await open(context, request)
+        .catch((error: unknown) => {
+          if (error instanceof ApiProblem && error.code === 'sign-in-failed') {
+            context.failures.count(source);
+            context.log.warn('sign-in-refused', { source: request.ip });
+          }
+          throw error;
+        })
+        .finally(() => change(source, -1));
       await endEarlier(context, request);
       return answerSignedIn(context, request, reply, opened);
     },
