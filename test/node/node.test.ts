@@ -6,12 +6,18 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { connect } from 'node:tls';
 import { generate } from 'selfsigned';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { SettingsError } from '../../src/base/errors.ts';
 import { type RunningNode, startNode } from '../../src/node/node.ts';
 import { replaceAuthorization } from '../../src/sip/auth/digest-client.ts';
 import { DigestClient } from '../../src/sip/auth/index.ts';
-import { parseMessage, type SipRequest, type SipResponse, serialize } from '../../src/sip/message/index.ts';
+import {
+  createResponse,
+  parseMessage,
+  type SipRequest,
+  type SipResponse,
+  serialize,
+} from '../../src/sip/message/index.ts';
 import { freePort } from '../kit/free-port.ts';
 
 /** A node on real sockets, with the files that an operator would write. */
@@ -140,6 +146,32 @@ async function get(path: string): Promise<string> {
   const response = await fetch(`${node?.apiAddress}${path}`, { headers: { authorization: `Bearer ${TOKEN}` } });
   return `${response.status} ${await response.text()}`;
 }
+
+test('live transactions, calls and dialogs are gauges of /metrics', async () => {
+  await start();
+  const gauge = async (name: string) =>
+    Number(new RegExp(`^tandem_${name} ([0-9]+)$`, 'm').exec(await get('/metrics'))?.[1] ?? Number.NaN);
+  const names = ['server_transactions_live', 'client_transactions_live', 'calls_live', 'dialogs_live'];
+  const all = () => Promise.all(names.map(gauge));
+  expect(await all()).toEqual([0, 0, 0, 0]);
+  expect((await signedIn('REGISTER', 'sip:acme.example.com')).status).toBe(200);
+  // Known for its copies.
+  expect(await all()).toEqual([1, 0, 0, 0]);
+  const rings = new Promise<SipRequest>((resolve) => {
+    socket.on('message', (octets) => {
+      const message = parseMessage(octets.toString('latin1'));
+      if (message.kind === 'request' && message.method === 'INVITE') resolve(message);
+    });
+  });
+  // Its own phone rings, and nobody answers.
+  void signedIn('INVITE', 'sip:101@acme.example.com');
+  const ringing = createResponse(await rings, 180, 'Ringing', { toTag: 'here' });
+  socket.send(Buffer.from(serialize(ringing), 'latin1'), node?.listening[0]?.port ?? 0, '127.0.0.1');
+  await vi.waitFor(async () => expect(await gauge('dialogs_live')).toBeGreaterThan(0), { timeout: 10_000 });
+  const [servers, ...others] = await all();
+  expect(servers).toBeGreaterThanOrEqual(2);
+  expect(others.slice(0, 2)).toEqual([1, 1]);
+});
 
 describe('settings of the HTTP interface', () => {
   const post = async (octets: number): Promise<number> => {
