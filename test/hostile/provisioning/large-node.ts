@@ -18,9 +18,8 @@ const STORE_KEY = '5a'.repeat(32);
 
 /** What was seen of the node while something was done. Times in ms. */
 export interface Seen {
-  /** The longest turn of its event loop: in CPU time of the thread, and by the clock. */
+  /** The longest turn of its event loop, in CPU time of the thread. */
   readonly cpuMs: number;
-  readonly wallMs: number;
   /** V8's collections in the turn with the most CPU time, by the clock. */
   readonly collectedMs: number;
   /** The longest that `perf_hooks` saw the loop late. */

@@ -17,7 +17,7 @@ const TOLD_MS = 50;
 const node = await startNode({
   configFile: process.argv[2],
   logStream: { write: () => {} },
-  // It never sleeps while it is watched, and calls are not what is measured.
+  // Calls are not what is measured.
   guardsLoad: false,
 });
 // As an operator's signal does.
@@ -39,14 +39,14 @@ process.on('message', async (order: 'watch' | 'read' | 'held' | 'stop') => {
       process.send?.({});
       return;
     case 'read': {
-      const { cpuMs, wallMs, fromMs, toMs } = watch.stop();
+      const { cpuMs, fromMs, toMs } = watch.stop();
       delay.disable();
       const heapMb = process.memoryUsage().heapUsed / 1e6;
       await pause(TOLD_MS);
       const collectedMs = collections
         .map(({ startTime, duration }) => Math.min(startTime + duration, toMs) - Math.max(startTime, fromMs))
         .reduce((sum, ms) => sum + Math.max(ms, 0), 0);
-      process.send?.({ cpuMs, wallMs, collectedMs, delayMs: delay.max / 1e6, heapMb });
+      process.send?.({ cpuMs, collectedMs, delayMs: delay.max / 1e6, heapMb });
       return;
     }
     case 'held':
