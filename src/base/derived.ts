@@ -3,12 +3,49 @@
  * `make` must depend on nothing but its argument.
  */
 export function derived<Value extends object, Result>(make: (value: Value) => Result): (value: Value) => Result {
-  const results = new WeakMap<Value, Result>();
   return (value) => {
-    const known = results.get(value);
-    if (known !== undefined || results.has(value)) return known as Result;
+    const first = Kept.of(value);
+    for (let kept = first; kept !== undefined; kept = kept.next) if (kept.make === make) return kept.result as Result;
     const result = make(value);
-    results.set(value, result);
+    // Read again: it may have asked for others of the same value.
+    Kept.set(value, { make, result, next: Kept.of(value) });
     return result;
   };
+}
+
+/** One of what is kept with a value, in a list of all of them: of most there are one or two. */
+interface KeptResult {
+  readonly make: unknown;
+  readonly result: unknown;
+  readonly next: KeptResult | undefined;
+}
+
+/** A class whose instance is what it is given: so a class that extends it has its private fields in any object. */
+class Given {
+  constructor(value: object) {
+    // biome-ignore lint/correctness/noConstructorReturn: that is what it is for.
+    return value;
+  }
+}
+
+/**
+ * A private field of the value, which nobody else sees, copies or compares. Tables with weak keys would do the same, but each of their
+ * tens of thousands of entries is looked at twice at the end of a collection, while everything stands still.
+ */
+class Kept extends Given {
+  #first: KeptResult | undefined;
+
+  private constructor(value: object, first: KeptResult) {
+    super(value);
+    this.#first = first;
+  }
+
+  static of(value: object): KeptResult | undefined {
+    return #first in value ? value.#first : undefined;
+  }
+
+  static set(value: object, first: KeptResult): void {
+    if (#first in value) value.#first = first;
+    else new Kept(value, first);
+  }
 }

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { expect, test } from 'vitest';
 import { derived } from '../../src/base/derived.ts';
 
@@ -22,4 +23,16 @@ test('what could not be worked out is tried again', () => {
   expect(() => failing(value)).toThrow('not yet');
   expect(() => failing(value)).toThrow('not yet');
   expect(tries).toBe(2);
+});
+
+test('what is kept with a value belongs to that object alone, and nobody sees it', () => {
+  const nameOf = derived(({ name }: { readonly name: string }) => ({ name }));
+  const sizeOf = derived(({ name }: { readonly name: string }) => name.length);
+  const value = Object.freeze({ name: 'acme' });
+  const [name, size] = [nameOf(value), sizeOf(value)];
+  expect([nameOf(value) === name, sizeOf(value), size]).toEqual([true, 4, 4]);
+  expect(Reflect.ownKeys(value)).toEqual(['name']);
+  expect(isDeepStrictEqual(value, { name: 'acme' })).toBe(true);
+  expect(structuredClone(value)).toEqual({ name: 'acme' });
+  expect(nameOf({ ...value })).not.toBe(name);
 });
