@@ -5,7 +5,7 @@ import type { Scheduler } from '../base/scheduler.ts';
 import type { Steps } from '../base/steps.ts';
 import { ownCopy } from '../base/text.ts';
 import type { LegOwner } from '../call/index.ts';
-import type { ProvisioningDiff } from '../provisioning/directory/difference.ts';
+import { extensionsLeft, type ProvisioningDiff } from '../provisioning/directory/difference.ts';
 import type { Tenant } from '../provisioning/tenants/schema.ts';
 import { withBrand } from '../provisioning/trunk-settings/effective.ts';
 import type { Trunk } from '../provisioning/trunk-settings/schema.ts';
@@ -234,11 +234,12 @@ export class Registrations implements AccountLookup, RegisteredFlows {
 
   /** Bindings of accounts that are no longer provisioned or enabled are worth nothing. */
   *forgetUnprovisioned({ tenants, trunks }: ProvisioningDiff): Steps<void> {
-    for (const { before } of tenants) {
+    let count = 0;
+    for (const { before, after } of tenants) {
       if (before === undefined) continue;
-      for (const [index, { number }] of before.extensions.entries()) {
+      for (const { number } of yield* extensionsLeft(before, after)) {
         this.#forgetUnlessKnown(before.domain, number);
-        if (index % EXTENSIONS_PER_STEP === EXTENSIONS_PER_STEP - 1) yield;
+        if (++count % EXTENSIONS_PER_STEP === 0) yield;
       }
       for (const { number } of before.services) this.#forgetUnlessKnown(before.domain, number);
       yield;

@@ -146,6 +146,11 @@ export class ProviderPacers {
     return pacer;
   }
 
+  /** Whether both are paced as one. */
+  areSame(trunk: Trunk, other: Trunk): boolean {
+    return providerKey(trunk) === providerKey(other);
+  }
+
   /** Those of all other trunks' providers are forgotten. */
   keep(trunks: Iterable<Trunk>): void {
     const inUse = new Set<string>();

@@ -211,14 +211,16 @@ export class TrunkService implements TimerTarget {
   /** Lets the lines of trunks follow the snapshot that is served now, some at a time. */
   #follow(): void {
     let count = 0;
+    let isPacerLeft = false;
     for (const id of this.#toFollow) {
       if (++count > FOLLOWED_AT_ONCE) {
         this.#following ??= this.#options.scheduler.schedule(1, this, 0);
-        return;
+        break;
       }
       this.#toFollow.delete(id);
       const line = this.#lines.get(id);
       const trunk = this.#directory.trunk(id);
+      const registered = line?.registers === true ? line.trunk : undefined;
       if (trunk === undefined) {
         if (line !== undefined) this.#remove(id, line);
       } else if (line === undefined) this.#begin(trunk);
@@ -226,8 +228,11 @@ export class TrunkService implements TimerTarget {
         line.change(trunk);
         this.#watchAddresses(line);
       }
+      isPacerLeft ||=
+        registered !== undefined &&
+        (trunk === undefined || line?.registers !== true || !this.#pacers.areSame(registered, trunk));
     }
-    if (count > 0) this.#pacers.keep(this.#registering());
+    if (isPacerLeft) this.#pacers.keep(this.#registering());
   }
 
   /**

@@ -4,7 +4,7 @@
  */
 import type { DidPool } from '../tenants/did-pool.ts';
 import { someNumberMeant } from '../tenants/number-format.ts';
-import type { Tenant, TrunkCallerId } from '../tenants/schema.ts';
+import type { Extension, Tenant, TrunkCallerId } from '../tenants/schema.ts';
 import type { Trunk } from '../trunk-settings/schema.ts';
 
 /** A trunk that the tenant may use, with its pool there. */
@@ -68,8 +68,11 @@ function callerIdsOf(tenant: Tenant): WrittenCallerId[] {
       note(`${at}outboundCallerIds[${index}].callerId`, whose, callerId, trunk);
   };
   owner('', 'company', tenant);
-  for (const [index, item] of tenant.extensions.entries())
+  // Counted, not iterated: of ten thousand nothing is allocated.
+  for (let index = 0; index < tenant.extensions.length; index++) {
+    const item = tenant.extensions[index] as Extension;
     if (hasOwn(item)) owner(`extensions[${index}].`, `extension ${item.number}`, item);
+  }
   for (const [index, item] of tenant.groups.entries())
     if (hasOwn(item)) owner(`groups[${index}].`, `group ${item.name}`, item);
   for (const [index, item] of tenant.services.entries())

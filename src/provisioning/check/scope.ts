@@ -139,11 +139,12 @@ function* teamsTrunksAsked(before: Directory, diff: ProvisioningDiff, add: (trun
     return [...(isNew ? [after.domain] : []), ...(isNew && was !== undefined ? [was.domain] : [])];
   });
   if (certificates.size === 0 && domains.length === 0) return;
-  for (const trunk of before.trunks) {
+  for (let at = 0; at < before.trunks.length; at++) {
+    if (at % ITEMS_PER_STEP === 0) yield;
+    const trunk = before.trunks[at] as Trunk;
     const { teams } = trunk;
     if (teams === undefined) continue;
     if (certificates.has(teams.certificate) || domains.some((domain) => isWithin(teams.fqdn, domain))) add(trunk);
-    yield;
   }
 }
 

@@ -67,8 +67,12 @@ function trunkReferencesOf(tenant: Tenant): { readonly path: string; readonly tr
   };
   callerIds(tenant.outboundCallerIds, '');
   for (const collection of ['extensions', 'groups', 'services'] as const) {
-    for (const [index, { outboundCallerIds }] of tenant[collection].entries())
+    const items = tenant[collection];
+    // Counted, not iterated: of ten thousand extensions nothing is allocated.
+    for (let index = 0; index < items.length; index++) {
+      const { outboundCallerIds } = items[index] as (typeof items)[number];
       if (outboundCallerIds.length > 0) callerIds(outboundCallerIds, `${collection}[${index}].`);
+    }
   }
   for (const [index, rule] of tenant.outboundRules.entries()) {
     for (const [at, { trunk }] of rule.routes.entries())

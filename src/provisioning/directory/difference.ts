@@ -1,6 +1,6 @@
 /** What two states have different. What is the same object in both is the same; nothing is compared by its contents. */
 import { allAtOnce, type Steps } from '../../base/steps.ts';
-import type { Tenant } from '../tenants/schema.ts';
+import type { Extension, Tenant } from '../tenants/schema.ts';
 import type { CertificateSettings } from '../trunk-settings/certificate-schema.ts';
 import { trunkIdOf } from '../trunk-settings/effective.ts';
 import type { Provisioning, TrunkSettings } from '../trunk-settings/schema.ts';
@@ -50,6 +50,24 @@ function* compare(before: Provisioning, after: Provisioning): Steps<Provisioning
     certificates: certificates.changes,
     isReordered: tenants.isReordered || trunks.isReordered || certificates.isReordered,
   };
+}
+
+/** What of a tenant's extensions is different. */
+export function* extensionChanges(
+  before: readonly Extension[],
+  after: readonly Extension[],
+): Steps<readonly Change<Extension>[]> {
+  return (yield* changesOf(before, after, ({ number }) => number)).changes;
+}
+
+/** The extensions of a tenant that are others after a change, or gone; all of them when it has anything else different. */
+export function* extensionsLeft(before: Tenant, after: Tenant | undefined): Steps<readonly Extension[]> {
+  if (after === undefined) return before.extensions;
+  const names = new Set([...Object.keys(before), ...Object.keys(after)]) as Set<keyof Tenant>;
+  names.delete('extensions');
+  for (const name of names) if (before[name] !== after[name]) return before.extensions;
+  const changes = yield* extensionChanges(before.extensions, after.extensions);
+  return changes.flatMap(({ before: was }) => was ?? []);
 }
 
 interface Changes<T> {

@@ -13,6 +13,7 @@ import { sourcesOf, type TrunkSources } from '../trunk-settings/sources.ts';
 import { whatsappCalls } from '../trunk-settings/whatsapp.ts';
 import type { Change, ProvisioningDiff } from './difference.ts';
 import type { NumberIndex } from './number-index.ts';
+import { trunkPlace } from './places.ts';
 import { takeTablesOver } from './tenant-tables.ts';
 import { keysOf, providerKeysOf } from './trunk-keys.ts';
 import { numberIndexOf, poolOf } from './trunk-pools.ts';
@@ -87,7 +88,7 @@ export function* indexSteps(state: Provisioning, previous: Indexes, diff: Provis
   };
   yield;
   if (changes.length === 0) return { ...previous, ...shared };
-  const inOrder = sorterOf(state.trunks);
+  const inOrder = sorterOf(state);
   const trunksById = yield* previous.trunksById.editedSteps(
     new Map([
       ...changes.flatMap(({ before }) => (before === undefined ? [] : [[before.id, undefined] as const])),
@@ -105,11 +106,9 @@ export function* indexSteps(state: Provisioning, previous: Indexes, diff: Provis
 type InOrder = (trunks: Iterable<Trunk>) => readonly Trunk[];
 
 /**
- * Sorts trunks as the state has them; what it needs for that is made when two are to be compared. Most lists hold one trunk: all tables
- * share the list of it.
+ * Sorts trunks as the state has them. Most lists hold one trunk: all tables share the list of it.
  */
-function sorterOf(trunks: readonly TrunkSettings[]): InOrder {
-  let places: Map<string, number> | undefined;
+function sorterOf(state: Provisioning): InOrder {
   const alone = new Map<Trunk, readonly Trunk[]>();
   return (some) => {
     const list = [...some];
@@ -120,9 +119,7 @@ function sorterOf(trunks: readonly TrunkSettings[]): InOrder {
       alone.set(first, known);
       return known;
     }
-    places ??= new Map(trunks.map((trunk, place) => [trunkIdOf(trunk), place]));
-    const placeOf = ({ id }: Trunk) => places?.get(id) ?? 0;
-    return list.sort((a, b) => placeOf(a) - placeOf(b));
+    return list.sort((a, b) => trunkPlace(state, a.id) - trunkPlace(state, b.id));
   };
 }
 

@@ -19,8 +19,9 @@ function* sameField(a: unknown, b: unknown): Steps<boolean> {
   if (a === b) return true;
   if (!Array.isArray(a) || !Array.isArray(b)) return isDeepStrictEqual(a, b);
   if (a.length !== b.length) return false;
-  for (const [at, item] of a.entries()) {
-    if (item !== b[at] && !isDeepStrictEqual(item, b[at])) return false;
+  // Counted, not iterated: of ten thousand nothing is allocated.
+  for (let at = 0; at < a.length; at++) {
+    if (a[at] !== b[at] && !isDeepStrictEqual(a[at], b[at])) return false;
     if (at % ITEMS_PER_STEP === ITEMS_PER_STEP - 1) yield;
   }
   return true;

@@ -3,7 +3,9 @@
  * over what is the same, so that a change of one extension of ten thousand makes no table anew.
  */
 import { LayeredMap } from '../../base/layered-map.ts';
+import { allAtOnce } from '../../base/steps.ts';
 import type { Extension, Group, OutboundRule, Service, Tenant } from '../tenants/schema.ts';
+import { extensionChanges } from './difference.ts';
 
 interface Table<T> {
   get(key: string): T | undefined;
@@ -82,10 +84,9 @@ function extensionsAfter(
   after: Tenant,
 ): LayeredMap<string, Extension> | undefined {
   if (before.extensions === after.extensions) return table;
-  const kept = new Set(before.extensions);
   const edits = new Map<string, Extension | undefined>();
-  for (const extension of after.extensions) if (!kept.delete(extension)) edits.set(extension.number, extension);
-  for (const { number } of kept) if (!edits.has(number)) edits.set(number, undefined);
+  for (const { before: was, after: is } of allAtOnce(extensionChanges(before.extensions, after.extensions)))
+    edits.set((is ?? was)?.number ?? '', is);
   return edits.size > MOST_EDITS ? undefined : table.edited(edits);
 }
 

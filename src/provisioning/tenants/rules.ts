@@ -37,8 +37,9 @@ export function* checkTenant(tenant: Tenant): Steps<Problem[]> {
   }
   checkNames(tenant, report);
   checkDialCodes(tenant, report);
-  for (const [index, extension] of tenant.extensions.entries()) {
-    checkForward(extension, index, report);
+  // Counted, not iterated: of ten thousand nothing is allocated.
+  for (let index = 0; index < tenant.extensions.length; index++) {
+    checkForward(tenant.extensions[index] as Extension, index, report);
     if (index % EXTENSIONS_PER_STEP === 0) yield;
   }
   for (const [index, service] of tenant.services.entries()) {
@@ -68,7 +69,8 @@ interface Numbers {
 
 function* checkNumbers(tenant: Tenant, report: RuleReport): Steps<Numbers> {
   const extensions = new Set<string>();
-  for (const [index, { number }] of tenant.extensions.entries()) {
+  for (let index = 0; index < tenant.extensions.length; index++) {
+    const { number } = tenant.extensions[index] as Extension;
     if (extensions.has(number))
       report('number-taken', `extensions[${index}].number`, `${number} is already the number of an extension`);
     extensions.add(number);

@@ -25,11 +25,17 @@ export function compactTenant(tenant: Tenant): Tenant {
 
 /** {@link compactTenant} in steps; what a tenant has in common with the one that is `stored` is compact already. */
 export function* compactTenantSteps(tenant: Tenant, stored?: Tenant): Steps<Tenant> {
-  const known = new Set(stored?.extensions);
-  const extensions: Extension[] = [];
-  for (const extension of tenant.extensions) {
-    extensions.push(known.has(extension) ? extension : compactExtension(extension));
-    if (extensions.length % EXTENSIONS_PER_STEP === 0) yield;
+  // With room for all: one that grows is copied a dozen times.
+  const extensions = tenant.extensions.slice();
+  const before = stored?.extensions ?? [];
+  /** Those before it have their places still; the others are found by what they are. */
+  let known: ReadonlySet<Extension> | undefined;
+  for (let at = 0; at < extensions.length; at++) {
+    const extension = extensions[at] as Extension;
+    if (at % EXTENSIONS_PER_STEP === 0) yield;
+    if (extension === before[at]) continue;
+    if (before[at]?.number !== extension.number) known ??= new Set(before);
+    if (known?.has(extension) !== true) extensions[at] = compactExtension(extension);
   }
   return { ...sharing(tenant, OWN_OF_TENANT), extensions };
 }
