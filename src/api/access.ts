@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { trunkIn } from '../provisioning/directory/places.ts';
 import { trunkIdOf } from '../provisioning/trunk-settings/effective.ts';
 import type { ProvisioningProblem } from '../provisioning/trunk-settings/problem.ts';
-import type { Provisioning, TrunkSettings, TrunkType } from '../provisioning/trunk-settings/schema.ts';
+import type { Provisioned, TrunkSettings, TrunkType } from '../provisioning/trunk-settings/schema.ts';
 import { withoutSecrets } from './documents.ts';
 import { ApiProblem, forbidden, notFound } from './problem.ts';
 import type { Identity } from './tokens.ts';
@@ -57,7 +57,7 @@ function isOwner(identity: Identity, trunk: TrunkSettings): boolean {
 }
 
 /** By id; a trunk that may not be seen is not there. */
-export function visibleTrunk(identity: Identity, state: Provisioning, id: string): TrunkSettings {
+export function visibleTrunk(identity: Identity, state: Provisioned, id: string): TrunkSettings {
   const trunk = trunkIn(state, id);
   if (trunk === undefined || !maySeeTrunk(identity, trunk)) throw notFound(`trunk ${id}`);
   return trunk;
@@ -120,7 +120,7 @@ const CONCEALED = 'conflicts with something that belongs to another tenant or to
  * A refusal may name what broke the rule: another tenant's pool, another's trunk. A tenant admin learns that there is a conflict, not
  * with whom. Its paths name only what the admin sent or may see.
  */
-export function hideOthers(identity: Identity, state: Provisioning, problem: ApiProblem): ApiProblem {
+export function hideOthers(identity: Identity, state: Provisioned, problem: ApiProblem): ApiProblem {
   if (isSystemAdmin(identity)) return problem;
   const names = (text: string) =>
     state.tenants.some(

@@ -4,7 +4,7 @@ import { nameInOneLine } from '../base/certificate-chain.ts';
 import { certificateIn, certificatePlace } from '../provisioning/directory/places.ts';
 import { type CertificateSettings, certificateSchema } from '../provisioning/trunk-settings/certificate-schema.ts';
 import { servedPath, signingCertificate, validityOf } from '../provisioning/trunk-settings/certificates.ts';
-import type { Provisioning } from '../provisioning/trunk-settings/schema.ts';
+import type { Provisioned } from '../provisioning/trunk-settings/schema.ts';
 import { namesIn, tlsCertificate } from '../provisioning/trunk-settings/tls-certificates.ts';
 import { isSystemAdmin, maySeeTenant, tenantScope } from './access.ts';
 import { answerSchemaOf } from './answer-schema.ts';
@@ -223,7 +223,7 @@ async function write(
   context: ApiContext,
   request: FastifyRequest,
   reply: FastifyReply,
-  decide: (state: Provisioning) => Written,
+  decide: (state: Provisioned) => Written,
 ): Promise<FastifyReply> {
   const identity = identityOf(request);
   const { before, after } = await applyChange(context, request, (state) => {
@@ -274,7 +274,7 @@ export function maySee(identity: Identity, { owner }: CertificateSettings): bool
   return isSystemAdmin(identity) || maySeeTenant(identity, owner);
 }
 
-function visible(identity: Identity, state: Provisioning, name: string): CertificateSettings {
+function visible(identity: Identity, state: Provisioned, name: string): CertificateSettings {
   const certificate = certificateIn(state, name);
   if (certificate === undefined || !maySee(identity, certificate)) throw notFound(`certificate ${name}`);
   return certificate;

@@ -13,7 +13,7 @@ import {
   type ProvisioningEdits,
 } from '../provisioning/directory/store.ts';
 import { trunkIdOf } from '../provisioning/trunk-settings/effective.ts';
-import type { Provisioning } from '../provisioning/trunk-settings/schema.ts';
+import type { Provisioned } from '../provisioning/trunk-settings/schema.ts';
 import { hideOthers, maySeeTenant, maySeeTrunk } from './access.ts';
 import { type ApiContext, identityOf } from './context.ts';
 import { entityTag, withoutSecrets } from './documents.ts';
@@ -29,7 +29,7 @@ export interface PlannedChange {
    * Where in the request's body stands what the state after the change has at a path: `tenants[3].extensions[7]` → `` for a body that
    * is the extension, `tenants[7]` → `tenants[0]` for a document.
    */
-  readonly bodyPaths?: ReadonlyMap<string, string> | ((after: Provisioning) => ReadonlyMap<string, string>);
+  readonly bodyPaths?: ReadonlyMap<string, string> | ((after: Provisioned) => ReadonlyMap<string, string>);
   /** What is deleted; a refusal then lists what still refers to it. */
   readonly deletes?: string;
   /** What names the thing deleted though no rule would miss it. */
@@ -45,7 +45,7 @@ const MAX_TRIES = 8;
 export function applyChange<P extends PlannedChange>(
   context: ApiContext,
   request: FastifyRequest,
-  plan: (state: Provisioning) => P | Steps<P>,
+  plan: (state: Provisioned) => P | Steps<P>,
 ): Promise<P> {
   const identity = identityOf(request);
   return inTurn(context, identity, async () => {
@@ -62,7 +62,7 @@ export function applyChange<P extends PlannedChange>(
 export function previewChange<P extends PlannedChange>(
   context: ApiContext,
   request: FastifyRequest,
-  plan: (state: Provisioning) => P | Steps<P>,
+  plan: (state: Provisioned) => P | Steps<P>,
 ): Promise<{ readonly planned: P; readonly directory: Directory }> {
   const identity = identityOf(request);
   return inTurn(context, identity, async () => {
@@ -82,8 +82,8 @@ type Unsuccessful = Extract<ChangeResult, { outcome: 'stale' | 'refused' | 'unav
 async function change<P extends PlannedChange, R extends { readonly outcome: string }>(
   context: ApiContext,
   identity: Identity,
-  plan: (state: Provisioning) => P | Steps<P>,
-  submit: (edits: ProvisioningChange, state: Provisioning) => Promise<R | Unsuccessful>,
+  plan: (state: Provisioned) => P | Steps<P>,
+  submit: (edits: ProvisioningChange, state: Provisioned) => Promise<R | Unsuccessful>,
 ): Promise<{ readonly planned: P; readonly result: Exclude<R, Unsuccessful> }> {
   for (let attempt = 0; attempt < MAX_TRIES; attempt++) {
     const { version, state } = context.provisioning.current();
@@ -106,7 +106,7 @@ async function change<P extends PlannedChange, R extends { readonly outcome: str
 }
 
 /** What a provisioning file holds is changed there: the next start or reload would undo any other change. */
-function* requireUnmanaged(context: ApiContext, change: ProvisioningEdits, state: Provisioning): Steps<void> {
+function* requireUnmanaged(context: ApiContext, change: ProvisioningEdits, state: Provisioned): Steps<void> {
   const { managedBy } = context;
   if (managedBy === undefined) return;
   const { putTenants = [], putTrunks = [], deleteTenants = [], deleteTrunks = [] } = change;
@@ -158,7 +158,7 @@ function refusal(
   identity: Identity,
   problems: readonly Problem[],
   { change, deletes, bodyPaths }: PlannedChange,
-  state: Provisioning,
+  state: Provisioned,
 ): ApiProblem {
   const after = applyEdits(state, change);
   if (deletes !== undefined) return inUse(identity, problems, deletes, after);
@@ -176,7 +176,7 @@ function refusal(
 }
 
 /** What is still needed is not deleted; the answer lists who needs it. */
-function inUse(identity: Identity, problems: readonly Problem[], what: string, after: Provisioning): ApiProblem {
+function inUse(identity: Identity, problems: readonly Problem[], what: string, after: Provisioned): ApiProblem {
   const referrers = problems.map((problem) => ({
     ...problem,
     code: 'in-use',
@@ -197,18 +197,18 @@ function pathInBody(path: string, bodyPaths: ReadonlyMap<string, string> = new M
 }
 
 /** `tenants[0].inboundRules[2].trunk` → `tenants/acme/inbound-rules/main`; empty for what this admin may not see. */
-function resourceAt(identity: Identity, path: string, state: Provisioning): string {
+function resourceAt(identity: Identity, path: string, state: Provisioned): string {
   const [, kind, index, field, item] = /^(tenants|trunks|certificates)\[(\d+)\](?:\.(\w+)\[(\d+)\])?/.exec(path) ?? [];
   if (kind === 'trunks') {
-    const trunk = state.trunks[Number(index)];
+    const trunk = state.trunks.at(Number(index));
     return trunk !== undefined && maySeeTrunk(identity, trunk) ? `trunks/${trunkIdOf(trunk)}` : '';
   }
   if (kind === 'certificates') {
-    const certificate = state.certificates[Number(index)];
+    const certificate = state.certificates.at(Number(index));
     const isSeen = certificate !== undefined && maySeeTenant(identity, certificate.owner);
     return isSeen ? `certificates/${certificate.name}` : '';
   }
-  const tenant = state.tenants[Number(index)];
+  const tenant = state.tenants.at(Number(index));
   if (tenant === undefined || !maySeeTenant(identity, tenant.name)) return '';
   const collection = field === undefined ? undefined : (tenant as unknown as Record<string, unknown>)[field];
   if (field === undefined || !Array.isArray(collection)) return `tenants/${tenant.name}`;

@@ -13,7 +13,7 @@ import {
   serviceSchema,
   type Tenant,
 } from '../provisioning/tenants/schema.ts';
-import type { Provisioning } from '../provisioning/trunk-settings/schema.ts';
+import type { Provisioned } from '../provisioning/trunk-settings/schema.ts';
 import { requireTenant } from './access.ts';
 import type { PlannedChange } from './change.ts';
 import { type ApiContext, identityOf, withManager } from './context.ts';
@@ -94,7 +94,7 @@ export function askerOf(request: FastifyRequest): Asker {
 export function* planItem(
   context: ApiContext,
   { identity, ifMatch, ifNoneMatch }: Asker,
-  state: Provisioning,
+  state: Provisioned,
   collection: Collection,
   tenant: Tenant,
   before: Item | undefined,
@@ -154,7 +154,7 @@ export function requireNewKey(tenant: Tenant, collection: Collection, after: Ite
 }
 
 /** A tenant by name, if this admin may see it. */
-export function visibleTenant(identity: Identity, state: Provisioning, name: string): Tenant {
+export function visibleTenant(identity: Identity, state: Provisioned, name: string): Tenant {
   requireTenant(identity, name);
   const tenant = tenantIn(state, name);
   if (tenant === undefined) throw notFound(`tenant ${name}`);
@@ -162,7 +162,7 @@ export function visibleTenant(identity: Identity, state: Provisioning, name: str
 }
 
 /** The tenant of the path. */
-export function tenantOf(request: FastifyRequest, state: Provisioning): Tenant {
+export function tenantOf(request: FastifyRequest, state: Provisioned): Tenant {
   return visibleTenant(identityOf(request), state, (request.params as { tenant: string }).tenant);
 }
 

@@ -1,13 +1,13 @@
 /** A state as the text of one JSON document, piece by piece: 30 MB at once would stop the calls for seconds. */
 import { inSlices, type Steps } from '../base/steps.ts';
 import { documentLines } from '../provisioning/directory/document-text.ts';
-import type { Provisioning } from '../provisioning/trunk-settings/schema.ts';
+import type { Provisioned } from '../provisioning/trunk-settings/schema.ts';
 
 /** How long a piece is, about, in characters. */
 const PIECE = 65_536;
 
 /** @param view what is shown of a tenant, an extension, a trunk or a certificate. */
-export async function* exported(state: Provisioning, view: (document: object) => object): AsyncGenerator<string> {
+export async function* exported(state: Provisioned, view: (document: object) => object): AsyncGenerator<string> {
   const texts = textsOf(state, view);
   for (;;) {
     const { text, isLast } = await inSlices(nextPiece(texts));
@@ -28,7 +28,7 @@ function* nextPiece(texts: Iterator<string>): Steps<{ readonly text: string; rea
 }
 
 function* textsOf(
-  { tenants, trunks, certificates }: Provisioning,
+  { tenants, trunks, certificates }: Provisioned,
   view: (document: object) => object,
 ): Generator<string> {
   yield '{"tenants":[';

@@ -7,7 +7,7 @@ import type { AuditFact } from '../observe/index.ts';
 import { tenantPlace } from '../provisioning/directory/places.ts';
 import { type Reference, referencesTo } from '../provisioning/tenants/references.ts';
 import type { Tenant } from '../provisioning/tenants/schema.ts';
-import type { Provisioning } from '../provisioning/trunk-settings/schema.ts';
+import type { Provisioned } from '../provisioning/trunk-settings/schema.ts';
 import { applyChange, type PlannedChange, previewChange } from './change.ts';
 import { type Collection, type Item, itemsByKey, itemsOf, tenantOf } from './collection.ts';
 import { type ApiContext, identityOf } from './context.ts';
@@ -50,7 +50,7 @@ export async function changeMany(
   { preview, onFault }: ManyOptions,
 ): Promise<ManyReport> {
   const refused = new Map<number, RowFault[]>();
-  const plan = (state: Provisioning) => planMany(context, request, state, collection, read, refused);
+  const plan = (state: Provisioned) => planMany(context, request, state, collection, read, refused);
   for (let round = 0; ; round++) {
     try {
       const planned = preview
@@ -105,7 +105,7 @@ function takeFaults({ problems }: ApiProblem, refused: Map<number, RowFault[]>):
 function* planMany(
   context: ApiContext,
   request: FastifyRequest,
-  state: Provisioning,
+  state: Provisioned,
   collection: Collection,
   read: ReadWanted,
   refused: ReadonlyMap<number, readonly RowFault[]>,

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { Steps } from '../base/steps.ts';
 import type { Directory } from '../provisioning/directory/directory.ts';
 import { type Tenant, tenantFieldsSchema } from '../provisioning/tenants/schema.ts';
-import { type Provisioning, type TrunkSettings, trunkSchema } from '../provisioning/trunk-settings/schema.ts';
+import { type Provisioned, type TrunkSettings, trunkSchema } from '../provisioning/trunk-settings/schema.ts';
 import { visibleTrunk } from './access.ts';
 import { type PlannedChange, previewChange } from './change.ts';
 import {
@@ -92,7 +92,7 @@ function decoded(text: string): string {
 function* planOf(
   context: ApiContext,
   identity: Identity,
-  state: Provisioning,
+  state: Provisioned,
   [kind, first, segment, key]: readonly string[],
   wanted: Item | undefined,
 ): Steps<PlannedChange> {
@@ -107,7 +107,7 @@ function* planOf(
 function* planOfTrunk(
   context: ApiContext,
   identity: Identity,
-  state: Provisioning,
+  state: Provisioned,
   id: string | undefined,
   wanted: Item | undefined,
 ): Steps<PlannedChange> {
@@ -126,7 +126,7 @@ function* planOfTrunk(
 function* planOfItem(
   context: ApiContext,
   identity: Identity,
-  state: Provisioning,
+  state: Provisioned,
   tenant: Tenant,
   [segment, key]: readonly (string | undefined)[],
   wanted: Item | undefined,

@@ -16,7 +16,12 @@ import { sameDocument } from '../provisioning/directory/same.ts';
 import type { Tenant } from '../provisioning/tenants/schema.ts';
 import type { CertificateSettings } from '../provisioning/trunk-settings/certificate-schema.ts';
 import { trunkIdOf, withTrunkIds } from '../provisioning/trunk-settings/effective.ts';
-import { type Provisioning, provisioningSchema, type TrunkSettings } from '../provisioning/trunk-settings/schema.ts';
+import {
+  type Provisioned,
+  type Provisioning,
+  provisioningSchema,
+  type TrunkSettings,
+} from '../provisioning/trunk-settings/schema.ts';
 import {
   maySeeTrunk,
   requireAllowedTenantChange,
@@ -87,7 +92,7 @@ export function provisioningRoutes(app: FastifyInstance, context: ApiContext, do
     },
     validatorCompiler: checkedWhereRead,
   };
-  const planned = (request: FastifyRequest) => (state: Provisioning) =>
+  const planned = (request: FastifyRequest) => (state: Provisioned) =>
     planApply(context, identityOf(request), state, request.body as Provisioning);
   app.post(
     '/api/v1/provisioning',
@@ -128,7 +133,7 @@ export function provisioningRoutes(app: FastifyInstance, context: ApiContext, do
 function* planApply(
   context: ApiContext,
   identity: Identity,
-  state: Provisioning,
+  state: Provisioned,
   wanted: Provisioning,
 ): Steps<PlannedChange & { readonly summary: object }> {
   const facts: Omit<AuditFact, 'actor'>[] = [];
@@ -198,11 +203,11 @@ function* planApply(
     yield;
   }
   const change = { putTenants, putTrunks, putCertificates };
-  return { change, facts, summary, bodyPaths: (after: Provisioning) => bodyPathsOf(after, wanted, trunks) };
+  return { change, facts, summary, bodyPaths: (after: Provisioned) => bodyPathsOf(after, wanted, trunks) };
 }
 
 /** From places in the state to places in the document, for what the document holds. */
-function bodyPathsOf(after: Provisioning, { tenants, certificates }: Provisioning, trunks: readonly TrunkSettings[]) {
+function bodyPathsOf(after: Provisioned, { tenants, certificates }: Provisioning, trunks: readonly TrunkSettings[]) {
   return new Map([
     ...tenants.map(({ name }, index) => [`tenants[${tenantPlace(after, name)}]`, `tenants[${index}]`] as const),
     ...certificates.map(
@@ -222,7 +227,7 @@ function requireOnce(written: Set<string>, code: string, path: string, what: str
 function* requireTenantWrite(
   context: ApiContext,
   identity: Identity,
-  state: Provisioning,
+  state: Provisioned,
   after: Tenant,
   before: Tenant | undefined,
 ): Steps<void> {

@@ -5,7 +5,7 @@ import { NetworkSet } from '../base/network-set.ts';
 import type { Steps } from '../base/steps.ts';
 import type { SourceOverlap } from '../provisioning/check/overlaps.ts';
 import type { Extension, Tenant } from '../provisioning/tenants/schema.ts';
-import type { Provisioning, TrunkSettings } from '../provisioning/trunk-settings/schema.ts';
+import type { Provisioned, TrunkSettings } from '../provisioning/trunk-settings/schema.ts';
 import { isSystemAdmin, requireSystemAdmin } from './access.ts';
 import { type ApiContext, describe, identityOf } from './context.ts';
 import { made } from './openapi.ts';
@@ -27,7 +27,7 @@ interface Claim {
 interface Claiming {
   readonly context: ApiContext;
   readonly identity: Identity;
-  readonly state: Provisioning;
+  readonly state: Provisioned;
 }
 
 /** How many extensions, trunks or claims are looked at in a step. */
@@ -47,7 +47,7 @@ export interface WrittenTrunk {
 export function* requireAllowedSources(
   context: ApiContext,
   identity: Identity,
-  state: Provisioning,
+  state: Provisioned,
   trunks: readonly WrittenTrunk[],
 ): Steps<void> {
   if (isSystemAdmin(identity)) return;
@@ -66,7 +66,7 @@ export function* requireAllowedSources(
 export function* requireAllowedTrust(
   context: ApiContext,
   identity: Identity,
-  state: Provisioning,
+  state: Provisioned,
   tenant: Tenant,
   before: Tenant,
 ): Steps<void> {
@@ -134,7 +134,7 @@ function claimsIn(texts: readonly string[], where = ''): Claim[] {
 
 /** A claim that meets an address which an extension of another tenant trusts in place of a password. */
 function* firstTrustedElsewhere(
-  { tenants }: Provisioning,
+  { tenants }: Provisioned,
   tenant: string | undefined,
   claims: NetworkSet<Claim>,
 ): Steps<Claim | undefined> {
@@ -142,7 +142,7 @@ function* firstTrustedElsewhere(
   // Counted, not iterated: of a hundred thousand extensions nothing is allocated.
   for (let at = 0; at < tenants.length; at++) {
     if (++count % LOOKED_AT_PER_STEP === 0) yield;
-    const { name, extensions } = tenants[at] as Tenant;
+    const { name, extensions } = tenants.at(at) as Tenant;
     if (name === tenant) continue;
     for (let place = 0; place < extensions.length; place++) {
       if (++count % LOOKED_AT_PER_STEP === 0) yield;

@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { tenantIn, tenantPlace } from '../provisioning/directory/places.ts';
 import { type Tenant, tenantFieldsSchema, tenantSchema } from '../provisioning/tenants/schema.ts';
-import type { Provisioning } from '../provisioning/trunk-settings/schema.ts';
+import type { Provisioned } from '../provisioning/trunk-settings/schema.ts';
 import { maySeeTenant, requireAllowedTenantChange, requireSystemAdmin } from './access.ts';
 import { applyChange, type PlannedChange, sendResource } from './change.ts';
 import { type Asker, askerOf, keyText, tenantOf } from './collection.ts';
@@ -176,7 +176,7 @@ async function change(
 export function planTenant(
   context: ApiContext,
   { identity, ifMatch }: Asker,
-  state: Provisioning,
+  state: Provisioned,
   tenant: Tenant,
   after: TenantFields,
 ): PlannedChange {

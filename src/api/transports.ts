@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { withBrand } from '../provisioning/trunk-settings/effective.ts';
-import type { Provisioning } from '../provisioning/trunk-settings/schema.ts';
+import type { Provisioned } from '../provisioning/trunk-settings/schema.ts';
 import { type AddedTransport, transportSchema } from '../settings/kept-transports.ts';
 import { maySeeTrunk } from './access.ts';
 import { keyText } from './collection.ts';
@@ -111,7 +111,7 @@ interface Users {
   readonly byTransport: ReadonlyMap<string, number>;
 }
 
-function usersOf(identity: Identity, { trunks }: Provisioning): Users {
+function usersOf(identity: Identity, { trunks }: Provisioned): Users {
   const byListener = new Map<string, number>();
   const byTransport = new Map<string, number>();
   for (const trunk of trunks) {

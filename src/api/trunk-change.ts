@@ -3,7 +3,7 @@
 import type { Steps } from '../base/steps.ts';
 import { trunkIn, trunkPlace } from '../provisioning/directory/places.ts';
 import { freeTrunkId, trunkIdOf } from '../provisioning/trunk-settings/effective.ts';
-import type { Provisioning, TrunkSettings } from '../provisioning/trunk-settings/schema.ts';
+import type { Provisioned, TrunkSettings } from '../provisioning/trunk-settings/schema.ts';
 import { requireAllowedTrunk, requireTrunkOwner } from './access.ts';
 import type { PlannedChange } from './change.ts';
 import type { Asker } from './collection.ts';
@@ -18,7 +18,7 @@ import { requireCurrentCertificate, requireUsableFiles } from './trunk-files.ts'
 export function* planNewTrunk(
   context: ApiContext,
   identity: Identity,
-  state: Provisioning,
+  state: Provisioned,
   wanted: TrunkSettings,
 ): Steps<PlannedChange & { readonly after: TrunkSettings }> {
   const id = wanted.id ?? freeTrunkId(wanted, { has: (taken) => trunkIn(state, taken) !== undefined });
@@ -40,7 +40,7 @@ export function* planNewTrunk(
 export function* planTrunk(
   context: ApiContext,
   { identity, ifMatch }: Asker,
-  state: Provisioning,
+  state: Provisioned,
   before: TrunkSettings,
   after: TrunkSettings,
 ): Steps<PlannedChange> {
@@ -71,7 +71,7 @@ export function planTrunkDeletion(
 }
 
 /** The change itself, without the question whether it may be made. */
-export function trunkUpdate(state: Provisioning, before: TrunkSettings, after: TrunkSettings): PlannedChange {
+export function trunkUpdate(state: Provisioned, before: TrunkSettings, after: TrunkSettings): PlannedChange {
   const id = trunkIdOf(before);
   return {
     change: { putTrunks: [after] },

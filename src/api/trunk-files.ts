@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { certificateIn } from '../provisioning/directory/places.ts';
 import { validityOf } from '../provisioning/trunk-settings/certificates.ts';
-import type { Provisioning, TrunkSettings } from '../provisioning/trunk-settings/schema.ts';
+import type { Provisioned, TrunkSettings } from '../provisioning/trunk-settings/schema.ts';
 import { credentialProblemsOf } from '../settings/credential-files.ts';
 import { invalid } from './problem.ts';
 
@@ -23,7 +23,7 @@ export function requireUsableFiles(
 export function requireCurrentCertificate(
   { teams }: TrunkSettings,
   before: TrunkSettings | undefined,
-  { certificates }: Pick<Provisioning, 'certificates'>,
+  { certificates }: Pick<Provisioned, 'certificates'>,
   wallMs: number,
   place = '',
 ): void {

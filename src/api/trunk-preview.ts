@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { tenantIn, trunkIn, trunkPlace } from '../provisioning/directory/places.ts';
 import { freeTrunkId, trunkIdOf } from '../provisioning/trunk-settings/effective.ts';
-import { type Provisioning, type TrunkSettings, trunkSchema } from '../provisioning/trunk-settings/schema.ts';
+import { type Provisioned, type TrunkSettings, trunkSchema } from '../provisioning/trunk-settings/schema.ts';
 import { requireAllowedTrunk, requireTenant, requireTrunkOwner, visibleTrunk } from './access.ts';
 import { previewChange } from './change.ts';
 import { keyText } from './collection.ts';
@@ -70,7 +70,7 @@ export function trunkPreviewRoute(app: FastifyInstance, context: ApiContext): vo
   );
 }
 
-function written(state: Provisioning, trunk: TrunkSettings, before: TrunkSettings | undefined): TrunkSettings {
+function written(state: Provisioned, trunk: TrunkSettings, before: TrunkSettings | undefined): TrunkSettings {
   if (before !== undefined) return withStoredSecrets({ ...trunk, id: trunkIdOf(before) }, before);
   return { ...trunk, id: trunk.id ?? freeTrunkId(trunk, { has: (id) => trunkIn(state, id) !== undefined }) };
 }

@@ -1,4 +1,5 @@
 /** The WhatsApp numbers of a snapshot of what is provisioned: by trunk, by their id at the Cloud API, and for whom a phone may write. */
+import type { List } from '../base/chunked-list.ts';
 import { derived } from '../base/derived.ts';
 import { mismatch, rulesOf, senderMismatch } from '../outbound/index.ts';
 import type { Directory } from '../provisioning/directory/directory.ts';
@@ -36,7 +37,7 @@ export function whatsappNumbers(directory: Directory): WhatsappNumber[] {
 }
 
 /** Asked for at each change; snapshots that differ in their tenants alone share their trunks. */
-const whatsappTrunks = derived((trunks: readonly Trunk[]) => trunks.filter(({ type }) => type === 'whatsapp'));
+const whatsappTrunks = derived((trunks: List<Trunk>) => trunks.filter(({ type }) => type === 'whatsapp'));
 
 /** On which of the tenant's WhatsApp trunks a user has written, if it is one that shows no number. */
 export async function heardAt(

@@ -6,7 +6,7 @@ import type { Provisioner } from '../provisioning/change/provisioner.ts';
 import { certificateIn, tenantIn, trunkIn } from '../provisioning/directory/places.ts';
 import { sameDocument } from '../provisioning/directory/same.ts';
 import { trunkIdOf, withTrunkIds } from '../provisioning/trunk-settings/effective.ts';
-import type { Provisioning } from '../provisioning/trunk-settings/schema.ts';
+import type { Provisioned, Provisioning } from '../provisioning/trunk-settings/schema.ts';
 import { type KnownDocuments, readAside } from '../settings/aside.ts';
 import type { FilesAnswer, FilesInput } from '../settings/files-thread.ts';
 import {
@@ -85,7 +85,7 @@ export class ProvisioningFiles {
     return { ...rest, documents, provisioning: rest.problems.length === 0 ? provisioning : undefined };
   }
 
-  *#record(before: Provisioning, after: Provisioning, owners: ReadonlyMap<string, string>): Steps<string[]> {
+  *#record(before: Provisioned, after: Provisioned, owners: ReadonlyMap<string, string>): Steps<string[]> {
     const changed: string[] = [];
     for (const [resource, file] of owners) {
       const { was, is, tenant } = becameOf(resource, before, after);
@@ -107,7 +107,7 @@ export class ProvisioningFiles {
 }
 
 /** Documents as the state holds them, so that they are there once; without those that it holds otherwise. */
-function* asStored(documents: KnownDocuments, state: Provisioning): Steps<KnownDocuments> {
+function* asStored(documents: KnownDocuments, state: Provisioned): Steps<KnownDocuments> {
   const kept = new Map<string, Provisioning['tenants' | 'trunks'][number]>();
   for (const [digest, document] of documents) {
     const stored = 'domain' in document ? tenantIn(state, document.name) : trunkIn(state, trunkIdOf(document));
@@ -154,7 +154,7 @@ async function put(provisioner: Provisioner, wanted: Provisioning): Promise<void
 function* ownersOf(
   parts: readonly FilePart[],
   wanted: Provisioning,
-  state: Provisioning,
+  state: Provisioned,
 ): Steps<ReadonlyMap<string, string>> {
   const owners = new Map<string, string>();
   const trunks = withTrunkIds(wanted.trunks, state.trunks);
@@ -180,7 +180,7 @@ function* ownersOf(
   return owners;
 }
 
-function becameOf(resource: string, before: Provisioning, after: Provisioning) {
+function becameOf(resource: string, before: Provisioned, after: Provisioned) {
   const key = resource.slice(resource.indexOf('/') + 1);
   if (resource.startsWith('tenants/')) return { was: tenantIn(before, key), is: tenantIn(after, key), tenant: key };
   const isCertificate = resource.startsWith('certificates/');

@@ -43,12 +43,10 @@ export function welcome(node: RunningNode, configFile: string | undefined): stri
     const reference = httpDefaults(node.settings).docs ? `  (API reference: ${node.apiAddress}/docs)` : '';
     lines.push(`  HTTP      ${node.apiAddress}${reference}`);
   }
-  for (const tenant of node.provisioner.directory.tenants.slice(0, 1)) {
-    for (const { number, name, password } of tenant.extensions.slice(0, 5)) {
-      if (tenant.name === 'demo')
-        lines.push(`  phone     ${number}@${tenant.domain}  password ${password}  (${name ?? ''})`);
-    }
-  }
+  const tenant = node.provisioner.directory.tenants.at(0);
+  if (tenant?.name === 'demo')
+    for (const { number, name, password } of tenant.extensions.slice(0, 5))
+      lines.push(`  phone     ${number}@${tenant.domain}  password ${password}  (${name ?? ''})`);
   if (node.firstToken !== undefined) lines.push(`  first system-admin token, printed once: ${node.firstToken}`);
   const isDemo = node.provisioner.directory.extension('demo', '101') !== undefined;
   const question = isDemo ? 'explain --tenant demo --from 101 --to 914155551212' : 'status';

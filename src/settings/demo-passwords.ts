@@ -1,4 +1,5 @@
 /** The passwords that this product's own files print: good for a trial on one machine, an open door anywhere else. */
+import type { List } from '../base/chunked-list.ts';
 import { type Problem, SettingsError } from '../base/errors.ts';
 import type { Tenant } from '../provisioning/tenants/schema.ts';
 import { isLoopback } from './exposure.ts';
@@ -20,7 +21,7 @@ export function openDoor({ allowDemoPasswords, listen }: DoorSettings): string |
 }
 
 /** The first extension with a demo password, as one problem; none while `door` is undefined. Its path begins at `tenants`. */
-export function demoPasswordProblem(tenants: readonly Tenant[], door: string | undefined): Problem | undefined {
+export function demoPasswordProblem(tenants: List<Tenant>, door: string | undefined): Problem | undefined {
   if (door === undefined) return undefined;
   for (const [index, { name, extensions }] of tenants.entries()) {
     const place = extensions.findIndex(({ password }) => password !== undefined && DEMO_PASSWORDS.has(password));
@@ -35,7 +36,7 @@ export function demoPasswordProblem(tenants: readonly Tenant[], door: string | u
 }
 
 /** What the store holds is served too. Throws a SettingsError. */
-export function refuseDemoPasswords(tenants: readonly Tenant[], settings: NodeSettings): void {
+export function refuseDemoPasswords(tenants: List<Tenant>, settings: NodeSettings): void {
   const problem = demoPasswordProblem(tenants, openDoor(settings));
   if (problem !== undefined) throw new SettingsError([problem]);
 }

@@ -32,7 +32,7 @@ test('a tenant admin uploads, reads and deletes; the key comes back nowhere, not
   const { facts: _facts, ...read } = (await send('acme', 'GET', `${URL}/acme-stir`)).body;
   expect((await send('acme', 'PUT', `${URL}/acme-stir`, { ...read, numbers: '14155550100' })).status).toBe(200);
   expect((await send('acme', 'PATCH', `${URL}/acme-stir`, { numbers: null })).status).toBe(200);
-  expect(world.provisioning.current().state.certificates[0]?.key).toBe(certificate.key);
+  expect(world.provisioning.current().state.certificates.at(0)?.key).toBe(certificate.key);
   const exported = await send('system', 'GET', '/api/v1/provisioning');
   const applied = await send('system', 'POST', '/api/v1/provisioning', exported.body);
   expect(applied.body).toMatchObject({ updated: 0, created: 0 });

@@ -82,7 +82,7 @@ describe('resources', () => {
     expect(read.body.passwordSet).toBe(true);
     const put = await ask(world, tokens.acme, 'PUT', EXTENSION, { ...read.body, name: 'Written back' });
     expect([put.status, put.body.passwordSet, put.body.name]).toEqual([200, true, 'Written back']);
-    expect(world.provisioning.current().state.tenants[0]?.extensions[0]?.password).toBe(CANARY);
+    expect(world.provisioning.current().state.tenants.at(0)?.extensions[0]?.password).toBe(CANARY);
   });
 
   test('hashes in place of a password replace it: the old password does not stay beside them', async () => {
@@ -90,7 +90,7 @@ describe('resources', () => {
     const read = await ask(world, world.tokens.acme, 'GET', EXTENSION);
     const put = await ask(world, world.tokens.acme, 'PUT', EXTENSION, { ...read.body, ha1: { md5 } });
     expect([put.status, put.body.ha1Set, put.body.passwordSet]).toEqual([200, true, undefined]);
-    expect(world.provisioning.current().state.tenants[0]?.extensions[0]).toMatchObject({ ha1: { md5 } });
+    expect(world.provisioning.current().state.tenants.at(0)?.extensions[0]).toMatchObject({ ha1: { md5 } });
   });
 
   test('an item cannot be renamed by a change of its key', async () => {
@@ -335,7 +335,7 @@ describe('secrets', () => {
     const { body } = await ask(world, world.tokens.system, 'GET', '/api/v1/provisioning');
     const applied = await ask(world, world.tokens.system, 'POST', '/api/v1/provisioning', body);
     expect([applied.status, applied.body]).toEqual([200, { created: 0, updated: 0, unchanged: 5 }]);
-    expect(world.provisioning.current().state.tenants[0]?.extensions[0]?.password).toBe(CANARY);
+    expect(world.provisioning.current().state.tenants.at(0)?.extensions[0]?.password).toBe(CANARY);
   });
 
   test('a document with one fault changes nothing at all', async () => {

@@ -267,8 +267,8 @@ describe('against a running engine', () => {
     });
     const applied = await run(['apply', join(path, 'all.yaml')], { env });
     expect(applied).toEqual({ code: 0, out: 'created 0, updated 1, unchanged 4\n', err: '' });
-    expect(world.provisioning.current().state.tenants[0]?.extensions[0]).toEqual({
-      ...before.tenants[0]?.extensions[0],
+    expect(world.provisioning.current().state.tenants.at(0)?.extensions[0]).toEqual({
+      ...before.tenants.at(0)?.extensions[0],
       name: 'Uno',
     });
   });

@@ -44,7 +44,7 @@ function examine(changes: Partial<TrunkInput> = {}, ports: Partial<TrunkDoctorPo
     wallMs: () => WALL_MS,
     ...ports,
   });
-  return doctor.examine(directory.trunks[0] as never);
+  return doctor.examine(directory.trunks.at(0) as never);
 }
 
 const lines = async (examined: ReturnType<typeof examine>) =>

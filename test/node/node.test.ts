@@ -243,7 +243,7 @@ describe('reload', () => {
     expect(await running.reload()).toEqual({ applied: ['tenants/acme'], needsRestart: [] });
     const { items } = JSON.parse((await get('/api/v1/audit')).slice(4)) as { items: Record<string, unknown>[] };
     const actor = `file:${provisioningFile()}`;
-    const { id } = running.provisioner.directory.trunks[0] ?? { id: '' };
+    const { id } = running.provisioner.directory.trunks.at(0) ?? { id: '' };
     expect(items.map(({ actor, action, resource }) => ({ actor, action, resource }))).toEqual([
       { actor, action: 'update', resource: 'tenants/acme' },
       { actor, action: 'create', resource: `trunks/${id}` },
@@ -588,7 +588,7 @@ test("no password or token is in any log line, API answer, metric or file of the
   await start();
   await signedIn('REGISTER', 'sip:acme.example.com');
   await signedIn('REGISTER', 'sip:acme.example.com', 'c4n4ry-typed-wrong');
-  const trunkId = node?.engine.directory.trunks[0]?.id;
+  const trunkId = node?.engine.directory.trunks.at(0)?.id;
   const paths = [
     '/metrics',
     '/healthz',

@@ -12,7 +12,7 @@ const tenant = tenantWith({
 const directory = directoryOf([tenant], []);
 
 function kindOf(number: string): string | undefined {
-  const acme = directory.tenants[0];
+  const acme = directory.tenants.at(0);
   return acme === undefined ? 'no tenant' : insideParty(directory, acme, number)?.kind;
 }
 

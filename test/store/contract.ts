@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { MessageRow } from '../../src/messages/index.ts';
 import { applyEdits, type ProvisioningCommit } from '../../src/provisioning/directory/store.ts';
 import type { Tenant } from '../../src/provisioning/tenants/schema.ts';
-import type { Provisioning } from '../../src/provisioning/trunk-settings/schema.ts';
+import type { Provisioned } from '../../src/provisioning/trunk-settings/schema.ts';
 import type { Stores } from '../../src/store/index.ts';
 import { bindingsIn } from '../registrar/kit.ts';
 import { binding, certificate, commitOf, tenant, trunk, user, webhook } from './records.ts';
@@ -118,7 +118,7 @@ export function storeContract(makeWorld: () => Promise<StoreWorld>): void {
 
     test('any row of commits leaves what the same commits leave in memory, in the same order', async () => {
       let version = (await stores.provisioning.load()).version;
-      let model: Provisioning = { tenants: [], trunks: [], certificates: [] };
+      let model: Provisioned = { tenants: [], trunks: [], certificates: [] };
       await fc.assert(
         fc.asyncProperty(fc.array(commits, { minLength: 1, maxLength: 6 }), async (row) => {
           for (const parts of row) {

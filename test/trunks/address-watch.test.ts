@@ -6,8 +6,8 @@ import { VirtualScheduler } from '../kit/virtual-scheduler.ts';
 import { provision } from './kit.ts';
 
 const at = (address: string): LocatedTarget[] => [{ transport: 'udp', address, port: 5060 }];
-const trunksAt = (...hosts: string[]) =>
-  new Directory(
+const trunksAt = (...hosts: string[]) => [
+  ...new Directory(
     provision({
       trunks: hosts.map((host, index) => ({
         id: `${index + 1}`,
@@ -17,7 +17,8 @@ const trunksAt = (...hosts: string[]) =>
         tenants: [],
       })),
     }),
-  ).trunks;
+  ).trunks,
+];
 
 test('names are asked for together; one that fails, or takes over a second, keeps nobody', async () => {
   const scheduler = new VirtualScheduler();

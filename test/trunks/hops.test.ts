@@ -33,7 +33,7 @@ test('a place that comes after thousands of others is read once too', () => {
 });
 
 test('requests go to the outbound proxy if there is one, to the host else; those of a gateway along its binding', () => {
-  const hop = (overrides: object) => hopOf(directoryOf([ipTrunk(overrides)]).trunks[0] as Trunk);
+  const hop = (overrides: object) => hopOf(directoryOf([ipTrunk(overrides)]).trunks.at(0) as Trunk);
   expect(hop({ host: 'a.example', port: 5070 })).toEqual({
     kind: 'host',
     host: 'a.example',

@@ -9,7 +9,7 @@ import { directoryOf, idOf, ipTrunk, OTHER, PROVIDER, registerTrunk, settle, Tru
 const udp = (address: string, port = 5060) => ({ transport: 'udp' as const, address, port });
 
 function only(world: TrunkWorld, trunks: Parameters<typeof directoryOf>[0]): Trunk {
-  const trunk = directoryOf(trunks).trunks[0];
+  const trunk = directoryOf(trunks).trunks.at(0);
   if (trunk === undefined) throw new Error('no trunk');
   world.apply(trunks);
   return trunk;
@@ -34,7 +34,7 @@ describe('next hops', () => {
     const world = new TrunkWorld(settings);
     world.locator.answers.set('carrier.example', [udp(PROVIDER)]);
     world.run(11);
-    const trunk = directoryOf(settings).trunks[0] as Trunk;
+    const trunk = directoryOf(settings).trunks.at(0) as Trunk;
     world.locator.answers.set('carrier.example', [udp(OTHER), udp('198.51.100.3')]);
     const expected = [udp(PROVIDER), udp(OTHER), udp('198.51.100.3')];
     expect(world.service.targets(trunk, hop('carrier.example'))).toEqual(expected);
@@ -217,7 +217,7 @@ describe('capacity', () => {
   test('a trunk that is full says so to the pipeline, for all and for a tenant with a share', () => {
     const world = new TrunkWorld(settings).run(1);
     const directory = directoryOf(settings);
-    const [trunk, tenant] = [directory.trunks[0] as Trunk, directory.tenants[0]];
+    const [trunk, tenant] = [directory.trunks.at(0) as Trunk, directory.tenants.at(0)];
     if (tenant === undefined) throw new Error('no tenant');
     const full = (of?: typeof tenant) => world.service.condition(trunk.id, of).full;
     const first = world.service.admit(trunk, tenant);
@@ -232,7 +232,7 @@ describe('capacity', () => {
   test('an inbound call takes a place of its tenant too', () => {
     const world = new TrunkWorld(settings).run(1);
     const directory = directoryOf(settings);
-    const [trunk, tenant] = [directory.trunks[0] as Trunk, directory.tenants[0]];
+    const [trunk, tenant] = [directory.trunks.at(0) as Trunk, directory.tenants.at(0)];
     if (tenant === undefined) throw new Error('no tenant');
     const limited = { ...tenant, limits: { concurrentCalls: 0 } };
     expect(world.service.admitInbound(trunk, limited)).toMatchObject({ granted: false, holder: 'tenant acme' });

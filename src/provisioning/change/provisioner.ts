@@ -27,7 +27,7 @@ import {
 import type { Tenant } from '../tenants/schema.ts';
 import { compactTenantSteps, compactTrunk } from '../trunk-settings/compact.ts';
 import { trunkIdOf, withBrand, withTrunkIds } from '../trunk-settings/effective.ts';
-import type { Provisioning, Trunk, TrunkSettings } from '../trunk-settings/schema.ts';
+import type { Provisioned, Provisioning, Trunk, TrunkSettings } from '../trunk-settings/schema.ts';
 import type { ChangePreview } from './change-preview.ts';
 import { followRenames } from './renaming.ts';
 
@@ -46,7 +46,7 @@ type CheckedChange =
   | {
       readonly outcome: 'possible';
       readonly commit: ProvisioningCommit;
-      readonly next: Provisioning;
+      readonly next: Provisioned;
       /** Nothing is written. */
       readonly isSame: boolean;
     };
@@ -111,7 +111,7 @@ export class Provisioner {
   }
 
   /** Applies a change that is worked out from the state as it is, again when somebody else was faster. */
-  async update(work: (state: Provisioning) => ProvisioningEdits): Promise<ChangeResult> {
+  async update(work: (state: Provisioned) => ProvisioningEdits): Promise<ChangeResult> {
     for (let tries = 1; ; tries++) {
       const { version, state } = this.#provisioned;
       const result = await this.apply({ ...work(state), expectedVersion: version });
@@ -197,7 +197,7 @@ export class Provisioner {
   }
 
   /** The check's context, with what the DNS says of trunks that are new or changed in what decides whose a call is. */
-  async #contextFor(before: Provisioning, written: readonly TrunkSettings[]): Promise<CheckContext> {
+  async #contextFor(before: Provisioned, written: readonly TrunkSettings[]): Promise<CheckContext> {
     const { locate } = this.#options;
     const context = { ...this.#options.context, before };
     if (locate === undefined || written.length === 0) return context;
@@ -222,7 +222,7 @@ export class Provisioner {
 }
 
 /** The commit without what is stored already as it is wanted. */
-function* withoutUnchanged(state: Provisioning, commit: ProvisioningCommit): Steps<ProvisioningCommit> {
+function* withoutUnchanged(state: Provisioned, commit: ProvisioningCommit): Steps<ProvisioningCommit> {
   const putTenants: Tenant[] = [];
   for (const tenant of commit.putTenants) {
     const stored = tenantIn(state, tenant.name);
@@ -241,7 +241,7 @@ function* withoutUnchanged(state: Provisioning, commit: ProvisioningCommit): Ste
 }
 
 /** Those whose sources or pools are others than before, as written and as they take effect. */
-function* movedTrunks(before: Provisioning, written: readonly TrunkSettings[]): Steps<Map<TrunkSettings, Trunk>> {
+function* movedTrunks(before: Provisioned, written: readonly TrunkSettings[]): Steps<Map<TrunkSettings, Trunk>> {
   const moved = new Map<TrunkSettings, Trunk>();
   for (const trunk of written) {
     if (isMoved(trunk, trunkIn(before, trunkIdOf(trunk)))) moved.set(trunk, withBrand(trunk));

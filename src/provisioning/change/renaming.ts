@@ -8,13 +8,13 @@ import { tenantIn, trunkIn } from '../directory/places.ts';
 import type { ProvisioningEdits } from '../directory/store.ts';
 import type { Tenant } from '../tenants/schema.ts';
 import { trunkIdOf, withBrand } from '../trunk-settings/effective.ts';
-import type { Provisioning, TrunkSettings } from '../trunk-settings/schema.ts';
+import type { Provisioned, TrunkSettings } from '../trunk-settings/schema.ts';
 
 /**
  * The tenants to write for a change: those of the change, and those that name a trunk which the change renames. What the change itself
  * writes counts as written, unless the name that it uses is the old one and nobody's any more.
  */
-export function* followRenames(before: Provisioning, change: ProvisioningEdits): Steps<readonly Tenant[]> {
+export function* followRenames(before: Provisioned, change: ProvisioningEdits): Steps<readonly Tenant[]> {
   const written = change.putTenants ?? [];
   const names = yield* newNames(before, change.putTrunks ?? []);
   if (names.size === 0) return written;
@@ -43,7 +43,7 @@ export function* followRenames(before: Provisioning, change: ProvisioningEdits):
 
 /** By tenant that may use one, what trunks are called that get another name. */
 function* newNames(
-  before: Provisioning,
+  before: Provisioned,
   put: readonly TrunkSettings[],
 ): Steps<ReadonlyMap<string, ReadonlyMap<string, string>>> {
   const names = new Map<string, Map<string, string>>();
@@ -61,7 +61,7 @@ function* newNames(
 
 /** By tenant, of these, the names of the trunks that it may use after the change. */
 function* namesTaken(
-  before: Provisioning,
+  before: Provisioned,
   { putTrunks = [], deleteTrunks = [] }: ProvisioningEdits,
   tenants: readonly string[],
 ): Steps<ReadonlyMap<string, ReadonlySet<string>>> {

@@ -33,7 +33,7 @@ interface NetworkClaim extends SourceClaim {
 
 /** Every source that trunks of at least two owners or tenants claim, narrower networks with the wider ones that hold them. */
 export function* overlapsOf(
-  trunks: readonly Trunk[],
+  trunks: Iterable<Trunk>,
   learntOf: (trunk: Trunk) => readonly LearntSource[],
 ): Steps<SourceOverlap[]> {
   const byText = { brand: new Map<string, SourceClaim[]>(), name: new Map<string, SourceClaim[]>() };

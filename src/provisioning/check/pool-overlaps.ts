@@ -7,7 +7,7 @@ import { formatRange } from '../tenants/did-pool.ts';
 import { trunkIdOf, withBrand } from '../trunk-settings/effective.ts';
 import type { ProvisioningProblem } from '../trunk-settings/problem.ts';
 import { groupSteps, groupsAround } from '../trunk-settings/providers.ts';
-import type { Provisioning, TrunkSettings } from '../trunk-settings/schema.ts';
+import type { Provisioned, TrunkSettings } from '../trunk-settings/schema.ts';
 import { sourcesOf } from '../trunk-settings/sources.ts';
 import type { CheckedTrunk } from './trunk-references.ts';
 
@@ -28,7 +28,7 @@ export function* checkOverlaps(entries: readonly CheckedTrunk[], problems: Provi
 }
 
 export interface ResolvedCheck {
-  readonly state: Provisioning;
+  readonly state: Provisioned;
   /** Trunks whose pools cannot be read. */
   readonly faulty: ReadonlySet<TrunkSettings>;
   readonly resolved: ResolvedSources;
@@ -62,10 +62,10 @@ export function* checkResolvedOverlaps(
   }
 }
 
-function entryOf(settings: TrunkSettings, state: Provisioning): CheckedTrunk {
+function entryOf(settings: TrunkSettings, state: Provisioned): CheckedTrunk {
   const place = trunkPlace(state, trunkIdOf(settings));
   // Of two with one id the other rule speaks of the second; its place is its own all the same.
-  const index = state.trunks[place] === settings ? place : state.trunks.indexOf(settings);
+  const index = state.trunks.at(place) === settings ? place : state.trunks.indexOf(settings);
   return { settings, trunk: withBrand(settings), path: `trunks[${index}]` };
 }
 

@@ -15,7 +15,7 @@ import type { Tenant } from '../tenants/schema.ts';
 import { checkCertificate } from '../trunk-settings/certificates.ts';
 import { withBrand } from '../trunk-settings/effective.ts';
 import type { ProvisioningProblem } from '../trunk-settings/problem.ts';
-import type { Assignment, Provisioning, TrunkTransport } from '../trunk-settings/schema.ts';
+import type { Assignment, Provisioned, TrunkTransport } from '../trunk-settings/schema.ts';
 import { checkTeamsCertificate } from '../trunk-settings/teams.ts';
 import { checkUniqueness } from '../trunk-settings/uniqueness.ts';
 import { whatsappCalls } from '../trunk-settings/whatsapp.ts';
@@ -30,7 +30,7 @@ export interface CheckContext {
   /** Whether the node has trust anchors, without which it verifies no call. Not checked when left out. */
   readonly verifiesCalls?: boolean;
   /** The state that is to be replaced; a caller ID that stood there already is not asked for its pool again. */
-  readonly before?: Provisioning;
+  readonly before?: Provisioned;
   /** What the DNS says of trunks now. Left out where nobody can ask, or what is checked was served before. */
   readonly resolved?: ResolvedSources;
 }
@@ -58,7 +58,7 @@ export const CONFLICT_CODES: ReadonlySet<string> = new Set([
  * later is at fault, or the one that is `written`: its writer can mend it and may see no other.
  */
 export function checkProvisioning(
-  state: Provisioning,
+  state: Provisioned,
   context: CheckContext = {},
   written: ReadonlySet<object> = new Set(),
 ): ProvisioningProblem[] {
@@ -67,7 +67,7 @@ export function checkProvisioning(
 
 /** {@link checkProvisioning} in steps. */
 export function* checkSteps(
-  state: Provisioning,
+  state: Provisioned,
   context: CheckContext,
   written: ReadonlySet<object>,
 ): Steps<ProvisioningProblem[]> {
@@ -80,7 +80,7 @@ export function* checkSteps(
  */
 export function* checkChangeSteps(
   before: Directory,
-  after: Provisioning,
+  after: Provisioned,
   context: CheckContext,
   written: ReadonlySet<object>,
 ): Steps<ProvisioningProblem[]> {

@@ -2,6 +2,7 @@
  * What a check of the provisioned state looks at: all of it, or what a change can have broken in a state that was whole before. The
  * rules are the same and know nothing of it (`provisioning.ts`); that both ways find the same is tested at random.
  */
+import type { List } from '../../base/chunked-list.ts';
 import type { Steps } from '../../base/steps.ts';
 import type { ProvisioningDiff } from '../directory/difference.ts';
 import type { Directory } from '../directory/directory.ts';
@@ -11,15 +12,16 @@ import { poolOf } from '../directory/trunk-pools.ts';
 import type { Tenant } from '../tenants/schema.ts';
 import type { CertificateSettings } from '../trunk-settings/certificate-schema.ts';
 import { withBrand } from '../trunk-settings/effective.ts';
-import type { Assignment, Provisioning, Trunk, TrunkSettings } from '../trunk-settings/schema.ts';
+import type { Assignment, Provisioned, Trunk, TrunkSettings } from '../trunk-settings/schema.ts';
 import { isWithin } from '../trunk-settings/teams.ts';
+import type { TeamsSide } from '../trunk-settings/teams-schema.ts';
 import { whatsappCalls } from '../trunk-settings/whatsapp.ts';
 
 /** An item with its place in the state. */
 export type Place<T> = readonly [index: number, item: T];
 
 export interface CheckScope {
-  readonly state: Provisioning;
+  readonly state: Provisioned;
   /** Those that are asked about, and those that they could clash with or need; in the order of the state. */
   readonly tenants: readonly Place<Tenant>[];
   readonly trunks: readonly Place<TrunkSettings>[];
@@ -38,8 +40,8 @@ export interface CheckScope {
 
 const YES = () => true;
 
-export function wholeScope(state: Provisioning, before: Provisioning | undefined): CheckScope {
-  const earlier = new Map(before?.tenants.map((tenant) => [tenant.name, tenant]));
+export function wholeScope(state: Provisioned, before: Provisioned | undefined): CheckScope {
+  const earlier = new Map(before?.tenants.map((tenant) => [tenant.name, tenant] as const));
   return {
     state,
     tenants: [...state.tenants.entries()],
@@ -54,7 +56,7 @@ export function wholeScope(state: Provisioning, before: Provisioning | undefined
 }
 
 /** What a change can have broken: what is written, what refers to it, and what it could clash with. */
-export function* changeScope(before: Directory, state: Provisioning, diff: ProvisioningDiff): Steps<CheckScope> {
+export function* changeScope(before: Directory, state: Provisioned, diff: ProvisioningDiff): Steps<CheckScope> {
   const tenants = new Set<Tenant>();
   const referring = new Set<Tenant>();
   const trunks = new Set<Trunk>();
@@ -139,17 +141,17 @@ function* teamsTrunksAsked(before: Directory, diff: ProvisioningDiff, add: (trun
     return [...(isNew ? [after.domain] : []), ...(isNew && was !== undefined ? [was.domain] : [])];
   });
   if (certificates.size === 0 && domains.length === 0) return;
+  const isConcerned = ({ certificate, fqdn }: TeamsSide) =>
+    certificates.has(certificate) || domains.some((domain) => isWithin(fqdn, domain));
   for (let at = 0; at < before.trunks.length; at++) {
     if (at % ITEMS_PER_STEP === 0) yield;
-    const trunk = before.trunks[at] as Trunk;
-    const { teams } = trunk;
-    if (teams === undefined) continue;
-    if (certificates.has(teams.certificate) || domains.some((domain) => isWithin(teams.fqdn, domain))) add(trunk);
+    const trunk = before.trunks.at(at) as Trunk;
+    if (trunk.teams !== undefined && isConcerned(trunk.teams)) add(trunk);
   }
 }
 
 /** Those that are written, and those whose owner goes. */
-function certificatesAsked({ certificates }: Provisioning, diff: ProvisioningDiff): readonly CertificateSettings[] {
+function certificatesAsked({ certificates }: Provisioned, diff: ProvisioningDiff): readonly CertificateSettings[] {
   const written = diff.certificates.flatMap(({ after }) => after ?? []);
   const gone = new Set(
     diff.tenants.flatMap(({ before, after }) => (after === undefined && before ? [before.name] : [])),
@@ -200,18 +202,18 @@ function isExclusive(key: string): boolean {
 const ITEMS_PER_STEP = 250;
 
 /** With their places in a list, in its order. */
-function* inPlace<T, U>(items: Iterable<T>, list: readonly U[], placeOf: (item: T) => number): Steps<Place<U>[]> {
+function* inPlace<T, U>(items: Iterable<T>, list: List<U>, placeOf: (item: T) => number): Steps<Place<U>[]> {
   const places: number[] = [];
   for (const item of items) if (places.push(placeOf(item)) % ITEMS_PER_STEP === 0) yield;
   const found: Place<U>[] = [];
   // Numbers alone are sorted in a fifth of the time.
   for (const place of Int32Array.from(places).sort()) {
-    const item = list[place];
+    const item = list.at(place);
     if (item !== undefined && found.push([place, item]) % ITEMS_PER_STEP === 0) yield;
   }
   return found;
 }
 
-function* namesOf({ tenants }: Provisioning): Generator<string> {
+function* namesOf({ tenants }: Provisioned): Generator<string> {
   for (const { name } of tenants) yield name;
 }

@@ -9,7 +9,7 @@ import type { Steps } from '../../base/steps.ts';
 import { formatRange } from '../tenants/did-pool.ts';
 import { groupSteps } from '../trunk-settings/providers.ts';
 import type { Trunk } from '../trunk-settings/schema.ts';
-import { sourcesOf, type TrunkSources, withNetworks } from '../trunk-settings/sources.ts';
+import { sourcesOf, withNetworks } from '../trunk-settings/sources.ts';
 import type { Directory } from './directory.ts';
 import { NumberIndex } from './number-index.ts';
 import { ownedPools } from './trunk-pools.ts';
@@ -37,13 +37,10 @@ export function* coincidenceSteps(
 ): Steps<Coincidences> {
   const contests: Contest[] = [];
   const linked = new Map<NumberIndex, readonly NumberIndex[]>();
-  const sources = new Map<Trunk, TrunkSources>();
-  for (const trunk of directory.trunks) {
-    sources.set(trunk, withNetworks(sourcesOf(trunk), networksOf(trunk.id)));
+  const allOf = (trunk: Trunk) => withNetworks(sourcesOf(trunk), networksOf(trunk.id));
+  for (const members of yield* groupSteps(directory.trunks, allOf)) {
     yield;
-  }
-  for (const members of yield* groupSteps(directory.trunks, (trunk) => sources.get(trunk) ?? sourcesOf(trunk))) {
-    yield;
+    if (members.length < 2) continue;
     const indexes = new Set(members.flatMap(({ id }) => directory.provider(id) ?? []));
     if (indexes.size < 2) continue;
     for (const index of indexes)

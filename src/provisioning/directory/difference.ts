@@ -1,9 +1,10 @@
 /** What two states have different. What is the same object in both is the same; nothing is compared by its contents. */
+import type { List } from '../../base/chunked-list.ts';
 import { allAtOnce, type Steps } from '../../base/steps.ts';
 import type { Extension, Tenant } from '../tenants/schema.ts';
 import type { CertificateSettings } from '../trunk-settings/certificate-schema.ts';
 import { trunkIdOf } from '../trunk-settings/effective.ts';
-import type { Provisioning, TrunkSettings } from '../trunk-settings/schema.ts';
+import type { Provisioned, TrunkSettings } from '../trunk-settings/schema.ts';
 
 /** One of the two is there at least. */
 export interface Change<T> {
@@ -23,24 +24,24 @@ export interface ProvisioningDiff {
  * What was found, by the state that it leads to and by that which it starts from: several ask when a state is served. It is kept for as
  * long as both are; a later state holds no earlier one, or all that ever were would stay.
  */
-const found = new WeakMap<Provisioning, WeakMap<Provisioning, ProvisioningDiff>>();
+const found = new WeakMap<Provisioned, WeakMap<Provisioned, ProvisioningDiff>>();
 
-export function diffOf(before: Provisioning, after: Provisioning): ProvisioningDiff {
+export function diffOf(before: Provisioned, after: Provisioned): ProvisioningDiff {
   return allAtOnce(diffSteps(before, after));
 }
 
 /** {@link diffOf} in steps; whoever asks for it then has it at once. */
-export function* diffSteps(before: Provisioning, after: Provisioning): Steps<ProvisioningDiff> {
+export function* diffSteps(before: Provisioned, after: Provisioned): Steps<ProvisioningDiff> {
   const known = found.get(after)?.get(before);
   if (known !== undefined) return known;
   const diff = yield* compare(before, after);
-  const byBefore = found.get(after) ?? new WeakMap<Provisioning, ProvisioningDiff>();
+  const byBefore = found.get(after) ?? new WeakMap<Provisioned, ProvisioningDiff>();
   byBefore.set(before, diff);
   found.set(after, byBefore);
   return diff;
 }
 
-function* compare(before: Provisioning, after: Provisioning): Steps<ProvisioningDiff> {
+function* compare(before: Provisioned, after: Provisioned): Steps<ProvisioningDiff> {
   const tenants = yield* changesOf(before.tenants, after.tenants, ({ name }) => name);
   const trunks = yield* changesOf(before.trunks, after.trunks, trunkIdOf);
   const certificates = yield* changesOf(before.certificates, after.certificates, ({ name }) => name);
@@ -77,7 +78,7 @@ interface Changes<T> {
 
 const ITEMS_PER_STEP = 250;
 
-function* changesOf<T>(before: readonly T[], after: readonly T[], keyOf: (item: T) => string): Steps<Changes<T>> {
+function* changesOf<T>(before: List<T>, after: List<T>, keyOf: (item: T) => string): Steps<Changes<T>> {
   if (before === after) return { changes: [], isReordered: false };
   const changes: Change<T>[] = [];
   // What is replaced keeps its place, so mostly both are walked through side by side.
@@ -85,24 +86,27 @@ function* changesOf<T>(before: readonly T[], after: readonly T[], keyOf: (item: 
   const end = Math.min(before.length, after.length);
   for (; at < end; at++) {
     if (at % ITEMS_PER_STEP === 0) yield;
-    const [was, is] = [before[at] as T, after[at] as T];
+    const was = before.at(at) as T;
+    const is = after.at(at) as T;
     if (was === is) continue;
     if (keyOf(was) !== keyOf(is)) break;
     changes.push({ before: was, after: is });
   }
   // Behind what is gone or has come in between, the rest is the same mostly.
   let rest = 0;
-  while (rest < end - at && before[before.length - rest - 1] === after[after.length - rest - 1]) rest++;
+  while (rest < end - at && before.at(-rest - 1) === after.at(-rest - 1)) rest++;
   const gone = new Map<string, { readonly item: T; readonly index: number }>();
-  const left = before.slice(at, before.length - rest);
-  for (const [index, item] of left.entries()) {
+  const left = before.length - rest - at;
+  for (let index = 0; index < left; index++) {
+    const item = before.at(at + index) as T;
     gone.set(keyOf(item), { item, index });
     if (index % ITEMS_PER_STEP === 0) yield;
   }
-  let isReordered = gone.size < left.length;
+  let isReordered = gone.size < left;
   let last = -1;
   const seen = new Set<string>();
-  for (const item of after.slice(at, after.length - rest)) {
+  for (let place = at; place < after.length - rest; place++) {
+    const item = after.at(place) as T;
     const key = keyOf(item);
     const was = gone.get(key);
     gone.delete(key);

@@ -2,6 +2,8 @@
  * Everything provisioned, as an immutable snapshot with an index for every question that a call asks. A change makes a new
  * snapshot; what did not change (a tenant, a trunk, its pools) keeps its parsed form, so that a snapshot after a small change is cheap.
  */
+import { type List, mapped } from '../../base/chunked-list.ts';
+import { derived } from '../../base/derived.ts';
 import { allAtOnce, type Steps } from '../../base/steps.ts';
 import { DidPool } from '../tenants/did-pool.ts';
 import { normalizeNumber } from '../tenants/number.ts';
@@ -10,7 +12,7 @@ import type { Party } from '../tenants/party.ts';
 import type { Extension, Group, InboundRule, OutboundRule, Service, Tenant } from '../tenants/schema.ts';
 import { byPrecedence, type SigningCertificate, signingCertificate } from '../trunk-settings/certificates.ts';
 import { withBrand } from '../trunk-settings/effective.ts';
-import type { Assignment, Provisioning, Trunk } from '../trunk-settings/schema.ts';
+import type { Assignment, Provisioned, Trunk, TrunkSettings } from '../trunk-settings/schema.ts';
 import { type TlsCertificate, tlsCertificate } from '../trunk-settings/tls-certificates.ts';
 import { diffOf, diffSteps } from './difference.ts';
 import { type Indexes, indexSteps, NO_INDEXES, type Provider, providersMet, trunkNamed } from './indexes.ts';
@@ -21,17 +23,20 @@ import { assignmentOf, poolOf, trunkIndex } from './trunk-pools.ts';
 import { TrunksByNumber } from './trunks-by-number.ts';
 
 const NONE: readonly never[] = [];
-const NOTHING: Provisioning = { tenants: [], trunks: [], certificates: [] };
+const NOTHING: Provisioned = { tenants: [], trunks: [], certificates: [] };
 
 /** Whether a provider that coincides with this one gives the number to another tenant than this. */
 type AskElsewhere = (directory: Directory, provider: NumberIndex, tenant: string, number: number) => boolean;
 
+/** The trunks as they take effect; the same list for the same list of what is written. */
+const inEffect = derived((trunks: List<TrunkSettings>): List<Trunk> => mapped(trunks, withBrand));
+
 export class Directory {
   static readonly EMPTY = new Directory(NOTHING);
 
-  readonly provisioning: Provisioning;
-  readonly tenants: readonly Tenant[];
-  readonly trunks: readonly Trunk[];
+  readonly provisioning: Provisioned;
+  readonly tenants: List<Tenant>;
+  readonly trunks: List<Trunk>;
   readonly #indexes: Indexes;
   /** Made when first asked for, by tenant and provider. */
   readonly #trunksByNumber = new Map<string, ReadonlyMap<NumberIndex | undefined, TrunksByNumber>>();
@@ -42,20 +47,20 @@ export class Directory {
   #isAnothersElsewhere: AskElsewhere | undefined;
 
   /** Makes a snapshot of a state that passed `checkProvisioning`. */
-  constructor(provisioning: Provisioning, trunks?: readonly Trunk[], indexes?: Indexes) {
+  constructor(provisioning: Provisioned, indexes?: Indexes) {
     this.provisioning = provisioning;
     this.tenants = provisioning.tenants;
-    this.trunks = trunks ?? provisioning.trunks.map(withBrand);
+    this.trunks = inEffect(provisioning.trunks);
     this.#indexes = indexes ?? allAtOnce(indexSteps(provisioning, NO_INDEXES, diffOf(NOTHING, provisioning)));
   }
 
   /** The snapshot that comes after another: what did not change is shared. Answers as one that is made anew. */
-  static *after(previous: Directory, provisioning: Provisioning): Steps<Directory> {
+  static *after(previous: Directory, provisioning: Provisioned): Steps<Directory> {
     const diff = yield* diffSteps(previous.provisioning, provisioning);
     const indexes = diff.isReordered
       ? yield* indexSteps(provisioning, NO_INDEXES, yield* diffSteps(NOTHING, provisioning))
       : yield* indexSteps(provisioning, previous.#indexes, diff);
-    return new Directory(provisioning, trunksAfter(previous, provisioning), indexes);
+    return new Directory(provisioning, indexes);
   }
 
   /** The tenant of a SIP domain; host names compare without case (RFC 3261 §19.1.4), and without the dot of the root. */
@@ -276,10 +281,4 @@ export class Directory {
   #formatOf(trunkId: string): NumberFormat {
     return this.#indexes.trunksById.get(trunkId)?.numberFormat ?? 'e164';
   }
-}
-
-function trunksAfter(previous: Directory, { trunks }: Provisioning): readonly Trunk[] {
-  const before = previous.provisioning.trunks;
-  if (trunks === before) return previous.trunks;
-  return trunks.map((settings, at) => (settings === before[at] ? (previous.trunks[at] as Trunk) : withBrand(settings)));
 }

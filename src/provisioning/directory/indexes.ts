@@ -8,7 +8,7 @@ import type { Steps } from '../../base/steps.ts';
 import type { Tenant } from '../tenants/schema.ts';
 import { trunkIdOf, withBrand } from '../trunk-settings/effective.ts';
 import { groupSteps, networksMeet } from '../trunk-settings/providers.ts';
-import type { Provisioning, Trunk, TrunkSettings } from '../trunk-settings/schema.ts';
+import type { Provisioned, Trunk, TrunkSettings } from '../trunk-settings/schema.ts';
 import { sourcesOf, type TrunkSources } from '../trunk-settings/sources.ts';
 import { whatsappCalls } from '../trunk-settings/whatsapp.ts';
 import type { Change, ProvisioningDiff } from './difference.ts';
@@ -61,7 +61,7 @@ function realmsOf(trunk: Trunk): string[] {
 type TrunkChange = Change<Trunk>;
 
 /** The tables of the state that comes after the one that `previous` was made of, with what is different. */
-export function* indexSteps(state: Provisioning, previous: Indexes, diff: ProvisioningDiff): Steps<Indexes> {
+export function* indexSteps(state: Provisioned, previous: Indexes, diff: ProvisioningDiff): Steps<Indexes> {
   const byDomain = new Map<string, Tenant | undefined>();
   const byName = new Map<string, Tenant | undefined>();
   for (const { before, after } of diff.tenants) {
@@ -108,7 +108,7 @@ type InOrder = (trunks: Iterable<Trunk>) => readonly Trunk[];
 /**
  * Sorts trunks as the state has them. Most lists hold one trunk: all tables share the list of it.
  */
-function sorterOf(state: Provisioning): InOrder {
+function sorterOf(state: Provisioned): InOrder {
   const alone = new Map<Trunk, readonly Trunk[]>();
   return (some) => {
     const list = [...some];
@@ -178,7 +178,7 @@ const byName = derived((trunks: readonly Trunk[]) => new Map(trunks.map((trunk) 
  * comes to by the brands, names and networks that it has in common with others.
  */
 function* providerSteps(
-  state: Provisioning,
+  state: Provisioned,
   known: Indexes,
   changes: readonly TrunkChange[],
   inOrder: InOrder,
@@ -214,7 +214,7 @@ function* providerSteps(
 
 /** The providers of trunks that these, new or changed, have a brand, a name or a network in common with. */
 export function* providersMet(
-  state: Provisioning,
+  state: Provisioned,
   known: Pick<Indexes, 'trunksByKey' | 'providers'>,
   comers: readonly Trunk[],
 ): Steps<Set<Provider>> {
@@ -233,7 +233,7 @@ export function* providersMet(
     comers.length > MANY_COMERS || networksMeet(others, networks);
   if (networks.length === 0) return met;
   for (let at = 0; at < state.trunks.length; at++) {
-    const settings = state.trunks[at] as TrunkSettings;
+    const settings = state.trunks.at(at) as TrunkSettings;
     if (isMet(sourcesOf(withBrand(settings)))) meet(trunkIdOf(settings));
     if (at % TRUNKS_PER_STEP === 0) yield;
   }

@@ -2,123 +2,177 @@
  * Where each tenant, trunk and certificate stands in the lists of a state. Lists that come of one another by edits share what is known of their
  * places, so that a small change of a large state looks for nothing.
  */
+import { edited as editedList, type List, without } from '../../base/chunked-list.ts';
 import { LayeredMap } from '../../base/layered-map.ts';
 import { allAtOnce, type Steps } from '../../base/steps.ts';
 import type { Tenant } from '../tenants/schema.ts';
 import type { CertificateSettings } from '../trunk-settings/certificate-schema.ts';
 import { trunkIdOf } from '../trunk-settings/effective.ts';
-import type { Provisioning, TrunkSettings } from '../trunk-settings/schema.ts';
+import type { Provisioned, TrunkSettings } from '../trunk-settings/schema.ts';
 
-/** By name of a tenant or certificate and id of a trunk: the place of the first that has it. */
-type Places = LayeredMap<string, number>;
+/** Which key stands where: of two with one key the first counts. */
+interface Places {
+  /** By name of a tenant or certificate and id of a trunk: the place that it would have if none had gone. */
+  readonly byKey: LayeredMap<string, number>;
+  /** Those of these places that nobody has any more, ascending: whatever stood behind one has moved up. */
+  readonly gone: readonly number[];
+}
 
-const known = new WeakMap<readonly unknown[], Places>();
+/** More gaps are closed: a list without them costs as much as a look at all. */
+const MOST_GONE = 64;
+
+const known = new WeakMap<List<unknown>, Places>();
 
 const nameOf = ({ name }: Tenant | CertificateSettings): string => name;
 
-export function tenantIn({ tenants }: Provisioning, name: string): Tenant | undefined {
-  return tenants[tenantPlace({ tenants }, name)];
+export function tenantIn({ tenants }: Pick<Provisioned, 'tenants'>, name: string): Tenant | undefined {
+  return tenants.at(placeOrEnd(tenants, tenantPlace({ tenants }, name)));
 }
 
 /** By id. */
-export function trunkIn({ trunks }: Provisioning, id: string): TrunkSettings | undefined {
-  return trunks[trunkPlace({ trunks }, id)];
+export function trunkIn({ trunks }: Pick<Provisioned, 'trunks'>, id: string): TrunkSettings | undefined {
+  return trunks.at(placeOrEnd(trunks, trunkPlace({ trunks }, id)));
 }
 
 /** -1: there is none of this name. */
-export function tenantPlace({ tenants }: Pick<Provisioning, 'tenants'>, name: string): number {
-  return placesOf(tenants, nameOf).get(name) ?? -1;
+export function tenantPlace({ tenants }: Pick<Provisioned, 'tenants'>, name: string): number {
+  return placeIn(placesOf(tenants, nameOf), name);
 }
 
 /** -1: there is none of this id. */
-export function trunkPlace({ trunks }: Pick<Provisioning, 'trunks'>, id: string): number {
-  return placesOf(trunks, trunkIdOf).get(id) ?? -1;
+export function trunkPlace({ trunks }: Pick<Provisioned, 'trunks'>, id: string): number {
+  return placeIn(placesOf(trunks, trunkIdOf), id);
 }
 
 export function certificateIn(
-  { certificates }: Pick<Provisioning, 'certificates'>,
+  { certificates }: Pick<Provisioned, 'certificates'>,
   name: string,
 ): CertificateSettings | undefined {
-  return certificates[certificatePlace({ certificates }, name)];
+  return certificates.at(placeOrEnd(certificates, certificatePlace({ certificates }, name)));
 }
 
 /** -1: there is none of this name. */
-export function certificatePlace({ certificates }: Pick<Provisioning, 'certificates'>, name: string): number {
-  return placesOf(certificates, nameOf).get(name) ?? -1;
+export function certificatePlace({ certificates }: Pick<Provisioned, 'certificates'>, name: string): number {
+  return placeIn(placesOf(certificates, nameOf), name);
 }
 
 /** The list after edits: what is replaced keeps its place, what is new comes last. The same list when there are none. */
-export function editedTenants(present: Tenant[], put: readonly Tenant[], removed: readonly string[]): Steps<Tenant[]> {
+export function editedTenants(
+  present: List<Tenant>,
+  put: readonly Tenant[],
+  removed: readonly string[],
+): Steps<List<Tenant>> {
   return edited(present, put, removed, nameOf);
 }
 
 /** {@link editedTenants} of trunks, which are removed by id. */
 export function editedTrunks(
-  present: TrunkSettings[],
+  present: List<TrunkSettings>,
   put: readonly TrunkSettings[],
   removed: readonly string[],
-): Steps<TrunkSettings[]> {
+): Steps<List<TrunkSettings>> {
   return edited(present, put, removed, trunkIdOf);
 }
 
 /** {@link editedTenants} of certificates. */
 export function editedCertificates(
-  present: CertificateSettings[],
+  present: List<CertificateSettings>,
   put: readonly CertificateSettings[],
   removed: readonly string[],
-): Steps<CertificateSettings[]> {
+): Steps<List<CertificateSettings>> {
   return edited(present, put, removed, nameOf);
 }
 
 const ITEMS_PER_STEP = 250;
 
-function placesOf<T>(list: readonly T[], keyOf: (item: T) => string): Places {
+/** Behind the end there is nobody; before the beginning is the last. */
+function placeOrEnd({ length }: List<unknown>, place: number): number {
+  return place < 0 ? length : place;
+}
+
+function placeIn({ byKey, gone }: Places, key: string): number {
+  const place = byKey.get(key);
+  return place === undefined ? -1 : place - countBelow(gone, place);
+}
+
+/** How many of these, which ascend, are less. */
+function countBelow(ascending: readonly number[], limit: number): number {
+  const end = ascending.findIndex((place) => place > limit);
+  return end < 0 ? ascending.length : end;
+}
+
+function placesOf<T>(list: List<T>, keyOf: (item: T) => string): Places {
   return known.get(list) ?? allAtOnce(placeSteps(list, keyOf));
 }
 
-function* placeSteps<T>(list: readonly T[], keyOf: (item: T) => string): Steps<Places> {
+function* placeSteps<T>(list: List<T>, keyOf: (item: T) => string): Steps<Places> {
   const before = known.get(list);
   if (before !== undefined) return before;
   const first = new Map<string, number>();
-  for (const [place, item] of list.entries()) {
-    const key = keyOf(item);
+  for (let place = 0; place < list.length; place++) {
+    const key = keyOf(list.at(place) as T);
     if (!first.has(key)) first.set(key, place);
     if (place % ITEMS_PER_STEP === 0) yield;
   }
-  const places = new LayeredMap(first);
+  const places = { byKey: new LayeredMap(first), gone: [] };
   known.set(list, places);
   return places;
 }
 
 function* edited<T>(
-  present: T[],
+  present: List<T>,
   put: readonly T[],
   removed: readonly string[],
   keyOf: (item: T) => string,
-): Steps<T[]> {
+): Steps<List<T>> {
   if (put.length === 0 && removed.length === 0) return present;
   const places = yield* placeSteps(present, keyOf);
-  const replacements = new Map<string, T>();
+  const wanted = new Map<string, T>();
   for (const item of put) {
-    replacements.set(keyOf(item), item);
-    if (replacements.size % ITEMS_PER_STEP === 0) yield;
+    wanted.set(keyOf(item), item);
+    if (wanted.size % ITEMS_PER_STEP === 0) yield;
   }
-  const gone = new Set(removed.filter((key) => places.get(key) !== undefined && !replacements.has(key)));
-  if (replacements.size === 0 && gone.size === 0) return present;
-  const list = [...present];
-  const added = new Map<string, number>();
+  const gone = new Set(removed.filter((key) => placeIn(places, key) >= 0 && !wanted.has(key)));
+  if (wanted.size === 0 && gone.size === 0) return present;
+  const replaced = new Map<number, T>();
+  const added: T[] = [];
+  const edits = new Map<string, number | undefined>();
   let count = 0;
-  for (const [key, item] of replacements) {
-    const place = places.get(key);
-    if (place !== undefined) list[place] = item;
-    else added.set(key, list.push(item) - 1);
+  for (const [key, item] of wanted) {
+    const place = placeIn(places, key);
+    if (place >= 0) replaced.set(place, item);
+    else edits.set(key, present.length + places.gone.length + added.push(item) - 1);
     if (++count % ITEMS_PER_STEP === 0) yield;
   }
-  if (gone.size > 0) {
-    const rest = list.filter((item) => !gone.has(keyOf(item)));
-    yield* placeSteps(rest, keyOf);
-    return rest;
+  const list = yield* editedList(present, replaced, added);
+  const byKey = yield* places.byKey.editedSteps(edits);
+  if (gone.size === 0) {
+    known.set(list, { byKey, gone: places.gone });
+    return list;
   }
-  known.set(list, yield* places.editedSteps(added));
-  return list;
+  return yield* removedFrom(list, { byKey, gone: places.gone }, gone, keyOf);
+}
+
+/** The list without all that have these keys. */
+function* removedFrom<T>(
+  list: List<T>,
+  places: Places,
+  keys: ReadonlySet<string>,
+  keyOf: (item: T) => string,
+): Steps<List<T>> {
+  const left: number[] = [];
+  for (let place = 0; place < list.length; place++) {
+    if (keys.has(keyOf(list.at(place) as T))) left.push(place);
+    if (place % ITEMS_PER_STEP === 0) yield;
+  }
+  const rest = yield* without(list, left);
+  const gone = [...places.gone, ...Array.from(keys, (key) => places.byKey.get(key) ?? -1)].sort((a, b) => a - b);
+  // A key that stood twice leaves more than one place, which nobody knows of.
+  if (gone.length > MOST_GONE || left.length !== keys.size) yield* placeSteps(rest, keyOf);
+  else
+    known.set(rest, {
+      byKey: yield* places.byKey.editedSteps(new Map(Array.from(keys, (key) => [key, undefined]))),
+      gone,
+    });
+  return rest;
 }

@@ -13,6 +13,7 @@ import type { Clock } from '../../base/scheduler.ts';
 import type { Trunk } from '../trunk-settings/schema.ts';
 import { sourcesOf } from '../trunk-settings/sources.ts';
 import type { Directory } from './directory.ts';
+import { trunkPlace } from './places.ts';
 
 /** A trunk's names resolve to an address, or did. */
 export interface AddressClaim {
@@ -118,7 +119,7 @@ export class Precedence {
       Number(a.owner !== 'system') - Number(b.owner !== 'system') ||
       Number(!isWritten(a, address)) - Number(!isWritten(b, address)) ||
       this.#sinceOf(a, address) - this.#sinceOf(b, address) ||
-      directory.trunks.indexOf(a) - directory.trunks.indexOf(b)
+      trunkPlace(directory.provisioning, a.id) - trunkPlace(directory.provisioning, b.id)
     );
   }
 

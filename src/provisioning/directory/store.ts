@@ -2,14 +2,14 @@ import type { Problem } from '../../base/errors.ts';
 import { allAtOnce, type Steps } from '../../base/steps.ts';
 import type { Tenant } from '../tenants/schema.ts';
 import type { CertificateSettings } from '../trunk-settings/certificate-schema.ts';
-import type { Provisioning, TrunkSettings } from '../trunk-settings/schema.ts';
+import type { Provisioned, TrunkSettings } from '../trunk-settings/schema.ts';
 import { editedCertificates, editedTenants, editedTrunks } from './places.ts';
 
 /** Everything provisioned at one moment. */
 export interface ProvisionedState {
   /** 0 for a store that nothing was ever written to; grows with every commit, whichever node made it. */
   readonly version: number;
-  readonly state: Provisioning;
+  readonly state: Provisioned;
 }
 
 /** Whole documents to write and names to remove, all or nothing. */
@@ -59,12 +59,12 @@ export interface ProvisioningStore {
 }
 
 /** The state after these edits; what is replaced keeps its place, what is new comes last. */
-export function applyEdits(state: Provisioning, edits: ProvisioningEdits): Provisioning {
+export function applyEdits(state: Provisioned, edits: ProvisioningEdits): Provisioned {
   return allAtOnce(editSteps(state, edits));
 }
 
 /** {@link applyEdits} in steps: twenty thousand tenants may come at once. */
-export function* editSteps(state: Provisioning, edits: ProvisioningEdits): Steps<Provisioning> {
+export function* editSteps(state: Provisioned, edits: ProvisioningEdits): Steps<Provisioned> {
   const { putTenants = [], putTrunks = [], deleteTenants = [], deleteTrunks = [] } = edits;
   const { putCertificates = [], deleteCertificates = [] } = edits;
   return {

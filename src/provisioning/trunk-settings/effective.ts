@@ -4,6 +4,7 @@
  */
 
 import { createHash, randomInt } from 'node:crypto';
+import type { List } from '../../base/chunked-list.ts';
 import { derived } from '../../base/derived.ts';
 import type { NumberFormat } from '../tenants/number-format.ts';
 import { type BrandPreset, brandPreset, presetHost } from './brands.ts';
@@ -440,9 +441,9 @@ export function freeTrunkId(
  * Trunks as a document writes them, each with its id. One without an id is known by its owner and name: if it is stored it keeps the
  * id that it has there, if it is new it gets a {@link freeTrunkId}.
  */
-export function withTrunkIds(written: readonly TrunkSettings[], stored: readonly TrunkSettings[]): TrunkSettings[] {
+export function withTrunkIds(written: readonly TrunkSettings[], stored: List<TrunkSettings>): TrunkSettings[] {
   if (written.every(({ id }) => id !== undefined)) return [...written];
-  const known = new Map(stored.map((trunk) => [`${trunk.owner}\n${trunk.name}`, trunkIdOf(trunk)]));
+  const known = new Map(stored.map((trunk) => [`${trunk.owner}\n${trunk.name}`, trunkIdOf(trunk)] as const));
   // A trunk keeps its id when its name or owner changes, so the id that a new one would get may be somebody else's.
   const taken = new Set([...known.values(), ...written.flatMap(({ id }) => id ?? [])]);
   return written.map((trunk) => {

@@ -3,16 +3,17 @@
  * networks it is enough that one holds the other. Sameness carries over: a host that a brand uses is that brand's for generic trunks
  * too, and who speaks from a carrier's network is that carrier, whatever its host is called.
  */
+import type { List } from '../../base/chunked-list.ts';
 import { compareNetworks, covers, type Network } from '../../base/network.ts';
 import { type Steps, sorted } from '../../base/steps.ts';
 import { type TrunkSources, withNetworks } from './sources.ts';
 
 /** The items in groups of one provider each. Items without any source are of none. */
-export function* groupSteps<T>(items: readonly T[], of: (item: T) => TrunkSources): Steps<T[][]> {
+export function* groupSteps<T>(items: List<T>, of: (item: T) => TrunkSources): Steps<T[][]> {
   const sets = new DisjointSets();
   const sources: TrunkSources[] = [];
-  for (const [at, item] of items.entries()) {
-    const found = of(item);
+  for (let at = 0; at < items.length; at++) {
+    const found = of(items.at(at) as T);
     sources.push(found);
     for (const brand of found.brands) sets.join(at, `brand ${brand}`);
     for (const name of found.names) sets.join(at, `name ${name}`);
@@ -20,7 +21,8 @@ export function* groupSteps<T>(items: readonly T[], of: (item: T) => TrunkSource
   }
   yield* joinNetworks(sets, sources);
   const groups = new Map<number | string, T[]>();
-  for (const [at, item] of items.entries()) {
+  for (let at = 0; at < items.length; at++) {
+    const item = items.at(at) as T;
     const { brands, names, networks } = sources[at] as TrunkSources;
     if (brands.length + names.length + networks.length === 0) continue;
     const root = sets.find(at);
@@ -57,7 +59,7 @@ function* joinNetworks(sets: DisjointSets, sources: readonly TrunkSources[]): St
  */
 export function* groupsAround<T>(
   seeds: readonly T[],
-  items: readonly T[],
+  items: List<T>,
   of: (item: T) => TrunkSources,
   networksOf: (item: T) => readonly Network[],
 ): Steps<T[][]> {
@@ -72,7 +74,7 @@ export function* groupsAround<T>(
       const sources = reached.map(allOf);
       reached = [];
       for (let at = 0; at < items.length; at++) {
-        const item = items[at] as T;
+        const item = items.at(at) as T;
         if (meetsAny(sources, of(item), networksOf(item)) && !group.has(item)) reached.push(item);
         if (at % ITEMS_PER_STEP === 0) yield;
       }

@@ -4,6 +4,7 @@
  * a preset can be changed and `explain` can name the source of each value.
  */
 import { z } from 'zod';
+import type { List } from '../../base/chunked-list.ts';
 import {
   codecName,
   type DigestPolicySettings,
@@ -20,8 +21,8 @@ import {
   tenantName,
 } from '../tenants/fields.ts';
 import { NUMBER_FORMAT, type NumberFormat } from '../tenants/number-format.ts';
-import { tenantSchema } from '../tenants/schema.ts';
-import { certificateSchema } from './certificate-schema.ts';
+import { type Tenant, tenantSchema } from '../tenants/schema.ts';
+import { type CertificateSettings, certificateSchema } from './certificate-schema.ts';
 import {
   type InboundParameters,
   inboundParametersSchema,
@@ -447,5 +448,11 @@ export const provisioningSchema = z.strictObject({
     .describe('Certificates that calls are signed with, or TLS is spoken with.'),
 });
 export type Provisioning = z.infer<typeof provisioningSchema>;
+/** The same as a state holds it: a change of one of very many copies little of it. */
+export interface Provisioned {
+  readonly tenants: List<Tenant>;
+  readonly trunks: List<TrunkSettings>;
+  readonly certificates: List<CertificateSettings>;
+}
 /** A state as it may be written. */
 export type ProvisioningInput = z.input<typeof provisioningSchema>;

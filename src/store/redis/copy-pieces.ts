@@ -2,11 +2,12 @@
  * What is provisioned as pieces of some documents each, which a node keeps in files of their own: of a state that changed, those pieces
  * are other ones in which a document changed, so that a small change of a large state is a small file.
  */
+import type { List } from '../../base/chunked-list.ts';
 import type { Steps } from '../../base/steps.ts';
 import { type Change, diffSteps } from '../../provisioning/directory/difference.ts';
 import type { Tenant } from '../../provisioning/tenants/schema.ts';
 import type { CertificateSettings } from '../../provisioning/trunk-settings/certificate-schema.ts';
-import type { Provisioning, TrunkSettings } from '../../provisioning/trunk-settings/schema.ts';
+import type { Provisioned, TrunkSettings } from '../../provisioning/trunk-settings/schema.ts';
 
 export const KINDS = ['tenants', 'trunks', 'certificates'] as const;
 export type DocumentKind = (typeof KINDS)[number];
@@ -20,7 +21,7 @@ export interface Piece {
 
 /** A state, as its pieces in their order. */
 export interface Divided {
-  readonly state: Provisioning;
+  readonly state: Provisioned;
   readonly pieces: readonly Piece[];
 }
 
@@ -34,7 +35,7 @@ const MOST_PIECES_PER_NEEDED = 3;
 const FEW_PIECES = 20;
 
 /** The pieces of a state that comes after another, in steps. */
-export function* dividedAfter(before: Divided, state: Provisioning): Steps<Divided> {
+export function* dividedAfter(before: Divided, state: Provisioned): Steps<Divided> {
   const diff = yield* diffSteps(before.state, state);
   const pieces: Piece[] = [];
   for (const kind of KINDS) {
@@ -50,7 +51,7 @@ function* edited(
   kind: DocumentKind,
   present: readonly Piece[],
   changes: readonly Change<ProvisionedDocument>[],
-  documents: readonly ProvisionedDocument[],
+  documents: List<ProvisionedDocument>,
 ): Steps<Piece[] | undefined> {
   const next = new Map<ProvisionedDocument, ProvisionedDocument | undefined>();
   const come: ProvisionedDocument[] = [];
@@ -60,7 +61,7 @@ function* edited(
   }
   // What is new comes last.
   const first = documents.length - come.length;
-  if (come.some((document, index) => documents[first + index] !== document)) return undefined;
+  if (come.some((document, index) => documents.at(first + index) !== document)) return undefined;
   const pieces: Piece[] = [];
   for (const piece of present) {
     yield;
@@ -78,15 +79,15 @@ function* edited(
   }
   if (come.length > 0) {
     const last = pieces.at(-1);
-    const isFull = last === undefined || isEnough(last.documents.length, last.documents.reduce(plusExtensions, 0));
+    const isFull = last === undefined || isEnough(last.documents.length, extensionsOf(last.documents));
     pieces.push(...(yield* divided(kind, isFull ? come : [...(pieces.pop()?.documents ?? []), ...come])));
   }
   const needed = Math.ceil(documents.length / MOST_DOCUMENTS);
-  const weighed = Math.ceil(documents.reduce(plusExtensions, 0) / MOST_EXTENSIONS);
+  const weighed = Math.ceil(extensionsOf(documents) / MOST_EXTENSIONS);
   return pieces.length > (needed + weighed) * MOST_PIECES_PER_NEEDED + FEW_PIECES ? undefined : pieces;
 }
 
-function* divided(kind: DocumentKind, documents: readonly ProvisionedDocument[]): Steps<Piece[]> {
+function* divided(kind: DocumentKind, documents: Iterable<ProvisionedDocument>): Steps<Piece[]> {
   const pieces: Piece[] = [];
   let [some, extensions]: [ProvisionedDocument[], number] = [[], 0];
   const end = () => {
@@ -94,7 +95,7 @@ function* divided(kind: DocumentKind, documents: readonly ProvisionedDocument[])
     [some, extensions] = [[], 0];
   };
   for (const document of documents) {
-    const more = plusExtensions(0, document);
+    const more = countExtensions(document);
     if (some.length > 0 && extensions + more > MOST_EXTENSIONS) end();
     some.push(document);
     extensions += more;
@@ -110,6 +111,12 @@ function isEnough(documents: number, extensions: number): boolean {
   return documents >= MOST_DOCUMENTS || extensions >= MOST_EXTENSIONS;
 }
 
-function plusExtensions(sum: number, document: ProvisionedDocument): number {
-  return sum + ('extensions' in document ? document.extensions.length : 0);
+function extensionsOf(documents: List<ProvisionedDocument>): number {
+  let sum = 0;
+  for (let at = 0; at < documents.length; at++) sum += countExtensions(documents.at(at) as ProvisionedDocument);
+  return sum;
+}
+
+function countExtensions(document: ProvisionedDocument): number {
+  return 'extensions' in document ? document.extensions.length : 0;
 }

@@ -7,7 +7,7 @@ import type { Log } from '../../base/log.ts';
 import { inSlices } from '../../base/steps.ts';
 import { documentLines } from '../../provisioning/directory/document-text.ts';
 import type { ProvisionedState } from '../../provisioning/directory/store.ts';
-import type { Provisioning } from '../../provisioning/trunk-settings/schema.ts';
+import type { Provisioned, Provisioning } from '../../provisioning/trunk-settings/schema.ts';
 import type { Sealer } from '../sealer.ts';
 import { type Divided, type DocumentKind, dividedAfter, KINDS, NOTHING, type Piece } from './copy-pieces.ts';
 
@@ -242,7 +242,7 @@ function openFormer(sealer: Sealer, sealed: readonly string[]): Copy {
   });
 }
 
-function copyOf(head: Head, state: Provisioning): Copy {
+function copyOf(head: Head, state: Provisioned): Copy {
   // A copy that an earlier version left knows no users, and not by which change it has come.
   const { version, storeId, nonceSecret, changeToken, tokens, users = [], webhooks } = head;
   return { storeId, nonceSecret, changeToken, tokens, users, webhooks, provisioned: { version, state } };

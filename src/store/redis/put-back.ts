@@ -12,7 +12,7 @@ import type { Tenant } from '../../provisioning/tenants/schema.ts';
 import type { CertificateSettings } from '../../provisioning/trunk-settings/certificate-schema.ts';
 import { trunkIdOf } from '../../provisioning/trunk-settings/effective.ts';
 import type { ProvisioningProblem } from '../../provisioning/trunk-settings/problem.ts';
-import type { Provisioning, TrunkSettings } from '../../provisioning/trunk-settings/schema.ts';
+import type { Provisioned, TrunkSettings } from '../../provisioning/trunk-settings/schema.ts';
 import type { ProvisionedDocument } from './copy-pieces.ts';
 import { type Fork, restoredOf, type Touched } from './lineage.ts';
 
@@ -42,8 +42,8 @@ const KINDS = { tenants: 'tenant', trunks: 'trunk', certificates: 'certificate' 
 
 /** @param copy what a node has served; @param store what Redis has, at `expectedVersion` */
 export function* putBackSteps(
-  copy: Provisioning,
-  store: Provisioning,
+  copy: Provisioned,
+  store: Provisioned,
   fork: Fork,
   expectedVersion: number,
 ): Steps<PutBack> {
@@ -77,7 +77,7 @@ export function* putBackSteps(
 }
 
 /** Takes out of the edits, and gives, what would break a rule; what depends on it is found in the next round. */
-function* withoutBreaking(store: Provisioning, copy: Provisioning, edits: Map<string, Edit>): Steps<Edit[]> {
+function* withoutBreaking(store: Provisioned, copy: Provisioned, edits: Map<string, Edit>): Steps<Edit[]> {
   const left: Edit[] = [];
   let present: ReadonlySet<string> | undefined;
   while (edits.size > 0) {
@@ -99,7 +99,7 @@ function* withoutBreaking(store: Provisioning, copy: Provisioning, edits: Map<st
 }
 
 /** Never nobody: what is written where the rule is broken, else what has to do with the same tenants, else all. */
-function atFault(problems: readonly ProvisioningProblem[], state: Provisioning, edits: Map<string, Edit>): Edit[] {
+function atFault(problems: readonly ProvisioningProblem[], state: Provisioned, edits: Map<string, Edit>): Edit[] {
   const places = problems.map((problem) => placeOf(problem, state));
   const there = new Set(places.flatMap((place) => (place === undefined ? [] : (edits.get(place.key) ?? []))));
   if (there.size > 0) return [...there];
@@ -118,15 +118,15 @@ interface ProblemPlace {
   readonly path: string;
 }
 
-function placeOf({ path }: ProvisioningProblem, state: Provisioning): ProblemPlace | undefined {
+function placeOf({ path }: ProvisioningProblem, state: Provisioned): ProblemPlace | undefined {
   const [, kind = '', index, rest = ''] = /^(tenants|trunks|certificates)\[(\d+)\](.*)$/.exec(path) ?? [];
-  const document = isKind(kind) ? state[kind][Number(index)] : undefined;
+  const document = isKind(kind) ? state[kind].at(Number(index)) : undefined;
   if (!isKind(kind) || document === undefined) return undefined;
   return { key: keyOf(kind, nameOf(kind, document)), parties: partiesOf(kind, document), path: rest };
 }
 
 /** The same for the same problem in another state, where the document has another place. */
-function textOf(problem: ProvisioningProblem, state: Provisioning): string {
+function textOf(problem: ProvisioningProblem, state: Provisioned): string {
   const { key, path } = placeOf(problem, state) ?? { key: '', path: problem.path };
   return `${problem.code} ${key} ${path} ${problem.message}`;
 }
@@ -143,7 +143,7 @@ function nameOf(kind: Kind, document: ProvisionedDocument): string {
   return kind === 'trunks' ? trunkIdOf(document as TrunkSettings) : document.name;
 }
 
-function find(state: Provisioning, kind: Kind, name: string): ProvisionedDocument | undefined {
+function find(state: Provisioned, kind: Kind, name: string): ProvisionedDocument | undefined {
   switch (kind) {
     case 'tenants':
       return tenantIn(state, name);

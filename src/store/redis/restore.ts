@@ -39,21 +39,21 @@ export async function restoreStore(options: RestoreOptions): Promise<void> {
       keys.tenants,
       keys.tenantOrder,
       tenants.map(({ name }) => name),
-      (at) => sealer.sealJson(`tenants/${tenants[at]?.name}`, tenants[at]),
+      (at) => sealer.sealJson(`tenants/${tenants.at(at)?.name}`, tenants.at(at)),
     );
     await put(
       link,
       keys.trunks,
       keys.trunkOrder,
       trunks.map(({ id }) => id ?? ''),
-      (at) => sealer.sealJson(`trunks/${trunks[at]?.id ?? ''}`, trunks[at]),
+      (at) => sealer.sealJson(`trunks/${trunks.at(at)?.id ?? ''}`, trunks.at(at)),
     );
     await put(
       link,
       keys.certificates,
       keys.certificateOrder,
       certificates.map(({ name }) => name),
-      (at) => sealer.sealJson(`certificates/${certificates[at]?.name}`, certificates[at]),
+      (at) => sealer.sealJson(`certificates/${certificates.at(at)?.name}`, certificates.at(at)),
     );
     for (const [kind, key] of [
       ['tokens', keys.tokens],

@@ -5,7 +5,7 @@ import { allAtOnce } from '../../../src/base/steps.ts';
 import { checkChangeSteps, checkProvisioning } from '../../../src/provisioning/check/provisioning.ts';
 import { Directory } from '../../../src/provisioning/directory/directory.ts';
 import { applyEdits, type ProvisioningEdits } from '../../../src/provisioning/directory/store.ts';
-import type { Provisioning, ProvisioningInput } from '../../../src/provisioning/trunk-settings/schema.ts';
+import type { Provisioned, ProvisioningInput } from '../../../src/provisioning/trunk-settings/schema.ts';
 import { provision } from '../../trunks/kit.ts';
 
 type TenantInput = ProvisioningInput['tenants'] extends readonly (infer T)[] | undefined ? T : never;
@@ -96,12 +96,12 @@ const change = fc.record({
   deleteTrunks: fc.uniqueArray(fc.constantFrom('1', '2', '3'), { maxLength: 1 }),
 });
 
-const EMPTY: Provisioning = { tenants: [], trunks: [], certificates: [] };
+const EMPTY: Provisioned = { tenants: [], trunks: [], certificates: [] };
 
 /** What passes the rules, item by item, so that random states are large without being refused. */
-function wholeStateOf(input: ProvisioningInput): Provisioning {
+function wholeStateOf(input: ProvisioningInput): Provisioned {
   const wanted = provision(input);
-  let state = EMPTY;
+  let state: Provisioned = EMPTY;
   const keep = (edits: ProvisioningEdits) => {
     const next = applyEdits(state, edits);
     if (checkProvisioning(next).length === 0) state = next;

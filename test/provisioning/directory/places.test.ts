@@ -9,7 +9,7 @@ import {
   trunkIn,
   trunkPlace,
 } from '../../../src/provisioning/directory/places.ts';
-import type { Provisioning } from '../../../src/provisioning/trunk-settings/schema.ts';
+import type { Provisioned } from '../../../src/provisioning/trunk-settings/schema.ts';
 import { provision } from '../../trunks/kit.ts';
 
 const NAMES = ['a', 'b', 'c', 'd', 'e', 'f'] as const;
@@ -27,7 +27,7 @@ const edit = fc.record({
 test('edited lists, and places in them: what is replaced keeps its place, what is new comes last, what is put is not removed', () => {
   fc.assert(
     fc.property(fc.array(edit, { maxLength: 8 }), (edits) => {
-      let tenants: Provisioning['tenants'] = [];
+      let tenants: Provisioned['tenants'] = [];
       let model = new Map<string, string>();
       for (const { put, removed } of edits) {
         const written = put.map(([name, zone]) => tenantOf(name, zone));
@@ -39,7 +39,7 @@ test('edited lists, and places in them: what is replaced keeps its place, what i
         const names = [...model.keys()];
         for (const name of [...NAMES, 'nobody']) {
           expect(tenantPlace({ tenants }, name)).toBe(names.indexOf(name));
-          expect(tenantIn({ tenants, trunks: [], certificates: [] }, name)?.timeZone).toBe(model.get(name));
+          expect(tenantIn({ tenants }, name)?.timeZone).toBe(model.get(name));
         }
       }
     }),
@@ -60,6 +60,6 @@ test('trunks are found by id, of two with one id the first', () => {
     ],
   });
   expect(trunkPlace({ trunks }, '7')).toBe(0);
-  expect(trunkIn({ tenants: [], trunks, certificates: [] }, '7')?.name).toBe('one');
+  expect(trunkIn({ trunks }, '7')?.name).toBe('one');
   expect(trunkPlace({ trunks: allAtOnce(editedTrunks(trunks, [], ['7'])) }, '7')).toBe(-1);
 });

@@ -77,7 +77,7 @@ describe('two workers on one store', () => {
     expect(results.map(({ outcome }) => outcome).sort()).toEqual(['committed', 'stale']);
     const { state } = await a.provisioning.load();
     expect(state.tenants).toHaveLength(1);
-    expect(state.tenants[0]?.extensions).toHaveLength(600);
+    expect(state.tenants.at(0)?.extensions).toHaveLength(600);
   });
 
   test('a large commit of one reaches the other whole, in messages of a millisecond or two', async () => {
@@ -98,8 +98,8 @@ describe('two workers on one store', () => {
       return loaded.version === 1 ? loaded : undefined;
     });
     expect(version).toBe(1);
-    expect(state.tenants).toEqual(putTenants);
-    expect(state.trunks).toEqual(putTrunks);
+    expect([...state.tenants]).toEqual(putTenants);
+    expect([...state.trunks]).toEqual(putTrunks);
     const whole = JSON.stringify({ putTenants, putTrunks }).length;
     expect(Math.max(...told)).toBeLessThan(whole / 5);
     await a.provisioning.commit(commitOf(1, { deleteTenants: ['beta'] }));

@@ -2,13 +2,13 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { allAtOnce } from '../../../src/base/steps.ts';
 import { applyEdits } from '../../../src/provisioning/directory/store.ts';
-import type { Provisioning } from '../../../src/provisioning/trunk-settings/schema.ts';
+import type { Provisioned } from '../../../src/provisioning/trunk-settings/schema.ts';
 import { type Divided, dividedAfter, KINDS, NOTHING } from '../../../src/store/redis/copy-pieces.ts';
 import { isCollected } from '../../kit/collected.ts';
 import { tenant, trunk } from '../records.ts';
 
-const next = (before: Divided, state: Provisioning) => allAtOnce(dividedAfter(before, state));
-const stateOf = (tenants: Provisioning['tenants']): Provisioning => ({ tenants, trunks: [], certificates: [] });
+const next = (before: Divided, state: Provisioned) => allAtOnce(dividedAfter(before, state));
+const stateOf = (tenants: Provisioned['tenants']): Provisioned => ({ tenants, trunks: [], certificates: [] });
 const tenantsOf = (count: number, prefix = 't') =>
   Array.from({ length: count }, (_, index) => tenant(`${prefix}${index}`));
 
@@ -46,13 +46,13 @@ test('whatever is edited, the pieces hold the state in its order', () => {
 
 test('a state whose order is another one is divided anew', () => {
   const divided = next(NOTHING, stateOf(tenantsOf(250)));
-  const turned = stateOf(divided.state.tenants.toReversed());
+  const turned = stateOf([...divided.state.tenants].reverse());
   expect(joined(next(divided, turned))).toEqual(turned);
 });
 
 test('one that has come in the middle is kept there', () => {
   const divided = next(NOTHING, stateOf(tenantsOf(250)));
-  const state = stateOf(divided.state.tenants.toSpliced(100, 0, tenant('between')));
+  const state = stateOf([...divided.state.tenants].toSpliced(100, 0, tenant('between')));
   expect(joined(next(divided, state))).toEqual(state);
 });
 
@@ -87,7 +87,7 @@ test('no piece has more than a thousand extensions, but that of a tenant that ha
 test('of many tenants that go, pieces do not stay as many as there were', () => {
   let divided = next(NOTHING, stateOf(tenantsOf(10_000)));
   for (let left = 0; left < 99; left++) {
-    const gone = divided.state.tenants.filter((_, index) => index % 2 === 0).map(({ name }) => name);
+    const gone = [...divided.state.tenants].filter((_, index) => index % 2 === 0).map(({ name }) => name);
     if (gone.length < 2) break;
     divided = next(divided, applyEdits(divided.state, { deleteTenants: gone }));
     const needed = Math.ceil(divided.state.tenants.length / 100);

@@ -84,7 +84,7 @@ async function atSync(asked: (path: string) => void): Promise<void> {
 }
 
 /** The copy with its tenants changed so. */
-function withTenants(what: Copy, change: (tenants: Copy['provisioned']['state']['tenants']) => void): Copy {
+function withTenants(what: Copy, change: (tenants: ReturnType<typeof tenant>[]) => void): Copy {
   const { version, state } = what.provisioned;
   const tenants = [...state.tenants];
   change(tenants);

@@ -2,12 +2,12 @@ import { describe, expect, test } from 'vitest';
 import { allAtOnce } from '../../../src/base/steps.ts';
 import { checkProvisioning } from '../../../src/provisioning/check/provisioning.ts';
 import { applyEdits, type ProvisioningEdits } from '../../../src/provisioning/directory/store.ts';
-import type { Provisioning, TrunkSettings } from '../../../src/provisioning/trunk-settings/schema.ts';
+import type { Provisioned, TrunkSettings } from '../../../src/provisioning/trunk-settings/schema.ts';
 import { Lineage, NOTHING, type StoredChange } from '../../../src/store/redis/lineage.ts';
 import { putBackSteps } from '../../../src/store/redis/put-back.ts';
 import { certificate, tenant, trunk } from '../records.ts';
 
-const EMPTY: Provisioning = { tenants: [], trunks: [], certificates: [] };
+const EMPTY: Provisioned = { tenants: [], trunks: [], certificates: [] };
 const own = (id: string, owner: string, didPool = '15550001-15550009'): TrunkSettings => ({
   ...trunk(id),
   owner,
@@ -27,8 +27,8 @@ function changeOf(edits: ProvisioningEdits, version: number, token: string): Sto
 /** A node that has seen `mine` after `base`, while Redis has had `theirs`. */
 function putBack(base: ProvisioningEdits, mine: readonly ProvisioningEdits[], theirs: readonly ProvisioningEdits[]) {
   const begun = applyEdits(EMPTY, base);
-  const copy = mine.reduce<Provisioning>(applyEdits, begun);
-  const store = theirs.reduce<Provisioning>(applyEdits, begun);
+  const copy = mine.reduce<Provisioned>(applyEdits, begun);
+  const store = theirs.reduce<Provisioned>(applyEdits, begun);
   const changes = (list: readonly ProvisioningEdits[], line: string) =>
     list.map((edits, at) => changeOf(edits, 2 + at, `${line}${2 + at}`));
   const first = changeOf({}, 1, 'a1');
@@ -58,7 +58,7 @@ describe('what goes back of the changes that were lost', () => {
     const base = { putTenants: [tenant('acme')], putTrunks: [own('100000001', 'acme')] };
     const mine = [{ putTenants: [tenant('acme', 'Mine')], putTrunks: [own('100000001', 'acme', '15550001')] }];
     const { state, overtaken, restored } = putBack(base, mine, [{ putTenants: [tenant('acme', 'Theirs')] }]);
-    expect([state.trunks[0]?.didPool, state.tenants[0]?.extensions[0]?.name]).toEqual(['15550001', 'Theirs']);
+    expect([state.trunks.at(0)?.didPool, state.tenants.at(0)?.extensions[0]?.name]).toEqual(['15550001', 'Theirs']);
     expect([overtaken, restored]).toEqual([['tenant acme'], []]);
   });
 

@@ -100,6 +100,6 @@ describe.skipIf(peersSkipped)('changes of several nodes on one Redis', () => {
     expect(state).toEqual((await a.provisioning.load()).state);
     expect(state.tenants.map(({ name }) => name)).toEqual(['two', 'three', 'one']);
     expect(state.trunks).toBe(before.trunks);
-    expect(state.tenants[1]).toBe(before.tenants[2]);
+    expect(state.tenants.at(1)).toBe(before.tenants.at(2));
   });
 });
