@@ -6,6 +6,8 @@ import { useSignal } from './signal.ts';
 export interface QueryState<T> {
   /** What was read last; it stays while it is read again. */
   readonly data: T | undefined;
+  /** Whether that is what is asked for now, rather than what was asked for before. */
+  readonly isCurrent: boolean;
   readonly error: RequestError | undefined;
   readonly loading: boolean;
   reload(): void;
@@ -57,5 +59,6 @@ export function useQuery<T>(key: string, read: () => Promise<T>, fresh?: number 
     };
   }, [key, turn, occasion, refreshMs, isReachable]);
   const reload = useCallback(() => setTurn((count) => count + 1), []);
-  return { data: state.data, error: state.error, loading: state.loading, reload };
+  const { data, error, loading } = state;
+  return { data, isCurrent: data !== undefined && state.key === key, error, loading, reload };
 }

@@ -3,7 +3,9 @@ import { calls } from '../client/resources.ts';
 import { useQuery } from '../client/use-query.ts';
 import { t } from '../text/index.ts';
 import { ButtonDownload } from '../ui/button.tsx';
+import { FaultSummary, faultsOf } from '../ui/form.tsx';
 import { Ladder } from '../ui/ladder.tsx';
+import { Skeleton } from '../ui/unread.tsx';
 import { Why } from '../ui/why.tsx';
 
 const LIVE_MS = 1000;
@@ -11,15 +13,19 @@ const LIVE_MS = 1000;
 export function CallTrace({ id, isLive }: { readonly id: string; readonly isLive: boolean }) {
   const trace = useQuery(`trace ${id}`, () => calls.trace(id), isLive ? LIVE_MS : undefined);
   const messages = trace.data?.messages ?? [];
+  // Nothing is kept of it: known once it was asked.
+  const isGone = trace.data?.messages.length === 0 || (trace.data === undefined && trace.error?.status === 404);
+  const fault = trace.data === undefined && !isGone ? trace.error : undefined;
+  const isUnread = trace.data === undefined && trace.error === undefined;
   // Each INVITE that leaves has its reasons.
   const invites = messages.filter(({ text }) => text.startsWith('INVITE ')).length;
   const explanation = useQuery(`explain ${id} ${invites}`, () => calls.explain(id)).data;
   return (
-    <section class="stack" aria-busy={trace.data === undefined && trace.loading}>
+    <section class="stack" aria-busy={isUnread}>
       <header class="row row-spread">
         <div>
           <h2>{t('ladder.title')}</h2>
-          <p class="small soft">{messages.length === 0 ? t('ladder.gone') : t('ladder.text')}</p>
+          <p class="small soft">{isGone ? t('ladder.gone') : t('ladder.text')}</p>
         </div>
         {messages.length === 0 ? null : (
           <ButtonDownload small href={calls.captureAddress(id)} file={`${id}.pcap`}>
@@ -27,6 +33,8 @@ export function CallTrace({ id, isLive }: { readonly id: string; readonly isLive
           </ButtonDownload>
         )}
       </header>
+      {isUnread ? <Skeleton /> : null}
+      {fault === undefined ? null : <FaultSummary faults={faultsOf(fault)} title={t('table.failed')} />}
       <Ladder messages={messages} explanation={explanation} />
       {explanation === undefined ? null : <Why explanation={explanation} />}
     </section>

@@ -24,7 +24,7 @@ export function Calls() {
   const [ending, setEnding] = useState<LiveCall>();
   return (
     <Page title={t('calls.title')} text={t('calls.text')}>
-      {!searched && rows.data?.total === 0 ? null : (
+      {!searched && rows.isCurrent && rows.total === 0 ? null : (
         <div class="toolbar">
           <Search label={t('records.search')} onSearch={setQ} />
           <DirectionChoice value={direction} onChange={setDirection} />

@@ -23,16 +23,17 @@ interface Sample {
 
 export function Health() {
   const { data, error } = useQuery('node', node.get, REFRESH_MS);
-  const store = useQuery('store', node.store, REFRESH_MS).data;
+  const store = useQuery('store', node.store, REFRESH_MS);
   const [samples, setSamples] = useState<readonly Sample[]>([]);
   useEffect(() => {
     if (data === undefined) return;
     const { p99Ms, maxMs } = data.eventLoop;
     setSamples((before) => [...before, { at: new Date().toISOString(), p99Ms, maxMs }].slice(-KEPT));
   }, [data]);
+  const fault = error ?? store.error;
   return (
     <Page title={t('health.title')} text={t('health.text')}>
-      {error === undefined ? null : <FaultSummary faults={faultsOf(error)} title={t('table.failed')} />}
+      {fault === undefined ? null : <FaultSummary faults={faultsOf(fault)} title={t('table.failed')} />}
       {data === undefined ? null : (
         <div class="stack">
           {data.reasons.length === 0 ? null : (
@@ -65,7 +66,7 @@ export function Health() {
           <div class="cards">
             <ThisNode node={data} />
             <Sockets node={data} />
-            <Store store={store} />
+            <Store store={store.data} />
             {data.mediaRelays.length === 0 ? null : <Relays relays={data.mediaRelays} />}
           </div>
         </div>

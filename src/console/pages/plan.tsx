@@ -12,6 +12,7 @@ export function Plan() {
   const form = useForm({ document: '' });
   const [found, setFound] = useState<PlanView>();
   const run = () => {
+    setFound(undefined);
     const document = parsed(form.values.document);
     if (document === undefined) {
       form.setFaults([{ code: 'malformed-json', path: 'document', message: t('plan.malformed') }]);

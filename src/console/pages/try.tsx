@@ -26,16 +26,17 @@ export function Try() {
   const { direction, from, to, headers, trunk, tenant } = form.values;
   const isIn = direction === 'in';
   const run = () =>
-    form.run(async () =>
-      setExplanation(
-        await explain({
-          ...(isIn ? { trunk } : { tenant }),
-          ...(from === '' ? {} : { from }),
-          to,
-          ...(headers.trim() === '' ? {} : { headers: headersOf(headers) }),
-        }),
-      ),
-    );
+    form.run(async () => {
+      // What stands there answers another question.
+      setExplanation(undefined);
+      const question = {
+        ...(isIn ? { trunk } : { tenant }),
+        ...(from === '' ? {} : { from }),
+        to,
+        ...(headers.trim() === '' ? {} : { headers: headersOf(headers) }),
+      };
+      setExplanation(await explain(question));
+    });
   return (
     <Page title={t('try.title')} text={t('try.text')}>
       <div class="stack">

@@ -112,9 +112,9 @@ export function usePaged<T>(
 const NOTHING_BESIDE: Neighbours = { before: 0, total: 0, previous: undefined, next: undefined };
 
 export function Table<T>({ caption, columns, rows, keyOf, empty, searched = false }: TableProps<T>) {
-  const { data, error, loading } = rows;
+  const { data, isCurrent, error } = rows;
   if (data === undefined && error !== undefined) return <Failed error={error} reload={rows.reload} />;
-  if (data !== undefined && data.items.length === 0 && !loading) {
+  if (data?.items.length === 0 && isCurrent) {
     return (
       <div class="card">
         {searched ? <Empty icon="search" title={t('table.nothing')} text={t('table.nothingText')} /> : empty}
@@ -122,7 +122,7 @@ export function Table<T>({ caption, columns, rows, keyOf, empty, searched = fals
     );
   }
   return (
-    <div class="card card-flush" aria-busy={loading && data === undefined}>
+    <div class="card card-flush dims" aria-busy={!isCurrent}>
       <div class="table-frame">
         <table class="table">
           <caption class="visually-hidden">{caption}</caption>
@@ -133,7 +133,7 @@ export function Table<T>({ caption, columns, rows, keyOf, empty, searched = fals
           </thead>
           <tbody>
             {data === undefined ? (
-              <Skeleton columns={columns.length} />
+              <SkeletonRows columns={columns.length} />
             ) : (
               data.items.map((row) => (
                 <tr key={keyOf(row)}>
@@ -149,7 +149,7 @@ export function Table<T>({ caption, columns, rows, keyOf, empty, searched = fals
   );
 }
 
-function Skeleton({ columns }: { columns: number }) {
+function SkeletonRows({ columns }: { columns: number }) {
   return (
     <>
       {[0, 1, 2, 3, 4].map((row) => (

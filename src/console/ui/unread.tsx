@@ -1,4 +1,4 @@
-/** In place of a page about one thing: while it is read, when it cannot be, and when it is not there. */
+/** In place of what is about one thing: while it is read, when it cannot be, and when it is not there. */
 import type { RequestError } from '../client/http.ts';
 import { t } from '../text/index.ts';
 import { ButtonLink } from './button.tsx';
@@ -16,8 +16,7 @@ export function Unread({ title, up, error }: UnreadProps) {
     <Page title={title} {...(up && { up })}>
       {error === undefined ? (
         <div class="card stack" aria-busy="true">
-          <span class="skeleton" />
-          <span class="skeleton" />
+          <Skeleton />
         </div>
       ) : error.status === 404 ? (
         <div class="card">
@@ -30,5 +29,15 @@ export function Unread({ title, up, error }: UnreadProps) {
         <FaultSummary faults={faultsOf(error)} title={t('table.failed')} />
       )}
     </Page>
+  );
+}
+
+/** Where something will stand once it is read: until then nothing does that could be taken for it. */
+export function Skeleton() {
+  return (
+    <>
+      <span class="skeleton" />
+      <span class="skeleton" />
+    </>
   );
 }

@@ -106,7 +106,7 @@ export function BulkDelete({ resource, tenant, keys, onDone, onClose }: BulkProp
           disabled={found === undefined || found.deleted === 0}
           onClick={() => void change.run(null)}
         >
-          {t('bulk.delete', { count: number(found?.deleted ?? 0) })}
+          {found === undefined ? t('action.delete') : t('bulk.delete', { count: number(found.deleted) })}
         </Button>
       </div>
     </Dialog>

@@ -43,7 +43,10 @@ export function DocumentForm(props: DocumentFormProps) {
     const sent = wanted();
     if (await state.run(() => save(sent))) onSaved(sent);
   };
-  const look = () => void state.run(async () => setFound(await planChange(planned ?? '', wanted())), false);
+  const look = () => {
+    setFound(undefined);
+    void state.run(async () => setFound(await planChange(planned ?? '', wanted())), false);
+  };
   return (
     <SubmitForm class="stack" onSubmit={submit}>
       <FaultSummary faults={state.faults} fields={labelsOf(form)} />

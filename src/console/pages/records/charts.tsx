@@ -28,7 +28,7 @@ export function Charts() {
       trunks: trunk,
     });
   };
-  const { data, error } = useQuery(`charts ${span} ${trunk}`, read, REFRESH_MS);
+  const { data, isCurrent, error } = useQuery(`charts ${span} ${trunk}`, read, REFRESH_MS);
   return (
     <Page title={t('charts.title')} text={t('charts.text')}>
       <div class="toolbar">
@@ -41,15 +41,17 @@ export function Charts() {
         <TrunkChoice value={trunk} onChange={setTrunk} every />
       </div>
       {error === undefined ? null : <FaultSummary faults={faultsOf(error)} title={t('table.failed')} />}
-      {data === undefined ? null : <Shown statistics={data} />}
+      {data === undefined ? null : <Shown statistics={data} isCurrent={isCurrent} />}
     </Page>
   );
 }
 
 function Shown({
   statistics: { points, stepSeconds, trunks: rows, completeFrom, from },
+  isCurrent,
 }: {
   statistics: CallStatistics;
+  isCurrent: boolean;
 }) {
   const at = points.map((point) => point.at);
   const minutes = stepSeconds / 60;
@@ -57,7 +59,7 @@ function Shown({
   const answered = points.reduce((sum, point) => sum + point.answered, 0);
   const seconds = (value: number | undefined) => (value === undefined ? undefined : value / 1000);
   return (
-    <div class="stack">
+    <div class="stack dims" aria-busy={!isCurrent}>
       {Date.parse(completeFrom) <= Date.parse(from) ? null : (
         <Note kind="info">{t('charts.since', { when: time(completeFrom) })}</Note>
       )}

@@ -5,6 +5,7 @@ import { t } from '../../text/index.ts';
 import { Button } from '../../ui/button.tsx';
 import { Note } from '../../ui/note.tsx';
 import { PlanResult } from '../../ui/plan-result.tsx';
+import { Skeleton } from '../../ui/unread.tsx';
 import { stepOf, type TrunkDraft, trunkOf } from './draft.ts';
 import { Preview } from './preview.tsx';
 import type { StepProps } from './step.ts';
@@ -14,7 +15,13 @@ export function CheckStep({ checked, draft, before, goTo }: StepProps) {
   if (checked.faults.length === 0) {
     return (
       <>
-        {checked.explanation === undefined ? null : <Note kind="good">{t('wizard.checkGood')}</Note>}
+        {checked.isCurrent ? (
+          checked.explanation === undefined ? null : (
+            <Note kind="good">{t('wizard.checkGood')}</Note>
+          )
+        ) : (
+          <Skeleton />
+        )}
         {before === undefined ? null : <WouldChange draft={draft} before={before} />}
         <Preview checked={checked} />
       </>

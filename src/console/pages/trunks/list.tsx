@@ -37,7 +37,7 @@ export function TrunkList() {
     </ButtonLink>
   ) : undefined;
   const searched = q !== '' || state !== '';
-  const isEmpty = !searched && rows.data?.total === 0;
+  const isEmpty = !searched && rows.isCurrent && rows.total === 0;
   return (
     <Page title={t('trunks.title')} text={t('trunks.text')} {...(isEmpty ? {} : { actions: add })}>
       {isEmpty ? null : (

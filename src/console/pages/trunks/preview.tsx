@@ -6,7 +6,7 @@ import type { Checked } from './step.ts';
 
 /** What a call over the trunk would send, as the engine's own pipeline makes it, with the reason of each field. */
 export function Preview({ checked }: { readonly checked: Checked }) {
-  const { explanation, to, setTo } = checked;
+  const { explanation, isCurrent, to, setTo } = checked;
   const route = explanation?.routes[0];
   const refusal = explanation?.refusal ?? route?.refusal;
   return (
@@ -20,10 +20,10 @@ export function Preview({ checked }: { readonly checked: Checked }) {
         </Note>
       )}
       {route === undefined ? null : (
-        <>
+        <div class="stack dims" aria-busy={!isCurrent}>
           <Invite text={route.invite} />
           <Reasons fields={route.fields} />
-        </>
+        </div>
       )}
     </aside>
   );

@@ -18,6 +18,8 @@ export interface StepProps {
 export interface Checked {
   readonly explanation?: Explanation;
   readonly faults: readonly Problem[];
+  /** Whether that is said of the draft as it stands now; what was said before stays until then. */
+  readonly isCurrent: boolean;
   readonly to: string;
   setTo(to: string): void;
   /** Asks at once. */

@@ -9,8 +9,8 @@ import type { StepProps } from './step.ts';
 export function TeamsStep({ draft, faults, change }: StepProps) {
   const { teams } = draft;
   const set = (part: Partial<typeof teams>) => change({ teams: { ...teams, ...part } });
-  const all = useQuery('certificates-for-teams', () => certificates.list({ limit: 1000 })).data?.items ?? [];
-  const names = all.filter(({ use }) => use === 'tls').map(({ name }) => name);
+  const all = useQuery('certificates-for-teams', () => certificates.list({ limit: 1000 })).data?.items;
+  const names = all?.filter(({ use }) => use === 'tls').map(({ name }) => name);
   return (
     <>
       <Note kind="info">
@@ -34,11 +34,11 @@ export function TeamsStep({ draft, faults, change }: StepProps) {
         />
         <TextField
           label={t('teams.certificate')}
-          help={names.length === 0 ? t('teams.noCertificate') : t('teams.certificateHelp')}
+          help={names?.length === 0 ? t('teams.noCertificate') : t('teams.certificateHelp')}
           value={teams.certificate}
           error={faultAt(faults, 'teams.certificate')}
           onInput={(certificate) => set({ certificate })}
-          list={names}
+          list={names ?? []}
         />
       </div>
       <TextField

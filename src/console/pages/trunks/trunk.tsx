@@ -1,4 +1,5 @@
 import { useState } from 'preact/hooks';
+import type { RequestError } from '../../client/http.ts';
 import { records, trunks } from '../../client/resources.ts';
 import { isSystemAdmin, mayChange, session } from '../../client/session.ts';
 import type { EffectiveValue, TrunkView } from '../../client/types.ts';
@@ -7,11 +8,12 @@ import { navigate } from '../../router.tsx';
 import { codeInWords, duration, known, number, t } from '../../text/index.ts';
 import { Button, ButtonLink } from '../../ui/button.tsx';
 import { Sparkline } from '../../ui/chart.tsx';
+import { FaultSummary, faultsOf } from '../../ui/form.tsx';
 import { Note } from '../../ui/note.tsx';
 import { Page } from '../../ui/page.tsx';
 import { State, TrunkState, When } from '../../ui/state.tsx';
 import { say } from '../../ui/toast.tsx';
-import { Unread } from '../../ui/unread.tsx';
+import { Skeleton, Unread } from '../../ui/unread.tsx';
 import { DeleteDialog } from '../delete-dialog.tsx';
 import { Doctor } from './doctor.tsx';
 import { Gateway } from './gateway.tsx';
@@ -72,7 +74,7 @@ export function TrunkPage({ id }: { readonly id: string }) {
             <Doctor id={id} />
           </section>
         ) : null}
-        <Values values={effective.data?.values ?? []} />
+        <Values values={effective.data?.values} error={effective.error} />
       </div>
       {deleting ? (
         <DeleteDialog
@@ -188,40 +190,50 @@ function NumbersCard({ trunk: { tenants = [], didPool, owner } }: { trunk: Trunk
   );
 }
 
-function Values({ values }: { values: readonly EffectiveValue[] }) {
+function Values({ values, error }: { values: readonly EffectiveValue[] | undefined; error: RequestError | undefined }) {
   return (
     <details class="card">
       <summary>
         <strong>{t('trunk.values')}</strong> <span class="soft">{t('trunk.valuesText')}</span>
       </summary>
-      <div class="table-frame">
-        <table class="table">
-          <thead>
-            <tr>
-              <th scope="col">{t('wizard.field')}</th>
-              <th scope="col">{t('trunk.value')}</th>
-              <th scope="col">{t('trunk.from')}</th>
-            </tr>
-          </thead>
-          <tbody>
-            {values.map(({ path, value, from }) => (
-              <tr key={path}>
-                <td data-label="" class="mono break">
-                  {path}
-                </td>
-                <td data-label={t('trunk.value')} class="break">
-                  <span class="mono">
-                    {value === null ? '—' : typeof value === 'string' ? value : JSON.stringify(value)}
-                  </span>
-                </td>
-                <td data-label={t('trunk.from')}>
-                  <span class="tag">{t(`from.${from}`)}</span>
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+      {values === undefined && error === undefined ? <Skeleton /> : null}
+      {values === undefined && error !== undefined ? (
+        <FaultSummary faults={faultsOf(error)} title={t('table.failed')} />
+      ) : null}
+      {values === undefined ? null : <ValueTable values={values} />}
     </details>
+  );
+}
+
+function ValueTable({ values }: { values: readonly EffectiveValue[] }) {
+  return (
+    <div class="table-frame">
+      <table class="table">
+        <thead>
+          <tr>
+            <th scope="col">{t('wizard.field')}</th>
+            <th scope="col">{t('trunk.value')}</th>
+            <th scope="col">{t('trunk.from')}</th>
+          </tr>
+        </thead>
+        <tbody>
+          {values.map(({ path, value, from }) => (
+            <tr key={path}>
+              <td data-label="" class="mono break">
+                {path}
+              </td>
+              <td data-label={t('trunk.value')} class="break">
+                <span class="mono">
+                  {value === null ? '—' : typeof value === 'string' ? value : JSON.stringify(value)}
+                </span>
+              </td>
+              <td data-label={t('trunk.from')}>
+                <span class="tag">{t(`from.${from}`)}</span>
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
   );
 }

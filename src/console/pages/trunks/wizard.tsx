@@ -1,18 +1,19 @@
 /** Both guides' wizard: a step at a time; what is typed is checked by the engine as saving would, and nothing is changed until then. */
+import type { ComponentType } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { Problem } from '../../../base/errors.ts';
 import { RequestError } from '../../client/http.ts';
 import { brands, documents, trunks } from '../../client/resources.ts';
 import { isSystemAdmin } from '../../client/session.ts';
 import type { Document, TrunkView } from '../../client/types.ts';
-import { useQuery } from '../../client/use-query.ts';
+import { type QueryState, useQuery } from '../../client/use-query.ts';
 import { useLeaveGuard } from '../../router.tsx';
 import { t } from '../../text/index.ts';
 import { Button, ButtonLink } from '../../ui/button.tsx';
 import { FaultSummary, faultsOf, SubmitForm } from '../../ui/form.tsx';
 import { Page } from '../../ui/page.tsx';
 import { say } from '../../ui/toast.tsx';
-import { Unread } from '../../ui/unread.tsx';
+import { Skeleton, Unread } from '../../ui/unread.tsx';
 import { CheckStep } from './check-step.tsx';
 import { Doctor } from './doctor.tsx';
 import {
@@ -31,7 +32,7 @@ import { Gateway } from './gateway.tsx';
 import { OptionsStep } from './options-step.tsx';
 import { ParametersStep } from './parameters-step.tsx';
 import { CredentialsStep, ProviderStep, ServerStep, TypeStep } from './server-steps.tsx';
-import type { Checked } from './step.ts';
+import type { Checked, StepProps } from './step.ts';
 import { TeamsStep } from './teams-step.tsx';
 import { TenantsStep } from './tenants-step.tsx';
 import { WhatsappStep } from './whatsapp-step.tsx';
@@ -55,10 +56,9 @@ export function NewTrunk() {
 
 export function EditTrunk({ id }: { readonly id: string }) {
   const { data, error } = useQuery(`trunk-to-edit ${id}`, () => documents.get(pathOf(id)));
-  if (error !== undefined && data === undefined) {
+  if (data === undefined) {
     return <Unread title={t('trunks.title')} up={{ to: '/trunks', label: t('trunks.title') }} error={error} />;
   }
-  if (data === undefined) return null;
   const trunk = data.document as unknown as TrunkView;
   const draft = draftOf(trunk);
   return <Wizard initial={draft} before={trunk} tag={data.tag} first={stepsOf(draft, false)[1] ?? 'check'} />;
@@ -76,9 +76,9 @@ interface WizardProps {
   readonly tag?: string;
 }
 
-function Wizard({ initial: asked, first, ...read }: WizardProps) {
+function Wizard({ initial: asked, first, ...edited }: WizardProps) {
   // What is read again while somebody types (the engine was started again) is not what the typed text began from.
-  const [{ initial, before, tag = '' }] = useState({ initial: asked, ...read });
+  const [{ initial, before, tag = '' }] = useState({ initial: asked, ...edited });
   const [draft, setDraft] = useState(initial);
   const [step, setStep] = useState<Step>(first);
   const [seen, setSeen] = useState<ReadonlySet<Step>>(new Set(before === undefined ? [] : STEPS));
@@ -87,7 +87,8 @@ function Wizard({ initial: asked, first, ...read }: WizardProps) {
   const [saved, setSaved] = useState<TrunkView>();
   const isDirty = draft !== initial;
   useLeaveGuard(isDirty && !busy && saved === undefined, t('form.leave'));
-  const presets = useQuery('brands', brands.list).data?.items ?? [];
+  const read = useQuery('brands', brands.list);
+  const presets = read.data?.items ?? [];
   const checked = useChecked(draft, before);
   const steps = stepsOf(draft, before === undefined);
   const at = steps.indexOf(step);
@@ -152,7 +153,11 @@ function Wizard({ initial: asked, first, ...read }: WizardProps) {
             fields={labelsOf(draft)}
             faults={faults.filter((fault) => stepOf(fault) === step || (step === 'check' && refused.includes(fault)))}
           />
-          <StepView {...{ draft, before, preset, presets, faults, checked, change, goTo }} />
+          <StepBody
+            read={read}
+            View={StepView}
+            {...{ draft, before, preset, presets, faults, checked, change, goTo }}
+          />
         </section>
         <div class="row row-spread">
           <span>
@@ -169,6 +174,19 @@ function Wizard({ initial: asked, first, ...read }: WizardProps) {
         </div>
       </SubmitForm>
     </Page>
+  );
+}
+
+/** A brand decides what stands in a step: before it is known nothing does that could be taken for it. */
+function StepBody({ read, View, ...props }: StepProps & { read: QueryState<unknown>; View: ComponentType<StepProps> }) {
+  if (read.data === undefined && read.error === undefined) return <Skeleton />;
+  return (
+    <>
+      {read.data === undefined && read.error !== undefined ? (
+        <FaultSummary faults={faultsOf(read.error)} title={t('table.failed')} />
+      ) : null}
+      <View {...props} />
+    </>
   );
 }
 
@@ -270,12 +288,13 @@ const TYPING_MS = 350;
 const EXAMPLE_NUMBER = '14155551212';
 
 type Found = Pick<Checked, 'explanation' | 'faults'>;
+type FoundOf = Found & { readonly draft?: TrunkDraft; readonly to?: string };
 
 /** Asks the engine whenever typing pauses, and at once when that has to be known; an answer to what has changed meanwhile is dropped. */
 function useChecked(draft: TrunkDraft, before: TrunkView | undefined): Checked {
   const [to, setTo] = useState(EXAMPLE_NUMBER);
-  const [found, setFound] = useState<Found>({ faults: [] });
-  const ask = async (signal?: AbortSignal): Promise<Found> => {
+  const [found, setFound] = useState<FoundOf>({ faults: [] });
+  const ask = async (signal?: AbortSignal): Promise<FoundOf> => {
     const tenant = draft.tenants.find((entry) => entry.tenant !== '')?.tenant;
     const question = {
       trunk: trunkOf(draft, before),
@@ -284,10 +303,10 @@ function useChecked(draft: TrunkDraft, before: TrunkView | undefined): Checked {
       to,
     };
     try {
-      return { explanation: await trunks.preview(question, signal), faults: [] };
+      return { explanation: await trunks.preview(question, signal), faults: [], draft, to };
     } catch (error) {
       if (!(error instanceof RequestError)) throw error;
-      return { faults: ofTrunk(faultsOf(error)) };
+      return { faults: ofTrunk(faultsOf(error)), draft, to };
     }
   };
   useEffect(() => {
@@ -310,5 +329,5 @@ function useChecked(draft: TrunkDraft, before: TrunkView | undefined): Checked {
     setFound(next);
     return next.faults;
   };
-  return { ...found, to, setTo, now };
+  return { ...found, isCurrent: found.draft === draft && found.to === to, to, setTo, now };
 }
