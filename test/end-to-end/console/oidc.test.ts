@@ -12,7 +12,7 @@ import { freePort } from '../../kit/free-port.ts';
 import { IdentityProvider } from '../../kit/identity-provider.ts';
 import { peersSkipped } from '../../kit/peers.ts';
 import { acme } from '../world.ts';
-import { type ConsoleWorld, consoleWorld, signIn } from './console-world.ts';
+import { type ConsoleWorld, consoleWorld, settled, signIn } from './console-world.ts';
 
 const HOST = 'console.test';
 const tenant = acme({ outboundRules: [], inboundRules: [] });
@@ -113,7 +113,7 @@ describe.skipIf(peersSkipped)('sign-in by an identity provider, behind a proxy t
     expect(await world.look(page, 'sign-in-provider')).toEqual([]);
     await throughProvider(page);
     await page.getByRole('heading', { level: 1, name: 'Trunks' }).waitFor();
-    expect(page.url()).toBe(`${world.url}/console/trunks`);
+    await page.waitForURL(`${world.url}/console/trunks`);
     expect(await page.context().cookies()).toEqual([
       expect.objectContaining({
         name: '__Host-tandem',
@@ -130,6 +130,7 @@ describe.skipIf(peersSkipped)('sign-in by an identity provider, behind a proxy t
 
     // What the claim gives, and no more.
     await page.getByText('Tenant admin · acme · read only').waitFor();
+    await settled(page);
     expect(await page.getByRole('link', { name: 'Add a trunk' }).count()).toBe(0);
     const status = (path: string) => page.evaluate<number>(`fetch('${path}').then(({ status }) => status)`);
     expect([await status('/api/v1/tenants/acme'), await status('/api/v1/tenants/bolt')]).toEqual([200, 404]);
@@ -143,7 +144,7 @@ describe.skipIf(peersSkipped)('sign-in by an identity provider, behind a proxy t
     expect(await page.context().cookies(world.url)).toEqual([]);
     await page.getByRole('link', { name: 'Back to the console' }).click();
     await page.getByRole('link', { name: 'Sign in with Acme SSO' }).waitFor();
-    expect(page.url()).toBe(`${world.url}/console/sign-in`);
+    await page.waitForURL(`${world.url}/console/sign-in`);
     expect(faults).toEqual([]);
   }, 240_000);
 
@@ -191,7 +192,7 @@ describe.skipIf(peersSkipped)('sign-in by an identity provider, behind a proxy t
     await agree(page);
     await page.getByText('oidc:kim').waitFor();
     // Open redirect: whatever the address asks for, the way ends at the console.
-    expect(page.url()).toBe(`${world.url}/console/trunks`);
+    await page.waitForURL(`${world.url}/console/trunks`);
     const [held] = await page.context().cookies();
     expect(held?.value).not.toBe(planted?.value);
     for (const path of [
@@ -209,10 +210,8 @@ describe.skipIf(peersSkipped)('sign-in by an identity provider, behind a proxy t
       <img src="${world.url}/console/oidc/start">
       <form method="post" enctype="text/plain" target="hole" action="${world.url}/api/v1/tenants"><input name='{"name":"evil","domain":"evil.test","x":"' value='"}'></form>`;
     await page.goto(evil);
-    const framed = page.frames()[1];
-    await framed?.waitForLoadState();
-    expect(await framed?.locator('h1', { hasText: 'Trunks' }).count()).toBe(0);
-    expect(framed?.url()).toMatch(/^chrome-error:/);
+    await expect.poll(() => page.frames()[1]?.url()).toMatch(/^chrome-error:/);
+    expect(await page.frames()[1]?.locator('h1', { hasText: 'Trunks' }).count()).toBe(0);
     await Promise.all([
       page.waitForResponse((answer) => answer.request().method() === 'POST'),
       page.evaluate('document.forms[0].submit()'),
@@ -253,7 +252,7 @@ describe.skipIf(peersSkipped)('sign-in by an identity provider, at the engine’
       // RFC 6797: nothing answers there without TLS, so only a browser that has kept the header arrives.
       await page.goto(`http://${HOST}:${port}/console/users`);
       await page.getByRole('heading', { level: 1, name: 'Users' }).waitFor();
-      expect(page.url()).toBe(`${url}/console/users`);
+      await page.waitForURL(`${url}/console/users`);
       expect(faults).toEqual([]);
     } finally {
       await world.stop();

@@ -8,14 +8,14 @@ import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { expect, test } from 'vitest';
 import { acme, carrierTrunk } from '../world.ts';
-import { type ConsoleWorld, consoleWorld } from './console-world.ts';
+import { type ConsoleWorld, consoleWorld, settled } from './console-world.ts';
 import { RawCarrier, RawPhone } from './raw-peers.ts';
 
 const FOLDER = join(import.meta.dirname, '../../../docs/console');
 const SIZE = { width: 1440, height: 860 };
 
 const shoot = async (page: Page, name: string) => {
-  await page.waitForTimeout(500);
+  await settled(page);
   await page.screenshot({ path: join(FOLDER, `${name}.png`) });
 };
 

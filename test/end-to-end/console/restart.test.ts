@@ -1,50 +1,31 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import type { BrowserContext } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { openBrowser } from '../../kit/browser.ts';
+import { afterAll, beforeAll, describe, test } from 'vitest';
 import { type EngineProcess, startEngineProcess } from '../../kit/engine-process.ts';
 import { freePort } from '../../kit/free-port.ts';
 import { peersSkipped } from '../../kit/peers.ts';
 import { acme, carrierTrunk } from '../world.ts';
-import { PASSWORD, signIn } from './console-world.ts';
+import { type ConsoleBrowsers, consoleAt, valueIn } from './console-world.ts';
 
 describe.skipIf(peersSkipped)('an engine that is killed under an open console', () => {
   let engine: EngineProcess;
-  let browser: BrowserContext;
-  let url: string;
+  let world: ConsoleBrowsers;
   beforeAll(async () => {
     const port = await freePort('127.0.0.1');
-    url = `http://127.0.0.1:${port}`;
     engine = await startEngineProcess({
       provisioning: { tenants: [acme()], trunks: [carrierTrunk(5996)] },
       settings: { api: { host: '127.0.0.1', port } },
     });
-    const token = readFileSync(join(engine.dataFolder, 'owner-token'), 'utf8').trim();
-    const made = await fetch(`${url}/api/v1/users`, {
-      method: 'POST',
-      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-      body: JSON.stringify({ id: 'pat', role: 'system-admin', password: PASSWORD }),
-    });
-    expect(made.status).toBe(201);
-    browser = await openBrowser();
+    world = consoleAt(`http://127.0.0.1:${port}`, engine.dataFolder, () => engine.stop());
   });
-  afterAll(async () => {
-    await browser.close();
-    await engine.stop();
-  });
+  afterAll(() => world.stop());
 
   test('the page says so, keeps what was typed, and goes on by itself when the engine is back', async () => {
-    const page = browser.pages()[0] ?? (await browser.newPage());
-    page.setDefaultTimeout(30_000);
-    await page.goto(`${url}/console`);
-    await signIn(page, 'pat');
+    const { page } = await world.signedIn({ id: 'pat', role: 'system-admin' });
     await page.getByRole('link', { name: 'carrier' }).waitFor();
-    const events = await browser.newPage();
+    const events = await page.context().newPage();
     events.setDefaultTimeout(30_000);
-    await events.goto(`${url}/console/events`);
+    await events.goto(`${world.url}/console/events`);
     await events.getByText('following').waitFor();
-    await page.goto(`${url}/console/trunks/new`);
+    await page.goto(`${world.url}/console/trunks/new`);
     await page.getByText('IP-based').click();
     await page.getByRole('button', { name: 'Next' }).click();
     await page.getByLabel('Name of the trunk').fill('half typed');
@@ -57,7 +38,7 @@ describe.skipIf(peersSkipped)('an engine that is killed under an open console', 
     await page.getByText('The engine is back.').waitFor();
     await page.getByText('The engine does not answer.').first().waitFor({ state: 'detached' });
     await events.getByText('following').waitFor();
-    expect(await page.getByLabel('Name of the trunk').inputValue()).toBe('typed while it was away');
+    await valueIn(page.getByLabel('Name of the trunk')).toBe('typed while it was away');
     // The session is known to the new process too.
     await page.getByRole('button', { name: 'Next' }).click();
     await page.getByLabel('Host, domain or IP').waitFor();

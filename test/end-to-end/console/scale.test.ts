@@ -17,7 +17,7 @@ import { startEngineProcess } from '../../kit/engine-process.ts';
 import { freePort } from '../../kit/free-port.ts';
 import { peersSkipped } from '../../kit/peers.ts';
 import { acme, carrierTrunk } from '../world.ts';
-import { type ConsoleBrowsers, consoleAt } from './console-world.ts';
+import { type ConsoleBrowsers, consoleAt, countOf, shown } from './console-world.ts';
 
 const IS_FULL = process.env['TANDEM_SCALE'] === 'full';
 const [TRUNKS, EXTENSIONS, TENANTS, STREAMS, STORM] = IS_FULL
@@ -196,7 +196,6 @@ describe.skipIf(peersSkipped)(`${EXTENSIONS} extensions, ${TRUNKS} trunks and ${
 
   test('lists are there at once, scroll to the end, are found, and follow what changes; a storm is followed by all and freezes nothing', async () => {
     const { page, faults } = await world.signedIn({ id: `pat-${++attempt}`, role: 'system-admin' });
-    await page.locator('#menu').waitFor({ state: 'attached' });
     await lists(page);
     await follows(page);
     await stormed(page);
@@ -241,7 +240,6 @@ describe.skipIf(peersSkipped)(`${EXTENSIONS} extensions, ${TRUNKS} trunks and ${
   }
 
   async function toTheEnd(page: Page): Promise<void> {
-    const drawn = () => page.locator('tbody tr').count();
     const last = page.getByRole('link', { name: String(200_000 + EXTENSIONS - 1) });
     for (const [width, height] of [
       [1280, 800],
@@ -250,14 +248,17 @@ describe.skipIf(peersSkipped)(`${EXTENSIONS} extensions, ${TRUNKS} trunks and ${
       await page.setViewportSize({ width, height });
       await page.evaluate('window.scrollTo(0, document.documentElement.scrollHeight)');
       await last.waitFor();
-      expect(await drawn()).toBeLessThan(80);
-      expect(await page.locator('table').getAttribute('aria-rowcount')).toBe(String(EXTENSIONS + 4));
+      await countOf(page.locator('tbody tr')).toBeLessThan(80);
+      await expect
+        .poll(() => page.locator('table').getAttribute('aria-rowcount'), PATIENT)
+        .toBe(String(EXTENSIONS + 4));
       // Rows stand one below the other, whatever is in them.
-      if (width === 360) expect(await page.locator('tbody tr').last().innerText()).toContain('User ');
-      const overlaps = await page.evaluate<number>(
-        "(() => { const rows = [...document.querySelectorAll('tbody tr:not(.table-space)')]; const boxes = rows.map((row) => row.getBoundingClientRect()); return rows.filter((row) => row.scrollHeight > row.clientHeight + 1).length + boxes.filter((box, at) => at > 0 && (box.top < boxes[at - 1].bottom - 1 || Math.abs(box.height - boxes[0].height) > 1)).length; })()",
-      );
-      expect(overlaps, `rows that overlap at ${width} px`).toBe(0);
+      if (width === 360) await shown(page.locator('tbody tr').last()).toContain('User ');
+      const overlaps = () =>
+        page.evaluate<number>(
+          "(() => { const rows = [...document.querySelectorAll('tbody tr:not(.table-space)')]; const boxes = rows.map((row) => row.getBoundingClientRect()); return rows.filter((row) => row.scrollHeight > row.clientHeight + 1).length + boxes.filter((box, at) => at > 0 && (box.top < boxes[at - 1].bottom - 1 || Math.abs(box.height - boxes[0].height) > 1)).length; })()",
+        );
+      await expect.poll(overlaps, { ...PATIENT, message: `rows that overlap at ${width} px` }).toBe(0);
       await page.evaluate('window.scrollTo(0, 0)');
     }
     await page.setViewportSize({ width: 1280, height: 800 });
@@ -294,7 +295,7 @@ describe.skipIf(peersSkipped)(`${EXTENSIONS} extensions, ${TRUNKS} trunks and ${
       await next?.click();
     }
     await expect.poll(() => shown.innerText(), PATIENT).toBe(range(from));
-    expect(await next?.isDisabled()).toBe(true);
+    await expect.poll(() => next?.isDisabled(), PATIENT).toBe(true);
     expect(asked.filter((query) => query.has('cursor')).length).toBeGreaterThanOrEqual(Math.floor(from / 50));
     expect(asked.every((query) => query.has('cursor') || query.get('offset') === '0')).toBe(true);
     await previous?.click();

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { totpCode } from '../../../src/api/totp.ts';
 import { peersSkipped } from '../../kit/peers.ts';
 import { acme, carrierTrunk } from '../world.ts';
-import { type ConsoleWorld, consoleWorld, PASSWORD, signIn } from './console-world.ts';
+import { type ConsoleWorld, consoleWorld, countOf, PASSWORD, shown, signIn, valueIn } from './console-world.ts';
 
 const NARROW = { width: 360, height: 740 };
 
@@ -21,7 +21,7 @@ describe.skipIf(peersSkipped)('the console, from an engine that nobody has signe
     await page.getByLabel('Password once more').fill('short');
     await page.getByRole('button', { name: 'Make the first admin' }).click();
     await page.locator('.field-error').waitFor();
-    expect(await page.getByRole('alert').innerText()).toContain('must have at least 12 characters');
+    await shown(page.getByRole('alert')).toContain('must have at least 12 characters');
     expect(await world.look(page, 'first-run')).toEqual([]);
     await page.getByLabel('Password', { exact: true }).fill(PASSWORD);
     await page.getByLabel('Password once more').fill(PASSWORD);
@@ -44,7 +44,7 @@ describe.skipIf(peersSkipped)('the console, from an engine that nobody has signe
     await page.getByRole('button', { name: 'Sign in', exact: true }).click();
     await page.getByRole('link', { name: 'Trunks', exact: true }).waitFor();
     expect(faults).toEqual([]);
-  });
+  }, 180_000);
 
   test('users and tokens are made and ended; a token is shown once and works', async () => {
     const { page, faults } = await world.signedIn({ id: 'kim', role: 'system-admin' });
@@ -80,7 +80,7 @@ describe.skipIf(peersSkipped)('the console, from an engine that nobody has signe
     expect((await ask()).status).toBe(401);
     expect(await world.look(page, 'tokens')).toEqual([]);
     expect(faults).toEqual([]);
-  });
+  }, 180_000);
 
   test('it is German for who reads German, dark where the system is, and fits 360 px', async () => {
     const { page, faults } = await world.signedIn(
@@ -88,7 +88,7 @@ describe.skipIf(peersSkipped)('the console, from an engine that nobody has signe
       { ...NARROW, dark: true, locale: 'de-DE' },
     );
     await page.getByRole('link', { name: 'carrier' }).waitFor();
-    expect(await page.locator('h1').innerText()).toBe('Trunks');
+    await shown(page.locator('h1')).toBe('Trunks');
     for (const [path, name] of [
       ['trunks', 'Trunks'],
       ['trunks/new', 'Trunk anlegen'],
@@ -109,9 +109,9 @@ describe.skipIf(peersSkipped)('the console, from an engine that nobody has signe
     await page.getByRole('button', { name: 'Menü' }).click();
     expect(await world.look(page, 'narrow-dark-menu')).toEqual([]);
     await page.keyboard.press('Escape');
-    expect(await page.getByRole('button', { name: 'Menü', exact: true }).and(page.locator(':focus')).count()).toBe(1);
+    await countOf(page.getByRole('button', { name: 'Menü', exact: true }).and(page.locator(':focus'))).toBe(1);
     expect(faults).toEqual([]);
-  });
+  }, 180_000);
 
   test('a session that ends asks for the password over the page, and what was typed there stays', async () => {
     const { page, faults } = await world.signedIn({ id: 'ann', role: 'system-admin' });
@@ -124,7 +124,7 @@ describe.skipIf(peersSkipped)('the console, from an engine that nobody has signe
     await page.locator('dialog input[type=password]').fill(PASSWORD);
     await page.locator('dialog button[type=submit]').click();
     await page.locator('dialog').waitFor({ state: 'detached' });
-    expect(await page.getByPlaceholder('Name or host').inputValue()).toBe('carr');
+    await valueIn(page.getByPlaceholder('Name or host')).toBe('carr');
     expect(faults).toEqual([]);
-  });
+  }, 180_000);
 });
