@@ -1,5 +1,5 @@
 import { readdirSync } from 'node:fs';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { parse } from 'yaml';
 import { threadCpuMs } from '../kit/thread-cpu.ts';
 
@@ -16,9 +16,9 @@ const loaded = new Set<string>();
 const askAside = vi.fn<typeof import('../../src/settings/aside.ts').askAside>();
 let kit: typeof import('./kit.ts');
 let world: import('./kit.ts').TestApi;
-beforeEach(async () => {
+/** Everything is read anew, once for all tests: what any of them has come in shows in `loaded`. */
+beforeAll(async () => {
   vi.resetModules();
-  loaded.clear();
   for (const file of NEEDED) {
     vi.doMock(`../../src/api/${file}`, async (original) => {
       loaded.add(file);
@@ -27,14 +27,17 @@ beforeEach(async () => {
   }
   vi.doMock('../../src/settings/aside.ts', async (original) => {
     const aside = await original<typeof import('../../src/settings/aside.ts')>();
-    askAside.mockReset().mockImplementation(aside.askAside);
+    askAside.mockImplementation(aside.askAside);
     return { ...aside, askAside };
   });
   kit = await import('./kit.ts');
+});
+beforeEach(async () => {
+  askAside.mockClear();
   world = await kit.startTestApi();
 });
-afterEach(async () => {
-  await world.close();
+afterEach(() => world.close());
+afterAll(() => {
   for (const file of NEEDED) vi.doUnmock(`../../src/api/${file}`);
   vi.doUnmock('../../src/settings/aside.ts');
 });
