@@ -72,6 +72,11 @@ describe.skipIf(peersSkipped)('counts of several nodes on one Redis', () => {
     const line = (await admin.hget(key('nodes'), 'node-a')) ?? '';
     await a.close();
     await admin.hset(key('nodes'), 'node-a', line);
+    // Whoever follows a node has read the last that it told.
+    const { beat } = JSON.parse(line.slice(line.indexOf(' '))) as { readonly beat: number };
+    const hasRead = ({ nodes }: Stores) =>
+      nodes.others().some((other) => other.name === 'node-a' && other.beat === beat);
+    await eventually(() => hasRead(b) && hasRead(c));
     b.nodes.followed?.('node-a');
     calls.b = 3;
     expect(callsElsewhere(b, 'trunk 1')).toBe(0);
