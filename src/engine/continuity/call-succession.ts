@@ -223,6 +223,8 @@ export class CallSuccession implements TimerTarget {
     // Such a one tells of itself, and answers, until its sockets are closed.
     const hasLeft = silentMs === Number.POSITIVE_INFINITY && name !== this.#options.node;
     const quietMs = hasLeft ? silentMs : this.#quietMs(name);
+    // Until it is known that it does not answer, that grows longer.
+    const quietSinceMs = this.#options.scheduler.nowMs() - quietMs;
     // It was silent for a while, and has not ended.
     if (quietMs < DOUBT_MS) this.#leftSinceMs.delete(name);
     if (quietMs < DOUBT_MS && !asksAll) return true;
@@ -239,7 +241,7 @@ export class CallSuccession implements TimerTarget {
     if (this.#isStopped) return true;
     const isForAnother = isAnyBeside || this.#options.peers.hasCounterpart(name);
     if (isForAnother && this.#isLeft(name, hasLeft ? COUNTERPART_ROUND_MS : COUNTERPART_MS)) return false;
-    const taking = this.#takeAll(name, quietMs);
+    const taking = this.#takeAll(name, quietSinceMs);
     this.#taking.set(name, taking);
     try {
       return await taking;
@@ -257,14 +259,14 @@ export class CallSuccession implements TimerTarget {
   }
 
   /** False: it lives. */
-  async #takeAll(name: string, quietMs: number): Promise<boolean> {
+  async #takeAll(name: string, quietSinceMs: number): Promise<boolean> {
     const { peers, node, scheduler } = this.#options;
     const nowMs = scheduler.nowMs();
     // Before it is asked: what is lost meanwhile may have come too late for this question.
     const untold = new Map(name === node ? this.#untold : []);
     const nodes = untold.size === 0 ? [name] : [...untold.keys()];
     // What a lost answer brought was their calls as they were then.
-    const silentSinceMs = untold.size === 0 ? nowMs - quietMs : Math.min(...[...untold.values()].map(sinceMsOf));
+    const silentSinceMs = untold.size === 0 ? quietSinceMs : Math.min(...[...untold.values()].map(sinceMsOf));
     let calls = await this.#take(name, silentSinceMs);
     // From here on they count as this node's.
     if (calls !== 'alive' && name !== node) peers.followed(name);

@@ -154,6 +154,8 @@ test.each([0, 100, 250, 400, 490])(
     expect((takenAtMs ?? Number.NaN) - toldAtMs).toBeLessThanOrEqual(SILENT_MS + 60);
     const { atMs = Number.NaN } = asked.at(-1) ?? {};
     expect((takenAtMs ?? Number.NaN) - atMs).toBeGreaterThanOrEqual(600);
+    // With the time that it had to answer.
+    expect(Math.abs((silentForMs ?? Number.NaN) - ((takenAtMs ?? Number.NaN) - toldAtMs))).toBeLessThanOrEqual(60);
     one.stop();
   },
 );
