@@ -29,6 +29,9 @@ function join(registry: LegRegistry, inner: Leg, between: Leg): LegCall | undefi
   if (party === undefined || kept === undefined || between.state !== 'confirmed') return undefined;
   const { destination } = party;
   inheritEnd(call.record, half.record);
+  const holder = between.reservation === undefined ? party : between;
+  const { reservation } = holder;
+  holder.reservation = undefined;
   half.forget();
   const options = {
     ...between.options,
@@ -39,6 +42,7 @@ function join(registry: LegRegistry, inner: Leg, between: Leg): LegCall | undefi
   const as = { ...kept, options, identityWithheld, identityAsserted, ...(identity !== undefined && { identity }) };
   const leg = Leg.restore(registry, call, as, () => destination);
   if (kept.session !== undefined) SessionKeeper.restore(leg, kept.session, 0);
+  leg.reservation = reservation;
   leg.media = between.media;
   between.media = undefined;
   call.replaceLeg(between, leg);
