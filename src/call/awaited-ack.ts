@@ -1,13 +1,14 @@
 import { cancelTimer, type Timer, type TimerTarget } from '../base/scheduler.ts';
 import type { SipRequest } from '../sip/message/index.ts';
-import type { Leg, PendingInvite } from './leg.ts';
+import type { Leg } from './leg.ts';
+import type { PendingInvite } from './leg-invites.ts';
 import type { ServerTransaction, ServerTransactionUser } from './ports.ts';
 
 /**
  * A re-INVITE, or an UPDATE with an offer, that came while the other party still owes the ACK to its own INVITE: the sender's ACK was
  * given at once, the other party's has a way to go. It waits a few seconds at most; then it is the glare that it would have been.
  */
-export class AwaitedAck implements PendingInvite, ServerTransactionUser, TimerTarget {
+export class AwaitedAck implements PendingInvite<Leg>, ServerTransactionUser, TimerTarget {
   readonly #from: Leg;
   readonly #to: Leg;
   readonly #transaction: ServerTransaction;
@@ -26,8 +27,8 @@ export class AwaitedAck implements PendingInvite, ServerTransactionUser, TimerTa
 
   start(): void {
     const { scheduler, timers } = this.#from.env;
-    this.#from.inviteIn = this;
-    this.#to.awaited = this;
+    this.#from.invites.incoming = this;
+    this.#to.invites.awaited = this;
     this.#transaction.user = this;
     this.#timer = scheduler.schedule(timers.ackMs, this, 0);
     if (this.#isInvite) this.#from.reply(this.#transaction, 100);
@@ -59,7 +60,7 @@ export class AwaitedAck implements PendingInvite, ServerTransactionUser, TimerTa
   #finish(): void {
     this.#timer = cancelTimer(this.#timer);
     this.#transaction.user = undefined;
-    if (this.#from.inviteIn === this) this.#from.inviteIn = undefined;
-    if (this.#to.awaited === this) this.#to.awaited = undefined;
+    this.#from.invites.forget(this);
+    this.#to.invites.forget(this);
   }
 }

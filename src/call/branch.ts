@@ -1,8 +1,19 @@
-import { added } from '../base/added.ts';
-import { cancelTimer, type Timer, type TimerTarget } from '../base/scheduler.ts';
+import { cancelTimer, type TimerTarget } from '../base/scheduler.ts';
+import { ReliableReceiver } from '../sip/dialog/index.ts';
 import { reasonPhrase, type SipRequest, type SipResponse, UnsafeMessageError } from '../sip/message/index.ts';
 import { BranchMedia } from './branch-media.ts';
-import { type BranchState, branchOutcome, noteAttempt, retryAfterOf, UNUSABLE_CONTACT } from './branch-outcome.ts';
+import { branchOutcome, retryAfterOf, UNUSABLE_CONTACT } from './branch-outcome.ts';
+import {
+  ANSWERED,
+  type BranchPhase,
+  CALLING,
+  CANCELLING,
+  DESCRIBING,
+  IDLE,
+  OVER,
+  RESOLVING,
+  SIGNING,
+} from './branch-phase.ts';
 import { learnIdentity } from './connected-identity.ts';
 import { Forks } from './forks.ts';
 import { LateAnswers } from './late-answers.ts';
@@ -10,10 +21,11 @@ import type { Leg, LegCall } from './leg.ts';
 import { MEDIA_REFUSALS, type MediaEnd } from './media.ts';
 import type { BranchPlan, OutcomeCause, Redirection, StageOutcome } from './plan.ts';
 import type { CallEnvironment, ClientTransaction, ClientTransactionUser, Destination } from './ports.ts';
-import type { AttemptRecord, BegunLeg } from './record.ts';
+import type { BegunLeg } from './record.ts';
 import { hasSessionDescription, reasonFields } from './relayed-headers.ts';
 import type { Resumption, RingingInvite } from './resumption.ts';
 import { TargetInvite } from './target-invite.ts';
+import { TriedTargets } from './tried-targets.ts';
 import type { WaitingCancel } from './waiting.ts';
 
 /** For whom a branch rings; `Attempt` is it. */
@@ -51,44 +63,42 @@ const NO_TARGETS: readonly Destination[] = [];
 export class Branch implements ClientTransactionUser, TimerTarget {
   readonly attempt: BranchUser;
   readonly plan: BranchPlan;
-  state: BranchState = 'idle';
   /** Session descriptions of this branch were relayed in provisional responses. */
   earlyMedia = false;
-  #targets: readonly Destination[] = NO_TARGETS;
-  #targetIndex = -1;
-  #transaction: ClientTransaction | undefined = undefined;
+  #phase: BranchPhase = IDLE;
+  /** Targets that have not been tried yet. */
+  #targetsLeft: readonly Destination[] = NO_TARGETS;
   /** Early dialogs of the INVITE under way. */
   readonly #forks: Forks;
-  /** Hears the 2xx that nobody waits for, once there may be one. */
-  #late: LateAnswers | undefined = undefined;
   #reserved = false;
   /** To the target that is tried. */
   #invite: TargetInvite | undefined = undefined;
   #media: BranchMedia | undefined = undefined;
-  #retryTimer: Timer | undefined = undefined;
-  /** What is done then. */
-  #goesOn: (() => void) | undefined = undefined;
-  #startedAtMs = 0;
-  #startedWallMs = 0;
+  readonly #tried: TriedTargets;
 
   constructor(attempt: BranchUser, plan: BranchPlan) {
     this.attempt = attempt;
     this.plan = plan;
     this.#forks = new Forks(attempt.call);
+    this.#tried = new TriedTargets(attempt, plan);
+  }
+
+  get state(): BranchPhase['kind'] {
+    return this.#phase.kind;
   }
 
   start(): void {
-    this.#noteStart();
+    this.#tried.begin();
     this.attempt.call.retain();
     if (this.plan.onStart !== undefined) {
       if (!this.plan.onStart()) {
-        this.#record(0, 'no capacity', 'capacity');
+        this.#tried.ended(0, 'no capacity', 'capacity');
         this.#fail(503, 'No Capacity', 'capacity');
         return;
       }
       this.#reserved = true;
     }
-    this.state = 'resolving';
+    this.#phase = RESOLVING;
     const resolved = this.plan.resolve();
     if (resolved instanceof Promise) void resolved.catch(() => NO_TARGETS).then((targets) => this.#resolved(targets));
     else this.#resolved('send' in resolved ? [resolved] : resolved);
@@ -101,38 +111,38 @@ export class Branch implements ClientTransactionUser, TimerTarget {
 
   /** The CANCEL of the INVITE under way, for who has to send it in our place. */
   cancellation(): WaitingCancel | undefined {
-    if (this.state !== 'calling' || this.#transaction === undefined) return undefined;
-    const next = this.#targets[this.#targetIndex + 1];
-    return this.#invite?.cancellation(this.#transaction, this.#forks.highestSequence, this.#media !== undefined, next);
+    if (this.state !== 'calling') return undefined;
+    return this.#invite?.cancellation(this.#forks.highestSequence, this.#media !== undefined, this.#targetsLeft[0]);
   }
 
   /** Gives the branch up: CANCEL, and ACK and BYE for a 2xx that crosses it (RFC 3261 §9.1, §15). The attempt hears no more of it. */
   cancel(reasons: readonly string[]): void {
-    switch (this.state) {
+    const phase = this.#phase;
+    switch (phase.kind) {
       case 'idle':
-        this.state = 'over';
+        this.#phase = OVER;
         return;
       case 'resolving':
       case 'describing':
       case 'signing':
       case 'repairing':
-        this.#retryTimer = cancelTimer(this.#retryTimer);
-        this.#record(0, 'cancelled', 'cancelled');
+        if (phase.kind === 'repairing') cancelTimer(phase.timer);
+        this.#tried.ended(0, 'cancelled', 'cancelled');
         this.#finish('cancelled');
         return;
       case 'calling':
-        this.state = 'cancelling';
+        this.#phase = CANCELLING;
         this.#invite?.end();
-        this.#noteCancelled();
+        this.#tried.cancelled();
         this.#forks.drop(undefined);
-        this.#transaction?.cancel(reasonFields(reasons));
+        this.#invite?.sent?.cancel(reasonFields(reasons));
         return;
       case 'cancelling':
       case 'answered':
       case 'over':
         return;
       default:
-        this.state satisfies never;
+        phase satisfies never;
     }
   }
 
@@ -155,7 +165,7 @@ export class Branch implements ClientTransactionUser, TimerTarget {
     if (status < 200) {
       if (this.state === 'calling') this.#provisional(response, transaction);
     } else if (this.state === 'cancelling') {
-      this.#record(status, response.reason, 'cancelled');
+      this.#tried.ended(status, response.reason, 'cancelled');
       this.#finish('cancelled');
     } else if (this.state === 'calling') {
       this.#refused(response, transaction.request);
@@ -174,48 +184,41 @@ export class Branch implements ClientTransactionUser, TimerTarget {
   }
 
   onTimer(_kind: number): void {
-    this.#retryTimer = undefined;
-    if (this.state === 'repairing') this.#goesOn?.();
+    if (this.#phase.kind === 'repairing') this.#phase.goesOn();
   }
 
   // --- targets ---
 
   #resolved(targets: readonly Destination[]): void {
     if (this.state !== 'resolving') return;
-    this.#targets = targets;
+    this.#targetsLeft = targets;
     if (targets.length > 0) {
       this.#nextTarget();
       return;
     }
-    this.#record(0, 'no target', 'transport-error');
+    this.#tried.ended(0, 'no target', 'transport-error');
     this.#fail(503, 'No Target', 'transport-error');
   }
 
   #nextTarget(): void {
-    this.#targetIndex++;
-    this.#late = undefined;
-    const to = this.#targets[this.#targetIndex] as Destination;
+    const left = this.#targetsLeft;
+    const to = left[0] as Destination;
+    this.#targetsLeft = left.length > 1 ? left.slice(1) : NO_TARGETS;
     const invite = new TargetInvite(this.attempt, this.plan, to);
     this.#invite?.end();
     this.#invite = invite;
-    this.#noteStart();
+    this.#tried.begin(invite);
     if (invite.ringing === undefined) this.#describe(invite);
     else this.#goOn(invite.ringing);
   }
 
   /** It rings there already. */
   #goOn({ invite, to, usedSequence }: RingingInvite): void {
-    this.state = 'calling';
+    this.#phase = CALLING;
     this.#forks.noteUsed(usedSequence);
     this.#invite?.begin(this.attempt.call, this.#forks, () => this.#nodeEnded());
-    this.#transaction = this.attempt.env.endpoint.resumeInvite(invite, to, this);
+    if (this.#invite !== undefined) this.#invite.sent = this.attempt.env.endpoint.resumeInvite(invite, to, this);
     this.attempt.onBranchRings();
-  }
-
-  #noteStart(): void {
-    const { scheduler } = this.attempt.env;
-    this.#startedAtMs = scheduler.nowMs();
-    this.#startedWallMs = scheduler.wallMs();
   }
 
   /** The offer, as the callee shall have it. */
@@ -226,14 +229,14 @@ export class Branch implements ClientTransactionUser, TimerTarget {
       this.#sendInvite(invite);
       return;
     }
-    this.state = 'describing';
+    this.#phase = DESCRIBING;
     this.#media.offer(invite.seen.draft, (refusal) => {
       if (refusal === undefined) {
         this.#sendInvite(invite);
         return;
       }
       const { status, reason } = MEDIA_REFUSALS[refusal];
-      this.#record(0, reason, 'capacity');
+      this.#tried.ended(0, reason, 'capacity');
       this.#fail(status, reason, 'capacity');
     });
   }
@@ -249,7 +252,7 @@ export class Branch implements ClientTransactionUser, TimerTarget {
       this.#transmit(request, invite);
       return;
     }
-    this.state = 'signing';
+    this.#phase = SIGNING;
     signed.then(
       () => this.state === 'signing' && this.#transmit(request, invite),
       (error: Error) => this.state === 'signing' && this.#refusedHere(error),
@@ -257,11 +260,10 @@ export class Branch implements ClientTransactionUser, TimerTarget {
   }
 
   #transmit(request: SipRequest, invite: TargetInvite): void {
-    this.state = 'calling';
-    this.#transaction = undefined;
+    this.#phase = CALLING;
     invite.begin(this.attempt.call, this.#forks, () => this.#nodeEnded());
     try {
-      this.#transaction = invite.send(request, this, this.attempt.call);
+      invite.send(request, this, this.attempt.call);
     } catch (error) {
       if (!(error instanceof UnsafeMessageError)) throw error;
       this.#refusedHere(error);
@@ -271,7 +273,7 @@ export class Branch implements ClientTransactionUser, TimerTarget {
   /** The last gate has refused what was drafted: this branch has failed, not the call, which has other routes and owes an answer. */
   #refusedHere({ message }: Error): void {
     this.attempt.env.log.error('invite-refused', { label: this.plan.label, error: message });
-    this.#record(0, 'not sendable', 'transport-error');
+    this.#tried.ended(0, 'not sendable', 'transport-error');
     this.#fail(503, reasonPhrase(503), 'transport-error');
   }
 
@@ -285,14 +287,17 @@ export class Branch implements ClientTransactionUser, TimerTarget {
       (this.#forks.count < this.attempt.env.limits.maxForks ? this.#newLeg(response, transaction) : undefined);
     if (leg === undefined) return;
     // RFC 3262 §4: a reliable response that comes again or too early is not processed.
-    const verdict = leg.receiver?.receive(response) ?? 'ignore';
+    const { early } = leg;
+    if (early === undefined) return;
+    early.receiver ??= new ReliableReceiver();
+    const verdict = early.receiver.receive(response);
     if (verdict === 'ignore') return;
     leg.learn(response);
     learnIdentity(leg, response);
     const described = hasSessionDescription(response);
     leg.offers.response('remote', 'INVITE', response.status, described, verdict === 'new');
     if (described) this.earlyMedia = true;
-    this.attempt.onBranchProvisional(leg, response, verdict === 'new' ? leg.receiver?.rack : undefined);
+    this.attempt.onBranchProvisional(leg, response, verdict === 'new' ? early.receiver.rack : undefined);
   }
 
   #success(response: SipResponse, transaction: ClientTransaction, isDescribed: boolean): void {
@@ -309,9 +314,9 @@ export class Branch implements ClientTransactionUser, TimerTarget {
     }
     this.#media?.handOver();
     this.#media = undefined;
-    this.state = 'answered';
+    this.#phase = ANSWERED;
     this.#invite?.end();
-    this.#record(response.status, response.reason, 'answered');
+    this.#tried.ended(response.status, response.reason, 'answered');
     this.#forks.drop(leg);
     leg.learn(response);
     learnIdentity(leg, response);
@@ -321,7 +326,7 @@ export class Branch implements ClientTransactionUser, TimerTarget {
     this.#reserved = false;
     this.#invite?.startSession(leg, invite, response);
     const late = this.#lateAnswers(leg);
-    leg.invitation = transaction;
+    leg.ack.invitation = transaction;
     this.attempt.onBranchAnswered(this, leg, response, invite);
     // Nothing of this branch is needed any more.
     transaction.handOver(late);
@@ -332,7 +337,7 @@ export class Branch implements ClientTransactionUser, TimerTarget {
   /** A 2xx that nobody waits for: it has crossed the CANCEL, or has waited for a relay while another one won. */
   #tooLate(response: SipResponse, transaction: ClientTransaction): void {
     if (this.state !== 'cancelling' || !this.#isCurrent(transaction)) {
-      (this.#late ?? this.#lateAnswers()).onResponse(response, transaction);
+      (this.#invite?.late ?? this.#lateAnswers()).onResponse(response, transaction);
       return;
     }
     const { call } = this.attempt;
@@ -340,7 +345,7 @@ export class Branch implements ClientTransactionUser, TimerTarget {
     transaction.handOver(late);
     call.retain();
     late.turnAway(response, transaction.request, transaction.flow, () => call.release());
-    this.#record(response.status, response.reason, 'cancelled');
+    this.#tried.ended(response.status, response.reason, 'cancelled');
     this.#finish('cancelled');
   }
 
@@ -348,8 +353,9 @@ export class Branch implements ClientTransactionUser, TimerTarget {
     const { credentials } = this.plan;
     const { usedSequence } = this.#forks;
     const invite = { env: this.attempt.env, options: this.#options, credentials, usedSequence };
-    this.#late = new LateAnswers(invite, winner);
-    return this.#late;
+    const late = new LateAnswers(invite, winner);
+    if (this.#invite !== undefined) this.#invite.late = late;
+    return late;
   }
 
   /** RFC 3261 §13.2.2.4: a 2xx is acknowledged whatever it says. Nothing could be sent in a dialog whose Contact leads nowhere. */
@@ -358,7 +364,7 @@ export class Branch implements ClientTransactionUser, TimerTarget {
     transaction.handOver(this.#lateAnswers(leg));
     leg.ack.give(transaction.request);
     leg.hangUp([`SIP;cause=${status};text="${reason}"`]);
-    this.#record(status, reason, 'transport-error');
+    this.#tried.ended(status, reason, 'transport-error');
     if (this.#mayTryNext()) this.#nextTarget();
     else this.#fail(status, reasonPhrase(status), 'transport-error');
   }
@@ -380,15 +386,14 @@ export class Branch implements ClientTransactionUser, TimerTarget {
   }
 
   #goOnAfter(delayMs: number, goesOn: () => void): void {
-    this.state = 'repairing';
-    this.#goesOn = goesOn;
-    this.#retryTimer = this.attempt.env.scheduler.schedule(delayMs, this, 0);
+    const timer = this.attempt.env.scheduler.schedule(delayMs, this, 0);
+    this.#phase = { kind: 'repairing', goesOn, timer };
   }
 
   #refusedForGood(response: SipResponse): void {
     const { status } = response;
     this.#forks.drop(undefined);
-    this.#record(status, response.reason, 'response', retryAfterOf(response));
+    this.#tried.ended(status, response.reason, 'response', retryAfterOf(response));
     if (status < 400 && this.plan.onRedirect !== undefined) {
       const branches = this.plan.onRedirect(response);
       if (branches !== undefined) {
@@ -409,14 +414,14 @@ export class Branch implements ClientTransactionUser, TimerTarget {
     if (!this.#isCurrent(transaction)) return;
     this.#forks.drop(undefined);
     this.attempt.call.registry.abandon(transaction, this.#lateAnswers());
-    const waitMs = this.#invite?.cancelThere(this.attempt.call, this.#targets[this.#targetIndex + 1]);
+    const waitMs = this.#invite?.cancelThere(this.attempt.call, this.#targetsLeft[0]);
     if (this.state === 'cancelling') {
-      this.#record(0, reason, 'cancelled');
+      this.#tried.ended(0, reason, 'cancelled');
       this.#finish('cancelled');
       return;
     }
     if (this.state !== 'calling') return;
-    this.#record(0, reason, cause);
+    this.#tried.ended(0, reason, cause);
     if (!this.#mayTryNext()) this.#fail(status, reason, cause);
     else if (waitMs === undefined) this.#nextTarget();
     else this.#goOnAfter(waitMs, () => this.#nextTarget());
@@ -429,11 +434,12 @@ export class Branch implements ClientTransactionUser, TimerTarget {
 
   /** Of the INVITE that was sent last. */
   #isCurrent(transaction: ClientTransaction): boolean {
-    return this.#transaction === undefined || transaction === this.#transaction;
+    const sent = this.#invite?.sent;
+    return sent === undefined || transaction === sent;
   }
 
   #mayTryNext(): boolean {
-    return this.#targetIndex + 1 < this.#targets.length && !this.#barsFailover();
+    return this.#targetsLeft.length > 0 && !this.#barsFailover();
   }
 
   /** Behaviour 14: after early media of a trunk was relayed, only a trunk that says so may be followed by another try. */
@@ -451,7 +457,8 @@ export class Branch implements ClientTransactionUser, TimerTarget {
 
   /** The node that it goes through has nothing of it any more. */
   #nodeEnded(): void {
-    if (this.#transaction !== undefined) this.#silent(this.#transaction, 503, 'the node has ended', 'transport-error');
+    const sent = this.#invite?.sent;
+    if (sent !== undefined) this.#silent(sent, 503, 'the node has ended', 'transport-error');
   }
 
   // --- the end ---
@@ -463,7 +470,7 @@ export class Branch implements ClientTransactionUser, TimerTarget {
   }
 
   #finish(outcome: StageOutcome | 'cancelled'): void {
-    this.state = 'over';
+    this.#phase = OVER;
     this.#invite?.end();
     this.#forks.drop(undefined);
     this.#media?.end();
@@ -477,20 +484,6 @@ export class Branch implements ClientTransactionUser, TimerTarget {
 
   #outcome(status: number, reason: string, cause: OutcomeCause, response: SipResponse | undefined): StageOutcome {
     return branchOutcome(this.plan, status, reason, cause, response, this.#barsFailover());
-  }
-
-  /** It is a leg of the call still, until its final response makes an attempt of it. */
-  #noteCancelled(): void {
-    const { record } = this.attempt.call;
-    record.cancelled = added(record.cancelled, { label: this.plan.label, callId: this.#invite?.callId ?? '' });
-  }
-
-  #record(status: number, reason: string, cause: AttemptRecord['cause'], retryAfterSeconds?: number): void {
-    const { env, call } = this.attempt;
-    const startedAtMs = this.#startedWallMs;
-    const elapsedMs = env.scheduler.nowMs() - this.#startedAtMs;
-    const tried = { status, reason, cause, startedAtMs, elapsedMs, retryAfterSeconds };
-    noteAttempt(call.record, this.plan, this.#invite, tried);
   }
 }
 

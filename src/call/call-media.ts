@@ -1,5 +1,6 @@
 /** The media sessions of a call: opened for two of its parties, gone on with after another process, and lost. */
 import { type MediaRefusal, type MediaSession, NEAR, type SessionUser } from '../media/index.ts';
+import type { CallParties } from './call-parties.ts';
 import type { Leg, LegCall } from './leg.ts';
 import { type MediaEnd, type MediaOffer, mediaParties, mediaQuestion } from './media.ts';
 import type { EndedBy, LiveRecord } from './record.ts';
@@ -8,8 +9,7 @@ import type { CallMediaSnapshot } from './snapshot.ts';
 /** Whose sessions they are; `Call` is it. */
 export interface CallWithMedia extends Pick<LegCall, 'env' | 'retain' | 'release'> {
   readonly record: LiveRecord;
-  readonly callerLeg: Leg | undefined;
-  readonly calleeLeg: Leg | undefined;
+  readonly parties: Pick<CallParties, 'caller' | 'callee'>;
   end(by: EndedBy, reason: string, reasons: readonly string[]): void;
 }
 
@@ -57,6 +57,7 @@ function userOf(call: CallWithMedia, session: () => Opened): SessionUser {
 
 /** Nobody hears anybody any more. */
 function lost(call: CallWithMedia, session: Opened, reason: string): void {
-  const isCurrent = call.callerLeg?.media?.session === session && call.calleeLeg?.media?.session === session;
+  const { caller, callee } = call.parties;
+  const isCurrent = caller?.media?.session === session && callee?.media?.session === session;
   if (isCurrent) call.end('engine', reason, ['SIP;cause=408;text="Media Timeout"']);
 }

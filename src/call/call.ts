@@ -6,6 +6,7 @@ import type { HeaderList, SipRequest, SipResponse } from '../sip/message/index.t
 import { Attempt, type AttemptUser } from './attempt.ts';
 import type { Branch } from './branch.ts';
 import { openMedia, resumeMedia } from './call-media.ts';
+import { CallParties } from './call-parties.ts';
 import { CallerInvite } from './caller-invite.ts';
 import { dispatchInDialog } from './in-dialog.ts';
 import { Leg, type LegCall, type LegRegistry } from './leg.ts';
@@ -45,7 +46,6 @@ export interface Restorer extends Pick<CallPlan, 'onEnd' | 'sessionLimitMs'> {
   readonly giveBack?: () => void;
 }
 
-const NO_LEGS: readonly Leg[] = [];
 const PICKED_UP = ['SIP;cause=200;text="Call completed elsewhere"'];
 const RING_TIMER = 1;
 const SESSION_TIMER = 2;
@@ -62,16 +62,13 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
   state: CallState = 'routing';
   /** Until the INVITE has its final response. */
   caller: CallerInvite | undefined = undefined;
-  callerLeg: Leg | undefined = undefined;
-  calleeLeg: Leg | undefined = undefined;
+  readonly parties = new CallParties();
   /** A transfer under way. */
   referral: Referral | undefined = undefined;
   /** What another process has begun of it. */
   readonly resumption: Resumption | undefined;
   #attempt: Attempt | undefined = undefined;
   #plan: PlayedPlan;
-  /** Legs whose place was taken and that have not ended yet. */
-  #retired: readonly Leg[] = NO_LEGS;
   #holds = 0;
   #over = false;
   #timer: Timer | undefined = undefined;
@@ -127,10 +124,7 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
       if (snapshot.session !== undefined) SessionKeeper.restore(leg, snapshot.session, passedMs);
       return leg;
     }) as [Leg, Leg];
-    caller.peer = callee;
-    callee.peer = caller;
-    call.callerLeg = caller;
-    call.calleeLeg = callee;
+    call.parties.connect(caller, callee);
     if (of.media !== undefined) resumeMedia(call, of.media, caller, callee);
     call.#limitSession();
     return call;
@@ -138,12 +132,12 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
 
   /** Of an answered call, or one that is being ended, unless a transfer or takeover is under way: it is whole before and after. `takenAtMs` is the wall clock. */
   snapshot(takenAtMs: number): CallSnapshot | undefined {
-    const { record, callerLeg, calleeLeg } = this;
+    const { record, parties } = this;
     const isEnding = this.state === 'ending';
-    const [caller, callee] = [callerLeg?.snapshot(isEnding), calleeLeg?.snapshot(isEnding)];
+    const [caller, callee] = [parties.caller?.snapshot(isEnding), parties.callee?.snapshot(isEnding)];
     if (caller === undefined || callee === undefined || this.referral !== undefined) return undefined;
-    if (callerLeg?.peer !== calleeLeg) return undefined;
-    const media = callerLeg && calleeLeg && mediaSnapshot(callerLeg, calleeLeg);
+    if (parties.caller?.peer !== parties.callee) return undefined;
+    const media = parties.caller && parties.callee && mediaSnapshot(parties.caller, parties.callee);
     const { sessionLimitMs } = this.#plan;
     return callSnapshot(record, { caller, callee, media, sessionLimitMs, takenAtMs, timeMs: this.#timeMs() });
   }
@@ -231,8 +225,7 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
     if ((--this.#holds > 0 && !isLast) || this.#over) return;
     this.#over = true;
     this.#timer = cancelTimer(this.#timer);
-    this.callerLeg = undefined;
-    this.calleeLeg = undefined;
+    this.parties.clear();
     this.record.endedAtMs ??= this.#timeMs();
     this.#plan.onEnd?.();
     this.registry.callEnded(this);
@@ -283,7 +276,7 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
     const answers = leg.offers.offeredBy === 'remote';
     if (answers) leg.ack.hold(invite);
     else leg.ack.give(invite);
-    this.callerLeg = caller.answer(leg, response, answers);
+    this.parties.caller = caller.answer(leg, response, answers);
     if (caller.done) this.caller = undefined;
     this.env.observer.onCallAnswered(this.record);
   }
@@ -324,7 +317,7 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
     const { trunkId } = leg.options;
     if (trunkId !== undefined) this.env.observer.onPartyLeft?.(this.record, trunkId, bye);
     if (this.referral?.legLeft(leg) === true || leg.peer === undefined) return;
-    this.end(leg === this.callerLeg ? 'caller' : 'callee', 'bye', reasonsOf(bye, leg.options));
+    this.end(leg === this.parties.caller ? 'caller' : 'callee', 'bye', reasonsOf(bye, leg.options));
   }
 
   /** A leg's dialog turned out to be gone on the far side. */
@@ -366,12 +359,7 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
     this.#cancelAttempt([]);
     this.caller?.leave();
     this.caller = undefined;
-    for (const leg of [this.callerLeg, this.calleeLeg, ...this.#retired]) {
-      if (leg === undefined) continue;
-      leg.media?.session.leave();
-      leg.media = undefined;
-      leg.leave();
-    }
+    this.parties.leave();
     // Its parties have left: it is said to nobody.
     this.referral?.abandon();
     this.#plan.onEnd?.();
@@ -384,21 +372,14 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
    * and is left to end by itself; {@link end} ends it too.
    */
   replaceLeg(leg: Leg, newcomer: Leg): void {
-    const { peer } = leg;
-    if (this.callerLeg === leg) this.callerLeg = newcomer;
-    if (this.calleeLeg === leg) this.calleeLeg = newcomer;
-    this.#retired = this.#retired.concat(leg);
     newcomer.moveTo(this);
-    newcomer.peer = peer;
-    if (peer !== undefined) peer.peer = newcomer;
-    leg.peer = undefined;
+    this.parties.replace(leg, newcomer);
     this.changed();
   }
 
   /** The other party of `leg` was moved to another call: this one ends. */
   partyMoved(leg: Leg): void {
-    if (this.callerLeg === leg) this.callerLeg = undefined;
-    if (this.calleeLeg === leg) this.calleeLeg = undefined;
+    this.parties.drop(leg);
     this.end('engine', 'transferred');
   }
 
@@ -411,7 +392,7 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
     if (caller === undefined || caller.done) return false;
     this.#cancelAttempt(PICKED_UP);
     this.#answered(newcomer, response, newcomer.options.owner?.number, undefined);
-    this.callerLeg = caller.answer(newcomer, response, false);
+    this.parties.caller = caller.answer(newcomer, response, false);
     if (caller.done) this.caller = undefined;
     this.env.observer.onCallAnswered(this.record);
     return true;
@@ -430,7 +411,7 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
     const { record } = this;
     this.#timer = cancelTimer(this.#timer);
     this.state = 'answered';
-    this.calleeLeg = leg;
+    this.parties.callee = leg;
     this.#plan.onAnswered?.();
     record.answeredAtMs = this.#timeMs();
     this.#limitSession();
@@ -476,9 +457,7 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
 
   #hangUpAll(reasons: readonly string[]): void {
     this.referral?.abandon();
-    this.callerLeg?.hangUp(reasons);
-    this.calleeLeg?.hangUp(reasons);
-    for (const leg of this.#retired) leg.hangUp(reasons);
+    this.parties.hangUp(reasons);
   }
 
   /** The INVITE still waits for its final response. */

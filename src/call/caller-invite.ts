@@ -107,7 +107,7 @@ export class CallerInvite implements ServerTransactionUser, ReliableRelayUser {
   /** The INVITE as it came, where from, and what of its responses the final one has to go with. */
   waiting(): Pick<WaitingSnapshot, 'invite' | 'from' | 'tag'> | undefined {
     if (this.#done) return undefined;
-    const hasReliable = this.#legs.some(({ reliable }) => reliable !== undefined);
+    const hasReliable = this.#legs.some(({ early }) => early?.reliable !== undefined);
     return { ...waitingInvite(this.#transaction), ...(!hasReliable && { tag: this.#transaction.localTag }) };
   }
 
@@ -142,8 +142,10 @@ export class CallerInvite implements ServerTransactionUser, ReliableRelayUser {
       leg.respond(this.#transaction, relayed);
       return;
     }
-    leg.reliable ??= new ReliableRelay(leg, this.#transaction, this);
-    leg.reliable.relay(relayed, rack === undefined ? undefined : callee, rack ?? '');
+    const { early } = leg;
+    if (early === undefined) return;
+    early.reliable ??= new ReliableRelay(leg, this.#transaction, this);
+    early.reliable.relay(relayed, rack === undefined ? undefined : callee, rack ?? '');
   }
 
   /** Answers the caller with the 2xx of `callee`, whose ACK waits for the caller's when `answers` says so. Returns the caller's leg. */
@@ -157,7 +159,7 @@ export class CallerInvite implements ServerTransactionUser, ReliableRelayUser {
     this.#session = undefined;
     this.#dropLegs(leg);
     this.#heldAnswer = { leg, response: relayed, answers: answers ? callee : undefined };
-    if (leg.reliable?.holdsDescription !== true) this.#sendAnswer();
+    if (leg.early?.reliable?.holdsDescription !== true) this.#sendAnswer();
     return leg;
   }
 
@@ -233,10 +235,13 @@ export class CallerInvite implements ServerTransactionUser, ReliableRelayUser {
     this.#finish();
     // The transaction lingers for half a minute; the call must not for its sake.
     this.#transaction.user = undefined;
-    leg.reliable?.end();
-    leg.reliable = undefined;
     leg.confirm();
-    leg.accepted = new AcceptedInvite(leg, this.#transaction, response, answers && { kind: 'answer', to: answers });
+    leg.invites.accepted = new AcceptedInvite(
+      leg,
+      this.#transaction,
+      response,
+      answers && { kind: 'answer', to: answers },
+    );
     this.call.release();
   }
 
@@ -263,12 +268,13 @@ export class CallerInvite implements ServerTransactionUser, ReliableRelayUser {
   /** The caller's side of `callee`; `own` wants one that no other callee has described. */
   #legFor(callee: Leg, own: boolean): Leg {
     const bound = callee.peer;
-    if (bound !== undefined && (bound.describedBy === callee || (!own && bound.describedBy === undefined))) {
+    const by = bound?.early?.describedBy;
+    if (bound !== undefined && (by === callee || (!own && by === undefined))) {
       bound.media = nearPlaceOf(callee.media);
       return bound;
     }
-    const leg = this.#legs.find((each) => each.describedBy === undefined) ?? this.#newLeg();
-    if (own) leg.describedBy = callee;
+    const leg = this.#legs.find((each) => each.early?.describedBy === undefined) ?? this.#newLeg();
+    if (own && leg.early !== undefined) leg.early.describedBy = callee;
     leg.peer = callee;
     leg.media = nearPlaceOf(callee.media);
     callee.peer = leg;

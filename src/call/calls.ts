@@ -298,8 +298,8 @@ export class Calls implements CallRegistry {
 
   /** Asks both parties of a call whether they still have it. */
   probe(id: string): void {
-    const { callerLeg, calleeLeg } = this.#calls.get(id) ?? {};
-    for (const leg of [callerLeg, calleeLeg]) if (leg !== undefined) new Probe(leg).send();
+    const { caller, callee } = this.#calls.get(id)?.parties ?? {};
+    for (const leg of [caller, callee]) if (leg !== undefined) new Probe(leg).send();
   }
 
   /**
@@ -310,7 +310,7 @@ export class Calls implements CallRegistry {
     const call = this.#calls.get(id);
     if (call === undefined) return undefined;
     const half = this.otherHalf(id);
-    for (const leg of [call.callerLeg, call.calleeLeg])
+    for (const leg of [call.parties.caller, call.parties.callee])
       if (leg?.state === 'confirmed' && leg !== half?.leg) new Probe(leg).refreshTarget();
     return half;
   }

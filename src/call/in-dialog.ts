@@ -57,7 +57,7 @@ export function dispatchInDialog(leg: Leg, transaction: ServerTransaction, reque
       return;
     case 'PRACK':
       // RFC 3262 §3: a PRACK that matches no unacknowledged response is answered with 481.
-      if (leg.reliable?.receivePrack(transaction, request) !== true) transaction.reply(481);
+      if (leg.early?.reliable?.receivePrack(transaction, request) !== true) transaction.reply(481);
       return;
     case 'INFO':
     case 'MESSAGE':
@@ -119,8 +119,7 @@ function receiveInvite(leg: Leg, transaction: ServerTransaction, request: SipReq
       return;
     }
     // The 2xx of an earlier INVITE has evidently arrived, though its ACK has not.
-    leg.accepted?.stop();
-    leg.accepted = undefined;
+    leg.invites.stopAccepted();
     relayInvite(leg, peer, transaction, request);
   });
 }
@@ -163,9 +162,9 @@ function offerByUpdate(leg: Leg, peer: Leg, transaction: ServerTransaction, requ
 function afterAck(leg: Leg, peer: Leg, transaction: ServerTransaction, request: SipRequest, go: () => void): void {
   // An early caller's leg opposite to an answered one: its 2xx waits for PRACKs (RFC 3262 §3).
   const owesAck =
-    peer.accepted !== undefined || (leg.state === 'confirmed' && peer.state === 'early' && peer.isCallerSide);
+    peer.invites.accepted !== undefined || (leg.state === 'confirmed' && peer.state === 'early' && peer.isCallerSide);
   if (!owesAck) go();
-  else if (peer.awaited !== undefined) leg.reply(transaction, 491);
+  else if (peer.invites.awaited !== undefined) leg.reply(transaction, 491);
   else new AwaitedAck(leg, peer, transaction, request.method, go).start();
 }
 

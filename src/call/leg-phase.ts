@@ -1,12 +1,32 @@
 import type { ReliableReceiver } from '../sip/dialog/index.ts';
+import type { SipRequest, SipResponse } from '../sip/message/index.ts';
+import type { ServerTransaction } from './ports.ts';
+
+/** Reliable provisional responses to the peer (RFC 3262); `ReliableRelay` is it. */
+interface ReliableResponses<L> {
+  readonly holdsDescription: boolean;
+  relay(response: SipResponse, origin: L | undefined, rack: string): void;
+  receivePrack(transaction: ServerTransaction, request: SipRequest): boolean;
+  end(): void;
+}
+
+/** What a leg has only until its INVITE has its final response. */
+export class EarlyDialog<L> {
+  readonly kind = 'early';
+  /** Of the callee's reliable provisional responses. */
+  receiver: ReliableReceiver | undefined = undefined;
+  /** Those that are given to the caller. */
+  reliable: ReliableResponses<L> | undefined = undefined;
+  /** Of a caller's leg: the callee leg whose session description it was given. */
+  describedBy: L | undefined = undefined;
+}
 
 /** How far a leg is, and what is there only so far. */
-export type Phase =
-  | { readonly kind: 'early'; readonly receiver?: ReliableReceiver }
+export type Phase<L> =
+  | EarlyDialog<L>
   | { readonly kind: 'confirmed' }
   | { readonly kind: 'leaving'; readonly reasons: readonly string[]; isByeSent: boolean }
   | { readonly kind: 'gone' };
 
-export const EARLY: Phase = { kind: 'early' };
-export const CONFIRMED: Phase = { kind: 'confirmed' };
-export const GONE: Phase = { kind: 'gone' };
+export const CONFIRMED: Phase<never> = { kind: 'confirmed' };
+export const GONE: Phase<never> = { kind: 'gone' };

@@ -4,7 +4,6 @@ import {
   Dialog,
   type IntervalRefusal,
   OfferAnswer,
-  ReliableReceiver,
   type RunningInterval,
   TARGET_REFRESH,
 } from '../sip/dialog/index.ts';
@@ -22,7 +21,8 @@ import { addOwnHeaders, allows, methodsOf } from './capabilities.ts';
 import { contactOf, fitDatagram } from './contact.ts';
 import { addressOf, hopOf } from './destination.ts';
 import type { Halves } from './halves.ts';
-import { CONFIRMED, EARLY, GONE, type Phase } from './leg-phase.ts';
+import { LegInvites, type UnacknowledgedAnswer } from './leg-invites.ts';
+import { CONFIRMED, EarlyDialog, GONE, type Phase } from './leg-phase.ts';
 import { LegRequest, type LegRequestUser, type LegState } from './leg-request.ts';
 import type { MediaEnd, MediaOffer, MediaPlace } from './media.ts';
 import { type AcknowledgingLeg, OwedAck } from './owed-ack.ts';
@@ -41,32 +41,6 @@ import { hasSessionDescription } from './relayed-headers.ts';
 import type { RingingInvite } from './resumption.ts';
 import { type LegSnapshot, legSnapshot, type Reacher, type SessionSnapshot } from './snapshot.ts';
 import { standInFor } from './stand-in.ts';
-
-/** An INVITE under way on a leg, in either direction; the leg must end it when it ends itself. */
-export interface PendingInvite {
-  /** The leg it came from, or goes to, has ended. */
-  abandon(leg: Leg): void;
-}
-
-/** A 2xx given to the peer, until its ACK comes; `AcceptedInvite` is it. */
-interface UnacknowledgedAnswer {
-  readonly sequence: number;
-  acknowledged(ack: SipRequest): void;
-  stop(): void;
-}
-
-/** What waits for the peer's ACK; `AwaitedAck` is it. */
-interface WaitingRequest extends PendingInvite {
-  acknowledged(): void;
-}
-
-/** Reliable provisional responses to the peer; `ReliableRelay` is it. */
-interface ReliableResponses {
-  readonly holdsDescription: boolean;
-  relay(response: SipResponse, origin: Leg | undefined, rack: string): void;
-  receivePrack(transaction: ServerTransaction, request: SipRequest): boolean;
-  end(): void;
-}
 
 /** The session timer with the peer; `SessionKeeper` is it. */
 interface LegSession {
@@ -158,8 +132,6 @@ export class Leg implements LegRequestUser, AcknowledgingLeg {
   nextHeld: Leg | undefined = undefined;
   /** The other side; undefined for a transferor whose place was taken. */
   peer: Leg | undefined = undefined;
-  /** Of an early caller leg: the callee leg whose session description it was given. */
-  describedBy: Leg | undefined = undefined;
   /** Who this party is, as the other one may be shown it. */
   identity: string | undefined;
   identityWithheld: boolean;
@@ -171,18 +143,7 @@ export class Leg implements LegRequestUser, AcknowledgingLeg {
   methods: number | undefined = undefined;
   /** Whose turn it is in offer/answer with this peer. */
   readonly offers = new OfferAnswer();
-  /** The INVITE that this peer sent and that has no final response. */
-  inviteIn: PendingInvite | undefined = undefined;
-  /** The INVITE that was sent to this peer and has no final response. */
-  inviteOut: PendingInvite | undefined = undefined;
-  /** The 2xx given to this peer that has no ACK. */
-  accepted: UnacknowledgedAnswer | undefined = undefined;
-  /** What the other side has sent meanwhile and that waits for that ACK. */
-  awaited: WaitingRequest | undefined = undefined;
-  reliable: ReliableResponses | undefined = undefined;
   session: LegSession | undefined = undefined;
-  /** The INVITE of this engine that made this dialog, until its 2xx was acknowledged. */
-  invitation: ClientTransaction | undefined = undefined;
   /** Hears the 2xx that may still come to it. */
   lateAnswers: { legEnded(): void } | undefined = undefined;
   /** `address:port` that the peer's Contact or Record-Route names and that takes no connection. */
@@ -193,7 +154,8 @@ export class Leg implements LegRequestUser, AcknowledgingLeg {
   relays = 0;
   readonly #registry: LegRegistry;
   #credentials: DigestClient | undefined = undefined;
-  #phase: Phase = EARLY;
+  #phase: Phase<Leg> = new EarlyDialog();
+  #invites: LegInvites<Leg> | undefined = undefined;
   /** Of a peer that has been sent an INVITE. */
   #ack: OwedAck | undefined = undefined;
 
@@ -257,17 +219,19 @@ export class Leg implements LegRequestUser, AcknowledgingLeg {
     return allows(this.methods, 'UPDATE') === true;
   }
 
-  /** Of reliable provisional responses, which are of early dialogs. */
-  get receiver(): ReliableReceiver | undefined {
-    if (this.#phase.kind !== 'early') return undefined;
-    const { receiver = new ReliableReceiver() } = this.#phase;
-    this.#phase = { kind: 'early', receiver };
-    return receiver;
+  get invites(): LegInvites<Leg> {
+    this.#invites ??= new LegInvites();
+    return this.#invites;
+  }
+
+  get early(): EarlyDialog<Leg> | undefined {
+    return this.#phase.kind === 'early' ? this.#phase : undefined;
   }
 
   /** A 2xx made the dialog a session; from now on the call waits for this leg's end. */
   confirm(response?: SipResponse): void {
     if (this.state !== 'early') return;
+    this.#endReliable();
     this.dialog.confirm(response);
     this.#phase = CONFIRMED;
     this.call.retain();
@@ -320,7 +284,7 @@ export class Leg implements LegRequestUser, AcknowledgingLeg {
   mayStart(method: string, hasDescription: boolean): boolean {
     if (this.state !== 'confirmed' && (this.state !== 'early' || method === 'INVITE')) return false;
     // §14.1: nor while our own 2xx waits for its ACK, or theirs for ours.
-    if (method === 'INVITE' && (this.accepted !== undefined || this.#ack?.held !== undefined)) return false;
+    if (method === 'INVITE' && (this.#invites?.accepted !== undefined || this.#ack?.held !== undefined)) return false;
     return this.offers.maySend(method, hasDescription);
   }
 
@@ -372,20 +336,21 @@ export class Leg implements LegRequestUser, AcknowledgingLeg {
 
   /** An ACK to a 2xx of this dialog. */
   receiveAck(request: SipRequest, flow: Flow): void {
-    const { accepted } = this;
-    if (accepted === undefined || request.cseq().sequence !== accepted.sequence || !this.#plausible(flow, request))
-      return;
-    this.accepted = undefined;
+    const invites = this.#invites;
+    if (invites?.accepted === undefined) return;
+    const { accepted } = invites;
+    if (request.cseq().sequence !== accepted.sequence || !this.#plausible(flow, request)) return;
+    invites.accepted = undefined;
     this.offers.request('remote', 'ACK', hasSessionDescription(request));
     accepted.acknowledged(request);
     this.#sendBye();
-    this.awaited?.acknowledged();
+    invites.awaited?.acknowledged();
   }
 
   /** The peer answered a 2xx with nothing for 64*T1. */
   ackMissing(accepted: UnacknowledgedAnswer): void {
-    if (this.accepted !== accepted) return;
-    this.accepted = undefined;
+    if (this.#invites?.accepted !== accepted) return;
+    this.#invites.accepted = undefined;
     if (this.state === 'leaving') {
       this.#sendBye();
       return;
@@ -399,6 +364,7 @@ export class Leg implements LegRequestUser, AcknowledgingLeg {
   /** BYE received: nothing is owed on this leg any more. */
   leave(): void {
     this.#dropPending();
+    this.#invites?.stopAccepted();
     this.#gone();
   }
 
@@ -412,13 +378,9 @@ export class Leg implements LegRequestUser, AcknowledgingLeg {
     this.#phase = { kind: 'leaving', reasons, isByeSent: false };
     this.#endMedia();
     this.session?.stop();
-    const { accepted } = this;
     this.#dropPending();
     // §15: the callee's UA MUST NOT send a BYE until it has received an ACK for its 2xx or the server transaction timed out.
-    if (accepted !== undefined) {
-      this.accepted = accepted;
-      return;
-    }
+    if (this.#invites?.accepted !== undefined) return;
     if (this.#ack?.held !== undefined) this.#ack.give(this.#ack.held);
     this.#sendBye();
   }
@@ -448,31 +410,27 @@ export class Leg implements LegRequestUser, AcknowledgingLeg {
   }
 
   #dropPending(): void {
-    const { inviteIn, inviteOut, accepted } = this;
-    this.inviteIn = undefined;
-    this.inviteOut = undefined;
-    this.accepted = undefined;
-    inviteIn?.abandon(this);
-    inviteOut?.abandon(this);
-    this.awaited?.abandon(this);
-    if (this.state !== 'leaving') accepted?.stop();
-    this.reliable?.end();
-    this.reliable = undefined;
+    this.#invites?.abandon(this);
+    this.#endReliable();
+  }
+
+  #endReliable(): void {
+    const { early } = this;
+    early?.reliable?.end();
+    if (early !== undefined) early.reliable = undefined;
   }
 
   #gone(): void {
     if (this.state === 'gone') return;
     const counted = this.state !== 'early';
+    this.#endReliable();
     this.#phase = GONE;
     if (counted) this.#endMedia();
-    this.awaited?.abandon(this);
-    this.accepted?.stop();
-    this.accepted = undefined;
-    this.reliable?.end();
+    this.#invites?.awaited?.abandon(this);
+    this.#invites?.stopAccepted();
     this.session?.stop();
     this.session = undefined;
     this.#ack?.forget();
-    this.invitation = undefined;
     this.lateAnswers?.legEnded();
     this.lateAnswers = undefined;
     this.dialog.terminate();

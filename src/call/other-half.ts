@@ -51,7 +51,7 @@ export class OtherHalf {
     if (leg.state !== 'confirmed' || leg.call !== call) return;
     call.retain();
     leg.lost();
-    call.end(leg === call.callerLeg ? 'caller' : 'callee', 'bye');
+    call.end(leg === call.parties.caller ? 'caller' : 'callee', 'bye');
     call.release();
   }
 
@@ -66,8 +66,8 @@ export class OtherHalf {
 
 /** Of a call between nodes; undefined where there is no other half, or it has not been answered. */
 export function otherHalfOf(call: Call): OtherHalf | undefined {
-  const { callerLeg, calleeLeg } = call;
+  const { caller, callee } = call.parties;
   const isHalf = call.record.facts.peerNode !== undefined;
-  const leg = isHalf ? callerLeg : [callerLeg, calleeLeg].find((each) => each?.options.peerNode !== undefined);
+  const leg = isHalf ? caller : [caller, callee].find((each) => each?.options.peerNode !== undefined);
   return leg?.state === 'confirmed' ? new OtherHalf(leg, call) : undefined;
 }

@@ -11,8 +11,6 @@ export interface AcknowledgingLeg {
   readonly offers: OfferAnswer;
   /** What answers in place of the peer, if something does. */
   readonly standIn: unknown;
-  /** The INVITE of this engine that made this dialog, until its 2xx was acknowledged. */
-  invitation: ClientTransaction | undefined;
   /** `address:port` that the peer's Contact or Record-Route names and that takes no connection. */
   unreachable: string | undefined;
   sendAck(ack: SipRequest, invitation: ClientTransaction | undefined): Flow;
@@ -30,6 +28,8 @@ const NOTHING_OWED: State = { kind: 'given', answer: undefined, opening: undefin
 
 /** The ACK to the latest 2xx of a peer: held back until the other side has answered its offer, or given, for a 2xx that comes again. */
 export class OwedAck {
+  /** The INVITE of this engine that made this dialog, until its 2xx was acknowledged. */
+  invitation: ClientTransaction | undefined = undefined;
   readonly #leg: AcknowledgingLeg;
   #state: State = NOTHING_OWED;
 
@@ -64,8 +64,8 @@ export class OwedAck {
   /** Gives the connection that has to be made for it, if it is to go over one. */
   #send(ack: SipRequest, invite: SipRequest): Flow | undefined {
     const leg = this.#leg;
-    const invitation = leg.invitation?.request === invite ? leg.invitation : undefined;
-    if (invitation !== undefined) leg.invitation = undefined;
+    const invitation = this.invitation?.request === invite ? this.invitation : undefined;
+    if (invitation !== undefined) this.invitation = undefined;
     const flow = leg.sendAck(ack, invitation);
     return flow.reliable && !flow.connected ? flow : undefined;
   }
@@ -83,5 +83,6 @@ export class OwedAck {
   /** The leg has ended. */
   forget(): void {
     this.#state = NOTHING_OWED;
+    this.invitation = undefined;
   }
 }

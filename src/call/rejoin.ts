@@ -9,7 +9,7 @@ import { SessionKeeper } from './session-keeper.ts';
  * Gives the call that is left; undefined when no other half is here.
  */
 export function rejoined(registry: LegRegistry, call: Call): LegCall | undefined {
-  for (const leg of [call.callerLeg, call.calleeLeg]) {
+  for (const leg of [call.parties.caller, call.parties.callee]) {
     if (leg === undefined) continue;
     const { callId, localTag, remoteTag } = leg.dialog;
     const mirror = registry.find(callId, remoteTag, localTag);

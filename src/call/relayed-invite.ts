@@ -7,7 +7,8 @@ import { addOwnHeaders, addReinviteCapabilities } from './capabilities.ts';
 import { learnIdentity, showParty } from './connected-identity.ts';
 import { contactOf } from './contact.ts';
 import { hopsOf } from './hops.ts';
-import type { Leg, PendingInvite } from './leg.ts';
+import type { Leg } from './leg.ts';
+import type { PendingInvite } from './leg-invites.ts';
 import { LegRequest, type LegRequestUser } from './leg-request.ts';
 import { descriptionRefused, MEDIA_REFUSALS, relayDescription } from './media.ts';
 import { offerAgain, takesNoneWithoutOffer } from './offer-again.ts';
@@ -45,7 +46,7 @@ export function relayInvite(from: Leg, to: Leg, transaction: ServerTransaction, 
  * one side describes, the other side gets, and each side's final answer is the other side's own. When it fails, nothing has changed:
  * the session stays as it was. The retry after 491 is the sender's, whose waiting band (§14.1) is right for its own dialog.
  */
-class RelayedInvite implements LegRequestUser, ServerTransactionUser, PendingInvite, TimerTarget {
+class RelayedInvite implements LegRequestUser, ServerTransactionUser, PendingInvite<Leg>, TimerTarget {
   readonly #from: Leg;
   readonly #to: Leg;
   readonly #transaction: ServerTransaction;
@@ -84,8 +85,8 @@ class RelayedInvite implements LegRequestUser, ServerTransactionUser, PendingInv
 
   start(): void {
     const { scheduler, timers } = this.#from.env;
-    this.#from.inviteIn = this;
-    this.#to.inviteOut = this;
+    this.#from.invites.incoming = this;
+    this.#to.invites.outgoing = this;
     this.#transaction.user = this;
     this.#timer = scheduler.schedule(this.#isUpdate ? timers.updateMs : timers.reinviteMs, this, 0);
     if (this.#offers || !takesNoneWithoutOffer(this.#to)) {
@@ -243,7 +244,7 @@ class RelayedInvite implements LegRequestUser, ServerTransactionUser, PendingInv
     this.#from.session?.described(answer);
     const from = this.#from;
     if (this.#isUpdate) from.respond(this.#transaction, answer);
-    else from.accepted = new AcceptedInvite(from, this.#transaction, answer, this.#awaited());
+    else from.invites.accepted = new AcceptedInvite(from, this.#transaction, answer, this.#awaited());
   }
 
   /** What the sender's ACK brings. */
@@ -269,7 +270,7 @@ class RelayedInvite implements LegRequestUser, ServerTransactionUser, PendingInv
   #finish(): void {
     this.#done = true;
     this.#timer = cancelTimer(this.#timer);
-    if (this.#from.inviteIn === this) this.#from.inviteIn = undefined;
-    if (this.#to.inviteOut === this) this.#to.inviteOut = undefined;
+    this.#from.invites.forget(this);
+    this.#to.invites.forget(this);
   }
 }

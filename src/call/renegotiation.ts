@@ -3,7 +3,8 @@ import { glareDelayMs } from '../sip/dialog/index.ts';
 import type { SipMessage, SipRequest, SipResponse } from '../sip/message/index.ts';
 import { addReinviteCapabilities } from './capabilities.ts';
 import { showParty } from './connected-identity.ts';
-import type { Leg, PendingInvite } from './leg.ts';
+import type { Leg } from './leg.ts';
+import type { PendingInvite } from './leg-invites.ts';
 import { LegRequest, type LegRequestUser } from './leg-request.ts';
 import type { ShownParty } from './ports.ts';
 import { relayBody } from './relayed-headers.ts';
@@ -21,7 +22,7 @@ export interface RenegotiationUser {
 const MAX_TRIES = 4;
 
 /** A re-INVITE of the engine's own, to connect a party to another one: with an offer, or to be given one (RFC 3725 §4.1). */
-export class Renegotiation implements LegRequestUser, PendingInvite, TimerTarget {
+export class Renegotiation implements LegRequestUser, PendingInvite<Leg>, TimerTarget {
   readonly #leg: Leg;
   readonly #offer: SipMessage | undefined;
   readonly #user: RenegotiationUser;
@@ -50,7 +51,7 @@ export class Renegotiation implements LegRequestUser, PendingInvite, TimerTarget
   stop(): void {
     this.#done = true;
     this.#timer = cancelTimer(this.#timer);
-    if (this.#leg.inviteOut === this) this.#leg.inviteOut = undefined;
+    this.#leg.invites.forget(this);
   }
 
   abandon(_leg: Leg): void {
@@ -70,7 +71,7 @@ export class Renegotiation implements LegRequestUser, PendingInvite, TimerTarget
       return;
     }
     const leg = this.#leg;
-    if (leg.inviteOut === this) leg.inviteOut = undefined;
+    leg.invites.forget(this);
     if (status === 491 || (status === 422 && leg.session?.receive422(response) === true)) {
       this.#retry();
       return;
@@ -90,7 +91,7 @@ export class Renegotiation implements LegRequestUser, PendingInvite, TimerTarget
     leg.session?.ask(invite);
     if (this.#offer !== undefined) relayBody(this.#offer, invite);
     showParty(invite, this.#party, leg);
-    leg.inviteOut = this;
+    leg.invites.outgoing = this;
     new LegRequest(leg, invite, this).send();
   }
 

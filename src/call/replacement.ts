@@ -246,7 +246,7 @@ function accept(
   relayBody(description, response);
   showParty(response, party, leg);
   leg.offers.response('local', 'INVITE', 200, hasSessionDescription(response), true);
-  leg.accepted = new AcceptedInvite(leg, transaction, response, answers && { kind: 'answer', to: answers });
+  leg.invites.accepted = new AcceptedInvite(leg, transaction, response, answers && { kind: 'answer', to: answers });
 }
 
 function mediaLines(body: string): number {

@@ -42,6 +42,10 @@ export class TargetInvite {
   readonly #inviter: Inviter;
   readonly #plan: BranchPlan;
   readonly #localTag: string;
+  /** What was sent last, unless it could not be. */
+  sent: ClientTransaction | undefined = undefined;
+  /** Hears the 2xx that nobody waits for, once there may be one. */
+  late: ClientTransactionUser | undefined = undefined;
   #sequence = 0;
   #session: SessionKeeper | undefined;
   /** While it waits for the final response of another node. */
@@ -105,11 +109,12 @@ export class TargetInvite {
   }
 
   /** Sends what was built. Throws where the last gate refuses it. */
-  send(request: SipRequest, user: ClientTransactionUser, call: LegCall): ClientTransaction {
+  send(request: SipRequest, user: ClientTransactionUser, call: LegCall): void {
     const { options } = this.seen;
+    this.sent = undefined;
     carryCaller(request, this.to, options, call);
     const how = sendOptions(options, options.firstResponseMs, this.#plan.pastFlow);
-    return this.#inviter.env.endpoint.sendRequest(request, this.to, user, how);
+    this.sent = this.#inviter.env.endpoint.sendRequest(request, this.to, user, how);
   }
 
   /** It waits for its final response from now on. @param lost called where it went to another node that has nothing of it any more */
@@ -158,13 +163,9 @@ export class TargetInvite {
    * The CANCEL of what was sent, for who has to send it in our place. `isBound`: its description is a media relay's;
    * `usedSequence`: the highest of its early dialogs; `next`: where a phone of another node is itself.
    */
-  cancellation(
-    sent: ClientTransaction,
-    usedSequence: number,
-    isBound: boolean,
-    next: Destination | undefined,
-  ): WaitingCancel | undefined {
-    const cancel = cancellationOf(sent, { to: this.to, trunkId: this.#plan.trunkId, usedSequence, isBound });
+  cancellation(usedSequence: number, isBound: boolean, next: Destination | undefined): WaitingCancel | undefined {
+    if (this.sent === undefined) return undefined;
+    const cancel = cancellationOf(this.sent, { to: this.to, trunkId: this.#plan.trunkId, usedSequence, isBound });
     const rings = this.#ringingThere;
     if (cancel === undefined || rings === undefined || next === undefined) return cancel;
     return { ...cancel, there: { text: serialize(rings), to: placeOf(next) } };

@@ -24,8 +24,8 @@ export class CallRoom implements RoomForCalls {
   isMadeBy(localTag: string): boolean {
     const call = this.#calls.ofTag(localTag);
     if (call === undefined) return false;
-    const { callerLeg, calleeLeg, record } = call;
-    const trunkIds = [callerLeg, calleeLeg].flatMap((leg) => leg?.options.trunkId ?? []);
+    const { parties, record } = call;
+    const trunkIds = [parties.caller, parties.callee].flatMap((leg) => leg?.options.trunkId ?? []);
     return holderKeys(trunkIds, record.facts.tenant).some((key) => this.#capacity.hasNoPlace(key));
   }
 }

@@ -231,7 +231,7 @@ test.each([
   const invite = node.took('INVITE');
   node.answer(invite, 200, 'OK', {}, SDP);
   const call = made.engine.calls.ofTag(invite.fromTag() ?? '');
-  expect(call?.calleeLeg?.options).toMatchObject({ isBetweenNodes: true, peerNode: 'other' });
+  expect(call?.parties.callee?.options).toMatchObject({ isBetweenNodes: true, peerNode: 'other' });
 });
 
 test('a gateway whose node is silent takes its call at its own address', async () => {
