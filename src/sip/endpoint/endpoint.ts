@@ -109,7 +109,7 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow>, Refu
         ...(limits === undefined ? {} : { limits }),
         knows: (address) => sources.knows(address),
         server: this,
-        readsOn: () => this.transport.readsOn === true,
+        readsOn: () => this.transport.takeTurns?.() === true,
       });
   }
 

@@ -40,7 +40,7 @@ export interface InboxOptions {
   /** Whether an address is a known peer's. */
   readonly knows: (address: string) => boolean;
   readonly server: MessageServer;
-  /** Whether the sockets hold more than was read: then nothing is handled before they were read on. Default: never. */
+  /** Hands over what was read from the sockets. True: they hold more, and nothing is handled before that was read. Default: never. */
   readonly readsOn?: () => boolean;
   /** Whoever ends a call may place the next: what makes room for one is not put off. Default: there is always room. */
   readonly room?: (() => RoomForCalls) | undefined;
@@ -283,7 +283,10 @@ export class Inbox {
     this.#backlog.beat(this.#workMs(), this.#sliceBeganMs, this.#begins);
     // A socket that holds more than was read has been looked at as well, and so have all others.
     this.#lookedMs = this.#sliceBeganMs;
+    // What was read is handed over first: whoever is refused would wait for others, or for a rest, and what lies behind it unread would, too.
     if (this.#options.readsOn?.() === true) return;
+    this.#sliceBeganMs = this.#options.clock.nowMs();
+    this.#workMs();
     if (this.#backlog.takeEndOfBurst()) this.#judgeAnew();
     this.#serveOverdue();
     this.#endings.beat(this.#sliceBeganMs, this.#backlog.isShort);

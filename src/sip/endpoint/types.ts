@@ -103,8 +103,8 @@ export interface EndpointTransport {
   alias(flow: Flow, port: number): void;
   /** See `TransportLayer.bring`. */
   bring?(listenerId: string, octets: Buffer, address: string, port: number): void;
-  /** Whether a socket holds more than was read so far. */
-  readonly readsOn?: boolean;
+  /** See `TransportLayer.takeTurns`. */
+  takeTurns?(): boolean;
   readonly counters: TransportCounters;
 }
 

@@ -190,10 +190,15 @@ export class TransportLayer {
     }
   }
 
-  /** Whether a socket holds more than was read so far. */
-  get readsOn(): boolean {
-    for (const { socket } of this.#listeners.values()) if (socket instanceof UdpListener && socket.readsOn) return true;
-    return false;
+  /** What was read from datagram sockets is handled now. True: one holds more, which is read before that one's is. */
+  takeTurns(): boolean {
+    let readsOn = false;
+    for (const { socket } of this.#listeners.values()) {
+      if (!(socket instanceof UdpListener)) continue;
+      socket.takeTurn();
+      readsOn ||= socket.readsOn;
+    }
+    return readsOn;
   }
 
   /** What is open, with its real ports. */

@@ -181,7 +181,7 @@ export class UdpListener {
   readonly #received: Received[] = [];
   readonly #toSend: Datagram[] = [];
   readonly #runTurn = () => this.#turn();
-  #turnIsDue = false;
+  #due: NodeJS.Immediate | undefined = undefined;
   /** Datagrams read since the turn before, whatever became of them: one that is not let in has been in the socket as well. */
   #readThisTurn = 0;
   /** The same since messages were handled. */
@@ -331,10 +331,16 @@ export class UdpListener {
   }
 
   #wantTurn(): void {
-    if (this.#turnIsDue) return;
-    this.#turnIsDue = true;
+    if (this.#due !== undefined) return;
     this.#context.gathering.begin(this.scheduler.nowMs());
-    setImmediate(this.#runTurn);
+    this.#due = setImmediate(this.#runTurn);
+  }
+
+  /** What was read is handled now, before what its turn would come after. */
+  takeTurn(): void {
+    if (this.#readThisTurn === 0) return;
+    clearImmediate(this.#due);
+    this.#turn();
   }
 
   #turn(): void {
@@ -346,7 +352,7 @@ export class UdpListener {
     this.#readThisTurn = 0;
     this.readsOn = hasMore && Math.max(this.#readUnhandled, this.#received.length) < MOST_READ_AT_ONCE && !this.closed;
     if (this.readsOn) {
-      setImmediate(this.#runTurn);
+      this.#due = setImmediate(this.#runTurn);
       return;
     }
     this.#isEmptied = !hasMore;
@@ -372,9 +378,9 @@ export class UdpListener {
       this.#context.gathering.handled(batch.length, this.#readUnhandled);
       this.#readUnhandled = 0;
       // Nobody rests while the kernel has more.
-      this.#turnIsDue = this.#received.length > 0 || (hasMore && !this.closed);
-      if (this.#turnIsDue) setImmediate(this.#runTurn);
-      else this.#endTurn();
+      const isDue = this.#received.length > 0 || (hasMore && !this.closed);
+      this.#due = isDue ? setImmediate(this.#runTurn) : undefined;
+      if (!isDue) this.#endTurn();
     }
   }
 

@@ -11,6 +11,8 @@ class Thread {
   othersMs = 0;
   costMs = 1;
   readsOn = false;
+  /** What the sockets do with what was read of them, when they are asked. */
+  handsOver: (() => void) | undefined;
   readonly handled: string[] = [];
   readonly refused: string[] = [];
   readonly served = new Set<string>();
@@ -43,7 +45,10 @@ class Thread {
         this.nowMs += ms;
         this.restedMs += ms;
       },
-      readsOn: () => this.readsOn,
+      readsOn: () => {
+        this.handsOver?.();
+        return this.readsOn;
+      },
       room: () => ({ isNone: this.isFull, isMadeBy: (tag) => this.makeRoom.has(tag) }),
       later: (turn) => this.turns.push(turn),
     });
@@ -594,6 +599,18 @@ describe('more than there is time for', () => {
     thread.push('OPTIONS', 'ping', '192.0.2.2');
     thread.readsOn = false;
     thread.run();
+    expect(thread.handled.slice(1)).toEqual(['ping', 'call']);
+  });
+
+  test('what was read is handed over before others have their turn, whose time does not begin before that', () => {
+    thread.busy();
+    thread.push('INVITE', 'call');
+    thread.handsOver = () => {
+      thread.push('OPTIONS', 'ping', '192.0.2.2');
+      // What is refused takes its time.
+      thread.compute(8);
+    };
+    thread.turn();
     expect(thread.handled.slice(1)).toEqual(['ping', 'call']);
   });
 

@@ -142,7 +142,7 @@ describe('a socket whose datagrams are moved in batches', () => {
     // A message of the node's own begins a turn.
     node.layer.flowTo({ transport: 'udp', address: '127.0.0.1', port: socket.address().port }).send('out');
     await new Promise((resolve) => socket.once('message', resolve));
-    expect(node.layer.readsOn).toBe(false);
+    expect(node.layer.takeTurns()).toBe(false);
   });
 
   test('is closed once: nothing is read or sent afterwards by its number, which another file may have', async () => {

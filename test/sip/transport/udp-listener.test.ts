@@ -1,4 +1,5 @@
 import { createSocket as createDatagramSocket, type SocketOptions } from 'node:dgram';
+import { EventEmitter } from 'node:events';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { silentLog } from '../../../src/base/log.ts';
 import {
@@ -12,6 +13,81 @@ import { Cleanup, udp } from './node.ts';
 
 const cleanup = new Cleanup();
 afterEach(() => cleanup.run());
+
+/** A socket whose datagrams a test reads. */
+class HandSocket extends EventEmitter {
+  bind(_port: number, _address: string, callback: () => void): void {
+    callback();
+  }
+
+  address() {
+    return { address: '127.0.0.1', port: 5060 };
+  }
+
+  getRecvBufferSize(): number {
+    return 2 ** 30;
+  }
+
+  getSendBufferSize(): number {
+    return 2 ** 30;
+  }
+
+  send(): void {}
+
+  close(callback: () => void): void {
+    callback();
+  }
+
+  read(...texts: string[]): void {
+    for (const text of texts) this.emit('message', Buffer.from(text), { address: '192.0.2.1', port: 5060 });
+  }
+}
+
+describe('a turn that is taken before its time', () => {
+  const opened = async () => {
+    const socket = new HandSocket();
+    const node = await cleanup.node({ createSocket: () => socket }).open(udp);
+    const seen: string[] = [];
+    node.user.onMessage = (text) => seen.push(text);
+    return { socket, layer: node.layer, seen };
+  };
+  const nextTurn = () => new Promise((resolve) => setImmediate(resolve));
+  const numbered = (from: number, to: number) => Array.from({ length: to - from }, (_each, at) => `${from + at}`);
+
+  test('hands over what was read, once', async () => {
+    const { socket, layer, seen } = await opened();
+    socket.read('1', '2');
+    expect(layer.takeTurns()).toBe(false);
+    expect(seen).toEqual(['1', '2']);
+    expect(layer.takeTurns()).toBe(false);
+    await nextTurn();
+    socket.read('3');
+    await nextTurn();
+    expect(seen).toEqual(['1', '2', '3']);
+  });
+
+  test('hands nothing over while the socket holds more than was read, and all of it then', async () => {
+    const { socket, layer, seen } = await opened();
+    socket.read(...numbered(0, 32));
+    expect(layer.takeTurns()).toBe(true);
+    // Nothing was read since: it is still so.
+    expect(layer.takeTurns()).toBe(true);
+    expect(seen).toEqual([]);
+    socket.read('32');
+    expect(layer.takeTurns()).toBe(false);
+    expect(seen).toEqual(numbered(0, 33));
+    await nextTurn();
+    expect(seen.length).toBe(33);
+  });
+
+  test('comes by itself where nobody takes it', async () => {
+    const { socket, layer, seen } = await opened();
+    socket.read(...numbered(0, 32));
+    expect(layer.takeTurns()).toBe(true);
+    await nextTurn();
+    expect(seen).toEqual(numbered(0, 32));
+  });
+});
 
 function sender(): ReturnType<typeof createDatagramSocket> {
   const socket = createDatagramSocket('udp4');
