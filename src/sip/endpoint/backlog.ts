@@ -6,6 +6,11 @@ const ALWAYS_WAITING = 32;
 const MUCH_WAITING = ALWAYS_WAITING / 2;
 /** What one that is let in costs until that was measured, ms of computing. */
 const FIRST_COST_MS = 0.5;
+/**
+ * What one costs at least, ms of a core: while few wait only a part of it is seen, since answers, acknowledgements and the end of the call
+ * come when none of those waits any more.
+ */
+const LEAST_COST_MS = 0.25;
 /** Backlogs that may wait until it has lasted: as much as gathers while V8 marks a large heap, which passes by itself. */
 const BURST_BACKLOGS = 2.5;
 /** Backlogs' worth of computing after which it is no burst any more. */
@@ -102,8 +107,11 @@ export class Backlog {
     return this.#computedMs;
   }
 
-  /** On each turn in which something waits, and before something waits: what this thread has computed, and how many requests wait. */
-  beat(computedMs: number, nowMs: number, waiting: number): void {
+  /**
+   * On each turn in which something waits, and before something waits: what this thread has computed, as long as that takes with its share of
+   * a core, and how many requests wait.
+   */
+  beat(computedMs: number, nowMs: number, waiting: number, share = 1): void {
     const spentMs = computedMs - this.#computedMs;
     const passedMs = nowMs - this.#nowMs;
     this.#computedMs = computedMs;
@@ -111,7 +119,8 @@ export class Backlog {
     const kept = Math.max(0, 1 - spentMs / MEMORY_MS);
     this.#refusedLately *= kept;
     this.#takenLately *= kept;
-    this.#rush.beat(passedMs, waiting, this.#spentMs / this.#taken, waiting >= MUCH_WAITING);
+    const costMs = Math.max(LEAST_COST_MS / share, this.#spentMs / this.#taken);
+    this.#rush.beat(passedMs, waiting, costMs, waiting >= MUCH_WAITING);
     if (this.#isOver ? this.#refusesMuch : this.#isRushed) {
       this.#hasRushEndedBurst ||= !this.#isOver;
       this.#overUntilMs = nowMs + CALM_MS;

@@ -201,7 +201,7 @@ export class Inbox {
         this.#options.server.handle(text, flow);
         return;
       }
-      this.#backlog.beat(this.#workMs(), nowMs, 0);
+      this.#backlog.beat(this.#workMs(), nowMs, 0, this.#cpuShare());
     }
     this.#sort({
       text,
@@ -280,7 +280,7 @@ export class Inbox {
     if (this.isEmpty) return;
     this.#arm(this.#options.clock.nowMs());
     this.#noteLent(this.#sliceBeganMs);
-    this.#backlog.beat(this.#workMs(), this.#sliceBeganMs, this.#begins);
+    this.#backlog.beat(this.#workMs(), this.#sliceBeganMs, this.#begins, this.#cpuShare());
     // A socket that holds more than was read has been looked at as well, and so have all others.
     this.#lookedMs = this.#sliceBeganMs;
     // What was read is handed over first: whoever is refused would wait for others, or for a rest, and what lies behind it unread would, too.

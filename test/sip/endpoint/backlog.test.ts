@@ -70,6 +70,19 @@ describe('where far more comes than there is time for', () => {
     ]);
   });
 
+  test('a call costs a quarter of a millisecond of a core at least, however little of it was seen', () => {
+    const isOne = (share: number) => {
+      const backlog = grown();
+      for (let nowMs = 0; nowMs <= 80; nowMs++) {
+        backlog.beat(nowMs, nowMs, 20 + nowMs, share);
+        for (let taken = 0; taken < 5; taken++) backlog.took();
+      }
+      return Number.isFinite(backlog.owedAfterMs);
+    };
+    // Six come each millisecond: with a whole core there may be time for nearly half of them.
+    expect([1, 0.5].map(isOne)).toEqual([false, true]);
+  });
+
   test('who was let in for a burst is judged anew, once', () => {
     const backlog = rushed(39);
     expect(backlog.takeEndOfBurst()).toBe(false);
