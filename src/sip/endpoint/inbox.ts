@@ -136,6 +136,8 @@ export class Inbox {
   #isArmed = false;
   #sliceBeganMs = 0;
   #sliceEndedMs = 0;
+  /** What was read last took so long, by the clock, that more waits in the sockets. */
+  #isAway = false;
   /** When the sockets were looked at on the turn before this one. */
   #lookedMs = 0;
   readonly #backlog: Backlog;
@@ -292,6 +294,12 @@ export class Inbox {
     this.#endings.beat(this.#sliceBeganMs, this.#backlog.isShort);
     this.#endings.hasten(this.#makesRoom);
     const restMs = this.#pace.restMs(this.#sliceBeganMs);
+    // Who stood still over what was read looks again first: a rest would come on top of what has waited since.
+    if (restMs > 0 && !this.#isAway && this.#sliceBeganMs - this.#lookedMs > LONGEST_SLICE_MS) {
+      this.#isAway = true;
+      return;
+    }
+    this.#isAway = false;
     if (restMs > 0) this.#rest(restMs);
     else this.#slice();
     this.#sliceEndedMs = this.#options.clock.nowMs();

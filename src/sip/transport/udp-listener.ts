@@ -137,12 +137,17 @@ const LATEST_FLOWS = 64;
 /** libuv reads so many from a socket in one turn of the event loop; fewer mean that none is left. */
 const DATAGRAMS_PER_POLL = 32;
 const MOST_READ_AT_ONCE = 1_024;
+/** Of more that lie in the socket so many are read, then handled, before the next: whoever came first is not kept waiting for the last. */
+const PORTION = 256;
 const MOST_HANDLED_AT_ONCE = 64;
 /** What so many messages gave rise to is sent before more of them are handled: while there is too much, refusals do not wait for each other. */
 const MOST_HANDLED_UNSENT = 128;
 
 /** Where nothing waited, the event loop slept, and woke for the first datagram; it was away from its sockets for no longer than a turn may take. */
 const LONGEST_AWAY_MS = 20;
+
+/** What came is counted over so long, ms. */
+const LATELY_MS = 500;
 
 const NEVER_WOKEN = new Int32Array(new SharedArrayBuffer(4));
 
@@ -186,12 +191,16 @@ export class UdpListener {
   #readThisTurn = 0;
   /** The same since messages were handled. */
   #readUnhandled = 0;
+  /** The same since the socket was empty, or so many were read that others have their turn. */
+  #readInRow = 0;
   /** When the socket was read last. */
   #readMs = 0;
   /** The socket was read until it was empty. */
   #isEmptied = true;
-  /** They have come since. */
+  /** What is read next has come since. */
   #emptyMs = 0;
+  /** Datagrams that came lately, and in how long. Both fade. */
+  #lately = { count: 0, ms: 0 };
   /** Datagrams that the kernel has refused since that was said last. */
   #refused = 0;
   #refusedSaidAtMs = Number.NEGATIVE_INFINITY;
@@ -349,9 +358,11 @@ export class UdpListener {
     // The kernel has more: what waits there cannot be told from what just came, so it is read before anything is handled.
     const hasMore = this.#socket.hadMore?.() ?? this.#readThisTurn >= DATAGRAMS_PER_POLL;
     this.#readUnhandled += this.#readThisTurn;
+    this.#readInRow += this.#readThisTurn;
     this.#readThisTurn = 0;
-    this.readsOn = hasMore && Math.max(this.#readUnhandled, this.#received.length) < MOST_READ_AT_ONCE && !this.closed;
-    if (this.readsOn) {
+    this.readsOn = hasMore && Math.max(this.#readInRow, this.#received.length) < MOST_READ_AT_ONCE && !this.closed;
+    if (!this.readsOn) this.#readInRow = 0;
+    if (this.readsOn && Math.max(this.#readUnhandled, this.#received.length) < PORTION) {
       this.#due = setImmediate(this.#runTurn);
       return;
     }
@@ -360,10 +371,10 @@ export class UdpListener {
     const most = this.#context.sources === undefined ? MOST_HANDLED_AT_ONCE : this.#received.length;
     const batch = this.#received.splice(0, most);
     const { user } = this;
-    // In the order in which they came, and as far as anybody knows evenly: whoever came just after the last look has waited since.
     const read = batch.reduce((count, { broughtMs }) => (broughtMs === undefined ? count + 1 : count), 0);
-    const stepMs = (this.#readMs - this.#emptyMs) / read;
+    const stepMs = this.#stepMs(read, hasMore);
     let cameNextMs = this.#emptyMs + stepMs / 2;
+    if (hasMore) this.#emptyMs += read * stepMs;
     try {
       for (let index = 0; index < batch.length; index++) {
         const { octets, flow, broughtMs } = batch[index] as Received;
@@ -382,6 +393,19 @@ export class UdpListener {
       this.#due = isDue ? setImmediate(this.#runTurn) : undefined;
       if (!isDue) this.#endTurn();
     }
+  }
+
+  /**
+   * Ms from one of those that were read to the next. They lie in the order in which they came, and as far as anybody knows came evenly: whoever came
+   * just after the last look has waited since. Where the socket holds more, that has come after them: in between as much as came lately.
+   */
+  #stepMs(read: number, hasMore: boolean): number {
+    const passedMs = this.#readMs - this.#emptyMs;
+    const { count, ms } = this.#lately;
+    if (hasMore) return Math.min(passedMs / read, ms / count || Number.POSITIVE_INFINITY);
+    const kept = Math.max(0, 1 - passedMs / LATELY_MS);
+    this.#lately = { count: count * kept + read, ms: ms * kept + passedMs };
+    return passedMs / read;
   }
 
   #endTurn(): void {

@@ -441,6 +441,22 @@ describe('more than there is time for', () => {
     expect(thread.handled.length - before).toBeLessThanOrEqual(6);
   });
 
+  test('under a quota it looks at the sockets again before it rests where it stood still over what was read, once', () => {
+    thread.cpuShare = 0.5;
+    thread.busy();
+    for (let index = 0; index < 100; index++) thread.push('BYE', `${index}`, '192.0.2.1', 't');
+    while (thread.restedMs === 0) thread.turn();
+    const restedMs = thread.restedMs;
+    thread.handsOver = () => {
+      thread.compute(20);
+      thread.nowMs += 5;
+    };
+    thread.turn();
+    expect(thread.restedMs).toBe(restedMs);
+    thread.turn();
+    expect(thread.restedMs).toBeGreaterThan(restedMs);
+  });
+
   describe('while V8 marks the heap with a quota that is all threads’', () => {
     /** Two turns, between which other threads have had so much. */
     const others = (ms: number) => {

@@ -46,10 +46,23 @@ class HandSocket extends EventEmitter {
 describe('a turn that is taken before its time', () => {
   const opened = async () => {
     const socket = new HandSocket();
-    const node = await cleanup.node({ createSocket: () => socket }).open(udp);
+    // Whoever has a policy for sources orders what is read by itself, and is handed all of it.
+    const sources = new SourceGate(new VirtualScheduler(), { knows: () => true });
+    const node = await cleanup.node({ createSocket: () => socket, sources }).open(udp);
     const seen: string[] = [];
-    node.user.onMessage = (text) => seen.push(text);
-    return { socket, layer: node.layer, seen };
+    const came: number[] = [];
+    Object.assign(node.user, {
+      onMessage: (text: string, _flow: Flow, cameMs: number) => {
+        seen.push(text);
+        came.push(cameMs - node.scheduler.nowMs());
+      },
+    });
+    /** After so long away from the sockets. */
+    const away = (ms: number) => {
+      Object.assign(node.user, { lookedMs: node.scheduler.nowMs() });
+      node.scheduler.advance(ms);
+    };
+    return { socket, layer: node.layer, seen, came, away };
   };
   const nextTurn = () => new Promise((resolve) => setImmediate(resolve));
   const numbered = (from: number, to: number) => Array.from({ length: to - from }, (_each, at) => `${from + at}`);
@@ -78,6 +91,35 @@ describe('a turn that is taken before its time', () => {
     expect(seen).toEqual(numbered(0, 33));
     await nextTurn();
     expect(seen.length).toBe(33);
+  });
+
+  test('hands over 256 at a time of more that lies in the socket, and nobody else has a turn before it is empty', async () => {
+    const { socket, layer, seen } = await opened();
+    for (let look = 1; look <= 10; look++) {
+      socket.read(...numbered(32 * (look - 1), 32 * look));
+      expect(layer.takeTurns()).toBe(true);
+      expect(seen.length).toBe(look < 8 ? 0 : 256);
+    }
+    socket.read('320');
+    expect(layer.takeTurns()).toBe(false);
+    expect(seen).toEqual(numbered(0, 321));
+  });
+
+  test('what the socket still holds has come after what was read, which came at the rate of before', async () => {
+    const { socket, layer, came, away } = await opened();
+    away(10);
+    socket.read(...numbered(0, 10));
+    layer.takeTurns();
+    expect([came.at(0), came.at(-1)]).toEqual([-9.5, -0.5]);
+    away(400);
+    for (let look = 0; look < 8; look++) {
+      socket.read(...numbered(0, 32));
+      layer.takeTurns();
+    }
+    expect([came.at(10), came.at(-1)]).toEqual([-399.5, -144.5]);
+    socket.read('last');
+    layer.takeTurns();
+    expect(came.at(-1)).toBe(-72);
   });
 
   test('comes by itself where nobody takes it', async () => {
