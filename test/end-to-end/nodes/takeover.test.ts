@@ -1,5 +1,5 @@
 import { Redis } from 'ioredis';
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { eventually } from '../../kit/eventually.ts';
 import { peersSkipped } from '../../kit/peers.ts';
 import { metric } from '../faults/rest.ts';
@@ -79,7 +79,8 @@ describe.skipIf(peersSkipped)('a register trunk of two nodes', () => {
   test('is registered by exactly one, and calls go out through it from both', async () => {
     await calls(holder);
     await calls(other);
-    await placesToLook();
+    // What was written is read a moment later.
+    await vi.waitFor(placesToLook, { timeout: 15_000 });
     // It is up at the node that does not register it too.
     for (const node of [holder, other]) {
       const up = 'tandem_trunk_up{trunk_id="1",trunk="carrier"}';
