@@ -1,5 +1,5 @@
 export { planOfUser } from './branch.ts';
-export type { CallState, Restorer } from './call.ts';
+export type { Restorer } from './call.ts';
 export {
   type CallChanges,
   type CallHolder,
@@ -18,33 +18,27 @@ export {
 } from './call-store.ts';
 export {
   type CallToken,
-  type FarParty,
   markOf,
   readToken,
-  type TokenOwner,
   type TokenParty,
   tokenParty,
   writeToken,
 } from './call-token.ts';
-export { type CallCounters, Calls, type CallsOptions, SHUTDOWN_REASONS } from './calls.ts';
+export { Calls, SHUTDOWN_REASONS } from './calls.ts';
 export { CALL_TAGS, SERVED_EVENTS, SERVED_METHODS, SERVED_TAGS } from './capabilities.ts';
 export { describeDestination } from './destination.ts';
 export type { Half, Halves } from './halves.ts';
-export type { LegState } from './leg-request.ts';
+
 export { familyOf } from './media.ts';
 export { type MessagePlan, relayMessage, sendMessage } from './message-relay.ts';
 export type { OtherHalf } from './other-half.ts';
 export * from './plan.ts';
 export type {
   AddressedLeg,
-  CallEnvironment,
-  CallLimits,
   CallRouter,
-  CallTimers,
   ContactQuestion,
   Contacts,
   Destination,
-  EndpointPort,
   RoutedCall,
   RoutedLeg,
 } from './ports.ts';

@@ -1,18 +1,13 @@
 /** Messages between phones and WhatsApp. What other folders use of it. */
 export type { MediaFile } from './cloud-api.ts';
 export type { MessageExplanation, MessageQuestion } from './explain.ts';
-export { type Content, MEDIA_KINDS, MESSAGE_STATES, type Message } from './message.ts';
+export { MEDIA_KINDS, MESSAGE_STATES, type Message } from './message.ts';
 export type { Claim, MessagePage, MessageRow, MessageStore, UserHeard } from './message-store.ts';
 export type {
   MessageWatcher,
   NotificationOutcome,
-  PhoneAnswer,
-  PhoneDraft,
-  PhoneMessage,
-  PhoneOutcome,
-  Phones,
 } from './ports.ts';
 export { MessageService, type Wanted } from './service.ts';
-export type { TokenHealth } from './token-watch.ts';
+
 export { peerOf } from './user.ts';
 export { viewOf } from './view.ts';

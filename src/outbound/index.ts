@@ -1,19 +1,16 @@
 /** The outbound pipeline: from a caller's INVITE to the INVITE for a trunk. What other folders use of it. */
-export type { PlannedRoute, SkippedRoute } from './context.ts';
+
 export { asksEmergency, emergencyCallOf, emergencyServiceNumber } from './emergency.ts';
 export {
-  type ExplainedAnswer,
   type ExplainedLeg,
-  type ExplainedRoute,
   type Explanation,
   explain,
   type LeavingInvite,
   type LeavingOn,
   nothingOutside,
   signsForShow,
-  type TokenSource,
 } from './explain.ts';
-export { type ExplainTextOptions, explanationText } from './explain-text.ts';
+export { explanationText } from './explain-text.ts';
 export {
   dialledNumber,
   type EndpointRequest,
@@ -28,7 +25,6 @@ export { CALLEE_REFUSED, MAX_REDIRECTIONS } from './if-answered.ts';
 export { insideParty } from './inside.ts';
 export type {
   LegSettings,
-  OutboundEvent,
   Refusal,
   RouteDraft,
   RouteRefusal,
@@ -42,11 +38,11 @@ export {
   placedCall,
   refusedBy,
 } from './placed-call.ts';
-export { type CallDifference, differenceOf, type FieldDifference, type Whereabouts } from './played-again.ts';
+export { type CallDifference, differenceOf, type Whereabouts } from './played-again.ts';
 export { type ExplainQuestion, QuestionError } from './question.ts';
 export { type FieldReason, reasonsOf } from './reasons.ts';
-export type { InviteTokens } from './render.ts';
+
 export { mismatch, rulesOf, senderMismatch } from './rules.ts';
-export { addIdentity, type Signing, type Signs, type SignsAtOnce } from './signing.ts';
-export type { CandidateNote, FieldNote, StepNote } from './trace.ts';
+export { addIdentity, type Signs, type SignsAtOnce } from './signing.ts';
+export type { FieldNote, StepNote } from './trace.ts';
 export { profileOf } from './trunk-profile.ts';

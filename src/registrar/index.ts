@@ -1,20 +1,18 @@
 /** The registrar. Import from here. */
-export { type AorParts, aorKey, aorParts, splitAor } from './aor.ts';
+export { aorKey, aorParts, splitAor } from './aor.ts';
 export type { Binding } from './binding.ts';
 export type {
   AccountLookup,
   BindingChange,
   BindingStore,
-  BindingTarget,
   KeptBindings,
   RegisterAccount,
-  RegisterTransaction,
   RegistrarFlow,
   SignInStore,
   StoredBinding,
   StoredRemoval,
 } from './ports.ts';
-export { RegisterHandler, type RegisterHandlerOptions, type RegisterRefused } from './register-handler.ts';
+export { RegisterHandler, type RegisterRefused } from './register-handler.ts';
 export {
   Registrar,
   type RegistrarOptions,

@@ -121,4 +121,3 @@ export const timersSchema = z.strictObject({
       'Computing time that a start may spend on calls of its own, which leave neither the process nor a trace, so that the first callers meet compiled code; 0: none.',
     ),
 });
-export type Timers = z.infer<typeof timersSchema>;

@@ -101,7 +101,6 @@ export const storeSchema = z.discriminatedUnion('kind', [
     path: path.default('data').describe("Folder of this node's own files: token, call records, last known copy."),
   }),
 ]);
-export type StoreSettings = z.infer<typeof storeSchema>;
 
 export const registrarSchema = z.strictObject({
   minExpiresSeconds: z.int().min(1).max(86_400).default(60).describe('Shorter registrations are refused (423).'),

@@ -14,7 +14,6 @@ export {
   encodePart,
   isE164,
   type PassportParty,
-  type PassportType,
   type RcdClaims,
   type ShakenClaims,
 } from './passport.ts';
@@ -23,6 +22,6 @@ export { type RichClaims, richClaims } from './rich-call-data.ts';
 export { SignatureThread } from './signature-thread.ts';
 export { type Signatures, signaturesHere } from './signatures.ts';
 export { listsNumber } from './tn-auth-list.ts';
-export { loadTrust, type Trust, type TrustProblem } from './trust.ts';
+export { loadTrust, type Trust } from './trust.ts';
 export { type SignalledCall, type Verdict, Verifier } from './verify.ts';
 export { ATTESTATION_FIELD, ATTESTATION_FIELDS, parseAttestation, parseVerstat, VERSTAT } from './verstat.ts';

@@ -32,4 +32,3 @@ export const richCallDataSchema = z
   .refine(({ icon, iconDigest }) => (icon === undefined) === (iconDigest === undefined), {
     error: 'must have icon and iconDigest, or neither: a picture is signed by its hash',
   });
-export type RichCallDataSettings = z.infer<typeof richCallDataSchema>;

@@ -61,7 +61,6 @@ export const forwardSchema = z.strictObject({
   notRegistered: dialString.nullable().default(null).describe('Calls go here when no phone is registered.'),
   noAnswerSeconds: z.int().min(1).max(600).default(20).describe('How long the phone rings before `noAnswer`.'),
 });
-export type Forward = z.infer<typeof forwardSchema>;
 
 export const extensionSchema = z.strictObject({
   number: extensionNumber.describe("The extension's number, unique among extensions and services of the tenant."),
@@ -141,7 +140,6 @@ export const ringGroupSchema = z.strictObject({
     .default('simultaneous')
     .describe('Ring all members at once or one after another.'),
 });
-export type RingGroup = z.infer<typeof ringGroupSchema>;
 
 export const serviceSchema = z.discriminatedUnion('kind', [
   ringGroupSchema,
@@ -182,7 +180,6 @@ export const outboundMatchSchema = z.strictObject({
     .describe('The caller is one of these extensions or in one of these ranges.'),
   groups: z.array(friendlyName).max(100).default([]).describe('The caller is a member of one of these groups.'),
 });
-export type OutboundMatch = z.infer<typeof outboundMatchSchema>;
 
 export const outboundRuleSchema = z.strictObject({
   name: friendlyName.describe(

@@ -86,10 +86,6 @@ const hostPart = z.union(
   { error: variableError(HOST_VARIABLES, 'host part') },
 );
 
-export type UserSource = z.infer<typeof userPart>;
-export type DisplayNameSource = z.infer<typeof displayNamePart>;
-export type HostSource = z.infer<typeof hostPart>;
-
 const when = z
   .enum(['anonymous', 'not-anonymous', 'forwarded'])
   .optional()
@@ -253,7 +249,6 @@ export const inboundParametersSchema = z.strictObject({
     .optional()
     .describe('What is done to each value that was read: strip, replace a prefix, prepend.'),
 });
-export type InboundParametersSettings = z.infer<typeof inboundParametersSchema>;
 
 /** Inbound parameters as they take effect; the sources of each value in the order they are tried. */
 export interface InboundParameters {

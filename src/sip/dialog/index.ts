@@ -1,16 +1,12 @@
 export {
   Dialog,
-  type DialogRefusal,
-  type DialogRequestOptions,
-  type DialogRole,
   type DialogSnapshot,
-  type DialogState,
   TARGET_REFRESH,
 } from './dialog.ts';
 export { glareDelayMs, retryAfterSeconds } from './glare.ts';
-export { type Collision, type DescriptionRole, OfferAnswer, type Side } from './offer-answer.ts';
+export { type DescriptionRole, OfferAnswer, type Side } from './offer-answer.ts';
 export { ReliableProvisionals, type ReliableProvisionalsUser } from './reliable-provisionals.ts';
-export { type ProvisionalVerdict, ReliableReceiver } from './reliable-receiver.ts';
+export { ReliableReceiver } from './reliable-receiver.ts';
 export {
   type IntervalRefusal,
   type RunningInterval,

@@ -1,5 +1,5 @@
 export { buildAck, buildCancel } from '../transaction/index.ts';
-export type { EndpointCounters } from './counters.ts';
+
 export type { RoomForCalls } from './endings.ts';
 export { Endpoint } from './endpoint.ts';
 export { MAX_UDP_REQUEST_OCTETS } from './large-requests.ts';

@@ -1,4 +1,4 @@
-export { DnsClient, type DnsServer, systemDnsServers } from './dns-client.ts';
+export { DnsClient, systemDnsServers } from './dns-client.ts';
 export type { DnsPort, DnsRecord, DnsRecordType, DnsReply } from './dns-port.ts';
 export { readHostsFile } from './hosts-file.ts';
 export {

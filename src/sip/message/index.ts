@@ -6,19 +6,17 @@ export {
   isWithheldCaller,
   isWithheldFrom,
   type PartyPrivacy,
-  type PartyRole,
   partyPrivacy,
   refusesPrivacy,
   withheldBy,
 } from './caller-privacy.ts';
 export { octetsFromText, quote, skipSpace, textFromOctets, trimEnd } from './characters.ts';
 export { CONTENT_HEADERS, contentFields, contentKindOf, typeOfBody } from './content-headers.ts';
-export { createResponse, type ResponseOptions } from './create-response.ts';
-export type { CSeq } from './cseq.ts';
-export type { Defect } from './defect.ts';
+export { createResponse } from './create-response.ts';
+
 export { parseDeltaSeconds } from './fields/delta-seconds.ts';
-export { parseRAck, parseRSeq, type RAck } from './fields/rack.ts';
-export { parseRetryAfter, type RetryAfter } from './fields/retry-after.ts';
+export { parseRAck, parseRSeq } from './fields/rack.ts';
+export { parseRetryAfter } from './fields/retry-after.ts';
 export { parseSessionExpires, type SessionExpires } from './fields/session-expires.ts';
 export { type FrameSink, StreamFramer } from './framer.ts';
 export { HeaderId, headerIdOf } from './header-id.ts';
@@ -64,13 +62,11 @@ export {
   formatUri,
   isEmergencyService,
   isSipUri,
-  type OtherUri,
   parseUri,
   type SipUri,
-  type TelUri,
   transportParameter,
   type Uri,
   unescapeUser,
 } from './uri.ts';
-export { type OwedResponse, refuseExtensions, validateRequest, validateResponse } from './validate.ts';
+export { refuseExtensions, validateRequest, validateResponse } from './validate.ts';
 export { formatVia, splitVias, type Via } from './via.ts';

@@ -1,10 +1,10 @@
 export type { HostPort, TransportName } from '../../base/transport.ts';
 export { isWildcard, localAddress } from './advertised.ts';
-export type { TlsFacts } from './certificate-names.ts';
+
 export type { TransportCounters } from './counters.ts';
 export { DatagramBatching } from './datagram-batching.ts';
 export { GenerationCache } from './generation-cache.ts';
-export { SourceGate, type SourceGateOptions } from './source-gate.ts';
+export { SourceGate } from './source-gate.ts';
 export type { TlsTrial } from './tls-client.ts';
 export { TransportLayer, type TransportLayerOptions } from './transport-layer.ts';
 export * from './types.ts';
