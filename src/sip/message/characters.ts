@@ -234,6 +234,12 @@ export function splitAddresses(text: string): string[] {
   return addresses;
 }
 
+/** Whether `text[start, end)` may be a list. */
+export function holdsComma(text: string, start: number, end: number): boolean {
+  const comma = text.indexOf(',', start);
+  return comma >= 0 && comma < end;
+}
+
 /** A decimal number of at most 10 digits in `text[start, end)`, or -1. */
 export function decimalAt(text: string, start: number, end: number): number {
   if (start >= end || end - start > 10) return -1;

@@ -97,8 +97,12 @@ export class Headers extends HeaderTable {
 
   /** The value of every field of this name, in order. */
   fieldValues(id: HeaderId): string[] {
-    const values: string[] = [];
-    for (let index = this.find(id, 0); index >= 0; index = this.find(id, index + 1)) values.push(this.valueAt(index));
+    const first = this.find(id, 0);
+    if (first < 0) return [];
+    // One, nearly always: a list that grows has room for seventeen.
+    const values = [this.valueAt(first)];
+    for (let index = this.find(id, first + 1); index >= 0; index = this.find(id, index + 1))
+      values.push(this.valueAt(index));
     return values;
   }
 

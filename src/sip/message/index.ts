@@ -41,10 +41,12 @@ export {
   inBrackets,
   type NameAddr,
   parseNameAddr,
+  readUriText,
+  readUserAndHost,
   withoutEmptyTag,
 } from './name-addr.ts';
 export { parseMessage } from './parse.ts';
-export { namesPlace } from './plain-uri.ts';
+export { namesPlace, plainUserAndHost, type UserAndHost } from './plain-uri.ts';
 export { reasonPhrase } from './reason-phrase.ts';
 export { sameUri } from './same-uri.ts';
 export { serialize, UnsafeMessageError } from './serialize.ts';

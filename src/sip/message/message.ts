@@ -1,5 +1,5 @@
 import { PeerError } from '../../base/errors.ts';
-import { splitAddresses } from './characters.ts';
+import { holdsComma, splitAddresses } from './characters.ts';
 import { type CSeq, parseCSeq, readCSeqMethod } from './cseq.ts';
 import type { Defect } from './defect.ts';
 import { HeaderId, headerName } from './header-id.ts';
@@ -264,6 +264,11 @@ export function readableNameAddrs(headers: Headers, id: HeaderId): NameAddr[] {
 
 /** The same as they are written, one text an address. */
 export function addressValues(headers: Headers, id: HeaderId): string[] {
+  // Nearly always one field without a comma, which cannot be a list.
+  if (headers.countOf(id) === 1 && headers.read(id, holdsComma) === false) {
+    const value = headers.value(id);
+    return value === undefined || value === '' ? [] : [value];
+  }
   const values: string[] = [];
   for (const field of headers.fieldValues(id)) for (const value of splitAddresses(field)) values.push(value);
   return values;

@@ -12,7 +12,7 @@ import {
   unquote,
 } from './characters.ts';
 import { MAY_REPEAT, type Params, readParam, readParams, scanParams } from './params.ts';
-import { isPlainSipUri } from './plain-uri.ts';
+import { isPlainSipUri, plainUserAndHost, type UserAndHost } from './plain-uri.ts';
 import { formatUri, type Uri } from './uri.ts';
 
 /** name-addr or addr-spec with header parameters: From, To, Contact, Route, P-Asserted-Identity and their kin (RFC 3261 §20.10). */
@@ -167,6 +167,11 @@ export function isPlainAddress(text: string, start: number, end: number): boolea
   return (scanParams(text, paramsStart, fieldEnd, 'address', PARAMS) & MAY_REPEAT) === 0;
 }
 const PARAMS = ['tag', 'expires', 'q'];
+
+/** User and host of such an address, as they are written, without reading the rest; undefined says nothing. Throws what it throws. */
+export function readUserAndHost(text: string, start: number, end: number): UserAndHost | undefined {
+  return isPlainAddress(text, start, end) ? plainUserAndHost(text, uriStart, uriEnd) : undefined;
+}
 
 /** The URI of the first address in `text[start, end)`, written as {@link formatUri} writes it; empty when there is none, or it is `*`. */
 export function readUriText(text: string, start: number, end: number): string {

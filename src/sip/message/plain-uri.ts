@@ -7,6 +7,8 @@ import { decimalAt, isDigitCode, isHostCode, isParamCode, isSameWord, isUserCode
  */
 
 // Where the parts of the URI stand that was looked at last.
+let userStart = 0;
+let userEnd = 0;
 let hostStart = 0;
 let hostEnd = 0;
 let portStart = 0;
@@ -16,12 +18,13 @@ let paramsStart = 0;
 export function isPlainSipUri(text: string, start: number, end: number): boolean {
   let index = schemeEnd(text, start);
   if (index < 0) return false;
-  const userStart = index;
+  userStart = index;
   while (index < end && isUserCode(text.charCodeAt(index))) index++;
+  userEnd = index;
   if (index < end && text.charCodeAt(index) === 0x40) {
     if (index === userStart) return false;
     index++;
-  } else index = userStart;
+  } else index = userEnd = userStart;
   hostStart = index;
   while (index < end && isHostCode(text.charCodeAt(index))) index++;
   hostEnd = index;
@@ -37,6 +40,18 @@ export function isPlainSipUri(text: string, start: number, end: number): boolean
   }
   paramsStart = index;
   return isPlainParams(text, index, end);
+}
+
+/** Who and where a URI names; the user is empty when it names none. */
+export interface UserAndHost {
+  readonly user: string;
+  readonly host: string;
+}
+
+/** Of a plain URI, as they are written; undefined says nothing. */
+export function plainUserAndHost(text: string, start: number, end: number): UserAndHost | undefined {
+  if (!isPlainSipUri(text, start, end)) return undefined;
+  return { user: text.slice(userStart, userEnd), host: text.slice(hostStart, hostEnd) };
 }
 
 /** Behind `sip:` or `sips:`, or -1. */

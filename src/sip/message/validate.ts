@@ -1,6 +1,6 @@
 import { PeerError } from '../../base/errors.ts';
 import { BRANCH_COOKIE } from '../../base/ids.ts';
-import { isSpaceCode, splitAddresses } from './characters.ts';
+import { holdsComma, isSpaceCode, splitAddresses } from './characters.ts';
 import { HeaderId } from './header-id.ts';
 import { DEFAULT_LIMITS, type MessageLimits } from './limits.ts';
 import {
@@ -16,6 +16,7 @@ import {
 import { METHODS } from './method.ts';
 import { checkTag, isPlainAddress } from './name-addr.ts';
 import type { Params } from './params.ts';
+import { isPlainSipUri } from './plain-uri.ts';
 import { reasonPhrase } from './reason-phrase.ts';
 import { isEmergencyService, isSipUri } from './uri.ts';
 import { isCutVia, parseVia } from './via.ts';
@@ -97,23 +98,48 @@ function checkRequest(request: SipRequest, limits: MessageLimits): OwedResponse 
   if (request.headers.firstConflict(isSingle) !== HeaderId.Other) throw fault('Repeated Header Field');
   if (request.topVia().repeats()) throw fault('Repeated Parameter');
   checkCallId(request.callId());
-  checkParams(request.from().params);
+  checkSender(request);
   checkAddressee(request);
   request.cseq();
   checkVias(request, limits);
   if (!KNOWN_METHODS.has(request.method)) return refusal(501);
   // §8.1.1.5: the method MUST match that of the request.
   if (request.cseq().method !== request.method) return refusal(400, 'CSeq Method Does Not Match');
-  const uri = request.uri();
-  // §8.2.2.1
-  if (uri.scheme === 'other' && !(request.method === 'INVITE' && isEmergencyService(uri))) return refusal(416);
-  // §19.1.1 table 1: header components are not allowed in a Request-URI; taken for fields they would be smuggled ones.
-  if (isSipUri(uri) && uri.headers !== '') return refusal(400, 'Header Components In Request-URI');
+  const wrongUri = checkRequestUri(request);
+  if (wrongUri !== undefined) return wrongUri;
   if (request.topVia().branch === BRANCH_COOKIE) return refusal(400, 'Empty Branch');
   // §16.3 item 3: a B2BUA relays, so a request that would be relayed ends here.
   const hops = request.maxForwards();
   if (hops === 0 && !HOP_METHODS.has(request.method) && request.toTag() === undefined) return refusal(483);
   return TARGETING.has(request.method) ? checkRouting(request) : undefined;
+}
+
+/** Of an INVITE, sender and Request-URI are read by who routes it; of others hardly anybody asks more than is seen where they stand. */
+const isReadAnyway = ({ method }: SipRequest): boolean => method === 'INVITE';
+
+function checkSender(request: SipRequest): void {
+  if (isReadAnyway(request) || !hasPlainSender(request)) checkParams(request.from().params);
+}
+
+/** A From that cannot be read costs nothing by itself. */
+function hasPlainSender({ headers }: SipRequest): boolean {
+  try {
+    return headers.read(HeaderId.From, isPlainAddress) === true;
+  } catch (error) {
+    if (error instanceof PeerError) return false;
+    throw error;
+  }
+}
+
+function checkRequestUri(request: SipRequest): OwedResponse | undefined {
+  const { requestUri } = request;
+  if (!isReadAnyway(request) && isPlainSipUri(requestUri, 0, requestUri.length)) return undefined;
+  const uri = request.uri();
+  // §8.2.2.1
+  if (uri.scheme === 'other' && !(request.method === 'INVITE' && isEmergencyService(uri))) return refusal(416);
+  // §19.1.1 table 1: header components are not allowed in a Request-URI; taken for fields they would be smuggled ones.
+  if (isSipUri(uri) && uri.headers !== '') return refusal(400, 'Header Components In Request-URI');
+  return undefined;
 }
 
 /** Whom a request is for says its Request-URI (§8.2.2.1) or, within a dialog, the tags (§12.2.2); only of a REGISTER it is To (§10.2). */
@@ -198,11 +224,6 @@ function checkVias(message: SipMessage, limits: MessageLimits): void {
 /** The usual case: one field, and nothing in it that may be a second value. */
 function hasOneVia({ headers }: SipMessage): boolean {
   return headers.countOf(HeaderId.Via) === 1 && headers.read(HeaderId.Via, holdsComma) === false;
-}
-
-function holdsComma(text: string, start: number, end: number): boolean {
-  const comma = text.indexOf(',', start);
-  return comma >= 0 && comma < end;
 }
 
 /** The same value twice is one, as elsewhere. */

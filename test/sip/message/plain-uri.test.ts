@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { isPlainAddress, parseNameAddr, readUriText } from '../../../src/sip/message/name-addr.ts';
-import { isPlainSipUri, namesPlace } from '../../../src/sip/message/plain-uri.ts';
+import { isPlainAddress, parseNameAddr, readUriText, readUserAndHost } from '../../../src/sip/message/name-addr.ts';
+import { isPlainSipUri, namesPlace, plainUserAndHost } from '../../../src/sip/message/plain-uri.ts';
 import { formatUri, isSipUri, parseUri } from '../../../src/sip/message/uri.ts';
 import { seededRandom } from '../../kit/simulated-link.ts';
 
@@ -26,6 +26,8 @@ test('a plain URI is read without complaint and written as it came', () => {
     const read = parseUri(uri);
     expect(isSipUri(read), uri).toBe(true);
     expect(formatUri(read), uri).toBe(uri);
+    if (isSipUri(read))
+      expect(plainUserAndHost(uri, 0, uri.length), uri).toEqual({ user: read.user ?? '', host: read.host });
   }
   expect(plain).toBeGreaterThan(500);
 });
@@ -62,6 +64,7 @@ describe('an address is plain', () => {
     expect(isPlainText(text)).toBe(true);
     expect(parseNameAddr(text).params.hasDuplicates()).toBe(false);
     expect(readUriText(text, 0, text.length)).toBe(formatUri(parseNameAddr(text).uri));
+    expect(readUserAndHost(`XX${text}YY`, 2, text.length + 2)).toEqual({ user: 'a', host: 'b' });
   });
 
   test.each([
