@@ -11,3 +11,10 @@ export function fnv1aOctets(octets: Uint8Array, start = 0, end = octets.length):
   for (let index = start; index < end; index++) hash = Math.imul(hash ^ (octets[index] as number), 0x01000193);
   return hash >>> 0;
 }
+
+/** 32 bits of two hashes, of which every bit depends on all bits of the first one: those of texts that are alike must not cancel out. */
+export function combined(first: number, second: number): number {
+  let mixed = Math.imul(first ^ (first >>> 15), 0x2c1b3c6d);
+  mixed = Math.imul(mixed ^ (mixed >>> 12), 0x297a2d39);
+  return (mixed ^ (mixed >>> 15) ^ second) >>> 0;
+}

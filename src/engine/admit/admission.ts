@@ -20,7 +20,7 @@ import type { Calls } from '../../call/index.ts';
 import type { Party } from '../../provisioning/tenants/party.ts';
 import type { Extension, Tenant } from '../../provisioning/tenants/schema.ts';
 import type { Trunk } from '../../provisioning/trunk-settings/schema.ts';
-import { type DigestServer, isDigestScheme, parseDigest } from '../../sip/auth/index.ts';
+import { type DigestServer, isDigestScheme } from '../../sip/auth/index.ts';
 import type { ServerTransaction } from '../../sip/endpoint/index.ts';
 import {
   HeaderId,
@@ -151,7 +151,7 @@ export class Admission {
     let isUnreadable = false;
     for (const id of [HeaderId.ProxyAuthorization, HeaderId.Authorization]) {
       for (const value of request.headers.fieldValues(id)) {
-        const octets = parseDigest(value)?.realm;
+        const octets = this.#options.digest.read(value)?.realm;
         if (octets === undefined) {
           isUnreadable ||= isDigestScheme(value);
           continue;

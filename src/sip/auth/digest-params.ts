@@ -6,19 +6,19 @@
  * differently; values are unquoted octets as they came.
  */
 export interface DigestParams {
-  username?: string;
-  realm?: string;
-  nonce?: string;
-  uri?: string;
-  response?: string;
-  algorithm?: string;
-  cnonce?: string;
-  opaque?: string;
-  qop?: string;
-  nc?: string;
-  stale?: string;
-  nextnonce?: string;
-  rspauth?: string;
+  username: string | undefined;
+  realm: string | undefined;
+  nonce: string | undefined;
+  uri: string | undefined;
+  response: string | undefined;
+  algorithm: string | undefined;
+  cnonce: string | undefined;
+  opaque: string | undefined;
+  qop: string | undefined;
+  nc: string | undefined;
+  stale: string | undefined;
+  nextnonce: string | undefined;
+  rspauth: string | undefined;
 }
 
 type Directive = keyof DigestParams;
@@ -50,7 +50,7 @@ export function parseChallenges(value: string): DigestParams[] {
     const schemeEnd = endOfName(value, start);
     if (schemeEnd === start) break;
     const isDigest = schemeEnd - start === 6 && value.slice(start, schemeEnd).toLowerCase() === 'digest';
-    const params: DigestParams = {};
+    const params = noDirectives();
     const next = readDirectives(value, schemeEnd, params);
     if (next < 0) break;
     if (isDigest) found.push(params);
@@ -62,7 +62,7 @@ export function parseChallenges(value: string): DigestParams[] {
 /** Reads a comma list of directives from `offset`: also the form of Authentication-Info (RFC 3261 §20.6), which names no scheme. */
 export function parseDirectives(value: string, offset: number): DigestParams | undefined {
   if (value.length > MAX_DIGEST_VALUE_LENGTH) return undefined;
-  const params: DigestParams = {};
+  const params = noDirectives();
   return readDirectives(value, offset, params) === value.length ? params : undefined;
 }
 
@@ -105,6 +105,25 @@ const QUOTE = 0x22;
 const COMMA = 0x2c;
 const EQUALS = 0x3d;
 const BACKSLASH = 0x5c;
+
+/** All fields are there from the start: an object that grows as it is filled takes a multiple of its place. */
+function noDirectives(): DigestParams {
+  return {
+    username: undefined,
+    realm: undefined,
+    nonce: undefined,
+    uri: undefined,
+    response: undefined,
+    algorithm: undefined,
+    cnonce: undefined,
+    opaque: undefined,
+    qop: undefined,
+    nc: undefined,
+    stale: undefined,
+    nextnonce: undefined,
+    rspauth: undefined,
+  };
+}
 
 /** Stores a known directive once; said twice alike it is one; unknown ones are ignored (RFC 7616 §3.3: "unrecognized parameters are ignored"). */
 function store(params: DigestParams, directive: Directive | undefined, text: string): boolean {

@@ -1,14 +1,16 @@
+import { added } from '../../base/added.ts';
+import { combined, fnv1a } from '../../base/fnv.ts';
 import { randomToken } from '../../base/ids.ts';
 import type { Clock } from '../../base/scheduler.ts';
 import { HeaderId, quote, type SipRequest, textFromOctets } from '../message/index.ts';
-import { type DigestAlgorithm, digestLength, parseDigestAlgorithm } from './algorithms.ts';
+import { DIGEST_ALGORITHMS, type DigestAlgorithm, digestLength, parseDigestAlgorithm } from './algorithms.ts';
 import { type DigestSecret, dummySecret, Ha1Cache } from './credentials.ts';
 import { type DigestParams, isDigestScheme, parseDigest } from './digest-params.ts';
-import { digestResponse, type Qop } from './digest-response.ts';
+import { type DigestInput, digestResponse, type Qop } from './digest-response.ts';
 import { asksTheSame, claimedUser } from './digest-uri.ts';
 import { GuessThrottle } from './guess-throttle.ts';
 import { NonceCounts } from './nonce-counts.ts';
-import { NonceSource, randomSecret, sameOctets } from './nonces.ts';
+import { isSameHex, NonceSource, randomSecret } from './nonces.ts';
 
 /**
  * The server side of digest authentication (RFC 3261 §22, RFC 7616, RFC 8760).
@@ -107,9 +109,9 @@ export interface DigestRefused {
   /** The header fields that the answer carries. */
   readonly headers: [HeaderId, string][];
   /** As claimed, if it was read; not proven. */
-  readonly username?: string;
+  readonly username: string | undefined;
   /** The `uri` of the credentials, when it is what was wrong. */
-  readonly uri?: string;
+  readonly uri: string | undefined;
 }
 
 export type DigestVerdict<Account> = DigestAccepted<Account> | DigestRefused;
@@ -122,18 +124,20 @@ const MAX_COUNT_LENGTH = 16;
 const MAX_COUNT = 0xffff_ffff;
 
 /** Credentials whose form is right; what they claim is not yet checked. */
-interface Claim {
+interface Claim extends DigestInput {
   readonly username: string;
   /** As the client wrote it, which is what it hashed. */
   readonly realm: string;
-  readonly nonce: string;
-  readonly uri: string;
   readonly response: string;
-  readonly algorithm: DigestAlgorithm;
-  /** Undefined: a response of RFC 2069, without count and client nonce. */
-  readonly qop: Qop | undefined;
-  readonly nc: string;
-  readonly cnonce: string;
+}
+
+/** A request, and who asks whom for what. */
+interface Asked {
+  readonly request: SipRequest;
+  readonly kind: DigestKind;
+  readonly realm: string;
+  readonly source: string;
+  readonly policy: DigestPolicy;
 }
 
 export class DigestServer {
@@ -146,6 +150,14 @@ export class DigestServer {
   readonly #throttle: GuessThrottle;
   readonly #ha1 = new Ha1Cache();
   readonly #dummy = dummySecret();
+  /** What follows the nonce in a challenge, by algorithm. */
+  readonly #tails: Readonly<Record<DigestAlgorithm, string>>;
+  /** The realm of the latest challenge, and what stands before its nonce. */
+  #realm = '';
+  #head = '';
+  /** The credentials that were read last. */
+  #value = '';
+  #params: DigestParams | undefined = undefined;
 
   constructor(options: DigestServerOptions) {
     const secret = options.secret ?? randomSecret();
@@ -156,6 +168,11 @@ export class DigestServer {
     this.#policy = { algorithms: options.algorithms ?? ['MD5'], legacy: false };
     this.#options = options;
     this.#qop = options.qop ?? ['auth'];
+    const tailOf = (algorithm: DigestAlgorithm) => `", algorithm=${algorithm}, qop="${this.#qop.join(',')}"`;
+    this.#tails = Object.fromEntries(DIGEST_ALGORITHMS.map((algorithm) => [algorithm, tailOf(algorithm)])) as Record<
+      DigestAlgorithm,
+      string
+    >;
     this.#throttle = options.throttle ?? new GuessThrottle(options.clock);
   }
 
@@ -172,7 +189,7 @@ export class DigestServer {
     const user = claimedUser(request);
     const policy = this.#policyOf(realm, user);
     this.#options.observer?.onChallenged?.(request, realm, user, source, policy);
-    return refusal(kind, 'no-credentials', this.#challenges(kind, realm, source, false, policy, request));
+    return this.#refusal({ request, kind, realm, source, policy }, 'no-credentials', undefined);
   }
 
   #challenges(
@@ -186,10 +203,40 @@ export class DigestServer {
     const id = kind === 'user' ? HeaderId.WwwAuthenticate : HeaderId.ProxyAuthenticate;
     // The count of a stale nonce may be used up: the next one must be another even for a copy of the request.
     const isOfRequest = request !== undefined && !stale;
-    const nonce = this.#nonces.issue(source, realm, isOfRequest ? identityOf(request) : randomToken());
-    const head = `Digest realm=${quote(realm)}, nonce="${nonce}", algorithm=`;
-    const tail = `, qop="${this.#qop.join(',')}"${stale ? ', stale=true' : ''}`;
-    return policy.algorithms.map((algorithm): [HeaderId, string] => [id, head + algorithm + tail]);
+    const nonce = this.#nonces.issue(source, realm, isOfRequest ? identityOf(request) : fnv1a(randomToken()));
+    const start = this.#headOf(realm) + nonce;
+    let challenges: [HeaderId, string][] = [];
+    for (const algorithm of policy.algorithms) {
+      const challenge = start + this.#tails[algorithm];
+      challenges = added(challenges, [id, stale ? `${challenge}, stale=true` : challenge]);
+    }
+    return challenges;
+  }
+
+  #headOf(realm: string): string {
+    if (realm !== this.#realm || this.#head === '') {
+      this.#realm = realm;
+      this.#head = `Digest realm=${quote(realm)}, nonce="`;
+    }
+    return this.#head;
+  }
+
+  #refusal(
+    { request, kind, realm, source, policy }: Asked,
+    reason: DigestRefusal,
+    username: string | undefined,
+    uri?: string,
+  ): DigestRefused {
+    // RFC 7616 §3.4: improper or missing parameters deserve a 400; so does a response made for another URI.
+    if (reason === 'malformed' || reason === 'short-count' || reason === 'uri') {
+      const reasonPhrase = reason === 'uri' ? 'Digest URI Is Not The Request-URI' : 'Malformed Credentials';
+      return { outcome: 'refused', reason, status: 400, reasonPhrase, headers: [], username, uri };
+    }
+    const isStale = reason === 'nonce-forged' || reason === 'nonce-expired' || reason === 'nonce-count';
+    const headers = this.#challenges(kind, realm, source, isStale, policy, request);
+    const isUser = kind === 'user';
+    const reasonPhrase = isUser ? 'Unauthorized' : 'Proxy Authentication Required';
+    return { outcome: 'refused', reason, status: isUser ? 401 : 407, reasonPhrase, headers, username, uri };
   }
 
   /**
@@ -213,33 +260,40 @@ export class DigestServer {
     const claimed =
       found === 'malformed' || found.username === undefined ? user : plainName(textFromOctets(found.username), realm);
     const policy = this.#policyOf(realm, claimed);
-    const refuse = (reason: DigestRefusal, username?: string): DigestRefused => {
-      const isStale = reason === 'nonce-forged' || reason === 'nonce-expired' || reason === 'nonce-count';
-      return refusal(kind, reason, this.#challenges(kind, realm, source, isStale, policy, request), username);
-    };
-    if (found === 'malformed') return refuse('malformed');
-    const claim = this.#readClaim(found, policy);
-    if (typeof claim === 'string') return refuse(claim, claimed);
+    const asked: Asked = { request, kind, realm, source, policy };
+    if (found === 'malformed') return this.#refusal(asked, 'malformed', undefined);
+    const claim = this.#readClaim(request, found, policy);
+    if (typeof claim === 'string') return this.#refusal(asked, claim, claimed);
     const username = textFromOctets(claim.username);
     const isOtherUri = claim.uri !== request.requestUri;
     if (isOtherUri && !asksTheSame(claim.uri, request, this.#options.servesHost)) {
-      return { ...refuse('uri', username), uri: claim.uri };
+      return this.#refusal(asked, 'uri', username, claim.uri);
     }
     // A nonce that is not ours, or not any more, says nothing about the password, so none is tried and nothing is counted.
     const state = this.#nonces.check(claim.nonce, source, realm);
-    if (state === 'forged' || (state === 'expired' && !isAgain)) return refuse(`nonce-${state}`, username);
+    if (state === 'forged' || (state === 'expired' && !isAgain))
+      return this.#refusal(asked, `nonce-${state}`, username);
 
     const plain = plainName(username, realm);
     const account = lookup(username) ?? (plain === username ? undefined : lookup(plain));
-    const reason = this.#checkPassword(request, claim, username, realm, source, account);
-    if (reason !== undefined || account === undefined) return refuse(reason ?? 'unknown-user', username);
+    const reason = this.#checkPassword(asked, claim, username, plain, account);
+    if (reason !== undefined || account === undefined) return this.#refusal(asked, reason ?? 'unknown-user', username);
     // RFC 7616 §3.3: "stale" is for a request whose digest is right and whose nonce is not; here its count was used. A response
     // without count (RFC 2069) uses up its nonce.
     const count = claim.qop === undefined ? 1 : Number.parseInt(claim.nc, 16);
     const isNew = this.#counts.take(claim.nonce, count, this.#clock.nowMs());
-    if (!isNew && !isAgain) return refuse('nonce-count', username);
+    if (!isNew && !isAgain) return this.#refusal(asked, 'nonce-count', username);
     if (isOtherUri) this.#options.observer?.onOtherUri?.(request, realm, username, claim.uri);
     return { outcome: 'accepted', username, algorithm: claim.algorithm, account };
+  }
+
+  /** What credentials say, undefined when they are malformed or of another scheme. Asked for again right after, as to verify them, they are not read again. */
+  read(value: string): DigestParams | undefined {
+    if (value !== this.#value) {
+      this.#value = value;
+      this.#params = parseDigest(value);
+    }
+    return this.#params;
   }
 
   /** The first credentials for our realm (RFC 3261 §22.3: a request may carry those of several). */
@@ -251,7 +305,7 @@ export class DigestServer {
     let malformed = false;
     const lowerRealm = realm.toLowerCase();
     for (const value of values) {
-      const params = parseDigest(value);
+      const params = this.read(value);
       if (params === undefined) malformed ||= isDigestScheme(value);
       // DEVIATION: a client that writes the domain in other letters is of this realm all the same.
       else if (params.realm !== undefined && textFromOctets(params.realm).toLowerCase() === lowerRealm) return params;
@@ -260,7 +314,7 @@ export class DigestServer {
   }
 
   /** Checks the form, and that we offered what the client chose. */
-  #readClaim(params: DigestParams, policy: DigestPolicy): Claim | DigestRefusal {
+  #readClaim({ method, body }: SipRequest, params: DigestParams, policy: DigestPolicy): Claim | DigestRefusal {
     const { username, realm = '', nonce, uri, response, nc = '', cnonce } = params;
     const algorithm = parseDigestAlgorithm(params.algorithm);
     if (algorithm === undefined || !policy.algorithms.includes(algorithm)) return 'algorithm';
@@ -279,13 +333,15 @@ export class DigestServer {
     return {
       username,
       realm: textFromOctets(realm),
-      nonce,
-      uri,
       response,
       algorithm,
+      method,
+      uri,
+      nonce,
       qop,
       nc,
       cnonce: cnonce ?? '',
+      body,
     };
   }
 
@@ -299,31 +355,22 @@ export class DigestServer {
     return qop === 'auth' && this.#qop.includes(qop) ? qop : 'qop';
   }
 
-  /** The same hashing whatever the answer is going to be. */
+  /** The same hashing whatever the answer is going to be. `plain`: the user name without the realm. */
   #checkPassword(
-    request: SipRequest,
+    { realm, source }: Asked,
     claim: Claim,
     username: string,
-    realm: string,
-    source: string,
+    plain: string,
     account: DigestAccount | undefined,
   ): DigestRefusal | undefined {
     // Guesses count against the account, in whatever spelling they come.
-    const user = `${plainName(username, realm)}@${realm}`;
+    const user = `${plain}@${realm}`;
     const allowed = this.#throttle.allows(user, source);
-    const { algorithm, uri, nonce, nc, cnonce, qop } = claim;
     const secret = account?.secret ?? this.#dummy;
-    const input = { algorithm, method: request.method, uri, nonce, nc, cnonce, qop, body: request.body };
-    // Some write the count as a number and hash it as RFC 7616 §3.4 has it.
-    const counts = qop === undefined || nc.length === 8 ? [nc] : [nc, eightDigits(nc)];
-    const isRight = (spelling: string): boolean => {
-      const ha1 = this.#ha1.get(secret, algorithm, username, spelling);
-      const isSame = (count: string): boolean =>
-        sameOctets(digestResponse(ha1 ?? '', { ...input, nc: count }), claim.response.toLowerCase());
-      return counts.some(isSame) && ha1 !== undefined;
-    };
     // Whoever writes the realm in other letters has hashed either spelling.
-    const right = isRight(claim.realm) || (claim.realm !== realm && isRight(realm));
+    const right =
+      this.#isRight(claim, secret, username, claim.realm) ||
+      (claim.realm !== realm && this.#isRight(claim, secret, username, realm));
     if (!allowed) return 'throttled';
     if (right && account !== undefined) {
       this.#throttle.succeeded(user, source);
@@ -333,26 +380,19 @@ export class DigestServer {
     return account === undefined ? 'unknown-user' : 'password';
   }
 
+  #isRight(claim: Claim, secret: DigestSecret, username: string, realm: string): boolean {
+    const { response, qop, nc } = claim;
+    const ha1 = this.#ha1.get(secret, claim.algorithm, username, realm);
+    let isRight = isSameHex(response, digestResponse(ha1 ?? '', claim));
+    // Some write the count as a number and hash it as RFC 7616 §3.4 has it.
+    if (!isRight && qop !== undefined && nc.length !== 8)
+      isRight = isSameHex(response, digestResponse(ha1 ?? '', { ...claim, nc: eightDigits(nc) }));
+    return isRight && ha1 !== undefined;
+  }
+
   #policyOf(realm: string, user: string | undefined): DigestPolicy {
     return this.#options.policyOf?.(realm, user) ?? this.#policy;
   }
-}
-
-function refusal(
-  kind: DigestKind,
-  reason: DigestRefusal,
-  challenges: [HeaderId, string][],
-  username?: string,
-): DigestRefused {
-  const claimed = username === undefined ? undefined : { username };
-  // RFC 7616 §3.4: improper or missing parameters deserve a 400; so does a response made for another URI.
-  if (reason === 'malformed' || reason === 'short-count' || reason === 'uri') {
-    const reasonPhrase = reason === 'uri' ? 'Digest URI Is Not The Request-URI' : 'Malformed Credentials';
-    return { outcome: 'refused', reason, status: 400, reasonPhrase, headers: [], ...claimed };
-  }
-  const [status, reasonPhrase] =
-    kind === 'user' ? ([401, 'Unauthorized'] as const) : ([407, 'Proxy Authentication Required'] as const);
-  return { outcome: 'refused', reason, status, reasonPhrase, headers: challenges, ...claimed };
 }
 
 /** DEVIATION: some phones sign in as `101@acme.example.com` where the account of that realm is `101`. */
@@ -380,7 +420,10 @@ function isHex(text: string): boolean {
   return true;
 }
 
-/** What the copies of one request have in common and no other request has. */
-function identityOf({ headers }: SipRequest): string {
-  return `${headers.value(HeaderId.CallId)} ${headers.value(HeaderId.From)} ${headers.value(HeaderId.CSeq)}`;
+/** What the copies of one request have in common and no other request has, as a number of 36 bits. */
+function identityOf({ headers }: SipRequest): number {
+  const callId = headers.read(HeaderId.CallId, fnv1a) ?? 0;
+  const rest = combined(headers.read(HeaderId.From, fnv1a) ?? 0, headers.read(HeaderId.CSeq, fnv1a) ?? 0);
+  // Of each two alike one is challenged twice, so four bits more are worth their while.
+  return combined(callId, rest) + (combined(rest, callId) & 0xf) * 2 ** 32;
 }

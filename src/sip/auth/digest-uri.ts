@@ -1,9 +1,20 @@
-import { isSipUri, parseUri, type SipRequest, type SipUri, type Uri, unescapeUser } from '../message/index.ts';
+import {
+  HeaderId,
+  isSipUri,
+  parseUri,
+  readUserAndHost,
+  type SipRequest,
+  type SipUri,
+  type Uri,
+  unescapeUser,
+} from '../message/index.ts';
 
 /** Whom a request claims to be of, before anything is proven: the user of To in a REGISTER, of From in any other. */
 export function claimedUser(request: SipRequest): string | undefined {
   try {
-    return userOf((request.method === 'REGISTER' ? request.to() : request.from()).uri);
+    if (request.method !== 'REGISTER') return userOf(request.from().uri);
+    const plain = request.headers.read(HeaderId.To, readUserAndHost);
+    return plain === undefined ? userOf(request.to().uri) : plainUser(plain.user);
   } catch {
     return undefined;
   }
@@ -63,8 +74,12 @@ function registeredUser(request: SipRequest): string | undefined {
 function userOf(uri: Uri): string | undefined {
   if (uri.scheme === 'tel') return uri.number;
   if (!isSipUri(uri) || uri.user === undefined) return undefined;
-  const semicolon = uri.user.indexOf(';');
-  return unescapeUser(semicolon < 0 ? uri.user : uri.user.slice(0, semicolon));
+  return plainUser(uri.user);
+}
+
+function plainUser(user: string): string {
+  const semicolon = user.indexOf(';');
+  return unescapeUser(semicolon < 0 ? user : user.slice(0, semicolon));
 }
 
 function sameUser(user: string, wanted: string | undefined): boolean {

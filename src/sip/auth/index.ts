@@ -6,12 +6,12 @@ export {
   type DigestCredentials,
   type DigestGiveUp,
 } from './digest-client.ts';
-export { isDigestScheme, parseDigest } from './digest-params.ts';
-
+export { isDigestScheme } from './digest-params.ts';
 export {
   type DigestAccount,
   type DigestPolicy,
   type DigestRefusal,
+  type DigestRefused,
   DigestServer,
   type DigestServerOptions,
   type DigestVerdict,

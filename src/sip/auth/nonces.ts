@@ -1,10 +1,9 @@
-import { randomBytes, timingSafeEqual } from 'node:crypto';
-import { fnv1a } from '../../base/fnv.ts';
+import { randomBytes } from 'node:crypto';
 import { MessageAuthenticator } from '../../base/message-authenticator.ts';
 import type { Clock } from '../../base/scheduler.ts';
 
 /**
- * Nonces that need no memory: `time (8) | salt (7) | HMAC (12)`, the HMAC over time, salt, source address and realm with a secret that
+ * Nonces that need no memory: `time (8) | salt (7) | MAC (12)`, the MAC over time, salt, source address and realm with a secret that
  * several nodes may share. Only the address that asked can use a nonce, so evidence that carries one (a wrong password) cannot be forged
  * from elsewhere. The time is wall-clock, since it has to mean the same on every node.
  *
@@ -29,6 +28,9 @@ export class NonceSource {
   readonly #lifetimeMs: number;
   readonly #stepMs: number;
   readonly #mac: MessageAuthenticator;
+  /** The latest step of time, and how it is written. */
+  #time = -1;
+  #timeText = '';
 
   constructor(clock: Clock, lifetimeMs: number, secret: Uint8Array) {
     this.#clock = clock;
@@ -37,23 +39,27 @@ export class NonceSource {
     this.#mac = new MessageAuthenticator(secret);
   }
 
-  /** `request` is what the copies of one request have in common and no other request has. */
-  issue(source: string, realm: string, request: string): string {
+  /** `request` is a number of 36 bits at most of what the copies of one request have in common and no other request has. */
+  issue(source: string, realm: string, request: number): string {
     const time = Math.floor(this.#clock.wallMs() / this.#stepMs) * this.#stepMs;
-    const head = time.toString(36).padStart(TIME_DIGITS, '0') + saltOf(request);
+    if (time !== this.#time) {
+      this.#time = time;
+      this.#timeText = time.toString(36).padStart(TIME_DIGITS, '0');
+    }
+    const head = this.#timeText + saltOf(request);
     return head + this.#macOf(head, source, realm);
   }
 
   check(nonce: string, source: string, realm: string): NonceState {
     if (nonce.length !== NONCE_LENGTH) return 'forged';
     const head = nonce.slice(0, TIME_DIGITS + SALT_DIGITS);
-    if (!sameOctets(nonce.slice(head.length), this.#macOf(head, source, realm))) return 'forged';
+    if (!isSame(nonce, head.length, this.#macOf(head, source, realm))) return 'forged';
     const ageMs = this.#clock.wallMs() - issuedMs(nonce);
     return ageMs < this.#lifetimeMs && ageMs > -CLOCK_SKEW_MS ? 'fresh' : 'expired';
   }
 
   #macOf(head: string, source: string, realm: string): string {
-    return this.#mac.base64url(`${head}:${source}:${realm}`).slice(0, MAC_DIGITS);
+    return this.#mac.short(`${head}:${source}:${realm}`, 'base64url', MAC_DIGITS);
   }
 }
 
@@ -62,9 +68,9 @@ export function issuedMs(nonce: string): number {
   return Number.parseInt(nonce.slice(0, TIME_DIGITS), 36);
 }
 
-/** It tells requests apart and need not be unguessable, which the HMAC is. */
-function saltOf(request: string): string {
-  return fnv1a(request).toString(36).padStart(SALT_DIGITS, '0');
+/** It tells requests apart and need not be unguessable, which the MAC is. */
+function saltOf(request: number): string {
+  return request.toString(36).padStart(SALT_DIGITS, '0');
 }
 
 /** A secret for one engine that shares it with no other node. */
@@ -72,7 +78,20 @@ export function randomSecret(): Uint8Array {
   return randomBytes(32);
 }
 
-/** Compares in a time that tells nothing of where the difference is. */
-export function sameOctets(a: string, b: string): boolean {
-  return a.length === b.length && timingSafeEqual(Buffer.from(a, 'latin1'), Buffer.from(b, 'latin1'));
+/** Whether `text` from `start` on is this secret, in a time that tells nothing of where the difference is. */
+function isSame(text: string, start: number, secret: string): boolean {
+  let difference = text.length - start - secret.length;
+  for (let index = 0; index < secret.length; index++)
+    difference |= text.charCodeAt(start + index) ^ secret.charCodeAt(index);
+  return difference === 0;
 }
+
+/** The same of hexadecimal digits in either case. */
+export function isSameHex(digits: string, secret: string): boolean {
+  let difference = digits.length - secret.length;
+  for (let index = 0; index < secret.length; index++)
+    difference |= (digits.charCodeAt(index) ^ secret.charCodeAt(index)) & ~CASE;
+  return difference === 0;
+}
+/** What a lower-case letter has beside its upper-case one; no two hexadecimal digits differ in it alone otherwise. */
+const CASE = 0x20;

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
+import { combined, fnv1a } from '../../base/fnv.ts';
 import { MessageAuthenticator } from '../../base/message-authenticator.ts';
-import { HeaderId, type SipRequest } from '../message/index.ts';
+import { HeaderId, type Headers, type SipRequest } from '../message/index.ts';
 
 /** No tag of a dialog begins with it: those are hexadecimal. */
 const PREFIX = 'z';
@@ -19,10 +20,10 @@ export class StatelessTags {
   readonly #mac = new MessageAuthenticator(randomBytes(32));
 
   /** Never throws: what cannot be read as a field is taken as it is. */
-  of({ headers, method }: SipRequest): string {
-    const via = headers.value(HeaderId.Via);
-    const copies = `${method} ${via}\n${headers.value(HeaderId.From)}\n${headers.value(HeaderId.CallId)}\n${headers.value(HeaderId.CSeq)}`;
-    return PREFIX + this.#mac.hex(copies).slice(0, MAC_DIGITS);
+  of({ headers }: SipRequest): string {
+    const sender = hashOf(headers, HeaderId.Via, HeaderId.From);
+    const sent = hashOf(headers, HeaderId.CallId, HeaderId.CSeq);
+    return PREFIX + this.#mac.short(`${sender} ${sent}`, 'hex', MAC_DIGITS);
   }
 
   /**
@@ -55,4 +56,9 @@ export class StatelessTags {
   static has(tag: string | undefined): boolean {
     return tag !== undefined && tag.length === TAG_LENGTH && tag.startsWith(PREFIX);
   }
+}
+
+/** 32 bits of two fields. */
+function hashOf(headers: Headers, first: HeaderId, second: HeaderId): number {
+  return combined(headers.read(first, fnv1a) ?? 0, headers.read(second, fnv1a) ?? 0);
 }
