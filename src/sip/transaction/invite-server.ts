@@ -155,7 +155,7 @@ export class InviteServerTransaction<F extends Channel> extends ServerTransactio
 
   /** In Accepted everything that may be sent again is the user's to send; in Completed the machine itself has more to do. */
   override release(): void {
-    if (this.state === 'accepted' && this.mayLinger) this.host.answered(this, '');
+    if (this.state === 'accepted' && this.mayLinger) this.leaveRecord('');
     super.release();
   }
 

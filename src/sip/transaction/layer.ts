@@ -12,7 +12,7 @@ import { hasCookie, serverKey } from './matching.ts';
 import { canBeMerged, MergedRequests, mergeHash } from './merged-requests.ts';
 import { NonInviteClientTransaction } from './non-invite-client.ts';
 import { NonInviteServerTransaction } from './non-invite-server.ts';
-import { LINGERING_AS_ONE, type PlaceJudges, ServerPlaces, type Shortage } from './server-places.ts';
+import { isFull, LINGERING_AS_ONE, type PlaceJudges, ServerPlaces, type Shortage } from './server-places.ts';
 import { ServerTransactionBase } from './server-transaction.ts';
 import { StatelessTags } from './stateless-tag.ts';
 import { DEFAULT_TIMERS, type TimerSettings } from './timers.ts';
@@ -157,10 +157,13 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
       }
       transaction.mergeHash = hash;
     }
-    this.#user.onRequest(transaction, request);
-    // Without a final response it is somebody's who still works on it.
-    transaction.admit();
-    if (transaction.isKept) transaction.opened();
+    try {
+      this.#user.onRequest(transaction, request);
+      // Without a final response it is somebody's who still works on it.
+      transaction.admit();
+    } finally {
+      transaction.seen();
+    }
   }
 
   /** A response that passed the validator came over `flow`. */
@@ -294,17 +297,22 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
     this.createClient(cancel, flow, cancelUser(heard));
   }
 
+  /** For the machines: who sent the request is somebody. */
+  admitted(transaction: Transaction<F>): void {
+    const server = transaction as ServerTransactionBase<F>;
+    this.counters.serverTransactions++;
+    server.source = this.#places.sourceOf(server.request, server.flow);
+  }
+
   /** For the machines: the request is kept from now on. */
   keep(transaction: Transaction<F>): void {
     const server = transaction as ServerTransactionBase<F>;
     const { key, sentByHost, sentByPort } = server;
-    this.counters.serverTransactions++;
     this.#recent.add(fnv1a(key), this.scheduler.nowMs());
     if (!hasCookie(key)) this.#evict(this.#findKept(key, sentByHost, sentByPort, server.request.method));
     const first = this.#servers.get(key);
     server.nextOfKey = first;
     this.#servers.set(key, server);
-    server.source = this.#places.sourceOf(server.request, server.flow);
     server.heldOctets = this.#places.takeMachine(server.request, server.source);
     this.#link(server);
     this.#merged.add(server);
@@ -349,6 +357,7 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
       transaction.admit();
       transaction.adoptTag(elsewhere);
       transaction.reply(200);
+      transaction.seen();
       return;
     }
     if (invite === undefined) {
@@ -364,6 +373,7 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
     transaction.admit();
     transaction.adoptTag(invite.sentTag);
     transaction.reply(200);
+    transaction.seen();
     const isOpen = invite instanceof InviteServerTransaction && invite.state !== 'accepted';
     if (isOpen) invite.receiveCancel(cancel);
     else this.#user.onLateCancel?.(cancel, invite.sentTag, invite.flow, flow);
@@ -471,13 +481,6 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
 function cancelUser(heard: () => void): ClientTransactionUser<never> {
   const onResponse = ({ status }: SipResponse) => (status >= 200 ? heard() : undefined);
   return { onResponse, onTimeout() {}, onTransportError() {} };
-}
-
-/** Requests of calls in progress may use a quarter more than the limit, so that overload ends calls rather than losing them. */
-function isFull(atWork: number, lingering: number, limit: number, request: SipRequest): boolean {
-  const count = atWork + Math.floor(lingering / LINGERING_AS_ONE);
-  if (count < limit) return false;
-  return count >= limit + (limit >> 2) || (request.method !== 'CANCEL' && request.toTag() === undefined);
 }
 
 /** Whether the sent-by of a request is that of a known one. */

@@ -14,6 +14,7 @@ export class NonInviteServerTransaction<F extends Channel> extends ServerTransac
 
   /** Called once the user has seen the request. */
   opened(): void {
+    if (this.state === 'completed') this.#armJ();
     if (this.state !== 'trying') return;
     // RFC 4320 §4.1: a 100 is due when the client's timer E has been reset to T2, and not before over unreliable transports.
     this.armResend(this.#timerEReachesT2Ms(), TransactionTimer.Trying);
@@ -97,8 +98,12 @@ export class NonInviteServerTransaction<F extends Channel> extends ServerTransac
     else this.transmit();
     // §17.2.2: timer J is 64*T1 over unreliable transports and 0 over reliable ones.
     if (this.flow.reliable) this.#terminate();
-    else if (this.mayLinger) this.host.answered(this, this.hasResponse ? this.text : '');
-    else this.armState(64 * this.host.timers.t1Ms, TransactionTimer.J);
+    else if (this.mayLinger) this.leaveRecord(this.hasResponse ? this.text : '');
+    else if (this.isKept) this.#armJ();
+  }
+
+  #armJ(): void {
+    this.armState(64 * this.host.timers.t1Ms, TransactionTimer.J);
   }
 
   /** RFC 4320 §4.1: no provisional response but 100, and over unreliable transports not early. */

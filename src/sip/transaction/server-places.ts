@@ -147,3 +147,10 @@ export class ServerPlaces<F extends Channel = Channel> {
     this.#octets.clear();
   }
 }
+
+/** The same of client transactions: requests of calls in progress may use a quarter more than the limit, so that overload ends calls rather than losing them. */
+export function isFull(atWork: number, lingering: number, limit: number, request: SipRequest): boolean {
+  const count = atWork + Math.floor(lingering / LINGERING_AS_ONE);
+  if (count < limit) return false;
+  return count >= limit + (limit >> 2) || (request.method !== 'CANCEL' && request.toTag() === undefined);
+}

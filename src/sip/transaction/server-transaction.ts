@@ -16,8 +16,9 @@ import type {
 /**
  * What both server machines share: the tag of their responses, the last response sent, and whether the request is kept.
  *
- * A request is kept once its sender is admitted, or once it waits for anything but its final response. Until then the machine is
- * unknown to the layer and has no timer: a final response leaves as it is and nothing is left behind (RFC 3261 §8.2.7).
+ * A request is kept once its sender is admitted, or once it waits for anything but its final response. Until then a final response leaves
+ * as it is and nothing is left behind (RFC 3261 §8.2.7). The layer takes the machine up once the user has returned, since no copy comes
+ * before that: of a request that has its answer by then, and is let go of, there is only the record for copies.
  */
 export abstract class ServerTransactionBase<F extends Channel>
   extends Transaction<F>
@@ -25,7 +26,7 @@ export abstract class ServerTransactionBase<F extends Channel>
 {
   abstract state: InviteServerState | NonInviteServerState;
   /** sent-by of the request's top Via; the host in lower case. */
-  readonly sentByHost: string;
+  sentByHost: string;
   readonly sentByPort: number | undefined;
   /** Another one with the same key. */
   nextOfKey: ServerTransactionBase<F> | undefined = undefined;
@@ -38,17 +39,20 @@ export abstract class ServerTransactionBase<F extends Channel>
   source = '';
   /** What the layer reckons that it takes of the heap while it is kept. */
   heldOctets = 0;
-  #kept = false;
+  #isAdmitted = false;
+  /** The layer knows it. */
+  #isKept = false;
+  /** Of it the layer has a record and nothing else. */
+  #isLetGo = false;
   /** The status last sent; 0 before the first response. */
   protected lastStatus = 0;
   #localTag = '';
   #lastResponse: SipResponse | undefined = undefined;
 
   constructor(host: TransactionHost<F>, request: SipRequest, flow: F) {
-    // Neither may keep the message alive that it was cut from.
-    super(host, ownCopy(serverKey(request, request.method)), request, flow);
+    super(host, serverKey(request, request.method), request, flow);
     const via = request.topVia();
-    this.sentByHost = via.host === flow.remoteAddress ? flow.remoteAddress : ownCopy(via.host.toLowerCase());
+    this.sentByHost = via.host === flow.remoteAddress ? flow.remoteAddress : via.host.toLowerCase();
     this.sentByPort = via.port;
   }
 
@@ -64,17 +68,28 @@ export abstract class ServerTransactionBase<F extends Channel>
   protected abstract answeredStateless(): void;
 
   admit(): void {
-    if (this.#kept || this.lastStatus !== 0) return;
-    this.#kept = true;
-    this.host.keep(this);
+    if (this.#isAdmitted || this.lastStatus !== 0) return;
+    this.#isAdmitted = true;
+    this.host.admitted(this);
   }
 
-  get isKept(): boolean {
-    return this.#kept;
+  /** For the layer: the user has seen the request. */
+  seen(): void {
+    if (!this.#isAdmitted || this.#isKept || this.#isLetGo || this.state === 'terminated') return;
+    this.#isKept = true;
+    // Neither may keep the message alive that it was cut from.
+    this.key = ownCopy(this.key);
+    if (this.sentByHost !== this.flow.remoteAddress) this.sentByHost = ownCopy(this.sentByHost);
+    this.host.keep(this);
+    this.opened();
+  }
+
+  protected get isKept(): boolean {
+    return this.#isKept;
   }
 
   respond(response: SipResponse): void {
-    if (!this.#kept && response.status >= 200 && this.lastStatus === 0) {
+    if (!this.#isAdmitted && response.status >= 200 && this.lastStatus === 0) {
       this.lastStatus = response.status;
       this.answeredStateless();
       this.host.answerStateless(response, this.request, this.flow);
@@ -87,7 +102,7 @@ export abstract class ServerTransactionBase<F extends Channel>
   get localTag(): string {
     if (this.#localTag !== '') return this.#localTag;
     // What is said before anybody is admitted is said again to each copy in the same words; a dialog's tag is random.
-    if (!this.#kept) return this.host.statelessTag(this.request);
+    if (!this.#isAdmitted) return this.host.statelessTag(this.request);
     this.#localTag = randomToken();
     return this.#localTag;
   }
@@ -127,12 +142,20 @@ export abstract class ServerTransactionBase<F extends Channel>
   override release(): void {
     this.#localTag = ownCopy(this.sentTag);
     this.#lastResponse = undefined;
+    // One that goes on is kept by what its request says.
+    this.seen();
     super.release();
   }
 
   /** The final response was given, and a copy of the request is known by its key alone: a record does for the machine. */
   protected get mayLinger(): boolean {
-    return this.#kept && hasCookie(this.key);
+    return this.#isAdmitted && hasCookie(this.key);
+  }
+
+  /** What a copy is answered is all that is left; empty: nothing. */
+  protected leaveRecord(answer: string): void {
+    this.#isLetGo = true;
+    this.host.answered(this, answer);
   }
 
   protected transmit(): void {

@@ -16,6 +16,8 @@ export interface TransactionHost<F extends Channel> {
   refused(transaction: Transaction<F>): void;
   /** Sends a CANCEL in a client transaction of its own, of which `heard` gets the final response. */
   startCancel(cancel: SipRequest, flow: F, heard: () => void): void;
+  /** The sender of this server transaction's request is somebody. */
+  admitted(transaction: Transaction<F>): void;
   /** The request of this server transaction is kept from now on: its copies find it. */
   keep(transaction: Transaction<F>): void;
   /** The To tag of an answer that keeps nothing. */
@@ -37,7 +39,7 @@ export abstract class Transaction<F extends Channel> implements TimerTarget {
   request: SipRequest;
   readonly flow: F;
   /** The layer's key. */
-  readonly key: string;
+  key: string;
   /** Neighbours in the layer's list of transactions of one flow. */
   previousOnFlow: Transaction<F> | undefined = undefined;
   nextOnFlow: Transaction<F> | undefined = undefined;

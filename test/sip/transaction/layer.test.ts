@@ -433,6 +433,36 @@ describe('limits', () => {
     expect(world.channel.kinds.at(-1)).toBe(status);
   });
 
+  test('of a request that is answered and let go of before its user returns nothing is left but a record, which a copy gets its answer of', () => {
+    const world = new World();
+    world.onRequest = (transaction) => {
+      transaction.admit();
+      transaction.reply(200);
+      transaction.release();
+    };
+    world.receive(makeRequest('REGISTER'));
+    world.scheduler.advance(31_000);
+    world.receive(makeRequest('REGISTER'));
+    expect(world.requests).toHaveLength(1);
+    expect([world.layer.serverCount, world.layer.fill.memory]).toEqual([1, 0]);
+    expect(world.layer.counters.serverTransactions).toBe(1);
+    const [first, second] = world.channel.sent;
+    expect([world.channel.sent.length, second?.text]).toEqual([2, first?.text]);
+    world.scheduler.runUntilIdle();
+    expect(world.layer.serverCount).toBe(0);
+  });
+
+  test('the same over a connection, where no copy comes, leaves nothing', () => {
+    const world = new World();
+    world.onRequest = (transaction) => {
+      transaction.admit();
+      transaction.reply(200);
+      transaction.release();
+    };
+    world.receive(makeRequest('REGISTER'), new RecordingChannel(world.scheduler, true));
+    expect([world.layer.serverCount, world.layer.counters.serverTransactions]).toEqual([0, 1]);
+  });
+
   test('the same of client transactions', () => {
     const world = new World({ maxClientTransactions: 1 });
     for (let index = 0; index < 8; index++) {
