@@ -3,7 +3,6 @@ import { Later } from '../base/later.ts';
 import type { Log } from '../base/log.ts';
 import type { Scheduler } from '../base/scheduler.ts';
 import type { Steps } from '../base/steps.ts';
-import { ownCopy } from '../base/text.ts';
 import type { LegOwner } from '../call/index.ts';
 import { extensionsLeft, type ProvisioningDiff } from '../provisioning/directory/difference.ts';
 import type { Tenant } from '../provisioning/tenants/schema.ts';
@@ -93,8 +92,7 @@ export class Registrations implements AccountLookup, RegisteredFlows {
       trustsPath: ({ remoteAddress }) => options.front.has(remoteAddress),
       sourceOf: (request, flow) => {
         const sender = options.front.senderOf(request, flow);
-        const { remoteAddress: address, remotePort: port } = sender.unnamed === true ? flow : sender;
-        return { address: ownCopy(address), port };
+        return sender.unnamed === true ? flow : sender;
       },
       maxContactsPerAor: settings.limits.contactsPerExtension,
       maxBindings: settings.limits.bindings,
@@ -123,8 +121,6 @@ export class Registrations implements AccountLookup, RegisteredFlows {
       isOwnHost: (host) => served.isOwnHost(host),
       sourceOf: (request, flow) => options.front.senderOf(request, flow).remoteAddress,
       onRefused: ({ digest: why, ...refusal }) => {
-        // The first REGISTER of every phone comes without credentials and is refused; that is worth no word.
-        if (why === 'no-credentials') return;
         options.onRefused({
           ...refusal,
           ...(why === undefined ? {} : { why }),
@@ -283,20 +279,18 @@ export class Registrations implements AccountLookup, RegisteredFlows {
     const { accounts, served } = this.#options;
     const tenant = served.directory.tenantByDomain(domain);
     const account = tenant === undefined ? accounts.gateway(domain, username) : accounts.endpoint(tenant, username);
-    if (account === undefined) return undefined;
-    const aor = aorKey(username, domain);
-    if (account.kind === 'trunk') return { secret: account.secret, aor, users: 'any', newestOnly: true };
-    const maxContacts = account.kind === 'extension' ? account.extension.maxContacts : undefined;
-    return { secret: account.secret, aor, users: [username], ...(maxContacts === undefined ? {} : { maxContacts }) };
+    if (account?.kind !== 'trunk') return account;
+    return { secret: account.secret, aor: aorKey(username, domain), user: undefined, newestOnly: true };
   }
 
   trusted(domain: string, user: string, sourceAddress: string): RegisterAccount | undefined {
-    const found = this.#options.trusted.index
+    const { index } = this.#options.trusted;
+    if (!index.has(sourceAddress)) return undefined;
+    const found = index
       .find(sourceAddress)
       .find(({ tenant, extension }) => extension.number === user && tenant.domain.toLowerCase() === domain);
     if (found === undefined) return undefined;
     const { maxContacts } = found.extension;
-    const account = { secret: UNUSED_SECRET, aor: aorKey(user, domain), users: [user] };
-    return maxContacts === undefined ? account : { ...account, maxContacts };
+    return { secret: UNUSED_SECRET, aor: aorKey(user, domain), user, maxContacts };
   }
 }

@@ -44,7 +44,7 @@ export class Served {
 
   /** The same of a host and port, the one of the HTTP interface and those of other workers of this machine included. */
   isOwnAddress(host: string, port: number): boolean {
-    return this.isHere(host, port) || (this.#ownHosts.has(host) && this.#isOfWorker(port));
+    return this.isHere(host, port) || (this.#isOfWorker(port) && this.#ownHosts.has(host));
   }
 
   /** The same without the ports that other workers of this machine alone listen on. */

@@ -1,14 +1,21 @@
-import { isSipUri, textFromOctets, type Uri, unescapeUser } from '../sip/message/index.ts';
+import {
+  HeaderId,
+  isSipUri,
+  plainUserAndHost,
+  readUserAndHost,
+  type SipRequest,
+  textFromOctets,
+  type Uri,
+  type UserAndHost,
+  unescapeUser,
+} from '../sip/message/index.ts';
 
 /** The key of an address-of-record: user and domain, as people write them. */
 export function aorKey(user: string, domain: string): string {
   return `${user}@${domain.toLowerCase()}`;
 }
 
-export interface AorParts {
-  readonly user: string;
-  readonly host: string;
-}
+export type AorParts = UserAndHost;
 
 /**
  * The canonical form of an address-of-record (RFC 3261 §10.3 step 5): no parameters, nothing escaped, host in lower case.
@@ -17,11 +24,32 @@ export interface AorParts {
  * who was given an address for a user name), say nothing more. A sips URI names the same bindings as its sip form.
  */
 export function aorParts(uri: Uri): AorParts | undefined {
-  if (!isSipUri(uri)) return undefined;
-  const host = (uri.host.endsWith('.') ? uri.host.slice(0, -1) : uri.host).toLowerCase();
-  const user = uri.user === undefined ? '' : textFromOctets(unescapeUser(uri.user));
+  return isSipUri(uri) ? canonical(uri.user ?? '', uri.host) : undefined;
+}
+
+/** Whom a REGISTER is for. Throws PeerError where To cannot be read. */
+export function addressee(request: SipRequest): AorParts | undefined {
+  const plain = request.headers.read(HeaderId.To, readUserAndHost);
+  return plain === undefined ? aorParts(request.to().uri) : canonical(plain.user, plain.host);
+}
+
+/** The host that a request was sent to. Throws PeerError where its Request-URI cannot be read. */
+export function requestedHost(request: SipRequest): string | undefined {
+  const { requestUri } = request;
+  const plain = plainUserAndHost(requestUri, 0, requestUri.length);
+  return plain === undefined ? aorParts(request.uri())?.host : canonicalHost(plain.host);
+}
+
+function canonical(escaped: string, hostAsWritten: string): AorParts {
+  const host = canonicalHost(hostAsWritten);
+  const user = textFromOctets(unescapeUser(escaped));
+  if (!user.includes('@')) return { user, host };
   const own = `@${host}`;
   return { user: user.toLowerCase().endsWith(own) ? user.slice(0, -own.length) : user, host };
+}
+
+function canonicalHost(host: string): string {
+  return (host.endsWith('.') ? host.slice(0, -1) : host).toLowerCase();
 }
 
 /** An address-of-record key (`user@domain`) back into its parts; the user part may hold an `@`. */

@@ -1,6 +1,6 @@
 import { ownCopy } from '../base/text.ts';
 import { formatUri, type SipUri } from '../sip/message/index.ts';
-import type { BindingTarget, RegistrarFlow, StoredBinding } from './ports.ts';
+import type { BindingSource, BindingTarget, RegistrarFlow, StoredBinding } from './ports.ts';
 
 /** One contact of an address-of-record. Never changed: an update makes a new one. */
 export interface Binding<Flow extends RegistrarFlow = RegistrarFlow> extends StoredBinding {
@@ -52,6 +52,34 @@ export function stored(binding: Binding): StoredBinding {
  */
 export function keptText(text: string, known: string | undefined): string {
   return text === known ? known : ownCopy(text);
+}
+
+/** Where a REGISTER came from, as a binding keeps it: the same object as before where it came from the same place. */
+export function keptSource(
+  { transport, listenerId }: RegistrarFlow,
+  { remoteAddress: address, remotePort: port }: Pick<RegistrarFlow, 'remoteAddress' | 'remotePort'>,
+  known: BindingSource | undefined,
+): BindingSource {
+  const isKnown =
+    known?.port === port &&
+    known.address === address &&
+    known.transport === transport &&
+    known.listenerId === listenerId;
+  return isKnown ? known : { transport, address: ownCopy(address), port, listenerId };
+}
+
+/** The same of where a phone can be reached without its flow. */
+export function keptTarget(
+  target: BindingTarget | undefined,
+  known: BindingTarget | undefined,
+): BindingTarget | undefined {
+  const isKnown =
+    target !== undefined &&
+    known?.port === target.port &&
+    known.address === target.address &&
+    known.transport === target.transport &&
+    known.listenerId === target.listenerId;
+  return isKnown ? known : target;
 }
 
 /** A Contact as a Request-URI. RFC 3261 §19.1.1, table 1: no headers, no method parameter. */

@@ -1,6 +1,6 @@
 import type { TransportName } from '../base/transport.ts';
 import type { DigestAccount } from '../sip/auth/index.ts';
-import type { HeaderId, SipRequest } from '../sip/message/index.ts';
+import type { HeaderList, SipRequest } from '../sip/message/index.ts';
 
 /** What the registrar needs of a transport's flow: where a request came from, and whether an answer can still go there. */
 export interface RegistrarFlow {
@@ -21,17 +21,17 @@ export interface RegisterTransaction<Flow extends RegistrarFlow> {
   readonly flow: Flow;
   /** Whoever registers is who it says: the answer is kept for copies of the request. */
   admit(): void;
-  reply(status: number, reason?: string, headers?: [HeaderId, string][]): void;
+  reply(status: number, reason?: string, headers?: HeaderList): void;
 }
 
 /** Who may register: an extension, a service, or a gateway on an accept-register trunk. */
 export interface RegisterAccount extends DigestAccount {
   /** The key of its bindings, made with {@link aorKey}. */
   readonly aor: string;
-  /** The user parts of To that it may register (plain, unescaped); `any` for a gateway, whose To says what it likes. */
-  readonly users: readonly string[] | 'any';
+  /** The user part of To that it may register (plain, unescaped); undefined for a gateway, whose To says what it likes. */
+  readonly user: string | undefined;
   /** Default: the registrar's `maxContactsPerAor`. */
-  readonly maxContacts?: number;
+  readonly maxContacts?: number | undefined;
   /** One binding; a later one from elsewhere replaces it. For gateways. */
   readonly newestOnly?: boolean;
 }

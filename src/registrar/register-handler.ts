@@ -1,7 +1,7 @@
 import { PeerError } from '../base/errors.ts';
-import type { DigestRefusal, DigestServer } from '../sip/auth/index.ts';
+import type { DigestRefusal, DigestRefused, DigestServer } from '../sip/auth/index.ts';
 import type { SipRequest } from '../sip/message/index.ts';
-import { aorParts } from './aor.ts';
+import { addressee, requestedHost } from './aor.ts';
 import type { AccountLookup, RegisterAccount, RegisterTransaction, RegistrarFlow } from './ports.ts';
 import { checkRequired, type RegisterAnswer, refuse } from './register-request.ts';
 import type { Registrar } from './registrar.ts';
@@ -21,7 +21,7 @@ export interface RegisterHandlerOptions<Flow extends RegistrarFlow> {
   readonly onRefused?: (refusal: RegisterRefused) => void;
 }
 
-/** A refusal, for logs and metrics. */
+/** A refusal, for logs and metrics. A challenge to who came without credentials is none. */
 export interface RegisterRefused {
   readonly status: number;
   readonly reason: string;
@@ -36,10 +36,6 @@ export interface RegisterRefused {
   readonly uri?: string;
   readonly sourceAddress: string;
 }
-
-type Authenticated =
-  | { readonly account: RegisterAccount }
-  | { readonly account?: undefined; readonly refusal: RegisterAnswer };
 
 export class RegisterHandler<Flow extends RegistrarFlow = RegistrarFlow> {
   readonly #options: RegisterHandlerOptions<Flow>;
@@ -67,7 +63,7 @@ export class RegisterHandler<Flow extends RegistrarFlow = RegistrarFlow> {
     const { request, flow } = transaction;
     const source = this.#options.sourceOf?.(request, flow) ?? flow.remoteAddress;
     const { registrar } = this.#options;
-    const to = aorParts(request.to().uri);
+    const to = addressee(request);
     const domain = to === undefined ? undefined : this.#domainOf(request, to.host);
     // §10.3 steps 1 and 5.
     if (to === undefined || domain === undefined)
@@ -76,12 +72,11 @@ export class RegisterHandler<Flow extends RegistrarFlow = RegistrarFlow> {
     const unsupported = checkRequired(request);
     if (unsupported !== undefined) return this.#refuse(source, domain, unsupported);
     // §10.3 step 3.
-    const authenticated = this.#authenticate(request, source, domain, to.user);
-    if (authenticated.account === undefined) return authenticated.refusal;
+    const account = this.#authenticate(request, source, domain, to.user);
+    if ('status' in account) return account;
     transaction.admit();
-    const { account } = authenticated;
     // §10.3 step 4.
-    if (account.users !== 'any' && !account.users.includes(to.user)) {
+    if (account.user !== undefined && account.user !== to.user) {
       return this.#refuse(source, domain, refuse(403, 'Not Your Address'));
     }
     const outcome = registrar.process(request, flow, account);
@@ -93,24 +88,22 @@ export class RegisterHandler<Flow extends RegistrarFlow = RegistrarFlow> {
     const { accounts, isOwnHost } = this.#options;
     const domain = accounts.domainOf(toHost);
     if (domain === undefined) return undefined;
-    const requested = aorParts(request.uri())?.host;
-    if (requested === undefined) return undefined;
-    return isOwnHost(requested) || accounts.domainOf(requested) === domain ? domain : undefined;
+    const requested = requestedHost(request);
+    if (requested === undefined || requested === toHost) return requested && domain;
+    return accounts.domainOf(requested) === domain || isOwnHost(requested) ? domain : undefined;
   }
 
-  #authenticate(request: SipRequest, source: string, domain: string, toUser: string): Authenticated {
+  /** Whose it is, or what is said to whoever it may be. */
+  #authenticate(request: SipRequest, source: string, domain: string, toUser: string): RegisterAccount | RegisterAnswer {
     const { accounts, digest } = this.#options;
     const trusted = accounts.trusted?.(domain, toUser, source);
-    if (trusted !== undefined) return { account: trusted };
+    if (trusted !== undefined) return trusted;
     const verdict = digest.verify(request, 'user', domain, source, (username) => accounts.find(domain, username));
-    if (verdict.outcome === 'accepted') return { account: verdict.account };
-    const { status, reasonPhrase, headers, reason, username, uri } = verdict;
-    const facts = {
-      digest: reason,
-      ...(username === undefined ? {} : { username }),
-      ...(uri === undefined ? {} : { uri }),
-    };
-    return { refusal: this.#refuse(source, domain, { status, reason: reasonPhrase, headers }, facts) };
+    if (verdict.outcome === 'accepted') return verdict.account;
+    const { status, reasonPhrase: reason, headers } = verdict;
+    const answer = { status, reason, headers };
+    // The first REGISTER of every phone comes without credentials; that is no refusal.
+    return verdict.reason === 'no-credentials' ? answer : this.#refuse(source, domain, answer, factsOf(verdict));
   }
 
   #refuse(
@@ -130,4 +123,12 @@ export class RegisterHandler<Flow extends RegistrarFlow = RegistrarFlow> {
     });
     return outcome;
   }
+}
+
+function factsOf({ reason, username, uri }: DigestRefused): Partial<RegisterRefused> {
+  return {
+    digest: reason,
+    ...(username === undefined ? {} : { username }),
+    ...(uri === undefined ? {} : { uri }),
+  };
 }

@@ -1,11 +1,13 @@
+import { added } from '../base/added.ts';
 import { PeerError } from '../base/errors.ts';
 import {
   addressValues,
-  formatUri,
   HeaderId,
+  type HeaderList,
   inBrackets,
   isSipUri,
   parseNameAddr,
+  readUriText,
   type SipRequest,
   type SipUri,
   viaValues,
@@ -43,12 +45,13 @@ export interface RegisterAsk {
 export interface RegisterAnswer {
   readonly status: number;
   readonly reason: string;
-  readonly headers: [HeaderId, string][];
+  readonly headers: HeaderList;
 }
 
 /** Extensions a REGISTER may require (RFC 3261 §8.2.2.3). */
 const EXTENSIONS = new Set(['path', 'outbound']);
 
+const NO_PATH: readonly string[] = [];
 const MAX_CONTACTS = 32;
 const MAX_PATH_VALUES = 10;
 const MAX_VALUE_LENGTH = 1024;
@@ -57,8 +60,9 @@ const MAX_INSTANCE_LENGTH = 256;
 const MAX_USER_AGENT_LENGTH = 128;
 
 /** RFC 3261 §10.3 step 2: the refusal owed to extensions we do not know. */
-export function checkRequired(request: SipRequest): RegisterAnswer | undefined {
-  const unknown = request.headers
+export function checkRequired({ headers }: SipRequest): RegisterAnswer | undefined {
+  if (!headers.has(HeaderId.Require)) return undefined;
+  const unknown = headers
     .listValues(HeaderId.Require)
     .filter((tag) => tag !== '' && !EXTENSIONS.has(tag.toLowerCase()));
   if (unknown.length === 0) return undefined;
@@ -79,7 +83,7 @@ export function isRefusal(value: object): value is RegisterAnswer {
   return 'status' in value;
 }
 
-export function refuse(status: number, reason: string, headers: [HeaderId, string][] = []): RegisterAnswer {
+export function refuse(status: number, reason: string, headers: HeaderList = []): RegisterAnswer {
   return { status, reason, headers };
 }
 
@@ -89,37 +93,29 @@ function read(request: SipRequest): RegisterAsk | RegisterAnswer {
   if (values.length > MAX_CONTACTS) return refuse(403, 'Too Many Contacts');
   const callId = request.callId();
   if (callId.length > MAX_CALL_ID_LENGTH) return refuse(400, 'Call-ID Too Long');
-  const path = headers.listValues(HeaderId.Path);
+  const path = headers.has(HeaderId.Path) ? headers.listValues(HeaderId.Path) : NO_PATH;
   if (path.length > MAX_PATH_VALUES || path.some((value) => value.length > MAX_VALUE_LENGTH))
     return refuse(400, 'Path Too Long');
   const pathUri = path[0] === undefined ? undefined : parseNameAddr(inBrackets(path[0])).uri;
   if (pathUri !== undefined && !isSipUri(pathUri)) return refuse(400, 'Bad Path');
-  const common = {
-    callId,
-    cseq: request.cseq().sequence,
-    path,
-    pathUri,
-    claimsSymmetry: request.topVia().rport,
-    userAgent: (headers.value(HeaderId.UserAgent) ?? '').slice(0, MAX_USER_AGENT_LENGTH),
-  };
-  if (values.length === 0) return { kind: 'query', contacts: [], ...common };
+  if (values.length === 0) return askOf(request, 'query', [], path, pathUri);
   const expires = readDelta(headers.value(HeaderId.Expires));
   if (values.includes('*')) {
     // §10.3 step 6: `*` stands alone and with an expiration of zero.
     const alone = values.length === 1 && expires === 0;
     return alone
-      ? { kind: 'clear', contacts: [], ...common }
+      ? askOf(request, 'clear', [], path, pathUri)
       : refuse(400, 'Contact * Needs Expires 0 And No Other Contact');
   }
   const flows = flowSupport(request, pathUri);
-  const contacts: AskedContact[] = [];
+  let contacts: readonly AskedContact[] = [];
   let unreadable: PeerError | undefined;
   for (const value of values) {
     try {
       const contact = readContact(value, expires, flows);
       if (contact === undefined) continue;
       if (isRefusal(contact)) return contact;
-      contacts.push(contact);
+      contacts = added(contacts, contact);
     } catch (error) {
       // DEVIATION from RFC 3261 §10.3: beside one that can be read it costs nothing; the answer lists what is bound.
       if (!(error instanceof PeerError)) throw error;
@@ -131,10 +127,31 @@ function read(request: SipRequest): RegisterAsk | RegisterAnswer {
     return refuse(400, 'Contact Is No SIP URI');
   }
   // RFC 5626 §6: a contact with reg-id registers alone.
-  const lasting = contacts.filter(({ expiresSeconds }) => expiresSeconds !== 0);
-  if (lasting.length > 1 && lasting.some(({ regId }) => regId !== undefined))
-    return refuse(400, 'One Contact Per Flow');
-  return { kind: 'update', contacts, ...common };
+  if (contacts.length > 1) {
+    const lasting = contacts.filter(({ expiresSeconds }) => expiresSeconds !== 0);
+    if (lasting.length > 1 && lasting.some(({ regId }) => regId !== undefined))
+      return refuse(400, 'One Contact Per Flow');
+  }
+  return askOf(request, 'update', contacts, path, pathUri);
+}
+
+function askOf(
+  request: SipRequest,
+  kind: RegisterAsk['kind'],
+  contacts: readonly AskedContact[],
+  path: readonly string[],
+  pathUri: SipUri | undefined,
+): RegisterAsk {
+  return {
+    kind,
+    contacts,
+    callId: request.callId(),
+    cseq: request.cseq().sequence,
+    path,
+    pathUri,
+    claimsSymmetry: request.topVia().rport,
+    userAgent: (request.headers.value(HeaderId.UserAgent) ?? '').slice(0, MAX_USER_AGENT_LENGTH),
+  };
 }
 
 type FlowSupport = 'none' | 'first-hop-lacks' | 'full';
@@ -149,10 +166,7 @@ function flowSupport(request: SipRequest, pathUri: SipUri | undefined): FlowSupp
 
 /** True when Supported or Require names an option tag. */
 export function supports(request: SipRequest, tag: string): boolean {
-  for (const id of [HeaderId.Supported, HeaderId.Require]) {
-    if (request.headers.listValues(id).some((value) => value.toLowerCase() === tag)) return true;
-  }
-  return false;
+  return request.headers.lists(HeaderId.Supported, tag) || request.headers.lists(HeaderId.Require, tag);
 }
 
 /** Undefined for a contact of another scheme, which is for people (RFC 3261 §10.2.1): no call goes there, and the answer does not list it. */
@@ -174,9 +188,10 @@ function readContact(
   if (regId !== undefined && flows === 'first-hop-lacks') return refuse(439, 'First Hop Lacks Outbound Support');
   // §10.3 step 7: the parameter, else the header field.
   const expiresSeconds = params.has('expires') ? readDelta(params.get('expires')) : expires;
-  const others = params.clone();
+  const others = params.has('expires') ? params.clone() : params;
   others.delete('expires');
-  return { uri, uriText: formatUri(uri), params: others.toString(), qThousandths, expiresSeconds, instance, regId };
+  const uriText = readUriText(value, 0, value.length);
+  return { uri, uriText, params: others.toString(), qThousandths, expiresSeconds, instance, regId };
 }
 
 /** Seconds; undefined when absent or malformed (RFC 3261 §20.10: then the default). More than 2**32 - 1 counts as that. */

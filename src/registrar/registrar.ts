@@ -3,7 +3,7 @@ import type { Scheduler } from '../base/scheduler.ts';
 import { ownCopy } from '../base/text.ts';
 import { HeaderId, inBrackets, isSipUri, parseUri, type SipRequest, type SipUri } from '../sip/message/index.ts';
 import { classifyAddress, plainAddress } from './addresses.ts';
-import { type Binding, isReachable, keptText, requestUriOf, stored } from './binding.ts';
+import { type Binding, isReachable, keptSource, keptTarget, keptText, requestUriOf, stored } from './binding.ts';
 import { BindingRestoration } from './binding-restoration.ts';
 import { BindingTable } from './binding-table.ts';
 import { BindingWriter } from './binding-writer.ts';
@@ -28,6 +28,7 @@ import {
   supports,
 } from './register-request.ts';
 import { ALL_CONTACTS, isSameContact, Removals, supersedes } from './removals.ts';
+import { SuccessHeaders } from './success-headers.ts';
 import { applyUpdate, clearAll, type ExpiryPolicy, type Update } from './update.ts';
 
 /**
@@ -49,7 +50,7 @@ export interface RegistrarOptions<Flow extends RegistrarFlow> extends Partial<Ex
   /** Whether a REGISTER over this flow may carry a Path that its phone knows nothing of: a proxy of the operator's own put it in. */
   readonly trustsPath?: (flow: Flow) => boolean;
   /** Where a phone is itself, for who looks at its binding; default: the other end of the flow. */
-  readonly sourceOf?: (request: SipRequest, flow: Flow) => From;
+  readonly sourceOf?: (request: SipRequest, flow: Flow) => Sender;
   /** Default: 10. */
   readonly maxContactsPerAor?: number;
   /** Over all; beyond it new bindings get 503. Default: 500,000. */
@@ -59,8 +60,10 @@ export interface RegistrarOptions<Flow extends RegistrarFlow> extends Partial<Ex
   readonly listener?: RegistrationListener<Flow>;
 }
 
+const NO_PATH: readonly string[] = [];
+
 /** Where a phone is itself. */
-type From = Pick<StoredBinding['source'], 'address' | 'port'>;
+type Sender = Pick<RegistrarFlow, 'remoteAddress' | 'remotePort'>;
 
 /** `elsewhere`: another node has said so already. */
 export type RemovalReason = 'unregistered' | 'replaced' | 'expired' | 'flow-closed' | 'removed' | 'elsewhere';
@@ -87,15 +90,13 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
   readonly #sourceOf: NonNullable<RegistrarOptions<Flow>['sourceOf']>;
   readonly #maxContactsPerAor: number;
   readonly #maxBindings: number;
-  readonly #flowTimerSeconds: number;
   readonly #listener: RegistrationListener<Flow> | undefined;
   readonly #table: BindingTable<Flow>;
   readonly #writer: BindingWriter;
   /** Undefined: no other node has what is bound here. */
   readonly #removals: Removals | undefined;
   readonly #restoration: BindingRestoration;
-  #dateSecond = -1;
-  #dateText = '';
+  readonly #success: SuccessHeaders;
 
   constructor(options: RegistrarOptions<Flow>) {
     this.#scheduler = options.scheduler;
@@ -104,8 +105,7 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
     this.#node = options.node ?? '';
     this.#isOwn = options.isOwn;
     this.#trustsPath = options.trustsPath ?? (() => false);
-    this.#sourceOf =
-      options.sourceOf ?? ((_request, { remoteAddress: address, remotePort: port }) => ({ address, port }));
+    this.#sourceOf = options.sourceOf ?? ((_request, flow) => flow);
     this.#policy = {
       defaultExpiresSeconds: options.defaultExpiresSeconds ?? 3600,
       minExpiresSeconds: options.minExpiresSeconds ?? 60,
@@ -114,7 +114,7 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
     this.#longestSeconds = this.#policy.maxExpiresSeconds;
     this.#maxContactsPerAor = options.maxContactsPerAor ?? 10;
     this.#maxBindings = options.maxBindings ?? 500_000;
-    this.#flowTimerSeconds = options.flowTimerSeconds ?? 120;
+    this.#success = new SuccessHeaders(this.#scheduler, options.flowTimerSeconds ?? 120);
     this.#listener = options.listener;
     this.#table = new BindingTable<Flow>(this.#scheduler, (binding) => this.#expired(binding));
     this.#removals = this.#store.isShared === true ? new Removals(this.#scheduler) : undefined;
@@ -144,7 +144,7 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
         this.#refuseContacts(ask, flow) ?? this.#commit(ask, flow, account, this.#sourceOf(request, flow));
       if (refusal !== undefined) return refusal;
     }
-    return { status: 200, reason: 'OK', headers: this.#successHeaders(account.aor, ask) };
+    return { status: 200, reason: 'OK', headers: this.#success.headers(this.#live(account.aor), ask) };
   }
 
   /**
@@ -315,10 +315,13 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
     return this.#writer.flush();
   }
 
-  #live(aor: string): Binding<Flow>[] {
+  #live(aor: string): readonly Binding<Flow>[] {
     this.#restoration.catchUp(aor);
     const nowMs = this.#scheduler.nowMs();
-    return this.#table.get(aor).filter((binding) => binding.expiresAtMs > nowMs);
+    const bindings = this.#table.get(aor);
+    for (const { expiresAtMs } of bindings)
+      if (expiresAtMs <= nowMs) return bindings.filter((binding) => binding.expiresAtMs > nowMs);
+    return bindings;
   }
 
   /** Refuses contacts that no request could or should ever be sent to. */
@@ -351,7 +354,7 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
   }
 
   /** §10.3 steps 6 and 7; undefined when done. */
-  #commit(ask: RegisterAsk, flow: Flow, account: RegisterAccount, from: From): RegisterAnswer | undefined {
+  #commit(ask: RegisterAsk, flow: Flow, account: RegisterAccount, from: Sender): RegisterAnswer | undefined {
     const current = this.#live(account.aor);
     const limits = {
       maxContacts: account.newestOnly === true ? 1 : (account.maxContacts ?? this.#maxContactsPerAor),
@@ -419,13 +422,12 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
     contact: AskedContact,
     expiresSeconds: number,
     flow: Flow,
-    { address, port }: From,
+    from: Sender,
     previous: Binding<Flow> | undefined,
   ): Binding<Flow> {
     const wallMs = this.#scheduler.wallMs();
     const lastsMs = expiresSeconds * 1000;
     const reach = reachOf(flow, ask.pathUri ?? contact.uri, ask.claimsSymmetry);
-    const { transport, listenerId } = flow;
     const isSameUri = contact.uriText === previous?.contactUri;
     return {
       aor: previous?.aor ?? aor,
@@ -435,12 +437,15 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
       qThousandths: contact.qThousandths,
       callId: keptText(ask.callId, previous?.callId),
       cseq: ask.cseq,
-      path: ask.path.map((value, index) => keptText(inBrackets(value), previous?.path[index])),
+      path:
+        ask.path.length === 0
+          ? NO_PATH
+          : ask.path.map((value, index) => keptText(inBrackets(value), previous?.path[index])),
       instance: contact.instance === undefined ? undefined : keptText(contact.instance, previous?.instance),
       regId: contact.regId,
       userAgent: keptText(ask.userAgent, previous?.userAgent),
-      source: { transport, address, port, listenerId },
-      target: reach.target,
+      source: keptSource(flow, from, previous?.source),
+      target: keptTarget(reach.target, previous?.target),
       flow: reach.usesFlow ? flow : undefined,
       flowKey: flow.key,
       registeredAtWallMs: previous?.registeredAtWallMs ?? wallMs,
@@ -467,34 +472,5 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
   #expired(binding: Binding<Flow>): void {
     this.#writer.changed(binding.aor);
     this.#listener?.onUnregistered(binding, 'expired');
-  }
-
-  /** §10.3 step 8. */
-  #successHeaders(aor: string, ask: RegisterAsk): [HeaderId, string][] {
-    const headers: [HeaderId, string][] = [];
-    const nowMs = this.#scheduler.nowMs();
-    for (const binding of this.#live(aor)) {
-      const seconds = Math.ceil((binding.expiresAtMs - nowMs) / 1000);
-      headers.push([HeaderId.Contact, `<${binding.contactUri}>${binding.contactParams};expires=${seconds}`]);
-    }
-    // RFC 3327 §5.3.
-    for (const value of ask.path) headers.push([HeaderId.Path, value]);
-    headers.push([HeaderId.Supported, 'path, outbound']);
-    // RFC 5626 §6: said only to who asked for a flow.
-    if (ask.contacts.some(({ regId }) => regId !== undefined)) {
-      headers.push([HeaderId.Require, 'outbound']);
-      if (ask.path.length === 0) headers.push([HeaderId.FlowTimer, String(this.#flowTimerSeconds)]);
-    }
-    headers.push([HeaderId.Date, this.#date()]);
-    return headers;
-  }
-  /** RFC 3261 §20.17; made once a second. */
-  #date(): string {
-    const second = Math.floor(this.#scheduler.wallMs() / 1000);
-    if (second !== this.#dateSecond) {
-      this.#dateSecond = second;
-      this.#dateText = new Date(second * 1000).toUTCString();
-    }
-    return this.#dateText;
   }
 }

@@ -1,3 +1,4 @@
+import { added } from '../base/added.ts';
 import { HeaderId, parseUri, sameUri } from '../sip/message/index.ts';
 import type { Binding } from './binding.ts';
 import type { AskedContact, RegisterAnswer, RegisterAsk } from './register-request.ts';
@@ -23,10 +24,16 @@ export interface Removal<B> {
   readonly reason: 'unregistered' | 'replaced';
 }
 
+/** A new binding, with the one it takes the place of. */
+export interface Made<B> {
+  readonly binding: B;
+  readonly previous: B | undefined;
+}
+
 export interface Update<B> {
   readonly next: readonly B[];
-  /** Made by this request, each with the binding it replaces. */
-  readonly added: readonly { readonly binding: B; readonly previous: B | undefined }[];
+  /** Made by this request. */
+  readonly added: readonly Made<B>[];
   readonly removed: readonly Removal<B>[];
 }
 
@@ -45,45 +52,67 @@ export function applyUpdate<B extends Binding>(
   limits: UpdateLimits,
   make: MakeBinding<B>,
 ): Update<B> | RegisterAnswer {
-  const granted = ask.contacts.map((contact) => grant(contact.expiresSeconds, policy));
-  if (granted.includes('too-brief')) {
+  if (ask.contacts.some(({ expiresSeconds }) => isTooBrief(expiresSeconds, policy))) {
     return refuse(423, 'Interval Too Brief', [[HeaderId.MinExpires, String(policy.minExpiresSeconds)]]);
   }
-  const next = new Set(current);
-  const added = new Map<B | AskedContact, { binding: B; previous: B | undefined }>();
-  const removed: Removal<B>[] = [];
-  for (const [index, contact] of ask.contacts.entries()) {
+  let next = current;
+  let made: readonly Made<B>[] = [];
+  let removed: readonly Removal<B>[] = [];
+  for (const contact of ask.contacts) {
     const previous = findBinding(current, contact);
     if (previous !== undefined && isOutOfOrder(previous, ask)) return outOfOrder();
-    const seconds = granted[index] as number;
-    if (previous !== undefined) next.delete(previous);
+    const seconds = grant(contact.expiresSeconds, policy);
+    if (previous !== undefined) next = without(next, previous);
     if (seconds === 0) {
-      if (previous !== undefined) removed.push({ binding: previous, reason: 'unregistered' });
+      if (previous !== undefined) removed = added(removed, { binding: previous, reason: 'unregistered' });
       continue;
     }
     // The same contact twice in one request: the later value counts.
-    const slot = previous ?? repeated(added, contact) ?? contact;
-    const earlier = added.get(slot);
-    if (earlier !== undefined) next.delete(earlier.binding);
+    const earlier = madeOf(made, contact, previous);
     const binding = make(contact, seconds, previous);
-    added.set(slot, { binding, previous });
-    next.add(binding);
+    const one = { binding, previous };
+    if (earlier !== undefined) next = without(next, earlier.binding);
+    made = earlier === undefined ? added(made, one) : made.map((each) => (each === earlier ? one : each));
+    next = added(next, binding);
   }
-  for (const binding of superseded(current, next, added.values(), ask, limits.newestOnly)) {
-    if (binding === 'out-of-order') return outOfOrder();
-    next.delete(binding);
-    removed.push({ binding, reason: 'replaced' });
+  for (const binding of current) {
+    if (made.length === 0 || !next.includes(binding)) continue;
+    // DEVIATION: the same instance with a new Call-ID has been restarted (RFC 3261 §10.2.4: a client keeps its Call-ID until it
+    // reboots); its old contact is dead, and would ring nowhere and fill the list.
+    if (!limits.newestOnly && !made.some((one) => isRestartOf(binding, one.binding))) continue;
+    if (limits.newestOnly && isOutOfOrder(binding, ask)) return outOfOrder();
+    next = without(next, binding);
+    removed = added(removed, { binding, reason: 'replaced' });
   }
   // A list that a lower limit made too long may still be refreshed, not extended.
-  if (next.size > limits.maxContacts && next.size > current.length) return refuse(403, 'Too Many Contacts');
-  return { next: [...next], added: [...added.values()], removed };
+  if (next.length > limits.maxContacts && next.length > current.length) return refuse(403, 'Too Many Contacts');
+  return { next, added: made, removed };
 }
 
-/** §10.3 step 7: the interval granted; 0 removes. Below the minimum, and below an hour, it is refused. */
-function grant(asked: number | undefined, policy: ExpiryPolicy): number | 'too-brief' {
-  const seconds = asked ?? policy.defaultExpiresSeconds;
-  if (seconds > 0 && seconds < 3600 && seconds < policy.minExpiresSeconds) return 'too-brief';
-  return Math.min(seconds, policy.maxExpiresSeconds);
+function madeOf<B extends Binding>(
+  made: readonly Made<B>[],
+  contact: AskedContact,
+  previous: B | undefined,
+): Made<B> | undefined {
+  for (const one of made)
+    if (previous === undefined ? one.binding.contactUri === contact.uriText : one.previous === previous) return one;
+  return undefined;
+}
+
+function without<B>(list: readonly B[], binding: B): readonly B[] {
+  return list.length === 1 && list[0] === binding ? NONE : list.filter((each) => each !== binding);
+}
+const NONE: readonly never[] = [];
+
+/** §10.3 step 7: below the minimum, and below an hour, it is refused. */
+function isTooBrief(asked: number | undefined, { defaultExpiresSeconds, minExpiresSeconds }: ExpiryPolicy): boolean {
+  const seconds = asked ?? defaultExpiresSeconds;
+  return seconds > 0 && seconds < 3600 && seconds < minExpiresSeconds;
+}
+
+/** The interval granted; 0 removes. */
+function grant(asked: number | undefined, policy: ExpiryPolicy): number {
+  return Math.min(asked ?? policy.defaultExpiresSeconds, policy.maxExpiresSeconds);
 }
 
 /** The binding that a contact is about: by instance and flow (RFC 5626 §6), else by URI comparison (RFC 3261 §19.1.4). */
@@ -97,33 +126,6 @@ function findBinding<B extends Binding>(current: readonly B[], contact: AskedCon
     if (binding.contactUri === contact.uriText || sameUri(parseUri(binding.contactUri), contact.uri)) return binding;
   }
   return undefined;
-}
-
-function repeated<B extends Binding>(
-  added: ReadonlyMap<B | AskedContact, { binding: B }>,
-  contact: AskedContact,
-): B | AskedContact | undefined {
-  for (const [slot, { binding }] of added) if (binding.contactUri === contact.uriText) return slot;
-  return undefined;
-}
-
-/** Bindings that the ones just made take the place of, although the request does not name them. */
-function* superseded<B extends Binding>(
-  current: readonly B[],
-  next: ReadonlySet<B>,
-  added: Iterable<{ binding: B }>,
-  ask: RegisterAsk,
-  newestOnly: boolean,
-): Generator<B | 'out-of-order'> {
-  const made = [...added].map(({ binding }) => binding);
-  if (made.length === 0) return;
-  for (const binding of current) {
-    if (!next.has(binding)) continue;
-    if (newestOnly) yield isOutOfOrder(binding, ask) ? 'out-of-order' : binding;
-    // DEVIATION: the same instance with a new Call-ID has been restarted (RFC 3261 §10.2.4: a client keeps its Call-ID until it
-    // reboots); its old contact is dead, and would ring nowhere and fill the list.
-    else if (made.some((fresh) => isRestartOf(binding, fresh))) yield binding;
-  }
 }
 
 function isRestartOf(old: Binding, fresh: Binding): boolean {

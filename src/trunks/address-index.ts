@@ -102,6 +102,7 @@ export class AddressIndex<T> {
 
   /** The accepted entries of the longest prefix that has any; none for what is no address. */
   find(address: string, accept: (entry: T) => boolean = ANY): T[] {
+    if (this.#networksOf.size === 0) return [];
     const words = parseAddress(address);
     return words === undefined ? [] : this.#family(words).find(words, accept);
   }
@@ -114,6 +115,7 @@ export class AddressIndex<T> {
 
   /** Whether any entry covers the address. */
   has(address: string): boolean {
+    if (this.#networksOf.size === 0) return false;
     const words = parseAddress(address);
     return words !== undefined && this.#family(words).has(words);
   }

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
-import { aorParts, splitAor } from '../../src/registrar/aor.ts';
+import { addressee, aorParts, requestedHost, splitAor } from '../../src/registrar/aor.ts';
 import { aorKey } from '../../src/registrar/index.ts';
 import { parseUri } from '../../src/sip/message/index.ts';
+import { register } from './kit.ts';
 
 test.each([
   ['sip:bob@Example.COM', 'bob', 'example.com'],
@@ -14,6 +15,8 @@ test.each([
   ['sip:bob%40example.org@example.com', 'bob@example.org', 'example.com'],
 ])('RFC 3261 §10.3 step 5: %s is %s at %s', (uri, user, host) => {
   expect(aorParts(parseUri(uri))).toEqual({ user, host });
+  const request = register({ to: uri, uri });
+  expect([addressee(request), requestedHost(request)]).toEqual([{ user, host }, host]);
 });
 
 test('the user is case-sensitive, the domain is not', () => {

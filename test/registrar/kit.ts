@@ -14,7 +14,7 @@ import {
 } from '../../src/registrar/index.ts';
 import { replaceAuthorization } from '../../src/sip/auth/digest-client.ts';
 import { DigestClient, DigestServer } from '../../src/sip/auth/index.ts';
-import { HeaderId, parseMessage, type SipRequest, SipResponse } from '../../src/sip/message/index.ts';
+import { HeaderId, type HeaderList, parseMessage, type SipRequest, SipResponse } from '../../src/sip/message/index.ts';
 import { VirtualScheduler } from '../kit/virtual-scheduler.ts';
 
 export const DOMAIN = 'acme.example.com';
@@ -73,7 +73,7 @@ export function register(fields: RegisterFields = {}): SipRequest {
   return parseMessage(`${lines.join('\r\n')}\r\n\r\n`) as SipRequest;
 }
 
-export const ACCOUNT: RegisterAccount = { aor: BOB, users: ['bob'], secret: { password: 'zanzibar' } };
+export const ACCOUNT: RegisterAccount = { aor: BOB, user: 'bob', secret: { password: 'zanzibar' } };
 
 /** Answer of a registrar, read like a message. */
 export interface Answer {
@@ -83,7 +83,7 @@ export interface Answer {
   readonly response: SipResponse;
 }
 
-export function answerOf(status: number, reason: string, headers: readonly [HeaderId, string][]): Answer {
+export function answerOf(status: number, reason: string, headers: HeaderList): Answer {
   const response = new SipResponse(status, reason);
   for (const [id, value] of headers) response.headers.add(id, value);
   return {

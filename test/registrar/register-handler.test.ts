@@ -4,11 +4,11 @@ import { ACCOUNT, BOB, DOMAIN, flowFrom, handlerWorld, phone, register } from '.
 
 describe('RFC 3665 §2: registration', () => {
   test('§2.1: a new registration is challenged, then accepted', () => {
-    const { send, signIn, uris } = handlerWorld();
+    const { send, signIn, uris, refused } = handlerWorld();
     const challenge = send(register({ contacts: ['<sip:bob@192.0.2.4>'] }));
     expect(challenge.status).toBe(401);
     expect(challenge.response.headers.fieldValues(HeaderId.WwwAuthenticate)).toHaveLength(1);
-    expect(uris()).toEqual([]);
+    expect([uris(), refused]).toEqual([[], []]);
     const answer = signIn({ contacts: ['<sip:bob@192.0.2.4>'] }, phone());
     expect([answer.status, answer.contacts]).toEqual([200, ['<sip:bob@192.0.2.4>;expires=3600']]);
   });
@@ -102,7 +102,7 @@ test('an account may be admitted by its address', () => {
 });
 
 test("behaviour 24: a gateway registers with any To at the trunk's label", () => {
-  const gateway = { aor: 'gw@label', users: 'any' as const, newestOnly: true, secret: { password: 'e1' } };
+  const gateway = { aor: 'gw@label', user: undefined, newestOnly: true, secret: { password: 'e1' } };
   const { signIn, uris } = handlerWorld({
     domainOf: (host) => (host === 'label' ? host : undefined),
     find: (domain, username) => (domain === 'label' && username === 'gw1' ? gateway : undefined),

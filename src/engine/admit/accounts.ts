@@ -1,25 +1,27 @@
 import type { Ha1 } from '../../provisioning/tenants/fields.ts';
-import { memberOf, type Party } from '../../provisioning/tenants/party.ts';
+import type { Party } from '../../provisioning/tenants/party.ts';
 import type { Extension, Service, Tenant } from '../../provisioning/tenants/schema.ts';
 import type { Trunk, TrunkCredentials } from '../../provisioning/trunk-settings/schema.ts';
 import { whatsappCalls } from '../../provisioning/trunk-settings/whatsapp.ts';
+import { aorKey, type RegisterAccount } from '../../registrar/index.ts';
 import type { DigestAccount, DigestAlgorithm, DigestSecret } from '../../sip/auth/index.ts';
 import type { Served } from '../served.ts';
 
 /** Somebody who can sign in: a phone's extension, an application server's service, or a gateway's accept-register trunk. */
 export type Account =
-  | (DigestAccount & Party & { readonly tenant: Tenant })
+  | (RegisterAccount & Party & { readonly tenant: Tenant })
   | (DigestAccount & { readonly kind: 'trunk'; readonly trunk: Trunk });
 
 type SignIn = { readonly password?: string | undefined; readonly ha1?: Ha1 | undefined };
 
 /**
  * Digest accounts by realm and user name. A secret object is made once per provisioned object, since the digest server keeps what it
- * computed by the secret's identity.
+ * computed by the secret's identity; so is the account of an extension or service, which each REGISTER asks for.
  */
 export class Accounts {
   readonly #served: Pick<Served, 'directory'>;
-  readonly #secrets = new WeakMap<Extension | Service | TrunkCredentials, DigestSecret>();
+  readonly #secrets = new WeakMap<TrunkCredentials, DigestSecret>();
+  readonly #endpoints = new WeakMap<Extension | Service, Account & { readonly tenant: Tenant }>();
 
   constructor(served: Pick<Served, 'directory'>) {
     this.#served = served;
@@ -27,11 +29,29 @@ export class Accounts {
 
   /** An extension or service of a tenant; undefined when there is none, it is disabled, or nobody can sign in as it. */
   endpoint(tenant: Tenant, username: string): Account | undefined {
-    const party = this.#served.directory.party(tenant.name, username);
-    if (party === undefined) return undefined;
-    const member = memberOf(party);
-    const secret = member.enabled ? this.#secretOf(member, member) : undefined;
-    return secret === undefined ? undefined : { ...party, tenant, secret };
+    const { directory } = this.#served;
+    const extension = directory.extension(tenant.name, username);
+    const member = extension ?? directory.service(tenant.name, username);
+    if (member === undefined) return undefined;
+    const known = this.#endpoints.get(member);
+    if (known?.tenant === tenant) return known;
+    const secret = member.enabled ? (known?.secret ?? secretOf(member)) : undefined;
+    if (secret === undefined) return undefined;
+    const aor = aorKey(username, tenant.domain);
+    const account =
+      extension === undefined
+        ? { kind: 'service' as const, service: member as Service, tenant, secret, aor, user: username }
+        : {
+            kind: 'extension' as const,
+            extension,
+            tenant,
+            secret,
+            aor,
+            user: username,
+            maxContacts: extension.maxContacts,
+          };
+    this.#endpoints.set(member, account);
+    return account;
   }
 
   /** The accept-register trunk that a gateway signs in to by host label and authentication name. */
@@ -40,7 +60,7 @@ export class Accounts {
     for (const trunk of this.#served.directory.trunksByHost(label)) {
       if (trunk.type !== 'accept-register' || !trunk.enabled || trunk.credentials?.authName !== authName) continue;
       const { credentials } = trunk;
-      const secret = this.#secretOf(credentials, { password: credentials.password });
+      const secret = this.#secretOf(credentials, credentials.password);
       if (secret !== undefined) return { kind: 'trunk', trunk, secret };
     }
     return undefined;
@@ -62,7 +82,7 @@ export class Accounts {
       const { credentials } = trunk;
       if (!trunk.enabled || credentials === undefined || credentials.authName !== `+${digits}`) continue;
       // The digest is made with the name as it is spelled.
-      const secret = this.#secretOf(credentials, credentials);
+      const secret = this.#secretOf(credentials, credentials.password);
       if (secret !== undefined) return { kind: 'trunk', trunk, secret };
     }
     return undefined;
@@ -78,16 +98,19 @@ export class Accounts {
     return this.#served.directory.trunksByHost(host.toLowerCase()).some((trunk) => trunk.type === 'accept-register');
   }
 
-  #secretOf(owner: Extension | Service | TrunkCredentials, signIn: SignIn): DigestSecret | undefined {
+  #secretOf(owner: TrunkCredentials, password: string | undefined): DigestSecret | undefined {
     let secret = this.#secrets.get(owner);
     if (secret === undefined) {
-      if (signIn.ha1 !== undefined) secret = { ha1: byAlgorithm(signIn.ha1) };
-      else if (signIn.password !== undefined && signIn.password !== '') secret = { password: signIn.password };
-      else return undefined;
-      this.#secrets.set(owner, secret);
+      secret = secretOf({ password });
+      if (secret !== undefined) this.#secrets.set(owner, secret);
     }
     return secret;
   }
+}
+
+function secretOf({ password, ha1 }: SignIn): DigestSecret | undefined {
+  if (ha1 !== undefined) return { ha1: byAlgorithm(ha1) };
+  return password !== undefined && password !== '' ? { password } : undefined;
 }
 
 function byAlgorithm(hashes: Ha1): Partial<Record<DigestAlgorithm, string>> {

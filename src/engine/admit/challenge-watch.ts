@@ -20,9 +20,17 @@ export interface ChallengeWatchOptions {
   readonly isAccount: (realm: string, user: string | undefined) => boolean;
 }
 
+/** What there is to tell of a phone that may stop there, as it came: nearly none does. */
 interface Waiting {
   readonly sinceMs: number;
-  readonly facts: Readonly<Record<string, unknown>>;
+  readonly method: string;
+  readonly realm: string;
+  readonly user: string | undefined;
+  readonly source: string;
+  readonly userAgent: string | undefined;
+  readonly algorithms: DigestPolicy['algorithms'];
+  /** It came with credentials for another realm. */
+  readonly hasOthers: boolean;
 }
 
 const MAX_ENTRIES = 1000;
@@ -42,7 +50,12 @@ export class ChallengeWatch {
     const key = keyOf(realm, user, source);
     if (this.#waiting.has(key) || this.#told.has(key) || !this.#options.isAccount(realm, user)) return;
     const { scheduler } = this.#options;
-    this.#waiting.set(key, { sinceMs: scheduler.nowMs(), facts: factsOf(request, realm, user, source, policy) });
+    const { headers, method } = request;
+    const hasOthers = headers.has(HeaderId.Authorization) || headers.has(HeaderId.ProxyAuthorization);
+    const userAgent = headers.value(HeaderId.UserAgent);
+    const { algorithms } = policy;
+    const sinceMs = scheduler.nowMs();
+    this.#waiting.set(key, { sinceMs, method, realm, user, source, userAgent, algorithms, hasOthers });
     if (!this.#armed) this.#arm(this.#options.patienceMs);
   }
 
@@ -56,15 +69,15 @@ export class ChallengeWatch {
   onTimer(): void {
     const { scheduler, log, patienceMs } = this.#options;
     this.#armed = false;
-    for (const [key, { sinceMs, facts }] of this.#waiting) {
-      const leftMs = sinceMs + patienceMs - scheduler.nowMs();
+    for (const [key, waiting] of this.#waiting) {
+      const leftMs = waiting.sinceMs + patienceMs - scheduler.nowMs();
       if (leftMs > 0) {
         this.#arm(leftMs);
         return;
       }
       this.#waiting.delete(key);
       this.#told.set(key, true);
-      log.warn('challenge-unanswered', facts);
+      log.warn('challenge-unanswered', factsOf(waiting));
     }
   }
 
@@ -78,24 +91,10 @@ function keyOf(realm: string, user: string | undefined, source: string): string 
   return `${user ?? ''}@${realm} ${source}`;
 }
 
-function factsOf(
-  request: SipRequest,
-  realm: string,
-  user: string | undefined,
-  source: string,
-  { algorithms }: DigestPolicy,
-): Readonly<Record<string, unknown>> {
-  const { headers, method } = request;
-  const hasOthers = headers.has(HeaderId.Authorization) || headers.has(HeaderId.ProxyAuthorization);
-  return {
-    method,
-    realm,
-    user,
-    source,
-    userAgent: headers.value(HeaderId.UserAgent),
-    algorithms: algorithms.join(', '),
-    hint: hintOf(realm, user, algorithms, hasOthers),
-  };
+function factsOf(waiting: Waiting): Readonly<Record<string, unknown>> {
+  const { method, realm, user, source, userAgent, algorithms, hasOthers } = waiting;
+  const hint = hintOf(realm, user, algorithms, hasOthers);
+  return { method, realm, user, source, userAgent, algorithms: algorithms.join(', '), hint };
 }
 
 function hintOf(

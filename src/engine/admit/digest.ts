@@ -113,14 +113,11 @@ function gatewayPolicy(
 function narrowed(
   ofNode: DigestPolicy,
   hashes: Ha1 | undefined,
-  ...settings: readonly (DigestPolicySettings | undefined)[]
+  first: DigestPolicySettings | undefined,
+  second?: DigestPolicySettings,
 ): DigestPolicy {
-  let algorithms: readonly DigestAlgorithm[] | undefined;
-  let legacy: boolean | undefined;
-  for (const setting of settings) {
-    algorithms ??= setting?.algorithms;
-    legacy ??= setting?.legacy;
-  }
+  const algorithms = first?.algorithms ?? second?.algorithms;
+  const legacy = first?.legacy ?? second?.legacy;
   const wanted = algorithms ?? ofNode.algorithms;
   const possible = hashes === undefined ? wanted : within(wanted, hashes);
   if (possible === ofNode.algorithms && legacy !== true) return ofNode;

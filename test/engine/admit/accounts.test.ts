@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { Accounts } from '../../../src/engine/admit/accounts.ts';
+import { Directory } from '../../../src/provisioning/directory/directory.ts';
 import { PASSWORD, provisioningOf } from '../world.ts';
 
 function accountsOf(extensions: Record<string, unknown>[], services: Record<string, unknown>[] = []) {
@@ -37,6 +38,26 @@ describe('who can sign in', () => {
     const { find } = accountsOf([{ number: '101', password: PASSWORD }]);
     expect(find('101')?.secret).toBe(find('101')?.secret);
   });
+});
+
+test('an account is one object as long as its owner and its tenant are provisioned as they are', () => {
+  const directory = provisioningOf({ acme: { extensions: [{ number: '101', password: PASSWORD }] as never } });
+  const served = { directory };
+  const accounts = new Accounts(served);
+  const find = () => {
+    const tenant = served.directory.tenantByName('acme');
+    if (tenant === undefined) throw new Error('no tenant');
+    return { tenant, account: accounts.endpoint(tenant, '101') };
+  };
+  const first = find();
+  expect(first.account).toMatchObject({ aor: `101@${first.tenant.domain}`, user: '101' });
+  expect(find().account).toBe(first.account);
+  const { provisioning } = directory;
+  const tenants = provisioning.tenants.map((tenant) => ({ ...tenant, domain: 'other.example.com' }));
+  served.directory = new Directory({ ...provisioning, tenants });
+  const second = find();
+  expect(second.account).toMatchObject({ aor: '101@other.example.com', tenant: second.tenant });
+  expect(second.account?.secret).toBe(first.account?.secret);
 });
 
 describe('gateways', () => {
