@@ -106,6 +106,8 @@ describe.skipIf(peersSkipped)('the pages of what is provisioned', () => {
 
   test('many are changed or deleted at once, with what came of it for each; a spreadsheet is looked at line by line before it is imported', async () => {
     const { page, faults } = await world.signedIn({ id: 'kim', role: 'tenant-admin', tenant: 'acme' });
+    // It names 101.
+    await world.engine.api('/api/v1/tenants/acme/groups', { name: 'front', members: ['101'] });
     await page.goto(`${world.url}/console/extensions`);
     await page.getByRole('link', { name: '102' }).waitFor();
     await page.getByLabel('Pick 102').check();
