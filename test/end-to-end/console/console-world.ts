@@ -163,18 +163,18 @@ function watchRequests(context: BrowserContext): void {
   context.on('requestfailed', heard);
 }
 
-/** Frames that a page may need to draw what it has read, and to ask for what that makes it read. */
-const QUIET_FRAMES = 4;
+/** What a page may need to draw what it has read, and to ask for what that makes it read. A page behind another one draws no frames to wait for. */
+const QUIET_LOOKS = 4;
+const LOOK_MS = 50;
 
 /** Waits until the page has read all that it asks for: what is not there then does not come by itself. */
 export async function settled(page: Page): Promise<void> {
   await expect.poll(() => page.locator('h1, .gate').count(), PATIENT).toBeGreaterThan(0);
   let quiet = 0;
   const look = async () => {
-    await page.evaluate('new Promise((done) => requestAnimationFrame(() => setTimeout(done)))');
     const busy = await page.locator('[aria-busy="true"], .skeleton').count();
     quiet = busy === 0 && (readings.get(page)?.open.size ?? 0) === 0 ? quiet + 1 : 0;
     return quiet;
   };
-  await expect.poll(look, { ...PATIENT, interval: 1 }).toBeGreaterThanOrEqual(QUIET_FRAMES);
+  await expect.poll(look, { ...PATIENT, interval: LOOK_MS }).toBeGreaterThanOrEqual(QUIET_LOOKS);
 }
