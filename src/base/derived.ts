@@ -1,6 +1,9 @@
 /**
- * What `make` works out of a value that never changes: worked out when it is first asked for, kept for as long as the value lives.
- * `make` must depend on nothing but its argument.
+ * What `make` works out of a value that never changes: worked out when it is first asked for, kept for as long as the value lives;
+ * nothing is taken out before. `make` must depend on nothing but its argument.
+ *
+ * For module level alone (`test/checks/derived.test.ts`): one that is made within a function is another each time. All of them would be kept
+ * with the value, and with each what its `make` refers to.
  */
 export function derived<Value extends object, Result>(make: (value: Value) => Result): (value: Value) => Result {
   return (value) => {

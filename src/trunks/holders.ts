@@ -16,29 +16,41 @@ export interface HolderLimits {
 const NONE: HolderLimits = {};
 
 export const tenantKey = derived((tenant: Tenant) => `tenant ${tenant.name}`);
-const extensionKeys = derived((tenant: Tenant) =>
-  derived((extension: Extension) => `extension ${tenant.name}/${extension.number}`),
-);
 
-export function extensionKey(tenant: Tenant, extension: Extension): string {
-  return extensionKeys(tenant)(extension);
+/** By extension, of those that have called: what is kept with an extension must not hold the tenant, of which there is another after each change. */
+const extensionKeys = derived((_tenant: Tenant) => new Map<string, string>());
+
+export function extensionKey(tenant: Tenant, { number }: Extension): string {
+  const keys = extensionKeys(tenant);
+  let key = keys.get(number);
+  if (key === undefined) {
+    key = `extension ${tenant.name}/${number}`;
+    keys.set(number, key);
+  }
+  return key;
 }
 
 export const trunkHolder = derived((trunk: Trunk): CapacityHolder => ({ key: `trunk ${trunk.id}`, ...trunk.limits }));
 
-const sharesOf = derived((trunk: Trunk) =>
-  derived(({ tenant, concurrentCalls }: Trunk['assignments'][number]): readonly CapacityHolder[] => {
-    const holder = trunkHolder(trunk);
-    return concurrentCalls === undefined
-      ? [holder]
-      : [holder, { key: `trunk ${trunk.id} tenant ${tenant}`, concurrentCalls }];
-  }),
+const withoutShare = derived((trunk: Trunk): readonly CapacityHolder[] => [trunkHolder(trunk)]);
+
+/** By tenant, of those that have called over it and have a limit of their own there. */
+const withShares = derived(
+  (_trunk: Trunk) => new Map<string, readonly [trunk: CapacityHolder, share: CapacityHolder]>(),
 );
 
 /** The trunk's own places, and those of the tenant's share of it. */
 export function trunkHolders(trunk: Trunk, { name }: Tenant, directory: Directory): readonly CapacityHolder[] {
-  const assignment = directory.assignment(trunk.id, name);
-  return assignment === undefined ? [trunkHolder(trunk)] : sharesOf(trunk)(assignment);
+  const concurrentCalls = directory.assignment(trunk.id, name)?.concurrentCalls;
+  if (concurrentCalls === undefined) return withoutShare(trunk);
+  const shares = withShares(trunk);
+  let holders = shares.get(name);
+  // The directory may be of another time than the trunk.
+  if (holders?.[1].concurrentCalls !== concurrentCalls) {
+    holders = [trunkHolder(trunk), { key: `trunk ${trunk.id} tenant ${name}`, concurrentCalls }];
+    shares.set(name, holders);
+  }
+  return holders;
 }
 
 /** The same and the tenant's own, for an inbound call. */

@@ -1,6 +1,14 @@
 import { expect, test } from 'vitest';
 import { Directory } from '../../src/provisioning/directory/directory.ts';
-import { extensionKey, holderKeys, inboundHolders, limitsOf, tenantKey } from '../../src/trunks/holders.ts';
+import {
+  extensionKey,
+  holderKeys,
+  inboundHolders,
+  limitsOf,
+  tenantKey,
+  trunkHolders,
+} from '../../src/trunks/holders.ts';
+import { isCollected } from '../kit/collected.ts';
 import { provision } from './kit.ts';
 
 const directory = new Directory(
@@ -50,4 +58,30 @@ test('what is set for a holder is found by the key under which it is counted, in
   ]);
   const empty = new Directory(provision({}));
   expect(keys.map((key) => limitsOf(key, empty))).toEqual([{}, {}, {}, {}]);
+});
+
+/** A tenant and a trunk that are replaced once they were counted; what is in them stays. */
+function countedOnce(name: string): WeakRef<object>[] {
+  if (tenant === undefined || trunk === undefined || extension === undefined) throw new Error('not provisioned');
+  const [ofTenant, ofTrunk] = [{ ...tenant }, { ...trunk, name }];
+  extensionKey(ofTenant, extension);
+  inboundHolders(ofTrunk, ofTenant, directory);
+  return [new WeakRef(ofTenant), new WeakRef(ofTrunk)];
+}
+
+test('what a change leaves as it was holds no tenant and no trunk of before the change', async () => {
+  const replaced = ['a', 'b', 'c'].flatMap(countedOnce);
+  for (const snapshot of replaced) expect(await isCollected(snapshot)).toBe(true);
+});
+
+test("the tenant's share of a trunk is as large as the directory that is asked says", () => {
+  if (tenant === undefined || trunk === undefined) throw new Error('not provisioned');
+  const sharesOf = (concurrentCalls: number | undefined) => {
+    const assignments = trunk.assignments.map((assignment) => ({ ...assignment, concurrentCalls }));
+    const { provisioning } = directory;
+    const trunks = provisioning.trunks.map((settings) => ({ ...settings, tenants: assignments }));
+    const later = new Directory({ ...provisioning, trunks });
+    return trunkHolders(trunk, tenant, later).map((holder) => holder.concurrentCalls);
+  };
+  expect([4, 2, undefined, 4].map(sharesOf)).toEqual([[30, 4], [30, 2], [30], [30, 4]]);
 });
