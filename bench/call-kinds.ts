@@ -4,15 +4,15 @@
  *
  *   node bench/call-kinds.ts [--calls 2000] [--rounds 7] [--warm-up 6000] [--trunks 10000] [--dids 1000000]
  *
- * A call with digest is set beside what it is made of: a plain call, and an INVITE that is challenged and given up. A call among many trunks
- * is set beside a plain one.
+ * A call with digest is set beside what it is made of: a plain call, an INVITE that is challenged and given up, as it costs among calls, and
+ * credentials that are verified, as they cost in a call whose phone uses its nonce again. A call among many trunks is set beside a plain one.
  */
 import { parseArgs } from 'node:util';
 import { tuneV8 } from '../src/node/v8-tuning.ts';
 import { CallMachine } from './kit/call-machine.ts';
 import { scaleProvisioning } from './kit/scale-state.ts';
 import { formatSpread, spread } from './kit/statistics.ts';
-import { benchProvisioning, digestProvisioning } from './peers/provisioning.ts';
+import { benchProvisioning, CHALLENGED, challengedProvisioning, digestProvisioning } from './peers/provisioning.ts';
 
 const { values: options } = parseArgs({
   options: {
@@ -34,8 +34,9 @@ const plain = benchProvisioning(CARRIER_PORT);
 const { tenants, trunks } = scaleProvisioning(scale, CARRIER_PORT + 1);
 const machines = {
   plain: new CallMachine(plain),
-  challenged: new CallMachine(digestProvisioning(CARRIER_PORT)),
-  'with digest': new CallMachine(digestProvisioning(CARRIER_PORT), { password: PASSWORD }),
+  'and challenged': new CallMachine(challengedProvisioning(CARRIER_PORT), { beside: CHALLENGED }),
+  'nonce kept': new CallMachine(digestProvisioning(CARRIER_PORT), { answer: { password: PASSWORD, keepsNonce: true } }),
+  'with digest': new CallMachine(digestProvisioning(CARRIER_PORT), { answer: { password: PASSWORD } }),
   'among many': new CallMachine({
     tenants: [...plain.tenants, ...tenants],
     trunks: [...plain.trunks, ...trunks],
@@ -43,7 +44,7 @@ const machines = {
 };
 type Name = keyof typeof machines;
 const each = Object.entries(machines) as [Name, CallMachine][];
-const us: Record<Name, number[]> = { plain: [], challenged: [], 'with digest': [], 'among many': [] };
+const us = Object.fromEntries(each.map(([name]) => [name, []])) as unknown as Record<Name, number[]>;
 for (const [, machine] of each) {
   await machine.start();
   await machine.placeCalls(Number(options['warm-up']), RATE);
@@ -56,7 +57,7 @@ for (let round = 0; round < Number(options.rounds); round++) {
   }
 }
 for (const [name, { phone }] of each) {
-  const isRight = name === 'challenged' ? phone.challenged > 0 && phone.completed === 0 : phone.challenged === 0;
+  const isRight = phone.challenged === (name === 'and challenged' ? phone.completed : 0);
   if (phone.failed > 0 || !isRight) throw new Error(`${name}: ${phone.failed} failed, ${phone.challenged} challenged`);
 }
 const beside = (of: Name, base: (round: number) => number) =>
@@ -65,7 +66,7 @@ const at = (name: Name, round: number) => us[name][round] ?? Number.NaN;
 console.log(`trunk calls in the engine, ${options.rounds} rounds of ${calls} in turn: median (least–most)`);
 for (const [name] of each) console.log(`  ${name.padEnd(12)} ${formatSpread(spread(us[name]), 1)} µs`);
 console.log(
-  `  with digest: × a plain call and a challenged INVITE ${beside('with digest', (round) => at('plain', round) + at('challenged', round))}`,
+  `  with digest: × a plain call, a challenged INVITE and a verification ${beside('with digest', (round) => at('and challenged', round) + at('nonce kept', round) - at('plain', round))}`,
 );
 console.log(
   `  ${scale.trunks} trunks, ${scale.dids} DIDs: × a plain call ${beside('among many', (round) => at('plain', round))}`,

@@ -95,7 +95,7 @@ const LONG: readonly Run[] = [
     script: 'call-kinds.ts',
     args: [],
     goals: [
-      { what: 'a call with digest', unit: '× its parts', atMost: 1.1, pattern: /challenged INVITE ([\d.]+)/ },
+      { what: 'a call with digest', unit: '× its parts', atMost: 1.1, pattern: /and a verification ([\d.]+)/ },
       {
         what: '10,000 trunks, 1,000,000 DIDs',
         unit: '× a plain call',

@@ -1,7 +1,7 @@
 import type { CallStore } from '../../src/call/index.ts';
 import { SignatureThread } from '../../src/stir/index.ts';
 import { benchProvisioning } from '../peers/provisioning.ts';
-import { Carrier, Phone } from './call-peers.ts';
+import { Carrier, Phone, type PhonePassword } from './call-peers.ts';
 import { MemoryEngine } from './memory-engine.ts';
 
 export interface CallMachineOptions {
@@ -9,7 +9,9 @@ export interface CallMachineOptions {
   readonly signsApart?: boolean;
   readonly callStore?: CallStore;
   /** The phone's answer to a challenge; default: it gives up. */
-  readonly password?: string;
+  readonly answer?: PhonePassword;
+  /** An extension from which the phone places another call beside each. */
+  readonly beside?: string;
 }
 
 /** A phone and a carrier in the engine's process place calls. */
@@ -17,10 +19,11 @@ export class CallMachine extends MemoryEngine {
   readonly phone: Phone;
   readonly carrier: Carrier;
   readonly #signatures: SignatureThread | undefined;
+  readonly #beside: string | undefined;
 
   constructor(
     provisioning: object = benchProvisioning(5070),
-    { signsApart = false, callStore, password }: CallMachineOptions = {},
+    { signsApart = false, callStore, answer, beside }: CallMachineOptions = {},
   ) {
     let signatures: SignatureThread | undefined;
     super(provisioning, (shared) => {
@@ -28,7 +31,8 @@ export class CallMachine extends MemoryEngine {
       return { callStore, ...(signatures !== undefined && { signatures }) };
     });
     this.#signatures = signatures;
-    this.phone = new Phone(this.transport, password);
+    this.#beside = beside;
+    this.phone = new Phone(this.transport, answer);
     this.carrier = new Carrier(this.transport);
     this.add(this.phone);
     this.add(this.carrier);
@@ -60,6 +64,9 @@ export class CallMachine extends MemoryEngine {
   }
 
   #place(count: number, callsPerSecond: number, holdMs: number): Promise<void> {
-    return this.evenly(count, callsPerSecond, () => this.phone.call(this.nowMs + holdMs));
+    return this.evenly(count, callsPerSecond, () => {
+      this.phone.call(this.nowMs + holdMs);
+      if (this.#beside !== undefined) this.phone.call(this.nowMs + holdMs, this.#beside);
+    });
   }
 }

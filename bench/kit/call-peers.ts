@@ -31,6 +31,7 @@ function contactUri(text: string): string {
 
 interface PhoneCall {
   readonly number: number;
+  readonly user: string;
   readonly hangUpAtMs: number;
   /** Of its last INVITE. */
   sequence: number;
@@ -41,8 +42,15 @@ interface PhoneCall {
 
 const CALLED = '<sip:+493012345678@pbx.example.com;user=phone>';
 const REQUEST_URI = 'sip:+493012345678@127.0.0.1:5060;user=phone';
+/** The extension that is admitted by its address. */
 const USER = '4989100200';
 const REALM = 'pbx.example.com';
+
+export interface PhonePassword {
+  readonly password: string;
+  /** The nonce of its last challenge is used again, counted (RFC 7616 §3.4), in place of an INVITE without credentials. */
+  readonly keepsNonce?: boolean;
+}
 
 /** The phone of `sipp/phone.xml`: INVITE, ACK, BYE, by pasting strings. With a password it answers a challenge, else a challenge ends the call. */
 export class Phone {
@@ -53,33 +61,38 @@ export class Phone {
   challenged = 0;
   readonly #transport: MemoryTransport;
   readonly #password: string | undefined;
+  readonly #keepsNonce: boolean;
   readonly #calls = new Map<string, PhoneCall>();
   #placed = 0;
+  #nonce = '';
+  #uses = 0;
 
-  constructor(transport: MemoryTransport, password?: string) {
+  constructor(transport: MemoryTransport, { password, keepsNonce = false }: Partial<PhonePassword> = {}) {
     this.#transport = transport;
     this.#password = password;
+    this.#keepsNonce = keepsNonce;
   }
 
   get inProgress(): number {
     return this.#calls.size;
   }
 
-  call(hangUpAtMs: number): void {
+  /** @param user an extension; default: the one that is admitted by its address, where there is one */
+  call(hangUpAtMs: number, user = USER): void {
     const number = ++this.#placed;
-    const call = { number, hangUpAtMs, sequence: 1, to: CALLED, target: '', byeSent: false };
+    const call = { number, user, hangUpAtMs, sequence: 1, to: CALLED, target: '', byeSent: false };
     this.#calls.set(`${number}@127.0.0.1`, call);
-    this.#invite(call, '');
+    this.#invite(call, this.#keepsNonce && this.#nonce !== '' ? this.#credentials(user) : '');
   }
 
-  #invite({ number, sequence, to }: PhoneCall, credentials: string): void {
+  #invite(call: PhoneCall, credentials: string): void {
     this.#post(
+      call,
       'INVITE',
       REQUEST_URI,
-      number,
-      to,
-      `${credentials}Contact: <sip:${USER}@${HOST}:${this.port};transport=UDP>\r\nAllow: INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, REFER, NOTIFY, PRACK\r\nSupported: replaces, 100rel, timer, outbound\r\nUser-Agent: LabPhone/1.0 (SIPp)\r\nAccept: application/sdp, application/dtmf-relay\r\nContent-Type: application/sdp\r\nContent-Length: ${SDP.length}\r\n\r\n${SDP}`,
-      sequence,
+      call.to,
+      `${credentials}Contact: <sip:${call.user}@${HOST}:${this.port};transport=UDP>\r\nAllow: INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, REFER, NOTIFY, PRACK\r\nSupported: replaces, 100rel, timer, outbound\r\nUser-Agent: LabPhone/1.0 (SIPp)\r\nAccept: application/sdp, application/dtmf-relay\r\nContent-Type: application/sdp\r\nContent-Length: ${SDP.length}\r\n\r\n${SDP}`,
+      call.sequence,
     );
   }
 
@@ -100,20 +113,32 @@ export class Phone {
     // A slice would keep the message, and count for the call that is held.
     call.to = ownCopy(field(text, 'To'));
     call.target = ownCopy(contactUri(text));
-    this.#post('ACK', call.target, call.number, call.to, NO_BODY, call.sequence);
+    this.#post(call, 'ACK', call.target, call.to, NO_BODY, call.sequence);
   }
 
   #refused(call: PhoneCall, text: string, status: number): void {
     const { number, sequence } = call;
-    this.#post('ACK', REQUEST_URI, number, field(text, 'To'), NO_BODY, sequence, 'INVITE');
+    this.#post(call, 'ACK', REQUEST_URI, field(text, 'To'), NO_BODY, sequence, 'INVITE');
     if (status === 407 && this.#password !== undefined && sequence === 1) {
       call.sequence = 2;
-      this.#invite(call, credentials(text, this.#password));
+      const [, nonce = ''] = /nonce="([^"]*)"/.exec(text) ?? [];
+      this.#nonce = nonce;
+      this.#uses = 0;
+      this.#invite(call, this.#credentials(call.user));
       return;
     }
     if (status === 407 && this.#password === undefined) this.challenged++;
     else this.failed++;
     this.#calls.delete(`${number}@127.0.0.1`);
+  }
+
+  /** For the latest challenge of a 407, with MD5. */
+  #credentials(user: string): string {
+    const nonce = this.#nonce;
+    const count = (++this.#uses).toString(16).padStart(8, '0');
+    const counted = `${nonce}:${count}:6b8b4567:auth`;
+    const response = md5(`${md5(`${user}:${REALM}:${this.#password}`)}:${counted}:${md5(`INVITE:${REQUEST_URI}`)}`);
+    return `Proxy-Authorization: Digest username="${user}",realm="${REALM}",cnonce="6b8b4567",nc=${count},qop=auth,uri="${REQUEST_URI}",nonce="${nonce}",response="${response}",algorithm=MD5\r\n`;
   }
 
   hangUpDue(nowMs: number): void {
@@ -130,14 +155,14 @@ export class Phone {
   #hangUp(call: PhoneCall): void {
     if (call.byeSent || call.target === '') return;
     call.byeSent = true;
-    this.#post('BYE', call.target, call.number, call.to, NO_BODY, call.sequence + 1);
+    this.#post(call, 'BYE', call.target, call.to, NO_BODY, call.sequence + 1);
   }
 
   /** @param branchOf the method whose branch it carries: an ACK that says a refusal was heard has that of its INVITE */
   #post(
+    { number, user }: PhoneCall,
     method: string,
     uri: string,
-    number: number,
     to: string,
     rest: string,
     sequence: number,
@@ -145,20 +170,12 @@ export class Phone {
   ): void {
     this.#transport.post(
       Buffer.from(
-        `${method} ${uri} SIP/2.0\r\nVia: SIP/2.0/UDP ${HOST}:${this.port};branch=z9hG4bK-${number}-${sequence}-${branchOf};rport\r\nMax-Forwards: 70\r\nFrom: "Alice Example" <sip:${USER}@${REALM}>;tag=a27312x${number}\r\nTo: ${to}\r\nCall-ID: ${number}@127.0.0.1\r\nCSeq: ${sequence} ${method}\r\n${rest}`,
+        `${method} ${uri} SIP/2.0\r\nVia: SIP/2.0/UDP ${HOST}:${this.port};branch=z9hG4bK-${number}-${sequence}-${branchOf};rport\r\nMax-Forwards: 70\r\nFrom: "Alice Example" <sip:${user}@${REALM}>;tag=a27312x${number}\r\nTo: ${to}\r\nCall-ID: ${number}@127.0.0.1\r\nCSeq: ${sequence} ${method}\r\n${rest}`,
         'latin1',
       ),
       this.port,
     );
   }
-}
-
-/** The answer to the challenge of a 407, with MD5. */
-function credentials(challenge: string, password: string): string {
-  const [, nonce = ''] = /nonce="([^"]*)"/.exec(challenge) ?? [];
-  const counted = `${nonce}:00000001:6b8b4567:auth`;
-  const response = md5(`${md5(`${USER}:${REALM}:${password}`)}:${counted}:${md5(`INVITE:${REQUEST_URI}`)}`);
-  return `Proxy-Authorization: Digest username="${USER}",realm="${REALM}",cnonce="6b8b4567",nc=00000001,qop=auth,uri="${REQUEST_URI}",nonce="${nonce}",response="${response}",algorithm=MD5\r\n`;
 }
 
 function md5(text: string): string {

@@ -38,6 +38,17 @@ export function digestProvisioning(carrierPort: number) {
   return { tenants: [{ ...tenant, extensions }], trunks };
 }
 
+/** An extension that is admitted by no address. */
+export const CHALLENGED = '4989100201';
+
+/** The same calls from the phone that is admitted by its address, and another extension that is asked for its password. */
+export function challengedProvisioning(carrierPort: number) {
+  const { tenants, trunks } = benchProvisioning(carrierPort);
+  const [tenant] = tenants;
+  const extensions = [...(tenant?.extensions ?? []), { number: CHALLENGED, password: 'labsecret' }];
+  return { tenants: [{ ...tenant, extensions }], trunks };
+}
+
 /** The same calls, each of them signed: `shaken` with attestation A. SIPp's carrier listens on UDP alone. */
 export function signedProvisioning(carrierPort: number) {
   const { trunks, ...rest } = benchProvisioning(carrierPort);
