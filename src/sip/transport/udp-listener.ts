@@ -402,10 +402,12 @@ export class UdpListener {
   #stepMs(read: number, hasMore: boolean): number {
     const passedMs = this.#readMs - this.#emptyMs;
     const { count, ms } = this.#lately;
+    // Nobody gets what was read (keep-alives, more than a source's share): all of the time is that of what comes behind it.
+    if (hasMore && read === 0) return 0;
     if (hasMore) return Math.min(passedMs / read, ms / count || Number.POSITIVE_INFINITY);
     const kept = Math.max(0, 1 - passedMs / LATELY_MS);
     this.#lately = { count: count * kept + read, ms: ms * kept + passedMs };
-    return passedMs / read;
+    return read === 0 ? 0 : passedMs / read;
   }
 
   #endTurn(): void {

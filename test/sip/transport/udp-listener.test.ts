@@ -122,6 +122,24 @@ describe('a turn that is taken before its time', () => {
     expect(came.at(-1)).toBe(-72);
   });
 
+  test('what came behind datagrams that are handed to nobody has an age, and a rate is known of it', async () => {
+    const { socket, layer, came, away } = await opened();
+    away(60);
+    for (let look = 0; look < 8; look++) {
+      socket.read(...Array.from({ length: 32 }, () => '\r\n\r\n'));
+      layer.takeTurns();
+    }
+    socket.read('1', '2', '3');
+    layer.takeTurns();
+    expect(came).toEqual([-50, -30, -10]);
+    away(3);
+    for (let look = 0; look < 8; look++) {
+      socket.read(...numbered(0, 32));
+      layer.takeTurns();
+    }
+    expect([came.at(3), came.at(-1)]).toEqual([-3 + 3 / 512, -3 / 512]);
+  });
+
   test('comes by itself where nobody takes it', async () => {
     const { socket, layer, seen } = await opened();
     socket.read(...numbered(0, 32));
