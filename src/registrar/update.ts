@@ -85,8 +85,28 @@ export function applyUpdate<B extends Binding>(
     removed = added(removed, { binding, reason: 'replaced' });
   }
   // A list that a lower limit made too long may still be refreshed, not extended.
-  if (next.length > limits.maxContacts && next.length > current.length) return refuse(403, 'Too Many Contacts');
+  const most = Math.max(limits.maxContacts, current.length);
+  if (next.length > most) {
+    for (const binding of cutOff(next, made[0]?.binding.node).slice(0, next.length - most)) {
+      next = without(next, binding);
+      removed = added(removed, { binding, reason: 'replaced' });
+    }
+    if (next.length > most) return refuse(403, 'Too Many Contacts');
+  }
   return { next, added: made, removed };
+}
+
+/**
+ * What gives way to a contact too many, that of longest ago first: the connections to this node that they came over have ended, and nothing
+ * has come since. A phone that connects again, from another port each time, names another contact each time.
+ */
+function cutOff<B extends Binding>(list: readonly B[], node: string | undefined): B[] {
+  return list
+    .filter(
+      ({ flow, source, path, node: of }) =>
+        flow === undefined && source.transport !== 'udp' && path.length === 0 && of === node,
+    )
+    .sort((a, b) => a.refreshedAtWallMs - b.refreshedAtWallMs);
 }
 
 function madeOf<B extends Binding>(

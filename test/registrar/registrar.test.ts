@@ -278,6 +278,61 @@ describe('reaching a phone where it came from', () => {
     });
   });
 
+  test('a phone on TCP that comes over one connection after another is never one contact too many: those without a connection give way', () => {
+    const { send, registrar, uris, events } = registrarWorld({ maxContactsPerAor: 3 });
+    const over = (port: number) => {
+      const flow = flowFrom('192.0.2.4', port, 'tcp');
+      expect(send({ contacts: [`<sip:bob@192.0.2.4:${port};transport=tcp>`], callId: String(port) }, flow).status).toBe(
+        200,
+      );
+      return flow;
+    };
+    send({ contacts: ['<sip:bob@192.0.2.9>'], callId: 'desk' });
+    for (const port of [40_001, 40_002, 40_003, 40_004]) registrar.flowClosed(over(port).key);
+    expect(uris().sort()).toEqual(
+      [9, '4:40003;transport=tcp', '4:40004;transport=tcp'].map((rest) => `sip:bob@192.0.2.${rest}`).sort(),
+    );
+    expect(events.filter((event) => event.startsWith('replaced'))).toEqual([
+      'replaced sip:bob@192.0.2.4:40001;transport=tcp',
+      'replaced sip:bob@192.0.2.4:40002;transport=tcp',
+    ]);
+  });
+
+  test.each([
+    ['a connection that stands', { transport: 'tcp', closes: false }],
+    ['an address over UDP', { transport: 'udp', closes: true }],
+    [
+      'a proxy whose connection has ended',
+      { transport: 'tcp', closes: true, headers: ['Path: <sip:192.0.2.4:5070;lr>', 'Supported: path'] },
+    ],
+  ] as const)('no contact gives way that is reached over %s', (_, { transport, closes, ...more }) => {
+    const { send, registrar, uris } = registrarWorld({ maxContactsPerAor: 1 });
+    const flow = flowFrom('192.0.2.4', 5070, transport);
+    expect(send({ contacts: ['<sip:bob@192.0.2.4:5070>'], ...more }, flow).status).toBe(200);
+    if (closes) registrar.flowClosed(flow.key);
+    expect(send({ contacts: ['<sip:bob@192.0.2.5>'] }, flowFrom('192.0.2.5', 5060)).status).toBe(403);
+    expect(uris()).toEqual(['sip:bob@192.0.2.4:5070']);
+  });
+
+  test('no contact gives way whose connection is at another node', () => {
+    const { send, registrar, uris } = registrarWorld({ maxContactsPerAor: 1 });
+    const other = registrarWorld({ node: 'b' });
+    other.send({ contacts: ['<sip:bob@192.0.2.4:5070>'] }, flowFrom('192.0.2.4', 5070, 'tcp'));
+    registrar.applyRemote(BOB, other.registrar.bindings(BOB));
+    expect(send({ contacts: ['<sip:bob@192.0.2.5>'] }, flowFrom('192.0.2.5', 5060)).status).toBe(403);
+    expect(uris()).toEqual(['sip:bob@192.0.2.4:5070']);
+  });
+
+  test('no contact gives way that the same REGISTER refreshes', () => {
+    const { send, registrar, uris } = registrarWorld({ maxContactsPerAor: 1 });
+    const flow = flowFrom('192.0.2.4', 5070, 'tcp');
+    send({ contacts: ['<sip:bob@192.0.2.4:5070>'] }, flow);
+    registrar.flowClosed(flow.key);
+    const again = flowFrom('192.0.2.4', 5071, 'tcp');
+    expect(send({ contacts: ['<sip:bob@192.0.2.4:5070>', '<sip:bob@192.0.2.4:5071>'] }, again).status).toBe(403);
+    expect(uris()).toEqual(['sip:bob@192.0.2.4:5070']);
+  });
+
   test('an old connection that closes late does not touch the binding of the new one', () => {
     const { send, registrar } = registrarWorld();
     const [first, second] = [flowFrom('198.51.100.9', 1, 'tcp'), flowFrom('198.51.100.9', 2, 'tcp')];

@@ -19,7 +19,8 @@ interface Waiter {
 
 /**
  * A socket that speaks SIP as raw octets (latin1). What comes in waits until somebody asks for it with `next`, in the order of
- * arrival; what `serves` answers is not kept for `next`.
+ * arrival; what `serves` answers is not kept for `next`, and neither is a copy of a datagram (what is sent over UDP comes again until it is
+ * answered, sooner than a busy machine gets to answer).
  */
 export class Party {
   readonly transport: PartyTransport;
@@ -35,6 +36,7 @@ export class Party {
   readonly #write: (text: string, to?: Address) => void;
   readonly #shut: () => void;
   readonly #waiters = new Set<Waiter>();
+  readonly #heard = new Set<string>();
   #waiting: WireMessage[] = [];
 
   private constructor(
@@ -166,6 +168,9 @@ export class Party {
       this.send(answer);
       return;
     }
+    const isCopy = this.transport === 'udp' && this.#heard.has(text);
+    this.#heard.add(text);
+    if (isCopy) return;
     for (const waiter of this.#waiters) {
       if (!waiter.matches(message)) continue;
       this.#waiters.delete(waiter);

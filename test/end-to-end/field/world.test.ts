@@ -1,16 +1,24 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { eventually } from '../../kit/eventually.ts';
 import {
+  ackOf,
   ask,
   call,
   carrierInvite,
   type FieldWorld,
   inDialog,
+  type Party,
   phoneInvite,
+  register,
   requestOf,
   responseTo,
+  serveQuietly,
   startField,
   statusOf,
 } from './world.ts';
+
+/** `limits.contactsPerExtension` where nobody sets it. */
+const LIMIT = 5;
 
 describe('calls over raw sockets', () => {
   let world: FieldWorld;
@@ -40,6 +48,33 @@ describe('calls over raw sockets', () => {
     carrier.send(inDialog(carrier, caller, 'BYE', 2));
     desk.send(responseTo(await desk.nextRequest('BYE'), '200 OK', ''));
     expect(statusOf(await carrier.nextAnswer())).toBe(200);
+  });
+
+  test('a phone on TCP that connects again and again stays registered, as often as it likes', async () => {
+    const { carrier } = world;
+    const connections: Party[] = [];
+    for (let round = 0; round <= LIMIT; round++) {
+      const desk = await world.party('tcp');
+      await register(desk, '103');
+      connections.push(desk);
+      if (round < LIMIT) desk.close();
+    }
+    const { caller } = await call(carrier, carrierInvite(carrier, {}, '14155550103'), connections[LIMIT] as Party);
+    carrier.send(inDialog(carrier, caller, 'BYE', 2));
+    (connections[LIMIT] as Party).serves = serveQuietly;
+    expect(statusOf(await carrier.nextAnswer())).toBe(200);
+  });
+
+  test('what comes again over UDP, since it was not answered at once, is given once', async () => {
+    const { phone, carrier } = world;
+    const text = phoneInvite(phone);
+    phone.send(text);
+    const invite = await carrier.nextRequest('INVITE');
+    await eventually('a copy', () => carrier.received.filter(({ text: each }) => each === invite.text).length > 1);
+    await expect(carrier.nextRequest('INVITE', 50)).rejects.toThrow('the INVITE did not come');
+    carrier.send(responseTo(invite, '486 Busy Here', 'b'));
+    phone.send(ackOf(phone, text, await phone.nextAnswer(486)));
+    await carrier.nextRequest('ACK');
   });
 });
 
