@@ -13,6 +13,9 @@ import type {
   NonInviteClientState,
 } from './types.ts';
 
+/** More than a timer of the wheel is late while the process runs. */
+const LATE_MS = 200;
+
 /** What both client machines share: their user, the time that they may take, and the ends that are no response. */
 export abstract class ClientTransactionBase<F extends Channel>
   extends Transaction<F>
@@ -74,12 +77,9 @@ export abstract class ClientTransactionBase<F extends Channel>
 
   /** Sends the request: §17.1.1.2 and §17.1.2.2 resend it only over unreliable transports, and give up over all. */
   protected transmit(resendTimer: number, timeoutTimer: number): void {
-    if (this.flow.reliable) {
-      this.armState(this.timeoutMs, timeoutTimer);
-    } else {
-      this.#end = dueIn(this.host.scheduler, this.timeoutMs);
-      this.#armFirst(this.timeoutMs, resendTimer, timeoutTimer);
-    }
+    this.#end = dueIn(this.host.scheduler, this.timeoutMs);
+    if (this.flow.reliable) this.armState(this.timeoutMs, timeoutTimer);
+    else this.#armFirst(this.timeoutMs, resendTimer, timeoutTimer);
     this.flow.send(this.text);
   }
 
@@ -94,7 +94,13 @@ export abstract class ClientTransactionBase<F extends Channel>
     else this.armResend(this.intervalMs, resendTimer);
   }
 
-  protected timeOut(): void {
+  /** @param timer which of them has gone off; one that is late, since the process stood still, lets what came meanwhile be read before */
+  protected timeOut(timer: number): void {
+    if (msUntil(this.host.scheduler, this.#end) < -LATE_MS) {
+      this.#end = dueIn(this.host.scheduler, 0);
+      this.armState(0, timer);
+      return;
+    }
     this.host.counters.timeouts++;
     this.terminate();
     this.user?.onTimeout(this);

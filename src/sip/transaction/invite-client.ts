@@ -106,7 +106,7 @@ export class InviteClientTransaction<F extends Channel> extends ClientTransactio
         return;
       case TransactionTimer.B:
       case TransactionTimer.CancelWait:
-        this.timeOut();
+        this.timeOut(kind);
         return;
       case TransactionTimer.D:
       case TransactionTimer.M:

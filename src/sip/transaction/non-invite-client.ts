@@ -53,7 +53,7 @@ export class NonInviteClientTransaction<F extends Channel> extends ClientTransac
         this.#timerE();
         return;
       case TransactionTimer.F:
-        this.timeOut();
+        this.timeOut(kind);
         return;
       case TransactionTimer.K:
         this.terminate();

@@ -36,6 +36,24 @@ describe('INVITE client transaction over UDP', () => {
     expect(world.scheduler.nowMs()).toBe(40_500);
   });
 
+  test.each([
+    ['over UDP, after its last copy', { reliable: false }, 31_400],
+    ['over a connection', { reliable: true }, 0],
+  ])('§17.1.1.2: %s, an answer that came while the process stood still beyond timer B is heard', (_, how, fromMs) => {
+    const world = new World(how);
+    const invite = makeInvite();
+    const standsStill = () => {
+      world.scheduler.lateMs = 40_000;
+    };
+    // Read on the turn after that of the timers, which is 40 s late.
+    world.scheduler.after(72_000.5, () => world.answer(invite, 486));
+    if (fromMs === 0) standsStill();
+    else world.scheduler.after(fromMs, standsStill);
+    world.start(invite);
+    world.scheduler.runUntilIdle();
+    expect(world.events).toEqual(['486']);
+  });
+
   test('§17.1.1.2: a provisional response stops retransmission and timer B; each one reaches the user', () => {
     const world = new World();
     const invite = makeInvite();

@@ -21,6 +21,16 @@ describe('non-INVITE client transaction over UDP', () => {
     expect(world.scheduler.nowMs()).toBe(32_090);
   });
 
+  test('§17.1.2.2: over a connection, an answer that came while the process stood still beyond timer F is heard', () => {
+    const world = new World({ reliable: true });
+    const options = makeRequest('OPTIONS');
+    world.scheduler.after(72_000.5, () => world.answer(options, 200));
+    world.scheduler.lateMs = 40_000;
+    world.start(options);
+    world.scheduler.runUntilIdle();
+    expect(world.events).toEqual(['200']);
+  });
+
   test('§17.1.2.2: in Proceeding the request is resent every T2 and timer F still runs', () => {
     const world = new World();
     const request = makeRequest('REGISTER');
