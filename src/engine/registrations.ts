@@ -278,9 +278,9 @@ export class Registrations implements AccountLookup, RegisteredFlows {
   find(domain: string, username: string): RegisterAccount | undefined {
     const { accounts, served } = this.#options;
     const tenant = served.directory.tenantByDomain(domain);
-    const account = tenant === undefined ? accounts.gateway(domain, username) : accounts.endpoint(tenant, username);
-    if (account?.kind !== 'trunk') return account;
-    return { secret: account.secret, aor: aorKey(username, domain), user: undefined, newestOnly: true };
+    if (tenant !== undefined) return accounts.endpoint(tenant, username);
+    const account = accounts.gateway(domain, username);
+    return account && { secret: account.secret, aor: aorKey(username, domain), user: undefined, newestOnly: true };
   }
 
   trusted(domain: string, user: string, sourceAddress: string): RegisterAccount | undefined {

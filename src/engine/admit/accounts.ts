@@ -7,55 +7,51 @@ import { aorKey, type RegisterAccount } from '../../registrar/index.ts';
 import type { DigestAccount, DigestAlgorithm, DigestSecret } from '../../sip/auth/index.ts';
 import type { Served } from '../served.ts';
 
-/** Somebody who can sign in: a phone's extension, an application server's service, or a gateway's accept-register trunk. */
-export type Account =
-  | (RegisterAccount & Party & { readonly tenant: Tenant })
-  | (DigestAccount & { readonly kind: 'trunk'; readonly trunk: Trunk });
+/** Who signs in with a number of a tenant: a phone's extension, or an application server's service. */
+export type EndpointAccount = RegisterAccount & Party;
+
+/** Who signs in as a trunk: a gateway's accept-register trunk, or WhatsApp. */
+export type TrunkAccount = DigestAccount & { readonly kind: 'trunk'; readonly trunk: Trunk };
 
 type SignIn = { readonly password?: string | undefined; readonly ha1?: Ha1 | undefined };
 
 /**
  * Digest accounts by realm and user name. A secret object is made once per provisioned object, since the digest server keeps what it
- * computed by the secret's identity; so is the account of an extension or service, which each REGISTER asks for.
+ * computed by the secret's identity; so is the account of an extension or service, which each REGISTER asks for. It is kept for as long as
+ * that is provisioned as it is, through all changes of the tenant, so it must hold nothing of the tenant.
  */
 export class Accounts {
   readonly #served: Pick<Served, 'directory'>;
   readonly #secrets = new WeakMap<TrunkCredentials, DigestSecret>();
-  readonly #endpoints = new WeakMap<Extension | Service, Account & { readonly tenant: Tenant }>();
+  readonly #endpoints = new WeakMap<Extension | Service, EndpointAccount & { readonly domain: string }>();
 
   constructor(served: Pick<Served, 'directory'>) {
     this.#served = served;
   }
 
   /** An extension or service of a tenant; undefined when there is none, it is disabled, or nobody can sign in as it. */
-  endpoint(tenant: Tenant, username: string): Account | undefined {
+  endpoint({ name, domain }: Tenant, username: string): EndpointAccount | undefined {
     const { directory } = this.#served;
-    const extension = directory.extension(tenant.name, username);
-    const member = extension ?? directory.service(tenant.name, username);
+    const extension = directory.extension(name, username);
+    const member = extension ?? directory.service(name, username);
     if (member === undefined) return undefined;
     const known = this.#endpoints.get(member);
-    if (known?.tenant === tenant) return known;
+    if (known?.domain === domain) return known;
     const secret = member.enabled ? (known?.secret ?? secretOf(member)) : undefined;
     if (secret === undefined) return undefined;
-    const aor = aorKey(username, tenant.domain);
+    // The name that was asked for may be a part of the message that it came in, all of which it would keep.
+    const user = member.number;
+    const aor = aorKey(user, domain);
     const account =
       extension === undefined
-        ? { kind: 'service' as const, service: member as Service, tenant, secret, aor, user: username }
-        : {
-            kind: 'extension' as const,
-            extension,
-            tenant,
-            secret,
-            aor,
-            user: username,
-            maxContacts: extension.maxContacts,
-          };
+        ? { kind: 'service' as const, service: member as Service, domain, secret, aor, user }
+        : { kind: 'extension' as const, extension, domain, secret, aor, user, maxContacts: extension.maxContacts };
     this.#endpoints.set(member, account);
     return account;
   }
 
   /** The accept-register trunk that a gateway signs in to by host label and authentication name. */
-  gateway(host: string, authName: string): Account | undefined {
+  gateway(host: string, authName: string): TrunkAccount | undefined {
     const label = host.toLowerCase();
     for (const trunk of this.#served.directory.trunksByHost(label)) {
       if (trunk.type !== 'accept-register' || !trunk.enabled || trunk.credentials?.authName !== authName) continue;
@@ -67,7 +63,7 @@ export class Accounts {
   }
 
   /** Who calls under a name that no tenant has: a gateway, or WhatsApp for one of its numbers. */
-  caller(realm: string, username: string): Account | undefined {
+  caller(realm: string, username: string): TrunkAccount | undefined {
     return this.gateway(realm, username) ?? this.#whatsapp(realm, username);
   }
 
@@ -76,7 +72,7 @@ export class Accounts {
     return this.isGatewayRealm(realm) || this.#whatsappTrunks(realm).length > 0;
   }
 
-  #whatsapp(hostname: string, username: string): Account | undefined {
+  #whatsapp(hostname: string, username: string): TrunkAccount | undefined {
     const digits = username.replace('+', '');
     for (const trunk of this.#whatsappTrunks(hostname)) {
       const { credentials } = trunk;

@@ -35,7 +35,7 @@ import type { AddressIndex } from '../../trunks/address-index.ts';
 import type { Identification } from '../../trunks/identification.ts';
 import type { PeerPass, WantedThere } from '../peer-nodes.ts';
 import type { Served } from '../served.ts';
-import type { Account, Accounts } from './accounts.ts';
+import type { Accounts, EndpointAccount, TrunkAccount } from './accounts.ts';
 import { OWN_ADDRESS_HINT, refusalHint } from './digest.ts';
 import type { FrontProxies, Sender } from './front-proxies.ts';
 
@@ -217,23 +217,40 @@ export class Admission {
 
   #verify(transaction: ServerTransaction, sender: Sender, realm: string): Source | undefined {
     const { request, flow } = transaction;
-    const tenant = this.#options.served.directory.tenantByDomain(realm);
-    if (tenant !== undefined && this.#asksOther(request, tenant)) {
+    const { accounts, served } = this.#options;
+    const tenant = served.directory.tenantByDomain(realm);
+    if (tenant === undefined) {
+      const trunk = this.#prove(transaction, sender, realm, (username) => accounts.caller(realm, username))?.trunk;
+      if (trunk?.type === 'whatsapp' && flow.transport !== 'tls') {
+        this.#refuse(transaction, sender, 'not-by-tls', { trunk: trunk.name });
+        return undefined;
+      }
+      return trunk && { kind: 'trunk', trunk };
+    }
+    if (this.#asksOther(request, tenant)) {
       this.#challenge(transaction, sender, request.uri());
       return undefined;
     }
-    const lookup = (username: string): Account | undefined =>
-      tenant === undefined
-        ? this.#options.accounts.caller(realm, username)
-        : this.#options.accounts.endpoint(tenant, username);
+    const lookup = (username: string) => accounts.endpoint(tenant, username);
+    const party = this.#prove(transaction, sender, tenant.domain, lookup);
+    return party && inTenant(party, tenant);
+  }
+
+  /** The account that the credentials for the realm prove; undefined when the request has been answered. */
+  #prove<Account extends EndpointAccount | TrunkAccount>(
+    transaction: ServerTransaction,
+    sender: Sender,
+    realm: string,
+    lookup: (username: string) => Account | undefined,
+  ): Account | undefined {
+    const { request } = transaction;
     // RFC 3261 §22: a B2BUA challenges as a user agent or as a proxy; phones expect 407 for calls.
     const kind =
       request.headers.has(HeaderId.Authorization) && !request.headers.has(HeaderId.ProxyAuthorization)
         ? 'user'
         : 'proxy';
-    const { digest } = this.#options;
     const isAgain = this.calls.part.isExpected(transaction);
-    const verdict = digest.verify(request, kind, tenant?.domain ?? realm, sender.remoteAddress, lookup, isAgain);
+    const verdict = this.#options.digest.verify(request, kind, realm, sender.remoteAddress, lookup, isAgain);
     if (verdict.outcome === 'refused') {
       if (verdict.reason !== 'no-credentials' && !verdict.reason.startsWith('nonce')) {
         const { username, uri } = verdict;
@@ -244,19 +261,7 @@ export class Admission {
       return undefined;
     }
     if (sender.unnamed !== true) this.#options.onSignedIn?.(sender.remoteAddress);
-    const { account } = verdict;
-    switch (account.kind) {
-      case 'extension':
-        return { kind: 'extension', tenant: account.tenant, extension: account.extension };
-      case 'service':
-        return { kind: 'service', tenant: account.tenant, service: account.service };
-      case 'trunk':
-        if (account.trunk.type === 'whatsapp' && flow.transport !== 'tls') {
-          this.#refuse(transaction, sender, 'not-by-tls', { trunk: account.trunk.name });
-          return undefined;
-        }
-        return { kind: 'trunk', trunk: account.trunk };
-    }
+    return verdict.account;
   }
 
   /** Challenges for the domain that From or the Request-URI names, if it is one of ours; else for nobody's. */
@@ -313,4 +318,10 @@ function isAt(
   { tenant, extension }: TrustedExtension,
 ): boolean {
   return user === extension.number && domain.toLowerCase() === tenant.domain.toLowerCase();
+}
+
+function inTenant(party: Party, tenant: Tenant): Source {
+  return party.kind === 'extension'
+    ? { kind: 'extension', tenant, extension: party.extension }
+    : { kind: 'service', tenant, service: party.service };
 }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { Accounts } from '../../../src/engine/admit/accounts.ts';
 import { Directory } from '../../../src/provisioning/directory/directory.ts';
+import { isCollected } from '../../kit/collected.ts';
 import { PASSWORD, provisioningOf } from '../world.ts';
 
 function accountsOf(extensions: Record<string, unknown>[], services: Record<string, unknown>[] = []) {
@@ -40,7 +41,7 @@ describe('who can sign in', () => {
   });
 });
 
-test('an account is one object as long as its owner and its tenant are provisioned as they are', () => {
+describe('the account of an extension', () => {
   const directory = provisioningOf({ acme: { extensions: [{ number: '101', password: PASSWORD }] as never } });
   const served = { directory };
   const accounts = new Accounts(served);
@@ -49,15 +50,37 @@ test('an account is one object as long as its owner and its tenant are provision
     if (tenant === undefined) throw new Error('no tenant');
     return { tenant, account: accounts.endpoint(tenant, '101') };
   };
-  const first = find();
-  expect(first.account).toMatchObject({ aor: `101@${first.tenant.domain}`, user: '101' });
-  expect(find().account).toBe(first.account);
-  const { provisioning } = directory;
-  const tenants = provisioning.tenants.map((tenant) => ({ ...tenant, domain: 'other.example.com' }));
-  served.directory = new Directory({ ...provisioning, tenants });
-  const second = find();
-  expect(second.account).toMatchObject({ aor: '101@other.example.com', tenant: second.tenant });
-  expect(second.account?.secret).toBe(first.account?.secret);
+  const change = (changed: { outboundCallerId?: string; domain?: string }) => {
+    const { provisioning } = served.directory;
+    const tenants = provisioning.tenants.map((tenant) => ({ ...tenant, ...changed }));
+    served.directory = new Directory({ ...provisioning, tenants });
+  };
+
+  test('is one object through changes of its tenant that leave the domain as it was', () => {
+    const first = find();
+    expect(first.account).toMatchObject({ aor: `101@${first.tenant.domain}`, user: '101' });
+    change({ outboundCallerId: '14155550101' });
+    expect(find().tenant).not.toBe(first.tenant);
+    expect(find().account).toBe(first.account);
+  });
+
+  test('has the address of the new domain, and the secret that it had', () => {
+    const first = find();
+    change({ domain: 'other.example.com' });
+    expect(find().account).toMatchObject({ aor: '101@other.example.com', user: '101' });
+    expect(find().account?.secret).toBe(first.account?.secret);
+  });
+
+  test('holds no tenant of before a change, also where nobody asks for it again', async () => {
+    const askedThen = (outboundCallerId: string) => {
+      const asked = new WeakRef(find().tenant);
+      change({ outboundCallerId });
+      return asked;
+    };
+    for (const before of ['14155550102', '14155550103', '14155550104'].map(askedThen))
+      expect(await isCollected(before)).toBe(true);
+    expect(find().account).toBeDefined();
+  });
 });
 
 describe('gateways', () => {
