@@ -9,9 +9,12 @@ interface FailureLimits {
   readonly windowMs: number;
 }
 
-/** By what is counted where somebody asks from: an IPv6 host has all addresses of its /64. */
-export function sourceOf({ ip }: { readonly ip: string }): string {
-  return hostKey(ip);
+/**
+ * By what is counted where somebody asks from: an IPv6 host has all addresses of its /64. Who has reset the connection by the time it is
+ * looked at has no address any more, and nor has the other end of a local socket: they are counted together.
+ */
+export function sourceOf({ ip }: { readonly ip: string | undefined }): string {
+  return hostKey(ip ?? '');
 }
 
 /** Counts failures by key, an address or a name, and says who has had too many of them in a window of time. */

@@ -1,4 +1,6 @@
+import { execFileSync } from 'node:child_process';
 import { afterEach, describe, expect, test } from 'vitest';
+import { eventually } from '../kit/eventually.ts';
 import { ask, startTestApi, type TestApi } from './kit.ts';
 
 let world: TestApi;
@@ -203,6 +205,34 @@ test('a defect in a handler costs that request a 500 that tells nothing, and is 
   expect(lines).toEqual(['http-handler-failed']);
   expect(await world.metrics.render()).toContain('uncaught_exceptions_total 1');
 });
+
+test.each(['/api/v1/calls', '/api/v1/nothing'])(
+  'GET %s of somebody who has reset the connection when it is read, and has no address any more, is no defect',
+  async (path) => {
+    const lines: string[] = [];
+    const log = { debug() {}, info() {}, warn() {}, error: (event: string) => void lines.push(event) };
+    world = await startTestApi({ log });
+    await world.api.listen('127.0.0.1', 0);
+    const { port } = world.app.server.address() as { port: number };
+    const addresses: unknown[] = [];
+    world.app.server.on('request', ({ socket }) => addresses.push(socket.remoteAddress));
+    const request = `GET ${path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer wrong\r\n\r\n`;
+    // This process takes the connection once the other one has ended.
+    execFileSync(process.execPath, [
+      '--eval',
+      `const socket = require('node:net').connect(${port}, '127.0.0.1', () => {
+        socket.write(${JSON.stringify(request)});
+        socket.resetAndDestroy();
+      });`,
+    ]);
+    await eventually('its request', () => addresses.length > 0);
+    expect(addresses).toEqual([undefined]);
+    // What is asked after it has taken the same way.
+    expect((await ask(world, 'wrong', 'GET', path)).status).toBeOneOf([401, 404]);
+    expect(lines).toEqual([]);
+    expect(await world.metrics.render()).toContain('uncaught_exceptions_total 0');
+  },
+);
 
 test('explain answers data, or the text for people with and without colour', async () => {
   world = await startTestApi();
