@@ -290,7 +290,12 @@ function askEach(temporary: string, path: string): Promise<string[]> {
     readdirSync(join(temporary, folder)).map((name) => join(temporary, folder, name)),
   );
   return Promise.all(
-    sockets.map(async (socketPath) => (await request('GET', `http://127.0.0.1${path}`, undefined, socketPath)).text),
+    sockets.map(async (socketPath) => {
+      const { status, text } = await request('GET', `http://127.0.0.1${path}`, undefined, socketPath);
+      // Refusals are the same at all of them, too.
+      if (status >= 400) throw new Error(`${path}: ${status} ${text}`);
+      return text;
+    }),
   );
 }
 
