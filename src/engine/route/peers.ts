@@ -116,10 +116,12 @@ export class Peers implements Pick<Required<CallRouter>, 'nextHop' | 'plausible'
     if (!('host' in uri) || uri.params.has('maddr')) return undefined;
     // Nothing listens at port 0; peers write it that do not know their own.
     if (uri.port === 0) return undefined;
-    const address = uri.host;
+    // The other half of a call between nodes may be at another worker of this machine, or have come to one.
+    const isWorker = isBetweenNodes === true && isIP(uri.host) !== 0 && served.isOwnHost(uri.host);
+    // What workers say to the outside may be the address of a NAT, where nobody behind it gets in; they know a way to each other.
+    const isBeside = isWorker && served.isOwnHost(addressOf(destination));
+    const address = isBeside ? addressOf(destination) : uri.host;
     const isThere = address === addressOf(destination);
-    // The other half of a call between nodes may have come to another worker of this machine.
-    const isWorker = isBetweenNodes === true && isIP(address) !== 0 && served.isOwnHost(address);
     const isPeer = isThere || isWorker || nodes.isPeerAddress(address);
     if (!isPeer && isIP(address) === 0) return undefined;
     if (!isPeer && (trunkId === undefined || !trunks.identification.isOf(trunkId, address))) return undefined;

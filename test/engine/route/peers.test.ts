@@ -134,12 +134,14 @@ describe('where requests within a dialog go whose peer is at another worker of t
   /** The node that the peer was at. */
   const ENDED = '198.51.100.9';
   const PRIVATE = '10.0.0.1';
+  /** Of the NAT in front of the machine, which has no way in from behind it. */
+  const PUBLIC = '198.51.100.77';
   const SIBLING = `sip:102@${ENGINE}:6070`;
 
   /** Of the first of two workers. */
   function firstWorker(directory = Directory.EMPTY): Peers {
     const listen = [{ transport: 'udp' as const, host: ENGINE, port: 5060 }];
-    const settings = nodeSchema.parse({ listen, advertise: { privateHost: PRIVATE } });
+    const settings = nodeSchema.parse({ listen, advertise: { privateHost: PRIVATE, publicHost: PUBLIC } });
     const workers = { allPorts: (port: number) => [port + 1000, port + 1010] } as unknown as Workers;
     const served = new Served(settings, directory, workers);
     const here = [5060, 6060].map((port) => ({ ...listen[0], port, id: `udp:${port}` }));
@@ -152,10 +154,10 @@ describe('where requests within a dialog go whose peer is at another worker of t
     } as unknown as PeersOptions);
   }
 
-  const legOf = (isBetweenNodes: boolean, trunkId?: string) =>
+  const legOf = (isBetweenNodes: boolean, trunkId?: string, [address, port]: [string, number] = [ENDED, 5060]) =>
     ({
       options: { isBetweenNodes, ...(trunkId !== undefined && { trunkId }) },
-      destination: { transport: 'udp', address: ENDED, port: 5060 },
+      destination: { transport: 'udp', address, port },
       unreachable: undefined,
     }) as unknown as AddressedLeg;
 
@@ -167,6 +169,17 @@ describe('where requests within a dialog go whose peer is at another worker of t
     const target = firstWorker().nextHop(legOf(true), `sip:102@${PRIVATE}:6070`);
     expect(target).toMatchObject({ address: PRIVATE, port: 6070 });
   });
+
+  test.each([PUBLIC, PRIVATE, ENGINE])(
+    'between workers where they reach each other, never by what they say to the outside: %s',
+    (host) => {
+      const hopFrom = (port: number) =>
+        firstWorker().nextHop(legOf(true, undefined, [ENGINE, port]), `sip:102@${host}:6070`);
+      expect(hopFrom(6070)).toBeUndefined();
+      // The half of a worker that has ended has come to another one.
+      expect(hopFrom(6080)).toMatchObject({ address: ENGINE, port: 6070 });
+    },
+  );
 
   test('between nodes over UDP, as the half says, also of a call through a trunk of TLS', () => {
     const overTls = provisioningOf({ trunks: { 'carrier-a': { transport: 'tls' } } });
