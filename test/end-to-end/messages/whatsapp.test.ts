@@ -545,6 +545,7 @@ describe.skipIf(peersSkipped)('linphone, which keeps conversations by both addre
 
   test('writes one, and is told that it was delivered and read: reports of messages that it knows', async () => {
     await cloud.set({ statuses: ['sent', 'delivered', 'read'] });
+    await cloud.heard('441632960124', Date.now());
     linphone.chat('sip:+441632960124@whatsapp.acme.test', 'Good evening, WhatsApp');
     await eventually('the text at WhatsApp', async () =>
       (await cloud.taken()).taken.find(({ body }) => JSON.stringify(body).includes('Good evening, WhatsApp')),

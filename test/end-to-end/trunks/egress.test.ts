@@ -199,6 +199,11 @@ describe('what a tenant names as its trunk is public, or nothing leaves for it',
   }, 90_000);
 
   test('the event and the log line of the trunk’s state say it, too', async () => {
+    const { metadata } = trunks();
+    await engine.provision({ tenants: [ACME], trunks: metadata === undefined ? [] : [metadata] });
+    await eventually('the trunk to say why', async () => (await stateOf('metadata')).reason?.startsWith('egress: '), {
+      timeoutMs: PATIENCE_MS,
+    });
     const line = await engine.logged(
       'trunk-state',
       ({ trunk, state }) => trunk === 'metadata' && state !== 'registering',

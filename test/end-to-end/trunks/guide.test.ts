@@ -57,7 +57,8 @@ describe('the trunk guide, step by step', () => {
   });
   const outcome = ({ status, code }: { status: number; code: string }) => (status < 300 ? status : `${status} ${code}`);
 
-  test.each<[string, string, object, unknown]>([
+  /** What is asked, by whom, what comes of it, and what is there before, made by whom. */
+  test.each<[string, string, object, unknown, (readonly [string, object])?]>([
     [
       'system admin: a register trunk for several tenants',
       'system',
@@ -69,8 +70,9 @@ describe('the trunk guide, step by step', () => {
     [
       'it can be added only once per provider',
       'system',
-      ip('i2', { port: 5070, ...shared('3001') }),
+      ip('i2', { host: '192.0.2.3', port: 5070, ...shared('3001') }),
       '409 trunk-host-taken',
+      ['system', ip('i4', { host: '192.0.2.3', ...shared('3002') })],
     ],
     ['tenant admin: a register trunk', 'a', registers('r2'), 201],
     ['tenant admin: an accept register trunk', 'a', accepts('g2', { didPool: '4930200' }), 201],
@@ -90,14 +92,16 @@ describe('the trunk guide, step by step', () => {
     [
       'hostname and authentication ID must be unique',
       'b',
-      registers('r2', { didPool: '4940100' }),
+      registers('r11', { didPool: '4940100' }),
       '409 trunk-credentials-taken',
+      ['a', registers('r11', { didPool: '4930400' })],
     ],
     [
       'so for gateways',
       'b',
-      accepts('g2', { credentials: { authName: 'g2', password: 'x' }, didPool: '4940200' }),
+      accepts('g4', { credentials: { authName: 'g4', password: 'x' }, didPool: '4940200' }),
       '409 trunk-credentials-taken',
+      ['a', accepts('g4', { didPool: '4930500' })],
     ],
     [
       'the host of a gateway matches no tenant’s SIP domain',
@@ -114,8 +118,9 @@ describe('the trunk guide, step by step', () => {
     [
       'the same provider added by another tenant',
       'b',
-      registers('r5', { host: 'r2.example.com', didPool: '4930199-4930299' }),
+      registers('r5', { host: 'r12.example.com', didPool: '4930699-4930799' }),
       '409 pool-overlap',
+      ['a', registers('r12', { didPool: '4930600-4930699' })],
     ],
     ['a tenant admin must define a DID pool', 'a', registers('r6', { didPool: undefined }), '422 pool-missing'],
     ['a transport that is not configured', 'a', registers('r7', { transport: 'tls' }), '422 transport-missing'],
@@ -125,7 +130,8 @@ describe('the trunk guide, step by step', () => {
     ),
     ['pool of single numbers and ranges', 'a', registers('r9', { didPool: '101; 203; 300-450' }), 201],
     ['a long range', 'a', registers('r10', { didPool: '282556000-282556900' }), 201],
-  ])('%s', async (_, who, trunk, expected) => {
+  ])('%s', async (_, who, trunk, expected, before) => {
+    if (before !== undefined) expect(outcome(await ask(before[0], 'POST', 'trunks', before[1]))).toBe(201);
     expect(outcome(await ask(who, 'POST', 'trunks', trunk))).toBe(expected);
   });
 
@@ -178,7 +184,8 @@ describe('the trunk guide, step by step', () => {
     expect(outcome(await remove())).toBe('409 in-use');
     expect(outcome(await ask('a', 'DELETE', 'tenants/a/inbound-rules/used'))).toBe(204);
     expect(outcome(await remove())).toBe('409 in-use');
-    const other = { name: 'other', match: { prefixes: ['8'] }, routes: [{ trunk: 'r2' }] };
+    expect(outcome(await ask('a', 'POST', 'trunks', registers('unused', { didPool: '5301' })))).toBe(201);
+    const other = { name: 'other', match: { prefixes: ['8'] }, routes: [{ trunk: 'unused' }] };
     expect(outcome(await ask('a', 'PUT', 'tenants/a/outbound-rules/used', { ...other, name: 'used' }))).toBe(200);
     expect(outcome(await remove())).toBe(204);
   });

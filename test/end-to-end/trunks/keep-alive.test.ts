@@ -83,6 +83,14 @@ describe.skipIf(peersSkipped)('SIPp carriers that answer OPTIONS 200, 503 or not
     });
   }
 
+  /** The carrier answers 503, and is offline by it. */
+  async function maintained(): Promise<void> {
+    await answering(carrierPort, '503 Maintenance', async () => {
+      await askNow(engine, TRUNK);
+      expect(await trunkBecomes(engine, TRUNK, 'offline')).toMatchObject({ lastCode: 503, reason: 'Maintenance' });
+    });
+  }
+
   test('200: online, with code and reason in API, CLI, metrics, events and log', async () => {
     await answering(carrierPort, '200 All Well', async () => {
       await askNow(engine, TRUNK);
@@ -96,20 +104,18 @@ describe.skipIf(peersSkipped)('SIPp carriers that answer OPTIONS 200, 503 or not
   });
 
   test('503: offline at once, as the guide says; calls go to the next trunk', async () => {
-    await answering(carrierPort, '503 Maintenance', async () => {
-      await askNow(engine, TRUNK);
-      expect(await trunkBecomes(engine, TRUNK, 'offline')).toMatchObject({ lastCode: 503, reason: 'Maintenance' });
-    });
+    await maintained();
     expect(await tandem(engine, 'trunks')).toMatch(/carrier +ip +system +offline .* 503 .*Maintenance/);
     await expect.poll(() => metric(engine, 'tandem_trunk_up', `trunk_id="${TRUNK}"`)).toBe(0);
     await events.event('trunk-state', (data) => data['trunkId'] === TRUNK && data['lastCode'] === 503);
     const line = await engine.logged('trunk-state', ({ trunk, lastCode }) => trunk === 'carrier' && lastCode === 503);
     expect(line).toMatchObject({ state: 'offline', level: 'warn' });
-    const next = await startAnswerer('answer', { localPort: nextPort });
+    const next = await startAnswerer('answer-at-once', { localPort: nextPort });
     await allWell(await startCaller('phone-call', engine.address(), { pauseMs: 10 }), next);
   });
 
   test('an offline trunk still brings calls in', async () => {
+    await maintained();
     expect((await trunkStatus(engine, TRUNK)).state).toBe('offline');
     const keys = { called: '14155550199' };
     const far = await startCaller('trunk-call', engine.address(), { localPort: carrierPort, keys });

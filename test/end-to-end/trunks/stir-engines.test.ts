@@ -216,6 +216,7 @@ test('RFC 8946: forwarded twice, shaken and div and div pass at both engines, an
 });
 
 test('explain shows what is signed and why, and what was found', async () => {
+  await ringing(from('alpha', DESK));
   const out = await engines.home.api('/api/v1/explain?format=text', { tenant: 'alpha', from: '201', to: DESK });
   for (const said of ['attestation A: extension 201 of alpha is authenticated', 'rcd signed with certificate alpha'])
     expect(JSON.stringify(out)).toContain(said);
