@@ -7,6 +7,7 @@ import { requireNamed } from './across/across.ts';
 import { OtherEvents } from './across/other-events.ts';
 import { guardingHeaders } from './browser-guard.ts';
 import { type ApiContext, describe, identityOf } from './context.ts';
+import { endsEarly } from './early-answer.ts';
 import { channelOf, concerns, EventFeed, type FeedChannel, type FeedReader } from './event-feed.ts';
 import { named } from './openapi.ts';
 import { nodeField } from './paging.ts';
@@ -99,6 +100,7 @@ export function eventRoutes(app: FastifyInstance, context: ApiContext, callsWait
         'content-type': 'text/event-stream; charset=utf-8',
         'cache-control': 'no-store',
         'x-accel-buffering': 'no',
+        ...(endsEarly(request.raw) && { connection: 'close' }),
       });
       const stream = new EventStream(context, reply.raw, identity, channel, since ?? context.events.lastId, () => {
         feed.remove(stream);

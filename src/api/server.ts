@@ -14,6 +14,7 @@ import { CallsFirst } from './calls-first.ts';
 import { guardConnections, timeoutCheckMs } from './connection-guard.ts';
 import type { Access, ApiContext } from './context.ts';
 import { withoutMarks } from './documents.ts';
+import { endsEarly } from './early-answer.ts';
 import { FailureCounter, sourceOf } from './failure-counter.ts';
 import { holdsMoreValues } from './json-values.ts';
 import { OidcProvider } from './oidc.ts';
@@ -262,6 +263,7 @@ function setUpAnswers(app: FastifyInstance, context: ApiContext): void {
   app.addHook('onSend', async (request, reply) => {
     if ((request.routeOptions.url ?? request.url).startsWith('/api/') && !reply.hasHeader('cache-control'))
       reply.header('cache-control', 'no-store');
+    if (endsEarly(request.raw)) reply.header('connection', 'close');
   });
   app.addHook('onResponse', async (request, reply) => {
     const route = request.routeOptions.url ?? 'unknown';
