@@ -2,7 +2,7 @@
 import { isIP } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import { ApiProblem } from './problem.ts';
-import { hasOneHost } from './unreadable.ts';
+import { severalHosts } from './unreadable.ts';
 
 export interface BrowserGuardOptions {
   /** Names beside addresses and `localhost` by which the interface is asked. */
@@ -24,8 +24,8 @@ const OVER_TLS = { ...GUARDING, 'strict-transport-security': TRANSPORT_SECURITY 
 export function guardBrowsers(app: FastifyInstance, { hosts, isTls }: BrowserGuardOptions): void {
   const names = new Set(hosts.map((host) => host.toLowerCase()));
   app.addHook('onRequest', async ({ headers, url, raw }) => {
-    if (!hasOneHost(raw.rawHeaders))
-      throw new ApiProblem(400, 'malformed-request', 'the request has several Host fields');
+    const problem = severalHosts(raw.rawHeaders);
+    if (problem !== undefined) throw problem;
     // Probes ask by whatever name the machine has among its neighbours, and learn nothing from these two.
     if (url === '/healthz' || url === '/readyz' || isAskedByRight(headers.host, names)) return;
     // Certificate chains are public, and verifiers ask by the name in x5u.

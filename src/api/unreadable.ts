@@ -3,12 +3,13 @@
  * decoded before anybody asks by which name they came, how many there were and whether calls wait.
  */
 
+import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { ConnectionError, FastifyRequest } from 'fastify';
 import { ApiProblem, PROBLEM_TYPE, problemBody } from './problem.ts';
 
-/** Nothing is there, so it goes the way of all requests to a path that does nothing. */
-const NOWHERE = '/unreadable';
+/** Nothing is there, and no target has a space, so it goes the way of all requests to a path that does nothing. */
+const NOWHERE = '/no target';
 
 /** The path and query of a request's target (RFC 9112 §3.2); those of {@link NOWHERE} for one that no route can be found for. */
 export function readableTarget(target: string): string {
@@ -29,20 +30,20 @@ function isDecodable(path: string): boolean {
 }
 
 /** Why there is nothing at the path of this request. */
-export function noSuchRoute({ method, url, originalUrl }: FastifyRequest): ApiProblem {
-  if (url === NOWHERE && originalUrl !== NOWHERE)
-    return new ApiProblem(400, 'malformed-request', 'the path is not percent-encoded UTF-8');
+export function noSuchRoute({ method, url }: FastifyRequest): ApiProblem {
+  if (url === NOWHERE)
+    return new ApiProblem(400, 'malformed-request', 'the target is no path in percent-encoded UTF-8');
   return new ApiProblem(404, 'no-such-route', `${method} on this path does nothing; see /openapi.json`);
 }
 
-/** RFC 9112 §3.2: a request with several Host fields is refused, since whoever else reads it may take the other one. */
-export function hasOneHost(rawHeaders: readonly string[]): boolean {
+/** RFC 9112 §3.2: what a request with several Host fields is refused with, since whoever else reads it may take the other one. */
+export function severalHosts(rawHeaders: readonly string[]): ApiProblem | undefined {
   let hosts = 0;
   for (let at = 0; at < rawHeaders.length; at += 2) {
     const name = rawHeaders[at] as string;
     if (name.length === 4 && name.toLowerCase() === 'host') hosts++;
   }
-  return hosts <= 1;
+  return hosts > 1 ? new ApiProblem(400, 'malformed-request', 'the request has several Host fields') : undefined;
 }
 
 /** What the runtime says of octets that are no request, and what it is answered. */
@@ -57,6 +58,11 @@ const NO_HTTP = new ApiProblem(400, 'malformed-request', 'the request is malform
 export function refuseUnreadable(headers: Readonly<Record<string, string>>) {
   return (error: ConnectionError, socket: Socket): void => {
     if (error.code === 'ECONNRESET' || socket.destroyed) return;
+    // Within an answer that has begun, as one of a stream of events, this would stand as a part of it.
+    if (answerUnderWay(socket)?.headersSent === true) {
+      socket.destroy(error);
+      return;
+    }
     const problem = REFUSALS[error.code] ?? NO_HTTP;
     const body = JSON.stringify(problemBody(problem));
     const fields = {
@@ -70,4 +76,9 @@ export function refuseUnreadable(headers: Readonly<Record<string, string>>) {
       socket.write(`HTTP/1.1 ${problem.status} ${problemBody(problem).title}\r\n${lines.join('')}\r\n${body}`);
     socket.destroy(error);
   };
+}
+
+/** What is being written on this connection; the runtime looks at the same before an answer of its own. */
+function answerUnderWay(socket: Socket): ServerResponse | null | undefined {
+  return (socket as Socket & { readonly _httpMessage?: ServerResponse | null })._httpMessage;
 }

@@ -1,6 +1,14 @@
 /** Requests to the workers' HTTP interfaces, over the sockets where they take them. */
-import { Agent, type IncomingHttpHeaders, type IncomingMessage, request } from 'node:http';
+import {
+  Agent,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type OutgoingHttpHeaders,
+  request,
+  type ServerResponse,
+} from 'node:http';
 import { buffer } from 'node:stream/consumers';
+import { endsEarly } from '../api/index.ts';
 import type { Answered } from '../observe/index.ts';
 
 export interface Backend {
@@ -29,8 +37,13 @@ const HOP_BY_HOP = new Set([
 ]);
 const agent = new Agent({ keepAlive: true, maxSockets: 256, maxFreeSockets: 32 });
 
-export function endToEnd(headers: IncomingHttpHeaders): IncomingHttpHeaders {
+function endToEnd(headers: IncomingHttpHeaders): IncomingHttpHeaders {
   return Object.fromEntries(Object.entries(headers).filter(([name]) => !HOP_BY_HOP.has(name)));
+}
+
+/** The fields of an answer as they leave this node; to be asked right before they do. */
+export function headOf(reply: ServerResponse, headers: IncomingHttpHeaders): OutgoingHttpHeaders {
+  return { ...endToEnd(headers), ...(endsEarly(reply.req) && { connection: 'close' }) };
 }
 
 export interface BeginOptions {

@@ -1,6 +1,6 @@
 /** The event streams of all workers as one: each event's id tells how far every one of them was read. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { type Backend, begin, endToEnd, type PassedRequest } from './backends.ts';
+import { type Backend, begin, headOf, type PassedRequest } from './backends.ts';
 import { NOBODY, SILENT_MS } from './fan-out.ts';
 
 /**
@@ -34,17 +34,17 @@ export async function mergeEvents(
   for (const stream of streams) {
     if (stream.statusCode !== 200) {
       // Each of them would say the same: the first refusal is the answer.
-      reply.writeHead(stream.statusCode ?? 502, endToEnd(stream.headers));
+      reply.writeHead(stream.statusCode ?? 502, headOf(reply, stream.headers));
       stream.pipe(reply);
       return;
     }
   }
   const [first] = streams;
   if (first === undefined) {
-    reply.writeHead(NOBODY.status, NOBODY.headers).end(NOBODY.body);
+    reply.writeHead(NOBODY.status, headOf(reply, NOBODY.headers)).end(NOBODY.body);
     return;
   }
-  reply.writeHead(200, endToEnd(first.headers));
+  reply.writeHead(200, headOf(reply, first.headers));
   reply.on('drain', () => {
     for (const stream of streams) stream.resume();
   });

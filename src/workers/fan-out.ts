@@ -1,5 +1,5 @@
 /** What is asked of all workers, and how one answer is made of theirs. */
-import { type AnsweringNode, type GatheredAs, gather } from '../api/index.ts';
+import { type AnsweringNode, ApiProblem, type GatheredAs, gather, PROBLEM_TYPE, problemBody } from '../api/index.ts';
 import type { Answered } from '../observe/index.ts';
 import { workerName } from '../settings/workers.ts';
 import { ask, type Backend, type PassedRequest } from './backends.ts';
@@ -236,24 +236,17 @@ function json(like: Answered, value: unknown): Answered {
   return { ...like, body: Buffer.from(JSON.stringify(value), 'utf8') };
 }
 
-function problem(
-  status: number,
-  code: string,
-  title: string,
-  detail: string,
-  headers: Readonly<Record<string, string>> = {},
-): Answered {
-  const body = { type: `urn:tandem:problem:${code}`, title, status, code, detail };
+/** A refusal as a worker says it. */
+export function refusalOf(problem: ApiProblem): Answered {
   return {
-    status,
-    headers: { 'content-type': 'application/problem+json; charset=utf-8', ...headers },
-    body: Buffer.from(JSON.stringify(body)),
+    status: problem.status,
+    headers: { 'content-type': PROBLEM_TYPE, ...problem.headers },
+    body: Buffer.from(JSON.stringify(problemBody(problem))),
   };
 }
 
 /** While no worker serves. */
-export const NOBODY = problem(503, 'no-worker', 'Unavailable', 'no worker of this node serves at the moment', {
-  'retry-after': '2',
-});
-/** As a worker says it. */
-const TOO_LARGE = problem(413, 'body-too-large', 'Body too large', 'the request body is too large');
+export const NOBODY = refusalOf(
+  new ApiProblem(503, 'no-worker', 'no worker of this node serves at the moment', { headers: { 'retry-after': '2' } }),
+);
+const TOO_LARGE = refusalOf(new ApiProblem(413, 'body-too-large', 'the request body is too large'));

@@ -6,14 +6,21 @@
 import { constants } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
-import { guardConnections, type KeyPairOctets, timeoutCheckMs } from '../api/index.ts';
+import {
+  guardConnections,
+  guardingHeaders,
+  type KeyPairOctets,
+  refuseUnreadable,
+  severalHosts,
+  timeoutCheckMs,
+} from '../api/index.ts';
 import type { Log } from '../base/log.ts';
 import { isAmong } from '../base/network.ts';
 import type { Answered } from '../observe/index.ts';
 import type { NodeSettings } from '../settings/node-schema.ts';
-import { type Backend, begin, endToEnd, type PassedRequest } from './backends.ts';
+import { type Backend, begin, headOf, type PassedRequest } from './backends.ts';
 import { mergeEvents } from './event-streams.ts';
-import { fanOut, isReload, NOBODY, named } from './fan-out.ts';
+import { fanOut, isReload, NOBODY, named, refusalOf } from './fan-out.ts';
 
 export interface FrontOptions {
   readonly settings: NodeSettings;
@@ -29,6 +36,8 @@ export class Front {
   readonly #options: FrontOptions;
   readonly #server: Server | TlsServer;
   readonly #isProxy: (address: string) => boolean;
+  /** Of the answers that no worker has made. */
+  readonly #guarding: Readonly<Record<string, string>>;
 
   constructor(options: FrontOptions) {
     this.#options = options;
@@ -43,6 +52,8 @@ export class Front {
       options.tls === undefined
         ? createServer(waits, serve)
         : createTlsServer({ ...waits, handshakeTimeout: requestTimeoutMs, ...secured(options.tls) }, serve);
+    this.#guarding = guardingHeaders(options.tls !== undefined);
+    this.#server.on('clientError', refuseUnreadable(this.#guarding));
     this.#isProxy = isAmong(trustedProxies);
     guardConnections(this.#server, connections, this.#isProxy);
   }
@@ -74,6 +85,12 @@ export class Front {
   }
 
   async #serve(request: IncomingMessage, reply: ServerResponse): Promise<void> {
+    // A worker is shown the first one alone.
+    const problem = severalHosts(request.rawHeaders);
+    if (problem !== undefined) {
+      const { headers, ...rest } = refusalOf(problem);
+      return send(reply, { ...rest, headers: { ...headers, ...this.#guarding } });
+    }
     const asked = this.#askedBy(request);
     const { node, store, api } = this.#options.settings;
     // Workers on one Redis are nodes to each other, and each answers for all of them.
@@ -82,7 +99,7 @@ export class Front {
     const backends = nodesAsk ? all : named(all, asked, node);
     try {
       const [first] = backends;
-      if (first === undefined) return send(reply, NOBODY, asked.method);
+      if (first === undefined) return send(reply, NOBODY);
       if (!nodesAsk && asked.method === 'GET' && asked.url.split('?', 1)[0] === '/api/v1/events')
         return await mergeEvents(backends, asked, reply);
       const make = fanOut(asked.method === 'HEAD' ? { ...asked, method: 'GET' } : asked, nodesAsk);
@@ -90,12 +107,12 @@ export class Front {
       const readBody = () => bodyOf(request, api.bodyBytes);
       const answered = await make(backends, asked.method === 'HEAD' ? { ...asked, method: 'GET' } : asked, readBody);
       if (isReload(asked) && answered.status < 400) this.#options.onReloaded?.();
-      send(reply, answered, asked.method);
+      send(reply, answered);
     } catch (error) {
       // A worker that ends takes the requests along that it had.
       this.#options.log.warn('request-lost', { method: asked.method, error: String(error) });
       if (reply.headersSent) reply.destroy();
-      else send(reply, NOBODY, asked.method);
+      else send(reply, NOBODY);
     }
   }
 
@@ -133,7 +150,7 @@ async function pass(
     return;
   }
   reply.on('close', () => answer.destroy());
-  reply.writeHead(answer.statusCode ?? 502, endToEnd(answer.headers));
+  reply.writeHead(answer.statusCode ?? 502, headOf(reply, answer.headers));
   answer.on('error', () => reply.destroy());
   answer.pipe(reply);
 }
@@ -153,10 +170,9 @@ async function bodyOf(request: IncomingMessage, mostOctets: number): Promise<Buf
   return Buffer.concat(parts);
 }
 
-function send(reply: ServerResponse, { status, headers, body }: Answered, method: string): void {
-  const { 'content-length': _length, ...rest } = endToEnd(headers);
-  reply.writeHead(status, { ...rest, 'content-length': body.length });
-  reply.end(method === 'HEAD' ? undefined : body);
+function send(reply: ServerResponse, { status, headers, body }: Answered): void {
+  reply.writeHead(status, { ...headOf(reply, headers), 'content-length': body.length });
+  reply.end(reply.req.method === 'HEAD' ? undefined : body);
 }
 
 /** TLS 1.2 is not renegotiated: it costs the server more than whoever asks for it. */

@@ -69,6 +69,12 @@ describe('a target that no route can be found for', () => {
     expect(statuses).toEqual([...new Array(5).fill(status), 429, 429, 429]);
   });
 
+  test('a path of any name is one at which there is nothing', async () => {
+    await begin();
+    for (const target of ['/unreadable', 'http://localhost/unreadable', '/no%20target', '/no%2520target'])
+      expect([target, ...(await answersTo(request(target)))]).toMatchObject([target, { status: 404 }]);
+  });
+
   test('a parameter that is too long is one that is invalid', async () => {
     await begin();
     const token = `authorization: Bearer ${world.tokens.system}`;
@@ -80,10 +86,11 @@ describe('a target that no route can be found for', () => {
     ['/api/v1/tenants?q=%ff', '/api/v1/tenants?q=%ff'],
     ['http://localhost:8080/api/v1/tenants?limit=1', '/api/v1/tenants?limit=1'],
     ['HTTPS://localhost', '/'],
-    ['http://localhost?limit=1', '/unreadable'],
+    ['http://localhost?limit=1', '/no target'],
+    ['/no%20target', '/no%20target'],
     ['/a%2Fb%20c', '/a%2Fb%20c'],
-    ['/a%2', '/unreadable'],
-    ['', '/unreadable'],
+    ['/a%2', '/no target'],
+    ['', '/no target'],
   ])('%j is read as %j', async (target, read) => {
     await begin();
     expect(readableTarget(target)).toBe(read);
@@ -126,6 +133,27 @@ test.each([
   expect(heard?.head).toContain('application/problem+json');
   expect(heard?.head).toContain("frame-ancestors 'none'");
   expect(heard?.head).toContain('connection: close');
+});
+
+test('behind an answer that has begun nothing is said: it would stand within that one', async () => {
+  await begin();
+  const { port } = world.app.server.address() as AddressInfo;
+  const socket = connect({ host: '127.0.0.1', port });
+  let text = '';
+  socket.on('error', () => {});
+  const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()));
+  const begun = new Promise<void>((resolve) =>
+    socket.on('data', (octets: Buffer) => {
+      text += octets.toString('latin1');
+      if (text.includes('tandem events')) resolve();
+    }),
+  );
+  const token = `Authorization: Bearer ${world.tokens.system}`;
+  socket.write(`GET /api/v1/events HTTP/1.1\r\nHost: localhost\r\n${token}\r\n\r\n`);
+  await begun;
+  socket.write('hello\r\n\r\n');
+  await closed;
+  expect(text.match(/HTTP\/1\.1 \d{3}/g)).toEqual(['HTTP/1.1 200']);
 });
 
 test('a head that does not arrive in time: 408', async () => {

@@ -211,6 +211,76 @@ test('while no worker serves, or the one that was asked ends: 503 with a code', 
   expect(other.status).toBe(503);
 });
 
+/** What comes back for these octets until the connection ends. */
+async function answerTo(address: string, ...octets: readonly string[]): Promise<string> {
+  const socket = connect(Number(new URL(address).port), '127.0.0.1');
+  socket.on('error', () => {});
+  let heard = '';
+  socket.on('data', (chunk: Buffer) => {
+    heard += chunk.toString('latin1');
+  });
+  const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()));
+  for (const part of octets) {
+    if (socket.destroyed) break;
+    if (!socket.write(part, 'latin1'))
+      await Promise.race([new Promise<void>((resolve) => socket.once('drain', () => resolve())), closed]);
+  }
+  await closed;
+  return heard.toLowerCase();
+}
+
+describe('what no worker is shown is refused as a worker does', () => {
+  test.each([
+    ['no HTTP', 'hello\r\n\r\n', 400, 'malformed-request'],
+    [
+      'several Host fields',
+      'GET / HTTP/1.1\r\nHost: x\r\nhost: y\r\nConnection: close\r\n\r\n',
+      400,
+      'malformed-request',
+    ],
+    ['a head of 20 KB', `GET / HTTP/1.1\r\nHost: x\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`, 431, 'head-too-large'],
+    ['a head that does not come', 'GET / HTTP/1.1\r\nHost: x\r\nX: ', 408, 'too-slow'],
+  ])('%s', async (_what, octets, status, code) => {
+    let isAsked = false;
+    const backends = await startBackends((_request, reply) => {
+      isAsked = true;
+      answer(reply, 200, {});
+    });
+    const heard = await answerTo(await frontOf(() => backends, { requestTimeoutMs: 1_000 }), octets);
+    expect(heard).toContain(`http/1.1 ${status} `);
+    expect(heard).toContain(`"code":"${code}"`);
+    for (const field of ['application/problem+json', "frame-ancestors 'none'", 'connection: close'])
+      expect(heard).toContain(field);
+    expect(isAsked).toBe(false);
+  });
+});
+
+test.each([
+  ['/nowhere', 404],
+  ['/api/v1/plan', 413],
+  ['/api/v1/events', 401],
+])(
+  'who is answered before the body of %s has come is answered, and next to nothing more of it is taken',
+  async (path, status) => {
+    const backends = await startBackends((request, reply) => {
+      if (path !== '/api/v1/plan') answer(reply, status, {});
+      else if (request.method === 'GET') answer(reply, 200, {});
+    });
+    const address = await frontOf(() => backends, { bodyBytes: 100_000 });
+    const octets = new Array(300).fill(`10000\r\n${'x'.repeat(65_536)}\r\n`);
+    const method = path === '/api/v1/events' ? 'GET' : 'POST';
+    const began = performance.now();
+    const heard = await answerTo(
+      address,
+      `${method} ${path} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n`,
+      ...octets,
+    );
+    expect(heard).toContain(`http/1.1 ${status} `);
+    expect(heard).toContain('connection: close');
+    expect(performance.now() - began).toBeLessThan(10_000);
+  },
+);
+
 describe('events', () => {
   const stream =
     (first: string, ...events: string[]): Serve =>
