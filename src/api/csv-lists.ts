@@ -2,7 +2,7 @@
 import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { type CsvTable, cellText, csvLine, readCsv } from '../base/csv.ts';
+import { type CsvRow, type CsvTable, cellText, csvLine, readCsv } from '../base/csv.ts';
 import { inSlices, type Steps } from '../base/steps.ts';
 import type { Tenant } from '../provisioning/tenants/schema.ts';
 import { requireFittingBody } from './body-size.ts';
@@ -94,8 +94,7 @@ export function csvRoutes(app: FastifyInstance, context: ApiContext, documentOct
       tenantOf(request, context.provisioning.current().state);
       const octets = request.body;
       if (!Buffer.isBuffer(octets)) throw new ApiProblem(415, 'unsupported-media-type', 'send the file as text/csv');
-      const table = await inSlices(readCsv(octets, MAX_ROWS));
-      const columns = columnsOf(table, CSV_KINDS[kind]);
+      const { table, columns } = await inSlices(tableOf(octets, CSV_KINDS[kind]));
       const report = await changeMany(
         context,
         request,
@@ -104,7 +103,7 @@ export function csvRoutes(app: FastifyInstance, context: ApiContext, documentOct
         { preview: preview === 'true', onFault },
       );
       const { encoding, separator, rows, faults } = table;
-      const names = columns.flatMap((column) => column?.name ?? []);
+      const names = columns.map((column) => column.name);
       return { ...report, rows: rows.length + faults.length, encoding, separator, columns: names };
     },
   );
@@ -144,18 +143,32 @@ function* linesFrom(
   return { lines, next };
 }
 
-/** By place; undefined for a column without a title. Throws for a title that is not known, and for a file that has none or too much. */
-function columnsOf(
-  { header, rows, faults }: CsvTable,
-  { columns, collection, keysOf }: CsvLayout,
-): (CsvColumn | undefined)[] {
+/** The file, and the columns whose cells its rows have. Throws an ApiProblem for one that has no readable header, or too much of something. */
+function* tableOf(
+  octets: Buffer,
+  layout: CsvLayout,
+): Steps<{ readonly table: CsvTable & { readonly header: CsvRow }; readonly columns: readonly CsvColumn[] }> {
+  let columns: readonly CsvColumn[] = [];
+  const table = yield* readCsv(octets, MAX_ROWS, (header) => {
+    const found = columnsOf(header, layout);
+    columns = found.filter((column) => column !== undefined);
+    return found.map((column) => column !== undefined);
+  });
+  const { header, faults, isCut } = table;
+  if (header === undefined) {
+    const [fault] = faults;
+    const path = `rows[${fault?.line ?? 1}]`;
+    const message =
+      fault?.message ?? `the first line must name columns: ${layout.columns.map(({ name }) => name).join(', ')}`;
+    throw invalid([{ code: fault === undefined ? 'no-header' : 'malformed-csv', path, message }]);
+  }
+  if (isCut) throw new ApiProblem(413, 'too-many-rows', `a file has at most ${MAX_ROWS.toLocaleString('en')} rows`);
+  return { table: { ...table, header }, columns };
+}
+
+/** By place; undefined for a column without a title. Throws an ApiProblem for a title that is not known, and for too many. */
+function columnsOf(header: CsvRow, { columns, collection, keysOf }: CsvLayout): (CsvColumn | undefined)[] {
   const names = columns.map(({ name }) => name);
-  if (header === undefined)
-    throw invalid([
-      { code: 'no-header', path: 'rows[1]', message: `the first line must name columns: ${names.join(', ')}` },
-    ]);
-  if (rows.length + faults.length > MAX_ROWS)
-    throw new ApiProblem(413, 'too-many-rows', `a file has at most ${MAX_ROWS.toLocaleString('en')} rows`);
   if (header.cells.length > MAX_COLUMNS)
     throw new ApiProblem(413, 'too-many-columns', `a file has at most ${MAX_COLUMNS.toLocaleString('en')} columns`);
   const problems: { code: string; path: string; message: string }[] = [];
@@ -187,8 +200,8 @@ function columnsOf(
 }
 
 function* wantedItems(
-  { rows, faults }: CsvTable,
-  columns: readonly (CsvColumn | undefined)[],
+  { header, rows, faults }: CsvTable & { readonly header: CsvRow },
+  columns: readonly CsvColumn[],
   { collection, keysOf }: CsvLayout,
   tenant: Tenant,
   present: ReadonlyMap<string, Item>,
@@ -199,14 +212,13 @@ function* wantedItems(
     key: '',
     faults: [{ code: 'malformed-csv', path: '', message }],
   }));
-  for (const { line, cells } of rows) {
+  for (const { line, cells, width } of rows) {
     yield;
-    const extra = cells.findIndex((cell, index) => index >= columns.length && cell !== '');
     const fresh: Record<string, unknown> = {};
     fill(fresh, cells, columns);
     const key = String(fresh[collection.key] ?? keyFor?.(fresh) ?? '');
-    if (extra >= 0) {
-      const message = `has ${cells.length} cells where the header has ${columns.length}`;
+    if (width > header.cells.length) {
+      const message = `has ${width} cells where the header has ${header.cells.length}`;
       wanted.push({ row: line, key, faults: [{ code: 'too-many-cells', path: '', message }] });
       continue;
     }
@@ -218,13 +230,9 @@ function* wantedItems(
   return wanted.sort((a, b) => a.row - b.row);
 }
 
-function fill(
-  item: Record<string, unknown>,
-  cells: readonly string[],
-  columns: readonly (CsvColumn | undefined)[],
-): void {
+function fill(item: Record<string, unknown>, cells: readonly string[], columns: readonly CsvColumn[]): void {
   for (const [index, column] of columns.entries()) {
     const cell = cells[index];
-    if (cell !== undefined) column?.put(item, cellText(cell).trim());
+    if (cell !== undefined) column.put(item, cellText(cell).trim());
   }
 }

@@ -7,15 +7,20 @@ import type { Steps } from './steps.ts';
 export interface CsvRow {
   /** Where it begins in the file, from 1: a quoted cell may hold line ends. */
   readonly line: number;
+  /** Of the header all, of other rows those of the columns that are kept, as far as the row goes. */
   readonly cells: readonly string[];
+  /** Cells up to the last that is not empty, those that are not kept among them. */
+  readonly width: number;
 }
 
 export interface CsvTable {
   readonly encoding: CsvEncoding;
   readonly separator: CsvSeparator;
-  /** The first row; undefined for a file without one. */
+  /** The first row; undefined for a file without one, or where it has a fault: the rest is not read then. */
   readonly header: CsvRow | undefined;
   readonly rows: readonly CsvRow[];
+  /** There are more rows than were to be read. */
+  readonly isCut: boolean;
   /** What is wrong with the quoting, or with a row's length, by line; such a row is not in `rows`. */
   readonly faults: readonly { readonly line: number; readonly message: string }[];
 }
@@ -32,22 +37,37 @@ const PIECE = 65_536;
 const FORMULA = /^'*[=+\-@\t\r]/;
 const SIGNED = /^[+-]?\d+(?:\.\d+)?$/;
 
-/** @param mostRows so many are read, with those that have a fault, and one more, which says that the file has too many */
-export function* readCsv(octets: Uint8Array, mostRows: number): Steps<CsvTable> {
+/**
+ * @param mostRows so many are read beside the header, with those that are empty or have a fault
+ * @param keeps of which of the header's columns cells are kept; what it throws ends the reading. A file may be nothing but separators, and
+ * would take ten times its octets with all its cells
+ */
+export function* readCsv(
+  octets: Uint8Array,
+  mostRows: number,
+  keeps: (header: CsvRow) => readonly boolean[],
+): Steps<CsvTable> {
   const { encoding, text } = yield* decoded(octets);
   const told = /^sep=([,;\t])\r?\n/i.exec(text);
   const separator = (told?.[1] as CsvSeparator | undefined) ?? separatorOf(text);
-  const rows: CsvRow[] = [];
-  const faults: { line: number; message: string }[] = [];
   const reader = new RowReader(text, separator, told?.[0].length ?? 0, told === null ? 1 : 2);
-  while (rows.length + faults.length <= mostRows + 1) {
+  let header: ReadRow | undefined;
+  const rows: CsvRow[] = [];
+  const faults: CsvTable['faults'][number][] = [];
+  for (let count = 0; ; count++) {
     const row = reader.next();
     yield;
-    if (row === undefined) break;
-    if (row.fault !== undefined) faults.push({ line: row.line, message: row.fault });
-    else if (row.cells.some((cell) => cell !== '')) rows.push({ line: row.line, cells: row.cells });
+    if (row === undefined) return { encoding, separator, header, rows, faults, isCut: false };
+    if (count > mostRows) return { encoding, separator, header, rows, faults, isCut: true };
+    if (row.fault !== undefined) {
+      faults.push({ line: row.line, message: row.fault });
+      if (header === undefined) return { encoding, separator, header, rows, faults, isCut: false };
+    } else if (row.width > 0) {
+      if (header !== undefined) rows.push(row);
+      else reader.keepOnly(keeps(row));
+      header ??= row;
+    }
   }
-  return { encoding, separator, header: rows[0], rows: rows.slice(1), faults };
 }
 
 /**
@@ -109,6 +129,8 @@ interface ReadRow extends CsvRow {
 class RowReader {
   readonly #text: string;
   readonly #separator: string;
+  /** By column; undefined: all are kept. */
+  #keeps: readonly boolean[] | undefined;
   #at: number;
   #line: number;
   /** Of what is read of this row. */
@@ -121,32 +143,49 @@ class RowReader {
     this.#line = line;
   }
 
+  keepOnly(keeps: readonly boolean[]): void {
+    this.#keeps = keeps;
+  }
+
   next(): ReadRow | undefined {
     if (this.#at >= this.#text.length) return undefined;
     const line = this.#line;
     const cells: string[] = [];
+    let width = 0;
     let fault: string | undefined;
     this.#end = Math.min(this.#at + MOST_ROW_CHARACTERS, this.#text.length);
-    for (;;) {
+    for (let column = 0; ; column++) {
       const isQuoted = this.#text[this.#at] === '"';
       const cell = isQuoted ? this.#quoted() : this.#plain();
+      if (cell === undefined) return this.#unclosed(line);
       const rest = isQuoted ? this.#plain() : '';
-      cells.push(cell ?? '');
-      if (this.#at >= this.#end && this.#end < this.#text.length) return this.#tooLong(line);
-      if (cell === undefined) return { line, cells, fault: 'a quote is opened and not closed' };
+      if (this.#goesOn()) return this.#ended(line, `the row has more than ${MOST_ROW_CHARACTERS} characters`);
+      if (cell !== '') width = column + 1;
+      if (this.#keeps?.[column] ?? this.#keeps === undefined) cells.push(cell);
       if (rest.trim() !== '') fault ??= `there is text behind a closing quote: ${rest.slice(0, 20)}`;
       if (this.#text[this.#at] !== this.#separator) break;
       this.#at++;
     }
     this.#endLine();
-    return fault === undefined ? { line, cells } : { line, cells, fault };
+    return { line, cells, width, ...(fault !== undefined && { fault }) };
   }
 
-  /** Where the next one begins, nobody knows. */
-  #tooLong(line: number): ReadRow {
+  /** Whether the row has more than is read of one. */
+  #goesOn(): boolean {
+    return this.#at >= this.#end && this.#end < this.#text.length && !/[\r\n]/.test(this.#text[this.#end] as string);
+  }
+
+  #unclosed(line: number): ReadRow {
+    const isLong = this.#end < this.#text.length;
+    const within = isLong ? ` within the ${MOST_ROW_CHARACTERS} characters that a row may have` : '';
+    return this.#ended(line, `a quote is opened and not closed${within}`);
+  }
+
+  /** Where the next row begins, nobody knows. */
+  #ended(line: number, fault: string): ReadRow {
+    const isAll = this.#end >= this.#text.length;
     this.#at = this.#text.length;
-    const fault = `the row has more than ${MOST_ROW_CHARACTERS} characters; nothing behind it was read`;
-    return { line, cells: [], fault };
+    return { line, cells: [], width: 0, fault: isAll ? fault : `${fault}; nothing behind it was read` };
   }
 
   /** Up to the next separator or line end. */
@@ -165,10 +204,7 @@ class RowReader {
     let from = this.#at + 1;
     for (;;) {
       const end = this.#text.indexOf('"', from);
-      if (end < 0 || end >= this.#end) {
-        this.#at = this.#end;
-        return undefined;
-      }
+      if (end < 0 || end >= this.#end) return undefined;
       cell += this.#text.slice(from, end);
       if (this.#text[end + 1] !== '"') {
         this.#at = end + 1;

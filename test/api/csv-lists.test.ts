@@ -55,6 +55,7 @@ describe('import', () => {
   test.each([
     ['too-many-rows', `number\n${'x\n'.repeat(200_001)}`],
     ['too-many-rows', `number\n${'"x"y\n'.repeat(200_001)}`],
+    ['too-many-rows', `number\n${'\n'.repeat(200_001)}`],
     ['too-many-columns', `number${',x'.repeat(1_000)}\n101`],
   ])('of what no list is nothing is looked at: %s', async (code, file) => {
     const { status, body } = await send(file);
@@ -112,6 +113,12 @@ describe('import', () => {
     expect((await get('extensions/180')).body.name).toBe('Good');
   });
 
+  test('a row goes as far as the header does; columns without a title are for the reader', async () => {
+    const { body } = await send('number,,name\n101,note,Uno,,\n102,note,Dos,,x\n', '?preview=true');
+    expect(body).toMatchObject({ updated: 1, refused: 1, columns: ['number', 'name'] });
+    expect(body.faults[0]).toMatchObject({ row: 3, message: 'has 5 cells where the header has 3' });
+  });
+
   test('unknown and doubled columns, a missing key and a file without a header are refused as a whole', async () => {
     const told = async (file: string) =>
       (await send(file, '?preview=true')).body.errors?.map(({ code }: { code: string }) => code);
@@ -119,6 +126,7 @@ describe('import', () => {
     expect(await told('number,name,Name\n1,2,3')).toEqual(['column-twice']);
     expect(await told('name\nOne')).toEqual(['no-key']);
     expect(await told('\n\n')).toEqual(['no-header']);
+    expect(await told('"number"x,name\n1,2')).toEqual(['malformed-csv']);
     const json = await ask(world, world.tokens.acme, 'POST', `${URL}/extensions`, { number: '1' });
     expect(json.status).toBe(415);
   });

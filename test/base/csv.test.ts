@@ -1,10 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type CsvSeparator, type CsvTable, cellText, csvLine, readCsv } from '../../src/base/csv.ts';
+import { type CsvRow, type CsvSeparator, type CsvTable, cellText, csvLine, readCsv } from '../../src/base/csv.ts';
 import { allAtOnce } from '../../src/base/steps.ts';
 
-const read = (text: string | Uint8Array, mostRows = 1_000): CsvTable =>
-  allAtOnce(readCsv(typeof text === 'string' ? new TextEncoder().encode(text) : text, mostRows));
+const all = ({ cells: titles }: CsvRow) => titles.map(() => true);
+const read = (text: string | Uint8Array, mostRows = 1_000, keeps: (header: CsvRow) => boolean[] = all): CsvTable =>
+  allAtOnce(readCsv(typeof text === 'string' ? new TextEncoder().encode(text) : text, mostRows, keeps));
 const cells = (text: string | Uint8Array) => {
   const { header, rows } = read(text);
   return [header?.cells, ...rows.map((row) => row.cells)];
@@ -14,9 +15,9 @@ describe('reading', () => {
   test('quotes hold separators, line ends and doubled quotes; lines are counted as an editor does', () => {
     const { rows } = read('a,b\r\n"x, ""y""",2\r\n"two\nlines",3\n\n  spaced  ,4');
     expect(rows).toEqual([
-      { line: 2, cells: ['x, "y"', '2'] },
-      { line: 3, cells: ['two\nlines', '3'] },
-      { line: 6, cells: ['spaced', '4'] },
+      { line: 2, cells: ['x, "y"', '2'], width: 2 },
+      { line: 3, cells: ['two\nlines', '3'], width: 2 },
+      { line: 6, cells: ['spaced', '4'], width: 2 },
     ]);
   });
 
@@ -57,36 +58,81 @@ describe('reading', () => {
     expect(faults.map(({ line }) => line)).toEqual([3, 5]);
   });
 
+  const tooLong = 'the row has more than 65536 characters; nothing behind it was read';
+  const unclosed =
+    'a quote is opened and not closed within the 65536 characters that a row may have; nothing behind it was read';
   test.each([
-    ['of separators', ','.repeat(1_000_000)],
-    ['of one cell', 'x'.repeat(1_000_000)],
-    ['of one quoted cell', `"${'""'.repeat(500_000)}"`],
-    ['with a quote that is closed too late', `"${'x\n'.repeat(500_000)}"`],
-    ['with text behind a quote', `"x"${'y'.repeat(1_000_000)}`],
-    ['of quoted cells', '"x",'.repeat(250_000)],
-  ])('a row of a megabyte is none, so that each step is short: %s', (_what, row) => {
+    ['of separators', ','.repeat(1_000_000), tooLong],
+    ['of one cell', 'x'.repeat(1_000_000), tooLong],
+    ['of one quoted cell', `"${'""'.repeat(500_000)}"`, unclosed],
+    ['with a quote that is closed too late', `"${'x\n'.repeat(500_000)}"`, unclosed],
+    ['with text behind a quote', `"x"${'y'.repeat(1_000_000)}`, tooLong],
+    ['of quoted cells', '"x",'.repeat(250_000), unclosed],
+  ])('a row of a megabyte is none, so that each step is short: %s', (_what, row, message) => {
     const { header, rows, faults } = read(`a,b\n1,2\n${row}\n3,4`);
     expect([header?.cells, rows.map(({ line }) => line)]).toEqual([['a', 'b'], [2]]);
-    expect(faults).toEqual([{ line: 3, message: expect.stringContaining('65536 characters') }]);
+    expect(faults).toEqual([{ line: 3, message }]);
   });
 
-  test('the longest row is one, and so is what stands behind it', () => {
-    const { rows, faults } = read(`a\n${'x'.repeat(65_535)}\n1`);
-    expect([rows.map(({ line, cells: [cell = ''] }) => [line, cell.length]), faults]).toEqual([
-      [
-        [2, 65_535],
-        [3, 1],
-      ],
-      [],
-    ]);
+  test('a quote that nobody closes is told as one, in whatever file', () => {
+    const message = expect.stringContaining('a quote is opened and not closed');
+    for (const rest of ['', '\n1,2', '\n1,2'.repeat(20_000)])
+      expect(read(`a,b\n1,"x${rest}`)).toMatchObject({ rows: [], faults: [{ line: 2, message }] });
+  });
+
+  test.each([
+    ['within the file', '\n1'],
+    ['with a line end of two characters', '\r\n1'],
+    ['as the last one', ''],
+  ])('a row of 65,536 characters is one, and so is what stands behind it: %s', (_where, rest) => {
+    for (const row of ['x'.repeat(65_536), `"${'x'.repeat(65_534)}"`, `${','.repeat(65_535)}x`]) {
+      const { rows, faults } = read(`a\n${row}${rest}`);
+      expect([rows.map(({ line }) => line), faults]).toEqual([rest === '' ? [2] : [2, 3], []]);
+      const longer = read(`a\nx${row}${rest}`);
+      expect([longer.rows, longer.faults]).toMatchObject([[], [{ line: 2 }]]);
+    }
   });
 
   test.each([
     ['rows', 'x\n'],
     ['faults', '"x"y\n'],
-  ])('of a file with too many %s no more are read than say so', (_what, line) => {
-    const { rows, faults } = read(`a\n${line.repeat(5_000)}`, 100);
-    expect(rows.length + faults.length).toBe(101);
+    ['empty rows', '\n'],
+    ['rows of separators', ',,,\n'],
+  ])('of a file with too many %s no more are read than may be', (_what, line) => {
+    const { rows, faults, isCut } = read(`a\n${line.repeat(100)}`, 100);
+    expect([rows.length + faults.length <= 100, isCut]).toEqual([true, false]);
+    let steps = 0;
+    const reading = readCsv(new TextEncoder().encode(`a\n${line.repeat(5_000)}`), 100, all);
+    let step = reading.next();
+    for (; step.done !== true; step = reading.next()) steps++;
+    expect([step.value.isCut, step.value.rows.length + step.value.faults.length <= 100, steps < 120]).toEqual([
+      true,
+      true,
+      true,
+    ]);
+  });
+
+  test('of a row the cells of those columns are kept that somebody wants; how far it goes is told', () => {
+    const { header, rows } = read(`a,,c\n1,2,3\n4\n,,,,5,,\n${','.repeat(60_000)}x,,`, 100, () => [true, false, true]);
+    expect(header).toEqual({ line: 1, cells: ['a', '', 'c'], width: 3 });
+    expect(rows).toEqual([
+      { line: 2, cells: ['1', '3'], width: 3 },
+      { line: 3, cells: ['4'], width: 1 },
+      { line: 4, cells: ['', ''], width: 5 },
+      { line: 5, cells: ['', ''], width: 60_001 },
+    ]);
+  });
+
+  test('behind a header with a fault nothing is read, and no other row takes its place', () => {
+    for (const [head, fault] of [
+      ['"a"x,b', 'there is text behind a closing quote: x'],
+      ['"name",'.repeat(20_000), unclosed],
+    ])
+      expect(read(`${head}\n1,2\n3,4`)).toMatchObject({
+        header: undefined,
+        rows: [],
+        faults: [{ line: 1, message: fault }],
+      });
   });
 
   test('a file without anything has no header', () => {
