@@ -12,7 +12,7 @@ import { userName } from './users.ts';
 const tag = 'sessions';
 const shape = named('Session');
 const MAX_PASSWORD = 256;
-/** Sign-ins of one address, or /64: of a hundred that may wait, so that one host keeps nobody else waiting. */
+/** Sign-ins of one address, or /64: so many guesses it may make before it is known that they are wrong. */
 const MOST_AT_ONCE = 10;
 
 const credentials = z.strictObject({

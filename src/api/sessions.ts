@@ -2,7 +2,7 @@ import { createHmac, randomBytes } from 'node:crypto';
 import { Latest } from '../base/latest.ts';
 import type { Clock } from '../base/scheduler.ts';
 import { FailureCounter } from './failure-counter.ts';
-import { isPassword, TooManySignInsError } from './passwords.ts';
+import { isPassword } from './passwords.ts';
 import type { TokenRecord, TokenStore, UserRecord, UserStore } from './ports.ts';
 import { ApiProblem } from './problem.ts';
 import { digest, hashOf, type Identity, isHashOf } from './tokens.ts';
@@ -72,7 +72,7 @@ export class Sessions {
       );
     }
     const user = await this.#users.get(name);
-    const isRight = await this.#isRight(password, user);
+    const isRight = await isPassword(password, user?.password, source);
     if (user === undefined || !isRight || !user.enabled) throw this.#refuse(name);
     if (user.totp?.confirmed === true) {
       if (code === undefined || code === '')
@@ -83,15 +83,6 @@ export class Sessions {
     const { role, tenant, id } = user;
     const fields = { role, ...(tenant === undefined ? {} : { tenant }), user: id, createdBy: `user:${id}` };
     return { ...(await this.openFor(fields)), user };
-  }
-
-  async #isRight(password: string, user: UserRecord | undefined): Promise<boolean> {
-    try {
-      return await isPassword(password, user?.password);
-    } catch (error) {
-      if (!(error instanceof TooManySignInsError)) throw error;
-      throw new ApiProblem(503, 'busy', `${error.message}; try again`, { headers: { 'retry-after': '2' } });
-    }
   }
 
   async #takeCode(name: string, code: string): Promise<boolean> {

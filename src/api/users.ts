@@ -127,7 +127,7 @@ function createRoute(app: FastifyInstance, context: ApiContext): void {
       const user: UserRecord = {
         ...fields,
         ...(ofTenant === undefined ? {} : { tenant: ofTenant }),
-        password: await hashPassword(chosen),
+        password: await hashPassword(chosen, identity.actor),
         createdAt: now,
         createdBy: identity.actor,
         passwordChangedAt: now,
@@ -199,7 +199,7 @@ async function requireOwnChange(user: UserRecord, wanted: z.infer<typeof patchBo
   const { role: otherRole, tenant: otherTenant, readOnly: otherReadOnly, enabled: otherEnabled } = wanted;
   if ([otherRole, otherTenant, otherReadOnly, otherEnabled].some((field) => field !== undefined))
     throw forbidden('nobody changes what the own user may do');
-  if (await isPassword(wanted.currentPassword ?? '', user.password)) return;
+  if (await isPassword(wanted.currentPassword ?? '', user.password, `user:${user.id}`)) return;
   throw invalid([{ code: 'wrong-password', path: 'currentPassword', message: 'is not the present password' }]);
 }
 
@@ -233,7 +233,10 @@ async function changed(
     ...(totp === undefined || codes === false ? {} : { totp }),
     ...(chosen === undefined
       ? {}
-      : { password: await hashPassword(chosen), passwordChangedAt: new Date(context.clock.wallMs()).toISOString() }),
+      : {
+          password: await hashPassword(chosen, `user:${before.id}`),
+          passwordChangedAt: new Date(context.clock.wallMs()).toISOString(),
+        }),
   };
 }
 

@@ -477,7 +477,7 @@ async function userOf(id: string): Promise<UserRecord> {
     ...(tenant === undefined ? { role: 'system-admin' } : { role: 'tenant-admin', tenant }),
     readOnly: false,
     enabled: true,
-    password: await hashPassword('correct horse battery'),
+    password: await hashPassword('correct horse battery', 'tests'),
     createdAt: '2026-11-01T00:00:00Z',
     createdBy: 'test',
     passwordChangedAt: '2026-11-01T00:00:00Z',

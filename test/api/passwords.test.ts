@@ -1,36 +1,57 @@
 import { expect, test } from 'vitest';
-import { hashPassword, isPassword, TooManySignInsError } from '../../src/api/passwords.ts';
+import { hashPassword, isPassword } from '../../src/api/passwords.ts';
 
 test('a password is known by its Argon2id hash, another one is not', async () => {
-  const hash = await hashPassword('correct horse battery');
+  const hash = await hashPassword('correct horse battery', 'a');
   expect(hash).toMatch(/^\$argon2id\$v=19\$m=19456,t=2,p=1\$[A-Za-z0-9+/]{22}\$[A-Za-z0-9+/]{43}$/);
-  expect(await isPassword('correct horse battery', hash)).toBe(true);
-  expect(await isPassword('correct horse batterY', hash)).toBe(false);
+  expect(await isPassword('correct horse battery', hash, 'a')).toBe(true);
+  expect(await isPassword('correct horse batterY', hash, 'a')).toBe(false);
 });
 
 test('two hashes of one password differ: each has its salt', async () => {
-  expect(await hashPassword('correct horse battery')).not.toBe(await hashPassword('correct horse battery'));
+  expect(await hashPassword('correct horse battery', 'a')).not.toBe(await hashPassword('correct horse battery', 'a'));
 });
 
 test('a password typed with other compositions of the same characters is the same', async () => {
-  expect(await isPassword('Gru\u0308ne Wiese 1', await hashPassword('Gr\u00fcne Wiese 1'))).toBe(true);
+  expect(await isPassword('Gru\u0308ne Wiese 1', await hashPassword('Gr\u00fcne Wiese 1', 'a'), 'a')).toBe(true);
 });
 
 test('without a hash, or with one that cannot be read, no password is right', async () => {
   for (const hash of [undefined, '', '$argon2id$v=19$m=1$x', 'correct horse battery'])
-    expect(await isPassword('correct horse battery', hash)).toBe(false);
+    expect(await isPassword('correct horse battery', hash, 'a')).toBe(false);
 });
 
 test('a hash with other parameters is read by its own', async () => {
-  const hash = await hashPassword('x');
+  const hash = await hashPassword('x', 'a');
   const [, , , , salt, tag] = hash.split('$');
-  expect(await isPassword('x', `$argon2id$v=19$m=19456,t=3,p=1$${salt}$${tag}`)).toBe(false);
+  expect(await isPassword('x', `$argon2id$v=19$m=19456,t=3,p=1$${salt}$${tag}`, 'a')).toBe(false);
 });
 
 test('more sign-ins than can be worked on are refused at once, and those that wait are answered', async () => {
-  const all = await Promise.allSettled(Array.from({ length: 110 }, () => isPassword('x', undefined)));
+  const all = await Promise.allSettled(Array.from({ length: 110 }, () => isPassword('x', undefined, 'a')));
   const refused = all.filter((one) => one.status === 'rejected');
   expect(refused).toHaveLength(8);
-  for (const one of refused) expect(one.reason).toBeInstanceOf(TooManySignInsError);
-  expect(await isPassword('x', undefined)).toBe(false);
+  for (const one of refused) expect(one.reason).toMatchObject({ status: 503, code: 'busy' });
+  expect(await isPassword('x', undefined, 'a')).toBe(false);
+}, 30_000);
+
+test('askers have their turns one after the other: who comes behind a hundred of a few is neither refused nor last', async () => {
+  const answered: string[] = [];
+  const ask = async (asker: string) => {
+    await isPassword('x', undefined, asker);
+    answered.push(asker);
+  };
+  const flood = Array.from({ length: 102 }, (_, at) => ask(`192.0.2.${at % 10}`));
+  const late = ask('198.51.100.1');
+  const refused = (await Promise.allSettled(flood)).filter((one) => one.status === 'rejected');
+  await late;
+  expect(refused).toMatchObject([{ reason: { status: 503, code: 'busy' } }]);
+  // Two are in work, and each of the ten may have one before.
+  expect(answered.indexOf('198.51.100.1')).toBeLessThan(15);
+}, 30_000);
+
+test('of a hundred askers with one each nobody gives way', async () => {
+  const all = Array.from({ length: 102 }, (_, at) => isPassword('x', undefined, `192.0.2.${at}`));
+  await expect(isPassword('x', undefined, '198.51.100.1')).rejects.toMatchObject({ status: 503, code: 'busy' });
+  expect(await Promise.all(all)).toHaveLength(102);
 }, 30_000);
