@@ -132,16 +132,20 @@ function callerNumberOf(request: SipRequest, sources: readonly InboundSource[]):
   return '';
 }
 
-/** @throws PeerError when From, To or the Request-URI cannot be read. */
+/**
+ * @param called what {@link calledNumbers} has read of it
+ * @throws PeerError when From, To or the Request-URI cannot be read.
+ */
 export function readInboundNumbers(
   request: SipRequest,
   parameters: InboundParameters,
   format: NumberFormat,
+  called: readonly string[] = calledNumbers(request, parameters),
 ): InboundNumbers {
   const { normalize } = parameters;
   // A name alone may be withheld (draft-ietf-sip-privacy-04 §5.1).
   const hasName = partyPrivacy(request.headers, 'calling').remoteParty !== 'name';
-  const [calledNumber = ''] = calledNumbers(request, parameters);
+  const [calledNumber = ''] = called;
   // RFC 3966 §5.1.1: no rule, mask or other trunk sees visual separators.
   const callerNumber = plainNumber(callerNumberOf(request, parameters.callerNumber));
   const callerDisplayName = hasName ? firstOf(request, parameters.callerDisplayName) : '';

@@ -68,11 +68,12 @@ export class InboundRouter {
 
   /** Who is called. @throws PeerError when From, To or the Request-URI cannot be read. */
   called(request: SipRequest, trunk: Trunk): InboundCall {
-    const numbers = readInboundNumbers(request, trunk.inboundParameters, trunk.numberFormat);
+    const written = calledNumbers(request, trunk.inboundParameters);
+    const numbers = readInboundNumbers(request, trunk.inboundParameters, trunk.numberFormat, written);
     // Teams writes `Privacy: id` with every identity that it forwards (Microsoft, Direct Routing protocols).
     const isWithheld = trunk.teams === undefined ? isWithheldCaller : isWithheldFrom;
     const call = { trunk, numbers, anonymous: isWithheld(request) };
-    for (const calledNumber of calledNumbers(request, trunk.inboundParameters)) {
+    for (const calledNumber of written) {
       for (const number of numbersMeant(calledNumber, trunk.numberFormat)) {
         const tenant = this.#directory.tenantOfDid(trunk.id, number);
         if (tenant !== undefined) return { ...call, numbers: { ...numbers, calledNumber }, called: { number, tenant } };
