@@ -40,7 +40,9 @@ export class StreamFramer {
   #endsBare: boolean | undefined = undefined;
   /** Octets of the whole message once its head is complete; -1 before. */
   #messageOctets = -1;
-  /** CR and LF octets seen between messages. */
+  /** So did those of the last message: what its peer writes between messages, too. */
+  #peerEndsBare = false;
+  /** Octets of CRLFs seen between messages. */
   #idleMatched = 0;
   #broken = false;
 
@@ -64,13 +66,17 @@ export class StreamFramer {
     }
   }
 
-  /** Between messages: CRLFs are keep-alives (§7.5, RFC 5626 §4.4.1); anything else starts a message. */
+  /**
+   * Between messages: CRLFs are keep-alives (§7.5, RFC 5626 §4.4.1), LFs of a peer that ends its lines with them are empty lines; anything
+   * else starts a message.
+   */
   #takeIdle(chunk: string, at: number): number {
     for (; at < chunk.length; at++) {
       const code = chunk.charCodeAt(at);
       if (code !== 0x0d && code !== 0x0a) break;
-      if (code !== ((this.#idleMatched & 1) === 0 ? 0x0d : 0x0a))
-        return this.#break('a stray CR or LF between messages', undefined);
+      const isWithinCrlf = (this.#idleMatched & 1) === 1;
+      if (code === 0x0a && !isWithinCrlf && this.#peerEndsBare) continue;
+      if (code !== (isWithinCrlf ? 0x0a : 0x0d)) return this.#break('a stray CR or LF between messages', undefined);
       this.#idleMatched++;
       if (this.#idleMatched === 4) {
         this.#idleMatched = 0;
@@ -114,7 +120,9 @@ export class StreamFramer {
   }
 
   #endHead(): boolean {
-    const head = withCrlf(this.#join());
+    const received = this.#join();
+    const head = withCrlf(received);
+    this.#peerEndsBare = this.#endsBare === true;
     this.#endsBare = undefined;
     if (!head.endsWith('\r\n\r\n')) {
       this.#break('lines that end with LF and a CR among them', undefined);
@@ -129,7 +137,8 @@ export class StreamFramer {
       this.#break(length === -1 ? 'no Content-Length' : 'a malformed or repeated Content-Length', head);
       return false;
     }
-    if (head.length + length > this.#limits.messageOctets) {
+    // As it came: the CRs are not the peer's.
+    if (received.length + length > this.#limits.messageOctets) {
       this.#break('a message over the limit', head, 513);
       return false;
     }

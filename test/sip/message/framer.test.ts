@@ -66,6 +66,29 @@ describe('§18.3: messages on a stream', () => {
     });
 
     test.each([
+      ['an LF', '\n', []],
+      ['LFs as a keep-alive', '\n\n\n\n', []],
+      ['a CRLF pair among LFs', '\n\r\n\r\n\n', ['ping']],
+    ])('§7.5: %s behind it is passed over, as over UDP', (_what, between, events) => {
+      const stream = `${bare(first)}${between}${bare(second)}${between}`;
+      expect(record([stream])).toEqual([first, ...events, second, ...events]);
+      expect(record([...stream]).filter((event) => event !== 'pong')).toEqual([first, ...events, second, ...events]);
+    });
+
+    test('a lone LF of a peer that ends a line with CRLF since ends the stream, and so does a CR without LF', () => {
+      expect(record([`${bare(first)}${second}\n${second}`])).toEqual([first, second, 'broken 400 unanswerable']);
+      expect(record([`${bare(first)}\n\r${bare(second)}`])).toEqual([first, 'broken 400 unanswerable']);
+      expect(record([`${bare(first)}\r\n\r\r\n`])).toEqual([first, 'broken 400 unanswerable']);
+    });
+
+    test('is held to the limit of a message by the octets that came', () => {
+      const text = bare(message('body', 'X: y\r\n'.repeat(1_000)));
+      const limits = { ...DEFAULT_LIMITS, messageOctets: text.length };
+      expect(record([text, bare(second)], limits)).toHaveLength(2);
+      expect(record([text], { ...limits, messageOctets: text.length - 1 })).toEqual(['broken 513 answerable']);
+    });
+
+    test.each([
       ['an empty line that ends with CRLF', bare(second).replace(/\n$/, '\r\n')],
       ['one line that ends with CRLF', bare(second).replace('Via: ', 'Subject: x\r\nVia: ')],
       ['a CR in a field', bare(second).replace('Via: ', 'Subject: x\rX: y\nVia: ')],
