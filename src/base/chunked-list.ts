@@ -1,6 +1,7 @@
 /**
  * Immutable lists of very many items. An edited copy shares all but the chunks in which something is different, so that one item of twenty
- * thousand is replaced for some kilobytes. Short lists are arrays, which are copied as fast.
+ * thousand is replaced for some kilobytes. Short lists are arrays, which are copied as fast. What goes to another thread or process goes as JSON
+ * or as an array of its items: a structured clone of a long list is no list any more.
  */
 import type { Steps } from './steps.ts';
 
@@ -49,7 +50,7 @@ abstract class Listed<T> implements List<T> {
     const all: U[] = [];
     for (let place = 0; place < this.length; place++) {
       const some = of(this.get(place));
-      if (Array.isArray(some)) all.push(...some);
+      if (Array.isArray(some)) for (const each of some) all.push(each);
       else all.push(some as U);
     }
     return all;

@@ -61,6 +61,12 @@ describe.each([
     expect(JSON.stringify(list)).toBe(JSON.stringify(array));
   });
 
+  test('gives as many of one item as an array does', () => {
+    const many = numbers(200_000);
+    const all = list.flatMap((item) => (item === 7 ? many : []));
+    expect([all.length, all.at(0), all.at(-1)]).toEqual([200_000, 0, 199_999]);
+  });
+
   test('is another one item by item, where that is asked for', () => {
     expect([...halves]).toEqual(numbers(count).map((item) => item / 2));
     expect([halves.length, halves.at(-1), halves.at(count)]).toEqual([count, (count - 1) / 2, undefined]);
