@@ -31,6 +31,9 @@ class Given {
   }
 }
 
+/** Of objects to which nothing can be added: there an engine may refuse private fields too. They are few. */
+const apart = new WeakMap<object, KeptResult>();
+
 /**
  * A private field of the value, which nobody else sees, copies or compares. Tables with weak keys would do the same, but each of their
  * tens of thousands of entries is looked at twice at the end of a collection, while everything stands still.
@@ -44,11 +47,13 @@ class Kept extends Given {
   }
 
   static of(value: object): KeptResult | undefined {
-    return #first in value ? value.#first : undefined;
+    if (#first in value) return value.#first;
+    return Object.isExtensible(value) ? undefined : apart.get(value);
   }
 
   static set(value: object, first: KeptResult): void {
     if (#first in value) value.#first = first;
-    else new Kept(value, first);
+    else if (Object.isExtensible(value)) new Kept(value, first);
+    else apart.set(value, first);
   }
 }

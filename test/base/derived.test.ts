@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { isDeepStrictEqual } from 'node:util';
 import { expect, test } from 'vitest';
 import { derived } from '../../src/base/derived.ts';
@@ -35,4 +36,27 @@ test('what is kept with a value belongs to that object alone, and nobody sees it
   expect(isDeepStrictEqual(value, { name: 'acme' })).toBe(true);
   expect(structuredClone(value)).toEqual({ name: 'acme' });
   expect(nameOf({ ...value })).not.toBe(name);
+});
+
+test('an object that takes no more fields, private ones neither, has what is kept with it all the same', () => {
+  const source = `
+    import { derived } from ${JSON.stringify(import.meta.resolve('../../src/base/derived.ts'))};
+    let asked = 0;
+    const lengthOf = derived(({ name }) => (asked++, name.length));
+    const namesOf = derived((value) => [value.name, lengthOf(value)]);
+    const frozen = Object.freeze({ name: 'acme' });
+    const others = [Object.seal({ name: 'globex' }), Object.preventExtensions({ name: '' }), { name: 'initech' }];
+    const found = [frozen, ...others, frozen].map(namesOf);
+    console.log(JSON.stringify([found, asked, found[0] === found[4]]));
+  `;
+  const { stdout, stderr } = spawnSync(
+    process.execPath,
+    ['--js-nonextensible-applies-to-private', '--input-type=module', '-e', source],
+    { encoding: 'utf8' },
+  );
+  const acme = ['acme', 4];
+  expect([stdout && JSON.parse(stdout), stderr]).toEqual([
+    [[acme, ['globex', 6], ['', 0], ['initech', 7], acme], 4, true],
+    '',
+  ]);
 });
