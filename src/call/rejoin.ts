@@ -29,9 +29,6 @@ function join(registry: LegRegistry, inner: Leg, between: Leg): LegCall | undefi
   if (party === undefined || kept === undefined || between.state !== 'confirmed') return undefined;
   const { destination } = party;
   inheritEnd(call.record, half.record);
-  const holder = between.reservation === undefined ? party : between;
-  const { reservation } = holder;
-  holder.reservation = undefined;
   half.forget();
   const options = {
     ...between.options,
@@ -42,7 +39,9 @@ function join(registry: LegRegistry, inner: Leg, between: Leg): LegCall | undefi
   const as = { ...kept, options, identityWithheld, identityAsserted, ...(identity !== undefined && { identity }) };
   const leg = Leg.restore(registry, call, as, () => destination);
   if (kept.session !== undefined) SessionKeeper.restore(leg, kept.session, 0);
-  leg.reservation = reservation;
+  // A half holds no places: those are taken by the node that knows whose call it is.
+  leg.reservation = between.reservation;
+  between.reservation = undefined;
   leg.media = between.media;
   between.media = undefined;
   call.replaceLeg(between, leg);
