@@ -8,9 +8,21 @@ import { tenantIn, trunkIn } from '../../src/provisioning/directory/places.ts';
 import { applyEdits, type ProvisioningEdits } from '../../src/provisioning/directory/store.ts';
 import { compactTenantSteps, compactTrunk } from '../../src/provisioning/trunk-settings/compact.ts';
 import type { Provisioned } from '../../src/provisioning/trunk-settings/schema.ts';
-import { type Agent, CARRIER_A, CARRIER_A_ID, CARRIER_B_ID, ENGINE, type Phone, SDP, World } from './world.ts';
+import {
+  type Agent,
+  CARRIER_A,
+  CARRIER_A_ID,
+  CARRIER_B_ID,
+  ENGINE,
+  extension,
+  type Phone,
+  SDP,
+  World,
+} from './world.ts';
 
-const CHANGES = 300;
+/** Three changes to each: what was looked up for one is not looked up again. */
+const CALLERS = Array.from({ length: 100 }, (_each, at) => String(1_000 + at));
+const CHANGES = 3 * CALLERS.length;
 const OTHERS = 600;
 /** What is served, and what was before it: a table over two layers may have that still. */
 const MOST_ALIVE = 3;
@@ -76,10 +88,10 @@ const KINDS: Readonly<Record<string, (state: Provisioned, change: number) => Pro
  *
  * @param meanwhile while they ring
  */
-function callAround(world: World, alice: Phone, bob: Phone, carrier: Agent, meanwhile: () => void): void {
-  const all = [alice, bob, carrier];
+function callAround(world: World, caller: Phone, bob: Phone, carrier: Agent, meanwhile: () => void): void {
+  const all = [caller, bob, carrier];
   for (const { peer } of all) peer.received.length = 0;
-  const [out, within] = [alice.call('0014155559999'), alice.call('102')];
+  const [out, within] = [caller.call('0014155559999'), caller.call('102')];
   const did = carrier.request('INVITE', `sip:14155550102@${ENGINE}`, {}, SDP);
   carrier.send(did);
   world.run();
@@ -89,7 +101,7 @@ function callAround(world: World, alice: Phone, bob: Phone, carrier: Agent, mean
   world.run();
   const refusal = carrier.responses(did.callId()).find(({ status }) => status >= 200);
   if (refusal !== undefined) carrier.ack(did, refusal);
-  expect([alice.final(out)?.status, alice.final(within)?.status, refusal?.status]).toEqual([404, 486, 486]);
+  expect([caller.final(out)?.status, caller.final(within)?.status, refusal?.status]).toEqual([404, 486, 486]);
 }
 
 class Generations {
@@ -105,7 +117,8 @@ class Generations {
     };
     for (const [kind, value] of Object.entries(of)) {
       if (value === undefined) throw new Error(`no ${kind}`);
-      const refs = this.#refs.getOrInsert(kind, []);
+      const refs = this.#refs.get(kind) ?? [];
+      this.#refs.set(kind, refs);
       if (refs.at(-1)?.deref() !== value) refs.push(new WeakRef(value));
     }
   }
@@ -161,7 +174,7 @@ test.each(Object.keys(KINDS))(
   async (kind) => {
     const world = await World.start({
       observer: () => FORGETFUL,
-      acme: { limits: { callsPerMinute: 1_000_000 } },
+      acme: { extensions: ['102', '104', ...CALLERS].map((number) => extension(number)) },
       trunks: {
         'carrier-a': {
           tenants: [
@@ -171,7 +184,7 @@ test.each(Object.keys(KINDS))(
         },
       },
     });
-    const [alice, bob] = [world.phone('101', '203.0.113.1'), world.phone('102', '203.0.113.2')];
+    const bob = world.phone('102', '203.0.113.1');
     const carrier = world.agent(CARRIER_A);
     const generations = new Generations();
     const edit = KINDS[kind];
@@ -181,10 +194,11 @@ test.each(Object.keys(KINDS))(
       const { provisioning } = world.engine.directory;
       generations.note(serve(world, edit(provisioning, change)));
     };
-    for (let change = 0; change < CHANGES; change += 3) {
-      next(change);
-      callAround(world, alice, bob, carrier, () => next(change + 1));
-      next(change + 2);
+    for (const [at, number] of CALLERS.entries()) {
+      next(3 * at);
+      const caller = world.phone(number, `203.0.113.${100 + at}`);
+      callAround(world, caller, bob, carrier, () => next(3 * at + 1));
+      next(3 * at + 2);
       await new Promise((resolve) => setImmediate(resolve));
     }
     world.scheduler.advance(3600_000);
