@@ -29,7 +29,7 @@ export class NonInviteServerTransaction<F extends Channel> extends ServerTransac
         return;
       case 'proceeding':
       case 'completed':
-        if (this.hasResponse) this.resend();
+        if (this.text !== '') this.resend();
         return;
       default:
         this.state satisfies never;
@@ -94,11 +94,11 @@ export class NonInviteServerTransaction<F extends Channel> extends ServerTransac
     this.disarmResend();
     if (!this.flow.reliable) this.state = 'completed';
     // RFC 4320 §4.2: a 408 to a non-INVITE request MUST NOT be sent, now or when the request comes again.
-    if (status === 408) this.lastStatus = 0;
+    if (status === 408) this.text = '';
     else this.transmit();
     // §17.2.2: timer J is 64*T1 over unreliable transports and 0 over reliable ones.
     if (this.flow.reliable) this.#terminate();
-    else if (this.mayLinger) this.leaveRecord(this.hasResponse ? this.text : '');
+    else if (this.mayLinger) this.leaveRecord(this.text);
     else if (this.isKept) this.#armJ();
   }
 

@@ -63,6 +63,18 @@ describe('non-INVITE server transaction over UDP', () => {
     expect(world.isClean()).toBe(true);
   });
 
+  test('RFC 4320 §4.2: a 408 is its final response: left after it, it absorbs repetitions still', () => {
+    const world = new World();
+    const request = makeRequest('OPTIONS', { branch: 'of-rfc-2543' });
+    world.receive(request);
+    world.server.reply(408);
+    world.server.leave();
+    world.receive(request);
+    expect([world.requests.length, world.channel.kinds]).toEqual([1, []]);
+    world.scheduler.runUntilIdle();
+    expect(world.isClean()).toBe(true);
+  });
+
   test('a transport error informs the user; the machine stays and absorbs repetitions', () => {
     const world = new World();
     world.receive(makeRequest('BYE', { toTag: 'x' }));
