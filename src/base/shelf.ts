@@ -22,11 +22,13 @@ const LONGEST_BY_HAND = 40;
 /** Many end in each second: those that are due within this time after the first end with the next. */
 const PAUSE_MS = 250;
 
-// What a record begins with, in words of 4 octets: its time (two words), the next of its place, its hash, its octets, three numbers of its user, its texts' ends.
+// What a record begins with, in words of 4 octets: its time (two words), the next of its place, its hash, its octets, those with what it left unused of
+// the piece before, three numbers of its user, its texts' ends.
 const NEXT = 2;
 const HASH = 3;
 const OCTETS = 4;
-const NUMBERS = 5;
+const ROOM = 5;
+const NUMBERS = 6;
 const MOST_NUMBERS = 3;
 const ENDS = NUMBERS + MOST_NUMBERS;
 /** With the name. */
@@ -89,6 +91,14 @@ export class Shelf implements TimerTarget {
     return this.#size;
   }
 
+  /**
+   * While the room of all records is below this, none ends before its time: what is allowed, but for the piece that is being written, the one
+   * whose first records have ended, and a long record.
+   */
+  get sureOctets(): number {
+    return Math.max(this.#mostOctets - 3 * SLAB_OCTETS, this.#mostOctets / 2);
+  }
+
   /** What its pieces take outside of the heap. */
   get octets(): number {
     return this.#octets;
@@ -98,20 +108,25 @@ export class Shelf implements TimerTarget {
    * All of both lists is written, and neither is kept.
    *
    * @param hash by which it is found with its name: of what else tells it, by {@link secretHash}
+   * @returns its {@link room}
    */
-  add(name: string, numbers: readonly number[] = [], texts: readonly string[] = [], hash = SEED): void {
+  add(name: string, numbers: readonly number[] = [], texts: readonly string[] = [], hash = SEED): number {
     let length = HEAD_OCTETS + name.length;
     for (const text of texts) length += text.length;
     const octets = Math.ceil(length / ALIGNMENT) * ALIGNMENT;
     if (this.#size >= CROWD * this.#places.length) this.#spread(Math.max(FIRST_PLACES, 2 * this.#places.length));
+    const last = this.#last;
+    const unused = last === undefined ? 0 : last.octets.length - last.used;
     const number = this.#roomFor(octets);
     const slab = this.#slabs[number] as Slab;
+    const room = slab === last ? octets : unused + octets;
     const offset = slab.used;
     slab.used += octets;
     const { words } = slab;
     const word = offset / 4;
     slab.times[offset / 8] = this.#scheduler.nowMs() + this.#stayMs;
     words[word + OCTETS] = octets;
+    words[word + ROOM] = room;
     for (let index = 0; index < numbers.length; index++) words[word + NUMBERS + index] = numbers[index] as number;
     let end = offset + HEAD_OCTETS;
     end += write(name, slab.octets, end);
@@ -128,6 +143,12 @@ export class Shelf implements TimerTarget {
     this.#places[place] = at;
     this.#size++;
     this.#timer ??= this.#scheduler.schedule(this.#stayMs, this, 0);
+    return room;
+  }
+
+  /** Octets of the pieces that a record takes, with those that it left unused of the piece before: of all records they are what the pieces hold. */
+  room(at: number): number {
+    return this.#word(at, ROOM);
   }
 
   /** The record of this name and hash that was added last. */
@@ -220,11 +241,8 @@ export class Shelf implements TimerTarget {
 
   /** Number of the piece that takes the next record. */
   #roomFor(octets: number): number {
-    const last = this.#inUse.at(-1);
-    if (last !== undefined) {
-      const slab = this.#slabs[last] as Slab;
-      if (slab.used + octets <= slab.octets.length) return last;
-    }
+    const last = this.#last;
+    if (last !== undefined && last.used + octets <= last.octets.length) return this.#inUse.at(-1) as number;
     const isLong = octets > SLAB_OCTETS;
     const newOctets = Math.max(this.#nextSlabOctets, octets);
     while ((isLong || this.#spare.length === 0) && this.#octets + newOctets > this.#mostOctets && this.#size > 0)
@@ -232,6 +250,12 @@ export class Shelf implements TimerTarget {
     const number = (isLong ? undefined : this.#spare.pop()) ?? this.#newSlab(newOctets);
     this.#inUse.push(number);
     return number;
+  }
+
+  /** The piece that is being written. */
+  get #last(): Slab | undefined {
+    const number = this.#inUse.at(-1);
+    return number === undefined ? undefined : this.#slabs[number];
   }
 
   #newSlab(octets: number): number {

@@ -135,6 +135,32 @@ test('whatever comes, stays and goes: what a list would find is found', () => {
   );
 });
 
+test('below what is sure no record ends before its time, however long they are, nor does their memory grow beyond what is allowed', () => {
+  const mostOctets = 8 * 1_024 * 1_024;
+  const long = fc.integer({ min: 64_500, max: 66_000 });
+  const length = fc.oneof({ arbitrary: fc.nat(2_000), weight: 1 }, { arbitrary: long, weight: 9 });
+  fc.assert(
+    fc.property(fc.array(fc.tuple(length, fc.nat(40)), { minLength: 300, maxLength: 600 }), (records) => {
+      const scheduler = new VirtualScheduler();
+      let room = 0;
+      const early: number[] = [];
+      const shelf: Shelf = new Shelf(scheduler, STAY_MS, mostOctets, (at) => {
+        room -= shelf.room(at);
+        if (scheduler.nowMs() < shelf.number(at, 0) + STAY_MS) early.push(at);
+      });
+      for (const [octets, pauseMs] of records) {
+        if (room < shelf.sureOctets) room += shelf.add('name', [scheduler.nowMs()], ['x'.repeat(octets)]);
+        scheduler.advance(pauseMs);
+        expect(shelf.octets).toBeLessThanOrEqual(mostOctets);
+      }
+      expect(early).toEqual([]);
+      scheduler.runUntilIdle();
+      expect(room).toBe(0);
+    }),
+    { numRuns: 20 },
+  );
+});
+
 test('of hundreds each is found while it stays, and the memory of those that went is used again', () => {
   const { scheduler, shelf } = rig();
   const before = process.memoryUsage().arrayBuffers;

@@ -123,7 +123,7 @@ export interface EndpointOptions {
   readonly maxServerTransactions?: number;
   /** Octets of the heap that requests may take, by estimate; those beyond it are refused. Default: any. */
   readonly maxServerOctets?: number;
-  /** Octets outside of the heap that ended transactions may take; beyond it the oldest are forgotten sooner. */
+  /** Octets outside of the heap that ended transactions may take; one source has its share of them. */
   readonly maxLingeringOctets?: number;
   readonly maxClientTransactions?: number;
   /** Of whom a request is, where its flow's address is not the one: who stands behind a proxy. One source takes no more than its share. */

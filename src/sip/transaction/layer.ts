@@ -47,10 +47,7 @@ export interface TransactionLayerOptions<F extends Channel> extends PlaceJudges<
   readonly maxServerTransactions?: number;
   /** The same of the octets of the heap that they take, by estimate. Default: any. */
   readonly maxServerOctets?: number;
-  /**
-   * What those that linger take outside of the heap, octets: beyond it the oldest of a kind are forgotten before their time, and a copy
-   * is a new request. Default: 256 MB of each of four kinds, which is the most.
-   */
+  /** What those that linger take outside of the heap, octets, of which one source has a share. Default: 256 MB of each of five kinds, the most. */
   readonly maxLingeringOctets?: number;
   /** Client transactions above it fail with a transport error, counted alike. Default 100,000; CANCEL and requests within dialogs get a quarter more. */
   readonly maxClientTransactions?: number;
@@ -97,7 +94,7 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
     const { maxServerTransactions = DEFAULT_MAX_TRANSACTIONS, maxServerOctets = Number.POSITIVE_INFINITY } = options;
     this.#places = new ServerPlaces<F>(maxServerTransactions, maxServerOctets, options);
     this.#maxClients = options.maxClientTransactions ?? DEFAULT_MAX_TRANSACTIONS;
-    const mostOctets = options.maxLingeringOctets ?? Number.POSITIVE_INFINITY;
+    const { maxLingeringOctets: mostOctets = Number.POSITIVE_INFINITY } = options;
     this.#lingeringRequests = new LingeringRequests(this.scheduler, this.timers, this.counters, mostOctets, (source) =>
       this.#places.giveRecord(source),
     );
@@ -269,13 +266,15 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
     this.#unlink(transaction);
   }
 
-  answered(transaction: Transaction<F>, answer: string): void {
+  answered(transaction: Transaction<F>, answer: string): boolean {
     const server = transaction as ServerTransactionBase<F>;
+    const merges = server.mergeHash === undefined ? undefined : server.request;
+    if (!this.#lingeringRequests.add(server, answer, merges)) return false;
     this.#forget(server);
     this.#recent.add(fnv1a(server.key), this.scheduler.nowMs());
-    this.#lingeringRequests.add(server, answer, server.mergeHash === undefined ? undefined : server.request);
     this.#places.takeRecord(server.source);
     this.#letGo(server);
+    return true;
   }
 
   heard(transaction: Transaction<F>, ack: string, ackFlow: F, user: ClientTransactionUser<F> | undefined): void {

@@ -3,6 +3,7 @@
  * Most of what a busy engine knows is this, and for half a minute each.
  */
 import type { Scheduler } from '../../base/scheduler.ts';
+import { SharedBudget } from '../../base/shared-budget.ts';
 import { NONE, Shelf, secretHash } from '../../base/shelf.ts';
 import { parseMessage, type SipRequest, type SipResponse } from '../message/index.ts';
 import type { TransactionCounters } from './counters.ts';
@@ -12,8 +13,9 @@ import { addressOf } from './server-places.ts';
 import type { TimerSettings } from './timers.ts';
 import type { Channel, ClientTransaction, ClientTransactionUser } from './types.ts';
 
-/** What each shelf may take of the octets that all may: the two that hold answers and ACKs have most. */
-const REQUESTS_PART = 1 / 2;
+/** What each shelf may take of the octets that all may: those that hold answers and ACKs have most. */
+const REQUESTS_PART = 3 / 8;
+const BEYOND_PART = 1 / 8;
 const MERGES_PART = 1 / 8;
 const ACCEPTED_PART = 1 / 4;
 const OTHERS_PART = 1 / 8;
@@ -52,6 +54,7 @@ export interface KnownBranch<F extends Channel> {
 const MERGE_METHOD = 0;
 const MERGE_TAG = 1;
 const SEQUENCE = 0;
+const MERGE_SOURCE = 1;
 
 // The texts and numbers of a request's record.
 const METHOD = 0;
@@ -65,20 +68,31 @@ const PORT = 2;
 const OF_FLOW = -1;
 const NO_PORT = -1;
 
+/** A call has one of each, so they are refused last, and BYE and CANCEL whoever sends them. */
+const OF_CALLS: ReadonlySet<string> = new Set(['INVITE', 'BYE', 'CANCEL']);
+
 /**
  * Requests whose final response was given: what tells a copy of each, and what the copy is answered. A 2xx to an INVITE is its user's to
  * repeat.
+ *
+ * Rule it keeps: whatever one source sends, and however long, the records of others stay for their time. Each source has a share of the
+ * octets. What ends of its calls beyond that has a shelf of its own, where the oldest end sooner; anything else is not taken.
  */
 export class LingeringRequests<F extends Channel> {
   readonly #counters: TransactionCounters;
   readonly #flows = new Numbered<F>();
   readonly #sources = new Numbered<string>();
   readonly #requests: Shelf;
+  /** Of calls whose source has its share of the other. */
+  readonly #beyond: Shelf;
   readonly #merges: Shelf;
+  /** Octets of the pieces of either shelf, by source. */
+  readonly #requestOctets: SharedBudget;
+  readonly #mergeOctets: SharedBudget;
   // Of the records that are being written: a shelf writes all of a list.
   readonly #numbers = [0, 0, 0];
   readonly #texts = ['', '', '', ''];
-  readonly #mergeNumbers = [0];
+  readonly #mergeNumbers = [0, 0];
   readonly #mergeTexts = ['', ''];
 
   /**
@@ -94,55 +108,54 @@ export class LingeringRequests<F extends Channel> {
   ) {
     const stayMs = 64 * timers.t1Ms;
     this.#counters = counters;
-    this.#requests = new Shelf(scheduler, stayMs, REQUESTS_PART * mostOctets, (at) => {
-      const number = this.#requests.number(at, FLOW);
+    const forget = (shelf: Shelf, at: number): string => {
+      const number = shelf.number(at, FLOW);
       const flow = this.#flows.get(number);
       this.#flows.release(number);
-      onGone(this.#releaseSource(at) ?? addressOf(flow));
+      const source = this.#releaseSource(shelf.number(at, SOURCE)) ?? addressOf(flow);
+      onGone(source);
+      return source;
+    };
+    this.#requests = new Shelf(scheduler, stayMs, REQUESTS_PART * mostOctets, (at) =>
+      this.#requestOctets.change(forget(this.#requests, at), -this.#requests.room(at)),
+    );
+    this.#beyond = new Shelf(scheduler, stayMs, BEYOND_PART * mostOctets, (at) => forget(this.#beyond, at));
+    this.#merges = new Shelf(scheduler, stayMs, MERGES_PART * mostOctets, (at) => {
+      const source = this.#releaseSource(this.#merges.number(at, MERGE_SOURCE)) as string;
+      this.#mergeOctets.change(source, -this.#merges.room(at));
     });
-    this.#merges = new Shelf(scheduler, stayMs, MERGES_PART * mostOctets);
+    this.#requestOctets = new SharedBudget(this.#requests.sureOctets);
+    this.#mergeOctets = new SharedBudget(this.#merges.sureOctets);
   }
 
   get size(): number {
-    return this.#requests.size;
+    return this.#requests.size + this.#beyond.size;
   }
 
   get octets(): number {
-    return this.#requests.octets + this.#merges.octets;
+    return this.#requests.octets + this.#beyond.octets + this.#merges.octets;
   }
 
   /**
    * @param answer its text, empty where a copy gets none
    * @param merges by which the same request on another way is known (§8.2.2.2), undefined where it is not
+   * @returns false: its source has its share, and the request is none of those that a call has one of; nothing is kept
    */
-  add(request: RequestIdentity & KnownRequest<F> & OfSource, answer: string, merges?: SipRequest): void {
-    const { key, method, flow, source, sentByHost, sentByPort = NO_PORT, sentTag } = request;
-    const numbers = this.#numbers;
-    numbers[FLOW] = this.#flows.share(flow);
-    numbers[SOURCE] = source === addressOf(flow) ? OF_FLOW : this.#sources.share(source);
-    numbers[PORT] = sentByPort;
-    const texts = this.#texts;
-    texts[METHOD] = method;
-    texts[HOST] = sentByHost;
-    texts[SENT_TAG] = sentTag;
-    texts[ANSWER] = answer;
-    this.#requests.add(key, numbers, texts, hashOf(method, sentByHost, sentByPort));
-    if (merges === undefined) return;
-    this.#mergeNumbers[SEQUENCE] = merges.cseq().sequence;
-    this.#mergeTexts[MERGE_METHOD] = merges.method;
-    this.#mergeTexts[MERGE_TAG] = merges.fromTag() ?? '';
-    this.#merges.add(merges.callId(), this.#mergeNumbers, this.#mergeTexts, mergeHashBeside(merges));
+  add(request: RequestIdentity & KnownRequest<F> & OfSource, answer: string, merges?: SipRequest): boolean {
+    const { source, method } = request;
+    const isBeyond = this.#requestOctets.hasShare(source, 1);
+    const isMergeBeyond = merges !== undefined && this.#mergeOctets.hasShare(source, 1);
+    if ((isBeyond || isMergeBeyond) && !OF_CALLS.has(method)) return false;
+    const room = this.#write(isBeyond ? this.#beyond : this.#requests, request, answer);
+    if (!isBeyond) this.#requestOctets.change(source, room);
+    if (merges !== undefined && !isMergeBeyond) this.#addMerges(merges, source);
+    return true;
   }
 
   /** @param sentByHost in any case */
   find(key: string, method: string, sentByHost: string, port = NO_PORT): KnownRequest<F> | undefined {
-    const shelf = this.#requests;
     const host = sentByHost.toLowerCase();
-    let at = shelf.first(key, hashOf(method, host, port));
-    while (at !== NONE && !this.#isOf(at, method, host, port)) at = shelf.next(key, at);
-    if (at === NONE) return undefined;
-    const flow = this.#flows.get(shelf.number(at, FLOW));
-    return new AnsweredRequest(this.#counters, flow, shelf.text(at, SENT_TAG), shelf.text(at, ANSWER));
+    return this.#findIn(this.#requests, key, method, host, port) ?? this.#findIn(this.#beyond, key, method, host, port);
   }
 
   /** Whether it is one of them that came on another way. */
@@ -164,24 +177,57 @@ export class LingeringRequests<F extends Channel> {
 
   clear(): void {
     this.#requests.clear();
+    this.#beyond.clear();
     this.#merges.clear();
+    this.#requestOctets.clear();
+    this.#mergeOctets.clear();
     this.#flows.clear();
     this.#sources.clear();
   }
 
-  #isOf(at: number, method: string, host: string, port: number): boolean {
-    const shelf = this.#requests;
-    return shelf.number(at, PORT) === port && shelf.hasText(at, HOST, host) && shelf.hasText(at, METHOD, method);
+  /** The room of the record. */
+  #write(shelf: Shelf, request: RequestIdentity & KnownRequest<F> & OfSource, answer: string): number {
+    const { key, method, flow, source, sentByHost, sentByPort = NO_PORT, sentTag } = request;
+    const numbers = this.#numbers;
+    numbers[FLOW] = this.#flows.share(flow);
+    numbers[SOURCE] = source === addressOf(flow) ? OF_FLOW : this.#sources.share(source);
+    numbers[PORT] = sentByPort;
+    const texts = this.#texts;
+    texts[METHOD] = method;
+    texts[HOST] = sentByHost;
+    texts[SENT_TAG] = sentTag;
+    texts[ANSWER] = answer;
+    return shelf.add(key, numbers, texts, hashOf(method, sentByHost, sentByPort));
+  }
+
+  #addMerges(request: SipRequest, source: string): void {
+    this.#mergeNumbers[SEQUENCE] = request.cseq().sequence;
+    this.#mergeNumbers[MERGE_SOURCE] = this.#sources.share(source);
+    this.#mergeTexts[MERGE_METHOD] = request.method;
+    this.#mergeTexts[MERGE_TAG] = request.fromTag() ?? '';
+    const room = this.#merges.add(request.callId(), this.#mergeNumbers, this.#mergeTexts, mergeHashBeside(request));
+    this.#mergeOctets.change(source, room);
+  }
+
+  #findIn(shelf: Shelf, key: string, method: string, host: string, port: number): KnownRequest<F> | undefined {
+    let at = shelf.first(key, hashOf(method, host, port));
+    while (at !== NONE && !isOf(shelf, at, method, host, port)) at = shelf.next(key, at);
+    if (at === NONE) return undefined;
+    const flow = this.#flows.get(shelf.number(at, FLOW));
+    return new AnsweredRequest(this.#counters, flow, shelf.text(at, SENT_TAG), shelf.text(at, ANSWER));
   }
 
   /** Undefined: it is the flow's own address. */
-  #releaseSource(at: number): string | undefined {
-    const number = this.#requests.number(at, SOURCE);
+  #releaseSource(number: number): string | undefined {
     if (number === OF_FLOW) return undefined;
     const source = this.#sources.get(number);
     this.#sources.release(number);
     return source;
   }
+}
+
+function isOf(shelf: Shelf, at: number, method: string, host: string, port: number): boolean {
+  return shelf.number(at, PORT) === port && shelf.hasText(at, HOST, host) && shelf.hasText(at, METHOD, method);
 }
 
 /** With the key of all that tells a request, so that a peer who gives one branch to many has none of them looked through. */

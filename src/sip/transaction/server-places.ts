@@ -38,7 +38,8 @@ export function addressOf({ remoteAddress = '' }: Channel): string {
 
 /**
  * The requests that are kept, by the address that each came from: how many, lingering ones with their part, and what the machines take of
- * the heap. Whoever forges a known peer's address, or has its password, fills neither the table nor the memory.
+ * the heap. Whoever forges a known peer's address, or has its password, fills neither the table nor the memory. What the records take is
+ * shared out where they are kept (`lingering.ts`).
  */
 export class ServerPlaces<F extends Channel = Channel> {
   /** In parts of a request: one that lingers has one. */

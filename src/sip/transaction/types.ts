@@ -46,7 +46,7 @@ export interface ServerTransaction<F extends Channel = Channel> {
   /**
    * The user will not look at the {@link request} of an INVITE again. Copies are absorbed for half a minute still, by a record outside of the
    * heap in place of the machine: what a busy engine holds is mostly that. Call it after the final response. Of other methods that
-   * response itself does this, and the request stays for as long as its user holds the transaction.
+   * response itself does this, so nobody calls it for them; the request stays for as long as its user holds the transaction.
    */
   release(): void;
   /** Ends without an answer, which another process gives: a copy of the request is a new one. */

@@ -1,6 +1,6 @@
 import { describe, expect, test, vi } from 'vitest';
 import { Shelf } from '../../../src/base/shelf.ts';
-import type { SipRequest } from '../../../src/sip/message/index.ts';
+import { HeaderId, type SipRequest } from '../../../src/sip/message/index.ts';
 import { newCounters } from '../../../src/sip/transaction/counters.ts';
 import type { ClientTransaction, ClientTransactionUser } from '../../../src/sip/transaction/index.ts';
 import { LingeringRequests } from '../../../src/sip/transaction/lingering.ts';
@@ -201,25 +201,119 @@ describe('what has its final response', () => {
     expect(world.isClean()).toBe(true);
   });
 
-  test('what lingers takes no more outside of the heap than it may: the oldest are forgotten sooner, their places free', () => {
-    const mostOctets = 8 * 1_024 * 1_024;
+  test('what lingers takes no more outside of the heap than it may: of what ends of calls beyond a share the oldest is forgotten sooner, its place free', () => {
+    const mostOctets = 12 * 1_024 * 1_024;
     const world = new World({ maxLingeringOctets: mostOctets, maxServerTransactions: 1_000 });
     world.onRequest = (transaction) => {
       transaction.admit();
       transaction.reply(299, 'x'.repeat(20_000));
     };
-    const info = (index: number) => makeRequest('INFO', { branch: `z9hG4bK${index}`, callId: `${index}` });
+    const bye = (index: number) => makeRequest('BYE', { branch: `z9hG4bK${index}`, callId: `${index}`, toTag: 'x' });
     for (let index = 0; index < 1_000; index++) {
-      world.receive(info(index));
+      world.receive(bye(index));
       expect(world.layer.lingeringOctets).toBeLessThanOrEqual(mostOctets);
     }
     expect(world.layer.serverCount).toBeLessThan(250);
     expect(world.layer.serverCount).toBeGreaterThan(150);
     expect(world.layer.fill.places).toBeCloseTo(world.layer.serverCount / 8_000);
-    world.receive(info(999));
-    expect(world.layer.counters.retransmissionsReceived).toBe(1);
-    world.receive(info(0));
-    expect(world.layer.counters.retransmissionsReceived).toBe(1);
+    world.receive(bye(999));
+    world.receive(bye(0));
+    expect(world.layer.counters.retransmissionsReceived).toBe(2);
+    world.receive(bye(500));
+    expect(world.layer.counters.retransmissionsReceived).toBe(2);
+  });
+
+  describe('what one address has beyond its share', () => {
+    const OTHER = '192.0.2.1';
+    const FORGED = '198.51.100.9';
+    const MOST_OCTETS = 12.5e6;
+    const fat = 'x'.repeat(15_000);
+
+    /** As of a node with a heap of 64 MB, and somebody whose request it has answered. */
+    class Flooded extends World {
+      readonly other = new RecordingChannel(this.scheduler, false, OTHER);
+      readonly facts: { branch: string; callId: string; toTag?: string };
+      readonly method: string;
+
+      constructor(method: string) {
+        super({ maxServerOctets: 25e6, maxLingeringOctets: MOST_OCTETS });
+        this.method = method;
+        this.facts = { branch: 'z9hG4bKother', callId: 'other', ...(method === 'BYE' && { toTag: 'x' }) };
+        this.onRequest = (transaction) => {
+          transaction.admit();
+          transaction.reply(transaction.request.method === 'SUBSCRIBE' ? 489 : 200);
+          if (transaction.request.method === 'INVITE') transaction.release();
+        };
+        this.receive(makeRequest(method, this.facts), this.other);
+        this.requests.length = 0;
+      }
+
+      /** One a millisecond, 45 KB each in its Vias, as its answer has them. */
+      flood(method: string, count: number, addresses = 1): void {
+        for (let index = 0; index < count; index++) {
+          const toTag = method === 'SUBSCRIBE' || method === 'MESSAGE' ? {} : { toTag: 'y' };
+          const request = makeRequest(method, { branch: `z9hG4bKf${index}`, callId: `f${index}`, ...toTag });
+          for (let via = 0; via < 3; via++) request.headers.add(HeaderId.Via, `SIP/2.0/UDP h;branch=z9hG4bK${fat}`);
+          const address = `${FORGED}${index % addresses}`;
+          this.receive(request, new RecordingChannel(this.scheduler, false, address));
+          this.requests.length = 0;
+          this.scheduler.advance(1);
+        }
+      }
+
+      /** The copy gets the same answer again, and nobody is asked; or nothing, where its user repeats the answer. */
+      expectKnown(): void {
+        this.receive(makeRequest(this.method, this.facts), this.other);
+        const answers = this.method === 'INVITE' ? ['200'] : ['200', '200'];
+        expect([this.other.kinds, this.requests]).toEqual([answers, []]);
+      }
+    }
+
+    test.each(['REGISTER', 'BYE', 'MESSAGE', 'INVITE'])(
+      'has no copy of a %s of others taken for a new request, and its own new ones are refused',
+      (method) => {
+        const world = new Flooded(method);
+        world.flood('SUBSCRIBE', 1_000);
+        world.expectKnown();
+        expect(world.layer.shortages.memoryOfAddress).toBeGreaterThan(200);
+        expect(world.layer.lingeringOctets).toBeLessThan(0.5 * MOST_OCTETS);
+        world.scheduler.runUntilIdle();
+        expect([world.isClean(), world.layer.fill.memory, world.layer.fill.places]).toEqual([true, 0, 0]);
+      },
+    );
+
+    test.each(['BYE', 'MESSAGE'])('many addresses together leave the %s of others its record as well', (method) => {
+      const world = new Flooded(method);
+      world.flood('SUBSCRIBE', 1_000, 40);
+      world.expectKnown();
+      expect(world.layer.lingeringOctets).toBeLessThanOrEqual(MOST_OCTETS);
+    });
+
+    test.each(['BYE', 'CANCEL'])('of a %s, of which each call has one, the oldest of its own end sooner', (method) => {
+      const world = new Flooded('BYE');
+      if (method === 'CANCEL') {
+        world.onStrayCancel = (again) => {
+          again('y');
+          return true;
+        };
+      }
+      world.flood(method, 1_000);
+      world.expectKnown();
+      expect(world.layer.counters.refused).toBe(0);
+      expect([world.layer.fill.memory, world.layer.lingeringOctets < 0.6 * MOST_OCTETS]).toEqual([0, true]);
+      expect(world.layer.serverCount).toBeLessThan(200);
+    });
+
+    test('§8.2.2.2: has no request of others on another way taken for a new one', () => {
+      const world = new Flooded('MESSAGE');
+      for (let index = 0; index < 2_000; index++) {
+        const facts = { branch: `z9hG4bKf${index}`, callId: `${index}${'x'.repeat(4_000)}` };
+        world.receive(makeRequest('MESSAGE', facts), new RecordingChannel(world.scheduler, false, FORGED));
+        world.requests.length = 0;
+      }
+      world.receive(makeRequest('MESSAGE', { ...world.facts, branch: 'z9hG4bKanother' }), world.other);
+      expect(world.other.kinds).toEqual(['200', '482']);
+    });
   });
 
   test('its flow is told of no more failures', () => {
