@@ -3,12 +3,15 @@ import { MessageAuthenticator } from '../../base/message-authenticator.ts';
 import type { Clock } from '../../base/scheduler.ts';
 
 /**
- * Nonces that need no memory: `time (8) | salt (7) | MAC (12)`, the MAC over time, salt, source address and realm with a secret that
+ * Nonces that need no memory: `time (8) | salt (7) | HMAC (12)`, the HMAC over time, salt, source address and realm with a secret that
  * several nodes may share. Only the address that asked can use a nonce, so evidence that carries one (a wrong password) cannot be forged
  * from elsewhere. The time is wall-clock, since it has to mean the same on every node.
  *
  * A nonce is short, since it is most of what a stranger is sent. Time moves in steps and the salt is of the request, so that each copy of a
  * request gets the same nonce (RFC 3261 §8.2.7) while two clients behind one address get their own.
+ *
+ * The form is one that nodes of other versions know: during an upgrade they answer for each other's challenges, and a call that rings goes on
+ * at another node by the credentials that its INVITE came with.
  */
 export type NonceState = 'fresh' | 'expired' | 'forged';
 
@@ -59,7 +62,7 @@ export class NonceSource {
   }
 
   #macOf(head: string, source: string, realm: string): string {
-    return this.#mac.short(`${head}:${source}:${realm}`, 'base64url', MAC_DIGITS);
+    return this.#mac.base64url(`${head}:${source}:${realm}`).slice(0, MAC_DIGITS);
   }
 }
 
@@ -68,7 +71,7 @@ export function issuedMs(nonce: string): number {
   return Number.parseInt(nonce.slice(0, TIME_DIGITS), 36);
 }
 
-/** It tells requests apart and need not be unguessable, which the MAC is. */
+/** It tells requests apart and need not be unguessable, which the HMAC is. */
 function saltOf(request: number): string {
   return request.toString(36).padStart(SALT_DIGITS, '0');
 }

@@ -248,6 +248,18 @@ describe('refusal', () => {
     expect(reasonOf(verify(tamper(message, (value) => value.replace('auth-int', 'auth'))))).toBe('qop');
   });
 
+  test('a challenge of a node of another version is answered here, and a request that was let in there is let in again', () => {
+    const clock = new VirtualScheduler(1_000_000_000_000);
+    const server = new DigestServer({ clock, secret: new Uint8Array(32).fill(3) });
+    // As it has been in each version.
+    const challenge = `Digest realm="${REALM}", nonce="cre66i9s0esb6um_hs44i2UV62Q", algorithm=MD5, qop="auth"`;
+    const message = authorize(request('INVITE'), [[HeaderId.WwwAuthenticate, challenge]]);
+    const outcome = (isAgain: boolean) => reasonOf(server.verify(message, 'user', REALM, SOURCE, () => ALICE, isAgain));
+    expect(outcome(false)).toBe('accepted');
+    clock.advance(400_000);
+    expect([outcome(false), outcome(true)]).toEqual(['nonce-expired', 'accepted']);
+  });
+
   test('a request that was let in before is so when its nonce is old by now, if that is one of ours', () => {
     const { server, clock } = authWorld();
     const message = authorize(request(), server.challenge('user', REALM, SOURCE));
@@ -477,8 +489,8 @@ describe('who exists?', () => {
       const message = bad(username);
       return hashedStrings(() => verify(message));
     };
-    // The nonce that came and the one that goes, H(A2) and the response.
-    expect(count('alice')).toBe(4);
+    // The nonce that came and the one that goes, two each, H(A2) and the response.
+    expect(count('alice')).toBe(6);
     expect(count('nobody')).toBe(count('alice'));
   });
 });

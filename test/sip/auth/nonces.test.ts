@@ -49,6 +49,15 @@ test('RFC 3261 §8.2.7: the same request gets the same nonce while its copies co
   expect(nonces.issue('a', 'r', 1)).not.toBe(nonce);
 });
 
+test('nodes of other versions know the nonces of this one, and it knows theirs', () => {
+  const clock = new VirtualScheduler(1_000_000_000_000);
+  const nonces = new NonceSource(clock, 300_000, SECRET);
+  // As it has been in each version.
+  const head = 'cre66i9s0esb6um';
+  expect(nonces.check(`${head}_hs44i2UV62Q`, '192.0.2.10', 'acme.example.com')).toBe('fresh');
+  expect(nonces.issue('192.0.2.10', 'acme.example.com', Number.parseInt('0esb6um', 36))).toBe(`${head}_hs44i2UV62Q`);
+});
+
 test('hexadecimal digits are the same in either case, and nothing else is', () => {
   const secret = '0123456789abcdef';
   for (const same of [secret, secret.toUpperCase(), '0123456789AbCdEf']) expect(isSameHex(same, secret)).toBe(true);
