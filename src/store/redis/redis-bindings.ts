@@ -26,6 +26,9 @@ const KEEP_EXPIRED_MS = 86_400_000;
 const AORS_PER_READ = 200;
 const ENTRIES_PER_READ = 200;
 
+/** Before the first write. */
+const NOTHING_READ: WritePlace = { sequence: 0, token: '' };
+
 type Listener = Parameters<NonNullable<SharedBindingStore['onRemoteChange']>>[0];
 
 /** What an address-of-record has in Redis: a list of each. */
@@ -48,7 +51,7 @@ export class RedisBindings implements SharedBindingStore {
   #known = new Set<string>();
   /** AORs whose list of a kind cannot be read, which the log has heard. */
   readonly #unread: Readonly<Record<Kind, Set<string>>> = { bindings: new Set(), removals: new Set() };
-  /** Up to here everything was told; undefined until Redis has been asked once. */
+  /** Up to here everything was read or told; undefined until they have been read. */
   #at: WritePlace | undefined = undefined;
   #catchingUp: Promise<void> | undefined = undefined;
 
@@ -70,6 +73,7 @@ export class RedisBindings implements SharedBindingStore {
   async write(changes: readonly BindingChange[]): Promise<void> {
     const { link, keys, storeId, node, clock } = this.#options;
     const last = new Map(changes.map((change) => [change.aor, change]));
+    const at = this.#at ?? NOTHING_READ;
     const args: (string | number)[] = [
       storeId,
       keys.channel,
@@ -77,8 +81,8 @@ export class RedisBindings implements SharedBindingStore {
       JSON.stringify([...last.keys()]),
       clock.wallMs() - KEEP_EXPIRED_MS,
       randomUUID(),
-      this.#at?.sequence ?? '',
-      this.#at?.token ?? '',
+      at.sequence,
+      at.token,
     ];
     for (const [aor, { bindings, removals = [] }] of last) {
       const ends = [
@@ -105,8 +109,8 @@ export class RedisBindings implements SharedBindingStore {
 
   /** Redis says that this is the last write now. */
   seen(place: WritePlace): void {
-    this.#at ??= place;
-    if (isSamePlace(place, this.#at) || this.#catchingUp !== undefined) return;
+    // What there is before they have been read is read with them.
+    if (this.#at === undefined || isSamePlace(place, this.#at) || this.#catchingUp !== undefined) return;
     this.#catchingUp = this.#catchUp(place)
       .catch((error: Error) => this.#options.log.warn('bindings-not-read', { error: error.message }))
       .finally(() => {
@@ -126,7 +130,7 @@ export class RedisBindings implements SharedBindingStore {
   async #catchUp(target: WritePlace): Promise<void> {
     const { node } = this.#options;
     for (;;) {
-      const at = this.#at ?? { sequence: 0, token: '' };
+      const at = this.#at ?? NOTHING_READ;
       if (isSamePlace(at, target)) return;
       const entries = await this.#entriesSince(at, target.sequence);
       if (entries === undefined) {

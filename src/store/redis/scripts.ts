@@ -97,7 +97,7 @@ return 0
 
 /**
  * KEYS meta, bindings, their expiry, their events, what was taken away; ARGV id, channel, node, AORs as JSON, time before which what expired
- * is dropped, token of this write, sequence and token of the last write that the node has read (empty: none), then AOR, expiry, document of each
+ * is dropped, token of this write, sequence and token of the last write that the node has read (0: none), then AOR, expiry, document of each
  * change (empty: none any more), and what was taken away of it (empty: as it is). Writes nothing where another node has written one of these
  * AORs since, or nobody can tell.
  */
@@ -105,7 +105,7 @@ export const WRITE_BINDINGS = script(`
 if redis.call('HGET', KEYS[1], 'id') ~= ARGV[1] then return redis.error_reply('REPLACED the store is another one') end
 local last = redis.call('HMGET', KEYS[1], 'bindings', 'bindings-token')
 local behind = redis.error_reply('BEHIND others have written since')
-if ARGV[7] ~= '' and (last[1] ~= ARGV[7] or (last[2] or '') ~= ARGV[8]) then
+if (last[1] or '0') ~= ARGV[7] or (last[2] or '') ~= ARGV[8] then
   local known, now = tonumber(ARGV[7]), tonumber(last[1] or '0')
   if known > now or now - known > 500 then return behind end
   local own = {}

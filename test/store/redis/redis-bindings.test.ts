@@ -188,6 +188,19 @@ describe.skipIf(peersSkipped)('bindings of several nodes on one Redis', () => {
       expect(await kept()).toEqual(['sip:one@192.0.2.9', 'sip:two@192.0.2.9']);
     });
 
+    test('nor does one that has read nothing yet, whatever it is told to be the last write', async () => {
+      await a.bindings.write([{ aor: '101@acme', bindings: [of('node-a', 'one')] }]);
+      const heard: (readonly string[])[] = [];
+      b.bindings.onRemoteChange?.((_aor, bindings = []) => heard.push(bindings.map(({ contactUri }) => contactUri)));
+      const seen = b.bindings as unknown as { seen(place: object): void };
+      seen.seen({ sequence: 1, token: (await admin.hget(key('meta'), 'bindings-token')) ?? '' });
+      expect(heard).toEqual([]);
+      await expect(b.bindings.write([{ aor: '101@acme', bindings: [of('node-b', 'two')] }])).rejects.toThrow(
+        OthersWroteError,
+      );
+      expect([await kept(), heard]).toEqual([['sip:one@192.0.2.9'], [['sip:one@192.0.2.9']]]);
+    });
+
     test('writes other addresses all the same, and its own again', async () => {
       await b.bindings.load();
       deaf(b.bindings);
