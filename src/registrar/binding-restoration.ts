@@ -1,9 +1,13 @@
 import { type Log, silentLog } from '../base/log.ts';
 import type { Clock } from '../base/scheduler.ts';
 import { inSlices, type Steps } from '../base/steps.ts';
+import { ownCopy } from '../base/text.ts';
 import type { BindingStore, KeptBindings, StoredBinding } from './ports.ts';
-import { readBinding } from './readable.ts';
-import { isSameContact } from './removals.ts';
+import { type BindingOutline, outlineOf, readBinding } from './readable.ts';
+import type { RegisterAsk } from './register-request.ts';
+import { type ContactIdentity, isSameContact, type RegistrationIdentity } from './removals.ts';
+import { UnreadBindings } from './unread-bindings.ts';
+import { isRestartOf } from './update.ts';
 
 /**
  * So long all of it together waits for calls that wait. What is not asked for by name needs it whole: listings, counts, who is known by its
@@ -12,6 +16,8 @@ import { isSameContact } from './removals.ts';
 const PATIENCE_MS = 3_000;
 const NO_LIST = 'bindings that are no list in JSON';
 const NONE: readonly never[] = [];
+/** That many contacts of an AOR are remembered of what its phones said before the store was read. */
+const MAX_SAID = 32;
 
 export interface BindingRestorationOptions {
   readonly log: Log;
@@ -25,6 +31,8 @@ export interface BindingRestorationOptions {
   readonly bringBack: (aor: string, kept: readonly StoredBinding[]) => number;
   /** The bindings of an AOR that are in the table. */
   readonly known: (aor: string) => readonly StoredBinding[];
+  /** Whether a registration, as it is, has been taken away somewhere. */
+  readonly isGone: (registration: RegistrationIdentity) => boolean;
   /** Takes over the list of an AOR as another node wrote it. */
   readonly takeOver: (aor: string, bindings: readonly StoredBinding[]) => void;
 }
@@ -37,29 +45,45 @@ interface Told {
   readonly unread: 'none' | 'some' | 'all';
 }
 
+/** What a phone has said of a contact. */
+interface Said extends ContactIdentity {
+  readonly callId: string;
+  /** It is taken away. */
+  readonly isGone: boolean;
+}
+
+interface SaidBefore {
+  /** Undefined: of all contacts of the AOR, which are gone. */
+  readonly said: Said | undefined;
+  readonly atWallMs: number;
+}
+
 /**
  * What is known of AORs and not in the table yet: what the store has of an earlier run, and what other nodes write while it is read. Bringing
  * all of it in may take some seconds while calls wait; an AOR that is asked for, or that there is news of, is caught up with at once.
  *
- * What cannot be read takes nothing away that is known here. A binding that says until when it lasts, and otherwise cannot be read here (as of a
- * later version), is written back beside what is, until that time or until its phone says otherwise.
+ * What cannot be read takes nothing away that is known here. What phones say before the store is read counts for what it has of them from before
+ * that.
  */
 export class BindingRestoration {
   readonly #options: BindingRestorationOptions;
   #isReading = false;
+  #wasAsked = false;
   #isRead = false;
   /** By AOR what was read and is not brought back yet. */
   readonly #toBringBack = new Map<string, readonly StoredBinding[]>();
   #broughtBack = 0;
   /** AORs of those, by the UDP flow that their phones sent over. */
   readonly #byFlow = new Map<string, string[]>();
-  /** By AOR what cannot be read. */
-  readonly #unread = new Map<string, readonly StoredBinding[]>();
+  readonly #unread: UnreadBindings;
+  /** By AOR what its phones said while the store was to be read. */
+  readonly #saidBefore = new Map<string, readonly SaidBefore[]>();
   /** By AOR what other nodes wrote last while the store was read: it may be news of what has been read by then. */
   readonly #heldRemote = new Map<string, Told>();
 
   constructor(options: BindingRestorationOptions) {
     this.#options = options;
+    this.#unread = new UnreadBindings(options);
   }
 
   /** What the store has of an earlier run is known. */
@@ -67,8 +91,14 @@ export class BindingRestoration {
     return this.#isRead;
   }
 
+  /** The store is to be read and has not been: what others have written of an AOR is not known, so nothing may be written over it. */
+  get isDue(): boolean {
+    return this.#wasAsked && !this.#isRead;
+  }
+
   /** Resolves with how many bindings came back; rejects where the store cannot be read. */
   async run(): Promise<number> {
+    this.#wasAsked = true;
     this.#isReading = true;
     this.#broughtBack = 0;
     try {
@@ -85,7 +115,9 @@ export class BindingRestoration {
     for (const { aor, bindings } of kept) {
       yield;
       if (bindings === undefined) this.#options.log.warn('registration-not-read', { aor, error: NO_LIST });
-      const read = this.#readList(aor, bindings ?? []);
+      const { read, unread } = this.#readList(aor, this.#notSaidSince(aor, bindings ?? NONE));
+      // What was told meanwhile is later.
+      if ((this.#heldRemote.get(aor)?.unread ?? 'all') === 'all') this.#unread.keep(aor, unread);
       for (const binding of read) {
         yield;
         this.#options.onRead(binding);
@@ -95,48 +127,58 @@ export class BindingRestoration {
     }
     this.#isRead = true;
     this.#isReading = false;
+    this.#saidBefore.clear();
     yield* this.#catchUpAll();
     this.#byFlow.clear();
   }
 
-  /** What of a list can be read; the log hears once of what cannot, which is kept apart. */
-  #readList(aor: string, bindings: readonly StoredBinding[]): StoredBinding[] {
+  /** Those that no phone has said anything of since they registered. */
+  #notSaidSince(aor: string, bindings: readonly StoredBinding[]): readonly StoredBinding[] {
+    const before = this.#saidBefore.get(aor);
+    if (before === undefined) return bindings;
+    return bindings.filter((binding) => {
+      const outline = outlineOf(binding);
+      return !before.some(({ said, atWallMs }) => !(outline.refreshedAtWallMs > atWallMs) && isOver(outline, said));
+    });
+  }
+
+  /** What of a list can be read, and what cannot, of which the log hears once. */
+  #readList(aor: string, bindings: readonly StoredBinding[]): Record<'read' | 'unread', StoredBinding[]> {
     const { log, node } = this.#options;
-    const toldOf = new Set(this.#unread.get(aor)?.map((binding) => JSON.stringify(binding)));
     const unread: StoredBinding[] = [];
     const read = bindings.flatMap((kept) => {
-      const isToldOf = toldOf.size > 0 && toldOf.has(JSON.stringify(kept));
-      const binding = readBinding(kept, { node, aor, log: isToldOf ? silentLog : log });
+      const binding = readBinding(kept, { node, aor, log: this.#unread.isKnown(aor, kept) ? silentLog : log });
       if (binding === undefined) unread.push(kept);
       return binding ?? [];
     });
-    if (unread.length === 0) this.#unread.delete(aor);
-    else this.#unread.set(aor, unread);
-    return read;
+    return { read, unread };
   }
 
-  /** All bindings of an AOR as they are written: those that cannot be read and last go back as they came. */
+  /** All bindings of an AOR as they are written: see {@link UnreadBindings}. */
   withUnread(aor: string, bindings: readonly StoredBinding[]): readonly StoredBinding[] {
-    const nowMs = this.#options.clock.wallMs();
-    const unread = this.#unread.get(aor)?.filter((each) => each?.expiresAtWallMs > nowMs) ?? NONE;
-    // Of another node, which has written such a one since.
-    const isOld = ({ contactUri }: StoredBinding): boolean => unread.some((each) => each.contactUri === contactUri);
-    return unread.length === 0 ? bindings : [...bindings.filter((binding) => !isOld(binding)), ...unread];
+    return this.#unread.beside(aor, bindings);
   }
 
   /**
-   * Phones have said what their contacts are, so those of them that could not be read are no more.
+   * A phone has said what its contacts are, so those of them that are in the store and not in the table are no more.
    *
-   * @param contacts left out: all of the AOR
-   * @returns whether there were any
+   * @param ask undefined: no contact of the AOR is bound but what is in the table
+   * @returns whether the store may have had any
    */
-  replaced(aor: string, contacts?: readonly string[]): boolean {
-    const unread = this.#unread.get(aor);
-    if (unread === undefined) return false;
-    const left = contacts === undefined ? NONE : unread.filter((each) => !contacts.includes(each?.contactUri));
-    if (left.length === 0) this.#unread.delete(aor);
-    else this.#unread.set(aor, left);
-    return left.length < unread.length;
+  replaced(aor: string, ask: Pick<RegisterAsk, 'contacts' | 'callId'> | undefined): boolean {
+    if (this.isDue) this.#noteSaid(aor, ask);
+    const hadUnread = this.#unread.has(aor) && this.#unread.replace(aor, saidOf(ask));
+    return hadUnread || this.isDue;
+  }
+
+  #noteSaid(aor: string, ask: Pick<RegisterAsk, 'contacts' | 'callId'> | undefined): void {
+    const atWallMs = this.#options.clock.wallMs();
+    const now = ask === undefined ? ALL : saidIn(ask).map(kept);
+    const isSaidAgain = ({ said }: SaidBefore): boolean => now.some((one) => isSame(one, said));
+    const before = ask === undefined ? [] : (this.#saidBefore.get(aor) ?? NONE).filter((each) => !isSaidAgain(each));
+    this.#saidBefore.set(aor, [...before, ...now.map((said) => ({ said, atWallMs }))].slice(-MAX_SAID));
+    const read = this.#toBringBack.get(aor);
+    if (read !== undefined) this.#toBringBack.set(aor, this.#notSaidSince(aor, read));
   }
 
   #noteFlow({ aor, source, flowKey }: StoredBinding): void {
@@ -157,7 +199,8 @@ export class BindingRestoration {
    * @param bindings undefined: nothing of it can be read
    */
   told(aor: string, bindings: readonly StoredBinding[] | undefined): void {
-    const read = bindings === undefined ? [] : this.#readList(aor, bindings);
+    const { read, unread: rest } = this.#readList(aor, bindings ?? NONE);
+    if (bindings !== undefined) this.#unread.keep(aor, rest);
     const isWhole = read.length === bindings?.length;
     const held = isWhole ? undefined : this.#heldRemote.get(aor);
     if (held === undefined) {
@@ -215,4 +258,36 @@ export class BindingRestoration {
       this.#options.log.warn('registration-not-read', { aor, error: String(error) });
     }
   }
+}
+
+const ALL: readonly (Said | undefined)[] = [undefined];
+
+/** Whether a contact is one that phones have said something of; undefined: of all of them. */
+function saidOf(ask: Pick<RegisterAsk, 'contacts' | 'callId'> | undefined) {
+  const all = ask === undefined ? ALL : saidIn(ask);
+  return (outline: BindingOutline | undefined): boolean =>
+    ask === undefined || (outline !== undefined && all.some((said) => isOver(outline, said)));
+}
+
+function saidIn({ contacts, callId }: Pick<RegisterAsk, 'contacts' | 'callId'>): Said[] {
+  return contacts.map(({ uriText, instance, regId, expiresSeconds }) => ({
+    ...{ contactUri: uriText, instance, regId, callId },
+    isGone: expiresSeconds === 0,
+  }));
+}
+
+/** As it is kept: texts of its own, not of the message. */
+function kept({ contactUri, instance, callId, ...rest }: Said): Said {
+  const own = instance === undefined ? undefined : ownCopy(instance);
+  return { ...rest, contactUri: ownCopy(contactUri), instance: own, callId: ownCopy(callId) };
+}
+
+function isSame(one: Said | undefined, other: Said | undefined): boolean {
+  return one?.contactUri === other?.contactUri && one?.instance === other?.instance && one?.regId === other?.regId;
+}
+
+/** Whether what a phone has said is of this contact. RFC 5626 §6: a URI does not name a flow's binding, except to take it away. */
+function isOver(outline: BindingOutline, said: Said | undefined): boolean {
+  if (said === undefined || isSameContact(outline, said)) return true;
+  return said.isGone ? isSameContact(said, outline) : isRestartOf(outline, said);
 }

@@ -10,7 +10,7 @@ const MAX_OVERTAKEN = 10;
 /**
  * Writes changed bindings to the store, behind the answer to the phone.
  *
- * Rules it keeps: one write at a time; an AOR that changes many times is written once, as it is then; a failed write is tried again
+ * Rules it keeps: nothing is written while it is held; one write at a time; an AOR that changes many times is written once, as it is then; a failed write is tried again
  * with growing pauses, so memory is bounded by the number of AORs; it never throws into the caller.
  */
 export class BindingWriter implements TimerTarget {
@@ -20,6 +20,7 @@ export class BindingWriter implements TimerTarget {
   readonly #read: (aor: string) => BindingChange;
   readonly #dirty = new Set<string>();
   #isArmed = false;
+  #isHeld = false;
   #writing: Promise<boolean> | undefined = undefined;
   #failures = 0;
   /** How often in a row others wrote first. */
@@ -44,12 +45,23 @@ export class BindingWriter implements TimerTarget {
 
   onTimer(): void {
     this.#isArmed = false;
-    if (this.#writing === undefined && this.#dirty.size > 0) void this.#writeBatch();
+    if (this.#writing === undefined && this.#dirty.size > 0 && !this.#isHeld) void this.#writeBatch();
   }
 
-  /** Writes everything that is pending; false when the store refused. For shutdown. */
+  /** Nothing is written until {@link release}: what is in the store has to be read first. */
+  hold(): void {
+    this.#isHeld = true;
+  }
+
+  release(): void {
+    this.#isHeld = false;
+    if (this.#dirty.size > 0) this.#arm(BATCH_DELAY_MS);
+  }
+
+  /** Writes everything that is pending; false when the store refused, or while nothing may be written. For shutdown. */
   async flush(): Promise<boolean> {
     while (this.#writing !== undefined || this.#dirty.size > 0) {
+      if (this.#isHeld && this.#writing === undefined) return false;
       const written = await (this.#writing ?? this.#writeBatch());
       if (!written) return false;
     }

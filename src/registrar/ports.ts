@@ -132,8 +132,8 @@ export interface BindingStore {
   /** Every binding kept, expired ones included. */
   load(): Promise<Iterable<KeptBindings>>;
   /**
-   * Applies changes in order; called with at most one batch at a time. A rejected batch is tried again; with {@link OthersWroteError} at once, as the
-   * lists are by then.
+   * Applies changes in order; called with at most one batch at a time. A rejected batch is tried again; with {@link OthersWroteError} after a tenth of a
+   * second, as the lists are by then.
    */
   write(changes: readonly BindingChange[]): Promise<void>;
 }

@@ -38,6 +38,30 @@ export function readRemoval(removal: unknown, log: Log, aor: string): StoredRemo
   return undefined;
 }
 
+/** What can be told of a binding that cannot be read. */
+export type BindingOutline = Pick<
+  StoredBinding,
+  'aor' | 'contactUri' | 'instance' | 'regId' | 'callId' | 'cseq' | 'node' | 'refreshedAtWallMs' | 'expiresAtWallMs'
+>;
+
+/** A text that cannot be read is empty, a number NaN, which is neither before nor after another one, nor the same. */
+export function outlineOf(binding: unknown): BindingOutline {
+  const its: Partial<Record<keyof StoredBinding, unknown>> = isObject(binding) ? binding : {};
+  const textOf = (value: unknown): string => (typeof value === 'string' ? value : '');
+  const numberOf = (value: unknown): number => (typeof value === 'number' ? value : Number.NaN);
+  return {
+    aor: textOf(its.aor),
+    contactUri: textOf(its.contactUri),
+    instance: its.instance == null ? undefined : textOf(its.instance),
+    regId: its.regId == null ? undefined : numberOf(its.regId),
+    callId: textOf(its.callId),
+    cseq: numberOf(its.cseq),
+    node: textOf(its.node),
+    refreshedAtWallMs: numberOf(its.refreshedAtWallMs),
+    expiresAtWallMs: numberOf(its.expiresAtWallMs),
+  };
+}
+
 type Check = (value: unknown) => boolean;
 
 interface Field {

@@ -27,7 +27,7 @@ import {
   refuse,
   supports,
 } from './register-request.ts';
-import { ALL_CONTACTS, isSameContact, Removals, supersedes } from './removals.ts';
+import { ALL_CONTACTS, isSameContact, type RegistrationIdentity, Removals, supersedes } from './removals.ts';
 import { SuccessHeaders } from './success-headers.ts';
 import { applyUpdate, clearAll, type ExpiryPolicy, type Update } from './update.ts';
 
@@ -97,6 +97,7 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
   readonly #removals: Removals | undefined;
   readonly #restoration: BindingRestoration;
   readonly #success: SuccessHeaders;
+  #restoring: Promise<unknown> = Promise.resolve();
 
   constructor(options: RegistrarOptions<Flow>) {
     this.#scheduler = options.scheduler;
@@ -127,6 +128,7 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
       known: (aor) => this.#table.get(aor),
       onRead: (binding) => this.#listener?.onRead?.(binding),
       bringBack: (aor, kept) => this.#bringBack(aor, kept),
+      isGone: (registration) => this.#isGone(registration),
       takeOver: (aor, bindings) => this.#takeOver(aor, bindings),
     });
   }
@@ -229,8 +231,8 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
   remove(aor: string): void {
     this.#restoration.catchUp(aor);
     const bindings = this.#table.get(aor);
-    const hadUnread = this.#restoration.replaced(aor);
-    if (bindings.length === 0 && !hadUnread) return;
+    const mayBeInStore = this.#restoration.replaced(aor, undefined);
+    if (bindings.length === 0 && !mayBeInStore) return;
     this.#table.replace(aor, []);
     for (const binding of bindings) this.#noteRemoved(binding);
     this.#writer.changed(aor);
@@ -263,7 +265,7 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
 
   #takeOver(aor: string, bindings: readonly StoredBinding[]): void {
     const nowMs = this.#scheduler.nowMs();
-    const isGone = (binding: StoredBinding): boolean => this.#removals?.covers(binding) === true;
+    const isGone = (binding: StoredBinding): boolean => this.#isGone(binding);
     const own = this.#live(aor).filter(({ node }) => node === this.#node);
     const kept = own.filter(
       (binding) =>
@@ -287,10 +289,16 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
 
   /**
    * Brings back the bindings of an earlier run: those that have time left and can be reached without their old connection. That may take
-   * some seconds while calls wait; an AOR that is asked for, or that there is news of, is brought back at once.
+   * some seconds while calls wait; an AOR that is asked for, or that there is news of, is brought back at once. Until all of them are, nothing
+   * is written, over what others have registered neither.
    */
-  restore(): Promise<number> {
-    return this.#restoration.run();
+  async restore(): Promise<number> {
+    this.#writer.hold();
+    const restoring = this.#restoration.run();
+    this.#restoring = restoring;
+    const count = await restoring;
+    this.#writer.release();
+    return count;
   }
 
   #bringBack(aor: string, kept: readonly StoredBinding[]): number {
@@ -298,21 +306,25 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
     // A phone that has registered in the meantime knows better, and so does one that has unregistered; of those of other nodes it knows nothing.
     const isOld = (one: StoredBinding): boolean =>
       here.length > 0 && (one.node === this.#node || here.some((binding) => isSameContact(binding, one)));
-    const bindings = kept.flatMap((one) =>
-      isOld(one) || this.#removals?.covers(one) === true ? [] : [this.#revive(one)],
-    );
+    const bindings = kept.flatMap((one) => (isOld(one) || this.#isGone(one) ? [] : [this.#revive(one)]));
     const nowMs = this.#scheduler.nowMs();
     const back = bindings.filter(
       (binding) => binding.expiresAtMs > nowMs && (isReachable(binding) || binding.node !== this.#node),
     );
     if (back.length > 0) this.#table.replace(aor, [...here, ...back]);
+    if (back.length > 0 && here.length > 0) this.#writer.changed(aor);
     for (const binding of back) this.#listener?.onBroughtBack?.(binding);
     return back.length;
   }
 
-  /** Writes what the store does not have yet; false when it refused. */
-  flush(): Promise<boolean> {
+  /** Writes what the store does not have yet; false when it refused, or could not be read. */
+  async flush(): Promise<boolean> {
+    await this.#restoring.catch(() => {});
     return this.#writer.flush();
+  }
+
+  #isGone(registration: RegistrationIdentity): boolean {
+    return this.#removals?.covers(registration) === true;
   }
 
   #live(aor: string): readonly Binding<Flow>[] {
@@ -372,8 +384,8 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
       return refuse(503, 'Too Many Registrations', [[HeaderId.RetryAfter, '60']]);
     }
     this.#table.replace(account.aor, update.next);
-    const isAll = ask.kind === 'clear' || limits.newestOnly;
-    this.#restoration.replaced(account.aor, isAll ? undefined : ask.contacts.map(({ uriText }) => uriText));
+    const isAll = ask.kind === 'clear' || (limits.newestOnly && update.added.length > 0);
+    this.#restoration.replaced(account.aor, isAll ? undefined : ask);
     this.#noteUpdate(account.aor, ask, update);
     this.#writer.changed(account.aor);
     for (const { binding, reason } of update.removed) this.#listener?.onUnregistered(binding, reason);

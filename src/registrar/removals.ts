@@ -6,7 +6,11 @@ const MAX_AORS = 100_000;
 /** Looked at with each removal that is noted; more than one, so that what has ended goes faster than it comes. */
 const PRUNED_AT_ONCE = 4;
 
-type Contact = Pick<StoredRemoval, 'contactUri' | 'instance' | 'regId'>;
+export type ContactIdentity = Pick<StoredRemoval, 'contactUri' | 'instance' | 'regId'>;
+
+/** What tells a registration from others, and from what came after it. */
+export type RegistrationIdentity = ContactIdentity &
+  Pick<StoredBinding, 'aor' | 'callId' | 'cseq' | 'node' | 'refreshedAtWallMs'>;
 
 /**
  * What was taken away, for the nodes that still have it: without it a node that knows a contact could not tell a list that lacks it
@@ -42,7 +46,7 @@ export class Removals {
   }
 
   /** Whether this registration, as it is, has been taken away. */
-  covers(binding: StoredBinding): boolean {
+  covers(binding: RegistrationIdentity): boolean {
     return this.#byAor.has(binding.aor) && this.of(binding.aor).some((removal) => ends(removal, binding));
   }
 
@@ -60,18 +64,18 @@ export class Removals {
 /** A contact that is named as `*` is every contact (RFC 3261 §10.2.2). */
 export const ALL_CONTACTS = '*';
 
-export function isSameContact(a: Contact, b: Contact): boolean {
+export function isSameContact(a: ContactIdentity, b: ContactIdentity): boolean {
   return a.regId === undefined
     ? a.contactUri === b.contactUri
     : a.regId === b.regId && a.instance === b.instance && b.regId !== undefined;
 }
 
 /** True when `other` is a later registration of what `binding` registers. */
-export function supersedes(other: StoredBinding, binding: StoredBinding): boolean {
+export function supersedes(other: RegistrationIdentity, binding: RegistrationIdentity): boolean {
   return isSameContact(binding, other) && other.refreshedAtWallMs >= binding.refreshedAtWallMs;
 }
 
-function ends(removal: StoredRemoval, binding: StoredBinding): boolean {
+function ends(removal: StoredRemoval, binding: RegistrationIdentity): boolean {
   if (removal.contactUri !== ALL_CONTACTS && !isSameContact(binding, removal) && !isSameContact(removal, binding))
     return false;
   // RFC 3261 §10.3: within one Call-ID the sequence number tells which came later.

@@ -148,10 +148,13 @@ function findBinding<B extends Binding>(current: readonly B[], contact: AskedCon
   return undefined;
 }
 
-function isRestartOf(old: Binding, fresh: Binding): boolean {
+/** The same phone, started again: its new registration takes the place of the old one, whatever contact that had. */
+export function isRestartOf(old: Instance, fresh: Instance): boolean {
   if (old.instance === undefined || old.instance !== fresh.instance || old.callId === fresh.callId) return false;
   return old.regId === undefined && fresh.regId === undefined;
 }
+
+type Instance = Pick<Binding, 'instance' | 'regId' | 'callId'>;
 
 /** §10.3: within one Call-ID the sequence number has to rise. */
 function isOutOfOrder(binding: Binding, ask: RegisterAsk): boolean {
