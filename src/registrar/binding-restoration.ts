@@ -132,13 +132,15 @@ export class BindingRestoration {
     this.#byFlow.clear();
   }
 
-  /** Those that no phone has said anything of since they registered. */
+  /** Those that no phone has said anything of since they registered; those of this node are of before, whatever its clock was then. */
   #notSaidSince(aor: string, bindings: readonly StoredBinding[]): readonly StoredBinding[] {
     const before = this.#saidBefore.get(aor);
     if (before === undefined) return bindings;
     return bindings.filter((binding) => {
       const outline = outlineOf(binding);
-      return !before.some(({ said, atWallMs }) => !(outline.refreshedAtWallMs > atWallMs) && isOver(outline, said));
+      const isSince = (atWallMs: number): boolean =>
+        outline.node !== this.#options.node && outline.refreshedAtWallMs > atWallMs;
+      return !before.some(({ said, atWallMs }) => !isSince(atWallMs) && isOver(outline, said));
     });
   }
 

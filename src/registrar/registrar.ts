@@ -29,7 +29,7 @@ import {
 } from './register-request.ts';
 import { ALL_CONTACTS, isSameContact, type RegistrationIdentity, Removals, supersedes } from './removals.ts';
 import { SuccessHeaders } from './success-headers.ts';
-import { applyUpdate, clearAll, type ExpiryPolicy, type Update } from './update.ts';
+import { applyUpdate, clearAll, type ExpiryPolicy, isRestartOf, type Update } from './update.ts';
 
 /**
  * The location service (RFC 3261 §10.3, Path of RFC 3327, flows of RFC 5626). It takes REGISTER requests whose sender has been
@@ -303,9 +303,9 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
 
   #bringBack(aor: string, kept: readonly StoredBinding[]): number {
     const here = this.#table.get(aor);
-    // A phone that has registered in the meantime knows better, and so does one that has unregistered; of those of other nodes it knows nothing.
+    // A phone that has registered in the meantime knows better; of the other phones of its address it says nothing.
     const isOld = (one: StoredBinding): boolean =>
-      here.length > 0 && (one.node === this.#node || here.some((binding) => isSameContact(binding, one)));
+      here.some((binding) => isSameContact(binding, one) || isRestartOf(one, binding));
     const bindings = kept.flatMap((one) => (isOld(one) || this.#isGone(one) ? [] : [this.#revive(one)]));
     const nowMs = this.#scheduler.nowMs();
     const back = bindings.filter(

@@ -61,7 +61,8 @@ async function world(kept: (known: StoredBinding) => readonly unknown[] = () => 
 
 const urisOf = (bindings: readonly StoredBinding[]) => bindings.map(({ contactUri }) => contactUri);
 const nodesOf = (bindings: readonly StoredBinding[]) => bindings.map(({ node }) => node);
-const OWN = { contacts: ['<sip:own@192.0.2.9>'] };
+const OWN_URI = 'sip:own@192.0.2.9';
+const OWN = { contacts: [`<${OWN_URI}>`] };
 const BOBS = { contacts: ['<sip:bob@192.0.2.4>'] };
 
 describe('what registers here while the store is to be read', () => {
@@ -87,6 +88,33 @@ describe('what registers here while the store is to be read', () => {
     store.fails = false;
     await here.registrar.restore();
     expect(urisOf(await write()).sort()).toEqual([known.contactUri, 'sip:own@192.0.2.9'].sort());
+  });
+
+  test('leaves the other phones of its address that registered here before: all are reached and written', async () => {
+    const siblings = ['sip:first@192.0.2.5', 'sip:second@192.0.2.6'];
+    const { here, known, say, letRead, write } = await world((one) =>
+      [...siblings, OWN_URI].map((contactUri) => ({ ...one, node: 'a', contactUri, callId: contactUri })),
+    );
+    here.clock.advance(1);
+    say(OWN);
+    await letRead();
+    const all = [...siblings, OWN_URI].sort();
+    expect([here.uris().sort(), urisOf(await write()).sort()]).toEqual([all, all]);
+    expect(here.registrar.bindings(BOB).map(({ callId }) => callId)).not.toContain(known.callId);
+    expect(here.registrar.bindings(BOB).filter(({ callId }) => callId === 'own')).toHaveLength(1);
+  });
+
+  test('leaves them also where its address has as many contacts as it may, which may be refreshed', async () => {
+    const siblings = ['sip:first@192.0.2.5', 'sip:second@192.0.2.6'];
+    const { here, say, letRead } = await world((one) =>
+      siblings.map((contactUri) => ({ ...one, node: 'a', contactUri, callId: contactUri })),
+    );
+    here.clock.advance(1);
+    say(OWN, { maxContacts: 2 });
+    await letRead();
+    expect(here.uris().sort()).toEqual([...siblings, OWN_URI].sort());
+    expect(say(OWN, { maxContacts: 2 }).status).toBe(200);
+    expect(say({ contacts: ['<sip:more@192.0.2.9>'] }, { maxContacts: 2 }).status).toBe(403);
   });
 
   test('is in the store when the node ends meanwhile', async () => {
@@ -127,6 +155,25 @@ describe('what registers here while the store is to be read', () => {
     );
   });
 
+  test.each<[string, RegisterFields, Partial<RegisterAccount>, readonly string[]]>([
+    ['its phone', { ...BOBS, expires: 0 }, {}, ['sip:sibling@192.0.2.8']],
+    ['all of its address', { contacts: ['*'], expires: 0 }, {}, []],
+    ['those before it', OWN, { newestOnly: true }, [OWN_URI]],
+  ])(
+    'takes away what registered here before, by a clock that was ahead then: %s',
+    async (_what, fields, account, left) => {
+      const { say, letRead, write } = await world((one) =>
+        [one.contactUri, 'sip:sibling@192.0.2.8'].map((contactUri) => ({
+          ...{ ...one, node: 'a', contactUri, callId: contactUri },
+          refreshedAtWallMs: one.refreshedAtWallMs + 60_000,
+        })),
+      );
+      say(fields, account);
+      await letRead();
+      expect(urisOf(await write())).toEqual(left);
+    },
+  );
+
   test('an extension that is deleted has no binding when it has been read', async () => {
     const { here, letRead, write } = await world((one) => [
       one,
@@ -136,6 +183,40 @@ describe('what registers here while the store is to be read', () => {
     here.registrar.remove(BOB);
     await letRead();
     expect([here.uris(), await write()]).toEqual([[], []]);
+  });
+});
+
+describe('what another node tells of an address while the store cannot be read', () => {
+  test('takes none of those away that registered here before', async () => {
+    const siblings = ['sip:first@192.0.2.5', 'sip:second@192.0.2.6'];
+    const { here, store, known, letRead, restored } = await world((one) =>
+      siblings.map((contactUri) => ({ ...one, node: 'a', contactUri, callId: contactUri })),
+    );
+    store.fails = true;
+    await letRead().catch(() => {});
+    await expect(restored).rejects.toThrow('unreachable');
+    here.registrar.applyRemote(BOB, [known]);
+    store.fails = false;
+    await here.registrar.restore();
+    expect(here.uris().sort()).toEqual([known.contactUri, ...siblings].sort());
+  });
+
+  test('ends those of them that have registered there since, at another Contact after a restart too', async () => {
+    const { here, store, known, letRead, restored } = await world((one) => [
+      { ...one, node: 'a', refreshedAtWallMs: one.refreshedAtWallMs - 1_000 },
+      { ...one, node: 'a', contactUri: 'sip:old@192.0.2.5', instance: INSTANCE, callId: 'before' },
+    ]);
+    store.fails = true;
+    await letRead().catch(() => {});
+    await expect(restored).rejects.toThrow('unreachable');
+    const restarted = { ...known, contactUri: 'sip:new@192.0.2.5', instance: INSTANCE, callId: 'after' };
+    here.registrar.applyRemote(BOB, [known, restarted]);
+    store.fails = false;
+    await here.registrar.restore();
+    expect(Array.from(here.registrar.all(), ({ contactUri, node }) => [contactUri, node]).sort()).toEqual([
+      ['sip:bob@192.0.2.4', 'b'],
+      ['sip:new@192.0.2.5', 'b'],
+    ]);
   });
 });
 

@@ -969,7 +969,7 @@ describe('restart and other nodes', () => {
         user,
       });
     say('u0', { contacts: ['*'], expires: 0 });
-    say('u1', { contacts: ['<sip:u1@192.0.2.6>'] });
+    say('u1', { contacts: [`<${kept[1]?.contactUri}>;expires=0`, '<sip:u1@192.0.2.6>'] });
     letRead();
     await restored;
     expect(here.registrar.bindings(gone)).toEqual([]);
