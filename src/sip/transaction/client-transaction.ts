@@ -29,7 +29,7 @@ export abstract class ClientTransactionBase<F extends Channel>
   protected readonly timeoutMs: number;
   /** Timer A or E as it stands. */
   protected intervalMs: number;
-  /** When {@link timeoutMs} are over, see {@link dueIn}: timers that come late do not move it. */
+  /** When timer B, F or CancelWait is due, see {@link dueIn}: timers that come late do not move it. */
   #end = 0;
 
   constructor(
@@ -94,13 +94,22 @@ export abstract class ClientTransactionBase<F extends Channel>
     else this.armResend(this.intervalMs, resendTimer);
   }
 
-  /** @param timer which of them has gone off; one that is late, since the process stood still, lets what came meanwhile be read before */
-  protected timeOut(timer: number): void {
-    if (msUntil(this.host.scheduler, this.#end) < -LATE_MS) {
-      this.#end = dueIn(this.host.scheduler, 0);
-      this.armState(0, timer);
-      return;
-    }
+  /** Of a machine whose request is not sent again any more. */
+  protected armTimeout(delayMs: number, timeoutTimer: number): void {
+    this.#end = dueIn(this.host.scheduler, delayMs);
+    this.armState(delayMs, timeoutTimer);
+  }
+
+  /**
+   * Timer B, F or CancelWait has gone off. One that is late, since the process stood still, lets what came meanwhile be read before; once,
+   * since a process that has too much to do is late on every turn.
+   */
+  protected timeOut(): void {
+    if (msUntil(this.host.scheduler, this.#end) < -LATE_MS) this.armState(0, TransactionTimer.Overdue);
+    else this.giveUp();
+  }
+
+  protected giveUp(): void {
     this.host.counters.timeouts++;
     this.terminate();
     this.user?.onTimeout(this);

@@ -106,7 +106,10 @@ export class InviteClientTransaction<F extends Channel> extends ClientTransactio
         return;
       case TransactionTimer.B:
       case TransactionTimer.CancelWait:
-        this.timeOut(kind);
+        this.timeOut();
+        return;
+      case TransactionTimer.Overdue:
+        this.giveUp();
         return;
       case TransactionTimer.D:
       case TransactionTimer.M:
@@ -204,7 +207,7 @@ export class InviteClientTransaction<F extends Channel> extends ClientTransactio
     if (this.#cancel !== 'none') return;
     this.#cancel = 'sent';
     // §9.1: without a final response in 64*T1 the INVITE counts as cancelled and its transaction is destroyed.
-    this.armState(64 * this.host.timers.t1Ms, TransactionTimer.CancelWait);
+    this.armTimeout(64 * this.host.timers.t1Ms, TransactionTimer.CancelWait);
     this.host.startCancel(buildCancel(this.request, headers), this.flow, () => {
       this.#cancel = 'heard';
     });

@@ -53,7 +53,10 @@ export class NonInviteClientTransaction<F extends Channel> extends ClientTransac
         this.#timerE();
         return;
       case TransactionTimer.F:
-        this.timeOut(kind);
+        this.timeOut();
+        return;
+      case TransactionTimer.Overdue:
+        this.giveUp();
         return;
       case TransactionTimer.K:
         this.terminate();

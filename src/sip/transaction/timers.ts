@@ -20,7 +20,7 @@ export const DEFAULT_TIMERS: TimerSettings = {
   tryingMs: 200,
 };
 
-/** Tells a transaction's timers apart; letters are the RFC's. `Trying` sends the 100, `CancelWait` ends a cancelled INVITE (§9.1). */
+/** Tells a transaction's timers apart; letters are the RFC's. `Trying` sends the 100, `CancelWait` ends a cancelled INVITE (§9.1). `Overdue`: B, F or CancelWait was late. */
 export const TransactionTimer = {
   A: 1,
   B: 2,
@@ -37,4 +37,5 @@ export const TransactionTimer = {
   Trying: 13,
   CancelWait: 14,
   Refused: 15,
+  Overdue: 16,
 } as const;

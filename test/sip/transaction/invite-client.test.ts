@@ -54,6 +54,51 @@ describe('INVITE client transaction over UDP', () => {
     expect(world.events).toEqual(['486']);
   });
 
+  test.each([
+    ['over UDP', { reliable: false }],
+    ['over a connection', { reliable: true }],
+  ])('§17.1.1.2: %s, timer B ends it one turn later at most, however long all turns are', (_, how) => {
+    const world = new World(how);
+    world.scheduler.lateMs = 470;
+    world.start(makeInvite());
+    world.scheduler.advance(32_000 + 3 * 470);
+    expect(world.events).toEqual(['timeout']);
+    expect(world.isClean()).toBe(true);
+  });
+
+  test('§9.1: where all turns are long, a cancelled INVITE without a final response ends one turn after 64*T1 at most', () => {
+    const world = new World({ reliable: true });
+    const invite = makeInvite();
+    const transaction = world.start(invite);
+    world.answer(invite, 180);
+    world.scheduler.advance(60_000);
+    world.scheduler.lateMs = 470;
+    transaction.cancel();
+    world.scheduler.advance(32_000 + 2 * 470);
+    expect(world.events).toEqual(['180', 'timeout']);
+    expect(world.isClean()).toBe(true);
+  });
+
+  test('§9.1: a cancelled INVITE ends after 64*T1, whenever it was sent; the 487 that came while the process stood still is heard', () => {
+    for (const [lateMs, heard] of [
+      [0, 'timeout'],
+      [40_000, '487'],
+    ] as const) {
+      const world = new World({ reliable: true });
+      const invite = makeInvite();
+      const transaction = world.start(invite);
+      world.answer(invite, 180);
+      world.scheduler.advance(60_000);
+      world.scheduler.lateMs = lateMs;
+      transaction.cancel();
+      world.scheduler.lateMs = 0;
+      // Read on the turn after that of the timer.
+      world.scheduler.after(32_000 + lateMs, () => world.answer(invite, 487));
+      world.scheduler.advance(32_000 + lateMs);
+      expect(world.events).toEqual(['180', heard]);
+    }
+  });
+
   test('§17.1.1.2: a provisional response stops retransmission and timer B; each one reaches the user', () => {
     const world = new World();
     const invite = makeInvite();

@@ -31,6 +31,18 @@ describe('non-INVITE client transaction over UDP', () => {
     expect(world.events).toEqual(['200']);
   });
 
+  test.each([
+    ['over UDP', { reliable: false }],
+    ['over a connection', { reliable: true }],
+  ])('§17.1.2.2: %s, timer F ends it one turn later at most, however long all turns are', (_, how) => {
+    const world = new World(how);
+    world.scheduler.lateMs = 470;
+    world.start(makeRequest('OPTIONS'));
+    world.scheduler.advance(32_000 + 3 * 470);
+    expect(world.events).toEqual(['timeout']);
+    expect(world.isClean()).toBe(true);
+  });
+
   test('§17.1.2.2: in Proceeding the request is resent every T2 and timer F still runs', () => {
     const world = new World();
     const request = makeRequest('REGISTER');
