@@ -87,7 +87,7 @@ export function applyUpdate<B extends Binding>(
   // A list that a lower limit made too long may still be refreshed, not extended.
   const most = Math.max(limits.maxContacts, current.length);
   if (next.length > most) {
-    for (const binding of cutOff(next, made[0]?.binding.node).slice(0, next.length - most)) {
+    for (const binding of cutOff(next, made).slice(0, next.length - most)) {
       next = without(next, binding);
       removed = added(removed, { binding, reason: 'replaced' });
     }
@@ -97,16 +97,25 @@ export function applyUpdate<B extends Binding>(
 }
 
 /**
- * What gives way to a contact too many, that of longest ago first: the connections to this node that they came over have ended, and nothing
- * has come since. A phone that connects again, from another port each time, names another contact each time.
+ * What gives way to a contact too many, that of longest ago first: the same phone's, where the connections to this node that they came over
+ * have ended, and nothing has come since. A phone that connects again, from another port each time, names another contact each time. Those
+ * of other phones stay: they may listen, and after a restart nobody has a connection.
  */
-function cutOff<B extends Binding>(list: readonly B[], node: string | undefined): B[] {
+function cutOff<B extends Binding>(list: readonly B[], made: readonly Made<B>[]): B[] {
   return list
     .filter(
-      ({ flow, source, path, node: of }) =>
-        flow === undefined && source.transport !== 'udp' && path.length === 0 && of === node,
+      (old) =>
+        old.flow === undefined &&
+        old.source.transport !== 'udp' &&
+        old.path.length === 0 &&
+        made.some(({ binding }) => old.node === binding.node && isSamePhone(old, binding)),
     )
     .sort((a, b) => a.refreshedAtWallMs - b.refreshedAtWallMs);
+}
+
+/** Without an instance its address tells it, since what is kept without its connection has no NAT in between. */
+function isSamePhone(a: Binding, b: Binding): boolean {
+  return a.instance === b.instance && (a.instance !== undefined || a.source.address === b.source.address);
 }
 
 function madeOf<B extends Binding>(

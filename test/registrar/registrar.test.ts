@@ -310,8 +310,55 @@ describe('reaching a phone where it came from', () => {
     const flow = flowFrom('192.0.2.4', 5070, transport);
     expect(send({ contacts: ['<sip:bob@192.0.2.4:5070>'], ...more }, flow).status).toBe(200);
     if (closes) registrar.flowClosed(flow.key);
-    expect(send({ contacts: ['<sip:bob@192.0.2.5>'] }, flowFrom('192.0.2.5', 5060)).status).toBe(403);
+    const fresh = flowFrom('192.0.2.4', 5071, 'tcp');
+    expect(send({ contacts: ['<sip:bob@192.0.2.4:5071>'], callId: 'fresh' }, fresh).status).toBe(403);
     expect(uris()).toEqual(['sip:bob@192.0.2.4:5070']);
+  });
+
+  test.each([
+    ['of another address', '192.0.2.5', '', ''],
+    ['of another instance', '192.0.2.4', ';+sip.instance="<urn:a>"', ';+sip.instance="<urn:b>"'],
+    ['that says its instance', '192.0.2.4', '', ';+sip.instance="<urn:b>"'],
+  ] as const)(
+    'no contact whose connection has ended gives way to a phone %s: it may listen',
+    (_, address, mine, its) => {
+      const { send, registrar, uris } = registrarWorld({ maxContactsPerAor: 1 });
+      const flow = flowFrom('192.0.2.4', 40_001, 'tcp');
+      send({ contacts: [`<sip:bob@192.0.2.4:5070;transport=tcp>${mine}`], callId: 'desk' }, flow);
+      registrar.flowClosed(flow.key);
+      const fresh = flowFrom(address, 40_002, 'tcp');
+      expect(send({ contacts: [`<sip:bob@${address}:5071;transport=tcp>${its}`], callId: 'other' }, fresh).status).toBe(
+        403,
+      );
+      expect(uris()).toEqual(['sip:bob@192.0.2.4:5070;transport=tcp']);
+    },
+  );
+
+  test('a contact whose connection has ended gives way to the same instance, whatever its address is now', () => {
+    const { send, registrar, uris } = registrarWorld({ maxContactsPerAor: 1 });
+    const flow = flowFrom('192.0.2.4', 40_001, 'tcp');
+    send({ contacts: [`<sip:bob@192.0.2.4:40001>;${INSTANCE}`], callId: 'one' }, flow);
+    registrar.flowClosed(flow.key);
+    // The same Call-ID: it was not restarted.
+    const moved = flowFrom('192.0.2.5', 40_002, 'tcp');
+    expect(send({ contacts: [`<sip:bob@192.0.2.5:40002>;${INSTANCE}`], callId: 'one' }, moved).status).toBe(200);
+    expect(uris()).toEqual(['sip:bob@192.0.2.5:40002']);
+  });
+
+  test('after a restart no contact gives way to another phone, though all connections have ended', async () => {
+    const store = new MemoryBindingStore();
+    const before = registrarWorld({ store, maxContactsPerAor: 2 });
+    const from = (world: typeof before, host: number) => {
+      const address = `192.0.2.${host}`;
+      const contacts = [`<sip:bob@${address}:5070;transport=tcp>`];
+      return world.send({ contacts, callId: String(host) }, flowFrom(address, 40_000, 'tcp')).status;
+    };
+    expect([4, 5].map((host) => from(before, host))).toEqual([200, 200]);
+    await before.registrar.flush();
+    const after = registrarWorld({ store, maxContactsPerAor: 2 });
+    await after.registrar.restore();
+    expect([6, 7].map((host) => from(after, host))).toEqual([403, 403]);
+    expect(after.uris().sort()).toEqual([4, 5].map((host) => `sip:bob@192.0.2.${host}:5070;transport=tcp`));
   });
 
   test('no contact gives way whose connection is at another node', () => {
@@ -319,7 +366,8 @@ describe('reaching a phone where it came from', () => {
     const other = registrarWorld({ node: 'b' });
     other.send({ contacts: ['<sip:bob@192.0.2.4:5070>'] }, flowFrom('192.0.2.4', 5070, 'tcp'));
     registrar.applyRemote(BOB, other.registrar.bindings(BOB));
-    expect(send({ contacts: ['<sip:bob@192.0.2.5>'] }, flowFrom('192.0.2.5', 5060)).status).toBe(403);
+    const fresh = flowFrom('192.0.2.4', 5071, 'tcp');
+    expect(send({ contacts: ['<sip:bob@192.0.2.4:5071>'], callId: 'fresh' }, fresh).status).toBe(403);
     expect(uris()).toEqual(['sip:bob@192.0.2.4:5070']);
   });
 
