@@ -247,13 +247,23 @@ export class Registrations implements AccountLookup, RegisteredFlows {
     }
   }
 
+  /** The store may have bindings that are not known here, or not read yet: they go as well. */
   #forgetUnlessKnown(domain: string, username: string): void {
+    if (this.find(domain, username) !== undefined) return;
     const aor = aorKey(username, domain);
-    const bindings = this.registrar.bindings(aor);
-    if (bindings.length === 0 || this.find(domain, username) !== undefined) return;
     // Without a password, who registers is known by its address.
-    const areTrusted = bindings.every(({ source }) => this.trusted(domain, username, source.address) !== undefined);
+    const bindings = [...this.registrar.bindings(aor), ...this.registrar.elsewhere(aor)];
+    const areTrusted =
+      this.#trustsAddresses(domain, username) &&
+      bindings.every(({ source }) => this.trusted(domain, username, source.address) !== undefined);
     if (!areTrusted) this.registrar.remove(aor);
+  }
+
+  #trustsAddresses(domain: string, number: string): boolean {
+    const { directory } = this.#options.served;
+    const tenant = directory.tenantByDomain(domain);
+    const extension = tenant && directory.extension(tenant.name, number);
+    return extension?.enabled === true && extension.trustedAddresses.length > 0;
   }
 
   #noteGateway({ aor }: Binding<Flow>): void {
