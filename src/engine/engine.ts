@@ -250,7 +250,7 @@ export class Engine {
     this.calls.endAll('shutdown');
     await this.#continuity.stop();
     await this.trunks.stop();
-    await this.registrations.registrar.flush();
+    await this.registrations.flush();
     await this.#reception.flush();
     await this.guards.stop();
     await this.endpoint.close();

@@ -228,6 +228,12 @@ export class Registrations implements AccountLookup, RegisteredFlows {
     }
   }
 
+  /** Writes what the store does not have yet, before the process ends: what it does not take is not known to the next one. */
+  async flush(): Promise<void> {
+    if (await this.registrar.flush()) return;
+    this.#options.log.warn('registrations-not-written', { pending: this.registrar.pendingWrites });
+  }
+
   /** Bindings of accounts that are no longer provisioned or enabled are worth nothing. */
   *forgetUnprovisioned({ tenants, trunks }: ProvisioningDiff): Steps<void> {
     let count = 0;

@@ -10,8 +10,8 @@ const MAX_OVERTAKEN = 10;
 /**
  * Writes changed bindings to the store, behind the answer to the phone.
  *
- * Rules it keeps: nothing is written while it is held; one write at a time; an AOR that changes many times is written once, as it is then; a failed write is tried again
- * with growing pauses, so memory is bounded by the number of AORs; it never throws into the caller.
+ * Rules it keeps: one write at a time; an AOR that changes many times is written once, as it is then; a failed write is tried again
+ * with growing pauses, so memory is bounded by the number of AORs; it never throws into the caller; nothing is written while it is held.
  */
 export class BindingWriter implements TimerTarget {
   readonly #store: BindingStore;

@@ -1,5 +1,5 @@
 import { type Log, silentLog } from '../base/log.ts';
-import type { Scheduler } from '../base/scheduler.ts';
+import { pause, type Scheduler } from '../base/scheduler.ts';
 import { ownCopy } from '../base/text.ts';
 import { HeaderId, inBrackets, isSipUri, parseUri, type SipRequest, type SipUri } from '../sip/message/index.ts';
 import { classifyAddress, plainAddress } from './addresses.ts';
@@ -61,6 +61,8 @@ export interface RegistrarOptions<Flow extends RegistrarFlow> extends Partial<Ex
 }
 
 const NO_PATH: readonly string[] = [];
+/** So long whoever ends waits for a reading of the store. */
+const READ_WITHIN_MS = 2_000;
 
 /** Where a phone is itself. */
 type Sender = Pick<RegistrarFlow, 'remoteAddress' | 'remotePort'>;
@@ -317,9 +319,9 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
     return back.length;
   }
 
-  /** Writes what the store does not have yet; false when it refused, or could not be read. */
+  /** Writes what the store does not have yet; false when it refused, or could not be read, which has 2 s where it is under way. */
   async flush(): Promise<boolean> {
-    await this.#restoring.catch(() => {});
+    await Promise.race([this.#restoring.catch(() => {}), pause(this.#scheduler, READ_WITHIN_MS)]);
     return this.#writer.flush();
   }
 

@@ -105,3 +105,29 @@ describe('an extension that is deleted', () => {
     expect([store.data.get(BOB), store.data.get(CAROL)]).toEqual([bob, []]);
   });
 });
+
+describe('a node that ends', () => {
+  test('writes what has registered, and says nothing', async () => {
+    const { store, start } = await registered();
+    const world = await start();
+    world.phone('104', '203.0.113.104');
+    await close(world);
+    expect(store.data.get(aorKey('104', 'acme.example.com'))).toHaveLength(1);
+    expect(world.log.lines.map(({ event }) => event)).not.toContain('registrations-not-written');
+  });
+
+  test.each(['away', 'silent'] as const)(
+    'ends though the store is %s, and tells what is not written',
+    async (state) => {
+      const { store, start } = await registered();
+      store.state = 'away';
+      const world = await start();
+      world.phone('104', '203.0.113.104');
+      store.state = state;
+      await retry(world);
+      expect(await close(world)).toBeLessThan(5_000);
+      const told = world.log.lines.filter(({ event }) => event === 'registrations-not-written');
+      expect(told.map(({ fields }) => fields)).toEqual([{ pending: 1 }]);
+    },
+  );
+});

@@ -126,6 +126,22 @@ describe('what registers here while the store is to be read', () => {
     expect(urisOf(data.get(BOB) ?? []).sort()).toEqual([known.contactUri, 'sip:own@192.0.2.9'].sort());
   });
 
+  test('is not waited for, as the node ends, for more than 2 s where the store does not answer', async () => {
+    const { here, known, data, say } = await world((one) => [one]);
+    say(OWN);
+    let flushed: boolean | undefined;
+    void here.registrar.flush().then((written) => {
+      flushed = written;
+    });
+    const settle = () => new Promise((resolve) => setImmediate(resolve));
+    here.clock.advance(1_999);
+    await settle();
+    expect(flushed).toBeUndefined();
+    here.clock.advance(1);
+    await settle();
+    expect([flushed, here.registrar.pendingWrites, data.get(BOB)]).toEqual([false, 1, [known]]);
+  });
+
   test.each<[string, RegisterFields, Partial<RegisterAccount>, readonly string[]]>([
     ['its phone has taken it away, by another Call-ID', { ...BOBS, expires: 0 }, {}, []],
     ['all of its address are taken away', { contacts: ['*'], expires: 0 }, {}, []],
