@@ -305,6 +305,8 @@ describe.skipIf(peersSkipped)('passwords of Redis', { concurrent: true }, () => 
     b.bindings.onRemoteChange?.((aor) => heard.push(aor));
     await a.provisioning.commit(commitOf(0, { putTenants: [tenant('acme')] }));
     await eventually(() => heard.includes('provisioning'));
+    // Who has read what is registered is told what changes.
+    await b.bindings.load();
     await a.bindings.write([{ aor: '101@acme', bindings: [binding('101@acme')] }]);
     await eventually(() => heard.includes('101@acme'));
     expect(await a.leases.acquire('trunk/1', 1000)).toEqual({ fence: 1 });
