@@ -101,6 +101,7 @@ export class BindingRestoration {
     this.#wasAsked = true;
     this.#isReading = true;
     this.#broughtBack = 0;
+    this.#byFlow.clear();
     try {
       await inSlices(this.#takeIn(await this.#options.store.load()), PATIENCE_MS);
     } finally {
@@ -120,7 +121,7 @@ export class BindingRestoration {
       if ((this.#heldRemote.get(aor)?.unread ?? 'all') === 'all') this.#unread.keep(aor, unread);
       for (const binding of read) {
         yield;
-        this.#options.onRead(binding);
+        this.#read(aor, () => this.#options.onRead(binding));
         this.#noteFlow(binding);
       }
       if (read.length > 0) this.#toBringBack.set(aor, read);

@@ -367,3 +367,26 @@ describe('a binding of another node that cannot be read', () => {
     },
   );
 });
+
+test('whoever is told of what is read and fails at one keeps nobody from being bound, nor from being written', async () => {
+  const known = await boundAtB();
+  const other = { ...known, contactUri: 'sip:other@192.0.2.7', callId: 'other' };
+  const written: BindingChange[] = [];
+  const store = {
+    isShared: true,
+    load: async (): Promise<KeptBindings[]> => [{ aor: BOB, bindings: [known, other] }],
+    write: async (all: readonly BindingChange[]) => void written.push(...all),
+  };
+  const listener = {
+    onRegistered() {},
+    onUnregistered() {},
+    onRead({ callId }: StoredBinding) {
+      if (callId !== 'other') throw new Error('not told');
+    },
+  };
+  const here = registrarWorld({ store, node: 'a', listener });
+  expect(await here.registrar.restore()).toBe(2);
+  here.registrar.process(register({ cseq: 9, callId: 'own', ...OWN }), flowFrom('192.0.2.9', 5060), ACCOUNT);
+  await here.registrar.flush();
+  expect(urisOf(written[0]?.bindings ?? []).sort()).toEqual([known.contactUri, other.contactUri, OWN_URI].sort());
+});

@@ -75,8 +75,9 @@ const OF_CALLS: ReadonlySet<string> = new Set(['INVITE', 'BYE', 'CANCEL']);
  * Requests whose final response was given: what tells a copy of each, and what the copy is answered. A 2xx to an INVITE is its user's to
  * repeat.
  *
- * Rule it keeps: whatever one source sends, and however long, the records of others stay for their time. Each source has a share of the
- * octets. What ends of its calls beyond that has a shelf of its own, where the oldest end sooner; anything else is not taken.
+ * Rule it keeps: whatever one source sends, and however long, the records that others have within their shares stay for their time. Each
+ * source has a share of the octets. What ends of its calls beyond that has a shelf of its own, which all such sources have together and where
+ * the oldest end sooner; anything else is not taken.
  */
 export class LingeringRequests<F extends Channel> {
   readonly #counters: TransactionCounters;
