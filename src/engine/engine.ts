@@ -36,7 +36,7 @@ import { Served } from './served.ts';
 import { CallAudience } from './tell/call-audience.ts';
 import { CertificateWatch } from './tell/certificate-watch.ts';
 import { EngineFacts } from './tell/engine-facts.ts';
-import { type TrunkDoctor, trunkDoctor } from './trunk-doctor.ts';
+import { TrunkDoctor } from './trunk-doctor.ts';
 
 export class Engine {
   readonly endpoint: Endpoint;
@@ -101,7 +101,7 @@ export class Engine {
     const facts = new EngineFacts(userAgent, endpoint, trunks);
     const relays = new MediaRelays(scheduler, options.openDatagrams ?? openDatagrams, observer.relays);
     this.media = new Media(relays, scheduler);
-    this.doctor = trunkDoctor({ scheduler, served, endpoint, trunks, messaging, relays, locator: network.locator });
+    this.doctor = new TrunkDoctor({ scheduler, served, endpoint, trunks, messaging, relays, locator: network.locator });
 
     // Where calls go (route/).
     const ways = new Ways({ options, served, reception, network, trunks, relays, facts, peers, known, pass, mark });

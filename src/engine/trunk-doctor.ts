@@ -5,45 +5,36 @@
 import { X509Certificate } from 'node:crypto';
 import { EgressError } from '../base/egress.ts';
 import type { Clock } from '../base/scheduler.ts';
-import type { MediaRelays, RelayListing } from '../media/index.ts';
-import type { Directory } from '../provisioning/directory/directory.ts';
+import type { MediaRelays } from '../media/index.ts';
 import type { Trunk } from '../provisioning/trunk-settings/schema.ts';
 import { whatsappCalls } from '../provisioning/trunk-settings/whatsapp.ts';
-import type { Endpoint } from '../sip/endpoint/index.ts';
+import type { EndpointTransport } from '../sip/endpoint/index.ts';
 import type { Locator } from '../sip/locate/index.ts';
 import { formatHost } from '../sip/message/index.ts';
-import type { Flow, Target, TlsTrial } from '../sip/transport/index.ts';
+import type { Flow, Target } from '../sip/transport/index.ts';
 import { locatedNames } from '../trunks/address-watch.ts';
 import type { CheckName, Examination, Finding, Outcome } from '../trunks/examination.ts';
 import { registers } from '../trunks/health.ts';
-import { hopOf, type Reach } from '../trunks/hops.ts';
-import type { PingAnswer } from '../trunks/ping.ts';
-import type { TrunkService, TrunkStatus } from '../trunks/trunk-service.ts';
-import type { Messaging } from './messaging.ts';
+import { hopOf } from '../trunks/hops.ts';
+import type { TrunkService } from '../trunks/trunk-service.ts';
+import type { OutsideMessages } from './messaging.ts';
 import type { Served } from './served.ts';
 
-export interface TrunkDoctorPorts {
-  readonly directory: () => Directory;
-  /** The addresses of each name that a trunk is at; rejects with why there are none. */
-  readonly locate: (
-    trunk: Trunk,
-  ) => readonly { readonly host: string; readonly addresses: Promise<readonly string[]> }[];
-  readonly targets: (trunk: Trunk) => Reach | Promise<readonly Target[]>;
-  readonly tryTls: (target: Target) => Promise<TlsTrial>;
-  /** Why nothing may be sent there. */
-  readonly refusal: (target: Target) => string | undefined;
-  readonly ping: (trunk: Trunk, to: Flow | Target) => Promise<PingAnswer>;
-  /** Asks the provider whether it takes the trunk's access token: undefined, or why not. */
-  readonly token: (trunk: Trunk) => Promise<string | undefined>;
-  readonly status: (trunkId: string) => TrunkStatus | undefined;
-  readonly relays: () => readonly RelayListing[];
-  readonly wallMs: () => number;
+/** What of an engine a look at its trunks is taken with. */
+export interface DoctorParts {
+  readonly scheduler: Pick<Clock, 'wallMs'>;
+  readonly served: Pick<Served, 'directory'>;
+  readonly locator: Pick<Locator, 'locate'>;
+  readonly endpoint: { readonly transport: Pick<EndpointTransport, 'tryTls' | 'refusal'> };
+  readonly trunks: Pick<TrunkService, 'targets' | 'ping' | 'status'>;
+  readonly messaging: { readonly outside: Pick<OutsideMessages, 'checkToken'> | undefined };
+  readonly relays: Pick<MediaRelays, 'list'>;
 }
 
 /** What one check works with. */
 interface Patient {
   readonly trunk: Trunk;
-  readonly ports: TrunkDoctorPorts;
+  readonly parts: DoctorParts;
   /** Where it is sent to; none when that is not known. */
   readonly targets: readonly (Flow | Target)[];
   /** Why there are none. */
@@ -56,42 +47,14 @@ const DAY_MS = 86_400_000;
 /** Of many tenants the first. */
 const MAX_TENANTS = 20;
 
-/** What of an engine a look at its trunks is taken with. */
-export interface DoctorParts {
-  readonly scheduler: Clock;
-  readonly served: Pick<Served, 'directory'>;
-  readonly locator: Locator;
-  readonly endpoint: Pick<Endpoint, 'transport'>;
-  readonly trunks: Pick<TrunkService, 'targets' | 'ping' | 'status'>;
-  readonly messaging: Pick<Messaging, 'outside'>;
-  readonly relays: Pick<MediaRelays, 'list'>;
-}
-
 /** The doctor of an engine's trunks. */
-export function trunkDoctor(parts: DoctorParts): TrunkDoctor {
-  const { scheduler, served, locator, endpoint, trunks, messaging, relays } = parts;
-  return new TrunkDoctor({
-    directory: () => served.directory,
-    locate: (trunk) => locatedNames(locator, trunk),
-    targets: (trunk) => trunks.targets(trunk, hopOf(trunk)),
-    tryTls: async (target) =>
-      (await endpoint.transport.tryTls?.(target)) ?? { kind: 'refused', reason: 'this node has no TLS' },
-    refusal: (target) => endpoint.transport.refusal?.(target),
-    ping: (trunk, to) => trunks.ping(trunk, to),
-    token: async (trunk) => messaging.outside?.checkToken(trunk.id),
-    status: (trunkId) => trunks.status(trunkId),
-    relays: () => relays.list(),
-    wallMs: () => scheduler.wallMs(),
-  });
-}
-
 export class TrunkDoctor {
-  readonly #ports: TrunkDoctorPorts;
+  readonly #parts: DoctorParts;
   /** Of each trunk one at a time: whoever asks meanwhile gets the same. */
   readonly #underWay = new Map<string, Promise<Examination>>();
 
-  constructor(ports: TrunkDoctorPorts) {
-    this.#ports = ports;
+  constructor(parts: DoctorParts) {
+    this.#parts = parts;
   }
 
   examine(trunk: Trunk): Promise<Examination> {
@@ -112,12 +75,12 @@ export class TrunkDoctor {
   }
 
   async #patient(trunk: Trunk): Promise<Patient> {
-    if (carriesMessagesAlone(trunk)) return { trunk, ports: this.#ports, targets: [], nowhere: undefined };
+    if (carriesMessagesAlone(trunk)) return { trunk, parts: this.#parts, targets: [], nowhere: undefined };
     try {
-      const reach = await this.#ports.targets(trunk);
-      return { trunk, ports: this.#ports, targets: 'send' in reach ? [reach] : reach, nowhere: undefined };
+      const reach = await this.#parts.trunks.targets(trunk, hopOf(trunk));
+      return { trunk, parts: this.#parts, targets: 'send' in reach ? [reach] : reach, nowhere: undefined };
     } catch (error) {
-      return { trunk, ports: this.#ports, targets: [], nowhere: error as Error };
+      return { trunk, parts: this.#parts, targets: [], nowhere: error as Error };
     }
   }
 }
@@ -132,9 +95,9 @@ function* settings({ trunk }: Patient): Generator<Finding> {
   else yield found('settings', 'failed', 'the trunk is disabled', 'set enabled: true');
 }
 
-async function* located({ trunk, ports }: Patient): AsyncGenerator<Finding> {
+async function* located({ trunk, parts }: Patient): AsyncGenerator<Finding> {
   if (carriesMessagesAlone(trunk)) return;
-  for (const { host, addresses } of ports.locate(trunk)) {
+  for (const { host, addresses } of locatedNames(parts.locator, trunk)) {
     try {
       const list = await addresses;
       yield found('dns', 'ok', `${host} is at ${list.join(', ')}`, undefined, host);
@@ -150,18 +113,18 @@ function* egress({ nowhere }: Patient): Generator<Finding> {
   yield found('egress', 'failed', nowhere.message, 'the system admin may add the network to egress.allow of the node');
 }
 
-function* certificate({ trunk, ports, targets }: Patient): Generator<Finding> {
-  const shown = ports.directory().tlsCertificateOf(trunk);
+function* certificate({ trunk, parts, targets }: Patient): Generator<Finding> {
+  const shown = parts.served.directory.tlsCertificateOf(trunk);
   const file = shown === undefined ? certificateOf(targets) : undefined;
   const name = shown?.name ?? trunk.tls.certificate;
   const leaf = shown?.leaf ?? file;
   if (leaf === undefined || name === undefined) return;
   const endsMs = leaf.validToDate.getTime();
-  const leftMs = endsMs - ports.wallMs();
+  const leftMs = endsMs - parts.scheduler.wallMs();
   const ends = new Date(endsMs).toISOString();
   const advice = trunk.teams === undefined ? 'replace the file and reload' : 'upload a new one under the same name';
   if (leftMs <= 0) yield found('certificate', 'failed', `${name} ended at ${ends}`, advice, name);
-  else if (leaf.validFromDate.getTime() > ports.wallMs())
+  else if (leaf.validFromDate.getTime() > parts.scheduler.wallMs())
     yield found('certificate', 'failed', `${name} begins at ${leaf.validFromDate.toISOString()}`, CLOCK, name);
   else if (leftMs < 30 * DAY_MS) yield found('certificate', 'warning', `${name} ends at ${ends}`, advice, name);
   else yield found('certificate', 'ok', `${name} is valid until ${ends}`, undefined, name);
@@ -175,11 +138,12 @@ function certificateOf(targets: readonly (Flow | Target)[]): X509Certificate | u
   return undefined;
 }
 
-async function* tls({ targets, ports }: Patient): AsyncGenerator<Finding> {
+async function* tls({ targets, parts }: Patient): AsyncGenerator<Finding> {
+  const { transport } = parts.endpoint;
   for (const target of targets) {
-    if ('send' in target || target.transport !== 'tls' || ports.refusal(target) !== undefined) continue;
+    if ('send' in target || target.transport !== 'tls' || transport.refusal?.(target) !== undefined) continue;
     const subject = nameOf(target);
-    const trial = await ports.tryTls(target);
+    const trial = (await transport.tryTls?.(target)) ?? { kind: 'refused', reason: 'this node has no TLS' };
     if (trial.kind === 'refused') {
       yield found('tls', 'failed', trial.reason, tlsAdvice(trial.reason), subject);
       continue;
@@ -199,9 +163,9 @@ function tlsAdvice(reason: string): string {
   return 'check host and port, and whether a firewall lets the connection through';
 }
 
-function* registration({ trunk, ports }: Patient): Generator<Finding> {
+function* registration({ trunk, parts }: Patient): Generator<Finding> {
   if (!registers(trunk)) return;
-  const status = ports.status(trunk.id);
+  const status = parts.trunks.status(trunk.id);
   const { state = 'unknown', reason = '', lastCode, registration } = status ?? {};
   const said = [lastCode, reason].filter((part) => part !== undefined && part !== '').join(' ');
   if (registration !== undefined)
@@ -229,14 +193,14 @@ function* gateway({ trunk, targets }: Patient): Generator<Finding> {
     );
 }
 
-async function* token({ trunk, ports }: Patient): AsyncGenerator<Finding> {
+async function* token({ trunk, parts }: Patient): AsyncGenerator<Finding> {
   if (trunk.type !== 'whatsapp') return;
   if (trunk.whatsapp === undefined) {
     yield found('token', 'failed', 'the trunk has no number at WhatsApp', 'give it `whatsapp` settings');
     return;
   }
   const { phoneNumberId } = trunk.whatsapp;
-  const why = await ports.token(trunk);
+  const why = await parts.messaging.outside?.checkToken(trunk.id);
   if (why === undefined) yield found('token', 'ok', 'WhatsApp takes the access token', undefined, phoneNumberId);
   else {
     const advice =
@@ -245,10 +209,10 @@ async function* token({ trunk, ports }: Patient): AsyncGenerator<Finding> {
   }
 }
 
-async function* options({ trunk, targets, ports }: Patient): AsyncGenerator<Finding> {
+async function* options({ trunk, targets, parts }: Patient): AsyncGenerator<Finding> {
   // WhatsApp promises no answer.
   if (trunk.type === 'whatsapp') return;
-  const answers = await Promise.all(targets.map(async (to) => ({ to, answer: await ports.ping(trunk, to) })));
+  const answers = await Promise.all(targets.map(async (to) => ({ to, answer: await parts.trunks.ping(trunk, to) })));
   for (const { to, answer } of answers) {
     const subject = nameOf(to);
     if (answer.kind === 'silent')
@@ -276,9 +240,9 @@ function optionsAdvice(trunk: Trunk, status: number): string {
   return 'calls may work all the same: options.keepAlive.accept says which answers count as alive';
 }
 
-function* state({ trunk, ports }: Patient): Generator<Finding> {
+function* state({ trunk, parts }: Patient): Generator<Finding> {
   if (registers(trunk)) return;
-  const { state: name = 'unknown', reason = '', since = '' } = ports.status(trunk.id) ?? {};
+  const { state: name = 'unknown', reason = '', since = '' } = parts.trunks.status(trunk.id) ?? {};
   if (name === 'offline' || name === 'rejected')
     yield found(
       'state',
@@ -289,10 +253,10 @@ function* state({ trunk, ports }: Patient): Generator<Finding> {
   else yield found('state', 'ok', name);
 }
 
-function* relay({ trunk, ports }: Patient): Generator<Finding> {
+function* relay({ trunk, parts }: Patient): Generator<Finding> {
   const { media, mediaFallback } = trunk.options;
   if (media === 'never' || carriesMessagesAlone(trunk)) return;
-  const relays = ports.relays();
+  const relays = parts.relays.list();
   const up = relays.filter((each) => each.state === 'up');
   const isNeeded = media !== 'auto';
   if (up.length > 0) yield found('relay', 'ok', `${up.length} of ${relays.length} media relays answer`);
@@ -312,8 +276,8 @@ function* relay({ trunk, ports }: Patient): Generator<Finding> {
     );
 }
 
-function* rules({ trunk, ports }: Patient): Generator<Finding> {
-  const directory = ports.directory();
+function* rules({ trunk, parts }: Patient): Generator<Finding> {
+  const directory = parts.served.directory;
   for (const { tenant: name } of trunk.assignments.slice(0, MAX_TENANTS)) {
     const isMeant = (reference: string) => directory.trunkFor(name, reference)?.id === trunk.id;
     const out = directory.outboundRules(name).some(({ routes }) => routes.some((route) => isMeant(route.trunk)));

@@ -1,15 +1,44 @@
 import { expect, test } from 'vitest';
 import { EgressError } from '../../src/base/egress.ts';
-import { TrunkDoctor, type TrunkDoctorPorts } from '../../src/engine/trunk-doctor.ts';
+import { type DoctorParts, TrunkDoctor } from '../../src/engine/trunk-doctor.ts';
 import { Directory } from '../../src/provisioning/directory/directory.ts';
 import type { TrunkInput } from '../../src/provisioning/trunk-settings/schema.ts';
-import type { Target } from '../../src/sip/transport/index.ts';
+import type { Target, TlsTrial } from '../../src/sip/transport/index.ts';
 import { provision } from '../trunks/kit.ts';
 
 const WALL_MS = Date.UTC(2026, 10, 28);
 const TARGET: Target = { transport: 'udp', address: '192.0.2.1', port: 5060 };
 
-function examine(changes: Partial<TrunkInput> = {}, ports: Partial<TrunkDoctorPorts> = {}, rules = true) {
+/** What of an engine is another one than that of a trunk that is well. */
+type Ports = Partial<
+  DoctorParts['trunks'] & {
+    readonly tryTls: () => Promise<TlsTrial>;
+    readonly relays: DoctorParts['relays']['list'];
+  } & {
+    readonly locate: DoctorParts['locator']['locate'];
+    readonly token: () => Promise<string | undefined>;
+  }
+>;
+
+function doctorOf(directory: Directory, ports: Ports): TrunkDoctor {
+  const { locate = () => [TARGET], tryTls, token = async () => undefined, relays = () => [], ...trunks } = ports;
+  return new TrunkDoctor({
+    scheduler: { wallMs: () => WALL_MS },
+    served: { directory },
+    locator: { locate },
+    endpoint: { transport: { tryTls: tryTls ?? (async () => ({ kind: 'refused', reason: 'not asked' })) } },
+    trunks: {
+      targets: () => [TARGET],
+      ping: async () => ({ kind: 'answered', status: 200, reason: 'OK', elapsedMs: 3 }),
+      status: () => undefined,
+      ...trunks,
+    },
+    messaging: { outside: { checkToken: token } },
+    relays: { list: relays },
+  });
+}
+
+function examine(changes: Partial<TrunkInput> = {}, ports: Ports = {}, rules = true) {
   const trunk: TrunkInput = {
     id: '1',
     name: 'carrier',
@@ -31,19 +60,7 @@ function examine(changes: Partial<TrunkInput> = {}, ports: Partial<TrunkDoctorPo
       trunks: [trunk],
     }),
   );
-  const doctor = new TrunkDoctor({
-    directory: () => directory,
-    locate: () => [{ host: 'sip.carrier.example', addresses: Promise.resolve(['192.0.2.1']) }],
-    targets: () => [TARGET],
-    tryTls: async () => ({ kind: 'refused', reason: 'not asked' }),
-    refusal: () => undefined,
-    ping: async () => ({ kind: 'answered', status: 200, reason: 'OK', elapsedMs: 3 }),
-    token: async () => undefined,
-    status: () => undefined,
-    relays: () => [],
-    wallMs: () => WALL_MS,
-    ...ports,
-  });
+  const doctor = doctorOf(directory, ports);
   return doctor.examine(directory.trunks.at(0) as never);
 }
 
@@ -73,12 +90,12 @@ const status = { trunkId: '1', name: 'carrier', type: 'x', since: 'yesterday', a
 const relay = { url: 'udp://192.0.2.9:2223', weight: 1, sessions: 0, requests: { ok: 0, error: 0, timeout: 0 } };
 const answers = (code: number) => async () => ({ kind: 'answered', status: code, reason: 'X', elapsedMs: 1 }) as const;
 
-test.each<[string, Partial<TrunkInput>, Partial<TrunkDoctorPorts>, string, RegExp]>([
+test.each<[string, Partial<TrunkInput>, Ports, string, RegExp]>([
   ['disabled', { enabled: false }, {}, 'settings failed: the trunk is disabled', /enabled: true/],
   [
     'a name that nobody knows',
     {},
-    { locate: () => [{ host: 'a.example', addresses: Promise.reject(new Error('a.example: no such name')) }] },
+    { locate: () => Promise.reject(new Error('a.example: no such name')) },
     'dns failed: a.example: no such name',
     /dns.servers/,
   ],
@@ -174,18 +191,7 @@ test('who asks while a trunk is examined gets the same examination', async () =>
     return { kind: 'silent', reason: 'timeout' } as const;
   };
   const directory = new Directory(provision({ trunks: [{ id: '1', name: 'c', type: 'ip', host: '192.0.2.1' }] }));
-  const doctor = new TrunkDoctor({
-    directory: () => directory,
-    locate: () => [],
-    targets: () => [TARGET],
-    tryTls: async () => ({ kind: 'refused', reason: '' }),
-    refusal: () => undefined,
-    ping,
-    token: async () => undefined,
-    status: () => undefined,
-    relays: () => [],
-    wallMs: () => WALL_MS,
-  });
+  const doctor = doctorOf(directory, { ping });
   const [trunk] = directory.trunks;
   const [first, second] = await Promise.all([doctor.examine(trunk as never), doctor.examine(trunk as never)]);
   expect([first === second, pings]).toEqual([true, 1]);
