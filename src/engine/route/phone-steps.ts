@@ -29,11 +29,13 @@ const NO_ANSWER = new Set([408, 480, 487]);
 export class ExtensionStep implements PlanStep {
   readonly #context: CallContext;
   readonly #extension: Extension;
+  readonly #by: Forwarder;
   readonly #services: StepServices;
 
   constructor(context: CallContext, extension: Extension, services: StepServices) {
     this.#context = context;
     this.#extension = extension;
+    this.#by = { kind: 'extension', number: extension.number };
     this.#services = services;
   }
 
@@ -42,51 +44,36 @@ export class ExtensionStep implements PlanStep {
   }
 
   #ring(): Stage | Rejection | PlanStep {
-    const { forward, number, enabled, rejectAnonymousCallers } = this.#extension;
+    const { forward, enabled, rejectAnonymousCallers } = this.#extension;
     if (!enabled) return { status: 404, reason: 'Not Found' };
     // RFC 5079: a callee that takes no anonymous calls answers 433.
     if (rejectAnonymousCallers && this.#context.caller.anonymous)
       return { status: 433, reason: 'Anonymity Disallowed' };
     if (forward.always !== null) return this.#forward(forward.always, 'unconditional');
-    const branches = this.#services.phoneBranches(this.#context, number);
-    if (branches.length === 0) {
-      if (forward.notRegistered !== null) return this.#forward(forward.notRegistered, 'unavailable');
-      return { status: 480, reason: 'Temporarily Unavailable' };
-    }
-    const ringing = branches.map((branch) => ({
-      ...branch,
-      onRedirect: (response: SipResponse) => this.#redirected(response),
-    }));
-    return forward.noAnswer === null
-      ? { branches: ringing }
-      : { branches: ringing, ringMs: forward.noAnswerSeconds * 1000 };
+    const branches = ringing(this.#context, this.#by, this.#services);
+    if (branches.length === 0) return this.#absent();
+    return forward.noAnswer === null ? { branches } : { branches, ringMs: forward.noAnswerSeconds * 1000 };
   }
 
-  /** A phone that forwards by itself: what it names is where the extension sends the call on to. */
-  #redirected(response: SipResponse): Redirection | undefined {
-    const by: Forwarder = { kind: 'extension', number: this.#extension.number };
-    return redirection(this.#context, by, shownAs(this.#context, this.#extension), response, this.#services);
-  }
-
-  #afterRinging(outcome: StageOutcome): Rejection | PlanStep {
+  #afterRinging({ status, reason, cause, redirected }: StageOutcome): Rejection | PlanStep {
     const { forward } = this.#extension;
     // The call was sent on already.
-    if (outcome.redirected === true) return { status: outcome.status, reason: outcome.reason };
-    if (BUSY.has(outcome.status) && forward.busy !== null) return this.#forward(forward.busy, 'user-busy');
-    if (outcome.cause === 'ring-timeout' || NO_ANSWER.has(outcome.status)) {
-      if (forward.noAnswer !== null) return this.#forward(forward.noAnswer, 'no-answer');
-    }
+    if (redirected === true) return { status, reason };
+    if (BUSY.has(status) && forward.busy !== null) return this.#forward(forward.busy, 'user-busy');
+    if ((cause === 'ring-timeout' || NO_ANSWER.has(status)) && forward.noAnswer !== null)
+      return this.#forward(forward.noAnswer, 'no-answer');
     // Phones whose addresses are dead are as good as not registered.
-    if (outcome.cause === 'timeout' || outcome.cause === 'transport-error') {
-      if (forward.notRegistered !== null) return this.#forward(forward.notRegistered, 'unavailable');
-      return { status: 480, reason: 'Temporarily Unavailable' };
-    }
-    return { status: outcome.status, reason: outcome.reason };
+    return cause === 'timeout' || cause === 'transport-error' ? this.#absent() : { status, reason };
+  }
+
+  #absent(): Rejection | PlanStep {
+    const { notRegistered } = this.#extension.forward;
+    if (notRegistered !== null) return this.#forward(notRegistered, 'unavailable');
+    return { status: 480, reason: 'Temporarily Unavailable' };
   }
 
   #forward(number: string, reason: ForwardReason): PlanStep {
-    const context = diverted(this.#context, shownAs(this.#context, this.#extension), reason, this.#extension.number);
-    return this.#services.sendOn(context, { kind: 'extension', number: this.#extension.number }, number);
+    return this.#services.sendOn(sentOn(this.#context, this.#by, reason), this.#by, number);
   }
 }
 
@@ -103,22 +90,22 @@ export class ServiceStep implements PlanStep {
   }
 
   next(outcome: StageOutcome | undefined): Stage | Rejection | PlanStep {
+    const { number, ringSeconds } = this.#service;
     if (outcome === undefined) {
-      const branches = this.#services.phoneBranches(this.#context, this.#service.number);
-      const ringing = branches.map((branch) => ({
-        ...branch,
-        onRedirect: (response: SipResponse) => this.#redirected(response),
-      }));
-      if (ringing.length > 0) return { branches: ringing, ringMs: this.#service.ringSeconds * 1000 };
+      const branches = ringing(this.#context, { kind: 'service', number }, this.#services);
+      if (branches.length > 0) return { branches, ringMs: ringSeconds * 1000 };
     }
     if (outcome?.redirected === true) return { status: outcome.status, reason: outcome.reason };
     return overflowStep(this.#context, this.#service, this.#services, outcome);
   }
+}
 
-  #redirected(response: SipResponse): Redirection | undefined {
-    const by: Forwarder = { kind: 'service', number: this.#service.number };
-    return redirection(this.#context, by, shownAs(this.#context, this.#service), response, this.#services);
-  }
+/** Branches to the phones of a party, each of which may send the call on by itself. */
+function ringing(context: CallContext, by: Forwarder, services: StepServices): readonly BranchPlan[] {
+  return services.phoneBranches(context, by.number).map((branch) => ({
+    ...branch,
+    onRedirect: (response: SipResponse) => redirection(context, by, response, services),
+  }));
 }
 
 /**
@@ -128,7 +115,6 @@ export class ServiceStep implements PlanStep {
 function redirection(
   context: CallContext,
   by: Forwarder,
-  shownAs: string,
   response: SipResponse,
   services: StepServices,
 ): Redirection | undefined {
@@ -136,11 +122,11 @@ function redirection(
   const numbers = redirectedNumbers(response, (address) => isNumberHere(address, tenant, node));
   if (numbers.length === 0) return undefined;
   const sentOnBy = [by.number, ...diversions.map((diversion) => diversion.by)];
-  const sentOn = diverted(context, shownAs, 'deflection', by.number);
+  const onward = sentOn(context, by, 'deflection');
   return new StepsInTurn(
     numbers.map((number) => () => {
       if (sentOnBy.includes(number) || diversions.length >= MAX_DIVERSIONS) return new RejectStep(482, 'Loop Detected');
-      return services.sendOn(sentOn, by, number, true);
+      return services.sendOn(onward, by, number, true);
     }),
   );
 }
@@ -160,17 +146,12 @@ export class RingGroupStep implements PlanStep {
 
   next(outcome: StageOutcome | undefined): Stage | Rejection | PlanStep {
     const { members, strategy, ringSeconds } = this.#group;
-    const ringMs = ringSeconds * 1000;
-    if (strategy === 'simultaneous') {
-      if (outcome === undefined) {
-        const branches = members.flatMap((member) => this.#branchesOf(member));
-        if (branches.length > 0) return { branches, ringMs };
-      }
-      return overflowStep(this.#context, this.#group, this.#services, outcome);
-    }
+    const atOnce = strategy === 'simultaneous' ? members.length : 1;
     while (this.#position < members.length) {
-      const branches = this.#branchesOf(members[this.#position++] ?? '');
-      if (branches.length > 0) return { branches, ringMs };
+      const turn = members.slice(this.#position, this.#position + atOnce);
+      this.#position += atOnce;
+      const branches = turn.flatMap((member) => this.#branchesOf(member));
+      if (branches.length > 0) return { branches, ringMs: ringSeconds * 1000 };
     }
     return overflowStep(this.#context, this.#group, this.#services, outcome);
   }
@@ -206,15 +187,19 @@ function overflowStep(
     const busy = outcome !== undefined && BUSY.has(outcome.status);
     return busy ? new RejectStep(486, 'Busy Here') : new RejectStep(480, 'Temporarily Unavailable');
   }
-  const reason: ForwardReason = outcome === undefined ? 'unavailable' : 'no-answer';
+  const by: Forwarder = { kind: 'service', number: service.number };
   return services.sendOn(
-    diverted(context, shownAs(context, service), reason, service.number),
-    { kind: 'service', number: service.number },
+    sentOn(context, by, outcome === undefined ? 'unavailable' : 'no-answer'),
+    by,
     service.overflow,
   );
 }
 
-/** What had been called: the DID where there was one, so that the outside world is told a number it knows. */
-function shownAs({ origin, diversions, called }: CallContext, { number }: { readonly number: string }): string {
-  return origin.kind === 'trunk' && diversions.length === 0 ? called : number;
+/**
+ * The call as it goes on from a party. Others are told what had been called: the DID where there was one, so that the outside world is told a
+ * number it knows.
+ */
+function sentOn(context: CallContext, { number }: Forwarder, reason: ForwardReason): CallContext {
+  const { origin, diversions, called } = context;
+  return diverted(context, origin.kind === 'trunk' && diversions.length === 0 ? called : number, reason, number);
 }
