@@ -12,7 +12,7 @@ import {
 } from './context.ts';
 import { Draft, toLegDraft } from './draft.ts';
 import { callerName, callerNumber, type NodeFacts, type OutboundFacts, type SeenAs } from './facts.ts';
-import { type OutboundCli, parseOutboundCli } from './outbound-cli.ts';
+import { NO_OUTBOUND_CLI, type OutboundCli, parseOutboundCli } from './outbound-cli.ts';
 import type { LegSettings, Refusal, RouteDraft, RouteRefusal, StoredSetting } from './outcome.ts';
 import { addForwardingHeaders } from './steps/add-forwarding-headers.ts';
 import { addOwnHeaders, ownHeadersOf } from './steps/add-own-headers.ts';
@@ -95,27 +95,43 @@ export interface OutboundPlan {
 
 /** Decides what to do about a call. Pure; costs no look at any trunk's parameters. */
 export function planOutbound(facts: OutboundFacts, trace: Trace = NO_TRACE): OutboundPlan {
-  const state = new PlanState(facts, callerNumber(facts.caller), octets(callerName(facts.caller)));
-  let refusal: Refusal | undefined;
-  for (const step of CALL_STEPS) {
-    refusal = step.run(state, trace);
-    if (refusal !== undefined) {
-      if (trace.on) trace.step({ step: step.name, outcome: 'reject', status: refusal.status, reason: refusal.reason });
-      break;
-    }
+  const state = stateOf(facts);
+  return planned(state, firstRefusal(CALL_STEPS, state, trace), parseOutboundCli(facts.request.outboundCli));
+}
+
+function stateOf(facts: OutboundFacts): PlanState {
+  return new PlanState(facts, callerNumber(facts.caller), octets(callerName(facts.caller)));
+}
+
+/** Runs the steps until one refuses. */
+function firstRefusal<State>(
+  steps: readonly { readonly name: string; run(state: State, trace: Trace): Refusal | undefined }[],
+  state: State,
+  trace: Trace,
+): Refusal | undefined {
+  for (const { name, run } of steps) {
+    const refusal = run(state, trace);
+    if (refusal === undefined) continue;
+    if (trace.on) trace.step({ step: name, outcome: 'reject', status: refusal.status, reason: refusal.reason });
+    return refusal;
   }
+  return undefined;
+}
+
+function planned(state: PlanState, refusal: Refusal | undefined, outboundCli: OutboundCli): OutboundPlan {
+  const { facts, storedSetting, skipped, rule, number, anonymous, emergency } = state;
   return {
     facts,
     refusal,
-    storedSetting: state.storedSetting,
+    storedSetting,
     routes: refusal === undefined ? state.routes : [],
-    skipped: state.skipped,
-    ruleName: state.rule?.name,
-    number: state.number,
-    anonymous: state.anonymous,
-    emergency: state.emergency !== undefined,
+    skipped,
+    ruleName: rule?.name,
+    number,
+    anonymous,
+    emergency: emergency !== undefined,
     state,
-    outboundCli: parseOutboundCli(facts.request.outboundCli),
+    outboundCli,
   };
 }
 
@@ -123,25 +139,13 @@ export function planOutbound(facts: OutboundFacts, trace: Trace = NO_TRACE): Out
  * A call over one trunk whatever the tenant's rules say: the trunk's own peer has asked for it. Pure, as {@link planOutbound} is.
  */
 export function planOverTrunk(facts: OutboundFacts, trunk: Trunk): OutboundPlan {
-  const state = new PlanState(facts, callerNumber(facts.caller), octets(callerName(facts.caller)));
-  let refusal: Refusal | undefined;
-  for (const step of [identifyCaller, decidePresentation]) refusal ??= step.run(state, NO_TRACE);
+  const state = stateOf(facts);
+  const refusal = firstRefusal([identifyCaller, decidePresentation], state, NO_TRACE);
   const route: OutboundRoute = { trunk: trunk.name, strip: 0, prepend: '' };
   const pool = facts.directory.pool(trunk.id, facts.tenant.name);
   const { serviceRoutes = [], through } = facts.trunkState(trunk.id);
-  return {
-    facts,
-    refusal,
-    storedSetting: undefined,
-    routes: refusal === undefined ? [{ route, trunk, pool, serviceRoutes, through, position: 0 }] : [],
-    skipped: [],
-    ruleName: undefined,
-    number: state.number,
-    anonymous: state.anonymous,
-    emergency: false,
-    state,
-    outboundCli: parseOutboundCli([]),
-  };
+  state.routes = [{ route, trunk, pool, serviceRoutes, through, position: 0 }];
+  return planned(state, refusal, NO_OUTBOUND_CLI);
 }
 
 /**
@@ -157,13 +161,9 @@ export function draftForRoute(
   const planned = plan.routes[index];
   if (planned === undefined) throw new RangeError(`the plan has ${plan.routes.length} routes, not ${index + 1}`);
   const route = new RouteState(plan.state, planned, profileOf(planned.trunk), new Draft(), plan.outboundCli, seenAs);
-  for (const step of ROUTE_STEPS) {
-    const refusal = step.run(route, trace);
-    if (refusal !== undefined) {
-      if (trace.on) trace.step({ step: step.name, outcome: 'reject', status: refusal.status, reason: refusal.reason });
-      return { kind: 'refused', trunk: route.trunk, warnings: route.warnings, events: route.events, ...refusal };
-    }
-  }
+  const refusal = firstRefusal(ROUTE_STEPS, route, trace);
+  if (refusal !== undefined)
+    return { kind: 'refused', trunk: route.trunk, warnings: route.warnings, events: route.events, ...refusal };
   const draft = toLegDraft(route.draft);
   return {
     kind: 'draft',
