@@ -49,37 +49,29 @@ export function takeOver(
     if (!mayCome()) transaction.reply(481);
     return;
   }
-  const isAllowed =
-    env.router.mayReplace(options, replaced.call, replaced) &&
-    (replaced.peer === undefined || env.router.mayConnect?.(options, replaced.peer.options) !== false);
-  if (!isAllowed) {
-    transaction.reply(403);
-    return;
-  }
-  // §3: a dialog that has ended is declined.
-  if (replaced.state === 'leaving' || replaced.state === 'gone') {
-    transaction.reply(603);
-    return;
-  }
-  if (replaced.state === 'confirmed') {
-    // §3: early-only, and the dialog is not early any more.
-    if (replaces.earlyOnly) {
-      transaction.reply(486);
-      return;
-    }
-    if (replaced.peer?.state !== 'confirmed' || replaced.call.referral !== undefined) {
-      transaction.reply(491);
-      return;
-    }
-    new Replacement(transaction, replaced, replaced.peer, options).start();
-    return;
-  }
-  // §3: an early dialog may be replaced only if this side began it.
-  if (replaced.isCallerSide) {
-    transaction.reply(481);
-    return;
-  }
-  pickUp(transaction, replaced, options);
+  const refusal = refusalOf(env, replaces, replaced, options);
+  if (refusal !== undefined) transaction.reply(refusal);
+  else if (replaced.state === 'early') pickUp(transaction, replaced, options);
+  else if (replaced.peer !== undefined) new Replacement(transaction, replaced, replaced.peer, options).start();
+}
+
+/** The status that RFC 3891 §3 has for who may not take a place, or not take this one. */
+function refusalOf(
+  { router }: CallEnvironment,
+  { earlyOnly }: Replaces,
+  replaced: Leg,
+  options: LegOptions,
+): number | undefined {
+  const { call, peer, state } = replaced;
+  if (!router.mayReplace(options, call, replaced)) return 403;
+  if (peer !== undefined && router.mayConnect?.(options, peer.options) === false) return 403;
+  // A dialog that has ended is declined.
+  if (state === 'leaving' || state === 'gone') return 603;
+  // An early dialog may be replaced only if this side began it.
+  if (state === 'early') return replaced.isCallerSide ? 481 : undefined;
+  // Early-only, and the dialog is not early any more.
+  if (earlyOnly) return 486;
+  return peer?.state !== 'confirmed' || call.referral !== undefined ? 491 : undefined;
 }
 
 /**
@@ -88,21 +80,18 @@ export function takeOver(
  */
 function pickUp(transaction: ServerTransaction, replaced: Leg, options: LegOptions): void {
   const { call } = replaced;
+  const { caller } = call;
   const { request } = transaction;
-  const offered = call.caller?.request;
-  if (call.caller === undefined || offered === undefined) {
+  if (caller === undefined) {
     transaction.reply(481);
     return;
   }
-  if (!hasSessionDescription(request) || !hasSessionDescription(offered)) {
+  const { request: offered } = caller;
+  const areDescribed = hasSessionDescription(request) && hasSessionDescription(offered);
+  if (!areDescribed || mediaLines(request.body) !== mediaLines(offered.body)) {
     transaction.reply(488);
     return;
   }
-  if (mediaLines(request.body) !== mediaLines(offered.body)) {
-    transaction.reply(488);
-    return;
-  }
-  const { caller } = call;
   const leg = newLeg(transaction, replaced, options);
   const offer = new Response(200, 'OK');
   relayBody(offered, offer);
