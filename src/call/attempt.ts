@@ -15,19 +15,13 @@ import {
 import type { CallEnvironment } from './ports.ts';
 import type { BegunLeg } from './record.ts';
 import { isBetterStatus } from './response-mapping.ts';
-import type { Resumption } from './resumption.ts';
+import type { InvitingUser } from './target-invite.ts';
 import type { WaitingCancel } from './waiting.ts';
 
 /** For whom a plan is played: the caller of a call, or a party that is being transferred. */
-export interface AttemptUser {
-  /** Whether PRACKs for reliable provisional responses come from the user (RFC 3262); if not, the attempt sends them itself. */
-  readonly relaysReliable: boolean;
-  /** What the user can do, as `methodsOf` reads it; undefined when it has not said. */
-  readonly methods: number | undefined;
+export interface AttemptUser extends InvitingUser {
   /** The user, as its media is thought of. */
   readonly mediaEnd: MediaEnd;
-  /** What of its call another process has begun; absent: nothing. */
-  readonly resumption?: Resumption | undefined;
   /** Somebody whom that process has asked rings. */
   onRings?(): void;
   /** A provisional response above 100. `rack` is set when it wants the user's PRACK. */
@@ -58,7 +52,7 @@ export class Attempt implements BranchUser, TimerTarget {
   readonly maxForwards: number;
   /** Undefined once nothing more will be asked of it. */
   #plan: Pick<CallPlan, 'next'> | undefined;
-  readonly #user: AttemptUser;
+  readonly user: AttemptUser;
   #branches: readonly Branch[] = NO_BRANCHES;
   /** Where branches of this stage were redirected to. */
   #followed: readonly Attempt[] = NOBODY;
@@ -77,24 +71,8 @@ export class Attempt implements BranchUser, TimerTarget {
     this.env = call.env;
     this.call = call;
     this.#plan = plan;
-    this.#user = user;
+    this.user = user;
     this.maxForwards = maxForwards;
-  }
-
-  get relaysReliable(): boolean {
-    return this.#user.relaysReliable;
-  }
-
-  get methods(): number | undefined {
-    return this.#user.methods;
-  }
-
-  get mediaEnd(): MediaEnd {
-    return this.#user.mediaEnd;
-  }
-
-  get resumption(): Resumption | undefined {
-    return this.#user.resumption;
   }
 
   start(): void {
@@ -136,18 +114,18 @@ export class Attempt implements BranchUser, TimerTarget {
   }
 
   onBranchRings(): void {
-    if (!this.#done) this.#user.onRings?.();
+    if (!this.#done) this.user.onRings?.();
   }
 
   onBranchProvisional(leg: Leg, response: SipResponse, rack: string | undefined): void {
-    if (!this.#done) this.#user.onProgress(leg, response, rack);
+    if (!this.#done) this.user.onProgress(leg, response, rack);
   }
 
   onBranchAnswered(branch: Branch, leg: Leg, response: SipResponse, invite: SipRequest): void {
     this.#done = true;
     this.#plan = undefined;
     this.#cancelBranches(branch, ANSWERED_ELSEWHERE);
-    this.#user.onAnswered(branch, leg, response, invite);
+    this.user.onAnswered(branch, leg, response, invite);
   }
 
   onBranchFailed(branch: Branch, outcome: StageOutcome): void {
@@ -178,13 +156,12 @@ export class Attempt implements BranchUser, TimerTarget {
 
   /** RFC 3261 §16.5: what a branch was redirected to is tried beside the branches that still ring. */
   #follow(redirection: Redirection): void {
+    const { relaysReliable, methods, mediaEnd } = this.user;
     const followed = new Attempt(
       this.call,
       redirection,
       {
-        relaysReliable: this.relaysReliable,
-        methods: this.methods,
-        mediaEnd: this.mediaEnd,
+        ...{ relaysReliable, methods, mediaEnd },
         onProgress: (leg, response, rack) => this.onBranchProvisional(leg, response, rack),
         onAnswered: (branch, leg, response, invite) => this.onBranchAnswered(branch, leg, response, invite),
         onFailed: (rejection, outcome) => this.#followedFailed(rejection, outcome),
@@ -226,7 +203,7 @@ export class Attempt implements BranchUser, TimerTarget {
       const step = this.#nextStep(outcome);
       if (isRejection(step)) {
         this.#done = true;
-        this.#user.onFailed(step, outcome);
+        this.user.onFailed(step, outcome);
         return;
       }
       this.#startStage(step);

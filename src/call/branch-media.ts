@@ -13,14 +13,13 @@ import { addressOf } from './destination.ts';
 import type { LegCall } from './leg.ts';
 import type { MediaEnd, MediaPlace } from './media.ts';
 import type { BranchPlan } from './plan.ts';
-import type { CallEnvironment, Destination } from './ports.ts';
+import type { Destination } from './ports.ts';
 import { clearBody } from './relayed-headers.ts';
 
 /** For whom the branch is called. */
 interface DescribedUser {
-  readonly env: Pick<CallEnvironment, 'media'>;
   readonly call: LegCall;
-  readonly mediaEnd: MediaEnd;
+  readonly user: { readonly mediaEnd: MediaEnd };
 }
 
 interface DescribedInvite {
@@ -50,9 +49,10 @@ export class BranchMedia {
   }
 
   /** Undefined where the media of the two is nobody's business. */
-  static between({ env, call, mediaEnd: near }: DescribedUser, { to, seen }: DescribedInvite): BranchMedia | undefined {
+  static between({ call, user }: DescribedUser, { to, seen }: DescribedInvite): BranchMedia | undefined {
     const { media } = seen.options;
-    if (env.media?.concerns(near.media, media) !== true) return undefined;
+    const { mediaEnd: near } = user;
+    if (call.env.media?.concerns(near.media, media) !== true) return undefined;
     return new BranchMedia(call, near, { media, address: addressOf(to) }, seen.draft.body);
   }
 

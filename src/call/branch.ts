@@ -20,26 +20,18 @@ import { LateAnswers } from './late-answers.ts';
 import type { Leg, LegCall } from './leg.ts';
 import { MEDIA_REFUSALS, type MediaEnd } from './media.ts';
 import type { BranchPlan, OutcomeCause, Redirection, StageOutcome } from './plan.ts';
-import type { CallEnvironment, ClientTransaction, ClientTransactionUser, Destination } from './ports.ts';
+import type { ClientTransaction, ClientTransactionUser, Destination } from './ports.ts';
 import type { BegunLeg } from './record.ts';
 import { hasSessionDescription, reasonFields } from './relayed-headers.ts';
-import type { Resumption, RingingInvite } from './resumption.ts';
-import { TargetInvite } from './target-invite.ts';
+import type { RingingInvite } from './resumption.ts';
+import { type Inviter, type InvitingUser, TargetInvite } from './target-invite.ts';
 import { TriedTargets } from './tried-targets.ts';
 import type { WaitingCancel } from './waiting.ts';
 
 /** For whom a branch rings; `Attempt` is it. */
-export interface BranchUser {
-  readonly env: CallEnvironment;
+export interface BranchUser extends Inviter {
   readonly call: LegCall;
-  readonly maxForwards: number;
-  readonly relaysReliable: boolean;
-  /** What the caller can do, as `methodsOf` reads it; undefined when it has not said. */
-  readonly methods: number | undefined;
-  /** What of its call another process has begun. */
-  readonly resumption: Resumption | undefined;
-  /** For whom it rings, as the media of that party is thought of. */
-  readonly mediaEnd: MediaEnd;
+  readonly user: InvitingUser & { readonly mediaEnd: MediaEnd };
   /** A provisional response above 100. `rack` is set when it wants a PRACK. */
   onBranchProvisional(leg: Leg, response: SipResponse, rack: string | undefined): void;
   /** It rang before this process was asked. */

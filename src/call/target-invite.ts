@@ -20,14 +20,21 @@ import { cancellationOf, type WaitingCancel } from './waiting.ts';
 /** A phone that was cancelled is ready for the next call then. */
 const CANCELLED_MS = 200;
 
-/** For whom it is sent; `Attempt` is it. */
-interface Inviter {
-  readonly env: CallEnvironment;
-  readonly maxForwards: number;
+/** For whom it is sent. */
+export interface InvitingUser {
+  /** Whether PRACKs for reliable provisional responses come from the user (RFC 3262); if not, they are sent in its place. */
   readonly relaysReliable: boolean;
-  /** What the caller can do, as `methodsOf` reads it; undefined when it has not said. */
+  /** What the user can do, as `methodsOf` reads it; undefined when it has not said. */
   readonly methods: number | undefined;
-  readonly resumption: Resumption | undefined;
+  /** What of its call another process has begun; absent: nothing. */
+  readonly resumption?: Resumption | undefined;
+}
+
+/** What it is sent by; `Attempt` is it. */
+export interface Inviter {
+  readonly env: CallEnvironment;
+  readonly user: InvitingUser;
+  readonly maxForwards: number;
 }
 
 /**
@@ -63,7 +70,7 @@ export class TargetInvite {
     this.#plan = plan;
     this.to = to;
     this.seen = plan.toward?.(to) ?? plan;
-    this.ringing = inviter.resumption?.take(this.seen.draft.requestUri, to);
+    this.ringing = inviter.user.resumption?.take(this.seen.draft.requestUri, to);
     const { invite } = this.ringing ?? {};
     this.callId = invite?.callId() ?? inviter.env.endpoint.newCallId();
     this.#localTag = invite?.fromTag() ?? inviter.env.contacts?.derived(this.callId) ?? randomToken();
@@ -74,7 +81,8 @@ export class TargetInvite {
   /** The next one to send; the refusal of the last one when there are no credentials for its challenge. */
   build(media: BranchMedia | undefined): SipRequest | SipResponse {
     const { credentials } = this.#plan;
-    const { maxForwards, relaysReliable, methods } = this.#inviter;
+    const { maxForwards, user } = this.#inviter;
+    const { relaysReliable, methods } = user;
     const request = buildInvite(
       this.seen,
       {
