@@ -403,6 +403,15 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
     return [...(this.#attempt?.underWay() ?? []), ...this.record.cancelled];
   }
 
+  /** What the peer of each leg so far is called, by Call-ID; undefined of the caller's. */
+  legNames(): ReadonlyMap<string, string | undefined> {
+    const { callerCallId, calleeCallId, attempts } = this.record;
+    const names = new Map<string, string | undefined>([[callerCallId, undefined]]);
+    if (calleeCallId !== undefined) names.set(calleeCallId, undefined);
+    for (const { callId, label } of [...attempts, ...this.begunLegs()]) names.set(callId, label);
+    return names;
+  }
+
   listing(): CallListing {
     return callListing(this.record, this.state, this.begunLegs());
   }

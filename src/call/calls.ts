@@ -347,6 +347,15 @@ export class Calls implements CallRegistry {
     return this.#calls.get(id);
   }
 
+  /** By its id, or by the Call-ID of one of its two legs. */
+  named(name: string): Call | undefined {
+    const known = this.#calls.get(name);
+    if (known !== undefined) return known;
+    for (const call of this.#calls.values())
+      if (name === call.record.callerCallId || name === call.record.calleeCallId) return call;
+    return undefined;
+  }
+
   /** The call that has a dialog under a tag of this engine, which the branches of a fork share. */
   ofTag(localTag: string): Call | undefined {
     const leg = this.#legs.first(localTag);

@@ -79,24 +79,18 @@ export class Explainer {
   /** A live or recent call, by its id or the SIP Call-ID of a leg: how it was decided, what was sent, what came of it. */
   explainCall(id: string): Explanation | undefined {
     const { engine, placed, record, trace } = this.#options;
-    const live = [...engine.calls.list()].find(({ id: own, callerCallId, calleeCallId }) =>
-      [own, callerCallId, calleeCallId].includes(id),
-    );
+    const live = engine.calls.named(id);
     const ended = record(live?.id ?? id);
     const callId = live?.id ?? ended?.callId ?? id;
     const call = placed(callId);
-    const held = engine.calls.get(callId);
-    const begun = held?.record;
-    const begunLegs = [...(begun?.attempts ?? []), ...(held?.begunLegs() ?? [])];
-    const labels = new Map(begunLegs.map((leg) => [leg.callId, leg.label]));
-    const known = live === undefined ? [] : [live.callerCallId, live.calleeCallId ?? '', ...labels.keys()];
-    const named = new Map(known.map((sipCallId) => [sipCallId, labels.get(sipCallId)]));
-    const messages = trace.find(callId, named);
+    const begun = live?.record;
+    const names = live?.legNames();
+    const messages = trace.find(callId, names);
     const facts = begun?.facts ?? (ended === undefined ? undefined : factsOfRecord(ended));
     const legs = messages
       .filter(({ direction, text, leg }) => direction === 'sent' && text.startsWith('INVITE ') && leg !== 'caller')
       .filter(isFirstSending)
-      .map((message) => this.#reasoned(sentLeg(message, labels.get(message.sipCallId)), facts));
+      .map((message) => this.#reasoned(sentLeg(message, names?.get(message.sipCallId)), facts));
     // A call that was refused lives until what it has cancelled has ended.
     const final = ended ?? (begun !== undefined && begun.status >= 300 ? begun : undefined);
     const answer = final === undefined ? undefined : { status: final.status, reason: final.reason };

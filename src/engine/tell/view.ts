@@ -74,13 +74,9 @@ export class RunningEngine {
   }
 
   endCall(id: string): boolean {
-    const { calls } = this.#options.engine;
-    for (const { id: own, callerCallId, calleeCallId } of calls.list()) {
-      if (![own, callerCallId, calleeCallId].includes(id)) continue;
-      calls.get(own)?.end('engine', 'ended-by-admin');
-      return true;
-    }
-    return false;
+    const call = this.#options.engine.calls.named(id);
+    call?.end('engine', 'ended-by-admin');
+    return call !== undefined;
   }
 
   /** Plays the latest outbound calls, of one tenant or of all, again: as things are provisioned and as they would be. */
@@ -135,13 +131,10 @@ export class RunningEngine {
 
   trace(id: string): readonly TraceMessage[] {
     const { engine, trace } = this.#options;
-    const live = [...this.calls()].find(({ callId, sipCallIds }) => callId === id || sipCallIds.includes(id));
-    const held = live === undefined ? undefined : engine.calls.get(live.callId);
-    const known = new Map<string, string | undefined>(live?.sipCallIds.map((sipCallId) => [sipCallId, undefined]));
-    // Those that were tried, and those that are being tried: the trace hears of them when the call has ended.
-    for (const { callId, label } of [...(held?.record.attempts ?? []), ...(held?.begunLegs() ?? [])])
-      known.set(callId, label);
-    return trace.find(live?.callId ?? id, known);
+    const call = engine.calls.named(id);
+    // What this node only sends on for another is that one's call.
+    const isHere = call !== undefined && call.record.facts.peerNode === undefined;
+    return isHere ? trace.find(call.id, call.legNames()) : trace.find(id);
   }
 
   searchTrace(filter: TraceFilter, limit: number, after?: number): Promise<TracePage> {
