@@ -1,5 +1,12 @@
 import { ownCopy } from '../base/text.ts';
-import { HeaderId, type Headers, refuseExtensions, type SipMessage, type SipRequest } from '../sip/message/index.ts';
+import {
+  HeaderId,
+  type HeaderList,
+  type Headers,
+  refuseExtensions,
+  type SipMessage,
+  type SipRequest,
+} from '../sip/message/index.ts';
 import type { LegOptions } from './plan.ts';
 import type { ServerTransaction } from './ports.ts';
 
@@ -7,6 +14,8 @@ import type { ServerTransaction } from './ports.ts';
 export const CALL_METHODS = 'INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO, REFER, NOTIFY, MESSAGE';
 /** Methods served at all. */
 export const SERVED_METHODS = `${CALL_METHODS}, REGISTER`;
+/** The same as whoever asks for another one outside of dialogs is told (RFC 3261 §8.2.1). */
+export const SERVED: HeaderList = [[HeaderId.Allow, SERVED_METHODS]];
 
 const CALL_METHODS_FIRST = `${CALL_METHODS}, `;
 
@@ -100,8 +109,13 @@ export function promiseOnly(headers: Headers, methods: number | undefined): void
   headers.set(HeaderId.Allow, promised.join(', '));
 }
 
-/** Event packages of Allow-Events (RFC 6665 §4.4.4): subscriptions to `refer` begin with a REFER within a call. */
-export const SERVED_EVENTS = 'refer';
+/**
+ * RFC 3265 §7.2 table 1, RFC 3903 §6: a 489 names the packages that there are (RFC 6665 §4.4.4): subscriptions to `refer` begin with a
+ * REFER within a call.
+ */
+export function refuseEvent(transaction: ServerTransaction): void {
+  transaction.reply(489, undefined, [[HeaderId.AllowEvents, 'refer']]);
+}
 
 /** Option tags of what calls can do whatever is set, besides `timer`, which a trunk may have switched off. */
 export const CALL_TAGS: readonly string[] = ['100rel', 'replaces', 'norefersub'];

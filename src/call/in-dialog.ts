@@ -6,8 +6,8 @@ import {
   allowOf,
   allows,
   CALL_METHODS,
+  refuseEvent,
   refuseUnsupported,
-  SERVED_EVENTS,
   SUPPORTED,
 } from './capabilities.ts';
 import { learnIdentity, tellParty } from './connected-identity.ts';
@@ -211,20 +211,11 @@ function receiveNotify(leg: Leg, transaction: ServerTransaction, request: SipReq
   relayRequest(leg, transaction, request);
 }
 
-/** RFC 3265 §7.2 table 1: a 489 names the packages that there are. */
-function refuseEvent(transaction: ServerTransaction): void {
-  transaction.reply(489, undefined, [[HeaderId.AllowEvents, SERVED_EVENTS]]);
-}
-
 function refuseMethod(transaction: ServerTransaction, method: string): void {
   // RFC 6665 §4.4.1: SUBSCRIBE within a call's dialog finds no event package served here.
   if (method === 'SUBSCRIBE') {
     refuseEvent(transaction);
     return;
   }
-  if (KNOWN_METHODS.has(method)) {
-    transaction.reply(405, undefined, [[HeaderId.Allow, CALL_METHODS]]);
-    return;
-  }
-  transaction.reply(501, undefined, [[HeaderId.Allow, CALL_METHODS]]);
+  transaction.reply(KNOWN_METHODS.has(method) ? 405 : 501, undefined, [[HeaderId.Allow, CALL_METHODS]]);
 }

@@ -25,7 +25,7 @@ export {
   writeToken,
 } from './call-token.ts';
 export { Calls, SHUTDOWN_REASONS } from './calls.ts';
-export { CALL_TAGS, SERVED_EVENTS, SERVED_METHODS, SERVED_TAGS } from './capabilities.ts';
+export { CALL_TAGS, refuseEvent, SERVED, SERVED_METHODS, SERVED_TAGS } from './capabilities.ts';
 export { describeDestination } from './destination.ts';
 export type { Half, Halves } from './halves.ts';
 

@@ -1,8 +1,8 @@
 /** A request's first stop: in-dialog requests go to their call, all others by method to whoever serves them. */
 import { Later } from '../base/later.ts';
-import { type Calls, SERVED_EVENTS, SERVED_METHODS, SERVED_TAGS } from '../call/index.ts';
+import { type Calls, refuseEvent, SERVED, SERVED_TAGS } from '../call/index.ts';
 import type { EndpointUser, LateCancel, ServerTransaction } from '../sip/endpoint/index.ts';
-import { createResponse, HeaderId, type SipRequest, type SipResponse } from '../sip/message/index.ts';
+import { HeaderId, type HeaderList, type SipRequest, type SipResponse } from '../sip/message/index.ts';
 import type { Flow } from '../sip/transport/index.ts';
 import type { TrunkService } from '../trunks/trunk-service.ts';
 import type { Admission, Source } from './admit/admission.ts';
@@ -23,7 +23,12 @@ export interface Departments {
   readonly continuity: Pick<CallContinuity, 'answers' | 'cancelledLate' | 'mayCancel'>;
 }
 
-const SUPPORTED = SERVED_TAGS.join(', ');
+/** §11.2: what an INVITE would be told about us. Nothing of it depends on who asks, so nobody learns who exists. */
+const CAPABILITIES: HeaderList = [
+  ...SERVED,
+  [HeaderId.Accept, 'application/sdp'],
+  [HeaderId.Supported, SERVED_TAGS.join(', ')],
+];
 
 /** Methods that only make sense inside a dialog or a transaction that is not there. */
 const NEEDS_DIALOG = new Set(['BYE', 'PRACK', 'UPDATE', 'INFO', 'NOTIFY']);
@@ -46,7 +51,7 @@ export class Dispatcher implements EndpointUser {
     // §12.2.2: a To tag says that the sender believes in a dialog; one that is not there is 481 whatever Route it carries.
     if (request.toTag() !== undefined && request.method !== 'REGISTER') {
       if (request.method === 'OPTIONS' && this.#served.continuity.answers(transaction)) return;
-      if (!this.#served.calls.handle(transaction, request)) transaction.reply(481, 'Call/Transaction Does Not Exist');
+      if (!this.#served.calls.handle(transaction, request)) transaction.reply(481);
       return;
     }
     switch (request.method) {
@@ -59,7 +64,7 @@ export class Dispatcher implements EndpointUser {
         this.#served.registrations.handle(transaction);
         break;
       case 'OPTIONS':
-        this.#answerOptions(transaction);
+        transaction.reply(200, undefined, CAPABILITIES);
         break;
       case 'MESSAGE': {
         const source = this.#source(transaction);
@@ -67,7 +72,7 @@ export class Dispatcher implements EndpointUser {
         break;
       }
       case 'REFER':
-        if (this.#source(transaction) !== undefined) this.#notAllowed(transaction);
+        if (this.#source(transaction) !== undefined) transaction.reply(405, undefined, SERVED);
         break;
       default:
         this.#other(transaction, request);
@@ -103,37 +108,10 @@ export class Dispatcher implements EndpointUser {
     return source;
   }
 
-  /** §11.2: what an INVITE would be told about us. Nothing here depends on who asks, so nobody learns who exists. */
-  #answerOptions(transaction: ServerTransaction): void {
-    transaction.respond(
-      createResponse(transaction.request, 200, 'OK', {
-        toTag: transaction.localTag,
-        headers: [
-          [HeaderId.Allow, SERVED_METHODS],
-          [HeaderId.Accept, 'application/sdp'],
-          [HeaderId.Supported, SUPPORTED],
-        ],
-      }),
-    );
-  }
-
-  #other(transaction: ServerTransaction, request: SipRequest): void {
-    if (NEEDS_DIALOG.has(request.method)) {
-      // An unsolicited NOTIFY is of a subscription that is not there (RFC 6665 §4.1.3).
-      transaction.reply(481, 'Call/Transaction Does Not Exist');
-      return;
-    }
-    if (EVENT_METHODS.has(request.method)) {
-      // RFC 3265 §7.2 table 1, RFC 3903 §6: a 489 names the packages that there are.
-      if (this.#source(transaction) !== undefined)
-        transaction.reply(489, undefined, [[HeaderId.AllowEvents, SERVED_EVENTS]]);
-      return;
-    }
-    transaction.reply(501, 'Not Implemented', [[HeaderId.Allow, SERVED_METHODS]]);
-  }
-
-  /** §8.2.1: a known method that is not served here. */
-  #notAllowed(transaction: ServerTransaction): void {
-    transaction.reply(405, 'Method Not Allowed', [[HeaderId.Allow, SERVED_METHODS]]);
+  #other(transaction: ServerTransaction, { method }: SipRequest): void {
+    // An unsolicited NOTIFY is of a subscription that is not there (RFC 6665 §4.1.3).
+    if (NEEDS_DIALOG.has(method)) transaction.reply(481);
+    else if (!EVENT_METHODS.has(method)) transaction.reply(501, undefined, SERVED);
+    else if (this.#source(transaction) !== undefined) refuseEvent(transaction);
   }
 }

@@ -3,7 +3,7 @@
  * sent to phones.
  */
 import { randomToken } from '../base/ids.ts';
-import { relayMessage, SERVED_METHODS, sendMessage } from '../call/index.ts';
+import { relayMessage, SERVED, sendMessage } from '../call/index.ts';
 import { dialledNumber } from '../outbound/index.ts';
 import { memberOf } from '../provisioning/tenants/party.ts';
 import type { Tenant } from '../provisioning/tenants/schema.ts';
@@ -85,7 +85,7 @@ export class Messaging {
 
   receive(transaction: ServerTransaction, source: Source): void {
     if (source.kind === 'trunk') {
-      transaction.reply(405, 'Method Not Allowed', [[HeaderId.Allow, SERVED_METHODS]]);
+      transaction.reply(405, undefined, SERVED);
       return;
     }
     if (source.kind === 'node') {
