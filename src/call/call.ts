@@ -177,7 +177,7 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
     const { request } = transaction;
     const caller = new CallerInvite(this, transaction, plan);
     this.caller = caller;
-    this.env.observer.onCallStarted(this.record);
+    for (const each of this.env.observers) each.onCallStarted?.(this.record);
     const { cancel } = this.resumption ?? {};
     if (cancel !== undefined) {
       this.callerGaveUp(cancel);
@@ -205,7 +205,7 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
   #planReady({ facts }: CallPlan, attempt: Attempt): void {
     if (this.#over) return;
     this.record.facts = facts;
-    this.env.observer.onCallReady?.(this.record);
+    for (const each of this.env.observers) each.onCallReady?.(this.record);
     attempt.start();
   }
 
@@ -229,7 +229,7 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
     this.record.endedAtMs ??= this.#timeMs();
     this.#plan.onEnd?.();
     this.registry.callEnded(this);
-    this.env.observer.onCallEnded(this.record, this.#timeMs() - this.record.endedAtMs);
+    for (const each of this.env.observers) each.onCallEnded?.(this.record, this.#timeMs() - this.record.endedAtMs);
   }
 
   newTag(): string {
@@ -241,7 +241,7 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
   }
 
   changed(): void {
-    if (this.state === 'answered') this.env.observer.onCallChanged?.(this.record);
+    if (this.state === 'answered') for (const each of this.env.observers) each.onCallChanged?.(this.record);
   }
 
   // --- the attempt ---
@@ -253,7 +253,7 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
     const relayed = rack !== undefined && caller.supportsReliable;
     if (rack !== undefined && !relayed) acknowledgeLocally(leg, rack);
     caller.progress(leg, response, relayed ? rack : undefined, this.#attempt);
-    if (this.state === 'ringing') this.env.observer.onCallChanged?.(this.record);
+    if (this.state === 'ringing') for (const each of this.env.observers) each.onCallChanged?.(this.record);
     this.onRings();
   }
 
@@ -261,7 +261,7 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
     if (this.state !== 'routing') return;
     this.state = 'ringing';
     this.record.ringingAtMs ??= this.#timeMs();
-    this.env.observer.onCallRinging(this.record);
+    for (const each of this.env.observers) each.onCallRinging?.(this.record);
   }
 
   onAnswered(branch: Branch, leg: Leg, response: SipResponse, invite: SipRequest): void {
@@ -278,7 +278,7 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
     else leg.ack.give(invite);
     this.parties.caller = caller.answer(leg, response, answers);
     if (caller.done) this.caller = undefined;
-    this.env.observer.onCallAnswered(this.record);
+    for (const each of this.env.observers) each.onCallAnswered?.(this.record);
   }
 
   onFailed(rejection: Rejection, outcome: StageOutcome | undefined): void {
@@ -315,7 +315,7 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
   /** A confirmed leg was left with BYE. */
   legLeft(leg: Leg, bye: SipRequest): void {
     const { trunkId } = leg.options;
-    if (trunkId !== undefined) this.env.observer.onPartyLeft?.(this.record, trunkId, bye);
+    if (trunkId !== undefined) for (const each of this.env.observers) each.onPartyLeft?.(this.record, trunkId, bye);
     if (this.referral?.legLeft(leg) === true || leg.peer === undefined) return;
     this.end(leg === this.parties.caller ? 'caller' : 'callee', 'bye', reasonsOf(bye, leg.options));
   }
@@ -364,7 +364,7 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
     this.referral?.abandon();
     this.#plan.onEnd?.();
     this.registry.callEnded(this);
-    this.env.observer.onCallMoved?.(this.record);
+    for (const each of this.env.observers) each.onCallMoved?.(this.record);
   }
 
   /**
@@ -394,7 +394,7 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
     this.#answered(newcomer, response, newcomer.options.owner?.number, undefined);
     this.parties.caller = caller.answer(newcomer, response, false);
     if (caller.done) this.caller = undefined;
-    this.env.observer.onCallAnswered(this.record);
+    for (const each of this.env.observers) each.onCallAnswered?.(this.record);
     return true;
   }
 

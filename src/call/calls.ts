@@ -14,6 +14,7 @@ import type { CallPlan, LegOptions } from './plan.ts';
 import {
   type CallEnvironment,
   type CallLimits,
+  type CallPeers,
   type CallTimers,
   defaultCallLimits,
   defaultCallTimers,
@@ -30,7 +31,9 @@ import { lostRecord, type WaitingSnapshot } from './waiting.ts';
 /** Reason header field of what ends because its node does. */
 export const SHUTDOWN_REASONS: readonly string[] = ['SIP;cause=503;text="Shutdown"'];
 
-export interface CallsOptions extends Omit<CallEnvironment, 'timers' | 'limits'> {
+export interface CallsOptions extends Omit<CallEnvironment, 'peers' | 'timers' | 'limits'> {
+  /** Default: nothing. */
+  readonly peers?: CallPeers;
   readonly timers?: Partial<CallTimers>;
   readonly limits?: Partial<CallLimits>;
 }
@@ -81,6 +84,7 @@ export class Calls implements CallRegistry {
 
   constructor(options: CallsOptions) {
     this.#env = {
+      peers: {},
       ...options,
       timers: { ...defaultCallTimers, ...options.timers },
       limits: { ...defaultCallLimits, ...options.limits },
@@ -133,14 +137,14 @@ export class Calls implements CallRegistry {
   /** A call that rang when its process ended is over: its caller was at the end of a connection of that. */
   endWaiting(waiting: WaitingSnapshot): void {
     const record = lostRecord(waiting, this.#env.scheduler.wallMs());
-    if (record !== undefined) this.#env.observer.onCallEnded(record, 0);
+    if (record !== undefined) for (const each of this.#env.observers) each.onCallEnded?.(record, 0);
   }
 
   /** In the name of the process that has asked; who answers all the same is left with BYE. */
   cancelRinging({ invite, to, trunkId, usedSequence, way }: RingingInvite): void {
     const contact = invite.headers.value(HeaderId.Contact) ?? '';
     const options = { ...way, contact } as LegOptions;
-    const credentials = trunkId === undefined ? undefined : this.#env.router.credentials?.(trunkId);
+    const credentials = trunkId === undefined ? undefined : this.#env.peers.credentials?.(trunkId);
     const late = new LateAnswers({ env: this.#env, options, credentials, usedSequence });
     const user = new CancelledInvite(late, (transaction) => this.abandon(transaction, late));
     this.#env.endpoint.resumeInvite(invite, to, user).cancel();
@@ -248,7 +252,7 @@ export class Calls implements CallRegistry {
   }
 
   /** Calls with the settings of these, that are only thought through. They find the places that are left here; nothing is counted here. */
-  rehearsal(parts: Pick<CallEnvironment, 'endpoint' | 'scheduler' | 'observer' | 'media' | 'contacts'>): Calls {
+  rehearsal(parts: Pick<CallEnvironment, 'endpoint' | 'scheduler' | 'observers' | 'media' | 'contacts'>): Calls {
     const { limits } = this.#env;
     const maxCalls = Math.max(0, limits.maxCalls - this.#calls.size);
     const calls = new Calls({ ...this.#env, ...parts, limits: { ...limits, maxCalls } });

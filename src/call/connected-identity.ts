@@ -43,7 +43,7 @@ function learnFirst(leg: Leg, addresses: readonly NameAddr[], withoutName: boole
       leg.identityWithheld = true;
       return;
     }
-    const shown = leg.env.router.asserted?.(leg, withoutName ? { ...address, displayName: undefined } : address);
+    const shown = leg.env.peers.asserted?.(leg, withoutName ? { ...address, displayName: undefined } : address);
     if (shown === undefined) continue;
     leg.identity = shown;
     leg.identityWithheld = leg.options.anonymous === true;

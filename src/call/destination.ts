@@ -33,12 +33,12 @@ export function wayOptions(options: WayOptions): WayOptions {
 
 /** Where a request within a dialog goes. */
 export function hopOf(
-  { router }: Pick<CallEnvironment, 'router'>,
+  { peers }: Pick<CallEnvironment, 'peers'>,
   leg: AddressedLeg & { readonly dialog: Pick<Dialog, 'hasTarget' | 'nextHop'> },
 ): Destination {
   const { destination, dialog } = leg;
   if (!dialog.hasTarget) return destination;
-  return router.nextHop?.(leg, dialog.nextHop()) ?? destination;
+  return peers.nextHop?.(leg, dialog.nextHop()) ?? destination;
 }
 
 /** `transport:address:port`, for records. */

@@ -35,6 +35,7 @@ export type { OtherHalf } from './other-half.ts';
 export * from './plan.ts';
 export type {
   AddressedLeg,
+  CallPeers,
   CallRouter,
   ContactQuestion,
   Contacts,

@@ -190,7 +190,7 @@ export class Leg implements LegRequestUser, AcknowledgingLeg {
   get credentials(): DigestClient | undefined {
     const { trunkId } = this.options;
     if (this.#credentials !== undefined) return this.#credentials;
-    return trunkId === undefined ? undefined : this.env.router.credentials?.(trunkId);
+    return trunkId === undefined ? undefined : this.env.peers.credentials?.(trunkId);
   }
 
   set credentials(client: DigestClient | undefined) {
@@ -450,8 +450,8 @@ export class Leg implements LegRequestUser, AcknowledgingLeg {
 
   /** Behaviour 19. */
   #plausible(flow: Flow, request: SipRequest): boolean {
-    const { router } = this.env;
-    if (router.plausible !== undefined) return router.plausible(this, flow, request);
+    const { peers } = this.env;
+    if (peers.plausible !== undefined) return peers.plausible(this, flow, request);
     return flow.remoteAddress === addressOf(this.destination);
   }
 }

@@ -98,15 +98,15 @@ export interface LegOptions extends Omit<SendOptions, 'transactionTimeoutMs' | '
   readonly media?: PartyMedia;
   /** NOTIFY is promised to the peer whatever the other party can do: Teams takes no call from who does not. Default false. */
   readonly promisesNotify?: boolean | undefined;
-  /** The party's own address, where its messages come from a proxy in front of this engine; for `router.plausible`, never interpreted here. */
+  /** The party's own address, where its messages come from a proxy in front of this engine; for `peers.plausible`, never interpreted here. */
   readonly sender?: string | undefined;
-  /** The leg is between two nodes of the store, each of which has a half of the call; for `router.nextHop` and `router.plausible`, never interpreted here. */
+  /** The leg is between two nodes of the store, each of which has a half of the call; for `peers.nextHop` and `peers.plausible`, never interpreted here. */
   readonly isBetweenNodes?: boolean | undefined;
   /** The name of the node at the other end of an INVITE that this one sends to it. */
   readonly peerNode?: string | undefined;
   /** Whose leg it is, for `router.referred` and `router.mayReplace`; never interpreted here. */
   readonly owner?: LegOwner;
-  /** The trunk at the other end, for `router.nextHop` and `router.plausible`; never interpreted here. */
+  /** The trunk at the other end, for `peers.nextHop` and `peers.plausible`; never interpreted here. */
   readonly trunkId?: string;
 }
 

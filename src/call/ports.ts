@@ -83,6 +83,10 @@ export interface CallRouter {
   mayReplace(requester: Pick<LegOptions, 'owner' | 'trunkId'>, call: RoutedCall, leg: RoutedLeg): boolean;
   /** Whether two parties may talk with each other; asked where neither has called the other. Default: they may. */
   mayConnect?(one: Pick<LegOptions, 'trunkId'>, other: Pick<LegOptions, 'trunkId'>): boolean;
+}
+
+/** What is known of the parties of calls beside what they say in them. Asked synchronously, too. */
+export interface CallPeers {
   /** What a trusted trunk asserts of its party, as the tenant's phones are shown it; undefined when they are not (RFC 3325). */
   asserted?(leg: RoutedLeg, address: NameAddr): string | undefined;
   /**
@@ -194,7 +198,9 @@ export interface CallEnvironment {
   readonly endpoint: EndpointPort;
   readonly scheduler: Scheduler;
   readonly router: CallRouter;
-  readonly observer: CallObserver;
+  readonly peers: CallPeers;
+  /** Are told in this order. */
+  readonly observers: readonly Partial<CallObserver>[];
   /** Absent: descriptions pass as they are. */
   readonly media?: MediaPort;
   /** Makes Contacts that carry their call; absent: they say where this engine is. */

@@ -291,7 +291,7 @@ export class Referral implements AttemptUser, RenegotiationUser, TimerTarget {
       replaced.peer = undefined;
       call.replaceLeg(this.#transferor, target);
       other.record.transferredTo = this.#referTo;
-      call.env.observer.onPartyMoved?.(other.record, call.record);
+      for (const each of call.env.observers) each.onPartyMoved?.(other.record, call.record);
       other.partyMoved(target);
     } else {
       call.replaceLeg(this.#transferor, target);

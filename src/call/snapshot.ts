@@ -244,7 +244,7 @@ export function destinationAt(place: PlaceSnapshot): Destination {
   return kind === 'target' ? (target satisfies Target) : new EndedConnection(place);
 }
 
-/** Stands for a connection of a process that has ended; messages find another way (`router.nextHop`), or none. */
+/** Stands for a connection of a process that has ended; messages find another way (`peers.nextHop`), or none. */
 class EndedConnection implements Flow {
   readonly transport: TransportName;
   readonly reliable = true;

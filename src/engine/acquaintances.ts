@@ -8,8 +8,8 @@ import type { PeerNodes } from './peer-nodes.ts';
 import type { Registrations } from './registrations.ts';
 
 export interface AcquaintancesOptions {
-  readonly trunks: Pick<Identification, 'knows'>;
-  readonly registered: Pick<KnownSources, 'has'>;
+  readonly identification: Pick<Identification, 'knows'>;
+  readonly signedIn: Pick<KnownSources, 'has'>;
   readonly trusted: Pick<TrustedExtensions, 'index'>;
   readonly front: Pick<FrontProxies, 'has' | 'senderOf'>;
   readonly peers: Pick<PeerNodes, 'isPeerAddress'>;
@@ -25,10 +25,10 @@ export class Acquaintances {
   }
 
   knows(address: string): boolean {
-    const { trunks, registered, trusted, front, peers } = this.#options;
+    const { identification, signedIn, trusted, front, peers } = this.#options;
     return (
-      trunks.knows(address) ||
-      registered.has(address) ||
+      identification.knows(address) ||
+      signedIn.has(address) ||
       trusted.index.has(address) ||
       front.has(address) ||
       peers.isPeerAddress(address)

@@ -16,7 +16,7 @@ export interface Departments {
   readonly calls: Calls;
   readonly admission: Admission;
   readonly placement: Placement;
-  readonly messages: Messaging;
+  readonly messaging: Messaging;
   readonly registrations: Registrations;
   readonly trunks: TrunkService;
   /** Answers what other nodes of the store ask, does as they say, and knows calls of theirs that may come. */
@@ -68,7 +68,7 @@ export class Dispatcher implements EndpointUser {
         break;
       case 'MESSAGE': {
         const source = this.#source(transaction);
-        if (source !== undefined) this.#served.messages.receive(transaction, source);
+        if (source !== undefined) this.#served.messaging.receive(transaction, source);
         break;
       }
       case 'REFER':

@@ -24,12 +24,12 @@ import type { PeerNodes } from './peer-nodes.ts';
 import type { ExpiringCertificate } from './tell/certificate-watch.ts';
 
 /** What happens in the engine, for events, records, logs and metrics. Called synchronously; must not throw. */
-export interface EngineObserver {
-  readonly calls: CallObserver;
-  readonly registrations: RegistrationListener<Flow>;
-  readonly trunks: TrunkListener;
-  readonly relays: RelayListener;
-  readonly messages?: MessageObserver;
+export interface EngineObserver
+  extends CallObserver,
+    RegistrationListener<Flow>,
+    TrunkListener,
+    RelayListener,
+    MessageObserver {
   /** A caller ID candidate or directive that was passed over, or a foreign number that was kept in. */
   onRoute(route: RouteDraft | RouteRefusal, plan: OutboundPlan): void;
   /** A call to the outside that gets no route: the pipeline or a guard refuses it. */

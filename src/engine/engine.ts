@@ -4,13 +4,15 @@
  */
 
 import { randomBytes } from 'node:crypto';
-import { Calls, SERVED_METHODS } from '../call/index.ts';
+import { type CallObserver, Calls, SERVED_METHODS } from '../call/index.ts';
 import { Media, MediaRelays, openDatagrams } from '../media/index.ts';
 import { diffOf } from '../provisioning/directory/difference.ts';
 import type { Directory } from '../provisioning/directory/directory.ts';
 import type { NodeSettings } from '../settings/node-schema.ts';
 import type { Endpoint } from '../sip/endpoint/index.ts';
 import type { Listening } from '../sip/transport/index.ts';
+import { signaturesHere } from '../stir/index.ts';
+import { Guards } from '../trunks/guards.ts';
 import { TrunkService, type TrunkStatus } from '../trunks/trunk-service.ts';
 import type { Acquaintances } from './acquaintances.ts';
 import type { Intake } from './admit/intake.ts';
@@ -31,9 +33,15 @@ import { EngineNetwork } from './network.ts';
 import { NO_PEERS, PeerPass } from './peer-nodes.ts';
 import { Placement } from './placement.ts';
 import type { Registrations } from './registrations.ts';
-import { Ways } from './route/ways.ts';
+import { Branches } from './route/branches.ts';
+import { CallGrants } from './route/call-grants.ts';
+import { MediaParties } from './route/media-parties.ts';
+import { Peers } from './route/peers.ts';
+import { RegisteredNodes } from './route/registered-node.ts';
+import { Routing } from './route/routing.ts';
+import { StirService } from './route/stir-service.ts';
+import { Transfers } from './route/transfers.ts';
 import { Served } from './served.ts';
-import { CallAudience } from './tell/call-audience.ts';
 import { CertificateWatch } from './tell/certificate-watch.ts';
 import { EngineFacts } from './tell/engine-facts.ts';
 import { TrunkDoctor } from './trunk-doctor.ts';
@@ -56,12 +64,13 @@ export class Engine {
   readonly intake: Intake;
   /** What tenants may make this engine send to. */
   readonly egress: EngineNetwork['egress'];
-  /** See {@link Ways}. */
-  readonly stir: Ways['stir'];
-  readonly registered: Ways['registered'];
-  readonly branches: Ways['branches'];
-  readonly guards: Ways['guards'];
-  readonly routing: Ways['routing'];
+  /** Whom the engine believes about callers, and what it has fetched for that. */
+  readonly stir: StirService;
+  /** Trunks that calls leave through one node only for. */
+  readonly registered: RegisteredNodes;
+  readonly branches: Branches;
+  readonly guards: Guards;
+  readonly routing: Routing;
   readonly #options: EngineOptions;
   readonly #served: Served;
   readonly #reception: Reception;
@@ -77,49 +86,65 @@ export class Engine {
     this.#options = options;
     const userAgent = `tandem/${options.version}`;
     const secret = options.nonceSecret ?? randomBytes(32);
-    const pass = new PeerPass({ node: settings.node, secret, clock: scheduler, peers });
-    const mark = new NodeMark(secret);
 
     // What is served, who is let in (admit/), and the way to the network: what comes from there goes to the dispatcher.
     const served = new Served(settings, options.directory, workers);
     this.#served = served;
-    const reception = new Reception(options, served, peers, pass);
+    const pass = new PeerPass({ node: settings.node, secret, clock: scheduler, peers });
+    const [known, mark] = [new KnownNodes(peers, served), new NodeMark(secret)];
+    const here = { ...options, userAgent, secret, served, peers, pass, known, mark };
+    const reception = new Reception(here);
     this.#reception = reception;
     ({ registrations: this.registrations, sources: this.sources, intake: this.intake } = reception);
     const dispatcher = new Dispatcher();
-    const known = new KnownNodes(peers, served);
-    const network = new EngineNetwork(options, served, reception, known, dispatcher);
+    const network = new EngineNetwork({ ...here, ...reception }, dispatcher);
     this.#network = network;
     ({ endpoint: this.endpoint, listeners: this.listeners, egress: this.egress } = network);
 
     // The lines to carriers, messages, and what the node says of itself.
-    const { registrations, endpoint, sources } = this;
-    const trunks = trunksOf(options, reception, network, userAgent);
+    const { endpoint, registrations } = this;
+    const trunks = trunksOf({ ...here, ...reception, ...network });
     this.trunks = trunks;
-    const messaging = new Messaging({ endpoint, served, registrations, userAgent });
-    this.messaging = messaging;
     const facts = new EngineFacts(userAgent, endpoint, trunks);
-    const relays = new MediaRelays(scheduler, options.openDatagrams ?? openDatagrams, observer.relays);
+    const relays = new MediaRelays(scheduler, options.openDatagrams ?? openDatagrams, observer);
     this.media = new Media(relays, scheduler);
-    this.doctor = new TrunkDoctor({ scheduler, served, endpoint, trunks, messaging, relays, locator: network.locator });
+    const parts = { ...here, ...reception, ...network, trunks, facts, relays, media: new MediaParties(relays) };
+    const messaging = new Messaging(parts);
+    this.messaging = messaging;
+    this.doctor = new TrunkDoctor({ ...parts, messaging });
 
     // Where calls go (route/).
-    const ways = new Ways({ options, served, reception, network, trunks, relays, facts, peers, known, pass, mark });
-    ({ stir: this.stir, registered: this.registered, branches: this.branches } = ways);
-    ({ guards: this.guards, routing: this.routing } = ways);
-    const { guards, routing, router } = ways;
+    const { signatures = signaturesHere } = options;
+    this.stir = new StirService(parts);
+    this.registered = new RegisteredNodes(parts);
+    this.branches = new Branches({
+      ...parts,
+      registered: this.registered,
+      attemptMs: settings.timers.attemptMs,
+      signs: (input, { key }) => signatures.sign(input, key),
+      onUnlocated: (trunk, error) => log.warn('trunk-not-located', { trunk: trunk.name, error }),
+    });
+    const { shared, capacity } = trunks;
+    this.guards = new Guards({ ...options, shared, capacity, onEvent: observer.onFraud.bind(observer) });
+    const { stir, registered, branches, guards } = this;
+    const grants = new CallGrants(guards);
+    const ways = { ...parts, stir, registered, branches, grants };
+    const routing = new Routing(ways);
+    this.routing = routing;
 
-    // The calls, who hears of them (tell/), and what becomes of them beyond this process (continuity/).
+    // The calls, who hears of them, and what becomes of them beyond this process (continuity/).
     const self = selfOf(settings.node, workers?.count);
     this.process = processOf(self);
     this.contacts = sealedContacts(self, secret, settings, scheduler, served, callStore);
-    const audience = new CallAudience(guards, observer.calls);
+    const callPeers = new Peers(parts);
+    const observers: Partial<CallObserver>[] = [grants, observer];
     const calls = new Calls({
       endpoint,
       scheduler,
       log,
-      router,
-      observer: audience,
+      router: new Transfers({ ...ways, routing }),
+      peers: callPeers,
+      observers,
       contacts: settings.continuity.contactToken ? this.contacts : undefined,
       media: this.media,
       timers: { t1Ms: settings.timers.t1Ms, t2Ms: settings.timers.t2Ms },
@@ -127,37 +152,28 @@ export class Engine {
     });
     this.calls = calls;
     const continuity = new CallContinuity({
-      ...{ settings, secret, userAgent, endpoint, scheduler, log, peers, known, mark, sources, calls, self },
-      contacts: this.contacts,
-      store: callStore,
-      hasPeers: callStore?.shared !== undefined || workers !== undefined,
-      restoring: { trunks, guards, served },
-      isOnePeer: (address, other) => address === other || reception.identification.ofOneTrunk(address, other),
-      isPlausible: (leg, flow, request) => router.plausible?.(leg, flow, request) === true,
+      ...{ ...ways, calls, self, contacts: this.contacts },
+      plausible: (leg, flow, request) => callPeers.plausible(leg, flow, request),
     });
     this.#continuity = continuity;
 
     // What follows the directory.
-    this.#certificates = new CertificateWatch({
-      scheduler,
-      served,
-      onExpiring: (certificate) => observer.onCertificateExpiring(certificate),
-    });
-    const { trusted, intake, admission } = reception;
-    this.#following = new Following({ log, served, trusted, registrations, guards, capacity: trunks.capacity });
+    const onExpiring = observer.onCertificateExpiring.bind(observer);
+    this.#certificates = new CertificateWatch({ scheduler, served, onExpiring });
+    this.#following = new Following({ ...parts, guards, capacity });
 
     // Whoever was made first now meets those who came later.
     network.facts.give(facts);
     registrations.audience.give({ trunks, messaging });
+    const { intake, admission } = reception;
     intake.watch(calls, endpoint.transactions);
-    network.room.give(new CallRoom(calls, trunks.capacity));
-    guards.calls.give(calls);
+    network.room.give(new CallRoom(calls, capacity));
+    grants.calls.give(calls);
     admission.calls.give(calls);
-    audience.keeper = continuity.observer;
+    if (continuity.observer !== undefined) observers.push(continuity.observer);
     calls.comers = continuity;
-    const storeSetting = options.storeSetting.bind(options);
-    const placement = new Placement({ routing, calls, served, log, storeSetting, intake, guards });
-    dispatcher.serve({ calls, admission, registrations, trunks, continuity, placement, messages: messaging });
+    const placement = new Placement({ ...ways, routing, calls, storeSetting: options.storeSetting.bind(options) });
+    dispatcher.serve({ calls, admission, registrations, trunks, continuity, placement, messaging });
   }
 
   get directory(): Directory {
@@ -258,13 +274,12 @@ export class Engine {
   }
 }
 
-function trunksOf(
-  options: EngineOptions,
-  { registrations, identification }: Reception,
-  { endpoint, locator, egress, listeners }: EngineNetwork,
-  userAgent: string,
-): TrunkService {
-  const { scheduler, log, directory, observer, workers, lease, claimStore, useOfNodes, trunkElsewhere } = options;
+type LineParts = EngineOptions &
+  Pick<Reception, 'registrations' | 'identification'> &
+  Pick<EngineNetwork, 'endpoint' | 'locator' | 'egress' | 'listeners'> & { readonly userAgent: string };
+
+function trunksOf({ registrations, endpoint, listeners, observer, workers, ...parts }: LineParts): TrunkService {
+  const { scheduler, log, directory, locator, identification, egress, userAgent, useOfNodes } = parts;
   return new TrunkService({
     ...{ scheduler, log, endpoint, locator, directory, identification, egress, userAgent, useOfNodes },
     gatewayReach: (trunk) => registrations.gatewayReach(trunk),
@@ -272,11 +287,11 @@ function trunksOf(
     hasListener: (name, transport) => listeners.has(name, transport),
     allow: SERVED_METHODS,
     retire: (target) => endpoint.transport.retire?.(target),
-    listener: observer.trunks,
-    contactSecret: options.nonceSecret,
+    listener: observer,
+    contactSecret: parts.nonceSecret,
     sharing: workers?.trunks,
-    ...(lease !== undefined && { lease }),
-    ...(claimStore !== undefined && { claimStore }),
-    ...(trunkElsewhere !== undefined && { elsewhere: trunkElsewhere }),
+    lease: parts.lease,
+    claimStore: parts.claimStore,
+    elsewhere: parts.trunkElsewhere,
   });
 }

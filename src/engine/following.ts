@@ -4,10 +4,10 @@ import { inSlices, type Steps } from '../base/steps.ts';
 import type { ProvisioningDiff } from '../provisioning/directory/difference.ts';
 import type { Directory } from '../provisioning/directory/directory.ts';
 import type { Capacity } from '../trunks/capacity.ts';
+import type { Guards } from '../trunks/guards.ts';
 import { limitsOf } from '../trunks/holders.ts';
 import type { TrustedExtensions } from './admit/trusted-extensions.ts';
 import type { Registrations } from './registrations.ts';
-import type { OutboundGuards } from './route/outbound-guards.ts';
 import type { Served } from './served.ts';
 
 export interface FollowingOptions {
@@ -15,7 +15,7 @@ export interface FollowingOptions {
   readonly served: Pick<Served, 'directory'>;
   readonly trusted: Pick<TrustedExtensions, 'follow'>;
   readonly registrations: Pick<Registrations, 'forgetUnprovisioned'>;
-  readonly guards: Pick<OutboundGuards, 'follow'>;
+  readonly guards: Pick<Guards, 'follow'>;
   readonly capacity: Pick<Capacity, 'follow'>;
 }
 

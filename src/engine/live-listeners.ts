@@ -11,7 +11,7 @@ export interface LiveListenersOptions {
   readonly settings: NodeSettings;
   readonly transport: EndpointTransport;
   readonly served: Served;
-  readonly workers: Workers | undefined;
+  readonly workers?: Workers | undefined;
   readonly dealing: Dealing | undefined;
   /** Hears that what is listened on is not what it was. */
   readonly onChange: () => void;

@@ -78,11 +78,6 @@ export class Messaging {
     this.#options = options;
   }
 
-  /** A phone or application server has registered that was not before. */
-  phoneRegistered(tenant: string, number: string): void {
-    this.outside?.phoneRegistered(tenant, number);
-  }
-
   receive(transaction: ServerTransaction, source: Source): void {
     if (source.kind === 'trunk') {
       transaction.reply(405, undefined, SERVED);

@@ -4,15 +4,21 @@ import { Egress } from '../base/egress.ts';
 import { Later } from '../base/later.ts';
 import type { TransportName } from '../base/transport.ts';
 import { SERVED_TAGS } from '../call/index.ts';
+import type { Directory } from '../provisioning/directory/directory.ts';
 import { Endpoint, type EndpointUser, type RoomForCalls } from '../sip/endpoint/index.ts';
 import { Locator, readHostsFile } from '../sip/locate/index.ts';
-import type { Reception } from './admit/reception.ts';
+import type { KeyPair } from '../sip/transport/index.ts';
+import type { Reception, ReceptionOptions } from './admit/reception.ts';
 import type { KnownNodes } from './continuity/known-nodes.ts';
 import type { EngineOptions } from './engine-options.ts';
 import { LiveListeners } from './live-listeners.ts';
 import type { Served } from './served.ts';
-import { servedNames } from './served-names.ts';
 import type { EngineFacts } from './tell/engine-facts.ts';
+
+export interface NetworkOptions extends ReceptionOptions, Pick<Reception, 'identification' | 'intake' | 'dealing'> {
+  /** Nodes of the store, which may speak for each other. */
+  readonly known: KnownNodes;
+}
 
 export class EngineNetwork {
   /** What tenants may make this engine send to. */
@@ -28,10 +34,8 @@ export class EngineNetwork {
   readonly room = new Later<RoomForCalls>('the room for calls');
   readonly #served: Served;
 
-  /** @param known nodes of the store, which may speak for each other */
-  constructor(options: EngineOptions, served: Served, reception: Reception, known: KnownNodes, user: EndpointUser) {
-    const { settings, scheduler, workers } = options;
-    const { identification, intake, dealing } = reception;
+  constructor(options: NetworkOptions, user: EndpointUser) {
+    const { settings, scheduler, served, identification, intake, known } = options;
     this.#served = served;
     this.egress = new Egress({
       allow: settings.egress.allow,
@@ -47,32 +51,39 @@ export class EngineNetwork {
         ...intake.endpointOptions(),
         cpuShare: options.cpuShare,
         room: () => this.room.part,
-        ids: dealing,
+        ids: options.dealing,
         createTransport: options.createTransport,
         createSocket: options.createSocket,
       },
       user,
       options.log,
     );
-    const { messages } = options.observer;
-    if (messages !== undefined) this.endpoint.observer = messages;
-    const { transport } = this.endpoint;
-    const onChange = () => this.#listeningChanged();
-    const listeners = new LiveListeners({ settings, transport, served, workers, dealing, onChange });
+    this.endpoint.observer = options.observer;
+    const onChange = () => {
+      this.facts.part.listeningChanged();
+      this.serveNames();
+    };
+    const listeners = new LiveListeners({ ...options, transport: this.endpoint.transport, onChange });
     this.listeners = listeners;
     this.locator = locatorOf(options, () => listeners.transports, settings.timers.failedTargetMs);
     this.certificateHosts = locatorOf(options, () => ['tls']);
-  }
-
-  #listeningChanged(): void {
-    this.facts.part.listeningChanged();
-    this.serveNames();
   }
 
   /** The names over TLS of trunks, as they are provisioned now. */
   serveNames(): void {
     this.endpoint.transport.serveNames?.(servedNames(this.#served.directory));
   }
+}
+
+/** What Teams trunks are called by is what TLS listeners answer to: the pair for each such name. */
+export function servedNames(directory: Directory): ReadonlyMap<string, KeyPair> {
+  const pairs = new Map<string, KeyPair>();
+  for (const trunk of directory.trunks) {
+    const certificate = trunk.teams === undefined ? undefined : directory.tlsCertificateOf(trunk);
+    if (trunk.enabled && trunk.teams !== undefined && certificate !== undefined)
+      pairs.set(trunk.teams.fqdn, { cert: certificate.cert, key: certificate.key });
+  }
+  return pairs;
 }
 
 function locatorOf(

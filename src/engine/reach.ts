@@ -1,5 +1,6 @@
 /** How a registered contact is reached from this node: over its own flow or address, or through the node that it registered at. */
 import type { Binding } from '../registrar/index.ts';
+import type { NodeSettings } from '../settings/node-schema.ts';
 import type { Flow, Target } from '../sip/transport/index.ts';
 import type { FrontProxies } from './admit/front-proxies.ts';
 import type { PeerNodes, PeerPass } from './peer-nodes.ts';
@@ -31,7 +32,7 @@ export const NODE_SILENT_MS = 800;
 export const ORPHAN_SILENT_MS = 1_200;
 
 export interface ReachOptions {
-  readonly node: string;
+  readonly settings: Pick<NodeSettings, 'node'>;
   readonly peers: PeerNodes;
   readonly pass: PeerPass;
   readonly front: Pick<FrontProxies, 'has'>;
@@ -49,14 +50,14 @@ export class ContactReach {
    * may be the only way; after it, whatever address the contact has of its own.
    */
   of(binding: Binding<Flow>): Reached | undefined {
-    const { node, peers, pass, front } = this.#options;
+    const { settings, peers, pass, front } = this.#options;
     const { flow, target } = binding;
     if (flow !== undefined && !flow.closed) {
       const reached = { to: flow, through: undefined, silentMs: undefined };
       if (!flow.reliable || target === undefined) return reached;
       return { ...reached, pastFlow: { ...target, connectTimeoutMs: ORPHAN_SILENT_MS } };
     }
-    const isOther = binding.node !== node && binding.node !== '';
+    const isOther = binding.node !== settings.node && binding.node !== '';
     // A proxy of the operator's own in front leads to the phone from any node.
     const isBehindFront = binding.path.length > 0 && target?.transport === 'udp' && front.has(target.address);
     if (isOther && isBehindFront) return { to: target, through: undefined, silentMs: undefined };

@@ -26,11 +26,11 @@ import type { SipRequest } from '../sip/message/index.ts';
 import type { Flow, Target } from '../sip/transport/index.ts';
 import type { TrunkService } from '../trunks/trunk-service.ts';
 import type { Accounts } from './admit/accounts.ts';
-import type { RegisteredFlows } from './admit/admission.ts';
 import { OWN_ADDRESS_HINT, refusalHint } from './admit/digest.ts';
 import type { FrontProxies } from './admit/front-proxies.ts';
 import type { KnownSources } from './admit/known-sources.ts';
 import type { TrustedExtensions } from './admit/trusted-extensions.ts';
+import type { EngineObserver } from './engine-options.ts';
 import type { WantedBinding } from './peer-nodes.ts';
 import type { ContactReach, Reached } from './reach.ts';
 import type { Served } from './served.ts';
@@ -45,17 +45,17 @@ export interface RegistrationsOptions {
   readonly trusted: Pick<TrustedExtensions, 'index'>;
   readonly reach: ContactReach;
   readonly front: FrontProxies;
-  /** Hears of them, and of those that came back after a restart. */
-  readonly listener: KnownSources;
-  readonly store?: BindingStore | undefined;
-  /** A REGISTER that came with credentials and was refused. */
-  readonly onRefused: (detail: Readonly<Record<string, unknown>>) => void;
+  /** Hear of them; also of those that came back after a restart. */
+  readonly signedIn: KnownSources;
+  readonly bindingStore?: BindingStore | undefined;
+  /** Hears as well of each REGISTER that came with credentials and was refused. */
+  readonly observer: Pick<EngineObserver, 'onRegistered' | 'onUnregistered' | 'onRefused'>;
 }
 
 /** Who hears of what a registration means to others. */
 export interface RegistrationAudience {
   readonly trunks: Pick<TrunkService, 'gatewayChanged'>;
-  readonly messaging: RegisteredPhones;
+  readonly messaging: { readonly outside: RegisteredPhones | undefined };
 }
 
 interface RegisteredPhones {
@@ -74,7 +74,7 @@ export interface Contact {
   readonly reached: Reached;
 }
 
-export class Registrations implements AccountLookup, RegisteredFlows {
+export class Registrations implements AccountLookup {
   readonly registrar: Registrar<Flow>;
   /** Hear of what registers. */
   readonly audience = new Later<RegistrationAudience>('who hears of registrations');
@@ -82,16 +82,16 @@ export class Registrations implements AccountLookup, RegisteredFlows {
   readonly #handler: RegisterHandler<Flow>;
 
   constructor(options: RegistrationsOptions) {
-    const { settings, scheduler, log, served } = options;
+    const { settings, scheduler, log, served, front, signedIn, observer, bindingStore: store } = options;
     this.#options = options;
     this.registrar = new Registrar<Flow>({
       scheduler,
       log,
       node: settings.node,
       isOwn: (host, port) => served.directory.tenantByDomain(host) !== undefined || served.isOwnAddress(host, port),
-      trustsPath: ({ remoteAddress }) => options.front.has(remoteAddress),
+      trustsPath: ({ remoteAddress }) => front.has(remoteAddress),
       sourceOf: (request, flow) => {
-        const sender = options.front.senderOf(request, flow);
+        const sender = front.senderOf(request, flow);
         return sender.unnamed === true ? flow : sender;
       },
       maxContactsPerAor: settings.limits.contactsPerExtension,
@@ -101,27 +101,29 @@ export class Registrations implements AccountLookup, RegisteredFlows {
       maxExpiresSeconds: settings.registrar.maxExpiresSeconds,
       listener: {
         onRegistered: (binding, previous) => {
-          options.listener.onRegistered(binding, previous);
+          signedIn.onRegistered(binding, previous);
+          observer.onRegistered(binding, previous);
           this.#noteGateway(binding);
           if (previous === undefined) this.#notePhone(binding);
         },
         onUnregistered: (binding, reason) => {
-          options.listener.onUnregistered(binding, reason);
+          signedIn.onUnregistered(binding);
+          observer.onUnregistered(binding, reason);
           this.#noteGateway(binding);
         },
-        onRead: (binding) => options.listener.onRead(binding),
-        onBroughtBack: (binding) => options.listener.onBroughtBack(binding),
+        onRead: (binding) => signedIn.onRead(binding),
+        onBroughtBack: (binding) => signedIn.onBroughtBack(binding),
       },
-      ...(options.store === undefined ? {} : { store: options.store }),
+      ...(store !== undefined && { store }),
     });
     this.#handler = new RegisterHandler<Flow>({
       accounts: this,
       digest: options.digest,
       registrar: this.registrar,
       isOwnHost: (host) => served.isOwnHost(host),
-      sourceOf: (request, flow) => options.front.senderOf(request, flow).remoteAddress,
+      sourceOf: (request, flow) => front.senderOf(request, flow).remoteAddress,
       onRefused: ({ digest: why, ...refusal }) => {
-        options.onRefused({
+        observer.onRefused('register-refused', {
           ...refusal,
           ...(why === undefined ? {} : { why }),
           ...refusalHint(why, refusal.username),
@@ -200,6 +202,7 @@ export class Registrations implements AccountLookup, RegisteredFlows {
     });
   }
 
+  /** Whose binding was made over this flow; undefined: nobody's. */
   registeredOn(flow: Flow): { readonly domain: string; readonly user: string } | undefined {
     const binding = this.registrar.bindingByFlow(flow.key);
     return binding === undefined ? undefined : splitAor(binding.aor);
@@ -224,7 +227,7 @@ export class Registrations implements AccountLookup, RegisteredFlows {
     try {
       return await this.registrar.restore();
     } finally {
-      this.#options.listener.allAreBack();
+      this.#options.signedIn.allAreBack();
     }
   }
 
@@ -280,7 +283,7 @@ export class Registrations implements AccountLookup, RegisteredFlows {
   #notePhone({ aor }: Binding<Flow>): void {
     const { user, domain } = splitAor(aor);
     const tenant = this.#options.served.directory.tenantByDomain(domain);
-    if (tenant !== undefined) this.audience.part.messaging.phoneRegistered(tenant.name, user);
+    if (tenant !== undefined) this.audience.part.messaging.outside?.phoneRegistered(tenant.name, user);
   }
 
   // AccountLookup

@@ -71,17 +71,17 @@ export interface TrunkServiceOptions {
   readonly egress?: Pick<Egress, 'refusal'>;
   readonly listener?: TrunkListener;
   /** Which of several nodes registers a trunk; default: this one. */
-  readonly lease?: LeasePort;
+  readonly lease?: LeasePort | undefined;
   /** What the names in registered Contacts are made of, the same at all nodes and after a restart. Default: they are random. */
   readonly contactSecret?: Uint8Array | undefined;
   /** What the other nodes of the store have of the limits. Default: there are none. */
   readonly useOfNodes?: UseOfNodes | undefined;
   /** How the other nodes say that a trunk is which one of them registers. Default: nobody says. */
-  readonly elsewhere?: (trunkId: string) => TrunkHealth | undefined;
+  readonly elsewhere?: ((trunkId: string) => TrunkHealth | undefined) | undefined;
   /** The other processes of this machine; default: this one is alone. */
   readonly sharing?: TrunkSharing | undefined;
   /** Since when names have resolved to which addresses, beyond the life of the process. Default: forgotten with it. */
-  readonly claimStore?: ClaimStore;
+  readonly claimStore?: ClaimStore | undefined;
   /** Pace toward each provider. */
   readonly pacer?: PacerOptions;
   /** A number in [0, 1); default Math.random. */

@@ -17,15 +17,15 @@ const UPDATES = [[HeaderId.Allow, 'INVITE, UPDATE']] as const;
 const shown = (message: SipMessage | undefined) => message?.headers.value(HeaderId.PAssertedIdentity);
 const privacyOf = (message: SipMessage | undefined) => message?.headers.value(HeaderId.Privacy);
 
-/** A calls B over a plan with these options; the router takes what a trunk asserts as it is. */
+/** A calls B over a plan with these options; what a trunk asserts is taken as it is. */
 function begin(caller: LegOptions, callee: LegOptions): World {
   const world = new World({
     calls: {
       router: {
         referred: () => stages([{ branches: [branchTo(undefined, 'c', { options: phone(C, 'c') })] }]),
         mayReplace: () => true,
-        asserted: (_leg, address) => formatNameAddr({ ...address, params: address.params }),
       },
+      peers: { asserted: (_leg, address) => formatNameAddr({ ...address, params: address.params }) },
     },
   });
   world.engine.plan = (request) =>

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Leg } from '../../src/call/leg.ts';
-import type { CallRouter } from '../../src/call/ports.ts';
+import type { CallPeers } from '../../src/call/ports.ts';
 import { HeaderId, type SipRequest } from '../../src/sip/message/index.ts';
 import { type Content, type Party, sdp, World } from './world.ts';
 
@@ -191,15 +191,13 @@ test('§15.1.2: BYE while a re-INVITE is under way: the re-INVITE is answered 48
 
 test('a re-INVITE given up with 487 stays answered: the late final response of the far side leaves the sender’s leg alone', () => {
   const legs = new Set<Leg>();
-  const router: CallRouter = {
-    referred: () => ({ status: 603 }),
-    mayReplace: () => true,
+  const peers: CallPeers = {
     nextHop: (leg) => {
       legs.add(leg as Leg);
       return undefined;
     },
   };
-  const world = new World({ calls: { router } });
+  const world = new World({ calls: { peers } });
   world.connect();
   const { a, b } = world;
   // Both ways, so that each leg has sent something.

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { CallRouter } from '../../src/call/ports.ts';
+import type { CallPeers } from '../../src/call/ports.ts';
 import { DigestClient } from '../../src/sip/auth/index.ts';
 import { createResponse, HeaderId, type SipRequest } from '../../src/sip/message/index.ts';
 import { isCollected } from '../kit/collected.ts';
@@ -214,13 +214,11 @@ describe.each(NOBODY_WAITS)('§13.2.2.4: a 2xx that comes when %s', (_why, arran
   });
 
   test('§12.2.1.1: ACK and BYE go where the dialog leads, as those of any other', () => {
-    const router: CallRouter = {
-      referred: () => ({ status: 603 }),
-      mayReplace: () => true,
+    const peers: CallPeers = {
       nextHop: (leg) =>
         leg.dialog.remoteTarget === 'sip:fork@b' ? { transport: 'udp', address: 'c', port: 5060 } : undefined,
     };
-    const world = new World({ calls: { router } });
+    const world = new World({ calls: { peers } });
     arrange(world);
     answerOfFork(world.b, 'fork-2');
     world.run();

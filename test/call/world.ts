@@ -351,12 +351,12 @@ export class Engine {
         referred: (call, leg, referTo, referredBy) => this.router.referred(call, leg, referTo, referredBy),
         mayReplace: (requester, call, leg) => this.router.mayReplace(requester, call, leg),
       },
-      observer: {
-        onCallStarted: (record) => this.started.push(record),
-        onCallRinging: () => {},
-        onCallAnswered: () => {},
-        onCallEnded: (record) => this.ended.push(record),
-      },
+      observers: [
+        {
+          onCallStarted: (record) => this.started.push(record),
+          onCallEnded: (record) => this.ended.push(record),
+        },
+      ],
       log: silentLog,
       ...options,
     });

@@ -12,8 +12,8 @@ function world(
   const senderOf = (_request: SipRequest, flow: Flow) => ({ ...flow, unnamed });
   const is = (name: keyof typeof parts) => (address: string) => parts[name] === address;
   const options = {
-    trunks: { knows: is('trunk') },
-    registered: { has: is('registered') },
+    identification: { knows: is('trunk') },
+    signedIn: { has: is('registered') },
     trusted: { index: { has: is('trusted') } },
     front: { has: is('front'), senderOf },
     peers: { isPeerAddress: is('peer') },

@@ -44,7 +44,6 @@ function stack(): string[] {
 test(`an INVITE takes at most ${MOST_FRAMES} frames from its datagram to the call that begins with it`, async () => {
   const port = await freePort();
   let frames: string[] = [];
-  const observed = new Observed();
   const onCallStarted = () => {
     frames = stack();
   };
@@ -54,7 +53,7 @@ test(`an INVITE takes at most ${MOST_FRAMES} frames from its datagram to the cal
     scheduler,
     log: new RecordingLog(),
     dns: { query: async () => ({ status: 'answered', records: [] }) },
-    observer: Object.assign(observed, { calls: { ...observed.calls, onCallStarted } }),
+    observer: Object.assign(new Observed(), { onCallStarted }),
     directory: provisioningOf({
       acme: { extensions: [EXTENSION, { number: '102', name: 'Ben', password: 'c4n4ry' }] },
     }),

@@ -30,10 +30,9 @@ const MOST_ALIVE = 3;
 const nothing = () => {};
 /** The world's own keeps all that it is told. */
 const FORGETFUL: EngineObserver = {
-  calls: { onCallStarted: nothing, onCallRinging: nothing, onCallAnswered: nothing, onCallEnded: nothing },
-  registrations: { onRegistered: nothing, onUnregistered: nothing },
-  trunks: { onTrunkState: nothing },
-  relays: { onRelayState: nothing },
+  ...{ onCallStarted: nothing, onCallRinging: nothing, onCallAnswered: nothing, onCallEnded: nothing },
+  ...{ onRegistered: nothing, onUnregistered: nothing, onReceived: nothing, onSent: nothing },
+  ...{ onTrunkState: nothing, onRelayState: nothing },
   onRoute: nothing,
   onOutboundRefused: nothing,
   onRefused: nothing,

@@ -1,9 +1,10 @@
 import { expect, test } from 'vitest';
 import { Reception } from '../../src/engine/admit/reception.ts';
 import { KnownNodes } from '../../src/engine/continuity/known-nodes.ts';
-import { EngineNetwork } from '../../src/engine/network.ts';
+import { EngineNetwork, servedNames } from '../../src/engine/network.ts';
 import { NO_PEERS, PeerPass } from '../../src/engine/peer-nodes.ts';
 import { Served } from '../../src/engine/served.ts';
+import type { Directory } from '../../src/provisioning/directory/directory.ts';
 import { nodeSchema } from '../../src/settings/node-schema.ts';
 import type { DnsRecordType } from '../../src/sip/locate/index.ts';
 import { SimulatedNetwork } from '../kit/simulated-network.ts';
@@ -53,16 +54,9 @@ function network() {
   };
   const own = new Served(settings, directory);
   const pass = new PeerPass({ node: 'test', secret: new Uint8Array(32), clock: scheduler, peers: NO_PEERS });
-  const made = new EngineNetwork(
-    options,
-    own,
-    new Reception(options, own, NO_PEERS, pass),
-    new KnownNodes(NO_PEERS, own),
-    {
-      onRequest() {},
-      onAck() {},
-    },
-  );
+  const known = new KnownNodes(NO_PEERS, own);
+  const here = { ...options, served: own, peers: NO_PEERS, pass, known };
+  const made = new EngineNetwork({ ...here, ...new Reception(here) }, { onRequest() {}, onAck() {} });
   return { made, asked, served, teams };
 }
 
@@ -96,4 +90,22 @@ test('what tenants make this engine send to is never itself, nor a place inside'
   expect(made.egress.refusal(ENGINE, 5060)).toBeDefined();
   expect(made.egress.refusal('10.0.0.1', 5060)).toBeDefined();
   expect(made.egress.refusal('8.8.8.8', 5060)).toBeUndefined();
+});
+
+test('a Teams trunk that is enabled and has its certificate is answered to by its own name, others are not', () => {
+  const trunk = (name: string, parts: object) => ({
+    name,
+    enabled: true,
+    teams: { fqdn: `${name}.example` },
+    ...parts,
+  });
+  const trunks = [trunk('a', {}), trunk('b', { enabled: false }), trunk('c', {}), trunk('d', { teams: undefined })];
+  const directory = {
+    trunks,
+    tlsCertificateOf: ({ name }: { name: string }) =>
+      name === 'c' ? undefined : { cert: `${name} cert`, key: `${name} key` },
+  };
+  expect([...servedNames(directory as unknown as Directory)]).toEqual([
+    ['a.example', { cert: 'a cert', key: 'a key' }],
+  ]);
 });

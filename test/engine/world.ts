@@ -145,23 +145,33 @@ export class Observed implements EngineObserver {
   readonly refused: { code: string; detail: Readonly<Record<string, unknown>> }[] = [];
   readonly attempts: AttemptRecord[] = [];
   readonly registered: Binding<Flow>[] = [];
-  readonly calls = {
-    onCallStarted: () => {},
-    onCallRinging: () => {},
-    onCallAnswered: () => {},
-    onCallEnded: (record: LiveRecord) => void this.ended.push(record),
-  };
   readonly trunkStates: TrunkStatus[] = [];
-  readonly trunks = {
-    onTrunkState: (_trunk: unknown, status: TrunkStatus) => void this.trunkStates.push(status),
-  };
-  readonly registrations = {
-    onRegistered: (binding: Binding<Flow>) => void this.registered.push(binding),
-    onUnregistered: () => {},
-  };
-
   readonly relayStates: string[] = [];
-  readonly relays = { onRelayState: (url: string, state: string) => void this.relayStates.push(`${url} ${state}`) };
+
+  onCallStarted(): void {}
+  onCallRinging(): void {}
+  onCallAnswered(): void {}
+
+  onCallEnded(record: LiveRecord): void {
+    this.ended.push(record);
+  }
+
+  onTrunkState(_trunk: unknown, status: TrunkStatus): void {
+    this.trunkStates.push(status);
+  }
+
+  onRegistered(binding: Binding<Flow>): void {
+    this.registered.push(binding);
+  }
+
+  onUnregistered(): void {}
+
+  onRelayState(url: string, state: string): void {
+    this.relayStates.push(`${url} ${state}`);
+  }
+
+  onReceived(): void {}
+  onSent(): void {}
 
   onOutboundRefused(plan: OutboundPlan): void {
     this.plans.push(plan);

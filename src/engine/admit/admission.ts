@@ -18,7 +18,7 @@ import { PeerError } from '../../base/errors.ts';
 import { Later } from '../../base/later.ts';
 import type { Calls } from '../../call/index.ts';
 import type { Party } from '../../provisioning/tenants/party.ts';
-import type { Extension, Tenant } from '../../provisioning/tenants/schema.ts';
+import type { Tenant } from '../../provisioning/tenants/schema.ts';
 import type { Trunk } from '../../provisioning/trunk-settings/schema.ts';
 import { type DigestServer, isDigestScheme } from '../../sip/auth/index.ts';
 import type { ServerTransaction } from '../../sip/endpoint/index.ts';
@@ -31,13 +31,16 @@ import {
   unescapeUser,
 } from '../../sip/message/index.ts';
 import type { Flow } from '../../sip/transport/index.ts';
-import type { AddressIndex } from '../../trunks/address-index.ts';
 import type { Identification } from '../../trunks/identification.ts';
+import type { EngineObserver } from '../engine-options.ts';
 import type { PeerPass, WantedThere } from '../peer-nodes.ts';
+import type { Registrations } from '../registrations.ts';
 import type { Served } from '../served.ts';
 import type { Accounts, EndpointAccount, TrunkAccount } from './accounts.ts';
 import { OWN_ADDRESS_HINT, refusalHint } from './digest.ts';
 import type { FrontProxies, Sender } from './front-proxies.ts';
+import type { KnownSources } from './known-sources.ts';
+import type { TrustedExtension, TrustedExtensions } from './trusted-extensions.ts';
 
 export type Source =
   | (Party & { readonly tenant: Tenant })
@@ -45,36 +48,18 @@ export type Source =
   /** Another node of the store, that asks for a request to be sent on to a binding of this one, or over a trunk that it has registered. */
   | { readonly kind: 'node'; readonly node: string; readonly wanted: WantedThere };
 
-/** Which account a flow or source address is registered for; the registrar knows. */
-export interface RegisteredFlows {
-  /** Address of record of a binding that was made over this flow, and whether the flow itself proves it (a connection). */
-  registeredOn(flow: Flow): { readonly domain: string; readonly user: string } | undefined;
-}
-
 export interface AdmissionOptions {
   readonly served: Served;
   readonly accounts: Accounts;
   readonly digest: DigestServer;
   readonly pass: PeerPass;
-  readonly flows: RegisteredFlows;
-  readonly trunks: Identification;
-  readonly trusted: TrustedByAddress;
-  /** Somebody has proved by digest to be who it says. */
-  readonly onSignedIn?: (address: string) => void;
+  readonly registrations: Pick<Registrations, 'registeredOn'>;
+  readonly identification: Identification;
+  readonly trusted: Pick<TrustedExtensions, 'index'>;
+  /** Hear of who has proved by digest to be who it says. */
+  readonly signedIn: Pick<KnownSources, 'signedIn'>;
   readonly front: Pick<FrontProxies, 'senderOf'>;
-  /** An ambiguous or refused source, for events and metrics. */
-  readonly onRefused?: (code: string, sender: Sender, detail: Readonly<Record<string, unknown>>) => void;
-}
-
-/** `TrustedExtensions` is it. */
-interface TrustedByAddress {
-  readonly index: AddressIndex<TrustedExtension>;
-}
-
-/** An extension that is admitted by source address. */
-export interface TrustedExtension {
-  readonly tenant: Tenant;
-  readonly extension: Extension;
+  readonly observer: Pick<EngineObserver, 'onRefused'>;
 }
 
 /** The realm of a challenge that nobody can meet. */
@@ -106,13 +91,13 @@ export class Admission {
     const found = this.#trustedExtension(request, sender);
     const trusted = found === undefined || this.#asksOther(request, found.tenant) ? undefined : found;
     // What is registered on the flow of a proxy says nothing of whom it speaks for.
-    const registered = sender === flow ? this.#options.flows.registeredOn(flow) : undefined;
+    const registered = sender === flow ? this.#options.registrations.registeredOn(flow) : undefined;
     // Who has registered there as the extension that is trusted there needs no more than before.
     if (registered !== undefined && !(trusted !== undefined && isAt(registered, trusted)))
       return this.#registeredParty(transaction, registered);
     if (trusted !== undefined) return { kind: 'extension', tenant: trusted.tenant, extension: trusted.extension };
 
-    const identified = this.#options.trunks.identify(request, sender);
+    const identified = this.#options.identification.identify(request, sender);
     switch (identified.kind) {
       case 'trunk':
         // An address that trunks and phones share proves a trunk only when nobody of a tenant claims to speak.
@@ -137,8 +122,8 @@ export class Admission {
       const sender = this.#options.front.senderOf(request, flow);
       if (this.#realmOfCredentials(request) !== undefined || this.#trustedExtension(request, sender) !== undefined)
         return false;
-      if (sender === flow && this.#options.flows.registeredOn(flow) !== undefined) return false;
-      const identified = this.#options.trunks.identify(request, sender);
+      if (sender === flow && this.#options.registrations.registeredOn(flow) !== undefined) return false;
+      const identified = this.#options.identification.identify(request, sender);
       if (identified.kind !== 'trunk') return false;
       return identified.exact || this.#claimedTenant(request) === undefined;
     } catch (error) {
@@ -194,7 +179,7 @@ export class Admission {
       count++;
     }
     // A number of any length may be an extension: where a trunk sends from too, only the tenant's own domain says that it is a phone.
-    return count === 1 && !this.#options.trunks.knows(remoteAddress) ? named : undefined;
+    return count === 1 && !this.#options.identification.knows(remoteAddress) ? named : undefined;
   }
 
   /** The tenant of which From names an extension or service, in that tenant's own domain. */
@@ -255,12 +240,12 @@ export class Admission {
       if (verdict.reason !== 'no-credentials' && !verdict.reason.startsWith('nonce')) {
         const { username, uri } = verdict;
         const hint = refusalHint(verdict.reason, username);
-        this.#options.onRefused?.(verdict.reason, sender, { method: request.method, realm, username, uri, ...hint });
+        this.#tell(verdict.reason, sender, { method: request.method, realm, username, uri, ...hint });
       }
       transaction.reply(verdict.status, verdict.reasonPhrase, verdict.headers);
       return undefined;
     }
-    if (sender.unnamed !== true) this.#options.onSignedIn?.(sender.remoteAddress);
+    if (sender.unnamed !== true) this.#options.signedIn.signedIn(sender.remoteAddress);
     return verdict.account;
   }
 
@@ -299,7 +284,7 @@ export class Admission {
     if (this.#told.size >= MAX_TOLD) this.#told.clear();
     this.#told.add(sender.remoteAddress);
     const { host, user } = uri;
-    this.#options.onRefused?.('own-address', sender, { method: request.method, host, user, ...OWN_ADDRESS_HINT });
+    this.#tell('own-address', sender, { method: request.method, host, user, ...OWN_ADDRESS_HINT });
   }
 
   #refuse(
@@ -308,8 +293,17 @@ export class Admission {
     code: string,
     detail: Readonly<Record<string, unknown>>,
   ): void {
-    this.#options.onRefused?.(code, sender, { method: transaction.request.method, ...detail });
+    this.#tell(code, sender, { method: transaction.request.method, ...detail });
     transaction.reply(403, 'Forbidden');
+  }
+
+  /** An ambiguous or refused source. */
+  #tell(
+    code: string,
+    { remoteAddress, remotePort, transport }: Sender,
+    detail: Readonly<Record<string, unknown>>,
+  ): void {
+    this.#options.observer.onRefused(code, { source: `${remoteAddress}:${remotePort}`, transport, ...detail });
   }
 }
 

@@ -4,6 +4,7 @@ import { Later } from '../../base/later.ts';
 import type { Clock } from '../../base/scheduler.ts';
 import type { Calls } from '../../call/index.ts';
 import type { NodeLimits } from '../../settings/limits-schema.ts';
+import type { NodeSettings } from '../../settings/node-schema.ts';
 import type { GuessThrottleOptions } from '../../sip/auth/index.ts';
 import type { EndpointOptions, StallGuard } from '../../sip/endpoint/index.ts';
 import type { SipRequest } from '../../sip/message/index.ts';
@@ -15,12 +16,12 @@ import type { FrontProxies } from './front-proxies.ts';
 import { HeapRoom, type Held } from './heap-room.ts';
 
 export interface IntakeOptions {
-  readonly limits: NodeLimits;
-  readonly clock: Clock;
+  readonly settings: Pick<NodeSettings, 'limits'>;
+  readonly scheduler: Clock;
   /** Addresses with budgets and connection slots of their own: trunks, registered phones. */
   readonly sources: Pick<Acquaintances, 'knows'>;
   /** Whether new requests are refused while more waits than there is time for. */
-  readonly guardsLoad: boolean;
+  readonly guardsLoad?: boolean;
   /** Notices when the machine has no time for new requests. */
   readonly stallGuard?: Pick<StallGuard, 'retryAfterSeconds'> | undefined;
   /** Knows emergency calls, which these limits do not hold up; asked only when one would. */
@@ -83,9 +84,10 @@ export class Intake {
 
   constructor(options: IntakeOptions) {
     this.#options = options;
-    const { limits, clock, sources } = options;
-    this.#room = new HeapRoom(clock, limits.strangersHeapPercent / 100, () => this.#watched.part.transactions);
-    this.gate = new SourceGate(clock, {
+    const { sources, scheduler } = options;
+    const { limits } = options.settings;
+    this.#room = new HeapRoom(scheduler, limits.strangersHeapPercent / 100, () => this.#watched.part.transactions);
+    this.gate = new SourceGate(scheduler, {
       messagesPerSecond: limits.messagesPerSecondPerPeer,
       burst: BURST_SECONDS * limits.messagesPerSecondPerPeer,
       strangersPerSecond: limits.messagesPerSecondFromStrangers,
@@ -93,8 +95,8 @@ export class Intake {
       knows: (address) => sources.knows(address),
       hasRoom: this.#room.hasRoom,
     });
-    this.#places = options.limits.callsPerSecond;
-    this.#refilledAtMs = options.clock.nowMs();
+    this.#places = limits.callsPerSecond;
+    this.#refilledAtMs = scheduler.nowMs();
   }
 
   /** Once, before a socket is open. */
@@ -109,7 +111,8 @@ export class Intake {
   }
 
   endpointOptions(): IntakeEndpointOptions {
-    const { limits, guardsLoad, stallGuard, served, front, pass } = this.#options;
+    const { settings, guardsLoad = false, stallGuard, served, front, pass } = this.#options;
+    const { limits } = settings;
     const heapLimit = getHeapStatistics().heap_size_limit;
     const isEmergency = (request: SipRequest) => served.isEmergency(request);
     return {
@@ -160,8 +163,8 @@ export class Intake {
   }
 
   #refill(): number {
-    const { callsPerSecond } = this.#options.limits;
-    const nowMs = this.#options.clock.nowMs();
+    const { callsPerSecond } = this.#options.settings.limits;
+    const nowMs = this.#options.scheduler.nowMs();
     const refilled = this.#places + ((nowMs - this.#refilledAtMs) * callsPerSecond) / 1000;
     this.#places = Math.min(callsPerSecond, refilled);
     this.#refilledAtMs = nowMs;

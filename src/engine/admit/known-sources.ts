@@ -1,6 +1,6 @@
 import { Latest } from '../../base/latest.ts';
 import type { Clock } from '../../base/scheduler.ts';
-import type { Binding, RegistrationListener, RemovalReason, StoredBinding } from '../../registrar/index.ts';
+import type { Binding, RegistrationListener, StoredBinding } from '../../registrar/index.ts';
 import type { Flow } from '../../sip/transport/index.ts';
 
 const MOST_SIGNED_IN = 50_000;
@@ -11,7 +11,6 @@ const MOST_SIGNED_IN = 50_000;
  */
 export class KnownSources implements RegistrationListener<Flow> {
   readonly #node: string;
-  readonly #next: RegistrationListener<Flow>;
   readonly #bindings = new Map<string, number>();
   /** Of those that were read and may not be back yet. */
   readonly #awaited = new Set<string>();
@@ -20,12 +19,11 @@ export class KnownSources implements RegistrationListener<Flow> {
   /** When somebody last signed in from an address. */
   readonly #signedIn = new Latest<string, number>(MOST_SIGNED_IN);
 
-  /** Counts registrations that this node took; `next` hears of all. A sign-in makes its address known for `keptMs`. */
-  constructor(node: string, clock: Clock, keptMs: number, next: RegistrationListener<Flow>) {
+  /** Counts registrations that this node took. A sign-in makes its address known for `keptMs`. */
+  constructor(node: string, clock: Clock, keptMs: number) {
     this.#node = node;
     this.#clock = clock;
     this.#keptMs = keptMs;
-    this.#next = next;
   }
 
   has(address: string): boolean {
@@ -55,12 +53,10 @@ export class KnownSources implements RegistrationListener<Flow> {
   onRegistered(binding: Binding<Flow>, previous: Binding<Flow> | undefined): void {
     this.#count(binding, 1);
     if (previous !== undefined) this.#count(previous, -1);
-    this.#next.onRegistered(binding, previous);
   }
 
-  onUnregistered(binding: Binding<Flow>, reason: RemovalReason): void {
+  onUnregistered(binding: Binding<Flow>): void {
     this.#count(binding, -1);
-    this.#next.onUnregistered(binding, reason);
   }
 
   #count({ source: { address }, node }: Binding<Flow>, change: 1 | -1): void {

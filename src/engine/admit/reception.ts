@@ -4,7 +4,7 @@
  */
 import { allAtOnce } from '../../base/steps.ts';
 import { Precedence } from '../../provisioning/directory/precedence.ts';
-import { type DigestServer, GuessThrottle } from '../../sip/auth/index.ts';
+import { GuessThrottle } from '../../sip/auth/index.ts';
 import { StallGuard } from '../../sip/endpoint/index.ts';
 import { Identification } from '../../trunks/identification.ts';
 import { Acquaintances } from '../acquaintances.ts';
@@ -24,6 +24,12 @@ import { KnownSources } from './known-sources.ts';
 import { SignIns } from './sign-ins.ts';
 import { TrustedExtensions } from './trusted-extensions.ts';
 
+export interface ReceptionOptions extends EngineOptions {
+  readonly served: Served;
+  readonly peers: PeerNodes;
+  readonly pass: PeerPass;
+}
+
 export class Reception {
   readonly front: FrontProxies;
   readonly trusted = new TrustedExtensions();
@@ -33,55 +39,31 @@ export class Reception {
   readonly intake: Intake;
   readonly dealing: Dealing | undefined;
   readonly admission: Admission;
-  readonly #accounts: Accounts;
   readonly #signIns: SignIns;
   readonly #throttle: GuessThrottle;
-  readonly #signedIn: KnownSources;
   readonly #stallGuard: StallGuard | undefined;
 
-  constructor(options: EngineOptions, served: Served, peers: PeerNodes, pass: PeerPass) {
-    const { settings, scheduler, log, directory, observer, workers } = options;
+  constructor(options: ReceptionOptions) {
+    const { settings, scheduler, log, directory, workers, served } = options;
+    const { limits } = settings;
     this.front = new FrontProxies(settings.frontProxies);
     allAtOnce(this.trusted.follow(directory.tenants.map((after) => ({ before: undefined, after }))));
-    this.#accounts = new Accounts(served);
     this.#signIns = new SignIns(options.signInStore, scheduler, log);
-    this.#throttle = new GuessThrottle(scheduler, {
-      ...guessBudgets(settings.limits),
-      onSignIn: (pair) => this.#signIns.add(pair),
-    });
-    const digest = this.#digest(options, served);
-    const keptMs = settings.limits.knownAfterSignInSeconds * 1000;
-    this.#signedIn = new KnownSources(settings.node, scheduler, keptMs, observer.registrations);
-    this.registrations = this.#registrationsOf(
-      options,
-      served,
-      digest,
-      new ContactReach({ node: settings.node, peers, pass, front: this.front }),
-    );
-    const precedence = new Precedence(scheduler);
-    this.identification = new Identification(directory, calledNumbersOf, precedence, this.front);
-    const { front, trusted, registrations, identification } = this;
-    this.sources = new Acquaintances({
-      trunks: identification,
-      registered: this.#signedIn,
-      trusted,
-      front,
-      peers,
-      registrations,
-    });
-    if (options.guardsLoad === true) this.#stallGuard = new StallGuard(scheduler, settings.limits.queueAgeMs);
-    this.intake = new Intake({
-      limits: settings.limits,
-      clock: scheduler,
-      sources: this.sources,
-      guardsLoad: options.guardsLoad === true,
-      stallGuard: this.#stallGuard,
-      served,
-      front,
-      pass,
-    });
-    if (workers !== undefined) this.dealing = new Dealing(workers, identification);
-    this.admission = this.#admissionOf(options, served, digest, pass);
+    const onSignIn = (pair: string) => this.#signIns.add(pair);
+    this.#throttle = new GuessThrottle(scheduler, { ...guessBudgets(limits), onSignIn });
+    const signedIn = new KnownSources(settings.node, scheduler, limits.knownAfterSignInSeconds * 1000);
+    this.identification = new Identification(directory, calledNumbersOf, new Precedence(scheduler), this.front);
+    if (options.guardsLoad === true) this.#stallGuard = new StallGuard(scheduler, limits.queueAgeMs);
+    if (workers !== undefined) this.dealing = new Dealing(workers, this.identification);
+
+    const { front, trusted, identification } = this;
+    const known = { ...options, front, trusted, identification, signedIn, accounts: new Accounts(served) };
+    const digest = engineDigest({ ...known, throttle: this.#throttle });
+    this.registrations = new Registrations({ ...known, digest, reach: new ContactReach(known) });
+    const { registrations } = this;
+    this.sources = new Acquaintances({ ...known, registrations });
+    this.intake = new Intake({ ...known, sources: this.sources, stallGuard: this.#stallGuard });
+    this.admission = new Admission({ ...known, digest, registrations });
   }
 
   /** Who signed in before, in earlier lives of the process. */
@@ -96,52 +78,5 @@ export class Reception {
   /** Writes what waits. */
   async flush(): Promise<void> {
     await this.#signIns.flush();
-  }
-
-  #digest(options: EngineOptions, served: Served): DigestServer {
-    const { settings, scheduler, log, nonceSecret } = options;
-    return engineDigest({
-      settings,
-      scheduler,
-      log,
-      nonceSecret,
-      served,
-      throttle: this.#throttle,
-      accounts: this.#accounts,
-    });
-  }
-
-  #registrationsOf(options: EngineOptions, served: Served, digest: DigestServer, reach: ContactReach): Registrations {
-    const { settings, scheduler, log, observer, bindingStore } = options;
-    return new Registrations({
-      settings,
-      scheduler,
-      log,
-      served,
-      digest,
-      reach,
-      accounts: this.#accounts,
-      front: this.front,
-      trusted: this.trusted,
-      listener: this.#signedIn,
-      store: bindingStore,
-      onRefused: (detail) => observer.onRefused('register-refused', detail),
-    });
-  }
-
-  #admissionOf({ observer }: EngineOptions, served: Served, digest: DigestServer, pass: PeerPass): Admission {
-    return new Admission({
-      served,
-      digest,
-      pass,
-      accounts: this.#accounts,
-      flows: this.registrations,
-      trunks: this.identification,
-      trusted: this.trusted,
-      front: this.front,
-      onSignedIn: (address) => this.#signedIn.signedIn(address),
-      onRefused: (code, { remoteAddress, remotePort, transport }, detail) =>
-        observer.onRefused(code, { source: `${remoteAddress}:${remotePort}`, transport, ...detail }),
-    });
   }
 }

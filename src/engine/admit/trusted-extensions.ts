@@ -2,7 +2,12 @@ import type { Steps } from '../../base/steps.ts';
 import type { Change } from '../../provisioning/directory/difference.ts';
 import type { Extension, Tenant } from '../../provisioning/tenants/schema.ts';
 import { AddressIndex } from '../../trunks/address-index.ts';
-import type { TrustedExtension } from './admission.ts';
+
+/** An extension that is admitted by source address. */
+export interface TrustedExtension {
+  readonly tenant: Tenant;
+  readonly extension: Extension;
+}
 
 /** Extensions that are admitted by source address in place of digest, by the networks that they trust. */
 export class TrustedExtensions {

@@ -1,14 +1,15 @@
 /** Calls that ring or are answered, beyond the life of a process: this node's own in the store, and here those of nodes that have ended. */
 import type { Log } from '../../base/log.ts';
 import type { Scheduler } from '../../base/scheduler.ts';
-import type { CallStore, Calls, CallToken } from '../../call/index.ts';
+import type { CallObserver, CallStore, Calls, CallToken } from '../../call/index.ts';
 import type { NodeSettings } from '../../settings/node-schema.ts';
 import type { Endpoint, LateCancel, ServerTransaction } from '../../sip/endpoint/index.ts';
 import type { SipRequest } from '../../sip/message/index.ts';
 import type { Flow } from '../../sip/transport/index.ts';
+import type { Identification } from '../../trunks/identification.ts';
 import type { Acquaintances } from '../acquaintances.ts';
+import type { Workers } from '../admit/dealing.ts';
 import type { PeerNodes } from '../peer-nodes.ts';
-import type { KeepingObserver } from '../tell/call-audience.ts';
 import { CallFence } from './call-fence.ts';
 import { CallKeeper } from './call-keeper.ts';
 import { CallRebuilder } from './call-rebuilder.ts';
@@ -27,16 +28,15 @@ import { TakenCalls } from './taken-calls.ts';
 import { UnreadStore } from './unread-store.ts';
 import { type HeldCancel, WaitingCallers } from './waiting-callers.ts';
 
-export interface CallContinuityOptions {
-  readonly store: CallStore | undefined;
+export interface CallContinuityOptions extends CallRestorerOptions {
+  readonly callStore?: CallStore | undefined;
   readonly peers: PeerNodes;
-  /** Calls pass between this node and others: nodes of its store, or workers beside it. */
-  readonly hasPeers: boolean;
+  /** Calls pass between it and these, as between nodes of a store. */
+  readonly workers?: Workers | undefined;
   readonly endpoint: Endpoint;
   readonly scheduler: Scheduler;
   readonly log: Log;
   readonly calls: Calls;
-  readonly restoring: Omit<CallRestorerOptions, 'scheduler'>;
   readonly settings: Pick<NodeSettings, 'node' | 'timers'>;
   /** What the nodes of the store share. */
   readonly secret: Uint8Array;
@@ -47,11 +47,11 @@ export interface CallContinuityOptions {
   readonly contacts: SealedContacts;
   /** Of {@link contacts}. */
   readonly self: Self;
-  readonly isPlausible: CallRevivalOptions['isPlausible'];
+  /** Where requests within calls may come from. */
+  readonly plausible: CallRevivalOptions['plausible'];
   /** Whoever may have a call of another node: strangers do not wait. */
   readonly sources: Pick<Acquaintances, 'knows' | 'knowsSender' | 'senderOf'>;
-  /** Whether both addresses are of one peer: the same, or of one trunk. */
-  readonly isOnePeer: (address: string, other: string) => boolean;
+  readonly identification: Pick<Identification, 'ofOneTrunk'>;
 }
 
 export class CallContinuity {
@@ -69,11 +69,9 @@ export class CallContinuity {
 
   constructor(options: CallContinuityOptions) {
     this.#options = options;
-    const { settings, secret, userAgent, known, mark, contacts, self, isOnePeer } = options;
-    const { store, scheduler, log, calls, restoring, endpoint, peers } = options;
-    const { served } = restoring;
-    const { trunks } = restoring;
-    const waitingCallers = new WaitingCallers({ endpoint, scheduler, log, calls, served, trunks, isOnePeer });
+    const { settings, secret, known, self, callStore: store, scheduler, calls, endpoint, served } = options;
+    const isOnePeer = (address: string, other: string) => this.#isOnePeer(address, other);
+    const waitingCallers = new WaitingCallers({ ...options, isOnePeer });
     this.#waitingCallers = waitingCallers;
     const asking = { node: settings.node, secret, endpoint, clock: scheduler };
     const questions = new PeerQuestions({ ...asking, scheduler });
@@ -81,71 +79,34 @@ export class CallContinuity {
     const taken = new TakenCalls(scheduler);
     this.#taken = taken;
     const readAtMs = () => store?.shared?.heard().atMs ?? scheduler.nowMs();
-    this.#strayRequests = new StrayRequests({
-      ...{ endpoint, peers, known, mark, scheduler, readAtMs },
-      senderOf: (request, flow) => options.sources.senderOf(request, flow),
-    });
-    if (options.hasPeers)
-      this.#ringingHalves = new RingingHalves({ halves: calls.halves, known, questions, scheduler, log });
+    this.#strayRequests = new StrayRequests({ ...options, readAtMs });
+    if (store?.shared !== undefined || options.workers !== undefined)
+      this.#ringingHalves = new RingingHalves({ ...options, halves: calls.halves, questions });
     if (store === undefined) return;
-    const halves = new OtherHalves({ calls, known, questions, scheduler });
+    const halves = new OtherHalves({ ...options, questions });
     this.#otherHalves = halves;
     const keeper = new CallKeeper({
-      store,
-      scheduler,
-      log,
-      process: processOf(self),
-      calls,
-      grants: (record) => restoring.guards.held(record),
-      restorer: (snapshot) => restorerOf(snapshot, { ...restoring, scheduler }),
+      ...options,
+      ...{ store, process: processOf(self), waitingCallers, halves },
+      grants: (record) => options.grants.held(record),
+      restorer: (snapshot) => restorerOf(snapshot, options),
       movedHere: (snapshot) => movedHere(snapshot, endpoint, served),
-      waitingCallers,
       onLateRead: () => this.#onLateRead(),
-      tell: (id) => halves.tell(id),
-      end: (id) => halves.end(id),
     });
     this.#keeper = keeper;
-    const { isPlausible } = options;
-    const rebuilder = new CallRebuilder({
-      ...{ served, endpoint, clock: scheduler, userAgent },
-      sessionLimitMs: settings.timers.sessionLimitMs,
-    });
-    this.#revival = new CallRevival({
-      ...{
-        contacts,
-        rebuilder,
-        keeper,
-        calls,
-        store,
-        known,
-        questions,
-        scheduler,
-        log,
-        self,
-        isPlausible,
-      },
-      restoring: { ...restoring, scheduler },
-    });
+    const rebuilder = new CallRebuilder(options);
+    this.#revival = new CallRevival({ ...options, store, rebuilder, keeper, questions });
     if (store.shared === undefined) return;
     this.#unread = new UnreadStore({ hasRead: () => keeper.hasRead, scheduler });
     const held = new PeerQuestions({ ...asking, scheduler: scheduler.unheld ?? scheduler });
-    const nodes = new LostCalls({ known, writer: keeper.writer, questions: held, clock: scheduler });
-    endpoint.fence = new CallFence({
-      store: store.shared,
-      writer: keeper.writer,
-      nodes,
-      scheduler,
-      log,
-      sources: options.sources,
-    });
+    const { writer } = keeper;
+    const nodes = new LostCalls({ known, writer, questions: held, clock: scheduler });
+    endpoint.fence = new CallFence({ ...options, store: store.shared, writer, nodes });
     this.#succession = new CallSuccession({
+      ...options,
       node: settings.node,
       store: store.shared,
-      peers,
-      known,
-      scheduler,
-      log,
-      lives: (node, withinMs) => questions.lives(node, withinMs),
+      questions,
       takeOver: (nodes, kept, silentMs) => {
         const ids = kept.map(({ id }) => id);
         for (const node of nodes) taken.note(node, ids);
@@ -161,7 +122,7 @@ export class CallContinuity {
 
   /** The sockets are open: follows other nodes from now on. */
   start(): void {
-    if (this.#options.store?.shared !== undefined) this.#strayRequests.start();
+    if (this.#options.callStore?.shared !== undefined) this.#strayRequests.start();
     this.#waitingCallers.placeAll(true);
     this.#succession?.start();
     this.#ringingHalves?.start();
@@ -177,7 +138,7 @@ export class CallContinuity {
     this.#succession?.stop();
     // Calls of another node that are this one's in the store already are left, or end, with its own.
     await this.#succession?.settled();
-    if (this.#options.store?.shared === undefined || !this.#options.peers.hasSuccessor()) return;
+    if (this.#options.callStore?.shared === undefined || !this.#options.peers.hasSuccessor()) return;
     try {
       await this.#keeper?.handOver();
     } catch (error) {
@@ -298,10 +259,15 @@ export class CallContinuity {
     return true;
   }
 
+  /** Whether both addresses are of one peer: the same, or of one trunk. */
+  #isOnePeer(address: string, other: string): boolean {
+    return address === other || this.#options.identification.ofOneTrunk(address, other);
+  }
+
   /** Ends what still rings by it here; gives the tag that its caller was told. */
   #cancelPassed({ cancel, from }: PassedCancel): string | undefined {
-    const { endpoint, isOnePeer } = this.#options;
-    return endpoint.transactions.cancel(cancel, ({ remoteAddress }) => isOnePeer(remoteAddress, from));
+    const { transactions } = this.#options.endpoint;
+    return transactions.cancel(cancel, ({ remoteAddress }) => this.#isOnePeer(remoteAddress, from));
   }
 
   /**
@@ -356,8 +322,8 @@ export class CallContinuity {
     }
   }
 
-  /** What the store has to know of calls, besides whoever else is told. */
-  get observer(): KeepingObserver | undefined {
+  /** What the store has to know of calls. */
+  get observer(): Partial<CallObserver> | undefined {
     return this.#keeper;
   }
 }

@@ -6,6 +6,7 @@
 import { Latest } from '../../base/latest.ts';
 import { cancelTimer, type Timer, type TimerTarget } from '../../base/scheduler.ts';
 import {
+  type CallObserver,
   type CallSnapshot,
   type KeptCall,
   type KeptCalls,
@@ -17,6 +18,7 @@ import {
 import { ALIVE_MS, CallWriter, type CallWriterOptions } from './call-writer.ts';
 import { EndingCalls } from './ending-calls.ts';
 import { OneByOne } from './one-by-one.ts';
+import type { OtherHalves } from './other-halves.ts';
 import type { WaitingCallers } from './waiting-callers.ts';
 
 export interface CallKeeperOptions extends Omit<CallWriterOptions, 'over'> {
@@ -28,10 +30,8 @@ export interface CallKeeperOptions extends Omit<CallWriterOptions, 'over'> {
   readonly onLateRead: () => void;
   /** A call of another node as this one goes on with it: with addresses of its own. */
   readonly movedHere: (snapshot: CallSnapshot) => CallSnapshot;
-  /** Tells the parties of such a call where it is now. */
-  readonly tell: (id: string) => void;
-  /** Goes on ending a call that was being ended where it comes from. */
-  readonly end: (id: string) => void;
+  /** Tell the parties of such a call where it is now, and go on ending one that was being ended where it comes from. */
+  readonly halves: Pick<OtherHalves, 'tell' | 'end'>;
 }
 
 const RETRY_MS = 1_000;
@@ -46,7 +46,7 @@ const TELL_MS = 5;
 /** Of calls that are over or have gone to others, and that nobody shall begin again, so many are known. */
 const MOST_REMEMBERED = 50_000;
 
-export class CallKeeper implements TimerTarget {
+export class CallKeeper implements Partial<CallObserver>, TimerTarget {
   readonly #options: CallKeeperOptions;
   readonly writer: CallWriter;
   /** Calls of other processes that go on here, and those of them that are over. */
@@ -67,12 +67,12 @@ export class CallKeeper implements TimerTarget {
 
   constructor(options: CallKeeperOptions) {
     this.#options = options;
-    const { scheduler, calls } = options;
+    const { scheduler, calls, halves } = options;
     this.writer = new CallWriter({ ...options, over: () => this.#over.keys() });
     this.#toProbe = new OneByOne(scheduler, PROBE_MS, (id) => calls.probe(id));
-    this.#toTell = new OneByOne(scheduler, TELL_MS, options.tell);
+    this.#toTell = new OneByOne(scheduler, TELL_MS, (id) => halves.tell(id));
     // The end that they have counts, not this one.
-    this.#toEnd = new OneByOne(scheduler, TELL_MS, options.end);
+    this.#toEnd = new OneByOne(scheduler, TELL_MS, (id) => halves.end(id));
   }
 
   /**

@@ -16,6 +16,7 @@ import type { Tenant } from '../../provisioning/tenants/schema.ts';
 import { scopeOf, viaOf } from '../../provisioning/trunk-settings/own-address.ts';
 import type { Trunk } from '../../provisioning/trunk-settings/schema.ts';
 import { namedAddress } from '../../provisioning/trunk-settings/teams.ts';
+import type { NodeSettings } from '../../settings/node-schema.ts';
 import { TARGET_REFRESH } from '../../sip/dialog/index.ts';
 import type { Endpoint } from '../../sip/endpoint/index.ts';
 import { formatHost, HeaderId, isSipUri, type SipRequest } from '../../sip/message/index.ts';
@@ -28,9 +29,9 @@ import { targetHere } from './call-restorer.ts';
 export interface CallRebuilderOptions {
   readonly served: Pick<Served, 'directory'>;
   readonly endpoint: Pick<Endpoint, 'advertised'>;
-  readonly clock: Clock;
+  readonly scheduler: Clock;
   readonly userAgent: string;
-  readonly sessionLimitMs: number;
+  readonly settings: Pick<NodeSettings, 'timers'>;
 }
 
 /** More requests a second than any call sends: whatever was sent since the token was made, CSeq does not go back (RFC 3261 §12.2.1.1). */
@@ -55,8 +56,10 @@ export class CallRebuilder {
   /** Undefined when it has lasted as long as it may, or its tenant, or a trunk of it, is not there any more. The sender's leg is the token's near one. */
   rebuilt(token: CallToken, request: SipRequest): CallSnapshot | undefined {
     const { startedAtMs, answeredAtMs = startedAtMs } = token;
-    const sessionLimitMs = Math.min(this.#options.sessionLimitMs, token.sessionLimitMs ?? Number.POSITIVE_INFINITY);
-    if (this.#options.clock.wallMs() - answeredAtMs >= sessionLimitMs) return undefined;
+    const { scheduler, settings } = this.#options;
+    const limitMs = token.sessionLimitMs ?? Number.POSITIVE_INFINITY;
+    const sessionLimitMs = Math.min(settings.timers.sessionLimitMs, limitMs);
+    if (scheduler.wallMs() - answeredAtMs >= sessionLimitMs) return undefined;
     const { tenants } = this.#marks();
     const tenant = tenants.get(token.tenant);
     const near = tenant && this.#near(token, request, tenant);
@@ -75,7 +78,7 @@ export class CallRebuilder {
       attempts: [],
       status: 200,
       reason: 'OK',
-      takenAtMs: this.#options.clock.wallMs(),
+      takenAtMs: scheduler.wallMs(),
       sessionLimitMs,
       ...{ caller, callee },
     };
@@ -144,7 +147,7 @@ export class CallRebuilder {
   }
 
   #ageMs({ startedAtMs }: CallToken): number {
-    return this.#options.clock.wallMs() - startedAtMs;
+    return this.#options.scheduler.wallMs() - startedAtMs;
   }
 
   #leg(

@@ -19,12 +19,12 @@ import { parseUri } from '../../sip/message/index.ts';
 import type { Target } from '../../sip/transport/index.ts';
 import type { TrunkService } from '../../trunks/trunk-service.ts';
 import { contactAt } from '../own-contact.ts';
-import type { OutboundGuards } from '../route/outbound-guards.ts';
+import type { CallGrants } from '../route/call-grants.ts';
 import type { Served } from '../served.ts';
 
 export interface CallRestorerOptions {
   readonly trunks: Pick<TrunkService, 'admit' | 'admitInbound' | 'secured'>;
-  readonly guards: OutboundGuards;
+  readonly grants: CallGrants;
   readonly served: Pick<Served, 'directory'>;
   readonly scheduler: Clock;
 }
@@ -41,7 +41,7 @@ export function restorerOf(snapshot: CallSnapshot, options: CallRestorerOptions)
     },
     giveBack: () => {
       for (const release of places) release();
-      options.guards.release(snapshot.facts.sessionId);
+      options.grants.release(snapshot.facts.sessionId);
     },
   };
 }
@@ -115,27 +115,27 @@ function placesOf(snapshot: CallSnapshot, options: CallRestorerOptions): (() => 
 function resumed(
   grant: GrantSnapshot,
   snapshot: CallSnapshot,
-  { guards, served, scheduler }: CallRestorerOptions,
+  { grants, served, scheduler }: CallRestorerOptions,
 ): void {
   const { number, emergency, talkMs } = grant;
   const tenant = served.directory.tenantByName(grant.tenant);
   if (tenant === undefined) return;
   const call = { tenant, extension: extensionOf(tenant, grant.extension, served), number, emergency };
   const sinceMs = talkMs + Math.max(0, scheduler.wallMs() - snapshot.takenAtMs);
-  guards.resume(snapshot, call, scheduler.nowMs() - sinceMs);
+  grants.resume(snapshot, call, scheduler.nowMs() - sinceMs);
 }
 
 /** Where nobody has said what was granted. */
 function resumedByLegs(
   tenant: Tenant,
   snapshot: CallSnapshot,
-  { guards, served, scheduler }: CallRestorerOptions,
+  { grants, served, scheduler }: CallRestorerOptions,
 ): void {
   const { facts, transferredTo } = snapshot;
   // Who was transferred may talk to the one or the other.
   const emergency = emergencyCallOf(tenant, facts.called) !== undefined || isEmergency(tenant, transferredTo);
   const call = { tenant, extension: extensionOf(tenant, facts.extension, served), number: facts.called, emergency };
-  guards.resume(snapshot, call, scheduler.nowMs() - answeredAgoMs(snapshot, scheduler.wallMs()));
+  grants.resume(snapshot, call, scheduler.nowMs() - answeredAgoMs(snapshot, scheduler.wallMs()));
 }
 
 function extensionOf(tenant: Tenant, number: string | undefined, { directory }: CallRestorerOptions['served']) {

@@ -5,7 +5,7 @@
  */
 import type { Log } from '../../base/log.ts';
 import { cancelTimer, type Scheduler, type Timer } from '../../base/scheduler.ts';
-import type { CallSnapshot, CallStore, Calls, CallToken, Fate, RoutedLeg } from '../../call/index.ts';
+import type { CallPeers, CallSnapshot, CallStore, Calls, CallToken, Fate } from '../../call/index.ts';
 import type { ServerTransaction } from '../../sip/endpoint/index.ts';
 import { HeaderId, type SipRequest } from '../../sip/message/index.ts';
 import type { Flow } from '../../sip/transport/index.ts';
@@ -16,19 +16,19 @@ import type { KnownNodes } from './known-nodes.ts';
 import type { AskedBy, AskedDialog, AskedNode, Knowledge, PeerQuestions } from './peer-question.ts';
 import { processOf, type SealedContacts, type Self, shortMark } from './sealed-contacts.ts';
 
-export interface CallRevivalOptions {
+export interface CallRevivalOptions extends CallRestorerOptions {
   readonly contacts: SealedContacts;
   readonly rebuilder: CallRebuilder;
   readonly keeper: Pick<CallKeeper, 'adopt' | 'hasEnded' | 'hasMoved' | 'has'>;
   readonly calls: Pick<Calls, 'find'>;
   readonly store: Pick<CallStore, 'fate' | 'clockOffsetMs'>;
-  readonly restoring: CallRestorerOptions;
   readonly known: Pick<KnownNodes, 'names' | 'lastAddressOf' | 'isHeard' | 'signs'>;
   readonly scheduler: Scheduler;
   readonly log: Log;
   readonly self: Self;
   readonly questions: Pick<PeerQuestions, 'knows' | 'lives'>;
-  readonly isPlausible: (leg: Pick<RoutedLeg, 'options' | 'destination'>, flow: Flow, request: SipRequest) => boolean;
+  /** Whether a request of this leg may come over a flow. */
+  readonly plausible: Required<CallPeers>['plausible'];
 }
 
 const ANSWER_MS = 600;
@@ -120,14 +120,14 @@ export class CallRevival {
   }
 
   #goOn(token: CallToken, snapshot: CallSnapshot, flow: Flow, request: SipRequest): boolean {
-    const { keeper, restoring, isPlausible } = this.#options;
+    const { keeper, plausible } = this.#options;
     const near = token.isCaller ? snapshot.caller : snapshot.callee;
-    const reach = reacherOf(restoring);
+    const reach = reacherOf(this.#options);
     const destination = reach(near.place, near.options);
-    if (!isPlausible({ options: near.options, destination }, flow, request)) return false;
+    if (!plausible({ options: near.options, destination }, flow, request)) return false;
     // Who has just sent is reached the same way.
     return keeper.adopt(snapshot, () => ({
-      ...restorerOf(snapshot, restoring),
+      ...restorerOf(snapshot, this.#options),
       reach: (place, options) => (options === near.options ? flow : reach(place, options)),
     }));
   }

@@ -36,7 +36,7 @@ export interface CallSuccessionOptions {
   readonly known: KnownNodes;
   readonly scheduler: Scheduler;
   readonly log: Log;
-  readonly lives: PeerQuestions['lives'];
+  readonly questions: Pick<PeerQuestions, 'lives'>;
   /**
    * `nodes`: whose they were, or may have been, where an answer was lost. `silentMs`: how long nothing had been heard of them, by the store where
    * nobody else knows; infinite where one has left, with its calls as they were then.
@@ -316,9 +316,9 @@ export class CallSuccession implements TimerTarget {
   }
 
   async #lives(name: string, withinMs: number): Promise<boolean> {
-    const { known, lives } = this.#options;
+    const { known, questions } = this.#options;
     const address = known.addressOf(name, QUIET_MS);
-    return address !== undefined && lives({ name, address, signs: known.signs(name) }, withinMs);
+    return address !== undefined && questions.lives({ name, address, signs: known.signs(name) }, withinMs);
   }
 
   async #answers(name: string, withinMs: number): Promise<boolean> {

@@ -16,6 +16,7 @@ import {
   viaValues,
 } from '../../sip/message/index.ts';
 import type { Flow, Target } from '../../sip/transport/index.ts';
+import type { Acquaintances } from '../acquaintances.ts';
 import type { PeerNodes } from '../peer-nodes.ts';
 import type { KnownNodes } from './known-nodes.ts';
 import { type NodeMark, SENDERS_VIA } from './node-mark.ts';
@@ -28,8 +29,7 @@ export interface StrayRequestsOptions {
   readonly scheduler: Scheduler;
   /** When this node last told of itself and read of the others, or later. */
   readonly readAtMs: () => number;
-  /** The address of whoever sent a request, behind a proxy of ours or not. */
-  readonly senderOf: (request: SipRequest, flow: Flow) => string;
+  readonly sources: Pick<Acquaintances, 'senderOf'>;
 }
 
 const ANSWER_MS = 500;
@@ -163,7 +163,7 @@ export class StrayRequests {
 
   /** Undefined: its sender, or all of them, have too many that wait. */
   async #waits<T>(request: SipRequest, flow: Flow, wait: () => Promise<T>): Promise<T | undefined> {
-    const sender = this.#options.senderOf(request, flow);
+    const sender = this.#options.sources.senderOf(request, flow);
     if (this.#waiting.fill >= 1 || this.#waiting.hasShare(sender, 1)) return undefined;
     this.#waiting.change(sender, 1);
     try {

@@ -18,6 +18,7 @@ import type { Source } from '../admit/admission.ts';
 import type { LeftOut, SealedContacts } from '../continuity/sealed-contacts.ts';
 import type { Engine } from '../engine.ts';
 import { Placement } from '../placement.ts';
+import { guardedCall } from '../route/call-grants.ts';
 import type { CallVerification } from '../route/call-verification.ts';
 import { UNKNOWN_ADDRESS } from '../route/media-parties.ts';
 import type { Routing } from '../route/routing.ts';
@@ -221,41 +222,43 @@ export class CallRehearsal {
     const scheduler = this.#scheduler;
     const own = branches.rehearsal({
       trunks: this.#trunks,
-      onAttempt: () => {},
+      observer: { onAttempt() {} },
       signs: signsForShow,
       onUnlocated: (trunk, reason) => void this.#unlocated.add(`${trunk.name}: ${reason}`),
     });
     return routing.rehearsal({
-      clock: scheduler,
-      guards: {
+      scheduler,
+      grants: {
         admit: (plan) => {
           this.#witness(plan);
-          return guards.rehearse(plan, this.#trunks.capacity) ?? NO_LIMIT;
+          return guards.rehearse(guardedCall(plan), this.#trunks.capacity) ?? NO_LIMIT;
         },
       },
       trunks: this.#trunks,
-      verification: {
-        modeOf: (trunk) => verification.modeOf(trunk),
-        verify: (request, call) => this.#verified(request, call),
-      },
-      outbound: {
-        trunkBranch: (draft, plan) => {
-          const branch = own.toTrunk(draft, plan);
-          const resolve = () => this.#inTime(branch.resolve());
-          this.#routes.set(resolve, { plan, index: this.#witness(plan).routes - 1 });
-          return likeBranch(branch, { resolve });
+      stir: {
+        verification: {
+          modeOf: (trunk) => verification.modeOf(trunk),
+          verify: (request, call) => this.#verified(request, call),
         },
+      },
+      observer: {
         onRoute: (_route, plan) => void this.#witness(plan).routes++,
-        onRefused: (plan, refusal) => {
+        onOutboundRefused: (plan, refusal) => {
           this.#witness(plan).refusal ??= refusal;
         },
       },
       branches: {
         toPhones: (context, number) => own.toPhones(context, number),
+        toTrunk: (draft, plan) => {
+          const branch = own.toTrunk(draft, plan);
+          const resolve = () => this.#inTime(branch.resolve());
+          this.#routes.set(resolve, { plan, index: this.#witness(plan).routes - 1 });
+          return likeBranch(branch, { resolve });
+        },
         toWantedBinding: () => undefined,
         toRegisteredTrunk: () => undefined,
       },
-      contactHost: () => ({ host: 'explain.invalid', port: 5060 }),
+      endpoint: { advertised: () => ({ host: 'explain.invalid', port: 5060 }) },
     });
   }
 
@@ -274,13 +277,7 @@ export class CallRehearsal {
         media: media.rehearsal((decision) => {
           this.#decided = decision;
         }),
-        observer: {
-          onCallStarted: known,
-          onCallReady: known,
-          onCallRinging() {},
-          onCallAnswered() {},
-          onCallEnded() {},
-        },
+        observers: [{ onCallStarted: known, onCallReady: known }],
         endpoint: {
           sendRequest: (request, to, user, options) => {
             const branch = planOfUser(user);
@@ -302,7 +299,7 @@ export class CallRehearsal {
       log: silentLog,
       storeSetting: async () => {},
       intake: { callBegins() {} },
-      guards: { release() {} },
+      grants: { release() {} },
     });
   }
 

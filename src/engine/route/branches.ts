@@ -48,7 +48,7 @@ export class Branches {
   }
 
   /** Branches of calls that are only thought through. */
-  rehearsal(parts: Pick<BranchesOptions, 'trunks' | 'onAttempt' | 'onUnlocated' | 'signs'>): Branches {
+  rehearsal(parts: Pick<BranchesOptions, 'trunks' | 'observer' | 'onUnlocated' | 'signs'>): Branches {
     return new Branches({ ...this.#options, ...parts, registered: this.#options.registered.rehearsal() });
   }
 
@@ -165,7 +165,7 @@ export class Branches {
 
   /** The same INVITE as the node that has registered the trunk would send it, handed to that one. */
   #through(way: RegisteredNode, branch: TrunkBranch, route: RouteDraft, plan: OutboundPlan): BranchPlan {
-    const { onAttempt } = this.#options;
+    const { observer } = this.#options;
     const { trunk } = route;
     return likeBranch(branch, {
       node: way.node,
@@ -192,7 +192,7 @@ export class Branches {
       resolve: () => [way.to],
       onAttempt: (attempt) => {
         noteSilence(attempt, way.to, way);
-        onAttempt(trunk, attempt);
+        observer.onAttempt(trunk, attempt);
       },
     });
   }

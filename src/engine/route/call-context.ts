@@ -2,7 +2,7 @@ import type { VerificationFacts } from '../../call/index.ts';
 import type { Forwarding, ForwardReason, NodeFacts } from '../../outbound/index.ts';
 import type { Directory } from '../../provisioning/directory/directory.ts';
 import type { Party } from '../../provisioning/tenants/party.ts';
-import type { Tenant } from '../../provisioning/tenants/schema.ts';
+import { serviceSchema, type Tenant } from '../../provisioning/tenants/schema.ts';
 import type { Trunk } from '../../provisioning/trunk-settings/schema.ts';
 import { anonymousBy, partyPrivacy, refusesPrivacy, type SipRequest, withheldBy } from '../../sip/message/index.ts';
 
@@ -68,6 +68,16 @@ function originatorOf({ origin, caller }: CallContext): Forwarding['originator']
   if (origin.kind === 'trunk') return { number, displayName, anonymous };
   return anonymous ? { number: '', displayName: '', anonymous } : undefined;
 }
+
+/**
+ * Who places a call to the outside that no party of the tenant places: a service that goes by the called DID and has no caller ID of its own,
+ * so that the company's is used, else the DID.
+ */
+export function partyOfCalled(called: string, name: string): Party {
+  return { kind: 'service', service: { ...NOBODY, number: called.replace(/[^0-9]/g, '').slice(0, 15), name } };
+}
+
+const NOBODY = serviceSchema.parse({ kind: 'virtual-receptionist', number: '0', name: 'Nobody' });
 
 /** Who calls anonymously, as phones are shown it (RFC 3323 §4.1.1.3). */
 export const ANONYMOUS_ADDRESS = '"Anonymous" <sip:anonymous@anonymous.invalid>';

@@ -1,5 +1,4 @@
 /** How the leg of an admitted party behaves: the caller's own, or of one who takes another's place (RFC 3891). */
-import type { AddressScope } from '../../base/address-scope.ts';
 import { ownCopy } from '../../base/text.ts';
 import type { LegOptions } from '../../call/index.ts';
 import type { InboundCall } from '../../inbound/index.ts';
@@ -10,8 +9,9 @@ import type { Tenant } from '../../provisioning/tenants/schema.ts';
 import { scopeOf, viaOf } from '../../provisioning/trunk-settings/own-address.ts';
 import type { Trunk } from '../../provisioning/trunk-settings/schema.ts';
 import { namedAddress } from '../../provisioning/trunk-settings/teams.ts';
+import type { Endpoint } from '../../sip/endpoint/index.ts';
 import { escapeUser, type SipRequest } from '../../sip/message/index.ts';
-import type { Flow, HostPort } from '../../sip/transport/index.ts';
+import type { Flow } from '../../sip/transport/index.ts';
 import type { Source } from '../admit/admission.ts';
 import type { FrontProxies, Sender } from '../admit/front-proxies.ts';
 import { isSips, ownContact } from '../own-contact.ts';
@@ -20,10 +20,10 @@ import type { MediaParties } from './media-parties.ts';
 import { outsideParty, ownParty } from './party-address.ts';
 
 export interface CallerLegsOptions {
-  readonly node: NodeFacts;
+  readonly facts: NodeFacts;
   readonly media: MediaParties;
-  /** `host:port` that Contact shows on a flow. */
-  contactHost(flow: Flow, scope?: AddressScope): HostPort;
+  /** Knows what Contact and Via show on a flow. */
+  readonly endpoint: Pick<Endpoint, 'advertised'>;
   readonly front: Pick<FrontProxies, 'senderOf'>;
 }
 
@@ -37,7 +37,7 @@ export class CallerLegs {
 
   constructor(options: CallerLegsOptions) {
     this.#options = options;
-    this.#headers = [['Server', options.node.userAgent]];
+    this.#headers = [['Server', options.facts.userAgent]];
   }
 
   /** Of who takes another's place. */
@@ -103,11 +103,11 @@ export class CallerLegs {
 
   /** What Via of our requests on a trunk's call says; the same as on calls to the trunk. */
   #viaToward(trunk: Trunk, flow: Flow): Pick<LegOptions, 'scope' | 'viaHost' | 'viaPort'> {
-    return { scope: scopeOf(trunk), ...viaOf(trunk, (scope) => this.#options.contactHost(flow, scope)) };
+    return { scope: scopeOf(trunk), ...viaOf(trunk, (scope) => this.#options.endpoint.advertised(flow, scope)) };
   }
 
   #contact(user: string, flow: Flow, request?: SipRequest, trunk?: Trunk): string {
-    const address = this.#options.contactHost(flow, trunk === undefined ? undefined : scopeOf(trunk));
+    const address = this.#options.endpoint.advertised(flow, trunk && scopeOf(trunk));
     const here = trunk === undefined ? address : namedAddress(trunk, address);
     const sips = request !== undefined && isSips(request.requestUri);
     return ownCopy(ownContact(escapeUser(user), here, flow.transport, sips));

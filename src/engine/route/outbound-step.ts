@@ -5,22 +5,19 @@ import {
   MAX_REDIRECTIONS,
   type OutboundPlan,
   planOutbound,
-  type Refusal,
   type RouteDraft,
-  type RouteRefusal,
 } from '../../outbound/index.ts';
 import { HeaderId, type SipResponse } from '../../sip/message/index.ts';
+import type { EngineObserver } from '../engine-options.ts';
+import type { Branches } from './branches.ts';
 import { redirectedNumbers } from './redirection.ts';
 import { isUnsent } from './registered-node.ts';
 import type { PlanStep } from './step-plan.ts';
 
+/** What places calls over trunks, and who hears of it. */
 export interface OutboundServices {
-  /** The branch that places a drafted INVITE over its trunk. */
-  trunkBranch(draft: RouteDraft, plan: OutboundPlan): BranchPlan;
-  /** A route was drafted or refused; its events are for the operator. */
-  onRoute(route: RouteDraft | RouteRefusal, plan: OutboundPlan): void;
-  /** The call gets no route at all: the pipeline or a guard refuses it. */
-  onRefused(plan: OutboundPlan, refusal: Refusal): void;
+  readonly branches: Pick<Branches, 'toTrunk'>;
+  readonly observer: Pick<EngineObserver, 'onRoute' | 'onOutboundRefused'>;
 }
 
 const NONE: readonly string[] = [];
@@ -50,7 +47,7 @@ export class OutboundStep implements PlanStep {
     }
     while (this.#position < this.#plan.routes.length) {
       const route = draftForRoute(this.#plan, this.#position++);
-      this.#services.onRoute(route, this.#plan);
+      this.#services.observer.onRoute(route, this.#plan);
       if (route.warnings.length > 0) this.warnings = this.warnings.concat(route.warnings);
       if (route.kind === 'refused') {
         this.#refused ??= rejectionOf(route);
@@ -63,7 +60,7 @@ export class OutboundStep implements PlanStep {
   }
 
   #branch(route: RouteDraft, plan: OutboundPlan, redirections: number): BranchPlan {
-    const branch = this.#services.trunkBranch(route, plan);
+    const branch = this.#services.branches.toTrunk(route, plan);
     if (route.trunk.options.redirects !== 'follow' || redirections === MAX_REDIRECTIONS) return branch;
     return likeBranch(branch, { onRedirect: (response) => this.#follow(response, plan, redirections + 1) });
   }
@@ -77,7 +74,7 @@ export class OutboundStep implements PlanStep {
       const redirected = planOutbound({ ...plan.facts, dialled, redirected: true });
       if (redirected.refusal !== undefined || redirected.routes.length === 0) continue;
       const route = draftForRoute(redirected, 0);
-      this.#services.onRoute(route, redirected);
+      this.#services.observer.onRoute(route, redirected);
       if (route.kind === 'draft') return [this.#branch(route, redirected, redirections)];
     }
     return undefined;

@@ -7,37 +7,53 @@
  * peer's own messages come. So nobody can make this engine send to a third party, and no name that a peer made up is looked up.
  */
 import { isIP } from 'node:net';
-import type { AddressedLeg, CallRouter, Destination, RoutedLeg } from '../../call/index.ts';
+import type { AddressedLeg, CallPeers, Destination, RoutedLeg } from '../../call/index.ts';
+import type { DigestClient } from '../../sip/auth/index.ts';
 import { defaultPort, type Endpoint, isFlow } from '../../sip/endpoint/index.ts';
-import { namesPlace, parseUri, type SipRequest } from '../../sip/message/index.ts';
+import { type NameAddr, namesPlace, parseUri, type SipRequest } from '../../sip/message/index.ts';
 import type { Flow, Target, TransportName } from '../../sip/transport/index.ts';
 import type { TrunkService } from '../../trunks/trunk-service.ts';
+import type { Acquaintances } from '../acquaintances.ts';
 import type { FrontProxies } from '../admit/front-proxies.ts';
+import type { KnownNodes } from '../continuity/known-nodes.ts';
+import type { NodeMark } from '../continuity/node-mark.ts';
 import type { PeerNodes } from '../peer-nodes.ts';
 import type { Registrations } from '../registrations.ts';
 import type { Served } from '../served.ts';
+import { assertedParty } from './party-address.ts';
 
 export interface PeersOptions {
   readonly served: Pick<Served, 'directory' | 'isOwnHost' | 'isOwnAddress' | 'isHere'>;
   readonly trunks: TrunkService;
   readonly registrations: Registrations;
-  readonly transport: Endpoint['transport'];
-  readonly nodes: Pick<PeerNodes, 'isPeerAddress'>;
-  /** Whether a node of the store has passed a request on, wherever it comes from. */
-  readonly isPassedOn: (request: SipRequest) => boolean;
-  /** Whether a node was at an address, and nobody is known there since. */
-  readonly wasNode: (address: string) => boolean;
+  readonly endpoint: { readonly transport: Pick<Endpoint['transport'], 'supports'> };
+  readonly peers: Pick<PeerNodes, 'isPeerAddress'>;
+  /** Of what a node passes on, wherever it comes from. */
+  readonly mark: Pick<NodeMark, 'isOn'>;
+  /** Nodes as they are, and as they were when they were heard of last. */
+  readonly known: Pick<KnownNodes, 'wasAt'>;
+  readonly sources: Pick<Acquaintances, 'knows'>;
   readonly front: Pick<FrontProxies, 'senderOf'>;
 }
 
 /** From the least to the most secure; of two that are alike the connection is the more certain one. */
 const SECURITY: readonly TransportName[] = ['udp', 'tcp', 'tls'];
 
-export class Peers implements Pick<Required<CallRouter>, 'nextHop' | 'plausible'> {
+export class Peers implements Required<CallPeers> {
   readonly #options: PeersOptions;
 
   constructor(options: PeersOptions) {
     this.#options = options;
+  }
+
+  asserted(leg: RoutedLeg, address: NameAddr): string | undefined {
+    return assertedParty(this.#options.served.directory, leg, address);
+  }
+
+  credentials(trunkId: string): DigestClient | undefined {
+    const { served, trunks } = this.#options;
+    const trunk = served.directory.trunk(trunkId);
+    return trunk && trunks.digestClient(trunk);
   }
 
   nextHop(leg: AddressedLeg, uri: string): Destination | undefined {
@@ -63,7 +79,7 @@ export class Peers implements Pick<Required<CallRouter>, 'nextHop' | 'plausible'
     const server = servers.find(({ address }) => address === remoteAddress);
     if (server !== undefined) return server;
     if (leg.isCallerSide && servers[0] !== undefined) return servers[0];
-    if (!this.#options.transport.supports(transport, remoteAddress)) return undefined;
+    if (!this.#options.endpoint.transport.supports(transport, remoteAddress)) return undefined;
     const from = listenerId === '' ? {} : { listenerId };
     return this.#secured(leg.options.trunkId, { transport, address: remoteAddress, port: remotePort, ...from });
   }
@@ -84,19 +100,25 @@ export class Peers implements Pick<Required<CallRouter>, 'nextHop' | 'plausible'
   /** Goes by the sender: of a proxy of the operator's own the address is that of everybody behind it. */
   plausible(leg: Pick<RoutedLeg, 'options' | 'destination'>, flow: Flow, request: SipRequest): boolean {
     const { owner, trunkId, sender: before, isBetweenNodes } = leg.options;
-    const { front, nodes, isPassedOn, wasNode, registrations } = this.#options;
+    const { front, peers, mark, registrations } = this.#options;
     const sender = front.senderOf(request, flow);
     if (sender.unnamed === true) return false;
     const { remoteAddress } = sender;
     if (remoteAddress === before || remoteAddress === addressOf(leg.destination)) return true;
     const isItself = sender === flow;
-    if (isItself && (nodes.isPeerAddress(remoteAddress) || isPassedOn(request))) return true;
+    if (isItself && (peers.isPeerAddress(remoteAddress) || mark.isOn(request))) return true;
     // The other half of the call has gone to another node, which has lost the store since: it is in no roster, and at its address nobody else.
-    if (isItself && isBetweenNodes === true && wasNode(remoteAddress)) return true;
+    if (isItself && isBetweenNodes === true && this.#wasNode(remoteAddress)) return true;
     if (trunkId !== undefined) return this.#isOfTrunk(trunkId, remoteAddress);
     if (owner === undefined) return false;
     // A phone that has changed networks has registered from the new one.
     return isItself ? registrations.isOn(flow, owner) : registrations.isFrom(remoteAddress, owner);
+  }
+
+  /** Whether a node was at an address, and nobody is known there since. */
+  #wasNode(address: string): boolean {
+    const { known, sources } = this.#options;
+    return known.wasAt(address) && !sources.knows(address);
   }
 
   #isOfTrunk(trunkId: string, address: string): boolean {
@@ -110,7 +132,7 @@ export class Peers implements Pick<Required<CallRouter>, 'nextHop' | 'plausible'
   #named(leg: AddressedLeg, text: string): Target | undefined {
     const { destination } = leg;
     const { trunkId, isBetweenNodes } = leg.options;
-    const { served, nodes, trunks } = this.#options;
+    const { served, peers, trunks } = this.#options;
     if (this.#isDestination(leg, text)) return undefined;
     const uri = parseUri(text);
     if (!('host' in uri) || uri.params.has('maddr')) return undefined;
@@ -122,13 +144,13 @@ export class Peers implements Pick<Required<CallRouter>, 'nextHop' | 'plausible'
     const isBeside = isWorker && served.isOwnHost(addressOf(destination));
     const address = isBeside ? addressOf(destination) : uri.host;
     const isThere = address === addressOf(destination);
-    const isPeer = isThere || isWorker || nodes.isPeerAddress(address);
+    const isPeer = isThere || isWorker || peers.isPeerAddress(address);
     if (!isPeer && isIP(address) === 0) return undefined;
     if (!isPeer && (trunkId === undefined || !trunks.identification.isOf(trunkId, address))) return undefined;
     const asked = transportOf(uri.scheme, uri.params.get('transport'));
     if (asked === undefined) return undefined;
     const transport = this.#held(leg, asked);
-    if (!this.#options.transport.supports(transport, address)) return undefined;
+    if (!this.#options.endpoint.transport.supports(transport, address)) return undefined;
     const port = uri.port ?? defaultPort(transport);
     // What is served there is SIP in clear text; the connection that there was has shown where TLS is.
     if (transport === 'tls' && asked !== 'tls' && uri.port === defaultPort('udp')) return undefined;

@@ -20,8 +20,9 @@ import {
 import type { Directory } from '../../provisioning/directory/directory.ts';
 import { plainNumber } from '../../provisioning/tenants/number.ts';
 import { memberOf, type Party } from '../../provisioning/tenants/party.ts';
-import { type Service, serviceSchema, type Tenant } from '../../provisioning/tenants/schema.ts';
+import type { Tenant } from '../../provisioning/tenants/schema.ts';
 import type { Trunk } from '../../provisioning/trunk-settings/schema.ts';
+import type { NodeSettings } from '../../settings/node-schema.ts';
 import {
   HeaderId,
   isEmergencyService,
@@ -36,7 +37,15 @@ import type { Source } from '../admit/admission.ts';
 import { InboundView } from '../explain/inbound-view.ts';
 import type { WantedBinding } from '../peer-nodes.ts';
 import type { Branches } from './branches.ts';
-import { type CallContext, type CallerPresentation, diverted, forwardingOf, type Origin } from './call-context.ts';
+import {
+  type CallContext,
+  type CallerPresentation,
+  diverted,
+  forwardingOf,
+  type Origin,
+  partyOfCalled,
+} from './call-context.ts';
+import type { CallGrants } from './call-grants.ts';
 import {
   type CallVerification,
   reasonPhraseOf,
@@ -45,7 +54,6 @@ import {
   type VerifiedCall,
 } from './call-verification.ts';
 import { CallerLegs, type CallerLegsOptions, type EndpointSource, introduced } from './caller-legs.ts';
-import type { OutboundGuards } from './outbound-guards.ts';
 import { type OutboundServices, OutboundStep } from './outbound-step.ts';
 import { ExtensionStep, type Forwarder, RingGroupStep, ServiceStep, type StepServices } from './phone-steps.ts';
 import { type RegisteredNodes, SentOnStep } from './registered-node.ts';
@@ -60,20 +68,18 @@ import {
 } from './step-plan.ts';
 import { whatsappFacts } from './whatsapp-facts.ts';
 
-export interface RoutingOptions extends CallerLegsOptions {
-  readonly clock: Clock;
-  /** A number in [0, 1). */
-  readonly random: () => number;
-  readonly ringTimeoutMs: number;
-  readonly sessionLimitMs: number;
+export interface RoutingOptions extends CallerLegsOptions, OutboundServices {
+  readonly settings: Pick<NodeSettings, 'timers'>;
+  readonly scheduler: Clock;
+  /** A number in [0, 1); default Math.random. */
+  readonly random?: () => number;
   /** Know the state of each trunk, and have its places. */
   readonly trunks: Pick<TrunkService, 'condition' | 'admitInbound'>;
   /** What is known of callers from trunks. */
-  readonly verification: Pick<CallVerification, 'modeOf' | 'verify'>;
-  readonly outbound: OutboundServices;
+  readonly stir: { readonly verification: Pick<CallVerification, 'modeOf' | 'verify'> };
   /** Are asked for each call to the outside. */
-  readonly guards: Pick<OutboundGuards, 'admit'>;
-  readonly branches: Pick<Branches, 'toPhones' | 'toWantedBinding' | 'toRegisteredTrunk'>;
+  readonly grants: Pick<CallGrants, 'admit'>;
+  readonly branches: Pick<Branches, 'toPhones' | 'toTrunk' | 'toWantedBinding' | 'toRegisteredTrunk'>;
   /** Know which node calls over a trunk leave through. */
   readonly registered: Pick<RegisteredNodes, 'condition'>;
 }
@@ -92,8 +98,6 @@ interface InboundBeginning {
 
 const UNSUPPORTED_SCHEME = new RejectStep(416, 'Unsupported URI Scheme');
 const NOT_FOUND = new RejectStep(404, 'Not Found');
-/** Who places a call that an inbound rule sends to the outside, as a service; its number is the DID's. */
-const INBOUND_RULE = serviceSchema.parse({ kind: 'virtual-receptionist', number: '0', name: 'Inbound rule' });
 
 /** A call as routed: a plan to play, or what has to happen before it can be answered. */
 export interface Routed {
@@ -124,11 +128,6 @@ export class Routing implements StepServices {
     }
   }
 
-  /** What places calls over trunks. */
-  get outbound(): OutboundServices {
-    return this.#options.outbound;
-  }
-
   /** A plan whose first step is this one. */
   planOf(first: PlanStep, callerLeg: LegOptions, facts: CallFacts, hooks?: PlanHooks): StepPlan {
     return this.#plan({ first, facts }, callerLeg, hooks);
@@ -142,6 +141,7 @@ export class Routing implements StepServices {
     forwarding: Forwarding | undefined,
   ): OutboundFacts {
     const { directory, tenant, request, sessionId } = context;
+    const { registered, trunks, scheduler, facts, random = Math.random } = this.#options;
     return {
       directory,
       tenant,
@@ -149,11 +149,10 @@ export class Routing implements StepServices {
       dialled,
       forwarding,
       request: endpointRequest(request),
-      trunkState: (trunkId) =>
-        this.#options.registered.condition(trunkId, this.#options.trunks.condition(trunkId, tenant)),
-      wallMs: this.#options.clock.wallMs(),
-      node: this.#options.node,
-      randomSeed: Math.floor(this.#options.random() * 0x7fffffff),
+      trunkState: (trunkId) => registered.condition(trunkId, trunks.condition(trunkId, tenant)),
+      wallMs: scheduler.wallMs(),
+      node: facts,
+      randomSeed: Math.floor(random() * 0x7fffffff),
       sessionId,
     };
   }
@@ -198,16 +197,16 @@ export class Routing implements StepServices {
 
   /** The step of an outbound plan, once the fraud guards have let it pass. */
   #outbound(plan: OutboundPlan): PlanStep {
-    const { outbound } = this.#options;
-    const step = new OutboundStep(plan, outbound);
+    const { grants, observer } = this.#options;
+    const step = new OutboundStep(plan, this.#options);
     // The guards are asked about a stopped tenant all the same: they tell whoever watches for fraud.
     if (plan.refusal !== undefined && plan.refusal.code !== 'outbound-stopped') {
-      outbound.onRefused(plan, plan.refusal);
+      observer.onOutboundRefused(plan, plan.refusal);
       return step;
     }
-    const answer = this.#options.guards.admit(plan);
+    const answer = grants.admit(plan);
     if (answer.granted) return step;
-    outbound.onRefused(plan, answer);
+    observer.onOutboundRefused(plan, answer);
     return new RejectStep(answer.status, answer.reason);
   }
 
@@ -236,7 +235,7 @@ export class Routing implements StepServices {
     const begin = (known: VerifiedCall | undefined): BegunPlan =>
       this.#beginInbound({ request, directory, router, call, facts, verified: known });
     const hooks = { onEnd: () => place.release() };
-    const verified = this.#options.verification.verify(request, call);
+    const verified = this.#options.stir.verification.verify(request, call);
     if (!(verified instanceof Promise)) return { plan: this.#plan(begin(verified), callerLeg, hooks) };
     const ready = verified.then(begin);
     return { plan: this.#plan({ first: NOT_FOUND, facts, ready }, callerLeg, hooks) };
@@ -245,14 +244,14 @@ export class Routing implements StepServices {
   /** Once it is known what there is to know of the caller. */
   #beginInbound({ request, directory, router, call, facts, verified }: InboundBeginning): BegunPlan {
     const { trunk, numbers } = call;
-    const { clock, verification } = this.#options;
+    const { scheduler, stir } = this.#options;
     const known = verified === undefined ? facts : { ...facts, verification: verified.facts };
     const reason = verified === undefined ? undefined : stirReason(verified.facts);
-    if (reason !== undefined && verification.modeOf(trunk) === 'reject') {
+    if (reason !== undefined && stir.verification.modeOf(trunk) === 'reject') {
       const { code = 0 } = verified?.facts ?? {};
       return { first: new RejectStep(code, reasonPhraseOf(code), [[HeaderId.Reason, reason]]), facts: known };
     }
-    const routed = router.route(call, foundOf(verified), clock.wallMs());
+    const routed = router.route(call, foundOf(verified), scheduler.wallMs());
     if (routed.kind === 'rejection') return { first: new RejectStep(routed.status, routed.reason), facts: known };
     const { tenant, anonymous, rule, displayNamePrefix } = routed;
     const told = toldToPhones(verified, anonymous);
@@ -280,7 +279,6 @@ export class Routing implements StepServices {
   #fromNode(request: SipRequest, flow: Flow, source: Source & { kind: 'node' }): Routed {
     const { wanted } = source;
     const { branches } = this.#options;
-    const callerLeg = this.legs.ofNode(flow);
     const facts: CallFacts = {
       direction: 'internal',
       caller: source.node,
@@ -291,7 +289,8 @@ export class Routing implements StepServices {
       'aor' in wanted
         ? this.#toBinding(request, { node: source.node, flow }, wanted)
         : new SentOnStep(branches.toRegisteredTrunk(request, wanted));
-    const { ringTimeoutMs, sessionLimitMs } = this.#options;
+    const { ringMs: ringTimeoutMs, sessionLimitMs } = this.#options.settings.timers;
+    const callerLeg = this.legs.ofNode(flow);
     // The node that drafted the INVITE knows whose phone this is, and follows a redirection under its rules.
     return {
       plan: new StepPlan({ first: step, callerLeg, facts, ringTimeoutMs, sessionLimitMs, passesRedirects: true }),
@@ -379,14 +378,11 @@ export class Routing implements StepServices {
     return party === undefined ? new RejectStep(404, 'Not Found') : this.#partyStep(context, party);
   }
 
-  /**
-   * An inbound rule that sends calls to an outside number. Nobody inside places the call, so it is placed as a service that goes by
-   * the called DID and has no caller ID of its own: the company's is used, else the DID.
-   */
+  /** An inbound rule that sends calls to an outside number: nobody inside places them. */
   #externalDestination(context: CallContext, number: string): PlanStep {
     const sentOn = diverted(context, context.called, 'unconditional');
-    const service: Service = { ...INBOUND_RULE, number: digitsOf(context.called) };
-    const facts = this.outboundFacts(sentOn, { kind: 'service', service }, number, forwardingOf(sentOn, 'forward'));
+    const caller = partyOfCalled(context.called, 'Inbound rule');
+    const facts = this.outboundFacts(sentOn, caller, number, forwardingOf(sentOn, 'forward'));
     return this.#outbound(planOutbound(facts));
   }
 
@@ -398,13 +394,13 @@ export class Routing implements StepServices {
     caller: CallerPresentation,
     called: string,
   ): CallContext {
-    const { node } = this.#options;
+    const { facts: node } = this.#options;
     return { request, directory, tenant, origin, caller, called, node, sessionId: randomToken(), diversions: [] };
   }
 
   #plan(begun: PlanBeginning, callerLeg: LegOptions, hooks?: PlanHooks): StepPlan {
     const { first, facts, reasons, ready, emergency } = begun;
-    const { ringTimeoutMs, sessionLimitMs } = this.#options;
+    const { ringMs: ringTimeoutMs, sessionLimitMs } = this.#options.settings.timers;
     return new StepPlan({ first, facts, reasons, ready, emergency, hooks, callerLeg, ringTimeoutMs, sessionLimitMs });
   }
 
@@ -438,10 +434,6 @@ function foundOf(verified: VerifiedCall | undefined): FoundVerification {
 /** The caller's name with what the rule puts in front of it, in octets. */
 function prefixed(prefix: string | undefined, name: string, number: string): string {
   return prefix === undefined ? name : octetsFromText(prefix) + (name || number);
-}
-
-function digitsOf(number: string): string {
-  return number.replace(/[^0-9]/g, '').slice(0, 15);
 }
 
 /** Where an inbound rule leads, for people. */

@@ -4,8 +4,9 @@ import { isDeepStrictEqual } from 'node:util';
 import { Egress } from '../../base/egress.ts';
 import type { Scheduler } from '../../base/scheduler.ts';
 import { servedPath } from '../../provisioning/trunk-settings/certificates.ts';
-import type { StirSettings } from '../../settings/node-schema.ts';
+import type { NodeSettings, StirSettings } from '../../settings/node-schema.ts';
 import type { StirFiles } from '../../settings/stir-files.ts';
+import type { Locator } from '../../sip/locate/index.ts';
 import {
   type CertificateFetch,
   CertificateRepository,
@@ -13,6 +14,7 @@ import {
   Icons,
   type RepositoryCounters,
   type Signatures,
+  signaturesHere,
   type Trust,
   Verifier,
 } from '../../stir/index.ts';
@@ -20,13 +22,14 @@ import type { Served } from '../served.ts';
 import { CallVerification } from './call-verification.ts';
 
 export interface StirServiceOptions {
-  readonly settings: StirSettings;
+  readonly settings: Pick<NodeSettings, 'stir'>;
   readonly scheduler: Scheduler;
-  readonly signatures: Signatures;
+  readonly signatures?: Signatures;
   readonly served: Pick<Served, 'directory' | 'isOwnAddress'>;
-  readonly addressesOf: (host: string, port: number) => Promise<readonly string[]>;
+  /** Knows where certificates and icons are. */
+  readonly certificateHosts: Pick<Locator, 'locate'>;
   /** In place of https. */
-  readonly fetch?: CertificateFetch;
+  readonly fetchCertificate?: CertificateFetch;
 }
 
 interface FetchBasis {
@@ -49,11 +52,11 @@ export class StirService {
 
   constructor(options: StirServiceOptions) {
     this.#options = options;
-    this.#basis = { fetch: options.settings.fetch, authorities: [] };
+    this.#basis = { fetch: options.settings.stir.fetch, authorities: [] };
     this.#repository = this.#repositoryOf(this.#basis);
     this.#icons = this.#iconsOf(this.#basis);
     const verifier = new Verifier({
-      signatures: options.signatures,
+      signatures: options.signatures ?? signaturesHere,
       wallMs: () => options.scheduler.wallMs(),
       repository: { signer: (url) => this.#repository.signer(url) },
       icons: { fault: (icon, withinMs) => this.#icons.fault(icon, withinMs) },
@@ -79,12 +82,9 @@ export class StirService {
   }
 
   #repositoryOf(basis: FetchBasis): CertificateRepository {
-    const { scheduler } = this.#options;
-    const { timeoutMs, waitingCalls } = basis.fetch;
+    const limits = { ...basis.fetch, scheduler: this.#options.scheduler };
     return new CertificateRepository({
-      scheduler,
-      timeoutMs,
-      waitingCalls,
+      ...limits,
       counters: this.#counters,
       trust: () => this.#trust,
       fetch: this.#fetchOf(basis),
@@ -93,36 +93,25 @@ export class StirService {
 
   /** Icons of callers are fetched under the same limits. */
   #iconsOf(basis: FetchBasis): Icons {
-    const { scheduler } = this.#options;
-    const { timeoutMs, waitingCalls } = basis.fetch;
-    return new Icons({
-      scheduler,
-      timeoutMs,
-      waitingCalls,
-      counters: this.iconCounters,
-      fetch: this.#fetchOf(basis, 'image/*'),
-    });
+    const limits = { ...basis.fetch, scheduler: this.#options.scheduler };
+    return new Icons({ ...limits, counters: this.iconCounters, fetch: this.#fetchOf(basis, 'image/*') });
   }
 
-  #fetchOf({ fetch, authorities }: FetchBasis, accept?: string): CertificateFetch {
-    const { served, addressesOf, fetch: given } = this.#options;
-    if (given !== undefined) return given;
-    const { maxOctets, allow } = fetch;
+  #fetchOf({ fetch: { maxOctets, allow }, authorities }: FetchBasis, accept?: string): CertificateFetch {
+    const { served, certificateHosts, fetchCertificate } = this.#options;
+    if (fetchCertificate !== undefined) return fetchCertificate;
     const isOwn = (address: string, port: number) => served.isOwnAddress(address, port);
-    // What this node's own HTTP interface serves.
-    const own = {
-      isAt: isOwn,
-      file: (path: string) =>
-        served.directory.provisioning.certificates.find((each) => servedPath(each) === path)?.chain,
-    };
-    const egress = new Egress({ allow, isOwn, setting: 'stir.fetch.allow' });
-    const all = authorities.length === 0 ? undefined : [...getCACertificates('default'), ...authorities];
     return certificateFetch({
       maxOctets,
-      egress,
-      addressesOf,
-      own,
-      authorities: all,
+      egress: new Egress({ allow, isOwn, setting: 'stir.fetch.allow' }),
+      addressesOf: async (host, port) =>
+        (await certificateHosts.locate({ host, port, transport: 'tls' })).map(({ address }) => address),
+      // What this node's own HTTP interface serves.
+      own: {
+        isAt: isOwn,
+        file: (path) => served.directory.provisioning.certificates.find((each) => servedPath(each) === path)?.chain,
+      },
+      authorities: authorities.length === 0 ? undefined : [...getCACertificates('default'), ...authorities],
       ...(accept !== undefined && { accept }),
     });
   }

@@ -12,15 +12,15 @@ import {
 import { draftForRoute, planOverTrunk } from '../../outbound/index.ts';
 import type { Directory } from '../../provisioning/directory/directory.ts';
 import type { Party } from '../../provisioning/tenants/party.ts';
-import { serviceSchema } from '../../provisioning/tenants/schema.ts';
 import type { Trunk } from '../../provisioning/trunk-settings/schema.ts';
 import { formatUri, isSipUri, type LegDraft, parseUri, type SipUri } from '../../sip/message/index.ts';
+import { partyOfCalled } from './call-context.ts';
 import type { OutboundServices } from './outbound-step.ts';
 import type { Routing } from './routing.ts';
 import { OneStageStep } from './step-plan.ts';
 import { transferInvite } from './transfer-invite.ts';
 
-export interface TeamsReferral {
+export interface TeamsReferral extends OutboundServices {
   readonly call: RoutedCall;
   readonly leg: RoutedLeg;
   readonly referTo: string;
@@ -29,7 +29,6 @@ export interface TeamsReferral {
   readonly trunk: Trunk;
   readonly directory: Directory;
   readonly routing: Routing;
-  readonly outbound: OutboundServices;
 }
 
 /** The teams trunk of a leg; undefined for any other leg. */
@@ -43,7 +42,7 @@ export function teamsTrunkOf({ trunkId }: Pick<LegOptions, 'trunkId'>, directory
  * beyond its host, so that a transfer leads to Teams and nowhere else.
  */
 export function referredByTeams(referral: TeamsReferral): CallPlan | Rejection {
-  const { call, leg, referTo, referredBy, trunk, directory, routing, outbound } = referral;
+  const { call, leg, referTo, referredBy, trunk, directory, routing, branches, observer } = referral;
   const tenant = directory.tenantByName(trunk.owner);
   const uri = parseUri(referTo);
   if (tenant === undefined || !isSipUri(uri) || !isOfTeams(uri, trunk))
@@ -55,9 +54,9 @@ export function referredByTeams(referral: TeamsReferral): CallPlan | Rejection {
   const context = { directory, tenant, request, sessionId: randomToken() };
   const plan = planOverTrunk(routing.outboundFacts(context, caller, number, undefined), trunk);
   const route = draftForRoute(plan, 0);
-  outbound.onRoute(route, plan);
+  observer.onRoute(route, plan);
   if (route.kind === 'refused') return { status: route.status, reason: route.reason };
-  const branch = outbound.trunkBranch(route, plan);
+  const branch = branches.toTrunk(route, plan);
   const target = formatUri({ ...uri, headers: '' });
   const step = new OneStageStep(toward(branch, target, referredBy));
   return routing.planOf(step, leg.options, { ...call.record.facts, called: uri.user ?? target });
@@ -94,7 +93,5 @@ function isOfTeams({ host }: SipUri, { teams }: Trunk): boolean {
 function transfereeOf({ call, leg, directory }: TeamsReferral, tenant: string): Party {
   const owner = leg.peer?.options.owner;
   const party = owner === undefined ? undefined : directory.party(tenant, owner.number);
-  if (party !== undefined) return party;
-  const number = call.record.facts.called.replace(/[^0-9]/g, '').slice(0, 15);
-  return { kind: 'service', service: serviceSchema.parse({ kind: 'virtual-receptionist', number, name: 'Transfer' }) };
+  return party ?? partyOfCalled(call.record.facts.called, 'Transfer');
 }

@@ -9,21 +9,20 @@ import { isSipUri, octetsFromText, parseNameAddr, parseUri } from '../../sip/mes
 import type { PeerNodes } from '../peer-nodes.ts';
 import type { Served } from '../served.ts';
 import type { CallContext, CallerPresentation } from './call-context.ts';
-import type { OutboundGuards } from './outbound-guards.ts';
+import type { CallGrants } from './call-grants.ts';
 import type { OutboundServices } from './outbound-step.ts';
 import type { Forwarder } from './phone-steps.ts';
 import type { Routing } from './routing.ts';
 import { referredByTeams, teamsTrunkOf } from './teams-transfer.ts';
 import { transferInvite } from './transfer-invite.ts';
 
-export interface TransfersOptions {
+export interface TransfersOptions extends OutboundServices {
   readonly routing: Routing;
   readonly served: Served;
-  readonly node: NodeFacts;
-  readonly outbound: OutboundServices;
-  readonly nodes: Pick<PeerNodes, 'isPeerAddress'>;
+  readonly facts: NodeFacts;
+  readonly peers: Pick<PeerNodes, 'isPeerAddress'>;
   /** Hold what a transfer to the outside was granted. */
-  readonly guards: Pick<OutboundGuards, 'joined' | 'release'>;
+  readonly grants: Pick<CallGrants, 'joined' | 'release'>;
 }
 
 export class Transfers implements CallRouter {
@@ -37,8 +36,7 @@ export class Transfers implements CallRouter {
     const directory = this.#options.served.directory;
     const trunk = teamsTrunkOf(leg.options, directory);
     if (trunk !== undefined) {
-      const { routing, outbound } = this.#options;
-      return referredByTeams({ call, leg, referTo, referredBy, trunk, directory, routing, outbound });
+      return referredByTeams({ call, leg, referTo, referredBy, trunk, directory, ...this.#options });
     }
     const { owner } = leg.options;
     const tenant = owner === undefined ? undefined : directory.tenantByName(owner.tenant);
@@ -58,20 +56,20 @@ export class Transfers implements CallRouter {
       origin,
       caller,
       called: number,
-      node: this.#options.node,
+      node: this.#options.facts,
       sessionId: randomToken(),
       diversions: [],
       transferee: trunkOf(leg.peer?.options, directory),
     };
-    const { routing, guards } = this.#options;
+    const { routing, grants } = this.#options;
     const step = routing.transferred(context, by, number);
     return routing.planOf(
       step,
       leg.options,
       { ...call.record.facts, called: number },
       {
-        onAnswered: () => guards.joined(context.sessionId, call.record),
-        onEnd: () => guards.release(context.sessionId),
+        onAnswered: () => grants.joined(context.sessionId, call.record),
+        onEnd: () => grants.release(context.sessionId),
       },
     );
   }
@@ -95,10 +93,10 @@ export class Transfers implements CallRouter {
   /** A Refer-To names a number of this system: in the tenant's domain, at our own address or another node's, or without a host. */
   #isOurs(uri: ReturnType<typeof parseUri>, domain: string): boolean {
     if (!isSipUri(uri)) return uri.scheme === 'tel';
-    const { served, nodes } = this.#options;
+    const { served, peers } = this.#options;
     // A phone at another node names that one.
     return (
-      canonicalHost(uri.host) === canonicalHost(domain) || served.isOwnHost(uri.host) || nodes.isPeerAddress(uri.host)
+      canonicalHost(uri.host) === canonicalHost(domain) || served.isOwnHost(uri.host) || peers.isPeerAddress(uri.host)
     );
   }
 }

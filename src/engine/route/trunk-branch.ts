@@ -19,6 +19,7 @@ import { type Endpoint, isFlow } from '../../sip/endpoint/index.ts';
 import type { SipRequest } from '../../sip/message/index.ts';
 import type { Flow, Target } from '../../sip/transport/index.ts';
 import type { TrunkService } from '../../trunks/trunk-service.ts';
+import type { EngineObserver } from '../engine-options.ts';
 import { ORPHAN_SILENT_MS } from '../reach.ts';
 import type { Contact, Registrations } from '../registrations.ts';
 import type { Served } from '../served.ts';
@@ -36,7 +37,7 @@ export interface TrunkBranchServices {
   readonly signs: Signs;
   /** How long one target may stay silent before the next is tried. */
   readonly attemptMs: number;
-  readonly onAttempt: (trunk: Trunk, attempt: AttemptRecord) => void;
+  readonly observer: Pick<EngineObserver, 'onAttempt'>;
   /** A call has nowhere to go on this trunk. */
   readonly onUnlocated: (trunk: Trunk, reason: string) => void;
 }
@@ -106,12 +107,12 @@ export class TrunkBranch implements BranchPlan {
   }
 
   onAttempt(attempt: AttemptRecord): void {
-    const { trunks, onAttempt } = this.services;
+    const { trunks, observer } = this.services;
     const { trunk } = this.route;
     const { to, through } = this.gateway?.reached ?? {};
     if (to !== undefined && through !== undefined) noteSilence(attempt, to, through);
     trunks.noteAttempt(trunk, attempt);
-    onAttempt(trunk, attempt);
+    observer.onAttempt(trunk, attempt);
   }
 
   /** Which socket sends, and so what Contact says, is known with the target: it may be of another family than the one before it. */

@@ -2,19 +2,26 @@
 import { added } from '../../base/added.ts';
 import { isoTime } from '../../base/iso-time.ts';
 import type { Log } from '../../base/log.ts';
-import type { AttemptRecord, CallObserver, LiveRecord, VerificationFacts } from '../../call/index.ts';
-import type { RelayListener, RelayState } from '../../media/index.ts';
-import type { CallRecord, CallRecordLog, EventBus, Metrics, SipTrace } from '../../observe/index.ts';
+import type { AttemptRecord, LiveRecord, VerificationFacts } from '../../call/index.ts';
+import type { RelayState } from '../../media/index.ts';
+import type {
+  CallRecord,
+  CallRecordLog,
+  EventBus,
+  EventData,
+  EventType,
+  Metrics,
+  SipTrace,
+} from '../../observe/index.ts';
 import type { OutboundPlan, Refusal, RouteDraft, RouteRefusal } from '../../outbound/index.ts';
 import type { Contest } from '../../provisioning/directory/coincidences.ts';
 import type { Directory } from '../../provisioning/directory/directory.ts';
 import type { Trunk } from '../../provisioning/trunk-settings/schema.ts';
-import { type Binding, type RegistrationListener, type RemovalReason, splitAor } from '../../registrar/index.ts';
-import type { MessageObserver } from '../../sip/endpoint/index.ts';
+import { type Binding, type RemovalReason, splitAor } from '../../registrar/index.ts';
 import type { SipRequest } from '../../sip/message/index.ts';
 import type { Flow } from '../../sip/transport/index.ts';
 import type { DatacentreState, DatacentreStatus } from '../../trunks/datacentres.ts';
-import type { TrunkListener, TrunkStatus } from '../../trunks/trunk-service.ts';
+import type { TrunkStatus } from '../../trunks/trunk-service.ts';
 import type { EngineObserver } from '../engine-options.ts';
 import { whatsappFacts } from '../route/whatsapp-facts.ts';
 import type { ExpiringCertificate } from './certificate-watch.ts';
@@ -36,9 +43,7 @@ export interface ObservationOptions {
 const NOBODY: readonly string[] = [];
 const MAX_AUDIENCES = 10_000;
 
-export class Observation
-  implements EngineObserver, CallObserver, RegistrationListener<Flow>, TrunkListener, RelayListener, MessageObserver
-{
+export class Observation implements EngineObserver {
   readonly #options: ObservationOptions;
   /** Calls without an answer, which may be sent over a trunk, by their routing session. */
   readonly #placing = new Map<string, LiveRecord>();
@@ -49,26 +54,6 @@ export class Observation
   constructor({ log, events, metrics, records, trace, recentCalls, directory, isFirst }: ObservationOptions) {
     // One shape whoever makes it: what was compiled for the rehearsal's stays.
     this.#options = { log, events, metrics, records, trace, recentCalls, directory, isFirst };
-  }
-
-  get calls(): CallObserver {
-    return this;
-  }
-
-  get registrations(): RegistrationListener<Flow> {
-    return this;
-  }
-
-  get trunks(): TrunkListener {
-    return this;
-  }
-
-  get relays(): RelayListener {
-    return this;
-  }
-
-  get messages(): MessageObserver {
-    return this;
   }
 
   get #isFirst(): boolean {
@@ -189,14 +174,9 @@ export class Observation
         continue;
       }
       this.#options.metrics.countCallerIdRejected(source);
-      this.#options.log.info(kind, { tenant: tenant.name, extension, trunkId, source, value, reason });
-      this.#options.events.publish('caller-id-rejected', this.#audience(tenant.name), {
-        extension,
-        trunkId,
-        source,
-        value,
-        reason,
-      });
+      const facts = { extension, trunkId, source, value, reason };
+      this.#options.log.info(kind, { tenant: tenant.name, ...facts });
+      this.#options.events.publish('caller-id-rejected', this.#audience(tenant.name), facts);
     }
   }
 
@@ -218,9 +198,7 @@ export class Observation
       ...(reason === undefined ? {} : { reason }),
     };
     const isTrouble = state === 'offline' || state === 'rejected';
-    this.#options.log[isTrouble ? 'warn' : 'info']('trunk-state', facts);
-    const tenants = trunk.assignments.map(({ tenant }) => tenant);
-    this.#options.events.publish('trunk-state', tenants, facts);
+    this.#tell(isTrouble ? 'warn' : 'info', 'trunk-state', tenantsOf(trunk), facts);
   }
 
   onDatacentre(trunk: Trunk, status: DatacentreStatus, previous: DatacentreState): void {
@@ -236,18 +214,12 @@ export class Observation
       ...(reason === undefined ? {} : { reason }),
       ...(heldUntil === undefined ? {} : { heldUntil }),
     };
-    if (state === 'up') this.#options.log.info('trunk-datacentre', facts);
-    else this.#options.log.warn('trunk-datacentre', facts);
-    const tenants = trunk.assignments.map(({ tenant }) => tenant);
-    this.#options.events.publish('trunk-datacentre', tenants, facts);
+    this.#tell(state === 'up' ? 'info' : 'warn', 'trunk-datacentre', tenantsOf(trunk), facts);
   }
 
   onRelayState(url: string, state: RelayState): void {
-    if (!this.#isFirst) return;
-    if (state === 'down') this.#options.log.error('media-relay', { url, state });
-    else this.#options.log.info('media-relay', { url, state });
     // It is the operator's: for system admins alone.
-    this.#options.events.publish('media-relay', NOBODY, { url, state });
+    if (this.#isFirst) this.#tell(state === 'down' ? 'error' : 'info', 'media-relay', NOBODY, { url, state });
   }
 
   onContest({ trunk, numbers, other, otherNumbers }: Contest, state: 'began' | 'ended'): void {
@@ -261,17 +233,15 @@ export class Observation
       otherTrunk: other.name,
       otherNumbers,
     };
-    this.#options.log[state === 'began' ? 'warn' : 'info']('trunk-coincidence', facts);
     // It names two tenants' trunks: for system admins alone.
-    this.#options.events.publish('trunk-coincidence', NOBODY, facts);
+    this.#tell(state === 'began' ? 'warn' : 'info', 'trunk-coincidence', NOBODY, facts);
   }
 
   onCertificateExpiring({ name, owner, notAfterMs, daysLeft }: ExpiringCertificate): void {
     if (!this.#isFirst) return;
     const facts = { certificate: name, owner, notAfter: isoTime(notAfterMs), daysLeft };
-    if (daysLeft > 7) this.#options.log.info('certificate-expiring', facts);
-    else this.#options.log.warn('certificate-expiring', facts);
-    this.#options.events.publish('certificate-expiring', owner === 'system' ? NOBODY : this.#audience(owner), facts);
+    const audience = owner === 'system' ? NOBODY : this.#audience(owner);
+    this.#tell(daysLeft > 7 ? 'info' : 'warn', 'certificate-expiring', audience, facts);
   }
 
   onRefused(code: string, detail: Readonly<Record<string, unknown>>): void {
@@ -313,10 +283,20 @@ export class Observation
     const common = { action, addressOfRecord, contact, source, userAgent, expiresInSeconds };
     const facts = reason === undefined ? common : { ...common, reason };
     // A refresh changes nothing that an operator would want a line for.
-    if (action === 'refreshed') this.#options.log.debug('registration', facts);
-    else this.#options.log.info('registration', facts);
+    const level = action === 'refreshed' ? 'debug' : 'info';
     const tenant = this.#options.directory().tenantByDomain(splitAor(addressOfRecord).domain);
-    this.#options.events.publish('registration', this.#audience(tenant?.name), facts);
+    this.#tell(level, 'registration', this.#audience(tenant?.name), facts);
+  }
+
+  /** By log and by event, the same. */
+  #tell<Type extends EventType>(
+    level: 'debug' | 'info' | 'warn' | 'error',
+    type: Type,
+    audience: readonly string[],
+    facts: EventData[Type] & Readonly<Record<string, unknown>>,
+  ): void {
+    this.#options.log[level](type, facts);
+    this.#options.events.publish(type, audience, facts);
   }
 
   #publishCall(record: LiveRecord, state: 'started' | 'ringing' | 'answered' | 'ended'): void {
@@ -405,6 +385,11 @@ export class Observation
         record.media.length === 0 ? undefined : record.media.map(({ near, far }) => ({ caller: near, callee: far })),
     };
   }
+}
+
+/** Those whose calls it may carry. */
+function tenantsOf({ assignments }: Trunk): string[] {
+  return assignments.map(({ tenant }) => tenant);
 }
 
 /** Each once, the caller's first. */

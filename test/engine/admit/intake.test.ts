@@ -15,13 +15,13 @@ const OPTIONS = parseMessage('OPTIONS sip:b@x SIP/2.0\r\n\r\n') as SipRequest;
 
 function intakeOf(input: Record<string, number>, overloadSeconds?: () => number | undefined, counts = true) {
   const clock = new VirtualScheduler();
-  const limits = nodeLimitsSchema.parse(input);
+  const settings = { limits: nodeLimitsSchema.parse(input) };
   const counters = { legs: 0, live: 0, started: 0, answered: 0, refused: 0, unmatched: 0 };
   const isPeerAddress = (address: string) => address === OTHER_NODE;
   const pass = new PeerPass({ node: 'two', secret: randomBytes(32), clock, peers: { ...NO_PEERS, isPeerAddress } });
   const intake = new Intake({
-    limits,
-    clock,
+    settings,
+    scheduler: clock,
     sources: { knows: (address) => address === '192.0.2.1' },
     guardsLoad: true,
     ...(overloadSeconds !== undefined && { stallGuard: { retryAfterSeconds: overloadSeconds } }),

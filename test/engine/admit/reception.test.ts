@@ -79,7 +79,10 @@ function reception(settings: Partial<NodeSettingsInput> = {}, more: object = {})
     ...more,
   };
   const pass = new PeerPass({ node: 'test', secret: new Uint8Array(32), clock: scheduler, peers: NO_PEERS });
-  return { scheduler, made: new Reception(options, new Served(parsed, directory), NO_PEERS, pass) };
+  return {
+    scheduler,
+    made: new Reception({ ...options, served: new Served(parsed, directory), peers: NO_PEERS, pass }),
+  };
 }
 
 test('a machine without time is looked for where load is guarded, and nothing of it is left at the end', () => {

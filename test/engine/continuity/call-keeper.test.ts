@@ -94,7 +94,7 @@ test('of calls that are over and of calls that have moved the latest 50,000 each
     scheduler,
     calls,
     store: new MemoryCalls(),
-    tell: () => {},
+    halves: { tell: () => {} },
   } as unknown as CallKeeperOptions);
   const record = (id: string) => ({ id }) as LiveRecord;
   for (let call = 0; call <= 50_000; call++) {

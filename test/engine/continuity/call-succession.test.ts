@@ -110,11 +110,13 @@ function succession(readLateMs: number, self = 'own'): CallSuccession {
     known: new KnownNodes(peers, { isOwnHost: () => false }),
     scheduler,
     log: { ...silentLog, error: (event) => logged.push(event) },
-    lives: ({ name }, withinMs) => {
-      const atMs = scheduler.nowMs();
-      if (name !== 'beside') asked.push({ atMs, withinMs });
-      if (name === 'beside' ? besideAnswers === true : atMs < answersUntilMs) return Promise.resolve(true);
-      return new Promise((resolve) => scheduler.schedule(withinMs, { onTimer: () => resolve(false) }, 0));
+    questions: {
+      lives: ({ name }, withinMs) => {
+        const atMs = scheduler.nowMs();
+        if (name !== 'beside') asked.push({ atMs, withinMs });
+        if (name === 'beside' ? besideAnswers === true : atMs < answersUntilMs) return Promise.resolve(true);
+        return new Promise((resolve) => scheduler.schedule(withinMs, { onTimer: () => resolve(false) }, 0));
+      },
     },
     takeOver: (nodes, _calls, ms) => {
       silentForMs = ms;

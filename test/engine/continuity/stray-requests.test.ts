@@ -74,7 +74,7 @@ beforeEach(() => {
     mark,
     scheduler: time,
     readAtMs: () => readAtMs ?? time.nowMs(),
-    senderOf: (_request, { remoteAddress }) => remoteAddress,
+    sources: { senderOf: (_request, { remoteAddress }) => remoteAddress },
   });
 });
 

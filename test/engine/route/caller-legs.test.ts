@@ -13,10 +13,10 @@ const endpoint = { advertised: (_to: unknown, scope: AddressScope = 'public') =>
 const facts = new EngineFacts('tandem/test', endpoint, { firstTarget: () => undefined });
 facts.listeningChanged();
 const legs = new CallerLegs({
-  node: facts,
+  facts,
   media: new MediaParties({ configured: false }),
   front: new FrontProxies([]),
-  contactHost: (_flow, scope = 'public') => HERE[scope],
+  endpoint,
 });
 const directory = provisioningOf({
   trunks: { 'carrier-a': { options: { usePrivateIp: true, rewriteViaHost: true } } },

@@ -7,7 +7,17 @@ import { Directory } from '../../../src/provisioning/directory/directory.ts';
 import { nodeSchema } from '../../../src/settings/node-schema.ts';
 import type { SipRequest } from '../../../src/sip/message/index.ts';
 import type { Target } from '../../../src/sip/transport/index.ts';
-import { type Agent, CARRIER_A, CARRIER_B, ENGINE, type Phone, provisioningOf, SDP, World } from '../world.ts';
+import {
+  type Agent,
+  CARRIER_A,
+  CARRIER_B,
+  ENGINE,
+  GATEWAY_ID,
+  type Phone,
+  provisioningOf,
+  SDP,
+  World,
+} from '../world.ts';
 
 let world: World;
 let phone: Phone;
@@ -148,8 +158,8 @@ describe('where requests within a dialog go whose peer is at another worker of t
     served.listensOn(here as unknown as Parameters<Served['listensOn']>[0], settings.listen);
     return new Peers({
       served,
-      transport: { supports: () => true },
-      nodes: { isPeerAddress: (address: string) => address === ENGINE },
+      endpoint: { transport: { supports: () => true } },
+      peers: { isPeerAddress: (address: string) => address === ENGINE },
       trunks: { secured: (_id: string, to: Target) => to, identification: { isOf: () => false } },
     } as unknown as PeersOptions);
   }
@@ -236,6 +246,16 @@ describe('where requests within a dialog may come from', () => {
     const bye = moved.within(invite, final, 'BYE');
     expect(moved.ask(bye, 20).status).toBe(200);
     a.answer(a.took('BYE'), 200, 'OK');
+  });
+});
+
+describe('credentials of a trunk within its calls', () => {
+  test('those that it is provisioned with, one client for all its calls', () => {
+    const peers = new Peers({ served: world.engine, trunks: world.engine.trunks } as unknown as PeersOptions);
+    const gateway = peers.credentials(GATEWAY_ID);
+    expect(gateway).toBeDefined();
+    expect(peers.credentials(GATEWAY_ID)).toBe(gateway);
+    expect(peers.credentials('999999999')).toBe(undefined);
   });
 });
 

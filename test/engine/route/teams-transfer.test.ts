@@ -39,11 +39,11 @@ afterAll(() => authority.remove());
 const facts = { direction: 'inbound', caller: '+14155550100', called: '+14155550105' } as const;
 
 function referred(referTo: string, { referredBy, owner }: { referredBy?: string; owner?: LegOwner } = {}) {
-  const { directory, routing } = world.engine;
+  const { observed: observer, engine } = world;
+  const { directory, routing, branches } = engine;
   const leg = { options: { trunkId: TEAMS_ID }, peer: { options: { owner } } } as unknown as RoutedLeg;
   const call = { record: { facts } } as unknown as RoutedCall;
-  const { outbound } = routing;
-  return referredByTeams({ call, leg, referTo, referredBy, trunk, directory, routing, outbound });
+  return referredByTeams({ call, leg, referTo, referredBy, trunk, directory, routing, branches, observer });
 }
 
 /** The one INVITE that the transfer sends. */

@@ -1,6 +1,12 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { RoutedCall, RoutedLeg } from '../../../src/call/index.ts';
+import { NO_PEERS } from '../../../src/engine/peer-nodes.ts';
+import { Transfers } from '../../../src/engine/route/transfers.ts';
+import { Served } from '../../../src/engine/served.ts';
+import { nodeSchema } from '../../../src/settings/node-schema.ts';
 import { HeaderId, type SipRequest, type SipResponse } from '../../../src/sip/message/index.ts';
-import { type Agent, CARRIER_A, ENGINE, expectNothingHeld, type Phone, SDP, World } from '../world.ts';
+import { NODE } from '../../outbound/world.ts';
+import { type Agent, CARRIER_A, CARRIER_A_ID, ENGINE, expectNothingHeld, type Phone, SDP, World } from '../world.ts';
 
 let world: World;
 let alice: Phone;
@@ -163,5 +169,28 @@ describe('INVITE with Replaces (RFC 3891)', () => {
     expect(refusal?.headers.has(HeaderId.Contact)).toBe(false);
     expect(alice.requests('BYE')).toEqual([]);
     expect(world.held().calls).toBe(1);
+  });
+});
+
+describe('REFER is refused, before it is looked at,', () => {
+  /** What a leg of such a party is answered. */
+  function referred(options: RoutedLeg['options']) {
+    const { routing, branches, directory } = world.engine;
+    const settings = nodeSchema.parse({ listen: [{ transport: 'udp', host: ENGINE, port: 5060 }] });
+    const transfers = new Transfers({
+      ...{ routing, branches, facts: NODE, peers: NO_PEERS, observer: world.observed },
+      served: new Served(settings, directory),
+      grants: { joined() {}, release() {} },
+    });
+    const leg = { options, isCallerSide: true } as RoutedLeg;
+    return transfers.referred({} as RoutedCall, leg, '<sip:102@acme.example.com>', undefined);
+  }
+
+  test("of a trunk, since its carrier would place calls at the tenant's cost", () => {
+    expect(referred({ contact: '', trunkId: CARRIER_A_ID })).toMatchObject({ status: 403 });
+  });
+
+  test('of an extension that is not provisioned any more', () => {
+    expect(referred({ contact: '', owner: { tenant: 'acme', number: '199' } })).toMatchObject({ status: 403 });
   });
 });

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { CARRIER_A, CARRIER_B, SDP, World } from '../world.ts';
+import { CARRIER_A, CARRIER_B, SDP, World } from './world.ts';
 
 const OFFICE = '203.0.113.5';
 const HOME = '203.0.113.6';

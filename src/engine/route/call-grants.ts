@@ -1,13 +1,9 @@
 /** Holds what the fraud guards granted to calls, from the plan to the end of the call. */
 import { Later } from '../../base/later.ts';
-import type { Steps } from '../../base/steps.ts';
-import type { Calls, GrantSnapshot, LiveRecord } from '../../call/index.ts';
+import type { CallObserver, Calls, GrantSnapshot, LiveRecord } from '../../call/index.ts';
 import type { OutboundPlan } from '../../outbound/index.ts';
-import type { Directory } from '../../provisioning/directory/directory.ts';
 import type { AdmittedCall, GuardedCall, GuardGrant } from '../../trunks/admitted-call.ts';
-import type { Capacity } from '../../trunks/capacity.ts';
-import { type GuardRefusal, Guards, type GuardsOptions } from '../../trunks/guards.ts';
-import type { LimitUse } from '../../trunks/shared-limits.ts';
+import type { GuardRefusal, Guards } from '../../trunks/guards.ts';
 
 /** Plans whose call never came to be (its INVITE was cancelled at once, the node was full) are forgotten at this many. */
 const MAX_SESSIONS = 200_000;
@@ -17,38 +13,16 @@ const MINUTES_USED_UP = ['SIP;cause=403;text="Daily Minutes Used Up"'];
 
 type ResumedCall = Pick<LiveRecord, 'id' | 'facts'>;
 
-export class OutboundGuards {
-  readonly #guards: Guards;
+export class CallGrants implements Partial<CallObserver> {
+  readonly #guards: Pick<Guards, 'admit' | 'resume'>;
   /** By session: a call that is sent on to the outside twice holds two grants. */
   readonly #grants = new Map<string, AdmittedCall[]>();
 
   /** Ends those whose minutes are used up. */
   readonly calls = new Later<Pick<Calls, 'end'>>('what ends calls whose minutes are used up');
 
-  constructor(options: GuardsOptions) {
-    this.#guards = new Guards(options);
-  }
-
-  /** What was used before, what this node uses, and the limits: see `Guards`. */
-  restore(): Promise<void> {
-    return this.#guards.restore();
-  }
-
-  stop(): Promise<void> {
-    return this.#guards.stop();
-  }
-
-  follow(directory: Directory): Steps<void> {
-    return this.#guards.follow(directory);
-  }
-
-  use(): Pick<LimitUse, 'talking'> {
-    return this.#guards.use();
-  }
-
-  /** Why {@link admit} would refuse the call now, if it would; its places are taken in `capacity`, a copy. */
-  rehearse(plan: OutboundPlan, capacity: Capacity): GuardRefusal | undefined {
-    return this.#guards.rehearse(guardedCall(plan), capacity);
+  constructor(guards: Pick<Guards, 'admit' | 'resume'>) {
+    this.#guards = guards;
   }
 
   /** Asks the guards for an outbound call that the pipeline did not refuse. */
@@ -70,7 +44,7 @@ export class OutboundGuards {
     if (sessionId === undefined) return;
     const grant = this.#guards.resume(call, answeredAtMs, () => this.#end(id));
     this.#grants.set(sessionId, [...this.#grantsOf(sessionId), grant]);
-    this.answered(of);
+    this.onCallAnswered(of);
   }
 
   /** What a call holds, for the process that goes on with it. */
@@ -84,7 +58,7 @@ export class OutboundGuards {
     }));
   }
 
-  answered({ id, facts }: ResumedCall): void {
+  onCallAnswered({ id, facts }: ResumedCall): void {
     const end = () => this.#end(id);
     for (const grant of this.#grantsOf(facts.sessionId)) grant.answered(end);
   }
@@ -96,15 +70,23 @@ export class OutboundGuards {
     if (sessionId === undefined || into === undefined || sessionId === into || grants.length === 0) return;
     this.#grants.delete(sessionId);
     this.#grants.set(into, [...this.#grantsOf(into), ...grants]);
-    this.answered(to);
+    this.onCallAnswered(to);
   }
 
   #end(callId: string): void {
     this.calls.part.end(callId, 'daily-minutes-exceeded', MINUTES_USED_UP);
   }
 
-  ended({ facts, talkMs }: LiveRecord): void {
+  onPartyMoved({ facts }: LiveRecord, to: LiveRecord): void {
+    this.joined(facts.sessionId, to);
+  }
+
+  onCallEnded({ facts, talkMs }: LiveRecord): void {
     this.release(facts.sessionId, talkMs);
+  }
+
+  onCallMoved(record: LiveRecord): void {
+    this.onCallEnded(record);
   }
 
   /** Gives back what a session holds whose call never began. */
@@ -123,6 +105,7 @@ export class OutboundGuards {
   }
 }
 
-function guardedCall({ facts: { tenant, caller }, number, emergency }: OutboundPlan): GuardedCall {
+/** A call to the outside, as the guards look at it. */
+export function guardedCall({ facts: { tenant, caller }, number, emergency }: OutboundPlan): GuardedCall {
   return { tenant, extension: caller.kind === 'extension' ? caller.extension : undefined, number, emergency };
 }
