@@ -172,7 +172,7 @@ export class FakeEngine implements EngineView {
   plans: { readonly after: Directory; readonly tenant: string | undefined }[] = [];
   readonly sipTrace: SipTrace;
   constructor(clock: VirtualScheduler) {
-    this.sipTrace = new SipTrace(clock);
+    this.sipTrace = new SipTrace(clock, { maxOctets: 1_000_000 });
   }
 
   readiness() {

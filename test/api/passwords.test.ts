@@ -27,18 +27,21 @@ test('a hash with other parameters is read by its own', async () => {
   expect(await isPassword('x', `$argon2id$v=19$m=19456,t=3,p=1$${salt}$${tag}`, 'a')).toBe(false);
 });
 
+/** Of parameters that cost next to nothing: how many may wait, and who is next, does not depend on them. */
+const CHEAP = `$argon2id$v=19$m=8,t=1,p=1$${'A'.repeat(22)}$${'A'.repeat(43)}`;
+
 test('more sign-ins than can be worked on are refused at once, and those that wait are answered', async () => {
-  const all = await Promise.allSettled(Array.from({ length: 110 }, () => isPassword('x', undefined, 'a')));
+  const all = await Promise.allSettled(Array.from({ length: 110 }, () => isPassword('x', CHEAP, 'a')));
   const refused = all.filter((one) => one.status === 'rejected');
   expect(refused).toHaveLength(8);
   for (const one of refused) expect(one.reason).toMatchObject({ status: 503, code: 'busy' });
-  expect(await isPassword('x', undefined, 'a')).toBe(false);
-}, 30_000);
+  expect(await isPassword('x', CHEAP, 'a')).toBe(false);
+});
 
 test('askers have their turns one after the other: who comes behind a hundred of a few is neither refused nor last', async () => {
   const answered: string[] = [];
   const ask = async (asker: string) => {
-    await isPassword('x', undefined, asker);
+    await isPassword('x', CHEAP, asker);
     answered.push(asker);
   };
   const flood = Array.from({ length: 102 }, (_, at) => ask(`192.0.2.${at % 10}`));
@@ -48,10 +51,10 @@ test('askers have their turns one after the other: who comes behind a hundred of
   expect(refused).toMatchObject([{ reason: { status: 503, code: 'busy' } }]);
   // Two are in work, and each of the ten may have one before.
   expect(answered.indexOf('198.51.100.1')).toBeLessThan(15);
-}, 30_000);
+});
 
 test('of a hundred askers with one each nobody gives way', async () => {
-  const all = Array.from({ length: 102 }, (_, at) => isPassword('x', undefined, `192.0.2.${at}`));
-  await expect(isPassword('x', undefined, '198.51.100.1')).rejects.toMatchObject({ status: 503, code: 'busy' });
+  const all = Array.from({ length: 102 }, (_, at) => isPassword('x', CHEAP, `192.0.2.${at}`));
+  await expect(isPassword('x', CHEAP, '198.51.100.1')).rejects.toMatchObject({ status: 503, code: 'busy' });
   expect(await Promise.all(all)).toHaveLength(102);
-}, 30_000);
+});

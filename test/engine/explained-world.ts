@@ -85,7 +85,7 @@ export class ExplainedWorld {
     const world = await World.start({
       ...options,
       observer: ({ scheduler, log, engine: _engine }) => {
-        const trace = new SipTrace(scheduler);
+        const trace = new SipTrace(scheduler, { maxOctets: 1_000_000 });
         const records = new CallRecordLog({ log });
         watch = { trace, records };
         const events = new EventBus(scheduler, { onError: () => {} });

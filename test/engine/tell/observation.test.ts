@@ -78,7 +78,7 @@ class Watched {
     });
     this.events = new EventBus(scheduler, { onError: (error) => this.lines.push(String(error)) });
     this.events.subscribe((event) => this.told.push(event));
-    this.trace = new SipTrace(scheduler);
+    this.trace = new SipTrace(scheduler, { maxOctets: 1_000_000 });
     this.records = new CallRecordLog({ log: this.log });
     return new Observation({
       log: this.log,

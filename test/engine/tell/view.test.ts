@@ -20,7 +20,7 @@ test('registrations are read page by page to the last one', async () => {
     scheduler,
     engine,
     provisioner,
-    trace: new SipTrace(scheduler),
+    trace: new SipTrace(scheduler, { maxOctets: 1_000_000 }),
     placed: () => undefined,
     placedCalls: () => [],
     record: () => undefined,
