@@ -14,7 +14,7 @@ import {
   serialize,
 } from '../sip/message/index.ts';
 
-const ANSWER_TIMEOUT_MS = 5000;
+const ANSWER_TIMEOUT_MS = 32_000;
 
 export class DemoPeer {
   readonly #socket: Socket = createSocket('udp4');

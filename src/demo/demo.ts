@@ -23,7 +23,7 @@ const PASSWORD = 'demo-alice-101';
 const LAST_ANSWER_MS = 2_000;
 const TRACE_AGAIN_MS = 20;
 const ANSWERS_BYE = /^SIP\/2\.0 .*^CSeq: *\d+ BYE/ims;
-const STEP_TIMEOUT_MS = 15_000;
+const STEP_TIMEOUT_MS = 45_000;
 
 /** A process that prints JSON lines. */
 class Talker {
@@ -148,8 +148,8 @@ export async function runDemo(terminal: DemoTerminal): Promise<number> {
         store: { kind: 'embedded', path: join(folder, 'data') },
         provisioning: [provisioned],
         api: { port: 0 },
-        // One call is no load.
-        timers: { warmUpMs: 0 },
+        // One call is no load; and a machine that is busy shows no copies in the ladder.
+        timers: { warmUpMs: 0, t1Ms: 2_000 },
       }),
     );
     const engine = start(here('../main.ts'), 'start', '--config', configuration);
