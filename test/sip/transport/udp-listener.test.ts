@@ -64,7 +64,6 @@ describe('a turn that is taken before its time', () => {
     };
     return { socket, layer: node.layer, seen, came, away };
   };
-  const nextTurn = () => new Promise((resolve) => setImmediate(resolve));
   const numbered = (from: number, to: number) => Array.from({ length: to - from }, (_each, at) => `${from + at}`);
 
   test('hands over what was read, once', async () => {
@@ -148,6 +147,10 @@ describe('a turn that is taken before its time', () => {
     expect(seen).toEqual(numbered(0, 32));
   });
 });
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
 
 function sender(): ReturnType<typeof createDatagramSocket> {
   const socket = createDatagramSocket('udp4');
@@ -291,8 +294,8 @@ describe.each([
     });
 
     test('what another process is to serve does not make the next datagram older', async () => {
-      const shared = { ownPort: 5060, keeps: (_id: string, octets: Buffer) => octets[0] !== 0x78 };
-      const node = await newNode().open({ ...udp, shared });
+      const keeps = vi.fn((_id: string, octets: Buffer) => octets[0] !== 0x78);
+      const node = await newNode().open({ ...udp, shared: { ownPort: 5060, keeps } });
       const peer = await newNode().open(udp);
       const seen: number[] = [];
       Object.assign(node.user, {
@@ -302,7 +305,8 @@ describe.each([
       flow.send('one');
       await vi.waitUntil(() => seen.length === 1, { interval: 1 });
       flow.send('x');
-      await new Promise((resolve) => setTimeout(resolve, 20));
+      await vi.waitUntil(() => keeps.mock.calls.length === 2, { interval: 1 });
+      await nextTurn();
       node.scheduler.advance(30_000);
       flow.send('two');
       await vi.waitUntil(() => seen.length === 2, { interval: 1 });
