@@ -19,8 +19,7 @@ async function demoEngine(): Promise<{ engine: TestEngine; carrierPort: number }
   const carrierPort = await freePort();
   const [trunk] = provisioning.trunks ?? [];
   if (trunk !== undefined) trunk.port = carrierPort;
-  // What stops at the challenge is told after ten times T1.
-  const engine = await startEngine({ provisioning, settings: { node, log, timers: { t1Ms: 100 } } });
+  const engine = await startEngine({ provisioning, settings: { node, log } });
   return { engine, carrierPort };
 }
 
@@ -113,6 +112,7 @@ describe.skipIf(peersSkipped)('a phone that cannot answer what is asked of it', 
           },
         ],
       },
+      // What stops at the challenge is told after ten times T1.
       settings: { timers: { t1Ms: 100 } },
     });
     try {

@@ -84,7 +84,7 @@ describe.skipIf(peersSkipped)('two engines on one Redis, a process each', () => 
     async (transport) => {
       const localPort = await register(a, transport, GATEWAY);
       await registered(b, `${GATEWAY.user}@${GATEWAY.domain}`, localPort);
-      const gateway = await startAnswerer('answer', { transport, localPort });
+      const gateway = await startAnswerer('answer-at-once', { transport, localPort });
       const [called] = await allWell(
         gateway,
         await startCaller('phone-call', b.address, { keys: { called: '8442079460000' } }),
@@ -96,7 +96,7 @@ describe.skipIf(peersSkipped)('two engines on one Redis, a process each', () => 
   );
 
   test('a limit of one call holds over both nodes, and is free at both when the call has ended', async () => {
-    const carrier = await startAnswerer('answer', { localPort: carrierPort, calls: 2 });
+    const carrier = await startAnswerer('answer-at-once', { localPort: carrierPort, calls: 2 });
     const first = await startCaller('phone-call', a.address, { pauseMs: 4000 });
     await eventually('the call at the other end', () => /\nACK /.test(carrier.messages()));
     const { body } = await b.ask('GET', '/api/v1/calls?state=answered');
@@ -118,7 +118,7 @@ describe.skipIf(peersSkipped)('two engines on one Redis, a process each', () => 
       JSON.stringify((await node.ask('POST', '/api/v1/explain', { tenant: 'acme', from: '104', to: '94930555' })).body);
     expect(await plan(b)).not.toContain('Too Many Calls Per Minute');
     await allWell(
-      await startAnswerer('answer', { localPort: carrierPort }),
+      await startAnswerer('answer-at-once', { localPort: carrierPort }),
       await startCaller('phone-call', a.address, { keys: { user: '104' } }),
     );
     await eventually('the other to know', async () => (await plan(b)).includes('Too Many Calls Per Minute'));
@@ -134,13 +134,16 @@ describe.skipIf(peersSkipped)('two engines on one Redis, a process each', () => 
     console.log(`a killed node is forgotten after ${Math.round(performance.now() - killedAtMs)} ms`);
     const call = { keys: { user: '102', called: '101' } };
     const [called] = await allWell(
-      await startAnswerer('answer', { localPort }),
+      await startAnswerer('answer-at-once', { localPort }),
       await startCaller('phone-call', b.address, call),
     );
     expect(called?.messages).toMatch(viasOf(b, 'udp'));
     expect(called?.messages).not.toContain('X-Tandem-Peer');
     // And when the phone has registered again, at the node that is left.
     await allWell(await startCaller('phone-register', b.address, { localPort, keys: { user: '101' } }));
-    await allWell(await startAnswerer('answer', { localPort }), await startCaller('phone-call', b.address, call));
+    await allWell(
+      await startAnswerer('answer-at-once', { localPort }),
+      await startCaller('phone-call', b.address, call),
+    );
   }, 40_000);
 });

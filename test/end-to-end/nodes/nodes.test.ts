@@ -27,7 +27,6 @@ describe.skipIf(peersSkipped)('two engines on one Redis', () => {
   const settings = (node: string) => ({
     node,
     store: { kind: 'redis' as const, url: redis.url, path: mkdtempSync(join(folder, node)) },
-    timers: { t1Ms: 100, attemptMs: 800, failedTargetMs: 0 },
   });
 
   beforeAll(async () => {

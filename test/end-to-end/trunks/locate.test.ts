@@ -23,7 +23,7 @@ describe.skipIf(peersSkipped)('an IP trunk behind NAPTR and SRV records of a rea
   let heavyPort: number;
   let lightPort: number;
   const carrier = (localPort: number) =>
-    startAnswerer('answer', { localPort, calls: 1_000_000, timeoutSeconds: 120, traceMessages: false });
+    startAnswerer('answer-at-once', { localPort, calls: 1_000_000, timeoutSeconds: 120, traceMessages: false });
   const calls = (count: number, callsPerSecond: number) =>
     startCaller('phone-call', engine.address(), {
       calls: count,
