@@ -3,6 +3,9 @@ import { Attempts } from './attempts.ts';
 import { ownChildren, stopAllChildren, stopChildrenOf } from './child.ts';
 import { ruledOut } from './test-workers.ts';
 
+/** Every test begins the suites around it anew, as a second attempt does: what one needs of those before it shows. */
+const OWN_WORLDS = process.env['TANDEM_OWN_WORLDS'] !== undefined;
+
 /** Begins the suites around a test anew after an attempt that failed; leaves out what workers rule out, where engines have them. */
 export default class AttemptRunner extends TestRunner {
   readonly #attempts = new Attempts((suite) => TestRunner.getSuiteHooks(suite as RunnerTestSuite), stopAllChildren);
@@ -36,10 +39,9 @@ export default class AttemptRunner extends TestRunner {
 
   override async onAfterRetryTask(test: RunnerTestCase, options: TestTryOptions): Promise<void> {
     await super.onAfterRetryTask(test, options);
-    if (test.result?.state === 'fail') {
-      this.#attempts.failed(test);
-      await stopChildrenOf(test);
-    }
+    const isFailed = test.result?.state === 'fail';
+    if (isFailed || OWN_WORLDS) this.#attempts.failed(test);
+    if (isFailed) await stopChildrenOf(test);
     this.#attempts.leave(test);
   }
 }
