@@ -1,5 +1,3 @@
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { expect, test } from 'vitest';
 import { allAtOnce } from '../../src/base/steps.ts';
 import type { EngineObserver } from '../../src/engine/engine-options.ts';
@@ -8,6 +6,7 @@ import { tenantIn, trunkIn } from '../../src/provisioning/directory/places.ts';
 import { applyEdits, type ProvisioningEdits } from '../../src/provisioning/directory/store.ts';
 import { compactTenantSteps, compactTrunk } from '../../src/provisioning/trunk-settings/compact.ts';
 import type { Provisioned } from '../../src/provisioning/trunk-settings/schema.ts';
+import { collectGarbage } from '../kit/collected.ts';
 import {
   type Agent,
   CARRIER_A,
@@ -124,11 +123,9 @@ class Generations {
 
   /** How many there were of each, and how many of them are alive. */
   async count(): Promise<{ readonly kind: string; readonly made: number; readonly alive: number }[]> {
-    setFlagsFromString('--expose-gc');
-    const collect = runInNewContext('gc') as () => void;
     for (let round = 0; round < 5; round++) {
       await new Promise((resolve) => setImmediate(resolve));
-      collect();
+      collectGarbage();
     }
     return Array.from(this.#refs, ([kind, refs]) => ({
       kind,

@@ -55,6 +55,14 @@ async function world({ isAlive = true, target = true } = {}) {
   };
 }
 
+/** The same, when 102 has been called and its node has been silent for so long that it counts as such: `late` is what it got. */
+async function silentNode() {
+  const made = await world();
+  made.alice.call('102');
+  made.world.run(900);
+  return { ...made, late: made.node.took('INVITE') };
+}
+
 describe('a phone that registered at another node', () => {
   test('is called through that node, with a pass, and is not sent to by itself', async () => {
     const { node, bob, alice, world: made } = await world();
@@ -86,10 +94,7 @@ describe('a phone that registered at another node', () => {
   test.each([100, 180])(
     'whose node was silent, and answers %d after all, is cancelled there: it rings once',
     async (status) => {
-      const { bob, alice, node, world: made } = await world();
-      alice.call('102');
-      made.run(900);
-      const late = node.took('INVITE');
+      const { bob, alice, node, world: made, late } = await silentNode();
       bob.answer(bob.took('INVITE'), 180, 'Ringing');
       node.answer(late, status, 'Late');
       made.run(100);
@@ -108,10 +113,7 @@ describe('a phone that registered at another node', () => {
   );
 
   test('whose node was silent, and refuses late, is acknowledged there, so that it does not say so for half a minute', async () => {
-    const { bob, alice, node, world: made } = await world();
-    alice.call('102');
-    made.run(900);
-    const late = node.took('INVITE');
+    const { bob, alice, node, world: made, late } = await silentNode();
     for (const _copy of [1, 2]) node.answer(late, 480, 'Temporarily Unavailable');
     made.run(100);
     expect(node.peer.received.filter((message) => String(message).startsWith('ACK'))).toHaveLength(2);
@@ -121,10 +123,7 @@ describe('a phone that registered at another node', () => {
   });
 
   test('whose node was silent, and answers 200 as it is cancelled, is left there with ACK and BYE', async () => {
-    const { bob, alice, node, world: made } = await world();
-    alice.call('102');
-    made.run(900);
-    const late = node.took('INVITE');
+    const { bob, alice, node, world: made, late } = await silentNode();
     node.answer(late, 180, 'Ringing');
     made.run(100);
     node.answer(node.took('CANCEL'), 200, 'OK');
@@ -136,10 +135,7 @@ describe('a phone that registered at another node', () => {
   });
 
   test('whose node was silent, and never answers what is cancelled there, hears CANCEL once, however often it says that it rings', async () => {
-    const { bob, alice, node, world: made } = await world();
-    alice.call('102');
-    made.run(900);
-    const late = node.took('INVITE');
+    const { bob, node, world: made, late } = await silentNode();
     bob.answer(bob.took('INVITE'), 486, 'Busy Here');
     node.answer(late, 180, 'Ringing');
     made.run(100);
@@ -155,10 +151,7 @@ describe('a phone that registered at another node', () => {
   });
 
   test('whose node was silent, and is cancelled there while nothing reaches it, is cancelled once more when it says again that it rings', async () => {
-    const { bob, alice, node, world: made } = await world();
-    alice.call('102');
-    made.run(900);
-    const late = node.took('INVITE');
+    const { bob, node, world: made, late } = await silentNode();
     bob.answer(bob.took('INVITE'), 486, 'Busy Here');
     node.answer(late, 180, 'Ringing');
     const cancels = () => node.peer.received.filter((message) => String(message).startsWith('CANCEL')).length;
@@ -180,10 +173,7 @@ describe('a phone that registered at another node', () => {
   });
 
   test('whose node was silent, and answers 200 when its CANCEL is over, is left there with ACK and BYE', async () => {
-    const { bob, alice, node, world: made } = await world();
-    alice.call('102');
-    made.run(900);
-    const late = node.took('INVITE');
+    const { bob, node, world: made, late } = await silentNode();
     bob.answer(bob.took('INVITE'), 486, 'Busy Here');
     node.answer(late, 180, 'Ringing');
     made.run(100);

@@ -1,6 +1,5 @@
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { afterEach, expect, test } from 'vitest';
+import { collectGarbage } from '../kit/collected.ts';
 import { corpus } from './corpus.ts';
 import { Mutator } from './mutator.ts';
 import { HostileTarget } from './target.ts';
@@ -14,8 +13,7 @@ let target: HostileTarget;
 afterEach(() => target.close());
 
 function heapOctets(): number {
-  setFlagsFromString('--expose-gc');
-  (runInNewContext('gc') as () => void)();
+  collectGarbage();
   return process.memoryUsage().heapUsed;
 }
 

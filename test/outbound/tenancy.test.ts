@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { draftForRoute, type OutboundFacts, planOutbound } from '../../src/outbound/index.ts';
 import { renderInvite } from '../../src/outbound/render.ts';
 import { serialize } from '../../src/sip/message/index.ts';
+import { seededRandom } from '../kit/simulated-link.ts';
 import {
   B_FIRST,
   B_NUMBER,
@@ -64,22 +65,12 @@ describe("behaviour 7: never another tenant's number, by whatever channel, form,
   });
 });
 
-/** mulberry32 */
-function randomFrom(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % below;
-  };
-}
-
 test('behaviour 7: 100,000 random cases send no number of another tenant', () => {
   const CASES = 100_000;
   const CALLS_PER_WORLD = 500;
   const channels = Object.entries(CHANNELS);
-  const next = randomFrom(20261121);
+  const random = seededRandom(20261121);
+  const next = (below: number) => Math.floor(random() * below);
   const pick = <T>(list: readonly T[]): T => list[next(list.length)] as T;
   let sent = 0;
   for (let done = 0; done < CASES; done += CALLS_PER_WORLD) {
