@@ -52,7 +52,7 @@ describe('Host (DNS rebinding)', () => {
 
 describe('every answer', () => {
   test('shows in no frame and loads nothing, refusals too; over plain HTTP nothing asks for HTTPS', async () => {
-    world = await startTestApi();
+    world = await startTestApi({ docs: true });
     for (const url of [PAGE, '/', '/healthz', '/metrics', '/openapi.json', '/nothing']) {
       const { headers } = await under('localhost', url);
       expect(headers['content-security-policy']).toContain("frame-ancestors 'none'");
@@ -105,7 +105,7 @@ describe('every answer', () => {
 });
 
 test('a request that does not arrive is closed within api.requestTimeoutMs, one octet or none', async () => {
-  world = await startTestApi({ requestTimeoutMs: 1_000 });
+  world = await startTestApi({ requestTimeoutMs: 200 });
   await world.api.listen('127.0.0.1', 0);
   const { port } = world.app.server.address() as AddressInfo;
   const ends = ['', 'G', 'GET / HTTP/1.1\r\nHost: localhost\r\nX: '].map(async (octets) => {
@@ -119,7 +119,7 @@ test('a request that does not arrive is closed within api.requestTimeoutMs, one 
 }, 10_000);
 
 test('without docs the document is for those with a token', async () => {
-  world = await startTestApi({ docs: false });
+  world = await startTestApi();
   expect((await ask(world, undefined, 'GET', '/openapi.json')).status).toBe(401);
   expect((await ask(world, world.tokens.acme, 'GET', '/openapi.json')).status).toBe(200);
   expect((await ask(world, undefined, 'GET', '/docs/json')).status).toBe(404);

@@ -411,7 +411,7 @@ function isPermitted(status: number): boolean {
 
 /** An engine with a live call, an ended one, a token and a webhook of each tenant. */
 async function populated(): Promise<TestApi> {
-  const world = await startTestApi();
+  const world = await startTestApi({ docs: true });
   world.transports.sockets.push({ id: 'added', transport: 'tcp', host: '127.0.0.1', port: 5090 });
   const flow = {
     transport: 'udp',

@@ -14,7 +14,7 @@ syncBuiltinESMExports();
 let world: TestApi;
 beforeEach(async () => {
   threads.mockClear();
-  world = await startTestApi();
+  world = await startTestApi({ docs: true });
 });
 afterEach(() => world.close());
 afterAll(() => {
@@ -38,7 +38,7 @@ test('nothing that only the OpenAPI document needs comes into the thread of the 
       },
     });
     const { ask, startTestApi } = await import(${JSON.stringify(import.meta.resolve('./kit.ts'))});
-    const world = await startTestApi();
+    const world = await startTestApi({ docs: true });
     const asked = ['/api/v1/trunks', '/openapi.json'].map((url) => ask(world, world.tokens.system, 'GET', url));
     const statuses = (await Promise.all(asked)).map(({ status }) => status);
     await world.close();

@@ -24,7 +24,7 @@ let document: Json & { components: { schemas: Record<string, Json> } };
 let definitions: Readonly<Record<string, Json>>;
 let operations: Operation[];
 beforeAll(async () => {
-  const world = await startTestApi();
+  const world = await startTestApi({ docs: true });
   document = (await ask(world, undefined, 'GET', '/openapi.json')).body;
   operations = Object.values(document['paths'] as Record<string, Record<string, Operation>>).flatMap((methods) =>
     Object.values(methods),
@@ -51,8 +51,24 @@ function checkerOf(name: string): z.ZodType {
 }
 
 describe('OpenAPI document', () => {
+  test('OpenAPI 3.1, with every request body from the schemas and no secret in an answer', () => {
+    // biome-ignore lint/suspicious/noExplicitAny: the document has many forms
+    const body = document as any;
+    expect(body.openapi).toBe('3.1.0');
+    const post = body.paths['/api/v1/tenants/{tenant}/extensions'].post;
+    const resolved = ({ $ref }: { $ref: string }) => body.components.schemas[$ref.slice($ref.lastIndexOf('/') + 1)];
+    const request = resolved(post.requestBody.content['application/json'].schema);
+    expect(request.properties.password.type).toBe('string');
+    expect(request.additionalProperties).toBe(false);
+    const answer = resolved(post.responses['201'].content['application/json'].schema);
+    expect(answer.properties.password).toBeUndefined();
+    expect(answer.properties.passwordSet).toMatchObject({ type: 'boolean', readOnly: true });
+    const ids = operations.map(({ operationId }) => operationId);
+    expect(new Set(ids).size).toBe(ids.length);
+  });
+
   test('is the same from each interface of one process', async () => {
-    const world = await startTestApi();
+    const world = await startTestApi({ docs: true });
     expect((await ask(world, undefined, 'GET', '/openapi.json')).body).toEqual(document);
     await world.close();
   });

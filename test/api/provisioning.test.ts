@@ -304,7 +304,9 @@ describe('what a tenant admin may not do', () => {
 describe('secrets', () => {
   test('a canary password comes out of no route, not even after a failed change', async () => {
     const { tokens } = world;
-    const documented = (await ask(world, undefined, 'GET', '/openapi.json')).body as { paths: Record<string, object> };
+    const documented = (await ask(world, tokens.system, 'GET', '/openapi.json')).body as {
+      paths: Record<string, object>;
+    };
     const gets = Object.entries(documented.paths).filter(
       ([path, methods]) => 'get' in methods && path !== '/api/v1/events',
     );

@@ -34,26 +34,8 @@ describe('health', () => {
 });
 
 describe('document', () => {
-  test('OpenAPI 3.1, with every request body from the schemas and no secret in an answer', async () => {
-    world = await startTestApi();
-    const { body } = await ask(world, undefined, 'GET', '/openapi.json');
-    expect(body.openapi).toBe('3.1.0');
-    const post = body.paths['/api/v1/tenants/{tenant}/extensions'].post;
-    const resolved = ({ $ref }: { $ref: string }) => body.components.schemas[$ref.slice($ref.lastIndexOf('/') + 1)];
-    const request = resolved(post.requestBody.content['application/json'].schema);
-    expect(request.properties.password.type).toBe('string');
-    expect(request.additionalProperties).toBe(false);
-    const answer = resolved(post.responses['201'].content['application/json'].schema);
-    expect(answer.properties.password).toBeUndefined();
-    expect(answer.properties.passwordSet).toMatchObject({ type: 'boolean', readOnly: true });
-    const ids = Object.values(body.paths as Record<string, Record<string, { operationId: string }>>).flatMap(
-      (methods) => Object.values(methods).map(({ operationId }) => operationId),
-    );
-    expect(new Set(ids).size).toBe(ids.length);
-  });
-
   test('/docs shows it', async () => {
-    world = await startTestApi();
+    world = await startTestApi({ docs: true });
     const page = await ask(world, undefined, 'GET', '/docs/');
     expect([page.status, page.text.includes('swagger-ui')]).toEqual([200, true]);
     const policy = String(page.headers['content-security-policy']);
@@ -62,7 +44,7 @@ describe('document', () => {
   });
 
   test('/ says what this is and where to go on', async () => {
-    world = await startTestApi();
+    world = await startTestApi({ docs: true });
     const page = await ask(world, undefined, 'GET', '/');
     expect([page.status, page.headers['content-type']]).toEqual([200, 'text/plain; charset=utf-8']);
     for (const path of ['/docs', '/openapi.json', '/healthz', '/readyz', '/metrics']) expect(page.text).toContain(path);

@@ -124,7 +124,10 @@ describe('sign-in', () => {
       return (await world.app.inject({ method: 'POST', url: '/api/v1/session', headers: OWN, payload, remoteAddress }))
         .statusCode;
     };
-    for (let i = 0; i < 30; i++) await from(`2001:db8::${i}`, 'x', `n${i}`);
+    for (let i = 0; i < 30; i++) {
+      await user(`n${i}`);
+      await from(`2001:db8::${i}`, 'x', `n${i}`);
+    }
     expect(await from('2001:db8::ffff', PASSWORD, 'pat')).toBe(429);
     expect(await from('2001:db8:0:1::1', PASSWORD, 'pat')).toBe(201);
   });
