@@ -111,18 +111,21 @@ const COMPANIONS: ReadonlySet<string> = new Set(['telephone-event', 'cn', 'red',
 
 /**
  * Leaves those audio formats of an offer that `codecs` names, in its order, with telephone events and comfort noise behind them. Other
- * media (T.38, video) stay as they are. Undefined: an audio line would be left without any codec.
+ * media (T.38, video) stay as they are. Of several audio lines one without any is not offered, at port 0 (RFC 3264 §8.2), as one may
+ * stand there already: where a fax takes its place, say. Undefined: there is audio, and none with any codec.
  */
 export function chooseCodecs(sdp: string, codecs: readonly string[]): string | undefined {
-  const sections = sectionsOf(sdp);
-  let isEmpty = false;
-  const chosen = sections.map((section) => {
-    if (!/^m=audio \S+ (?:UDP\/TLS\/)?RTP\//.test(section)) return section;
+  let offered = 0;
+  let left = 0;
+  const chosen = sectionsOf(sdp).map((section) => {
+    if (!/^m=audio (?!0[ /])\S+ (?:UDP\/TLS\/)?RTP\//.test(section)) return section;
+    offered += 1;
     const kept = chosenFormats(section, codecs);
-    isEmpty ||= kept === undefined;
-    return kept === undefined ? section : withFormats(section, kept);
+    if (kept === undefined) return section.replace(/^m=audio \S+/, 'm=audio 0');
+    left += 1;
+    return withFormats(section, kept);
   });
-  return isEmpty ? undefined : chosen.join('');
+  return offered > 0 && left === 0 ? undefined : chosen.join('');
 }
 
 /** Formats in their new order. */

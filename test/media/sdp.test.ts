@@ -57,6 +57,16 @@ group('codecs', () => {
     const sdp = `${head}${audio}${fax}`.replaceAll('\r\n', '\n');
     expect(chooseCodecs(sdp, ['PCMU'])?.endsWith(fax)).toBe(true);
   });
+
+  test.each(['0', '0/2'])('RFC 3264 §8.2: audio at port %s, as of a fax in its place, asks for no codec', (port) => {
+    const sdp = `${head}m=audio ${port} RTP/AVP 0\r\nm=image 4002 udptl t38\r\n`;
+    expect(chooseCodecs(sdp, ['PCMA'])).toBe(sdp);
+  });
+
+  test('RFC 3264 §8.2: of two audio lines the one without any is offered at port 0, the other one stays', () => {
+    const sdp = (port: number) => `${head}m=audio 4000 RTP/AVP 8\r\nm=audio ${port} RTP/AVP 0\r\na=content:sl\r\n`;
+    expect(chooseCodecs(sdp(4002), ['PCMA'])).toBe(sdp(0));
+  });
 });
 
 group('a hold for who knows `inactive` alone', () => {
