@@ -31,6 +31,8 @@ interface ReferTarget {
   readonly referTo: string;
   /** Attended transfer: the transferor's leg of its other call; `none` when no dialog of that name can be transferred to. */
   readonly replaced: Leg | 'none' | undefined;
+  /** The transferor's other call, whose callee still rings. */
+  readonly ringing?: LegCall;
 }
 
 /** A REFER of one party (RFC 3515): ends here, and moves the other party under the transferor's rules. */
@@ -57,7 +59,7 @@ export function startReferral(leg: Leg, transaction: ServerTransaction, request:
     transaction.reply(target.status, target.reason, target.headers);
     return;
   }
-  const { replaced } = target;
+  const { replaced, ringing } = target;
   const plan = replaced === undefined ? planFor(leg, request, target.referTo) : undefined;
   if (plan !== undefined && 'status' in plan) {
     transaction.reply(plan.status, plan.reason, plan.headers);
@@ -80,7 +82,10 @@ export function startReferral(leg: Leg, transaction: ServerTransaction, request:
   call.referral = referral;
   if (replaced === 'none') referral.refuse(481);
   else if (replaced !== undefined) referral.join(replaced);
-  else if (plan !== undefined) referral.call(plan, request.hopsAfter());
+  else if (plan !== undefined) {
+    ringing?.callerGaveUp(request);
+    referral.call(plan, request.hopsAfter());
+  }
 }
 
 function readTarget(leg: Leg, request: SipRequest): ReferTarget | Rejection {
@@ -102,12 +107,21 @@ function readTarget(leg: Leg, request: SipRequest): ReferTarget | Rejection {
   const replaced = leg.call.registry.find(replaces.callId, replaces.toTag, replaces.fromTag);
   // RFC 3891 §3: what the INVITE with this Replaces would be answered. Without it the transfer would be another one, to somebody who rings.
   if (replaced === undefined || replaced.call === leg.call) return { referTo, replaced: 'none' };
+  const { caller } = replaced.call;
+  // RFC 5589 §7.6: to whom it rings still. Nobody can be connected yet, so the transferee rings there in its place.
+  if (replaced.isCallerSide && caller?.done === false && isOfOne(replaced, leg))
+    return { referTo: caller.request.requestUri, replaced: undefined, ringing: replaced.call };
   if (replaced.state !== 'confirmed' || replaced.peer?.state !== 'confirmed') return { referTo, replaced: 'none' };
   const { router } = leg.env;
   if (!router.mayReplace(leg.options, replaced.call, replaced)) return { status: 403 };
   if (leg.peer !== undefined && router.mayConnect?.(leg.peer.options, replaced.peer.options) === false)
     return { status: 403, reason: 'Not To Be Connected' };
   return { referTo, replaced };
+}
+
+/** Both are legs of one party. */
+function isOfOne({ options: { owner } }: Leg, { options }: Leg): boolean {
+  return owner?.number === options.owner?.number && owner?.tenant === options.owner?.tenant;
 }
 
 function planFor(leg: Leg, request: SipRequest, referTo: string): CallPlan | Rejection {
