@@ -7,6 +7,7 @@ import type { TransportCounters } from './counters.ts';
 import type { Gathering } from './gathering.ts';
 import { GenerationCache } from './generation-cache.ts';
 import { KernelRefusals } from './refusals.ts';
+import { bindingResponse } from './stun.ts';
 import type { Flow, ListenerOptions, SourcePolicy, TransportLimits, TransportUser } from './types.ts';
 
 interface Remote {
@@ -301,7 +302,7 @@ export class UdpListener {
   }
 
   #onDatagram(octets: Buffer, remote: Remote): void {
-    const { sources, user, counters } = this.#context;
+    const { sources, counters } = this.#context;
     if (this.#readThisTurn++ === 0) this.#onLook();
     this.#wantTurn();
     const known = this.#latestOf(remote.address, remote.port);
@@ -312,12 +313,22 @@ export class UdpListener {
     }
     const flow = known ?? this.flowTo(remote.address, remote.port);
     const first = octets[0];
-    if ((first === CR || first === LF || first === NUL || first === undefined) && isKeepAlive(octets)) {
-      user.onKeepAlive?.(flow);
+    if ((first === CR || first === LF || first === NUL || first === undefined) && this.#keepsAlive(octets, flow))
       return;
-    }
     if (this.options.shared?.keeps(this.id, octets, remote.address, remote.port) === false) return;
     this.#received.push({ octets, flow, broughtMs: undefined });
+  }
+
+  /** Whether a datagram is there to keep a NAT open and nothing else; one that asks for an answer gets it. */
+  #keepsAlive(octets: Buffer, flow: UdpFlow): boolean {
+    const answer = bindingResponse(octets, flow.remoteAddress, flow.remotePort);
+    if (answer === undefined && !isKeepAlive(octets)) return false;
+    const { user, sources } = this.#context;
+    user.onKeepAlive?.(flow);
+    // An address that nobody here knows may be forged: it gets little more than was sent in its name.
+    const isGranted = (answer?.length ?? 0) <= 1.5 * octets.length || sources?.knows(flow.remoteAddress) !== false;
+    if (answer !== undefined && isGranted) flow.sendOctets(answer);
+    return true;
   }
 
   /** A datagram that came to another process's socket at this port. */
@@ -476,7 +487,7 @@ export class UdpListener {
   }
 }
 
-/** Phones keep NAT bindings with CRLF or with NUL octets; there is nothing to answer (RFC 5626 §3.5.1 is for streams). */
+/** Phones keep NAT bindings with CRLF or with NUL octets, too; there is nothing to answer (RFC 5626 §3.5.1 is for streams). */
 function isKeepAlive(octets: Buffer): boolean {
   if (octets.length > 8) return false;
   for (const octet of octets) if (octet !== CR && octet !== LF && octet !== NUL) return false;

@@ -615,6 +615,27 @@ describe.each([
       expect(node.user.count('sent')).toBe(0);
     });
 
+    test('RFC 5626 §8: a STUN Binding Request is answered, of an address that nobody knows with little more than it sent', async () => {
+      const sources = new SourceGate(new VirtualScheduler(), { knows: (address) => address === '127.0.0.2' });
+      const node = await newNode({ sources }).open(udp);
+      const bare = Buffer.from('000100002112a442b7e7a701bc34d686fa87dfae', 'hex');
+      const named = Buffer.from('000100082112a442b7e7a701bc34d686fa87dfae802200046c696272', 'hex');
+      const answers: string[] = [];
+      for (const [address, request] of [
+        ['127.0.0.1', bare],
+        ['127.0.0.1', named],
+        ['127.0.0.2', bare],
+      ] as const) {
+        const socket = sender();
+        await new Promise<void>((resolve) => socket.bind(0, address, resolve));
+        socket.on('message', (octets) => answers.push(`${address} ${octets.length}`));
+        socket.send(request, node.port(), '127.0.0.1');
+        await node.user.next('keep-alive');
+      }
+      await vi.waitFor(() => expect(answers.toSorted()).toEqual(['127.0.0.1 32', '127.0.0.2 32']));
+      expect(node.user.count('message')).toBe(0);
+    });
+
     test('a registered flow is kept open through NAT by a double CRLF at each interval', async () => {
       const node = await newNode().open(udp);
       const peer = await newNode().open(udp);
