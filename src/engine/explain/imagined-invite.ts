@@ -16,6 +16,7 @@ import {
   SipRequest,
   serialize,
   validateRequest,
+  withCrlf,
 } from '../../sip/message/index.ts';
 
 /** Fields that every INVITE has once: an asked one takes the place of ours. */
@@ -114,8 +115,7 @@ function parsed(octets: string, path: 'invite' | 'headers'): SipRequest {
 
 /** A file may have line feeds alone, no empty line at its end, and a length that is not the body's any more. */
 function fromFile(octets: string): string {
-  const crlf = /\r\n/.test(octets) ? octets : octets.replaceAll('\n', '\r\n');
-  const trimmed = crlf.replace(/^(\r\n)+/, '');
+  const trimmed = withCrlf(octets).replace(/^(\r\n)+/, '');
   const end = trimmed.indexOf('\r\n\r\n');
   const [head, body] =
     end < 0 ? [trimmed.replace(/(\r\n)*$/, ''), ''] : [trimmed.slice(0, end), trimmed.slice(end + 4)];

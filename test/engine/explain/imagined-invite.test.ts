@@ -22,6 +22,14 @@ describe('an INVITE as text', () => {
     ['with empty lines before it', `\r\n\r\n${LINES.join('\r\n')}\r\n\r\n`],
   ])('%s', (_, text) => expect(readInvite({ invite: text })?.requestUri).toBe('sip:9@acme.example.com'));
 
+  test.each(['v=0\r\ns=-\r\n', 'v=0\ns=-\n'])(
+    'with line feeds in its head alone its body is as it came: %j',
+    (body) => {
+      const request = readInvite({ invite: `${LINES.join('\n')}\nContent-Type: application/sdp\n\n${body}` });
+      expect(request?.body).toBe(body);
+    },
+  );
+
   test('its length is that of the body it has, in octets', () => {
     const request = readInvite({ invite: `${LINES.join('\n')}\nl: 999\nContent-Type: text/plain\n\nZoë` });
     expect([request?.body.length, request?.headers.value(HeaderId.ContentLength)]).toEqual([4, '4']);
