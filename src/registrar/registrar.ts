@@ -148,7 +148,7 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
         this.#refuseContacts(ask, flow) ?? this.#commit(ask, flow, account, this.#sourceOf(request, flow));
       if (refusal !== undefined) return refusal;
     }
-    return { status: 200, reason: 'OK', headers: this.#success.headers(this.#live(account.aor), ask) };
+    return { status: 200, reason: 'OK', headers: this.#success.headers(this.#live(account.aor), ask, flow.transport) };
   }
 
   /**

@@ -18,16 +18,17 @@ export class SuccessHeaders {
     this.#flowTimerSeconds = flowTimerSeconds;
   }
 
-  headers(bindings: readonly Binding[], ask: RegisterAsk): HeaderList {
+  /** @param transport what the REGISTER came over. */
+  headers(bindings: readonly Binding[], ask: RegisterAsk, transport: string): HeaderList {
     const nowMs = this.#clock.nowMs();
     const contacts = bindings.map(({ contactUri, contactParams, expiresAtMs }): Field => {
       const seconds = Math.ceil((expiresAtMs - nowMs) / 1000);
       return [HeaderId.Contact, `<${contactUri}>${contactParams};expires=${seconds}`];
     });
-    return contacts.concat(this.#others(ask));
+    return contacts.concat(this.#others(ask, transport));
   }
 
-  #others({ path, contacts }: RegisterAsk): Field[] {
+  #others({ path, contacts }: RegisterAsk, transport: string): Field[] {
     const usual = this.#usualOnes();
     const asksForFlow = contacts.some(({ regId }) => regId !== undefined);
     if (path.length === 0 && !asksForFlow) return usual;
@@ -35,7 +36,9 @@ export class SuccessHeaders {
     const others = path.map((value): Field => [HeaderId.Path, value]);
     // RFC 5626 §6: said only to who asked for a flow.
     if (asksForFlow) others.push([HeaderId.Require, 'outbound']);
-    if (asksForFlow && path.length === 0) others.push([HeaderId.FlowTimer, String(this.#flowTimerSeconds)]);
+    // §4.4.2: over UDP its own 24 to 29 seconds are what NATs need.
+    if (asksForFlow && path.length === 0 && transport !== 'udp')
+      others.push([HeaderId.FlowTimer, String(this.#flowTimerSeconds)]);
     return others.concat(usual);
   }
 
