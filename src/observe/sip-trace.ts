@@ -39,7 +39,8 @@ const SEARCH_STEP = 200;
 
 /** Places are as many as messages of this size would fill; more small ones than that are not kept. */
 const OCTETS_PER_PLACE = 160;
-const MAX_TEXT_LENGTH = 16_384;
+/** The longest message of UDP, and of TCP unless `limits.messageBytes` says more. */
+const MAX_TEXT_LENGTH = 65_535;
 const NONE: ReadonlyMap<string, string | undefined> = new Map();
 
 /**
@@ -94,7 +95,7 @@ export class SipTrace {
     return this.#oldest === this.#next ? 0 : this.#end - (this.#start[this.#oldest % this.#placeCount] as number);
   }
 
-  /** Keeps a message; one whose Call-ID cannot be seen (there is none, or only after 16,384 octets) has an empty one. */
+  /** Keeps a message; one whose Call-ID cannot be seen (there is none, or only after 65,535 octets) has an empty one. */
   record(text: string, sent: boolean, flow: TraceFlow): void {
     const length = Math.min(text.length, MAX_TEXT_LENGTH, this.#maxOctets);
     let start = callIdStart(text);

@@ -135,15 +135,23 @@ describe('SipTrace', () => {
     expect(trace.find('costarring').map(({ sipCallId }) => sipCallId)).toEqual(['costarring']);
   });
 
+  test('the longest message that is read is kept whole', () => {
+    const trace = new SipTrace(new VirtualScheduler());
+    const whole = message('whole', 'INVITE sip:a SIP/2.0');
+    const text = whole + 'x'.repeat(65_535 - whole.length);
+    trace.record(text, true, flow);
+    expect(trace.find('whole').map((kept) => kept.text)).toEqual([text]);
+  });
+
   test('a message without a Call-ID, or with one after what is kept, has an empty one and is among the latest', async () => {
     const trace = new SipTrace(new VirtualScheduler());
     trace.record('OPTIONS sip:a SIP/2.0\r\nTo: <sip:a>\r\n\r\n', false, flow);
-    trace.record(`OPTIONS sip:a SIP/2.0\r\nX: ${'x'.repeat(20_000)}\r\nCall-ID: late\r\n\r\n`, false, flow);
+    trace.record(`OPTIONS sip:a SIP/2.0\r\nX: ${'x'.repeat(70_000)}\r\nCall-ID: late\r\n\r\n`, false, flow);
     expect(trace.find('late')).toEqual([]);
     const { messages } = await trace.search({}, 10);
     expect(messages.map(({ sipCallId, text }) => [sipCallId, text.length])).toEqual([
       ['', 38],
-      ['', 16_384],
+      ['', 65_535],
     ]);
   });
 
