@@ -15,7 +15,7 @@ import { callerName, callerNumber, type NodeFacts, type OutboundFacts, type Seen
 import { NO_OUTBOUND_CLI, type OutboundCli, parseOutboundCli } from './outbound-cli.ts';
 import type { LegSettings, Refusal, RouteDraft, RouteRefusal, StoredSetting } from './outcome.ts';
 import { addForwardingHeaders } from './steps/add-forwarding-headers.ts';
-import { addOwnHeaders, ownHeadersOf } from './steps/add-own-headers.ts';
+import { addOwnHeaders, relayedNames } from './steps/add-own-headers.ts';
 import { addStandardHeaders } from './steps/add-standard-headers.ts';
 import { applyOutboundCli } from './steps/apply-outbound-cli.ts';
 import { applyPrivacy } from './steps/apply-privacy.ts';
@@ -194,7 +194,7 @@ function legSettings(route: RouteState, contact: string): LegSettings {
     scope: scopeOf(route.trunk),
     viaHost: via?.viaHost,
     viaPort: via?.viaPort,
-    relayHeaders: route.call.anonymous ? [] : ownHeadersOf(tenant).relay,
+    relayHeaders: route.call.anonymous ? [] : relayedNames(tenant).trunk,
     withholdsPeer: route.call.anonymous ? true : undefined,
     headers: hidesUser ? NO_HEADERS : ownHeadersAt(node),
     earlyMediaFailover: earlyMediaFailover || route.call.emergency !== undefined,

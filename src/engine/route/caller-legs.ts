@@ -2,7 +2,7 @@
 import { ownCopy } from '../../base/text.ts';
 import type { LegOptions } from '../../call/index.ts';
 import type { InboundCall } from '../../inbound/index.ts';
-import { dialledNumber, type NodeFacts } from '../../outbound/index.ts';
+import { dialledNumber, type NodeFacts, relayedNames } from '../../outbound/index.ts';
 import type { Directory } from '../../provisioning/directory/directory.ts';
 import { memberOf } from '../../provisioning/tenants/party.ts';
 import type { Tenant } from '../../provisioning/tenants/schema.ts';
@@ -125,9 +125,10 @@ export function introduced(
   trunk: Trunk,
   tenant: Tenant,
   { numbers, anonymous }: InboundCall,
-): Pick<LegOptions, 'anonymous' | 'assertsIdentity' | 'identity'> {
+): Pick<LegOptions, 'anonymous' | 'assertsIdentity' | 'identity' | 'relayHeaders'> {
   return {
     anonymous,
+    relayHeaders: relayedNames(tenant).trunk,
     assertsIdentity: trunk.options.trusted,
     identity: outsideParty(directory, tenant, trunk.id, numbers.callerNumber, numbers.callerDisplayName),
   };

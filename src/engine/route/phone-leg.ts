@@ -1,5 +1,6 @@
 /** The INVITE toward a registered phone: who calls, in the tenant's domain, and the session description as it came. */
 import { type AttemptRecord, type BranchPlan, describeDestination, type LegOptions } from '../../call/index.ts';
+import { relayedNames } from '../../outbound/index.ts';
 import type { Binding } from '../../registrar/index.ts';
 import { isFlow } from '../../sip/endpoint/index.ts';
 import {
@@ -47,7 +48,7 @@ export function phoneBranch(phone: PhoneBranch): BranchPlan {
   const { context, number, binding, reached, contact, media } = phone;
   const { to, through, silentMs, pastFlow } = reached;
   const { node, request, tenant } = context;
-  const own = ownFields(context, 'user');
+  const own = ownFields(context);
   const draft: LegDraft = {
     requestUri: binding.requestUri,
     from: callerAddress(context),
@@ -67,7 +68,7 @@ export function phoneBranch(phone: PhoneBranch): BranchPlan {
   };
   const options = {
     contact,
-    relayHeaders: relayNames(context, 'user'),
+    relayHeaders: relayNames(context),
     ...(context.caller.anonymous && { withholdsPeer: true }),
     headers: [['User-Agent', node.userAgent] as const],
     owner: { tenant: tenant.name, number },
@@ -141,23 +142,20 @@ function verifiedCaller({ verification, caller, tenant }: CallContext): [string,
   return [['P-Asserted-Identity', `${name}${uri}`], ...fields];
 }
 
-function relayNames(context: CallContext, kind: 'trunk' | 'user'): string[] {
+function relayNames({ caller, origin, tenant }: CallContext): readonly string[] {
   // What the caller wrote may tell who it is (RFC 3323 §4.1): the same as toward a trunk.
-  if (context.caller.anonymous) return [];
-  const { relay } = context.tenant.headers;
-  const onTrunk = context.origin.kind === 'trunk' ? relay.trunk : [];
-  const names = [...relay.all, ...(kind === 'user' ? relay.user : relay.trunk), ...onTrunk];
-  return [...new Map(names.map((name) => [name.toLowerCase(), name])).values()];
+  if (caller.anonymous) return [];
+  return relayedNames(tenant)[origin.kind === 'trunk' ? 'both' : 'user'];
 }
 
 /** Header fields of the user's own on this call: relayed ones with the caller's values, and the tenant's added ones. */
-function ownFields(context: CallContext, kind: 'trunk' | 'user'): [string, string][] {
+function ownFields(context: CallContext): [string, string][] {
   const fields: [string, string][] = [];
-  for (const name of relayNames(context, kind)) {
+  for (const name of relayNames(context)) {
     for (const value of context.request.headers.fieldValuesNamed(name)) fields.push([name, value]);
   }
   for (const { name, value, on } of context.tenant.headers.add) {
-    if (on === 'all' || on === kind) fields.push([name, octetsFromText(value)]);
+    if (on !== 'trunk') fields.push([name, octetsFromText(value)]);
   }
   return fields;
 }

@@ -16,6 +16,7 @@ import {
   type OutboundFacts,
   type OutboundPlan,
   planOutbound,
+  relayedNames,
 } from '../../outbound/index.ts';
 import type { Directory } from '../../provisioning/directory/directory.ts';
 import { plainNumber } from '../../provisioning/tenants/number.ts';
@@ -166,12 +167,13 @@ export class Routing implements StepServices {
     const shown = ownCopy(request.from().displayName ?? '');
     const withholdsName = partyPrivacy(request.headers, 'calling').remoteParty === 'name';
     const displayName = withholdsName ? '' : shown || octetsFromText(party.name ?? '');
-    const callerLeg = this.legs.ofEndpoint(request, flow, source, directory, dialled);
-    const anonymous = callerLeg.anonymous === true;
+    const ownLeg = this.legs.ofEndpoint(request, flow, source, directory, dialled);
+    const anonymous = ownLeg.anonymous === true;
     const caller: CallerPresentation = { number: party.number, displayName, anonymous };
     const context = this.#context(request, directory, tenant, source, caller, dialled);
     const isUnserved = isEmergencyService(uri) && dialled === '';
     const inside = isUnserved ? UNSUPPORTED_SCHEME : this.#insideStep(context, dialled);
+    const callerLeg = { ...ownLeg, relayHeaders: relayedNames(tenant)[inside === undefined ? 'trunk' : 'user'] };
     const facts: CallFacts = {
       direction: inside === undefined ? 'outbound' : 'internal',
       tenant: tenant.name,

@@ -11,30 +11,32 @@ import { octets } from '../text.ts';
 import type { Trace } from '../trace.ts';
 import { originOf } from '../trunk-profile.ts';
 
-/** A tenant's relay list and added header fields for trunk calls, ready for use. */
-interface OwnHeaders {
-  readonly relay: readonly string[];
-  readonly added: readonly HeaderField[];
+/** Names of the header fields that are passed from one leg to the other, either way: on calls over a trunk, between extensions, or both. */
+export const relayedNames = derived(({ headers: { relay } }: Tenant) => ({
+  trunk: distinct([...relay.all, ...relay.trunk]),
+  user: distinct([...relay.all, ...relay.user]),
+  both: distinct([...relay.all, ...relay.user, ...relay.trunk]),
+}));
+
+function distinct(names: readonly string[]): readonly string[] {
+  return [...new Map(names.map((name) => [name.toLowerCase(), name])).values()].filter(isRelayableHeaderName);
 }
 
-/** Names of the header fields that are passed between the legs of the tenant's trunk calls. */
-export const ownHeadersOf = derived(({ headers: { relay, add } }: Tenant): OwnHeaders => {
-  const names = new Map([...relay.all, ...relay.trunk].map((name) => [name.toLowerCase(), name]));
-  const added = add.filter(({ on }) => on !== 'user').map(({ name, value }): HeaderField => [name, octets(value)]);
-  return { relay: [...names.values()].filter(isRelayableHeaderName), added };
-});
+/** What the tenant adds to trunk calls. */
+const addedFields = derived(({ headers: { add } }: Tenant) =>
+  add.filter(({ on }) => on !== 'user').map(({ name, value }): HeaderField => [name, octets(value)]),
+);
 
 /** Relayed header fields of the caller, then the tenant's and the trunk's fixed ones; everything else stays on its leg. */
 export const addOwnHeaders: RouteStep = {
   name: 'own-headers',
   run(route, trace) {
     const { tenant, request } = route.call.facts;
-    const own = ownHeadersOf(tenant);
-    for (const name of own.relay) {
+    for (const name of relayedNames(tenant).trunk) {
       if (!request.headers.hasNamed(name)) continue;
       for (const value of request.headers.fieldValuesNamed(name)) relay(route, name, value, trace);
     }
-    for (const field of own.added) add(route, field, 'tenant', trace);
+    for (const field of addedFields(tenant)) add(route, field, 'tenant', trace);
     for (const field of route.profile.addHeaders) add(route, field, 'trunk', trace);
     addInternal(route, trace);
     addContent(route);

@@ -279,7 +279,7 @@ export const headersSchema = z.strictObject({
       all: z.array(relayedHeaderName).max(50).default([]).describe('On all calls.'),
     })
     .prefault({})
-    .describe("Headers of the user's own that are passed from one leg to the other."),
+    .describe("Headers of the user's own that are passed from one leg to the other, either way."),
   add: z
     .array(
       z.strictObject({

@@ -230,6 +230,34 @@ describe.each(WAYS)('over %s at %s', (transport, host) => {
     }
   });
 
+  test('fields of the tenant’s own cross either way, in requests and in answers', async () => {
+    const calls: [Party, string, Party][] = [
+      [dialler, phoneInvite(dialler, { 'X-Account': ['a, b', 'c'] }), carrier],
+      [carrier, carrierInvite(carrier, { 'X-Account': ['a, b', 'c'] }, '14155550102'), desk],
+      [dialler, insideInvite('102', { 'X-Account': ['a, b', 'c'] }), desk],
+    ];
+    for (const [from, text, to] of calls) {
+      const standing = await call(from, text, to, ['X-Account: d', 'X-Account: e', 'X-Other: f']);
+      expect(valuesOf(standing.invite, 'X-Account')).toEqual(['a, b', 'c']);
+      expect([valuesOf(standing.answer, 'X-Account'), valuesOf(standing.answer, 'X-Other')]).toEqual([['d', 'e'], []]);
+      for (const [sender, taker, dialog] of [
+        [from, to, standing.caller],
+        [to, from, standing.callee],
+      ] as const) {
+        const fields = { 'X-Account': ['g', 'h'], 'X-Other': 'i', 'Content-Type': 'text/x' };
+        sender.send(inDialog(sender, dialog, 'INFO', 5, fields, 'x'));
+        const info = await taker.nextRequest('INFO');
+        taker.send(responseTo(info, '200 OK', '', ['X-Account: j', 'X-Other: k']));
+        const told = [info, await sender.nextAnswer()];
+        expect(told.map((message) => [valuesOf(message, 'X-Account'), valuesOf(message, 'X-Other')])).toEqual([
+          [['g', 'h'], []],
+          [['j'], []],
+        ]);
+      }
+      await end(from, standing, to);
+    }
+  });
+
   test('a re-INVITE that comes before the phone’s ACK waits for it', async () => {
     const invite = phoneInvite(dialler);
     dialler.send(invite);
