@@ -5,13 +5,8 @@
 import type { List } from '../../base/chunked-list.ts';
 import type { Steps } from '../../base/steps.ts';
 import { type Change, diffSteps } from '../../provisioning/directory/difference.ts';
-import type { Tenant } from '../../provisioning/tenants/schema.ts';
-import type { CertificateSettings } from '../../provisioning/trunk-settings/certificate-schema.ts';
-import type { Provisioned, TrunkSettings } from '../../provisioning/trunk-settings/schema.ts';
-
-export const KINDS = ['tenants', 'trunks', 'certificates'] as const;
-export type DocumentKind = (typeof KINDS)[number];
-export type ProvisionedDocument = Tenant | TrunkSettings | CertificateSettings;
+import type { Provisioned } from '../../provisioning/trunk-settings/schema.ts';
+import { type DocumentKind, KINDS, type ProvisionedDocument } from './documents.ts';
 
 /** As an object it is the same for as long as its documents are. */
 export interface Piece {

@@ -26,11 +26,8 @@ export const SCHEMA = 1;
 export class Keys {
   readonly meta: string;
   readonly tenants: string;
-  readonly tenantOrder: string;
   readonly trunks: string;
-  readonly trunkOrder: string;
   readonly certificates: string;
-  readonly certificateOrder: string;
   readonly events: string;
   readonly bindings: string;
   readonly bindingExpiry: string;
@@ -61,11 +58,8 @@ export class Keys {
     this.#base = `${prefix.replace(/[{}]/g, '')}{${tag === '' ? 'tandem' : tag}}:`;
     this.meta = this.named('meta');
     this.tenants = this.named('tenants');
-    this.tenantOrder = this.named('tenants:order');
     this.trunks = this.named('trunks');
-    this.trunkOrder = this.named('trunks:order');
     this.certificates = this.named('certificates');
-    this.certificateOrder = this.named('certificates:order');
     this.events = this.named('events');
     this.bindings = this.named('bindings');
     this.bindingExpiry = this.named('bindings:expiry');
@@ -89,6 +83,11 @@ export class Keys {
     this.fences = this.named('fences');
     this.nodes = this.named('nodes');
     this.channel = this.named('changes');
+  }
+
+  /** Of what is provisioned. */
+  orderOf(kind: 'tenants' | 'trunks' | 'certificates'): string {
+    return this.named(`${kind}:order`);
   }
 
   callsOf(node: string): string {

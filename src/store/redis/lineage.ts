@@ -2,17 +2,7 @@
  * From which changes a copy of the provisioning has come. A Redis that follows another one by failover, or has crashed, may have lost
  * the last of them, and may have had others since under the same numbers: each change has a token, by which the two are told apart.
  */
-
-/** What a change has put and deleted. */
-export interface ChangedNames {
-  readonly putTenants: readonly string[];
-  readonly putTrunks: readonly string[];
-  readonly deleteTenants: readonly string[];
-  readonly deleteTrunks: readonly string[];
-  /** Left out by an older node. */
-  readonly putCertificates?: readonly string[];
-  readonly deleteCertificates?: readonly string[];
-}
+import { type ChangedNames, named } from './documents.ts';
 
 export interface StoredChange {
   readonly version: number;
@@ -181,13 +171,11 @@ function namesIn({ names }: StoredChange): number {
 }
 
 function touchedBy(changes: readonly Pick<StoredChange, 'names'>[]): Touched {
-  const [tenants, trunks, certificates] = [new Set<string>(), new Set<string>(), new Set<string>()];
-  for (const { names } of changes) {
-    for (const name of [...names.putTenants, ...names.deleteTenants]) tenants.add(name);
-    for (const id of [...names.putTrunks, ...names.deleteTrunks]) trunks.add(id);
-    for (const name of [...(names.putCertificates ?? []), ...(names.deleteCertificates ?? [])]) certificates.add(name);
-  }
-  return { tenants, trunks, certificates };
+  const of = (kind: keyof Touched) => {
+    const lists = changes.map(({ names }) => named(names, kind));
+    return new Set(lists.flatMap(({ put, gone }) => [...put, ...gone]));
+  };
+  return { tenants: of('tenants'), trunks: of('trunks'), certificates: of('certificates') };
 }
 
 /** Those of `ours` that are theirs as well, or that are not. */

@@ -3,7 +3,6 @@
  * the process then: 25 ms for 6 MB. This one has them in blocks that were put together in steps, and gives the socket one after the other.
  */
 import { Command } from 'ioredis';
-import type { Steps } from '../../base/steps.ts';
 
 /** A list is the octets of one argument, one after the other. */
 export type Argument = string | number | Buffer | readonly Buffer[];
@@ -19,35 +18,41 @@ const BLOCK_OCTETS = 65_536;
 const OWN_BLOCK_OCTETS = 8_192;
 const LINE_END = Buffer.from('\r\n');
 
-/** Writes arguments as the bulk strings of RESP, in steps; long ones stay where they are. */
-export function* argumentBlocks(args: readonly Argument[]): Steps<ArgumentBlocks> {
-  const blocks: Buffer[] = [];
-  let waiting: Buffer[] = [];
-  let octets = 0;
-  const add = (part: Buffer) => {
-    if (part.length >= OWN_BLOCK_OCTETS) {
-      end();
-      blocks.push(part);
-      return;
-    }
-    waiting.push(part);
-    octets += part.length;
-    if (octets >= BLOCK_OCTETS) end();
-  };
-  const end = () => {
-    if (octets > 0) blocks.push(Buffer.concat(waiting, octets));
-    [waiting, octets] = [[], 0];
-  };
-  for (const arg of args) {
+/** Writes arguments as the bulk strings of RESP; long ones stay where they are. */
+export class ArgumentWriter {
+  readonly #blocks: Buffer[] = [];
+  #count = 0;
+  /** Of the next block. */
+  #waiting: Buffer[] = [];
+  #octets = 0;
+
+  add(arg: Argument): void {
+    this.#count++;
     const parts = partsOf(arg);
     const length = parts.reduce((sum, part) => sum + part.length, 0);
-    add(Buffer.from(`$${length}\r\n`));
-    parts.forEach(add);
-    add(LINE_END);
-    yield;
+    for (const part of [Buffer.from(`$${length}\r\n`), ...parts, LINE_END]) this.#add(part);
   }
-  end();
-  return { count: args.length, blocks };
+
+  end(): ArgumentBlocks {
+    this.#endBlock();
+    return { count: this.#count, blocks: this.#blocks };
+  }
+
+  #add(part: Buffer): void {
+    if (part.length >= OWN_BLOCK_OCTETS) {
+      this.#endBlock();
+      this.#blocks.push(part);
+      return;
+    }
+    this.#waiting.push(part);
+    this.#octets += part.length;
+    if (this.#octets >= BLOCK_OCTETS) this.#endBlock();
+  }
+
+  #endBlock(): void {
+    if (this.#octets > 0) this.#blocks.push(Buffer.concat(this.#waiting, this.#octets));
+    [this.#waiting, this.#octets] = [[], 0];
+  }
 }
 
 function partsOf(arg: Argument): readonly Buffer[] {

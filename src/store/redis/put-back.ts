@@ -10,11 +10,10 @@ import { sameDocument } from '../../provisioning/directory/same.ts';
 import { editSteps, type ProvisioningCommit } from '../../provisioning/directory/store.ts';
 import type { Tenant } from '../../provisioning/tenants/schema.ts';
 import type { CertificateSettings } from '../../provisioning/trunk-settings/certificate-schema.ts';
-import { trunkIdOf } from '../../provisioning/trunk-settings/effective.ts';
 import type { ProvisioningProblem } from '../../provisioning/trunk-settings/problem.ts';
 import type { Provisioned, TrunkSettings } from '../../provisioning/trunk-settings/schema.ts';
-import type { ProvisionedDocument } from './copy-pieces.ts';
-import { type Fork, restoredOf, type Touched } from './lineage.ts';
+import { type DocumentKind, KINDS, nameOf, type ProvisionedDocument } from './documents.ts';
+import { type Fork, restoredOf } from './lineage.ts';
 
 export interface PutBack {
   /** How many documents it writes and removes. */
@@ -26,11 +25,9 @@ export interface PutBack {
   readonly restored: readonly string[];
 }
 
-type Kind = keyof Touched;
-
 /** What makes of one document in the store what it is in the copy. */
 interface Edit {
-  readonly kind: Kind;
+  readonly kind: DocumentKind;
   readonly name: string;
   /** Undefined: it is removed. */
   readonly document: ProvisionedDocument | undefined;
@@ -38,7 +35,7 @@ interface Edit {
   readonly parties: ReadonlySet<string>;
 }
 
-const KINDS = { tenants: 'tenant', trunks: 'trunk', certificates: 'certificate' } as const;
+const KIND = { tenants: 'tenant', trunks: 'trunk', certificates: 'certificate' } as const;
 
 /** @param copy what a node has served; @param store what Redis has, at `expectedVersion` */
 export function* putBackSteps(
@@ -49,7 +46,7 @@ export function* putBackSteps(
 ): Steps<PutBack> {
   const edits = new Map<string, Edit>();
   const overtaken = new Map<string, Pick<Edit, 'kind' | 'name'>>();
-  for (const kind of Object.keys(KINDS) as Kind[]) {
+  for (const kind of KINDS) {
     for (const name of fork.overtaken[kind]) {
       if (!(yield* sameDocument(find(copy, kind, name), find(store, kind, name))))
         overtaken.set(keyOf(kind, name), { kind, name });
@@ -71,7 +68,7 @@ export function* putBackSteps(
   return {
     count: edits.size,
     commit: commitOf(edits, expectedVersion),
-    overtaken: Array.from(overtaken.values(), ({ kind, name }) => `${KINDS[kind]} ${name}`),
+    overtaken: Array.from(overtaken.values(), ({ kind, name }) => `${KIND[kind]} ${name}`),
     restored: restoredOf(fork.lost, touched),
   };
 }
@@ -131,19 +128,15 @@ function textOf(problem: ProvisioningProblem, state: Provisioned): string {
   return `${problem.code} ${key} ${path} ${problem.message}`;
 }
 
-function isKind(kind: string): kind is Kind {
-  return kind in KINDS;
+function isKind(kind: string): kind is DocumentKind {
+  return kind in KIND;
 }
 
-function keyOf(kind: Kind, name: string): string {
+function keyOf(kind: DocumentKind, name: string): string {
   return `${kind} ${name}`;
 }
 
-function nameOf(kind: Kind, document: ProvisionedDocument): string {
-  return kind === 'trunks' ? trunkIdOf(document as TrunkSettings) : document.name;
-}
-
-function find(state: Provisioned, kind: Kind, name: string): ProvisionedDocument | undefined {
+function find(state: Provisioned, kind: DocumentKind, name: string): ProvisionedDocument | undefined {
   switch (kind) {
     case 'tenants':
       return tenantIn(state, name);
@@ -155,7 +148,7 @@ function find(state: Provisioned, kind: Kind, name: string): ProvisionedDocument
 }
 
 /** The tenants that a document is about; the system is nobody's neighbour. */
-function partiesOf(kind: Kind, document: ProvisionedDocument | undefined): ReadonlySet<string> {
+function partiesOf(kind: DocumentKind, document: ProvisionedDocument | undefined): ReadonlySet<string> {
   if (document === undefined) return new Set();
   if (kind === 'tenants') return new Set([document.name]);
   const { owner, tenants = [] } = document as Pick<TrunkSettings, 'owner'> & Partial<Pick<TrunkSettings, 'tenants'>>;
@@ -166,9 +159,9 @@ function partiesOf(kind: Kind, document: ProvisionedDocument | undefined): Reado
 
 function commitOf(edits: ReadonlyMap<string, Edit>, expectedVersion: number): ProvisioningCommit {
   const all = [...edits.values()];
-  const put = <T extends ProvisionedDocument>(of: Kind) =>
+  const put = <T extends ProvisionedDocument>(of: DocumentKind) =>
     all.flatMap(({ kind, document }) => (kind === of && document !== undefined ? [document as T] : []));
-  const removed = (of: Kind) =>
+  const removed = (of: DocumentKind) =>
     all.flatMap(({ kind, document, name }) => (kind === of && document === undefined ? [name] : []));
   return {
     expectedVersion,

@@ -1,7 +1,10 @@
 /** Writes a node's copy into a Redis that has lost the store: the same store again, with everything that the copy holds. */
 import { randomUUID } from 'node:crypto';
+import type { List } from '../../base/chunked-list.ts';
 import { StateError } from '../../base/errors.ts';
+import { inSlices, type Steps } from '../../base/steps.ts';
 import type { Sealer } from '../sealer.ts';
+import { KINDS, nameOf, type ProvisionedDocument } from './documents.ts';
 import { type Keys, SCHEMA } from './keys.ts';
 import type { Copy } from './last-copy.ts';
 import type { RedisLink } from './link.ts';
@@ -9,6 +12,7 @@ import { FINISH_RESTORE } from './scripts.ts';
 
 const LOCK_MS = 60_000;
 const DOCUMENTS_PER_COMMAND = 50;
+const RECORDS = ['tokens', 'users', 'webhooks'] as const;
 
 export interface RestoreOptions {
   readonly link: RedisLink;
@@ -30,44 +34,20 @@ export async function restoreStore(options: RestoreOptions): Promise<void> {
   try {
     if (Number(await link.command('EXISTS', keys.meta)) === 1)
       throw new StateError('Redis holds a store; empty it first if that one is not wanted');
-    await link.command('DEL', keys.tenants, keys.tenantOrder, keys.trunks, keys.trunkOrder);
-    await link.command('DEL', keys.certificates, keys.certificateOrder, keys.events);
-    await link.command('DEL', keys.tokens, keys.users, keys.webhooks, keys.bindingEvents);
-    const { tenants, trunks, certificates } = copy.provisioned.state;
-    await put(
-      link,
-      keys.tenants,
-      keys.tenantOrder,
-      tenants.map(({ name }) => name),
-      (at) => sealer.sealJson(`tenants/${tenants.at(at)?.name}`, tenants.at(at)),
-    );
-    await put(
-      link,
-      keys.trunks,
-      keys.trunkOrder,
-      trunks.map(({ id }) => id ?? ''),
-      (at) => sealer.sealJson(`trunks/${trunks.at(at)?.id ?? ''}`, trunks.at(at)),
-    );
-    await put(
-      link,
-      keys.certificates,
-      keys.certificateOrder,
-      certificates.map(({ name }) => name),
-      (at) => sealer.sealJson(`certificates/${certificates.at(at)?.name}`, certificates.at(at)),
-    );
-    for (const [kind, key] of [
-      ['tokens', keys.tokens],
-      ['users', keys.users],
-      ['webhooks', keys.webhooks],
-    ] as const) {
+    await link.command('DEL', ...KINDS.flatMap((kind) => [keys[kind], keys.orderOf(kind)]), keys.events);
+    await link.command('DEL', ...RECORDS.map((kind) => keys[kind]), keys.bindingEvents);
+    const { state } = copy.provisioned;
+    for (const kind of KINDS) {
+      const documents: List<ProvisionedDocument> = state[kind];
+      const names = documents.map((document) => nameOf(kind, document));
+      const sealed = (at: number) =>
+        sealer.sealDocument(`${kind}/${names[at]}`, documents.at(at) as ProvisionedDocument);
+      await put(link, keys[kind], names, sealed, keys.orderOf(kind));
+    }
+    for (const kind of RECORDS) {
       const records = copy[kind];
-      await put(
-        link,
-        key,
-        undefined,
-        records.map(({ id }) => id),
-        (at) => sealer.sealJson(`${kind}/${records[at]?.id}`, records[at]),
-      );
+      const ids = records.map(({ id }) => id);
+      await put(link, keys[kind], ids, (at) => sealer.sealDocument(`${kind}/${ids[at]}`, records[at] as object));
     }
     const meta = [
       copy.storeId,
@@ -75,7 +55,7 @@ export async function restoreStore(options: RestoreOptions): Promise<void> {
       sealer.seal('key-check', 'tandem'),
       sealer.seal('nonce-secret', copy.nonceSecret),
       options.version + 1,
-      Math.max(tenants.length, trunks.length, certificates.length),
+      Math.max(...KINDS.map((kind) => state[kind].length)),
       options.sequence,
       randomUUID(),
       keys.channel,
@@ -91,13 +71,15 @@ export async function restoreStore(options: RestoreOptions): Promise<void> {
 async function put(
   link: RedisLink,
   key: string,
-  order: string | undefined,
   names: readonly string[],
-  documentOf: (index: number) => Buffer,
+  sealed: (at: number) => Steps<Buffer[]>,
+  order?: string,
 ): Promise<void> {
   for (let from = 0; from < names.length; from += DOCUMENTS_PER_COMMAND) {
     const some = names.slice(from, from + DOCUMENTS_PER_COMMAND);
-    await link.command('HSET', key, ...some.flatMap((name, at) => [name, documentOf(from + at)]));
+    const documents: (string | Buffer)[] = [];
+    for (const [at, name] of some.entries()) documents.push(name, Buffer.concat(await inSlices(sealed(from + at))));
+    await link.command('HSET', key, ...documents);
     if (order !== undefined) await link.command('ZADD', order, ...some.flatMap((name, at) => [from + at + 1, name]));
   }
 }
