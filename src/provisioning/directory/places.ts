@@ -3,6 +3,7 @@
  * places, so that a small change of a large state looks for nothing.
  */
 import { edited as editedList, type List, without } from '../../base/chunked-list.ts';
+import { derived } from '../../base/derived.ts';
 import { LayeredMap } from '../../base/layered-map.ts';
 import { allAtOnce, type Steps } from '../../base/steps.ts';
 import type { Tenant } from '../tenants/schema.ts';
@@ -21,7 +22,7 @@ interface Places {
 /** More gaps are closed: a list without them costs as much as a look at all. */
 const MOST_GONE = 64;
 
-const known = new WeakMap<List<unknown>, Places>();
+const known = derived((_list: List<unknown>): { places?: Places } => ({}));
 
 const nameOf = ({ name }: Tenant | CertificateSettings): string => name;
 
@@ -102,11 +103,11 @@ function countBelow(ascending: readonly number[], limit: number): number {
 }
 
 function placesOf<T>(list: List<T>, keyOf: (item: T) => string): Places {
-  return known.get(list) ?? allAtOnce(placeSteps(list, keyOf));
+  return known(list).places ?? allAtOnce(placeSteps(list, keyOf));
 }
 
 function* placeSteps<T>(list: List<T>, keyOf: (item: T) => string): Steps<Places> {
-  const before = known.get(list);
+  const before = known(list).places;
   if (before !== undefined) return before;
   const first = new Map<string, number>();
   for (let place = 0; place < list.length; place++) {
@@ -115,7 +116,7 @@ function* placeSteps<T>(list: List<T>, keyOf: (item: T) => string): Steps<Places
     if (place % ITEMS_PER_STEP === 0) yield;
   }
   const places = { byKey: new LayeredMap(first), gone: [] };
-  known.set(list, places);
+  known(list).places = places;
   return places;
 }
 
@@ -147,7 +148,7 @@ function* edited<T>(
   const list = yield* editedList(present, replaced, added);
   const byKey = yield* places.byKey.editedSteps(edits);
   if (gone.size === 0) {
-    known.set(list, { byKey, gone: places.gone });
+    known(list).places = { byKey, gone: places.gone };
     return list;
   }
   return yield* removedFrom(list, { byKey, gone: places.gone }, gone, keyOf);
@@ -169,10 +170,9 @@ function* removedFrom<T>(
   const gone = [...places.gone, ...Array.from(keys, (key) => places.byKey.get(key) ?? -1)].sort((a, b) => a - b);
   // A key that stood twice leaves more than one place, which nobody knows of.
   if (gone.length > MOST_GONE || left.length !== keys.size) yield* placeSteps(rest, keyOf);
-  else
-    known.set(rest, {
-      byKey: yield* places.byKey.editedSteps(new Map(Array.from(keys, (key) => [key, undefined]))),
-      gone,
-    });
+  else {
+    const byKey = yield* places.byKey.editedSteps(new Map(Array.from(keys, (key) => [key, undefined])));
+    known(rest).places = { byKey, gone };
+  }
   return rest;
 }

@@ -2,6 +2,7 @@
  * What is looked up within a tenant: made when it is first asked for, kept with the tenant. A tenant that comes after another one takes
  * over what is the same, so that a change of one extension of ten thousand makes no table anew.
  */
+import { derived } from '../../base/derived.ts';
 import { LayeredMap } from '../../base/layered-map.ts';
 import { allAtOnce } from '../../base/steps.ts';
 import type { Extension, Group, OutboundRule, Service, Tenant } from '../tenants/schema.ts';
@@ -19,10 +20,13 @@ export class TenantTables {
   #groupsByMember: Table<readonly Group[]> | undefined;
   #outboundRules: readonly OutboundRule[] | undefined;
 
-  constructor(tenant: Tenant, before?: TenantTables) {
+  constructor(tenant: Tenant) {
     this.#tenant = tenant;
-    if (before === undefined) return;
-    const was = before.#tenant;
+  }
+
+  /** Of tables that nobody has asked for yet there is nothing to take over. */
+  takeOver(before: TenantTables): void {
+    const [was, tenant] = [before.#tenant, this.#tenant];
     if (before.#extensions !== undefined) this.#extensions = extensionsAfter(before.#extensions, was, tenant);
     if (was.services === tenant.services) this.#services = before.#services;
     if (was.groups === tenant.groups) {
@@ -60,21 +64,10 @@ export class TenantTables {
   }
 }
 
-const known = new WeakMap<Tenant, TenantTables>();
+export const tablesOf = derived((tenant: Tenant) => new TenantTables(tenant));
 
-export function tablesOf(tenant: Tenant): TenantTables {
-  let tables = known.get(tenant);
-  if (tables === undefined) {
-    tables = new TenantTables(tenant);
-    known.set(tenant, tables);
-  }
-  return tables;
-}
-
-/** Of a tenant whose tables nobody has asked for yet there is nothing to take over. */
 export function takeTablesOver(before: Tenant, after: Tenant): void {
-  const tables = known.get(before);
-  if (tables !== undefined) known.set(after, new TenantTables(after, tables));
+  tablesOf(after).takeOver(tablesOf(before));
 }
 
 /** Undefined: so much is another that the table is better made anew. */

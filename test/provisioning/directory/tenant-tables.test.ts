@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { TenantTables, tablesOf, takeTablesOver } from '../../../src/provisioning/directory/tenant-tables.ts';
+import { tablesOf, takeTablesOver } from '../../../src/provisioning/directory/tenant-tables.ts';
 import type { Tenant } from '../../../src/provisioning/tenants/schema.ts';
 import { provision } from '../../trunks/kit.ts';
 
@@ -28,7 +28,7 @@ test('tables that come after others answer as tables made anew, whatever was add
   fc.assert(
     fc.property(fc.subarray(NUMBERS), edits, (numbers, edited) => {
       let tenant = tenantOf(numbers);
-      let tables = new TenantTables(tenant);
+      let tables = tablesOf(tenant);
       for (const number of edited) {
         expect(tables.extensions.get(number)).toBe(tenant.extensions.find((one) => one.number === number));
         const others = tenant.extensions.filter((extension) => extension.number !== number);
@@ -38,7 +38,8 @@ test('tables that come after others answer as tables made anew, whatever was add
           ...tenant,
           extensions: isThere && number < '107' ? others : [...others, ...(written ? [written] : [])],
         };
-        tables = new TenantTables(next, tables);
+        takeTablesOver(tenant, next);
+        tables = tablesOf(next);
         tenant = next;
         for (const each of NUMBERS)
           expect(tables.extensions.get(each)).toBe(tenant.extensions.find((one) => one.number === each));
