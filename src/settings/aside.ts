@@ -1,11 +1,13 @@
 /**
  * What is large is read in a thread of its own, and comes over in parts: what one message holds is unpacked on the thread that takes it,
- * and a whole document at once would stop the calls there for as long as reading it would have.
+ * and a whole document at once would stop the calls there for as long as reading it would have. What documents have in common goes over once a
+ * part, and is kept once: the other thread has looked for it.
  */
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import { inSlices, type Steps } from '../base/steps.ts';
 import type { Extension, Tenant } from '../provisioning/tenants/schema.ts';
 import type { CertificateSettings } from '../provisioning/trunk-settings/certificate-schema.ts';
+import { compactExtension, compactTenant, compactTrunk } from '../provisioning/trunk-settings/compact.ts';
 import type { Provisioning, TrunkSettings } from '../provisioning/trunk-settings/schema.ts';
 
 /** How many extensions a part holds, and how many of anything else: half a millisecond's unpacking. */
@@ -110,8 +112,9 @@ export function* gatherProvisioning(
   const trunks: TrunkSettings[] = [];
   const certificates: CertificateSettings[] = [];
   const documents = new Map<string, Tenant | TrunkSettings>();
-  const take = <T extends Tenant | TrunkSettings>(sent: readonly Sent<T>[], to: T[]) => {
-    for (const [digest, document = known.get(digest) as T] of sent) {
+  const take = <T extends Tenant | TrunkSettings>(sent: readonly Sent<T>[], to: T[], kept: (document: T) => T) => {
+    for (const [digest, come] of sent) {
+      const document = come === undefined ? (known.get(digest) as T) : kept(come);
       to.push(document);
       if (digest !== '') documents.set(digest, document);
     }
@@ -120,10 +123,10 @@ export function* gatherProvisioning(
     const received = receiveMessageOnPort(port) as { message: Part } | undefined;
     if (received === undefined) return { provisioning: { tenants, trunks, certificates }, documents };
     const part = received.message;
-    if ('tenants' in part) take(part.tenants, tenants);
-    else if ('trunks' in part) take(part.trunks, trunks);
+    if ('tenants' in part) take(part.tenants, tenants, compactTenant);
+    else if ('trunks' in part) take(part.trunks, trunks, compactTrunk);
     else if ('certificates' in part) certificates.push(...part.certificates);
-    else (tenants.at(-1)?.extensions as Extension[] | undefined)?.push(...part.extensions);
+    else (tenants.at(-1)?.extensions as Extension[] | undefined)?.push(...part.extensions.map(compactExtension));
     yield;
   }
 }
@@ -153,8 +156,9 @@ export function sendParts(
     if (waiting.length > 0) send({ tenants: waiting });
     [waiting, extensions] = [[], 0];
   };
-  for (const tenant of tenants) {
-    const [digest, isKnown] = digestOf(tenant);
+  for (const each of tenants) {
+    const [digest, isKnown] = digestOf(each);
+    const tenant = isKnown ? each : compactTenant(each);
     const first = tenant.extensions.slice(0, EXTENSIONS_PER_PART);
     waiting.push(isKnown ? [digest] : [digest, { ...tenant, extensions: first }]);
     if (!isKnown) extensions += tenant.extensions.length;

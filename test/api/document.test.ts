@@ -20,7 +20,13 @@ describe('a large document is read in a thread of its own', () => {
   test('and is what reading it at once gives, whatever parts it came in', async () => {
     const tenants = [tenant(0, 1), tenant(1, 650), ...Array.from({ length: 120 }, (_, index) => tenant(2 + index, 3))];
     const text = JSON.stringify({ tenants, trunks });
-    expect(await documentOf(Buffer.from(text), atOnce)).toEqual(readDocument(text));
+    const document = await documentOf(Buffer.from(text), atOnce);
+    expect(document).toEqual(readDocument(text));
+    // What they have in common is there once, from the moment on at which they come.
+    const forwards = document.tenants.flatMap(({ extensions }) => extensions.map(({ forward }) => forward));
+    expect(forwards).toHaveLength(1 + 650 + 360);
+    expect(new Set(forwards).size).toBe(1);
+    expect(new Set(document.trunks.map(({ options }) => options)).size).toBe(1);
   });
 
   test('the event loop has its turn meanwhile', async () => {

@@ -3,7 +3,6 @@
  * for all. Of 100,000 extensions a fifth of the objects is left, and so a fifth of what the garbage collector goes through while calls
  * wait.
  */
-import { isDeepStrictEqual } from 'node:util';
 import { allAtOnce, type Steps } from '../../base/steps.ts';
 import type { Extension, Tenant } from '../tenants/schema.ts';
 import type { TrunkSettings } from './schema.ts';
@@ -16,8 +15,10 @@ const OWN_OF_TENANT: ReadonlySet<string> = new Set(['extensions']);
 const OWN_OF_TRUNK: ReadonlySet<string> = new Set(['credentials', 'tenants', 'tls']);
 const NOTHING: ReadonlySet<string> = new Set();
 
-/** By their kind and JSON. */
-const shared = new Map<string, object>();
+/** By their kind, then by JSON. */
+const shared = new Map<string, Map<string, object>>();
+/** By name of a field the object that came last, and what it is kept as: what comes from another thread has one object for many. */
+const latest = new Map<string, { readonly field: object; readonly one: object }>();
 
 export function compactTenant(tenant: Tenant): Tenant {
   return allAtOnce(compactTenantSteps(tenant));
@@ -49,17 +50,22 @@ export function* compactTrunkSteps(trunk: TrunkSettings): Steps<TrunkSettings> {
   return compactTrunk(trunk);
 }
 
-function compactExtension(extension: Extension): Extension {
+export function compactExtension(extension: Extension): Extension {
   return sharing(extension, NOTHING);
 }
 
+/** In place: what comes into a field says what was there, and a copy of each of 100,000 would be garbage soon. */
 function sharing<T extends object>(document: T, own: ReadonlySet<string>): T {
-  const copy = { ...document } as Record<string, unknown>;
-  for (const name of Object.keys(copy)) {
-    const field = copy[name];
-    if (typeof field === 'object' && field !== null && !own.has(name)) copy[name] = sharedLike(field, 'written');
+  for (const name in document) {
+    const field = document[name];
+    if (typeof field !== 'object' || field === null || Object.isFrozen(field) || own.has(name)) continue;
+    const known = latest.get(name);
+    const one = known?.field === field ? known.one : sharedLike(field, 'written');
+    if (one === field) continue;
+    latest.set(name, { field, one });
+    document[name] = one as T[typeof name];
   }
-  return copy as T;
+  return document;
 }
 
 /**
@@ -71,14 +77,25 @@ export function sharedLike<T extends object>(value: T, kind: string): T {
   if (Object.isFrozen(value) || (Array.isArray(value) && value.length > LONGEST_SHARED / 2)) return value;
   const text = JSON.stringify(value);
   if (text.length > LONGEST_SHARED) return value;
-  const key = `${kind} ${text}`;
-  let one = shared.get(key);
-  if (one === undefined) {
+  let ofKind = shared.get(kind);
+  if (ofKind === undefined || ofKind.size >= MOST_SHARED) {
     // What is common comes back soon.
-    if (shared.size >= MOST_SHARED) shared.clear();
-    one = Object.freeze(value);
-    shared.set(key, one);
+    ofKind = new Map<string, object>();
+    shared.set(kind, ofKind);
   }
-  // JSON does not tell a field that is undefined from one that is not there.
-  return isDeepStrictEqual(one, value) ? (one as T) : value;
+  const one = ofKind.get(text);
+  if (one === undefined) ofKind.set(text, Object.freeze(value));
+  return one !== undefined && isSame(one, value) ? (one as T) : value;
+}
+
+/** Of two with one JSON text, which does not tell a field that is undefined from one that is not there. */
+function isSame(a: unknown, b: unknown): boolean {
+  if (typeof a !== 'object' || a === null || typeof b !== 'object' || b === null) return Object.is(a, b);
+  let more = 0;
+  for (const name in a) {
+    if (!Object.hasOwn(b, name) || !isSame(a[name as keyof typeof a], b[name as keyof typeof b])) return false;
+    more++;
+  }
+  for (const _name in b) more--;
+  return more === 0;
 }

@@ -24,8 +24,9 @@ const { tenants, trunks } = provision({
 });
 
 test('what is kept of a tenant and a trunk says the same as what was written', () => {
-  expect(tenants.map(compactTenant)).toEqual(tenants);
-  expect(trunks.map(compactTrunk)).toEqual(trunks);
+  const written = structuredClone({ tenants, trunks });
+  expect(tenants.map(compactTenant)).toEqual(written.tenants);
+  expect(trunks.map(compactTrunk)).toEqual(written.trunks);
 });
 
 test('what two have in common is there once; what is their own, secrets with it, is not shared', () => {
@@ -48,7 +49,8 @@ test('a field that is undefined stays one, and one that is not there is not ther
     { ...acme, limits: { concurrentCalls: undefined } },
     { ...acme, limits: {} },
   ];
-  expect(written.map(compactTenant)).toStrictEqual(written);
+  const before = structuredClone(written);
+  expect(written.map(compactTenant)).toStrictEqual(before);
 });
 
 test('what is shared cannot be changed by whoever has it', () => {
