@@ -372,19 +372,22 @@ export class TrunkService implements TimerTarget {
   }
 
   /** Ids of the trunks that this node registers, whether their providers have taken it or not. */
-  *registeredHere(): Iterable<string> {
-    for (const [id, { registersHere }] of this.#lines) if (registersHere) yield id;
+  registeredHere(): readonly string[] {
+    const found: string[] = [];
+    this.#lines.forEach(({ registersHere }, id) => {
+      if (registersHere) found.push(id);
+    });
+    return found;
   }
 
   /** Trunks that this node registers and that are not online, by id, for the nodes that do not; the first `most`. */
   troubles(most: number): Record<string, TrunkHealth> {
     const found: Record<string, TrunkHealth> = {};
     let count = 0;
-    for (const [id, { trouble }] of this.#lines) {
-      if (trouble === undefined) continue;
-      if (++count > most) break;
-      found[id] = trouble;
-    }
+    // Asked twice a second: an iterator makes two objects for each of ten thousand.
+    this.#lines.forEach(({ trouble }, id) => {
+      if (trouble !== undefined && ++count <= most) found[id] = trouble;
+    });
     return found;
   }
 
