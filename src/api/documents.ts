@@ -9,16 +9,31 @@ const SET_SUFFIX = 'Set';
 /** A document that holds one of these needs no other. */
 const SIGN_IN_SECRETS = ['password', 'ha1'];
 
-/** A copy in which each secret `x` is replaced by `xSet: true`. */
+/** The value with each secret `x` replaced by `xSet: true`; of what has none nothing is copied, since an export is of everything. */
 export function withoutSecrets<T>(value: T): T {
-  if (Array.isArray(value)) return value.map(withoutSecrets) as T;
-  if (!isDocument(value)) return value;
-  const copy: Record<string, unknown> = {};
-  for (const [name, field] of Object.entries(value)) {
-    if (!isSecretName(name) && !isPrivateKey(field)) copy[name] = withoutSecrets(field);
+  if (typeof value !== 'object' || value === null) return value;
+  let copy: Record<string, unknown> | undefined;
+  for (const name in value) {
+    const field = value[name];
+    const isSecret = !Array.isArray(value) && (isSecretName(name) || isPrivateKey(field));
+    const kept = isSecret ? undefined : withoutSecrets(field);
+    if (!isSecret && kept === field && copy === undefined) continue;
+    copy ??= before(name, value);
+    if (!isSecret) copy[name] = kept;
     else if (field !== undefined && field !== null) copy[`${name}${SET_SUFFIX}`] = true;
   }
-  return copy as T;
+  if (copy === undefined) return value;
+  return (Array.isArray(value) ? Object.values(copy) : copy) as T;
+}
+
+/** The fields before one of this name. */
+function before(end: string, value: object): Record<string, unknown> {
+  const fields: Record<string, unknown> = {};
+  for (const name in value) {
+    if (name === end) break;
+    fields[name] = value[name as keyof typeof value];
+  }
+  return fields;
 }
 
 /** No document is nested deeper; whoever sends such a one wants the stack. */
@@ -43,17 +58,27 @@ function isMark(name: string): boolean {
   return name.endsWith(SET_SUFFIX) && (field === 'key' || isSecretName(field));
 }
 
-/** A replacement that says nothing of a secret keeps the stored one: nobody has to know a password to change a name. */
+/**
+ * A replacement that says nothing of a secret keeps the stored one: nobody has to know a password to change a name. The replacement itself
+ * when there is nothing to keep.
+ */
 export function withStoredSecrets<T>(replacement: T, stored: unknown): T {
   if (!isDocument(replacement) || !isDocument(stored)) return replacement;
-  const copy: Record<string, unknown> = { ...replacement };
-  const signsIn = SIGN_IN_SECRETS.some((name) => copy[name] !== undefined);
-  for (const [name, field] of Object.entries(stored)) {
+  const signsIn = SIGN_IN_SECRETS.some((name) => replacement[name] !== undefined);
+  let copy: Record<string, unknown> | undefined;
+  for (const name in stored) {
+    const [field, written] = [stored[name], replacement[name]];
+    let kept = field;
     if (isSecretName(name) || isPrivateKey(field)) {
-      if (copy[name] === undefined && !(signsIn && SIGN_IN_SECRETS.includes(name))) copy[name] = field;
-    } else if (Object.hasOwn(copy, name)) copy[name] = withStoredSecrets(copy[name], field);
+      if (written !== undefined || (signsIn && SIGN_IN_SECRETS.includes(name))) continue;
+    } else {
+      kept = Object.hasOwn(replacement, name) ? withStoredSecrets(written, field) : written;
+      if (kept === written) continue;
+    }
+    copy ??= { ...replacement };
+    copy[name] = kept;
   }
-  return copy as T;
+  return (copy as T | undefined) ?? replacement;
 }
 
 /** JSON Merge Patch (RFC 7396): null removes, objects merge, everything else replaces. */

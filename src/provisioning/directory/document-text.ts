@@ -19,8 +19,8 @@ export function* documentLines(document: object, view: (part: object) => object 
   const head = JSON.stringify(view(rest)).slice(0, -1);
   yield `${head}${head === '{' ? '' : ','}"extensions":[`;
   for (let at = 0; at < extensions.length; at += EXTENSIONS_PER_LINE) {
-    const some = extensions.slice(at, at + EXTENSIONS_PER_LINE).map((extension) => JSON.stringify(view(extension)));
-    yield `${some.join()}${at + EXTENSIONS_PER_LINE < extensions.length ? ',' : ''}`;
+    const some = JSON.stringify(extensions.slice(at, at + EXTENSIONS_PER_LINE).map(view)).slice(1, -1);
+    yield at + EXTENSIONS_PER_LINE < extensions.length ? `${some},` : some;
   }
   yield END;
 }
