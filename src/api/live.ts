@@ -12,7 +12,7 @@ import type { LiveCall, RegistrationView } from './ports.ts';
 import { ApiProblem, invalid, notFound } from './problem.ts';
 import { DIRECTIONS, recordRoutes } from './records.ts';
 import type { Identity } from './tokens.ts';
-import { callIdParams, findCall, mayTrace } from './traces.ts';
+import { callIdParams, findCall, tracedId } from './traces.ts';
 
 /** What goes on now and went on lately: registrations, calls, their records, and calls that are only thought through. */
 export function liveRoutes(app: FastifyInstance, context: ApiContext): void {
@@ -134,8 +134,8 @@ function callRoutes(app: FastifyInstance, context: ApiContext): void {
     }),
     (request) => {
       const { id } = request.params as { id: string };
-      const call = findCall(context, id);
-      if (call === undefined || !maySeeTenant(identityOf(request), call.tenant)) throw notFound(`call ${id}`);
+      const call = findCall(context, identityOf(request), id);
+      if (call === undefined) throw notFound(`call ${id}`);
       return view(call);
     },
   );
@@ -152,11 +152,10 @@ function callRoutes(app: FastifyInstance, context: ApiContext): void {
     }),
     (request, reply) => {
       const { id } = request.params as { id: string };
-      const call = findCall(context, id);
-      const { tenant } = call ?? {};
       const identity = identityOf(request);
-      if (call === undefined || !maySeeTenant(identity, tenant) || !context.engine.endCall(call.callId))
-        throw notFound(`call ${id}`);
+      const call = findCall(context, identity, id);
+      if (call === undefined || !context.engine.endCall(call.callId)) throw notFound(`call ${id}`);
+      const { tenant } = call;
       context.audit.record({
         actor: identity.actor,
         action: 'delete',
@@ -278,7 +277,8 @@ function explainRoute(app: FastifyInstance, context: ApiContext): void {
     }),
     (request, reply) => {
       const { id } = request.params as { id: string };
-      const explanation = mayTrace(context, identityOf(request), id) ? context.engine.explainCall(id) : undefined;
+      const traced = tracedId(context, identityOf(request), id);
+      const explanation = traced === undefined ? undefined : context.engine.explainCall(traced);
       if (explanation === undefined) throw notFound(`explanation of call ${id}`);
       return sendExplanation(request, reply, explanation);
     },

@@ -386,7 +386,7 @@ export interface AuditSink {
 /** `observe/`'s CallRecordLog fits. */
 export interface CallRecords {
   find(filter: CallRecordFilter): Steps<readonly FoundRecord[]>;
-  get(id: string): CallRecord | undefined;
+  get(id: string, tenant?: string): CallRecord | undefined;
   statistics(query: CallStatisticsQuery): Steps<CallStatistics>;
 }
 

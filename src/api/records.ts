@@ -38,9 +38,9 @@ export function recordRoutes(app: FastifyInstance, context: ApiContext): void {
     }),
     (request) => {
       const { id } = request.params as { id: string };
-      const record = context.records.get(id);
-      if (record === undefined || !maySeeTenant(identityOf(request), record.tenant))
-        throw notFound(`call record ${id}`);
+      const identity = identityOf(request);
+      const record = context.records.get(id, isSystemAdmin(identity) ? undefined : identity.tenant);
+      if (record === undefined || !maySeeTenant(identity, record.tenant)) throw notFound(`call record ${id}`);
       return { ...record, node: context.nodes.self };
     },
   );

@@ -50,8 +50,8 @@ function callTraceRoute(app: FastifyInstance, context: ApiContext): void {
     }),
     (request, reply) => {
       const { id } = request.params as { id: string };
-      const identity = identityOf(request);
-      const messages = mayTrace(context, identity, id) ? context.engine.trace(id) : [];
+      const traced = tracedId(context, identityOf(request), id);
+      const messages = traced === undefined ? [] : context.engine.trace(traced);
       if (messages.length === 0) throw notFound(`trace of ${id}`);
       if ((request.query as z.infer<typeof querystring>).format === 'pcap') return sendCapture(reply, messages);
       return reply.send({ callId: id, node: context.nodes.self, messages, ladder: renderLadder(messages) });
@@ -148,15 +148,21 @@ function sendCapture(reply: FastifyReply, messages: readonly TraceMessage[]): Fa
     .send(pcapOf(messages));
 }
 
-/** A live call by its id or the SIP Call-ID of a leg. */
-export function findCall(context: ApiContext, id: string): LiveCall | undefined {
-  for (const call of context.engine.calls()) if (call.callId === id || call.sipCallIds.includes(id)) return call;
+/**
+ * A live call of those that this admin may see, by its id or the SIP Call-ID of a leg. Calls of several tenants may have legs of one SIP
+ * Call-ID: a proxy leaves it as it is, and a phone writes what it likes.
+ */
+export function findCall(context: ApiContext, identity: Identity, id: string): LiveCall | undefined {
+  for (const call of context.engine.calls())
+    if ((call.callId === id || call.sipCallIds.includes(id)) && maySeeTenant(identity, call.tenant)) return call;
   return undefined;
 }
 
-/** A tenant traces its own calls; what belongs to no call (registrations, keep-alives) is the system admin's. */
-export function mayTrace(context: ApiContext, identity: Identity, id: string): boolean {
-  if (isSystemAdmin(identity)) return true;
-  const call = findCall(context, id) ?? context.records.get(id);
-  return call !== undefined && maySeeTenant(identity, call.tenant);
+/**
+ * Id of the call that an admin means and may trace. A tenant traces its own calls; what belongs to no call (registrations, keep-alives) is
+ * the system admin's, who may name any SIP Call-ID.
+ */
+export function tracedId(context: ApiContext, identity: Identity, id: string): string | undefined {
+  if (isSystemAdmin(identity)) return id;
+  return (findCall(context, identity, id) ?? context.records.get(id, identity.tenant))?.callId;
 }

@@ -180,9 +180,9 @@ export class CallRecordLog {
     return found;
   }
 
-  /** By the engine's call id or by the SIP Call-ID of a leg. */
-  get(id: string): CallRecord | undefined {
-    return this.#kept.get(id);
+  /** The latest by the engine's call id or by the SIP Call-ID of a leg, which calls of several tenants may have; of one tenant where it is given. */
+  get(id: string, tenant?: string): CallRecord | undefined {
+    return this.#kept.get(id, tenant === undefined ? undefined : (record) => record.tenant === tenant);
   }
 
   /** What the calls of the last day came to. */

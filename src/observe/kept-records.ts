@@ -84,8 +84,8 @@ export class KeptRecords<T extends Identified> {
     return text === undefined ? undefined : (JSON.parse(text) as T);
   }
 
-  /** The latest with this id, of the call or of a leg. */
-  get(id: string): T | undefined {
+  /** The latest with this id, of the call or of a leg, of those that are wanted. */
+  get(id: string, isWanted: (record: T) => boolean = () => true): T | undefined {
     this.pack();
     const hash = hashOf(id);
     const part = JSON.stringify(id);
@@ -94,7 +94,7 @@ export class KeptRecords<T extends Identified> {
       const text = this.text(number);
       if (text === undefined || !text.includes(part)) continue;
       const record = JSON.parse(text) as T;
-      if (record.callId === id || record.sipCallIds.includes(id)) return record;
+      if ((record.callId === id || record.sipCallIds.includes(id)) && isWanted(record)) return record;
     }
     return undefined;
   }

@@ -2,6 +2,7 @@ import { fnv1a } from '../base/fnv.ts';
 import type { Clock } from '../base/scheduler.ts';
 import { readableText, redactText } from './redact.ts';
 import { matchesTrace, type TraceFilter } from './trace-filter.ts';
+import { type DialogSide, ofLeg, sideOf } from './trace-legs.ts';
 import type { TraceMessage } from './trace-message.ts';
 
 /** Where a message went or came from; a transport flow fits as it is. */
@@ -18,6 +19,7 @@ interface Link {
   readonly callId: string;
   readonly sipCallId: string;
   readonly leg: string | undefined;
+  readonly begins: boolean;
 }
 
 export interface SipTraceOptions {
@@ -111,9 +113,13 @@ export class SipTrace {
     this.#callIdEnd[place] = end;
   }
 
-  /** Says that a SIP Call-ID is a leg of a call and who its peer is. */
-  link(callId: string, sipCallId: string, leg?: string): void {
-    this.#links[this.#claim(0)] = { callId, sipCallId, leg };
+  /**
+   * Says that a SIP Call-ID is a leg of a call and who its peer is.
+   *
+   * @param begins the call begins by the INVITE of this Call-ID that was recorded last
+   */
+  link(callId: string, sipCallId: string, leg?: string, begins = false): void {
+    this.#links[this.#claim(0)] = { callId, sipCallId, leg, begins };
   }
 
   /**
@@ -121,11 +127,12 @@ export class SipTrace {
    * Call-IDs that belong to it too, each with its peer's name if one is known: a call may outlive the links that were kept of it.
    */
   find(id: string, known: ReadonlyMap<string, string | undefined> = NONE): TraceMessage[] {
-    const legs = this.#legsOf(id);
+    const { call, legs, begins } = this.#legsOf(id);
     for (const [sipCallId, leg] of known) legs.set(sipCallId, legs.get(sipCallId) ?? leg);
     const found: number[] = [];
     for (const sipCallId of legs.keys()) {
-      const messages = this.#messagesOf(sipCallId);
+      const all = this.#messagesOf(sipCallId);
+      const messages = call === undefined ? all : this.#ofLeg(all, begins.get(sipCallId));
       // The first half and the latest, so that the INVITE of a long call is shown.
       if (messages.length > this.#maxMessages) {
         const first = this.#maxMessages >> 1;
@@ -164,19 +171,36 @@ export class SipTrace {
     return names;
   }
 
-  /** The SIP Call-IDs that belong together, each with its peer's name if one is known. */
-  #legsOf(id: string): Map<string, string | undefined> {
-    const links: Link[] = [];
-    for (let message = this.#oldest; message < this.#next; message++) {
-      const link = this.#links[message % this.#placeCount];
-      if (link !== undefined) links.push(link);
+  /** The call, and the SIP Call-IDs of its legs: each with its peer's name if one is known, and the place of the link that tells its beginning. */
+  #legsOf(id: string) {
+    const links: { readonly link: Link; readonly at: number }[] = [];
+    for (let at = this.#oldest; at < this.#next; at++) {
+      const link = this.#links[at % this.#placeCount];
+      if (link !== undefined) links.push({ link, at });
     }
-    const isCall = links.some(({ callId }) => callId === id);
-    const call = isCall ? id : links.findLast(({ sipCallId }) => sipCallId === id)?.callId;
-    const legs = new Map<string, string | undefined>();
-    for (const { callId, sipCallId, leg } of links)
-      if (callId === call) legs.set(sipCallId, leg ?? legs.get(sipCallId));
-    return call === undefined ? new Map([[id, undefined]]) : legs;
+    const isCall = links.some(({ link }) => link.callId === id);
+    const call = isCall ? id : links.findLast(({ link }) => link.sipCallId === id)?.link.callId;
+    const legs = new Map<string, string | undefined>(call === undefined ? [[id, undefined]] : []);
+    const begins = new Map<string, number>();
+    for (const { link, at } of links) {
+      const { callId, sipCallId, leg } = link;
+      if (callId !== call) continue;
+      legs.set(sipCallId, leg ?? legs.get(sipCallId));
+      if (link.begins) begins.set(sipCallId, at);
+    }
+    return { call, legs, begins };
+  }
+
+  /** Those of all messages of a Call-ID that are of one call's leg; `begunBefore`: the place behind the INVITE that it began by. */
+  #ofLeg(messages: readonly number[], begunBefore = -1): number[] {
+    const sides = messages.map((message) =>
+      sideOf(this.#textOf(message), this.#sent[message % this.#placeCount] === 1),
+    );
+    const isOfLeg = ofLeg(
+      sides,
+      sides.findLast(({ begins }, index) => begins && (messages[index] as number) < begunBefore),
+    );
+    return messages.filter((_, index) => isOfLeg(sides[index] as DialogSide));
   }
 
   /** Numbers of the messages with this Call-ID, oldest first. */
@@ -218,6 +242,12 @@ export class SipTrace {
     return this.#text(offset + (this.#callIdStart[place] as number), offset + (this.#callIdEnd[place] as number));
   }
 
+  #textOf(message: number): string {
+    const place = message % this.#placeCount;
+    const offset = (this.#start[place] as number) % this.#maxOctets;
+    return this.#text(offset, offset + (this.#length[place] as number));
+  }
+
   #text(from: number, to: number): string {
     return this.#octetRing?.toString('latin1', from, to) ?? '';
   }
@@ -228,8 +258,7 @@ export class SipTrace {
     const leg = legs.get(sipCallId);
     const flow = this.#flows[place] as TraceFlow;
     const atMs = this.#atMs[place] as number;
-    const offset = (this.#start[place] as number) % this.#maxOctets;
-    const octets = this.#text(offset, offset + (this.#length[place] as number));
+    const octets = this.#textOf(message);
     return new TracedMessage(octets, {
       at: new Date(atMs).toISOString(),
       atMs,

@@ -70,3 +70,51 @@ describe('GET /api/v1/trace', () => {
     expect((await ask(world, world.tokens.acme, 'GET', '/api/v1/trace')).status).toBe(403);
   });
 });
+
+describe('two tenants with calls of one SIP Call-ID', () => {
+  const ended = (tenant: string, callId: string) => ({
+    ...{ tenant, callId, sipCallIds: ['shared'], direction: 'inbound' as const, callerNumber: '1', calledNumber: '2' },
+    ...{ startedAt: '2026-11-01T00:00:00Z', endedAt: '2026-11-01T00:01:00Z', durationMs: 60_000, talkMs: 0 },
+    ...{ attempts: [], status: 200, reason: 'OK', hungUpBy: 'callee' as const },
+  });
+  const invite = (tenant: string) =>
+    `INVITE sip:x SIP/2.0\r\nFrom: <sip:${tenant}>;tag=${tenant}\r\nTo: <sip:x>\r\nCall-ID: shared\r\n\r\n`;
+
+  test.each([['acme'], ['bolt']] as const)(
+    'each sees its own, by that Call-ID and whichever began or ended last: %s',
+    async (first) => {
+      const second = first === 'acme' ? 'bolt' : 'acme';
+      for (const tenant of [first, second]) {
+        record(invite(tenant), false);
+        world.engine.sipTrace.link(`ended-${tenant}`, 'shared', 'caller', true);
+      }
+      for (const tenant of [second, first]) world.records.append(ended(tenant, `ended-${tenant}`));
+      for (const [own, other] of [
+        ['acme', 'bolt'],
+        ['bolt', 'acme'],
+      ] as const) {
+        const trace = await ask(world, world.tokens[own], 'GET', '/api/v1/calls/shared/trace');
+        expect([trace.status, trace.body.messages.length]).toEqual([200, 1]);
+        expect(trace.text).toContain(`tag=${own}`);
+        expect(trace.text).not.toContain(other);
+        const kept = await ask(world, world.tokens[own], 'GET', '/api/v1/call-records/shared');
+        expect(kept.body).toMatchObject({ callId: `ended-${own}`, tenant: own });
+        expect((await ask(world, world.tokens[own], 'GET', `/api/v1/calls/ended-${other}/trace`)).status).toBe(404);
+      }
+    },
+  );
+
+  test('a live call is named by its own admin alone', async () => {
+    for (const tenant of ['acme', 'bolt'])
+      world.engine.liveCalls.push({
+        ...{ tenant, callId: `call-${tenant}`, sipCallIds: ['shared'], direction: 'outbound', from: '101', to: '9123' },
+        ...{ state: 'answered', startedAt: '2026-11-01T00:00:00Z' },
+      });
+    for (const own of ['acme', 'bolt'] as const) {
+      const url = '/api/v1/calls/shared';
+      expect((await ask(world, world.tokens[own], 'GET', url)).body).toMatchObject({ callId: `call-${own}` });
+      expect((await ask(world, world.tokens[own], 'DELETE', url)).status).toBe(204);
+      expect((await ask(world, world.tokens[own], 'GET', url)).status).toBe(404);
+    }
+  });
+});

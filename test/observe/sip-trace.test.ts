@@ -81,6 +81,42 @@ describe('SipTrace', () => {
     expect(kept).toEqual(['M0', 'M1', 'M2', 'M3', 'M4', 'M995', 'M996', 'M997', 'M998', 'M999']);
   });
 
+  describe('calls with legs of one Call-ID', () => {
+    const text = (startLine: string, from: string, to: string) =>
+      `${startLine}\r\nFrom: <sip:a>;tag=${from}\r\nTo: <sip:b>${to && `;tag=${to}`}\r\nCall-ID: x\r\n\r\n`;
+
+    /** A call goes out as `x` and comes back through a proxy, for another tenant; then a phone begins a third one under that Call-ID. */
+    function three() {
+      const trace = new SipTrace(new VirtualScheduler());
+      trace.link('out', 'phone', 'caller', true);
+      trace.record(text('INVITE sip:out SIP/2.0', 'ours', ''), true, flow);
+      trace.record(text('INVITE sip:token-of-another SIP/2.0', 'ours', ''), false, flow);
+      trace.link('in', 'x', 'caller', true);
+      trace.record(text('SIP/2.0 100 Trying', 'ours', ''), true, flow);
+      trace.record(text('SIP/2.0 200 OK', 'ours', 'theirs'), true, flow);
+      trace.record(text('SIP/2.0 200 OK', 'ours', 'theirs'), false, flow);
+      trace.record(text('INVITE sip:chosen SIP/2.0', 'phone', ''), false, flow);
+      trace.link('chosen', 'x', 'caller', true);
+      trace.record(text('SIP/2.0 404 Not Found', 'phone', 'third'), true, flow);
+      trace.record(text('BYE sip:y SIP/2.0', 'theirs', 'ours'), true, flow);
+      trace.record(text('BYE sip:z SIP/2.0', 'theirs', 'ours'), false, flow);
+      // As each call ends.
+      trace.link('out', 'x', 'carrier');
+      trace.link('in', 'x', 'caller');
+      trace.link('chosen', 'x', 'caller');
+      return trace;
+    }
+
+    test.each([
+      ['out', ['sent INVITE sip:out', 'received SIP/2.0 200', 'received BYE sip:z']],
+      ['in', ['received INVITE sip:token-of-another', 'sent SIP/2.0 100', 'sent SIP/2.0 200', 'sent BYE sip:y']],
+      ['chosen', ['received INVITE sip:chosen', 'sent SIP/2.0 404']],
+    ])('each has its own messages: %s', (id, expected) => {
+      const found = three().find(id);
+      expect(found.map((each) => `${each.direction} ${each.text.split(' ').slice(0, 2).join(' ')}`)).toEqual(expected);
+    });
+  });
+
   test('a call that outlived its links is found by the Call-IDs that it is known to have', () => {
     const trace = new SipTrace(new VirtualScheduler(), { maxOctets: 50_000 });
     trace.link('long', 'a', 'caller');

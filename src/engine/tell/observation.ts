@@ -63,7 +63,7 @@ export class Observation implements EngineObserver {
   // Calls
 
   onCallStarted(record: LiveRecord): void {
-    this.#options.trace.link(record.id, record.callerCallId, 'caller');
+    this.#options.trace.link(record.id, record.callerCallId, 'caller', true);
     if (record.facts.peerNode !== undefined) return;
     this.#options.metrics.countCallStarted(record.facts.direction);
     const { sessionId } = record.facts;
