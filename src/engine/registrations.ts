@@ -305,9 +305,10 @@ export class Registrations implements AccountLookup {
   trusted(domain: string, user: string, sourceAddress: string): RegisterAccount | undefined {
     const { index } = this.#options.trusted;
     if (!index.has(sourceAddress)) return undefined;
-    const found = index
-      .find(sourceAddress)
-      .find(({ tenant, extension }) => extension.number === user && tenant.domain.toLowerCase() === domain);
+    const [found] = index.find(
+      sourceAddress,
+      ({ tenant, extension }) => extension.number === user && tenant.domain.toLowerCase() === domain,
+    );
     if (found === undefined) return undefined;
     const { maxContacts } = found.extension;
     return { secret: UNUSED_SECRET, aor: aorKey(user, domain), user, maxContacts };

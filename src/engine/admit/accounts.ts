@@ -69,7 +69,12 @@ export class Accounts {
 
   /** Whether a realm is one that {@link caller} knows. */
   isCallerRealm(realm: string): boolean {
-    return this.isGatewayRealm(realm) || this.#whatsappTrunks(realm).length > 0;
+    return this.isGatewayRealm(realm) || this.isWhatsappRealm(realm);
+  }
+
+  /** Whether WhatsApp calls one of its numbers here by this name. */
+  isWhatsappRealm(hostname: string): boolean {
+    return this.#whatsappTrunks(hostname).length > 0;
   }
 
   #whatsapp(hostname: string, username: string): TrunkAccount | undefined {

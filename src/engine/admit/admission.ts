@@ -88,8 +88,7 @@ export class Admission {
     const claimed = this.#realmOfCredentials(request);
     if (claimed !== undefined) return this.#verify(transaction, sender, claimed);
 
-    const found = this.#trustedExtension(request, sender);
-    const trusted = found === undefined || this.#asksOther(request, found.tenant) ? undefined : found;
+    const trusted = this.#trustedExtension(request, sender);
     // What is registered on the flow of a proxy says nothing of whom it speaks for.
     const registered = sender === flow ? this.#options.registrations.registeredOn(flow) : undefined;
     // Who has registered there as the extension that is trusted there needs no more than before.
@@ -163,23 +162,25 @@ export class Admission {
     return this.#verify(transaction, transaction.flow, party.domain);
   }
 
+  /** Who says to be of a tenant, or asks for one, is of no other. */
   #trustedExtension(request: SipRequest, { remoteAddress }: Sender): TrustedExtension | undefined {
-    const candidates = this.#options.trusted.index.find(remoteAddress);
-    if (candidates.length === 0) return undefined;
+    const { trusted, identification, served } = this.#options;
+    if (!trusted.index.has(remoteAddress)) return undefined;
     const { uri } = request.from();
     if (!isSipUri(uri) || uri.user === undefined) return undefined;
     const user = unescapeUser(uri.user);
-    const host = uri.host.toLowerCase();
-    let named: TrustedExtension | undefined;
-    let count = 0;
-    for (const candidate of candidates) {
-      if (candidate.extension.number !== user) continue;
-      if (candidate.tenant.domain.toLowerCase() === host) return candidate;
-      named = candidate;
-      count++;
-    }
+    const ofDomain = served.directory.tenantByDomain(uri.host);
     // A number of any length may be an extension: where a trunk sends from too, only the tenant's own domain says that it is a phone.
-    return count === 1 && !this.#options.identification.knows(remoteAddress) ? named : undefined;
+    if (ofDomain === undefined && identification.knows(remoteAddress)) return undefined;
+    const said = ofDomain ?? this.#claimedTenant(request);
+    const [named, ...others] = trusted.index.find(
+      remoteAddress,
+      ({ tenant, extension }) =>
+        extension.number === user &&
+        (said === undefined || said.name === tenant.name) &&
+        !this.#asksOther(request, tenant),
+    );
+    return others.length === 0 ? named : undefined;
   }
 
   /** The tenant of which From names an extension or service, in that tenant's own domain. */
@@ -213,7 +214,7 @@ export class Admission {
       return trunk && { kind: 'trunk', trunk };
     }
     if (this.#asksOther(request, tenant)) {
-      this.#challenge(transaction, sender, request.uri());
+      this.#challenge(transaction, sender, this.#realmOf(request.uri()));
       return undefined;
     }
     const lookup = (username: string) => accounts.endpoint(tenant, username);
@@ -252,22 +253,22 @@ export class Admission {
   /** Challenges for the domain that From or the Request-URI names, if it is one of ours; else for nobody's. */
   #challengeStranger(transaction: ServerTransaction, sender: Sender): void {
     const { request } = transaction;
-    this.#challenge(transaction, sender, request.from().uri, request.uri());
+    this.#challenge(transaction, sender, this.#realmOf(request.from().uri) ?? this.#realmOf(request.uri(), true));
   }
 
-  /** Challenges for the first of these that is a domain of ours, else for nobody's. */
-  #challenge(transaction: ServerTransaction, sender: Sender, ...uris: readonly Uri[]): void {
-    let realm = NOBODY_REALM;
-    for (const uri of uris) {
-      if (!isSipUri(uri)) continue;
-      const { accounts, served } = this.#options;
-      const tenant = served.tenantOf(uri.host);
-      // A name of this node's own may be the one that WhatsApp calls, and no tenant's domain is.
-      if (accounts.isCallerRealm(uri.host)) realm = uri.host.toLowerCase();
-      else if (tenant !== undefined) realm = tenant.domain;
-      else continue;
-      break;
-    }
+  /**
+   * A tenant comes before a gateway's label, which a name of this node's own may be, and so the default tenant's; but such a name may be
+   * the one that WhatsApp calls.
+   */
+  #realmOf(uri: Uri, isCalled = false): string | undefined {
+    if (!isSipUri(uri)) return undefined;
+    const { accounts, served } = this.#options;
+    const tenant = served.tenantOf(uri.host);
+    if (tenant !== undefined && !(isCalled && accounts.isWhatsappRealm(uri.host))) return tenant.domain;
+    return accounts.isCallerRealm(uri.host) ? uri.host.toLowerCase() : undefined;
+  }
+
+  #challenge(transaction: ServerTransaction, sender: Sender, realm = NOBODY_REALM): void {
     const { request } = transaction;
     if (realm === NOBODY_REALM) this.#noteOwnAddress(request, sender);
     const { status, reasonPhrase, headers } = this.#options.digest.ask(request, 'proxy', realm, sender.remoteAddress);

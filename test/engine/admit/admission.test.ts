@@ -133,6 +133,63 @@ describe('who sent this? (behaviour 26)', () => {
     expect(world.observed.ended.at(-1)?.facts).not.toHaveProperty('extension');
   });
 
+  describe('an extension of another tenant that trusts the address of somebody who has not registered', () => {
+    const trusting = { number: '101', trustedAddresses: ['203.0.113.60'] };
+    const claimed = { globex: { extensions: [trusting] } };
+
+    test.each([
+      ['says its own domain', '<sip:101@acme.example.com>;tag=1', `sip:18005550199@${ENGINE}`],
+      ['calls its own domain', '<sip:101@pbx.local>;tag=1', 'sip:18005550199@acme.example.com'],
+      ['says this node, which serves its tenant', `<sip:101@${ENGINE}>;tag=1`, `sip:18005550199@${ENGINE}`],
+      ['says a name of it', '<sip:101@ACME.example.com.>;tag=1', `sip:18005550199@${ENGINE}`],
+    ])('places no call of whoever %s', async (_what, From, uri) => {
+      const world = await World.start({ ...claimed, settings: { defaultTenant: 'acme' } });
+      const { status, response } = outcomeOf(world, world.agent('203.0.113.60'), { From }, uri);
+      expect(status).toBe(407);
+      expect(response?.headers.value(HeaderId.ProxyAuthenticate)).toContain('realm="acme.example.com"');
+      expect(world.observed.ended).toEqual([]);
+    });
+
+    test('takes nothing from one of its own tenant that is trusted there too', async () => {
+      const own = { extensions: [trusting, { number: '102', password: PASSWORD }] };
+      const world = await World.start({ ...claimed, acme: own });
+      const from = { From: '<sip:101@pbx.local>;tag=1' };
+      expect(outcomeOf(world, world.agent('203.0.113.60'), from, 'sip:102@acme.example.com').status).toBe(480);
+      expect(world.observed.ended.at(-1)?.facts).toMatchObject({ tenant: 'acme', extension: '101' });
+    });
+
+    test('nor does a longer prefix', async () => {
+      const own = {
+        extensions: [
+          { number: '101', trustedAddresses: ['203.0.113.0/24'] },
+          { number: '102', password: PASSWORD },
+        ],
+      };
+      const world = await World.start({ ...claimed, acme: own });
+      const from = { From: '<sip:101@acme.example.com>;tag=1' };
+      expect(outcomeOf(world, world.agent('203.0.113.60'), from, 'sip:102@acme.example.com').status).toBe(480);
+      expect(world.observed.ended.at(-1)?.facts).toMatchObject({ tenant: 'acme', extension: '101' });
+    });
+  });
+
+  test('a gateway’s label that is a name of this node takes no phone of the tenant that is served there', async () => {
+    const label = {
+      ...{
+        id: '77',
+        name: 'label',
+        type: 'accept-register' as const,
+        owner: 'globex',
+        host: ENGINE,
+        didPool: '4930100',
+      },
+      credentials: { authName: '101', password: 'c4n4ry-of-the-label' },
+    } as const;
+    const world = await World.start({ settings: { defaultTenant: 'acme' }, moreTrunks: [label] });
+    const from = { From: `<sip:101@${ENGINE}>;tag=1` };
+    const { response } = outcomeOf(world, world.agent('203.0.113.61'), from, `sip:102@${ENGINE}`);
+    expect(response?.headers.value(HeaderId.ProxyAuthenticate)).toContain('realm="acme.example.com"');
+  });
+
   test('a gateway proves itself by digest from any address; trust=binding lets its flow do so', async () => {
     for (const trust of ['digest', 'binding'] as const) {
       const world = await World.start({ trunks: { gateway: { options: { trust } } } });
