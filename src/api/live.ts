@@ -259,8 +259,7 @@ function explainRoute(app: FastifyInstance, context: ApiContext): void {
       const explanation = await context.engine.explain(question).catch((error: unknown) => {
         throw error instanceof QuestionError ? questionProblem(error) : error;
       });
-      // A call in is explained to those whose number is called.
-      if (explanation.tenant !== '') requireTenant(identityOf(request), explanation.tenant);
+      requireOwnCall(context, identityOf(request), question, explanation.tenant);
       return sendExplanation(request, reply, explanation);
     },
   );
@@ -299,6 +298,16 @@ function questionFor(context: ApiContext, identity: Identity, asked: ExplainQues
     if (!named.some((trunk) => maySeeTrunk(identity, trunk))) throw notFound(`trunk ${asked.trunk}`);
   }
   return { ...asked, tenant };
+}
+
+/** A call in is explained to those whose number is called. Over a trunk of several tenants nobody is told whether a number is another's, or nobody's. */
+function requireOwnCall(context: ApiContext, identity: Identity, { trunk }: ExplainQuestion, tenant: string): void {
+  if (maySeeTenant(identity, tenant)) return;
+  const { trunks } = context.provisioning.current().state;
+  const isOwn = trunks.some(
+    (each) => (each.name === trunk || trunkIdOf(each) === trunk) && each.owner === identity.tenant,
+  );
+  if (tenant !== '' || !isOwn) throw notFound("a number of the tenant's that is called over this trunk");
 }
 
 function questionProblem({ kind, path, message }: QuestionError): ApiProblem {

@@ -160,6 +160,22 @@ test('a call in that reaches another tenant is not explained to a tenant admin',
   const explain = world.engine.explain.bind(world.engine);
   world.engine.explain = async (asked) => ({ ...(await explain(asked)), tenant: 'bolt' });
   const body = { trunk: 'carrier', to: '14155550200' };
-  expect((await ask(world, world.tokens.acme, 'POST', '/api/v1/explain', body)).status).toBe(404);
+  const answer = await ask(world, world.tokens.acme, 'POST', '/api/v1/explain', body);
+  expect(answer.status).toBe(404);
+  expect(answer.text).not.toContain('bolt');
   expect((await ask(world, world.tokens.bolt, 'POST', '/api/v1/explain', body)).status).toBe(200);
+});
+
+test('nor one that reaches nobody over a trunk that others have, too: that would tell which numbers are theirs', async () => {
+  world = await startTestApi();
+  const explain = world.engine.explain.bind(world.engine);
+  const asked = async (token: string, trunk: string, tenant: string) => {
+    world.engine.explain = async (question) => ({ ...(await explain(question)), tenant });
+    return ask(world, token, 'POST', '/api/v1/explain', { trunk, to: '14155550299' });
+  };
+  const { acme, system } = world.tokens;
+  const [ofNobody, ofBolt] = [await asked(acme, 'carrier', ''), await asked(acme, 'carrier', 'bolt')];
+  expect([ofNobody.status, ofNobody.body.detail]).toEqual([404, ofBolt.body.detail]);
+  expect((await asked(acme, 'acme-own', '')).status).toBe(200);
+  expect((await asked(system, 'carrier', '')).status).toBe(200);
 });
