@@ -173,7 +173,9 @@ export class CoincidenceWatch implements TimerTarget {
     }
   }
 
-  #raise(trunk: Trunk, numbers: string, since: string): void {
+  #raise(trunk: Trunk, range: string, since: string): void {
+    // Of a trunk of several tenants each sees its own numbers alone.
+    const numbers = trunk.assignments.length > 1 ? 'a pool of this one' : range;
     const message =
       `by the DNS another trunk is of the same provider, and holds numbers of ${numbers} for another tenant; ` +
       'whoever had the address first keeps the calls';

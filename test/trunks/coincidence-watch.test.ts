@@ -9,7 +9,7 @@ import { idOf, TrunkWorld } from './provider.ts';
 
 const CARRIER = '203.0.113.9';
 const NUMBER = '14155550101';
-const tenants = ['acme', 'globex'].map((name) => ({ name, domain: `${name}.example` }));
+const tenants = ['acme', 'globex', 'third'].map((name) => ({ name, domain: `${name}.example` }));
 
 function own(name: string, owner: string, changes: Partial<TrunkInput> = {}): TrunkInput {
   return {
@@ -79,6 +79,25 @@ describe('a host that the DNS moves to another tenant’s carrier', () => {
     seconds(40);
     expect(contests).toEqual([`began: ${CONTEST}`, `ended: ${CONTEST}`]);
     expect(world.status('late').alarms).toBeUndefined();
+  });
+
+  test('tells a tenant nothing of the numbers that others have on a trunk of several', () => {
+    const shared: TrunkInput = {
+      ...{ id: String(idOf('shared')), name: 'shared', type: 'ip', host: 'shared.example' },
+      tenants: [
+        { tenant: 'acme', didPool: '14155550100-14155550199' },
+        { tenant: 'globex', didPool: '14155550200-14155550299' },
+      ],
+    };
+    const late = own('late', 'third', { didPool: '14155550201' });
+    const { world, contests, seconds, serve } = start([shared], { shared: CARRIER, late: CARRIER });
+    serve([shared, late]);
+    seconds(40);
+    expect(contests).toEqual(['began: late 14155550201, shared 14155550200-14155550299']);
+    const [alarm] = world.status('shared').alarms ?? [];
+    expect(alarm?.message).toContain('holds numbers of a pool of this one');
+    expect(alarm?.message).not.toMatch(/[0-9]{5}/);
+    expect(world.status('late').alarms).toMatchObject([{ message: expect.stringContaining('14155550201') }]);
   });
 
   test('presents none of the numbers there; the earlier owner still presents its own', () => {
