@@ -99,7 +99,8 @@ export class Notifications {
     const { id: trunkId } = number.trunk;
     const named = fact.reference === undefined ? undefined : await this.#options.keeper.get(fact.reference);
     const kept = named ?? (await this.#options.keeper.byRemoteId(trunkId, fact.remoteId));
-    if (kept?.kind !== 'message' || kept.trunkId !== trunkId || kept.direction !== 'outbound') return false;
+    if (kept?.kind !== 'message' || kept.trunkId !== trunkId || kept.tenant !== number.tenant.name) return false;
+    if (kept.direction !== 'outbound') return false;
     let before: Message = kept;
     const changed = await this.#options.keeper.update<Message>(kept.id, false, (message) => {
       before = message;

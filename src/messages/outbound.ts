@@ -61,9 +61,15 @@ export class Outbound {
     return this.#chains.run(`${message.trunkId} ${message.peer}`, () => this.#send(message.id, isAwaited));
   }
 
+  /** A trunk of another tenant may have the id of one that is gone. */
+  #numberOf({ trunkId, tenant }: Message | ReadMark): WhatsappNumber | undefined {
+    const number = this.#options.numberOf(trunkId);
+    return number?.tenant.name === tenant ? number : undefined;
+  }
+
   async markRead(mark: ReadMark): Promise<void> {
-    const { keeper, api, clock, numberOf } = this.#options;
-    const number = numberOf(mark.trunkId);
+    const { keeper, api, clock } = this.#options;
+    const number = this.#numberOf(mark);
     const isOver = number === undefined || clock.wallMs() >= mark.expiresMs;
     const result = isOver ? undefined : await api.markRead(number.settings, mark.remoteId);
     if (result?.kind === 'error') this.#noteError(mark.trunkId, undefined, result.error);
@@ -75,13 +81,13 @@ export class Outbound {
   }
 
   async #send(id: string, isAwaited: boolean): Promise<Sent> {
-    const { keeper, clock, numberOf, api } = this.#options;
+    const { keeper, clock, api } = this.#options;
     const kept = await keeper.get(id);
     if (kept?.kind !== 'message') return { kind: 'waits' };
     const settled = settledAlready(kept);
     if (settled !== undefined) return settled;
     const nowMs = clock.wallMs();
-    const number = numberOf(kept.trunkId);
+    const number = this.#numberOf(kept);
     if (number === undefined) return this.#fail(id, 503, 0, 'the trunk is not in service');
     if (nowMs >= kept.expiresMs) return this.#fail(id, 408, 0, 'it could not be sent in time', 'expired');
     // In doubt: what a notification says decides; without one it is sent again.

@@ -152,3 +152,12 @@ test('too old, and a trunk that is gone', async () => {
   expect(await outbound.send(orphan, false)).toMatchObject({ kind: 'refused', status: 503 });
   expect((await kept(orphan.id)).state).toBe('failed');
 });
+
+test('a trunk of another tenant, with the id of one that is gone, sends nothing that waited for that one', async () => {
+  const { outbound, add, kept, asked, state } = outboundWorld();
+  const waiting = await add();
+  const { tenant } = numberIn(directoryOf());
+  state.number = { ...numberIn(directoryOf()), tenant: { ...tenant, name: 'globex' } };
+  expect(await outbound.send(waiting, false)).toMatchObject({ kind: 'refused', status: 503 });
+  expect([asked, (await kept(waiting.id)).state]).toEqual([[], 'failed']);
+});
