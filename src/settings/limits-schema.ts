@@ -12,7 +12,7 @@ export const nodeLimitsSchema = z.strictObject({
   viaCount: count(70, 'Most Via values in a request (400).', 1_000),
   transactions: count(
     200_000,
-    'Transactions at once, of one address three quarters at most (503); of those that have ended and only know copies again, for half a minute, eight count as one. The heap may end it sooner: requests without a final answer, with the calls that they begin, take two fifths of its limit at most, of one address three quarters of that. Of those that have ended what is known takes a fifth of the heap limit at most, outside of the heap, of which an address has a share, too: beyond it the oldest such INVITEs, BYEs and CANCELs are forgotten sooner, and its other requests count as those without a final answer for that half minute. `tandem_transactions_fill` says how full each is.',
+    'Transactions at once, of one address three quarters at most (503); of those that have ended and only know copies again, for half a minute, eight count as one. The heap may end it sooner: requests without a final answer, with the calls that they begin, take two fifths of its limit at most, of one address three quarters of that. Of those that have ended what is known takes a fifth of the heap limit at most, outside of the heap, of which an address has a share, too: what it has beyond that is forgotten sooner, the oldest first. `tandem_transactions_fill` says how full each is.',
   ),
   dialogs: count(200_000, 'Dialogs at once (503).'),
   calls: count(100_000, 'Calls in progress (503).'),

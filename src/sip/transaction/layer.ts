@@ -266,15 +266,14 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
     this.#unlink(transaction);
   }
 
-  answered(transaction: Transaction<F>, answer: string): boolean {
+  answered(transaction: Transaction<F>, answer: string): void {
     const server = transaction as ServerTransactionBase<F>;
     const merges = server.mergeHash === undefined ? undefined : server.request;
-    if (!this.#lingeringRequests.add(server, answer, merges)) return false;
+    this.#lingeringRequests.add(server, answer, merges);
     this.#forget(server);
     this.#recent.add(fnv1a(server.key), this.scheduler.nowMs());
     this.#places.takeRecord(server.source);
     this.#letGo(server);
-    return true;
   }
 
   heard(transaction: Transaction<F>, ack: string, ackFlow: F, user: ClientTransactionUser<F> | undefined): void {

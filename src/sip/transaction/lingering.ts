@@ -15,10 +15,11 @@ import type { Channel, ClientTransaction, ClientTransactionUser } from './types.
 
 /** What each shelf may take of the octets that all may: those that hold answers and ACKs have most. */
 const REQUESTS_PART = 3 / 8;
-const BEYOND_PART = 1 / 8;
+const CALLS_BEYOND_PART = 1 / 8;
+const OTHERS_BEYOND_PART = 1 / 16;
 const MERGES_PART = 1 / 8;
 const ACCEPTED_PART = 1 / 4;
-const OTHERS_PART = 1 / 8;
+const OTHERS_PART = 1 / 16;
 
 /** A request that was received and whose copies are known. */
 export interface KnownRequest<F extends Channel> {
@@ -68,7 +69,7 @@ const PORT = 2;
 const OF_FLOW = -1;
 const NO_PORT = -1;
 
-/** A call has one of each, so they are refused last, and BYE and CANCEL whoever sends them. */
+/** A call has one of each, and ends or begins anew where a copy is taken for another. */
 const OF_CALLS: ReadonlySet<string> = new Set(['INVITE', 'BYE', 'CANCEL']);
 
 /**
@@ -76,18 +77,19 @@ const OF_CALLS: ReadonlySet<string> = new Set(['INVITE', 'BYE', 'CANCEL']);
  * repeat.
  *
  * Rule it keeps: whatever one source sends, and however long, the records that others have within their shares stay for their time. Each
- * source has a share of the octets. What ends of its calls beyond that has a shelf of its own, which all such sources have together and where
- * the oldest end sooner; anything else is not taken.
+ * source has a share of the octets. What it has beyond that goes where the oldest end sooner, which all such sources have together: one
+ * shelf for what ends of calls, one for the rest.
  */
 export class LingeringRequests<F extends Channel> {
   readonly #counters: TransactionCounters;
   readonly #flows = new Numbered<F>();
   readonly #sources = new Numbered<string>();
   readonly #requests: Shelf;
-  /** Of calls whose source has its share of the other. */
-  readonly #beyond: Shelf;
+  /** Those whose source has its share of the former. */
+  readonly #callsBeyond: Shelf;
+  readonly #othersBeyond: Shelf;
   readonly #merges: Shelf;
-  /** Octets of the pieces of either shelf, by source. */
+  /** Octets of the pieces of requests and merges, by source. */
   readonly #requestOctets: SharedBudget;
   readonly #mergeOctets: SharedBudget;
   // Of the records that are being written: a shelf writes all of a list.
@@ -120,7 +122,12 @@ export class LingeringRequests<F extends Channel> {
     this.#requests = new Shelf(scheduler, stayMs, REQUESTS_PART * mostOctets, (at) =>
       this.#requestOctets.change(forget(this.#requests, at), -this.#requests.room(at)),
     );
-    this.#beyond = new Shelf(scheduler, stayMs, BEYOND_PART * mostOctets, (at) => forget(this.#beyond, at));
+    const beyond = (part: number): Shelf => {
+      const shelf: Shelf = new Shelf(scheduler, stayMs, part * mostOctets, (at) => forget(shelf, at));
+      return shelf;
+    };
+    this.#callsBeyond = beyond(CALLS_BEYOND_PART);
+    this.#othersBeyond = beyond(OTHERS_BEYOND_PART);
     this.#merges = new Shelf(scheduler, stayMs, MERGES_PART * mostOctets, (at) => {
       const source = this.#releaseSource(this.#merges.number(at, MERGE_SOURCE)) as string;
       this.#mergeOctets.change(source, -this.#merges.room(at));
@@ -130,33 +137,31 @@ export class LingeringRequests<F extends Channel> {
   }
 
   get size(): number {
-    return this.#requests.size + this.#beyond.size;
+    return this.#requests.size + this.#callsBeyond.size + this.#othersBeyond.size;
   }
 
   get octets(): number {
-    return this.#requests.octets + this.#beyond.octets + this.#merges.octets;
+    return this.#requests.octets + this.#callsBeyond.octets + this.#othersBeyond.octets + this.#merges.octets;
   }
 
   /**
    * @param answer its text, empty where a copy gets none
    * @param merges by which the same request on another way is known (§8.2.2.2), undefined where it is not
-   * @returns false: its source has its share, and the request is none of those that a call has one of; nothing is kept
    */
-  add(request: RequestIdentity & KnownRequest<F> & OfSource, answer: string, merges?: SipRequest): boolean {
+  add(request: RequestIdentity & KnownRequest<F> & OfSource, answer: string, merges?: SipRequest): void {
     const { source, method } = request;
     const isBeyond = this.#requestOctets.hasShare(source, 1);
-    const isMergeBeyond = merges !== undefined && this.#mergeOctets.hasShare(source, 1);
-    if ((isBeyond || isMergeBeyond) && !OF_CALLS.has(method)) return false;
-    const room = this.#write(isBeyond ? this.#beyond : this.#requests, request, answer);
+    const beyond = OF_CALLS.has(method) ? this.#callsBeyond : this.#othersBeyond;
+    const room = this.#write(isBeyond ? beyond : this.#requests, request, answer);
     if (!isBeyond) this.#requestOctets.change(source, room);
-    if (merges !== undefined && !isMergeBeyond) this.#addMerges(merges, source);
-    return true;
+    if (merges !== undefined && !this.#mergeOctets.hasShare(source, 1)) this.#addMerges(merges, source);
   }
 
   /** @param sentByHost in any case */
   find(key: string, method: string, sentByHost: string, port = NO_PORT): KnownRequest<F> | undefined {
     const host = sentByHost.toLowerCase();
-    return this.#findIn(this.#requests, key, method, host, port) ?? this.#findIn(this.#beyond, key, method, host, port);
+    const beyond = OF_CALLS.has(method) ? this.#callsBeyond : this.#othersBeyond;
+    return this.#findIn(this.#requests, key, method, host, port) ?? this.#findIn(beyond, key, method, host, port);
   }
 
   /** Whether it is one of them that came on another way. */
@@ -178,7 +183,8 @@ export class LingeringRequests<F extends Channel> {
 
   clear(): void {
     this.#requests.clear();
-    this.#beyond.clear();
+    this.#callsBeyond.clear();
+    this.#othersBeyond.clear();
     this.#merges.clear();
     this.#requestOctets.clear();
     this.#mergeOctets.clear();

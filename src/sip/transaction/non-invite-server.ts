@@ -98,7 +98,8 @@ export class NonInviteServerTransaction<F extends Channel> extends ServerTransac
     else this.transmit();
     // §17.2.2: timer J is 64*T1 over unreliable transports and 0 over reliable ones.
     if (this.flow.reliable) this.#terminate();
-    else if (!(this.mayLinger && this.leaveRecord(this.text)) && this.isKept) this.#armJ();
+    else if (this.mayLinger) this.leaveRecord(this.text);
+    else if (this.isKept) this.#armJ();
   }
 
   #armJ(): void {

@@ -152,10 +152,10 @@ export abstract class ServerTransactionBase<F extends Channel>
     return this.#isAdmitted && hasCookie(this.key);
   }
 
-  /** What a copy is answered is all that is left; empty: nothing. False: there is no record, and the machine goes on; never of an INVITE. */
-  protected leaveRecord(answer: string): boolean {
-    this.#isLetGo = this.host.answered(this, answer);
-    return this.#isLetGo;
+  /** What a copy is answered is all that is left; empty: nothing. */
+  protected leaveRecord(answer: string): void {
+    this.#isLetGo = true;
+    this.host.answered(this, answer);
   }
 
   protected transmit(): void {

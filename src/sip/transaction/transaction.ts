@@ -24,11 +24,8 @@ export interface TransactionHost<F extends Channel> {
   statelessTag(request: SipRequest): string;
   /** Sends a final response for which nothing is kept. */
   answerStateless(response: SipResponse, request: SipRequest, flow: F): void;
-  /**
-   * Of this server transaction nothing is needed any more but what its copies are answered; empty: nothing. False: its source has its share
-   * of such records, and the machine goes on; never of an INVITE.
-   */
-  answered(transaction: Transaction<F>, answer: string): boolean;
+  /** Of this server transaction nothing is needed any more but what its copies are answered; empty: nothing. */
+  answered(transaction: Transaction<F>, answer: string): void;
   /** Of this client transaction nothing is needed any more but the ACK that was sent; empty: none was. */
   heard(transaction: Transaction<F>, ack: string, ackFlow: F, user: ClientTransactionUser<F> | undefined): void;
 }

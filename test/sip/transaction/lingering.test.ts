@@ -270,13 +270,14 @@ describe('what has its final response', () => {
     }
 
     test.each(['REGISTER', 'BYE', 'MESSAGE', 'INVITE'])(
-      'has no copy of a %s of others taken for a new request, and its own new ones are refused',
+      'has no copy of a %s of others taken for a new request, and keeps nothing of its own in the heap',
       (method) => {
         const world = new Flooded(method);
         world.flood('SUBSCRIBE', 1_000);
         world.expectKnown();
-        expect(world.layer.shortages.memoryOfAddress).toBeGreaterThan(200);
+        expect([world.layer.counters.refused, world.layer.fill.memory]).toEqual([0, 0]);
         expect(world.layer.lingeringOctets).toBeLessThan(0.5 * MOST_OCTETS);
+        expect(world.layer.serverCount).toBeLessThan(200);
         world.scheduler.runUntilIdle();
         expect([world.isClean(), world.layer.fill.memory, world.layer.fill.places]).toEqual([true, 0, 0]);
       },
@@ -302,6 +303,41 @@ describe('what has its final response', () => {
       expect(world.layer.counters.refused).toBe(0);
       expect([world.layer.fill.memory, world.layer.lingeringOctets < 0.6 * MOST_OCTETS]).toEqual([0, true]);
       expect(world.layer.serverCount).toBeLessThan(200);
+    });
+
+    test('leaves what ends of calls alone, where that is beyond its share', () => {
+      const world = new Flooded('MESSAGE');
+      world.flood('BYE', 200);
+      const latest = makeRequest('BYE', { branch: 'z9hG4bKf199', callId: 'f199', toTag: 'y' });
+      world.flood('SUBSCRIBE', 1_000);
+      world.receive(latest, new RecordingChannel(world.scheduler, false, `${FORGED}0`));
+      expect([world.layer.counters.retransmissionsReceived, world.requests]).toEqual([1, []]);
+    });
+
+    test('four peers with 1,000 requests a second each are refused nothing, with a heap of 64 MB and an eighth of that', () => {
+      const world = new World({
+        maxServerTransactions: 25_000,
+        maxServerOctets: 25e6,
+        maxLingeringOctets: MOST_OCTETS,
+      });
+      world.onRequest = (transaction) => {
+        transaction.admit();
+        transaction.reply(200);
+      };
+      const peers = [1, 2, 3, 4].map((last) => new RecordingChannel(world.scheduler, false, `192.0.2.${last}`));
+      for (let ms = 0, serial = 0; ms < 40_000; ms += 100) {
+        for (const peer of peers) {
+          for (let count = 0; count < 12; count++)
+            world.receive(
+              makeRequest('OPTIONS', { branch: `z9hG4bK${serial++}${'x'.repeat(200)}`, callId: `${serial}` }),
+              peer,
+            );
+          peer.sent.length = 0;
+        }
+        world.requests.length = 0;
+        world.scheduler.advance(100);
+      }
+      expect([world.layer.counters.refused, world.layer.fill.memory]).toEqual([0, 0]);
     });
 
     test('§8.2.2.2: has no request of others on another way taken for a new one', () => {
