@@ -1,12 +1,16 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { Server as TlsServer } from 'node:tls';
 import { hostKey } from '../base/network.ts';
+import { FailureCounter } from './failure-counter.ts';
 
 /** Connections of one host that may wait for their first request, and of one address that may be open at all. Nobody who means well needs as many. */
 const MAX_WAITING_PER_HOST = 50;
 const MAX_PER_ADDRESS = 250;
 /** The part of all connections that one host may have, where that is more: an office is one, and so is whoever comes from all addresses of a /64. */
 const HOST_SHARE = 0.5;
+/** Connections of one host that may begin over TLS: a handshake computes for a millisecond and more, whatever is asked then. */
+const HANDSHAKES = { failures: MAX_PER_ADDRESS, windowMs: 5_000 };
 
 export interface ConnectionCounts {
   readonly open: number;
@@ -49,8 +53,8 @@ export function timeoutCheckMs(requestTimeoutMs: number): number {
 
 /**
  * Bounds the connections of an HTTP server: `most` in all, and a share for one address and for one host (an address, or a /64 of IPv6,
- * which may be an office); of those that have not brought a request yet half as many, and of one host a share. A reverse proxy (`isProxy`)
- * speaks for many: only the total binds it. What is more is closed and counted. When all are taken, one gives way, so that nobody is
+ * which may be an office); of those that have not brought a request yet half as many, and of one host a share; over TLS also how many one
+ * host may begin in five seconds. A reverse proxy (`isProxy`) speaks for many: only the total binds it. What is more is closed and counted. When all are taken, one gives way, so that nobody is
  * kept out by those who ask nothing any more, send a body octet by octet, or do not read what they are answered: the one that has been
  * idle longest, else the one that has been waited for longest. A reverse proxy keeps its own for the next of its many.
  */
@@ -68,6 +72,7 @@ export function guardConnections(
   const idle = new Map<Connection, () => void>();
   /** What is asked now, in its order. */
   const underWay = new Set<UnderWay>();
+  const handshakes = new FailureCounter({ nowMs: () => performance.now() }, HANDSHAKES);
   let open = 0;
   let waiting = 0;
   let refused = 0;
@@ -78,6 +83,12 @@ export function guardConnections(
     openOfHost.get(host) >= mostOfHost ||
     waitingOf.get(host) >= MAX_WAITING_PER_HOST ||
     waiting >= Math.ceil(most / 2);
+  const isTooFast = ({ host }: Connection): boolean => {
+    if (!(server instanceof TlsServer)) return false;
+    if (handshakes.isBlocked(host)) return true;
+    handshakes.count(host);
+    return false;
+  };
   const waitsNoMore = (connection: Connection) => {
     if (!connection.isWaiting) return;
     connection.isWaiting = false;
@@ -109,7 +120,7 @@ export function guardConnections(
 
   server.on('connection', (socket: Socket) => {
     const connection = new Connection(socket.remoteAddress ?? '');
-    const mayComeIn = isProxy(connection.address) || !isCrowded(connection);
+    const mayComeIn = isProxy(connection.address) || !(isCrowded(connection) || isTooFast(connection));
     if (mayComeIn && open >= most) makePlace();
     if (!mayComeIn || open >= most) {
       refused++;

@@ -17,13 +17,13 @@ export function sourceOf({ ip }: { readonly ip: string | undefined }): string {
   return hostKey(ip ?? '');
 }
 
-/** Counts failures by key, an address or a name, and says who has had too many of them in a window of time. */
+/** Counts failures (or what else there may not be too much of) by key, an address or a name, and says who has had too many of them in a window of time. */
 export class FailureCounter {
-  readonly #clock: Clock;
+  readonly #clock: Pick<Clock, 'nowMs'>;
   readonly #limits: FailureLimits;
   readonly #keys = new Latest<string, { sinceMs: number; count: number }>(MAX_KEYS);
 
-  constructor(clock: Clock, limits: FailureLimits) {
+  constructor(clock: Pick<Clock, 'nowMs'>, limits: FailureLimits) {
     this.#clock = clock;
     this.#limits = limits;
   }

@@ -168,7 +168,7 @@ export const apiSchema = z
       .max(100_000)
       .default(1_000)
       .describe(
-        'Connections at once; at most 250 of one address, half of all (250 at least) of one /64 of IPv6; before their first request 50 of one address or /64. When all are taken, the one that has been idle longest gives way, else the one that is slowest to send its body or to read its answer.',
+        'Connections at once; at most 250 of one address, half of all (250 at least) of one /64 of IPv6; before their first request 50 of one address or /64. Over TLS 250 of one address or /64 may begin in five seconds. When all are taken, the one that has been idle longest gives way, else the one that is slowest to send its body or to read its answer.',
       ),
     requestTimeoutMs: z
       .int()

@@ -3,7 +3,7 @@ import { createServer, get, type RequestListener, type Server } from 'node:http'
 import { createServer as createTlsServer } from 'node:https';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
-import { afterAll, afterEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, describe, expect, test, vi } from 'vitest';
 import { type ConnectionCounts, guardConnections, timeoutCheckMs } from '../../src/api/connection-guard.ts';
 import { TestAuthority } from '../kit/certificates.ts';
 
@@ -79,6 +79,41 @@ test('a reverse proxy speaks for many: the total alone bounds it', async () => {
   expect(new Set(await silentOnes(70, '127.0.0.2'))).toEqual(new Set(['held']));
   expect(await silent('127.0.0.2')).toBe('closed');
 });
+
+test('a host begins 250 connections over TLS in five seconds, each of which costs a handshake; others and a proxy go on', async () => {
+  const isProxy = (address: string) => address === '127.0.0.4';
+  await serve(1_000, isProxy, createTlsServer(authority.issue({ commonName: 'x' }), served));
+  const comeAndGo = async (localAddress: string, count: number) => {
+    const outcomes = new Set<string>();
+    for (let index = 0; index < count; index++) {
+      outcomes.add(await silent(localAddress));
+      sockets.pop()?.destroy();
+      while (counts().open > 0) await new Promise((resolve) => setImmediate(resolve));
+    }
+    return [...outcomes];
+  };
+  const now = vi.spyOn(performance, 'now').mockReturnValue(1_000);
+  try {
+    expect(await comeAndGo('127.0.0.2', 250)).toEqual(['held']);
+    expect(await comeAndGo('127.0.0.2', 3)).toEqual(['closed']);
+    expect(counts()).toMatchObject({ refused: 3 });
+    expect(await comeAndGo('127.0.0.3', 1)).toEqual(['held']);
+    expect(await comeAndGo('127.0.0.4', 260)).toEqual(['held']);
+    now.mockReturnValue(6_000);
+    expect(await comeAndGo('127.0.0.2', 1)).toEqual(['held']);
+  } finally {
+    now.mockRestore();
+  }
+}, 30_000);
+
+test('over HTTP a host comes and goes as it likes', async () => {
+  await serve(1_000);
+  for (let count = 0; count < 260; count++) {
+    expect(await silent('127.0.0.2')).toBe('held');
+    sockets.pop()?.destroy();
+    while (counts().open > 0) await new Promise((resolve) => setImmediate(resolve));
+  }
+}, 30_000);
 
 test('a host that comes from all addresses of its /64 has half of all connections at most', () => {
   const emitter = new EventEmitter();
