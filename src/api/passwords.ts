@@ -19,16 +19,24 @@ interface Waiting {
   readonly refuse: (problem: ApiProblem) => void;
 }
 
+/** Those of one asker that wait. */
+interface Line {
+  readonly isKnown: boolean;
+  readonly waiting: Waiting[];
+}
+
 let running = 0;
 /** By who asks; whoever has waited longest since the last turn is first. */
-const waiting = new Map<string, Waiting[]>();
+const lines = new Map<string, Line>();
 let waitingInAll = 0;
+/** Whether the last turn was that of somebody known. */
+let wasKnown = false;
 
-/** Hashes a password, as a PHC string. `asker` as for {@link isPassword}. */
-export async function hashPassword(password: string, asker: string): Promise<string> {
+/** Hashes a password, as a PHC string. `asker` and `isKnown` as for {@link isPassword}. */
+export async function hashPassword(password: string, asker: string, isKnown = false): Promise<string> {
   const nonce = randomBytes(SALT_OCTETS);
   const tag = await derived(
-    asker,
+    [asker, isKnown],
     password,
     { nonce, memory: MEMORY_KIB, passes: PASSES, parallelism: LANES },
     TAG_OCTETS,
@@ -40,8 +48,14 @@ export async function hashPassword(password: string, asker: string): Promise<str
  * A user who does not exist takes as long as one who does: without a hash the work is done all the same, and in vain.
  *
  * @param asker an address, or who is signed in: askers have their turns one after the other. An ApiProblem is thrown where too many wait.
+ * @param isKnown it has been right before: every other turn is for those who have, and no newcomer takes their place
  */
-export async function isPassword(password: string, hash: string | undefined, asker: string): Promise<boolean> {
+export async function isPassword(
+  password: string,
+  hash: string | undefined,
+  asker: string,
+  isKnown = false,
+): Promise<boolean> {
   const [, memory, passes, parallelism, nonce = '', tag = ''] = PHC.exec(hash ?? '') ?? [];
   const expected = tag === '' ? Buffer.alloc(TAG_OCTETS) : Buffer.from(tag, 'base64');
   const parameters = {
@@ -50,7 +64,7 @@ export async function isPassword(password: string, hash: string | undefined, ask
     passes: Number(passes ?? PASSES),
     parallelism: Number(parallelism ?? LANES),
   };
-  const found = await derived(asker, password, parameters, expected.length);
+  const found = await derived([asker, isKnown], password, parameters, expected.length);
   return timingSafeEqual(found, expected) && tag !== '';
 }
 
@@ -61,8 +75,10 @@ interface Parameters {
   readonly parallelism: number;
 }
 
+type Asker = readonly [name: string, isKnown: boolean];
+
 /** The same password typed on another system has the same octets: composed characters (RFC 8265 §4.2.1 asks for NFC). */
-async function derived(asker: string, password: string, parameters: Parameters, tagLength: number): Promise<Buffer> {
+async function derived(asker: Asker, password: string, parameters: Parameters, tagLength: number): Promise<Buffer> {
   if (running < AT_ONCE) running++;
   else await turn(asker);
   try {
@@ -73,36 +89,41 @@ async function derived(asker: string, password: string, parameters: Parameters, 
 }
 
 /** Resolves when another work has ended and it is this asker's turn. */
-function turn(asker: string): Promise<void> {
-  const line = waiting.get(asker) ?? [];
-  if (waitingInAll >= MAX_WAITING) makePlace(line.length);
+function turn([name, isKnown]: Asker): Promise<void> {
+  const line = lines.get(name) ?? { isKnown, waiting: [] };
+  if (waitingInAll >= MAX_WAITING) makePlace(line);
   return new Promise((goOn, refuse) => {
-    line.push({ goOn, refuse });
-    waiting.set(asker, line);
+    line.waiting.push({ goOn, refuse });
+    lines.set(name, line);
     waitingInAll++;
   });
 }
 
-/** Who has most waiting gives one up for somebody with fewer, so that many from a few addresses keep nobody else out. */
-function makePlace(own: number): void {
-  const [longest = []] = [...waiting.values()].sort((a, b) => b.length - a.length);
-  const dropped = longest.length > own + 1 ? longest.pop() : undefined;
+/** Who has most waiting gives one up for somebody with fewer, so that many from a few askers keep nobody else out; newcomers first, for who is known all of them. */
+function makePlace({ isKnown, waiting }: Line): void {
+  const longest = [...lines].reverse().sort(([, a], [, b]) => b.waiting.length - a.waiting.length);
+  const [name, from] = longest.find(([, line]) => !line.isKnown) ?? (isKnown ? longest[0] : undefined) ?? [];
+  const givesUp = from !== undefined && (isKnown !== from.isKnown || from.waiting.length > waiting.length + 1);
+  const dropped = givesUp ? from.waiting.pop() : undefined;
   if (dropped === undefined) throw busy();
+  if (name !== undefined && from?.waiting.length === 0) lines.delete(name);
   waitingInAll--;
   dropped.refuse(busy());
 }
 
 function next(): void {
-  const [first] = waiting;
+  const all = [...lines];
+  const first = all.find(([, { isKnown }]) => isKnown !== wasKnown) ?? all[0];
   if (first === undefined) {
     running--;
     return;
   }
-  const [asker, line] = first;
-  const one = line.shift();
+  const [name, line] = first;
+  const one = line.waiting.shift();
   waitingInAll--;
-  waiting.delete(asker);
-  if (line.length > 0) waiting.set(asker, line);
+  wasKnown = line.isKnown;
+  lines.delete(name);
+  if (line.waiting.length > 0) lines.set(name, line);
   one?.goOn();
 }
 

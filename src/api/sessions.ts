@@ -61,7 +61,8 @@ export class Sessions {
    */
   async signIn({ user: name, password, code }: SignInCredentials, source: string): Promise<OpenedSession> {
     const place = `${name} ${source}`;
-    if (this.#nameFailures.isBlocked(name) && !this.#places.has(place)) {
+    const isKnown = this.#places.has(place);
+    if (this.#nameFailures.isBlocked(name) && !isKnown) {
       throw new ApiProblem(
         429,
         'too-many-failures',
@@ -72,7 +73,7 @@ export class Sessions {
       );
     }
     const user = await this.#users.get(name);
-    const isRight = await isPassword(password, user?.password, source);
+    const isRight = await isPassword(password, user?.password, isKnown ? place : source, isKnown);
     if (user === undefined || !isRight || !user.enabled) throw this.#refuse(name);
     if (user.totp?.confirmed === true) {
       if (code === undefined || code === '')

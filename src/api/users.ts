@@ -127,7 +127,7 @@ function createRoute(app: FastifyInstance, context: ApiContext): void {
       const user: UserRecord = {
         ...fields,
         ...(ofTenant === undefined ? {} : { tenant: ofTenant }),
-        password: await hashPassword(chosen, identity.actor),
+        password: await hashPassword(chosen, identity.actor, true),
         createdAt: now,
         createdBy: identity.actor,
         passwordChangedAt: now,
@@ -199,7 +199,7 @@ async function requireOwnChange(user: UserRecord, wanted: z.infer<typeof patchBo
   const { role: otherRole, tenant: otherTenant, readOnly: otherReadOnly, enabled: otherEnabled } = wanted;
   if ([otherRole, otherTenant, otherReadOnly, otherEnabled].some((field) => field !== undefined))
     throw forbidden('nobody changes what the own user may do');
-  if (await isPassword(wanted.currentPassword ?? '', user.password, `user:${user.id}`)) return;
+  if (await isPassword(wanted.currentPassword ?? '', user.password, `user:${user.id}`, true)) return;
   throw invalid([{ code: 'wrong-password', path: 'currentPassword', message: 'is not the present password' }]);
 }
 
@@ -234,7 +234,7 @@ async function changed(
     ...(chosen === undefined
       ? {}
       : {
-          password: await hashPassword(chosen, `user:${before.id}`),
+          password: await hashPassword(chosen, `user:${before.id}`, true),
           passwordChangedAt: new Date(context.clock.wallMs()).toISOString(),
         }),
   };

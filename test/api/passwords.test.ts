@@ -58,3 +58,32 @@ test('of a hundred askers with one each nobody gives way', async () => {
   await expect(isPassword('x', CHEAP, '198.51.100.1')).rejects.toMatchObject({ status: 503, code: 'busy' });
   expect(await Promise.all(all)).toHaveLength(102);
 });
+
+test('who has been right before has a place where a hundred newcomers with one each wait, and every other turn', async () => {
+  const answered: string[] = [];
+  const ask = async (asker: string, isKnown = false) => {
+    await isPassword('x', CHEAP, asker, isKnown);
+    answered.push(asker);
+  };
+  const flood = Array.from({ length: 102 }, (_, at) => ask(`192.0.2.${at}`));
+  const known = ['jo', 'kim'].map((asker) => ask(asker, true));
+  const refused = (await Promise.allSettled(flood)).filter((one) => one.status === 'rejected');
+  await Promise.all(known);
+  expect(refused).toMatchObject(new Array(2).fill({ reason: { status: 503, code: 'busy' } }));
+  // Two are in work, and one newcomer may be between them.
+  expect([answered.indexOf('jo'), answered.indexOf('kim')].every((place) => place < 8)).toBe(true);
+  // Nobody is forgotten.
+  expect(await isPassword('x', CHEAP, '198.51.100.1')).toBe(false);
+});
+
+test('a hundred of somebody known keep no newcomer out for long', async () => {
+  const answered: string[] = [];
+  const ask = async (asker: string, isKnown: boolean) => {
+    await isPassword('x', CHEAP, asker, isKnown);
+    answered.push(asker);
+  };
+  const known = Array.from({ length: 60 }, () => ask('jo', true));
+  const newcomer = ask('198.51.100.1', false);
+  await Promise.all([...known, newcomer]);
+  expect(answered.indexOf('198.51.100.1')).toBeLessThan(8);
+});
