@@ -16,8 +16,9 @@ const LINGER_MS = 1_000;
 export function endsEarly(request: IncomingMessage): boolean {
   // Of what is asked within this process there is nothing to come.
   if (request.complete !== false) return false;
-  if (Number(request.headers['content-length'] ?? Number.NaN) <= MOST_OCTETS) return false;
-  const { socket } = request;
+  const { socket, headers } = request;
+  // Without either of them there is no body (RFC 9112 §6.3).
+  if (headers['transfer-encoding'] === undefined && Number(headers['content-length'] ?? 0) <= MOST_OCTETS) return false;
   let taken = 0;
   request.unpipe();
   request.on('data', (octets: Buffer) => {

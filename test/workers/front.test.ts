@@ -201,10 +201,11 @@ describe('one worker is asked alone by its name, and all of them by the name of 
   });
 });
 
-test('while no worker serves, or the one that was asked ends: 503 with a code', async () => {
+test('while no worker serves, or the one that was asked ends: 503 with a code, and the connection stays', async () => {
   const address = await frontOf(() => []);
   const response = await fetch(`${address}/healthz`);
   expect([response.status, ((await response.json()) as { code: string }).code]).toEqual([503, 'no-worker']);
+  expect(response.headers.get('connection')).toBe('keep-alive');
   await front?.close();
   const [gone] = await startBackends((request) => request.socket.destroy());
   const other = await fetch(`${await frontOf(() => (gone === undefined ? [] : [gone]))}/api/v1/tenants`);
