@@ -7,8 +7,9 @@
  * A teams trunk is spoken for by its name in the Request-URI, over TLS from Teams' addresses, and by nothing else.
  *
  * So a claim to an address gives nobody a call to a number outside its own pool, and pools of different tenants at one provider never
- * overlap. Where the DNS makes two tenants' trunks coincide that were not of one provider when they were written, the earlier owner
- * keeps the call (`precedence.ts`).
+ * overlap. A trunk's settings may read any number as one of its own pool, though, so whose number stands there as it is comes before
+ * whose is made of it. Where the DNS makes two tenants' trunks coincide that were not of one provider when they were written, the earlier
+ * owner keeps the call (`precedence.ts`).
  */
 
 import { type Network, networksIn } from '../base/network.ts';
@@ -16,6 +17,7 @@ import { diffOf } from '../provisioning/directory/difference.ts';
 import type { Directory } from '../provisioning/directory/directory.ts';
 import type { NumberIndex } from '../provisioning/directory/number-index.ts';
 import type { Precedence } from '../provisioning/directory/precedence.ts';
+import type { NumberFormat } from '../provisioning/tenants/number-format.ts';
 import { trunkIdOf } from '../provisioning/trunk-settings/effective.ts';
 import type { Trunk } from '../provisioning/trunk-settings/schema.ts';
 import { certificateNames } from '../provisioning/trunk-settings/sources.ts';
@@ -53,6 +55,7 @@ interface Spoken {
 interface Holder {
   readonly known: Known;
   readonly tenant: string;
+  readonly number: number;
   /** Place in what the source speaks for: certificate names first, then the longest prefix. */
   readonly rank: number;
   readonly certified: boolean;
@@ -150,7 +153,8 @@ export class Identification {
     const { remoteAddress } = flow;
     const port = portOf(request, flow);
     const holders = isAlone(spoken) ? [] : this.#holdersOf(request, spoken, remoteAddress, port);
-    if (holders.length > 0) return this.#chooseAmong(holders, remoteAddress, port);
+    if (holders.length > 0)
+      return this.#chooseAmong(this.#ofOneTenant(holders, request, remoteAddress), remoteAddress, port);
     for (const { members, certified } of spoken) {
       const known = this.#viewOf(members).refusing(remoteAddress, port, certified);
       if (known === undefined) continue;
@@ -249,7 +253,7 @@ export class Identification {
               if (!speaksFor(known, address, port, certified)) continue;
               // Another trunk of these may read the number somewhere else.
               if (reader !== trunk && !this.#calledNumbers(request, trunk).includes(number)) continue;
-              found.set(known, { known, tenant, rank, certified });
+              found.set(known, { known, tenant, number, rank, certified });
             }
           }
           if (found.size > before) break;
@@ -270,8 +274,7 @@ export class Identification {
 
   #chooseAmong(holders: readonly Holder[], address: string, port: number): Identified {
     const target = `${address} ${port}`;
-    let left = this.#earliestOwner(holders, address);
-    left = preferring(left, ({ known }) => known.trunk.options.verifyPort);
+    let left = preferring(holders, ({ known }) => known.trunk.options.verifyPort);
     const longest = Math.min(...left.map(({ rank }) => rank));
     left = left.filter(({ rank }) => rank === longest);
     left = preferring(left, ({ known }) => known.targets.has(target));
@@ -283,10 +286,14 @@ export class Identification {
     return { kind: 'trunk', trunk: only.known.trunk, exact: only.certified || only.known.targets.has(target) };
   }
 
-  #earliestOwner(holders: readonly Holder[], address: string): readonly Holder[] {
-    const [first, ...rest] = holders;
-    if (first === undefined || rest.every(({ tenant }) => tenant === first.tenant)) return holders;
-    let earliest = first;
+  #ofOneTenant(holders: readonly Holder[], request: SipRequest, address: string): readonly Holder[] {
+    if (isOfOneTenant(holders)) return holders;
+    const isSystems = ({ known }: Holder) => known.trunk.owner === 'system';
+    const isAsIs = (format?: NumberFormat) => (holder: Holder) =>
+      this.#calledNumbers(request, asIs(holder.known.trunk, format)).includes(holder.number);
+    // As it stands there, else as the trunk's provider writes numbers.
+    const [first, ...rest] = [isSystems, isAsIs(), isAsIs('e164')].reduce(preferring, holders);
+    let earliest = first as Holder;
     for (const other of rest) {
       const trunks = [other.known.trunk, earliest.known.trunk] as const;
       if (this.precedence.compare(...trunks, address, this.#directory) < 0) earliest = other;
@@ -377,7 +384,6 @@ function portOf(request: SipRequest, flow: Source): number {
   return request.topVia().port ?? (flow.transport === 'tls' ? 5061 : 5060);
 }
 
-/** One trunk, and no other, may have sent it: whose pool holds the number does not matter. */
 /** Trunks of which nothing is resolved, or which use one port, share their sets. */
 const NONE: ReadonlySet<never> = new Set<never>();
 const NOWHERE: readonly Network[] = [];
@@ -394,6 +400,31 @@ function onlyPort(port: number): ReadonlySet<number> {
   return ports;
 }
 
+/** What begins with one 0 is written nationally, and no number as it stands. */
+const NOT_NATIONAL = {
+  replacePrefix: [
+    { from: '00', to: '00' },
+    { from: '0', to: '*' },
+  ],
+};
+
+/** A trunk as if it had no settings of its own for where the called number stands and what becomes of it. */
+function asIs(trunk: Trunk, numberFormat = trunk.numberFormat): Trunk {
+  const { inboundParameters } = trunk;
+  const calledNumber = numberFormat === 'e164' ? NOT_NATIONAL : undefined;
+  const normalize = { ...inboundParameters.normalize, calledNumber };
+  return {
+    ...trunk,
+    numberFormat,
+    inboundParameters: { ...inboundParameters, calledNumber: ['to.user', 'requestUri.user'], normalize },
+  };
+}
+
+function isOfOneTenant([first, ...rest]: readonly Holder[]): boolean {
+  return rest.every(({ tenant }) => tenant === first?.tenant);
+}
+
+/** One trunk, and no other, may have sent it: whose pool holds the number does not matter. */
 function isAlone(spoken: readonly Spoken[]): boolean {
   return spoken.length === 1 && spoken[0]?.members.entries.size === 1;
 }

@@ -1,7 +1,7 @@
 /** Another tenant's DID through every header, form and dial string: no such number leaves toward a carrier (behaviour 7). */
 import { describe, expect, test } from 'vitest';
 import { serialize } from '../../src/sip/message/index.ts';
-import { type Agent, CARRIER_A, type Phone, World } from '../engine/world.ts';
+import { type Agent, CARRIER_A, type Phone, SDP, World } from '../engine/world.ts';
 
 /** Numbers of globex on the carrier that acme shares with it. */
 const FOREIGN = '14155550200';
@@ -150,6 +150,44 @@ describe("another tenant's DID", () => {
     }
     expect(stage.world.settings).toEqual([]);
   });
+
+  test.each([
+    ['any number for one of its own', { normalize: { calledNumber: { strip: 40, prepend: '4930100' } } }],
+    ['every number, with one digit more', { normalize: { calledNumber: { prepend: '9' } } }],
+    ['the caller’s number', { calledNumber: 'from.user' as const }],
+  ])(
+    'that is called is not taken by a trunk which claims the carrier’s address and reads %s',
+    async (_what, reading) => {
+      const carrier = '203.0.113.77';
+      const own = (name: string, owner: string, didPool: string, more: object) => ({
+        ...{ id: name === 'victim' ? '71' : '70', name, owner, didPool, ...more },
+        ...{ type: 'register' as const, credentials: { authName: name, password: 'p' } },
+        options: { registration: 'off' as const, keepAlive: { enabled: false } },
+      });
+      const rule = (trunk: string, dids: string) => ({ name: trunk, trunk, dids, destination: { extension: '101' } });
+      const world = await World.start({
+        acme: { inboundRules: [rule('victim', '14155559999')] },
+        globex: { inboundRules: [rule('thief', '4930100')] },
+        moreTrunks: [
+          own('thief', 'globex', '4930100;914155559999;493022', {
+            ...{ host: 'elsewhere.example', associatedIps: [carrier], inboundParameters: reading },
+          }),
+          own('victim', 'acme', '14155559999', { host: carrier }),
+        ],
+      });
+      const phones = [
+        world.phone('101', '203.0.113.1'),
+        world.phone('101', '203.0.113.50', { domain: 'globex.example.com', password: 'c4n4ry-globex' }),
+      ];
+      const peer = world.agent(carrier);
+      for (const called of ['14155559999', '+14155559999', '0014155559999']) {
+        const from = `<sip:493022@${carrier}>;tag=${called}`;
+        peer.send(peer.request('INVITE', `sip:${called}@198.51.100.1`, { From: from }, SDP));
+        world.run();
+      }
+      expect(phones.map((phone) => phone.requests('INVITE').length)).toEqual([3, 0]);
+    },
+  );
 
   test('called is a number like any other', async () => {
     const stage = await begin();

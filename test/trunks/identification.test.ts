@@ -162,6 +162,68 @@ describe('several trunks on one address', () => {
     expect(result(made, invite(called), from('203.0.113.1', port))).toBe(expected);
   });
 
+  describe('a tenant’s trunk that reads any number as one of its own', () => {
+    const own = (name: string, tenant: string, didPool: string, more: Partial<TrunkInput> = {}) =>
+      trunk(name, {
+        ...{ type: 'register' as const, owner: tenant, host: `${name}.example`, didPool },
+        ...{ credentials: { authName: name, password: 'p' }, ...more },
+      });
+    const constant = { normalize: { calledNumber: { strip: 40, prepend: '4930100' } } };
+    const prefixed = { normalize: { calledNumber: { replacePrefix: [{ from: '', to: '9' }] } } };
+    const places = { victim: [at('203.0.113.1')], thief: [at('203.0.113.1')] };
+
+    test.each([
+      ['a number of its own', '4930100', constant],
+      ['the same with digits of its own in front', '914155550101', prefixed],
+      ['where the caller stands', '4412', { calledNumber: 'from.user' as const }],
+    ])(
+      'takes no call to another tenant’s: %s, by the name of the same carrier or by a claim to its address',
+      (_what, didPool, inboundParameters) => {
+        for (const claim of [{}, { associatedIps: ['203.0.113.1'] }]) {
+          const thief = own('thief', 'globex', didPool, { inboundParameters, ...claim });
+          for (const trunks of [
+            [own('victim', 'acme', '14155550101'), thief],
+            [thief, own('victim', 'acme', '14155550101')],
+          ]) {
+            const { made } = identification(trunks, places);
+            for (const called of ['14155550101', '+14155550101', '0014155550101', '+1-415-555-0101'])
+              expect(result(made, invite(called), from('203.0.113.1', 7000))).toBe('victim');
+            // In the Request-URI alone, where another network has sent it on.
+            const uri = 'sip:14155550101@192.0.2.1';
+            expect(result(made, invite('999', { uri }), from('203.0.113.1', 7000))).toBe('victim');
+          }
+        }
+      },
+    );
+
+    test('nor one that the carrier writes nationally', () => {
+      const victim = own('victim', 'acme', '4930123456', { numberFormat: 'national 49' });
+      const thief = own('thief', 'globex', '4930100', { inboundParameters: constant, associatedIps: ['203.0.113.1'] });
+      const { made } = identification([thief, victim], places);
+      expect(result(made, invite('030123456'), from('203.0.113.1', 7000))).toBe('victim');
+      const digits = own('thief', 'globex', '30123456', { associatedIps: ['203.0.113.1'] });
+      const asDigits = identification([digits, victim], places).made;
+      expect(result(asDigits, invite('030123456'), from('203.0.113.1', 7000))).toBe('victim');
+      const foreign = own('thief', 'globex', '4914155550101', { numberFormat: 'national 49' });
+      const plain = identification([foreign, own('victim', 'acme', '14155550101')], places).made;
+      expect(result(plain, invite('14155550101'), from('203.0.113.1', 7000))).toBe('victim');
+    });
+
+    test('nor one that a trunk of the system’s reads as its settings say', () => {
+      const reading = { normalize: { calledNumber: { replacePrefix: [{ from: '7', to: '4930' }] } } };
+      const pool = { tenants: [{ tenant: 'acme', didPool: '4930123456' }], inboundParameters: reading };
+      const digits = own('thief', 'globex', '7123456', { associatedIps: ['203.0.113.1'] });
+      const { made } = identification([digits, trunk('victim', pool)], places);
+      expect(result(made, invite('7123456'), from('203.0.113.1', 7000))).toBe('victim');
+    });
+
+    test('and has its own calls, where the carrier’s numbers have to be made into its pool’s', () => {
+      const maker = own('thief', 'globex', '914155550199', { inboundParameters: prefixed });
+      const { made } = identification([own('victim', 'acme', '14155550101'), maker], places);
+      expect(result(made, invite('14155550199'), from('203.0.113.1', 7000))).toBe('thief');
+    });
+  });
+
   test('each trunk reads the called number where its inbound parameters say', () => {
     const reading = (calledNumber: 'requestUri.user' | 'pCalledPartyId.user') => ({
       inboundParameters: { calledNumber },
