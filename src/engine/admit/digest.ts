@@ -97,7 +97,7 @@ function policyOf(
   return narrowed(ofNode, member?.ha1, member?.digest, tenant.digest);
 }
 
-/** A gateway's From and To say what they like, so its challenge is that of the host label. */
+/** A gateway's From and To say what they like, so its challenge is that of the host label; of several gateways, which tenants may have, that of all. */
 function gatewayPolicy(
   directory: Directory,
   realm: string,
@@ -106,7 +106,11 @@ function gatewayPolicy(
 ): DigestPolicy {
   const gateways = directory.trunksByHost(realm).filter((trunk) => trunk.type === 'accept-register');
   const named = gateways.find((trunk) => trunk.credentials?.authName === user);
-  return narrowed(ofNode, undefined, (named ?? gateways[0])?.credentials?.digest);
+  const meant = named === undefined ? gateways : [named];
+  const [first = ofNode, ...rest] = meant.map(({ credentials }) => narrowed(ofNode, undefined, credentials?.digest));
+  if (rest.every((policy) => policy === first)) return first;
+  const algorithms = [first, ...rest].flatMap((policy) => policy.algorithms);
+  return { algorithms: [...new Set(algorithms)], legacy: false };
 }
 
 /** The first setting that says something wins. An account that is kept as hashes is asked for what it has a hash of. */

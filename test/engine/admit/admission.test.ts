@@ -190,6 +190,25 @@ describe('who sent this? (behaviour 26)', () => {
     expect(response?.headers.value(HeaderId.ProxyAuthenticate)).toContain('realm="acme.example.com"');
   });
 
+  test('a gateway of another tenant with the same label takes away none of what one is asked for', async () => {
+    const label = { type: 'accept-register' as const, host: 'gateway.example.com', didPool: '4930100' };
+    const other = {
+      ...{ ...label, id: '7', name: 'other', owner: 'globex' },
+      credentials: { authName: 'gw2', password: 'c4n4ry-other', digest: { algorithms: ['SHA-512-256' as const] } },
+    };
+    const own = { ...label, id: '8', name: 'own', owner: 'acme', didPool: '4930200' };
+    const world = await World.start({
+      moreTrunks: [
+        other,
+        { ...own, credentials: { authName: 'gw3', password: 'c4n4ry-own', digest: { algorithms: ['MD5'] } } },
+      ],
+    });
+    const from = { From: '<sip:4930200@gateway.example.com>;tag=1' };
+    const { response } = outcomeOf(world, world.agent('203.0.113.62'), from);
+    const asked = response?.headers.fieldValues(HeaderId.ProxyAuthenticate).join() ?? '';
+    expect([asked.includes('algorithm=MD5'), asked.includes('algorithm=SHA-512-256')]).toEqual([true, true]);
+  });
+
   test('a gateway proves itself by digest from any address; trust=binding lets its flow do so', async () => {
     for (const trust of ['digest', 'binding'] as const) {
       const world = await World.start({ trunks: { gateway: { options: { trust } } } });
