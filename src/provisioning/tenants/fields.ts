@@ -176,7 +176,8 @@ const RESERVED_HEADERS = new Set(
 /** Says whether a header of this name may be relayed or added by configuration. */
 export function isFreeHeaderName(name: string): boolean {
   const lower = name.toLowerCase();
-  return TOKEN.test(name) && !RESERVED_HEADERS.has(lower) && !lower.startsWith('p-');
+  // The last ones are said between nodes.
+  return TOKEN.test(name) && !RESERVED_HEADERS.has(lower) && !lower.startsWith('p-') && !lower.startsWith('x-tandem-');
 }
 
 /** Fields that speak of one leg's own peer, registration or dialog: another value on the next leg would be a lie there. */

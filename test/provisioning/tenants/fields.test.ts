@@ -10,5 +10,7 @@ describe('headers.relay takes what can be relayed, and refuses the rest', () => 
       expect([name, accepts(list, name)]).toEqual([name, true]);
     for (const name of ['User-Agent', 'server', 'Retry-After', 'Join', 'Refer-Sub', 'Recv-Info', 'Via', 'P-X', 'X-CID'])
       expect([name, accepts(list, name)]).toEqual([name, false]);
+    for (const name of ['X-Tandem-Ringing', 'x-tandem-via', 'X-TANDEM-PEER'])
+      expect([name, accepts(list, name)]).toEqual([name, false]);
   });
 });
