@@ -30,6 +30,26 @@ export type GatewayReach = (trunk: Trunk) => Flow | readonly Target[];
 
 export type Reach = Flow | readonly Target[];
 
+/** Hands on what is located, at once where that is known already; `lost` hears of what `locate` throws or rejects with, or that there is none. */
+export function whenLocated(
+  locate: () => Reach | Promise<readonly Target[]>,
+  take: (targets: readonly (Flow | Target)[]) => void,
+  lost: (error: Error) => void,
+): void {
+  const located = (reach: Reach): void => {
+    const targets = 'send' in reach ? [reach] : reach;
+    if (targets.length === 0) throw new Error('no target');
+    take(targets);
+  };
+  try {
+    const reach = locate();
+    if (reach instanceof Promise) reach.then(located).catch(lost);
+    else located(reach);
+  } catch (error) {
+    lost(error as Error);
+  }
+}
+
 /** What a trunk's requests need of the locator. */
 export type TrunkLocator = Pick<Locator, 'locate' | 'markFailed' | 'markAlive' | 'isFailed'>;
 

@@ -1,11 +1,19 @@
 import type { Trunk } from '../provisioning/trunk-settings/schema.ts';
 import { HeaderId, isSipUri, readableNameAddrs, type SipResponse } from '../sip/message/index.ts';
+import type { Flow, Target } from '../sip/transport/index.ts';
 
 /** A registrar as a redirection names it. */
 export interface RegistrarPlace {
   readonly host: string;
   /** Undefined: where the host's DNS records say (RFC 3263). */
   readonly port: number | undefined;
+}
+
+/** Whom a REGISTER is sent to. */
+export interface RegistrarAsked {
+  readonly to: Flow | Target;
+  /** Set where the trunk's own registrar has sent us there: its word, not the operator's. */
+  readonly place: RegistrarPlace | undefined;
 }
 
 /** Places asked in one turn: a registrar that sends us round in circles ends as a failure like any other. */

@@ -1,9 +1,9 @@
 import type { Scheduler, Timer, TimerTarget } from '../base/scheduler.ts';
-import type { Trunk } from '../provisioning/trunk-settings/schema.ts';
-import type { SipRequest } from '../sip/message/index.ts';
-import type { Flow, HostPort, Target } from '../sip/transport/index.ts';
+import type { HostPort } from '../sip/transport/index.ts';
 import { Exchange, type ExchangeUser } from './exchange.ts';
 import type { PacedUser } from './pacer.ts';
+import type { RegisterSeries } from './register-series.ts';
+import type { RegistrarAsked } from './registrar-redirection.ts';
 import type { TurnPorts } from './registration-turn.ts';
 import { ownAddress, sendOptions } from './trunk-requests.ts';
 
@@ -11,11 +11,11 @@ const END_TIMEOUT_MS = 4_000;
 
 export interface FarewellOptions {
   readonly ports: Pick<TurnPorts, 'endpoint' | 'pacer' | 'digest'> & { readonly scheduler: Scheduler };
-  readonly trunk: Trunk;
+  readonly series: RegisterSeries;
   /** The server that has the registration. */
-  readonly to: Flow | Target;
-  /** Makes the REGISTER that removes the Contact. */
-  readonly request: (own: HostPort) => SipRequest;
+  readonly asked: RegistrarAsked;
+  /** Whose Contact is taken away; default: ours. */
+  readonly at?: HostPort;
   /** Called once, whatever comes of it, after 4 s at most. */
   readonly done: () => void;
 }
@@ -38,8 +38,10 @@ export class Farewell implements PacedUser, ExchangeUser, TimerTarget {
   }
 
   onTurn(): void {
-    const { ports, trunk, to, request } = this.#options;
+    const { ports, series, asked, at } = this.#options;
     const { endpoint, digest, pacer } = ports;
+    const { trunk } = series;
+    const { to } = asked;
     this.#hasTurn = true;
     const own = ownAddress(trunk, endpoint, to);
     if (own === undefined) {
@@ -50,7 +52,7 @@ export class Farewell implements PacedUser, ExchangeUser, TimerTarget {
       endpoint,
       to,
       digest: digest(),
-      build: () => request(own),
+      build: () => series.next(at ?? own, asked, 0),
       send: { ...sendOptions(trunk, endpoint, to), transactionTimeoutMs: END_TIMEOUT_MS },
       user: this,
       onResend: () => pacer.charge(),

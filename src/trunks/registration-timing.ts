@@ -1,4 +1,4 @@
-/** When a registration asks again: pure functions of what the provider said and of chance. Times in milliseconds. */
+/** When a registration asks again, by what the provider said, by what went wrong before, and by chance. Times in milliseconds. */
 
 /** Registrations after a start are spread over this time. */
 export const FIRST_SPREAD_MS = 10_000;
@@ -14,7 +14,9 @@ const RETRY_AFTER_MAX_MS = 60 * 60_000;
 const FLOW_LOSS_FIRST_MS = 2_000;
 const FLOW_LOSS_LAST_MS = 60_000;
 /** A connection that lived this long was a good one: its loss is the first again (RFC 5626 §4.5). */
-export const FLOW_STABLE_MS = 120_000;
+const FLOW_STABLE_MS = 120_000;
+/** Refusals of the credentials after which the trunk rests. */
+const MAX_REFUSALS = 3;
 
 /** Half of the granted time or all but 30 s, whichever is later; up to 5 % earlier by chance, never later. */
 export function refreshDelayMs(grantedSeconds: number, random: () => number): number {
@@ -38,4 +40,44 @@ export function retryAfterMs(seconds: number, random: () => number): number {
 export function flowLossDelayMs(losses: number, random: () => number): number {
   const doubled = FLOW_LOSS_FIRST_MS * 2 ** Math.min(losses - 1, 16);
   return Math.min(doubled, FLOW_LOSS_LAST_MS) * (0.5 + 0.5 * random());
+}
+
+/** What has gone wrong with a registration, each in a row, and how long to wait after it. */
+export class Setbacks {
+  readonly #random: () => number;
+  #failures = 0;
+  #refusals = 0;
+  #flowLosses = 0;
+
+  constructor(random: () => number) {
+    this.#random = random;
+  }
+
+  forget(): void {
+    this.registered();
+    this.#flowLosses = 0;
+  }
+
+  registered(): void {
+    this.#failures = 0;
+    this.#refusals = 0;
+  }
+
+  /** The credentials are refused once more: whether the trunk rests now. */
+  isLastRefusal(): boolean {
+    this.#refusals++;
+    return this.#refusals >= MAX_REFUSALS;
+  }
+
+  afterFailureMs(retrySeconds: number | undefined): number {
+    this.#failures++;
+    if (retrySeconds !== undefined) return retryAfterMs(retrySeconds, this.#random);
+    return backOffMs(this.#failures, this.#random);
+  }
+
+  /** @param livedMs how long the trunk was registered over that connection */
+  afterFlowLossMs(livedMs: number): number {
+    this.#flowLosses = livedMs >= FLOW_STABLE_MS ? 1 : this.#flowLosses + 1;
+    return flowLossDelayMs(this.#flowLosses, this.#random);
+  }
 }

@@ -1,12 +1,12 @@
-import type { Trunk } from '../provisioning/trunk-settings/schema.ts';
 import type { DigestClient, DigestGiveUp } from '../sip/auth/index.ts';
-import { type SipRequest, type SipResponse, textFromOctets } from '../sip/message/index.ts';
-import type { Flow, HostPort, Target } from '../sip/transport/index.ts';
+import { type SipResponse, textFromOctets } from '../sip/message/index.ts';
+import type { Flow, Target } from '../sip/transport/index.ts';
 import { MAX_HOLD_MS } from './evidence.ts';
 import { Exchange, type ExchangeUser, type TrunkEndpoint } from './exchange.ts';
-import type { Reach } from './hops.ts';
+import { type Reach, whenLocated } from './hops.ts';
 import type { Pacer } from './pacer.ts';
-import { type RegistrarPlace, RegistrarRedirection } from './registrar-redirection.ts';
+import type { RegisterSeries } from './register-series.ts';
+import { type RegistrarAsked, type RegistrarPlace, RegistrarRedirection } from './registrar-redirection.ts';
 import { minExpiresSeconds, retryAfterSeconds } from './registration-answer.ts';
 import { ownAddress, sendOptions } from './trunk-requests.ts';
 
@@ -35,14 +35,8 @@ export interface TurnFailure {
 
 /** Whose turn it is. It hears exactly one of the ends, unless the turn was abandoned. */
 export interface TurnUser {
-  /** The settings that hold now. */
-  readonly trunk: Trunk;
-  /** The time that is asked for. */
-  readonly askedSeconds: number;
-  /** §10.2.8: the registrar wants at least so many; kept for later refreshes. */
-  raise(seconds: number): void;
-  request(own: HostPort, to: Flow | Target, place: RegistrarPlace | undefined): SipRequest;
-  onAccepted(response: SipResponse, exchange: Exchange, place: RegistrarPlace | undefined): void;
+  readonly series: RegisterSeries;
+  onAccepted(response: SipResponse, flow: Flow | undefined, asked: RegistrarAsked): void;
   /** The credentials are refused, or the address is not served there. */
   onRefused(response: SipResponse, gaveUp: DigestGiveUp | undefined): void;
   onFailed(failure: TurnFailure): void;
@@ -57,14 +51,13 @@ const ATTEMPT_TIMEOUT_MS = 8_000;
  * One turn of a registration: a REGISTER with what the answers to it make necessary. A target that is silent or answers 503 is followed
  * by the next one (RFC 3263 §4.3), 423 by a longer time (RFC 3261 §10.2.8), a redirection by the place that it names (§8.1.3.4).
  */
-export class RegistrationTurn implements ExchangeUser {
+export class RegistrationTurn implements ExchangeUser, RegistrarAsked {
   readonly #user: TurnUser;
   readonly #ports: TurnPorts;
   readonly #redirection = new RegistrarRedirection();
   #targets: readonly (Flow | Target)[];
   #position = 0;
-  /** Where the registrar has sent us; undefined while the trunk's own is asked. */
-  #place: RegistrarPlace | undefined;
+  place: RegistrarPlace | undefined;
   #exchange: Exchange | undefined;
   #hasRaised = false;
   #isAbandoned = false;
@@ -76,13 +69,8 @@ export class RegistrationTurn implements ExchangeUser {
     this.#targets = targets;
   }
 
-  /** The target that is asked, or will be. */
-  get to(): Flow | Target | undefined {
-    return this.#targets[this.#position];
-  }
-
-  get place(): RegistrarPlace | undefined {
-    return this.#place;
+  get to(): Flow | Target {
+    return this.#targets[this.#position] as Flow | Target;
   }
 
   /** A REGISTER has left that was not answered: the registrar may have taken it. */
@@ -91,7 +79,7 @@ export class RegistrationTurn implements ExchangeUser {
   }
 
   begin(): void {
-    this.#redirection.begin(this.#user.trunk);
+    this.#redirection.begin(this.#user.series.trunk);
     this.#ask();
   }
 
@@ -103,9 +91,10 @@ export class RegistrationTurn implements ExchangeUser {
   }
 
   #ask(): void {
-    const to = this.#targets[this.#position] as Flow | Target;
+    const { to } = this;
     const { endpoint, digest, pacer } = this.#ports;
-    const { trunk } = this.#user;
+    const { series } = this.#user;
+    const { trunk } = series;
     const own = ownAddress(trunk, endpoint, to);
     if (own === undefined) {
       this.#user.onFailed({ reason: `nothing listens for ${to.transport}` });
@@ -116,7 +105,7 @@ export class RegistrationTurn implements ExchangeUser {
       endpoint,
       to,
       digest: digest(),
-      build: () => this.#user.request(own, to, this.#place),
+      build: () => series.next(own, this),
       send: {
         ...sendOptions(trunk, endpoint, to),
         ...(isLast ? {} : { transactionTimeoutMs: ATTEMPT_TIMEOUT_MS }),
@@ -135,7 +124,7 @@ export class RegistrationTurn implements ExchangeUser {
     const holdMs =
       status === 503 && retrySeconds !== undefined ? Math.min(retrySeconds * 1000, MAX_HOLD_MS) : undefined;
     this.#ports.noteTarget(exchange.to, holdMs === undefined, holdMs);
-    if (status < 300) this.#user.onAccepted(response, exchange, this.#place);
+    if (status < 300) this.#user.onAccepted(response, exchange.flow, this);
     else if (status === 423 && this.#raise(minExpiresSeconds(response))) this.#again();
     // RFC 3263 §4.3: 503 is a failure of this target only.
     else if (status === 503 && this.#nextTarget()) this.#again();
@@ -166,35 +155,30 @@ export class RegistrationTurn implements ExchangeUser {
 
   /** Asks the next place that the registrar has named, `redirection` included. False: there is none left. */
   #goElsewhere(redirection: SipResponse | undefined): boolean {
-    if (redirection !== undefined) this.#redirection.add(redirection, this.#user.trunk);
+    if (redirection !== undefined) this.#redirection.add(redirection, this.#user.series.trunk);
     const place = this.#redirection.next();
     if (place === undefined) return false;
-    const located = (targets: Reach): void => {
-      if (this.#isAbandoned) return;
-      this.#place = place;
-      this.#targets = 'send' in targets ? [targets] : targets;
-      this.#position = 0;
-      this.#again();
-    };
-    const lost = (error: unknown): void => {
-      if (this.#isAbandoned || this.#goElsewhere(undefined)) return;
-      this.#user.onFailed({ reason: (error as Error).message, code: redirection?.status });
-    };
-    try {
-      const targets = this.#ports.locate(place);
-      if (targets instanceof Promise) targets.then(located).catch(lost);
-      else located(targets);
-    } catch (error) {
-      lost(error);
-    }
+    whenLocated(
+      () => this.#ports.locate(place),
+      (targets) => {
+        if (this.#isAbandoned) return;
+        this.place = place;
+        this.#targets = targets;
+        this.#position = 0;
+        this.#again();
+      },
+      ({ message }) => {
+        if (this.#isAbandoned || this.#goElsewhere(undefined)) return;
+        this.#user.onFailed({ reason: message, code: redirection?.status });
+      },
+    );
     return true;
   }
 
   /** Once, and only upwards. */
   #raise(minSeconds: number | undefined): boolean {
-    if (minSeconds === undefined || this.#hasRaised || minSeconds <= this.#user.askedSeconds) return false;
-    this.#hasRaised = true;
-    this.#user.raise(minSeconds);
-    return true;
+    if (minSeconds === undefined || this.#hasRaised) return false;
+    this.#hasRaised = this.#user.series.raise(minSeconds);
+    return this.#hasRaised;
   }
 }

@@ -219,7 +219,7 @@ export class TrunkLine implements TimerTarget {
       const inOrder = (targets: readonly Target[]) => datacentres.inOrder(targets, this.#ports.scheduler.nowMs());
       return reach instanceof Promise ? reach.then(inOrder) : inOrder(reach);
     }
-    const server = hop.kind === 'host' ? this.#registration?.target : undefined;
+    const server = hop.kind === 'host' ? this.#registration?.grant?.to : undefined;
     if (server === undefined || 'send' in server || 'send' in reach) return reach;
     if (reach instanceof Promise) return reach.then((targets) => serverFirst(targets, server));
     return serverFirst(reach, server);
@@ -275,7 +275,7 @@ export class TrunkLine implements TimerTarget {
     // Of a whatsapp trunk the state is that of its messages.
     if (!isUp(state) && this.#trunk.type !== 'whatsapp') return { up: false, full: false, reason };
     const full = this.#whyFull(tenant, capacity);
-    const routes = this.#registration?.serviceRoutes;
+    const routes = this.#registration?.grant?.serviceRoutes;
     return { up: true, full: full !== '', reason: full, serviceRoutes: routes?.length === 0 ? undefined : routes };
   }
 
@@ -316,7 +316,7 @@ export class TrunkLine implements TimerTarget {
       },
     });
     this.#registration = registration;
-    identification.setToken(trunk, registration.token);
+    identification.setToken(trunk, registration.series.token);
     registration.start();
   }
 
@@ -331,8 +331,9 @@ export class TrunkLine implements TimerTarget {
   }
 
   #onRegistration(registration: Registration): void {
-    this.#ports.onFlow(this, registration.flow);
-    const server = registration.target === undefined ? undefined : reachKey(registration.target);
+    const { grant } = registration;
+    this.#ports.onFlow(this, grant?.flow);
+    const server = grant && reachKey(grant.to);
     if (server !== undefined && server !== this.#server) {
       // What another server did says nothing about this one.
       this.#server = server;
@@ -367,7 +368,7 @@ export class TrunkLine implements TimerTarget {
     // A node that is asked in its place would answer by itself.
     if (this.#isElsewhere) return NO_TARGETS;
     if (this.#registration === undefined) return this.#ports.hops.reach(this.#trunk, hopOf(this.#trunk));
-    const server = this.#registration.target;
+    const server = this.#registration.grant?.to;
     if (server === undefined) return NO_TARGETS;
     return 'send' in server ? server : [server];
   }
@@ -474,7 +475,7 @@ export class TrunkLine implements TimerTarget {
         this.#datacentres !== undefined && {
           datacentres: this.#datacentres.rows(trunk.teams, scheduler.nowMs(), scheduler.wallMs()),
         }),
-      ...(this.#registration !== undefined && registrationRow(this.#registration, scheduler.wallMs())),
+      ...(this.#registration !== undefined && registrationRow(this.#registration, scheduler)),
     };
   }
 }
@@ -484,8 +485,9 @@ function pings(trunk: Trunk): boolean {
 }
 
 function sourceOf(registration: Registration | undefined): TrunkAddress | undefined {
-  const to = registration?.wasRedirected === true ? undefined : registration?.target;
-  if (to === undefined) return undefined;
+  const grant = registration?.grant;
+  if (grant === undefined || grant.place !== undefined) return undefined;
+  const { to } = grant;
   return 'send' in to ? { address: to.remoteAddress, port: to.remotePort } : { address: to.address, port: to.port };
 }
 

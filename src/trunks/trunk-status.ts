@@ -1,4 +1,5 @@
 /** What a trunk shows of itself: how it is, for people, and whether calls may be tried over it. */
+import type { Clock } from '../base/scheduler.ts';
 import type { TrunkAlarm } from './coincidence-watch.ts';
 import type { DatacentreStatus } from './datacentres.ts';
 import type { TrunkStateName } from './health.ts';
@@ -26,13 +27,11 @@ export interface TrunkStatus {
 }
 
 /** Nothing while no server has it. */
-export function registrationRow(
-  { target, grantedSeconds, leftMs }: Registration,
-  wallMs: number,
-): Pick<TrunkStatus, 'registration'> {
-  if (target === undefined) return {};
-  const expiresAt = new Date(wallMs + leftMs).toISOString();
-  return { registration: { server: reachKey(target), grantedSeconds, expiresAt } };
+export function registrationRow({ grant }: Registration, clock: Clock): Pick<TrunkStatus, 'registration'> {
+  if (grant === undefined) return {};
+  const { to, seconds: grantedSeconds, lapsesAtMs } = grant;
+  const expiresAt = new Date(clock.wallMs() + Math.max(lapsesAtMs - clock.nowMs(), 0)).toISOString();
+  return { registration: { server: reachKey(to), grantedSeconds, expiresAt } };
 }
 
 /** Whether calls may be tried over a trunk, as the outbound pipeline asks. */
