@@ -1,6 +1,14 @@
+import type { Clock } from '../base/scheduler.ts';
 import { ownCopy } from '../base/text.ts';
-import { formatUri, type SipUri } from '../sip/message/index.ts';
+import { formatUri, inBrackets, isSipUri, parseUri, type SipUri } from '../sip/message/index.ts';
 import type { BindingSource, BindingTarget, RegistrarFlow, StoredBinding } from './ports.ts';
+import { reachOf } from './reach.ts';
+import type { AskedContact, RegisterAsk } from './register-request.ts';
+
+const NO_PATH: readonly string[] = [];
+
+/** Where a phone is itself. */
+export type PhoneAddress = Pick<RegistrarFlow, 'remoteAddress' | 'remotePort'>;
 
 /** One contact of an address-of-record. Never changed: an update makes a new one. */
 export interface Binding<Flow extends RegistrarFlow = RegistrarFlow> extends StoredBinding {
@@ -46,18 +54,84 @@ export function stored(binding: Binding): StoredBinding {
   };
 }
 
+/** What the bindings of one REGISTER have in common. */
+export interface BindingOrigin<Flow extends RegistrarFlow> {
+  readonly aor: string;
+  /** This node. */
+  readonly node: string;
+  readonly flow: Flow;
+  readonly from: PhoneAddress;
+}
+
+/** The binding of a contact that a REGISTER asks for. What it has in common with the one before is kept, not made anew. */
+export function bindingOf<Flow extends RegistrarFlow>(
+  { aor, node, flow, from }: BindingOrigin<Flow>,
+  ask: RegisterAsk,
+  contact: AskedContact,
+  expiresSeconds: number,
+  previous: Binding<Flow> | undefined,
+  clock: Clock,
+): Binding<Flow> {
+  const wallMs = clock.wallMs();
+  const lastsMs = expiresSeconds * 1000;
+  const reach = reachOf(flow, ask.pathUri ?? contact.uri, ask.claimsSymmetry);
+  const isSameUri = contact.uriText === previous?.contactUri;
+  return {
+    aor: previous?.aor ?? aor,
+    contactUri: keptText(contact.uriText, previous?.contactUri),
+    requestUri: isSameUri ? previous.requestUri : requestUriOf(contact.uri),
+    contactParams: keptText(contact.params, previous?.contactParams),
+    qThousandths: contact.qThousandths,
+    callId: keptText(ask.callId, previous?.callId),
+    cseq: ask.cseq,
+    path:
+      ask.path.length === 0
+        ? NO_PATH
+        : ask.path.map((value, index) => keptText(inBrackets(value), previous?.path[index])),
+    instance: contact.instance === undefined ? undefined : keptText(contact.instance, previous?.instance),
+    regId: contact.regId,
+    userAgent: keptText(ask.userAgent, previous?.userAgent),
+    source: keptSource(flow, from, previous?.source),
+    target: keptTarget(reach.target, previous?.target),
+    flow: reach.usesFlow ? flow : undefined,
+    flowKey: flow.key,
+    registeredAtWallMs: previous?.registeredAtWallMs ?? wallMs,
+    refreshedAtWallMs: wallMs,
+    expiresAtWallMs: wallMs + lastsMs,
+    expiresAtMs: clock.nowMs() + lastsMs,
+    node,
+  };
+}
+
+/** A stored binding back to life. The key of a connection is no longer its own; that of a UDP peer is its address. */
+export function revived<Flow extends RegistrarFlow>(
+  binding: StoredBinding,
+  clock: Clock,
+  longestMs: number,
+): Binding<Flow> {
+  const leftMs = Math.min(binding.expiresAtWallMs - clock.wallMs(), longestMs);
+  const uri = parseUri(binding.contactUri);
+  return {
+    ...binding,
+    flow: undefined,
+    flowKey: binding.source.transport === 'udp' ? binding.flowKey : '',
+    requestUri: isSipUri(uri) ? requestUriOf(uri) : binding.contactUri,
+    expiresAtMs: clock.nowMs() + leftMs,
+  };
+}
+
 /**
  * A text of a message as a binding keeps it, for hours: its own, or the one that the binding before has of it. What lasts is collected
  * late, so a refresh that says the same leaves nothing behind.
  */
-export function keptText(text: string, known: string | undefined): string {
+function keptText(text: string, known: string | undefined): string {
   return text === known ? known : ownCopy(text);
 }
 
 /** Where a REGISTER came from, as a binding keeps it: the same object as before where it came from the same place. */
-export function keptSource(
+function keptSource(
   { transport, listenerId }: RegistrarFlow,
-  { remoteAddress: address, remotePort: port }: Pick<RegistrarFlow, 'remoteAddress' | 'remotePort'>,
+  { remoteAddress: address, remotePort: port }: PhoneAddress,
   known: BindingSource | undefined,
 ): BindingSource {
   const isKnown =
@@ -69,10 +143,7 @@ export function keptSource(
 }
 
 /** The same of where a phone can be reached without its flow. */
-export function keptTarget(
-  target: BindingTarget | undefined,
-  known: BindingTarget | undefined,
-): BindingTarget | undefined {
+function keptTarget(target: BindingTarget | undefined, known: BindingTarget | undefined): BindingTarget | undefined {
   const isKnown =
     target !== undefined &&
     known?.port === target.port &&
@@ -83,7 +154,7 @@ export function keptTarget(
 }
 
 /** A Contact as a Request-URI. RFC 3261 §19.1.1, table 1: no headers, no method parameter. */
-export function requestUriOf(uri: SipUri): string {
+function requestUriOf(uri: SipUri): string {
   if (uri.headers === '' && !uri.params.has('method')) return ownCopy(formatUri(uri));
   const params = uri.params.clone();
   params.delete('method');

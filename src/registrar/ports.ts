@@ -145,20 +145,3 @@ export interface SignInStore {
   /** Adds those that are not there yet. */
   add(pairs: readonly string[]): Promise<void>;
 }
-
-/** Keeps nothing beyond its own life; the default, and for tests. */
-export class MemoryBindingStore implements BindingStore {
-  readonly #byAor = new Map<string, readonly StoredBinding[]>();
-
-  load(): Promise<Iterable<KeptBindings>> {
-    return Promise.resolve(Array.from(this.#byAor, ([aor, bindings]) => ({ aor, bindings })));
-  }
-
-  write(changes: readonly BindingChange[]): Promise<void> {
-    for (const { aor, bindings } of changes) {
-      if (bindings.length === 0) this.#byAor.delete(aor);
-      else this.#byAor.set(aor, bindings);
-    }
-    return Promise.resolve();
-  }
-}

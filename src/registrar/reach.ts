@@ -1,7 +1,8 @@
 import type { TransportName } from '../base/transport.ts';
 import type { SipUri } from '../sip/message/index.ts';
-import { plainAddress } from './addresses.ts';
+import { classifyAddress, plainAddress } from './addresses.ts';
 import type { BindingTarget, RegistrarFlow } from './ports.ts';
+import { type RegisterAnswer, type RegisterAsk, refuse } from './register-request.ts';
 
 /** How a registered phone is reached: over its flow while that lives, else at a target. */
 export interface PhoneReach {
@@ -47,4 +48,35 @@ function transportOf(uri: SipUri): TransportName | undefined {
 
 function defaultPort(transport: TransportName): number {
   return transport === 'tls' ? 5061 : 5060;
+}
+
+/** Refuses contacts that no request could or should ever be sent to; `isOwn`: this engine is there itself. */
+export function refuseContacts(
+  { contacts, pathUri }: RegisterAsk,
+  flow: RegistrarFlow,
+  isOwn: (host: string, port: number) => boolean,
+): RegisterAnswer | undefined {
+  for (const { uri, expiresSeconds } of contacts) {
+    if (expiresSeconds !== 0 && !isUsable(uri, flow, isOwn)) return refuse(403, 'Contact Not Usable');
+  }
+  return pathUri === undefined || isUsable(pathUri, flow, isOwn) ? undefined : refuse(403, 'Path Not Usable');
+}
+
+function isUsable(uri: SipUri, flow: RegistrarFlow, isOwn: (host: string, port: number) => boolean): boolean {
+  const host = plainAddress(uri.host.toLowerCase());
+  const port = uri.port ?? defaultPort(transportOf(uri) ?? 'udp');
+  if (port === 0 || isOwn(host, port)) return false;
+  if (host === plainAddress(flow.localAddress) && port === flow.localPort) return false;
+  // maddr would send the request somewhere else than the host says (RFC 3261 §19.1.1).
+  if (uri.params.has('maddr')) return false;
+  switch (classifyAddress(host)) {
+    case 'multicast':
+    case 'unusable':
+      return false;
+    case 'loopback':
+    case 'link-local':
+      return classifyAddress(host) === classifyAddress(flow.remoteAddress);
+    default:
+      return true;
+  }
 }

@@ -1,25 +1,21 @@
 import { type Log, silentLog } from '../base/log.ts';
 import { pause, type Scheduler } from '../base/scheduler.ts';
-import { ownCopy } from '../base/text.ts';
-import { HeaderId, inBrackets, isSipUri, parseUri, type SipRequest, type SipUri } from '../sip/message/index.ts';
-import { classifyAddress, plainAddress } from './addresses.ts';
-import { type Binding, isReachable, keptSource, keptTarget, keptText, requestUriOf, stored } from './binding.ts';
+import { HeaderId, type SipRequest } from '../sip/message/index.ts';
+import { type Binding, bindingOf, isReachable, type PhoneAddress, revived, stored } from './binding.ts';
 import { BindingRestoration } from './binding-restoration.ts';
 import { BindingTable } from './binding-table.ts';
 import { BindingWriter } from './binding-writer.ts';
-import {
-  type BindingChange,
-  type BindingStore,
-  MemoryBindingStore,
-  type RegisterAccount,
-  type RegistrarFlow,
-  type StoredBinding,
-  type StoredRemoval,
+import type {
+  BindingChange,
+  BindingStore,
+  RegisterAccount,
+  RegistrarFlow,
+  StoredBinding,
+  StoredRemoval,
 } from './ports.ts';
-import { reachOf } from './reach.ts';
+import { refuseContacts } from './reach.ts';
 import { readRemoval } from './readable.ts';
 import {
-  type AskedContact,
   isRefusal,
   type RegisterAnswer,
   type RegisterAsk,
@@ -27,7 +23,7 @@ import {
   refuse,
   supports,
 } from './register-request.ts';
-import { ALL_CONTACTS, isSameContact, type RegistrationIdentity, Removals, supersedes } from './removals.ts';
+import { isSameContact, type RegistrationIdentity, Removals, supersedes } from './removals.ts';
 import { SuccessHeaders } from './success-headers.ts';
 import { applyUpdate, clearAll, type ExpiryPolicy, isRestartOf, type Update } from './update.ts';
 
@@ -50,7 +46,7 @@ export interface RegistrarOptions<Flow extends RegistrarFlow> extends Partial<Ex
   /** Whether a REGISTER over this flow may carry a Path that its phone knows nothing of: a proxy of the operator's own put it in. */
   readonly trustsPath?: (flow: Flow) => boolean;
   /** Where a phone is itself, for who looks at its binding; default: the other end of the flow. */
-  readonly sourceOf?: (request: SipRequest, flow: Flow) => Sender;
+  readonly sourceOf?: (request: SipRequest, flow: Flow) => PhoneAddress;
   /** Default: 10. */
   readonly maxContactsPerAor?: number;
   /** Over all; beyond it new bindings get 503. Default: 500,000. */
@@ -60,12 +56,8 @@ export interface RegistrarOptions<Flow extends RegistrarFlow> extends Partial<Ex
   readonly listener?: RegistrationListener<Flow>;
 }
 
-const NO_PATH: readonly string[] = [];
 /** So long whoever ends waits for a reading of the store. */
 const READ_WITHIN_MS = 2_000;
-
-/** Where a phone is itself. */
-type Sender = Pick<RegistrarFlow, 'remoteAddress' | 'remotePort'>;
 
 /** `elsewhere`: another node has said so already. */
 export type RemovalReason = 'unregistered' | 'replaced' | 'expired' | 'flow-closed' | 'removed' | 'elsewhere';
@@ -80,19 +72,25 @@ export interface RegistrationListener<Flow extends RegistrarFlow = RegistrarFlow
   onBroughtBack?(binding: Binding<Flow>): void;
 }
 
+const NO_STORE: BindingStore = { load: async () => [], write: async () => {} };
+
+const DEFAULTS = {
+  log: silentLog,
+  node: '',
+  trustsPath: () => false,
+  sourceOf: (_request: SipRequest, flow: RegistrarFlow): PhoneAddress => flow,
+  maxContactsPerAor: 10,
+  maxBindings: 500_000,
+  flowTimerSeconds: 120,
+  defaultExpiresSeconds: 3600,
+  minExpiresSeconds: 60,
+  maxExpiresSeconds: 7200,
+};
+
 export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
+  readonly #options: RegistrarOptions<Flow> & Required<Omit<RegistrarOptions<Flow>, 'store' | 'listener'>>;
   readonly #scheduler: Scheduler;
-  readonly #log: Log;
-  readonly #store: BindingStore;
-  readonly #node: string;
-  readonly #isOwn: (host: string, port: number) => boolean;
   #policy: ExpiryPolicy;
-  readonly #longestSeconds: number;
-  readonly #trustsPath: (flow: Flow) => boolean;
-  readonly #sourceOf: NonNullable<RegistrarOptions<Flow>['sourceOf']>;
-  readonly #maxContactsPerAor: number;
-  readonly #maxBindings: number;
-  readonly #listener: RegistrationListener<Flow> | undefined;
   readonly #table: BindingTable<Flow>;
   readonly #writer: BindingWriter;
   /** Undefined: no other node has what is bound here. */
@@ -101,34 +99,23 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
   readonly #success: SuccessHeaders;
   #restoring: Promise<unknown> = Promise.resolve();
 
-  constructor(options: RegistrarOptions<Flow>) {
-    this.#scheduler = options.scheduler;
-    this.#log = options.log ?? silentLog;
-    this.#store = options.store ?? new MemoryBindingStore();
-    this.#node = options.node ?? '';
-    this.#isOwn = options.isOwn;
-    this.#trustsPath = options.trustsPath ?? (() => false);
-    this.#sourceOf = options.sourceOf ?? ((_request, flow) => flow);
-    this.#policy = {
-      defaultExpiresSeconds: options.defaultExpiresSeconds ?? 3600,
-      minExpiresSeconds: options.minExpiresSeconds ?? 60,
-      maxExpiresSeconds: options.maxExpiresSeconds ?? 7200,
-    };
-    this.#longestSeconds = this.#policy.maxExpiresSeconds;
-    this.#maxContactsPerAor = options.maxContactsPerAor ?? 10;
-    this.#maxBindings = options.maxBindings ?? 500_000;
-    this.#success = new SuccessHeaders(this.#scheduler, options.flowTimerSeconds ?? 120);
-    this.#listener = options.listener;
-    this.#table = new BindingTable<Flow>(this.#scheduler, (binding) => this.#expired(binding));
-    this.#removals = this.#store.isShared === true ? new Removals(this.#scheduler) : undefined;
-    this.#writer = new BindingWriter(this.#store, this.#scheduler, this.#log, (aor) => this.#changeOf(aor));
+  constructor(given: RegistrarOptions<Flow>) {
+    const options = { ...DEFAULTS, ...given };
+    const { scheduler, store = NO_STORE, log, node, listener } = options;
+    this.#options = options;
+    this.#scheduler = scheduler;
+    this.#policy = options;
+    this.#success = new SuccessHeaders(scheduler, options.flowTimerSeconds);
+    this.#table = new BindingTable<Flow>(scheduler, (binding) => this.#expired(binding));
+    this.#removals = store.isShared === true ? new Removals(scheduler, options.maxExpiresSeconds * 1000) : undefined;
+    this.#writer = new BindingWriter(store, scheduler, log, (aor) => this.#changeOf(aor));
     this.#restoration = new BindingRestoration({
-      log: this.#log,
-      clock: this.#scheduler,
-      node: this.#node,
-      store: this.#store,
+      log,
+      clock: scheduler,
+      node,
+      store,
       known: (aor) => this.#table.get(aor),
-      onRead: (binding) => this.#listener?.onRead?.(binding),
+      onRead: (binding) => listener?.onRead?.(binding),
       bringBack: (aor, kept) => this.#bringBack(aor, kept),
       isGone: (registration) => this.#isGone(registration),
       takeOver: (aor, bindings) => this.#takeOver(aor, bindings),
@@ -140,12 +127,11 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
     const ask = readRegister(request);
     if (isRefusal(ask)) return ask;
     // RFC 3327 §5.3: a Path that the client knows nothing of was put in by somebody in between.
-    if (ask.path.length > 0 && !supports(request, 'path') && !this.#trustsPath(flow)) {
+    if (ask.path.length > 0 && !supports(request, 'path') && !this.#options.trustsPath(flow)) {
       return refuse(420, 'Bad Extension', [[HeaderId.Unsupported, 'path']]);
     }
     if (ask.kind !== 'query') {
-      const refusal =
-        this.#refuseContacts(ask, flow) ?? this.#commit(ask, flow, account, this.#sourceOf(request, flow));
+      const refusal = refuseContacts(ask, flow, this.#options.isOwn) ?? this.#commit(ask, request, flow, account);
       if (refusal !== undefined) return refusal;
     }
     return { status: 200, reason: 'OK', headers: this.#success.headers(this.#live(account.aor), ask, flow.transport) };
@@ -213,9 +199,9 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
       const stays = binding.path.length > 0 || (binding.regId === undefined && binding.target !== undefined);
       const others = this.#table.get(binding.aor).filter((other) => other !== binding);
       this.#table.replace(binding.aor, stays ? [...others, { ...binding, flow: undefined }] : others);
-      if (!stays) this.#noteRemoved(binding);
+      if (!stays) this.#removals?.note(binding);
       this.#writer.changed(binding.aor);
-      if (!stays) this.#listener?.onUnregistered(binding, 'flow-closed');
+      if (!stays) this.#options.listener?.onUnregistered(binding, 'flow-closed');
     }
   }
 
@@ -236,14 +222,14 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
     const mayBeInStore = this.#restoration.replaced(aor, undefined);
     if (bindings.length === 0 && !mayBeInStore) return;
     this.#table.replace(aor, []);
-    for (const binding of bindings) this.#noteRemoved(binding);
+    for (const binding of bindings) this.#removals?.note(binding);
     this.#writer.changed(aor);
-    for (const binding of bindings) this.#listener?.onUnregistered(binding, 'removed');
+    for (const binding of bindings) this.#options.listener?.onUnregistered(binding, 'removed');
   }
 
   /** Bindings that only another node can reach, since it holds their connection. */
   elsewhere(aor: string): Binding<Flow>[] {
-    return this.#live(aor).filter((binding) => binding.node !== this.#node && !isReachable(binding));
+    return this.#live(aor).filter((binding) => binding.node !== this.#options.node && !isReachable(binding));
   }
 
   /**
@@ -260,33 +246,29 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
   ): void {
     this.#removals?.add(
       aor,
-      removals.flatMap((removal) => readRemoval(removal, this.#log, aor) ?? []),
+      removals.flatMap((removal) => readRemoval(removal, this.#options.log, aor) ?? []),
     );
     this.#restoration.told(aor, bindings);
   }
 
   #takeOver(aor: string, bindings: readonly StoredBinding[]): void {
-    const nowMs = this.#scheduler.nowMs();
+    const isOwn = ({ node }: StoredBinding): boolean => node === this.#options.node;
     const isGone = (binding: StoredBinding): boolean => this.#isGone(binding);
-    const own = this.#live(aor).filter(({ node }) => node === this.#node);
+    const own = this.#live(aor).filter(isOwn);
     const kept = own.filter(
-      (binding) =>
-        !isGone(binding) && !bindings.some((other) => other.node !== this.#node && supersedes(other, binding)),
+      (binding) => !isGone(binding) && !bindings.some((other) => !isOwn(other) && supersedes(other, binding)),
     );
-    const foreign = bindings
-      .filter((binding) => binding.node !== this.#node && !isGone(binding))
-      .map((binding) => this.#revive(binding));
-    this.#table.replace(aor, [...kept, ...foreign.filter((binding) => binding.expiresAtMs > nowMs)]);
-    const isWritten = (binding: StoredBinding): boolean =>
+    this.#table.replace(aor, [...kept, ...this.#revived(bindings.filter((one) => !isOwn(one) && !isGone(one)))]);
+    const isWritten = ({ contactUri, refreshedAtWallMs }: StoredBinding): boolean =>
       bindings.some(
-        ({ contactUri, node, refreshedAtWallMs }) =>
-          node === this.#node && contactUri === binding.contactUri && refreshedAtWallMs === binding.refreshedAtWallMs,
+        (one) => isOwn(one) && one.contactUri === contactUri && one.refreshedAtWallMs === refreshedAtWallMs,
       );
     // Until those of an earlier run are back, this node cannot say which of its own are gone.
-    const isForeignOrHere = ({ node, contactUri }: StoredBinding): boolean =>
-      node !== this.#node || !this.#restoration.isRead || kept.some((binding) => binding.contactUri === contactUri);
+    const isForeignOrHere = (one: StoredBinding): boolean =>
+      !isOwn(one) || !this.#restoration.isRead || kept.some(({ contactUri }) => contactUri === one.contactUri);
     if (!kept.every(isWritten) || bindings.some(isGone) || !bindings.every(isForeignOrHere)) this.#writer.changed(aor);
-    for (const binding of own) if (!kept.includes(binding)) this.#listener?.onUnregistered(binding, 'elsewhere');
+    for (const binding of own)
+      if (!kept.includes(binding)) this.#options.listener?.onUnregistered(binding, 'elsewhere');
   }
 
   /**
@@ -308,14 +290,12 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
     // A phone that has registered in the meantime knows better; of the other phones of its address it says nothing.
     const isOld = (one: StoredBinding): boolean =>
       here.some((binding) => isSameContact(binding, one) || isRestartOf(one, binding));
-    const bindings = kept.flatMap((one) => (isOld(one) || this.#isGone(one) ? [] : [this.#revive(one)]));
-    const nowMs = this.#scheduler.nowMs();
-    const back = bindings.filter(
-      (binding) => binding.expiresAtMs > nowMs && (isReachable(binding) || binding.node !== this.#node),
+    const back = this.#revived(kept.filter((one) => !isOld(one) && !this.#isGone(one))).filter(
+      (binding) => isReachable(binding) || binding.node !== this.#options.node,
     );
     if (back.length > 0) this.#table.replace(aor, [...here, ...back]);
     if (back.length > 0 && here.length > 0) this.#writer.changed(aor);
-    for (const binding of back) this.#listener?.onBroughtBack?.(binding);
+    for (const binding of back) this.#options.listener?.onBroughtBack?.(binding);
     return back.length;
   }
 
@@ -338,60 +318,31 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
     return bindings;
   }
 
-  /** Refuses contacts that no request could or should ever be sent to. */
-  #refuseContacts(ask: RegisterAsk, flow: Flow): RegisterAnswer | undefined {
-    for (const { uri, expiresSeconds } of ask.contacts) {
-      if (expiresSeconds !== 0 && !this.#isUsable(uri, flow)) return refuse(403, 'Contact Not Usable');
-    }
-    if (ask.pathUri !== undefined && !this.#isUsable(ask.pathUri, flow)) return refuse(403, 'Path Not Usable');
-    return undefined;
-  }
-
-  #isUsable(uri: SipUri, flow: Flow): boolean {
-    const host = plainAddress(uri.host.toLowerCase());
-    const port =
-      uri.port ?? (uri.scheme === 'sips' || uri.params.get('transport')?.toLowerCase() === 'tls' ? 5061 : 5060);
-    if (port === 0 || this.#isOwn(host, port)) return false;
-    if (host === plainAddress(flow.localAddress) && port === flow.localPort) return false;
-    // maddr would send the request somewhere else than the host says (RFC 3261 §19.1.1).
-    if (uri.params.has('maddr')) return false;
-    switch (classifyAddress(host)) {
-      case 'multicast':
-      case 'unusable':
-        return false;
-      case 'loopback':
-      case 'link-local':
-        return classifyAddress(host) === classifyAddress(flow.remoteAddress);
-      default:
-        return true;
-    }
-  }
-
   /** §10.3 steps 6 and 7; undefined when done. */
-  #commit(ask: RegisterAsk, flow: Flow, account: RegisterAccount, from: Sender): RegisterAnswer | undefined {
-    const current = this.#live(account.aor);
-    const limits = {
-      maxContacts: account.newestOnly === true ? 1 : (account.maxContacts ?? this.#maxContactsPerAor),
-      newestOnly: account.newestOnly === true,
-    };
+  #commit(ask: RegisterAsk, request: SipRequest, flow: Flow, account: RegisterAccount): RegisterAnswer | undefined {
+    const { aor, newestOnly = false } = account;
+    const { maxContactsPerAor, maxBindings, sourceOf, node, listener } = this.#options;
+    const current = this.#live(aor);
+    const limits = { maxContacts: newestOnly ? 1 : (account.maxContacts ?? maxContactsPerAor), newestOnly };
+    const from = sourceOf(request, flow);
     const update: Update<Binding<Flow>> | RegisterAnswer =
       ask.kind === 'clear'
         ? clearAll(current, ask)
         : applyUpdate(current, ask, this.#policy, limits, (contact, seconds, previous) =>
-            this.#make(account.aor, ask, contact, seconds, flow, from, previous),
+            bindingOf({ aor, node, flow, from }, ask, contact, seconds, previous, this.#scheduler),
           );
     if (isRefusal(update)) return update;
     const growth = update.next.length - current.length;
-    if (growth > 0 && this.#table.count + growth > this.#maxBindings) {
+    if (growth > 0 && this.#table.count + growth > maxBindings) {
       return refuse(503, 'Too Many Registrations', [[HeaderId.RetryAfter, '60']]);
     }
-    this.#table.replace(account.aor, update.next);
-    const isAll = ask.kind === 'clear' || (limits.newestOnly && update.added.length > 0);
-    this.#restoration.replaced(account.aor, isAll ? undefined : ask);
-    this.#noteUpdate(account.aor, ask, update);
-    this.#writer.changed(account.aor);
-    for (const { binding, reason } of update.removed) this.#listener?.onUnregistered(binding, reason);
-    for (const { binding, previous } of update.added) this.#listener?.onRegistered(binding, previous);
+    this.#table.replace(aor, update.next);
+    const isAll = ask.kind === 'clear' || (newestOnly && update.added.length > 0);
+    this.#restoration.replaced(aor, isAll ? undefined : ask);
+    this.#removals?.noteAsked(aor, ask, update.removed);
+    this.#writer.changed(aor);
+    for (const { binding, reason } of update.removed) listener?.onUnregistered(binding, reason);
+    for (const { binding, previous } of update.added) listener?.onRegistered(binding, previous);
     return undefined;
   }
 
@@ -400,91 +351,17 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
     return this.#removals === undefined ? { aor, bindings } : { aor, bindings, removals: this.#removals.of(aor) };
   }
 
-  /** What a REGISTER took away, known here or not: another node may have it still, or have it only now. */
-  #noteUpdate(aor: string, ask: RegisterAsk, { removed }: Update<Binding<Flow>>): void {
-    if (this.#removals === undefined) return;
-    for (const { binding } of removed) this.#noteRemoved(binding, ask);
-    const unknown = { node: '', refreshedAtWallMs: 0, untilWallMs: this.#longestWallMs() };
-    const by = { callId: ownCopy(ask.callId), cseq: ask.cseq };
-    if (ask.kind === 'clear')
-      this.#removals.add(aor, [{ contactUri: ALL_CONTACTS, instance: undefined, regId: undefined, ...by, ...unknown }]);
-    for (const { uriText, instance: asked, regId, expiresSeconds } of ask.contacts) {
-      const instance = asked === undefined ? undefined : ownCopy(asked);
-      const contact = { contactUri: ownCopy(uriText), instance, regId };
-      if (expiresSeconds !== 0 || removed.some(({ binding }) => isSameContact(binding, contact))) continue;
-      this.#removals.add(aor, [{ ...contact, ...by, ...unknown }]);
-    }
-  }
-
-  #noteRemoved(binding: Binding<Flow>, by: Pick<RegisterAsk, 'callId' | 'cseq'> = { callId: '', cseq: 0 }): void {
-    const { aor, contactUri, instance, regId, node, refreshedAtWallMs } = binding;
-    const untilWallMs = this.#longestWallMs();
-    const { callId, cseq } = by;
-    this.#removals?.add(aor, [
-      { contactUri, instance, regId, callId: ownCopy(callId), cseq, node, refreshedAtWallMs, untilWallMs },
-    ]);
-  }
-
-  /** By then whatever is registered now has expired. */
-  #longestWallMs(): number {
-    return this.#scheduler.wallMs() + this.#longestSeconds * 1000;
-  }
-
-  #make(
-    aor: string,
-    ask: RegisterAsk,
-    contact: AskedContact,
-    expiresSeconds: number,
-    flow: Flow,
-    from: Sender,
-    previous: Binding<Flow> | undefined,
-  ): Binding<Flow> {
-    const wallMs = this.#scheduler.wallMs();
-    const lastsMs = expiresSeconds * 1000;
-    const reach = reachOf(flow, ask.pathUri ?? contact.uri, ask.claimsSymmetry);
-    const isSameUri = contact.uriText === previous?.contactUri;
-    return {
-      aor: previous?.aor ?? aor,
-      contactUri: keptText(contact.uriText, previous?.contactUri),
-      requestUri: isSameUri ? previous.requestUri : requestUriOf(contact.uri),
-      contactParams: keptText(contact.params, previous?.contactParams),
-      qThousandths: contact.qThousandths,
-      callId: keptText(ask.callId, previous?.callId),
-      cseq: ask.cseq,
-      path:
-        ask.path.length === 0
-          ? NO_PATH
-          : ask.path.map((value, index) => keptText(inBrackets(value), previous?.path[index])),
-      instance: contact.instance === undefined ? undefined : keptText(contact.instance, previous?.instance),
-      regId: contact.regId,
-      userAgent: keptText(ask.userAgent, previous?.userAgent),
-      source: keptSource(flow, from, previous?.source),
-      target: keptTarget(reach.target, previous?.target),
-      flow: reach.usesFlow ? flow : undefined,
-      flowKey: flow.key,
-      registeredAtWallMs: previous?.registeredAtWallMs ?? wallMs,
-      refreshedAtWallMs: wallMs,
-      expiresAtWallMs: wallMs + lastsMs,
-      expiresAtMs: this.#scheduler.nowMs() + lastsMs,
-      node: this.#node,
-    };
-  }
-
-  /** A stored binding back to life. The key of a connection is no longer its own; that of a UDP peer is its address. */
-  #revive(binding: StoredBinding): Binding<Flow> {
-    const leftMs = Math.min(binding.expiresAtWallMs - this.#scheduler.wallMs(), this.#longestSeconds * 1000);
-    const uri = parseUri(binding.contactUri);
-    return {
-      ...binding,
-      flow: undefined,
-      flowKey: binding.source.transport === 'udp' ? binding.flowKey : '',
-      requestUri: isSipUri(uri) ? requestUriOf(uri) : binding.contactUri,
-      expiresAtMs: this.#scheduler.nowMs() + leftMs,
-    };
+  /** Those of stored bindings that last, back to life. */
+  #revived(bindings: readonly StoredBinding[]): Binding<Flow>[] {
+    const longestMs = this.#options.maxExpiresSeconds * 1000;
+    const nowMs = this.#scheduler.nowMs();
+    return bindings
+      .map((binding) => revived<Flow>(binding, this.#scheduler, longestMs))
+      .filter(({ expiresAtMs }) => expiresAtMs > nowMs);
   }
 
   #expired(binding: Binding<Flow>): void {
     this.#writer.changed(binding.aor);
-    this.#listener?.onUnregistered(binding, 'expired');
+    this.#options.listener?.onUnregistered(binding, 'expired');
   }
 }

@@ -1,5 +1,7 @@
 import type { Clock } from '../base/scheduler.ts';
+import { ownCopy } from '../base/text.ts';
 import type { StoredBinding, StoredRemoval } from './ports.ts';
+import type { RegisterAsk } from './register-request.ts';
 
 const MAX_PER_AOR = 32;
 const MAX_AORS = 100_000;
@@ -7,6 +9,11 @@ const MAX_AORS = 100_000;
 const PRUNED_AT_ONCE = 4;
 
 export type ContactIdentity = Pick<StoredRemoval, 'contactUri' | 'instance' | 'regId'>;
+
+type RegisterIdentity = Pick<StoredRemoval, 'callId' | 'cseq'>;
+
+const NO_REGISTER: RegisterIdentity = { callId: '', cseq: 0 };
+const NOT_KNOWN_HERE = { node: '', refreshedAtWallMs: 0 };
 
 /** What tells a registration from others, and from what came after it. */
 export type RegistrationIdentity = ContactIdentity &
@@ -21,11 +28,14 @@ export type RegistrationIdentity = ContactIdentity &
  */
 export class Removals {
   readonly #clock: Clock;
+  readonly #longestMs: number;
   /** By AOR, the one noted longest ago first. */
   readonly #byAor = new Map<string, readonly StoredRemoval[]>();
 
-  constructor(clock: Clock) {
+  /** @param longestMs what is registered now has expired by then */
+  constructor(clock: Clock, longestMs: number) {
     this.#clock = clock;
+    this.#longestMs = longestMs;
   }
 
   /** Those of an AOR that still count. */
@@ -43,6 +53,34 @@ export class Removals {
     this.#byAor.delete(aor);
     this.#byAor.set(aor, [...known, ...fresh].slice(-MAX_PER_AOR));
     this.#prune();
+  }
+
+  /** A registration has been taken away, by a REGISTER or by none. */
+  note(binding: RegistrationIdentity, by: RegisterIdentity = NO_REGISTER): void {
+    const { aor, contactUri, instance, regId, node, refreshedAtWallMs } = binding;
+    this.#add(aor, { contactUri, instance, regId }, by, { node, refreshedAtWallMs });
+  }
+
+  /** What a REGISTER took away, known here or not: another node may have it still, or have it only now. */
+  noteAsked(aor: string, ask: RegisterAsk, removed: readonly { readonly binding: RegistrationIdentity }[]): void {
+    for (const { binding } of removed) this.note(binding, ask);
+    if (ask.kind === 'clear') this.#add(aor, { contactUri: ALL_CONTACTS, instance: undefined, regId: undefined }, ask);
+    for (const { uriText, instance: asked, regId, expiresSeconds } of ask.contacts) {
+      if (expiresSeconds !== 0) continue;
+      const instance = asked === undefined ? undefined : ownCopy(asked);
+      const contact = { contactUri: ownCopy(uriText), instance, regId };
+      if (!removed.some(({ binding }) => isSameContact(binding, contact))) this.#add(aor, contact, ask);
+    }
+  }
+
+  #add(
+    aor: string,
+    contact: ContactIdentity,
+    { callId, cseq }: RegisterIdentity,
+    at: Pick<StoredRemoval, 'node' | 'refreshedAtWallMs'> = NOT_KNOWN_HERE,
+  ): void {
+    const untilWallMs = this.#clock.wallMs() + this.#longestMs;
+    this.add(aor, [{ ...contact, callId: ownCopy(callId), cseq, ...at, untilWallMs }]);
   }
 
   /** Whether this registration, as it is, has been taken away. */

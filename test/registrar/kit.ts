@@ -2,6 +2,7 @@ import {
   type AccountLookup,
   aorKey,
   type Binding,
+  type BindingChange,
   type BindingStore,
   type KeptBindings,
   type RegisterAccount,
@@ -121,6 +122,23 @@ export function registrarWorld(options: Partial<RegistrarOptions<RegistrarFlow>>
   };
   const uris = (aor = BOB): string[] => registrar.bindings(aor).map((binding: Binding) => binding.contactUri);
   return { clock, registrar, events, send, uris };
+}
+
+/** A store whose bindings outlive a registrar. */
+export class MemoryBindingStore implements BindingStore {
+  readonly #byAor = new Map<string, readonly StoredBinding[]>();
+
+  load(): Promise<Iterable<KeptBindings>> {
+    return Promise.resolve(Array.from(this.#byAor, ([aor, bindings]) => ({ aor, bindings })));
+  }
+
+  write(changes: readonly BindingChange[]): Promise<void> {
+    for (const { aor, bindings } of changes) {
+      if (bindings.length === 0) this.#byAor.delete(aor);
+      else this.#byAor.set(aor, bindings);
+    }
+    return Promise.resolve();
+  }
 }
 
 /** Everything from the network's side: digest, accounts, handler. */

@@ -2,13 +2,7 @@ import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { silentLog } from '../../src/base/log.ts';
 import { letFirst } from '../../src/base/steps.ts';
 import { aorKey, Registrar } from '../../src/registrar/index.ts';
-import {
-  type BindingChange,
-  MemoryBindingStore,
-  type RegisterAccount,
-  type StoredBinding,
-  type StoredRemoval,
-} from '../../src/registrar/ports.ts';
+import type { BindingChange, RegisterAccount, StoredBinding, StoredRemoval } from '../../src/registrar/ports.ts';
 import { HeaderId } from '../../src/sip/message/index.ts';
 import { collectGarbage } from '../kit/collected.ts';
 import { SliceWatch } from '../kit/slice-watch.ts';
@@ -19,6 +13,7 @@ import {
   DOMAIN,
   flowFrom,
   listed,
+  MemoryBindingStore,
   type RegisterFields,
   register,
   registrarWorld,

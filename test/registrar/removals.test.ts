@@ -33,14 +33,14 @@ describe('what a removal ends', () => {
     ['not a later request of the same Call-ID', { callId: 'one', cseq: 6, refreshedAtWallMs: 2000 }, false],
     ['not another contact', { contactUri: 'sip:bob@192.0.2.5', node: 'a', refreshedAtWallMs: 1 }, false],
   ])('%s', (_what, fields, expected) => {
-    const removals = new Removals(new VirtualScheduler());
+    const removals = new Removals(new VirtualScheduler(), 0);
     removals.add(BOB, [removal]);
     expect(removals.covers(binding(fields))).toBe(expected);
   });
 
   test('a removal counts until the registration would have ended by itself, and there are 32 of an address at most', () => {
     const clock = new VirtualScheduler();
-    const removals = new Removals(clock);
+    const removals = new Removals(clock, 0);
     removals.add(BOB, [{ ...removal, untilWallMs: clock.wallMs() + 1000 }]);
     expect(removals.of(BOB)).toHaveLength(1);
     clock.advance(1001);
