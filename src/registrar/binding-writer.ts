@@ -92,7 +92,9 @@ export class BindingWriter implements TimerTarget {
       [this.#failures, this.#overtaken] = [0, 0];
       return true;
     } catch (error) {
-      for (const aor of aors) this.#dirty.add(aor);
+      const left = error instanceof OthersWroteError ? error.aors : aors;
+      for (const aor of left) this.#dirty.add(aor);
+      if (left.length < aors.length) [this.#failures, this.#overtaken] = [0, 0];
       // What they wrote is in the lists by now.
       if (error instanceof OthersWroteError && ++this.#overtaken < MAX_OVERTAKEN) return true;
       this.#overtaken = 0;

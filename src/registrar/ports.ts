@@ -118,10 +118,14 @@ export interface KeptBindings {
   readonly bindings: readonly StoredBinding[] | undefined;
 }
 
-/** Other nodes have written some of the same AORs: that has been told by now, and nothing was written over it. */
+/** Other nodes have written some of the same AORs: that has been told by now, and nothing was written over it. All others are written. */
 export class OthersWroteError extends Error {
-  constructor() {
+  /** Those. */
+  readonly aors: readonly string[];
+
+  constructor(aors: readonly string[]) {
     super('other nodes have written the same addresses meanwhile');
+    this.aors = aors;
   }
 }
 
@@ -132,8 +136,8 @@ export interface BindingStore {
   /** Every binding kept, expired ones included. */
   load(): Promise<Iterable<KeptBindings>>;
   /**
-   * Applies changes in order; called with at most one batch at a time. A rejected batch is tried again; with {@link OthersWroteError} after a tenth of a
-   * second, as the lists are by then.
+   * Applies changes in order; called with at most one batch at a time. A rejected batch is tried again; what an {@link OthersWroteError} names after a
+   * tenth of a second, as the lists are by then.
    */
   write(changes: readonly BindingChange[]): Promise<void>;
 }

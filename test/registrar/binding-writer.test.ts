@@ -8,7 +8,7 @@ import { VirtualScheduler } from '../kit/virtual-scheduler.ts';
 function world() {
   const clock = new VirtualScheduler();
   const batches: string[][] = [];
-  const state = { fails: false, overtaken: 0, inFlight: 0, mostInFlight: 0 };
+  const state = { fails: false, overtaken: 0, contested: '', inFlight: 0, mostInFlight: 0 };
   const logged: string[] = [];
   const store = {
     load: async () => [],
@@ -16,8 +16,12 @@ function world() {
       state.mostInFlight = Math.max(state.mostInFlight, ++state.inFlight);
       await Promise.resolve();
       state.inFlight--;
-      if (state.overtaken-- > 0) throw new OthersWroteError();
+      if (state.overtaken-- > 0) throw new OthersWroteError(changes.map(({ aor }) => aor));
       if (state.fails) throw new Error('disk full');
+      if (changes.length > 1 && changes.some(({ aor }) => aor === state.contested)) {
+        batches.push(changes.flatMap(({ aor }) => (aor === state.contested ? [] : [aor])));
+        throw new OthersWroteError([state.contested]);
+      }
       batches.push(changes.map(({ aor }) => aor));
     },
   };
@@ -89,4 +93,14 @@ test('where others wrote first it writes once more at once, which is no failure;
   writer.changed('c');
   expect(await writer.flush()).toBe(false);
   expect(logged).toEqual(['binding-store-failed']);
+});
+
+test('of a batch of which others wrote some, only those are written again', async () => {
+  const { batches, logged, state, writer, pass } = world();
+  state.contested = 'b';
+  for (const aor of ['a', 'b', 'c']) writer.changed(aor);
+  await pass(100);
+  expect([batches, writer.pendingCount]).toEqual([[['a', 'c']], 1]);
+  await pass(100);
+  expect([batches, logged]).toEqual([[['a', 'c'], ['b']], []]);
 });

@@ -25,11 +25,16 @@ import { isSamePlace, isSameToken, type WritePlace, writePlaceOf } from './watch
 const KEEP_EXPIRED_MS = 86_400_000;
 const AORS_PER_READ = 200;
 const ENTRIES_PER_READ = 200;
+/** Of documents that Redis takes at once, standing still. */
+const MAX_WRITTEN_OCTETS = 1024 ** 2;
 
 /** Before the first write. */
 const NOTHING_READ: WritePlace = { sequence: 0, token: '' };
 
 type Listener = Parameters<NonNullable<SharedBindingStore['onRemoteChange']>>[0];
+
+/** Of an AOR: until when it is kept, and its two documents. */
+type Row = readonly [aor: string, untilWallMs: number, bindings: string, removals: string];
 
 /** What an address-of-record has in Redis: a list of each. */
 type Kind = 'bindings' | 'removals';
@@ -71,35 +76,46 @@ export class RedisBindings implements SharedBindingStore {
   }
 
   async write(changes: readonly BindingChange[]): Promise<void> {
-    const { link, keys, storeId, node, clock } = this.#options;
-    const last = new Map(changes.map((change) => [change.aor, change]));
-    const at = this.#at ?? NOTHING_READ;
-    const args: (string | number)[] = [
-      storeId,
-      keys.channel,
-      node,
-      JSON.stringify([...last.keys()]),
-      clock.wallMs() - KEEP_EXPIRED_MS,
-      randomUUID(),
-      at.sequence,
-      at.token,
-    ];
-    for (const [aor, { bindings, removals = [] }] of last) {
+    const left: string[] = [];
+    let rows: Row[] = [];
+    let octets = 0;
+    for (const { aor, bindings, removals = [] } of new Map(changes.map((change) => [change.aor, change])).values()) {
+      if (octets > MAX_WRITTEN_OCTETS) {
+        left.push(...(await this.#write(rows)));
+        [rows, octets] = [[], 0];
+      }
       const ends = [
         ...bindings.map(({ expiresAtWallMs }) => expiresAtWallMs),
         ...removals.map(({ untilWallMs }) => untilWallMs),
       ];
-      args.push(aor, Math.trunc(Math.max(0, ...ends)), documentOf(bindings), documentOf(removals));
+      const row: Row = [aor, Math.trunc(Math.max(0, ...ends)), documentOf(bindings), documentOf(removals)];
+      rows.push(row);
+      octets += row[2].length + row[3].length;
       this.#known.add(aor);
     }
+    left.push(...(await this.#write(rows)));
+    if (left.length === 0) return;
+    await this.#catchUp();
+    throw new OthersWroteError(left);
+  }
+
+  /** Answers the AORs that others have written since, which are as they were. */
+  async #write(rows: readonly Row[]): Promise<string[]> {
+    const { link, keys, storeId, node, clock } = this.#options;
+    const at = this.#at ?? NOTHING_READ;
+    const args = [
+      storeId,
+      keys.channel,
+      node,
+      JSON.stringify(rows.map(([aor]) => aor)),
+      clock.wallMs() - KEEP_EXPIRED_MS,
+      randomUUID(),
+      at.sequence,
+      at.token,
+      ...rows.flat(),
+    ];
     const written = [keys.bindings, keys.bindingExpiry, keys.bindingEvents, keys.bindingRemovals];
-    try {
-      await link.run(WRITE_BINDINGS, [keys.meta, ...written], args);
-    } catch (error) {
-      if (!String((error as Error).message).startsWith('BEHIND')) throw error;
-      await this.#catchUpNow();
-      throw new OthersWroteError();
-    }
+    return ((await link.run(WRITE_BINDINGS, [keys.meta, ...written], args)) as unknown[]).map(String);
   }
 
   onRemoteChange(listener: Listener): () => void {
@@ -111,24 +127,30 @@ export class RedisBindings implements SharedBindingStore {
   seen(place: WritePlace): void {
     // What there is before they have been read is read with them.
     if (this.#at === undefined || isSamePlace(place, this.#at) || this.#catchingUp !== undefined) return;
-    this.#catchingUp = this.#catchUp(place)
-      .catch((error: Error) => this.#options.log.warn('bindings-not-read', { error: error.message }))
-      .finally(() => {
-        this.#catchingUp = undefined;
-      });
+    this.#catchUp(place).catch((error: Error) => this.#options.log.warn('bindings-not-read', { error: error.message }));
   }
 
   close(): void {
     this.#listeners.clear();
   }
 
-  async #catchUpNow(): Promise<void> {
-    await this.#catchingUp;
-    await this.#catchUp(await this.#readPlace());
+  /** Reads and tells what there is up to a write, or up to the last; one after the other, since each goes on from where the last has come to. */
+  #catchUp(place?: WritePlace): Promise<void> {
+    const before = this.#catchingUp?.catch(() => {}) ?? Promise.resolve();
+    const turn = before
+      .then(async () => this.#readUpTo(place ?? (await this.#readPlace())))
+      .finally(() => {
+        if (this.#catchingUp === turn) this.#catchingUp = undefined;
+      });
+    this.#catchingUp = turn;
+    return turn;
   }
 
-  async #catchUp(target: WritePlace): Promise<void> {
+  async #readUpTo(place: WritePlace): Promise<void> {
     const { node } = this.#options;
+    // What was said before the last reading is old; what Redis still says has been lost there.
+    const isBehind = place.sequence < (this.#at ?? NOTHING_READ).sequence;
+    const target = isBehind ? await this.#readPlace() : place;
     for (;;) {
       const at = this.#at ?? NOTHING_READ;
       if (isSamePlace(at, target)) return;

@@ -98,37 +98,45 @@ return 0
 /**
  * KEYS meta, bindings, their expiry, their events, what was taken away; ARGV id, channel, node, AORs as JSON, time before which what expired
  * is dropped, token of this write, sequence and token of the last write that the node has read (0: none), then AOR, expiry, document of each
- * change (empty: none any more), and what was taken away of it (empty: as it is). Writes nothing where another node has written one of these
- * AORs since, or nobody can tell.
+ * change (empty: none any more), and what was taken away of it (empty: as it is). Writes none of the AORs that another node has written since, or
+ * of which nobody can tell, and answers which they are. To find that out it reads 1 MB of names at most.
  */
 export const WRITE_BINDINGS = script(`
 if redis.call('HGET', KEYS[1], 'id') ~= ARGV[1] then return redis.error_reply('REPLACED the store is another one') end
-local last = redis.call('HMGET', KEYS[1], 'bindings', 'bindings-token')
-local behind = redis.error_reply('BEHIND others have written since')
-if (last[1] or '0') ~= ARGV[7] or (last[2] or '') ~= ARGV[8] then
+local function writtenByOthers()
+  local last = redis.call('HMGET', KEYS[1], 'bindings', 'bindings-token')
+  local theirs = {}
+  if (last[1] or '0') == ARGV[7] and (last[2] or '') == ARGV[8] then return theirs end
   local known, now = tonumber(ARGV[7]), tonumber(last[1] or '0')
-  if known > now or now - known > 500 then return behind end
-  local own = {}
-  for i = 9, #ARGV, 4 do own[ARGV[i]] = true end
-  local entries = redis.call('XRANGE', KEYS[4], string.format('%.0f-0', known), '+')
-  local since = 0
-  for _, entry in ipairs(entries) do
-    local fields = entry[2]
-    if tonumber(string.match(entry[1], '^%d+')) == known then
-      if fields[6] and ARGV[8] ~= '' and fields[6] ~= ARGV[8] then return behind end
-    else
-      since = since + 1
-      if fields[2] ~= ARGV[3] then
-        local isRead, aors = pcall(cjson.decode, fields[4])
-        if not isRead or type(aors) ~= 'table' then return behind end
-        for _, aor in ipairs(aors) do
-          if own[aor] then return behind end
+  if known > now or now - known > 500 then return nil end
+  local from, since, octets = known, 0, 0
+  repeat
+    local entries = redis.call('XRANGE', KEYS[4], string.format('%.0f-0', from), '+', 'COUNT', 50)
+    for _, entry in ipairs(entries) do
+      local at, fields = tonumber(string.match(entry[1], '^%d+')), entry[2]
+      from = at + 1
+      if at == known then
+        if fields[6] and ARGV[8] ~= '' and fields[6] ~= ARGV[8] then return nil end
+      else
+        since = since + 1
+        if fields[2] ~= ARGV[3] then
+          octets = octets + #fields[4]
+          local isRead, aors = pcall(cjson.decode, octets <= 1048576 and fields[4] or '')
+          if not isRead or type(aors) ~= 'table' then return nil end
+          for _, aor in ipairs(aors) do theirs[aor] = true end
         end
       end
     end
-  end
-  if since ~= now - known then return behind end
+  until #entries < 50
+  return since == now - known and theirs or nil
 end
+local theirs = writtenByOthers()
+local written, left = {}, {}
+for i = 9, #ARGV, 4 do
+  local list = theirs and not theirs[ARGV[i]] and written or left
+  list[#list + 1] = ARGV[i]
+end
+if #written == 0 then return left end
 local gone = redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', '(' .. ARGV[5], 'LIMIT', 0, 100)
 for _, aor in ipairs(gone) do
   redis.call('HDEL', KEYS[2], aor)
@@ -136,17 +144,20 @@ for _, aor in ipairs(gone) do
   redis.call('ZREM', KEYS[3], aor)
 end
 for i = 9, #ARGV, 4 do
-  if ARGV[i + 3] ~= '' then redis.call('HSET', KEYS[5], ARGV[i], ARGV[i + 3]) end
-  if ARGV[i + 2] == '' then redis.call('HDEL', KEYS[2], ARGV[i])
-  else redis.call('HSET', KEYS[2], ARGV[i], ARGV[i + 2]) end
-  if ARGV[i + 1] == '0' then redis.call('ZREM', KEYS[3], ARGV[i])
-  else redis.call('ZADD', KEYS[3], ARGV[i + 1], ARGV[i]) end
+  if not theirs[ARGV[i]] then
+    if ARGV[i + 3] ~= '' then redis.call('HSET', KEYS[5], ARGV[i], ARGV[i + 3]) end
+    if ARGV[i + 2] == '' then redis.call('HDEL', KEYS[2], ARGV[i])
+    else redis.call('HSET', KEYS[2], ARGV[i], ARGV[i + 2]) end
+    if ARGV[i + 1] == '0' then redis.call('ZREM', KEYS[3], ARGV[i])
+    else redis.call('ZADD', KEYS[3], ARGV[i + 1], ARGV[i]) end
+  end
 end
 local sequence = redis.call('HINCRBY', KEYS[1], 'bindings', 1)
 redis.call('HSET', KEYS[1], 'bindings-token', ARGV[6])
-redis.call('XADD', KEYS[4], 'MAXLEN', '~', 10000, sequence .. '-0', 'node', ARGV[3], 'aors', ARGV[4], 'token', ARGV[6])
+local names = #left == 0 and ARGV[4] or cjson.encode(written)
+redis.call('XADD', KEYS[4], 'MAXLEN', '~', 10000, sequence .. '-0', 'node', ARGV[3], 'aors', names, 'token', ARGV[6])
 redis.call('PUBLISH', ARGV[2], 'bindings')
-return sequence
+return left
 `);
 
 /**

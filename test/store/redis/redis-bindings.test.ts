@@ -201,6 +201,73 @@ describe.skipIf(peersSkipped)('bindings of several nodes on one Redis', () => {
       expect([await kept(), heard]).toEqual([['sip:one@192.0.2.9'], [['sip:one@192.0.2.9']]]);
     });
 
+    test('writes what it has of others beside it, and says which are left', async () => {
+      await b.bindings.load();
+      deaf(b.bindings);
+      await a.bindings.write([{ aor: '101@acme', bindings: [of('node-a', 'one')] }]);
+      const told = new Map<string, readonly StoredBinding[]>();
+      a.bindings.onRemoteChange?.((aor, bindings = []) => told.set(aor, bindings));
+      await a.bindings.load();
+      const changes = ['100@acme', '101@acme', '102@acme'].map((aor) => ({ aor, bindings: [binding(aor)] }));
+      await expect(b.bindings.write(changes)).rejects.toMatchObject({ aors: ['101@acme'] });
+      expect(await kept()).toEqual(['sip:one@192.0.2.9']);
+      // Others are told of what was written, and of no more.
+      await eventually(() => told.size === 2);
+      expect([...told.keys()].sort()).toEqual(['100@acme', '102@acme']);
+      expect((await admin.hkeys(key('bindings'))).sort()).toEqual(['100@acme', '101@acme', '102@acme']);
+    });
+
+    test('writes what others wrote most of: Redis reads 1 MB of names at most to find out', async () => {
+      await b.bindings.load();
+      deaf(b.bindings);
+      const writeLong = (batch: number) => {
+        const name = (index: number) => `${batch}-${index}-${'x'.repeat(20_000)}@acme`;
+        return a.bindings.write(Array.from({ length: 10 }, (_, index) => ({ aor: name(index), bindings: [] })));
+      };
+      for (let batch = 0; batch < 5; batch++) await writeLong(batch);
+      await b.bindings.write([{ aor: '101@acme', bindings: [of('node-b', 'one')] }]);
+      await writeLong(5);
+      await expect(b.bindings.write([{ aor: '101@acme', bindings: [of('node-b', 'two')] }])).rejects.toThrow(
+        OthersWroteError,
+      );
+      await b.bindings.write([{ aor: '101@acme', bindings: [of('node-b', 'two')] }]);
+      expect(await kept()).toEqual(['sip:two@192.0.2.9']);
+    });
+
+    test('reads it once, though it is told of it meanwhile', async () => {
+      await b.bindings.load();
+      const hears = deaf(b.bindings);
+      await a.bindings.write([{ aor: '101@acme', bindings: [of('node-a', 'one')] }]);
+      await a.bindings.write([{ aor: '102@acme', bindings: [of('node-a', 'one')] }]);
+      const token = (await admin.hget(key('meta'), 'bindings-token')) ?? '';
+      const heard: string[] = [];
+      b.bindings.onRemoteChange?.((aor) => {
+        heard.push(aor);
+        hears();
+        (b.bindings as unknown as { seen(place: object): void }).seen({ sequence: 2, token });
+      });
+      await expect(b.bindings.write([{ aor: '101@acme', bindings: [] }])).rejects.toThrow(OthersWroteError);
+      // What else it asks Redis for is answered before.
+      for (let turn = 0; turn < 5; turn++) await b.bindings.load();
+      expect(heard).toEqual(['101@acme', '102@acme']);
+    });
+
+    test('reads nothing anew for an answer of before what it has read since', async () => {
+      await b.bindings.load();
+      const hears = deaf(b.bindings);
+      await a.bindings.write([{ aor: '101@acme', bindings: [of('node-a', 'one')] }]);
+      const token = (await admin.hget(key('meta'), 'bindings-token')) ?? '';
+      await a.bindings.write([{ aor: '101@acme', bindings: [of('node-a', 'two')] }]);
+      await expect(b.bindings.write([{ aor: '101@acme', bindings: [] }])).rejects.toThrow(OthersWroteError);
+      const heard: string[] = [];
+      b.bindings.onRemoteChange?.((aor) => heard.push(aor));
+      hears();
+      (b.bindings as unknown as { seen(place: object): void }).seen({ sequence: 1, token });
+      await a.bindings.write([{ aor: '102@acme', bindings: [of('node-a', 'one')] }]);
+      await eventually(() => heard.includes('102@acme'));
+      expect(heard).toEqual(['102@acme']);
+    });
+
     test('writes other addresses all the same, and its own again', async () => {
       await b.bindings.load();
       deaf(b.bindings);
@@ -225,6 +292,20 @@ describe.skipIf(peersSkipped)('bindings of several nodes on one Redis', () => {
       hears();
       await eventually(() => told.get('101@acme') === 0 && told.get('102@acme') === 0);
     });
+  });
+
+  test('what is long goes in parts of about 1 MB, each of which others hear of', async () => {
+    const told = new Set<string>();
+    await b.bindings.load();
+    b.bindings.onRemoteChange?.((aor) => told.add(aor));
+    const long = Array.from({ length: 30 }, (_, index) => {
+      const aor = `${index}@acme`;
+      return { aor, bindings: [binding(aor, { node: 'node-a', userAgent: 'x'.repeat(100_000) })] };
+    });
+    await a.bindings.write(long);
+    expect([...(await a.bindings.load())]).toHaveLength(30);
+    expect(await admin.xlen(key('bindings:events'))).toBe(3);
+    await eventually(() => told.size === 30);
   });
 
   test('a notice that cannot be read is as one that was missed', async () => {
