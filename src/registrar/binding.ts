@@ -33,7 +33,7 @@ export function isReachable(binding: Binding): boolean {
 /** The plain data of a binding. */
 export function stored(binding: Binding): StoredBinding {
   // Field by field: a rest of it is copied by the runtime, name by name.
-  return {
+  const kept = {
     aor: binding.aor,
     contactUri: binding.contactUri,
     contactParams: binding.contactParams,
@@ -52,6 +52,7 @@ export function stored(binding: Binding): StoredBinding {
     expiresAtWallMs: binding.expiresAtWallMs,
     node: binding.node,
   };
+  return binding.connectionEnded === true ? { ...kept, connectionEnded: true } : kept;
 }
 
 /** What the bindings of one REGISTER have in common. */

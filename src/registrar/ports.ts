@@ -80,6 +80,8 @@ export interface StoredBinding {
   /** Where the phone can be reached without its flow; undefined when it can be reached over its connection only. */
   readonly target: BindingTarget | undefined;
   readonly flowKey: string;
+  /** The connection that it came over has ended. Nodes of before say nothing of it. */
+  readonly connectionEnded?: boolean | undefined;
   readonly registeredAtWallMs: number;
   readonly refreshedAtWallMs: number;
   readonly expiresAtWallMs: number;

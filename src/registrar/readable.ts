@@ -87,6 +87,7 @@ function isObject(value: unknown): value is Fields {
 }
 
 const isText: Check = (value) => typeof value === 'string';
+const isBoolean: Check = (value) => typeof value === 'boolean';
 const isNumber: Check = Number.isFinite;
 const isPort: Check = (value) => Number.isInteger(value) && Number(value) >= 1 && Number(value) <= 65_535;
 const isAddress: Check = (value) => typeof value === 'string' && isIP(value) !== 0;
@@ -133,6 +134,7 @@ const BINDING = shapeOf<StoredBinding>({
   // Without one it is reached through that node only.
   target: { check: isObject, within: TARGET, mayMiss: true, elsewhere: { taken: undefined } },
   flowKey: { check: isText, elsewhere: { taken: '' } },
+  connectionEnded: { check: isBoolean, mayMiss: true, elsewhere: { taken: undefined } },
   registeredAtWallMs: { check: isNumber },
   refreshedAtWallMs: { check: isNumber },
   expiresAtWallMs: { check: isNumber },

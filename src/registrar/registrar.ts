@@ -198,7 +198,10 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
     for (const binding of [...this.#table.onFlow(flowKey)]) {
       const stays = binding.path.length > 0 || (binding.regId === undefined && binding.target !== undefined);
       const others = this.#table.get(binding.aor).filter((other) => other !== binding);
-      this.#table.replace(binding.aor, stays ? [...others, { ...binding, flow: undefined }] : others);
+      this.#table.replace(
+        binding.aor,
+        stays ? [...others, { ...binding, flow: undefined, connectionEnded: true }] : others,
+      );
       if (!stays) this.#removals?.note(binding);
       this.#writer.changed(binding.aor);
       if (!stays) this.#options.listener?.onUnregistered(binding, 'flow-closed');

@@ -97,20 +97,24 @@ export function applyUpdate<B extends Binding>(
 }
 
 /**
- * What gives way to a contact too many, that of longest ago first: the same phone's, where the connections to this node that they came over
- * have ended, and nothing has come since. A phone that connects again, from another port each time, names another contact each time. Those
+ * What gives way to a contact too many, that of longest ago first: the same phone's, where the connections that they came over have ended, at
+ * whichever node, and nothing has come since. A phone that connects again, from another port each time, names another contact each time. Those
  * of other phones stay: they may listen, and after a restart nobody has a connection.
  */
 function cutOff<B extends Binding>(list: readonly B[], made: readonly Made<B>[]): B[] {
   return list
     .filter(
       (old) =>
-        old.flow === undefined &&
         old.source.transport !== 'udp' &&
         old.path.length === 0 &&
-        made.some(({ binding }) => old.node === binding.node && isSamePhone(old, binding)),
+        made.some(({ binding }) => hasNoConnection(old, binding.node) && isSamePhone(old, binding)),
     )
     .sort((a, b) => a.refreshedAtWallMs - b.refreshedAtWallMs);
+}
+
+/** Of another node it is known where that one has said so. */
+function hasNoConnection({ flow, node, connectionEnded }: Binding, here: string): boolean {
+  return connectionEnded === true || (flow === undefined && node === here);
 }
 
 /** Without an instance its address tells it, since what is kept without its connection has no NAT in between. */

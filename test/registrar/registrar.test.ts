@@ -367,6 +367,24 @@ describe('reaching a phone where it came from', () => {
     expect(uris()).toEqual(['sip:bob@192.0.2.4:5070']);
   });
 
+  test('a contact gives way whose connection to another node has ended, as that one has written', async () => {
+    const { send, registrar, uris } = registrarWorld({ maxContactsPerAor: 1 });
+    const store = new MemoryBindingStore();
+    const other = registrarWorld({ node: 'b', store });
+    const flow = flowFrom('192.0.2.4', 5070, 'tcp');
+    other.send({ contacts: ['<sip:bob@192.0.2.4:5070>'] }, flow);
+    other.registrar.flowClosed(flow.key);
+    await other.registrar.flush();
+    registrar.applyRemote(BOB, JSON.parse(JSON.stringify(await bindingsIn(store))));
+    const fresh = flowFrom('192.0.2.4', 5071, 'tcp');
+    expect(send({ contacts: ['<sip:bob@192.0.2.4:5071>'], callId: 'fresh' }, fresh).status).toBe(200);
+    expect(uris()).toEqual(['sip:bob@192.0.2.4:5071']);
+    // It has a connection again.
+    other.send({ contacts: ['<sip:bob@192.0.2.4:5070>'] }, flowFrom('192.0.2.4', 5070, 'tcp'));
+    await other.registrar.flush();
+    expect((await bindingsIn(store))[0]).not.toHaveProperty('connectionEnded');
+  });
+
   test('no contact gives way that the same REGISTER refreshes', () => {
     const { send, registrar, uris } = registrarWorld({ maxContactsPerAor: 1 });
     const flow = flowFrom('192.0.2.4', 5070, 'tcp');
