@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { BindingChange, RegistrarFlow, StoredBinding, StoredRemoval } from '../../src/registrar/index.ts';
-import { Removals } from '../../src/registrar/removals.ts';
+import { Removals, supersedes } from '../../src/registrar/removals.ts';
 import { VirtualScheduler } from '../kit/virtual-scheduler.ts';
 import { BOB, flowFrom, registrarWorld } from './kit.ts';
 
@@ -47,6 +47,25 @@ describe('what a removal ends', () => {
     expect(removals.of(BOB)).toEqual([]);
     for (let cseq = 0; cseq < 100; cseq++) removals.add(BOB, [{ ...removal, cseq }]);
     expect(removals.of(BOB).map(({ cseq }) => cseq)).toEqual(Array.from({ length: 32 }, (_, i) => 68 + i));
+  });
+});
+
+describe('of two registrations of one contact at two nodes', () => {
+  test.each<[string, Partial<StoredBinding>, Partial<StoredBinding>]>([
+    [
+      'with one Call-ID it is the later CSeq',
+      { cseq: 2, refreshedAtWallMs: 1000 },
+      { cseq: 1, refreshedAtWallMs: 9000 },
+    ],
+    ['with two it is the later time', { callId: 'a', cseq: 1, refreshedAtWallMs: 9000 }, { cseq: 2 }],
+    [
+      'without one that can be read it is the later time',
+      { callId: '', cseq: 1, refreshedAtWallMs: 9000 },
+      { callId: '', cseq: 2 },
+    ],
+  ])('%s that counts', (_what, later, earlier) => {
+    expect(supersedes(binding({ node: 'b', ...later }), binding(earlier))).toBe(true);
+    expect(supersedes(binding(earlier), binding({ node: 'b', ...later }))).toBe(false);
   });
 });
 
