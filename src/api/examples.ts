@@ -173,7 +173,7 @@ export const EXAMPLES: Readonly<Record<string, unknown>> = {
         check: 'options',
         outcome: 'failed',
         subject: 'udp 203.0.113.9:5060',
-        message: 'no answer: timeout',
+        message: 'no answer',
         advice: 'check host, port and firewall',
       },
     ],

@@ -216,7 +216,7 @@ async function* options({ trunk, targets, parts }: Patient): AsyncGenerator<Find
   for (const { to, answer } of answers) {
     const subject = nameOf(to);
     if (answer.kind === 'silent')
-      yield found('options', 'failed', `no answer: ${answer.reason}`, 'check host, port and firewall', subject);
+      yield found('options', 'failed', answer.reason, 'check host, port and firewall', subject);
     else {
       const { status, reason, elapsedMs } = answer;
       const message = `${status} ${reason} after ${elapsedMs} ms`;

@@ -40,8 +40,8 @@ export function welcome(node: RunningNode, configFile: string | undefined): stri
   const lines = ['', `tandem ${version} is running`];
   for (const { transport, host, port } of node.listening) lines.push(`  SIP  ${transport.padEnd(4)} ${host}:${port}`);
   if (node.apiAddress !== undefined) {
-    const reference = httpDefaults(node.settings).docs ? `  (API reference: ${node.apiAddress}/docs)` : '';
-    lines.push(`  HTTP      ${node.apiAddress}${reference}`);
+    const reference = httpDefaults(node.settings).docs ? '/docs' : '';
+    lines.push(`  console   ${node.apiAddress}/console`, `  API       ${node.apiAddress}${reference}`);
   }
   const tenant = node.provisioner.directory.tenants.at(0);
   if (tenant?.name === 'demo')
@@ -49,7 +49,8 @@ export function welcome(node: RunningNode, configFile: string | undefined): stri
       lines.push(`  phone     ${number}@${tenant.domain}  password ${password}  (${name ?? ''})`);
   if (node.firstToken !== undefined) lines.push(`  first system-admin token, printed once: ${node.firstToken}`);
   const isDemo = node.provisioner.directory.extension('demo', '101') !== undefined;
-  const question = isDemo ? 'explain --tenant demo --from 101 --to 914155551212' : 'status';
+  const usual = tenant === undefined && node.apiAddress !== undefined ? 'console' : 'status';
+  const question = isDemo ? 'explain --tenant demo --from 101 --to 914155551212' : usual;
   const where = configFile === undefined ? '' : ` --config ${configFile}`;
   lines.push('', `Try next:  npx tandem ${question}${where}`, '');
   return lines.join('\n');

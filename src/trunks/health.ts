@@ -61,7 +61,8 @@ export function healthOf(
   if (targets.liveness === 'up') return { state: 'online', code: targets.code, reason: targets.reason };
   if (trunk.type === 'accept-register')
     return { state: 'online', code: undefined, reason: 'its gateway is registered' };
-  return { state: 'unknown', code: undefined, reason: targets.reason };
+  const reason = trunk.options.keepAlive.enabled ? targets.reason : 'not asked: keep-alive is off';
+  return { state: 'unknown', code: undefined, reason };
 }
 
 /** Whether calls may go out: an unknown trunk may work, one that another node registers does. */

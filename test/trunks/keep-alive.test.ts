@@ -33,7 +33,7 @@ describe('OPTIONS', () => {
   test('not sent when switched off; the trunk is unknown and used', () => {
     const world = new TrunkWorld([ipTrunk({ options: {} })]).run(3600);
     expect(world.network.packets).toHaveLength(0);
-    expect(world.status().state).toBe('unknown');
+    expect(world.status()).toMatchObject({ state: 'unknown', reason: 'not asked: keep-alive is off' });
     expect(world.service.condition(world.status().trunkId)).toMatchObject({ up: true, full: false });
   });
 
