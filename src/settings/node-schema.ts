@@ -332,7 +332,11 @@ export const nodeSchema = z.strictObject({
   advertise: z
     .strictObject({
       publicHost: host.optional().describe('Public address: what Via and Contact say to trunks and phones.'),
-      privateHost: host.optional().describe('Private address: what they say to trunks with `usePrivateIp`.'),
+      privateHost: host
+        .optional()
+        .describe(
+          'Private address: what they say to trunks with `usePrivateIp`; where the other nodes of the store send SIP to, and see it come from.',
+        ),
     })
     .prefault({})
     .describe('What Via and Contact say; default: the listen host.'),
