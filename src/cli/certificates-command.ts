@@ -1,17 +1,16 @@
 import { readFileSync } from 'node:fs';
 import {
-  CONFIG_HELP,
-  CONFIG_OPTION,
   type Command,
   type CommandContext,
-  flag,
-  JSON_HELP,
-  JSON_OPTION,
+  ENGINE_OPTIONS,
+  given,
+  option,
+  printAnswer,
   printJson,
-  text,
+  printRows,
 } from './command.ts';
 import { CommandError, UsageError } from './command-error.ts';
-import { localTime, type Style, type TableColumn, table } from './terminal.ts';
+import { localTime, type Style, type TableColumn } from './terminal.ts';
 
 interface CertificateRow {
   readonly name: string;
@@ -46,24 +45,13 @@ export const certificates: Command = {
   details:
     'Certificates that calls are signed with (STIR/SHAKEN), or that Microsoft Teams is shown (--use tls). put creates or replaces; without --key the stored key stays. No command shows a key.',
   options: {
-    ...CONFIG_OPTION,
-    ...JSON_OPTION,
-    chain: { type: 'string' },
-    key: { type: 'string' },
-    use: { type: 'string' },
-    x5u: { type: 'string' },
-    numbers: { type: 'string' },
-    owner: { type: 'string' },
-  },
-  optionHelp: {
-    ...CONFIG_HELP,
-    ...JSON_HELP,
-    chain: 'PEM file, the certificate itself first',
-    key: 'PEM file of its private key',
-    use: 'stir signs calls, tls is shown to Microsoft Teams (default: stir)',
-    x5u: 'https URL where verifiers fetch the chain',
-    numbers: 'numbers and ranges that it signs for (default: all that it may)',
-    owner: 'the tenant that it is for (default: the system)',
+    ...ENGINE_OPTIONS,
+    chain: option('PEM file, the certificate itself first'),
+    key: option('PEM file of its private key'),
+    use: option('stir signs calls, tls is shown to Microsoft Teams (default: stir)'),
+    x5u: option('https URL where verifiers fetch the chain'),
+    numbers: option('numbers and ranges that it signs for (default: all that it may)'),
+    owner: option('the tenant that it is for (default: the system)'),
   },
   takesArguments: true,
   async run(context) {
@@ -86,32 +74,24 @@ export const certificates: Command = {
 
 async function list(context: CommandContext): Promise<number> {
   const rows = await context.api().list<CertificateRow>('/api/v1/certificates', {});
-  if (flag(context, 'json')) return printJson(context, rows);
-  context.terminal.out(rows.length === 0 ? 'no certificates\n' : table(context.terminal, COLUMNS, rows));
-  return 0;
+  return printRows(context, rows, COLUMNS, 'no certificates');
 }
 
 async function put(context: CommandContext, name: string, path: string): Promise<number> {
-  const [chain, key, x5u] = [text(context, 'chain'), text(context, 'key'), text(context, 'x5u')];
-  const use = text(context, 'use') ?? 'stir';
-  if (chain === undefined || (use === 'stir' && x5u === undefined))
+  const { chain, key } = given(context, 'chain', 'key');
+  const wanted = { use: 'stir', ...given(context, 'use', 'x5u', 'numbers', 'owner') };
+  if (chain === undefined || (wanted.use === 'stir' && !('x5u' in wanted)))
     throw new UsageError('say --chain FILE, and --x5u URL or --use tls');
-  const [numbers, owner] = [text(context, 'numbers'), text(context, 'owner')];
   const stored = await context.api().put<CertificateRow>(path, {
     name,
-    use,
+    ...wanted,
     chain: contentsOf(chain),
-    ...(x5u !== undefined && { x5u }),
     ...(key !== undefined && { key: contentsOf(key) }),
-    ...(numbers !== undefined && { numbers }),
-    ...(owner !== undefined && { owner }),
   });
-  if (flag(context, 'json')) return printJson(context, stored);
   const { facts } = stored;
   const does = facts.names === undefined ? 'signs for' : 'speaks for';
   const what = facts.names?.join(', ') ?? stored.numbers ?? whatItLists(facts);
-  context.terminal.out(`${name} ${does} ${what} until ${localTime(facts.notAfter)}\n`);
-  return 0;
+  return printAnswer(context, stored, `${name} ${does} ${what} until ${localTime(facts.notAfter)}`);
 }
 
 function servedWhere(x5u: string | undefined, servedAt: string | undefined): string {

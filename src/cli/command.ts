@@ -1,7 +1,6 @@
-import type { ParseArgsOptionsConfig } from 'node:util';
 import type { ApiClient } from './api-client.ts';
 import { UsageError } from './command-error.ts';
-import type { Terminal } from './terminal.ts';
+import { type TableColumn, type Terminal, table } from './terminal.ts';
 
 /** What the process gives the command line beside the terminal. */
 export interface CommandHooks {
@@ -21,15 +20,21 @@ export interface CommandContext {
   api(): ApiClient;
 }
 
+/** An option as `parseArgs` takes it, with what --help says of it. */
+interface Option {
+  readonly type: 'string' | 'boolean';
+  readonly short?: string;
+  readonly multiple?: boolean;
+  readonly help: string;
+}
+
 export interface Command {
   readonly usage: string;
   /** What --help says beyond the options. */
   readonly details?: string;
-  readonly options: ParseArgsOptionsConfig;
-  /** What each option does, for --help. */
-  readonly optionHelp: Readonly<Record<string, string>>;
-  /** Whether it takes arguments that are no options. */
-  readonly takesArguments: boolean;
+  readonly options: Readonly<Record<string, Option>>;
+  /** Whether it takes arguments that are no options. Default false. */
+  readonly takesArguments?: boolean;
   run(context: CommandContext): Promise<number>;
 }
 
@@ -40,6 +45,23 @@ export interface CommandEntry {
   load(): Promise<Command>;
 }
 
+/** An option that has a value. */
+export function option(help: string, more: Omit<Option, 'type' | 'help'> = {}): Option {
+  return { type: 'string', ...more, help };
+}
+
+/** An option that is there or not. */
+export function toggle(help: string, more: Omit<Option, 'type' | 'help'> = {}): Option {
+  return { type: 'boolean', ...more, help };
+}
+
+export const NODE_OPTION = { node: option('only of this node; of all nodes of the store when left out') };
+/** What every command has that asks the running engine. */
+export const ENGINE_OPTIONS = {
+  config: option('configuration file (default: TANDEM_CONFIG, else config/tandem.yaml)', { short: 'c' }),
+  json: toggle("print the API's own objects"),
+};
+
 /** A text option, when it was given. */
 export function text(context: CommandContext, name: string): string | undefined {
   const value = context.values[name];
@@ -48,6 +70,16 @@ export function text(context: CommandContext, name: string): string | undefined 
 
 export function flag(context: CommandContext, name: string): boolean {
   return context.values[name] === true;
+}
+
+/** Those of these text options that were given. */
+export function given(context: CommandContext, ...names: readonly string[]): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    names.flatMap((name) => {
+      const value = text(context, name);
+      return value === undefined ? [] : [[name, value]];
+    }),
+  );
 }
 
 /** The query that asks one node. */
@@ -62,15 +94,34 @@ export function number(context: CommandContext, name: string, byDefault: number)
   return value;
 }
 
+/** A password, from standard input, where no process listing shows it. */
+export async function readPassword({ terminal }: CommandContext): Promise<string> {
+  const password = (await terminal.readInput()).replace(/\r?\n$/, '');
+  if (password === '') throw new UsageError('the password is empty; give it on standard input');
+  return password;
+}
+
 /** The API's own objects, for programs. */
 export function printJson(context: CommandContext, value: unknown): number {
   context.terminal.out(`${JSON.stringify(value, null, 2)}\n`);
   return 0;
 }
 
-export const NODE_OPTION = { node: { type: 'string' } } as const;
-export const NODE_HELP = { node: 'only of this node; of all nodes of the store when left out' };
-export const CONFIG_OPTION = { config: { type: 'string', short: 'c' } } as const;
-export const JSON_OPTION = { json: { type: 'boolean' } } as const;
-export const CONFIG_HELP = { config: 'configuration file (default: TANDEM_CONFIG, else config/tandem.yaml)' };
-export const JSON_HELP = { json: "print the API's own objects" };
+/** An answer: in words, or with --json as it came. */
+export function printAnswer(context: CommandContext, answer: unknown, words: string): number {
+  if (flag(context, 'json')) return printJson(context, answer);
+  context.terminal.out(`${words}\n`);
+  return 0;
+}
+
+/** A listing: as a table, in the words of `none` where it is empty, or with --json as it came. */
+export function printRows<T>(
+  context: CommandContext,
+  rows: readonly T[],
+  columns: readonly TableColumn<T>[],
+  none?: string,
+): number {
+  if (flag(context, 'json')) return printJson(context, rows);
+  context.terminal.out(rows.length === 0 && none !== undefined ? `${none}\n` : table(context.terminal, columns, rows));
+  return 0;
+}

@@ -14,7 +14,6 @@ export function completionOf(commands: readonly CommandEntry[]): Command {
     details:
       'bash: source <(tandem completion bash). zsh: tandem completion zsh > ~/.zfunc/_tandem (a folder of fpath). fish: tandem completion fish | source.',
     options: {},
-    optionHelp: {},
     takesArguments: true,
     async run(context) {
       const [shell] = context.arguments;

@@ -1,15 +1,6 @@
 /** Extensions and DIDs from and to spreadsheets. */
 import { readFileSync } from 'node:fs';
-import {
-  CONFIG_HELP,
-  CONFIG_OPTION,
-  type Command,
-  type CommandContext,
-  flag,
-  JSON_OPTION,
-  printJson,
-  text,
-} from './command.ts';
+import { type Command, type CommandContext, ENGINE_OPTIONS, flag, option, printJson, text, toggle } from './command.ts';
 import { CommandError, UsageError } from './command-error.ts';
 import { paint, printable } from './terminal.ts';
 
@@ -45,20 +36,12 @@ export const importCommand: Command = {
   details:
     'Every line is looked at first: with one at fault nothing is changed, unless --skip-faulty. The columns are those of "tandem export --csv"; rows that the file does not have stay.',
   options: {
-    ...CONFIG_OPTION,
-    ...JSON_OPTION,
-    tenant: { type: 'string' },
-    dids: { type: 'boolean' },
-    preview: { type: 'boolean' },
-    'skip-faulty': { type: 'boolean' },
-  },
-  optionHelp: {
-    ...CONFIG_HELP,
-    json: "print the API's own report",
-    tenant: 'whose extensions or DIDs',
-    dids: 'the file has DIDs: inbound rules, one a line (default: extensions)',
-    preview: 'change nothing, and say what would come of each line',
-    'skip-faulty': 'import the lines against which nothing speaks',
+    config: ENGINE_OPTIONS.config,
+    json: toggle("print the API's own report"),
+    tenant: option('whose extensions or DIDs'),
+    dids: toggle('the file has DIDs: inbound rules, one a line (default: extensions)'),
+    preview: toggle('change nothing, and say what would come of each line'),
+    'skip-faulty': toggle('import the lines against which nothing speaks'),
   },
   takesArguments: true,
   async run(context) {

@@ -1,4 +1,4 @@
-import { CONFIG_HELP, CONFIG_OPTION, type Command, flag, JSON_HELP, JSON_OPTION, printJson } from './command.ts';
+import { type Command, ENGINE_OPTIONS, flag, printJson } from './command.ts';
 import { UsageError } from './command-error.ts';
 import { paint, type Style } from './terminal.ts';
 import { trunkCalled } from './trunk-commands.ts';
@@ -27,8 +27,7 @@ export const doctor: Command = {
   usage: 'tandem doctor TRUNK',
   details:
     'By name or id. The running node looks at DNS, certificates, TLS, registration or gateway, OPTIONS, media relays and rules, and says what to do. It sends OPTIONS and changes nothing. Exit code 1 when anything has failed.',
-  options: { ...CONFIG_OPTION, ...JSON_OPTION },
-  optionHelp: { ...CONFIG_HELP, ...JSON_HELP },
+  options: ENGINE_OPTIONS,
   takesArguments: true,
   async run(context) {
     const [wanted, ...more] = context.arguments;

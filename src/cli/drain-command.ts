@@ -1,4 +1,4 @@
-import { CONFIG_HELP, CONFIG_OPTION, type Command, flag, JSON_HELP, JSON_OPTION, printJson } from './command.ts';
+import { type Command, ENGINE_OPTIONS, printAnswer } from './command.ts';
 
 interface Draining {
   readonly node: string;
@@ -10,18 +10,14 @@ export const drain: Command = {
   usage: 'tandem drain',
   details:
     'What SIGTERM does: the node takes no new calls (/readyz is 503), gives registrations at providers to other nodes, and ends with its last call, or when timers.drainMs is over; calls that are left then go on at another node of the store. Whoever started it may start it again: stop the service rather than drain it where it shall stay away.',
-  options: { ...CONFIG_OPTION, ...JSON_OPTION },
-  optionHelp: { ...CONFIG_HELP, ...JSON_HELP },
-  takesArguments: false,
+  options: ENGINE_OPTIONS,
   async run(context) {
     const draining = await context.api().post<Draining>('/api/v1/drain', undefined);
-    if (flag(context, 'json')) return printJson(context, draining);
     const { node, calls, limitSeconds } = draining;
     const waits =
       calls === 0
         ? 'no call is up, it ends now'
         : `${calls} ${calls === 1 ? 'call is' : 'calls are'} up; it ends with the last one, after ${limitSeconds} s at most`;
-    context.terminal.out(`${node} drains: ${waits}\n`);
-    return 0;
+    return printAnswer(context, draining, `${node} drains: ${waits}`);
   },
 };

@@ -1,16 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { readFile } from 'node:fs/promises';
-import {
-  CONFIG_HELP,
-  CONFIG_OPTION,
-  type Command,
-  type CommandContext,
-  flag,
-  JSON_HELP,
-  JSON_OPTION,
-  printJson,
-  text,
-} from './command.ts';
+import { type Command, type CommandContext, ENGINE_OPTIONS, flag, given, option, printJson, text } from './command.ts';
 import { UsageError } from './command-error.ts';
 
 interface Question {
@@ -31,33 +21,20 @@ export const explain: Command = {
   details:
     'No call is placed. The code of live calls works it out, so it cannot disagree with them. Of a placed call it shows what was sent.',
   options: {
-    ...CONFIG_OPTION,
-    ...JSON_OPTION,
-    tenant: { type: 'string' },
-    from: { type: 'string' },
-    to: { type: 'string' },
-    trunk: { type: 'string' },
-    invite: { type: 'string' },
-    'display-name': { type: 'string' },
-    header: { type: 'string', multiple: true },
-    answer: { type: 'string', multiple: true },
-    'call-id': { type: 'string' },
-  },
-  optionHelp: {
-    ...CONFIG_HELP,
-    ...JSON_HELP,
-    tenant: 'whose call',
-    from: 'the calling extension or service; with --trunk the calling number',
-    to: 'what is dialled; with --trunk the called number',
-    trunk: 'a call in: name or id of the trunk that it comes from',
-    invite: 'file with the whole INVITE of the caller, as it is sent; - reads standard input, as UTF-8',
-    'display-name': "display name of the phone's From",
-    header: 'a header field that the phone would send, e.g. "Privacy: id"; may be repeated',
-    answer:
+    ...ENGINE_OPTIONS,
+    tenant: option('whose call'),
+    from: option('the calling extension or service; with --trunk the calling number'),
+    to: option('what is dialled; with --trunk the called number'),
+    trunk: option('a call in: name or id of the trunk that it comes from'),
+    invite: option('file with the whole INVITE of the caller, as it is sent; - reads standard input, as UTF-8'),
+    'display-name': option("display name of the phone's From"),
+    header: option('a header field that the phone would send, e.g. "Privacy: id"; may be repeated', { multiple: true }),
+    answer: option(
       'what the called side answers to one INVITE after the other: silence, a status such as 407, or "302 NUMBER"; may be repeated',
-    'call-id': 'ask about a live or recent call: its id, or a SIP Call-ID',
+      { multiple: true },
+    ),
+    'call-id': option('ask about a live or recent call: its id, or a SIP Call-ID'),
   },
-  takesArguments: false,
   async run(context) {
     const format = flag(context, 'json') ? 'json' : context.terminal.colour ? 'ansi' : 'text';
     const callId = text(context, 'call-id');
@@ -75,8 +52,9 @@ export const explain: Command = {
 };
 
 async function questionOf(context: CommandContext): Promise<Question> {
-  const given = (name: string) => text(context, name);
-  const [from, to, trunk, file] = [given('from'), given('to'), given('trunk'), given('invite')];
+  const asked = given(context, 'tenant', 'from', 'to', 'trunk');
+  const { from, to, trunk } = asked;
+  const file = text(context, 'invite');
   if (file === undefined && (to === undefined || (from === undefined && trunk === undefined)))
     throw new UsageError(
       'say who calls and what is dialled: --from EXTENSION --to NUMBER, --trunk NAME --to NUMBER, or --invite FILE',
@@ -84,13 +62,9 @@ async function questionOf(context: CommandContext): Promise<Question> {
   const headers = (context.values['header'] as readonly string[] | undefined)?.map(readHeader);
   const invite = file === undefined ? {} : await readInvite(context, file);
   const answers = context.values['answer'] as readonly string[] | undefined;
-  const displayName = given('display-name');
-  const tenant = given('tenant');
+  const displayName = text(context, 'display-name');
   return {
-    ...(tenant === undefined ? {} : { tenant }),
-    ...(from === undefined ? {} : { from }),
-    ...(to === undefined ? {} : { to }),
-    ...(trunk === undefined ? {} : { trunk }),
+    ...asked,
     ...invite,
     ...(displayName === undefined ? {} : { displayName }),
     ...(headers === undefined ? {} : { headers }),

@@ -1,18 +1,18 @@
 import type { ApiClient } from './api-client.ts';
 import {
-  CONFIG_HELP,
-  CONFIG_OPTION,
   type Command,
   type CommandContext,
+  ENGINE_OPTIONS,
   flag,
+  given,
   inNode,
-  JSON_HELP,
-  JSON_OPTION,
-  NODE_HELP,
   NODE_OPTION,
   number,
+  option,
   printJson,
+  printRows,
   text,
+  toggle,
 } from './command.ts';
 import { UsageError } from './command-error.ts';
 import { localTime, type Style, type TableColumn, table } from './terminal.ts';
@@ -175,11 +175,7 @@ const RECORD_COLUMNS: readonly TableColumn<CallRow>[] = [
   { title: 'STARTED', value: ({ startedAt }) => localTime(startedAt) },
 ];
 
-const COMMON = {
-  options: { ...CONFIG_OPTION, ...JSON_OPTION, tenant: { type: 'string' } },
-  optionHelp: { ...CONFIG_HELP, ...JSON_HELP, tenant: 'only of this tenant' },
-  takesArguments: false,
-} as const;
+const LISTING_OPTIONS = { ...ENGINE_OPTIONS, tenant: option('only of this tenant') };
 
 const HOLDINGS = ['extensions', 'services', 'outboundRules', 'inboundRules'] as const;
 const SEGMENTS = ['extensions', 'services', 'outbound-rules', 'inbound-rules'] as const;
@@ -215,9 +211,7 @@ async function withCounts(api: ApiClient, listed: readonly Tenant[]): Promise<Te
 
 export const tenants: Command = {
   usage: 'tandem tenants',
-  options: { ...CONFIG_OPTION, ...JSON_OPTION },
-  optionHelp: { ...CONFIG_HELP, ...JSON_HELP },
-  takesArguments: false,
+  options: ENGINE_OPTIONS,
   async run(context) {
     const api = context.api();
     const listed = await api.list<Tenant>('/api/v1/tenants', {});
@@ -229,21 +223,14 @@ export const tenants: Command = {
 };
 
 export const trunks: Command = {
-  ...COMMON,
   usage: 'tandem trunks [--tenant NAME] [--state STATE] | --overlaps | NAME [--effective]',
   options: {
-    ...COMMON.options,
-    state: { type: 'string' },
-    overlaps: { type: 'boolean' },
-    effective: { type: 'boolean' },
+    ...LISTING_OPTIONS,
+    state: option('only in this state: online, offline, registering, rejected, unknown'),
+    overlaps: toggle('addresses, names and brands that trunks of several owners or tenants claim (system admin)'),
+    effective: toggle('every value in force on the trunk NAME, and where it comes from: own, brand, default'),
   },
   takesArguments: true,
-  optionHelp: {
-    ...COMMON.optionHelp,
-    state: 'only in this state: online, offline, registering, rejected, unknown',
-    effective: 'every value in force on the trunk NAME, and where it comes from: own, brand, default',
-    overlaps: 'addresses, names and brands that trunks of several owners or tenants claim (system admin)',
-  },
   async run(context) {
     if (flag(context, 'overlaps')) return listOverlaps(context);
     const [name, ...more] = context.arguments;
@@ -253,11 +240,8 @@ export const trunks: Command = {
       return showEffective(context, name);
     }
     if (name !== undefined) return showTrunk(context, name);
-    const filters = { tenant: text(context, 'tenant'), state: text(context, 'state') };
-    const rows = await context.api().list<TrunkRow>('/api/v1/trunks', filters);
-    if (flag(context, 'json')) return printJson(context, rows);
-    context.terminal.out(rows.length === 0 ? 'no trunks\n' : table(context.terminal, TRUNK_COLUMNS, rows));
-    return 0;
+    const rows = await context.api().list<TrunkRow>('/api/v1/trunks', given(context, 'tenant', 'state'));
+    return printRows(context, rows, TRUNK_COLUMNS, 'no trunks');
   },
 };
 
@@ -272,82 +256,52 @@ async function showTrunk(context: CommandContext, wanted: string): Promise<numbe
 }
 
 export const registrations: Command = {
-  ...COMMON,
   usage: 'tandem registrations [--tenant NAME] [--extension NUMBER] [--node NAME]',
-  options: { ...COMMON.options, ...NODE_OPTION, extension: { type: 'string' } },
-  optionHelp: { ...COMMON.optionHelp, ...NODE_HELP, extension: 'only of this extension' },
+  options: { ...LISTING_OPTIONS, ...NODE_OPTION, extension: option('only of this extension') },
   async run(context) {
-    const filters = {
-      tenant: text(context, 'tenant'),
-      extension: text(context, 'extension'),
-      node: text(context, 'node'),
-    };
+    const filters = given(context, 'tenant', 'extension', 'node');
     const rows = await context.api().list<RegistrationRow>('/api/v1/registrations', filters);
-    if (flag(context, 'json')) return printJson(context, rows);
-    context.terminal.out(
-      rows.length === 0 ? 'nothing is registered\n' : table(context.terminal, REGISTRATION_COLUMNS, rows),
-    );
-    return 0;
+    return printRows(context, rows, REGISTRATION_COLUMNS, 'nothing is registered');
   },
 };
 
 export const leases: Command = {
   usage: 'tandem leases [--trunk NAME] [--node NAME]',
-  options: { ...CONFIG_OPTION, ...JSON_OPTION, ...NODE_OPTION, trunk: { type: 'string' } },
-  optionHelp: { ...CONFIG_HELP, ...JSON_HELP, ...NODE_HELP, trunk: 'only of this trunk, by its name or id' },
-  takesArguments: false,
+  options: { ...ENGINE_OPTIONS, ...NODE_OPTION, trunk: option('only of this trunk, by its name or id') },
   async run(context) {
-    const filters = { trunk: text(context, 'trunk'), node: text(context, 'node') };
-    const rows = await context.api().list<LeaseRow>('/api/v1/leases', filters);
-    if (flag(context, 'json')) return printJson(context, rows);
-    const none = 'no node registers such a trunk\n';
-    context.terminal.out(rows.length === 0 ? none : table(context.terminal, LEASE_COLUMNS, rows));
-    return 0;
+    const rows = await context.api().list<LeaseRow>('/api/v1/leases', given(context, 'trunk', 'node'));
+    return printRows(context, rows, LEASE_COLUMNS, 'no node registers such a trunk');
   },
 };
 
 export const calls: Command = {
-  ...COMMON,
   usage: 'tandem calls [--tenant NAME] [--node NAME] [--ended [--number NUMBER] [--limit N]] | end ID',
   details:
     'Of all nodes of the store, whichever is asked; a node that does not answer is named. "end ID" ends a call for both sides, at whichever node it is.',
   options: {
-    ...COMMON.options,
+    ...LISTING_OPTIONS,
     ...NODE_OPTION,
-    ended: { type: 'boolean' },
-    number: { type: 'string' },
-    limit: { type: 'string' },
+    ended: toggle('call records, latest first, in place of calls in progress'),
+    number: option('with --ended: only with this caller or called number'),
+    limit: option('with --ended: how many (default 50)'),
   },
   takesArguments: true,
-  optionHelp: {
-    ...COMMON.optionHelp,
-    ...NODE_HELP,
-    ended: 'call records, latest first, in place of calls in progress',
-    number: 'with --ended: only with this caller or called number',
-    limit: 'with --ended: how many (default 50)',
-  },
   async run(context) {
     const [word, id, ...more] = context.arguments;
-    const node = text(context, 'node');
     if (word !== undefined) {
       if (word !== 'end' || id === undefined || more.length > 0) throw new UsageError('say nothing more, or "end ID"');
-      await context.api().delete(`/api/v1/calls/${encodeURIComponent(id)}${inNode(node)}`);
+      await context.api().delete(`/api/v1/calls/${encodeURIComponent(id)}${inNode(text(context, 'node'))}`);
       context.terminal.out(`${id} ends\n`);
       return 0;
     }
-    const ended = flag(context, 'ended');
     const limit = number(context, 'limit', 50);
-    const tenant = text(context, 'tenant');
-    const rows = ended
-      ? await context
-          .api()
-          .list<CallRow>('/api/v1/call-records', { tenant, node, number: text(context, 'number') }, limit)
-      : await context.api().list<CallRow>('/api/v1/calls', { tenant, node });
-    if (flag(context, 'json')) return printJson(context, rows);
-    const none = ended ? 'no call records\n' : 'no calls in progress\n';
-    context.terminal.out(
-      rows.length === 0 ? none : table(context.terminal, ended ? RECORD_COLUMNS : CALL_COLUMNS, rows),
-    );
-    return 0;
+    const api = context.api();
+    if (flag(context, 'ended')) {
+      const filters = given(context, 'tenant', 'node', 'number');
+      const records = await api.list<CallRow>('/api/v1/call-records', filters, limit);
+      return printRows(context, records, RECORD_COLUMNS, 'no call records');
+    }
+    const rows = await api.list<CallRow>('/api/v1/calls', given(context, 'tenant', 'node'));
+    return printRows(context, rows, CALL_COLUMNS, 'no calls in progress');
   },
 };

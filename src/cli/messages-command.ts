@@ -1,17 +1,17 @@
 import {
-  CONFIG_HELP,
-  CONFIG_OPTION,
   type Command,
   type CommandContext,
-  flag,
-  JSON_HELP,
-  JSON_OPTION,
+  ENGINE_OPTIONS,
+  given,
   number,
+  option,
+  printAnswer,
   printJson,
+  printRows,
   text,
 } from './command.ts';
 import { UsageError } from './command-error.ts';
-import { localTime, type Style, type TableColumn, table } from './terminal.ts';
+import { localTime, type Style, type TableColumn } from './terminal.ts';
 
 interface MessageRow {
   readonly id: string;
@@ -54,8 +54,7 @@ const COLUMNS: readonly TableColumn<MessageRow>[] = [
 export const messages: Command = {
   usage: 'tandem messages [list] [--tenant TENANT] [--limit N] | show ID',
   details: 'Messages from and to WhatsApp, the latest first, with how far each has come.',
-  options: { ...CONFIG_OPTION, ...JSON_OPTION, tenant: { type: 'string' }, limit: { type: 'string' } },
-  optionHelp: { ...CONFIG_HELP, ...JSON_HELP, tenant: 'of this tenant', limit: 'how many (default 50)' },
+  options: { ...ENGINE_OPTIONS, tenant: option('of this tenant'), limit: option('how many (default 50)') },
   takesArguments: true,
   async run(context) {
     const [action = 'list', id, ...more] = context.arguments;
@@ -64,13 +63,10 @@ export const messages: Command = {
       return printJson(context, await context.api().get<unknown>(`/api/v1/messages/${encodeURIComponent(id)}`));
     if (action !== 'list' || id !== undefined)
       throw new UsageError('say what to do: list, or show with the id of a message');
-    const limit = Math.min(number(context, 'limit', 50), 1000);
-    const tenant = text(context, 'tenant');
-    const of = tenant === undefined ? '' : `&tenant=${encodeURIComponent(tenant)}`;
-    const { items } = await context.api().get<{ items: MessageRow[] }>(`/api/v1/messages?limit=${limit}${of}`);
-    if (flag(context, 'json')) return printJson(context, items);
-    context.terminal.out(items.length === 0 ? 'no messages\n' : table(context.terminal, COLUMNS, items));
-    return 0;
+    const limit = String(Math.min(number(context, 'limit', 50), 1000));
+    const query = new URLSearchParams({ limit, ...given(context, 'tenant') });
+    const { items } = await context.api().get<{ items: MessageRow[] }>(`/api/v1/messages?${query}`);
+    return printRows(context, items, COLUMNS, 'no messages');
   },
 };
 
@@ -80,36 +76,19 @@ export const message: Command = {
   details:
     'Sends a message by WhatsApp. It is kept, and sent as soon as WhatsApp takes it; "tandem messages show ID" tells how far it has come. "explain" sends nothing, and says by which rule and trunk a message would go, or to whom one comes.',
   options: {
-    ...CONFIG_OPTION,
-    ...JSON_OPTION,
-    from: { type: 'string' },
-    to: { type: 'string' },
-    text: { type: 'string' },
-    template: { type: 'string' },
-    language: { type: 'string' },
-    parameter: { type: 'string', multiple: true },
-    media: { type: 'string' },
-    link: { type: 'string' },
-    caption: { type: 'string' },
-    trunk: { type: 'string' },
-    tenant: { type: 'string' },
-    key: { type: 'string' },
-  },
-  optionHelp: {
-    ...CONFIG_HELP,
-    ...JSON_HELP,
-    from: "explain: the extension that writes; with --trunk the user's number",
-    to: "the user's number, with its country code",
-    text: 'what to say',
-    template: 'name of an approved template, which reaches whoever has not written for a day',
-    language: 'its language, e.g. en_US',
-    parameter: 'what stands in its body for {{1}}, {{2}} and so on; once for each',
-    media: 'image, audio, video, document or sticker',
-    link: 'where WhatsApp fetches the file',
-    caption: 'words below it',
-    trunk: "name or id of the trunk (default: the tenant's, where it has one)",
-    tenant: 'whose message it is (default: of the token)',
-    key: 'what you call it: sent once, however often you ask',
+    ...ENGINE_OPTIONS,
+    from: option("explain: the extension that writes; with --trunk the user's number"),
+    to: option("the user's number, with its country code"),
+    text: option('what to say'),
+    template: option('name of an approved template, which reaches whoever has not written for a day'),
+    language: option('its language, e.g. en_US'),
+    parameter: option('what stands in its body for {{1}}, {{2}} and so on; once for each', { multiple: true }),
+    media: option('image, audio, video, document or sticker'),
+    link: option('where WhatsApp fetches the file'),
+    caption: option('words below it'),
+    trunk: option("name or id of the trunk (default: the tenant's, where it has one)"),
+    tenant: option('whose message it is (default: of the token)'),
+    key: option('what you call it: sent once, however often you ask'),
   },
   takesArguments: true,
   async run(context) {
@@ -117,9 +96,7 @@ export const message: Command = {
     if (action === 'explain' && more.length === 0) return explainMessage(context);
     if (action !== 'send' || more.length > 0) throw new UsageError('say what to do: send or explain');
     const sent = await context.api().post<MessageRow>('/api/v1/messages', wanted(context));
-    if (flag(context, 'json')) return printJson(context, sent);
-    context.terminal.out(`${sent.state} ${sent.id}\n`);
-    return 0;
+    return printAnswer(context, sent, `${sent.state} ${sent.id}`);
   },
 };
 
@@ -132,18 +109,12 @@ interface Explained {
 }
 
 async function explainMessage(context: CommandContext): Promise<number> {
-  const [from, to, trunk, tenant] = ['from', 'to', 'trunk', 'tenant'].map((name) => text(context, name));
+  const asked = given(context, 'from', 'to', 'trunk', 'tenant');
+  const { from, to, trunk } = asked;
   if (from === undefined || (to === undefined) === (trunk === undefined))
     throw new UsageError('say --from EXTENSION --to NUMBER, or --trunk TRUNK --from NUMBER');
-  const question = {
-    from,
-    ...(to !== undefined && { to }),
-    ...(trunk !== undefined && { trunk }),
-    ...(tenant !== undefined && { tenant }),
-    ...(text(context, 'template') !== undefined && { template: true }),
-  };
+  const question = { ...asked, ...(text(context, 'template') !== undefined && { template: true }) };
   const explained = await context.api().post<Explained>('/api/v1/messages/explain', question);
-  if (flag(context, 'json')) return printJson(context, explained);
   const { steps, refusal, recipients, direction } = explained;
   const lines = steps.map(
     ({ step, outcome, reason }) => `${step.padEnd(11)} ${outcome === 'reject' ? 'refused: ' : ''}${reason}`,
@@ -151,33 +122,24 @@ async function explainMessage(context: CommandContext): Promise<number> {
   if (refusal !== undefined) lines.push(`answer      ${refusal.status}: ${refusal.warning}`);
   else if (direction === 'outbound') lines.push(`answer      it is sent by ${explained.trunk}`);
   else lines.push(`phones      ${recipients?.length ? recipients.join(', ') : 'none'}`);
-  context.terminal.out(`${lines.join('\n')}\n`);
-  return 0;
+  return printAnswer(context, explained, lines.join('\n'));
 }
 
 function wanted(context: CommandContext): object {
-  const given = (name: string) => text(context, name);
-  const to = given('to');
-  if (to === undefined) throw new UsageError('say --to NUMBER');
-  const [words, template, language, media, link] = ['text', 'template', 'language', 'media', 'link'].map(given);
+  const asked = given(context, 'to', 'trunk', 'tenant', 'key');
+  if (asked['to'] === undefined) throw new UsageError('say --to NUMBER');
+  const { text: words, template, language } = given(context, 'text', 'template', 'language');
+  const { media, ...file } = given(context, 'media', 'link', 'caption');
   if ([words, template, media].filter((each) => each !== undefined).length !== 1)
     throw new UsageError('say one of --text, --template and --media');
   if (template !== undefined && language === undefined) throw new UsageError('say --language of the template');
-  if (media !== undefined && link === undefined) throw new UsageError('say --link of the file');
-  const caption = given('caption');
-  const file = { kind: media, link, ...(caption !== undefined && { caption }) };
+  if (media !== undefined && file['link'] === undefined) throw new UsageError('say --link of the file');
   const parameters = context.values['parameter'] ?? [];
   return {
-    to,
+    ...asked,
     ...(words !== undefined && { text: words }),
     ...(template !== undefined && { template: { name: template, language, parameters } }),
-    ...(media !== undefined && { media: file }),
-    ...Object.fromEntries(
-      ['trunk', 'tenant', 'key'].flatMap((name) => {
-        const value = given(name);
-        return value === undefined ? [] : [[name, value]];
-      }),
-    ),
+    ...(media !== undefined && { media: { kind: media, ...file } }),
   };
 }
 

@@ -1,4 +1,4 @@
-import { CONFIG_HELP, CONFIG_OPTION, type Command, flag, JSON_HELP, JSON_OPTION, printJson } from './command.ts';
+import { type Command, ENGINE_OPTIONS, flag, printJson } from './command.ts';
 import { type ApplySummary, documentOf, summaryText } from './provisioning-commands.ts';
 import { paint, printable, type Terminal } from './terminal.ts';
 
@@ -34,8 +34,7 @@ export const plan: Command = {
   usage: 'tandem plan FILE…',
   details:
     'Nothing is changed. The latest outbound calls are played again, as things are provisioned and as they would be after "tandem apply" of the files; each call that would leave differently is shown.',
-  options: { ...CONFIG_OPTION, ...JSON_OPTION },
-  optionHelp: { ...CONFIG_HELP, ...JSON_HELP },
+  options: ENGINE_OPTIONS,
   takesArguments: true,
   async run(context) {
     const planned = await context.api().post<Plan>('/api/v1/plan', documentOf(context));

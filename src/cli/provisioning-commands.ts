@@ -3,15 +3,15 @@ import type { Provisioning } from '../provisioning/trunk-settings/schema.ts';
 import { loadProvisioning, readProvisioningPart, settingsError, validateFiles } from '../settings/load.ts';
 import { formatProblem } from '../settings/yaml-file.ts';
 import {
-  CONFIG_HELP,
-  CONFIG_OPTION,
   type Command,
   type CommandContext,
+  ENGINE_OPTIONS,
   flag,
-  JSON_HELP,
-  JSON_OPTION,
+  option,
+  printAnswer,
   printJson,
   text,
+  toggle,
 } from './command.ts';
 import { CommandError, UsageError } from './command-error.ts';
 import { exportCsv } from './csv-commands.ts';
@@ -26,8 +26,7 @@ export interface ApplySummary {
 export const validate: Command = {
   usage: 'tandem validate FILE…',
   details: 'Prints file:line:column path message for every fault and exits with 1. Asks no running engine.',
-  options: { ...JSON_OPTION },
-  optionHelp: { json: 'print the faults as objects' },
+  options: { json: toggle('print the faults as objects') },
   takesArguments: true,
   async run(context) {
     if (context.arguments.length === 0) throw new UsageError('name at least one file');
@@ -42,14 +41,11 @@ export const validate: Command = {
 export const apply: Command = {
   usage: 'tandem apply FILE…',
   details: 'All or nothing; what the files do not name stays. Applying the same files again changes nothing.',
-  options: { ...CONFIG_OPTION, ...JSON_OPTION },
-  optionHelp: { ...CONFIG_HELP, ...JSON_HELP },
+  options: ENGINE_OPTIONS,
   takesArguments: true,
   async run(context) {
     const summary = await context.api().post<ApplySummary>('/api/v1/provisioning', documentOf(context));
-    if (flag(context, 'json')) return printJson(context, summary);
-    context.terminal.out(`${summaryText(summary)}\n`);
-    return 0;
+    return printAnswer(context, summary, summaryText(summary));
   },
 };
 
@@ -75,22 +71,13 @@ export const exportCommand: Command = {
   details:
     'With --csv the extensions or DIDs of one tenant as a spreadsheet, for "tandem import". Without --secrets passwords are left out; apply keeps the stored ones. --secrets works for the owner of the machine only.',
   options: {
-    ...CONFIG_OPTION,
-    ...JSON_OPTION,
-    secrets: { type: 'boolean' },
-    csv: { type: 'string' },
-    tenant: { type: 'string' },
-    separator: { type: 'string' },
+    config: ENGINE_OPTIONS.config,
+    json: toggle('print JSON'),
+    secrets: toggle('with passwords, to move everything to another store'),
+    csv: option('a spreadsheet of extensions or dids, without passwords'),
+    tenant: option('whose, with --csv'),
+    separator: option('between its cells: comma (default), semicolon or tab'),
   },
-  optionHelp: {
-    ...CONFIG_HELP,
-    json: 'print JSON',
-    secrets: 'with passwords, to move everything to another store',
-    csv: 'a spreadsheet of extensions or dids, without passwords',
-    tenant: 'whose, with --csv',
-    separator: 'between its cells: comma (default), semicolon or tab',
-  },
-  takesArguments: false,
   async run(context) {
     const csv = text(context, 'csv');
     if (csv !== undefined) return exportCsv(context, csv);

@@ -1,4 +1,4 @@
-import { CONFIG_HELP, CONFIG_OPTION, type Command, flag, JSON_HELP, JSON_OPTION, printJson } from './command.ts';
+import { type Command, ENGINE_OPTIONS, printAnswer } from './command.ts';
 import { paint, printable } from './terminal.ts';
 
 interface ReloadReport {
@@ -10,18 +10,14 @@ export const reload: Command = {
   usage: 'tandem reload',
   details:
     'What SIGHUP does, with the answer: what is in force now, what waits for a restart. A fault in a file: every place is printed, exit code 1, and all goes on as it was. Certificates are read again too, call record and audit files opened anew.',
-  options: { ...CONFIG_OPTION, ...JSON_OPTION },
-  optionHelp: { ...CONFIG_HELP, ...JSON_HELP },
-  takesArguments: false,
+  options: ENGINE_OPTIONS,
   async run(context) {
     const report = await context.api().post<ReloadReport>('/api/v1/reload', undefined);
-    if (flag(context, 'json')) return printJson(context, report);
     const { terminal } = context;
     const lines = [
       ...report.applied.map((path) => `${paint(terminal, 'green', 'in force')}       ${printable(path)}`),
       ...report.needsRestart.map((path) => `${paint(terminal, 'yellow', 'needs restart')}  ${printable(path)}`),
     ];
-    terminal.out(lines.length === 0 ? 'nothing has changed\n' : `${lines.join('\n')}\n`);
-    return 0;
+    return printAnswer(context, report, lines.length === 0 ? 'nothing has changed' : lines.join('\n'));
   },
 };

@@ -1,4 +1,4 @@
-import { CONFIG_HELP, CONFIG_OPTION, type Command, flag, JSON_HELP, JSON_OPTION, printJson } from './command.ts';
+import { type Command, ENGINE_OPTIONS, flag, printJson } from './command.ts';
 import { paint, printable } from './terminal.ts';
 
 interface TrunkRow {
@@ -34,9 +34,7 @@ export const status: Command = {
   usage: 'tandem status',
   details:
     'Of the node that is asked: whether it takes calls, and what is wrong; of all nodes that it sees: calls and registrations. Exit code 0 when new calls are taken, 1 when not.',
-  options: { ...CONFIG_OPTION, ...JSON_OPTION },
-  optionHelp: { ...CONFIG_HELP, ...JSON_HELP },
-  takesArguments: false,
+  options: ENGINE_OPTIONS,
   async run(context) {
     const api = context.api();
     const { version } = await api.get<{ version: string }>('/healthz');

@@ -1,4 +1,4 @@
-import { CONFIG_HELP, CONFIG_OPTION, type Command, flag, JSON_HELP, JSON_OPTION, printJson } from './command.ts';
+import { type Command, ENGINE_OPTIONS, flag, printJson } from './command.ts';
 import { UsageError } from './command-error.ts';
 import { type TableColumn, table } from './terminal.ts';
 
@@ -25,8 +25,7 @@ export const store: Command = {
   usage: 'tandem store [restore]',
   details:
     'Alone: what the node that is asked says of its store, and which copy each node has. "restore" writes that node\'s copy into a Redis that came back empty (store-replaced): tenants, trunks, tokens and webhooks; phones and nodes follow by themselves. It is refused while Redis holds a store, or another node has a later copy.',
-  options: { ...CONFIG_OPTION, ...JSON_OPTION },
-  optionHelp: { ...CONFIG_HELP, ...JSON_HELP },
+  options: ENGINE_OPTIONS,
   takesArguments: true,
   async run(context) {
     const [word, ...more] = context.arguments;

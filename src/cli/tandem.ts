@@ -83,7 +83,7 @@ function parse(command: Command, args: readonly string[]): Parsed {
     const { values, positionals } = parseArgs({
       args: [...args],
       options: { ...command.options, help: { type: 'boolean', short: 'h' } },
-      allowPositionals: command.takesArguments,
+      allowPositionals: command.takesArguments === true,
       strict: true,
     });
     return { values: values as CommandContext['values'], positionals };
@@ -144,9 +144,9 @@ function overview(terminal: Terminal): string {
 }
 
 function help(terminal: Terminal, { name: title, summary }: CommandEntry, command: Command): string {
-  const options = Object.entries(command.options).map(([name, { type, short }]) => {
+  const options = Object.entries(command.options).map(([name, { type, short, help: text }]) => {
     const spelled = `${short === undefined ? '' : `-${short}, `}--${name}${type === 'string' ? ' VALUE' : ''}`;
-    return { spelled, text: command.optionHelp[name] ?? '' };
+    return { spelled, text };
   });
   options.push({ spelled: '-h, --help', text: 'this text' });
   const width = Math.max(...options.map(({ spelled }) => spelled.length));

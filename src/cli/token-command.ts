@@ -1,17 +1,16 @@
 import {
-  CONFIG_HELP,
-  CONFIG_OPTION,
   type Command,
   type CommandContext,
-  flag,
-  JSON_HELP,
-  JSON_OPTION,
+  ENGINE_OPTIONS,
+  given,
   number,
-  printJson,
+  option,
+  printAnswer,
+  printRows,
   text,
 } from './command.ts';
 import { UsageError } from './command-error.ts';
-import { localTime, type TableColumn, table } from './terminal.ts';
+import { localTime, type TableColumn } from './terminal.ts';
 
 interface TokenRow {
   readonly id: string;
@@ -40,20 +39,11 @@ export const token: Command = {
     'tandem token list [--tenant NAME] | create --role ROLE [--tenant NAME] [--expires SECONDS] [--label TEXT] | revoke ID',
   details: 'create prints the token once; nobody can show it again.',
   options: {
-    ...CONFIG_OPTION,
-    ...JSON_OPTION,
-    role: { type: 'string' },
-    tenant: { type: 'string' },
-    expires: { type: 'string' },
-    label: { type: 'string' },
-  },
-  optionHelp: {
-    ...CONFIG_HELP,
-    ...JSON_HELP,
-    role: 'system-admin or tenant-admin',
-    tenant: 'the tenant of a tenant-admin; with list: only of this tenant',
-    expires: 'seconds after which it ends (default: never)',
-    label: 'what it is for',
+    ...ENGINE_OPTIONS,
+    role: option('system-admin or tenant-admin'),
+    tenant: option('the tenant of a tenant-admin; with list: only of this tenant'),
+    expires: option('seconds after which it ends (default: never)'),
+    label: option('what it is for'),
   },
   takesArguments: true,
   async run(context) {
@@ -71,23 +61,18 @@ export const token: Command = {
 };
 
 async function list(context: CommandContext): Promise<number> {
-  const rows = await context.api().list<TokenRow>('/api/v1/tokens', { tenant: text(context, 'tenant') });
-  if (flag(context, 'json')) return printJson(context, rows);
-  context.terminal.out(rows.length === 0 ? 'no tokens\n' : table(context.terminal, COLUMNS, rows));
-  return 0;
+  const rows = await context.api().list<TokenRow>('/api/v1/tokens', given(context, 'tenant'));
+  return printRows(context, rows, COLUMNS, 'no tokens');
 }
 
 async function create(context: CommandContext): Promise<number> {
-  const [role, tenant, label] = [text(context, 'role'), text(context, 'tenant'), text(context, 'label')];
-  if (role === undefined) throw new UsageError('say what it may do: --role system-admin or --role tenant-admin');
+  const wanted = given(context, 'role', 'tenant', 'label');
+  if (wanted['role'] === undefined)
+    throw new UsageError('say what it may do: --role system-admin or --role tenant-admin');
   const expires = text(context, 'expires') === undefined ? {} : { expiresInSeconds: number(context, 'expires', 0) };
   const made = await context.api().post<TokenRow & { token: string }>('/api/v1/tokens', {
-    role,
-    ...(tenant === undefined ? {} : { tenant }),
-    ...(label === undefined ? {} : { label }),
+    ...wanted,
     ...expires,
   });
-  if (flag(context, 'json')) return printJson(context, made);
-  context.terminal.out(`${made.token}\n`);
-  return 0;
+  return printAnswer(context, made, made.token);
 }

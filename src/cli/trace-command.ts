@@ -2,18 +2,18 @@ import { writeFileSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { ApiClient } from './api-client.ts';
 import {
-  CONFIG_HELP,
-  CONFIG_OPTION,
   type Command,
   type CommandContext,
+  ENGINE_OPTIONS,
   flag,
+  given,
   inNode,
-  JSON_OPTION,
-  NODE_HELP,
   NODE_OPTION,
   number,
+  option,
   printJson,
   text,
+  toggle,
 } from './command.ts';
 import { CommandError, UsageError } from './command-error.ts';
 import { localTime, paint, printableLines, type TableColumn, table } from './terminal.ts';
@@ -51,7 +51,6 @@ const FOLLOW_MS = 500;
 /** What a capture of nothing has: the file header, and in it no packet. */
 const PCAP_HEADER_OCTETS = 24;
 const FILTERS = ['number', 'address', 'method', 'trunk'] as const;
-const NARROWED_BY = [...FILTERS, 'node'] as const;
 
 const COLUMNS: readonly TableColumn<Listed>[] = [
   { title: 'TIME', value: ({ at }) => localTime(at) },
@@ -73,34 +72,19 @@ export const trace: Command = {
   details:
     'Without ID: the latest messages of all nodes, of calls or not; filters are ANDed. With ID (a call as "tandem calls" lists it, or a SIP Call-ID): its ladder. Secrets are masked.',
   options: {
-    ...CONFIG_OPTION,
-    ...JSON_OPTION,
+    config: ENGINE_OPTIONS.config,
+    json: toggle("print the API's own objects; with --follow one a line"),
     ...NODE_OPTION,
-    'call-id': { type: 'string' },
-    number: { type: 'string' },
-    address: { type: 'string' },
-    method: { type: 'string' },
-    trunk: { type: 'string' },
-    refused: { type: 'boolean' },
-    limit: { type: 'string' },
-    follow: { type: 'boolean', short: 'f' },
-    messages: { type: 'boolean', short: 'm' },
-    pcap: { type: 'string' },
-  },
-  optionHelp: {
-    ...CONFIG_HELP,
-    ...NODE_HELP,
-    json: "print the API's own objects; with --follow one a line",
-    'call-id': 'which call; the same as ID',
-    number: 'only messages that name this number',
-    address: 'only from and to this peer, with or without port',
-    method: 'only requests of this method and their responses',
-    trunk: "only from and to this trunk's peers",
-    refused: 'only final answers that refuse',
-    limit: 'how many (default 50)',
-    follow: 'go on with what comes',
-    messages: 'print the messages too',
-    pcap: 'write a capture file for tshark, Wireshark or sngrep',
+    'call-id': option('which call; the same as ID'),
+    number: option('only messages that name this number'),
+    address: option('only from and to this peer, with or without port'),
+    method: option('only requests of this method and their responses'),
+    trunk: option("only from and to this trunk's peers"),
+    refused: toggle('only final answers that refuse'),
+    limit: option('how many (default 50)'),
+    follow: toggle('go on with what comes', { short: 'f' }),
+    messages: toggle('print the messages too', { short: 'm' }),
+    pcap: option('write a capture file for tshark, Wireshark or sngrep'),
   },
   takesArguments: true,
   async run(context) {
@@ -127,11 +111,8 @@ async function oneCall(context: CommandContext, path: string): Promise<number> {
 }
 
 async function latest(context: CommandContext): Promise<number> {
-  const query = new URLSearchParams({ limit: String(number(context, 'limit', 50)) });
-  for (const name of NARROWED_BY) {
-    const value = text(context, name);
-    if (value !== undefined) query.set(name, value);
-  }
+  const limit = String(number(context, 'limit', 50));
+  const query = new URLSearchParams({ limit, ...given(context, ...FILTERS, 'node') });
   if (flag(context, 'refused')) query.set('refused', 'true');
   const file = text(context, 'pcap');
   if (file !== undefined) return writeCapture(context, `/api/v1/trace?${query}&format=pcap`, file);

@@ -1,16 +1,15 @@
 import {
-  CONFIG_HELP,
-  CONFIG_OPTION,
   type Command,
   type CommandContext,
-  flag,
-  JSON_HELP,
-  JSON_OPTION,
-  printJson,
+  ENGINE_OPTIONS,
+  given,
+  option,
+  printAnswer,
+  printRows,
   text,
 } from './command.ts';
 import { UsageError } from './command-error.ts';
-import { type TableColumn, table } from './terminal.ts';
+import type { TableColumn } from './terminal.ts';
 
 interface TransportRow {
   readonly id: string;
@@ -49,28 +48,15 @@ export const transports: Command = {
   details:
     'What the running node listens on. What add opens is open at once and after each restart, at this node alone; what the configuration file names is changed there. To change one, remove it and add it anew.',
   options: {
-    ...CONFIG_OPTION,
-    ...JSON_OPTION,
-    transport: { type: 'string' },
-    host: { type: 'string' },
-    port: { type: 'string' },
-    'public-host': { type: 'string' },
-    'public-port': { type: 'string' },
-    certificate: { type: 'string' },
-    'client-certificate': { type: 'string' },
-    'min-version': { type: 'string' },
-  },
-  optionHelp: {
-    ...CONFIG_HELP,
-    ...JSON_HELP,
-    transport: 'udp, tcp or tls',
-    host: 'address of this machine to listen on; 0.0.0.0 or :: for all',
-    port: 'port to listen on',
-    'public-host': 'what Via and Contact say (default: as the node advertises itself)',
-    'public-port': 'port that they say (default: the port)',
-    certificate: 'tls: name of a certificate of the system (tandem certificates)',
-    'client-certificate': 'tls: none, optional or required (default: none)',
-    'min-version': 'tls: TLSv1.2 or TLSv1.3 (default: TLSv1.2)',
+    ...ENGINE_OPTIONS,
+    transport: option('udp, tcp or tls'),
+    host: option('address of this machine to listen on; 0.0.0.0 or :: for all'),
+    port: option('port to listen on'),
+    'public-host': option('what Via and Contact say (default: as the node advertises itself)'),
+    'public-port': option('port that they say (default: the port)'),
+    certificate: option('tls: name of a certificate of the system (tandem certificates)'),
+    'client-certificate': option('tls: none, optional or required (default: none)'),
+    'min-version': option('tls: TLSv1.2 or TLSv1.3 (default: TLSv1.2)'),
   },
   takesArguments: true,
   async run(context) {
@@ -89,27 +75,22 @@ export const transports: Command = {
 
 async function list(context: CommandContext): Promise<number> {
   const rows = await context.api().list<TransportRow>('/api/v1/transports', {});
-  if (flag(context, 'json')) return printJson(context, rows);
-  context.terminal.out(table(context.terminal, COLUMNS, rows));
-  return 0;
+  return printRows(context, rows, COLUMNS);
 }
 
 async function add(context: CommandContext, name: string): Promise<number> {
-  const [transport, host, port] = [text(context, 'transport'), text(context, 'host'), numberOf(context, 'port')];
-  if (transport === undefined || host === undefined || port === undefined)
+  const wanted = given(context, 'transport', 'host', 'certificate');
+  const port = numberOf(context, 'port');
+  if (wanted['transport'] === undefined || wanted['host'] === undefined || port === undefined)
     throw new UsageError('say --transport udp, tcp or tls, --host ADDRESS and --port PORT');
   const fields = {
     publicHost: text(context, 'public-host'),
     publicPort: numberOf(context, 'public-port'),
-    certificate: text(context, 'certificate'),
     clientCertificate: text(context, 'client-certificate'),
     minVersion: text(context, 'min-version'),
   };
-  const given = Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
-  const added = await context.api().post<TransportRow>('/api/v1/transports', { name, transport, host, port, ...given });
-  if (flag(context, 'json')) return printJson(context, added);
-  context.terminal.out(`${name} listens on ${added.transport} ${at(added.host, added.port)}\n`);
-  return 0;
+  const added = await context.api().post<TransportRow>('/api/v1/transports', { name, ...wanted, port, ...fields });
+  return printAnswer(context, added, `${name} listens on ${added.transport} ${at(added.host, added.port)}`);
 }
 
 function numberOf(context: CommandContext, option: string): number | undefined {

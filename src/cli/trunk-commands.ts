@@ -1,13 +1,4 @@
-import {
-  CONFIG_HELP,
-  CONFIG_OPTION,
-  type Command,
-  type CommandContext,
-  flag,
-  JSON_HELP,
-  JSON_OPTION,
-  printJson,
-} from './command.ts';
+import { type Command, type CommandContext, ENGINE_OPTIONS, flag, printJson, printRows } from './command.ts';
 import { CommandError, UsageError } from './command-error.ts';
 import { paint, type Style, type TableColumn, table } from './terminal.ts';
 
@@ -80,17 +71,14 @@ const BRAND_COLUMNS: readonly TableColumn<Brand>[] = [
 export const brands: Command = {
   usage: 'tandem brands [ID]',
   details: 'With an ID: everything that the preset holds, where it was read, and what is left to you.',
-  options: { ...CONFIG_OPTION, ...JSON_OPTION },
-  optionHelp: { ...CONFIG_HELP, ...JSON_HELP },
+  options: ENGINE_OPTIONS,
   takesArguments: true,
   async run(context) {
     const [id, ...more] = context.arguments;
     if (more.length > 0) throw new UsageError('name one brand at most');
     if (id === undefined) {
       const rows = await context.api().list<Brand>('/api/v1/brands', {});
-      if (flag(context, 'json')) return printJson(context, rows);
-      context.terminal.out(table(context.terminal, BRAND_COLUMNS, rows));
-      return 0;
+      return printRows(context, rows, BRAND_COLUMNS);
     }
     const brand = await context.api().get<Brand>(`/api/v1/brands/${encodeURIComponent(id)}`);
     if (flag(context, 'json')) return printJson(context, brand);

@@ -1,16 +1,17 @@
 import {
-  CONFIG_HELP,
-  CONFIG_OPTION,
   type Command,
   type CommandContext,
+  ENGINE_OPTIONS,
   flag,
-  JSON_HELP,
-  JSON_OPTION,
-  printJson,
-  text,
+  given,
+  option,
+  printAnswer,
+  printRows,
+  readPassword,
+  toggle,
 } from './command.ts';
 import { UsageError } from './command-error.ts';
-import { localTime, type TableColumn, table } from './terminal.ts';
+import { localTime, type TableColumn } from './terminal.ts';
 
 interface UserRow {
   readonly id: string;
@@ -39,18 +40,10 @@ export const users: Command = {
   details:
     'Those who sign in to the console. Passwords are read from standard input, where no process listing shows them.',
   options: {
-    ...CONFIG_OPTION,
-    ...JSON_OPTION,
-    role: { type: 'string' },
-    tenant: { type: 'string' },
-    'read-only': { type: 'boolean' },
-  },
-  optionHelp: {
-    ...CONFIG_HELP,
-    ...JSON_HELP,
-    role: 'system-admin or tenant-admin',
-    tenant: 'the tenant of a tenant-admin; with list: only of this tenant',
-    'read-only': 'sees what its role sees, and changes nothing',
+    ...ENGINE_OPTIONS,
+    role: option('system-admin or tenant-admin'),
+    tenant: option('the tenant of a tenant-admin; with list: only of this tenant'),
+    'read-only': toggle('sees what its role sees, and changes nothing'),
   },
   takesArguments: true,
   async run(context) {
@@ -62,7 +55,7 @@ export const users: Command = {
       case 'create':
         return create(context, name);
       case 'password':
-        return change(context, name, { password: await passwordOf(context) }, `${name} has a new password`);
+        return change(context, name, { password: await readPassword(context) }, `${name} has a new password`);
       case 'enable':
         return change(context, name, { enabled: true }, `${name} may sign in`);
       case 'disable':
@@ -82,50 +75,34 @@ export const users: Command = {
 export const consoleLink: Command = {
   usage: 'tandem console',
   details: 'The link signs a system admin in, once, within ten minutes. Nothing is opened by itself.',
-  options: { ...CONFIG_OPTION, ...JSON_OPTION },
-  optionHelp: { ...CONFIG_HELP, ...JSON_HELP },
-  takesArguments: false,
+  options: ENGINE_OPTIONS,
   async run(context) {
     const api = context.api();
     const { path, expiresAt } = await api.post<{ path: string; expiresAt: string }>('/api/v1/sign-in-links', undefined);
     const url = `${api.url}${path}`;
-    if (flag(context, 'json')) return printJson(context, { url, expiresAt });
-    context.terminal.out(`${url}\n`);
-    return 0;
+    return printAnswer(context, { url, expiresAt }, url);
   },
 };
 
 async function list(context: CommandContext): Promise<number> {
-  const rows = await context.api().list<UserRow>('/api/v1/users', { tenant: text(context, 'tenant') });
-  if (flag(context, 'json')) return printJson(context, rows);
-  context.terminal.out(rows.length === 0 ? 'no users\n' : table(context.terminal, COLUMNS, rows));
-  return 0;
+  const rows = await context.api().list<UserRow>('/api/v1/users', given(context, 'tenant'));
+  return printRows(context, rows, COLUMNS, 'no users');
 }
 
 async function create(context: CommandContext, id: string): Promise<number> {
-  const [role, tenant] = [text(context, 'role'), text(context, 'tenant')];
-  if (role === undefined) throw new UsageError('say what it may do: --role system-admin or --role tenant-admin');
+  const wanted = given(context, 'role', 'tenant');
+  if (wanted['role'] === undefined)
+    throw new UsageError('say what it may do: --role system-admin or --role tenant-admin');
   const made = await context.api().post<UserRow>('/api/v1/users', {
     id,
-    role,
-    ...(tenant === undefined ? {} : { tenant }),
+    ...wanted,
     readOnly: flag(context, 'read-only'),
-    password: await passwordOf(context),
+    password: await readPassword(context),
   });
-  if (flag(context, 'json')) return printJson(context, made);
-  context.terminal.out(`${made.id} may sign in\n`);
-  return 0;
+  return printAnswer(context, made, `${made.id} may sign in`);
 }
 
 async function change(context: CommandContext, name: string, fields: object, done: string): Promise<number> {
   const changed = await context.api().patch<UserRow>(pathOf(name), fields);
-  if (flag(context, 'json')) return printJson(context, changed);
-  context.terminal.out(`${done}\n`);
-  return 0;
-}
-
-async function passwordOf({ terminal }: CommandContext): Promise<string> {
-  const password = (await terminal.readInput()).replace(/\r?\n$/, '');
-  if (password === '') throw new UsageError('the password is empty; give it on standard input');
-  return password;
+  return printAnswer(context, changed, done);
 }
