@@ -72,7 +72,7 @@ export function EndCall({ call, onClose, onDone }: { call: LiveCall; onClose: ()
 function columns(end: (call: LiveCall) => void): readonly Column<LiveCall>[] {
   return [
     {
-      title: t('calls.who'),
+      title: 'calls.who',
       cell: ({ callId, from, to, direction, node }) => (
         <>
           <Link to={`/calls/${encodeURIComponent(callId)}`} class="table-main break">
@@ -82,16 +82,16 @@ function columns(end: (call: LiveCall) => void): readonly Column<LiveCall>[] {
         </>
       ),
     },
-    { title: t('calls.state'), cell: ({ state }) => <State tone={CALL_TONES[state]}>{t(`call.${state}`)}</State> },
-    { title: t('calls.trunk'), cell: ({ trunk }) => <span class="break">{trunk ?? '—'}</span> },
-    { title: t('calls.tenant'), cell: ({ tenant }) => <span class="break">{tenant ?? '—'}</span> },
+    { title: 'calls.state', cell: ({ state }) => <State tone={CALL_TONES[state]}>{t(`call.${state}`)}</State> },
+    { title: 'calls.trunk', cell: ({ trunk }) => <span class="break">{trunk ?? '—'}</span> },
+    { title: 'calls.tenant', cell: ({ tenant }) => <span class="break">{tenant ?? '—'}</span> },
     {
-      title: t('calls.lasts'),
+      title: 'calls.lasts',
       end: true,
       cell: ({ answeredAt, startedAt }) => <Lasting since={answeredAt ?? startedAt} />,
     },
     {
-      title: t('calls.end'),
+      title: 'calls.end',
       hideTitle: true,
       end: true,
       cell: (call) =>

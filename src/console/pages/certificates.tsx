@@ -77,9 +77,7 @@ export function Certificates() {
 
 const COLUMNS: readonly Column<Document>[] = [
   {
-    get title() {
-      return t('certificate.name');
-    },
+    title: 'certificate.name',
     cell: ({ name, facts }) => (
       <>
         <Link to={at(String(name))} class="table-main break">
@@ -90,21 +88,15 @@ const COLUMNS: readonly Column<Document>[] = [
     ),
   },
   {
-    get title() {
-      return t('certificate.use');
-    },
+    title: 'certificate.use',
     cell: ({ use }) => t(use === 'tls' ? 'certificate.use=tls' : 'certificate.use=stir'),
   },
   {
-    get title() {
-      return t('certificate.owner');
-    },
+    title: 'certificate.owner',
     cell: ({ owner }) => String(owner),
   },
   {
-    get title() {
-      return t('certificates.ends');
-    },
+    title: 'certificates.ends',
     cell: ({ facts }) => <Ends at={String(valueAt(facts, 'notAfter') ?? '')} />,
   },
 ];

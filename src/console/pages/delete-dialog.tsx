@@ -1,12 +1,11 @@
 /** Before something goes for good: what still names it, or which of the latest calls would have left differently without it. */
 import { useEffect, useState } from 'preact/hooks';
-import type { Problem } from '../../base/errors.ts';
 import { documents, planChange } from '../client/resources.ts';
 import type { PlanView } from '../client/types.ts';
 import { t } from '../text/index.ts';
 import { Button } from '../ui/button.tsx';
 import { Dialog } from '../ui/dialog.tsx';
-import { faultsOf } from '../ui/form.tsx';
+import { faultsOf, useWork } from '../ui/form.tsx';
 import { InUse } from '../ui/in-use.tsx';
 import { PlanResult } from '../ui/plan-result.tsx';
 
@@ -24,20 +23,12 @@ interface DeleteDialogProps {
 /** Says what still names it, or which calls would have left differently without it, before anybody can say yes. */
 export function DeleteDialog({ path, name, plans, text, onDone, onClose }: DeleteDialogProps) {
   const [plan, setPlan] = useState<PlanView>();
-  const [faults, setFaults] = useState<readonly Problem[]>([]);
-  const [busy, setBusy] = useState(false);
+  const { busy, faults, setFaults, run } = useWork();
   useEffect(() => {
     planChange(path.slice(1), null).then(setPlan, (error) => setFaults(faultsOf(error)));
   }, []);
-  const run = async () => {
-    setBusy(true);
-    try {
-      await documents.remove(path);
-      onDone();
-    } catch (error) {
-      setFaults(faultsOf(error));
-      setBusy(false);
-    }
+  const remove = async () => {
+    if (await run(() => documents.remove(path))) onDone();
   };
   return (
     <Dialog title={t('provisioning.delete', { name })} onClose={onClose}>
@@ -54,7 +45,12 @@ export function DeleteDialog({ path, name, plans, text, onDone, onClose }: Delet
       </div>
       <div class="dialog-actions">
         <Button onClick={onClose}>{t('action.cancel')}</Button>
-        <Button kind="danger" busy={busy} disabled={plan === undefined || faults.length > 0} onClick={() => void run()}>
+        <Button
+          kind="danger"
+          busy={busy}
+          disabled={plan === undefined || faults.length > 0}
+          onClick={() => void remove()}
+        >
           {t('action.delete')}
         </Button>
       </div>

@@ -6,7 +6,7 @@ import { SelectField } from '../ui/form.tsx';
 import { Note } from '../ui/note.tsx';
 import { Empty, Page } from '../ui/page.tsx';
 import { State } from '../ui/state.tsx';
-import { Search } from '../ui/table.tsx';
+import { type Column, Rows, Search } from '../ui/table.tsx';
 
 const TYPES = [
   'call',
@@ -58,23 +58,7 @@ export function Events() {
             <Empty icon="events" title={t('events.empty')} text={t('events.emptyText')} />
           )
         ) : (
-          <div class="table-frame">
-            <table class="table">
-              <caption class="visually-hidden">{t('events.title')}</caption>
-              <thead>
-                <tr>
-                  <th scope="col">{t('events.when')}</th>
-                  <th scope="col">{t('events.what')}</th>
-                  <th scope="col">{t('events.about')}</th>
-                </tr>
-              </thead>
-              <tbody>
-                {shown.map((event) => (
-                  <Row event={event} key={event.id} />
-                ))}
-              </tbody>
-            </table>
-          </div>
+          <Rows caption={t('events.title')} columns={COLUMNS} rows={shown} keyOf={({ id }) => id} />
         )}
       </div>
     </Page>
@@ -86,30 +70,30 @@ function hasText({ data }: SeenEvent, text: string): boolean {
   return text === '' || JSON.stringify(Object.values(data)).toLowerCase().includes(text.toLowerCase());
 }
 
-function Row({ event: { type, at, data } }: { event: SeenEvent }) {
-  const facts = Object.entries(data).filter(([, value]) => value !== undefined && value !== null);
-  return (
-    <tr>
-      <td data-label="" class="nowrap numeric">
-        <time dateTime={at}>{time(at)}</time>
-      </td>
-      <td data-label={t('events.what')}>
-        {type === 'call' && typeof data['callId'] === 'string' ? (
-          <Link to={`/calls/${encodeURIComponent(data['callId'])}`} class="tag">
-            {known(`event.${type}`, type)}
-          </Link>
-        ) : (
-          <span class="tag">{known(`event.${type}`, type)}</span>
-        )}
-      </td>
-      <td data-label={t('events.about')} class="break">
-        {facts.map(([name, value]) => (
+const COLUMNS: readonly Column<SeenEvent>[] = [
+  { title: 'events.when', class: 'nowrap numeric', cell: ({ at }) => <time dateTime={at}>{time(at)}</time> },
+  {
+    title: 'events.what',
+    cell: ({ type, data }) =>
+      type === 'call' && typeof data['callId'] === 'string' ? (
+        <Link to={`/calls/${encodeURIComponent(data['callId'])}`} class="tag">
+          {known(`event.${type}`, type)}
+        </Link>
+      ) : (
+        <span class="tag">{known(`event.${type}`, type)}</span>
+      ),
+  },
+  {
+    title: 'events.about',
+    class: 'break',
+    cell: ({ data }) =>
+      Object.entries(data)
+        .filter(([, value]) => value !== undefined && value !== null)
+        .map(([name, value]) => (
           <span class="fact" key={name}>
             <span class="soft">{known(`fact.${name}`, name)}</span>{' '}
             {typeof value === 'string' ? value : JSON.stringify(value)}
           </span>
-        ))}
-      </td>
-    </tr>
-  );
-}
+        )),
+  },
+];

@@ -21,7 +21,7 @@ export function Registrations() {
       </div>
       <VirtualTable
         caption={t('registrations.title')}
-        columns={columns()}
+        columns={COLUMNS}
         listing={listing}
         keyOf={({ addressOfRecord, contact }) => `${addressOfRecord} ${contact}`}
         searched={q !== ''}
@@ -31,37 +31,35 @@ export function Registrations() {
   );
 }
 
-function columns(): readonly Column<RegistrationView>[] {
-  return [
-    {
-      title: t('registrations.who'),
-      cell: ({ addressOfRecord, extension, tenant }) => (
-        <>
-          <span class="table-main break">{extension ?? addressOfRecord}</span>
-          <span class="table-sub break">{tenant ?? addressOfRecord}</span>
-        </>
-      ),
-    },
-    {
-      title: t('registrations.from'),
-      cell: ({ source, transport, contact }) => (
-        <>
-          <span class="mono break">{source}</span>
-          <span class="table-sub break">
-            {transport.toUpperCase()} · {contact}
-          </span>
-        </>
-      ),
-    },
-    {
-      title: t('registrations.device'),
-      cell: ({ userAgent, node }) => (
-        <>
-          <span class="break">{userAgent ?? '—'}</span>
-          <span class="table-sub break">{node}</span>
-        </>
-      ),
-    },
-    { title: t('registrations.ends'), cell: ({ expiresAt }) => <When at={expiresAt} /> },
-  ];
-}
+const COLUMNS: readonly Column<RegistrationView>[] = [
+  {
+    title: 'registrations.who',
+    cell: ({ addressOfRecord, extension, tenant }) => (
+      <>
+        <span class="table-main break">{extension ?? addressOfRecord}</span>
+        <span class="table-sub break">{tenant ?? addressOfRecord}</span>
+      </>
+    ),
+  },
+  {
+    title: 'registrations.from',
+    cell: ({ source, transport, contact }) => (
+      <>
+        <span class="mono break">{source}</span>
+        <span class="table-sub break">
+          {transport.toUpperCase()} · {contact}
+        </span>
+      </>
+    ),
+  },
+  {
+    title: 'registrations.device',
+    cell: ({ userAgent, node }) => (
+      <>
+        <span class="break">{userAgent ?? '—'}</span>
+        <span class="table-sub break">{node}</span>
+      </>
+    ),
+  },
+  { title: 'registrations.ends', cell: ({ expiresAt }) => <When at={expiresAt} /> },
+];

@@ -60,7 +60,7 @@ export function Tokens() {
 function columns(revoke: (token: TokenView) => void): readonly Column<TokenView>[] {
   return [
     {
-      title: t('tokens.label'),
+      title: 'tokens.label',
       cell: ({ id, label }) => (
         <>
           <span class="table-main break">{label ?? '—'}</span>
@@ -68,9 +68,9 @@ function columns(revoke: (token: TokenView) => void): readonly Column<TokenView>
         </>
       ),
     },
-    { title: t('tokens.role'), cell: (token) => <May {...token} /> },
+    { title: 'tokens.role', cell: (token) => <May {...token} /> },
     {
-      title: t('tokens.made'),
+      title: 'tokens.made',
       cell: ({ createdAt, createdBy }) => (
         <>
           <When at={createdAt} />
@@ -79,12 +79,12 @@ function columns(revoke: (token: TokenView) => void): readonly Column<TokenView>
       ),
     },
     {
-      title: t('tokens.ends'),
+      title: 'tokens.ends',
       cell: ({ expiresAt }) => (expiresAt === undefined ? t('tokens.never') : <When at={expiresAt} />),
     },
-    { title: t('tokens.state'), cell: (token) => <TokenState token={token} /> },
+    { title: 'tokens.state', cell: (token) => <TokenState token={token} /> },
     {
-      title: t('tokens.revoke'),
+      title: 'tokens.revoke',
       hideTitle: true,
       end: true,
       cell: (token) =>

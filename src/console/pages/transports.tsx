@@ -1,6 +1,5 @@
 /** What the guide calls Transport Management: what this node listens on, added to and taken from while it runs. */
 import { useState } from 'preact/hooks';
-import type { Problem } from '../../base/errors.ts';
 import { certificates, documents, reload, transports } from '../client/resources.ts';
 import { isSystemAdmin, mayChange } from '../client/session.ts';
 import type { Document, ListenerView, ReloadReport } from '../client/types.ts';
@@ -9,7 +8,7 @@ import { navigate } from '../router.tsx';
 import { number, t } from '../text/index.ts';
 import { Button, ButtonLink } from '../ui/button.tsx';
 import { Confirm } from '../ui/dialog.tsx';
-import { FaultSummary, faultsOf } from '../ui/form.tsx';
+import { FaultSummary, useWork } from '../ui/form.tsx';
 import { Note } from '../ui/note.tsx';
 import { Empty, Page } from '../ui/page.tsx';
 import { State } from '../ui/state.tsx';
@@ -128,7 +127,7 @@ function withoutIdle(wanted: Document): Document {
 
 function removal(leave: (name: string) => void): Column<ListenerView> {
   return {
-    title: t('action.delete'),
+    title: 'action.delete',
     hideTitle: true,
     end: true,
     cell: ({ id, managedBy }) =>
@@ -142,9 +141,7 @@ function removal(leave: (name: string) => void): Column<ListenerView> {
 
 const COLUMNS: readonly Column<ListenerView>[] = [
   {
-    get title() {
-      return t('transports.transport');
-    },
+    title: 'transports.transport',
     cell: ({ transport, id }) => (
       <>
         <strong>{transport.toUpperCase()}</strong>
@@ -153,25 +150,19 @@ const COLUMNS: readonly Column<ListenerView>[] = [
     ),
   },
   {
-    get title() {
-      return t('transports.address');
-    },
+    title: 'transports.address',
     cell: ({ host, port }) => (
       <span class="mono break">{host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`}</span>
     ),
   },
   {
-    get title() {
-      return t('transports.public');
-    },
+    title: 'transports.public',
     cell: ({ publicHost, publicPort, port }) => (
       <span class="mono break">{publicHost === undefined ? '—' : `${publicHost}:${publicPort ?? port}`}</span>
     ),
   },
   {
-    get title() {
-      return t('transports.certificate');
-    },
+    title: 'transports.certificate',
     cell: ({ certificate, certificateName }) =>
       certificate === undefined ? (
         (certificateName ?? '—')
@@ -183,9 +174,7 @@ const COLUMNS: readonly Column<ListenerView>[] = [
       ),
   },
   {
-    get title() {
-      return t('transports.state');
-    },
+    title: 'transports.state',
     cell: ({ managedBy, problem }) => (
       <>
         <State tone={problem === undefined ? 'good' : 'bad'}>
@@ -196,9 +185,7 @@ const COLUMNS: readonly Column<ListenerView>[] = [
     ),
   },
   {
-    get title() {
-      return t('transports.trunks');
-    },
+    title: 'transports.trunks',
     end: true,
     cell: ({ trunks }) => <span class="numeric">{number(trunks)}</span>,
   },
@@ -206,19 +193,8 @@ const COLUMNS: readonly Column<ListenerView>[] = [
 
 /** Those of the configuration file are changed there; the page says how, and has it read again. */
 function HowTo() {
-  const [busy, setBusy] = useState(false);
+  const { busy, faults, run } = useWork();
   const [report, setReport] = useState<ReloadReport>();
-  const [faults, setFaults] = useState<readonly Problem[]>([]);
-  const run = async () => {
-    setBusy(true);
-    setFaults([]);
-    try {
-      setReport(await reload());
-    } catch (error) {
-      setFaults(faultsOf(error));
-    }
-    setBusy(false);
-  };
   return (
     <section class="card stack" aria-label={t('transports.add')}>
       <h2>{t('transports.add')}</h2>
@@ -240,7 +216,7 @@ function HowTo() {
       )}
       {mayChange() ? (
         <div>
-          <Button busy={busy} onClick={() => void run()}>
+          <Button busy={busy} onClick={() => void run(async () => setReport(await reload()))}>
             {t('transports.reload')}
           </Button>
         </div>

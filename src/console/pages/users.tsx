@@ -64,7 +64,7 @@ function toggle(user: UserView): Promise<UserView> {
 function columns(onToggle: (user: UserView) => void, ask: (asked: Asked) => void): readonly Column<UserView>[] {
   return [
     {
-      title: t('users.name'),
+      title: 'users.name',
       cell: ({ id, enabled }) => (
         <>
           <span class="table-main break">{id}</span>
@@ -72,14 +72,14 @@ function columns(onToggle: (user: UserView) => void, ask: (asked: Asked) => void
         </>
       ),
     },
-    { title: t('users.role'), cell: (user) => <May {...user} /> },
+    { title: 'users.role', cell: (user) => <May {...user} /> },
     {
-      title: t('users.codes'),
+      title: 'users.codes',
       cell: ({ codes }) => <State tone={codes ? 'good' : 'none'}>{codes ? t('users.on') : t('users.off')}</State>,
     },
-    { title: t('users.made'), cell: ({ createdAt }) => <When at={createdAt} /> },
+    { title: 'users.made', cell: ({ createdAt }) => <When at={createdAt} /> },
     {
-      title: t('action.edit'),
+      title: 'action.edit',
       hideTitle: true,
       end: true,
       cell: (user) =>

@@ -1,9 +1,8 @@
 import type { ComponentChildren } from 'preact';
-import { useEffect, useId, useRef, useState } from 'preact/hooks';
-import type { Problem } from '../../base/errors.ts';
+import { useEffect, useId, useRef } from 'preact/hooks';
 import { t } from '../text/index.ts';
 import { Button } from './button.tsx';
-import { FaultSummary, faultsOf } from './form.tsx';
+import { FaultSummary, useWork } from './form.tsx';
 
 interface DialogProps {
   readonly title: string;
@@ -51,18 +50,9 @@ interface ConfirmProps {
 
 /** Asks before something goes that does not come back. */
 export function Confirm({ title, text, action, work, onDone, onClose }: ConfirmProps) {
-  const [busy, setBusy] = useState(false);
-  const [faults, setFaults] = useState<readonly Problem[]>([]);
-  const run = async () => {
-    setBusy(true);
-    setFaults([]);
-    try {
-      await work();
-      onDone();
-    } catch (error) {
-      setFaults(faultsOf(error));
-      setBusy(false);
-    }
+  const { busy, faults, run } = useWork();
+  const confirm = async () => {
+    if (await run(work)) onDone();
   };
   return (
     <Dialog title={title} onClose={onClose}>
@@ -72,7 +62,7 @@ export function Confirm({ title, text, action, work, onDone, onClose }: ConfirmP
       </div>
       <div class="dialog-actions">
         <Button onClick={onClose}>{t('action.cancel')}</Button>
-        <Button kind="danger" busy={busy} onClick={() => void run()}>
+        <Button kind="danger" busy={busy} onClick={() => void confirm()}>
           {action}
         </Button>
       </div>

@@ -16,14 +16,36 @@ export interface Form<V extends object> {
   change(some: Partial<V>): void;
   setAll(values: V): void;
   setFaults(faults: readonly Problem[]): void;
+  /** What a text field needs of the value at this path. */
+  field(name: keyof V & string): Pick<TextFieldProps, 'value' | 'error' | 'onInput'>;
   /** Runs what saves, or with `saves` false only asks; faults that come back are shown at their fields. Tells whether it went well. */
   run(work: () => Promise<unknown>, saves?: boolean): Promise<boolean>;
 }
 
-export function useForm<V extends object>(initial: V): Form<V> {
-  const [values, setValues] = useState(initial);
+/** Something that is done when somebody asks: whether it is under way, and what an answer found fault with. */
+export function useWork() {
   const [faults, setFaults] = useState<readonly Problem[]>([]);
   const [busy, setBusy] = useState(false);
+  /** Tells whether it went well. */
+  const run = async (work: () => Promise<unknown>): Promise<boolean> => {
+    setBusy(true);
+    setFaults([]);
+    try {
+      await work();
+      return true;
+    } catch (error) {
+      setFaults(faultsOf(error));
+      return false;
+    } finally {
+      setBusy(false);
+    }
+  };
+  return { busy, faults, setFaults, run };
+}
+
+export function useForm<V extends object>(initial: V): Form<V> {
+  const [values, setValues] = useState(initial);
+  const { busy, faults, setFaults, run } = useWork();
   const [dirty, setDirty] = useState(false);
   const change = (some: Partial<V>) => {
     setValues((before) => ({ ...before, ...some }));
@@ -43,19 +65,15 @@ export function useForm<V extends object>(initial: V): Form<V> {
       setFaults([]);
     },
     setFaults,
+    field: (name) => ({
+      value: String(values[name]),
+      error: faultAt(faults, name),
+      onInput: (text) => change({ [name]: text } as unknown as Partial<V>),
+    }),
     async run(work, saves = true) {
-      setBusy(true);
-      setFaults([]);
-      try {
-        await work();
-        if (saves) setDirty(false);
-        return true;
-      } catch (error) {
-        setFaults(faultsOf(error));
-        return false;
-      } finally {
-        setBusy(false);
-      }
+      const isDone = await run(work);
+      if (isDone && saves) setDirty(false);
+      return isDone;
     },
   };
 }

@@ -5,7 +5,7 @@ import type { PageFreshness } from '../client/events.ts';
 import type { Query, RequestError } from '../client/http.ts';
 import type { Page } from '../client/types.ts';
 import { type QueryState, useQuery } from '../client/use-query.ts';
-import { number, t } from '../text/index.ts';
+import { number, type TextKey, t } from '../text/index.ts';
 import { Button } from './button.tsx';
 import { Icon } from './icons.tsx';
 import { Note } from './note.tsx';
@@ -13,8 +13,10 @@ import { Empty } from './page.tsx';
 import { FIRST, type Neighbours, neighbours, type PageStart, ROWS_PER_PAGE } from './paging.ts';
 
 export interface Column<T> {
-  readonly title: string;
+  readonly title: TextKey;
   readonly cell: (row: T) => ComponentChildren;
+  /** Of its cells. */
+  readonly class?: string;
   readonly end?: boolean;
   /** Its title is for screen readers only, e.g. above buttons. */
   readonly hideTitle?: boolean;
@@ -26,7 +28,7 @@ export function Heads<T>({ columns }: { readonly columns: readonly Column<T>[] }
     <>
       {columns.map(({ title, end, hideTitle }) => (
         <th scope="col" class={end ? 'end' : undefined} key={title}>
-          {hideTitle ? <span class="visually-hidden">{title}</span> : title}
+          {hideTitle ? <span class="visually-hidden">{t(title)}</span> : t(title)}
         </th>
       ))}
     </>
@@ -37,8 +39,12 @@ export function Heads<T>({ columns }: { readonly columns: readonly Column<T>[] }
 export function Cells<T>({ columns, row }: { readonly columns: readonly Column<T>[]; readonly row: T }) {
   return (
     <>
-      {columns.map(({ title, cell, end, hideTitle }, index) => (
-        <td class={end ? 'end' : undefined} data-label={index === 0 || hideTitle ? '' : title} key={title}>
+      {columns.map(({ title, cell, class: looks, end, hideTitle }, index) => (
+        <td
+          class={end ? `end ${looks ?? ''}` : looks}
+          data-label={index === 0 || hideTitle ? '' : t(title)}
+          key={title}
+        >
           <div>{cell(row)}</div>
         </td>
       ))}
@@ -61,6 +67,52 @@ export function Failed({ error, reload }: { readonly error: RequestError; readon
         </p>
       </Note>
     </div>
+  );
+}
+
+interface RowsProps<T> {
+  readonly caption?: string;
+  readonly columns: readonly Column<T>[];
+  /** Undefined until they are read. */
+  readonly rows: readonly T[] | undefined;
+  readonly keyOf: (row: T) => string;
+}
+
+/** Rows under the heads of their columns. */
+export function Rows<T>({ caption, columns, rows, keyOf }: RowsProps<T>) {
+  return (
+    <div class="table-frame">
+      <table class="table">
+        {caption === undefined ? null : <caption class="visually-hidden">{caption}</caption>}
+        <thead>
+          <tr>
+            <Heads columns={columns} />
+          </tr>
+        </thead>
+        <tbody>
+          {rows === undefined
+            ? [0, 1, 2, 3, 4].map((row) => <WaitingRow width={columns.length} key={row} />)
+            : rows.map((row) => (
+                <tr key={keyOf(row)}>
+                  <Cells columns={columns} row={row} />
+                </tr>
+              ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+/** In place of a row that is not read yet. */
+export function WaitingRow({ width }: { readonly width: number }) {
+  return (
+    <tr>
+      {Array.from({ length: width }, (_, column) => (
+        <td data-label="" key={column}>
+          <span class="skeleton" />
+        </td>
+      ))}
+    </tr>
   );
 }
 
@@ -123,45 +175,9 @@ export function Table<T>({ caption, columns, rows, keyOf, empty, searched = fals
   }
   return (
     <div class="card card-flush dims" aria-busy={!isCurrent}>
-      <div class="table-frame">
-        <table class="table">
-          <caption class="visually-hidden">{caption}</caption>
-          <thead>
-            <tr>
-              <Heads columns={columns} />
-            </tr>
-          </thead>
-          <tbody>
-            {data === undefined ? (
-              <SkeletonRows columns={columns.length} />
-            ) : (
-              data.items.map((row) => (
-                <tr key={keyOf(row)}>
-                  <Cells columns={columns} row={row} />
-                </tr>
-              ))
-            )}
-          </tbody>
-        </table>
-      </div>
+      <Rows caption={caption} columns={columns} rows={data?.items} keyOf={keyOf} />
       {data === undefined ? null : <Pager data={data} rows={rows} />}
     </div>
-  );
-}
-
-function SkeletonRows({ columns }: { columns: number }) {
-  return (
-    <>
-      {[0, 1, 2, 3, 4].map((row) => (
-        <tr key={row}>
-          {Array.from({ length: columns }, (_, column) => (
-            <td data-label="" key={column}>
-              <span class="skeleton" />
-            </td>
-          ))}
-        </tr>
-      ))}
-    </>
   );
 }
 

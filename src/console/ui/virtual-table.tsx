@@ -10,7 +10,7 @@ import { useSignal } from '../client/signal.ts';
 import type { Page } from '../client/types.ts';
 import { number, t } from '../text/index.ts';
 import { Empty } from './page.tsx';
-import { Cells, type Column, Failed, Heads } from './table.tsx';
+import { Cells, type Column, Failed, Heads, WaitingRow } from './table.tsx';
 
 export interface Selection {
   readonly keys: ReadonlySet<string>;
@@ -153,7 +153,7 @@ export function VirtualTable<T>(props: VirtualTableProps<T>) {
             {shown.map((index) => {
               const row = listing.row(index);
               return row === undefined ? (
-                <Waiting key={`wait ${index}`} width={width} />
+                <WaitingRow key={`wait ${index}`} width={width} />
               ) : (
                 <Row key={keyOf(row)} {...{ row, index, columns, keyOf, selection }} />
               );
@@ -214,18 +214,6 @@ function Space({ px, width }: { px: number; width: number }) {
   return (
     <tr class="table-space" style={{ height: `${px}px` }}>
       <td colSpan={width} />
-    </tr>
-  );
-}
-
-function Waiting({ width }: { width: number }) {
-  return (
-    <tr>
-      {Array.from({ length: width }, (_, column) => (
-        <td data-label="" key={column}>
-          <span class="skeleton" />
-        </td>
-      ))}
     </tr>
   );
 }

@@ -1,13 +1,12 @@
 /** One change of many rows, and what came of it for each. */
 import { useEffect, useState } from 'preact/hooks';
-import type { Problem } from '../../../base/errors.ts';
 import { documents } from '../../client/resources.ts';
 import { isSystemAdmin } from '../../client/session.ts';
 import type { Document, ManyReport } from '../../client/types.ts';
 import { number, t } from '../../text/index.ts';
 import { Button } from '../../ui/button.tsx';
 import { Dialog } from '../../ui/dialog.tsx';
-import { FaultSummary, faultsOf, SelectField, SubmitForm } from '../../ui/form.tsx';
+import { FaultSummary, faultsOf, SelectField, SubmitForm, useWork } from '../../ui/form.tsx';
 import { Note } from '../../ui/note.tsx';
 import { OneField, useTrunkNames } from './fields.tsx';
 import { draftOf, type FormDraft, fieldsOf, labelOf, patchOf } from './model.ts';
@@ -114,20 +113,11 @@ export function BulkDelete({ resource, tenant, keys, onDone, onClose }: BulkProp
 }
 
 function useMany(resource: Resource, tenant: string, keys: readonly string[]) {
-  const [busy, setBusy] = useState(false);
-  const [faults, setFaults] = useState<readonly Problem[]>([]);
+  const { run, ...work } = useWork();
   const [report, setReport] = useState<ManyReport>();
-  const run = async (patch: Document | null) => {
-    setBusy(true);
-    setFaults([]);
-    try {
-      setReport(await documents.many(pathOf(resource, tenant), { keys, patch, onFault: 'skip' }));
-    } catch (error) {
-      setFaults(faultsOf(error));
-    }
-    setBusy(false);
-  };
-  return { busy, faults, setFaults, report, run };
+  const change = (patch: Document | null) =>
+    run(async () => setReport(await documents.many(pathOf(resource, tenant), { keys, patch, onFault: 'skip' })));
+  return { ...work, report, run: change };
 }
 
 function Outcome({ report, resource, onClose }: { report: ManyReport; resource: Resource; onClose: () => void }) {

@@ -1,15 +1,15 @@
 /** Extensions and DIDs as a spreadsheet: out, and in again with a look at every line before anything is changed. */
 import { useId, useState } from 'preact/hooks';
-import type { Problem } from '../../../base/errors.ts';
 import { spreadsheets } from '../../client/resources.ts';
 import { mayChange } from '../../client/session.ts';
 import type { CsvReport } from '../../client/types.ts';
 import { navigate } from '../../router.tsx';
 import { number, t } from '../../text/index.ts';
 import { Button } from '../../ui/button.tsx';
-import { FaultSummary, faultsOf, SelectField } from '../../ui/form.tsx';
+import { FaultSummary, SelectField, useWork } from '../../ui/form.tsx';
 import { Note } from '../../ui/note.tsx';
 import { Page } from '../../ui/page.tsx';
+import { type Column, Rows } from '../../ui/table.tsx';
 import { say } from '../../ui/toast.tsx';
 import { addressOf, nameOf, type Resource } from './resources.tsx';
 
@@ -49,24 +49,15 @@ function Import({ resource, tenant }: { resource: Resource; tenant: string }) {
   const kind = resource.csv ?? 'extensions';
   const id = useId();
   const [file, setFile] = useState<File>();
-  const [busy, setBusy] = useState(false);
-  const [faults, setFaults] = useState<readonly Problem[]>([]);
+  const { busy, faults, run } = useWork();
   const [report, setReport] = useState<CsvReport>();
-  const send = async (chosen: File, preview: boolean, onFault: 'refuse' | 'skip' = 'refuse') => {
-    setBusy(true);
-    setFaults([]);
-    try {
+  const send = (chosen: File, preview: boolean, onFault: 'refuse' | 'skip' = 'refuse') =>
+    run(async () => {
       const found = await spreadsheets.send(tenant, kind, chosen, { preview, onFault });
-      if (preview) setReport(found);
-      else {
-        say(t('csv.done', { created: number(found.created), updated: number(found.updated) }));
-        navigate(addressOf(resource, tenant));
-      }
-    } catch (error) {
-      setFaults(faultsOf(error));
-    }
-    setBusy(false);
-  };
+      if (preview) return setReport(found);
+      say(t('csv.done', { created: number(found.created), updated: number(found.updated) }));
+      navigate(addressOf(resource, tenant));
+    });
   const choose = (chosen: File | undefined) => {
     setFile(chosen);
     setReport(undefined);
@@ -125,6 +116,12 @@ function Import({ resource, tenant }: { resource: Resource; tenant: string }) {
 
 const SEPARATOR_NAMES = { ',': 'csv.comma', ';': 'csv.semicolon', '\t': 'csv.tab' } as const;
 const MOST_SHOWN = 200;
+const FAULT_COLUMNS: readonly Column<CsvReport['faults'][number]>[] = [
+  { title: 'csv.line', class: 'numeric', cell: ({ row }) => t('csv.lineNumber', { line: row }) },
+  { title: 'csv.what', class: 'mono break', cell: ({ key }) => (key === '' ? '—' : key) },
+  { title: 'csv.column', class: 'mono break', cell: ({ path }) => (path === '' ? '—' : path) },
+  { title: 'csv.fault', class: 'break', cell: ({ message }) => message },
+];
 
 function Preview({ report }: { report: CsvReport }) {
   const { rows, created, updated, unchanged, refused, faults, encoding, separator, columns } = report;
@@ -149,37 +146,12 @@ function Preview({ report }: { report: CsvReport }) {
       </Note>
       {faults.length === 0 ? null : (
         <div class="card card-flush">
-          <div class="table-frame">
-            <table class="table">
-              <caption class="visually-hidden">{t('csv.faults')}</caption>
-              <thead>
-                <tr>
-                  <th scope="col">{t('csv.line')}</th>
-                  <th scope="col">{t('csv.what')}</th>
-                  <th scope="col">{t('csv.column')}</th>
-                  <th scope="col">{t('csv.fault')}</th>
-                </tr>
-              </thead>
-              <tbody>
-                {faults.slice(0, MOST_SHOWN).map(({ row, key, path, message }) => (
-                  <tr key={`${row} ${path} ${message}`}>
-                    <td data-label="" class="numeric">
-                      {t('csv.lineNumber', { line: row })}
-                    </td>
-                    <td data-label={t('csv.what')} class="mono break">
-                      {key === '' ? '—' : key}
-                    </td>
-                    <td data-label={t('csv.column')} class="mono break">
-                      {path === '' ? '—' : path}
-                    </td>
-                    <td data-label={t('csv.fault')} class="break">
-                      {message}
-                    </td>
-                  </tr>
-                ))}
-              </tbody>
-            </table>
-          </div>
+          <Rows
+            caption={t('csv.faults')}
+            columns={FAULT_COLUMNS}
+            rows={faults.slice(0, MOST_SHOWN)}
+            keyOf={({ row, path, message }) => `${row} ${path} ${message}`}
+          />
           {faults.length > MOST_SHOWN ? (
             <p class="pager">{t('csv.more', { count: number(faults.length - MOST_SHOWN) })}</p>
           ) : null}

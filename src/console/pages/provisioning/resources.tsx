@@ -70,14 +70,8 @@ export function pathOf(resource: Resource, tenant: string, key?: string): string
   return key === undefined ? list : `${list}/${encodeURIComponent(key)}`;
 }
 
-/** A column of a field, as it is. */
-const column = (title: TextKey, cell: Column<Document>['cell'], end = false): Column<Document> => ({
-  get title() {
-    return t(title);
-  },
-  cell,
-  ...(end ? { end } : {}),
-});
+const column = (title: TextKey, cell: Column<Document>['cell']): Column<Document> => ({ title, cell });
+/** A field as it is. */
 const text =
   (path: string): Column<Document>['cell'] =>
   (row) =>

@@ -59,9 +59,7 @@ export function Tenants() {
 
 const COLUMNS: readonly Column<Document>[] = [
   {
-    get title() {
-      return t('tenant.name');
-    },
+    title: 'tenant.name',
     cell: ({ name, managedBy }) => (
       <>
         <Link to={at(String(name))} class="table-main break">
@@ -72,21 +70,15 @@ const COLUMNS: readonly Column<Document>[] = [
     ),
   },
   {
-    get title() {
-      return t('tenant.domain');
-    },
+    title: 'tenant.domain',
     cell: ({ domain }) => <span class="mono break">{String(domain)}</span>,
   },
   {
-    get title() {
-      return t('field.outboundCallerId');
-    },
+    title: 'field.outboundCallerId',
     cell: ({ outboundCallerId }) => <span class="mono">{String(outboundCallerId ?? '—')}</span>,
   },
   {
-    get title() {
-      return t('tenants.calls');
-    },
+    title: 'tenants.calls',
     cell: (row) =>
       row['stopOutbound'] === true ? (
         <State tone="bad">{t('tenants.stopped')}</State>
@@ -95,9 +87,7 @@ const COLUMNS: readonly Column<Document>[] = [
       ),
   },
   {
-    get title() {
-      return t('tenant.limits.concurrentCalls');
-    },
+    title: 'tenant.limits.concurrentCalls',
     end: true,
     cell: (row) => <span class="numeric">{String(valueAt(row, 'limits.concurrentCalls') ?? '—')}</span>,
   },

@@ -10,6 +10,7 @@ import { Figure } from '../../ui/facts.tsx';
 import { FaultSummary, faultsOf, SelectField } from '../../ui/form.tsx';
 import { Note } from '../../ui/note.tsx';
 import { Empty, Page } from '../../ui/page.tsx';
+import { type Column, Rows } from '../../ui/table.tsx';
 
 const REFRESH_MS = 10_000;
 const SPANS = ['15', '60', '360', '1440'] as const;
@@ -55,8 +56,8 @@ function Shown({
 }) {
   const at = points.map((point) => point.at);
   const minutes = stepSeconds / 60;
-  const total = points.reduce((sum, { calls }) => sum + calls, 0);
-  const answered = points.reduce((sum, point) => sum + point.answered, 0);
+  const total = sum(points.map(({ calls }) => calls));
+  const answered = sum(points.map((point) => point.answered));
   const seconds = (value: number | undefined) => (value === undefined ? undefined : value / 1000);
   return (
     <div class="stack dims" aria-busy={!isCurrent}>
@@ -121,6 +122,22 @@ function Shown({
 
 const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
 
+const TRUNK_COLUMNS: readonly Column<CallStatistics['trunks'][number]>[] = [
+  {
+    title: 'calls.trunk',
+    class: 'break',
+    cell: ({ trunkId, trunk }) => <strong>{trunk === '' ? trunkId : trunk}</strong>,
+  },
+  { title: 'charts.attempts', class: 'numeric', end: true, cell: ({ attempts }) => number(sum(attempts)) },
+  {
+    title: 'charts.asr',
+    class: 'numeric',
+    end: true,
+    cell: ({ attempts, answered }) => (sum(attempts) === 0 ? '–' : percent(sum(answered) / sum(attempts))),
+  },
+  { title: 'charts.answers', cell: ({ codes }) => <CodeBar codes={codes} /> },
+];
+
 function Codes({ rows }: { rows: CallStatistics['trunks'] }) {
   return (
     <section class="card card-flush">
@@ -128,43 +145,7 @@ function Codes({ rows }: { rows: CallStatistics['trunks'] }) {
       {rows.length === 0 ? (
         <Empty icon="charts" title={t('charts.empty')} text={t('charts.emptyText')} />
       ) : (
-        <div class="table-frame">
-          <table class="table">
-            <thead>
-              <tr>
-                <th scope="col">{t('calls.trunk')}</th>
-                <th scope="col" class="end">
-                  {t('charts.attempts')}
-                </th>
-                <th scope="col" class="end">
-                  {t('charts.asr')}
-                </th>
-                <th scope="col">{t('charts.answers')}</th>
-              </tr>
-            </thead>
-            <tbody>
-              {rows.map(({ trunkId, trunk, attempts, answered, codes }) => {
-                const tried = sum(attempts);
-                return (
-                  <tr key={trunkId}>
-                    <td data-label="" class="break">
-                      <strong>{trunk === '' ? trunkId : trunk}</strong>
-                    </td>
-                    <td data-label={t('charts.attempts')} class="end numeric">
-                      {number(tried)}
-                    </td>
-                    <td data-label={t('charts.asr')} class="end numeric">
-                      {tried === 0 ? '–' : percent(sum(answered) / tried)}
-                    </td>
-                    <td data-label={t('charts.answers')}>
-                      <CodeBar codes={codes} />
-                    </td>
-                  </tr>
-                );
-              })}
-            </tbody>
-          </table>
-        </div>
+        <Rows columns={TRUNK_COLUMNS} rows={rows} keyOf={({ trunkId }) => trunkId} />
       )}
     </section>
   );

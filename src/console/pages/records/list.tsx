@@ -63,7 +63,7 @@ export function Records() {
       </div>
       <Table
         caption={t('records.title')}
-        columns={COLUMNS()}
+        columns={COLUMNS}
         rows={rows}
         keyOf={({ callId }) => callId}
         searched={searched}
@@ -73,47 +73,45 @@ export function Records() {
   );
 }
 
-function COLUMNS(): readonly Column<CallRecord>[] {
-  return [
-    {
-      title: t('calls.who'),
-      cell: ({ callId, callerNumber, calledNumber, direction, tenant }) => (
-        <>
-          <Link to={`/records/${encodeURIComponent(callId)}`} class="table-main break">
-            {callerNumber} → {calledNumber}
-          </Link>
-          <span class="table-sub break">
-            {t(`direction.${direction}`)}
-            {tenant === undefined ? '' : ` · ${tenant}`}
-          </span>
-        </>
-      ),
-    },
-    {
-      title: t('records.result'),
-      cell: (record) => <Result record={record} />,
-    },
-    {
-      title: t('calls.trunk'),
-      cell: ({ trunk, attempts }) => (
-        <>
-          <span class="break">{trunk ?? '—'}</span>
-          {attempts.length > 1 ? (
-            <span class="table-sub">{t('records.attempts', { count: attempts.length })}</span>
-          ) : null}
-        </>
-      ),
-    },
-    { title: t('call.began'), cell: ({ startedAt }) => <span class="numeric">{time(startedAt)}</span> },
-    {
-      title: t('records.talked'),
-      end: true,
-      cell: ({ talkMs, answeredAt }) => (
-        <span class="numeric">{answeredAt === undefined ? '—' : clock(talkMs / 1000)}</span>
-      ),
-    },
-  ];
-}
+const COLUMNS: readonly Column<CallRecord>[] = [
+  {
+    title: 'calls.who',
+    cell: ({ callId, callerNumber, calledNumber, direction, tenant }) => (
+      <>
+        <Link to={`/records/${encodeURIComponent(callId)}`} class="table-main break">
+          {callerNumber} → {calledNumber}
+        </Link>
+        <span class="table-sub break">
+          {t(`direction.${direction}`)}
+          {tenant === undefined ? '' : ` · ${tenant}`}
+        </span>
+      </>
+    ),
+  },
+  {
+    title: 'records.result',
+    cell: (record) => <Result record={record} />,
+  },
+  {
+    title: 'calls.trunk',
+    cell: ({ trunk, attempts }) => (
+      <>
+        <span class="break">{trunk ?? '—'}</span>
+        {attempts.length > 1 ? (
+          <span class="table-sub">{t('records.attempts', { count: attempts.length })}</span>
+        ) : null}
+      </>
+    ),
+  },
+  { title: 'call.began', cell: ({ startedAt }) => <span class="numeric">{time(startedAt)}</span> },
+  {
+    title: 'records.talked',
+    end: true,
+    cell: ({ talkMs, answeredAt }) => (
+      <span class="numeric">{answeredAt === undefined ? '—' : clock(talkMs / 1000)}</span>
+    ),
+  },
+];
 
 export function Result({ record: { status, reason, answeredAt } }: { readonly record: CallRecord }) {
   if (answeredAt !== undefined) return <State tone="good">{t('records.answered')}</State>;

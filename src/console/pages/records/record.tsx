@@ -2,10 +2,11 @@
 import { records } from '../../client/resources.ts';
 import type { CallRecord } from '../../client/types.ts';
 import { useQuery } from '../../client/use-query.ts';
-import { clock, exactTime, known, number, t } from '../../text/index.ts';
+import { clock, exactTime, known, number, type TextKey, t } from '../../text/index.ts';
 import { Fact } from '../../ui/facts.tsx';
 import { Page } from '../../ui/page.tsx';
 import { State } from '../../ui/state.tsx';
+import { type Column, Rows } from '../../ui/table.tsx';
 import { Unread } from '../../ui/unread.tsx';
 import { CallTrace } from '../call-trace.tsx';
 import { Result } from './list.tsx';
@@ -90,95 +91,74 @@ function Numbers({ record }: { record: CallRecord }) {
   );
 }
 
+type Attempt = CallRecord['attempts'][number];
+
+const ATTEMPT_COLUMNS: readonly Column<Attempt>[] = [
+  {
+    title: 'record.tried',
+    class: 'break',
+    cell: ({ trunk, extension, node }) => (
+      <>
+        <strong>{trunk ?? extension ?? '—'}</strong>
+        {node === undefined ? null : <span class="table-sub">{t('record.through', { node })}</span>}
+      </>
+    ),
+  },
+  { title: 'record.target', class: 'mono break', cell: ({ target }) => target ?? '—' },
+  {
+    title: 'records.result',
+    cell: ({ status, reason, cause }) => (
+      <>
+        <State tone={status !== undefined && status < 300 ? 'good' : 'warn'}>{status ?? '—'}</State>
+        <span class="table-sub break">{[reason, cause].filter((part) => part !== undefined).join(' · ')}</span>
+      </>
+    ),
+  },
+  { title: 'record.took', class: 'numeric', end: true, cell: ({ durationMs }) => `${number(durationMs / 1000)} s` },
+];
+
 function Attempts({ record: { attempts } }: { record: CallRecord }) {
   if (attempts.length === 0) return null;
+  const keyOf = ({ startedAt, target = '' }: Attempt) => `${startedAt} ${target}`;
   return (
     <section class="card card-flush">
       <h2 class="card-title">{t('record.attempts')}</h2>
-      <div class="table-frame">
-        <table class="table">
-          <thead>
-            <tr>
-              <th scope="col">{t('record.tried')}</th>
-              <th scope="col">{t('record.target')}</th>
-              <th scope="col">{t('records.result')}</th>
-              <th scope="col" class="end">
-                {t('record.took')}
-              </th>
-            </tr>
-          </thead>
-          <tbody>
-            {attempts.map(({ trunk, extension, node, target, status, reason, cause, startedAt, durationMs }) => (
-              <tr key={`${startedAt} ${target ?? ''}`}>
-                <td data-label="" class="break">
-                  <strong>{trunk ?? extension ?? '—'}</strong>
-                  {node === undefined ? null : <span class="table-sub">{t('record.through', { node })}</span>}
-                </td>
-                <td data-label={t('record.target')} class="mono break">
-                  {target ?? '—'}
-                </td>
-                <td data-label={t('records.result')}>
-                  <div>
-                    <State tone={status !== undefined && status < 300 ? 'good' : 'warn'}>{status ?? '—'}</State>
-                    <span class="table-sub break">
-                      {[reason, cause].filter((part) => part !== undefined).join(' · ')}
-                    </span>
-                  </div>
-                </td>
-                <td data-label={t('record.took')} class="end numeric">
-                  {number(durationMs / 1000)} s
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+      <Rows columns={ATTEMPT_COLUMNS} rows={attempts} keyOf={keyOf} />
     </section>
   );
 }
 
+type Pair = NonNullable<CallRecord['media']>[number];
+type Stream = Pair[keyof Pair] & { readonly side: keyof Pair; readonly place: number };
+
+const figure = (title: TextKey, of: (stream: Stream) => number | undefined, unit = ''): Column<Stream> => ({
+  title,
+  class: 'numeric',
+  end: true,
+  cell: (stream) => {
+    const value = of(stream);
+    return value === undefined ? '—' : `${number(value)}${unit}`;
+  },
+});
+
+const STREAM_COLUMNS: readonly Column<Stream>[] = [
+  { title: 'record.side', cell: ({ side }) => t(`record.by.${side}`) },
+  figure('record.packets', ({ packets }) => packets),
+  figure('record.octets', ({ octets }) => octets),
+  figure('record.lost', ({ lost }) => lost),
+  figure('record.jitter', ({ jitterMs }) => jitterMs, ' ms'),
+  figure('record.mos', ({ mos }) => mos),
+];
+
 function Media({ record: { media = [] } }: { record: CallRecord }) {
   if (media.length === 0) return null;
+  const streams = media.flatMap((pair, place) =>
+    (['caller', 'callee'] as const).map((side) => ({ ...pair[side], side, place })),
+  );
   return (
     <section class="card card-flush">
       <h2 class="card-title">{t('record.media')}</h2>
-      <div class="table-frame">
-        <table class="table">
-          <thead>
-            <tr>
-              <th scope="col">{t('record.side')}</th>
-              {['packets', 'octets', 'lost', 'jitter', 'mos'].map((name) => (
-                <th scope="col" class="end" key={name}>
-                  {known(`record.${name}`, name)}
-                </th>
-              ))}
-            </tr>
-          </thead>
-          <tbody>
-            {media.flatMap((pair, place) =>
-              (['caller', 'callee'] as const).map((side) => {
-                const { packets, octets, lost, jitterMs, mos } = pair[side];
-                return (
-                  <tr key={`${side}${place}`}>
-                    <td data-label="">{t(`record.by.${side}`)}</td>
-                    {[
-                      ['packets', number(packets)],
-                      ['octets', number(octets)],
-                      ['lost', lost === undefined ? '—' : number(lost)],
-                      ['jitter', jitterMs === undefined ? '—' : `${number(jitterMs)} ms`],
-                      ['mos', mos === undefined ? '—' : number(mos)],
-                    ].map(([name, value]) => (
-                      <td data-label={known(`record.${name}`, name ?? '')} class="end numeric" key={name}>
-                        {value}
-                      </td>
-                    ))}
-                  </tr>
-                );
-              }),
-            )}
-          </tbody>
-        </table>
-      </div>
+      <Rows columns={STREAM_COLUMNS} rows={streams} keyOf={({ side, place }) => `${side}${place}`} />
     </section>
   );
 }

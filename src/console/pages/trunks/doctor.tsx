@@ -1,11 +1,10 @@
 /** What `tandem doctor` finds: the trunk is looked at from this node, now. */
 import { useEffect, useState } from 'preact/hooks';
-import type { Problem } from '../../../base/errors.ts';
 import { trunks } from '../../client/resources.ts';
 import type { Examination } from '../../client/types.ts';
 import { known, t } from '../../text/index.ts';
 import { Button } from '../../ui/button.tsx';
-import { FaultSummary, faultsOf } from '../../ui/form.tsx';
+import { FaultSummary, useWork } from '../../ui/form.tsx';
 import { Note } from '../../ui/note.tsx';
 import { State } from '../../ui/state.tsx';
 
@@ -13,19 +12,8 @@ const TONES = { ok: 'good', warning: 'warn', failed: 'bad' } as const;
 
 export function Doctor({ id, atOnce = false }: { readonly id: string; readonly atOnce?: boolean }) {
   const [found, setFound] = useState<Examination>();
-  const [faults, setFaults] = useState<readonly Problem[]>([]);
-  const [busy, setBusy] = useState(false);
-  const look = async () => {
-    setBusy(true);
-    setFaults([]);
-    try {
-      setFound(await trunks.examine(id));
-    } catch (error) {
-      setFaults(faultsOf(error));
-    } finally {
-      setBusy(false);
-    }
-  };
+  const { busy, faults, run } = useWork();
+  const look = () => run(async () => setFound(await trunks.examine(id)));
   useEffect(() => {
     if (atOnce) void look();
   }, [id]);

@@ -77,9 +77,7 @@ export function TrunkList() {
 
 const columns = (hour: CallStatistics | undefined): readonly Column<TrunkView>[] => [
   {
-    get title() {
-      return t('trunks.name');
-    },
+    title: 'trunks.name',
     cell: ({ id, name, type, brand, managedBy }) => (
       <>
         <Link to={`/trunks/${encodeURIComponent(id)}`} class="table-main break">
@@ -94,15 +92,11 @@ const columns = (hour: CallStatistics | undefined): readonly Column<TrunkView>[]
     ),
   },
   {
-    get title() {
-      return t('trunks.state');
-    },
+    title: 'trunks.state',
     cell: (trunk) => <StateCell trunk={trunk} />,
   },
   {
-    get title() {
-      return t('trunks.where');
-    },
+    title: 'trunks.where',
     cell: ({ host, port, transport }) => (
       <>
         <span class="mono break">
@@ -114,9 +108,7 @@ const columns = (hour: CallStatistics | undefined): readonly Column<TrunkView>[]
     ),
   },
   {
-    get title() {
-      return t('trunks.tenants');
-    },
+    title: 'trunks.tenants',
     cell: ({ owner, tenants = [] }) => {
       const names = tenants.map(({ tenant }) => tenant);
       if (names.length === 0 && owner !== undefined && owner !== 'system') return owner;
@@ -124,18 +116,14 @@ const columns = (hour: CallStatistics | undefined): readonly Column<TrunkView>[]
     },
   },
   {
-    get title() {
-      return t('trunks.hour');
-    },
+    title: 'trunks.hour',
     cell: ({ id }) => {
       const row = hour?.trunks.find(({ trunkId }) => trunkId === id);
       return row === undefined ? null : <Sparkline attempts={row.attempts} answered={row.answered} />;
     },
   },
   {
-    get title() {
-      return t('trunks.calls');
-    },
+    title: 'trunks.calls',
     end: true,
     cell: ({ status }) => <span class="numeric">{number(status.activeCalls)}</span>,
   },

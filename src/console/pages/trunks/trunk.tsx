@@ -12,6 +12,7 @@ import { FaultSummary, faultsOf } from '../../ui/form.tsx';
 import { Note } from '../../ui/note.tsx';
 import { Page } from '../../ui/page.tsx';
 import { State, TrunkState, When } from '../../ui/state.tsx';
+import { type Column, Rows } from '../../ui/table.tsx';
 import { say } from '../../ui/toast.tsx';
 import { Skeleton, Unread } from '../../ui/unread.tsx';
 import { DeleteDialog } from '../delete-dialog.tsx';
@@ -200,40 +201,19 @@ function Values({ values, error }: { values: readonly EffectiveValue[] | undefin
       {values === undefined && error !== undefined ? (
         <FaultSummary faults={faultsOf(error)} title={t('table.failed')} />
       ) : null}
-      {values === undefined ? null : <ValueTable values={values} />}
+      {values === undefined ? null : <Rows columns={VALUE_COLUMNS} rows={values} keyOf={({ path }) => path} />}
     </details>
   );
 }
 
-function ValueTable({ values }: { values: readonly EffectiveValue[] }) {
-  return (
-    <div class="table-frame">
-      <table class="table">
-        <thead>
-          <tr>
-            <th scope="col">{t('wizard.field')}</th>
-            <th scope="col">{t('trunk.value')}</th>
-            <th scope="col">{t('trunk.from')}</th>
-          </tr>
-        </thead>
-        <tbody>
-          {values.map(({ path, value, from }) => (
-            <tr key={path}>
-              <td data-label="" class="mono break">
-                {path}
-              </td>
-              <td data-label={t('trunk.value')} class="break">
-                <span class="mono">
-                  {value === null ? '—' : typeof value === 'string' ? value : JSON.stringify(value)}
-                </span>
-              </td>
-              <td data-label={t('trunk.from')}>
-                <span class="tag">{t(`from.${from}`)}</span>
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
-  );
-}
+const VALUE_COLUMNS: readonly Column<EffectiveValue>[] = [
+  { title: 'wizard.field', class: 'mono break', cell: ({ path }) => path },
+  {
+    title: 'trunk.value',
+    class: 'break',
+    cell: ({ value }) => (
+      <span class="mono">{value === null ? '—' : typeof value === 'string' ? value : JSON.stringify(value)}</span>
+    ),
+  },
+  { title: 'trunk.from', cell: ({ from }) => <span class="tag">{t(`from.${from}`)}</span> },
+];
