@@ -19,7 +19,8 @@ import { useSignal } from '../client/signal.ts';
 import type { Session } from '../client/types.ts';
 import { exactTime, t } from '../text/index.ts';
 import { Button } from '../ui/button.tsx';
-import { FaultSummary, faultAt, SelectField, SubmitForm, TextField, useForm } from '../ui/form.tsx';
+import { Fact } from '../ui/facts.tsx';
+import { FaultSummary, SelectField, SubmitForm, TextField, useForm } from '../ui/form.tsx';
 import { Page } from '../ui/page.tsx';
 import { QrCode } from '../ui/qr-code.tsx';
 import { say } from '../ui/toast.tsx';
@@ -44,25 +45,13 @@ function WhoCard({ current: { user, actor, role, tenant, readOnly, expiresAt } }
     <section class="card">
       <h2>{t('account.signedInAs')}</h2>
       <dl class="facts">
-        <dt>{t('signIn.user')}</dt>
-        <dd>{user ?? nameOf(actor ?? '')}</dd>
-        <dt>{t('account.role')}</dt>
-        <dd>
+        <Fact name={t('signIn.user')}>{user ?? nameOf(actor ?? '')}</Fact>
+        <Fact name={t('account.role')}>
           {role === undefined ? '' : t(`role.${role}`)}
           {readOnly === true ? ` · ${t('role.readOnly')}` : ''}
-        </dd>
-        {tenant === undefined ? null : (
-          <>
-            <dt>{t('account.tenant')}</dt>
-            <dd>{tenant}</dd>
-          </>
-        )}
-        {expiresAt === undefined ? null : (
-          <>
-            <dt>{t('account.until')}</dt>
-            <dd>{exactTime(expiresAt)}</dd>
-          </>
-        )}
+        </Fact>
+        <Fact name={t('account.tenant')}>{tenant}</Fact>
+        <Fact name={t('account.until')}>{expiresAt && exactTime(expiresAt)}</Fact>
       </dl>
     </section>
   );
@@ -126,9 +115,7 @@ function PasswordCard({ user }: { user: string }) {
           label={t('account.current')}
           type="password"
           autocomplete="current-password"
-          value={form.values.currentPassword}
-          error={faultAt(form.faults, 'currentPassword')}
-          onInput={(value) => form.set('currentPassword', value)}
+          {...form.field('currentPassword')}
           required
         />
         <TextField
@@ -136,9 +123,7 @@ function PasswordCard({ user }: { user: string }) {
           help={t('firstRun.passwordHelp')}
           type="password"
           autocomplete="new-password"
-          value={form.values.password}
-          error={faultAt(form.faults, 'password')}
-          onInput={(value) => form.set('password', value)}
+          {...form.field('password')}
           required
         />
         <div>
@@ -188,9 +173,7 @@ function CodesCard({ user, current }: { user: string; current: Session }) {
             label={t('account.current')}
             type="password"
             autocomplete="current-password"
-            value={form.values.currentPassword}
-            error={faultAt(form.faults, 'currentPassword')}
-            onInput={(value) => form.set('currentPassword', value)}
+            {...form.field('currentPassword')}
             required
           />
         ) : null}
@@ -206,9 +189,7 @@ function CodesCard({ user, current }: { user: string; current: Session }) {
               label={t('account.codesCode')}
               inputMode="numeric"
               autocomplete="one-time-code"
-              value={form.values.code}
-              error={faultAt(form.faults, 'code')}
-              onInput={(value) => form.set('code', value)}
+              {...form.field('code')}
               required
             />
           </>

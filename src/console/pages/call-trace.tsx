@@ -3,9 +3,8 @@ import { calls } from '../client/resources.ts';
 import { useQuery } from '../client/use-query.ts';
 import { t } from '../text/index.ts';
 import { ButtonDownload } from '../ui/button.tsx';
-import { FaultSummary, faultsOf } from '../ui/form.tsx';
 import { Ladder } from '../ui/ladder.tsx';
-import { Skeleton } from '../ui/unread.tsx';
+import { PartUnread } from '../ui/unread.tsx';
 import { Why } from '../ui/why.tsx';
 
 const LIVE_MS = 1000;
@@ -15,7 +14,6 @@ export function CallTrace({ id, isLive }: { readonly id: string; readonly isLive
   const messages = trace.data?.messages ?? [];
   // Nothing is kept of it: known once it was asked.
   const isGone = trace.data?.messages.length === 0 || (trace.data === undefined && trace.error?.status === 404);
-  const fault = trace.data === undefined && !isGone ? trace.error : undefined;
   const isUnread = trace.data === undefined && trace.error === undefined;
   // Each INVITE that leaves has its reasons.
   const invites = messages.filter(({ text }) => text.startsWith('INVITE ')).length;
@@ -33,8 +31,7 @@ export function CallTrace({ id, isLive }: { readonly id: string; readonly isLive
           </ButtonDownload>
         )}
       </header>
-      {isUnread ? <Skeleton /> : null}
-      {fault === undefined ? null : <FaultSummary faults={faultsOf(fault)} title={t('table.failed')} />}
+      {trace.data === undefined && !isGone ? <PartUnread error={trace.error} /> : null}
       <Ladder messages={messages} explanation={explanation} />
       {explanation === undefined ? null : <Why explanation={explanation} />}
     </section>

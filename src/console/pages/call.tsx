@@ -1,4 +1,5 @@
 /** One call, while it goes on and after. */
+import type { ComponentChildren } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { calls } from '../client/resources.ts';
 import { mayChange } from '../client/session.ts';
@@ -61,41 +62,32 @@ function Facts({ call, isOver }: { call: LiveCall; isOver: boolean }) {
   return (
     <section class="card">
       <dl class="facts-row">
-        <div>
-          <dt>{t('calls.state')}</dt>
-          <dd>
-            {isOver ? (
-              <State tone="none">{t('call.ended')}</State>
-            ) : (
-              <State tone={CALL_TONES[call.state]}>{t(`call.${call.state}`)}</State>
-            )}
-          </dd>
-        </div>
+        <RowFact name={t('calls.state')}>
+          {isOver ? (
+            <State tone="none">{t('call.ended')}</State>
+          ) : (
+            <State tone={CALL_TONES[call.state]}>{t(`call.${call.state}`)}</State>
+          )}
+        </RowFact>
         {isOver ? null : (
-          <div>
-            <dt>{t('calls.lasts')}</dt>
-            <dd>
-              <Lasting since={call.answeredAt ?? call.startedAt} />
-            </dd>
-          </div>
+          <RowFact name={t('calls.lasts')}>
+            <Lasting since={call.answeredAt ?? call.startedAt} />
+          </RowFact>
         )}
-        <div>
-          <dt>{t('call.direction')}</dt>
-          <dd>{t(`direction.${call.direction}`)}</dd>
-        </div>
-        <div>
-          <dt>{t('calls.trunk')}</dt>
-          <dd class="break">{call.trunk ?? '—'}</dd>
-        </div>
-        <div>
-          <dt>{t('calls.tenant')}</dt>
-          <dd class="break">{call.tenant ?? '—'}</dd>
-        </div>
-        <div>
-          <dt>{t('call.began')}</dt>
-          <dd>{time(call.startedAt)}</dd>
-        </div>
+        <RowFact name={t('call.direction')}>{t(`direction.${call.direction}`)}</RowFact>
+        <RowFact name={t('calls.trunk')}>{call.trunk ?? '—'}</RowFact>
+        <RowFact name={t('calls.tenant')}>{call.tenant ?? '—'}</RowFact>
+        <RowFact name={t('call.began')}>{time(call.startedAt)}</RowFact>
       </dl>
     </section>
+  );
+}
+
+function RowFact({ name, children }: { name: string; children: ComponentChildren }) {
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd class="break">{children}</dd>
+    </div>
   );
 }

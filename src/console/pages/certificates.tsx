@@ -1,14 +1,12 @@
 /** Certificates that calls are signed with, or that Microsoft Teams is shown. */
-import { useState } from 'preact/hooks';
 import { documents } from '../client/resources.ts';
 import { isSystemAdmin, mayChange, session } from '../client/session.ts';
 import type { Document } from '../client/types.ts';
 import { useQuery } from '../client/use-query.ts';
 import { Link, navigate } from '../router.tsx';
 import { duration, t } from '../text/index.ts';
-import { Button, ButtonLink } from '../ui/button.tsx';
-import { Confirm } from '../ui/dialog.tsx';
-import { Note } from '../ui/note.tsx';
+import { ButtonLink } from '../ui/button.tsx';
+import { Fact } from '../ui/facts.tsx';
 import { Empty, Page } from '../ui/page.tsx';
 import { State } from '../ui/state.tsx';
 import type { Column } from '../ui/table.tsx';
@@ -16,6 +14,7 @@ import { say } from '../ui/toast.tsx';
 import { Unread } from '../ui/unread.tsx';
 import { useListing, VirtualTable } from '../ui/virtual-table.tsx';
 import { DocumentForm } from './provisioning/document-form.tsx';
+import { DocumentPage } from './provisioning/document-page.tsx';
 import { type FormModel, valueAt } from './provisioning/model.ts';
 
 const FORM: FormModel = {
@@ -140,59 +139,22 @@ export function NewCertificate() {
 export function EditCertificate({ name }: { readonly name: string }) {
   const path = at(name);
   const { data, error, reload } = useQuery(path, () => documents.get(path));
-  const [deleting, setDeleting] = useState(false);
-  if (data === undefined) {
-    return <Unread title={name} up={up()} error={error} />;
-  }
-  const { document, tag } = data;
-  const managedBy = document['managedBy'] as string | undefined;
+  if (data === undefined) return <Unread title={name} up={up()} error={error} />;
+  const { document } = data;
   const isOwn = isSystemAdmin() || document['owner'] === session.value?.tenant;
-  const mayEdit = mayChange() && managedBy === undefined && isOwn;
   return (
-    <Page
-      title={name}
+    <DocumentPage
+      {...{ path, read: data, reload, name }}
       text={String(valueAt(document, 'facts.subject') ?? '')}
       up={up()}
-      actions={
-        mayEdit ? (
-          <Button kind="danger-quiet" onClick={() => setDeleting(true)}>
-            {t('action.delete')}
-          </Button>
-        ) : undefined
-      }
+      list={LIST}
+      form={FORM}
+      tenant=""
+      mayEdit={mayChange() && isOwn}
+      deletion={{ text: t('certificates.deleteText') }}
     >
-      <div class="stack">
-        {managedBy === undefined ? null : <Note kind="info">{t('provisioning.managed', { file: managedBy })}</Note>}
-        <Facts facts={document['facts'] as Document | undefined} />
-        <DocumentForm
-          key={tag}
-          form={FORM}
-          document={document}
-          isNew={false}
-          mayEdit={mayEdit}
-          tenant=""
-          save={(wanted) => documents.replace(path, wanted, tag)}
-          onSaved={() => {
-            say(t('provisioning.saved', { name }));
-            reload();
-          }}
-          onCancel={() => navigate(LIST)}
-        />
-      </div>
-      {deleting ? (
-        <Confirm
-          title={t('provisioning.delete', { name })}
-          text={t('certificates.deleteText')}
-          action={t('action.delete')}
-          work={() => documents.remove(path)}
-          onClose={() => setDeleting(false)}
-          onDone={() => {
-            say(t('provisioning.deleted', { name }));
-            navigate(LIST, 'replace');
-          }}
-        />
-      ) : null}
-    </Page>
+      <Facts facts={document['facts'] as Document | undefined} />
+    </DocumentPage>
   );
 }
 
@@ -211,18 +173,14 @@ function Facts({ facts = {} }: { facts: Document | undefined }) {
     <section class="card" aria-label={t('certificates.facts')}>
       <h2>{t('certificates.facts')}</h2>
       <dl class="facts">
-        <dt>{t('certificates.ends')}</dt>
-        <dd>
+        <Fact name={t('certificates.ends')}>
           <Ends at={String(facts['notAfter'] ?? '')} />
-        </dd>
-        {rows.map(([label, value]) =>
-          value === undefined ? null : (
-            <>
-              <dt key={label}>{label}</dt>
-              <dd class="mono">{String(value)}</dd>
-            </>
-          ),
-        )}
+        </Fact>
+        {rows.map(([label, value]) => (
+          <Fact name={label} mono key={label}>
+            {value === undefined ? undefined : String(value)}
+          </Fact>
+        ))}
       </dl>
     </section>
   );

@@ -2,7 +2,7 @@ import { sessions, users } from '../client/resources.ts';
 import { enter } from '../client/session.ts';
 import { t } from '../text/index.ts';
 import { Button } from '../ui/button.tsx';
-import { FaultSummary, faultAt, SubmitForm, TextField, useForm } from '../ui/form.tsx';
+import { FaultSummary, SubmitForm, TextField, useForm } from '../ui/form.tsx';
 import { ByProvider, Gate } from './sign-in.tsx';
 
 /** An engine that nobody can sign in to: the owner of the machine makes the first admin. */
@@ -31,9 +31,8 @@ export function FirstRun() {
         <TextField
           label={t('firstRun.token')}
           help={t('firstRun.tokenHelp')}
-          value={token}
+          {...form.field('token')}
           type="password"
-          onInput={(value) => form.set('token', value)}
           autofocus
           required
         />
@@ -42,9 +41,7 @@ export function FirstRun() {
           help={t('firstRun.userHelp')}
           name="username"
           autocomplete="username"
-          value={id}
-          error={faultAt(form.faults, 'id')}
-          onInput={(value) => form.set('id', value)}
+          {...form.field('id')}
           required
         />
         <div class="fields">
@@ -53,18 +50,14 @@ export function FirstRun() {
             help={t('firstRun.passwordHelp')}
             type="password"
             autocomplete="new-password"
-            value={password}
-            error={faultAt(form.faults, 'password')}
-            onInput={(value) => form.set('password', value)}
+            {...form.field('password')}
             required
           />
           <TextField
             label={t('firstRun.repeat')}
             type="password"
             autocomplete="new-password"
-            value={repeat}
-            error={faultAt(form.faults, 'repeat')}
-            onInput={(value) => form.set('repeat', value)}
+            {...form.field('repeat')}
             required
           />
         </div>

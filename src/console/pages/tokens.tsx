@@ -4,13 +4,13 @@ import { mayChange } from '../client/session.ts';
 import type { TokenView } from '../client/types.ts';
 import { t } from '../text/index.ts';
 import { Button } from '../ui/button.tsx';
-import { Confirm, Dialog } from '../ui/dialog.tsx';
+import { Confirm, Dialog, DialogActions } from '../ui/dialog.tsx';
 import { FaultSummary, faultAt, SubmitForm, TextField, useForm } from '../ui/form.tsx';
 import { Empty, Page } from '../ui/page.tsx';
 import { State, When } from '../ui/state.tsx';
 import { type Column, Table, usePaged } from '../ui/table.tsx';
 import { say } from '../ui/toast.tsx';
-import { initialRole, May, RoleFields } from './users.tsx';
+import { givenRole, initialRole, May, RoleFields } from './users.tsx';
 
 const DAY_SECONDS = 86_400;
 
@@ -109,13 +109,11 @@ function TokenState({ token }: { token: TokenView }) {
 function NewToken({ onClose }: { onClose: () => void }) {
   const form = useForm({ label: '', days: '', ...initialRole() });
   const [made, setMade] = useState<string>();
-  const { label, days, role, tenant, readOnly } = form.values;
+  const { label, days } = form.values;
   const submit = () =>
     form.run(async () => {
       const { token } = await tokens.create({
-        role,
-        ...(role === 'tenant-admin' && tenant !== '' ? { tenant } : {}),
-        ...(readOnly ? { readOnly } : {}),
+        ...givenRole(form.values),
         ...(label === '' ? {} : { label }),
         ...(days === '' ? {} : { expiresInSeconds: Number(days) * DAY_SECONDS }),
       });
@@ -133,35 +131,17 @@ function NewToken({ onClose }: { onClose: () => void }) {
             expiresInSeconds: t('tokens.days'),
           }}
         />
-        <TextField
-          label={t('tokens.label')}
-          value={label}
-          error={faultAt(form.faults, 'label')}
-          onInput={(value) => form.set('label', value)}
-          autofocus
-        />
-        <RoleFields
-          role={role}
-          tenant={tenant}
-          readOnly={readOnly}
-          error={faultAt(form.faults, 'tenant')}
-          onChange={form.change}
-        />
+        <TextField label={t('tokens.label')} {...form.field('label')} autofocus />
+        <RoleFields form={form} />
         <TextField
           label={t('tokens.days')}
           help={t('tokens.daysHelp')}
           optional
           inputMode="numeric"
-          value={days}
+          {...form.field('days')}
           error={faultAt(form.faults, 'expiresInSeconds')}
-          onInput={(value) => form.set('days', value)}
         />
-        <div class="dialog-actions">
-          <Button onClick={onClose}>{t('action.cancel')}</Button>
-          <Button kind="primary" type="submit" busy={form.busy}>
-            {t('tokens.new')}
-          </Button>
-        </div>
+        <DialogActions submit={t('tokens.new')} busy={form.busy} onClose={onClose} />
       </SubmitForm>
     </Dialog>
   );

@@ -6,7 +6,7 @@ import type { Explanation } from '../client/types.ts';
 import { t } from '../text/index.ts';
 import { Button } from '../ui/button.tsx';
 import { TenantChoice, TrunkChoice } from '../ui/choices.tsx';
-import { FaultSummary, faultAt, SelectField, SubmitForm, TextField, useForm } from '../ui/form.tsx';
+import { FaultSummary, SelectField, SubmitForm, TextField, useForm } from '../ui/form.tsx';
 import { Invite, Reasons } from '../ui/invite.tsx';
 import { Note } from '../ui/note.tsx';
 import { Page } from '../ui/page.tsx';
@@ -61,28 +61,13 @@ export function Try() {
             ) : (
               <TenantChoice label={t('try.tenant')} value={tenant} onChange={(value) => form.set('tenant', value)} />
             )}
-            <TextField
-              label={isIn ? t('try.fromIn') : t('try.from')}
-              value={from}
-              error={faultAt(form.faults, 'from')}
-              onInput={(value) => form.set('from', value)}
-              mono
-            />
-            <TextField
-              label={isIn ? t('try.toIn') : t('try.to')}
-              value={to}
-              error={faultAt(form.faults, 'to')}
-              onInput={(value) => form.set('to', value)}
-              required
-              mono
-            />
+            <TextField label={isIn ? t('try.fromIn') : t('try.from')} {...form.field('from')} mono />
+            <TextField label={isIn ? t('try.toIn') : t('try.to')} {...form.field('to')} required mono />
           </div>
           <TextField
             label={t('try.headers')}
             help={t('try.headersHelp')}
-            value={headers}
-            error={faultAt(form.faults, 'headers')}
-            onInput={(value) => form.set('headers', value)}
+            {...form.field('headers')}
             rows={2}
             optional
             mono

@@ -5,8 +5,17 @@ import type { Role, UserView } from '../client/types.ts';
 import { known, t } from '../text/index.ts';
 import { Button } from '../ui/button.tsx';
 import { TenantChoice } from '../ui/choices.tsx';
-import { Confirm, Dialog } from '../ui/dialog.tsx';
-import { CheckField, FaultSummary, faultAt, SelectField, SubmitForm, TextField, useForm } from '../ui/form.tsx';
+import { Confirm, Dialog, DialogActions } from '../ui/dialog.tsx';
+import {
+  CheckField,
+  FaultSummary,
+  type Form,
+  faultAt,
+  SelectField,
+  SubmitForm,
+  TextField,
+  useForm,
+} from '../ui/form.tsx';
 import { Empty, Page } from '../ui/page.tsx';
 import { State, When } from '../ui/state.tsx';
 import { type Column, Table, usePaged } from '../ui/table.tsx';
@@ -118,9 +127,8 @@ interface RoleValues {
 }
 
 /** What a user or token may do; a tenant admin gives its own tenant only. */
-export function RoleFields(props: RoleValues & { onChange: (values: RoleValues) => void; error: string | undefined }) {
-  const { role, tenant, readOnly, onChange, error } = props;
-  const values = { role, tenant, readOnly };
+export function RoleFields({ form }: { form: Pick<Form<RoleValues>, 'values' | 'faults' | 'change'> }) {
+  const { role, tenant, readOnly } = form.values;
   return (
     <>
       {isSystemAdmin() ? (
@@ -128,7 +136,7 @@ export function RoleFields(props: RoleValues & { onChange: (values: RoleValues) 
           <SelectField
             label={t('users.role')}
             value={role}
-            onChange={(next) => onChange({ ...values, role: next as Role })}
+            onChange={(next) => form.change({ role: next as Role })}
             options={(['system-admin', 'tenant-admin'] as const).map((value) => ({ value, label: t(`role.${value}`) }))}
           />
           {role === 'tenant-admin' ? (
@@ -136,8 +144,8 @@ export function RoleFields(props: RoleValues & { onChange: (values: RoleValues) 
               label={t('account.tenant')}
               help={t('users.tenantHelp')}
               value={tenant}
-              error={error}
-              onChange={(next) => onChange({ ...values, tenant: next })}
+              error={faultAt(form.faults, 'tenant')}
+              onChange={(next) => form.change({ tenant: next })}
               none="—"
             />
           ) : null}
@@ -147,10 +155,15 @@ export function RoleFields(props: RoleValues & { onChange: (values: RoleValues) 
         label={t('users.readOnly')}
         help={t('users.readOnlyHelp')}
         checked={readOnly}
-        onChange={(next) => onChange({ ...values, readOnly: next })}
+        onChange={(next) => form.change({ readOnly: next })}
       />
     </>
   );
+}
+
+/** What is sent of them. */
+export function givenRole({ role, tenant, readOnly }: RoleValues) {
+  return { role, readOnly, ...(role === 'tenant-admin' && tenant !== '' ? { tenant } : {}) };
 }
 
 export function initialRole(): RoleValues {
@@ -165,11 +178,9 @@ interface DialogProps {
 
 function NewUser({ onClose, onDone }: DialogProps) {
   const form = useForm({ id: '', password: '', ...initialRole() });
-  const { id, password, role, tenant, readOnly } = form.values;
+  const { id, password } = form.values;
   const submit = async () => {
-    const made = await form.run(() =>
-      users.create({ id, password, role, readOnly, ...(role === 'tenant-admin' && tenant !== '' ? { tenant } : {}) }),
-    );
+    const made = await form.run(() => users.create({ id, password, ...givenRole(form.values) }));
     if (made) onDone(t('users.added', { name: id }));
   };
   return (
@@ -179,38 +190,17 @@ function NewUser({ onClose, onDone }: DialogProps) {
           faults={form.faults}
           fields={{ id: t('users.name'), password: t('users.password'), tenant: t('account.tenant') }}
         />
-        <TextField
-          label={t('users.name')}
-          help={t('users.nameHelp')}
-          value={id}
-          error={faultAt(form.faults, 'id')}
-          onInput={(value) => form.set('id', value)}
-          autofocus
-          required
-        />
+        <TextField label={t('users.name')} help={t('users.nameHelp')} {...form.field('id')} autofocus required />
         <TextField
           label={t('users.password')}
           help={t('users.passwordHelp')}
           type="password"
           autocomplete="new-password"
-          value={password}
-          error={faultAt(form.faults, 'password')}
-          onInput={(value) => form.set('password', value)}
+          {...form.field('password')}
           required
         />
-        <RoleFields
-          role={role}
-          tenant={tenant}
-          readOnly={readOnly}
-          error={faultAt(form.faults, 'tenant')}
-          onChange={form.change}
-        />
-        <div class="dialog-actions">
-          <Button onClick={onClose}>{t('action.cancel')}</Button>
-          <Button kind="primary" type="submit" busy={form.busy}>
-            {t('users.new')}
-          </Button>
-        </div>
+        <RoleFields form={form} />
+        <DialogActions submit={t('users.new')} busy={form.busy} onClose={onClose} />
       </SubmitForm>
     </Dialog>
   );
@@ -231,18 +221,11 @@ function NewPassword({ user, onClose, onDone }: DialogProps & { user: UserView }
           help={t('users.passwordHelp')}
           type="password"
           autocomplete="new-password"
-          value={form.values.password}
-          error={faultAt(form.faults, 'password')}
-          onInput={(value) => form.set('password', value)}
+          {...form.field('password')}
           autofocus
           required
         />
-        <div class="dialog-actions">
-          <Button onClick={onClose}>{t('action.cancel')}</Button>
-          <Button kind="primary" type="submit" busy={form.busy}>
-            {t('action.save')}
-          </Button>
-        </div>
+        <DialogActions submit={t('action.save')} busy={form.busy} onClose={onClose} />
       </SubmitForm>
     </Dialog>
   );

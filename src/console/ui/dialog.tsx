@@ -39,6 +39,18 @@ export function Dialog({ title, wide = false, onClose, children }: DialogProps) 
   );
 }
 
+/** Below a form in a dialog. */
+export function DialogActions({ submit, busy, onClose }: { submit: string; busy: boolean; onClose: () => void }) {
+  return (
+    <div class="dialog-actions">
+      <Button onClick={onClose}>{t('action.cancel')}</Button>
+      <Button kind="primary" type="submit" busy={busy}>
+        {submit}
+      </Button>
+    </div>
+  );
+}
+
 interface ConfirmProps {
   readonly title: string;
   readonly text: string;

@@ -2,12 +2,12 @@
 import type { ComponentChildren } from 'preact';
 
 /** One of a list of facts; nothing where there is nothing to tell. */
-export function Fact({ name, children }: { readonly name: string; readonly children: ComponentChildren }) {
+export function Fact({ name, mono = false, children }: { name: string; mono?: boolean; children: ComponentChildren }) {
   if (children === undefined || children === '' || children === false) return null;
   return (
     <>
       <dt>{name}</dt>
-      <dd class="break numeric">{children}</dd>
+      <dd class={mono ? 'mono break' : 'break numeric'}>{children}</dd>
     </>
   );
 }

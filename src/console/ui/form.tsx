@@ -158,7 +158,7 @@ interface FieldProps {
   readonly optional?: boolean;
 }
 
-interface TextFieldProps extends FieldProps {
+export interface TextFieldProps extends FieldProps {
   readonly value: string;
   onInput(value: string): void;
   readonly type?: 'text' | 'password';

@@ -14,11 +14,7 @@ interface UnreadProps {
 export function Unread({ title, up, error }: UnreadProps) {
   return (
     <Page title={title} {...(up && { up })}>
-      {error === undefined ? (
-        <div class="card stack" aria-busy="true">
-          <Skeleton />
-        </div>
-      ) : error.status === 404 ? (
+      {error?.status === 404 ? (
         <div class="card">
           <Empty icon="search" title={t('app.gone')} text={t('app.goneText')}>
             <p class="small soft break">{error.message}</p>
@@ -26,10 +22,18 @@ export function Unread({ title, up, error }: UnreadProps) {
           </Empty>
         </div>
       ) : (
-        <FaultSummary faults={faultsOf(error)} title={t('table.failed')} />
+        <div class={error === undefined ? 'card stack' : undefined} aria-busy={error === undefined}>
+          <PartUnread error={error} />
+        </div>
       )}
     </Page>
   );
+}
+
+/** The same in place of a part of a page. */
+export function PartUnread({ error }: { readonly error: RequestError | undefined }) {
+  if (error === undefined) return <Skeleton />;
+  return <FaultSummary faults={faultsOf(error)} title={t('table.failed')} />;
 }
 
 /** Where something will stand once it is read: until then nothing does that could be taken for it. */

@@ -5,7 +5,7 @@ import { isSystemAdmin } from '../../client/session.ts';
 import type { Document, ManyReport } from '../../client/types.ts';
 import { number, t } from '../../text/index.ts';
 import { Button } from '../../ui/button.tsx';
-import { Dialog } from '../../ui/dialog.tsx';
+import { Dialog, DialogActions } from '../../ui/dialog.tsx';
 import { FaultSummary, faultsOf, SelectField, SubmitForm, useWork } from '../../ui/form.tsx';
 import { Note } from '../../ui/note.tsx';
 import { OneField, useTrunkNames } from './fields.tsx';
@@ -55,12 +55,7 @@ export function BulkChange({ resource, tenant, keys, onDone, onClose }: BulkProp
           }}
         />
         <p class="small soft">{t('bulk.text')}</p>
-        <div class="dialog-actions">
-          <Button onClick={onClose}>{t('action.cancel')}</Button>
-          <Button kind="primary" type="submit" busy={change.busy}>
-            {t('bulk.run', { count })}
-          </Button>
-        </div>
+        <DialogActions submit={t('bulk.run', { count })} busy={change.busy} onClose={onClose} />
       </SubmitForm>
     </Dialog>
   );

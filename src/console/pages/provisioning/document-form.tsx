@@ -10,7 +10,7 @@ import { PlanResult } from '../../ui/plan-result.tsx';
 import { Fields, useTrunkNames } from './fields.tsx';
 import { documentOf, draftOf, type FormDraft, type FormField, type FormModel, fieldsOf, labelsOf } from './model.ts';
 
-interface DocumentFormProps {
+export interface DocumentFormProps {
   readonly form: FormModel;
   /** What is edited; empty for something new. */
   readonly document: Document;

@@ -6,7 +6,7 @@ import type { Document } from '../../client/types.ts';
 import { useQuery } from '../../client/use-query.ts';
 import { Link, navigate } from '../../router.tsx';
 import { t } from '../../text/index.ts';
-import { Button, ButtonLink } from '../../ui/button.tsx';
+import { ButtonLink } from '../../ui/button.tsx';
 import { Note } from '../../ui/note.tsx';
 import { Empty, Page } from '../../ui/page.tsx';
 import { State } from '../../ui/state.tsx';
@@ -14,8 +14,8 @@ import { type Column, Search } from '../../ui/table.tsx';
 import { say } from '../../ui/toast.tsx';
 import { Unread } from '../../ui/unread.tsx';
 import { useListing, VirtualTable } from '../../ui/virtual-table.tsx';
-import { DeleteDialog } from '../delete-dialog.tsx';
 import { DocumentForm } from './document-form.tsx';
+import { DocumentPage } from './document-page.tsx';
 import { valueAt } from './model.ts';
 import { addressOf, nameOf, RESOURCES } from './resources.tsx';
 import { NAME_FIELDS, TENANT_TABS } from './tenant-form.ts';
@@ -122,75 +122,38 @@ export function NewTenant() {
 export function TenantPage({ tenant, tab = 'company' }: { readonly tenant: string; readonly tab?: string }) {
   const path = at(tenant);
   const { data, error, reload } = useQuery(path, () => documents.get(path));
-  const [deleting, setDeleting] = useState(false);
   const up = session.value?.tenant === undefined ? { to: '/tenants', label: t('tenants.title') } : undefined;
   const form = TENANT_TABS.find((known) => known.tab === tab) ?? TENANT_TABS[0];
-  if (data === undefined || form === undefined) {
-    return <Unread title={tenant} up={up} error={error} />;
-  }
-  const { document, tag } = data;
-  const managedBy = document['managedBy'] as string | undefined;
-  const mayEdit = mayChange() && managedBy === undefined;
+  if (data === undefined || form === undefined) return <Unread title={tenant} up={up} error={error} />;
   return (
-    <Page
-      title={tenant}
-      text={String(document['domain'])}
-      {...(up && { up })}
-      actions={
-        mayEdit && isSystemAdmin() ? (
-          <Button kind="danger-quiet" onClick={() => setDeleting(true)}>
-            {t('action.delete')}
-          </Button>
-        ) : undefined
-      }
+    <DocumentPage
+      {...{ path, read: data, reload, up, form, tenant }}
+      name={tenant}
+      text={String(data.document['domain'])}
+      list="/tenants"
+      onCancel={() => navigate(isSystemAdmin() ? '/tenants' : path)}
+      mayEdit={mayChange() && (tab !== 'limits' || isSystemAdmin())}
+      mayDelete={mayChange() && isSystemAdmin()}
+      planned={path.slice(1)}
+      deletion={{ plans: false }}
     >
-      <div class="stack">
-        <nav class="tabs" aria-label={t('tenant.tabs')}>
-          {TENANT_TABS.map((known) => (
-            <Link
-              key={known.tab}
-              to={known.tab === 'company' ? path : `${path}/${known.tab}`}
-              class="tab"
-              aria-current={known.tab === tab ? 'page' : undefined}
-            >
-              {t(known.title)}
-            </Link>
-          ))}
-        </nav>
-        {managedBy === undefined ? null : <Note kind="info">{t('provisioning.managed', { file: managedBy })}</Note>}
-        {isSystemAdmin() || (tab !== 'company' && tab !== 'limits') ? null : (
-          <Note kind="info">{t('tenant.systemOnly')}</Note>
-        )}
-        {tab === 'company' ? <Owned tenant={tenant} /> : null}
-        <DocumentForm
-          key={`${tab} ${tag}`}
-          form={form}
-          document={document}
-          isNew={false}
-          mayEdit={mayEdit && (tab !== 'limits' || isSystemAdmin())}
-          tenant={tenant}
-          planned={path.slice(1)}
-          save={(wanted) => documents.replace(path, wanted, tag)}
-          onSaved={() => {
-            say(t('provisioning.saved', { name: tenant }));
-            reload();
-          }}
-          onCancel={() => navigate(isSystemAdmin() ? '/tenants' : path)}
-        />
-      </div>
-      {deleting ? (
-        <DeleteDialog
-          path={path}
-          name={tenant}
-          plans={false}
-          onClose={() => setDeleting(false)}
-          onDone={() => {
-            say(t('provisioning.deleted', { name: tenant }));
-            navigate('/tenants', 'replace');
-          }}
-        />
-      ) : null}
-    </Page>
+      <nav class="tabs" aria-label={t('tenant.tabs')}>
+        {TENANT_TABS.map((known) => (
+          <Link
+            key={known.tab}
+            to={known.tab === 'company' ? path : `${path}/${known.tab}`}
+            class="tab"
+            aria-current={known.tab === tab ? 'page' : undefined}
+          >
+            {t(known.title)}
+          </Link>
+        ))}
+      </nav>
+      {isSystemAdmin() || (tab !== 'company' && tab !== 'limits') ? null : (
+        <Note kind="info">{t('tenant.systemOnly')}</Note>
+      )}
+      {tab === 'company' ? <Owned tenant={tenant} /> : null}
+    </DocumentPage>
   );
 }
 

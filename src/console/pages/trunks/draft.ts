@@ -106,6 +106,9 @@ export interface TrunkDraft {
   readonly whatsapp: Readonly<Record<WhatsappField, string>>;
 }
 
+/** Fields of a draft that are texts, as they are typed. */
+export type DraftText = { [K in keyof TrunkDraft]: TrunkDraft[K] extends string ? K : never }[keyof TrunkDraft];
+
 export function emptyDraft(type: TrunkDraft['type']): TrunkDraft {
   return {
     type,

@@ -3,8 +3,8 @@ import { transports } from '../../client/resources.ts';
 import type { TrunkView } from '../../client/types.ts';
 import { useQuery } from '../../client/use-query.ts';
 import { t } from '../../text/index.ts';
-import { FaultSummary, faultsOf } from '../../ui/form.tsx';
-import { Skeleton } from '../../ui/unread.tsx';
+import { Fact } from '../../ui/facts.tsx';
+import { PartUnread } from '../../ui/unread.tsx';
 
 export function Gateway({ trunk: { host, transport = 'udp', credentials } }: { readonly trunk: TrunkView }) {
   const { data, error } = useQuery('listeners', () => transports.list({ limit: 1000 }));
@@ -15,27 +15,22 @@ export function Gateway({ trunk: { host, transport = 'udp', credentials } }: { r
       <h2>{t('gateway.title')}</h2>
       <p class="soft">{t('gateway.text')}</p>
       <dl class="facts">
-        <dt>{t('gateway.domain')}</dt>
-        <dd class="mono break">{host}</dd>
-        {fitting === undefined ? null : (
-          <>
-            <dt>{t('gateway.proxy')}</dt>
-            <dd class="mono break">{several(fitting.map((listener) => listener.publicHost ?? listener.host))}</dd>
-            <dt>{t('gateway.port')}</dt>
-            <dd class="mono">
-              {several(fitting.map(({ publicPort, port }) => publicPort ?? port))} ({transport.toUpperCase()})
-            </dd>
-          </>
-        )}
-        <dt>{t('gateway.user')}</dt>
-        <dd class="mono break">{credentials?.authName ?? credentials?.username ?? '—'}</dd>
-        <dt>{t('wizard.password')}</dt>
-        <dd>{t('gateway.password')}</dd>
+        <Fact name={t('gateway.domain')} mono>
+          {host}
+        </Fact>
+        <Fact name={t('gateway.proxy')} mono>
+          {fitting && several(fitting.map((listener) => listener.publicHost ?? listener.host))}
+        </Fact>
+        <Fact name={t('gateway.port')} mono>
+          {fitting &&
+            `${several(fitting.map(({ publicPort, port }) => publicPort ?? port))} (${transport.toUpperCase()})`}
+        </Fact>
+        <Fact name={t('gateway.user')} mono>
+          {credentials?.authName ?? credentials?.username ?? '—'}
+        </Fact>
+        <Fact name={t('wizard.password')}>{t('gateway.password')}</Fact>
       </dl>
-      {fitting === undefined && error === undefined ? <Skeleton /> : null}
-      {fitting === undefined && error !== undefined ? (
-        <FaultSummary faults={faultsOf(error)} title={t('table.failed')} />
-      ) : null}
+      {fitting === undefined ? <PartUnread error={error} /> : null}
     </section>
   );
 }

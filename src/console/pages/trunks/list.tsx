@@ -12,6 +12,7 @@ import { SelectField } from '../../ui/form.tsx';
 import { Empty, Page } from '../../ui/page.tsx';
 import { State, TrunkState } from '../../ui/state.tsx';
 import { type Column, Search, Table, usePaged } from '../../ui/table.tsx';
+import { few } from '../provisioning/model.ts';
 import { SPARK_REFRESH_MS, SPARK_SECONDS } from './trunk.tsx';
 
 const REFRESH_MS = 1000;
@@ -112,7 +113,7 @@ const columns = (hour: CallStatistics | undefined): readonly Column<TrunkView>[]
     cell: ({ owner, tenants = [] }) => {
       const names = tenants.map(({ tenant }) => tenant);
       if (names.length === 0 && owner !== undefined && owner !== 'system') return owner;
-      return names.length > 3 ? `${names.slice(0, 3).join(', ')} +${names.length - 3}` : names.join(', ') || '—';
+      return few(names);
     },
   },
   {

@@ -10,7 +10,7 @@ const LEAVE: ReadonlySet<string> = new Set(['rewriteViaHost', 'verifyPort']);
 const OF_REGISTER: ReadonlySet<string> = new Set(['registeredNodeOnly']);
 
 /** The guide's options with its words; a box stands as the brand or the default has it until somebody changes it. */
-export function OptionsStep({ draft, preset, faults, change }: StepProps) {
+export function OptionsStep({ draft, preset, faults, change, field }: StepProps) {
   const keepAlive = draft.keepAlive ?? preset?.options?.keepAlive?.enabled ?? false;
   return (
     <div class="stack">
@@ -38,9 +38,7 @@ export function OptionsStep({ draft, preset, faults, change }: StepProps) {
             label={t('option.keepAliveSeconds')}
             help={t('option.keepAliveSeconds.help')}
             inputMode="numeric"
-            value={draft.keepAliveSeconds}
-            error={faultAt(faults, 'options.keepAlive.intervalSeconds')}
-            onInput={(keepAliveSeconds) => change({ keepAliveSeconds })}
+            {...field('keepAliveSeconds', 'options.keepAlive.intervalSeconds')}
             optional
           />
         </div>

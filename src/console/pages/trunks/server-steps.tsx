@@ -3,8 +3,10 @@ import { isSystemAdmin } from '../../client/session.ts';
 import type { BrandPreset } from '../../client/types.ts';
 import { useQuery } from '../../client/use-query.ts';
 import { known, t } from '../../text/index.ts';
+import { Fact } from '../../ui/facts.tsx';
 import { CheckField, faultAt, SelectField, TextField } from '../../ui/form.tsx';
 import { Note } from '../../ui/note.tsx';
+import { few } from '../provisioning/model.ts';
 import type { TrunkDraft } from './draft.ts';
 import type { StepProps } from './step.ts';
 
@@ -37,19 +39,12 @@ function mayMake(type: TrunkDraft['type']): boolean {
   return type === 'teams' || type === 'whatsapp' ? !isSystemAdmin() : true;
 }
 
-export function ProviderStep({ draft, preset, presets, faults, change }: StepProps) {
+export function ProviderStep({ draft, preset, presets, faults, change, field }: StepProps) {
   const fitting = presets.filter(({ types }) => types.includes(draft.type));
   return (
     <>
       <div class="fields">
-        <TextField
-          label={t('wizard.name')}
-          help={t('wizard.nameHelp')}
-          value={draft.name}
-          error={faultAt(faults, 'name')}
-          onInput={(name) => change({ name })}
-          autofocus
-        />
+        <TextField label={t('wizard.name')} help={t('wizard.nameHelp')} {...field('name')} autofocus />
         {fitting.length === 0 ? null : (
           <SelectField
             label={t('wizard.brand')}
@@ -77,23 +72,20 @@ function Preset({ preset, draft }: { preset: BrandPreset; draft: TrunkDraft }) {
           <p>{t('wizard.presetText')}</p>
         </div>
         <dl class="facts">
-          <Fact
-            name={t('wizard.presetHost')}
-            values={hosts.map(({ host, region }) => (region ? `${host} (${region})` : host))}
-          />
-          <Fact name={t('wizard.port')} values={preset.port === undefined ? [] : [String(preset.port)]} />
-          <Fact
-            name={t('wizard.transport')}
-            values={preset.transport === undefined ? [] : [preset.transport.toUpperCase()]}
-          />
-          <Fact name={t('wizard.presetIps')} values={preset.associatedIps ?? []} />
-          <Fact
-            name={t('step.options')}
-            values={Object.entries(preset.options ?? {}).map(
-              ([name, value]) =>
-                `${known(`option.${name}`, name)}: ${typeof value === 'object' ? JSON.stringify(value) : String(value)}`,
+          <Fact name={t('wizard.presetHost')}>
+            {some(hosts.map(({ host, region }) => (region ? `${host} (${region})` : host)))}
+          </Fact>
+          <Fact name={t('wizard.port')}>{preset.port}</Fact>
+          <Fact name={t('wizard.transport')}>{preset.transport?.toUpperCase()}</Fact>
+          <Fact name={t('wizard.presetIps')}>{some(preset.associatedIps ?? [])}</Fact>
+          <Fact name={t('step.options')}>
+            {some(
+              Object.entries(preset.options ?? {}).map(
+                ([name, value]) =>
+                  `${known(`option.${name}`, name)}: ${typeof value === 'object' ? JSON.stringify(value) : String(value)}`,
+              ),
             )}
-          />
+          </Fact>
         </dl>
         {preset.notes.length === 0 ? null : (
           <ul class="stack-small">
@@ -110,33 +102,15 @@ function Preset({ preset, draft }: { preset: BrandPreset; draft: TrunkDraft }) {
   );
 }
 
-const MOST = 8;
-
-function Fact({ name, values }: { name: string; values: readonly string[] }) {
-  if (values.length === 0) return null;
-  return (
-    <>
-      <dt>{name}</dt>
-      <dd>
-        {values.slice(0, MOST).join(', ')}
-        {values.length > MOST ? ` +${values.length - MOST}` : ''}
-      </dd>
-    </>
-  );
+function some(values: readonly string[]): string {
+  return values.length === 0 ? '' : few(values, 8);
 }
 
 export function ServerStep(props: StepProps) {
-  const { draft, before, faults, change } = props;
+  const { draft, before, faults, change, field } = props;
   return (
     <>
-      {before === undefined ? null : (
-        <TextField
-          label={t('wizard.name')}
-          value={draft.name}
-          error={faultAt(faults, 'name')}
-          onInput={(name) => change({ name })}
-        />
-      )}
+      {before === undefined ? null : <TextField label={t('wizard.name')} {...field('name')} />}
       <ServerAddress {...props} />
       {draft.type === 'accept-register' ? null : <FurtherAddresses {...props} />}
       {draft.type !== 'ip' ? null : (
@@ -152,7 +126,7 @@ export function ServerStep(props: StepProps) {
 }
 
 /** Where the provider is, or the label under which its gateway registers. */
-function ServerAddress({ draft, preset, faults, change }: StepProps) {
+function ServerAddress({ draft, preset, faults, change, field }: StepProps) {
   const isLabel = draft.type === 'accept-register';
   const listeners = useQuery('listeners', () => transports.list({ limit: 1000 })).data?.items;
   const isMissing = (transport: string) => listeners?.every((listener) => listener.transport !== transport) === true;
@@ -167,22 +141,12 @@ function ServerAddress({ draft, preset, faults, change }: StepProps) {
       <TextField
         label={isLabel ? t('wizard.hostLabel') : t('wizard.host')}
         help={hostHelp}
-        value={draft.host}
-        error={faultAt(faults, 'host')}
-        onInput={(host) => change({ host })}
+        {...field('host')}
         list={(preset?.hosts ?? []).map(({ host }) => host)}
         autofocus
         mono
       />
-      <TextField
-        label={t('wizard.port')}
-        help={t('wizard.portHelp')}
-        inputMode="numeric"
-        value={draft.port}
-        error={faultAt(faults, 'port')}
-        onInput={(port) => change({ port })}
-        optional
-      />
+      <TextField label={t('wizard.port')} help={t('wizard.portHelp')} inputMode="numeric" {...field('port')} optional />
       <SelectField
         label={t('wizard.transport')}
         help={t('wizard.transportHelp')}
@@ -201,34 +165,28 @@ function ServerAddress({ draft, preset, faults, change }: StepProps) {
   );
 }
 
-function FurtherAddresses({ draft, faults, change }: StepProps) {
+function FurtherAddresses({ field }: StepProps) {
   return (
     <>
       <div class="fields">
         <TextField
           label={t('wizard.proxy')}
           help={t('wizard.proxyHelp')}
-          value={draft.proxyHost}
-          error={faultAt(faults, 'outboundProxy.host')}
-          onInput={(proxyHost) => change({ proxyHost })}
+          {...field('proxyHost', 'outboundProxy.host')}
           optional
           mono
         />
         <TextField
           label={t('wizard.proxyPort')}
           inputMode="numeric"
-          value={draft.proxyPort}
-          error={faultAt(faults, 'outboundProxy.port')}
-          onInput={(proxyPort) => change({ proxyPort })}
+          {...field('proxyPort', 'outboundProxy.port')}
           optional
         />
       </div>
       <TextField
         label={t('wizard.associated')}
         help={t('wizard.associatedHelp')}
-        value={draft.associatedIps}
-        error={faultAt(faults, 'associatedIps')}
-        onInput={(associatedIps) => change({ associatedIps })}
+        {...field('associatedIps')}
         rows={3}
         optional
         mono
@@ -237,15 +195,14 @@ function FurtherAddresses({ draft, faults, change }: StepProps) {
   );
 }
 
-export function CredentialsStep({ draft, before, faults, change }: StepProps) {
+export function CredentialsStep({ draft, before, faults, field }: StepProps) {
   return (
     <div class="fields">
       <TextField
         label={draft.type === 'register' ? t('wizard.authName') : t('wizard.authorizationName')}
         help={draft.type === 'register' ? undefined : t('wizard.authorizationHelp')}
-        value={draft.authName}
+        {...field('authName')}
         error={faultAt(faults, 'credentials.authName') ?? faultAt(faults, 'credentials.username')}
-        onInput={(authName) => change({ authName })}
         autofocus
       />
       <TextField
@@ -259,18 +216,14 @@ export function CredentialsStep({ draft, before, faults, change }: StepProps) {
         }
         type="password"
         autocomplete="new-password"
-        value={draft.password}
-        error={faultAt(faults, 'credentials.password')}
-        onInput={(password) => change({ password })}
+        {...field('password', 'credentials.password')}
       />
       {draft.type !== 'register' ? null : (
         <TextField
           label={t('wizard.registerSeconds')}
           help={t('wizard.registerHelp')}
           inputMode="numeric"
-          value={draft.registerSeconds}
-          error={faultAt(faults, 'credentials.registerSeconds')}
-          onInput={(registerSeconds) => change({ registerSeconds })}
+          {...field('registerSeconds', 'credentials.registerSeconds')}
           optional
         />
       )}

@@ -1,7 +1,8 @@
 /** What each step of the wizard gets. */
 import type { Problem } from '../../../base/errors.ts';
 import type { BrandPreset, Explanation, TrunkView } from '../../client/types.ts';
-import type { Step, TrunkDraft } from './draft.ts';
+import type { TextFieldProps } from '../../ui/form.tsx';
+import type { DraftText, Step, TrunkDraft } from './draft.ts';
 
 export interface StepProps {
   readonly draft: TrunkDraft;
@@ -11,6 +12,8 @@ export interface StepProps {
   readonly faults: readonly Problem[];
   readonly checked: Checked;
   change(part: Partial<TrunkDraft>): void;
+  /** What a text field needs of one of the draft's texts; `path`: where the engine finds fault with it. */
+  field(name: DraftText, path?: string): Pick<TextFieldProps, 'value' | 'error' | 'onInput'>;
   goTo(step: Step): void;
 }
 

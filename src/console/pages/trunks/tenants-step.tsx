@@ -12,15 +12,14 @@ export function TenantsStep(props: StepProps) {
 }
 
 /** A tenant's own trunk serves that tenant alone. */
-function OwnPool({ draft, faults, change }: StepProps) {
+function OwnPool({ faults, field }: StepProps) {
   return (
     <div class="narrow stack">
       <TextField
         label={t('wizard.pool')}
         help={t('wizard.poolHelp')}
-        value={draft.didPool}
+        {...field('didPool')}
         error={faultAt(faults, 'didPool') ?? faultAt(faults, 'tenants')}
-        onInput={(didPool) => change({ didPool })}
         rows={3}
         mono
       />

@@ -8,13 +8,13 @@ import { navigate } from '../../router.tsx';
 import { codeInWords, duration, known, number, t } from '../../text/index.ts';
 import { Button, ButtonLink } from '../../ui/button.tsx';
 import { Sparkline } from '../../ui/chart.tsx';
-import { FaultSummary, faultsOf } from '../../ui/form.tsx';
+import { Fact } from '../../ui/facts.tsx';
 import { Note } from '../../ui/note.tsx';
 import { Page } from '../../ui/page.tsx';
 import { State, TrunkState, When } from '../../ui/state.tsx';
 import { type Column, Rows } from '../../ui/table.tsx';
 import { say } from '../../ui/toast.tsx';
-import { Skeleton, Unread } from '../../ui/unread.tsx';
+import { PartUnread, Unread } from '../../ui/unread.tsx';
 import { DeleteDialog } from '../delete-dialog.tsx';
 import { Doctor } from './doctor.tsx';
 import { Gateway } from './gateway.tsx';
@@ -119,49 +119,31 @@ function StatusCard({
     <section class="card">
       <h2>{t('trunk.state')}</h2>
       <dl class="facts">
-        <dt>{t('trunk.state')}</dt>
-        <dd>
+        <Fact name={t('trunk.state')}>
           {enabled === false ? <State tone="none">{t('trunks.disabled')}</State> : <TrunkState state={status.state} />}
-        </dd>
-        <dt>{t('trunk.since')}</dt>
-        <dd>
+        </Fact>
+        <Fact name={t('trunk.since')}>
           <When at={status.since} />
-        </dd>
+        </Fact>
         {status.lastCode === undefined ? null : (
-          <>
-            <dt>{t('trunk.code')}</dt>
-            <dd>
-              <span class="numeric">{status.lastCode}</span> <span class="soft">{codeInWords(status.lastCode)}</span>
-            </dd>
-          </>
+          <Fact name={t('trunk.code')}>
+            {status.lastCode} <span class="soft">{codeInWords(status.lastCode)}</span>
+          </Fact>
         )}
-        {status.reason === undefined ? null : (
-          <>
-            <dt>{t('trunk.reason')}</dt>
-            <dd>{status.reason}</dd>
-          </>
-        )}
+        <Fact name={t('trunk.reason')}>{status.reason}</Fact>
         {registration === undefined ? null : (
           <>
-            <dt>{t('trunk.registered')}</dt>
-            <dd class="mono">{registration.server}</dd>
-            <dt>{t('trunk.expiry')}</dt>
-            <dd>
+            <Fact name={t('trunk.registered')} mono>
+              {registration.server}
+            </Fact>
+            <Fact name={t('trunk.expiry')}>
               <When at={registration.expiresAt} />{' '}
               <span class="soft">{t('trunk.each', { duration: duration(registration.grantedSeconds) })}</span>
-            </dd>
+            </Fact>
           </>
         )}
-        {hour === undefined ? null : (
-          <>
-            <dt>{t('trunks.hour')}</dt>
-            <dd>
-              <Sparkline attempts={hour.attempts} answered={hour.answered} />
-            </dd>
-          </>
-        )}
-        <dt>{t('trunk.calls')}</dt>
-        <dd class="numeric">{number(status.activeCalls)}</dd>
+        <Fact name={t('trunks.hour')}>{hour && <Sparkline attempts={hour.attempts} answered={hour.answered} />}</Fact>
+        <Fact name={t('trunk.calls')}>{number(status.activeCalls)}</Fact>
       </dl>
       {alarms.map(({ code, message }) => (
         <Note kind="warn" key={code + message}>
@@ -181,10 +163,9 @@ function NumbersCard({ trunk: { tenants = [], didPool, owner } }: { trunk: Trunk
       {rows.length === 0 ? <p class="soft">{t('wizard.noTenants')}</p> : null}
       <dl class="facts">
         {rows.map(({ tenant, didPool: pool }) => (
-          <>
-            <dt>{tenant}</dt>
-            <dd class="mono">{pool}</dd>
-          </>
+          <Fact name={tenant} mono key={tenant}>
+            {pool}
+          </Fact>
         ))}
       </dl>
     </section>
@@ -197,11 +178,11 @@ function Values({ values, error }: { values: readonly EffectiveValue[] | undefin
       <summary>
         <strong>{t('trunk.values')}</strong> <span class="soft">{t('trunk.valuesText')}</span>
       </summary>
-      {values === undefined && error === undefined ? <Skeleton /> : null}
-      {values === undefined && error !== undefined ? (
-        <FaultSummary faults={faultsOf(error)} title={t('table.failed')} />
-      ) : null}
-      {values === undefined ? null : <Rows columns={VALUE_COLUMNS} rows={values} keyOf={({ path }) => path} />}
+      {values === undefined ? (
+        <PartUnread error={error} />
+      ) : (
+        <Rows columns={VALUE_COLUMNS} rows={values} keyOf={({ path }) => path} />
+      )}
     </details>
   );
 }

@@ -10,10 +10,10 @@ import { type QueryState, useQuery } from '../../client/use-query.ts';
 import { useLeaveGuard } from '../../router.tsx';
 import { t } from '../../text/index.ts';
 import { Button, ButtonLink } from '../../ui/button.tsx';
-import { FaultSummary, faultsOf, SubmitForm } from '../../ui/form.tsx';
+import { FaultSummary, faultAt, faultsOf, SubmitForm } from '../../ui/form.tsx';
 import { Page } from '../../ui/page.tsx';
 import { say } from '../../ui/toast.tsx';
-import { Skeleton, Unread } from '../../ui/unread.tsx';
+import { PartUnread, Unread } from '../../ui/unread.tsx';
 import { CheckStep } from './check-step.tsx';
 import { Doctor } from './doctor.tsx';
 import {
@@ -177,15 +177,23 @@ function Wizard({ initial: asked, first, ...edited }: WizardProps) {
   );
 }
 
+interface StepBodyProps extends Omit<StepProps, 'field'> {
+  readonly read: QueryState<unknown>;
+  readonly View: ComponentType<StepProps>;
+}
+
 /** A brand decides what stands in a step: before it is known nothing does that could be taken for it. */
-function StepBody({ read, View, ...props }: StepProps & { read: QueryState<unknown>; View: ComponentType<StepProps> }) {
-  if (read.data === undefined && read.error === undefined) return <Skeleton />;
+function StepBody({ read, View, ...props }: StepBodyProps) {
+  const { draft, faults, change } = props;
+  const field: StepProps['field'] = (name, path = name) => ({
+    value: draft[name],
+    error: faultAt(faults, path),
+    onInput: (text) => change({ [name]: text }),
+  });
   return (
     <>
-      {read.data === undefined && read.error !== undefined ? (
-        <FaultSummary faults={faultsOf(read.error)} title={t('table.failed')} />
-      ) : null}
-      <View {...props} />
+      {read.data === undefined ? <PartUnread error={read.error} /> : null}
+      {read.data === undefined && read.error === undefined ? null : <View {...props} field={field} />}
     </>
   );
 }
