@@ -1,12 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
+import { defined } from '../base/defined.ts';
 import { EVENT_TYPES } from '../observe/index.ts';
-import { tenantIn } from '../provisioning/directory/places.ts';
-import { isSystemAdmin, maySeeTenant, requireSystemAdmin, requireTenant, tenantScope } from './access.ts';
-import { keyText } from './collection.ts';
-import { type ApiContext, answer, describe, identityOf } from './context.ts';
+import { isSystemAdmin, maySeeTenant, requireSystemAdmin, tenantScope } from './access.ts';
+import { keyText, knownTenant } from './collection.ts';
+import { type ApiContext, answer, audit, describe, identityOf } from './context.ts';
 import { mergePatch, withoutSecrets } from './documents.ts';
+import { ofTenantQuery, pageOfTenant } from './of-tenant.ts';
 import { body, named, patchOf } from './openapi.ts';
 import { MISSING, nodeField, page, pageFields, pageOf } from './paging.ts';
 import type { TokenRecord, Webhook } from './ports.ts';
@@ -18,7 +19,6 @@ const label = z
   .max(128)
   .regex(/^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*$/, { error: 'must not contain control characters' });
 const idParams = z.strictObject({ id: keyText });
-const listQuery = z.strictObject({ ...pageFields, tenant: keyText.optional().describe('Of this tenant.') });
 
 /** Tokens, webhooks and the audit log. */
 export function adminRoutes(app: FastifyInstance, context: ApiContext): void {
@@ -54,19 +54,10 @@ function tokenRoutes(app: FastifyInstance, context: ApiContext): void {
       operationId: 'listTokens',
       tag,
       summary: 'List tokens, without the tokens themselves',
-      querystring: listQuery,
+      querystring: ofTenantQuery,
       answers: { 200: pageOf(named('Token')) },
     }),
-    async (request) => {
-      const query = request.query as z.infer<typeof listQuery>;
-      const tenant = tenantScope(identityOf(request), query.tenant);
-      const records = await context.tokens.list();
-      return page(
-        records.filter((record) => tenant === undefined || record.tenant === tenant),
-        query,
-        tokenView,
-      );
-    },
+    async (request) => pageOfTenant(request, await context.tokens.list(), tokenView),
   );
   app.post(
     '/api/v1/tokens',
@@ -81,25 +72,20 @@ function tokenRoutes(app: FastifyInstance, context: ApiContext): void {
       const identity = identityOf(request);
       const { role, tenant, readOnly, expiresInSeconds, label: given } = request.body as z.infer<typeof tokenBody>;
       if (role === 'system-admin') requireSystemAdmin(identity, 'make a system-admin token');
-      if (tenant !== undefined) requireKnownTenant(context, request, tenant);
+      if (tenant !== undefined) knownTenant(context, request, tenant);
       // A token that expires cannot prolong itself by making another.
       if (identity.expiresAtMs !== undefined && endsLater(context, expiresInSeconds, identity.expiresAtMs)) {
         throw forbidden('a token cannot make one that outlives it');
       }
-      const wanted = {
-        role,
-        ...(readOnly === undefined ? {} : { readOnly }),
-        ...(tenant === undefined ? {} : { tenant }),
-        ...(expiresInSeconds === undefined ? {} : { expiresInSeconds }),
-        ...(given === undefined ? {} : { label: given }),
-      };
+      const wanted = defined({ role, readOnly, tenant, expiresInSeconds, label: given });
       const { record, token } = await context.tokens.create(wanted, identity.actor);
-      audit(context, request, 'create', `tokens/${record.id}`, record.tenant, undefined, tokenView(record));
+      const after = tokenView(record);
+      audit(context, request, 'create', `tokens/${record.id}`, { tenant, after });
       return reply
         .code(201)
         .header('location', `/api/v1/tokens/${record.id}`)
         .header('cache-control', 'no-store')
-        .send({ ...tokenView(record), token });
+        .send({ ...after, token });
     },
   );
   app.delete(
@@ -118,7 +104,7 @@ function tokenRoutes(app: FastifyInstance, context: ApiContext): void {
         throw notFound(`token ${id}`);
       if (record.revokedAt === undefined) {
         await context.tokens.revoke(record);
-        audit(context, request, 'delete', `tokens/${id}`, record.tenant, tokenView(record), undefined);
+        audit(context, request, 'delete', `tokens/${id}`, { tenant: record.tenant, before: tokenView(record) });
       }
       return reply.code(204).send();
     },
@@ -163,19 +149,11 @@ function webhookReadRoutes(app: FastifyInstance, context: ApiContext): void {
       operationId: 'listWebhooks',
       tag,
       summary: 'List webhooks with their deliveries',
-      querystring: listQuery,
+      querystring: ofTenantQuery,
       answers: { 200: pageOf(named('Webhook')) },
     }),
-    async (request) => {
-      const query = request.query as z.infer<typeof listQuery>;
-      const tenant = tenantScope(identityOf(request), query.tenant);
-      const records = await context.webhooks.store.list();
-      return page(
-        records.filter((record) => tenant === undefined || record.tenant === tenant),
-        query,
-        (record) => webhookView(context, record),
-      );
-    },
+    async (request) =>
+      pageOfTenant(request, await context.webhooks.store.list(), (record) => webhookView(context, record)),
   );
   app.get(
     '/api/v1/webhooks/:id',
@@ -203,10 +181,9 @@ function webhookWriteRoutes(app: FastifyInstance, context: ApiContext): void {
     }),
     async (request, reply) => {
       const wanted = request.body as z.infer<typeof webhookBody>;
-      const tenant = wanted.tenant ?? identityOf(request).tenant;
       const record: Webhook = {
         ...wanted,
-        ...(tenant === undefined ? {} : { tenant }),
+        ...defined({ tenant: wanted.tenant ?? identityOf(request).tenant }),
         id: randomBytes(6).toString('hex'),
         secret: wanted.secret ?? randomBytes(24).toString('base64url'),
       } as Webhook;
@@ -251,7 +228,7 @@ function webhookWriteRoutes(app: FastifyInstance, context: ApiContext): void {
       const record = await visibleWebhook(context, request);
       await context.webhooks.store.delete(record.id);
       context.webhooks.sender.configure(await context.webhooks.store.list());
-      audit(context, request, 'delete', `webhooks/${record.id}`, record.tenant, record, undefined);
+      audit(context, request, 'delete', `webhooks/${record.id}`, { tenant: record.tenant, before: record });
       return reply.code(204).send();
     },
   );
@@ -270,7 +247,7 @@ async function putWebhook(
   before: Webhook | undefined,
   after: Webhook,
 ): Promise<void> {
-  if (after.tenant !== undefined) requireKnownTenant(context, request, after.tenant);
+  if (after.tenant !== undefined) knownTenant(context, request, after.tenant);
   if (after.allowPrivate && before?.allowPrivate !== true)
     requireSystemAdmin(identityOf(request), 'point a webhook into a private network');
   // An admin's leave for a private network holds for the address that it was given for.
@@ -279,24 +256,12 @@ async function putWebhook(
   }
   await context.webhooks.store.put(after);
   context.webhooks.sender.configure(await context.webhooks.store.list());
-  audit(
-    context,
-    request,
-    before === undefined ? 'create' : 'update',
-    `webhooks/${after.id}`,
-    after.tenant,
-    before,
-    after,
-  );
+  const action = before === undefined ? 'create' : 'update';
+  audit(context, request, action, `webhooks/${after.id}`, { tenant: after.tenant, before, after });
 }
 
 function webhookView(context: ApiContext, record: Webhook): object {
   return { ...withoutSecrets({ ...record }), deliveries: context.webhooks.sender.status(record.id) };
-}
-
-function requireKnownTenant(context: ApiContext, request: FastifyRequest, tenant: string): void {
-  requireTenant(identityOf(request), tenant);
-  if (tenantIn(context.provisioning.current().state, tenant) === undefined) throw notFound(`tenant ${tenant}`);
 }
 
 function auditRoute(app: FastifyInstance, context: ApiContext): void {
@@ -320,31 +285,8 @@ function auditRoute(app: FastifyInstance, context: ApiContext): void {
     (request) => {
       const { limit, offset, tenant: asked, resource, actor } = request.query as z.infer<typeof querystring>;
       const tenant = tenantScope(identityOf(request), asked);
-      const found = context.audit.find({
-        ...(tenant === undefined ? {} : { tenant }),
-        ...(resource === undefined ? {} : { resource }),
-        ...(actor === undefined ? {} : { actor }),
-      });
+      const found = context.audit.find(defined({ tenant, resource, actor }));
       return page(found, { limit, offset }, (read) => ({ ...read(), node: context.nodes.self }));
     },
   );
-}
-
-function audit(
-  context: ApiContext,
-  request: FastifyRequest,
-  action: 'create' | 'update' | 'delete',
-  resource: string,
-  tenant: string | undefined,
-  before: object | undefined,
-  after: object | undefined,
-): void {
-  context.audit.record({
-    actor: identityOf(request).actor,
-    action,
-    resource,
-    ...(tenant === undefined ? {} : { tenant }),
-    ...(before === undefined ? {} : { before }),
-    ...(after === undefined ? {} : { after }),
-  });
 }

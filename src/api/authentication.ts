@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Access, ApiContext } from './context.ts';
 import { sourceOf } from './failure-counter.ts';
-import { ApiProblem, forbidden } from './problem.ts';
+import { ApiProblem, forbidden, notNow } from './problem.ts';
 import { requireCsrfToken, sessionCookieOf } from './session-cookie.ts';
 import type { Identity } from './tokens.ts';
 
@@ -23,9 +23,7 @@ export function authenticate(app: FastifyInstance, { tokens, sessions, failures 
     const blocked = failures.isBlocked(sourceOf(request));
     // Guessing must not lock out who shares the address: a token that was good before is not a guess.
     if (blocked && !tokens.isRemembered(token)) {
-      throw new ApiProblem(429, 'too-many-failures', 'too many wrong tokens from this address', {
-        headers: { 'retry-after': '60' },
-      });
+      throw notNow(429, 'too-many-failures', 'too many wrong tokens from this address', 60);
     }
     request.identity = await tokens.identify(token);
     if (access === 'public') return;

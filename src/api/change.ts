@@ -18,7 +18,7 @@ import { hideOthers, maySeeTenant, maySeeTrunk } from './access.ts';
 import { type ApiContext, identityOf } from './context.ts';
 import { entityTag, withoutSecrets } from './documents.ts';
 import { ownerOf } from './owner-turns.ts';
-import { ApiProblem, unavailable } from './problem.ts';
+import { ApiProblem, notNow, unavailable } from './problem.ts';
 import type { Identity } from './tokens.ts';
 
 /** A change thought out against one version of the state. */
@@ -100,9 +100,7 @@ async function change<P extends PlannedChange, R extends { readonly outcome: str
     }
     return { planned, result: result as Exclude<R, Unsuccessful> };
   }
-  throw new ApiProblem(409, 'concurrent-changes', 'others keep changing the same state; try again', {
-    headers: { 'retry-after': '1' },
-  });
+  throw notNow(409, 'concurrent-changes', 'others keep changing the same state; try again', 1);
 }
 
 /** What a provisioning file holds is changed there: the next start or reload would undo any other change. */

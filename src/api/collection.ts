@@ -161,6 +161,11 @@ export function visibleTenant(identity: Identity, state: Provisioned, name: stri
   return tenant;
 }
 
+/** The same for whoever asks. */
+export function knownTenant(context: ApiContext, request: FastifyRequest, name: string): Tenant {
+  return visibleTenant(identityOf(request), context.provisioning.current().state, name);
+}
+
 /** The tenant of the path. */
 export function tenantOf(request: FastifyRequest, state: Provisioned): Tenant {
   return visibleTenant(identityOf(request), state, (request.params as { tenant: string }).tenant);

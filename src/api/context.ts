@@ -2,9 +2,10 @@
 import type {} from '@fastify/swagger';
 import type { FastifyRequest, FastifySchema } from 'fastify';
 import type { z } from 'zod';
+import { defined } from '../base/defined.ts';
 import type { Log } from '../base/log.ts';
 import type { Clock } from '../base/scheduler.ts';
-import type { EventBus, Metrics } from '../observe/index.ts';
+import type { AuditFact, EventBus, Metrics } from '../observe/index.ts';
 import type { GatheredAs } from './across/gather.ts';
 import type { FailureCounter } from './failure-counter.ts';
 import type { OidcProvider } from './oidc.ts';
@@ -95,6 +96,17 @@ declare module 'fastify' {
 export function identityOf(request: FastifyRequest): Identity {
   if (request.identity === undefined) throw new Error(`route ${request.routeOptions.url} has no authentication`);
   return request.identity;
+}
+
+/** Has the audit log keep what whoever asks has done; of what a resource was and is each may be left out. */
+export function audit(
+  { audit: log }: Pick<ApiContext, 'audit'>,
+  request: FastifyRequest,
+  action: AuditFact['action'],
+  resource: string,
+  about: Partial<Record<'tenant', string | undefined> & Record<'before' | 'after', object | undefined>>,
+): void {
+  log.record({ actor: identityOf(request).actor, action, resource, ...defined(about) });
 }
 
 /** JSON schema of a part of an answer, for the OpenAPI document: of named shapes the name (`openapi.ts`). */

@@ -11,7 +11,7 @@ import { endsEarly } from './early-answer.ts';
 import { channelOf, concerns, EventFeed, type FeedChannel, type FeedReader } from './event-feed.ts';
 import { named } from './openapi.ts';
 import { nodeField } from './paging.ts';
-import { ApiProblem } from './problem.ts';
+import { ApiProblem, notNow } from './problem.ts';
 import type { Identity } from './tokens.ts';
 
 const HEARTBEAT_MS = 15_000;
@@ -127,7 +127,7 @@ function requirePlace(streams: ReadonlySet<EventStream>, identity: Identity): vo
     if (other.tenant === identity.tenant) ofTenant++;
   }
   const refuse = (status: 429 | 503, detail: string) => {
-    throw new ApiProblem(status, 'too-many-streams', detail, { headers: { 'retry-after': '10' } });
+    throw notNow(status, 'too-many-streams', detail, 10);
   };
   if (ofToken >= MAX_STREAMS_PER_TOKEN) refuse(429, `this token has ${ofToken} event streams open`);
   if (!isSystemAdmin(identity)) {

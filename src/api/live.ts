@@ -1,11 +1,11 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { type ExplainQuestion, type Explanation, explanationText, QuestionError } from '../outbound/index.ts';
-import { tenantIn, trunkIn } from '../provisioning/directory/places.ts';
+import { trunkIn } from '../provisioning/directory/places.ts';
 import { trunkIdOf } from '../provisioning/trunk-settings/effective.ts';
-import { isSystemAdmin, maySeeTenant, maySeeTrunk, requireTenant, tenantScope } from './access.ts';
-import { keyText } from './collection.ts';
-import { type ApiContext, answer, describe, identityOf } from './context.ts';
+import { isSystemAdmin, maySeeTenant, maySeeTrunk, tenantScope } from './access.ts';
+import { keyText, visibleTenant } from './collection.ts';
+import { type ApiContext, answer, audit, describe, identityOf } from './context.ts';
 import { body, named } from './openapi.ts';
 import { longPageFields, longPageOf, MISSING, nodeField, pageFields, pageFrom, pageOf } from './paging.ts';
 import type { LiveCall, RegistrationView } from './ports.ts';
@@ -152,17 +152,10 @@ function callRoutes(app: FastifyInstance, context: ApiContext): void {
     }),
     (request, reply) => {
       const { id } = request.params as { id: string };
-      const identity = identityOf(request);
-      const call = findCall(context, identity, id);
+      const call = findCall(context, identityOf(request), id);
       if (call === undefined || !context.engine.endCall(call.callId)) throw notFound(`call ${id}`);
-      const { tenant } = call;
-      context.audit.record({
-        actor: identity.actor,
-        action: 'delete',
-        resource: `calls/${call.callId}`,
-        ...(tenant === undefined ? {} : { tenant }),
-        before: { from: call.from, to: call.to, state: call.state },
-      });
+      const { callId, tenant, from, to, state } = call;
+      audit(context, request, 'delete', `calls/${callId}`, { tenant, before: { from, to, state } });
       return reply.code(204).send();
     },
   );
@@ -288,8 +281,7 @@ function questionFor(context: ApiContext, identity: Identity, asked: ExplainQues
   const { state } = context.provisioning.current();
   const tenant = asked.tenant ?? identity.tenant;
   if (tenant !== undefined) {
-    requireTenant(identity, tenant);
-    if (tenantIn(state, tenant) === undefined) throw notFound(`tenant ${tenant}`);
+    visibleTenant(identity, state, tenant);
   } else if (asked.trunk === undefined && !hasInvite(asked))
     throw invalid([{ code: 'missing-field', path: 'tenant', message: 'say which tenant calls' }]);
   if (asked.trunk !== undefined) {

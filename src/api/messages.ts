@@ -1,16 +1,17 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
+import { defined } from '../base/defined.ts';
 import { MEDIA_KINDS, type Message, peerOf, viewOf } from '../messages/index.ts';
 import type { MessageFacts } from '../observe/index.ts';
-import { isSystemAdmin, maySeeTenant, requireTenant, tenantScope } from './access.ts';
-
-import { keyText } from './collection.ts';
+import { isSystemAdmin, maySeeTenant, tenantScope } from './access.ts';
+import { keyText, visibleTenant } from './collection.ts';
 import { type ApiContext, answer, describe, identityOf } from './context.ts';
 import { FailureCounter, sourceOf } from './failure-counter.ts';
+import { ofTenantQuery } from './of-tenant.ts';
 import { body, named } from './openapi.ts';
-import { pageFields, pageOf } from './paging.ts';
+import { pageOf } from './paging.ts';
 import type { MessagesPort } from './ports.ts';
-import { ApiProblem, invalid, notFound } from './problem.ts';
+import { ApiProblem, invalid, notFound, notNow } from './problem.ts';
 import type { Identity } from './tokens.ts';
 
 const TAG = 'messages';
@@ -153,8 +154,7 @@ function explainRoute(app: FastifyInstance, context: ApiContext, messages: Messa
 function contentOf({ text, media, template }: z.infer<typeof messageSchema>) {
   if (media !== undefined) {
     const { kind, link: at, caption, filename } = media;
-    const named = { ...(caption !== undefined && { caption }), ...(filename !== undefined && { filename }) };
-    return { type: 'media', kind, link: at, ...named } as const;
+    return { type: 'media', kind, link: at, ...defined({ caption, filename }) } as const;
   }
   if (template !== undefined) return { type: 'template', ...template } as const;
   return { type: 'text', text: text ?? '' } as const;
@@ -164,25 +164,21 @@ function tenantOf(context: ApiContext, identity: Identity, asked: string | undef
   const tenant = asked ?? identity.tenant;
   if (tenant === undefined)
     throw invalid([{ code: 'tenant-missing', path: 'tenant', message: 'say whose message it is' }]);
-  requireTenant(identity, tenant);
-  if (!context.provisioning.current().state.tenants.some(({ name }) => name === tenant))
-    throw notFound(`tenant ${tenant}`);
-  return tenant;
+  return visibleTenant(identity, context.provisioning.current().state, tenant).name;
 }
 
 function readRoutes(app: FastifyInstance, messages: MessagesPort): void {
-  const querystring = z.strictObject({ ...pageFields, tenant: keyText.optional().describe('Of this tenant.') });
   app.get(
     '/api/v1/messages',
     describe({
       operationId: 'listMessages',
       tag: TAG,
       summary: 'Messages of both directions, the latest first',
-      querystring,
+      querystring: ofTenantQuery,
       answers: { 200: pageOf(named('Message')) },
     }),
     async (request) => {
-      const { limit, offset, tenant } = request.query as z.infer<typeof querystring>;
+      const { limit, offset, tenant } = request.query as z.infer<typeof ofTenantQuery>;
       const { items, total } = await messages.list(tenantScope(identityOf(request), tenant), offset, limit);
       return { items: items.map((message) => shown(messages, message)), total, offset, limit };
     },
@@ -239,8 +235,7 @@ function mediaRoute(app: FastifyInstance, messages: MessagesPort): void {
         throw new ApiProblem(502, 'media-not-fetched', `the file cannot be fetched: ${error.message}`);
       });
       if (file === 'gone') throw notFound('file');
-      if (file === 'busy')
-        throw new ApiProblem(503, 'busy', 'too many files are being fetched', { headers: { 'retry-after': '5' } });
+      if (file === 'busy') throw notNow(503, 'busy', 'too many files are being fetched', 5);
       return (
         reply
           .type(file.mimeType)
@@ -308,9 +303,7 @@ function hookRoutes(app: FastifyInstance, context: ApiContext, messages: Message
     async (request, reply) => {
       const { trunkId } = request.params as { trunkId: string };
       if (failures.isBlocked(sourceOf(request)))
-        throw new ApiProblem(429, 'too-many-failures', 'too many wrong signatures from this address', {
-          headers: { 'retry-after': '60' },
-        });
+        throw notNow(429, 'too-many-failures', 'too many wrong signatures from this address', 60);
       const octets = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
       const signature = request.headers['x-hub-signature-256'];
       const outcome = await messages.notified(trunkId, octets, typeof signature === 'string' ? signature : undefined);
@@ -321,9 +314,7 @@ function hookRoutes(app: FastifyInstance, context: ApiContext, messages: Message
           failures.count(sourceOf(request));
           throw new ApiProblem(401, 'wrong-signature', 'the signature is not one of the app secret of this trunk');
         case 'not-stored':
-          throw new ApiProblem(503, 'not-stored', 'it could not be kept; post it again', {
-            headers: { 'retry-after': '5' },
-          });
+          throw notNow(503, 'not-stored', 'it could not be kept; post it again', 5);
         default:
           return reply.code(200).send();
       }

@@ -1,6 +1,7 @@
 /** The two pages of a sign-in by an identity provider: to it, and back from it. */
 import { createHmac, hkdfSync, timingSafeEqual } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { defined } from '../base/defined.ts';
 import { tenantIn } from '../provisioning/directory/places.ts';
 import type { ApiContext } from './context.ts';
 import { CALLBACK_PATH, OidcError, type OidcFlow, type OidcProvider } from './oidc.ts';
@@ -39,7 +40,7 @@ export function oidcRoutes(app: FastifyInstance, context: ApiContext, provider: 
         throw new OidcError('no-role', `${name} may do nothing here: there is no tenant ${tenant}`);
       const opened = await context.sessions.openFor({
         role: may,
-        ...(tenant === undefined ? {} : { tenant }),
+        ...defined({ tenant }),
         readOnly,
         createdBy: `oidc:${name}`,
       });

@@ -1,4 +1,4 @@
-import { ApiProblem } from './problem.ts';
+import { notNow } from './problem.ts';
 
 /** Whose turn it is: a tenant's admins have theirs together. */
 export function ownerOf({ tenant, actor }: { readonly tenant?: string | undefined; readonly actor: string }): string {
@@ -39,7 +39,7 @@ export class OwnerTurns {
     const line = this.#waiting.get(owner) ?? [];
     if (line.length >= this.#most) {
       const detail = `${this.#most} ${this.#what} wait already; send the next when they are done`;
-      throw new ApiProblem(429, 'too-many-changes', detail, { headers: { 'retry-after': '1' } });
+      throw notNow(429, 'too-many-changes', detail, 1);
     }
     const { promise, resolve } = Promise.withResolvers<void>();
     line.push(resolve);

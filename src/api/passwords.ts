@@ -1,6 +1,6 @@
 import { argon2, randomBytes, timingSafeEqual } from 'node:crypto';
 import { promisify } from 'node:util';
-import { ApiProblem } from './problem.ts';
+import { type ApiProblem, notNow } from './problem.ts';
 
 /** OWASP's second recommendation for Argon2id: 19 MiB, two passes, one lane; some 30 ms of one core. */
 const MEMORY_KIB = 19_456;
@@ -128,7 +128,7 @@ function next(): void {
 }
 
 function busy(): ApiProblem {
-  return new ApiProblem(503, 'busy', 'too many sign-ins at once; try again', { headers: { 'retry-after': '2' } });
+  return notNow(503, 'busy', 'too many sign-ins at once; try again', 2);
 }
 
 function base64(octets: Buffer): string {

@@ -26,9 +26,14 @@ export class ApiProblem extends Error {
   }
 }
 
+/** Not now: whoever asks again after so many seconds may be answered. */
+export function notNow(status: 409 | 429 | 503, code: string, detail: string, seconds: number): ApiProblem {
+  return new ApiProblem(status, code, detail, { headers: { 'retry-after': String(seconds) } });
+}
+
 /** The store does not take changes at the moment. */
 export function unavailable(reason: string): ApiProblem {
-  return new ApiProblem(503, 'store-unavailable', reason, { headers: { 'retry-after': '2' } });
+  return notNow(503, 'store-unavailable', reason, 2);
 }
 
 /** The store's refusals; the framework's own errors by their code. Anything unforeseen is ours and says nothing of its inside. */

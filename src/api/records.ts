@@ -3,6 +3,7 @@ import { Readable } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { csvLine } from '../base/csv.ts';
+import { defined } from '../base/defined.ts';
 import { inSlices, type Steps, sorted } from '../base/steps.ts';
 import type { CallRecord, FoundRecord } from '../observe/index.ts';
 import { trunkIdOf } from '../provisioning/trunk-settings/effective.ts';
@@ -87,13 +88,7 @@ function listRoute(app: FastifyInstance, context: ApiContext): void {
       const query = request.query as z.infer<typeof querystring>;
       const { limit, offset, tenant: asked, trunk, format, cursor, node: _node, ...filter } = query;
       const tenant = tenantScope(identityOf(request), asked);
-      const kept = await inSlices(
-        context.records.find({
-          ...defined(filter),
-          ...(tenant === undefined ? {} : { tenant }),
-          ...(trunk === undefined ? {} : { trunkId: trunk }),
-        }),
-      );
+      const kept = await inSlices(context.records.find(defined({ ...filter, tenant, trunkId: trunk })));
       const found = kept.filter(({ isKept }) => isKept);
       if (format === 'json') {
         const { records, total } = await inSlices(pageAfter(found, cursor, { limit, offset }));
@@ -193,12 +188,6 @@ function endedAfter(latest: readonly FoundRecord[], atMs: number): number {
     else high = middle;
   }
   return low;
-}
-
-type Defined<T> = { [K in keyof T]?: Exclude<T[K], undefined> };
-
-function defined<T extends object>(fields: T): Defined<T> {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Defined<T>;
 }
 
 const COLUMNS: readonly (readonly [string, (record: CallRecord) => string | number | boolean | undefined])[] = [

@@ -1,9 +1,10 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { type ApiContext, answer, describe, identityOf } from './context.ts';
+import { defined } from '../base/defined.ts';
+import { type ApiContext, answer, audit, describe, identityOf } from './context.ts';
 import { sourceOf } from './failure-counter.ts';
 import { body, named } from './openapi.ts';
-import { ApiProblem } from './problem.ts';
+import { ApiProblem, notNow } from './problem.ts';
 import { clearSessionCookie, requireOwnPage, sessionCookieOf, setSessionCookie } from './session-cookie.ts';
 import { csrfTokenOf, type OpenedSession } from './sessions.ts';
 import type { Identity } from './tokens.ts';
@@ -38,7 +39,7 @@ export function sessionRoutes(app: FastifyInstance, context: ApiContext): void {
       const { identity } = request;
       if (identity === undefined) {
         const firstRun = (await context.users.list()).length === 0;
-        return { signedIn: false, firstRun, ...(context.oidc !== undefined && { provider: context.oidc.name }) };
+        return { signedIn: false, firstRun, ...defined({ provider: context.oidc?.name }) };
       }
       return sessionView(context, identity, cookie);
     },
@@ -60,12 +61,7 @@ export function sessionRoutes(app: FastifyInstance, context: ApiContext): void {
       const { oidc } = context;
       const isByProvider = session?.createdBy.startsWith('oidc:') === true;
       const signOutUrl = isByProvider ? await oidc?.signOutUrl() : undefined;
-      return {
-        signedIn: false,
-        firstRun: false,
-        ...(oidc !== undefined && { provider: oidc.name }),
-        ...(signOutUrl !== undefined && { signOutUrl }),
-      };
+      return { signedIn: false, firstRun: false, ...defined({ provider: oidc?.name, signOutUrl }) };
     },
   );
   app.post(
@@ -83,12 +79,7 @@ export function sessionRoutes(app: FastifyInstance, context: ApiContext): void {
       if (identity.expiresAtMs !== undefined || (identity.session !== undefined && identity.user === undefined))
         throw new ApiProblem(403, 'not-permitted', 'what ends by itself cannot open a session');
       const { code, expiresAt } = await context.sessions.createLink(identity.actor);
-      context.audit.record({
-        actor: identity.actor,
-        action: 'create',
-        resource: 'sign-in-links',
-        after: { expiresAt },
-      });
+      audit(context, request, 'create', 'sign-in-links', { after: { expiresAt } });
       // Behind the # it reaches no server and no log.
       return reply.code(201).send({ path: `/console/sign-in#link=${code}`, expiresAt });
     },
@@ -118,9 +109,7 @@ function signInRoute(app: FastifyInstance, context: ApiContext): void {
       if (context.failures.isBlocked(source)) throw tooMany();
       // What is under way has not failed yet.
       if ((underWay.get(source) ?? 0) >= MOST_AT_ONCE)
-        throw new ApiProblem(503, 'busy', 'too many sign-ins from this address at once; try again', {
-          headers: { 'retry-after': '2' },
-        });
+        throw notNow(503, 'busy', 'too many sign-ins from this address at once; try again', 2);
       change(source, 1);
       const opened = await open(context, request)
         .catch((error: unknown) => {
@@ -174,7 +163,7 @@ export async function startSession(
     actor: identity.actor,
     action: 'create',
     resource: 'session',
-    ...(record.tenant === undefined ? {} : { tenant: record.tenant }),
+    ...defined({ tenant: record.tenant }),
     after: { source: request.ip, ...how },
   });
   return identity;
@@ -188,15 +177,13 @@ async function sessionView(context: ApiContext, identity: Identity, cookie: stri
     actor: identity.actor,
     ...(user === undefined ? {} : { user: user.id, codes: user.totp?.confirmed === true }),
     role: identity.role,
-    ...(identity.tenant === undefined ? {} : { tenant: identity.tenant }),
+    ...defined({ tenant: identity.tenant }),
     readOnly: identity.readOnly === true,
     ...(cookie === undefined || identity.session === undefined ? {} : { csrfToken: csrfTokenOf(cookie) }),
-    ...(identity.session?.expiresAt === undefined ? {} : { expiresAt: identity.session.expiresAt }),
+    ...defined({ expiresAt: identity.session?.expiresAt }),
   };
 }
 
 function tooMany(): ApiProblem {
-  return new ApiProblem(429, 'too-many-failures', 'too many failed sign-ins from this address; try again in a minute', {
-    headers: { 'retry-after': '60' },
-  });
+  return notNow(429, 'too-many-failures', 'too many failed sign-ins from this address; try again in a minute', 60);
 }

@@ -1,10 +1,11 @@
 import { createHmac, randomBytes } from 'node:crypto';
+import { defined } from '../base/defined.ts';
 import { Latest } from '../base/latest.ts';
 import type { Clock } from '../base/scheduler.ts';
 import { FailureCounter } from './failure-counter.ts';
 import { isPassword } from './passwords.ts';
 import type { TokenRecord, TokenStore, UserRecord, UserStore } from './ports.ts';
-import { ApiProblem } from './problem.ts';
+import { ApiProblem, notNow } from './problem.ts';
 import { digest, hashOf, type Identity, isHashOf } from './tokens.ts';
 import { totpStep } from './totp.ts';
 
@@ -63,14 +64,7 @@ export class Sessions {
     const place = `${name} ${source}`;
     const isKnown = this.#places.has(place);
     if (this.#nameFailures.isBlocked(name) && !isKnown) {
-      throw new ApiProblem(
-        429,
-        'too-many-failures',
-        'too many wrong passwords for this name; try again in 15 minutes',
-        {
-          headers: { 'retry-after': '900' },
-        },
-      );
+      throw notNow(429, 'too-many-failures', 'too many wrong passwords for this name; try again in 15 minutes', 900);
     }
     const user = await this.#users.get(name);
     const isRight = await isPassword(password, user?.password, isKnown ? place : source, isKnown);
@@ -80,10 +74,9 @@ export class Sessions {
         throw new ApiProblem(401, 'code-needed', 'the code of the authenticator app is needed too');
       if (!(await this.#inTurn(() => this.#takeCode(name, code)))) throw this.#refuse(name);
     }
-    this.#rememberPlace(place);
+    this.#places.set(place, true);
     const { role, tenant, id } = user;
-    const fields = { role, ...(tenant === undefined ? {} : { tenant }), user: id, createdBy: `user:${id}` };
-    return { ...(await this.openFor(fields)), user };
+    return { ...(await this.openFor({ role, ...defined({ tenant }), user: id, createdBy: `user:${id}` })), user };
   }
 
   async #takeCode(name: string, code: string): Promise<boolean> {
@@ -98,10 +91,6 @@ export class Sessions {
   #refuse(name: string): ApiProblem {
     this.#nameFailures.count(name);
     return new ApiProblem(401, 'sign-in-failed', 'name, password or code is wrong');
-  }
-
-  #rememberPlace(place: string): void {
-    this.#places.set(place, true);
   }
 
   /** A code that opens one session of a system admin, within ten minutes. */
@@ -167,14 +156,14 @@ export class Sessions {
     const session = { owner: false, tokenId: record.id, session: record } as const;
     if (record.user === undefined) {
       const { createdBy, role, tenant, readOnly = false } = record;
-      return { actor: createdBy, role, ...(tenant === undefined ? {} : { tenant }), readOnly, ...session };
+      return { actor: createdBy, role, ...defined({ tenant }), readOnly, ...session };
     }
     const user = await this.#users.get(record.user);
     if (user === undefined || !user.enabled) return undefined;
     return {
       actor: `user:${user.id}`,
       role: user.role,
-      ...(user.tenant === undefined ? {} : { tenant: user.tenant }),
+      ...defined({ tenant: user.tenant }),
       readOnly: user.readOnly,
       user: user.id,
       ...session,

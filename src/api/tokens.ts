@@ -1,6 +1,7 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { chmodSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { defined } from '../base/defined.ts';
 import { Latest } from '../base/latest.ts';
 import type { Clock } from '../base/scheduler.ts';
 import type { Role, TokenRecord, TokenStore } from './ports.ts';
@@ -177,8 +178,7 @@ export class Tokens {
       id,
       role: wanted.role,
       ...(wanted.readOnly === true ? { readOnly: true } : {}),
-      ...(wanted.tenant === undefined ? {} : { tenant: wanted.tenant }),
-      ...(wanted.label === undefined ? {} : { label: wanted.label }),
+      ...defined({ tenant: wanted.tenant, label: wanted.label }),
       hash: hashOf(digest(token)),
       createdAt: new Date(nowMs).toISOString(),
       createdBy,
@@ -233,12 +233,12 @@ export class Tokens {
   #identityOf(record: TokenRecord, presented: Buffer): Identity | undefined {
     const isRight = isHashOf(record.hash, presented);
     if (!isRight || record.kind !== undefined) return undefined;
-    this.#remember(presented.toString('hex'));
+    this.#remembered.set(presented.toString('hex'), true);
     if (!this.isValid(record)) return undefined;
     return {
       actor: `token:${record.id}`,
       role: record.role,
-      ...(record.tenant === undefined ? {} : { tenant: record.tenant }),
+      ...defined({ tenant: record.tenant }),
       owner: false,
       ...(record.readOnly === true ? { readOnly: true } : {}),
       ...(record.expiresAt === undefined ? {} : { expiresAtMs: Date.parse(record.expiresAt) }),
@@ -264,10 +264,6 @@ export class Tokens {
   isValid(record: TokenRecord): boolean {
     if (record.revokedAt !== undefined) return false;
     return record.expiresAt === undefined || Date.parse(record.expiresAt) > this.#clock.wallMs();
-  }
-
-  #remember(presented: string): void {
-    this.#remembered.set(presented, true);
   }
 }
 

@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { z } from 'zod';
+import { defined } from '../base/defined.ts';
 import { partiesOf, pcapOf, renderLadder, describe as summaryOf, type TraceMessage } from '../observe/index.ts';
 import { trunkIdOf } from '../provisioning/trunk-settings/effective.ts';
 import { isSystemAdmin, maySeeTenant } from './access.ts';
@@ -103,11 +104,8 @@ function latestRoute(app: FastifyInstance, context: ApiContext): void {
     async (request, reply) => {
       const query = request.query as z.infer<typeof querystring>;
       const { format, limit, after, trunk, refused, node: _node, ...rest } = query;
-      const filter = {
-        ...Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined)),
-        ...(refused === 'true' ? { refused: true } : {}),
-        ...(trunk === undefined ? {} : { trunk: trunkPeers(context, trunk) }),
-      };
+      const peers = trunk === undefined ? undefined : trunkPeers(context, trunk);
+      const filter = defined({ ...rest, refused: refused === 'true' || undefined, trunk: peers });
       const page = await context.engine.searchTrace(filter, limit, countOf(after, context.nodes.self));
       if (format === 'pcap') return sendCapture(reply, page.messages);
       const messages = page.messages.map((message) => ({

@@ -1,11 +1,11 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { withBrand } from '../provisioning/trunk-settings/effective.ts';
 import type { Provisioned } from '../provisioning/trunk-settings/schema.ts';
 import { type AddedTransport, transportSchema } from '../settings/kept-transports.ts';
 import { maySeeTrunk } from './access.ts';
 import { keyText } from './collection.ts';
-import { type ApiContext, answer, describe, identityOf } from './context.ts';
+import { type ApiContext, answer, audit, describe, identityOf } from './context.ts';
 import { body, named } from './openapi.ts';
 import { page, pageFields, pageOf } from './paging.ts';
 import type { Listener, ListenerView, TransportOutcome } from './ports.ts';
@@ -53,7 +53,7 @@ function changeRoutes(app: FastifyInstance, context: ApiContext): void {
     async (request, reply) => {
       const wanted = request.body as AddedTransport;
       const listener = doneOr(await context.transports.add(wanted), wanted.name);
-      record(context, request, 'create', wanted.name, { after: listener });
+      audit(context, request, 'create', `transports/${wanted.name}`, { after: listener });
       return reply
         .code(201)
         .header('location', '/api/v1/transports')
@@ -73,7 +73,7 @@ function changeRoutes(app: FastifyInstance, context: ApiContext): void {
     async (request, reply) => {
       const { id } = request.params as z.infer<typeof params>;
       const listener = doneOr(await context.transports.remove(id), id);
-      record(context, request, 'delete', id, { before: listener });
+      audit(context, request, 'delete', `transports/${id}`, { before: listener });
       return reply.code(204).send();
     },
   );
@@ -93,16 +93,6 @@ function doneOr(result: TransportOutcome, id: string): Listener {
     case 'unknown':
       throw notFound(`transport ${id}`);
   }
-}
-
-function record(
-  context: ApiContext,
-  request: FastifyRequest,
-  action: 'create' | 'delete',
-  id: string,
-  became: { readonly before?: Listener; readonly after?: Listener },
-): void {
-  context.audit.record({ actor: identityOf(request).actor, action, resource: `transports/${id}`, ...became });
 }
 
 /** How many trunks depend on what: a listener by its name, or else all of a transport, which a trunk's brand may say. */

@@ -11,7 +11,7 @@ import type { ApiContext } from './context.ts';
 import { entityTag, requireMatch } from './documents.ts';
 import { auditTenant } from './ownership.ts';
 import { ApiProblem, invalid } from './problem.ts';
-import { requireAllowedSources } from './sources.ts';
+import { requireAllowedSources, type WrittenTrunk } from './sources.ts';
 import type { Identity } from './tokens.ts';
 import { requireCurrentCertificate, requireUsableFiles } from './trunk-files.ts';
 
@@ -23,10 +23,7 @@ export function* planNewTrunk(
 ): Steps<PlannedChange & { readonly after: TrunkSettings }> {
   const id = wanted.id ?? freeTrunkId(wanted, { has: (taken) => trunkIn(state, taken) !== undefined });
   const after = { ...wanted, id };
-  requireAllowedTrunk(identity, after, undefined);
-  yield* requireAllowedSources(context, identity, state, [{ trunk: after, before: undefined }]);
-  requireUsableFiles(after, undefined);
-  requireCurrentCertificate(after, undefined, state, context.clock.wallMs());
+  yield* requireAllowedWrite(context, identity, state, { trunk: after, before: undefined });
   // For an id that exists but may not be seen the answer is the same as for one that is the caller's own: ids are the engine's.
   if (trunkIn(state, id) !== undefined) throw new ApiProblem(409, 'exists', `trunk ${id} exists already`);
   return {
@@ -48,11 +45,22 @@ export function* planTrunk(
   if (after.id !== before.id)
     throw invalid([{ code: 'name-fixed', path: 'id', message: "a trunk's id cannot be changed" }]);
   requireMatch(ifMatch, entityTag(before, context.entityTagKey));
-  requireAllowedTrunk(identity, after, before);
-  yield* requireAllowedSources(context, identity, state, [{ trunk: after, before }]);
-  requireUsableFiles(after, before);
-  requireCurrentCertificate(after, before, state, context.clock.wallMs());
+  yield* requireAllowedWrite(context, identity, state, { trunk: after, before });
   return trunkUpdate(state, before, after);
+}
+
+/** Everything that a trunk is refused for by itself, before the rules of the whole are asked. */
+export function* requireAllowedWrite(
+  context: ApiContext,
+  identity: Identity,
+  state: Provisioned,
+  written: WrittenTrunk,
+): Steps<void> {
+  const { trunk, before } = written;
+  requireAllowedTrunk(identity, trunk, before);
+  yield* requireAllowedSources(context, identity, state, [written]);
+  requireUsableFiles(trunk, before);
+  requireCurrentCertificate(trunk, before, state, context.clock.wallMs());
 }
 
 export function planTrunkDeletion(

@@ -3,15 +3,14 @@ import { z } from 'zod';
 import { tenantIn, trunkIn, trunkPlace } from '../provisioning/directory/places.ts';
 import { freeTrunkId, trunkIdOf } from '../provisioning/trunk-settings/effective.ts';
 import { type Provisioned, type TrunkSettings, trunkSchema } from '../provisioning/trunk-settings/schema.ts';
-import { requireAllowedTrunk, requireTenant, requireTrunkOwner, visibleTrunk } from './access.ts';
+import { requireTenant, requireTrunkOwner, visibleTrunk } from './access.ts';
 import { previewChange } from './change.ts';
 import { keyText } from './collection.ts';
 import { type ApiContext, answer, describe, identityOf } from './context.ts';
 import { isDocument, withStoredSecrets } from './documents.ts';
 import { body, named } from './openapi.ts';
 import { notFound } from './problem.ts';
-import { requireAllowedSources } from './sources.ts';
-import { requireCurrentCertificate, requireUsableFiles } from './trunk-files.ts';
+import { requireAllowedWrite } from './trunk-change.ts';
 
 const previewBody = z.strictObject({
   trunk: trunkSchema.describe('The trunk as it would be written.'),
@@ -51,10 +50,7 @@ export function trunkPreviewRoute(app: FastifyInstance, context: ApiContext): vo
         const before = replaces === undefined ? undefined : visibleTrunk(identity, state, replaces);
         if (before !== undefined) requireTrunkOwner(identity, before);
         const after = written(state, trunk, before);
-        requireAllowedTrunk(identity, after, before);
-        yield* requireAllowedSources(context, identity, state, [{ trunk: after, before }]);
-        requireUsableFiles(after, before);
-        requireCurrentCertificate(after, before, state, context.clock.wallMs());
+        yield* requireAllowedWrite(context, identity, state, { trunk: after, before });
         const place = before === undefined ? state.trunks.length : trunkPlace(state, trunkIdOf(before));
         return {
           after,

@@ -143,7 +143,7 @@ function readRoutes(app: FastifyInstance, context: ApiContext): void {
     }),
     (request, reply) => {
       const identity = identityOf(request);
-      const trunk = visibleTrunk(identity, context.provisioning.current().state, idOf(request));
+      const trunk = trunkOf(context, request);
       if ((request.query as z.infer<typeof viewQuery>).view === 'effective') return effectiveView(identity, trunk);
       return sendResource(context, reply, trunk, managedView(context, identity, trunk));
     },
@@ -332,8 +332,7 @@ function statusRoutes(app: FastifyInstance, context: ApiContext): void {
       params,
       answers: { 200: answer('Its status', statusShape) },
     }),
-    (request) =>
-      statusOf(context, visibleTrunk(identityOf(request), context.provisioning.current().state, idOf(request))),
+    (request) => statusOf(context, trunkOf(context, request)),
   );
   app.post(
     `${URL}/retry`,
@@ -345,9 +344,7 @@ function statusRoutes(app: FastifyInstance, context: ApiContext): void {
       answers: { 200: answer('Its status', statusShape) },
     }),
     (request) => {
-      const identity = identityOf(request);
-      const trunk = visibleTrunk(identity, context.provisioning.current().state, idOf(request));
-      requireTrunkOwner(identity, trunk);
+      const trunk = ownTrunkOf(context, request);
       if (!context.engine.retryTrunk(trunkIdOf(trunk))) {
         throw new ApiProblem(409, 'nothing-to-retry', 'the trunk does not register, or is not at rest');
       }
@@ -364,9 +361,7 @@ function statusRoutes(app: FastifyInstance, context: ApiContext): void {
       answers: { 200: answer('What was found', examinationShape) },
     }),
     async (request) => {
-      const identity = identityOf(request);
-      const trunk = visibleTrunk(identity, context.provisioning.current().state, idOf(request));
-      requireTrunkOwner(identity, trunk);
+      const trunk = ownTrunkOf(context, request);
       const examination = await context.engine.examineTrunk(trunkIdOf(trunk));
       if (examination === undefined) throw notFound(`trunk ${trunkIdOf(trunk)}`);
       return examination;
@@ -395,6 +390,18 @@ export function statusOf(context: ApiContext, trunk: TrunkSettings): TrunkStatus
       activeCalls: 0,
     }
   );
+}
+
+/** The trunk of the path, if whoever asks may see it. */
+function trunkOf(context: ApiContext, request: FastifyRequest): TrunkSettings {
+  return visibleTrunk(identityOf(request), context.provisioning.current().state, idOf(request));
+}
+
+/** If whoever asks may change it. */
+function ownTrunkOf(context: ApiContext, request: FastifyRequest): TrunkSettings {
+  const trunk = trunkOf(context, request);
+  requireTrunkOwner(identityOf(request), trunk);
+  return trunk;
 }
 
 function idOf(request: FastifyRequest): string {

@@ -1,11 +1,13 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
+import { defined } from '../base/defined.ts';
 import { tenantIn } from '../provisioning/directory/places.ts';
-import { isSystemAdmin, maySeeTenant, requireSystemAdmin, requireTenant, tenantScope } from './access.ts';
+import { isSystemAdmin, maySeeTenant, requireSystemAdmin, requireTenant } from './access.ts';
 import { keyText } from './collection.ts';
-import { type ApiContext, answer, describe, identityOf } from './context.ts';
+import { type ApiContext, answer, audit, describe, identityOf } from './context.ts';
+import { ofTenantQuery, pageOfTenant } from './of-tenant.ts';
 import { body, named } from './openapi.ts';
-import { page, pageFields, pageOf } from './paging.ts';
+import { pageOf } from './paging.ts';
 import { hashPassword, isPassword } from './passwords.ts';
 import type { Role, UserRecord } from './ports.ts';
 import { ApiProblem, forbidden, invalid, notFound } from './problem.ts';
@@ -56,7 +58,6 @@ const patchBody = z.strictObject({
 });
 const codeBody = z.strictObject({ code: z.string().max(16).describe('What the authenticator app shows.') });
 const params = z.strictObject({ id: userName });
-const listQuery = z.strictObject({ ...pageFields, tenant: keyText.optional().describe('Of this tenant.') });
 
 function hasItsTenant(user: { readonly role: Role; readonly tenant?: string | undefined }): boolean {
   return (user.role === 'tenant-admin') === (user.tenant !== undefined);
@@ -77,18 +78,12 @@ function readRoutes(app: FastifyInstance, context: ApiContext): void {
       operationId: 'listUsers',
       tag,
       summary: 'List those who may sign in to the console',
-      querystring: listQuery,
+      querystring: ofTenantQuery,
       answers: { 200: pageOf(shape) },
     }),
     async (request) => {
-      const query = request.query as z.infer<typeof listQuery>;
-      const scope = tenantScope(identityOf(request), query.tenant);
       const all = [...(await context.users.list())].sort((a, b) => a.id.localeCompare(b.id));
-      return page(
-        all.filter((user) => scope === undefined || user.tenant === scope),
-        query,
-        userView,
-      );
+      return pageOfTenant(request, all, userView);
     },
   );
   app.get(
@@ -123,17 +118,15 @@ function createRoute(app: FastifyInstance, context: ApiContext): void {
       if ((await context.users.get(wanted.id)) !== undefined)
         throw new ApiProblem(409, 'exists', `the name ${wanted.id} is taken`);
       const now = new Date(context.clock.wallMs()).toISOString();
-      const { password: chosen, tenant: ofTenant, ...fields } = wanted;
       const user: UserRecord = {
-        ...fields,
-        ...(ofTenant === undefined ? {} : { tenant: ofTenant }),
-        password: await hashPassword(chosen, identity.actor, true),
+        ...defined(wanted),
+        password: await hashPassword(wanted.password, identity.actor, true),
         createdAt: now,
         createdBy: identity.actor,
         passwordChangedAt: now,
       };
       await context.users.put(user);
-      audit(context, request, 'create', undefined, user);
+      auditUser(context, request, 'create', undefined, user);
       return reply
         .code(201)
         .header('location', `/api/v1/users/${encodeURIComponent(user.id)}`)
@@ -169,7 +162,7 @@ function changeRoutes(app: FastifyInstance, context: ApiContext): void {
       await context.users.put(after);
       if (wanted.password !== undefined || !after.enabled)
         await context.sessions.endAllOf(after.id, isOwn ? identityOf(request).tokenId : undefined);
-      audit(context, request, 'update', before, after);
+      auditUser(context, request, 'update', before, after);
       return userView(after);
     },
   );
@@ -188,7 +181,7 @@ function changeRoutes(app: FastifyInstance, context: ApiContext): void {
         throw new ApiProblem(409, 'own-user', 'nobody deletes the user that it is signed in as');
       await context.users.delete(user.id);
       await context.sessions.endAllOf(user.id);
-      audit(context, request, 'delete', user, undefined);
+      auditUser(context, request, 'delete', user, undefined);
       return reply.code(204).send();
     },
   );
@@ -213,30 +206,17 @@ function requireMayChange(request: FastifyRequest, user: UserRecord): void {
 async function changed(
   context: ApiContext,
   before: UserRecord,
-  {
-    role: newRole,
-    tenant: newTenant,
-    readOnly: newReadOnly,
-    enabled: newEnabled,
-    password: chosen,
-    codes,
-  }: z.infer<typeof patchBody>,
+  { tenant: to, password: chosen, codes, currentPassword: _, ...fields }: z.infer<typeof patchBody>,
 ): Promise<UserRecord> {
-  const { tenant: ofTenant, totp, ...rest } = before;
-  const after = newTenant === undefined ? ofTenant : (newTenant ?? undefined);
+  const { tenant: from, totp, ...rest } = before;
   return {
     ...rest,
-    ...(newRole === undefined ? {} : { role: newRole }),
-    ...(newReadOnly === undefined ? {} : { readOnly: newReadOnly }),
-    ...(newEnabled === undefined ? {} : { enabled: newEnabled }),
-    ...(after === undefined ? {} : { tenant: after }),
-    ...(totp === undefined || codes === false ? {} : { totp }),
-    ...(chosen === undefined
-      ? {}
-      : {
-          password: await hashPassword(chosen, `user:${before.id}`, true),
-          passwordChangedAt: new Date(context.clock.wallMs()).toISOString(),
-        }),
+    ...defined(fields),
+    ...defined({ tenant: to === undefined ? from : (to ?? undefined), totp: codes === false ? undefined : totp }),
+    ...(chosen !== undefined && {
+      password: await hashPassword(chosen, `user:${before.id}`, true),
+      passwordChangedAt: new Date(context.clock.wallMs()).toISOString(),
+    }),
   };
 }
 
@@ -282,7 +262,7 @@ function codeRoutes(app: FastifyInstance, context: ApiContext): void {
         throw invalid([{ code: 'wrong-code', path: 'code', message: 'is not what the app shows now' }]);
       const after = { ...user, totp: { ...totp, confirmed: true, lastStep: step } };
       await context.users.put(after);
-      audit(context, request, 'update', user, after);
+      auditUser(context, request, 'update', user, after);
       return userView(after);
     },
   );
@@ -321,20 +301,14 @@ function userView({ password: _password, totp, ...user }: UserRecord): object {
   return { ...user, codes: totp?.confirmed === true };
 }
 
-function audit(
+function auditUser(
   context: ApiContext,
   request: FastifyRequest,
   action: 'create' | 'update' | 'delete',
   before: UserRecord | undefined,
   after: UserRecord | undefined,
 ): void {
-  const user = after ?? before;
-  context.audit.record({
-    actor: identityOf(request).actor,
-    action,
-    resource: `users/${user?.id}`,
-    ...(user?.tenant === undefined ? {} : { tenant: user.tenant }),
-    ...(before === undefined ? {} : { before: userView(before) }),
-    ...(after === undefined ? {} : { after: userView(after) }),
-  });
+  const { id, tenant: of } = (after ?? before) as UserRecord;
+  const views = { before: before && userView(before), after: after && userView(after) };
+  audit(context, request, action, `users/${id}`, { tenant: of, ...views });
 }

@@ -1,12 +1,12 @@
 /** A MESSAGE of a phone to somebody at WhatsApp: who may send, what it says, and how the phone is answered (RFC 3428 §7). */
+import { defined } from '../base/defined.ts';
 import type { Log } from '../base/log.ts';
 import type { Clock } from '../base/scheduler.ts';
 import type { Directory } from '../provisioning/directory/directory.ts';
 import type { CloudApi } from './cloud-api.ts';
 import { verdictOf } from './cloud-errors.ts';
-import { DEFAULT_KEEP_SECONDS } from './inbound.ts';
 import type { Keeper } from './keeper.ts';
-import { type Content, idOf, type Message, type ReadMark, type ReportWish } from './message.ts';
+import { type Content, idOf, type Message, newMessage, type ReadMark, type ReportWish } from './message.ts';
 import { heardAt, type WhatsappNumber, wayOf } from './numbers.ts';
 import type { Outbound, Sent } from './outbound.ts';
 import { ACCEPTED, readWritten, type Written } from './phone-content.ts';
@@ -112,37 +112,27 @@ export class FromPhones {
 
   #kept(
     id: string,
-    { trunk, settings, tenant, number }: WhatsappNumber,
+    number: WhatsappNumber,
     peer: string,
     message: PhoneMessage,
     content: Content,
     wish: ReportWish | undefined,
   ): Message {
-    const nowMs = Math.trunc(this.#options.clock.wallMs());
     // A phone that matches reports by Call-ID asks for none; those that do not know them refuse them, which costs nothing.
     const plain =
-      settings.reports === 'always'
+      number.settings.reports === 'always'
         ? { messageId: message.callId, cpim: false, delivery: true, display: true }
         : undefined;
-    const wanted = wish ?? plain;
-    return {
-      kind: 'message',
+    return newMessage(number, this.#options.clock.wallMs(), {
       id,
-      tenant: tenant.name,
-      trunkId: trunk.id,
-      createdMs: nowMs,
-      expiresMs: nowMs + (settings.keepSeconds ?? DEFAULT_KEEP_SECONDS) * 1000,
-      attempts: 0,
-      revision: 1,
       direction: 'outbound',
-      number,
       peer,
       extension: message.sender,
       content,
       state: 'queued',
       recipients: [],
-      ...(wanted !== undefined && { wish: wanted }),
-    };
+      ...defined({ wish: wish ?? plain }),
+    });
   }
 
   /** A phone tells that its person has read a message: WhatsApp is told, once. */

@@ -1,12 +1,12 @@
 /** What users write, on its way to phones: kept before Meta is told that it was taken, and until each phone that it is for has it. */
+import { defined } from '../base/defined.ts';
 import type { Log } from '../base/log.ts';
 import type { Clock } from '../base/scheduler.ts';
 import type { Directory } from '../provisioning/directory/directory.ts';
 import { Chains } from './chains.ts';
 import { formatReport } from './imdn.ts';
-import type { Keeper } from './keeper.ts';
-import { heardKey } from './keeper.ts';
-import { idOf, isAwaited, type Message, type Recipient, type Report } from './message.ts';
+import { heardKey, type Keeper } from './keeper.ts';
+import { idOf, isAwaited, type Message, newMessage, type Recipient, type Report } from './message.ts';
 import type { WhatsappNumber } from './numbers.ts';
 import { contentForPhone, octets, type PhoneContent } from './phone-content.ts';
 import type { PhoneDraft, Phones } from './ports.ts';
@@ -14,7 +14,6 @@ import { recipientsOf } from './recipients.ts';
 import { shownUser } from './user.ts';
 import type { InboundFact } from './webhook.ts';
 
-const DEFAULT_KEEP_SECONDS = 604_800;
 /** A phone that is registered and does not answer is tried again: soon, then less often. */
 const FIRST_RETRY_MS = 15_000;
 const MAX_RETRY_MS = 600_000;
@@ -175,36 +174,23 @@ export class Inbound {
   }
 
   #messageOf(whatsapp: WhatsappNumber, fact: InboundFact): Message {
-    const { trunk, settings, tenant, number } = whatsapp;
     const { clock, directory } = this.#options;
     const nowMs = Math.trunc(clock.wallMs());
     const { numbers, rule } = recipientsOf(directory(), whatsapp, fact, nowMs);
     const recipients = numbers.map((each) => ({ number: each, state: 'waiting' as const }));
-    return {
-      kind: 'message',
-      id: idOf('inbound', trunk.id, fact.remoteId),
-      tenant: tenant.name,
-      trunkId: trunk.id,
-      createdMs: nowMs,
-      expiresMs: nowMs + (settings.keepSeconds ?? DEFAULT_KEEP_SECONDS) * 1000,
-      attempts: 0,
-      revision: 1,
+    const { remoteId, from: peer, name: peerName, content, contextId, atMs } = fact;
+    return newMessage(whatsapp, nowMs, {
+      id: idOf('inbound', whatsapp.trunk.id, remoteId),
       direction: 'inbound',
-      number,
-      peer: fact.from,
-      ...(fact.name !== undefined && { peerName: fact.name }),
-      content: fact.content,
+      peer,
+      content,
       state: 'received',
-      remoteId: fact.remoteId,
-      ...(fact.contextId !== undefined && { contextId: fact.contextId }),
+      remoteId,
       recipients,
-      ...(rule !== undefined && { rule }),
-      ...(fact.atMs !== 0 && { sentMs: fact.atMs }),
-    };
+      ...defined({ peerName, contextId, rule, sentMs: atMs === 0 ? undefined : atMs }),
+    });
   }
 }
-
-export { DEFAULT_KEEP_SECONDS };
 
 function isUnsettled(state: Tried): boolean {
   return state === 'waiting' || state === 'away';

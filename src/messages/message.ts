@@ -1,5 +1,6 @@
 /** A message as it is kept, from the moment that it is taken until nobody asks for it any more. */
 import { createHash } from 'node:crypto';
+import type { WhatsappNumber } from './numbers.ts';
 
 export const MEDIA_KINDS = ['image', 'audio', 'video', 'document', 'sticker'] as const;
 export type MediaKind = (typeof MEDIA_KINDS)[number];
@@ -100,6 +101,26 @@ export interface Message extends Common {
   readonly deliveredMs?: number;
   readonly readMs?: number;
   readonly wish?: ReportWish;
+}
+
+type NewMessage = Omit<Message, 'kind' | 'number' | Exclude<keyof Common, 'id'>>;
+
+const DEFAULT_KEEP_SECONDS = 604_800;
+
+/** A message of a number, as it is first kept. */
+export function newMessage(number: WhatsappNumber, wallMs: number, fields: NewMessage): Message {
+  const createdMs = Math.trunc(wallMs);
+  return {
+    kind: 'message',
+    ...fields,
+    tenant: number.tenant.name,
+    trunkId: number.trunk.id,
+    number: number.number,
+    createdMs,
+    expiresMs: createdMs + (number.settings.keepSeconds ?? DEFAULT_KEEP_SECONDS) * 1000,
+    attempts: 0,
+    revision: 1,
+  };
 }
 
 /** What became of a message, on its way to the phone that sent it. */

@@ -2,6 +2,7 @@
  * Messages between the phones of tenants and WhatsApp: what phones send, what Meta posts, what waits in the store for its turn, for a
  * phone or for the API. What a node was doing when it ended is done by it again, or by another node after its hold has run out.
  */
+import { defined } from '../base/defined.ts';
 import type { Egress } from '../base/egress.ts';
 import type { Log } from '../base/log.ts';
 import { cancelTimer, type Scheduler, type Timer, type TimerTarget } from '../base/scheduler.ts';
@@ -11,10 +12,10 @@ import type { Tenant } from '../provisioning/tenants/schema.ts';
 import { CloudApi, type MediaFile } from './cloud-api.ts';
 import { explainMessage, type MessageExplanation, type MessageQuestion } from './explain.ts';
 import { FromPhones } from './from-phones.ts';
-import { DEFAULT_KEEP_SECONDS, Inbound } from './inbound.ts';
+import { Inbound } from './inbound.ts';
 import { Keeper } from './keeper.ts';
 import { MediaLinks } from './media-links.ts';
-import { type Content, idOf, type Kept, type Message } from './message.ts';
+import { type Content, idOf, type Kept, type Message, newMessage } from './message.ts';
 import type { MessageStore } from './message-store.ts';
 import { Notifications } from './notifications.ts';
 import { hasWhatsapp, type WhatsappNumber, whatsappNumber, whatsappNumbers } from './numbers.ts';
@@ -256,25 +257,15 @@ export class MessageService implements TimerTarget {
     if (typeof number === 'string') return number;
     const peer = peerOf(to);
     if (peer === undefined) return `${to} is neither a number nor a user's id`;
-    const trunkId = number.trunk.id;
-    const nowMs = Math.trunc(this.#options.scheduler.wallMs());
-    const message: Message = {
-      kind: 'message',
-      id: key === undefined ? idOf('wanted', crypto.randomUUID()) : idOf('wanted', tenant, trunkId, key),
-      tenant,
-      trunkId,
-      createdMs: nowMs,
-      expiresMs: nowMs + (number.settings.keepSeconds ?? DEFAULT_KEEP_SECONDS) * 1000,
-      attempts: 0,
-      revision: 1,
+    const message = newMessage(number, this.#options.scheduler.wallMs(), {
+      id: key === undefined ? idOf('wanted', crypto.randomUUID()) : idOf('wanted', tenant, number.trunk.id, key),
       direction: 'outbound',
-      number: number.number,
       peer,
       content,
       state: 'queued',
-      ...(contextId !== undefined && { contextId }),
+      ...defined({ contextId }),
       recipients: [],
-    };
+    });
     if (await this.#keeper.add(message, false)) {
       this.#changed(message);
       this.#poll();

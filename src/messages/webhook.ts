@@ -1,5 +1,6 @@
 /** What Meta posts to us: whose it is, and what it says. Pure. */
 import { createHmac, timingSafeEqual } from 'node:crypto';
+import { defined } from '../base/defined.ts';
 import type { Content, MediaKind, Status } from './message.ts';
 import { MEDIA_KINDS } from './message.ts';
 import { isUserId } from './user.ts';
@@ -120,8 +121,7 @@ function contentOf(message: Json): Content {
       caption: text(part['caption']),
       filename: text(part['filename']),
     };
-    const known = Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
-    return { type: 'media', kind: type, mediaId, ...known };
+    return { type: 'media', kind: type, mediaId, ...defined(fields) };
   }
   const [latitude, longitude] = [part['latitude'], part['longitude']];
   if (type === 'location' && typeof latitude === 'number' && typeof longitude === 'number') {
