@@ -120,7 +120,7 @@ function SignedIn({ path }: { path: string }) {
       </p>
       <Link to="/account" class="nav-link" aria-current={path === '/account' ? 'page' : undefined}>
         <Icon name="person" />
-        {t('nav.account')}
+        {t('account.title')}
       </Link>
       <button type="button" class="nav-link nav-button" onClick={() => void signOut()}>
         <Icon name="leave" />

@@ -45,12 +45,12 @@ function WhoCard({ current: { user, actor, role, tenant, readOnly, expiresAt } }
     <section class="card">
       <h2>{t('account.signedInAs')}</h2>
       <dl class="facts">
-        <Fact name={t('signIn.user')}>{user ?? nameOf(actor ?? '')}</Fact>
+        <Fact name={t('field.name')}>{user ?? nameOf(actor ?? '')}</Fact>
         <Fact name={t('account.role')}>
           {role === undefined ? '' : t(`role.${role}`)}
           {readOnly === true ? ` · ${t('role.readOnly')}` : ''}
         </Fact>
-        <Fact name={t('account.tenant')}>{tenant}</Fact>
+        <Fact name={t('provisioning.tenant')}>{tenant}</Fact>
         <Fact name={t('account.until')}>{expiresAt && exactTime(expiresAt)}</Fact>
       </dl>
     </section>
@@ -104,7 +104,7 @@ function PasswordCard({ user }: { user: string }) {
   };
   return (
     <section class="card">
-      <h2>{t('account.password')}</h2>
+      <h2>{t('field.password')}</h2>
       <SubmitForm onSubmit={submit}>
         <FaultSummary
           faults={form.faults}

@@ -62,7 +62,7 @@ function Facts({ call, isOver }: { call: LiveCall; isOver: boolean }) {
   return (
     <section class="card">
       <dl class="facts-row">
-        <RowFact name={t('calls.state')}>
+        <RowFact name={t('fact.state')}>
           {isOver ? (
             <State tone="none">{t('call.ended')}</State>
           ) : (
@@ -74,9 +74,9 @@ function Facts({ call, isOver }: { call: LiveCall; isOver: boolean }) {
             <Lasting since={call.answeredAt ?? call.startedAt} />
           </RowFact>
         )}
-        <RowFact name={t('call.direction')}>{t(`direction.${call.direction}`)}</RowFact>
-        <RowFact name={t('calls.trunk')}>{call.trunk ?? '—'}</RowFact>
-        <RowFact name={t('calls.tenant')}>{call.tenant ?? '—'}</RowFact>
+        <RowFact name={t('fact.direction')}>{t(`direction.${call.direction}`)}</RowFact>
+        <RowFact name={t('fact.trunk')}>{call.trunk ?? '—'}</RowFact>
+        <RowFact name={t('provisioning.tenant')}>{call.tenant ?? '—'}</RowFact>
         <RowFact name={t('call.began')}>{time(call.startedAt)}</RowFact>
       </dl>
     </section>

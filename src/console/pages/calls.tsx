@@ -82,9 +82,9 @@ function columns(end: (call: LiveCall) => void): readonly Column<LiveCall>[] {
         </>
       ),
     },
-    { title: 'calls.state', cell: ({ state }) => <State tone={CALL_TONES[state]}>{t(`call.${state}`)}</State> },
-    { title: 'calls.trunk', cell: ({ trunk }) => <span class="break">{trunk ?? '—'}</span> },
-    { title: 'calls.tenant', cell: ({ tenant }) => <span class="break">{tenant ?? '—'}</span> },
+    { title: 'fact.state', cell: ({ state }) => <State tone={CALL_TONES[state]}>{t(`call.${state}`)}</State> },
+    { title: 'fact.trunk', cell: ({ trunk }) => <span class="break">{trunk ?? '—'}</span> },
+    { title: 'provisioning.tenant', cell: ({ tenant }) => <span class="break">{tenant ?? '—'}</span> },
     {
       title: 'calls.lasts',
       end: true,

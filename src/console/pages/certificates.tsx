@@ -76,7 +76,7 @@ export function Certificates() {
 
 const COLUMNS: readonly Column<Document>[] = [
   {
-    title: 'certificate.name',
+    title: 'field.name',
     cell: ({ name, facts }) => (
       <>
         <Link to={at(String(name))} class="table-main break">
@@ -166,7 +166,7 @@ function Facts({ facts = {} }: { facts: Document | undefined }) {
     [t('certificates.fingerprint'), facts['fingerprint256']],
     [t('certificates.names'), list(facts['names'])],
     [t('certificates.codes'), list(facts['codes'])],
-    [t('certificates.numbers'), list(facts['numbers'])],
+    [t('trunk.numbers'), list(facts['numbers'])],
     [t('certificates.servedAt'), facts['servedAt']],
   ] as const;
   return (

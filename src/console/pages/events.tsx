@@ -39,7 +39,7 @@ export function Events() {
           value={type}
           onChange={setType}
           options={[
-            { value: '', label: t('events.all') },
+            { value: '', label: t('records.every') },
             ...TYPES.map((value) => ({ value, label: known(`event.${value}`, value) })),
           ]}
         />

@@ -26,7 +26,7 @@ export function FirstRun() {
         <p>{t('firstRun.text')}</p>
         <FaultSummary
           faults={form.faults}
-          fields={{ id: t('firstRun.user'), password: t('firstRun.password'), repeat: t('firstRun.repeat') }}
+          fields={{ id: t('firstRun.user'), password: t('field.password'), repeat: t('firstRun.repeat') }}
         />
         <TextField
           label={t('firstRun.token')}
@@ -46,7 +46,7 @@ export function FirstRun() {
         />
         <div class="fields">
           <TextField
-            label={t('firstRun.password')}
+            label={t('field.password')}
             help={t('firstRun.passwordHelp')}
             type="password"
             autocomplete="new-password"

@@ -46,8 +46,8 @@ export function Health() {
             </Note>
           )}
           <dl class="figures">
-            <Figure name={t('health.calls')} value={number(data.calls)} />
-            <Figure name={t('nav.registrations')} value={number(data.registrations)} />
+            <Figure name={t('charts.calls')} value={number(data.calls)} />
+            <Figure name={t('registrations.title')} value={number(data.registrations)} />
             <Figure name={t('health.trunks')} value={`${number(data.trunks.online)} / ${number(data.trunks.total)}`} />
             <Figure name={t('health.busy')} value={percent(data.eventLoop.utilization)} />
           </dl>
@@ -138,8 +138,8 @@ function Store({ store }: { store: StoreStatus | undefined }) {
     <section class="card">
       <h2>{t('health.store')}</h2>
       <dl class="facts">
-        <Fact name={t('health.kind')}>{t(`store.${kind}`)}</Fact>
-        <Fact name={t('calls.state')}>
+        <Fact name={t('service.kind')}>{t(`store.${kind}`)}</Fact>
+        <Fact name={t('fact.state')}>
           {problems.length === 0 ? (
             <State tone="good">{t('health.well')}</State>
           ) : (

@@ -63,50 +63,50 @@ export const NAVIGATION: readonly NavigationGroup[] = [
   {
     title: 'nav.connect',
     links: [
-      { to: '/trunks', title: 'nav.trunks', icon: 'trunk' },
-      { to: '/certificates', title: 'nav.certificates', icon: 'key' },
+      { to: '/trunks', title: 'trunks.title', icon: 'trunk' },
+      { to: '/certificates', title: 'certificates.title', icon: 'key' },
       { to: '/transports', title: 'nav.transports', icon: 'events' },
     ],
   },
   {
     title: 'nav.provision',
     links: [
-      { to: '/tenants', title: 'nav.tenants', icon: 'tenant' },
-      { to: '/extensions', title: 'nav.extensions', icon: 'phone' },
-      { to: '/groups', title: 'nav.groups', icon: 'users' },
-      { to: '/services', title: 'nav.services', icon: 'ring' },
-      { to: '/outbound-rules', title: 'nav.outboundRules', icon: 'out' },
-      { to: '/inbound-rules', title: 'nav.inboundRules', icon: 'in' },
+      { to: '/tenants', title: 'tenants.title', icon: 'tenant' },
+      { to: '/extensions', title: 'extensions.title', icon: 'phone' },
+      { to: '/groups', title: 'groups.title', icon: 'users' },
+      { to: '/services', title: 'services.title', icon: 'ring' },
+      { to: '/outbound-rules', title: 'outbound-rules.title', icon: 'out' },
+      { to: '/inbound-rules', title: 'inbound-rules.title', icon: 'in' },
     ],
   },
   {
     title: 'nav.live',
     links: [
       { to: '/calls', title: 'nav.calls', icon: 'calls' },
-      { to: '/registrations', title: 'nav.registrations', icon: 'phone' },
-      { to: '/events', title: 'nav.events', icon: 'events' },
-      { to: '/health', title: 'nav.health', icon: 'health', for: 'system' },
+      { to: '/registrations', title: 'registrations.title', icon: 'phone' },
+      { to: '/events', title: 'events.title', icon: 'events' },
+      { to: '/health', title: 'health.title', icon: 'health', for: 'system' },
     ],
   },
   {
     title: 'nav.past',
     links: [
-      { to: '/records', title: 'nav.records', icon: 'records' },
-      { to: '/charts', title: 'nav.charts', icon: 'charts' },
+      { to: '/records', title: 'records.title', icon: 'records' },
+      { to: '/charts', title: 'charts.title', icon: 'charts' },
     ],
   },
   {
     title: 'nav.tools',
     links: [
-      { to: '/try', title: 'nav.try', icon: 'explain' },
-      { to: '/plan', title: 'nav.plan', icon: 'plan' },
+      { to: '/try', title: 'try.title', icon: 'explain' },
+      { to: '/plan', title: 'plan.title', icon: 'plan' },
     ],
   },
   {
     title: 'nav.access',
     links: [
-      { to: '/users', title: 'nav.users', icon: 'users' },
-      { to: '/tokens', title: 'nav.tokens', icon: 'key' },
+      { to: '/users', title: 'users.title', icon: 'users' },
+      { to: '/tokens', title: 'tokens.title', icon: 'key' },
     ],
   },
 ];

@@ -53,7 +53,7 @@ const COLUMNS: readonly Column<RegistrationView>[] = [
     ),
   },
   {
-    title: 'registrations.device',
+    title: 'fact.userAgent',
     cell: ({ userAgent, node }) => (
       <>
         <span class="break">{userAgent ?? '—'}</span>

@@ -134,7 +134,7 @@ function SignInForm({ name = '', faults = [] }: { name?: string; faults?: Return
     <SubmitForm onSubmit={submit}>
       <FaultSummary faults={form.faults.length > 0 ? form.faults : faults} title={t('signIn.failed')} />
       <TextField
-        label={t('signIn.user')}
+        label={t('field.name')}
         name="username"
         autocomplete="username"
         value={user}
@@ -143,7 +143,7 @@ function SignInForm({ name = '', faults = [] }: { name?: string; faults?: Return
         required
       />
       <TextField
-        label={t('signIn.password')}
+        label={t('field.password')}
         name="password"
         type="password"
         autocomplete="current-password"
@@ -165,7 +165,7 @@ function SignInForm({ name = '', faults = [] }: { name?: string; faults?: Return
         />
       ) : null}
       <Button kind="primary" type="submit" wide busy={form.busy}>
-        {t('signIn.submit')}
+        {t('signIn.title')}
       </Button>
     </SubmitForm>
   );

@@ -68,7 +68,7 @@ function columns(revoke: (token: TokenView) => void): readonly Column<TokenView>
         </>
       ),
     },
-    { title: 'tokens.role', cell: (token) => <May {...token} /> },
+    { title: 'users.role', cell: (token) => <May {...token} /> },
     {
       title: 'tokens.made',
       cell: ({ createdAt, createdBy }) => (
@@ -79,10 +79,10 @@ function columns(revoke: (token: TokenView) => void): readonly Column<TokenView>
       ),
     },
     {
-      title: 'tokens.ends',
+      title: 'registrations.ends',
       cell: ({ expiresAt }) => (expiresAt === undefined ? t('tokens.never') : <When at={expiresAt} />),
     },
-    { title: 'tokens.state', cell: (token) => <TokenState token={token} /> },
+    { title: 'fact.state', cell: (token) => <TokenState token={token} /> },
     {
       title: 'tokens.revoke',
       hideTitle: true,
@@ -127,7 +127,7 @@ function NewToken({ onClose }: { onClose: () => void }) {
           faults={form.faults}
           fields={{
             label: t('tokens.label'),
-            tenant: t('account.tenant'),
+            tenant: t('provisioning.tenant'),
             expiresInSeconds: t('tokens.days'),
           }}
         />

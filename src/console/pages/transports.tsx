@@ -85,7 +85,7 @@ export function Transports() {
           onClose={() => setLeaving(undefined)}
           onDone={() => {
             setLeaving(undefined);
-            say(t('transports.removed', { name: leaving }));
+            say(t('provisioning.deleted', { name: leaving }));
             listing.reload();
           }}
         />
@@ -141,7 +141,7 @@ function removal(leave: (name: string) => void): Column<ListenerView> {
 
 const COLUMNS: readonly Column<ListenerView>[] = [
   {
-    title: 'transports.transport',
+    title: 'wizard.transport',
     cell: ({ transport, id }) => (
       <>
         <strong>{transport.toUpperCase()}</strong>
@@ -162,7 +162,7 @@ const COLUMNS: readonly Column<ListenerView>[] = [
     ),
   },
   {
-    title: 'transports.certificate',
+    title: 'transport.certificate',
     cell: ({ certificate, certificateName }) =>
       certificate === undefined ? (
         (certificateName ?? '—')
@@ -174,7 +174,7 @@ const COLUMNS: readonly Column<ListenerView>[] = [
       ),
   },
   {
-    title: 'transports.state',
+    title: 'fact.state',
     cell: ({ managedBy, problem }) => (
       <>
         <State tone={problem === undefined ? 'good' : 'bad'}>
@@ -185,7 +185,7 @@ const COLUMNS: readonly Column<ListenerView>[] = [
     ),
   },
   {
-    title: 'transports.trunks',
+    title: 'trunks.title',
     end: true,
     cell: ({ trunks }) => <span class="numeric">{number(trunks)}</span>,
   },

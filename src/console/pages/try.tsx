@@ -59,7 +59,11 @@ export function Try() {
             {isIn ? (
               <TrunkChoice value={trunk} onChange={(value) => form.set('trunk', value)} />
             ) : (
-              <TenantChoice label={t('try.tenant')} value={tenant} onChange={(value) => form.set('tenant', value)} />
+              <TenantChoice
+                label={t('provisioning.tenant')}
+                value={tenant}
+                onChange={(value) => form.set('tenant', value)}
+              />
             )}
             <TextField label={isIn ? t('try.fromIn') : t('try.from')} {...form.field('from')} mono />
             <TextField label={isIn ? t('try.toIn') : t('try.to')} {...form.field('to')} required mono />
@@ -108,7 +112,7 @@ function Told({ explanation: { refusal, rule, steps, routes, skipped, legs = [] 
         <h2>{t('try.goes')}</h2>
         {rule === undefined ? null : (
           <p>
-            {t('try.rule')} <strong>{rule}</strong>
+            {t('section.rule')} <strong>{rule}</strong>
           </p>
         )}
         <Steps steps={steps} />

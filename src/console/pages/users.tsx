@@ -54,11 +54,11 @@ export function Users() {
       {asked?.what === 'password' ? <NewPassword user={asked.user} onClose={close} onDone={done} /> : null}
       {asked?.what === 'delete' ? (
         <Confirm
-          title={t('users.delete', { name: asked.user.id })}
+          title={t('provisioning.delete', { name: asked.user.id })}
           text={t('users.deleteText')}
           action={t('action.delete')}
           work={() => users.remove(asked.user.id)}
-          onDone={() => done(t('users.deleted', { name: asked.user.id }))}
+          onDone={() => done(t('provisioning.deleted', { name: asked.user.id }))}
           onClose={close}
         />
       ) : null}
@@ -73,7 +73,7 @@ function toggle(user: UserView): Promise<UserView> {
 function columns(onToggle: (user: UserView) => void, ask: (asked: Asked) => void): readonly Column<UserView>[] {
   return [
     {
-      title: 'users.name',
+      title: 'field.name',
       cell: ({ id, enabled }) => (
         <>
           <span class="table-main break">{id}</span>
@@ -83,7 +83,7 @@ function columns(onToggle: (user: UserView) => void, ask: (asked: Asked) => void
     },
     { title: 'users.role', cell: (user) => <May {...user} /> },
     {
-      title: 'users.codes',
+      title: 'account.codes',
       cell: ({ codes }) => <State tone={codes ? 'good' : 'none'}>{codes ? t('users.on') : t('users.off')}</State>,
     },
     { title: 'users.made', cell: ({ createdAt }) => <When at={createdAt} /> },
@@ -141,7 +141,7 @@ export function RoleFields({ form }: { form: Pick<Form<RoleValues>, 'values' | '
           />
           {role === 'tenant-admin' ? (
             <TenantChoice
-              label={t('account.tenant')}
+              label={t('provisioning.tenant')}
               help={t('users.tenantHelp')}
               value={tenant}
               error={faultAt(form.faults, 'tenant')}
@@ -188,9 +188,9 @@ function NewUser({ onClose, onDone }: DialogProps) {
       <SubmitForm onSubmit={submit}>
         <FaultSummary
           faults={form.faults}
-          fields={{ id: t('users.name'), password: t('users.password'), tenant: t('account.tenant') }}
+          fields={{ id: t('field.name'), password: t('users.password'), tenant: t('provisioning.tenant') }}
         />
-        <TextField label={t('users.name')} help={t('users.nameHelp')} {...form.field('id')} autofocus required />
+        <TextField label={t('field.name')} help={t('users.nameHelp')} {...form.field('id')} autofocus required />
         <TextField
           label={t('users.password')}
           help={t('users.passwordHelp')}

@@ -17,7 +17,7 @@ interface ChoiceProps {
 export function DirectionChoice({ value, onChange }: ChoiceProps) {
   return (
     <SelectField
-      label={t('call.direction')}
+      label={t('fact.direction')}
       value={value}
       onChange={onChange}
       options={[
@@ -121,7 +121,7 @@ const tenantsFound = async (query: Query): Promise<Page<Choosable>> => {
 /** A trunk, by its id. */
 export function TrunkChoice({ every = false, ...props }: ChoiceProps & { readonly every?: boolean }) {
   const none = every ? { none: t('records.every') } : {};
-  return <FoundChoice {...props} {...none} label={t('calls.trunk')} name="trunk-choice" find={trunksFound} />;
+  return <FoundChoice {...props} {...none} label={t('fact.trunk')} name="trunk-choice" find={trunksFound} />;
 }
 
 /** A tenant, by its name. */

@@ -153,7 +153,7 @@ function Preview({ report }: { report: CsvReport }) {
             keyOf={({ row, path, message }) => `${row} ${path} ${message}`}
           />
           {faults.length > MOST_SHOWN ? (
-            <p class="pager">{t('csv.more', { count: number(faults.length - MOST_SHOWN) })}</p>
+            <p class="pager">{t('bulk.more', { count: number(faults.length - MOST_SHOWN) })}</p>
           ) : null}
         </div>
       )}

@@ -42,7 +42,7 @@ export function ResourceList({ resource, tenant }: { readonly resource: Resource
   const spreadsheet =
     resource.csv === undefined ? null : (
       <ButtonLink to={`${addressOf(resource, tenant)}/csv`} icon="records">
-        {mayEdit ? t('csv.open') : t('csv.openRead')}
+        {mayEdit ? t('csv.open') : t('csv.export')}
       </ButtonLink>
     );
   const isEmpty = q === '' && listing.total === 0;

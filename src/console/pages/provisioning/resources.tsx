@@ -177,7 +177,7 @@ export const GROUPS: Resource = {
   ],
   columns: (tenant) => [
     column('group.name', link(tenant, GROUPS)),
-    column('group.members', (row) => few(row['members'])),
+    column('field.members', (row) => few(row['members'])),
     column('field.outboundCallerId', mono('outboundCallerId')),
     column('group.dids', (row) => few(row['dids'])),
   ],
@@ -226,7 +226,7 @@ export const SERVICES: Resource = {
     column('service.number', link(tenant, SERVICES)),
     column('service.name', text('name')),
     column('service.kind', (row) => known(`service.kind=${row['kind']}`, String(row['kind']))),
-    column('service.members', (row) => few(row['members'])),
+    column('field.members', (row) => few(row['members'])),
     column('service.overflow', mono('overflow')),
   ],
 };
@@ -345,11 +345,9 @@ export const INBOUND_RULES: Resource = {
   columns: (tenant) => [
     column('inboundRule.name', link(tenant, INBOUND_RULES)),
     column('inboundRule.dids', mono('dids')),
-    column('inboundRule.trunk', text('trunk')),
+    column('field.trunk', text('trunk')),
     column('inboundRule.destination', (row) => destinationText(row['destination'])),
-    column('inboundRules.when', (row) =>
-      row['hours'] === undefined ? t('inboundRules.always') : t('inboundRules.hours'),
-    ),
+    column('events.when', (row) => (row['hours'] === undefined ? t('inboundRules.always') : t('inboundRules.hours'))),
   ],
 };
 

@@ -59,7 +59,7 @@ export function Tenants() {
 
 const COLUMNS: readonly Column<Document>[] = [
   {
-    title: 'tenant.name',
+    title: 'field.name',
     cell: ({ name, managedBy }) => (
       <>
         <Link to={at(String(name))} class="table-main break">
@@ -87,7 +87,7 @@ const COLUMNS: readonly Column<Document>[] = [
       ),
   },
   {
-    title: 'tenant.limits.concurrentCalls',
+    title: 'field.limits.concurrentCalls',
     end: true,
     cell: (row) => <span class="numeric">{String(valueAt(row, 'limits.concurrentCalls') ?? '—')}</span>,
   },

@@ -124,7 +124,7 @@ const sum = (values: readonly number[]) => values.reduce((total, value) => total
 
 const TRUNK_COLUMNS: readonly Column<CallStatistics['trunks'][number]>[] = [
   {
-    title: 'calls.trunk',
+    title: 'fact.trunk',
     class: 'break',
     cell: ({ trunkId, trunk }) => <strong>{trunk === '' ? trunkId : trunk}</strong>,
   },

@@ -54,7 +54,7 @@ export function Records() {
         <TrunkChoice value={trunk} onChange={setTrunk} every />
         <DirectionChoice value={direction} onChange={setDirection} />
         <TextField
-          label={t('records.code')}
+          label={t('fact.status')}
           value={status}
           placeholder="486"
           inputMode="numeric"
@@ -93,7 +93,7 @@ const COLUMNS: readonly Column<CallRecord>[] = [
     cell: (record) => <Result record={record} />,
   },
   {
-    title: 'calls.trunk',
+    title: 'fact.trunk',
     cell: ({ trunk, attempts }) => (
       <>
         <span class="break">{trunk ?? '—'}</span>

@@ -45,8 +45,8 @@ function Summary({ record }: { record: CallRecord }) {
         <Fact name={t('record.code')}>
           {status} {reason}
         </Fact>
-        <Fact name={t('call.direction')}>{t(`direction.${direction}`)}</Fact>
-        <Fact name={t('calls.tenant')}>{tenant}</Fact>
+        <Fact name={t('fact.direction')}>{t(`direction.${direction}`)}</Fact>
+        <Fact name={t('provisioning.tenant')}>{tenant}</Fact>
         <Fact name={t('record.delay')}>
           {rang === undefined ? undefined : `${number((Date.parse(rang) - Date.parse(startedAt)) / 1000)} s`}
         </Fact>
@@ -62,9 +62,9 @@ function Numbers({ record }: { record: CallRecord }) {
   const { verification, signed, signedWith } = record;
   return (
     <section class="card">
-      <h2>{t('record.numbers')}</h2>
+      <h2>{t('trunk.numbers')}</h2>
       <dl class="facts">
-        <Fact name={t('record.caller')}>{record.callerNumber}</Fact>
+        <Fact name={t('ladder.caller')}>{record.callerNumber}</Fact>
         <Fact name={t('record.callerSent')}>{record.callerNumberSent}</Fact>
         <Fact name={t('record.called')}>{record.calledNumber}</Fact>
         <Fact name={t('record.calledSent')}>{record.calledNumberSent}</Fact>
@@ -74,7 +74,7 @@ function Numbers({ record }: { record: CallRecord }) {
             : `${record.outboundCallerId} (${record.outboundCallerIdSource ?? ''})`}
         </Fact>
         <Fact name={t('record.anonymous')}>{record.anonymous === true ? t('record.yes') : undefined}</Fact>
-        <Fact name={t('record.rule')}>{record.outboundRule ?? record.inboundRule}</Fact>
+        <Fact name={t('section.rule')}>{record.outboundRule ?? record.inboundRule}</Fact>
         <Fact name={t('record.signed')}>
           {signed === undefined ? undefined : `${signed}${signedWith === undefined ? '' : ` · ${signedWith}`}`}
         </Fact>

@@ -28,7 +28,7 @@ export function Gateway({ trunk: { host, transport = 'udp', credentials } }: { r
         <Fact name={t('gateway.user')} mono>
           {credentials?.authName ?? credentials?.username ?? '—'}
         </Fact>
-        <Fact name={t('wizard.password')}>{t('gateway.password')}</Fact>
+        <Fact name={t('field.password')}>{t('gateway.password')}</Fact>
       </dl>
       {fitting === undefined ? <PartUnread error={error} /> : null}
     </section>

@@ -45,7 +45,7 @@ export function TrunkList() {
         <div class="toolbar">
           <Search label={t('trunks.search')} onSearch={setQ} />
           <SelectField
-            label={t('trunks.filterState')}
+            label={t('fact.state')}
             hideLabel
             value={state}
             onChange={setState}
@@ -78,7 +78,7 @@ export function TrunkList() {
 
 const columns = (hour: CallStatistics | undefined): readonly Column<TrunkView>[] => [
   {
-    title: 'trunks.name',
+    title: 'fact.trunk',
     cell: ({ id, name, type, brand, managedBy }) => (
       <>
         <Link to={`/trunks/${encodeURIComponent(id)}`} class="table-main break">
@@ -93,7 +93,7 @@ const columns = (hour: CallStatistics | undefined): readonly Column<TrunkView>[]
     ),
   },
   {
-    title: 'trunks.state',
+    title: 'fact.state',
     cell: (trunk) => <StateCell trunk={trunk} />,
   },
   {
@@ -131,7 +131,7 @@ const columns = (hour: CallStatistics | undefined): readonly Column<TrunkView>[]
 ];
 
 function StateCell({ trunk: { status, enabled } }: { trunk: TrunkView }) {
-  if (enabled === false) return <State tone="none">{t('trunks.disabled')}</State>;
+  if (enabled === false) return <State tone="none">{t('provisioning.off')}</State>;
   const sinceSeconds = (Date.now() - Date.parse(status.since)) / 1000;
   const facts = [
     t('trunks.since', { duration: duration(Math.max(0, sinceSeconds)) }),

@@ -66,7 +66,7 @@ function OutboundTable({ draft, before, faults, change }: StepProps) {
         <table class="mapping">
           <thead>
             <tr>
-              <th scope="col">{t('wizard.field')}</th>
+              <th scope="col">{t('bulk.field')}</th>
               {PARTS.map((part) => (
                 <th scope="col" key={part}>
                   {t(`part.${part}`)}

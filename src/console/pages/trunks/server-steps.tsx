@@ -75,7 +75,7 @@ function Preset({ preset, draft }: { preset: BrandPreset; draft: TrunkDraft }) {
           <Fact name={t('wizard.presetHost')}>
             {some(hosts.map(({ host, region }) => (region ? `${host} (${region})` : host)))}
           </Fact>
-          <Fact name={t('wizard.port')}>{preset.port}</Fact>
+          <Fact name={t('transport.port')}>{preset.port}</Fact>
           <Fact name={t('wizard.transport')}>{preset.transport?.toUpperCase()}</Fact>
           <Fact name={t('wizard.presetIps')}>{some(preset.associatedIps ?? [])}</Fact>
           <Fact name={t('step.options')}>
@@ -146,7 +146,13 @@ function ServerAddress({ draft, preset, faults, change, field }: StepProps) {
         autofocus
         mono
       />
-      <TextField label={t('wizard.port')} help={t('wizard.portHelp')} inputMode="numeric" {...field('port')} optional />
+      <TextField
+        label={t('transport.port')}
+        help={t('wizard.portHelp')}
+        inputMode="numeric"
+        {...field('port')}
+        optional
+      />
       <SelectField
         label={t('wizard.transport')}
         help={t('wizard.transportHelp')}
@@ -206,7 +212,7 @@ export function CredentialsStep({ draft, before, faults, field }: StepProps) {
         autofocus
       />
       <TextField
-        label={t('wizard.password')}
+        label={t('field.password')}
         help={
           before !== undefined
             ? t('wizard.passwordKept')

@@ -33,10 +33,10 @@ export function TeamsStep({ draft, faults, change }: StepProps) {
           mono
         />
         <TextField
-          label={t('teams.certificate')}
+          label={t('transport.certificate')}
           help={names?.length === 0 ? t('teams.noCertificate') : t('teams.certificateHelp')}
           value={teams.certificate}
-          error={faultAt(faults, 'teams.certificate')}
+          error={faultAt(faults, 'transport.certificate')}
           onInput={(certificate) => set({ certificate })}
           list={names ?? []}
         />

@@ -43,7 +43,7 @@ function Assignments({ draft, faults, change }: StepProps) {
       {entries.map((entry, index) => (
         <div class="assignment" key={index}>
           <TenantChoice
-            label={t('wizard.tenant')}
+            label={t('provisioning.tenant')}
             value={entry.tenant}
             error={faultAt(faults, `tenants[${index}].tenant`)}
             onChange={(tenant) => set(index, { tenant })}

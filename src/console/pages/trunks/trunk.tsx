@@ -85,7 +85,7 @@ export function TrunkPage({ id }: { readonly id: string }) {
           plans
           onClose={() => setDeleting(false)}
           onDone={() => {
-            say(t('trunk.deleted', { name: trunk.name }));
+            say(t('provisioning.deleted', { name: trunk.name }));
             navigate('/trunks', 'replace');
           }}
         />
@@ -117,10 +117,10 @@ function StatusCard({
     });
   return (
     <section class="card">
-      <h2>{t('trunk.state')}</h2>
+      <h2>{t('fact.state')}</h2>
       <dl class="facts">
-        <Fact name={t('trunk.state')}>
-          {enabled === false ? <State tone="none">{t('trunks.disabled')}</State> : <TrunkState state={status.state} />}
+        <Fact name={t('fact.state')}>
+          {enabled === false ? <State tone="none">{t('provisioning.off')}</State> : <TrunkState state={status.state} />}
         </Fact>
         <Fact name={t('trunk.since')}>
           <When at={status.since} />
@@ -130,7 +130,7 @@ function StatusCard({
             {status.lastCode} <span class="soft">{codeInWords(status.lastCode)}</span>
           </Fact>
         )}
-        <Fact name={t('trunk.reason')}>{status.reason}</Fact>
+        <Fact name={t('plan.why')}>{status.reason}</Fact>
         {registration === undefined ? null : (
           <>
             <Fact name={t('trunk.registered')} mono>
@@ -143,7 +143,7 @@ function StatusCard({
           </>
         )}
         <Fact name={t('trunks.hour')}>{hour && <Sparkline attempts={hour.attempts} answered={hour.answered} />}</Fact>
-        <Fact name={t('trunk.calls')}>{number(status.activeCalls)}</Fact>
+        <Fact name={t('calls.title')}>{number(status.activeCalls)}</Fact>
       </dl>
       {alarms.map(({ code, message }) => (
         <Note kind="warn" key={code + message}>
@@ -188,7 +188,7 @@ function Values({ values, error }: { values: readonly EffectiveValue[] | undefin
 }
 
 const VALUE_COLUMNS: readonly Column<EffectiveValue>[] = [
-  { title: 'wizard.field', class: 'mono break', cell: ({ path }) => path },
+  { title: 'bulk.field', class: 'mono break', cell: ({ path }) => path },
   {
     title: 'trunk.value',
     class: 'break',

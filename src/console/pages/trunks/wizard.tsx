@@ -117,7 +117,7 @@ function Wizard({ initial: asked, first, ...edited }: WizardProps) {
         before === undefined
           ? await trunks.create(trunk)
           : ((await documents.replace(pathOf(before.id), trunk as Document, tag)) as unknown as TrunkView);
-      say(t('wizard.saved', { name: made.name }));
+      say(t('provisioning.saved', { name: made.name }));
       setSaved(made);
       setBusy(false);
       window.scrollTo(0, 0);
@@ -135,7 +135,7 @@ function Wizard({ initial: asked, first, ...edited }: WizardProps) {
   };
   return (
     <Page
-      title={before === undefined ? t('wizard.title') : t('wizard.edit', { name: before.name })}
+      title={before === undefined ? t('trunks.new') : t('wizard.edit', { name: before.name })}
       text={before === undefined ? t('wizard.text') : undefined}
       up={{ to: '/trunks', label: t('trunks.title') }}
     >
@@ -168,7 +168,7 @@ function Wizard({ initial: asked, first, ...edited }: WizardProps) {
               <Button onClick={() => goTo('check')}>{t('step.check')}</Button>
             )}
             <Button kind="primary" type="submit" busy={busy}>
-              {step !== 'check' ? t('action.next') : before === undefined ? t('wizard.save') : t('wizard.saveEdit')}
+              {step !== 'check' ? t('action.next') : before === undefined ? t('wizard.save') : t('action.save')}
             </Button>
           </span>
         </div>
@@ -203,7 +203,7 @@ function Saved({ trunk, steps, isNew }: { trunk: TrunkView; steps: readonly Step
   const { id, name } = trunk;
   const address = pathOf(id);
   return (
-    <Page title={name} text={t('wizard.saved', { name })} up={{ to: '/trunks', label: t('trunks.title') }}>
+    <Page title={name} text={t('provisioning.saved', { name })} up={{ to: '/trunks', label: t('trunks.title') }}>
       <div class="stack">
         <StepList steps={steps} step="doctor" seen={new Set(steps)} faults={[]} />
         <section class="card stack">
@@ -230,17 +230,17 @@ function labelsOf({ tenants: entries }: TrunkDraft): Readonly<Record<string, str
     ),
     name: t('wizard.name'),
     host: t('wizard.host'),
-    port: t('wizard.port'),
+    port: t('transport.port'),
     didPool: t('wizard.pool'),
     associatedIps: t('wizard.associated'),
     'outboundProxy.host': t('wizard.proxy'),
     'outboundProxy.port': t('wizard.proxyPort'),
     'credentials.authName': t('wizard.authName'),
-    'credentials.password': t('wizard.password'),
+    'credentials.password': t('field.password'),
     'credentials.registerSeconds': t('wizard.registerSeconds'),
     'options.keepAlive.intervalSeconds': t('option.keepAliveSeconds'),
     'teams.fqdn': t('teams.fqdn'),
-    'teams.certificate': t('teams.certificate'),
+    'transport.certificate': t('transport.certificate'),
     'teams.targets': t('teams.targets'),
     ...Object.fromEntries(WHATSAPP_FIELDS.map((name) => [`whatsapp.${name}`, t(`whatsapp.${name}`)])),
   };

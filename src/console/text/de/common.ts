@@ -13,12 +13,8 @@ export const common = {
   'app.goneText':
     'Vielleicht hat es jemand gelöscht, es ist zu alt, um aufgehoben zu sein, oder die Adresse stimmt nicht.',
   'nav.connect': 'Verbindungen',
-  'nav.trunks': 'Trunks',
   'nav.live': 'Live',
   'nav.access': 'Zugang',
-  'nav.users': 'Benutzer',
-  'nav.tokens': 'API-Tokens',
-  'nav.account': 'Ihr Konto',
   'nav.signOut': 'Abmelden',
   'action.save': 'Speichern',
   'action.cancel': 'Abbrechen',

@@ -11,7 +11,6 @@ export const providers = {
   'teams.beforeMedia': 'ein Medien-Relay am Knoten: Teams spricht nur SRTP. Darum kümmert sich die Systemverwaltung.',
   'teams.fqdn': 'Name dieser Anlage bei Teams (FQDN)',
   'teams.fqdnHelp': 'Derselbe wie im Teams Admin Center unter Voice, Direct Routing.',
-  'teams.certificate': 'Zertifikat',
   'teams.certificateHelp': 'Eines mit dem Zweck TLS, das diesen Namen hat.',
   'teams.noCertificate': 'Es gibt noch keines mit dem Zweck TLS: laden Sie zuerst eines hoch.',
   'teams.targets': 'Wo Teams ist',

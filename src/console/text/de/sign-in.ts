@@ -1,10 +1,7 @@
 export const signIn = {
   'signIn.title': 'Anmelden',
-  'signIn.user': 'Name',
-  'signIn.password': 'Passwort',
   'signIn.code': 'Code Ihrer Authentifizierungs-App',
   'signIn.codeHelp': 'Sechs Ziffern; alle 30 Sekunden ein neuer.',
-  'signIn.submit': 'Anmelden',
   'signIn.failed': 'Sie sind nicht angemeldet',
   'signIn.forgot':
     'Vergessen? Eine andere Verwalterin setzt ein neues, oder wer die Maschine besitzt: tandem users password NAME',
@@ -29,7 +26,6 @@ export const signIn = {
     'Zeigt, dass die Maschine Ihnen gehört. Es steht in der Datei owner-token im Ordner des Speichers (data/owner-token), die nur ihr Besitzer lesen kann.',
   'firstRun.user': 'Ihr Name zum Anmelden',
   'firstRun.userHelp': 'Eine Mailadresse eignet sich gut.',
-  'firstRun.password': 'Passwort',
   'firstRun.passwordHelp': 'Mindestens 12 Zeichen. Einige Wörter sind leicht zu merken und schwer zu raten.',
   'firstRun.repeat': 'Passwort noch einmal',
   'firstRun.differs': 'ist nicht dasselbe wie oben',

@@ -11,7 +11,6 @@ export const providers = {
   'teams.beforeMedia': 'a media relay on the node: Teams talks SRTP alone. Your system admin sees to it.',
   'teams.fqdn': 'Name of this system at Teams (FQDN)',
   'teams.fqdnHelp': 'The same as in the Teams admin center under Voice, Direct Routing.',
-  'teams.certificate': 'Certificate',
   'teams.certificateHelp': 'One with the use TLS that has this name.',
   'teams.noCertificate': 'There is none with the use TLS yet: upload one first.',
   'teams.targets': 'Where Teams is',

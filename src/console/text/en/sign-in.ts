@@ -1,10 +1,7 @@
 export const signIn = {
   'signIn.title': 'Sign in',
-  'signIn.user': 'Name',
-  'signIn.password': 'Password',
   'signIn.code': 'Code of your authenticator app',
   'signIn.codeHelp': 'Six digits; a new code every 30 seconds.',
-  'signIn.submit': 'Sign in',
   'signIn.failed': 'You are not signed in',
   'signIn.forgot': 'Forgot it? Another admin sets a new one, or the owner of the machine: tandem users password NAME',
   'signIn.link': 'Signing in …',
@@ -28,7 +25,6 @@ export const signIn = {
     'Proves that this machine is yours. It stands in the file owner-token in the folder of the store (data/owner-token), which only its owner can read.',
   'firstRun.user': 'Your name to sign in with',
   'firstRun.userHelp': 'A mail address does well.',
-  'firstRun.password': 'Password',
   'firstRun.passwordHelp': 'At least 12 characters. A few words are easy to keep and hard to guess.',
   'firstRun.repeat': 'Password once more',
   'firstRun.differs': 'is not the same as above',
