@@ -23,7 +23,7 @@ const TALK_MS = 4_000 + (CALLS * 1_000) / CALLS_PER_SECOND + (CALLS > 100 ? 10_0
 // The long form needs both cores for one of them.
 describe.skipIf(peersSkipped)('kill -9 and restart', { concurrent: CALLS <= 50 }, () => {
   test.each([
-    ['the caller', 'phone-call', 'answer'],
+    ['the caller', 'phone-call', 'answer-at-once'],
     ['the carrier', 'phone-answered-call', 'answer-then-hang-up'],
   ])(
     `of ${CALLS} answered calls none is lost: %s hangs up after it, each has one record`,
