@@ -119,9 +119,9 @@ function readTarget(leg: Leg, request: SipRequest): ReferTarget | Rejection {
   return { referTo, replaced };
 }
 
-/** Both are legs of one party. */
+/** Both are legs of one phone's party; legs over trunks are nobody's. */
 function isOfOne({ options: { owner } }: Leg, { options }: Leg): boolean {
-  return owner?.number === options.owner?.number && owner?.tenant === options.owner?.tenant;
+  return owner !== undefined && owner.number === options.owner?.number && owner.tenant === options.owner.tenant;
 }
 
 function planFor(leg: Leg, request: SipRequest, referTo: string): CallPlan | Rejection {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { CallPlan, Rejection } from '../../src/call/plan.ts';
-import { HeaderId } from '../../src/sip/message/index.ts';
-import { branchTo, type Party, type Sent, sdp, stages, World } from './world.ts';
+import { HeaderId, type SipRequest } from '../../src/sip/message/index.ts';
+import { branchTo, legOptions, type Party, type Sent, sdp, stages, World } from './world.ts';
 
 /** The sipfrag status lines that a transferor was told, and how the subscription ended. */
 function told(party: Party): string[] {
@@ -314,6 +314,27 @@ test('RFC 5589 §7.6, a transfer to who still rings: that call is given up, and 
   world.run();
   expect(b.requests('BYE')).toHaveLength(1);
   expect(world.settles()).toBe(true);
+});
+
+test('to who still rings, of a call over a trunk: such legs are nobody’s, so the call of another is not given up', () => {
+  const world = new World();
+  const { a, b, c, engine } = world;
+  const overTrunk = (to: string) => (request: SipRequest) =>
+    stages([{ branches: [branchTo(request, to)] }], { callerLeg: legOptions() });
+  engine.plan = overTrunk('b');
+  world.connect();
+  answersReinvites(b, 'b');
+  const toB = a.dialog;
+  engine.plan = overTrunk('c');
+  const ringing = a.call();
+  world.run();
+  c.answer(c.invite, 180);
+  world.run();
+  a.send('REFER', { headers: [[HeaderId.ReferTo, replacing(a.dialog)]] }, toB);
+  world.run();
+  expect(told(a).at(-1)).toMatch(/^SIP\/2\.0 481 /);
+  expect(ringing.final).toBeUndefined();
+  expect(world.network.count('engine>c CANCEL')).toBe(0);
 });
 
 test('an attended transfer that the third party refuses leaves both calls as they were', () => {
