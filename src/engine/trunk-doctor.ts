@@ -215,9 +215,10 @@ async function* options({ trunk, targets, parts }: Patient): AsyncGenerator<Find
   const answers = await Promise.all(targets.map(async (to) => ({ to, answer: await parts.trunks.ping(trunk, to) })));
   for (const { to, answer } of answers) {
     const subject = nameOf(to);
-    if (answer.kind === 'silent')
-      yield found('options', 'failed', answer.reason, 'check host, port and firewall', subject);
-    else {
+    if (answer.kind === 'silent') {
+      const why = answer.reason === 'no answer' ? '' : `: ${answer.reason}`;
+      yield found('options', 'failed', `no answer${why}`, 'check host, port and firewall', subject);
+    } else {
       const { status, reason, elapsedMs } = answer;
       const message = `${status} ${reason} after ${elapsedMs} ms`;
       if (status < 300) yield found('options', 'ok', message, undefined, subject);

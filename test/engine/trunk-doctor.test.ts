@@ -138,6 +138,13 @@ test.each<[string, Partial<TrunkInput>, Ports, string, RegExp]>([
     /firewall/,
   ],
   [
+    'a closed port',
+    {},
+    { ping: async () => ({ kind: 'silent', reason: 'connect ECONNREFUSED' }) },
+    'options failed: no answer: connect ECONNREFUSED',
+    /firewall/,
+  ],
+  [
     'an address that the provider does not admit',
     {},
     { ping: answers(403) },
