@@ -2,6 +2,7 @@ import { derived } from '../base/derived.ts';
 import type { OutboundRoute } from '../provisioning/tenants/schema.ts';
 import { scopeOf } from '../provisioning/trunk-settings/own-address.ts';
 import type { Trunk } from '../provisioning/trunk-settings/schema.ts';
+import { octetsFromText } from '../sip/message/index.ts';
 import {
   type CallStep,
   type PlannedRoute,
@@ -36,7 +37,6 @@ import { removeHeaders } from './steps/remove-headers.ts';
 import { signCall } from './steps/sign-call.ts';
 import { writeForTeams } from './steps/write-for-teams.ts';
 import { writeForWhatsapp } from './steps/write-for-whatsapp.ts';
-import { octets } from './text.ts';
 import { NO_TRACE, type Trace } from './trace.ts';
 import { profileOf } from './trunk-profile.ts';
 import { contactAddress } from './variables.ts';
@@ -100,7 +100,7 @@ export function planOutbound(facts: OutboundFacts, trace: Trace = NO_TRACE): Out
 }
 
 function stateOf(facts: OutboundFacts): PlanState {
-  return new PlanState(facts, callerNumber(facts.caller), octets(callerName(facts.caller)));
+  return new PlanState(facts, callerNumber(facts.caller), octetsFromText(callerName(facts.caller)));
 }
 
 /** Runs the steps until one refuses. */

@@ -12,10 +12,9 @@ import {
 import type { Trunk } from '../provisioning/trunk-settings/schema.ts';
 import { targetText } from '../provisioning/trunk-settings/teams.ts';
 import { WHATSAPP_PORT, whatsappCalls } from '../provisioning/trunk-settings/whatsapp.ts';
-import { hostPort, transportParameter, unescapeUser } from '../sip/message/index.ts';
+import { hostPort, octetsFromText, transportParameter, unescapeUser } from '../sip/message/index.ts';
 import { hopOf, type TrunkHop } from '../trunks/hops.ts';
 import type { FieldName, HeaderField } from './draft.ts';
-import { octets } from './text.ts';
 
 /**
  * A trunk as the route steps use it: its outbound parameters with the defaults filled in and everything that does not depend on the
@@ -110,7 +109,7 @@ function compile(trunk: Trunk): TrunkProfile {
   const transportParam = transportParameter(trunk.transport);
   const fields = DEFAULTS.map((fallback) => compileField(trunk, fallback, removed));
   return {
-    authId: octets(trunk.credentials?.authName ?? ''),
+    authId: octetsFromText(trunk.credentials?.authName ?? ''),
     trunkHostPort,
     outHostPort,
     fields,
@@ -121,8 +120,8 @@ function compile(trunk: Trunk): TrunkProfile {
     applyUser: privacy.includes('user'),
     applyHeader: privacy.includes('header'),
     hidesNumber: hidesNumber(trunk),
-    name: octets(trunk.name),
-    addHeaders: trunk.addHeaders.map(({ name, value }): HeaderField => [name, octets(value)]),
+    name: octetsFromText(trunk.name),
+    addHeaders: trunk.addHeaders.map(({ name, value }): HeaderField => [name, octetsFromText(value)]),
   };
 }
 
@@ -168,7 +167,7 @@ function isRemovable(name: FieldName): boolean {
 
 function source(setting: string | { custom: string }, origin: ValueOrigin, isUser: boolean): MappedSource {
   if (typeof setting === 'string') return { variable: setting as UserVariable | HostVariable, text: '', origin };
-  const text = octets(setting.custom);
+  const text = octetsFromText(setting.custom);
   // User parts are written escaped in settings and escaped again when sent; between them stands the plain value, without the separators
   // of a number.
   return { variable: 'custom', text: isUser ? plainNumber(unescapeUser(text)) : text, origin };

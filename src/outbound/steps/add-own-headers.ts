@@ -2,12 +2,11 @@ import { added } from '../../base/added.ts';
 import { derived } from '../../base/derived.ts';
 import { isRelayableHeaderName } from '../../provisioning/tenants/fields.ts';
 import type { Tenant } from '../../provisioning/tenants/schema.ts';
-import { contentFields } from '../../sip/message/index.ts';
+import { contentFields, octetsFromText } from '../../sip/message/index.ts';
 import type { RouteState, RouteStep } from '../context.ts';
 import type { HeaderField } from '../draft.ts';
 import { holdsForeignNumber } from '../foreign-number.ts';
 import { printable } from '../outbound-cli.ts';
-import { octets } from '../text.ts';
 import type { Trace } from '../trace.ts';
 import { originOf } from '../trunk-profile.ts';
 
@@ -24,7 +23,7 @@ function distinct(names: readonly string[]): readonly string[] {
 
 /** What the tenant adds to trunk calls. */
 const addedFields = derived(({ headers: { add } }: Tenant) =>
-  add.filter(({ on }) => on !== 'user').map(({ name, value }): HeaderField => [name, octets(value)]),
+  add.filter(({ on }) => on !== 'user').map(({ name, value }): HeaderField => [name, octetsFromText(value)]),
 );
 
 /** Relayed header fields of the caller, then the tenant's and the trunk's fixed ones; everything else stays on its leg. */

@@ -1,11 +1,11 @@
 import { plainNumber } from '../../provisioning/tenants/number.ts';
 import { numbersMeant, someNumberMeant } from '../../provisioning/tenants/number-format.ts';
 import type { Group, TrunkCallerId } from '../../provisioning/tenants/schema.ts';
+import { octetsFromText } from '../../sip/message/index.ts';
 import type { RouteState, RouteStep } from '../context.ts';
 import { holdsForeignNumber } from '../foreign-number.ts';
 import { printable } from '../outbound-cli.ts';
 import { isMember } from '../rules.ts';
-import { octets } from '../text.ts';
 import type { Trace } from '../trace.ts';
 
 /**
@@ -127,7 +127,7 @@ function ofOwner(route: RouteState, source: string, owner: Owner, take: Taker): 
   const { trunk } = route;
   for (const entry of owner.outboundCallerIds) {
     if (entry.trunk !== trunk.name && entry.trunk !== trunk.id) continue;
-    const displayName = entry.displayName === undefined ? undefined : octets(entry.displayName);
+    const displayName = entry.displayName === undefined ? undefined : octetsFromText(entry.displayName);
     if (take(`${source}, for this trunk`, entry.callerId, displayName)) return true;
   }
   return take(source, owner.outboundCallerId);
