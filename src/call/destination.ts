@@ -1,5 +1,6 @@
 import type { Dialog } from '../sip/dialog/index.ts';
 import { isFlow } from '../sip/endpoint/index.ts';
+import { formatHost } from '../sip/message/index.ts';
 import type { LegOptions } from './plan.ts';
 import type { AddressedLeg, CallEnvironment, Destination, SendOptions, WayOptions } from './ports.ts';
 
@@ -44,15 +45,11 @@ export function hopOf(
 /** `transport:address:port`, for records. */
 export function describeDestination(to: Destination): string {
   return isFlow(to)
-    ? `${to.transport}:${bracketed(to.remoteAddress)}:${to.remotePort}`
-    : `${to.transport}:${bracketed(to.address)}:${to.port}`;
+    ? `${to.transport}:${formatHost(to.remoteAddress)}:${to.remotePort}`
+    : `${to.transport}:${formatHost(to.address)}:${to.port}`;
 }
 
 /** The address that messages of this peer are expected from. */
 export function addressOf(to: Destination): string {
   return isFlow(to) ? to.remoteAddress : to.address;
-}
-
-function bracketed(address: string): string {
-  return address.includes(':') ? `[${address}]` : address;
 }

@@ -3,18 +3,11 @@ import type { MessagePlan } from '../call/index.ts';
 import { dialledNumber } from '../outbound/index.ts';
 import type { Directory } from '../provisioning/directory/directory.ts';
 import { memberOf } from '../provisioning/tenants/party.ts';
-import {
-  contentFields,
-  escapeUser,
-  formatHost,
-  type LegDraft,
-  octetsFromText,
-  quote,
-  type SipRequest,
-} from '../sip/message/index.ts';
+import { contentFields, type LegDraft, octetsFromText, type SipRequest } from '../sip/message/index.ts';
 import type { Source } from './admit/admission.ts';
 import type { Contact } from './registrations.ts';
 import { ANONYMOUS_ADDRESS, wantsAnonymity } from './route/call-context.ts';
+import { partyAddress } from './route/party-address.ts';
 
 export type MessageTarget = MessagePlan['targets'][number];
 
@@ -54,15 +47,11 @@ export function planMessage({
   const called = directory.member(tenant.name, number);
   if (called === undefined || !called.enabled) return undefined;
   const sender = memberOf(source);
-  const host = formatHost(tenant.domain);
   const name = request.from().displayName ?? octetsFromText(sender.name ?? '');
-  const address = `<sip:${escapeUser(sender.number)}@${host}>`;
-  const shown = name === '' ? address : `${quote(name)} ${address}`;
   const anonymous = wantsAnonymity(request);
-  const from = anonymous ? ANONYMOUS_ADDRESS : shown;
   const content = {
-    from,
-    to: `<sip:${escapeUser(number)}@${host}>`,
+    from: anonymous ? ANONYMOUS_ADDRESS : partyAddress(tenant, sender.number, name),
+    to: partyAddress(tenant, number),
     headers: [['User-Agent', userAgent] as const, ...contentFields(request)],
     body: request.body,
   };

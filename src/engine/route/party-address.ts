@@ -16,7 +16,7 @@ import {
 } from '../../sip/message/index.ts';
 
 /** `"Name" <sip:number@domain>` in octets; `name` is in octets too. */
-export function partyAddress(tenant: Tenant, number: string, name: string): string {
+export function partyAddress(tenant: Tenant, number: string, name = ''): string {
   const uri = `<sip:${escapeUser(number)}${endAt(tenant)}`;
   return name === '' ? uri : `${quote(name)} ${uri}`;
 }
@@ -29,7 +29,7 @@ export function ownParty(directory: Directory, tenant: Tenant, number: string): 
   const address = known.get(number);
   if (address !== undefined) return address;
   const party = directory.member(tenant.name, number);
-  if (party === undefined) return partyAddress(tenant, number, '');
+  if (party === undefined) return partyAddress(tenant, number);
   const made = ownCopy(partyAddress(tenant, party.number, octetsFromText(party.name ?? '')));
   known.set(party.number, made);
   return made;

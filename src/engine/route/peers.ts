@@ -7,7 +7,7 @@
  * peer's own messages come. So nobody can make this engine send to a third party, and no name that a peer made up is looked up.
  */
 import { isIP } from 'node:net';
-import type { AddressedLeg, CallPeers, Destination, RoutedLeg } from '../../call/index.ts';
+import { type AddressedLeg, addressOf, type CallPeers, type Destination, type RoutedLeg } from '../../call/index.ts';
 import type { DigestClient } from '../../sip/auth/index.ts';
 import { defaultPort, type Endpoint, isFlow } from '../../sip/endpoint/index.ts';
 import { type NameAddr, namesPlace, parseUri, type SipRequest } from '../../sip/message/index.ts';
@@ -197,10 +197,6 @@ export class Peers implements Required<CallPeers> {
     if (binding === undefined) return undefined;
     return binding.flow !== undefined && !binding.flow.closed ? binding.flow : binding.target;
   }
-}
-
-function addressOf(to: Destination): string {
-  return isFlow(to) ? to.remoteAddress : to.address;
 }
 
 function portOf(to: Destination): number {

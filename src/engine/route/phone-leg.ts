@@ -16,7 +16,7 @@ import { ATTESTATION_FIELD, VERSTAT } from '../../stir/index.ts';
 import { ORPHAN_SILENT_MS, type Reached, type Through } from '../reach.ts';
 import { ANONYMOUS_ADDRESS, type CallContext } from './call-context.ts';
 import { mediaThroughNode } from './media-parties.ts';
-import { ownParty } from './party-address.ts';
+import { ownParty, partyAddress } from './party-address.ts';
 
 /** A caller whose number nobody knows, and who does not withhold it (3GPP TS 23.003 §13.7). */
 const UNAVAILABLE_URI = '<sip:unavailable@unknown.invalid>';
@@ -26,8 +26,7 @@ export function callerAddress(context: CallContext): string {
   const { number, displayName, anonymous } = context.caller;
   if (anonymous) return ANONYMOUS_ADDRESS;
   if (number === '') return `${quote(displayName === '' ? 'Unavailable' : displayName)} ${UNAVAILABLE_URI}`;
-  const uri = `<sip:${escapeUser(number)}@${formatHost(context.tenant.domain)}>`;
-  return displayName === '' ? uri : `${quote(displayName)} ${uri}`;
+  return partyAddress(context.tenant, number, displayName);
 }
 
 export interface PhoneBranch {
@@ -52,7 +51,7 @@ export function phoneBranch(phone: PhoneBranch): BranchPlan {
   const draft: LegDraft = {
     requestUri: binding.requestUri,
     from: callerAddress(context),
-    to: `<sip:${escapeUser(number)}@${formatHost(tenant.domain)}>`,
+    to: partyAddress(tenant, number),
     contact,
     routes: binding.path,
     headers: [
@@ -120,7 +119,7 @@ export function noteSilence(
 /** RFC 7315 §4.2: the phone is told which number was called, when that is not its own. */
 function calledParty(context: CallContext): [string, string][] {
   if (context.origin.kind !== 'trunk' || context.called === '') return [];
-  return [['P-Called-Party-ID', `<sip:${escapeUser(context.called)}@${formatHost(context.tenant.domain)}>`]];
+  return [['P-Called-Party-ID', partyAddress(context.tenant, context.called)]];
 }
 
 /**
