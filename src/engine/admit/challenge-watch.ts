@@ -46,7 +46,13 @@ export class ChallengeWatch {
     this.#options = options;
   }
 
-  challenged(request: SipRequest, realm: string, user: string | undefined, source: string, policy: DigestPolicy): void {
+  onChallenged(
+    request: SipRequest,
+    realm: string,
+    user: string | undefined,
+    source: string,
+    policy: DigestPolicy,
+  ): void {
     const key = keyOf(realm, user, source);
     if (this.#waiting.has(key) || this.#told.has(key) || !this.#options.isAccount(realm, user)) return;
     const { scheduler } = this.#options;
@@ -59,11 +65,15 @@ export class ChallengeWatch {
     if (!this.#armed) this.#arm(this.#options.patienceMs);
   }
 
-  answered(realm: string, user: string | undefined, source: string): void {
+  onCredentials(realm: string, user: string | undefined, source: string): void {
     if (this.#waiting.size === 0 && this.#told.size === 0) return;
     const key = keyOf(realm, user, source);
     this.#waiting.delete(key);
     this.#told.delete(key);
+  }
+
+  onOtherUri({ method, requestUri }: SipRequest, realm: string, username: string, uri: string): void {
+    this.#options.log.debug('digest-uri-differs', { method, realm, username, uri, requestUri });
   }
 
   onTimer(): void {

@@ -28,30 +28,18 @@ export interface EngineDigestOptions {
 
 export function engineDigest(options: EngineDigestOptions): DigestServer {
   const { settings, scheduler, log, served, accounts, nonceSecret } = options;
-  const watch = new ChallengeWatch({
-    scheduler,
-    log,
-    patienceMs: PATIENCE_T1 * settings.timers.t1Ms,
-    isAccount: (realm, user) => isAccount(served.directory, accounts, realm, user),
-  });
   const ofNode: DigestPolicy = { algorithms: settings.digest.algorithms, legacy: false };
   return new DigestServer({
     clock: scheduler,
     policyOf: (realm, user) => policyOf(served.directory, realm, user, ofNode),
     servesHost: (host) =>
       served.directory.tenantByDomain(host) !== undefined || accounts.isCallerRealm(host) || served.isOwnHost(host),
-    observer: {
-      onChallenged: (request, realm, user, source, policy) => watch.challenged(request, realm, user, source, policy),
-      onCredentials: (realm, user, source) => watch.answered(realm, user, source),
-      onOtherUri: (request, realm, username, uri) =>
-        log.debug('digest-uri-differs', {
-          method: request.method,
-          realm,
-          username,
-          uri,
-          requestUri: request.requestUri,
-        }),
-    },
+    observer: new ChallengeWatch({
+      scheduler,
+      log,
+      patienceMs: PATIENCE_T1 * settings.timers.t1Ms,
+      isAccount: (realm, user) => isAccount(served.directory, accounts, realm, user),
+    }),
     nonceLifetimeMs: settings.digest.nonceSeconds * 1000,
     throttle: options.throttle,
     ...(nonceSecret === undefined ? {} : { secret: nonceSecret }),

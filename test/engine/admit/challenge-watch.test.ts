@@ -22,7 +22,7 @@ function world() {
   const ask = (user: string, source = '192.0.2.10', policy = MD5, headers: [HeaderId, string][] = []) => {
     const request = new SipRequest('REGISTER', `sip:${REALM}`);
     for (const [id, value] of headers) request.headers.add(id, value);
-    watch.challenged(request, REALM, user, source, policy);
+    watch.onChallenged(request, REALM, user, source, policy);
   };
   return { scheduler, lines, watch, ask };
 }
@@ -71,7 +71,7 @@ describe('a phone that stops at a challenge', () => {
     const { scheduler, lines, watch, ask } = world();
     ask('101');
     scheduler.advance(PATIENCE_MS);
-    watch.answered(REALM, '101', '192.0.2.10');
+    watch.onCredentials(REALM, '101', '192.0.2.10');
     ask('101');
     scheduler.advance(PATIENCE_MS);
     expect(lines).toHaveLength(2);
@@ -92,7 +92,7 @@ test('a phone that answers is not told of, nor is a name that nobody has', () =>
   ask('101');
   ask('9999');
   scheduler.advance(50);
-  watch.answered(REALM, '101', '192.0.2.10');
+  watch.onCredentials(REALM, '101', '192.0.2.10');
   scheduler.advance(60_000);
   expect(lines).toEqual([]);
 });
