@@ -13,7 +13,7 @@ import type { Endpoint } from '../sip/endpoint/index.ts';
 import type { Listening } from '../sip/transport/index.ts';
 import { signaturesHere } from '../stir/index.ts';
 import { Guards } from '../trunks/guards.ts';
-import { TrunkService, type TrunkStatus } from '../trunks/trunk-service.ts';
+import { TrunkService } from '../trunks/trunk-service.ts';
 import type { Acquaintances } from './acquaintances.ts';
 import type { Intake } from './admit/intake.ts';
 import { Reception } from './admit/reception.ts';
@@ -225,11 +225,6 @@ export class Engine {
     if (diff.certificates.length > 0) this.#certificates.look();
     if (diff.certificates.length > 0 || diff.trunks.length > 0) this.#network.serveNames();
     this.#following.follow(diff);
-  }
-
-  /** State of a trunk and since when; undefined for one that does not exist. */
-  trunkStatus(trunkId: string): TrunkStatus | undefined {
-    return this.trunks.status(trunkId);
   }
 
   /**

@@ -215,7 +215,7 @@ function readRelays(metrics: Metrics, engine: Engine): void {
 
 function* trunksOf(engine: Engine) {
   for (const { id, name } of engine.directory.trunks) {
-    const status = engine.trunkStatus(id);
+    const status = engine.trunks.status(id);
     if (status === undefined) continue;
     const { state, activeCalls, datacentres } = status;
     yield { id, name, state, activeCalls, ...(datacentres !== undefined && { datacentres }) };

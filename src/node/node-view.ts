@@ -41,7 +41,7 @@ export class NodeWatch {
     const waiting = inbox?.waiting ?? { ongoing: 0, fresh: 0, strangers: 0 };
     const { heap_size_limit: heapLimitOctets } = getHeapStatistics();
     const { rss: rssOctets, heapUsed: heapUsedOctets } = process.memoryUsage();
-    const states = engine.directory.trunks.map(({ id }) => engine.trunkStatus(id)?.state);
+    const states = engine.directory.trunks.map(({ id }) => engine.trunks.status(id)?.state);
     return {
       node: settings.node,
       version,

@@ -222,7 +222,7 @@ test('RFC 8946: a call that is forwarded keeps its Identity and gets div', async
     orig: { tn: '13035550111' },
   });
   expect(div?.verifies(acme.leaf)).toBe(true);
-  expect(world.engine.trunkStatus(CARRIER_A_ID)?.activeCalls).toBeGreaterThan(0);
+  expect(world.engine.trunks.status(CARRIER_A_ID)?.activeCalls).toBeGreaterThan(0);
 });
 
 test('certificates that end are warned of 30, 7 and 1 days before and when they have, once each; a new one stays silent', async () => {

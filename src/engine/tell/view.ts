@@ -56,7 +56,7 @@ export class RunningEngine {
   }
 
   trunkStatus(trunkId: string) {
-    return this.#options.engine.trunkStatus(trunkId);
+    return this.#options.engine.trunks.status(trunkId);
   }
 
   *registrations() {

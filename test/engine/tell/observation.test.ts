@@ -524,7 +524,7 @@ test('no password, nonce answer or hash is in any log line, event, metric, recor
     view.trace(sent.callId()),
     view.explainCall(invite.callId()),
     await view.explain({ tenant: 'acme', from: '101', to: '18005550199' }),
-    watched.world.engine.directory.trunks.map(({ id }) => watched.world.engine.trunkStatus(id)),
+    watched.world.engine.directory.trunks.map(({ id }) => watched.world.engine.trunks.status(id)),
   ];
   const seen = [
     ...watched.lines,
