@@ -43,7 +43,7 @@ export class CallerInvite implements ServerTransactionUser, ReliableRelayUser {
   readonly #plan: Pick<CallPlan, 'warnings' | 'reasons'>;
   /** What the caller can do, as `methodsOf` reads it; undefined when it has not said. */
   readonly methods: number | undefined;
-  readonly #supportsReliable: boolean;
+  readonly supportsReliable: boolean;
   readonly #requiresReliable: boolean;
   #session: SessionKeeper | undefined;
   #legs: readonly Leg[] = NO_LEGS;
@@ -70,16 +70,12 @@ export class CallerInvite implements ServerTransactionUser, ReliableRelayUser {
     this.#plan = plan;
     this.methods = headers.has(HeaderId.Allow) ? methodsOf(headers) : undefined;
     this.#requiresReliable = headers.lists(HeaderId.Require, '100rel');
-    this.#supportsReliable = this.#requiresReliable || headers.lists(HeaderId.Supported, '100rel');
+    this.supportsReliable = this.#requiresReliable || headers.lists(HeaderId.Supported, '100rel');
     this.#session = SessionKeeper.forIncoming(call.env, options.sessionTimer, transaction.request);
     transaction.user = this;
     call.retain();
     this.#half = this.#halfWith(call.record.facts.peerNode);
     if (this.#half !== undefined) call.registry.halves.add(this.#half);
-  }
-
-  get supportsReliable(): boolean {
-    return this.#supportsReliable;
   }
 
   /** The caller, as whoever takes the call may be shown it. */

@@ -25,7 +25,7 @@ import type { CallFacts, CallListing } from './record.ts';
 import { rejoined } from './rejoin.ts';
 import { takeOver } from './replacement.ts';
 import { CancelledInvite, inviteKey, type Resumption, type RingingInvite } from './resumption.ts';
-import type { CallSnapshot, LegSnapshot } from './snapshot.ts';
+import type { CallSnapshot } from './snapshot.ts';
 import { lostRecord, type WaitingSnapshot } from './waiting.ts';
 
 /** Reason header field of what ends because its node does. */
@@ -151,10 +151,8 @@ export class Calls implements CallRegistry {
   }
 
   /** Whether the call is here: by its name, or by a dialog of it, which may be a part of another call by now. */
-  hasAny({ id, caller, callee }: CallSnapshot): boolean {
-    const isHere = ({ dialog }: LegSnapshot) =>
-      this.find(dialog.callId, dialog.localTag, dialog.remoteTag) !== undefined;
-    return this.#calls.has(id) || isHere(caller) || isHere(callee);
+  hasAny(snapshot: CallSnapshot): boolean {
+    return this.#calls.has(snapshot.id) || this.#legsOf(snapshot).length > 0;
   }
 
   /** Goes on with an answered call of another process. Undefined: it, or a dialog of it, is here already. */
@@ -169,21 +167,22 @@ export class Calls implements CallRegistry {
   }
 
   /** It was answered elsewhere: what still rings of it here is nobody's. */
-  #forgetEarly({ caller, callee }: CallSnapshot): void {
-    for (const { dialog } of [caller, callee]) {
-      const leg = this.find(dialog.callId, dialog.localTag, dialog.remoteTag);
-      if (leg?.state === 'early') leg.call.forget();
-    }
+  #forgetEarly(snapshot: CallSnapshot): void {
+    for (const leg of this.#legsOf(snapshot)) if (leg.state === 'early') leg.call.forget();
+  }
+
+  /** Those of its legs that are here. */
+  #legsOf({ caller, callee }: CallSnapshot): Leg[] {
+    return [caller, callee].flatMap(({ dialog }) => this.find(dialog.callId, dialog.localTag, dialog.remoteTag) ?? []);
   }
 
   #restored(snapshot: CallSnapshot, restorer: Restorer): Call {
     try {
       return Call.restore(this.#env, this, snapshot, restorer);
     } catch (error) {
-      for (const { dialog } of [snapshot.caller, snapshot.callee]) {
-        const leg = this.find(dialog.callId, dialog.localTag, dialog.remoteTag);
-        leg?.session?.stop();
-        if (leg !== undefined) this.remove(leg);
+      for (const leg of this.#legsOf(snapshot)) {
+        leg.session?.stop();
+        this.remove(leg);
       }
       restorer.giveBack?.();
       throw error;

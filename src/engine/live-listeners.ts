@@ -55,7 +55,7 @@ export class LiveListeners {
 
   /** Those of the file, and those that were added. */
   get all(): readonly Listen[] {
-    return [...this.#inForce, ...Array.from(this.#added.values(), ({ listen }) => listen)];
+    return this.#with(this.#inForce);
   }
 
   /** The transports that there are. */
@@ -139,7 +139,7 @@ export class LiveListeners {
     return {
       added: added.length,
       removed: removed.length,
-      transports: transportsOf([...after, ...Array.from(this.#added.values(), ({ listen }) => listen)]),
+      transports: transportsOf(this.#with(after)),
       commit: () => {
         for (const listen of removed) {
           this.#chains.delete(listenerId(listen));
@@ -178,6 +178,10 @@ export class LiveListeners {
         this.#chains.set(open, certificate);
       }
     };
+  }
+
+  #with(configured: readonly Listen[]): readonly Listen[] {
+    return [...configured, ...Array.from(this.#added.values(), ({ listen }) => listen)];
   }
 
   #shows(opened: readonly ListenerOptions[]): void {

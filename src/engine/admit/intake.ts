@@ -32,23 +32,6 @@ export interface IntakeOptions {
   readonly pass: Pick<PeerPass, 'read'>;
 }
 
-type IntakeEndpointOptions = Pick<
-  EndpointOptions,
-  | 'sources'
-  | 'inboxLimits'
-  | 'transportLimits'
-  | 'messageLimits'
-  | 'overloadSeconds'
-  | 'isEmergency'
-  | 'isEmergencyNumber'
-  | 'sourceOf'
-  | 'speaksForMany'
-  | 'maxServerTransactions'
-  | 'maxServerOctets'
-  | 'maxLingeringOctets'
-  | 'maxClientTransactions'
->;
-
 /** Calls and transactions: what is there of them counts. */
 interface Watched {
   readonly calls: Pick<Calls, 'counters'>;
@@ -110,7 +93,7 @@ export class Intake {
     this.#places--;
   }
 
-  endpointOptions(): IntakeEndpointOptions {
+  endpointOptions() {
     const { settings, guardsLoad = false, stallGuard, served, front, pass } = this.#options;
     const { limits } = settings;
     const heapLimit = getHeapStatistics().heap_size_limit;
@@ -155,7 +138,7 @@ export class Intake {
         const seconds = stallGuard?.retryAfterSeconds();
         return seconds !== undefined && isCall && isEmergency(request) ? undefined : seconds;
       },
-    };
+    } satisfies Partial<EndpointOptions>;
   }
 
   get #dialogs(): number {

@@ -98,7 +98,7 @@ export class Explainer {
     const explanation =
       call === undefined
         ? this.#stayedInside(facts, legs)
-        : withVerification(explainPlaced(call, this.#leftOn(legs)), found);
+        : withSteps(verificationSteps(found), explainPlaced(call, this.#leftOn(legs)));
     if (explanation === undefined) return this.#refusedAtOnce(id);
     // Refused before its plan was played, for want of something in the INVITE; or there was nobody to ring.
     const isFaulty = legs.length === 0 && answer !== undefined && answer.status !== explanation.refusal?.status;
@@ -221,19 +221,16 @@ export class Explainer {
     const [witnessed] = plans;
     const base =
       witnessed === undefined || isFaulty
-        ? withSteps(inbound, this.#inside(source, facts))
+        ? withSteps(inbound, this.#inside(source.kind, callerText(source), facts))
         : withSteps(
-            inbound,
-            withVerification(
-              this.#outside(witnessed, (_, index) => {
-                const at = invites.findIndex(({ route }) => route?.plan === witnessed.plan && route.index === index);
-                const [leg, invite] = [legs[at], invites[at]];
-                return leg === undefined || invite === undefined
-                  ? undefined
-                  : this.#leaving(leg, invite.flow.of, invite.branch.trunkId, invite.leftOut);
-              }),
-              facts.verification,
-            ),
+            [...inbound, ...verificationSteps(facts.verification)],
+            this.#outside(witnessed, (_, index) => {
+              const at = invites.findIndex(({ route }) => route?.plan === witnessed.plan && route.index === index);
+              const [leg, invite] = [legs[at], invites[at]];
+              return leg === undefined || invite === undefined
+                ? undefined
+                : this.#leaving(leg, invite.flow.of, invite.branch.trunkId, invite.leftOut);
+            }),
           );
     const isRefused = legs.length === 0 && base.refusal === undefined && base.storedSetting === undefined;
     const code = isFaulty ? 'request-refused' : (base.routes[0]?.refusal?.code ?? 'not-reached');
@@ -295,11 +292,7 @@ export class Explainer {
     return { transport: to.transport, address: (scope) => endpoint.advertised(to, scope) };
   }
 
-  #inside(source: Source, facts: CallFacts): Explanation {
-    return this.#insideOf(source.kind, callerText(source), facts);
-  }
-
-  #insideOf(kind: Source['kind'], from: string, facts: CallFacts): Explanation {
+  #inside(kind: Source['kind'], from: string, facts: CallFacts): Explanation {
     const steps = [
       { step: 'caller', outcome: 'continue', reason: from } as const,
       ...verificationSteps(facts.verification),
@@ -335,7 +328,7 @@ export class Explainer {
     const by = extension === undefined ? `service ${facts.caller} of ${tenant}` : `extension ${extension} of ${tenant}`;
     const from = facts.direction === 'inbound' ? `trunk "${trunk?.name ?? trunkId ?? ''}"` : by;
     const fromKind = extension === undefined ? 'service' : 'extension';
-    return this.#insideOf(facts.direction === 'inbound' ? 'trunk' : fromKind, from, facts);
+    return this.#inside(facts.direction === 'inbound' ? 'trunk' : fromKind, from, facts);
   }
 
   #destinationText({ tenant, called, trunkId, direction }: CallFacts): string {
@@ -351,12 +344,6 @@ export class Explainer {
 /** With what came first in front. */
 function withSteps(steps: readonly StepNote[], explanation: Explanation): Explanation {
   return steps.length === 0 ? explanation : { ...explanation, steps: [...steps, ...explanation.steps] };
-}
-
-function withVerification(explanation: Explanation, found: VerificationFacts | undefined): Explanation {
-  return found === undefined
-    ? explanation
-    : { ...explanation, steps: [...verificationSteps(found), ...explanation.steps] };
 }
 
 /** What was found of the caller's number, and how. */

@@ -80,7 +80,7 @@ export class StepPlan implements CallPlan {
   readonly passesRedirects: boolean;
   readonly emergency: boolean;
   readonly ready: Promise<void> | undefined;
-  #facts: CallFacts;
+  facts: CallFacts;
   #reasons: readonly string[];
   readonly #hooks: PlanHooks | undefined;
   #chain: StepChain;
@@ -90,7 +90,7 @@ export class StepPlan implements CallPlan {
   constructor(options: StepPlanOptions) {
     this.#chain = new StepChain(options.first);
     this.callerLeg = options.callerLeg;
-    this.#facts = options.facts;
+    this.facts = options.facts;
     this.#reasons = options.reasons ?? NONE;
     this.ringTimeoutMs = options.ringTimeoutMs;
     this.sessionLimitMs = options.sessionLimitMs;
@@ -100,13 +100,9 @@ export class StepPlan implements CallPlan {
     this.ready = options.ready?.then((begun) => this.#begin(begun));
   }
 
-  get facts(): CallFacts {
-    return this.#facts;
-  }
-
   #begin({ first, facts, reasons = [] }: BegunPlan): void {
     this.#chain = new StepChain(first);
-    this.#facts = facts;
+    this.facts = facts;
     this.#reasons = reasons;
   }
 
