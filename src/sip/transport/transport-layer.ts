@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import type { SocketOptions } from 'node:dgram';
 import { isIP, isIPv6, connect as tcpConnect } from 'node:net';
 import { type TLSSocket, connect as tlsConnect } from 'node:tls';
@@ -14,6 +13,7 @@ import { certificateNames } from './certificate-names.ts';
 import { ConnectionSlots } from './connection-slots.ts';
 import { newTransportCounters } from './counters.ts';
 import { Gathering } from './gathering.ts';
+import { ReusableConnections } from './reusable-connections.ts';
 import { StreamFlow } from './stream-flow.ts';
 import { StreamListener, type StreamListenerOwner } from './stream-listener.ts';
 import { clientOptions, type TlsTrial, tryTls } from './tls-client.ts';
@@ -68,13 +68,8 @@ export class TransportLayer {
   readonly #defaultTls: TlsCredentials;
   readonly #egress: Pick<Egress, 'refusal'> | undefined;
   readonly #listeners = new Map<string, OpenListener>();
-  /** Connections by {@link connectionKey}: what a request to that target may use. */
-  readonly #reusable = new Map<string, StreamFlow>();
-  /** Keys in `#reusable` per connection, for the end of the connection. */
-  readonly #keysOf = new Map<StreamFlow, string[]>();
+  readonly #reusable = new ReusableConnections<StreamFlow>();
   readonly #connections = new Set<StreamFlow>();
-  /** Tells credentials apart in keys: a connection made with one trunk's certificate is not another trunk's. */
-  readonly #credentialIds = new WeakMap<TlsCredentials, string>();
   readonly #owner: StreamListenerOwner;
   #serial = 0;
   #onIdle: (() => void) | undefined;
@@ -144,7 +139,7 @@ export class TransportLayer {
     const listener = this.#listeners.get(listenerId);
     if (listener === undefined || listener.isLeaving) return;
     listener.isLeaving = true;
-    for (const [key, flow] of this.#reusable) if (flow.listenerId === listenerId) this.#reusable.delete(key);
+    this.#reusable.deleteOf(listenerId);
     if (listener.socket instanceof StreamListener) void listener.socket.close();
     this.#context.scheduler.schedule(RETIRED_MS, { onTimer: () => void this.#closeListener(listenerId) }, 0);
   }
@@ -177,11 +172,8 @@ export class TransportLayer {
   /**
    * No new request uses the connections to this target any more; they close when the transactions that run over them have had their time.
    */
-  retire({ transport, address, port }: Pick<Target, 'transport' | 'address' | 'port'>): void {
-    for (const [flow, keys] of this.#keysOf) {
-      if (flow.transport !== transport || flow.remoteAddress !== address || flow.remotePort !== port) continue;
-      for (const key of keys) if (this.#reusable.get(key) === flow) this.#reusable.delete(key);
-      this.#keysOf.delete(flow);
+  retire(target: Pick<Target, 'transport' | 'address' | 'port'>): void {
+    for (const flow of this.#reusable.take(target)) {
       this.#context.scheduler.schedule(
         RETIRED_MS,
         { onTimer: () => flow.close('its server has asked to be left alone') },
@@ -225,9 +217,9 @@ export class TransportLayer {
       if (listener !== undefined) return (listener.socket as UdpListener).flowTo(target.address, target.port);
       return this.#unreachable(target, 'no UDP listener for this address family');
     }
-    const key = this.#connectionKey(target, listener?.socket.id);
-    const existing = this.#reusable.get(key);
-    if (existing !== undefined && !existing.closed) return existing;
+    const key = this.#reusable.keyOf(target, listener?.socket.id);
+    const existing = this.#reusable.open(key);
+    if (existing !== undefined) return existing;
     if (listener === undefined)
       return this.#unreachable(target, `no ${target.transport.toUpperCase()} listener for this address family`);
     if (this.counters.connections >= this.#context.limits.maxConnections)
@@ -290,9 +282,8 @@ export class TransportLayer {
     const usual = this.#listenerFor({ transport: 'tls', address, port })?.socket.id;
     for (const id of new Set([listenerId, usual])) {
       for (const serverName of [address, ...flow.tls.names]) {
-        const key = this.#connectionKey({ transport: 'tls', address, port, serverName }, id);
-        const present = this.#reusable.get(key);
-        if (present === undefined || present.closed) this.#register(key, flow);
+        const key = this.#reusable.keyOf({ transport: 'tls', address, port, serverName }, id);
+        if (this.#reusable.open(key) === undefined) this.#reusable.add(key, flow);
       }
     }
   }
@@ -361,7 +352,7 @@ export class TransportLayer {
 
   #connect(target: Target, key: string, listener: OpenListener): StreamFlow {
     const flow = this.#outgoingFlow(target, listener.socket.id);
-    this.#register(key, flow);
+    this.#reusable.add(key, flow);
     this.counters.connectionsOpened++;
     const { address: host, port } = target;
     const { host: bound } = listener.options;
@@ -420,38 +411,9 @@ export class TransportLayer {
     return flow;
   }
 
-  #register(key: string, flow: StreamFlow): void {
-    this.#reusable.set(key, flow);
-    const keys = this.#keysOf.get(flow);
-    if (keys === undefined) this.#keysOf.set(flow, [key]);
-    else keys.push(key);
-  }
-
-  /** A connection from one listener is not another's: a peer may know us by the address that it comes from. */
-  #connectionKey(target: Target, listenerId = ''): string {
-    const { transport, address, port } = target;
-    const place = `${transport}|${address}|${port}|${listenerId}`;
-    if (transport !== 'tls') return place;
-    return `${place}|${(target.serverName ?? address).toLowerCase()}|${this.#credentialId(target.tls)}`;
-  }
-
-  #credentialId(credentials: TlsCredentials | undefined): string {
-    if (credentials === undefined) return '';
-    let id = this.#credentialIds.get(credentials);
-    if (id === undefined) {
-      const { cert, key, ca, verify, allowWildcard } = credentials;
-      id = createHash('sha256')
-        .update(JSON.stringify([cert, key, ca, verify, allowWildcard]))
-        .digest('base64');
-      this.#credentialIds.set(credentials, id);
-    }
-    return id;
-  }
-
   #onEnded(flow: StreamFlow): void {
     this.#connections.delete(flow);
-    for (const key of this.#keysOf.get(flow) ?? []) if (this.#reusable.get(key) === flow) this.#reusable.delete(key);
-    this.#keysOf.delete(flow);
+    this.#reusable.delete(flow);
     if (this.#connections.size === 0) this.#onIdle?.();
   }
 
