@@ -7,6 +7,7 @@ import type { ClientTransactionBase } from './client-transaction.ts';
 import { newCounters, type TransactionCounters } from './counters.ts';
 import { InviteClientTransaction } from './invite-client.ts';
 import { InviteServerTransaction } from './invite-server.ts';
+import { KeptServers } from './kept-servers.ts';
 import { type KnownRequest, LingeringBranches, LingeringRequests } from './lingering.ts';
 import { hasCookie, serverKey } from './matching.ts';
 import { canBeMerged, MergedRequests, mergeHash } from './merged-requests.ts';
@@ -72,8 +73,7 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
   readonly #samePeer: ((expected: F, actual: F) => boolean) | undefined;
   readonly #places: ServerPlaces<F>;
   readonly #maxClients: number;
-  /** First of those that have a key. */
-  readonly #servers = new Map<string, ServerTransactionBase<F>>();
+  readonly #servers = new KeptServers<ServerTransactionBase<F>>();
   /** By branch, which a CANCEL shares with its INVITE. */
   readonly #clients = new TokenMap<ClientTransactionBase<F>>();
   readonly #tags = new StatelessTags();
@@ -307,10 +307,8 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
     const server = transaction as ServerTransactionBase<F>;
     const { key, sentByHost, sentByPort } = server;
     this.#recent.add(fnv1a(key), this.scheduler.nowMs());
-    if (!hasCookie(key)) this.#evict(this.#findKept(key, sentByHost, sentByPort, server.request.method));
-    const first = this.#servers.get(key);
-    server.nextOfKey = first;
-    this.#servers.set(key, server);
+    if (!hasCookie(key)) this.#evict(this.#servers.find(key, sentByHost, sentByPort, server.request.method));
+    this.#servers.add(server);
     server.heldOctets = this.#places.takeMachine(server.request, server.source);
     this.#link(server);
     this.#merged.add(server);
@@ -398,33 +396,13 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
   #find(request: SipRequest, method: string): KnownRequest<F> | undefined {
     const { host, port } = request.topVia();
     const key = serverKey(request, method);
-    const kept = this.#findKept(key, host, port, method);
+    const kept = this.#servers.find(key, host, port, method);
     if (kept !== undefined || !this.mayKnow(fnv1a(key))) return kept;
     return this.#lingeringRequests.find(key, method, host, port);
   }
 
-  /** The machine of a request. */
-  #findKept(key: string, host: string, port: number | undefined, method: string): ServerTransactionBase<F> | undefined {
-    let candidate = this.#servers.get(key);
-    while (candidate !== undefined && !(candidate.method === method && isSentBy(candidate, host, port)))
-      candidate = candidate.nextOfKey;
-    return candidate;
-  }
-
   #forget(server: ServerTransactionBase<F>): void {
-    let before: ServerTransactionBase<F> | undefined;
-    let each = this.#servers.get(server.key);
-    while (each !== undefined && each !== server) {
-      before = each;
-      each = each.nextOfKey;
-    }
-    if (each === undefined) return;
-    this.#places.giveMachine(server.source, server.heldOctets);
-    const after = server.nextOfKey;
-    server.nextOfKey = undefined;
-    if (before !== undefined) before.nextOfKey = after;
-    else if (after !== undefined) this.#servers.set(server.key, after);
-    else this.#servers.delete(server.key);
+    if (this.#servers.delete(server)) this.#places.giveMachine(server.source, server.heldOctets);
   }
 
   /** It lives on for its user alone: no timer, no flow, no merged request has to do with it. */
@@ -479,11 +457,6 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
 function cancelUser(heard: () => void): ClientTransactionUser<never> {
   const onResponse = ({ status }: SipResponse) => (status >= 200 ? heard() : undefined);
   return { onResponse, onTimeout() {}, onTransportError() {} };
-}
-
-/** Whether the sent-by of a request is that of a known one. */
-function isSentBy(known: ServerTransactionBase<Channel>, host: string, port: number | undefined): boolean {
-  return port === known.sentByPort && (host === known.sentByHost || host.toLowerCase() === known.sentByHost);
 }
 
 /** With the cookie the key says all; an RFC 2543 request must also have the To tag of the one it repeats (§17.2.3). */
