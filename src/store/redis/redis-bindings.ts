@@ -76,12 +76,14 @@ export class RedisBindings implements SharedBindingStore {
   }
 
   async write(changes: readonly BindingChange[]): Promise<void> {
+    // What is read between two parts is not in the lists of the later ones: they are of now.
+    const at = this.#at ?? NOTHING_READ;
     const left: string[] = [];
     let rows: Row[] = [];
     let octets = 0;
     for (const { aor, bindings, removals = [] } of new Map(changes.map((change) => [change.aor, change])).values()) {
       if (octets > MAX_WRITTEN_OCTETS) {
-        left.push(...(await this.#write(rows)));
+        left.push(...(await this.#write(rows, at)));
         [rows, octets] = [[], 0];
       }
       const ends = [
@@ -93,16 +95,15 @@ export class RedisBindings implements SharedBindingStore {
       octets += row[2].length + row[3].length;
       this.#known.add(aor);
     }
-    left.push(...(await this.#write(rows)));
+    left.push(...(await this.#write(rows, at)));
     if (left.length === 0) return;
     await this.#catchUp();
     throw new OthersWroteError(left);
   }
 
-  /** Answers the AORs that others have written since, which are as they were. */
-  async #write(rows: readonly Row[]): Promise<string[]> {
+  /** Answers the AORs that others have written since `at`, which are as they were. */
+  async #write(rows: readonly Row[], at: WritePlace): Promise<string[]> {
     const { link, keys, storeId, node, clock } = this.#options;
-    const at = this.#at ?? NOTHING_READ;
     const args = [
       storeId,
       keys.channel,

@@ -1,7 +1,8 @@
 import type { Redis } from 'ioredis';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { OthersWroteError, type StoredBinding, type StoredRemoval } from '../../../src/registrar/ports.ts';
 import type { Stores } from '../../../src/store/index.ts';
+import { RedisLink } from '../../../src/store/redis/link.ts';
 import { peersSkipped } from '../../kit/peers.ts';
 import { binding } from '../records.ts';
 import { deaf, eventually, losable, onTwoNodes, type TwoNodes } from './world.ts';
@@ -232,6 +233,30 @@ describe.skipIf(peersSkipped)('bindings of several nodes on one Redis', () => {
       );
       await b.bindings.write([{ aor: '101@acme', bindings: [of('node-b', 'two')] }]);
       expect(await kept()).toEqual(['sip:two@192.0.2.9']);
+    });
+
+    test('nor over what it reads of between two parts of one write, and says so', async () => {
+      await b.bindings.load();
+      const meanwhile = async () => {
+        await a.bindings.write([{ aor: '101@acme', bindings: [of('node-a', 'one')] }]);
+        await eventually(() => heard.includes('101@acme'));
+      };
+      const heard: string[] = [];
+      b.bindings.onRemoteChange?.((aor) => heard.push(aor));
+      const { run } = RedisLink.prototype;
+      let parts = 0;
+      const spy = vi.spyOn(RedisLink.prototype, 'run').mockImplementation(async function (this: RedisLink, ...asked) {
+        const answer = await run.apply(this, asked);
+        if (asked[2][2] === 'node-b' && ++parts === 1) await meanwhile();
+        return answer;
+      });
+      onTestFinished(() => spy.mockRestore());
+      const long = { aor: '100@acme', bindings: [binding('100@acme', { userAgent: 'x'.repeat(1_100_000) })] };
+      const changes = [long, { aor: '101@acme', bindings: [] }, { aor: '102@acme', bindings: [binding('102@acme')] }];
+      await expect(b.bindings.write(changes)).rejects.toMatchObject({ aors: ['101@acme'] });
+      expect(parts).toBe(2);
+      expect(await kept()).toEqual(['sip:one@192.0.2.9']);
+      expect((await admin.hkeys(key('bindings'))).sort()).toEqual(['100@acme', '101@acme', '102@acme']);
     });
 
     test('reads it once, though it is told of it meanwhile', async () => {
