@@ -48,13 +48,9 @@ interface Told {
 /** What a phone has said of a contact. */
 interface Said extends ContactIdentity {
   readonly callId: string;
-  readonly cseq: number;
   /** It is taken away. */
   readonly isGone: boolean;
 }
-
-/** What a REGISTER says of contacts. */
-type AskedContacts = Pick<RegisterAsk, 'contacts' | 'callId' | 'cseq'>;
 
 interface SaidBefore {
   /** Undefined: of all contacts of the AOR, which are gone. */
@@ -143,11 +139,9 @@ export class BindingRestoration {
     if (before === undefined) return bindings;
     return bindings.filter((binding) => {
       const outline = outlineOf(binding);
-      const isSince = ({ said, atWallMs }: SaidBefore): boolean =>
-        outline.node !== this.#options.node &&
-        // RFC 3261 §10.3: within one Call-ID the sequence number tells which came later, whatever the clocks of two nodes say.
-        (outline.callId === said?.callId ? outline.cseq > said.cseq : outline.refreshedAtWallMs > atWallMs);
-      return !before.some((each) => !isSince(each) && isOver(outline, each.said));
+      const isSince = (atWallMs: number): boolean =>
+        outline.node !== this.#options.node && outline.refreshedAtWallMs > atWallMs;
+      return !before.some(({ said, atWallMs }) => !isSince(atWallMs) && isOver(outline, said));
     });
   }
 
@@ -174,13 +168,13 @@ export class BindingRestoration {
    * @param ask undefined: no contact of the AOR is bound but what is in the table
    * @returns whether the store may have had any
    */
-  replaced(aor: string, ask: AskedContacts | undefined): boolean {
+  replaced(aor: string, ask: Pick<RegisterAsk, 'contacts' | 'callId'> | undefined): boolean {
     if (this.isDue) this.#noteSaid(aor, ask);
     const hadUnread = this.#unread.has(aor) && this.#unread.replace(aor, saidOf(ask));
     return hadUnread || this.isDue;
   }
 
-  #noteSaid(aor: string, ask: AskedContacts | undefined): void {
+  #noteSaid(aor: string, ask: Pick<RegisterAsk, 'contacts' | 'callId'> | undefined): void {
     const atWallMs = this.#options.clock.wallMs();
     const now = ask === undefined ? ALL : saidIn(ask).map(kept);
     const isSaidAgain = ({ said }: SaidBefore): boolean => now.some((one) => isSame(one, said));
@@ -272,15 +266,15 @@ export class BindingRestoration {
 const ALL: readonly (Said | undefined)[] = [undefined];
 
 /** Whether a contact is one that phones have said something of; undefined: of all of them. */
-function saidOf(ask: AskedContacts | undefined) {
+function saidOf(ask: Pick<RegisterAsk, 'contacts' | 'callId'> | undefined) {
   const all = ask === undefined ? ALL : saidIn(ask);
   return (outline: BindingOutline | undefined): boolean =>
     ask === undefined || (outline !== undefined && all.some((said) => isOver(outline, said)));
 }
 
-function saidIn({ contacts, callId, cseq }: AskedContacts): Said[] {
+function saidIn({ contacts, callId }: Pick<RegisterAsk, 'contacts' | 'callId'>): Said[] {
   return contacts.map(({ uriText, instance, regId, expiresSeconds }) => ({
-    ...{ contactUri: uriText, instance, regId, callId, cseq },
+    ...{ contactUri: uriText, instance, regId, callId },
     isGone: expiresSeconds === 0,
   }));
 }

@@ -110,10 +110,7 @@ export function isSameContact(a: ContactIdentity, b: ContactIdentity): boolean {
 
 /** True when `other` is a later registration of what `binding` registers. */
 export function supersedes(other: RegistrationIdentity, binding: RegistrationIdentity): boolean {
-  if (!isSameContact(binding, other)) return false;
-  // RFC 3261 §10.3: within one Call-ID the sequence number tells, whatever the clocks of two nodes say.
-  const isOneSeries = other.callId !== '' && other.callId === binding.callId && other.cseq !== binding.cseq;
-  return isOneSeries ? other.cseq > binding.cseq : other.refreshedAtWallMs >= binding.refreshedAtWallMs;
+  return isSameContact(binding, other) && other.refreshedAtWallMs >= binding.refreshedAtWallMs;
 }
 
 function ends(removal: StoredRemoval, binding: RegistrationIdentity): boolean {

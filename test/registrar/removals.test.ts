@@ -50,22 +50,54 @@ describe('what a removal ends', () => {
   });
 });
 
-describe('of two registrations of one contact at two nodes', () => {
-  test.each<[string, Partial<StoredBinding>, Partial<StoredBinding>]>([
-    [
-      'with one Call-ID it is the later CSeq',
-      { cseq: 2, refreshedAtWallMs: 1000 },
-      { cseq: 1, refreshedAtWallMs: 9000 },
-    ],
-    ['with two it is the later time', { callId: 'a', cseq: 1, refreshedAtWallMs: 9000 }, { cseq: 2 }],
-    [
-      'without one that can be read it is the later time',
-      { callId: '', cseq: 1, refreshedAtWallMs: 9000 },
-      { callId: '', cseq: 2 },
-    ],
-  ])('%s that counts', (_what, later, earlier) => {
-    expect(supersedes(binding({ node: 'b', ...later }), binding(earlier))).toBe(true);
-    expect(supersedes(binding(earlier), binding({ node: 'b', ...later }))).toBe(false);
+describe('of two registrations of one contact at two nodes that of the later time counts', () => {
+  const both = { callId: 'one', cseq: 500 };
+  test.each<[string, Partial<StoredBinding>]>([
+    ['with two Call-IDs', { callId: 'two', cseq: 501 }],
+    ['with one, of a phone that began at CSeq 1 again when it was started', { ...both, cseq: 1 }],
+    ['where its CSeq cannot be read', { ...both, cseq: Number.NaN }],
+    ['where its CSeq is taken for 0, since it could not be read', { ...both, cseq: 0 }],
+    ['where neither Call-ID can be read', { callId: '', cseq: 1 }],
+  ])('%s', (_what, fields) => {
+    const later = binding({ node: 'b', ...fields, refreshedAtWallMs: 61_000 });
+    const earlier = binding({ ...both, callId: fields.callId === '' ? '' : 'one', refreshedAtWallMs: 1000 });
+    expect([supersedes(later, earlier), supersedes(earlier, later)]).toEqual([true, false]);
+  });
+
+  test('and a phone that begins at CSeq 1 again at a node that has not heard of it stays there, and is refreshed', async () => {
+    const { worlds, settle } = cluster(['a', 'b']);
+    const [a, b] = worlds;
+    const say = (world: typeof a, cseq: number) => world?.send({ cseq, callId: 'kept' }, phoneFlow()).status;
+    for (const { registrar } of worlds) await registrar.restore();
+    expect(say(a, 500)).toBe(200);
+    for (const { clock } of worlds) clock.advance(60_000);
+    expect(say(b, 1)).toBe(200);
+    await settle();
+    for (const { registrar } of worlds)
+      expect([...registrar.all()].map(({ node, cseq }) => [node, cseq])).toEqual([['b', 1]]);
+    expect(say(b, 2)).toBe(200);
+  });
+
+  test('by the clocks of both, as at nodes of before: the phone stands once in the tables of both', async () => {
+    const written: BindingChange[] = [];
+    const store = {
+      isShared: true,
+      load: async () => [],
+      write: async (changes: readonly BindingChange[]) => void written.push(...changes),
+    };
+    const here = registrarWorld({ store, node: 'b' });
+    await here.registrar.restore();
+    here.send({ cseq: 6, callId: 'kept' }, phoneFlow());
+    here.clock.advance(200);
+    await here.registrar.flush();
+    const own = written[0]?.bindings[0] as StoredBinding;
+    // That one's clock is ahead, so it keeps its own, and writes it beside this one.
+    const theirs = { ...own, node: 'a', cseq: 5, refreshedAtWallMs: own.refreshedAtWallMs + 100 };
+    here.registrar.applyRemote(BOB, [theirs, own]);
+    expect([...here.registrar.all()].map(({ node, cseq }) => [node, cseq])).toEqual([['a', 5]]);
+    here.clock.advance(200);
+    await here.registrar.flush();
+    expect(written.at(-1)?.bindings.map(({ node }) => node)).toEqual(['a']);
   });
 });
 
