@@ -48,7 +48,7 @@ export async function hashPassword(password: string, asker: string, isKnown = fa
  * A user who does not exist takes as long as one who does: without a hash the work is done all the same, and in vain.
  *
  * @param asker an address, or who is signed in: askers have their turns one after the other. An ApiProblem is thrown where too many wait.
- * @param isKnown it has been right before: every other turn is for those who have, and no newcomer takes their place
+ * @param isKnown it has been right before: every other turn and half of the places are for those who have, where they come in numbers
  */
 export async function isPassword(
   password: string,
@@ -99,16 +99,31 @@ function turn([name, isKnown]: Asker): Promise<void> {
   });
 }
 
-/** Who has most waiting gives one up for somebody with fewer, so that many from a few askers keep nobody else out; newcomers first, for who is known all of them. */
+/**
+ * Those who are known and newcomers have half of the places each, and more while the others leave theirs empty: who has most waiting
+ * gives one up, of those who have more than their half, else of the asker's kind for somebody with fewer. So neither many of a few
+ * askers nor all of one kind keep anybody else out.
+ */
 function makePlace({ isKnown, waiting }: Line): void {
-  const longest = [...lines].reverse().sort(([, a], [, b]) => b.waiting.length - a.waiting.length);
-  const [name, from] = longest.find(([, line]) => !line.isKnown) ?? (isKnown ? longest[0] : undefined) ?? [];
-  const givesUp = from !== undefined && (isKnown !== from.isKnown || from.waiting.length > waiting.length + 1);
-  const dropped = givesUp ? from.waiting.pop() : undefined;
+  const isOwed = waitingOf(isKnown) < MAX_WAITING / 2;
+  const [name, from] = longestOf(isOwed ? !isKnown : isKnown) ?? [];
+  const dropped = isOwed || (from?.waiting.length ?? 0) > waiting.length + 1 ? from?.waiting.pop() : undefined;
   if (dropped === undefined) throw busy();
   if (name !== undefined && from?.waiting.length === 0) lines.delete(name);
   waitingInAll--;
   dropped.refuse(busy());
+}
+
+function waitingOf(isKnown: boolean): number {
+  let count = 0;
+  for (const line of lines.values()) if (line.isKnown === isKnown) count += line.waiting.length;
+  return count;
+}
+
+/** Of those with as many, whoever had a turn last. */
+function longestOf(isKnown: boolean): [name: string, line: Line] | undefined {
+  const ofKind = [...lines].reverse().filter(([, line]) => line.isKnown === isKnown);
+  return ofKind.sort(([, a], [, b]) => b.waiting.length - a.waiting.length)[0];
 }
 
 function next(): void {

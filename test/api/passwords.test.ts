@@ -76,14 +76,37 @@ test('who has been right before has a place where a hundred newcomers with one e
   expect(await isPassword('x', CHEAP, '198.51.100.1')).toBe(false);
 });
 
-test('a hundred of somebody known keep no newcomer out for long', async () => {
+test('however many of somebody known wait, a newcomer has a place, and soon its turn', async () => {
   const answered: string[] = [];
   const ask = async (asker: string, isKnown: boolean) => {
     await isPassword('x', CHEAP, asker, isKnown);
     answered.push(asker);
   };
-  const known = Array.from({ length: 60 }, () => ask('jo', true));
-  const newcomer = ask('198.51.100.1', false);
-  await Promise.all([...known, newcomer]);
-  expect(answered.indexOf('198.51.100.1')).toBeLessThan(8);
+  const known = Array.from({ length: 140 }, () => ask('jo', true));
+  const newcomers = Array.from({ length: 8 }, (_, at) => ask(`198.51.100.${at}`, false));
+  const refused = (await Promise.allSettled(known)).filter((one) => one.status === 'rejected');
+  await Promise.all(newcomers);
+  // Two are in work, and eight of the hundred gave their places up.
+  expect(refused).toHaveLength(140 - 102 + 8);
+  expect(answered.indexOf('198.51.100.7')).toBeLessThan(20);
+});
+
+test('those who are known and newcomers have half of the places each where both come in numbers, whoever was first', async () => {
+  const refusedOf = async (first: boolean) => {
+    const ask = (isKnown: boolean) => (at: number) => isPassword('x', CHEAP, `${isKnown} ${at}`, isKnown);
+    const numbers = Array.from({ length: 110 }, (_, at) => at);
+    const groups = [first, !first].map((isKnown) => Promise.allSettled(numbers.map(ask(isKnown))));
+    return (await Promise.all(groups)).map((all) => all.filter(({ status }) => status === 'rejected').length);
+  };
+  // Two of those who come first are in work.
+  expect(await refusedOf(true)).toEqual([58, 60]);
+  expect(await refusedOf(false)).toEqual([58, 60]);
+});
+
+test('among those who are known whoever has most waiting gives way', async () => {
+  const one = Array.from({ length: 102 }, () => isPassword('x', CHEAP, 'jo', true));
+  const others = Array.from({ length: 8 }, (_, at) => isPassword('x', CHEAP, `kim ${at}`, true));
+  const refused = (await Promise.allSettled(one)).filter(({ status }) => status === 'rejected');
+  expect(await Promise.all(others)).toHaveLength(8);
+  expect(refused).toHaveLength(8);
 });
