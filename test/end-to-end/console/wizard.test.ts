@@ -204,6 +204,11 @@ describe.skipIf(peersSkipped)('the wizards, from an empty system to an answered 
     await next(page);
     const fqdn = page.getByLabel('Name of this system at Teams');
     const fault = (text: string | RegExp) => page.locator('.field-error', { hasText: text }).first().waitFor();
+    const certificate = page.locator('.field', { has: page.getByLabel('Certificate') });
+    await fqdn.fill('sbc1.acme.test');
+    await page.getByLabel('Certificate').fill('acme-sbx');
+    await certificate.locator('.field-error', { hasText: 'no certificate "acme-sbx"' }).waitFor();
+    await page.getByRole('listitem').filter({ hasText: 'Certificate: tenant "acme" has no certificate' }).waitFor();
     await fqdn.fill('192.0.2.7');
     await page.getByLabel('Certificate').fill('acme-sbc');
     await fault('192.0.2.7');

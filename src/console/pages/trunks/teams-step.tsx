@@ -36,7 +36,7 @@ export function TeamsStep({ draft, faults, change }: StepProps) {
           label={t('transport.certificate')}
           help={names?.length === 0 ? t('teams.noCertificate') : t('teams.certificateHelp')}
           value={teams.certificate}
-          error={faultAt(faults, 'transport.certificate')}
+          error={faultAt(faults, 'teams.certificate')}
           onInput={(certificate) => set({ certificate })}
           list={names ?? []}
         />

@@ -240,7 +240,7 @@ function labelsOf({ tenants: entries }: TrunkDraft): Readonly<Record<string, str
     'credentials.registerSeconds': t('wizard.registerSeconds'),
     'options.keepAlive.intervalSeconds': t('option.keepAliveSeconds'),
     'teams.fqdn': t('teams.fqdn'),
-    'transport.certificate': t('transport.certificate'),
+    'teams.certificate': t('transport.certificate'),
     'teams.targets': t('teams.targets'),
     ...Object.fromEntries(WHATSAPP_FIELDS.map((name) => [`whatsapp.${name}`, t(`whatsapp.${name}`)])),
   };
