@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { fieldOf, uriOf, valuesOf, type WireMessage } from '../outbound/wire-message.ts';
+import { fieldOf, once, uriOf, valuesOf, type WireMessage } from '../outbound/wire-message.ts';
 import {
   accept,
   ackOf,
@@ -61,7 +61,8 @@ describe.each(WAYS)('over %s at %s', (transport, host) => {
     expect(statusOf(await from.nextAnswer())).toBe(200);
   }
 
-  const invitesOf = (party: Party) => party.received.filter(({ startLine }) => startLine.startsWith('INVITE ')).length;
+  const invitesOf = (party: Party) =>
+    once(party.received).filter(({ startLine }) => startLine.startsWith('INVITE ')).length;
   const toPhone = (changes = {}) => carrierInvite(carrier, changes);
   const insideInvite = (number: string, changes = {}) => phoneInvite(dialler, changes, number);
 

@@ -4,7 +4,7 @@ import { peersSkipped } from '../../kit/peers.ts';
 import { type Cloud, startCloud } from '../../peers/whatsapp/cloud.ts';
 import { whatsappWorld } from '../messages/world.ts';
 import { Phone } from '../outbound/phone.ts';
-import { fieldOf, methodOf } from '../outbound/wire-message.ts';
+import { fieldOf, methodOf, once } from '../outbound/wire-message.ts';
 import { type Cluster, type ClusterNode, startCluster } from './cluster.ts';
 
 describe.skipIf(peersSkipped)('messages with WhatsApp at two engines on one Redis', () => {
@@ -46,7 +46,9 @@ describe.skipIf(peersSkipped)('messages with WhatsApp at two engines on one Redi
       return (items as unknown[]).length === 1;
     });
   const copies = (phone: Phone, id: string) =>
-    phone.party.received.filter((each) => methodOf(each) === 'MESSAGE' && fieldOf(each, 'X-WA-Message-Id') === id);
+    once(phone.party.received).filter(
+      (each) => methodOf(each) === 'MESSAGE' && fieldOf(each, 'X-WA-Message-Id') === id,
+    );
   const stateAt = async (node: ClusterNode, id: string) => {
     const { items } = (await node.ask('GET', '/api/v1/messages')).body;
     return (items as { remoteId?: string; state: string }[]).find(({ remoteId }) => remoteId === id)?.state;
@@ -78,7 +80,7 @@ describe.skipIf(peersSkipped)('messages with WhatsApp at two engines on one Redi
       'Content-Type: message/cpim',
     ];
     expect((await one.request('MESSAGE', uri, '101', 'acme.test', fields, cpim)).status).toBe(202);
-    const reports = () => one.party.received.filter(({ body }) => body.includes('<delivered/>'));
+    const reports = () => once(one.party.received).filter(({ body }) => body.includes('<delivered/>'));
     await eventually('the report', () => reports().length > 0);
     await eventually('all copies taken', async () => (await cloud.taken()).outstanding === 0);
     expect(reports()).toHaveLength(1);

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { acme, DOMAIN, localTrunk } from './local-trunk.ts';
 import { dialogOfCallee, Phone, SDP } from './phone.ts';
-import { fieldOf, methodOf, statusOf, valuesOf, type WireMessage } from './wire-message.ts';
+import { fieldOf, methodOf, once, statusOf, valuesOf, type WireMessage } from './wire-message.ts';
 import { startWorld, type World } from './wire-world.ts';
 
 let world: World;
@@ -82,7 +82,7 @@ describe('the octets of an anonymous call', () => {
     const carrier = new Phone(world.carrier.party, world.sip);
     const dialog = { ...dialogOfCallee(invite), local: `${fieldOf(invite, 'To')};tag=carrier` };
     const heard = (method: string) =>
-      world.phone.party.received.filter(
+      once(world.phone.party.received).filter(
         (message) => methodOf(message) === method && fieldOf(message, 'Call-ID') === placed.callId,
       );
     const type = ['Content-Type: application/sdp'];

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { TenantInput } from '../../outbound/world.ts';
 import { acme, COMPANY, DOMAIN, localTrunk } from './local-trunk.ts';
 import { dialogOfCallee, dialogOfCaller, Phone, SDP } from './phone.ts';
-import { fieldOf, methodOf, valuesOf, type WireMessage } from './wire-message.ts';
+import { fieldOf, methodOf, once, valuesOf, type WireMessage } from './wire-message.ts';
 import { startWorld, type World } from './wire-world.ts';
 
 let world: World;
@@ -53,7 +53,7 @@ async function callIn() {
   return { placed, invite: world.carrier.take()[0] as WireMessage };
 }
 
-const rang = (phone: Phone) => phone.party.received.filter((message) => methodOf(message) === 'INVITE');
+const rang = (phone: Phone) => once(phone.party.received).filter((message) => methodOf(message) === 'INVITE');
 
 describe('a ring group that nobody answers', () => {
   test.each([

@@ -32,6 +32,11 @@ export function methodOf(message: WireMessage): string {
   return message.startLine.startsWith('SIP/2.0 ') ? '' : (message.startLine.split(' ')[0] ?? '');
 }
 
+/** Without the copies that a transaction sends over UDP while nobody has answered, which a busy machine makes any peer get. */
+export function once(messages: readonly WireMessage[]): WireMessage[] {
+  return [...new Map(messages.map((message) => [message.text, message])).values()];
+}
+
 export function statusOf(message: WireMessage): number {
   return message.startLine.startsWith('SIP/2.0 ') ? Number(message.startLine.slice(8, 11)) : 0;
 }

@@ -2,7 +2,7 @@ import { test } from 'vitest';
 import { TEST_WORKERS } from '../../kit/test-workers.ts';
 import { SDP } from '../../outbound/world.ts';
 import { type Dialog, dialogOfCallee, dialogOfCaller, Phone } from '../outbound/phone.ts';
-import { fieldOf, methodOf, statusOf, type WireMessage } from '../outbound/wire-message.ts';
+import { fieldOf, methodOf, once, statusOf, type WireMessage } from '../outbound/wire-message.ts';
 import { startWorld } from '../outbound/wire-world.ts';
 
 const NAMES = { publicHost: '203.0.113.7', privateHost: '10.0.0.5' };
@@ -35,7 +35,7 @@ function dialogAtCarrier(invite: WireMessage): Dialog {
     const world = await startWorld({ settings: { listen, advertise } });
     try {
       const { carrier, phone } = world;
-      const seen = (method: string) => carrier.party.received.filter((message) => methodOf(message) === method);
+      const seen = (method: string) => once(carrier.party.received).filter((message) => methodOf(message) === method);
       carrier.answer = () => ({ statuses: ['200 OK'], sdp: SDP });
       await world.hold(
         [
