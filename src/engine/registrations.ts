@@ -113,6 +113,7 @@ export class Registrations implements AccountLookup {
         },
         onRead: (binding) => signedIn.onRead(binding),
         onBroughtBack: (binding) => signedIn.onBroughtBack(binding),
+        onTold: (bindings, before) => signedIn.onTold(bindings, before),
       },
       ...(store !== undefined && { store }),
     });

@@ -70,6 +70,8 @@ export interface RegistrationListener<Flow extends RegistrarFlow = RegistrarFlow
   /** The store has it of an earlier run of some node. What can still be reached is brought back, some seconds later where calls wait. */
   onRead?(binding: StoredBinding): void;
   onBroughtBack?(binding: Binding<Flow>): void;
+  /** Another node has told what other nodes have at an AOR, in place of what they had there `before`. */
+  onTold?(bindings: readonly Binding<Flow>[], before: readonly Binding<Flow>[]): void;
 }
 
 const NO_STORE: BindingStore = { load: async () => [], write: async () => {} };
@@ -261,7 +263,10 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
     const kept = own.filter(
       (binding) => !isGone(binding) && !bindings.some((other) => !isOwn(other) && supersedes(other, binding)),
     );
-    this.#table.replace(aor, [...kept, ...this.#revived(bindings.filter((one) => !isOwn(one) && !isGone(one)))]);
+    const before = this.#table.get(aor).filter((one) => !isOwn(one));
+    const told = this.#revived(bindings.filter((one) => !isOwn(one) && !isGone(one)));
+    this.#table.replace(aor, [...kept, ...told]);
+    this.#options.listener?.onTold?.(told, before);
     const isWritten = ({ contactUri, refreshedAtWallMs }: StoredBinding): boolean =>
       bindings.some(
         (one) => isOwn(one) && one.contactUri === contactUri && one.refreshedAtWallMs === refreshedAtWallMs,

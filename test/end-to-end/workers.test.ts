@@ -1,4 +1,5 @@
 import { createSocket, type Socket } from 'node:dgram';
+import { once } from 'node:events';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
@@ -183,6 +184,37 @@ describe.skipIf(peersSkipped)('workers: 2', () => {
       carrier.close();
       another.close();
     }
+  });
+
+  test('RFC 5626 §8: a phone’s STUN keep-alive is answered from the port that it went to, whichever worker’s socket it comes to', async () => {
+    const host = '127.0.0.3';
+    const phone = await new Phone('103', host).open();
+    // Of one address, and of so many ports that each worker’s socket has some.
+    const sockets = Array.from({ length: 12 }, () => createSocket('udp4'));
+    onTestFinished(() => {
+      for (const socket of sockets) socket.close();
+      phone.close();
+    });
+    expect((await phone.register(address)).status).toBe(200);
+    await eventually('the phone at all workers', () => everyoneKnows(phones.length + 1));
+    const answeredFrom = await Promise.all(
+      sockets.map(async (socket) => {
+        await new Promise<void>((resolve) => socket.bind(0, host, resolve));
+        const answer = once(socket, 'message', { signal: AbortSignal.timeout(4_000) });
+        const ask = () =>
+          socket.send(Buffer.from('000100002112a442b7e7a701bc34d686fa87dfae', 'hex'), engine.port, '127.0.0.1');
+        ask();
+        const again = setInterval(ask, 500);
+        const told = answer.then(
+          ([octets, { port }]) => `${octets.toString('hex', 0, 2)} ${port}`,
+          () => 'nothing',
+        );
+        return told.finally(() => clearInterval(again));
+      }),
+    );
+    expect(answeredFrom).toEqual(sockets.map(() => `0101 ${engine.port}`));
+    expect((await phone.register(address, { expires: 0 })).status).toBe(200);
+    await eventually('the phone gone from all', () => everyoneKnows(phones.length));
   });
 
   test('calls out and in over a trunk are spread over the workers, whoever hangs up', async () => {

@@ -1021,6 +1021,34 @@ describe('restart and other nodes', () => {
     expect(heard).toEqual([...read, `back ${first.aor}`, `back ${third.aor}`]);
   });
 
+  test('the listener hears of what other nodes tell, and of what that takes the place of', async () => {
+    const { kept } = await slowStore(2, 'b');
+    const [first, second] = kept as [StoredBinding, StoredBinding];
+    const heard: string[][][] = [];
+    const listener = {
+      onRegistered() {},
+      onUnregistered() {},
+      onTold: (...lists: (readonly StoredBinding[])[]) =>
+        heard.push(lists.map((list) => list.map(({ contactUri, node }) => `${contactUri} ${node}`))),
+    };
+    const { registrar } = registrarWorld({ node: 'a', listener });
+    const [one, other] = [first, { ...second, aor: first.aor }].map((each) => `${each.contactUri} b`) as [
+      string,
+      string,
+    ];
+    registrar.applyRemote(first.aor, [first]);
+    registrar.applyRemote(first.aor, [
+      { ...second, aor: first.aor },
+      { ...first, node: 'a' },
+    ]);
+    registrar.applyRemote(first.aor, []);
+    expect(heard).toEqual([
+      [[one], []],
+      [[other], [one]],
+      [[], [other]],
+    ]);
+  });
+
   test('a phone that unregisters, or registers, while the store is read is what it says', async () => {
     const { store, kept, letRead } = await slowStore(2, 'a');
     const here = registrarWorld({ store, node: 'a' });

@@ -10,7 +10,7 @@ const MOST_SIGNED_IN = 50_000;
  * here by forging one.
  */
 export class KnownSources implements RegistrationListener<Flow> {
-  readonly #node: string;
+  readonly #isHere: (node: string) => boolean;
   readonly #bindings = new Map<string, number>();
   /** Of those that were read and may not be back yet. */
   readonly #awaited = new Set<string>();
@@ -19,9 +19,13 @@ export class KnownSources implements RegistrationListener<Flow> {
   /** When somebody last signed in from an address. */
   readonly #signedIn = new Latest<string, number>(MOST_SIGNED_IN);
 
-  /** Counts registrations that this node took. A sign-in makes its address known for `keptMs`. */
-  constructor(node: string, clock: Clock, keptMs: number) {
-    this.#node = node;
+  /**
+   * A sign-in makes its address known for `keptMs`.
+   *
+   * @param isHere whether the phones of a node send to this one's ports: its own do, and those of the workers that share them
+   */
+  constructor(isHere: (node: string) => boolean, clock: Clock, keptMs: number) {
+    this.#isHere = isHere;
     this.#clock = clock;
     this.#keptMs = keptMs;
   }
@@ -38,7 +42,7 @@ export class KnownSources implements RegistrationListener<Flow> {
   }
 
   onRead({ source: { address }, node }: StoredBinding): void {
-    if (node === this.#node) this.#awaited.add(address);
+    if (this.#isHere(node)) this.#awaited.add(address);
   }
 
   onBroughtBack(binding: Binding<Flow>): void {
@@ -59,8 +63,13 @@ export class KnownSources implements RegistrationListener<Flow> {
     this.#count(binding, -1);
   }
 
+  onTold(bindings: readonly Binding<Flow>[], before: readonly Binding<Flow>[]): void {
+    for (const binding of bindings) this.#count(binding, 1);
+    for (const binding of before) this.#count(binding, -1);
+  }
+
   #count({ source: { address }, node }: Binding<Flow>, change: 1 | -1): void {
-    if (node !== this.#node) return;
+    if (!this.#isHere(node)) return;
     const count = (this.#bindings.get(address) ?? 0) + change;
     if (count > 0) this.#bindings.set(address, count);
     else this.#bindings.delete(address);

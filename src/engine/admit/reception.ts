@@ -4,6 +4,7 @@
  */
 import { allAtOnce } from '../../base/steps.ts';
 import { Precedence } from '../../provisioning/directory/precedence.ts';
+import { nodeOf } from '../../settings/workers.ts';
 import { GuessThrottle } from '../../sip/auth/index.ts';
 import { StallGuard } from '../../sip/endpoint/index.ts';
 import { Identification } from '../../trunks/identification.ts';
@@ -51,7 +52,10 @@ export class Reception {
     this.#signIns = new SignIns(options.signInStore, scheduler, log);
     const onSignIn = (pair: string) => this.#signIns.add(pair);
     this.#throttle = new GuessThrottle(scheduler, { ...guessBudgets(limits), onSignIn });
-    const signedIn = new KnownSources(settings.node, scheduler, limits.knownAfterSignInSeconds * 1000);
+    // The system gives what comes to a port that workers share to any of them, whoever of them the phone is registered at.
+    const placeOf = (node: string) => (workers === undefined ? node : nodeOf(node));
+    const isHere = (node: string) => placeOf(node) === placeOf(settings.node);
+    const signedIn = new KnownSources(isHere, scheduler, limits.knownAfterSignInSeconds * 1000);
     this.identification = new Identification(directory, calledNumbersOf, new Precedence(scheduler), this.front);
     if (options.guardsLoad === true) this.#stallGuard = new StallGuard(scheduler, limits.queueAgeMs);
     if (workers !== undefined) this.dealing = new Dealing(workers, this.identification);

@@ -11,7 +11,7 @@ let known: KnownSources;
 
 beforeEach(() => {
   clock = new VirtualScheduler();
-  known = new KnownSources('a', clock, KEPT_MS);
+  known = new KnownSources((node) => node.startsWith('a'), clock, KEPT_MS);
 });
 
 function bindingFrom(address: string, node = 'a'): Binding<Flow> {
@@ -38,6 +38,16 @@ test('registrations of other nodes make no address known here', () => {
   known.onRead(bindingFrom('192.0.2.2', 'b'));
   known.onBroughtBack(bindingFrom('192.0.2.3', 'b'));
   expect(knows('192.0.2.1', '192.0.2.2', '192.0.2.3')).toEqual([false, false, false]);
+});
+
+test('registrations that a worker of this node has taken make their address known, until it tells that they are gone', () => {
+  const [first, second] = [bindingFrom('192.0.2.1', 'a-w2'), bindingFrom('192.0.2.2', 'a-w2')];
+  known.onTold([first, bindingFrom('192.0.2.3', 'b')], []);
+  expect(knows('192.0.2.1', '192.0.2.3')).toEqual([true, false]);
+  known.onTold([second], [first]);
+  expect(knows('192.0.2.1', '192.0.2.2')).toEqual([false, true]);
+  known.onUnregistered(second);
+  expect(known.has('192.0.2.2')).toBe(false);
 });
 
 test('whoever signs in is known for a while', () => {
