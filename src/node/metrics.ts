@@ -23,6 +23,7 @@ export function readMetrics(
   readConnections(metrics, engine);
   readMessages(metrics, engine);
   readFaults(metrics, engine);
+  readStun(metrics, engine);
   readStir(metrics, engine);
   metrics.readTrunks(() => trunksOf(engine));
   readRelays(metrics, engine);
@@ -164,6 +165,14 @@ function readFaults(metrics: Metrics, engine: Engine): void {
     known_over_rate: refused.known,
     known_no_time: inbox?.counters.knownDropped ?? 0,
     uncaught: counters.uncaughtErrors,
+  }));
+}
+
+function readStun(metrics: Metrics, engine: Engine): void {
+  const { counters } = engine.endpoint.transport;
+  metrics.readCounters('tandem_stun_requests_total', 'STUN Binding Requests over UDP, by outcome', 'outcome', () => ({
+    answered: counters.stunAnswered,
+    withheld: counters.stunWithheld,
   }));
 }
 

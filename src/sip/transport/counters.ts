@@ -15,6 +15,10 @@ export interface TransportCounters {
   framingLost: number;
   /** Datagrams of sources over their rate. */
   rateLimited: number;
+  /** STUN Binding Requests, with success or 420. */
+  stunAnswered: number;
+  /** Those of addresses that nobody knows whose answer would have been too long. */
+  stunWithheld: number;
   sendErrors: number;
   pongTimeouts: number;
 }
@@ -31,6 +35,8 @@ export function newTransportCounters(): TransportCounters {
     slowClosed: 0,
     framingLost: 0,
     rateLimited: 0,
+    stunAnswered: 0,
+    stunWithheld: 0,
     sendErrors: 0,
     pongTimeouts: 0,
   };

@@ -323,11 +323,14 @@ export class UdpListener {
   #keepsAlive(octets: Buffer, flow: UdpFlow): boolean {
     const answer = bindingResponse(octets, flow.remoteAddress, flow.remotePort);
     if (answer === undefined && !isKeepAlive(octets)) return false;
-    const { user, sources } = this.#context;
+    const { user, sources, counters } = this.#context;
     user.onKeepAlive?.(flow);
+    if (answer === undefined) return true;
     // An address that nobody here knows may be forged: it gets little more than was sent in its name.
-    const isGranted = (answer?.length ?? 0) <= 1.5 * octets.length || sources?.knows(flow.remoteAddress) !== false;
-    if (answer !== undefined && isGranted) flow.sendOctets(answer);
+    if (answer.length <= 1.5 * octets.length || sources?.knows(flow.remoteAddress) !== false) {
+      counters.stunAnswered++;
+      flow.sendOctets(answer);
+    } else counters.stunWithheld++;
     return true;
   }
 

@@ -634,6 +634,7 @@ describe.each([
       }
       await vi.waitFor(() => expect(answers.toSorted()).toEqual(['127.0.0.1 32', '127.0.0.2 32']));
       expect(node.user.count('message')).toBe(0);
+      expect(node.layer.counters).toMatchObject({ stunAnswered: 2, stunWithheld: 1 });
     });
 
     test('a registered flow is kept open through NAT by a double CRLF at each interval', async () => {
