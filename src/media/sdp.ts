@@ -117,15 +117,31 @@ const COMPANIONS: ReadonlySet<string> = new Set(['telephone-event', 'cn', 'red',
 export function chooseCodecs(sdp: string, codecs: readonly string[]): string | undefined {
   let offered = 0;
   let left = 0;
+  const unused: string[] = [];
   const chosen = sectionsOf(sdp).map((section) => {
     if (!/^m=audio (?!0[ /])\S+ (?:UDP\/TLS\/)?RTP\//.test(section)) return section;
     offered += 1;
     const kept = chosenFormats(section, codecs);
-    if (kept === undefined) return section.replace(/^m=audio \S+/, 'm=audio 0');
+    if (kept === undefined) {
+      unused.push(...(/^a=mid:(\S+)/m.exec(section)?.slice(1) ?? []));
+      return section.replace(/^m=audio \S+/, 'm=audio 0');
+    }
     left += 1;
     return withFormats(section, kept);
   });
-  return offered > 0 && left === 0 ? undefined : chosen.join('');
+  if (offered > 0 && left === 0) return undefined;
+  const description = chosen.join('');
+  return unused.length === 0 ? description : withoutBundled(description, unused);
+}
+
+/** RFC 8843 §7.2: port 0 in a bundle asks for the bundle's port, so a medium that is not used is in none. */
+function withoutBundled(sdp: string, unused: readonly string[]): string {
+  return sdp.replaceAll(/^a=group:BUNDLE ([^\r\n]*)(\r?\n|$)/gm, (line: string, listed: string, end: string) => {
+    const tags = listed.split(' ').filter((tag) => tag !== '');
+    const left = tags.filter((tag) => !unused.includes(tag));
+    if (left.length === tags.length) return line;
+    return left.length === 0 ? '' : `a=group:BUNDLE ${left.join(' ')}${end}`;
+  });
 }
 
 /** Formats in their new order. */

@@ -67,6 +67,18 @@ group('codecs', () => {
     const sdp = (port: number) => `${head}m=audio 4000 RTP/AVP 8\r\nm=audio ${port} RTP/AVP 0\r\na=content:sl\r\n`;
     expect(chooseCodecs(sdp(4002), ['PCMA'])).toBe(sdp(0));
   });
+
+  test.each([
+    ['0 1 fax', '1 fax'],
+    ['1 0', '1'],
+    ['0', ''],
+    ['00 1', '00 1'],
+  ])('RFC 8843 §7.2: an audio line at port 0 leaves its bundle: %s', (offered, left) => {
+    const sdp = (bundle: string, port: number) =>
+      `${head}a=group:LS 0 1\r\n${bundle === '' ? '' : `a=group:BUNDLE ${bundle}\r\n`}` +
+      `m=audio ${port} RTP/AVP 0\r\na=mid:0\r\nm=audio 4002 RTP/AVP 8\r\na=mid:1\r\n`;
+    expect(chooseCodecs(sdp(offered, 4000), ['PCMA'])).toBe(sdp(left, 0));
+  });
 });
 
 group('a hold for who knows `inactive` alone', () => {
