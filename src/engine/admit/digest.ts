@@ -1,4 +1,5 @@
 /** Digest as the engine serves it: what each realm and user is asked for, and what is logged of it. */
+import { isDeepStrictEqual } from 'node:util';
 import type { Log } from '../../base/log.ts';
 import type { Scheduler } from '../../base/scheduler.ts';
 import type { Directory } from '../../provisioning/directory/directory.ts';
@@ -92,13 +93,17 @@ function gatewayPolicy(
   user: string | undefined,
   ofNode: DigestPolicy,
 ): DigestPolicy {
-  const gateways = directory.trunksByHost(realm).filter((trunk) => trunk.type === 'accept-register');
+  const gateways = directory.trunksByHost(realm).filter(({ type, enabled }) => enabled && type === 'accept-register');
   const named = gateways.find((trunk) => trunk.credentials?.authName === user);
   const meant = named === undefined ? gateways : [named];
   const [first = ofNode, ...rest] = meant.map(({ credentials }) => narrowed(ofNode, undefined, credentials?.digest));
-  if (rest.every((policy) => policy === first)) return first;
+  if (rest.every((policy) => isSame(policy, first))) return first;
   const algorithms = [first, ...rest].flatMap((policy) => policy.algorithms);
   return { algorithms: [...new Set(algorithms)], legacy: false };
+}
+
+function isSame(one: DigestPolicy, other: DigestPolicy): boolean {
+  return one.legacy === other.legacy && isDeepStrictEqual(one.algorithms, other.algorithms);
 }
 
 /** The first setting that says something wins. An account that is kept as hashes is asked for what it has a hash of. */

@@ -190,10 +190,13 @@ describe('who sent this? (behaviour 26)', () => {
     expect(response?.headers.value(HeaderId.ProxyAuthenticate)).toContain('realm="acme.example.com"');
   });
 
-  test('a gateway of another tenant with the same label takes away none of what one is asked for', async () => {
+  test.each([
+    ['takes away none of what one is asked for', true],
+    ['that is disabled adds none to it', false],
+  ])('a gateway of another tenant with the same label %s', async (_what, enabled) => {
     const label = { type: 'accept-register' as const, host: 'gateway.example.com', didPool: '4930100' };
     const other = {
-      ...{ ...label, id: '7', name: 'other', owner: 'globex' },
+      ...{ ...label, id: '7', name: 'other', owner: 'globex', enabled },
       credentials: { authName: 'gw2', password: 'c4n4ry-other', digest: { algorithms: ['SHA-512-256' as const] } },
     };
     const own = { ...label, id: '8', name: 'own', owner: 'acme', didPool: '4930200' };
@@ -206,7 +209,7 @@ describe('who sent this? (behaviour 26)', () => {
     const from = { From: '<sip:4930200@gateway.example.com>;tag=1' };
     const { response } = outcomeOf(world, world.agent('203.0.113.62'), from);
     const asked = response?.headers.fieldValues(HeaderId.ProxyAuthenticate).join() ?? '';
-    expect([asked.includes('algorithm=MD5'), asked.includes('algorithm=SHA-512-256')]).toEqual([true, true]);
+    expect([asked.includes('algorithm=MD5'), asked.includes('algorithm=SHA-512-256')]).toEqual([true, enabled]);
   });
 
   test('a gateway proves itself by digest from any address; trust=binding lets its flow do so', async () => {
