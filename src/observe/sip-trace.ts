@@ -1,5 +1,6 @@
 import { fnv1a } from '../base/fnv.ts';
 import type { Clock } from '../base/scheduler.ts';
+import { SharedBudget } from '../base/shared-budget.ts';
 import { readableText, redactText } from './redact.ts';
 import { matchesTrace, type TraceFilter } from './trace-filter.ts';
 import { type DialogSide, ofLeg, sideOf } from './trace-legs.ts';
@@ -43,6 +44,10 @@ const SEARCH_STEP = 200;
 const OCTETS_PER_PLACE = 160;
 /** The longest message of UDP, and of TCP unless `limits.messageBytes` says more. */
 const MAX_TEXT_LENGTH = 65_535;
+/** So much of a message has its place in the ring, whoever sends it. */
+const SURE_TEXT_LENGTH = 16_384;
+/** What may stand there of messages beyond that, of the ring: else long ones of whoever floods would empty it four times as fast. */
+const LONG_PART = 1 / 8;
 const NONE: ReadonlyMap<string, string | undefined> = new Map();
 
 /**
@@ -70,6 +75,8 @@ export class SipTrace {
   /** Where the Call-ID stands in the text. */
   readonly #callIdStart: Uint16Array;
   readonly #callIdEnd: Uint16Array;
+  /** Octets beyond {@link SURE_TEXT_LENGTH} of each message, by the address of the peer: one that sends long ones leaves room for others'. */
+  readonly #long: SharedBudget;
   /** Number of the oldest message kept, and of the next one. */
   #oldest = 0;
   #next = 0;
@@ -80,6 +87,7 @@ export class SipTrace {
     this.#clock = clock;
     this.#maxOctets = options.maxOctets ?? 16 * 1024 * 1024;
     this.#maxMessages = options.maxMessagesPerCallId ?? 60;
+    this.#long = new SharedBudget(LONG_PART * this.#maxOctets);
     this.#placeCount = Math.ceil(this.#maxOctets / OCTETS_PER_PLACE);
     this.#links = new Array(this.#placeCount).fill(undefined);
     this.#flows = new Array(this.#placeCount).fill(undefined);
@@ -97,9 +105,12 @@ export class SipTrace {
     return this.#oldest === this.#next ? 0 : this.#end - (this.#start[this.#oldest % this.#placeCount] as number);
   }
 
-  /** Keeps a message; one whose Call-ID cannot be seen (there is none, or only after 65,535 octets) has an empty one. */
+  /**
+   * Keeps a message, of up to 65,535 octets whole as long as others of its peer's address, and of all, leave room for what it has beyond
+   * 16,384. One whose Call-ID cannot be seen (there is none, or only after what is kept) has an empty one.
+   */
   record(text: string, sent: boolean, flow: TraceFlow): void {
-    const length = Math.min(text.length, MAX_TEXT_LENGTH, this.#maxOctets);
+    const length = this.#lengthOf(text, flow);
     let start = callIdStart(text);
     let end = start < 0 ? 0 : callIdEnd(text, start);
     if (start < 0 || end > length) start = end = 0;
@@ -111,6 +122,14 @@ export class SipTrace {
     this.#callIdHash[place] = fnv1a(text, start, end);
     this.#callIdStart[place] = start;
     this.#callIdEnd[place] = end;
+  }
+
+  #lengthOf(text: string, { remoteAddress }: TraceFlow): number {
+    const length = Math.min(text.length, MAX_TEXT_LENGTH, this.#maxOctets);
+    if (length <= SURE_TEXT_LENGTH) return length;
+    if (this.#long.hasShare(remoteAddress, 1)) return SURE_TEXT_LENGTH;
+    this.#long.change(remoteAddress, length - SURE_TEXT_LENGTH);
+    return length;
   }
 
   /**
@@ -232,6 +251,8 @@ export class SipTrace {
 
   #evictOldest(): void {
     const place = this.#oldest % this.#placeCount;
+    const beyond = (this.#length[place] as number) - SURE_TEXT_LENGTH;
+    if (beyond > 0) this.#long.change((this.#flows[place] as TraceFlow).remoteAddress, -beyond);
     this.#links[place] = undefined;
     this.#flows[place] = undefined;
     this.#oldest++;

@@ -84,7 +84,10 @@ export const nodeLimitsSchema = z.strictObject({
     'How long the process may stand still before the new requests that came meanwhile are refused (503).',
   ),
   callsPerSecond: count(100_000, 'New calls per second (503).'),
-  traceBytes: count(16_777_216, 'Octets of the latest messages kept for `tandem trace`; the oldest go first.'),
+  traceBytes: count(
+    16_777_216,
+    'Octets of the latest messages kept for `tandem trace`; the oldest go first. What messages have beyond 16,384 octets takes an eighth of it at most.',
+  ),
   explainedCalls: count(
     1_000,
     'Latest outbound calls that `tandem explain --call-id` can explain; fewer where they take more than 16 KB each, mostly the INVITE as received.',

@@ -179,6 +179,23 @@ describe('SipTrace', () => {
     expect(trace.find('whole').map((kept) => kept.text)).toEqual([text]);
   });
 
+  test('long messages of one address cost the ring little more than their first 16 KB, and no other its long ones, round after round', async () => {
+    const trace = new SipTrace(new VirtualScheduler());
+    const long = (callId: string) => message(callId, 'INVITE sip:a SIP/2.0') + 'x'.repeat(60_000);
+    const flood = { ...flow, remoteAddress: '192.0.2.66' };
+    for (let round = 0; round < 4; round++) {
+      trace.record(message(`before-${round}`, 'OPTIONS sip:a SIP/2.0'), false, flow);
+      for (let index = 0; index < 850; index++) trace.record(long(`flood-${index}`), false, flood);
+      expect(trace.find(`before-${round}`)).toHaveLength(1);
+      trace.record(long(`call-${round}`), false, flow);
+      expect(trace.find(`call-${round}`)[0]?.text).toBe(long(`call-${round}`));
+    }
+    // What has left the ring holds nobody's share.
+    for (let index = 0; index < 1_100; index++) trace.record(`${message('x', 'x')}${'y'.repeat(16_000)}`, true, flow);
+    trace.record(long('after'), false, flood);
+    expect(trace.find('after')[0]?.text).toBe(long('after'));
+  });
+
   test('a message without a Call-ID, or with one after what is kept, has an empty one and is among the latest', async () => {
     const trace = new SipTrace(new VirtualScheduler());
     trace.record('OPTIONS sip:a SIP/2.0\r\nTo: <sip:a>\r\n\r\n', false, flow);
