@@ -19,7 +19,7 @@ export const SCHEMA = 1;
  * | `calls:NODE` | hash: id → JSON of a call of that node that rings or is answered; `calls:NODE:taken`: set: ids of those that others have taken from it; `calls:alive`: hash: node → when it last wrote, and as which process; `calls:whole`: hash: process → until when all that it had is here; `calls:over`: sorted set by time: ended calls that another process had begun; `calls:order`: hash: `NODE process` → its process, the generation of that, how often it has asked, and for calls of others; `NODE gone` → since when it was not there, until it is forgotten |
  * | `lease:NAME` | hash with expiry: `holder`, `fence`; `fences`: hash: name → last fence given |
  * | `nodes` | hash: name → time and what the node tells the others |
- * | `restoring` | there while a node writes its copy into an empty Redis |
+ * | `restoring` | text with expiry: token of a node that writes its copy into an empty Redis |
  * | `changes` | channel: something changed, look |
  * | `ask:NODE`, `answer:NODE` | channels: sealed questions to a node, and sealed answers to what it has asked |
  */

@@ -160,16 +160,24 @@ redis.call('PUBLISH', ARGV[2], 'bindings')
 return left
 `);
 
+/** KEYS lock, key; ARGV token of who holds the lock, for how many milliseconds more, command, its arguments. Answers nothing where another holds it. */
+export const WHILE_HELD = script(`
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return false end
+redis.call('PEXPIRE', KEYS[1], ARGV[2])
+return redis.call(ARGV[3], KEYS[2], unpack(ARGV, 4))
+`);
+
 /**
- * KEYS meta; ARGV id, schema, key-check, nonce-secret, version, place, sequence of bindings, token of the last write, channel. 1: this is the store
- * from now on.
+ * KEYS meta, lock; ARGV token of who holds it, id, schema, key-check, nonce-secret, version, place, sequence of bindings, token of the last write,
+ * channel. 1: this is the store from now on. Answers nothing where another holds the lock.
  */
 export const FINISH_RESTORE = script(`
+if redis.call('GET', KEYS[2]) ~= ARGV[1] then return false end
 if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
-redis.call('HSET', KEYS[1], 'id', ARGV[1], 'schema', ARGV[2], 'key-check', ARGV[3], 'nonce-secret', ARGV[4],
-  'version', ARGV[5], 'place', ARGV[6], 'bindings', ARGV[7], 'records-token', ARGV[8],
-  'bindings-token', ARGV[8], 'tallies-token', ARGV[8])
-redis.call('PUBLISH', ARGV[9], 'provisioning')
+redis.call('HSET', KEYS[1], 'id', ARGV[2], 'schema', ARGV[3], 'key-check', ARGV[4], 'nonce-secret', ARGV[5],
+  'version', ARGV[6], 'place', ARGV[7], 'bindings', ARGV[8], 'records-token', ARGV[9],
+  'bindings-token', ARGV[9], 'tallies-token', ARGV[9])
+redis.call('PUBLISH', ARGV[10], 'provisioning')
 return 1
 `);
 

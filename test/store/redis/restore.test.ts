@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
-import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { silentLog } from '../../../src/base/log.ts';
 import { WheelScheduler } from '../../../src/base/wheel-scheduler.ts';
 import { LastCopy } from '../../../src/store/redis/last-copy.ts';
@@ -113,6 +113,58 @@ describe.skipIf(peersSkipped)('the nodes of a Redis that has lost the store', ()
     await expect(b.shared?.restore()).rejects.toThrow(/node-a has a later copy: version 1, here 0/);
     await admin.hset(`${world.prefix}{${world.prefix.slice(0, -1)}}:meta`, 'id', 'another');
     await expect(a.shared?.restore()).rejects.toThrow(/holds a store/);
+  });
+
+  describe('while one of them writes its copy back', () => {
+    const named = (name: string) => `${world.prefix}{${world.prefix.slice(0, -1)}}:${name}`;
+    /** A copy on its way back, which waits at its tenant, and at its certificate, for what happens there. */
+    const restoring = async (at: Record<string, () => Promise<unknown>>) => {
+      const a = await open('node-a');
+      await a.provisioning.commit(
+        commitOf(0, { putTenants: [tenant('acme')], putCertificates: [certificate('acme-stir')] }),
+      );
+      await admin.flushall();
+      await eventually(() => a.problems().includes('store-replaced'));
+      const { sealDocument } = Sealer.prototype;
+      const spy = vi.spyOn(Sealer.prototype, 'sealDocument').mockImplementation(function* (
+        this: Sealer,
+        place,
+        document,
+      ) {
+        let isOver = false;
+        const happens = at[place] ?? (() => Promise.resolve());
+        void happens().finally(() => {
+          isOver = true;
+        });
+        while (!isOver) yield;
+        return yield* sealDocument.call(this, place, document);
+      });
+      onTestFinished(() => spy.mockRestore());
+      return a.shared?.restore();
+    };
+
+    test('no other begins, however long that takes', async () => {
+      let lastsMs = 0;
+      await restoring({
+        'tenants/acme': () => admin.pexpire(named('restoring'), 10_000),
+        'certificates/acme-stir': async () => {
+          lastsMs = await admin.pttl(named('restoring'));
+        },
+      });
+      expect(lastsMs).toBeGreaterThan(50_000);
+      expect(await admin.exists(named('restoring'), named('meta'))).toBe(1);
+    });
+
+    test('one that has lost its lock all the same makes no store of what there is, and leaves the lock to the other', async () => {
+      const others = () => admin.set(named('restoring'), 'another', 'PX', 60_000);
+      await expect(restoring({ 'certificates/acme-stir': others })).rejects.toThrow(
+        /another node restores the store by now/,
+      );
+      expect([await admin.get(named('restoring')), await admin.exists(named('meta'), named('certificates'))]).toEqual([
+        'another',
+        0,
+      ]);
+    });
   });
 
   test('a node whose name is taken by one that lives does not start; one whose predecessor was killed does', async () => {
