@@ -99,7 +99,8 @@ return 0
  * KEYS meta, bindings, their expiry, their events, what was taken away; ARGV id, channel, node, AORs as JSON, time before which what expired
  * is dropped, token of this write, sequence and token of the last write that the node has read (0: none), then AOR, expiry, document of each
  * change (empty: none any more), and what was taken away of it (empty: as it is). Writes none of the AORs that another node has written since, or
- * of which nobody can tell, and answers which they are. To find that out it reads 1 MB of names at most.
+ * of which nobody can tell, and answers which they are. To find that out it reads 1 MB of names at most, its own ones too, and what ten more entries
+ * have.
  */
 export const WRITE_BINDINGS = script(`
 if redis.call('HGET', KEYS[1], 'id') ~= ARGV[1] then return redis.error_reply('REPLACED the store is another one') end
@@ -111,7 +112,7 @@ local function writtenByOthers()
   if known > now or now - known > 500 then return nil end
   local from, since, octets = known, 0, 0
   repeat
-    local entries = redis.call('XRANGE', KEYS[4], string.format('%.0f-0', from), '+', 'COUNT', 50)
+    local entries = redis.call('XRANGE', KEYS[4], string.format('%.0f-0', from), '+', 'COUNT', 10)
     for _, entry in ipairs(entries) do
       local at, fields = tonumber(string.match(entry[1], '^%d+')), entry[2]
       from = at + 1
@@ -119,15 +120,16 @@ local function writtenByOthers()
         if fields[6] and ARGV[8] ~= '' and fields[6] ~= ARGV[8] then return nil end
       else
         since = since + 1
+        octets = octets + #fields[4]
+        if octets > 1048576 then return nil end
         if fields[2] ~= ARGV[3] then
-          octets = octets + #fields[4]
-          local isRead, aors = pcall(cjson.decode, octets <= 1048576 and fields[4] or '')
+          local isRead, aors = pcall(cjson.decode, fields[4])
           if not isRead or type(aors) ~= 'table' then return nil end
           for _, aor in ipairs(aors) do theirs[aor] = true end
         end
       end
     end
-  until #entries < 50
+  until #entries < 10
   return since == now - known and theirs or nil
 end
 local theirs = writtenByOthers()
