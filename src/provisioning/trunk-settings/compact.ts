@@ -9,6 +9,7 @@ import type { TrunkSettings } from './schema.ts';
 
 /** Longer ones are nobody else's. */
 const LONGEST_SHARED = 600;
+/** Of a kind; when there are more it begins anew, and what is common comes back soon. */
 const MOST_SHARED = 5_000;
 const EXTENSIONS_PER_STEP = 50;
 const OWN_OF_TENANT: ReadonlySet<string> = new Set(['extensions']);
@@ -20,6 +21,7 @@ const shared = new Map<string, Map<string, object>>();
 /** By name of a field the object that came last, and what it is kept as: what comes from another thread has one object for many. */
 const latest = new Map<string, { readonly field: object; readonly one: object }>();
 
+/** Changes the tenant that it is given, and its extensions, as {@link compactTrunk} does; what it gives back has a list of extensions of its own. */
 export function compactTenant(tenant: Tenant): Tenant {
   return allAtOnce(compactTenantSteps(tenant));
 }
@@ -41,6 +43,7 @@ export function* compactTenantSteps(tenant: Tenant, stored?: Tenant): Steps<Tena
   return { ...sharing(tenant, OWN_OF_TENANT), extensions };
 }
 
+/** Changes the trunk that it is given, whose fields are the shared ones then; one that is frozen is copied. */
 export function compactTrunk(trunk: TrunkSettings): TrunkSettings {
   return sharing(trunk, OWN_OF_TRUNK);
 }
@@ -50,12 +53,14 @@ export function* compactTrunkSteps(trunk: TrunkSettings): Steps<TrunkSettings> {
   return compactTrunk(trunk);
 }
 
+/** As {@link compactTrunk}. */
 export function compactExtension(extension: Extension): Extension {
   return sharing(extension, NOTHING);
 }
 
 /** In place: what comes into a field says what was there, and a copy of each of 100,000 would be garbage soon. */
-function sharing<T extends object>(document: T, own: ReadonlySet<string>): T {
+function sharing<T extends object>(given: T, own: ReadonlySet<string>): T {
+  const document = Object.isFrozen(given) ? { ...given } : given;
   for (const name in document) {
     const field = document[name];
     if (typeof field !== 'object' || field === null || Object.isFrozen(field) || own.has(name)) continue;
@@ -78,14 +83,14 @@ export function sharedLike<T extends object>(value: T, kind: string): T {
   const text = JSON.stringify(value);
   if (text.length > LONGEST_SHARED) return value;
   let ofKind = shared.get(kind);
+  const one = ofKind?.get(text);
+  if (one !== undefined) return isSame(one, value) ? (one as T) : value;
   if (ofKind === undefined || ofKind.size >= MOST_SHARED) {
-    // What is common comes back soon.
     ofKind = new Map<string, object>();
     shared.set(kind, ofKind);
   }
-  const one = ofKind.get(text);
-  if (one === undefined) ofKind.set(text, Object.freeze(value));
-  return one !== undefined && isSame(one, value) ? (one as T) : value;
+  ofKind.set(text, Object.freeze(value));
+  return value;
 }
 
 /** Of two with one JSON text, which does not tell a field that is undefined from one that is not there. */

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { compactTenant, compactTrunk } from '../../../src/provisioning/trunk-settings/compact.ts';
+import { compactTenant, compactTrunk, sharedLike } from '../../../src/provisioning/trunk-settings/compact.ts';
 import { provision } from '../../trunks/kit.ts';
 
 const { tenants, trunks } = provision({
@@ -57,4 +57,21 @@ test('what is shared cannot be changed by whoever has it', () => {
   const [acme] = tenants.map(compactTenant);
   if (acme === undefined) expect.unreachable();
   expect(() => (acme.groups as unknown[]).push({})).toThrow(TypeError);
+});
+
+test('a document that nobody may change is kept as one that anybody may', () => {
+  const [one, two] = structuredClone(trunks);
+  const [acme] = structuredClone(tenants);
+  if (acme === undefined || one === undefined || two === undefined) expect.unreachable();
+  const frozen = Object.freeze({ ...acme, extensions: acme.extensions.map((extension) => Object.freeze(extension)) });
+  expect(compactTenant(frozen)).toEqual(acme);
+  expect(compactTrunk(Object.freeze(one)).options).toBe(compactTrunk(two).options);
+});
+
+test('what is found does not go for those that come, though there is room for no more', () => {
+  const first = sharedLike({ first: true }, 'kind of 5,000');
+  for (let at = 1; at < 5_000; at++) sharedLike({ at }, 'kind of 5,000');
+  expect(sharedLike({ first: true }, 'kind of 5,000')).toBe(first);
+  sharedLike({ at: 5_000 }, 'kind of 5,000');
+  expect(sharedLike({ first: true }, 'kind of 5,000'), 'as many as that are kept, and no more').not.toBe(first);
 });
