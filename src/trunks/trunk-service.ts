@@ -385,8 +385,11 @@ export class TrunkService implements TimerTarget {
     const found: Record<string, TrunkHealth> = {};
     let count = 0;
     // Asked twice a second: an iterator makes two objects for each of ten thousand.
-    this.#lines.forEach(({ trouble }, id) => {
-      if (trouble !== undefined && ++count <= most) found[id] = trouble;
+    this.#lines.forEach((line, id) => {
+      const trouble = count < most ? line.trouble : undefined;
+      if (trouble === undefined) return;
+      found[id] = trouble;
+      count++;
     });
     return found;
   }

@@ -1,9 +1,10 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { Egress } from '../../src/base/egress.ts';
 import type { Trunk } from '../../src/provisioning/trunk-settings/schema.ts';
 import { HeaderId, SipRequest, SipResponse } from '../../src/sip/message/index.ts';
 import type { Flow, Target } from '../../src/sip/transport/index.ts';
 import { hopOf } from '../../src/trunks/hops.ts';
+import { TrunkLine } from '../../src/trunks/trunk-line.ts';
 import { directoryOf, idOf, ipTrunk, OTHER, PROVIDER, registerTrunk, settle, TrunkWorld } from './provider.ts';
 
 const udp = (address: string, port = 5060) => ({ transport: 'udp' as const, address, port });
@@ -340,4 +341,14 @@ describe('whose challenge is answered', () => {
   test('a trunk without credentials answers none', () => {
     expect(answered(new TrunkWorld([]), ['carrier'], ipTrunk())).toEqual([undefined]);
   });
+});
+
+test('of trunks in trouble no more are looked for than are told of', () => {
+  const names = ['one', 'two', 'three'];
+  const world = new TrunkWorld(names.map((name) => registerTrunk({ name, host: `${name}.example` })));
+  world.service.start();
+  const asked = vi.spyOn(TrunkLine.prototype, 'trouble', 'get');
+  onTestFinished(() => asked.mockRestore());
+  expect(Object.keys(world.service.troubles(2))).toEqual(names.slice(0, 2).map((name) => String(idOf(name))));
+  expect(asked).toHaveBeenCalledTimes(2);
 });
