@@ -23,8 +23,8 @@ export class BindingWriter implements TimerTarget {
   #isHeld = false;
   #writing: Promise<boolean> | undefined = undefined;
   #failures = 0;
-  /** How often in a row others wrote first. */
-  #overtaken = 0;
+  /** By AOR that waits how often in a row others wrote it first. */
+  readonly #overtaken = new Map<string, number>();
 
   constructor(store: BindingStore, scheduler: Scheduler, log: Log, read: (aor: string) => BindingChange) {
     this.#store = store;
@@ -89,21 +89,31 @@ export class BindingWriter implements TimerTarget {
   async #write(aors: readonly string[]): Promise<boolean> {
     try {
       await this.#store.write(aors.map(this.#read));
-      [this.#failures, this.#overtaken] = [0, 0];
+      this.#failures = 0;
+      for (const aor of aors) this.#overtaken.delete(aor);
       return true;
     } catch (error) {
       const left = error instanceof OthersWroteError ? error.aors : aors;
       for (const aor of left) this.#dirty.add(aor);
-      if (left.length < aors.length) [this.#failures, this.#overtaken] = [0, 0];
+      const isWritten = left.length < aors.length;
+      if (isWritten) this.#failures = 0;
       // What they wrote is in the lists by now.
-      if (error instanceof OthersWroteError && ++this.#overtaken < MAX_OVERTAKEN) return true;
-      this.#overtaken = 0;
-      this.#failures++;
+      if (error instanceof OthersWroteError && !this.#isAlwaysOvertaken(aors, left)) return true;
+      if (!isWritten) this.#failures++;
       this.#log.error('binding-store-failed', { pending: this.#dirty.size, error: String(error) });
-      return false;
+      return isWritten;
     } finally {
       this.#writing = undefined;
       if (this.#dirty.size > 0) this.#arm(Math.min(BATCH_DELAY_MS * 2 ** this.#failures, MAX_RETRY_MS));
     }
+  }
+
+  /** Whether others have written one of those that are left first each time; it is then counted anew. */
+  #isAlwaysOvertaken(aors: readonly string[], left: readonly string[]): boolean {
+    const before = left.map((aor) => this.#overtaken.get(aor) ?? 0);
+    for (const aor of aors) this.#overtaken.delete(aor);
+    const isAlways = before.some((times) => times + 1 >= MAX_OVERTAKEN);
+    if (!isAlways) for (const [at, aor] of left.entries()) this.#overtaken.set(aor, (before[at] ?? 0) + 1);
+    return isAlways;
   }
 }

@@ -104,3 +104,15 @@ test('of a batch of which others wrote some, only those are written again', asyn
   await pass(100);
   expect([batches, logged]).toEqual([[['a', 'c'], ['b']], []]);
 });
+
+test('what others write first each time is a failure, whatever is written beside it, which does not wait for it', async () => {
+  const { batches, logged, state, writer, pass } = world();
+  state.contested = 'b';
+  writer.changed('b');
+  for (let index = 0; index < 12; index++) {
+    writer.changed(`a${index}`);
+    await pass(100);
+  }
+  expect(batches).toEqual(Array.from({ length: 12 }, (_, index) => [`a${index}`]));
+  expect(logged).toEqual(['binding-store-failed']);
+});
