@@ -7,9 +7,10 @@
  * A teams trunk is spoken for by its name in the Request-URI, over TLS from Teams' addresses, and by nothing else.
  *
  * So a claim to an address gives nobody a call to a number outside its own pool, and pools of different tenants at one provider never
- * overlap. A trunk's settings may read any number as one of its own pool, though, so whose number stands there as it is comes before
- * whose is made of it. Where the DNS makes two tenants' trunks coincide that were not of one provider when they were written, the earlier
- * owner keeps the call (`precedence.ts`).
+ * overlap. A trunk's settings may read any number as one of its own pool, though, so whose number stands there, as the trunk's
+ * `numberFormat` reads it, comes before whose is made of it. The earlier owner keeps the call (`precedence.ts`) where two such readings
+ * are alike: digits without a mark are one tenant's number in E.164 and another's written nationally, and nothing in the request says
+ * which the carrier means; or the DNS makes two tenants' trunks coincide that were not of one provider when they were written.
  */
 
 import { type Network, networksIn } from '../base/network.ts';
@@ -17,7 +18,6 @@ import { diffOf } from '../provisioning/directory/difference.ts';
 import type { Directory } from '../provisioning/directory/directory.ts';
 import type { NumberIndex } from '../provisioning/directory/number-index.ts';
 import type { Precedence } from '../provisioning/directory/precedence.ts';
-import type { NumberFormat } from '../provisioning/tenants/number-format.ts';
 import { trunkIdOf } from '../provisioning/trunk-settings/effective.ts';
 import type { Trunk } from '../provisioning/trunk-settings/schema.ts';
 import { certificateNames } from '../provisioning/trunk-settings/sources.ts';
@@ -289,10 +289,9 @@ export class Identification {
   #ofOneTenant(holders: readonly Holder[], request: SipRequest, address: string): readonly Holder[] {
     if (isOfOneTenant(holders)) return holders;
     const isSystems = ({ known }: Holder) => known.trunk.owner === 'system';
-    const isAsIs = (format?: NumberFormat) => (holder: Holder) =>
-      this.#calledNumbers(request, asIs(holder.known.trunk, format)).includes(holder.number);
-    // As it stands there, else as the trunk's provider writes numbers.
-    const [first, ...rest] = [isSystems, isAsIs(), isAsIs('e164')].reduce(preferring, holders);
+    const isAsWritten = ({ known, number }: Holder) =>
+      this.#calledNumbers(request, asWritten(known.trunk)).includes(number);
+    const [first, ...rest] = [isSystems, isAsWritten].reduce(preferring, holders);
     let earliest = first as Holder;
     for (const other of rest) {
       const trunks = [other.known.trunk, earliest.known.trunk] as const;
@@ -408,14 +407,16 @@ const NOT_NATIONAL = {
   ],
 };
 
-/** A trunk as if it had no settings of its own for where the called number stands and what becomes of it. */
-function asIs(trunk: Trunk, numberFormat = trunk.numberFormat): Trunk {
+/**
+ * A trunk as if it had no settings of its own for where the called number stands and what becomes of it, but for how its provider writes
+ * numbers.
+ */
+function asWritten(trunk: Trunk): Trunk {
   const { inboundParameters } = trunk;
-  const calledNumber = numberFormat === 'e164' ? NOT_NATIONAL : undefined;
+  const calledNumber = trunk.numberFormat === 'e164' ? NOT_NATIONAL : undefined;
   const normalize = { ...inboundParameters.normalize, calledNumber };
   return {
     ...trunk,
-    numberFormat,
     inboundParameters: { ...inboundParameters, calledNumber: ['to.user', 'requestUri.user'], normalize },
   };
 }

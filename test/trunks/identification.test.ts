@@ -204,10 +204,43 @@ describe('several trunks on one address', () => {
       const digits = own('thief', 'globex', '30123456', { associatedIps: ['203.0.113.1'] });
       const asDigits = identification([digits, victim], places).made;
       expect(result(asDigits, invite('030123456'), from('203.0.113.1', 7000))).toBe('victim');
-      const foreign = own('thief', 'globex', '4914155550101', { numberFormat: 'national 49' });
-      const plain = identification([foreign, own('victim', 'acme', '14155550101')], places).made;
-      expect(result(plain, invite('14155550101'), from('203.0.113.1', 7000))).toBe('victim');
     });
+
+    test.each([
+      ['4155550101', { didPool: '14155550101', numberFormat: 'national 1' }, { didPool: '4155550101' }],
+      ['14155550101', { didPool: '14155550101' }, { didPool: '4914155550101', numberFormat: 'national 49' }],
+    ] as const)(
+      'nor one whose digits it reads in another format than the trunk that was there first: %s',
+      (called, { didPool, ...format }, other) => {
+        const first = own('victim', 'acme', didPool, format);
+        const later = own('thief', 'globex', other.didPool, other);
+        const call = (trunks: TrunkInput[], number = called as string) =>
+          result(identification(trunks, places).made, invite(number), from('203.0.113.1', 7000));
+        expect(call([first, later])).toBe('victim');
+        expect(call([later, first])).toBe('thief');
+        // Where the carrier says that it is E.164, it is whose that is.
+        for (const trunks of [
+          [first, later],
+          [later, first],
+        ])
+          expect(call(trunks, `+${didPool}`)).toBe('victim');
+        // A claim that is written comes before what a name resolves to.
+        const claim = { associatedIps: ['203.0.113.1'] };
+        expect(call([later, { ...first, ...claim }])).toBe('victim');
+        expect(
+          call([
+            { ...later, ...claim },
+            { ...first, ...claim },
+          ]),
+        ).toBe('thief');
+        expect(
+          call([
+            { ...first, ...claim },
+            { ...later, ...claim },
+          ]),
+        ).toBe('victim');
+      },
+    );
 
     test('nor one that a trunk of the system’s reads as its settings say', () => {
       const reading = { normalize: { calledNumber: { replacePrefix: [{ from: '7', to: '4930' }] } } };
