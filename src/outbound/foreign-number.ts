@@ -9,11 +9,12 @@ const SHORTEST_EMBEDDED_NUMBER = 7;
 /**
  * Behaviour 7: says whether a text is, or holds, a number that another tenant owns on the trunk's provider. The text as a whole is
  * compared as caller IDs are; inside other text every run of seven digits or more counts, of whatever script, separators left aside,
- * with and without the dialling prefixes that a pool entry never has.
+ * with and without the dialling prefixes that a pool entry never has. Digits may be escaped, as in the user part of a URI
+ * (RFC 3261 §19.1.2).
  */
 export function holdsForeignNumber(directory: Directory, tenant: Tenant, trunk: Trunk, written: string): boolean {
   if (written === '') return false;
-  const text = withAsciiDigits(written);
+  const text = withAsciiDigits(written.includes('%') ? withoutEscapes(written) : written);
   if (normalizeNumber(text) !== undefined) return isForeign(directory, tenant, trunk, text);
   let digits = '';
   for (let index = 0; index <= text.length; index += 1) {
@@ -30,6 +31,11 @@ export function holdsForeignNumber(directory: Directory, tenant: Tenant, trunk: 
     }
   }
   return false;
+}
+
+/** Digits and `+` as they are; all else stays. */
+function withoutEscapes(text: string): string {
+  return text.replace(/%(3[0-9]|2B)/gi, (_, code: string) => String.fromCharCode(Number.parseInt(code, 16)));
 }
 
 function runIsForeign(directory: Directory, tenant: Tenant, trunk: Trunk, digits: string): boolean {
