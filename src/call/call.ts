@@ -16,7 +16,7 @@ import type { CallPlan, Rejection, StageOutcome } from './plan.ts';
 import type { CallEnvironment, ServerTransaction } from './ports.ts';
 import { type BegunLeg, type CallListing, callListing, type EndedBy, LiveRecord } from './record.ts';
 import type { Referral } from './refer.ts';
-import { refusalOf } from './refusal.ts';
+import { type PassedResponse, refusalOf } from './refusal.ts';
 import { reasonsOf } from './relayed-headers.ts';
 import type { Resumption } from './resumption.ts';
 import { SessionKeeper } from './session-keeper.ts';
@@ -446,7 +446,7 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
     reason: string | undefined,
     headers: HeaderList,
     endReason: string,
-    from?: SipResponse,
+    from?: PassedResponse,
   ): void {
     const { caller } = this;
     if (caller === undefined || caller.done) return;
@@ -454,7 +454,7 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
     this.#timer = cancelTimer(this.#timer);
     this.#ended(endReason === 'cancel' ? 'caller' : endReason === 'refused' ? 'callee' : 'engine', endReason);
     this.record.status = status;
-    this.record.reason = ownCopy(reason ?? from?.reason ?? '');
+    this.record.reason = ownCopy(reason ?? from?.response.reason ?? '');
     caller.refuse(status, reason, headers, from);
   }
 

@@ -12,6 +12,7 @@ import type { MediaEnd } from './media.ts';
 import { nearPlaceOf } from './media.ts';
 import type { CallPlan, LegOptions } from './plan.ts';
 import type { ContactParty, ServerTransaction, ServerTransactionUser, ShownParty } from './ports.ts';
+import type { PassedResponse } from './refusal.ts';
 import { hasSessionDescription, relayBody, relayResponseHeaders } from './relayed-headers.ts';
 import { ReliableRelay, type ReliableRelayUser } from './reliable-relay.ts';
 import { tellRinging } from './ringing-between-nodes.ts';
@@ -39,7 +40,7 @@ export class CallerInvite implements ServerTransactionUser, ReliableRelayUser {
   readonly call: LegCall;
   readonly request: SipRequest;
   readonly #transaction: ServerTransaction;
-  readonly #options: LegOptions;
+  readonly options: LegOptions;
   readonly #plan: Pick<CallPlan, 'warnings' | 'reasons'>;
   /** What the caller can do, as `methodsOf` reads it; undefined when it has not said. */
   readonly methods: number | undefined;
@@ -66,7 +67,7 @@ export class CallerInvite implements ServerTransactionUser, ReliableRelayUser {
     this.call = call;
     this.request = transaction.request;
     this.#transaction = transaction;
-    this.#options = options;
+    this.options = options;
     this.#plan = plan;
     this.methods = headers.has(HeaderId.Allow) ? methodsOf(headers) : undefined;
     this.#requiresReliable = headers.lists(HeaderId.Require, '100rel');
@@ -80,19 +81,19 @@ export class CallerInvite implements ServerTransactionUser, ReliableRelayUser {
 
   /** The caller, as whoever takes the call may be shown it. */
   get party(): ShownParty {
-    const { identity, anonymous } = this.#options;
+    const { identity, anonymous } = this.options;
     return { identity, identityWithheld: anonymous === true };
   }
 
   get mediaEnd(): MediaEnd {
-    return { media: this.#options.media, address: addressOf(this.#transaction.flow) };
+    return { media: this.options.media, address: addressOf(this.#transaction.flow) };
   }
 
   /** The caller's side of the dialog as it will be, for the Contacts of those who are called. */
   get contactParty(): ContactParty {
     const dialog = this.#legs[0]?.dialog ?? this.#firstDialog();
     return {
-      options: this.#options,
+      options: this.options,
       destination: this.#transaction.flow,
       dialog,
       session: undefined,
@@ -160,17 +161,17 @@ export class CallerInvite implements ServerTransactionUser, ReliableRelayUser {
   }
 
   /** Refuses the INVITE, unless it has its final response already. `from` is the callee's refusal that is passed on, if any. */
-  refuse(status: number, reason?: string, headers: HeaderList = [], from?: SipResponse): void {
+  refuse(status: number, reason?: string, headers: HeaderList = [], from?: PassedResponse): void {
     if (this.#done) return;
     this.#finish();
     this.#heldAnswer?.leg.hangUp();
     this.#heldAnswer = undefined;
     const response = createResponse(this.request, status, reason, { toTag: this.#transaction.localTag, headers });
-    addOwnHeaders(response, this.#options);
+    addOwnHeaders(response, this.options);
     this.#addWarnings(response);
     if (from !== undefined) {
-      relayResponseHeaders(from.headers, response.headers, this.#options, undefined);
-      relayBody(from, response);
+      relayResponseHeaders(from.response.headers, response.headers, this, from.by);
+      relayBody(from.response, response);
     }
     this.#dropLegs(undefined);
     this.#session?.stop();
@@ -208,11 +209,11 @@ export class CallerInvite implements ServerTransactionUser, ReliableRelayUser {
     const response = createResponse(this.request, status, from.reason, { toTag: leg.dialog.localTag, room: 12 });
     // RFC 3261 §12.1.1: Record-Route is copied into responses that make a dialog.
     response.headers.takeAll(this.request.headers, HeaderId.RecordRoute);
-    addCapabilities(response, this.#options, leg.peer);
-    addOwnHeaders(response, this.#options);
+    addCapabilities(response, this.options, leg.peer);
+    addOwnHeaders(response, this.options);
     this.#addWarnings(response);
     if (status < 200) for (const reason of this.#plan.reasons?.() ?? []) response.headers.add(HeaderId.Reason, reason);
-    relayResponseHeaders(from.headers, response.headers, this.#options, leg.peer?.options);
+    relayResponseHeaders(from.headers, response.headers, this, leg.peer);
     showAnswering(response, leg.peer, leg);
     relayBody(from, response);
     return response;
@@ -279,15 +280,15 @@ export class CallerInvite implements ServerTransactionUser, ReliableRelayUser {
 
   /** Whoever needs it first makes it. */
   #firstDialog(): Dialog {
-    this.#dialog ??= Dialog.createUas(this.request, this.#transaction.localTag, this.#options.contact);
+    this.#dialog ??= Dialog.createUas(this.request, this.#transaction.localTag, this.options.contact);
     return this.#dialog;
   }
 
   #newLeg(): Leg {
     const { call, request } = this;
     const isFirst = this.#legs.length === 0;
-    const dialog = isFirst ? this.#firstDialog() : Dialog.createUas(request, call.newTag(), this.#options.contact);
-    const leg = new Leg(call.registry, call, dialog, this.#transaction.flow, this.#options);
+    const dialog = isFirst ? this.#firstDialog() : Dialog.createUas(request, call.newTag(), this.options.contact);
+    const leg = new Leg(call.registry, call, dialog, this.#transaction.flow, this.options);
     leg.learn(request);
     leg.offers.request('remote', 'INVITE', hasSessionDescription(request));
     this.#legs = added(this.#legs, leg);

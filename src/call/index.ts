@@ -40,6 +40,7 @@ export type {
   ContactQuestion,
   Contacts,
   Destination,
+  RelayedField,
   RoutedCall,
   RoutedLeg,
 } from './ports.ts';

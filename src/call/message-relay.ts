@@ -123,7 +123,7 @@ function answer(transaction: ServerTransaction, { status, response }: MessageEnd
   const told = status === 401 || status === 407 || (status >= 300 && status < 400) ? 480 : status;
   const answer = createResponse(transaction.request, told, undefined, { toTag: transaction.localTag });
   if (response !== undefined) {
-    relayResponseHeaders(response.headers, answer.headers, options, undefined);
+    relayResponseHeaders(response.headers, answer.headers, { options }, undefined);
     relayBody(response, answer);
   }
   transaction.respond(answer);

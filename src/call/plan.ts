@@ -82,6 +82,8 @@ export interface LegOptions extends Omit<SendOptions, 'transactionTimeoutMs' | '
   readonly sessionTimer?: SessionTimerOptions | undefined;
   /** Names of header fields of the user's own that are copied onto this leg in messages that are relayed (behaviour 22). */
   readonly relayHeaders?: readonly string[];
+  /** The same in messages of a party on a trunk; absent: `relayHeaders`. */
+  readonly relayTrunkHeaders?: readonly string[];
   /** Fixed header fields for every response and in-dialog request the engine makes on this leg, e.g. `Server` or `User-Agent`. */
   readonly headers?: readonly (readonly [name: string, value: string])[];
   /** The party of this leg withholds its identity: nothing that may tell it leaves toward another party, whoever that is by then. */

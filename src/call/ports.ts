@@ -85,6 +85,17 @@ export interface CallRouter {
   mayConnect?(one: Pick<LegOptions, 'trunkId'>, other: Pick<LegOptions, 'trunkId'>): boolean;
 }
 
+/** A header field of the tenant's relay list, on its way from one leg of a call to the other. */
+export interface RelayedField {
+  readonly name: string;
+  readonly value: string;
+  readonly call: RoutedCall;
+  /** Of the leg that it is for. */
+  readonly taker: Pick<LegOptions, 'trunkId'>;
+  /** Of the leg that it came on; undefined when that is gone. */
+  readonly sender: Pick<LegOptions, 'owner'> | undefined;
+}
+
 /** What is known of the parties of calls beside what they say in them. Asked synchronously, too. */
 export interface CallPeers {
   /** What a trusted trunk asserts of its party, as the tenant's phones are shown it; undefined when they are not (RFC 3325). */
@@ -97,6 +108,8 @@ export interface CallPeers {
   nextHop?(leg: AddressedLeg, uri: string): Destination | undefined;
   /** What answers the challenges of a trunk, if it has credentials; default: nothing does. */
   credentials?(trunkId: string): DigestClient | undefined;
+  /** Behaviour 7: whether a relayed field may be told to who takes it; asked of each that has come, of responses and requests within a call. Default: it may. */
+  mayRelay?(field: RelayedField): boolean;
   /** Behaviour 19: whether a request that matches a dialog comes from a plausible peer. Default: same address as the leg's. */
   plausible?(leg: Pick<RoutedLeg, 'options' | 'destination'>, flow: Flow, request: SipRequest): boolean;
 }

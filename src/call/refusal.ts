@@ -1,6 +1,6 @@
 /** What a caller is told when nobody has answered (behaviour 17). */
 import { HeaderId, type HeaderList, type SipResponse } from '../sip/message/index.ts';
-import type { Rejection, StageOutcome } from './plan.ts';
+import type { LegOptions, Rejection, StageOutcome } from './plan.ts';
 import { callerStatus, sipReason } from './response-mapping.ts';
 
 export interface CallerRefusal {
@@ -11,7 +11,14 @@ export interface CallerRefusal {
   /** Why the call ended, for its record. */
   readonly endReason: string;
   /** The callee's response, when it is relayed. */
-  readonly passed: SipResponse | undefined;
+  readonly passed: PassedResponse | undefined;
+}
+
+/** A refusal of who has no leg any more. */
+export interface PassedResponse {
+  readonly response: SipResponse;
+  /** What is known of who has refused. */
+  readonly by: { readonly options: Pick<LegOptions, 'trunkId'> };
 }
 
 /**
@@ -28,17 +35,21 @@ export function refusalOf(
   const status = passesOn && !redirects ? callerStatus(rejection.status) : rejection.status;
   const reason = rejection.reason ?? (passesOn ? outcome.reason : '');
   const response = passesOn ? outcome.response : undefined;
-  const passed = status === response?.status ? response : undefined;
-  const headers = refusalHeaders(status, rejection, response, passed);
+  const relayed = status === response?.status ? response : undefined;
+  const headers = refusalHeaders(status, rejection, response, relayed);
   if (redirects)
-    for (const value of passed?.headers.fieldValues(HeaderId.Contact) ?? []) headers.push([HeaderId.Contact, value]);
+    for (const value of relayed?.headers.fieldValues(HeaderId.Contact) ?? []) headers.push([HeaderId.Contact, value]);
   return {
     status,
     reason: status === rejection.status && reason !== '' ? reason : undefined,
     headers,
     endReason: endReasonOf(outcome),
-    passed,
+    passed: relayed && { response: relayed, by: { options: trunkOf(outcome) } },
   };
+}
+
+function trunkOf(outcome: StageOutcome | undefined): Pick<LegOptions, 'trunkId'> {
+  return outcome?.trunkId === undefined ? {} : { trunkId: outcome.trunkId };
 }
 
 /** Why an unanswered call ended, for its record. */

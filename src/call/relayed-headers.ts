@@ -4,11 +4,15 @@ import {
   HeaderId,
   type Headers,
   headerIdOf,
+  type PartyRole,
+  partyPrivacy,
   type SipMessage,
   type SipResponse,
   typeOfBody,
+  withheldBy,
 } from '../sip/message/index.ts';
 import type { LegOptions } from './plan.ts';
+import type { CallEnvironment, RoutedCall } from './ports.ts';
 
 /** What else crosses from leg to leg in responses: why it failed, how it rings, what the other side can take. */
 const RESPONSE_HEADERS: readonly HeaderId[] = [
@@ -61,9 +65,9 @@ export function reasonFields(values: readonly string[]): [HeaderId, string][] {
 }
 
 /** The Reasons of a BYE or CANCEL of `sender`, as the other party may be told them. */
-export function reasonsOf({ headers }: SipMessage, sender: Sender): string[] {
+export function reasonsOf({ headers }: SipMessage, sender: Pick<LegOptions, 'anonymous'>): string[] {
   const values = headers.fieldValues(HeaderId.Reason);
-  return sender?.anonymous === true ? values.map(withoutText).filter((value) => value !== '') : values;
+  return sender.anonymous === true ? values.map(withoutText).filter((value) => value !== '') : values;
 }
 
 /** The reason phrase that a response of `sender` is relayed with; undefined: that of its status, where the party wrote one in private. */
@@ -97,10 +101,22 @@ const TOKEN = /^[ \t]*([\w.!%*+`'~-]+)[ \t]*$/;
 /** A number longer than any code might be the party's own. */
 const CODE = /^[ \t]*(cause|location)[ \t]*=[ \t]*([0-9]{1,5}|U|LN|LPN|TN|RLN|RPN|INTL|BI|LOC-[0-9]{1,2})(?![^ \t("])/i;
 
-/** How a leg takes what is relayed to it; {@link LegOptions}. */
-type Taker = Pick<LegOptions, 'relayHeaders' | 'withholdsPeer'>;
-/** The party whose message it is; undefined for one that has no leg any more. */
-type Sender = Pick<LegOptions, 'anonymous'> | undefined;
+/** Who takes what is relayed: a leg, the caller before it has one, or, without a call, the sender of a MESSAGE. */
+interface Taker {
+  readonly options: Pick<
+    LegOptions,
+    'relayHeaders' | 'relayTrunkHeaders' | 'withholdsPeer' | 'trunkId' | 'isBetweenNodes'
+  >;
+  readonly call?: RoutedCall & { readonly env: Pick<CallEnvironment, 'peers'> };
+}
+
+/** The party whose message it is: a leg, or what is known of one that is gone; undefined: nothing is. */
+type Sender =
+  | {
+      readonly options: Pick<LegOptions, 'anonymous' | 'trunkId' | 'owner' | 'isBetweenNodes'>;
+      readonly identityWithheld?: boolean;
+    }
+  | undefined;
 
 /** What a response of `sender` may say on the leg of `taker`. What privacy kept from the INVITE is kept from the whole dialog. */
 export function relayResponseHeaders(from: Headers, to: Headers, taker: Taker, sender: Sender): void {
@@ -112,7 +128,7 @@ export function relayResponseHeaders(from: Headers, to: Headers, taker: Taker, s
   }
   copyFields(from, to, RESPONSE_HEADERS);
   copyNamedFields(from, to, RESPONSE_HEADERS_BY_NAME);
-  if (taker.relayHeaders !== undefined) copyOwnFields(from, to, taker.relayHeaders, RESPONSE_HEADERS);
+  copyOwnFields(from, to, { taker, sender, role: 'called', copied: RESPONSE_HEADERS });
 }
 
 export function relayRequestHeaders(from: Headers, to: Headers, taker: Taker, sender: Sender): void {
@@ -124,7 +140,7 @@ export function relayRequestHeaders(from: Headers, to: Headers, taker: Taker, se
   }
   copyFields(from, to, REQUEST_HEADERS);
   copyNamedFields(from, to, REQUEST_HEADERS_BY_NAME);
-  if (taker.relayHeaders !== undefined) copyOwnFields(from, to, taker.relayHeaders, REQUEST_HEADERS);
+  copyOwnFields(from, to, { taker, sender, role: 'calling', copied: REQUEST_HEADERS });
 }
 
 function copyReasons(from: Headers, to: Headers): void {
@@ -141,7 +157,7 @@ function copyRetrySeconds(from: Headers, to: Headers): void {
 }
 
 function withholds(taker: Taker, sender: Sender): boolean {
-  return taker.withholdsPeer === true || sender?.anonymous === true;
+  return taker.options.withholdsPeer === true || sender?.options.anonymous === true;
 }
 
 /** Whether the body carries a session description, alone or as a part of a multipart (RFC 5621 §3). */
@@ -191,16 +207,45 @@ function copyNamedFields(from: Headers, to: Headers, names: readonly string[]): 
   }
 }
 
+interface OwnFields {
+  readonly taker: Taker;
+  readonly sender: Sender;
+  readonly role: PartyRole;
+  /** What has been copied already. */
+  readonly copied: readonly HeaderId[];
+}
+
 /**
  * A tenant's own relay list: what has been copied already is not copied again, and a relayed field takes the place of a fixed one of
- * the same name, so that each leaves once.
+ * the same name, so that each leaves once. Nothing here costs anything where no such field has come.
  */
-function copyOwnFields(from: Headers, to: Headers, names: readonly string[], copied: readonly HeaderId[]): void {
+function copyOwnFields(from: Headers, to: Headers, { taker, sender, role, copied }: OwnFields): void {
+  const { relayHeaders, relayTrunkHeaders = relayHeaders } = taker.options;
+  const names = sender?.options.trunkId === undefined ? relayHeaders : relayTrunkHeaders;
+  if (names === undefined) return;
+  let withheld: boolean | undefined;
   for (const name of names) {
     if (!from.hasNamed(name)) continue;
     const id = headerIdOf(name);
     if (id !== HeaderId.Other && copied.includes(id)) continue;
+    withheld ??= withholdsOwn(from, taker, sender, role);
+    if (withheld) return;
+    const values = from.fieldValuesNamed(name).filter((value) => mayRelay(taker, sender, name, value));
+    if (values.length === 0) continue;
     to.removeNamed(name);
-    for (const value of from.fieldValuesNamed(name)) to.addNamed(name, value);
+    for (const value of values) to.addNamed(name, value);
   }
+}
+
+/**
+ * RFC 3323 §4.1: what a party wrote that asks for privacy may tell who it is. Between nodes its wish and its identity go along: they are
+ * for the node that knows whom it may show them to.
+ */
+function withholdsOwn(from: Headers, taker: Taker, sender: Sender, role: PartyRole): boolean {
+  if (taker.options.isBetweenNodes === true || sender?.options.isBetweenNodes === true) return false;
+  return sender?.identityWithheld === true || withheldBy(partyPrivacy(from, role)) !== undefined;
+}
+
+function mayRelay({ call, options }: Taker, sender: Sender, name: string, value: string): boolean {
+  return call?.env.peers.mayRelay?.({ name, value, call, taker: options, sender: sender?.options }) ?? true;
 }

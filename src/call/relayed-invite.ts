@@ -194,7 +194,7 @@ class RelayedInvite implements LegRequestUser, ServerTransactionUser, PendingInv
     relayed.headers.set(HeaderId.MaxForwards, String(this.#hops));
     addReinviteCapabilities(relayed, to.options, this.#from);
     to.session?.ask(relayed);
-    relayRequestHeaders(this.#request.headers, relayed.headers, to.options, this.#from.options);
+    relayRequestHeaders(this.#request.headers, relayed.headers, to, this.#from);
     relayBody(this.#made ?? this.#request, relayed);
     if (this.#isNewParty) showParty(relayed, this.#from, to);
     this.#client = new LegRequest(to, relayed, this).send();
@@ -204,10 +204,10 @@ class RelayedInvite implements LegRequestUser, ServerTransactionUser, PendingInv
     // Reliable provisional responses to a re-INVITE are not asked for (no Supported: 100rel leaves with one), so none needs a PRACK.
     // RFC 3261 §17.1.2: to an UPDATE they mean nothing.
     if (this.#done || this.#isUpdate) return;
-    const phrase = relayedPhrase(response, this.#from.options, this.#to.options);
+    const phrase = relayedPhrase(response, this.#from, this.#to);
     const relayed = createResponse(this.#request, response.status, phrase);
     addReinviteCapabilities(relayed, this.#from.options, this.#to, contactOf(this.#from));
-    relayResponseHeaders(response.headers, relayed.headers, this.#from.options, this.#to.options);
+    relayResponseHeaders(response.headers, relayed.headers, this.#from, this.#to);
     relayBody(response, relayed);
     this.#from.respond(this.#transaction, relayed);
   }
@@ -258,11 +258,10 @@ class RelayedInvite implements LegRequestUser, ServerTransactionUser, PendingInv
   }
 
   #response(status: number, response: SipResponse): SipResponse {
-    const { options } = this.#from;
-    const phrase = relayedPhrase(response, options, this.#to.options);
+    const phrase = relayedPhrase(response, this.#from, this.#to);
     const relayed = createResponse(this.#request, status, status === response.status ? phrase : undefined);
-    addOwnHeaders(relayed, options);
-    relayResponseHeaders(response.headers, relayed.headers, options, this.#to.options);
+    addOwnHeaders(relayed, this.#from.options);
+    relayResponseHeaders(response.headers, relayed.headers, this.#from, this.#to);
     relayBody(response, relayed);
     return relayed;
   }

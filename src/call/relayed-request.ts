@@ -76,7 +76,7 @@ class RelayedRequest implements LegRequestUser {
     const relayed = to.createRequest(request.method);
     relayed.headers.set(HeaderId.MaxForwards, String(hops));
     if (rack !== undefined) relayed.headers.add(HeaderId.RAck, rack);
-    relayRequestHeaders(request.headers, relayed.headers, to.options, from.options);
+    relayRequestHeaders(request.headers, relayed.headers, to, from);
     if (request.method === 'REFER') relayReferral(request, relayed);
     if (!this.#isLate) relayBody(request, relayed);
     if (request.method === 'UPDATE' && learnIdentity(from, request)) showParty(relayed, from, to);
@@ -142,7 +142,7 @@ class RelayedRequest implements LegRequestUser {
     const relayed = createResponse(
       this.#request,
       status,
-      status === response.status ? relayedPhrase(response, from.options, this.#to.options) : undefined,
+      status === response.status ? relayedPhrase(response, from, this.#to) : undefined,
     );
     if (this.#request.method === 'UPDATE' && status < 300) {
       addCapabilities(relayed, from.options, this.#to, contactOf(from));
@@ -154,7 +154,7 @@ class RelayedRequest implements LegRequestUser {
       relayed.headers.takeFirst(response.headers, HeaderId.ReferSub);
     }
     addOwnHeaders(relayed, from.options);
-    relayResponseHeaders(response.headers, relayed.headers, from.options, this.#to.options);
+    relayResponseHeaders(response.headers, relayed.headers, from, this.#to);
     relayBody(response, relayed);
     from.session?.grant(relayed, this.#request);
     from.respond(this.#transaction, relayed);

@@ -3,7 +3,14 @@ import type { Log } from '../base/log.ts';
 import type { Scheduler } from '../base/scheduler.ts';
 import type { AttemptRecord, CallObserver, CallStore } from '../call/index.ts';
 import type { OpenDatagrams, RelayListener } from '../media/index.ts';
-import type { OutboundPlan, Refusal, RouteDraft, RouteRefusal, StoredSetting } from '../outbound/index.ts';
+import type {
+  OutboundEvent,
+  OutboundPlan,
+  Refusal,
+  RouteDraft,
+  RouteRefusal,
+  StoredSetting,
+} from '../outbound/index.ts';
 import type { Directory } from '../provisioning/directory/directory.ts';
 import type { Tenant } from '../provisioning/tenants/schema.ts';
 import type { Trunk } from '../provisioning/trunk-settings/schema.ts';
@@ -23,6 +30,14 @@ import type { Workers } from './admit/dealing.ts';
 import type { PeerNodes } from './peer-nodes.ts';
 import type { ExpiringCertificate } from './tell/certificate-watch.ts';
 
+/** Whose number or field it was. */
+export interface NumberKeptOf {
+  readonly tenant: string;
+  readonly callId: string;
+  /** Undefined: the party that wrote it is none of the tenant's, or gone. */
+  readonly extension: string | undefined;
+}
+
 /** What happens in the engine, for events, records, logs and metrics. Called synchronously; must not throw. */
 export interface EngineObserver
   extends CallObserver,
@@ -32,6 +47,8 @@ export interface EngineObserver
     MessageObserver {
   /** A caller ID candidate or directive that was passed over, or a foreign number that was kept in. */
   onRoute(route: RouteDraft | RouteRefusal, plan: OutboundPlan): void;
+  /** The same of a field that was kept from a trunk after the INVITE, in an answer or a request within the call. */
+  onNumberKept(event: OutboundEvent, of: NumberKeptOf): void;
   /** A call to the outside that gets no route: the pipeline or a guard refuses it. */
   onOutboundRefused(plan: OutboundPlan, refusal: Refusal): void;
   /** A request or registration that was refused for who sent it. */

@@ -2,6 +2,9 @@ import type { Directory } from '../provisioning/directory/directory.ts';
 import { normalizeNumber, separatorLength, withAsciiDigits } from '../provisioning/tenants/number.ts';
 import type { Tenant } from '../provisioning/tenants/schema.ts';
 import type { Trunk } from '../provisioning/trunk-settings/schema.ts';
+import type { HeaderField } from './draft.ts';
+import { printable } from './outbound-cli.ts';
+import type { OutboundEvent } from './outcome.ts';
 
 /** Shortest run of digits inside other text that is taken for a telephone number. */
 const SHORTEST_EMBEDDED_NUMBER = 7;
@@ -36,6 +39,18 @@ export function holdsForeignNumber(directory: Directory, tenant: Tenant, trunk: 
 /** Digits and `+` as they are; all else stays. */
 function withoutEscapes(text: string): string {
   return text.replace(/%(3[0-9]|2B)/gi, (_, code: string) => String.fromCharCode(Number.parseInt(code, 16)));
+}
+
+/** What to tell of a header field, relayed or added, that holds such a number, and so does not go to the trunk; undefined: it may. */
+export function foreignNumberIn(
+  directory: Directory,
+  tenant: Tenant,
+  trunk: Trunk,
+  [name, value]: HeaderField,
+): OutboundEvent | undefined {
+  if (!holdsForeignNumber(directory, tenant, trunk, value)) return undefined;
+  const reason = "another tenant's number on this provider";
+  return { kind: 'foreign-number-blocked', trunkId: trunk.id, source: name, value: printable(value), reason };
 }
 
 function runIsForeign(directory: Directory, tenant: Tenant, trunk: Trunk, digits: string): boolean {

@@ -21,10 +21,12 @@ export {
   type OutboundFacts,
   type SeenAs,
 } from './facts.ts';
+export { foreignNumberIn } from './foreign-number.ts';
 export { CALLEE_REFUSED, MAX_REDIRECTIONS } from './if-answered.ts';
 export { insideParty } from './inside.ts';
 export type {
   LegSettings,
+  OutboundEvent,
   Refusal,
   RouteDraft,
   RouteRefusal,

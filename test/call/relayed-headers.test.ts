@@ -24,6 +24,10 @@ function namesOf(headers: Headers): string[] {
   return names;
 }
 
+function legWith(options: Partial<LegOptions> = {}) {
+  return { options };
+}
+
 const TELLING = {
   Subject: 'Alice calls',
   'Alert-Info': '<http://alice.example/ring>',
@@ -38,8 +42,8 @@ const RELAY = { relayHeaders: ['X-Account', 'Organization', 'User-Agent', 'Subje
 test('RFC 3323 §4.1: whatever could tell an anonymous party stays behind, whichever leg says that it is anonymous', () => {
   const needed = { Event: 'talk', 'Subscription-State': 'active', 'Info-Package': 'dtmf', Reason: 'Q.850;cause=16' };
   for (const [taker, sender] of [
-    [{ ...RELAY, withholdsPeer: true }, {}],
-    [RELAY, { anonymous: true }],
+    [legWith({ ...RELAY, withholdsPeer: true }), legWith()],
+    [legWith(RELAY), legWith({ anonymous: true })],
   ] as const) {
     const request = new Headers();
     relayRequestHeaders(fields({ ...TELLING, ...needed }), request, taker, sender);
@@ -68,13 +72,13 @@ test('RFC 3326 §2: a Reason of an anonymous party keeps its cause and loses its
   expect(reasonsOf(bye, {})).toEqual(values);
   for (const relay of [relayRequestHeaders, relayResponseHeaders]) {
     const relayed = new Headers();
-    relay(bye.headers, relayed, {}, { anonymous: true });
+    relay(bye.headers, relayed, legWith(), legWith({ anonymous: true }));
     expect(relayed.fieldValues(HeaderId.Reason).join()).not.toMatch(/text|Alice/);
   }
   const response = new SipResponse(488, 'Alice is out');
-  expect(relayedPhrase(response, {}, { anonymous: true })).toBeUndefined();
-  expect(relayedPhrase(response, { withholdsPeer: true }, undefined)).toBeUndefined();
-  expect(relayedPhrase(response, {}, {})).toBe('Alice is out');
+  expect(relayedPhrase(response, legWith(), legWith({ anonymous: true }))).toBeUndefined();
+  expect(relayedPhrase(response, legWith({ withholdsPeer: true }), undefined)).toBeUndefined();
+  expect(relayedPhrase(response, legWith(), legWith())).toBe('Alice is out');
 });
 
 test.each([
@@ -104,7 +108,7 @@ test.each([
   expect(reasonsOf(bye, { anonymous: true })).toEqual(expected);
   for (const relay of [relayRequestHeaders, relayResponseHeaders]) {
     const relayed = new Headers();
-    relay(bye.headers, relayed, {}, { anonymous: true });
+    relay(bye.headers, relayed, legWith(), legWith({ anonymous: true }));
     expect(relayed.fieldValues(HeaderId.Reason)).toEqual(expected);
   }
 });
@@ -118,19 +122,57 @@ test.each([
 ])('RFC 3323 §4.1: of the Retry-After %j of an anonymous party %j is said, of another all', (written, kept) => {
   const from = fields({ 'Retry-After': written });
   const [anonymous, open] = [new Headers(), new Headers()];
-  relayResponseHeaders(from, anonymous, {}, { anonymous: true });
-  relayResponseHeaders(from, open, {}, {});
+  relayResponseHeaders(from, anonymous, legWith(), legWith({ anonymous: true }));
+  relayResponseHeaders(from, open, legWith(), legWith());
   expect([anonymous.value(HeaderId.RetryAfter), open.value(HeaderId.RetryAfter)]).toEqual([kept, written]);
+});
+
+test.each([
+  ['RFC 3325 §9.3', { Privacy: 'id' }],
+  ['RFC 3323 §4.2', { Privacy: 'session; user' }],
+  ['draft-ietf-sip-privacy-04 §5.2', { 'Remote-Party-ID': '<sip:101@x>;party=called;privacy=full' }],
+])('%s: a party that asks for privacy in an answer is not told of in the tenant’s own fields: %o', (_section, wish) => {
+  const response = new Headers();
+  relayResponseHeaders(fields({ ...TELLING, ...wish }), response, legWith(RELAY), legWith());
+  for (const name of ['X-Account', 'Organization', 'User-Agent']) expect(response.hasNamed(name), name).toBe(false);
+  const open = new Headers();
+  relayResponseHeaders(fields({ ...TELLING, Privacy: 'none' }), open, legWith(RELAY), legWith());
+  expect(open.valueNamed('X-Account')).toBe('101');
+});
+
+test('nor in those of its later messages, whether they say so again or not; between nodes they go along', () => {
+  const withheld = { ...legWith(), identityWithheld: true };
+  for (const relay of [relayRequestHeaders, relayResponseHeaders]) {
+    const [kept, passed] = [new Headers(), new Headers()];
+    relay(fields(TELLING), kept, legWith(RELAY), withheld);
+    expect(kept.hasNamed('X-Account')).toBe(false);
+    relay(fields({ Privacy: 'id' }), passed, legWith({ relayHeaders: ['Privacy'], isBetweenNodes: true }), withheld);
+    relay(fields(TELLING), passed, legWith(RELAY), { ...withheld, options: { isBetweenNodes: true } });
+    expect([passed.valueNamed('Privacy'), passed.valueNamed('X-Account')]).toEqual(['id', '101']);
+  }
+});
+
+test('which fields cross goes by whether their sender is on a trunk, where the leg has a list for that', () => {
+  const taker = legWith({ relayHeaders: ['Organization'], relayTrunkHeaders: ['X-Account'] });
+  for (const [sender, name] of [
+    [legWith(), 'Organization'],
+    [undefined, 'Organization'],
+    [legWith({ trunkId: '1' }), 'X-Account'],
+  ] as const) {
+    const response = new Headers();
+    relayResponseHeaders(fields({ 'X-Account': '1', Organization: '2' }), response, taker, sender);
+    expect(namesOf(response)).toEqual([name]);
+  }
 });
 
 test('a relayed field leaves once, though a list names it that passes anyway, or a fixed field has its name', () => {
   const request = fields({ 'User-Agent': 'tandem' });
-  relayRequestHeaders(fields(TELLING), request, RELAY, undefined);
+  relayRequestHeaders(fields(TELLING), request, legWith(RELAY), undefined);
   for (const name of ['Subject', 'User-Agent', 'X-Account', 'Organization', 'Alert-Info'])
     expect(request.fieldValuesNamed(name), name).toHaveLength(1);
   expect(request.valueNamed('User-Agent')).toBe('Alice 1.0');
   const response = new Headers();
-  relayResponseHeaders(fields(TELLING), response, RELAY, undefined);
+  relayResponseHeaders(fields(TELLING), response, legWith(RELAY), undefined);
   expect(response.fieldValuesNamed('Warning')).toHaveLength(1);
 });
 

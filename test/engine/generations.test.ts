@@ -33,6 +33,7 @@ const FORGETFUL: EngineObserver = {
   ...{ onRegistered: nothing, onUnregistered: nothing, onReceived: nothing, onSent: nothing },
   ...{ onTrunkState: nothing, onRelayState: nothing },
   onRoute: nothing,
+  onNumberKept: nothing,
   onOutboundRefused: nothing,
   onRefused: nothing,
   onAttempt: nothing,

@@ -1,9 +1,9 @@
 import { expect } from 'vitest';
 import type { AttemptRecord, LiveRecord } from '../../src/call/index.ts';
 import { Engine } from '../../src/engine/engine.ts';
-import type { EngineObserver, EngineOptions } from '../../src/engine/engine-options.ts';
+import type { EngineObserver, EngineOptions, NumberKeptOf } from '../../src/engine/engine-options.ts';
 import type { ExpiringCertificate } from '../../src/engine/tell/certificate-watch.ts';
-import type { OutboundPlan, RouteDraft, RouteRefusal, StoredSetting } from '../../src/outbound/index.ts';
+import type { OutboundEvent, OutboundPlan, RouteDraft, RouteRefusal, StoredSetting } from '../../src/outbound/index.ts';
 import { Directory } from '../../src/provisioning/directory/directory.ts';
 import { type ProvisioningInput, provisioningSchema } from '../../src/provisioning/trunk-settings/schema.ts';
 import type { Binding } from '../../src/registrar/index.ts';
@@ -143,6 +143,8 @@ export class Observed implements EngineObserver {
   readonly routes: (RouteDraft | RouteRefusal)[] = [];
   readonly plans: OutboundPlan[] = [];
   readonly refused: { code: string; detail: Readonly<Record<string, unknown>> }[] = [];
+  /** Fields that were kept from a trunk within calls. */
+  readonly kept: (OutboundEvent & NumberKeptOf)[] = [];
   readonly attempts: AttemptRecord[] = [];
   readonly registered: Binding<Flow>[] = [];
   readonly trunkStates: TrunkStatus[] = [];
@@ -180,6 +182,10 @@ export class Observed implements EngineObserver {
   onRoute(route: RouteDraft | RouteRefusal, plan: OutboundPlan): void {
     this.routes.push(route);
     this.plans.push(plan);
+  }
+
+  onNumberKept(event: OutboundEvent, of: NumberKeptOf): void {
+    this.kept.push({ ...event, ...of });
   }
 
   onRefused(code: string, detail: Readonly<Record<string, unknown>>): void {

@@ -1,7 +1,7 @@
 /** Another tenant's DID through every header, form and dial string: no such number leaves toward a carrier (behaviour 7). */
 import { describe, expect, test } from 'vitest';
 import { serialize } from '../../src/sip/message/index.ts';
-import { type Agent, CARRIER_A, type Phone, SDP, World } from '../engine/world.ts';
+import { type Agent, CARRIER_A, ENGINE, type Phone, SDP, World } from '../engine/world.ts';
 
 /** Numbers of globex on the carrier that acme shares with it. */
 const FOREIGN = '14155550200';
@@ -12,7 +12,7 @@ const forms = [
   '+1-415-555-0200',
   '1(415)555.0200',
   '%2B14155550200',
-  '1415%355550200',
+  '1415%35550200',
   `${FOREIGN};phone-context=+1`,
   `${FOREIGN};user=phone`,
 ] as const;
@@ -140,6 +140,52 @@ describe("another tenant's DID", () => {
       }
     }
   });
+
+  test.each(forms)(
+    'in a field that the tenant relays is in no answer or request within a call that the carrier gets: %s',
+    async (form) => {
+      const headers = { relay: { trunk: ['X-Account'] } };
+      const world = await World.start({ acme: { headers } });
+      const [phone, carrier] = [world.phone('101', '203.0.113.1'), world.agent(CARRIER_A)];
+      const told = { 'X-Account': [`<sip:${form}@x>`, 'mine'] };
+      const invite = carrier.request('INVITE', `sip:14155550100@${ENGINE}`, {}, SDP);
+      carrier.send(invite);
+      world.run();
+      const rung = phone.took('INVITE');
+      phone.answer(rung, 180, 'Ringing', told);
+      phone.answer(rung, 200, 'OK', told, SDP);
+      world.run();
+      const [answer] = carrier.responses(invite.callId()).filter(({ status }) => status === 200);
+      if (answer === undefined) throw new Error('not answered');
+      carrier.ack(invite, answer);
+      const asked = carrier.within(invite, answer, 'INFO');
+      carrier.send(asked);
+      world.run();
+      phone.answer(phone.took('INFO'), 200, 'OK', told);
+      for (const [index, method] of ['INFO', 'INVITE'].entries())
+        phone.send(phone.withinOf(rung, method, { ...told, CSeq: `${index + 1} ${method}` }));
+      world.run();
+      const within = carrier.messages().filter(({ headers }) => headers.hasNamed('X-Account'));
+      for (const message of within) {
+        expect(message.headers.fieldValuesNamed('X-Account')).toEqual(['mine']);
+        expect(digitsIn(serialize(message))).not.toContain(FOREIGN);
+      }
+      const kinds = within.map((message) => ('status' in message ? message.status : message.method));
+      expect([...new Set(kinds)]).toEqual([180, 200, 'INFO', 'INVITE']);
+      expect(
+        world.observed.kept.map(({ kind, source, tenant, extension }) => [kind, source, tenant, extension]),
+      ).toEqual(within.map(() => ['foreign-number-blocked', 'X-Account', 'acme', '101']));
+      // A refusal, too.
+      const refused = carrier.request('INVITE', `sip:14155550102@${ENGINE}`, {}, SDP);
+      const desk = world.phone('102', '203.0.113.2');
+      carrier.send(refused);
+      world.run();
+      desk.answer(desk.took('INVITE'), 486, 'Busy Here', told);
+      world.run();
+      const final = carrier.responses(refused.callId()).at(-1);
+      expect([final?.status, final?.headers.fieldValuesNamed('X-Account')]).toEqual([486, ['mine']]);
+    },
+  );
 
   test('as own caller ID by dial code is not stored', async () => {
     const stage = await begin();

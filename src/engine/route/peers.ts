@@ -7,7 +7,15 @@
  * peer's own messages come. So nobody can make this engine send to a third party, and no name that a peer made up is looked up.
  */
 import { isIP } from 'node:net';
-import { type AddressedLeg, addressOf, type CallPeers, type Destination, type RoutedLeg } from '../../call/index.ts';
+import {
+  type AddressedLeg,
+  addressOf,
+  type CallPeers,
+  type Destination,
+  type RelayedField,
+  type RoutedLeg,
+} from '../../call/index.ts';
+import { foreignNumberIn } from '../../outbound/index.ts';
 import type { DigestClient } from '../../sip/auth/index.ts';
 import { defaultPort, type Endpoint, isFlow } from '../../sip/endpoint/index.ts';
 import { type NameAddr, namesPlace, parseUri, type SipRequest } from '../../sip/message/index.ts';
@@ -17,6 +25,7 @@ import type { Acquaintances } from '../acquaintances.ts';
 import type { FrontProxies } from '../admit/front-proxies.ts';
 import type { KnownNodes } from '../continuity/known-nodes.ts';
 import type { NodeMark } from '../continuity/node-mark.ts';
+import type { EngineObserver } from '../engine-options.ts';
 import type { PeerNodes } from '../peer-nodes.ts';
 import type { Registrations } from '../registrations.ts';
 import type { Served } from '../served.ts';
@@ -34,6 +43,8 @@ export interface PeersOptions {
   readonly known: Pick<KnownNodes, 'wasAt'>;
   readonly sources: Pick<Acquaintances, 'knows'>;
   readonly front: Pick<FrontProxies, 'senderOf'>;
+  /** Hears of what is kept from a trunk. */
+  readonly observer: Pick<EngineObserver, 'onNumberKept'>;
 }
 
 /** From the least to the most secure; of two that are alike the connection is the more certain one. */
@@ -48,6 +59,20 @@ export class Peers implements Required<CallPeers> {
 
   asserted(leg: RoutedLeg, address: NameAddr): string | undefined {
     return assertedParty(this.#options.served.directory, leg, address);
+  }
+
+  /** The same as for the INVITE to a trunk: no number of another tenant's on its provider. */
+  mayRelay({ name, value, call, taker, sender }: RelayedField): boolean {
+    if (taker.trunkId === undefined) return true;
+    const { served, observer } = this.#options;
+    const { record } = call;
+    const { tenant: of = '' } = record.facts;
+    const [tenant, trunk] = [served.directory.tenantByName(of), served.directory.trunk(taker.trunkId)];
+    if (tenant === undefined || trunk === undefined) return true;
+    const kept = foreignNumberIn(served.directory, tenant, trunk, [name, value]);
+    if (kept !== undefined)
+      observer.onNumberKept(kept, { tenant: of, callId: record.id, extension: sender?.owner?.number });
+    return kept === undefined;
   }
 
   credentials(trunkId: string): DigestClient | undefined {

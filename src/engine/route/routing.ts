@@ -173,7 +173,9 @@ export class Routing implements StepServices {
     const context = this.#context(request, directory, tenant, source, caller, dialled);
     const isUnserved = isEmergencyService(uri) && dialled === '';
     const inside = isUnserved ? UNSUPPORTED_SCHEME : this.#insideStep(context, dialled);
-    const callerLeg = { ...ownLeg, relayHeaders: relayedNames(tenant)[inside === undefined ? 'trunk' : 'user'] };
+    // Whoever it is that the call comes to: forwarded, redirected or transferred it may be another kind than was called.
+    const { user: relayHeaders, trunk: relayTrunkHeaders } = relayedNames(tenant);
+    const callerLeg = { ...ownLeg, relayHeaders, relayTrunkHeaders };
     const facts: CallFacts = {
       direction: inside === undefined ? 'outbound' : 'internal',
       tenant: tenant.name,

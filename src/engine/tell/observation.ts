@@ -13,7 +13,7 @@ import type {
   Metrics,
   SipTrace,
 } from '../../observe/index.ts';
-import type { OutboundPlan, Refusal, RouteDraft, RouteRefusal } from '../../outbound/index.ts';
+import type { OutboundEvent, OutboundPlan, Refusal, RouteDraft, RouteRefusal } from '../../outbound/index.ts';
 import type { Contest } from '../../provisioning/directory/coincidences.ts';
 import type { Directory } from '../../provisioning/directory/directory.ts';
 import type { Trunk } from '../../provisioning/trunk-settings/schema.ts';
@@ -22,7 +22,7 @@ import type { SipRequest } from '../../sip/message/index.ts';
 import type { Flow } from '../../sip/transport/index.ts';
 import type { DatacentreState, DatacentreStatus } from '../../trunks/datacentres.ts';
 import type { TrunkStatus } from '../../trunks/trunk-service.ts';
-import type { EngineObserver } from '../engine-options.ts';
+import type { EngineObserver, NumberKeptOf } from '../engine-options.ts';
 import { whatsappFacts } from '../route/whatsapp-facts.ts';
 import type { ExpiringCertificate } from './certificate-watch.ts';
 import type { RecentCalls } from './recent-calls.ts';
@@ -173,11 +173,12 @@ export class Observation implements EngineObserver {
         this.#options.events.publish(kind, this.#audience(tenant.name), facts);
         continue;
       }
-      this.#options.metrics.countCallerIdRejected(source);
-      const facts = { extension, trunkId, source, value, reason };
-      this.#options.log.info(kind, { tenant: tenant.name, ...facts });
-      this.#options.events.publish('caller-id-rejected', this.#audience(tenant.name), facts);
+      this.#passedOver(kind, tenant.name, { extension, trunkId, source, value, reason });
     }
+  }
+
+  onNumberKept({ kind, ...event }: OutboundEvent, { tenant, callId, extension }: NumberKeptOf): void {
+    this.#passedOver(kind, tenant, { callId, ...(extension !== undefined && { extension }), ...event });
   }
 
   onOutboundRefused(plan: OutboundPlan, refusal: Refusal): void {
@@ -265,6 +266,13 @@ export class Observation implements EngineObserver {
       ...(extension === undefined ? {} : { extension }),
       detail: `call to ${number ?? ''}: limit ${limit ?? ''} of ${holder ?? ''}${ends}`,
     });
+  }
+
+  /** Something that was to be shown to a trunk, and is not. */
+  #passedOver(kind: OutboundEvent['kind'], tenant: string, facts: EventData['caller-id-rejected']): void {
+    this.#options.metrics.countCallerIdRejected(facts.source);
+    this.#options.log.info(kind, { tenant, ...facts });
+    this.#options.events.publish('caller-id-rejected', this.#audience(tenant), facts);
   }
 
   #verified({ id, facts }: LiveRecord, { result, attestation, code, reason = '' }: VerificationFacts): void {

@@ -5,8 +5,7 @@ import type { Tenant } from '../../provisioning/tenants/schema.ts';
 import { contentFields, octetsFromText } from '../../sip/message/index.ts';
 import type { RouteState, RouteStep } from '../context.ts';
 import type { HeaderField } from '../draft.ts';
-import { holdsForeignNumber } from '../foreign-number.ts';
-import { printable } from '../outbound-cli.ts';
+import { foreignNumberIn } from '../foreign-number.ts';
 import type { Trace } from '../trace.ts';
 import { originOf } from '../trunk-profile.ts';
 
@@ -60,8 +59,9 @@ function add(route: RouteState, field: HeaderField, origin: 'tenant' | 'trunk', 
 
 function isForeign(route: RouteState, name: string, value: string, trace: Trace): boolean {
   const { facts } = route.call;
-  if (!holdsForeignNumber(facts.directory, facts.tenant, route.trunk, value)) return false;
-  route.report('foreign-number-blocked', name, printable(value), "another tenant's number on this provider");
+  const kept = foreignNumberIn(facts.directory, facts.tenant, route.trunk, [name, value]);
+  if (kept === undefined) return false;
+  route.report(kept.kind, kept.source, kept.value, kept.reason);
   if (trace.on) {
     trace.field({
       field: name,

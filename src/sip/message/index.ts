@@ -6,6 +6,7 @@ export {
   isWithheldCaller,
   isWithheldFrom,
   type PartyPrivacy,
+  type PartyRole,
   partyPrivacy,
   refusesPrivacy,
   withheldBy,

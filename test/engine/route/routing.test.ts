@@ -152,6 +152,31 @@ describe('call forwarding (RFC 5806 tells the carrier why)', () => {
     expect(alice.final(call)?.status).toBe(486);
   });
 
+  test('which fields of the tenant’s own the caller gets goes by who answers: a trunk, or a phone', async () => {
+    const headers = { relay: { trunk: ['X-Out'], user: ['X-In'] } };
+    const told = { 'X-Out': 'o', 'X-In': 'i' };
+    const { acme } = forwarding({ busy: '18005550199' });
+    await begin({ acme: { ...acme, headers } });
+    const [bob, carrier] = [world.phone('102', '203.0.113.2'), world.agent(CARRIER_A)];
+    const toldBy = (call: SipRequest, status: number) => {
+      const found = alice.responses(call.callId()).find((response) => response.status === status);
+      return ['X-Out', 'X-In'].map((name) => found?.headers.valueNamed(name));
+    };
+    const call = alice.call('102', told);
+    bob.answer(bob.took('INVITE'), 180, 'Ringing', told);
+    bob.answer(bob.took('INVITE'), 486, 'Busy Here');
+    world.run();
+    const sent = carrier.took('INVITE');
+    expect([sent.headers.valueNamed('X-Out'), sent.headers.valueNamed('X-In')]).toEqual(['o', undefined]);
+    carrier.answer(sent, 183, 'Session Progress', told);
+    carrier.answer(sent, 486, 'Busy Here', told);
+    world.run();
+    expect(toldBy(call, 180)).toEqual([undefined, 'i']);
+    expect(toldBy(call, 183)).toEqual(['o', undefined]);
+    expect(toldBy(call, 486)).toEqual(['o', undefined]);
+    alice.final(call);
+  });
+
   test('two extensions that forward to each other: 482', async () => {
     await begin({
       acme: {

@@ -25,6 +25,7 @@ import {
   CARRIER_A_ID,
   CARRIER_B_ID,
   CARRIER_PASSWORD,
+  ENGINE,
   type Phone,
   provisioningOf,
   SDP,
@@ -425,6 +426,27 @@ describe('events and metrics', () => {
     watched.isFirst = false;
     expect(told()).toEqual([]);
     expect(watched.lines.length).toBe(lines);
+    watched.close();
+  });
+
+  test('so is a field of the tenant’s own with one, in the INVITE and in an answer to a call in', async () => {
+    const watched = await Watched.start({ acme: { headers: { relay: { trunk: ['X-Account'] } } } });
+    const account = { 'X-Account': '14155550200' };
+    watched.end(watched.call('18005550199', account).sent);
+    const invite = watched.carrier.request('INVITE', `sip:14155550100@${ENGINE}`, {}, SDP);
+    watched.carrier.send(invite);
+    watched.world.run();
+    watched.alice.answer(watched.alice.took('INVITE'), 486, 'Busy Here', account);
+    watched.world.run();
+    const events = watched.told.filter(({ type }) => type === 'caller-id-rejected');
+    const data = { trunkId: CARRIER_A_ID, source: 'X-Account', value: '"14155550200"' };
+    const reason = "another tenant's number on this provider";
+    expect(events.map((event) => event.data)).toEqual([
+      { ...data, reason, extension: '101' },
+      { ...data, reason, callId: expect.any(String) },
+    ]);
+    for (const { tenants } of events) expect(tenants).toEqual(['acme']);
+    expect(watched.lines.filter((line) => line.includes('foreign-number-blocked'))).toHaveLength(2);
     watched.close();
   });
 
