@@ -1,6 +1,6 @@
 /** Where a MESSAGE between extensions goes (RFC 3428): to every phone of the called extension or service. */
 import type { MessagePlan } from '../call/index.ts';
-import { dialledNumber } from '../outbound/index.ts';
+import { dialledNumber, relayedNames } from '../outbound/index.ts';
 import type { Directory } from '../provisioning/directory/directory.ts';
 import { memberOf } from '../provisioning/tenants/party.ts';
 import { contentFields, type LegDraft, octetsFromText, type SipRequest } from '../sip/message/index.ts';
@@ -56,8 +56,7 @@ export function planMessage({
     body: request.body,
   };
   const targets = contacts(number).map((contact) => targetOf(contact, content));
-  const { relay } = tenant.headers;
   // What the sender wrote may tell who it is (RFC 3323 §4.1).
-  const options = { contact: '', relayHeaders: anonymous ? [] : [...relay.all, ...relay.user] };
+  const options = { contact: '', relayHeaders: anonymous ? [] : relayedNames(tenant).user };
   return { targets, options, ownCallId: anonymous };
 }

@@ -46,6 +46,6 @@ export { type FieldReason, reasonsOf } from './reasons.ts';
 
 export { mismatch, rulesOf, senderMismatch } from './rules.ts';
 export { addIdentity, type Signs, type SignsAtOnce } from './signing.ts';
-export { relayedNames } from './steps/add-own-headers.ts';
+export { addedFields, relayedNames } from './steps/add-own-headers.ts';
 export type { FieldNote, StepNote } from './trace.ts';
 export { profileOf } from './trunk-profile.ts';

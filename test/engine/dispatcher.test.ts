@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
+import { Directory } from '../../src/provisioning/directory/directory.ts';
 import { HeaderId, type SipResponse, serialize } from '../../src/sip/message/index.ts';
-import { CARRIER_A, ENGINE, type Phone, World } from './world.ts';
+import { CARRIER_A, ENGINE, type Phone, provisioningOf, World } from './world.ts';
 
 let world: World;
 let phone: Phone;
@@ -157,6 +158,26 @@ describe('MESSAGE between extensions (RFC 3428)', () => {
     send('102');
     expect(callee.took('MESSAGE').headers.fieldValues(HeaderId.Route)).toEqual(['<sip:203.0.113.2;lr>']);
     callee.answer(callee.took('MESSAGE'), 200, 'OK', { Contact: undefined });
+  });
+
+  test('the answer brings the fields that the tenant relays between extensions, once each, and none that nodes say to each other', async () => {
+    const { provisioning } = provisioningOf();
+    // As a store may hold it from before such names were refused.
+    const relay = { all: ['X-Account', 'X-Tandem-Via'], user: ['x-account'], trunk: ['X-Outside'] };
+    const tenants = provisioning.tenants.map((tenant) => ({ ...tenant, headers: { relay, add: [] } }));
+    world.engine.apply(new Directory({ ...provisioning, tenants }));
+    await world.turn();
+    const callee = world.phone('102', '203.0.113.2');
+    const answer = send('102');
+    const fields = { Contact: undefined, 'X-Account': ['1', '2'], 'X-Outside': '3', 'X-Tandem-Via': '4' };
+    callee.answer(callee.took('MESSAGE'), 200, 'OK', fields);
+    world.run();
+    const final = answer();
+    expect(['X-Account', 'X-Outside', 'X-Tandem-Via'].map((name) => final?.headers.fieldValuesNamed(name))).toEqual([
+      ['1', '2'],
+      [],
+      [],
+    ]);
   });
 
   test('all refuse: the best refusal; a challenge of the callee is not passed on', () => {

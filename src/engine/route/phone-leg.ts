@@ -1,16 +1,9 @@
 /** The INVITE toward a registered phone: who calls, in the tenant's domain, and the session description as it came. */
 import { type AttemptRecord, type BranchPlan, describeDestination, type LegOptions } from '../../call/index.ts';
-import { relayedNames } from '../../outbound/index.ts';
+import { addedFields, relayedNames } from '../../outbound/index.ts';
 import type { Binding } from '../../registrar/index.ts';
 import { isFlow } from '../../sip/endpoint/index.ts';
-import {
-  contentFields,
-  escapeUser,
-  formatHost,
-  type LegDraft,
-  octetsFromText,
-  quote,
-} from '../../sip/message/index.ts';
+import { contentFields, escapeUser, formatHost, type LegDraft, quote } from '../../sip/message/index.ts';
 import type { Flow, Target } from '../../sip/transport/index.ts';
 import { ATTESTATION_FIELD, VERSTAT } from '../../stir/index.ts';
 import { ORPHAN_SILENT_MS, type Reached, type Through } from '../reach.ts';
@@ -148,13 +141,9 @@ function relayNames({ caller, origin, tenant }: CallContext): readonly string[] 
 }
 
 /** Header fields of the user's own on this call: relayed ones with the caller's values, and the tenant's added ones. */
-function ownFields(context: CallContext): [string, string][] {
-  const fields: [string, string][] = [];
-  for (const name of relayNames(context)) {
-    for (const value of context.request.headers.fieldValuesNamed(name)) fields.push([name, value]);
-  }
-  for (const { name, value, on } of context.tenant.headers.add) {
-    if (on !== 'trunk') fields.push([name, octetsFromText(value)]);
-  }
-  return fields;
+function ownFields(context: CallContext): (readonly [string, string])[] {
+  const relayed = relayNames(context).flatMap((name) =>
+    context.request.headers.fieldValuesNamed(name).map((value) => [name, value] as const),
+  );
+  return [...relayed, ...addedFields(context.tenant).user];
 }

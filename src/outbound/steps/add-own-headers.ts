@@ -1,6 +1,6 @@
 import { added } from '../../base/added.ts';
 import { derived } from '../../base/derived.ts';
-import { isRelayableHeaderName } from '../../provisioning/tenants/fields.ts';
+import { isFreeHeaderName, isRelayableHeaderName } from '../../provisioning/tenants/fields.ts';
 import type { Tenant } from '../../provisioning/tenants/schema.ts';
 import { contentFields, octetsFromText } from '../../sip/message/index.ts';
 import type { RouteState, RouteStep } from '../context.ts';
@@ -20,10 +20,13 @@ function distinct(names: readonly string[]): readonly string[] {
   return [...new Map(names.map((name) => [name.toLowerCase(), name])).values()].filter(isRelayableHeaderName);
 }
 
-/** What the tenant adds to trunk calls. */
-const addedFields = derived(({ headers: { add } }: Tenant) =>
-  add.filter(({ on }) => on !== 'user').map(({ name, value }): HeaderField => [name, octetsFromText(value)]),
-);
+/** What the tenant adds, in octets: to INVITEs over a trunk, and to its own phones. */
+export const addedFields = derived(({ headers: { add } }: Tenant) => {
+  const free = add.filter(({ name }) => isFreeHeaderName(name));
+  const without = (kind: 'trunk' | 'user') =>
+    free.filter(({ on }) => on !== kind).map(({ name, value }): HeaderField => [name, octetsFromText(value)]);
+  return { trunk: without('user'), user: without('trunk') };
+});
 
 /** Relayed header fields of the caller, then the tenant's and the trunk's fixed ones; everything else stays on its leg. */
 export const addOwnHeaders: RouteStep = {
@@ -34,7 +37,7 @@ export const addOwnHeaders: RouteStep = {
       if (!request.headers.hasNamed(name)) continue;
       for (const value of request.headers.fieldValuesNamed(name)) relay(route, name, value, trace);
     }
-    for (const field of addedFields(tenant)) add(route, field, 'tenant', trace);
+    for (const field of addedFields(tenant).trunk) add(route, field, 'tenant', trace);
     for (const field of route.profile.addHeaders) add(route, field, 'trunk', trace);
     addInternal(route, trace);
     addContent(route);

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { draftForRoute, planOutbound } from '../../../src/outbound/index.ts';
+import { addedFields, draftForRoute, planOutbound } from '../../../src/outbound/index.ts';
 import { type CallOptions, factsOf, TRUNK, tenantWith, trunkWith } from '../world.ts';
 
 /** The header fields that a call of the first extension gets, as its first route drafts them. */
@@ -33,4 +33,11 @@ test("what the caller chose itself is looked at: an X-CID with another tenant's 
   const route = draftForRoute(planOutbound({ ...facts, request }), 0);
   if (route.kind !== 'draft') throw new Error('refused');
   expect(route.draft.headers.map(([name]) => name)).not.toContain('X-CID');
+});
+
+test('what a tenant adds goes where it says, but for names that the schema has refused since', () => {
+  const tenant = tenantWith({ headers: { add: [{ name: 'X-Site', value: 'hq', on: 'trunk' }] } });
+  const stored = [...(tenant.headers?.add ?? []), { name: 'X-Tandem-Via', value: 'x', on: 'all' as const }];
+  const fields = addedFields({ ...tenant, headers: { ...tenant.headers, add: stored } } as never);
+  expect(fields).toEqual({ trunk: [['X-Site', 'hq']], user: [] });
 });
