@@ -327,7 +327,7 @@ export const nodeSchema = z.strictObject({
   defaultTenant: tenantName
     .optional()
     .describe(
-      "The tenant of requests to the node's own addresses, for phones that register by address; default: none.",
+      "The tenant of requests to the node's own addresses, for phones that register by address; default: none. Who says in From to be one of its numbers there is asked for its password, also at `trustedAddresses` of another tenant.",
     ),
   advertise: z
     .strictObject({

@@ -183,7 +183,7 @@ export class Admission {
     return others.length === 0 ? named : undefined;
   }
 
-  /** The tenant of which From names an extension or service, in that tenant's own domain. */
+  /** The tenant of which From names an extension or service, in that tenant's domain; the node's own names are the default tenant's. */
   #claimedTenant(request: SipRequest): Tenant | undefined {
     const { uri } = request.from();
     if (!isSipUri(uri) || uri.user === undefined) return undefined;
