@@ -163,7 +163,7 @@ export class Engine {
     this.#following = new Following({ ...parts, guards, capacity });
 
     // Whoever was made first now meets those who came later.
-    network.facts.give(facts);
+    network.audience.give(facts);
     registrations.audience.give({ trunks, messaging });
     const { intake, admission } = reception;
     intake.watch(calls, endpoint.transactions);

@@ -30,7 +30,7 @@ export class EngineNetwork {
   /** Of callers' certificates: what callers have looked up stays apart from what trunks are found by. */
   readonly certificateHosts: Locator;
   /** What the engine says of itself: follows the listeners. */
-  readonly facts = new Later<Pick<EngineFacts, 'listeningChanged'>>('what the engine says of itself');
+  readonly audience = new Later<Pick<EngineFacts, 'listeningChanged'>>('what the engine says of itself');
   readonly room = new Later<RoomForCalls>('the room for calls');
   readonly #served: Served;
 
@@ -60,7 +60,7 @@ export class EngineNetwork {
     );
     this.endpoint.observer = options.observer;
     const onChange = () => {
-      this.facts.part.listeningChanged();
+      this.audience.part.listeningChanged();
       this.serveNames();
     };
     const listeners = new LiveListeners({ ...options, transport: this.endpoint.transport, onChange });

@@ -1,6 +1,7 @@
-import { expect, test } from 'vitest';
+import { expect, expectTypeOf, test } from 'vitest';
 import { Reception } from '../../src/engine/admit/reception.ts';
 import { KnownNodes } from '../../src/engine/continuity/known-nodes.ts';
+import type { EngineOptions } from '../../src/engine/engine-options.ts';
 import { EngineNetwork, servedNames } from '../../src/engine/network.ts';
 import { NO_PEERS, PeerPass } from '../../src/engine/peer-nodes.ts';
 import { Served } from '../../src/engine/served.ts';
@@ -78,14 +79,14 @@ test('what callers have looked up is apart from what trunks are found by: neithe
 test('whenever what is listened on changes, names over TLS are shown anew and the node says of itself what it is now', async () => {
   const { made, served } = network();
   let told = 0;
-  made.facts.give({ listeningChanged: () => told++ });
+  made.audience.give({ listeningChanged: () => told++ });
   await made.listeners.open();
   expect([told, served]).toEqual([1, [[]]]);
 });
 
 test('what tenants make this engine send to is never itself, nor a place inside', async () => {
   const { made } = network();
-  made.facts.give({ listeningChanged: () => {} });
+  made.audience.give({ listeningChanged: () => {} });
   await made.listeners.open();
   expect(made.egress.refusal(ENGINE, 5060)).toBeDefined();
   expect(made.egress.refusal('10.0.0.1', 5060)).toBeDefined();
@@ -108,4 +109,16 @@ test('a Teams trunk that is enabled and has its certificate is answered to by it
   expect([...servedNames(directory as unknown as Directory)]).toEqual([
     ['a.example', { cert: 'a cert', key: 'a key' }],
   ]);
+});
+
+/** What the engine adds to what it hands on. */
+type Added =
+  | ('userAgent' | 'secret' | 'served' | 'pass' | 'known' | 'mark')
+  | ('trunks' | 'facts' | 'relays' | 'media' | 'messaging')
+  | ('stir' | 'registered' | 'branches' | 'grants' | 'routing' | 'calls' | 'self' | 'contacts');
+
+test('what the engine’s parts are handed on together has each name once: another would take its place without a word', () => {
+  expectTypeOf<Extract<keyof EngineOptions, keyof Reception | keyof EngineNetwork | Added>>().toBeNever();
+  expectTypeOf<Extract<keyof Reception, keyof EngineNetwork | Added>>().toBeNever();
+  expectTypeOf<Extract<keyof EngineNetwork, Added>>().toBeNever();
 });
