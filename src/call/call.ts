@@ -72,6 +72,7 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
   #holds = 0;
   #over = false;
   #timer: Timer | undefined = undefined;
+  #onceOver: (() => void) | undefined = undefined;
   /** Between the clock of the timers and the time of day. */
   #wallOffsetMs: number;
 
@@ -230,6 +231,11 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
     this.#plan.onEnd?.();
     this.registry.callEnded(this);
     for (const each of this.env.observers) each.onCallEnded?.(this.record, this.#timeMs() - this.record.endedAtMs);
+    this.#onceOver?.();
+  }
+
+  onceOver(then: () => void): void {
+    this.#onceOver = then;
   }
 
   newTag(): string {

@@ -98,6 +98,8 @@ export interface LegCall {
   /** One more thing has to end before the call has ended. */
   retain(): void;
   release(): void;
+  /** `then` is called when all of it has ended and what it held is free. One at a time waits. */
+  onceOver(then: () => void): void;
   /** A request within the dialog of `leg` that is in order there. */
   receive(leg: Leg, transaction: ServerTransaction, request: SipRequest): void;
   /** The caller cancels, or sends BYE in its early dialog. */

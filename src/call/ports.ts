@@ -79,6 +79,11 @@ export interface CallRouter {
    * of this engine. The plan is made under the rules of the transferor: `leg.options.owner`.
    */
   referred(call: RoutedCall, leg: RoutedLeg, referTo: string, referredBy: string | undefined): CallPlan | Rejection;
+  /**
+   * Whether {@link referred} would refuse a phone's transfer whatever places are free; nothing is counted, taken or told. Asked before
+   * the call is given up that rings where the transfer leads. Default: it would not.
+   */
+  refusesPhone?(call: RoutedCall, leg: RoutedLeg, referTo: string): boolean;
   /** Whether who has this leg, or would have it, may take the place of `leg` in its call (RFC 3891 §8). */
   mayReplace(requester: Pick<LegOptions, 'owner' | 'trunkId'>, call: RoutedCall, leg: RoutedLeg): boolean;
   /** Whether two parties may talk with each other; asked where neither has called the other. Default: they may. */

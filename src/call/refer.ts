@@ -18,6 +18,7 @@ import { contactOf } from './contact.ts';
 import { JoinedMedia } from './joined-media.ts';
 import type { Leg, LegCall } from './leg.ts';
 import { acknowledgeLocally } from './local-prack.ts';
+import { MakingWay } from './making-way.ts';
 import type { MediaEnd } from './media.ts';
 import type { CallPlan, Rejection, StageOutcome } from './plan.ts';
 import type { ServerTransaction } from './ports.ts';
@@ -31,8 +32,8 @@ interface ReferTarget {
   readonly referTo: string;
   /** Attended transfer: the transferor's leg of its other call; `none` when no dialog of that name can be transferred to. */
   readonly replaced: Leg | 'none' | undefined;
-  /** The transferor's other call, whose callee still rings. */
-  readonly ringing?: LegCall;
+  /** The transferor's other call, whose callee still rings; none where the transferee may not be called there. */
+  readonly ringing?: LegCall | undefined;
 }
 
 /** A REFER of one party (RFC 3515): ends here, and moves the other party under the transferor's rules. */
@@ -60,7 +61,7 @@ export function startReferral(leg: Leg, transaction: ServerTransaction, request:
     return;
   }
   const { replaced, ringing } = target;
-  const plan = replaced === undefined ? planFor(leg, request, target.referTo) : undefined;
+  const plan = replaced === undefined && ringing === undefined ? planFor(leg, request, target.referTo) : undefined;
   if (plan !== undefined && 'status' in plan) {
     transaction.reply(plan.status, plan.reason, plan.headers);
     return;
@@ -82,10 +83,8 @@ export function startReferral(leg: Leg, transaction: ServerTransaction, request:
   call.referral = referral;
   if (replaced === 'none') referral.refuse(481);
   else if (replaced !== undefined) referral.join(replaced);
-  else if (plan !== undefined) {
-    ringing?.callerGaveUp(request);
-    referral.call(plan, request.hopsAfter());
-  }
+  else if (ringing !== undefined) referral.callInPlaceOf(ringing, request);
+  else if (plan !== undefined) referral.call(plan, request.hopsAfter());
 }
 
 function readTarget(leg: Leg, request: SipRequest): ReferTarget | Rejection {
@@ -107,16 +106,25 @@ function readTarget(leg: Leg, request: SipRequest): ReferTarget | Rejection {
   const replaced = leg.call.registry.find(replaces.callId, replaces.toTag, replaces.fromTag);
   // RFC 3891 §3: what the INVITE with this Replaces would be answered. Without it the transfer would be another one, to somebody who rings.
   if (replaced === undefined || replaced.call === leg.call) return { referTo, replaced: 'none' };
-  const { caller } = replaced.call;
   // RFC 5589 §7.6: to whom it rings still. Nobody can be connected yet, so the transferee rings there in its place.
-  if (replaced.isCallerSide && caller?.done === false && isOfOne(replaced, leg))
-    return { referTo: caller.request.requestUri, replaced: undefined, ringing: replaced.call };
+  const toRinging = isOfOne(replaced, leg) ? readRinging(leg, replaced) : undefined;
+  if (toRinging !== undefined) return toRinging;
   if (replaced.state !== 'confirmed' || replaced.peer?.state !== 'confirmed') return { referTo, replaced: 'none' };
   const { router } = leg.env;
   if (!router.mayReplace(leg.options, replaced.call, replaced)) return { status: 403 };
   if (leg.peer !== undefined && router.mayConnect?.(leg.peer.options, replaced.peer.options) === false)
     return { status: 403, reason: 'Not To Be Connected' };
   return { referTo, replaced };
+}
+
+/** Of a call that nobody has answered. Where the rules bar the transferee from there, they say so, and nothing is given up for it. */
+function readRinging(leg: Leg, { call, isCallerSide }: Leg): ReferTarget | undefined {
+  const { caller, record } = call;
+  // One that was answered may wait for a PRACK before its caller hears of it.
+  if (!isCallerSide || caller === undefined || caller.done || record.answeredAtMs !== undefined) return undefined;
+  const referTo = caller.request.requestUri;
+  const isRefused = leg.env.router.refusesPhone?.(leg.call, leg, referTo) === true;
+  return { referTo, replaced: undefined, ringing: isRefused ? undefined : call };
 }
 
 /** Both are legs of one phone's party; legs over trunks are nobody's. */
@@ -143,6 +151,8 @@ export class Referral implements AttemptUser, RenegotiationUser, TimerTarget {
   readonly #call: LegCall;
   readonly #referTo: string;
   readonly #notifier: ReferNotifier | undefined;
+  /** What rings is being given up for it. */
+  #way: MakingWay | undefined = undefined;
   #attempt: Attempt | undefined = undefined;
   #plan: CallPlan | undefined = undefined;
   /** The party that the transferee is being connected to. */
@@ -179,6 +189,15 @@ export class Referral implements AttemptUser, RenegotiationUser, TimerTarget {
     this.#plan = plan;
     this.#attempt = new Attempt(this.#call, plan, this, maxForwards);
     this.#attempt.start();
+  }
+
+  /** To whom `ringing` rings: that call is given up, and the plan made once it has ended, when its places are free. */
+  callInPlaceOf(ringing: LegCall, request: SipRequest): void {
+    this.#way = new MakingWay(ringing, request, () => {
+      const plan = planFor(this.#transferor, request, this.#referTo);
+      if ('status' in plan) this.#failed(plan.status, plan.reason);
+      else this.call(plan, request.hopsAfter());
+    });
   }
 
   /** Attended: connects the two other parties of the transferor's calls. */
@@ -329,6 +348,7 @@ export class Referral implements AttemptUser, RenegotiationUser, TimerTarget {
 
   #finish(status: number, reason?: string): void {
     this.#done = true;
+    this.#way?.stop();
     this.#call.referral = undefined;
     if (status === 200) this.#plan?.onAnswered?.();
     else this.#plan?.onEnd?.();

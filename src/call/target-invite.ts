@@ -18,7 +18,7 @@ import { placeOf } from './snapshot.ts';
 import { cancellationOf, type WaitingCancel } from './waiting.ts';
 
 /** A phone that was cancelled is ready for the next call then. */
-const CANCELLED_MS = 200;
+export const CANCELLED_MS = 200;
 
 /** For whom it is sent. */
 export interface InvitingUser {

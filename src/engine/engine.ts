@@ -142,7 +142,7 @@ export class Engine {
       endpoint,
       scheduler,
       log,
-      router: new Transfers({ ...ways, routing }),
+      router: new Transfers({ ...ways, routing, guards }),
       peers: callPeers,
       observers,
       contacts: settings.continuity.contactToken ? this.contacts : undefined,

@@ -28,6 +28,9 @@ export interface GuardGrant {
   ended(talkMs: number): void;
 }
 
+/** Of a call that is only thought through. */
+export const NO_LIMIT: GuardGrant = { granted: true, talkLimitMs: undefined, answered() {}, ended() {} };
+
 /** Has the calls that run. */
 export interface Talks {
   began(call: AdmittedCall): void;

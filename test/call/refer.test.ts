@@ -289,33 +289,6 @@ test.each(['sip:300@engine', 'sip:300', 'sip:300;transport=tcp'])(
   },
 );
 
-test('RFC 5589 §7.6, a transfer to who still rings: that call is given up, and the transferee rings there', () => {
-  const world = referring();
-  const { a, b, c, engine } = world;
-  answersReinvites(b, 'b');
-  const toB = a.dialog;
-  engine.plan = (request) => stages([{ branches: [branchTo(request, 'c')] }]);
-  const ringing = a.call();
-  world.run();
-  c.answer(c.invite, 180);
-  world.run();
-  const sent = a.send('REFER', { headers: [[HeaderId.ReferTo, replacing(a.dialog)]] }, toB);
-  world.run();
-  expect(sent.final?.status).toBe(202);
-  expect(ringing.final?.status).toBe(487);
-  expect(world.network.count('engine>c CANCEL')).toBe(1);
-  expect((world as unknown as { asked: string[] }).asked).toEqual([`caller ${ringing.request.requestUri}`]);
-  c.answer(c.invite, 200, { body: sdp('c-offer') });
-  world.run();
-  expect(c.acks.at(-1)?.body).toBe(sdp('b-answer'));
-  expect(told(a).at(-1)).toBe('SIP/2.0 200 OK');
-  a.send('BYE', {}, toB);
-  c.send('BYE');
-  world.run();
-  expect(b.requests('BYE')).toHaveLength(1);
-  expect(world.settles()).toBe(true);
-});
-
 test('to who still rings, of a call over a trunk: such legs are nobody’s, so the call of another is not given up', () => {
   const world = new World();
   const { a, b, c, engine } = world;

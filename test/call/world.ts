@@ -349,6 +349,7 @@ export class Engine {
       scheduler: network.scheduler,
       router: {
         referred: (call, leg, referTo, referredBy) => this.router.referred(call, leg, referTo, referredBy),
+        refusesPhone: (call, leg, referTo) => this.router.refusesPhone?.(call, leg, referTo) === true,
         mayReplace: (requester, call, leg) => this.router.mayReplace(requester, call, leg),
       },
       observers: [

@@ -12,7 +12,7 @@ import { type OutboundPlan, type Refusal, signsForShow } from '../../outbound/in
 import { type Endpoint, isFlow, type ServerTransaction } from '../../sip/endpoint/index.ts';
 import { parseMessage, type SipRequest } from '../../sip/message/index.ts';
 import type { Target } from '../../sip/transport/index.ts';
-import type { GuardGrant } from '../../trunks/admitted-call.ts';
+import { NO_LIMIT } from '../../trunks/admitted-call.ts';
 import { TrunkRehearsal } from '../../trunks/trunk-rehearsal.ts';
 import type { Source } from '../admit/admission.ts';
 import type { LeftOut, SealedContacts } from '../continuity/sealed-contacts.ts';
@@ -58,7 +58,6 @@ export interface RehearsedCall {
   readonly unlocated: readonly string[];
 }
 
-const NO_LIMIT: GuardGrant = { granted: true, talkLimitMs: undefined, answered() {}, ended() {} };
 /** Longer than any call rings. */
 const MAX_ELAPSED_MS = 4 * 3600_000;
 /** The DNS is asked so long for where an INVITE would go, ms; whoever asks for an explanation waits. */

@@ -1,15 +1,28 @@
 /** Whose rules a transfer is made under, and who may take whose place (RFC 3515, RFC 3891). */
 import { randomToken } from '../../base/ids.ts';
-import type { CallPlan, CallRouter, LegOptions, Rejection, RoutedCall, RoutedLeg } from '../../call/index.ts';
+import type { Clock } from '../../base/scheduler.ts';
+import {
+  type CallPlan,
+  type CallRouter,
+  isRejection,
+  type LegOptions,
+  type Rejection,
+  type RoutedCall,
+  type RoutedLeg,
+} from '../../call/index.ts';
 import { dialledNumber, type NodeFacts } from '../../outbound/index.ts';
 import type { Directory } from '../../provisioning/directory/directory.ts';
 import type { Trunk } from '../../provisioning/trunk-settings/schema.ts';
 import { canonicalHost } from '../../provisioning/trunk-settings/sources.ts';
 import { isSipUri, octetsFromText, parseNameAddr, parseUri } from '../../sip/message/index.ts';
+import { NO_LIMIT } from '../../trunks/admitted-call.ts';
+import { Capacity } from '../../trunks/capacity.ts';
+import type { Guards } from '../../trunks/guards.ts';
+import type { TrunkService } from '../../trunks/trunk-service.ts';
 import type { PeerNodes } from '../peer-nodes.ts';
 import type { Served } from '../served.ts';
 import type { CallContext, CallerPresentation } from './call-context.ts';
-import type { CallGrants } from './call-grants.ts';
+import { type CallGrants, guardedCall } from './call-grants.ts';
 import type { OutboundServices } from './outbound-step.ts';
 import type { Forwarder } from './phone-steps.ts';
 import type { Routing } from './routing.ts';
@@ -23,6 +36,10 @@ export interface TransfersOptions extends OutboundServices {
   readonly peers: Pick<PeerNodes, 'isPeerAddress'>;
   /** Hold what a transfer to the outside was granted. */
   readonly grants: Pick<CallGrants, 'joined' | 'release'>;
+  /** Say what would be refused. */
+  readonly guards: Pick<Guards, 'rehearse'>;
+  readonly trunks: Pick<TrunkService, 'condition' | 'admitInbound'>;
+  readonly scheduler: Clock;
 }
 
 export class Transfers implements CallRouter {
@@ -38,6 +55,30 @@ export class Transfers implements CallRouter {
     if (trunk !== undefined) {
       return referredByTeams({ call, leg, referTo, referredBy, trunk, directory, ...this.#options });
     }
+    return this.#planned(this.#options.routing, call, leg, referTo);
+  }
+
+  refusesPhone(call: RoutedCall, leg: RoutedLeg, referTo: string): boolean {
+    const plan = this.#planned(this.#withAllPlaces(), call, leg, referTo);
+    return 'status' in plan || isRejection(plan.next());
+  }
+
+  /** The same rules with all places free; nothing is counted or told of what they say. */
+  #withAllPlaces(): Routing {
+    const { routing, guards, trunks, scheduler } = this.#options;
+    const capacity = new Capacity(scheduler);
+    return routing.rehearsal({
+      grants: { admit: (plan) => guards.rehearse(guardedCall(plan), capacity) ?? NO_LIMIT },
+      trunks: {
+        condition: (trunkId, tenant) => trunks.condition(trunkId, tenant, capacity),
+        admitInbound: (trunk, tenant) => trunks.admitInbound(trunk, tenant),
+      },
+      observer: { onRoute() {}, onOutboundRefused() {} },
+    });
+  }
+
+  #planned(routing: Routing, call: RoutedCall, leg: RoutedLeg, referTo: string): CallPlan | Rejection {
+    const { directory } = this.#options.served;
     const { owner } = leg.options;
     const tenant = owner === undefined ? undefined : directory.tenantByName(owner.tenant);
     // A trunk does not move calls of a tenant: its carrier would place calls at the tenant's cost.
@@ -61,7 +102,7 @@ export class Transfers implements CallRouter {
       diversions: [],
       transferee: trunkOf(leg.peer?.options, directory),
     };
-    const { routing, grants } = this.#options;
+    const { grants } = this.#options;
     const step = routing.transferred(context, by, number);
     return routing.planOf(
       step,

@@ -297,6 +297,56 @@ describe.each(WAYS)('over %s at %s', (transport, host) => {
     await end(dialler, standing, carrier);
   });
 
+  test('RFC 5589 §7.6, REFER to a phone that still rings and has one line: it is free before the other party rings there', async () => {
+    const standing = await call(dialler, phoneInvite(dialler), carrier);
+    // Two calls are joined that are at one worker; over UDP, at an address that is a trunk's too, they are dealt by Call-ID.
+    const placeOf = (message: WireMessage) => uriOf(fieldOf(message, 'Contact')).replace(/^.*@/, '');
+    let invite: string;
+    let first: WireMessage;
+    let ringing: WireMessage;
+    for (;;) {
+      invite = insideInvite('102');
+      dialler.send(invite);
+      first = await desk.nextRequest('INVITE');
+      desk.send(responseTo(first, '180 Ringing', 'early', [`Contact: <sip:102@${desk.hostPort}>`]));
+      ringing = await dialler.next((message) => statusOf(message) === 180, 'the 180');
+      if (placeOf(ringing) === placeOf(standing.answer)) break;
+      desk.send(responseTo(first, '486 Busy Here', 'early'));
+      dialler.send(ackOf(dialler, invite, await dialler.nextAnswer(486)));
+    }
+    const tagOf = (message: WireMessage, name: string) => /;tag=([^;\s]+)/.exec(fieldOf(message, name))?.[1] ?? '';
+    const named = `${fieldOf(ringing, 'Call-ID')};to-tag=${tagOf(ringing, 'To')};from-tag=${tagOf(ringing, 'From')}`;
+    const referTo = `<sip:102@acme.test?Replaces=${encodeURIComponent(named)}>`;
+    const heard: string[] = [];
+    dialler.serves = (message) => {
+      if (!message.startLine.startsWith('NOTIFY')) return undefined;
+      heard.push(message.body.split('\r\n')[0] ?? '');
+      return responseTo(message, '200 OK', '');
+    };
+    dialler.send(inDialog(dialler, standing.caller, 'REFER', 2, { 'Refer-To': referTo }));
+    expect(statusOf(await dialler.nextAnswer(202))).toBe(202);
+    dialler.send(ackOf(dialler, invite, await dialler.nextAnswer(487)));
+    desk.send(responseTo(await desk.nextRequest('CANCEL'), '200 OK', 'early'));
+    const before = invitesOf(desk);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect(invitesOf(desk)).toBe(before);
+    desk.send(responseTo(first, '487 Request Terminated', 'early'));
+    const toDesk = await desk.nextRequest('INVITE');
+    expect(fieldOf(toDesk, 'Call-ID')).not.toBe(fieldOf(first, 'Call-ID'));
+    desk.send(accept(desk, toDesk, 'anew'));
+    const toCarrier = await carrier.nextRequest('INVITE');
+    carrier.send(accept(carrier, toCarrier, ''));
+    await carrier.nextRequest('ACK');
+    await desk.nextRequest('ACK');
+    await expect.poll(() => heard.at(-1)).toBe('SIP/2.0 200 OK');
+    dialler.send(inDialog(dialler, standing.caller, 'BYE', 40));
+    expect(statusOf(await dialler.nextAnswer())).toBe(200);
+    desk.send(inDialog(desk, dialogOfCallee(toDesk, 'anew'), 'BYE', 30));
+    expect(statusOf(await desk.nextAnswer())).toBe(200);
+    await expect.poll(() => carrier.received.at(-1)?.startLine).toMatch(/^BYE /);
+    dialler.serves = () => undefined;
+  });
+
   test('BYE of a phone that rings is 481, and it may still answer', async () => {
     const invite = toPhone();
     carrier.send(invite);

@@ -6,7 +6,18 @@ import { Served } from '../../../src/engine/served.ts';
 import { nodeSchema } from '../../../src/settings/node-schema.ts';
 import { HeaderId, type SipRequest, type SipResponse } from '../../../src/sip/message/index.ts';
 import { NODE } from '../../outbound/world.ts';
-import { type Agent, CARRIER_A, CARRIER_A_ID, ENGINE, expectNothingHeld, type Phone, SDP, World } from '../world.ts';
+import {
+  type Agent,
+  CARRIER_A,
+  CARRIER_A_ID,
+  ENGINE,
+  expectNothingHeld,
+  extension,
+  type Phone,
+  SDP,
+  World,
+  type WorldOptions,
+} from '../world.ts';
 
 let world: World;
 let alice: Phone;
@@ -181,6 +192,7 @@ describe('REFER is refused, before it is looked at,', () => {
       ...{ routing, branches, facts: NODE, peers: NO_PEERS, observer: world.observed },
       served: new Served(settings, directory),
       grants: { joined() {}, release() {} },
+      ...{ guards: world.engine.guards, trunks: world.engine.trunks, scheduler: world.scheduler },
     });
     const leg = { options, isCallerSide: true } as RoutedLeg;
     return transfers.referred({} as RoutedCall, leg, '<sip:102@acme.example.com>', undefined);
@@ -193,4 +205,124 @@ describe('REFER is refused, before it is looked at,', () => {
   test('of an extension that is not provisioned any more', () => {
     expect(referred({ contact: '', owner: { tenant: 'acme', number: '199' } })).toMatchObject({ status: 403 });
   });
+});
+
+describe('REFER to who still rings (RFC 5589 §7.6)', () => {
+  /** Bob has called Alice and they talk; Alice rings at another phone or outside, and refers Bob there. */
+  async function consulting(number: string, options: WorldOptions) {
+    const own = await World.start(options);
+    const alice = own.phone('101', '203.0.113.1');
+    const bob = own.phone('102', '203.0.113.2');
+    const [carol, dave] = [own.phone('103', '203.0.113.3'), own.phone('104', '203.0.113.4')];
+    const target = number === '103' ? carol : own.agent(CARRIER_A);
+    bob.call('101');
+    const rung = alice.took('INVITE');
+    alice.answer(rung, 200, 'OK', {}, SDP);
+    own.run();
+    const consultation = alice.call(number);
+    const first = target.took('INVITE');
+    target.answer(first, 180, 'Ringing');
+    own.run();
+    const ringing = alice.responses(consultation.callId()).find(({ status }) => status === 180);
+    const name = `${consultation.callId()};to-tag=${ringing?.toTag()};from-tag=${consultation.fromTag()}`;
+    const referTo = `<sip:${number}@acme.example.com?Replaces=${encodeURIComponent(name)}>`;
+    const refer = () => alice.ask(alice.withinOf(rung, 'REFER', { 'Refer-To': referTo }), 20).status;
+    const finalOf = () => alice.responses(consultation.callId()).find(({ status }) => status >= 200 && status !== 407);
+    const toldLast = () => {
+      for (const notify of alice.requests('NOTIFY')) alice.answer(notify, 200, 'OK');
+      own.run(20);
+      return alice.requests('NOTIFY').at(-1)?.body.split('\r\n')[0];
+    };
+    /** The target is cancelled, says so, and its line is free from then on. */
+    const isCancelled = () => {
+      expect(target.requests('INVITE')).toHaveLength(1);
+      target.answer(target.took('CANCEL'), 200, 'OK');
+      target.answer(first, 487, 'Request Terminated');
+      own.run(20);
+      expect(target.requests('INVITE')).toHaveLength(1);
+      own.run(250);
+    };
+    const endsAll = () => {
+      for (const call of [...own.engine.calls.list()]) own.engine.calls.end(call.id);
+      expectNothingHeld(own);
+    };
+    return { own, target, dave, refer, finalOf, toldLast, isCancelled, endsAll };
+  }
+
+  const OUTSIDE = '18005550199';
+  const limited = (limits: object) => ({
+    acme: { extensions: [extension('101', { limits }), ...['102', '103', '104'].map((number) => extension(number))] },
+  });
+
+  test.each([
+    ['an extension that may have one call', OUTSIDE, limited({ concurrentCalls: 1 })],
+    ['a tenant that may have one', OUTSIDE, { acme: { limits: { concurrentCalls: 1 } } }],
+    [
+      'a trunk with one place',
+      OUTSIDE,
+      {
+        acme: { outboundRules: [{ name: 'world', routes: [{ trunk: 'carrier-a' }] }] },
+        trunks: { 'carrier-a': { limits: { concurrentCalls: 1 } } },
+      },
+    ],
+    [
+      'a phone with one line, whose calls go elsewhere when it is busy',
+      '103',
+      {
+        acme: {
+          extensions: [
+            ...['101', '102', '104'].map((number) => extension(number)),
+            extension('103', { forward: { busy: '104' } }),
+          ],
+        },
+      },
+    ],
+  ] as const)('%s: the ringing call makes way, and the transferee rings there', async (_what, number, options) => {
+    const { own, target, dave, refer, toldLast, isCancelled, endsAll } = await consulting(
+      number,
+      options as WorldOptions,
+    );
+    expect(refer()).toBe(202);
+    expect(toldLast()).toBe('SIP/2.0 100 Trying');
+    isCancelled();
+    const second = target.took('INVITE', 1);
+    target.answer(second, 180, 'Ringing');
+    own.run();
+    expect(toldLast()).toBe('SIP/2.0 180 Ringing');
+    expect(dave.requests('INVITE')).toEqual([]);
+    expect(own.observed.fraud).toEqual([]);
+    target.answer(second, 486, 'Busy Here');
+    own.run();
+    endsAll();
+  });
+
+  test.each([
+    ['a rule that is there no more', {}, { outboundRules: [] }, ['plan']],
+    ['a stop of outbound calls', {}, { stopOutbound: true }, ['plan', 'outbound-stopped']],
+    [
+      'a limit of calls per minute',
+      { acme: { limits: { callsPerMinute: 1 } } },
+      undefined,
+      ['calls-per-minute-exceeded'],
+    ],
+  ] as const)(
+    '%s keeps the transferee from there: it is told, and nothing is given up',
+    async (_what, options, later, events) => {
+      const { own, target, refer, finalOf, toldLast, endsAll } = await consulting(OUTSIDE, options as WorldOptions);
+      if (later !== undefined) await own.provision({ acme: later as object });
+      expect(refer()).toBe(202);
+      own.run(500);
+      expect(toldLast()).toMatch(/^SIP\/2\.0 40[34] /);
+      // Whoever watches is told once.
+      const refused = own.observed.plans.filter(({ refusal }) => refusal !== undefined).map(() => 'plan');
+      expect([...refused, ...own.observed.fraud.map(({ code }) => code)]).toEqual(events);
+      expect(finalOf()).toBeUndefined();
+      expect(target.requests('CANCEL')).toEqual([]);
+      expect(target.requests('INVITE')).toHaveLength(1);
+      target.answer(target.took('INVITE'), 200, 'OK', {}, SDP);
+      own.run();
+      expect(finalOf()?.status).toBe(200);
+      endsAll();
+    },
+  );
 });

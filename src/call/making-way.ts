@@ -1,0 +1,39 @@
+import { cancelTimer, type Timer, type TimerTarget } from '../base/scheduler.ts';
+import type { SipRequest } from '../sip/message/index.ts';
+import type { LegCall } from './leg.ts';
+import { CANCELLED_MS } from './target-invite.ts';
+
+/** A CANCEL that was lost twice has its answer then; whoever answers none is called all the same, ms. */
+const PATIENCE_MS = 3_000;
+
+/**
+ * A call that rings is given up for another one to the same party, which begins when the first has ended: a phone with one line is
+ * free then, and so are the places that the call had.
+ */
+export class MakingWay implements TimerTarget {
+  readonly #next: () => void;
+  #timer: Timer | undefined;
+
+  /** @param request of the caller, whose Reason fields go into the CANCELs (RFC 3326) */
+  constructor(ringing: LegCall, request: SipRequest, next: () => void) {
+    const { scheduler } = ringing.env;
+    this.#next = next;
+    this.#timer = scheduler.schedule(PATIENCE_MS, this, 0);
+    ringing.onceOver(() => {
+      if (this.#timer === undefined) return;
+      cancelTimer(this.#timer);
+      this.#timer = scheduler.schedule(CANCELLED_MS, this, 0);
+    });
+    ringing.callerGaveUp(request);
+  }
+
+  /** The other one is not wanted any more. */
+  stop(): void {
+    this.#timer = cancelTimer(this.#timer);
+  }
+
+  onTimer(_kind: number): void {
+    this.#timer = undefined;
+    this.#next();
+  }
+}
