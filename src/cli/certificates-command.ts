@@ -88,10 +88,11 @@ async function put(context: CommandContext, name: string, path: string): Promise
     chain: contentsOf(chain),
     ...(key !== undefined && { key: contentsOf(key) }),
   });
-  const { facts } = stored;
-  const does = facts.names === undefined ? 'signs for' : 'speaks for';
-  const what = facts.names?.join(', ') ?? stored.numbers ?? whatItLists(facts);
-  return printAnswer(context, stored, `${name} ${does} ${what} until ${localTime(facts.notAfter)}`);
+  return printAnswer(context, stored, ({ numbers, facts }) => {
+    const does = facts.names === undefined ? 'signs for' : 'speaks for';
+    const what = facts.names?.join(', ') ?? numbers ?? whatItLists(facts);
+    return `${name} ${does} ${what} until ${localTime(facts.notAfter)}`;
+  });
 }
 
 function servedWhere(x5u: string | undefined, servedAt: string | undefined): string {

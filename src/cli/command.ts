@@ -107,10 +107,10 @@ export function printJson(context: CommandContext, value: unknown): number {
   return 0;
 }
 
-/** An answer: in words, or with --json as it came. */
-export function printAnswer(context: CommandContext, answer: unknown, words: string): number {
+/** An answer: in words, or with --json as it came, also where an engine of another version left out what the words are made of. */
+export function printAnswer<T>(context: CommandContext, answer: T, words: (answer: T) => string): number {
   if (flag(context, 'json')) return printJson(context, answer);
-  context.terminal.out(`${words}\n`);
+  context.terminal.out(`${words(answer)}\n`);
   return 0;
 }
 

@@ -13,11 +13,12 @@ export const drain: Command = {
   options: ENGINE_OPTIONS,
   async run(context) {
     const draining = await context.api().post<Draining>('/api/v1/drain', undefined);
-    const { node, calls, limitSeconds } = draining;
-    const waits =
-      calls === 0
-        ? 'no call is up, it ends now'
-        : `${calls} ${calls === 1 ? 'call is' : 'calls are'} up; it ends with the last one, after ${limitSeconds} s at most`;
-    return printAnswer(context, draining, `${node} drains: ${waits}`);
+    return printAnswer(context, draining, ({ node, calls, limitSeconds }) => {
+      const waits =
+        calls === 0
+          ? 'no call is up, it ends now'
+          : `${calls} ${calls === 1 ? 'call is' : 'calls are'} up; it ends with the last one, after ${limitSeconds} s at most`;
+      return `${node} drains: ${waits}`;
+    });
   },
 };

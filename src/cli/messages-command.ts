@@ -96,7 +96,7 @@ export const message: Command = {
     if (action === 'explain' && more.length === 0) return explainMessage(context);
     if (action !== 'send' || more.length > 0) throw new UsageError('say what to do: send or explain');
     const sent = await context.api().post<MessageRow>('/api/v1/messages', wanted(context));
-    return printAnswer(context, sent, `${sent.state} ${sent.id}`);
+    return printAnswer(context, sent, ({ state, id }) => `${state} ${id}`);
   },
 };
 
@@ -115,14 +115,17 @@ async function explainMessage(context: CommandContext): Promise<number> {
     throw new UsageError('say --from EXTENSION --to NUMBER, or --trunk TRUNK --from NUMBER');
   const question = { ...asked, ...(text(context, 'template') !== undefined && { template: true }) };
   const explained = await context.api().post<Explained>('/api/v1/messages/explain', question);
-  const { steps, refusal, recipients, direction } = explained;
+  return printAnswer(context, explained, wordsOfExplained);
+}
+
+function wordsOfExplained({ steps, refusal, recipients, direction, trunk }: Explained): string {
   const lines = steps.map(
     ({ step, outcome, reason }) => `${step.padEnd(11)} ${outcome === 'reject' ? 'refused: ' : ''}${reason}`,
   );
   if (refusal !== undefined) lines.push(`answer      ${refusal.status}: ${refusal.warning}`);
-  else if (direction === 'outbound') lines.push(`answer      it is sent by ${explained.trunk}`);
+  else if (direction === 'outbound') lines.push(`answer      it is sent by ${trunk}`);
   else lines.push(`phones      ${recipients?.length ? recipients.join(', ') : 'none'}`);
-  return printAnswer(context, explained, lines.join('\n'));
+  return lines.join('\n');
 }
 
 function wanted(context: CommandContext): object {

@@ -27,7 +27,7 @@ export const version: Command = {
     return printAnswer(
       context,
       { tandem, node: process.versions.node },
-      `tandem ${tandem} (node ${process.versions.node})`,
+      ({ node }) => `tandem ${tandem} (node ${node})`,
     );
   },
 };
@@ -51,6 +51,6 @@ export const hash: Command = {
     const digest = (algorithm: string) => createHash(algorithm).update(a1).digest('hex');
     const ha1 = { md5: digest('md5'), sha256: digest('sha256'), sha512256: digest('sha512-256') };
     const lines = Object.entries(ha1).map(([name, value]) => `  ${name}: "${value}"`);
-    return printAnswer(context, { ha1 }, ['ha1:', ...lines].join('\n'));
+    return printAnswer(context, { ha1 }, () => ['ha1:', ...lines].join('\n'));
   },
 };

@@ -45,7 +45,7 @@ export const apply: Command = {
   takesArguments: true,
   async run(context) {
     const summary = await context.api().post<ApplySummary>('/api/v1/provisioning', documentOf(context));
-    return printAnswer(context, summary, summaryText(summary));
+    return printAnswer(context, summary, summaryText);
   },
 };
 

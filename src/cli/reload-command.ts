@@ -13,11 +13,13 @@ export const reload: Command = {
   options: ENGINE_OPTIONS,
   async run(context) {
     const report = await context.api().post<ReloadReport>('/api/v1/reload', undefined);
-    const { terminal } = context;
-    const lines = [
-      ...report.applied.map((path) => `${paint(terminal, 'green', 'in force')}       ${printable(path)}`),
-      ...report.needsRestart.map((path) => `${paint(terminal, 'yellow', 'needs restart')}  ${printable(path)}`),
-    ];
-    return printAnswer(context, report, lines.length === 0 ? 'nothing has changed' : lines.join('\n'));
+    return printAnswer(context, report, ({ applied, needsRestart }) => {
+      const { terminal } = context;
+      const lines = [
+        ...applied.map((path) => `${paint(terminal, 'green', 'in force')}       ${printable(path)}`),
+        ...needsRestart.map((path) => `${paint(terminal, 'yellow', 'needs restart')}  ${printable(path)}`),
+      ];
+      return lines.length === 0 ? 'nothing has changed' : lines.join('\n');
+    });
   },
 };

@@ -74,5 +74,5 @@ async function create(context: CommandContext): Promise<number> {
     ...wanted,
     ...expires,
   });
-  return printAnswer(context, made, made.token);
+  return printAnswer(context, made, ({ token: value }) => value);
 }

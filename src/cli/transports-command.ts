@@ -90,7 +90,11 @@ async function add(context: CommandContext, name: string): Promise<number> {
     minVersion: text(context, 'min-version'),
   };
   const added = await context.api().post<TransportRow>('/api/v1/transports', { name, ...wanted, port, ...fields });
-  return printAnswer(context, added, `${name} listens on ${added.transport} ${at(added.host, added.port)}`);
+  return printAnswer(
+    context,
+    added,
+    ({ transport, host, port: bound }) => `${name} listens on ${transport} ${at(host, bound)}`,
+  );
 }
 
 function numberOf(context: CommandContext, option: string): number | undefined {

@@ -80,7 +80,7 @@ export const consoleLink: Command = {
     const api = context.api();
     const { path, expiresAt } = await api.post<{ path: string; expiresAt: string }>('/api/v1/sign-in-links', undefined);
     const url = `${api.url}${path}`;
-    return printAnswer(context, { url, expiresAt }, url);
+    return printAnswer(context, { url, expiresAt }, () => url);
   },
 };
 
@@ -99,10 +99,10 @@ async function create(context: CommandContext, id: string): Promise<number> {
     readOnly: flag(context, 'read-only'),
     password: await readPassword(context),
   });
-  return printAnswer(context, made, `${made.id} may sign in`);
+  return printAnswer(context, made, ({ id: name }) => `${name} may sign in`);
 }
 
 async function change(context: CommandContext, name: string, fields: object, done: string): Promise<number> {
   const changed = await context.api().patch<UserRow>(pathOf(name), fields);
-  return printAnswer(context, changed, done);
+  return printAnswer(context, changed, () => done);
 }
