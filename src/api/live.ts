@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { type ExplainQuestion, type Explanation, explanationText, QuestionError } from '../outbound/index.ts';
 import { trunkIn } from '../provisioning/directory/places.ts';
 import { trunkIdOf } from '../provisioning/trunk-settings/effective.ts';
+import type { TrunkSettings } from '../provisioning/trunk-settings/schema.ts';
 import { isSystemAdmin, maySeeTenant, maySeeTrunk, tenantScope } from './access.ts';
 import { keyText, visibleTenant } from './collection.ts';
 import { type ApiContext, answer, audit, describe, identityOf } from './context.ts';
@@ -278,27 +279,27 @@ function explainRoute(app: FastifyInstance, context: ApiContext): void {
 }
 
 function questionFor(context: ApiContext, identity: Identity, asked: ExplainQuestion): ExplainQuestion {
-  const { state } = context.provisioning.current();
   const tenant = asked.tenant ?? identity.tenant;
   if (tenant !== undefined) {
-    visibleTenant(identity, state, tenant);
+    visibleTenant(identity, context.provisioning.current().state, tenant);
   } else if (asked.trunk === undefined && !hasInvite(asked))
     throw invalid([{ code: 'missing-field', path: 'tenant', message: 'say which tenant calls' }]);
-  if (asked.trunk !== undefined) {
-    // Two tenants may each have a trunk of this name.
-    const named = state.trunks.filter((trunk) => trunk.name === asked.trunk || trunkIdOf(trunk) === asked.trunk);
-    if (!named.some((trunk) => maySeeTrunk(identity, trunk))) throw notFound(`trunk ${asked.trunk}`);
-  }
+  if (asked.trunk !== undefined && trunksMeant(context, identity, asked.trunk).length === 0)
+    throw notFound(`trunk ${asked.trunk}`);
   return { ...asked, tenant };
+}
+
+/** Those that an admin may mean: two tenants may each have a trunk of one name, and what is one's name may be another's id. */
+function trunksMeant(context: ApiContext, identity: Identity, trunk: string): readonly TrunkSettings[] {
+  const { trunks } = context.provisioning.current().state;
+  return trunks.filter((each) => (each.name === trunk || trunkIdOf(each) === trunk) && maySeeTrunk(identity, each));
 }
 
 /** A call in is explained to those whose number is called. Over a trunk of several tenants nobody is told whether a number is another's, or nobody's. */
 function requireOwnCall(context: ApiContext, identity: Identity, { trunk }: ExplainQuestion, tenant: string): void {
   if (maySeeTenant(identity, tenant)) return;
-  const { trunks } = context.provisioning.current().state;
-  const isOwn = trunks.some(
-    (each) => (each.name === trunk || trunkIdOf(each) === trunk) && each.owner === identity.tenant,
-  );
+  const meant = trunk === undefined ? [] : trunksMeant(context, identity, trunk);
+  const isOwn = meant.length > 0 && meant.every(({ owner }) => owner === identity.tenant);
   if (tenant !== '' || !isOwn) throw notFound("a number of the tenant's that is called over this trunk");
 }
 

@@ -177,5 +177,9 @@ test('nor one that reaches nobody over a trunk that others have, too: that would
   const [ofNobody, ofBolt] = [await asked(acme, 'carrier', ''), await asked(acme, 'carrier', 'bolt')];
   expect([ofNobody.status, ofNobody.body.detail]).toEqual([404, ofBolt.body.detail]);
   expect((await asked(acme, 'acme-own', '')).status).toBe(200);
+  // A trunk of its own that has the other's name for its id is not the one that is meant.
+  const shared = { name: '201', type: 'ip', host: '203.0.113.77', tenants: [{ tenant: 'acme', didPool: '4930100' }] };
+  expect((await ask(world, system, 'POST', '/api/v1/trunks', shared)).status).toBe(201);
+  expect((await asked(acme, '201', '')).status).toBe(404);
   expect((await asked(system, 'carrier', '')).status).toBe(200);
 });
