@@ -1,6 +1,7 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { Server as TlsServer } from 'node:tls';
+import type { Log } from '../base/log.ts';
 import { hostKey } from '../base/network.ts';
 import { FailureCounter } from './failure-counter.ts';
 
@@ -9,6 +10,8 @@ const MAX_WAITING_PER_HOST = 50;
 const MAX_PER_ADDRESS = 250;
 /** The part of all connections that one host may have, where that is more: an office is one, and so is whoever comes from all addresses of a /64. */
 const HOST_SHARE = 0.5;
+/** So often at most the log has a line of connections that were refused. */
+const REFUSALS_TOLD_MS = 60_000;
 /** Connections of one host that may begin over TLS: a handshake computes for a millisecond and more, whatever is asked then. */
 const HANDSHAKES = { failures: MAX_PER_ADDRESS, windowMs: 5_000 };
 
@@ -54,7 +57,7 @@ export function timeoutCheckMs(requestTimeoutMs: number): number {
 /**
  * Bounds the connections of an HTTP server: `most` in all, and a share for one address and for one host (an address, or a /64 of IPv6,
  * which may be an office); of those that have not brought a request yet half as many, and of one host a share; over TLS also how many one
- * host may begin in five seconds. A reverse proxy (`isProxy`) speaks for many: only the total binds it. What is more is closed and counted. When all are taken, one gives way, so that nobody is
+ * host may begin in five seconds. A reverse proxy (`isProxy`) speaks for many: only the total binds it. What is more is closed, counted, and told once a minute. When all are taken, one gives way, so that nobody is
  * kept out by those who ask nothing any more, send a body octet by octet, or do not read what they are answered: the one that has been
  * idle longest, else the one that has been waited for longest. A reverse proxy keeps its own for the next of its many.
  */
@@ -62,6 +65,7 @@ export function guardConnections(
   server: Server,
   most: number,
   isProxy: (address: string) => boolean,
+  log: Pick<Log, 'warn'>,
 ): () => ConnectionCounts {
   const mostOfHost = Math.max(MAX_PER_ADDRESS, Math.floor(most * HOST_SHARE));
   const openOf = new Counts();
@@ -75,8 +79,8 @@ export function guardConnections(
   const handshakes = new FailureCounter({ nowMs: () => performance.now() }, HANDSHAKES);
   let open = 0;
   let waiting = 0;
-  let refused = 0;
   let gaveWay = 0;
+  const refusals = new Refusals(log);
 
   const isCrowded = ({ address, host }: Connection): boolean =>
     openOf.get(address) >= MAX_PER_ADDRESS ||
@@ -122,11 +126,7 @@ export function guardConnections(
     const connection = new Connection(socket.remoteAddress ?? '');
     const mayComeIn = isProxy(connection.address) || !(isCrowded(connection) || isTooFast(connection));
     if (mayComeIn && open >= most) makePlace();
-    if (!mayComeIn || open >= most) {
-      refused++;
-      socket.destroy();
-      return;
-    }
+    if (!mayComeIn || open >= most) return refusals.add(connection, socket);
     const key = keyOf(socket);
     open++;
     waiting++;
@@ -156,7 +156,27 @@ export function guardConnections(
         idle.set(connection, () => socket.destroy());
     });
   });
-  return () => ({ open, refused, gaveWay });
+  return () => ({ open, refused: refusals.count, gaveWay });
+}
+
+/** Connections that were closed as soon as they were accepted. */
+class Refusals {
+  count = 0;
+  readonly #log: Pick<Log, 'warn'>;
+  #told = { atMs: Number.NEGATIVE_INFINITY, count: 0 };
+
+  constructor(log: Pick<Log, 'warn'>) {
+    this.#log = log;
+  }
+
+  add({ address: source }: Connection, socket: Socket): void {
+    this.count++;
+    socket.destroy();
+    const nowMs = performance.now();
+    if (nowMs - this.#told.atMs < REFUSALS_TOLD_MS) return;
+    this.#log.warn('http-connections-refused', { count: this.count - this.#told.count, source });
+    this.#told = { atMs: nowMs, count: this.count };
+  }
 }
 
 function keyOf({ remoteAddress, remotePort }: Socket): string {

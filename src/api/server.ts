@@ -225,8 +225,8 @@ function trustedHops({
   return (address, hop) => hop === 0 || isProxy(address);
 }
 
-function countConnections(app: FastifyInstance, { metrics, trustedProxies = [] }: ApiOptions, most: number): void {
-  const counts = guardConnections(app.server, most, isAmong(trustedProxies));
+function countConnections(app: FastifyInstance, { metrics, log, trustedProxies = [] }: ApiOptions, most: number): void {
+  const counts = guardConnections(app.server, most, isAmong(trustedProxies), log);
   metrics.readGauge('tandem_http_connections', 'Open HTTP connections', () => counts().open);
   metrics.readCounters('tandem_http_connections_total', 'HTTP connections, by event', 'event', () => ({
     refused: counts().refused,

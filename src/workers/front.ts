@@ -55,7 +55,7 @@ export class Front {
     this.#guarding = guardingHeaders(options.tls !== undefined);
     this.#server.on('clientError', refuseUnreadable(this.#guarding));
     this.#isProxy = isAmong(trustedProxies);
-    guardConnections(this.#server, connections, this.#isProxy);
+    guardConnections(this.#server, connections, this.#isProxy, options.log);
   }
 
   /** Returns the address that it listens on. Rejects with the runtime's error. */

@@ -5,6 +5,7 @@ import { type AddressInfo, connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { afterAll, afterEach, describe, expect, test, vi } from 'vitest';
 import { type ConnectionCounts, guardConnections, timeoutCheckMs } from '../../src/api/connection-guard.ts';
+import { type LogFields, silentLog } from '../../src/base/log.ts';
 import { TestAuthority } from '../kit/certificates.ts';
 
 const authority = new TestAuthority();
@@ -23,7 +24,7 @@ const served: RequestListener = (_request, response) => response.end('served');
 
 async function serve(most: number, isProxy = (_address: string) => false, made = createServer(served)): Promise<void> {
   server = made;
-  counts = guardConnections(server, most, isProxy);
+  counts = guardConnections(server, most, isProxy, silentLog);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
 }
 
@@ -117,7 +118,7 @@ test('over HTTP a host comes and goes as it likes', async () => {
 
 test('a host that comes from all addresses of its /64 has half of all connections at most', () => {
   const emitter = new EventEmitter();
-  const told = guardConnections(emitter as Server, 1_000, () => false);
+  const told = guardConnections(emitter as Server, 1_000, () => false, silentLog);
   let port = 0;
   /** A connection that asks once; whether it is let in. */
   const comes = (remoteAddress: string): boolean => {
@@ -131,6 +132,36 @@ test('a host that comes from all addresses of its /64 has half of all connection
   expect(ofOneHost.filter((isIn) => isIn).length).toBe(500);
   expect(comes('192.0.2.1')).toBe(true);
   expect(comes('2001:db8:0:1::1')).toBe(true);
+});
+
+test('connections that are refused are told once a minute: how many, and the address of the latest', () => {
+  const lines: (LogFields | undefined)[] = [];
+  const emitter = new EventEmitter();
+  guardConnections(emitter as Server, 1_000, () => false, {
+    warn: (event, fields) => lines.push({ event, ...fields }),
+  });
+  const now = vi.spyOn(performance, 'now').mockReturnValue(0);
+  let port = 0;
+  const come = (remoteAddress: string, count: number) => {
+    for (let each = 0; each < count; each++)
+      emitter.emit(
+        'connection',
+        Object.assign(new EventEmitter(), { remoteAddress, remotePort: ++port, destroy: () => {} }),
+      );
+  };
+  try {
+    come('192.0.2.1', 50);
+    expect(lines).toEqual([]);
+    come('192.0.2.1', 40);
+    now.mockReturnValue(59_999);
+    come('192.0.2.1', 1);
+    expect(lines).toEqual([{ event: 'http-connections-refused', count: 1, source: '192.0.2.1' }]);
+    now.mockReturnValue(60_000);
+    come('2001:db8::1', 51);
+    expect(lines.slice(1)).toEqual([{ event: 'http-connections-refused', count: 41, source: '2001:db8::1' }]);
+  } finally {
+    now.mockRestore();
+  }
 });
 
 describe('when all connections are taken', () => {
