@@ -271,7 +271,7 @@ function explainRoute(app: FastifyInstance, context: ApiContext): void {
     (request, reply) => {
       const { id } = request.params as { id: string };
       const traced = tracedId(context, identityOf(request), id);
-      const explanation = traced === undefined ? undefined : context.engine.explainCall(traced);
+      const explanation = traced === undefined ? undefined : context.engine.explainCall(traced.id, traced.isCallId);
       if (explanation === undefined) throw notFound(`explanation of call ${id}`);
       return sendExplanation(request, reply, explanation);
     },

@@ -196,8 +196,8 @@ export interface EngineView {
   trunkOverlaps(): Promise<readonly SourceOverlap[]>;
   /** Each made when it is its turn. */
   calls(): Iterable<LiveCall>;
-  /** The messages of a live or recent call, by call id or SIP Call-ID. */
-  trace(id: string): readonly TraceMessage[];
+  /** The messages of a live or recent call, by call id or, unless `isCallId`, SIP Call-ID, which may be any. */
+  trace(id: string, isCallId: boolean): readonly TraceMessage[];
   /** The latest messages that a filter lets through; `after` is `next` of an earlier page. */
   searchTrace(filter: TraceFilter, limit: number, after?: number): Promise<TracePage>;
   /** Whether an address is one that a trunk sends from. */
@@ -209,8 +209,8 @@ export interface EngineView {
   endCall(id: string): boolean;
   /** The latest outbound calls, of one tenant or of all, as they would leave after a change: those that leave differently, the latest first. */
   playAgain(after: Directory, tenant: string | undefined): Promise<PlayedCalls>;
-  /** How a live or recent outbound call was decided, by call id or SIP Call-ID; undefined when it is not known (any more). */
-  explainCall(id: string): Explanation | undefined;
+  /** How a live or recent outbound call was decided, by call id or, unless `isCallId`, SIP Call-ID; undefined when it is not known (any more). */
+  explainCall(id: string, isCallId: boolean): Explanation | undefined;
   /** The trunks that this node registers with their providers, by id. */
   leases(): Iterable<string>;
   /** Lets a trunk that rests after refusals try again; false when there is nothing to retry. */

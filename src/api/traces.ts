@@ -52,7 +52,7 @@ function callTraceRoute(app: FastifyInstance, context: ApiContext): void {
     (request, reply) => {
       const { id } = request.params as { id: string };
       const traced = tracedId(context, identityOf(request), id);
-      const messages = traced === undefined ? [] : context.engine.trace(traced);
+      const messages = traced === undefined ? [] : context.engine.trace(traced.id, traced.isCallId);
       if (messages.length === 0) throw notFound(`trace of ${id}`);
       if ((request.query as z.infer<typeof querystring>).format === 'pcap') return sendCapture(reply, messages);
       return reply.send({ callId: id, node: context.nodes.self, messages, ladder: renderLadder(messages) });
@@ -157,10 +157,20 @@ export function findCall(context: ApiContext, identity: Identity, id: string): L
 }
 
 /**
- * Id of the call that an admin means and may trace. A tenant traces its own calls; what belongs to no call (registrations, keep-alives) is
- * the system admin's, who may name any SIP Call-ID.
+ * What an admin means and may trace. A tenant traces its own calls, by the engine's id of them alone: another's peer may write that as its
+ * SIP Call-ID. What belongs to no call (registrations, keep-alives) is the system admin's, who may name any SIP Call-ID.
  */
-export function tracedId(context: ApiContext, identity: Identity, id: string): string | undefined {
-  if (isSystemAdmin(identity)) return id;
-  return (findCall(context, identity, id) ?? context.records.get(id, identity.tenant))?.callId;
+export function tracedId(
+  context: ApiContext,
+  identity: Identity,
+  id: string,
+): { readonly id: string; readonly isCallId: boolean } | undefined {
+  if (isSystemAdmin(identity)) return { id, isCallId: false };
+  const call = findCall(context, identity, id) ?? ownRecord(context, identity, id);
+  return call && { id: call.callId, isCallId: true };
+}
+
+function ownRecord(context: ApiContext, identity: Identity, id: string) {
+  const record = context.records.get(id, identity.tenant);
+  return record !== undefined && maySeeTenant(identity, record.tenant) ? record : undefined;
 }

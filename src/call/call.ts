@@ -14,7 +14,15 @@ import { acknowledgeLocally } from './local-prack.ts';
 import { type MediaEnd, type MediaOffer, mediaSnapshot } from './media.ts';
 import type { CallPlan, Rejection, StageOutcome } from './plan.ts';
 import type { CallEnvironment, ServerTransaction } from './ports.ts';
-import { type BegunLeg, type CallListing, callListing, type EndedBy, LiveRecord } from './record.ts';
+import {
+  type BegunLeg,
+  type CallListing,
+  callListing,
+  type EndedBy,
+  LiveRecord,
+  type NamedLeg,
+  namedLegs,
+} from './record.ts';
 import type { Referral } from './refer.ts';
 import { type PassedResponse, refusalOf } from './refusal.ts';
 import { reasonsOf } from './relayed-headers.ts';
@@ -108,6 +116,7 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
     const { passedMs = 0, rangAfterMs, attempts } = resumption?.caller ?? {};
     const startedAtMs = env.scheduler.wallMs() - passedMs;
     const record = new LiveRecord(id, plan.facts, ownCopy(callId), startedAtMs);
+    record.callerTags = [tag];
     if (rangAfterMs !== undefined) record.ringingAtMs = startedAtMs + rangAfterMs;
     if (attempts !== undefined) record.attempts = attempts;
     return new Call(env, registry, plan, record, resumption);
@@ -126,6 +135,8 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
       return leg;
     }) as [Leg, Leg];
     call.parties.connect(caller, callee);
+    call.record.callerTags = [caller.dialog.localTag];
+    call.record.calleeTag = callee.dialog.localTag;
     if (of.media !== undefined) resumeMedia(call, of.media, caller, callee);
     call.#limitSession();
     return call;
@@ -178,7 +189,7 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
     const { request } = transaction;
     const caller = new CallerInvite(this, transaction, plan);
     this.caller = caller;
-    for (const each of this.env.observers) each.onCallStarted?.(this.record);
+    for (const each of this.env.observers) each.onCallStarted?.(this.record, transaction);
     const { cancel } = this.resumption ?? {};
     if (cancel !== undefined) {
       this.callerGaveUp(cancel);
@@ -409,13 +420,10 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
     return [...(this.#attempt?.underWay() ?? []), ...this.record.cancelled];
   }
 
-  /** What the peer of each leg so far is called, by Call-ID; undefined of the caller's. */
-  legNames(): ReadonlyMap<string, string | undefined> {
-    const { callerCallId, calleeCallId, attempts } = this.record;
-    const names = new Map<string, string | undefined>([[callerCallId, undefined]]);
-    if (calleeCallId !== undefined) names.set(calleeCallId, undefined);
-    for (const { callId, label } of [...attempts, ...this.begunLegs()]) names.set(callId, label);
-    return names;
+  /** Each leg so far, by Call-ID. */
+  namedLegs(): ReadonlyMap<string, NamedLeg> {
+    const { caller, callee } = this.parties;
+    return namedLegs(this.record, this.begunLegs(), [caller?.dialog, callee?.dialog]);
   }
 
   listing(): CallListing {
@@ -431,6 +439,7 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
     record.answeredAtMs = this.#timeMs();
     this.#limitSession();
     record.calleeCallId = leg.dialog.callId;
+    record.calleeTag = leg.dialog.localTag;
     record.answeredBy = by;
     record.answeredTrunkId = trunkId;
     record.status = response.status;

@@ -291,6 +291,7 @@ export class CallerInvite implements ServerTransactionUser, ReliableRelayUser {
     const leg = new Leg(call.registry, call, dialog, this.#transaction.flow, this.options);
     leg.learn(request);
     leg.offers.request('remote', 'INVITE', hasSessionDescription(request));
+    if (!isFirst) call.record.callerTags = added(call.record.callerTags, dialog.localTag);
     this.#legs = added(this.#legs, leg);
     return leg;
   }

@@ -1,4 +1,6 @@
 import type { MediaStatistics } from '../media/index.ts';
+import type { Dialog } from '../sip/dialog/index.ts';
+import type { ServerTransaction } from '../sip/endpoint/index.ts';
 import type { SipRequest } from '../sip/message/index.ts';
 
 /** Rich call data that was verified: a name (empty: none), an icon whose octets have the digest that was signed, the reason of the call. */
@@ -127,11 +129,20 @@ export interface BegunLeg {
   readonly callId: string;
 }
 
+/** A leg, for traces. */
+export interface NamedLeg {
+  /** What its peer is called; undefined of the caller's. */
+  readonly label: string | undefined;
+  /** The engine's tags in its dialogs (RFC 3261 §12); undefined: that of the INVITE which the engine sent, under a Call-ID that it drew. */
+  readonly tags: readonly string[] | undefined;
+}
+
 /** Why and by whom a call ended. */
 export type EndedBy = 'caller' | 'callee' | 'engine';
 
 const NO_ATTEMPTS: readonly AttemptRecord[] = [];
 const NONE: readonly BegunLeg[] = [];
+const NO_TAGS: readonly string[] = [];
 const NO_MEDIA: readonly MediaStatistics[] = [];
 
 /** The record of a call: grows while it lives, complete when `onCallEnded` gets it. Times are wall clock ms. */
@@ -142,12 +153,16 @@ export class LiveRecord {
   /** How it was sent the last time. Kept here: whatever else is kept of how it was placed goes when others have been placed. */
   sent: SentFacts | undefined = undefined;
   readonly callerCallId: string;
+  /** The engine's tags in the dialogs of the caller's leg: one, unless several of those who were called have described their media. */
+  callerTags: readonly string[] = NO_TAGS;
   readonly startedAtMs: number;
   ringingAtMs: number | undefined = undefined;
   answeredAtMs: number | undefined = undefined;
   endedAtMs: number | undefined = undefined;
   /** Call-ID of the leg that answered. */
   calleeCallId: string | undefined = undefined;
+  /** The engine's tag in its dialog. */
+  calleeTag: string | undefined = undefined;
   /** Which branch answered. */
   answeredBy: string | undefined = undefined;
   answeredTrunkId: string | undefined = undefined;
@@ -191,9 +206,12 @@ export class LiveRecord {
   }
 }
 
+/** What a call begins by, and where it came from. */
+export type CallersInvite = Pick<ServerTransaction, 'request' | 'flow'>;
+
 /** Hears of calls; `observe/` implements it. Called synchronously, once per event per call. */
 export interface CallObserver {
-  onCallStarted(record: LiveRecord): void;
+  onCallStarted(record: LiveRecord, by: CallersInvite): void;
   /** What its plan had to wait for is known; `facts` are others now. */
   onCallReady?(record: LiveRecord): void;
   /** The first provisional response above 100 was relayed. */
@@ -212,6 +230,24 @@ export interface CallObserver {
   onCallEnded(record: LiveRecord, endingMs: number): void;
   /** In place of its end: another node has it, or the call whose half it was, and writes its record. */
   onCallMoved?(record: LiveRecord): void;
+}
+
+/** Each leg so far, by Call-ID. @param begun those without a final response, @param parties the dialogs of an answered call's */
+export function namedLegs(
+  record: LiveRecord,
+  begun: readonly BegunLeg[],
+  parties: readonly (Pick<Dialog, 'callId' | 'localTag'> | undefined)[] = [],
+): ReadonlyMap<string, NamedLeg> {
+  const { callerCallId, callerTags, calleeCallId, calleeTag, attempts } = record;
+  const legs = new Map<string, NamedLeg>([[callerCallId, { label: undefined, tags: callerTags }]]);
+  for (const { callId, label } of [...attempts, ...begun]) legs.set(callId, { label, tags: undefined });
+  const add = (callId: string, tag: string) => {
+    const { label, tags = NO_TAGS } = legs.get(callId) ?? {};
+    legs.set(callId, { label, tags: [...tags, tag] });
+  };
+  if (calleeCallId !== undefined && calleeTag !== undefined) add(calleeCallId, calleeTag);
+  for (const dialog of parties) if (dialog !== undefined) add(dialog.callId, dialog.localTag);
+  return legs;
 }
 
 /** One row of `tandem calls`. */

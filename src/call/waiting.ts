@@ -113,12 +113,12 @@ export function waitingRecord(record: LiveRecord): WaitingRecord {
 }
 
 /** The complete record of a call that has ended with its node; undefined where the snapshot has none. */
-export function lostRecord({ id, record: kept }: WaitingSnapshot, endedAtMs: number): LiveRecord | undefined {
+export function lostRecord({ id, tag, record: kept }: WaitingSnapshot, endedAtMs: number): LiveRecord | undefined {
   if (kept === undefined) return undefined;
   const record = new LiveRecord(id, kept.facts, kept.callerCallId, kept.startedAtMs);
   const { ringingAtMs, attempts } = kept;
   return Object.assign(record, {
-    ...{ ringingAtMs, attempts, endedAtMs },
+    ...{ ringingAtMs, attempts, endedAtMs, ...(tag !== undefined && { callerTags: [tag] }) },
     ...{ status: 503, reason: 'Service Unavailable', endedBy: 'engine', endReason: 'node-ended' },
   });
 }

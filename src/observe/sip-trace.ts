@@ -1,9 +1,10 @@
 import { fnv1a } from '../base/fnv.ts';
 import type { Clock } from '../base/scheduler.ts';
 import { SharedBudget } from '../base/shared-budget.ts';
+import type { NamedLeg } from '../call/index.ts';
 import { readableText, redactText } from './redact.ts';
 import { matchesTrace, type TraceFilter } from './trace-filter.ts';
-import { type DialogSide, ofLeg, sideOf } from './trace-legs.ts';
+import { type BegunBy, joined, type KeptMessage, messagesOfLeg, type TracedLeg, tracedLeg } from './trace-legs.ts';
 import type { TraceMessage } from './trace-message.ts';
 
 /** Where a message went or came from; a transport flow fits as it is. */
@@ -15,12 +16,10 @@ export interface TraceFlow {
   readonly remotePort: number;
 }
 
-/** Says that a SIP Call-ID is a leg of a call and who its peer is. */
-interface Link {
+/** Says that a SIP Call-ID is a leg of a call, who its peer is and what its messages are told by. */
+interface Link extends TracedLeg {
   readonly callId: string;
   readonly sipCallId: string;
-  readonly leg: string | undefined;
-  readonly begins: boolean;
 }
 
 export interface SipTraceOptions {
@@ -48,7 +47,7 @@ const MAX_TEXT_LENGTH = 65_535;
 const SURE_TEXT_LENGTH = 16_384;
 /** What may stand there of messages beyond that, of the ring: else long ones of whoever floods would empty it four times as fast. */
 const LONG_PART = 1 / 8;
-const NONE: ReadonlyMap<string, string | undefined> = new Map();
+const NONE: ReadonlyMap<string, NamedLeg> = new Map();
 
 /**
  * The latest SIP messages by Call-ID, for `tandem trace`. Texts are copied as they are into one ring of octets, with a hash of their
@@ -135,32 +134,44 @@ export class SipTrace {
   /**
    * Says that a SIP Call-ID is a leg of a call and who its peer is.
    *
-   * @param begins the call begins by the INVITE of this Call-ID that was recorded last
+   * @param tags of ours in its dialogs; undefined: the engine began it, under a Call-ID that it drew
+   * @param begunBy the INVITE that the call begins by
    */
-  link(callId: string, sipCallId: string, leg?: string, begins = false): void {
-    this.#links[this.#claim(0)] = { callId, sipCallId, leg, begins };
+  link(callId: string, sipCallId: string, label?: string, tags?: readonly string[], begunBy?: BegunBy): void {
+    this.#links[this.#claim(0)] = { callId, sipCallId, label, tags, begunBy };
   }
 
   /**
-   * The messages of a call (every leg, in order of time), by the engine's call id or by the SIP Call-ID of any leg. `known` are
-   * Call-IDs that belong to it too, each with its peer's name if one is known: a call may outlive the links that were kept of it.
+   * The messages of a call (every leg, in order of time), by the engine's call id or by the SIP Call-ID of any leg; where no call is known
+   * by it, all messages of this SIP Call-ID, whosesoever they are.
    */
-  find(id: string, known: ReadonlyMap<string, string | undefined> = NONE): TraceMessage[] {
-    const { call, legs, begins } = this.#legsOf(id);
-    for (const [sipCallId, leg] of known) legs.set(sipCallId, legs.get(sipCallId) ?? leg);
+  find(id: string): TraceMessage[] {
+    const links = this.#keptLinks();
+    const isCall = links.some(({ callId }) => callId === id);
+    const call = isCall ? id : links.findLast(({ sipCallId }) => sipCallId === id)?.callId;
+    if (call !== undefined) return this.findCall(call);
+    const messages = this.#messagesOf(id);
+    const first = this.#maxMessages >> 1;
+    if (messages.length > this.#maxMessages) messages.splice(first, messages.length - this.#maxMessages);
+    return messages.map((message) => this.#read(message, undefined));
+  }
+
+  /**
+   * The messages of a call (every leg, in order of time) and of no other, by the engine's call id. `known` are legs that it has too, by
+   * their SIP Call-IDs: a call may outlive the links that were kept of it.
+   */
+  findCall(callId: string, known: ReadonlyMap<string, NamedLeg> = NONE): TraceMessage[] {
+    const legs = new Map<string, TracedLeg>();
+    for (const [sipCallId, leg] of known) legs.set(sipCallId, tracedLeg(leg));
+    for (const link of this.#keptLinks())
+      if (link.callId === callId) legs.set(link.sipCallId, joined(legs.get(link.sipCallId), link));
     const found: number[] = [];
-    for (const sipCallId of legs.keys()) {
-      const all = this.#messagesOf(sipCallId);
-      const messages = call === undefined ? all : this.#ofLeg(all, begins.get(sipCallId));
-      // The first half and the latest, so that the INVITE of a long call is shown.
-      if (messages.length > this.#maxMessages) {
-        const first = this.#maxMessages >> 1;
-        messages.splice(first, messages.length - this.#maxMessages);
-      }
-      found.push(...messages);
-    }
+    for (const [sipCallId, leg] of legs)
+      found.push(
+        ...messagesOfLeg(this.#messagesOf(sipCallId), leg, this.#maxMessages, (message) => this.#keptMessage(message)),
+      );
     found.sort((a, b) => a - b);
-    return found.map((message) => this.#read(message, legs));
+    return found.map((message) => this.#read(message, legs.get(this.#callIdAt(message % this.#placeCount))?.label));
   }
 
   /**
@@ -174,7 +185,7 @@ export class SipTrace {
     for (let message = next - 1; message >= Math.max(this.#oldest, after) && found.length < limit; message--) {
       if ((next - message) % SEARCH_STEP === 0) await new Promise(setImmediate);
       if (message < this.#oldest || this.#flows[message % this.#placeCount] === undefined) continue;
-      const candidate = this.#read(message, legs);
+      const candidate = this.#read(message, legs.get(this.#callIdAt(message % this.#placeCount)));
       if (matchesTrace(filter, candidate)) found.push(candidate);
     }
     return { messages: found.reverse(), next };
@@ -185,41 +196,24 @@ export class SipTrace {
     const names = new Map<string, string | undefined>();
     for (let message = this.#oldest; message < this.#next; message++) {
       const link = this.#links[message % this.#placeCount];
-      if (link !== undefined) names.set(link.sipCallId, link.leg ?? names.get(link.sipCallId));
+      if (link !== undefined) names.set(link.sipCallId, link.label ?? names.get(link.sipCallId));
     }
     return names;
   }
 
-  /** The call, and the SIP Call-IDs of its legs: each with its peer's name if one is known, and the place of the link that tells its beginning. */
-  #legsOf(id: string) {
-    const links: { readonly link: Link; readonly at: number }[] = [];
+  #keptLinks(): Link[] {
+    const links: Link[] = [];
     for (let at = this.#oldest; at < this.#next; at++) {
       const link = this.#links[at % this.#placeCount];
-      if (link !== undefined) links.push({ link, at });
+      if (link !== undefined) links.push(link);
     }
-    const isCall = links.some(({ link }) => link.callId === id);
-    const call = isCall ? id : links.findLast(({ link }) => link.sipCallId === id)?.link.callId;
-    const legs = new Map<string, string | undefined>(call === undefined ? [[id, undefined]] : []);
-    const begins = new Map<string, number>();
-    for (const { link, at } of links) {
-      const { callId, sipCallId, leg } = link;
-      if (callId !== call) continue;
-      legs.set(sipCallId, leg ?? legs.get(sipCallId));
-      if (link.begins) begins.set(sipCallId, at);
-    }
-    return { call, legs, begins };
+    return links;
   }
 
-  /** Those of all messages of a Call-ID that are of one call's leg; `begunBefore`: the place behind the INVITE that it began by. */
-  #ofLeg(messages: readonly number[], begunBefore = -1): number[] {
-    const sides = messages.map((message) =>
-      sideOf(this.#textOf(message), this.#sent[message % this.#placeCount] === 1),
-    );
-    const isOfLeg = ofLeg(
-      sides,
-      sides.findLast(({ begins }, index) => begins && (messages[index] as number) < begunBefore),
-    );
-    return messages.filter((_, index) => isOfLeg(sides[index] as DialogSide));
+  #keptMessage(message: number): KeptMessage {
+    const place = message % this.#placeCount;
+    const { remoteAddress: address } = this.#flows[place] as TraceFlow;
+    return { text: this.#textOf(message), isSent: this.#sent[place] === 1, address };
   }
 
   /** Numbers of the messages with this Call-ID, oldest first. */
@@ -273,10 +267,9 @@ export class SipTrace {
     return this.#octetRing?.toString('latin1', from, to) ?? '';
   }
 
-  #read(message: number, legs: ReadonlyMap<string, string | undefined>): TraceMessage {
+  #read(message: number, leg: string | undefined): TraceMessage {
     const place = message % this.#placeCount;
     const sipCallId = this.#callIdAt(place);
-    const leg = legs.get(sipCallId);
     const flow = this.#flows[place] as TraceFlow;
     const atMs = this.#atMs[place] as number;
     const octets = this.#textOf(message);

@@ -229,8 +229,8 @@ export class FakeEngine implements EngineView {
     return this.liveCalls.values();
   }
 
-  trace(id: string) {
-    return this.sipTrace.find(id);
+  trace(id: string, isCallId = false) {
+    return isCallId ? this.sipTrace.findCall(id) : this.sipTrace.find(id);
   }
 
   searchTrace(...question: Parameters<SipTrace['search']>) {

@@ -433,7 +433,11 @@ async function populated(): Promise<TestApi> {
     };
     world.engine.liveCalls.push({ ...common, callId: `call-${tenant}`, from: '101', to: '9123', state: 'answered' });
     world.engine.sipTrace.link(`call-${tenant}`, `sip-${tenant}`);
-    world.engine.sipTrace.record(`OPTIONS sip:x SIP/2.0\r\nCall-ID: sip-${tenant}\r\n\r\n`, true, flow);
+    world.engine.sipTrace.record(
+      `INVITE sip:x SIP/2.0\r\nFrom: <sip:a>;tag=1\r\nTo: <sip:x>\r\nCall-ID: sip-${tenant}\r\n\r\n`,
+      true,
+      flow,
+    );
     world.records.append({
       ...common,
       callId: `ended-${tenant}`,

@@ -1,4 +1,6 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import type { Identity } from '../../src/api/tokens.ts';
+import { tracedId } from '../../src/api/traces.ts';
 import { ask, startTestApi, type TestApi } from './kit.ts';
 
 let world: TestApi;
@@ -11,6 +13,11 @@ function record(text: string, sent: boolean, remoteAddress = '192.0.2.10'): void
   const flow = { transport: 'udp', localAddress: '127.0.0.1', localPort: 5060, remoteAddress, remotePort: 5080 };
   world.engine.sipTrace.record(text, sent, flow);
 }
+
+/** A call's first message, and what that call is told by. */
+const invite = (tenant: string, id = 'shared') =>
+  `INVITE sip:x SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK${tenant}\r\nFrom: <sip:${tenant}>;tag=same\r\nTo: <sip:x>\r\nCall-ID: ${id}\r\n\r\n`;
+const begunBy = (tenant: string) => ({ branch: `z9hG4bK${tenant}`, address: '192.0.2.10' });
 
 const options = (id: string) => `OPTIONS sip:x SIP/2.0\r\nCall-ID: ${id}\r\nCSeq: 1 OPTIONS\r\n\r\n`;
 const refusal = (id: string) =>
@@ -59,7 +66,8 @@ describe('GET /api/v1/trace', () => {
 
   test('a capture file on demand, also of one call', async () => {
     record(options('a'), false);
-    world.engine.sipTrace.link('c1', 'a');
+    record(invite('own', 'a'), false);
+    world.engine.sipTrace.link('c1', 'a', 'caller', [], begunBy('own'));
     for (const path of ['/api/v1/trace?format=pcap', '/api/v1/calls/c1/trace?format=pcap']) {
       const { status, headers } = await ask(world, world.tokens.system, 'GET', path);
       expect([status, headers['content-type']]).toEqual([200, 'application/vnd.tcpdump.pcap']);
@@ -77,8 +85,6 @@ describe('two tenants with calls of one SIP Call-ID', () => {
     ...{ startedAt: '2026-11-01T00:00:00Z', endedAt: '2026-11-01T00:01:00Z', durationMs: 60_000, talkMs: 0 },
     ...{ attempts: [], status: 200, reason: 'OK', hungUpBy: 'callee' as const },
   });
-  const invite = (tenant: string) =>
-    `INVITE sip:x SIP/2.0\r\nFrom: <sip:${tenant}>;tag=${tenant}\r\nTo: <sip:x>\r\nCall-ID: shared\r\n\r\n`;
 
   test.each([['acme'], ['bolt']] as const)(
     'each sees its own, by that Call-ID and whichever began or ended last: %s',
@@ -86,7 +92,7 @@ describe('two tenants with calls of one SIP Call-ID', () => {
       const second = first === 'acme' ? 'bolt' : 'acme';
       for (const tenant of [first, second]) {
         record(invite(tenant), false);
-        world.engine.sipTrace.link(`ended-${tenant}`, 'shared', 'caller', true);
+        world.engine.sipTrace.link(`ended-${tenant}`, 'shared', 'caller', [], begunBy(tenant));
       }
       for (const tenant of [second, first]) world.records.append(ended(tenant, `ended-${tenant}`));
       for (const [own, other] of [
@@ -95,7 +101,7 @@ describe('two tenants with calls of one SIP Call-ID', () => {
       ] as const) {
         const trace = await ask(world, world.tokens[own], 'GET', '/api/v1/calls/shared/trace');
         expect([trace.status, trace.body.messages.length]).toEqual([200, 1]);
-        expect(trace.text).toContain(`tag=${own}`);
+        expect(trace.text).toContain(`sip:${own}`);
         expect(trace.text).not.toContain(other);
         const kept = await ask(world, world.tokens[own], 'GET', '/api/v1/call-records/shared');
         expect(kept.body).toMatchObject({ callId: `ended-${own}`, tenant: own });
@@ -103,6 +109,22 @@ describe('two tenants with calls of one SIP Call-ID', () => {
       }
     },
   );
+
+  test('a call of another’s whose SIP Call-ID is the id of a call of one’s own is not shown for it', async () => {
+    world.records.append(ended('acme', 'own-id'));
+    record(invite('bolt', 'own-id'), false);
+    world.engine.sipTrace.link('of-bolt', 'own-id', 'caller', [], begunBy('bolt'));
+    expect((await ask(world, world.tokens.acme, 'GET', '/api/v1/calls/own-id/trace')).status).toBe(404);
+    const explained = vi.spyOn(world.engine, 'explainCall');
+    await ask(world, world.tokens.acme, 'GET', '/api/v1/calls/own-id/explain');
+    expect(explained.mock.calls).toEqual([['own-id', true]]);
+  });
+
+  test('an admin of no tenant sees no call', () => {
+    world.records.append(ended('bolt', 'ended-bolt'));
+    const nobody: Identity = { actor: 'token:x', role: 'tenant-admin', owner: false };
+    expect(tracedId({ engine: world.engine, records: world.records } as never, nobody, 'ended-bolt')).toBeUndefined();
+  });
 
   test('a live call is named by its own admin alone', async () => {
     for (const tenant of ['acme', 'bolt'])

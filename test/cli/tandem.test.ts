@@ -202,12 +202,12 @@ describe('against a running engine', () => {
       trunk: 'carrier',
       startedAt: '2026-11-01T08:00:00Z',
     });
-    world.engine.sipTrace.link('c1', 'sip-1', '101');
     world.engine.sipTrace.record(
-      'INVITE sip:9123@acme.example.com SIP/2.0\r\nCall-ID: sip-1\r\nCSeq: 1 INVITE\r\n\r\n',
+      'INVITE sip:9123@acme.example.com SIP/2.0\r\nCall-ID: sip-1\r\nCSeq: 1 INVITE\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK1\r\nFrom: <sip:101@a>;tag=1\r\nTo: <sip:9123@a>\r\n\r\n',
       false,
       flow,
     );
+    world.engine.sipTrace.link('c1', 'sip-1', '101', [], { branch: 'z9hG4bK1', address: flow.remoteAddress });
     expect((await run(['calls'], { env })).out).toBe(
       'CALL  TENANT  DIRECTION  FROM  TO    STATE    TRUNK    NODE  STARTED\nc1    acme    outbound   101   9123  ringing  carrier  a     2026-11-01 08:00:00+00:00\n',
     );

@@ -21,9 +21,10 @@ describe('tandem trace', () => {
       remotePort: 5080,
     };
     const head = (name: string) =>
-      `From: <sip:101@a>;tag=1\r\nTo: <sip:9123@a>\r\nCall-ID: ${name}\r\nCSeq: 1 INVITE\r\n\r\n`;
-    world.engine.sipTrace.link('call-1', 'one', 'caller');
+      `Via: SIP/2.0/UDP h;branch=z9hG4bK1\r\nFrom: <sip:101@a>;tag=1\r\nTo: <sip:9123@a>\r\nCall-ID: ${name}\r\nCSeq: 1 INVITE\r\n\r\n`;
     world.engine.sipTrace.record(`INVITE sip:9123@a SIP/2.0\r\n${head('one')}`, false, flow);
+    const begunBy = { branch: 'z9hG4bK1', address: flow.remoteAddress };
+    world.engine.sipTrace.link('call-1', 'one', 'caller', [], begunBy);
     world.engine.sipTrace.record(`SIP/2.0 404 Not \u001b[2JFound\r\n${head('one')}`, true, flow);
     world.engine.sipTrace.record('OPTIONS sip:x SIP/2.0\r\nCall-ID: two\r\nCSeq: 1 OPTIONS\r\n\r\n', true, flow);
   });

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { SipTrace, type TraceFlow } from '../../src/observe/sip-trace.ts';
+import type { TraceMessage } from '../../src/observe/trace-message.ts';
 import { VirtualScheduler } from '../kit/virtual-scheduler.ts';
 
 const flow: TraceFlow = {
@@ -13,16 +14,23 @@ const flow: TraceFlow = {
 /** A message with this Call-ID. */
 const message = (callId: string, startLine: string) => `${startLine}\r\nCall-ID: ${callId}\r\n\r\n`;
 
+/** Of a dialog; its transaction is named by the tag of From. */
+const text = (callId: string, startLine: string, from: string, to: string, branch = from) =>
+  `${startLine}\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK${branch}\r\nFrom: <sip:a>;tag=${from}\r\nTo: <sip:b>${to && `;tag=${to}`}\r\nCall-ID: ${callId}\r\n\r\n`;
+const begunBy = (branch: string, { remoteAddress } = flow) => ({ branch: `z9hG4bK${branch}`, address: remoteAddress });
+const lines = (found: readonly TraceMessage[]) =>
+  found.map((each) => `${each.direction} ${each.text.split(' ').slice(0, 2).join(' ')}`);
+
 describe('SipTrace', () => {
   test('both legs of a call, in order of time, by call id or by the Call-ID of either leg', () => {
     const clock = new VirtualScheduler();
     const trace = new SipTrace(clock);
-    trace.link('call-1', 'a', 'caller');
-    trace.record(message('a', 'INVITE sip:b SIP/2.0'), false, flow);
+    trace.record(text('a', 'INVITE sip:b SIP/2.0', 'caller', ''), false, flow);
+    trace.link('call-1', 'a', 'caller', ['first'], begunBy('caller'));
     clock.advance(20);
+    trace.record(text('b', 'INVITE sip:c SIP/2.0', 'drawn', ''), true, flow);
     trace.link('call-1', 'b', 'carrier');
-    trace.record(message('b', 'INVITE sip:c SIP/2.0'), true, flow);
-    trace.record(message('a', 'SIP/2.0 100 Trying'), true, flow);
+    trace.record(text('a', 'SIP/2.0 100 Trying', 'caller', ''), true, flow);
     trace.record(message('other', 'OPTIONS sip:d SIP/2.0'), true, flow);
     for (const id of ['call-1', 'a', 'b']) {
       const found = trace.find(id);
@@ -67,7 +75,8 @@ describe('SipTrace', () => {
     const trace = new SipTrace(new VirtualScheduler(), { maxOctets: 100_000 });
     for (let call = 0; call < 2000; call++) {
       trace.link(`call-${call}`, `sip-${call}`);
-      for (let index = 0; index < 5; index++) trace.record(message(`sip-${call}`, 'x'.repeat(500)), true, flow);
+      const startLine = `INVITE sip:${'x'.repeat(500)} SIP/2.0`;
+      for (let index = 0; index < 5; index++) trace.record(text(`sip-${call}`, startLine, 'drawn', ''), true, flow);
       expect(trace.octets).toBeLessThanOrEqual(101_000);
     }
     expect(trace.find('call-0')).toEqual([]);
@@ -82,28 +91,27 @@ describe('SipTrace', () => {
   });
 
   describe('calls with legs of one Call-ID', () => {
-    const text = (startLine: string, from: string, to: string) =>
-      `${startLine}\r\nFrom: <sip:a>;tag=${from}\r\nTo: <sip:b>${to && `;tag=${to}`}\r\nCall-ID: x\r\n\r\n`;
+    const attacker = { ...flow, remoteAddress: '203.0.113.9' };
 
-    /** A call goes out as `x` and comes back through a proxy, for another tenant; then a phone begins a third one under that Call-ID. */
+    /** A call goes out as `x` and comes back through a proxy, for another tenant; then a phone begins a third one under that Call-ID and tag. */
     function three() {
       const trace = new SipTrace(new VirtualScheduler());
-      trace.link('out', 'phone', 'caller', true);
-      trace.record(text('INVITE sip:out SIP/2.0', 'ours', ''), true, flow);
-      trace.record(text('INVITE sip:token-of-another SIP/2.0', 'ours', ''), false, flow);
-      trace.link('in', 'x', 'caller', true);
-      trace.record(text('SIP/2.0 100 Trying', 'ours', ''), true, flow);
-      trace.record(text('SIP/2.0 200 OK', 'ours', 'theirs'), true, flow);
-      trace.record(text('SIP/2.0 200 OK', 'ours', 'theirs'), false, flow);
-      trace.record(text('INVITE sip:chosen SIP/2.0', 'phone', ''), false, flow);
-      trace.link('chosen', 'x', 'caller', true);
-      trace.record(text('SIP/2.0 404 Not Found', 'phone', 'third'), true, flow);
-      trace.record(text('BYE sip:y SIP/2.0', 'theirs', 'ours'), true, flow);
-      trace.record(text('BYE sip:z SIP/2.0', 'theirs', 'ours'), false, flow);
+      trace.link('out', 'phone', 'caller', [], begunBy('of-phone'));
+      trace.record(text('x', 'INVITE sip:out SIP/2.0', 'ours', '', 'out'), true, flow);
+      trace.record(text('x', 'INVITE sip:token-of-another SIP/2.0', 'ours', '', 'back'), false, flow);
+      trace.link('in', 'x', 'caller', ['theirs'], begunBy('back'));
+      trace.record(text('x', 'SIP/2.0 100 Trying', 'ours', '', 'back'), true, flow);
+      trace.record(text('x', 'SIP/2.0 200 OK', 'ours', 'theirs', 'back'), true, flow);
+      trace.record(text('x', 'SIP/2.0 200 OK', 'ours', 'theirs', 'out'), false, flow);
+      trace.record(text('x', 'INVITE sip:chosen SIP/2.0', 'ours', '', 'back'), false, attacker);
+      trace.link('chosen', 'x', 'caller', ['third'], begunBy('back', attacker));
+      trace.record(text('x', 'SIP/2.0 404 Not', 'ours', 'third', 'back'), true, attacker);
+      trace.record(text('x', 'BYE sip:y SIP/2.0', 'theirs', 'ours', 'bye'), true, flow);
+      trace.record(text('x', 'BYE sip:z SIP/2.0', 'theirs', 'ours', 'bye'), false, flow);
       // As each call ends.
       trace.link('out', 'x', 'carrier');
-      trace.link('in', 'x', 'caller');
-      trace.link('chosen', 'x', 'caller');
+      trace.link('in', 'x', 'caller', ['theirs']);
+      trace.link('chosen', 'x', 'caller', ['third']);
       return trace;
     }
 
@@ -111,28 +119,80 @@ describe('SipTrace', () => {
       ['out', ['sent INVITE sip:out', 'received SIP/2.0 200', 'received BYE sip:z']],
       ['in', ['received INVITE sip:token-of-another', 'sent SIP/2.0 100', 'sent SIP/2.0 200', 'sent BYE sip:y']],
       ['chosen', ['received INVITE sip:chosen', 'sent SIP/2.0 404']],
-    ])('each has its own messages: %s', (id, expected) => {
-      const found = three().find(id);
-      expect(found.map((each) => `${each.direction} ${each.text.split(' ').slice(0, 2).join(' ')}`)).toEqual(expected);
+    ])('each has its own messages, whatever a peer has written: %s', (id, expected) => {
+      expect(lines(three().find(id))).toEqual(expected);
+    });
+
+    /** What presses everything before it out of a small trace. */
+    const forget = (trace: SipTrace) => {
+      for (let index = 0; index < 400; index++) trace.record(message(`other-${index}`, 'x'.repeat(100)), true, flow);
+    };
+
+    test('a live call whose links are gone has what is in its own dialogs, and no other call of its Call-ID', () => {
+      const trace = new SipTrace(new VirtualScheduler(), { maxOctets: 20_000 });
+      trace.link('long', 'x', 'caller', ['ours'], begunBy('first'));
+      forget(trace);
+      trace.record(text('x', 'INVITE sip:token-of-another SIP/2.0', 'same', '', 'first'), false, attacker);
+      trace.link('another', 'x', 'caller', ['anothers'], begunBy('first', attacker));
+      trace.record(text('x', 'SIP/2.0 200 OK', 'same', 'anothers', 'first'), true, attacker);
+      const known = new Map([['x', { label: undefined, tags: ['ours'] }]]);
+      expect(trace.findCall('long', known)).toEqual([]);
+      trace.record(text('x', 'BYE sip:a SIP/2.0', 'same', 'ours'), false, flow);
+      expect(lines(trace.findCall('long', known))).toEqual(['received BYE sip:a']);
+    });
+
+    test('a leg of ours whose INVITE is gone shows nothing of the call that it came back as', () => {
+      const trace = new SipTrace(new VirtualScheduler(), { maxOctets: 20_000 });
+      trace.record(text('x', 'INVITE sip:out SIP/2.0', 'ours', '', 'out'), true, flow);
+      trace.record(text('x', 'INVITE sip:token-of-another SIP/2.0', 'ours', '', 'back'), false, flow);
+      trace.link('in', 'x', 'caller', ['theirs'], begunBy('back'));
+      forget(trace);
+      trace.record(text('x', 'BYE sip:of-another SIP/2.0', 'theirs', 'ours', 'bye'), true, flow);
+      trace.record(text('x', 'BYE sip:z SIP/2.0', 'theirs', 'ours', 'bye'), false, flow);
+      trace.link('unknown', 'x', 'carrier');
+      expect(trace.find('unknown')).toEqual([]);
+      trace.link('out', 'x', 'carrier', ['ours']);
+      expect(lines(trace.find('out'))).toEqual(['received BYE sip:z']);
+    });
+
+    test('a call is found by its id alone where another one has that as its Call-ID', () => {
+      const trace = new SipTrace(new VirtualScheduler());
+      trace.record(text('gone', 'INVITE sip:token-of-another SIP/2.0', 'a', ''), false, flow);
+      trace.link('another', 'gone', 'caller', ['b'], begunBy('a'));
+      expect(trace.findCall('gone')).toEqual([]);
+      expect(trace.find('gone')).toHaveLength(1);
     });
   });
 
-  test('a call that outlived its links is found by the Call-IDs that it is known to have', () => {
+  test('what is sent before there is a dialog is of its call: challenges, copies, CANCEL and what answers it', () => {
+    const trace = new SipTrace(new VirtualScheduler());
+    trace.record(text('x', 'INVITE sip:b SIP/2.0', 'a', '', 'one'), false, flow);
+    trace.record(text('x', 'SIP/2.0 407 Who', 'a', 'stateless', 'one'), true, flow);
+    trace.record(text('x', 'ACK sip:b SIP/2.0', 'a', 'stateless', 'one'), false, flow);
+    trace.record(text('x', 'INVITE sip:b SIP/2.0', 'a', '', 'two'), false, flow);
+    trace.link('call', 'x', 'caller', ['ours'], begunBy('two'));
+    trace.record(text('x', 'CANCEL sip:b SIP/2.0', 'a', '', 'two'), false, flow);
+    trace.record(text('x', 'SIP/2.0 200 OK', 'a', 'other', 'two'), true, flow);
+    trace.record(text('x', 'SIP/2.0 487 Gone', 'a', 'ours', 'two'), true, flow);
+    trace.record(text('x', 'INVITE sip:b SIP/2.0', 'a', '', 'three'), false, flow);
+    expect(trace.find('call')).toHaveLength(7);
+  });
+
+  test('a call that outlived its links is found by the legs that it is known to have', () => {
     const trace = new SipTrace(new VirtualScheduler(), { maxOctets: 50_000 });
-    trace.link('long', 'a', 'caller');
+    trace.link('long', 'a', 'caller', ['ours-a']);
     for (let call = 0; call < 200; call++) trace.record(message(`other-${call}`, 'x'.repeat(500)), true, flow);
-    trace.record(message('a', 'BYE sip:a SIP/2.0'), false, flow);
-    trace.record(message('b', 'BYE sip:b SIP/2.0'), true, flow);
+    trace.record(text('a', 'BYE sip:a SIP/2.0', 'theirs', 'ours-a'), false, flow);
+    trace.record(text('b', 'BYE sip:b SIP/2.0', 'ours-b', 'theirs'), true, flow);
     expect(trace.find('long')).toEqual([]);
     const known = new Map([
+      ['a', { label: 'carrier', tags: ['ours-a'] }],
+      ['b', { label: undefined, tags: ['ours-b'] }],
+    ]);
+    expect(trace.findCall('long', known).map(({ sipCallId, leg }) => [sipCallId, leg])).toEqual([
       ['a', 'carrier'],
       ['b', undefined],
     ]);
-    expect(trace.find('long', known).map(({ sipCallId, leg }) => [sipCallId, leg])).toEqual([
-      ['a', 'carrier'],
-      ['b', undefined],
-    ]);
-    expect(trace.find('a', known)).toHaveLength(2);
   });
 
   test('a flood of links alone is bounded too', () => {

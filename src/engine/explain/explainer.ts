@@ -76,30 +76,37 @@ export class Explainer {
     return this.#told(source, invite, await rehearsal.play(invite.receivedText ?? serialize(invite)));
   }
 
-  /** A live or recent call, by its id or the SIP Call-ID of a leg: how it was decided, what was sent, what came of it. */
-  explainCall(id: string): Explanation | undefined {
+  /**
+   * A live or recent call: how it was decided, what was sent, what came of it.
+   *
+   * @param id of the call; unless `isCallId`, the SIP Call-ID of a leg does as well
+   */
+  explainCall(id: string, isCallId = false): Explanation | undefined {
     const { engine, placed, record, trace } = this.#options;
-    const live = engine.calls.named(id);
-    const ended = record(live?.id ?? id);
+    const live = isCallId ? engine.calls.get(id) : engine.calls.named(id);
+    const found = record(live?.id ?? id);
+    // A peer may have written that id as its SIP Call-ID.
+    const ended = isCallId && found?.callId !== id ? undefined : found;
     const callId = live?.id ?? ended?.callId ?? id;
+    const isKnown = isCallId || live !== undefined || ended !== undefined;
     const call = placed(callId);
     const begun = live?.record;
-    const names = live?.legNames();
-    const messages = trace.find(callId, names);
+    const legsOfLive = live?.namedLegs();
+    const messages = isKnown ? trace.findCall(callId, legsOfLive) : trace.find(id);
     const facts = begun?.facts ?? (ended === undefined ? undefined : factsOfRecord(ended));
     const legs = messages
       .filter(({ direction, text, leg }) => direction === 'sent' && text.startsWith('INVITE ') && leg !== 'caller')
       .filter(isFirstSending)
-      .map((message) => this.#reasoned(sentLeg(message, names?.get(message.sipCallId)), facts));
+      .map((message) => this.#reasoned(sentLeg(message, legsOfLive?.get(message.sipCallId)?.label), facts));
     // A call that was refused lives until what it has cancelled has ended.
     const final = ended ?? (begun !== undefined && begun.status >= 300 ? begun : undefined);
     const answer = final === undefined ? undefined : { status: final.status, reason: final.reason };
-    const found = begun?.facts.verification ?? ended?.verification;
+    const verification = begun?.facts.verification ?? ended?.verification;
     const explanation =
       call === undefined
         ? this.#stayedInside(facts, legs)
-        : withSteps(verificationSteps(found), explainPlaced(call, this.#leftOn(legs)));
-    if (explanation === undefined) return this.#refusedAtOnce(id);
+        : withSteps(verificationSteps(verification), explainPlaced(call, this.#leftOn(legs)));
+    if (explanation === undefined) return isCallId ? undefined : this.#refusedAtOnce(id);
     // Refused before its plan was played, for want of something in the INVITE; or there was nobody to ring.
     const isFaulty = legs.length === 0 && answer !== undefined && answer.status !== explanation.refusal?.status;
     const refusal = isFaulty ? { ...answer, code: 'request-refused' } : explanation.refusal;

@@ -2,7 +2,8 @@
 import { added } from '../../base/added.ts';
 import { isoTime } from '../../base/iso-time.ts';
 import type { Log } from '../../base/log.ts';
-import type { AttemptRecord, LiveRecord, VerificationFacts } from '../../call/index.ts';
+import { ownCopy } from '../../base/text.ts';
+import type { AttemptRecord, CallersInvite, LiveRecord, VerificationFacts } from '../../call/index.ts';
 import type { RelayState } from '../../media/index.ts';
 import type {
   CallRecord,
@@ -62,8 +63,9 @@ export class Observation implements EngineObserver {
 
   // Calls
 
-  onCallStarted(record: LiveRecord): void {
-    this.#options.trace.link(record.id, record.callerCallId, 'caller', true);
+  onCallStarted(record: LiveRecord, { request, flow }: CallersInvite): void {
+    const begunBy = { branch: ownCopy(request.topVia().branch), address: flow.remoteAddress };
+    this.#options.trace.link(record.id, record.callerCallId, 'caller', record.callerTags, begunBy);
     if (record.facts.peerNode !== undefined) return;
     this.#options.metrics.countCallStarted(record.facts.direction);
     const { sessionId } = record.facts;
@@ -104,8 +106,11 @@ export class Observation implements EngineObserver {
     if (record.facts.peerNode !== undefined) return;
     metrics.countCallEnded(record.facts.direction, record.status);
     // Linked when it began, too, but the trace may have forgotten that of a long call.
-    trace.link(record.id, record.callerCallId, 'caller');
-    for (const { callId, label } of record.attempts) trace.link(record.id, callId, label);
+    trace.link(record.id, record.callerCallId, 'caller', record.callerTags);
+    const { calleeCallId, calleeTag } = record;
+    const calleeTags = calleeTag === undefined ? undefined : [calleeTag];
+    for (const { callId, label } of record.attempts)
+      trace.link(record.id, callId, label, callId === calleeCallId ? calleeTags : undefined);
     const cdr = this.#recordOf(record);
     records.append(cdr);
     this.#publishCall(record, 'ended');

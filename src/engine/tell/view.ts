@@ -129,12 +129,13 @@ export class RunningEngine {
     }
   }
 
-  trace(id: string): readonly TraceMessage[] {
+  trace(id: string, isCallId = false): readonly TraceMessage[] {
     const { engine, trace } = this.#options;
-    const call = engine.calls.named(id);
+    const call = isCallId ? engine.calls.get(id) : engine.calls.named(id);
     // What this node only sends on for another is that one's call.
     const isHere = call !== undefined && call.record.facts.peerNode === undefined;
-    return isHere ? trace.find(call.id, call.legNames()) : trace.find(id);
+    if (isHere) return trace.findCall(call.id, call.namedLegs());
+    return isCallId ? trace.findCall(id) : trace.find(id);
   }
 
   searchTrace(filter: TraceFilter, limit: number, after?: number): Promise<TracePage> {
@@ -150,8 +151,8 @@ export class RunningEngine {
     return this.#explainer.explain(question);
   }
 
-  explainCall(id: string): Explanation | undefined {
-    return this.#explainer.explainCall(id);
+  explainCall(id: string, isCallId = false): Explanation | undefined {
+    return this.#explainer.explainCall(id, isCallId);
   }
 
   /** The trunks that this node registers. */

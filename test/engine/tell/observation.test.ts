@@ -1,6 +1,6 @@
 import { describe, expect, test, vi } from 'vitest';
 import { allAtOnce } from '../../../src/base/steps.ts';
-import { LiveRecord } from '../../../src/call/index.ts';
+import { type CallersInvite, LiveRecord } from '../../../src/call/index.ts';
 import { waitingRecord } from '../../../src/call/waiting.ts';
 import { Observation } from '../../../src/engine/tell/observation.ts';
 import { RecentCalls } from '../../../src/engine/tell/recent-calls.ts';
@@ -313,6 +313,8 @@ describe('call records', () => {
   test('a call that a guard refuses before it begins has the rule that it would have left by', async () => {
     const watched = await Watched.start();
     const { observation } = watched;
+    const { invite } = watched.call();
+    const flow = { remoteAddress: '203.0.113.1' };
     for (const sessionId of ['before', 'refused']) {
       const plan = planOutbound({ ...factsOf(), sessionId });
       observation.onOutboundRefused(plan, { status: 403, reason: 'No', code: 'no' });
@@ -320,7 +322,7 @@ describe('call records', () => {
     const facts = { direction: 'outbound', caller: '101', called: '1' } as const;
     for (const sessionId of ['refused', 'before']) {
       const record = new LiveRecord(`call ${sessionId}`, { ...facts, sessionId }, '', 0);
-      observation.onCallStarted(record);
+      observation.onCallStarted(record, { request: invite, flow } as CallersInvite);
       observation.onCallEnded(record);
     }
     expect(watched.records.get('call refused')?.outboundRule).toBe(planOutbound(factsOf()).ruleName);
