@@ -2,6 +2,7 @@ import type { Directory } from '../provisioning/directory/directory.ts';
 import { normalizeNumber, separatorLength, withAsciiDigits } from '../provisioning/tenants/number.ts';
 import type { Tenant } from '../provisioning/tenants/schema.ts';
 import type { Trunk } from '../provisioning/trunk-settings/schema.ts';
+import { unescapeUser } from '../sip/message/index.ts';
 import type { HeaderField } from './draft.ts';
 import { printable } from './outbound-cli.ts';
 import type { OutboundEvent } from './outcome.ts';
@@ -12,12 +13,17 @@ const SHORTEST_EMBEDDED_NUMBER = 7;
 /**
  * Behaviour 7: says whether a text is, or holds, a number that another tenant owns on the trunk's provider. The text as a whole is
  * compared as caller IDs are; inside other text every run of seven digits or more counts, of whatever script, separators left aside,
- * with and without the dialling prefixes that a pool entry never has. Digits may be escaped, as in the user part of a URI
- * (RFC 3261 §19.1.2).
+ * with and without the dialling prefixes that a pool entry never has. Digits and separators may be escaped, as in the user part of a
+ * URI (RFC 3261 §19.1.2); what is written counts as it stands, too, for no escapes are read outside of URIs.
  */
 export function holdsForeignNumber(directory: Directory, tenant: Tenant, trunk: Trunk, written: string): boolean {
   if (written === '') return false;
-  const text = withAsciiDigits(written.includes('%') ? withoutEscapes(written) : written);
+  if (textIsForeign(directory, tenant, trunk, written)) return true;
+  return written.includes('%') && textIsForeign(directory, tenant, trunk, unescapeUser(written));
+}
+
+function textIsForeign(directory: Directory, tenant: Tenant, trunk: Trunk, written: string): boolean {
+  const text = withAsciiDigits(written);
   if (normalizeNumber(text) !== undefined) return isForeign(directory, tenant, trunk, text);
   let digits = '';
   for (let index = 0; index <= text.length; index += 1) {
@@ -34,11 +40,6 @@ export function holdsForeignNumber(directory: Directory, tenant: Tenant, trunk: 
     }
   }
   return false;
-}
-
-/** Digits and `+` as they are; all else stays. */
-function withoutEscapes(text: string): string {
-  return text.replace(/%(3[0-9]|2B)/gi, (_, code: string) => String.fromCharCode(Number.parseInt(code, 16)));
 }
 
 /** What to tell of a header field, relayed or added, that holds such a number, and so does not go to the trunk; undefined: it may. */
