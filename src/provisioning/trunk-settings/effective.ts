@@ -6,6 +6,7 @@
 import { createHash, randomInt } from 'node:crypto';
 import type { List } from '../../base/chunked-list.ts';
 import { derived } from '../../base/derived.ts';
+import { isFreeHeaderName } from '../tenants/fields.ts';
 import type { NumberFormat } from '../tenants/number-format.ts';
 import { type BrandPreset, brandPreset, presetHost } from './brands.ts';
 import { sharedLike } from './compact.ts';
@@ -220,7 +221,8 @@ function fill(settings: TrunkSettings, sources: Map<string, string> | undefined)
       { concurrentCalls: settings.limits.concurrentCalls, callsPerSecond: settings.limits.callsPerSecond },
       'limits',
     ),
-    addHeaders: settings.addHeaders,
+    // A store may hold names from before they were refused.
+    addHeaders: settings.addHeaders.filter(({ name }) => isFreeHeaderName(name)),
     numberFormat: choose.pick<NumberFormat>(
       'numberFormat',
       settings.numberFormat as NumberFormat | undefined,

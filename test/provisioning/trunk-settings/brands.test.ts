@@ -13,6 +13,17 @@ import { provision } from '../../trunks/kit.ts';
 
 const trunk = (input: Partial<TrunkInput>) => withBrand(trunkSchema.parse({ name: 't', type: 'ip', ...input }));
 
+test('header fields that a stored trunk adds are in force but for names that the schema has refused since', () => {
+  const settings = trunkSchema.parse({
+    name: 't',
+    type: 'ip',
+    host: 'h.example',
+    addHeaders: [{ name: 'X-Site', value: 'hq' }],
+  });
+  const stored = [...settings.addHeaders, { name: 'X-Tandem-Via', value: 'x' }];
+  expect(withBrand({ ...settings, addHeaders: stored }).addHeaders).toEqual([{ name: 'X-Site', value: 'hq' }]);
+});
+
 describe('the presets', () => {
   test.each(brands().map((brand) => [brand.id, brand] as const))('%s is well-formed', (id, brand) => {
     expect(id).toMatch(/^[a-z0-9-]+$/);
