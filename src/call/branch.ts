@@ -475,7 +475,8 @@ export class Branch implements ClientTransactionUser, TimerTarget {
   }
 
   #outcome(status: number, reason: string, cause: OutcomeCause, response: SipResponse | undefined): StageOutcome {
-    return branchOutcome(this.plan, status, reason, cause, response, this.#barsFailover());
+    const outcome = branchOutcome(this.plan, status, reason, cause, response, this.#barsFailover());
+    return this.#forks.identityWithheld ? { ...outcome, identityWithheld: true } : outcome;
   }
 }
 

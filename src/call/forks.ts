@@ -14,6 +14,7 @@ export class Forks {
   readonly #call: LegCall;
   #legs: readonly Leg[] = NO_LEGS;
   #usedSequence = 0;
+  #identityWithheld = false;
 
   constructor(call: LegCall) {
     this.#call = call;
@@ -36,6 +37,11 @@ export class Forks {
   /** The highest of all of them. */
   get highestSequence(): number {
     return Math.max(this.#usedSequence, ...this.#legs.map(({ dialog }) => dialog.localSequence));
+  }
+
+  /** One of those that are over has asked for privacy (RFC 3323). */
+  get identityWithheld(): boolean {
+    return this.#identityWithheld;
   }
 
   /** Of dialogs of another process. */
@@ -79,6 +85,7 @@ export class Forks {
     for (const leg of this.#legs) {
       if (leg === keep) continue;
       this.#usedSequence = Math.max(this.#usedSequence, leg.dialog.localSequence);
+      this.#identityWithheld ||= leg.identityWithheld;
       leg.hangUp();
     }
     this.#legs = NO_LEGS;

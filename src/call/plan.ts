@@ -173,6 +173,8 @@ export interface StageOutcome {
   readonly response?: SipResponse;
   readonly cause: OutcomeCause;
   readonly retryAfterSeconds?: number;
+  /** Who has refused has asked for privacy while it rang (RFC 3323). */
+  readonly identityWithheld?: true;
   /** The branch that this outcome is from. */
   readonly label?: string;
   readonly trunkId?: string;

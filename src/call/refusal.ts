@@ -18,7 +18,7 @@ export interface CallerRefusal {
 export interface PassedResponse {
   readonly response: SipResponse;
   /** What is known of who has refused. */
-  readonly by: { readonly options: Pick<LegOptions, 'trunkId'> };
+  readonly by: { readonly options: Pick<LegOptions, 'trunkId'>; readonly identityWithheld: boolean };
 }
 
 /**
@@ -44,7 +44,10 @@ export function refusalOf(
     reason: status === rejection.status && reason !== '' ? reason : undefined,
     headers,
     endReason: endReasonOf(outcome),
-    passed: relayed && { response: relayed, by: { options: trunkOf(outcome) } },
+    passed: relayed && {
+      response: relayed,
+      by: { options: trunkOf(outcome), identityWithheld: outcome?.identityWithheld === true },
+    },
   };
 }
 

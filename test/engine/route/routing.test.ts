@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import { HeaderId, type SipRequest } from '../../../src/sip/message/index.ts';
+import { HeaderId, type SipRequest, type SipResponse } from '../../../src/sip/message/index.ts';
 import {
   type Agent,
   CARRIER_A,
@@ -175,6 +175,28 @@ describe('call forwarding (RFC 5806 tells the carrier why)', () => {
     expect(toldBy(call, 183)).toEqual(['o', undefined]);
     expect(toldBy(call, 486)).toEqual(['o', undefined]);
     alice.final(call);
+  });
+
+  test.each([
+    [{}, 'Alice', undefined],
+    [{ Privacy: 'id' }, undefined, undefined],
+    [{ Privacy: 'id' }, undefined, 'of-its-proxy'],
+  ])('RFC 3323: who rings with %o is told of in its refusal as in its ringing: %s; tag %s', async (wish, told, tag) => {
+    await begin({ acme: { headers: { relay: { trunk: ['X-Account'] } } } });
+    const invite = carrier.request('INVITE', `sip:14155550100@${ENGINE}`, {}, SDP);
+    carrier.send(invite);
+    world.run();
+    const rung = alice.took('INVITE');
+    alice.answer(rung, 180, 'Ringing', { ...wish, 'X-Account': 'Alice' });
+    if (tag !== undefined) rung.headers.set(HeaderId.To, `${rung.headers.value(HeaderId.To)};tag=${tag}`);
+    alice.answer(rung, 486, 'Busy Here', { 'X-Account': 'Alice' });
+    world.run();
+    const relayed = carrier.responses(invite.callId()).filter(({ status }) => status > 100);
+    expect(relayed.map(({ status, headers }) => [status, headers.valueNamed('X-Account')])).toEqual([
+      [180, told],
+      [486, told],
+    ]);
+    carrier.ack(invite, relayed[1] as SipResponse);
   });
 
   test('two extensions that forward to each other: 482', async () => {
