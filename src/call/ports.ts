@@ -93,7 +93,8 @@ export interface CallRouter {
 /** A header field of the tenant's relay list, on its way from one leg of a call to the other. */
 export interface RelayedField {
   readonly name: string;
-  readonly value: string;
+  /** All that the message has of that name. */
+  readonly values: readonly string[];
   readonly call: RoutedCall;
   /** Of the leg that it is for. */
   readonly taker: Pick<LegOptions, 'trunkId'>;
@@ -113,8 +114,8 @@ export interface CallPeers {
   nextHop?(leg: AddressedLeg, uri: string): Destination | undefined;
   /** What answers the challenges of a trunk, if it has credentials; default: nothing does. */
   credentials?(trunkId: string): DigestClient | undefined;
-  /** Behaviour 7: whether a relayed field may be told to who takes it; asked of each that has come, of responses and requests within a call. Default: it may. */
-  mayRelay?(field: RelayedField): boolean;
+  /** Behaviour 7: the values of a relayed field that may be told to who takes it; asked once a message and name, of responses and requests within a call. Default: all. */
+  relayable?(field: RelayedField): readonly string[];
   /** Behaviour 19: whether a request that matches a dialog comes from a plausible peer. Default: same address as the leg's. */
   plausible?(leg: Pick<RoutedLeg, 'options' | 'destination'>, flow: Flow, request: SipRequest): boolean;
 }

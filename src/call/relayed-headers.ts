@@ -230,7 +230,7 @@ function copyOwnFields(from: Headers, to: Headers, { taker, sender, role, copied
     if (id !== HeaderId.Other && copied.includes(id)) continue;
     withheld ??= withholdsOwn(from, taker, sender, role);
     if (withheld) return;
-    const values = from.fieldValuesNamed(name).filter((value) => mayRelay(taker, sender, name, value));
+    const values = relayable(taker, sender, name, from.fieldValuesNamed(name));
     if (values.length === 0) continue;
     to.removeNamed(name);
     for (const value of values) to.addNamed(name, value);
@@ -246,6 +246,11 @@ function withholdsOwn(from: Headers, taker: Taker, sender: Sender, role: PartyRo
   return sender?.identityWithheld === true || withheldBy(partyPrivacy(from, role)) !== undefined;
 }
 
-function mayRelay({ call, options }: Taker, sender: Sender, name: string, value: string): boolean {
-  return call?.env.peers.mayRelay?.({ name, value, call, taker: options, sender: sender?.options }) ?? true;
+function relayable(
+  { call, options }: Taker,
+  sender: Sender,
+  name: string,
+  values: readonly string[],
+): readonly string[] {
+  return call?.env.peers.relayable?.({ name, values, call, taker: options, sender: sender?.options }) ?? values;
 }

@@ -15,7 +15,7 @@ import {
   type RelayedField,
   type RoutedLeg,
 } from '../../call/index.ts';
-import { foreignNumberIn } from '../../outbound/index.ts';
+import { foreignNumberIn, type OutboundEvent } from '../../outbound/index.ts';
 import type { DigestClient } from '../../sip/auth/index.ts';
 import { defaultPort, type Endpoint, isFlow } from '../../sip/endpoint/index.ts';
 import { type NameAddr, namesPlace, parseUri, type SipRequest } from '../../sip/message/index.ts';
@@ -61,18 +61,26 @@ export class Peers implements Required<CallPeers> {
     return assertedParty(this.#options.served.directory, leg, address);
   }
 
-  /** The same as for the INVITE to a trunk: no number of another tenant's on its provider. */
-  mayRelay({ name, value, call, taker, sender }: RelayedField): boolean {
-    if (taker.trunkId === undefined) return true;
+  /**
+   * The same as for the INVITE to a trunk: no number of another tenant's on its provider. The first one that is kept is told of:
+   * requests within a call come at any rate, with as many values as fit.
+   */
+  relayable({ name, values, call, taker, sender }: RelayedField): readonly string[] {
+    if (taker.trunkId === undefined) return values;
     const { served, observer } = this.#options;
     const { record } = call;
     const { tenant: of = '' } = record.facts;
     const [tenant, trunk] = [served.directory.tenantByName(of), served.directory.trunk(taker.trunkId)];
-    if (tenant === undefined || trunk === undefined) return true;
-    const kept = foreignNumberIn(served.directory, tenant, trunk, [name, value]);
+    if (tenant === undefined || trunk === undefined) return values;
+    let kept: OutboundEvent | undefined;
+    const told = values.filter((value) => {
+      const foreign = foreignNumberIn(served.directory, tenant, trunk, [name, value]);
+      kept ??= foreign;
+      return foreign === undefined;
+    });
     if (kept !== undefined)
       observer.onNumberKept(kept, { tenant: of, callId: record.id, extension: sender?.owner?.number });
-    return kept === undefined;
+    return told;
   }
 
   credentials(trunkId: string): DigestClient | undefined {
