@@ -71,7 +71,8 @@ export class Peers implements Required<CallPeers> {
     const { record } = call;
     const { tenant: of = '' } = record.facts;
     const [tenant, trunk] = [served.directory.tenantByName(of), served.directory.trunk(taker.trunkId)];
-    if (tenant === undefined || trunk === undefined) return values;
+    // One that is served no more has no numbers to ask for; the half of a call between nodes that knows no tenant is asked elsewhere.
+    if (tenant === undefined || trunk === undefined) return of === '' ? values : [];
     let kept: OutboundEvent | undefined;
     const told = values.filter((value) => {
       const foreign = foreignNumberIn(served.directory, tenant, trunk, [name, value]);

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { AddressedLeg } from '../../../src/call/index.ts';
+import type { AddressedLeg, RoutedCall } from '../../../src/call/index.ts';
 import type { Workers } from '../../../src/engine/admit/dealing.ts';
 import { Peers, type PeersOptions } from '../../../src/engine/route/peers.ts';
 import { Served } from '../../../src/engine/served.ts';
@@ -10,6 +10,7 @@ import type { Target } from '../../../src/sip/transport/index.ts';
 import {
   type Agent,
   CARRIER_A,
+  CARRIER_A_ID,
   CARRIER_B,
   ENGINE,
   GATEWAY_ID,
@@ -247,6 +248,28 @@ describe('where requests within a dialog may come from', () => {
     expect(moved.ask(bye, 20).status).toBe(200);
     a.answer(a.took('BYE'), 200, 'OK');
   });
+});
+
+describe('fields of the tenant’s own for a trunk', () => {
+  test.each([
+    ['acme', CARRIER_A_ID, ['mine']],
+    ['acme', 'gone', []],
+    ['gone', CARRIER_A_ID, []],
+    // The half of a call whose other half is at another node.
+    [undefined, CARRIER_A_ID, ['mine', '14155550200']],
+  ])(
+    'a tenant or trunk that is served no more has nobody to ask whose a number is: %s, %s: %j',
+    (tenant, trunkId, told) => {
+      const kept: unknown[] = [];
+      const served = { directory: provisioningOf() };
+      const peers = new Peers({ served, observer: { onNumberKept: (event: unknown) => kept.push(event) } } as never);
+      const call = { record: { id: '1', facts: { tenant } } } as unknown as RoutedCall;
+      const values = ['mine', '14155550200'];
+      expect(peers.relayable({ name: 'X-Account', values, call, taker: { trunkId }, sender: undefined })).toEqual(told);
+      expect(peers.relayable({ name: 'X-Account', values, call, taker: {}, sender: undefined })).toEqual(values);
+      expect(kept).toHaveLength(told[0] === 'mine' && told.length === 1 ? 1 : 0);
+    },
+  );
 });
 
 describe('credentials of a trunk within its calls', () => {
