@@ -259,7 +259,7 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
   #takeOver(aor: string, bindings: readonly StoredBinding[]): void {
     const isOwn = ({ node }: StoredBinding): boolean => node === this.#options.node;
     const isGone = (binding: StoredBinding): boolean => this.#isGone(binding);
-    const own = this.#live(aor).filter(isOwn);
+    const own = this.#settled(aor).filter(isOwn);
     const kept = own.filter(
       (binding) => !isGone(binding) && !bindings.some((other) => !isOwn(other) && supersedes(other, binding)),
     );
@@ -326,11 +326,21 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
     return bindings;
   }
 
+  /** Those that last, for who changes the list: what has expired and is not swept yet ends here, or nobody would be told of it. */
+  #settled(aor: string): readonly Binding<Flow>[] {
+    const live = this.#live(aor);
+    const bindings = this.#table.get(aor);
+    if (live === bindings) return live;
+    this.#table.replace(aor, live);
+    for (const binding of bindings) if (!live.includes(binding)) this.#expired(binding);
+    return live;
+  }
+
   /** §10.3 steps 6 and 7; undefined when done. */
   #commit(ask: RegisterAsk, request: SipRequest, flow: Flow, account: RegisterAccount): RegisterAnswer | undefined {
     const { aor, newestOnly = false } = account;
     const { maxContactsPerAor, maxBindings, sourceOf, node, listener } = this.#options;
-    const current = this.#live(aor);
+    const current = this.#settled(aor);
     const limits = { maxContacts: newestOnly ? 1 : (account.maxContacts ?? maxContactsPerAor), newestOnly };
     const from = sourceOf(request, flow);
     const update: Update<Binding<Flow>> | RegisterAnswer =

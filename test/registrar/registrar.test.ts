@@ -367,6 +367,25 @@ describe('reaching a phone where it came from', () => {
     expect(uris()).toEqual(['sip:bob@192.0.2.4:5070']);
   });
 
+  test.each([60_000, 60_900])(
+    'one that has expired ends before the list is changed, told of once, %d ms after it came',
+    (ms) => {
+      for (const again of ['here', 'elsewhere']) {
+        const { send, clock, registrar, events } = registrarWorld({ node: 'a' });
+        // Expiry is looked at once a second.
+        clock.advance(300);
+        send({ expires: 60 });
+        clock.advance(ms);
+        if (again === 'here') send({ callId: 'again', expires: 60 });
+        else registrar.applyRemote(BOB, []);
+        clock.advance(63_000);
+        const ends = ['new sip:bob@192.0.2.4', 'expired sip:bob@192.0.2.4'];
+        expect(events).toEqual(again === 'here' ? [...ends, ...ends] : ends);
+        expect(registrar.count).toBe(0);
+      }
+    },
+  );
+
   test('a contact gives way whose connection to another node has ended, as that one has written', async () => {
     const { send, registrar, uris } = registrarWorld({ maxContactsPerAor: 1 });
     const store = new MemoryBindingStore();
