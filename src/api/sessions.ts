@@ -17,7 +17,8 @@ const LINK_SECONDS = 600;
 const SESSIONS_PER_USER = 20;
 /** Wrong passwords for one name, from wherever they come, before only places it has signed in from may go on trying. */
 const NAME_FAILURES = { failures: 20, windowMs: 15 * 60_000 };
-const REMEMBERED_PLACES = 1000;
+const REMEMBERED_NAMES = 1000;
+const PLACES_PER_NAME = 20;
 
 export interface SignInCredentials {
   readonly user: string;
@@ -44,8 +45,11 @@ export class Sessions {
   readonly #users: UserStore;
   readonly #clock: Clock;
   readonly #nameFailures: FailureCounter;
-  /** Name and address of earlier sign-ins: guesses from elsewhere do not lock these out. */
-  readonly #places = new Latest<string, true>(REMEMBERED_PLACES);
+  /**
+   * By name, the addresses of earlier sign-ins, and since when the password was that was right there: guesses from elsewhere do not lock
+   * these out.
+   */
+  readonly #places = new Latest<string, Latest<string, string>>(REMEMBERED_NAMES);
   /** Sign-ins with one-time values go one after the other, so that none is good twice. */
   #turn: Promise<unknown> = Promise.resolve();
 
@@ -61,22 +65,27 @@ export class Sessions {
    * told to who knows the password.
    */
   async signIn({ user: name, password, code }: SignInCredentials, source: string): Promise<OpenedSession> {
-    const place = `${name} ${source}`;
-    const isKnown = this.#places.has(place);
+    const user = await this.#users.get(name);
+    const isKnown = user?.enabled === true && this.#places.get(user.id)?.get(source) === user.passwordChangedAt;
     if (this.#nameFailures.isBlocked(name) && !isKnown) {
       throw notNow(429, 'too-many-failures', 'too many wrong passwords for this name; try again in 15 minutes', 900);
     }
-    const user = await this.#users.get(name);
-    const isRight = await isPassword(password, user?.password, isKnown ? place : source, isKnown);
+    const isRight = await isPassword(password, user?.password, isKnown ? `${name} ${source}` : source, isKnown);
     if (user === undefined || !isRight || !user.enabled) throw this.#refuse(name);
     if (user.totp?.confirmed === true) {
       if (code === undefined || code === '')
         throw new ApiProblem(401, 'code-needed', 'the code of the authenticator app is needed too');
       if (!(await this.#inTurn(() => this.#takeCode(name, code)))) throw this.#refuse(name);
     }
-    this.#places.set(place, true);
+    this.#remember(user, source);
     const { role, tenant, id } = user;
     return { ...(await this.openFor({ role, ...defined({ tenant }), user: id, createdBy: `user:${id}` })), user };
+  }
+
+  #remember({ id, passwordChangedAt }: UserRecord, source: string): void {
+    const places = this.#places.get(id) ?? new Latest<string, string>(PLACES_PER_NAME);
+    places.set(source, passwordChangedAt);
+    this.#places.set(id, places);
   }
 
   async #takeCode(name: string, code: string): Promise<boolean> {

@@ -146,6 +146,36 @@ describe('sign-in', () => {
     expect((await from('198.51.100.99', { user: 'pat', password: PASSWORD })).statusCode).toBe(201);
   });
 
+  test.each([
+    ['is disabled', { enabled: false }, 429],
+    ['has another password since', { passwordChangedAt: '2026-11-02T00:00:00Z' }, 429],
+    ['may do something else', { role: 'tenant-admin' as const, tenant: 'acme' }, 201],
+  ])('where a name has signed in that %s: %o, answered %d while the name is locked', async (_, change, status) => {
+    await user('pat');
+    const from = (remoteAddress: string, password: string) =>
+      world.app.inject({
+        ...{ method: 'POST', url: '/api/v1/session', headers: OWN, remoteAddress },
+        payload: { user: 'pat', password },
+      });
+    await from('192.0.2.1', PASSWORD);
+    await user('pat', change);
+    for (let i = 0; i < 20; i++) await from(`198.51.100.${i}`, 'x');
+    expect((await from('192.0.2.1', PASSWORD)).statusCode).toBe(status);
+  });
+
+  test('of where a name has signed in the latest twenty are known', async () => {
+    await user('pat');
+    const from = (remoteAddress: string, password: string) =>
+      world.app.inject({
+        ...{ method: 'POST', url: '/api/v1/session', headers: OWN, remoteAddress },
+        payload: { user: 'pat', password },
+      });
+    for (let i = 0; i <= 20; i++) expect((await from(`192.0.2.${i}`, PASSWORD)).statusCode).toBe(201);
+    for (let i = 0; i < 20; i++) await from(`198.51.100.${i}`, 'x');
+    expect((await from('192.0.2.0', PASSWORD)).statusCode).toBe(429);
+    for (const host of [1, 20]) expect((await from(`192.0.2.${host}`, PASSWORD)).statusCode).toBe(201);
+  });
+
   test('another site cannot sign its visitor in', async () => {
     await user('pat');
     for (const headers of [
