@@ -360,11 +360,8 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
 
   onTimer(kind: number): void {
     this.#timer = undefined;
-    if (kind === RING_TIMER) {
-      this.end('engine', 'ring-timeout', ['SIP;cause=480;text="No Answer"']);
-      return;
-    }
-    this.end('engine', 'session-limit', ['SIP;cause=480;text="Session Limit"']);
+    if (kind === RING_TIMER) this.end('engine', 'ring-timeout', ['SIP;cause=480;text="No Answer"']);
+    else this.end('engine', 'session-limit', ['SIP;cause=480;text="Session Limit"']);
   }
 
   /** Another call, or another node, goes on with it: nothing is said to anybody, and what becomes of it is told there. */
