@@ -117,13 +117,13 @@ const COMPANIONS: ReadonlySet<string> = new Set(['telephone-event', 'cn', 'red',
 export function chooseCodecs(sdp: string, codecs: readonly string[]): string | undefined {
   let offered = 0;
   let left = 0;
-  const unused: string[] = [];
+  const unused = new Set<string>();
   const chosen = sectionsOf(sdp).map((section) => {
     if (!/^m=audio (?!0[ /])\S+ (?:UDP\/TLS\/)?RTP\//.test(section)) return section;
     offered += 1;
     const kept = chosenFormats(section, codecs);
     if (kept === undefined) {
-      unused.push(...(/^a=mid:(\S+)/m.exec(section)?.slice(1) ?? []));
+      for (const tag of /^a=mid:(\S+)/m.exec(section)?.slice(1) ?? []) unused.add(tag);
       return section.replace(/^m=audio \S+/, 'm=audio 0');
     }
     left += 1;
@@ -131,14 +131,14 @@ export function chooseCodecs(sdp: string, codecs: readonly string[]): string | u
   });
   if (offered > 0 && left === 0) return undefined;
   const description = chosen.join('');
-  return unused.length === 0 ? description : withoutBundled(description, unused);
+  return unused.size === 0 ? description : withoutBundled(description, unused);
 }
 
 /** RFC 8843 §7.2: port 0 in a bundle asks for the bundle's port, so a medium that is not used is in none. */
-function withoutBundled(sdp: string, unused: readonly string[]): string {
+function withoutBundled(sdp: string, unused: ReadonlySet<string>): string {
   return sdp.replaceAll(/^a=group:BUNDLE ([^\r\n]*)(\r?\n|$)/gm, (line: string, listed: string, end: string) => {
     const tags = listed.split(' ').filter((tag) => tag !== '');
-    const left = tags.filter((tag) => !unused.includes(tag));
+    const left = tags.filter((tag) => !unused.has(tag));
     if (left.length === tags.length) return line;
     return left.length === 0 ? '' : `a=group:BUNDLE ${left.join(' ')}${end}`;
   });

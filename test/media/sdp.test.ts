@@ -1,5 +1,6 @@
 import { expect, describe as group, test } from 'vitest';
 import { chooseCodecs, connectionAddress, describe, heldInactive, inventedOffer, isHeld } from '../../src/media/sdp.ts';
+import { threadCpuMs } from '../kit/thread-cpu.ts';
 
 const head = 'v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n';
 
@@ -78,6 +79,21 @@ group('codecs', () => {
       `${head}a=group:LS 0 1\r\n${bundle === '' ? '' : `a=group:BUNDLE ${bundle}\r\n`}` +
       `m=audio ${port} RTP/AVP 0\r\na=mid:0\r\nm=audio 4002 RTP/AVP 8\r\na=mid:1\r\n`;
     expect(chooseCodecs(sdp(offered, 4000), ['PCMA'])).toBe(sdp(left, 0));
+  });
+
+  test('as much bundled as a message holds takes time in line with its length', () => {
+    const lines = Array.from({ length: 4_000 }, (_, index) => `m=audio 4 RTP/AVP 0\r\na=mid:x${index}\r\n`).join('');
+    const last = 'm=audio 4002 RTP/AVP 8\r\na=mid:z\r\n';
+    const offer = (group: string) => `${head}a=group:${group}${' z'.repeat(60_000)}\r\n${lines}${last}`;
+    const tookMs = (group: string) =>
+      Math.min(
+        ...[1, 2, 3].map(() => {
+          const beganMs = threadCpuMs();
+          chooseCodecs(offer(group), ['PCMA']);
+          return threadCpuMs() - beganMs;
+        }),
+      );
+    expect(tookMs('BUNDLE') - tookMs('LS')).toBeLessThan(100);
   });
 });
 
