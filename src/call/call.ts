@@ -17,6 +17,7 @@ import type { CallEnvironment, ServerTransaction } from './ports.ts';
 import {
   type BegunLeg,
   type CallListing,
+  type CallState,
   callListing,
   type EndedBy,
   LiveRecord,
@@ -35,14 +36,6 @@ import type { WaitingSnapshot } from './waiting.ts';
 export interface CallRegistry extends LegRegistry {
   callEnded(call: Call): void;
 }
-
-/**
- * - `routing`: the caller waits, nothing rings
- * - `ringing`: a provisional response was relayed
- * - `answered`: both legs are up
- * - `ending`: at least one leg is over and the rest is being ended
- */
-export type CallState = 'routing' | 'ringing' | 'answered' | 'ending';
 
 /** What is left of a plan once its call was begun. */
 type PlayedPlan = Pick<CallPlan, 'onAnswered' | 'onEnd' | 'sessionLimitMs' | 'passesRedirects'>;

@@ -250,10 +250,18 @@ export function namedLegs(
   return legs;
 }
 
+/**
+ * - `routing`: the caller waits, nothing rings
+ * - `ringing`: a provisional response was relayed
+ * - `answered`: both legs are up
+ * - `ending`: at least one leg is over and the rest is being ended
+ */
+export type CallState = 'routing' | 'ringing' | 'answered' | 'ending';
+
 /** One row of `tandem calls`. */
 export interface CallListing {
   readonly id: string;
-  readonly state: 'routing' | 'ringing' | 'answered' | 'ending';
+  readonly state: CallState;
   readonly facts: CallFacts;
   readonly callerCallId: string;
   readonly calleeCallId?: string;
@@ -265,7 +273,7 @@ export interface CallListing {
 }
 
 /** @param begun its legs without a final response, the latest last */
-export function callListing(record: LiveRecord, state: CallListing['state'], begun: readonly BegunLeg[]): CallListing {
+export function callListing(record: LiveRecord, state: CallState, begun: readonly BegunLeg[]): CallListing {
   const trunkId = record.facts.trunkId ?? record.answeredTrunkId ?? begun.at(-1)?.trunkId;
   return {
     id: record.id,
