@@ -55,4 +55,5 @@ export {
   type PlaceSnapshot,
   type Reacher,
 } from './snapshot.ts';
+export { CANCELLED_MS } from './target-invite.ts';
 export { type AskedSnapshot, keptDocument, readKept, type WaitingCancel, type WaitingSnapshot } from './waiting.ts';

@@ -3,6 +3,7 @@ import type { Log } from '../../base/log.ts';
 import type { Scheduler } from '../../base/scheduler.ts';
 import {
   type AskedSnapshot,
+  CANCELLED_MS,
   type Calls,
   inviteKey,
   Resumption,
@@ -22,8 +23,6 @@ import { type CallRestorerOptions, reacherOf, targetHere } from './call-restorer
  * who has put down long ago.
  */
 const WAITS_MS = 60_000;
-/** A phone that was cancelled is ready for the next call then. */
-const CANCELLED_MS = 200;
 /** Whoever rang and is not asked by then will not be. */
 const ASKED_MS = 2_000;
 
