@@ -9,7 +9,7 @@ import { certificatesIn, type Trust } from '../../src/stir/trust.ts';
 import { type SignalledCall, type Verdict, Verifier } from '../../src/stir/verify.ts';
 import { claimConstraintsDer, type StirCertificate, stirWorld } from '../kit/stir/authority.ts';
 import { signToken } from '../kit/stir/token.ts';
-import { threadCpuMs } from '../kit/thread-cpu.ts';
+import { leastCpuMs } from '../kit/thread-cpu.ts';
 
 const NOW_SECONDS = Math.floor(Date.now() / 1000);
 const CALLER = '14155550100';
@@ -267,9 +267,8 @@ describe('RFC 8946 §4.2: calls that were sent on', () => {
 
   test('fifteen tokens that all lead to each other cost no more than fifteen looks', () => {
     const fields = Array.from({ length: 15 }, (_, index) => div('1', '1', { jti: index }));
-    const beganMs = threadCpuMs();
-    expect(judge([identity(), ...fields], { called: ['1'] })).toMatchObject({ result: 'failed' });
-    expect(threadCpuMs() - beganMs).toBeLessThan(1000);
+    const look = () => expect(judge([identity(), ...fields], { called: ['1'] })).toMatchObject({ result: 'failed' });
+    expect(leastCpuMs(1000, look)).toBeLessThan(1000);
   });
 });
 

@@ -4,7 +4,7 @@ import { PeerError } from '../../../src/base/errors.ts';
 import { HeaderId, Headers, parseNameAddrList, SipRequest } from '../../../src/sip/message/index.ts';
 import { formatNameAddr, inBrackets, parseNameAddr, readTag } from '../../../src/sip/message/name-addr.ts';
 import type { Params } from '../../../src/sip/message/params.ts';
-import { threadCpuMs } from '../../kit/thread-cpu.ts';
+import { leastCpuMs } from '../../kit/thread-cpu.ts';
 import { describeField } from './field-suite.ts';
 
 describeField('From, To, Contact, Route and their kin (RFC 3261 §20.10, §25.1 name-addr)', {
@@ -219,10 +219,9 @@ describe('the tag of a From or To, read without its address', () => {
 
 test.each(['"" ', '"'])('1 MB of %j before the bracket is read in a time that grows with the length', (piece) => {
   const text = `"${piece.repeat(1_048_576 / piece.length)}" <sip:a@example.com>`;
-  const beganMs = threadCpuMs();
-  expect(parseNameAddr(text).uri).toMatchObject({ host: 'example.com' });
+  const read = () => expect(parseNameAddr(text).uri).toMatchObject({ host: 'example.com' });
   // Where each of them looks for the bracket again, it takes seconds.
-  expect(threadCpuMs() - beganMs).toBeLessThan(1_000);
+  expect(leastCpuMs(1_000, read)).toBeLessThan(1_000);
 });
 
 test('an address without its angle brackets gets them', () => {
