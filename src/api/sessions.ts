@@ -1,6 +1,7 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import { defined } from '../base/defined.ts';
 import { Latest } from '../base/latest.ts';
+import { OneAtATime } from '../base/one-at-a-time.ts';
 import type { Clock } from '../base/scheduler.ts';
 import { FailureCounter } from './failure-counter.ts';
 import { isPassword } from './passwords.ts';
@@ -51,7 +52,7 @@ export class Sessions {
    */
   readonly #places = new Latest<string, Latest<string, string>>(REMEMBERED_NAMES);
   /** Sign-ins with one-time values go one after the other, so that none is good twice. */
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #turns = new OneAtATime();
 
   constructor(store: TokenStore, users: UserStore, clock: Clock) {
     this.#store = store;
@@ -75,7 +76,7 @@ export class Sessions {
     if (user.totp?.confirmed === true) {
       if (code === undefined || code === '')
         throw new ApiProblem(401, 'code-needed', 'the code of the authenticator app is needed too');
-      if (!(await this.#inTurn(() => this.#takeCode(name, code)))) throw this.#refuse(name);
+      if (!(await this.#turns.run(() => this.#takeCode(name, code)))) throw this.#refuse(name);
     }
     this.#remember(user, source);
     const { role, tenant, id } = user;
@@ -110,7 +111,7 @@ export class Sessions {
 
   /** Throws an ApiProblem when the link is unknown, used or too old. */
   async useLink(code: string): Promise<OpenedSession> {
-    const link = await this.#inTurn(async () => {
+    const link = await this.#turns.run(async () => {
       const record = await this.#find(code, 'link');
       if (record !== undefined) await this.#store.delete(record.id);
       return record;
@@ -199,12 +200,6 @@ export class Sessions {
     for (const record of await this.#store.list())
       if (record.kind === 'session' && record.user === user && record.id !== exceptId)
         await this.#store.delete(record.id);
-  }
-
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const result = this.#turn.then(work);
-    this.#turn = result.catch(() => {});
-    return result;
   }
 }
 

@@ -3,6 +3,7 @@ import { chmodSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { defined } from '../base/defined.ts';
 import { Latest } from '../base/latest.ts';
+import { OneAtATime } from '../base/one-at-a-time.ts';
 import type { Clock } from '../base/scheduler.ts';
 import type { Role, TokenRecord, TokenStore } from './ports.ts';
 import { ApiProblem } from './problem.ts';
@@ -80,7 +81,7 @@ export class Tokens {
   /** How many of one tenant are good at once. */
   readonly #perTenant: number;
   /** Tokens are made one after the other, so that the count of a tenant's holds. */
-  #making: Promise<unknown> = Promise.resolve();
+  readonly #making = new OneAtATime();
   /** Digests of tokens that were good. */
   readonly #remembered = new Latest<string, true>(REMEMBERED);
   #ownerDigest: Buffer | undefined;
@@ -132,9 +133,7 @@ export class Tokens {
 
   /** Throws an ApiProblem when the tenant has as many as it may have. */
   create(wanted: WantedToken, createdBy: string): Promise<{ record: TokenRecord; token: string }> {
-    const made = this.#making.then(() => this.#create(wanted, createdBy));
-    this.#making = made.catch(() => {});
-    return made;
+    return this.#making.run(() => this.#create(wanted, createdBy));
   }
 
   async #create(wanted: WantedToken, createdBy: string): Promise<{ record: TokenRecord; token: string }> {

@@ -2,6 +2,7 @@
 import type { Listener, TransportOutcome, TransportsPort } from '../api/index.ts';
 import { type Problem, SettingsError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
+import { OneAtATime } from '../base/one-at-a-time.ts';
 import type { Scheduler, Timer } from '../base/scheduler.ts';
 import { listenerId, sharesPort } from '../engine/listeners.ts';
 import type { LiveListeners } from '../engine/live-listeners.ts';
@@ -46,7 +47,7 @@ export class AddedTransports implements TransportsPort {
   /** Why the file of this node cannot be used. */
   readonly #unreadable: string | undefined;
   /** One change at a time. */
-  #changing: Promise<unknown> = Promise.resolve();
+  readonly #changes = new OneAtATime();
   #retry: Timer | undefined;
 
   constructor(options: AddedTransportsOptions) {
@@ -65,12 +66,12 @@ export class AddedTransports implements TransportsPort {
   async start(): Promise<void> {
     if (this.#unreadable !== undefined)
       this.#options.log.error('transports-not-read', { reason: this.#unreadable, transports: 'none was opened' });
-    await this.#exclusive(() => this.#openAll());
+    await this.#changes.run(() => this.#openAll());
   }
 
   /** Tries what is not open, and shows certificates as they are provisioned now. */
   async apply(): Promise<void> {
-    await this.#exclusive(() => this.#openAll());
+    await this.#changes.run(() => this.#openAll());
   }
 
   close(): void {
@@ -96,11 +97,11 @@ export class AddedTransports implements TransportsPort {
   }
 
   add(wanted: AddedTransport): Promise<TransportOutcome> {
-    return this.#exclusive(() => this.#add(wanted));
+    return this.#changes.run(() => this.#add(wanted));
   }
 
   remove(id: string): Promise<TransportOutcome> {
-    return this.#exclusive(async () => this.#remove(id));
+    return this.#changes.run(async () => this.#remove(id));
   }
 
   async #add(wanted: AddedTransport): Promise<TransportOutcome> {
@@ -309,12 +310,6 @@ export class AddedTransports implements TransportsPort {
   #listed(id: string): Listener | undefined {
     const found = this.list().filter((listener) => listener.id === id);
     return found.find(({ managedBy }) => managedBy === undefined) ?? found[0];
-  }
-
-  #exclusive<T>(work: () => Promise<T>): Promise<T> {
-    const done = this.#changing.then(work);
-    this.#changing = done.catch(() => {});
-    return done;
   }
 }
 

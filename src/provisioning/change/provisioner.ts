@@ -8,6 +8,7 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { Log } from '../../base/log.ts';
+import { OneAtATime } from '../../base/one-at-a-time.ts';
 import { inSlices, type Steps } from '../../base/steps.ts';
 import type { StoredSetting } from '../../outbound/index.ts';
 import type { ResolvedSources } from '../check/pool-overlaps.ts';
@@ -59,9 +60,9 @@ export class Provisioner {
   #provisioned: ProvisionedState = { version: 0, state: { tenants: [], trunks: [], certificates: [] } };
   #directory = Directory.EMPTY;
   /** One change at a time on this node; other nodes are met by the version. */
-  #queue: Promise<unknown> = Promise.resolve();
+  readonly #changes = new OneAtATime();
   /** One snapshot is made at a time, each after the one before it. */
-  #serving: Promise<unknown> = Promise.resolve();
+  readonly #serving = new OneAtATime();
   /** Every rule was asked of all that is provisioned: from now on a change is asked for what it brings. */
   #isWhole = false;
 
@@ -93,9 +94,7 @@ export class Provisioner {
 
   /** Applies a change made against `expectedVersion`. */
   apply(change: ProvisioningChange): Promise<ChangeResult> {
-    const done = this.#queue.then(() => this.#apply(change));
-    this.#queue = done.catch(() => {});
-    return done;
+    return this.#changes.run(() => this.#apply(change));
   }
 
   /**
@@ -133,9 +132,7 @@ export class Provisioner {
 
   /** Checks a change as {@link apply} does, and says what would be served after it; changes nothing. */
   preview(change: ProvisioningChange): Promise<ChangePreview> {
-    const seen = this.#queue.then(() => this.#preview(change));
-    this.#queue = seen.catch(() => {});
-    return seen;
+    return this.#changes.run(() => this.#preview(change));
   }
 
   async #preview(change: ProvisioningChange): Promise<ChangePreview> {
@@ -209,15 +206,13 @@ export class Provisioner {
 
   /** Serves a newer state than the one that is served. */
   #serve(provisioned: ProvisionedState): Promise<void> {
-    const served = this.#serving.then(async () => {
+    return this.#serving.run(async () => {
       if (provisioned.version < this.#provisioned.version) return;
       const directory = await inSlices(Directory.after(this.#directory, provisioned.state));
       this.#provisioned = provisioned;
       this.#directory = directory;
       this.#options.onDirectory(directory);
     });
-    this.#serving = served.catch(() => {});
-    return served;
   }
 }
 

@@ -5,6 +5,7 @@
  */
 import { randomToken } from '../../base/ids.ts';
 import type { Log } from '../../base/log.ts';
+import { OneAtATime } from '../../base/one-at-a-time.ts';
 import { inSlices } from '../../base/steps.ts';
 import {
   type CommitResult,
@@ -41,7 +42,7 @@ export class RedisProvisioning implements ProvisioningStore {
   /** Of the copy. */
   #lineage: Lineage;
   #copiedAtMs = 0;
-  #reading: Promise<unknown> = Promise.resolve();
+  readonly #reading = new OneAtATime();
   #isClosed = false;
   #commitsUnderWay = 0;
   /** The last answer of Redis that was not looked at; undefined: none. */
@@ -80,9 +81,7 @@ export class RedisProvisioning implements ProvisioningStore {
 
   /** Brings the copy up to date; rejects when Redis does not answer. One at a time. */
   read(): Promise<ProvisionedState> {
-    const done = this.#reading.then(() => this.#read());
-    this.#reading = done.catch(() => {});
-    return done;
+    return this.#reading.run(() => this.#read());
   }
 
   async commit(commit: ProvisioningCommit): Promise<CommitResult> {

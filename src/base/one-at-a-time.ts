@@ -1,0 +1,11 @@
+/** Works one after the other, in the order in which they were asked for. One that fails keeps none behind it from its turn. */
+export class OneAtATime {
+  #last: Promise<unknown> = Promise.resolve();
+
+  /** Settles as `work` does, once it had its turn. */
+  run<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#last.then(work);
+    this.#last = done.catch(() => {});
+    return done;
+  }
+}
