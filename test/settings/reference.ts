@@ -1,7 +1,6 @@
-/** Renders the reference of all settings from the schemas: the reference part of docs/configuration.md. */
+/** Renders the reference of all settings from the schemas: docs/configuration-reference.md. */
 import { z } from 'zod';
 import { provisioningSchema } from '../../src/provisioning/trunk-settings/schema.ts';
-import { ENVIRONMENT_VARIABLES } from '../../src/settings/environment.ts';
 import { nodeSchema } from '../../src/settings/node-schema.ts';
 
 interface Field {
@@ -88,9 +87,11 @@ function table(rows: readonly Row[]): string {
   return ['| field | value | default | meaning |', '|---|---|---|---|', ...lines].join('\n');
 }
 
+const VARIABLES = `Every field of a node's configuration that is one value, or a list of texts, has a variable that overrides it: its path in capitals, each word parted by \`_\`.
+\`limits.udpGatherMs\` is \`TANDEM_LIMITS_UDP_GATHER_MS\`, \`store.password\` is \`TANDEM_STORE_PASSWORD\`; lists are written with commas (\`TANDEM_PROVISIONING=a.yaml,b.yaml\`). A variable that begins so and is none is named at the start.`;
+
 /** The whole reference as Markdown. */
 export function renderReference(): string {
-  const variables = [...ENVIRONMENT_VARIABLES].map(([name, { path }]) => `| \`${name}\` | \`${path.join('.')}\` |`);
   return [
     '# Reference of all settings',
     'Rendered from the schemas; a test keeps it equal to them. `[]` stands for each entry of a list.',
@@ -99,7 +100,7 @@ export function renderReference(): string {
     '## Provisioning',
     table(rowsOf(provisioningSchema)),
     '## Environment variables',
-    ['| variable | overrides |', '|---|---|', ...variables].join('\n'),
+    VARIABLES,
   ]
     .join('\n\n')
     .concat('\n');
