@@ -6,6 +6,7 @@ import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, ty
 import type { z } from 'zod';
 import { isAmong } from '../base/network.ts';
 import type { OidcSettings } from '../settings/console-schema.ts';
+import type { NodeSettings } from '../settings/node-schema.ts';
 import { isSystemAdmin } from './access.ts';
 import { answerAcross } from './across/across.ts';
 import { authenticate } from './authentication.ts';
@@ -57,14 +58,11 @@ export interface ApiOptions
   /** Another process of this node passes requests on, over a socket that nobody else can reach: it speaks TLS, and says who asks. */
   readonly front?: { readonly isTls: boolean } | undefined;
   readonly tls?: KeyPairOctets;
-  /** Reverse proxies whose X-Forwarded-For is believed. */
-  readonly trustedProxies?: readonly string[];
-  /** Per tenant for its admins together, per token for system admins, per address for requests without one. Default 600. */
-  readonly requestsPerMinute?: number;
-  /** Tokens that admit somebody to one tenant at once. Default 100. */
-  readonly tokensPerTenant?: number;
-  /** Longest provisioning document of a system admin; all other bodies have at most 1 MiB. Default 32 MiB. */
-  readonly documentBytes?: number;
+  /** `api` of the node's settings, as far as it says whom and how much is let in. */
+  readonly limits: Pick<
+    NodeSettings['api'],
+    'trustedProxies' | 'requestsPerMinute' | 'tokensPerTenant' | 'bodyBytes' | 'connections' | 'requestTimeoutMs'
+  >;
   /** Webhooks of the node's configuration file: served beside the stored ones, changed in the file only. */
   readonly configuredWebhooks?: readonly Webhook[];
   /** Sign-in by an identity provider; default: by password alone. */
@@ -79,10 +77,6 @@ export interface ApiOptions
   readonly hosts?: readonly string[];
   /** Whether calls wait for their turn: requests come after them. Default: never. */
   readonly callsWait?: () => boolean;
-  /** Connections at once. Default 1000. */
-  readonly connections?: number;
-  /** How long a handshake, and a request with its body, may take to arrive. Default 30,000. */
-  readonly requestTimeoutMs?: number;
 }
 
 export interface Api {
@@ -105,15 +99,14 @@ const MOST_VALUES = 20_000;
 /** Of one owner: changes that are thought out one after the other, and bodies of megabytes that are kept while others are read. */
 const MOST_CHANGES_WAITING = 100;
 const MOST_BODIES_WAITING = 2;
-const DEFAULT_DOCUMENT_OCTETS = 32 * 1024 * 1024;
-const DEFAULT_CONNECTIONS = 1000;
-const DEFAULT_REQUEST_TIMEOUT_MS = 30_000;
 
 /** Builds the HTTP interface; nothing listens yet. */
 export async function createApi(options: ApiOptions): Promise<Api> {
   const [tokenStore, users] = [toldApart(options.tokenStore), toldApart(options.userStore)];
-  const tokens = new Tokens(tokenStore, options.clock, options.tokensPerTenant);
-  const first = await new Tokens(atStart(tokenStore), options.clock).bootstrap(options.bootstrapToken);
+  const tokens = new Tokens(tokenStore, options.clock, options.limits.tokensPerTenant);
+  const first = await new Tokens(atStart(tokenStore), options.clock, options.limits.tokensPerTenant).bootstrap(
+    options.bootstrapToken,
+  );
   if (first !== undefined) options.onFirstToken?.(first);
   const { ownerTokenPath } = options;
   const ownerToken = options.ownerToken ?? (ownerTokenPath === undefined ? undefined : writeOwnerToken(ownerTokenPath));
@@ -161,20 +154,19 @@ function withConfigured({ webhooks, configuredWebhooks = [] }: ApiOptions): ApiC
 }
 
 async function createApp(options: ApiOptions, context: ApiContext): Promise<FastifyInstance> {
-  const documentOctets = options.documentBytes ?? DEFAULT_DOCUMENT_OCTETS;
-  const { tls } = options;
+  const { tls, limits } = options;
+  const documentOctets = limits.bodyBytes;
   const isTls = tls !== undefined || options.front?.isTls === true;
   const base = {
     bodyLimit: Math.min(MAX_BODY_OCTETS, documentOctets),
     trustProxy: trustedHops(options),
-    requestTimeout: options.requestTimeoutMs ?? DEFAULT_REQUEST_TIMEOUT_MS,
+    requestTimeout: limits.requestTimeoutMs,
     forceCloseConnections: true,
     rewriteUrl: ({ url = '/' }: { readonly url?: string | undefined }) => readableTarget(url),
     clientErrorHandler: refuseUnreadable(guardingHeaders(isTls)),
     // Each parameter has a length of its own; the runtime takes no longer head.
     routerOptions: { maxParamLength: maxHeaderSize },
   };
-  const { connections = DEFAULT_CONNECTIONS } = options;
   const waits = {
     headersTimeout: base.requestTimeout,
     connectionsCheckingInterval: timeoutCheckMs(base.requestTimeout),
@@ -185,13 +177,13 @@ async function createApp(options: ApiOptions, context: ApiContext): Promise<Fast
       : Fastify({ ...base, https: { ...waits, handshakeTimeout: base.requestTimeout, ...secured(tls) } })
   ) as FastifyInstance;
   // The front counts those that it takes.
-  if (options.front === undefined) countConnections(app, options, connections);
+  if (options.front === undefined) countConnections(app, options);
   if (options.callsWait !== undefined) putCallsFirst(app, new CallsFirst(context.clock, options.callsWait));
   guardBrowsers(app, { hosts: options.hosts ?? [], isTls });
   setUpBodies(app);
   setUpAnswers(app, context);
   authenticate(app, context);
-  await setUpRateLimit(app, options.requestsPerMinute ?? 600);
+  await setUpRateLimit(app, limits.requestsPerMinute);
   answerAcross(app, context);
   const { version, docs = true, metricsAccess } = options;
   const texts = new DocumentTexts({ version, docs, metricsAccess });
@@ -217,7 +209,7 @@ function secured({ certificate, key }: KeyPairOctets) {
 
 /** Whose word for whom it speaks is taken: of the front, which is the first, and of the trusted proxies. */
 function trustedHops({
-  trustedProxies = [],
+  limits: { trustedProxies },
   front,
 }: ApiOptions): false | string[] | ((address: string, hop: number) => boolean) {
   if (front === undefined) return trustedProxies.length === 0 ? false : [...trustedProxies];
@@ -225,8 +217,8 @@ function trustedHops({
   return (address, hop) => hop === 0 || isProxy(address);
 }
 
-function countConnections(app: FastifyInstance, { metrics, log, trustedProxies = [] }: ApiOptions, most: number): void {
-  const counts = guardConnections(app.server, most, isAmong(trustedProxies), log);
+function countConnections(app: FastifyInstance, { metrics, log, limits }: ApiOptions): void {
+  const counts = guardConnections(app.server, limits.connections, isAmong(limits.trustedProxies), log);
   metrics.readGauge('tandem_http_connections', 'Open HTTP connections', () => counts().open);
   metrics.readCounters('tandem_http_connections_total', 'HTTP connections, by event', 'event', () => ({
     refused: counts().refused,

@@ -57,7 +57,6 @@ const REMEMBERED = 1000;
 const ENDED_KEPT_MS = 30 * 86_400_000;
 const ENDED_KEPT_PER_TENANT = 1000;
 const MIN_BOOTSTRAP_LENGTH = 16;
-const DEFAULT_TOKENS_PER_TENANT = 100;
 
 /** Makes a token for the owner of this machine, and leaves it in a file that only its user can read. */
 export function writeOwnerToken(path: string): string {
@@ -90,7 +89,7 @@ export class Tokens {
   /** Of requests that this process makes of itself for another node. */
   readonly #lent = new Map<string, Identity>();
 
-  constructor(store: TokenStore, clock: Clock, perTenant = DEFAULT_TOKENS_PER_TENANT) {
+  constructor(store: TokenStore, clock: Clock, perTenant: number) {
     this.#store = store;
     this.#clock = clock;
     this.#perTenant = perTenant;

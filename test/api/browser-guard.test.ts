@@ -62,7 +62,7 @@ describe('every answer', () => {
   });
 
   test('that went over TLS to a trusted proxy says the same; who is no such proxy cannot have it said', async () => {
-    world = await startTestApi({ trustedProxies: ['127.0.0.1'] });
+    world = await startTestApi({ limits: { trustedProxies: ['127.0.0.1'] } });
     const { app } = world.api;
     const by = (proto: string, remoteAddress = '127.0.0.1') =>
       app.inject({ url: '/console', headers: { host: 'localhost', 'x-forwarded-proto': proto }, remoteAddress });
@@ -105,7 +105,7 @@ describe('every answer', () => {
 });
 
 test('a request that does not arrive is closed within api.requestTimeoutMs, one octet or none', async () => {
-  world = await startTestApi({ requestTimeoutMs: 200 });
+  world = await startTestApi({ limits: { requestTimeoutMs: 200 } });
   await world.api.listen('127.0.0.1', 0);
   const { port } = world.app.server.address() as AddressInfo;
   const ends = ['', 'G', 'GET / HTTP/1.1\r\nHost: localhost\r\nX: '].map(async (octets) => {

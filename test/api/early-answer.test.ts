@@ -79,7 +79,7 @@ describe.concurrent('who is answered before the body has come is answered, and n
   });
 
   test('who has asked too often', async (context) => {
-    const world = await begin(context, { requestsPerMinute: 1 });
+    const world = await begin(context, { limits: { requestsPerMinute: 1 } });
     expect((await fetch(`http://127.0.0.1:${world.port}/nowhere`)).status).toBe(404);
     const { taken, ...heard } = await sendTo(world, '/nowhere');
     expect(heard).toEqual({ status: 429, connection: 'close' });

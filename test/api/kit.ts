@@ -40,6 +40,7 @@ import {
 } from '../../src/provisioning/directory/store.ts';
 import { type Provisioning, provisioningSchema } from '../../src/provisioning/trunk-settings/schema.ts';
 import type { AddedTransport } from '../../src/settings/kept-transports.ts';
+import { nodeSchema } from '../../src/settings/node-schema.ts';
 import type { TrunkStatus } from '../../src/trunks/trunk-status.ts';
 import { VirtualScheduler } from '../kit/virtual-scheduler.ts';
 
@@ -462,7 +463,13 @@ export function nodeView(): NodeView {
   };
 }
 
-export async function startTestApi(options: Partial<ApiOptions> & { state?: Provisioning } = {}): Promise<TestApi> {
+/** `limits` say what differs from what the settings have by default; here a request more is always let in. */
+type TestApiOptions = Partial<Omit<ApiOptions, 'limits'>> & {
+  state?: Provisioning;
+  limits?: Partial<ApiOptions['limits']>;
+};
+
+export async function startTestApi({ limits, ...options }: TestApiOptions = {}): Promise<TestApi> {
   const clock = new VirtualScheduler();
   const engine = new FakeEngine(clock);
   const provisioning = new MemoryProvisioning(options.state ?? twoTenants());
@@ -515,7 +522,7 @@ export async function startTestApi(options: Partial<ApiOptions> & { state?: Prov
     clock,
     version: '0.0.0-test',
     bootstrapToken: 'bootstrap-token-of-the-tests',
-    requestsPerMinute: 1_000_000,
+    limits: { ...nodeSchema.parse({}).api, requestsPerMinute: 1_000_000, ...limits },
     // Its pages are a third of what making an interface costs.
     docs: false,
     ...options,

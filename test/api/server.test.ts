@@ -70,7 +70,7 @@ describe('document', () => {
 
 describe('limits', () => {
   test('requests beyond the rate of a tenant are 429, whichever of its tokens they come with; another is not touched', async () => {
-    world = await startTestApi({ requestsPerMinute: 5 });
+    world = await startTestApi({ limits: { requestsPerMinute: 5 } });
     const second = await world.api.tokens.create({ role: 'tenant-admin', tenant: 'acme' }, 'test');
     const statuses: number[] = [];
     for (let index = 0; index < 7; index++)
@@ -133,14 +133,14 @@ describe('limits', () => {
   });
 
   test('of a request beyond the rate the body is not read', async () => {
-    world = await startTestApi({ requestsPerMinute: 1 });
+    world = await startTestApi({ limits: { requestsPerMinute: 1 } });
     const send = () =>
       ask(world, world.tokens.acme, 'POST', '/api/v1/trunks', '{', { 'content-type': 'application/json' });
     expect([(await send()).status, (await send()).status]).toEqual([400, 429]);
   });
 
   test('an IPv6 host has one rate, and one number of wrong tokens, for all addresses of its /64', async () => {
-    world = await startTestApi({ requestsPerMinute: 5 });
+    world = await startTestApi({ limits: { requestsPerMinute: 5 } });
     const from = async (remoteAddress: string, url: string, headers = {}) =>
       (await world.app.inject({ url, headers, remoteAddress })).statusCode;
     for (let i = 0; i < 5; i++) expect(await from(`2001:db8::${i}`, '/api/v1/session')).toBe(200);

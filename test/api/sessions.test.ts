@@ -195,7 +195,7 @@ describe('sign-in', () => {
 
   test('over HTTPS the cookie is Secure and of this very host', async () => {
     await world.close();
-    world = await startTestApi({ trustedProxies: ['127.0.0.1'] });
+    world = await startTestApi({ limits: { trustedProxies: ['127.0.0.1'] } });
     await user('pat');
     const answer = await signIn({ user: 'pat', password: PASSWORD }, { ...OWN, 'x-forwarded-proto': 'https' });
     expect(answer.headers['set-cookie']).toMatch(/^__Host-tandem=.*; Path=\/; .*; Secure$/);

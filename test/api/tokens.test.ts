@@ -9,7 +9,7 @@ import { MemoryTokens } from './kit.ts';
 function setUp() {
   const clock = new VirtualScheduler();
   const store = new MemoryTokens();
-  return { clock, store, tokens: new Tokens(store, clock) };
+  return { clock, store, tokens: new Tokens(store, clock, 100) };
 }
 
 describe('tokens', () => {
@@ -58,7 +58,7 @@ describe('tokens', () => {
     await tokens.revoke(record);
     expect(await looksUp(tokens, token)).toEqual([false, true]);
     // Of another process, before anybody has come who has a record; and when that one's is gone.
-    const elsewhere = new Tokens(store, clock);
+    const elsewhere = new Tokens(store, clock, 100);
     await elsewhere.bootstrap(undefined);
     expect(await looksUp(elsewhere, unknown)).toEqual([false, true]);
     expect(await looksUp(elsewhere, wrong)).toEqual([false, true]);
@@ -177,6 +177,6 @@ describe('tokens', () => {
     const token = readFileSync(path, 'utf8').trim();
     expect(statSync(path).mode & 0o777).toBe(0o600);
     expect(await tokens.identify(token)).toEqual({ actor: 'owner', role: 'system-admin', owner: true });
-    expect(await new Tokens(store, clock).identify(token)).toBeUndefined();
+    expect(await new Tokens(store, clock, 100).identify(token)).toBeUndefined();
   });
 });

@@ -63,7 +63,7 @@ describe('a target that no route can be found for', () => {
     ['/%ff', 400],
     ['/nothing', 404],
   ])('%s counts for the rate of whoever asks, as a path that does nothing does', async (target, status) => {
-    await begin({ requestsPerMinute: 5 });
+    await begin({ limits: { requestsPerMinute: 5 } });
     const statuses: (number | undefined)[] = [];
     for (let index = 0; index < 8; index++) statuses.push((await answersTo(request(target)))[0]?.status);
     expect(statuses).toEqual([...new Array(5).fill(status), 429, 429, 429]);
@@ -157,6 +157,6 @@ test('behind an answer that has begun nothing is said: it would stand within tha
 });
 
 test('a head that does not arrive in time: 408', async () => {
-  await begin({ requestTimeoutMs: 1_000 });
+  await begin({ limits: { requestTimeoutMs: 1_000 } });
   expect(await answersTo('GET / HTTP/1.1\r\nHost: x\r\nX: ')).toMatchObject([{ status: 408, code: 'too-slow' }]);
 }, 20_000);
