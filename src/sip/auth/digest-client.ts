@@ -33,8 +33,6 @@ export interface DigestClientOptions {
   readonly acceptRealm?: (realm: string) => boolean;
   /** Algorithms answered. Default: all; the strongest one offered is taken. */
   readonly algorithms?: readonly DigestAlgorithm[];
-  /** When a server offers both: `auth` survives a session border controller that edits the body. Default: auth. */
-  readonly preferredQop?: Qop;
   /** Makes client nonces; for tests. Default: 96 random bits. */
   readonly cnonce?: () => string;
 }
@@ -281,8 +279,7 @@ export class DigestClient {
     const options = (offered ?? '').split(',', 8).map((option) => option.trim().toLowerCase());
     // An empty list is none.
     if (options.every((option) => option === '')) return undefined;
-    const preferred = this.#options.preferredQop ?? 'auth';
-    if (options.includes(preferred)) return preferred;
+    // `auth` survives a session border controller that edits the body.
     if (options.includes('auth')) return 'auth';
     return options.includes('auth-int') ? 'auth-int' : 'unsupported';
   }

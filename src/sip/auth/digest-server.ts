@@ -61,8 +61,6 @@ export interface DigestServerOptions {
   readonly qop?: readonly Qop[];
   /** Default: 300,000. */
   readonly nonceLifetimeMs?: number;
-  /** Nonces whose count is remembered; the oldest become stale first. Default: 200,000. */
-  readonly maxTrackedNonces?: number;
   /** Default: one with its own defaults. */
   readonly throttle?: GuessThrottle;
 }
@@ -122,6 +120,8 @@ const MAX_USERNAME_LENGTH = 256;
 const MAX_CNONCE_LENGTH = 256;
 const MAX_COUNT_LENGTH = 16;
 const MAX_COUNT = 0xffff_ffff;
+/** Nonces whose count is remembered; the oldest become stale first. */
+const MAX_TRACKED_NONCES = 200_000;
 
 /** Credentials whose form is right; what they claim is not yet checked. */
 interface Claim extends DigestInput {
@@ -164,7 +164,7 @@ export class DigestServer {
     const lifetimeMs = options.nonceLifetimeMs ?? 300_000;
     this.#clock = options.clock;
     this.#nonces = new NonceSource(options.clock, lifetimeMs, secret);
-    this.#counts = new NonceCounts(lifetimeMs, options.maxTrackedNonces ?? 200_000, options.clock.nowMs());
+    this.#counts = new NonceCounts(lifetimeMs, MAX_TRACKED_NONCES, options.clock.nowMs());
     this.#policy = { algorithms: options.algorithms ?? ['MD5'], legacy: false };
     this.#options = options;
     this.#qop = options.qop ?? ['auth'];

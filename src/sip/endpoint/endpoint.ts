@@ -172,8 +172,7 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow>, Refu
       if (options.pastFlow !== undefined)
         return this.#sendOverIdle(request, flow, options.pastFlow, user, options, settings);
     } else {
-      const overTcp = this.#options.tcpForLargeRequests !== false && options.largeRequests !== 'udp';
-      if (overTcp && this.#large.takes(to, text))
+      if (options.largeRequests !== 'udp' && this.#large.takes(to, text))
         return this.#large.send(request, to, user, this.#overAnother(request, options));
       if (flow.reliable && flow.connected) return this.#sendOverIdle(request, flow, to, user, options, settings);
     }

@@ -135,10 +135,6 @@ export interface EndpointOptions {
    * RFC 3261 §18.2.2 sends them to the port in Via.
    */
   readonly symmetricResponses?: boolean;
-  /**
-   * Requests over 1,300 octets to a UDP target go over TCP when the peer takes the connection (RFC 3261 §18.1.1). Default true.
-   */
-  readonly tcpForLargeRequests?: boolean;
   /** Asked for each new request outside a dialog; seconds for Retry-After when the node is too busy for it, else undefined. */
   readonly overloadSeconds?: (request: SipRequest) => number | undefined;
   /** Whether an INVITE that would be refused, unread or over a limit, is one that must be let in: an emergency call. Default: none is. */
@@ -178,7 +174,7 @@ export interface SendOptions {
   readonly viaPort?: number | undefined;
   /** Which of our addresses Via says. Default `public`. */
   readonly scope?: AddressScope | undefined;
-  /** What becomes of a request over 1,300 octets to a UDP target. Default `tcp`, as {@link EndpointOptions.tcpForLargeRequests} says. */
+  /** What becomes of a request over 1,300 octets to a UDP target. Default `tcp`, where the peer takes the connection (RFC 3261 §18.1.1). */
   readonly largeRequests?: 'tcp' | 'udp' | undefined;
   /** Timer B or F in place of 64*T1. */
   readonly transactionTimeoutMs?: number | undefined;
