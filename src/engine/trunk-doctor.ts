@@ -102,8 +102,13 @@ async function* located({ trunk, parts }: Patient): AsyncGenerator<Finding> {
       const list = await addresses;
       yield found('dns', 'ok', `${host} is at ${list.join(', ')}`, undefined, host);
     } catch (error) {
-      const advice = 'check the name, and that the servers of `dns.servers` know it';
-      yield found('dns', 'failed', (error as Error).message, advice, host);
+      const { outboundProxy } = trunk;
+      // Calls go to the proxy: the host's own addresses are those that calls in may come from.
+      const [outcome, advice] =
+        outboundProxy === undefined || host === outboundProxy.host
+          ? (['failed', 'check the name, and that the servers of `dns.servers` know it'] as const)
+          : (['warning', 'list in `associatedIps` where calls in come from, unless that is the proxy'] as const);
+      yield found('dns', outcome, (error as Error).message, advice, host);
     }
   }
 }

@@ -100,6 +100,15 @@ test.each<[string, Partial<TrunkInput>, Ports, string, RegExp]>([
     /dns.servers/,
   ],
   [
+    'a name that calls need not, for they go to its outbound proxy',
+    { outboundProxy: { host: '192.0.2.1' } },
+    {
+      locate: ({ host }) => (host === '192.0.2.1' ? [TARGET] : Promise.reject(new Error('carrier: no address'))),
+    },
+    'dns warning: carrier: no address',
+    /associatedIps/,
+  ],
+  [
     'an address that tenants may not name',
     {},
     { targets: () => Promise.reject(new EgressError('egress: 10.0.0.1 is not a public address')) },
