@@ -13,7 +13,7 @@ import { nearPlaceOf } from './media.ts';
 import type { CallPlan, LegOptions } from './plan.ts';
 import type { ContactParty, ServerTransaction, ServerTransactionUser, ShownParty } from './ports.ts';
 import type { PassedResponse } from './refusal.ts';
-import { hasSessionDescription, relayBody, relayResponseHeaders } from './relayed-headers.ts';
+import { clearBody, hasSessionDescription, relayBody, relayResponseHeaders } from './relayed-headers.ts';
 import { ReliableRelay, type ReliableRelayUser } from './reliable-relay.ts';
 import { tellRinging } from './ringing-between-nodes.ts';
 import { SessionKeeper } from './session-keeper.ts';
@@ -135,12 +135,16 @@ export class CallerInvite implements ServerTransactionUser, ReliableRelayUser {
       const before = tellRinging(relayed, this.request, asked?.cancellations() ?? []);
       if (before !== undefined) this.#transaction.respond(before);
     }
-    if (rack === undefined && !this.#requiresReliable) {
+    const { early } = leg;
+    if (early === undefined) return;
+    const isReliable = rack !== undefined || this.#requiresReliable;
+    if (described) early.described = isReliable ? undefined : relayed;
+    if (!isReliable) {
       leg.respond(this.#transaction, relayed);
       return;
     }
-    const { early } = leg;
-    if (early === undefined) return;
+    // RFC 3262 §5: it would be an offer, and the callee, whose own response is none, waits for no answer.
+    if (rack === undefined && !hasSessionDescription(this.request)) clearBody(relayed);
     early.reliable ??= new ReliableRelay(leg, this.#transaction, this);
     early.reliable.relay(relayed, rack === undefined ? undefined : callee, rack ?? '');
   }
@@ -215,7 +219,9 @@ export class CallerInvite implements ServerTransactionUser, ReliableRelayUser {
     if (status < 200) for (const reason of this.#plan.reasons?.() ?? []) response.headers.add(HeaderId.Reason, reason);
     relayResponseHeaders(from.headers, response.headers, this, leg.peer);
     showAnswering(response, leg.peer, leg);
-    relayBody(from, response);
+    // RFC 3261 §13.2.1: a callee whose answer was acknowledged need not repeat it; to a caller that sent no PRACK the 2xx has to.
+    const isAnswer = status < 200 || hasSessionDescription(from);
+    relayBody(isAnswer ? from : (leg.early?.described ?? from), response);
     return response;
   }
 

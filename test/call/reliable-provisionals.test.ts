@@ -108,6 +108,31 @@ test('a caller without 100rel gets the response unreliably, and this engine send
   expect(world.settles()).toBe(true);
 });
 
+test.each([
+  ['without 100rel, and the callee’s was acknowledged', RELIABLE, []],
+  ['without 100rel, and the callee’s was not reliable', [], []],
+  ['with 100rel, and the callee’s was not reliable', [], [[HeaderId.Supported, '100rel']]],
+] as const)(
+  'RFC 3261 §13.2.1: a caller %s, gets the description of the 183 again in a 200 that has none',
+  (_which, reliable, supported) => {
+    const world = new World();
+    const { a, b } = world;
+    const sent = a.call({ body: sdp('caller'), headers: supported });
+    world.run();
+    b.answer(b.invite, 183, { body: sdp('early'), headers: reliable });
+    world.run();
+    b.answer(b.invite, 180);
+    world.run();
+    expect(sent.responses.at(-1)?.body).toBe('');
+    b.answer(b.invite, 200);
+    world.run();
+    expect(sent.final?.body).toBe(sdp('early'));
+    expect(sent.final?.headers.value(HeaderId.ContentType)).toBe('application/sdp');
+    a.send('BYE');
+    expect(world.settles()).toBe(true);
+  },
+);
+
 test('a callee is not offered 100rel when it would have to offer and the caller could not answer in PRACK', () => {
   const world = new World();
   const { a, b } = world;
@@ -136,6 +161,25 @@ test('§3: a caller that requires 100rel gets every provisional response reliabl
   world.run();
   expect(acknowledged.final?.status).toBe(200);
   expect(sent.final?.status).toBe(200);
+  a.send('BYE');
+  expect(world.settles()).toBe(true);
+});
+
+test('§5: a caller that requires 100rel and offers nothing is offered nothing by a description that the callee did not send reliably', () => {
+  const world = new World();
+  const { a, b } = world;
+  const sent = a.call({ headers: [[HeaderId.Require, '100rel']] });
+  world.run();
+  b.answer(b.invite, 183, { body: sdp('early') });
+  world.run();
+  const early = sent.responses.at(-1) as SipResponse;
+  expect([early.headers.has(HeaderId.RSeq), early.body]).toEqual([true, '']);
+  const acknowledged = prack(a, sent, early);
+  world.run();
+  expect(acknowledged.final?.status).toBe(200);
+  b.answer(b.invite, 200, { body: sdp('offer') });
+  world.run();
+  expect(sent.final?.body).toBe(sdp('offer'));
   a.send('BYE');
   expect(world.settles()).toBe(true);
 });

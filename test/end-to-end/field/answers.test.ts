@@ -11,6 +11,7 @@ import {
   inDialog,
   phoneInvite,
   responseTo,
+  SDP,
   serveQuietly,
   startField,
   statusOf,
@@ -74,6 +75,24 @@ describe.each(['udp', 'tcp'] as const)('an answer of the carrier over %s', (tran
     await carrier.nextRequest('ACK');
     const answer = await phone.nextAnswer(200);
     phone.send(ackOf(phone, text, answer));
+    phone.send(inDialog(phone, dialogOfCaller(answer), 'BYE', 2));
+    expect(statusOf(await phone.nextAnswer())).toBe(200);
+  });
+
+  test('a 200 that says nothing of the session has for the phone, which sends no PRACK, what the 183 said', async () => {
+    const { phone, carrier } = world;
+    const text = phoneInvite(phone);
+    phone.send(text);
+    const invite = await carrier.nextRequest('INVITE');
+    const [tag, contact] = [token(), `Contact: <sip:callee@${carrier.hostPort}>`];
+    const reliable = ['Require: 100rel', 'RSeq: 1', 'Content-Type: application/sdp'];
+    carrier.send(responseTo(invite, '183 Session Progress', tag, [contact, ...reliable], SDP));
+    carrier.send(responseTo(await carrier.nextRequest('PRACK'), '200 OK', ''));
+    carrier.send(responseTo(invite, '200 OK', tag, [contact]));
+    const answer = await phone.nextAnswer(200);
+    expect(answer.text).toMatch(/\r\n\r\nv=0\r\n/);
+    phone.send(ackOf(phone, text, answer));
+    await carrier.nextRequest('ACK');
     phone.send(inDialog(phone, dialogOfCaller(answer), 'BYE', 2));
     expect(statusOf(await phone.nextAnswer())).toBe(200);
   });
