@@ -1,12 +1,18 @@
 import { glareDelayMs } from '../sip/dialog/index.ts';
-import { HeaderId, type SipRequest, type SipResponse } from '../sip/message/index.ts';
+import {
+  contentKindOf,
+  HeaderId,
+  type SipRequest,
+  type SipResponse,
+  sessionDescriptionOf,
+} from '../sip/message/index.ts';
 import type { BranchPlan } from './plan.ts';
-import { dropToken } from './relayed-headers.ts';
+import { clearBody, dropToken } from './relayed-headers.ts';
 import type { SessionKeeper } from './session-keeper.ts';
 
 /**
- * What an INVITE needs before it is sent again to the same peer: credentials (401, 407), fewer required extensions (420), a longer
- * session interval (422), another moment (491). Each repair is made a bounded number of times.
+ * What an INVITE needs before it is sent again to the same peer: credentials (401, 407), a description alone (415), fewer required
+ * extensions (420), a longer session interval (422), another moment (491). Each repair is made a bounded number of times.
  */
 export class Repair {
   readonly #plan: BranchPlan;
@@ -16,6 +22,7 @@ export class Repair {
   #refused: SipRequest | undefined = undefined;
   #droppedExtensions: readonly string[] = [];
   #glareTries = 0;
+  #describesOnly = false;
 
   /** `destination` names the peer for whom credentials are made. */
   constructor(plan: BranchPlan, destination: string, session: SessionKeeper | undefined) {
@@ -31,6 +38,8 @@ export class Repair {
       case 401:
       case 407:
         return this.#plan.credentials !== undefined ? 0 : undefined;
+      case 415:
+        return this.#hasOtherParts(request) ? 0 : undefined;
       case 420:
         return this.#learnUnsupported(response) ? 0 : undefined;
       case 422:
@@ -52,6 +61,7 @@ export class Repair {
       dropToken(request.headers, HeaderId.Require, tag);
       dropToken(request.headers, HeaderId.ProxyRequire, tag);
     }
+    if (this.#describesOnly) leaveOtherParts(request);
     const { credentials } = this.#plan;
     const refused = this.#refused;
     const isChallenge = response.status === 401 || response.status === 407;
@@ -70,4 +80,18 @@ export class Repair {
     this.#droppedExtensions = response.headers.listValues(HeaderId.Unsupported);
     return this.#droppedExtensions.length > 0;
   }
+
+  /** RFC 3261 §8.1.3.5: once, without what stands beside the session description: ISUP or a location, which not everybody reads. */
+  #hasOtherParts(request: SipRequest): boolean {
+    this.#describesOnly = contentKindOf(request) === 'multipart' && sessionDescriptionOf(request) !== undefined;
+    return this.#describesOnly;
+  }
+}
+
+function leaveOtherParts(request: SipRequest): void {
+  const description = sessionDescriptionOf(request);
+  if (description === undefined) return;
+  clearBody(request);
+  request.body = description;
+  request.headers.add(HeaderId.ContentType, 'application/sdp');
 }

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { ServerTransaction } from '../../src/call/ports.ts';
 import { DigestClient } from '../../src/sip/auth/index.ts';
 import { HeaderId } from '../../src/sip/message/index.ts';
@@ -63,6 +63,42 @@ test('behaviour 14: at most two tries; endless challenges are a refusal, and the
   expect(b.invites.length).toBeLessThanOrEqual(3);
   expect(sent.final?.status).toBe(503);
   expect(world.settles()).toBe(true);
+});
+
+describe('RFC 3261 §8.1.3.5: a 415', () => {
+  const parts = `--b\r\nContent-Type: application/sdp\r\n\r\n${sdp('a')}\r\n--b\r\nContent-Type: application/ISUP\r\n\r\n\x01\0\r\n--b--\r\n`;
+
+  test('to an INVITE of several parts is answered with the session description alone, once, challenges or not', () => {
+    const world = new World();
+    withCredentials(world);
+    const { a, b } = world;
+    const headers = [[HeaderId.MimeVersion, '1.0']] as const;
+    const sent = a.call({ body: parts, type: 'multipart/mixed;boundary=b', headers });
+    world.run();
+    b.answer(b.invite, 415);
+    world.run();
+    b.answer(b.invite, 407, { headers: challenge('carrier', 'n1') });
+    world.run();
+    const bodies = b.invites.map(({ request }) => [request.headers.value(HeaderId.ContentType), request.body]);
+    const alone = ['application/sdp', sdp('a')];
+    expect(bodies).toEqual([['multipart/mixed;boundary=b', parts], alone, alone]);
+    expect(b.invite.request.headers.has(HeaderId.MimeVersion)).toBe(false);
+    b.answer(b.invite, 415);
+    world.run();
+    expect([b.invites.length, sent.final?.status]).toEqual([3, 415]);
+    expect(world.settles()).toBe(true);
+  });
+
+  test('to a description alone is the caller’s to hear', () => {
+    const world = new World();
+    const { a, b } = world;
+    const sent = a.call({ body: sdp('a') });
+    world.run();
+    b.answer(b.invite, 415);
+    world.run();
+    expect([b.invites.length, sent.final?.status]).toEqual([1, 415]);
+    expect(world.settles()).toBe(true);
+  });
 });
 
 test('a realm that is not the trunk’s gets no credentials', () => {
