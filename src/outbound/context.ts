@@ -3,14 +3,15 @@ import type { DidPool } from '../provisioning/tenants/did-pool.ts';
 import { plainNumber } from '../provisioning/tenants/number.ts';
 import type { OutboundRoute, OutboundRule } from '../provisioning/tenants/schema.ts';
 import type { Trunk } from '../provisioning/trunk-settings/schema.ts';
+import { octetsFromText } from '../sip/message/index.ts';
 import type { TrunkCondition } from '../trunks/trunk-status.ts';
-import type { Draft, FieldName } from './draft.ts';
-import type { OutboundFacts, SeenAs } from './facts.ts';
+import { Draft, type FieldName } from './draft.ts';
+import { callerName, callerNumber, type OutboundFacts, type SeenAs } from './facts.ts';
 import type { OutboundCli } from './outbound-cli.ts';
 import type { OutboundEvent, Refusal, StoredSetting } from './outcome.ts';
 import type { Signing } from './signing.ts';
 import type { Trace } from './trace.ts';
-import type { TrunkProfile } from './trunk-profile.ts';
+import { profileOf, type TrunkProfile } from './trunk-profile.ts';
 
 /** What nearly every call has of most lists. */
 const NONE: readonly never[] = [];
@@ -22,20 +23,27 @@ export interface EmergencyCall {
   readonly accessCode: string;
 }
 
-/** What the call steps work out, before any trunk is looked at. Each property is written by one step and read by later ones. */
+/**
+ * What will be done about a call: routes to try in order, or the answer that it gets at once. The call steps work it out before any trunk
+ * is looked at; each property is written by one step and read by later ones.
+ */
 export class PlanState {
   readonly facts: OutboundFacts;
   /** Number and name of the caller. */
   readonly callerNumber: string;
   readonly callerName: string;
-  /** The dialled number: first as dialled, then without its dial code, then processed. */
+  /** X-Outbound-Cli as read. */
+  readonly outboundCli: OutboundCli;
+  /** Set when no route is tried. With {@link storedSetting} it is the answer after the setting was stored. */
+  refusal: Refusal | undefined = undefined;
+  /** The dialled number: first as dialled, then without its dial code, then processed; each route strips and prepends for itself. */
   number: string;
   /** What the dial code said about this call, if there was one. */
   perCall: 'hide' | 'show' | undefined = undefined;
   storedSetting: StoredSetting | undefined = undefined;
   anonymous = false;
   anonymousReason = '';
-  emergency: EmergencyCall | undefined = undefined;
+  emergencyCall: EmergencyCall | undefined = undefined;
   rule: OutboundRule | undefined = undefined;
   /** The number is an E.164 number behind a rule's access code: it leaves as it is, neither stripped nor prepended. */
   leavesAsGiven = false;
@@ -46,11 +54,20 @@ export class PlanState {
   /** The trunk states that were read, so that the call can be explained afterwards as it was. */
   trunkStates: readonly (readonly [trunkId: string, state: TrunkCondition])[] = NONE;
 
-  constructor(facts: OutboundFacts, callerNumber: string, callerName: string) {
+  constructor(facts: OutboundFacts, outboundCli: OutboundCli) {
     this.facts = facts;
-    this.callerNumber = callerNumber;
-    this.callerName = callerName;
+    this.callerNumber = callerNumber(facts.caller);
+    this.callerName = octetsFromText(callerName(facts.caller));
+    this.outboundCli = outboundCli;
     this.number = plainNumber(facts.dialled);
+  }
+
+  get emergency(): boolean {
+    return this.emergencyCall !== undefined;
+  }
+
+  get ruleName(): string | undefined {
+    return this.rule?.name;
   }
 }
 
@@ -64,6 +81,8 @@ export interface PlannedRoute {
   readonly position: number;
   /** The other node that it leaves through. */
   readonly through: string | undefined;
+  /** Why the trunk is down, if it is. */
+  readonly down?: string | undefined;
 }
 
 /** A route that will not be tried. */
@@ -101,14 +120,12 @@ export class RouteState {
   readonly planned: PlannedRoute;
   readonly trunk: Trunk;
   readonly profile: TrunkProfile;
-  readonly draft: Draft;
+  readonly draft = new Draft();
   calledNumber = '';
   /** The number that X-Outbound-Cli took the place of, in the field that a carrier reads; undefined: it took none. */
   numberBeforeDirectives: string | undefined = undefined;
   signing: Signing | undefined = undefined;
   callerId: ChosenCallerId | undefined = undefined;
-  /** X-Outbound-Cli as read, once per call. */
-  readonly outboundCli: OutboundCli;
   /** Fields that a conditional mapping drops on this call; {@link TrunkProfile.removed} holds those dropped on every call. */
   removed: readonly FieldName[] = NONE;
   warnings: readonly string[] = NONE;
@@ -116,21 +133,12 @@ export class RouteState {
   /** Undefined until it is known where the INVITE goes. */
   readonly seenAs: SeenAs | undefined;
 
-  constructor(
-    call: PlanState,
-    planned: PlannedRoute,
-    profile: TrunkProfile,
-    draft: Draft,
-    outboundCli: OutboundCli,
-    seenAs?: SeenAs,
-  ) {
+  constructor(call: PlanState, planned: PlannedRoute, seenAs?: SeenAs) {
     this.seenAs = seenAs;
     this.call = call;
     this.planned = planned;
     this.trunk = planned.trunk;
-    this.profile = profile;
-    this.draft = draft;
-    this.outboundCli = outboundCli;
+    this.profile = profileOf(planned.trunk);
   }
 
   report(kind: OutboundEvent['kind'], source: string, value: string, reason: string): void {

@@ -64,7 +64,7 @@ export interface EmergencyRoutes {
  */
 export function emergencyRoutes(call: PlanState): EmergencyRoutes {
   const { tenant, directory } = call.facts;
-  const { number, accessCode } = call.emergency as EmergencyCall;
+  const { number, accessCode } = call.emergencyCall as EmergencyCall;
   if (tenant.emergency.routes.length > 0) {
     return { rule: undefined, routes: tenant.emergency.routes, reason: "the tenant's own list for emergency numbers" };
   }

@@ -113,18 +113,17 @@ export function explain(
 ): Explanation {
   const trace = new RecordingTrace();
   const plan = planOutbound(facts, trace);
-  const { state, refusal } = plan;
   return {
     tenant: facts.tenant.name,
-    caller: { kind: facts.caller.kind, number: state.callerNumber, name: textFromOctets(state.callerName) },
+    caller: { kind: facts.caller.kind, number: plan.callerNumber, name: textFromOctets(plan.callerName) },
     dialled: textFromOctets(facts.dialled),
     number: textFromOctets(plan.number),
     anonymous: plan.anonymous,
-    anonymousReason: state.anonymousReason,
+    anonymousReason: plan.anonymousReason,
     emergency: plan.emergency,
     rule: plan.ruleName,
     steps: trace.steps,
-    refusal,
+    refusal: plan.refusal,
     storedSetting: plan.storedSetting,
     routes: plan.routes.map((_, index) => {
       const route = explainRoute(plan, index, tokens(index));

@@ -160,7 +160,7 @@ export function endpointRequest(request: SipRequest): EndpointRequest {
     preferredIdentities: request.headers.has(HeaderId.PPreferredIdentity) ? preferred(request.headers) : NONE,
     privacy: privacy.values,
     remoteParty: privacy.remoteParty,
-    outboundCli: request.headers.has(HeaderId.XOutboundCli) ? request.headers.fieldValues(HeaderId.XOutboundCli) : [],
+    outboundCli: request.headers.has(HeaderId.XOutboundCli) ? request.headers.fieldValues(HeaderId.XOutboundCli) : NONE,
     headers: request.headers,
     body: request.body,
   };

@@ -2,19 +2,11 @@ import { derived } from '../base/derived.ts';
 import type { OutboundRoute } from '../provisioning/tenants/schema.ts';
 import { scopeOf } from '../provisioning/trunk-settings/own-address.ts';
 import type { Trunk } from '../provisioning/trunk-settings/schema.ts';
-import { octetsFromText } from '../sip/message/index.ts';
-import {
-  type CallStep,
-  type PlannedRoute,
-  PlanState,
-  RouteState,
-  type RouteStep,
-  type SkippedRoute,
-} from './context.ts';
-import { Draft, toLegDraft } from './draft.ts';
-import { callerName, callerNumber, type NodeFacts, type OutboundFacts, type SeenAs } from './facts.ts';
-import { NO_OUTBOUND_CLI, type OutboundCli, parseOutboundCli } from './outbound-cli.ts';
-import type { LegSettings, Refusal, RouteDraft, RouteRefusal, StoredSetting } from './outcome.ts';
+import { type CallStep, PlanState, RouteState, type RouteStep } from './context.ts';
+import { toLegDraft } from './draft.ts';
+import type { NodeFacts, OutboundFacts, SeenAs } from './facts.ts';
+import { NO_OUTBOUND_CLI, parseOutboundCli } from './outbound-cli.ts';
+import type { LegSettings, Refusal, RouteDraft, RouteRefusal } from './outcome.ts';
 import { addForwardingHeaders } from './steps/add-forwarding-headers.ts';
 import { addOwnHeaders, relayedNames } from './steps/add-own-headers.ts';
 import { addStandardHeaders } from './steps/add-standard-headers.ts';
@@ -38,7 +30,6 @@ import { signCall } from './steps/sign-call.ts';
 import { writeForTeams } from './steps/write-for-teams.ts';
 import { writeForWhatsapp } from './steps/write-for-whatsapp.ts';
 import { NO_TRACE, type Trace } from './trace.ts';
-import { profileOf } from './trunk-profile.ts';
 import { contactAddress } from './variables.ts';
 
 /**
@@ -76,31 +67,14 @@ export const ROUTE_STEPS: readonly RouteStep[] = [
   signCall,
 ];
 
-/** What will be done about a call: routes to try in order, or the answer that it gets at once. */
-export interface OutboundPlan {
-  readonly facts: OutboundFacts;
-  /** Set when no route is tried. With {@link storedSetting} it is the answer after the setting was stored. */
-  readonly refusal: Refusal | undefined;
-  readonly storedSetting: StoredSetting | undefined;
-  readonly routes: readonly PlannedRoute[];
-  readonly skipped: readonly SkippedRoute[];
-  readonly ruleName: string | undefined;
-  /** The number after its dial code and number processing; each route strips and prepends for itself. */
-  readonly number: string;
-  readonly anonymous: boolean;
-  readonly emergency: boolean;
-  readonly state: PlanState;
-  readonly outboundCli: OutboundCli;
-}
+/** A plan once its steps have run. */
+export type OutboundPlan = Readonly<PlanState>;
 
 /** Decides what to do about a call. Pure; costs no look at any trunk's parameters. */
 export function planOutbound(facts: OutboundFacts, trace: Trace = NO_TRACE): OutboundPlan {
-  const state = stateOf(facts);
-  return planned(state, firstRefusal(CALL_STEPS, state, trace), parseOutboundCli(facts.request.outboundCli));
-}
-
-function stateOf(facts: OutboundFacts): PlanState {
-  return new PlanState(facts, callerNumber(facts.caller), octetsFromText(callerName(facts.caller)));
+  const plan = new PlanState(facts, parseOutboundCli(facts.request.outboundCli));
+  plan.refusal = firstRefusal(CALL_STEPS, plan, trace);
+  return plan;
 }
 
 /** Runs the steps until one refuses. */
@@ -118,34 +92,18 @@ function firstRefusal<State>(
   return undefined;
 }
 
-function planned(state: PlanState, refusal: Refusal | undefined, outboundCli: OutboundCli): OutboundPlan {
-  const { facts, storedSetting, skipped, rule, number, anonymous, emergency } = state;
-  return {
-    facts,
-    refusal,
-    storedSetting,
-    routes: refusal === undefined ? state.routes : [],
-    skipped,
-    ruleName: rule?.name,
-    number,
-    anonymous,
-    emergency: emergency !== undefined,
-    state,
-    outboundCli,
-  };
-}
-
 /**
  * A call over one trunk whatever the tenant's rules say: the trunk's own peer has asked for it. Pure, as {@link planOutbound} is.
  */
 export function planOverTrunk(facts: OutboundFacts, trunk: Trunk): OutboundPlan {
-  const state = stateOf(facts);
-  const refusal = firstRefusal([identifyCaller, decidePresentation], state, NO_TRACE);
+  const plan = new PlanState(facts, NO_OUTBOUND_CLI);
+  plan.refusal = firstRefusal([identifyCaller, decidePresentation], plan, NO_TRACE);
+  if (plan.refusal !== undefined) return plan;
   const route: OutboundRoute = { trunk: trunk.name, strip: 0, prepend: '' };
   const pool = facts.directory.pool(trunk.id, facts.tenant.name);
   const { serviceRoutes = [], through } = facts.trunkState(trunk.id);
-  state.routes = [{ route, trunk, pool, serviceRoutes, through, position: 0 }];
-  return planned(state, refusal, NO_OUTBOUND_CLI);
+  plan.routes = [{ route, trunk, pool, serviceRoutes, through, position: 0 }];
+  return plan;
 }
 
 /**
@@ -160,7 +118,7 @@ export function draftForRoute(
 ): RouteDraft | RouteRefusal {
   const planned = plan.routes[index];
   if (planned === undefined) throw new RangeError(`the plan has ${plan.routes.length} routes, not ${index + 1}`);
-  const route = new RouteState(plan.state, planned, profileOf(planned.trunk), new Draft(), plan.outboundCli, seenAs);
+  const route = new RouteState(plan, planned, seenAs);
   const refusal = firstRefusal(ROUTE_STEPS, route, trace);
   if (refusal !== undefined)
     return { kind: 'refused', trunk: route.trunk, warnings: route.warnings, events: route.events, ...refusal };
@@ -176,7 +134,7 @@ export function draftForRoute(
     signing: route.signing,
     maxForwards: plan.facts.request.maxForwards - 1,
     calledNumber: route.draft.requestUri.user,
-    outboundCallerId: route.callerId?.value ?? plan.state.callerNumber,
+    outboundCallerId: route.callerId?.value ?? plan.callerNumber,
     callerIdSource: route.callerId?.source ?? `${plan.facts.caller.kind}-number`,
     anonymous: plan.anonymous,
     warnings: route.warnings,
@@ -197,7 +155,7 @@ function legSettings(route: RouteState, contact: string): LegSettings {
     relayHeaders: route.call.anonymous ? [] : relayedNames(tenant).trunk,
     withholdsPeer: route.call.anonymous ? true : undefined,
     headers: hidesUser ? NO_HEADERS : ownHeadersAt(node),
-    earlyMediaFailover: earlyMediaFailover || route.call.emergency !== undefined,
+    earlyMediaFailover: earlyMediaFailover || route.call.emergency,
   };
 }
 

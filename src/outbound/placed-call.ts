@@ -39,7 +39,7 @@ type Packed = readonly [
 ];
 
 /** Of a call, what {@link placedCall} reads again. @param refusal of a guard, when one refused what the pipeline had let pass */
-export function packedFacts({ facts, state, refusal: own }: OutboundPlan, refusal?: Refusal): string {
+export function packedFacts({ facts, trunkStates, refusal: own }: OutboundPlan, refusal?: Refusal): string {
   const { directory, tenant, caller, dialled, wallMs, randomSeed, redirected, forwarding } = facts;
   const member = memberOf(caller);
   const isKnown = directory.member(tenant.name, member.number) === member;
@@ -49,7 +49,7 @@ export function packedFacts({ facts, state, refusal: own }: OutboundPlan, refusa
     dialled,
     wallMs,
     randomSeed,
-    state.trunkStates,
+    trunkStates,
     redirected,
     forwarding,
     own === undefined ? refusal : undefined,

@@ -1,10 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { RouteState } from '../../src/outbound/context.ts';
-import { Draft, emptyAddress } from '../../src/outbound/draft.ts';
+import { emptyAddress } from '../../src/outbound/draft.ts';
 import { dialledNumber, draftForRoute, planOutbound, type RouteDraft } from '../../src/outbound/index.ts';
 import { guardTenancy } from '../../src/outbound/steps/guard-tenancy.ts';
 import { NO_TRACE } from '../../src/outbound/trace.ts';
-import { profileOf } from '../../src/outbound/trunk-profile.ts';
 import { parseUri } from '../../src/sip/message/index.ts';
 import { type CallOptions, factsOf, type TrunkInput, tenantWith, trunkWith } from './world.ts';
 
@@ -92,12 +91,9 @@ test("behaviour 7: the last look refuses a draft that holds another tenant's num
   const [planned] = plan.routes;
   if (planned === undefined) throw new Error('no route');
   const look = (field: 'from' | 'contact' | 'pAssertedIdentity', user: string, displayName = '') => {
-    const draft = new Draft();
-    draft[field] = { ...emptyAddress(), user, displayName };
-    return guardTenancy.run(
-      new RouteState(plan.state, planned, profileOf(planned.trunk), draft, plan.outboundCli),
-      NO_TRACE,
-    );
+    const route = new RouteState(plan, planned);
+    route.draft[field] = { ...emptyAddress(), user, displayName };
+    return guardTenancy.run(route, NO_TRACE);
   };
   for (const field of ['from', 'contact', 'pAssertedIdentity'] as const) {
     expect(look(field, '+14155550200')).toMatchObject({ status: 403, code: 'foreign-number' });

@@ -250,7 +250,7 @@ export class Explainer {
 
   #outside({ plan, refusal }: WitnessedPlan, leavingOn: LeavingOn): Explanation {
     // The trunks as the plan found them: the call itself takes places.
-    const states = new Map(plan.state.trunkStates);
+    const states = new Map(plan.trunkStates);
     const trunkState = (id: string) => states.get(id) ?? plan.facts.trunkState(id);
     const explanation = explain({ ...plan.facts, trunkState }, undefined, leavingOn);
     return refusal !== undefined && plan.refusal === undefined ? refusedBy(explanation, refusal) : explanation;

@@ -22,10 +22,10 @@ const TARGET: Readonly<Record<RewriteField, FieldName>> = {
 export const applyOutboundCli: RouteStep = {
   name: 'x-outbound-cli',
   run(route, trace) {
-    const { directives, ignored } = route.outboundCli;
+    const { directives, ignored } = route.call.outboundCli;
     // Only the caller's own INVITE can ask; a forwarded call's INVITE is somebody else's.
     if (route.call.facts.forwarding !== undefined || directives.length + ignored.length === 0) return undefined;
-    if (route.call.emergency !== undefined && route.callerId?.source.startsWith('emergency') === true) {
+    if (route.call.emergency && route.callerId?.source.startsWith('emergency') === true) {
       ignore(route, 'every directive', '', 'an emergency call shows its own callback number', trace);
       return undefined;
     }
@@ -72,7 +72,7 @@ function isRemoved({ profile, removed }: RouteState, directive: RewriteDirective
 function outsidePool(route: RouteState, directive: RewriteDirective, trace: Trace): Refusal | undefined {
   const reason = `outside the DID pool of ${route.call.facts.tenant.name} on trunk ${route.trunk.name}`;
   ignoreDirective(route, directive, reason, trace);
-  if (route.trunk.options.callerIdOutsidePool !== 'reject' || route.call.emergency !== undefined) return undefined;
+  if (route.trunk.options.callerIdOutsidePool !== 'reject' || route.call.emergency) return undefined;
   return { status: 403, reason: 'Caller ID Not Allowed', code: 'outbound-cli-outside-pool' };
 }
 

@@ -17,7 +17,7 @@ export const applyPrivacy: RouteStep = {
     const { request } = route.call.facts;
     const isCritical = request.privacy.includes('critical');
     if (!route.call.anonymous) {
-      if (isCritical && route.call.emergency === undefined && request.privacy.some((type) => isBeyond(route, type)))
+      if (isCritical && !route.call.emergency && request.privacy.some((type) => isBeyond(route, type)))
         return UNAVAILABLE;
       // RFC 3323 §4.2: intermediaries MUST NOT remove a Privacy header whose value is `none`.
       if (refusesPrivacy({ values: request.privacy })) passNone(route, trace);

@@ -19,7 +19,7 @@ export const chooseCallerId: RouteStep = {
     if (offers(route, (source, value, displayName) => takes(route, source, value, displayName, trace)))
       return undefined;
     // Emergency calls pass every policy: a wrong number on display is better than no help.
-    if (route.trunk.options.callerIdOutsidePool === 'reject' && route.call.emergency === undefined) {
+    if (route.trunk.options.callerIdOutsidePool === 'reject' && !route.call.emergency) {
       return { status: 403, reason: 'Caller ID Not Allowed', code: 'caller-id-outside-pool' };
     }
     if (trace.on) {
@@ -27,10 +27,7 @@ export const chooseCallerId: RouteStep = {
         source: `${route.call.facts.caller.kind}-number`,
         value: route.call.callerNumber,
         verdict: 'taken',
-        reason:
-          route.call.emergency !== undefined
-            ? 'no candidate is left'
-            : 'no candidate is left (callerIdOutsidePool: pass)',
+        reason: route.call.emergency ? 'no candidate is left' : 'no candidate is left (callerIdOutsidePool: pass)',
       });
     }
     return undefined;
@@ -107,7 +104,7 @@ interface Owner {
 function offers(route: RouteState, take: Taker): boolean {
   const { caller, tenant } = route.call.facts;
   const { outboundCallerId } = route.planned.route;
-  if (route.call.emergency !== undefined) {
+  if (route.call.emergency) {
     if (tenant.emergency.routes.length > 0 && take(`${EMERGENCY}, route`, outboundCallerId)) return true;
     if (take(EMERGENCY, tenant.emergency.callbackNumber)) return true;
   }

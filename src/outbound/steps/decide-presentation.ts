@@ -9,7 +9,7 @@ export const decidePresentation: CallStep = {
   name: 'presentation',
   run(call, trace) {
     // Whoever helps must be able to call back, and no trunk may refuse the call for a privacy that it cannot give.
-    const hidden = call.emergency === undefined ? reasonToHide(call) : undefined;
+    const hidden = !call.emergency ? reasonToHide(call) : undefined;
     call.anonymous = hidden !== undefined;
     call.anonymousReason = hidden ?? '';
     if (trace.on) {

@@ -12,7 +12,7 @@ export const keepNumberHidden: RouteStep = {
   name: 'number-hidden',
   run(route, trace) {
     const { call, profile, trunk } = route;
-    if (!call.anonymous || profile.hidesNumber || call.emergency !== undefined) return undefined;
+    if (!call.anonymous || profile.hidesNumber || call.emergency) return undefined;
     const field = fieldThatShows(route);
     if (field === undefined) return undefined;
     if (trunk.options.numberMayShow && call.perCall !== 'hide') {

@@ -120,7 +120,7 @@ function withoutUser(
       note(trace, 'contact', 'user', '', 'none', 'engine', "left empty: every value is another tenant's number");
     return undefined;
   }
-  if (field.required && route.call.emergency !== undefined) {
+  if (field.required && route.call.emergency) {
     // Nobody's number may be shown, and the call must leave all the same.
     address.user = ANONYMOUS;
     put(route, field, address, mapping, trace);

@@ -15,7 +15,7 @@ export const matchRule: CallStep = {
   name: 'rule',
   run(call, trace) {
     const { tenant } = call.facts;
-    if (call.emergency !== undefined) return matchEmergency(call, trace);
+    if (call.emergency) return matchEmergency(call, trace);
     for (const candidate of rulesOf(tenant)) {
       const why = mismatch(candidate, call.number, call.callerNumber, tenant);
       if (why === undefined) return use(call, candidate.rule, 'matches', trace);

@@ -21,9 +21,9 @@ export const orderRoutes: CallStep = {
   name: 'routes',
   run(call, trace) {
     const { rule, facts, candidates, emergency } = call;
-    const isRandom = emergency === undefined && rule?.routing === 'random';
+    const isRandom = !emergency && rule?.routing === 'random';
     const order = isRandom ? shuffled(candidates.length, facts.randomSeed) : undefined;
-    let usable: Usable[] = NONE;
+    let usable: PlannedRoute[] = NONE;
     let skipped: SkippedRoute[] = NONE;
     for (let turn = 0; turn < candidates.length; turn += 1) {
       const position = order?.[turn] ?? turn;
@@ -35,12 +35,12 @@ export const orderRoutes: CallStep = {
     }
     let routes: PlannedRoute[] = NONE;
     // In need a trunk that seems down is better than none, but later.
-    if (emergency !== undefined) usable.sort((a, b) => Number(a.down !== undefined) - Number(b.down !== undefined));
+    if (emergency) usable.sort((a, b) => Number(a.down !== undefined) - Number(b.down !== undefined));
     const last = usable.at(-1);
-    for (const each of usable) {
-      const { planned, down } = each;
-      if (emergency !== undefined || down === undefined || each === last) routes = added(routes, planned);
-      else skipped = added(skipped, skip(planned.route, planned.position, 'down', down));
+    for (const planned of usable) {
+      const { route, position, down } = planned;
+      if (emergency || down === undefined || planned === last) routes = added(routes, planned);
+      else skipped = added(skipped, skip(route, position, 'down', down));
     }
     if (trace.on) tell(trace, routes, skipped);
     call.routes = routes;
@@ -53,18 +53,12 @@ export const orderRoutes: CallStep = {
   },
 };
 
-interface Usable {
-  readonly planned: PlannedRoute;
-  /** Why the trunk is down, if it is. */
-  readonly down: string | undefined;
-}
-
 function consider(
   call: PlanState,
   route: OutboundRoute,
   position: number,
-  before: readonly Usable[],
-): Usable | SkippedRoute {
+  before: readonly PlannedRoute[],
+): PlannedRoute | SkippedRoute {
   const { directory, tenant, trunkState } = call.facts;
   const trunk = directory.trunkFor(tenant.name, route.trunk);
   if (trunk === undefined) {
@@ -76,24 +70,23 @@ function consider(
   const unfit = unfitness(call, trunk);
   if (unfit !== undefined) return skip(route, position, ...unfit);
   if (!trunk.enabled) return skip(route, position, 'disabled', 'the trunk is disabled');
-  for (const { planned } of before) {
+  for (const planned of before) {
     if (planned.trunk === trunk && planned.route.strip === route.strip && planned.route.prepend === route.prepend) {
       return skip(route, position, 'repeated', 'the same trunk and digits are tried before');
     }
   }
   const state = trunkState(trunk.id);
   call.trunkStates = added(call.trunkStates, [trunk.id, state]);
-  if (state.full && call.emergency === undefined) return skip(route, position, 'full', state.reason);
-  const pool = directory.pool(trunk.id, tenant.name);
-  const planned = {
+  if (state.full && !call.emergency) return skip(route, position, 'full', state.reason);
+  return {
     route,
     trunk,
-    pool,
+    pool: directory.pool(trunk.id, tenant.name),
     position,
     serviceRoutes: state.serviceRoutes ?? NO_ROUTES,
     through: state.through,
+    down: state.up ? undefined : state.reason,
   };
-  return { planned, down: state.up ? undefined : state.reason };
 }
 
 /** Why a trunk is not for this call. Meta's terms: the telephone network is on no leg of a call with WhatsApp. */
@@ -104,7 +97,7 @@ function unfitness(
   const isWhatsapp = trunk.type === 'whatsapp';
   if (isWhatsapp && whatsappCalls(trunk) === undefined)
     return ['not-for-calls', 'the trunk carries messages, not calls'];
-  if (isWhatsapp && emergency !== undefined) return ['not-for-calls', 'WhatsApp carries no emergency calls'];
+  if (isWhatsapp && emergency) return ['not-for-calls', 'WhatsApp carries no emergency calls'];
   const other = forwarding?.otherTrunk;
   if (other === undefined || (other === 'whatsapp') === isWhatsapp) return undefined;
   return [

@@ -14,9 +14,9 @@ export const processDialledNumber: CallStep = {
     const { tenant } = call.facts;
     const refusal = unusable(call.number);
     if (refusal !== undefined) return refusal;
-    call.emergency = emergencyCallOf(tenant, call.number);
-    if (call.emergency !== undefined) {
-      const { number, accessCode } = call.emergency;
+    call.emergencyCall = emergencyCallOf(tenant, call.number);
+    if (call.emergencyCall !== undefined) {
+      const { number, accessCode } = call.emergencyCall;
       call.number = number;
       if (trace.on) {
         const behind = accessCode === '' ? '' : ` behind the access code ${accessCode}`;

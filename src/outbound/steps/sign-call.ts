@@ -151,8 +151,7 @@ function unfitness(route: RouteState, orig: string | undefined, dest: string | u
   if (!isE164(orig)) return `the caller's number ${orig} is not an E.164 number with its country code`;
   if (dest === undefined) return 'To has no telephone number';
   // RFC 8224 §8.3: a national service number stays as it is.
-  if (!isE164(dest) && call.emergency === undefined)
-    return `the called number ${dest} is not an E.164 number with its country code`;
+  if (!isE164(dest) && !call.emergency) return `the called number ${dest} is not an E.164 number with its country code`;
   return undefined;
 }
 
@@ -215,7 +214,7 @@ function originId(sessionId: string): string {
 
 /** "Signature required": the route is refused, or the call goes out unsigned where the trunk says so, or somebody needs help. */
 function unsigned(route: RouteState, why: string, trace: Trace): Refusal | undefined {
-  const isEmergency = route.call.emergency !== undefined;
+  const isEmergency = route.call.emergency;
   const refuses = route.trunk.options.stirWhenUnsignable === 'refuse' && !isEmergency;
   route.report('call-not-signed', refuses ? 'refused' : 'unsigned', '', why);
   if (refuses) {
