@@ -65,10 +65,14 @@ export class CallerLegs {
     const { tenant } = source;
     const extension = source.kind === 'extension' ? source.extension : undefined;
     const sender = this.#options.front.senderOf(request, flow);
+    // Whoever it is that the call comes to: forwarded, redirected or transferred it may be another kind than was called.
+    const { user: relayHeaders, trunk: relayTrunkHeaders } = relayedNames(tenant);
     return {
       contact: this.#contact(called, flow, request),
       sender: behindFront(sender, flow),
       headers: this.#headers,
+      relayHeaders,
+      relayTrunkHeaders,
       owner: { tenant: tenant.name, number },
       identity: ownParty(directory, tenant, number),
       showsIdentity: true,

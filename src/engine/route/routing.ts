@@ -16,7 +16,6 @@ import {
   type OutboundFacts,
   type OutboundPlan,
   planOutbound,
-  relayedNames,
 } from '../../outbound/index.ts';
 import type { Directory } from '../../provisioning/directory/directory.ts';
 import { plainNumber } from '../../provisioning/tenants/number.ts';
@@ -58,15 +57,7 @@ import { CallerLegs, type CallerLegsOptions, type EndpointSource, introduced } f
 import { type OutboundServices, OutboundStep } from './outbound-step.ts';
 import { ExtensionStep, type Forwarder, RingGroupStep, ServiceStep, type StepServices } from './phone-steps.ts';
 import { type RegisteredNodes, SentOnStep } from './registered-node.ts';
-import {
-  type BegunPlan,
-  OneStageStep,
-  type PlanHooks,
-  type PlanStep,
-  RejectStep,
-  StepPlan,
-  type StepPlanOptions,
-} from './step-plan.ts';
+import { type BegunPlan, OneStageStep, type PlanHooks, type PlanStep, RejectStep, StepPlan } from './step-plan.ts';
 import { whatsappFacts } from './whatsapp-facts.ts';
 
 export interface RoutingOptions extends CallerLegsOptions, OutboundServices {
@@ -84,8 +75,6 @@ export interface RoutingOptions extends CallerLegsOptions, OutboundServices {
   /** Know which node calls over a trunk leave through. */
   readonly registered: Pick<RegisteredNodes, 'condition'>;
 }
-
-type PlanBeginning = Pick<StepPlanOptions, 'first' | 'facts' | 'reasons' | 'ready' | 'emergency'>;
 
 /** A call from a trunk whose tenant is known. */
 interface InboundBeginning {
@@ -129,9 +118,10 @@ export class Routing implements StepServices {
     }
   }
 
-  /** A plan whose first step is this one. */
-  planOf(first: PlanStep, callerLeg: LegOptions, facts: CallFacts, hooks?: PlanHooks): StepPlan {
-    return this.#plan({ first, facts }, callerLeg, hooks);
+  planOf(begun: BegunPlan, callerLeg: LegOptions, hooks?: PlanHooks): StepPlan {
+    const plan = new StepPlan(begun, callerLeg, this.#options.settings.timers);
+    plan.hooks = hooks;
+    return plan;
   }
 
   /** The facts of an outbound call, as the pipeline and `explain` take them. */
@@ -167,15 +157,12 @@ export class Routing implements StepServices {
     const shown = ownCopy(request.from().displayName ?? '');
     const withholdsName = partyPrivacy(request.headers, 'calling').remoteParty === 'name';
     const displayName = withholdsName ? '' : shown || octetsFromText(party.name ?? '');
-    const ownLeg = this.legs.ofEndpoint(request, flow, source, directory, dialled);
-    const anonymous = ownLeg.anonymous === true;
+    const callerLeg = this.legs.ofEndpoint(request, flow, source, directory, dialled);
+    const anonymous = callerLeg.anonymous === true;
     const caller: CallerPresentation = { number: party.number, displayName, anonymous };
     const context = this.#context(request, directory, tenant, source, caller, dialled);
     const isUnserved = isEmergencyService(uri) && dialled === '';
     const inside = isUnserved ? UNSUPPORTED_SCHEME : this.#insideStep(context, dialled);
-    // Whoever it is that the call comes to: forwarded, redirected or transferred it may be another kind than was called.
-    const { user: relayHeaders, trunk: relayTrunkHeaders } = relayedNames(tenant);
-    const callerLeg = { ...ownLeg, relayHeaders, relayTrunkHeaders };
     const facts: CallFacts = {
       direction: inside === undefined ? 'outbound' : 'internal',
       tenant: tenant.name,
@@ -185,7 +172,7 @@ export class Routing implements StepServices {
       extension: party.number,
       sessionId: context.sessionId,
     };
-    if (inside !== undefined) return { plan: this.#plan({ first: inside, facts }, callerLeg) };
+    if (inside !== undefined) return { plan: this.planOf({ first: inside, facts }, callerLeg) };
     const outbound = planOutbound(this.outboundFacts(context, source, dialled, undefined));
     const outsideLeg = anonymous === outbound.anonymous ? callerLeg : { ...callerLeg, anonymous: outbound.anonymous };
     if (outbound.number !== dialled) {
@@ -193,10 +180,11 @@ export class Routing implements StepServices {
       const presented = { ...context, caller: { ...caller, anonymous: outbound.anonymous }, called: outbound.number };
       const behindCode = this.#insideStep(presented, outbound.number);
       if (behindCode !== undefined)
-        return { plan: this.#plan({ first: behindCode, facts: behindCodeFacts(facts, outbound.number) }, outsideLeg) };
+        return { plan: this.planOf({ first: behindCode, facts: behindCodeFacts(facts, outbound.number) }, outsideLeg) };
     }
-    const { emergency } = outbound;
-    return { plan: this.#plan({ first: this.#outbound(outbound), facts, emergency }, outsideLeg), outbound };
+    const plan = this.planOf({ first: this.#outbound(outbound), facts }, outsideLeg);
+    plan.emergency = outbound.emergency;
+    return { plan, outbound };
   }
 
   /** The step of an outbound plan, once the fraud guards have let it pass. */
@@ -232,17 +220,18 @@ export class Routing implements StepServices {
       ...(said !== undefined && { whatsapp: said }),
       ...(called !== undefined && { tenant: called.tenant.name, sessionId: randomToken() }),
     };
-    if (called === undefined) return { plan: this.#plan({ first: NOT_FOUND, facts }, callerLeg) };
+    if (called === undefined) return { plan: this.planOf({ first: NOT_FOUND, facts }, callerLeg) };
     const place = this.#options.trunks.admitInbound(trunk, called.tenant);
     if (!place.granted)
-      return { plan: this.#plan({ first: new RejectStep(503, 'Service Unavailable'), facts }, callerLeg) };
+      return { plan: this.planOf({ first: new RejectStep(503, 'Service Unavailable'), facts }, callerLeg) };
     const begin = (known: VerifiedCall | undefined): BegunPlan =>
       this.#beginInbound({ request, directory, router, call, facts, verified: known });
     const hooks = { onEnd: () => place.release() };
     const verified = this.#options.stir.verification.verify(request, call);
-    if (!(verified instanceof Promise)) return { plan: this.#plan(begin(verified), callerLeg, hooks) };
-    const ready = verified.then(begin);
-    return { plan: this.#plan({ first: NOT_FOUND, facts, ready }, callerLeg, hooks) };
+    if (!(verified instanceof Promise)) return { plan: this.planOf(begin(verified), callerLeg, hooks) };
+    const plan = this.planOf({ first: NOT_FOUND, facts }, callerLeg, hooks);
+    plan.beginWith(verified.then(begin));
+    return { plan };
   }
 
   /** Once it is known what there is to know of the caller. */
@@ -293,12 +282,10 @@ export class Routing implements StepServices {
       'aor' in wanted
         ? this.#toBinding(request, { node: source.node, flow }, wanted)
         : new SentOnStep(branches.toRegisteredTrunk(request, wanted));
-    const { ringMs: ringTimeoutMs, sessionLimitMs } = this.#options.settings.timers;
-    const callerLeg = this.legs.ofNode(flow);
+    const plan = this.planOf({ first: step, facts }, this.legs.ofNode(flow));
     // The node that drafted the INVITE knows whose phone this is, and follows a redirection under its rules.
-    return {
-      plan: new StepPlan({ first: step, callerLeg, facts, ringTimeoutMs, sessionLimitMs, passesRedirects: true }),
-    };
+    plan.passesRedirects = true;
+    return { plan };
   }
 
   #toBinding(
@@ -400,12 +387,6 @@ export class Routing implements StepServices {
   ): CallContext {
     const { facts: node } = this.#options;
     return { request, directory, tenant, origin, caller, called, node, sessionId: randomToken(), diversions: [] };
-  }
-
-  #plan(begun: PlanBeginning, callerLeg: LegOptions, hooks?: PlanHooks): StepPlan {
-    const { first, facts, reasons, ready, emergency } = begun;
-    const { ringMs: ringTimeoutMs, sessionLimitMs } = this.#options.settings.timers;
-    return new StepPlan({ first, facts, reasons, ready, emergency, hooks, callerLeg, ringTimeoutMs, sessionLimitMs });
   }
 
   #inboundRouter(directory: Directory): InboundRouter {

@@ -1,4 +1,5 @@
 import type { BranchPlan, CallFacts, CallPlan, LegOptions, Rejection, Stage, StageOutcome } from '../../call/index.ts';
+import type { NodeSettings } from '../../settings/node-schema.ts';
 
 /**
  * One part of where a call goes: an extension's phones, a ring group, the routes of an outbound rule. A step gives the stages to play
@@ -17,29 +18,40 @@ function isStep(value: Stage | Rejection | PlanStep): value is PlanStep {
   return 'next' in value;
 }
 
+const NONE: readonly string[] = [];
+
 /** Plays a step, and whichever takes over from it. */
 export class StepChain {
-  #step: PlanStep;
+  protected step: PlanStep;
   #steps = 1;
+  /** Made with the first one. */
+  #warnings: Set<string> | undefined = undefined;
 
   constructor(first: PlanStep) {
-    this.#step = first;
+    this.step = first;
   }
 
-  /** `warn` gets the warnings of each step that was asked. */
-  next(outcome: StageOutcome | undefined, warn?: (warning: string) => void): Stage | Rejection {
-    let result = this.#ask(outcome, warn);
+  next(outcome?: StageOutcome): Stage | Rejection {
+    let result = this.#ask(outcome);
     while (isStep(result)) {
       if (++this.#steps > MAX_STEPS) return { status: 482, reason: 'Loop Detected' };
-      this.#step = result;
-      result = this.#ask(undefined, warn);
+      this.step = result;
+      result = this.#ask(undefined);
     }
     return result;
   }
 
-  #ask(outcome: StageOutcome | undefined, warn?: (warning: string) => void): Stage | Rejection | PlanStep {
-    const result = this.#step.next(outcome);
-    if (warn !== undefined) for (const warning of this.#step.warnings ?? []) warn(warning);
+  /** Each warning once, however many routes gave it. */
+  warnings(): readonly string[] {
+    return this.#warnings === undefined ? NONE : [...this.#warnings];
+  }
+
+  #ask(outcome: StageOutcome | undefined): Stage | Rejection | PlanStep {
+    const result = this.step.next(outcome);
+    for (const warning of this.step.warnings ?? NONE) {
+      this.#warnings ??= new Set();
+      this.#warnings.add(warning);
+    }
     return result;
   }
 }
@@ -50,85 +62,65 @@ export interface PlanHooks {
   readonly onEnd?: () => void;
 }
 
-export interface StepPlanOptions {
+/** How a plan begins. */
+export interface BegunPlan {
   readonly first: PlanStep;
-  readonly callerLeg: LegOptions;
   readonly facts: CallFacts;
-  readonly ringTimeoutMs: number;
-  readonly sessionLimitMs: number;
-  /** See `CallPlan.emergency`. */
-  readonly emergency?: boolean | undefined;
-  /** See `CallPlan.passesRedirects`. */
-  readonly passesRedirects?: boolean;
-  /** What is found out before the first step is played: another first step and other facts. */
-  readonly ready?: Promise<BegunPlan> | undefined;
   /** See `CallPlan.reasons`. */
   readonly reasons?: readonly string[] | undefined;
-  readonly hooks?: PlanHooks | undefined;
 }
 
-/** How a plan begins. */
-export type BegunPlan = Pick<StepPlanOptions, 'first' | 'facts' | 'reasons'>;
-
-const NONE: readonly string[] = [];
+/** How long its call may ring, and last; ms. */
+export type PlanTimers = Pick<NodeSettings['timers'], 'ringMs' | 'sessionLimitMs'>;
 
 /** Plays steps one after another. */
-export class StepPlan implements CallPlan {
+export class StepPlan extends StepChain implements CallPlan {
   readonly callerLeg: LegOptions;
-  readonly ringTimeoutMs: number;
-  readonly sessionLimitMs: number;
-  readonly passesRedirects: boolean;
-  readonly emergency: boolean;
-  readonly ready: Promise<void> | undefined;
   facts: CallFacts;
+  ready: Promise<void> | undefined = undefined;
+  emergency = false;
+  /** Default: none. */
+  hooks: PlanHooks | undefined = undefined;
+  passesRedirects = false;
+  readonly #timers: PlanTimers;
   #reasons: readonly string[];
-  readonly #hooks: PlanHooks | undefined;
-  #chain: StepChain;
-  /** Made with the first one. */
-  #warnings: Set<string> | undefined = undefined;
 
-  constructor(options: StepPlanOptions) {
-    this.#chain = new StepChain(options.first);
-    this.callerLeg = options.callerLeg;
-    this.facts = options.facts;
-    this.#reasons = options.reasons ?? NONE;
-    this.ringTimeoutMs = options.ringTimeoutMs;
-    this.sessionLimitMs = options.sessionLimitMs;
-    this.passesRedirects = options.passesRedirects === true;
-    this.emergency = options.emergency === true;
-    this.#hooks = options.hooks;
-    this.ready = options.ready?.then((begun) => this.#begin(begun));
+  constructor({ first, facts, reasons = NONE }: BegunPlan, callerLeg: LegOptions, timers: PlanTimers) {
+    super(first);
+    this.callerLeg = callerLeg;
+    this.facts = facts;
+    this.#timers = timers;
+    this.#reasons = reasons;
   }
 
-  #begin({ first, facts, reasons = [] }: BegunPlan): void {
-    this.#chain = new StepChain(first);
-    this.facts = facts;
-    this.#reasons = reasons;
+  get ringTimeoutMs(): number {
+    return this.#timers.ringMs;
+  }
+
+  get sessionLimitMs(): number {
+    return this.#timers.sessionLimitMs;
+  }
+
+  /** It begins otherwise than it was thought to, once that is found out. */
+  beginWith(begun: Promise<BegunPlan>): void {
+    this.ready = begun.then(({ first, facts, reasons = NONE }) => {
+      this.step = first;
+      this.facts = facts;
+      this.#reasons = reasons;
+    });
   }
 
   reasons(): readonly string[] {
     return this.#reasons;
   }
 
-  next(outcome?: StageOutcome): Stage | Rejection {
-    return this.#chain.next(outcome, (warning) => {
-      this.#warnings ??= new Set();
-      this.#warnings.add(warning);
-    });
-  }
-
-  /** Each warning once, however many routes gave it. */
-  warnings(): readonly string[] {
-    return this.#warnings === undefined ? NONE : [...this.#warnings];
-  }
-
   onAnswered(): void {
-    this.#chain = ANSWERED;
-    this.#hooks?.onAnswered?.();
+    this.step = ANSWERED;
+    this.hooks?.onAnswered?.();
   }
 
   onEnd(): void {
-    this.#hooks?.onEnd?.();
+    this.hooks?.onEnd?.();
   }
 }
 
@@ -159,8 +151,8 @@ export class OneStageStep implements PlanStep {
   }
 }
 
-/** For all of them: it is asked for nothing any more, and has one step. */
-const ANSWERED = new StepChain(new RejectStep(500));
+/** For all of them: an answered plan is asked for nothing any more. */
+const ANSWERED = new RejectStep(500);
 
 /** Steps one after another until one is answered: the Contacts of a redirection (RFC 3261 §8.1.3.4). A 6xx ends the search. */
 export class StepsInTurn {

@@ -59,7 +59,7 @@ export function referredByTeams(referral: TeamsReferral): CallPlan | Rejection {
   const branch = branches.toTrunk(route, plan);
   const target = formatUri({ ...uri, headers: '' });
   const step = new OneStageStep(toward(branch, target, referredBy));
-  return routing.planOf(step, leg.options, { ...call.record.facts, called: uri.user ?? target });
+  return routing.planOf({ first: step, facts: { ...call.record.facts, called: uri.user ?? target } }, leg.options);
 }
 
 function toward(branch: BranchPlan, target: string, referredBy: string | undefined): BranchPlan {

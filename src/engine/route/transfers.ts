@@ -103,16 +103,11 @@ export class Transfers implements CallRouter {
       transferee: trunkOf(leg.peer?.options, directory),
     };
     const { grants } = this.#options;
-    const step = routing.transferred(context, by, number);
-    return routing.planOf(
-      step,
-      leg.options,
-      { ...call.record.facts, called: number },
-      {
-        onAnswered: () => grants.joined(context.sessionId, call.record),
-        onEnd: () => grants.release(context.sessionId),
-      },
-    );
+    const first = routing.transferred(context, by, number);
+    return routing.planOf({ first, facts: { ...call.record.facts, called: number } }, leg.options, {
+      onAnswered: () => grants.joined(context.sessionId, call.record),
+      onEnd: () => grants.release(context.sessionId),
+    });
   }
 
   /** A place may be taken by a party of the same tenant; its own Teams is one. */

@@ -64,3 +64,18 @@ test('the leg of an extension has its tenant and number as owner', () => {
   const leg = legs.ofNewcomer(request, flow, { kind: 'extension', tenant, extension }, directory);
   expect(leg).toMatchObject({ owner: { tenant: 'acme', number: '101' }, showsIdentity: true });
 });
+
+test('behaviour 22: what the tenant relays is relayed to each of its phones, to one that takes another’s place too', () => {
+  const relay = { user: ['X-Desk'], trunk: ['X-Carrier'], all: ['X-Site'] };
+  const relaying = provisioningOf({ acme: { headers: { relay } } });
+  const tenant = relaying.tenantByName('acme');
+  const extension = relaying.extension('acme', '101');
+  if (tenant === undefined || extension === undefined) throw new Error('not provisioned');
+  const source = { kind: 'extension', tenant, extension } as const;
+  const [caller, newcomer] = [
+    legs.ofEndpoint(request, flow, source, relaying, '102'),
+    legs.ofNewcomer(request, flow, source, relaying),
+  ];
+  for (const leg of [caller, newcomer])
+    expect(leg).toMatchObject({ relayHeaders: ['X-Site', 'X-Desk'], relayTrunkHeaders: ['X-Site', 'X-Carrier'] });
+});

@@ -6,13 +6,8 @@ const BUSY: StageOutcome = { status: 486, reason: 'Busy Here', cause: 'response'
 const STAGE: Stage = { branches: [] };
 
 function planOf(first: PlanStep): StepPlan {
-  return new StepPlan({
-    first,
-    callerLeg: { contact: '<sip:engine>' },
-    facts: { direction: 'internal', caller: '101', called: '102' },
-    ringTimeoutMs: 1000,
-    sessionLimitMs: 0,
-  });
+  const facts = { direction: 'internal', caller: '101', called: '102' } as const;
+  return new StepPlan({ first, facts }, { contact: '<sip:engine>' }, { ringMs: 1000, sessionLimitMs: 0 });
 }
 
 /** Plays one stage, then hands over to what comes next. */
@@ -63,14 +58,8 @@ describe('a plan of steps', () => {
 
   test('its end is told once it is asked for', () => {
     let ended = 0;
-    const plan = new StepPlan({
-      first: new RejectStep(404),
-      callerLeg: { contact: '<sip:engine>' },
-      facts: { direction: 'internal', caller: '101', called: '102' },
-      ringTimeoutMs: 1000,
-      sessionLimitMs: 0,
-      hooks: { onEnd: () => ended++ },
-    });
+    const plan = planOf(new RejectStep(404));
+    plan.hooks = { onEnd: () => ended++ };
     plan.onEnd();
     expect(ended).toBe(1);
   });
