@@ -65,21 +65,21 @@ export interface EventData {
     trunkId: string;
     trunk: string;
     state: 'online' | 'offline' | 'registering' | 'rejected' | 'unknown';
-    previous?: string;
-    lastCode?: number;
-    reason?: string;
+    previous?: string | undefined;
+    lastCode?: number | undefined;
+    reason?: string | undefined;
   };
   /** A datacentre of a teams trunk does otherwise than before. */
   'trunk-datacentre': {
     trunkId: string;
     trunk: string;
     target: string;
-    address?: string;
+    address?: string | undefined;
     state: 'up' | 'down' | 'held' | 'unknown';
     previous: string;
-    lastCode?: number;
-    reason?: string;
-    heldUntil?: string;
+    lastCode?: number | undefined;
+    reason?: string | undefined;
+    heldUntil?: string | undefined;
   };
   /** A request that several trunks may have sent; it was refused. */
   'trunk-ambiguous': { source: string; candidates: readonly string[] };
@@ -101,16 +101,16 @@ export interface EventData {
     /** So many since it began. */
     refused: number;
     /** From its first second to its last. */
-    seconds?: number;
+    seconds?: number | undefined;
   };
   registration: {
     action: 'added' | 'refreshed' | 'removed' | 'expired' | 'refused';
     addressOfRecord: string;
-    contact?: string;
-    source?: string;
-    userAgent?: string;
-    expiresInSeconds?: number;
-    reason?: string;
+    contact?: string | undefined;
+    source?: string | undefined;
+    userAgent?: string | undefined;
+    expiresInSeconds?: number | undefined;
+    reason?: string | undefined;
   };
   call: {
     callId: string;
@@ -120,13 +120,13 @@ export interface EventData {
     to: string;
     trunkId: string | undefined;
     /** Of a call that has ended. */
-    status?: number;
-    reason?: string;
-    durationMs?: number;
+    status?: number | undefined;
+    reason?: string | undefined;
+    durationMs?: number | undefined;
   };
   'caller-id-rejected': {
-    callId?: string;
-    extension?: string;
+    callId?: string | undefined;
+    extension?: string | undefined;
     trunkId: string;
     source: string;
     value: string;
@@ -145,7 +145,7 @@ export interface EventData {
   'call-not-signed': { extension: string; trunkId: string; outcome: 'refused' | 'unsigned'; reason: string };
   /** A certificate ends in 30, 7 or 1 days, or (0) has ended. */
   'certificate-expiring': { certificate: string; owner: string; notAfter: string; daysLeft: 0 | 1 | 7 | 30 };
-  fraud: { guard: string; extension?: string; callId?: string; detail: string };
+  fraud: { guard: string; extension?: string | undefined; callId?: string | undefined; detail: string };
   /** A message from or to WhatsApp is new, or has come further. */
   message: MessageFacts;
   audit: { actor: string; action: string; resource: string };
@@ -190,11 +190,11 @@ export class EventBus {
   readonly #capacity: number;
   readonly #epoch = randomToken().slice(0, 8);
   readonly #onError: (error: unknown) => void;
-  /** Those that are no octets yet. */
-  #latest: PublishedEvent[] = [];
+  /** Facts of those that are no octets yet. */
+  #latest: unknown[] = [];
   /** Facts of those before them, as JSON. */
   readonly #facts: TextRing;
-  // What else is known of the kept one with number n in the ring is at place n modulo the capacity. Lists of tenants are mostly shared.
+  // What else is known of the one with number n in the ring is at place n modulo the capacity. Lists of tenants are mostly shared.
   readonly #types: EventType[] = [];
   readonly #tenants: (readonly string[])[] = [];
   readonly #wallMs: Float64Array;
@@ -216,10 +216,16 @@ export class EventBus {
     return `${this.#epoch}:${this.#sequence}`;
   }
 
-  publish<T extends EventType>(type: T, tenants: readonly string[], data: EventData[T]): EngineEvent<T> {
-    const event = new PublishedEvent(this.#epoch, ++this.#sequence, this.#clock.wallMs(), type, tenants, data);
-    this.#latest.push(event);
+  publish<T extends EventType>(type: T, tenants: readonly string[], data: EventData[T]): void {
+    // The first event has sequence 1 and is number 0 in the ring.
+    const place = this.#sequence++ % this.#capacity;
+    this.#types[place] = type;
+    this.#tenants[place] = tenants;
+    this.#wallMs[place] = this.#clock.wallMs();
+    this.#latest.push(data);
     if (this.#latest.length >= BATCH) this.#pack();
+    if (this.#subscribers.size === 0) return;
+    const event = new PublishedEvent(this.#epoch, this.#sequence, this.#wallMs[place], type, tenants, data);
     for (const subscriber of this.#subscribers) {
       try {
         subscriber(event);
@@ -227,7 +233,6 @@ export class EventBus {
         this.#onError(error);
       }
     }
-    return event;
   }
 
   /** Returns the function that ends the subscription. */
@@ -246,7 +251,6 @@ export class EventBus {
     const separator = id.indexOf(':');
     const sequence = Number(id.slice(separator + 1));
     const known = id.slice(0, separator) === this.#epoch && Number.isSafeInteger(sequence) && sequence >= 0;
-    // The first event has sequence 1 and is number 0 in the ring.
     const { first: oldest, next } = this.#facts;
     const isKnown = known && sequence <= next;
     const first = isKnown ? Math.max(sequence, oldest) : oldest;
@@ -261,12 +265,7 @@ export class EventBus {
     // Taken first: whatever happens to one of them, none is met again.
     const latest = this.#latest;
     this.#latest = [];
-    for (const { type, tenants, data, wallMs } of latest) {
-      const place = this.#facts.add(this.#textOf(data)) % this.#capacity;
-      this.#types[place] = type;
-      this.#tenants[place] = tenants;
-      this.#wallMs[place] = wallMs;
-    }
+    for (const facts of latest) this.#facts.add(this.#textOf(facts));
   }
 
   /** No facts of those that have no JSON text: the numbers go on, and others have theirs. */

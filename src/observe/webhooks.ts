@@ -60,6 +60,9 @@ const MAX_RETRY_MS = 60_000;
 export class WebhookDispatcher {
   readonly #options: WebhookOptions & { readonly post: Post };
   #queues = new Map<string, WebhookQueue>();
+  #follow: (() => (() => void)[]) | undefined = undefined;
+  /** End what is followed. */
+  #ends: (() => void)[] = [];
 
   constructor(options: WebhookOptions) {
     this.#options = { ...options, post: options.post ?? guardedPost(options.egress ?? new Egress()) };
@@ -76,17 +79,29 @@ export class WebhookDispatcher {
     }
     for (const removed of this.#queues.values()) removed.close();
     this.#queues = queues;
+    this.#followWhileAsked();
   }
 
-  /** Follows an engine's events and call records. */
+  /** Follows an engine's events and call records while there are webhooks. */
   attach(events: EventBus, records: CallRecordLog): void {
-    events.subscribe((event) => this.onEvent(event));
-    records.onRecord((record) => this.onCallRecord(record));
+    this.#follow = () => [
+      events.subscribe((event) => this.onEvent(event)),
+      records.onRecord((record) => this.onCallRecord(record)),
+    ];
+    this.#followWhileAsked();
   }
 
-  onEvent(event: EngineEvent): void {
-    const { id, at, type, data } = event;
-    this.#enqueue(type, event.tenants, id, () => JSON.stringify({ id, at, type, data }));
+  #followWhileAsked(): void {
+    if (this.#queues.size > 0) {
+      if (this.#ends.length === 0) this.#ends = this.#follow?.() ?? [];
+      return;
+    }
+    for (const end of this.#ends) end();
+    this.#ends = [];
+  }
+
+  onEvent({ id, at, type, tenants, data }: EngineEvent): void {
+    this.#enqueue(type, tenants, id, () => JSON.stringify({ id, at, type, data }));
   }
 
   onCallRecord(record: CallRecord): void {

@@ -1,8 +1,14 @@
 import { describe, expect, test } from 'vitest';
-import { EventBus, type EventData } from '../../src/observe/events.ts';
+import { type EngineEvent, EventBus, type EventData } from '../../src/observe/events.ts';
 import { VirtualScheduler } from '../kit/virtual-scheduler.ts';
 
 const publish = (bus: EventBus, detail: string) => bus.publish('fraud', ['acme'], { guard: 'rate', detail });
+
+function published(bus: EventBus, detail: string): EngineEvent {
+  const place = bus.lastId;
+  publish(bus, detail);
+  return bus.since(place).events[0] as EngineEvent;
+}
 
 describe('EventBus', () => {
   test('subscribers get events in order; one that throws costs nobody else the event', () => {
@@ -23,8 +29,8 @@ describe('EventBus', () => {
 
   test('what came after an id is given again; an id that is too old, of another run or of the future is a gap', () => {
     const bus = new EventBus(new VirtualScheduler(), { capacity: 10 });
-    const first = publish(bus, 'first');
-    const second = publish(bus, 'second');
+    const first = published(bus, 'first');
+    const second = published(bus, 'second');
     expect(bus.since(first.id)).toEqual({ events: [second], gap: false, lost: 0, place: second.id, isMore: false });
     expect(bus.since(first.id, 0)).toMatchObject({ events: [], isMore: true });
     expect(bus.since(bus.lastId)).toEqual({ events: [], gap: false, lost: 0, place: second.id, isMore: false });

@@ -1,7 +1,8 @@
 import { createHmac } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { silentLog } from '../../src/base/log.ts';
-import { EventBus } from '../../src/observe/events.ts';
+import { CallRecordLog } from '../../src/observe/call-record.ts';
+import { type EngineEvent, EventBus } from '../../src/observe/events.ts';
 import { type Webhook, WebhookDispatcher, type WebhookOptions } from '../../src/observe/webhooks.ts';
 import { VirtualScheduler } from '../kit/virtual-scheduler.ts';
 
@@ -38,7 +39,7 @@ function setUp(answers: (number | Error)[], options: Partial<WebhookOptions> = {
     ...options,
   });
   const bus = new EventBus(scheduler);
-  bus.subscribe((event) => dispatcher.onEvent(event));
+  dispatcher.attach(bus, new CallRecordLog({ log: silentLog }));
   const settle = async (advanceMs = 0) => {
     for (let turn = 0; turn < 5; turn++) await Promise.resolve();
     for (let stepMs = 0; stepMs < advanceMs; stepMs += 500) {
@@ -54,11 +55,14 @@ const details = (posted: readonly Posted[]) => posted.map(({ body }) => JSON.par
 
 describe('webhooks', () => {
   test('a delivery is signed over its time and body, and names itself', async () => {
-    const { scheduler, posted, dispatcher, settle, fraud } = setUp([]);
+    const { scheduler, posted, dispatcher, bus, settle, fraud } = setUp([]);
     dispatcher.configure([HOOK]);
-    const event = fraud('a');
+    const told: EngineEvent[] = [];
+    bus.subscribe((event) => told.push(event));
+    fraud('a');
     await settle();
     const [delivery] = posted;
+    const [event] = told as [EngineEvent];
     const seconds = Math.floor(scheduler.wallMs() / 1000);
     const mac = createHmac('sha256', HOOK.secret).update(`${seconds}.${delivery?.body}`).digest('hex');
     expect(delivery?.headers['tandem-signature']).toBe(`t=${seconds},v1=${mac}`);
@@ -117,6 +121,15 @@ describe('webhooks', () => {
     bus.publish('trunk-state', ['acme'], { trunkId: '1', trunk: 't', state: 'online' });
     await settle();
     expect(details(posted)).toEqual(['acme']);
+  });
+
+  test('events are followed while there are webhooks: without any, none is made for them', () => {
+    const { dispatcher, bus } = setUp([]);
+    const followers = [[], [HOOK], [HOOK, { ...HOOK, id: 'h2' }], []].map((webhooks) => {
+      dispatcher.configure(webhooks);
+      return bus.subscriberCount;
+    });
+    expect(followers).toEqual([0, 1, 1, 0]);
   });
 
   test('a removed webhook gets nothing more, and no timer stays', async () => {

@@ -183,7 +183,7 @@ export class Observation implements EngineObserver {
   }
 
   onNumberKept({ kind, ...event }: OutboundEvent, { tenant, callId, extension }: NumberKeptOf): void {
-    this.#passedOver(kind, tenant, { callId, ...(extension !== undefined && { extension }), ...event });
+    this.#passedOver(kind, tenant, { callId, extension, ...event });
   }
 
   onOutboundRefused(plan: OutboundPlan, refusal: Refusal): void {
@@ -195,14 +195,7 @@ export class Observation implements EngineObserver {
 
   onTrunkState(trunk: Trunk, status: TrunkStatus, previous: TrunkStatus['state']): void {
     const { state, lastCode, reason } = status;
-    const facts = {
-      trunkId: trunk.id,
-      trunk: trunk.name,
-      state,
-      previous,
-      ...(lastCode === undefined ? {} : { lastCode }),
-      ...(reason === undefined ? {} : { reason }),
-    };
+    const facts = { trunkId: trunk.id, trunk: trunk.name, state, previous, lastCode, reason };
     const isTrouble = state === 'offline' || state === 'rejected';
     this.#tell(isTrouble ? 'warn' : 'info', 'trunk-state', tenantsOf(trunk), facts);
   }
@@ -213,12 +206,12 @@ export class Observation implements EngineObserver {
       trunkId: trunk.id,
       trunk: trunk.name,
       target,
-      ...(address === undefined ? {} : { address }),
+      address,
       state,
       previous,
-      ...(lastCode === undefined ? {} : { lastCode }),
-      ...(reason === undefined ? {} : { reason }),
-      ...(heldUntil === undefined ? {} : { heldUntil }),
+      lastCode,
+      reason,
+      heldUntil,
     };
     this.#tell(state === 'up' ? 'info' : 'warn', 'trunk-datacentre', tenantsOf(trunk), facts);
   }
@@ -268,7 +261,7 @@ export class Observation implements EngineObserver {
     const ends = calls === undefined ? '' : `; ${calls} of its calls are ended`;
     this.#options.events.publish('fraud', this.#audience(tenant), {
       guard: code,
-      ...(extension === undefined ? {} : { extension }),
+      extension,
       detail: `call to ${number ?? ''}: limit ${limit ?? ''} of ${holder ?? ''}${ends}`,
     });
   }
@@ -293,8 +286,7 @@ export class Observation implements EngineObserver {
     const source = `${binding.source.transport}:${binding.source.address}:${binding.source.port}`;
     const expiresInSeconds = Math.round((binding.expiresAtWallMs - binding.refreshedAtWallMs) / 1000);
     const { aor: addressOfRecord, contactUri: contact, userAgent } = binding;
-    const common = { action, addressOfRecord, contact, source, userAgent, expiresInSeconds };
-    const facts = reason === undefined ? common : { ...common, reason };
+    const facts = { action, addressOfRecord, contact, source, userAgent, expiresInSeconds, reason };
     // A refresh changes nothing that an operator would want a line for.
     const level = action === 'refreshed' ? 'debug' : 'info';
     const tenant = this.#options.directory().tenantByDomain(splitAor(addressOfRecord).domain);
