@@ -213,20 +213,16 @@ export class Dialog {
 
   /** What an early dialog holds are slices of the messages that made it; a confirmed one may outlive them by hours, with one text of its own. */
   #keepOwnCopies(): void {
-    const { remoteAddress, callId } = this;
-    // The calling side's own address, and the tag in it, are no part of a message that came.
-    const localAddress = this.role === 'uac' ? '' : this.localAddress;
-    const text = localAddress + remoteAddress + callId + this.#remoteTarget;
-    const remoteAt = localAddress.length;
-    const callIdAt = remoteAt + remoteAddress.length;
-    const targetAt = callIdAt + callId.length;
+    // The calling side's own address and Call-ID are no part of a message that came.
+    const own = this.role === 'uac' ? '' : this.localAddress + this.callId;
+    const text = own + this.remoteAddress + this.#remoteTarget;
     if (this.role === 'uas') {
-      this.localAddress = text.slice(0, remoteAt);
+      this.localAddress = text.slice(0, this.localAddress.length);
+      this.callId = text.slice(this.localAddress.length, own.length);
       this.localTag = within(text, this.localTag);
     }
-    this.remoteAddress = text.slice(remoteAt, callIdAt);
-    this.callId = text.slice(callIdAt, targetAt);
-    this.#remoteTarget = text.slice(targetAt);
+    this.#remoteTarget = text.slice(own.length + this.remoteAddress.length);
+    this.remoteAddress = text.slice(own.length, own.length + this.remoteAddress.length);
     this.remoteTag = within(text, this.remoteTag);
   }
 

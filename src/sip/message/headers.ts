@@ -30,8 +30,9 @@ export type HeaderList = readonly (readonly [HeaderId, string])[];
  * The header fields of a message, in order.
  *
  * A field that was received is two numbers: its id and places in the message's text. Its value is sliced out when somebody asks, once,
- * and what a parser makes of it is kept beside it. A field that was added here holds its own text. So a message that is read and
- * relayed costs its scan and nothing else, and what nobody touched leaves as it came, in its order, spelling and folding.
+ * and what a parser makes of it is kept beside it. A field that was added here holds its own text; in a message that was made here nothing
+ * else is kept. So a message that is read and relayed costs its scan and nothing else, and what nobody touched leaves as it came, in its
+ * order, spelling and folding.
  *
  * Rules: `value` texts never hold CR, LF or NUL (folding is undone, §7.3.1); the first field of a name is the one that counts; nothing
  * here is an object keyed by a peer's text.
@@ -73,8 +74,8 @@ export class Headers extends HeaderTable {
   }
 
   /**
-   * What `parse` makes of the first field's value, which is `text[start, end)`, kept until fields of this name change: nothing is read
-   * twice. One parser per name. Undefined when there is no such field.
+   * What `parse` makes of the first field's value, which is `text[start, end)`; of a received message it is kept until fields of this name
+   * change: nothing is read twice. One parser per name. Undefined when there is no such field.
    */
   parsed<T>(id: HeaderId, parse: (text: string, start: number, end: number) => T): T | undefined {
     return this.kept(id, SLOTS[id] as number, parse);
@@ -86,6 +87,8 @@ export class Headers extends HeaderTable {
   }
 
   private kept<T>(id: HeaderId, slot: number, parse: (text: string, start: number, end: number) => T): T | undefined {
+    // What is made here is read once or twice: keeping what was read would take more than reading it again.
+    if (!this.isReceived) return this.read(id, parse);
     const kept = this.#parsed?.[slot] as T | undefined;
     if (kept !== undefined) return kept;
     const parsed = this.read(id, parse);

@@ -34,8 +34,9 @@ export function isSpared(message: SipMessage): boolean {
 }
 
 /**
- * What requests and responses share: a message is the table of its header fields, with a body. Typed fields are read on first use and kept beside their header field until that changes; what
- * they return belongs to the message and is read-only: clone `params` before changing them.
+ * What requests and responses share: a message is the table of its header fields, with a body. Typed fields are read on first use and, of a
+ * received message, kept beside their header field until that changes; what they return belongs to the message and is read-only: clone
+ * `params` before changing them.
  *
  * A call has a dozen of these, so private methods are `private`: a `#method` takes a place in each object.
  */
