@@ -9,7 +9,7 @@ import { RecordingLog } from '../sip/transport/recorder.ts';
 import { Observed, provisioningOf, SDP } from './world.ts';
 
 /** Each one more is a layer that only forwards. */
-const MOST_FRAMES = 10;
+const MOST_FRAMES = 9;
 const EXTENSION = { number: '101', name: 'Ann', password: 'c4n4ry-frames', trustedAddresses: ['127.0.0.1'] };
 
 function invite(port: number): string {

@@ -14,7 +14,7 @@ import {
   validateRequest,
   validateResponse,
 } from '../message/index.ts';
-import { type ClientTransactionOptions, TransactionLayer, type TransactionLayerUser } from '../transaction/index.ts';
+import { type ClientTransactionOptions, TransactionLayer } from '../transaction/index.ts';
 import type {
   Flow,
   HostPort,
@@ -41,7 +41,6 @@ import type {
   Fence,
   MessageObserver,
   SendOptions,
-  ServerTransaction,
 } from './types.ts';
 
 /**
@@ -53,7 +52,7 @@ import type {
  * Rules: nothing that a peer sends ends more than its own message; a bad request costs no state; responses leave the way their
  * request came; every message is counted once in each direction.
  */
-export class Endpoint implements TransportUser, TransactionLayerUser<Flow>, RefusingEndpoint, MessageServer {
+export class Endpoint implements TransportUser, RefusingEndpoint, MessageServer {
   readonly counters = new EndpointCounters();
   readonly transactions: TransactionLayer<Flow>;
   readonly transport: EndpointTransport;
@@ -81,7 +80,8 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow>, Refu
     this.#supported = new Set((options.supported ?? []).map((tag) => tag.toLowerCase()));
     this.transactions = new TransactionLayer<Flow>({
       scheduler: options.scheduler,
-      user: this,
+      user,
+      sendStateless: (response, request, flow) => this.#refusals.send(response, request, flow),
       samePeer: (expected, actual) => this.isSamePeer(expected, actual),
       ...(options.timers === undefined ? {} : { timers: options.timers }),
       ...(options.maxServerTransactions === undefined ? {} : { maxServerTransactions: options.maxServerTransactions }),
@@ -354,32 +354,6 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow>, Refu
     } catch (error) {
       this.#countFault(error, flow);
     }
-  }
-
-  // From the transactions.
-
-  onRequest(transaction: ServerTransaction, request: SipRequest): void {
-    this.#user.onRequest(transaction, request);
-  }
-
-  onAck(request: SipRequest, flow: Flow): void {
-    this.#user.onAck(request, flow);
-  }
-
-  onLateCancel(cancel: SipRequest, tag: string, from: Flow, by: Flow): void {
-    this.#user.onLateCancel?.({ cancel, tag, from: from.remoteAddress, by: by.remoteAddress });
-  }
-
-  onStatelessAnswer(response: SipResponse, request: SipRequest, flow: Flow): void {
-    this.#refusals.send(response, request, flow);
-  }
-
-  onStrayCancel(cancel: SipRequest, flow: Flow, again: (tag?: string) => void): boolean {
-    return this.#user.onStrayCancel?.(cancel, flow, again) === true;
-  }
-
-  onStrayAnswer(response: SipResponse, flow: Flow): void {
-    this.#user.onStrayAnswer?.(response, flow);
   }
 
   #onRequestMessage(request: SipRequest, flow: Flow): void {

@@ -1,12 +1,13 @@
 import type { AddressScope } from '../../base/address-scope.ts';
 import type { Egress } from '../../base/egress.ts';
 import type { Scheduler } from '../../base/scheduler.ts';
-import type { MessageLimits, SipRequest, SipResponse } from '../message/index.ts';
+import type { MessageLimits, SipRequest } from '../message/index.ts';
 import type {
   ClientTransaction as AnyClientTransaction,
   ClientTransactionUser as AnyClientTransactionUser,
   ServerTransaction as AnyServerTransaction,
   TimerSettings,
+  TransactionLayerUser,
 } from '../transaction/index.ts';
 import type {
   Flow,
@@ -30,33 +31,14 @@ import type { InboxLimits } from './inbox.ts';
 export type ServerTransaction = AnyServerTransaction<Flow>;
 export type ClientTransaction = AnyClientTransaction<Flow>;
 export type ClientTransactionUser = AnyClientTransactionUser<Flow>;
-export type { ServerTransactionUser } from '../transaction/index.ts';
+export type { LateCancel, ServerTransactionUser } from '../transaction/index.ts';
 
 /** Whoever uses the endpoint: the registrar and the calls, behind one dispatcher. */
-export interface EndpointUser {
-  /** A new request other than ACK and CANCEL: well-formed, not merged, asking for no extension that we lack. */
-  onRequest(transaction: ServerTransaction, request: SipRequest): void;
-  /** An ACK that belongs to no final response other than 2xx. */
-  onAck(request: SipRequest, flow: Flow): void;
-  /** A response to an INVITE that no transaction waits for any more. */
-  onStrayAnswer?(response: SipResponse, flow: Flow): void;
-  /** As {@link TransactionLayerUser.onStrayCancel}. */
-  onStrayCancel?(cancel: SipRequest, flow: Flow, again: (tag?: string) => void): boolean;
-  /** A CANCEL of an INVITE that had been answered with a 2xx; by itself it changes nothing (RFC 3261 §9.2). */
-  onLateCancel?(cancel: LateCancel): void;
+export interface EndpointUser extends TransactionLayerUser<Flow> {
   /** A connection is gone, in order or not; its transactions have been told. */
   onFlowClosed?(flow: Flow, reason: string): void;
   /** A CRLF ping or pong arrived on the flow. */
   onKeepAlive?(flow: Flow): void;
-}
-
-export interface LateCancel {
-  readonly cancel: SipRequest;
-  /** The tag that the INVITE was answered with. */
-  readonly tag: string;
-  /** Address that the INVITE came from, and that of the CANCEL. */
-  readonly from: string;
-  readonly by: string;
 }
 
 /** Sees every message as it is on the wire. For the SIP trace; must not throw and must not send. */

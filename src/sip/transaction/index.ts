@@ -6,6 +6,7 @@ export type {
   ClientTransaction,
   ClientTransactionOptions,
   ClientTransactionUser,
+  LateCancel,
   ServerTransaction,
   ServerTransactionUser,
   TransactionLayerUser,

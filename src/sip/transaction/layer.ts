@@ -13,7 +13,7 @@ import { hasCookie, serverKey } from './matching.ts';
 import { canBeMerged, MergedRequests, mergeHash } from './merged-requests.ts';
 import { NonInviteClientTransaction } from './non-invite-client.ts';
 import { NonInviteServerTransaction } from './non-invite-server.ts';
-import { isFull, LINGERING_AS_ONE, type PlaceJudges, ServerPlaces, type Shortage } from './server-places.ts';
+import { addressOf, isFull, LINGERING_AS_ONE, type PlaceJudges, ServerPlaces, type Shortage } from './server-places.ts';
 import { ServerTransactionBase } from './server-transaction.ts';
 import { StatelessTags } from './stateless-tag.ts';
 import { DEFAULT_TIMERS, type TimerSettings } from './timers.ts';
@@ -39,6 +39,8 @@ import type {
 export interface TransactionLayerOptions<F extends Channel> extends PlaceJudges<F> {
   readonly scheduler: Scheduler;
   readonly user: TransactionLayerUser<F>;
+  /** Sends a final response for which nothing is kept; default: over the flow, as it is. */
+  readonly sendStateless?: (response: SipResponse, request: SipRequest, flow: F) => void;
   /** Base times; each default is RFC 3261's. */
   readonly timers?: Partial<TimerSettings>;
   /**
@@ -70,6 +72,7 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
     memoryOfAddress: 0,
   };
   readonly #user: TransactionLayerUser<F>;
+  readonly #sendStateless: NonNullable<TransactionLayerOptions<F>['sendStateless']>;
   readonly #samePeer: ((expected: F, actual: F) => boolean) | undefined;
   readonly #places: ServerPlaces<F>;
   readonly #maxClients: number;
@@ -90,6 +93,7 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
     this.timers = { ...DEFAULT_TIMERS, ...options.timers };
     this.#recent = new RecentHashes(64 * this.timers.t1Ms, this.scheduler.nowMs());
     this.#user = options.user;
+    this.#sendStateless = options.sendStateless ?? ((response, _request, flow) => flow.send(serialize(response)));
     this.#samePeer = options.samePeer;
     const { maxServerTransactions = DEFAULT_MAX_TRANSACTIONS, maxServerOctets = Number.POSITIVE_INFINITY } = options;
     this.#places = new ServerPlaces<F>(maxServerTransactions, maxServerOctets, options);
@@ -320,8 +324,7 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
 
   answerStateless(response: SipResponse, request: SipRequest, flow: F): void {
     this.counters.stateless++;
-    if (this.#user.onStatelessAnswer === undefined) flow.send(serialize(response));
-    else this.#user.onStatelessAnswer(response, request, flow);
+    this.#sendStateless(response, request, flow);
   }
 
   #receiveAck(ack: SipRequest, flow: F): void {
@@ -372,7 +375,7 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
     transaction.seen();
     const isOpen = invite instanceof InviteServerTransaction && invite.state !== 'accepted';
     if (isOpen) invite.receiveCancel(cancel);
-    else this.#user.onLateCancel?.(cancel, invite.sentTag, invite.flow, flow);
+    else this.#user.onLateCancel?.({ cancel, tag: invite.sentTag, from: addressOf(invite.flow), by: addressOf(flow) });
   }
 
   /**

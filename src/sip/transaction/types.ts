@@ -115,16 +115,23 @@ export interface ClientTransactionOptions {
   readonly isUnderWay?: boolean;
 }
 
+export interface LateCancel {
+  readonly cancel: SipRequest;
+  /** The tag that the INVITE was answered with. */
+  readonly tag: string;
+  /** Address that the INVITE came from, and that of the CANCEL. */
+  readonly from: string;
+  readonly by: string;
+}
+
 /** What the layer hands up. */
 export interface TransactionLayerUser<F extends Channel = Channel> {
   /** A new request, not ACK, not CANCEL, not merged. */
   onRequest(transaction: ServerTransaction<F>, request: SipRequest): void;
   /** An ACK that belongs to no final response other than 2xx: for a 2xx, or stray. */
   onAck(request: SipRequest, flow: F): void;
-  /** A CANCEL over `by` of an INVITE that came over `from` and was answered with a 2xx under this tag. */
-  onLateCancel?(cancel: SipRequest, tag: string, from: F, by: F): void;
-  /** Sends a final response for which nothing is kept; default: over the flow, as it is. */
-  onStatelessAnswer?(response: SipResponse, request: SipRequest, flow: F): void;
+  /** A CANCEL of an INVITE that had been answered with a 2xx; by itself it changes nothing (§9.2). */
+  onLateCancel?(cancel: LateCancel): void;
   /** A response to an INVITE that matches no transaction (RFC 6026 §8.1 lets an element look at a 2xx; it is dropped otherwise). */
   onStrayAnswer?(response: SipResponse, flow: F): void;
   /**
