@@ -1,3 +1,5 @@
+/** So many are known though they hold nothing: a table that goes from one to none and back is made anew each time. */
+const FEW = 16;
 /** One source may have so many times what nobody has. */
 const SHARE_OF_FREE = 3;
 
@@ -28,7 +30,7 @@ export class SharedBudget {
   change(source: string, by: number): void {
     this.total += by;
     const held = (this.#held.get(source) ?? 0) + by;
-    if (held > 0) this.#held.set(source, held);
+    if (held > 0 || this.#held.size <= FEW) this.#held.set(source, held);
     else this.#held.delete(source);
   }
 

@@ -103,14 +103,8 @@ export class Attempt implements BranchUser, TimerTarget {
     if (this.#done) return;
     this.#cancelBranches(undefined, NO_ANSWER);
     const { label, trunkId } = this.#best ?? {};
-    this.#advance({
-      status: 480,
-      reason: 'No Answer',
-      cause: 'ring-timeout',
-      earlyMedia: this.#earlyMedia,
-      ...(label !== undefined && { label }),
-      ...(trunkId !== undefined && { trunkId }),
-    });
+    const earlyMedia = this.#earlyMedia;
+    this.#advance({ status: 480, reason: 'No Answer', cause: 'ring-timeout', earlyMedia, label, trunkId });
   }
 
   onBranchRings(): void {

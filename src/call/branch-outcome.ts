@@ -15,16 +15,7 @@ export function branchOutcome(
 ): StageOutcome {
   const { label, trunkId } = plan;
   const retryAfterSeconds = response === undefined ? undefined : retryAfterOf(response);
-  return {
-    status,
-    reason,
-    cause,
-    label,
-    earlyMedia,
-    ...(response !== undefined && { response }),
-    ...(retryAfterSeconds !== undefined && { retryAfterSeconds }),
-    ...(trunkId !== undefined && { trunkId }),
-  };
+  return { status, reason, cause, label, earlyMedia, response, retryAfterSeconds, trunkId };
 }
 
 /** Retry-After in seconds (RFC 3261 §20.33); comments and parameters are skipped. */

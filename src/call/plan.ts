@@ -170,14 +170,14 @@ export interface StageOutcome {
   /** The final status, or the one that stands for the cause: 408 timeout, 503 transport error and capacity, 480 ring timeout. */
   readonly status: number;
   readonly reason: string;
-  readonly response?: SipResponse;
+  readonly response?: SipResponse | undefined;
   readonly cause: OutcomeCause;
-  readonly retryAfterSeconds?: number;
+  readonly retryAfterSeconds?: number | undefined;
   /** Who has refused has asked for privacy while it rang (RFC 3323). */
   readonly identityWithheld?: true;
   /** The branch that this outcome is from. */
-  readonly label?: string;
-  readonly trunkId?: string;
+  readonly label?: string | undefined;
+  readonly trunkId?: string | undefined;
   /** A session description was relayed to the caller before it failed, and no branch of the stage allows failover after that. */
   readonly earlyMedia: boolean;
   /** Where the branch led on to failed; it did not itself. */

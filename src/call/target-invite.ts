@@ -48,12 +48,13 @@ export class TargetInvite {
   readonly callId: string;
   readonly #inviter: Inviter;
   readonly #plan: BranchPlan;
-  readonly #localTag: string;
+  readonly localTag: string;
   /** What was sent last, unless it could not be. */
   sent: ClientTransaction | undefined = undefined;
   /** Hears the 2xx that nobody waits for, once there may be one. */
   late: ClientTransactionUser | undefined = undefined;
-  #sequence = 0;
+  /** Of what was built last. */
+  sequence = 0;
   #session: SessionKeeper | undefined;
   /** While it waits for the final response of another node. */
   #endHalf: (() => void) | undefined = undefined;
@@ -73,30 +74,16 @@ export class TargetInvite {
     this.ringing = inviter.user.resumption?.take(this.seen.draft.requestUri, to);
     const { invite } = this.ringing ?? {};
     this.callId = invite?.callId() ?? inviter.env.endpoint.newCallId();
-    this.#localTag = invite?.fromTag() ?? inviter.env.contacts?.derived(this.callId) ?? randomToken();
-    if (invite !== undefined) this.#sequence = invite.cseq().sequence;
+    this.localTag = invite?.fromTag() ?? inviter.env.contacts?.derived(this.callId) ?? randomToken();
+    if (invite !== undefined) this.sequence = invite.cseq().sequence;
     this.#session = SessionKeeper.forOutgoing(inviter.env, this.seen.options.sessionTimer);
   }
 
   /** The next one to send; the refusal of the last one when there are no credentials for its challenge. */
   build(media: BranchMedia | undefined): SipRequest | SipResponse {
     const { credentials } = this.#plan;
-    const { maxForwards, user } = this.#inviter;
-    const { relaysReliable, methods } = user;
-    const request = buildInvite(
-      this.seen,
-      {
-        callId: this.callId,
-        localTag: this.#localTag,
-        sequence: ++this.#sequence,
-        maxForwards,
-        body: media?.body,
-        isMadeUp: media?.isMadeUp,
-        relaysReliable,
-        methods,
-      },
-      this.#session,
-    );
+    this.sequence++;
+    const request = buildInvite(this.seen, this, this.#inviter, this.#session, media);
     if (this.#mended !== undefined) {
       const { repair, refusal } = this.#mended;
       return repair.apply(request, refusal) ? request : refusal;
@@ -132,7 +119,7 @@ export class TargetInvite {
     if (node === undefined) return;
     const { callId } = this;
     const half: Half = {
-      ...{ node, callId, localTag: this.#localTag, lost },
+      ...{ node, callId, localTag: this.localTag, lost },
       get remoteTag() {
         return forks.anyTag;
       },

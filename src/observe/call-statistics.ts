@@ -230,10 +230,10 @@ function noteDelay(cell: Cell, { startedAt, ringingAt, answeredAt }: CountedCall
   const until = ringingAt ?? answeredAt;
   if (until === undefined) return;
   const delayMs = Date.parse(until) - Date.parse(startedAt);
-  const place = DELAY_BOUNDS_MS.findIndex((bound) => delayMs <= bound);
+  let at = 0;
+  while (at < DELAY_BOUNDS_MS.length - 1 && delayMs > (DELAY_BOUNDS_MS[at] as number)) at++;
   cell.delays ??= emptyDelays();
-  const at = place < 0 ? DELAY_BOUNDS_MS.length - 1 : place;
-  cell.delays[at] = (cell.delays[at] ?? 0) + 1;
+  cell.delays[at] = (cell.delays[at] as number) + 1;
 }
 
 function emptyDelays(): number[] {

@@ -120,8 +120,8 @@ export class KeptRecords<T extends Identified> {
     this.#hashes.fill(NONE, first, first + IDS);
     this.#hashes[first] = hashOf(callId);
     let bits = 0;
-    for (const [index, id] of sipCallIds.entries()) {
-      const hash = hashOf(id);
+    for (let index = 0; index < sipCallIds.length; index++) {
+      const hash = hashOf(sipCallIds[index] as string);
       if (index < IDS - 1) this.#hashes[first + 1 + index] = hash;
       else bits |= bitOf(hash);
     }

@@ -41,7 +41,7 @@ export class AdmittedCall implements GuardGrant {
   readonly granted = true;
   /** As it was placed. */
   readonly call: GuardedCall;
-  readonly usages: readonly GuardUsage[];
+  readonly parties: readonly GuardedParty[];
   readonly talkLimitMs: number | undefined;
   readonly #clock: Clock;
   readonly #places: CapacityGrant;
@@ -56,16 +56,16 @@ export class AdmittedCall implements GuardGrant {
     { clock, places, talks, talkLimitMs }: AdmittedCallParts,
   ) {
     this.call = call;
-    this.usages = parties.map(({ usage }) => usage);
+    this.parties = parties;
     this.talkLimitMs = talkLimitMs;
     this.#clock = clock;
     this.#places = places;
     this.#talks = talks;
-    for (const usage of this.usages) usage.inProgress++;
+    for (const { usage } of parties) usage.inProgress++;
   }
 
   isOf(usage: GuardUsage): boolean {
-    return this.usages.includes(usage);
+    return this.parties.some((party) => party.usage === usage);
   }
 
   answered(onUsedUp: () => void, atMs = this.#clock.nowMs()): void {
@@ -73,7 +73,7 @@ export class AdmittedCall implements GuardGrant {
     if (!this.call.emergency) this.#onUsedUp = onUsedUp;
     if (this.#answeredAtMs !== undefined) return;
     this.#answeredAtMs = atMs;
-    for (const usage of this.usages) usage.beginTalk(atMs);
+    for (const { usage } of this.parties) usage.beginTalk(atMs);
     this.#talks.began(this);
   }
 
@@ -93,9 +93,9 @@ export class AdmittedCall implements GuardGrant {
     if (this.#over) return;
     this.#over = true;
     const answeredAtMs = this.#answeredAtMs;
-    if (answeredAtMs !== undefined) for (const usage of this.usages) usage.endTalk(answeredAtMs);
+    if (answeredAtMs !== undefined) for (const { usage } of this.parties) usage.endTalk(answeredAtMs);
     this.#places.release();
-    for (const usage of this.usages) usage.inProgress--;
+    for (const { usage } of this.parties) usage.inProgress--;
     // One that a party was moved to has lasted for less than the call that it is a part of.
     this.#talks.over(this, Math.min(talkMs, this.talkedMs));
   }

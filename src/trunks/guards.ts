@@ -187,7 +187,7 @@ export class Guards {
 
   #talkBegan(call: AdmittedCall): void {
     this.#running.add(call);
-    for (const usage of call.usages) {
+    for (const { usage } of call.parties) {
       this.#talkers.add(usage);
       if (usage.limits.dailyMinutes !== undefined) this.#watch.within((call.talkLimitMs ?? 0) / usage.talking);
     }
@@ -281,13 +281,13 @@ export class Guards {
   }
 
   #ended(admitted: AdmittedCall, talkMs: number): void {
-    const { call, usages } = admitted;
+    const { call, parties } = admitted;
     this.#running.delete(admitted);
-    for (const usage of usages) if (usage.talking === 0) this.#talkers.delete(usage);
+    for (const { usage } of parties) if (usage.talking === 0) this.#talkers.delete(usage);
     const day = this.#dayOf(call.tenant.timeZone);
     const { nowMs, wallMs } = this.#now();
     this.#forgetEnded(nowMs);
-    for (const usage of usages) {
+    for (const { usage } of parties) {
       const { dailyMinutes } = usage.limits;
       usage.talked(talkMs, day, wallMs);
       if (dailyMinutes === undefined) continue;

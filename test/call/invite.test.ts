@@ -15,18 +15,12 @@ const DRAFT: LegDraft = {
   ],
   body: 'v=0\r\n',
 };
-const DIALOG = {
-  callId: 'one',
-  localTag: 'two',
-  sequence: 7,
-  maxForwards: 19,
-  relaysReliable: false,
-  methods: undefined,
-};
+const DIALOG = { callId: 'one', localTag: 'two', sequence: 7 };
+const inviter = (relaysReliable = false) => ({ maxForwards: 19, user: { relaysReliable, methods: undefined } });
 const options = { contact: DRAFT.contact };
 
 test('the dialog and the draft make the INVITE, in the order of the fields that every INVITE has (RFC 3261 §8.1.1)', () => {
-  const lines = serialize(buildInvite({ draft: DRAFT, options }, DIALOG, undefined)).split('\r\n');
+  const lines = serialize(buildInvite({ draft: DRAFT, options }, DIALOG, inviter())).split('\r\n');
   expect(lines.slice(0, 8)).toEqual([
     'INVITE sip:9@carrier.example SIP/2.0',
     'Max-Forwards: 19',
@@ -44,7 +38,7 @@ test('the dialog and the draft make the INVITE, in the order of the fields that 
 
 describe('RFC 3262 §5: an INVITE without an offer may be offered to in a reliable response, which only a PRACK can answer', () => {
   const supported = (body: string, relaysReliable: boolean) =>
-    serialize(buildInvite({ draft: { ...DRAFT, body }, options }, { ...DIALOG, relaysReliable }, undefined));
+    serialize(buildInvite({ draft: { ...DRAFT, body }, options }, DIALOG, inviter(relaysReliable)));
 
   test.each([
     ['', false, false],

@@ -143,6 +143,7 @@ export class Locator {
   }
 
   isFailed(target: LocatedTarget): boolean {
+    if (this.#failedUntilMs.size === 0) return false;
     const untilMs = this.#failedUntilMs.get(targetKey(target));
     return untilMs !== undefined && untilMs > this.#clock.nowMs();
   }
