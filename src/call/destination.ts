@@ -1,6 +1,5 @@
 import type { Dialog } from '../sip/dialog/index.ts';
 import { isFlow } from '../sip/endpoint/index.ts';
-import { formatHost } from '../sip/message/index.ts';
 import type { LegOptions } from './plan.ts';
 import type { AddressedLeg, CallEnvironment, Destination, SendOptions, WayOptions } from './ports.ts';
 
@@ -40,13 +39,6 @@ export function hopOf(
   const { destination, dialog } = leg;
   if (!dialog.hasTarget) return destination;
   return peers.nextHop?.(leg, dialog.nextHop()) ?? destination;
-}
-
-/** `transport:address:port`, for records. */
-export function describeDestination(to: Destination): string {
-  return isFlow(to)
-    ? `${to.transport}:${formatHost(to.remoteAddress)}:${to.remotePort}`
-    : `${to.transport}:${formatHost(to.address)}:${to.port}`;
 }
 
 /** The address that messages of this peer are expected from. */

@@ -1,7 +1,7 @@
 import type { DigestClient } from '../sip/auth/index.ts';
 import type { Dialog, OfferAnswer } from '../sip/dialog/index.ts';
+import { describeDestination } from '../sip/endpoint/index.ts';
 import { HeaderId, type HeaderList, type SipRequest, type SipResponse } from '../sip/message/index.ts';
-import { describeDestination } from './destination.ts';
 import type { ClientTransaction, ClientTransactionUser, Destination } from './ports.ts';
 import { hasSessionDescription } from './relayed-headers.ts';
 

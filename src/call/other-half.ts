@@ -1,8 +1,7 @@
-import { defaultPort } from '../sip/endpoint/index.ts';
+import { defaultPort, describeDestination } from '../sip/endpoint/index.ts';
 import { parseUri } from '../sip/message/index.ts';
 import type { Target } from '../sip/transport/index.ts';
 import type { Call } from './call.ts';
-import { describeDestination } from './destination.ts';
 import type { Leg } from './leg.ts';
 import { LegRequest } from './leg-request.ts';
 import { Probe } from './probe.ts';

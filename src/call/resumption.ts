@@ -1,7 +1,7 @@
+import { describeDestination } from '../sip/endpoint/index.ts';
 import { HeaderId, type SipRequest, type SipResponse } from '../sip/message/index.ts';
 import type { Flow } from '../sip/transport/index.ts';
 import type { LateUser } from './abandoned-invites.ts';
-import { describeDestination } from './destination.ts';
 import type { ClientTransaction, ClientTransactionUser, Destination, WayOptions } from './ports.ts';
 import type { AttemptRecord } from './record.ts';
 

@@ -1,8 +1,9 @@
 import { randomToken } from '../base/ids.ts';
+import { describeDestination } from '../sip/endpoint/index.ts';
 import { type SipRequest, type SipResponse, serialize } from '../sip/message/index.ts';
 import type { BranchMedia } from './branch-media.ts';
 import { carryCaller } from './contact.ts';
-import { describeDestination, sendOptions } from './destination.ts';
+import { sendOptions } from './destination.ts';
 import type { Forks } from './forks.ts';
 import type { Half } from './halves.ts';
 import { buildInvite } from './invite.ts';

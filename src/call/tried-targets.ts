@@ -1,6 +1,6 @@
 import { added } from '../base/added.ts';
 import { ownCopy } from '../base/text.ts';
-import { describeDestination } from './destination.ts';
+import { describeDestination } from '../sip/endpoint/index.ts';
 import type { LegCall } from './leg.ts';
 import type { BranchPlan } from './plan.ts';
 import type { CallEnvironment } from './ports.ts';

@@ -3,8 +3,8 @@
 import type { HostPort } from '../base/transport.ts';
 import { targetText } from '../provisioning/trunk-settings/teams.ts';
 import type { TeamsSide } from '../provisioning/trunk-settings/teams-schema.ts';
+import { describeDestination } from '../sip/endpoint/index.ts';
 import type { Flow, Target } from '../sip/transport/index.ts';
-import { reachKey } from './hops.ts';
 import type { TargetHealth } from './target-health.ts';
 
 /** `held`: it has asked to be left alone until then. */
@@ -46,28 +46,28 @@ export class Datacentres {
 
   /** Whether a name is known to lead there. */
   has(key: string): boolean {
-    return this.#targets.some((to) => reachKey(to) === key);
+    return this.#targets.some((to) => describeDestination(to) === key);
   }
 
   /** Where the names lead now. */
   located(targets: readonly (Flow | Target)[]): void {
     this.#targets = targets;
-    const keys = new Set(targets.map(reachKey));
+    const keys = new Set(targets.map(describeDestination));
     for (const key of this.#noted.keys()) if (!keys.has(key)) this.#noted.delete(key);
   }
 
   /** In the order of the datacentres those that live; then the others, but none that has asked to be left alone while there is another. */
   inOrder(targets: readonly Target[], nowMs: number): readonly Target[] {
-    const isDown = (target: Target) => this.#health.livenessOf(reachKey(target), nowMs) === 'down';
+    const isDown = (target: Target) => this.#health.livenessOf(describeDestination(target), nowMs) === 'down';
     const ordered = [...targets.filter((target) => !isDown(target)), ...targets.filter(isDown)];
-    const free = ordered.filter((target) => !this.#health.isHeld(reachKey(target), nowMs));
+    const free = ordered.filter((target) => !this.#health.isHeld(describeDestination(target), nowMs));
     return free.length > 0 ? free : ordered;
   }
 
   /** Notes since when each has its state; to be called whenever something was learnt, or a hold has ended. */
   look(teams: TeamsSide, nowMs: number, wallMs: number, onChange: DatacentreChange): void {
     for (const to of this.#targets) {
-      const key = reachKey(to);
+      const key = describeDestination(to);
       const { state } = this.#health.view(key, nowMs);
       const noted = this.#noted.get(key);
       if (noted?.state === state || (noted === undefined && state === 'unknown')) continue;
@@ -88,7 +88,7 @@ export class Datacentres {
   }
 
   #row(target: HostPort, to: Flow | Target | undefined, nowMs: number, wallMs: number): DatacentreStatus {
-    const key = to === undefined ? '' : reachKey(to);
+    const key = to === undefined ? '' : describeDestination(to);
     const { state, code, reason, heldUntilMs } =
       to === undefined ? { ...NOT_LOCATED, code: undefined, heldUntilMs: 0 } : this.#health.view(key, nowMs);
     return {

@@ -3,10 +3,15 @@
  * responses are passed over, and the user hears exactly once how it ended, unless the exchange was abandoned.
  */
 import type { DigestClient, DigestGiveUp } from '../sip/auth/index.ts';
-import type { ClientTransaction, ClientTransactionUser, Endpoint, SendOptions } from '../sip/endpoint/index.ts';
+import {
+  type ClientTransaction,
+  type ClientTransactionUser,
+  describeDestination,
+  type Endpoint,
+  type SendOptions,
+} from '../sip/endpoint/index.ts';
 import type { SipRequest, SipResponse } from '../sip/message/index.ts';
 import type { Flow, Target } from '../sip/transport/index.ts';
-import { reachKey } from './hops.ts';
 
 /** What trunks need of the endpoint. */
 export type TrunkEndpoint = Pick<Endpoint, 'sendRequest' | 'advertised'>;
@@ -42,7 +47,7 @@ export class Exchange implements ClientTransactionUser {
   constructor(options: ExchangeOptions) {
     this.#options = options;
     this.to = options.to;
-    this.#destination = reachKey(options.to);
+    this.#destination = describeDestination(options.to);
   }
 
   /** The flow that the last message went over. */

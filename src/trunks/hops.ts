@@ -10,8 +10,8 @@ import type { Trunk } from '../provisioning/trunk-settings/schema.ts';
 import type { TeamsSide } from '../provisioning/trunk-settings/teams-schema.ts';
 import type { TlsCertificate } from '../provisioning/trunk-settings/tls-certificates.ts';
 import { DigestClient } from '../sip/auth/index.ts';
+import { describeDestination } from '../sip/endpoint/index.ts';
 import type { LocatedTarget, LocateQuery, Locator } from '../sip/locate/index.ts';
-import { formatHost } from '../sip/message/index.ts';
 import type { Flow, Target, TlsCredentials } from '../sip/transport/index.ts';
 import type { RegistrarPlace } from './registrar-redirection.ts';
 
@@ -75,14 +75,7 @@ export const locateQuery = derived((hop: HostHop): LocateQuery => {
   return port === undefined ? { host, transport, naptr: true } : { host, port, transport };
 });
 
-/** Names a target or the peer of a flow the way call records do: `udp:192.0.2.1:5060`, `udp:[2001:db8::1]:5060`. */
-export function reachKey(to: Flow | Target): string {
-  return 'send' in to
-    ? `${to.transport}:${formatHost(to.remoteAddress)}:${to.remotePort}`
-    : `${to.transport}:${formatHost(to.address)}:${to.port}`;
-}
-
-/** Reads what {@link reachKey} made; undefined for anything else. Each call ends with one, of a place that is nearly always known. */
+/** Reads what {@link describeDestination} made; undefined for anything else. Each call ends with one, of a place that is nearly always known. */
 export function targetOfKey(key: string): LocatedTarget | undefined {
   const known = TARGETS.get(key);
   if (known !== undefined) return known;
@@ -304,8 +297,8 @@ function inOrder(answers: readonly (readonly LocatedTarget[] | Error)[]): readon
 
 /** The server of a registration before all others, even if the DNS does not name it any more. */
 export function serverFirst(targets: readonly Target[], server: Target): readonly Target[] {
-  const key = reachKey(server);
-  return [server, ...targets.filter((target) => reachKey(target) !== key)];
+  const key = describeDestination(server);
+  return [server, ...targets.filter((target) => describeDestination(target) !== key)];
 }
 
 export function hasTargets(reach: Reach): boolean {

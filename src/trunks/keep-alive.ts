@@ -6,11 +6,12 @@ import { randomToken } from '../base/ids.ts';
 import { cancelTimer, type Scheduler, type Timer, type TimerTarget } from '../base/scheduler.ts';
 import type { KeepAliveOptions, Trunk } from '../provisioning/trunk-settings/schema.ts';
 import type { DigestClient } from '../sip/auth/index.ts';
+import { describeDestination } from '../sip/endpoint/index.ts';
 import { type SipResponse, textFromOctets } from '../sip/message/index.ts';
 import type { Flow, Target } from '../sip/transport/index.ts';
 import { MAX_HOLD_MS } from './evidence.ts';
 import { Exchange, type ExchangeUser, type TrunkEndpoint } from './exchange.ts';
-import { type Reach, reachKey } from './hops.ts';
+import type { Reach } from './hops.ts';
 import { retryAfterSeconds } from './registration-answer.ts';
 import type { PingOutcome, TrunkSharing } from './sharing.ts';
 import type { TargetHealth } from './target-health.ts';
@@ -91,7 +92,7 @@ export class KeepAlive implements TimerTarget, ExchangeUser {
   }
 
   onAnswer(response: SipResponse, exchange: Exchange): void {
-    const key = reachKey(exchange.to);
+    const key = describeDestination(exchange.to);
     if (this.#pending.get(key) !== exchange) return;
     this.#pending.delete(key);
     const { status } = response;
@@ -101,7 +102,7 @@ export class KeepAlive implements TimerTarget, ExchangeUser {
   }
 
   onSilence(reason: string, _cause: 'timeout' | 'transport-error', exchange: Exchange): void {
-    const key = reachKey(exchange.to);
+    const key = describeDestination(exchange.to);
     if (this.#pending.get(key) !== exchange) return;
     this.#pending.delete(key);
     const suspicion = this.#ports.suspicion();
@@ -137,11 +138,11 @@ export class KeepAlive implements TimerTarget, ExchangeUser {
   #pingAll(reach: Reach): void {
     if (this.#ended) return;
     const targets = 'send' in reach ? [reach] : reach;
-    this.#health.keepOnly(new Set(targets.map(reachKey)));
+    this.#health.keepOnly(new Set(targets.map(describeDestination)));
     if (this.#ports.sharing?.isFirst() === false) return;
     const nowMs = this.#ports.scheduler.nowMs();
     for (const to of targets) {
-      const key = reachKey(to);
+      const key = describeDestination(to);
       if (!this.#pending.has(key) && !this.#health.isHeld(key, nowMs)) this.#ping(to, key);
     }
     this.#ports.onEvidence();

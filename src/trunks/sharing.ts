@@ -7,7 +7,7 @@ import type { ToldHealth } from './health.ts';
 
 /** What a ping has shown. */
 export interface PingOutcome {
-  /** As `reachKey` names it. */
+  /** As `describeDestination` names it. */
   readonly target: string;
   /** Undefined: silence. */
   readonly status: number | undefined;

@@ -6,6 +6,7 @@ import { cancelTimer, type Scheduler, type Timer, type TimerTarget } from '../ba
 import type { Directory } from '../provisioning/directory/directory.ts';
 import type { Tenant } from '../provisioning/tenants/schema.ts';
 import type { Trunk } from '../provisioning/trunk-settings/schema.ts';
+import { describeDestination } from '../sip/endpoint/index.ts';
 import type { Flow, Target } from '../sip/transport/index.ts';
 import type { Capacity } from './capacity.ts';
 import { type DatacentreState, type DatacentreStatus, Datacentres } from './datacentres.ts';
@@ -19,7 +20,6 @@ import {
   hopOf,
   noteTarget,
   type Reach,
-  reachKey,
   serverFirst,
   type TrunkHop,
   type TrunkHops,
@@ -310,7 +310,7 @@ export class TrunkLine implements TimerTarget {
       },
       locate: (place) =>
         place === undefined ? hops.reach(this.#trunk, hopOf(this.#trunk)) : hops.elsewhere(this.#trunk, place),
-      noteTarget: (to, answered, holdMs) => noteTarget(locator, reachKey(to), answered, holdMs),
+      noteTarget: (to, answered, holdMs) => noteTarget(locator, describeDestination(to), answered, holdMs),
       onChange: (changed) => {
         if (this.#registration === changed) this.#onRegistration(changed);
       },
@@ -333,7 +333,7 @@ export class TrunkLine implements TimerTarget {
   #onRegistration(registration: Registration): void {
     const { grant } = registration;
     this.#ports.onFlow(this, grant?.flow);
-    const server = grant && reachKey(grant.to);
+    const server = grant && describeDestination(grant.to);
     if (server !== undefined && server !== this.#server) {
       // What another server did says nothing about this one.
       this.#server = server;

@@ -3,11 +3,12 @@ import type { Directory } from '../provisioning/directory/directory.ts';
 import type { Tenant } from '../provisioning/tenants/schema.ts';
 import type { Trunk } from '../provisioning/trunk-settings/schema.ts';
 import type { DigestClient } from '../sip/auth/index.ts';
+import { describeDestination } from '../sip/endpoint/index.ts';
 import type { Target } from '../sip/transport/index.ts';
 import type { Capacity, CapacityGrant, CapacityRefusal } from './capacity.ts';
 import { judge, type TrunkAttempt } from './evidence.ts';
 import { inboundHolders, trunkHolders } from './holders.ts';
-import { type Reach, reachKey, type TrunkHop } from './hops.ts';
+import type { Reach, TrunkHop } from './hops.ts';
 import type { TrunkService } from './trunk-service.ts';
 import type { TrunkCondition } from './trunk-status.ts';
 
@@ -63,7 +64,7 @@ export class TrunkRehearsal {
   }
 
   #failedLast(targets: readonly Target[]): readonly Target[] {
-    const isFailed = (target: Target) => this.#failed.has(reachKey(target));
+    const isFailed = (target: Target) => this.#failed.has(describeDestination(target));
     return [...targets.filter((target) => !isFailed(target)), ...targets.filter(isFailed)];
   }
 }

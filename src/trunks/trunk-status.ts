@@ -1,9 +1,9 @@
 /** What a trunk shows of itself: how it is, for people, and whether calls may be tried over it. */
 import type { Clock } from '../base/scheduler.ts';
+import { describeDestination } from '../sip/endpoint/index.ts';
 import type { TrunkAlarm } from './coincidence-watch.ts';
 import type { DatacentreStatus } from './datacentres.ts';
 import type { TrunkStateName } from './health.ts';
-import { reachKey } from './hops.ts';
 import type { Registration } from './registration.ts';
 
 export interface TrunkStatus {
@@ -31,7 +31,7 @@ export function registrationRow({ grant }: Registration, clock: Clock): Pick<Tru
   if (grant === undefined) return {};
   const { to, seconds: grantedSeconds, lapsesAtMs } = grant;
   const expiresAt = new Date(clock.wallMs() + Math.max(lapsesAtMs - clock.nowMs(), 0)).toISOString();
-  return { registration: { server: reachKey(to), grantedSeconds, expiresAt } };
+  return { registration: { server: describeDestination(to), grantedSeconds, expiresAt } };
 }
 
 /** Whether calls may be tried over a trunk, as the outbound pipeline asks. */

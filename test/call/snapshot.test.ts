@@ -1,5 +1,4 @@
 import { expect, test } from 'vitest';
-import { describeDestination } from '../../src/call/index.ts';
 import { LiveRecord } from '../../src/call/record.ts';
 import {
   callSnapshot,
@@ -10,6 +9,7 @@ import {
   restoredRecord,
 } from '../../src/call/snapshot.ts';
 import type { DialogSnapshot } from '../../src/sip/dialog/index.ts';
+import { describeDestination } from '../../src/sip/endpoint/index.ts';
 import type { Flow, Target } from '../../src/sip/transport/index.ts';
 
 const flow = (facts: Partial<Flow>) =>

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import type { TeamsSide } from '../../src/provisioning/trunk-settings/teams-schema.ts';
+import { describeDestination } from '../../src/sip/endpoint/index.ts';
 import type { Target } from '../../src/sip/transport/index.ts';
 import { type DatacentreStatus, Datacentres } from '../../src/trunks/datacentres.ts';
-import { reachKey } from '../../src/trunks/hops.ts';
 import { TargetHealth } from '../../src/trunks/target-health.ts';
 
 const once = { downAfter: 1, upAfter: 1 };
@@ -33,7 +33,7 @@ function made() {
   return { health, datacentres, changes, look, order };
 }
 
-const [sip, sip2, sip3] = [SIP, SIP2, SIP3].map(reachKey) as [string, string, string];
+const [sip, sip2, sip3] = [SIP, SIP2, SIP3].map(describeDestination) as [string, string, string];
 
 test('sip, sip2, sip3 in order; one that is down comes last, and comes back to its place', () => {
   const { health, order } = made();

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { describeDestination } from '../../src/call/destination.ts';
+import { describeDestination } from '../../src/sip/endpoint/index.ts';
 import { HeaderId } from '../../src/sip/message/index.ts';
 import {
   directoryOf,

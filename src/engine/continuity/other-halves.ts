@@ -5,7 +5,8 @@
  */
 import { Latest } from '../../base/latest.ts';
 import type { Scheduler } from '../../base/scheduler.ts';
-import { type Calls, describeDestination, type OtherHalf } from '../../call/index.ts';
+import type { Calls, OtherHalf } from '../../call/index.ts';
+import { describeDestination } from '../../sip/endpoint/index.ts';
 import type { Target } from '../../sip/transport/index.ts';
 import type { KnownNodes } from './known-nodes.ts';
 import { OneByOne } from './one-by-one.ts';

@@ -1,8 +1,8 @@
 /** Legs of an explained call, and the INVITE that it began with: as messages show them. */
 import { PeerError } from '../../base/errors.ts';
-import { describeDestination } from '../../call/index.ts';
 import { octetsOf, type TraceMessage } from '../../observe/index.ts';
 import type { ExplainedLeg, LeavingInvite, SeenAs } from '../../outbound/index.ts';
+import { describeDestination } from '../../sip/endpoint/index.ts';
 import {
   HeaderId,
   isSipUri,

@@ -1,8 +1,8 @@
 /** The INVITE toward a registered phone: who calls, in the tenant's domain, and the session description as it came. */
-import { type AttemptRecord, type BranchPlan, describeDestination, type LegOptions } from '../../call/index.ts';
+import type { AttemptRecord, BranchPlan, LegOptions } from '../../call/index.ts';
 import { addedFields, relayedNames } from '../../outbound/index.ts';
 import type { Binding } from '../../registrar/index.ts';
-import { isFlow } from '../../sip/endpoint/index.ts';
+import { describeDestination, isFlow } from '../../sip/endpoint/index.ts';
 import { contentFields, escapeUser, formatHost, type LegDraft, quote } from '../../sip/message/index.ts';
 import type { Flow, Target } from '../../sip/transport/index.ts';
 import { ATTESTATION_FIELD, VERSTAT } from '../../stir/index.ts';

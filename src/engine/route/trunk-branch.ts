@@ -2,7 +2,7 @@
 
 import { derived } from '../../base/derived.ts';
 import type { HostPort } from '../../base/transport.ts';
-import { type AttemptRecord, type BranchOptions, type BranchPlan, describeDestination } from '../../call/index.ts';
+import type { AttemptRecord, BranchOptions, BranchPlan } from '../../call/index.ts';
 import {
   addIdentity,
   draftForRoute,
@@ -15,7 +15,7 @@ import {
 import type { Trunk } from '../../provisioning/trunk-settings/schema.ts';
 import { targetText } from '../../provisioning/trunk-settings/teams.ts';
 import type { SessionTimerOptions } from '../../sip/dialog/index.ts';
-import { type Endpoint, isFlow } from '../../sip/endpoint/index.ts';
+import { describeDestination, type Endpoint, isFlow } from '../../sip/endpoint/index.ts';
 import type { SipRequest } from '../../sip/message/index.ts';
 import type { Flow, Target } from '../../sip/transport/index.ts';
 import type { TrunkService } from '../../trunks/trunk-service.ts';

@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
+import { KnownTexts } from '../../base/known-texts.ts';
 import { ownCopy } from '../../base/text.ts';
-import { formatHost, formatVia, HeaderId, type SipRequest, splitVias, type Via } from '../message/index.ts';
+import { formatHost, formatVia, HeaderId, hostPort, type SipRequest, splitVias, type Via } from '../message/index.ts';
 import type { Flow, Target, TransportName } from '../transport/index.ts';
 
 /** The default port of a transport (RFC 3261 §19.1.2). */
@@ -174,3 +175,11 @@ export class ViaPrefix {
 export function isFlow(to: Flow | Target): to is Flow {
   return 'send' in to;
 }
+
+/** Names a target or the peer of a flow, for records: `udp:192.0.2.1:5060`, `udp:[2001:db8::1]:5060`. */
+export function describeDestination(to: Flow | Target): string {
+  const place = isFlow(to) ? hostPort(to.remoteAddress, to.remotePort) : hostPort(to.address, to.port);
+  return DESTINATIONS.of(to.transport, place);
+}
+/** One text for all calls with one. */
+const DESTINATIONS = new KnownTexts((transport, place: string) => `${transport}:${place}`, 10_000);
