@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs';
 import { SettingsError, UnavailableError } from '../base/errors.ts';
 import { inSlices, type Steps } from '../base/steps.ts';
+import { TextMap } from '../base/text-map.ts';
 import type { AuditFact, AuditLog } from '../observe/index.ts';
 import type { Provisioner } from '../provisioning/change/provisioner.ts';
 import { certificateIn, tenantIn, trunkIn } from '../provisioning/directory/places.ts';
@@ -29,9 +30,9 @@ export class ProvisioningFiles {
   readonly #audit: AuditLog;
   readonly #environment: NodeJS.ProcessEnv;
   /** Resource (`tenants/acme`, `trunks/7`, `certificates/acme-stir`) to the file that owns it. */
-  #owners: ReadonlyMap<string, string> = new Map();
+  #owners: ReadonlyMap<string, string> = new TextMap();
   /** What the thread has read, as the state holds it: what is still the same is not read into objects anew. */
-  #known: KnownDocuments = new Map();
+  #known: KnownDocuments = new TextMap();
 
   constructor(provisioner: Provisioner, audit: AuditLog, environment: NodeJS.ProcessEnv) {
     this.#provisioner = provisioner;
@@ -53,7 +54,7 @@ export class ProvisioningFiles {
     const { provisioning: files, provisioningMode } = settings;
     const isSeed = provisioningMode === 'seed';
     if (files.length === 0 || (isSeed && this.#provisioner.current().version > 0)) {
-      this.#owners = new Map();
+      this.#owners = new TextMap();
       return [];
     }
     const { provisioning, problems, parts, documents } = await this.#read(
@@ -65,7 +66,7 @@ export class ProvisioningFiles {
     await put(this.#provisioner, provisioning);
     const after = this.#provisioner.current().state;
     const owners = await inSlices(ownersOf(parts, provisioning, after));
-    this.#owners = isSeed ? new Map() : owners;
+    this.#owners = isSeed ? new TextMap() : owners;
     this.#known = await inSlices(asStored(documents, after));
     return inSlices(this.#record(before, after, owners));
   }
@@ -74,7 +75,7 @@ export class ProvisioningFiles {
     const files = settings.provisioning;
     const context = contextOf(settings);
     if (sizeOf(files) <= mostAtOnce)
-      return { ...loadProvisioning(files, this.#environment, context), documents: new Map() };
+      return { ...loadProvisioning(files, this.#environment, context), documents: new TextMap() };
     const known = this.#known;
     const input = { files, environment: { ...this.#environment }, context, known: [...known.keys()].join('') };
     const thread = { thread: '../settings/files-thread', importer: import.meta.url };
@@ -108,7 +109,7 @@ export class ProvisioningFiles {
 
 /** Documents as the state holds them, so that they are there once; without those that it holds otherwise. */
 function* asStored(documents: KnownDocuments, state: Provisioned): Steps<KnownDocuments> {
-  const kept = new Map<string, Provisioning['tenants' | 'trunks'][number]>();
+  const kept = new TextMap<Provisioning['tenants' | 'trunks'][number]>();
   for (const [digest, document] of documents) {
     const stored = 'domain' in document ? tenantIn(state, document.name) : trunkIn(state, trunkIdOf(document));
     if (stored !== undefined && (yield* sameDocument(stored, document))) kept.set(digest, stored);
@@ -156,7 +157,7 @@ function* ownersOf(
   wanted: Provisioning,
   state: Provisioned,
 ): Steps<ReadonlyMap<string, string>> {
-  const owners = new Map<string, string>();
+  const owners = new TextMap<string>();
   const trunks = withTrunkIds(wanted.trunks, state.trunks);
   yield;
   let [tenantsSeen, trunksSeen, certificatesSeen] = [0, 0, 0];

@@ -5,6 +5,7 @@
  */
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import { inSlices, type Steps } from '../base/steps.ts';
+import { TextMap } from '../base/text-map.ts';
 import type { Extension, Tenant } from '../provisioning/tenants/schema.ts';
 import type { CertificateSettings } from '../provisioning/trunk-settings/certificate-schema.ts';
 import { compactExtension, compactTenant, compactTrunk } from '../provisioning/trunk-settings/compact.ts';
@@ -58,7 +59,7 @@ export interface AsideQuestion<Input> {
  */
 export async function readAside<Input, Rest>(
   question: AsideQuestion<Input>,
-  known: KnownDocuments = new Map(),
+  known: KnownDocuments = new TextMap(),
 ): Promise<Read<Rest>> {
   const { gathered, rest } = await askAside<Input, Rest, Omit<Read<unknown>, 'rest'>>(question, (port) =>
     gatherProvisioning(port, known),
@@ -106,12 +107,12 @@ async function runThread<Input, Rest, Gathered>(
 /** Gathers what {@link sendParts} sends. */
 export function* gatherProvisioning(
   port: MessagePort,
-  known: KnownDocuments = new Map(),
+  known: KnownDocuments = new TextMap(),
 ): Steps<Omit<Read<unknown>, 'rest'>> {
   const tenants: Tenant[] = [];
   const trunks: TrunkSettings[] = [];
   const certificates: CertificateSettings[] = [];
-  const documents = new Map<string, Tenant | TrunkSettings>();
+  const documents = new TextMap<Tenant | TrunkSettings>();
   const take = <T extends Tenant | TrunkSettings>(sent: readonly Sent<T>[], to: T[], kept: (document: T) => T) => {
     for (const [digest, come] of sent) {
       const document = come === undefined ? (known.get(digest) as T) : kept(come);

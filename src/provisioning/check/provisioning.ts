@@ -5,6 +5,7 @@
 
 import { noSuch } from '../../base/nearest.ts';
 import { allAtOnce, type Steps } from '../../base/steps.ts';
+import { TextMap } from '../../base/text-map.ts';
 import { diffSteps } from '../directory/difference.ts';
 import type { Directory } from '../directory/directory.ts';
 import { certificateIn, tenantIn } from '../directory/places.ts';
@@ -91,7 +92,7 @@ export function* checkChangeSteps(
 
 function* check(scope: CheckScope, context: CheckContext, written: ReadonlySet<object>): Steps<ProvisioningProblem[]> {
   const problems: ProvisioningProblem[] = [];
-  const tenants = new Map<string, Tenant>();
+  const tenants = new TextMap<Tenant>();
   yield* checkTenantNames(writtenLast(scope.tenants, written), tenants, problems);
   yield;
   const entries: CheckedTrunk[] = [];
@@ -164,7 +165,7 @@ function* checkTeamsNames(
   problems: ProvisioningProblem[],
 ): Steps<void> {
   const { state } = scope;
-  let tenants: Map<string, string> | undefined;
+  let tenants: TextMap<string> | undefined;
   for (const { settings, trunk, path } of entries) {
     yield;
     if (trunk.teams === undefined || !scope.asksTrunk(settings)) continue;
@@ -172,7 +173,7 @@ function* checkTeamsNames(
     const domain = tenantIn(state, trunk.owner)?.domain;
     const problem = checkTeamsCertificate(trunk, certificateIn(state, certificate), domain);
     if (problem !== undefined) problems.push({ ...problem, path: `${path}.${problem.path}`, tenants: [trunk.owner] });
-    tenants ??= new Map(state.tenants.map((tenant) => [tenant.domain.toLowerCase(), tenant.name]));
+    tenants ??= new TextMap(state.tenants.map((tenant) => [tenant.domain.toLowerCase(), tenant.name] as const));
     const holder = tenants.get(domainsOf(fqdn).find((each) => tenants?.has(each)) ?? '');
     if (holder === undefined || holder === trunk.owner) continue;
     problems.push({
@@ -208,10 +209,10 @@ function writtenLast<T extends object>(places: readonly Place<T>[], written: Rea
 
 function* checkTenantNames(
   entries: readonly Place<Tenant>[],
-  tenants: Map<string, Tenant>,
+  tenants: TextMap<Tenant>,
   problems: ProvisioningProblem[],
 ): Steps<void> {
-  const domains = new Map<string, string>();
+  const domains = new TextMap<string>();
   for (const [index, tenant] of entries) {
     yield;
     const path = `tenants[${index}]`;
@@ -323,7 +324,7 @@ function isReadable(assignment: Assignment): boolean {
 
 /** Names are unique per owner, and no tenant may use two trunks of one name: rules could not tell them apart. */
 function* checkTrunkNames(entries: readonly CheckedTrunk[], problems: ProvisioningProblem[]): Steps<void> {
-  const ids = new Set<string>();
+  const ids = new TextMap<true>();
   const names = new Set<string>();
   const usable = new Set<string>();
   for (const { trunk, path } of entries) {
@@ -334,7 +335,7 @@ function* checkTrunkNames(entries: readonly CheckedTrunk[], problems: Provisioni
         path: `${path}.id`,
         message: `there is already a trunk with the id ${trunk.id}`,
       });
-    ids.add(trunk.id);
+    ids.set(trunk.id, true);
     const owned = `${trunk.owner}\u0000${trunk.name}`;
     if (names.has(owned)) {
       problems.push({
@@ -372,7 +373,7 @@ function* checkLabels(
     return label === undefined ? [] : { label, path: `${path}.whatsapp.calls.hostname`, type: trunk.type };
   });
   if (gateways.length === 0) return;
-  const domains = new Map<string, string>();
+  const domains = new TextMap<string>();
   for (const [, { domain, name }] of tenants) {
     domains.set(domain.toLowerCase(), name);
     yield;

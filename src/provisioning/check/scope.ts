@@ -4,6 +4,7 @@
  */
 import type { List } from '../../base/chunked-list.ts';
 import type { Steps } from '../../base/steps.ts';
+import { TextMap } from '../../base/text-map.ts';
 import type { ProvisioningDiff } from '../directory/difference.ts';
 import type { Directory } from '../directory/directory.ts';
 import { certificatePlace, tenantPlace, trunkPlace } from '../directory/places.ts';
@@ -41,7 +42,7 @@ export interface CheckScope {
 const YES = () => true;
 
 export function wholeScope(state: Provisioned, before: Provisioned | undefined): CheckScope {
-  const earlier = new Map(before?.tenants.map((tenant) => [tenant.name, tenant] as const));
+  const earlier = new TextMap(before?.tenants.map((tenant) => [tenant.name, tenant] as const));
   return {
     state,
     tenants: [...state.tenants.entries()],
@@ -61,7 +62,7 @@ export function* changeScope(before: Directory, state: Provisioned, diff: Provis
   const referring = new Set<Tenant>();
   const trunks = new Set<Trunk>();
   const asked = new Set<Trunk>();
-  const changedTenants = new Map<string, Tenant | undefined>();
+  const changedTenants = new TextMap<Tenant | undefined>();
   for (const { before: was, after } of diff.tenants) {
     changedTenants.set((after ?? was)?.name ?? '', after);
     if (changedTenants.size % ITEMS_PER_STEP === 0) yield;

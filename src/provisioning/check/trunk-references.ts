@@ -2,6 +2,7 @@
 
 import { noSuch } from '../../base/nearest.ts';
 import type { Steps } from '../../base/steps.ts';
+import { TextMap } from '../../base/text-map.ts';
 import { poolOf } from '../directory/trunk-pools.ts';
 import { formatRange } from '../tenants/did-pool.ts';
 import { someNumberMeant } from '../tenants/number-format.ts';
@@ -31,7 +32,7 @@ export function* checkTrunkReferences(
   problems: ProvisioningProblem[],
 ): Steps<void> {
   const referring = scope.tenants.filter(([, tenant]) => scope.asksReferences(tenant));
-  const usable = new Map(referring.map(([, { name }]) => [name, new Map<string, CheckedTrunk>()]));
+  const usable = new TextMap(referring.map(([, { name }]) => [name, new TextMap<CheckedTrunk>()] as const));
   for (const entry of entries) {
     for (const { tenant } of entry.trunk.assignments) {
       const byReference = usable.get(tenant);
@@ -42,7 +43,7 @@ export function* checkTrunkReferences(
     yield;
   }
   for (const [index, tenant] of referring) {
-    const mine = usable.get(tenant.name) ?? new Map<string, CheckedTrunk>();
+    const mine = usable.get(tenant.name) ?? new TextMap<CheckedTrunk>();
     for (const { path, trunk } of trunkReferencesOf(tenant)) {
       if (mine.has(trunk)) continue;
       const names = [...mine.values()].map((entry) => entry.trunk.name);

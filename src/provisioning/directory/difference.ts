@@ -1,6 +1,7 @@
 /** What two states have different. What is the same object in both is the same; nothing is compared by its contents. */
 import type { List } from '../../base/chunked-list.ts';
 import { allAtOnce, type Steps } from '../../base/steps.ts';
+import { TextMap } from '../../base/text-map.ts';
 import type { Extension, Tenant } from '../tenants/schema.ts';
 import type { CertificateSettings } from '../trunk-settings/certificate-schema.ts';
 import { trunkIdOf } from '../trunk-settings/effective.ts';
@@ -95,7 +96,7 @@ function* changesOf<T>(before: List<T>, after: List<T>, keyOf: (item: T) => stri
   // Behind what is gone or has come in between, the rest is the same mostly.
   let rest = 0;
   while (rest < end - at && before.at(-rest - 1) === after.at(-rest - 1)) rest++;
-  const gone = new Map<string, { readonly item: T; readonly index: number }>();
+  const gone = new TextMap<{ readonly item: T; readonly index: number }>();
   const left = before.length - rest - at;
   for (let index = 0; index < left; index++) {
     const item = before.at(at + index) as T;
@@ -104,14 +105,14 @@ function* changesOf<T>(before: List<T>, after: List<T>, keyOf: (item: T) => stri
   }
   let isReordered = gone.size < left;
   let last = -1;
-  const seen = new Set<string>();
+  const seen = new TextMap<true>();
   for (let place = at; place < after.length - rest; place++) {
     const item = after.at(place) as T;
     const key = keyOf(item);
     const was = gone.get(key);
     gone.delete(key);
     if (seen.has(key) || (was !== undefined && was.index < last)) isReordered = true;
-    seen.add(key);
+    seen.set(key, true);
     last = Math.max(last, was?.index ?? last);
     if (was?.item !== item) changes.push({ before: was?.item, after: item });
     if (seen.size % ITEMS_PER_STEP === 0) yield;

@@ -5,6 +5,7 @@
 import { derived } from '../../base/derived.ts';
 import { LayeredMap } from '../../base/layered-map.ts';
 import type { Steps } from '../../base/steps.ts';
+import { TextMap } from '../../base/text-map.ts';
 import type { Tenant } from '../tenants/schema.ts';
 import { trunkIdOf, withBrand } from '../trunk-settings/effective.ts';
 import { groupSteps, networksMeet } from '../trunk-settings/providers.ts';
@@ -26,15 +27,15 @@ export interface Provider {
 
 /** What a snapshot looks things up in; one that differs little shares most of it. */
 export interface Indexes {
-  readonly byDomain: LayeredMap<string, Tenant>;
-  readonly byName: LayeredMap<string, Tenant>;
-  readonly trunksById: LayeredMap<string, Trunk>;
-  readonly trunksByHost: LayeredMap<string, readonly Trunk[]>;
-  readonly trunksOfTenant: LayeredMap<string, readonly Trunk[]>;
+  readonly byDomain: LayeredMap<Tenant>;
+  readonly byName: LayeredMap<Tenant>;
+  readonly trunksById: LayeredMap<Trunk>;
+  readonly trunksByHost: LayeredMap<readonly Trunk[]>;
+  readonly trunksOfTenant: LayeredMap<readonly Trunk[]>;
   /** By what no two trunks may have in common, and by what makes them of one provider. */
-  readonly trunksByKey: LayeredMap<string, readonly Trunk[]>;
+  readonly trunksByKey: LayeredMap<readonly Trunk[]>;
   /** By trunk id. */
-  readonly providers: LayeredMap<string, Provider>;
+  readonly providers: LayeredMap<Provider>;
 }
 
 export const NO_INDEXES: Indexes = {
@@ -62,8 +63,8 @@ type TrunkChange = Change<Trunk>;
 
 /** The tables of the state that comes after the one that `previous` was made of, with what is different. */
 export function* indexSteps(state: Provisioned, previous: Indexes, diff: ProvisioningDiff): Steps<Indexes> {
-  const byDomain = new Map<string, Tenant | undefined>();
-  const byName = new Map<string, Tenant | undefined>();
+  const byDomain = new TextMap<Tenant | undefined>();
+  const byName = new TextMap<Tenant | undefined>();
   for (const { before, after } of diff.tenants) {
     if (before !== undefined) {
       byDomain.set(before.domain.toLowerCase(), undefined);
@@ -90,7 +91,7 @@ export function* indexSteps(state: Provisioned, previous: Indexes, diff: Provisi
   if (changes.length === 0) return { ...previous, ...shared };
   const inOrder = sorterOf(state);
   const trunksById = yield* previous.trunksById.editedSteps(
-    new Map([
+    new TextMap([
       ...changes.flatMap(({ before }) => (before === undefined ? [] : [[before.id, undefined] as const])),
       ...changes.flatMap(({ after }) => (after === undefined ? [] : [[after.id, after] as const])),
     ]),
@@ -125,7 +126,7 @@ function sorterOf(state: Provisioned): InOrder {
 
 /** By key, what a list is to lose and to gain. */
 function* editsByKey(changes: readonly TrunkChange[], keysOfTrunk: (trunk: Trunk) => Iterable<string>) {
-  const edits = new Map<string, { readonly gone: Set<Trunk>; readonly come: Set<Trunk> }>();
+  const edits = new TextMap<{ readonly gone: Set<Trunk>; readonly come: Set<Trunk> }>();
   const of = (key: string) => {
     let edit = edits.get(key);
     if (edit === undefined) {
@@ -144,12 +145,12 @@ function* editsByKey(changes: readonly TrunkChange[], keysOfTrunk: (trunk: Trunk
 
 /** Lists of trunks by key, after the changes. */
 function* filed(
-  previous: LayeredMap<string, readonly Trunk[]>,
+  previous: LayeredMap<readonly Trunk[]>,
   changes: readonly TrunkChange[],
   keysOfTrunk: (trunk: Trunk) => Iterable<string>,
   inOrder: InOrder,
-): Steps<LayeredMap<string, readonly Trunk[]>> {
-  const lists = new Map<string, readonly Trunk[] | undefined>();
+): Steps<LayeredMap<readonly Trunk[]>> {
+  const lists = new TextMap<readonly Trunk[] | undefined>();
   for (const [key, { gone, come }] of yield* editsByKey(changes, keysOfTrunk)) {
     const stay = (previous.get(key) ?? []).filter((trunk) => !gone.has(trunk));
     const list = inOrder([...stay, ...come]);
@@ -171,7 +172,7 @@ export function trunkNamed(trunks: readonly Trunk[], name: string): Trunk | unde
 /** So many are looked through as fast as they are found in a table, which takes more room than they do. */
 const FEW = 8;
 
-const byName = derived((trunks: readonly Trunk[]) => new Map(trunks.map((trunk) => [trunk.name, trunk])));
+const byName = derived((trunks: readonly Trunk[]) => new TextMap(trunks.map((trunk) => [trunk.name, trunk] as const)));
 
 /**
  * The trunks by provider. Only providers that a changed trunk left, stayed at or came to are looked at: what it was of by its id, what it
@@ -182,17 +183,17 @@ function* providerSteps(
   known: Indexes,
   changes: readonly TrunkChange[],
   inOrder: InOrder,
-): Steps<LayeredMap<string, Provider>> {
+): Steps<LayeredMap<Provider>> {
   const comers = changes.flatMap(({ after }) => after ?? []);
   const touched = yield* providersMet(state, known, comers);
-  const edits = new Map<string, Provider | undefined>();
+  const edits = new TextMap<Provider | undefined>();
   for (const { before, after } of changes) {
     if (before === undefined) continue;
     const provider = known.providers.get(before.id);
     if (provider !== undefined) touched.add(provider);
     if (after === undefined) edits.set(before.id, undefined);
   }
-  const members = new Map(comers.map((trunk) => [trunk.id, trunk]));
+  const members = new TextMap(comers.map((trunk) => [trunk.id, trunk] as const));
   for (const provider of touched) {
     for (const trunk of provider.trunks) if (known.trunksById.get(trunk.id) === trunk) members.set(trunk.id, trunk);
     yield;

@@ -6,6 +6,7 @@ import { edited as editedList, type List, without } from '../../base/chunked-lis
 import { derived } from '../../base/derived.ts';
 import { LayeredMap } from '../../base/layered-map.ts';
 import { allAtOnce, type Steps } from '../../base/steps.ts';
+import { TextMap } from '../../base/text-map.ts';
 import type { Tenant } from '../tenants/schema.ts';
 import type { CertificateSettings } from '../trunk-settings/certificate-schema.ts';
 import { trunkIdOf } from '../trunk-settings/effective.ts';
@@ -14,7 +15,7 @@ import type { Provisioned, TrunkSettings } from '../trunk-settings/schema.ts';
 /** Which key stands where: of two with one key the first counts. */
 interface Places {
   /** By name of a tenant or certificate and id of a trunk: the place that it would have if none had gone. */
-  readonly byKey: LayeredMap<string, number>;
+  readonly byKey: LayeredMap<number>;
   /** Those of these places that nobody has any more, ascending: whatever stood behind one has moved up. */
   readonly gone: readonly number[];
 }
@@ -109,7 +110,7 @@ function placesOf<T>(list: List<T>, keyOf: (item: T) => string): Places {
 function* placeSteps<T>(list: List<T>, keyOf: (item: T) => string): Steps<Places> {
   const before = known(list).places;
   if (before !== undefined) return before;
-  const first = new Map<string, number>();
+  const first = new TextMap<number>();
   for (let place = 0; place < list.length; place++) {
     const key = keyOf(list.at(place) as T);
     if (!first.has(key)) first.set(key, place);
@@ -128,7 +129,7 @@ function* edited<T>(
 ): Steps<List<T>> {
   if (put.length === 0 && removed.length === 0) return present;
   const places = yield* placeSteps(present, keyOf);
-  const wanted = new Map<string, T>();
+  const wanted = new TextMap<T>();
   for (const item of put) {
     wanted.set(keyOf(item), item);
     if (wanted.size % ITEMS_PER_STEP === 0) yield;
@@ -137,7 +138,7 @@ function* edited<T>(
   if (wanted.size === 0 && gone.size === 0) return present;
   const replaced = new Map<number, T>();
   const added: T[] = [];
-  const edits = new Map<string, number | undefined>();
+  const edits = new TextMap<number | undefined>();
   let count = 0;
   for (const [key, item] of wanted) {
     const place = placeIn(places, key);
@@ -171,7 +172,7 @@ function* removedFrom<T>(
   // A key that stood twice leaves more than one place, which nobody knows of.
   if (gone.length > MOST_GONE || left.length !== keys.size) yield* placeSteps(rest, keyOf);
   else {
-    const byKey = yield* places.byKey.editedSteps(new Map(Array.from(keys, (key) => [key, undefined])));
+    const byKey = yield* places.byKey.editedSteps(new TextMap(Array.from(keys, (key) => [key, undefined] as const)));
     known(rest).places = { byKey, gone };
   }
   return rest;

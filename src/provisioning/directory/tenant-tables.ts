@@ -5,6 +5,7 @@
 import { derived } from '../../base/derived.ts';
 import { LayeredMap } from '../../base/layered-map.ts';
 import { allAtOnce } from '../../base/steps.ts';
+import { TextMap } from '../../base/text-map.ts';
 import type { Extension, Group, OutboundRule, Service, Tenant } from '../tenants/schema.ts';
 import { extensionChanges } from './difference.ts';
 
@@ -14,7 +15,7 @@ interface Table<T> {
 
 export class TenantTables {
   readonly #tenant: Tenant;
-  #extensions: LayeredMap<string, Extension> | undefined;
+  #extensions: LayeredMap<Extension> | undefined;
   #services: Table<Service> | undefined;
   #groups: Table<Group> | undefined;
   #groupsByMember: Table<readonly Group[]> | undefined;
@@ -72,12 +73,12 @@ export function takeTablesOver(before: Tenant, after: Tenant): void {
 
 /** Undefined: so much is another that the table is better made anew. */
 function extensionsAfter(
-  table: LayeredMap<string, Extension>,
+  table: LayeredMap<Extension>,
   before: Tenant,
   after: Tenant,
-): LayeredMap<string, Extension> | undefined {
+): LayeredMap<Extension> | undefined {
   if (before.extensions === after.extensions) return table;
-  const edits = new Map<string, Extension | undefined>();
+  const edits = new TextMap<Extension | undefined>();
   for (const { before: was, after: is } of allAtOnce(extensionChanges(before.extensions, after.extensions)))
     edits.set((is ?? was)?.number ?? '', is);
   return edits.size > MOST_EDITS ? undefined : table.edited(edits);
@@ -87,7 +88,7 @@ const MOST_EDITS = 64;
 
 function groupsByMember({ groups }: Tenant): Table<readonly Group[]> {
   if (groups.length === 0) return NO_ENTRIES;
-  const table = new Map<string, Group[]>();
+  const table = new TextMap<Group[]>();
   for (const group of groups)
     for (const member of new Set(group.members)) {
       const list = table.get(member);
@@ -98,10 +99,10 @@ function groupsByMember({ groups }: Tenant): Table<readonly Group[]> {
 }
 
 /** Tenants without services or groups share one table. */
-const NO_ENTRIES = new Map<string, never>();
+const NO_ENTRIES = new TextMap<never>();
 
-function tableOf<T>(items: readonly T[], keyOf: (item: T) => string): ReadonlyMap<string, T> {
-  return items.length === 0 ? NO_ENTRIES : new Map(items.map((item) => [keyOf(item), item]));
+function tableOf<T>(items: readonly T[], keyOf: (item: T) => string): TextMap<T> {
+  return items.length === 0 ? NO_ENTRIES : new TextMap(items.map((item) => [keyOf(item), item] as const));
 }
 
 function byPriorityThenName(a: OutboundRule, b: OutboundRule): number {
