@@ -54,18 +54,8 @@ export class RedisRecords<T extends { readonly id: string }> {
   }
 
   async get(id: string): Promise<T | undefined> {
-    const { link } = this.#options;
-    let sealed: Buffer | null;
-    try {
-      sealed = (await this.#ask('HGET', id)) as Buffer | null;
-    } catch (error) {
-      if (link.isClosed) throw error;
-      return this.#copy.get(id);
-    }
-    const record = sealed === null ? undefined : this.#open(id, sealed);
-    if (record === undefined) this.#forget(id);
-    else this.#keep(record);
-    return record;
+    await this.#follow(id);
+    return this.#copy.get(id);
   }
 
   async list(): Promise<readonly T[]> {
@@ -102,13 +92,13 @@ export class RedisRecords<T extends { readonly id: string }> {
     const { sealer, kind } = this.#options;
     this.#mustBeWritable();
     await this.#write('HSET', record.id, sealer.sealJson(`${kind}/${record.id}`, record));
-    this.#keep(record);
+    if (!(await this.#follow(record.id))) this.#keep(record);
   }
 
   async delete(id: string): Promise<void> {
     this.#mustBeWritable();
     await this.#write('HDEL', id);
-    this.#forget(id);
+    if (!(await this.#follow(id))) this.#forget(id);
   }
 
   #mustBeWritable(): void {
@@ -127,6 +117,24 @@ export class RedisRecords<T extends { readonly id: string }> {
     const written = writing.run(WRITE_RECORD, [meta, key], [storeId, channel, randomUUID(), command, ...args]);
     await writing.within(WRITE_TIMEOUT_MS, written);
     await replicas?.have();
+  }
+
+  /**
+   * The copy goes by the answers of one connection, which come in the order of what Redis did. What this node has written comes over another one:
+   * an older answer may come after it, and one of before what another node has written since. False: Redis did not say.
+   */
+  async #follow(id: string): Promise<boolean> {
+    let sealed: Buffer | null;
+    try {
+      sealed = (await this.#ask('HGET', id)) as Buffer | null;
+    } catch (error) {
+      if (this.#options.link.isClosed) throw error;
+      return false;
+    }
+    const record = sealed === null ? undefined : this.#open(id, sealed);
+    if (record === undefined) this.#forget(id);
+    else this.#keep(record);
+    return true;
   }
 
   #keep(record: T): void {

@@ -133,3 +133,67 @@ describe('a record that cannot be opened', () => {
     expect(ids()).toEqual(['t1']);
   });
 });
+
+/** Redis does at once what it is asked. What it answers where records are read comes in that order, each when `pass` lets it through. */
+function slowlyRead() {
+  const rows = new Map<string, Buffer>();
+  const answers: (() => void)[] = [];
+  const sealer = new Sealer(Buffer.alloc(32, 1));
+  const kept = Promise.withResolvers<void>();
+  const link = {
+    isClosed: false,
+    run: (_script: unknown, _keys: unknown, [, command, id = '']: string[]) => {
+      const all = [...rows].flatMap(([name, sealed]) => [Buffer.from(name), sealed]);
+      const answer = command === 'HGETALL' ? all : (rows.get(id) ?? null);
+      return new Promise((resolve) => answers.push(() => resolve(answer)));
+    },
+  } as unknown as RedisRecordsOptions['link'];
+  const writing = {
+    run: async (_script: unknown, _keys: unknown, [, , , command, id, sealed]: unknown[]) =>
+      command === 'HSET' ? rows.set(String(id), sealed as Buffer) : rows.delete(String(id)),
+    within: (_ms: number, answer: Promise<unknown>) => answer,
+  } as unknown as RedisRecordsOptions['writing'];
+  const records = (replicas?: { have(): Promise<void> }) =>
+    new RedisRecords<TokenRecord>({
+      ...{ link, writing, replicas: replicas as RedisRecordsOptions['replicas'], sealer, kind: 'tokens' },
+      ...{ storeId: 'id', meta: 'meta', channel: 'channel', key: 'tokens', log: silentLog, refusal: () => undefined },
+    });
+  const pass = async () => {
+    for (let turns = 0; turns < 4; turns++) {
+      await new Promise(setImmediate);
+      answers.shift()?.();
+    }
+    await new Promise(setImmediate);
+  };
+  return { rows, records, pass, kept };
+}
+
+describe('the copy, while answers are under way', () => {
+  test('has what this node has written, though an answer of before that comes later, and not what it has removed', async () => {
+    const { records: made, pass } = slowlyRead();
+    const records = made();
+    const written = Promise.all([records.read(), records.get('t1'), records.put(token('t1'))]);
+    await pass();
+    await written;
+    expect(records.copy.map(({ id }) => id)).toEqual(['t1']);
+    const removed = Promise.all([records.read(), records.get('t1'), records.delete('t1')]);
+    await pass();
+    await removed;
+    expect(records.copy).toEqual([]);
+  });
+
+  test('has not what another node has removed while this one waited for a replica to have it', async () => {
+    const { rows, records: made, pass, kept } = slowlyRead();
+    const records = made({ have: () => kept.promise });
+    const written = records.put(token('t1'));
+    await pass();
+    rows.delete('t1');
+    const read = records.read();
+    await pass();
+    await read;
+    kept.resolve();
+    await pass();
+    await written;
+    expect(records.copy).toEqual([]);
+  });
+});
