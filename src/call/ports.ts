@@ -116,6 +116,8 @@ export interface CallPeers {
   credentials?(trunkId: string): DigestClient | undefined;
   /** Behaviour 7: the values of a relayed field that may be told to who takes it; asked once a message and name, of responses and requests within a call. Default: all. */
   relayable?(field: RelayedField): readonly string[];
+  /** Whether a field of this name may be one of a user's own, which some tenant relays. Default: none may. */
+  mayCross?(name: string): boolean;
   /** Behaviour 19: whether a request that matches a dialog comes from a plausible peer. Default: same address as the leg's. */
   plausible?(leg: Pick<RoutedLeg, 'options' | 'destination'>, flow: Flow, request: SipRequest): boolean;
 }

@@ -113,7 +113,7 @@ interface Taker {
 /** The party whose message it is: a leg, or what is known of one that is gone; undefined: nothing is. */
 type Sender =
   | {
-      readonly options: Pick<LegOptions, 'anonymous' | 'trunkId' | 'owner' | 'isBetweenNodes'>;
+      readonly options: Pick<LegOptions, 'anonymous' | 'trunkId' | 'owner' | 'isBetweenNodes' | 'peerNode'>;
       readonly identityWithheld?: boolean;
     }
   | undefined;
@@ -221,7 +221,8 @@ interface OwnFields {
  */
 function copyOwnFields(from: Headers, to: Headers, { taker, sender, role, copied }: OwnFields): void {
   const { relayHeaders, relayTrunkHeaders = relayHeaders } = taker.options;
-  const names = sender?.options.trunkId === undefined ? relayHeaders : relayTrunkHeaders;
+  const listed = sender?.options.trunkId === undefined ? relayHeaders : relayTrunkHeaders;
+  const names = ofHalf(from, taker, listed) ?? listed;
   if (names === undefined) return;
   let withheld: boolean | undefined;
   for (const name of names) {
@@ -238,11 +239,26 @@ function copyOwnFields(from: Headers, to: Headers, { taker, sender, role, copied
 }
 
 /**
- * RFC 3323 §4.1: what a party wrote that asks for privacy may tell who it is. Between nodes its wish and its identity go along: they are
- * for the node that knows whom it may show them to.
+ * The half of a call that another node has knows no tenant: as of its INVITE, all that may cross does, and the node that has the call
+ * chooses. Undefined on any other call.
+ */
+function ofHalf(from: Headers, { call }: Taker, listed: readonly string[] = []): readonly string[] | undefined {
+  const mayCross = call?.env.peers.mayCross;
+  if (mayCross === undefined || call?.record.facts.peerNode === undefined) return undefined;
+  const names = [...listed];
+  from.forEach((name) => {
+    if (mayCross(name)) names.push(name);
+  });
+  return names;
+}
+
+/**
+ * RFC 3323 §4.1: what a party wrote that asks for privacy may tell who it is. To the node that has the call its wish and its identity go
+ * along: that one knows whom it may show them to.
  */
 function withholdsOwn(from: Headers, taker: Taker, sender: Sender, role: PartyRole): boolean {
-  if (taker.options.isBetweenNodes === true || sender?.options.isBetweenNodes === true) return false;
+  const isOfCallsNode = sender?.options.isBetweenNodes === true && sender.options.peerNode === undefined;
+  if (taker.options.isBetweenNodes === true || isOfCallsNode) return false;
   return sender?.identityWithheld === true || withheldBy(partyPrivacy(from, role)) !== undefined;
 }
 

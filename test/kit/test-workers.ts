@@ -17,8 +17,6 @@ const RULED_OUT: Readonly<Record<string, string>> = {
     'a transport is not added at run time: workers share the ports of the file',
   'field/gateway.test.ts > kinds 39 and 40: explain shows the INVITE as it leaves over the flow that the gateway registered over':
     'a call to a gateway at another worker goes through that worker: explain shows the INVITE to it',
-  'field/within-call.test.ts > fields of the tenant’s own cross either way, in requests and in answers':
-    'within a call between two workers, fields of a tenant’s own stay at the one that they come to',
   'media/descriptions.test.ts > an offer in the 2xx and its answer in the ACK, UPDATE, and a takeover by INVITE with Replaces':
     'INVITE with Replaces works where both calls are at one worker: the one that takes over is at another address',
   'nodes/paused-redis.test.ts':

@@ -16,6 +16,7 @@ import {
   type RoutedLeg,
 } from '../../call/index.ts';
 import { foreignNumberIn, type OutboundEvent } from '../../outbound/index.ts';
+import { isRelayableHeaderName } from '../../provisioning/tenants/fields.ts';
 import type { DigestClient } from '../../sip/auth/index.ts';
 import { defaultPort, type Endpoint, isFlow } from '../../sip/endpoint/index.ts';
 import { type NameAddr, namesPlace, parseUri, type SipRequest } from '../../sip/message/index.ts';
@@ -51,6 +52,7 @@ export interface PeersOptions {
 const SECURITY: readonly TransportName[] = ['udp', 'tcp', 'tls'];
 
 export class Peers implements Required<CallPeers> {
+  readonly mayCross = isRelayableHeaderName;
   readonly #options: PeersOptions;
 
   constructor(options: PeersOptions) {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { HeaderId, type SipRequest } from '../../../src/sip/message/index.ts';
+import { HeaderId, type SipMessage, type SipRequest, type SipResponse } from '../../../src/sip/message/index.ts';
 import { PhoneThere, registeredThere, twoNodes } from '../two-nodes.ts';
 import { extension, GATEWAY_PASSWORD, SDP } from '../world.ts';
 
@@ -7,10 +7,11 @@ const GATEWAY = '203.0.113.9';
 const PUBLIC = { one: '203.0.113.71', two: '203.0.113.77' };
 
 /** Alice is at one node, bob and a gateway that both call are at another. */
-async function world(gatewayTrunk: object) {
+async function world(gatewayTrunk: object, relay: object = {}) {
   const { one } = await twoNodes(
     {
       acme: {
+        headers: { relay },
         extensions: ['101', '102'].map((number) => extension(number)),
         outboundRules: [{ name: 'site', routes: [{ trunk: 'gateway' }] }],
       },
@@ -76,6 +77,80 @@ test.each([
     expect(shown(gateway.took('INVITE', 1))).toEqual(shown(through));
   },
 );
+
+/** A call of alice, who is at one node, to a party at the other; what each tells within it, and what the other one sees of that. */
+async function relayed(called: '102' | '442079460000', relay: object) {
+  const { one, gateway, alice } = await world({}, relay);
+  const bob = new PhoneThere(one, '203.0.113.3', '102');
+  registeredThere(one, '102', 'acme.example.com', '203.0.113.3');
+  expect(bob.register().status).toBe(200);
+  const party = called === '102' ? bob : gateway;
+  const fields = (value: string) => ({ 'X-Account': value, 'x-other': 'kept', 'X-Tandem-Other': 'kept' });
+  const seen: [string, unknown][] = [];
+  const note = (what: string, message: SipMessage | undefined) =>
+    seen.push([what, ['X-Account', 'X-Other', 'X-Tandem-Other'].map((name) => message?.headers.valueNamed(name))]);
+  const invite = alice.call(called, fields('invite'));
+  const through = party.took('INVITE');
+  note('INVITE', through);
+  party.answer(through, 180, 'Ringing', { ...fields('180'), Privacy: 'none' });
+  party.answer(through, 200, 'OK', fields('200'), SDP);
+  one.run();
+  for (const status of [180, 200])
+    note(
+      String(status),
+      alice.responses(invite.callId()).find((each) => each.status === status),
+    );
+  const final = alice.final(invite) as SipResponse;
+  const infos = [
+    [alice, alice.within(invite, final, 'INFO', fields('info')), party],
+    [party, party.withinOf(through, 'INFO', fields('info')), alice],
+  ] as const;
+  for (const [from, info, to] of infos) {
+    from.send(info);
+    one.run();
+    note('INFO', to.took('INFO'));
+    to.answer(to.took('INFO'), 200, 'OK', fields('answer'));
+    one.run();
+    note(
+      '200 INFO',
+      from.responses(info.callId()).find((each) => each.cseq().method === 'INFO'),
+    );
+  }
+  return seen;
+}
+
+const crossed = (...values: string[]) => values.map((value) => [value, undefined, undefined]);
+
+test.each([
+  ['a phone', '102', 'user'],
+  ['a gateway', '442079460000', 'trunk'],
+] as const)(
+  'fields of the tenant’s own cross either way between nodes, others do not: %s',
+  async (_who, called, list) => {
+    const seen = await relayed(called, { [list]: ['x-account'] });
+    expect(seen.map(([what]) => what)).toEqual(['INVITE', '180', '200', 'INFO', '200 INFO', 'INFO', '200 INFO']);
+    expect(seen.map(([, values]) => values)).toEqual(
+      crossed('invite', '180', '200', 'info', 'answer', 'info', 'answer'),
+    );
+  },
+);
+
+test('of a party at another node that asks for privacy none crosses (RFC 3323 §4.1)', async () => {
+  const { one, alice } = await world({}, { user: ['X-Account'] });
+  registeredThere(one, '102', 'acme.example.com', '203.0.113.3');
+  const bob = new PhoneThere(one, '203.0.113.3', '102');
+  bob.register();
+  const invite = alice.call('102');
+  const rung = bob.took('INVITE');
+  bob.answer(rung, 180, 'Ringing', { Privacy: 'id', 'X-Account': 'bob' });
+  bob.answer(rung, 486, 'Busy Here', { 'X-Account': 'bob' });
+  one.run();
+  const told = alice.responses(invite.callId()).filter(({ status }) => status === 180 || status === 486);
+  expect(told.map(({ status, headers }) => [status, headers.valueNamed('X-Account')])).toEqual([
+    [180, undefined],
+    [486, undefined],
+  ]);
+});
 
 test('what the gateway sends within such a call comes home', async () => {
   const { one, gateway, alice } = await world({});
