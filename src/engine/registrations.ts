@@ -31,7 +31,7 @@ import type { FrontProxies } from './admit/front-proxies.ts';
 import type { KnownSources } from './admit/known-sources.ts';
 import type { TrustedExtensions } from './admit/trusted-extensions.ts';
 import type { EngineObserver } from './engine-options.ts';
-import type { WantedBinding } from './peer-nodes.ts';
+import type { PeerNodes, WantedBinding } from './peer-nodes.ts';
 import type { ContactReach, Reached } from './reach.ts';
 import type { Served } from './served.ts';
 
@@ -45,6 +45,7 @@ export interface RegistrationsOptions {
   readonly trusted: Pick<TrustedExtensions, 'index'>;
   readonly reach: ContactReach;
   readonly front: FrontProxies;
+  readonly peers: Pick<PeerNodes, 'names'>;
   /** Hear of them; also of those that came back after a restart. */
   readonly signedIn: KnownSources;
   readonly bindingStore?: BindingStore | undefined;
@@ -82,12 +83,13 @@ export class Registrations implements AccountLookup {
   readonly #handler: RegisterHandler<Flow>;
 
   constructor(options: RegistrationsOptions) {
-    const { settings, scheduler, log, served, front, signedIn, observer, bindingStore: store } = options;
+    const { settings, scheduler, log, served, front, peers, signedIn, observer, bindingStore: store } = options;
     this.#options = options;
     this.registrar = new Registrar<Flow>({
       scheduler,
       log,
       node: settings.node,
+      hasEnded: (node) => node !== settings.node && !peers.names().includes(node),
       isOwn: (host, port) => served.directory.tenantByDomain(host) !== undefined || served.isOwnAddress(host, port),
       trustsPath: ({ remoteAddress }) => front.has(remoteAddress),
       sourceOf: (request, flow) => {

@@ -41,6 +41,8 @@ export interface RegistrarOptions<Flow extends RegistrarFlow> extends Partial<Ex
   readonly store?: BindingStore;
   /** Named in bindings, for clusters. Default: empty. */
   readonly node?: string;
+  /** Whether another node is there no more, as far as is known: its connections have ended with it. Default: none has. */
+  readonly hasEnded?: (node: string) => boolean;
   /** True for an address and port this engine listens on or advertises, and for every domain it serves. */
   readonly isOwn: (host: string, port: number) => boolean;
   /** Whether a REGISTER over this flow may carry a Path that its phone knows nothing of: a proxy of the operator's own put it in. */
@@ -79,6 +81,7 @@ const NO_STORE: BindingStore = { load: async () => [], write: async () => {} };
 const DEFAULTS = {
   log: silentLog,
   node: '',
+  hasEnded: () => false,
   trustsPath: () => false,
   sourceOf: (_request: SipRequest, flow: RegistrarFlow): PhoneAddress => flow,
   maxContactsPerAor: 10,
@@ -339,9 +342,9 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
   /** §10.3 steps 6 and 7; undefined when done. */
   #commit(ask: RegisterAsk, request: SipRequest, flow: Flow, account: RegisterAccount): RegisterAnswer | undefined {
     const { aor, newestOnly = false } = account;
-    const { maxContactsPerAor, maxBindings, sourceOf, node, listener } = this.#options;
+    const { maxContactsPerAor, maxBindings, sourceOf, node, hasEnded, listener } = this.#options;
     const current = this.#settled(aor);
-    const limits = { maxContacts: newestOnly ? 1 : (account.maxContacts ?? maxContactsPerAor), newestOnly };
+    const limits = { maxContacts: newestOnly ? 1 : (account.maxContacts ?? maxContactsPerAor), newestOnly, hasEnded };
     const from = sourceOf(request, flow);
     const update: Update<Binding<Flow>> | RegisterAnswer =
       ask.kind === 'clear'

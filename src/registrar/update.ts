@@ -17,6 +17,8 @@ export interface ExpiryPolicy {
 export interface UpdateLimits {
   readonly maxContacts: number;
   readonly newestOnly: boolean;
+  /** Whether a node is there no more, as far as is known. */
+  readonly hasEnded: (node: string) => boolean;
 }
 
 export interface Removal<B> {
@@ -87,7 +89,7 @@ export function applyUpdate<B extends Binding>(
   // A list that a lower limit made too long may still be refreshed, not extended.
   const most = Math.max(limits.maxContacts, current.length);
   if (next.length > most) {
-    for (const binding of cutOff(next, made).slice(0, next.length - most)) {
+    for (const binding of cutOff(next, made, limits).slice(0, next.length - most)) {
       next = without(next, binding);
       removed = added(removed, { binding, reason: 'replaced' });
     }
@@ -98,21 +100,27 @@ export function applyUpdate<B extends Binding>(
 
 /**
  * What gives way to a contact too many, that of longest ago first: the same phone's, where the connections that they came over have ended, at
- * whichever node, and nothing has come since. A phone that connects again, from another port each time, names another contact each time. Those
+ * whichever node or with it, and nothing has come since. A phone that connects again, from another port each time, names another contact each time. Those
  * of other phones stay: they may listen, and after a restart nobody has a connection.
  */
-function cutOff<B extends Binding>(list: readonly B[], made: readonly Made<B>[]): B[] {
+function cutOff<B extends Binding>(
+  list: readonly B[],
+  made: readonly Made<B>[],
+  { hasEnded }: Pick<UpdateLimits, 'hasEnded'>,
+): B[] {
   return list
     .filter(
       (old) =>
         old.source.transport !== 'udp' &&
         old.path.length === 0 &&
-        made.some(({ binding }) => hasNoConnection(old, binding.node) && isSamePhone(old, binding)),
+        made.some(
+          ({ binding }) => (hasNoConnection(old, binding.node) || hasEnded(old.node)) && isSamePhone(old, binding),
+        ),
     )
     .sort((a, b) => a.refreshedAtWallMs - b.refreshedAtWallMs);
 }
 
-/** Of another node it is known where that one has said so. */
+/** Of another node that is there it is known where that one has said so. */
 function hasNoConnection({ flow, node, connectionEnded }: Binding, here: string): boolean {
   return connectionEnded === true || (flow === undefined && node === here);
 }

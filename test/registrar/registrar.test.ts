@@ -404,6 +404,25 @@ describe('reaching a phone where it came from', () => {
     expect((await bindingsIn(store))[0]).not.toHaveProperty('connectionEnded');
   });
 
+  test('a contact gives way whose connection was to a node that has ended, and none of a node that is there', async () => {
+    const gone = new Set<string>();
+    const { send, registrar, uris } = registrarWorld({ maxContactsPerAor: 1, hasEnded: (node) => gone.has(node) });
+    const store = new MemoryBindingStore();
+    const other = registrarWorld({ node: 'b', store });
+    other.send({ contacts: ['<sip:bob@192.0.2.4:5070>'] }, flowFrom('192.0.2.4', 5070, 'tcp'));
+    await other.registrar.flush();
+    registrar.applyRemote(BOB, JSON.parse(JSON.stringify(await bindingsIn(store))));
+    const again = (port: number, address = '192.0.2.4') =>
+      send({ contacts: [`<sip:bob@${address}:${port}>`], callId: `from ${address}` }, flowFrom(address, port, 'tcp'))
+        .status;
+    expect(again(5071)).toBe(403);
+    gone.add('b');
+    // Another phone.
+    expect(again(5071, '192.0.2.9')).toBe(403);
+    expect(again(5072)).toBe(200);
+    expect(uris()).toEqual(['sip:bob@192.0.2.4:5072']);
+  });
+
   test('no contact gives way that the same REGISTER refreshes', () => {
     const { send, registrar, uris } = registrarWorld({ maxContactsPerAor: 1 });
     const flow = flowFrom('192.0.2.4', 5070, 'tcp');
