@@ -196,14 +196,19 @@ describe.skipIf(peersSkipped)('two engines on one Redis are provisioned at the s
       const redis = administrator();
       const meta = 'tandem:{tandem}:meta';
       const schema = (await redis.hget(meta, 'schema')) ?? '';
+      const isOld = () => redis.hset(meta, 'schema', schema);
+      onTestFinished(async () => {
+        await isOld();
+      });
       await redis.hset(meta, 'schema', Number(schema) + 1);
       await bothSay('store-too-new');
       await expect(another('node-3')).rejects.toThrow(/\(store-too-new\)/);
-      await redis.hset(meta, 'schema', schema);
+      await isOld();
       await bothAreWell();
     }, 60_000);
 
     test('a Redis that comes back empty is not taken for the store: no node starts another there, and `tandem store restore` brings it back', async () => {
+      await bothAreWell();
       const tenants = (await a.ask('GET', '/api/v1/tenants')).body;
       await administrator().flushall();
       await bothSay('store-replaced');
