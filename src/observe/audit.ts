@@ -3,7 +3,7 @@ import type { Log } from '../base/log.ts';
 import type { Clock } from '../base/scheduler.ts';
 import { allAtOnce, type Steps } from '../base/steps.ts';
 import type { EventBus } from './events.ts';
-import { JsonlFile, ReadyText } from './jsonl-file.ts';
+import { JsonlFile, ReadyOctets } from './jsonl-file.ts';
 import { isPrivateKey, isSecretName } from './redact.ts';
 
 /** One change that somebody made (or tried and was refused is not here: only what happened). */
@@ -24,15 +24,15 @@ export interface AuditEntry {
 export type AuditFact = Omit<AuditEntry, 'at'>;
 
 /**
- * An entry as it is kept: what it is found by, and its text. A document of a thousand tenants is in a thousand entries; as objects they
- * would be as much for the garbage collector as the tenants themselves.
+ * An entry as it is kept: what it is found by, and its JSON outside of the heap. A document of a thousand tenants is in a thousand entries; in
+ * the heap they would be as much for the garbage collector as the tenants themselves.
  */
 interface KeptEntry extends Pick<AuditEntry, 'actor' | 'resource' | 'tenant'> {
-  readonly text: string;
+  readonly octets: ReadyOctets;
 }
 
-/** What the entries that are kept may be together, in characters; the file has all of them. */
-const MOST_CHARACTERS = 33_554_432;
+/** What the entries that are kept may be together; the file has all of them. */
+const MOST_OCTETS = 33_554_432;
 
 /** Keeps the latest changes for the API, appends each to a JSONL file and publishes it as an event. */
 export class AuditLog {
@@ -41,7 +41,7 @@ export class AuditLog {
   readonly #events: EventBus | undefined;
   readonly #capacity: number;
   #entries: KeptEntry[] = [];
-  #characters = 0;
+  #octets = 0;
 
   constructor(clock: Clock, options: { log: Log; path?: string; events?: EventBus; capacity?: number }) {
     this.#clock = clock;
@@ -59,8 +59,9 @@ export class AuditLog {
     const at = new Date(this.#clock.wallMs()).toISOString();
     const { actor, action, resource, tenant } = fact;
     const text = yield* jsonText({ at, ...(yield* withoutSecrets(fact)) } satisfies AuditEntry);
-    this.#keep({ actor, resource, ...(tenant === undefined ? {} : { tenant }), text });
-    this.#file?.append(new ReadyText(text));
+    const octets = yield* ReadyOctets.of(text);
+    this.#keep({ actor, resource, ...(tenant === undefined ? {} : { tenant }), octets });
+    this.#file?.append(octets);
     this.#events?.publish('audit', tenant === undefined ? [] : [tenant], { actor, action, resource });
   }
 
@@ -75,23 +76,23 @@ export class AuditLog {
       )
       .reverse()
       .map(
-        ({ text }) =>
+        ({ octets }) =>
           () =>
-            JSON.parse(text) as AuditEntry,
+            octets.read() as AuditEntry,
       );
   }
 
   #keep(entry: KeptEntry): void {
     this.#entries.push(entry);
-    this.#characters += entry.text.length;
-    if (this.#entries.length < this.#capacity * 1.5 && this.#characters <= MOST_CHARACTERS) return;
+    this.#octets += entry.octets.length;
+    if (this.#entries.length < this.#capacity * 1.5 && this.#octets <= MOST_OCTETS) return;
     let from = Math.max(this.#entries.length - this.#capacity, 0);
-    let characters = this.#entries.slice(from).reduce((sum, { text }) => sum + text.length, 0);
+    let kept = this.#entries.slice(from).reduce((sum, { octets }) => sum + octets.length, 0);
     // Some more than have to go: not at each that comes.
-    for (; characters > MOST_CHARACTERS / 2 && from < this.#entries.length - 1; from++)
-      characters -= this.#entries[from]?.text.length ?? 0;
+    for (; kept > MOST_OCTETS / 2 && from < this.#entries.length - 1; from++)
+      kept -= this.#entries[from]?.octets.length ?? 0;
     this.#entries = this.#entries.slice(from);
-    this.#characters = characters;
+    this.#octets = kept;
   }
 
   async reopen(): Promise<void> {

@@ -6,14 +6,28 @@ import { inSlices, type Steps } from '../base/steps.ts';
 
 const GATHER_MS = 50;
 
-/** A value whose JSON text is there already. */
-export class ReadyText {
-  readonly text: string;
+/** A value whose JSON text is there already, as octets outside of the heap and with the end of its line. */
+export class ReadyOctets {
+  readonly parts: readonly Uint8Array[];
+  readonly length: number;
 
-  constructor(text: string) {
-    this.text = text;
+  private constructor(parts: readonly Uint8Array[]) {
+    this.parts = parts;
+    this.length = parts.reduce((sum, { length }) => sum + length, 0);
+  }
+
+  /** In steps: a text may have millions of characters. */
+  static *of(text: string): Steps<ReadyOctets> {
+    return new ReadyOctets(yield* encoded(`${text}\n`));
+  }
+
+  read(): unknown {
+    return JSON.parse(Buffer.concat(this.parts).toString('utf8'));
   }
 }
+
+/** A text has no end of the line yet. */
+type Line = string | ReadyOctets;
 
 /** A value of which more than one needs the JSON text: the first that asks makes it. */
 export class JsonLine {
@@ -49,8 +63,8 @@ export class JsonlFile {
   #file: FileHandle | undefined;
   /** What came since the last write. */
   #values: unknown[] = [];
-  /** What could not be written then, without line ends. */
-  #lines: string[] = [];
+  /** What could not be written then. */
+  #lines: Line[] = [];
   #scheduled = false;
   /** What is done to the file, one after the other. */
   #work: Promise<void> = Promise.resolve();
@@ -111,8 +125,8 @@ export class JsonlFile {
     try {
       this.#file ??= await this.#open();
       await this.#endCutLine(this.#file);
-      for (const text of textsOf(lines)) {
-        for (let rest = await octetsOf(text); rest.length > 0; ) {
+      for (const batch of batchesOf(lines)) {
+        for (let rest = await octetsOf(batch); rest.length > 0; ) {
           const { bytesWritten } = await this.#file.writev(rest);
           rest = behind(rest, bytesWritten);
           written += bytesWritten;
@@ -131,7 +145,7 @@ export class JsonlFile {
     }
   }
 
-  #takeLines(): string[] {
+  #takeLines(): Line[] {
     const lines = this.#lines;
     for (const value of this.#values) {
       const line = this.#lineOf(value);
@@ -143,8 +157,8 @@ export class JsonlFile {
   }
 
   /** One value without a JSON text costs that line and no other. */
-  #lineOf(value: unknown): string | undefined {
-    if (value instanceof ReadyText) return value.text;
+  #lineOf(value: unknown): Line | undefined {
+    if (value instanceof ReadyOctets) return value;
     try {
       const line: string | undefined = value instanceof JsonLine ? value.text : JSON.stringify(value);
       if (line === undefined) throw new TypeError(`a ${typeof value} has no JSON text`);
@@ -195,29 +209,47 @@ const LINE_END = 0x0a;
 /** Encoded at a time, in characters: the record of a large change has millions, which calls would wait for. */
 const ENCODED_CHARACTERS = 65_536;
 
-/** The lines but for the last end, as many together as are encoded at a time, none in two. */
-function* textsOf(lines: readonly string[]): Generator<string, void> {
-  let text: string | undefined;
+/** What goes with one write. */
+type Batch = string | readonly Uint8Array[];
+
+/** The kernel takes 1,024 in one write. */
+const MOST_PARTS = 256;
+
+/** As many lines together as are encoded at a time, none in two. */
+function* batchesOf(lines: readonly Line[]): Generator<Batch, void> {
+  let batch: Batch | undefined;
+  let length = 0;
   for (const line of lines) {
-    if (text !== undefined && text.length + line.length > ENCODED_CHARACTERS) {
-      yield text;
-      text = undefined;
-    }
-    text = text === undefined ? line : `${text}\n${line}`;
+    const more = batch === undefined || length + line.length > ENCODED_CHARACTERS ? undefined : joined(batch, line);
+    if (more === undefined && batch !== undefined) yield batch;
+    length = more === undefined ? line.length : length + line.length;
+    batch = more ?? (typeof line === 'string' ? line : line.parts);
   }
-  if (text !== undefined) yield text;
+  if (batch !== undefined) yield batch;
 }
 
-async function octetsOf(text: string): Promise<Buffer[]> {
-  if (text.length <= ENCODED_CHARACTERS) return [Buffer.from(`${text}\n`, 'utf8')];
-  return [...(await inSlices(encoded(text))), Buffer.of(LINE_END)];
+/** Undefined: they do not go together. */
+function joined(batch: Batch, line: Line): Batch | undefined {
+  if (typeof batch === 'string') return typeof line === 'string' ? `${batch}\n${line}` : undefined;
+  if (typeof line === 'string' || batch.length + line.parts.length > MOST_PARTS) return undefined;
+  return [...batch, ...line.parts];
 }
 
-function* encoded(text: string): Steps<Buffer[]> {
-  const parts: Buffer[] = [];
+const encoder = new TextEncoder();
+
+/** With the end of the last line. */
+async function octetsOf(batch: Batch): Promise<readonly Uint8Array[]> {
+  if (typeof batch !== 'string') return batch;
+  if (batch.length <= ENCODED_CHARACTERS) return [Buffer.from(`${batch}\n`, 'utf8')];
+  return [...(await inSlices(encoded(batch))), Buffer.of(LINE_END)];
+}
+
+/** A text's octets in steps, in parts, each with memory of its own. */
+function* encoded(text: string): Steps<Uint8Array[]> {
+  const parts: Uint8Array[] = [];
   for (let at = 0; at < text.length; ) {
     const end = endOfPart(text, at + ENCODED_CHARACTERS);
-    parts.push(Buffer.from(text.slice(at, end), 'utf8'));
+    parts.push(encoder.encode(text.slice(at, end)));
     at = end;
     yield;
   }
@@ -225,9 +257,9 @@ function* encoded(text: string): Steps<Buffer[]> {
 }
 
 /** What of the parts comes after so many octets. */
-function behind(parts: readonly Buffer[], octets: number): Buffer[] {
+function behind(parts: readonly Uint8Array[], octets: number): Uint8Array[] {
   let done = octets;
-  const rest: Buffer[] = [];
+  const rest: Uint8Array[] = [];
   for (const part of parts) {
     if (done < part.length) rest.push(part.subarray(done));
     done = Math.max(0, done - part.length);
@@ -242,17 +274,18 @@ function endOfPart(line: string, end: number): number {
 }
 
 interface Unwritten {
-  readonly rest: string[];
+  readonly rest: Line[];
   /** A part of the first is written. */
   readonly isCut: boolean;
 }
 
 /** A line that was cut by the failure is written again in full, so that readers lose nothing but the cut copy. */
-function unwritten(lines: readonly string[], written: number): Unwritten {
+function unwritten(lines: readonly Line[], written: number): Unwritten {
   let done = 0;
   let remaining = written;
   for (; done < lines.length; done++) {
-    const length = Buffer.byteLength(lines[done] as string, 'utf8') + 1;
+    const line = lines[done] as Line;
+    const length = typeof line === 'string' ? Buffer.byteLength(line, 'utf8') + 1 : line.length;
     if (length > remaining) break;
     remaining -= length;
   }

@@ -5,6 +5,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { silentLog } from '../../src/base/log.ts';
 import { AuditLog } from '../../src/observe/audit.ts';
 import { EventBus } from '../../src/observe/events.ts';
+import { collectGarbage } from '../kit/collected.ts';
 import { VirtualScheduler } from '../kit/virtual-scheduler.ts';
 
 function setUp() {
@@ -74,4 +75,20 @@ test('of very long entries the oldest go, and the latest is always there', () =>
   const kept = audit.find().map((read) => read().resource);
   expect(kept[0]).toBe('tenants/t4');
   expect(kept.length).toBeLessThan(4);
+});
+
+test('what entries say is kept outside of the heap', () => {
+  const { audit } = setUp();
+  const change = { actor: 'owner', action: 'create' as const };
+  const heldMb = () => {
+    collectGarbage();
+    return process.memoryUsage().heapUsed / 1e6;
+  };
+  audit.record({ ...change, resource: 'tenants/first', after: { notes: 'x' } });
+  const before = heldMb();
+  for (let index = 0; index < 500; index++)
+    audit.record({ ...change, resource: `tenants/t${index}`, after: { notes: `${index} ${'é'.repeat(25_000)}` } });
+  expect(heldMb() - before).toBeLessThan(5);
+  expect(audit.find()).toHaveLength(501);
+  expect(audit.find()[499]?.()).toMatchObject({ after: { notes: `0 ${'é'.repeat(25_000)}` } });
 });

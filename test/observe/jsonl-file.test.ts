@@ -3,7 +3,8 @@ import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
-import { JsonlFile } from '../../src/observe/jsonl-file.ts';
+import { allAtOnce } from '../../src/base/steps.ts';
+import { JsonlFile, ReadyOctets } from '../../src/observe/jsonl-file.ts';
 
 function logOf() {
   const events: string[] = [];
@@ -86,10 +87,12 @@ test('a line of megabytes is written in parts, whole, whatever characters it has
   // Characters of two in a text, at even and at odd places, between short lines.
   const values = ['a', '😀'.repeat(300_000), `x${'😀'.repeat(300_000)}`, 'ü'.repeat(100_000), 'z'];
   for (const value of values) file.append(value);
-  const from = vi.spyOn(Buffer, 'from');
+  const encoders = [vi.spyOn(Buffer, 'from'), vi.spyOn(TextEncoder.prototype, 'encode')];
   await file.close();
-  const encoded = from.mock.calls.flatMap(([text]) => (typeof text === 'string' ? [text as string] : []));
-  from.mockRestore();
+  const encoded = encoders.flatMap(({ mock }) =>
+    mock.calls.flatMap(([text]) => (typeof text === 'string' ? [text] : [])),
+  );
+  vi.restoreAllMocks();
   expect(readFileSync(path, 'utf8')).toBe(values.map((value) => `${JSON.stringify(value)}\n`).join(''));
   expect(encoded.length).toBeGreaterThan(10);
   expect(Math.max(...encoded.map((text) => text.length))).toBeLessThan(200_000);
@@ -148,3 +151,21 @@ test.each(['stat', 'read'] as const)(
     expect(readFileSync(path, 'utf8')).toBe('{"n":1}\n{"cut":"hal\n{"n":2}\n');
   },
 );
+
+test('lines that are octets already stand between the others as they came, also when they are written at the second try', async () => {
+  const path = join(mkdtempSync(join(tmpdir(), 'tandem-')), 'audit.jsonl');
+  mkdirSync(path);
+  const { events, log } = logOf();
+  const file = new JsonlFile(path, log);
+  // More together than go with one write, short ones and one of megabytes.
+  const texts = Array.from({ length: 2_000 }, (_each, n) =>
+    JSON.stringify({ n, text: 'ü'.repeat(n === 700 ? 1_000_000 : n % 40) }),
+  );
+  for (const [n, text] of texts.entries())
+    file.append(n % 50 === 0 ? (JSON.parse(text) as object) : allAtOnce(ReadyOctets.of(text)));
+  await file.flush();
+  expect(events).toEqual(['record-file-failing']);
+  rmSync(path, { recursive: true });
+  await file.close();
+  expect(readFileSync(path, 'utf8')).toBe(texts.map((text) => `${text}\n`).join(''));
+});
