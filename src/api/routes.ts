@@ -1,6 +1,6 @@
 /** All routes that the OpenAPI document describes, and the hidden ones beside them. Added where they are answered, and where the document is made. */
 import type { FastifyInstance } from 'fastify';
-import { adminRoutes } from './admin.ts';
+import { auditRoute } from './audit.ts';
 import { brandRoutes } from './brands.ts';
 import { bulkRoutes } from './bulk.ts';
 import { certificateRoutes } from './certificates.ts';
@@ -10,6 +10,7 @@ import { type ApiContext, answer, describe } from './context.ts';
 import { csvRoutes } from './csv-lists.ts';
 import { drainRoute } from './drain.ts';
 import { eventRoutes } from './event-stream.ts';
+import { explainRoutes } from './explain.ts';
 import { leaseRoute } from './leases.ts';
 import { liveRoutes } from './live.ts';
 import { messageRoutes } from './messages.ts';
@@ -19,14 +20,17 @@ import { named } from './openapi.ts';
 import { type DocumentOptions, type DocumentTexts, documentRoute } from './openapi-routes.ts';
 import { planChangeRoute } from './plan-change.ts';
 import { provisioningRoutes } from './provisioning.ts';
+import { recordRoutes } from './records.ts';
 import { reloadRoute } from './reload.ts';
 import { sessionRoutes } from './session-routes.ts';
 import { storeRoutes } from './store.ts';
 import { tenantCreationRoute, tenantRoutes } from './tenants.ts';
+import { tokenRoutes } from './token-routes.ts';
 import { traceRoutes } from './traces.ts';
 import { transportRoutes } from './transports.ts';
 import { trunkRoutes } from './trunks.ts';
 import { userRoutes } from './users.ts';
+import { webhookRoutes } from './webhooks.ts';
 
 export interface RouteOptions extends DocumentOptions {
   /** Of a provisioning document or a list, at most. */
@@ -54,11 +58,15 @@ export async function addRoutes(app: FastifyInstance, context: ApiContext, optio
   storeRoutes(app, context);
   nodeRoute(app, context);
   liveRoutes(app, context);
+  recordRoutes(app, context);
+  explainRoutes(app, context);
   leaseRoute(app, context);
   traceRoutes(app, context);
   eventRoutes(app, context, options.callsWait);
   messageRoutes(app, context);
-  adminRoutes(app, context);
+  tokenRoutes(app, context);
+  webhookRoutes(app, context);
+  auditRoute(app, context);
   sessionRoutes(app, context);
   if (context.oidc !== undefined) oidcRoutes(app, context, context.oidc);
   userRoutes(app, context);

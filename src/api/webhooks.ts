@@ -3,123 +3,19 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { defined } from '../base/defined.ts';
 import { EVENT_TYPES } from '../observe/index.ts';
-import { isSystemAdmin, maySeeTenant, requireSystemAdmin, tenantScope } from './access.ts';
+import { isSystemAdmin, maySeeTenant, requireSystemAdmin } from './access.ts';
 import { keyText, knownTenant } from './collection.ts';
 import { type ApiContext, answer, audit, describe, identityOf } from './context.ts';
 import { mergePatch, withoutSecrets } from './documents.ts';
 import { ofTenantQuery, pageOfTenant } from './of-tenant.ts';
 import { body, named, patchOf } from './openapi.ts';
-import { MISSING, nodeField, page, pageFields, pageOf } from './paging.ts';
-import type { TokenRecord, Webhook } from './ports.ts';
+import { pageOf } from './paging.ts';
+import type { Webhook } from './ports.ts';
 import { ApiProblem, forbidden, notFound } from './problem.ts';
 import { check } from './validation.ts';
 
-const label = z
-  .string()
-  .max(128)
-  .regex(/^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*$/, { error: 'must not contain control characters' });
+const TAG = 'webhooks';
 const idParams = z.strictObject({ id: keyText });
-
-/** Tokens, webhooks and the audit log. */
-export function adminRoutes(app: FastifyInstance, context: ApiContext): void {
-  tokenRoutes(app, context);
-  webhookReadRoutes(app, context);
-  webhookWriteRoutes(app, context);
-  auditRoute(app, context);
-}
-
-const tokenBody = z
-  .strictObject({
-    role: z.enum(['system-admin', 'tenant-admin']).describe('What it may do.'),
-    tenant: keyText.optional().describe('The tenant of a tenant admin.'),
-    readOnly: z.boolean().optional().describe('It reads and changes nothing.'),
-    expiresInSeconds: z
-      .int()
-      .min(1)
-      .max(10 * 365 * 86_400)
-      .optional()
-      .describe('When it ends; never, when left out.'),
-    label: label.optional().describe('What it is for.'),
-  })
-  .refine(({ role, tenant }) => (role === 'tenant-admin') === (tenant !== undefined), {
-    error: 'a tenant-admin token names its tenant, a system-admin token none',
-    path: ['tenant'],
-  });
-
-function tokenRoutes(app: FastifyInstance, context: ApiContext): void {
-  const tag = 'tokens';
-  app.get(
-    '/api/v1/tokens',
-    describe({
-      operationId: 'listTokens',
-      tag,
-      summary: 'List tokens, without the tokens themselves',
-      querystring: ofTenantQuery,
-      answers: { 200: pageOf(named('Token')) },
-    }),
-    async (request) => pageOfTenant(request, await context.tokens.list(), tokenView),
-  );
-  app.post(
-    '/api/v1/tokens',
-    describe({
-      operationId: 'createToken',
-      tag,
-      summary: 'Make a token; the answer is the only time it is shown',
-      body: body('TokenInput', tokenBody),
-      answers: { 201: answer('The token', named('NewToken')) },
-    }),
-    async (request, reply) => {
-      const identity = identityOf(request);
-      const { role, tenant, readOnly, expiresInSeconds, label: given } = request.body as z.infer<typeof tokenBody>;
-      if (role === 'system-admin') requireSystemAdmin(identity, 'make a system-admin token');
-      if (tenant !== undefined) knownTenant(context, request, tenant);
-      // A token that expires cannot prolong itself by making another.
-      if (identity.expiresAtMs !== undefined && endsLater(context, expiresInSeconds, identity.expiresAtMs)) {
-        throw forbidden('a token cannot make one that outlives it');
-      }
-      const wanted = defined({ role, readOnly, tenant, expiresInSeconds, label: given });
-      const { record, token } = await context.tokens.create(wanted, identity.actor);
-      const after = tokenView(record);
-      audit(context, request, 'create', `tokens/${record.id}`, { tenant, after });
-      return reply
-        .code(201)
-        .header('location', `/api/v1/tokens/${record.id}`)
-        .header('cache-control', 'no-store')
-        .send({ ...after, token });
-    },
-  );
-  app.delete(
-    '/api/v1/tokens/:id',
-    describe({
-      operationId: 'revokeToken',
-      tag,
-      summary: 'Revoke a token',
-      params: idParams,
-      answers: { 204: answer('Revoked') },
-    }),
-    async (request, reply) => {
-      const { id } = request.params as { id: string };
-      const record = await context.tokens.get(id);
-      if (record === undefined || record.kind !== undefined || !maySeeTenant(identityOf(request), record.tenant))
-        throw notFound(`token ${id}`);
-      if (record.revokedAt === undefined) {
-        await context.tokens.revoke(record);
-        audit(context, request, 'delete', `tokens/${id}`, { tenant: record.tenant, before: tokenView(record) });
-      }
-      return reply.code(204).send();
-    },
-  );
-}
-
-function endsLater(context: ApiContext, expiresInSeconds: number | undefined, limitMs: number): boolean {
-  return expiresInSeconds === undefined || context.clock.wallMs() + expiresInSeconds * 1000 > limitMs;
-}
-
-function tokenView(record: TokenRecord): Omit<TokenRecord, 'hash'> {
-  const { hash, ...view } = record;
-  return view;
-}
-
 const TOPICS = [...EVENT_TYPES, 'call-record'] as const;
 const webhookFields = {
   url: z
@@ -141,13 +37,17 @@ const webhookFields = {
 const webhookBody = z.strictObject(webhookFields);
 const storedWebhook = z.strictObject({ id: keyText, ...webhookFields, secret: z.string().min(16).max(256) });
 
-function webhookReadRoutes(app: FastifyInstance, context: ApiContext): void {
-  const tag = 'webhooks';
+export function webhookRoutes(app: FastifyInstance, context: ApiContext): void {
+  readRoutes(app, context);
+  writeRoutes(app, context);
+}
+
+function readRoutes(app: FastifyInstance, context: ApiContext): void {
   app.get(
     '/api/v1/webhooks',
     describe({
       operationId: 'listWebhooks',
-      tag,
+      tag: TAG,
       summary: 'List webhooks with their deliveries',
       querystring: ofTenantQuery,
       answers: { 200: pageOf(named('Webhook')) },
@@ -159,7 +59,7 @@ function webhookReadRoutes(app: FastifyInstance, context: ApiContext): void {
     '/api/v1/webhooks/:id',
     describe({
       operationId: 'getWebhook',
-      tag,
+      tag: TAG,
       summary: 'Read one webhook',
       params: idParams,
       answers: { 200: answer('The webhook', named('Webhook')) },
@@ -168,13 +68,12 @@ function webhookReadRoutes(app: FastifyInstance, context: ApiContext): void {
   );
 }
 
-function webhookWriteRoutes(app: FastifyInstance, context: ApiContext): void {
-  const tag = 'webhooks';
+function writeRoutes(app: FastifyInstance, context: ApiContext): void {
   app.post(
     '/api/v1/webhooks',
     describe({
       operationId: 'createWebhook',
-      tag,
+      tag: TAG,
       summary: 'Have events posted to a URL',
       body: body('WebhookInput', webhookBody),
       answers: { 201: answer('The webhook', named('NewWebhook')) },
@@ -199,7 +98,7 @@ function webhookWriteRoutes(app: FastifyInstance, context: ApiContext): void {
     '/api/v1/webhooks/:id',
     describe({
       operationId: 'patchWebhook',
-      tag,
+      tag: TAG,
       summary: 'Change a webhook',
       params: idParams,
       body: patchOf('Webhook', webhookBody),
@@ -219,7 +118,7 @@ function webhookWriteRoutes(app: FastifyInstance, context: ApiContext): void {
     '/api/v1/webhooks/:id',
     describe({
       operationId: 'deleteWebhook',
-      tag,
+      tag: TAG,
       summary: 'Delete a webhook',
       params: idParams,
       answers: { 204: answer('Deleted') },
@@ -262,31 +161,4 @@ async function putWebhook(
 
 function webhookView(context: ApiContext, record: Webhook): object {
   return { ...withoutSecrets({ ...record }), deliveries: context.webhooks.sender.status(record.id) };
-}
-
-function auditRoute(app: FastifyInstance, context: ApiContext): void {
-  const querystring = z.strictObject({
-    ...pageFields,
-    tenant: keyText.optional().describe('Of this tenant.'),
-    resource: z.string().max(512).optional().describe('Whose path begins so, e.g. `tenants/acme/extensions`.'),
-    actor: keyText.optional().describe('Done by, e.g. `token:…`.'),
-    ...nodeField,
-  });
-  app.get(
-    '/api/v1/audit',
-    describe({
-      operationId: 'listAudit',
-      tag: 'audit',
-      summary: 'Who changed what, latest first; secrets left out',
-      querystring,
-      across: 'audit',
-      answers: { 200: pageOf(named('AuditEntry'), 'A page', MISSING) },
-    }),
-    (request) => {
-      const { limit, offset, tenant: asked, resource, actor } = request.query as z.infer<typeof querystring>;
-      const tenant = tenantScope(identityOf(request), asked);
-      const found = context.audit.find(defined({ tenant, resource, actor }));
-      return page(found, { limit, offset }, (read) => ({ ...read(), node: context.nodes.self }));
-    },
-  );
 }

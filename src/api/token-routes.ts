@@ -1,0 +1,108 @@
+import type { FastifyInstance } from 'fastify';
+import { z } from 'zod';
+import { defined } from '../base/defined.ts';
+import { maySeeTenant, requireSystemAdmin } from './access.ts';
+import { keyText, knownTenant } from './collection.ts';
+import { type ApiContext, answer, audit, describe, identityOf } from './context.ts';
+import { ofTenantQuery, pageOfTenant } from './of-tenant.ts';
+import { body, named } from './openapi.ts';
+import { pageOf } from './paging.ts';
+import type { TokenRecord } from './ports.ts';
+import { forbidden, notFound } from './problem.ts';
+
+const label = z
+  .string()
+  .max(128)
+  .regex(/^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*$/, { error: 'must not contain control characters' });
+
+const tokenBody = z
+  .strictObject({
+    role: z.enum(['system-admin', 'tenant-admin']).describe('What it may do.'),
+    tenant: keyText.optional().describe('The tenant of a tenant admin.'),
+    readOnly: z.boolean().optional().describe('It reads and changes nothing.'),
+    expiresInSeconds: z
+      .int()
+      .min(1)
+      .max(10 * 365 * 86_400)
+      .optional()
+      .describe('When it ends; never, when left out.'),
+    label: label.optional().describe('What it is for.'),
+  })
+  .refine(({ role, tenant }) => (role === 'tenant-admin') === (tenant !== undefined), {
+    error: 'a tenant-admin token names its tenant, a system-admin token none',
+    path: ['tenant'],
+  });
+
+export function tokenRoutes(app: FastifyInstance, context: ApiContext): void {
+  const tag = 'tokens';
+  app.get(
+    '/api/v1/tokens',
+    describe({
+      operationId: 'listTokens',
+      tag,
+      summary: 'List tokens, without the tokens themselves',
+      querystring: ofTenantQuery,
+      answers: { 200: pageOf(named('Token')) },
+    }),
+    async (request) => pageOfTenant(request, await context.tokens.list(), tokenView),
+  );
+  app.post(
+    '/api/v1/tokens',
+    describe({
+      operationId: 'createToken',
+      tag,
+      summary: 'Make a token; the answer is the only time it is shown',
+      body: body('TokenInput', tokenBody),
+      answers: { 201: answer('The token', named('NewToken')) },
+    }),
+    async (request, reply) => {
+      const identity = identityOf(request);
+      const { role, tenant, readOnly, expiresInSeconds, label: given } = request.body as z.infer<typeof tokenBody>;
+      if (role === 'system-admin') requireSystemAdmin(identity, 'make a system-admin token');
+      if (tenant !== undefined) knownTenant(context, request, tenant);
+      // A token that expires cannot prolong itself by making another.
+      if (identity.expiresAtMs !== undefined && endsLater(context, expiresInSeconds, identity.expiresAtMs)) {
+        throw forbidden('a token cannot make one that outlives it');
+      }
+      const wanted = defined({ role, readOnly, tenant, expiresInSeconds, label: given });
+      const { record, token } = await context.tokens.create(wanted, identity.actor);
+      const after = tokenView(record);
+      audit(context, request, 'create', `tokens/${record.id}`, { tenant, after });
+      return reply
+        .code(201)
+        .header('location', `/api/v1/tokens/${record.id}`)
+        .header('cache-control', 'no-store')
+        .send({ ...after, token });
+    },
+  );
+  app.delete(
+    '/api/v1/tokens/:id',
+    describe({
+      operationId: 'revokeToken',
+      tag,
+      summary: 'Revoke a token',
+      params: z.strictObject({ id: keyText }),
+      answers: { 204: answer('Revoked') },
+    }),
+    async (request, reply) => {
+      const { id } = request.params as { id: string };
+      const record = await context.tokens.get(id);
+      if (record === undefined || record.kind !== undefined || !maySeeTenant(identityOf(request), record.tenant))
+        throw notFound(`token ${id}`);
+      if (record.revokedAt === undefined) {
+        await context.tokens.revoke(record);
+        audit(context, request, 'delete', `tokens/${id}`, { tenant: record.tenant, before: tokenView(record) });
+      }
+      return reply.code(204).send();
+    },
+  );
+}
+
+function endsLater(context: ApiContext, expiresInSeconds: number | undefined, limitMs: number): boolean {
+  return expiresInSeconds === undefined || context.clock.wallMs() + expiresInSeconds * 1000 > limitMs;
+}
+
+function tokenView(record: TokenRecord): Omit<TokenRecord, 'hash'> {
+  const { hash, ...view } = record;
+  return view;
+}
