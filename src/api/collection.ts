@@ -75,6 +75,14 @@ export const COLLECTIONS: readonly Collection[] = [
 
 export const keyText = z.string().min(1).max(128);
 
+/** What could stand in a header field: no line breaks, no control characters. */
+export function plainText(most: number) {
+  return z
+    .string()
+    .max(most)
+    .regex(/^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*$/, { error: 'must not contain control characters' });
+}
+
 /** Who asks for a change, and for which version. */
 export interface Asker {
   readonly identity: Identity;

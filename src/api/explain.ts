@@ -5,7 +5,7 @@ import { type ExplainQuestion, type Explanation, explanationText, QuestionError 
 import { trunkIdOf } from '../provisioning/trunk-settings/effective.ts';
 import type { TrunkSettings } from '../provisioning/trunk-settings/schema.ts';
 import { maySeeTenant, maySeeTrunk } from './access.ts';
-import { keyText, visibleTenant } from './collection.ts';
+import { keyText, plainText, visibleTenant } from './collection.ts';
 import { type ApiContext, answer, describe, identityOf } from './context.ts';
 import { body, named } from './openapi.ts';
 import { nodeField } from './paging.ts';
@@ -13,12 +13,7 @@ import { ApiProblem, invalid, notFound } from './problem.ts';
 import type { Identity } from './tokens.ts';
 import { callIdParams, tracedId } from './traces.ts';
 
-/** What could stand in a header field: no line breaks, no control characters. */
-const text = z
-  .string()
-  .max(512)
-  .regex(/^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*$/, { error: 'must not contain control characters' });
-
+const text = plainText(512);
 const explainBody = z
   .strictObject({
     tenant: keyText.optional().describe("Whose call; a tenant admin's own when left out."),

@@ -2,18 +2,13 @@ import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { defined } from '../base/defined.ts';
 import { maySeeTenant, requireSystemAdmin } from './access.ts';
-import { keyText, knownTenant } from './collection.ts';
+import { keyText, knownTenant, plainText } from './collection.ts';
 import { type ApiContext, answer, audit, describe, identityOf } from './context.ts';
 import { ofTenantQuery, pageOfTenant } from './of-tenant.ts';
 import { body, named } from './openapi.ts';
 import { pageOf } from './paging.ts';
 import type { TokenRecord } from './ports.ts';
 import { forbidden, notFound } from './problem.ts';
-
-const label = z
-  .string()
-  .max(128)
-  .regex(/^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*$/, { error: 'must not contain control characters' });
 
 const tokenBody = z
   .strictObject({
@@ -26,7 +21,7 @@ const tokenBody = z
       .max(10 * 365 * 86_400)
       .optional()
       .describe('When it ends; never, when left out.'),
-    label: label.optional().describe('What it is for.'),
+    label: plainText(128).optional().describe('What it is for.'),
   })
   .refine(({ role, tenant }) => (role === 'tenant-admin') === (tenant !== undefined), {
     error: 'a tenant-admin token names its tenant, a system-admin token none',
