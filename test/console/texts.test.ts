@@ -56,6 +56,15 @@ describe('the catalogues', () => {
     }
   });
 
+  test('say in words whatever `/readyz` names', () => {
+    const [, table = ''] = readFileSync('docs/operations.md', 'utf8').split('| reason | what is wrong |');
+    const reasons = [...(table.split('\n\n')[0] ?? '').matchAll(/`([a-z-]+)`(?=[^|]*\|[^|]*\|$)/gm)].map(
+      ([, reason]) => reason,
+    );
+    expect(reasons).toContain('worker-silent');
+    expect(reasons.filter((reason) => !(`ready.${reason}` in en))).toEqual([]);
+  });
+
   test('are translated: a longer text is not the same in both', () => {
     const same = Object.entries(en).filter(
       ([key, text]) =>

@@ -2,7 +2,7 @@ export const live = {
   'nav.calls': 'Anrufe',
   'nav.tools': 'Verstehen',
   'calls.title': 'Laufende Anrufe',
-  'calls.text': 'Was gerade auf diesem Knoten läuft. Die Liste folgt von selbst.',
+  'calls.text': 'Was gerade läuft. Die Liste folgt von selbst.',
   'calls.empty': 'Keine Anrufe im Moment',
   'calls.emptyText': 'Sie erscheinen hier, sobald jemand wählt. „Nummer ausprobieren“ zeigt, was ohne Anruf geschähe.',
   'calls.who': 'Von und nach',

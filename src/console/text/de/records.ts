@@ -158,4 +158,10 @@ export const records = {
   'ready.store-not-writable': 'Der Datenspeicher nimmt keine Änderungen an.',
   'ready.store-replaced': 'Der Datenspeicher wurde durch einen leeren ersetzt.',
   'ready.disk-full': 'Die Platte ist voll.',
+  'ready.store-too-new': 'Ein neueres Programm hat den Datenspeicher übernommen: hier kann nichts geändert werden.',
+  'ready.node-name-in-use': 'Ein anderer Knoten hat denselben Namen.',
+  'ready.clock-off': 'Die Uhr geht falsch: mehr als 10 s neben der von Redis.',
+  'ready.transport-not-open': 'Ein hinzugefügter Transport ist nicht offen.',
+  'ready.udp-batching-off': 'Datagramme gehen einzeln, obwohl sie gebündelt gehen sollten.',
+  'ready.worker-silent': 'Einer der Arbeitsprozesse antwortet nicht.',
 };

@@ -2,7 +2,7 @@ export const live = {
   'nav.calls': 'Calls',
   'nav.tools': 'Understand',
   'calls.title': 'Calls in progress',
-  'calls.text': 'What goes on now on this node. The list follows by itself.',
+  'calls.text': 'What goes on now. The list follows by itself.',
   'calls.empty': 'No calls now',
   'calls.emptyText':
     'They appear here as soon as somebody dials. “Try a number” shows what would happen without a call.',

@@ -157,4 +157,10 @@ export const records = {
   'ready.store-not-writable': 'The store takes no changes.',
   'ready.store-replaced': 'The store was replaced by an empty one.',
   'ready.disk-full': 'The disk is full.',
+  'ready.store-too-new': 'A newer program has taken the store over: nothing can be changed here.',
+  'ready.node-name-in-use': 'Another node has the name of this one.',
+  'ready.clock-off': 'The clock is wrong: more than 10 s from that of Redis.',
+  'ready.transport-not-open': 'A transport that was added is not open.',
+  'ready.udp-batching-off': 'Datagrams go one by one, though they should go in batches.',
+  'ready.worker-silent': 'One of the workers says nothing.',
 };
