@@ -121,13 +121,12 @@ export class Identification {
   setAddresses(trunk: Trunk, located: readonly TrunkAddress[]): void {
     const resolved = located.filter(({ address }) => !this.#front.has(address));
     const known = this.#knownOf(trunk);
-    known.targets = setOf(resolved.map(({ address, port }) => `${address} ${port}`));
-    known.addresses = setOf(resolved.map(({ address }) => address));
+    known.targets = distinct(resolved.map(({ address, port }) => `${address} ${port}`));
+    known.addresses = distinct(resolved.map(({ address }) => address));
     known.networks = networksIn(known.addresses);
-    known.ports =
-      resolved.length === 0
-        ? onlyPort(trunk.port ?? (trunk.transport === 'tls' ? 5061 : 5060))
-        : new Set(resolved.map(({ port }) => port));
+    const ports = new Set(resolved.map(({ port }) => port));
+    const [port = trunk.port ?? (trunk.transport === 'tls' ? 5061 : 5060)] = ports;
+    known.ports = ports.size > 1 ? ports : onlyPort(port);
     this.precedence.located(trunk, known.addresses);
     this.#index.set(known, [...known.addresses, ...trunk.associatedIps]);
   }
@@ -158,7 +157,7 @@ export class Identification {
     for (const { members, certified } of spoken) {
       const known = this.#viewOf(members).refusing(remoteAddress, port, certified);
       if (known === undefined) continue;
-      const exact = certified || known.targets.has(`${remoteAddress} ${port}`);
+      const exact = certified || known.targets.includes(`${remoteAddress} ${port}`);
       return { kind: 'trunk', trunk: known.trunk, exact };
     }
     return named === undefined ? UNKNOWN : { kind: 'trunk', trunk: named, exact: true };
@@ -277,13 +276,13 @@ export class Identification {
     let left = preferring(holders, ({ known }) => known.trunk.options.verifyPort);
     const longest = Math.min(...left.map(({ rank }) => rank));
     left = left.filter(({ rank }) => rank === longest);
-    left = preferring(left, ({ known }) => known.targets.has(target));
+    left = preferring(left, ({ known }) => known.targets.includes(target));
     // Of a tenant's two trunks to one provider, the one that is known by its address.
     left = preferring(left, ({ known }) => known.trunk.type === 'ip');
     const [only, ...others] = left;
     if (only === undefined || others.length > 0)
       return { kind: 'ambiguous', trunks: left.map(({ known }) => known.trunk) };
-    return { kind: 'trunk', trunk: only.known.trunk, exact: only.certified || only.known.targets.has(target) };
+    return { kind: 'trunk', trunk: only.known.trunk, exact: only.certified || only.known.targets.includes(target) };
   }
 
   #ofOneTenant(holders: readonly Holder[], request: SipRequest, address: string): readonly Holder[] {
@@ -327,7 +326,7 @@ export class Identification {
         targets: NONE,
         addresses: NONE,
         networks: NOWHERE,
-        ports: NONE,
+        ports: NO_PORTS,
         certificateNames: [],
         tokens: [],
       };
@@ -383,12 +382,16 @@ function portOf(request: SipRequest, flow: Source): number {
   return request.topVia().port ?? (flow.transport === 'tls' ? 5061 : 5060);
 }
 
-/** Trunks of which nothing is resolved, or which use one port, share their sets. */
-const NONE: ReadonlySet<never> = new Set<never>();
+/** Trunks of which nothing is resolved share these, and those that use one port have one set. */
+const NONE: readonly never[] = [];
 const NOWHERE: readonly Network[] = [];
+const NO_PORTS: ReadonlySet<never> = new Set<never>();
 
-function setOf(items: readonly string[]): ReadonlySet<string> {
-  return items.length === 0 ? NONE : new Set(items);
+function distinct(items: readonly string[]): readonly string[] {
+  const different = items.filter((item, at) => items.indexOf(item) === at);
+  if (different.length < items.length) return different;
+  // A filtered list has room to grow.
+  return items.length === 0 ? NONE : items;
 }
 
 const byPort = new Map<number, ReadonlySet<number>>();

@@ -12,9 +12,9 @@ import type { Members } from './address-index.ts';
 /** A trunk with what is known of where it sends from. */
 export interface Known {
   trunk: Trunk;
-  /** `address port` of the targets in use, their addresses and their ports. */
-  targets: ReadonlySet<string>;
-  addresses: ReadonlySet<string>;
+  /** `address port` of the targets in use, their addresses and their ports. Each once; of most trunks it is one. */
+  targets: readonly string[];
+  addresses: readonly string[];
   /** The same as networks of one host. */
   networks: readonly Network[];
   ports: ReadonlySet<number>;
@@ -86,14 +86,16 @@ function goesByAddress({ teams, type }: Trunk): boolean {
 
 /** An address that the host resolves to has its own ports; an associated one uses any of the trunk's. */
 function usesPort({ targets, addresses, ports }: Known, address: string, port: number): boolean {
-  return addresses.has(address) ? targets.has(`${address} ${port}`) : ports.has(port);
+  return addresses.includes(address) ? targets.includes(`${address} ${port}`) : ports.has(port);
 }
 
 /** A table is there when it has an entry: most networks are one trunk's, of which nothing is resolved. */
-function withFirst<K>(table: Map<K, Known> | undefined, keys: ReadonlySet<K>, known: Known): Map<K, Known> | undefined {
-  if (keys.size === 0) return table;
-  const filled = table ?? new Map<K, Known>();
-  for (const key of keys) filled.set(key, firstOf(filled.get(key), known));
+function withFirst<K>(table: Map<K, Known> | undefined, keys: Iterable<K>, known: Known): Map<K, Known> | undefined {
+  let filled = table;
+  for (const key of keys) {
+    filled ??= new Map();
+    filled.set(key, firstOf(filled.get(key), known));
+  }
   return filled;
 }
 

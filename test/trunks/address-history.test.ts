@@ -59,7 +59,7 @@ async function start(store: ClaimStore, log: Log = silentLog) {
     clock,
     precedence,
     history,
-    located: (name: string, ...addresses: string[]) => precedence.located(trunk(name), new Set(addresses)),
+    located: (name: string, ...addresses: string[]) => precedence.located(trunk(name), addresses),
     first: () => (precedence.compare(trunk('globex'), trunk('acme'), ADDRESS, directory) < 0 ? 'globex' : 'acme'),
   };
 }

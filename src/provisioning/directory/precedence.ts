@@ -80,15 +80,15 @@ export class Precedence {
   }
 
   /** The addresses that a trunk's names resolve to now; none: nobody has asked. */
-  located(trunk: Trunk, addresses: ReadonlySet<string>): void {
+  located(trunk: Trunk, addresses: readonly string[]): void {
     // Most trunks are written with their address and never claim one.
-    if (addresses.size === 0 && !this.#claims.has(trunk.id)) return;
+    if (addresses.length === 0 && !this.#claims.has(trunk.id)) return;
     const held = this.#heldBy(trunk.id);
     const nowMs = this.#clock.nowMs();
     this.#forgetLeft(trunk.id, held, nowMs);
-    for (const [address, claim] of held) if (!addresses.has(address)) claim.leftMs ??= nowMs;
+    for (const [address, claim] of held) if (!addresses.includes(address)) claim.leftMs ??= nowMs;
     const isFound = !this.#answered.has(trunk.id) && nowMs - this.#startMs < SETTLING_MS;
-    if (addresses.size > 0) this.#answered.add(trunk.id);
+    if (addresses.length > 0) this.#answered.add(trunk.id);
     let since: number | undefined;
     for (const address of addresses) {
       const before = held.get(address);

@@ -34,7 +34,7 @@ function start(kept: readonly AddressClaim[] = [], changes: Partial<TrunkInput> 
     clock,
     precedence,
     store,
-    located: (name: string, ...addresses: string[]) => precedence.located(trunk(name), new Set(addresses)),
+    located: (name: string, ...addresses: string[]) => precedence.located(trunk(name), addresses),
     first: (address = ADDRESS) =>
       precedence.compare(trunk('globex'), trunk('acme'), address, directory) < 0 ? 'globex' : 'acme',
     directory,
