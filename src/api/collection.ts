@@ -3,6 +3,7 @@ import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { Problem } from '../base/errors.ts';
 import type { Steps } from '../base/steps.ts';
+import { TextMap } from '../base/text-map.ts';
 import { tenantIn, tenantPlace } from '../provisioning/directory/places.ts';
 import { referencesTo } from '../provisioning/tenants/references.ts';
 import {
@@ -184,8 +185,8 @@ export function itemsOf(tenant: Tenant, collection: Collection): readonly Item[]
 }
 
 /** Whoever asks for many of them asks this once. */
-export function* itemsByKey(tenant: Tenant, collection: Collection): Steps<Map<string, Item>> {
-  const items = new Map<string, Item>();
+export function* itemsByKey(tenant: Tenant, collection: Collection): Steps<TextMap<Item>> {
+  const items = new TextMap<Item>();
   for (const [index, item] of itemsOf(tenant, collection).entries()) {
     items.set(String(item[collection.key]), item);
     if (index % 64 === 0) yield;
