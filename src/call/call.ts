@@ -2,7 +2,7 @@ import { randomToken } from '../base/ids.ts';
 import { cancelTimer, type Timer, type TimerTarget } from '../base/scheduler.ts';
 import { ownCopy } from '../base/text.ts';
 import type { MediaRefusal, MediaSession } from '../media/index.ts';
-import type { HeaderList, SipRequest, SipResponse } from '../sip/message/index.ts';
+import { type HeaderList, reasonPhrase, type SipRequest, type SipResponse } from '../sip/message/index.ts';
 import { Attempt, type AttemptUser } from './attempt.ts';
 import type { Branch } from './branch.ts';
 import { openMedia, resumeMedia } from './call-media.ts';
@@ -459,7 +459,7 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
     this.#timer = cancelTimer(this.#timer);
     this.#ended(endReason === 'cancel' ? 'caller' : endReason === 'refused' ? 'callee' : 'engine', endReason);
     this.record.status = status;
-    this.record.reason = ownCopy(reason ?? from?.response.reason ?? '');
+    this.record.reason = ownCopy(reason ?? reasonPhrase(status));
     caller.refuse(status, reason, headers, from);
   }
 

@@ -418,7 +418,7 @@ test('behaviour 17: a 503 that reaches the caller says when to try again; a trun
     expect(sent.final?.headers.has(HeaderId.WwwAuthenticate)).toBe(false);
     expect(sent.final?.headers.value(HeaderId.Reason)).toContain(`cause=${status}`);
     expect(world.settles()).toBe(true);
-    expect(world.record).toMatchObject({ status: expected, carrierStatus: status });
+    expect(world.record).toMatchObject({ status: expected, reason: sent.final?.reason, carrierStatus: status });
   }
 });
 

@@ -115,6 +115,7 @@ test('RFC 3665 §3.7: the caller cancels while it rings: CANCEL with its Reason,
   expect(reason).toBe('SIP;cause=200;text="elsewhere"');
   expect(world.settles()).toBe(true);
   expect(world.record).toMatchObject({ status: 487, endedBy: 'caller', endReason: 'cancel' });
+  expect(world.record.reason).toBe('Request Terminated');
 });
 
 test('RFC 3261 §9.1: a caller that cancels before any provisional response: the callee is cancelled when its first one comes', () => {
