@@ -38,7 +38,7 @@ export function markOf(key: string): string {
 
 /** The place of the next row: where it was where nothing has changed, else found by the rows that the cursor names. */
 export function* indexOf<T>(all: () => Iterable<T>, place: ListingPlace, keyOf: (item: T) => string): Steps<number> {
-  if (isUnchanged(all(), place, keyOf)) return place.next;
+  if (yield* isUnchanged(all(), place, keyOf)) return place.next;
   const [served, coming] = [new Set(place.served), new Set(place.coming)];
   let [size, afterServed, isPast] = [0, 0, false];
   for (const item of all()) {
@@ -57,15 +57,19 @@ export function* indexOf<T>(all: () => Iterable<T>, place: ListingPlace, keyOf: 
   return afterServed > 0 ? afterServed : Math.min(size, Math.max(0, place.next - Math.max(0, place.size - size)));
 }
 
-function isUnchanged<T>(
+/** Whether all that a cursor names as coming stand in their order from its place on: the row served last and the next may be there by chance. */
+function* isUnchanged<T>(
   all: Iterable<T>,
   { last, next, served, coming }: ListingPlace,
   keyOf: (item: T) => string,
-): boolean {
-  let index = last;
+): Steps<boolean> {
+  let [index, found] = [last, 0];
   for (const item of from(all, last)) {
-    if (index === last && markOf(keyOf(item)) !== served[0]) return false;
-    if (index === next) return markOf(keyOf(item)) === coming[0];
+    if (index % ITEMS_PER_STEP === 0) yield;
+    const mark = index === last || index >= next ? markOf(keyOf(item)) : undefined;
+    if ((index === last && mark !== served[0]) || (index === next && mark !== coming[0])) return false;
+    if (index >= next && mark === coming[found]) found++;
+    if (found === coming.length) return true;
     index++;
   }
   return false;

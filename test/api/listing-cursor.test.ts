@@ -92,6 +92,12 @@ describe('a cursor finds its place again', () => {
     expect(await resumed([...without('d', 'e'), 'd', 'e'], 4)).toEqual(['f', 'g']);
   });
 
+  test('where the last row and the next one are where they were by chance, and one that comes behind them is not', async () => {
+    const { nextCursor } = await pageFrom(listing([...'abcd']), query(2, undefined));
+    // The first is gone, and those two were added again.
+    expect((await pageFrom(listing([...'dbc']), query(2, nextCursor))).items).toEqual(['d', 'b']);
+  });
+
   test('where none of the rows is left that it names: as many before it as were, less those that are gone', async () => {
     const gone = letters.slice(0, 10);
     expect(await resumed(without(...gone), 2)).toEqual(['k', 'l']);
