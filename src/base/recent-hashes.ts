@@ -38,15 +38,9 @@ export class RecentHashes {
     const ageMs = nowMs - this.#youngerSinceMs;
     if (ageMs < this.#keptMs) return;
     this.#youngerSinceMs = nowMs;
-    if (ageMs < 2 * this.#keptMs) {
-      const freed = this.#elder?.fill(0);
-      this.#elder = this.#younger;
-      this.#younger = freed;
-      return;
-    }
-    // Nobody has looked for so long that the younger ones are old too.
-    this.#younger?.fill(0);
-    this.#elder?.fill(0);
+    // When nobody has looked for so long, the younger ones are old too.
+    this.#elder = ageMs < 2 * this.#keptMs ? this.#younger : undefined;
+    this.#younger = undefined;
   }
 }
 
