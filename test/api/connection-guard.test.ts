@@ -7,6 +7,7 @@ import { afterAll, afterEach, describe, expect, test, vi } from 'vitest';
 import { type ConnectionCounts, guardConnections, timeoutCheckMs } from '../../src/api/connection-guard.ts';
 import { type LogFields, silentLog } from '../../src/base/log.ts';
 import { TestAuthority } from '../kit/certificates.ts';
+import { turns } from '../kit/turns.ts';
 
 const authority = new TestAuthority();
 afterAll(() => authority.remove());
@@ -179,8 +180,8 @@ describe('when all connections are taken', () => {
     });
     socket.write(REQUEST);
     await new Promise((resolve) => socket.once('data', resolve));
-    // The server has it as idle once its answer has left, which the next turn of the event loop shows.
-    await new Promise((resolve) => setTimeout(resolve, 10));
+    // The server has it as idle once its answer has left.
+    await turns();
     return held;
   }
 
@@ -285,7 +286,7 @@ describe('when all connections are taken', () => {
     const [first] = held;
     first?.socket.write(REQUEST);
     await new Promise((resolve) => first?.socket.once('data', resolve));
-    await new Promise((resolve) => setTimeout(resolve, 10));
+    await turns();
     await answered('127.0.0.3');
     expect(held.map(({ isClosed }) => isClosed)).toEqual([false, true, ...new Array(8).fill(false)]);
   });

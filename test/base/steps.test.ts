@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { beforeEach, expect, onTestFinished, test } from 'vitest';
+import { beforeEach, expect, onTestFinished, test, vi } from 'vitest';
 import { allAtOnce, inSlices, letFirst, type Steps, sorted } from '../../src/base/steps.ts';
 
 function* busy(ms: number): Steps<string> {
@@ -18,6 +18,22 @@ function* counted(steps: number, perTurn: number[]): Steps<void> {
     perTurn[perTurn.length - 1] = (perTurn.at(-1) ?? 0) + 1;
     yield;
   }
+}
+
+let nowMs = 0;
+
+/** Time that passes as the clock is looked at, and a millisecond with each turn that is waited for: the loop is busy. */
+function ownTime() {
+  // Never behind what was seen of it.
+  nowMs = Math.max(nowMs, performance.now());
+  const clock = vi.spyOn(performance, 'now').mockImplementation(() => {
+    nowMs += 0.01;
+    return nowMs;
+  });
+  onTestFinished(() => clock.mockRestore());
+  return async (ms: number) => {
+    for (const endMs = nowMs + ms; nowMs < endMs; nowMs++) await turn();
+  };
 }
 
 beforeEach(async () => {
@@ -90,12 +106,12 @@ test('a list sorted in steps is the list sorted at once, with what compares equa
 });
 
 test('while others come first work in slices gets a slice every tenth of a second, and goes on once they do not', async () => {
+  const pass = ownTime();
   let isWaited = true;
   const end = letFirst(() => isWaited);
-  const beganMs = performance.now();
   const perTurn = [0];
   const work = inSlices(counted(40, perTurn));
-  while (performance.now() - beganMs < 250) await turn();
+  await pass(250);
   const steps = perTurn[0] ?? 0;
   // Slices of 3 ms: at the beginning, and at most one each 100 ms.
   expect(steps).toBeGreaterThan(0);
@@ -109,20 +125,22 @@ test('while others come first work in slices gets a slice every tenth of a secon
 });
 
 test('work with patience waits so long for those who come first, and then goes on beside them; others wait on', async () => {
+  const pass = ownTime();
   const end = letFirst(() => true);
   onTestFinished(() => void end());
-  const beganMs = performance.now();
-  const patient = [0];
-  const other = [0];
-  const done = [
-    inSlices(counted(100, other)).then(() => performance.now() - beganMs),
-    inSlices(counted(100, patient), 300).then(() => performance.now() - beganMs),
-  ];
-  while (performance.now() - beganMs < 250) await turn();
+  const [patient, other] = [[0], [0]];
+  const waits = inSlices(counted(100, other));
+  let isDone = false;
+  const done = inSlices(counted(100, patient), 300).then(() => {
+    isDone = true;
+  });
+  await pass(250);
   expect(patient[0]).toBeLessThan(32);
   // 50 ms of work, at a third of the time.
-  expect(await done[1]).toBeLessThan(1_500);
-  expect(other[0]).toBeLessThan(100);
+  await pass(350);
+  expect(isDone).toBe(true);
+  await done;
+  expect(other[0]).toBeLessThan(60);
   end();
-  await done[0];
+  await waits;
 });

@@ -3,6 +3,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { Egress } from '../../src/base/egress.ts';
 import { guardedPost } from '../../src/observe/guarded-request.ts';
+import { turns } from '../kit/turns.ts';
 
 describe('guardedPost', () => {
   test.each([
@@ -70,9 +71,9 @@ describe('guardedPost', () => {
     const post = guardedPost(new Egress());
     await post(url, {}, 'first of the operator', true);
     // The connection is free for the next one on a later turn.
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await turns();
     await post(url, {}, 'second of the operator', true);
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await turns();
     expect(connections.size).toBe(1);
     await expect(post(url, {}, 'of a tenant', false)).rejects.toThrow(/^localhost: egress: 127\.0\.0\.1 /);
     expect(bodies).toEqual(['first of the operator', 'second of the operator']);

@@ -1,7 +1,7 @@
-import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { JsonLogger, type LoggerOptions } from '../../src/observe/logger.ts';
+import { startChild } from '../kit/child.ts';
 import { VirtualScheduler } from '../kit/virtual-scheduler.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -86,28 +86,29 @@ describe('JsonLogger', () => {
   });
 });
 
-/** The events that a process has written to its standard output when it is killed. */
-async function eventsOf(statements: string): Promise<string[]> {
+/** The events that a process has on its standard output once the last of them is there. It goes on, and logs nothing more. */
+async function eventsUntil(last: string, statements: string): Promise<string[]> {
   const script = `
     import { WheelScheduler } from './src/base/wheel-scheduler.ts';
     import { JsonLogger } from './src/observe/logger.ts';
     const log = new JsonLogger({ scheduler: new WheelScheduler() });
-    const end = () => process.kill(process.pid, 'SIGKILL');
     ${statements}
+    setInterval(() => {}, 1000);
   `;
-  const { stdout } = await new Promise<{ stdout: string }>((resolve) => {
-    const args = ['--input-type=module', '--disable-warning=ExperimentalWarning', '-e', script];
-    execFile(process.execPath, args, { cwd: root }, (_killed, stdout) => resolve({ stdout }));
-  });
-  const lines = stdout.trim().split('\n');
+  const args = ['--input-type=module', '--disable-warning=ExperimentalWarning', '-e', script];
+  const child = startChild(process.execPath, args, { cwd: root });
+  onTestFinished(() => child.stop());
+  await child.waitFor(new RegExp(`"event":"${last}".*\n`));
+  const lines = child.output().trim().split('\n');
   return lines.map((line) => (JSON.parse(line) as { event: string }).event);
 }
 
-test('lines for standard output are written together within 50 ms, warnings and what came before them at once', async () => {
-  const later = `setTimeout(() => { log.info('third'); setTimeout(end, 500); }, 100);`;
-  expect(await eventsOf(`log.info('first'); log.warn('second'); ${later}`)).toEqual(['first', 'second', 'third']);
+test('lines for standard output are written a moment later, warnings and what came before them at once', async () => {
+  const later = `setTimeout(() => log.info('third'), 100);`;
+  const events = await eventsUntil('third', `log.info('first'); log.warn('second'); ${later}`);
+  expect(events).toEqual(['first', 'second', 'third']);
 });
 
 test('an alarm that comes while the line before it is being written does not wait for the next line', async () => {
-  expect(await eventsOf(`log.error('first'); log.error('second'); setTimeout(end, 500);`)).toEqual(['first', 'second']);
+  expect(await eventsUntil('second', `log.error('first'); log.error('second');`)).toEqual(['first', 'second']);
 });

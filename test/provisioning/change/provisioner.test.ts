@@ -202,8 +202,7 @@ describe('changing what is provisioned', () => {
     await provisioner.load();
     await elsewhere(store, 'other');
     store.listener?.();
-    await new Promise((resolve) => setImmediate(resolve));
-    expect(served.at(-1)?.tenants.map(({ name }) => name)).toEqual(['other']);
+    await expect.poll(() => served.at(-1)?.tenants.map(({ name }) => name)).toEqual(['other']);
   });
 
   test('two changes at once are made one after the other', async () => {

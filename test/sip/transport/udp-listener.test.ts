@@ -8,6 +8,7 @@ import {
   SourceGate,
   type TransportLayerOptions,
 } from '../../../src/sip/transport/index.ts';
+import { eventually } from '../../kit/eventually.ts';
 import { VirtualScheduler } from '../../kit/virtual-scheduler.ts';
 import { Cleanup, udp } from './node.ts';
 
@@ -280,7 +281,7 @@ describe.each([
       });
       const peer = await newNode().open(udp);
       const flow = peer.layer.flowTo({ transport: 'udp', address: '127.0.0.1', port: node.port() });
-      const seenNow = (count: number) => vi.waitUntil(() => seen.length === count, { interval: 1 });
+      const seenNow = (count: number) => eventually(`message ${count}`, () => seen.length === count);
       flow.send('long ago');
       await seenNow(1);
       node.scheduler.advance(30_000);
@@ -303,13 +304,13 @@ describe.each([
       });
       const flow = peer.layer.flowTo({ transport: 'udp', address: '127.0.0.1', port: node.port() });
       flow.send('one');
-      await vi.waitUntil(() => seen.length === 1, { interval: 1 });
+      await eventually('the first', () => seen.length === 1);
       flow.send('x');
-      await vi.waitUntil(() => keeps.mock.calls.length === 2, { interval: 1 });
+      await eventually('the one of another process', () => keeps.mock.calls.length === 2);
       await nextTurn();
       node.scheduler.advance(30_000);
       flow.send('two');
-      await vi.waitUntil(() => seen.length === 2, { interval: 1 });
+      await eventually('the second', () => seen.length === 2);
       expect(seen[1]).toBe(-10);
     });
 
@@ -516,7 +517,7 @@ describe.each([
         const node = await newNode({ createSocket: refusing as typeof createSocket }).open(udp);
         const flow = node.layer.flowTo({ transport: 'udp', address: '127.0.0.1', port: peer.port() });
         for (let copy = 0; copy < 3; copy++) flow.send('x');
-        await vi.waitFor(() => expect(node.layer.counters.sendErrors).toBe(3));
+        await eventually('all to be refused', () => node.layer.counters.sendErrors === 3);
         isRefused = false;
         flow.send('again');
         expect((await peer.user.next('message')).text).toBe('again');
@@ -549,7 +550,7 @@ describe.each([
         scheduler.advance(afterMs);
         flow.send('x');
         refused++;
-        await vi.waitFor(() => expect(node.layer.counters.sendErrors).toBe(refused));
+        await eventually('the refusal', () => node.layer.counters.sendErrors === refused);
       };
       const pass = async () => {
         isRefused = false;
@@ -632,7 +633,8 @@ describe.each([
         socket.send(request, node.port(), '127.0.0.1');
         await node.user.next('keep-alive');
       }
-      await vi.waitFor(() => expect(answers.toSorted()).toEqual(['127.0.0.1 32', '127.0.0.2 32']));
+      await eventually('both answers', () => answers.length >= 2);
+      expect(answers.toSorted()).toEqual(['127.0.0.1 32', '127.0.0.2 32']);
       expect(node.user.count('message')).toBe(0);
       expect(node.layer.counters).toMatchObject({ stunAnswered: 2, stunWithheld: 1 });
     });
