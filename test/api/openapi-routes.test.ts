@@ -7,7 +7,7 @@ import workerThreads from 'node:worker_threads';
 import { afterAll, afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
 import { parse } from 'yaml';
 import { threadCpuMs } from '../kit/thread-cpu.ts';
-import { type Answer, ask, startTestApi, type TestApi } from './kit.ts';
+import { ask, startTestApi, type TestApi } from './kit.ts';
 
 const threads = vi.spyOn(workerThreads, 'Worker');
 syncBuiltinESMExports();
@@ -21,8 +21,6 @@ afterAll(() => {
   threads.mockRestore();
   syncBuiltinESMExports();
 });
-
-const document = () => ask(world, undefined, 'GET', '/openapi.json');
 
 test('nothing that only the OpenAPI document needs comes into the thread of the calls, no schema of an answer', () => {
   const api = new URL('../../src/api/', import.meta.url);
@@ -55,30 +53,37 @@ test('nothing that only the OpenAPI document needs comes into the thread of the 
   expect(needed.filter((file) => loaded.includes(file))).toEqual([]);
 });
 
-test('while the document is made, and its YAML, the thread of the calls computes a third of it at most; the pages of /docs show the same', async () => {
+test('while the document is made, and its YAML, the thread of the calls computes a third of it at most; each is made once, whoever asks meanwhile, and the pages of /docs show the same', async () => {
   // What any request needs is compiled.
   await ask(world, undefined, 'GET', '/');
   const texts: string[] = [];
   for (const url of ['/openapi.json', '/docs/yaml']) {
     const fromMs = threadCpuMs();
     const from = process.cpuUsage();
-    const { statusCode, body } = await world.app.inject({ url });
+    const answers = await Promise.all([1, 2, 3].map(() => world.app.inject({ url })));
     const ownMs = threadCpuMs() - fromMs;
     const { user, system } = process.cpuUsage(from);
     expect(ownMs, url).toBeLessThan((user + system) / 1000 / 3);
-    expect(statusCode).toBe(200);
-    texts.push(body);
+    expect(new Set(answers.map(({ statusCode }) => statusCode))).toEqual(new Set([200]));
+    texts.push(...new Set(answers.map(({ body }) => body)));
   }
   const [asJson = '', asYaml = ''] = texts;
+  expect(texts).toHaveLength(2);
   expect(parse(asYaml)).toEqual(JSON.parse(asJson));
   for (const url of ['/openapi.json', '/docs/json']) {
     const { headers, text } = await ask(world, undefined, 'GET', url);
     expect([headers['content-type'], text]).toEqual(['application/json; charset=utf-8', asJson]);
+    expect(headers['content-security-policy']).toContain("frame-ancestors 'none'");
   }
   expect(threads).toHaveBeenCalledTimes(2);
+  // Here anybody may read it, and the metrics.
+  expect(securityIn(JSON.parse(asJson))).toEqual([[], []]);
 });
 
-test('a document that could not be made is an error that says so, and the next request tries again', async () => {
+test('a document that could not be made is an error that says so, and the next request tries again; without docs it is for those with a token, and says so', async () => {
+  await world.close();
+  world = await startTestApi({ docs: false, metricsAccess: 'any' });
+  const document = (token: string | undefined) => ask(world, token, 'GET', '/openapi.json');
   threads.mockImplementationOnce(
     class {
       constructor() {
@@ -87,21 +92,16 @@ test('a document that could not be made is an error that says so, and the next r
     } as never,
   );
   const failed = { status: 500, body: { code: 'document-not-made' } };
-  const both = await Promise.all([document(), ask(world, undefined, 'GET', '/docs/json')]);
+  const both = await Promise.all([document(world.tokens.system), document(world.tokens.acme)]);
   expect(both).toMatchObject([failed, failed]);
-  expect((await document()).status).toBe(200);
+  const { status, body } = await document(world.tokens.acme);
+  expect([status, securityIn(body)]).toEqual([200, [undefined, undefined]]);
   expect(threads).toHaveBeenCalledTimes(2);
+  expect((await document(undefined)).status).toBe(401);
+  expect((await ask(world, undefined, 'GET', '/docs/json')).status).toBe(404);
 });
 
-test('it is made once, also for those who ask at the same time; who may read it and the metrics is in it as it is here', async () => {
-  const securityOf = ({ body }: Answer) => ['/openapi.json', '/metrics'].map((path) => body.paths[path].get.security);
-  // Whoever asks at the same time waits for the same one.
-  const [first, ...others] = await Promise.all([document(), document(), document()]);
-  expect(new Set([first, ...others].map(({ text }) => text)).size).toBe(1);
-  expect(threads).toHaveBeenCalledTimes(1);
-  expect(securityOf(first)).toEqual([[], []]);
-  await world.close();
-  world = await startTestApi({ docs: false, metricsAccess: 'any' });
-  const told = await ask(world, world.tokens.acme, 'GET', '/openapi.json');
-  expect(securityOf(told)).toEqual([undefined, undefined]);
-});
+/** What the document says of who may read it, and the metrics. */
+function securityIn(document: { readonly paths: Record<string, { readonly get: { readonly security: unknown } }> }) {
+  return ['/openapi.json', '/metrics'].map((path) => document.paths[path]?.get.security);
+}

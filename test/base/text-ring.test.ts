@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { TextRing } from '../../src/base/text-ring.ts';
@@ -112,7 +113,8 @@ describe('the latest texts', () => {
             ring.add(each);
             texts = [...texts, each].slice(-most);
           }
-          expect(keptIn(ring)).toEqual(texts);
+          const kept = keptIn(ring);
+          if (!isDeepStrictEqual(kept, texts)) expect(kept).toEqual(texts);
         }
       }),
       { numRuns: 30 },

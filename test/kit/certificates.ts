@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { generateKeyPairSync } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -19,7 +20,7 @@ export interface CertificateRequest {
   readonly extendedKeyUsage?: string;
 }
 
-/** A certificate authority of a test, made by the `openssl` command (package `openssl`). Keys are P-256: quick to make. */
+/** A certificate authority of a test, made by the `openssl` command (package `openssl`); keys are P-256. */
 export class TestAuthority {
   readonly #directory = mkdtempSync(join(tmpdir(), 'tandem-ca-'));
   readonly certificate: string;
@@ -104,7 +105,8 @@ export class TestAuthority {
   }
 
   #newKey(name: string): void {
-    this.#openssl('ecparam', '-name', 'prime256v1', '-genkey', '-noout', '-out', `${name}.key`);
+    const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    writeFileSync(join(this.#directory, `${name}.key`), privateKey.export({ type: 'sec1', format: 'pem' }));
   }
 
   #read(file: string): string {

@@ -1,11 +1,26 @@
 import type { Scheduler, Timer, TimerTarget } from '../../src/base/scheduler.ts';
 
-interface Armed extends Timer {
+class Armed implements Timer {
   readonly dueMs: number;
   readonly sequence: number;
   /** Undefined once fired or cancelled: a cancelled timer keeps nothing alive. */
   target: TimerTarget | undefined;
   readonly kind: number;
+  readonly #counts: { cancelled: number };
+
+  constructor(dueMs: number, sequence: number, target: TimerTarget, kind: number, counts: { cancelled: number }) {
+    this.dueMs = dueMs;
+    this.sequence = sequence;
+    this.target = target;
+    this.kind = kind;
+    this.#counts = counts;
+  }
+
+  cancel(): void {
+    if (this.target === undefined) return;
+    this.target = undefined;
+    this.#counts.cancelled++;
+  }
 }
 
 /** Virtual time: nothing happens until a test advances it; timers fire in order of due time, then of arming. */
@@ -17,7 +32,8 @@ export class VirtualScheduler implements Scheduler {
   #sequence = 0;
   /** A binary heap ordered by due time, then by arming order. */
   #heap: Armed[] = [];
-  #cancelledCount = 0;
+  /** Of those in the heap. */
+  readonly #counts = { cancelled: 0 };
 
   constructor(startWallMs = Date.UTC(2026, 10, 1)) {
     this.#startWallMs = startWallMs;
@@ -38,22 +54,12 @@ export class VirtualScheduler implements Scheduler {
 
   /** Timers armed now. */
   get armedCount(): number {
-    return this.#heap.length - this.#cancelledCount;
+    return this.#heap.length - this.#counts.cancelled;
   }
 
   schedule(delayMs: number, target: TimerTarget, kind: number): Timer {
-    const scheduler = this;
-    const armed: Armed = {
-      dueMs: this.#nowMs + Math.max(delayMs, 0) + this.lateMs,
-      sequence: this.#sequence++,
-      target,
-      kind,
-      cancel() {
-        if (armed.target === undefined) return;
-        armed.target = undefined;
-        scheduler.#cancelledCount++;
-      },
-    };
+    const dueMs = this.#nowMs + Math.max(delayMs, 0) + this.lateMs;
+    const armed = new Armed(dueMs, this.#sequence++, target, kind, this.#counts);
     this.#push(armed);
     return armed;
   }
@@ -87,7 +93,7 @@ export class VirtualScheduler implements Scheduler {
   #peek(): Armed | undefined {
     while (this.#heap[0] !== undefined && this.#heap[0].target === undefined) {
       this.#pop();
-      this.#cancelledCount--;
+      this.#counts.cancelled--;
     }
     return this.#heap[0];
   }

@@ -47,6 +47,7 @@ describe('tuneV8', () => {
 });
 
 describe('tuneV8ForShare', () => {
+  const BELOW_A_CORE = ['--heap-growing-percent=300', '--no-parallel-scavenge', '--predictable'];
   /** What V8 is told, in a process with such a heap that goes on to allocate and collect. */
   const told = (shares: number | readonly number[], heapMib = 4096) =>
     inOwnProcess(
@@ -69,7 +70,7 @@ describe('tuneV8ForShare', () => {
     );
 
   test('with a part of a core the heap may become four times what is left of it, however little was allocated lately', () => {
-    expect(told(0.5)).toEqual(['--heap-growing-percent=300', '--no-parallel-scavenge', '--predictable']);
+    expect(told(0.5)).toEqual(BELOW_A_CORE);
   });
 
   // V8's own factors of such heaps (`--trace-gc-verbose`): 1.3, 1.4, 1.6, 2.0 and 4.0.
@@ -89,7 +90,7 @@ describe('tuneV8ForShare', () => {
 
   test('V8 is told again only when there is a whole core in place of a part, or a part in place of one', () => {
     expect(told(1)).toEqual([]);
-    expect(told([0.5, 0.6, 0.25])).toEqual(told(0.5));
+    expect(told([0.5, 0.6, 0.25])).toEqual(BELOW_A_CORE);
   });
 
   test('with a whole one again V8 decides', () => {

@@ -159,9 +159,11 @@ test('any facts: no CR, LF or NUL in a field, one value for single-value fields,
     }
     drafts += 1;
     const request = renderInvite(route.draft, TOKENS);
+    const unclean: string[] = [];
     request.headers.forEach((name, value) => {
-      expect(`${name}: ${value}`).not.toMatch(/[\r\n\u0000]/);
+      if (/[\r\n\u0000]/.test(`${name}: ${value}`)) unclean.push(name);
     });
+    expect(unclean).toEqual([]);
     const text = serialize(request);
     const parsed = parseMessage(text) as SipRequest;
     expect(serialize(parsed)).toBe(text);
@@ -171,7 +173,7 @@ test('any facts: no CR, LF or NUL in a field, one value for single-value fields,
     });
     // Content-Length is the serializer's.
     expect(fields).toBe(request.headers.count + (request.headers.hasNamed('Content-Length') ? 0 : 1));
-    for (const name of SINGLE) expect(parsed.headers.fieldValuesNamed(name).length, name).toBeLessThanOrEqual(1);
+    expect(SINGLE.filter((name) => parsed.headers.fieldValuesNamed(name).length > 1)).toEqual([]);
     expect(parsed.from().uri.scheme).toBe('sip');
     expect(parsed.contacts().length).toBe(1);
     expect(parsed.to().uri).toBeDefined();

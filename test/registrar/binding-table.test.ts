@@ -5,13 +5,15 @@ import { ACCOUNT, flowFrom, registrarWorld } from './kit.ts';
 test('100,000 bindings: looked up by AOR and by flow, and gone without a trace when they expire', async () => {
   const { send, registrar, clock } = registrarWorld();
   const count = 100_000;
+  const statuses = new Set<number>();
   for (let index = 0; index < count; index++) {
     const user = `u${index}`;
     const account = { ...ACCOUNT, aor: aorKey(user, 'acme.example.com') };
     const flow = flowFrom(`10.${index >> 16}.${(index >> 8) & 255}.${index & 255}`, 5060);
     const fields = { contacts: [`<sip:${user}@${flow.remoteAddress}>`], callId: user, expires: 60 + (index % 3000) };
-    expect(send(fields, flow, account).status).toBe(200);
+    statuses.add(send(fields, flow, account).status);
   }
+  expect([...statuses]).toEqual([200]);
   expect(registrar.count).toBe(count);
   expect(clock.armedCount).toBeLessThanOrEqual(2);
   expect(registrar.bindings('u77777@acme.example.com')[0]?.contactUri).toBe('sip:u77777@10.1.47.209');

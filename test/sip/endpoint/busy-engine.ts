@@ -266,9 +266,14 @@ export class BusyEngine {
     const method = line === 'BYE' || line === BYE_ANSWER ? 'BYE' : 'INVITE';
     const text = `${line} x SIP/2.0\r\nTo: <sip:b@x>${toTag}\r\nCall-ID: ${name}\r\nCSeq: 1 ${method}\r\n\r\n`;
     const message = { atMs, text, flow: { remoteAddress: address } as Flow };
-    let at = this.#due.length;
-    while (at > 0 && (this.#due[at - 1] as Message).atMs > atMs) at--;
-    this.#due.splice(at, 0, message);
+    // Behind all that come by then; a second's BYEs may be before their end.
+    let [from, to] = [0, this.#due.length];
+    while (from < to) {
+      const middle = (from + to) >> 1;
+      if ((this.#due[middle] as Message).atMs > atMs) to = middle;
+      else from = middle + 1;
+    }
+    this.#due.splice(from, 0, message);
   }
 
   #deliver(): void {

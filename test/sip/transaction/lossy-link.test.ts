@@ -126,9 +126,7 @@ class Run {
       onTransportError: () => this.clientLog.push([this.scheduler.nowMs(), 'up error']),
     });
     this.#client = transaction;
-    for (let atMs = PROBE_MS * this.#schedule.probePhase; atMs < 120_000; atMs += PROBE_MS) {
-      this.scheduler.after(atMs, () => this.#probe());
-    }
+    this.scheduler.schedule(PROBE_MS * this.#schedule.probePhase, this, 0);
     if (!this.#invite) return;
     this.scheduler.after(this.#schedule.cancelMs, () => {
       this.clientModel.input(this.scheduler.nowMs(), 'cancel');
@@ -136,10 +134,12 @@ class Run {
     });
   }
 
-  #probe(): void {
+  /** Both states are compared, for two minutes. */
+  onTimer(): void {
     const nowMs = this.scheduler.nowMs();
     this.#compare('client', nowMs, this.clientModel, this.#client?.state);
     if (this.serverModel !== undefined) this.#compare('server', nowMs, this.serverModel, this.#serverState);
+    if (nowMs + PROBE_MS < 120_000) this.scheduler.schedule(PROBE_MS, this, 0);
   }
 
   /** What goes by itself in Completed is the layer's record; its user's transaction stays as it was. */
