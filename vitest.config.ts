@@ -71,7 +71,7 @@ export default defineConfig({
           isolate: false,
           // Node's own imports: what a test computes is the code that runs, and a fifth less of it.
           experimental: { viteModuleRunner: false },
-          maxWorkers: sideBySide,
+          maxWorkers: waiting,
           sequence: { groupOrder: 0 },
           ...time,
         },
