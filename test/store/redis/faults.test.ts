@@ -2,18 +2,18 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Redis } from 'ioredis';
-import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, type TestContext, test } from 'vitest';
 import { silentLog } from '../../../src/base/log.ts';
 import { WheelScheduler } from '../../../src/base/wheel-scheduler.ts';
 import { openStores } from '../../../src/store/index.ts';
 import { Tallies } from '../../../src/trunks/tallies.ts';
 import { freePort } from '../../kit/free-port.ts';
 import { peersSkipped } from '../../kit/peers.ts';
-import { type RedisServer, startCluster, startRedis, startSentinels } from '../../kit/redis.ts';
+import { startCluster, startRedis, startSentinels } from '../../kit/redis.ts';
 import { VirtualScheduler } from '../../kit/virtual-scheduler.ts';
 import { bindingsIn } from '../../registrar/kit.ts';
 import { binding, CANARY, certificate, commitOf, tenant, trunk, webhook } from '../records.ts';
-import { eventually, type RedisWorld, redisWorld } from './world.ts';
+import { eventually, redisWorld } from './world.ts';
 
 const token = {
   id: 't1',
@@ -23,26 +23,37 @@ const token = {
   createdBy: 'bootstrap',
 };
 
-describe.skipIf(peersSkipped)('when Redis fails', () => {
-  let server: RedisServer;
-  let world: RedisWorld;
-
-  beforeEach(async () => {
-    server = await startRedis();
-    world = await redisWorld({ url: server.url });
-    onTestFinished(async () => {
-      await server.stop();
-      await world.close();
-    });
+/** A Redis, and what opens the store of a node on it; gone when the test ends. */
+async function begin({ onTestFinished }: Pick<TestContext, 'onTestFinished'>) {
+  const server = await startRedis();
+  const world = await redisWorld({ url: server.url });
+  onTestFinished(async () => {
+    await server.stop();
+    await world.close();
   });
-
   const open = async (node?: string) => {
     const stores = await world.open(node);
     onTestFinished(() => stores.close());
     return stores;
   };
+  /** A node on an empty Redis that stands still as soon as the store was made. */
+  const openFrozen = async (forMs?: number) => {
+    const freeze = (event: string) => {
+      if (event !== 'store-made') return;
+      server.child().signal('SIGSTOP');
+      if (forMs !== undefined) setTimeout(() => server.child().signal('SIGCONT'), forMs);
+    };
+    const frozen = await redisWorld({ url: server.url }, { ...silentLog, warn: freeze });
+    onTestFinished(() => frozen.close());
+    return frozen.open();
+  };
+  return { server, world, open, openFrozen };
+}
 
-  test('kill -9 during writes, 5 rounds: no acknowledged commit is lost, the node recovers by itself in 3 s', async () => {
+// Each test has servers of its own and mostly waits.
+describe.skipIf(peersSkipped)('when Redis fails', { concurrent: true }, () => {
+  test('kill -9 during writes, 5 rounds: no acknowledged commit is lost, the node recovers by itself in 3 s', async (context) => {
+    const { server, open } = await begin(context);
     const stores = await open();
     const acknowledged: string[] = [];
     for (let round = 1; round <= 5; round++) {
@@ -70,7 +81,8 @@ describe.skipIf(peersSkipped)('when Redis fails', () => {
     expect(acknowledged.filter((name) => !kept.has(name))).toEqual([]);
   });
 
-  test('while it is away: reads come from the copy, writes reject within 1 s, and bindings are written when it is back', async () => {
+  test('while it is away: reads come from the copy, writes reject within 1 s, and bindings are written when it is back', async (context) => {
+    const { server, open } = await begin(context);
     const stores = await open();
     await stores.tokens.put(token);
     await stores.provisioning.commit(commitOf(0, { putTenants: [tenant('acme')] }));
@@ -92,7 +104,8 @@ describe.skipIf(peersSkipped)('when Redis fails', () => {
     expect(await bindingsIn(stores.bindings)).toEqual(change[0]?.bindings);
   });
 
-  test('SIGSTOP: a commit that was refused is not done when Redis wakes up, and the node recovers in 3 s', async () => {
+  test('SIGSTOP: a commit that was refused is not done when Redis wakes up, and the node recovers in 3 s', async (context) => {
+    const { server, open } = await begin(context);
     const stores = await open();
     await stores.provisioning.commit(commitOf(0, { putTenants: [tenant('acme')] }));
     server.child().signal('SIGSTOP');
@@ -107,7 +120,8 @@ describe.skipIf(peersSkipped)('when Redis fails', () => {
     expect(await stores.provisioning.commit(commitOf(1, { deleteTenants: ['acme'] }))).toMatchObject({ version: 2 });
   });
 
-  test('frozen while counts are added, 8 rounds: each counts once, whether its answer was lost or not', async () => {
+  test('frozen while counts are added, 8 rounds: each counts once, whether its answer was lost or not', async (context) => {
+    const { server, open } = await begin(context);
     const stores = await open();
     const scheduler = new WheelScheduler();
     const tallies = new Tallies({ scheduler, log: silentLog, store: stores.tallies, onCountedElsewhere: () => {} });
@@ -131,7 +145,8 @@ describe.skipIf(peersSkipped)('when Redis fails', () => {
     expect((await stores.tallies.load()).map(({ total }) => total)).toEqual([64]);
   });
 
-  test('frozen while a commit is under way: what the node says of it is what Redis holds afterwards, 10 rounds', async () => {
+  test('frozen while a commit is under way: what the node says of it is what Redis holds afterwards, 10 rounds', async (context) => {
+    const { server, open } = await begin(context);
     const stores = await open();
     const frozenMs = [0, 5, 50, 300, 700, 1050, 1300, 2500, 900, 1];
     for (const [round, forMs] of frozenMs.entries()) {
@@ -155,7 +170,8 @@ describe.skipIf(peersSkipped)('when Redis fails', () => {
     }
   });
 
-  test('a node starts from its last copy while Redis is away, says so, and goes on with Redis when it is back', async () => {
+  test('a node starts from its last copy while Redis is away, says so, and goes on with Redis when it is back', async (context) => {
+    const { server, world, open } = await begin(context);
     const first = await world.open();
     await first.tokens.put(token);
     await first.provisioning.commit(commitOf(0, { putTenants: [tenant('acme')], putTrunks: [trunk('100000001')] }));
@@ -171,7 +187,8 @@ describe.skipIf(peersSkipped)('when Redis fails', () => {
     expect(await second.provisioning.commit(commitOf(1, { deleteTenants: ['acme'] }))).toMatchObject({ version: 2 });
   }, 30_000);
 
-  test('without Redis and without a copy the start fails and says which Redis', async () => {
+  test('without Redis and without a copy the start fails and says which Redis', async (context) => {
+    const { server, world } = await begin(context);
     await server.kill();
     await expect(world.open()).rejects.toMatchObject({
       problems: [
@@ -183,31 +200,22 @@ describe.skipIf(peersSkipped)('when Redis fails', () => {
     });
   });
 
-  /** A node on an empty Redis that stands still as soon as the store was made. */
-  const openFrozen = async (forMs?: number) => {
-    const freeze = (event: string) => {
-      if (event !== 'store-made') return;
-      server.child().signal('SIGSTOP');
-      if (forMs !== undefined) setTimeout(() => server.child().signal('SIGCONT'), forMs);
-    };
-    const frozen = await redisWorld({ url: server.url }, { ...silentLog, warn: freeze });
-    onTestFinished(() => frozen.close());
-    return frozen.open();
-  };
-
-  test('which stands still for a second in the middle of a start: the node starts', async () => {
+  test('which stands still for a second in the middle of a start: the node starts', async (context) => {
+    const { openFrozen } = await begin(context);
     const stores = await openFrozen(1000);
-    onTestFinished(() => stores.close());
+    context.onTestFinished(() => stores.close());
     expect(stores.problems()).toEqual([]);
   });
 
-  test('which stands still in the middle of a start for good: the start fails and says which Redis', async () => {
+  test('which stands still in the middle of a start for good: the start fails and says which Redis', async (context) => {
+    const { server, openFrozen } = await begin(context);
     await expect(openFrozen()).rejects.toMatchObject({
       problems: [{ code: 'store-unreachable', message: expect.stringContaining(server.url) }],
     });
   });
 
-  test('a Redis that was emptied is not taken for the store: a node serves its copy, refuses every write, and does so after a start too', async () => {
+  test('a Redis that was emptied is not taken for the store: a node serves its copy, refuses every write, and does so after a start too', async (context) => {
+    const { server, world, open } = await begin(context);
     const stores = await open();
     await stores.provisioning.commit(commitOf(0, { putTenants: [tenant('acme')] }));
     await stores.tokens.put(token);
@@ -235,7 +243,8 @@ describe.skipIf(peersSkipped)('when Redis fails', () => {
     expect((await anew.provisioning.load()).version).toBe(0);
   });
 
-  test('a store of a newer version, or sealed with another key, is refused', async () => {
+  test('a store of a newer version, or sealed with another key, is refused', async (context) => {
+    const { server, world } = await begin(context);
     await (await world.open()).close();
     const other = join(world.folder('other'));
     mkdirSync(other, { recursive: true });
@@ -243,8 +252,8 @@ describe.skipIf(peersSkipped)('when Redis fails', () => {
       node: 'other',
       store: { kind: 'redis' as const, url: server.url, cluster: false, keyPrefix: world.prefix, path: other },
     };
-    const context = { log: silentLog, scheduler: new VirtualScheduler() };
-    await expect(openStores(settings, { ...context, environment: {} })).rejects.toMatchObject({
+    const own = { log: silentLog, scheduler: new VirtualScheduler(), environment: {} };
+    await expect(openStores(settings, own)).rejects.toMatchObject({
       problems: [{ code: 'store-key-wrong' }],
     });
     const admin = new Redis(server.port, '127.0.0.1');
@@ -253,7 +262,8 @@ describe.skipIf(peersSkipped)('when Redis fails', () => {
     await expect(world.open()).rejects.toMatchObject({ problems: [{ code: 'store-too-new' }] });
   });
 
-  test('no secret is readable in Redis or in the node’s folder, whose files are for their owner alone', async () => {
+  test('no secret is readable in Redis or in the node’s folder, whose files are for their owner alone', async (context) => {
+    const { server, world, open } = await begin(context);
     const stores = await open();
     const edits = { putTenants: [tenant('acme')], putTrunks: [trunk('100000001')] };
     await stores.provisioning.commit(commitOf(0, { ...edits, putCertificates: [certificate('acme-stir')] }));
@@ -274,7 +284,6 @@ describe.skipIf(peersSkipped)('when Redis fails', () => {
   });
 });
 
-// Each has servers of its own and mostly waits.
 describe.skipIf(peersSkipped)('passwords of Redis', { concurrent: true }, () => {
   test('a wrong one fails the start with the reason and without the password', async ({ onTestFinished }) => {
     const server = await startRedis({ args: ['--requirepass', 'right'] });
