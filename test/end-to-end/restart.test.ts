@@ -150,8 +150,9 @@ describe.skipIf(peersSkipped)('kill -9 and restart', { concurrent: CALLS <= 50 }
           const options = { localPort: carrierPort, pauseMs: 300, keys: { called: '14155550102' } };
           await allWell(phone, await startCaller('trunk-call', address, options));
         };
-        // The store gets bindings in batches of 100 ms, behind the answer to the phone: the call lasts longer than that.
         await callTheDid();
+        // The store gets bindings in batches, behind the answer to the phone.
+        await eventually('the registration in the store', () => kept(engine.dataFolder, 'binding') === 1);
         await engine.killAndRestart();
         expect(engine.child.output()).toMatch(/"count":1,"event":"registrations-restored"/);
         await callTheDid();
@@ -172,11 +173,11 @@ function restored(output: string): number {
   return counts.reduce((sum, count) => sum + count, 0);
 }
 
-/** Calls that the store has. */
-function kept(folder: string): number {
+/** Calls that the store has, or bindings. */
+function kept(folder: string, table: 'call' | 'binding' = 'call'): number {
   const database = new DatabaseSync(join(folder, 'live.db'), { readOnly: true });
   try {
-    return Number(database.prepare('SELECT count(*) AS calls FROM call').get()?.['calls']);
+    return Number(database.prepare(`SELECT count(*) AS count FROM ${table}`).get()?.['count']);
   } finally {
     database.close();
   }

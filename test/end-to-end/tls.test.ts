@@ -103,7 +103,7 @@ describe.skipIf(peersSkipped)('TLS with certificates on both sides', () => {
     const proxy = await carrierWith(authority.issue(CARRIER));
     const gateway = await startAnswerer('answer', { localPort: gatewayPort });
     const [, called] = await allWell(await startCaller('phone-call', engine.address()), gateway);
-    expect(proxy.child.output()).toContain('client certificate of acme trunk');
+    await proxy.child.waitFor(/client certificate of acme trunk/);
     const said = engine
       .ownPorts('tls')
       .find((port) => called?.messages.includes(`Via: SIP/2.0/TLS 127.0.0.1:${port};`));

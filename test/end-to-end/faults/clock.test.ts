@@ -182,7 +182,10 @@ describe.skipIf(peersSkipped)('the clock is set under a running engine', () => {
 
       // The call goes on, ends when its caller hangs up, and was as long as it was.
       await allWell(carrier, caller);
-      const { body: records } = await ask(base, 'GET', '/api/v1/call-records');
+      const records = await eventually('its record', async () => {
+        const { body } = await ask(base, 'GET', '/api/v1/call-records');
+        return body.total > known && body;
+      });
       expect(records.total).toBe(known + 1);
       const record = records.items.find(({ startedAt }: { startedAt: string }) => {
         return Math.abs(Date.parse(startedAt) - before) < LEEWAY_MS;

@@ -104,12 +104,15 @@ describe.skipIf(peersSkipped)('two engines on one Redis, a process each', () => 
     const [{ callId, node }] = body.items;
     expect(a.members).toContain(node);
     expect((await b.ask('GET', `/api/v1/calls/${callId}`)).body).toMatchObject({ node });
-    // Nodes tell each other twice a second what they carry.
-    await new Promise((resolve) => setTimeout(resolve, 1200));
+    const isFull = async () => {
+      const question = { tenant: 'acme', from: '103', to: '915551234' };
+      return JSON.stringify((await b.ask('POST', '/api/v1/explain', question)).body).includes('"code":"full"');
+    };
+    await eventually('the other to know', isFull);
     const [refused] = await allWell(await startCaller('phone-refused', b.address, { keys: { user: '103' } }));
     expect(refused?.messages).toContain('SIP/2.0 503 ');
     await allWell(first);
-    await new Promise((resolve) => setTimeout(resolve, 1200));
+    await eventually('the other to know that it is over', async () => !(await isFull()));
     await allWell(await startCaller('phone-call', b.address, { pauseMs: 100, keys: { user: '103' } }), carrier);
   });
 

@@ -50,9 +50,9 @@ export class Phone {
   fields: readonly string[] = [];
   /** What it answers an INVITE; 0: nothing, nor anything else. */
   answers = 200;
-  /** Responses by {@link exchangeOf}: the first final one, and that there was any. Nothing here looks through all of them: there may be thousands of calls. */
+  /** Responses by {@link exchangeOf}: the first final one, and the status of the latest. Nothing here looks through all of them: there may be thousands of calls. */
   readonly #finals = new Map<string, SipResponse>();
-  readonly #answered = new Set<string>();
+  readonly #answered = new Map<string, number>();
   readonly #waiting = new Map<string, (final: SipResponse) => void>();
   readonly #calledWith = new Set<string>();
   /** Of requests within dialogs that it has heard (RFC 3261 §17.2.3). */
@@ -223,7 +223,7 @@ export class Phone {
 
   #note(response: SipResponse): void {
     const exchange = exchangeOf(response);
-    this.#answered.add(exchange);
+    this.#answered.set(exchange, response.status);
     if (response.status < 200 || this.#finals.has(exchange)) return;
     this.#finals.set(exchange, response);
     this.#waiting.get(exchange)?.(response);
@@ -236,7 +236,10 @@ export class Phone {
     const again = setInterval(() => this.#answered.has(exchange) || this.#send(node, text), 500);
     const { promise, resolve, reject } = Promise.withResolvers<SipResponse>();
     const line = text.slice(0, text.indexOf('\r'));
-    const timeout = setTimeout(() => reject(new Error(`waited ${ANSWER_MS} ms for an answer to ${line}`)), ANSWER_MS);
+    const timeout = setTimeout(() => {
+      const heard = this.#answered.get(exchange) ?? 'nothing';
+      reject(new Error(`waited ${ANSWER_MS} ms for an answer to ${line} (${callId}, ${cseq}): ${heard} came`));
+    }, ANSWER_MS);
     this.#timers.add(again).add(timeout);
     const known = this.#finals.get(exchange);
     if (known === undefined) this.#waiting.set(exchange, resolve);

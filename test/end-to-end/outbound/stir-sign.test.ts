@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseMessage, type SipRequest } from '../../../src/sip/message/index.ts';
 import { startEngine, type TestEngine } from '../../kit/engine.ts';
+import { eventually } from '../../kit/eventually.ts';
 import { freePort } from '../../kit/free-port.ts';
 import { type Kamailio, startKamailio } from '../../kit/kamailio.ts';
 import { peersSkipped } from '../../kit/peers.ts';
@@ -113,7 +114,10 @@ describe.skipIf(peersSkipped)('signed calls over real sockets', () => {
     expect(statusOf(await call().final)).toBe(486);
     await rotate();
     expect(statusOf(await call().final)).toBe(480);
-    const { items } = (await engine.api('/api/v1/call-records')) as { items: Record<string, unknown>[] };
+    const items = await eventually('both records', async () => {
+      const found = (await engine.api('/api/v1/call-records')) as { items: Record<string, unknown>[] };
+      return found.items.length >= 2 && found.items;
+    });
     expect(items.map(({ signed, signedWith }) => [signed, signedWith]).sort()).toEqual([
       ['A', 'acme-next'],
       ['A', 'acme-stir'],
