@@ -32,10 +32,6 @@ export class BindingTable<Flow extends RegistrarFlow> implements TimerTarget {
     return this.#count;
   }
 
-  get aorCount(): number {
-    return this.#byAor.size;
-  }
-
   /** Best first. Expired ones are gone within a second of their time. */
   get(aor: string): readonly Binding<Flow>[] {
     return this.#byAor.get(aor) ?? NO_BINDINGS;

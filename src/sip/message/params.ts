@@ -72,11 +72,6 @@ export class Params {
     return this;
   }
 
-  /** Like `set`, with the value in quotes even where a token would do: where the grammar has a quoted string only. */
-  setQuoted(name: string, value: string): this {
-    return this.set(name, quote(value));
-  }
-
   delete(name: string): boolean {
     let removed = false;
     for (let at = this.#find(name); at >= 0; at = this.#find(name)) {

@@ -236,11 +236,6 @@ export class UdpListener {
     return this.#context.scheduler;
   }
 
-  /** Peers remembered now. */
-  get flowCount(): number {
-    return this.#flows.size;
-  }
-
   /** Resolves when bound; rejects with the runtime's error. */
   open(): Promise<void> {
     const socket = this.#socket;
