@@ -5,6 +5,7 @@ import { targetText } from '../provisioning/trunk-settings/teams.ts';
 import type { TeamsSide } from '../provisioning/trunk-settings/teams-schema.ts';
 import { describeDestination } from '../sip/endpoint/index.ts';
 import type { Flow, Target } from '../sip/transport/index.ts';
+import type { Reach } from './hops.ts';
 import type { TargetHealth } from './target-health.ts';
 
 /** `held`: it has asked to be left alone until then. */
@@ -35,25 +36,43 @@ export type DatacentreChange = (status: DatacentreStatus, previous: DatacentreSt
 export class Datacentres {
   readonly #health: TargetHealth;
   readonly #beganMs: number;
+  readonly #locate: () => Reach | Promise<readonly Target[]>;
   #targets: readonly (Flow | Target)[] = [];
   readonly #noted = new Map<string, Noted>();
 
-  /** @param beganMs wall clock: since when nothing is known. */
-  constructor(health: TargetHealth, beganMs: number) {
+  /**
+   * @param beganMs wall clock: since when nothing is known
+   * @param locate asks where the names lead
+   */
+  constructor(health: TargetHealth, beganMs: number, locate: () => Reach | Promise<readonly Target[]>) {
     this.#health = health;
     this.#beganMs = beganMs;
+    this.#locate = locate;
   }
 
-  /** Whether a name is known to lead there. */
-  has(key: string): boolean {
-    return this.#targets.some((to) => describeDestination(to) === key);
+  /** Before the first turn of its pings a process does not know which datacentre a target is. @param located it is known a moment later */
+  meet(key: string, located: () => void): void {
+    if (this.#targets.some((to) => describeDestination(to) === key)) return;
+    try {
+      const reach = this.reach();
+      if (reach instanceof Promise) reach.then(located).catch(() => undefined);
+    } catch {
+      // Whoever calls or pings hears why.
+    }
   }
 
   /** Where the names lead now. */
-  located(targets: readonly (Flow | Target)[]): void {
+  reach(): Reach | Promise<readonly Target[]> {
+    const reach = this.#locate();
+    if ('send' in reach) return reach;
+    return reach instanceof Promise ? reach.then((targets) => this.#located(targets)) : this.#located(reach);
+  }
+
+  #located(targets: readonly Target[]): readonly Target[] {
     this.#targets = targets;
     const keys = new Set(targets.map(describeDestination));
     for (const key of this.#noted.keys()) if (!keys.has(key)) this.#noted.delete(key);
+    return targets;
   }
 
   /** In the order of the datacentres those that live; then the others, but none that has asked to be left alone while there is another. */

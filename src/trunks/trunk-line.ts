@@ -95,7 +95,8 @@ export class TrunkLine implements TimerTarget {
     this.#trunk = trunk;
     this.#ports = ports;
     this.#sinceMs = ports.scheduler.wallMs();
-    if (trunk.teams !== undefined) this.#datacentres = new Datacentres(this.#health, this.#sinceMs);
+    const locate = () => ports.hops.reach(this.#trunk, hopOf(this.#trunk));
+    if (trunk.teams !== undefined) this.#datacentres = new Datacentres(this.#health, this.#sinceMs, locate);
   }
 
   get trunk(): Trunk {
@@ -194,7 +195,7 @@ export class TrunkLine implements TimerTarget {
         this.#learn(news.attempt);
         break;
       case 'ping':
-        this.#locateDatacentre(news.outcome.target);
+        this.#meet(news.outcome.target);
         this.#keepAlive?.take(news.outcome);
         break;
       case 'told':
@@ -235,7 +236,7 @@ export class TrunkLine implements TimerTarget {
   /** Whether the attempt says anything that was not so before. */
   #learn(attempt: TrunkAttempt): boolean {
     const { locator, scheduler } = this.#ports;
-    this.#locateDatacentre(attempt.target);
+    this.#meet(attempt.target);
     const evidence = judge(attempt, this.#trunk.brand);
     const target = targetOfKey(attempt.target);
     if (evidence.kind === 'none' || target === undefined) return false;
@@ -285,8 +286,25 @@ export class TrunkLine implements TimerTarget {
   }
 
   status(): TrunkStatus {
-    this.#evaluate();
-    return this.#status();
+    const { code, reason, state } = this.#evaluate();
+    const trunk = this.#trunk;
+    const { scheduler } = this.#ports;
+    return {
+      trunkId: trunk.id,
+      name: trunk.name,
+      type: trunk.type,
+      state,
+      since: new Date(this.#sinceMs).toISOString(),
+      ...(code === undefined ? {} : { lastCode: code }),
+      ...(reason === '' ? {} : { reason }),
+      activeCalls: this.#ports.capacity.inProgress(trunkHolder(trunk).key),
+      ...(this.#isElsewhere && { elsewhere: true }),
+      ...(trunk.teams !== undefined &&
+        this.#datacentres !== undefined && {
+          datacentres: this.#datacentres.rows(trunk.teams, scheduler.nowMs(), scheduler.wallMs()),
+        }),
+      ...(this.#registration !== undefined && registrationRow(this.#registration, scheduler)),
+    };
   }
 
   /** The end of a hold. */
@@ -364,7 +382,7 @@ export class TrunkLine implements TimerTarget {
 
   /** Pings go to the server that has the registration rather than to another; without one the registration itself is the ping. */
   #pingReach(): Reach | Promise<readonly Target[]> {
-    if (this.#datacentres !== undefined) return this.#datacentreReach(this.#datacentres);
+    if (this.#datacentres !== undefined) return this.#datacentres.reach();
     // A node that is asked in its place would answer by itself.
     if (this.#isElsewhere) return NO_TARGETS;
     if (this.#registration === undefined) return this.#ports.hops.reach(this.#trunk, hopOf(this.#trunk));
@@ -373,26 +391,8 @@ export class TrunkLine implements TimerTarget {
     return 'send' in server ? server : [server];
   }
 
-  /** Before the first turn of its pings a process does not know which datacentre a target is. */
-  #locateDatacentre(target: string): void {
-    const datacentres = this.#datacentres;
-    if (datacentres === undefined || datacentres.has(target)) return;
-    try {
-      const reach = this.#datacentreReach(datacentres);
-      if (reach instanceof Promise) reach.then(() => this.#evaluate()).catch(() => undefined);
-    } catch {
-      // Whoever calls or pings hears why.
-    }
-  }
-
-  #datacentreReach(datacentres: Datacentres): Reach | Promise<readonly Target[]> {
-    const reach = this.#ports.hops.reach(this.#trunk, hopOf(this.#trunk));
-    const noted = (targets: readonly Target[]) => {
-      datacentres.located(targets);
-      return targets;
-    };
-    if ('send' in reach) return reach;
-    return reach instanceof Promise ? reach.then(noted) : noted(reach);
+  #meet(target: string): void {
+    this.#datacentres?.meet(target, () => this.#evaluate());
   }
 
   /**
@@ -455,28 +455,6 @@ export class TrunkLine implements TimerTarget {
   get #tells(): boolean {
     if (this.#isElsewhere) return false;
     return this.#registration !== undefined || this.#hasGateway || this.#ports.sharing?.isFirst() !== false;
-  }
-
-  #status(): TrunkStatus {
-    const trunk = this.#trunk;
-    const { scheduler } = this.#ports;
-    const { code, reason, state } = this.#shown;
-    return {
-      trunkId: trunk.id,
-      name: trunk.name,
-      type: trunk.type,
-      state,
-      since: new Date(this.#sinceMs).toISOString(),
-      ...(code === undefined ? {} : { lastCode: code }),
-      ...(reason === '' ? {} : { reason }),
-      activeCalls: this.#ports.capacity.inProgress(trunkHolder(trunk).key),
-      ...(this.#isElsewhere && { elsewhere: true }),
-      ...(trunk.teams !== undefined &&
-        this.#datacentres !== undefined && {
-          datacentres: this.#datacentres.rows(trunk.teams, scheduler.nowMs(), scheduler.wallMs()),
-        }),
-      ...(this.#registration !== undefined && registrationRow(this.#registration, scheduler)),
-    };
   }
 }
 

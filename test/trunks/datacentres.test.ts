@@ -21,8 +21,13 @@ const [SIP, SIP2, SIP3] = NAMES.map((name, index) => ({
 
 function made() {
   const health = new TargetHealth();
-  const datacentres = new Datacentres(health, 0);
-  datacentres.located([SIP, SIP2, SIP3]);
+  let named = [SIP, SIP2, SIP3];
+  const datacentres = new Datacentres(health, 0, () => named);
+  const locate = (targets: Target[]) => {
+    named = targets;
+    void datacentres.reach();
+  };
+  locate(named);
   const changes: string[] = [];
   const look = (nowMs: number) =>
     datacentres.look(TEAMS, nowMs, 1_000_000 + nowMs, ({ target, state }, previous) =>
@@ -30,7 +35,7 @@ function made() {
     );
   const order = (nowMs: number) =>
     datacentres.inOrder([SIP, SIP2, SIP3], nowMs).map(({ serverName = '' }) => serverName.split('.')[0]);
-  return { health, datacentres, changes, look, order };
+  return { health, datacentres, changes, look, order, locate };
 }
 
 const [sip, sip2, sip3] = [SIP, SIP2, SIP3].map(describeDestination) as [string, string, string];
@@ -93,10 +98,10 @@ test('each has its state, since when, its last code, and until when it is held; 
 });
 
 test('one that the DNS does not know is listed too; what was known of a place that has moved is forgotten', () => {
-  const { health, datacentres, look } = made();
+  const { health, datacentres, look, locate } = made();
   health.alive(sip3, 200, 'OK', once);
   look(10);
-  datacentres.located([SIP, { ...SIP3, address: '192.0.2.33' }]);
+  locate([SIP, { ...SIP3, address: '192.0.2.33' }]);
   expect(datacentres.rows(TEAMS, 20, 20).map(({ target, address, state }) => [target, address, state])).toEqual([
     ['sip.pstn.example', '192.0.2.1', 'unknown'],
     ['sip2.pstn.example', undefined, 'unknown'],
