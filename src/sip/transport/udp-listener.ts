@@ -1,14 +1,15 @@
 import { createSocket, type SocketOptions } from 'node:dgram';
 import { isIPv6 } from 'node:net';
 import type { Log } from '../../base/log.ts';
-import { cancelTimer, type Scheduler, type Timer } from '../../base/scheduler.ts';
+import type { Scheduler } from '../../base/scheduler.ts';
 import { type MessageLimits, withCrlf } from '../message/index.ts';
 import type { TransportCounters } from './counters.ts';
 import type { Gathering } from './gathering.ts';
 import { GenerationCache } from './generation-cache.ts';
 import { KernelRefusals } from './refusals.ts';
 import { bindingResponse } from './stun.ts';
-import type { Flow, ListenerOptions, SourcePolicy, TransportLimits, TransportUser } from './types.ts';
+import type { ListenerOptions, SourcePolicy, TransportLimits, TransportUser } from './types.ts';
+import { type SocketOfFlow, UdpFlow } from './udp-flow.ts';
 
 interface Remote {
   readonly address: string;
@@ -57,81 +58,9 @@ const MAX_DATAGRAM_OCTETS = 65_507;
  */
 const MOMENTARY: ReadonlySet<string> = new Set(['EPERM', 'ENOBUFS', 'ENOMEM', 'EAGAIN']);
 const REFUSED_SAID_MS = 1_000;
-const KEEP_ALIVE = Buffer.from('\r\n\r\n', 'latin1');
 const CR = 13;
 const LF = 10;
 const NUL = 0;
-
-/** One peer of one UDP socket. */
-export class UdpFlow implements Flow {
-  readonly transport = 'udp';
-  readonly reliable = false;
-  readonly connected = true;
-  readonly tls = undefined;
-  readonly remoteAddress: string;
-  readonly remotePort: number;
-  /** Undefined: what was sent last has left. */
-  refusals: KernelRefusals | undefined = undefined;
-  readonly #listener: UdpListener;
-  #keepAliveMs = 0;
-  #timer: Timer | undefined;
-
-  constructor(listener: UdpListener, remoteAddress: string, remotePort: number) {
-    this.#listener = listener;
-    this.remoteAddress = remoteAddress;
-    this.remotePort = remotePort;
-  }
-
-  get localAddress(): string {
-    return this.#listener.address;
-  }
-
-  get localPort(): number {
-    return this.#listener.port;
-  }
-
-  get listenerId(): string {
-    return this.#listener.id;
-  }
-
-  get key(): string {
-    return `udp|${this.#listener.id}|${this.remoteAddress}|${this.remotePort}`;
-  }
-
-  get closed(): boolean {
-    return this.#listener.closed;
-  }
-
-  send(text: string): void {
-    this.#listener.user.onSent?.(text, this);
-    this.#listener.send(Buffer.from(text, 'latin1'), this);
-  }
-
-  sendOctets(octets: Buffer): void {
-    this.#listener.send(octets, this);
-  }
-
-  keepAlive(intervalMs: number): void {
-    this.#keepAliveMs = intervalMs;
-    this.#timer = cancelTimer(this.#timer);
-    if (intervalMs > 0) this.#armKeepAlive();
-  }
-
-  close(): void {
-    this.keepAlive(0);
-  }
-
-  onTimer(): void {
-    if (this.closed) return;
-    this.#listener.send(KEEP_ALIVE, this);
-    this.#armKeepAlive();
-  }
-
-  #armKeepAlive(): void {
-    // RFC 5626 §4.4.1: spread, so that flows made together are not pinged together.
-    this.#timer = this.#listener.scheduler.schedule(this.#keepAliveMs * (0.9 + Math.random() * 0.2), this, 0);
-  }
-}
 
 const LATEST_FLOWS = 64;
 
@@ -170,7 +99,7 @@ interface Received extends Datagram {
  * message at 1,000 calls a second. What arrives and what leaves keeps its order. With `udpGatherMs`, turns are so far apart that several
  * messages share one at lower rates too, where more than one comes in that time.
  */
-export class UdpListener {
+export class UdpListener implements SocketOfFlow {
   readonly id: string;
   readonly options: ListenerOptions;
   address: string;

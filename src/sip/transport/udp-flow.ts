@@ -1,0 +1,87 @@
+import { cancelTimer, type Scheduler, type Timer } from '../../base/scheduler.ts';
+import type { KernelRefusals } from './refusals.ts';
+import type { Flow, TransportUser } from './types.ts';
+
+const KEEP_ALIVE = Buffer.from('\r\n\r\n', 'latin1');
+
+/** The socket of a flow; `UdpListener` is it. */
+export interface SocketOfFlow {
+  readonly id: string;
+  readonly address: string;
+  readonly port: number;
+  readonly closed: boolean;
+  readonly user: Pick<TransportUser, 'onSent'>;
+  readonly scheduler: Scheduler;
+  send(octets: Buffer, flow: UdpFlow): void;
+}
+
+/** One peer of one UDP socket. */
+export class UdpFlow implements Flow {
+  readonly transport = 'udp';
+  readonly reliable = false;
+  readonly connected = true;
+  readonly tls = undefined;
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  /** Undefined: what was sent last has left. */
+  refusals: KernelRefusals | undefined = undefined;
+  readonly #listener: SocketOfFlow;
+  #keepAliveMs = 0;
+  #timer: Timer | undefined;
+
+  constructor(listener: SocketOfFlow, remoteAddress: string, remotePort: number) {
+    this.#listener = listener;
+    this.remoteAddress = remoteAddress;
+    this.remotePort = remotePort;
+  }
+
+  get localAddress(): string {
+    return this.#listener.address;
+  }
+
+  get localPort(): number {
+    return this.#listener.port;
+  }
+
+  get listenerId(): string {
+    return this.#listener.id;
+  }
+
+  get key(): string {
+    return `udp|${this.#listener.id}|${this.remoteAddress}|${this.remotePort}`;
+  }
+
+  get closed(): boolean {
+    return this.#listener.closed;
+  }
+
+  send(text: string): void {
+    this.#listener.user.onSent?.(text, this);
+    this.#listener.send(Buffer.from(text, 'latin1'), this);
+  }
+
+  sendOctets(octets: Buffer): void {
+    this.#listener.send(octets, this);
+  }
+
+  keepAlive(intervalMs: number): void {
+    this.#keepAliveMs = intervalMs;
+    this.#timer = cancelTimer(this.#timer);
+    if (intervalMs > 0) this.#armKeepAlive();
+  }
+
+  close(): void {
+    this.keepAlive(0);
+  }
+
+  onTimer(): void {
+    if (this.closed) return;
+    this.#listener.send(KEEP_ALIVE, this);
+    this.#armKeepAlive();
+  }
+
+  #armKeepAlive(): void {
+    // RFC 5626 §4.4.1: spread, so that flows made together are not pinged together.
+    this.#timer = this.#listener.scheduler.schedule(this.#keepAliveMs * (0.9 + Math.random() * 0.2), this, 0);
+  }
+}
