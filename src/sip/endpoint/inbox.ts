@@ -1,11 +1,12 @@
 import type { Clock } from '../../base/scheduler.ts';
 import { StatelessTags } from '../transaction/index.ts';
 import type { Flow } from '../transport/index.ts';
-import { Backlog, threadComputedMs } from './backlog.ts';
+import { Backlog } from './backlog.ts';
 import { Endings, type RoomForCalls } from './endings.ts';
 import { FairQueue } from './fair-queue.ts';
-import { Pace, processComputedMs } from './pace.ts';
+import { Pace } from './pace.ts';
 import { acknowledgesStateless, endsCall, kindOf, localTagOf, MessageKind, toTagOf } from './triage.ts';
+import { WorkClock, type WorkClockOptions } from './work-clock.ts';
 
 export interface InboxLimits {
   /** New calls and other requests that begin something are refused when they would wait longer than this, ms; in a burst two and a half times as long, once there is too much for long half as long. */
@@ -34,7 +35,7 @@ export interface MessageServer {
   refuseOctets(octets: Buffer, flow: Flow): boolean;
 }
 
-export interface InboxOptions {
+export interface InboxOptions extends WorkClockOptions {
   readonly clock: Clock;
   readonly limits?: Partial<InboxLimits>;
   /** Whether an address is a known peer's. */
@@ -44,12 +45,6 @@ export interface InboxOptions {
   readonly readsOn?: () => boolean;
   /** Whoever ends a call may place the next: what makes room for one is not put off. Default: there is always room. */
   readonly room?: (() => RoomForCalls) | undefined;
-  /** The share of a core that this process may use, where that is limited: what it computes takes so much longer by the clock. Default: 1. */
-  readonly cpuShare?: (() => number) | undefined;
-  /** Ms that this thread has computed. Default: as the kernel counts it. */
-  readonly computedMs?: () => number;
-  /** Ms that all threads of this process have computed, which a limited share is for. Default: as the kernel counts it. */
-  readonly processComputedMs?: () => number;
   /** Does nothing for so many ms. Default: the thread sleeps. */
   readonly rest?: (ms: number) => void;
   /** Runs a function on a later turn of the event loop, after what waits in the sockets was read. Default: setImmediate. */
@@ -141,19 +136,12 @@ export class Inbox {
   /** When the sockets were looked at on the turn before this one. */
   #lookedMs = 0;
   readonly #backlog: Backlog;
-  readonly #computedMs: () => number;
-  readonly #processComputedMs: () => number;
-  readonly #cpuShare: () => number;
+  readonly #work: WorkClock;
   readonly #pace: Pace;
   readonly #rest: (ms: number) => void;
-  #readComputedMs = 0;
-  /** What this thread had computed when the slice ended, and other threads of the process at the turn before. */
+  /** What this thread had computed when the slice ended. */
   #sliceEndedComputedMs = 0;
-  #othersComputedMs = 0;
-  /** When that was; undefined: there was no quota. */
-  #lentNotedMs: number | undefined = undefined;
-  /** What was computed, as long as it takes under the quota there is. */
-  #workedMs = 0;
+  readonly #lent = (part: number, passedMs: number) => this.#backlog.lent(part, passedMs);
   #ongoingCostMs = FIRST_COST_MS;
   /** Time that known peers have had while strangers waited, and what those have had. */
   #owedMs = 0;
@@ -165,10 +153,8 @@ export class Inbox {
     this.#options = options;
     this.#limits = { ...defaultInboxLimits, ...options.limits };
     this.#later = options.later ?? setImmediate;
-    this.#computedMs = options.computedMs ?? threadComputedMs;
-    this.#cpuShare = options.cpuShare ?? (() => 1);
-    this.#processComputedMs = options.processComputedMs ?? processComputedMs;
-    this.#pace = new Pace(this.#cpuShare, this.#processComputedMs, this.#computedMs);
+    this.#work = new WorkClock(options);
+    this.#pace = new Pace(this.#work.cpuShare, this.#work.processComputedMs, this.#work.computedMs);
     this.#rest = options.rest ?? sleep;
     this.#backlog = new Backlog(this.#limits.backlogMs);
     this.#ongoing = new FairQueue(this.#limits.knownWaiting);
@@ -203,7 +189,7 @@ export class Inbox {
         this.#options.server.handle(text, flow);
         return;
       }
-      this.#backlog.beat(this.#workMs(), nowMs, 0, this.#cpuShare());
+      this.#backlog.beat(this.#work.workMs(), nowMs, 0, this.#work.cpuShare());
     }
     this.#sort({
       text,
@@ -281,14 +267,14 @@ export class Inbox {
     this.#isArmed = false;
     if (this.isEmpty) return;
     this.#arm(this.#options.clock.nowMs());
-    this.#noteLent(this.#sliceBeganMs);
-    this.#backlog.beat(this.#workMs(), this.#sliceBeganMs, this.#begins, this.#cpuShare());
+    this.#work.lent(this.#sliceBeganMs, this.#lent);
+    this.#backlog.beat(this.#work.workMs(), this.#sliceBeganMs, this.#begins, this.#work.cpuShare());
     // A socket that holds more than was read has been looked at as well, and so have all others.
     this.#lookedMs = this.#sliceBeganMs;
     // What was read is handed over first: whoever is refused would wait for others, or for a rest, and what lies behind it unread would, too.
     if (this.#options.readsOn?.() === true) return;
     this.#sliceBeganMs = this.#options.clock.nowMs();
-    this.#workMs();
+    this.#work.workMs();
     if (this.#backlog.takeEndOfBurst()) this.#judgeAnew();
     this.#serveOverdue();
     this.#endings.beat(this.#sliceBeganMs, this.#backlog.isShort);
@@ -303,27 +289,7 @@ export class Inbox {
     if (restMs > 0) this.#rest(restMs);
     else this.#slice();
     this.#sliceEndedMs = this.#options.clock.nowMs();
-    this.#sliceEndedComputedMs = this.#computedMs();
-  }
-
-  #noteLent(nowMs: number): void {
-    const share = this.#cpuShare();
-    const sinceMs = this.#lentNotedMs;
-    this.#lentNotedMs = share < 1 ? nowMs : undefined;
-    if (share >= 1 || nowMs === sinceMs) return;
-    const othersMs = this.#processComputedMs() - this.#computedMs();
-    if (sinceMs !== undefined) {
-      const passedMs = nowMs - sinceMs;
-      this.#backlog.lent((othersMs - this.#othersComputedMs) / (share * passedMs), passedMs);
-    }
-    this.#othersComputedMs = othersMs;
-  }
-
-  #workMs(): number {
-    const computedMs = this.#computedMs();
-    this.#workedMs += (computedMs - this.#readComputedMs) / this.#cpuShare();
-    this.#readComputedMs = computedMs;
-    return this.#workedMs;
+    this.#sliceEndedComputedMs = this.#work.computedMs();
   }
 
   #sort(waiting: Waiting): void {
@@ -417,8 +383,8 @@ export class Inbox {
     const { clock } = this.#options;
     // Under a quota the process stands still in between, which is no time that reading took.
     const sinceMs =
-      this.#cpuShare() < 1
-        ? this.#readComputedMs - this.#sliceEndedComputedMs
+      this.#work.cpuShare() < 1
+        ? this.#work.lookedMs - this.#sliceEndedComputedMs
         : this.#sliceBeganMs - this.#sliceEndedMs;
     const endMs = this.#sliceBeganMs + Math.min(LONGEST_SLICE_MS, Math.max(SLICE_MS, SLICE_SHARE * sinceMs));
     for (let nowMs = this.#sliceBeganMs; nowMs < endMs; ) {
