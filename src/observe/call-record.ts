@@ -182,7 +182,7 @@ export class CallRecordLog {
 
   /** The latest by the engine's call id or by the SIP Call-ID of a leg, which calls of several tenants may have; of one tenant where it is given. */
   get(id: string, tenant?: string): CallRecord | undefined {
-    return this.#kept.get(id, tenant === undefined ? undefined : (record) => record.tenant === tenant);
+    return this.#kept.get(id, tenant);
   }
 
   /** What the calls of the last day came to. */

@@ -12,6 +12,7 @@ const NONE = 0;
 interface Identified {
   readonly callId: string;
   readonly sipCallIds: readonly string[];
+  readonly tenant?: string | undefined;
   /** ISO 8601. */
   readonly startedAt: string;
   readonly endedAt: string;
@@ -84,17 +85,19 @@ export class KeptRecords<T extends Identified> {
     return text === undefined ? undefined : (JSON.parse(text) as T);
   }
 
-  /** The latest with this id, of the call or of a leg, of those that are wanted. */
-  get(id: string, isWanted: (record: T) => boolean = () => true): T | undefined {
+  /** The latest with this id, of the call or of a leg, of those of a tenant: others' are not read. Undefined: of any. */
+  get(id: string, tenant?: string): T | undefined {
     this.pack();
     const hash = hashOf(id);
-    const part = JSON.stringify(id);
+    const parts = [JSON.stringify(id)];
+    if (tenant !== undefined) parts.push(`"tenant":${JSON.stringify(tenant)}`);
     for (let number = this.next - 1; number >= this.first; number--) {
       if (!this.#mayHave(number, hash)) continue;
       const text = this.text(number);
-      if (text === undefined || !text.includes(part)) continue;
+      if (text === undefined || !parts.every((part) => text.includes(part))) continue;
       const record = JSON.parse(text) as T;
-      if ((record.callId === id || record.sipCallIds.includes(id)) && isWanted(record)) return record;
+      if (tenant !== undefined && record.tenant !== tenant) continue;
+      if (record.callId === id || record.sipCallIds.includes(id)) return record;
     }
     return undefined;
   }

@@ -9,6 +9,7 @@ interface Kept {
   readonly startedAt: string;
   readonly endedAt: string;
   readonly number: number;
+  readonly tenant?: string;
 }
 
 const startedAt = '2026-11-01T10:00:00.000Z';
@@ -49,6 +50,20 @@ describe('kept records', () => {
     expect(kept.get('leg 11 of 7')?.number).toBe(7);
     expect(parse).toHaveBeenCalledOnce();
     parse.mockRestore();
+  });
+
+  test('of others’ records with the same id none is read for a tenant, whatever they say of it', () => {
+    const kept = new KeptRecords<Kept>(1000, 1e7);
+    const shared = { sipCallIds: ['shared', '"tenant":"acme"'], startedAt, endedAt };
+    add(kept, { ...shared, callId: 'own', number: 0, tenant: 'acme' });
+    for (let number = 1; number < 900; number++)
+      add(kept, { ...shared, callId: `${number}`, number, tenant: 'globex' });
+    const parse = vi.spyOn(JSON, 'parse');
+    expect(kept.get('shared', 'acme')?.callId).toBe('own');
+    expect(kept.get('899', 'acme')).toBeUndefined();
+    expect(parse).toHaveBeenCalledOnce();
+    parse.mockRestore();
+    expect(kept.get('shared')?.callId).toBe('899');
   });
 
   test('the latest of those with an id is found, until so many others have come', () => {
