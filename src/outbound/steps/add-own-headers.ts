@@ -64,7 +64,9 @@ function isForeign(route: RouteState, name: string, value: string, trace: Trace)
   const { facts } = route.call;
   const kept = foreignNumberIn(facts.directory, facts.tenant, route.trunk, [name, value]);
   if (kept === undefined) return false;
-  route.report(kept.kind, kept.source, kept.value, kept.reason);
+  // Told once a field: an INVITE has as many values as fit.
+  if (!route.events.some(({ kind, source }) => kind === kept.kind && source === kept.source))
+    route.report(kept.kind, kept.source, kept.value, kept.reason);
   if (trace.on) {
     trace.field({
       field: name,

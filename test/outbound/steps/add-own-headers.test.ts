@@ -41,3 +41,19 @@ test('what a tenant adds goes where it says, but for names that the schema has r
   const fields = addedFields({ ...tenant, headers: { ...tenant.headers, add: stored } } as never);
   expect(fields).toEqual({ trunk: [['X-Site', 'hq']], user: [] });
 });
+
+test('a relayed field with many values that hold another tenant’s number is told once, and so is each other field', () => {
+  const others = { tenants: [...(TRUNK.tenants ?? []), { tenant: 'globex', didPool: '14155550200-14155550299' }] };
+  const headers = { relay: { trunk: ['X-Account', 'X-Order'] } };
+  const tenants = [tenantWith({ headers }), tenantWith({ name: 'globex', domain: 'globex.example.com' })];
+  const written = ['X-Account: 14155550200', 'X-Account: mine', 'X-Account: 14155550201', 'X-Order: 14155550202'];
+  const call = { tenants, trunks: [trunkWith(others)], headers: written };
+  const route = draftForRoute(planOutbound(factsOf(call)), 0);
+  if (route.kind !== 'draft') throw new Error('refused');
+  expect(route.events.map(({ kind, source, value }) => [kind, source, value])).toEqual([
+    ['foreign-number-blocked', 'X-Account', '"14155550200"'],
+    ['foreign-number-blocked', 'X-Order', '"14155550202"'],
+  ]);
+  const fields = route.draft.headers.filter(([name]) => name.startsWith('X-'));
+  expect(fields).toEqual([['X-Account', 'mine']]);
+});
