@@ -128,7 +128,7 @@ export function relayResponseHeaders(from: Headers, to: Headers, taker: Taker, s
   }
   copyFields(from, to, RESPONSE_HEADERS);
   copyNamedFields(from, to, RESPONSE_HEADERS_BY_NAME);
-  copyOwnFields(from, to, { taker, sender, role: 'called', copied: RESPONSE_HEADERS });
+  copyOwnFields(from, to, taker, sender, 'called');
 }
 
 export function relayRequestHeaders(from: Headers, to: Headers, taker: Taker, sender: Sender): void {
@@ -140,7 +140,7 @@ export function relayRequestHeaders(from: Headers, to: Headers, taker: Taker, se
   }
   copyFields(from, to, REQUEST_HEADERS);
   copyNamedFields(from, to, REQUEST_HEADERS_BY_NAME);
-  copyOwnFields(from, to, { taker, sender, role: 'calling', copied: REQUEST_HEADERS });
+  copyOwnFields(from, to, taker, sender, 'calling');
 }
 
 function copyReasons(from: Headers, to: Headers): void {
@@ -207,23 +207,16 @@ function copyNamedFields(from: Headers, to: Headers, names: readonly string[]): 
   }
 }
 
-interface OwnFields {
-  readonly taker: Taker;
-  readonly sender: Sender;
-  readonly role: PartyRole;
-  /** What has been copied already. */
-  readonly copied: readonly HeaderId[];
-}
-
 /**
  * A tenant's own relay list: what has been copied already is not copied again, and a relayed field takes the place of a fixed one of
  * the same name, so that each leaves once. Nothing here costs anything where no such field has come.
  */
-function copyOwnFields(from: Headers, to: Headers, { taker, sender, role, copied }: OwnFields): void {
+function copyOwnFields(from: Headers, to: Headers, taker: Taker, sender: Sender, role: PartyRole): void {
   const { relayHeaders, relayTrunkHeaders = relayHeaders } = taker.options;
   const listed = sender?.options.trunkId === undefined ? relayHeaders : relayTrunkHeaders;
   const names = ofHalf(from, taker, listed) ?? listed;
   if (names === undefined) return;
+  const copied = role === 'called' ? RESPONSE_HEADERS : REQUEST_HEADERS;
   let withheld: boolean | undefined;
   for (const name of names) {
     if (!from.hasNamed(name)) continue;
