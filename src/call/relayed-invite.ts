@@ -6,7 +6,6 @@ import { AcceptedInvite, type AwaitedDescription } from './accepted-invite.ts';
 import { addOwnHeaders, addReinviteCapabilities } from './capabilities.ts';
 import { learnIdentity, showParty } from './connected-identity.ts';
 import { contactOf } from './contact.ts';
-import { hopsOf } from './hops.ts';
 import type { Leg } from './leg.ts';
 import type { PendingInvite } from './leg-invites.ts';
 import { LegRequest, type LegRequestUser } from './leg-request.ts';
@@ -30,15 +29,13 @@ import { SessionKeeper } from './session-keeper.ts';
  * neither leg has an INVITE under way.
  */
 export function relayInvite(from: Leg, to: Leg, transaction: ServerTransaction, request: SipRequest): void {
-  const hops = hopsOf(transaction, from);
-  if (hops === undefined) return;
   if (from.session === undefined) SessionKeeper.forIncoming(from.env, from.options.sessionTimer, request)?.attach(from);
   const tooSmall = from.session?.refusal(request);
   if (tooSmall !== undefined) {
     from.reply(transaction, tooSmall.status, tooSmall.headers);
     return;
   }
-  new RelayedInvite(from, to, transaction, request, hops).start();
+  new RelayedInvite(from, to, transaction, request).start();
 }
 
 /**
@@ -58,8 +55,6 @@ class RelayedInvite implements LegRequestUser, ServerTransactionUser, PendingInv
   readonly #isUpdate: boolean;
   /** The request says that somebody else is there now. */
   readonly #isNewParty: boolean;
-  /** The Max-Forwards that leaves. */
-  readonly #hops: number;
   #client: LegRequest | undefined = undefined;
   /** Responses that wait for their description. */
   #arrivals: InOrder | undefined = undefined;
@@ -67,12 +62,11 @@ class RelayedInvite implements LegRequestUser, ServerTransactionUser, PendingInv
   #done = false;
   #cancelled = false;
 
-  constructor(from: Leg, to: Leg, transaction: ServerTransaction, request: SipRequest, hops: number) {
+  constructor(from: Leg, to: Leg, transaction: ServerTransaction, request: SipRequest) {
     this.#from = from;
     this.#to = to;
     this.#transaction = transaction;
     this.#request = request;
-    this.#hops = hops;
     this.#offers = hasSessionDescription(request);
     this.#isUpdate = request.method === 'UPDATE';
     this.#isNewParty = learnIdentity(from, request);
@@ -191,7 +185,7 @@ class RelayedInvite implements LegRequestUser, ServerTransactionUser, PendingInv
   #ask(): void {
     const to = this.#to;
     const relayed = to.createRequest('INVITE');
-    relayed.headers.set(HeaderId.MaxForwards, String(this.#hops));
+    relayed.headers.set(HeaderId.MaxForwards, String(this.#request.hopsAfter()));
     addReinviteCapabilities(relayed, to.options, this.#from);
     to.session?.ask(relayed);
     relayRequestHeaders(this.#request.headers, relayed.headers, to, this.#from);

@@ -3,7 +3,6 @@ import { createResponse, HeaderId, type SipRequest, type SipResponse } from '../
 import { addCapabilities, addOwnHeaders, withoutMethod } from './capabilities.ts';
 import { learnIdentity, showParty } from './connected-identity.ts';
 import { contactOf } from './contact.ts';
-import { hopsOf } from './hops.ts';
 import type { Leg } from './leg.ts';
 import { LegRequest, type LegRequestUser } from './leg-request.ts';
 import { descriptionRefused, MEDIA_REFUSALS, relayDescription } from './media.ts';
@@ -29,11 +28,9 @@ export function relayRequest(
     from.reply(transaction, 503, [[HeaderId.RetryAfter, '1']]);
     return;
   }
-  const hops = hopsOf(transaction, from);
-  if (hops === undefined) return;
   to.relays++;
   const relay = new RelayedRequest(from, to, transaction, request);
-  relayDescription(from, to, request, relay.role, (refusal) => relay.start(refusal, hops, rack));
+  relayDescription(from, to, request, relay.role, (refusal) => relay.start(refusal, rack));
 }
 
 class RelayedRequest implements LegRequestUser {
@@ -64,7 +61,7 @@ class RelayedRequest implements LegRequestUser {
   }
 
   /** @param refusal why what it describes cannot be told to the other party; undefined: it can. */
-  start(refusal: MediaRefusal | undefined, hops: number, rack: string | undefined): void {
+  start(refusal: MediaRefusal | undefined, rack: string | undefined): void {
     const from = this.#from;
     const to = this.#to;
     const request = this.#request;
@@ -74,7 +71,7 @@ class RelayedRequest implements LegRequestUser {
       return;
     }
     const relayed = to.createRequest(request.method);
-    relayed.headers.set(HeaderId.MaxForwards, String(hops));
+    relayed.headers.set(HeaderId.MaxForwards, String(request.hopsAfter()));
     if (rack !== undefined) relayed.headers.add(HeaderId.RAck, rack);
     relayRequestHeaders(request.headers, relayed.headers, to, from);
     if (request.method === 'REFER') relayReferral(request, relayed);

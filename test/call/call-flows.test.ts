@@ -402,6 +402,27 @@ test('an INVITE without Contact is 400, one with Max-Forwards 0 is 483, one that
   expect(world.settles()).toBe(true);
 });
 
+test.each(['INVITE', 'UPDATE', 'INFO', 'MESSAGE', 'REFER'])(
+  '§16.3: a %s within a call that has no hops left is 483, and nobody is sent anything for it; the call goes on',
+  (method) => {
+    const world = new World();
+    const { a, network } = world;
+    world.connect();
+    const sentBy = () => network.ladder.filter((line) => line.startsWith('engine>'));
+    const before = sentBy();
+    const headers = [
+      [HeaderId.MaxForwards, '0'],
+      ...(method === 'REFER' ? ([[HeaderId.ReferTo, '<sip:300@engine>']] as const) : []),
+    ] as const;
+    const sent = a.send(method, { headers, body: sdp('again') });
+    world.run();
+    expect(sent.final?.status).toBe(483);
+    expect(sentBy().slice(before.length)).toEqual(['engine>a 483']);
+    a.send('BYE', { headers: [[HeaderId.MaxForwards, '0']] });
+    expect(world.settles()).toBe(true);
+  },
+);
+
 test('draining: new calls are refused with 503 and Retry-After, the present one goes on, and its end is reported', () => {
   const world = new World();
   const { a, c, engine } = world;

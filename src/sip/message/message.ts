@@ -130,8 +130,8 @@ abstract class Message extends Headers {
   }
 
   /**
-   * Hops left for the request that this one becomes (§16.6 item 3). Negative: none, and it is refused with 483 (§16.3 item 3), which
-   * the validator does outside of dialogs.
+   * Hops left for the request that this one becomes (§16.6 item 3), across the dialogs of both sides, so that a loop through B2BUAs ends.
+   * One with none left has been refused by the validator.
    */
   hopsAfter(): number {
     return (this.maxForwards() ?? FIRST_HOPS) - 1;

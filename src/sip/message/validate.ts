@@ -110,7 +110,7 @@ function checkRequest(request: SipRequest, limits: MessageLimits): OwedResponse 
   if (request.topVia().branch === BRANCH_COOKIE) return refusal(400, 'Empty Branch');
   // §16.3 item 3: a B2BUA relays, so a request that would be relayed ends here.
   const hops = request.maxForwards();
-  if (hops === 0 && !HOP_METHODS.has(request.method) && request.toTag() === undefined) return refusal(483);
+  if (hops === 0 && !HOP_METHODS.has(request.method)) return refusal(483);
   return TARGETING.has(request.method) ? checkRouting(request) : undefined;
 }
 

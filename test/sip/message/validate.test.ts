@@ -86,19 +86,15 @@ describe('the response owed', () => {
     expect(reason).toBe('Malformed Address');
   });
 
-  test('§16.3: a request that ends here, or in a dialog of ours, may have no hops left', () => {
-    expect(
-      judge(
-        'OPTIONS sip:b@h SIP/2.0',
-        replaced(': 70', ': 0').map((field) => field.replace('INVITE', 'OPTIONS')),
-      ),
-    ).toBeUndefined();
-    expect(
-      judge(
-        'INVITE sip:b@h SIP/2.0',
-        replaced(': 70', ': 0').map((field) => field.replace('To: <sip:b@h>', 'To: <sip:b@h>;tag=2')),
-      ),
-    ).toBeUndefined();
+  test.each([
+    ['OPTIONS', '', undefined],
+    ['BYE', ';tag=2', undefined],
+    ['INVITE', ';tag=2', 483],
+    ['INFO', ';tag=2', 483],
+  ])('§16.3: whether a %s may have no hops left goes by what it is, within a dialog too', (method, tag, status) => {
+    const sent = replaced(': 70', ': 0').map((field) => field.replace('1 INVITE', `1 ${method}`));
+    const within = sent.map((field) => field.replace('To: <sip:b@h>', `To: <sip:b@h>${tag}`));
+    expect(judge(`${method} sip:b@h SIP/2.0`, within)?.status).toBe(status);
   });
 
   test('RFC 2543: no branch, From tag or Max-Forwards is accepted', () => {
