@@ -85,6 +85,15 @@ export function faultsOf(error: unknown): readonly Problem[] {
   return [{ code: error.code, path: '', message: error.code === 'unreachable' ? t('app.unreachable') : error.message }];
 }
 
+/** Where something stands in a document, as the engine names it in a fault: `options.bnc`, `tenants[0].didPool`. */
+export type PathOf<T> = Below<T> extends infer Path ? (Path extends `.${infer Name}` ? Name : never) : never;
+
+type Below<T> = T extends readonly (infer Item)[]
+  ? `[${number}]` | `[${number}]${Below<Item>}`
+  : T extends object
+    ? { [Name in keyof T & string]-?: `.${Name}` | `.${Name}${Below<T[Name]>}` }[keyof T & string]
+    : never;
+
 /** Whether a fault is about a field or what is below it. */
 function isAt(fault: Problem, path: string): boolean {
   return fault.path === path || fault.path.startsWith(`${path}.`) || fault.path.startsWith(`${path}[`);

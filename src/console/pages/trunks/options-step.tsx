@@ -1,7 +1,7 @@
 import { t } from '../../text/index.ts';
-import { CheckField, faultAt, TextField } from '../../ui/form.tsx';
+import { CheckField, TextField } from '../../ui/form.tsx';
 import { presetSwitch, SWITCHES } from './draft.ts';
-import type { StepProps } from './step.ts';
+import { type StepProps, trunkFaultAt } from './step.ts';
 
 /** Those that the guide says to leave as they are. */
 const LEAVE: ReadonlySet<string> = new Set(['rewriteViaHost', 'verifyPort']);
@@ -29,7 +29,7 @@ export function OptionsStep({ draft, preset, faults, change, field }: StepProps)
         label={t('option.keepAlive')}
         help={t('option.keepAlive.help')}
         checked={keepAlive}
-        error={faultAt(faults, 'options.keepAlive.enabled')}
+        error={trunkFaultAt(faults, 'options.keepAlive.enabled')}
         onChange={(checked) => change({ keepAlive: checked })}
       />
       {keepAlive ? (
@@ -66,7 +66,7 @@ export function OptionsStep({ draft, preset, faults, change, field }: StepProps)
           </>
         }
         checked={own ?? presetSwitch(preset, name)}
-        error={faultAt(faults, `options.${name}`)}
+        error={trunkFaultAt(faults, `options.${name}`)}
         onChange={(checked) => change({ switches: { ...draft.switches, [name]: checked } })}
       />
     );

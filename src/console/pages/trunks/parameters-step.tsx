@@ -1,10 +1,10 @@
 /** The guide's table: header fields down, their parts across, a variable in each, and the INVITE that comes of it beside. */
 import { useId } from 'preact/hooks';
 import { known, t } from '../../text/index.ts';
-import { CheckField, faultAt, SelectField, TextField } from '../../ui/form.tsx';
+import { CheckField, SelectField, TextField } from '../../ui/form.tsx';
 import { FIELDS, INBOUND_FIELDS, type InviteField, type Part } from './draft.ts';
 import { Preview } from './preview.tsx';
-import type { StepProps } from './step.ts';
+import { type StepProps, type TrunkPath, trunkFaultAt } from './step.ts';
 
 const NAMES = [
   'AuthID',
@@ -90,7 +90,7 @@ function OutboundTable({ draft, before, faults, change }: StepProps) {
                           label={`${t(`field.${field}`)}: ${t(`part.${part}`)}`}
                           value={draft.outbound[`${field}.${part}`] ?? ''}
                           variables={VARIABLES[part]}
-                          error={faultAt(faults, `outboundParameters.${field}.${part}`)}
+                          error={trunkFaultAt(faults, `outboundParameters.${field}.${part}` as TrunkPath)}
                           onChange={(value) => change({ outbound: { ...draft.outbound, [`${field}.${part}`]: value } })}
                         />
                       ) : null}
@@ -235,7 +235,7 @@ function Inbound({ draft, before, faults, change }: StepProps) {
               key={field}
               label={t(`field.${field}`)}
               value={draft.inbound[field] ?? ''}
-              error={faultAt(faults, `inboundParameters.${field}`)}
+              error={trunkFaultAt(faults, `inboundParameters.${field}`)}
               onChange={(value) => change({ inbound: { ...draft.inbound, [field]: value } })}
               options={[
                 { value: '', label: t('wizard.default') },

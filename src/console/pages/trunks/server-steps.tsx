@@ -4,11 +4,11 @@ import type { BrandPreset } from '../../client/types.ts';
 import { useQuery } from '../../client/use-query.ts';
 import { known, t } from '../../text/index.ts';
 import { Fact } from '../../ui/facts.tsx';
-import { CheckField, faultAt, SelectField, TextField } from '../../ui/form.tsx';
+import { CheckField, SelectField, TextField } from '../../ui/form.tsx';
 import { Note } from '../../ui/note.tsx';
 import { few } from '../provisioning/model.ts';
 import type { TrunkDraft } from './draft.ts';
-import type { StepProps } from './step.ts';
+import { type StepProps, trunkFaultAt } from './step.ts';
 
 const TYPES = ['ip', 'register', 'accept-register', 'teams', 'whatsapp'] as const;
 
@@ -50,7 +50,7 @@ export function ProviderStep({ draft, preset, presets, faults, change, field }: 
             label={t('wizard.brand')}
             help={t('wizard.brandHelp')}
             value={draft.brand}
-            error={faultAt(faults, 'brand')}
+            error={trunkFaultAt(faults, 'brand')}
             onChange={(brand) => change({ brand })}
             options={fitting.map(({ id, name }) => ({ value: id, label: name }))}
           />
@@ -117,7 +117,7 @@ export function ServerStep(props: StepProps) {
         <CheckField
           label={t('wizard.another')}
           checked={draft.anotherAccount}
-          error={faultAt(faults, 'anotherAccount')}
+          error={trunkFaultAt(faults, 'anotherAccount')}
           onChange={(anotherAccount) => change({ anotherAccount })}
         />
       )}
@@ -157,7 +157,7 @@ function ServerAddress({ draft, preset, faults, change, field }: StepProps) {
         label={t('wizard.transport')}
         help={t('wizard.transportHelp')}
         value={draft.transport}
-        error={faultAt(faults, 'transport')}
+        error={trunkFaultAt(faults, 'transport')}
         onChange={(transport) => change({ transport })}
         options={[
           { value: '', label: t('wizard.transportPreset') },
@@ -207,8 +207,8 @@ export function CredentialsStep({ draft, before, faults, field }: StepProps) {
       <TextField
         label={draft.type === 'register' ? t('wizard.authName') : t('wizard.authorizationName')}
         help={draft.type === 'register' ? undefined : t('wizard.authorizationHelp')}
-        {...field('authName')}
-        error={faultAt(faults, 'credentials.authName') ?? faultAt(faults, 'credentials.username')}
+        {...field('authName', 'credentials.authName')}
+        error={trunkFaultAt(faults, 'credentials.authName') ?? trunkFaultAt(faults, 'credentials.username')}
         autofocus
       />
       <TextField

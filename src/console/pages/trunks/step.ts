@@ -1,8 +1,15 @@
 /** What each step of the wizard gets. */
 import type { Problem } from '../../../base/errors.ts';
-import type { BrandPreset, Explanation, TrunkView } from '../../client/types.ts';
-import type { TextFieldProps } from '../../ui/form.tsx';
+import type { BrandPreset, Explanation, TrunkInput, TrunkView } from '../../client/types.ts';
+import { faultAt, type PathOf, type TextFieldProps } from '../../ui/form.tsx';
 import type { DraftText, Step, TrunkDraft } from './draft.ts';
+
+type FieldProps = Pick<TextFieldProps, 'value' | 'error' | 'onInput'>;
+
+/** Where the engine may find fault with a trunk. */
+export type TrunkPath = PathOf<TrunkInput>;
+
+export const trunkFaultAt: (faults: readonly Problem[], path: TrunkPath) => string | undefined = faultAt;
 
 export interface StepProps {
   readonly draft: TrunkDraft;
@@ -13,7 +20,8 @@ export interface StepProps {
   readonly checked: Checked;
   change(part: Partial<TrunkDraft>): void;
   /** What a text field needs of one of the draft's texts; `path`: where the engine finds fault with it. */
-  field(name: DraftText, path?: string): Pick<TextFieldProps, 'value' | 'error' | 'onInput'>;
+  field(name: DraftText & TrunkPath): FieldProps;
+  field(name: DraftText, path: TrunkPath): FieldProps;
   goTo(step: Step): void;
 }
 

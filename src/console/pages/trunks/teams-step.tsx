@@ -1,9 +1,9 @@
 import { certificates } from '../../client/resources.ts';
 import { useQuery } from '../../client/use-query.ts';
 import { t } from '../../text/index.ts';
-import { faultAt, TextField } from '../../ui/form.tsx';
+import { TextField } from '../../ui/form.tsx';
 import { Note } from '../../ui/note.tsx';
-import type { StepProps } from './step.ts';
+import { type StepProps, trunkFaultAt } from './step.ts';
 
 /** Direct Routing: the name by which Teams knows this system, and the certificate that has it. */
 export function TeamsStep({ draft, faults, change }: StepProps) {
@@ -26,7 +26,7 @@ export function TeamsStep({ draft, faults, change }: StepProps) {
           label={t('teams.fqdn')}
           help={t('teams.fqdnHelp')}
           value={teams.fqdn}
-          error={faultAt(faults, 'teams.fqdn')}
+          error={trunkFaultAt(faults, 'teams.fqdn')}
           onInput={(fqdn) => set({ fqdn })}
           placeholder="sbc1.acme.example"
           autofocus
@@ -36,7 +36,7 @@ export function TeamsStep({ draft, faults, change }: StepProps) {
           label={t('transport.certificate')}
           help={names?.length === 0 ? t('teams.noCertificate') : t('teams.certificateHelp')}
           value={teams.certificate}
-          error={faultAt(faults, 'teams.certificate')}
+          error={trunkFaultAt(faults, 'teams.certificate')}
           onInput={(certificate) => set({ certificate })}
           list={names ?? []}
         />
@@ -45,7 +45,7 @@ export function TeamsStep({ draft, faults, change }: StepProps) {
         label={t('teams.targets')}
         help={t('teams.targetsHelp')}
         value={teams.targets}
-        error={faultAt(faults, 'teams.targets')}
+        error={trunkFaultAt(faults, 'teams.targets')}
         onInput={(targets) => set({ targets })}
         rows={3}
         optional

@@ -4,8 +4,8 @@ import { useQuery } from '../../client/use-query.ts';
 import { t } from '../../text/index.ts';
 import { Button } from '../../ui/button.tsx';
 import { TenantChoice } from '../../ui/choices.tsx';
-import { faultAt, TextField } from '../../ui/form.tsx';
-import type { StepProps } from './step.ts';
+import { TextField } from '../../ui/form.tsx';
+import { type StepProps, trunkFaultAt } from './step.ts';
 
 export function TenantsStep(props: StepProps) {
   return isSystemAdmin() ? <Assignments {...props} /> : <OwnPool {...props} />;
@@ -19,7 +19,7 @@ function OwnPool({ faults, field }: StepProps) {
         label={t('wizard.pool')}
         help={t('wizard.poolHelp')}
         {...field('didPool')}
-        error={faultAt(faults, 'didPool') ?? faultAt(faults, 'tenants')}
+        error={trunkFaultAt(faults, 'didPool') ?? trunkFaultAt(faults, 'tenants')}
         rows={3}
         mono
       />
@@ -45,7 +45,7 @@ function Assignments({ draft, faults, change }: StepProps) {
           <TenantChoice
             label={t('provisioning.tenant')}
             value={entry.tenant}
-            error={faultAt(faults, `tenants[${index}].tenant`)}
+            error={trunkFaultAt(faults, `tenants[${index}].tenant`)}
             onChange={(tenant) => set(index, { tenant })}
             taken={taken}
           />
@@ -53,7 +53,7 @@ function Assignments({ draft, faults, change }: StepProps) {
             label={t('wizard.pool')}
             help={t('wizard.poolHelp')}
             value={entry.didPool}
-            error={faultAt(faults, `tenants[${index}].didPool`)}
+            error={trunkFaultAt(faults, `tenants[${index}].didPool`)}
             onInput={(didPool) => set(index, { didPool })}
             mono
           />

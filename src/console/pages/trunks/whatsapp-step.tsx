@@ -1,8 +1,8 @@
 import { t } from '../../text/index.ts';
-import { faultAt, TextField } from '../../ui/form.tsx';
+import { TextField } from '../../ui/form.tsx';
 import { Note } from '../../ui/note.tsx';
 import { WHATSAPP_FIELDS, WHATSAPP_SECRETS } from './draft.ts';
-import type { StepProps } from './step.ts';
+import { type StepProps, trunkFaultAt } from './step.ts';
 
 /** The number at the Cloud API, and the secrets that it is reached with. */
 export function WhatsappStep({ draft, before, faults, change }: StepProps) {
@@ -22,7 +22,7 @@ export function WhatsappStep({ draft, before, faults, change }: StepProps) {
               help={isSecret && before !== undefined ? t('wizard.passwordKept') : t(`whatsapp.${name}.help`)}
               {...(isSecret ? { type: 'password' as const, autocomplete: 'new-password' } : {})}
               value={whatsapp[name]}
-              error={faultAt(faults, `whatsapp.${name}`)}
+              error={trunkFaultAt(faults, `whatsapp.${name}`)}
               onInput={(value) => change({ whatsapp: { ...whatsapp, [name]: value } })}
               mono={!isSecret}
             />

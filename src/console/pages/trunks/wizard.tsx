@@ -17,6 +17,7 @@ import { PartUnread, Unread } from '../../ui/unread.tsx';
 import { CheckStep } from './check-step.tsx';
 import { Doctor } from './doctor.tsx';
 import {
+  type DraftText,
   draftOf,
   emptyDraft,
   ofTrunk,
@@ -32,7 +33,7 @@ import { Gateway } from './gateway.tsx';
 import { OptionsStep } from './options-step.tsx';
 import { ParametersStep } from './parameters-step.tsx';
 import { CredentialsStep, ProviderStep, ServerStep, TypeStep } from './server-steps.tsx';
-import type { Checked, StepProps } from './step.ts';
+import type { Checked, StepProps, TrunkPath } from './step.ts';
 import { TeamsStep } from './teams-step.tsx';
 import { TenantsStep } from './tenants-step.tsx';
 import { WhatsappStep } from './whatsapp-step.tsx';
@@ -185,10 +186,10 @@ interface StepBodyProps extends Omit<StepProps, 'field'> {
 /** A brand decides what stands in a step: before it is known nothing does that could be taken for it. */
 function StepBody({ read, View, ...props }: StepBodyProps) {
   const { draft, faults, change } = props;
-  const field: StepProps['field'] = (name, path = name) => ({
+  const field = (name: DraftText, path: string = name) => ({
     value: draft[name],
     error: faultAt(faults, path),
-    onInput: (text) => change({ [name]: text }),
+    onInput: (text: string) => change({ [name]: text }),
   });
   return (
     <>
@@ -243,7 +244,7 @@ function labelsOf({ tenants: entries }: TrunkDraft): Readonly<Record<string, str
     'teams.certificate': t('transport.certificate'),
     'teams.targets': t('teams.targets'),
     ...Object.fromEntries(WHATSAPP_FIELDS.map((name) => [`whatsapp.${name}`, t(`whatsapp.${name}`)])),
-  };
+  } satisfies { readonly [path in TrunkPath]?: string };
 }
 
 /** Whether something stands in the field that a fault is about. */
