@@ -2,12 +2,14 @@ import {
   type Command,
   type CommandContext,
   ENGINE_OPTIONS,
+  flag,
   given,
   number,
   option,
   printAnswer,
   printRows,
   text,
+  toggle,
 } from './command.ts';
 import { UsageError } from './command-error.ts';
 import { localTime, type TableColumn } from './terminal.ts';
@@ -15,6 +17,7 @@ import { localTime, type TableColumn } from './terminal.ts';
 interface TokenRow {
   readonly id: string;
   readonly role: string;
+  readonly readOnly?: boolean;
   readonly tenant?: string;
   readonly label?: string;
   readonly createdAt: string;
@@ -25,7 +28,7 @@ interface TokenRow {
 
 const COLUMNS: readonly TableColumn<TokenRow>[] = [
   { title: 'ID', value: ({ id }) => id },
-  { title: 'ROLE', value: ({ role }) => role },
+  { title: 'ROLE', value: ({ role, readOnly }) => (readOnly === true ? `${role}, read only` : role) },
   { title: 'TENANT', value: ({ tenant }) => tenant },
   { title: 'LABEL', value: ({ label }) => label },
   { title: 'MADE', value: ({ createdAt }) => localTime(createdAt) },
@@ -36,11 +39,12 @@ const COLUMNS: readonly TableColumn<TokenRow>[] = [
 
 export const token: Command = {
   usage:
-    'tandem token list [--tenant NAME] | create --role ROLE [--tenant NAME] [--expires SECONDS] [--label TEXT] | revoke ID',
+    'tandem token list [--tenant NAME] | create --role ROLE [--read-only] [--tenant NAME] [--expires SECONDS] [--label TEXT] | revoke ID',
   details: 'create prints the token once; nobody can show it again.',
   options: {
     ...ENGINE_OPTIONS,
     role: option('system-admin or tenant-admin'),
+    'read-only': toggle('it reads and changes nothing'),
     tenant: option('the tenant of a tenant-admin; with list: only of this tenant'),
     expires: option('seconds after which it ends (default: never)'),
     label: option('what it is for'),
@@ -72,6 +76,7 @@ async function create(context: CommandContext): Promise<number> {
   const expires = text(context, 'expires') === undefined ? {} : { expiresInSeconds: number(context, 'expires', 0) };
   const made = await context.api().post<TokenRow & { token: string }>('/api/v1/tokens', {
     ...wanted,
+    ...(flag(context, 'read-only') && { readOnly: true }),
     ...expires,
   });
   return printAnswer(context, made, ({ token: value }) => value);

@@ -29,6 +29,14 @@ test('token: made, used, listed without itself, revoked', async () => {
   expect((await run(['trunks'], { env: asTenant })).err).toContain('does not accept this token');
 });
 
+test('token: --read-only makes one that sees everything and changes nothing, and is listed as such', async () => {
+  const made = await run(['token', 'create', '--role', 'system-admin', '--read-only', '--label', 'watch'], { env });
+  const asReader = { ...env, TANDEM_TOKEN: made.out.trim() };
+  expect((await run(['trunks'], { env: asReader })).code).toBe(0);
+  expect((await run(['token', 'create', '--role', 'system-admin'], { env: asReader })).code).not.toBe(0);
+  expect((await run(['token', 'list'], { env })).out).toMatch(/system-admin, read only +- +watch/);
+});
+
 test('token: what is missing or too much is wrong usage', async () => {
   for (const args of [
     [],
