@@ -42,7 +42,7 @@ export function effectiveValues(
   for (const [name, value] of Object.entries(rest)) put(name, value);
   if (isWhole && credentials !== undefined) put('credentials', account);
   if (isWhole) put('tls', tls);
-  put('addHeaders', shown['addHeaders'] ?? addHeaders);
+  put('addHeaders', isWhole ? addHeaders : []);
   put('tenants', shown['tenants'] ?? []);
   if (shown['didPool'] !== undefined) put('didPool', shown['didPool']);
   values.push(...mappingValues(trunk));
