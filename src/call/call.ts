@@ -381,6 +381,7 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
   replaceLeg(leg: Leg, newcomer: Leg): void {
     newcomer.moveTo(this);
     this.parties.replace(leg, newcomer);
+    this.record.noteJoined(newcomer.dialog, newcomer.options.owner?.number);
     this.changed();
   }
 
@@ -398,6 +399,7 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
     const { caller } = this;
     if (caller === undefined || caller.done) return false;
     this.#cancelAttempt(PICKED_UP);
+    this.record.noteJoined(newcomer.dialog, newcomer.options.owner?.number);
     this.#answered(newcomer, response, newcomer.options.owner?.number, undefined);
     this.parties.caller = caller.answer(newcomer, response, false);
     if (caller.done) this.caller = undefined;

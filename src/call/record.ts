@@ -1,3 +1,5 @@
+import { added } from '../base/added.ts';
+import { ownCopy } from '../base/text.ts';
 import type { MediaStatistics } from '../media/index.ts';
 import type { Dialog } from '../sip/dialog/index.ts';
 import type { ServerTransaction } from '../sip/endpoint/index.ts';
@@ -137,11 +139,17 @@ export interface NamedLeg {
   readonly tags: readonly string[] | undefined;
 }
 
+export interface JoinedLeg extends NamedLeg {
+  readonly callId: string;
+  readonly tags: readonly string[];
+}
+
 /** Why and by whom a call ended. */
 export type EndedBy = 'caller' | 'callee' | 'engine';
 
 const NO_ATTEMPTS: readonly AttemptRecord[] = [];
 const NONE: readonly BegunLeg[] = [];
+const NO_JOINED: readonly JoinedLeg[] = [];
 const NO_TAGS: readonly string[] = [];
 const NO_MEDIA: readonly MediaStatistics[] = [];
 
@@ -167,6 +175,8 @@ export class LiveRecord {
   answeredBy: string | undefined = undefined;
   answeredTrunkId: string | undefined = undefined;
   attempts: readonly AttemptRecord[] = NO_ATTEMPTS;
+  /** Legs that have taken the place of another, by what they are named: they picked the call up, or it was transferred to them. */
+  joined: readonly JoinedLeg[] = NO_JOINED;
   /** Legs that were cancelled; each is an attempt as well once its final response is there. */
   cancelled: readonly BegunLeg[] = NONE;
   /** What relays have counted: of each pair of parties in turn. */
@@ -187,6 +197,10 @@ export class LiveRecord {
     this.facts = facts;
     this.callerCallId = callerCallId;
     this.startedAtMs = startedAtMs;
+  }
+
+  noteJoined({ callId, localTag }: Pick<Dialog, 'callId' | 'localTag'>, label: string | undefined): void {
+    this.joined = added(this.joined, { callId: ownCopy(callId), label, tags: [localTag] });
   }
 
   /** All that its record says of how it was placed, for whoever goes on with it. */
@@ -238,13 +252,14 @@ export function namedLegs(
   begun: readonly BegunLeg[],
   parties: readonly (Pick<Dialog, 'callId' | 'localTag'> | undefined)[] = [],
 ): ReadonlyMap<string, NamedLeg> {
-  const { callerCallId, callerTags, calleeCallId, calleeTag, attempts } = record;
+  const { callerCallId, callerTags, calleeCallId, calleeTag, attempts, joined } = record;
   const legs = new Map<string, NamedLeg>([[callerCallId, { label: undefined, tags: callerTags }]]);
   for (const { callId, label } of [...attempts, ...begun]) legs.set(callId, { label, tags: undefined });
-  const add = (callId: string, tag: string) => {
-    const { label, tags = NO_TAGS } = legs.get(callId) ?? {};
+  const add = (callId: string, tag: string, name?: string) => {
+    const { label = name, tags = NO_TAGS } = legs.get(callId) ?? {};
     legs.set(callId, { label, tags: [...tags, tag] });
   };
+  for (const { callId, label, tags } of joined) for (const tag of tags) add(callId, tag, label);
   if (calleeCallId !== undefined && calleeTag !== undefined) add(calleeCallId, calleeTag);
   for (const dialog of parties) if (dialog !== undefined) add(dialog.callId, dialog.localTag);
   return legs;

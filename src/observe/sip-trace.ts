@@ -4,7 +4,7 @@ import { SharedBudget } from '../base/shared-budget.ts';
 import type { NamedLeg } from '../call/index.ts';
 import { readableText, redactText } from './redact.ts';
 import { matchesTrace, type TraceFilter } from './trace-filter.ts';
-import { type BegunBy, joined, type KeptMessage, messagesOfLeg, type TracedLeg, tracedLeg } from './trace-legs.ts';
+import { type BegunBy, joined, type KeptMessage, messagesOfCall, type TracedLeg, tracedLeg } from './trace-legs.ts';
 import type { TraceMessage } from './trace-message.ts';
 
 /** Where a message went or came from; a transport flow fits as it is. */
@@ -165,11 +165,12 @@ export class SipTrace {
     for (const [sipCallId, leg] of known) legs.set(sipCallId, tracedLeg(leg));
     for (const link of this.#keptLinks())
       if (link.callId === callId) legs.set(link.sipCallId, joined(legs.get(link.sipCallId), link));
-    const found: number[] = [];
-    for (const [sipCallId, leg] of legs)
-      found.push(
-        ...messagesOfLeg(this.#messagesOf(sipCallId), leg, this.#maxMessages, (message) => this.#keptMessage(message)),
-      );
+    const found = messagesOfCall(
+      legs,
+      this.#maxMessages,
+      (sipCallId) => this.#messagesOf(sipCallId),
+      (message) => this.#keptMessage(message),
+    );
     found.sort((a, b) => a - b);
     return found.map((message) => this.#read(message, legs.get(this.#callIdAt(message % this.#placeCount))?.label));
   }

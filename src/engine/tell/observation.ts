@@ -111,6 +111,7 @@ export class Observation implements EngineObserver {
     const calleeTags = calleeTag === undefined ? undefined : [calleeTag];
     for (const { callId, label } of record.attempts)
       trace.link(record.id, callId, label, callId === calleeCallId ? calleeTags : undefined);
+    for (const { callId, label, tags } of record.joined) trace.link(record.id, callId, label, tags);
     const cdr = this.#recordOf(record);
     records.append(cdr);
     this.#publishCall(record, 'ended');
@@ -398,8 +399,9 @@ function tenantsOf({ assignments }: Trunk): string[] {
 }
 
 /** Each once, the caller's first. */
-function sipCallIdsOf({ callerCallId, attempts }: LiveRecord): string[] {
+function sipCallIdsOf({ callerCallId, attempts, joined }: LiveRecord): string[] {
   let ids = callerCallId === '' ? [] : [callerCallId];
-  for (const { callId } of attempts) if (callId !== '' && !ids.includes(callId)) ids = added(ids, callId);
+  for (const legs of [attempts, joined])
+    for (const { callId } of legs) if (callId !== '' && !ids.includes(callId)) ids = added(ids, callId);
   return ids;
 }

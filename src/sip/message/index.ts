@@ -72,4 +72,4 @@ export {
   unescapeUser,
 } from './uri.ts';
 export { refuseExtensions, validateRequest, validateResponse } from './validate.ts';
-export { formatVia, splitVias, type Via } from './via.ts';
+export { formatVia, readBranch, splitVias, type Via } from './via.ts';

@@ -16,6 +16,7 @@ import {
 } from '../../../src/observe/index.ts';
 import { dialledNumber, draftForRoute, planOutbound } from '../../../src/outbound/index.ts';
 import { Provisioner } from '../../../src/provisioning/change/provisioner.ts';
+import type { SipRequest, SipResponse } from '../../../src/sip/message/index.ts';
 import { MemoryProvisioningStore } from '../../kit/memory-provisioning-store.ts';
 import { signer } from '../../kit/stir/signed.ts';
 import { factsOf } from '../../outbound/world.ts';
@@ -233,6 +234,76 @@ describe('traces', () => {
     expect([...view.calls()]).toEqual([]);
     expect(methods()).toEqual(['BYE', 'SIP/2.0', 'BYE', 'SIP/2.0']);
     watched.close();
+  });
+});
+
+describe('the trace of a call that another phone picks up has that phone’s INVITE, while it lives and when it has ended', () => {
+  /** What the picking phone has sent and got, as the trace of the call shows it. */
+  const shownOf = (watched: Watched, callId: string, taken: SipRequest) =>
+    watched
+      .view()
+      .trace(callId, true)
+      .filter(({ sipCallId }) => sipCallId === taken.callId())
+      .map(
+        ({ leg, text }) =>
+          `${leg} ${text
+            .split(' ')
+            .slice(0, 2)
+            .join(' ')
+            .replace(/ sip:.*/, '')}`,
+      );
+  const PICKED = ['INVITE', 'SIP/2.0 407', 'ACK', 'INVITE', 'SIP/2.0 200', 'ACK'].map((at) => `103 ${at}`);
+  const idOf = (watched: Watched) => [...watched.view().calls()][0]?.callId ?? '';
+
+  function expectEnded(watched: Watched, callId: string, taken: SipRequest) {
+    expect([...watched.view().calls()]).toEqual([]);
+    expect(shownOf(watched, callId, taken).slice(0, PICKED.length)).toEqual(PICKED);
+    expect(watched.records.get(taken.callId())?.callId).toBe(callId);
+    watched.close();
+  }
+
+  test('as it rings', async () => {
+    const watched = await Watched.start();
+    const { world, alice } = watched;
+    const [bob, carol] = [world.phone('102', '203.0.113.2'), world.phone('103', '203.0.113.3')];
+    const call = alice.call('102');
+    const rings = bob.took('INVITE');
+    bob.answer(rings, 180, 'Ringing');
+    world.run();
+    const callId = idOf(watched);
+    const replaced = `${rings.callId()};to-tag=${rings.fromTag()};from-tag=peer-${bob.peer.here.host};early-only`;
+    const taken = carol.call('102', { Replaces: replaced });
+    expect(carol.final(taken)?.status).toBe(200);
+    alice.final(call);
+    bob.answer(rings, 487, 'Gone');
+    world.run();
+    expect(shownOf(watched, callId, taken)).toEqual(PICKED);
+    alice.send(alice.within(call, alice.final(call) as SipResponse, 'BYE'));
+    world.run();
+    carol.answer(carol.took('BYE'), 200, 'OK', { Contact: undefined });
+    world.run();
+    expectEnded(watched, callId, taken);
+  });
+
+  test('as it talks', async () => {
+    const watched = await Watched.start();
+    const { world, alice, carrier } = watched;
+    const carol = world.phone('103', '203.0.113.3');
+    const { invite, sent } = watched.call();
+    const callId = idOf(watched);
+    const toTag = alice.final(invite)?.toTag();
+    const taken = carol.call('101', { Replaces: `${invite.callId()};to-tag=${toTag};from-tag=${invite.fromTag()}` });
+    carrier.answer(carrier.requests('INVITE').at(-1) as SipRequest, 200, 'OK', {}, SDP);
+    world.run();
+    carol.final(taken);
+    alice.answer(alice.took('BYE'), 200, 'OK', { Contact: undefined });
+    world.run();
+    expect(shownOf(watched, callId, taken)).toEqual(PICKED);
+    carrier.send(carrier.withinOf(sent, 'BYE', { CSeq: '9 BYE' }));
+    world.run();
+    carol.answer(carol.took('BYE'), 200, 'OK', { Contact: undefined });
+    world.run();
+    expectEnded(watched, callId, taken);
   });
 });
 
