@@ -98,6 +98,12 @@ export class Attempt implements BranchUser, TimerTarget {
     return [...own, ...this.#followed.flatMap((followed) => followed.cancellations())];
   }
 
+  /** Each gives the place of a branch back, when its end is not waited for any longer. */
+  takePlaces(): (() => void)[] {
+    const own = this.#branches.map((branch) => branch.takePlace());
+    return [...own, ...this.#followed.flatMap((followed) => followed.takePlaces())];
+  }
+
   onTimer(_kind: number): void {
     this.#ringTimer = undefined;
     if (this.#done) return;

@@ -107,6 +107,17 @@ export class Branch implements ClientTransactionUser, TimerTarget {
     return this.#invite?.cancellation(this.#forks.highestSequence, this.#media !== undefined, this.#targetsLeft[0]);
   }
 
+  /** Takes its place from it: what is given back gives that back, when its end is not waited for any longer. */
+  takePlace(): () => void {
+    const reserved = this.#reserved;
+    this.#reserved = false;
+    return () => {
+      const sent = this.#invite?.sent;
+      if (this.state === 'cancelling' && sent !== undefined) this.onTimeout(sent);
+      if (reserved) this.plan.onEnd?.('cancelled');
+    };
+  }
+
   /** Gives the branch up: CANCEL, and ACK and BYE for a 2xx that crosses it (RFC 3261 §9.1, §15). The attempt hears no more of it. */
   cancel(reasons: readonly string[]): void {
     const phase = this.#phase;

@@ -73,7 +73,8 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
   #holds = 0;
   #over = false;
   #timer: Timer | undefined = undefined;
-  #onceOver: (() => void) | undefined = undefined;
+  /** It makes way for another call. */
+  #onceAlone: (() => void) | undefined = undefined;
   /** Between the clock of the timers and the time of day. */
   #wallOffsetMs: number;
 
@@ -226,8 +227,9 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
 
   /** @param isLast it is over, whatever else holds it */
   release(isLast = false): void {
+    if (--this.#holds === 1) this.#onceAlone?.();
     // A fork that answers after the end is acknowledged and ended by its leg alone.
-    if ((--this.#holds > 0 && !isLast) || this.#over) return;
+    if ((this.#holds > 0 && !isLast) || this.#over) return;
     this.#over = true;
     this.#timer = cancelTimer(this.#timer);
     this.parties.clear();
@@ -235,11 +237,17 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
     this.#plan.onEnd?.();
     this.registry.callEnded(this);
     for (const each of this.env.observers) each.onCallEnded?.(this.record, this.#timeMs() - this.record.endedAtMs);
-    this.#onceOver?.();
   }
 
-  onceOver(then: () => void): void {
-    this.#onceOver = then;
+  makeWay(request: SipRequest, then: () => void): () => void {
+    const places = this.#attempt?.takePlaces() ?? [];
+    this.retain();
+    this.#onceAlone = then;
+    this.callerGaveUp(request);
+    return () => {
+      for (const giveBack of places) giveBack();
+      this.release(true);
+    };
   }
 
   newTag(): string {

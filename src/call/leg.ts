@@ -98,8 +98,11 @@ export interface LegCall {
   /** One more thing has to end before the call has ended. */
   retain(): void;
   release(): void;
-  /** `then` is called when all of it has ended and what it held is free. One at a time waits. */
-  onceOver(then: () => void): void;
+  /**
+   * The caller has given up for another call: `then` is called when all who rang have ended. Its places are kept until what is returned
+   * is called, which waits for nobody any longer.
+   */
+  makeWay(request: SipRequest, then: () => void): () => void;
   /** A request within the dialog of `leg` that is in order there. */
   receive(leg: Leg, transaction: ServerTransaction, request: SipRequest): void;
   /** The caller cancels, or sends BYE in its early dialog. */

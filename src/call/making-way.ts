@@ -8,10 +8,11 @@ const PATIENCE_MS = 3_000;
 
 /**
  * A call that rings is given up for another one to the same party, which begins when the first has ended: a phone with one line is
- * free then, and so are the places that the call had.
+ * free then. The places that the call had are nobody else's until then.
  */
 export class MakingWay implements TimerTarget {
   readonly #next: () => void;
+  readonly #giveBack: () => void;
   #timer: Timer | undefined;
 
   /** @param request of the caller, whose Reason fields go into the CANCELs (RFC 3326) */
@@ -19,21 +20,23 @@ export class MakingWay implements TimerTarget {
     const { scheduler } = ringing.env;
     this.#next = next;
     this.#timer = scheduler.schedule(PATIENCE_MS, this, 0);
-    ringing.onceOver(() => {
+    this.#giveBack = ringing.makeWay(request, () => {
       if (this.#timer === undefined) return;
       cancelTimer(this.#timer);
       this.#timer = scheduler.schedule(CANCELLED_MS, this, 0);
     });
-    ringing.callerGaveUp(request);
   }
 
   /** The other one is not wanted any more. */
   stop(): void {
+    if (this.#timer === undefined) return;
     this.#timer = cancelTimer(this.#timer);
+    this.#giveBack();
   }
 
   onTimer(_kind: number): void {
     this.#timer = undefined;
+    this.#giveBack();
     this.#next();
   }
 }

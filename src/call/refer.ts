@@ -191,7 +191,7 @@ export class Referral implements AttemptUser, RenegotiationUser, TimerTarget {
     this.#attempt.start();
   }
 
-  /** To whom `ringing` rings: that call is given up, and the plan made once it has ended, when its places are free. */
+  /** To whom `ringing` rings: that call is given up, and the plan made once it has ended, when its places are free for this one. */
   callInPlaceOf(ringing: LegCall, request: SipRequest): void {
     this.#way = new MakingWay(ringing, request, () => {
       const plan = planFor(this.#transferor, request, this.#referTo);

@@ -1,6 +1,6 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { Rejection } from '../../src/call/plan.ts';
-import { HeaderId } from '../../src/sip/message/index.ts';
+import { HeaderId, type SipRequest } from '../../src/sip/message/index.ts';
 import { branchTo, type Party, type Sent, sdp, stages, World } from './world.ts';
 
 /** The sipfrag status lines that a transferor was told. */
@@ -118,6 +118,75 @@ test('one that never says so is called after three seconds all the same', () => 
   world.run(200);
   expect(world.c.invites).toHaveLength(2);
   endsConnected({ world, toB });
+});
+
+describe('the one place that the ringing call has', () => {
+  /** Of what leads to C; who finds it taken is counted. */
+  function onePlace(setUp: (phone: Party) => void = hasOneLine) {
+    const place = { isTaken: false, refused: 0 };
+    const planned = (invite?: SipRequest) => {
+      const branch = branchTo(invite, 'c', {
+        onStart: () => {
+          if (place.isTaken) place.refused++;
+          else place.isTaken = true;
+          return place.refused === 0;
+        },
+        onEnd: () => {
+          place.isTaken = false;
+        },
+      });
+      return stages([{ branches: [branch] }]);
+    };
+    const all = consulting(({ c, engine }) => {
+      setUp(c);
+      engine.plan = planned;
+      engine.router.referred = () => planned();
+    });
+    return { ...all, place };
+  }
+
+  test('is the transfer’s until it is called there, and free when it has ended', () => {
+    const { world, toB, refer, place } = onePlace();
+    refer();
+    for (const ms of [0, 150]) {
+      world.run(ms);
+      expect(place.isTaken).toBe(true);
+    }
+    world.run(50);
+    expect(world.c.invites).toHaveLength(2);
+    endsConnected({ world, toB });
+    expect(place).toEqual({ isTaken: false, refused: 0 });
+  });
+
+  test('is so where the phone never says that it was cancelled, and one that answers that late is acknowledged', () => {
+    const { world, toB, refer, place } = onePlace((c) => {
+      c.onRequest = (transaction, request) => {
+        if (request.method === 'INVITE' && request.toTag() === undefined) c.answer(transaction, 180);
+      };
+    });
+    const { c, network } = world;
+    const first = c.invite;
+    first.user = { onCancel: () => {} };
+    refer();
+    world.run(3_000);
+    expect(place).toEqual({ isTaken: true, refused: 0 });
+    expect(c.invites).toHaveLength(2);
+    const acks = network.count('engine>c ACK');
+    c.answer(first, 487);
+    world.run();
+    expect(network.count('engine>c ACK')).toBe(acks + 1);
+    endsConnected({ world, toB });
+    expect(place).toEqual({ isTaken: false, refused: 0 });
+  });
+
+  test('is given back where the transferee hangs up meanwhile', () => {
+    const { world, refer, place } = onePlace();
+    refer();
+    world.b.send('BYE');
+    world.run();
+    expect(place.isTaken).toBe(false);
+    expect(world.settles()).toBe(true);
+  });
 });
 
 test('the transferee hangs up meanwhile: nobody is called any more', () => {

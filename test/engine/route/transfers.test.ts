@@ -3,6 +3,7 @@ import type { RoutedCall, RoutedLeg } from '../../../src/call/index.ts';
 import { NO_PEERS } from '../../../src/engine/peer-nodes.ts';
 import { Transfers } from '../../../src/engine/route/transfers.ts';
 import { Served } from '../../../src/engine/served.ts';
+import { dialledNumber } from '../../../src/outbound/index.ts';
 import { nodeSchema } from '../../../src/settings/node-schema.ts';
 import { HeaderId, type SipRequest, type SipResponse } from '../../../src/sip/message/index.ts';
 import { NODE } from '../../outbound/world.ts';
@@ -295,6 +296,40 @@ describe('REFER to who still rings (RFC 5589 §7.6)', () => {
     own.run();
     endsAll();
   });
+
+  const TRUNK_OF_ONE = {
+    acme: { outboundRules: [{ name: 'world', routes: [{ trunk: 'carrier-a' }] }] },
+    trunks: { 'carrier-a': { limits: { concurrentCalls: 1 } } },
+  };
+
+  test.each([
+    ['a tenant that may have one call', { acme: { limits: { concurrentCalls: 1 } } }],
+    ['a trunk with one place', TRUNK_OF_ONE],
+  ] as const)(
+    '%s: nobody else gets it before the transferee rings, nor where the one who rings answers no CANCEL',
+    async (_what, options) => {
+      for (const isSilent of [true, false]) {
+        const { own, target, dave, refer, toldLast, endsAll } = await consulting(OUTSIDE, options as WorldOptions);
+        const refused = () => dave.final(dave.call('18005550177'))?.status;
+        expect(refer()).toBe(202);
+        expect(refused()).toBeGreaterThanOrEqual(400);
+        if (!isSilent) {
+          target.answer(target.took('CANCEL'), 200, 'OK');
+          target.answer(target.took('INVITE'), 487, 'Request Terminated');
+          own.run(20);
+          expect(refused()).toBeGreaterThanOrEqual(400);
+        }
+        own.run(isSilent ? 3_000 : 250);
+        expect(target.requests('INVITE').map((invite) => dialledNumber(invite.uri()))).toEqual([OUTSIDE, OUTSIDE]);
+        target.answer(target.took('INVITE', 1), 180, 'Ringing');
+        own.run();
+        expect(toldLast()).toBe('SIP/2.0 180 Ringing');
+        target.answer(target.took('INVITE', 1), 486, 'Busy Here');
+        own.run();
+        endsAll();
+      }
+    },
+  );
 
   test.each([
     ['a rule that is there no more', {}, { outboundRules: [] }, ['plan']],
