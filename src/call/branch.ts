@@ -104,7 +104,7 @@ export class Branch implements ClientTransactionUser, TimerTarget {
   /** The CANCEL of the INVITE under way, for who has to send it in our place. */
   cancellation(): WaitingCancel | undefined {
     if (this.state !== 'calling') return undefined;
-    return this.#invite?.cancellation(this.#forks.highestSequence, this.#media !== undefined, this.#targetsLeft[0]);
+    return this.#invite?.cancellation(this.#forks, this.#media !== undefined, this.#targetsLeft[0]);
   }
 
   /** Takes its place from it: what is given back gives that back, when its end is not waited for any longer. */
@@ -216,9 +216,10 @@ export class Branch implements ClientTransactionUser, TimerTarget {
   }
 
   /** It rings there already. */
-  #goOn({ invite, to, usedSequence }: RingingInvite): void {
+  #goOn(ringing: RingingInvite): void {
+    const { invite, to } = ringing;
     this.#phase = CALLING;
-    this.#forks.noteUsed(usedSequence);
+    this.#forks.noteUsed(ringing);
     this.#invite?.begin(this.attempt.call, this.#forks, () => this.#nodeEnded());
     if (this.#invite !== undefined) this.#invite.sent = this.attempt.env.endpoint.resumeInvite(invite, to, this);
     this.attempt.onBranchRings();

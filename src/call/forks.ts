@@ -6,6 +6,7 @@ import { Leg, type LegCall } from './leg.ts';
 import type { BranchPlan, LegOptions } from './plan.ts';
 import type { ClientTransaction } from './ports.ts';
 import { hasSessionDescription } from './relayed-headers.ts';
+import type { RingingInvite } from './resumption.ts';
 
 const NO_LEGS: readonly Leg[] = [];
 
@@ -39,14 +40,15 @@ export class Forks {
     return Math.max(this.#usedSequence, ...this.#legs.map(({ dialog }) => dialog.localSequence));
   }
 
-  /** One of those that are over has asked for privacy (RFC 3323). */
+  /** One of them, or of those that are over, has asked for privacy (RFC 3323). */
   get identityWithheld(): boolean {
-    return this.#identityWithheld;
+    return this.#identityWithheld || this.#legs.some((leg) => leg.identityWithheld);
   }
 
-  /** Of dialogs of another process. */
-  noteUsed(sequence: number): void {
-    this.#usedSequence = Math.max(this.#usedSequence, sequence);
+  /** What is known of dialogs of another process. */
+  noteUsed({ usedSequence, identityWithheld }: Pick<RingingInvite, 'usedSequence' | 'identityWithheld'>): void {
+    this.#usedSequence = Math.max(this.#usedSequence, usedSequence);
+    this.#identityWithheld ||= identityWithheld === true;
   }
 
   /** The dialog that a response is of. */
@@ -73,6 +75,7 @@ export class Forks {
     // The dialog counts as early until `confirm`, which fixes its route set from the 2xx.
     const leg = new Leg(call.registry, call, Dialog.createUac(request, response), flow, options);
     leg.dialog.goOnFrom(this.#usedSequence);
+    leg.identityWithheld ||= this.#identityWithheld;
     leg.credentials = credentials;
     leg.media = media?.placeOf(response.toTag() ?? '');
     leg.offers.request('local', 'INVITE', hasSessionDescription(request));

@@ -12,6 +12,8 @@ export interface RingingInvite {
   readonly trunkId: string | undefined;
   /** CSeq of its dialogs goes on above this. */
   readonly usedSequence: number;
+  /** Who rings has asked for privacy. */
+  readonly identityWithheld?: boolean | undefined;
   /** How its peer is reached, and what it is told of where this process is. */
   readonly way: WayOptions;
 }

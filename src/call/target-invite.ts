@@ -157,11 +157,16 @@ export class TargetInvite {
 
   /**
    * The CANCEL of what was sent, for who has to send it in our place. `isBound`: its description is a media relay's;
-   * `usedSequence`: the highest of its early dialogs; `next`: where a phone of another node is itself.
+   * `forks`: its early dialogs; `next`: where a phone of another node is itself.
    */
-  cancellation(usedSequence: number, isBound: boolean, next: Destination | undefined): WaitingCancel | undefined {
+  cancellation(
+    { highestSequence: usedSequence, identityWithheld }: Pick<Forks, 'highestSequence' | 'identityWithheld'>,
+    isBound: boolean,
+    next: Destination | undefined,
+  ): WaitingCancel | undefined {
     if (this.sent === undefined) return undefined;
-    const cancel = cancellationOf(this.sent, { to: this.to, trunkId: this.#plan.trunkId, usedSequence, isBound });
+    const parts = { to: this.to, trunkId: this.#plan.trunkId, usedSequence, isBound, identityWithheld };
+    const cancel = cancellationOf(this.sent, parts);
     const rings = this.#ringingThere;
     if (cancel === undefined || rings === undefined || next === undefined) return cancel;
     return { ...cancel, there: { text: serialize(rings), to: placeOf(next) } };

@@ -63,6 +63,8 @@ export interface AskedSnapshot {
   readonly trunkId?: string;
   /** The highest sequence number of its early dialogs. */
   readonly usedSequence: number;
+  /** Who rings has asked for privacy. */
+  readonly identityWithheld?: boolean;
   /** Nobody else can go on with it: its description is a media relay's. */
   readonly isBound?: boolean;
 }
@@ -78,6 +80,7 @@ export interface AskedParts extends Pick<AskedSnapshot, 'usedSequence'> {
   readonly to: Destination;
   readonly trunkId: string | undefined;
   readonly isBound: boolean;
+  readonly identityWithheld: boolean;
 }
 
 export function waitingInvite({ request, flow }: ServerTransaction): Pick<WaitingSnapshot, 'invite' | 'from'> {
@@ -87,7 +90,7 @@ export function waitingInvite({ request, flow }: ServerTransaction): Pick<Waitin
 /** Undefined where it could not be reached again: at the end of a connection that the other side has made. */
 export function cancellationOf(
   { request, flow }: ClientTransaction,
-  { to, trunkId, usedSequence, isBound }: AskedParts,
+  { to, trunkId, usedSequence, isBound, identityWithheld }: AskedParts,
 ): WaitingCancel | undefined {
   const place = { ...placeOf(to), transport: flow.transport };
   if (place.kind === 'connection') return undefined;
@@ -103,6 +106,7 @@ export function cancellationOf(
       usedSequence,
       ...(trunkId !== undefined && { trunkId }),
       ...(isBound && { isBound }),
+      ...(identityWithheld && { identityWithheld }),
     },
   };
 }

@@ -196,11 +196,13 @@ export class WaitingCallers {
     return this.#options.endpoint.transport.listening().some(isHere);
   }
 
-  #ringing(cancel: WaitingCancel, { text, usedSequence, trunkId }: AskedSnapshot): RingingInvite {
+  #ringing(cancel: WaitingCancel, asked: AskedSnapshot): RingingInvite {
+    const { text, usedSequence, identityWithheld, trunkId } = asked;
     const { endpoint, trunks } = this.#options;
     const place = { ...targetHere(cancel.to, endpoint), kind: cancel.to.kind };
     const to = reacherOf({ trunks })(place, { contact: '', ...(trunkId !== undefined && { trunkId }) });
-    return { invite: requestOf(text), to, trunkId, usedSequence, way: this.#wayOf(trunkId, place) };
+    const way = this.#wayOf(trunkId, place);
+    return { invite: requestOf(text), to, trunkId, usedSequence, identityWithheld, way };
   }
 
   #wayOf(trunkId: string | undefined, target: Target): RingingInvite['way'] {

@@ -148,6 +148,35 @@ describe('a call rings when its process ends, and its callee’s answer comes to
   });
 });
 
+describe('RFC 3323 §4.1: who rings in private is not told of by its own fields after the process has ended, nor after the next one', () => {
+  const OWN = { headers: { relay: { trunk: ['X-Account'] } } };
+  const account = ({ headers }: SipResponse) => headers.fieldValuesNamed('X-Account');
+
+  test.each([
+    ['private', { Privacy: 'id' }, []],
+    ['open', {}, ['Bob']],
+  ])('%s', async (_what, fields, expected) => {
+    for (const [status, reason] of [
+      [200, 'OK'],
+      [486, 'Busy Here'],
+    ] as const) {
+      const options = { ...OPTIONS, acme: OWN };
+      await start(options);
+      const invite = alice.call('18005550199');
+      const asked = carrier.took('INVITE');
+      carrier.answer(asked, 180, 'Ringing', fields);
+      await settle();
+      await restart(options);
+      await restart(options);
+      carrier.answer(asked, status, reason, { 'X-Account': 'Bob' }, status === 200 ? SDP : '');
+      expect(finals(invite).map(account)).toEqual([expected]);
+      alice.ack(invite, finals(invite)[0] as SipResponse);
+      for (const call of [...world.engine.calls.list()]) world.engine.calls.end(call.id);
+      await settle(60_000);
+    }
+  });
+});
+
 test('it rings for as long as it may in all, over however many processes, and its record begins with it', async () => {
   await start();
   const beganAtMs = world.scheduler.wallMs();
