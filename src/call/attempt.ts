@@ -130,11 +130,15 @@ export class Attempt implements BranchUser, TimerTarget {
 
   onBranchFailed(branch: Branch, outcome: StageOutcome): void {
     if (this.#done || !this.#branches.includes(branch)) return;
+    // RFC 3261 §16.7 step 5: a 6xx ends the search everywhere.
+    this.#failed(outcome, outcome.status >= 600);
+  }
+
+  #failed(outcome: StageOutcome, isEnd: boolean): void {
     if (this.#best === undefined || isBetterStatus(outcome.status, this.#best.status)) this.#best = outcome;
     this.#earlyMedia ||= outcome.earlyMedia;
     this.#openCount--;
-    // RFC 3261 §16.7 step 5: a 6xx ends the search everywhere.
-    if (outcome.status >= 600) this.#cancelBranches(undefined, []);
+    if (isEnd) this.#cancelBranches(undefined, []);
     this.#stageOverWhenEmpty();
   }
 
@@ -178,16 +182,9 @@ export class Attempt implements BranchUser, TimerTarget {
   #followedFailed({ status, reason = '' }: Rejection, outcome: StageOutcome | undefined): void {
     if (this.#done) return;
     this.#openFollowed--;
-    this.#openCount--;
-    const failed: StageOutcome = {
-      ...(outcome?.status === status ? outcome : { cause: 'response', earlyMedia: outcome?.earlyMedia === true }),
-      status,
-      reason,
-      redirected: true,
-    };
-    if (this.#best === undefined || isBetterStatus(status, this.#best.status)) this.#best = failed;
-    this.#earlyMedia ||= failed.earlyMedia;
-    this.#stageOverWhenEmpty();
+    const { earlyMedia = false } = outcome ?? {};
+    const as = outcome?.status === status ? outcome : { cause: 'response' as const, earlyMedia };
+    this.#failed({ ...as, status, reason, redirected: true }, false);
   }
 
   #stageOverWhenEmpty(): void {

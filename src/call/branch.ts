@@ -1,19 +1,8 @@
-import { cancelTimer, type TimerTarget } from '../base/scheduler.ts';
+import { cancelTimer, type Timer, type TimerTarget } from '../base/scheduler.ts';
 import { ReliableReceiver } from '../sip/dialog/index.ts';
 import { reasonPhrase, type SipRequest, type SipResponse, UnsafeMessageError } from '../sip/message/index.ts';
 import { BranchMedia } from './branch-media.ts';
 import { branchOutcome, retryAfterOf, UNUSABLE_CONTACT } from './branch-outcome.ts';
-import {
-  ANSWERED,
-  type BranchPhase,
-  CALLING,
-  CANCELLING,
-  DESCRIBING,
-  IDLE,
-  OVER,
-  RESOLVING,
-  SIGNING,
-} from './branch-phase.ts';
 import { learnIdentity } from './connected-identity.ts';
 import { Forks } from './forks.ts';
 import { LateAnswers } from './late-answers.ts';
@@ -42,6 +31,15 @@ export interface BranchUser extends Inviter {
   onBranchRedirected(target: readonly BranchPlan[] | Redirection): void;
 }
 
+/** How far a branch is. */
+type Phase = 'idle' | 'resolving' | 'describing' | 'signing' | 'calling' | 'cancelling' | 'over' | Repairing;
+
+/** It waits before it tries again, here or at the next target. */
+interface Repairing {
+  readonly goesOn: () => void;
+  readonly timer: Timer;
+}
+
 const NO_TARGETS: readonly Destination[] = [];
 
 /**
@@ -57,7 +55,7 @@ export class Branch implements ClientTransactionUser, TimerTarget {
   readonly plan: BranchPlan;
   /** Session descriptions of this branch were relayed in provisional responses. */
   earlyMedia = false;
-  #phase: BranchPhase = IDLE;
+  #phase: Phase = 'idle';
   /** Targets that have not been tried yet. */
   #targetsLeft: readonly Destination[] = NO_TARGETS;
   /** Early dialogs of the INVITE under way. */
@@ -75,8 +73,8 @@ export class Branch implements ClientTransactionUser, TimerTarget {
     this.#tried = new TriedTargets(attempt, plan);
   }
 
-  get state(): BranchPhase['kind'] {
-    return this.#phase.kind;
+  get state(): Exclude<Phase, Repairing> | 'repairing' {
+    return typeof this.#phase === 'string' ? this.#phase : 'repairing';
   }
 
   start(): void {
@@ -90,7 +88,7 @@ export class Branch implements ClientTransactionUser, TimerTarget {
       }
       this.#reserved = true;
     }
-    this.#phase = RESOLVING;
+    this.#phase = 'resolving';
     const resolved = this.plan.resolve();
     if (resolved instanceof Promise) void resolved.catch(() => NO_TARGETS).then((targets) => this.#resolved(targets));
     else this.#resolved('send' in resolved ? [resolved] : resolved);
@@ -120,32 +118,31 @@ export class Branch implements ClientTransactionUser, TimerTarget {
 
   /** Gives the branch up: CANCEL, and ACK and BYE for a 2xx that crosses it (RFC 3261 §9.1, §15). The attempt hears no more of it. */
   cancel(reasons: readonly string[]): void {
-    const phase = this.#phase;
-    switch (phase.kind) {
+    const { state } = this;
+    switch (state) {
       case 'idle':
-        this.#phase = OVER;
+        this.#phase = 'over';
         return;
       case 'resolving':
       case 'describing':
       case 'signing':
       case 'repairing':
-        if (phase.kind === 'repairing') cancelTimer(phase.timer);
+        if (typeof this.#phase !== 'string') cancelTimer(this.#phase.timer);
         this.#tried.ended(0, 'cancelled', 'cancelled');
         this.#finish('cancelled');
         return;
       case 'calling':
-        this.#phase = CANCELLING;
+        this.#phase = 'cancelling';
         this.#invite?.end();
         this.#tried.cancelled();
         this.#forks.drop(undefined);
         this.#invite?.sent?.cancel(reasonFields(reasons));
         return;
       case 'cancelling':
-      case 'answered':
       case 'over':
         return;
       default:
-        phase satisfies never;
+        state satisfies never;
     }
   }
 
@@ -187,7 +184,7 @@ export class Branch implements ClientTransactionUser, TimerTarget {
   }
 
   onTimer(_kind: number): void {
-    if (this.#phase.kind === 'repairing') this.#phase.goesOn();
+    if (typeof this.#phase !== 'string') this.#phase.goesOn();
   }
 
   // --- targets ---
@@ -218,7 +215,7 @@ export class Branch implements ClientTransactionUser, TimerTarget {
   /** It rings there already. */
   #goOn(ringing: RingingInvite): void {
     const { invite, to } = ringing;
-    this.#phase = CALLING;
+    this.#phase = 'calling';
     this.#forks.noteUsed(ringing);
     this.#invite?.begin(this.attempt.call, this.#forks, () => this.#nodeEnded());
     if (this.#invite !== undefined) this.#invite.sent = this.attempt.env.endpoint.resumeInvite(invite, to, this);
@@ -233,7 +230,7 @@ export class Branch implements ClientTransactionUser, TimerTarget {
       this.#sendInvite(invite);
       return;
     }
-    this.#phase = DESCRIBING;
+    this.#phase = 'describing';
     this.#media.offer(invite.seen.draft, (refusal) => {
       if (refusal === undefined) {
         this.#sendInvite(invite);
@@ -256,7 +253,7 @@ export class Branch implements ClientTransactionUser, TimerTarget {
       this.#transmit(request, invite);
       return;
     }
-    this.#phase = SIGNING;
+    this.#phase = 'signing';
     signed.then(
       () => this.state === 'signing' && this.#transmit(request, invite),
       (error: Error) => this.state === 'signing' && this.#refusedHere(error),
@@ -264,7 +261,7 @@ export class Branch implements ClientTransactionUser, TimerTarget {
   }
 
   #transmit(request: SipRequest, invite: TargetInvite): void {
-    this.#phase = CALLING;
+    this.#phase = 'calling';
     invite.begin(this.attempt.call, this.#forks, () => this.#nodeEnded());
     try {
       invite.send(request, this, this.attempt.call);
@@ -318,7 +315,7 @@ export class Branch implements ClientTransactionUser, TimerTarget {
     }
     this.#media?.handOver();
     this.#media = undefined;
-    this.#phase = ANSWERED;
+    this.#phase = 'over';
     this.#invite?.end();
     this.#tried.ended(response.status, response.reason, 'answered');
     this.#forks.drop(leg);
@@ -390,8 +387,7 @@ export class Branch implements ClientTransactionUser, TimerTarget {
   }
 
   #goOnAfter(delayMs: number, goesOn: () => void): void {
-    const timer = this.attempt.env.scheduler.schedule(delayMs, this, 0);
-    this.#phase = { kind: 'repairing', goesOn, timer };
+    this.#phase = { goesOn, timer: this.attempt.env.scheduler.schedule(delayMs, this, 0) };
   }
 
   #refusedForGood(response: SipResponse): void {
@@ -474,7 +470,7 @@ export class Branch implements ClientTransactionUser, TimerTarget {
   }
 
   #finish(outcome: StageOutcome | 'cancelled'): void {
-    this.#phase = OVER;
+    this.#phase = 'over';
     this.#invite?.end();
     this.#forks.drop(undefined);
     this.#media?.end();

@@ -250,10 +250,6 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
     };
   }
 
-  newTag(): string {
-    return randomToken();
-  }
-
   openMedia(near: MediaEnd, far: MediaEnd, offer: MediaOffer): MediaSession | MediaRefusal | undefined {
     return openMedia(this, near, far, offer);
   }
@@ -318,16 +314,14 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
     const reasons = reasonsOf(request, { anonymous: this.caller?.party.identityWithheld === true });
     this.#ended('caller', 'cancel');
     this.#refuse(487, undefined, [], 'cancel');
-    this.#cancelAttempt(reasons);
-    this.#hangUpAll(reasons);
+    this.#giveUp(reasons);
   }
 
   /** The caller does not answer any more. */
   callerLost(): void {
     if (!this.#waits()) return;
     this.#refuse(504, undefined, [], 'no-prack');
-    this.#cancelAttempt([]);
-    this.#hangUpAll([]);
+    this.#giveUp([]);
   }
 
   /** A confirmed leg was left with BYE. */
@@ -343,7 +337,7 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
     // Late news of a leg that has ended anyway.
     if (leg.state !== 'confirmed') return;
     this.retain();
-    leg.lost();
+    leg.leave();
     if (this.referral?.legLeft(leg) !== true && leg.peer !== undefined) this.end('engine', reason);
     this.release();
   }
@@ -355,8 +349,7 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
       const status = reason === 'ring-timeout' || reason === 'ended-by-admin' ? 480 : 503;
       this.#refuse(status, undefined, [], reason);
     }
-    this.#cancelAttempt(reasons);
-    this.#hangUpAll(reasons);
+    this.#giveUp(reasons);
   }
 
   onTimer(kind: number): void {
@@ -479,7 +472,8 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
     attempt?.cancel(reasons);
   }
 
-  #hangUpAll(reasons: readonly string[]): void {
+  #giveUp(reasons: readonly string[]): void {
+    this.#cancelAttempt(reasons);
     this.referral?.abandon();
     this.parties.hangUp(reasons);
   }

@@ -1,4 +1,5 @@
 import { added } from '../base/added.ts';
+import { randomToken } from '../base/ids.ts';
 import { Dialog } from '../sip/dialog/index.ts';
 import { createResponse, HeaderId, type HeaderList, type SipRequest, type SipResponse } from '../sip/message/index.ts';
 import { AcceptedInvite } from './accepted-invite.ts';
@@ -293,7 +294,7 @@ export class CallerInvite implements ServerTransactionUser, ReliableRelayUser {
   #newLeg(): Leg {
     const { call, request } = this;
     const isFirst = this.#legs.length === 0;
-    const dialog = isFirst ? this.#firstDialog() : Dialog.createUas(request, call.newTag(), this.options.contact);
+    const dialog = isFirst ? this.#firstDialog() : Dialog.createUas(request, randomToken(), this.options.contact);
     const leg = new Leg(call.registry, call, dialog, this.#transaction.flow, this.options);
     leg.learn(request);
     leg.offers.request('remote', 'INVITE', hasSessionDescription(request));

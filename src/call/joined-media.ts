@@ -1,13 +1,7 @@
 import { type MediaSession, NEAR } from '../media/index.ts';
-import {
-  HeaderId,
-  replaceDescription,
-  type SipMessage,
-  SipResponse,
-  sessionDescriptionOf,
-} from '../sip/message/index.ts';
+import { HeaderId, type SipMessage, SipResponse, sessionDescriptionOf } from '../sip/message/index.ts';
 import type { LegCall } from './leg.ts';
-import { MEDIA_REFUSALS, type MediaEnd, type MediaPlace } from './media.ts';
+import { type DescribingParty, MEDIA_REFUSALS, type MediaEnd, type MediaPlace, relayDescription } from './media.ts';
 
 /** A party that is connected to another one; a leg is one. */
 export interface JoinedParty {
@@ -58,11 +52,9 @@ export class JoinedMedia {
       return;
     }
     this.#session = opened;
-    const [tag, to] = isNear ? [NEAR, FAR] : [FAR, NEAR];
-    opened.offer(tag, to, sdp, (described, refusal = 'no-relay') => {
-      if (described !== undefined) replaceDescription(message, described);
-      done(described === undefined ? MEDIA_REFUSALS[refusal].status : undefined);
-    });
+    relayDescription(...this.#places(from), message, 'offer', (refusal) =>
+      done(refusal && MEDIA_REFUSALS[refusal].status),
+    );
   }
 
   /** An offer for a far side that takes no re-INVITE without; undefined: there is none. */
@@ -86,17 +78,14 @@ export class JoinedMedia {
   }
 
   answer(from: JoinedParty, message: SipMessage, done: (isDescribed: boolean) => void): void {
+    relayDescription(...this.#places(from), message, 'answer', (refusal) => done(refusal === undefined));
+  }
+
+  /** Of the party that a message is of, and of the other one. */
+  #places(from: JoinedParty): [DescribingParty, DescribingParty] {
     const session = this.#session;
-    const sdp = session === undefined ? undefined : sessionDescriptionOf(message);
-    if (session === undefined || sdp === undefined) {
-      done(true);
-      return;
-    }
-    const [tag, to] = from === this.#near ? [NEAR, this.#farTag] : [this.#farTag, NEAR];
-    session.answer(tag, to, sdp, (described) => {
-      if (described !== undefined) replaceDescription(message, described);
-      done(described !== undefined);
-    });
+    const [near, far] = [NEAR, this.#farTag].map((tag) => ({ media: session && { session, tag } }));
+    return (from === this.#near ? [near, far] : [far, near]) as [DescribingParty, DescribingParty];
   }
 
   /** It is theirs now, in place of whatever they had. */
@@ -106,8 +95,9 @@ export class JoinedMedia {
     // Who stays as it is has left what it had on the relay to the new one.
     const former = [this.#near, this.#far].find(({ mediaEnd }) => mediaEnd.place !== undefined)?.media;
     if (former !== undefined && former.session !== session) former.session.end();
-    this.#near.media = session === undefined ? undefined : { session, tag: NEAR };
-    this.#far.media = session === undefined ? undefined : { session, tag: this.#farTag };
+    const [near, far] = this.#places(this.#near);
+    this.#near.media = near.media;
+    this.#far.media = far.media;
   }
 
   end(): void {

@@ -92,7 +92,6 @@ export interface LegCall {
   readonly sessionLimitMs: number | undefined;
   /** A transfer under way. */
   referral: { legLeft(leg: Leg): boolean; abandon(): void } | undefined;
-  newTag(): string;
   /** Something of it is another than its snapshot says: a target, a sequence number, a session interval. */
   changed(): void;
   /** One more thing has to end before the call has ended. */
@@ -281,7 +280,7 @@ export class Leg implements LegRequestUser, AcknowledgingLeg {
     this.call.changed();
     if (TARGET_REFRESH.has(method)) contactOf(this);
     const request = this.dialog.createRequest(method);
-    for (const [name, value] of this.options.headers ?? []) request.headers.addNamed(name, value);
+    addOwnHeaders(request, this.options);
     return request;
   }
 
@@ -366,7 +365,7 @@ export class Leg implements LegRequestUser, AcknowledgingLeg {
 
   // --- ending ---
 
-  /** BYE received: nothing is owed on this leg any more. */
+  /** BYE received, or the dialog is known to be lost (481, or 408 to a refresh): nothing is owed on this leg any more. */
   leave(): void {
     this.#dropPending();
     this.#invites?.stopAccepted();
@@ -397,11 +396,6 @@ export class Leg implements LegRequestUser, AcknowledgingLeg {
 
   onLegSilence(_status: number, _request: LegRequest): void {
     this.#gone();
-  }
-
-  /** The dialog is known to be lost (481, or 408 to a refresh): no BYE can reach anybody. */
-  lost(): void {
-    this.leave();
   }
 
   /** The BYE that is owed, once. */

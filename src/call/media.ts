@@ -67,7 +67,7 @@ export interface MediaPlace {
 }
 
 /** A party as its descriptions are relayed; a leg is one. */
-interface DescribingParty {
+export interface DescribingParty {
   readonly media: MediaPlace | undefined;
 }
 

@@ -49,7 +49,7 @@ export class OtherHalf {
     const call = this.#call;
     if (leg.state !== 'confirmed' || leg.call !== call) return;
     call.retain();
-    leg.lost();
+    leg.leave();
     call.end(leg === call.parties.caller ? 'caller' : 'callee', 'bye');
     call.release();
   }

@@ -232,7 +232,7 @@ export class Referral implements AttemptUser, RenegotiationUser, TimerTarget {
     if (leg.offers.offeredBy === 'remote') leg.ack.hold(invite);
     else leg.ack.give(invite);
     this.#media = JoinedMedia.begun(this.#call, this.#transferee, leg);
-    this.#renegotiation = new Renegotiation(this.#transferee, response, this, leg).start();
+    this.#offer(leg, response, undefined);
   }
 
   onFailed(rejection: Rejection, _outcome: StageOutcome | undefined): void {
@@ -241,29 +241,25 @@ export class Referral implements AttemptUser, RenegotiationUser, TimerTarget {
   }
 
   onRenegotiated(leg: Leg, response: SipResponse): void {
-    if (leg === this.#target) {
-      if (this.#media !== undefined) {
-        // It has answered what was made up for the transferee.
-        this.#media.answer(leg, response, (isDescribed) => {
-          if (this.#done) return;
-          if (!isDescribed) this.onRenegotiationFailed(this.#transferee, 503);
-          else this.#renegotiation = new Renegotiation(this.#transferee, response, this, leg).start();
-        });
-        return;
-      }
-      // The target's offer goes to the transferee.
-      const media = new JoinedMedia(this.#call, this.#transferee, leg);
-      this.#media = media;
-      media.offer(leg, response, (refusal) => {
-        if (this.#done) return;
-        if (refusal !== undefined) this.onRenegotiationFailed(this.#transferee, refusal);
-        else this.#renegotiation = new Renegotiation(this.#transferee, response, this, leg).start();
+    const media = this.#media;
+    if (leg !== this.#target) {
+      media?.answer(leg, response, (isDescribed) => {
+        if (!this.#done) this.#connected(response, isDescribed);
       });
-      return;
+    } else if (media !== undefined) {
+      // It has answered what was made up for the transferee.
+      media.answer(leg, response, (isDescribed) => this.#offer(leg, response, isDescribed ? undefined : 503));
+    } else {
+      this.#media = new JoinedMedia(this.#call, this.#transferee, leg);
+      this.#media.offer(leg, response, (refusal) => this.#offer(leg, response, refusal));
     }
-    this.#media?.answer(leg, response, (isDescribed) => {
-      if (!this.#done) this.#connected(response, isDescribed);
-    });
+  }
+
+  /** What the target describes is offered to the transferee, unless that is refused before. */
+  #offer(target: Leg, offer: SipResponse, refusal: number | undefined): void {
+    if (this.#done) return;
+    if (refusal !== undefined) this.onRenegotiationFailed(this.#transferee, refusal);
+    else this.#renegotiation = new Renegotiation(this.#transferee, offer, this, target).start();
   }
 
   /** The transferee has answered the target's offer. */

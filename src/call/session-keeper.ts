@@ -171,7 +171,11 @@ export class SessionKeeper implements SessionTimerUser, LegRequestUser, TimerTar
     this.#refreshing = true;
     if (needsOffer) {
       this.#describesAnew = true;
-      describeAnew(leg, (status) => this.#describedAnew(leg, status));
+      describeAnew(leg, (status) => {
+        this.#refreshing = false;
+        this.#describesAnew = false;
+        if (status !== undefined) this.onLegSilence(status);
+      });
       return;
     }
     const refresh = leg.createRequest(method);
@@ -202,26 +206,16 @@ export class SessionKeeper implements SessionTimerUser, LegRequestUser, TimerTar
       leg.learn(response);
       leg.dialog.refreshTarget(response);
       this.granted(response);
-      return;
-    }
-    this.#refreshing = false;
-    if (status === 491 || (status === 422 && this.receive422(response))) {
+    } else if (status === 491 || (status === 422 && this.receive422(response))) {
+      this.#refreshing = false;
       this.#retryLater(leg);
-      return;
-    }
-    if (this.#timer.refreshFailed(status)) leg.call.legLost(leg, 'session-lost');
+    } else this.onLegSilence(status);
   }
 
-  onLegSilence(status: number, _request: LegRequest): void {
+  onLegSilence(status: number): void {
     const leg = this.#leg;
     this.#refreshing = false;
     if (this.#timer.refreshFailed(status)) leg?.call.legLost(leg, 'session-lost');
-  }
-
-  #describedAnew(leg: Leg, status: number | undefined): void {
-    this.#refreshing = false;
-    this.#describesAnew = false;
-    if (status !== undefined && this.#timer.refreshFailed(status)) leg.call.legLost(leg, 'session-lost');
   }
 
   #retryLater(leg: Leg): void {
