@@ -6,6 +6,7 @@
 
 import { derived } from '../../base/derived.ts';
 import { type Network, parseAddress, parseNetwork } from '../../base/network.ts';
+import { TextMap } from '../../base/text-map.ts';
 import { brandOfHost } from './brand-hosts.ts';
 import { brandPreset } from './brands.ts';
 import type { Trunk } from './schema.ts';
@@ -18,16 +19,16 @@ export interface TrunkSources {
 }
 
 /** RFC 6761 §6.3: whatever ends in it is the loopback; and what is sent to no address at all arrives there. */
-const LOOPBACK: Readonly<Record<string, readonly string[]>> = {
-  localhost: ['127.0.0.1', '::1'],
-  '0.0.0.0': ['127.0.0.1'],
-  '::': ['::1'],
-};
+const LOOPBACK = new TextMap<readonly string[]>([
+  ['localhost', ['127.0.0.1', '::1']],
+  ['0.0.0.0', ['127.0.0.1']],
+  ['::', ['::1']],
+]);
 
 export const sourcesOf = derived(read);
 
 function read(trunk: Trunk): TrunkSources {
-  const names = new Set<string>();
+  const names = new TextMap<true>();
   const networks: Network[] = [];
   const brands = new Set(trunk.brand === 'generic' ? [] : [trunk.brand]);
   const datacentres = trunk.teams?.targets.map(({ host }) => host) ?? [];
@@ -41,7 +42,7 @@ function read(trunk: Trunk): TrunkSources {
   for (const host of hosts) {
     if (host === '') continue;
     const addresses = literalAddresses(host);
-    if (addresses === undefined) names.add(canonicalName(host));
+    if (addresses === undefined) names.set(canonicalName(host), true);
     else networks.push(...addresses);
     const brand = brandOfHost(canonicalName(host));
     if (brand !== undefined) brands.add(brand.id);
@@ -65,8 +66,8 @@ export function withNetworks(sources: TrunkSources, networks: readonly Network[]
 const NONE: readonly string[] = [];
 
 /** Most have no brand, or no name: those share one list. A copy has no room to grow. */
-function listOf(set: ReadonlySet<string>): readonly string[] {
-  return set.size === 0 ? NONE : [...set].slice();
+function listOf(texts: Pick<ReadonlyMap<string, unknown>, 'size' | 'keys'>): readonly string[] {
+  return texts.size === 0 ? NONE : [...texts.keys()].slice();
 }
 
 /** The names in a client certificate that identify a trunk (`mutualTls`), in one spelling. */
@@ -84,7 +85,7 @@ export function canonicalHost(host: string): string {
 /** The addresses that a host is by itself, without asking the DNS; undefined for a name. */
 function literalAddresses(host: string): readonly Network[] | undefined {
   const name = canonicalName(host);
-  const spelled = LOOPBACK[name.endsWith('.localhost') ? 'localhost' : bare(name)] ?? [name];
+  const spelled = LOOPBACK.get(name.endsWith('.localhost') ? 'localhost' : bare(name)) ?? [name];
   const addresses = spelled.map(parseAddress);
   return addresses[0] === undefined
     ? undefined
