@@ -275,7 +275,7 @@ function checkAssignments(
       message: noSuch('tenant', settings.owner, names()),
     });
   }
-  const seen = new Set<string>();
+  const seen = new TextMap<true>();
   for (const assignment of trunk.assignments) {
     const at = settings.tenants.indexOf(assignment);
     const where = at < 0 ? path : `${path}.tenants[${at}]`;
@@ -293,7 +293,7 @@ function checkAssignments(
         message: `the trunk is already assigned to "${assignment.tenant}"`,
       });
     }
-    seen.add(assignment.tenant);
+    seen.set(assignment.tenant, true);
     checkPool(assignment, `${where}.didPool`, problems);
   }
 }
@@ -346,7 +346,9 @@ function* checkTrunkNames(entries: readonly CheckedTrunk[], problems: Provisioni
       continue;
     }
     names.add(owned);
-    for (const tenant of new Set(trunk.assignments.map((assignment) => assignment.tenant))) {
+    for (const tenant of new TextMap(
+      trunk.assignments.map((assignment) => [assignment.tenant, true] as const),
+    ).keys()) {
       const key = `${tenant}\u0000${trunk.name}`;
       if (usable.has(key)) {
         problems.push({

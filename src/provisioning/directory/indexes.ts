@@ -160,8 +160,8 @@ function* filed(
   return yield* previous.editedSteps(lists);
 }
 
-function tenantsOf({ assignments }: Trunk): ReadonlySet<string> {
-  return new Set(assignments.map(({ tenant }) => tenant));
+function tenantsOf({ assignments }: Trunk): string[] {
+  return assignments.map(({ tenant }) => tenant);
 }
 
 /** One of a tenant's trunks, by its name. */

@@ -13,6 +13,7 @@ import type {
 } from '../../../src/provisioning/directory/store.ts';
 import { derivedTrunkId } from '../../../src/provisioning/trunk-settings/effective.ts';
 import { MemoryProvisioningStore } from '../../kit/memory-provisioning-store.ts';
+import { uniqueStringsAfter } from '../../kit/unique-strings.ts';
 import { RecordingLog } from '../../sip/transport/recorder.ts';
 import { provision } from '../../trunks/kit.ts';
 
@@ -356,3 +357,32 @@ describe('of 20,000 tenants and 10,000 trunks', () => {
 function allocatedOctets(): number {
   return getHeapStatistics().total_allocated_bytes;
 }
+
+test('names and domains are no unique strings of V8, which every whole collection goes through', () => {
+  const script = `
+    const { Provisioner } = await import('../../src/provisioning/change/provisioner.ts');
+    const { provisioningSchema } = await import('../../src/provisioning/trunk-settings/schema.ts');
+    const { MemoryProvisioningStore } = await import('./memory-provisioning-store.ts');
+    const name = (...parts) => ['qz', ...parts].join('-');
+    const numbers = Array.from({ length: 200 }, (_each, at) => at);
+    const wanted = () => provisioningSchema.parse({
+      tenants: numbers.map((n) => ({ name: name('tenant', n), domain: name('domain', n) + '.example.com' })),
+      trunks: numbers.map((n) => ({
+        id: String(100_000 + n),
+        name: name('trunk', n),
+        type: n % 2 ? 'ip' : 'register',
+        owner: n % 2 ? 'system' : name('tenant', n),
+        host: '192.0.2.' + n,
+        ...(n % 2 ? { tenants: [{ tenant: name('tenant', n), didPool: String(1000 + n) }] } : { didPool: String(1000 + n), credentials: { authName: 'u', password: 'p' } }),
+      })),
+    });
+    const log = { debug() {}, info() {}, warn() {}, error() {} };
+    const provisioner = new Provisioner({ store: new MemoryProvisioningStore(), log, context: {}, onDirectory() {} });
+    await provisioner.load();
+    // As it comes from the thread that reads it.
+    const result = await provisioner.put(structuredClone(wanted()));
+    if (result.outcome !== 'applied') throw new Error(JSON.stringify(result));
+    globalThis.kept = provisioner;
+  `;
+  expect(uniqueStringsAfter(script, 'qz-')).toEqual([]);
+});
