@@ -296,6 +296,159 @@ describe('what the DNS says of a trunk that is written (behaviour 2)', () => {
   });
 });
 
+describe('own trunks of two tenants at one carrier that read one called number as theirs', () => {
+  const own = (owner: string, didPool: string, changes: object = {}) => ({
+    ...{ name: owner, type: 'register' as const, owner, host: 'sip.carrier.example', didPool },
+    credentials: { authName: owner, password: 'p' },
+    ...changes,
+  });
+  const reads = (calledNumber: object) => ({ inboundParameters: { normalize: { calledNumber } } });
+  const tenants = ['acme', 'globex'].map((name) => ({ name, domain: `${name}.example` }));
+
+  async function world(dns: Record<string, string> = {}) {
+    const store = new MemoryProvisioningStore();
+    const served: Directory[] = [];
+    const start = async () => {
+      const provisioner = new Provisioner({
+        store,
+        log: new RecordingLog(),
+        context: {},
+        onDirectory: (directory) => served.push(directory),
+        locate: (trunks) => {
+          const known = [...trunks, ...(served.at(-1)?.trunks ?? [])];
+          return Promise.resolve((id) => networksIn(known.flatMap((each) => (each.id === id && dns[each.host]) || [])));
+        },
+      });
+      await provisioner.load();
+      return provisioner;
+    };
+    const provisioner = await start();
+    const put = async (...trunks: object[]) => {
+      const result = await provisioner.put(provision({ tenants, trunks: trunks as never }));
+      return result.outcome === 'refused' ? result.problems.map(({ code }) => code) : result.outcome;
+    };
+    return { put, store, start };
+  }
+
+  const victims: Record<string, object> = {
+    'which the carrier writes short': own(
+      'acme',
+      '1415555101',
+      reads({ replacePrefix: [{ from: '0', to: '1415555' }] }),
+    ),
+    'which the carrier writes nationally': own('acme', '14155550101', { numberFormat: 'national 1' }),
+  };
+  const thieves: Record<string, object> = {
+    'as it is written': { didPool: '101; 4155550101' },
+    'made of whatever is called': { didPool: '4930100', ...reads({ strip: 40, prepend: '4930100' }) },
+    'made of it': {
+      didPool: '9101; 94155550101',
+      ...reads({
+        replacePrefix: [
+          { from: '0', to: '9' },
+          { from: '', to: '9' },
+        ],
+      }),
+    },
+    'written nationally': {
+      ...{ didPool: '49101; 494155550101', numberFormat: 'national 49' },
+    },
+  };
+  const pairs = Object.entries(victims).flatMap(([what, victim]) =>
+    Object.entries(thieves).map(([how, thief]) => [what, how, victim, own('globex', '1', thief)] as const),
+  );
+
+  describe.each(pairs)('%s, %s', (_what, _how, victim, thief) => {
+    const elsewhere = { ...thief, host: 'sip.elsewhere.example' };
+    const claims: [string, object, Record<string, string>][] = [
+      ['by the carrier’s name', thief, {}],
+      [
+        'by a claim to its address',
+        { ...elsewhere, associatedIps: ['203.0.113.9'] },
+        { 'sip.carrier.example': '203.0.113.9' },
+      ],
+      [
+        'by a name that resolves to it',
+        elsewhere,
+        { 'sip.carrier.example': '203.0.113.9', 'sip.elsewhere.example': '203.0.113.9' },
+      ],
+    ];
+
+    test.each(claims)(
+      '%s: the later is refused, in either order, together, and when it is changed to that',
+      async (_by, claim, dns) => {
+        for (const [first, later] of [
+          [victim, claim],
+          [claim, victim],
+        ] as const) {
+          const { put } = await world(dns);
+          expect(await put(first)).toBe('applied');
+          expect(await put(later)).toEqual(['pool-overlap']);
+          expect(await put({ ...later, enabled: false })).toEqual(['pool-overlap']);
+        }
+        const together = await world(dns);
+        expect(await together.put(victim, claim)).toEqual(['pool-overlap']);
+        const changed = await world(dns);
+        const harmless = { ...own('globex', '777'), host: 'sip.third.example' };
+        expect(await changed.put(victim, harmless)).toBe('applied');
+        expect(await changed.put(claim)).toEqual(['pool-overlap']);
+        expect(await changed.put({ ...claim, didPool: '777', ...reads({ prepend: '' }), numberFormat: 'e164' })).toBe(
+          'applied',
+        );
+      },
+    );
+  });
+
+  test('says with whom to who may see it, and else nothing of who it is', async () => {
+    const { store, start } = await world();
+    const provisioner = await start();
+    const [victim, thief] = [victims['which the carrier writes short'], own('globex', '101')];
+    await provisioner.put(provision({ tenants, trunks: [victim] as never }));
+    const result = await provisioner.put(provision({ tenants, trunks: [thief] as never }));
+    const [problem] = result.outcome === 'refused' ? result.problems : [];
+    expect(problem).toMatchObject({
+      code: 'pool-overlap',
+      message: expect.stringMatching(
+        /^a call to \S*101 is to tenant "globex" as trunk "globex" reads it, and to tenant "acme"/,
+      ),
+      tenants: ['globex', 'acme'],
+      redacted: expect.not.stringMatching(/acme|[0-9]/),
+    });
+    expect((await store.load()).state.trunks.length).toBe(1);
+  });
+
+  test('another tenant’s numbers that are read otherwise, and one’s own, are no fault', async () => {
+    const { put } = await world();
+    const more = (authName: string) => ({ name: 'second', credentials: { authName, password: 'p' } });
+    const prefixed = reads({ replacePrefix: [{ from: '0', to: '49' }] });
+    expect(await put(own('acme', '4930555100-4930555199', prefixed))).toBe('applied');
+    expect(await put(own('globex', '4930666100', { numberFormat: 'national 49' }))).toBe('applied');
+    expect(await put(own('globex', '30666100', more('b')))).toBe('applied');
+    expect(await put(own('acme', '30555101', more('c')))).toBe('applied');
+  });
+
+  test('a store that has such a pair from before is served, and what else is changed there is taken', async () => {
+    const { store, start } = await world();
+    const { trunks } = provision({
+      tenants,
+      trunks: [own('acme', '9101', reads({ prepend: '9' })), own('globex', '101')] as never,
+    });
+    await store.commit({
+      ...{ expectedVersion: 0, putTenants: provision({ tenants }).tenants, putTrunks: trunks, putCertificates: [] },
+      ...{ deleteTenants: [], deleteTrunks: [], deleteCertificates: [] },
+    });
+    const provisioner = await start();
+    expect(provisioner.directory.trunks.length).toBe(2);
+    const changed = (changes: object) =>
+      provisioner.update((state) => ({
+        putTrunks: state.trunks.flatMap((trunk) => (trunk.owner === 'globex' ? [{ ...trunk, ...changes }] : [])),
+      }));
+    expect(await changed({ enabled: false })).toMatchObject({ outcome: 'applied' });
+    expect(await changed({ didPool: '101-102' })).toMatchObject({ outcome: 'refused' });
+    expect(await changed({ didPool: '102' })).toMatchObject({ outcome: 'applied' });
+  });
+});
+
 describe('of 20,000 tenants and 10,000 trunks', () => {
   /** 170,000 to 210,000, half of it in code that has hardly run yet; 450,000 and more with lists that are copied whole. */
   const MOST_OCTETS = 300_000;
