@@ -161,10 +161,12 @@ function refusal(
   const after = applyEdits(state, change);
   if (deletes !== undefined) return inUse(identity, problems, deletes, after);
   const paths = typeof bodyPaths === 'function' ? bodyPaths(after) : bodyPaths;
-  const told = problems.map((problem) => ({
-    ...problem,
-    path: pathInBody(problem.path, paths) ?? resourceAt(identity, problem.path, after),
-  }));
+  const told = problems.map((problem) => {
+    const inBody = pathInBody(problem.path, paths);
+    // What is wrong in the body is said in its sender's words, unless the problem says that it is of others.
+    const sender = inBody === undefined || identity.tenant === undefined ? {} : { tenants: [identity.tenant] };
+    return { ...sender, ...problem, path: inBody ?? resourceAt(identity, problem.path, after) };
+  });
   const first = told[0];
   const clash = problems.find((problem) => CONFLICT_CODES.has(problem.code));
   const code = clash?.code ?? first?.code ?? 'refused';

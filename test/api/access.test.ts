@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import {
   hideOthers,
   maySeeTrunk,
@@ -11,6 +11,7 @@ import { ApiProblem } from '../../src/api/problem.ts';
 import type { Identity } from '../../src/api/tokens.ts';
 import { checkProvisioning } from '../../src/provisioning/check/provisioning.ts';
 import { provision } from '../trunks/kit.ts';
+import { ask, startTestApi } from './kit.ts';
 
 const admin: Identity = { actor: 'admin', role: 'system-admin', owner: false };
 const a: Identity = { actor: 'a', role: 'tenant-admin', tenant: 'a', owner: false };
@@ -132,4 +133,26 @@ test('behaviour 25: a conflict with what one may not see names nothing', () => {
   expect(told(admin)).toContain('secret-name');
   expect(told(a)).not.toMatch(/secret-name|1000|"b"|tenant \\"b/);
   expect(told(a)).toContain('x.example.com with the authentication name');
+});
+
+test('what is wrong with one’s own words is told in them, whoever else they are the name of', async () => {
+  const world = await startTestApi();
+  onTestFinished(() => world.close());
+  await ask(world, world.tokens.system, 'POST', '/api/v1/tenants', { name: 'e', domain: 'e.example.com' });
+  const told = async (word: string) => {
+    const own = { type: 'register', host: 'sip.acme.example', credentials: { authName: 'u', password: 'p' } };
+    const { status, body } = await ask(world, world.tokens.acme, 'POST', '/api/v1/trunks', {
+      name: 'new',
+      didPool: word,
+      ...own,
+    });
+    const { errors, detail } = body as { errors: { message: string }[]; detail: string };
+    return [status, detail, errors[0]?.message].map((text) => String(text).replaceAll(word, '…'));
+  };
+  const answer = await told('nobody');
+  expect(answer).toEqual([
+    '422',
+    ...Array(2).fill('"…" must be a number of 1 to 15 digits or a range such as 1000-2000'),
+  ]);
+  for (const word of ['bolt', 'bolt.example.com', 'bolt-own']) expect(await told(word)).toEqual(answer);
 });

@@ -152,10 +152,15 @@ function* checkCertificates(
       problems.push({
         code: 'unknown-tenant',
         path: `${path}.owner`,
-        message: noSuch('tenant', owner, tenantNames()),
+        ...unknownTenant(owner, tenantNames()),
       });
     for (const problem of checkCertificate(certificate)) problems.push({ ...problem, path: `${path}.${problem.path}` });
   }
+}
+
+/** Whom it may mean instead is for those to know who see all tenants. */
+function unknownTenant(name: string, known: Iterable<string>) {
+  return { message: noSuch('tenant', name, known), tenants: [name], redacted: noSuch('tenant', name, []) };
 }
 
 /** The certificates of teams trunks, whose names are in no other tenant's domain. */
@@ -272,7 +277,7 @@ function checkAssignments(
     problems.push({
       code: 'unknown-tenant',
       path: `${path}.owner`,
-      message: noSuch('tenant', settings.owner, names()),
+      ...unknownTenant(settings.owner, names()),
     });
   }
   const seen = new TextMap<true>();
@@ -283,7 +288,7 @@ function checkAssignments(
       problems.push({
         code: 'unknown-tenant',
         path: `${where}.tenant`,
-        message: noSuch('tenant', assignment.tenant, names()),
+        ...unknownTenant(assignment.tenant, names()),
       });
     }
     if (at >= 0 && seen.has(assignment.tenant)) {
