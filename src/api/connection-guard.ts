@@ -163,19 +163,27 @@ export function guardConnections(
 class Refusals {
   count = 0;
   readonly #log: Pick<Log, 'warn'>;
-  #told = { atMs: Number.NEGATIVE_INFINITY, count: 0 };
+  #told = 0;
+  #source = '';
+  #isQuiet = false;
 
   constructor(log: Pick<Log, 'warn'>) {
     this.#log = log;
   }
 
-  add({ address: source }: Connection, socket: Socket): void {
+  add({ address }: Connection, socket: Socket): void {
     this.count++;
+    this.#source = address;
     socket.destroy();
-    const nowMs = performance.now();
-    if (nowMs - this.#told.atMs < REFUSALS_TOLD_MS) return;
-    this.#log.warn('http-connections-refused', { count: this.count - this.#told.count, source });
-    this.#told = { atMs: nowMs, count: this.count };
+    if (!this.#isQuiet) this.#tell();
+  }
+
+  #tell(): void {
+    this.#isQuiet = this.count > this.#told;
+    if (!this.#isQuiet) return;
+    this.#log.warn('http-connections-refused', { count: this.count - this.#told, source: this.#source });
+    this.#told = this.count;
+    setTimeout(() => this.#tell(), REFUSALS_TOLD_MS).unref();
   }
 }
 

@@ -135,13 +135,13 @@ test('a host that comes from all addresses of its /64 has half of all connection
   expect(comes('2001:db8:0:1::1')).toBe(true);
 });
 
-test('connections that are refused are told once a minute: how many, and the address of the latest', () => {
+test('connections that are refused are told once a minute: how many, and the address of the latest; the last of them, too', () => {
+  vi.useFakeTimers();
   const lines: (LogFields | undefined)[] = [];
   const emitter = new EventEmitter();
   guardConnections(emitter as Server, 1_000, () => false, {
     warn: (event, fields) => lines.push({ event, ...fields }),
   });
-  const now = vi.spyOn(performance, 'now').mockReturnValue(0);
   let port = 0;
   const come = (remoteAddress: string, count: number) => {
     for (let each = 0; each < count; each++)
@@ -154,14 +154,21 @@ test('connections that are refused are told once a minute: how many, and the add
     come('192.0.2.1', 50);
     expect(lines).toEqual([]);
     come('192.0.2.1', 40);
-    now.mockReturnValue(59_999);
+    vi.advanceTimersByTime(59_999);
     come('192.0.2.1', 1);
     expect(lines).toEqual([{ event: 'http-connections-refused', count: 1, source: '192.0.2.1' }]);
-    now.mockReturnValue(60_000);
+    vi.advanceTimersByTime(1);
+    expect(lines.slice(1)).toEqual([{ event: 'http-connections-refused', count: 40, source: '192.0.2.1' }]);
     come('2001:db8::1', 51);
-    expect(lines.slice(1)).toEqual([{ event: 'http-connections-refused', count: 41, source: '2001:db8::1' }]);
+    expect(lines.length).toBe(2);
+    vi.advanceTimersByTime(60_000);
+    expect(lines.slice(2)).toEqual([{ event: 'http-connections-refused', count: 1, source: '2001:db8::1' }]);
+    // Where none is refused any more there is nothing to tell, and the next is told at once.
+    vi.advanceTimersByTime(120_000);
+    come('192.0.2.1', 1);
+    expect(lines.slice(3)).toEqual([{ event: 'http-connections-refused', count: 1, source: '192.0.2.1' }]);
   } finally {
-    now.mockRestore();
+    vi.useRealTimers();
   }
 });
 
