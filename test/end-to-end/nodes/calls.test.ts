@@ -23,6 +23,7 @@ describe.skipIf(peersSkipped)('two engines on one Redis, a process each', () => 
     const tenant = acme({
       outboundRules: [
         { name: 'world', match: { prefixes: ['9'] }, routes: [{ trunk: 'carrier', strip: 1, prepend: '+' }] },
+        { name: 'unlimited', match: { prefixes: ['7'] }, routes: [{ trunk: 'unlimited', strip: 1, prepend: '+' }] },
         { name: 'site', match: { prefixes: ['8'] }, routes: [{ trunk: 'site', strip: 1 }] },
       ],
     });
@@ -31,6 +32,7 @@ describe.skipIf(peersSkipped)('two engines on one Redis, a process each', () => 
     const carrier = carrierTrunk(carrierPort, {
       tenants: [{ tenant: 'acme', didPool: '14155550100-14155550199', concurrentCalls: 1 }],
     });
+    const unlimited = carrierTrunk(carrierPort, { id: '3', name: 'unlimited' });
     const site = {
       id: '2',
       name: 'site',
@@ -40,7 +42,10 @@ describe.skipIf(peersSkipped)('two engines on one Redis, a process each', () => 
       credentials: { authName: GATEWAY.user, password: GATEWAY.password },
       didPool: '442071000000-442071000099',
     };
-    cluster = await startCluster(['127.0.0.31', '127.0.0.32'], { tenants: [tenant], trunks: [carrier, site] });
+    cluster = await startCluster(['127.0.0.31', '127.0.0.32'], {
+      tenants: [tenant],
+      trunks: [carrier, unlimited, site],
+    });
     [a, b] = cluster.nodes as [ClusterNode, ClusterNode];
     await eventually('each node to know the other', () => knowEachOther([a, b]));
   }, 60_000);
@@ -117,12 +122,14 @@ describe.skipIf(peersSkipped)('two engines on one Redis, a process each', () => 
   });
 
   test('a fraud guard counts the calls of both: the minute’s call that one let through is refused at the other', async () => {
+    // Over a trunk that the row before has not filled.
+    const [user, called] = ['104', '74930555'];
     const plan = async (node: ClusterNode) =>
-      JSON.stringify((await node.ask('POST', '/api/v1/explain', { tenant: 'acme', from: '104', to: '94930555' })).body);
+      JSON.stringify((await node.ask('POST', '/api/v1/explain', { tenant: 'acme', from: user, to: called })).body);
     expect(await plan(b)).not.toContain('Too Many Calls Per Minute');
     await allWell(
       await startAnswerer('answer-at-once', { localPort: carrierPort }),
-      await startCaller('phone-call', a.address, { keys: { user: '104' } }),
+      await startCaller('phone-call', a.address, { keys: { user, called } }),
     );
     await eventually('the other to know', async () => (await plan(b)).includes('Too Many Calls Per Minute'));
   });
