@@ -10,8 +10,18 @@ export interface Network {
   readonly length: number;
 }
 
-/** Brackets and a zone are left aside; undefined for what is no address. */
+/** Brackets and a zone are left aside; undefined for what is no address. The source of a request is asked for several times in a row. */
 export function parseAddress(address: string): AddressWords | undefined {
+  if (address !== latest) {
+    latestWords = wordsOf(address);
+    latest = address;
+  }
+  return latestWords;
+}
+let latest = '';
+let latestWords: AddressWords | undefined;
+
+function wordsOf(address: string): AddressWords | undefined {
   const ipv4 = parseIpv4(address);
   if (ipv4 >= 0) return [ipv4];
   const bare = address.startsWith('[') && address.endsWith(']') ? address.slice(1, -1) : address;

@@ -2,6 +2,7 @@
  * Which entries cover an address, longest prefix first. One hash table per prefix length in use, so that a look-up costs at most as
  * many probes as there are different lengths (33 for IPv4, 129 for IPv6), however many networks are known.
  */
+import { added } from '../base/added.ts';
 import { type AddressWords, type Network, parseAddress, parseNetwork, prefixKey } from '../base/network.ts';
 
 const ANY = () => true;
@@ -57,7 +58,7 @@ class FamilyIndex<T> {
     for (const length of this.#lengths) {
       const filed = this.#byLength.get(length)?.get(prefixKey(words, length));
       if (filed === undefined) continue;
-      for (const entry of filed.entries) if (accept(entry)) accepted = accepted.concat([entry]);
+      for (const entry of filed.entries) if (accept(entry)) accepted = added(accepted, entry);
       if (accepted.length > 0) break;
     }
     return accepted;

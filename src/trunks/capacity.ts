@@ -83,17 +83,17 @@ class HolderCount {
 
 class TakenPlaces implements CapacityGrant {
   readonly granted = true;
-  readonly #giveBack: (usage: HolderCount) => void;
-  #usages: readonly HolderCount[] | undefined;
+  readonly #giveBack: (holder: CapacityHolder) => void;
+  #holders: readonly CapacityHolder[] | undefined;
 
-  constructor(giveBack: (usage: HolderCount) => void, usages: readonly HolderCount[]) {
+  constructor(giveBack: (holder: CapacityHolder) => void, holders: readonly CapacityHolder[]) {
     this.#giveBack = giveBack;
-    this.#usages = usages;
+    this.#holders = holders;
   }
 
   release(): void {
-    this.#usages?.forEach(this.#giveBack);
-    this.#usages = undefined;
+    this.#holders?.forEach(this.#giveBack);
+    this.#holders = undefined;
   }
 }
 
@@ -101,7 +101,7 @@ export class Capacity {
   readonly #clock: Clock;
   readonly #shared: SharedLimits;
   readonly #usages = new Map<string, HolderCount>();
-  readonly #giveBack = (usage: HolderCount) => this.#onReleased(usage);
+  readonly #giveBack = (holder: CapacityHolder) => this.#onReleased(holder);
 
   constructor(clock: Clock, shared = new SharedLimits(clock)) {
     this.#clock = clock;
@@ -112,13 +112,11 @@ export class Capacity {
   admit(holders: readonly CapacityHolder[], emergency = false): CapacityGrant | CapacityRefusal {
     const refusal = emergency ? undefined : this.#judge(holders);
     if (refusal !== undefined) return refusal;
-    const usages: HolderCount[] = new Array(holders.length);
-    for (let index = 0; index < holders.length; index++)
-      usages[index] = this.#take(holders[index] as CapacityHolder, emergency);
-    return new TakenPlaces(this.#giveBack, usages);
+    for (const holder of holders) this.#take(holder, emergency);
+    return new TakenPlaces(this.#giveBack, holders);
   }
 
-  #take(holder: CapacityHolder, emergency: boolean): HolderCount {
+  #take(holder: CapacityHolder, emergency: boolean): void {
     const { key, callsPerSecond } = holder;
     const usage = this.#usage(key);
     usage.concurrent++;
@@ -127,13 +125,14 @@ export class Capacity {
       if (emergency) this.#refill(usage, callsPerSecond, this.#clock.nowMs());
       usage.tokens--;
     }
-    return usage;
   }
 
-  #onReleased(usage: HolderCount): void {
+  /** Who has a place is known until it gives it back. */
+  #onReleased({ key }: CapacityHolder): void {
+    const usage = this.#usage(key);
     usage.concurrent--;
     // Nothing is left to remember of a holder without a rate.
-    if (usage.concurrent === 0 && usage.callsPerSecond === undefined) this.#usages.delete(usage.key);
+    if (usage.concurrent === 0 && usage.callsPerSecond === undefined) this.#usages.delete(key);
   }
 
   /** Which holder has no place for one more call, if one has none. */

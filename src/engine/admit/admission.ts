@@ -62,6 +62,7 @@ export interface AdmissionOptions {
   readonly observer: Pick<EngineObserver, 'onRefused'>;
 }
 
+const CREDENTIALS = [HeaderId.ProxyAuthorization, HeaderId.Authorization];
 /** The realm of a challenge that nobody can meet. */
 const NOBODY_REALM = 'unknown.invalid';
 
@@ -133,7 +134,8 @@ export class Admission {
 
   #realmOfCredentials(request: SipRequest): string | undefined {
     let isUnreadable = false;
-    for (const id of [HeaderId.ProxyAuthorization, HeaderId.Authorization]) {
+    for (const id of CREDENTIALS) {
+      if (!request.headers.has(id)) continue;
       for (const value of request.headers.fieldValues(id)) {
         const octets = this.#options.digest.read(value)?.realm;
         if (octets === undefined) {
@@ -173,14 +175,14 @@ export class Admission {
     // A number of any length may be an extension: where a trunk sends from too, only the tenant's own domain says that it is a phone.
     if (ofDomain === undefined && identification.knows(remoteAddress)) return undefined;
     const said = ofDomain ?? this.#claimedTenant(request);
-    const [named, ...others] = trusted.index.find(
+    const named = trusted.index.find(
       remoteAddress,
       ({ tenant, extension }) =>
         extension.number === user &&
         (said === undefined || said.name === tenant.name) &&
         !this.#asksOther(request, tenant),
     );
-    return others.length === 0 ? named : undefined;
+    return named.length > 1 ? undefined : named[0];
   }
 
   /** The tenant of which From names an extension or service, in that tenant's domain; the node's own names are the default tenant's. */
