@@ -7,6 +7,7 @@ import { octetsFromText } from '../sip/message/index.ts';
 import type { TrunkCondition } from '../trunks/trunk-status.ts';
 import { Draft, type FieldName } from './draft.ts';
 import { callerName, callerNumber, type OutboundFacts, type SeenAs } from './facts.ts';
+import { holdsForeignNumber } from './foreign-number.ts';
 import type { OutboundCli } from './outbound-cli.ts';
 import type { OutboundEvent, Refusal, StoredSetting } from './outcome.ts';
 import type { Signing } from './signing.ts';
@@ -139,6 +140,12 @@ export class RouteState {
     this.planned = planned;
     this.trunk = planned.trunk;
     this.profile = profileOf(planned.trunk);
+  }
+
+  /** Whether a text is, or holds, a number that is another tenant's on this trunk. */
+  holdsForeign(text: string): boolean {
+    const { directory, tenant } = this.call.facts;
+    return holdsForeignNumber(directory, tenant, this.trunk, text);
   }
 
   report(kind: OutboundEvent['kind'], source: string, value: string, reason: string): void {

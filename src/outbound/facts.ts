@@ -40,7 +40,7 @@ export interface OutboundFacts {
   /** A redirection named the number (RFC 3261 §8.1.3.4), nobody dialled it: an E.164 number has no access code in front. */
   readonly redirected?: true | undefined;
   readonly request: EndpointRequest;
-  readonly trunkState: (trunkId: string) => TrunkCondition;
+  readonly trunkState: (trunkId: string, tenant: Tenant) => TrunkCondition;
   /** Wall clock, for hours and holidays. */
   readonly wallMs: number;
   readonly node: NodeFacts;

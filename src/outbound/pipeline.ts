@@ -101,7 +101,7 @@ export function planOverTrunk(facts: OutboundFacts, trunk: Trunk): OutboundPlan 
   if (plan.refusal !== undefined) return plan;
   const route: OutboundRoute = { trunk: trunk.name, strip: 0, prepend: '' };
   const pool = facts.directory.pool(trunk.id, facts.tenant.name);
-  const { serviceRoutes = [], through } = facts.trunkState(trunk.id);
+  const { serviceRoutes = [], through } = facts.trunkState(trunk.id, facts.tenant);
   plan.routes = [{ route, trunk, pool, serviceRoutes, through, position: 0 }];
   return plan;
 }

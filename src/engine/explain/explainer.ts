@@ -251,7 +251,7 @@ export class Explainer {
   #outside({ plan, refusal }: WitnessedPlan, leavingOn: LeavingOn): Explanation {
     // The trunks as the plan found them: the call itself takes places.
     const states = new Map(plan.trunkStates);
-    const trunkState = (id: string) => states.get(id) ?? plan.facts.trunkState(id);
+    const trunkState = (id: string, of: Tenant) => states.get(id) ?? plan.facts.trunkState(id, of);
     const explanation = explain({ ...plan.facts, trunkState }, undefined, leavingOn);
     return refusal !== undefined && plan.refusal === undefined ? refusedBy(explanation, refusal) : explanation;
   }

@@ -88,6 +88,7 @@ interface InboundBeginning {
 
 const UNSUPPORTED_SCHEME = new RejectStep(416, 'Unsupported URI Scheme');
 const NOT_FOUND = new RejectStep(404, 'Not Found');
+const NONE: readonly never[] = [];
 
 /** A call as routed: a plan to play, or what has to happen before it can be answered. */
 export interface Routed {
@@ -99,10 +100,13 @@ export interface Routed {
 export class Routing implements StepServices {
   readonly #options: RoutingOptions;
   readonly legs: CallerLegs;
+  readonly #trunkState: OutboundFacts['trunkState'];
   #inbound: { readonly directory: Directory; readonly router: InboundRouter } | undefined;
 
   constructor(options: RoutingOptions) {
+    const { registered, trunks } = options;
     this.#options = options;
+    this.#trunkState = (id, tenant) => registered.condition(id, trunks.condition(id, tenant));
     this.legs = new CallerLegs(options);
   }
 
@@ -132,7 +136,7 @@ export class Routing implements StepServices {
     forwarding: Forwarding | undefined,
   ): OutboundFacts {
     const { directory, tenant, request, sessionId } = context;
-    const { registered, trunks, scheduler, facts, random = Math.random } = this.#options;
+    const { scheduler, facts, random = Math.random } = this.#options;
     return {
       directory,
       tenant,
@@ -140,7 +144,7 @@ export class Routing implements StepServices {
       dialled,
       forwarding,
       request: endpointRequest(request),
-      trunkState: (trunkId) => registered.condition(trunkId, trunks.condition(trunkId, tenant)),
+      trunkState: this.#trunkState,
       wallMs: scheduler.wallMs(),
       node: facts,
       randomSeed: Math.floor(random() * 0x7fffffff),
@@ -386,7 +390,7 @@ export class Routing implements StepServices {
     called: string,
   ): CallContext {
     const { facts: node } = this.#options;
-    return { request, directory, tenant, origin, caller, called, node, sessionId: randomToken(), diversions: [] };
+    return { request, directory, tenant, origin, caller, called, node, sessionId: randomToken(), diversions: NONE };
   }
 
   #inboundRouter(directory: Directory): InboundRouter {

@@ -2,7 +2,6 @@ import { plainNumber } from '../../provisioning/tenants/number.ts';
 import type { RouteState, RouteStep } from '../context.ts';
 import { type Address, type Draft, formatAddress, formatUriOf } from '../draft.ts';
 import type { ForwardReason } from '../facts.ts';
-import { holdsForeignNumber } from '../foreign-number.ts';
 import { originOf } from '../trunk-profile.ts';
 import { isInPool } from './choose-caller-id.ts';
 
@@ -69,9 +68,8 @@ export const addForwardingHeaders: RouteStep = {
 };
 
 function diverter(route: RouteState, number: string): Address | undefined {
-  const { facts } = route.call;
   const user = plainNumber(isInPool(route, number) ? number : (route.callerId?.value ?? number));
-  if (holdsForeignNumber(facts.directory, facts.tenant, route.trunk, user)) return undefined;
+  if (route.holdsForeign(user)) return undefined;
   return { displayName: '', user, host: route.draft.from.host, uriParams: '', tel: false };
 }
 

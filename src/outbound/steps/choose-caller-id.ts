@@ -3,7 +3,6 @@ import { numbersMeant, someNumberMeant } from '../../provisioning/tenants/number
 import type { Group, TrunkCallerId } from '../../provisioning/tenants/schema.ts';
 import { octetsFromText } from '../../sip/message/index.ts';
 import type { RouteState, RouteStep } from '../context.ts';
-import { holdsForeignNumber } from '../foreign-number.ts';
 import { printable } from '../outbound-cli.ts';
 import { isMember } from '../rules.ts';
 import type { Trace } from '../trace.ts';
@@ -67,8 +66,7 @@ function takes(
 /** A caller ID must be in the pool; the number for emergencies need only not be somebody else's. */
 function mayBeShown(route: RouteState, source: string, value: string): boolean {
   if (isInPool(route, value)) return true;
-  const { directory, tenant } = route.call.facts;
-  return source.startsWith(EMERGENCY) && !holdsForeignNumber(directory, tenant, route.trunk, value);
+  return source.startsWith(EMERGENCY) && !route.holdsForeign(value);
 }
 
 /** Says whether a number may be shown on this route: inside the tenant's pool on the trunk in hand. */

@@ -1,6 +1,5 @@
 import type { RouteState, RouteStep } from '../context.ts';
 import { type Address, FIELD_LABEL } from '../draft.ts';
-import { holdsForeignNumber } from '../foreign-number.ts';
 import { printable } from '../outbound-cli.ts';
 import type { Refusal } from '../outcome.ts';
 
@@ -30,9 +29,7 @@ export const guardTenancy: RouteStep = {
 };
 
 function check(route: RouteState, field: string, address: Address): Refusal | undefined {
-  const { facts } = route.call;
-  const isForeign = (text: string) => holdsForeignNumber(facts.directory, facts.tenant, route.trunk, text);
-  if (!isForeign(address.user) && !isForeign(address.displayName)) return undefined;
+  if (!route.holdsForeign(address.user) && !route.holdsForeign(address.displayName)) return undefined;
   route.report('foreign-number-blocked', field, printable(address.user), 'found by the last look before sending');
   return { status: 403, reason: 'Caller ID Not Allowed', code: 'foreign-number' };
 }

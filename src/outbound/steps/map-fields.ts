@@ -2,7 +2,6 @@ import { type MappingCondition, NO_DISPLAY_NAME } from '../../provisioning/trunk
 import { transportParameter } from '../../sip/message/index.ts';
 import type { RouteState, RouteStep } from '../context.ts';
 import { type Address, emptyAddress, FIELD_LABEL, type FieldName } from '../draft.ts';
-import { holdsForeignNumber } from '../foreign-number.ts';
 import { printable } from '../outbound-cli.ts';
 import type { Refusal } from '../outcome.ts';
 import type { Trace } from '../trace.ts';
@@ -181,8 +180,7 @@ function put(route: RouteState, field: CompiledField, address: Address, mapping:
  */
 function isBlocked(route: RouteState, field: FieldName, source: MappedSource, value: string): boolean {
   if (source.variable === 'CalledNum' || value === route.callerId?.value) return false;
-  const { facts } = route.call;
-  if (!holdsForeignNumber(facts.directory, facts.tenant, route.trunk, value)) return false;
+  if (!route.holdsForeign(value)) return false;
   route.report(
     'foreign-number-blocked',
     FIELD_LABEL[field],

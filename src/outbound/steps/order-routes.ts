@@ -75,7 +75,7 @@ function consider(
       return skip(route, position, 'repeated', 'the same trunk and digits are tried before');
     }
   }
-  const state = trunkState(trunk.id);
+  const state = trunkState(trunk.id, tenant);
   call.trunkStates = added(call.trunkStates, [trunk.id, state]);
   if (state.full && !call.emergency) return skip(route, position, 'full', state.reason);
   return {

@@ -57,8 +57,7 @@ function olderWish(headers: Headers, sender: PartyRole): PartyPrivacy['remotePar
 
 /** The Privacy value or field that withholds the number, in words; undefined when nothing does. `none` is left to the caller. */
 export function withheldBy({ values, remoteParty }: PartyPrivacy): string | undefined {
-  const value = values.find((each) => WITHHOLDING.has(each));
-  if (value !== undefined) return `Privacy: ${value}`;
+  for (const value of values) if (WITHHOLDING.has(value)) return `Privacy: ${value}`;
   return remoteParty === 'number' ? 'a Remote-Party-ID with privacy' : undefined;
 }
 

@@ -229,7 +229,8 @@ describe('where there is no other route', () => {
     const invite = alice.call('18005550199');
     expect(alice.final(invite)?.status).toBe(503);
     expect(provider.requests('INVITE')).toEqual([]);
-    expect(one.observed.plans[0]?.facts.trunkState(CARRIER_A_ID)).toMatchObject({
+    const { facts } = one.observed.plans[0] ?? {};
+    expect(facts?.trunkState(CARRIER_A_ID, facts.tenant)).toMatchObject({
       up: false,
       reason: 'no node that can be reached has registered it',
     });
