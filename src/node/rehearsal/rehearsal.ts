@@ -95,7 +95,7 @@ export interface RehearsalResult {
  * Phones and carrier are in this process, on virtual time and sockets without a network; records, metrics, events and traces are the other engine's and end with it.
  *
  * @param limitMs gives up when this thread has computed for so long, or three times as long has passed because the machine is busy with
- *   others; 0: does nothing
+ *   others, but not before a first step of calls and a flood; 0: does nothing
  * @param isBatched whether the node reads datagrams many at a time (`udpBatching`)
  */
 export async function rehearse(limitMs: number, isBatched = false): Promise<RehearsalResult> {
@@ -109,10 +109,10 @@ export async function rehearse(limitMs: number, isBatched = false): Promise<Rehe
     const { user, system } = process.threadCpuUsage(before);
     return (user + system) / 1000;
   };
-  const hasTime = () => spentMs() < limitMs && performance.now() < lastMs;
-  for (let step = 0, floods = 0; step < CALLS / CALLS_PER_STEP && hasTime(); step++) {
+  const hasTimeFor = (step: number) => step === 0 || (spentMs() < limitMs && performance.now() < lastMs);
+  for (let step = 0, floods = 0; step < CALLS / CALLS_PER_STEP && hasTimeFor(step); step++) {
     await stages[step % ENGINES]?.play(CALLS_PER_STEP);
-    if (step % STEPS_PER_FLOOD === 0 && (step === 0 || hasTime())) await flooded[floods++ % ENGINES]?.flood();
+    if (step % STEPS_PER_FLOOD === 0 && hasTimeFor(step)) await flooded[floods++ % ENGINES]?.flood();
   }
   for (const stage of [...stages, ...flooded]) await stage.close();
   const sum = (count: 'completed' | 'failed') => stages.reduce((total, { peers }) => total + peers[count], 0);
