@@ -92,7 +92,6 @@ export class CoincidenceWatch implements TimerTarget {
   /** Numbers that a trunk has otherwise matter where the DNS has made it coincide; its sources wherever they are. */
   #mayMatter({ before: was, after }: Change<TrunkSettings>, directory: Directory): boolean {
     if (was !== undefined) {
-      if (this.#alarms.has(trunkIdOf(was))) return true;
       const provider = directory.provider(trunkIdOf(was));
       if (provider !== undefined && this.#found.linked.has(provider)) return true;
     }
@@ -178,7 +177,7 @@ export class CoincidenceWatch implements TimerTarget {
     // Of a trunk of several tenants each sees its own numbers alone.
     const numbers = trunk.assignments.length > 1 ? 'a pool of this one' : range;
     const message =
-      `another trunk is of the same provider, and holds numbers of ${numbers} for another tenant, or reads them as such; ` +
+      `by the DNS another trunk is of the same provider, and holds numbers of ${numbers} for another tenant; ` +
       'whoever had the address first keeps the calls';
     const alarms = this.#alarms.get(trunk.id) ?? [];
     this.#alarms.set(trunk.id, [...alarms, { code: 'sources-coincide', message, since }]);

@@ -7,14 +7,13 @@
  * A teams trunk is spoken for by its name in the Request-URI, over TLS from Teams' addresses, and by nothing else.
  *
  * So a claim to an address gives nobody a call to a number outside its own pool, and pools of different tenants at one provider never
- * overlap; nor is a trunk written that reads a text as its own which another tenant's own trunk there does (`called-texts.ts`). Where
- * the DNS makes trunks coincide later, or such a pair was stored before, whose number stands there, as the trunk's `numberFormat` reads
- * it, comes before whose is made of it, and that before what is read where another party stands. Of two that are alike the earlier owner
- * keeps the call (`precedence.ts`).
+ * overlap. A trunk's settings may read any number as one of its own pool, though, so whose number stands there, as the trunk's
+ * `numberFormat` reads it, comes before whose is made of it. The earlier owner keeps the call (`precedence.ts`) where two such readings
+ * are alike: digits without a mark are one tenant's number in E.164 and another's written nationally, and nothing in the request says
+ * which the carrier means; or the DNS makes two tenants' trunks coincide that were not of one provider when they were written.
  */
 
 import { type Network, networksIn } from '../base/network.ts';
-import { isOfCalled } from '../provisioning/directory/called-texts.ts';
 import { diffOf } from '../provisioning/directory/difference.ts';
 import type { Directory } from '../provisioning/directory/directory.ts';
 import type { NumberIndex } from '../provisioning/directory/number-index.ts';
@@ -291,9 +290,7 @@ export class Identification {
     const isSystems = ({ known }: Holder) => known.trunk.owner === 'system';
     const isAsWritten = ({ known, number }: Holder) =>
       this.#calledNumbers(request, asWritten(known.trunk)).includes(number);
-    const isWhoIsCalled = ({ known, number }: Holder) =>
-      this.#calledNumbers(request, asCalled(known.trunk)).includes(number);
-    const [first, ...rest] = [isSystems, isAsWritten, isWhoIsCalled].reduce(preferring, holders);
+    const [first, ...rest] = [isSystems, isAsWritten].reduce(preferring, holders);
     let earliest = first as Holder;
     for (const other of rest) {
       const trunks = [other.known.trunk, earliest.known.trunk] as const;
@@ -425,13 +422,6 @@ function asWritten(trunk: Trunk): Trunk {
     ...trunk,
     inboundParameters: { ...inboundParameters, calledNumber: ['to.user', 'requestUri.user'], normalize },
   };
-}
-
-/** A trunk as if it read the called number nowhere but where that stands. */
-function asCalled(trunk: Trunk): Trunk {
-  const { inboundParameters } = trunk;
-  const calledNumber = inboundParameters.calledNumber.filter(isOfCalled);
-  return { ...trunk, inboundParameters: { ...inboundParameters, calledNumber } };
 }
 
 function isOfOneTenant([first, ...rest]: readonly Holder[]): boolean {

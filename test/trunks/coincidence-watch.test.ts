@@ -133,20 +133,6 @@ describe('a host that the DNS moves to another tenant’s carrier', () => {
     expect(contests.at(-1)).toBe(`ended: late ${NUMBER}, system ${NUMBER}`);
   });
 
-  test('two that read one number as theirs, also where they were stored so: an alarm at both until one is changed', () => {
-    const normalize = { calledNumber: { replacePrefix: [{ from: '0', to: '1415555' }] } };
-    const reader = own('late', 'globex', { didPool: '1415555100-1415555199', inboundParameters: { normalize } });
-    const digits = own('early', 'acme', { didPool: '101', host: 'late.example' });
-    const { contests, world, serve, seconds } = start([reader, digits], { late: CARRIER });
-    seconds(1);
-    expect(contests).toEqual(['began: early 0101, late 0101']);
-    for (const name of ['early', 'late'])
-      expect(world.status(name).alarms).toMatchObject([{ message: expect.stringContaining('numbers of 0101 for') }]);
-    serve([reader, { ...digits, didPool: '201' }]);
-    seconds(1);
-    expect([contests.slice(1), world.status('early').alarms]).toEqual([['ended: early 0101, late 0101'], undefined]);
-  });
-
   test('without a number in common nothing is told, but numbers are guarded', () => {
     const { contests, world, isAnothers, seconds } = start(
       [own('late', 'globex', { didPool: '1' }), own('early', 'acme')],

@@ -250,17 +250,6 @@ describe('several trunks on one address', () => {
       expect(result(made, invite('7123456'), from('203.0.113.1', 7000))).toBe('victim');
     });
 
-    test('nor, by what stands where the caller does, one that its owner’s settings make of what is called', () => {
-      const made = { normalize: { calledNumber: { replacePrefix: [{ from: '0', to: '1415555' }] } } };
-      const victim = own('victim', 'acme', '1415555101', { inboundParameters: made });
-      const thief = own('thief', 'globex', '4412', {
-        ...{ inboundParameters: { calledNumber: 'from.user' }, associatedIps: ['203.0.113.1'] },
-      });
-      const { made: identifies } = identification([thief, victim], places);
-      expect(result(identifies, invite('0101'), from('203.0.113.1', 7000))).toBe('victim');
-      expect(result(identifies, invite('0102'), from('203.0.113.1', 7000))).toBe('thief');
-    });
-
     test('and has its own calls, where the carrier’s numbers have to be made into its pool’s', () => {
       const maker = own('thief', 'globex', '914155550199', { inboundParameters: prefixed });
       const { made } = identification([own('victim', 'acme', '14155550101'), maker], places);

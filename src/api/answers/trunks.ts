@@ -48,11 +48,7 @@ export const trunkStatusAnswer = z.object({
   alarms: z
     .array(
       z.object({
-        code: z
-          .literal('sources-coincide')
-          .describe(
-            'Another trunk of its provider has numbers of it for another tenant, by the DNS or from before that was refused.',
-          ),
+        code: z.literal('sources-coincide').describe('By the DNS it is of one provider with another trunk.'),
         message: z.string(),
         since: time,
       }),

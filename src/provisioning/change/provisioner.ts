@@ -235,7 +235,7 @@ function* withoutUnchanged(state: Provisioned, commit: ProvisioningCommit): Step
   return { ...commit, putTenants, putTrunks, putCertificates };
 }
 
-/** Those whose sources or numbers are others than before, as written and as they take effect. */
+/** Those whose sources or pools are others than before, as written and as they take effect. */
 function* movedTrunks(before: Provisioned, written: readonly TrunkSettings[]): Steps<Map<TrunkSettings, Trunk>> {
   const moved = new Map<TrunkSettings, Trunk>();
   for (const trunk of written) {
@@ -245,10 +245,9 @@ function* movedTrunks(before: Provisioned, written: readonly TrunkSettings[]): S
   return moved;
 }
 
-/** Whether a trunk's sources, its pools or how it reads a called number are others than before. */
+/** Whether a trunk's sources or pools are others than before. */
 function isMoved(after: TrunkSettings, before: TrunkSettings | undefined): boolean {
   const decisive = ({
-    owner,
     type,
     brand,
     host,
@@ -258,11 +257,9 @@ function isMoved(after: TrunkSettings, before: TrunkSettings | undefined): boole
     options,
     didPool,
     tenants,
-    numberFormat,
-    inboundParameters: { calledNumber, normalize },
   }: TrunkSettings) => [
-    [owner, type, brand, host, outboundProxy?.host, associatedIps, tls?.peerNames, tls?.serverName, options.mutualTls],
-    [didPool, tenants, numberFormat, calledNumber, normalize?.calledNumber],
+    [type, brand, host, outboundProxy?.host, associatedIps, tls?.peerNames, tls?.serverName, options.mutualTls],
+    [didPool, tenants],
   ];
   return before === undefined || (before !== after && !isDeepStrictEqual(decisive(before), decisive(after)));
 }

@@ -1,14 +1,13 @@
 /** Behaviour 2: no number belongs to two tenants on one provider: trunks with a brand, a name or a source address in common. */
 import type { Network } from '../../base/network.ts';
 import type { Steps } from '../../base/steps.ts';
-import { sharedTexts } from '../directory/called-texts.ts';
 import { trunkPlace } from '../directory/places.ts';
 import { numberIndexOf, ownedPools } from '../directory/trunk-pools.ts';
 import { formatRange } from '../tenants/did-pool.ts';
 import { trunkIdOf, withBrand } from '../trunk-settings/effective.ts';
 import type { ProvisioningProblem } from '../trunk-settings/problem.ts';
 import { groupSteps, groupsAround } from '../trunk-settings/providers.ts';
-import type { Provisioned, Trunk, TrunkSettings } from '../trunk-settings/schema.ts';
+import type { Provisioned, TrunkSettings } from '../trunk-settings/schema.ts';
 import { sourcesOf } from '../trunk-settings/sources.ts';
 import type { CheckedTrunk } from './trunk-references.ts';
 
@@ -58,7 +57,6 @@ export function* checkResolvedOverlaps(
         ...members.filter(({ settings }) => written.has(settings)),
       ];
       reportOverlaps(inOrder, (a, b) => moved.has(a.settings) || moved.has(b.settings), reported, problems);
-      yield* reportReadings(inOrder, moved, problems);
     }
     yield;
   }
@@ -97,27 +95,6 @@ function reportOverlaps(
       redacted: `${formatRange(claim.rangeB)} holds numbers of another tenant of this provider`,
     });
   }
-}
-
-/** Two tenants' own trunks that read one text as a number of theirs: nothing in a call says which of them the carrier means. */
-function* reportReadings(
-  members: readonly CheckedTrunk[],
-  moved: ReadonlySet<TrunkSettings>,
-  problems: ProvisioningProblem[],
-): Steps<void> {
-  const entries = new Map(members.map((entry) => [entry.trunk, entry]));
-  const isMoved = (trunk: Trunk) => moved.has(entries.get(trunk)?.settings as TrunkSettings);
-  for (const { of, other, text } of yield* sharedTexts([...entries.keys()], isMoved))
-    problems.push({
-      code: 'pool-overlap',
-      path: `${entries.get(of)?.path}.didPool`,
-      message:
-        `a call to ${text} is to tenant "${of.owner}" as trunk "${of.name}" reads it, and to tenant "${other.owner}" as trunk "${other.name}" ` +
-        'does (numberFormat, inboundParameters); both trunks are of one provider',
-      tenants: [of.owner, other.owner],
-      redacted:
-        'with its numberFormat and inboundParameters it takes numbers that another tenant’s trunk of this provider takes',
-    });
 }
 
 function poolPath({ settings, path }: CheckedTrunk, tenant: string): string {

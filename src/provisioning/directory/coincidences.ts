@@ -1,6 +1,6 @@
 /**
  * What the DNS makes coincide: trunks that were not of one provider when they were written, and whose names now resolve to sources of
- * another's; and own trunks of two tenants that read one text as a number of theirs, in a store that is older than that rule. No call changes hands by it: inbound the earlier owner keeps a number that two tenants hold (`precedence.ts`), outbound
+ * another's. No call changes hands by it: inbound the earlier owner keeps a number that two tenants hold (`precedence.ts`), outbound
  * nobody presents what another tenant holds there. It is told as an alarm of the trunks and as an event.
  */
 
@@ -10,15 +10,14 @@ import { formatRange } from '../tenants/did-pool.ts';
 import { groupSteps } from '../trunk-settings/providers.ts';
 import type { Trunk } from '../trunk-settings/schema.ts';
 import { sourcesOf, withNetworks } from '../trunk-settings/sources.ts';
-import { sharedTexts } from './called-texts.ts';
 import type { Directory } from './directory.ts';
 import { NumberIndex } from './number-index.ts';
 import { ownedPools } from './trunk-pools.ts';
 
-/** Numbers that two tenants hold on trunks that coincide, or that trunks of one provider both read as theirs. */
+/** Numbers that two tenants hold on trunks that coincide. */
 export interface Contest {
   readonly trunk: Trunk;
-  /** The pool's range, whole; of a text that both read as theirs, that. */
+  /** The pool's range, whole. */
   readonly numbers: string;
   readonly other: Trunk;
   readonly otherNumbers: string;
@@ -42,8 +41,6 @@ export function* coincidenceSteps(
   for (const members of yield* groupSteps(directory.trunks, allOf)) {
     yield;
     if (members.length < 2) continue;
-    for (const { of, other, text } of yield* sharedTexts(members, () => true, MOST_PAIRS))
-      contests.push({ trunk: other, numbers: text, other: of, otherNumbers: text });
     const indexes = new Set(members.flatMap(({ id }) => directory.provider(id) ?? []));
     if (indexes.size < 2) continue;
     for (const index of indexes)
@@ -55,9 +52,6 @@ export function* coincidenceSteps(
   }
   return { contests, linked };
 }
-
-/** So many are looked at in about half a second, and mostly there are none. */
-const MOST_PAIRS = 10_000;
 
 function contestsOf(members: readonly Trunk[]): Contest[] {
   const pools = members.flatMap((trunk) => ownedPools(trunk).map((owned) => ({ ...owned, trunk })));

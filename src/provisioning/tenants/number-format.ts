@@ -44,38 +44,14 @@ export function inE164(text: string, format: NumberFormat): string {
   return number === undefined || digits.length < SHORTEST_SUBSCRIBER ? text : `+${number}`;
 }
 
-/**
- * The same as prefixes of what is written and what takes their place, for each of the numbers that a text may stand for: whatever they
- * make is compared as it stands. `*` is part of no number.
- */
-export function formatRules(
-  format: NumberFormat,
-): readonly (readonly { readonly from: string; readonly to: string }[])[] {
-  if (format === 'e164') return [[]];
-  const countryCode = format.slice(NATIONAL.length);
-  const asWritten = ['+', internationalPrefix(countryCode)].map((from) => ({ from, to: '' }));
-  const national = { from: '0', to: countryCode + (KEEPS_ZERO.has(countryCode) ? '0' : '') };
-  return [
-    [...asWritten, national, { from: '', to: countryCode }],
-    [
-      { from: '+', to: '*' },
-      { from: '0', to: '*' },
-    ],
-  ];
-}
-
-/** North America dials 011 where others dial 00. */
-function internationalPrefix(countryCode: string): string {
-  return countryCode === '1' ? '011' : '00';
-}
-
 /** Undefined for a number that is international as it stands, or too long for one of the country. */
 function nationalNumber(
   text: string,
   countryCode: string,
 ): { readonly number: number; readonly isBare: boolean } | undefined {
   const digits = withAsciiDigits(text).replace(/[^0-9+]/g, '');
-  const international = internationalPrefix(countryCode);
+  // North America dials 011 where others dial 00.
+  const international = countryCode === '1' ? '011' : '00';
   if (digits.startsWith('+')) return undefined;
   if (digits.startsWith(international)) {
     const rest = digits.slice(international.length);
