@@ -105,7 +105,7 @@ const CODE = /^[ \t]*(cause|location)[ \t]*=[ \t]*([0-9]{1,5}|U|LN|LPN|TN|RLN|RP
 interface Taker {
   readonly options: Pick<
     LegOptions,
-    'relayHeaders' | 'relayTrunkHeaders' | 'withholdsPeer' | 'trunkId' | 'isBetweenNodes'
+    'relayHeaders' | 'relayTrunkHeaders' | 'withholdsPeer' | 'trunkId' | 'isBetweenNodes' | 'peerNode'
   >;
   readonly call?: RoutedCall & { readonly env: Pick<CallEnvironment, 'peers'> };
 }
@@ -214,44 +214,68 @@ function copyNamedFields(from: Headers, to: Headers, names: readonly string[]): 
 function copyOwnFields(from: Headers, to: Headers, taker: Taker, sender: Sender, role: PartyRole): void {
   const { relayHeaders, relayTrunkHeaders = relayHeaders } = taker.options;
   const listed = sender?.options.trunkId === undefined ? relayHeaders : relayTrunkHeaders;
-  const names = ofHalf(from, taker, listed) ?? listed;
-  if (names === undefined) return;
   const copied = role === 'called' ? RESPONSE_HEADERS : REQUEST_HEADERS;
+  const isOfHalf = isCallsNode(taker) || isCallsNode(sender);
   let withheld: boolean | undefined;
-  for (const name of names) {
-    if (!from.hasNamed(name)) continue;
-    const id = headerIdOf(name);
-    if (id !== HeaderId.Other && copied.includes(id)) continue;
-    withheld ??= withholdsOwn(from, taker, sender, role);
+  for (const name of listed ?? NONE) {
+    if (!from.hasNamed(name) || copied.includes(headerIdOf(name))) continue;
+    // A half lists what a party says of itself and of its privacy: the node that has the call has to know.
+    withheld ??= !isOfHalf && withholdsOwn(from, sender, role);
     if (withheld) return;
     const values = relayable(taker, sender, name, from.fieldValuesNamed(name));
     if (values.length === 0) continue;
     to.removeNamed(name);
     for (const value of values) to.addNamed(name, value);
   }
+  if (isOfHalf) copyCrossing(from, to, taker, sender, role, [listed ?? NONE, copied]);
 }
+const NONE: readonly string[] = [];
 
 /**
  * The half of a call that another node has knows no tenant: as of its INVITE, all that may cross does, and the node that has the call
- * chooses. Undefined on any other call.
+ * chooses. The half's own messages have no fixed fields of such names.
  */
-function ofHalf(from: Headers, { call }: Taker, listed: readonly string[] = []): readonly string[] | undefined {
-  const mayCross = call?.env.peers.mayCross;
-  if (mayCross === undefined || call?.record.facts.peerNode === undefined) return undefined;
-  const names = [...listed];
-  from.forEach((name) => {
-    if (mayCross(name)) names.push(name);
+function copyCrossing(
+  from: Headers,
+  to: Headers,
+  taker: Taker,
+  sender: Sender,
+  role: PartyRole,
+  [listed, copied]: readonly [readonly string[], readonly HeaderId[]],
+): void {
+  const mayCross = taker.call?.env.peers.mayCross;
+  // What comes from the node that has the call is what that one lets cross.
+  if (mayCross === undefined || (!isCallsNode(sender) && withholdsOwn(from, sender, role))) return;
+  const stays = new Set(listed.map((name) => name.toLowerCase()));
+  const crossing = new Map<string, { readonly name: string; readonly values: string[] }>();
+  from.forEach((name, value, id) => {
+    const key = name.toLowerCase();
+    const field = crossing.get(key);
+    if (field !== undefined) field.values.push(value);
+    else if (!stays.has(key)) {
+      if (crossing.size < MOST_CROSSING && !copied.includes(id) && mayCross(name))
+        crossing.set(key, { name, values: [value] });
+      else stays.add(key);
+    }
   });
-  return names;
+  for (const { name, values } of crossing.values())
+    for (const value of relayable(taker, sender, name, values)) to.addNamed(name, value);
+}
+/** Names in one message: as many as a tenant's lists can have together. */
+const MOST_CROSSING = 150;
+
+/** Of a half's two legs the one toward the node that has the call. */
+function isCallsNode(
+  party: { readonly options: Pick<LegOptions, 'isBetweenNodes' | 'peerNode'> } | undefined,
+): boolean {
+  return party?.options.isBetweenNodes === true && party.options.peerNode === undefined;
 }
 
 /**
- * RFC 3323 §4.1: what a party wrote that asks for privacy may tell who it is. To the node that has the call its wish and its identity go
- * along: that one knows whom it may show them to.
+ * RFC 3323 §4.1: what a party wrote that asks for privacy may tell who it is. The node looks at it that the party's messages come to:
+ * another one may be of a version that leaves it to this one.
  */
-function withholdsOwn(from: Headers, taker: Taker, sender: Sender, role: PartyRole): boolean {
-  const isOfCallsNode = sender?.options.isBetweenNodes === true && sender.options.peerNode === undefined;
-  if (taker.options.isBetweenNodes === true || isOfCallsNode) return false;
+function withholdsOwn(from: Headers, sender: Sender, role: PartyRole): boolean {
   return sender?.identityWithheld === true || withheldBy(partyPrivacy(from, role)) !== undefined;
 }
 

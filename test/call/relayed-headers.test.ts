@@ -152,6 +152,77 @@ test('nor in those of its later messages, whether they say so again or not; betw
   }
 });
 
+/** A message of a party of another node's call, on to the node that has that call: what was asked of each name, what crosses, and the CPU time in µs. */
+function throughHalf(
+  lines: readonly (readonly [string, string])[],
+  options: Partial<LegOptions> = {},
+  sender = legWith(),
+) {
+  const asked: string[] = [];
+  const env = { env: { peers: { mayCross: (name: string) => name.startsWith('X-'), relayable } } };
+  function relayable({ name, values }: { name: string; values: readonly string[] }) {
+    asked.push(name);
+    return values;
+  }
+  const taker = { ...legWith({ isBetweenNodes: true, ...options }), call: env as never };
+  const from = new Headers();
+  for (const [name, value] of lines) from.addNamed(name, value);
+  const to = new Headers();
+  const { user: before } = process.threadCpuUsage();
+  relayRequestHeaders(from, to, taker, sender);
+  const { user: after } = process.threadCpuUsage();
+  const crossed: [string, string][] = [];
+  to.forEach((name, value) => {
+    crossed.push([name, value]);
+  });
+  return { asked, crossed, micros: after - before };
+}
+
+const lines = (count: number, name: (index: number) => string) =>
+  Array.from({ length: count }, (_, index) => [name(index), `${index}`] as const);
+
+test('the half of another node’s call asks of a name once, however many fields have it, and none is lost', () => {
+  const { asked, crossed } = throughHalf(
+    [...lines(250, (index) => (index % 2 === 0 ? 'X-A' : 'X-a')), ['X-B', 'b'], ['Y', 'stays']],
+    { relayHeaders: ['x-b'] },
+  );
+  expect(asked).toEqual(['x-b', 'X-A']);
+  expect(crossed.map(([, value]) => value)).toEqual(['b', ...lines(250, String).map(([, value]) => value)]);
+  const many = throughHalf(lines(250, (index) => `X-${index}`));
+  expect(many.asked).toHaveLength(150);
+  expect(many.crossed).toEqual(lines(150, (index) => `X-${index}`));
+});
+
+test.each([
+  ['one name', () => 'X-A'],
+  ['a name each', (index: number) => `X-${1000 + index}`],
+])('what a half does for a message grows with its fields, and no faster: %s', (_what, name) => {
+  const median = (count: number) => {
+    const taken = Array.from({ length: 60 }, () => throughHalf(lines(count, name)).micros).sort((a, b) => a - b);
+    return taken[30] as number;
+  };
+  expect(median(1000)).toBeLessThan(5000);
+});
+
+test('RFC 3323 §4.1: of a party that asks for privacy a half passes on the wish and who it is, and no more', () => {
+  const list = { relayHeaders: ['Privacy', 'P-Asserted-Identity', 'RPID-Privacy'] };
+  const said = [
+    ['P-Asserted-Identity', '<sip:101@x>'],
+    ['X-Account', '101'],
+  ] as const;
+  const names = (...of: Parameters<typeof throughHalf>) => throughHalf(...of).crossed.map(([name]) => name);
+  expect(names(said, list)).toEqual(['P-Asserted-Identity', 'X-Account']);
+  for (const wish of [
+    ['Privacy', 'id'],
+    ['RPID-Privacy', 'party=calling;privacy=full'],
+  ] as const)
+    expect(names([...said, wish], list).sort()).toEqual(['P-Asserted-Identity', wish[0]]);
+  expect(names(said, list, { ...legWith(), identityWithheld: true } as never)).toEqual(['P-Asserted-Identity']);
+  // What comes from the node that has the call has been chosen there.
+  const sent = { options: { isBetweenNodes: true }, identityWithheld: true } as never;
+  expect(names([...said, ['Privacy', 'id']], { isBetweenNodes: undefined }, sent)).toEqual(['X-Account']);
+});
+
 test('which fields cross goes by whether their sender is on a trunk, where the leg has a list for that', () => {
   const taker = legWith({ relayHeaders: ['Organization'], relayTrunkHeaders: ['X-Account'] });
   for (const [sender, name] of [

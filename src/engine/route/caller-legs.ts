@@ -100,7 +100,7 @@ export class CallerLegs {
     return {
       contact: this.#contact('', flow),
       // Whom the caller is shown is that node's to say, by what the party has said of itself.
-      relayHeaders: ['Privacy', 'P-Asserted-Identity', 'Remote-Party-ID'],
+      relayHeaders: ['Privacy', 'P-Asserted-Identity', 'Remote-Party-ID', 'RPID-Privacy', 'Anonymity'],
       isBetweenNodes: true,
     };
   }

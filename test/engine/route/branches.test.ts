@@ -1,9 +1,10 @@
 import { expect, test } from 'vitest';
 import { HeaderId, type SipMessage, type SipRequest, type SipResponse } from '../../../src/sip/message/index.ts';
-import { PhoneThere, registeredThere, twoNodes } from '../two-nodes.ts';
-import { extension, GATEWAY_PASSWORD, SDP } from '../world.ts';
+import { OTHER, PhoneThere, registeredThere, twoNodes } from '../two-nodes.ts';
+import { ENGINE, extension, GATEWAY_PASSWORD, SDP } from '../world.ts';
 
 const GATEWAY = '203.0.113.9';
+const NODES = [ENGINE, OTHER].map((address) => `${address}:5060`);
 const PUBLIC = { one: '203.0.113.71', two: '203.0.113.77' };
 
 /** Alice is at one node, bob and a gateway that both call are at another. */
@@ -12,7 +13,7 @@ async function world(gatewayTrunk: object, relay: object = {}) {
     {
       acme: {
         headers: { relay },
-        extensions: ['101', '102'].map((number) => extension(number)),
+        extensions: ['101', '102', '103'].map((number) => extension(number)),
         outboundRules: [{ name: 'site', routes: [{ trunk: 'gateway' }] }],
       },
       trunks: { gateway: gatewayTrunk },
@@ -150,6 +151,64 @@ test('of a party at another node that asks for privacy none crosses (RFC 3323 §
     [180, undefined],
     [486, undefined],
   ]);
+});
+
+test('such fields of a private party do not leave the node that its messages come to, whatever version has the call', async () => {
+  const { one, alice } = await world({}, { user: ['X-Account'] });
+  registeredThere(one, '102', 'acme.example.com', '203.0.113.3');
+  const bob = new PhoneThere(one, '203.0.113.3', '102');
+  bob.register();
+  const invite = alice.call('102', { 'X-Account': 'open' });
+  const rung = bob.took('INVITE');
+  bob.answer(rung, 180, 'Ringing', { Privacy: 'id', 'X-Account': 'secret' });
+  bob.answer(rung, 200, 'OK', { 'X-Account': 'secret' }, SDP);
+  one.run();
+  alice.final(invite);
+  const info = bob.withinOf(rung, 'INFO', { 'X-Account': 'secret' });
+  bob.send(info);
+  one.run();
+  alice.answer(alice.took('INFO'), 200, 'OK', { 'X-Account': 'secret', Privacy: 'id' });
+  one.run();
+  const own = alice.within(invite, alice.final(invite) as SipResponse, 'INFO', {
+    'X-Account': 'secret',
+    Privacy: 'id',
+  });
+  alice.send(own);
+  one.run();
+  expect(bob.took('INFO').headers.valueNamed('X-Account')).toBeUndefined();
+  const between = one.network.packets.filter(({ from, to }) => [from, to].every((place) => NODES.includes(place)));
+  expect(between.filter(({ text }) => text.includes('X-Account: open'))).not.toHaveLength(0);
+  expect(between.filter(({ text }) => text.includes('SIP/2.0 180') || text.startsWith('INFO')).length).toBeGreaterThan(
+    2,
+  );
+  expect(between.filter(({ text }) => text.includes('secret'))).toEqual([]);
+});
+
+test('nor do those of a private party that is connected to somebody at another node later', async () => {
+  const { one, alice } = await world({}, { user: ['X-Account'] });
+  registeredThere(one, '102', 'acme.example.com', '203.0.113.3');
+  const carol = new PhoneThere(one, '203.0.113.3', '102');
+  carol.register();
+  const bob = one.phone('103', '203.0.113.4');
+  bob.register();
+  const invite = alice.call('103');
+  const rung = bob.took('INVITE');
+  bob.answer(rung, 200, 'OK', { Privacy: 'id' }, SDP);
+  one.run();
+  alice.send(
+    alice.within(invite, alice.final(invite) as SipResponse, 'REFER', {
+      'Refer-To': '<sip:102@acme.example.com>',
+      Contact: `<sip:101@${alice.host}>`,
+    }),
+  );
+  one.run();
+  carol.answer(carol.took('INVITE'), 200, 'OK', {}, SDP);
+  one.run(300);
+  for (const again of bob.requests('INVITE').slice(1)) bob.answer(again, 200, 'OK', {}, SDP);
+  one.run(300);
+  bob.send(bob.withinOf(rung, 'INFO', { 'X-Account': 'secret', CSeq: '5 INFO' }));
+  one.run(300);
+  expect(carol.took('INFO').headers.valueNamed('X-Account')).toBeUndefined();
 });
 
 test('what the gateway sends within such a call comes home', async () => {
