@@ -1,7 +1,17 @@
 import { added } from '../base/added.ts';
 import { randomToken } from '../base/ids.ts';
 import { Dialog } from '../sip/dialog/index.ts';
-import { createResponse, HeaderId, type HeaderList, type SipRequest, type SipResponse } from '../sip/message/index.ts';
+import {
+  addDescription,
+  createResponse,
+  HeaderId,
+  type HeaderList,
+  mediaTypeOf,
+  parseAccept,
+  type SipRequest,
+  type SipResponse,
+  sessionDescriptionOf,
+} from '../sip/message/index.ts';
 import { AcceptedInvite } from './accepted-invite.ts';
 import { addCapabilities, addOwnHeaders, methodsOf } from './capabilities.ts';
 import { showAnswering } from './connected-identity.ts';
@@ -14,7 +24,13 @@ import { nearPlaceOf } from './media.ts';
 import type { CallPlan, LegOptions } from './plan.ts';
 import type { ContactParty, ServerTransaction, ServerTransactionUser, ShownParty } from './ports.ts';
 import type { PassedResponse } from './refusal.ts';
-import { clearBody, hasSessionDescription, relayBody, relayResponseHeaders } from './relayed-headers.ts';
+import {
+  clearBody,
+  clearDescription,
+  hasSessionDescription,
+  relayBody,
+  relayResponseHeaders,
+} from './relayed-headers.ts';
 import { ReliableRelay, type ReliableRelayUser } from './reliable-relay.ts';
 import { tellRinging } from './ringing-between-nodes.ts';
 import { SessionKeeper } from './session-keeper.ts';
@@ -139,13 +155,13 @@ export class CallerInvite implements ServerTransactionUser, ReliableRelayUser {
     const { early } = leg;
     if (early === undefined) return;
     const isReliable = rack !== undefined || this.#requiresReliable;
-    if (described) early.described = isReliable ? undefined : relayed;
+    if (described) early.described = !isReliable && owesAnswer(leg, callee) ? sessionDescriptionOf(relayed) : undefined;
     if (!isReliable) {
       leg.respond(this.#transaction, relayed);
       return;
     }
     // RFC 3262 §5: it would be an offer, and the callee, whose own response is none, waits for no answer.
-    if (rack === undefined && !hasSessionDescription(this.request)) clearBody(relayed);
+    if (described && rack === undefined && !hasSessionDescription(this.request)) clearDescription(relayed);
     early.reliable ??= new ReliableRelay(leg, this.#transaction, this);
     early.reliable.relay(relayed, rack === undefined ? undefined : callee, rack ?? '');
   }
@@ -220,10 +236,23 @@ export class CallerInvite implements ServerTransactionUser, ReliableRelayUser {
     if (status < 200) for (const reason of this.#plan.reasons?.() ?? []) response.headers.add(HeaderId.Reason, reason);
     relayResponseHeaders(from.headers, response.headers, this, leg.peer);
     showAnswering(response, leg.peer, leg);
-    // RFC 3261 §13.2.1: a callee whose answer was acknowledged need not repeat it; to a caller that sent no PRACK the 2xx has to.
-    const isAnswer = status < 200 || hasSessionDescription(from);
-    relayBody(isAnswer ? from : (leg.early?.described ?? from), response);
+    relayBody(from, response);
+    if (status >= 200) this.#describe(response, leg.early?.described);
     return response;
+  }
+
+  /**
+   * RFC 3261 §13.2.1: a callee whose answer was acknowledged need not repeat it; to a caller that sent no PRACK the 2xx has to. What else
+   * the 2xx holds (ISUP) stays beside it for a caller that reads several parts; for another it is the description that counts (§20.1).
+   */
+  #describe(response: SipResponse, described: string | undefined): void {
+    if (described === undefined || hasSessionDescription(response)) return;
+    const { headers } = this.request;
+    const readsParts =
+      mediaTypeOf(headers.value(HeaderId.ContentType) ?? '').startsWith('multipart/') ||
+      parseAccept(headers.listValues(HeaderId.Accept)).takes('multipart/mixed');
+    if (!readsParts) clearBody(response);
+    addDescription(response, described);
   }
 
   /** What was passed over while this call was routed (RFC 3261 §20.43), before what the callee itself warns of. */
@@ -307,4 +336,10 @@ export class CallerInvite implements ServerTransactionUser, ReliableRelayUser {
     for (const leg of this.#legs) if (leg !== keep) leg.hangUp();
     this.#legs = NO_LEGS;
   }
+}
+
+/** Whether what `callee` describes is an answer (without an offer it would be one itself, which nobody has made), and `leg` has none yet. */
+function owesAnswer({ offers, early }: Leg, callee: Leg): boolean {
+  if (offers.established || early?.reliable?.holdsDescription === true) return false;
+  return callee.offers.established || callee.offers.offeredBy === 'local';
 }

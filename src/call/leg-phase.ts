@@ -19,8 +19,8 @@ export class EarlyDialog<L> {
   reliable: ReliableResponses<L> | undefined = undefined;
   /** Of a caller's leg: the callee leg whose session description it was given. */
   describedBy: L | undefined = undefined;
-  /** Of a caller's leg: the response that described the callee's session last, without waiting for a PRACK. */
-  described: SipResponse | undefined = undefined;
+  /** Of a caller's leg: the callee's answer as it was described last; undefined once the caller has it reliably. */
+  described: string | undefined = undefined;
 }
 
 /** How far a leg is, and what is there only so far. */

@@ -5,11 +5,13 @@ import {
   type Headers,
   headerIdOf,
   type PartyRole,
+  partType,
   partyPrivacy,
   type SipMessage,
   type SipResponse,
   typeOfBody,
   withheldBy,
+  withParts,
 } from '../sip/message/index.ts';
 import type { LegOptions } from './plan.ts';
 import type { CallEnvironment, RoutedCall } from './ports.ts';
@@ -57,6 +59,14 @@ export function relayBody(from: SipMessage, to: SipMessage): void {
 export function clearBody(message: SipMessage): void {
   message.body = '';
   for (const id of CONTENT_HEADERS) message.headers.remove(id);
+}
+
+/** Takes the session description away, and leaves what stands beside it. */
+export function clearDescription(message: SipMessage): void {
+  const said = message.headers.value(HeaderId.ContentType);
+  message.body = withParts(said, message.body, (part) => partType(part) !== 'application/sdp') ?? '';
+  // Nor may one stay that stands deeper.
+  if (message.body === '' || hasSessionDescription(message)) clearBody(message);
 }
 
 /** Reason (RFC 3326 §2: one value a protocol, in one field or several), as a CANCEL takes it on. */

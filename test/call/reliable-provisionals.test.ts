@@ -1,6 +1,6 @@
-import { expect, test } from 'vitest';
-import { HeaderId, type SipResponse } from '../../src/sip/message/index.ts';
-import { type Party, type Sent, sdp, World } from './world.ts';
+import { describe, expect, test } from 'vitest';
+import { HeaderId, partsOf, partType, type SipResponse, sessionDescriptionOf } from '../../src/sip/message/index.ts';
+import { branchTo, type Content, type Party, type Sent, sdp, stages, World } from './world.ts';
 
 const RELIABLE = [
   [HeaderId.Require, '100rel'],
@@ -133,6 +133,114 @@ test.each([
   },
 );
 
+describe('RFC 3261 §13.2.1: what a 2xx repeats of a 183, to a caller that sent no PRACK,', () => {
+  const MIXED = 'multipart/mixed;boundary=b';
+  const ISUP = 'application/ISUP;version=itu-t92+';
+  const parts = (description: string, isup: string) =>
+    `--b\r\nContent-Type: application/sdp\r\n\r\n${description}\r\n--b\r\nContent-Type: ${ISUP}\r\n\r\n${isup}\r\n--b--\r\n`;
+  const sipI = (description: string, isup: string): Content => ({ body: parts(description, isup), type: MIXED });
+
+  /** What `caller` hears of a 183 and a 200. */
+  function answered(caller: Content, early: Content, answer: Content, world = new World()): SipResponse {
+    const { a, b } = world;
+    const sent = a.call(caller);
+    world.run();
+    b.answer(b.invite, 183, early);
+    world.run();
+    b.answer(b.invite, 200, answer);
+    world.run();
+    const final = sent.final as SipResponse;
+    a.send('BYE');
+    expect(world.settles()).toBe(true);
+    return final;
+  }
+
+  /** Type and content of each part. */
+  function partsIn({ headers, body }: SipResponse): string[][] {
+    const said = headers.value(HeaderId.ContentType);
+    return [...partsOf(said, body)].map((part) => [partType(part), body.slice(part.start, part.end)]);
+  }
+
+  const acm: Content = { ...sipI(sdp('early'), 'ACM'), headers: RELIABLE };
+  const both = [
+    ['application/sdp', sdp('early')],
+    ['application/isup', 'ANM'],
+  ];
+
+  test.each([
+    ['that sent several parts', sipI(sdp('caller'), 'IAM')],
+    ['whose Accept lists them', { body: sdp('caller'), headers: [[HeaderId.Accept, 'application/sdp, multipart/*']] }],
+  ] as const)('is the description, beside the ISUP of the 2xx (Q.1912.5), for one %s', (_which, caller) => {
+    const alone = answered(caller, acm, { body: 'ANM', type: ISUP });
+    expect(partsIn(alone)).toEqual(both);
+    const anm = `--b\r\nContent-Type: ${ISUP}\r\n\r\nANM\r\n--b--\r\n`;
+    expect(partsIn(answered(caller, acm, { body: anm, type: MIXED }))).toEqual(both);
+  });
+
+  test.each([
+    ['a 2xx without a body', sipI(sdp('caller'), 'IAM'), {}],
+    ['one that reads no second part (§20.1)', { body: sdp('caller') }, { body: 'ANM', type: ISUP }],
+  ])('is the description alone for %s: no ISUP of the 183 again', (_which, caller, answer) => {
+    const final = answered(caller, acm, answer);
+    expect([final.headers.value(HeaderId.ContentType), final.body]).toEqual(['application/sdp', sdp('early')]);
+  });
+
+  test('is nothing where it describes itself', () => {
+    const final = answered(sipI(sdp('caller'), 'IAM'), acm, sipI(sdp('callee'), 'ANM'));
+    expect(final.body).toBe(parts(sdp('callee'), 'ANM'));
+  });
+
+  test('is nothing where neither offered anything: it would be an offer, whose answer nobody waits for', () => {
+    expect(answered({}, { body: sdp('early') }, {}).body).toBe('');
+  });
+
+  test('is its answer where the callee was made an offer that was not the caller’s', () => {
+    const world = new World();
+    world.engine.plan = () => {
+      const branch = branchTo(undefined, 'b');
+      const draft = { ...branch.draft, headers: [['Content-Type', 'application/sdp']] as const, body: sdp('made') };
+      return stages([{ branches: [{ ...branch, draft }] }]);
+    };
+    expect(answered({}, { body: sdp('early'), headers: RELIABLE }, {}, world).body).toBe(sdp('early'));
+  });
+
+  test('is nothing once the caller has acknowledged it, whatever a 180 says again', () => {
+    const world = new World();
+    const { a, b } = world;
+    const sent = a.call({ body: sdp('caller'), headers: [[HeaderId.Supported, '100rel']] });
+    world.run();
+    b.answer(b.invite, 183, { body: sdp('early'), headers: RELIABLE });
+    world.run();
+    prack(a, sent, sent.responses.at(-1) as SipResponse);
+    world.run();
+    b.answer(b.invite, 180, { body: sdp('early') });
+    world.run();
+    b.answer(b.invite, 200);
+    world.run();
+    expect([sent.final?.status, sent.final?.body]).toEqual([200, '']);
+    a.send('BYE');
+    expect(world.settles()).toBe(true);
+  });
+
+  test('is still what it was after a reliable response without a description', () => {
+    const world = new World();
+    const { a, b } = world;
+    const sent = a.call({ body: sdp('caller'), headers: [[HeaderId.Supported, '100rel']] });
+    world.run();
+    b.answer(b.invite, 183, { body: sdp('early') });
+    world.run();
+    b.answer(b.invite, 180, { headers: RELIABLE });
+    world.run();
+    prack(a, sent, sent.responses.at(-1) as SipResponse);
+    world.run();
+    b.answer(b.invite, 200);
+    world.run();
+    expect(sent.final && sessionDescriptionOf(sent.final)).toBe(sdp('early'));
+    a.send('BYE');
+    expect(world.settles()).toBe(true);
+  });
+});
+
 test('a callee is not offered 100rel when it would have to offer and the caller could not answer in PRACK', () => {
   const world = new World();
   const { a, b } = world;
@@ -181,6 +289,31 @@ test('§5: a caller that requires 100rel and offers nothing is offered nothing b
   world.run();
   expect(sent.final?.body).toBe(sdp('offer'));
   a.send('BYE');
+  expect(world.settles()).toBe(true);
+});
+
+test.each([
+  [
+    'beside the description',
+    'multipart/mixed;boundary=b',
+    `--b\r\nContent-Type: application/sdp\r\n\r\n${sdp('early')}\r\n`,
+    '--b\r\nContent-Type: application/ISUP\r\n\r\nACM\r\n--b--\r\n',
+  ],
+  ['alone', 'application/ISUP', '', 'ACM'],
+])('§5: what else such a response holds is given to that caller: ISUP %s', (_where, type, described, isup) => {
+  const world = new World();
+  const { a, b } = world;
+  const sent = a.call({ headers: [[HeaderId.Require, '100rel']] });
+  world.run();
+  b.answer(b.invite, 183, { body: described + isup, type });
+  world.run();
+  const early = sent.responses.at(-1) as SipResponse;
+  expect([early.headers.value(HeaderId.ContentType), early.body]).toEqual([type, isup]);
+  prack(a, sent, early);
+  world.run();
+  b.answer(b.invite, 486);
+  world.run();
+  expect(sent.final?.status).toBe(486);
   expect(world.settles()).toBe(true);
 });
 

@@ -1,3 +1,4 @@
+export { addDescription, mediaTypeOf, partId, partsOf, partType, withParts } from './body-parts.ts';
 export {
   type AnonymousField,
   anonymousBy,
@@ -15,6 +16,7 @@ export { octetsFromText, quote, skipSpace, textFromOctets, trimEnd } from './cha
 export { CONTENT_HEADERS, contentFields, contentKindOf, typeOfBody } from './content-headers.ts';
 export { createResponse } from './create-response.ts';
 
+export { type Accept, parseAccept } from './fields/accept.ts';
 export { parseDeltaSeconds } from './fields/delta-seconds.ts';
 export { parseRAck, parseRSeq } from './fields/rack.ts';
 export { parseRetryAfter } from './fields/retry-after.ts';

@@ -1,3 +1,4 @@
+import { partsOf, partType } from './body-parts.ts';
 import { typeOfBody } from './content-headers.ts';
 import { HeaderId } from './header-id.ts';
 import type { SipMessage } from './message.ts';
@@ -38,36 +39,6 @@ function placeOf(said: string | undefined, body: string): Place | undefined {
   const contentType = typeOfBody(said, body);
   if (contentType === undefined || body === '') return undefined;
   if (/^\s*application\s*\/\s*sdp\s*(?:;|$)/i.test(contentType)) return { start: 0, end: body.length };
-  if (!/^\s*multipart\//i.test(contentType)) return undefined;
-  const boundary = /;\s*boundary\s*=\s*(?:"([^"]{1,70})"|([^\s;"]{1,70}))/i.exec(contentType);
-  const name = boundary?.[1] ?? boundary?.[2];
-  return name === undefined ? undefined : placeInParts(body, `--${name}`);
-}
-
-/** RFC 2046 §5.1.1: the line break before a delimiter belongs to it. DEVIATION: some senders end the lines of a body with LF alone. */
-function placeInParts(body: string, delimiter: string): Place | undefined {
-  const end = /\r?\n/.exec(body)?.[0] ?? '\r\n';
-  let at = body.startsWith(delimiter) ? 0 : after(body, `${end}${delimiter}`, 0) - delimiter.length;
-  while (at >= 0) {
-    const head = after(body, end, at + delimiter.length);
-    const next = head < 0 ? -1 : body.indexOf(`${end}${delimiter}`, head - end.length);
-    if (next < 0) return undefined;
-    // The part's alone: what is looked for in all of the body by each of many parts takes time with the square of its length.
-    const part = body.slice(head - end.length, next);
-    const blank = part.indexOf(end + end);
-    if (
-      blank >= 0 &&
-      /^content-type[ \t]*:[ \t]*application\/sdp[ \t]*(?:;|\r|$)/im.test(
-        part.slice(end.length, Math.max(end.length, blank)),
-      )
-    )
-      return { start: head + blank + end.length, end: next };
-    at = next + end.length;
-  }
+  for (const part of partsOf(contentType, body)) if (partType(part) === 'application/sdp') return part;
   return undefined;
-}
-
-function after(text: string, what: string, from: number): number {
-  const at = text.indexOf(what, from);
-  return at < 0 ? -1 : at + what.length;
 }

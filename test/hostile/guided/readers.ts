@@ -16,6 +16,7 @@ import {
   formatUri,
   HeaderId,
   isWithheldCaller,
+  parseAccept,
   parseMessage,
   parseNameAddr,
   parseRAck,
@@ -192,6 +193,7 @@ const FIELDS = [
   '1800;refresher=uac',
   'a@b;to-tag=c;from-tag=d;early-only',
   'a, "b,c", <d,e>, f',
+  'application/sdp;q=0.5, multipart/*, */*;q=0',
 ];
 
 export const readers: readonly Reader[] = [
@@ -248,6 +250,7 @@ export const readers: readonly Reader[] = [
         () => parseCSeq(text),
         () => parseRAck(text),
         () => parseRetryAfter(text),
+        () => parseAccept(splitList(text)).takes('application/sdp'),
         () => parseSessionExpires(text),
         () => replacesInUri(text),
       ),

@@ -3,6 +3,7 @@
 import { legible, withoutNamelessFormats } from '../../../src/media/legible.ts';
 import { chooseCodecs, connectionAddress, describe, heldInactive, isHeld, resumed } from '../../../src/media/sdp.ts';
 import { steadyAnswer, steadyOffer } from '../../../src/media/stand-in.ts';
+import { withParts } from '../../../src/sip/message/body-parts.ts';
 import { descriptionIn, withDescription } from '../../../src/sip/message/session-description.ts';
 import { isReadable, parseIdentity } from '../../../src/stir/identity.ts';
 import { type CompactContext, readNested, readPassport } from '../../../src/stir/received-passport.ts';
@@ -39,6 +40,7 @@ export function readSteadily(text: string): void {
 export function readBody(text: string): void {
   const end = text.indexOf('\n');
   const [type, body] = [text.slice(0, Math.max(0, end)), text.slice(end + 1)];
+  if ((withParts(type, body, () => true) ?? body) !== body) throw new Error('another body with the same parts');
   const found = descriptionIn(type, body);
   if (found === undefined) return;
   if (withDescription(type, body, found) !== body) throw new Error('another body with the same description in it');
