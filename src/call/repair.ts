@@ -1,31 +1,42 @@
 import { glareDelayMs } from '../sip/dialog/index.ts';
 import {
-  contentKindOf,
+  type Accept,
   HeaderId,
+  mediaTypeOf,
+  parseAccept,
+  partId,
+  partsOf,
+  partType,
   type SipRequest,
   type SipResponse,
   sessionDescriptionOf,
+  unescapeUser,
+  withParts,
 } from '../sip/message/index.ts';
 import type { BranchPlan } from './plan.ts';
 import { clearBody, dropToken } from './relayed-headers.ts';
 import type { SessionKeeper } from './session-keeper.ts';
 
 /**
- * What an INVITE needs before it is sent again to the same peer: credentials (401, 407), a description alone (415), fewer required
- * extensions (420), a longer session interval (422), another moment (491). Each repair is made a bounded number of times.
+ * What an INVITE needs before it is sent again to the same peer: credentials (401, 407), fewer parts (415), fewer required extensions
+ * (420), a longer session interval (422), another moment (491). Each repair is made a bounded number of times.
  */
 export class Repair {
-  readonly #plan: BranchPlan;
+  readonly #plan: Pick<BranchPlan, 'credentials' | 'options'>;
   readonly #destination: string;
   readonly #session: SessionKeeper | undefined;
   #credentialTries = 0;
   #refused: SipRequest | undefined = undefined;
   #droppedExtensions: readonly string[] = [];
   #glareTries = 0;
-  #describesOnly = false;
+  #accepted: Accept | undefined = undefined;
 
-  /** `destination` names the peer for whom credentials are made. */
-  constructor(plan: BranchPlan, destination: string, session: SessionKeeper | undefined) {
+  /** `plan`: as the peer sees it; `destination` names the peer for whom credentials are made. */
+  constructor(
+    plan: Pick<BranchPlan, 'credentials' | 'options'>,
+    destination: string,
+    session: SessionKeeper | undefined,
+  ) {
     this.#plan = plan;
     this.#destination = destination;
     this.#session = session;
@@ -39,7 +50,7 @@ export class Repair {
       case 407:
         return this.#plan.credentials !== undefined ? 0 : undefined;
       case 415:
-        return this.#hasOtherParts(request) ? 0 : undefined;
+        return this.#learnAccepted(response, request) ? 0 : undefined;
       case 420:
         return this.#learnUnsupported(response) ? 0 : undefined;
       case 422:
@@ -61,7 +72,7 @@ export class Repair {
       dropToken(request.headers, HeaderId.Require, tag);
       dropToken(request.headers, HeaderId.ProxyRequire, tag);
     }
-    if (this.#describesOnly) leaveOtherParts(request);
+    if (this.#accepted !== undefined) leaveParts(request, this.#accepted);
     const { credentials } = this.#plan;
     const refused = this.#refused;
     const isChallenge = response.status === 401 || response.status === 407;
@@ -81,17 +92,67 @@ export class Repair {
     return this.#droppedExtensions.length > 0;
   }
 
-  /** RFC 3261 §8.1.3.5: once, without what stands beside the session description: ISUP or a location, which not everybody reads. */
-  #hasOtherParts(request: SipRequest): boolean {
-    this.#describesOnly = contentKindOf(request) === 'multipart' && sessionDescriptionOf(request) !== undefined;
-    return this.#describesOnly;
+  /**
+   * RFC 3261 §8.1.3.5: once, of what stands beside the session description (ISUP, a location) only what Accept lists; without one that is
+   * nothing (§20.1). What another node has sent on is mended there.
+   */
+  #learnAccepted(response: SipResponse, request: SipRequest): boolean {
+    if (this.#accepted !== undefined || this.#plan.options.peerNode !== undefined) return false;
+    const isMultipart = contentTypeOf(request).startsWith('multipart/');
+    if (!isMultipart || sessionDescriptionOf(request) === undefined) return false;
+    const { headers } = response;
+    const accepted = parseAccept(headers.has(HeaderId.Accept) ? headers.listValues(HeaderId.Accept) : [SDP]);
+    if (!accepted.takes(SDP)) return false;
+    this.#accepted = accepted;
+    return true;
   }
 }
+const SDP = 'application/sdp';
 
-function leaveOtherParts(request: SipRequest): void {
+function contentTypeOf({ headers }: SipRequest): string {
+  return mediaTypeOf(headers.value(HeaderId.ContentType) ?? '');
+}
+
+/** Leaves the parts of `request` that `accepted` takes, where it takes some beside the session description and not all; else that alone. */
+function leaveParts(request: SipRequest, accepted: Accept): void {
   const description = sessionDescriptionOf(request);
   if (description === undefined) return;
-  clearBody(request);
-  request.body = description;
-  request.headers.add(HeaderId.ContentType, 'application/sdp');
+  const { headers } = request;
+  const type = headers.value(HeaderId.ContentType);
+  let isBeside = false;
+  const parts = withParts(type, request.body, (part) => {
+    const isTaken = accepted.takes(partType(part));
+    isBeside ||= isTaken && partType(part) !== SDP;
+    return isTaken;
+  });
+  if (parts !== undefined && parts !== request.body && isBeside && accepted.takes(contentTypeOf(request))) {
+    request.body = parts;
+  } else {
+    clearBody(request);
+    request.body = description;
+    headers.add(HeaderId.ContentType, SDP);
+  }
+  leaveReferences(request);
+}
+
+/** Fields that may point into the body (RFC 6442 §4.1, RFC 7852 §6, RFC 3261 §20.4). */
+const REFERRING: readonly HeaderId[] = [HeaderId.Geolocation, HeaderId.CallInfo, HeaderId.AlertInfo];
+
+/** Takes the values away whose `cid:` (RFC 2392) is that of no part; a location that is not there is refused with 424 (RFC 6442 §4.3). */
+function leaveReferences({ headers, body }: SipRequest): void {
+  const ids = new Set<string>();
+  for (const part of partsOf(headers.value(HeaderId.ContentType), body)) {
+    const id = partId(part);
+    if (id !== undefined) ids.add(id);
+  }
+  for (const field of REFERRING) {
+    const values = headers.listValues(field);
+    const kept = values.filter((value) => {
+      const id = /^<[ \t]*cid:([^>]*)>/i.exec(value)?.[1];
+      return id === undefined || ids.has(unescapeUser(id));
+    });
+    if (kept.length === values.length) continue;
+    if (kept.length > 0) headers.set(field, kept.join(', '));
+    else headers.remove(field);
+  }
 }

@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest';
+import { silentLog } from '../../src/base/log.ts';
+import type { LegOptions } from '../../src/call/plan.ts';
 import type { ServerTransaction } from '../../src/call/ports.ts';
 import { DigestClient } from '../../src/sip/auth/index.ts';
-import { HeaderId } from '../../src/sip/message/index.ts';
+import { HeaderId, type SipRequest } from '../../src/sip/message/index.ts';
 import { branchTo, legOptions, sdp, stages, World } from './world.ts';
 
 const credentials = (): DigestClient =>
@@ -87,6 +89,83 @@ describe('RFC 3261 §8.1.3.5: a 415', () => {
     world.run();
     expect([b.invites.length, sent.final?.status]).toEqual([3, 415]);
     expect(world.settles()).toBe(true);
+  });
+
+  const ISUP = '--b\r\nContent-Type: application/ISUP\r\n\r\n\x01\0\r\n';
+  const DESCRIBED = `--b\r\nContent-Type: application/sdp\r\n\r\n${sdp('a')}\r\n`;
+  const LOCATION = '--b\r\nContent-Type: application/pidf+xml\r\nContent-ID: <loc%@x>\r\n\r\n<p/>\r\n';
+  const ALL = `${ISUP}${DESCRIBED}${LOCATION}--b--\r\n`;
+  const MIXED = 'multipart/mixed;boundary=b';
+
+  /** The INVITEs that `b` gets of one of several parts, each of which it refuses with 415 and this Accept. */
+  function refused(accept: string | undefined, options: Partial<LegOptions> = {}, world = new World()): SipRequest[] {
+    const { a, b, engine } = world;
+    engine.plan = (request) => {
+      const branch = branchTo(request, 'b', { options: { ...legOptions('b'), ...options } });
+      const headers = [
+        ...branch.draft.headers,
+        ['Geolocation', '<cid:loc%25@x>;inserted-by="a, b", <https://lis.example/1>'],
+        ['Geolocation', '<cid:gone@x>'],
+        ['Geolocation-Routing', 'no'],
+        ['Call-Info', '<cid:gone@x>;purpose=EmergencyCallData.ProviderInfo'],
+        ['Alert-Info', '<https://ring.example/1>'],
+      ] as const;
+      return stages([{ branches: [{ ...branch, draft: { ...branch.draft, headers } }] }]);
+    };
+    b.onRequest = (transaction, { method }) => {
+      if (method === 'INVITE')
+        b.answer(transaction, 415, { headers: accept === undefined ? [] : [[HeaderId.Accept, accept]] });
+    };
+    const sent = a.call({ body: ALL, type: MIXED });
+    world.run();
+    expect(sent.final?.status).toBe(415);
+    expect(world.settles()).toBe(true);
+    return b.invites.map(({ request }) => request);
+  }
+
+  test.each([
+    [undefined, 'application/sdp', sdp('a')],
+    ['application/sdp', 'application/sdp', sdp('a')],
+    ['application/sdp, application/isup', 'application/sdp', sdp('a')],
+    ['application/sdp, multipart/mixed', 'application/sdp', sdp('a')],
+    ['application/*, multipart/mixed', 'application/sdp', sdp('a')],
+    ['application/sdp, multipart/mixed, application/isup', MIXED, `${ISUP}${DESCRIBED}--b--\r\n`],
+  ])('whose Accept is %j gets %s: content of the types that it lists', (accept, type, body) => {
+    const [, second, ...more] = refused(accept);
+    expect([second?.headers.value(HeaderId.ContentType), second?.body, more]).toEqual([type, body, []]);
+  });
+
+  test.each(['', 'application/isup, multipart/mixed', 'application/sdp;q=0'])(
+    'whose Accept (%j) takes no session description is the caller’s to hear',
+    (accept) => expect(refused(accept)).toHaveLength(1),
+  );
+
+  test('of another node is the caller’s to hear: that one has mended what can be', () => {
+    expect(refused(undefined, { isBetweenNodes: true, peerNode: 'n2' })).toHaveLength(1);
+  });
+
+  test.each([
+    ['RFC 6442 §4.3: nothing points to what is left out', undefined, '<https://lis.example/1>'],
+    [
+      'RFC 2392: what is still there is still pointed to',
+      'multipart/mixed, application/sdp, application/pidf+xml',
+      '<cid:loc%25@x>;inserted-by="a, b", <https://lis.example/1>',
+    ],
+  ])('%s', (_rule, accept, geolocation) => {
+    const [first, second] = refused(accept);
+    expect(first?.headers.fieldValues(HeaderId.Geolocation)).toHaveLength(2);
+    expect(second?.headers.fieldValues(HeaderId.Geolocation)).toEqual([geolocation]);
+    expect(second?.headers.has(HeaderId.CallInfo)).toBe(false);
+    expect(second?.headers.value(HeaderId.AlertInfo)).toBe('<https://ring.example/1>');
+    expect(second?.headers.valueNamed('Geolocation-Routing')).toBe('no');
+  });
+
+  test('§20.11: is told in the log, with the parts that there were, since each may have been required', () => {
+    const told: unknown[] = [];
+    const log = { ...silentLog, info: (...line: unknown[]) => told.push(line) };
+    const [invite] = refused(undefined, {}, new World({ calls: { log } }));
+    const types = 'application/isup, application/sdp, application/pidf+xml';
+    expect(told).toEqual([['invite-parts-left', { label: 'b', callId: invite?.callId(), types }]]);
   });
 
   test('to a description alone is the caller’s to hear', () => {
