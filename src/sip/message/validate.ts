@@ -71,7 +71,10 @@ function flags(ids: readonly HeaderId[]): Uint8Array {
 /** Methods whose Contact becomes a remote target (§12.1, §12.2, RFC 3311 §5.1, RFC 3515 §2.2, RFC 6665 §4.1.2); REGISTER is the registrar's to judge. */
 const TARGETING: ReadonlySet<string> = new Set(['INVITE', 'UPDATE', 'SUBSCRIBE', 'NOTIFY', 'REFER', 'REGISTER']);
 
-/** Methods that end here whatever their hop count: a UAS serves them, nothing is forwarded. */
+/**
+ * Methods that are never relayed, and so are served whatever their hop count. Of others that end here now and then (an UPDATE without an
+ * offer, PRACK, NOTIFY, SUBSCRIBE) only their call could say so: they are 483 without hops, as all that might go on.
+ */
 const HOP_METHODS = new Set(['ACK', 'CANCEL', 'OPTIONS', 'REGISTER']);
 
 function refusal(status: number, reason = reasonPhrase(status)): OwedResponse {

@@ -91,6 +91,9 @@ describe('the response owed', () => {
     ['BYE', ';tag=2', undefined],
     ['INVITE', ';tag=2', 483],
     ['INFO', ';tag=2', 483],
+    ['UPDATE', ';tag=2', 483],
+    ['PRACK', ';tag=2', 483],
+    ['NOTIFY', ';tag=2', 483],
   ])('§16.3: whether a %s may have no hops left goes by what it is, within a dialog too', (method, tag, status) => {
     const sent = replaced(': 70', ': 0').map((field) => field.replace('1 INVITE', `1 ${method}`));
     const within = sent.map((field) => field.replace('To: <sip:b@h>', `To: <sip:b@h>${tag}`));
