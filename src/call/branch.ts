@@ -2,7 +2,7 @@ import { cancelTimer, type Timer, type TimerTarget } from '../base/scheduler.ts'
 import { ReliableReceiver } from '../sip/dialog/index.ts';
 import { reasonPhrase, type SipRequest, type SipResponse, UnsafeMessageError } from '../sip/message/index.ts';
 import { BranchMedia } from './branch-media.ts';
-import { branchOutcome, retryAfterOf, UNUSABLE_CONTACT } from './branch-outcome.ts';
+import { branchOutcome, isUnheard, retryAfterOf, UNUSABLE_CONTACT } from './branch-outcome.ts';
 import { learnIdentity } from './connected-identity.ts';
 import { Forks } from './forks.ts';
 import { LateAnswers } from './late-answers.ts';
@@ -27,7 +27,8 @@ export interface BranchUser extends Inviter {
   onBranchRings(): void;
   /** The first 2xx of the branch. */
   onBranchAnswered(branch: Branch, leg: Leg, response: SipResponse, invite: SipRequest): void;
-  onBranchFailed(branch: Branch, outcome: StageOutcome): void;
+  /** @param next takes its place, where there is another way to its callee, who has not answered */
+  onBranchFailed(branch: Branch, outcome: StageOutcome, next?: BranchPlan): void;
   onBranchRedirected(target: readonly BranchPlan[] | Redirection): void;
 }
 
@@ -392,6 +393,7 @@ export class Branch implements ClientTransactionUser, TimerTarget {
 
   #refusedForGood(response: SipResponse): void {
     const { status } = response;
+    const hasAnswered = this.#forks.count > 0 || !isUnheard(status);
     this.#forks.drop(undefined);
     this.#tried.ended(status, response.reason, 'response', retryAfterOf(response));
     if (status < 400 && this.plan.onRedirect !== undefined) {
@@ -407,7 +409,7 @@ export class Branch implements ClientTransactionUser, TimerTarget {
       this.#nextTarget();
       return;
     }
-    this.#fail(status, response.reason, 'response', response);
+    this.#fail(status, response.reason, 'response', response, hasAnswered ? undefined : this.plan.otherwise);
   }
 
   #silent(transaction: ClientTransaction, status: number, reason: string, cause: OutcomeCause): void {
@@ -422,7 +424,7 @@ export class Branch implements ClientTransactionUser, TimerTarget {
     }
     if (this.state !== 'calling') return;
     this.#tried.ended(0, reason, cause);
-    if (!this.#mayTryNext()) this.#fail(status, reason, cause);
+    if (!this.#mayTryNext()) this.#fail(status, reason, cause, undefined, this.plan.otherwise);
     else if (waitMs === undefined) this.#nextTarget();
     else this.#goOnAfter(waitMs, () => this.#nextTarget());
   }
@@ -463,10 +465,10 @@ export class Branch implements ClientTransactionUser, TimerTarget {
 
   // --- the end ---
 
-  #fail(status: number, reason: string, cause: OutcomeCause, response?: SipResponse): void {
+  #fail(status: number, reason: string, cause: OutcomeCause, response?: SipResponse, next?: BranchPlan): void {
     const outcome = this.#outcome(status, reason, cause, response);
     this.#finish(outcome);
-    this.attempt.onBranchFailed(this, outcome);
+    this.attempt.onBranchFailed(this, outcome, next);
   }
 
   #finish(outcome: StageOutcome | 'cancelled'): void {

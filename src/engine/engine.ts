@@ -109,7 +109,8 @@ export class Engine {
     const relays = new MediaRelays(scheduler, options.openDatagrams ?? openDatagrams, observer);
     this.media = new Media(relays, scheduler);
     const parts = { ...here, ...reception, ...network, trunks, facts, relays, media: new MediaParties(relays) };
-    const messaging = new Messaging(parts);
+    const { attemptMs } = settings.timers;
+    const messaging = new Messaging({ ...parts, attemptMs });
     this.messaging = messaging;
     this.doctor = new TrunkDoctor({ ...parts, messaging });
 
@@ -120,7 +121,7 @@ export class Engine {
     this.branches = new Branches({
       ...parts,
       registered: this.registered,
-      attemptMs: settings.timers.attemptMs,
+      attemptMs,
       signs: (input, { key }) => signatures.sign(input, key),
       onUnlocated: (trunk, error) => log.warn('trunk-not-located', { trunk: trunk.name, error }),
     });
