@@ -1,15 +1,18 @@
 /**
  * A map by texts, in the order in which they came, as a Map is. V8 (14) makes each text that is a key of a Map or a Set one of its unique
  * strings, and goes through all of these twice at the end of each collection of the whole heap, while everything stands still: with 10,000 trunks and
- * 20,000 tenants that was a third of it. Keys of this map stay the strings that they are. Not to be changed while it is gone through.
+ * 20,000 tenants that was a third of it. Keys of this map stay the strings that they are. Gone through while it is changed it goes on as a Map does, or throws
+ * where the places of its keys have been used again.
  */
-import { randomInt } from 'node:crypto';
+import { randomFillSync } from 'node:crypto';
 
 /** So many are looked through as fast as they are found. */
 const FEW = 8;
 const NO_LINKS = new Int32Array(0);
 /** Drawn anew by each process: people choose names, and could choose them so that all are in one place. */
-const SEED = randomInt(2 ** 32);
+const FACTORS = randomFillSync(new Int32Array(256));
+/** For texts that are longer: odd, so that nothing is lost. */
+const FOLD = (FACTORS[0] as number) | 1;
 
 export class TextMap<V> implements ReadonlyMap<string, V> {
   /** Undefined: deleted, and its place is used again when the map is spread. */
@@ -40,7 +43,8 @@ export class TextMap<V> implements ReadonlyMap<string, V> {
   }
 
   set(key: string, value: V): this {
-    const place = this.#placeOf(key);
+    const hash = this.#links.length > 0 ? hashOf(key) : undefined;
+    const place = this.#placeOf(key, hash);
     if (place >= 0) {
       this.#values[place] = value;
       return this;
@@ -49,7 +53,7 @@ export class TextMap<V> implements ReadonlyMap<string, V> {
     this.#keys.push(key);
     this.#values.push(value);
     this.#size++;
-    if (this.#links.length > 0) this.#link(this.#keys.length - 1, hashOf(key));
+    if (this.#links.length > 0) this.#link(this.#keys.length - 1, hash ?? hashOf(key));
     return this;
   }
 
@@ -73,10 +77,13 @@ export class TextMap<V> implements ReadonlyMap<string, V> {
     return copy;
   }
 
+  /** @throws Error where what was set meanwhile stands at places of what was deleted: where to go on is not known then. */
   *entries(): MapIterator<[string, V]> {
-    for (let place = 0; place < this.#keys.length; place++) {
-      const key = this.#keys[place];
+    const keys = this.#keys;
+    for (let place = 0; place < keys.length; place++) {
+      const key = keys[place];
       if (key !== undefined) yield [key, this.#values[place] as V];
+      if (keys !== this.#keys) throw new Error('a TextMap was changed while it was gone through');
     }
   }
 
@@ -97,10 +104,10 @@ export class TextMap<V> implements ReadonlyMap<string, V> {
   }
 
   /** -1: it is not there. */
-  #placeOf(key: string): number {
+  #placeOf(key: string, known?: number): number {
     if (this.#links.length === 0) return this.#keys.indexOf(key);
     const [links, length] = [this.#links, this.#links.length / 3];
-    const hash = hashOf(key);
+    const hash = known ?? hashOf(key);
     for (let at = links[hash & (length - 1)] as number; at > 0; at = links[length + at - 1] as number)
       if (links[2 * length + at - 1] === hash && this.#keys[at - 1] === key) return at - 1;
     return -1;
@@ -134,9 +141,17 @@ export class TextMap<V> implements ReadonlyMap<string, V> {
   }
 }
 
-/** As FNV-1a, with the last bits depending on all others. */
+/**
+ * The sum of the characters, each times the random factor of its place: for any two texts a difference that only these know (multilinear
+ * hashing), best in the first bits, on which the last ones depend. A character counts one more than it is, so that one of 0 counts.
+ */
 function hashOf(text: string): number {
-  let hash = SEED;
-  for (let at = 0; at < text.length; at++) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193);
+  let hash = 0;
+  for (let from = 0; from < text.length; from += FACTORS.length) {
+    const end = Math.min(text.length, from + FACTORS.length);
+    if (from > 0) hash = Math.imul(hash ^ (hash >>> 15), FOLD);
+    for (let at = from; at < end; at++)
+      hash = (hash + Math.imul(FACTORS[at - from] as number, text.charCodeAt(at) + 1)) | 0;
+  }
   return hash ^ (hash >>> 15);
 }
