@@ -37,8 +37,13 @@ export function markOf(key: string): string {
 }
 
 /** The place of the next row: where it was where nothing has changed, else found by the rows that the cursor names. */
-export function* indexOf<T>(all: () => Iterable<T>, place: ListingPlace, keyOf: (item: T) => string): Steps<number> {
-  if (yield* isUnchanged(all(), place, keyOf)) return place.next;
+export function* indexOf<T>(
+  all: () => Iterable<T>,
+  place: ListingPlace,
+  keyOf: (item: T) => string,
+  matches: ((item: T) => boolean) | undefined,
+): Steps<number> {
+  if (yield* isUnchanged(all(), place, keyOf, matches)) return place.next;
   const [served, coming] = [new Set(place.served), new Set(place.coming)];
   let [size, afterServed, isPast] = [0, 0, false];
   for (const item of all()) {
@@ -57,19 +62,26 @@ export function* indexOf<T>(all: () => Iterable<T>, place: ListingPlace, keyOf: 
   return afterServed > 0 ? afterServed : Math.min(size, Math.max(0, place.next - Math.max(0, place.size - size)));
 }
 
-/** Whether all that a cursor names as coming stand in their order from its place on: the row served last and the next may be there by chance. */
+/**
+ * Whether all that a cursor names as coming stand in their order from its place on, with none that matches in between: the row served last
+ * and the next may be there by chance.
+ */
 function* isUnchanged<T>(
   all: Iterable<T>,
   { last, next, served, coming }: ListingPlace,
   keyOf: (item: T) => string,
+  matches: ((item: T) => boolean) | undefined,
 ): Steps<boolean> {
   let [index, found] = [last, 0];
   for (const item of from(all, last)) {
     if (index % ITEMS_PER_STEP === 0) yield;
     const mark = index === last || index >= next ? markOf(keyOf(item)) : undefined;
     if ((index === last && mark !== served[0]) || (index === next && mark !== coming[0])) return false;
-    if (index >= next && mark === coming[found]) found++;
-    if (found === coming.length) return true;
+    if (index >= next) {
+      if (mark === coming[found]) found++;
+      else if (matches === undefined || matches(item)) return false;
+      if (found === coming.length) return true;
+    }
     index++;
   }
   return false;

@@ -115,7 +115,7 @@ function* pageSteps<T, V>({ all, size, matches, view, keyOf }: Listing<T, V>, qu
   const known = place?.total ?? (matches === undefined ? counted : undefined);
   const first =
     place !== undefined && keyOf !== undefined
-      ? yield* indexOf(all, place, keyOf)
+      ? yield* indexOf(all, place, keyOf, matches)
       : matches === undefined && known !== undefined
         ? offset
         : 0;

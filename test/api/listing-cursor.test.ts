@@ -98,6 +98,29 @@ describe('a cursor finds its place again', () => {
     expect((await pageFrom(listing([...'dbc']), query(2, nextCursor))).items).toEqual(['d', 'b']);
   });
 
+  test.each([false, true])(
+    'where one of the next rows is gone, none behind them is looked at; filtered: %s',
+    async (isFiltered) => {
+      let looks = 0;
+      const all = Array.from({ length: 10_000 }, (_, row) => row);
+      const rows = {
+        all: () => all,
+        matches: isFiltered ? (row: number) => row % 2 === 0 : undefined,
+        view: (row: number) => row,
+        keyOf: (row: number) => {
+          looks++;
+          return `${row}`;
+        },
+      };
+      const { nextCursor } = await pageFrom(rows, query(10, undefined));
+      const next = isFiltered ? 20 : 10;
+      all.splice(all.indexOf(next + 4), 1);
+      looks = 0;
+      expect((await pageFrom(rows, query(2, nextCursor))).items).toEqual(isFiltered ? [20, 22] : [10, 11]);
+      expect(looks).toBeLessThan(100);
+    },
+  );
+
   test('where none of the rows is left that it names: as many before it as were, less those that are gone', async () => {
     const gone = letters.slice(0, 10);
     expect(await resumed(without(...gone), 2)).toEqual(['k', 'l']);
