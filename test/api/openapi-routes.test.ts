@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import workerThreads from 'node:worker_threads';
 import { afterAll, afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
 import { parse } from 'yaml';
-import { threadCpuMs } from '../kit/thread-cpu.ts';
+import { SliceWatch } from '../kit/slice-watch.ts';
 import { ask, startTestApi, type TestApi } from './kit.ts';
 
 const threads = vi.spyOn(workerThreads, 'Worker');
@@ -53,17 +53,10 @@ test('nothing that only the OpenAPI document needs comes into the thread of the 
   expect(needed.filter((file) => loaded.includes(file))).toEqual([]);
 });
 
-test('while the document is made, and its YAML, the thread of the calls computes a third of it at most; each is made once, whoever asks meanwhile, and the pages of /docs show the same', async () => {
-  // What any request needs is compiled.
-  await ask(world, undefined, 'GET', '/');
+test('the document and its YAML are each made once, whoever asks meanwhile, and the pages of /docs show the same', async () => {
   const texts: string[] = [];
   for (const url of ['/openapi.json', '/docs/yaml']) {
-    const fromMs = threadCpuMs();
-    const from = process.cpuUsage();
     const answers = await Promise.all([1, 2, 3].map(() => world.app.inject({ url })));
-    const ownMs = threadCpuMs() - fromMs;
-    const { user, system } = process.cpuUsage(from);
-    expect(ownMs, url).toBeLessThan((user + system) / 1000 / 3);
     expect(new Set(answers.map(({ statusCode }) => statusCode))).toEqual(new Set([200]));
     texts.push(...new Set(answers.map(({ body }) => body)));
   }
@@ -79,6 +72,28 @@ test('while the document is made, and its YAML, the thread of the calls computes
   // Here anybody may read it, and the metrics.
   expect(securityIn(JSON.parse(asJson))).toEqual([[], []]);
 });
+
+test.each(['/openapi.json', '/docs/yaml'])(
+  'while %s is made calls wait for no more than 50 ms at a time',
+  async (url) => {
+    const longestTurnMs = async () => {
+      await world.close();
+      world = await startTestApi({ docs: true });
+      // What any request needs is compiled.
+      await ask(world, undefined, 'GET', '/');
+      const watch = new SliceWatch();
+      watch.start();
+      const { statusCode } = await world.app.inject({ url });
+      const { cpuMs } = watch.stop();
+      expect(statusCode).toBe(200);
+      return cpuMs;
+    };
+    let leastMs = Number.POSITIVE_INFINITY;
+    // A collection of garbage may fall into a turn of any one of them, not of all.
+    for (let tries = 0; tries < 5 && leastMs >= 50; tries++) leastMs = Math.min(leastMs, await longestTurnMs());
+    expect(leastMs).toBeLessThan(50);
+  },
+);
 
 test('a document that could not be made is an error that says so, and the next request tries again; without docs it is for those with a token, and says so', async () => {
   await world.close();
