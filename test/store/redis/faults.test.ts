@@ -50,75 +50,89 @@ async function begin({ onTestFinished }: Pick<TestContext, 'onTestFinished'>) {
   return { server, world, open, openFrozen };
 }
 
-// Each test has servers of its own and mostly waits.
+// Each test has servers of its own and mostly waits; those with a bar for how long it may take have no others beside them.
+const alone = { concurrent: false };
+
 describe.skipIf(peersSkipped)('when Redis fails', { concurrent: true }, () => {
-  test('kill -9 during writes, 5 rounds: no acknowledged commit is lost, the node recovers by itself in 3 s', async (context) => {
-    const { server, open } = await begin(context);
-    const stores = await open();
-    const acknowledged: string[] = [];
-    for (let round = 1; round <= 5; round++) {
-      let isKilled = false;
-      const writing = (async () => {
-        let { version } = await stores.provisioning.load();
-        for (let serial = 1; !isKilled; serial++) {
-          const name = `r${round}-${serial}`;
-          const result = await stores.provisioning.commit(commitOf(version, { putTenants: [tenant(name)] }));
-          if (result.outcome === 'committed') {
-            acknowledged.push(name);
-            version = result.version;
-          } else version = (await stores.provisioning.load()).version;
-        }
-      })().catch(() => {});
-      await eventually(() => acknowledged.filter((name) => name.startsWith(`r${round}-`)).length > 5);
+  test(
+    'kill -9 during writes, 5 rounds: no acknowledged commit is lost, the node recovers by itself in 3 s',
+    alone,
+    async (context) => {
+      const { server, open } = await begin(context);
+      const stores = await open();
+      const acknowledged: string[] = [];
+      for (let round = 1; round <= 5; round++) {
+        let isKilled = false;
+        const writing = (async () => {
+          let { version } = await stores.provisioning.load();
+          for (let serial = 1; !isKilled; serial++) {
+            const name = `r${round}-${serial}`;
+            const result = await stores.provisioning.commit(commitOf(version, { putTenants: [tenant(name)] }));
+            if (result.outcome === 'committed') {
+              acknowledged.push(name);
+              version = result.version;
+            } else version = (await stores.provisioning.load()).version;
+          }
+        })().catch(() => {});
+        await eventually(() => acknowledged.filter((name) => name.startsWith(`r${round}-`)).length > 5);
+        await server.kill();
+        isKilled = true;
+        await writing;
+        await eventually(() => stores.problems().includes('store-unreachable'));
+        await server.start();
+        expect(await eventually(() => stores.problems().length === 0)).toBeLessThan(3000);
+      }
+      const kept = new Set((await stores.provisioning.load()).state.tenants.map(({ name }) => name));
+      expect(acknowledged.filter((name) => !kept.has(name))).toEqual([]);
+    },
+  );
+
+  test(
+    'while it is away: reads come from the copy, writes reject within 1 s, and bindings are written when it is back',
+    alone,
+    async (context) => {
+      const { server, open } = await begin(context);
+      const stores = await open();
+      await stores.tokens.put(token);
+      await stores.provisioning.commit(commitOf(0, { putTenants: [tenant('acme')] }));
+      const before = await stores.provisioning.load();
       await server.kill();
-      isKilled = true;
-      await writing;
       await eventually(() => stores.problems().includes('store-unreachable'));
+      const startedAtMs = performance.now();
+      expect(await stores.provisioning.load()).toEqual(before);
+      expect(await stores.tokens.get('t1')).toEqual(token);
+      const change = [{ aor: '101@acme', bindings: [binding('101@acme')] }];
+      await expect(stores.provisioning.commit(commitOf(1, { deleteTenants: ['acme'] }))).rejects.toThrow(/reached/);
+      await expect(stores.bindings.write(change)).rejects.toThrow(/reached/);
+      await expect(stores.leases.acquire('trunk/1', 5000)).rejects.toThrow(/reached/);
+      await expect(stores.shared?.restore()).rejects.toThrow(/reached/);
+      expect(performance.now() - startedAtMs).toBeLessThan(1000);
       await server.start();
+      await eventually(() => stores.problems().length === 0);
+      await stores.bindings.write(change);
+      expect(await bindingsIn(stores.bindings)).toEqual(change[0]?.bindings);
+    },
+  );
+
+  test(
+    'SIGSTOP: a commit that was refused is not done when Redis wakes up, and the node recovers in 3 s',
+    alone,
+    async (context) => {
+      const { server, open } = await begin(context);
+      const stores = await open();
+      await stores.provisioning.commit(commitOf(0, { putTenants: [tenant('acme')] }));
+      server.child().signal('SIGSTOP');
+      const refused = stores.provisioning.commit(commitOf(1, { deleteTenants: ['acme'] }));
+      const binding404 = stores.bindings.write([{ aor: '101@acme', bindings: [binding('101@acme')] }]);
+      await expect(binding404).rejects.toThrow(/timed out/);
+      await expect(refused).rejects.toThrow();
+      await eventually(() => stores.problems().includes('store-unreachable'));
+      server.child().signal('SIGCONT');
       expect(await eventually(() => stores.problems().length === 0)).toBeLessThan(3000);
-    }
-    const kept = new Set((await stores.provisioning.load()).state.tenants.map(({ name }) => name));
-    expect(acknowledged.filter((name) => !kept.has(name))).toEqual([]);
-  });
-
-  test('while it is away: reads come from the copy, writes reject within 1 s, and bindings are written when it is back', async (context) => {
-    const { server, open } = await begin(context);
-    const stores = await open();
-    await stores.tokens.put(token);
-    await stores.provisioning.commit(commitOf(0, { putTenants: [tenant('acme')] }));
-    const before = await stores.provisioning.load();
-    await server.kill();
-    await eventually(() => stores.problems().includes('store-unreachable'));
-    const startedAtMs = performance.now();
-    expect(await stores.provisioning.load()).toEqual(before);
-    expect(await stores.tokens.get('t1')).toEqual(token);
-    const change = [{ aor: '101@acme', bindings: [binding('101@acme')] }];
-    await expect(stores.provisioning.commit(commitOf(1, { deleteTenants: ['acme'] }))).rejects.toThrow(/reached/);
-    await expect(stores.bindings.write(change)).rejects.toThrow(/reached/);
-    await expect(stores.leases.acquire('trunk/1', 5000)).rejects.toThrow(/reached/);
-    await expect(stores.shared?.restore()).rejects.toThrow(/reached/);
-    expect(performance.now() - startedAtMs).toBeLessThan(1000);
-    await server.start();
-    await eventually(() => stores.problems().length === 0);
-    await stores.bindings.write(change);
-    expect(await bindingsIn(stores.bindings)).toEqual(change[0]?.bindings);
-  });
-
-  test('SIGSTOP: a commit that was refused is not done when Redis wakes up, and the node recovers in 3 s', async (context) => {
-    const { server, open } = await begin(context);
-    const stores = await open();
-    await stores.provisioning.commit(commitOf(0, { putTenants: [tenant('acme')] }));
-    server.child().signal('SIGSTOP');
-    const refused = stores.provisioning.commit(commitOf(1, { deleteTenants: ['acme'] }));
-    const binding404 = stores.bindings.write([{ aor: '101@acme', bindings: [binding('101@acme')] }]);
-    await expect(binding404).rejects.toThrow(/timed out/);
-    await expect(refused).rejects.toThrow();
-    await eventually(() => stores.problems().includes('store-unreachable'));
-    server.child().signal('SIGCONT');
-    expect(await eventually(() => stores.problems().length === 0)).toBeLessThan(3000);
-    expect((await stores.provisioning.load()).version).toBe(1);
-    expect(await stores.provisioning.commit(commitOf(1, { deleteTenants: ['acme'] }))).toMatchObject({ version: 2 });
-  });
+      expect((await stores.provisioning.load()).version).toBe(1);
+      expect(await stores.provisioning.commit(commitOf(1, { deleteTenants: ['acme'] }))).toMatchObject({ version: 2 });
+    },
+  );
 
   test('frozen while counts are added, 8 rounds: each counts once, whether its answer was lost or not', async (context) => {
     const { server, open } = await begin(context);
@@ -170,7 +184,10 @@ describe.skipIf(peersSkipped)('when Redis fails', { concurrent: true }, () => {
     }
   });
 
-  test('a node starts from its last copy while Redis is away, says so, and goes on with Redis when it is back', async (context) => {
+  test('a node starts from its last copy while Redis is away, says so, and goes on with Redis when it is back', {
+    ...alone,
+    timeout: 30_000,
+  }, async (context) => {
     const { server, world, open } = await begin(context);
     const first = await world.open();
     await first.tokens.put(token);
@@ -185,7 +202,7 @@ describe.skipIf(peersSkipped)('when Redis fails', { concurrent: true }, () => {
     await server.start();
     expect(await eventually(() => second.problems().length === 0)).toBeLessThan(3000);
     expect(await second.provisioning.commit(commitOf(1, { deleteTenants: ['acme'] }))).toMatchObject({ version: 2 });
-  }, 30_000);
+  });
 
   test('without Redis and without a copy the start fails and says which Redis', async (context) => {
     const { server, world } = await begin(context);
@@ -331,7 +348,7 @@ describe.skipIf(peersSkipped)('passwords of Redis', { concurrent: true }, () => 
   });
 });
 
-describe.skipIf(peersSkipped)('failover', { concurrent: true }, () => {
+describe.skipIf(peersSkipped)('failover', () => {
   test('the master under Sentinels is killed: the node finds the new one by itself, no acknowledged commit is lost', async ({
     onTestFinished,
   }) => {
