@@ -152,7 +152,9 @@ describe.skipIf(peersSkipped)('kill -9 and restart', { concurrent: CALLS <= 50 }
         };
         await callTheDid();
         // The store gets bindings in batches, behind the answer to the phone.
-        await eventually('the registration in the store', () => kept(engine.dataFolder, 'binding') === 1);
+        await eventually('the registration in the store', () => kept(engine.dataFolder, 'binding') === 1, {
+          timeoutMs: 30_000,
+        });
         await engine.killAndRestart();
         expect(engine.child.output()).toMatch(/"count":1,"event":"registrations-restored"/);
         await callTheDid();
