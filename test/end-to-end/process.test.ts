@@ -359,12 +359,13 @@ test('while nobody calls the engine is woken fewer than ten times a second, all 
   // What the start has left to do, such as compiling, is done by then.
   await pause(3_000);
   const seconds = 4;
-  let least = Number.POSITIVE_INFINITY;
-  // On a busy machine it is not, and one span more has to do.
-  for (let span = 0; span < 4 && least >= 10; span++) {
+  const spans: number[] = [];
+  while (spans.length < 4) {
     const before = sleeps();
     await pause(seconds * 1_000);
-    least = (sleeps() - before) / seconds;
+    spans.push((sleeps() - before) / seconds);
   }
-  expect(least).toBeLessThan(10);
+  // On a busy machine it is not, and falls into one of them: the worst does not count. All others do, so that what comes every few seconds counts.
+  const [, ...others] = spans.toSorted((one, other) => other - one);
+  expect(others.reduce((sum, each) => sum + each, 0) / others.length, `${spans}`).toBeLessThan(10);
 });
