@@ -50,7 +50,7 @@ const shownBy = {
   },
   timeoutMs: () => 2000,
 };
-const verifier = new Verifier({
+const ports: ConstructorParameters<typeof Verifier>[0] = {
   ...shownBy,
   wallMs: () => NOW_SECONDS * 1000,
   repository: {
@@ -62,7 +62,8 @@ const verifier = new Verifier({
       return typeof signer === 'string' ? { status: 437, reason: signer } : signer;
     },
   },
-});
+};
+const verifier = new Verifier(ports);
 
 const HEADER = { alg: 'ES256', ppt: 'shaken', typ: 'passport', x5u: X5U };
 const CLAIMS = {
@@ -267,7 +268,11 @@ describe('RFC 8946 §4.2: calls that were sent on', () => {
 
   test('fifteen tokens that all lead to each other cost no more than fifteen looks', () => {
     const fields = Array.from({ length: 15 }, (_, index) => div('1', '1', { jti: index }));
-    const look = () => expect(judge([identity(), ...fields], { called: ['1'] })).toMatchObject({ result: 'failed' });
+    // Each look is the first one of a verifier.
+    const look = () =>
+      expect(new Verifier(ports).verify(call([identity(), ...fields], { called: ['1'] }))).toMatchObject({
+        result: 'failed',
+      });
     expect(leastCpuMs(1000, look)).toBeLessThan(1000);
   });
 });

@@ -218,8 +218,12 @@ describe('the tag of a From or To, read without its address', () => {
 });
 
 test.each(['"" ', '"'])('1 MB of %j before the bracket is read in a time that grows with the length', (piece) => {
-  const text = `"${piece.repeat(1_048_576 / piece.length)}" <sip:a@example.com>`;
-  const read = () => expect(parseNameAddr(text).uri).toMatchObject({ host: 'example.com' });
+  let reads = 0;
+  // Each time another text: the address that was read last is remembered.
+  const read = () => {
+    const text = `"${piece.repeat(1_048_576 / piece.length)}" <sip:a@${++reads}.example.com>`;
+    expect(parseNameAddr(text).uri).toMatchObject({ host: `${reads}.example.com` });
+  };
   // Where each of them looks for the bracket again, it takes seconds.
   expect(leastCpuMs(1_000, read)).toBeLessThan(1_000);
 });
