@@ -57,7 +57,10 @@ export class TextRing {
     return this.#next;
   }
 
-  /** Gives the text's number. What is no Unicode (half of a surrogate pair) does not come back as it was. */
+  /**
+   * Gives the text's number. What is no Unicode (half of a surrogate pair) does not come back as it was. Throws where there is no memory
+   * for it: it has no number then, and those that are kept, the oldest perhaps excepted, are kept still.
+   */
   add(text: string): number {
     if (this.#next - this.#first === this.#mostTexts) this.#endFirst();
     if (this.#next - this.#first === this.#begins.length) this.#widen();
@@ -127,22 +130,29 @@ export class TextRing {
   }
 
   #newPiece(octets: number): Piece {
+    const piece = { octets: Buffer.allocUnsafeSlow(octets), used: 0, end: this.#next };
     this.#octets += octets;
     this.#nextPieceOctets = Math.min(2 * this.#nextPieceOctets, this.#pieceOctets);
-    return { octets: Buffer.allocUnsafeSlow(octets), used: 0, end: this.#next };
+    return piece;
   }
 
   #widen(): void {
     const places = Math.min(2 * this.#begins.length, this.#mostTexts);
     const [pieceOf, begins, ends] = [this.#pieceOf, this.#begins, this.#ends];
-    this.#pieceOf = new Array<Piece | undefined>(places).fill(undefined);
-    this.#begins = new Uint32Array(places);
-    this.#ends = new Uint32Array(places);
+    const wider = {
+      pieceOf: new Array<Piece | undefined>(places).fill(undefined),
+      begins: new Uint32Array(places),
+      ends: new Uint32Array(places),
+    };
     for (let number = this.#first; number < this.#next; number++) {
       const [from, to] = [number % begins.length, number % places];
-      this.#pieceOf[to] = pieceOf[from];
-      this.#begins[to] = begins[from] as number;
-      this.#ends[to] = ends[from] as number;
+      wider.pieceOf[to] = pieceOf[from];
+      wider.begins[to] = begins[from] as number;
+      wider.ends[to] = ends[from] as number;
     }
+    // All of them, or none where there is no memory for one.
+    this.#pieceOf = wider.pieceOf;
+    this.#begins = wider.begins;
+    this.#ends = wider.ends;
   }
 }

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { TextRing } from '../../src/base/text-ring.ts';
 
 const keptIn = (ring: TextRing) => {
@@ -8,6 +8,12 @@ const keptIn = (ring: TextRing) => {
   for (let number = ring.first; number < ring.next; number++) texts.push(ring.text(number));
   return texts;
 };
+
+class NoMemory {
+  constructor() {
+    throw new RangeError('Array buffer allocation failed');
+  }
+}
 
 describe('the latest texts', () => {
   test('are read by their numbers, which go on from one to the next', () => {
@@ -23,6 +29,26 @@ describe('the latest texts', () => {
     for (const text of ['a', 'b', 'c', 'd', 'e']) ring.add(text);
     expect([ring.first, ring.next, ring.text(1)]).toEqual([2, 5, undefined]);
     expect(keptIn(ring)).toEqual(['c', 'd', 'e']);
+  });
+
+  test.each([
+    ['a text', () => vi.spyOn(Buffer, 'allocUnsafeSlow').mockImplementation(() => new NoMemory() as never)],
+    ['its place', () => vi.stubGlobal('Uint32Array', NoMemory)],
+  ])('one that finds no memory for %s has no number, and takes no room from the others', (_, endMemory) => {
+    const ring = new TextRing(1000, 100_000);
+    const text = '.'.repeat(100);
+    for (let index = 0; index < 64; index++) ring.add(`${index} ${text}`);
+    const before = keptIn(ring);
+    endMemory();
+    try {
+      for (let tries = 0; tries < 50; tries++) expect(() => ring.add('x'.repeat(20_000))).toThrow(RangeError);
+    } finally {
+      vi.restoreAllMocks();
+      vi.unstubAllGlobals();
+    }
+    expect(keptIn(ring)).toEqual(before);
+    expect(ring.add('y')).toBe(64);
+    expect(keptIn(ring)).toEqual([...before, 'y']);
   });
 
   test('go when they are not needed any more', () => {
