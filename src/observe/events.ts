@@ -194,7 +194,9 @@ export class EventBus {
   #latest: unknown[] = [];
   /** Facts of those before them, as JSON. */
   readonly #facts: TextRing;
-  // What else is known of the one with number n in the ring is at place n modulo the capacity. Lists of tenants are mostly shared.
+  /** Number of the event whose facts are number 0 in the ring. */
+  #firstInRing = 0;
+  // What else is known of event n, the first being number 0, is at place n modulo the capacity. Lists of tenants are mostly shared.
   readonly #types: EventType[] = [];
   readonly #tenants: (readonly string[])[] = [];
   readonly #wallMs: Float64Array;
@@ -217,7 +219,7 @@ export class EventBus {
   }
 
   publish<T extends EventType>(type: T, tenants: readonly string[], data: EventData[T]): void {
-    // The first event has sequence 1 and is number 0 in the ring.
+    // The first event has sequence 1 and number 0.
     const place = this.#sequence++ % this.#capacity;
     this.#types[place] = type;
     this.#tenants[place] = tenants;
@@ -251,7 +253,7 @@ export class EventBus {
     const separator = id.indexOf(':');
     const sequence = Number(id.slice(separator + 1));
     const known = id.slice(0, separator) === this.#epoch && Number.isSafeInteger(sequence) && sequence >= 0;
-    const { first: oldest, next } = this.#facts;
+    const [oldest, next] = [this.#firstInRing + this.#facts.first, this.#firstInRing + this.#facts.next];
     const isKnown = known && sequence <= next;
     const first = isKnown ? Math.max(sequence, oldest) : oldest;
     const end = Math.min(first + most, next);
@@ -265,7 +267,16 @@ export class EventBus {
     // Taken first: whatever happens to one of them, none is met again.
     const latest = this.#latest;
     this.#latest = [];
-    for (const facts of latest) this.#facts.add(this.#textOf(facts));
+    const next = this.#sequence;
+    try {
+      for (const facts of latest) this.#facts.add(this.#textOf(facts));
+    } catch (error) {
+      // Facts that are not kept would leave the later ones to events of other tenants: what is kept ends here, and whoever comes back
+      // is told of the gap.
+      this.#facts.endBefore(this.#facts.next);
+      this.#firstInRing = next - this.#facts.next;
+      this.#onError(error);
+    }
   }
 
   /** No facts of those that have no JSON text: the numbers go on, and others have theirs. */
@@ -283,7 +294,7 @@ export class EventBus {
   #kept(number: number): EngineEvent {
     const place = number % this.#capacity;
     const [type, tenants, wallMs] = [this.#types[place], this.#tenants[place], this.#wallMs[place]];
-    const facts = this.#facts.text(number) as string;
+    const facts = this.#facts.text(number - this.#firstInRing) as string;
     return new PublishedEvent(this.#epoch, number + 1, wallMs as number, type as EventType, tenants ?? [], facts);
   }
 }

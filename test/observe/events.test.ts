@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { type EngineEvent, EventBus, type EventData } from '../../src/observe/events.ts';
 import { VirtualScheduler } from '../kit/virtual-scheduler.ts';
 
@@ -80,6 +80,51 @@ describe('EventBus', () => {
     expect(events[299]?.data).toEqual({ guard: 'rate', detail: '299' });
     expect(errors).toHaveLength(1);
   });
+
+  test.each([
+    [
+      'no memory is to be had for them',
+      {},
+      () => {
+        vi.spyOn(Buffer, 'allocUnsafeSlow').mockImplementationOnce(() => {
+          throw new RangeError('Array buffer allocation failed');
+        });
+      },
+    ],
+    ['telling that they have no JSON text fails', 1n, () => {}],
+  ])(
+    'facts that are not kept, because %s, are a gap: no later event has the facts of another tenant’s',
+    (_, facts, before) => {
+      let isBroken = true;
+      const onError = (error: unknown) => {
+        if (isBroken && typeof facts === 'bigint') throw error;
+      };
+      const bus = new EventBus(new VirtualScheduler(), { onError });
+      const begin = bus.lastId;
+      before();
+      bus.publish('fraud', ['lost'], facts as unknown as EventData['fraud']);
+      try {
+        bus.since(begin);
+      } catch {
+        // So says who was told.
+      }
+      isBroken = false;
+      const place = bus.lastId;
+      for (const guard of ['two', 'three']) bus.publish('fraud', [guard], { guard, detail: '' });
+      bus.publish('audit', ['four'], { actor: 'four', action: '', resource: '' });
+      const { events, lost } = bus.since(begin);
+      expect(lost).toBe(1);
+      expect(
+        events.map(({ sequence, type, tenants, data }) => [sequence, type, tenants, Object.values(data)[0]]),
+      ).toEqual([
+        [2, 'fraud', ['two'], 'two'],
+        [3, 'fraud', ['three'], 'three'],
+        [4, 'audit', ['four'], 'four'],
+      ]);
+      expect(bus.since(place)).toEqual({ events, gap: false, lost: 0, place: bus.lastId, isMore: false });
+      expect(bus.since(bus.lastId)).toMatchObject({ events: [], gap: false });
+    },
+  );
 
   test('what is kept is bounded by octets as well', () => {
     const bus = new EventBus(new VirtualScheduler(), { mostOctets: 1_000_000 });
