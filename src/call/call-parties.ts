@@ -21,7 +21,7 @@ export class CallParties {
     const { peer } = leg;
     if (this.caller === leg) this.caller = newcomer;
     if (this.callee === leg) this.callee = newcomer;
-    this.#retired = this.#retired.concat(leg);
+    this.#retired = [...this.#retired.filter(({ state }) => state !== 'gone'), leg];
     newcomer.peer = peer;
     if (peer !== undefined) peer.peer = newcomer;
     leg.peer = undefined;

@@ -382,7 +382,7 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
   replaceLeg(leg: Leg, newcomer: Leg): void {
     newcomer.moveTo(this);
     this.parties.replace(leg, newcomer);
-    this.record.noteJoined(newcomer.dialog, newcomer.options.owner?.number);
+    this.record.noteJoined(newcomer.dialog, newcomer.options.owner?.number, newcomer.peer?.dialog);
     this.changed();
   }
 

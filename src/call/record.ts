@@ -152,6 +152,8 @@ const NONE: readonly BegunLeg[] = [];
 const NO_JOINED: readonly JoinedLeg[] = [];
 const NO_TAGS: readonly string[] = [];
 const NO_MEDIA: readonly MediaStatistics[] = [];
+/** So many legs that have taken the place of another are kept by name, the first half of them and the latest. */
+const MOST_JOINED = 64;
 
 /** The record of a call: grows while it lives, complete when `onCallEnded` gets it. Times are wall clock ms. */
 export class LiveRecord {
@@ -175,7 +177,10 @@ export class LiveRecord {
   answeredBy: string | undefined = undefined;
   answeredTrunkId: string | undefined = undefined;
   attempts: readonly AttemptRecord[] = NO_ATTEMPTS;
-  /** Legs that have taken the place of another, by what they are named: they picked the call up, or it was transferred to them. */
+  /**
+   * Legs that have taken the place of another, by what they are named: they picked the call up, or it was transferred to them. The first
+   * 32 and the latest: two phones may take a call from each other without end.
+   */
   joined: readonly JoinedLeg[] = NO_JOINED;
   /** Legs that were cancelled; each is an attempt as well once its final response is there. */
   cancelled: readonly BegunLeg[] = NONE;
@@ -199,8 +204,19 @@ export class LiveRecord {
     this.startedAtMs = startedAtMs;
   }
 
-  noteJoined({ callId, localTag }: Pick<Dialog, 'callId' | 'localTag'>, label: string | undefined): void {
-    this.joined = added(this.joined, { callId: ownCopy(callId), label, tags: [localTag] });
+  /** @param other the dialog of the other party, which stays and is not forgotten */
+  noteJoined(
+    { callId, localTag }: Pick<Dialog, 'callId' | 'localTag'>,
+    label: string | undefined,
+    other?: Pick<Dialog, 'localTag'>,
+  ): void {
+    const joined = added(this.joined, { callId: ownCopy(callId), label, tags: [localTag] });
+    if (joined.length > MOST_JOINED) {
+      const isForgotten = ({ tags: [tag] }: JoinedLeg, index: number) =>
+        index >= MOST_JOINED / 2 && tag !== other?.localTag;
+      joined.splice(joined.findIndex(isForgotten), 1);
+    }
+    this.joined = joined;
   }
 
   /** All that its record says of how it was placed, for whoever goes on with it. */

@@ -26,7 +26,7 @@ export interface CallAttempt {
 /** What is kept of a call when it ends (the CDR). Times are ISO 8601, durations milliseconds. */
 export interface CallRecord {
   readonly callId: string;
-  /** The SIP Call-IDs of its legs: the caller's first. */
+  /** The SIP Call-IDs of its legs: the caller's first; of those that took another's place the first 32 and the latest. */
   readonly sipCallIds: readonly string[];
   readonly tenant?: string | undefined;
   readonly direction: 'outbound' | 'inbound' | 'internal';

@@ -6,7 +6,11 @@ import { DIRECTION, type Loose, NODE, optionalText, time } from './shared.ts';
 
 export const liveCallAnswer = z.object({
   callId: z.string(),
-  sipCallIds: z.array(z.string()).describe("The SIP Call-IDs of its legs, the caller's first."),
+  sipCallIds: z
+    .array(z.string())
+    .describe(
+      "The SIP Call-IDs of its legs, the caller's first; of those that took another's place the first 32 and the latest.",
+    ),
   tenant: optionalText,
   direction: DIRECTION,
   from: z.string(),

@@ -1,5 +1,4 @@
 /** What happens in the engine, told to the outside: log lines, events, metrics, call records, SIP traces. */
-import { added } from '../../base/added.ts';
 import { isoTime } from '../../base/iso-time.ts';
 import type { Log } from '../../base/log.ts';
 import { ownCopy } from '../../base/text.ts';
@@ -400,8 +399,8 @@ function tenantsOf({ assignments }: Trunk): string[] {
 
 /** Each once, the caller's first. */
 function sipCallIdsOf({ callerCallId, attempts, joined }: LiveRecord): string[] {
-  let ids = callerCallId === '' ? [] : [callerCallId];
-  for (const legs of [attempts, joined])
-    for (const { callId } of legs) if (callId !== '' && !ids.includes(callId)) ids = added(ids, callId);
-  return ids;
+  const ids = new Set([callerCallId]);
+  for (const legs of [attempts, joined]) for (const { callId } of legs) ids.add(callId);
+  ids.delete('');
+  return [...ids];
 }

@@ -19,6 +19,7 @@ import { Provisioner } from '../../../src/provisioning/change/provisioner.ts';
 import type { SipRequest, SipResponse } from '../../../src/sip/message/index.ts';
 import { MemoryProvisioningStore } from '../../kit/memory-provisioning-store.ts';
 import { signer } from '../../kit/stir/signed.ts';
+import { leastCpuMs } from '../../kit/thread-cpu.ts';
 import { factsOf } from '../../outbound/world.ts';
 import {
   type Agent,
@@ -398,6 +399,30 @@ describe('call records', () => {
     }
     expect(watched.records.get('call refused')?.outboundRule).toBe(planOutbound(factsOf()).ruleName);
     expect(watched.records.get('call before')?.outboundRule).toBe(undefined);
+    watched.close();
+  });
+
+  test('the record of a call with many legs costs a time linear in them, and names each once', async () => {
+    const watched = await Watched.start();
+    const cpuMs = (legs: number) => {
+      const record = new LiveRecord(`call ${legs}`, { direction: 'internal', caller: '1', called: '2' }, 'leg 0', 0);
+      const attempt = {
+        label: '',
+        target: '',
+        status: 480,
+        reason: '',
+        cause: 'response',
+        startedAtMs: 0,
+        elapsedMs: 0,
+      };
+      const attempts = Array.from({ length: legs }, (_, leg) => ({ ...attempt, callId: `leg ${leg}` }));
+      record.attempts = attempts as unknown as LiveRecord['attempts'];
+      return leastCpuMs(0, () => watched.observation.onCallEnded(record));
+    };
+    cpuMs(500);
+    expect(cpuMs(4_000) / cpuMs(500)).toBeLessThan(24);
+    const ids = watched.records.get('call 4000')?.sipCallIds;
+    expect(ids).toEqual(Array.from({ length: 4_000 }, (_, leg) => `leg ${leg}`));
     watched.close();
   });
 
