@@ -98,8 +98,8 @@ export class Attempt implements BranchUser, TimerTarget {
     return [...own, ...this.#followed.flatMap((followed) => followed.cancellations())];
   }
 
-  /** Each gives the place of a branch back, when its end is not waited for any longer. */
-  takePlaces(): (() => void)[] {
+  /** Each gives the place of a branch back; with true its end is not waited for any longer. */
+  takePlaces(): ((isEnd: boolean) => void)[] {
     const own = this.#branches.map((branch) => branch.takePlace());
     return [...own, ...this.#followed.flatMap((followed) => followed.takePlaces())];
   }

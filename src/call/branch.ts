@@ -106,14 +106,18 @@ export class Branch implements ClientTransactionUser, TimerTarget {
     return this.#invite?.cancellation(this.#forks, this.#media !== undefined, this.#targetsLeft[0]);
   }
 
-  /** Takes its place from it: what is given back gives that back, when its end is not waited for any longer. */
-  takePlace(): () => void {
+  /**
+   * Takes its place from it: what is returned gives that back, with true because its end is not waited for any longer, with false to the
+   * branch itself until its end.
+   */
+  takePlace(): (isEnd: boolean) => void {
     const reserved = this.#reserved;
     this.#reserved = false;
-    return () => {
+    return (isEnd) => {
       const sent = this.#invite?.sent;
-      if (this.state === 'cancelling' && sent !== undefined) this.onTimeout(sent);
-      if (reserved) this.plan.onEnd?.('cancelled');
+      if (isEnd && this.state === 'cancelling' && sent !== undefined) this.onTimeout(sent);
+      if (!isEnd && this.state === 'cancelling') this.#reserved = reserved;
+      else if (reserved) this.plan.onEnd?.('cancelled');
     };
   }
 

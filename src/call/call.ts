@@ -239,14 +239,14 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
     for (const each of this.env.observers) each.onCallEnded?.(this.record, this.#timeMs() - this.record.endedAtMs);
   }
 
-  makeWay(request: SipRequest, then: () => void): () => void {
+  makeWay(request: SipRequest, then: () => void): (isEnd: boolean) => void {
     const places = this.#attempt?.takePlaces() ?? [];
     this.retain();
     this.#onceAlone = then;
     this.callerGaveUp(request);
-    return () => {
-      for (const giveBack of places) giveBack();
-      this.release(true);
+    return (isEnd) => {
+      for (const giveBack of places) giveBack(isEnd);
+      this.release(isEnd);
     };
   }
 

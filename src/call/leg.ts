@@ -99,9 +99,9 @@ export interface LegCall {
   release(): void;
   /**
    * The caller has given up for another call: `then` is called when all who rang have ended. Its places are kept until what is returned
-   * is called, which waits for nobody any longer.
+   * is called: with true nobody who rang is waited for any longer, with false each is as in any call that was given up.
    */
-  makeWay(request: SipRequest, then: () => void): () => void;
+  makeWay(request: SipRequest, then: () => void): (isEnd: boolean) => void;
   /** A request within the dialog of `leg` that is in order there. */
   receive(leg: Leg, transaction: ServerTransaction, request: SipRequest): void;
   /** The caller cancels, or sends BYE in its early dialog. */

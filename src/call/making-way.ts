@@ -12,7 +12,7 @@ const PATIENCE_MS = 3_000;
  */
 export class MakingWay implements TimerTarget {
   readonly #next: () => void;
-  readonly #giveBack: () => void;
+  readonly #giveBack: (isEnd: boolean) => void;
   #timer: Timer | undefined;
 
   /** @param request of the caller, whose Reason fields go into the CANCELs (RFC 3326) */
@@ -31,12 +31,12 @@ export class MakingWay implements TimerTarget {
   stop(): void {
     if (this.#timer === undefined) return;
     this.#timer = cancelTimer(this.#timer);
-    this.#giveBack();
+    this.#giveBack(false);
   }
 
   onTimer(_kind: number): void {
     this.#timer = undefined;
-    this.#giveBack();
+    this.#giveBack(true);
     this.#next();
   }
 }

@@ -189,6 +189,28 @@ describe('the one place that the ringing call has', () => {
   });
 });
 
+test('the transferee hangs up meanwhile: the call that rang ends as its phone says, which has its place until then', () => {
+  const held: string[] = [];
+  const { world, ringing, refer } = consulting(({ c, engine, network }) => {
+    hasOneLine(c, (answers) => void network.scheduler.schedule(1_500, { onTimer: answers }, 0));
+    const place = { onStart: () => held.push('c') > 0, onEnd: () => void held.pop() };
+    engine.plan = (request) => stages([{ branches: [branchTo(request, 'c', place)] }]);
+  });
+  const { a, b, engine } = world;
+  refer();
+  b.send('BYE');
+  world.run(1_000);
+  const isOfRinging = ({ callerCallId }: { callerCallId: string }) => callerCallId === ringing.request.callId();
+  expect(held).toEqual(['c']);
+  expect(engine.ended.filter(isOfRinging)).toEqual([]);
+  world.run(1_000);
+  expect(held).toEqual([]);
+  const [record] = engine.ended.filter(isOfRinging);
+  expect(record?.attempts).toMatchObject([{ status: 487, cause: 'cancelled' }]);
+  expect(a.requests('BYE')).toHaveLength(1);
+  expect(world.settles()).toBe(true);
+});
+
 test('the transferee hangs up meanwhile: nobody is called any more', () => {
   const { world, asked, refer } = consulting();
   const { a, b, c } = world;
