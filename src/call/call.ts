@@ -462,7 +462,7 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
     this.#timer = cancelTimer(this.#timer);
     this.#ended(endReason === 'cancel' ? 'caller' : endReason === 'refused' ? 'callee' : 'engine', endReason);
     this.record.status = status;
-    this.record.reason = ownCopy(reason ?? reasonPhrase(status));
+    this.record.reason = reason === undefined ? reasonPhrase(status) : ownCopy(reason);
     caller.refuse(status, reason, headers, from);
   }
 
