@@ -40,6 +40,8 @@ export interface PeerNodes {
   workersBeside(node: string): readonly string[];
   /** Names of those that are known to be there, or were a moment ago. */
   names(): readonly string[];
+  /** Whether a node is there no more, as far as the roster can tell. One that has lost the store alone may be. */
+  hasEnded(node: string): boolean;
   /** Whether another node is there that takes new calls, and so those of this one. */
   hasSuccessor(): boolean;
   /** How long nothing was heard of a node, ms; undefined for one that is not known to be there. */
@@ -76,6 +78,7 @@ export const NO_PEERS: PeerNodes = {
   hasCounterpart: () => false,
   workersBeside: () => [],
   names: () => [],
+  hasEnded: () => false,
   hasSuccessor: () => false,
   quietMs: () => undefined,
   signs: () => false,

@@ -47,7 +47,7 @@ export interface RegistrationsOptions {
   readonly trusted: Pick<TrustedExtensions, 'index'>;
   readonly reach: ContactReach;
   readonly front: FrontProxies;
-  readonly peers: Pick<PeerNodes, 'names'>;
+  readonly peers: Pick<PeerNodes, 'hasEnded'>;
   /** Hear of them; also of those that came back after a restart. */
   readonly signedIn: KnownSources;
   readonly bindingStore?: BindingStore | undefined;
@@ -85,7 +85,7 @@ export class Registrations implements AccountLookup {
       scheduler,
       log,
       node: settings.node,
-      hasEnded: (node) => node !== settings.node && !peers.names().includes(node),
+      hasEnded: (node) => node !== settings.node && peers.hasEnded(node),
       isOwn: (host, port) => served.directory.tenantByDomain(host) !== undefined || served.isOwnAddress(host, port),
       trustsPath: ({ remoteAddress }) => front.has(remoteAddress),
       sourceOf: (request, flow) => {

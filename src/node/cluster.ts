@@ -37,6 +37,10 @@ export class RosterPeers implements PeerNodes {
     return this.#roster.others().map(({ name }) => name);
   }
 
+  hasEnded(name: string): boolean {
+    return this.#roster.isComplete && !this.#roster.others().some((other) => other.name === name);
+  }
+
   hasCounterpart(name: string): boolean {
     const ofNode = this.#ofNode;
     const worker = workerOf(name);

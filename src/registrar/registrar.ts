@@ -41,7 +41,7 @@ export interface RegistrarOptions<Flow extends RegistrarFlow> extends Partial<Ex
   readonly store?: BindingStore;
   /** Named in bindings, for clusters. Default: empty. */
   readonly node?: string;
-  /** Whether another node is there no more, as far as is known: its connections have ended with it. Default: none has. */
+  /** Whether another node is there no more, as far as is known: it may be, and have its connections, where it has lost the store alone. Default: none has. */
   readonly hasEnded?: (node: string) => boolean;
   /** True for an address and port this engine listens on or advertises, and for every domain it serves. */
   readonly isOwn: (host: string, port: number) => boolean;

@@ -114,7 +114,9 @@ function cutOff<B extends Binding>(
         old.source.transport !== 'udp' &&
         old.path.length === 0 &&
         made.some(
-          ({ binding }) => (hasNoConnection(old, binding.node) || hasEnded(old.node)) && isSamePhone(old, binding),
+          ({ binding }) =>
+            isSamePhone(old, binding) &&
+            (hasNoConnection(old, binding.node) || (isKnownPhone(old) && hasEnded(old.node))),
         ),
     )
     .sort((a, b) => a.refreshedAtWallMs - b.refreshedAtWallMs);
@@ -125,9 +127,14 @@ function hasNoConnection({ flow, node, connectionEnded }: Binding, here: string)
   return connectionEnded === true || (flow === undefined && node === here);
 }
 
-/** Without an instance its address tells it, since what is kept without its connection has no NAT in between. */
+/** Without an instance its address tells it: what is kept without its connection has no NAT in between, and of others {@link isKnownPhone} is asked. */
 function isSamePhone(a: Binding, b: Binding): boolean {
   return a.instance === b.instance && (a.instance !== undefined || a.source.address === b.source.address);
+}
+
+/** Whether it is told from all others: by an instance, or at an address of its own, where no NAT has another phone beside it. */
+function isKnownPhone({ instance, target }: Binding): boolean {
+  return instance !== undefined || target !== undefined;
 }
 
 function madeOf<B extends Binding>(

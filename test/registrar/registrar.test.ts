@@ -424,6 +424,22 @@ describe('reaching a phone where it came from', () => {
     expect(uris()).toEqual(['sip:bob@192.0.2.4:5072']);
   });
 
+  test.each([
+    ['gives way to the same instance', ';+sip.instance="<urn:uuid:1>"', 200],
+    ['without an instance stays: another phone may be there', '', 403],
+  ])('behind a NAT a contact of a node that has ended %s', async (_, instance, status) => {
+    const { send, registrar } = registrarWorld({ maxContactsPerAor: 1, hasEnded: (node) => node === 'b' });
+    const store = new MemoryBindingStore();
+    const other = registrarWorld({ node: 'b', store });
+    const shared = (port: number) => flowFrom('203.0.113.9', port, 'tcp');
+    other.send({ contacts: [`<sip:bob@10.0.0.5:5070>${instance}`] }, shared(40_001));
+    await other.registrar.flush();
+    registrar.applyRemote(BOB, JSON.parse(JSON.stringify(await bindingsIn(store))));
+    const fresh = { contacts: [`<sip:bob@10.0.0.5:5071>${instance}`], callId: 'fresh' };
+    expect(send(fresh, shared(40_002)).status).toBe(status);
+    expect(registrar.elsewhere(BOB)).toHaveLength(status === 200 ? 0 : 1);
+  });
+
   test('no contact gives way that the same REGISTER refreshes', () => {
     const { send, registrar, uris } = registrarWorld({ maxContactsPerAor: 1 });
     const flow = flowFrom('192.0.2.4', 5070, 'tcp');

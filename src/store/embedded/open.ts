@@ -35,7 +35,14 @@ export async function openEmbedded(folder: string, context: EmbeddedContext): Pr
       ...filesStores(worker, disk, nonceSecret),
       leases: new SoleLeases(),
       trunkLease: ALWAYS_GRANTED,
-      nodes: { announce() {}, others: () => [], told: () => undefined, isCutOff: false, clockOffsetMs: 0 },
+      nodes: {
+        announce() {},
+        others: () => [],
+        told: () => undefined,
+        isCutOff: false,
+        isComplete: true,
+        clockOffsetMs: 0,
+      },
       problems: () => (worker.isDead ? ['store-unreachable'] : disk.problems()),
       async close() {
         disk.close();

@@ -12,6 +12,8 @@ export class HubRoster implements NodeRoster {
   readonly clockOffsetMs = 0;
   /** Without the hub there are no workers. */
   readonly isCutOff = false;
+  /** The hub says at once who has left. */
+  readonly isComplete = true;
   readonly #clock: Clock;
   readonly #hub: HubClient;
   readonly #others = new Map<string, KnownNode>();

@@ -13,6 +13,8 @@ import { ANNOUNCE } from './scripts.ts';
 const TELL_MS = 500;
 /** Nine tellings may be lost before a node counts as gone. */
 export const GONE_AFTER_MS = 4500;
+/** So long nobody may have left, and no telling been missed, before who is not there counts as ended: one that lives has told of itself by then. */
+const COMPLETE_AFTER_MS = 60_000;
 /** Who has had no answer for so long hears nothing of the others, nor they of it. */
 const CUT_OFF_AFTER_MS = 2000;
 /** An attempt that took longer than any may says nothing about Redis: this process stood still. */
@@ -59,6 +61,8 @@ export class RedisNodes implements NodeRoster {
   #redisAheadAtMostMs = Number.POSITIVE_INFINITY;
   #doubtedAtMs = Number.NEGATIVE_INFINITY;
   #missedAtMs = Number.NEGATIVE_INFINITY;
+  /** Since when it has read the roster twice a second, and nobody has left. */
+  #unchangedSinceMs = Number.POSITIVE_INFINITY;
   #isClockOff = false;
   /** Until when, on the monotonic clock, another process counts as being there under this name. */
   #namesakeUntilMs = 0;
@@ -127,6 +131,10 @@ export class RedisNodes implements NodeRoster {
     return this.#told !== undefined && this.#options.clock.nowMs() - this.#told.heardAtMs > CUT_OFF_AFTER_MS;
   }
 
+  get isComplete(): boolean {
+    return !this.isCutOff && this.#options.clock.nowMs() - this.#unchangedSinceMs >= COMPLETE_AFTER_MS;
+  }
+
   /** As codes for `/readyz`. */
   problems(): readonly string[] {
     return [
@@ -180,8 +188,11 @@ export class RedisNodes implements NodeRoster {
   /** Was it so long after the telling before that others may have taken this node for dead? The clock of a machine that is suspended stands. */
   #noteSilence(redisMs: number, askedAtMs: number): void {
     const nowMs = this.#options.clock.nowMs();
-    if (nowMs - (this.#told?.heardAtMs ?? Number.NEGATIVE_INFINITY) > SURE_MS) this.#doubtedAtMs = nowMs - SURE_MS;
-    if (redisMs - nowMs - this.#redisAheadAtMostMs > SURE_MS) this.#doubtedAtMs = askedAtMs;
+    const wasSilent = nowMs - (this.#told?.heardAtMs ?? Number.NEGATIVE_INFINITY) > SURE_MS;
+    const hasStood = redisMs - nowMs - this.#redisAheadAtMostMs > SURE_MS;
+    if (wasSilent) this.#doubtedAtMs = nowMs - SURE_MS;
+    if (hasStood) this.#doubtedAtMs = askedAtMs;
+    if (wasSilent || hasStood) this.#unchangedSinceMs = nowMs;
     this.#redisAheadAtMostMs = redisMs - askedAtMs;
   }
 
@@ -224,6 +235,7 @@ export class RedisNodes implements NodeRoster {
       others.push({ ...facts, name, heardAtMs: nowMs, toldAtMs });
     }
     this.#forgetFollowed(others);
+    if (!this.#others.every(({ name }) => others.some((other) => other.name === name))) this.#unchangedSinceMs = nowMs;
     const ends = [Object.fromEntries(this.#followed), ...others.map(({ followed }) => followed ?? {})];
     this.#others = others.map((node) => (ends.some((end) => isEnded(node, end)) ? withoutCalls(node) : node));
     this.#askedAtMs = askedAtMs;

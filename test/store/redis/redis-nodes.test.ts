@@ -70,6 +70,34 @@ test('a node that tells of itself as ever is in no doubt', async () => {
   expect(nodes.heard.atMs).toBe(nowMs - lateMs);
 });
 
+test('who is not there has ended only when a minute long nobody has left and no telling was missed', async () => {
+  const complete = async (seconds: number) => {
+    const seen = [nodes.isComplete];
+    await tell(seconds * 2);
+    return [...seen, nodes.isComplete];
+  };
+  tellers = { b: { beat: 1 } };
+  expect(await complete(59)).toEqual([false, false]);
+  expect(await complete(2)).toEqual([false, true]);
+  // Redis was away, and whoever tells first afterwards finds nobody.
+  isAway = true;
+  await tell(3);
+  expect(nodes.isComplete).toBe(true);
+  await tell(3);
+  expect(nodes.isComplete).toBe(false);
+  [isAway, tellers] = [false, {}];
+  await tell();
+  expect(nodes.others()).toEqual([]);
+  expect(await complete(58)).toEqual([false, false]);
+  tellers = { b: { beat: 2 } };
+  expect(await complete(3)).toEqual([false, true]);
+  // A Redis that was emptied is not away for long.
+  tellers = {};
+  await tell();
+  expect(await complete(59)).toEqual([false, false]);
+  expect(await complete(2)).toEqual([false, true]);
+});
+
 test.each([
   ['stood still', () => pass(1_300)],
   ['was cut off', () => tellInVain()],
