@@ -3,7 +3,7 @@ import type { Log } from '../base/log.ts';
 import type { Clock } from '../base/scheduler.ts';
 import { allAtOnce, type Steps } from '../base/steps.ts';
 import type { EventBus } from './events.ts';
-import { JsonlFile, ReadyOctets } from './jsonl-file.ts';
+import { JsonlFile, octetsOf } from './jsonl-file.ts';
 import { isPrivateKey, isSecretName } from './redact.ts';
 
 /** One change that somebody made (or tried and was refused is not here: only what happened). */
@@ -28,7 +28,7 @@ export type AuditFact = Omit<AuditEntry, 'at'>;
  * the heap they would be as much for the garbage collector as the tenants themselves.
  */
 interface KeptEntry extends Pick<AuditEntry, 'actor' | 'resource' | 'tenant'> {
-  readonly octets: ReadyOctets;
+  readonly octets: Buffer;
 }
 
 /** What the entries that are kept may be together; the file has all of them. */
@@ -59,7 +59,7 @@ export class AuditLog {
     const at = new Date(this.#clock.wallMs()).toISOString();
     const { actor, action, resource, tenant } = fact;
     const text = yield* jsonText({ at, ...(yield* withoutSecrets(fact)) } satisfies AuditEntry);
-    const octets = yield* ReadyOctets.of(text);
+    const octets = yield* octetsOf([text]);
     this.#keep({ actor, resource, ...(tenant === undefined ? {} : { tenant }), octets });
     this.#file?.append(octets);
     this.#events?.publish('audit', tenant === undefined ? [] : [tenant], { actor, action, resource });
@@ -78,7 +78,7 @@ export class AuditLog {
       .map(
         ({ octets }) =>
           () =>
-            octets.read() as AuditEntry,
+            JSON.parse(octets.toString()) as AuditEntry,
       );
   }
 

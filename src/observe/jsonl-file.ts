@@ -2,32 +2,12 @@ import { type FileHandle, mkdir, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Log } from '../base/log.ts';
-import { inSlices, type Steps } from '../base/steps.ts';
+import { allAtOnce, inSlices, type Steps } from '../base/steps.ts';
 
 const GATHER_MS = 50;
 
-/** A value whose JSON text is there already, as octets outside of the heap and with the end of its line. */
-export class ReadyOctets {
-  readonly parts: readonly Uint8Array[];
-  readonly length: number;
-
-  private constructor(parts: readonly Uint8Array[]) {
-    this.parts = parts;
-    this.length = parts.reduce((sum, { length }) => sum + length, 0);
-  }
-
-  /** In steps: a text may have millions of characters. */
-  static *of(text: string): Steps<ReadyOctets> {
-    return new ReadyOctets(yield* encoded(`${text}\n`));
-  }
-
-  read(): unknown {
-    return JSON.parse(Buffer.concat(this.parts).toString('utf8'));
-  }
-}
-
-/** A text has no end of the line yet. */
-type Line = string | ReadyOctets;
+/** JSON that is text yet, or its octets with the end of the line. */
+type Line = string | Uint8Array;
 
 /** A value of which more than one needs the JSON text: the first that asks makes it. */
 export class JsonLine {
@@ -85,7 +65,10 @@ export class JsonlFile {
     return this.#lostCount;
   }
 
-  /** The value is the file's until it is written: it must not change. One without a JSON text is lost, counted and logged. */
+  /**
+   * The value is the file's until it is written: it must not change. Octets ({@link octetsOf}) are a line as they are. A value without a
+   * JSON text is lost, counted and logged.
+   */
   append(value: unknown): void {
     this.#values.push(value);
     this.#dropOldest();
@@ -126,9 +109,10 @@ export class JsonlFile {
       this.#file ??= await this.#open();
       await this.#endCutLine(this.#file);
       for (const batch of batchesOf(lines)) {
-        for (let rest = await octetsOf(batch); rest.length > 0; ) {
-          const { bytesWritten } = await this.#file.writev(rest);
-          rest = behind(rest, bytesWritten);
+        const octets = await encoded(batch);
+        for (let at = 0; at < octets.length; ) {
+          const { bytesWritten } = await this.#file.write(octets, at);
+          at += bytesWritten;
           written += bytesWritten;
         }
       }
@@ -158,7 +142,7 @@ export class JsonlFile {
 
   /** One value without a JSON text costs that line and no other. */
   #lineOf(value: unknown): Line | undefined {
-    if (value instanceof ReadyOctets) return value;
+    if (value instanceof Uint8Array) return value;
     try {
       const line: string | undefined = value instanceof JsonLine ? value.text : JSON.stringify(value);
       if (line === undefined) throw new TypeError(`a ${typeof value} has no JSON text`);
@@ -209,62 +193,54 @@ const LINE_END = 0x0a;
 /** Encoded at a time, in characters: the record of a large change has millions, which calls would wait for. */
 const ENCODED_CHARACTERS = 65_536;
 
-/** What goes with one write. */
-type Batch = string | readonly Uint8Array[];
-
-/** The kernel takes 1,024 in one write. */
-const MOST_PARTS = 256;
-
 /** As many lines together as are encoded at a time, none in two. */
-function* batchesOf(lines: readonly Line[]): Generator<Batch, void> {
-  let batch: Batch | undefined;
+function* batchesOf(lines: readonly Line[]): Generator<readonly Line[], void> {
+  let from = 0;
   let length = 0;
+  for (const [at, line] of lines.entries()) {
+    if (at > from && length + line.length > ENCODED_CHARACTERS) {
+      yield lines.slice(from, at);
+      from = at;
+      length = 0;
+    }
+    length += line.length;
+  }
+  yield lines.slice(from);
+}
+
+/** A long line is alone. */
+function encoded(lines: readonly Line[]): Uint8Array | Promise<Uint8Array> {
+  const [line = ''] = lines;
+  if (line.length <= ENCODED_CHARACTERS) return allAtOnce(octetsOf(lines));
+  return typeof line === 'string' ? inSlices(octetsOf(lines)) : line;
+}
+
+/**
+ * Octets of JSON texts with the ends of their lines, outside of the heap and in memory of their own; in steps, since a text may have
+ * millions of characters. They are written one by one: put together first, they would be in the heap once more.
+ */
+export function* octetsOf(lines: readonly Line[]): Steps<Buffer> {
+  const octets = Buffer.allocUnsafeSlow(lines.reduce((sum, line) => sum + lengthOf(line), 0));
+  let at = 0;
   for (const line of lines) {
-    const more = batch === undefined || length + line.length > ENCODED_CHARACTERS ? undefined : joined(batch, line);
-    if (more === undefined && batch !== undefined) yield batch;
-    length = more === undefined ? line.length : length + line.length;
-    batch = more ?? (typeof line === 'string' ? line : line.parts);
+    if (typeof line !== 'string') {
+      octets.set(line, at);
+      at += line.length;
+      continue;
+    }
+    for (let from = 0; from < line.length; yield) {
+      const end = endOfPart(line, from + ENCODED_CHARACTERS);
+      at += octets.write(line.slice(from, end), at);
+      from = end;
+    }
+    at = octets.writeUInt8(LINE_END, at);
   }
-  if (batch !== undefined) yield batch;
+  return octets;
 }
 
-/** Undefined: they do not go together. */
-function joined(batch: Batch, line: Line): Batch | undefined {
-  if (typeof batch === 'string') return typeof line === 'string' ? `${batch}\n${line}` : undefined;
-  if (typeof line === 'string' || batch.length + line.parts.length > MOST_PARTS) return undefined;
-  return [...batch, ...line.parts];
-}
-
-const encoder = new TextEncoder();
-
-/** With the end of the last line. */
-async function octetsOf(batch: Batch): Promise<readonly Uint8Array[]> {
-  if (typeof batch !== 'string') return batch;
-  if (batch.length <= ENCODED_CHARACTERS) return [Buffer.from(`${batch}\n`, 'utf8')];
-  return [...(await inSlices(encoded(batch))), Buffer.of(LINE_END)];
-}
-
-/** A text's octets in steps, in parts, each with memory of its own. */
-function* encoded(text: string): Steps<Uint8Array[]> {
-  const parts: Uint8Array[] = [];
-  for (let at = 0; at < text.length; ) {
-    const end = endOfPart(text, at + ENCODED_CHARACTERS);
-    parts.push(encoder.encode(text.slice(at, end)));
-    at = end;
-    yield;
-  }
-  return parts;
-}
-
-/** What of the parts comes after so many octets. */
-function behind(parts: readonly Uint8Array[], octets: number): Uint8Array[] {
-  let done = octets;
-  const rest: Uint8Array[] = [];
-  for (const part of parts) {
-    if (done < part.length) rest.push(part.subarray(done));
-    done = Math.max(0, done - part.length);
-  }
-  return rest;
+/** In octets, with its end. */
+function lengthOf(line: Line): number {
+  return typeof line === 'string' ? Buffer.byteLength(line) + 1 : line.length;
 }
 
 /** Not within a character that is two in the text. */
@@ -284,8 +260,7 @@ function unwritten(lines: readonly Line[], written: number): Unwritten {
   let done = 0;
   let remaining = written;
   for (; done < lines.length; done++) {
-    const line = lines[done] as Line;
-    const length = typeof line === 'string' ? Buffer.byteLength(line, 'utf8') + 1 : line.length;
+    const length = lengthOf(lines[done] as Line);
     if (length > remaining) break;
     remaining -= length;
   }

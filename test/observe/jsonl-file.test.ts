@@ -2,9 +2,9 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, 
 import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, test, vi } from 'vitest';
+import { expect, type MockInstance, test, vi } from 'vitest';
 import { allAtOnce } from '../../src/base/steps.ts';
-import { JsonlFile, ReadyOctets } from '../../src/observe/jsonl-file.ts';
+import { JsonlFile, octetsOf } from '../../src/observe/jsonl-file.ts';
 
 function logOf() {
   const events: string[] = [];
@@ -87,7 +87,11 @@ test('a line of megabytes is written in parts, whole, whatever characters it has
   // Characters of two in a text, at even and at odd places, between short lines.
   const values = ['a', '😀'.repeat(300_000), `x${'😀'.repeat(300_000)}`, 'ü'.repeat(100_000), 'z'];
   for (const value of values) file.append(value);
-  const encoders = [vi.spyOn(Buffer, 'from'), vi.spyOn(TextEncoder.prototype, 'encode')];
+  const encoders = [
+    vi.spyOn(Buffer, 'from'),
+    vi.spyOn(Buffer.prototype, 'write'),
+    vi.spyOn(TextEncoder.prototype, 'encode'),
+  ];
   await file.close();
   const encoded = encoders.flatMap(({ mock }) =>
     mock.calls.flatMap(([text]) => (typeof text === 'string' ? [text] : [])),
@@ -162,10 +166,45 @@ test('lines that are octets already stand between the others as they came, also 
     JSON.stringify({ n, text: 'ü'.repeat(n === 700 ? 1_000_000 : n % 40) }),
   );
   for (const [n, text] of texts.entries())
-    file.append(n % 50 === 0 ? (JSON.parse(text) as object) : allAtOnce(ReadyOctets.of(text)));
+    file.append(n % 50 === 0 ? (JSON.parse(text) as object) : allAtOnce(octetsOf([text])));
   await file.flush();
   expect(events).toEqual(['record-file-failing']);
   rmSync(path, { recursive: true });
   await file.close();
   expect(readFileSync(path, 'utf8')).toBe(texts.map((text) => `${text}\n`).join(''));
 });
+
+test.each(['records', 'octets'])(
+  'of %s that a full disk took some, and one in part, that one is ended and comes again whole, and none twice',
+  async (kind) => {
+    const folder = mkdtempSync(join(tmpdir(), 'tandem-'));
+    await using handle = await open(join(folder, 'any'), 'w');
+    const prototype = Object.getPrototypeOf(handle) as typeof handle;
+    const path = join(folder, 'calls.jsonl');
+    const { events, log } = logOf();
+    const file = new JsonlFile(path, log);
+    const texts = ['{"n":1}', '{"n":2}', '{"n":"ü"}', '{"n":4}'];
+    const whole = prototype.write as (octets: Uint8Array, offset: number, length?: number) => Promise<object>;
+    const write = vi.spyOn(prototype, 'write') as MockInstance<typeof whole>;
+    write.mockImplementationOnce(function (this: unknown, octets) {
+      // Within the ü.
+      return whole.call(this, octets, 0, 23);
+    });
+    write.mockRejectedValueOnce(Object.assign(new Error('no room'), { code: 'ENOSPC' }));
+    try {
+      for (const text of texts)
+        file.append(kind === 'octets' ? allAtOnce(octetsOf([text])) : (JSON.parse(text) as object));
+      await file.flush();
+      expect(events).toEqual(['record-file-failing']);
+      file.append({ n: 5 });
+      await file.close();
+    } finally {
+      vi.restoreAllMocks();
+    }
+    expect(events).toEqual(['record-file-failing', 'record-file-recovered']);
+    expect([readFileSync(path, 'utf8'), file.lostCount]).toEqual([
+      '{"n":1}\n{"n":2}\n{"n":"\ufffd\n{"n":"ü"}\n{"n":4}\n{"n":5}\n',
+      0,
+    ]);
+  },
+);
