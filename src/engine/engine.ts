@@ -34,7 +34,7 @@ import { NO_PEERS, PeerPass } from './peer-nodes.ts';
 import { Placement } from './placement.ts';
 import type { Registrations } from './registrations.ts';
 import { Branches } from './route/branches.ts';
-import { CallGrants } from './route/call-grants.ts';
+import { CallGrants, endUsedUp } from './route/call-grants.ts';
 import { MediaParties } from './route/media-parties.ts';
 import { Peers } from './route/peers.ts';
 import { RegisteredNodes } from './route/registered-node.ts';
@@ -126,7 +126,9 @@ export class Engine {
       onUnlocated: (trunk, error) => log.warn('trunk-not-located', { trunk: trunk.name, error }),
     });
     const { shared, capacity } = trunks;
-    this.guards = new Guards({ ...options, shared, capacity, onEvent: observer.onFraud.bind(observer) });
+    const onEvent = observer.onFraud.bind(observer);
+    const onUsedUp = (callId: string) => endUsedUp(this.calls, callId);
+    this.guards = new Guards({ ...options, shared, capacity, onEvent, onUsedUp });
     const { stir, registered, branches, guards } = this;
     const grants = new CallGrants(guards);
     const ways = { ...parts, stir, registered, branches, grants };
@@ -169,7 +171,6 @@ export class Engine {
     const { intake, admission } = reception;
     intake.watch(calls, endpoint.transactions);
     network.room.give(new CallRoom(calls, capacity));
-    grants.calls.give(calls);
     admission.calls.give(calls);
     if (continuity.observer !== undefined) observers.push(continuity.observer);
     calls.comers = continuity;

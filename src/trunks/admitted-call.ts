@@ -18,12 +18,11 @@ export interface GuardGrant {
   /** What is left of the day's talk time for this node, all its calls together; undefined without a limit. */
   readonly talkLimitMs: number | undefined;
   /**
-   * Once more: it has become a part of another call, which is ended instead from now on.
-   * @param onUsedUp the minutes of the day are used up while it runs: it is to be ended. Called at most once a call, and never for an
-   *   emergency call; must not throw. Grants of one call have the same one
+   * @param callId what is to be ended when the minutes of the day are used up. Once more: it has become a part of another call, which is
+   *   ended instead from now on
    * @param atMs monotonic; default: now
    */
-  answered(onUsedUp: () => void, atMs?: number): void;
+  answered(callId: string, atMs?: number): void;
   /** The call is over; `talkMs` from the answer on, 0 for an unanswered one. A second call does nothing. */
   ended(talkMs: number): void;
 }
@@ -47,7 +46,8 @@ export class AdmittedCall implements GuardGrant {
   readonly #places: CapacityGrant;
   readonly #talks: Talks;
   #answeredAtMs: number | undefined = undefined;
-  #onUsedUp: (() => void) | undefined = undefined;
+  /** Whose minutes may be used up. */
+  #callId: string | undefined = undefined;
   #over = false;
 
   constructor(
@@ -68,9 +68,9 @@ export class AdmittedCall implements GuardGrant {
     return this.parties.some((party) => party.usage === usage);
   }
 
-  answered(onUsedUp: () => void, atMs = this.#clock.nowMs()): void {
+  answered(callId: string, atMs = this.#clock.nowMs()): void {
     if (this.#over) return;
-    if (!this.call.emergency) this.#onUsedUp = onUsedUp;
+    if (!this.call.emergency) this.#callId = callId;
     if (this.#answeredAtMs !== undefined) return;
     this.#answeredAtMs = atMs;
     for (const { usage } of this.parties) usage.beginTalk(atMs);
@@ -82,11 +82,11 @@ export class AdmittedCall implements GuardGrant {
     return this.#answeredAtMs === undefined ? 0 : this.#clock.nowMs() - this.#answeredAtMs;
   }
 
-  /** What its parties may talk is used up: what ends its call. Undefined: it goes on, or is being ended already. */
-  takeEnd(): (() => void) | undefined {
-    const end = this.#onUsedUp;
-    this.#onUsedUp = undefined;
-    return end;
+  /** What its parties may talk is used up: the call to end. Undefined: it goes on, or is being ended already. */
+  takeCall(): string | undefined {
+    const callId = this.#callId;
+    this.#callId = undefined;
+    return callId;
   }
 
   ended(talkMs: number): void {

@@ -49,6 +49,8 @@ export interface GuardsOptions {
    * (`daily-minutes-used-up`, with how many are ended). Must not throw.
    */
   readonly onEvent?: (code: GuardEvent, detail: Readonly<Record<string, unknown>>) => void;
+  /** The minutes of the day are used up while a call runs: it is to be ended. Once a call, never for an emergency call; must not throw. */
+  readonly onUsedUp: (callId: string) => void;
 }
 
 interface LocalDay {
@@ -76,6 +78,7 @@ export class Guards {
   readonly #shared: SharedLimits;
   readonly #tallies: Tallies;
   readonly #onEvent: NonNullable<GuardsOptions['onEvent']>;
+  readonly #onUsedUp: GuardsOptions['onUsedUp'];
   readonly #usages = new Map<string, GuardUsage>();
   readonly #usageOf = (key: string) => this.#usage(key);
   /** Those of whom answered calls run, and these calls. */
@@ -91,11 +94,12 @@ export class Guards {
   readonly #days = new Map<string, LocalDay>();
   #pruneAt = FIRST_PRUNE;
 
-  constructor({ scheduler, log, tallyStore, shared, capacity, onEvent }: GuardsOptions) {
+  constructor({ scheduler, log, tallyStore, shared, capacity, onEvent, onUsedUp }: GuardsOptions) {
     this.#clock = scheduler;
     this.#capacity = capacity;
     this.#shared = shared;
     this.#onEvent = onEvent ?? (() => {});
+    this.#onUsedUp = onUsedUp;
     this.#watch = new TalkWatch(scheduler, () => this.#endUsedUp());
     this.#tallies = new Tallies({
       scheduler,
@@ -152,15 +156,15 @@ export class Guards {
 
   /**
    * A call that was admitted by another process, and has been talking since `answeredAtMs` (monotonic, possibly below 0): it is counted, and
-   * never refused. @param onUsedUp as in {@link GuardGrant.answered}
+   * never refused.
    */
-  resume(call: GuardedCall, answeredAtMs: number, onUsedUp: () => void): AdmittedCall {
+  resume(call: GuardedCall, answeredAtMs: number, callId: string): AdmittedCall {
     const parties = this.#partiesOf(call, this.#usageOf);
     judgeBy(call, parties);
     const places = this.#capacity.admit(parties, true);
     if (!places.granted) throw new Error('such a call is never refused');
     const grant = this.#granted(call, parties, places, undefined);
-    grant.answered(onUsedUp, answeredAtMs);
+    grant.answered(callId, answeredAtMs);
     return grant;
   }
 
@@ -215,14 +219,14 @@ export class Guards {
 
   #end(usage: GuardUsage, limit: number): void {
     let last: AdmittedCall | undefined;
-    const ends = new Set<() => void>();
+    const ends = new Set<string>();
     for (const call of this.#running) {
-      const end = call.isOf(usage) ? call.takeEnd() : undefined;
-      if (end === undefined) continue;
+      const callId = call.isOf(usage) ? call.takeCall() : undefined;
+      if (callId === undefined) continue;
       last = call;
-      ends.add(end);
+      ends.add(callId);
     }
-    for (const end of ends) end();
+    for (const callId of ends) this.#onUsedUp(callId);
     if (last !== undefined)
       this.#onEvent('daily-minutes-used-up', { ...factsOf(last.call), holder: usage.key, limit, calls: ends.size });
   }

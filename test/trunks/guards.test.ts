@@ -38,6 +38,15 @@ class GuardWorld {
   readonly scheduler = new VirtualScheduler(Date.UTC(2026, 10, 21, 12));
   readonly capacity = new Capacity(this.scheduler);
   readonly events: string[] = [];
+  /** Calls that were to be ended, and when: monotonic, ms. */
+  readonly ended: { readonly callId: string; readonly atMs: number }[] = [];
+  /** What ends them. */
+  end: (callId: string, atMs: number) => void = () => {};
+  readonly onUsedUp = (callId: string) => {
+    const atMs = this.scheduler.nowMs();
+    this.ended.push({ callId, atMs });
+    this.end(callId, atMs);
+  };
   readonly guards: Guards;
   readonly tenant: Tenant;
   readonly extension: Extension;
@@ -49,6 +58,7 @@ class GuardWorld {
       shared: new SharedLimits(this.scheduler),
       capacity: this.capacity,
       onEvent: (code, detail) => this.events.push(`${code} ${detail['holder']}`),
+      onUsedUp: this.onUsedUp,
     });
     const { tenants } = provision(acmeWith({ tenant, tenantLimits, extensionLimits }));
     this.tenant = tenants[0] as Tenant;
@@ -76,7 +86,7 @@ class GuardWorld {
 
   talk(minutes: number): void {
     const call = this.call();
-    call.answered(() => {});
+    call.answered('any');
     this.scheduler.advance(minutes * 60_000);
     call.ended(minutes * 60_000);
   }
@@ -87,7 +97,7 @@ const refusal = (code: string, holder: string, limit: number) =>
 
 test('without limits everything passes', () => {
   const world = new GuardWorld();
-  for (let index = 0; index < 1000; index++) world.call().answered(() => {});
+  for (let index = 0; index < 1000; index++) world.call().answered('any');
   expect(world.events).toEqual([]);
 });
 
@@ -163,7 +173,7 @@ describe('minutes a day', () => {
     const running = world.call();
     world.scheduler.advance(600_000);
     expect(world.ask().granted).toBe(true);
-    running.answered(() => {});
+    running.answered('any');
     world.scheduler.advance(4 * 60_000);
     expect(world.ask().granted).toBe(true);
     world.scheduler.advance(60_000);
@@ -175,15 +185,13 @@ describe('minutes a day', () => {
   test('calls that begin at once end together when the sum of them has used the day up; new ones are refused', () => {
     const world = new GuardWorld({ tenantLimits: { dailyMinutes: 10 } });
     const calls = Array.from({ length: 40 }, () => world.call());
-    const ended: number[] = [];
-    for (const call of calls)
-      call.answered(() => {
-        ended.push(world.scheduler.nowMs());
-        call.ended(world.scheduler.nowMs());
-      });
+    for (const [id, call] of calls.entries()) call.answered(String(id));
+    world.end = (callId, atMs) => calls[Number(callId)]?.ended(atMs);
     world.scheduler.advance(14_900);
-    expect(ended).toEqual([]);
+    expect(world.ended).toEqual([]);
     world.scheduler.advance(3_600_000);
+    const ended = world.ended.map(({ atMs }) => atMs);
+    expect(new Set(world.ended.map(({ callId }) => callId)).size).toBe(40);
     expect(ended).toHaveLength(40);
     // 40 calls of 15 s, to within the least time between two looks.
     expect(Math.min(...ended)).toBeGreaterThanOrEqual(15_000);
@@ -197,34 +205,32 @@ describe('minutes a day', () => {
 
   test('of one extension: the calls of another go on; an emergency call is never ended', () => {
     const world = new GuardWorld({ extensionLimits: { dailyMinutes: 5 } });
-    const ended: string[] = [];
     const begin = (name: string, extension: Extension | undefined, emergency = false) => {
       const answer = world.ask(emergency, extension);
-      if (answer.granted) answer.answered(() => ended.push(name));
+      if (answer.granted) answer.answered(name);
     };
     begin('of 101', world.extension);
     begin('of 102', world.tenant.extensions[1]);
     begin('emergency', world.extension, true);
     world.scheduler.advance(3_600_000);
-    expect(ended).toEqual(['of 101']);
+    expect(world.ended.map(({ callId }) => callId)).toEqual(['of 101']);
   });
 
   test('a limit that is set, or lowered, while calls run ends them when it is used up; one that is raised lets them go on', () => {
     const world = new GuardWorld();
     const follow = (dailyMinutes: number) =>
       allAtOnce(world.guards.follow(new Directory(provision(acmeWith({ tenantLimits: { dailyMinutes } })))));
-    const ended: number[] = [];
     const call = world.call();
-    call.answered(() => ended.push(world.scheduler.nowMs()));
+    call.answered('first');
     world.scheduler.advance(120_000);
     follow(10);
     world.scheduler.advance(420_000);
     follow(20);
     world.scheduler.advance(420_000);
-    expect(ended).toEqual([]);
+    expect(world.ended).toEqual([]);
     follow(15);
     world.scheduler.advance(1_000);
-    expect(ended).toEqual([960_010]);
+    expect(world.ended).toEqual([{ callId: 'first', atMs: 960_010 }]);
   });
 
   test('an event tells once a day that they are nearly used up', () => {
@@ -263,8 +269,8 @@ describe('a call of another process', () => {
     const answeredAtMs = world.scheduler.nowMs() - 50 * 60_000;
     const going = { tenant: world.tenant, extension: world.extension, number: '4930555', emergency: false };
     const grants = [
-      world.guards.resume(going, answeredAtMs, () => {}),
-      world.guards.resume(going, answeredAtMs + 45 * 60_000, () => {}),
+      world.guards.resume(going, answeredAtMs, 'any'),
+      world.guards.resume(going, answeredAtMs + 45 * 60_000, 'any'),
     ];
     expect(world.minutesToday()).toBe(55);
     expect(world.ask()).toMatchObject({ granted: false, code: 'concurrent-calls-exceeded' });
@@ -290,6 +296,7 @@ class SharedWorld extends GuardWorld {
       shared: node.limits,
       capacity,
       onEvent: (code, detail) => this.events.push(`${name} ${code} ${detail['holder']}`),
+      onUsedUp: this.onUsedUp,
     });
     node.use = () => ({ ...capacity.use(), ...guards.use() });
     await guards.restore();
@@ -343,8 +350,8 @@ describe('several nodes', () => {
     const world = new SharedWorld({ tenantLimits: { dailyMinutes: 60 } });
     const [a, b] = [await world.node('a'), await world.node('b')];
     const [running, ended] = world.admitted(a, 2);
-    running?.answered(() => {});
-    ended?.answered(() => {});
+    running?.answered('any');
+    ended?.answered('any');
     await world.pass(10 * 60_000);
     expect(world.admitted(b, 1)[0]?.talkLimitMs).toBeCloseTo(40 * 60_000, -4);
     ended?.ended(10 * 60_000);
@@ -355,7 +362,7 @@ describe('several nodes', () => {
     // The call that runs is taken over, and counts from its answer on: once.
     world.nodes.kill(a.node);
     const going = { tenant: world.tenant, extension: world.extension, number: '4930555', emergency: false };
-    b.guards.resume(going, world.scheduler.nowMs() - 50 * 60_000, () => {}).ended(50 * 60_000);
+    b.guards.resume(going, world.scheduler.nowMs() - 50 * 60_000, 'any').ended(50 * 60_000);
     await world.pass(6_000);
     const minutes = (guards: Guards) => world.minutesToday(guards);
     expect(minutes(b.guards)).toBe(60);
@@ -369,25 +376,24 @@ describe('several nodes', () => {
   test('calls that run at two nodes end together, each at its own; so does one that was taken over', async () => {
     const world = new SharedWorld({ tenantLimits: { dailyMinutes: 10 } });
     const [a, b] = [await world.node('a'), await world.node('b')];
-    const ended: string[] = [];
     const startMs = world.scheduler.nowMs();
-    const seconds = () => Math.round((world.scheduler.nowMs() - startMs) / 1_000);
     const [ofA] = world.admitted(a, 1);
-    ofA?.answered(() => ended.push(`a ${seconds()}`));
-    for (const call of world.admitted(b, 3)) call.answered(() => ended.push(`b ${seconds()}`));
+    ofA?.answered('a');
+    for (const [n, call] of world.admitted(b, 3).entries()) call.answered(`b${n}`);
     await world.pass(60_000);
-    expect(ended).toEqual([]);
+    expect(world.ended).toEqual([]);
     // Another takes the place of the node that has ended, with its call.
     world.nodes.kill(a.node);
     await world.pass(2_000);
     const going = { tenant: world.tenant, extension: world.extension, number: '4930555', emergency: false };
     const c = await world.node('c');
-    c.guards.resume(going, startMs, () => ended.push(`c ${seconds()}`));
+    c.guards.resume(going, startMs, 'c');
     await world.pass(87_000);
-    expect(ended).toEqual([]);
+    expect(world.ended).toEqual([]);
     await world.pass(60_000);
     // The dead node's timers still run here.
-    expect(ended.filter((each) => !each.startsWith('a ')).toSorted()).toEqual(['b 150', 'b 150', 'b 150', 'c 150']);
+    const ended = world.ended.map(({ callId, atMs }) => `${callId} ${Math.round((atMs - startMs) / 1_000)}`);
+    expect(ended.filter((each) => !each.startsWith('a ')).toSorted()).toEqual(['b0 150', 'b1 150', 'b2 150', 'c 150']);
   });
 
   test('that a day is nearly used up is told once, by one of them', async () => {
@@ -395,7 +401,7 @@ describe('several nodes', () => {
     const [a, b] = [await world.node('a'), await world.node('b')];
     for (const each of [a, b, a]) {
       const [call] = world.admitted(each, 1);
-      call?.answered(() => {});
+      call?.answered('any');
       await world.pass(3 * 60_000);
       call?.ended(3 * 60_000);
       await world.pass(1_000);
@@ -408,7 +414,7 @@ describe('several nodes', () => {
     const [a, b] = [await world.node('a'), await world.node('b')];
     for (const each of [a, b]) {
       const [call] = world.admitted(each, 1);
-      call?.answered(() => {});
+      call?.answered('any');
       await world.pass(6 * 60_000);
       call?.ended(6 * 60_000);
     }
@@ -423,8 +429,8 @@ describe('several nodes', () => {
     const world = new SharedWorld();
     const [a, b] = [await world.node('a'), await world.node('b')];
     const [running, ended] = world.admitted(a, 2);
-    running?.answered(() => {});
-    ended?.answered(() => {});
+    running?.answered('any');
+    ended?.answered('any');
     await world.pass(10 * 60_000);
     ended?.ended(10 * 60_000);
     await world.pass(1_000);
@@ -447,7 +453,7 @@ describe('several nodes', () => {
     expect(world.minutesToday(b.guards)).toBeCloseTo(30, 5);
 
     const [another] = world.admitted(a, 1);
-    another?.answered(() => {});
+    another?.answered('any');
     for (const { guards } of [a, b]) allAtOnce(guards.follow(new Directory(limited())));
     expect(a.guards.rehearse(call, new Capacity(world.scheduler))).toBeUndefined();
     expect(a.guards.use().talking).toEqual({});
@@ -462,7 +468,7 @@ describe('several nodes', () => {
       const world = new SharedWorld({ tenantLimits: { dailyMinutes: 500 } });
       const [a, b] = [await world.node('a'), await world.node('b')];
       const [long] = world.admitted(a, 1);
-      long?.answered(() => {});
+      long?.answered('any');
       await world.pass(300 * 60_000);
       world.scheduler.advance(100);
       long?.ended(300 * 60_000 + 100);
@@ -494,7 +500,7 @@ describe('several nodes', () => {
     const ofB = world.admitted(b, 20);
     expect(ofB).toHaveLength(10);
     expect(ofB[0]?.talkLimitMs).toBeCloseTo(50 * 60_000, -3);
-    ofB[0]?.answered(() => {});
+    ofB[0]?.answered('any');
     await world.pass(50 * 60_000);
     expect(world.admitted(b, 1)).toHaveLength(0);
     ofB[0]?.ended(50 * 60_000);
@@ -510,9 +516,9 @@ describe('several nodes', () => {
     const world = new SharedWorld({ tenantLimits: { dailyMinutes: 500 } });
     const [a, b] = [await world.node('a'), await world.node('b')];
     const [ofA] = world.admitted(a, 1);
-    ofA?.answered(() => {});
+    ofA?.answered('any');
     const ofB = world.admitted(b, 10);
-    for (const call of ofB) call.answered(() => {});
+    for (const call of ofB) call.answered('any');
     await world.pass(10 * 60_000);
     world.away(true);
     await world.pass(60_000);

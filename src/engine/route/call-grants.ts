@@ -1,5 +1,4 @@
 /** Holds what the fraud guards granted to calls, from the plan to the end of the call. */
-import { Later } from '../../base/later.ts';
 import type { CallObserver, Calls, GrantSnapshot, LiveRecord } from '../../call/index.ts';
 import type { OutboundPlan } from '../../outbound/index.ts';
 import type { AdmittedCall, GuardedCall, GuardGrant } from '../../trunks/admitted-call.ts';
@@ -17,9 +16,6 @@ export class CallGrants implements Partial<CallObserver> {
   readonly #guards: Pick<Guards, 'admit' | 'resume'>;
   /** By session: a call that is sent on to the outside twice holds two grants. */
   readonly #grants = new Map<string, AdmittedCall[]>();
-
-  /** Ends those whose minutes are used up. */
-  readonly calls = new Later<Pick<Calls, 'end'>>('what ends calls whose minutes are used up');
 
   constructor(guards: Pick<Guards, 'admit' | 'resume'>) {
     this.#guards = guards;
@@ -42,7 +38,7 @@ export class CallGrants implements Partial<CallObserver> {
     const { id, facts } = of;
     const { sessionId } = facts;
     if (sessionId === undefined) return;
-    const grant = this.#guards.resume(call, answeredAtMs, () => this.#end(id));
+    const grant = this.#guards.resume(call, answeredAtMs, id);
     this.#grants.set(sessionId, [...this.#grantsOf(sessionId), grant]);
     this.onCallAnswered(of);
   }
@@ -59,8 +55,7 @@ export class CallGrants implements Partial<CallObserver> {
   }
 
   onCallAnswered({ id, facts }: ResumedCall): void {
-    const end = () => this.#end(id);
-    for (const grant of this.#grantsOf(facts.sessionId)) grant.answered(end);
+    for (const grant of this.#grantsOf(facts.sessionId)) grant.answered(id);
   }
 
   /** What was granted to one session is from now on the other's, whose call it has become a part of. */
@@ -71,10 +66,6 @@ export class CallGrants implements Partial<CallObserver> {
     this.#grants.delete(sessionId);
     this.#grants.set(into, [...this.#grantsOf(into), ...grants]);
     this.onCallAnswered(to);
-  }
-
-  #end(callId: string): void {
-    this.calls.part.end(callId, 'daily-minutes-exceeded', MINUTES_USED_UP);
   }
 
   onPartyMoved({ facts }: LiveRecord, to: LiveRecord): void {
@@ -103,6 +94,11 @@ export class CallGrants implements Partial<CallObserver> {
     const oldest = this.#grants.keys().next().value;
     this.release(oldest);
   }
+}
+
+/** What it may talk is used up. */
+export function endUsedUp(calls: Pick<Calls, 'end'>, callId: string): void {
+  calls.end(callId, 'daily-minutes-exceeded', MINUTES_USED_UP);
 }
 
 /** A call to the outside, as the guards look at it. */
