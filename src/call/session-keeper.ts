@@ -105,10 +105,8 @@ export class SessionKeeper implements SessionTimerUser, LegRequestUser, TimerTar
 
   /** Adds what an INVITE of ours asks for. */
   ask(request: SipRequest): void {
-    const asked = this.#timer.requestHeaders();
-    for (const [id, value] of asked) request.headers.set(id, value);
     // §7.1: whoever asks lists the extension.
-    if (asked.length > 0) addToken(request.headers, HeaderId.Supported, 'timer');
+    if (this.#timer.ask(request)) addToken(request.headers, HeaderId.Supported, 'timer');
   }
 
   granted(response: SipResponse): void {

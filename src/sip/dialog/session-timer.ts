@@ -101,20 +101,17 @@ export class SessionTimer implements TimerTarget {
     return this.#localRefreshes ? 'local' : 'remote';
   }
 
-  /** Session-Expires and Min-SE for an INVITE, re-INVITE or UPDATE of ours (§7.1, §7.4). */
-  requestHeaders(): HeaderList {
+  /** Sets Session-Expires and Min-SE of an INVITE, re-INVITE or UPDATE of ours (§7.1, §7.4); false: it has none of them. */
+  ask({ headers }: SipRequest): boolean {
     const base = this.#intervalSeconds === 0 ? this.#wantedSeconds : this.#intervalSeconds;
-    let headers: [HeaderId, string][] = [];
-    this.#lastAskedSeconds = base === 0 ? 0 : Math.max(base, this.#peerMinSeconds);
-    if (this.#lastAskedSeconds > 0) {
-      headers = [[HeaderId.SessionExpires, `${this.#lastAskedSeconds}${this.#askedRefresher()}`]];
-    }
+    const seconds = base === 0 ? 0 : Math.max(base, this.#peerMinSeconds);
+    this.#lastAskedSeconds = seconds;
+    if (seconds > 0) headers.set(HeaderId.SessionExpires, `${seconds}${this.#askedRefresher()}`);
     // §7.4: Min-SE once a 422 or the peer's request named one; ours too when it is above the default.
     const minSeconds = Math.max(this.#peerMinSeconds, this.#minSeconds);
-    if (this.#peerMinSeconds > 0 || (this.#lastAskedSeconds > 0 && minSeconds > FLOOR_SECONDS)) {
-      headers = headers.concat([[HeaderId.MinSE, String(Math.min(minSeconds, this.#lastAskedSeconds || minSeconds))]]);
-    }
-    return headers;
+    const saysMinimum = this.#peerMinSeconds > 0 || (seconds > 0 && minSeconds > FLOOR_SECONDS);
+    if (saysMinimum) headers.set(HeaderId.MinSE, String(Math.min(minSeconds, seconds || minSeconds)));
+    return seconds > 0 || saysMinimum;
   }
 
   /** A 2xx to our INVITE or UPDATE came (§7.2). */
@@ -135,7 +132,7 @@ export class SessionTimer implements TimerTarget {
     this.stop();
   }
 
-  /** A 422 to our request came (§7.3). True: send the request again with new {@link requestHeaders}. */
+  /** A 422 to our request came (§7.3). True: send the request again, with what {@link ask} sets now. */
   receive422(response: SipResponse): boolean {
     const minimum = readable(response, HeaderId.MinSE);
     if (minimum === undefined || ++this.#tries422 > MAX_TRIES_422) return false;
