@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { OneAtATime } from '../../src/base/one-at-a-time.ts';
+import { isCollected } from '../kit/collected.ts';
 
 test('works begin in the order in which they were asked for, each when the one before it is over', async () => {
   const turns = new OneAtATime();
@@ -30,4 +31,10 @@ test('one that fails is told to whoever asked for it, and keeps none behind it f
   const next = turns.run(async () => 'done');
   await expect(failed).rejects.toThrow('no room');
   expect(await next).toBe('done');
+});
+
+test('what a work has answered, such as a new secret, is not kept until the next one', async () => {
+  const turns = new OneAtATime();
+  const answered = async () => new WeakRef(await turns.run(async () => ({ secret: 's' })));
+  expect(await isCollected(await answered())).toBe(true);
 });
