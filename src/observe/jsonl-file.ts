@@ -5,6 +5,8 @@ import type { Log } from '../base/log.ts';
 import { allAtOnce, inSlices, type Steps } from '../base/steps.ts';
 
 const GATHER_MS = 50;
+/** Of lines that wait; one that is longer waits alone. Records count once they are texts. */
+const MOST_HELD_OCTETS = 33_554_432;
 
 /** JSON that is text yet, or its octets with the end of the line. */
 type Line = string | Uint8Array;
@@ -45,6 +47,8 @@ export class JsonlFile {
   #values: unknown[] = [];
   /** What could not be written then. */
   #lines: Line[] = [];
+  /** Of both. */
+  #heldOctets = 0;
   #scheduled = false;
   /** What is done to the file, one after the other. */
   #work: Promise<void> = Promise.resolve();
@@ -71,6 +75,7 @@ export class JsonlFile {
    */
   append(value: unknown): void {
     this.#values.push(value);
+    this.#heldOctets += heldOctets(value);
     this.#dropOldest();
     if (this.#scheduled) return;
     this.#scheduled = true;
@@ -121,7 +126,8 @@ export class JsonlFile {
     } catch (error) {
       const { rest, isCut } = unwritten(lines, written);
       this.#isCut ||= isCut;
-      this.#lines = [...rest, ...this.#lines];
+      this.#lines = rest;
+      for (const line of rest) this.#heldOctets += heldOctets(line);
       this.#dropOldest();
       if (!this.#failing) this.#log.error('record-file-failing', { path: this.path, error });
       this.#failing = true;
@@ -137,6 +143,7 @@ export class JsonlFile {
     }
     this.#lines = [];
     this.#values = [];
+    this.#heldOctets = 0;
     return lines;
   }
 
@@ -155,8 +162,14 @@ export class JsonlFile {
   }
 
   #dropOldest(): void {
-    const excess = this.#lines.length + this.#values.length - this.#maxHeldLines;
-    if (excess <= 0) return;
+    const ofLines = this.#lines.length;
+    const held = ofLines + this.#values.length;
+    let excess = 0;
+    for (; held - excess > this.#maxHeldLines || this.#heldOctets > MOST_HELD_OCTETS; excess++) {
+      if (held - excess === 1) break;
+      this.#heldOctets -= heldOctets(excess < ofLines ? this.#lines[excess] : this.#values[excess - ofLines]);
+    }
+    if (excess === 0) return;
     const dropped = this.#lines.splice(0, excess).length;
     this.#values.splice(0, excess - dropped);
     this.#lostCount += excess;
@@ -236,6 +249,11 @@ export function* octetsOf(lines: readonly Line[]): Steps<Buffer> {
     at = octets.writeUInt8(LINE_END, at);
   }
   return octets;
+}
+
+/** A text counts its characters. */
+function heldOctets(value: unknown): number {
+  return typeof value === 'string' || value instanceof Uint8Array ? value.length : 0;
 }
 
 /** In octets, with its end. */

@@ -49,6 +49,28 @@ test('a full disk costs the oldest of the lines held, counted; never memory with
   expect(events[0]).toBe('record-file-failing');
 });
 
+test.each(['records', 'octets'])('what waits of %s is 32 MB at most, or the latest one', async (kind) => {
+  const path = join(mkdtempSync(join(tmpdir(), 'tandem-')), 'audit.jsonl');
+  mkdirSync(path);
+  const file = new JsonlFile(path, logOf().log);
+  const append = (n: number, length: number) => {
+    const value = { n, text: 'x'.repeat(length) };
+    file.append(kind === 'octets' ? allAtOnce(octetsOf([JSON.stringify(value)])) : value);
+  };
+  for (let n = 0; n < 40; n++) append(n, 1_048_576 - 64);
+  await file.flush();
+  expect(file.lostCount).toBe(8);
+  for (let n = 40; n < 42; n++) append(n, 1_048_576 - 64);
+  await file.flush();
+  expect(file.lostCount).toBe(10);
+  append(42, 40 * 1_048_576);
+  await file.flush();
+  expect(file.lostCount).toBe(42);
+  rmSync(path, { recursive: true });
+  await file.close();
+  expect(readFileSync(path, 'utf8')).toMatch(/^\{"n":42,"text":"x+"\}\n$/);
+});
+
 test('a line is written off the turn that appends it, and closing waits for it', async () => {
   const path = join(mkdtempSync(join(tmpdir(), 'tandem-')), 'records', 'calls.jsonl');
   const file = new JsonlFile(path, logOf().log);
