@@ -128,14 +128,8 @@ export class Attempt implements BranchUser, TimerTarget {
     this.user.onAnswered(branch, leg, response, invite);
   }
 
-  onBranchFailed(branch: Branch, outcome: StageOutcome, next?: BranchPlan): void {
+  onBranchFailed(branch: Branch, outcome: StageOutcome): void {
     if (this.#done || !this.#branches.includes(branch)) return;
-    if (next !== undefined) {
-      const other = new Branch(this, next);
-      this.#branches = this.#branches.map((each) => (each === branch ? other : each));
-      other.start();
-      return;
-    }
     // RFC 3261 §16.7 step 5: a 6xx ends the search everywhere.
     this.#failed(outcome, outcome.status >= 600);
   }

@@ -4,11 +4,6 @@ import type { BranchPlan, OutcomeCause, StageOutcome } from './plan.ts';
 /** How a branch ends whose callee has answered with a Contact that leads nowhere. */
 export const UNUSABLE_CONTACT = { status: 502, reason: 'Unusable Contact' };
 
-/** Whether with this status the callee has not answered itself, and may be asked over another of its flows (RFC 5626 §7). */
-export function isUnheard(status: number): boolean {
-  return status === 408 || status === 430;
-}
-
 /** How a branch failed, in the words that plans are asked with. */
 export function branchOutcome(
   plan: BranchPlan,

@@ -2,7 +2,7 @@ import { cancelTimer, type Timer, type TimerTarget } from '../base/scheduler.ts'
 import { ReliableReceiver } from '../sip/dialog/index.ts';
 import { reasonPhrase, type SipRequest, type SipResponse, UnsafeMessageError } from '../sip/message/index.ts';
 import { BranchMedia } from './branch-media.ts';
-import { branchOutcome, isUnheard, retryAfterOf, UNUSABLE_CONTACT } from './branch-outcome.ts';
+import { branchOutcome, retryAfterOf, UNUSABLE_CONTACT } from './branch-outcome.ts';
 import { learnIdentity } from './connected-identity.ts';
 import { Forks } from './forks.ts';
 import { LateAnswers } from './late-answers.ts';
@@ -27,8 +27,7 @@ export interface BranchUser extends Inviter {
   onBranchRings(): void;
   /** The first 2xx of the branch. */
   onBranchAnswered(branch: Branch, leg: Leg, response: SipResponse, invite: SipRequest): void;
-  /** @param next takes its place, where there is another way to its callee, who has not answered */
-  onBranchFailed(branch: Branch, outcome: StageOutcome, next?: BranchPlan): void;
+  onBranchFailed(branch: Branch, outcome: StageOutcome): void;
   onBranchRedirected(target: readonly BranchPlan[] | Redirection): void;
 }
 
@@ -397,7 +396,6 @@ export class Branch implements ClientTransactionUser, TimerTarget {
 
   #refusedForGood(response: SipResponse): void {
     const { status } = response;
-    const hasAnswered = this.#forks.count > 0 || !isUnheard(status);
     this.#forks.drop(undefined);
     this.#tried.ended(status, response.reason, 'response', retryAfterOf(response));
     if (status < 400 && this.plan.onRedirect !== undefined) {
@@ -413,7 +411,7 @@ export class Branch implements ClientTransactionUser, TimerTarget {
       this.#nextTarget();
       return;
     }
-    this.#fail(status, response.reason, 'response', response, hasAnswered ? undefined : this.plan.otherwise);
+    this.#fail(status, response.reason, 'response', response);
   }
 
   #silent(transaction: ClientTransaction, status: number, reason: string, cause: OutcomeCause): void {
@@ -428,7 +426,7 @@ export class Branch implements ClientTransactionUser, TimerTarget {
     }
     if (this.state !== 'calling') return;
     this.#tried.ended(0, reason, cause);
-    if (!this.#mayTryNext()) this.#fail(status, reason, cause, undefined, this.plan.otherwise);
+    if (!this.#mayTryNext()) this.#fail(status, reason, cause);
     else if (waitMs === undefined) this.#nextTarget();
     else this.#goOnAfter(waitMs, () => this.#nextTarget());
   }
@@ -469,10 +467,10 @@ export class Branch implements ClientTransactionUser, TimerTarget {
 
   // --- the end ---
 
-  #fail(status: number, reason: string, cause: OutcomeCause, response?: SipResponse, next?: BranchPlan): void {
+  #fail(status: number, reason: string, cause: OutcomeCause, response?: SipResponse): void {
     const outcome = this.#outcome(status, reason, cause, response);
     this.#finish(outcome);
-    this.attempt.onBranchFailed(this, outcome, next);
+    this.attempt.onBranchFailed(this, outcome);
   }
 
   #finish(outcome: StageOutcome | 'cancelled'): void {

@@ -30,7 +30,7 @@ export { addressOf } from './destination.ts';
 export type { Half, Halves } from './halves.ts';
 
 export { familyOf } from './media.ts';
-export { type MessagePlan, type MessageTarget, relayMessage, sendMessage } from './message-relay.ts';
+export { type MessagePlan, relayMessage, sendMessage } from './message-relay.ts';
 export type { OtherHalf } from './other-half.ts';
 export * from './plan.ts';
 export type {

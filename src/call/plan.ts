@@ -36,7 +36,7 @@ export interface CallPlan {
   reasons?(): readonly string[];
   /** It is placed however many calls there are. */
   readonly emergency?: boolean;
-  /** A 3xx goes to the caller with its Contacts, and a 430: it is another node, which follows them, or takes another flow. Default false: the caller is told 480. */
+  /** A 3xx goes to the caller with its Contacts: it is another node, which follows them. Default false: the caller is told 480. */
   readonly passesRedirects?: boolean;
   /** Called once when the call is answered, or a transfer has connected the two: nothing more will be asked, what the stages were made of can go. */
   onAnswered?(): void;
@@ -133,11 +133,6 @@ export interface BranchPlan {
   resolve(): readonly Target[] | Flow | Promise<readonly Target[]>;
   /** As {@link SendOptions.pastFlow}, where `resolve` says a connection. */
   readonly pastFlow?: Target | undefined;
-  /**
-   * The same callee over another of its flows (RFC 5626 §7): takes the branch's place when that has failed without the callee's answer, by
-   * silence, a dead connection, 408 or 430.
-   */
-  readonly otherwise?: BranchPlan | undefined;
   /** Answers a 401 or 407 of this branch's peer, at most twice per request. Absent: a challenge is a refusal. */
   readonly credentials?: DigestClient | undefined;
   /** Reserves capacity; false refuses the branch with cause `capacity`. */

@@ -23,7 +23,7 @@ export interface PassedResponse {
 
 /**
  * What the callee's side said is mapped for the caller; what the plan says of its own is said as it is. `passesRedirects`: a 3xx goes to
- * the caller with its Contacts, and a 430 as such.
+ * the caller with its Contacts.
  */
 export function refusalOf(
   rejection: Rejection,
@@ -32,8 +32,7 @@ export function refusalOf(
 ): CallerRefusal {
   const passesOn = outcome?.status === rejection.status;
   const redirects = passesRedirects && rejection.status >= 300 && rejection.status < 400;
-  const passesAsIs = redirects || (passesRedirects && rejection.status === 430);
-  const status = passesOn && !passesAsIs ? callerStatus(rejection.status) : rejection.status;
+  const status = passesOn && !redirects ? callerStatus(rejection.status) : rejection.status;
   const reason = rejection.reason ?? (passesOn ? outcome.reason : '');
   const response = passesOn ? outcome.response : undefined;
   const relayed = status === response?.status ? response : undefined;

@@ -22,8 +22,6 @@ const CALLER_STATUS: ReadonlyMap<number, number> = new Map([
   [469, 500],
   [489, 500],
   [494, 500],
-  // A flow of the engine's own: "endpoints should never receive a 430" (RFC 5626 §11.5).
-  [430, 480],
   // No such dialog, or a glare that outlived its repairs: nothing the caller did.
   [481, 480],
   [491, 480],
@@ -67,8 +65,6 @@ function rank(status: number): number {
   // A phone that is busy or declines says more than one that is not there.
   if (status === 486) return 41;
   if (status === 408 || status === 480) return 43;
-  // As a 503: it says only that this one flow failed.
-  if (status === 430) return 59;
   if (class_ === 4) return 42;
   if (class_ === 3) return 43;
   // "SHOULD avoid choosing a 503": it says only that this one server failed.

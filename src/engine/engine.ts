@@ -109,8 +109,7 @@ export class Engine {
     const relays = new MediaRelays(scheduler, options.openDatagrams ?? openDatagrams, observer);
     this.media = new Media(relays, scheduler);
     const parts = { ...here, ...reception, ...network, trunks, facts, relays, media: new MediaParties(relays) };
-    const { attemptMs } = settings.timers;
-    const messaging = new Messaging({ ...parts, attemptMs });
+    const messaging = new Messaging(parts);
     this.messaging = messaging;
     this.doctor = new TrunkDoctor({ ...parts, messaging });
 
@@ -121,7 +120,7 @@ export class Engine {
     this.branches = new Branches({
       ...parts,
       registered: this.registered,
-      attemptMs,
+      attemptMs: settings.timers.attemptMs,
       signs: (input, { key }) => signatures.sign(input, key),
       onUnlocated: (trunk, error) => log.warn('trunk-not-located', { trunk: trunk.name, error }),
     });

@@ -1,28 +1,27 @@
 /** Where a MESSAGE between extensions goes (RFC 3428): to every phone of the called extension or service. */
-import type { MessagePlan, MessageTarget } from '../call/index.ts';
+import type { MessagePlan } from '../call/index.ts';
 import { dialledNumber, relayedNames } from '../outbound/index.ts';
 import type { Directory } from '../provisioning/directory/directory.ts';
 import { memberOf } from '../provisioning/tenants/party.ts';
 import { contentFields, type LegDraft, octetsFromText, type SipRequest } from '../sip/message/index.ts';
 import type { Source } from './admit/admission.ts';
-import type { Contact } from './phone-flows.ts';
+import type { Contact } from './registrations.ts';
 import { ANONYMOUS_ADDRESS, wantsAnonymity } from './route/call-context.ts';
 import { partyAddress } from './route/party-address.ts';
 
-/** What a phone is sent, however it is reached. */
+export type MessageTarget = MessagePlan['targets'][number];
+
+/** What a contact is sent, however it is reached. */
 export function targetOf(
-  { binding, reached: { to, through, pastFlow }, otherwise }: Contact,
-  content: Pick<LegDraft, 'from' | 'to' | 'headers' | 'body'>,
+  { binding, reached: { to, through, pastFlow } }: Contact,
+  { headers, ...content }: Pick<LegDraft, 'from' | 'to' | 'headers' | 'body'>,
 ): MessageTarget {
   const { requestUri, path: routes } = binding;
   const passes = through === undefined ? [] : [through.pass(requestUri)];
   return {
     to,
-    draft: { requestUri, ...content, contact: '', routes, headers: [...content.headers, ...passes] },
+    draft: { requestUri, ...content, contact: '', routes, headers: [...headers, ...passes] },
     ...(pastFlow !== undefined && { pastFlow }),
-    ...(otherwise !== undefined && {
-      otherwise: { target: targetOf(otherwise.contact, content), afterMs: otherwise.afterMs },
-    }),
   };
 }
 

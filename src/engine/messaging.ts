@@ -3,7 +3,7 @@
  * sent to phones.
  */
 import { randomToken } from '../base/ids.ts';
-import { type MessageTarget, relayMessage, SERVED, sendMessage } from '../call/index.ts';
+import { relayMessage, SERVED, sendMessage } from '../call/index.ts';
 import { dialledNumber } from '../outbound/index.ts';
 import { memberOf } from '../provisioning/tenants/party.ts';
 import type { Tenant } from '../provisioning/tenants/schema.ts';
@@ -18,7 +18,7 @@ import {
   type SipRequest,
 } from '../sip/message/index.ts';
 import type { Source } from './admit/admission.ts';
-import { planMessage, targetOf } from './message-plan.ts';
+import { type MessageTarget, planMessage, targetOf } from './message-plan.ts';
 import type { WantedBinding } from './peer-nodes.ts';
 import type { Registrations } from './registrations.ts';
 import { draftOf } from './route/drafted-request.ts';
@@ -67,8 +67,6 @@ export interface MessagingOptions {
   readonly served: Pick<Served, 'directory'>;
   readonly registrations: Registrations;
   readonly userAgent: string;
-  /** How long one flow of a phone may be silent before the next is tried. */
-  readonly attemptMs: number;
 }
 
 export class Messaging {
@@ -164,16 +162,13 @@ export class Messaging {
   /** A MESSAGE that another node drafted for a contact that is registered here. */
   #fromNode(transaction: ServerTransaction, wanted: WantedBinding): void {
     const { request } = transaction;
-    const { endpoint, registrations, attemptMs: afterMs } = this.#options;
-    const flows = registrations.ownBindings(wanted);
-    const first = flows.reduceRight<MessageTarget | undefined>((next, { flow, target, path, requestUri }) => {
-      const to = flow ?? target;
-      if (to === undefined) return next;
-      const draft = { ...draftOf(request), requestUri, contact: '', routes: path };
-      return { to, draft, ...(next !== undefined && { otherwise: { target: next, afterMs } }) };
-    }, undefined);
-    const plan = { targets: first === undefined ? [] : [first], options: { contact: '' }, isForNode: true };
-    relayMessage(endpoint, transaction, plan, randomToken);
+    const binding = this.#options.registrations.ownBinding(wanted);
+    const to = binding?.flow ?? binding?.target;
+    const targets =
+      binding === undefined || to === undefined
+        ? []
+        : [{ to, draft: { ...draftOf(request), contact: '', routes: binding.path } }];
+    relayMessage(this.#options.endpoint, transaction, { targets, options: { contact: '' } }, randomToken);
   }
 }
 

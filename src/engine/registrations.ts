@@ -14,7 +14,6 @@ import {
   aorParts,
   type Binding,
   type BindingStore,
-  leadToOnePhone,
   type RegisterAccount,
   RegisterHandler,
   Registrar,
@@ -33,8 +32,7 @@ import type { KnownSources } from './admit/known-sources.ts';
 import type { TrustedExtensions } from './admit/trusted-extensions.ts';
 import type { EngineObserver } from './engine-options.ts';
 import type { PeerNodes, WantedBinding } from './peer-nodes.ts';
-import { type Contact, onePerPhone } from './phone-flows.ts';
-import type { ContactReach } from './reach.ts';
+import type { ContactReach, Reached } from './reach.ts';
 import type { Served } from './served.ts';
 
 export interface RegistrationsOptions {
@@ -70,6 +68,12 @@ interface RegisteredPhones {
 const UNUSED_SECRET = { ha1: {} };
 
 const EXTENSIONS_PER_STEP = 50;
+
+/** A registered contact that can be reached. */
+export interface Contact {
+  readonly binding: Binding<Flow>;
+  readonly reached: Reached;
+}
 
 export class Registrations implements AccountLookup {
   readonly registrar: Registrar<Flow>;
@@ -136,7 +140,7 @@ export class Registrations implements AccountLookup {
     this.#handler.handle(transaction);
   }
 
-  /** The phones that are registered for a number of the tenant and how each is reached, best first. */
+  /** Where a number of the tenant is registered and how each contact is reached, best first. */
   contacts(tenant: Tenant, number: string): Contact[] {
     return this.#contactsOf(aorKey(number, tenant.domain));
   }
@@ -166,18 +170,10 @@ export class Registrations implements AccountLookup {
     return this.registrar.bindings(aor).length === 0 && this.registrar.elsewhere(aor).length > 0;
   }
 
-  /** The binding of this very node that another node asks for, and then the other flows of that phone to this node; empty when that is gone. */
-  ownBindings({ aor, contact }: WantedBinding): Binding<Flow>[] {
+  /** The binding of this very node that another node asks for. */
+  ownBinding({ aor, contact }: WantedBinding): Binding<Flow> | undefined {
     const { node } = this.#options.settings;
-    const own = this.registrar.bindings(aor).filter((binding) => binding.node === node);
-    const wanted = own.find(({ requestUri }) => requestUri === contact);
-    if (wanted === undefined) return [];
-    return [wanted, ...own.filter((other) => other !== wanted && leadToOnePhone(other, wanted))];
-  }
-
-  /** Whether the phone has other flows, to whichever node. */
-  hasOtherFlow(binding: Binding<Flow>): boolean {
-    return this.#everywhere(binding.aor).some((other) => other !== binding && leadToOnePhone(other, binding));
+    return this.registrar.bindings(aor).find((binding) => binding.node === node && binding.requestUri === contact);
   }
 
   /** Whether whom From names is registered from this address, at whichever node. */
@@ -197,20 +193,16 @@ export class Registrations implements AccountLookup {
   }
 
   #isRegisteredFrom(aor: string, address: string): boolean {
-    return this.#everywhere(aor).some(({ source }) => source.address === address);
+    const bindings = [...this.registrar.bindings(aor), ...this.registrar.elsewhere(aor)];
+    return bindings.some(({ source }) => source.address === address);
   }
 
   #contactsOf(aor: string): Contact[] {
-    const { reach, settings } = this.#options;
-    const ways = this.#everywhere(aor).flatMap((binding) => {
-      const reached = reach.of(binding);
+    const bindings = [...this.registrar.bindings(aor), ...this.registrar.elsewhere(aor)];
+    return bindings.flatMap((binding) => {
+      const reached = this.#options.reach.of(binding);
       return reached === undefined ? [] : [{ binding, reached }];
     });
-    return onePerPhone(ways, settings.timers.attemptMs);
-  }
-
-  #everywhere(aor: string): Binding<Flow>[] {
-    return [...this.registrar.bindings(aor), ...this.registrar.elsewhere(aor)];
   }
 
   /** Whose binding was made over this flow; undefined: nobody's. */
@@ -272,9 +264,10 @@ export class Registrations implements AccountLookup {
     if (this.find(domain, username) !== undefined) return;
     const aor = aorKey(username, domain);
     // Without a password, who registers is known by its address.
+    const bindings = [...this.registrar.bindings(aor), ...this.registrar.elsewhere(aor)];
     const areTrusted =
       this.#trustsAddresses(domain, username) &&
-      this.#everywhere(aor).every(({ source }) => this.trusted(domain, username, source.address) !== undefined);
+      bindings.every(({ source }) => this.trusted(domain, username, source.address) !== undefined);
     if (!areTrusted) this.registrar.remove(aor);
   }
 

@@ -30,13 +30,6 @@ export function isReachable(binding: Binding): boolean {
   return (binding.flow !== undefined && !binding.flow.closed) || binding.target !== undefined;
 }
 
-/** Whether two are flows to one phone (RFC 5626 §7): a request goes over one of them at a time. */
-export function leadToOnePhone(a: Flowing, b: Flowing): boolean {
-  return a.instance !== undefined && a.instance === b.instance && a.regId !== undefined && b.regId !== undefined;
-}
-
-type Flowing = Pick<StoredBinding, 'instance' | 'regId'>;
-
 /** The plain data of a binding. */
 export function stored(binding: Binding): StoredBinding {
   // Field by field: a rest of it is copied by the runtime, name by name.

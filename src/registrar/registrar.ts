@@ -142,9 +142,30 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
     return { status: 200, reason: 'OK', headers: this.#success.headers(this.#live(account.aor), ask, flow.transport) };
   }
 
-  /** Where to reach an address-of-record now, best first. Each of several flows to one phone is among them. */
+  /**
+   * Where to reach an address-of-record now, best first. One binding per phone: of several flows of one instance the best is given
+   * (RFC 5626 §7), the others by {@link alternates}.
+   */
   bindings(aor: string): Binding<Flow>[] {
-    return this.#live(aor).filter(isReachable);
+    const reachable = this.#live(aor).filter(isReachable);
+    return reachable.filter(
+      (binding, index) =>
+        binding.instance === undefined ||
+        binding.regId === undefined ||
+        reachable.findIndex(({ instance, regId }) => regId !== undefined && instance === binding.instance) === index,
+    );
+  }
+
+  /** Other flows to the same phone, to be tried when one has failed (RFC 5626 §7). */
+  alternates(binding: Binding<Flow>): Binding<Flow>[] {
+    if (binding.instance === undefined || binding.regId === undefined) return [];
+    return this.#live(binding.aor).filter(
+      (other) =>
+        other.instance === binding.instance &&
+        other.regId !== undefined &&
+        other.regId !== binding.regId &&
+        isReachable(other),
+    );
   }
 
   /**

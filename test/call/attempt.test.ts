@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { BranchPlan, StageOutcome } from '../../src/call/plan.ts';
+import type { StageOutcome } from '../../src/call/plan.ts';
 import { HeaderId, type SipRequest } from '../../src/sip/message/index.ts';
 import { branchTo, legOptions, type Party, sdp, stages, World } from './world.ts';
 
@@ -59,43 +59,6 @@ test('a branch whose INVITE the serializer refuses has failed; the next stage is
     ['response', 486],
   ]);
   expect(world.settles()).toBe(true);
-});
-
-/** One phone: B is a flow to it, C the next one (RFC 5626 §7). */
-function withNextFlow(world: World, flow: Partial<BranchPlan> = {}): void {
-  world.engine.plan = (request) =>
-    stages([{ branches: [branchTo(request, 'b', { ...flow, otherwise: branchTo(request, 'c') })] }]);
-}
-
-test('RFC 5626 §7: the next flow takes the place of one that is silent', () => {
-  const world = new World();
-  withNextFlow(world, {
-    options: { ...legOptions('b'), firstResponseMs: 500 },
-    resolve: () => [{ transport: 'udp', address: 'nowhere', port: 5060 }],
-  });
-  const { a, c } = world;
-  const sent = a.call();
-  world.run();
-  expect(c.requests('INVITE')).toHaveLength(0);
-  world.run(500);
-  expect(c.requests('INVITE')).toHaveLength(1);
-  c.answer(c.invite, 200, { body: sdp('c') });
-  world.run();
-  expect(sent.final?.status).toBe(200);
-  a.send('BYE');
-  expect(world.settles()).toBe(true);
-  expect(world.record.attempts[0]).toMatchObject({ label: 'b', cause: 'timeout' });
-});
-
-test('RFC 5626 §7: who has answered is not asked over its next flow, even if the answer cannot be used', () => {
-  const world = new World();
-  withNextFlow(world);
-  const { a, b, c } = world;
-  a.call();
-  world.run();
-  b.answer(b.invite, 200, { body: sdp('b'), headers: [[HeaderId.Contact, '<sip:[>']] });
-  world.run();
-  expect(c.requests('INVITE')).toHaveLength(0);
 });
 
 test('one caller tag while nothing but ringing was relayed; each described callee has a tag of its own', () => {

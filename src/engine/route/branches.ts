@@ -2,10 +2,8 @@
 import type { AddressScope } from '../../base/address-scope.ts';
 import { type BranchOptions, type BranchPlan, likeBranch } from '../../call/index.ts';
 import { draftForRoute, type OutboundPlan, profileOf, type RouteDraft } from '../../outbound/index.ts';
-import type { Extension } from '../../provisioning/tenants/schema.ts';
 import { scopeOf, viaOf } from '../../provisioning/trunk-settings/own-address.ts';
 import type { Trunk } from '../../provisioning/trunk-settings/schema.ts';
-import type { Binding } from '../../registrar/index.ts';
 import { type Endpoint, isFlow } from '../../sip/endpoint/index.ts';
 import {
   escapeUser,
@@ -18,13 +16,12 @@ import {
 import type { Flow, HostPort, Target } from '../../sip/transport/index.ts';
 import { contactAt, contactFrom, isSips, namesInContact, ownContact } from '../own-contact.ts';
 import type { PeerNodes, WantedBinding, WantedTrunk } from '../peer-nodes.ts';
-import type { Contact } from '../phone-flows.ts';
 import { NODE_SILENT_MS } from '../reach.ts';
 import type { Registrations } from '../registrations.ts';
 import type { CallContext } from './call-context.ts';
 import { draftOf } from './drafted-request.ts';
 import type { MediaParties } from './media-parties.ts';
-import { noteSilence, type PhoneBranch, phoneBranch } from './phone-leg.ts';
+import { noteSilence, phoneBranch } from './phone-leg.ts';
 import type { RegisteredNode, RegisteredNodes } from './registered-node.ts';
 import { branchOptions, TrunkBranch, type TrunkBranchServices, targetsOf } from './trunk-branch.ts';
 
@@ -59,68 +56,41 @@ export class Branches {
   toPhones(context: CallContext, number: string): readonly BranchPlan[] {
     const { registrations } = this.#options;
     const extension = context.directory.extension(context.tenant.name, number);
-    return registrations
-      .contacts(context.tenant, number)
-      .flatMap((contact) => this.#toPhone({ context, number }, extension, contact) ?? []);
+    return registrations.contacts(context.tenant, number).flatMap(({ binding, reached }) => {
+      const user = contactUser(context);
+      const sips = isSips(binding.requestUri);
+      const contact = this.#contact(user, reached.to, sips);
+      if (contact === undefined) return [];
+      const otherwise = reached.through?.otherwise;
+      const directContact = otherwise === undefined ? undefined : this.#contact(user, otherwise, sips);
+      const media = this.#options.media.callee(context.tenant, extension, binding);
+      return [phoneBranch({ context, number, binding, reached, contact, directContact, media })];
+    });
   }
 
-  #toPhone(
-    called: Pick<PhoneBranch, 'context' | 'number'>,
-    extension: Extension | undefined,
-    { binding, reached, otherwise }: Contact,
-  ): BranchPlan | undefined {
-    const next = otherwise && this.#toPhone(called, extension, otherwise.contact);
-    const user = contactUser(called.context);
-    const sips = isSips(binding.requestUri);
-    const contact = this.#contact(user, reached.to, sips);
-    if (contact === undefined) return next;
-    const direct = reached.through?.otherwise;
-    const directContact = direct === undefined ? undefined : this.#contact(user, direct, sips);
-    const media = this.#options.media.callee(called.context.tenant, extension, binding);
-    const branch = { ...called, binding, reached, contact, directContact, media };
-    return phoneBranch({ ...branch, otherwise: otherwise && next && { branch: next, afterMs: otherwise.afterMs } });
-  }
-
-  /** A request that another node drafted, on to a phone over its flows to this one; undefined when the binding that it names is gone. */
+  /** A request that another node drafted, on to a binding of this one; undefined when that is gone. */
   toWantedBinding(request: SipRequest, from: NodeFlow, wanted: WantedBinding): BranchPlan | undefined {
-    const flows = this.#options.registrations.ownBindings(wanted);
-    return flows.reduceRight<BranchPlan | undefined>((next, binding) => {
-      const isWanted = binding === flows[0];
-      return this.#toOwnBinding(request, from, binding, isWanted ? request.requestUri : binding.requestUri, next);
-    }, undefined);
-  }
-
-  /** `otherwise` is the way over the phone's next flow. */
-  #toOwnBinding(
-    request: SipRequest,
-    from: NodeFlow,
-    binding: Binding<Flow>,
-    requestUri: string,
-    otherwise: BranchPlan | undefined,
-  ): BranchPlan | undefined {
-    const { registrations, endpoint, attemptMs } = this.#options;
-    const to = binding.flow ?? binding.target;
-    if (to === undefined) return otherwise;
+    const { registrations, endpoint } = this.#options;
+    const binding = registrations.ownBinding(wanted);
+    const to = binding?.flow ?? binding?.target;
+    if (binding === undefined || to === undefined) return undefined;
     const trunk = registrations.gatewayTrunk(binding.aor);
     const own = endpoint.advertised(to, trunk && scopeOf(trunk));
     const drafted = request.contact()?.uri;
-    if (own === undefined || drafted === undefined || !isSipUri(drafted)) return otherwise;
+    if (own === undefined || drafted === undefined || !isSipUri(drafted)) return undefined;
     const place = trunk === undefined || !saysOtherPlaces(trunk) || this.#isOf(from, drafted) ? own : undefined;
     const contact = contactFrom(drafted, place, to.transport, isSips(binding.requestUri));
     return {
       label: binding.aor,
-      draft: { ...draftOf(request), requestUri, routes: binding.path, contact },
+      draft: { ...draftOf(request), routes: binding.path, contact },
       // The node that drafted the INVITE says who is connected.
       options: {
         contact,
         relayHeaders: ['P-Asserted-Identity', 'Privacy'],
         ...(binding.path.length > 0 && { sender: binding.source.address }),
         ...(trunk !== undefined && gatewayOptions(trunk, (scope) => endpoint.advertised(to, scope))),
-        // The other node has ways to the phone that this one has not.
-        ...(registrations.hasOtherFlow(binding) && { firstResponseMs: attemptMs }),
       },
       resolve: () => (isFlow(to) ? to : [to]),
-      ...(otherwise !== undefined && { otherwise }),
     };
   }
 

@@ -17,7 +17,6 @@ import {
 } from '../../call/index.ts';
 import { foreignNumberIn, type OutboundEvent } from '../../outbound/index.ts';
 import { isRelayableHeaderName } from '../../provisioning/tenants/fields.ts';
-import { type Binding, leadToOnePhone } from '../../registrar/index.ts';
 import type { DigestClient } from '../../sip/auth/index.ts';
 import { defaultPort, type Endpoint, isFlow } from '../../sip/endpoint/index.ts';
 import { type NameAddr, namesPlace, parseUri, type SipRequest } from '../../sip/message/index.ts';
@@ -230,7 +229,7 @@ export class Peers implements Required<CallPeers> {
     if (owner === undefined) return undefined;
     const bindings = this.#options.registrations.bindingsOfOwner(owner);
     const { remoteTarget } = leg.dialog;
-    const binding = bindings.find(({ requestUri }) => requestUri === remoteTarget) ?? ofOnlyPhone(bindings);
+    const binding = bindings.find(({ requestUri }) => requestUri === remoteTarget) ?? only(bindings);
     if (binding === undefined) return undefined;
     return binding.flow !== undefined && !binding.flow.closed ? binding.flow : binding.target;
   }
@@ -255,8 +254,6 @@ function transportOf(scheme: 'sip' | 'sips', param: string | undefined): Transpo
   }
 }
 
-/** Undefined where several phones are registered, or none. */
-function ofOnlyPhone(bindings: readonly Binding<Flow>[]): Binding<Flow> | undefined {
-  const [first, ...others] = bindings;
-  return first !== undefined && others.every((other) => leadToOnePhone(first, other)) ? first : undefined;
+function only<T>(list: readonly T[]): T | undefined {
+  return list.length === 1 ? list[0] : undefined;
 }

@@ -33,15 +33,12 @@ export interface PhoneBranch {
   /** The same toward the contact itself, where the leg goes through another node first. */
   readonly directContact?: string | undefined;
   readonly media: LegOptions['media'];
-  /** The same phone over its next flow, and how long this one may be silent. */
-  readonly otherwise?: { readonly branch: BranchPlan; readonly afterMs: number } | undefined;
 }
 
-/** A branch to one registered phone. */
+/** A branch to one registered contact. */
 export function phoneBranch(phone: PhoneBranch): BranchPlan {
-  const { context, number, binding, reached, contact, media, otherwise } = phone;
-  const { to, through, pastFlow } = reached;
-  const silentMs = reached.silentMs ?? otherwise?.afterMs;
+  const { context, number, binding, reached, contact, media } = phone;
+  const { to, through, silentMs, pastFlow } = reached;
   const { node, request, tenant } = context;
   const own = ownFields(context);
   const draft: LegDraft = {
@@ -73,11 +70,7 @@ export function phoneBranch(phone: PhoneBranch): BranchPlan {
     ...(media !== undefined && { media }),
     ...(silentMs !== undefined && { firstResponseMs: silentMs }),
   };
-  const branch = {
-    ...{ label: number, extension: number, draft, options },
-    ...(pastFlow !== undefined && { pastFlow }),
-    ...(otherwise !== undefined && { otherwise: otherwise.branch }),
-  };
+  const branch = { label: number, extension: number, draft, options, ...(pastFlow !== undefined && { pastFlow }) };
   if (through === undefined || isFlow(to)) return { ...branch, resolve: () => (isFlow(to) ? to : [to]) };
   return { ...branch, ...throughNode(phone, to, through, { draft, options }) };
 }

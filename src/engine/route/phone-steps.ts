@@ -24,7 +24,6 @@ export interface Forwarder {
 const MAX_DIVERSIONS = 5;
 const BUSY = new Set([486, 600]);
 const NO_ANSWER = new Set([408, 480, 487]);
-const FLOW_FAILED: Rejection = { status: 430, reason: 'Flow Failed' };
 
 /** Rings all contacts of an extension at once, and follows its call forwarding. */
 export class ExtensionStep implements PlanStep {
@@ -63,9 +62,8 @@ export class ExtensionStep implements PlanStep {
     if (BUSY.has(status) && forward.busy !== null) return this.#forward(forward.busy, 'user-busy');
     if ((cause === 'ring-timeout' || NO_ANSWER.has(status)) && forward.noAnswer !== null)
       return this.#forward(forward.noAnswer, 'no-answer');
-    // Phones whose addresses are dead, as this node finds or another one says, are as good as not registered.
-    const isDead = cause === 'timeout' || cause === 'transport-error' || status === 430;
-    return isDead ? this.#absent() : { status, reason };
+    // Phones whose addresses are dead are as good as not registered.
+    return cause === 'timeout' || cause === 'transport-error' ? this.#absent() : { status, reason };
   }
 
   #absent(): Rejection | PlanStep {
@@ -76,24 +74,6 @@ export class ExtensionStep implements PlanStep {
 
   #forward(number: string, reason: ForwardReason): PlanStep {
     return this.#services.sendOn(sentOn(this.#context, this.#by, reason), this.#by, number);
-  }
-}
-
-/**
- * Rings a phone for another node, which drafted its INVITE. Where nothing leads there it says so (RFC 5626 §5.3.1): that node takes another
- * flow to the phone, if there is one.
- */
-export class ForNodeStep implements PlanStep {
-  readonly #branch: BranchPlan | undefined;
-
-  constructor(branch: BranchPlan | undefined) {
-    this.#branch = branch;
-  }
-
-  next(outcome: StageOutcome | undefined): Stage | Rejection {
-    if (this.#branch === undefined) return FLOW_FAILED;
-    if (outcome === undefined) return { branches: [this.#branch] };
-    return outcome.cause === 'transport-error' ? FLOW_FAILED : { status: outcome.status, reason: outcome.reason };
   }
 }
 
@@ -122,15 +102,10 @@ export class ServiceStep implements PlanStep {
 
 /** Branches to the phones of a party, each of which may send the call on by itself. */
 function ringing(context: CallContext, by: Forwarder, services: StepServices): readonly BranchPlan[] {
-  const onRedirect = (response: SipResponse) => redirection(context, by, response, services);
-  return services.phoneBranches(context, by.number).map((branch) => redirectedBy(branch, onRedirect));
-}
-
-/** Over whichever of its flows the phone says so. */
-function redirectedBy(branch: BranchPlan, onRedirect: NonNullable<BranchPlan['onRedirect']>): BranchPlan {
-  const { otherwise } = branch;
-  const next = otherwise && { otherwise: redirectedBy(otherwise, onRedirect) };
-  return { ...branch, onRedirect, ...next };
+  return services.phoneBranches(context, by.number).map((branch) => ({
+    ...branch,
+    onRedirect: (response: SipResponse) => redirection(context, by, response, services),
+  }));
 }
 
 /**

@@ -35,6 +35,7 @@ import type { Flow } from '../../sip/transport/index.ts';
 import type { TrunkService } from '../../trunks/trunk-service.ts';
 import type { Source } from '../admit/admission.ts';
 import { InboundView } from '../explain/inbound-view.ts';
+import type { WantedBinding } from '../peer-nodes.ts';
 import type { Branches } from './branches.ts';
 import {
   type CallContext,
@@ -54,16 +55,9 @@ import {
 } from './call-verification.ts';
 import { CallerLegs, type CallerLegsOptions, type EndpointSource, introduced } from './caller-legs.ts';
 import { type OutboundServices, OutboundStep } from './outbound-step.ts';
-import {
-  ExtensionStep,
-  ForNodeStep,
-  type Forwarder,
-  RingGroupStep,
-  ServiceStep,
-  type StepServices,
-} from './phone-steps.ts';
+import { ExtensionStep, type Forwarder, RingGroupStep, ServiceStep, type StepServices } from './phone-steps.ts';
 import { type RegisteredNodes, SentOnStep } from './registered-node.ts';
-import { type BegunPlan, type PlanHooks, type PlanStep, RejectStep, StepPlan } from './step-plan.ts';
+import { type BegunPlan, OneStageStep, type PlanHooks, type PlanStep, RejectStep, StepPlan } from './step-plan.ts';
 import { whatsappFacts } from './whatsapp-facts.ts';
 
 export interface RoutingOptions extends CallerLegsOptions, OutboundServices {
@@ -290,12 +284,21 @@ export class Routing implements StepServices {
     };
     const step =
       'aor' in wanted
-        ? new ForNodeStep(branches.toWantedBinding(request, { node: source.node, flow }, wanted))
+        ? this.#toBinding(request, { node: source.node, flow }, wanted)
         : new SentOnStep(branches.toRegisteredTrunk(request, wanted));
     const plan = this.planOf({ first: step, facts }, this.legs.ofNode(flow));
     // The node that drafted the INVITE knows whose phone this is, and follows a redirection under its rules.
     plan.passesRedirects = true;
     return { plan };
+  }
+
+  #toBinding(
+    request: SipRequest,
+    from: { readonly node: string; readonly flow: Flow },
+    wanted: WantedBinding,
+  ): PlanStep {
+    const branch = this.#options.branches.toWantedBinding(request, from, wanted);
+    return branch === undefined ? new RejectStep(480, 'Temporarily Unavailable') : new OneStageStep(branch);
   }
 
   /** A call that a party moves (RFC 3515): placed under that party's rules. */

@@ -6,7 +6,6 @@ import { metric } from '../faults/rest.ts';
 import { allWell, startAnswerer, startCaller } from '../sipp.ts';
 import { acme, carrierTrunk } from '../world.ts';
 import { type Cluster, type ClusterNode, knowEachOther, startCluster } from './cluster.ts';
-import { Phone } from './phone.ts';
 
 /** Host label and account of the gateway. */
 const GATEWAY = { user: 'gateway', domain: 'gateway.test', password: 'gateway-secret' };
@@ -133,37 +132,6 @@ describe.skipIf(peersSkipped)('two engines on one Redis, a process each', () => 
       await startCaller('phone-call', a.address, { keys: { user, called } }),
     );
     await eventually('the other to know', async () => (await plan(b)).includes('Too Many Calls Per Minute'));
-  });
-
-  test('RFC 5626 §7: a phone with a flow to each node rings once; when the one at its caller’s node is dead, through the other', async () => {
-    const [alice, here, there] = await Promise.all(['101', '103', '103'].map((user) => new Phone(user).open()));
-    if (alice === undefined || here === undefined || there === undefined) throw new Error('no phone');
-    const phones = [alice, here, there];
-    try {
-      for (const [index, [flow, node]] of (
-        [
-          [there, b],
-          [here, a],
-        ] as const
-      ).entries()) {
-        flow.fields = ['Supported: path, outbound'];
-        const parameters = `reg-id=${index + 1};+sip.instance="<urn:uuid:00000000-0000-1000-8000-000a95a0e128>"`;
-        const { status } = await flow.register(node.address, { contact: `<${flow.contact}>;${parameters}` });
-        expect(status).toBe(200);
-      }
-      for (const flow of [here, there]) await registered(a, '103@acme.test', Number(flow.contact.split(':').at(-1)));
-      expect((await alice.call(a.address, '103')).status).toBe(200);
-      expect([here.invites.length, there.invites.length]).toEqual([1, 0]);
-      here.answers = 0;
-      expect((await alice.call(a.address, '103')).status).toBe(200);
-      expect([here.invites.length, there.invites.length]).toEqual([1, 1]);
-      there.answers = 486;
-      here.answers = 430;
-      expect((await alice.call(a.address, '103')).status).toBe(486);
-      expect([here.invites.length, there.invites.length]).toEqual([2, 2]);
-    } finally {
-      for (const phone of phones) phone.close();
-    }
   });
 
   test('a node is killed with kill -9: phones that registered there over UDP are called through the other', async () => {
