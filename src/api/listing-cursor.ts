@@ -63,8 +63,9 @@ export function* indexOf<T>(
 }
 
 /**
- * Whether all that a cursor names as coming stand in their order from its place on, with none that matches in between: the row served last
- * and the next may be there by chance.
+ * Whether the row served last and the next one are where they were, and not by chance: enough of those that come next follow in their order.
+ * Of these some may be gone, and others have come in between. Where fewer are named than a cursor has room for, they were all that came
+ * next: each must be there, since one that is not may be before the place now.
  */
 function* isUnchanged<T>(
   all: Iterable<T>,
@@ -72,15 +73,18 @@ function* isUnchanged<T>(
   keyOf: (item: T) => string,
   matches: ((item: T) => boolean) | undefined,
 ): Steps<boolean> {
-  let [index, found] = [last, 0];
+  const enough = coming.length < MOST_COMING ? coming.length : MOST_COMING / 2;
+  let [index, found, met, others] = [last, 0, 0, 0];
   for (const item of from(all, last)) {
     if (index % ITEMS_PER_STEP === 0) yield;
-    const mark = index === last || index >= next ? markOf(keyOf(item)) : undefined;
+    const mark = index === last || index >= next ? markOf(keyOf(item)) : '';
     if ((index === last && mark !== served[0]) || (index === next && mark !== coming[0])) return false;
     if (index >= next) {
-      if (mark === coming[found]) found++;
-      else if (matches === undefined || matches(item)) return false;
-      if (found === coming.length) return true;
+      const at = coming.indexOf(mark, found);
+      if (at >= 0) {
+        found = at + 1;
+        if (++met === enough) return true;
+      } else if ((matches === undefined || matches(item)) && ++others > MOST_COMING) return false;
     }
     index++;
   }

@@ -98,9 +98,14 @@ describe('a cursor finds its place again', () => {
     expect((await pageFrom(listing([...'dbc']), query(2, nextCursor))).items).toEqual(['d', 'b']);
   });
 
-  test.each([false, true])(
-    'where one of the next rows is gone, none behind them is looked at; filtered: %s',
-    async (isFiltered) => {
+  test.each([
+    ['gone', false],
+    ['gone', true],
+    ['added', false],
+    ['added', true],
+  ])(
+    'in the middle of many, where one of the next rows is %s: none before or behind them is looked at; filtered: %s',
+    async (what, isFiltered) => {
       let looks = 0;
       const all = Array.from({ length: 10_000 }, (_, row) => row);
       const rows = {
@@ -112,11 +117,12 @@ describe('a cursor finds its place again', () => {
           return `${row}`;
         },
       };
-      const { nextCursor } = await pageFrom(rows, query(10, undefined));
-      const next = isFiltered ? 20 : 10;
-      all.splice(all.indexOf(next + 4), 1);
+      const served = isFiltered ? 500 : 1000;
+      let { nextCursor } = await pageFrom(rows, query(served, undefined));
+      for (let pages = 1; pages < 5; pages++) nextCursor = (await pageFrom(rows, query(served, nextCursor))).nextCursor;
+      all.splice(5004, what === 'gone' ? 1 : 0, ...(what === 'gone' ? [] : [10_000]));
       looks = 0;
-      expect((await pageFrom(rows, query(2, nextCursor))).items).toEqual(isFiltered ? [20, 22] : [10, 11]);
+      expect((await pageFrom(rows, query(2, nextCursor))).items).toEqual(isFiltered ? [5000, 5002] : [5000, 5001]);
       expect(looks).toBeLessThan(100);
     },
   );
