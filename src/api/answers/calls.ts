@@ -4,13 +4,15 @@ import type { CallRecord, CallStatistics, TraceMessage } from '../../observe/ind
 import type { LiveCall } from '../ports.ts';
 import { DIRECTION, type Loose, NODE, optionalText, time } from './shared.ts';
 
+const sipCallIds = z
+  .array(z.string())
+  .describe(
+    "The SIP Call-IDs of its legs, the caller's first; of those that took another's place the first 32 and the latest.",
+  );
+
 export const liveCallAnswer = z.object({
   callId: z.string(),
-  sipCallIds: z
-    .array(z.string())
-    .describe(
-      "The SIP Call-IDs of its legs, the caller's first; of those that took another's place the first 32 and the latest.",
-    ),
+  sipCallIds,
   tenant: optionalText,
   direction: DIRECTION,
   from: z.string(),
@@ -81,7 +83,7 @@ const whatsappAnswer = z.object({
 
 export const callRecordAnswer = z.object({
   callId: z.string(),
-  sipCallIds: z.array(z.string()),
+  sipCallIds,
   tenant: optionalText,
   direction: DIRECTION,
   callerNumber: z.string().describe('As it came.'),
