@@ -10,6 +10,7 @@ import { HeardByes } from './heard-byes.ts';
 import { LateAnswers } from './late-answers.ts';
 import type { Leg } from './leg.ts';
 import { type OtherHalf, otherHalfOf } from './other-half.ts';
+import { PartsLeft } from './parts-left.ts';
 import type { CallPlan, LegOptions } from './plan.ts';
 import {
   type CallEnvironment,
@@ -31,7 +32,7 @@ import { lostRecord, type WaitingSnapshot } from './waiting.ts';
 /** Reason header field of what ends because its node does. */
 export const SHUTDOWN_REASONS: readonly string[] = ['SIP;cause=503;text="Shutdown"'];
 
-export interface CallsOptions extends Omit<CallEnvironment, 'peers' | 'timers' | 'limits'> {
+export interface CallsOptions extends Omit<CallEnvironment, 'peers' | 'partsLeft' | 'timers' | 'limits'> {
   /** Default: nothing. */
   readonly peers?: CallPeers;
   readonly timers?: Partial<CallTimers>;
@@ -86,6 +87,7 @@ export class Calls implements CallRegistry {
     this.#env = {
       peers: {},
       ...options,
+      partsLeft: new PartsLeft(options),
       timers: { ...defaultCallTimers, ...options.timers },
       limits: { ...defaultCallLimits, ...options.limits },
     };

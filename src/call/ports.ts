@@ -19,6 +19,7 @@ import type {
 } from '../sip/endpoint/index.ts';
 import type { NameAddr, SipRequest } from '../sip/message/index.ts';
 import type { Flow, Target } from '../sip/transport/index.ts';
+import type { PartsLeft } from './parts-left.ts';
 import type { CallPlan, LegOptions, Rejection } from './plan.ts';
 import type { CallObserver, LiveRecord } from './record.ts';
 
@@ -227,6 +228,7 @@ export interface CallEnvironment {
   /** Makes Contacts that carry their call; absent: they say where this engine is. */
   readonly contacts?: Contacts | undefined;
   readonly log: Log;
+  readonly partsLeft: PartsLeft;
   readonly timers: CallTimers;
   readonly limits: CallLimits;
 }

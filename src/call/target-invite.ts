@@ -1,6 +1,6 @@
 import { randomToken } from '../base/ids.ts';
 import { describeDestination } from '../sip/endpoint/index.ts';
-import { HeaderId, partsOf, partType, type SipRequest, type SipResponse, serialize } from '../sip/message/index.ts';
+import { type SipRequest, type SipResponse, serialize } from '../sip/message/index.ts';
 import type { BranchMedia } from './branch-media.ts';
 import { carryCaller } from './contact.ts';
 import { sendOptions } from './destination.ts';
@@ -105,9 +105,7 @@ export class TargetInvite {
     const delayMs = repair.delayMs(response, request);
     if (delayMs === undefined) return undefined;
     this.#mended = { repair, refusal: response };
-    // RFC 3261 §20.11: handling is required of each part that says nothing, and is given up here.
-    if (response.status === 415)
-      this.#inviter.env.log.info('invite-parts-left', { label, callId: this.callId, types: partTypesOf(request) });
+    if (response.status === 415) this.#inviter.env.partsLeft.note(label, describeDestination(this.to), request);
     return delayMs;
   }
 
@@ -192,15 +190,3 @@ export class TargetInvite {
     return session;
   }
 }
-
-/** What a log line says of the parts of a body: the first types, not more of each than one may be long. */
-function partTypesOf({ headers, body }: SipRequest): string {
-  const types: string[] = [];
-  for (const part of partsOf(headers.value(HeaderId.ContentType), body)) {
-    types.push(partType(part).slice(0, MOST_TYPE));
-    if (types.length === MOST_TYPES) break;
-  }
-  return types.join(', ');
-}
-const MOST_TYPES = 8;
-const MOST_TYPE = 100;

@@ -165,7 +165,8 @@ describe('RFC 3261 §8.1.3.5: a 415', () => {
     const log = { ...silentLog, info: (...line: unknown[]) => told.push(line) };
     const [invite] = refused(undefined, {}, new World({ calls: { log } }));
     const types = 'application/isup, application/sdp, application/pidf+xml';
-    expect(told).toEqual([['invite-parts-left', { label: 'b', callId: invite?.callId(), types }]]);
+    const facts = { label: 'b', target: 'udp:b:5060', callId: invite?.callId(), types, count: 1 };
+    expect(told).toEqual([['invite-parts-left', facts]]);
   });
 
   test('to a description alone is the caller’s to hear', () => {
