@@ -59,7 +59,7 @@ export class TextRing {
 
   /**
    * Gives the text's number. What is no Unicode (half of a surrogate pair) does not come back as it was. Throws where there is no memory
-   * for it: it has no number then, and those that are kept, the oldest perhaps excepted, are kept still.
+   * for it: it has no number then, and the oldest that were to make room for it may be gone; all others are kept still.
    */
   add(text: string): number {
     if (this.#next - this.#first === this.#mostTexts) this.#endFirst();

@@ -214,7 +214,8 @@ export class LiveRecord {
     if (joined.length > MOST_JOINED) {
       const isForgotten = ({ tags: [tag] }: JoinedLeg, index: number) =>
         index >= MOST_JOINED / 2 && tag !== other?.localTag;
-      joined.splice(joined.findIndex(isForgotten), 1);
+      const forgotten = joined.findIndex(isForgotten);
+      if (forgotten !== -1) joined.splice(forgotten, 1);
     }
     this.joined = joined;
   }

@@ -251,7 +251,7 @@ export function* octetsOf(lines: readonly Line[]): Steps<Buffer> {
   return octets;
 }
 
-/** A text counts its characters. */
+/** A text counts its characters: in the heap it has two octets for each where one of them is beyond Latin-1. */
 function heldOctets(value: unknown): number {
   return typeof value === 'string' || value instanceof Uint8Array ? value.length : 0;
 }
