@@ -40,8 +40,11 @@ export interface PeerNodes {
   workersBeside(node: string): readonly string[];
   /** Names of those that are known to be there, or were a moment ago. */
   names(): readonly string[];
-  /** Whether a node is there no more, as far as the roster can tell. One that has lost the store alone may be. */
-  hasEnded(node: string): boolean;
+  /**
+   * Whether a node is there no more, as far as the roster can tell. One that has lost the store alone may be.
+   * @param wasThereAtWallMs when it was there by its own clock, ms since 1970: one that has just come may not be in the roster yet
+   */
+  hasEnded(node: string, wasThereAtWallMs: number): boolean;
   /** Whether another node is there that takes new calls, and so those of this one. */
   hasSuccessor(): boolean;
   /** How long nothing was heard of a node, ms; undefined for one that is not known to be there. */

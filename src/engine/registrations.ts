@@ -89,7 +89,7 @@ export class Registrations implements AccountLookup {
       scheduler,
       log,
       node: settings.node,
-      hasEnded: (node) => node !== settings.node && peers.hasEnded(node),
+      hasEnded: (node, wasThereAtWallMs) => node !== settings.node && peers.hasEnded(node, wasThereAtWallMs),
       isOwn: (host, port) => served.directory.tenantByDomain(host) !== undefined || served.isOwnAddress(host, port),
       trustsPath: ({ remoteAddress }) => front.has(remoteAddress),
       sourceOf: (request, flow) => {

@@ -15,6 +15,8 @@ import type { LimitUse } from '../trunks/shared-limits.ts';
 
 /** Nodes tell of themselves twice a second. */
 const HEARD_MS = 1_500;
+/** One that was there so long ago, and lives, has been heard of since, whatever clocks are apart without an alarm. */
+const HEARD_OF_AFTER_MS = 60_000;
 
 const registeredBy = derived(({ registered }: KnownNode): ReadonlySet<string> => new Set(registered));
 
@@ -37,8 +39,8 @@ export class RosterPeers implements PeerNodes {
     return this.#roster.others().map(({ name }) => name);
   }
 
-  hasEnded(name: string): boolean {
-    return this.#roster.isComplete && !this.#roster.others().some((other) => other.name === name);
+  hasEnded(name: string, wasThereAtWallMs: number): boolean {
+    return this.#clock.wallMs() - wasThereAtWallMs >= HEARD_OF_AFTER_MS && this.#roster.hasEnded(name);
   }
 
   hasCounterpart(name: string): boolean {

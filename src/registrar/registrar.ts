@@ -25,7 +25,7 @@ import {
 } from './register-request.ts';
 import { isSameContact, type RegistrationIdentity, Removals, supersedes } from './removals.ts';
 import { SuccessHeaders } from './success-headers.ts';
-import { applyUpdate, clearAll, type ExpiryPolicy, isRestartOf, type Update } from './update.ts';
+import { applyUpdate, clearAll, type ExpiryPolicy, isRestartOf, type Update, type UpdateLimits } from './update.ts';
 
 /**
  * The location service (RFC 3261 §10.3, Path of RFC 3327, flows of RFC 5626). It takes REGISTER requests whose sender has been
@@ -41,8 +41,8 @@ export interface RegistrarOptions<Flow extends RegistrarFlow> extends Partial<Ex
   readonly store?: BindingStore;
   /** Named in bindings, for clusters. Default: empty. */
   readonly node?: string;
-  /** Whether another node is there no more, as far as is known: it may be, and have its connections, where it has lost the store alone. Default: none has. */
-  readonly hasEnded?: (node: string) => boolean;
+  /** Default: none has. One that has lost the store alone may be there, and have its connections. */
+  readonly hasEnded?: UpdateLimits['hasEnded'];
   /** True for an address and port this engine listens on or advertises, and for every domain it serves. */
   readonly isOwn: (host: string, port: number) => boolean;
   /** Whether a REGISTER over this flow may carry a Path that its phone knows nothing of: a proxy of the operator's own put it in. */

@@ -17,8 +17,8 @@ export interface ExpiryPolicy {
 export interface UpdateLimits {
   readonly maxContacts: number;
   readonly newestOnly: boolean;
-  /** Whether a node is there no more, as far as is known. */
-  readonly hasEnded: (node: string) => boolean;
+  /** Whether a node that was there then (ms since 1970, by its own clock) is there no more, as far as is known. */
+  readonly hasEnded: (node: string, wasThereAtWallMs: number) => boolean;
 }
 
 export interface Removal<B> {
@@ -116,7 +116,7 @@ function cutOff<B extends Binding>(
         made.some(
           ({ binding }) =>
             isSamePhone(old, binding) &&
-            (hasNoConnection(old, binding.node) || (isKnownPhone(old) && hasEnded(old.node))),
+            (hasNoConnection(old, binding.node) || (isKnownPhone(old) && hasEnded(old.node, old.refreshedAtWallMs))),
         ),
     )
     .sort((a, b) => a.refreshedAtWallMs - b.refreshedAtWallMs);
@@ -132,7 +132,10 @@ function isSamePhone(a: Binding, b: Binding): boolean {
   return a.instance === b.instance && (a.instance !== undefined || a.source.address === b.source.address);
 }
 
-/** Whether it is told from all others: by an instance, or at an address of its own, where no NAT has another phone beside it. */
+/**
+ * Whether it is told from all others: by an instance, or at an address of its own, as far as its Contact tells. Where a phone (by STUN) or an ALG
+ * has written the address of the NAT, others may be beside it.
+ */
 function isKnownPhone({ instance, target }: Binding): boolean {
   return instance !== undefined || target !== undefined;
 }

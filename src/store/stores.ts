@@ -121,10 +121,10 @@ export interface NodeRoster extends UseOfNodes {
   /** All but this one. A node that ends leaves at once, one that crashed within 5 s. */
   others(): readonly KnownNode[];
   /**
-   * Whether who is not among the others has ended for sure, but for one that has lost the store alone: not so for a while after the
-   * store was away or a node left, since one that lives may not have told of itself yet.
+   * Whether a node, of which this one must have heard if it lives, is there no more: not so for a while after it has left or the store was away,
+   * since it may not have told of itself yet. One that has lost the store alone is there all the same.
    */
-  readonly isComplete: boolean;
+  hasEnded(name: string): boolean;
   /**
    * This node has gone on with what there was of another one's calls: what that has told of its calls counts no more, here and, as soon as they
    * hear of this node's, at the others. Absent where nobody goes on with another's.

@@ -407,12 +407,15 @@ describe('reaching a phone where it came from', () => {
 
   test('a contact gives way whose connection was to a node that has ended, and none of a node that is there', async () => {
     const gone = new Set<string>();
-    const { send, registrar, uris } = registrarWorld({ maxContactsPerAor: 1, hasEnded: (node) => gone.has(node) });
+    const asked = new Set<number>();
+    const hasEnded = (node: string, wasThereAtWallMs: number) => asked.add(wasThereAtWallMs) && gone.has(node);
+    const { send, registrar, uris } = registrarWorld({ maxContactsPerAor: 1, hasEnded });
     const store = new MemoryBindingStore();
     const other = registrarWorld({ node: 'b', store });
     other.send({ contacts: ['<sip:bob@192.0.2.4:5070>'] }, flowFrom('192.0.2.4', 5070, 'tcp'));
     await other.registrar.flush();
-    registrar.applyRemote(BOB, JSON.parse(JSON.stringify(await bindingsIn(store))));
+    const [written] = await bindingsIn(store);
+    registrar.applyRemote(BOB, JSON.parse(JSON.stringify([written])));
     const again = (port: number, address = '192.0.2.4') =>
       send({ contacts: [`<sip:bob@${address}:${port}>`], callId: `from ${address}` }, flowFrom(address, port, 'tcp'))
         .status;
@@ -422,6 +425,8 @@ describe('reaching a phone where it came from', () => {
     expect(again(5071, '192.0.2.9')).toBe(403);
     expect(again(5072)).toBe(200);
     expect(uris()).toEqual(['sip:bob@192.0.2.4:5072']);
+    // It was there when it wrote the contact.
+    expect([...asked]).toEqual([written?.refreshedAtWallMs]);
   });
 
   test.each([

@@ -40,7 +40,7 @@ export async function openEmbedded(folder: string, context: EmbeddedContext): Pr
         others: () => [],
         told: () => undefined,
         isCutOff: false,
-        isComplete: true,
+        hasEnded: () => true,
         clockOffsetMs: 0,
       },
       problems: () => (worker.isDead ? ['store-unreachable'] : disk.problems()),

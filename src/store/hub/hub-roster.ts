@@ -12,8 +12,6 @@ export class HubRoster implements NodeRoster {
   readonly clockOffsetMs = 0;
   /** Without the hub there are no workers. */
   readonly isCutOff = false;
-  /** The hub says at once who has left. */
-  readonly isComplete = true;
   readonly #clock: Clock;
   readonly #hub: HubClient;
   readonly #others = new Map<string, KnownNode>();
@@ -58,6 +56,11 @@ export class HubRoster implements NodeRoster {
 
   others(): readonly KnownNode[] {
     return [...this.#others.values()];
+  }
+
+  /** The hub says at once who has left. */
+  hasEnded(name: string): boolean {
+    return !this.#others.has(name);
   }
 
   told(): ToldUse | undefined {

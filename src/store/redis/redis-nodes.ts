@@ -13,8 +13,8 @@ import { ANNOUNCE } from './scripts.ts';
 const TELL_MS = 500;
 /** Nine tellings may be lost before a node counts as gone. */
 export const GONE_AFTER_MS = 4500;
-/** So long nobody may have left, and no telling been missed, before who is not there counts as ended: one that lives has told of itself by then. */
-const COMPLETE_AFTER_MS = 60_000;
+/** So long a node is missed, and no telling is, before it counts as ended: one that lives has told of itself by then. */
+const ENDED_AFTER_MS = 60_000;
 /** Who has had no answer for so long hears nothing of the others, nor they of it. */
 const CUT_OFF_AFTER_MS = 2000;
 /** An attempt that took longer than any may says nothing about Redis: this process stood still. */
@@ -61,8 +61,10 @@ export class RedisNodes implements NodeRoster {
   #redisAheadAtMostMs = Number.POSITIVE_INFINITY;
   #doubtedAtMs = Number.NEGATIVE_INFINITY;
   #missedAtMs = Number.NEGATIVE_INFINITY;
-  /** Since when it has read the roster twice a second, and nobody has left. */
-  #unchangedSinceMs = Number.POSITIVE_INFINITY;
+  /** Since when it has read the roster twice a second. */
+  #readSinceMs = Number.POSITIVE_INFINITY;
+  /** Who has left within {@link ENDED_AFTER_MS}, and when it was missed first. */
+  readonly #missedSinceMs = new Map<string, number>();
   #isClockOff = false;
   /** Until when, on the monotonic clock, another process counts as being there under this name. */
   #namesakeUntilMs = 0;
@@ -131,8 +133,10 @@ export class RedisNodes implements NodeRoster {
     return this.#told !== undefined && this.#options.clock.nowMs() - this.#told.heardAtMs > CUT_OFF_AFTER_MS;
   }
 
-  get isComplete(): boolean {
-    return !this.isCutOff && this.#options.clock.nowMs() - this.#unchangedSinceMs >= COMPLETE_AFTER_MS;
+  hasEnded(name: string): boolean {
+    if (this.isCutOff || this.#others.some((other) => other.name === name)) return false;
+    const sinceMs = Math.max(this.#readSinceMs, this.#missedSinceMs.get(name) ?? Number.NEGATIVE_INFINITY);
+    return this.#options.clock.nowMs() - sinceMs >= ENDED_AFTER_MS;
   }
 
   /** As codes for `/readyz`. */
@@ -192,7 +196,7 @@ export class RedisNodes implements NodeRoster {
     const hasStood = redisMs - nowMs - this.#redisAheadAtMostMs > SURE_MS;
     if (wasSilent) this.#doubtedAtMs = nowMs - SURE_MS;
     if (hasStood) this.#doubtedAtMs = askedAtMs;
-    if (wasSilent || hasStood) this.#unchangedSinceMs = nowMs;
+    if (wasSilent || hasStood) this.#readSinceMs = nowMs;
     this.#redisAheadAtMostMs = redisMs - askedAtMs;
   }
 
@@ -235,10 +239,17 @@ export class RedisNodes implements NodeRoster {
       others.push({ ...facts, name, heardAtMs: nowMs, toldAtMs });
     }
     this.#forgetFollowed(others);
-    if (!this.#others.every(({ name }) => others.some((other) => other.name === name))) this.#unchangedSinceMs = nowMs;
+    this.#noteMissed(others, nowMs);
     const ends = [Object.fromEntries(this.#followed), ...others.map(({ followed }) => followed ?? {})];
     this.#others = others.map((node) => (ends.some((end) => isEnded(node, end)) ? withoutCalls(node) : node));
     this.#askedAtMs = askedAtMs;
+  }
+
+  #noteMissed(others: readonly KnownNode[], nowMs: number): void {
+    const names = new Set(others.map(({ name }) => name));
+    for (const [name, sinceMs] of this.#missedSinceMs)
+      if (names.has(name) || nowMs - sinceMs >= ENDED_AFTER_MS) this.#missedSinceMs.delete(name);
+    for (const { name } of this.#others) if (!names.has(name)) this.#missedSinceMs.set(name, nowMs);
   }
 
   /** Those that are there no more, or have told of themselves again. */

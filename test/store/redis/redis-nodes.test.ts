@@ -70,32 +70,53 @@ test('a node that tells of itself as ever is in no doubt', async () => {
   expect(nodes.heard.atMs).toBe(nowMs - lateMs);
 });
 
-test('who is not there has ended only when a minute long nobody has left and no telling was missed', async () => {
-  const complete = async (seconds: number) => {
-    const seen = [nodes.isComplete];
-    await tell(seconds * 2);
-    return [...seen, nodes.isComplete];
-  };
+/** Before and after so many seconds. */
+async function endedFor(name: string, seconds: number): Promise<boolean[]> {
+  const before = nodes.hasEnded(name);
+  await tell(seconds * 2);
+  return [before, nodes.hasEnded(name)];
+}
+
+test('a node has ended only when it was missed for a minute, and no telling was', async () => {
   tellers = { b: { beat: 1 } };
-  expect(await complete(59)).toEqual([false, false]);
-  expect(await complete(2)).toEqual([false, true]);
+  expect(await endedFor('gone', 59)).toEqual([false, false]);
+  expect(await endedFor('gone', 2)).toEqual([false, true]);
+  expect(nodes.hasEnded('b')).toBe(false);
   // Redis was away, and whoever tells first afterwards finds nobody.
   isAway = true;
   await tell(3);
-  expect(nodes.isComplete).toBe(true);
+  expect(nodes.hasEnded('gone')).toBe(true);
   await tell(3);
-  expect(nodes.isComplete).toBe(false);
+  expect(nodes.hasEnded('gone')).toBe(false);
   [isAway, tellers] = [false, {}];
   await tell();
   expect(nodes.others()).toEqual([]);
-  expect(await complete(58)).toEqual([false, false]);
+  expect(await endedFor('b', 58)).toEqual([false, false]);
   tellers = { b: { beat: 2 } };
-  expect(await complete(3)).toEqual([false, true]);
+  expect(await endedFor('gone', 3)).toEqual([false, true]);
+  expect(nodes.hasEnded('b')).toBe(false);
   // A Redis that was emptied is not away for long.
   tellers = {};
   await tell();
-  expect(await complete(59)).toEqual([false, false]);
-  expect(await complete(2)).toEqual([false, true]);
+  expect(await endedFor('b', 59)).toEqual([false, false]);
+  expect(await endedFor('b', 2)).toEqual([false, true]);
+});
+
+test('a node that comes and goes keeps no other one from having ended', async () => {
+  tellers = { dead: { beat: 1 }, loop: { beat: 1 } };
+  await tell(130);
+  for (let second = 0; second < 90; second += 30) {
+    tellers = {};
+    await tell(30);
+    tellers = { loop: { beat: second } };
+    await tell(30);
+  }
+  tellers = {};
+  await tell();
+  expect([nodes.hasEnded('dead'), nodes.hasEnded('loop')]).toEqual([true, false]);
+  // It is missed anew each time.
+  expect(await endedFor('loop', 59)).toEqual([false, false]);
+  expect(await endedFor('loop', 2)).toEqual([false, true]);
 });
 
 test.each([
