@@ -144,7 +144,7 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
 
   /**
    * Where to reach an address-of-record now, best first. One binding per phone: of several flows of one instance the best is given
-   * (RFC 5626 §7), the others by {@link alternates}.
+   * (RFC 5626 §7). While it stands no other is tried.
    */
   bindings(aor: string): Binding<Flow>[] {
     const reachable = this.#live(aor).filter(isReachable);
@@ -153,18 +153,6 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
         binding.instance === undefined ||
         binding.regId === undefined ||
         reachable.findIndex(({ instance, regId }) => regId !== undefined && instance === binding.instance) === index,
-    );
-  }
-
-  /** Other flows to the same phone, to be tried when one has failed (RFC 5626 §7). */
-  alternates(binding: Binding<Flow>): Binding<Flow>[] {
-    if (binding.instance === undefined || binding.regId === undefined) return [];
-    return this.#live(binding.aor).filter(
-      (other) =>
-        other.instance === binding.instance &&
-        other.regId !== undefined &&
-        other.regId !== binding.regId &&
-        isReachable(other),
     );
   }
 
