@@ -73,7 +73,7 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
   #holds = 0;
   #over = false;
   #timer: Timer | undefined = undefined;
-  /** It makes way for another call. */
+  /** Once nothing is left of it but its caller's INVITE, or whom it makes way for. */
   #onceAlone: (() => void) | undefined = undefined;
   /** Between the clock of the timers and the time of day. */
   #wallOffsetMs: number;
@@ -313,7 +313,10 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
     if (!this.#waits()) return;
     const reasons = reasonsOf(request, { anonymous: this.caller?.party.identityWithheld === true });
     this.#ended('caller', 'cancel');
-    this.#refuse(487, undefined, [], 'cancel');
+    const refuse = () => this.#refuse(487, undefined, [], 'cancel');
+    // RFC 3261 §16.10, as a proxy: another node that hears it may call the same phone at once, which has to be free then.
+    if (this.record.facts.peerNode === undefined || this.#holds === 1) refuse();
+    else this.#onceAlone = refuse;
     this.#giveUp(reasons);
   }
 
@@ -459,7 +462,6 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
     const { caller } = this;
     if (caller === undefined || caller.done) return;
     this.caller = undefined;
-    this.#timer = cancelTimer(this.#timer);
     this.#ended(endReason === 'cancel' ? 'caller' : endReason === 'refused' ? 'callee' : 'engine', endReason);
     this.record.status = status;
     this.record.reason = reason === undefined ? reasonPhrase(status) : ownCopy(reason);
@@ -485,6 +487,7 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
 
   /** The first reason counts. */
   #ended(by: EndedBy, reason: string): void {
+    this.#timer = cancelTimer(this.#timer);
     this.changed();
     this.state = 'ending';
     if (this.record.endedBy !== undefined) return;

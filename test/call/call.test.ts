@@ -1,5 +1,5 @@
-import { expect, test, vi } from 'vitest';
-import { rejecting, World } from './world.ts';
+import { describe, expect, test, vi } from 'vitest';
+import { branchTo, rejecting, sdp, stages, World } from './world.ts';
 
 test.each([
   ['the phrase of its status, which is a constant and is not copied', undefined, 'Temporarily Unavailable', 0],
@@ -17,4 +17,77 @@ test.each([
   texts.mockRestore();
   expect(world.engine.ended).toMatchObject([{ status: 480, reason: kept }]);
   expect(copied).toHaveLength(copies);
+});
+
+/** A call that another node has, or one of its own, whose phone rings and says 487 when the test does. */
+function cancelledWhileRinging(peerNode?: string) {
+  const world = new World();
+  const { a, b } = world;
+  const facts = { direction: 'outbound', caller: 'caller', called: 'callee', ...(peerNode && { peerNode }) } as const;
+  world.engine.plan = (request) => stages([{ branches: [branchTo(request, 'b')] }], { facts, ringTimeoutMs: 5_000 });
+  const sent = a.call();
+  world.run();
+  b.answer(b.invite, 180);
+  b.invite.user = { onCancel: () => {} };
+  world.run();
+  sent.transaction?.cancel();
+  world.run();
+  expect(world.network.count('engine>b CANCEL')).toBe(1);
+  return { world, sent };
+}
+
+test('RFC 3261 §9.2: a caller that cancels has its 487 at once, whatever the phone says', () => {
+  const { world, sent } = cancelledWhileRinging();
+  expect(sent.final?.status).toBe(487);
+  expect(world.settles()).toBe(true);
+});
+
+describe('another node cancels what it has ring here (RFC 3261 §16.10)', () => {
+  test('it has its 487 once the phone has said so, which is free then', () => {
+    const { world, sent } = cancelledWhileRinging('two');
+    expect(sent.final).toBeUndefined();
+    world.b.answer(world.b.invite, 487);
+    world.run();
+    expect(sent.final?.status).toBe(487);
+    expect(world.settles()).toBe(true);
+    expect(world.record).toMatchObject({ status: 487, endedBy: 'caller', endReason: 'cancel' });
+  });
+
+  test('the phone has answered meanwhile: once it has been hung up', () => {
+    const { world, sent } = cancelledWhileRinging('two');
+    const { b } = world;
+    let before: unknown = 'no BYE';
+    b.onRequest = (_transaction, request) => {
+      if (request.method === 'BYE') before = sent.final;
+    };
+    b.answer(b.invite, 200, { body: sdp('callee') });
+    world.run();
+    expect(before).toBeUndefined();
+    expect(sent.final?.status).toBe(487);
+    expect(world.settles()).toBe(true);
+  });
+
+  test('the phone says nothing more: with its own patience (§9.1), not by the ring limit', () => {
+    const { world, sent } = cancelledWhileRinging('two');
+    world.run(31_500);
+    expect([sent.final, world.engine.ended]).toEqual([undefined, []]);
+    world.run(1_000);
+    expect(world.record).toMatchObject({ status: 487, endedBy: 'caller', endReason: 'cancel' });
+    expect(world.settles()).toBe(true);
+  });
+
+  test('before anybody was asked: at once', () => {
+    const world = new World();
+    const facts = { direction: 'outbound', caller: 'caller', called: 'callee', peerNode: 'two' } as const;
+    world.engine.plan = (request) => ({
+      ...stages([{ branches: [branchTo(request, 'b')] }], { facts }),
+      ready: new Promise(() => {}),
+    });
+    const sent = world.a.call();
+    world.run(300);
+    sent.transaction?.cancel();
+    world.run();
+    expect(sent.final?.status).toBe(487);
+    expect(world.settles()).toBe(true);
+  });
 });
