@@ -109,17 +109,30 @@ async function askAll(
 interface TrunkTold {
   /** Another worker registers it, or has its gateway. */
   readonly elsewhere?: true;
+  /** Its own. */
+  readonly activeCalls: number;
 }
 
-/** All of them are asked of a trunk: the answer is that of the one that registers it, or has its gateway. */
+/** All of them are asked of a trunk: the answer is that of the one that registers it, or has its gateway, with the calls of all. */
 async function whoeverHasIt(backends: readonly Backend[], asked: PassedRequest): Promise<Answered> {
   const { heard } = await askAll(backends, asked);
-  return (ofOwner(heard) ?? heard[0])?.answered ?? NOBODY;
+  const owner = (ofOwner(heard) ?? heard[0])?.answered;
+  if (owner === undefined || owner.status >= 400) return owner ?? NOBODY;
+  const told = heard.filter(({ answered: { status } }) => status < 400).map(toldBy);
+  return json(owner, ofAll(jsonOf(owner.body) as TrunkTold, told));
+}
+
+function toldBy({ answered: { body } }: WorkerHeard): TrunkTold {
+  return jsonOf(body) as TrunkTold;
+}
+
+function ofAll(status: TrunkTold, told: readonly TrunkTold[]): TrunkTold {
+  return { ...status, activeCalls: told.reduce((sum, { activeCalls }) => sum + activeCalls, 0) };
 }
 
 function ofOwner(heard: readonly WorkerHeard[]): WorkerHeard | undefined {
   const known = heard.filter(({ answered: { status } }) => status < 400);
-  return known.find(({ answered: { body } }) => (jsonOf(body) as TrunkTold).elsewhere !== true) ?? known[0];
+  return known.find((heardOf) => toldBy(heardOf).elsewhere !== true) ?? known[0];
 }
 
 /** The one that registers the trunk, or has its gateway, examines it. */
@@ -131,25 +144,20 @@ async function doctor(backends: readonly Backend[], asked: PassedRequest): Promi
   return backend === undefined ? NOBODY : ask(backend, asked, DOCTOR_MS);
 }
 
-/** A page as the first one has it, each trunk with the status that its own worker tells. */
+/** A page as the first one has it, each trunk with the status that its own worker tells, and the calls of all. */
 async function trunks(backends: readonly Backend[], asked: PassedRequest): Promise<Answered> {
-  const [own, ...others] = backends;
-  if (own === undefined) return NOBODY;
-  const first = (await askAll([own], asked)).heard[0]?.answered;
-  if (first === undefined) return trunks(others, asked);
-  if (first.status >= 400) return first;
+  const answers = (await askAll(backends, asked)).heard.map(({ answered }) => answered);
+  const [first] = answers;
+  if (first === undefined || first.status >= 400) return first ?? NOBODY;
+  const told = new Map<string, TrunkTold[]>();
+  for (const answered of answers)
+    for (const { id, status } of answered.status < 400 ? trunksIn(answered).items : [])
+      told.set(id, [...(told.get(id) ?? []), status]);
   const page = trunksIn(first);
-  if (page.items.every(({ status }) => status.elsewhere !== true)) return first;
-  const owned = new Map(
-    (await askAll(others, asked)).heard
-      .filter(({ answered }) => answered.status < 400)
-      .flatMap(({ answered }) => trunksIn(answered).items)
-      .filter(({ status }) => status.elsewhere !== true)
-      .map(({ id, status }) => [id, status]),
-  );
-  const items = page.items.map((item) =>
-    item.status.elsewhere === true ? { ...item, status: owned.get(item.id) ?? item.status } : item,
-  );
+  const items = page.items.map((item) => {
+    const statuses = told.get(item.id) ?? [];
+    return { ...item, status: ofAll(statuses.find(({ elsewhere }) => elsewhere !== true) ?? item.status, statuses) };
+  });
   return json(first, { ...page, items });
 }
 

@@ -257,16 +257,19 @@ test('a worker that is frozen holds nothing up: it is left out, and named; of a 
 }, 30_000);
 
 describe('a trunk that one worker registers', () => {
-  const elsewhere: Serve = (_request, reply) => answer(reply, 200, { state: 'online', elsewhere: true });
+  const elsewhere: Serve = (_request, reply) =>
+    answer(reply, 200, { state: 'online', elsewhere: true, activeCalls: 2 });
   const here: Serve = (_request, reply) =>
-    answer(reply, 200, { state: 'online', registration: { grantedSeconds: 60 } });
+    answer(reply, 200, { state: 'online', registration: { grantedSeconds: 60 }, activeCalls: 1 });
 
-  test('its status, and that after a retry, are those of that one', async () => {
+  test('its status, and that after a retry, are those of that one, with the calls of all', async () => {
     for (const [method, url] of [
       ['GET', '/api/v1/trunks/1/status'],
       ['POST', '/api/v1/trunks/1/retry'],
     ] as const)
-      expect((await asked(method, url, elsewhere, here)).body).toHaveProperty('registration');
+      expect((await asked(method, url, elsewhere, here)).body).toEqual({
+        ...{ state: 'online', registration: { grantedSeconds: 60 }, activeCalls: 3 },
+      });
     expect((await asked('GET', '/api/v1/trunks/1/status', elsewhere, elsewhere)).status).toBe(200);
   });
 
@@ -290,7 +293,7 @@ describe('a trunk that one worker registers', () => {
     expect(examined).toEqual([2, 1]);
   });
 
-  test('has its own status in the list', async () => {
+  test('has its own status in the list, where each trunk has the calls of all', async () => {
     const listed =
       (...statuses: readonly object[]): Serve =>
       (_request, reply) =>
@@ -298,13 +301,13 @@ describe('a trunk that one worker registers', () => {
     const { body } = await asked(
       'GET',
       '/api/v1/trunks?limit=2',
-      listed({ state: 'online', since: 1 }, { state: 'online', elsewhere: true }),
-      listed({ state: 'online', since: 2 }, { state: 'online', registration: {} }),
+      listed({ since: 1, activeCalls: 2 }, { elsewhere: true, activeCalls: 0 }),
+      listed({ since: 2, activeCalls: 3 }, { registration: {}, activeCalls: 1 }),
     );
     expect(body).toEqual({
       items: [
-        { id: '0', status: { state: 'online', since: 1 } },
-        { id: '1', status: { state: 'online', registration: {} } },
+        { id: '0', status: { since: 1, activeCalls: 5 } },
+        { id: '1', status: { registration: {}, activeCalls: 1 } },
       ],
       total: 2,
     });

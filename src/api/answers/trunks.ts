@@ -16,7 +16,7 @@ export const trunkStatusAnswer = z.object({
   since: time.describe('Since when it has this state.'),
   lastCode: z.int().optional().describe('The latest SIP status of its registration or ping.'),
   reason: z.string().optional().describe('Why it is not online, in words.'),
-  activeCalls: z.int(),
+  activeCalls: z.int().describe('Calls in progress over it, at all workers of the node that is asked.'),
   elsewhere: z
     .literal(true)
     .optional()
