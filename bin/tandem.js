@@ -2,6 +2,7 @@
 // Finds the Node that this package brings along (or a new enough one) and runs the command with it.
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { createRequire } from 'node:module';
+import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -11,6 +12,8 @@ const REQUIRED = { major: 24, minor: 7 };
 /**
  * In a file of their own for whoever starts the engine without this program, to measure it. What calls leave behind is collected in steps of
  * 6 MB and not of 16 (`--max-semi-space-size`): it takes up to a twentieth more time in all, and a call waits a third as long for it.
+ * V8 has a thread of its own (`--v8-pool-size`) for each processor beside the calls' one, and not always four: those that find none take
+ * turns of 4 ms with the calls.
  * Under a CPU quota below a core the heap is marked by one thread beside the calls' own and not by several, which take all of the quota
  * (`--concurrent-marking-max-worker-num`), and what follows is not done by several at once either: what is left alive is moved by one, and
  * what is free is swept when it is needed. A process that runs cannot change them all (V8 ends it for some). V8 renames its options: one that
@@ -61,8 +64,9 @@ function knownOf(options) {
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 // Other commands are over before the heap is marked.
+const ofCores = Object.entries(OPTIONS.upToCores).find(([most]) => availableParallelism() <= Number(most))?.[1] ?? [];
 const isLimited = process.argv[2] === 'start' && (await cpuShare()) < 1;
-const options = knownOf([...OPTIONS.always, ...(isLimited ? OPTIONS.belowOneCore : [])]);
+const options = knownOf([...OPTIONS.always, ...ofCores, ...(isLimited ? OPTIONS.belowOneCore : [])]);
 const args = [...options, join(root, 'src', 'main.ts'), ...process.argv.slice(2)];
 
 // One process where Node can do that: whoever signals this one signals the engine. It fails only where the system has no such call.

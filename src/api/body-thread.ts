@@ -1,6 +1,6 @@
 /** The thread that reads the large bodies of the HTTP interface. */
-import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
-import { type AsideAnswer, type AsideData, sendParts } from '../settings/aside.ts';
+import { type MessagePort, parentPort } from 'node:worker_threads';
+import { type AsideAnswer, asideData, sendParts } from '../settings/aside.ts';
 import { readBulk, sendKeys } from './bulk-body.ts';
 import { readDocument, readTenant } from './document.ts';
 import type { BodyAnswer, BodyInput, BodyKind } from './large-body.ts';
@@ -16,7 +16,7 @@ const READERS: Record<BodyKind, (text: string, to: MessagePort) => unknown> = {
   },
 };
 
-const { input, port } = workerData as AsideData<BodyInput>;
+const { input, port } = asideData<BodyInput>();
 
 function answer(): AsideAnswer<BodyAnswer> {
   const { kind, octets } = input;

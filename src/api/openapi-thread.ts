@@ -1,10 +1,10 @@
 /** The thread that makes the OpenAPI document: it adds all routes to an interface that nobody can ask, and tells what they say. */
-import { parentPort, workerData } from 'node:worker_threads';
+import { parentPort } from 'node:worker_threads';
 import fastifySwagger from '@fastify/swagger';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { jsonSchemaTransform } from 'fastify-type-provider-zod';
 import { stringify } from 'yaml';
-import type { AsideAnswer, AsideData } from '../settings/aside.ts';
+import { type AsideAnswer, asideData } from '../settings/aside.ts';
 import type { ApiContext } from './context.ts';
 import { finishDocument, Shapes } from './openapi-document.ts';
 import type { DocumentInput, DocumentOptions } from './openapi-routes.ts';
@@ -18,7 +18,7 @@ const NO_TEXTS = {
   },
 };
 
-const { form, ...described } = (workerData as AsideData<DocumentInput>).input;
+const { form, ...described } = asideData<DocumentInput>().input;
 
 async function answer(): Promise<AsideAnswer<Uint8Array>> {
   try {

@@ -3,9 +3,10 @@
  * and a whole document at once would stop the calls there for as long as reading it would have. What documents have in common goes over once a
  * part, and is kept once: the other thread has looked for it.
  */
-import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
+import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker, workerData } from 'node:worker_threads';
 import { inSlices, type Steps } from '../base/steps.ts';
 import { TextMap } from '../base/text-map.ts';
+import { giveWay } from '../base/thread-priority.ts';
 import type { Extension, Tenant } from '../provisioning/tenants/schema.ts';
 import type { CertificateSettings } from '../provisioning/trunk-settings/certificate-schema.ts';
 import { compactExtension, compactTenant, compactTrunk } from '../provisioning/trunk-settings/compact.ts';
@@ -27,10 +28,15 @@ type Part =
 /** Tenants and trunks that were read before, by digest: they are not sent again. */
 export type KnownDocuments = ReadonlyMap<string, Tenant | TrunkSettings>;
 
-/** What the thread gets as its `workerData`. */
-export interface AsideData<Input> {
+interface AsideData<Input> {
   readonly input: Input;
   readonly port: MessagePort;
+}
+
+/** What this thread, a reading one, is asked. From here on the calls' thread goes before it. */
+export function asideData<Input>(): AsideData<Input> {
+  giveWay();
+  return workerData as AsideData<Input>;
 }
 
 /** What it says when all parts are on their way: what else it found, or why there is nothing. */

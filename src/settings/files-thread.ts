@@ -1,7 +1,7 @@
 /** The thread that reads large provisioning files: YAML of 10 MB takes five seconds, and memory that ends with the thread. */
 import { createHash } from 'node:crypto';
-import { parentPort, workerData } from 'node:worker_threads';
-import { type AsideAnswer, type AsideData, sendParts } from './aside.ts';
+import { parentPort } from 'node:worker_threads';
+import { type AsideAnswer, asideData, sendParts } from './aside.ts';
 import { type FileContext, type LoadedProvisioning, loadProvisioning } from './load.ts';
 import type { Environment } from './secrets.ts';
 
@@ -19,7 +19,7 @@ export type FilesAnswer = Omit<LoadedProvisioning, 'provisioning'>;
 /** 120 bits of SHA-256: no two documents of a machine have the same by chance. */
 const DIGEST_LENGTH = 20;
 
-const { input, port } = workerData as AsideData<FilesInput>;
+const { input, port } = asideData<FilesInput>();
 
 const known = new Set<string>();
 for (let at = 0; at < input.known.length; at += DIGEST_LENGTH) known.add(input.known.slice(at, at + DIGEST_LENGTH));

@@ -308,13 +308,17 @@ test('the heap is marked, moved and swept by one thread at a time under a CPU qu
 
 describe('an option of V8 that the runtime does not know, as one of another version may not, is left out', () => {
   /** The command with these options, in a folder where a core and the engine are stand-ins; the engine prints its options. */
-  function commandWith(options: { readonly always: readonly string[]; readonly belowOneCore: readonly string[] }) {
+  function commandWith(options: {
+    readonly always: readonly string[];
+    readonly belowOneCore: readonly string[];
+    readonly upToCores?: object;
+  }) {
     const at = (...names: string[]) => join(folder, `command-${serial}`, ...names);
     serial++;
     for (const name of ['bin', join('src', 'node')]) mkdirSync(at(name), { recursive: true });
     copyFileSync(resolve(root, 'bin/tandem.js'), at('bin', 'tandem.js'));
     writeFileSync(at('package.json'), '{"type":"module"}');
-    writeFileSync(at('bin', 'runtime-options.json'), JSON.stringify(options));
+    writeFileSync(at('bin', 'runtime-options.json'), JSON.stringify({ upToCores: {}, ...options }));
     writeFileSync(at('src', 'node', 'cpu-quota.ts'), 'export const cpuShare = async () => 0.5;');
     writeFileSync(at('src', 'main.ts'), 'console.log(JSON.stringify(process.execArgv));');
     return at;
@@ -331,6 +335,12 @@ describe('an option of V8 that the runtime does not know, as one of another vers
     const at = commandWith({ always: [always, '--unheard-of'], belowOneCore: [known, unknown, other] });
     expect(await printedBy(at('bin', 'tandem.js'), 'start')).toEqual([always, known, other]);
     expect(await printedBy(at('bin', 'tandem.js'), 'status')).toEqual([always]);
+  });
+
+  test('and so are those of machines with fewer processors', async () => {
+    const upToCores = { 0: [other], 9999: [known], 99999: [other] };
+    const at = commandWith({ always: [always], belowOneCore: [], upToCores });
+    expect(await printedBy(at('bin', 'tandem.js'), 'start')).toEqual([always, known]);
   });
 
   test('by the one that the package brings, where that which runs the command is too old', async () => {

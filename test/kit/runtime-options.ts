@@ -1,9 +1,22 @@
 import { readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { cpuShare } from '../../src/node/cpu-quota.ts';
 
 const file = new URL('../../bin/runtime-options.json', import.meta.url);
 
-const { always, belowOneCore } = JSON.parse(readFileSync(file, 'utf8')) as Record<'always' | 'belowOneCore', string[]>;
+interface RuntimeOptions {
+  readonly always: readonly string[];
+  /** By the most processors with which they count. */
+  readonly upToCores: Readonly<Record<string, readonly string[]>>;
+  readonly belowOneCore: readonly string[];
+}
+
+const { always, upToCores, belowOneCore } = JSON.parse(readFileSync(file, 'utf8')) as RuntimeOptions;
+const ofCores = Object.entries(upToCores).find(([most]) => availableParallelism() <= Number(most))?.[1] ?? [];
 
 /** The options with which `bin/tandem.js` starts the engine where this process runs, for whoever starts it without that program. */
-export const RUNTIME_OPTIONS: readonly string[] = [...always, ...((await cpuShare()) < 1 ? belowOneCore : [])];
+export const RUNTIME_OPTIONS: readonly string[] = [
+  ...always,
+  ...ofCores,
+  ...((await cpuShare()) < 1 ? belowOneCore : []),
+];
