@@ -1,8 +1,8 @@
 /** A node in a process of its own with much provisioned, asked over HTTP and pinged over SIP while its event loop is watched. */
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { constants, setPriority, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -168,6 +168,17 @@ export class LargeNode {
   /** MB of heap after a collection. */
   async held(): Promise<number> {
     return Number((await this.#order('held'))['heapMb']);
+  }
+
+  /**
+   * A node that nobody watches stands for one on a machine of its own: here it gets what others leave of the processors. Only where this
+   * process may take that back.
+   */
+  isOfAnotherMachine(isOther: boolean): void {
+    if (process.getuid?.() !== 0) return;
+    const { PRIORITY_LOW, PRIORITY_NORMAL } = constants.priority;
+    for (const thread of readdirSync(`/proc/${this.#child.pid}/task`))
+      setPriority(Number(thread), isOther ? PRIORITY_LOW : PRIORITY_NORMAL);
   }
 
   async stop(): Promise<void> {

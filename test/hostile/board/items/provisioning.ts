@@ -59,7 +59,10 @@ async function* onRedis(works: readonly Done[], followed: readonly Followed[]): 
     nodes.push(by);
     const node = await LargeNode.beside(redis.url);
     nodes.push(node);
+    node.isOfAnotherMachine(true);
     for (const { what, run } of works) yield* figuresOf(`on Redis: ${what}`, await run(by, SCALE));
+    node.isOfAnotherMachine(false);
+    by.isOfAnotherMachine(true);
     for (const { what, run } of followed) yield* figuresOf(`by another node: ${what}`, await run(node, by, SCALE));
   } finally {
     await Promise.all(nodes.map((each) => each.stop()));
