@@ -8,7 +8,9 @@ import { SliceWatch } from '../../kit/slice-watch.ts';
 // As the program does.
 tuneV8();
 const watch = new SliceWatch();
-const delay = monitorEventLoopDelay({ resolution: 1 });
+/** How often it looks, ms: what `perf_hooks` tells is from one look to the next. */
+const LOOK_MS = 1;
+const delay = monitorEventLoopDelay({ resolution: LOOK_MS });
 /** V8's collections while it is watched, by the clock of `performance.now()`. */
 let collections: { readonly startTime: number; readonly duration: number }[] = [];
 new PerformanceObserver((list) => collections.push(...list.getEntries())).observe({ entryTypes: ['gc'] });
@@ -46,7 +48,7 @@ process.on('message', async (order: 'watch' | 'read' | 'held' | 'stop') => {
       const collectedMs = collections
         .map(({ startTime, duration }) => Math.min(startTime + duration, toMs) - Math.max(startTime, fromMs))
         .reduce((sum, ms) => sum + Math.max(ms, 0), 0);
-      process.send?.({ cpuMs, collectedMs, delayMs: delay.max / 1e6, heapMb });
+      process.send?.({ cpuMs, collectedMs, delayMs: delay.max / 1e6 - LOOK_MS, heapMb });
       return;
     }
     case 'held':
