@@ -213,6 +213,7 @@ const COLUMNS: readonly (readonly [string, (record: CallRecord) => string | numb
   ['talkMs', ({ talkMs }) => talkMs],
   ['callId', ({ callId }) => callId],
   ['sipCallIds', ({ sipCallIds }) => sipCallIds.join(' ')],
+  ['takeovers', ({ takeovers }) => takeovers],
 ];
 
 /** Read as they are written, a piece at a time: a slow reader has the process hold nothing of them, and has none that went meanwhile. */

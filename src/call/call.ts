@@ -107,10 +107,11 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
     resumption?: Resumption,
   ): Call {
     const id = env.contacts?.derived(tag) ?? randomToken();
-    const { passedMs = 0, rangAfterMs, attempts } = resumption?.caller ?? {};
+    const { passedMs = 0, rangAfterMs, attempts, takeovers = 0 } = resumption?.caller ?? {};
     const startedAtMs = env.scheduler.wallMs() - passedMs;
     const record = new LiveRecord(id, plan.facts, ownCopy(callId), startedAtMs);
     record.callerTags = [tag];
+    record.takeovers = takeovers;
     if (rangAfterMs !== undefined) record.ringingAtMs = startedAtMs + rangAfterMs;
     if (attempts !== undefined) record.attempts = attempts;
     return new Call(env, registry, plan, record, resumption);

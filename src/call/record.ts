@@ -194,6 +194,8 @@ export class LiveRecord {
   endedBy: EndedBy | undefined = undefined;
   /** Why it ended, in a word: `bye`, `cancel`, `refused`, `session-limit`, `ring-timeout`, `no-ack`, `session-expired`, `transferred`, `daily-minutes-exceeded`, `node-ended` … */
   endReason = '';
+  /** How many processes had the call before this one, and may have recorded its end as well. */
+  takeovers = 0;
   /** Number transferred to, when a REFER moved one side. */
   transferredTo: string | undefined = undefined;
 

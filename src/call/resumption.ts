@@ -32,6 +32,8 @@ export interface ResumedCaller {
   readonly rangAfterMs: number | undefined;
   /** Whom that process, or one before it, had tried for him. */
   readonly attempts: readonly AttemptRecord[];
+  /** How many processes had his call. */
+  readonly takeovers: number;
 }
 
 /** Names the transaction of an INVITE, or of its CANCEL, across processes. */

@@ -72,6 +72,8 @@ export interface CallSnapshot {
   readonly status: number;
   readonly reason: string;
   readonly transferredTo?: string;
+  /** How many processes had it before. */
+  readonly takeovers?: number;
   /** Of a call that was being ended by then, as its record has it, all three: whoever has it ends it. Absent in snapshots of the version before, which goes on with such a call. */
   readonly endedAtMs?: number;
   readonly endedBy?: EndedBy;
@@ -170,7 +172,7 @@ export function callSnapshot(
 ): CallSnapshot {
   const { id, placedFacts: facts, callerCallId, calleeCallId = '', startedAtMs, attempts, status, reason } = record;
   const { ringingAtMs, answeredAtMs = timeMs, answeredBy, answeredTrunkId, transferredTo } = record;
-  const { endedAtMs, endedBy, endReason } = record;
+  const { endedAtMs, endedBy, endReason, takeovers } = record;
   return {
     version: 2,
     id,
@@ -191,6 +193,7 @@ export function callSnapshot(
     ...(answeredBy !== undefined && { answeredBy }),
     ...(answeredTrunkId !== undefined && { answeredTrunkId }),
     ...(transferredTo !== undefined && { transferredTo }),
+    ...(takeovers > 0 && { takeovers }),
     ...(endedAtMs !== undefined && endedBy !== undefined && { endedAtMs, endedBy, endReason }),
     ...(sessionLimitMs !== undefined && Number.isFinite(sessionLimitMs) && { sessionLimitMs }),
   };
@@ -199,10 +202,10 @@ export function callSnapshot(
 export function restoredRecord(of: CallSnapshot): LiveRecord {
   const record = new LiveRecord(of.id, of.facts, of.callerCallId, of.startedAtMs);
   const { ringingAtMs, answeredAtMs, calleeCallId, answeredBy, answeredTrunkId, attempts, status, reason } = of;
-  const { transferredTo, endedAtMs, endedBy, endReason = '' } = of;
+  const { transferredTo, endedAtMs, endedBy, endReason = '', takeovers = 0 } = of;
   return Object.assign(record, {
     ...{ ringingAtMs, answeredAtMs, calleeCallId, answeredBy, answeredTrunkId },
-    ...{ attempts, status, reason, transferredTo, endedAtMs, endedBy, endReason },
+    ...{ attempts, status, reason, transferredTo, endedAtMs, endedBy, endReason, takeovers: takeovers + 1 },
   });
 }
 

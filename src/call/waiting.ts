@@ -41,6 +41,8 @@ export interface WaitingRecord {
   readonly startedAtMs: number;
   readonly ringingAtMs?: number;
   readonly attempts: readonly AttemptRecord[];
+  /** How many processes had it before. */
+  readonly takeovers?: number;
 }
 
 /** An INVITE under way. */
@@ -112,17 +114,17 @@ export function cancellationOf(
 }
 
 export function waitingRecord(record: LiveRecord): WaitingRecord {
-  const { placedFacts: facts, callerCallId, startedAtMs, ringingAtMs, attempts } = record;
-  return { facts, callerCallId, startedAtMs, attempts, ...(ringingAtMs !== undefined && { ringingAtMs }) };
+  const { placedFacts: facts, callerCallId, startedAtMs, ringingAtMs, attempts, takeovers } = record;
+  return { facts, callerCallId, startedAtMs, attempts, takeovers, ...(ringingAtMs !== undefined && { ringingAtMs }) };
 }
 
 /** The complete record of a call that has ended with its node; undefined where the snapshot has none. */
 export function lostRecord({ id, tag, record: kept }: WaitingSnapshot, endedAtMs: number): LiveRecord | undefined {
   if (kept === undefined) return undefined;
   const record = new LiveRecord(id, kept.facts, kept.callerCallId, kept.startedAtMs);
-  const { ringingAtMs, attempts } = kept;
+  const { ringingAtMs, attempts, takeovers = 0 } = kept;
   return Object.assign(record, {
-    ...{ ringingAtMs, attempts, endedAtMs, ...(tag !== undefined && { callerTags: [tag] }) },
+    ...{ ringingAtMs, attempts, endedAtMs, takeovers: takeovers + 1, ...(tag !== undefined && { callerTags: [tag] }) },
     ...{ status: 503, reason: 'Service Unavailable', endedBy: 'engine', endReason: 'node-ended' },
   });
 }

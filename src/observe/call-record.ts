@@ -70,6 +70,8 @@ export interface CallRecord {
   readonly endReason?: string | undefined;
   /** It went on from what a Contact carried, when node and store had lost it; the answer may not be known: its start stands for it. */
   readonly rebuilt?: 'whole' | 'timed-from-invite' | undefined;
+  /** How many processes had the call before the one that recorded it; of two records of one call the one with fewer counts. */
+  readonly takeovers?: number | undefined;
   /** What a media relay has counted, of each pair of parties in turn: a transfer makes another one. */
   readonly media?: readonly CallMedia[] | undefined;
 }

@@ -73,6 +73,12 @@ test('of one that is up nothing is said of an end, and one of before is read as 
   expect(restoredRecord(snapshot)).toMatchObject({ endedAtMs: undefined, endedBy: undefined, endReason: '' });
 });
 
+test('how many processes had the call is counted from one to the next, and nothing is said of none', () => {
+  expect(callSnapshot(answered(), parts)).not.toHaveProperty('takeovers');
+  const second = restoredRecord(callSnapshot(answered(), parts));
+  expect([second.takeovers, restoredRecord(callSnapshot(second, parts)).takeovers]).toEqual([1, 2]);
+});
+
 test('of a leg that has been left the BYE may come again', () => {
   const kept = (state: 'confirmed' | 'leaving' | 'gone') =>
     legSnapshot({

@@ -131,6 +131,12 @@ export const callRecordAnswer = z.object({
     .describe(
       'The call went on from what a Contact carried (`continuity.contactToken`), after node and store had lost it; `timed-from-invite`: `answeredAt` is the time of its start.',
     ),
+  takeovers: z
+    .int()
+    .optional()
+    .describe(
+      'How many processes had the call before the one that recorded it; left out: none. One that was cut off may have recorded its end as well: of two records of one call the one with fewer counts.',
+    ),
   media: z
     .array(z.object({ caller: streamAnswer, callee: streamAnswer }))
     .optional()

@@ -387,6 +387,7 @@ export class Observation implements EngineObserver {
       hungUpBy: record.endedBy ?? 'engine',
       endReason: record.endReason === '' ? undefined : record.endReason,
       rebuilt: facts.rebuilt,
+      takeovers: record.takeovers === 0 ? undefined : record.takeovers,
       media:
         record.media.length === 0 ? undefined : record.media.map(({ near, far }) => ({ caller: near, callee: far })),
     };

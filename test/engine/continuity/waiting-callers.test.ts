@@ -103,7 +103,7 @@ describe('a call rings when its process ends, and its callee’s answer comes to
     expect(bye.cseq().sequence).toBeGreaterThan(asked.cseq().sequence);
     carrier.answer(bye, 200);
     await settle();
-    expect(world.observed.ended).toMatchObject([{ status: 200, endReason: 'bye', endedBy: 'caller' }]);
+    expect(world.observed.ended).toMatchObject([{ status: 200, endReason: 'bye', endedBy: 'caller', takeovers: 1 }]);
   });
 
   test('a refusal is given to the caller, and nobody is asked anew', async () => {
@@ -136,6 +136,7 @@ describe('a call rings when its process ends, and its callee’s answer comes to
     carrier.answer(asked, 200, 'OK', {}, SDP);
     expect(finals(invite)).toMatchObject([{ status: 200 }]);
     expect(finals(invite)[0]?.toTag()).toBe(ringing.toTag());
+    expect([...world.engine.calls.list()].map(({ id }) => world.engine.calls.get(id)?.record.takeovers)).toEqual([2]);
   });
 
   test('nobody answers, and the time to ring is over: the caller is told so, the callee is cancelled, and a minute later nothing is left', async () => {
@@ -383,7 +384,7 @@ test('a caller at the end of a connection gets 503 over another one, who rang fo
   expect(others).toEqual([]);
   expect(record).toMatchObject({
     ...{ id: expect.any(String), callerCallId: invite.callId(), facts: { direction: 'inbound', tenant: 'acme' } },
-    ...{ status: 503, reason: 'Service Unavailable', endedBy: 'engine', endReason: 'node-ended' },
+    ...{ status: 503, reason: 'Service Unavailable', endedBy: 'engine', endReason: 'node-ended', takeovers: 1 },
   });
   const { startedAtMs, ringingAtMs = 0, endedAtMs = 0, talkMs } = record as (typeof world.observed.ended)[number];
   expect([startedAtMs < ringingAtMs, ringingAtMs < endedAtMs - 1_000, talkMs]).toEqual([true, true, 0]);

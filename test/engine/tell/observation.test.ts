@@ -309,6 +309,19 @@ describe('the trace of a call that another phone picks up has that phone’s INV
 });
 
 describe('call records', () => {
+  test.each([
+    [0, undefined],
+    [2, 2],
+  ])('of a call that %i other processes had, takeovers: %s', async (takeovers, said) => {
+    const watched = await Watched.start();
+    const { sent } = watched.call('18005550199');
+    const { calls } = watched.world.engine;
+    for (const { id } of calls.list()) Object.assign(calls.get(id)?.record ?? {}, { takeovers });
+    watched.end(sent);
+    expect(watched.kept().map((record) => record.takeovers)).toEqual([said]);
+    watched.close();
+  });
+
   test('an outbound call: both numbers as dialled and as sent, the caller ID and where it comes from, every attempt', async () => {
     const watched = await Watched.start({
       acme: {
