@@ -124,7 +124,7 @@ export class StreamFramer {
     const head = withCrlf(received);
     this.#peerEndsBare = this.#endsBare === true;
     this.#endsBare = undefined;
-    if (!head.endsWith('\r\n\r\n')) {
+    if (!head.endsWith('\r\n\r\n') || (this.#peerEndsBare && head === received)) {
       this.#break('lines that end with LF and a CR among them', undefined);
       return false;
     }

@@ -88,6 +88,7 @@ describe('§18.3: messages on a stream', () => {
 
     test.each([
       ['an empty line that ends with CRLF', bare(second).replace(/\n$/, '\r\n')],
+      ['a last line and an empty line that end with CRLF', bare(second).replace(/\n\n$/, '\r\n\r\n')],
       ['one line that ends with CRLF', bare(second).replace('Via: ', 'Subject: x\r\nVia: ')],
       ['a CR in a field', bare(second).replace('Via: ', 'Subject: x\rX: y\nVia: ')],
     ])('with %s it could be read in two ways, and ends the stream', (_what, text) => {
