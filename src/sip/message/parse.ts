@@ -137,7 +137,8 @@ function scanHeaders(text: string, pos: number, message: SipMessage, limits: Mes
     if (lineEnd < 0) {
       // Without a CR or LF before it, the text just ends.
       if (text.indexOf('\r', pos) >= 0 || text.indexOf('\n', pos) >= 0) note(message, 400, 'Stray Control Character');
-      note(message, 400, 'No Empty Line After Header Fields');
+      // DEVIATION: devices end what has no body with its last field.
+      note(message, 400, 'No Empty Line After Header Fields', 'ending');
       checkNul(text, first, text.length, message);
       message.setReceived(rows, count);
       return text.length;

@@ -395,6 +395,21 @@ describe.each(WAYS)('over %s at %s', (transport, host) => {
       phone.send(ackOf(phone, text, answer));
     });
 
+    test.runIf(transport === 'udp')('datagrams without the empty line behind their fields', async () => {
+      const { phone, carrier } = world;
+      const cut = (text: string) => text.replace(/\r\n\r\n$/, '\r\n');
+      const { caller } = await call(phone, phoneInvite(phone), carrier);
+      phone.send(cut(inDialog(phone, caller, 'BYE', 2)));
+      expect(statusOf(await phone.nextAnswer())).toBe(200);
+      const text = phoneInvite(phone);
+      phone.send(text);
+      carrier.send(cut(responseTo(await carrier.nextRequest('INVITE'), '486 Busy Here', 'b')));
+      const answer = await phone.nextAnswer();
+      expect(statusOf(answer)).toBe(486);
+      phone.send(cut(ackOf(phone, text, answer)));
+      await carrier.nextRequest('ACK');
+    });
+
     test('ACK with an unreadable Contact', async () => {
       const { phone, carrier } = world;
       const text = phoneInvite(phone);

@@ -158,6 +158,17 @@ describe('smuggling: what could be read in two ways is refused and never relayed
     }
   });
 
+  test.each([
+    ['the line end of its last field', (text: string) => text.replace(/\r\n\r\n.*/s, '\r\n')],
+    ['its last field alone', (text: string) => text.replace(/\r\n\r\n.*/s, '')],
+  ])('what ends a call may end with %s: §7 wants an empty line', (_what, cut) => {
+    const text = cut(request('User-Agent: a\r\n'));
+    const reason = 'No Empty Line After Header Fields';
+    expect(validateRequest(parseMessage(text) as SipRequest)).toMatchObject({ status: 400, reason });
+    for (const method of ['BYE', 'CANCEL', 'ACK'])
+      expect(validateRequest(parseMessage(text.replaceAll('INVITE', method)) as SipRequest)).toBeUndefined();
+  });
+
   test('beside a defect that spares less it does not count', () => {
     const { defect } = parseMessage(request('Subject\r\nUser-Agent: a\nb\r\nSubject\r\n'));
     expect(defect).toEqual({ status: 400, reason: 'Stray Control Character', spares: 'ending' });
