@@ -20,6 +20,7 @@ import type { Calls } from '../../call/index.ts';
 import type { Party } from '../../provisioning/tenants/party.ts';
 import type { Tenant } from '../../provisioning/tenants/schema.ts';
 import type { Trunk } from '../../provisioning/trunk-settings/schema.ts';
+import { WHATSAPP_HOST } from '../../provisioning/trunk-settings/whatsapp.ts';
 import { type DigestServer, isDigestScheme } from '../../sip/auth/index.ts';
 import type { ServerTransaction } from '../../sip/endpoint/index.ts';
 import {
@@ -65,6 +66,8 @@ export interface AdmissionOptions {
 const CREDENTIALS = [HeaderId.ProxyAuthorization, HeaderId.Authorization];
 /** The realm of a challenge that nobody can meet. */
 const NOBODY_REALM = 'unknown.invalid';
+/** Callers who hide write the one (RFC 3323 §4.1.1.3), WhatsApp the other. */
+const NOBODYS_LABELS: ReadonlySet<string> = new Set(['anonymous.invalid', WHATSAPP_HOST]);
 
 const MAX_TOLD = 1000;
 
@@ -255,7 +258,25 @@ export class Admission {
   /** Challenges for the domain that From or the Request-URI names, if it is one of ours; else for nobody's. */
   #challengeStranger(transaction: ServerTransaction, sender: Sender): void {
     const { request } = transaction;
-    this.#challenge(transaction, sender, this.#realmOf(request.from().uri) ?? this.#realmOf(request.uri(), true));
+    const { uri: said } = request.from();
+    const named = this.#isOthersWord(said, request.uri()) ? undefined : this.#realmOf(said);
+    this.#challenge(transaction, sender, named ?? this.#realmOf(request.uri(), true));
+  }
+
+  /**
+   * A gateway's label is what its admin makes of it, so that it may be what others write in From: it says nothing where they do, and
+   * nothing to a tenant that has no gateway of that label.
+   */
+  #isOthersWord(said: Uri, asked: Uri): boolean {
+    const { accounts, served } = this.#options;
+    if (!isSipUri(said) || served.tenantOf(said.host) !== undefined) return false;
+    const label = said.host.toLowerCase();
+    if (NOBODYS_LABELS.has(label)) return true;
+    const tenant = isSipUri(asked) ? served.directory.tenantByDomain(asked.host) : undefined;
+    if (tenant === undefined || !accounts.isCallerRealm(label)) return false;
+    return !served.directory
+      .trunksOf(tenant.name)
+      .some(({ type, host }) => type === 'accept-register' && host.toLowerCase() === label);
   }
 
   /**

@@ -190,6 +190,48 @@ describe('who sent this? (behaviour 26)', () => {
     expect(response?.headers.value(HeaderId.ProxyAuthenticate)).toContain('realm="acme.example.com"');
   });
 
+  describe('another tenant’s gateway whose label is what others write in From', () => {
+    const label = (host: string) => ({
+      ...{ id: '77', name: 'label', type: 'accept-register' as const, owner: 'globex', host, didPool: '4930100' },
+      credentials: { authName: '101', password: 'c4n4ry-of-the-label' },
+    });
+    const whatsapp = {
+      ...{ id: '78', name: 'whatsapp', type: 'whatsapp' as const, owner: 'acme', didPool: '14155550160' },
+      whatsapp: {
+        ...{ number: '14155550160', phoneNumberId: '1', accountId: '2' },
+        ...{ accessToken: 't', appSecret: 's', verifyToken: 'v' },
+        calls: { hostname: 'node.example.net', password: 'made-by-meta' },
+      },
+    };
+
+    test.each([
+      ['a phone that hides', 'anonymous.invalid', 'sip:102@acme.example.com', 'acme.example.com'],
+      ['one of the default tenant', 'anonymous.invalid', `sip:102@${ENGINE}`, 'acme.example.com'],
+      ['a phone that writes its own address', '192.168.1.5', 'sip:102@acme.example.com', 'acme.example.com'],
+      ['WhatsApp', 'wa.meta.vc', 'sip:+14155550160@node.example.net', 'node.example.net'],
+    ])('%s is asked for its own credentials all the same', async (_who, host, uri, realm) => {
+      const settings = { defaultTenant: 'acme' };
+      const world = await World.start({ settings, moreTrunks: [label(host), whatsapp] });
+      const from = { From: `<sip:caller@${host}>;tag=1` };
+      const { response } = outcomeOf(world, world.agent('203.0.113.63'), from, uri);
+      expect(response?.headers.value(HeaderId.ProxyAuthenticate)).toContain(`realm="${realm}"`);
+    });
+
+    test.each([
+      ['this node', `sip:4930100@${ENGINE}`],
+      ['a name of this node that WhatsApp calls others by', 'sip:4930100@node.example.net'],
+      ['its own label', 'sip:4930100@label.example.org'],
+      ['its own tenant', 'sip:4930100@globex.example.com'],
+      ['a host that is nobody’s', 'sip:4930100@198.51.100.200'],
+    ])('signs in as that where it asks for %s', async (_what, uri) => {
+      const settings = { defaultTenant: 'acme' };
+      const world = await World.start({ settings, moreTrunks: [label('label.example.org'), whatsapp] });
+      const from = { From: '<sip:caller@label.example.org>;tag=1' };
+      const { response } = outcomeOf(world, world.agent('203.0.113.64'), from, uri);
+      expect(response?.headers.value(HeaderId.ProxyAuthenticate)).toContain('realm="label.example.org"');
+    });
+  });
+
   test.each([
     ['takes away none of what one is asked for', true],
     ['that is disabled adds none to it', false],
