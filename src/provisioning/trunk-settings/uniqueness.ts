@@ -39,7 +39,9 @@ export function uniqueKeysOf(trunk: Trunk): string[] {
   const { host, type, brand, anotherAccount, teams } = trunk;
   if (teams !== undefined) return [`fqdn ${teams.fqdn}`];
   const calls = whatsappCalls(trunk);
-  if (calls !== undefined) return [`auth ${canonicalHost(calls.hostname)} ${calls.number}`];
+  // WhatsApp may sign in as either.
+  if (calls !== undefined)
+    return [calls.number, calls.number.slice(1)].map((name) => `auth ${canonicalHost(calls.hostname)} ${name}`);
   if (host === '') return [];
   if (type === 'register' || type === 'accept-register')
     return [`auth ${canonicalHost(host)} ${trunk.credentials?.authName ?? ''}`];

@@ -96,6 +96,20 @@ describe('a whatsapp trunk', () => {
     ]);
   });
 
+  test.each(['+14155550160', '14155550160'])('nor may a gateway sign in under that name as %s', (authName) => {
+    const gateway = { id: '2', name: 'gateway', owner: 'globex', host: 'calls.acme.example', didPool: '4930100' };
+    const credentials = { authName, password: 'of-another' };
+    const tenants = ['acme', 'globex'].map((name) => ({ name, domain: `${name}.example.com` }));
+    const trunks = [
+      { ...calling, id: '1', name: 'whatsapp' },
+      { ...gateway, type: 'accept-register', credentials },
+    ];
+    const problems = checkProvisioning(provision({ tenants, trunks: trunks as unknown as TrunkInput[] }));
+    expect(problems.map(({ code, path }) => `${code} ${path}`)).toEqual([
+      'trunk-credentials-taken trunks[1].credentials.authName',
+    ]);
+  });
+
   test('calls preset what WhatsApp takes, and say where it came from', () => {
     const trunk = withBrand(
       provision({ trunks: [{ name: 'w', ...calling } as unknown as TrunkInput] }).trunks[0] as never,
