@@ -75,13 +75,19 @@ function requireTenantAdmin(identity: Identity, trunk: TrunkSettings | undefined
   throw forbidden(`only a tenant admin may configure a ${trunk.type} trunk; a system admin may see and delete it`);
 }
 
+/** A tenant admin writes trunks of its own tenant's: of others it learns not even that they are there. */
+export function requireOwnTrunk(identity: Identity, { owner }: Pick<TrunkSettings, 'owner'>): void {
+  if (isSystemAdmin(identity)) return;
+  if (owner === 'system') throw forbidden("a tenant admin creates its own tenant's trunks only");
+  if (owner !== identity.tenant) throw notFound(`tenant ${owner}`);
+}
+
 /** What an admin may make of a trunk: a tenant admin of one of its own, a system admin of any but a tenant's Teams and WhatsApp trunks. */
 export function requireAllowedTrunk(identity: Identity, trunk: TrunkSettings, before: TrunkSettings | undefined): void {
   requireTenantAdmin(identity, before);
   requireTenantAdmin(identity, trunk);
+  requireOwnTrunk(identity, trunk);
   if (isSystemAdmin(identity)) return;
-  if (trunk.owner === 'system') throw forbidden("a tenant admin creates its own tenant's trunks only");
-  if (trunk.owner !== identity.tenant) throw notFound(`tenant ${trunk.owner}`);
   if (!TENANT_ADMIN_TYPES.has(trunk.type)) throw forbidden('only a system admin may create an IP trunk');
   if (trunk.tenants.some((assignment) => assignment.tenant !== identity.tenant)) {
     throw forbidden("a tenant's own trunk cannot be shared with other tenants");

@@ -26,6 +26,7 @@ import {
   maySeeTrunk,
   requireAllowedTenantChange,
   requireAllowedTrunk,
+  requireOwnTrunk,
   requireSystemAdmin,
   requireTenant,
   requireTrunkOwner,
@@ -173,6 +174,8 @@ function* planApply(
   }
   const putTrunks: TrunkSettings[] = [];
   const sources: WrittenTrunk[] = [];
+  // Before they are known by owner and name.
+  for (const trunk of wanted.trunks) requireOwnTrunk(identity, trunk);
   const trunks = withTrunkIds(wanted.trunks, state.trunks);
   for (const [index, trunk] of trunks.entries()) {
     const before = trunkIn(state, trunkIdOf(trunk));

@@ -24,14 +24,19 @@ export function* planNewTrunk(
   const id = wanted.id ?? freeTrunkId(wanted, { has: (taken) => trunkIn(state, taken) !== undefined });
   const after = { ...wanted, id };
   yield* requireAllowedWrite(context, identity, state, { trunk: after, before: undefined });
-  // For an id that exists but may not be seen the answer is the same as for one that is the caller's own: ids are the engine's.
-  if (trunkIn(state, id) !== undefined) throw new ApiProblem(409, 'exists', `trunk ${id} exists already`);
+  requireNewId(state, after);
   return {
     after,
     change: { putTrunks: [after] },
     facts: [{ action: 'create' as const, resource: `trunks/${id}`, ...auditTenant(after), after }],
     bodyPaths: new Map([[`trunks[${state.trunks.length}]`, '']]),
   };
+}
+
+/** For an id that exists but may not be seen the answer is the same as for one that is the caller's own: ids are the engine's. */
+export function requireNewId(state: Provisioned, trunk: TrunkSettings): void {
+  const id = trunkIdOf(trunk);
+  if (trunkIn(state, id) !== undefined) throw new ApiProblem(409, 'exists', `trunk ${id} exists already`);
 }
 
 export function* planTrunk(

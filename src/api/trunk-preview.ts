@@ -10,7 +10,7 @@ import { type ApiContext, answer, describe, identityOf } from './context.ts';
 import { isDocument, withStoredSecrets } from './documents.ts';
 import { body, named } from './openapi.ts';
 import { notFound } from './problem.ts';
-import { requireAllowedWrite } from './trunk-change.ts';
+import { requireAllowedWrite, requireNewId } from './trunk-change.ts';
 
 const previewBody = z.strictObject({
   trunk: trunkSchema.describe('The trunk as it would be written.'),
@@ -51,6 +51,7 @@ export function trunkPreviewRoute(app: FastifyInstance, context: ApiContext): vo
         if (before !== undefined) requireTrunkOwner(identity, before);
         const after = written(state, trunk, before);
         yield* requireAllowedWrite(context, identity, state, { trunk: after, before });
+        if (before === undefined) requireNewId(state, after);
         const place = before === undefined ? state.trunks.length : trunkPlace(state, trunkIdOf(before));
         return {
           after,

@@ -508,4 +508,21 @@ describe('a document of a tenant admin (POST /api/v1/provisioning)', () => {
     };
     expect(await refusal(foreign.name)).toBe(await refusal('nobody-has-this-name'));
   });
+
+  test.each(['bolt', 'system'])('nor whether a trunk of %s has one', async (owner) => {
+    const carrier = { name: 'bolt-carrier', type: 'ip', host: '192.0.2.88', anotherAccount: true };
+    const tenants = [{ tenant: 'bolt', didPool: '4930500' }];
+    expect((await ask(world, world.tokens.system, 'POST', '/api/v1/trunks', { ...carrier, tenants })).status).toBe(201);
+    const foreign = world.provisioning
+      .current()
+      .state.trunks.find(
+        (trunk) => trunk.owner === owner && trunk.tenants.every(({ tenant }) => tenant === 'bolt'),
+      ) as { name: string };
+    const answers = [foreign.name, 'nobody-has-this-name'].map(async (name) => {
+      const { status, body } = await post({ trunks: [{ ...own, name, owner, didPool: undefined }] });
+      return [status, body];
+    });
+    const [one, other] = await Promise.all(answers);
+    expect(one).toEqual(other);
+  });
 });

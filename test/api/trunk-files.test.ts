@@ -99,9 +99,11 @@ test('a teams trunk names a certificate that is valid now; one that is there alr
     });
     const [trunk] = trunks;
     if (trunk === undefined) throw new TypeError('no trunk');
-    const write = (before?: TrunkSettings, nowMs = Date.now()) =>
-      requireCurrentCertificate(trunk, before, { certificates }, nowMs);
+    const write = (before?: TrunkSettings, nowMs = Date.now(), of = trunk) =>
+      requireCurrentCertificate(of, before, { certificates }, nowMs);
     expect(() => write()).toThrow(/sbc ended at .*: upload one that is valid/);
+    // When another tenant's ends nobody else is told.
+    expect(() => write(undefined, Date.now(), { ...trunk, owner: 'bolt' })).not.toThrow();
     expect(() => write(trunk)).not.toThrow();
     expect(() => write(undefined, Date.now() - 2 * 86_400_000)).not.toThrow();
   } finally {

@@ -59,6 +59,17 @@ describe('GET /api/v1/trunks/{id}?view=effective', () => {
   });
 });
 
+test('a preview of a new trunk takes the place of none, whatever id it is given', async () => {
+  const trunk = { name: 'new', type: 'register', host: 'sip.new.example.net', didPool: '4930700' };
+  const preview = (id: string) =>
+    ask(world, world.tokens.acme, 'POST', '/api/v1/trunks/preview', {
+      trunk: { ...trunk, id, credentials: { username: 'new', password: 'secret' } },
+      to: '14155551212',
+    });
+  expect((await preview('909')).status).toBe(200);
+  for (const id of ['201', '202']) expect((await preview(id)).body).toMatchObject({ status: 409, code: 'exists' });
+});
+
 describe('GET /api/v1/brands', () => {
   test('lists presets with their sources; one by its id', async () => {
     const { body } = await ask(world, world.tokens.acme, 'GET', '/api/v1/brands?limit=1000');
