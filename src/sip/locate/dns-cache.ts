@@ -30,7 +30,8 @@ export interface KnownAnswer {
 
 /**
  * Answers with their TTLs. One question is under way at most once. When the servers stay silent, the last good answer is kept
- * (RFC 8767): a trunk does not go down because a name server does.
+ * (RFC 8767): a trunk does not go down because a name server does. A reply answers its question and no other (RFC 2181 §5.4.1): who has a
+ * name would else say where another's is.
  */
 export class DnsCache {
   readonly #dns: DnsPort;
@@ -88,20 +89,7 @@ export class DnsCache {
       );
       return this.#remember(key, { records, untilMs: nowMs + Math.max(negativeMs, this.#ttl.minSeconds * 1000) });
     }
-    this.#rememberAdditionals(reply.records, nowMs);
     return this.#remember(key, { records, untilMs: nowMs + this.#keptMs(records) });
-  }
-
-  /** RFC 2782: servers put the targets' addresses beside the SRV records; using them saves a question each. */
-  #rememberAdditionals(records: readonly DnsRecord[], nowMs: number): void {
-    const targets = new Set(records.flatMap((record) => (record.type === 'SRV' ? [record.target] : [])));
-    const addresses = new Map<string, DnsRecord[]>();
-    for (const record of records) {
-      if ((record.type !== 'A' && record.type !== 'AAAA') || !targets.has(record.name)) continue;
-      const key = `${record.type} ${record.name}`;
-      addresses.set(key, [...(addresses.get(key) ?? []), record]);
-    }
-    for (const [key, found] of addresses) this.#remember(key, { records: found, untilMs: nowMs + this.#keptMs(found) });
   }
 
   #keptMs(records: readonly DnsRecord[]): number {

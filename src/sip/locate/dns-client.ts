@@ -123,7 +123,7 @@ export class DnsClient implements DnsPort {
     const code = (reply as { rcode?: string }).rcode ?? 'NOERROR';
     if (code !== 'NOERROR' && code !== 'NXDOMAIN') throw new DnsFailure(code);
     const records: DnsRecord[] = [];
-    for (const answer of [...(reply.answers ?? []), ...(reply.additionals ?? [])].slice(0, MAX_RECORDS)) {
+    for (const answer of (reply.answers ?? []).slice(0, MAX_RECORDS)) {
       const record = toRecord(answer);
       if (record !== undefined) records.push(record);
     }

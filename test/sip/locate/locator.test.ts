@@ -176,6 +176,16 @@ describe('RFC 3263 §4: names', () => {
     expect(target?.serverName).toBe('example.com');
   });
 
+  test('RFC 2181 §5.4.1: what one name’s records bring along says nothing of another name', async () => {
+    const { locator, dns } = world();
+    const srv = { type: 'SRV', ttlSeconds: 60, priority: 0, weight: 0, port: 5060, target: 'sbc.example.com' } as const;
+    const beside = { type: 'A', name: 'sbc.example.com', ttlSeconds: 86_400, address: '192.0.2.66' } as const;
+    dns.a('sbc.example.com', '192.0.2.7');
+    dns.set('SRV', '_sip._udp.other.example', [{ ...srv, name: '_sip._udp.other.example' }, beside]);
+    expect(brief(await locator.locate({ host: 'other.example' }))).toEqual(['udp 192.0.2.7 5060']);
+    expect(brief(await locator.locate({ host: 'sbc.example.com', port: 5060 }))).toEqual(['udp 192.0.2.7 5060']);
+  });
+
   test('RFC 2782: a lone "." means that the service is not there', async () => {
     const { locator, dns } = world({ transports: () => ['udp', 'tcp'] });
     dns.srv('_sip._udp.example.com', [0, 0, 0, '']).srv('_sip._tcp.example.com', [0, 0, 5060, 'a.example.com']);
