@@ -153,9 +153,12 @@ export function addReinviteCapabilities(
   addCapabilities(message, options, peer, contact);
 }
 
+/** RFC 3261 table 3: Server stands in responses alone; of a request's sender User-Agent tells. */
 export function addOwnHeaders(message: SipMessage, options: LegOptions): void {
   if (options.headers === undefined) return;
-  for (const [name, value] of options.headers) message.headers.addNamed(name, value);
+  const isRequest = message.kind === 'request';
+  for (const [name, value] of options.headers)
+    message.headers.addNamed(isRequest && name === 'Server' ? 'User-Agent' : name, value);
 }
 
 /** RFC 3261 §8.2.2.3: an extension that is required and not supported is refused with 420, which lists it. True when refused. */

@@ -1,6 +1,14 @@
 import { expect, test } from 'vitest';
-import { allowOf, allows, CALL_METHODS, methodsOf, promiseOnly, withoutMethod } from '../../src/call/capabilities.ts';
-import { HeaderId, Headers } from '../../src/sip/message/index.ts';
+import {
+  addOwnHeaders,
+  allowOf,
+  allows,
+  CALL_METHODS,
+  methodsOf,
+  promiseOnly,
+  withoutMethod,
+} from '../../src/call/capabilities.ts';
+import { HeaderId, Headers, SipRequest, SipResponse } from '../../src/sip/message/index.ts';
 import { sdp, World } from './world.ts';
 
 function allow(...values: string[]): Headers {
@@ -30,6 +38,17 @@ test('of lists that differ each is read, however often and in whatever order the
   expect(first).toEqual([2, 0, 2, 1, 0, 11, 2]);
   expect(lists.map((list) => methodsOf(allow(list)))).toEqual(first);
   expect(methodsOf(allow('INFO', 'UPDATE'))).toBe(3);
+});
+
+test('RFC 3261 table 3: of the software that a leg speaks with its requests tell in User-Agent, its responses in Server', () => {
+  const told = [new SipRequest('BYE', 'sip:a@b'), new SipResponse(200, 'OK')].map((message) => {
+    addOwnHeaders(message, { contact: '', headers: [['Server', 'tandem']] });
+    return [message.headers.value(HeaderId.UserAgent), message.headers.value(HeaderId.Server)];
+  });
+  expect(told).toEqual([
+    ['tandem', undefined],
+    [undefined, 'tandem'],
+  ]);
 });
 
 test('Allow promises what the other party can do; UPDATE is ours once it has answered', () => {
