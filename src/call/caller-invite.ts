@@ -192,6 +192,7 @@ export class CallerInvite implements ServerTransactionUser, ReliableRelayUser {
     this.#addWarnings(response);
     if (from !== undefined) {
       relayResponseHeaders(from.response.headers, response.headers, this, from.by);
+      if (status === 405) response.headers.takeAll(from.response.headers, HeaderId.Allow);
       relayBody(from.response, response);
     }
     this.#dropLegs(undefined);

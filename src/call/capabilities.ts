@@ -51,9 +51,9 @@ export function allows(methods: number | undefined, method: RelayedMethod): bool
   return methods === undefined ? undefined : (methods & RELAYED_METHODS[method]) !== 0;
 }
 
-/** What a peer can do after it has refused a method. */
-export function withoutMethod(methods: number | undefined, method: RelayedMethod): number {
-  return (methods ?? EVERY_METHOD) & ~RELAYED_METHODS[method];
+/** What a peer can do after it has refused a method; of others than those that are relayed nothing is known. */
+export function withoutMethod(methods: number | undefined, method: string): number | undefined {
+  return isRelayed(method) ? (methods ?? EVERY_METHOD) & ~RELAYED_METHODS[method] : methods;
 }
 
 function isRelayed(method: string): method is RelayedMethod {

@@ -23,7 +23,11 @@ const RESPONSE_HEADERS: readonly HeaderId[] = [
   HeaderId.RetryAfter,
   HeaderId.AlertInfo,
   HeaderId.ErrorInfo,
+  HeaderId.Accept,
+  HeaderId.AcceptEncoding,
 ];
+/** Of those, what says nothing of an anonymous party. */
+const ANONYMOUS_RESPONSE_HEADERS: readonly HeaderId[] = [HeaderId.Accept, HeaderId.AcceptEncoding];
 /** RFC 5009; RFC 6086 §7. */
 const RESPONSE_HEADERS_BY_NAME: readonly string[] = ['P-Early-Media', 'Recv-Info'];
 
@@ -133,6 +137,7 @@ export function relayResponseHeaders(from: Headers, to: Headers, taker: Taker, s
   if (withholds(taker, sender)) {
     copyRetrySeconds(from, to);
     copyReasons(from, to);
+    copyFields(from, to, ANONYMOUS_RESPONSE_HEADERS);
     copyNamedFields(from, to, RESPONSE_HEADERS_BY_NAME);
     return;
   }
@@ -206,6 +211,7 @@ const LISTS: ReadonlySet<HeaderId> = new Set([
   HeaderId.AlertInfo,
   HeaderId.ErrorInfo,
   HeaderId.Accept,
+  HeaderId.AcceptEncoding,
   HeaderId.ContentEncoding,
   HeaderId.ContentLanguage,
 ]);

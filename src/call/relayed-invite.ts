@@ -256,6 +256,7 @@ class RelayedInvite implements LegRequestUser, ServerTransactionUser, PendingInv
     const relayed = createResponse(this.#request, status, status === response.status ? phrase : undefined);
     addOwnHeaders(relayed, this.#from.options);
     relayResponseHeaders(response.headers, relayed.headers, this.#from, this.#to);
+    if (status === 405) relayed.headers.takeAll(response.headers, HeaderId.Allow);
     relayBody(response, relayed);
     return relayed;
   }

@@ -1,6 +1,6 @@
 import type { MediaRefusal } from '../media/index.ts';
 import { createResponse, HeaderId, type SipRequest, type SipResponse } from '../sip/message/index.ts';
-import { addCapabilities, addOwnHeaders, withoutMethod } from './capabilities.ts';
+import { addCapabilities, addOwnHeaders, allowOf, withoutMethod } from './capabilities.ts';
 import { learnIdentity, showParty } from './connected-identity.ts';
 import { contactOf } from './contact.ts';
 import type { Leg } from './leg.ts';
@@ -76,6 +76,9 @@ class RelayedRequest implements LegRequestUser {
     relayRequestHeaders(request.headers, relayed.headers, to, from);
     if (request.method === 'REFER') relayReferral(request, relayed);
     if (!this.#isLate) relayBody(request, relayed);
+    // RFC 3261 §20.15: a body of no octets has a type as well; a hook flash is said by that alone.
+    if (request.method === 'INFO' && request.body === '')
+      relayed.headers.takeFirst(request.headers, HeaderId.ContentType);
     if (request.method === 'UPDATE' && learnIdentity(from, request)) showParty(relayed, from, to);
     new LegRequest(to, relayed, this).send();
   }
@@ -152,6 +155,11 @@ class RelayedRequest implements LegRequestUser {
     }
     addOwnHeaders(relayed, from.options);
     relayResponseHeaders(response.headers, relayed.headers, from, this.#to);
+    // RFC 3261 §21.4.6: which methods there are then, whether its sender says so or not.
+    if (status === 405) {
+      this.#to.methods = withoutMethod(this.#to.methods, this.#request.method);
+      relayed.headers.set(HeaderId.Allow, allowOf(this.#to, from.options));
+    }
     relayBody(response, relayed);
     from.session?.grant(relayed, this.#request);
     from.respond(this.#transaction, relayed);

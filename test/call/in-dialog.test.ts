@@ -417,6 +417,40 @@ test('RFC 6086: INFO of any content type and its response cross octet for octet,
   hangUp(world);
 });
 
+test('§20.15: an INFO of no octets says what it is by its type', () => {
+  const world = connected();
+  world.a.send('INFO', { headers: [[HeaderId.ContentType, 'application/hook-flash']] });
+  world.run();
+  const [info] = world.b.requests('INFO');
+  expect([info?.body, info?.headers.value(HeaderId.ContentType)]).toEqual(['', 'application/hook-flash']);
+  hangUp(world);
+});
+
+test('§21.4.6, §21.4.13: a refusal that is passed on says what there is: methods in a 405, types in a 415', () => {
+  const world = connected();
+  const { a, b } = world;
+  b.onRequest = (transaction, request) => {
+    if (request.body === 'x') transaction.reply(415, undefined, [[HeaderId.Accept, 'application/sdp, text/plain']]);
+    else transaction.reply(405, undefined, request.method === 'INVITE' ? [[HeaderId.Allow, 'BYE, OPTIONS']] : []);
+  };
+  const [type, method, invite] = [
+    a.send('INFO', { body: 'x', type: 'text/x' }),
+    a.send('INFO', { body: 'y', type: 'text/x' }),
+    a.send('INVITE', { body: HOLD }),
+  ];
+  world.run();
+  expect([type.final?.status, type.final?.headers.value(HeaderId.Accept)]).toEqual([
+    415,
+    'application/sdp, text/plain',
+  ]);
+  expect([method.final?.status, method.final?.headers.value(HeaderId.Allow)]).toEqual([
+    405,
+    'INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, REFER, NOTIFY, MESSAGE',
+  ]);
+  expect([invite.final?.status, invite.final?.headers.value(HeaderId.Allow)]).toEqual([405, 'BYE, OPTIONS']);
+  hangUp(world);
+});
+
 test('multipart bodies keep every octet, Content-Type and Content-Disposition', () => {
   const world = connected();
   const { a, b } = world;
