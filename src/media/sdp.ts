@@ -12,8 +12,9 @@ export interface Description {
 }
 
 export function describe(sdp: string): Description {
-  const secured = /^m=\S+ \S+ (?:UDP\/TLS\/)?RTP\/SAVPF? /m.test(sdp);
-  const dtls = /^m=\S+ \S+ UDP\/TLS\/RTP\/SAVPF? /m.test(sdp) || (secured && /^a=fingerprint:/m.test(sdp));
+  const secured = /^m=\S+[ \t]+\S+[ \t]+(?:UDP\/TLS\/)?RTP\/SAVPF?[ \t]/m.test(sdp);
+  const dtls =
+    /^m=\S+[ \t]+\S+[ \t]+UDP\/TLS\/RTP\/SAVPF?[ \t]/m.test(sdp) || (secured && /^a=fingerprint:/m.test(sdp));
   const family = /^c=IN IP([46]) /m.exec(sdp)?.[1];
   return {
     // RFC 4568 in an offer of plain RTP is an offer of both: what does not know it takes the one it knows.
@@ -119,12 +120,13 @@ export function chooseCodecs(sdp: string, codecs: readonly string[]): string | u
   let left = 0;
   const unused = new Set<string>();
   const chosen = sectionsOf(sdp).map((section) => {
-    if (!/^m=audio (?!0[ /])\S+ (?:UDP\/TLS\/)?RTP\//.test(section)) return section;
+    // DEVIATION: more than a space between the words of a line is read, as endpoints do.
+    if (!/^m=audio[ \t]+(?!0[ \t/])\S+[ \t]+(?:UDP\/TLS\/)?RTP\//.test(section)) return section;
     offered += 1;
     const kept = chosenFormats(section, codecs);
     if (kept === undefined) {
       for (const tag of /^a=mid:(\S+)/m.exec(section)?.slice(1) ?? []) unused.add(tag);
-      return section.replace(/^m=audio \S+/, 'm=audio 0');
+      return section.replace(/^m=audio[ \t]+\S+/, 'm=audio 0');
     }
     left += 1;
     return withFormats(section, kept);
@@ -144,10 +146,13 @@ function withoutBundled(sdp: string, unused: ReadonlySet<string>): string {
   });
 }
 
+function wordsOf(line: string): string[] {
+  return line.trimEnd().split(/[ \t]+/);
+}
+
 /** Formats in their new order. */
 function chosenFormats(section: string, codecs: readonly string[]): readonly string[] | undefined {
-  const words = section.slice(0, section.search(/\r?\n|$/)).split(' ');
-  const formats = new Set(words.slice(3));
+  const formats = new Set(wordsOf(section.slice(0, section.search(/\r?\n|$/))).slice(3));
   const encodings = encodingsOf(section);
   // By the name of their codec, in their order.
   const named = Map.groupBy(formats, (format) => nameOf(encodings, format));
@@ -163,7 +168,7 @@ function chosenFormats(section: string, codecs: readonly string[]): readonly str
 /** What each `a=rtpmap` of a medium says of its format (RFC 8866 §6.6), the first of each: encoding, clock rate and what follows. */
 export function encodingsOf(section: string): ReadonlyMap<number, string> {
   const encodings = new Map<number, string>();
-  for (const [, format = '', encoding = ''] of section.matchAll(/^a=rtpmap:([0-9]+) +([^\s][^\r\n]*)/gm))
+  for (const [, format = '', encoding = ''] of section.matchAll(/^a=rtpmap:[ \t]*([0-9]+)[ \t]+([^\s][^\r\n]*)/gm))
     if (!encodings.has(Number(format))) encodings.set(Number(format), encoding);
   return encodings;
 }
@@ -178,13 +183,14 @@ function withFormats(section: string, formats: readonly string[]): string {
   const behind = section.indexOf('\n') + 1 || section.length;
   const first = section.slice(0, behind);
   const end = /\r?\n?$/.exec(first)?.[0] ?? '';
-  const head = first.trimEnd().split(' ').slice(0, 3);
+  const head = wordsOf(first).slice(0, 3);
   return `${[...head, ...formats].join(' ')}${end}${withoutOthers(section.slice(behind), new Set(formats))}`;
 }
 
 /** The lines of a medium without those that describe another format than these. */
 export function withoutOthers(lines: string, formats: ReadonlySet<string>): string {
-  return lines.replaceAll(/^a=(?:rtpmap|fmtp|rtcp-fb):([0-9]+) [^\n]*\n?/gm, (line: string, format: string) =>
-    formats.has(format) ? line : '',
+  return lines.replaceAll(
+    /^a=(?:rtpmap|fmtp|rtcp-fb):[ \t]*([0-9]+)[ \t][^\n]*\n?/gm,
+    (line: string, format: string) => (formats.has(format) ? line : ''),
   );
 }

@@ -49,6 +49,15 @@ group('codecs', () => {
       expect(chooseCodecs(offer(lines), ['PCMA'])).toContain('m=audio 4000 RTP/AVP 96\r\n');
   });
 
+  test('more than a space between words, and one after a colon, hide none', () => {
+    const offer = `${head}m=audio  4000\tRTP/AVP  18 8 101 \r\na=rtpmap: 18 G729/8000\r\na=fmtp: 18 annexb=no\r\na=rtpmap: 101\ttelephone-event/8000\r\n`;
+    expect(chooseCodecs(offer, ['PCMA'])).toBe(
+      `${head}m=audio 4000 RTP/AVP 8 101\r\na=rtpmap: 101\ttelephone-event/8000\r\n`,
+    );
+    expect(chooseCodecs(offer, ['opus'])).toBeUndefined();
+    expect(describe(`${head}m=audio  4000  RTP/SAVP  0\r\n`).profile).toBe('sdes');
+  });
+
   test('none that is named: there is no description', () => {
     expect(chooseCodecs(head + audio, ['G729'])).toBeUndefined();
   });
