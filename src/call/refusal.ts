@@ -66,7 +66,7 @@ function endReasonOf(outcome: StageOutcome | undefined): string {
     case 'transport-error':
       return 'unreachable';
     case 'capacity':
-      return 'no-capacity';
+      return outcome.status === 488 ? 'rejected' : 'no-capacity';
     case undefined:
       return 'rejected';
   }

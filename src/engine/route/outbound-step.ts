@@ -102,8 +102,9 @@ function rejectionOf(refusal: {
     : { status, reason, headers: [[HeaderId.RetryAfter, String(retryAfterSeconds)]] };
 }
 
-/** What the caller gets when this was the last outcome: the carrier's own answer, or 503 when no trunk gave one. */
+/** What the caller gets when this was the last outcome: the carrier's own answer, what its own offer is refused with, or 503 when no trunk gave an answer. */
 function answerFor(outcome: StageOutcome): Rejection {
+  if (outcome.cause === 'capacity' && outcome.status === 488) return { status: 488, reason: outcome.reason };
   if ((outcome.cause === 'response' && !isUnsent(outcome)) || outcome.cause === 'ring-timeout')
     return { status: outcome.status, reason: outcome.reason };
   return noTrunk();

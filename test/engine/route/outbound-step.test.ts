@@ -106,6 +106,21 @@ describe('route advance (behaviour 14)', () => {
     expect(final?.headers.fieldValues(HeaderId.RetryAfter)).toHaveLength(1);
   });
 
+  test('an offer without any codec of the trunks: 488, since no trunk will take it later either', async () => {
+    const options = { codecs: ['G722'] };
+    await begin({ trunks: { 'carrier-a': { options }, 'carrier-b': { options } } });
+    const invite = phone.call('18005550199');
+    world.run();
+    expect([a.requests('INVITE'), b.requests('INVITE')]).toEqual([[], []]);
+    const final = phone.final(invite);
+    expect([final?.status, final?.reason, final?.headers.has(HeaderId.RetryAfter)]).toEqual([
+      488,
+      'No Codec In Common',
+      false,
+    ]);
+    expect(world.observed.ended.map(({ endReason }) => endReason)).toEqual(['rejected']);
+  });
+
   test("the carrier's own Retry-After is passed on as it is", () => {
     const invite = phone.call('18005550199');
     a.answer(a.took('INVITE'), 503);
