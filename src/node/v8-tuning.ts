@@ -1,6 +1,6 @@
 import { getHeapStatistics, setFlagsFromString } from 'node:v8';
 import { letFirst } from '../base/steps.ts';
-import { YoungSpace } from './young-space.ts';
+import { HeapMarking } from './heap-marking.ts';
 
 /** By this many runs V8 has given a function its own inline caches. */
 const WARM_RUNS = 2000;
@@ -24,8 +24,8 @@ export function tuneV8(): void {
   setFlagsFromString('--invocation-count-for-turbofan=600');
   for (const flag of SHORT_ENDS) setFlagsFromString(flag);
   speedUpStrings();
-  const young = new YoungSpace();
-  letFirst(() => young.isOutgrown());
+  const marking = new HeapMarking();
+  letFirst(() => marking.isUnderWay);
 }
 
 const MEBIBYTE = 2 ** 20;
