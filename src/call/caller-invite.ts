@@ -34,7 +34,7 @@ import {
 import { ReliableRelay, type ReliableRelayUser } from './reliable-relay.ts';
 import { tellRinging } from './ringing-between-nodes.ts';
 import { SessionKeeper } from './session-keeper.ts';
-import { type WaitingCancel, type WaitingSnapshot, waitingInvite } from './waiting.ts';
+import { type DescribedSnapshot, type WaitingCancel, type WaitingSnapshot, waitingInvite } from './waiting.ts';
 
 /** Those who are called; `Attempt` is it. */
 interface AskedParties {
@@ -72,6 +72,8 @@ export class CallerInvite implements ServerTransactionUser, ReliableRelayUser {
     undefined;
   /** Where another node sends it. */
   readonly #half: Half | undefined;
+  /** Another process has given the caller this description, in the dialog of the first leg, until whoever made it is heard again. */
+  #described: DescribedSnapshot | undefined;
   #done = false;
 
   constructor(
@@ -86,6 +88,7 @@ export class CallerInvite implements ServerTransactionUser, ReliableRelayUser {
     this.#transaction = transaction;
     this.options = options;
     this.#plan = plan;
+    this.#described = call.resumption?.caller.described;
     this.methods = headers.has(HeaderId.Allow) ? methodsOf(headers) : undefined;
     this.#requiresReliable = headers.lists(HeaderId.Require, '100rel');
     this.supportsReliable = this.#requiresReliable || headers.lists(HeaderId.Supported, '100rel');
@@ -119,10 +122,15 @@ export class CallerInvite implements ServerTransactionUser, ReliableRelayUser {
   }
 
   /** The INVITE as it came, where from, and what of its responses the final one has to go with. */
-  waiting(): Pick<WaitingSnapshot, 'invite' | 'from' | 'tag'> | undefined {
+  waiting(): Pick<WaitingSnapshot, 'invite' | 'from' | 'tag' | 'described'> | undefined {
     if (this.#done) return undefined;
     const hasReliable = this.#legs.some(({ early }) => early?.reliable !== undefined);
-    return { ...waitingInvite(this.#transaction), ...(!hasReliable && { tag: this.#transaction.localTag }) };
+    const described = this.#described ?? this.#legs.flatMap(({ early }) => describedIn(early) ?? []).at(-1);
+    return {
+      ...waitingInvite(this.#transaction),
+      ...(!hasReliable && { tag: this.#transaction.localTag }),
+      ...(described !== undefined && { described }),
+    };
   }
 
   get done(): boolean {
@@ -155,7 +163,11 @@ export class CallerInvite implements ServerTransactionUser, ReliableRelayUser {
     const { early } = leg;
     if (early === undefined) return;
     const isReliable = rack !== undefined || this.#requiresReliable;
-    if (described) early.described = !isReliable && owesAnswer(leg, callee) ? sessionDescriptionOf(relayed) : undefined;
+    if (described) {
+      const sdp = sessionDescriptionOf(relayed);
+      early.told = hasSessionDescription(this.request) ? sdp : undefined;
+      early.described = !isReliable && owesAnswer(leg, callee) ? sdp : undefined;
+    }
     if (!isReliable) {
       leg.respond(this.#transaction, relayed);
       return;
@@ -307,11 +319,27 @@ export class CallerInvite implements ServerTransactionUser, ReliableRelayUser {
       bound.media = nearPlaceOf(callee.media);
       return bound;
     }
-    const leg = this.#legs.find((each) => each.early?.describedBy === undefined) ?? this.#newLeg();
+    const leg =
+      this.#describedLeg(callee) ?? this.#legs.find((each) => each.early?.describedBy === undefined) ?? this.#newLeg();
     if (own && leg.early !== undefined) leg.early.describedBy = callee;
     leg.peer = callee;
     leg.media = nearPlaceOf(callee.media);
     callee.peer = leg;
+    return leg;
+  }
+
+  /** Where another process has told the caller of this callee; nobody else's description may come in that dialog. */
+  #describedLeg(callee: Leg): Leg | undefined {
+    const described = this.#described;
+    if (described === undefined) return undefined;
+    const leg = this.#legs[0] ?? this.#newLeg();
+    const isOf = described.callId === callee.dialog.callId && described.tag === callee.dialog.remoteTag;
+    if (leg.early === undefined) return undefined;
+    leg.early.describedBy = isOf ? callee : leg;
+    if (!isOf) return undefined;
+    leg.early.told = described.sdp;
+    leg.early.described = described.sdp;
+    this.#described = undefined;
     return leg;
   }
 
@@ -337,6 +365,13 @@ export class CallerInvite implements ServerTransactionUser, ReliableRelayUser {
     for (const leg of this.#legs) if (leg !== keep) leg.hangUp();
     this.#legs = NO_LEGS;
   }
+}
+
+function describedIn(early: Leg['early']): DescribedSnapshot | undefined {
+  const { describedBy, told } = early ?? {};
+  if (describedBy === undefined) return undefined;
+  const { callId, remoteTag: tag } = describedBy.dialog;
+  return { callId, tag, ...(told !== undefined && { sdp: told }) };
 }
 
 /** Whether what `callee` describes is an answer (without an offer it would be one itself, which nobody has made), and `leg` has none yet. */

@@ -21,6 +21,8 @@ export class EarlyDialog<L> {
   describedBy: L | undefined = undefined;
   /** Of a caller's leg: the callee's answer as it was described last; undefined once the caller has it reliably. */
   described: string | undefined = undefined;
+  /** The same, whether or not the caller has it reliably; undefined where it was an offer. */
+  told: string | undefined = undefined;
 }
 
 /** How far a leg is, and what is there only so far. */

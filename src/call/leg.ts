@@ -38,7 +38,7 @@ import type {
 } from './ports.ts';
 import type { EndedBy, LiveRecord } from './record.ts';
 import { hasSessionDescription } from './relayed-headers.ts';
-import type { RingingInvite } from './resumption.ts';
+import type { Resumption, RingingInvite } from './resumption.ts';
 import { type LegSnapshot, legSnapshot, type Reacher, type SessionSnapshot } from './snapshot.ts';
 import { standInFor } from './stand-in.ts';
 
@@ -88,6 +88,8 @@ export interface LegCall {
   readonly registry: LegRegistry;
   readonly record: LiveRecord;
   readonly caller: WaitingCaller | undefined;
+  /** What another process has begun of it. */
+  readonly resumption?: Pick<Resumption, 'caller'> | undefined;
   /** From the answer, ms; undefined: none. */
   readonly sessionLimitMs: number | undefined;
   /** A transfer under way. */

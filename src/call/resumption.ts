@@ -4,6 +4,7 @@ import type { Flow } from '../sip/transport/index.ts';
 import type { LateUser } from './abandoned-invites.ts';
 import type { ClientTransaction, ClientTransactionUser, Destination, WayOptions } from './ports.ts';
 import type { AttemptRecord } from './record.ts';
+import type { DescribedSnapshot } from './waiting.ts';
 
 /** An INVITE of another process that rings. */
 export interface RingingInvite {
@@ -32,6 +33,8 @@ export interface ResumedCaller {
   readonly rangAfterMs: number | undefined;
   /** Whom that process, or one before it, had tried for him. */
   readonly attempts: readonly AttemptRecord[];
+  /** Whose description he was given last. */
+  readonly described: DescribedSnapshot | undefined;
   /** How many processes had his call. */
   readonly takeovers: number;
 }

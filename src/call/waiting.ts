@@ -27,12 +27,22 @@ export interface WaitingSnapshot {
   /** The tag of the early dialog that the caller was told; absent where reliable responses (RFC 3262) belong to it. */
   readonly tag?: string;
   readonly cancels: readonly WaitingCancel[];
+  /** Whose session description the caller was given last; absent: nobody's. */
+  readonly described?: DescribedSnapshot;
   /** What the call is recorded with where nobody goes on with it. Absent in what the program before wrote, in part. */
   readonly record?: WaitingRecord;
   /** How long it had been waiting by then, ms; absent in what the program before wrote. */
   readonly forMs?: number;
   /** Wall clock, ms. */
   readonly takenAtMs: number;
+}
+
+export interface DescribedSnapshot {
+  /** Of the callee's early dialog: its Call-ID, and the callee's tag. */
+  readonly callId: string;
+  readonly tag: string;
+  /** As the caller has it; absent where it was an offer. */
+  readonly sdp?: string;
 }
 
 export interface WaitingRecord {

@@ -136,10 +136,10 @@ export class WaitingCallers {
   }
 
   #resumptionOf(waiting: WaitingSnapshot, invite: SipRequest, ringing: readonly RingingInvite[]): Resumption {
-    const { tag, from, record, forMs = 0, takenAtMs } = waiting;
+    const { tag, from, described, record, forMs = 0, takenAtMs } = waiting;
     const { ringingAtMs, startedAtMs = 0, attempts = [], takeovers = 0 } = record ?? {};
     return new Resumption({
-      ...{ invite, tag, ringing, attempts, takeovers: takeovers + 1 },
+      ...{ invite, tag, ringing, described, attempts, takeovers: takeovers + 1 },
       address: from.address,
       passedMs: forMs + Math.max(0, this.#options.scheduler.wallMs() - takenAtMs),
       rangAfterMs: ringingAtMs === undefined ? undefined : ringingAtMs - startedAtMs,

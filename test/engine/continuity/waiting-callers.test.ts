@@ -1,6 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { CallStore } from '../../../src/call/index.ts';
 import {
+  addDescription,
+  createResponse,
   HeaderId,
   parseMessage,
   type SipRequest,
@@ -175,6 +177,57 @@ describe('RFC 3323 §4.1: who rings in private is not told of by its own fields 
       for (const call of [...world.engine.calls.list()]) world.engine.calls.end(call.id);
       await settle(60_000);
     }
+  });
+});
+
+describe('the caller was told a description while it rang (RFC 3261 §13.2.1)', () => {
+  const OTHER_SDP = SDP.replace('t=0 0', 's=other\r\nt=0 0');
+  let invite: SipRequest;
+  let asked: SipRequest;
+  let told: SipResponse;
+
+  async function told183(fields: Record<string, string> = {}): Promise<void> {
+    await start();
+    invite = alice.call('18005550199');
+    asked = carrier.took('INVITE');
+    carrier.answer(asked, 183, 'Session Progress', fields, SDP);
+    await settle();
+    for (const prack of carrier.requests('PRACK')) carrier.answer(prack, 200);
+    await settle();
+    told = alice.responses(invite.callId()).find(({ status }) => status === 183) as SipResponse;
+    expect(told.body).toBe(SDP);
+    await restart();
+  }
+
+  test.each([
+    ['in which nobody says it again', '', SDP],
+    ['in which another one is said', OTHER_SDP, OTHER_SDP],
+  ])('his 2xx has one, under the tag that he knows: one %s', async (_what, said, heard) => {
+    await told183({ Require: '100rel', RSeq: '1' });
+    carrier.answer(asked, 200, 'OK', {}, said);
+    expect(finals(invite)).toMatchObject([{ status: 200, body: heard }]);
+    expect(finals(invite)[0]?.toTag()).toBe(told.toTag());
+  });
+
+  test('a third process knows it as well', async () => {
+    await told183({ Require: '100rel', RSeq: '1' });
+    carrier.answer(asked, 180, 'Ringing');
+    await settle();
+    await restart();
+    carrier.answer(asked, 200, 'OK');
+    expect(finals(invite)).toMatchObject([{ status: 200, body: SDP }]);
+    expect(finals(invite)[0]?.toTag()).toBe(told.toTag());
+  });
+
+  test('another callee describes his own in a dialog of its own', async () => {
+    await told183();
+    const answer = createResponse(asked, 200, 'OK', { toTag: 'of-another' });
+    answer.headers.add(HeaderId.Contact, `<sip:${carrier.host}>`);
+    addDescription(answer, OTHER_SDP);
+    carrier.send(answer);
+    world.run(20);
+    expect(finals(invite)).toMatchObject([{ status: 200, body: OTHER_SDP }]);
+    expect(finals(invite)[0]?.toTag()).not.toBe(told.toTag());
   });
 });
 
