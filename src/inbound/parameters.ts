@@ -79,12 +79,15 @@ export function firstSource(
 
 /**
  * Where the called number stands: where the trunk says. Where it says To, and nobody has what that holds, it is in the Request-URI, which
- * says whom a request is for (RFC 3261 §8.2.2.1).
+ * says whom a request is for (RFC 3261 §8.2.2.1); and where a registrar has put our Contact there, in P-Called-Party-ID (RFC 7315 §4.2).
  */
 export function calledSources({ calledNumber }: InboundParameters): readonly InboundSource[] {
-  const isMeant = calledNumber.includes('to.user') && !calledNumber.includes('requestUri.user');
-  return isMeant ? [...calledNumber, 'requestUri.user'] : calledNumber;
+  if (!calledNumber.includes('to.user')) return calledNumber;
+  const sources = new Set([...calledNumber, ...BEHIND_TO]);
+  return sources.size === calledNumber.length ? calledNumber : [...sources];
 }
+
+const BEHIND_TO: readonly InboundSource[] = ['requestUri.user', 'pCalledPartyId.user'];
 
 /**
  * What the called number may be, the likeliest first: numbers before what is none. Most calls have one. Who owns none of the first is asked

@@ -176,6 +176,18 @@ describe('inbound parameters', () => {
     expect(routed.numbers.calledNumber).toMatch(/^\+?14155550100$/);
   });
 
+  test('RFC 7315 §4.2: where To and the Request-URI, our Contact, name nobody here, P-Called-Party-ID says who is called', () => {
+    const sentOn = { to: '<tel:+442079460000>', uri: 'sip:b6103ea5ab272e67@192.0.2.1' };
+    const routed = route(
+      invite({ ...sentOn, more: ['P-Called-Party-ID: <sip:+14155550100@carrier.example;user=phone>'] }),
+    );
+    expect(routed).toMatchObject({ kind: 'route', rule: 'main', numbers: { calledNumber: '+14155550100' } });
+    expect(route(invite(sentOn))).toMatchObject({ status: 404, code: 'unknown-number' });
+    expect(route(invite({ ...sentOn, more }), { parameters: { calledNumber: ['contact.user'] } })).toMatchObject({
+      status: 404,
+    });
+  });
+
   test('of several numbers of nobody the first is the one that nobody has, and a name comes after them', () => {
     const called = (to: string, uri: string) => route(invite({ to, uri })).numbers.calledNumber;
     expect(called('<sip:+442079460000@y>', 'sip:+442079460001@x')).toBe('+442079460000');
