@@ -4,12 +4,13 @@ const BITS = 1 << 22;
 /**
  * Which hashes came lately, for a look that says for nearly all others that they did not. Those of the last `keptMs` are found always,
  * none that is older than twice that. Two generations of bits, so what comes and goes is neither listed nor taken out; half a megabyte
- * each, made with the first hash: who only asks, as a layer that ends at once or only sends, never makes one.
+ * each when all are in use, made a piece at a time: who hears little, or only asks, as a layer that ends at once or only sends, has next to
+ * none.
  */
 export class RecentHashes {
   readonly #keptMs: number;
-  #younger: Uint32Array | undefined;
-  #elder: Uint32Array | undefined;
+  #younger: Generation = [];
+  #elder: Generation = [];
   #youngerSinceMs: number;
 
   constructor(keptMs: number, nowMs: number) {
@@ -19,19 +20,14 @@ export class RecentHashes {
 
   add(hash: number, nowMs: number): void {
     this.#age(nowMs);
-    this.#younger ??= new Uint32Array(BITS / 32);
-    const bits = this.#younger;
-    const other = otherPlace(hash);
-    bits[(hash >>> 5) & WORDS] = (bits[(hash >>> 5) & WORDS] as number) | (1 << hash);
-    bits[(other >>> 5) & WORDS] = (bits[(other >>> 5) & WORDS] as number) | (1 << other);
+    mark(this.#younger, hash);
+    mark(this.#younger, otherPlace(hash));
   }
 
   /** False: this hash has not come lately. */
   mayHave(hash: number, nowMs: number): boolean {
     this.#age(nowMs);
-    const younger = this.#younger;
-    const elder = this.#elder;
-    return (younger !== undefined && holds(younger, hash)) || (elder !== undefined && holds(elder, hash));
+    return holds(this.#younger, hash) || holds(this.#elder, hash);
   }
 
   #age(nowMs: number): void {
@@ -39,19 +35,43 @@ export class RecentHashes {
     if (ageMs < this.#keptMs) return;
     this.#youngerSinceMs = nowMs;
     // When nobody has looked for so long, the younger ones are old too.
-    this.#elder = ageMs < 2 * this.#keptMs ? this.#younger : undefined;
-    this.#younger = undefined;
+    this.#elder = ageMs < 2 * this.#keptMs ? this.#younger : [];
+    this.#younger = [];
   }
 }
 
-const WORDS = BITS / 32 - 1;
+/** The bits by pieces, those that have any. */
+type Generation = (Uint32Array | undefined)[];
+
+const PIECES = 128;
+const PIECE_WORDS = BITS / 32 / PIECES;
 
 function otherPlace(hash: number): number {
   return Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d) >>> 7;
 }
 
-function holds(bits: Uint32Array, hash: number): boolean {
-  if ((((bits[(hash >>> 5) & WORDS] as number) >>> hash) & 1) === 0) return false;
-  const other = otherPlace(hash);
-  return (((bits[(other >>> 5) & WORDS] as number) >>> other) & 1) === 1;
+function pieceOf(place: number): number {
+  return (place >>> 15) & (PIECES - 1);
+}
+
+function wordOf(place: number): number {
+  return (place >>> 5) & (PIECE_WORDS - 1);
+}
+
+function mark(generation: Generation, place: number): void {
+  let bits = generation[pieceOf(place)];
+  if (bits === undefined) {
+    bits = new Uint32Array(PIECE_WORDS);
+    generation[pieceOf(place)] = bits;
+  }
+  bits[wordOf(place)] = (bits[wordOf(place)] as number) | (1 << place);
+}
+
+function holds(generation: Generation, hash: number): boolean {
+  return isMarked(generation, hash) && isMarked(generation, otherPlace(hash));
+}
+
+function isMarked(generation: Generation, place: number): boolean {
+  const bits = generation[pieceOf(place)];
+  return bits !== undefined && (((bits[wordOf(place)] as number) >>> place) & 1) === 1;
 }
