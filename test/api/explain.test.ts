@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { afterEach, expect, test } from 'vitest';
 import { ExplainedWorld } from '../engine/explained-world.ts';
+import { anyCharacter } from '../kit/any-character.ts';
 import { ask, startTestApi, type TestApi } from './kit.ts';
 
 let world: TestApi;
@@ -36,7 +37,7 @@ const LINES = [
 ];
 const text = fc.oneof(
   fc.constantFrom('101', '102', '600', '18005550199', '*67911', 'sip:', 'tel:+1', 'urn:service:sos', 'carrier', '100'),
-  fc.string({ unit: 'binary', maxLength: 20 }),
+  fc.string({ unit: anyCharacter, maxLength: 20 }),
 );
 const name = fc.constantFrom(
   'From',
@@ -125,7 +126,7 @@ test('whatever is asked, explain answers 200, 404 or 422, and no exception is le
 test('whatever is given for the id of a placed call, the answer is 404 or says what is wrong, and nothing is left uncaught', async () => {
   world = await startTestApi();
   const id = fc.oneof(
-    fc.string({ unit: 'binary', minLength: 1, maxLength: 40 }),
+    fc.string({ unit: anyCharacter, minLength: 1, maxLength: 40 }),
     fc.constantFrom('..', '%', 'a/b', '\u0000', 'x'.repeat(5_000), '__proto__', '\r\nX: y', '👻'),
   );
   await fc.assert(

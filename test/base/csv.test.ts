@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type CsvRow, type CsvSeparator, type CsvTable, cellText, csvLine, readCsv } from '../../src/base/csv.ts';
 import { allAtOnce } from '../../src/base/steps.ts';
+import { anyCharacter } from '../kit/any-character.ts';
 
 const all = ({ cells: titles }: CsvRow) => titles.map(() => true);
 const read = (text: string | Uint8Array, mostRows = 1_000, keeps: (header: CsvRow) => boolean[] = all): CsvTable =>
@@ -162,7 +163,7 @@ describe('writing', () => {
   });
 
   test('whatever is written is read back', () => {
-    const cell = fc.string({ unit: 'binary' }).map((text) => text.replace(/[\ud800-\udfff]/g, ''));
+    const cell = fc.string({ unit: anyCharacter }).map((text) => text.replace(/[\ud800-\udfff]/g, ''));
     const line = fc.tuple(fc.string({ minLength: 1, unit: fc.constantFrom('a', 'b') }), cell, cell);
     const separator = fc.constantFrom<CsvSeparator>(',', ';', '\t');
     fc.assert(

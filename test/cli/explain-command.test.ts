@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Explanation } from '../../src/outbound/index.ts';
 import { startTestApi, type TestApi } from '../api/kit.ts';
 import { ExplainedWorld } from '../engine/explained-world.ts';
+import { anyCharacter } from '../kit/any-character.ts';
 import { envOf, folder, type Run, run } from './kit.ts';
 
 let engine: ExplainedWorld;
@@ -104,7 +105,7 @@ const word = fc.oneof(
     'undefined',
     '__proto__',
   ),
-  fc.string({ unit: 'binary', maxLength: 12 }),
+  fc.string({ unit: anyCharacter, maxLength: 12 }),
 );
 const option = fc.oneof(
   { weight: 6, arbitrary: fc.tuple(fc.constantFrom(...OPTIONS), word) },
