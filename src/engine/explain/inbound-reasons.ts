@@ -107,18 +107,29 @@ function termsText(
 
 const OPENING = { open: 'within its hours', holiday: 'on a holiday', 'outside-hours': 'outside its hours' } as const;
 
+const WITHHELD = 'the caller withholds its number, or names none in a field that is read (RFC 3323)';
+/** Why a From at one of these hosts has no number. */
+const NO_NUMBER: ReadonlyMap<string, string> = new Map([
+  ['anonymous.invalid', WITHHELD],
+  ['unknown.invalid', 'the caller withholds no number, but none came'],
+]);
+
 /** The reasons of the INVITE to a phone. */
 export function phoneFields(invite: SipRequest, facts: CallFacts, rule: InboundRule | undefined): FieldReason[] {
   const { direction, trunkId } = facts;
   const isIn = direction === 'inbound' && trunkId !== undefined;
   const prefix = rule?.displayNamePrefix;
+  const host = textAt(invite, 'From.host');
+  const noNumber = NO_NUMBER.get(host);
   const number = isIn ? "the caller's number, as it was read" : "the calling extension's or service's number";
   const name = `the caller's name${prefix === undefined ? '' : `, with "${prefix}" of rule "${rule?.name}" in front`}`;
   const reasons: readonly (readonly [field: string, source: string, reason: string])[] = [
     ['Request-URI', 'registration', 'the Contact that the phone registered'],
-    ['From.user', 'caller', facts.anonymous === true ? 'the caller withholds its number (RFC 3323)' : number],
-    ['From.displayName', 'caller', name],
-    ['From.host', 'tenant', "the tenant's domain: a call back comes here"],
+    ['From.user', 'caller', noNumber ?? number],
+    ['From.displayName', 'caller', host === 'anonymous.invalid' ? WITHHELD : name],
+    noNumber === undefined
+      ? ['From.host', 'tenant', "the tenant's domain: a call back comes here"]
+      : ['From.host', 'caller', noNumber],
     ['To', 'called', "the extension that rings, in the tenant's domain"],
     ['Contact', 'engine', 'where the phone sends what follows: this engine'],
     ['P-Called-Party-ID', 'called', "the number that was called, which is not the phone's own (RFC 7315 §4.2)"],

@@ -45,9 +45,9 @@ const directory = new Directory(
   }),
 );
 const trunk = directory.trunk('7');
-const invite = (extra = '') =>
+const invite = (extra = '', from = '"Ann" <sip:15551234@192.0.2.7>') =>
   parseMessage(
-    `INVITE sip:x@192.0.2.1 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.7;branch=z9hG4bK1\r\nFrom: "Ann" <sip:15551234@192.0.2.7>;tag=a\r\nTo: <sip:0014155550101@192.0.2.1>\r\nCall-ID: c\r\nCSeq: 1 INVITE\r\n${extra}Content-Length: 0\r\n\r\n`,
+    `INVITE sip:x@192.0.2.1 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.7;branch=z9hG4bK1\r\nFrom: ${from};tag=a\r\nTo: <sip:0014155550101@192.0.2.1>\r\nCall-ID: c\r\nCSeq: 1 INVITE\r\n${extra}Content-Length: 0\r\n\r\n`,
   ) as SipRequest;
 const FACTS: CallFacts = {
   direction: 'inbound',
@@ -135,4 +135,15 @@ test('every field of the INVITE to a phone has a reason, the name with what the 
     undefined,
   );
   expect(inside.find(({ field }) => field === 'From.user')?.reason).toBe("the calling extension's or service's number");
+});
+
+test.each([
+  ['"Anonymous" <sip:anonymous@anonymous.invalid>', 'withholds its number', 'withholds its number'],
+  ['"Unavailable" <sip:unavailable@unknown.invalid>', 'none came', "the caller's name"],
+])('a phone that is shown %s is told why there is no number, nor a domain to call back', (from, number, name) => {
+  const fields = phoneFields(invite('', from), FACTS, undefined);
+  const reasons = Object.fromEntries(fields.map(({ field, reason }) => [field, reason]));
+  expect(reasons['From.user']).toContain(number);
+  expect(reasons['From.host']).toBe(reasons['From.user']);
+  expect(reasons['From.displayName']).toContain(name);
 });
