@@ -1,25 +1,24 @@
 import { describe, expect, test } from 'vitest';
-import { draftForRoute, planOutbound } from '../../src/outbound/index.ts';
+import { draftForRoute, explain, planOutbound } from '../../src/outbound/index.ts';
 import { shuffled } from '../../src/outbound/steps/order-routes.ts';
 import { type CallOptions, factsOf, type TenantInput, tenantWith, trunkWith } from './world.ts';
 
 type Rules = NonNullable<TenantInput['outboundRules']>;
 const routes = [{ trunk: 'CallCentric' }];
-const planWith = (outboundRules: Rules, call: CallOptions = {}) =>
-  planOutbound(
-    factsOf({
-      tenants: [
-        tenantWith({
-          outboundRules,
-          groups: [
-            { name: 'sales', members: ['101'] },
-            { name: 'it', members: ['102'] },
-          ],
-        }),
-      ],
-      ...call,
-    }),
-  );
+const factsWith = (outboundRules: Rules, call: CallOptions = {}) =>
+  factsOf({
+    tenants: [
+      tenantWith({
+        outboundRules,
+        groups: [
+          { name: 'sales', members: ['101'] },
+          { name: 'it', members: ['102'] },
+        ],
+      }),
+    ],
+    ...call,
+  });
+const planWith = (outboundRules: Rules, call: CallOptions = {}) => planOutbound(factsWith(outboundRules, call));
 
 describe('behaviour 13: the first match by priority, then name, and only that one', () => {
   test('priority, then name', () => {
@@ -92,6 +91,18 @@ describe('behaviour 15 and 16: which routes are tried', () => {
     expect(names(planWith(two, { trunks, trunkState: states(['1']) }))).toEqual(['b']);
     expect(names(planWith(two, { trunks, trunkState: states(['1', '2']) }))).toEqual(['b']);
     expect(names(planWith(two, { trunks, trunkState: states(['1'], ['2']) }))).toEqual(['a']);
+  });
+
+  test('explain says of the last one that it is down, and why', () => {
+    const told = (down: readonly string[]) => {
+      const { steps } = explain(factsWith(two, { trunks, trunkState: states(down) }));
+      return steps.filter(({ step }) => step === 'routes').map(({ reason }) => reason);
+    };
+    expect(told([])).toEqual(['route 1: trunk "a"', 'route 2: trunk "b"']);
+    expect(told(['1', '2'])).toEqual([
+      'trunk "a" skipped: as told',
+      'route 1: trunk "b", which is down (as told) and tried all the same',
+    ]);
   });
 
   test('a full trunk is skipped, even the last; without a trunk: 503 with Retry-After 1 to 10', () => {

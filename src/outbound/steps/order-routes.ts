@@ -116,9 +116,14 @@ function tell(trace: Trace, routes: readonly PlannedRoute[], skipped: readonly S
   for (const { trunkName, reason } of skipped) {
     trace.step({ step: 'routes', outcome: 'continue', reason: `trunk "${trunkName}" skipped: ${reason}` });
   }
-  for (const [index, { trunk, through }] of routes.entries()) {
+  for (const [index, { trunk, through, down }] of routes.entries()) {
+    const state = down === undefined ? '' : `, which is down (${down}) and tried all the same`;
     const way = through === undefined ? '' : `, leaves through node ${through}, which is registered`;
-    trace.step({ step: 'routes', outcome: 'continue', reason: `route ${index + 1}: trunk "${trunk.name}"${way}` });
+    trace.step({
+      step: 'routes',
+      outcome: 'continue',
+      reason: `route ${index + 1}: trunk "${trunk.name}"${state}${way}`,
+    });
   }
 }
 
