@@ -1,6 +1,7 @@
 /** The certificate and key files that a configuration or a provisioning file names, opened before anything depends on them. */
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { createSecureContext } from 'node:tls';
 import type { Problem } from '../base/errors.ts';
 import type { TrunkSettings } from '../provisioning/trunk-settings/schema.ts';
@@ -103,7 +104,7 @@ function readText(field: string, file: string, report: Report): string | undefin
     if (text.trim() !== '') return text;
     return report(field, 'file-unusable', `${file} is empty`);
   } catch (error) {
-    return report(field, 'file-unreadable', `${file} ${whyUnreadable((error as NodeJS.ErrnoException).code)}`);
+    return report(field, 'file-unreadable', `${resolve(file)} ${whyUnreadable((error as NodeJS.ErrnoException).code)}`);
   }
 }
 

@@ -4,6 +4,7 @@
  */
 
 import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
 import type { Problem } from '../base/errors.ts';
 import { SettingsError } from '../base/errors.ts';
 import { type CheckContext, checkProvisioning } from '../provisioning/check/provisioning.ts';
@@ -159,7 +160,7 @@ function filesNamedBy(yaml: YamlFile, { settings }: LoadedNode) {
       files.push(YamlFile.read(file));
       continue;
     }
-    const message = `${file} does not exist: create it, or correct the path`;
+    const message = `${resolve(file)} does not exist: create it, or correct the path`;
     const problem = { code: 'file-unreadable', path: `provisioning[${index}]`, message };
     problems.push(yaml.locate(problem, ['provisioning', index]));
   }

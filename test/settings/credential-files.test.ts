@@ -1,6 +1,6 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { generate } from 'selfsigned';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { loadNode, loadNodeWithFiles, loadProvisioning, validateFiles } from '../../src/settings/load.ts';
@@ -46,6 +46,15 @@ describe('tandem validate opens the provisioning files that a configuration name
         path: 'provisioning[0]',
         message: expect.stringContaining('none.yaml does not exist'),
       },
+    ]);
+  });
+
+  test('a relative path is told with the folder where it was looked for', () => {
+    expect(validateFiles([node(['none.yaml'])], {})).toMatchObject([
+      { message: `${resolve('none.yaml')} does not exist: create it, or correct the path` },
+    ]);
+    expect(validateFiles([configuration({ key: 'none.pem' })], {})).toMatchObject([
+      { message: `${resolve('none.pem')} does not exist: create it, or correct the path` },
     ]);
   });
 
