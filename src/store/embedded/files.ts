@@ -1,13 +1,13 @@
 import { join } from 'node:path';
 import type { TokenRecord, UserRecord, Webhook } from '../../api/ports.ts';
-import type { CallChanges, Fate, KeptCalls, SaidCall } from '../../call/index.ts';
-import type { Claim, MessagePage, MessageRow, UserHeard } from '../../messages/index.ts';
+import type { CallChanges, SaidCall } from '../../call/index.ts';
+import type { Claim, MessageRow, UserHeard } from '../../messages/index.ts';
 import type { AddressClaim } from '../../provisioning/directory/precedence.ts';
-import type { CommitResult, ProvisionedState, ProvisioningCommit } from '../../provisioning/directory/store.ts';
+import type { ProvisioningCommit } from '../../provisioning/directory/store.ts';
 import type { Extension, Tenant } from '../../provisioning/tenants/schema.ts';
 import type { TrunkSettings } from '../../provisioning/trunk-settings/schema.ts';
-import type { BindingChange, KeptBindings } from '../../registrar/ports.ts';
-import type { TallyAddition, TallyTotal } from '../../trunks/tallies.ts';
+import type { BindingChange } from '../../registrar/ports.ts';
+import type { TallyAddition } from '../../trunks/tallies.ts';
 import { Sealer } from '../sealer.ts';
 import { LiveFile } from './live-file.ts';
 import { MessageFile } from './message-file.ts';
@@ -36,52 +36,6 @@ export interface LastPart extends ProvisioningCommit, PartialPut {
   readonly isStaged: boolean;
 }
 
-/** Everything that can be asked of the files; each method is one transaction. Runs in the worker thread. */
-export interface FileOperations {
-  load(): ProvisionedState;
-  /** A part of the commit that comes next. */
-  stage(part: CommitPart): void;
-  commit(commit: LastPart): CommitResult;
-  token(id: string): TokenRecord | undefined;
-  tokens(): TokenRecord[];
-  putToken(token: TokenRecord): void;
-  deleteToken(id: string): void;
-  user(id: string): UserRecord | undefined;
-  users(): UserRecord[];
-  putUser(user: UserRecord): void;
-  deleteUser(id: string): void;
-  webhooks(): Webhook[];
-  putWebhook(webhook: Webhook): void;
-  deleteWebhook(id: string): void;
-  nonceSecret(): Uint8Array;
-  loadBindings(): KeptBindings[];
-  writeBindings(changes: readonly BindingChange[]): void;
-  signIns(): string[];
-  addSignIns(pairs: readonly string[]): void;
-  calls(): KeptCalls;
-  writeCalls(changes: CallChanges): void;
-  callFate(call: SaidCall): Fate;
-  addMessages(added: { readonly rows: readonly MessageRow[]; readonly heard: readonly UserHeard[] }): boolean[];
-  saveMessages(rows: readonly MessageRow[]): boolean[];
-  message(id: string): MessageRow | undefined;
-  messageByRemoteKey(key: string): MessageRow | undefined;
-  claimMessages(claim: Claim): MessageRow[];
-  listMessages(page: {
-    readonly tenant: string | undefined;
-    readonly offset: number;
-    readonly limit: number;
-  }): MessagePage;
-  heard(key: string): number | undefined;
-  forgetMessages(beforeMs: number): void;
-  tallies(): TallyTotal[];
-  addTallies(added: { readonly additions: readonly TallyAddition[]; readonly wallMs: number }): number[];
-  claims(): AddressClaim[];
-  keepClaims(claims: readonly AddressClaim[]): AddressClaim[];
-  forgetClaims(claims: readonly AddressClaim[]): void;
-  /** Writes to each file what it holds already. Throws when one cannot be written. */
-  probe(): void;
-}
-
 interface Staged {
   readonly putTenants: readonly Tenant[];
   readonly putTrunks: readonly TrunkSettings[];
@@ -101,7 +55,8 @@ function completed(staged: Staged, { isStaged: _, moreExtensions, ...commit }: L
   return { ...commit, ...withPart(staged, { ...commit, moreExtensions }) };
 }
 
-export class EmbeddedFiles implements FileOperations {
+/** The three files of the store; each operation is one transaction. Runs in the worker thread. */
+export class EmbeddedFiles {
   readonly #provisioning: ProvisioningFile;
   readonly #live: LiveFile;
   readonly #messages: MessageFile;
@@ -122,6 +77,7 @@ export class EmbeddedFiles implements FileOperations {
   }
 
   load = () => this.#provisioning.load();
+  /** A part of the commit that comes next. */
   stage = ({ isFirst, ...part }: CommitPart) => {
     if (isFirst) this.#staged = NOTHING;
     this.#staged = withPart(this.#staged, part);
@@ -167,6 +123,7 @@ export class EmbeddedFiles implements FileOperations {
   keepClaims = (claims: readonly AddressClaim[]) => this.#live.keepClaims(claims);
   forgetClaims = (claims: readonly AddressClaim[]) => this.#live.forgetClaims(claims);
 
+  /** Writes to each file what it holds already. Throws when one cannot be written. */
   probe = () => {
     this.#provisioning.probe();
     this.#live.probe();
@@ -179,3 +136,6 @@ export class EmbeddedFiles implements FileOperations {
     this.#provisioning.close();
   }
 }
+
+/** Everything that can be asked of the files. */
+export type FileOperations = Omit<EmbeddedFiles, 'close'>;
