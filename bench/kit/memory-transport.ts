@@ -1,5 +1,5 @@
 import type { EndpointTransport } from '../../src/sip/endpoint/index.ts';
-import { newTransportCounters } from '../../src/sip/transport/counters.ts';
+import { TransportCounters } from '../../src/sip/transport/counters.ts';
 import type {
   Flow,
   HostPort,
@@ -53,7 +53,7 @@ class MemoryFlow implements Flow {
 
 /** UDP without a socket: datagrams are buffers in a queue, written and read as the socket does it. */
 export class MemoryTransport implements EndpointTransport {
-  readonly counters = newTransportCounters();
+  readonly counters = new TransportCounters();
   readonly #user: TransportUser;
   readonly #flows = new Map<number, MemoryFlow>();
   readonly #own: HostPort = { host: HOST, port: ENGINE_PORT };

@@ -1,6 +1,6 @@
 import type { AddressScope } from '../../src/base/address-scope.ts';
 import type { EndpointTransport } from '../../src/sip/endpoint/index.ts';
-import { newTransportCounters } from '../../src/sip/transport/counters.ts';
+import { TransportCounters } from '../../src/sip/transport/counters.ts';
 import type {
   Flow,
   HostPort,
@@ -213,7 +213,7 @@ export class SimulatedTransport implements EndpointTransport, Station {
   readonly network: SimulatedNetwork;
   readonly address: string;
   readonly user: TransportUser;
-  readonly counters = newTransportCounters();
+  readonly counters = new TransportCounters();
   #publicHost: string | undefined;
   readonly #listening: Listening[] = [];
   readonly #flows = new Map<string, SimulatedFlow>();

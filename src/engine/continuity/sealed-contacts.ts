@@ -46,23 +46,23 @@ export interface SealedContactsOptions {
   readonly isWanted: (trunkId: string) => boolean;
 }
 
-export interface ContactCounters {
+class ContactCounters {
   /** Made. */
-  sealed: number;
+  sealed = 0;
   /** Not made: longer than peers take. */
-  tooLong: number;
+  tooLong = 0;
   /** Made and left out: the message would not go into a datagram. */
-  tooLarge: number;
-  opened: number;
+  tooLarge = 0;
+  opened = 0;
   /** Not sealed with our key, or for another dialog. */
-  forged: number;
+  forged = 0;
   /** Sealed with our key by a program that writes other things. */
-  unread: number;
+  unread = 0;
   /** Calls that went on from one; that somebody else has; that are over; and whose tenant or trunk is gone, or whose party sends from elsewhere. */
-  rebuilt: number;
-  elsewhere: number;
-  over: number;
-  refused: number;
+  rebuilt = 0;
+  elsewhere = 0;
+  over = 0;
+  refused = 0;
 }
 
 /**
@@ -101,10 +101,7 @@ const MAX_LEFT_OUT = 1_000;
 const DERIVED_DIGITS = 24;
 
 export class SealedContacts implements Contacts {
-  readonly counters: ContactCounters = {
-    ...{ sealed: 0, tooLong: 0, tooLarge: 0, opened: 0, forged: 0, unread: 0 },
-    ...{ rebuilt: 0, elsewhere: 0, over: 0, refused: 0 },
-  };
+  readonly counters = new ContactCounters();
   readonly #options: SealedContactsOptions;
   readonly #names: MessageAuthenticator;
   readonly #keys = new Map<number, KeyObject>();

@@ -4,7 +4,7 @@ import type { Scheduler } from '../../base/scheduler.ts';
 import { TokenMap } from '../../base/token-map.ts';
 import { createResponse, HeaderId, type SipRequest, type SipResponse, serialize } from '../message/index.ts';
 import type { ClientTransactionBase } from './client-transaction.ts';
-import { newCounters, type TransactionCounters } from './counters.ts';
+import { TransactionCounters } from './counters.ts';
 import { InviteClientTransaction } from './invite-client.ts';
 import { InviteServerTransaction } from './invite-server.ts';
 import { KeptServers } from './kept-servers.ts';
@@ -63,7 +63,7 @@ const DEFAULT_MAX_TRANSACTIONS = 100_000;
 export class TransactionLayer<F extends Channel = Channel> implements TransactionHost<F> {
   readonly scheduler: Scheduler;
   readonly timers: TimerSettings;
-  readonly counters: TransactionCounters = newCounters();
+  readonly counters = new TransactionCounters();
   /** Of the requests among {@link TransactionCounters.refused}: for want of what. */
   readonly shortages: Record<Shortage, number> = {
     places: 0,

@@ -1,43 +1,24 @@
 /** Counts since start; gauges say so. */
-export interface TransportCounters {
+export class TransportCounters {
   /** Gauge. */
-  connections: number;
-  connectionsAccepted: number;
-  connectionsOpened: number;
+  connections = 0;
+  connectionsAccepted = 0;
+  connectionsOpened = 0;
   /** Over a limit. */
-  connectionsRefused: number;
+  connectionsRefused = 0;
   /** Of strangers, closed since another needed the place. */
-  connectionsGaveWay: number;
-  connectFailures: number;
-  tlsRefused: number;
+  connectionsGaveWay = 0;
+  connectFailures = 0;
+  tlsRefused = 0;
   /** Closed because a message or a handshake was not completed in time. */
-  slowClosed: number;
-  framingLost: number;
+  slowClosed = 0;
+  framingLost = 0;
   /** Datagrams of sources over their rate. */
-  rateLimited: number;
+  rateLimited = 0;
   /** STUN Binding Requests, with success or 420. */
-  stunAnswered: number;
+  stunAnswered = 0;
   /** Those of addresses that nobody knows whose answer would have been too long. */
-  stunWithheld: number;
-  sendErrors: number;
-  pongTimeouts: number;
-}
-
-export function newTransportCounters(): TransportCounters {
-  return {
-    connections: 0,
-    connectionsAccepted: 0,
-    connectionsOpened: 0,
-    connectionsRefused: 0,
-    connectionsGaveWay: 0,
-    connectFailures: 0,
-    tlsRefused: 0,
-    slowClosed: 0,
-    framingLost: 0,
-    rateLimited: 0,
-    stunAnswered: 0,
-    stunWithheld: 0,
-    sendErrors: 0,
-    pongTimeouts: 0,
-  };
+  stunWithheld = 0;
+  sendErrors = 0;
+  pongTimeouts = 0;
 }

@@ -11,7 +11,7 @@ import { DEFAULT_LIMITS, type MessageLimits } from '../message/index.ts';
 import { AdvertisedAddress, isWildcard } from './advertised.ts';
 import { certificateNames } from './certificate-names.ts';
 import { ConnectionSlots } from './connection-slots.ts';
-import { newTransportCounters } from './counters.ts';
+import { TransportCounters } from './counters.ts';
 import { Gathering } from './gathering.ts';
 import { ReusableConnections } from './reusable-connections.ts';
 import { StreamFlow } from './stream-flow.ts';
@@ -63,7 +63,7 @@ const RETIRED_MS = 32_000;
  * to: answers where the request came from, requests on the connection that is already there (RFC 5923) or on a new one.
  */
 export class TransportLayer {
-  readonly counters = newTransportCounters();
+  readonly counters = new TransportCounters();
   readonly #context: TransportContext;
   readonly #defaultTls: TlsCredentials;
   readonly #egress: Pick<Egress, 'refusal'> | undefined;

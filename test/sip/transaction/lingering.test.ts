@@ -1,7 +1,7 @@
 import { describe, expect, test, vi } from 'vitest';
 import { Shelf } from '../../../src/base/shelf.ts';
 import { HeaderId, type SipRequest } from '../../../src/sip/message/index.ts';
-import { newCounters } from '../../../src/sip/transaction/counters.ts';
+import { TransactionCounters } from '../../../src/sip/transaction/counters.ts';
 import type { ClientTransaction, ClientTransactionUser } from '../../../src/sip/transaction/index.ts';
 import { LingeringRequests } from '../../../src/sip/transaction/lingering.ts';
 import { DEFAULT_TIMERS } from '../../../src/sip/transaction/timers.ts';
@@ -106,7 +106,12 @@ describe('what has its final response', () => {
   test('§8.2.2.2: what tells a request on another way takes no more room where its answer is long', () => {
     const octetsOf = (answer: string, isMerged: boolean) => {
       const scheduler = new VirtualScheduler();
-      const lingering = new LingeringRequests<RecordingChannel>(scheduler, DEFAULT_TIMERS, newCounters(), 1e9);
+      const lingering = new LingeringRequests<RecordingChannel>(
+        scheduler,
+        DEFAULT_TIMERS,
+        new TransactionCounters(),
+        1e9,
+      );
       const flow = new RecordingChannel(scheduler);
       for (let index = 0; index < 5_000; index++) {
         const request = makeRequest('MESSAGE', { callId: `call-${index}` });

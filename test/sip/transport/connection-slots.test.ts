@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { ConnectionSlots } from '../../../src/sip/transport/connection-slots.ts';
-import { newTransportCounters } from '../../../src/sip/transport/counters.ts';
+import { TransportCounters } from '../../../src/sip/transport/counters.ts';
 import { defaultTransportLimits } from '../../../src/sip/transport/types.ts';
 import { VirtualScheduler } from '../../kit/virtual-scheduler.ts';
 
@@ -8,7 +8,7 @@ const TRUNK = '192.0.2.1';
 
 function start(limits: Partial<typeof defaultTransportLimits> = {}) {
   const clock = new VirtualScheduler();
-  const counters = newTransportCounters();
+  const counters = new TransportCounters();
   const known = new Set([TRUNK]);
   const policy = { admits: () => true, hasRoomFor: () => true, knows: (address: string) => known.has(address) };
   const slots = new ConnectionSlots(clock, { ...defaultTransportLimits, ...limits }, counters, policy);
@@ -146,7 +146,7 @@ test('who has its own share takes no place that all strangers have in this secon
 });
 
 test('of an office of thousands of phones in one /64 some are looked up for a connection, not all for each', () => {
-  const counters = newTransportCounters();
+  const counters = new TransportCounters();
   let lookUps = 0;
   const known = new Set<string>();
   const policy = {
@@ -194,7 +194,7 @@ test('an IPv6 host that comes from all addresses of its /64 is one', () => {
 
 test('phones of an office in one /64 that are registered take none of its strangers’ places', () => {
   const known = new Set<string>();
-  const counters = newTransportCounters();
+  const counters = new TransportCounters();
   const policy = { admits: () => true, hasRoomFor: () => true, knows: (address: string) => known.has(address) };
   const limits = { ...defaultTransportLimits, maxConnectionsPerSource: 3, maxUnprovenPerSource: 2 };
   const slots = new ConnectionSlots(new VirtualScheduler(), limits, counters, policy);
