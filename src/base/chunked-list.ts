@@ -12,7 +12,6 @@ export interface List<T> extends Iterable<T> {
   at(place: number): T | undefined;
   entries(): Iterable<[place: number, item: T]>;
   map<U>(of: (item: T, place: number) => U): U[];
-  flatMap<U>(of: (item: T) => U | readonly U[]): U[];
   filter(is: (item: T) => boolean): T[];
   find(is: (item: T) => boolean): T | undefined;
   some(is: (item: T) => boolean): boolean;
@@ -44,16 +43,6 @@ abstract class Listed<T> implements List<T> {
 
   map<U>(of: (item: T, place: number) => U): U[] {
     return Array.from({ length: this.length }, (_each, place) => of(this.get(place), place));
-  }
-
-  flatMap<U>(of: (item: T) => U | readonly U[]): U[] {
-    const all: U[] = [];
-    for (let place = 0; place < this.length; place++) {
-      const some = of(this.get(place));
-      if (Array.isArray(some)) for (const each of some) all.push(each);
-      else all.push(some as U);
-    }
-    return all;
   }
 
   filter(is: (item: T) => boolean): T[] {

@@ -98,11 +98,6 @@ export class Directory {
     return this.#tablesOf(tenant)?.groups.get(name);
   }
 
-  /** The groups that an extension is a member of, in the order they were written. */
-  groupsOf(tenant: string, extension: string): readonly Group[] {
-    return this.#tablesOf(tenant)?.groupsByMember.get(extension) ?? NONE;
-  }
-
   /** Enabled outbound rules in the order in which they are tried: by priority, then by name. */
   outboundRules(tenant: string): readonly OutboundRule[] {
     return this.#tablesOf(tenant)?.outboundRules ?? NONE;
@@ -201,11 +196,6 @@ export class Directory {
     return this.#indexes.providers.get(trunkId)?.index;
   }
 
-  /** The provider of a trunk, with all its trunks. */
-  providerOf(trunkId: string): Provider | undefined {
-    return this.#indexes.providers.get(trunkId);
-  }
-
   /** The providers of trunks that these, new or changed, have sources in common with. */
   providersMet(comers: readonly Trunk[]): Steps<Set<Provider>> {
     return providersMet(this.provisioning, this.#indexes, comers);
@@ -233,16 +223,6 @@ export class Directory {
       this.#trunksByNumber.set(tenant, byProvider);
     }
     return byProvider.get(provider)?.holding(number) ?? NONE;
-  }
-
-  /** The tenant that owns the number on the trunk's provider. */
-  providerDidOwner(trunkId: string, number: string | number): string | undefined {
-    const index = this.#indexes.providers.get(trunkId)?.index;
-    for (const wanted of this.#meant(trunkId, number)) {
-      const owner = index?.owner(wanted);
-      if (owner !== undefined) return owner;
-    }
-    return undefined;
   }
 
   /** Says whether a tenant other than this one owns the number on the trunk's provider (behaviour 7). */

@@ -18,7 +18,6 @@ export class TenantTables {
   #extensions: LayeredMap<Extension> | undefined;
   #services: Table<Service> | undefined;
   #groups: Table<Group> | undefined;
-  #groupsByMember: Table<readonly Group[]> | undefined;
   #outboundRules: readonly OutboundRule[] | undefined;
 
   constructor(tenant: Tenant) {
@@ -30,10 +29,7 @@ export class TenantTables {
     const [was, tenant] = [before.#tenant, this.#tenant];
     if (before.#extensions !== undefined) this.#extensions = extensionsAfter(before.#extensions, was, tenant);
     if (was.services === tenant.services) this.#services = before.#services;
-    if (was.groups === tenant.groups) {
-      this.#groups = before.#groups;
-      this.#groupsByMember = before.#groupsByMember;
-    }
+    if (was.groups === tenant.groups) this.#groups = before.#groups;
     if (was.outboundRules === tenant.outboundRules) this.#outboundRules = before.#outboundRules;
   }
 
@@ -50,12 +46,6 @@ export class TenantTables {
   get groups(): Table<Group> {
     this.#groups ??= tableOf(this.#tenant.groups, ({ name }) => name);
     return this.#groups;
-  }
-
-  /** In the order in which they are written. */
-  get groupsByMember(): Table<readonly Group[]> {
-    this.#groupsByMember ??= groupsByMember(this.#tenant);
-    return this.#groupsByMember;
   }
 
   /** Enabled rules by priority, then name. */
@@ -85,18 +75,6 @@ function extensionsAfter(
 }
 
 const MOST_EDITS = 64;
-
-function groupsByMember({ groups }: Tenant): Table<readonly Group[]> {
-  if (groups.length === 0) return NO_ENTRIES;
-  const table = new TextMap<Group[]>();
-  for (const group of groups)
-    for (const member of new Set(group.members)) {
-      const list = table.get(member);
-      if (list === undefined) table.set(member, [group]);
-      else list.push(group);
-    }
-  return table;
-}
 
 /** Tenants without services or groups share one table. */
 const NO_ENTRIES = new TextMap<never>();

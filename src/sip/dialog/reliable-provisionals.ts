@@ -63,11 +63,6 @@ export class ReliableProvisionals implements TimerTarget {
     );
   }
 
-  /** True while a response waits for its PRACK. */
-  get pending(): boolean {
-    return this.#current !== undefined;
-  }
-
   /** Sends a 101–199 reliably, or keeps it until those before it are acknowledged. False: too many are waiting, it is dropped. */
   send(response: SipResponse): boolean {
     if (this.#ended || this.#waiting.length >= MAX_WAITING) return false;

@@ -256,15 +256,6 @@ export class Headers extends HeaderTable {
     return true;
   }
 
-  /** Removes the first field of this name only; false when there is none. */
-  removeFirst(id: HeaderId): boolean {
-    const index = this.find(id, 0);
-    if (index < 0) return false;
-    this.removeAt(index);
-    this.forget(id);
-    return true;
-  }
-
   /** Removes every field of this name; false when there was none. */
   remove(id: HeaderId): boolean {
     return this.removeAll((index) => idAt(this.rows, index) === id);

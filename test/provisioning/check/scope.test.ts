@@ -127,7 +127,7 @@ function answersOf(directory: Directory): object {
     tenants: NAMES.map((tenant) => [
       directory.tenantByName(tenant),
       ['101', '102', '103'].map((number) => directory.extension(tenant, number)),
-      directory.groupsOf(tenant, '101'),
+      ['sales', 'all'].map((name) => directory.group(tenant, name)),
       directory.outboundRules(tenant),
       directory.trunksOf(tenant).map(({ id }) => id),
       named.map((trunk) => directory.trunkByName(trunk, tenant)?.id),
@@ -143,8 +143,7 @@ function answersOf(directory: Directory): object {
       const provider = directory.provider(id);
       return [
         directory.trunk(id)?.name,
-        directory.providerOf(id)?.trunks.map((trunk) => trunk.id),
-        numbers.map((number) => [directory.didOwner(id, number), directory.providerDidOwner(id, number)]),
+        numbers.map((number) => [directory.didOwner(id, number), provider?.owner(number)]),
         provider === undefined
           ? []
           : NAMES.map((tenant) =>

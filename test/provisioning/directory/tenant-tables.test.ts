@@ -51,18 +51,11 @@ test('tables that come after others answer as tables made anew, whatever was add
 
 test('of what stayed the same nothing is made anew', () => {
   const before = tenantOf(['101', '102'], ['101']);
-  const { groups, groupsByMember, outboundRules, services } = tablesOf(before);
+  const { groups, outboundRules, services } = tablesOf(before);
   const after = { ...before, extensions: [...before.extensions] };
   takeTablesOver(before, after);
   const tables = tablesOf(after);
   expect(tables.groups).toBe(groups);
-  expect(tables.groupsByMember).toBe(groupsByMember);
   expect(tables.outboundRules).toBe(outboundRules);
   expect(tables.services).toBe(services);
-});
-
-test('a member knows its groups in the order in which they are written, each once', () => {
-  const tables = tablesOf(tenantOf(['101', '102'], ['102']));
-  expect(tables.groupsByMember.get('102')?.map(({ name }) => name)).toEqual(['first', 'second']);
-  expect(tables.groupsByMember.get('101')).toBeUndefined();
 });
