@@ -7,8 +7,8 @@ import {
   type EndpointUser,
   type ServerTransaction,
 } from '../../src/sip/endpoint/index.ts';
-import { HeaderId } from '../../src/sip/message/index.ts';
-import type { ListenerOptions, TransportName } from '../../src/sip/transport/index.ts';
+import { HeaderId, type SipRequest } from '../../src/sip/message/index.ts';
+import type { Flow, ListenerOptions, TransportName } from '../../src/sip/transport/index.ts';
 import { VirtualScheduler } from '../kit/virtual-scheduler.ts';
 import { RecordingLog } from '../sip/transport/recorder.ts';
 
@@ -31,6 +31,13 @@ class NobodyHome implements EndpointUser {
   onAck(): void {}
 }
 
+/** Answers over UDP go where the request came from, whatever its Via says: the attackers read them there. */
+class AnsweringEndpoint extends Endpoint {
+  override replyFlow(_request: SipRequest, flow: Flow): Flow {
+    return flow;
+  }
+}
+
 function isSdp(value: string | undefined): boolean {
   return value === undefined || value.toLowerCase().includes('application/sdp');
 }
@@ -49,11 +56,7 @@ export class HostileTarget {
   #pings = 0;
 
   constructor(options: Partial<EndpointOptions> = {}) {
-    this.endpoint = new Endpoint(
-      { scheduler: this.scheduler, symmetricResponses: true, ...options },
-      this.user,
-      this.log,
-    );
+    this.endpoint = new AnsweringEndpoint({ scheduler: this.scheduler, ...options }, this.user, this.log);
   }
 
   async open(...more: ListenerOptions[]): Promise<this> {

@@ -24,13 +24,11 @@ import { digestResponse, type Qop } from './digest-response.ts';
 export interface DigestCredentials {
   readonly username: string;
   readonly secret: DigestSecret;
-  /** The realms the credentials are for. Undefined: any that the destination asks for and `acceptRealm` lets pass. */
+  /** The realms the credentials are for. Undefined: any that the destination asks for. */
   readonly realms?: readonly string[];
 }
 
 export interface DigestClientOptions {
-  /** Says no to a realm that is known to be someone else's. Default: every realm passes. */
-  readonly acceptRealm?: (realm: string) => boolean;
   /** Algorithms answered. Default: all; the strongest one offered is taken. */
   readonly algorithms?: readonly DigestAlgorithm[];
   /** Makes client nonces; for tests. Default: 96 random bits. */
@@ -245,8 +243,7 @@ export class DigestClient {
 
   #isOurs(realm: string): boolean {
     const { realms } = this.#credentials;
-    if (realms !== undefined && !realms.includes(realm)) return false;
-    return this.#options.acceptRealm?.(realm) ?? true;
+    return realms === undefined || realms.includes(realm);
   }
 
   /** The strongest challenge that can be answered (RFC 8760 §2.4: ones not understood MUST be ignored). */

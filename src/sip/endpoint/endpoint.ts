@@ -400,7 +400,7 @@ export class Endpoint implements TransportUser, RefusingEndpoint, MessageServer 
   /** The way that the responses of a request take. */
   replyFlow(request: SipRequest, flow: Flow): Flow {
     if (flow.transport !== 'udp') return flow;
-    const port = replyPort(request.topVia(), flow, this.#options.symmetricResponses === true);
+    const port = replyPort(request.topVia(), flow);
     if (port === flow.remotePort) return flow;
     const { remoteAddress: address, listenerId } = flow;
     return new ReplyFlow(flow, this.transport.flowTo({ transport: 'udp', address, port, listenerId }));

@@ -67,9 +67,9 @@ const SOURCES: ({ remoteAddress: string; remotePort: number; params: string } | 
  * The UDP port that responses go to (RFC 3261 §18.2.2, RFC 3581 §4): the source port if `rport` asks for it, else the one in sent-by.
  * DEVIATION: `maddr` is not followed; it would let anybody aim our responses at a third party, and multicast SIP is not served.
  */
-export function replyPort(via: Via, flow: Flow, symmetric: boolean): number {
+export function replyPort(via: Via, flow: Flow): number {
   // Nothing listens at port 0; who writes it does not know its own.
-  if (symmetric || via.rport || via.port === 0) return flow.remotePort;
+  if (via.rport || via.port === 0) return flow.remotePort;
   return via.port ?? 5060;
 }
 

@@ -112,11 +112,6 @@ export interface EndpointOptions {
   readonly sourceOf?: (request: SipRequest, flow: Flow) => string;
   /** Whether who sends a request that would be refused for its source's share speaks for many: it is not. Default: nobody does. */
   readonly speaksForMany?: (request: SipRequest, flow: Flow) => boolean;
-  /**
-   * Answers over UDP go to the port that the request came from even if its Via does not ask for it with `rport`. Default false:
-   * RFC 3261 §18.2.2 sends them to the port in Via.
-   */
-  readonly symmetricResponses?: boolean;
   /** Asked for each new request outside a dialog; seconds for Retry-After when the node is too busy for it, else undefined. */
   readonly overloadSeconds?: (request: SipRequest) => number | undefined;
   /** Whether an INVITE that would be refused, unread or over a limit, is one that must be let in: an emergency call. Default: none is. */

@@ -218,14 +218,6 @@ describe('§18.2.2, RFC 3581: where a response goes', () => {
     expect(source.received.map((text) => text.split(' ')[0])).toEqual(['NOTIFY', 'ACK']);
   });
 
-  test('symmetricResponses: the source port even without rport', () => {
-    const world = new World({ symmetricResponses: true });
-    const source = world.network.peer('192.0.2.9', 33_333);
-    source.send(wire('OPTIONS', { Via: 'SIP/2.0/UDP pc.example.com:5070;branch=z9hG4bK1' }), SERVER);
-    world.scheduler.advance(100);
-    expect(source.statuses()).toEqual([200]);
-  });
-
   test('maddr does not send responses to a third party', () => {
     const world = new World();
     const source = world.network.peer('192.0.2.9');
