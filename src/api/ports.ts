@@ -1,7 +1,6 @@
 import type { Problem } from '../base/errors.ts';
 import type { Network } from '../base/network.ts';
 import type { Steps } from '../base/steps.ts';
-import type { TransportName } from '../base/transport.ts';
 import type {
   MediaFile,
   Message,
@@ -37,24 +36,26 @@ import type { TrunkSettings } from '../provisioning/trunk-settings/schema.ts';
 import type { AddedTransport } from '../settings/kept-transports.ts';
 import type { Examination } from '../trunks/examination.ts';
 import type { TrunkStatus } from '../trunks/trunk-status.ts';
+import type { drainAnswer, nodeAnswer, reloadAnswer, storeAnswer } from './answers/node.ts';
+import type { listenerAnswer } from './answers/provisioning.ts';
+import type { Given } from './answers/shared.ts';
+import type { registrationAnswer } from './answers/trunks.ts';
 
 /** What the API asks of the engine, the store and `observe/`. The wiring gives it; tests give it from memory. */
 
-export interface RegistrationView {
-  readonly addressOfRecord: string;
-  readonly tenant?: string | undefined;
-  readonly extension?: string | undefined;
-  /** Set for a gateway on an accept-register trunk. */
-  readonly trunkId?: string | undefined;
-  readonly contact: string;
-  readonly transport: string;
-  /** Where it came from: `address:port`. */
-  readonly source: string;
-  readonly userAgent?: string | undefined;
-  readonly expiresAt: string;
-  /** The node that took it. */
-  readonly node: string;
-}
+/** A phone or gateway that is registered. */
+export type RegistrationView = Given<typeof registrationAnswer>;
+/** What is known of the store and the nodes on it. */
+export type StoreStatus = Given<typeof storeAnswer>;
+/** How a node is doing. */
+export type NodeView = Given<typeof nodeAnswer>;
+/** What reading the files again changed. */
+export type ReloadReport = Given<typeof reloadAnswer>;
+/** A node that takes no new calls any more. */
+export type DrainView = Given<typeof drainAnswer>;
+/** A socket that SIP is spoken on, with how many trunks depend on it. */
+export type ListenerView = Given<typeof listenerAnswer>;
+export type Listener = Omit<ListenerView, 'trunks'>;
 
 export interface LiveCall {
   readonly callId: string;
@@ -73,61 +74,6 @@ export interface LiveCall {
   readonly node?: string;
   /** Of one that renders itself when it is shown. */
   toJSON?(): object;
-}
-
-/** What is known of the store and the nodes on it. */
-export interface StoreStatus {
-  readonly kind: 'embedded' | 'redis';
-  /** What is wrong, as in `/readyz`. */
-  readonly problems: readonly string[];
-  /** How far this node's clock is ahead of the store's. */
-  readonly clockOffsetMs: number;
-  /** This one first. */
-  readonly nodes: readonly { readonly node: string; readonly store?: string; readonly version?: number }[];
-}
-
-/** How a node is doing. */
-export interface NodeView {
-  readonly node: string;
-  readonly version: string;
-  /** ISO 8601. */
-  readonly startedAt: string;
-  readonly ready: boolean;
-  readonly reasons: readonly string[];
-  readonly calls: number;
-  readonly registrations: number;
-  readonly trunks: { readonly total: number; readonly online: number };
-  /** How long what is due waits for the thread of the calls, of the last minute or less. */
-  readonly eventLoop: {
-    readonly since: string;
-    readonly medianMs: number;
-    readonly p99Ms: number;
-    readonly maxMs: number;
-    /** Share of the time in which it is at work, 0 to 1. */
-    readonly utilization: number;
-  };
-  readonly memory: { readonly rssOctets: number; readonly heapUsedOctets: number; readonly heapLimitOctets: number };
-  readonly sockets: {
-    readonly listening: readonly { readonly transport: string; readonly host: string; readonly port: number }[];
-    /** TCP and TLS connections of SIP. */
-    readonly open: number;
-    readonly accepted: number;
-    readonly opened: number;
-    readonly refused: number;
-    readonly failed: number;
-  };
-  /** Messages that wait for their turn. */
-  readonly waiting: number;
-  /** More to do than time: the overload that there is, or was last. */
-  readonly overload: {
-    readonly active: boolean;
-    /** ISO 8601. */
-    readonly since?: string;
-    readonly until?: string;
-    /** New requests that were refused in it. */
-    readonly refused: number;
-  };
-  readonly mediaRelays: readonly { readonly url: string; readonly state: string; readonly sessions: number }[];
 }
 
 /** What one node asks another: a request to its HTTP interface, in the name of somebody whom the asking node has let in. */
@@ -219,25 +165,6 @@ export interface EngineView {
   examineTrunk(trunkId: string): Promise<Examination | undefined>;
 }
 
-/** A socket that SIP is spoken on. */
-export interface Listener {
-  readonly id: string;
-  readonly transport: TransportName;
-  readonly host: string;
-  readonly port: number;
-  readonly publicHost?: string;
-  readonly publicPort?: number;
-  readonly certificate?: { readonly subject: string; readonly names: readonly string[]; readonly notAfter: string };
-  readonly clientCertificate?: string;
-  readonly minVersion?: string;
-  /** The configuration file that it is in: only there it is changed. */
-  readonly managedBy?: string;
-  /** The provisioned certificate that it shows. */
-  readonly certificateName?: string;
-  /** Why it is not open, or not as it should be. */
-  readonly problem?: string;
-}
-
 /** What the node listens on, and changes to it that outlive the process. */
 export interface TransportsPort {
   list(): readonly Listener[];
@@ -252,11 +179,6 @@ export type TransportOutcome =
   | { readonly outcome: 'conflict'; readonly code: string; readonly reason: string }
   | { readonly outcome: 'unavailable'; readonly reason: string }
   | { readonly outcome: 'unknown' };
-
-/** One with how many trunks depend on it. */
-export interface ListenerView extends Listener {
-  readonly trunks: number;
-}
 
 export interface TrunkPreviewQuestion {
   readonly trunk: TrunkSettings;
@@ -276,23 +198,6 @@ export interface ProvisioningService {
   apply(change: ProvisioningChange): Promise<ChangeResult>;
   /** Checks as `apply` does, and changes nothing. */
   preview(change: ProvisioningChange): Promise<ChangePreview>;
-}
-
-/** What reading the files again changed, by path. */
-export interface ReloadReport {
-  /** In force now: settings, and the tenants and trunks that files changed. */
-  readonly applied: readonly string[];
-  /** Changed in the file since the start, in force after a restart. */
-  readonly needsRestart: readonly string[];
-}
-
-/** A node that takes no new calls any more. */
-export interface DrainView {
-  readonly node: string;
-  /** In progress. */
-  readonly calls: number;
-  /** How long they have, in seconds. */
-  readonly limitSeconds: number;
 }
 
 export type Role = 'system-admin' | 'tenant-admin';

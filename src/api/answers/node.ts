@@ -1,20 +1,19 @@
 /** The node and its store, as the API answers them. */
 import { z } from 'zod';
-import type { DrainView, NodeView, ReloadReport, StoreStatus } from '../ports.ts';
-import { type Loose, time } from './shared.ts';
+import { time } from './shared.ts';
 
 export const healthAnswer = z.object({ status: z.literal('ok'), version: z.string() });
 export const readinessAnswer = z.object({ status: z.enum(['ready', 'not-ready']), reasons: z.array(z.string()) });
 export const reloadAnswer = z.object({
   applied: z.array(z.string()).describe('In force now: settings, tenants and trunks, by path.'),
   needsRestart: z.array(z.string()).describe('Settings that were changed since the start and wait for a restart.'),
-}) satisfies z.ZodType<Loose<ReloadReport>>;
+});
 
 export const drainAnswer = z.object({
   node: z.string(),
   calls: z.int().describe('Calls in progress.'),
   limitSeconds: z.number().describe('How long they have; what is left then goes on at another node, or ends.'),
-}) satisfies z.ZodType<Loose<DrainView>>;
+});
 
 export const storeAnswer = z.object({
   kind: z.enum(['embedded', 'redis']),
@@ -29,7 +28,7 @@ export const storeAnswer = z.object({
       }),
     )
     .describe('The node that is asked first.'),
-}) satisfies z.ZodType<Loose<StoreStatus>>;
+});
 
 export const nodeAnswer = z.object({
   node: z.string(),
@@ -68,4 +67,4 @@ export const nodeAnswer = z.object({
     })
     .describe('The overload that there is, or was last since the start.'),
   mediaRelays: z.array(z.object({ url: z.string(), state: z.string(), sessions: z.int() })),
-}) satisfies z.ZodType<Loose<NodeView>>;
+});

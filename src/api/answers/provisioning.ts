@@ -1,7 +1,6 @@
 /** What became of many rows, and what a node listens on, as the API answers it. */
 import { z } from 'zod';
 import type { ManyReport } from '../many-report.ts';
-import type { ListenerView } from '../ports.ts';
 import type { Loose } from './shared.ts';
 
 export const manyReportAnswer = z.object({
@@ -55,4 +54,4 @@ export const listenerAnswer = z.object({
     .describe('The configuration file that it is in; absent for one that was added here.'),
   certificateName: z.string().optional().describe('The provisioned certificate that it shows.'),
   problem: z.string().optional().describe('Why it is not open, or does not show the certificate that it should.'),
-}) satisfies z.ZodType<Loose<ListenerView>>;
+});

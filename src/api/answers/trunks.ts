@@ -4,7 +4,6 @@ import { inboundParametersSchema, outboundParametersSchema } from '../../provisi
 import { optionsSchema, TRUNK_TYPES } from '../../provisioning/trunk-settings/schema.ts';
 import { CHECKS, type Examination, OUTCOMES } from '../../trunks/examination.ts';
 import type { TrunkStatus } from '../../trunks/trunk-status.ts';
-import type { RegistrationView } from '../ports.ts';
 import { TRUNK_STATES } from '../trunk-states.ts';
 import { type Loose, optionalText, time } from './shared.ts';
 
@@ -101,7 +100,7 @@ export const registrationAnswer = z.object({
   userAgent: optionalText,
   expiresAt: time,
   node: z.string().describe('The node that took it, and through which calls to it go.'),
-}) satisfies z.ZodType<Loose<RegistrationView>>;
+});
 
 export const leaseAnswer = z.object({
   trunkId: z.string(),

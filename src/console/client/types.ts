@@ -1,6 +1,8 @@
 /** The shapes of the HTTP interface: the very types that the engine answers with, so that they cannot drift apart. */
 import type { z } from 'zod';
+import type { sessionAnswer } from '../../api/answers/people.ts';
 import type { csvReportAnswer } from '../../api/answers/provisioning.ts';
+import type { Given } from '../../api/answers/shared.ts';
 import type { bulkBody } from '../../api/bulk-body.ts';
 import type { Document } from '../../api/documents.ts';
 import type { EffectiveValue } from '../../api/effective-trunk.ts';
@@ -88,20 +90,7 @@ export interface EffectiveTrunk {
   readonly values: readonly EffectiveValue[];
 }
 
-export interface Session {
-  readonly signedIn: boolean;
-  readonly firstRun: boolean;
-  readonly actor?: string;
-  readonly user?: string;
-  readonly codes?: boolean;
-  readonly role?: Role;
-  readonly tenant?: string;
-  readonly readOnly?: boolean;
-  readonly csrfToken?: string;
-  readonly expiresAt?: string;
-  readonly provider?: string;
-  readonly signOutUrl?: string;
-}
+export type Session = Given<typeof sessionAnswer>;
 
 /** What is sent to make or replace a trunk. */
 export type { TrunkInput };
