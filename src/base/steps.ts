@@ -10,8 +10,6 @@ export type Steps<T> = Generator<void, T>;
 
 /** How long the slices of one turn may take together. A step is to be well below a millisecond. */
 const SLICE_MS = 3;
-/** How often the clock is looked at, in steps. */
-const STEPS_PER_LOOK = 4;
 /** A turn of the loop that takes less had nothing to do. */
 const IDLE_TURN_MS = 0.3;
 /** While others come first there is a slice each time that so much has passed. */
@@ -60,12 +58,10 @@ export function inSlices<T>(steps: Steps<T>, patienceMs = Number.POSITIVE_INFINI
       goOn(endMs: number): boolean {
         try {
           do {
-            for (let step = 0; step < STEPS_PER_LOOK; step++) {
-              const { done, value } = steps.next();
-              if (done !== true) continue;
-              resolve(value);
-              return true;
-            }
+            const { done, value } = steps.next();
+            if (done !== true) continue;
+            resolve(value);
+            return true;
           } while (performance.now() < endMs);
           return false;
         } catch (error) {

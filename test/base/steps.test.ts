@@ -84,6 +84,28 @@ test('works that are under way together share one slice a turn, and each gets on
   expect(finished.at(-1)).toBe(0);
 });
 
+test('a step that takes longer than a slice is one', async () => {
+  const perTurn = [0];
+  let isDone = false;
+  const next = () => {
+    perTurn.push(0);
+    if (!isDone) setImmediate(next);
+  };
+  setImmediate(next);
+  await inSlices(
+    (function* () {
+      for (let step = 0; step < 8; step++) {
+        allAtOnce(busy(4));
+        perTurn[perTurn.length - 1] = (perTurn.at(-1) ?? 0) + 1;
+        yield;
+      }
+    })(),
+  );
+  isDone = true;
+  // The first may be seen together with the second.
+  expect(Math.max(...perTurn)).toBeLessThanOrEqual(2);
+});
+
 test('the same work at once; what it throws reaches who asked, either way', async () => {
   expect(allAtOnce(busy(1))).toBe('done');
   const failing = function* (): Steps<void> {

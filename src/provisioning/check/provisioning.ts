@@ -93,10 +93,10 @@ export function* checkChangeSteps(
 function* check(scope: CheckScope, context: CheckContext, written: ReadonlySet<object>): Steps<ProvisioningProblem[]> {
   const problems: ProvisioningProblem[] = [];
   const tenants = new TextMap<Tenant>();
-  yield* checkTenantNames(writtenLast(scope.tenants, written), tenants, problems);
+  yield* checkTenantNames(yield* writtenLast(scope.tenants, written), tenants, problems);
   yield;
   const entries: CheckedTrunk[] = [];
-  for (const [index, settings] of writtenLast(scope.trunks, written)) {
+  for (const [index, settings] of yield* writtenLast(scope.trunks, written)) {
     const entry = { settings, trunk: withBrand(settings), path: `trunks[${index}]` };
     entries.push(entry);
     if (scope.asksTrunk(settings)) {
@@ -207,9 +207,18 @@ function* readableOf(entries: readonly CheckedTrunk[]): Steps<ReadonlySet<Checke
 }
 
 /** Those that are written after the others. */
-function writtenLast<T extends object>(places: readonly Place<T>[], written: ReadonlySet<object>): readonly Place<T>[] {
+function* writtenLast<T extends object>(
+  places: readonly Place<T>[],
+  written: ReadonlySet<object>,
+): Steps<readonly Place<T>[]> {
   if (written.size === 0) return places;
-  return [...places.filter(([, item]) => !written.has(item)), ...places.filter(([, item]) => written.has(item))];
+  const others: Place<T>[] = [];
+  const last: Place<T>[] = [];
+  for (const place of places) {
+    (written.has(place[1]) ? last : others).push(place);
+    yield;
+  }
+  return others.concat(last);
 }
 
 function* checkTenantNames(

@@ -11,7 +11,7 @@ import type { Tenant } from '../tenants/schema.ts';
 import type { ProvisioningProblem } from '../trunk-settings/problem.ts';
 import type { Trunk, TrunkSettings } from '../trunk-settings/schema.ts';
 import { callerIdsOutside, type UsableTrunk } from './caller-ids.ts';
-import type { CheckScope } from './scope.ts';
+import type { CheckScope, Place } from './scope.ts';
 
 /** A trunk of a state that is checked. */
 export interface CheckedTrunk {
@@ -31,12 +31,21 @@ export function* checkTrunkReferences(
   readable: ReadonlySet<CheckedTrunk>,
   problems: ProvisioningProblem[],
 ): Steps<void> {
-  const referring = scope.tenants.filter(([, tenant]) => scope.asksReferences(tenant));
-  const usable = new TextMap(referring.map(([, { name }]) => [name, new TextMap<CheckedTrunk>()] as const));
+  const referring: Place<Tenant>[] = [];
+  /** By the names of those, of most of which no trunk is. */
+  const usable = new TextMap<TextMap<CheckedTrunk> | undefined>();
+  for (const place of scope.tenants) {
+    yield;
+    const [, tenant] = place;
+    if (!scope.asksReferences(tenant)) continue;
+    referring.push(place);
+    usable.set(tenant.name, undefined);
+  }
   for (const entry of entries) {
     for (const { tenant } of entry.trunk.assignments) {
-      const byReference = usable.get(tenant);
-      if (byReference === undefined) continue;
+      if (!usable.has(tenant)) continue;
+      const byReference = usable.get(tenant) ?? new TextMap<CheckedTrunk>();
+      usable.set(tenant, byReference);
       if (!byReference.has(entry.trunk.id)) byReference.set(entry.trunk.id, entry);
       byReference.set(entry.trunk.name, entry);
     }
