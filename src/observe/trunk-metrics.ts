@@ -14,6 +14,7 @@ export interface TrunkGauge {
 }
 
 const TRUNKS_PER_STEP = 10;
+const LINES_PER_PIECE = 100;
 
 export class TrunkMetrics {
   /** By trunk id and final status. */
@@ -37,10 +38,9 @@ export class TrunkMetrics {
 
   /** Their part of what `/metrics` serves. */
   *render(labelOf: (status: number) => string): Steps<string> {
-    const up: string[] = [];
-    const calls: string[] = [];
-    const datacentres: string[] = [];
+    const [up, calls, datacentres] = [new Lines(), new Lines(), new Lines()];
     const states = new Map<string, number>();
+    let trunks = 0;
     for (const { id, name, state, activeCalls, datacentres: places = [] } of this.#read()) {
       const labels = `{trunk_id="${escaped(id)}",trunk="${escaped(name)}"}`;
       up.push(`tandem_trunk_up${labels} ${state === 'online' ? 1 : 0}`);
@@ -50,15 +50,16 @@ export class TrunkMetrics {
         datacentres.push(`tandem_trunk_datacentre_up${labels.slice(0, -1)}${at} ${place.state === 'up' ? 1 : 0}`);
       }
       states.set(state, (states.get(state) ?? 0) + 1);
-      if (up.length % TRUNKS_PER_STEP === 0) yield;
+      if (++trunks % TRUNKS_PER_STEP === 0) yield;
     }
-    const attempts: string[] = [];
+    const attempts = new Lines();
     for (const [trunkId, counts] of this.#attempts) {
       for (const [status, count] of counts)
         attempts.push(`tandem_trunk_attempts_total{trunk_id="${escaped(trunkId)}",code="${labelOf(status)}"} ${count}`);
       yield;
     }
-    const counted = Array.from(states, ([state, count]) => `tandem_trunks{state="${escaped(state)}"} ${count}`);
+    const counted = new Lines();
+    for (const [state, count] of states) counted.push(`tandem_trunks{state="${escaped(state)}"} ${count}`);
     const families = [
       family('tandem_trunk_attempts_total', 'counter', 'Tries of a trunk, by final status', attempts),
       family('tandem_trunk_up', 'gauge', '1 while the trunk is online, else 0', up),
@@ -76,8 +77,29 @@ export class TrunkMetrics {
   }
 }
 
-function family(name: string, type: 'counter' | 'gauge', help: string, lines: readonly string[]): string {
-  return `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n${lines.join('\n')}${lines.length === 0 ? '' : '\n'}\n`;
+function family(name: string, type: 'counter' | 'gauge', help: string, lines: Lines): string {
+  return `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n${lines.text()}\n`;
+}
+
+/** A text of very many lines, put together some at a time. */
+class Lines {
+  readonly #pieces: string[] = [];
+  #latest: string[] = [];
+
+  push(line: string): void {
+    if (this.#latest.push(line) === LINES_PER_PIECE) this.#end();
+  }
+
+  /** Each with its end. */
+  text(): string {
+    if (this.#latest.length > 0) this.#end();
+    return this.#pieces.join('');
+  }
+
+  #end(): void {
+    this.#pieces.push(`${this.#latest.join('\n')}\n`);
+    this.#latest = [];
+  }
 }
 
 /** A label's value in the text format. */

@@ -47,6 +47,21 @@ describe('Metrics', () => {
     metrics.close();
   });
 
+  test('while a scrape is put together the event loop has its turns', async () => {
+    const metrics = new Metrics();
+    let turns = 0;
+    let isDone = false;
+    const count = () => {
+      turns++;
+      if (!isDone) setImmediate(count);
+    };
+    setImmediate(count);
+    await metrics.render();
+    isDone = true;
+    expect(turns).toBeGreaterThan(1);
+    metrics.close();
+  });
+
   test('two engines in one process count apart', async () => {
     const [one, two] = [new Metrics(), new Metrics()];
     one.countUncaught();
