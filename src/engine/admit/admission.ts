@@ -32,7 +32,7 @@ import {
   unescapeUser,
 } from '../../sip/message/index.ts';
 import type { Flow } from '../../sip/transport/index.ts';
-import type { Identification } from '../../trunks/identification.ts';
+import type { Identification, Identified } from '../../trunks/identification.ts';
 import type { EngineObserver } from '../engine-options.ts';
 import type { PeerPass, WantedThere } from '../peer-nodes.ts';
 import type { Registrations } from '../registrations.ts';
@@ -103,8 +103,7 @@ export class Admission {
     const identified = this.#options.identification.identify(request, sender);
     switch (identified.kind) {
       case 'trunk':
-        // An address that trunks and phones share proves a trunk only when nobody of a tenant claims to speak.
-        if (!identified.exact && this.#claimedTenant(request) !== undefined) break;
+        if (this.#isPhones(request, identified)) break;
         return { kind: 'trunk', trunk: identified.trunk };
       case 'ambiguous':
         if (this.#claimedTenant(request) !== undefined) break;
@@ -127,8 +126,7 @@ export class Admission {
         return false;
       if (sender === flow && this.#options.registrations.registeredOn(flow) !== undefined) return false;
       const identified = this.#options.identification.identify(request, sender);
-      if (identified.kind !== 'trunk') return false;
-      return identified.exact || this.#claimedTenant(request) === undefined;
+      return identified.kind === 'trunk' && !this.#isPhones(request, identified);
     } catch (error) {
       if (error instanceof PeerError) return false;
       throw error;
@@ -197,6 +195,19 @@ export class Admission {
     if (tenant === undefined) return undefined;
     const user = unescapeUser(uri.user);
     return directory.member(tenant.name, user) === undefined ? undefined : tenant;
+  }
+
+  /**
+   * An address that trunks and phones share proves a trunk only when nobody of a tenant claims to speak. One that a tenant claims for a
+   * trunk of its own, with its port, proves nothing to who is of another tenant by From and by the Request-URI.
+   */
+  #isPhones(request: SipRequest, { trunk, exact }: Identified & { kind: 'trunk' }): boolean {
+    if (exact && trunk.owner === 'system') return false;
+    const claimed = this.#claimedTenant(request);
+    if (claimed === undefined || !exact) return claimed !== undefined;
+    const uri = request.uri();
+    const asked = isSipUri(uri) ? this.#options.served.directory.tenantByDomain(uri.host) : undefined;
+    return trunk.owner !== claimed.name && asked?.name === claimed.name;
   }
 
   /** Whether the Request-URI is in the domain of another tenant than this one. */

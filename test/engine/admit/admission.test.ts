@@ -190,6 +190,27 @@ describe('who sent this? (behaviour 26)', () => {
     expect(response?.headers.value(HeaderId.ProxyAuthenticate)).toContain('realm="acme.example.com"');
   });
 
+  test.each([
+    ['globex', 'of acme', '<sip:101@acme.example.com>', 'sip:102@acme.example.com', 407],
+    ['globex', 'of acme that asks for nobody’s domain', '<sip:101@acme.example.com>', `sip:4930100@${ENGINE}`, 404],
+    ['globex', 'of nobody', '<sip:4940999@carrier.example.net>', 'sip:4930100@acme.example.com', 404],
+    ['acme', 'of acme', '<sip:101@acme.example.com>', 'sip:102@acme.example.com', 404],
+    ['system', 'of acme', '<sip:101@acme.example.com>', 'sip:102@acme.example.com', 404],
+  ])('at the address and port of a trunk of %s’s own, who says to be %s', async (owner, _who, From, uri, status) => {
+    const trunk = { id: '77', name: 'own', owner, host: '203.0.113.65', port: 5060, didPool: '4930100' };
+    const register = { type: 'register' as const, credentials: { authName: 'own', password: 'c4n4ry-own' } };
+    const world = await World.start({ moreTrunks: [{ ...trunk, ...register }] });
+    const { response, status: answered } = outcomeOf(
+      world,
+      world.agent('203.0.113.65'),
+      { From: `${From};tag=1` },
+      uri,
+    );
+    expect(answered).toBe(status);
+    const challenge = response?.headers.value(HeaderId.ProxyAuthenticate) ?? '';
+    expect(challenge.includes('realm="acme.example.com"')).toBe(status === 407);
+  });
+
   describe('another tenant’s gateway whose label is what others write in From', () => {
     const label = (host: string) => ({
       ...{ id: '77', name: 'label', type: 'accept-register' as const, owner: 'globex', host, didPool: '4930100' },
