@@ -107,10 +107,15 @@ describe('tokens', () => {
     const guessesOf = (id: string) =>
       Array.from({ length: 200 }, (_, index) => `tdm_${id}_${String(index).padStart(43, 'A')}`);
     for (const id of [token.split('_')[1] ?? '', '0'.repeat(16)]) {
-      const cpu = process.cpuUsage();
-      for (const guess of guessesOf(id)) expect(await tokens.identify(guess)).toBeUndefined();
-      const { user, system } = process.cpuUsage(cpu);
-      expect((user + system) / 1000, `CPU milliseconds for 200 guesses at ${id}`).toBeLessThan(500);
+      // Of the whole process, its threads too: a collection of garbage that other tests left is not in each of three.
+      let leastMs = Number.POSITIVE_INFINITY;
+      for (let tries = 0; tries < 3 && leastMs >= 500; tries++) {
+        const cpu = process.cpuUsage();
+        for (const guess of guessesOf(id)) expect(await tokens.identify(guess)).toBeUndefined();
+        const { user, system } = process.cpuUsage(cpu);
+        leastMs = Math.min(leastMs, (user + system) / 1000);
+      }
+      expect(leastMs, `CPU milliseconds for 200 guesses at ${id}`).toBeLessThan(500);
     }
   });
 
