@@ -31,8 +31,9 @@ export interface CallWriterOptions {
 
 /** Most calls of a burst are over sooner, or have news again; what is answered later than this before a crash is lost. */
 const BEHIND_MS = 200;
-/** An answer to BYE later than this is to one that was sent again (T1): the store hears of that end so soon, and of all within that time. */
+/** An answer to BYE later than this is to one that was sent again (T1). */
 const LATE_MS = 500;
+/** The store hears so soon of the end of such a call, or of one that rang, and of all within that time. */
 const BEHIND_LATE_MS = 20;
 const RETRY_MS = 1_000;
 /** How often a store that has failed is asked by who waits for it. */
@@ -111,11 +112,11 @@ export class CallWriter implements TimerTarget {
   /** The call has no news any more. @param endingMs how long after its end began */
   forget(id: string, endingMs = 0): void {
     this.#changed.delete(id);
-    this.#ringing.delete(id);
     this.#missing.delete(id);
     this.#unwritable.delete(id);
-    // What loses answers may be about to cut this node off: whoever follows it before the store knows would write a second record.
-    if (endingMs > LATE_MS) this.#behindMs = BEHIND_LATE_MS;
+    // What loses answers may be about to cut this node off: whoever follows it before the store knows would write a second record, and place
+    // a call once more that was given up, or refused, as it rang.
+    if (this.#ringing.delete(id) || endingMs > LATE_MS) this.#behindMs = BEHIND_LATE_MS;
     if (this.#stored.delete(id) || this.#toClaim.has(id)) this.#ended.add(id);
     if (this.#ended.has(id)) this.#arm(this.#hasFailed ? BEHIND_MS : this.#behindMs);
   }

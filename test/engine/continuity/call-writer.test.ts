@@ -54,6 +54,19 @@ async function pass(ms: number): Promise<void> {
   }
 }
 
+test('a call that rang as the store has it, and is over, is not there to be placed once more 20 ms later', async () => {
+  await become('a', ringing());
+  await become('b', answered());
+  calls.set('c', ringing());
+  writer.note('c');
+  writer.forget('b');
+  await pass(25);
+  expect(store.documents.has('b')).toBe(true);
+  writer.forget('a');
+  await pass(25);
+  expect([...store.documents.keys()]).toEqual(['c']);
+});
+
 describe('an end that its last party answers only when asked again', () => {
   /** Ends for 2 s; how often the store is asked to write. */
   async function writesOf(endingMs: number, everyMs: number, isAway: boolean): Promise<number> {
