@@ -1,3 +1,5 @@
+import { ownCopy } from '../../base/text.ts';
+import { TextMap } from '../../base/text-map.ts';
 import { issuedMs } from './nonces.ts';
 
 /**
@@ -11,8 +13,8 @@ import { issuedMs } from './nonces.ts';
 export class NonceCounts {
   readonly #lifetimeMs: number;
   readonly #maxPerGeneration: number;
-  #young = new Map<string, number>();
-  #old = new Map<string, number>();
+  #young = new TextMap<number>();
+  #old = new TextMap<number>();
   #rotatedMs: number;
   /** The latest issue time in each generation, and in everything dropped so far. */
   #youngIssuedMs = 0;
@@ -33,11 +35,13 @@ export class NonceCounts {
   /** Takes a count for a genuine nonce; false when it, or a higher one, was taken before. `nowMs` is monotonic. */
   take(nonce: string, count: number, nowMs: number): boolean {
     if (nowMs - this.#rotatedMs >= this.#lifetimeMs) this.#rotate(nowMs);
-    const highest = this.#young.get(nonce) ?? this.#old.get(nonce);
+    const inYoung = this.#young.get(nonce);
+    const highest = inYoung ?? this.#old.get(nonce);
     if (highest === undefined && issuedMs(nonce) <= this.#forgottenIssuedMs) return false;
     if (highest !== undefined && count <= highest) return false;
-    if (this.#young.size >= this.#maxPerGeneration && !this.#young.has(nonce)) this.#rotate(nowMs);
-    this.#young.set(nonce, count);
+    if (inYoung === undefined && this.#young.size >= this.#maxPerGeneration) this.#rotate(nowMs);
+    // It may be a part of its message, all of which it would keep.
+    this.#young.set(inYoung === undefined ? ownCopy(nonce) : nonce, count);
     this.#youngIssuedMs = Math.max(this.#youngIssuedMs, issuedMs(nonce));
     return true;
   }
@@ -46,7 +50,7 @@ export class NonceCounts {
     if (this.#old.size > 0) this.#forgottenIssuedMs = Math.max(this.#forgottenIssuedMs, this.#oldIssuedMs);
     this.#old = this.#young;
     this.#oldIssuedMs = this.#youngIssuedMs;
-    this.#young = new Map();
+    this.#young = new TextMap();
     this.#youngIssuedMs = 0;
     this.#rotatedMs = nowMs;
   }

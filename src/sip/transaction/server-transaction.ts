@@ -28,7 +28,7 @@ export abstract class ServerTransactionBase<F extends Channel>
   /** sent-by of the request's top Via; the host in lower case. */
   sentByHost: string;
   readonly sentByPort: number | undefined;
-  /** Another one with the same key. */
+  /** Another one whose key has the same hash. */
   nextOfKey: ServerTransactionBase<F> | undefined = undefined;
   /** By which merged requests find it (§8.2.2.2); undefined when none does any more. */
   mergeHash: number | undefined = undefined;

@@ -4,6 +4,7 @@ import { silentLog } from '../../../src/base/log.ts';
 import { ChallengeWatch } from '../../../src/engine/admit/challenge-watch.ts';
 import type { DigestPolicy } from '../../../src/sip/auth/index.ts';
 import { HeaderId, SipRequest } from '../../../src/sip/message/index.ts';
+import { uniqueStringsAfter } from '../../kit/unique-strings.ts';
 import { VirtualScheduler } from '../../kit/virtual-scheduler.ts';
 
 const REALM = 'acme.example.com';
@@ -103,4 +104,18 @@ test('what is remembered is bounded: a flood tells of the latest 1,000 at most',
   scheduler.advance(PATIENCE_MS);
   expect(lines).toHaveLength(1000);
   expect(scheduler.armedCount).toBe(0);
+});
+
+test('who waits for credentials leaves no unique string of V8', () => {
+  const script = `
+    const { ChallengeWatch } = await import('../../src/engine/admit/challenge-watch.ts');
+    const { SipRequest } = await import('../../src/sip/message/index.ts');
+    const scheduler = { nowMs: () => 0, schedule() {} };
+    const watch = new ChallengeWatch({ scheduler, log: {}, patienceMs: 5000, isAccount: () => true });
+    const userOf = (at) => ['user', 'who', 'waits', at].join('-');
+    for (let at = 0; at < 500; at++)
+      watch.onChallenged(new SipRequest('REGISTER', 'sip:a'), 'a', userOf(at), '192.0.2.1', { algorithms: ['MD5'], legacy: false });
+    globalThis.kept = watch;
+  `;
+  expect(uniqueStringsAfter(script, 'user-who-waits-')).toEqual([]);
 });

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { NonceCounts } from '../../../src/sip/auth/nonce-counts.ts';
+import { uniqueStringsAfter } from '../../kit/unique-strings.ts';
 
 const LIFETIME_MS = 1000;
 
@@ -50,4 +51,17 @@ test('no nonce and count pair is ever taken twice, whatever is asked in whatever
     }),
     { numRuns: 500 },
   );
+});
+
+test('no nonce becomes one of the unique strings that V8 goes through at the end of each collection', () => {
+  const script = `
+    const { NonceCounts } = await import('../../src/sip/auth/nonce-counts.ts');
+    const counts = new NonceCounts(1000, 1000, 0);
+    const nonceOf = (at) => ['nonce', 'number', at].join('-');
+    for (let at = 0; at < 800; at++)
+      if (!counts.take(nonceOf(at), 1, at) || counts.take(nonceOf(at), 1, at)) throw new Error(nonceOf(at));
+    if (counts.size !== 800) throw new Error(String(counts.size));
+    globalThis.kept = counts;
+  `;
+  expect(uniqueStringsAfter(script, 'nonce-number-')).toEqual([]);
 });

@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest';
+import { secretHash } from '../../../src/base/shelf.ts';
 import { KeptServers } from '../../../src/sip/transaction/kept-servers.ts';
+import { uniqueStringsAfter } from '../../kit/unique-strings.ts';
 
 interface Server {
   readonly key: string;
@@ -49,4 +51,39 @@ test('of those that are alike the latest is found, and the one before it once th
   expect(servers.find('key', 'phone.example', undefined, 'INVITE')).toBe(before);
   servers.clear();
   expect(servers.find('key', 'phone.example', undefined, 'INVITE')).toBeUndefined();
+});
+
+test('keys with one hash are told apart', () => {
+  const byHash = new Map<number, string>();
+  let pair: [string, string] | undefined;
+  for (let each = 0; pair === undefined; each++) {
+    const key = `z9hG4bK${each}`;
+    const former = byHash.get(secretHash(key));
+    if (former !== undefined) pair = [former, key];
+    byHash.set(secretHash(key), key);
+  }
+  const servers = new KeptServers<Server>();
+  const [one, other] = [server(pair[0]), server(pair[1])];
+  servers.add(one);
+  expect(servers.find(other.key, 'phone.example', undefined, 'INVITE')).toBeUndefined();
+  servers.add(other);
+  for (const each of [one, other]) expect(servers.find(each.key, 'phone.example', undefined, 'INVITE')).toBe(each);
+  servers.delete(other);
+  expect(servers.find(one.key, 'phone.example', undefined, 'INVITE')).toBe(one);
+  expect(servers.find(other.key, 'phone.example', undefined, 'INVITE')).toBeUndefined();
+});
+
+test('no key becomes one of the unique strings of V8', () => {
+  const script = `
+    const { KeptServers } = await import('../../src/sip/transaction/kept-servers.ts');
+    const servers = new KeptServers();
+    const keyOf = (at) => ['branch', 'key', at].join(' ');
+    for (let at = 0; at < 500; at++) {
+      const key = keyOf(at);
+      servers.add({ key, method: 'INVITE', sentByHost: 'a', sentByPort: undefined, nextOfKey: undefined });
+      if (servers.find(keyOf(at), 'a', undefined, 'INVITE') === undefined) throw new Error(key);
+    }
+    globalThis.kept = servers;
+  `;
+  expect(uniqueStringsAfter(script, 'branch key ')).toEqual([]);
 });
