@@ -71,7 +71,8 @@ async function registerAll(server: Server, rate = Number(options.rate)): Promise
     limit: 100_000,
     timeoutSeconds: Math.ceil(count / rate) + 60,
     traceMessages: false,
-    extraArguments: ['-inf', users, '-buff_size', '4194304'],
+    // As phones do; left to itself SIPp signs the address that it sends to.
+    extraArguments: ['-inf', users, '-buff_size', '4194304', '-auth_uri', DOMAIN],
   });
   const { successful, retransmissions, errors } = await phones.finished;
   if (successful < count * 0.99)
