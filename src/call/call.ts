@@ -299,7 +299,7 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
   onFailed(rejection: Rejection, outcome: StageOutcome | undefined): void {
     this.#attempt = undefined;
     if (outcome !== undefined) this.record.carrierStatus = outcome.status;
-    const refusal = refusalOf(rejection, outcome, this.#plan.passesRedirects === true);
+    const refusal = refusalOf(rejection, outcome, this.#plan.passesRedirects === true, this.caller?.options);
     this.#refuse(refusal.status, refusal.reason, refusal.headers, refusal.endReason, refusal.passed);
   }
 

@@ -23,16 +23,20 @@ export interface PassedResponse {
 
 /**
  * What the callee's side said is mapped for the caller; what the plan says of its own is said as it is. `passesRedirects`: a 3xx goes to
- * the caller with its Contacts.
+ * the caller with its Contacts. To a caller on a trunk a 503 speaks of all that this engine serves.
  */
 export function refusalOf(
   rejection: Rejection,
   outcome: StageOutcome | undefined,
   passesRedirects: boolean,
+  caller: Pick<LegOptions, 'trunkId'> | undefined,
 ): CallerRefusal {
   const passesOn = outcome?.status === rejection.status;
   const redirects = passesRedirects && rejection.status >= 300 && rejection.status < 400;
-  const status = passesOn && !redirects ? callerStatus(rejection.status) : rejection.status;
+  const mapped = passesOn && !redirects ? callerStatus(rejection.status) : rejection.status;
+  // RFC 3261 §16.7 step 6: a 503 of one callee is 500 upstream, or the carrier would send no calls here for as long as it says.
+  const isOfCallee = passesOn && outcome.cause === 'response';
+  const status = mapped === 503 && isOfCallee && caller?.trunkId !== undefined ? 500 : mapped;
   const reason = rejection.reason ?? (passesOn ? outcome.reason : '');
   const response = passesOn ? outcome.response : undefined;
   const relayed = status === response?.status ? response : undefined;
