@@ -124,6 +124,8 @@ function answer(transaction: ServerTransaction, { status, response }: MessageEnd
   const answer = createResponse(transaction.request, told, undefined, { toTag: transaction.localTag });
   if (response !== undefined) {
     relayResponseHeaders(response.headers, answer.headers, { options }, undefined);
+    // RFC 3261 §21.4.6
+    if (told === 405) answer.headers.takeAll(response.headers, HeaderId.Allow);
     relayBody(response, answer);
   }
   transaction.respond(answer);

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { randomToken } from '../../src/base/ids.ts';
 import { relayMessage } from '../../src/call/message-relay.ts';
 import type { ServerTransaction } from '../../src/call/ports.ts';
-import { HeaderId, SipRequest } from '../../src/sip/message/index.ts';
+import { HeaderId, type HeaderList, SipRequest } from '../../src/sip/message/index.ts';
 import { type Content, fill, legOptions, type Party, Sent, World } from './world.ts';
 
 /** Sends a MESSAGE outside of a dialog from A; the engine relays it to `hosts`. */
@@ -53,8 +53,8 @@ function relayed(
   return { world, sent };
 }
 
-function answers(party: Party, status: number): void {
-  party.onRequest = (transaction) => transaction.reply(status);
+function answers(party: Party, status: number, headers: HeaderList = []): void {
+  party.onRequest = (transaction) => transaction.reply(status, undefined, headers);
 }
 
 test('RFC 3428: a MESSAGE reaches the other extension octet for octet, without Contact, with the Call-ID that reports name it by (RFC 5438)', () => {
@@ -86,6 +86,13 @@ test('several bindings: one 2xx is success, whoever refuses; if all refuse, the 
   answers(second.world.c, 603);
   second.world.run();
   expect(second.sent.final?.status).toBe(603);
+});
+
+test('§21.4.6: of a phone without MESSAGE the sender is told what it has', () => {
+  const { world, sent } = relayed(['b']);
+  answers(world.b, 405, [[HeaderId.Allow, 'INVITE, ACK, BYE']]);
+  world.run();
+  expect([sent.final?.status, sent.final?.headers.value(HeaderId.Allow)]).toEqual([405, 'INVITE, ACK, BYE']);
 });
 
 test('no binding is 480, a challenge for this engine is 480; silence is answered with silence (RFC 4320 §4.2)', () => {
