@@ -43,12 +43,12 @@ export const certificates: Command = {
   usage:
     'tandem certificates [list] | show NAME | put NAME --chain FILE --key FILE (--x5u URL [--numbers POOL] | --use tls) [--owner TENANT] | delete NAME',
   details:
-    'Certificates that calls are signed with (STIR/SHAKEN), or that Microsoft Teams is shown (--use tls). put creates or replaces; without --key the stored key stays. No command shows a key.',
+    'Certificates that calls are signed with (STIR/SHAKEN), or that TLS listeners and Microsoft Teams are shown (--use tls). put creates or replaces; without --key the stored key stays. No command shows a key.',
   options: {
     ...ENGINE_OPTIONS,
     chain: option('PEM file, the certificate itself first'),
     key: option('PEM file of its private key'),
-    use: option('stir signs calls, tls is shown to Microsoft Teams (default: stir)'),
+    use: option('stir signs calls, tls is shown by TLS listeners and to Microsoft Teams (default: stir)'),
     x5u: option('https URL where verifiers fetch the chain'),
     numbers: option('numbers and ranges that it signs for (default: all that it may)'),
     owner: option('the tenant that it is for (default: the system)'),

@@ -83,7 +83,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: 'certificates',
-    summary: 'list, upload and delete the certificates that calls are signed with',
+    summary: 'list, upload and delete certificates: for signed calls, for TLS listeners and for Microsoft Teams',
     load: async () => (await import('./certificates-command.ts')).certificates,
   },
   {
