@@ -131,7 +131,8 @@ describe('MESSAGE between extensions (RFC 3428)', () => {
     const answer = send('102', { Privacy: 'id' });
     const message = bob.took('MESSAGE');
     expect(message.from().uri).toMatchObject({ user: 'anonymous', host: 'anonymous.invalid' });
-    expect(bob.peer.received.at(-1)).not.toContain('101');
+    // A tag or branch, which is drawn, may have the digits within.
+    expect(bob.peer.received.at(-1)).not.toMatch(/\b101\b/);
     bob.answer(message, 200, 'OK', { Contact: undefined });
     expect(answer()?.status).toBe(200);
   });
