@@ -35,9 +35,14 @@ test('ends when its time has passed, with every call that it began; that the fir
 });
 
 test('where the time ends before all calls were gone through, floods have been too', async () => {
-  let result = await rehearse(400);
-  // On a busy machine hardly a call is, in so little time.
-  for (let limitMs = 520; result.completed < 120 && limitMs < 10_000; limitMs *= 1.3) result = await rehearse(limitMs);
+  const isPart = ({ completed }: { readonly completed: number }) => completed >= 120 && completed < 1200;
+  let limitMs = 400;
+  let result = await rehearse(limitMs);
+  // On a busy machine hardly a call is, in so little time, and on a fast one each.
+  for (let tries = 0; tries < 12 && !isPart(result); tries++) {
+    limitMs *= result.completed < 120 ? 1.3 : 0.6;
+    result = await rehearse(limitMs);
+  }
   expect(result.completed).toBeGreaterThanOrEqual(120);
   expect(result.completed).toBeLessThan(1200);
   expect(result.refused).toBeGreaterThan(100);
