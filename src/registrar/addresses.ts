@@ -1,7 +1,7 @@
 import { isIPv4, isIPv6 } from 'node:net';
 
 /** What a literal address is for, as far as a Contact is concerned. */
-export type AddressClass = 'unicast' | 'loopback' | 'link-local' | 'multicast' | 'unusable';
+export type AddressClass = 'unicast' | 'unspecified' | 'loopback' | 'link-local' | 'multicast' | 'unusable';
 
 /** Undefined for a host name. IPv6 without brackets. */
 export function classifyAddress(host: string): AddressClass | undefined {
@@ -22,6 +22,9 @@ export function plainAddress(host: string): string {
 }
 
 function classifyIpv4(address: string): AddressClass {
+  if (address === '0.0.0.0') return 'unspecified';
+  // The metadata service of clouds, no host of a link.
+  if (address === '169.254.169.254') return 'unusable';
   const first = Number.parseInt(address, 10);
   const second = Number.parseInt(address.slice(address.indexOf('.') + 1), 10);
   if (first === 127) return 'loopback';
@@ -33,7 +36,7 @@ function classifyIpv4(address: string): AddressClass {
 
 function classifyIpv6(address: string): AddressClass {
   if (address === '::1') return 'loopback';
-  if (address === '::') return 'unusable';
+  if (address === '::') return 'unspecified';
   if (address.startsWith('ff')) return 'multicast';
   const head = Number.parseInt(address.slice(0, 4), 16);
   return head >= 0xfe80 && head <= 0xfebf ? 'link-local' : 'unicast';

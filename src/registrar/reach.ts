@@ -50,7 +50,7 @@ function defaultPort(transport: TransportName): number {
   return transport === 'tls' ? 5061 : 5060;
 }
 
-/** Refuses contacts that no request could or should ever be sent to; `isOwn`: this engine is there itself. */
+/** Refuses contacts that stand for no phone; `isOwn`: this engine is there itself. Where they lead nothing is sent in any case ({@link reachOf}). */
 export function refuseContacts(
   { contacts, pathUri }: RegisterAsk,
   flow: RegistrarFlow,
@@ -65,18 +65,14 @@ export function refuseContacts(
 function isUsable(uri: SipUri, flow: RegistrarFlow, isOwn: (host: string, port: number) => boolean): boolean {
   const host = plainAddress(uri.host.toLowerCase());
   const port = uri.port ?? defaultPort(transportOf(uri) ?? 'udp');
-  if (port === 0 || isOwn(host, port)) return false;
-  if (host === plainAddress(flow.localAddress) && port === flow.localPort) return false;
   // maddr would send the request somewhere else than the host says (RFC 3261 §19.1.1).
-  if (uri.params.has('maddr')) return false;
-  switch (classifyAddress(host)) {
-    case 'multicast':
-    case 'unusable':
-      return false;
-    case 'loopback':
-    case 'link-local':
-      return classifyAddress(host) === classifyAddress(flow.remoteAddress);
-    default:
-      return true;
-  }
+  if (port === 0 || uri.params.has('maddr')) return false;
+  const kind = host === 'localhost' ? 'loopback' : classifyAddress(host);
+  if (kind === 'multicast' || kind === 'unusable') return false;
+  // DEVIATION from RFC 3261 §10.3 step 6, which would have a Contact that leads to the phone: Debian's host names give softphones 127.0.1.1, and
+  // interfaces without DHCP 169.254.x. It is the phone's machine or link that it means, never ours; like one behind NAT it is reached at its source.
+  const isLocal = kind === 'unspecified' || kind === 'loopback' || kind === 'link-local';
+  if (isLocal && kind !== classifyAddress(flow.remoteAddress)) return true;
+  if (host === plainAddress(flow.localAddress) && port === flow.localPort) return false;
+  return !isOwn(host, port);
 }

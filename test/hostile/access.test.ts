@@ -614,7 +614,8 @@ describe('REGISTER misuse', () => {
     ["a tenant's domain as Contact", { Contact: '<sip:102@acme.example.com>' }, 403],
     ['multicast as Contact', { Contact: '<sip:101@224.0.1.75>' }, 403],
     ['broadcast as Contact', { Contact: '<sip:101@255.255.255.255>' }, 403],
-    ['nowhere as Contact', { Contact: '<sip:101@0.0.0.0>' }, 403],
+    ['a metadata service as Contact', { Contact: '<sip:101@169.254.169.254>' }, 403],
+    ['an address of nobody as Contact', { Contact: '<sip:101@240.0.0.1>' }, 403],
     ['a telephone number as Contact', { Contact: '<tel:+14155550100>' }, 400],
     ['too short an expiry', { Expires: '5' }, 423],
   ])('%s: refused, the old binding is intact', (_what, fields, status) => {

@@ -14,6 +14,8 @@ describe('UDP', () => {
   test.each([
     ['sip:b@192.0.2.4:40000', false, 'flow, udp 192.0.2.4 40000'],
     ['sip:b@10.0.0.1:5060', false, 'flow, udp 192.0.2.4 40000'],
+    ['sip:b@0.0.0.0', false, 'flow, udp 192.0.2.4 40000'],
+    ['sip:b@127.0.1.1;transport=tcp', false, 'flow, udp 192.0.2.4 40000'],
     ['sip:b@phone.example.com', false, 'flow, udp 192.0.2.4 40000'],
     ['sip:b@192.0.2.4', false, 'no flow, udp 192.0.2.4 5060'],
     ['sip:b@192.0.2.4', true, 'flow, udp 192.0.2.4 40000'],
@@ -32,6 +34,8 @@ describe('connections: the flow first, the same address by the same transport af
     ['tcp', 'sip:b@10.0.0.1', 'flow, nothing'],
     ['tls', 'sip:b@192.0.2.4', 'flow, tls 192.0.2.4 5061'],
     ['tls', 'sip:b@192.0.2.4:5060;transport=udp', 'flow, tls 192.0.2.4 5060'],
+    ['tcp', 'sip:b@127.0.1.1:5070', 'flow, nothing'],
+    ['tls', 'sip:b@[fe80::1]', 'flow, nothing'],
     ['tcp', 'sip:b@abc.invalid', 'flow, nothing'],
   ] as const)('%s, Contact %s: %s', (transport, uri, expected) => {
     expect(reach(flowFrom('192.0.2.4', 40_000, transport), uri)).toBe(expected);

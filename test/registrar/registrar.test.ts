@@ -182,13 +182,10 @@ describe('security.md, Access: unusable and excessive contacts', () => {
     'sip:bob@224.0.0.1',
     'sip:bob@[ff02::1]',
     'sip:bob@255.255.255.255',
-    'sip:bob@0.0.0.0',
-    'sip:bob@[::]',
+    'sip:bob@0.1.2.3',
+    'sip:bob@127.0.0.1:0',
+    'sip:bob@127.0.0.1;maddr=10.0.0.1',
     'sip:bob@169.254.169.254',
-    'sip:bob@[fe80::1]',
-    'sip:bob@127.0.0.1',
-    'sip:bob@[::1]',
-    'sip:bob@[::ffff:127.0.0.1]',
     'sip:bob@192.0.2.4:0',
     'sip:bob@192.0.2.4;maddr=10.0.0.1',
   ])('%s is refused and leaves the binding intact', (uri) => {
@@ -198,9 +195,28 @@ describe('security.md, Access: unusable and excessive contacts', () => {
     expect(uris()).toEqual(['sip:bob@192.0.2.4']);
   });
 
-  test('a phone on the loopback address may register there', () => {
+  test('a phone on the loopback address may register there, but not where the engine is', () => {
     const { send } = registrarWorld();
-    expect(send({ contacts: ['<sip:bob@127.0.0.1:5070>'] }, flowFrom('127.0.0.1', 5070)).status).toBe(200);
+    const flow = { ...flowFrom('127.0.0.1', 5070), localAddress: '127.0.0.1' };
+    expect(send({ contacts: ['<sip:bob@127.0.0.1:5070>'] }, flow).status).toBe(200);
+    expect(send({ contacts: ['<sip:bob@127.0.0.1:5060>'] }, flow).status).toBe(403);
+  });
+
+  test.each([
+    '0.0.0.0',
+    '[::]',
+    '127.0.1.1',
+    'localhost',
+    '[::1]',
+    '[::ffff:127.0.0.1]',
+    '169.254.1.1:5062',
+    '[fe80::1]',
+  ])('%s from elsewhere is the phone itself, at its source', (host) => {
+    const { send, registrar } = registrarWorld();
+    expect(send({ contacts: [`<sip:bob@${host}>`] }, flowFrom('192.0.2.4', 40_000)).status).toBe(200);
+    expect(
+      registrar.bindings(BOB).map(({ flow, target }) => [flow?.remotePort, target?.address, target?.port]),
+    ).toEqual([[40_000, '192.0.2.4', 40_000]]);
   });
 
   test('20 contacts: no more than the limit, all or nothing', () => {
