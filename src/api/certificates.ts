@@ -231,7 +231,7 @@ async function write(
     const name = (request.params as { name?: string }).name;
     if (name !== undefined && after.name !== name)
       throw invalid([{ code: 'name-fixed', path: 'name', message: `must be "${name}", as in the path` }]);
-    if (before !== undefined) requireMatch(request.headers['if-match'], entityTag(before, context.entityTagKey));
+    requireMatch(request.headers['if-match'], before && entityTag(before, context.entityTagKey));
     requireAllowedCertificate(context, identity, after, before);
     const place = before === undefined ? state.certificates.length : certificatePlace(state, after.name);
     const action = before === undefined ? ('create' as const) : ('update' as const);

@@ -109,7 +109,7 @@ export function* planItem(
   before: Item | undefined,
   after: Item | undefined,
 ): Steps<PlannedChange> {
-  if (before !== undefined) requireMatch(ifMatch, entityTag(before, context.entityTagKey));
+  requireMatch(ifMatch, before && entityTag(before, context.entityTagKey));
   if (before !== undefined && ifNoneMatch === '*') {
     throw new ApiProblem(412, 'exists', `${collection.singular} exists already`);
   }

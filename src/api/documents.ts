@@ -111,9 +111,14 @@ export function entityTag(document: unknown, key: Buffer): string {
   return `"${mac.slice(0, 27)}"`;
 }
 
-/** RFC 9110 §13.1.1: the change is made only to the version that the client has seen. */
-export function requireMatch(ifMatch: string | undefined, current: string): void {
+/**
+ * RFC 9110 §13.1.1: the change is made only to the version that the client has seen, and to none that is gone.
+ *
+ * @param current undefined while there is none
+ */
+export function requireMatch(ifMatch: string | undefined, current: string | undefined): void {
   if (ifMatch === undefined) return;
+  if (current === undefined) throw new ApiProblem(412, 'changed-meanwhile', 'the resource does not exist any more');
   const tags = ifMatch.split(',').map((tag) => tag.trim());
   if (tags.includes('*') || tags.includes(current)) return;
   throw new ApiProblem(412, 'changed-meanwhile', 'the resource has changed since it was read; read it again', {

@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { derivedTrunkId } from '../../src/provisioning/trunk-settings/effective.ts';
+import { TestAuthority } from '../kit/certificates.ts';
 import { ask, CANARY, startTestApi, type TestApi } from './kit.ts';
 
 let world: TestApi;
@@ -54,6 +55,23 @@ describe('resources', () => {
     expect([late.status, late.body.code]).toEqual([412, 'changed-meanwhile']);
     const now = await ask(world, tokens.acme, 'GET', EXTENSION);
     expect([now.body.name, now.headers['etag']]).toEqual(['A', late.headers['etag']]);
+  });
+
+  test('RFC 9110 §13.1.1: a change with If-Match of what somebody has deleted is refused with 412 and does not bring it back', async () => {
+    const { tokens } = world;
+    const authority = new TestAuthority();
+    const { cert, key } = authority.issue({ commonName: 'gone.test', alternativeNames: ['DNS:gone.test'] });
+    authority.remove();
+    for (const [url, body] of [
+      ['/api/v1/tenants/acme/extensions/150', { number: '150' }],
+      ['/api/v1/certificates/gone', { name: 'gone', use: 'tls', chain: cert, key }],
+    ] as const) {
+      const made = await ask(world, tokens.system, 'PUT', url, body);
+      expect((await ask(world, tokens.system, 'DELETE', url)).status, url).toBe(204);
+      const late = await ask(world, tokens.system, 'PUT', url, body, { 'if-match': String(made.headers['etag']) });
+      expect([late.status, late.body.code], url).toEqual([412, 'changed-meanwhile']);
+      expect((await ask(world, tokens.system, 'GET', url)).status, url).toBe(404);
+    }
   });
 
   test('the entity tag changes with a password, although the password is not shown', async () => {
