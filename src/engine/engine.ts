@@ -64,6 +64,7 @@ export class Engine {
   readonly intake: Intake;
   /** What tenants may make this engine send to. */
   readonly egress: EngineNetwork['egress'];
+  readonly addressesOf: EngineNetwork['addressesOf'];
   /** Whom the engine believes about callers, and what it has fetched for that. */
   readonly stir: StirService;
   /** Trunks that calls leave through one node only for. */
@@ -100,6 +101,7 @@ export class Engine {
     const network = new EngineNetwork({ ...here, ...reception }, dispatcher);
     this.#network = network;
     ({ endpoint: this.endpoint, listeners: this.listeners, egress: this.egress } = network);
+    this.addressesOf = network.addressesOf;
 
     // The lines to carriers, messages, and what the node says of itself.
     const { endpoint, registrations } = this;

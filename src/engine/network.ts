@@ -4,6 +4,7 @@ import { Egress } from '../base/egress.ts';
 import { Later } from '../base/later.ts';
 import type { TransportName } from '../base/transport.ts';
 import { SERVED_TAGS } from '../call/index.ts';
+import type { AddressesOf } from '../observe/index.ts';
 import type { Directory } from '../provisioning/directory/directory.ts';
 import { Endpoint, type EndpointUser, type RoomForCalls } from '../sip/endpoint/index.ts';
 import { Locator, readHostsFile } from '../sip/locate/index.ts';
@@ -27,8 +28,13 @@ export class EngineNetwork {
   readonly listeners: LiveListeners;
   /** Of trunks. */
   readonly locator: Locator;
-  /** Of callers' certificates: what callers have looked up stays apart from what trunks are found by. */
-  readonly certificateHosts: Locator;
+  /** Of callers' certificates and tenants' webhooks: what those have looked up stays apart from what trunks are found by. */
+  readonly webHosts: Locator;
+  /** Addresses of such a host; rejects when there are none. */
+  readonly addressesOf: AddressesOf = async (host, port) => {
+    const targets = await this.webHosts.locate({ host, port, transport: 'tls' });
+    return targets.map(({ address }) => address);
+  };
   /** What the engine says of itself: follows the listeners. */
   readonly audience = new Later<Pick<EngineFacts, 'listeningChanged'>>('what the engine says of itself');
   readonly room = new Later<RoomForCalls>('the room for calls');
@@ -66,7 +72,7 @@ export class EngineNetwork {
     const listeners = new LiveListeners({ ...options, transport: this.endpoint.transport, onChange });
     this.listeners = listeners;
     this.locator = locatorOf(options, () => listeners.transports, settings.timers.failedTargetMs);
-    this.certificateHosts = locatorOf(options, () => ['tls']);
+    this.webHosts = locatorOf(options, () => ['tls']);
   }
 
   /** The names over TLS of trunks, as they are provisioned now. */

@@ -6,7 +6,7 @@ import { defined } from '../base/defined.ts';
 import type { Egress } from '../base/egress.ts';
 import type { Log } from '../base/log.ts';
 import { cancelTimer, type Scheduler, type Timer, type TimerTarget } from '../base/scheduler.ts';
-import { GuardedClient } from '../observe/index.ts';
+import { type AddressesOf, GuardedClient } from '../observe/index.ts';
 import type { Directory } from '../provisioning/directory/directory.ts';
 import type { Tenant } from '../provisioning/tenants/schema.ts';
 import { CloudApi, type MediaFile } from './cloud-api.ts';
@@ -42,6 +42,8 @@ export interface MessageServiceOptions {
   readonly log: Log;
   readonly node: string;
   readonly egress: Pick<Egress, 'refusal'>;
+  /** Where the hosts of the API are; default: as the machine has it. */
+  readonly addressesOf?: AddressesOf;
   readonly phones: Phones;
   readonly directory: () => Directory;
   readonly watcher: MessageWatcher;
@@ -95,7 +97,7 @@ export class MessageService implements TimerTarget {
   constructor(options: MessageServiceOptions) {
     const { store, scheduler, log, node, egress, phones, directory, secret, publicUrl } = options;
     this.#options = options;
-    this.#client = new GuardedClient(egress, SOCKETS);
+    this.#client = new GuardedClient(egress, SOCKETS, options.addressesOf);
     this.#api = new CloudApi(this.#client);
     this.#keeper = new Keeper({ store, clock: scheduler, node });
     this.#links = new MediaLinks(secret, scheduler, publicUrl);

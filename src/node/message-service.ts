@@ -29,6 +29,7 @@ export function messageService(
     log,
     node: settings.node,
     egress: engine.egress,
+    addressesOf: engine.addressesOf,
     phones: engine.messaging,
     directory: () => engine.directory,
     watcher,

@@ -93,7 +93,12 @@ async function wire(parts: NodeParts): Promise<RunningNode> {
   closers.push(() => messages.stop());
   const reloads = reloadsOf(parts, watched, provisioning, engine, () => http);
   const reload = () => reloads.reload();
-  const webhookSender = new WebhookDispatcher({ scheduler, log, egress: engine.egress });
+  const webhookSender = new WebhookDispatcher({
+    scheduler,
+    log,
+    egress: engine.egress,
+    addressesOf: engine.addressesOf,
+  });
   webhookSender.attach(events, records);
   closers.push(() => webhookSender.close());
   const { drainAndClose, close } = endingsOf(parts, engine);

@@ -1,4 +1,5 @@
-import { lookup as dnsLookup, type LookupAddress } from 'node:dns';
+import { ADDRCONFIG } from 'node:dns';
+import { lookup } from 'node:dns/promises';
 import { type ClientRequest, Agent as HttpAgent, request as httpRequest, type IncomingHttpHeaders } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { isIP, type LookupFunction } from 'node:net';
@@ -17,18 +18,29 @@ export type Post = (
   allowPrivate: boolean,
 ) => Promise<PostResult>;
 
+/** Addresses of a host, best first; rejects when there are none, or nobody could be asked. */
+export type AddressesOf = (host: string, port: number) => Promise<readonly string[]>;
+
 const REQUEST_TIMEOUT_MS = 10_000;
-/** Each webhook posts one delivery at a time, and few have a host in common. */
-const MOST_POSTS_TO_A_HOST = 64;
 const ANYWHERE: Pick<Egress, 'refusal'> = { refusal: () => undefined };
 
 /**
- * Posts with the address checked at connection time: a name that resolves inward is refused even if it resolved outward a moment
- * before. Redirects are not followed. Who has leave to post anywhere shares no connection with those who have none.
+ * As the machine has it, with its search domains. It looks up two names at a time and the next ones when their servers have answered or
+ * been given up, so it is not for names that tenants choose: a few whose servers are silent would hold up everybody's.
  */
-export function guardedPost(egress: Pick<Egress, 'refusal'>): Post {
-  const guarded = new GuardedClient(egress, MOST_POSTS_TO_A_HOST);
-  const free = new GuardedClient(ANYWHERE, MOST_POSTS_TO_A_HOST);
+const bySystem: AddressesOf = async (host) => {
+  const found = await lookup(host, { all: true, hints: ADDRCONFIG });
+  return found.map(({ address }) => address);
+};
+
+/**
+ * Posts with the address checked at connection time: a name that resolves inward is refused even if it resolved outward a moment
+ * before. Redirects are not followed. Who has leave to post anywhere shares no connection with those who have none. Each webhook posts one
+ * delivery at a time, so there is no other bound to those of one host: several tenants may have theirs there.
+ */
+export function guardedPost(egress: Pick<Egress, 'refusal'>, addressesOf: AddressesOf = bySystem): Post {
+  const guarded = new GuardedClient(egress, Infinity, addressesOf);
+  const free = new GuardedClient(ANYWHERE, Infinity);
   return (url, headers, body, allowPrivate) => (allowPrivate ? free : guarded).post(url, headers, body);
 }
 
@@ -55,11 +67,13 @@ export interface Answered {
  */
 export class GuardedClient {
   readonly #egress: Pick<Egress, 'refusal'>;
+  readonly #addressesOf: AddressesOf;
   readonly #http: HttpAgent;
   readonly #https: HttpsAgent;
 
-  constructor(egress: Pick<Egress, 'refusal'>, maxSockets: number) {
+  constructor(egress: Pick<Egress, 'refusal'>, maxSockets: number, addressesOf: AddressesOf = bySystem) {
     this.#egress = egress;
+    this.#addressesOf = addressesOf;
     const options = { keepAlive: true, maxSockets, timeout: 60_000 };
     this.#http = new HttpAgent(options);
     this.#https = new HttpsAgent(options);
@@ -122,7 +136,7 @@ export class GuardedClient {
       method,
       agent: isTls ? this.#https : this.#http,
       headers: { ...headers, ...(body !== undefined && { 'content-length': Buffer.byteLength(body) }) },
-      lookup: guardedLookup(this.#egress, port),
+      lookup: guardedLookup(this.#egress, port, this.#addressesOf),
       signal: AbortSignal.timeout(timeoutMs),
     });
   }
@@ -138,20 +152,23 @@ function refusalOf(target: URL, port: number, egress: Pick<Egress, 'refusal'>): 
   return isIP(host) === 0 ? undefined : egress.refusal(host, port);
 }
 
-function guardedLookup(egress: Pick<Egress, 'refusal'>, port: number): LookupFunction {
-  return (hostname, options, callback) => {
-    dnsLookup(hostname, { ...options, all: true }, (error, addresses: LookupAddress[]) => {
-      if (error !== null) {
-        callback(error, '', 4);
-        return;
-      }
-      const allowed = addresses.filter(({ address }) => egress.refusal(address, port) === undefined);
-      const first = allowed[0];
-      if (first === undefined) {
-        const reason = egress.refusal(addresses[0]?.address ?? '', port);
-        callback(new EgressError(`${hostname}: ${reason}`), '', 4);
-      } else if (options.all === true) callback(null, allowed);
-      else callback(null, first.address, first.family);
-    });
+function guardedLookup(egress: Pick<Egress, 'refusal'>, port: number, addressesOf: AddressesOf): LookupFunction {
+  return (hostname, { all }, callback) => {
+    addressesOf(hostname, port).then(
+      (addresses) => {
+        const allowed = addresses.filter((address) => egress.refusal(address, port) === undefined);
+        const [first] = allowed;
+        if (first === undefined) {
+          const reason = egress.refusal(addresses[0] ?? '', port);
+          callback(new EgressError(`${hostname}: ${reason}`), '', 4);
+        } else if (all === true)
+          callback(
+            null,
+            allowed.map((address) => ({ address, family: isIP(address) })),
+          );
+        else callback(null, first, isIP(first));
+      },
+      (error: Error) => callback(error, '', 4),
+    );
   };
 }

@@ -4,7 +4,7 @@ import type { Log } from '../base/log.ts';
 import type { Scheduler, Timer, TimerTarget } from '../base/scheduler.ts';
 import type { CallRecord, CallRecordLog } from './call-record.ts';
 import type { EngineEvent, EventBus, EventType } from './events.ts';
-import { guardedPost, type Post } from './guarded-request.ts';
+import { type AddressesOf, guardedPost, type Post } from './guarded-request.ts';
 
 export type WebhookTopic = EventType | 'call-record';
 
@@ -28,6 +28,8 @@ export interface WebhookOptions {
   readonly post?: Post;
   /** What tenants may make this engine post to; default: public addresses. */
   readonly egress?: Pick<Egress, 'refusal'>;
+  /** Where the hosts of their webhooks are; default: as the machine has it. */
+  readonly addressesOf?: AddressesOf;
   /** Deliveries waiting per webhook; beyond it the oldest is lost and counted. Default 1,000. */
   readonly maxWaiting?: number;
   /** Tries of one delivery. Default 8: about two minutes. */
@@ -65,7 +67,8 @@ export class WebhookDispatcher {
   #ends: (() => void)[] = [];
 
   constructor(options: WebhookOptions) {
-    this.#options = { ...options, post: options.post ?? guardedPost(options.egress ?? new Egress()) };
+    const { egress = new Egress(), addressesOf, post = guardedPost(egress, addressesOf) } = options;
+    this.#options = { ...options, post };
   }
 
   /** Takes the webhooks that now exist; deliveries waiting for one that stays are kept. */

@@ -64,16 +64,16 @@ function network() {
 test('what callers have looked up is apart from what trunks are found by: neither answers nor failures of one count for the other', async () => {
   const { made, asked } = network();
   const query = { host: 'certs.example', port: 443, transport: 'tls' as const };
-  const [target] = await made.certificateHosts.locate(query);
+  const [target] = await made.webHosts.locate(query);
   if (target === undefined) throw new Error('not found');
   const before = asked.length;
   expect(before).toBeGreaterThan(0);
-  await made.certificateHosts.locate(query);
+  await made.webHosts.locate(query);
   expect(asked).toHaveLength(before);
   await made.locator.locate(query);
   expect(asked).toHaveLength(2 * before);
-  made.certificateHosts.markFailed(target);
-  expect([made.certificateHosts.isFailed(target), made.locator.isFailed(target)]).toEqual([true, false]);
+  made.webHosts.markFailed(target);
+  expect([made.webHosts.isFailed(target), made.locator.isFailed(target)]).toEqual([true, false]);
 });
 
 test('whenever what is listened on changes, names over TLS are shown anew and the node says of itself what it is now', async () => {

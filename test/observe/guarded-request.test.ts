@@ -1,6 +1,6 @@
-import { createServer } from 'node:http';
+import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { Egress } from '../../src/base/egress.ts';
 import { guardedPost } from '../../src/observe/guarded-request.ts';
 import { turns } from '../kit/turns.ts';
@@ -55,6 +55,40 @@ describe('guardedPost', () => {
     const post = guardedPost(new Egress({ allow: ['127.0.0.1'] }));
     expect(await post(`http://127.0.0.1:${port}/`, {}, '{}', false)).toEqual({ status: 200 });
     await expect(post(`http://127.0.0.2:${port}/`, {}, '{}', false)).rejects.toThrow('egress: 127.0.0.2');
+    server.close();
+  });
+
+  test("names without an answer hold up nobody else's: tenants' are asked for side by side, of whom the node asks", async () => {
+    const server = createServer((_request, response) => response.end());
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    const silent = Promise.withResolvers<readonly string[]>();
+    const addressesOf = (host: string) => (host === 'hook.test' ? Promise.resolve(['127.0.0.1']) : silent.promise);
+    const post = guardedPost(new Egress({ allow: ['127.0.0.1'] }), addressesOf);
+    const waiting = Array.from({ length: 20 }, (_, at) => post(`http://dead${at}.test/`, {}, '{}', false));
+    expect(await post(`http://hook.test:${port}/`, {}, '{}', false)).toEqual({ status: 200 });
+    silent.reject(new Error('the DNS has no address for it'));
+    for (const each of await Promise.allSettled(waiting)) expect(each.status).toBe('rejected');
+    const inward = guardedPost(new Egress(), async () => ['127.0.0.1']);
+    await expect(inward(`http://hook.test:${port}/`, {}, '{}', false)).rejects.toThrow('hook.test: egress: 127.0.0.1');
+    server.close();
+  });
+
+  test("deliveries that a host does not answer hold up nobody else's to the same host", async () => {
+    const held: ServerResponse[] = [];
+    const server = createServer((request, response) => {
+      if (request.url === '/slow') held.push(response);
+      else response.end();
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const post = guardedPost(new Egress({ allow: ['127.0.0.1'] }));
+    const slow = Array.from({ length: 100 }, () => post(`${url}/slow`, {}, '{}', false));
+    expect(await post(`${url}/quick`, {}, '{}', false)).toEqual({ status: 200 });
+    await vi.waitFor(() => expect(held).toHaveLength(slow.length), 5_000);
+    for (const response of held) response.end();
+    await Promise.all(slow);
+    server.closeAllConnections();
     server.close();
   });
 

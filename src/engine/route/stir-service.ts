@@ -3,10 +3,10 @@ import { getCACertificates } from 'node:tls';
 import { isDeepStrictEqual } from 'node:util';
 import { Egress } from '../../base/egress.ts';
 import type { Scheduler } from '../../base/scheduler.ts';
+import type { AddressesOf } from '../../observe/index.ts';
 import { servedPath } from '../../provisioning/trunk-settings/certificates.ts';
 import type { NodeSettings, StirSettings } from '../../settings/node-schema.ts';
 import type { StirFiles } from '../../settings/stir-files.ts';
-import type { Locator } from '../../sip/locate/index.ts';
 import {
   type CertificateFetch,
   CertificateRepository,
@@ -26,8 +26,8 @@ export interface StirServiceOptions {
   readonly scheduler: Scheduler;
   readonly signatures?: Signatures;
   readonly served: Pick<Served, 'directory' | 'isOwnAddress'>;
-  /** Knows where certificates and icons are. */
-  readonly certificateHosts: Pick<Locator, 'locate'>;
+  /** Where certificates and icons are. */
+  readonly addressesOf: AddressesOf;
   /** In place of https. */
   readonly fetchCertificate?: CertificateFetch;
 }
@@ -98,14 +98,13 @@ export class StirService {
   }
 
   #fetchOf({ fetch: { maxOctets, allow }, authorities }: FetchBasis, accept?: string): CertificateFetch {
-    const { served, certificateHosts, fetchCertificate } = this.#options;
+    const { served, addressesOf, fetchCertificate } = this.#options;
     if (fetchCertificate !== undefined) return fetchCertificate;
     const isOwn = (address: string, port: number) => served.isOwnAddress(address, port);
     return certificateFetch({
       maxOctets,
       egress: new Egress({ allow, isOwn, setting: 'stir.fetch.allow' }),
-      addressesOf: async (host, port) =>
-        (await certificateHosts.locate({ host, port, transport: 'tls' })).map(({ address }) => address),
+      addressesOf,
       // What this node's own HTTP interface serves.
       own: {
         isAt: isOwn,
