@@ -3,13 +3,16 @@
  *
  * Two limits: messages per second, and turns in progress. The second one shrinks while nobody answers and grows with every answer,
  * so that a dead provider sees few requests and their retransmissions, however many trunks wait. Refreshes go before first tries,
- * since they have something to lose; a provider that grants short times gets the rate that its own refreshes need.
+ * since they have something to lose; of either kind the owners of trunks come in turn, so that one who has many, or whose requests alone
+ * are not answered, waits for itself. A provider that grants short times gets the rate that its own refreshes need.
  */
 import type { Scheduler, Timer, TimerTarget } from '../base/scheduler.ts';
 import type { Trunk } from '../provisioning/trunk-settings/schema.ts';
 import { providerKey } from './hops.ts';
 
 export interface PacedUser {
+  /** Whose trunk it is. */
+  readonly owner: string;
   /** It is this one's turn: one message may be sent now. Ends with {@link Pacer.done}. */
   onTurn(): void;
 }
@@ -31,8 +34,8 @@ export class Pacer implements TimerTarget {
   readonly #scheduler: Scheduler;
   readonly #perSecond: number;
   readonly #maxWindow: number;
-  readonly #urgent = new Set<PacedUser>();
-  readonly #patient = new Set<PacedUser>();
+  readonly #urgent = new OwnersInTurn();
+  readonly #patient = new OwnersInTurn();
   readonly #demands = new Map<PacedUser, number>();
   #demand = 0;
   #window: number;
@@ -106,23 +109,55 @@ export class Pacer implements TimerTarget {
   #serve(): void {
     this.#fill();
     while (this.#inProgress < this.#window) {
-      const next = first(this.#urgent) ?? first(this.#patient);
-      if (next === undefined) return;
+      const waiting = this.#urgent.isEmpty ? this.#patient : this.#urgent;
+      if (waiting.isEmpty) return;
       if (this.#tokens < 1) {
         this.#timer ??= this.#scheduler.schedule(Math.ceil(((1 - this.#tokens) * 1000) / this.#rate()), this, 0);
         return;
       }
-      this.withdraw(next);
       this.#tokens--;
       this.#inProgress++;
-      next.onTurn();
+      waiting.take()?.onTurn();
     }
   }
 }
 
-function first<T>(set: ReadonlySet<T>): T | undefined {
-  for (const item of set) return item;
-  return undefined;
+/** Who waits, by owner: each owner's in the order in which they came. */
+class OwnersInTurn {
+  readonly #owners = new Map<string, Set<PacedUser>>();
+
+  get isEmpty(): boolean {
+    return this.#owners.size === 0;
+  }
+
+  has(user: PacedUser): boolean {
+    return this.#owners.get(user.owner)?.has(user) === true;
+  }
+
+  add(user: PacedUser): void {
+    const users = this.#owners.get(user.owner);
+    if (users === undefined) this.#owners.set(user.owner, new Set([user]));
+    else users.add(user);
+  }
+
+  delete(user: PacedUser): void {
+    const users = this.#owners.get(user.owner);
+    users?.delete(user);
+    if (users?.size === 0) this.#owners.delete(user.owner);
+  }
+
+  take(): PacedUser | undefined {
+    for (const [owner, users] of this.#owners) {
+      // Behind all other owners.
+      this.#owners.delete(owner);
+      this.#owners.set(owner, users);
+      for (const user of users) {
+        this.delete(user);
+        return user;
+      }
+    }
+    return undefined;
+  }
 }
 
 /** One pacer for each provider that trunks register with. */

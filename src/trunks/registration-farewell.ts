@@ -22,12 +22,14 @@ export interface FarewellOptions {
 
 /** The last REGISTER of a registration, which takes its Contact away. Sent when the provider's pace allows it, and once. */
 export class Farewell implements PacedUser, ExchangeUser, TimerTarget {
+  readonly owner: string;
   readonly #options: FarewellOptions;
   #timer: Timer | undefined;
   #exchange: Exchange | undefined;
   #hasTurn = false;
 
   constructor(options: FarewellOptions) {
+    this.owner = options.series.trunk.owner;
     this.#options = options;
   }
 

@@ -32,11 +32,13 @@ type Step =
 const RESTING: Step = { kind: 'resting' };
 
 export class RegistrationWork implements TimerTarget, PacedUser {
+  readonly owner: string;
   readonly #user: WorkUser;
   readonly #ports: WorkPorts;
   #step: Step = RESTING;
 
   constructor(user: WorkUser, ports: WorkPorts) {
+    this.owner = user.series.trunk.owner;
     this.#user = user;
     this.#ports = ports;
   }

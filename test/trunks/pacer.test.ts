@@ -6,9 +6,11 @@ import { provision } from './kit.ts';
 
 class User implements PacedUser {
   readonly turnsMs: number[] = [];
+  readonly owner: string;
   readonly #scheduler: VirtualScheduler;
-  constructor(scheduler: VirtualScheduler) {
+  constructor(scheduler: VirtualScheduler, owner = 'acme') {
     this.#scheduler = scheduler;
+    this.owner = owner;
   }
   onTurn(): void {
     this.turnsMs.push(this.#scheduler.nowMs());
@@ -85,6 +87,24 @@ test('who has something to lose goes first, and keeps its place', () => {
   const at = [urgent, patient, second].map(({ turnsMs }) => turnsMs[0] ?? Number.NaN);
   expect(at).toEqual([...at].sort((a, b) => a - b));
 });
+
+test.each([false, true])(
+  'the owners of trunks come in turn: who has 500 that nobody answers waits for itself (urgent: %s)',
+  (urgent) => {
+    const { scheduler, pacer, users } = world({ perSecond: 50, window: 2 });
+    for (const user of users) pacer.ask(user, urgent);
+    const others = ['globex', 'globex', 'initech'].map((owner) => new User(scheduler, owner));
+    for (const other of others) pacer.ask(other, urgent);
+    // Both turns end without an answer after 64*T1.
+    for (let silence = 0; silence < 3; silence++) {
+      scheduler.advance(32_000);
+      pacer.done(false);
+      pacer.done(false);
+    }
+    expect(others.map(({ turnsMs }) => turnsMs)).toEqual([[32_000], [96_000], [64_000]]);
+    expect(users.filter(({ turnsMs }) => turnsMs.length > 0)).toHaveLength(5);
+  },
+);
 
 test('who is withdrawn gets no turn', () => {
   const { scheduler, pacer, users, turns } = world({ perSecond: 10, window: 1 });
