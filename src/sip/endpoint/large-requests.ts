@@ -110,6 +110,7 @@ export class LargeRequests {
   }
 }
 
-function peerKey(target: Target): string {
-  return `${target.port}|${target.address}`;
+/** From another listener the same peer may be out of reach, or not know us. */
+function peerKey({ port, address, listenerId = '' }: Target): string {
+  return `${port}|${address}|${listenerId}`;
 }
