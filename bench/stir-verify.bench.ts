@@ -27,11 +27,12 @@ const token = (ppt: string, more: object) =>
   `${signToken({ alg: 'ES256', ppt, typ: 'passport', x5u: X5U }, { ...claims, ...more }, leaf.privateKey)};info=<${X5U}>;alg=ES256;ppt=${ppt}`;
 const shaken = token('shaken', { attest: 'A', origid: '123e4567-e89b-12d3-a456-426655440000' });
 const div = token('div', { dest: { tn: [next] }, div: { tn: called } });
+const tenant = 'acme';
 const compact = { iatSeconds: undefined, claims: () => '' };
 
 /** Each verdict is looked at: what fails early would be fast. */
 function verify(identities: readonly string[], target: string): void {
-  const verdict = verifier.verify({ identities, callers: [caller], called: [target], compact });
+  const verdict = verifier.verify({ tenant, identities, callers: [caller], called: [target], compact });
   if (verdict instanceof Promise || verdict.result !== 'passed') throw new Error('the call has not passed');
   do_not_optimize(verdict);
 }
@@ -40,7 +41,7 @@ group('a verified call', () => {
   bench('shaken, certificate in memory', () => verify([shaken], called));
   bench('shaken and div, certificate in memory', () => verify([shaken, div], next));
   bench('refused for its numbers, nothing verified', () => {
-    do_not_optimize(verifier.verify({ identities: [shaken], callers: ['1'], called: [called], compact }));
+    do_not_optimize(verifier.verify({ tenant, identities: [shaken], callers: ['1'], called: [called], compact }));
   });
 });
 

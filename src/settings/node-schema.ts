@@ -254,7 +254,7 @@ export const stirSchema = z.strictObject({
         .describe('Longest answer with a certificate (436) or an icon.'),
       waitingCalls: count(
         1_000,
-        'Calls that may wait for certificates at once; further ones do not wait (436). As many may wait for icons.',
+        'Calls that may wait for certificates at once, three quarters of them of one tenant; further ones do not wait (436). As many may wait for icons.',
       ),
       allow: z
         .array(network)

@@ -42,9 +42,9 @@ export class CertificateRepository {
     return this.#files.size;
   }
 
-  /** Who signs with the certificate of a URL: at once when it is known, else when it was fetched, which takes `timeoutMs` at most. */
-  signer(url: URL): Signer | StirFailure | Promise<Signer | StirFailure> {
-    const file = this.#files.get(url);
+  /** Who signs with the certificate of a URL, for a call of this tenant: at once when it is known, else when it was fetched, which takes `timeoutMs` at most. */
+  signer(url: URL, tenant: string): Signer | StirFailure | Promise<Signer | StirFailure> {
+    const file = this.#files.get(url, tenant);
     return file instanceof Promise ? file.then((fetched) => this.#verified(fetched)) : this.#verified(file);
   }
 

@@ -1,10 +1,12 @@
 /**
  * Files by the URL that names them. What is known is there at once; what is not is fetched once for all calls that wait for it. A host
  * that is slow or dead costs its own calls the time limit and nobody else anything: there is a bound to what is fetched at once from one
- * host and from all, to the calls that wait, and to what is kept, and a failure is remembered for a while.
+ * host and from all, to the calls that wait, and to what is kept, and a failure is remembered for a while. Of fetches and of calls that wait
+ * each tenant has its share, since whoever calls it chooses the hosts.
  */
 import { Latest } from '../base/latest.ts';
 import type { Scheduler } from '../base/scheduler.ts';
+import { SharedBudget } from '../base/shared-budget.ts';
 import type { CertificateFetch, FetchedFile } from './certificate-fetch.ts';
 
 export interface FetchedFilesOptions {
@@ -66,17 +68,20 @@ export class FetchedFiles<Content extends object> {
   readonly #entries = new Latest<string, Entry<Content>>(MAX_ENTRIES);
   readonly #underWay = new Map<string, Promise<Entry<Content>>>();
   readonly #perHost = new Map<string, number>();
-  #waiting = 0;
+  /** By tenant. */
+  readonly #fetches = new SharedBudget(MAX_FETCHES);
+  readonly #waiting: SharedBudget;
 
   constructor(options: FetchedFilesOptions, kind: FileKind<Content>) {
     this.#options = options;
     this.#kind = kind;
+    this.#waiting = new SharedBudget(options.waitingCalls);
     this.counters = options.counters ?? { hits: 0, fetched: 0, failed: 0, limited: 0 };
   }
 
   /** Calls that wait now. */
   get waiting(): number {
-    return this.#waiting;
+    return this.#waiting.total;
   }
 
   get size(): number {
@@ -86,37 +91,44 @@ export class FetchedFiles<Content extends object> {
   /**
    * What a URL leads to: at once when it is known, else when it was fetched, which takes `timeoutMs` at most.
    *
+   * @param tenant whose call asks
    * @param withinMs how long this one waits, ms; the fetch goes on for those who come later.
    */
-  get(url: URL, withinMs = Number.POSITIVE_INFINITY): Content | Unfetched | Promise<Content | Unfetched> {
+  get(
+    url: URL,
+    tenant: string,
+    withinMs = Number.POSITIVE_INFINITY,
+  ): Content | Unfetched | Promise<Content | Unfetched> {
     const { href } = url;
-    const { scheduler, timeoutMs, waitingCalls } = this.#options;
+    const { scheduler, timeoutMs } = this.#options;
     const entry = this.#entries.get(href);
     if (entry !== undefined && entry.freshUntilMs > scheduler.nowMs()) {
       this.counters.hits++;
       return entry.content;
     }
-    if (this.#waiting >= waitingCalls) return this.#limited(`too many calls wait for ${this.#kind.many}`);
-    const fetching = this.#underWay.get(href) ?? this.#fetch(url);
+    if (this.#waiting.hasShare(tenant, 1)) return this.#limited(`too many calls wait for ${this.#kind.many}`);
+    const fetching = this.#underWay.get(href) ?? this.#fetch(url, tenant);
     if (!(fetching instanceof Promise)) return fetching;
-    this.#waiting++;
+    this.#waiting.change(tenant, 1);
     const content = fetching.then((fetched) => fetched.content);
     return (withinMs < timeoutMs ? this.#inTime(content, withinMs) : content).finally(() => {
-      this.#waiting--;
+      this.#waiting.change(tenant, -1);
     });
   }
 
-  #fetch(url: URL): Promise<Entry<Content>> | Unfetched {
+  #fetch(url: URL, tenant: string): Promise<Entry<Content>> | Unfetched {
     const { hostname, href } = url;
     const ofHost = this.#perHost.get(hostname) ?? 0;
-    if (this.#underWay.size >= MAX_FETCHES || ofHost >= MAX_FETCHES_PER_HOST)
+    if (this.#fetches.hasShare(tenant, 1) || ofHost >= MAX_FETCHES_PER_HOST)
       return this.#limited(`too many ${this.#kind.many} are being fetched from ${hostname}`);
     this.#perHost.set(hostname, ofHost + 1);
+    this.#fetches.change(tenant, 1);
     const fetching = this.#fetched(url).then((entry) => {
       const left = (this.#perHost.get(hostname) ?? 1) - 1;
       if (left === 0) this.#perHost.delete(hostname);
       else this.#perHost.set(hostname, left);
       this.#underWay.delete(href);
+      this.#fetches.change(tenant, -1);
       this.#keep(href, entry);
       return entry;
     });

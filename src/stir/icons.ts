@@ -17,16 +17,17 @@ export class Icons {
   /**
    * Why an icon must not be shown, in words; undefined: it is what was signed.
    *
+   * @param tenant whose call shows it
    * @param withinMs how long may be waited for it, ms.
    */
-  fault({ url, digest }: Icon, withinMs: number): string | undefined | Promise<string | undefined> {
+  fault({ url, digest }: Icon, tenant: string, withinMs: number): string | undefined | Promise<string | undefined> {
     const read = certificateUrl(url);
     if (typeof read === 'string') return `the URL of the icon ${read}`;
     const judged = (file: DigestedFile | Unfetched) => {
       if (file instanceof Unfetched) return `${file.reason} (${url})`;
       return file.has(digest) ? undefined : `the icon ${url} is another one than was signed`;
     };
-    const file = this.#files.get(read, withinMs);
+    const file = this.#files.get(read, tenant, withinMs);
     return file instanceof Promise ? file.then(judged) : judged(file);
   }
 }

@@ -21,6 +21,8 @@ import { type Signatures, signaturesHere } from './signatures.ts';
 
 /** What a call says of itself, in canonical numbers (RFC 8224 §8.3) or URIs. */
 export interface SignalledCall {
+  /** Whose call it is: has its share of what is fetched. */
+  readonly tenant: string;
   /** Values of its Identity fields as received. */
   readonly identities: readonly string[];
   /** Of P-Asserted-Identity, else of From; empty when the caller is withheld. */
@@ -115,7 +117,9 @@ export class Verifier {
         findings,
       );
     const chains = chainsOf(passports, call, Math.floor(this.#options.wallMs() / 1000), failures);
-    return chains.length === 0 ? failed(failures, findings) : this.#withCertificates(chains, failures, findings);
+    return chains.length === 0
+      ? failed(failures, findings)
+      : this.#withCertificates(call.tenant, chains, failures, findings);
   }
 
   #read(
@@ -149,6 +153,7 @@ export class Verifier {
   }
 
   #withCertificates(
+    tenant: string,
     chains: readonly Chain[],
     failures: readonly StirFailure[],
     findings: readonly string[],
@@ -157,7 +162,7 @@ export class Verifier {
     const waits: Promise<unknown>[] = [];
     for (const { x5u } of chains.flat()) {
       if (signers.has(x5u.href)) continue;
-      const signer = this.#options.repository.signer(x5u);
+      const signer = this.#options.repository.signer(x5u, tenant);
       // Held open until it is there, so that it is asked for once.
       signers.set(x5u.href, UNKNOWN);
       if (signer instanceof Promise) waits.push(signer.then((known) => signers.set(x5u.href, known)));
@@ -165,7 +170,7 @@ export class Verifier {
     }
     const beganMs = this.#options.wallMs();
     const decide = (faults: Faults) =>
-      this.#withIcon(decided(chains, { signers, faults }, failures, findings), beganMs);
+      this.#withIcon(tenant, decided(chains, { signers, faults }, failures, findings), beganMs);
     const judge = (): Verdict | Promise<Verdict> => {
       const faults = this.#faultsOf(chains, signers);
       return faults instanceof Promise ? faults.then(decide) : decide(faults);
@@ -194,11 +199,11 @@ export class Verifier {
   }
 
   /** An icon that is not what was signed costs the caller its icon, never the call; the time that is left is waited for it. */
-  #withIcon(verdict: Verdict, beganMs: number): Verdict | Promise<Verdict> {
+  #withIcon(tenant: string, verdict: Verdict, beganMs: number): Verdict | Promise<Verdict> {
     const { shown, findings } = verdict;
     if (shown?.icon === undefined) return verdict;
     const { icons, timeoutMs, wallMs } = this.#options;
-    const fault = icons.fault(shown.icon, timeoutMs() - Math.max(0, wallMs() - beganMs));
+    const fault = icons.fault(shown.icon, tenant, timeoutMs() - Math.max(0, wallMs() - beganMs));
     const judged = (found: string | undefined): Verdict =>
       found === undefined
         ? verdict

@@ -24,21 +24,32 @@ function files(waitingCalls = 10) {
 
 test('who has less time waits less, and the fetch goes on for those who come later', async () => {
   const { made, scheduler, answers } = files();
-  const [patient, hurried] = [made.get(AT), made.get(AT, 300)];
+  const [patient, hurried] = [made.get(AT, 'acme'), made.get(AT, 'acme', 300)];
   scheduler.advance(300);
   expect(await hurried).toEqual(new Unfetched('no time was left to wait for the file'));
   expect([answers.length, made.waiting]).toEqual([1, 1]);
   answers[0]?.('here');
   expect(await patient).toEqual({ text: 'here' });
-  expect(made.get(AT, 0)).toEqual({ text: 'here' });
+  expect(made.get(AT, 'acme', 0)).toEqual({ text: 'here' });
   expect(made.counters).toEqual({ hits: 1, fetched: 1, failed: 0, limited: 1 });
 });
 
 test('what comes in time leaves no timer behind; more waiting calls than are allowed do not wait', async () => {
   const { made, scheduler, answers } = files(1);
-  const waiting = made.get(AT, 300);
-  expect(made.get(AT)).toEqual(new Unfetched('too many calls wait for files'));
+  const waiting = made.get(AT, 'acme', 300);
+  expect(made.get(AT, 'acme')).toEqual(new Unfetched('too many calls wait for files'));
   answers[0]?.('here');
   expect(await waiting).toEqual({ text: 'here' });
   expect([made.waiting, scheduler.armedCount]).toEqual([0, 0]);
+});
+
+test('no tenant has all places: calls and fetches of another find one beside those of one whose hosts are silent', () => {
+  const { made, answers } = files(1000);
+  for (let host = 0; host < 1000; host++) void made.get(new URL(`https://h${host}.example/a`), 'acme');
+  // Of 128 fetches three quarters, and three quarters of the calls that may wait.
+  expect(answers).toHaveLength(96);
+  for (let call = 0; call < 1000; call++) void made.get(new URL('https://h0.example/a'), 'acme');
+  expect(made.waiting).toBe(750);
+  expect(made.get(AT, 'globex')).toBeInstanceOf(Promise);
+  expect([answers.length, made.waiting]).toEqual([97, 751]);
 });

@@ -27,16 +27,18 @@ test.each(['sha256', 'sha384', 'sha512'])(
   async (algorithm) => {
     const { made, asked } = icons(() => Promise.resolve(PICTURE));
     const icon = { url: URL_OF_ICON, digest: digest(algorithm) };
-    expect(await made.fault(icon, 2000)).toBeUndefined();
-    expect(made.fault(icon, 2000)).toBeUndefined();
-    expect(made.fault({ ...icon, digest: digest(algorithm, Buffer.from('another')) }, 2000)).toContain('another one');
+    expect(await made.fault(icon, 'acme', 2000)).toBeUndefined();
+    expect(made.fault(icon, 'acme', 2000)).toBeUndefined();
+    expect(made.fault({ ...icon, digest: digest(algorithm, Buffer.from('another')) }, 'acme', 2000)).toContain(
+      'another one',
+    );
     expect(asked).toEqual([URL_OF_ICON]);
   },
 );
 
 test('what cannot be fetched is not shown', async () => {
   const { made } = icons(() => Promise.reject(new Error('the answer is 404')));
-  expect(await made.fault({ url: URL_OF_ICON, digest: digest('sha256') }, 2000)).toBe(
+  expect(await made.fault({ url: URL_OF_ICON, digest: digest('sha256') }, 'acme', 2000)).toBe(
     `the icon cannot be fetched: the answer is 404 (${URL_OF_ICON})`,
   );
 });
@@ -50,6 +52,6 @@ test.each([
   'data:image/png;base64,AAAA',
 ])('nothing is fetched from %s', (url) => {
   const { made, asked } = icons(() => Promise.resolve(PICTURE));
-  expect(made.fault({ url, digest: digest('sha256') }, 2000)).toContain('the URL of the icon');
+  expect(made.fault({ url, digest: digest('sha256') }, 'acme', 2000)).toContain('the URL of the icon');
   expect(asked).toEqual([]);
 });

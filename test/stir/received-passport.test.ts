@@ -46,7 +46,13 @@ test('tokens made elsewhere: a shaken and a div token are read, and verify at th
       timeoutMs: () => 2000,
     });
   const shaken = `${SHAKEN};info=<${X5U}>;alg=ES256;ppt=shaken`;
-  const call = { identities: [shaken], callers: ['12155550121'], called: ['12155550131'], compact: NO_DATE };
+  const call = {
+    tenant: 'acme',
+    identities: [shaken],
+    callers: ['12155550121'],
+    called: ['12155550131'],
+    compact: NO_DATE,
+  };
   expect(at(1443208345).verify(call)).toMatchObject({ result: 'passed', attestation: 'A' });
   expect(at(1443208406).verify(call)).toMatchObject({ failure: { status: 403 } });
   const sentOn = { ...call, identities: [`${DIV};info=<${X5U}>;alg=ES256;ppt=div`, shaken], called: ['12155550140'] };

@@ -43,6 +43,7 @@ async function jose(token: string): Promise<unknown> {
 /** What this engine says of a call with this token that is for its caller and its called number. */
 function ours(token: string, ppt = 'shaken'): Verdict {
   return verifier.verify({
+    tenant: 'acme',
     identities: [`${token};info=<${X5U}>;ppt=${ppt}`],
     callers: [PARTIES.orig.tn],
     called: PARTIES.dest.tn,

@@ -43,7 +43,7 @@ const icons = new Map<string, string | undefined | Promise<string | undefined>>(
 const seen: string[] = [];
 const shownBy = {
   icons: {
-    fault: ({ url, digest }: Icon, withinMs: number) => {
+    fault: ({ url, digest }: Icon, _tenant: string, withinMs: number) => {
       seen.push(`${url} ${digest} ${withinMs}`);
       return icons.get(url);
     },
@@ -86,6 +86,7 @@ function div(from: string, to: string, more: object = {}, header: object = {}): 
 }
 
 const call = (identities: readonly string[], more: Partial<SignalledCall> = {}): SignalledCall => ({
+  tenant: 'acme',
   identities,
   callers: [CALLER],
   called: [CALLED],

@@ -69,12 +69,17 @@ export class CallVerification {
     return verdict instanceof Promise ? verdict.then((known) => verified(known, call)) : verified(verdict, call);
   }
 
-  #signalled(request: SipRequest, { trunk, numbers }: InboundCall, identities: readonly string[]): SignalledCall {
+  #signalled(
+    request: SipRequest,
+    { trunk, numbers, called: of }: InboundCall,
+    identities: readonly string[],
+  ): SignalledCall {
     const { numberFormat } = trunk;
     const callers = canonical(callerText(request), numberFormat);
     const called = canonical(numbers.calledNumber, numberFormat);
     const dateMs = Date.parse(request.headers.value(HeaderId.Date) ?? '');
     return {
+      tenant: of?.tenant.name ?? trunk.owner,
       identities,
       callers,
       called: [...called, ...addressOf(request.to().uri)],

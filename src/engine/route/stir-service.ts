@@ -58,8 +58,8 @@ export class StirService {
     const verifier = new Verifier({
       signatures: options.signatures ?? signaturesHere,
       wallMs: () => options.scheduler.wallMs(),
-      repository: { signer: (url) => this.#repository.signer(url) },
-      icons: { fault: (icon, withinMs) => this.#icons.fault(icon, withinMs) },
+      repository: { signer: (url, tenant) => this.#repository.signer(url, tenant) },
+      icons: { fault: (icon, tenant, withinMs) => this.#icons.fault(icon, tenant, withinMs) },
       timeoutMs: () => this.#basis.fetch.timeoutMs,
     });
     const verifies = () => this.#trust.anchors.length > 0;
