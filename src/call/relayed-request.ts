@@ -77,7 +77,7 @@ class RelayedRequest implements LegRequestUser {
     if (request.method === 'REFER') relayReferral(request, relayed);
     if (!this.#isLate) relayBody(request, relayed);
     // RFC 3261 §20.15: a body of no octets has a type as well; a hook flash is said by that alone.
-    if (request.method === 'INFO' && request.body === '')
+    if ((request.method === 'INFO' || request.method === 'MESSAGE') && request.body === '')
       relayed.headers.takeFirst(request.headers, HeaderId.ContentType);
     if (request.method === 'UPDATE' && learnIdentity(from, request)) showParty(relayed, from, to);
     new LegRequest(to, relayed, this).send();

@@ -3,7 +3,7 @@ import type { MessagePlan } from '../call/index.ts';
 import { dialledNumber, relayedNames } from '../outbound/index.ts';
 import type { Directory } from '../provisioning/directory/directory.ts';
 import { memberOf } from '../provisioning/tenants/party.ts';
-import { contentFields, type LegDraft, octetsFromText, type SipRequest } from '../sip/message/index.ts';
+import { contentFields, HeaderId, type LegDraft, octetsFromText, type SipRequest } from '../sip/message/index.ts';
 import type { Source } from './admit/admission.ts';
 import type { Contact } from './registrations.ts';
 import { ANONYMOUS_ADDRESS, wantsAnonymity } from './route/call-context.ts';
@@ -49,10 +49,13 @@ export function planMessage({
   const sender = memberOf(source);
   const name = request.from().displayName ?? octetsFromText(sender.name ?? '');
   const anonymous = wantsAnonymity(request);
+  const type = request.headers.value(HeaderId.ContentType) ?? '';
+  // RFC 3261 §20.15: a body of no octets has a type as well.
+  const described = request.body === '' && type !== '' ? [['Content-Type', type] as const] : contentFields(request);
   const content = {
     from: anonymous ? ANONYMOUS_ADDRESS : partyAddress(tenant, sender.number, name),
     to: partyAddress(tenant, number),
-    headers: [['User-Agent', userAgent] as const, ...contentFields(request)],
+    headers: [['User-Agent', userAgent] as const, ...described],
     body: request.body,
   };
   const targets = contacts(number).map((contact) => targetOf(contact, content));

@@ -417,11 +417,11 @@ test('RFC 6086: INFO of any content type and its response cross octet for octet,
   hangUp(world);
 });
 
-test('§20.15: an INFO of no octets says what it is by its type', () => {
+test.each(['INFO', 'MESSAGE'])('§20.15: what %s of no octets is, its type says', (method) => {
   const world = connected();
-  world.a.send('INFO', { headers: [[HeaderId.ContentType, 'application/hook-flash']] });
+  world.a.send(method, { headers: [[HeaderId.ContentType, 'application/hook-flash']] });
   world.run();
-  const [info] = world.b.requests('INFO');
+  const [info] = world.b.requests(method);
   expect([info?.body, info?.headers.value(HeaderId.ContentType)]).toEqual(['', 'application/hook-flash']);
   hangUp(world);
 });

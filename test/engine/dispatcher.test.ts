@@ -107,12 +107,12 @@ test('RFC 3261 §17.2.2: a copy of a REGISTER that was answered gets the same an
 
 describe('MESSAGE between extensions (RFC 3428)', () => {
   const text = { 'Content-Type': 'text/plain' };
-  const send = (called: string, fields: Record<string, string> = {}) => {
+  const send = (called: string, fields: Record<string, string> = {}, body = 'hello') => {
     const message = phone.request(
       'MESSAGE',
       `sip:${called}@acme.example.com`,
       { From: '<sip:101@acme.example.com>;tag=1', ...text, ...fields },
-      'hello',
+      body,
     );
     const challenge = phone.ask(message);
     const again = phone.authorized(message, challenge, phone.client);
@@ -133,6 +133,15 @@ describe('MESSAGE between extensions (RFC 3428)', () => {
     expect(message.from().uri).toMatchObject({ user: 'anonymous', host: 'anonymous.invalid' });
     // A tag or branch, which is drawn, may have the digits within.
     expect(bob.peer.received.at(-1)).not.toMatch(/\b101\b/);
+    bob.answer(message, 200, 'OK', { Contact: undefined });
+    expect(answer()?.status).toBe(200);
+  });
+
+  test('RFC 3261 §20.15: one of no octets keeps its type', () => {
+    const bob = world.phone('102', '203.0.113.2');
+    const answer = send('102', { 'Content-Type': 'message/imdn+xml' }, '');
+    const message = bob.took('MESSAGE');
+    expect([message.body, message.headers.value(HeaderId.ContentType)]).toEqual(['', 'message/imdn+xml']);
     bob.answer(message, 200, 'OK', { Contact: undefined });
     expect(answer()?.status).toBe(200);
   });
