@@ -56,11 +56,23 @@ export class Egress {
   }
 }
 
-/** An address that only means something behind a NAT, or on one link. */
-export function isPrivateAddress(address: string): boolean {
+/** An address that means nothing to others where it is written by who sends from `source`: only behind a NAT, on one link or one machine. */
+export function isInward(address: string, source: string): boolean {
+  switch (kindOfText(address)) {
+    case 'private':
+    case 'link-local':
+    case 'unspecified':
+      return true;
+    case 'loopback':
+      return kindOfText(source) !== 'loopback';
+    default:
+      return false;
+  }
+}
+
+function kindOfText(address: string): string | undefined {
   const words = parseAddress(address);
-  const kind = words === undefined ? undefined : kindOf({ words, length: words.length * 32 });
-  return kind === 'private' || kind === 'link-local';
+  return words === undefined ? undefined : kindOf({ words, length: words.length * 32 });
 }
 
 function kindOf(single: Network): string | undefined {

@@ -1,4 +1,4 @@
-import { isPrivateAddress } from '../../base/egress.ts';
+import { isInward } from '../../base/egress.ts';
 import { formatNetwork, parseAddress } from '../../base/network.ts';
 import { familyOf, type LegOptions } from '../../call/index.ts';
 import type { MediaMode, MediaRelays } from '../../media/index.ts';
@@ -70,7 +70,7 @@ function trunkMedia({ options, teams, type }: Trunk, behindNat: boolean, emergen
   return { mode, behindNat, codecs, withoutRelay };
 }
 
-/** What it says of itself in Via and Contact is a private address that it does not send from; of a proxy in front the Via is its own. */
+/** What it says of itself in Via and Contact is an address for itself alone that it does not send from; of a proxy in front the Via is its own. */
 function requestBehindNat(request: SipRequest, { remoteAddress }: Flow, sender: Sender): boolean {
   if (isHidden(request.topVia().host, remoteAddress)) return true;
   const contact = request.contact()?.uri;
@@ -83,7 +83,7 @@ function bindingBehindNat({ contactUri, source }: Binding<Flow>): boolean {
 }
 
 function isHidden(host: string, source: string): boolean {
-  return source !== UNKNOWN_ADDRESS && isPrivateAddress(host) && canonical(host) !== canonical(source);
+  return source !== UNKNOWN_ADDRESS && isInward(host, source) && canonical(host) !== canonical(source);
 }
 
 function canonical(address: string): string {

@@ -40,6 +40,16 @@ const textOf = (invite: ReturnType<Phone['invite']>) => {
   return `${lines.join('\r\n')}\r\n\r\n${invite.body}`;
 };
 
+test.each(['0.0.0.0', '127.0.1.1', '[::1]', '169.254.7.7', '[fe80::1]'])(
+  'a phone that says %s, which means only itself, is relayed as one behind a NAT',
+  async (host) => {
+    const world = await started();
+    const phone = world.world.phone('103', '203.0.113.7');
+    const { media } = await placed(world, phone, { Contact: `<sip:103@${host}>` });
+    expect(media).toEqual({ relay: true, reason: 'nat' });
+  },
+);
+
 test('a phone that says a private address which it does not send from is behind a NAT: relayed, and explained without asking a relay', async () => {
   const world = await started();
   const phone = world.world.phone('103', '203.0.113.7');
