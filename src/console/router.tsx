@@ -9,7 +9,21 @@ const location = signalOf(currentPath());
 /** Says whether the page may be left: there may be typed text on it. */
 let mayLeave: () => boolean = () => true;
 
-window.addEventListener('popstate', () => location.set(currentPath()));
+/** Which entry of the browser's history the page is, so that a step back or forth can be taken back. */
+let place = placeOf(history.state);
+
+window.addEventListener('popstate', ({ state }) => {
+  // Within the page, or where the page was before the step that is taken back.
+  if (currentPath() === location.value) return;
+  const next = placeOf(state);
+  if (!mayLeave()) return history.go(place - next);
+  place = next;
+  location.set(currentPath());
+});
+
+function placeOf(state: unknown): number {
+  return (state as { readonly place?: number } | null)?.place ?? 0;
+}
 
 function currentPath(): string {
   return window.location.pathname.slice(BASE.length).replace(/\/+$/, '') + window.location.search;
@@ -18,9 +32,10 @@ function currentPath(): string {
 export function navigate(path: string, how: 'push' | 'replace' = 'push'): void {
   if (how === 'push' && !mayLeave()) return;
   const url = BASE + path;
-  if (how === 'replace') history.replaceState(null, '', url);
+  if (how === 'replace') history.replaceState({ place }, '', url);
   else {
-    history.pushState(null, '', url);
+    place += 1;
+    history.pushState({ place }, '', url);
     window.scrollTo(0, 0);
   }
   location.set(currentPath());

@@ -1,0 +1,37 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { peersSkipped } from '../../kit/peers.ts';
+import { acme, carrierTrunk } from '../world.ts';
+import { type ConsoleWorld, consoleWorld } from './console-world.ts';
+
+describe.skipIf(peersSkipped)('what was typed is not lost', () => {
+  let world: ConsoleWorld;
+  beforeAll(async () => {
+    world = await consoleWorld({ provisioning: { tenants: [acme()], trunks: [carrierTrunk(5998)] } });
+  });
+  afterAll(() => world.stop());
+
+  test('a step back or forth in the browser asks before the page is left, and is taken back with a no', async () => {
+    const { page, faults } = await world.signedIn({ id: 'pat', role: 'system-admin' });
+    await page.getByRole('link', { name: 'Extensions' }).click();
+    await page.getByRole('link', { name: 'Trunks', exact: true }).click();
+    await page.getByRole('link', { name: 'Add a trunk' }).click();
+    await page.getByText('Register-based').click();
+    await page.getByRole('button', { name: 'Next' }).click();
+    await page.getByLabel('Name of the trunk').fill('line');
+    const answers = [false, false, true];
+    page.on('dialog', (dialog) => void (answers.shift() === true ? dialog.accept() : dialog.dismiss()));
+    for (const left of [2, 1]) {
+      await page.evaluate(left === 2 ? 'history.back()' : 'history.go(-2)');
+      await expect.poll(() => answers.length).toBe(left);
+      await expect.poll(() => page.url()).toMatch(/\/trunks\/new$/);
+      expect(await page.getByLabel('Name of the trunk').inputValue()).toBe('line');
+    }
+    await page.goBack();
+    await page.getByRole('link', { name: 'carrier' }).waitFor();
+    await page.goBack();
+    await page.getByRole('link', { name: '101', exact: true }).waitFor();
+    await page.goForward();
+    await page.getByRole('link', { name: 'carrier' }).waitFor();
+    expect(faults).toEqual([]);
+  }, 180_000);
+});
