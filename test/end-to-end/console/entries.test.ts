@@ -34,4 +34,25 @@ describe.skipIf(peersSkipped)('what was typed is not lost', () => {
     await page.getByRole('link', { name: 'carrier' }).waitFor();
     expect(faults).toEqual([]);
   }, 180_000);
+
+  test('a part of a form that was opened stays open while the last fault in it is being mended', async () => {
+    const { page, faults } = await world.signedIn({ id: 'kim', role: 'system-admin' });
+    await page.goto(`${world.url}/console/inbound-rules/acme/new`);
+    await page.getByLabel('Name of the rule').fill('office');
+    await page.getByLabel('Trunk', { exact: true }).fill('carrier');
+    await page.getByLabel('DID number or range').fill('14155550150');
+    await page.getByLabel('Calls go to').selectOption('hangUp');
+    await page.getByText('Opening hours', { exact: true }).first().click();
+    await page.getByRole('button', { name: 'Add a span' }).click();
+    await page.getByLabel('From', { exact: true }).fill('25:00');
+    await page.getByLabel('To', { exact: true }).fill('18:00');
+    await page.getByRole('button', { name: 'Add', exact: true }).click();
+    await page.locator('.field-error').waitFor();
+    await page.getByLabel('From', { exact: true }).fill('08:00');
+    await page.locator('.field-error').waitFor({ state: 'detached' });
+    await page.getByLabel('To', { exact: true }).fill('19:00');
+    await page.getByRole('button', { name: 'Add', exact: true }).click();
+    await page.getByRole('link', { name: 'office' }).waitFor();
+    expect(faults).toEqual([]);
+  }, 180_000);
 });

@@ -1,4 +1,5 @@
 /** A document's form: its fields, what a change would do to the latest calls, and saving it. */
+import type { ComponentChildren } from 'preact';
 import { useState } from 'preact/hooks';
 import { planChange } from '../../client/resources.ts';
 import type { Document, PlanView } from '../../client/types.ts';
@@ -57,12 +58,14 @@ export function DocumentForm(props: DocumentFormProps) {
           );
           const isFilled = own.some(({ path }) => state.faults.some((fault) => fault.path.startsWith(path)));
           return rare === true ? (
-            <details class="card" key={title} open={isFilled || hasValues(own, document)}>
-              <summary>
-                <strong>{t(title)}</strong> {text === undefined ? null : <span class="soft">{t(text)}</span>}
-              </summary>
+            <RareSection
+              key={title}
+              title={t(title)}
+              text={text && t(text)}
+              needed={isFilled || hasValues(own, document)}
+            >
               {body}
-            </details>
+            </RareSection>
           ) : (
             <section class="card" key={title} aria-label={t(title)}>
               <h2>{t(title)}</h2>
@@ -87,6 +90,27 @@ export function DocumentForm(props: DocumentFormProps) {
         </div>
       ) : null}
     </SubmitForm>
+  );
+}
+
+interface RareSectionProps {
+  readonly title: string;
+  readonly text: string | undefined;
+  /** Something stands in it, or is at fault. */
+  readonly needed: boolean;
+  readonly children: ComponentChildren;
+}
+
+/** Opens where it is needed, and stays open while its last fault is being mended. */
+function RareSection({ title, text, needed, children }: RareSectionProps) {
+  const [open, setOpen] = useState(false);
+  return (
+    <details class="card" open={open || needed} onToggle={(event) => setOpen(event.currentTarget.open)}>
+      <summary>
+        <strong>{title}</strong> {text === undefined ? null : <span class="soft">{text}</span>}
+      </summary>
+      {children}
+    </details>
   );
 }
 
