@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { peersSkipped } from '../../kit/peers.ts';
 import { acme, carrierTrunk } from '../world.ts';
@@ -5,10 +8,15 @@ import { type ConsoleWorld, consoleWorld } from './console-world.ts';
 
 describe.skipIf(peersSkipped)('what was typed is not lost', () => {
   let world: ConsoleWorld;
+  let folder: string;
   beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'tandem-entries-'));
     world = await consoleWorld({ provisioning: { tenants: [acme()], trunks: [carrierTrunk(5998)] } });
   });
-  afterAll(() => world.stop());
+  afterAll(async () => {
+    await world.stop();
+    rmSync(folder, { recursive: true });
+  });
 
   test('a step back or forth in the browser asks before the page is left, and is taken back with a no', async () => {
     const { page, faults } = await world.signedIn({ id: 'pat', role: 'system-admin' });
@@ -53,6 +61,27 @@ describe.skipIf(peersSkipped)('what was typed is not lost', () => {
     await page.getByLabel('To', { exact: true }).fill('19:00');
     await page.getByRole('button', { name: 'Add', exact: true }).click();
     await page.getByRole('link', { name: 'office' }).waitFor();
+    expect(faults).toEqual([]);
+  }, 180_000);
+
+  test('a spreadsheet that was mended is chosen again under its name; what is imported is what was looked at', async () => {
+    const { page, faults } = await world.signedIn({ id: 'lee', role: 'system-admin' });
+    await page.goto(`${world.url}/console/extensions/acme/csv`);
+    const file = join(folder, 'phones.csv');
+    const choose = async (text: string) => {
+      writeFileSync(file, text);
+      const chooser = page.waitForEvent('filechooser');
+      await page.getByLabel('File').click();
+      await (await chooser).setFiles(file);
+    };
+    await choose('number,name\n12x,Wrong\n');
+    await page.getByRole('cell', { name: 'Line 2' }).waitFor();
+    await choose('number,name\n120,Looked at\n');
+    await page.getByText('Every line is fine').waitFor();
+    writeFileSync(file, 'number,name\n121,Never looked at, and longer\n');
+    await page.getByRole('button', { name: 'Import 1' }).click();
+    await page.getByRole('link', { name: '120' }).waitFor();
+    expect(await page.getByRole('link', { name: '121' }).count()).toBe(0);
     expect(faults).toEqual([]);
   }, 180_000);
 });

@@ -48,20 +48,23 @@ export function Spreadsheet({ resource, tenant }: { readonly resource: Resource;
 function Import({ resource, tenant }: { resource: Resource; tenant: string }) {
   const kind = resource.csv ?? 'extensions';
   const id = useId();
-  const [file, setFile] = useState<File>();
-  const { busy, faults, run } = useWork();
+  const [file, setFile] = useState<Blob>();
+  const { busy, faults, setFaults, run } = useWork();
   const [report, setReport] = useState<CsvReport>();
-  const send = (chosen: File, preview: boolean, onFault: 'refuse' | 'skip' = 'refuse') =>
+  const send = (chosen: Blob, preview: boolean, onFault: 'refuse' | 'skip' = 'refuse') =>
     run(async () => {
       const found = await spreadsheets.send(tenant, kind, chosen, { preview, onFault });
       if (preview) return setReport(found);
       say(t('csv.done', { created: number(found.created), updated: number(found.updated) }));
       navigate(addressOf(resource, tenant));
     });
-  const choose = (chosen: File | undefined) => {
-    setFile(chosen);
+  // What is imported is what was looked at, whatever becomes of the file meanwhile.
+  const choose = async (chosen: File | undefined) => {
+    const read = chosen && new Blob([await chosen.arrayBuffer()]);
+    setFile(read);
     setReport(undefined);
-    if (chosen !== undefined) void send(chosen, true);
+    setFaults([]);
+    if (read !== undefined) void send(read, true);
   };
   const good = report === undefined ? 0 : report.created + report.updated;
   return (
@@ -79,7 +82,12 @@ function Import({ resource, tenant }: { resource: Resource; tenant: string }) {
           type="file"
           accept=".csv,.txt,.tsv,text/csv"
           aria-describedby={`${id}-about`}
-          onChange={(event) => choose(event.currentTarget.files?.[0])}
+          onClick={(event) => {
+            // The same file is chosen once more when it has been mended: a browser tells that only of an empty field.
+            event.currentTarget.value = '';
+            void choose(undefined);
+          }}
+          onChange={(event) => void choose(event.currentTarget.files?.[0])}
         />
         <p id={`${id}-about`} class="field-help">
           {t('csv.fileHelp')}
