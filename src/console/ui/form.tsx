@@ -3,7 +3,7 @@ import type { ComponentChildren } from 'preact';
 import { useId, useState } from 'preact/hooks';
 import type { Problem } from '../../base/errors.ts';
 import { RequestError } from '../client/http.ts';
-import { t } from '../text/index.ts';
+import { type TextKey, t } from '../text/index.ts';
 import { Note } from './note.tsx';
 
 export interface Form<V extends object> {
@@ -78,11 +78,19 @@ export function useForm<V extends object>(initial: V): Form<V> {
   };
 }
 
+/** What is said of these in the reader's language: they come to everybody, and tell what to do. */
+const OWN_WORDS: ReadonlyMap<string, TextKey> = new Map([
+  ['unreachable', 'app.unreachable'],
+  ['unauthenticated', 'form.sessionEnded'],
+  ['changed-meanwhile', 'form.changedMeanwhile'],
+]);
+
 /** What an answer found fault with; without a path when it is about no field. */
 export function faultsOf(error: unknown): readonly Problem[] {
   if (!(error instanceof RequestError)) throw error;
   if (error.problems.length > 0) return error.problems;
-  return [{ code: error.code, path: '', message: error.code === 'unreachable' ? t('app.unreachable') : error.message }];
+  const words = OWN_WORDS.get(error.code);
+  return [{ code: error.code, path: '', message: words === undefined ? error.message : t(words) }];
 }
 
 /** Where something stands in a document, as the engine names it in a fault: `options.bnc`, `tenants[0].didPool`. */

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { peersSkipped } from '../../kit/peers.ts';
 import { acme, carrierTrunk } from '../world.ts';
-import { type ConsoleWorld, consoleWorld } from './console-world.ts';
+import { type ConsoleWorld, consoleWorld, countOf, PASSWORD, shown, valueIn } from './console-world.ts';
 
 describe.skipIf(peersSkipped)('what was typed is not lost', () => {
   let world: ConsoleWorld;
@@ -17,6 +17,11 @@ describe.skipIf(peersSkipped)('what was typed is not lost', () => {
     await world.stop();
     rmSync(folder, { recursive: true });
   });
+  const api = async (method: string, path: string, body: object) => {
+    const headers = { authorization: `Bearer ${world.engine.token}`, 'content-type': 'application/json' };
+    const answer = await fetch(`${world.url}/api/v1/${path}`, { method, headers, body: JSON.stringify(body) });
+    if (!answer.ok) throw new Error(await answer.text());
+  };
 
   test('a step back or forth in the browser asks before the page is left, and is taken back with a no', async () => {
     const { page, faults } = await world.signedIn({ id: 'pat', role: 'system-admin' });
@@ -82,6 +87,50 @@ describe.skipIf(peersSkipped)('what was typed is not lost', () => {
     await page.getByRole('button', { name: 'Import 1' }).click();
     await page.getByRole('link', { name: '120' }).waitFor();
     expect(await page.getByRole('link', { name: '121' }).count()).toBe(0);
+    expect(faults).toEqual([]);
+  }, 180_000);
+
+  test('what somebody else has changed or deleted meanwhile is told, and stays, with what was typed beside it', async () => {
+    const { page, faults } = await world.signedIn({ id: 'max', role: 'system-admin' });
+    await api('POST', 'tenants/acme/extensions', { number: '130', name: 'Dora', outboundCallerId: '14155550130' });
+    await page.goto(`${world.url}/console/extensions/acme/of/130`);
+    await page.getByLabel('When busy to').fill('101');
+    await api('PATCH', 'tenants/acme/extensions/130', { name: 'Dora B.', limits: { concurrentCalls: 3 } });
+    await page.getByRole('button', { name: 'Save' }).click();
+    await shown(page.getByRole('alert')).toContain(
+      'Somebody else has changed this meanwhile: Name of the user, Calls at once.',
+    );
+    await valueIn(page.getByLabel('Name of the user')).toBe('Dora B.');
+    await valueIn(page.getByLabel('When busy to')).toBe('101');
+    expect(await world.look(page, 'changed-meanwhile')).toEqual([]);
+    await page.getByRole('button', { name: 'Save' }).click();
+    await page.getByText('130 is saved.').waitFor();
+    expect(await world.engine.api('/api/v1/tenants/acme/extensions/130')).toMatchObject({
+      name: 'Dora B.',
+      forward: { busy: '101' },
+      limits: { concurrentCalls: 3 },
+    });
+
+    await page.getByLabel('Name of the user').fill('Dora C.');
+    await api('PATCH', 'tenants/acme/extensions', { keys: ['130'], patch: null });
+    await page.getByRole('button', { name: 'Save' }).click();
+    await shown(page.getByRole('alert')).toContain('does not exist');
+    await valueIn(page.getByLabel('Name of the user')).toBe('Dora C.');
+    expect(faults).toEqual([]);
+  }, 180_000);
+
+  test('a session that ends in a form says that nothing was saved, and the form is saved after the sign-in', async () => {
+    const { page, faults } = await world.signedIn({ id: 'joe', role: 'system-admin' });
+    await page.goto(`${world.url}/console/extensions/acme/of/102`);
+    await page.getByLabel('Name of the user').fill('Robert');
+    await page.context().clearCookies();
+    await page.getByRole('button', { name: 'Save' }).click();
+    await page.getByRole('dialog').getByLabel('Password').fill(PASSWORD);
+    await page.getByRole('button', { name: 'Sign in' }).click();
+    await countOf(page.getByRole('dialog')).toBe(0);
+    await shown(page.getByRole('alert')).toContain('Your session had ended, and nothing was saved.');
+    await page.getByRole('button', { name: 'Save' }).click();
+    await page.getByText('102 is saved.').waitFor();
     expect(faults).toEqual([]);
   }, 180_000);
 });

@@ -1,35 +1,50 @@
 /** A document's form: its fields, what a change would do to the latest calls, and saving it. */
 import type { ComponentChildren } from 'preact';
-import { useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
+import { RequestError } from '../../client/http.ts';
 import { planChange } from '../../client/resources.ts';
-import type { Document, PlanView } from '../../client/types.ts';
+import type { Document, PlanView, Read } from '../../client/types.ts';
 import { useLeaveGuard } from '../../router.tsx';
 import { t } from '../../text/index.ts';
 import { Button } from '../../ui/button.tsx';
 import { FaultSummary, SubmitForm, useForm } from '../../ui/form.tsx';
 import { PlanResult } from '../../ui/plan-result.tsx';
 import { Fields, useTrunkNames } from './fields.tsx';
-import { documentOf, draftOf, type FormDraft, type FormField, type FormModel, fieldsOf, labelsOf } from './model.ts';
+import {
+  documentOf,
+  draftOf,
+  type FormDraft,
+  type FormField,
+  type FormModel,
+  fieldsOf,
+  labelOf,
+  labelsOf,
+} from './model.ts';
 
 export interface DocumentFormProps {
   readonly form: FormModel;
   /** What is edited; empty for something new. */
   readonly document: Document;
+  /** The version of it that was read. */
+  readonly tag?: string;
   readonly isNew: boolean;
   readonly mayEdit: boolean;
   readonly tenant: string;
   /** Where it is or would be, behind `/api/v1/`; absent: calls are not asked about. */
   readonly planned?: string;
-  readonly save: (document: Document) => Promise<unknown>;
+  /** @param tag the version that is replaced */
+  readonly save: (document: Document, tag: string) => Promise<unknown>;
+  /** Reads it again, since somebody else has changed it meanwhile. */
+  readonly readAgain?: () => Promise<Read>;
   /** With what was saved. */
   readonly onSaved: (document: Document) => void;
   readonly onCancel: () => void;
 }
 
 export function DocumentForm(props: DocumentFormProps) {
-  const { form, document, isNew, mayEdit, tenant, planned, save, onSaved, onCancel } = props;
+  const { form, isNew, mayEdit, tenant, planned, onSaved, onCancel } = props;
   const fields = fieldsOf(form);
-  const state = useForm<FormDraft>(draftOf(document, fields));
+  const { state, document, save } = useDocument(props, fields);
   const [found, setFound] = useState<PlanView>();
   const trunkNames = useTrunkNames(tenant);
   useLeaveGuard(state.dirty, t('form.leave'));
@@ -91,6 +106,54 @@ export function DocumentForm(props: DocumentFormProps) {
       ) : null}
     </SubmitForm>
   );
+}
+
+/** The form's texts, and what they began from: what is read again while somebody types is not that. */
+function useDocument({ form, document, tag = '', save, readAgain }: DocumentFormProps, fields: readonly FormField[]) {
+  const [began, setBegan] = useState<Read>({ document, tag });
+  const state = useForm<FormDraft>(draftOf(document, fields));
+  const read = useRef(tag);
+  useEffect(() => {
+    if (read.current === tag) return;
+    read.current = tag;
+    if (state.dirty) return;
+    setBegan({ document, tag });
+    state.setAll(draftOf(document, fields));
+  }, [tag]);
+  /** Puts what somebody else has left where nothing was changed here; returns what that one has changed. */
+  const takeOver = (now: Read): string => {
+    const [before, after] = [draftOf(began.document, fields), draftOf(now.document, fields)];
+    const kept = fields.filter((field) => !differs(field, before, state.values));
+    setBegan(now);
+    state.change(Object.fromEntries(kept.flatMap(keysOf).flatMap((key) => entryOf(after, key))));
+    const changed = fields.filter((field) => differs(field, before, after));
+    return changed.map(({ path }) => labelOf(form, path)).join(', ');
+  };
+  return {
+    state,
+    document: began.document,
+    async save(wanted: Document) {
+      try {
+        await save(wanted, began.tag);
+      } catch (error) {
+        if (readAgain === undefined || !(error instanceof RequestError) || error.code !== 'changed-meanwhile')
+          throw error;
+        const names = takeOver(await readAgain());
+        throw new RequestError(412, 'taken-over', t('form.takenOver', { fields: names || t('form.otherFields') }));
+      }
+    },
+  };
+}
+
+const keysOf = ({ path }: FormField): readonly string[] => [path, `${path}:to`];
+
+function entryOf(draft: FormDraft, key: string): readonly (readonly [string, FormDraft[string]])[] {
+  const value = draft[key];
+  return value === undefined ? [] : [[key, value]];
+}
+
+function differs(field: FormField, one: FormDraft, other: FormDraft): boolean {
+  return keysOf(field).some((key) => JSON.stringify(one[key]) !== JSON.stringify(other[key]));
 }
 
 interface RareSectionProps {

@@ -63,12 +63,12 @@ export function DocumentPage(props: DocumentPageProps) {
         {isOurs ? null : <Note kind="info">{t('provisioning.managed', { file: managedBy })}</Note>}
         {children}
         <DocumentForm
-          key={read.tag}
           {...rest}
-          document={read.document}
+          {...read}
           isNew={false}
           mayEdit={mayEdit && isOurs}
-          save={(wanted) => documents.replace(path, wanted, read.tag)}
+          save={(wanted, tag) => documents.replace(path, wanted, tag)}
+          readAgain={() => documents.get(path)}
           onSaved={() => {
             say(t('provisioning.saved', { name }));
             reload();

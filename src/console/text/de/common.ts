@@ -29,6 +29,13 @@ export const common = {
   'action.copied': 'Kopiert',
   'field.optional': 'freiwillig',
   'form.faults': 'So kann das noch nicht gespeichert werden',
+  'form.sessionEnded':
+    'Ihre Sitzung war beendet, nichts wurde gespeichert. Melden Sie sich an und speichern Sie noch einmal.',
+  'form.changedMeanwhile':
+    'Inzwischen hat jemand anders das geändert oder gelöscht, nichts wurde gespeichert. Öffnen Sie es neben dieser Seite noch einmal, um zu sehen, wie es jetzt ist.',
+  'form.takenOver':
+    'Inzwischen hat jemand anders das geändert: {fields}. Was Sie geändert haben, steht hier, wie Sie es eingegeben haben, alles andere, wie es jetzt ist. Sehen Sie es an und speichern Sie noch einmal.',
+  'form.otherFields': 'etwas, das diese Seite nicht zeigt',
   'form.leave': 'Ihre Eingaben sind nicht gespeichert. Seite verlassen?',
   'table.previous': 'Vorherige Seite',
   'table.next': 'Nächste Seite',

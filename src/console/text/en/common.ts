@@ -28,6 +28,12 @@ export const common = {
   'action.copied': 'Copied',
   'field.optional': 'optional',
   'form.faults': 'This cannot be saved yet',
+  'form.sessionEnded': 'Your session had ended, and nothing was saved. Sign in, and save again.',
+  'form.changedMeanwhile':
+    'Somebody else has changed or deleted this meanwhile, and nothing was saved. Open it once more beside this page to see how it is now.',
+  'form.takenOver':
+    'Somebody else has changed this meanwhile: {fields}. What you changed stands here as you typed it, everything else as it is now. Look at it, and save again.',
+  'form.otherFields': 'something that this page does not show',
   'form.leave': 'What you typed is not saved. Leave this page?',
   'table.previous': 'Previous page',
   'table.next': 'Next page',
