@@ -1,9 +1,17 @@
+import { RequestError } from '../client/http.ts';
 import { sessions, users } from '../client/resources.ts';
 import { enter } from '../client/session.ts';
 import { t } from '../text/index.ts';
 import { Button } from '../ui/button.tsx';
 import { FaultSummary, SubmitForm, TextField, useForm } from '../ui/form.tsx';
 import { ByProvider, Gate } from './sign-in.tsx';
+
+/** Whoever is not known has typed another token. */
+function ofToken(error: RequestError): never {
+  if (error.code !== 'unauthenticated') throw error;
+  const message = t('firstRun.wrongToken');
+  throw new RequestError(error.status, error.code, message, [{ code: error.code, path: 'token', message }]);
+}
 
 /** An engine that nobody can sign in to: the owner of the machine makes the first admin. */
 export function FirstRun() {
@@ -15,7 +23,7 @@ export function FirstRun() {
       return;
     }
     void form.run(async () => {
-      await users.createFirst({ id, role: 'system-admin', password }, token.trim());
+      await users.createFirst({ id, role: 'system-admin', password }, token.trim()).catch(ofToken);
       enter(await sessions.signIn({ user: id, password }));
     });
   };
@@ -26,7 +34,12 @@ export function FirstRun() {
         <p>{t('firstRun.text')}</p>
         <FaultSummary
           faults={form.faults}
-          fields={{ id: t('firstRun.user'), password: t('field.password'), repeat: t('firstRun.repeat') }}
+          fields={{
+            token: t('firstRun.token'),
+            id: t('firstRun.user'),
+            password: t('field.password'),
+            repeat: t('firstRun.repeat'),
+          }}
         />
         <TextField
           label={t('firstRun.token')}

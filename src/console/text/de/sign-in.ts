@@ -24,6 +24,7 @@ export const signIn = {
   'firstRun.token': 'Besitzer-Token',
   'firstRun.tokenHelp':
     'Zeigt, dass die Maschine Ihnen gehört. Es steht in der Datei owner-token im Ordner des Speichers (data/owner-token), die nur ihr Besitzer lesen kann.',
+  'firstRun.wrongToken': 'ist nicht das Token, das jetzt in der Datei steht',
   'firstRun.user': 'Ihr Name zum Anmelden',
   'firstRun.userHelp': 'Eine Mailadresse eignet sich gut.',
   'firstRun.passwordHelp': 'Mindestens 12 Zeichen. Einige Wörter sind leicht zu merken und schwer zu raten.',

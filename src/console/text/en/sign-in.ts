@@ -23,6 +23,7 @@ export const signIn = {
   'firstRun.token': 'Owner token',
   'firstRun.tokenHelp':
     'Proves that this machine is yours. It stands in the file owner-token in the folder of the store (data/owner-token), which only its owner can read.',
+  'firstRun.wrongToken': 'is not the token that the file has now',
   'firstRun.user': 'Your name to sign in with',
   'firstRun.userHelp': 'A mail address does well.',
   'firstRun.passwordHelp': 'At least 12 characters. A few words are easy to keep and hard to guess.',
