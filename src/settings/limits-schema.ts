@@ -16,7 +16,10 @@ export const nodeLimitsSchema = z.strictObject({
   ),
   dialogs: count(200_000, 'Dialogs at once (503).'),
   calls: count(100_000, 'Calls in progress (503).'),
-  connections: count(20_000, 'TCP and TLS connections; fewer where the process has fewer descriptors.'),
+  connections: count(
+    20_000,
+    'TCP and TLS connections; fewer where the process has fewer descriptors. Half of them may lead to places that tenants name; of those one tenant has three quarters at most.',
+  ),
   connectionsPerPeer: count(
     100,
     'TCP and TLS connections of an unknown address, or of all unknown ones in a /64 of IPv6. An office whose phones all come at once from new addresses has so many until the first of them have registered.',

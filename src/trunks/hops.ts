@@ -178,7 +178,7 @@ export class TrunkHops {
   elsewhere(trunk: Trunk, { host, port }: RegistrarPlace): Reach | Promise<readonly Target[]> {
     if (trunk.outboundProxy !== undefined) return this.reach(trunk, hopOf(trunk));
     const located = this.#locator.locate(locateQuery({ kind: 'host', host, port, transport: trunk.transport }));
-    const guarded = (targets: readonly LocatedTarget[]) => this.#own(trunk, this.#public(targets));
+    const guarded = (targets: readonly LocatedTarget[]) => this.#own(trunk, this.#public(targets, trunk));
     return located instanceof Promise ? located.then(guarded) : guarded(located);
   }
 
@@ -211,15 +211,15 @@ export class TrunkHops {
    * Throws when none is left. A system trunk's are the operator's word.
    */
   guarded<T extends Target>(trunk: Trunk, located: readonly T[]): readonly T[] {
-    return trunk.owner === SYSTEM ? located : this.#public(located);
+    return trunk.owner === SYSTEM ? located : this.#public(located, trunk);
   }
 
-  #public<T extends Target>(located: readonly T[]): readonly T[] {
+  #public<T extends Target>(located: readonly T[], { owner }: Trunk): readonly T[] {
     let refusal: string | undefined;
     const allowed: T[] = [];
     for (const target of located) {
       const reason = this.#egress?.refusal(target.address, target.port);
-      if (reason === undefined) allowed.push({ ...target, guarded: true });
+      if (reason === undefined) allowed.push({ ...target, guarded: true, owner });
       else refusal ??= reason;
     }
     if (allowed.length === 0 && refusal !== undefined) throw new EgressError(refusal);

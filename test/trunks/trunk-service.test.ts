@@ -115,7 +115,9 @@ describe('what a tenant names as its trunk', () => {
     const world = empty();
     const trunk = only(world, [ipTrunk({ ...own, host: 'mixed.example' })]);
     world.locator.answers.set('mixed.example', [udp('10.0.0.1'), udp('198.51.100.10'), udp('169.254.169.254')]);
-    expect(world.service.targets(trunk, hopOf(trunk))).toEqual([{ ...udp('198.51.100.10'), guarded: true }]);
+    expect(world.service.targets(trunk, hopOf(trunk))).toEqual([
+      { ...udp('198.51.100.10'), guarded: true, owner: 'acme' },
+    ]);
   });
 
   test('with no public address there is no target, and why not is said', () => {
@@ -130,7 +132,7 @@ describe('what a tenant names as its trunk', () => {
     const world = empty();
     const trunk = only(world, [ipTrunk({ ...own, host: '198.51.100.10' })]);
     expect(world.service.secured(trunk.id, udp('10.0.0.1'))).toBeUndefined();
-    expect(world.service.secured(trunk.id, udp('198.51.100.11'))).toMatchObject({ guarded: true });
+    expect(world.service.secured(trunk.id, udp('198.51.100.11'))).toMatchObject({ guarded: true, owner: 'acme' });
   });
 
   test("a system trunk's are the operator's word", () => {

@@ -6,6 +6,7 @@ import type { Egress } from '../../base/egress.ts';
 import { type Problem, SettingsError } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import type { Scheduler } from '../../base/scheduler.ts';
+import { SharedBudget } from '../../base/shared-budget.ts';
 import type { HostPort, TransportName } from '../../base/transport.ts';
 import { DEFAULT_LIMITS, type MessageLimits } from '../message/index.ts';
 import { AdvertisedAddress, isWildcard } from './advertised.ts';
@@ -55,6 +56,8 @@ interface OpenListener {
 }
 
 const DRAIN_MS = 2_000;
+/** Of all connections: tenants can have as many made as they have places to name, and phones need some to register. */
+const SHARE_OF_TENANTS = 0.5;
 /** 64*T1: the longest that a transaction waits. */
 const RETIRED_MS = 32_000;
 
@@ -70,6 +73,8 @@ export class TransportLayer {
   readonly #listeners = new Map<string, OpenListener>();
   readonly #reusable = new ReusableConnections<StreamFlow>();
   readonly #connections = new Set<StreamFlow>();
+  /** Made to guarded targets, by owner. */
+  readonly #ofTenants: SharedBudget;
   readonly #owner: StreamListenerOwner;
   #serial = 0;
   #onIdle: (() => void) | undefined;
@@ -89,6 +94,7 @@ export class TransportLayer {
     };
     this.#defaultTls = options.tls ?? {};
     this.#egress = options.egress;
+    this.#ofTenants = new SharedBudget(SHARE_OF_TENANTS * limits.maxConnections);
     this.#owner = {
       slots: new ConnectionSlots(options.scheduler, limits, this.counters, options.sources),
       nextSerial: () => ++this.#serial,
@@ -224,6 +230,8 @@ export class TransportLayer {
       return this.#unreachable(target, `no ${target.transport.toUpperCase()} listener for this address family`);
     if (this.counters.connections >= this.#context.limits.maxConnections)
       return this.#unreachable(target, 'all connection slots are taken');
+    if (target.guarded === true && this.#ofTenants.hasShare(target.owner ?? '', 1))
+      return this.#unreachable(target, "its tenant's trunks have their share of the connections");
     return this.#connect(target, key, listener);
   }
 
@@ -386,7 +394,11 @@ export class TransportLayer {
   }
 
   #outgoingFlow(target: Target, listenerId: string): StreamFlow {
-    this.counters.connections++;
+    const count = (by: 1 | -1) => {
+      this.counters.connections += by;
+      if (target.guarded === true) this.#ofTenants.change(target.owner ?? '', by);
+    };
+    count(1);
     const flow = new StreamFlow(this.#context, {
       transport: target.transport === 'tls' ? 'tls' : 'tcp',
       listenerId,
@@ -396,7 +408,7 @@ export class TransportLayer {
       opened: true,
       ...(target.connectTimeoutMs === undefined ? {} : { connectTimeoutMs: target.connectTimeoutMs }),
       onEnded: (ended) => {
-        this.counters.connections--;
+        count(-1);
         this.#onEnded(ended);
       },
     });

@@ -74,6 +74,8 @@ export interface Target {
   readonly connectTimeoutMs?: number;
   /** A tenant can name it: it passes the egress guard when something is sent there. */
   readonly guarded?: boolean;
+  /** The tenant: a guarded target's connections are of its share. */
+  readonly owner?: string;
   /**
    * Send from this listener: nothing leaves when it is of another address family. One of another transport stands for the listener at its
    * address that has this transport. Default: the first one of the transport and address family.
@@ -136,7 +138,7 @@ export interface SourcePolicy {
 }
 
 export interface TransportLimits {
-  /** Connections that are open or being set up, all listeners together. Default 20,000. */
+  /** Connections that are open or being set up, all listeners together; half of them may lead to guarded targets. Default 20,000. */
   readonly maxConnections: number;
   /** Of these, how many only known peers may take. Default 2,000. */
   readonly reservedConnections: number;

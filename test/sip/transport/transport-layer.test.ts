@@ -1,5 +1,7 @@
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { SettingsError } from '../../../src/base/errors.ts';
+import type { Target } from '../../../src/sip/transport/types.ts';
+import { turns } from '../../kit/turns.ts';
 import { Cleanup, tcp, udp } from './node.ts';
 import { options } from './recorder.ts';
 
@@ -169,6 +171,32 @@ describe('flows to targets', () => {
       expect(peer.layer.counters.connectionsAccepted).toBe(transport === 'tcp' ? 1 : 0);
     },
   );
+
+  test("half of the connections lead to tenants' places, and no tenant takes all of those", async () => {
+    const node = await cleanup.node({ limits: { maxConnections: 8 } }).open(tcp);
+    const peers = await cleanup.node().open(...Array.from({ length: 9 }, (_, at) => ({ ...tcp, id: `tcp${at}` })));
+    const opened = (first: number, more: Partial<Target>) =>
+      [0, 1, 2, 3].map((at) => {
+        const flow = node.layer.flowTo({
+          transport: 'tcp',
+          address: '127.0.0.1',
+          port: peers.port(first + at),
+          ...more,
+        });
+        return [flow, flow.listenerId !== ''] as const;
+      });
+    const isOpen = (flows: ReturnType<typeof opened>) => flows.map(([, isMade]) => isMade);
+    const ofAcme = opened(0, { guarded: true, owner: 'acme' });
+    expect(isOpen(ofAcme)).toEqual([true, true, true, false]);
+    await turns();
+    expect(isOpen(opened(4, { guarded: true, owner: 'globex' }))).toEqual([true, false, false, false]);
+    await turns();
+    expect(isOpen(opened(5, {}))).toEqual([true, true, true, true]);
+    await turns();
+    for (const [flow] of ofAcme) flow.close('done');
+    await vi.waitFor(() => expect(node.layer.counters.connections).toBe(5), 5_000);
+    expect(isOpen(opened(0, { guarded: true, owner: 'globex' }))).toEqual([true, true, false, false]);
+  });
 
   test('RFC 5923: the accepting side answers and sends requests on the connection that the peer made', async () => {
     const node = await cleanup.node().open(tcp);
