@@ -21,23 +21,37 @@ export function hasMedia(sdp: string): boolean {
   return /^m=/m.test(sdp);
 }
 
-/** The same description with the end of its last line, one origin, and addresses and streams spelled as RFC 8866 has them. */
+/** The same description with the end of its last line, one origin, lines of the types that there are, and addresses and streams spelled as RFC 8866 has them. */
 export function legible(sdp: string): string {
   const end = /\r\n|\n|\r/.exec(sdp)?.[0] ?? '\r\n';
-  const whole = /[\r\n]$/.test(sdp) ? sdp : `${sdp}${end}`;
-  const spelled = whole.replaceAll(
-    /^([cmo]=)(.*)$/gm,
-    (_line, type: string, value: string) => type + spelledOut(type, value),
-  );
+  // Some end their texts with NUL, which stands in none (§9).
+  const whole = sdp.replaceAll('\0', '').trimEnd() + end;
+  const spelled = whole
+    .replaceAll(/^([cmo]=)(.*)$/gm, (_line, type: string, value: string) => type + spelledOut(type, value))
+    .replaceAll(OF_NO_TYPE, '');
   const originated = /^o=/m.test(spelled)
     ? spelled
     : spelled.replace(/^(v=.*)$/m, `$1${end === '\n' ? '\n' : '\r\n'}${NO_ORIGIN}`);
-  return withoutRepeatedAddresses(originated);
+  return withoutRepeatedAddresses(withSessionAddress(originated));
 }
+
+/** RFC 8866 §5, §9: a line that is empty or of a type that nobody knows (`y=` and `f=` of surveillance cameras) says nothing to a relay. */
+const OF_NO_TYPE = /(?<![^\n])(?:(?![abceikmoprstuvz]=)[A-Za-z]=.*|[ \t]*)\r?\n/g;
 
 function spelledOut(type: string, value: string): string {
   const spaced = value.replaceAll(/[ \t]+/g, ' ').trim();
-  return type === 'm=' ? spaced : spaced.replace(/\bin ip([46])\b/i, 'IN IP$1');
+  if (type === 'm=') return spaced;
+  const family = spaced.replace(/\bin ip([46])\b/i, 'IN IP$1');
+  // §5.2: a user without a name is `-`. §5.7: an address of one host has no TTL.
+  return type === 'o=' ? family.replace(/^(?=\S+ \S+ IN )/, '- ') : (family.split('/', 1)[0] ?? '');
+}
+
+/** §5.7: where there is none for the session each stream has its own, also one that is refused, of which peers leave it out. */
+function withSessionAddress(sdp: string): string {
+  const at = sdp.search(/^m=/m);
+  const address = /^c=.*[\r\n]+/m.exec(sdp.slice(Math.max(at, 0)))?.[0];
+  if (address === undefined || /^c=/m.test(sdp.slice(0, at))) return sdp;
+  return sdp.replace(/^(?=[tm]=)/m, () => address);
 }
 
 /** RFC 8866 §5.7: one for the session; what is there twice alike means nothing else. */

@@ -9,6 +9,11 @@ describe('a description for a relay', () => {
     ['without the end of its last line', PLAIN.trimEnd()],
     ['with small letters', PLAIN.replaceAll('IN IP4', 'in ip4')],
     ['with spaces and tabs', PLAIN.replace('m=audio 4000', 'm=audio  4000').replace('c=IN IP4', 'c= IN\tIP4')],
+    ['with a NUL and empty lines at its end', `${PLAIN}\r\n\0`],
+    ['with an empty line within', PLAIN.replace('t=0 0', '\r\nt=0 0')],
+    ['with lines of unknown types', `${PLAIN.replace('t=0 0', 'x=1\r\nt=0 0')}y=0100000001\r\nf=v/1///a///\r\n`],
+    ['with a TTL of one host', PLAIN.replace(/(c=.*)/, '$1/127')],
+    ['with a user of no name', PLAIN.replace('o=- ', 'o= ')],
     ['with its address twice', PLAIN.replace(/(c=.*\r\n)/, '$1$1')],
   ])('%s, is as it should be', (_what, sdp) => {
     expect(legible(sdp)).toBe(PLAIN);
@@ -16,6 +21,20 @@ describe('a description for a relay', () => {
 
   test('RFC 8866 §5.2: one without an origin gets one', () => {
     expect(legible(PLAIN.replace(/o=.*\r\n/, ''))).toMatch(/^v=0\r\no=- \d+ \d+ IN IP4 \S+\r\ns=-\r\n/);
+  });
+
+  test('RFC 8866 §5.7: a refused stream without an address has the other one’s', () => {
+    const audio = PLAIN.replace(/c=.*\r\n/, '').concat('c=IN IP4 192.0.2.1\r\n');
+    const both = `${audio}m=video 0 RTP/AVP 31\r\n`;
+    expect(legible(both)).toBe(both.replace('t=0 0', 'c=IN IP4 192.0.2.1\r\nt=0 0'));
+    expect(legible(both.replaceAll('\r\n', '\n'))).toContain('\nc=IN IP4 192.0.2.1\nt=0 0\n');
+  });
+
+  test('all types that there are stay', () => {
+    const session = ['i=a', 'u=http://a.test', 'e=a@a.test', 'p=+1', 'c=IN IP4 192.0.2.1', 'b=AS:64'];
+    const every = ['v=0', 'o=a b 1 1 IN IP4 a.test', 's= ', ...session, 't=0 0', 'r=1 1 1', 'z=0 0', 'k=prompt', 'a=x'];
+    const sdp = `${[...every, 'm=audio 4000 RTP/AVP 0', 'a=sendrecv'].join('\r\n')}\r\n`;
+    expect(legible(sdp)).toBe(sdp);
   });
 
   test('line feeds alone stay', () => {
