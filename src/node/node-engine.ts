@@ -14,7 +14,7 @@ import { CpuQuota } from './cpu-quota.ts';
 import { descriptorsOfProcess, withinDescriptors } from './descriptors.ts';
 import type { NodeParts } from './node-options.ts';
 import type { NodeProvisioning } from './node-provisioning.ts';
-import { rehearse } from './rehearsal/rehearsal.ts';
+import { MOST_BY_THE_CLOCK, rehearse } from './rehearsal/rehearsal.ts';
 import { tuneV8ForShare } from './v8-tuning.ts';
 import { version } from './version.ts';
 import type { Watching } from './watching.ts';
@@ -100,6 +100,7 @@ function servedSettings(settings: NodeSettings, log: Log): NodeSettings {
 /** Before a socket is open: who calls a node that has just started is served as fast as everybody. */
 async function warmUp({ timers: { warmUpMs }, udpBatching }: NodeSettings, log: Log): Promise<void> {
   if (warmUpMs === 0) return;
+  log.info('warming-up', { mostMs: warmUpMs * MOST_BY_THE_CLOCK });
   const beganMs = performance.now();
   const { completed, failed, refused } = await rehearse(warmUpMs, udpBatching);
   // Kept now: a process that is killed keeps nothing.

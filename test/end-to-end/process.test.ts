@@ -152,7 +152,7 @@ describe('what an operator can put right is said in a line, without a stack, wit
     const config = configure({ listen, api: { port } });
     const child = run(process.execPath, ['bin/tandem.js', 'start'], config, { TANDEM_TIMERS_WARM_UP_MS: '60000' });
     expect(await child.exited, child.output()).toBe(1);
-    expect(child.output()).not.toContain('warmed-up');
+    expect(child.output()).not.toContain('warming-up');
     expect(saidBy(child)).toEqual([
       expect.stringMatching(`listen\\[0\\].* udp 127\\.0\\.0\\.1:${udp.address().port}: another process has the port`),
       expect.stringMatching(`listen\\[1\\].* tcp 127\\.0\\.0\\.1:${port}: another process has the port`),

@@ -38,7 +38,7 @@ const FLOODED = { backlogMs: 6, transactions: 1_000 };
 /** Far enough that transactions end by their timers, too. */
 const STEP_MS = 500;
 /** On a machine that gives this process little time, callers wait no longer than this many times the limit. */
-const MOST_BY_THE_CLOCK = 3;
+export const MOST_BY_THE_CLOCK = 3;
 /** Turns of the event loop that a step may take at most: a call needs about twenty. */
 const MAX_TURNS = 200;
 /** A message is read, waits for its turn, is handled and answered, each in a turn of its own at times; after so many in which nothing is sent nothing waits. */
