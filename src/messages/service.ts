@@ -6,6 +6,7 @@ import { defined } from '../base/defined.ts';
 import type { Egress } from '../base/egress.ts';
 import type { Log } from '../base/log.ts';
 import { cancelTimer, type Scheduler, type Timer, type TimerTarget } from '../base/scheduler.ts';
+import { SharedBudget } from '../base/shared-budget.ts';
 import { type AddressesOf, GuardedClient } from '../observe/index.ts';
 import type { Directory } from '../provisioning/directory/directory.ts';
 import type { Tenant } from '../provisioning/tenants/schema.ts';
@@ -84,6 +85,8 @@ export class MessageService implements TimerTarget {
   readonly #tokens: TokenWatch;
   readonly #links: MediaLinks;
   readonly #atWork = new Map<string, Promise<void>>();
+  /** Files that are being fetched, by tenant: each names its own servers. */
+  readonly #media = new SharedBudget(MEDIA_AT_ONCE);
   #numbers: readonly WhatsappNumber[] = [];
   #sweepTimer: Timer | undefined;
   #pollTimer: Timer | undefined;
@@ -91,7 +94,6 @@ export class MessageService implements TimerTarget {
   #isPolling = false;
   #pollAgain = false;
   #isFirstPoll = true;
-  #mediaUnderWay = 0;
   #isStopped = false;
 
   constructor(options: MessageServiceOptions) {
@@ -328,13 +330,14 @@ export class MessageService implements TimerTarget {
   ): Promise<MediaFile | 'gone' | 'busy'> {
     const number = whatsappNumber(this.#options.directory(), trunkId);
     if (number === undefined || !this.#links.isGood(trunkId, mediaId, until, signature)) return 'gone';
-    if (this.#mediaUnderWay >= MEDIA_AT_ONCE) return 'busy';
-    this.#mediaUnderWay++;
+    const { name } = number.tenant;
+    if (this.#media.hasShare(name, 1)) return 'busy';
+    this.#media.change(name, 1);
     try {
       const most = number.settings.mediaBytes ?? DEFAULT_MEDIA_BYTES;
       return (await this.#api.media(number.settings, mediaId, most)) ?? 'gone';
     } finally {
-      this.#mediaUnderWay--;
+      this.#media.change(name, -1);
     }
   }
 

@@ -1,8 +1,10 @@
 import { expect, test } from 'vitest';
 import { Egress } from '../../src/base/egress.ts';
 import { MessageService } from '../../src/messages/index.ts';
+import { MediaLinks } from '../../src/messages/media-links.ts';
 import { Directory } from '../../src/provisioning/directory/directory.ts';
 import { provisioningSchema } from '../../src/provisioning/trunk-settings/schema.ts';
+import { whatsappWorld } from '../end-to-end/messages/world.ts';
 import { VirtualScheduler } from '../kit/virtual-scheduler.ts';
 import { directoryOf, MemoryStore, silentLog, turn } from './world.ts';
 
@@ -20,10 +22,15 @@ function world() {
   const scheduler = new VirtualScheduler();
   const store = new AskedStore();
   const none = new Directory(provisioningSchema.parse({}));
-  const state = { directory: none };
+  const state = { directory: none, asked: [] as string[] };
   const service = new MessageService({
     ...{ store, scheduler, log: silentLog, node: 'n1', egress: new Egress(), keepDays: 30 },
     directory: () => state.directory,
+    // Nobody answers.
+    addressesOf: (host) => {
+      state.asked.push(host);
+      return new Promise(() => {});
+    },
     phones: {} as never,
     watcher: {} as never,
     onHealth: () => {},
@@ -71,4 +78,31 @@ test('a store that is away at the start is asked until it is there', async () =>
   store.isBroken = false;
   await pass(10_000);
   expect(store.claims).toBe(1 + 5 + 1);
+});
+
+test("files of one tenant's server that is silent leave others a place", () => {
+  const { scheduler, state, service } = world();
+  const [acme, globex] = ['https://acme.example/v23.0', 'https://globex.example/v23.0'].map((base) =>
+    whatsappWorld(base),
+  );
+  const [trunk] = globex?.trunks ?? [];
+  if (trunk?.whatsapp === undefined || acme === undefined) throw new Error('no trunk');
+  const whatsapp = { ...trunk.whatsapp, number: '+14155550170', phoneNumberId: '1002' };
+  const other = { ...trunk, id: '8', owner: 'globex', didPool: '14155550170', whatsapp };
+  state.directory = new Directory(
+    provisioningSchema.parse({
+      tenants: [...(acme.tenants ?? []), { name: 'globex', domain: 'globex.test' }],
+      trunks: [...(acme.trunks ?? []), other],
+    }),
+  );
+  const links = new MediaLinks(new Uint8Array(32), scheduler, () => 'https://node.example');
+  const fetch = (trunkId: string) => {
+    const { searchParams } = new URL(links.linkTo(trunkId, '5') ?? '');
+    const [until, signature] = [Number(searchParams.get('until')), searchParams.get('signature') ?? ''];
+    void service.media(trunkId, '5', until, signature).catch(() => {});
+  };
+  for (let times = 0; times < 20; times++) fetch('7');
+  const ofAcme = state.asked.length;
+  fetch('8');
+  expect([ofAcme, state.asked.at(-1)]).toEqual([6, 'globex.example']);
 });
