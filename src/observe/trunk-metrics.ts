@@ -17,9 +17,9 @@ const TRUNKS_PER_STEP = 10;
 const LINES_PER_PIECE = 100;
 
 export class TrunkMetrics {
-  /** By trunk id and final status. */
+  /** By trunk id and final status; of trunks that are there no more until the next scrape. */
   readonly #attempts = new Map<string, Map<number, number>>();
-  #read: () => Iterable<TrunkGauge> = () => [];
+  #read: (() => Iterable<TrunkGauge>) | undefined = undefined;
 
   /** The state and load of every trunk, read when scraped. */
   readTrunks(read: () => Iterable<TrunkGauge>): void {
@@ -41,7 +41,9 @@ export class TrunkMetrics {
     const [up, calls, datacentres] = [new Lines(), new Lines(), new Lines()];
     const states = new Map<string, number>();
     let trunks = 0;
-    for (const { id, name, state, activeCalls, datacentres: places = [] } of this.#read()) {
+    const gone = new Set(this.#read === undefined ? [] : this.#attempts.keys());
+    for (const { id, name, state, activeCalls, datacentres: places = [] } of this.#read?.() ?? []) {
+      gone.delete(id);
       const labels = `{trunk_id="${escaped(id)}",trunk="${escaped(name)}"}`;
       up.push(`tandem_trunk_up${labels} ${state === 'online' ? 1 : 0}`);
       calls.push(`tandem_trunk_calls${labels} ${activeCalls}`);
@@ -52,6 +54,7 @@ export class TrunkMetrics {
       states.set(state, (states.get(state) ?? 0) + 1);
       if (++trunks % TRUNKS_PER_STEP === 0) yield;
     }
+    for (const id of gone) this.#attempts.delete(id);
     const attempts = new Lines();
     for (const [trunkId, counts] of this.#attempts) {
       for (const [status, count] of counts)

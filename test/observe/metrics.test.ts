@@ -32,6 +32,7 @@ describe('Metrics', () => {
     metrics.readCounters('tandem_sip_requests_total', 'Requests', 'method', () => ({ INVITE: requests }));
     metrics.readGauge('tandem_registrations', 'Registrations', () => 7);
     metrics.readTrunks(() => trunks);
+    for (const { id } of trunks) metrics.countTrunkAttempt(id, 200);
     const first = await metrics.render();
     expect(first).toContain('tandem_sip_requests_total{method="INVITE"} 5');
     expect(first).toContain('tandem_registrations 7');
@@ -39,11 +40,13 @@ describe('Metrics', () => {
     expect(first).toContain('tandem_trunk_up{trunk_id="2",trunk="b"} 0');
     expect(first).toContain('tandem_trunks{state="online"} 1');
     expect(first).toContain('tandem_trunk_calls{trunk_id="1",trunk="a"} 3');
+    expect(first).toContain('tandem_trunk_attempts_total{trunk_id="1",code="200"} 1');
     requests = 6;
     trunks = trunks.slice(1);
     const second = await metrics.render();
     expect(second).toContain('tandem_sip_requests_total{method="INVITE"} 6');
     expect(second).not.toContain('trunk_id="1"');
+    expect(second).toContain('tandem_trunk_attempts_total{trunk_id="2",code="200"} 1');
     metrics.close();
   });
 
