@@ -62,6 +62,8 @@ export class CallWriter implements TimerTarget {
   readonly #toClaim = new Set<string>();
   #timer: Timer | undefined = undefined;
   #dueMs = 0;
+  /** When calls with news have their turn: not with each end that is told before, or each that lives for a moment would be written. */
+  #newsDueMs = 0;
   #behindMs = BEHIND_MS;
   #isWriting = false;
   #writing: Promise<unknown> = Promise.resolve();
@@ -76,6 +78,7 @@ export class CallWriter implements TimerTarget {
 
   /** The call has news. */
   note(id: string): void {
+    if (this.#changed.size === 0) this.#newsDueMs = this.#options.scheduler.nowMs() + BEHIND_MS;
     this.#changed.add(id);
     this.#arm(BEHIND_MS);
   }
@@ -123,7 +126,7 @@ export class CallWriter implements TimerTarget {
 
   onTimer(): void {
     this.#timer = undefined;
-    this.#writing = this.#write();
+    this.#writing = this.#write(false, this.#options.scheduler.nowMs() < this.#newsDueMs);
   }
 
   /** Whether the store has calls of this node, which another one may take. */
@@ -190,12 +193,16 @@ export class CallWriter implements TimerTarget {
     this.#dueMs = dueMs;
   }
 
-  /** @param asks also when there is no news. False: the store did not answer. */
-  async #write(asks = false): Promise<boolean> {
-    const { store, log, process } = this.#options;
+  /**
+   * @param asks also when there is no news
+   * @param isEarly news has its time yet
+   * @returns false: the store did not answer
+   */
+  async #write(asks = false, isEarly = false): Promise<boolean> {
+    const { store, log, process, scheduler } = this.#options;
     const aliveAtMs = this.storeMs;
     this.#behindMs = BEHIND_MS;
-    const changed = [...this.#changed].slice(0, MAX_WRITTEN);
+    const changed = isEarly ? [] : [...this.#changed].slice(0, MAX_WRITTEN);
     for (const id of changed) this.#changed.delete(id);
     const put = changed.flatMap((id) => this.#snapshot(id, aliveAtMs) ?? []);
     for (const { id } of put) this.#stored.add(id);
@@ -240,10 +247,13 @@ export class CallWriter implements TimerTarget {
       for (const id of [...ended, ...again]) this.#ended.add(id);
     }
     this.#isWriting = false;
-    const hasNews = this.#changed.size > 0 || this.#ended.size > 0 || this.#toNote.length > 0;
+    const hasEnds = this.#ended.size > 0 || this.#toNote.length > 0;
+    const newsInMs = this.#newsDueMs - scheduler.nowMs();
     if (!isWritten) this.#arm(RETRY_MS);
-    else if (hasNews) this.#arm(this.#behindMs);
-    else if (this.#toldEnds.hasAny) this.#arm(TOLD_AGAIN_MS);
+    else if (hasEnds || this.#changed.size > 0) {
+      if (hasEnds) this.#arm(this.#behindMs);
+      if (this.#changed.size > 0) this.#arm(newsInMs > 0 ? newsInMs : BEHIND_MS);
+    } else if (this.#toldEnds.hasAny) this.#arm(TOLD_AGAIN_MS);
     else if (this.#stored.size > 0 || store.shared !== undefined) this.#arm(ALIVE_MS);
     return isWritten;
   }

@@ -64,7 +64,31 @@ test('a call that rang as the store has it, and is over, is not there to be plac
   expect(store.documents.has('b')).toBe(true);
   writer.forget('a');
   await pass(25);
+  expect([...store.documents.keys()]).toEqual([]);
+  await pass(150);
   expect([...store.documents.keys()]).toEqual(['c']);
+});
+
+test('while the store is told of ends each 20 ms, calls with news are written each 200 ms, and none that is over by then', async () => {
+  const written = new Set<string>();
+  const write = store.write.bind(store);
+  store.write = (changes) => {
+    for (const { id } of changes.put) written.add(id);
+    return write(changes);
+  };
+  await become('long', answered());
+  // One begins every 5 ms, rings as it is written, if it is, and is over 30 ms later.
+  for (let number = 0; number < 400; number++) {
+    calls.set(`${number}`, ringing());
+    writer.note(`${number}`);
+    if (number === 200) writer.note('long');
+    if (number >= 6) writer.forget(`${number - 6}`);
+    await pass(5);
+    if (number === 242) expect(written.delete('long')).toBe(true);
+    if (number === 199) written.delete('long');
+  }
+  expect(written.size).toBeGreaterThan(0);
+  expect(written.size).toBeLessThan(80);
 });
 
 describe('an end that its last party answers only when asked again', () => {
