@@ -3,6 +3,7 @@
 import type { SignInCredentials } from '../../api/sessions.ts';
 import { type Query, queryText, request } from './http.ts';
 import type {
+  AuditView,
   BrandPreset,
   BulkChange,
   CallRecord,
@@ -148,6 +149,7 @@ export const records = {
   tableAddress: (query: Query) => `${at('/call-records')}${queryText({ ...query, format: 'csv' })}`,
 };
 
+export const audit = { list: (query: Query) => request<Page<AuditView>>('GET', at('/audit'), { query }) };
 export const node = {
   get: () => request<NodeView>('GET', at('/node')),
   store: () => request<StoreStatus>('GET', at('/store')),

@@ -1,6 +1,6 @@
 /** The shapes of the HTTP interface: the very types that the engine answers with, so that they cannot drift apart. */
 import type { z } from 'zod';
-import type { sessionAnswer } from '../../api/answers/people.ts';
+import type { auditEntryAnswer, sessionAnswer } from '../../api/answers/people.ts';
 import type { csvReportAnswer } from '../../api/answers/provisioning.ts';
 import type { Given } from '../../api/answers/shared.ts';
 import type { bulkBody } from '../../api/bulk-body.ts';
@@ -61,6 +61,7 @@ export interface Read {
   readonly document: Document;
   readonly tag: string;
 }
+export type AuditView = z.output<typeof auditEntryAnswer>;
 export type CsvReport = z.output<typeof csvReportAnswer>;
 export type CsvKind = 'extensions' | 'dids';
 export type BulkChange = Omit<z.input<typeof bulkBody>, 'keys'> & { readonly keys: readonly string[] };

@@ -2,6 +2,7 @@
 import type { TextKey } from '../text/index.ts';
 import type { IconName } from '../ui/icons.tsx';
 import { Account } from './account.tsx';
+import { Audit } from './audit.tsx';
 import { CallPage } from './call.tsx';
 import { Calls } from './calls.tsx';
 import { Certificates, EditCertificate, NewCertificate } from './certificates.tsx';
@@ -52,6 +53,7 @@ export const PAGES: readonly PageRoute[] = [
   { pattern: '/records', page: Records },
   { pattern: '/records/:id', page: RecordPage },
   { pattern: '/charts', page: Charts },
+  { pattern: '/audit', page: Audit },
   { pattern: '/try', page: Try },
   { pattern: '/plan', page: Plan },
   { pattern: '/users', page: Users },
@@ -93,6 +95,7 @@ export const NAVIGATION: readonly NavigationGroup[] = [
     links: [
       { to: '/records', title: 'records.title', icon: 'records' },
       { to: '/charts', title: 'charts.title', icon: 'charts' },
+      { to: '/audit', title: 'audit.title', icon: 'records' },
     ],
   },
   {

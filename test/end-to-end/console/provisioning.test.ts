@@ -54,6 +54,14 @@ describe.skipIf(peersSkipped)('the pages of what is provisioned', () => {
     await page.getByRole('button', { name: 'Save' }).click();
     await page.getByText('101 is saved.').waitFor();
     expect(await stored('extensions/101')).toMatchObject({ name: 'Alice B.', passwordSet: true });
+    await page.getByRole('link', { name: 'Changes' }).click();
+    const entry = page.getByRole('row', { name: 'tenants/acme/extensions/101' }).first();
+    await shown(entry).toMatch(/pat[\s\S]*changed[\s\S]*name Alice → Alice B\./);
+    await page.getByLabel('Search').fill('tenants/acme/extensions/104');
+    await countOf(page.getByRole('row')).toBe(2);
+    await shown(page.getByRole('row').last()).toMatch(/pat[\s\S]*added/);
+    expect(await world.lookTwice(page, 'audit')).toEqual([]);
+    await page.goto(`${world.url}/console/extensions/acme/of/101`);
     await page.getByRole('button', { name: 'Delete' }).click();
     await page.getByText('tenants/acme/extensions/104').waitFor();
     await isDisabled(page.locator('dialog').getByRole('button', { name: 'Delete' })).toBe(true);
