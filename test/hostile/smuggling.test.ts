@@ -4,15 +4,17 @@
  */
 import { createSocket, type Socket as UdpSocket } from 'node:dgram';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { connect, type Socket } from 'node:net';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { parseMessage, StreamFramer } from '../../src/sip/message/index.ts';
 import { TestAuthority } from '../kit/certificates.ts';
 import { startEngine, type TestEngine } from '../kit/engine.ts';
 import { eventually } from '../kit/eventually.ts';
 import { freePort } from '../kit/free-port.ts';
+import { type Kamailio, startKamailio } from '../kit/kamailio.ts';
 
 const PHONE = '127.0.0.71';
 const CARRIER = '127.0.0.72';
@@ -262,6 +264,61 @@ describe.each(['udp', 'tcp', 'tls'] as const)('over %s', (transport) => {
       expect(outcome).toBe(486);
       expect(heads.filter((head) => head.startsWith('INVITE '))).toHaveLength(2);
       for (const head of heads) expect(head).not.toContain(FORGED);
+    },
+  );
+});
+
+describe('behind Kamailio, which ends lines with LF and relays over TCP what strangers send', () => {
+  let relayed = '';
+  const wire = createServer((socket) => socket.on('data', (octets) => (relayed += octets.toString('latin1'))));
+  let stranger: UdpSocket;
+  let kamailio: Kamailio;
+
+  beforeAll(async () => {
+    stranger = createSocket('udp4');
+    await new Promise<void>((resolve) => stranger.bind(0, '127.0.0.1', resolve));
+    await new Promise<void>((resolve) => wire.listen(0, '127.0.0.1', resolve));
+    const { port } = wire.address() as AddressInfo;
+    const script = `request_route { $du = "sip:127.0.0.1:${port};transport=tcp"; t_relay(); exit; }`;
+    kamailio = await startKamailio({ script });
+  });
+
+  afterAll(async () => {
+    stranger.close();
+    await kamailio.stop();
+    wire.close();
+  });
+
+  /** What Kamailio makes of an OPTIONS. */
+  async function relay(more: string, body: string): Promise<string> {
+    const id = `stranger-${++serial}`;
+    const text = `OPTIONS sip:18005550199@acme.test SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:${stranger.address().port};rport;branch=z9hG4bK${id}\r\nMax-Forwards: 70\r\nFrom: <sip:x@h>;tag=x\r\nTo: <sip:y@h>\r\nCall-ID: ${id}\r\nCSeq: 1 OPTIONS\r\nContent-Length: ${body.length}\r\n${more}${body}`;
+    relayed = '';
+    stranger.send(text, kamailio.port, '127.0.0.1');
+    return eventually('a relayed OPTIONS', () => relayed.includes(id) && relayed.endsWith(body) && relayed, {
+      detail: () => relayed,
+    });
+  }
+
+  test.each(['\n\r\n', '\n\n', '\r\n\n', '\r\n\r', '\n\r'])(
+    '%j ends the head there, and the stream here',
+    async (end) => {
+      const inner = `\r\n\r\n${invite({ local: kamailio.port } as Wire, 'tcp', '').text}`;
+      const second = await relay('\r\n', inner);
+      const length = second.length - inner.length;
+      const first = await relay(`Subject: x${end}`, `Z: ${'z'.repeat(length - 7)}\r\n\r\n`);
+      const methods: string[] = [];
+      const framer = new StreamFramer({
+        onMessage: (text) => {
+          const message = parseMessage(text);
+          methods.push(message.kind === 'request' ? message.method : 'response');
+        },
+        onPing() {},
+        onPong() {},
+        onBroken: () => methods.push('broken'),
+      });
+      framer.push(first + second);
+      expect(methods).toEqual(['broken']);
     },
   );
 });

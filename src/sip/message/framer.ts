@@ -26,8 +26,9 @@ export interface FrameSink {
  * Cuts a byte stream into messages by Content-Length (RFC 3261 §18.3).
  *
  * Octets that do not complete anything are kept as the chunks they came in and joined once, so that a message that comes one octet at
- * a time costs no more than its length. The end of a head is found by a four-state match of CRLF CRLF, or of two LFs in a head whose first
- * line ended with one (`line-ends.ts`), that survives chunk borders.
+ * a time costs no more than its length. The end of a head is found by a four-state match of CRLF CRLF, or of what ends it for a reader of
+ * LFs, that survives chunk borders. Two LFs end a head whose lines all end with one (`line-ends.ts`). Where a CR or LF alone ends a head
+ * for one reader and not for another, what follows is a body to the one and a message to the other: the stream cannot be framed.
  */
 export class StreamFramer {
   readonly #sink: FrameSink;
@@ -38,6 +39,8 @@ export class StreamFramer {
   #matched = 0;
   /** The first line of the head ended with a bare LF: so do all others, or the stream cannot be framed. Undefined before its end. */
   #endsBare: boolean | undefined = undefined;
+  /** CRs of the head without an LF behind them, and LFs without a CR before them. */
+  #strays = 0;
   /** Octets of the whole message once its head is complete; -1 before. */
   #messageOctets = -1;
   /** So did those of the last message: what its peer writes between messages, too. */
@@ -99,7 +102,7 @@ export class StreamFramer {
     const room = this.#limits.headOctets - this.#heldOctets;
     for (; at < chunk.length && matched < 4; at++) {
       const code = chunk.charCodeAt(at);
-      if (code === 0x0d) matched = matched === 2 ? 3 : 1;
+      if (code === 0x0d) matched = this.#matchCr(matched);
       else if (code === 0x0a) matched = this.#matchLf(matched);
       else matched = 0;
     }
@@ -111,11 +114,16 @@ export class StreamFramer {
     return this.#endHead() ? at : chunk.length;
   }
 
+  #matchCr(matched: number): number {
+    this.#strays++;
+    return matched === 2 ? 3 : 1;
+  }
+
   #matchLf(matched: number): number {
     const isBare = matched !== 1 && matched !== 3;
     this.#endsBare ??= isBare;
+    this.#strays += isBare ? 1 : -1;
     if (!isBare) return matched + 1;
-    if (!this.#endsBare) return 0;
     return matched === 2 ? 4 : 2;
   }
 
@@ -124,12 +132,18 @@ export class StreamFramer {
     const head = withCrlf(received);
     this.#peerEndsBare = this.#endsBare === true;
     this.#endsBare = undefined;
+    const hasStrays = this.#strays > 0;
+    this.#strays = 0;
     if (!head.endsWith('\r\n\r\n') || (this.#peerEndsBare && head === received)) {
-      this.#break('lines that end with LF and a CR among them', undefined);
+      this.#break('a head that ends with LF, and a CR in it', undefined);
       return false;
     }
     if (!hasVersion(head)) {
       this.#break('no SIP start line', undefined);
+      return false;
+    }
+    if (hasStrays && head.split('\r\n').some(isReadInTwoWays)) {
+      this.#break('a CR or LF alone that may end the head or begin its Content-Length', head);
       return false;
     }
     const length = contentLengthOf(head);
@@ -186,6 +200,17 @@ export class StreamFramer {
 /** True when the start line names a SIP version; the parser judges the rest. */
 function hasVersion(head: string): boolean {
   return head.slice(0, head.indexOf('\r\n')).toUpperCase().includes('SIP/');
+}
+
+/**
+ * Whether a line with a CR or LF alone in it tells of another end of the message to who takes that for the end of a line, for white space
+ * or for nothing: a part of the line is empty, or names Content-Length.
+ */
+function isReadInTwoWays(line: string): boolean {
+  if (!/[\r\n]/.test(line)) return false;
+  // First: with no two of them side by side the others are linear.
+  if (/^\s*[\r\n]|[\r\n]\s*(?:[\r\n]|$)/.test(line)) return true;
+  return /(?:^|[\r\n])\s*l\s*:/i.test(line) || /content-length:/i.test(line.replaceAll(/\s/g, ''));
 }
 
 /** The value of Content-Length in `head`; -1 when there is none (§18.3 demands it on streams), -2 when it is malformed or there are different ones. */

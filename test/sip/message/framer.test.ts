@@ -96,10 +96,53 @@ describe('§18.3: messages on a stream', () => {
       expect(record([text + smuggled])).toEqual(['broken 400 unanswerable']);
       expect(record([...text, smuggled])).toEqual(['broken 400 unanswerable']);
     });
+  });
 
-    test('an LF behind a line that ended with CRLF ends nothing', () => {
-      const text = second.replace('Via: ', 'Subject: x\n\nVia: ');
+  describe('a CR or LF alone in a head whose lines end with CRLF', () => {
+    const smuggled = 'INVITE sip:evil@b SIP/2.0\r\nContent-Length: 0\r\n\r\n';
+
+    test.each(['\n\n', '\n\r\n', '\r\n\n'])('%j ends the head for a reader of LFs, and the stream at once', (end) => {
+      const text = second.replace('Via: ', `Subject: x${end}Via: `);
+      const outcome = ['broken 400 unanswerable'];
+      expect(record([text.slice(0, text.indexOf('Via: '))])).toEqual(outcome);
+      expect(record([text + smuggled])).toEqual(outcome);
+      expect(record([...text, smuggled])).toEqual(outcome);
+    });
+
+    test.each([
+      ['a CR behind a line', 'Subject: x\r\n\rX: y\r\n'],
+      ['a CR behind an LF', 'Subject: x\n\rX: y\r\n'],
+      ['a CR before a line end', 'Subject: x\r\r\n'],
+      ['two CRs', 'Subject: x\r\rX: y\r\n'],
+      ['a line of white space', 'Subject: x\n \r\n'],
+      ['white space, then an LF', 'Subject: x\r\n \nX: y\r\n'],
+      ['a Content-Length behind an LF', 'Subject: x\nContent-Length: 9\r\n'],
+      ['a Content-Length behind a CR', 'Subject: x\r Content-Length : 9\r\n'],
+      ['a compact one behind an LF', 'Subject: x\n\tl : 9\r\n'],
+      ['an LF in its name', 'Content\n-Length: 9\r\n'],
+      ['a CR behind its name', 'Content-Length\r: 9\r\n'],
+      ['a CR behind its compact name', 'l\r: 9\r\n'],
+    ])('%s: two readers may see two messages, and the stream ends', (_what, lines) => {
+      const text = second.replace('Via: ', `${lines}Via: `);
+      expect(record([text + smuggled])).toEqual(['broken 400 answerable']);
+      expect(record([...text, smuggled])).toEqual(['broken 400 answerable']);
+    });
+
+    test('in the start line it may hide a Content-Length as well', () => {
+      const text = second.replace('SIP/2.0', 'SIP/2.0\rContent-Length: 9');
+      expect(record([text + smuggled])).toEqual(['broken 400 answerable']);
+    });
+
+    test('elsewhere all see the same message, which the parser judges', () => {
+      const text = message('body', 'Subject: a\nX: y\r\nl\n-x: 9\r\nUser-Agent: a\rbell: c\r\n');
       expect(record([text + second])).toEqual([text, second]);
+      expect(record([...(text + second)])).toEqual([text, second]);
+    });
+
+    test.each(['\rx', '\nx', '\r x', '\r ', '\r\t\n x', 'l\r', '\rl'])('thousands of %j cost linear time', (part) => {
+      const limits = { ...DEFAULT_LIMITS, headOctets: 1_000_000, messageOctets: 1_000_000 };
+      const text = message('', `X: ${part.repeat(100_000)}\r\n`);
+      expect(leastCpuMs(500, () => expect(record([text], limits)).toHaveLength(1))).toBeLessThan(500);
     });
   });
 
