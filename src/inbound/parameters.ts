@@ -94,9 +94,13 @@ const BEHIND_TO: readonly InboundSource[] = ['requestUri.user', 'pCalledPartyId.
  * for the next: a call that another network sent on has the number that was dialled in To, and the DID in the Request-URI.
  * @throws PeerError when To or the Request-URI cannot be read.
  */
-export function calledNumbers(request: SipRequest, parameters: InboundParameters): readonly string[] {
+export function calledNumbers(
+  request: SipRequest,
+  parameters: InboundParameters,
+  sources = calledSources(parameters),
+): readonly string[] {
   const values = new Set<string>();
-  for (const source of calledSources(parameters)) {
+  for (const source of sources) {
     const value = normalizedNumber(plainNumber(readSource(request, source)), parameters.normalize.calledNumber);
     if (value !== '') values.add(value);
   }

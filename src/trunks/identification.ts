@@ -19,7 +19,7 @@ import type { Directory } from '../provisioning/directory/directory.ts';
 import type { NumberIndex } from '../provisioning/directory/number-index.ts';
 import type { Precedence } from '../provisioning/directory/precedence.ts';
 import { trunkIdOf } from '../provisioning/trunk-settings/effective.ts';
-import type { Trunk } from '../provisioning/trunk-settings/schema.ts';
+import type { InboundSource, Trunk } from '../provisioning/trunk-settings/schema.ts';
 import { certificateNames } from '../provisioning/trunk-settings/sources.ts';
 import { isSipUri, type SipRequest } from '../sip/message/index.ts';
 import type { Flow } from '../sip/transport/index.ts';
@@ -39,8 +39,12 @@ export interface TrunkAddress {
   readonly port: number;
 }
 
-/** What the called number of a request from this trunk may be, likeliest first, as its inbound settings say. Must not throw. */
-export type CalledNumberReader = (request: SipRequest, trunk: Trunk) => readonly number[];
+/** What the called number of a request from this trunk may be, likeliest first, as its inbound settings say, or in these places. Must not throw. */
+export type CalledNumberReader = (
+  request: SipRequest,
+  trunk: Trunk,
+  sources?: readonly InboundSource[],
+) => readonly number[];
 
 /** Where a request came from. */
 type Source = Pick<Flow, 'remoteAddress' | 'remotePort' | 'transport' | 'tls'>;
@@ -242,20 +246,22 @@ export class Identification {
     for (const [rank, { members, certified }] of spoken.entries()) {
       const { readers, providers } = this.#viewOf(members);
       for (const reader of readers) {
-        // What a national number may also mean counts only when nobody has what it more likely means.
+        // What the called number may also be counts only when nobody has what it more likely is, found for this reader or before.
         for (const number of this.#calledNumbers(request, reader)) {
-          const before = found.size;
+          let isHeld = false;
           for (const provider of providers) {
             for (const holder of this.#trunksHolding(provider, number)) {
               const { known, trunk, tenant } = holder;
-              if (found.has(known) || !members.entries.has(known)) continue;
-              if (!speaksFor(known, address, port, certified)) continue;
-              // Another trunk of these may read the number somewhere else.
-              if (reader !== trunk && !this.#calledNumbers(request, trunk).includes(number)) continue;
-              found.set(known, { known, tenant, number, rank, certified });
+              if (!found.has(known)) {
+                if (!members.entries.has(known) || !speaksFor(known, address, port, certified)) continue;
+                // Another trunk of these may read the number somewhere else.
+                if (reader !== trunk && !this.#calledNumbers(request, trunk).includes(number)) continue;
+                found.set(known, { known, tenant, number, rank, certified });
+              }
+              isHeld = true;
             }
           }
-          if (found.size > before) break;
+          if (isHeld) break;
         }
       }
     }
@@ -289,7 +295,7 @@ export class Identification {
     if (isOfOneTenant(holders)) return holders;
     const isSystems = ({ known }: Holder) => known.trunk.owner === 'system';
     const isAsWritten = ({ known, number }: Holder) =>
-      this.#calledNumbers(request, asWritten(known.trunk)).includes(number);
+      this.#calledNumbers(request, asWritten(known.trunk), WRITTEN_IN).includes(number);
     const [first, ...rest] = [isSystems, isAsWritten].reduce(preferring, holders);
     let earliest = first as Holder;
     for (const other of rest) {
@@ -410,18 +416,15 @@ const NOT_NATIONAL = {
   ],
 };
 
-/**
- * A trunk as if it had no settings of its own for where the called number stands and what becomes of it, but for how its provider writes
- * numbers.
- */
+/** Not P-Called-Party-ID, which a caller's network may have written for another number, and which counts alone. */
+const WRITTEN_IN: readonly InboundSource[] = ['to.user', 'requestUri.user'];
+
+/** A trunk as if it had no settings of its own for what becomes of the called number, but for how its provider writes numbers. */
 function asWritten(trunk: Trunk): Trunk {
   const { inboundParameters } = trunk;
   const calledNumber = trunk.numberFormat === 'e164' ? NOT_NATIONAL : undefined;
   const normalize = { ...inboundParameters.normalize, calledNumber };
-  return {
-    ...trunk,
-    inboundParameters: { ...inboundParameters, calledNumber: ['to.user', 'requestUri.user'], normalize },
-  };
+  return { ...trunk, inboundParameters: { ...inboundParameters, normalize } };
 }
 
 function isOfOneTenant([first, ...rest]: readonly Holder[]): boolean {

@@ -196,6 +196,31 @@ describe('several trunks on one address', () => {
       },
     );
 
+    test.each([
+      ['and both read numbers in the same places', { callerNumber: 'pAssertedIdentity.user' as const }],
+      ['and makes the number of any call its own', constant],
+    ])('nor one to whom P-Called-Party-ID names besides, %s', (_what, inboundParameters) => {
+      const other = own('thief', 'globex', '4930100', { inboundParameters });
+      const victim = own('victim', 'acme', '14155550101');
+      const extra = 'P-Called-Party-ID: <sip:4930100@x>\r\n';
+      for (const trunks of [
+        [victim, other],
+        [other, victim],
+      ]) {
+        const { made } = identification(trunks, places);
+        const uri = 'sip:14155550101@192.0.2.1';
+        for (const called of ['14155550101', '999'])
+          expect(result(made, invite(called, { uri, extra }), from('203.0.113.1', 7000))).toBe('victim');
+      }
+    });
+
+    test('P-Called-Party-ID tells whose a call is where To and Request-URI tell nothing', () => {
+      const other = own('thief', 'globex', '4930100');
+      const { made } = identification([own('victim', 'acme', '14155550101'), other], places);
+      const named = invite('999', { extra: 'P-Called-Party-ID: <sip:14155550101@x>\r\n' });
+      expect(result(made, named, from('203.0.113.1', 7000))).toBe('victim');
+    });
+
     test('nor one that the carrier writes nationally', () => {
       const victim = own('victim', 'acme', '4930123456', { numberFormat: 'national 49' });
       const thief = own('thief', 'globex', '4930100', { inboundParameters: constant, associatedIps: ['203.0.113.1'] });

@@ -3,7 +3,7 @@ import { calledNumbers, type InboundDirectory } from '../../inbound/index.ts';
 import type { Directory } from '../../provisioning/directory/directory.ts';
 import { numbersMeant } from '../../provisioning/tenants/number-format.ts';
 import type { Tenant } from '../../provisioning/tenants/schema.ts';
-import type { Trunk } from '../../provisioning/trunk-settings/schema.ts';
+import type { InboundSource, Trunk } from '../../provisioning/trunk-settings/schema.ts';
 import type { SipRequest } from '../../sip/message/index.ts';
 
 export class InboundView implements InboundDirectory {
@@ -24,9 +24,13 @@ export class InboundView implements InboundDirectory {
 }
 
 /** What the called number may be, as a trunk's inbound settings read it, the likeliest first; none when what should hold it cannot be read. */
-export function calledNumbersOf(request: SipRequest, trunk: Trunk): readonly number[] {
+export function calledNumbersOf(
+  request: SipRequest,
+  trunk: Trunk,
+  sources?: readonly InboundSource[],
+): readonly number[] {
   try {
-    const written = calledNumbers(request, trunk.inboundParameters);
+    const written = calledNumbers(request, trunk.inboundParameters, sources);
     return written.flatMap((number) => numbersMeant(number, trunk.numberFormat));
   } catch {
     return [];
