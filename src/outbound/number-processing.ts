@@ -72,19 +72,18 @@ function classifyUnprefixed(cleaned: string, dialled: string, settings: NumberPr
   };
 }
 
-const TWO_DIGIT_CODES = new Set(
-  (
-    '20 27 30 31 32 33 34 36 39 40 41 43 44 45 46 47 48 49 51 52 53 54 55 56 57 58 60 61 62 63 64 65 66 ' +
-    '81 82 84 86 90 91 92 93 94 95 98'
-  ).split(' '),
-);
+/** Numbers: V8 makes a text that is looked up one of its unique strings. */
+const TWO_DIGIT_CODES = new Set([
+  20, 27, 30, 31, 32, 33, 34, 36, 39, 40, 41, 43, 44, 45, 46, 47, 48, 49, 51, 52, 53, 54, 55, 56, 57, 58, 60, 61, 62,
+  63, 64, 65, 66, 81, 82, 84, 86, 90, 91, 92, 93, 94, 95, 98,
+]);
 
 /** Country code at the start of an E.164 number (ITU-T E.164 §6.2.1: one to three digits, none a prefix of another). */
 export function countryCodeOf(digits: string): string | undefined {
   const first = digits.charAt(0);
   if (first === '1' || first === '7') return first;
   const two = digits.slice(0, 2);
-  if (TWO_DIGIT_CODES.has(two)) return two;
+  if (TWO_DIGIT_CODES.has(Number(two))) return two;
   const three = digits.slice(0, 3);
   return /^[2-9][0-9]{2}$/.test(three) ? three : undefined;
 }

@@ -50,7 +50,9 @@ export class NumberIndex {
 
   /** The owner of a normalised number, or undefined. O(log ranges). */
   owner(number: number): string | undefined {
-    return this.#pools[this.holder(number)]?.owner;
+    const holder = this.holder(number);
+    // At -1 the runtime would look for a property of that name.
+    return holder < 0 ? undefined : this.#pools[holder]?.owner;
   }
 
   /** Whether no number of a pool belongs to somebody else than this owner. */

@@ -25,8 +25,8 @@ export interface PartyPrivacy {
 
 const NOTHING: PartyPrivacy = { values: [], remoteParty: undefined };
 /** Privacy values that withhold the number; `full` and `uri` are no Privacy values, yet some senders write them. */
-const WITHHOLDING: ReadonlySet<string> = new Set(['id', 'user', 'header', 'full', 'uri']);
-const ANONYMOUS_USERS: ReadonlySet<string> = new Set(['anonymous', 'restricted', 'private', 'withheld']);
+const WITHHOLDING: readonly string[] = ['id', 'user', 'header', 'full', 'uri'];
+const ANONYMOUS_USERS: readonly string[] = ['anonymous', 'restricted', 'private', 'withheld'];
 
 /** Reads what header fields say of the privacy of a party. */
 export function partyPrivacy(headers: Headers, sender: PartyRole): PartyPrivacy {
@@ -57,13 +57,13 @@ function olderWish(headers: Headers, sender: PartyRole): PartyPrivacy['remotePar
 
 /** The Privacy value or field that withholds the number, in words; undefined when nothing does. `none` is left to the caller. */
 export function withheldBy({ values, remoteParty }: PartyPrivacy): string | undefined {
-  for (const value of values) if (WITHHOLDING.has(value)) return `Privacy: ${value}`;
+  for (const value of values) if (WITHHOLDING.includes(value)) return `Privacy: ${value}`;
   return remoteParty === 'number' ? 'a Remote-Party-ID with privacy' : undefined;
 }
 
 /** RFC 3323 §4.2: the party wants nothing withheld. `none` stands alone; beside a value that withholds it says nothing. */
 export function refusesPrivacy({ values }: Pick<PartyPrivacy, 'values'>): boolean {
-  return values.includes('none') && !values.some((value) => WITHHOLDING.has(value));
+  return values.includes('none') && !values.some((value) => WITHHOLDING.includes(value));
 }
 
 /** Whether From, or another address of the caller, names nobody. A URI without user part names nobody when its name says so. */
@@ -76,15 +76,15 @@ export function isAnonymousAddress({ uri, displayName }: Pick<NameAddr, 'uri' | 
   const said = unescapeUser(uri.user ?? '').toLowerCase();
   const semicolon = said.indexOf(';');
   const user = semicolon < 0 ? said : said.slice(0, semicolon);
-  if (user !== '') return ANONYMOUS_USERS.has(user);
-  return ANONYMOUS_USERS.has((displayName ?? '').trim().toLowerCase());
+  if (user !== '') return ANONYMOUS_USERS.includes(user);
+  return ANONYMOUS_USERS.includes((displayName ?? '').trim().toLowerCase());
 }
 
 /** What gateways to the telephone network write where they know no number: it is nobody's, and nobody withholds it (3GPP TS 23.003 §13.7). */
-const UNKNOWN_USERS: ReadonlySet<string> = new Set(['unavailable', 'unknown']);
+const UNKNOWN_USERS: readonly string[] = ['unavailable', 'unknown'];
 
 export function isUnknownNumber(number: string): boolean {
-  return UNKNOWN_USERS.has(number.toLowerCase());
+  return UNKNOWN_USERS.includes(number.toLowerCase());
 }
 
 /** A field in which a caller says that it is nobody. */

@@ -1,4 +1,5 @@
 import { ownCopy } from '../../base/text.ts';
+import { TextMap } from '../../base/text-map.ts';
 import { decimalAt, isToken, listedWords, listHolds, splitList } from './characters.ts';
 import { HeaderId, headerIdOf, headerNames } from './header-id.ts';
 import { foldsOf, idAt, isCanonical, LINE_STARTS, lineAt, lineEndAt, valueEnd, valueStart } from './header-rows.ts';
@@ -348,7 +349,7 @@ export class Headers extends HeaderTable {
 }
 
 /** Whole lines by their values, of fields that nearly always say one of a few things: what is known beforehand is one piece of a text. */
-const USUAL_LINES: (Map<string, string> | undefined)[] = headerNames().map(() => undefined);
+const USUAL_LINES: (TextMap<string> | undefined)[] = headerNames().map(() => undefined);
 for (const id of [
   HeaderId.MaxForwards,
   HeaderId.Allow,
@@ -360,12 +361,12 @@ for (const id of [
   HeaderId.SessionExpires,
   HeaderId.MinSE,
 ])
-  USUAL_LINES[id] = new Map();
+  USUAL_LINES[id] = new TextMap();
 /** What more there is, or longer, as of a field that peers fill, is put together anew. */
 const MAX_LINES = 64;
 const MAX_USUAL = 200;
 
-function usualLine(lines: Map<string, string>, id: HeaderId, value: string): string {
+function usualLine(lines: TextMap<string>, id: HeaderId, value: string): string {
   const known = lines.get(value);
   if (known !== undefined) return known;
   if (lines.size >= MAX_LINES || value.length > MAX_USUAL) return LINE_STARTS[id] + value;

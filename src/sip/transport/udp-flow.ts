@@ -26,6 +26,7 @@ export class UdpFlow implements Flow {
   /** Undefined: what was sent last has left. */
   refusals: KernelRefusals | undefined = undefined;
   readonly #listener: SocketOfFlow;
+  #key: string | undefined = undefined;
   #keepAliveMs = 0;
   #timer: Timer | undefined;
 
@@ -47,8 +48,10 @@ export class UdpFlow implements Flow {
     return this.#listener.id;
   }
 
+  /** One text for all requests, each of which is looked up by it. */
   get key(): string {
-    return `udp|${this.#listener.id}|${this.remoteAddress}|${this.remotePort}`;
+    this.#key ??= `udp|${this.#listener.id}|${this.remoteAddress}|${this.remotePort}`;
+    return this.#key;
   }
 
   get closed(): boolean {

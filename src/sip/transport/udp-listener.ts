@@ -110,7 +110,7 @@ export class UdpListener implements SocketOfFlow {
   readonly #context: TransportContext;
   readonly #socket: DatagramSocket;
   readonly #flows: GenerationCache<UdpFlow>;
-  /** The latest peers, by the last bits of their ports: most packets find theirs here, and no key is made. */
+  /** The latest peers by {@link latestPlace}: most packets find theirs here, and no key is made. */
   readonly #latest = new Array<UdpFlow | undefined>(LATEST_FLOWS).fill(undefined);
   readonly #onSent: (error: Error | null) => void;
   readonly #received: Received[] = [];
@@ -194,12 +194,12 @@ export class UdpListener implements SocketOfFlow {
       flow = new UdpFlow(this, address, port);
       this.#flows.set(key, flow);
     }
-    this.#latest[port % LATEST_FLOWS] = flow;
+    this.#latest[latestPlace(address, port)] = flow;
     return flow;
   }
 
   #latestOf(address: string, port: number): UdpFlow | undefined {
-    const last = this.#latest[port % LATEST_FLOWS];
+    const last = this.#latest[latestPlace(address, port)];
     return last !== undefined && last.remotePort === port && last.remoteAddress === address ? last : undefined;
   }
 
@@ -412,6 +412,12 @@ export class UdpListener implements SocketOfFlow {
     const hint = 'raise net.core.rmem_max and net.core.wmem_max, or bursts of calls lose packets';
     this.#context.log.warn('udp-buffers-small', { listener: this.id, wantedOctets, receiveOctets, sendOctets, hint });
   }
+}
+
+/** By port and the end of the address: phones behind one router differ in the one, carriers in the other. */
+function latestPlace(address: string, port: number): number {
+  const last = address.length - 1;
+  return (port + address.charCodeAt(last) + 8 * address.charCodeAt(last - 1)) % LATEST_FLOWS;
 }
 
 /** Phones keep NAT bindings with CRLF or with NUL octets, too; there is nothing to answer (RFC 5626 §3.5.1 is for streams). */
