@@ -139,13 +139,12 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
 
   /** Of an answered call, or one that is being ended, unless a transfer or takeover is under way: it is whole before and after. `takenAtMs` is the wall clock. */
   snapshot(takenAtMs: number): CallSnapshot | undefined {
-    const { record, parties } = this;
+    const { record, parties, sessionLimitMs } = this;
     const isEnding = this.state === 'ending';
     const [caller, callee] = [parties.caller?.snapshot(isEnding), parties.callee?.snapshot(isEnding)];
     if (caller === undefined || callee === undefined || this.referral !== undefined) return undefined;
     if (parties.caller?.peer !== parties.callee) return undefined;
     const media = parties.caller && parties.callee && mediaSnapshot(parties.caller, parties.callee);
-    const { sessionLimitMs } = this.#plan;
     return callSnapshot(record, { caller, callee, media, sessionLimitMs, takenAtMs, timeMs: this.#timeMs() });
   }
 
@@ -489,8 +488,9 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
   /** The first reason counts. */
   #ended(by: EndedBy, reason: string): void {
     this.#timer = cancelTimer(this.#timer);
-    this.changed();
+    const isNews = this.state !== 'ending';
     this.state = 'ending';
+    if (isNews) for (const each of this.env.observers) each.onCallChanged?.(this.record);
     if (this.record.endedBy !== undefined) return;
     // What is still being cancelled, at a contact that answers nothing perhaps, makes no call longer.
     this.record.endedAtMs = this.#timeMs();

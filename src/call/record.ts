@@ -250,7 +250,10 @@ export interface CallObserver {
   /** The first provisional response above 100 was relayed. */
   onCallRinging(record: LiveRecord): void;
   onCallAnswered(record: LiveRecord): void;
-  /** Something of an answered call is another than its snapshot said: a target, a sequence number, a party. Often: it only takes note. */
+  /**
+   * Something of an answered call, or of one that rings, is another than its snapshot said: a target, a sequence number, a party; or a call
+   * is being ended from now on. Often: it only takes note.
+   */
   onCallChanged?(record: LiveRecord): void;
   /** A party over a trunk has left with this BYE; the call may go on without it. */
   onPartyLeft?(record: LiveRecord, trunkId: string, bye: SipRequest): void;

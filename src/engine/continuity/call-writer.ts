@@ -78,9 +78,23 @@ export class CallWriter implements TimerTarget {
 
   /** The call has news. */
   note(id: string): void {
+    const call = this.#options.calls.get(id);
+    if (call?.state === 'ending' && call.record.answeredAtMs === undefined) {
+      this.#givenUp(id);
+      return;
+    }
     if (this.#changed.size === 0) this.#newsDueMs = this.#options.scheduler.nowMs() + BEHIND_MS;
     this.#changed.add(id);
     this.#arm(BEHIND_MS);
+  }
+
+  /** Who was asked may answer his CANCEL late or never, but the caller has his refusal: nobody is to place the call once more. */
+  #givenUp(id: string): void {
+    this.#changed.delete(id);
+    if (!this.#ringing.has(id)) return;
+    this.drop(id);
+    this.#behindMs = BEHIND_LATE_MS;
+    this.#arm(this.#hasFailed ? BEHIND_MS : BEHIND_LATE_MS);
   }
 
   /** The store has it of another process, as it rang or was answered there, and counts it as this one's. */

@@ -193,6 +193,32 @@ describe('a call rings when its process ends', () => {
     expect(store.documents.size).toBe(0);
   });
 
+  test.each([
+    ['25 ms later', 25],
+    ['3 s later', 3_000],
+  ])(
+    'its caller gives up, and who rings answers no CANCEL: a process that ends %s leaves nobody a call to place once more',
+    async (_when, afterMs) => {
+      const { requestUri, headers } = invite;
+      const same = ['Via', 'From', 'To', 'Call-ID'].map((name) => [
+        name,
+        String([...headers.fieldValuesNamed(name)][0]),
+      ]);
+      const CSeq = `${invite.cseq().sequence} CANCEL`;
+      alice.send(alice.request('CANCEL', requestUri, { ...Object.fromEntries(same), CSeq }));
+      world.run(10);
+      carrier.answer(carrier.took('CANCEL'), 200, 'OK');
+      alice.ack(invite, answer() as SipResponse);
+      expect(answer()?.status).toBe(487);
+      await settle(afterMs);
+      expect(ended()).toEqual([]);
+      expect(store.documents.size).toBe(0);
+      await crash(1_000);
+      expect([...world.engine.calls.list()]).toEqual([]);
+      expect(carrier.requests('INVITE')).toHaveLength(1);
+    },
+  );
+
   test('it is written once, however often it says that it rings', async () => {
     const { writes } = store;
     for (const status of [180, 180]) carrier.answer(carrier.took('INVITE'), status);
