@@ -13,7 +13,7 @@ import {
   sessionDescriptionOf,
 } from '../sip/message/index.ts';
 import { AcceptedInvite } from './accepted-invite.ts';
-import { addCapabilities, addOwnHeaders, methodsOf } from './capabilities.ts';
+import { addCapabilities, addOwnHeaders, allowOf, methodsOf } from './capabilities.ts';
 import { showAnswering } from './connected-identity.ts';
 import { carryCall } from './contact.ts';
 import { addressOf } from './destination.ts';
@@ -28,6 +28,7 @@ import {
   clearBody,
   clearDescription,
   hasSessionDescription,
+  relayAllowed,
   relayBody,
   relayResponseHeaders,
 } from './relayed-headers.ts';
@@ -204,7 +205,7 @@ export class CallerInvite implements ServerTransactionUser, ReliableRelayUser {
     this.#addWarnings(response);
     if (from !== undefined) {
       relayResponseHeaders(from.response.headers, response.headers, this, from.by);
-      if (status === 405) response.headers.takeAll(from.response.headers, HeaderId.Allow);
+      if (status === 405) relayAllowed(from.response, response, 'INVITE', allowOf(undefined));
       relayBody(from.response, response);
     }
     this.#dropLegs(undefined);

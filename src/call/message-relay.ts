@@ -1,9 +1,10 @@
 import { createResponse, HeaderId, type LegDraft, SipRequest, type SipResponse } from '../sip/message/index.ts';
 import type { Target } from '../sip/transport/index.ts';
+import { allowOf } from './capabilities.ts';
 import { sendOptions } from './destination.ts';
 import type { LegOptions } from './plan.ts';
 import type { ClientTransactionUser, Destination, EndpointPort, ServerTransaction } from './ports.ts';
-import { relayBody, relayResponseHeaders } from './relayed-headers.ts';
+import { relayAllowed, relayBody, relayResponseHeaders } from './relayed-headers.ts';
 import { isBetterStatus } from './response-mapping.ts';
 
 /** Where a request outside of a dialog goes, and as what. */
@@ -124,8 +125,7 @@ function answer(transaction: ServerTransaction, { status, response }: MessageEnd
   const answer = createResponse(transaction.request, told, undefined, { toTag: transaction.localTag });
   if (response !== undefined) {
     relayResponseHeaders(response.headers, answer.headers, { options }, undefined);
-    // RFC 3261 §21.4.6
-    if (told === 405) answer.headers.takeAll(response.headers, HeaderId.Allow);
+    if (told === 405) relayAllowed(response, answer, 'MESSAGE', allowOf(undefined));
     relayBody(response, answer);
   }
   transaction.respond(answer);

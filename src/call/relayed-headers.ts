@@ -59,6 +59,14 @@ export function relayBody(from: SipMessage, to: SipMessage): void {
   else if (type !== said) to.headers.set(HeaderId.ContentType, type);
 }
 
+/** RFC 3261 §21.4.6: a 405 that is passed on says which methods there are; `allow` is what is told where its sender names none. */
+export function relayAllowed(from: SipResponse, to: SipResponse, method: string, allow: string): void {
+  to.headers.takeAll(from.headers, HeaderId.Allow);
+  if (to.headers.has(HeaderId.Allow)) return;
+  to.headers.set(HeaderId.Allow, allow);
+  dropToken(to.headers, HeaderId.Allow, method);
+}
+
 /** Takes the body away, with the header fields that describe it. */
 export function clearBody(message: SipMessage): void {
   message.body = '';

@@ -3,7 +3,7 @@ import { cancelTimer, type Timer, type TimerTarget } from '../base/scheduler.ts'
 import type { MediaRefusal } from '../media/index.ts';
 import { createResponse, HeaderId, type SipMessage, type SipRequest, type SipResponse } from '../sip/message/index.ts';
 import { AcceptedInvite, type AwaitedDescription } from './accepted-invite.ts';
-import { addOwnHeaders, addReinviteCapabilities } from './capabilities.ts';
+import { addOwnHeaders, addReinviteCapabilities, allowOf } from './capabilities.ts';
 import { learnIdentity, showParty } from './connected-identity.ts';
 import { contactOf } from './contact.ts';
 import type { Leg } from './leg.ts';
@@ -16,6 +16,7 @@ import {
   hasSessionDescription,
   reasonFields,
   reasonsOf,
+  relayAllowed,
   relayBody,
   relayedPhrase,
   relayRequestHeaders,
@@ -256,7 +257,7 @@ class RelayedInvite implements LegRequestUser, ServerTransactionUser, PendingInv
     const relayed = createResponse(this.#request, status, status === response.status ? phrase : undefined);
     addOwnHeaders(relayed, this.#from.options);
     relayResponseHeaders(response.headers, relayed.headers, this.#from, this.#to);
-    if (status === 405) relayed.headers.takeAll(response.headers, HeaderId.Allow);
+    if (status === 405) relayAllowed(response, relayed, this.#request.method, allowOf(this.#to, this.#from.options));
     relayBody(response, relayed);
     return relayed;
   }

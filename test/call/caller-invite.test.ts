@@ -63,3 +63,26 @@ describe('the tag that a call is kept with while it has no answer', () => {
     expect(kept(call.world)).toBeUndefined();
   });
 });
+
+describe('what there is, as the callee has said', () => {
+  function heard(status: number, headers: Content['headers'] = []): SipResponse {
+    const world = new World();
+    const sent = world.a.call({ body: sdp('caller') });
+    world.run();
+    world.b.answer(world.b.invite, status, { body: status < 300 ? sdp('callee') : '', headers });
+    world.run();
+    return sent.responses.at(-1) as SipResponse;
+  }
+
+  test.each([
+    ['is its Allow in a 405', [[HeaderId.Allow, 'OPTIONS, MESSAGE']] as const, 'OPTIONS, MESSAGE'],
+    [
+      '§21.4.6: in a 405 without Allow is what else goes through',
+      [],
+      'ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO, REFER, NOTIFY, MESSAGE',
+    ],
+  ])('%s', (_what, headers, told) => {
+    const final = heard(405, headers as Content['headers']);
+    expect([final.status, final.headers.value(HeaderId.Allow)]).toEqual([405, told]);
+  });
+});

@@ -431,7 +431,7 @@ test('§21.4.6, §21.4.13: a refusal that is passed on says what there is: metho
   const { a, b } = world;
   b.onRequest = (transaction, request) => {
     if (request.body === 'x') transaction.reply(415, undefined, [[HeaderId.Accept, 'application/sdp, text/plain']]);
-    else transaction.reply(405, undefined, request.method === 'INVITE' ? [[HeaderId.Allow, 'BYE, OPTIONS']] : []);
+    else transaction.reply(405, undefined, request.body === HOLD ? [[HeaderId.Allow, 'BYE, OPTIONS']] : []);
   };
   const [type, method, invite] = [
     a.send('INFO', { body: 'x', type: 'text/x' }),
@@ -448,6 +448,12 @@ test('§21.4.6, §21.4.13: a refusal that is passed on says what there is: metho
     'INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, REFER, NOTIFY, MESSAGE',
   ]);
   expect([invite.final?.status, invite.final?.headers.value(HeaderId.Allow)]).toEqual([405, 'BYE, OPTIONS']);
+  const silent = a.send('INVITE', { body: sdp('b') });
+  world.run();
+  expect([silent.final?.status, silent.final?.headers.value(HeaderId.Allow)]).toEqual([
+    405,
+    'ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, REFER, NOTIFY, MESSAGE',
+  ]);
   hangUp(world);
 });
 

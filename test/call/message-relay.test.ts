@@ -88,11 +88,18 @@ test('several bindings: one 2xx is success, whoever refuses; if all refuse, the 
   expect(second.sent.final?.status).toBe(603);
 });
 
-test('§21.4.6: of a phone without MESSAGE the sender is told what it has', () => {
+test.each([
+  ['what it has', 'INVITE, ACK, BYE', 'INVITE, ACK, BYE'],
+  [
+    'what else goes through, where it says nothing',
+    undefined,
+    'INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO, REFER, NOTIFY',
+  ],
+])('§21.4.6: of a phone without MESSAGE the sender is told %s', (_what, said, told) => {
   const { world, sent } = relayed(['b']);
-  answers(world.b, 405, [[HeaderId.Allow, 'INVITE, ACK, BYE']]);
+  answers(world.b, 405, said === undefined ? [] : [[HeaderId.Allow, said]]);
   world.run();
-  expect([sent.final?.status, sent.final?.headers.value(HeaderId.Allow)]).toEqual([405, 'INVITE, ACK, BYE']);
+  expect([sent.final?.status, sent.final?.headers.value(HeaderId.Allow)]).toEqual([405, told]);
 });
 
 test('no binding is 480, a challenge for this engine is 480; silence is answered with silence (RFC 4320 §4.2)', () => {
