@@ -28,6 +28,7 @@ import {
   clearBody,
   clearDescription,
   hasSessionDescription,
+  relayAccepted,
   relayAllowed,
   relayBody,
   relayResponseHeaders,
@@ -205,6 +206,7 @@ export class CallerInvite implements ServerTransactionUser, ReliableRelayUser {
     this.#addWarnings(response);
     if (from !== undefined) {
       relayResponseHeaders(from.response.headers, response.headers, this, from.by);
+      if (status === 415) relayAccepted(from.response, response);
       if (status === 405) relayAllowed(from.response, response, 'INVITE', allowOf(undefined));
       relayBody(from.response, response);
     }

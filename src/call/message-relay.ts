@@ -4,7 +4,7 @@ import { allowOf } from './capabilities.ts';
 import { sendOptions } from './destination.ts';
 import type { LegOptions } from './plan.ts';
 import type { ClientTransactionUser, Destination, EndpointPort, ServerTransaction } from './ports.ts';
-import { relayAllowed, relayBody, relayResponseHeaders } from './relayed-headers.ts';
+import { relayAccepted, relayAllowed, relayBody, relayResponseHeaders } from './relayed-headers.ts';
 import { isBetterStatus } from './response-mapping.ts';
 
 /** Where a request outside of a dialog goes, and as what. */
@@ -125,6 +125,7 @@ function answer(transaction: ServerTransaction, { status, response }: MessageEnd
   const answer = createResponse(transaction.request, told, undefined, { toTag: transaction.localTag });
   if (response !== undefined) {
     relayResponseHeaders(response.headers, answer.headers, { options }, undefined);
+    if (told === 415) relayAccepted(response, answer);
     if (told === 405) relayAllowed(response, answer, 'MESSAGE', allowOf(undefined));
     relayBody(response, answer);
   }

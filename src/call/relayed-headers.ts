@@ -16,18 +16,16 @@ import {
 import type { LegOptions } from './plan.ts';
 import type { CallEnvironment, RoutedCall } from './ports.ts';
 
-/** What else crosses from leg to leg in responses: why it failed, how it rings, what the other side can take. */
+/** What else crosses from leg to leg in responses: why it failed, how it rings. */
 const RESPONSE_HEADERS: readonly HeaderId[] = [
   HeaderId.Reason,
   HeaderId.Warning,
   HeaderId.RetryAfter,
   HeaderId.AlertInfo,
   HeaderId.ErrorInfo,
-  HeaderId.Accept,
-  HeaderId.AcceptEncoding,
 ];
-/** Of those, what says nothing of an anonymous party. */
-const ANONYMOUS_RESPONSE_HEADERS: readonly HeaderId[] = [HeaderId.Accept, HeaderId.AcceptEncoding];
+/** What bodies a party takes, in a 415: in other responses it would invite to bodies that this engine cannot read. */
+const ACCEPTED_HEADERS: readonly HeaderId[] = [HeaderId.Accept, HeaderId.AcceptEncoding];
 /** RFC 5009; RFC 6086 §7. */
 const RESPONSE_HEADERS_BY_NAME: readonly string[] = ['P-Early-Media', 'Recv-Info'];
 
@@ -57,6 +55,11 @@ export function relayBody(from: SipMessage, to: SipMessage): void {
   const type = typeOfBody(said, from.body) ?? '';
   if (type === '') to.headers.remove(HeaderId.ContentType);
   else if (type !== said) to.headers.set(HeaderId.ContentType, type);
+}
+
+/** RFC 3261 §21.4.13: a 415 that is passed on says which bodies are taken. */
+export function relayAccepted(from: SipResponse, to: SipResponse): void {
+  copyFields(from.headers, to.headers, ACCEPTED_HEADERS);
 }
 
 /** RFC 3261 §21.4.6: a 405 that is passed on says which methods there are; `allow` is what is told where its sender names none. */
@@ -145,7 +148,6 @@ export function relayResponseHeaders(from: Headers, to: Headers, taker: Taker, s
   if (withholds(taker, sender)) {
     copyRetrySeconds(from, to);
     copyReasons(from, to);
-    copyFields(from, to, ANONYMOUS_RESPONSE_HEADERS);
     copyNamedFields(from, to, RESPONSE_HEADERS_BY_NAME);
     return;
   }

@@ -16,6 +16,7 @@ import {
   hasSessionDescription,
   reasonFields,
   reasonsOf,
+  relayAccepted,
   relayAllowed,
   relayBody,
   relayedPhrase,
@@ -257,6 +258,7 @@ class RelayedInvite implements LegRequestUser, ServerTransactionUser, PendingInv
     const relayed = createResponse(this.#request, status, status === response.status ? phrase : undefined);
     addOwnHeaders(relayed, this.#from.options);
     relayResponseHeaders(response.headers, relayed.headers, this.#from, this.#to);
+    if (status === 415) relayAccepted(response, relayed);
     if (status === 405) relayAllowed(response, relayed, this.#request.method, allowOf(this.#to, this.#from.options));
     relayBody(response, relayed);
     return relayed;

@@ -8,7 +8,13 @@ import { LegRequest, type LegRequestUser } from './leg-request.ts';
 import { descriptionRefused, MEDIA_REFUSALS, relayDescription } from './media.ts';
 import type { ServerTransaction } from './ports.ts';
 import { relayReferral } from './referral-between-nodes.ts';
-import { relayBody, relayedPhrase, relayRequestHeaders, relayResponseHeaders } from './relayed-headers.ts';
+import {
+  relayAccepted,
+  relayBody,
+  relayedPhrase,
+  relayRequestHeaders,
+  relayResponseHeaders,
+} from './relayed-headers.ts';
 import { relayInvite } from './relayed-invite.ts';
 import { inDialogStatus } from './response-mapping.ts';
 
@@ -155,6 +161,7 @@ class RelayedRequest implements LegRequestUser {
     }
     addOwnHeaders(relayed, from.options);
     relayResponseHeaders(response.headers, relayed.headers, from, this.#to);
+    if (status === 415) relayAccepted(response, relayed);
     // RFC 3261 §21.4.6: which methods there are then, whether its sender says so or not.
     if (status === 405) {
       this.#to.methods = withoutMethod(this.#to.methods, this.#request.method);

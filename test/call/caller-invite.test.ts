@@ -85,4 +85,16 @@ describe('what there is, as the callee has said', () => {
     const final = heard(405, headers as Content['headers']);
     expect([final.status, final.headers.value(HeaderId.Allow)]).toEqual([405, told]);
   });
+
+  test('§21.4.13: types and encodings are told in a 415 alone: this engine could not read what others ask for', () => {
+    const accepts = (status: number) => {
+      const { headers } = heard(status, [
+        [HeaderId.Accept, 'application/sdp, text/html'],
+        [HeaderId.AcceptEncoding, 'gzip'],
+      ]);
+      return [...headers.fieldValues(HeaderId.Accept), ...headers.fieldValues(HeaderId.AcceptEncoding)];
+    };
+    expect(accepts(415)).toEqual(['application/sdp, text/html', 'gzip']);
+    for (const status of [183, 200, 488]) expect(accepts(status)).toEqual([]);
+  });
 });
