@@ -47,7 +47,7 @@ export function refusalOf(
     status,
     reason: status === rejection.status && reason !== '' ? reason : undefined,
     headers,
-    endReason: endReasonOf(outcome),
+    endReason: endReasonOf(outcome, rejection.status),
     passed: relayed && {
       response: relayed,
       by: { options: trunkOf(outcome), identityWithheld: outcome?.identityWithheld === true },
@@ -60,7 +60,7 @@ function trunkOf(outcome: StageOutcome | undefined): Pick<LegOptions, 'trunkId'>
 }
 
 /** Why an unanswered call ended, for its record. */
-function endReasonOf(outcome: StageOutcome | undefined): string {
+function endReasonOf(outcome: StageOutcome | undefined, status: number): string {
   switch (outcome?.cause) {
     case 'response':
       return 'refused';
@@ -70,7 +70,7 @@ function endReasonOf(outcome: StageOutcome | undefined): string {
     case 'transport-error':
       return 'unreachable';
     case 'capacity':
-      return outcome.status === 488 ? 'rejected' : 'no-capacity';
+      return status === 488 ? 'rejected' : 'no-capacity';
     case undefined:
       return 'rejected';
   }

@@ -32,17 +32,22 @@ export class OutboundStep implements PlanStep {
   #position = 0;
   #current: RouteDraft | undefined;
   #refused: Rejection | undefined;
+  /** Nothing but the caller's own offer has kept a trunk from taking the call, which none will take later either. */
+  #isUnfit: boolean;
 
   constructor(plan: OutboundPlan, services: OutboundServices) {
     this.#plan = plan;
     this.#services = services;
+    this.#isUnfit = !plan.skipped.some(({ code }) => code === 'full' || code === 'down');
   }
 
   next(outcome: StageOutcome | undefined): Stage | Rejection {
     const { refusal } = this.#plan;
     if (refusal !== undefined) return rejectionOf(refusal);
     if (outcome !== undefined) {
-      this.#refused = answerFor(outcome);
+      const { cause, status, reason } = outcome;
+      this.#isUnfit &&= cause === 'capacity' && status === 488;
+      this.#refused = this.#isUnfit ? { status, reason } : answerFor(outcome);
       if (!this.#mayFailOver(outcome)) return this.#refused;
     }
     while (this.#position < this.#plan.routes.length) {
@@ -102,9 +107,8 @@ function rejectionOf(refusal: {
     : { status, reason, headers: [[HeaderId.RetryAfter, String(retryAfterSeconds)]] };
 }
 
-/** What the caller gets when this was the last outcome: the carrier's own answer, what its own offer is refused with, or 503 when no trunk gave an answer. */
+/** What the caller gets when this was the last outcome: the carrier's own answer, or 503 when no trunk gave an answer. */
 function answerFor(outcome: StageOutcome): Rejection {
-  if (outcome.cause === 'capacity' && outcome.status === 488) return { status: 488, reason: outcome.reason };
   if ((outcome.cause === 'response' && !isUnsent(outcome)) || outcome.cause === 'ring-timeout')
     return { status: outcome.status, reason: outcome.reason };
   return noTrunk();

@@ -121,6 +121,34 @@ describe('route advance (behaviour 14)', () => {
     expect(world.observed.ended.map(({ endReason }) => endReason)).toEqual(['rejected']);
   });
 
+  describe('no codec for the second trunk, and the first one might take the call later: 503 with Retry-After, not 488', () => {
+    const seen = () => [
+      ...world.observed.ended.map(({ status, endReason }) => [status, endReason]),
+      b.requests('INVITE').length,
+    ];
+
+    test('it said so', async () => {
+      await begin({ trunks: { 'carrier-b': { options: { codecs: ['G722'] } } } });
+      const invite = phone.call('18005550199');
+      a.answer(a.took('INVITE'), 503);
+      world.run();
+      expect(phone.final(invite)?.headers.has(HeaderId.RetryAfter)).toBe(true);
+      expect(seen()).toEqual([[503, 'no-capacity'], 0]);
+    });
+
+    test('it is full', async () => {
+      const limits = { concurrentCalls: 1 };
+      await begin({ trunks: { 'carrier-a': { limits }, 'carrier-b': { options: { codecs: ['G722'] } } } });
+      phone.call('18005550198');
+      a.answer(a.took('INVITE'), 180, 'Ringing');
+      const other = world.phone('102', '203.0.113.2');
+      expect(other.final(other.call('18005550199'))?.headers.has(HeaderId.RetryAfter)).toBe(true);
+      expect(seen()).toEqual([[503, 'no-capacity'], 0]);
+      a.answer(a.took('INVITE'), 486);
+      world.run();
+    });
+  });
+
   test("the carrier's own Retry-After is passed on as it is", () => {
     const invite = phone.call('18005550199');
     a.answer(a.took('INVITE'), 503);
