@@ -105,7 +105,8 @@ function pickUp(transaction: ServerTransaction, replaced: Leg, options: LegOptio
     transaction.reply(status);
   };
   const take = () => {
-    if (caller.done) {
+    // One who has given up may have his refusal only when whoever rings has answered.
+    if (caller.done || call.record.endedBy !== undefined) {
       refuse(481);
       return;
     }

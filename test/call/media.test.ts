@@ -294,6 +294,32 @@ test('a ringing call that is picked up: each side is answered with the other’s
   expect(world.settles()).toBe(true);
 });
 
+test('a call of another node that is given up, and whose phone has not said 487, is not picked up by who waits for a relay', () => {
+  const world = new RelayedWorld();
+  const { a, b, c, fake } = world;
+  const facts = { direction: 'outbound', caller: 'caller', called: 'callee', peerNode: 'two' } as const;
+  world.engine.plan = (request) => withMedia(stages([{ branches: [branchTo(request, 'b')] }], { facts }), wish());
+  const sent = a.call();
+  world.run();
+  b.answer(b.invite, 180);
+  b.invite.user = { onCancel: () => {} };
+  world.run();
+  const { callId, remoteTag, localTag } = b.dialog;
+  const headers = [[HeaderId.Replaces, `${callId};to-tag=${remoteTag};from-tag=${localTag}`]] as const;
+  fake.dead.add(1);
+  const picked = c.call({ headers, body: sdp('c') });
+  world.run(200);
+  sent.transaction?.cancel();
+  world.run(200);
+  fake.dead.delete(1);
+  world.run(700);
+  expect([picked.final?.status, sent.final]).toEqual([481, undefined]);
+  b.answer(b.invite, 487);
+  world.run();
+  expect(sent.final?.status).toBe(487);
+  expect(world.settles()).toBe(true);
+});
+
 test('parties that need no relay: their descriptions pass octet for octet, and no relay hears of them', () => {
   const world = new RelayedWorld([1], wish('auto'));
   const sent = world.connect();
