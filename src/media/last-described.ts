@@ -38,7 +38,7 @@ export class LastDescribed {
 
   note(from: string, sdp: string): void {
     // Where it is when it holds by 0.0.0.0 it has said before.
-    if (this.#isWanted && !/^c=IN IP4 0\.0\.0\.0\r?$/m.test(sdp)) this.#texts.set(from, sdp);
+    if (this.#isWanted && !/^c=IN[ \t]+IP4[ \t]+0\.0\.0\.0[ \t]*\r?$/m.test(sdp)) this.#texts.set(from, sdp);
   }
 
   /** As an offer to talk, whatever was held; undefined: it has described nothing. */
@@ -54,5 +54,5 @@ export class LastDescribed {
 }
 
 function placesIn(sdp: string): string {
-  return (sdp.match(/^(?:c=.*|m=\S+ \S+|a=(?:crypto|fingerprint):.*)/gm) ?? []).join('\n');
+  return (sdp.match(/^(?:c=.*|m=\S+[ \t]+\S+|a=(?:crypto|fingerprint):.*)/gm) ?? []).join('\n');
 }

@@ -15,7 +15,7 @@ export function describe(sdp: string): Description {
   const secured = /^m=\S+[ \t]+\S+[ \t]+(?:UDP\/TLS\/)?RTP\/SAVPF?[ \t]/m.test(sdp);
   const dtls =
     /^m=\S+[ \t]+\S+[ \t]+UDP\/TLS\/RTP\/SAVPF?[ \t]/m.test(sdp) || (secured && /^a=fingerprint:/m.test(sdp));
-  const family = /^c=IN IP([46]) /m.exec(sdp)?.[1];
+  const family = /^c=IN[ \t]+IP([46])[ \t]/m.exec(sdp)?.[1];
   return {
     // RFC 4568 in an offer of plain RTP is an offer of both: what does not know it takes the one it knows.
     profile: dtls ? 'dtls' : secured ? 'sdes' : 'rtp',
@@ -30,7 +30,7 @@ export function sectionsOf(sdp: string): string[] {
 }
 
 /** The older way to hold, in both families of addresses (RFC 3264 §8.4, RFC 6157 §3.2.1). */
-const NO_ADDRESS = /^c=IN (?:IP4 0\.0\.0\.0|IP6 (?:::|0(?::0){7}))(?=[ \t]*\r?$)/gm;
+const NO_ADDRESS = /^c=IN[ \t]+(?:IP4[ \t]+0\.0\.0\.0|IP6[ \t]+(?:::|0(?::0){7}))(?=[ \t]*\r?$)/gm;
 
 /** RFC 3264 §8.4 asks for `a=inactive` in place of `c=0.0.0.0`; who knows no other hold has `sendonly` and `recvonly` written so too. */
 export function heldInactive(sdp: string, address: string | undefined): string {
@@ -60,7 +60,7 @@ const NOBODY = '192.0.2.1';
 
 /** The address that a description says media is sent to. */
 export function connectionAddress(sdp: string): string | undefined {
-  const address = /^c=IN IP4 (\S+)/m.exec(sdp)?.[1];
+  const address = /^c=IN[ \t]+IP4[ \t]+(\S+)/m.exec(sdp)?.[1];
   return address === '0.0.0.0' ? undefined : address;
 }
 
@@ -146,7 +146,8 @@ function withoutBundled(sdp: string, unused: ReadonlySet<string>): string {
   });
 }
 
-function wordsOf(line: string): string[] {
+/** However many spaces are between them. */
+export function wordsOf(line: string): string[] {
   return line.trimEnd().split(/[ \t]+/);
 }
 

@@ -1,5 +1,5 @@
 /** What a party that stays as it is (`steady`) answers an offer with: its own last description, as far as the offer leaves it as it is. */
-import { encodingsOf, sectionsOf, withoutOthers } from './sdp.ts';
+import { encodingsOf, sectionsOf, withoutOthers, wordsOf } from './sdp.ts';
 
 const MIRRORED: Readonly<Record<string, string>> = { sendonly: 'recvonly', recvonly: 'sendonly', inactive: 'inactive' };
 
@@ -9,13 +9,13 @@ const MIRRORED: Readonly<Record<string, string>> = { sendonly: 'recvonly', recvo
  */
 export function steadyAnswer(own: string, offer: string): string | undefined {
   const [head = '', ...sections] = sectionsOf(own);
-  const ownAudio = sections.find((section) => section.startsWith('m=audio ') && portOf(section) !== 0);
+  const ownAudio = sections.find((section) => isAudio(section) && portOf(section) !== 0);
   const offered = sectionsOf(offer).slice(1);
   if (ownAudio === undefined) return undefined;
   const audio = audioOf(ownAudio);
   let isAnswered = false;
   const answered = offered.map((section) => {
-    if (isAnswered || !section.startsWith('m=audio ') || portOf(section) === 0) return refused(section);
+    if (isAnswered || !isAudio(section) || portOf(section) === 0) return refused(section);
     const kept = within(audio, section);
     if (kept === undefined) return refused(section);
     isAnswered = true;
@@ -27,19 +27,20 @@ export function steadyAnswer(own: string, offer: string): string | undefined {
 /** What it offers when it is asked for an offer: itself, sending and receiving. */
 export function steadyOffer(own: string): string {
   return sectionsOf(own)
-    .map((section) => (section.startsWith('m=audio ') ? withDirection(section, 'sendrecv') : section))
+    .map((section) => (isAudio(section) ? withDirection(section, 'sendrecv') : section))
     .join('');
 }
 
+function isAudio(section: string): boolean {
+  return /^m=audio[ \t]/.test(section);
+}
+
 function portOf(section: string): number {
-  const before = section.indexOf(' ');
-  if (before < 0) return Number.NaN;
-  const behind = section.indexOf(' ', before + 1);
-  return Number.parseInt(section.slice(before + 1, behind < 0 ? undefined : behind), 10);
+  return Number.parseInt(/^m=\S+[ \t]+(\S+)/.exec(section)?.[1] ?? '', 10);
 }
 
 function refused(section: string): string {
-  return `${firstLineOf(section).replace(/^(m=\S+) \S+/, '$1 0')}\r\n`;
+  return `${firstLineOf(section).replace(/^(m=\S+)[ \t]+\S+/, '$1 0')}\r\n`;
 }
 
 function firstLineOf(section: string): string {
@@ -50,11 +51,11 @@ function firstLineOf(section: string): string {
 }
 
 function directionOf(part: string): string | undefined {
-  return /^a=(sendrecv|sendonly|recvonly|inactive)\r?$/m.exec(part)?.[1];
+  return /^a=(sendrecv|sendonly|recvonly|inactive)[ \t]*\r?$/m.exec(part)?.[1];
 }
 
 function withDirection(section: string, direction: string): string {
-  return `${section.replaceAll(/^a=(?:sendrecv|sendonly|recvonly|inactive)\r?\n/gm, '')}a=${direction}\r\n`;
+  return `${section.replaceAll(/^a=(?:sendrecv|sendonly|recvonly|inactive)[ \t]*\r?\n/gm, '')}a=${direction}\r\n`;
 }
 
 /** RFC 8866 §5.14: media, port, protocol, then formats. */
@@ -72,7 +73,7 @@ interface Audio {
 }
 
 function audioOf(section: string): Audio {
-  const words = firstLineOf(section).split(' ');
+  const words = wordsOf(firstLineOf(section));
   return {
     section,
     line: words.slice(0, FORMATS_FROM),
@@ -84,9 +85,9 @@ function audioOf(section: string): Audio {
 /** Its section with the formats that the offer has too, under the same numbers; undefined: none but companions. */
 function within(audio: Audio, offered: string): string | undefined {
   // An offer may have very many media: each is asked what it has, not what the other side has, and is read no further where that is nothing.
-  const shared = firstLineOf(offered)
-    .split(' ')
-    .filter((word, index) => index >= FORMATS_FROM && audio.formats.has(word));
+  const shared = wordsOf(firstLineOf(offered)).filter(
+    (word, index) => index >= FORMATS_FROM && audio.formats.has(word),
+  );
   if (!shared.some((format) => isSpeech(audio, format))) return undefined;
   const encodings = offered.includes('a=rtpmap:') ? encodingsOf(offered) : NONE;
   const common = new Set(shared);

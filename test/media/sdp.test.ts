@@ -131,6 +131,7 @@ group('a hold for who knows `inactive` alone', () => {
   test('the address that was said last is the one before the hold', () => {
     expect(connectionAddress(head)).toBe('192.0.2.1');
     expect(connectionAddress(head.replaceAll('192.0.2.1', '0.0.0.0'))).toBeUndefined();
+    expect(connectionAddress('c=IN  IP4\t192.0.2.7\r\n')).toBe('192.0.2.7');
   });
 });
 
@@ -139,6 +140,7 @@ test.each([
   ['a=inactive', true],
   ['a=recvonly \r\n', true],
   ['c=IN IP4 0.0.0.0\r\n', true],
+  ['c=IN  IP4\t0.0.0.0 \r\n', true],
   ['c=IN IP6 ::\n', true],
   ['c=IN IP6 0:0:0:0:0:0:0:0\r\n', true],
   ['c=IN IP6 ::1\r\n', false],

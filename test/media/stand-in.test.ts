@@ -20,6 +20,17 @@ describe('what a party that stays as it is answers (RFC 3264)', () => {
     expect(steadyAnswer(OWN, offer('0 111 101', direction))).toBe(sdp(audio('0 111 101', `a=${answered}\r\n`)));
   });
 
+  test('more than a space between words, and one at the end of a line, say the same', () => {
+    const spaced = (text: string) =>
+      text.replaceAll(/^m=.*$/gm, (line) => line.replaceAll(' ', ' \t')).replaceAll('only\r', 'only \r');
+    const held = offer('0 101', 'a=sendonly\r\n');
+    const video = 'm=video 6000 RTP/AVP 99\r\n';
+    expect(steadyAnswer(spaced(OWN), spaced(held + video))).toBe(
+      `${sdp(audio('0 101', 'a=recvonly\r\n')).replace(/a=rtpmap:111.*\r\na=fmtp:111.*\r\n/, '')}m=video 0 \tRTP/AVP \t99\r\n`,
+    );
+    expect(steadyOffer(spaced(sdp(audio('0', 'a=recvonly\r\n'))))).toBe(spaced(sdp(audio('0', 'a=sendrecv\r\n'))));
+  });
+
   test('a direction of the whole description counts as the one of its audio (RFC 8866 §6.7)', () => {
     const held = offer('0 101').replace('t=0 0\r\n', 't=0 0\r\na=sendonly\r\n');
     expect(steadyAnswer(OWN, held)).toContain('a=recvonly');
