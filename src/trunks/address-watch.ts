@@ -4,6 +4,7 @@
  */
 import { isIP } from 'node:net';
 import { cancelTimer, type Scheduler, type Timer, type TimerTarget } from '../base/scheduler.ts';
+import { SharedBudget } from '../base/shared-budget.ts';
 import type { Trunk } from '../provisioning/trunk-settings/schema.ts';
 import { whatsappCalls } from '../provisioning/trunk-settings/whatsapp.ts';
 import type { LocatedTarget, LocateQuery } from '../sip/locate/index.ts';
@@ -35,7 +36,7 @@ const ROUND_SECONDS = 30;
 const TICK_MS = 1_000;
 /** How long the DNS is asked before trunks are served. */
 const IN_TIME_MS = 1_000;
-/** Names that are asked for at the same time. */
+/** Trunks whose names are asked for at the same time. */
 const MAX_ASKING = 64;
 
 export class AddressWatch implements TimerTarget {
@@ -44,7 +45,8 @@ export class AddressWatch implements TimerTarget {
   /** Trunk ids in the order of their next look; those at the front are due. */
   readonly #queue = new Set<string>();
   readonly #due = new Set<string>();
-  #asking = 0;
+  /** By owner: one whose name servers are silent leaves others their share. */
+  readonly #asking = new SharedBudget(MAX_ASKING);
   #timer: Timer | undefined;
 
   constructor(ports: AddressWatchPorts) {
@@ -93,7 +95,8 @@ export class AddressWatch implements TimerTarget {
   #look(id: string): void {
     const watched = this.#watched.get(id);
     if (watched === undefined || watched.asking) return;
-    if (this.#asking >= MAX_ASKING) {
+    const { owner } = watched.trunk;
+    if (this.#asking.hasShare(owner, 1)) {
       this.#due.add(id);
       return;
     }
@@ -112,10 +115,10 @@ export class AddressWatch implements TimerTarget {
     if (isChanged) this.#publish(watched, true);
     if (waiting.length === 0) return;
     watched.asking = true;
-    this.#asking++;
+    this.#asking.change(owner, 1);
     void Promise.all(waiting).finally(() => {
       watched.asking = false;
-      this.#asking--;
+      this.#asking.change(owner, -1);
       for (const next of firstOf(this.#due, 1)) this.#look(next);
     });
   }

@@ -47,6 +47,27 @@ test('no more than 64 trunks are asked for', async () => {
   expect((await addressesInTime(locator, new VirtualScheduler(), trunksAt(...hosts))).size).toBe(64);
 });
 
+test("a tenant's names without an answer keep nobody else's from being asked for", () => {
+  const asked: string[] = [];
+  const watch = new AddressWatch({
+    scheduler: new VirtualScheduler(),
+    locator: {
+      locate({ host }: LocateQuery) {
+        asked.push(host);
+        return new Promise<LocatedTarget[]>(() => {});
+      },
+    },
+    onAddresses: () => {},
+    onProblem: (_trunk, reason) => expect.unreachable(reason),
+  });
+  const hosts = Array.from({ length: 101 }, (_, index) => `h${index}.test`);
+  for (const [index, trunk] of trunksAt(...hosts).entries())
+    watch.watch({ ...trunk, owner: index < 100 ? 'acme' : 'globex' });
+  // Three quarters of 64, and the one of the other tenant.
+  expect([asked.length, asked.at(-1)]).toEqual([49, 'h100.test']);
+  watch.end();
+});
+
 test('a trunk that is changed while its names are asked for has its addresses when the answer comes', async () => {
   const scheduler = new VirtualScheduler();
   const waiting: ((targets: LocatedTarget[]) => void)[] = [];
