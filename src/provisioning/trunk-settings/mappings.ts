@@ -241,7 +241,7 @@ export const inboundParametersSchema = z.strictObject({
   calledNumber: sources
     .optional()
     .describe(
-      'Where the called number is read; of several the first that somebody has counts, numbers before names, and where `to.user` is among them the Request-URI is asked last. Default `to.user`.',
+      'Where the called number is read; of several the first that somebody has counts, numbers before names, and where `to.user` is among them the Request-URI and then P-Called-Party-ID are asked last. Default `to.user`.',
     ),
   callerNumber: sources.optional().describe("Where the caller's number is read. Default `from.user`."),
   callerDisplayName: sources.optional().describe("Where the caller's name is read. Default `from.displayName`."),
