@@ -65,6 +65,8 @@ export class CallContinuity {
   readonly #otherHalves: OtherHalves | undefined;
   readonly #unread: UnreadStore | undefined;
   readonly #waitingCallers: WaitingCallers;
+  /** Of BYEs that wait: calls have come. */
+  readonly #onArrival = new Set<() => void>();
   readonly #options: CallContinuityOptions;
 
   constructor(options: CallContinuityOptions) {
@@ -111,6 +113,7 @@ export class CallContinuity {
         const ids = kept.map(({ id }) => id);
         for (const node of nodes) taken.note(node, ids);
         keeper.takeOver(nodes, kept, silentMs);
+        for (const arrived of this.#onArrival) arrived();
       },
     });
   }
@@ -207,16 +210,33 @@ export class CallContinuity {
     return mark.isOn(request) || sources.knowsSender(request, flow);
   }
 
-  /** It is answered by the node that has the call, or is tried here again: when the call has come, or nobody is left who may have it. */
+  /**
+   * It is answered by the node that has the call, or is tried here again: when the call has come, or nobody is left who may have it. At once when
+   * it has come: who has hung up answers 481 to what tells him where his call is now, and that would end it as if he had lost it.
+   */
   async #settleBye(transaction: ServerTransaction, retry: () => void): Promise<void> {
     const { request } = transaction;
-    const isHere = () => this.#legOf(request) !== undefined;
+    let isServed = false;
+    const isHere = () => isServed || this.#legOf(request) !== undefined;
+    const arrived = () => {
+      if (isServed || !isHere()) return;
+      isServed = true;
+      retry();
+    };
+    this.#onArrival.add(arrived);
+    const isTaken = await this.#takesBye(transaction, isHere);
+    this.#onArrival.delete(arrived);
+    if (!isTaken && !isServed) retry();
+  }
+
+  /** Whether another node has answered it. Resolves at the latest when nobody is left who may have its call. */
+  async #takesBye(transaction: ServerTransaction, isHere: () => boolean): Promise<boolean> {
     const passed = await this.#strayRequests.passOn(transaction, isHere);
-    if (passed === 'taken') return;
+    if (passed === 'taken') return true;
     const arrival = this.#arrival();
-    if (passed === 'silent' && (await this.#strayRequests.waitForSilent(transaction, isHere))) return;
+    if (passed === 'silent' && (await this.#strayRequests.waitForSilent(transaction, isHere))) return true;
     if (!isHere()) await arrival;
-    retry();
+    return false;
   }
 
   #legOf(request: SipRequest): ReturnType<Calls['find']> {

@@ -270,6 +270,24 @@ describe('a node ends with a call up', () => {
     expect(alice.requests('BYE')).toHaveLength(1);
   });
 
+  test('so is one whose sender has no such call any more, and answers 481 to whatever else it hears of it', async () => {
+    await kill();
+    await pass(100);
+    const bye = carrier.withinOf(carrier.took('INVITE'), 'BYE');
+    toOther(carrier, bye);
+    await pass(1_000);
+    store.silent.add('one');
+    for (let refused = 0, passed = 0; passed < 2_000; passed += 50) {
+      await pass(50);
+      for (; refused < carrier.requests('UPDATE').length; refused++)
+        toOther(carrier, answerTo(carrier.requests('UPDATE')[refused] as SipRequest, '481 Gone'));
+    }
+    expect(statusOf(carrier, bye)).toBe(200);
+    toOther(alice, okTo(alice.took('BYE')));
+    await pass(400);
+    expect(two.observed.ended).toMatchObject([{ endedBy: 'callee', endReason: 'bye' }]);
+  });
+
   test('so does an INVITE that is to take the place of one of its parties (Replaces)', async () => {
     const bob = atOther();
     await kill();
