@@ -94,7 +94,7 @@ describe.skipIf(peersSkipped)('phones that come and go at two engines on one Red
     const [alice, bob, carol] = [await phone('101'), await phone('102'), await phone('103')];
     for (const one of [bob, carol]) expect((await one.register(a.address)).status).toBe(200);
     await everywhere(1, '103');
-    a.process.child.signal('SIGKILL');
+    a.process.kill();
     await a.process.child.exited;
     carol.answers = 0;
     const [beganMs, began] = [performance.now(), Date.now()];

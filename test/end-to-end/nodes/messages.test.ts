@@ -97,7 +97,7 @@ describe.skipIf(peersSkipped)('messages with WhatsApp at two engines on one Redi
     await eventually('the message at 101', () => copies(one, id).length > 0);
     await eventually('kept for 102', async () => (await stateAt(a, id)) === 'received');
     await eventually('all copies taken', async () => (await cloud.taken()).outstanding === 0);
-    b.process.child.signal('SIGKILL');
+    b.process.kill();
     await b.process.child.exited;
     const two = await registered('102', a);
     await eventually('the message at 102', () => copies(two, id).length > 0, { timeoutMs: 15_000 });

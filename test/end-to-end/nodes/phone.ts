@@ -58,6 +58,8 @@ export class Phone {
   /** Of requests within dialogs that it has heard (RFC 3261 §17.2.3). */
   readonly #branches = new Set<string>();
   readonly #socket: Socket = createSocket('udp4');
+  /** Calls that are over for it, by Call-ID, with the branch of the BYE that it has heard; empty where its own is answered. */
+  readonly #over = new Map<string, string>();
   readonly #host: string;
   /** Of what it asked and has no answer to. */
   readonly #timers = new Set<NodeJS.Timeout>();
@@ -79,6 +81,13 @@ export class Phone {
         return;
       }
       if (message.method === 'ACK') return;
+      const branch = message.topVia().branch ?? '';
+      // RFC 3261 §12.2.2: it has no such dialog any more.
+      if ((this.#over.get(message.callId()) ?? branch) !== branch) {
+        this.#answer(message, 481, from);
+        return;
+      }
+      if (message.method === 'BYE') this.#over.set(message.callId(), branch);
       if (message.method === 'INVITE' && !this.#isCopy(message))
         this.invites.push({
           request: message,
@@ -224,6 +233,7 @@ export class Phone {
   #note(response: SipResponse): void {
     const exchange = exchangeOf(response);
     this.#answered.set(exchange, response.status);
+    if (response.method() === 'BYE' && response.status >= 200) this.#over.set(response.callId(), '');
     if (response.status < 200 || this.#finals.has(exchange)) return;
     this.#finals.set(exchange, response);
     this.#waiting.get(exchange)?.(response);

@@ -64,7 +64,7 @@ describe.skipIf(peersSkipped)('a node of two and the store end together, with ca
     for (let call = 0; call < CALLS; call++) calls.push(await alice.call(a.address, '102', LASTING));
     expect(calls.filter(({ status }) => status === 200)).toHaveLength(CALLS);
     const at = [count(alice.heard, 'BYE'), count(bob.heard, 'BYE')] as const;
-    a.process.child.signal('SIGKILL');
+    a.process.kill();
     await cluster.redis.kill();
 
     const half = CALLS / 2;

@@ -233,10 +233,8 @@ describe.skipIf(peersSkipped)('two nodes of two workers each that share an addre
     const ups = await callsOfAllKinds();
     const halves = ups.reduce((sum, up) => sum + halvesOf(up), 0);
     await eventually('all of them in the store', async () => (await kept()) === halves);
-    const { child } = active.engine;
-    // All processes of it.
-    process.kill(-child.pid, 'SIGKILL');
-    await child.exited;
+    active.engine.kill();
+    await active.engine.child.exited;
     await eventually('the address at the other', () => standby.has(), LONG);
     const numbers = (names: readonly string[]) => names.map((name) => name.replace(/^.*-w/, '')).sort();
     const expected = ups.map(({ called }) => `${standby.name}-w${workerIn(called.response)}`);

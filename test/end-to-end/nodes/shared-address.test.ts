@@ -164,7 +164,7 @@ describe.skipIf(peersSkipped)('two nodes that share an address by VRRP (keepaliv
     const [cancels, invites] = [bob.heard.filter((method) => method === 'CANCEL').length, bob.invites.length];
     await eventually('the other node is ready', async () => (await b.ask('GET', '/readyz')).status === 200);
     const [killedAtMs, killedAtWallMs] = [performance.now(), Date.now()];
-    a.engine.child.signal('SIGKILL');
+    a.engine.kill();
     await eventually('the address at the other', () => b.has(), { timeoutMs: 15_000 });
     console.log(`the address had moved ${Math.round(performance.now() - killedAtMs)} ms after the kill`);
     // The phone rings on, and its answer is the other node's to give to the caller.
@@ -209,7 +209,7 @@ describe.skipIf(peersSkipped)('two nodes that share an address by VRRP (keepaliv
 
   test('a node drains: the address moves first, no call is refused, and its calls go on at the other', async () => {
     const [a, b] = pair.nodes;
-    a.engine.child.signal('SIGKILL');
+    a.engine.kill();
     await eventually('the address at the other', () => b.has(), { timeoutMs: 15_000 });
     await a.engine.restart();
     await eventually('the first is ready again', async () => (await a.ask('GET', '/readyz')).status === 200);

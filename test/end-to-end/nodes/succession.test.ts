@@ -131,7 +131,7 @@ describe.skipIf(peersSkipped)('a node of two ends with calls up', () => {
 
     const killedAtMs = performance.now();
     bob.answers = 200;
-    a.process.child.signal('SIGKILL');
+    a.process.kill();
     // Somebody hangs up where nobody is any more; the next node has the same address, or is told of in the DNS.
     const early = calls.shift() as Called;
     const earlyAnswered = alice.hangUp(b.address, early);
@@ -193,7 +193,7 @@ describe.skipIf(peersSkipped)('a node of two ends with calls up', () => {
     for (const callee of [udp, tcp, tls, bob]) callee.answers = 200;
     const written = (await records()).length;
     const killedAtMs = performance.now();
-    a.process.child.signal('SIGKILL');
+    a.process.kill();
 
     // Those who can be answered are, by whoever rang before.
     const calls = await Promise.all(out);
@@ -259,7 +259,7 @@ describe.skipIf(peersSkipped)('a node of two ends with calls up', () => {
     await eventually('both halves of both in the store', async () => (await kept(1)) + (await kept(2)) === 4);
     const [atBob, atCarol] = [bob.invites.at(-1)?.request, carol.invites.at(-1)?.request];
     if (atBob === undefined || atCarol === undefined) throw new Error('not called');
-    a.process.child.signal('SIGKILL');
+    a.process.kill();
     // They become one where both come to one process: any worker of the node may take those of the other.
     const isWhole = async () => b.members.length > 1 || (await kept(2)) === 2;
     await eventually('the calls to be whole', async () => (await live()) === 2 && (await kept(1)) === 0 && isWhole());

@@ -171,7 +171,7 @@ describe.skipIf(peersSkipped)('a register trunk of two nodes', () => {
   test('that one is killed with kill -9: the other registers within 10 s, never both, and calls go out', async () => {
     const known = provider.requests('REGISTER', other.host).length;
     const killedAtMs = performance.now();
-    holder.process.child.signal('SIGKILL');
+    holder.process.kill();
     // Workers end when they find that their supervisor has.
     await eventually('it to be missing', async () => {
       const { missing = [] } = (await other.ask('GET', '/api/v1/calls')).body;
