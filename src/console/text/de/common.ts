@@ -27,7 +27,7 @@ export const common = {
   'action.search': 'Suchen',
   'action.copy': 'Kopieren',
   'action.copied': 'Kopiert',
-  'field.optional': 'freiwillig',
+  'field.optional': 'optional',
   'form.faults': 'So kann das noch nicht gespeichert werden',
   'form.sessionEnded':
     'Ihre Sitzung war beendet, nichts wurde gespeichert. Melden Sie sich an und speichern Sie noch einmal.',

@@ -101,6 +101,8 @@ export const wizard = {
   'field.pAssertedIdentity': 'P-Asserted-Identity',
   'field.pPreferredIdentity': 'P-Preferred-Identity',
   'field.pCalledPartyId': 'P-Called-Party-ID',
+  'field.diversion': 'Diversion',
+  'field.historyInfo': 'History-Info',
   'field.calledNumber': 'Gerufene Nummer',
   'field.callerNumber': 'Nummer des Rufenden',
   'field.callerDisplayName': 'Anzeigename des Rufenden',
