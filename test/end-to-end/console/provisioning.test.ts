@@ -86,6 +86,10 @@ describe.skipIf(peersSkipped)('the pages of what is provisioned', () => {
     await page.getByRole('link', { name: '600' }).waitFor();
     expect(await stored('services/600')).toMatchObject({ kind: 'ring-group', members: ['101', '103'] });
 
+    await page.getByRole('link', { name: 'Outbound rules' }).click();
+    await page.getByRole('link', { name: 'Add an outbound rule' }).click();
+    await shown(page.getByLabel('Order').locator('option:checked')).toBe('As listed');
+
     await page.getByRole('link', { name: 'Inbound rules' }).click();
     await page.getByRole('link', { name: 'Add an inbound rule' }).click();
     await page.getByLabel('Name of the rule').fill('desk');

@@ -18,7 +18,7 @@ export function NewItem({ resource, tenant }: { readonly resource: Resource; rea
     <Page title={nameOf(resource, 'new')} text={tenant} up={{ to: list, label: nameOf(resource, 'title') }}>
       <DocumentForm
         form={resource}
-        document={resource.segment === 'services' ? { kind: 'ring-group', strategy: 'simultaneous' } : {}}
+        document={{}}
         isNew
         mayEdit={mayChange()}
         tenant={tenant}

@@ -110,7 +110,7 @@ export function draftOf(document: Document, fields: readonly FormField[]): FormD
   return draft;
 }
 
-function shown({ kind, byDefault = false }: FormField, value: unknown): string | boolean {
+function shown({ kind, byDefault = false, optional, options = [] }: FormField, value: unknown): string | boolean {
   switch (kind) {
     case 'check':
       return typeof value === 'boolean' ? value : byDefault;
@@ -124,6 +124,9 @@ function shown({ kind, byDefault = false }: FormField, value: unknown): string |
     case 'days':
     case 'numbers':
       return ((value ?? []) as readonly unknown[]).join(', ');
+    case 'select':
+      // What must be chosen has its first choice, as the engine takes it too.
+      return String(value ?? (optional === true ? '' : (options[0] ?? '')));
     default:
       return value === undefined || value === null ? '' : String(value);
   }
