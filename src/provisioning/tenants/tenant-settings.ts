@@ -85,9 +85,7 @@ export const numberProcessingSchema = z.strictObject({
 });
 export type NumberProcessing = z.infer<typeof numberProcessingSchema>;
 
-const time = z
-  .string()
-  .regex(/^([01][0-9]|2[0-3]):[0-5][0-9]$|^24:00$/, { error: 'must be a time such as "08:30"; quote it' });
+const time = z.string().regex(/^([01][0-9]|2[0-3]):[0-5][0-9]$|^24:00$/, { error: 'must be a time such as "08:30"' });
 
 export const hoursSchema = z.strictObject({
   timeZone: timeZone.optional().describe("Time zone; default: the tenant's."),

@@ -282,7 +282,7 @@ export type Assignment = z.infer<typeof assignmentSchema>;
 export const trunkSchema = z.strictObject({
   id: z
     .string()
-    .regex(/^[0-9]{1,18}$/, { error: 'must be 1 to 18 digits; quote it' })
+    .regex(/^[0-9]{1,18}$/, { error: 'must be 1 to 18 digits' })
     .optional()
     .describe('Digits; when left out, derived from owner and name. X-Outbound-Cli names it.'),
   name: friendlyName.describe("The trunk's name."),

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { headerText, host } from '../tenants/fields.ts';
 
 /** Identifiers of the Cloud API: digits. */
-const identifier = z.string().regex(/^[0-9]{1,32}$/, { error: 'must be digits; quote it' });
+const identifier = z.string().regex(/^[0-9]{1,32}$/, { error: 'must be digits' });
 /** Access tokens are longer than passwords. */
 const longSecret = headerText(2048).min(1);
 
