@@ -183,7 +183,9 @@ export class Locator {
       return known.records;
     };
     try {
-      const targets = this.#walk({ ...query, host: query.host.toLowerCase() }, random, records);
+      // RFC 1034 §3.1: a dot at the end says that the name is whole, as every name here is.
+      const host = query.host.toLowerCase().replace(/\.$/, '');
+      const targets = this.#walk({ ...query, host }, random, records);
       if (targets.length > 0) return this.#failedLast(distinct(targets));
     } catch (thrown) {
       if (thrown instanceof Unknown) return thrown;

@@ -176,6 +176,17 @@ describe('RFC 3263 §4: names', () => {
     expect(target?.serverName).toBe('example.com');
   });
 
+  test('RFC 1034 §3.1: a name with its final dot is the name without it, to the DNS, the hosts file and certificates', async () => {
+    const { locator, dns } = world({ hosts: new Map([['localhost', ['127.0.0.1']]]) });
+    dns.srv('_sips._tcp.example.com', [1, 0, 5061, 'edge.example.com']).a('edge.example.com', '192.0.2.1');
+    dns.a('hook.example', '192.0.2.2');
+    expect(await locator.locate({ host: 'Example.com.', secure: true })).toEqual([
+      { transport: 'tls', address: '192.0.2.1', port: 5061, serverName: 'example.com' },
+    ]);
+    expect(brief(await locator.locate({ host: 'hook.example.', port: 443 }))).toEqual(['udp 192.0.2.2 443']);
+    expect(brief(locator.locate({ host: 'localhost.' }) as never)).toEqual(['udp 127.0.0.1 5060']);
+  });
+
   test('RFC 2181 §5.4.1: what one name’s records bring along says nothing of another name', async () => {
     const { locator, dns } = world();
     const srv = { type: 'SRV', ttlSeconds: 60, priority: 0, weight: 0, port: 5060, target: 'sbc.example.com' } as const;
