@@ -2,9 +2,9 @@
  * Turns for the registrations toward one provider, so that a thousand trunks do not come at once.
  *
  * Two limits: messages per second, and turns in progress. The second one shrinks while nobody answers and grows with every answer,
- * so that a dead provider sees few requests and their retransmissions, however many trunks wait. Refreshes go before first tries,
- * since they have something to lose; of either kind the owners of trunks come in turn, so that one who has many, or whose requests alone
- * are not answered, waits for itself. A provider that grants short times gets the rate that its own refreshes need.
+ * so that a dead provider sees few requests and their retransmissions, however many trunks wait. The owners of trunks come in turn, so that
+ * one who has many, or whose requests alone are not answered, waits for itself; an owner's refreshes go before its first tries, since they
+ * have something to lose. A provider that grants short times gets the rate that its own refreshes need.
  */
 import type { Scheduler, Timer, TimerTarget } from '../base/scheduler.ts';
 import type { Trunk } from '../provisioning/trunk-settings/schema.ts';
@@ -34,8 +34,7 @@ export class Pacer implements TimerTarget {
   readonly #scheduler: Scheduler;
   readonly #perSecond: number;
   readonly #maxWindow: number;
-  readonly #urgent = new OwnersInTurn();
-  readonly #patient = new OwnersInTurn();
+  readonly #waiting = new OwnersInTurn();
   readonly #demands = new Map<PacedUser, number>();
   #demand = 0;
   #window: number;
@@ -53,17 +52,14 @@ export class Pacer implements TimerTarget {
     this.#filledMs = scheduler.nowMs();
   }
 
-  /** Waits for a turn; who waits already keeps its place unless it became urgent. */
+  /** Waits for a turn; who waits already keeps its place, unless it became urgent or ceased to be. */
   ask(user: PacedUser, urgent: boolean): void {
-    if (urgent) this.#patient.delete(user);
-    if (this.#urgent.has(user) || this.#patient.has(user)) return;
-    (urgent ? this.#urgent : this.#patient).add(user);
+    this.#waiting.add(user, urgent);
     this.#serve();
   }
 
   withdraw(user: PacedUser): void {
-    this.#urgent.delete(user);
-    this.#patient.delete(user);
+    this.#waiting.delete(user);
   }
 
   /** A further message in a turn, e.g. the answer to a challenge: it does not wait, those after it do. */
@@ -108,42 +104,41 @@ export class Pacer implements TimerTarget {
 
   #serve(): void {
     this.#fill();
-    while (this.#inProgress < this.#window) {
-      const waiting = this.#urgent.isEmpty ? this.#patient : this.#urgent;
-      if (waiting.isEmpty) return;
+    while (this.#inProgress < this.#window && !this.#waiting.isEmpty) {
       if (this.#tokens < 1) {
         this.#timer ??= this.#scheduler.schedule(Math.ceil(((1 - this.#tokens) * 1000) / this.#rate()), this, 0);
         return;
       }
       this.#tokens--;
       this.#inProgress++;
-      waiting.take()?.onTurn();
+      this.#waiting.take()?.onTurn();
     }
   }
 }
 
-/** Who waits, by owner: each owner's in the order in which they came. */
+/** Who waits, by owner: each owner's urgent ones first, of either kind in the order in which they came. */
 class OwnersInTurn {
-  readonly #owners = new Map<string, Set<PacedUser>>();
+  readonly #owners = new Map<string, { readonly urgent: Set<PacedUser>; readonly patient: Set<PacedUser> }>();
 
   get isEmpty(): boolean {
     return this.#owners.size === 0;
   }
 
-  has(user: PacedUser): boolean {
-    return this.#owners.get(user.owner)?.has(user) === true;
-  }
-
-  add(user: PacedUser): void {
-    const users = this.#owners.get(user.owner);
-    if (users === undefined) this.#owners.set(user.owner, new Set([user]));
-    else users.add(user);
+  add(user: PacedUser, isUrgent: boolean): void {
+    const users = this.#owners.get(user.owner) ?? { urgent: new Set(), patient: new Set() };
+    this.#owners.set(user.owner, users);
+    const { urgent, patient } = users;
+    (isUrgent ? patient : urgent).delete(user);
+    (isUrgent ? urgent : patient).add(user);
   }
 
   delete(user: PacedUser): void {
     const users = this.#owners.get(user.owner);
-    users?.delete(user);
-    if (users?.size === 0) this.#owners.delete(user.owner);
+    if (users === undefined) return;
+    const { urgent, patient } = users;
+    urgent.delete(user);
+    patient.delete(user);
+    if (urgent.size + patient.size === 0) this.#owners.delete(user.owner);
   }
 
   take(): PacedUser | undefined {
@@ -151,7 +146,7 @@ class OwnersInTurn {
       // Behind all other owners.
       this.#owners.delete(owner);
       this.#owners.set(owner, users);
-      for (const user of users) {
+      for (const user of users.urgent.size > 0 ? users.urgent : users.patient) {
         this.delete(user);
         return user;
       }

@@ -70,6 +70,11 @@ export class RegistrationWork implements TimerTarget, PacedUser {
     this.#ports.pacer.setDemand(this, 0);
   }
 
+  /** What the provider had granted is lost: one that is queued has nothing to hurry for any more. */
+  lapsed(): void {
+    if (this.#step.kind === 'queued') this.#ask();
+  }
+
   onTimer(): void {
     if (this.#user.isLeasedNow()) this.#locate();
   }
@@ -91,6 +96,10 @@ export class RegistrationWork implements TimerTarget, PacedUser {
     this.#ports.pacer.done(answered);
   }
 
+  #ask(): void {
+    this.#ports.pacer.ask(this, this.#user.grant !== undefined);
+  }
+
   #locate(): void {
     const step: Step = { kind: 'locating' };
     this.#step = step;
@@ -99,7 +108,7 @@ export class RegistrationWork implements TimerTarget, PacedUser {
       (targets) => {
         if (this.#step !== step) return;
         this.#step = { kind: 'queued', turn: new RegistrationTurn(this.#user, this.#ports, targets) };
-        this.#ports.pacer.ask(this, this.#user.grant !== undefined);
+        this.#ask();
       },
       ({ message: reason }) => {
         if (this.#step === step) this.#user.onFailed({ reason });

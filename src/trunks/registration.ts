@@ -175,6 +175,7 @@ export class Registration implements TimerTarget, WorkUser, LeaseHolder {
     if (this.#standing.state !== 'registered') return;
     const { work } = this.#standing;
     this.#become({ state: 'failed', work }, 'the registration lapsed', this.lastCode);
+    work.lapsed();
   }
 
   // The end of a turn.

@@ -88,13 +88,17 @@ test('who has something to lose goes first, and keeps its place', () => {
   expect(at).toEqual([...at].sort((a, b) => a - b));
 });
 
-test.each([false, true])(
-  'the owners of trunks come in turn: who has 500 that nobody answers waits for itself (urgent: %s)',
-  (urgent) => {
+test.each([
+  { urgent: false, othersUrgent: false },
+  { urgent: true, othersUrgent: true },
+  { urgent: true, othersUrgent: false },
+])(
+  'the owners of trunks come in turn: who has 500 that nobody answers waits for itself (%o)',
+  ({ urgent, othersUrgent }) => {
     const { scheduler, pacer, users } = world({ perSecond: 50, window: 2 });
     for (const user of users) pacer.ask(user, urgent);
     const others = ['globex', 'globex', 'initech'].map((owner) => new User(scheduler, owner));
-    for (const other of others) pacer.ask(other, urgent);
+    for (const other of others) pacer.ask(other, othersUrgent);
     // Both turns end without an answer after 64*T1.
     for (let silence = 0; silence < 3; silence++) {
       scheduler.advance(32_000);
@@ -105,6 +109,21 @@ test.each([false, true])(
     expect(users.filter(({ turnsMs }) => turnsMs.length > 0)).toHaveLength(5);
   },
 );
+
+test('who has nothing to lose any more goes behind those of its owner that have', () => {
+  const { scheduler, pacer, users } = world({ perSecond: 10, window: 1 });
+  const [busy, lapsed, urgent, patient] = users as [User, User, User, User];
+  pacer.ask(busy, false);
+  pacer.ask(lapsed, true);
+  pacer.ask(urgent, true);
+  pacer.ask(patient, false);
+  pacer.ask(lapsed, false);
+  for (let turn = 0; turn < 3; turn++) {
+    scheduler.advance(1000);
+    pacer.done(true);
+  }
+  expect([urgent, patient, lapsed].map(({ turnsMs }) => turnsMs)).toEqual([[1000], [2000], [3000]]);
+});
 
 test('who is withdrawn gets no turn', () => {
   const { scheduler, pacer, users, turns } = world({ perSecond: 10, window: 1 });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { createResponse, HeaderId, parseMessage, parseNameAddr, type SipRequest } from '../../src/sip/message/index.ts';
-import { expiresOf, OTHER, PROVIDER, Provider, registerTrunk, settle, TrunkWorld } from './provider.ts';
+import { expiresOf, idOf, OTHER, PROVIDER, Provider, registerTrunk, settle, TrunkWorld } from './provider.ts';
 
 const register = (world: TrunkWorld, index: number) => world.provider.registers()[index];
 const contactOf = (request: SipRequest | undefined) => request?.headers.value(HeaderId.Contact) ?? '';
@@ -354,6 +354,21 @@ describe('failures', () => {
     world.run(40);
     expect(world.status().state).toBe('offline');
     expect(world.events.at(-1)).toBe('carrier: online > offline');
+  });
+
+  test('one whose registration lapses while it waits for its turn lets those go first that still have theirs', () => {
+    const trunk = (username: string) => registerTrunk({ name: username, credentials: { username, password: 'p' } });
+    const names = ['busy', 'lapsed1', 'lapsed2', 'kept'];
+    const world = new TrunkWorld(names.map(trunk), { pacer: { window: 1 } });
+    const userOf = (request: SipRequest) => (request.to().uri as { user: string }).user;
+    world.provider.onRegister = (transaction, request) =>
+      world.provider.accept(transaction, userOf(request) === 'kept' ? 600 : 30);
+    world.run(12);
+    world.provider.onRegister = () => {};
+    for (const name of names) world.service.retry(String(idOf(name)));
+    // The only turn ends after 64*T1, and then there are two.
+    world.scheduler.advance(33_000);
+    expect(world.provider.registers().slice(4).map(userOf)).toEqual(['busy', 'kept', 'lapsed1']);
   });
 
   test('RFC 3263 §4.3: a silent target is followed by the next one in the same turn, and so is one that says 503', () => {
