@@ -67,8 +67,8 @@ export class FetchedFiles<Content extends object> {
   readonly #kind: FileKind<Content>;
   readonly #entries = new Latest<string, Entry<Content>>(MAX_ENTRIES);
   readonly #underWay = new Map<string, Promise<Entry<Content>>>();
-  readonly #perHost = new Map<string, number>();
-  /** By tenant. */
+  /** By tenant, of each host and of all. */
+  readonly #perHost = new Map<string, SharedBudget>();
   readonly #fetches = new SharedBudget(MAX_FETCHES);
   readonly #waiting: SharedBudget;
 
@@ -118,15 +118,15 @@ export class FetchedFiles<Content extends object> {
 
   #fetch(url: URL, tenant: string): Promise<Entry<Content>> | Unfetched {
     const { hostname, href } = url;
-    const ofHost = this.#perHost.get(hostname) ?? 0;
-    if (this.#fetches.hasShare(tenant, 1) || ofHost >= MAX_FETCHES_PER_HOST)
+    const ofHost = this.#perHost.get(hostname) ?? new SharedBudget(MAX_FETCHES_PER_HOST);
+    if (this.#fetches.hasShare(tenant, 1) || ofHost.hasShare(tenant, 1))
       return this.#limited(`too many ${this.#kind.many} are being fetched from ${hostname}`);
-    this.#perHost.set(hostname, ofHost + 1);
+    this.#perHost.set(hostname, ofHost);
+    ofHost.change(tenant, 1);
     this.#fetches.change(tenant, 1);
     const fetching = this.#fetched(url).then((entry) => {
-      const left = (this.#perHost.get(hostname) ?? 1) - 1;
-      if (left === 0) this.#perHost.delete(hostname);
-      else this.#perHost.set(hostname, left);
+      ofHost.change(tenant, -1);
+      if (ofHost.total === 0) this.#perHost.delete(hostname);
       this.#underWay.delete(href);
       this.#fetches.change(tenant, -1);
       this.#keep(href, entry);

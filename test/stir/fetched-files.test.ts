@@ -53,3 +53,18 @@ test('no tenant has all places: calls and fetches of another find one beside tho
   expect(made.get(AT, 'globex')).toBeInstanceOf(Promise);
   expect([answers.length, made.waiting]).toEqual([97, 751]);
 });
+
+test('nor has one all places of a host that many share, and what was fetched gives its place back', async () => {
+  const { made, answers } = files();
+  const at = (name: string) => new URL(`https://shared.example/${name}`);
+  const limited = new Unfetched('too many files are being fetched from shared.example');
+  // Of eight fetches three quarters.
+  const fetching = Array.from({ length: 6 }, (_, index) => made.get(at(`acme-${index}`), 'acme'));
+  expect(made.get(at('acme-6'), 'acme')).toEqual(limited);
+  fetching.push(...['a', 'b'].map((name) => made.get(at(name), 'globex')));
+  expect(answers).toHaveLength(8);
+  expect(made.get(at('c'), 'initech')).toEqual(limited);
+  for (const answer of answers) answer('here');
+  expect(await Promise.all(fetching)).toEqual(Array(8).fill({ text: 'here' }));
+  for (let index = 6; index < 12; index++) expect(made.get(at(`acme-${index}`), 'acme')).toBeInstanceOf(Promise);
+});
