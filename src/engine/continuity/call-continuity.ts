@@ -219,7 +219,9 @@ export class CallContinuity {
     let isServed = false;
     const isHere = () => isServed || this.#legOf(request) !== undefined;
     const arrived = () => {
-      if (isServed || !isHere()) return;
+      const call = this.#legOf(request)?.call;
+      // The other half of one between nodes is found first: BYE would go to where it was, and the record wait for its answer.
+      if (isServed || call === undefined || this.#options.calls.otherHalf(call.record.id) !== undefined) return;
       isServed = true;
       retry();
     };
