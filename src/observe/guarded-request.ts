@@ -22,6 +22,7 @@ export type Post = (
 export type AddressesOf = (host: string, port: number) => Promise<readonly string[]>;
 
 const REQUEST_TIMEOUT_MS = 10_000;
+const MAX_IDLE = 16;
 const ANYWHERE: Pick<Egress, 'refusal'> = { refusal: () => undefined };
 
 /**
@@ -35,8 +36,8 @@ const bySystem: AddressesOf = async (host) => {
 
 /**
  * Posts with the address checked at connection time: a name that resolves inward is refused even if it resolved outward a moment
- * before. Redirects are not followed. Who has leave to post anywhere shares no connection with those who have none. Each webhook posts one
- * delivery at a time, so there is no other bound to those of one host: several tenants may have theirs there.
+ * before. Redirects are not followed. Who has leave to post anywhere shares no connection with those who have none. Whoever posts bounds
+ * how many are under way: a bound by host would let one tenant hold up the others that have theirs there.
  */
 export function guardedPost(egress: Pick<Egress, 'refusal'>, addressesOf: AddressesOf = bySystem): Post {
   const guarded = new GuardedClient(egress, Infinity, addressesOf);
@@ -75,8 +76,8 @@ export class GuardedClient {
     this.#egress = egress;
     this.#addressesOf = addressesOf;
     const options = { keepAlive: true, maxSockets, timeout: 60_000 };
-    this.#http = new HttpAgent(options);
-    this.#https = new HttpsAgent(options);
+    this.#http = withFewIdle(new HttpAgent(options));
+    this.#https = withFewIdle(new HttpsAgent(options));
   }
 
   /** Rejects when nobody answered in time, or with too much. Redirects are not followed. */
@@ -101,13 +102,13 @@ export class GuardedClient {
     });
   }
 
-  /** The status as soon as it is there; what comes after it is of no interest. */
+  /** The status, when its connection is free again; what comes after it is of no interest. */
   post(url: string, headers: Readonly<Record<string, string>>, body: string): Promise<PostResult> {
     return new Promise((resolve, reject) => {
       const request = this.#begin('POST', url, headers, body, REQUEST_TIMEOUT_MS);
       request.on('response', (response) => {
         response.on('error', () => undefined).resume();
-        resolve({ status: response.statusCode ?? 0 });
+        response.on('close', () => resolve({ status: response.statusCode ?? 0 }));
       });
       request.on('error', reject);
       request.end(body);
@@ -140,6 +141,16 @@ export class GuardedClient {
       signal: AbortSignal.timeout(timeoutMs),
     });
   }
+}
+
+/** Names of hosts are chosen by tenants: of all together no more connections stay open that nobody uses. */
+function withFewIdle<T extends HttpAgent>(agent: T): T {
+  const keep = agent.keepSocketAlive.bind(agent);
+  agent.keepSocketAlive = (socket) => {
+    const idle = Object.values(agent.freeSockets).reduce((sum, sockets = []) => sum + sockets.length, 0);
+    return idle < MAX_IDLE && keep(socket);
+  };
+  return agent;
 }
 
 function portOf(target: URL): number {

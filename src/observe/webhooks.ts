@@ -5,6 +5,7 @@ import type { Scheduler, Timer, TimerTarget } from '../base/scheduler.ts';
 import type { CallRecord, CallRecordLog } from './call-record.ts';
 import type { EngineEvent, EventBus, EventType } from './events.ts';
 import { type AddressesOf, guardedPost, type Post } from './guarded-request.ts';
+import { type Poster, PostPlaces } from './post-places.ts';
 
 export type WebhookTopic = EventType | 'call-record';
 
@@ -51,16 +52,18 @@ interface Delivery {
   attempts: number;
 }
 
+type QueueOptions = WebhookOptions & { readonly post: Post; readonly places: PostPlaces };
+
 const RETRY = 1;
 const FIRST_RETRY_MS = 1000;
 const MAX_RETRY_MS = 60_000;
 
 /**
  * Posts events in order to each webhook that wants them. A receiver that fails is tried again after 1, 2, 4 … 60 s (± 20 %); one that
- * is gone costs its own queue only. Deliveries may repeat: the receiver tells them by `Tandem-Delivery`.
+ * is gone costs its own queue only, and those of its tenant while that one's posts under way are its share. Deliveries may repeat: the receiver tells them by `Tandem-Delivery`.
  */
 export class WebhookDispatcher {
-  readonly #options: WebhookOptions & { readonly post: Post };
+  readonly #options: QueueOptions;
   #queues = new Map<string, WebhookQueue>();
   #follow: (() => (() => void)[]) | undefined = undefined;
   /** End what is followed. */
@@ -68,7 +71,7 @@ export class WebhookDispatcher {
 
   constructor(options: WebhookOptions) {
     const { egress = new Egress(), addressesOf, post = guardedPost(egress, addressesOf) } = options;
-    this.#options = { ...options, post };
+    this.#options = { ...options, post, places: new PostPlaces() };
   }
 
   /** Takes the webhooks that now exist; deliveries waiting for one that stays are kept. */
@@ -134,9 +137,11 @@ export class WebhookDispatcher {
   }
 }
 
-class WebhookQueue implements TimerTarget {
+class WebhookQueue implements TimerTarget, Poster {
   webhook: Webhook | undefined;
-  readonly #options: WebhookOptions & { readonly post: Post };
+  /** The tenant of the delivery that is on its way or waits for a place; empty for the system's. */
+  owner = '';
+  readonly #options: QueueOptions;
   #waiting: Delivery[] = [];
   #busy = false;
   #closed = false;
@@ -146,7 +151,7 @@ class WebhookQueue implements TimerTarget {
   #lastStatus: number | undefined;
   #lastError: string | undefined;
 
-  constructor(options: WebhookOptions & { readonly post: Post }) {
+  constructor(options: QueueOptions) {
     this.#options = options;
   }
 
@@ -186,13 +191,20 @@ class WebhookQueue implements TimerTarget {
     this.#closed = true;
     this.#waiting = [];
     this.#timer?.cancel();
+    this.#options.places.withdraw(this);
   }
 
   #sendNext(): void {
-    const delivery = this.#waiting[0];
-    const { webhook } = this;
-    if (this.#busy || this.#closed || delivery === undefined || webhook === undefined) return;
+    if (this.#busy || this.#closed || this.#waiting.length === 0) return;
     this.#busy = true;
+    this.owner = this.webhook?.tenant ?? '';
+    this.#options.places.ask(this);
+  }
+
+  onPlace(): void {
+    // Who has no delivery, or is closed, waits for no place.
+    const delivery = this.#waiting[0] as Delivery;
+    const webhook = this.webhook as Webhook;
     delivery.attempts++;
     const { post, scheduler } = this.#options;
     post(webhook.url, headersOf(webhook, delivery, scheduler.wallMs()), delivery.body, webhook.allowPrivate).then(
@@ -202,6 +214,7 @@ class WebhookQueue implements TimerTarget {
   }
 
   #onResult(delivery: Delivery, status: number | undefined, error: string | undefined): void {
+    this.#options.places.giveBack(this.owner);
     if (this.#closed) return;
     this.#lastStatus = status;
     this.#lastError = error;

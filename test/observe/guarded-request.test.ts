@@ -114,4 +114,43 @@ describe('guardedPost', () => {
     server.closeAllConnections();
     server.close();
   });
+
+  test('an answer that goes on is waited for, so that whoever posts one thing at a time has one connection', async () => {
+    const held = Promise.withResolvers<ServerResponse>();
+    const server = createServer((_request, response) => {
+      response.writeHead(200).write('.');
+      held.resolve(response);
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+    let status = 0;
+    const posted = guardedPost(new Egress())(url, {}, '{}', true).then((result) => {
+      status = result.status;
+    });
+    const response = await held.promise;
+    await turns();
+    expect(status).toBe(0);
+    response.end();
+    await posted;
+    expect(status).toBe(200);
+    server.closeAllConnections();
+    server.close();
+  });
+
+  test('of however many hosts, sixteen connections stay open that nobody uses', async () => {
+    const open = new Set<Socket>();
+    const server = createServer({ keepAliveTimeout: 60_000 }, (_request, response) => response.end());
+    server.on('connection', (socket) => {
+      open.add(socket);
+      socket.on('close', () => open.delete(socket));
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    const post = guardedPost(new Egress({ allow: ['127.0.0.1'] }), async () => ['127.0.0.1']);
+    const urls = Array.from({ length: 40 }, (_, at) => `http://hook${at}.test:${port}/`);
+    await Promise.all(urls.map((url) => post(url, {}, '{}', false)));
+    await vi.waitFor(() => expect(open.size).toBe(16), 5_000);
+    server.closeAllConnections();
+    server.close();
+  });
 });

@@ -142,4 +142,38 @@ describe('webhooks', () => {
     expect(posted).toHaveLength(1);
     expect(scheduler.armedCount).toBe(0);
   });
+
+  test("a tenant's silent receivers leave others their share of what is under way; what waits for its turn is not lost", async () => {
+    const answers: (() => void)[] = [];
+    const asked: string[] = [];
+    const { dispatcher, fraud, settle } = setUp([], {
+      post: (url) => {
+        asked.push(url);
+        if (!url.includes('silent')) return Promise.resolve({ status: 200 });
+        return new Promise((resolve) => answers.push(() => resolve({ status: 200 })));
+      },
+    });
+    const silent = Array.from({ length: 200 }, (_, at) => ({
+      ...HOOK,
+      id: `s${at}`,
+      tenant: 'acme',
+      url: `https://silent.example.net/${at}`,
+    }));
+    const bolt = { ...HOOK, id: 'b', tenant: 'bolt', url: 'https://bolt.example.net/' };
+    dispatcher.configure([...silent, bolt, { ...HOOK, id: 'system' }]);
+    fraud('a');
+    fraud('b', ['bolt']);
+    await settle();
+    expect(answers).toHaveLength(96);
+    expect(asked).toContain(bolt.url);
+    expect(dispatcher.status('system')).toMatchObject({ waiting: 0, delivered: 2 });
+    // One of those that wait and one that is under way are removed: neither keeps a place.
+    dispatcher.configure([...silent.slice(1, -1), bolt]);
+    for (let answered = 0; answered < answers.length; answered++) {
+      answers[answered]?.();
+      await settle();
+    }
+    for (const { id } of silent.slice(1, -1)) expect(dispatcher.status(id)).toMatchObject({ waiting: 0, delivered: 1 });
+    expect(asked).toHaveLength(199 + 3);
+  });
 });
