@@ -50,19 +50,25 @@ function defaultPort(transport: TransportName): number {
   return transport === 'tls' ? 5061 : 5060;
 }
 
-/** Refuses contacts that stand for no phone; `isOwn`: this engine is there itself. Where they lead nothing is sent in any case ({@link reachOf}). */
+/** Refuses contacts that stand for no phone; `isOwn`: this engine is there itself. Where they lead this engine sends nothing ({@link reachOf}), but the proxies of a Path do. */
 export function refuseContacts(
   { contacts, pathUri }: RegisterAsk,
   flow: RegistrarFlow,
   isOwn: (host: string, port: number) => boolean,
 ): RegisterAnswer | undefined {
+  const mayBeLocal = pathUri === undefined;
   for (const { uri, expiresSeconds } of contacts) {
-    if (expiresSeconds !== 0 && !isUsable(uri, flow, isOwn)) return refuse(403, 'Contact Not Usable');
+    if (expiresSeconds !== 0 && !isUsable(uri, flow, isOwn, mayBeLocal)) return refuse(403, 'Contact Not Usable');
   }
-  return pathUri === undefined || isUsable(pathUri, flow, isOwn) ? undefined : refuse(403, 'Path Not Usable');
+  return pathUri === undefined || isUsable(pathUri, flow, isOwn, false) ? undefined : refuse(403, 'Path Not Usable');
 }
 
-function isUsable(uri: SipUri, flow: RegistrarFlow, isOwn: (host: string, port: number) => boolean): boolean {
+function isUsable(
+  uri: SipUri,
+  flow: RegistrarFlow,
+  isOwn: (host: string, port: number) => boolean,
+  mayBeLocal: boolean,
+): boolean {
   const host = plainAddress(uri.host.toLowerCase());
   const port = uri.port ?? defaultPort(transportOf(uri) ?? 'udp');
   // maddr would send the request somewhere else than the host says (RFC 3261 §19.1.1).
@@ -71,8 +77,9 @@ function isUsable(uri: SipUri, flow: RegistrarFlow, isOwn: (host: string, port: 
   if (kind === 'multicast' || kind === 'unusable') return false;
   // DEVIATION from RFC 3261 §10.3 step 6, which would have a Contact that leads to the phone: Debian's host names give softphones 127.0.1.1, and
   // interfaces without DHCP 169.254.x. It is the phone's machine or link that it means, never ours; like one behind NAT it is reached at its source.
+  // Not behind a Path: its last proxy sends to the Contact (RFC 3327 §5.4), which would be that one's own machine or link.
   const isLocal = kind === 'unspecified' || kind === 'loopback' || kind === 'link-local';
-  if (isLocal && kind !== classifyAddress(flow.remoteAddress)) return true;
+  if (isLocal && kind !== classifyAddress(flow.remoteAddress)) return mayBeLocal;
   if (host === plainAddress(flow.localAddress) && port === flow.localPort) return false;
   return !isOwn(host, port);
 }

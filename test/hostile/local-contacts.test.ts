@@ -60,6 +60,15 @@ const others = (world: World) =>
 const strangers = (reached: Iterable<string>) => [...reached].filter((to) => !PARTIES.includes(to));
 
 describe.each(LOCAL)('%s as Contact, from elsewhere', (contact) => {
+  test('with a Path nobody is registered: its proxy would send to itself', async () => {
+    const world = await World.start();
+    const bob = new Phone(world, BOB, '102');
+    const path = { Supported: 'path', Path: `<sip:${BOB};lr>` };
+    expect(bob.register({ ...path, Contact: `<sip:102@${contact}>` }).status).toBe(403);
+    expect(called(world)).not.toContain(`${BOB}:5060`);
+    expect(bob.register({ ...path, Contact: '<sip:102@10.0.0.5>' }).status).toBe(200);
+  });
+
   test('the phone is registered, and called where it came from', async () => {
     const { world, answer } = await registered(contact);
     expect(answer.status).toBe(200);

@@ -202,7 +202,7 @@ describe('security.md, Access: unusable and excessive contacts', () => {
     expect(send({ contacts: ['<sip:bob@127.0.0.1:5060>'] }, flow).status).toBe(403);
   });
 
-  test.each([
+  const LOCAL = [
     '0.0.0.0',
     '[::]',
     '127.0.1.1',
@@ -211,12 +211,24 @@ describe('security.md, Access: unusable and excessive contacts', () => {
     '[::ffff:127.0.0.1]',
     '169.254.1.1:5062',
     '[fe80::1]',
-  ])('%s from elsewhere is the phone itself, at its source', (host) => {
+  ];
+
+  test.each(LOCAL)('%s from elsewhere is the phone itself, at its source', (host) => {
     const { send, registrar } = registrarWorld();
     expect(send({ contacts: [`<sip:bob@${host}>`] }, flowFrom('192.0.2.4', 40_000)).status).toBe(200);
     expect(
       registrar.bindings(BOB).map(({ flow, target }) => [flow?.remotePort, target?.address, target?.port]),
     ).toEqual([[40_000, '192.0.2.4', 40_000]]);
+  });
+
+  // RFC 3327 §5.4: the last proxy of the Path sends to the Contact.
+  test.each(LOCAL)('%s behind a Path would be the machine or link of its proxy: 403, and so as the Path', (host) => {
+    const { send, uris } = registrarWorld({ trustsPath: () => true });
+    const flow = flowFrom('192.0.2.4', 40_000);
+    expect(send({ contacts: [`<sip:bob@${host}>`], headers: ['Path: <sip:192.0.2.4;lr>'] }, flow).status).toBe(403);
+    expect(send({ contacts: ['<sip:bob@10.0.0.5>'], headers: [`Path: <sip:${host};lr>`] }, flow).status).toBe(403);
+    expect(uris()).toEqual([]);
+    expect(send({ contacts: ['<sip:bob@10.0.0.5>'], headers: ['Path: <sip:192.0.2.4;lr>'] }, flow).status).toBe(200);
   });
 
   test('20 contacts: no more than the limit, all or nothing', () => {
