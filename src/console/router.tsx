@@ -1,6 +1,6 @@
 /** Pages by address: `/console/trunks/new`. Links are real ones, so that a new tab and the back button do what they always do. */
 import type { ComponentChildren } from 'preact';
-import { useEffect } from 'preact/hooks';
+import { useLayoutEffect } from 'preact/hooks';
 import { signalOf, useSignal } from './client/signal.ts';
 
 const BASE = '/console';
@@ -14,7 +14,10 @@ let place = placeOf(history.state);
 
 window.addEventListener('popstate', ({ state }) => {
   // Within the page, or where the page was before the step that is taken back.
-  if (currentPath() === location.value) return;
+  if (currentPath() === location.value) {
+    if (state !== null) place = placeOf(state);
+    return;
+  }
   const next = placeOf(state);
   if (!mayLeave()) return history.go(place - next);
   place = next;
@@ -30,9 +33,10 @@ function currentPath(): string {
 }
 
 export function navigate(path: string, how: 'push' | 'replace' = 'push'): void {
-  if (how === 'push' && !mayLeave()) return;
+  const stays = path === currentPath();
+  if (how === 'push' && !stays && !mayLeave()) return;
   const url = BASE + path;
-  if (how === 'replace') history.replaceState({ place }, '', url);
+  if (how === 'replace' || stays) history.replaceState({ place }, '', url);
   else {
     place += 1;
     history.pushState({ place }, '', url);
@@ -43,7 +47,8 @@ export function navigate(path: string, how: 'push' | 'replace' = 'push'): void {
 
 /** Asks before the page is left with something on it that is not saved. */
 export function useLeaveGuard(isDirty: boolean, question: string): void {
-  useEffect(() => {
+  // As soon as it is drawn: a step right behind the typing is asked about, too.
+  useLayoutEffect(() => {
     if (!isDirty) return;
     const warn = (event: BeforeUnloadEvent) => event.preventDefault();
     mayLeave = () => window.confirm(question);

@@ -20,6 +20,7 @@ export function Shell({ navigation, children }: ShellProps) {
   const [open, setOpen] = useState(false);
   const { path } = usePath();
   const opener = useRef<HTMLButtonElement>(null);
+  const content = useRef<HTMLElement>(null);
   useEffect(() => setOpen(false), [path]);
   useEffect(() => {
     if (!open) return;
@@ -33,7 +34,15 @@ export function Shell({ navigation, children }: ShellProps) {
   }, [open]);
   return (
     <div class="shell">
-      <a class="skip" href="#content">
+      {/* biome-ignore lint/a11y/useValidAnchor: it leads to the content, without an entry of the history, which would be a step back of its own */}
+      <a
+        class="skip"
+        href="#content"
+        onClick={(event) => {
+          event.preventDefault();
+          content.current?.focus();
+        }}
+      >
         {t('app.skip')}
       </a>
       <header class="topbar">
@@ -64,7 +73,7 @@ export function Shell({ navigation, children }: ShellProps) {
       </nav>
       <div>
         <Connection />
-        <main class="main" id="content" tabIndex={-1}>
+        <main ref={content} class="main" id="content" tabIndex={-1}>
           {children}
         </main>
       </div>

@@ -48,6 +48,46 @@ describe.skipIf(peersSkipped)('what was typed is not lost', () => {
     expect(faults).toEqual([]);
   }, 180_000);
 
+  test('a step back is taken back after steps within one page, too', async () => {
+    const { page, faults } = await world.signedIn({ id: 'eve', role: 'system-admin' });
+    const add = page.getByRole('link', { name: 'Add an extension' });
+    const number = page.getByLabel('Number', { exact: true });
+    page.on('dialog', (dialog) => void dialog.dismiss());
+    await page.getByRole('link', { name: 'Extensions' }).click();
+    await add.click();
+    await number.fill('140');
+    await page.getByLabel('Name of the user').fill('Erin');
+    await page.getByRole('button', { name: 'Add', exact: true }).click();
+    await page.getByRole('link', { name: '140', exact: true }).waitFor();
+    await api('PATCH', 'tenants/acme/extensions', { keys: ['140'], patch: null });
+    // The list took the form's place: a step back leads from the list to the list.
+    await page.evaluate('history.back()');
+    await expect.poll(() => page.evaluate('history.state?.place')).toBe(1);
+    await add.click();
+    await number.fill('141');
+    const asked = page.waitForEvent('dialog');
+    await page.evaluate('history.back()');
+    await asked;
+    await expect.poll(() => page.url()).toMatch(/\/extensions\/acme\/new$/);
+    expect(await number.inputValue()).toBe('141');
+    expect(faults).toEqual([]);
+  }, 180_000);
+
+  test('neither the link to the page itself nor the one to its content is a step', async () => {
+    const { page, faults } = await world.signedIn({ id: 'sue', role: 'system-admin' });
+    const trunks = page.getByRole('link', { name: 'Trunks', exact: true });
+    await trunks.click();
+    await page.getByRole('link', { name: 'carrier' }).waitFor();
+    const steps = await page.evaluate('history.length');
+    await trunks.click();
+    expect(await page.evaluate('history.length')).toBe(steps);
+    await page.getByRole('link', { name: 'Skip to the content' }).press('Enter');
+    expect(await page.evaluate('document.activeElement.id')).toBe('content');
+    expect(await page.evaluate('history.length')).toBe(steps);
+    expect(page.url()).toMatch(/\/trunks$/);
+    expect(faults).toEqual([]);
+  }, 180_000);
+
   test('a part of a form that was opened stays open while the last fault in it is being mended', async () => {
     const { page, faults } = await world.signedIn({ id: 'kim', role: 'system-admin' });
     await page.goto(`${world.url}/console/inbound-rules/acme/new`);
