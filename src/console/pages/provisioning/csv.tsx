@@ -60,11 +60,14 @@ function Import({ resource, tenant }: { resource: Resource; tenant: string }) {
     });
   // What is imported is what was looked at, whatever becomes of the file meanwhile.
   const choose = async (chosen: File | undefined) => {
-    const read = chosen && new Blob([await chosen.arrayBuffer()]);
-    setFile(read);
     setReport(undefined);
     setFaults([]);
-    if (read !== undefined) void send(read, true);
+    const read = await chosen?.arrayBuffer().then(
+      (octets) => new Blob([octets]),
+      () => setFaults([{ code: 'unreadable', path: '', message: t('csv.lost') }]),
+    );
+    setFile(read ?? undefined);
+    if (read) void send(read, true);
   };
   const good = report === undefined ? 0 : report.created + report.updated;
   return (

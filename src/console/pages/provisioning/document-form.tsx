@@ -138,7 +138,11 @@ function useDocument({ form, document, tag = '', save, readAgain }: DocumentForm
       } catch (error) {
         if (readAgain === undefined || !(error instanceof RequestError) || error.code !== 'changed-meanwhile')
           throw error;
-        const names = takeOver(await readAgain());
+        const now = await readAgain().catch((fault: unknown) => {
+          // Deleted meanwhile, which the first answer's words say.
+          throw fault instanceof RequestError && fault.status === 404 ? error : fault;
+        });
+        const names = takeOver(now);
         throw new RequestError(412, 'taken-over', t('form.takenOver', { fields: names || t('form.otherFields') }));
       }
     },

@@ -53,6 +53,8 @@ export const provisioning = {
     'CSV mit Kommas, Semikolons oder Tabulatoren, wie jede Tabellenkalkulation sie speichert. Eine leere Zelle nimmt einen Wert weg, eine fehlende Spalte lässt ihn stehen; ein leeres Passwort bleibt. Geändert wird nichts, bevor Sie das Ergebnis gesehen haben.',
   'csv.busy': 'Jede Zeile wird gelesen …',
   'csv.unreadable': 'Diese Datei kann nicht gelesen werden',
+  'csv.lost':
+    'Sie wurde verschoben oder geändert, seit sie ausgewählt wurde, oder dieser Browser darf sie nicht lesen. Wählen Sie sie noch einmal aus.',
   'csv.allGood': 'Alle Zeilen sind in Ordnung',
   'csv.someBad': 'Zeilen, gegen die etwas spricht: {count}',
   'csv.counts': '{rows} Zeilen: {created} neu, {updated} geändert, {unchanged} unverändert.',

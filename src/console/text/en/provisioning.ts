@@ -53,6 +53,7 @@ export const provisioning = {
     'CSV with commas, semicolons or tabs, as any spreadsheet saves it. An empty cell takes a value away, a missing column leaves it; an empty password stays. Nothing is changed before you have seen what would come of it.',
   'csv.busy': 'Reading every line …',
   'csv.unreadable': 'This file cannot be read',
+  'csv.lost': 'It has been moved or changed since it was chosen, or this browser may not read it. Choose it again.',
   'csv.allGood': 'Every line is fine',
   'csv.someBad': 'Lines that something speaks against: {count}',
   'csv.counts': '{rows} lines: {created} new, {updated} changed, {unchanged} as they are.',
