@@ -58,7 +58,7 @@ export interface EngineProcess {
   readonly child: Child;
   /**
    * Kills it without a word, all its processes at once, as a machine ends: a worker that finds its supervisor gone has a few milliseconds more,
-   * and may answer a BYE in them.
+   * and may answer a BYE in them. One that has ended is left as it is.
    */
   kill(): void;
   /** Kills the process without a word and starts it again on the same files and ports. */
@@ -111,7 +111,11 @@ export async function startEngineProcess(options: EngineOptions): Promise<Engine
       return child;
     },
     kill() {
-      process.kill(-child.pid, 'SIGKILL');
+      try {
+        process.kill(-child.pid, 'SIGKILL');
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+      }
     },
     async killAndRestart() {
       child.signal('SIGKILL');
