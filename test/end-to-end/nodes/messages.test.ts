@@ -5,7 +5,7 @@ import { type Cloud, startCloud } from '../../peers/whatsapp/cloud.ts';
 import { whatsappWorld } from '../messages/world.ts';
 import { Phone } from '../outbound/phone.ts';
 import { fieldOf, methodOf, once } from '../outbound/wire-message.ts';
-import { type Cluster, type ClusterNode, startCluster } from './cluster.ts';
+import { type Cluster, type ClusterNode, knowEachOther, startCluster } from './cluster.ts';
 
 describe.skipIf(peersSkipped)('messages with WhatsApp at two engines on one Redis', () => {
   let cloud: Cloud;
@@ -22,6 +22,7 @@ describe.skipIf(peersSkipped)('messages with WhatsApp at two engines on one Redi
       egress: { allow: ['127.0.0.0/8'] },
     });
     [a, b] = cluster.nodes as [ClusterNode, ClusterNode];
+    await eventually('each to know the other', () => knowEachOther(cluster.nodes));
     one = await registered('101', a);
     await knows(b, '101');
     await cloud.subscribe(`${b.api}/hooks/whatsapp/7`, 'verify-me');
