@@ -226,9 +226,11 @@ export class CallContinuity {
       retry();
     };
     this.#onArrival.add(arrived);
-    const isTaken = await this.#takesBye(transaction, isHere);
-    this.#onArrival.delete(arrived);
-    if (!isTaken && !isServed) retry();
+    try {
+      if (!(await this.#takesBye(transaction, isHere)) && !isServed) retry();
+    } finally {
+      this.#onArrival.delete(arrived);
+    }
   }
 
   /** Whether another node has answered it. Resolves at the latest when nobody is left who may have its call. */
