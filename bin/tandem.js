@@ -63,8 +63,8 @@ function knownOf(options) {
 }
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
-// Other commands are over before the heap is marked.
 const ofCores = Object.entries(OPTIONS.upToCores).find(([most]) => availableParallelism() <= Number(most))?.[1] ?? [];
+// Other commands are over before the heap is marked.
 const isLimited = process.argv[2] === 'start' && (await cpuShare()) < 1;
 const options = knownOf([...OPTIONS.always, ...ofCores, ...(isLimited ? OPTIONS.belowOneCore : [])]);
 const args = [...options, join(root, 'src', 'main.ts'), ...process.argv.slice(2)];
