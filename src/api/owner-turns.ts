@@ -1,3 +1,4 @@
+import { OwnersInTurn } from '../base/owners-in-turn.ts';
 import { notNow } from './problem.ts';
 
 /** Whose turn it is: a tenant's admins have theirs together. */
@@ -12,7 +13,7 @@ export function ownerOf({ tenant, actor }: { readonly tenant?: string | undefine
 export class OwnerTurns {
   readonly #most: number;
   readonly #what: string;
-  readonly #waiting = new Map<string, (() => void)[]>();
+  readonly #waiting = new OwnersInTurn<() => void>();
   #isBusy = false;
 
   /**
@@ -36,28 +37,18 @@ export class OwnerTurns {
   }
 
   #turn(owner: string): Promise<void> {
-    const line = this.#waiting.get(owner) ?? [];
-    if (line.length >= this.#most) {
+    if (this.#waiting.countOf(owner) >= this.#most) {
       const detail = `${this.#most} ${this.#what} wait already; send the next when they are done`;
       throw notNow(429, 'too-many-changes', detail, 1);
     }
     const { promise, resolve } = Promise.withResolvers<void>();
-    line.push(resolve);
-    this.#waiting.set(owner, line);
+    this.#waiting.add(owner, resolve);
     return promise;
   }
 
-  /** The owner that has waited longest since its last turn is next. */
   #next(): void {
-    const [first] = this.#waiting;
-    if (first === undefined) {
-      this.#isBusy = false;
-      return;
-    }
-    const [owner, line] = first;
-    const go = line.shift();
-    this.#waiting.delete(owner);
-    if (line.length > 0) this.#waiting.set(owner, line);
-    go?.();
+    const go = this.#waiting.take();
+    if (go === undefined) this.#isBusy = false;
+    else go();
   }
 }

@@ -1,3 +1,4 @@
+import { OwnersInTurn } from '../base/owners-in-turn.ts';
 import { SharedBudget } from '../base/shared-budget.ts';
 
 /** With the connections that are kept open it is within what a node's descriptors have to spare. */
@@ -14,33 +15,23 @@ export interface Poster {
 /** Places for posts under way: one owner has three quarters at most, the next three quarters of the rest. Who waits has a turn, owners in turn. */
 export class PostPlaces {
   readonly #held = new SharedBudget(MAX_POSTS);
-  /** By owner, of whom each has its share: else nobody of it would wait. */
-  readonly #waiting = new Map<string, Set<Poster>>();
+  /** Of owners that have their share: else nobody would wait. */
+  readonly #waiting = new OwnersInTurn<Poster>();
 
   /** Tells it at once, or when it is its turn. */
   ask(poster: Poster): void {
-    if (!this.#held.hasShare(poster.owner, 1)) {
-      this.#start(poster);
-      return;
-    }
-    const ofOwner = this.#waiting.get(poster.owner);
-    if (ofOwner === undefined) this.#waiting.set(poster.owner, new Set([poster]));
-    else ofOwner.add(poster);
+    if (this.#held.hasShare(poster.owner, 1)) this.#waiting.add(poster.owner, poster);
+    else this.#start(poster);
   }
 
   /** It waits no longer. */
   withdraw(poster: Poster): void {
-    const ofOwner = this.#waiting.get(poster.owner);
-    ofOwner?.delete(poster);
-    if (ofOwner?.size === 0) this.#waiting.delete(poster.owner);
+    this.#waiting.delete(poster.owner, poster);
   }
 
   giveBack(owner: string): void {
     this.#held.change(owner, -1);
-    for (let next = this.#next(); next !== undefined; next = this.#next()) {
-      this.withdraw(next);
-      this.#start(next);
-    }
+    for (let next = this.#next(); next !== undefined; next = this.#next()) this.#start(next);
   }
 
   #start(poster: Poster): void {
@@ -49,13 +40,6 @@ export class PostPlaces {
   }
 
   #next(): Poster | undefined {
-    for (const [owner, posters] of this.#waiting) {
-      if (this.#held.hasShare(owner, 1)) continue;
-      // Behind all other owners.
-      this.#waiting.delete(owner);
-      this.#waiting.set(owner, posters);
-      return posters.values().next().value;
-    }
-    return undefined;
+    return this.#waiting.take((owner) => !this.#held.hasShare(owner, 1));
   }
 }

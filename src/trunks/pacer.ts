@@ -6,6 +6,7 @@
  * one who has many, or whose requests alone are not answered, waits for itself; an owner's refreshes go before its first tries, since they
  * have something to lose. A provider that grants short times gets the rate that its own refreshes need.
  */
+import { OwnersInTurn } from '../base/owners-in-turn.ts';
 import type { Scheduler, Timer, TimerTarget } from '../base/scheduler.ts';
 import type { Trunk } from '../provisioning/trunk-settings/schema.ts';
 import { providerKey } from './hops.ts';
@@ -34,7 +35,7 @@ export class Pacer implements TimerTarget {
   readonly #scheduler: Scheduler;
   readonly #perSecond: number;
   readonly #maxWindow: number;
-  readonly #waiting = new OwnersInTurn();
+  readonly #waiting = new OwnersInTurn<PacedUser>();
   readonly #demands = new Map<PacedUser, number>();
   #demand = 0;
   #window: number;
@@ -54,12 +55,12 @@ export class Pacer implements TimerTarget {
 
   /** Waits for a turn; who waits already keeps its place, unless it became urgent or ceased to be. */
   ask(user: PacedUser, urgent: boolean): void {
-    this.#waiting.add(user, urgent);
+    this.#waiting.add(user.owner, user, urgent);
     this.#serve();
   }
 
   withdraw(user: PacedUser): void {
-    this.#waiting.delete(user);
+    this.#waiting.delete(user.owner, user);
   }
 
   /** A further message in a turn, e.g. the answer to a challenge: it does not wait, those after it do. */
@@ -113,45 +114,6 @@ export class Pacer implements TimerTarget {
       this.#inProgress++;
       this.#waiting.take()?.onTurn();
     }
-  }
-}
-
-/** Who waits, by owner: each owner's urgent ones first, of either kind in the order in which they came. */
-class OwnersInTurn {
-  readonly #owners = new Map<string, { readonly urgent: Set<PacedUser>; readonly patient: Set<PacedUser> }>();
-
-  get isEmpty(): boolean {
-    return this.#owners.size === 0;
-  }
-
-  add(user: PacedUser, isUrgent: boolean): void {
-    const users = this.#owners.get(user.owner) ?? { urgent: new Set(), patient: new Set() };
-    this.#owners.set(user.owner, users);
-    const { urgent, patient } = users;
-    (isUrgent ? patient : urgent).delete(user);
-    (isUrgent ? urgent : patient).add(user);
-  }
-
-  delete(user: PacedUser): void {
-    const users = this.#owners.get(user.owner);
-    if (users === undefined) return;
-    const { urgent, patient } = users;
-    urgent.delete(user);
-    patient.delete(user);
-    if (urgent.size + patient.size === 0) this.#owners.delete(user.owner);
-  }
-
-  take(): PacedUser | undefined {
-    for (const [owner, users] of this.#owners) {
-      // Behind all other owners.
-      this.#owners.delete(owner);
-      this.#owners.set(owner, users);
-      for (const user of users.urgent.size > 0 ? users.urgent : users.patient) {
-        this.delete(user);
-        return user;
-      }
-    }
-    return undefined;
   }
 }
 
