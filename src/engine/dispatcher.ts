@@ -104,7 +104,7 @@ export class Dispatcher implements EndpointUser {
   /** Who sent it; undefined when it was answered. */
   #source(transaction: ServerTransaction): Source | undefined {
     const source = this.#served.admission.admit(transaction);
-    if (source !== undefined) transaction.admit();
+    if (source !== undefined) transaction.admit(source.kind === 'trunk' ? source.trunk.id : undefined);
     return source;
   }
 

@@ -53,7 +53,9 @@ export class EngineNetwork {
         supported: SERVED_TAGS,
         timers: { t1Ms: settings.timers.t1Ms, t2Ms: settings.timers.t2Ms, t4Ms: settings.timers.t4Ms },
         egress: this.egress,
-        ofOnePeer: (one, other) => identification.ofOneTrunk(one, other) || known.mayFollow(one, other),
+        ofOnePeer: (one, other, trunkId) =>
+          (trunkId === undefined ? identification.ofOneTrunk(one, other) : identification.isOf(trunkId, other)) ||
+          known.mayFollow(one, other),
         ...intake.endpointOptions(),
         cpuShare: options.cpuShare,
         room: () => this.room.part,

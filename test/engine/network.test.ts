@@ -1,4 +1,4 @@
-import { expect, expectTypeOf, test } from 'vitest';
+import { describe, expect, expectTypeOf, test } from 'vitest';
 import { Reception } from '../../src/engine/admit/reception.ts';
 import { KnownNodes } from '../../src/engine/continuity/known-nodes.ts';
 import type { EngineOptions } from '../../src/engine/engine-options.ts';
@@ -8,10 +8,11 @@ import { Served } from '../../src/engine/served.ts';
 import type { Directory } from '../../src/provisioning/directory/directory.ts';
 import { nodeSchema } from '../../src/settings/node-schema.ts';
 import type { DnsRecordType } from '../../src/sip/locate/index.ts';
+import { HeaderId, type SipRequest } from '../../src/sip/message/index.ts';
 import { SimulatedNetwork } from '../kit/simulated-network.ts';
 import { VirtualScheduler } from '../kit/virtual-scheduler.ts';
 import { RecordingLog } from '../sip/transport/recorder.ts';
-import { CARRIER_A, ENGINE, Observed, provisioningOf, SDP, World } from './world.ts';
+import { type Agent, CARRIER_A, ENGINE, Observed, provisioningOf, SDP, World } from './world.ts';
 
 const OTHER_OF_CARRIER = '192.0.2.11';
 const STRANGER = '203.0.113.99';
@@ -27,6 +28,51 @@ test.each([
   other.answer(carrier.took('INVITE'), 200, 'OK', {}, SDP);
   expect(phone.final(invite)?.status).toBe(status);
   expect(world.engine.endpoint.transactions.counters.wrongPeer).toBe(status === undefined ? 1 : 0);
+});
+
+describe('a CANCEL (§9.2) from another address than its INVITE, with the branch and all else right', () => {
+  const CLAIMED = '192.0.2.66';
+  const of = (invite: SipRequest) => ({
+    Via: invite.headers.value(HeaderId.Via),
+    From: invite.headers.value(HeaderId.From),
+    To: invite.headers.value(HeaderId.To),
+    'Call-ID': invite.callId(),
+    CSeq: `${invite.cseq().sequence} CANCEL`,
+  });
+  const cancelled = (sender: Agent, invite: SipRequest) => {
+    sender.send(sender.request('CANCEL', invite.requestUri, of(invite)));
+    sender.world.run();
+    return sender.responses(invite.callId()).map(({ status }) => status);
+  };
+  const begin = async (claimed: string) => {
+    const otherTrunk = { associatedIps: [claimed, CLAIMED], tenants: [{ tenant: 'globex', didPool: '14155550300' }] };
+    const world = await World.start({
+      trunks: { 'carrier-a': { associatedIps: [OTHER_OF_CARRIER] }, 'carrier-b': otherTrunk },
+    });
+    return { world, phone: world.phone('101', '203.0.113.1') };
+  };
+
+  test.each([
+    ['of its trunk', OTHER_OF_CARRIER, 200],
+    ['of another trunk, which says to have its own address as well', CLAIMED, 481],
+  ])('%s', async (_whose, address, status) => {
+    const { world, phone } = await begin(CARRIER_A);
+    const carrier = world.agent(CARRIER_A);
+    const invite = carrier.request('INVITE', `sip:14155550100@${ENGINE}`, {}, SDP);
+    carrier.send(invite);
+    world.run();
+    const asked = phone.took('INVITE');
+    phone.answer(asked, 180, 'Ringing');
+    expect(cancelled(world.agent(address), invite)).toContain(status);
+    expect(phone.requests('CANCEL')).toHaveLength(status === 200 ? 1 : 0);
+  });
+
+  test('of a trunk that says to have the phone’s', async () => {
+    const { world, phone } = await begin('203.0.113.1');
+    const invite = phone.call('15551234');
+    expect(cancelled(world.agent(CLAIMED), invite)).toEqual([481]);
+    expect(world.agent(CARRIER_A).requests('CANCEL')).toEqual([]);
+  });
 });
 
 /** A network whose listeners open, and which notes the names that it is given to show over TLS. */

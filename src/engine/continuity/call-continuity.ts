@@ -51,7 +51,7 @@ export interface CallContinuityOptions extends CallRestorerOptions {
   readonly plausible: CallRevivalOptions['plausible'];
   /** Whoever may have a call of another node: strangers do not wait. */
   readonly sources: Pick<Acquaintances, 'knows' | 'knowsSender' | 'senderOf'>;
-  readonly identification: Pick<Identification, 'ofOneTrunk'>;
+  readonly identification: Pick<Identification, 'isOf'>;
 }
 
 export class CallContinuity {
@@ -72,8 +72,7 @@ export class CallContinuity {
   constructor(options: CallContinuityOptions) {
     this.#options = options;
     const { settings, secret, known, self, callStore: store, scheduler, calls, endpoint, served } = options;
-    const isOnePeer = (address: string, other: string) => this.#isOnePeer(address, other);
-    const waitingCallers = new WaitingCallers({ ...options, isOnePeer });
+    const waitingCallers = new WaitingCallers(options);
     this.#waitingCallers = waitingCallers;
     const asking = { node: settings.node, secret, endpoint, clock: scheduler };
     const questions = new PeerQuestions({ ...asking, scheduler });
@@ -283,15 +282,12 @@ export class CallContinuity {
     return true;
   }
 
-  /** Whether both addresses are of one peer: the same, or of one trunk. */
-  #isOnePeer(address: string, other: string): boolean {
-    return address === other || this.#options.identification.ofOneTrunk(address, other);
-  }
-
   /** Ends what still rings by it here; gives the tag that its caller was told. */
   #cancelPassed({ cancel, from }: PassedCancel): string | undefined {
-    const { transactions } = this.#options.endpoint;
-    return transactions.cancel(cancel, ({ remoteAddress }) => this.#isOnePeer(remoteAddress, from));
+    const { endpoint, identification } = this.#options;
+    const isFrom = ({ remoteAddress }: Flow, trunkId: string) =>
+      remoteAddress === from || identification.isOf(trunkId, from);
+    return endpoint.transactions.cancel(cancel, isFrom);
   }
 
   /**

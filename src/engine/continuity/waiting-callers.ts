@@ -15,6 +15,7 @@ import { scopeOf, viaOf } from '../../provisioning/trunk-settings/own-address.ts
 import type { Endpoint } from '../../sip/endpoint/index.ts';
 import { createResponse, parseMessage, type SipRequest, serialize } from '../../sip/message/index.ts';
 import type { Flow, Target } from '../../sip/transport/index.ts';
+import type { Identification } from '../../trunks/identification.ts';
 import type { Served } from '../served.ts';
 import { type CallRestorerOptions, reacherOf, targetHere } from './call-restorer.ts';
 
@@ -33,8 +34,8 @@ export interface WaitingCallersOptions {
   readonly calls: Calls;
   readonly trunks: CallRestorerOptions['trunks'];
   readonly served: Pick<Served, 'directory'>;
-  /** Whether both addresses are of one peer, which may cancel from the one what it began from the other (RFC 3261 §9.2 asks for neither). */
-  readonly isOnePeer: (address: string, other: string) => boolean;
+  /** A trunk may cancel from one of its addresses what it began from another. */
+  readonly identification: Pick<Identification, 'isOf'>;
 }
 
 /** A caller has given up whose call may come. */
@@ -49,7 +50,7 @@ export interface HeldCancel {
 
 /** A caller's INVITE that is about to be received once more. */
 interface ExpectedInvite {
-  readonly from: string;
+  readonly waiting: WaitingSnapshot;
   readonly resumption: Resumption;
   readonly held: HeldCancel[];
 }
@@ -105,13 +106,13 @@ export class WaitingCallers {
    * in the name of the process before.
    */
   #placeAgain(waiting: WaitingSnapshot, isOwn: boolean): void {
-    const { endpoint, scheduler, calls, isOnePeer } = this.#options;
+    const { endpoint, scheduler, calls } = this.#options;
     const invite = requestOf(waiting.invite);
     const ringing: RingingInvite[] = [];
     let isCancelled = false;
     const key = inviteKey(invite);
     const gaveUp = this.#cancels.get(key);
-    const hasGivenUp = gaveUp !== undefined && isOnePeer(waiting.from.address, gaveUp.from);
+    const hasGivenUp = gaveUp !== undefined && this.#isOfCaller(waiting, gaveUp);
     for (const cancel of waiting.cancels) {
       const asked = cancel.asked;
       if (!hasGivenUp && asked !== undefined && this.#comesHere(asked, isOwn))
@@ -122,7 +123,7 @@ export class WaitingCallers {
       }
     }
     const resumption = this.#resumptionOf(waiting, invite, ringing);
-    const expected = { from: waiting.from.address, resumption, held: [] };
+    const expected = { waiting, resumption, held: [] };
     this.#expected.set(key, expected);
     if (gaveUp !== undefined && hasGivenUp) {
       this.#cancels.delete(key);
@@ -149,15 +150,19 @@ export class WaitingCallers {
   /** A CANCEL comes for a call that is about to be here. False: it is not known to be. */
   cancels(held: HeldCancel): boolean {
     const expected = this.#expected.get(inviteKey(held.cancel));
-    if (expected === undefined || !this.#options.isOnePeer(expected.from, held.from)) return false;
+    if (expected === undefined || !this.#isOfCaller(expected.waiting, held)) return false;
     this.#giveUp(expected, held);
     return true;
   }
 
   /** Whether this CANCEL waits for its call already: it is a copy. */
   holds({ cancel, from }: HeldCancel): boolean {
-    const held = this.#cancels.get(inviteKey(cancel));
-    return held !== undefined && this.#options.isOnePeer(held.from, from);
+    return this.#cancels.get(inviteKey(cancel))?.from === from;
+  }
+
+  /** It comes from where the INVITE did, or from another address of the trunk that the call came by. */
+  #isOfCaller({ from, record }: WaitingSnapshot, cancel: HeldCancel): boolean {
+    return from.address === cancel.from || this.#options.identification.isOf(record?.facts.trunkId ?? '', cancel.from);
   }
 
   /** A CANCEL came whose call may come. */

@@ -82,7 +82,7 @@ export class Endpoint implements TransportUser, RefusingEndpoint, MessageServer 
       scheduler: options.scheduler,
       user,
       sendStateless: (response, request, flow) => this.#refusals.send(response, request, flow),
-      samePeer: (expected, actual) => this.isSamePeer(expected, actual),
+      samePeer: (expected, actual, peer) => this.isSamePeer(expected, actual, peer),
       ...(options.timers === undefined ? {} : { timers: options.timers }),
       ...(options.maxServerTransactions === undefined ? {} : { maxServerTransactions: options.maxServerTransactions }),
       ...(options.maxServerOctets === undefined ? {} : { maxServerOctets: options.maxServerOctets }),
@@ -179,9 +179,9 @@ export class Endpoint implements TransportUser, RefusingEndpoint, MessageServer 
     return this.transactions.createClient(request, flow, user, settings);
   }
 
-  /** Whether what came over `actual` may belong to what was sent over `expected`: their ports may differ. */
-  isSamePeer({ remoteAddress: expected }: Flow, { remoteAddress: actual }: Flow): boolean {
-    return expected === actual || this.#options.ofOnePeer?.(expected, actual) === true;
+  /** Whether what came over `actual` may belong to what was sent over `expected`, or came over it from this peer: their ports may differ. */
+  isSamePeer({ remoteAddress: expected }: Flow, { remoteAddress: actual }: Flow, peer?: string): boolean {
+    return expected === actual || this.#options.ofOnePeer?.(expected, actual, peer) === true;
   }
 
   /** Goes on with an INVITE that another process has sent and that rang: what still comes to it is heard by `user`. Nothing is sent. */

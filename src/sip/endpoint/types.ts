@@ -120,9 +120,10 @@ export interface EndpointOptions {
   readonly isEmergencyNumber?: (number: string, host: string) => boolean;
   /**
    * Whether two addresses are of one peer: a response or CANCEL counts for a transaction (RFC 3261 §17.1.3, §9.2) if it comes from the
-   * address that the transaction deals with, or from another one of that peer. Default: never.
+   * address that the transaction deals with, or from another one of that peer. Of a CANCEL it is told whose the INVITE was, empty: nobody's who
+   * has several. Default: never.
    */
-  readonly ofOnePeer?: (address: string, other: string) => boolean;
+  readonly ofOnePeer?: (address: string, other: string, peer?: string) => boolean;
   /** How much of what comes from sockets may wait. It is ordered and refused only with {@link sources}, which tell who is known. */
   readonly inboxLimits?: Partial<InboxLimits>;
   /** The share of a core that this process may use, where that is limited. Default: 1. */

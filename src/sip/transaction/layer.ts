@@ -54,8 +54,11 @@ export interface TransactionLayerOptions<F extends Channel> extends PlaceJudges<
   readonly maxLingeringOctets?: number;
   /** Client transactions above it fail with a transport error, counted alike. Default 100,000; CANCEL and requests within dialogs get a quarter more. */
   readonly maxClientTransactions?: number;
-  /** Whether a response or CANCEL that came over `actual` may belong to a transaction of `expected`. Default: any may. */
-  readonly samePeer?: (expected: F, actual: F) => boolean;
+  /**
+   * Whether a response, or a CANCEL or ACK, that came over `actual` may belong to a transaction of `expected`; of the latter two `peer` is who
+   * was admitted ({@link ServerTransaction.admit}), if that is anybody who has several addresses. Default: any may.
+   */
+  readonly samePeer?: (expected: F, actual: F, peer?: string) => boolean;
 }
 
 const DEFAULT_MAX_TRANSACTIONS = 100_000;
@@ -73,7 +76,7 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
   };
   readonly #user: TransactionLayerUser<F>;
   readonly #sendStateless: NonNullable<TransactionLayerOptions<F>['sendStateless']>;
-  readonly #samePeer: ((expected: F, actual: F) => boolean) | undefined;
+  readonly #samePeer: TransactionLayerOptions<F>['samePeer'];
   readonly #places: ServerPlaces<F>;
   readonly #maxClients: number;
   readonly #servers = new KeptServers<ServerTransactionBase<F>>();
@@ -330,7 +333,7 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
   #receiveAck(ack: SipRequest, flow: F): void {
     const transaction = this.#find(ack, 'INVITE');
     if (transaction instanceof InviteServerTransaction && isAckOf(transaction, ack)) {
-      if (!this.#isFrom(transaction.flow, flow)) {
+      if (!this.#isFrom(transaction.flow, flow, transaction.peer)) {
         this.counters.wrongPeer++;
         return;
       }
@@ -364,7 +367,7 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
       transaction.reply(481);
       return;
     }
-    if (!this.#isFrom(invite.flow, flow)) {
+    if (!this.#isFrom(invite.flow, flow, invite.peer)) {
       this.counters.wrongPeer++;
       transaction.reply(481);
       return;
@@ -382,9 +385,9 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
    * A CANCEL that came to somebody else, who passes it on and answers it. Gives the tag of the responses to its INVITE; undefined where there
    * is none from whom `isFrom` says.
    */
-  cancel(cancel: SipRequest, isFrom: (flow: F) => boolean): string | undefined {
+  cancel(cancel: SipRequest, isFrom: (flow: F, peer: string) => boolean): string | undefined {
     const invite = this.#find(cancel, 'INVITE');
-    if (invite === undefined || !isFrom(invite.flow)) return undefined;
+    if (invite === undefined || !isFrom(invite.flow, invite.peer)) return undefined;
     if (invite instanceof InviteServerTransaction && invite.state !== 'accepted') invite.receiveCancel(cancel);
     return invite.sentTag;
   }
@@ -433,8 +436,8 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
     this.answerStateless(response, request, flow);
   }
 
-  #isFrom(expected: F, actual: F): boolean {
-    return expected === actual || this.#samePeer === undefined || this.#samePeer(expected, actual);
+  #isFrom(expected: F, actual: F, peer?: string): boolean {
+    return expected === actual || this.#samePeer === undefined || this.#samePeer(expected, actual, peer);
   }
 
   #link(transaction: Transaction<F>): void {

@@ -24,6 +24,8 @@ const OTHERS_PART = 1 / 16;
 /** A request that was received and whose copies are known. */
 export interface KnownRequest<F extends Channel> {
   readonly flow: F;
+  /** Who was admitted, and has several addresses; empty where nobody is known to. */
+  readonly peer: string;
   /** The tag that the peer knows. */
   readonly sentTag: string;
   /** The request came again. */
@@ -245,6 +247,7 @@ function hashOf(method: string, host: string, port: number): number {
 /** A request that was found there. */
 class AnsweredRequest<F extends Channel> implements KnownRequest<F> {
   readonly flow: F;
+  readonly peer = '';
   readonly sentTag: string;
   readonly #counters: TransactionCounters;
   readonly #answer: string;

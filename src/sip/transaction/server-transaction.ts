@@ -36,6 +36,7 @@ export abstract class ServerTransactionBase<F extends Channel>
   nextMerged: ServerTransactionBase<F> | undefined = undefined;
   user: ServerTransactionUser | undefined = undefined;
   answerOnce = false;
+  peer = '';
   source = '';
   /** What the layer reckons that it takes of the heap while it is kept. */
   heldOctets = 0;
@@ -67,9 +68,10 @@ export abstract class ServerTransactionBase<F extends Channel>
   /** The machine has answered for good without being kept. */
   protected abstract answeredStateless(): void;
 
-  admit(): void {
+  admit(peer = ''): void {
     if (this.#isAdmitted || this.lastStatus !== 0) return;
     this.#isAdmitted = true;
+    this.peer = peer;
     this.host.admitted(this);
   }
 

@@ -41,8 +41,10 @@ export interface ServerTransaction<F extends Channel = Channel> {
    * The sender is somebody: copies of the request find this transaction from now on, and a final response is kept for them. Without it a
    * final response given at once is sent and forgotten, which is all that a stranger may cost (§8.2.7); a request that is still without
    * one when the user returns is kept all the same.
+   *
+   * @param peer who that is, if it sends from several addresses: from another of them it may cancel as well. Default: nobody does
    */
-  admit(): void;
+  admit(peer?: string): void;
   /**
    * The user will not look at the {@link request} of an INVITE again. Copies are absorbed for half a minute still, by a record outside of the
    * heap in place of the machine: what a busy engine holds is mostly that. Call it after the final response. Of other methods that

@@ -457,7 +457,7 @@ describe('the caller gives up between the end of the process and the moment when
     await settle();
   }
 
-  const giveUp = () => carrier.send(carrier.request('CANCEL', invite.requestUri, copied(invite, 'CANCEL')));
+  const giveUp = (from = carrier) => from.send(from.request('CANCEL', invite.requestUri, copied(invite, 'CANCEL')));
   const answers = (method: string) =>
     carrier
       .responses(invite.callId())
@@ -518,6 +518,27 @@ describe('the caller gives up between the end of the process and the moment when
     giveUp();
     await settle(1_000);
     await isOver();
+  });
+
+  test.each([
+    ['of its trunk', '192.0.2.11', true],
+    ['of another trunk, which says to have its own as well: it goes on', '192.0.2.66', false],
+  ])('that has just read it, from another address %s', async (_whose, address, isOver) => {
+    const other = {
+      associatedIps: [CARRIER_A, '192.0.2.66'],
+      tenants: [{ tenant: 'globex', didPool: '14155550300' }],
+    };
+    const trunks = { 'carrier-a': { associatedIps: ['192.0.2.11'] }, 'carrier-b': other };
+    await start({ trunks });
+    await rings();
+    life.isOver = true;
+    world.run(1_000);
+    const [[id, document]] = [...store.documents] as [[string, string]];
+    store.documents.set(id, document.replace(/("at":\{[^}]*"host":")[^"]*/, '$1192.0.2.77'));
+    world = await begin({ trunks }, world);
+    giveUp(world.agent(address));
+    await settle(1_000);
+    expect(answers('INVITE').some(({ status }) => status === 487)).toBe(isOver);
   });
 
   test('whose call does not come: 481, as for any other', async () => {

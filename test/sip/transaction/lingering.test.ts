@@ -115,7 +115,13 @@ describe('what has its final response', () => {
       const flow = new RecordingChannel(scheduler);
       for (let index = 0; index < 5_000; index++) {
         const request = makeRequest('MESSAGE', { callId: `call-${index}` });
-        const facts = { key: `z9hG4bK${index}`, method: 'MESSAGE', sentByHost: 'a.example', sentByPort: 5060 };
+        const facts = {
+          key: `z9hG4bK${index}`,
+          method: 'MESSAGE',
+          sentByHost: 'a.example',
+          sentByPort: 5060,
+          peer: '',
+        };
         const known = { ...facts, flow, sentTag: 'callee', source: flow.remoteAddress, receiveRequest: () => {} };
         lingering.add(known, answer, isMerged ? request : undefined);
       }
