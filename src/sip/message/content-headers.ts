@@ -12,6 +12,9 @@ export const CONTENT_HEADERS: readonly HeaderId[] = [
   HeaderId.MimeVersion,
 ];
 
+/** §7.3.1: several fields of these are one list. */
+const LISTS: ReadonlySet<HeaderId> = new Set([HeaderId.ContentEncoding, HeaderId.ContentLanguage]);
+
 interface Content {
   readonly headers: Headers;
   readonly body: string;
@@ -69,7 +72,10 @@ export function contentFields(message: Content): readonly (readonly [name: strin
     const value = id === HeaderId.ContentType ? typeOfBody(said, message.body) : said;
     if (value === undefined || value === '') continue;
     // Nearly all bodies are described by this alone.
-    fields = id === HeaderId.ContentType && value === SDP ? SDP_ALONE : added(fields, [headerName(id), value]);
+    if (id === HeaderId.ContentType && value === SDP) fields = SDP_ALONE;
+    else
+      for (const each of LISTS.has(id) ? message.headers.fieldValues(id) : [value])
+        fields = added(fields, [headerName(id), each]);
   }
   return fields;
 }

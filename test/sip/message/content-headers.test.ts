@@ -24,6 +24,21 @@ describe('contentFields', () => {
     ]);
   });
 
+  it('gives all fields of a list, in their order (RFC 3261 §7.3.1)', () => {
+    const headers = described();
+    headers.addNamed('Content-Encoding', 'aes128gcm');
+    headers.addNamed('Content-Language', 'fr, it');
+    expect(contentFields({ headers, body: 'v=0\n' })).toEqual([
+      ['Content-Type', 'application/sdp'],
+      ['Content-Disposition', 'session'],
+      ['Content-Encoding', 'gzip'],
+      ['Content-Encoding', 'aes128gcm'],
+      ['Content-Language', 'de'],
+      ['Content-Language', 'fr, it'],
+      ['MIME-Version', '1.0'],
+    ]);
+  });
+
   it('gives nothing for a message without a body', () => {
     expect(contentFields({ headers: described(), body: '' })).toEqual([]);
   });
