@@ -348,9 +348,9 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
   /** Ends whatever is left of the call. `reasons` are Reason header field values for the BYEs. */
   end(by: EndedBy, reason: string, reasons: readonly string[] = []): void {
     this.#ended(by, reason);
-    if (this.#waits()) {
-      const status = reason === 'ring-timeout' || reason === 'ended-by-admin' ? 480 : 503;
-      this.#refuse(status, undefined, [], reason);
+    if (this.caller?.done === false) {
+      const isUnanswered = reason === 'ring-timeout' || reason === 'ended-by-admin';
+      this.#refuse(isUnanswered ? this.caller.unanswered : 503, undefined, [], reason);
     }
     this.#giveUp(reasons);
   }

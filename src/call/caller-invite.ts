@@ -65,6 +65,8 @@ export class CallerInvite implements ServerTransactionUser, ReliableRelayUser {
   readonly methods: number | undefined;
   readonly supportsReliable: boolean;
   readonly #requiresReliable: boolean;
+  /** The response after too long a ringing: RFC 3261 §13.3.1 has another one where the INVITE itself has expired. */
+  unanswered: 480 | 487 = 480;
   #session: SessionKeeper | undefined;
   #legs: readonly Leg[] = NO_LEGS;
   /** Of the first leg. */
@@ -142,7 +144,9 @@ export class CallerInvite implements ServerTransactionUser, ReliableRelayUser {
   /** How long the call may ring. RFC 3261 §13.2.1: an Expires of the INVITE shortens the wait. */
   ringLimitMs({ ringTimeoutMs: limitMs = DEFAULT_RING_MS }: Pick<CallPlan, 'ringTimeoutMs'>): number {
     const expires = Number.parseInt(this.request.headers.value(HeaderId.Expires) ?? '', 10);
-    return expires > 0 ? Math.min(limitMs, expires * 1000) : limitMs;
+    if (!(expires > 0 && expires * 1000 < limitMs)) return limitMs;
+    this.unanswered = 487;
+    return expires * 1000;
   }
 
   /** 422 for a session interval that is too small (RFC 4028 §9). */

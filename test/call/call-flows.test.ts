@@ -75,13 +75,14 @@ test('RFC 6228 §4: a 199 goes to nobody who has not said to understand it', () 
   expect(world.settles()).toBe(true);
 });
 
-test('RFC 3261 §13.2.1: an Expires in the INVITE shortens the ring limit', () => {
+test('RFC 3261 §13.2.1, §13.3.1: an Expires in the INVITE shortens the ring limit; it is 487 then', () => {
   const world = new World();
   const sent = world.a.call({ body: sdp('caller'), headers: [[HeaderId.Expires, '5']] });
   world.run();
   world.b.answer(world.b.invite, 180);
   world.run(6000);
-  expect(sent.final?.status).toBe(480);
+  expect(sent.final?.status).toBe(487);
+  expect(world.record.endReason).toBe('ring-timeout');
   expect(world.settles()).toBe(true);
 });
 
