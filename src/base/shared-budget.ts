@@ -27,6 +27,23 @@ export class SharedBudget {
     return (this.#held.get(source) ?? 0) >= SHARE_OF_FREE * (times * this.#most - this.total);
   }
 
+  /** Those that have their share of the limit, and how much each of the others may take until it has. */
+  shares(): { readonly full: readonly string[]; readonly left: number } {
+    let left = this.#leftFor(0);
+    const full: string[] = [];
+    for (const [source, held] of this.#held) {
+      const ofSource = this.#leftFor(held);
+      if (ofSource > 0) left = Math.min(left, ofSource);
+      else full.push(source);
+    }
+    return { full, left };
+  }
+
+  /** How much one that holds so much may take until it has its share: what it takes is free no more. */
+  #leftFor(held: number): number {
+    return Math.max(0, Math.ceil((SHARE_OF_FREE * (this.#most - this.total) - held) / (SHARE_OF_FREE + 1)));
+  }
+
   change(source: string, by: number): void {
     this.total += by;
     const held = (this.#held.get(source) ?? 0) + by;

@@ -2,7 +2,7 @@
 import type { Clock } from '../base/scheduler.ts';
 import { GroupedStore } from './grouped-store.ts';
 import { isClosed, type Kept, waitingNumbers } from './message.ts';
-import type { MessageRow, MessageStore, UserHeard } from './message-store.ts';
+import type { Claim, MessageRow, MessageStore, UserHeard } from './message-store.ts';
 
 /** How long a node works on a message before another may. Longer than a request and a delivery may take. */
 const HOLD_MS = 90_000;
@@ -16,10 +16,13 @@ export interface KeeperOptions {
 
 export class Keeper {
   readonly #options: KeeperOptions;
+  /** Whatever this process holds, it holds until then or later. */
+  readonly #firstUntilMs: number;
   readonly #grouped: GroupedStore;
 
   constructor(options: KeeperOptions) {
     this.#options = options;
+    this.#firstUntilMs = Math.trunc(options.clock.wallMs()) + HOLD_MS;
     this.#grouped = new GroupedStore(options.store);
   }
 
@@ -51,9 +54,9 @@ export class Keeper {
     return keptOf(await this.#options.store.byRemoteKey(remoteKey(trunkId, remoteId)));
   }
 
-  /** Takes over what is due. */
-  claim(limit: number, takeOwn: boolean): Promise<Kept[]> {
-    return this.#claim({ limit, takeOwn });
+  /** Takes over what is due, of other tenants than these; what a process of this node held before this one, too. */
+  claim(limit: number, exceptTenants: readonly string[] = []): Promise<Kept[]> {
+    return this.#claim({ limit, exceptTenants, leftBeforeMs: this.#firstUntilMs });
   }
 
   /** Takes over what waits for a phone. */
@@ -74,7 +77,7 @@ export class Keeper {
     return this.#options.store.forget(beforeMs);
   }
 
-  async #claim(what: { limit: number; waitsFor?: string; takeOwn?: boolean }): Promise<Kept[]> {
+  async #claim(what: Omit<Claim, 'holder' | 'nowMs' | 'untilMs'>): Promise<Kept[]> {
     const { store, clock, node } = this.#options;
     const nowMs = Math.trunc(clock.wallMs());
     const rows = await store.claim({ ...what, holder: node, nowMs, untilMs: nowMs + HOLD_MS });

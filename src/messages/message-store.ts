@@ -34,8 +34,10 @@ export interface Claim {
   readonly limit: number;
   /** Only what waits for this phone; default: whatever is due. */
   readonly waitsFor?: string;
-  /** What this node held before it was started again is its own. */
-  readonly takeOwn?: boolean;
+  /** Of what is due nothing of these, however much of theirs is due before others'. */
+  readonly exceptTenants?: readonly string[];
+  /** What the holder holds until before then, or for longer than by this claim, a process before it has left: it is taken as well. */
+  readonly leftBeforeMs?: number;
 }
 
 export interface MessagePage {

@@ -28,7 +28,7 @@ import { peerOf } from './user.ts';
 /** How often the store is asked for what is due. */
 const POLL_MS = 1_000;
 const SWEEP_MS = 3_600_000;
-/** Messages under work at once, and how many of them are asked for at once. */
+/** Messages that are due and under work at once, and how many of them are asked for at once. */
 const MOST_AT_WORK = 200;
 const CLAIMED_AT_ONCE = 50;
 /** Connections to the API. */
@@ -85,6 +85,8 @@ export class MessageService implements TimerTarget {
   readonly #tokens: TokenWatch;
   readonly #links: MediaLinks;
   readonly #atWork = new Map<string, Promise<void>>();
+  /** Of them what was due, by tenant: each names its own servers, which may be silent. */
+  readonly #due = new SharedBudget(MOST_AT_WORK);
   /** Files that are being fetched, by tenant: each names its own servers. */
   readonly #media = new SharedBudget(MEDIA_AT_ONCE);
   #numbers: readonly WhatsappNumber[] = [];
@@ -381,16 +383,24 @@ export class MessageService implements TimerTarget {
 
   async #takeDue(): Promise<void> {
     while (!this.#isStopped) {
-      const room = Math.min(CLAIMED_AT_ONCE, MOST_AT_WORK - this.#atWork.size);
-      if (room <= 0) {
-        await Promise.race(this.#atWork.values());
-        continue;
-      }
-      const due = await this.#keeper.claim(room, this.#isFirstPoll);
-      if (due.length < room) this.#isFirstPoll = false;
-      for (const kept of due) void this.#take(kept);
-      if (due.length < room) return;
+      const { full, left } = this.#due.shares();
+      // Asked again when one of theirs is done.
+      if (left === 0) return;
+      const room = Math.min(CLAIMED_AT_ONCE, left);
+      const due = await this.#keeper.claim(room, full);
+      for (const kept of due) void this.#takeCounted(kept);
+      if (due.length === room) continue;
+      if (full.length === 0) this.#isFirstPoll = false;
+      return;
     }
+  }
+
+  async #takeCounted(kept: Kept): Promise<void> {
+    this.#due.change(kept.tenant, 1);
+    await this.#take(kept);
+    const hadShare = this.#due.hasShare(kept.tenant, 1);
+    this.#due.change(kept.tenant, -1);
+    if (hadShare) this.#poll();
   }
 
   #take(kept: Kept): Promise<void> {

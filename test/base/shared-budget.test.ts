@@ -14,6 +14,18 @@ test('one source has three quarters at most, whoever comes then three quarters o
   expect([budget.total, budget.fill]).toEqual([1_575, 1_575 / 1_600]);
 });
 
+test('who has its share is told, and how much any other may take at once', () => {
+  const budget = new SharedBudget(200);
+  expect(budget.shares()).toEqual({ full: [], left: 150 });
+  budget.change('a', 150);
+  expect(budget.shares()).toEqual({ full: ['a'], left: 38 });
+  budget.change('b', 30);
+  const { full, left } = budget.shares();
+  expect([full, left, given(budget, 'b')]).toEqual([['a'], 8, 8]);
+  budget.change('c', 12);
+  expect(budget.shares()).toEqual({ full: ['a', 'b', 'c'], left: 0 });
+});
+
 test('what is given back may be had again, by whoever asks', () => {
   const budget = new SharedBudget(16);
   given(budget, 'a');

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { Keeper } from '../../src/messages/keeper.ts';
 import type { Message } from '../../src/messages/message.ts';
 import { keeperWorld } from './world.ts';
 
@@ -41,18 +42,21 @@ test('two that change it at once: both changes are there', async () => {
 });
 
 test('a held one is claimed by nobody else until its hold has run out, by its own node at the start', async () => {
-  const { keeper, scheduler } = keeperWorld();
+  const { keeper, scheduler, store } = keeperWorld();
   await keeper.add(message(scheduler), true);
-  expect(await keeper.claim(10, false)).toEqual([]);
-  expect(await keeper.claim(10, true)).toHaveLength(1);
+  expect(await keeper.claim(10)).toEqual([]);
+  scheduler.advance(1);
+  const again = new Keeper({ store, clock: scheduler, node: 'n1' });
+  expect(await again.claim(10)).toHaveLength(1);
+  expect(await again.claim(10)).toEqual([]);
   scheduler.advance(91_000);
-  expect(await keeper.claim(10, false)).toHaveLength(1);
+  expect(await keeper.claim(10)).toHaveLength(1);
 });
 
 test('one that waits for a phone is claimed for that phone, due or not; one that is done for none', async () => {
   const { keeper, scheduler } = keeperWorld();
   await keeper.add(message(scheduler, { retryMs: scheduler.wallMs() + 900_000 }), false);
-  expect(await keeper.claim(10, false)).toEqual([]);
+  expect(await keeper.claim(10)).toEqual([]);
   expect(await keeper.claimWaiting('acme', '102', 10)).toEqual([]);
   expect(await keeper.claimWaiting('acme', '101', 10)).toHaveLength(1);
   await keeper.update<Message>('m', false, (kept) => ({

@@ -32,7 +32,7 @@ function world() {
       return new Promise(() => {});
     },
     phones: {} as never,
-    watcher: {} as never,
+    watcher: { onMessage: () => {} } as never,
     onHealth: () => {},
     secret: new Uint8Array(32),
     publicUrl: () => undefined,
@@ -80,8 +80,8 @@ test('a store that is away at the start is asked until it is there', async () =>
   expect(store.claims).toBe(1 + 5 + 1);
 });
 
-test("files of one tenant's server that is silent leave others a place", () => {
-  const { scheduler, state, service } = world();
+/** Of acme trunk 7, of globex trunk 8, each at a server of its own. */
+function twoTenants(): Directory {
   const [acme, globex] = ['https://acme.example/v23.0', 'https://globex.example/v23.0'].map((base) =>
     whatsappWorld(base),
   );
@@ -89,12 +89,17 @@ test("files of one tenant's server that is silent leave others a place", () => {
   if (trunk?.whatsapp === undefined || acme === undefined) throw new Error('no trunk');
   const whatsapp = { ...trunk.whatsapp, number: '+14155550170', phoneNumberId: '1002' };
   const other = { ...trunk, id: '8', owner: 'globex', didPool: '14155550170', whatsapp };
-  state.directory = new Directory(
+  return new Directory(
     provisioningSchema.parse({
       tenants: [...(acme.tenants ?? []), { name: 'globex', domain: 'globex.test' }],
       trunks: [...(acme.trunks ?? []), other],
     }),
   );
+}
+
+test("files of one tenant's server that is silent leave others a place", () => {
+  const { scheduler, state, service } = world();
+  state.directory = twoTenants();
   const links = new MediaLinks(new Uint8Array(32), scheduler, () => 'https://node.example');
   const fetch = (trunkId: string) => {
     const { searchParams } = new URL(links.linkTo(trunkId, '5') ?? '');
@@ -105,4 +110,23 @@ test("files of one tenant's server that is silent leave others a place", () => {
   const ofAcme = state.asked.length;
   fetch('8');
   expect([ofAcme, state.asked.at(-1)]).toEqual([6, 'globex.example']);
+});
+
+test("messages to one tenant's server that is silent leave others a place, however many are due", async () => {
+  const { store, state, service } = world();
+  state.directory = twoTenants();
+  const send = (tenant: string) =>
+    service.send({
+      ...{ tenant, trunk: undefined, to: '12015550123', contextId: undefined, key: undefined },
+      content: { type: 'template', name: 'hello', language: 'en', parameters: [] },
+    });
+  service.start();
+  for (let times = 0; times < 400; times++) void send('acme');
+  await turn();
+  const heldOf = (tenant: string) =>
+    [...store.rows.values()].filter((row) => row.tenant === tenant && row.holder !== '').length;
+  expect([heldOf('acme'), state.asked.at(-1)]).toEqual([150, 'acme.example']);
+  void send('globex');
+  await turn();
+  expect([heldOf('acme'), heldOf('globex'), state.asked.at(-1)]).toEqual([150, 1, 'globex.example']);
 });

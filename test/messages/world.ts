@@ -56,12 +56,23 @@ export class MemoryStore implements MessageStore {
     return [...this.rows.values()].find(({ remoteKey }) => remoteKey === key);
   }
 
-  async claim({ holder, nowMs, untilMs, limit, waitsFor, takeOwn }: Claim): Promise<readonly MessageRow[]> {
+  async claim({
+    holder,
+    nowMs,
+    untilMs,
+    limit,
+    waitsFor,
+    leftBeforeMs = 0,
+    exceptTenants = [],
+  }: Claim): Promise<readonly MessageRow[]> {
     const free = [...this.rows.values()].filter(
       (row) =>
         row.dueMs !== undefined &&
-        (waitsFor === undefined ? row.dueMs <= nowMs : row.waitsFor.includes(waitsFor)) &&
-        (row.heldUntilMs <= nowMs || (takeOwn === true && row.holder === holder)),
+        (waitsFor === undefined
+          ? row.dueMs <= nowMs && !exceptTenants.includes(row.tenant)
+          : row.waitsFor.includes(waitsFor)) &&
+        (row.heldUntilMs <= nowMs ||
+          (row.holder === holder && (row.heldUntilMs < leftBeforeMs || row.heldUntilMs > untilMs))),
     );
     return free.slice(0, limit).map((row) => {
       const held = { ...row, holder, heldUntilMs: untilMs };

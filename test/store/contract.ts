@@ -282,13 +282,36 @@ export function storeContract(makeWorld: () => Promise<StoreWorld>): void {
       expect(idsOf(await stores.messages.claim({ ...claim, limit: 1 }))).toEqual(['early']);
       expect(idsOf(await stores.messages.claim({ ...claim, holder: 'b' }))).toEqual(['late']);
       expect(await stores.messages.claim(claim)).toEqual([]);
-      // A node that starts again has what it held before.
-      expect(idsOf(await stores.messages.claim({ ...claim, takeOwn: true }))).toEqual(['early']);
+      expect(await stores.messages.claim({ ...claim, leftBeforeMs: 2_000 })).toEqual([]);
+      // A node that starts again has what it held before, also where its clock was set back meanwhile.
+      expect(idsOf(await stores.messages.claim({ ...claim, leftBeforeMs: 2_001 }))).toEqual(['early']);
+      expect(idsOf(await stores.messages.claim({ ...claim, untilMs: 1_999 }))).toEqual(['early']);
+      expect(await stores.messages.claim({ ...claim, untilMs: 1_999 })).toEqual([]);
       expect(idsOf(await stores.messages.claim({ ...claim, nowMs: 2_000, untilMs: 3_000 }))).toEqual([
         'early',
         'late',
         'later',
       ]);
+    });
+
+    test('what is due of a tenant that is excepted is passed over, however much there is before that of others', async () => {
+      const many = Array.from({ length: 6_000 }, (_, at) => row(`a${at}`, { dueMs: at % 100 }));
+      for (let at = 0; at < many.length; at += 500) await stores.messages.add(many.slice(at, at + 500), []);
+      const others = [row('b1', { tenant: 'bolt', dueMs: 990 }), row('c1', { tenant: 'cove', dueMs: 991 })];
+      await stores.messages.add([...others, row('c2', { tenant: 'cove', dueMs: 1_001 })], []);
+      expect(idsOf(await stores.messages.claim({ ...claim, exceptTenants: ['acme', 'bolt'] }))).toEqual(['c1']);
+      expect(idsOf(await stores.messages.claim({ ...claim, exceptTenants: ['acme'] }))).toEqual(['b1']);
+      const next = others.map((each) => ({ ...each, revision: 2 }));
+      await stores.messages.save([
+        { ...(next[0] as MessageRow), dueMs: undefined },
+        { ...(next[1] as MessageRow), dueMs: 1_002 },
+      ]);
+      expect(await stores.messages.claim({ ...claim, exceptTenants: ['acme'] })).toEqual([]);
+      expect(idsOf(await stores.messages.claim({ ...claim, nowMs: 1_002, exceptTenants: ['acme'] }))).toEqual([
+        'c2',
+        'c1',
+      ]);
+      expect(await stores.messages.claim(claim)).toHaveLength(10);
     });
 
     test('what waits for a phone is taken when it is there, in the order in which it came', async () => {

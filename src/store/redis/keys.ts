@@ -15,7 +15,7 @@ export const SCHEMA = 1;
  * | `trunk-addresses` | sorted set by since when: trunk and address that its names resolve to |
  * | `tokens`, `users`, `webhooks` | hash: id → sealed document |
  * | `tallies` | hash: count of a period → total; `tallies:order`: sorted set by sequence of the last change; `tallies:ends`: sorted set by when it is needed no longer; `tallies:batches`: hash: node and process → number of the last batch it has added, and when; `tallies:tokens`: hash: sequence → token, of the last 1,000 writes |
- * | `messages` | hash: id → JSON with a sealed document; `messages:due`, `:created`, `:listed`, `:listed:TENANT`, `:waiting:TENANT/NUMBER`, `:heard`: sorted sets by time; `:remote`: hash: id at WhatsApp → id |
+ * | `messages` | hash: id → JSON with a sealed document; `messages:due`, `:due:TENANT`, `:created`, `:listed`, `:listed:TENANT`, `:waiting:TENANT/NUMBER`, `:heard`: sorted sets by time; `:due-tenants`: set; `:remote`: hash: id at WhatsApp → id |
  * | `calls:NODE` | hash: id → JSON of a call of that node that rings or is answered; `calls:NODE:taken`: set: ids of those that others have taken from it; `calls:alive`: hash: node → when it last wrote, and as which process; `calls:whole`: hash: process → until when all that it had is here; `calls:over`: sorted set by time: ended calls that another process had begun; `calls:order`: hash: `NODE process` → its process, the generation of that, how often it has asked, and for calls of others; `NODE gone` → since when it was not there, until it is forgotten |
  * | `lease:NAME` | hash with expiry: `holder`, `fence`; `fences`: hash: name → last fence given |
  * | `nodes` | hash: name → time and what the node tells the others |

@@ -1,7 +1,8 @@
 /**
- * What is done to messages as one. KEYS meta, messages; names of the indexes are made from the latter: `:due` and `:created` (sorted sets by
- * time), `:listed` and `:listed:TENANT` (the same of what is listed), `:waiting:PARTY` (sorted set of what waits for a phone),
- * `:remote` (hash: other's id → id), `:heard` (sorted set by time). All carry the hash tag of their prefix.
+ * What is done to messages as one. KEYS meta, messages; names of the indexes are made from the latter: `:due`, `:due:TENANT` and `:created`
+ * (sorted sets by time), `:due-tenants` (set of those that have the second), `:listed` and `:listed:TENANT` (sorted sets of what is listed),
+ * `:waiting:PARTY` (sorted set of what waits for a phone), `:remote` (hash: other's id → id), `:heard` (sorted set by time). All carry the hash
+ * tag of their prefix. A node of an earlier version keeps `:due` alone, so that what it wrote is not in `:due:TENANT`, or is there still.
  */
 import { script } from './scripts.ts';
 
@@ -16,8 +17,10 @@ local function index(row, before)
     each(before.waitsFor, function(party) redis.call('ZREM', base .. ':waiting:' .. party, row.id) end)
   end
   each(row.waitsFor, function(party) redis.call('ZADD', base .. ':waiting:' .. party, row.createdMs, row.id) end)
-  if row.dueMs < 0 then redis.call('ZREM', base .. ':due', row.id)
-  else redis.call('ZADD', base .. ':due', row.dueMs, row.id) end
+  for _, due in ipairs({ base .. ':due', base .. ':due:' .. row.tenant }) do
+    if row.dueMs < 0 then redis.call('ZREM', due, row.id) else redis.call('ZADD', due, row.dueMs, row.id) end
+  end
+  if row.dueMs >= 0 then redis.call('SADD', base .. ':due-tenants', row.tenant) end
   if row.remoteKey ~= '' then redis.call('HSET', base .. ':remote', row.remoteKey, row.id) end
   if not before then
     redis.call('ZADD', base .. ':created', row.createdMs, row.id)
@@ -65,28 +68,47 @@ return saved
 `);
 
 /**
- * ARGV id of the store, holder, now, until, limit, party (empty: what is due), 1 to take what the holder held. Whoever looks
- * passes over what others hold; the search is bounded.
+ * ARGV id of the store, holder, now, until, limit, party (empty: what is due), until before when the holder holds what a process before it has
+ * left, tenants of whom nothing that is due is taken. Whoever looks passes over what others hold; the search is bounded.
  */
 export const CLAIM_MESSAGES = script(`${GUARD}
-local holder, now, limit = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[5])
+local holder, now, untilMs, limit = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 local taken = {}
-local offset = 0
-while #taken < limit and offset < 5000 do
-  local ids
-  if ARGV[6] == '' then ids = redis.call('ZRANGEBYSCORE', base .. ':due', '-inf', now, 'LIMIT', offset, limit)
-  else ids = redis.call('ZRANGE', base .. ':waiting:' .. ARGV[6], offset, offset + limit - 1) end
-  if #ids == 0 then break end
-  offset = offset + #ids
-  for _, id in ipairs(ids) do
-    local text = #taken < limit and redis.call('HGET', base, id)
-    local row = text and cjson.decode(text)
-    if row and (row.heldUntilMs <= now or (ARGV[7] == '1' and row.holder == holder)) then
-      row.holder = holder
-      row.heldUntilMs = tonumber(ARGV[4])
-      redis.call('HSET', base, id, cjson.encode(row))
-      taken[#taken + 1] = text
+local function isFree(row)
+  if row.heldUntilMs <= now then return true end
+  return row.holder == holder and (row.heldUntilMs < tonumber(ARGV[7]) or row.heldUntilMs > untilMs)
+end
+local function takeFrom(index, isDue)
+  local offset = 0
+  while #taken < limit and offset < 5000 do
+    local ids
+    if isDue then ids = redis.call('ZRANGEBYSCORE', index, '-inf', now, 'LIMIT', offset, limit)
+    else ids = redis.call('ZRANGE', index, offset, offset + limit - 1) end
+    if #ids == 0 then return end
+    offset = offset + #ids
+    for _, id in ipairs(ids) do
+      if #taken == limit then return end
+      local text = redis.call('HGET', base, id)
+      local row = text and cjson.decode(text)
+      if isDue and not (row and row.dueMs >= 0 and row.dueMs <= now) then redis.call('ZREM', index, id)
+      elseif row and isFree(row) then
+        row.holder = holder
+        row.heldUntilMs = untilMs
+        redis.call('HSET', base, id, cjson.encode(row))
+        taken[#taken + 1] = text
+      end
     end
+  end
+end
+if ARGV[6] ~= '' then takeFrom(base .. ':waiting:' .. ARGV[6], false)
+elseif ARGV[8] == '' then takeFrom(base .. ':due', true)
+else
+  local except = {}
+  each(ARGV[8], function(tenant) except[tenant] = true end)
+  for _, tenant in ipairs(redis.call('SMEMBERS', base .. ':due-tenants')) do
+    local index = base .. ':due:' .. tenant
+    if redis.call('EXISTS', index) == 0 then redis.call('SREM', base .. ':due-tenants', tenant)
+    elseif not except[tenant] then takeFrom(index, true) end
   end
 end
 return taken

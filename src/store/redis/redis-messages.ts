@@ -40,11 +40,12 @@ export class RedisMessages implements MessageStore {
     return id === null ? undefined : this.get(String(id));
   }
 
-  async claim({ holder, nowMs, untilMs, limit, waitsFor = '', takeOwn = false }: Claim): Promise<MessageRow[]> {
+  async claim({ holder, nowMs, untilMs, limit, ...what }: Claim): Promise<MessageRow[]> {
+    const { waitsFor = '', leftBeforeMs = 0, exceptTenants = [] } = what;
     const answer = (await this.#link.run(
       CLAIM_MESSAGES,
       [this.#keys.meta, this.#keys.messages],
-      [this.#storeId, holder, nowMs, untilMs, limit, waitsFor, takeOwn ? 1 : 0],
+      [this.#storeId, holder, nowMs, untilMs, limit, waitsFor, leftBeforeMs, exceptTenants.join('\n')],
     )) as Buffer[];
     return answer.map((each) => ({ ...this.#rowOf(String(each)), holder, heldUntilMs: untilMs }));
   }
