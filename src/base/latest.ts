@@ -1,6 +1,7 @@
+/** Once it is gone it says neither what it held nor what came after it: in the old space it would keep those from being collected. */
 interface Entry<Key, Value> {
   readonly key: Key;
-  readonly value: Value;
+  value: Value | undefined;
   older: Entry<Key, Value> | undefined;
   newer: Entry<Key, Value> | undefined;
 }
@@ -17,6 +18,8 @@ export class Latest<Key, Value> implements Iterable<[Key, Value]> {
   readonly #entries = new Map<Key, Entry<Key, Value>>();
   #oldest: Entry<Key, Value> | undefined = undefined;
   #newest: Entry<Key, Value> | undefined = undefined;
+  /** Of those who go through them now. */
+  #walks = 0;
 
   /** @param most 1 at the least */
   constructor(most: number) {
@@ -38,11 +41,15 @@ export class Latest<Key, Value> implements Iterable<[Key, Value]> {
   set(key: Key, value: Value): void {
     const former = this.#entries.get(key);
     if (former !== undefined) this.#unlink(former);
+    // It has grown old, and is used again, but where somebody stands at it, who finds the way on from one that is gone, not from one that has moved.
+    if (former !== undefined && this.#walks === 0) {
+      former.value = value;
+      this.#append(former);
+      return;
+    }
     // Not deleted and set again: a Map is made anew each time that deleted entries fill it. Its key is the one that has grown old.
-    const entry = { key: former === undefined ? key : former.key, value, older: this.#newest, newer: undefined };
-    if (this.#newest === undefined) this.#oldest = entry;
-    else this.#newest.newer = entry;
-    this.#newest = entry;
+    const entry = { key: former === undefined ? key : former.key, value, older: undefined, newer: undefined };
+    this.#append(entry);
     this.#entries.set(entry.key, entry);
     if (this.#entries.size > this.#most && this.#oldest !== undefined) this.delete(this.#oldest.key);
   }
@@ -54,24 +61,43 @@ export class Latest<Key, Value> implements Iterable<[Key, Value]> {
     return this.#entries.delete(key);
   }
 
-  #unlink({ older, newer }: Entry<Key, Value>): void {
+  #append(entry: Entry<Key, Value>): void {
+    entry.older = this.#newest;
+    if (this.#newest === undefined) this.#oldest = entry;
+    else this.#newest.newer = entry;
+    this.#newest = entry;
+  }
+
+  #unlink(entry: Entry<Key, Value>): void {
+    const { older, newer } = entry;
     if (older === undefined) this.#oldest = newer;
     else older.newer = newer;
     if (newer === undefined) this.#newest = older;
     else newer.older = older;
+    entry.value = undefined;
+    entry.newer = undefined;
   }
 
   /** As with a Map, entries may be deleted and set meanwhile: one that is gone is not reached, one that is new is. */
   *[Symbol.iterator](): Generator<[Key, Value]> {
-    for (let entry = this.#oldest; entry !== undefined; entry = this.#after(entry)) yield [entry.key, entry.value];
+    for (const { key, value } of this.#walk()) yield [key, value as Value];
   }
 
   *keys(): Generator<Key> {
-    for (let entry = this.#oldest; entry !== undefined; entry = this.#after(entry)) yield entry.key;
+    for (const { key } of this.#walk()) yield key;
   }
 
   *values(): Generator<Value> {
-    for (let entry = this.#oldest; entry !== undefined; entry = this.#after(entry)) yield entry.value;
+    for (const { value } of this.#walk()) yield value as Value;
+  }
+
+  *#walk(): Generator<Entry<Key, Value>> {
+    this.#walks++;
+    try {
+      for (let entry = this.#oldest; entry !== undefined; entry = this.#after(entry)) yield entry;
+    } finally {
+      this.#walks--;
+    }
   }
 
   /** What comes after one that may be gone by now: it knows the one that was before it, which may be gone as well. */

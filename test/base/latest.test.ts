@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { Latest } from '../../src/base/latest.ts';
+import { grownOldBy } from '../kit/grown-old.ts';
 
 function latestOf(most: number, ...keys: string[]): Latest<string, number> {
   const latest = new Latest<string, number>(most);
@@ -52,7 +53,8 @@ test('whoever goes through them meets what a Map gives: nothing that is gone, an
     const reached: number[] = [];
     for (const key of entries.keys()) {
       for (const { key: other, isDelete } of made[reached.length] ?? []) {
-        entries.delete(other);
+        // One that a Map has stays where it is when it is set again.
+        if (isDelete || entries instanceof Map) entries.delete(other);
         if (!isDelete) entries.set(other, other);
       }
       reached.push(key);
@@ -82,4 +84,36 @@ test('it holds what a list of the latest would, whatever is set and deleted', ()
       }
     }),
   );
+});
+
+test('what is gone grows old with nobody: neither what it held nor what came after it', () => {
+  const script = `
+    const { Latest } = await import('../../src/base/latest.ts');
+    const latest = new Latest(1000);
+    latest.set(-1, []);
+    // The young generation is collected some times: that one grows old, and is to keep none that comes after it.
+    for (let at = 0; at < 10_000; at++) globalThis.last = new Array(125).fill(at);
+    latest.delete(-1);
+    globalThis.work = () => {
+      for (let at = 0; at < 50_000; at++) {
+        latest.set(at, new Array(125).fill(at));
+        latest.delete(at - 15);
+      }
+    };
+  `;
+  // All are 54 MB.
+  expect(grownOldBy(script)).toBeLessThan(10_000_000);
+});
+
+test('one that is set again takes no more than it had', () => {
+  const script = `
+    const { Latest } = await import('../../src/base/latest.ts');
+    const latest = new Latest(50_000);
+    for (let at = 0; at < 50_000; at++) latest.set(at, true);
+    globalThis.work = () => {
+      for (let at = 0; at < 500_000; at++) latest.set(at % 50_000, true);
+    };
+  `;
+  // As many new ones would be 28 MB.
+  expect(grownOldBy(script)).toBeLessThan(1_000_000);
 });
