@@ -103,7 +103,9 @@ export class JsonLogger implements Log, TimerTarget {
 
   #write(level: LogLevel, event: string, fields: LogFields | undefined): void {
     this.#writeReport(false);
-    if (!this.#limiter.admit(event, level === 'warn' || level === 'error')) {
+    const tenant = fields?.['tenant'];
+    const isImportant = level === 'warn' || level === 'error';
+    if (!this.#limiter.admit(event, isImportant, typeof tenant === 'string' ? tenant : '')) {
       this.#suppressedTotal++;
       this.#armReport();
       return;

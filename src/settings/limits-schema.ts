@@ -98,7 +98,7 @@ export const nodeLimitsSchema = z.strictObject({
   ),
   logLinesPerSecond: count(
     100,
-    'Log lines per second; more are counted, and one line says how many of which event. A fifth is kept for warnings and errors.',
+    'Log lines per second; more are counted, and one line says how many of which event. A fifth is kept for warnings and errors; those about one tenant are three quarters at most.',
     1_000_000,
   ),
 });

@@ -76,6 +76,19 @@ describe('JsonLogger', () => {
     expect(log.suppressedCount).toBe(Number(report?.['lines']));
   });
 
+  test('lines about one tenant leave room for those about others, warnings as well', () => {
+    const { scheduler, log, parsed } = setUp();
+    const writtenOf = (tenant: string | undefined) => parsed().filter((line) => line['tenant'] === tenant).length;
+    for (let at = 0; at < 500; at++) log.info('call', { tenant: 'acme' });
+    for (let at = 0; at < 500; at++) log.warn('call-not-signed', { tenant: 'acme' });
+    for (let at = 0; at < 8; at++) log.info('call', { tenant: 'globex' });
+    log.warn('store-away');
+    expect([writtenOf('acme'), writtenOf('globex'), writtenOf(undefined)]).toEqual([75, 4, 1]);
+    scheduler.advance(1_000);
+    log.info('call', { tenant: 'acme' });
+    expect(writtenOf('acme')).toBe(76);
+  });
+
   test('after the flood the log writes as before and nothing stays armed', () => {
     const { scheduler, log, parsed } = setUp({ linesPerSecond: 10 });
     for (let index = 0; index < 100; index++) log.info('flood');
