@@ -12,15 +12,8 @@ import type { Destination } from './ports.ts';
 import { type AttemptRecord, type CallFacts, type EndedBy, LiveRecord } from './record.ts';
 
 /** Where a leg's messages went, without TLS material. A connection is gone with its process. */
-export interface PlaceSnapshot {
+export interface PlaceSnapshot extends Omit<Target, 'tls' | 'connectTimeoutMs'> {
   readonly kind: 'target' | 'connection';
-  readonly transport: TransportName;
-  readonly address: string;
-  readonly port: number;
-  /** The listener that it was sent from. */
-  readonly listenerId?: string;
-  readonly serverName?: string;
-  readonly guarded?: boolean;
 }
 
 /** The session description last sent, which a refresh by re-INVITE repeats. */
@@ -220,7 +213,7 @@ export type Reacher = (place: PlaceSnapshot, options: LegOptions) => Destination
 
 export function placeOf(to: Destination): PlaceSnapshot {
   if (!isFlow(to)) {
-    const { transport, address, port, listenerId, serverName, guarded } = to;
+    const { transport, address, port, listenerId, serverName, guarded, owner } = to;
     return {
       kind: 'target',
       transport,
@@ -229,6 +222,7 @@ export function placeOf(to: Destination): PlaceSnapshot {
       ...(listenerId !== undefined && { listenerId }),
       ...(serverName !== undefined && { serverName }),
       ...(guarded !== undefined && { guarded }),
+      ...(owner !== undefined && { owner }),
     };
   }
   const { transport, remoteAddress, remotePort, listenerId, reliable } = to;

@@ -25,16 +25,19 @@ test('a UDP peer is sent to from the same listener', () => {
   });
 });
 
-test('a target keeps its name and who may name it, never its keys', () => {
-  const target: Target = {
+test('a target keeps all that is known of it, whose it is too, but for its keys and how long it is waited for', () => {
+  const target: Required<Target> = {
     transport: 'tls',
     address: '192.0.2.1',
     port: 5061,
     serverName: 'sip.example.net',
     guarded: true,
+    owner: 'acme',
+    listenerId: 'tls:0.0.0.0:5061',
+    connectTimeoutMs: 4_000,
     tls: { key: 'secret' },
   };
-  const { tls: _tls, ...kept } = target;
+  const { tls: _tls, connectTimeoutMs: _timeout, ...kept } = target;
   expect(destinationAt(JSON.parse(JSON.stringify(placeOf(target))))).toEqual(kept);
 });
 
