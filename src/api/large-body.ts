@@ -75,6 +75,7 @@ async function readAside<Gathered, Rest>(
     thread: 'body-thread',
     importer: import.meta.url,
     input: { kind, octets },
+    isServing: true,
     transfer: [octets.buffer as ArrayBuffer],
   };
   const { gathered, rest: answer } = await askAside<BodyInput, BodyAnswer, Gathered>(question, gather);

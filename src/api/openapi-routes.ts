@@ -65,7 +65,8 @@ export class DocumentTexts {
   }
 
   async #make(form: Form): Promise<Buffer> {
-    const question = { thread: 'openapi-thread', importer: import.meta.url, input: { ...this.#described, form } };
+    const input = { ...this.#described, form };
+    const question = { thread: 'openapi-thread', importer: import.meta.url, input, isServing: true };
     try {
       const { rest } = await askAside<DocumentInput, Uint8Array, void>(question, noParts);
       return Buffer.from(rest.buffer, rest.byteOffset, rest.byteLength);

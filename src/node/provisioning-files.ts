@@ -57,10 +57,7 @@ export class ProvisioningFiles {
       this.#owners = new TextMap();
       return [];
     }
-    const { provisioning, problems, parts, documents } = await this.#read(
-      settings,
-      isServing ? READ_AT_ONCE : READ_AT_START,
-    );
+    const { provisioning, problems, parts, documents } = await this.#read(settings, isServing);
     if (provisioning === undefined) throw settingsError(problems);
     const before = this.#provisioner.current().state;
     await put(this.#provisioner, provisioning);
@@ -71,14 +68,14 @@ export class ProvisioningFiles {
     return inSlices(this.#record(before, after, owners));
   }
 
-  async #read(settings: NodeSettings, mostAtOnce: number): Promise<LoadedProvisioning & { documents: KnownDocuments }> {
+  async #read(settings: NodeSettings, isServing: boolean): Promise<LoadedProvisioning & { documents: KnownDocuments }> {
     const files = settings.provisioning;
     const context = contextOf(settings);
-    if (sizeOf(files) <= mostAtOnce)
+    if (sizeOf(files) <= (isServing ? READ_AT_ONCE : READ_AT_START))
       return { ...loadProvisioning(files, this.#environment, context), documents: new TextMap() };
     const known = this.#known;
     const input = { files, environment: { ...this.#environment }, context, known: [...known.keys()].join('') };
-    const thread = { thread: '../settings/files-thread', importer: import.meta.url };
+    const thread = { thread: '../settings/files-thread', importer: import.meta.url, isServing };
     const reading = readAside<FilesInput, FilesAnswer>({ ...thread, input }, known);
     const { provisioning, documents, rest } = await reading.catch((error: Error) => {
       throw new SettingsError([{ code: 'file-unreadable', path: 'provisioning', message: whyNotRead(error) }]);

@@ -30,13 +30,15 @@ export type KnownDocuments = ReadonlyMap<string, Tenant | TrunkSettings>;
 
 interface AsideData<Input> {
   readonly input: Input;
+  readonly isServing: boolean;
   readonly port: MessagePort;
 }
 
-/** What this thread, a reading one, is asked. From here on the calls' thread goes before it. */
+/** What this thread, a reading one, is asked. Where calls are served their thread goes before it from here on. */
 export function asideData<Input>(): AsideData<Input> {
-  giveWay();
-  return workerData as AsideData<Input>;
+  const data = workerData as AsideData<Input>;
+  if (data.isServing) giveWay();
+  return data;
 }
 
 /** What it says when all parts are on their way: what else it found, or why there is nothing. */
@@ -54,6 +56,8 @@ export interface AsideQuestion<Input> {
   readonly thread: string;
   readonly importer: string;
   readonly input: Input;
+  /** Whether calls are served meanwhile; else everything waits for what is read. */
+  readonly isServing: boolean;
   /** What of the input changes hands in place of being copied. */
   readonly transfer?: readonly ArrayBuffer[];
 }
@@ -87,12 +91,12 @@ export function askAside<Input, Rest, Gathered>(
 function ignore(): void {}
 
 async function runThread<Input, Rest, Gathered>(
-  { thread, importer, input, transfer = [] }: AsideQuestion<Input>,
+  { thread, importer, input, isServing, transfer = [] }: AsideQuestion<Input>,
   gatherParts: (port: MessagePort) => Steps<Gathered>,
 ): Promise<{ readonly gathered: Gathered; readonly rest: Rest }> {
   const { port1, port2 } = new MessageChannel();
   const worker = new Worker(new URL(`./${thread}${importer.endsWith('.ts') ? '.ts' : '.js'}`, importer), {
-    workerData: { input, port: port2 },
+    workerData: { input, isServing, port: port2 } satisfies AsideData<Input>,
     transferList: [port2, ...transfer],
     name: 'tandem-reader',
   });

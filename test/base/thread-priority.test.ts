@@ -3,20 +3,24 @@ import { constants } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { expect, test } from 'vitest';
 
-test.skipIf(process.platform !== 'linux')(
-  'a thread that gives way has a priority below the normal one, whatever that of its process is',
-  async () => {
+test.skipIf(process.platform !== 'linux').each([0, 12])(
+  'a thread that gives way has a priority below that of its process, and below the normal one (nice %i or more)',
+  async (least) => {
     const priority = new URL('../../src/base/thread-priority.ts', import.meta.url).href;
     const script = `
     import { readlinkSync } from 'node:fs';
-    import { getPriority } from 'node:os';
+    import { getPriority, setPriority } from 'node:os';
     import { parentPort } from 'node:worker_threads';
     import { giveWay } from ${JSON.stringify(priority)};
+    const thread = Number(readlinkSync('/proc/thread-self').split('/').at(-1));
+    if (getPriority(thread) < ${least}) setPriority(thread, ${least});
+    const before = getPriority(thread);
     giveWay();
-    parentPort.postMessage(getPriority(Number(readlinkSync('/proc/thread-self').split('/').at(-1))));`;
+    parentPort.postMessage([before, getPriority(thread)]);`;
     const worker = new Worker(new URL(`data:text/javascript,${encodeURIComponent(script)}`));
-    const [lowered] = await once(worker, 'message');
+    const [[before, lowered]] = await once(worker, 'message');
     await worker.terminate();
-    expect(lowered).toBeGreaterThanOrEqual(constants.priority.PRIORITY_BELOW_NORMAL);
+    const { PRIORITY_BELOW_NORMAL: step, PRIORITY_LOW: lowest } = constants.priority;
+    expect(lowered).toBe(Math.min(Math.max(before, 0) + step, lowest));
   },
 );
