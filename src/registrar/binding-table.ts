@@ -55,6 +55,15 @@ export class BindingTable<Flow extends RegistrarFlow> implements TimerTarget {
     else this.#byAor.set(aor, bindings.length === 1 ? bindings : [...bindings].sort(byPreference));
   }
 
+  /** A binding lasts longer or shorter than it did. */
+  prolonged(binding: Binding<Flow>, expiredAtMs: number): void {
+    const before = expirySecond(expiredAtMs);
+    const after = expirySecond(binding.expiresAtMs);
+    if (before === after) return;
+    addTo(this.#byExpiry, after, binding);
+    removeFrom(this.#byExpiry, before, binding);
+  }
+
   onTimer(): void {
     this.#isArmed = false;
     const nowSecond = Math.floor(this.#scheduler.nowMs() / 1000);
@@ -78,14 +87,14 @@ export class BindingTable<Flow extends RegistrarFlow> implements TimerTarget {
     this.#count++;
     addTo(this.#byFlow, binding.flowKey, binding);
     if (this.#byExpiry.size === 0) this.#sweptSecond = Math.floor(this.#scheduler.nowMs() / 1000);
-    addTo(this.#byExpiry, expirySecond(binding), binding);
+    addTo(this.#byExpiry, expirySecond(binding.expiresAtMs), binding);
     this.#arm();
   }
 
   #unlink(binding: Binding<Flow>): void {
     this.#count--;
     removeFrom(this.#byFlow, binding.flowKey, binding);
-    removeFrom(this.#byExpiry, expirySecond(binding), binding);
+    removeFrom(this.#byExpiry, expirySecond(binding.expiresAtMs), binding);
   }
 
   #arm(): void {
@@ -96,8 +105,8 @@ export class BindingTable<Flow extends RegistrarFlow> implements TimerTarget {
 }
 
 /** The first whole second at which it has expired: never early, at most two seconds late. */
-function expirySecond(binding: Binding): number {
-  return Math.ceil(binding.expiresAtMs / 1000);
+function expirySecond(expiresAtMs: number): number {
+  return Math.ceil(expiresAtMs / 1000);
 }
 
 function addTo<K, V>(index: Map<K, Set<V>>, key: K, value: V): void {

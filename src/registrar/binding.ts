@@ -10,7 +10,7 @@ const NO_PATH: readonly string[] = [];
 /** Where a phone is itself. */
 export type PhoneAddress = Pick<RegistrarFlow, 'remoteAddress' | 'remotePort'>;
 
-/** One contact of an address-of-record. Never changed: an update makes a new one. */
+/** One contact of an address-of-record. Never changed but by a refresh that says nothing new ({@link prolong}): any other makes a new one. */
 export interface Binding<Flow extends RegistrarFlow = RegistrarFlow> extends StoredBinding {
   /** The flow to send on, while it lives. Requests go to `flow ?? target`. */
   readonly flow: Flow | undefined;
@@ -102,6 +102,46 @@ export function bindingOf<Flow extends RegistrarFlow>(
     expiresAtMs: clock.nowMs() + lastsMs,
     node,
   };
+}
+
+/** What a refresh that says nothing new changes of a binding. */
+type Lease = {
+  -readonly [Field in 'callId' | 'cseq' | 'refreshedAtWallMs' | 'expiresAtWallMs' | 'expiresAtMs']: Binding[Field];
+};
+
+/** Whether a contact of a REGISTER is this binding as it is, but for its {@link Lease}. */
+export function isAsBefore<Flow extends RegistrarFlow>(
+  binding: Binding<Flow>,
+  { node, flow, from }: Omit<BindingOrigin<Flow>, 'aor'>,
+  ask: RegisterAsk,
+  contact: AskedContact,
+): boolean {
+  if (
+    binding.contactUri !== contact.uriText ||
+    binding.contactParams !== contact.params ||
+    binding.regId !== contact.regId ||
+    binding.userAgent !== ask.userAgent ||
+    binding.node !== node ||
+    binding.flowKey !== flow.key ||
+    binding.connectionEnded === true ||
+    binding.path.length > 0 ||
+    ask.path.length > 0
+  )
+    return false;
+  // Its other target is of the same flow and Contact.
+  const { usesFlow } = reachOf(flow, contact.uri, ask.claimsSymmetry);
+  return binding.flow === (usesFlow ? flow : undefined) && binding.source === keptSource(flow, from, binding.source);
+}
+
+/** A binding lasts `expiresSeconds` from now on. In place: what lasts for hours is collected late, and refreshes are most of what phones send. */
+export function prolong(binding: Binding, { callId, cseq }: RegisterAsk, expiresSeconds: number, clock: Clock): void {
+  const lease: Lease = binding;
+  const wallMs = clock.wallMs();
+  lease.callId = keptText(callId, binding.callId);
+  lease.cseq = cseq;
+  lease.refreshedAtWallMs = wallMs;
+  lease.expiresAtWallMs = wallMs + expiresSeconds * 1000;
+  lease.expiresAtMs = clock.nowMs() + expiresSeconds * 1000;
 }
 
 /** A stored binding back to life. The key of a connection is no longer its own; that of a UDP peer is its address. */

@@ -1,7 +1,17 @@
 import { type Log, silentLog } from '../base/log.ts';
 import { pause, type Scheduler } from '../base/scheduler.ts';
 import { HeaderId, type SipRequest } from '../sip/message/index.ts';
-import { type Binding, bindingOf, isReachable, type PhoneAddress, revived, stored } from './binding.ts';
+import {
+  type Binding,
+  type BindingOrigin,
+  bindingOf,
+  isAsBefore,
+  isReachable,
+  type PhoneAddress,
+  prolong,
+  revived,
+  stored,
+} from './binding.ts';
 import { BindingRestoration } from './binding-restoration.ts';
 import { BindingTable } from './binding-table.ts';
 import { BindingWriter } from './binding-writer.ts';
@@ -25,7 +35,15 @@ import {
 } from './register-request.ts';
 import { isSameContact, type RegistrationIdentity, Removals, supersedes } from './removals.ts';
 import { SuccessHeaders } from './success-headers.ts';
-import { applyUpdate, clearAll, type ExpiryPolicy, isRestartOf, type Update, type UpdateLimits } from './update.ts';
+import {
+  applyUpdate,
+  clearAll,
+  type ExpiryPolicy,
+  isRestartOf,
+  prolonged,
+  type Update,
+  type UpdateLimits,
+} from './update.ts';
 
 /**
  * The location service (RFC 3261 §10.3, Path of RFC 3327, flows of RFC 5626). It takes REGISTER requests whose sender has been
@@ -66,7 +84,7 @@ export type RemovalReason = 'unregistered' | 'replaced' | 'expired' | 'flow-clos
 
 /** Hears of every change, for logs, events and metrics. Called after the change; must not throw. */
 export interface RegistrationListener<Flow extends RegistrarFlow = RegistrarFlow> {
-  /** `previous` is the binding that was refreshed; undefined: a new one. */
+  /** `previous` is the binding that was refreshed, the same one where nothing but its time has changed; undefined: a new one. */
   onRegistered(binding: Binding<Flow>, previous: Binding<Flow> | undefined): void;
   onUnregistered(binding: Binding<Flow>, reason: RemovalReason): void;
   /** The store has it of an earlier run of some node. What can still be reached is brought back, some seconds later where calls wait. */
@@ -332,13 +350,14 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
     const { aor, newestOnly = false } = account;
     const { maxContactsPerAor, maxBindings, sourceOf, node, hasEnded, listener } = this.#options;
     const current = this.#settled(aor);
+    const origin = { aor, node, flow, from: sourceOf(request, flow) };
+    if (this.#isProlonged(current, ask, origin)) return undefined;
     const limits = { maxContacts: newestOnly ? 1 : (account.maxContacts ?? maxContactsPerAor), newestOnly, hasEnded };
-    const from = sourceOf(request, flow);
     const update: Update<Binding<Flow>> | RegisterAnswer =
       ask.kind === 'clear'
         ? clearAll(current, ask)
         : applyUpdate(current, ask, this.#policy, limits, (contact, seconds, previous) =>
-            bindingOf({ aor, node, flow, from }, ask, contact, seconds, previous, this.#scheduler),
+            bindingOf(origin, ask, contact, seconds, previous, this.#scheduler),
           );
     if (isRefusal(update)) return update;
     const growth = update.next.length - current.length;
@@ -353,6 +372,22 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
     for (const { binding, reason } of update.removed) listener?.onUnregistered(binding, reason);
     for (const { binding, previous } of update.added) listener?.onRegistered(binding, previous);
     return undefined;
+  }
+
+  /** Whether a REGISTER has the only binding of an address-of-record last on and asks for nothing else, as nearly each does: done then, in place. */
+  #isProlonged(current: readonly Binding<Flow>[], ask: RegisterAsk, origin: BindingOrigin<Flow>): boolean {
+    const seconds = prolonged(current, ask, this.#policy);
+    const [binding] = current;
+    const [contact] = ask.contacts;
+    if (seconds === undefined || binding === undefined || contact === undefined) return false;
+    if (!isAsBefore(binding, origin, ask, contact)) return false;
+    const { expiresAtMs } = binding;
+    prolong(binding, ask, seconds, this.#scheduler);
+    this.#table.prolonged(binding, expiresAtMs);
+    this.#restoration.replaced(binding.aor, ask);
+    this.#writer.changed(binding.aor);
+    this.#options.listener?.onRegistered(binding, binding);
+    return true;
   }
 
   #changeOf(aor: string): BindingChange {

@@ -98,6 +98,16 @@ export function applyUpdate<B extends Binding>(
   return { next, added: made, removed };
 }
 
+/** How long, seconds, a REGISTER that asks for nothing but the only binding there is has it last on; undefined: it asks for more, or is to be refused. */
+export function prolonged(current: readonly Binding[], ask: RegisterAsk, policy: ExpiryPolicy): number | undefined {
+  const [contact] = ask.contacts;
+  const [binding] = current;
+  if (contact === undefined || binding === undefined || current.length + ask.contacts.length > 2) return undefined;
+  if (isTooBrief(contact.expiresSeconds, policy) || isOutOfOrder(binding, ask)) return undefined;
+  const seconds = grant(contact.expiresSeconds, policy);
+  return seconds === 0 ? undefined : seconds;
+}
+
 /**
  * What gives way to a contact too many, that of longest ago first: the same phone's, where the connections that they came over have ended, at
  * whichever node or with it, and nothing has come since. A phone that connects again, from another port each time, names another contact each time. Those

@@ -162,6 +162,69 @@ describe('RFC 3261 §10.3 step 7: expiry', () => {
     expect(registrar.bindings(BOB)[0]).toMatchObject({ source: { port: 5071 }, target: { port: 5060 } });
   });
 
+  test('a refresh that says nothing new leaves the binding that there is, for another time', async () => {
+    const store = new MemoryBindingStore();
+    const { registrar, send, clock, events } = registrarWorld({ store });
+    const flow = flowFrom('192.0.2.4', 5060);
+    send({ expires: 600 }, flow);
+    const [first] = registrar.bindings(BOB);
+    clock.advance(500_000);
+    expect(send({ expires: 300, callId: 'another', cseq: 7 }, flow).contacts).toEqual([
+      '<sip:bob@192.0.2.4>;expires=300',
+    ]);
+    expect(registrar.bindings(BOB)[0]).toBe(first);
+    await registrar.flush();
+    const wallMs = clock.wallMs();
+    expect(await bindingsIn(store)).toMatchObject([
+      {
+        callId: 'another',
+        cseq: 7,
+        registeredAtWallMs: wallMs - 500_000,
+        refreshedAtWallMs: wallMs,
+        expiresAtWallMs: wallMs + 300_000,
+      },
+    ]);
+    clock.advance(299_000);
+    expect(registrar.bindings(BOB)).toEqual([first]);
+    send({ expires: 60, callId: 'another', cseq: 8 }, flow);
+    expect(send({ expires: 60, callId: 'another', cseq: 8 }, flow).status).toBe(400);
+    clock.advance(62_000);
+    expect([registrar.count, clock.armedCount]).toEqual([0, 0]);
+    expect(events).toEqual([
+      'new sip:bob@192.0.2.4',
+      'again sip:bob@192.0.2.4',
+      'again sip:bob@192.0.2.4',
+      'expired sip:bob@192.0.2.4',
+    ]);
+  });
+
+  const here = flowFrom('192.0.2.4', 5060);
+  const contact = '<sip:bob@192.0.2.4>';
+  const listening = { contacts: ['<sip:bob@192.0.2.4:5080>'] };
+  const symmetric = { ...listening, via: ['SIP/2.0/UDP 192.0.2.4:5060;rport;branch=z9hG4bKnashds7'] };
+  /** What is bound after these REGISTERs of one Call-ID, of which the last has CSeq 9. */
+  const leftBy = (...sent: [RegisterFields, typeof here][]) => {
+    const { send, registrar } = registrarWorld();
+    for (const [at, [fields, flow]] of sent.entries()) send({ ...fields, cseq: 10 + at - sent.length }, flow);
+    return registrar.bindings(BOB);
+  };
+  test.each<[string, RegisterFields, typeof here, RegisterFields]>([
+    ['another contact parameter', { contacts: [`${contact};+sip.ice`] }, here, {}],
+    ['another preference', { contacts: [`${contact};q=0.4`] }, here, {}],
+    ['an instance', { contacts: [`${contact};${INSTANCE}`] }, here, {}],
+    ['another program', { headers: ['User-Agent: another'] }, here, {}],
+    ['a Path', { headers: ['Path: <sip:p1.example.com;lr>', 'Supported: path'] }, here, {}],
+    ['another port', {}, flowFrom('192.0.2.4', 5071), {}],
+    ['another address', {}, flowFrom('192.0.2.5', 5060), {}],
+    ['a connection', {}, flowFrom('192.0.2.4', 5060, 'tcp'), {}],
+    ['symmetry', symmetric, here, listening],
+  ])('a refresh with %s leaves what it alone would, and so does the way back', (_what, fields, flow, plain) => {
+    const [changed, unchanged] = [leftBy([fields, flow]), leftBy([plain, here])];
+    expect(changed).not.toEqual(unchanged);
+    expect(leftBy([plain, here], [fields, flow])).toEqual(changed);
+    expect(leftBy([fields, flow], [plain, here])).toEqual(unchanged);
+  });
+
   test('a day of refreshes keeps one binding and one timer', () => {
     const { send, uris, clock } = registrarWorld();
     for (let minute = 0; minute < 1440; minute++) {

@@ -55,6 +55,7 @@ export class KnownSources implements RegistrationListener<Flow> {
   }
 
   onRegistered(binding: Binding<Flow>, previous: Binding<Flow> | undefined): void {
+    if (previous?.source === binding.source && previous.node === binding.node) return;
     this.#count(binding, 1);
     if (previous !== undefined) this.#count(previous, -1);
   }
