@@ -5,11 +5,22 @@
  */
 import { timingSafeEqual } from 'node:crypto';
 import { MessageAuthenticator } from '../../base/message-authenticator.ts';
-import type { SipRequest } from '../../sip/message/index.ts';
+import { parseVia, type SipRequest } from '../../sip/message/index.ts';
 
 const MARK = 'X-Tandem-Passed';
-/** Of a CANCEL that is passed on: by it the INVITE is found. A response with two Via is none (RFC 3261 §8.1.3.3). */
+/**
+ * Of what is passed on, its sender's: it says where it came from, and by it the INVITE of a CANCEL is found. A response with two Via is none
+ * (RFC 3261 §8.1.3.3).
+ */
 export const SENDERS_VIA = 'X-Tandem-Via';
+
+/** The sender's Via and address, of what a node has passed on; undefined: it says none, or several. Throws PeerError SIP_PEER_VIA. */
+export function sendersVia({ headers }: SipRequest): { readonly via: string; readonly from: string } | undefined {
+  const [via, ...others] = headers.fieldValuesNamed(SENDERS_VIA);
+  if (via === undefined || others.length > 0) return undefined;
+  const { params, host } = parseVia(via);
+  return { via, from: params.get('received') ?? host };
+}
 
 export class NodeMark {
   readonly #mac: MessageAuthenticator;

@@ -19,7 +19,7 @@ import type { Flow, Target } from '../../sip/transport/index.ts';
 import type { Acquaintances } from '../acquaintances.ts';
 import type { PeerNodes } from '../peer-nodes.ts';
 import type { KnownNodes } from './known-nodes.ts';
-import { type NodeMark, SENDERS_VIA } from './node-mark.ts';
+import { type NodeMark, SENDERS_VIA, sendersVia } from './node-mark.ts';
 
 export interface StrayRequestsOptions {
   readonly endpoint: Pick<Endpoint, 'sendRequest'>;
@@ -98,13 +98,12 @@ export class StrayRequests {
    * proves him is the branch of the INVITE.
    */
   passedOn(cancel: SipRequest, flow: Pick<Flow, 'remoteAddress'>): PassedCancel | undefined {
-    const [via, ...others] = cancel.headers.fieldValuesNamed(SENDERS_VIA);
-    if (via === undefined || others.length > 0 || !this.#isOfNode(cancel, flow)) return undefined;
+    const sender = this.#isOfNode(cancel, flow) ? sendersVia(cancel) : undefined;
+    if (sender === undefined) return undefined;
     const sent = copyOf(cancel);
     sent.headers.removeNamed(SENDERS_VIA);
-    sent.headers.set(HeaderId.Via, via);
-    const { params, host } = sent.topVia();
-    return { cancel: sent, from: params.get('received') ?? host };
+    sent.headers.set(HeaderId.Via, sender.via);
+    return { cancel: sent, from: sender.from };
   }
 
   /** By its mark, which a program of before does not write, or by where it comes from. */
@@ -149,16 +148,12 @@ export class StrayRequests {
   }
 
   /**
-   * The tag that the caller was told by the node that has his call. Its Via goes along, by which that node finds his INVITE.
+   * The tag that the caller was told by the node that has his call.
    * @param isHere whether the call has come to this node
    */
   async passOnCancel(cancel: SipRequest, flow: Flow, isHere: () => boolean): Promise<string | undefined> {
-    const copy = copyOf(cancel);
-    // Whatever the sender says in it: the next node believes this one.
-    copy.headers.removeNamed(SENDERS_VIA);
-    copy.headers.addNamed(SENDERS_VIA, viaValues(cancel.headers)[0] ?? '');
-    const { taken, isSilent } = await this.#answers(copy, flow, isHere);
-    return (isSilent ? await this.#takenAtLast(copy, flow, isHere) : taken)?.toTag();
+    const { taken, isSilent } = await this.#answers(cancel, flow, isHere);
+    return (isSilent ? await this.#takenAtLast(cancel, flow, isHere) : taken)?.toTag();
   }
 
   /** Undefined: its sender, or all of them, have too many that wait. */
@@ -256,7 +251,10 @@ export class StrayRequests {
     return [...new Map(nodes.map((node) => [key(node.address), node])).values()];
   }
 
-  /** Over UDP it is sent again until there is an answer. */
+  /**
+   * Over UDP it is sent again until there is an answer. Its Via goes along, by which the node finds the INVITE that a CANCEL is of, and knows whom a
+   * BYE came from.
+   */
   #ask(request: SipRequest, node: Target, repeatMs: number): Promise<SipResponse | 'refused' | 'silent'> {
     const { endpoint, scheduler, mark } = this.#options;
     const { promise, resolve } = Promise.withResolvers<SipResponse | 'refused' | 'silent'>();
@@ -284,6 +282,9 @@ export class StrayRequests {
         return;
       }
       const copy = copyOf(request);
+      // Whatever the sender says in it: the next node believes this one.
+      copy.headers.removeNamed(SENDERS_VIA);
+      copy.headers.addNamed(SENDERS_VIA, viaValues(request.headers)[0] ?? '');
       for (const id of [HeaderId.Via, HeaderId.Route]) copy.headers.remove(id);
       mark.put(copy);
       const transactionTimeoutMs = leftMs;

@@ -23,9 +23,9 @@ import { type NameAddr, namesPlace, parseUri, type SipRequest } from '../../sip/
 import type { Flow, Target, TransportName } from '../../sip/transport/index.ts';
 import type { TrunkService } from '../../trunks/trunk-service.ts';
 import type { Acquaintances } from '../acquaintances.ts';
-import type { FrontProxies } from '../admit/front-proxies.ts';
+import type { FrontProxies, Sender } from '../admit/front-proxies.ts';
 import type { KnownNodes } from '../continuity/known-nodes.ts';
-import type { NodeMark } from '../continuity/node-mark.ts';
+import { type NodeMark, sendersVia } from '../continuity/node-mark.ts';
 import type { EngineObserver } from '../engine-options.ts';
 import type { PeerNodes } from '../peer-nodes.ts';
 import type { Registrations } from '../registrations.ts';
@@ -133,22 +133,35 @@ export class Peers implements Required<CallPeers> {
     return SECURITY.indexOf(asked) >= SECURITY.indexOf(least) ? asked : least;
   }
 
-  /** Goes by the sender: of a proxy of the operator's own the address is that of everybody behind it. */
+  /** Goes by the sender: of a proxy of the operator's own, and of a node that passes on, the address is that of everybody behind it. */
   plausible(leg: Pick<RoutedLeg, 'options' | 'destination'>, flow: Flow, request: SipRequest): boolean {
     const { owner, trunkId, sender: before, isBetweenNodes } = leg.options;
-    const { front, peers, mark, registrations } = this.#options;
-    const sender = front.senderOf(request, flow);
+    const { front, registrations } = this.#options;
+    const passed = this.#passedBy(flow, request);
+    const sender = front.senderOf(request, passed ?? flow);
     if (sender.unnamed === true) return false;
     const { remoteAddress } = sender;
     if (remoteAddress === before || remoteAddress === addressOf(leg.destination)) return true;
     const isItself = sender === flow;
-    if (isItself && (peers.isPeerAddress(remoteAddress) || mark.isOn(request))) return true;
+    if (isItself && this.#isOfNode(flow, request)) return true;
     // The other half of the call has gone to another node, which has lost the store since: it is in no roster, and at its address nobody else.
     if (isItself && isBetweenNodes === true && this.#wasNode(remoteAddress)) return true;
     if (trunkId !== undefined) return this.#isOfTrunk(trunkId, remoteAddress);
     if (owner === undefined) return false;
     // A phone that has changed networks has registered from the new one.
     return isItself ? registrations.isOn(flow, owner) : registrations.isFrom(remoteAddress, owner);
+  }
+
+  #isOfNode({ remoteAddress }: Flow, request: SipRequest): boolean {
+    const { peers, mark } = this.#options;
+    return peers.isPeerAddress(remoteAddress) || mark.isOn(request);
+  }
+
+  /** Whose BYE a node has passed on; undefined where it is the node's own, or that of whoever has sent it here. */
+  #passedBy(flow: Flow, request: SipRequest): Sender | undefined {
+    const from = request.method === 'BYE' ? sendersVia(request)?.from : undefined;
+    if (from === undefined || !this.#isOfNode(flow, request)) return undefined;
+    return { remoteAddress: from, remotePort: 0, transport: flow.transport, tls: undefined };
   }
 
   /** Whether a node was at an address, and nobody is known there since. */

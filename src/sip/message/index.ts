@@ -74,4 +74,4 @@ export {
   unescapeUser,
 } from './uri.ts';
 export { refuseExtensions, validateRequest, validateResponse } from './validate.ts';
-export { formatVia, readBranch, splitVias, type Via } from './via.ts';
+export { formatVia, parseVia, readBranch, splitVias, type Via } from './via.ts';

@@ -99,7 +99,7 @@ async function startOne(after: Pick<World, 'scheduler' | 'network'>): Promise<vo
   one = await World.start({
     ...OPTIONS,
     after,
-    settings: { node: 'one' },
+    settings: { node: 'one', frontProxies: [FRONT] },
     engine: {
       scheduler: life,
       callStore: ofOne,
@@ -734,6 +734,23 @@ describe('nobody has ended', () => {
     toOther(carrier, bye);
     await pass(200);
     expect(carrier.responses('nobody-s')).toMatchObject([{ status: 481 }]);
+  });
+
+  test('a BYE with the right Call-ID and tags from a third address is 481 there as well, and ends nothing', async () => {
+    const [other, front] = [one.agent(CARRIER_B), one.agent(FRONT)];
+    const bye = (fields = {}) => carrier.withinOf(carrier.took('INVITE'), 'BYE', fields);
+    // What the sender says of where it came from counts for nothing.
+    const said = { 'X-Tandem-Via': `SIP/2.0/UDP ${CARRIER_A}:5060;branch=z9hG4bKsaid`, 'X-Auth-IP': CARRIER_A };
+    const forged = bye(said);
+    forged.headers.set(HeaderId.Via, `SIP/2.0/UDP ${CARRIER_B}:5060;branch=z9hG4bKforged;received=${CARRIER_A}`);
+    toOther(other, forged);
+    toOther(front, bye({ 'X-Auth-IP': CARRIER_B }));
+    await pass(300);
+    expect([statusOf(other, forged), statusOf(front, forged)]).toEqual([481, 481]);
+    expect([[...one.engine.calls.list()].length, alice.requests('BYE')]).toEqual([1, []]);
+    toOther(front, bye({ 'X-Auth-IP': CARRIER_A }));
+    await pass(300);
+    expect([front.responses().at(-1)?.status, alice.requests('BYE').length]).toEqual([200, 1]);
   });
 
   test('from who is not known it is 481 at once, and costs nothing', () => {
