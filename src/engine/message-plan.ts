@@ -3,6 +3,7 @@ import type { MessagePlan } from '../call/index.ts';
 import { dialledNumber, relayedNames } from '../outbound/index.ts';
 import type { Directory } from '../provisioning/directory/directory.ts';
 import { memberOf } from '../provisioning/tenants/party.ts';
+import { nameOf } from '../registrar/index.ts';
 import { contentFields, HeaderId, type LegDraft, octetsFromText, type SipRequest } from '../sip/message/index.ts';
 import type { Source } from './admit/admission.ts';
 import type { Contact } from './registrations.ts';
@@ -17,7 +18,7 @@ export function targetOf(
   { headers, ...content }: Pick<LegDraft, 'from' | 'to' | 'headers' | 'body'>,
 ): MessageTarget {
   const { requestUri, path: routes } = binding;
-  const passes = through === undefined ? [] : [through.pass(requestUri)];
+  const passes = through === undefined ? [] : [through.pass(nameOf(binding))];
   return {
     to,
     draft: { requestUri, ...content, contact: '', routes, headers: [...headers, ...passes] },

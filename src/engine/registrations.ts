@@ -14,6 +14,7 @@ import {
   aorParts,
   type Binding,
   type BindingStore,
+  nameOf,
   type RegisterAccount,
   RegisterHandler,
   Registrar,
@@ -173,7 +174,7 @@ export class Registrations implements AccountLookup {
   /** The binding of this very node that another node asks for. */
   ownBinding({ aor, contact }: WantedBinding): Binding<Flow> | undefined {
     const { node } = this.#options.settings;
-    return this.registrar.bindings(aor).find((binding) => binding.node === node && binding.requestUri === contact);
+    return this.registrar.bindings(aor).find((binding) => binding.node === node && nameOf(binding) === contact);
   }
 
   /** Whether whom From names is registered from this address, at whichever node. */

@@ -4,6 +4,7 @@ import { formatUri, inBrackets, isSipUri, parseUri, type SipUri } from '../sip/m
 import type { BindingSource, BindingTarget, RegistrarFlow, StoredBinding } from './ports.ts';
 import { reachOf } from './reach.ts';
 import type { AskedContact, RegisterAsk } from './register-request.ts';
+import { unmarked } from './shared-contact.ts';
 
 const NO_PATH: readonly string[] = [];
 
@@ -151,7 +152,7 @@ export function revived<Flow extends RegistrarFlow>(
   longestMs: number,
 ): Binding<Flow> {
   const leftMs = Math.min(binding.expiresAtWallMs - clock.wallMs(), longestMs);
-  const uri = parseUri(binding.contactUri);
+  const uri = parseUri(unmarked(binding.contactUri));
   return {
     ...binding,
     flow: undefined,

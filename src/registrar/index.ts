@@ -19,3 +19,4 @@ export {
   type RegistrationListener,
   type RemovalReason,
 } from './registrar.ts';
+export { contactOf, nameOf } from './shared-contact.ts';

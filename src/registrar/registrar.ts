@@ -352,7 +352,8 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
     const current = this.#settled(aor);
     const origin = { aor, node, flow, from: sourceOf(request, flow) };
     if (this.#isProlonged(current, ask, origin)) return undefined;
-    const limits = { maxContacts: newestOnly ? 1 : (account.maxContacts ?? maxContactsPerAor), newestOnly, hasEnded };
+    const maxContacts = newestOnly ? 1 : (account.maxContacts ?? maxContactsPerAor);
+    const limits = { maxContacts, newestOnly, hasEnded, from: origin.from };
     const update: Update<Binding<Flow>> | RegisterAnswer =
       ask.kind === 'clear'
         ? clearAll(current, ask)

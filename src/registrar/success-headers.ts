@@ -2,6 +2,7 @@ import type { Clock } from '../base/scheduler.ts';
 import { HeaderId, type HeaderList } from '../sip/message/index.ts';
 import type { Binding } from './binding.ts';
 import type { RegisterAsk } from './register-request.ts';
+import { contactOf } from './shared-contact.ts';
 
 type Field = HeaderList[number];
 
@@ -21,9 +22,10 @@ export class SuccessHeaders {
   /** @param transport what the REGISTER came over. */
   headers(bindings: readonly Binding[], ask: RegisterAsk, transport: string): HeaderList {
     const nowMs = this.#clock.nowMs();
-    const contacts = bindings.map(({ contactUri, contactParams, expiresAtMs }): Field => {
+    const contacts = bindings.map((binding): Field => {
+      const { contactParams, expiresAtMs } = binding;
       const seconds = Math.ceil((expiresAtMs - nowMs) / 1000);
-      return [HeaderId.Contact, `<${contactUri}>${contactParams};expires=${seconds}`];
+      return [HeaderId.Contact, `<${contactOf(binding)}>${contactParams};expires=${seconds}`];
     });
     return contacts.concat(this.#others(ask, transport));
   }

@@ -1,8 +1,9 @@
 import { added } from '../base/added.ts';
 import { HeaderId, parseUri, sameUri } from '../sip/message/index.ts';
-import type { Binding } from './binding.ts';
+import type { Binding, PhoneAddress } from './binding.ts';
 import type { AskedContact, RegisterAnswer, RegisterAsk } from './register-request.ts';
 import { refuse } from './register-request.ts';
+import { asKept, isOfAnother } from './shared-contact.ts';
 
 /**
  * What a REGISTER does to the bindings of one address-of-record (RFC 3261 §10.3 steps 6 and 7), as a pure function: either the
@@ -17,6 +18,8 @@ export interface ExpiryPolicy {
 export interface UpdateLimits {
   readonly maxContacts: number;
   readonly newestOnly: boolean;
+  /** Where the phone is that asks. */
+  readonly from: PhoneAddress;
   /** Whether a node that was there then (ms since 1970, by its own clock) is there no more, as far as is known. */
   readonly hasEnded: (node: string, wasThereAtWallMs: number) => boolean;
 }
@@ -60,8 +63,9 @@ export function applyUpdate<B extends Binding>(
   let next = current;
   let made: readonly Made<B>[] = [];
   let removed: readonly Removal<B>[] = [];
-  for (const contact of ask.contacts) {
-    const previous = findBinding(current, contact);
+  for (const asked of ask.contacts) {
+    const { previous, isShared } = findBinding(current, asked, ask, limits.from);
+    const contact = asKept(asked, previous, isShared, limits.from);
     if (previous !== undefined && isOutOfOrder(previous, ask)) return outOfOrder();
     const seconds = grant(contact.expiresSeconds, policy);
     if (previous !== undefined) next = without(next, previous);
@@ -81,7 +85,8 @@ export function applyUpdate<B extends Binding>(
     if (made.length === 0 || !next.includes(binding)) continue;
     // DEVIATION: the same instance with a new Call-ID has been restarted (RFC 3261 §10.2.4: a client keeps its Call-ID until it
     // reboots); its old contact is dead, and would ring nowhere and fill the list.
-    if (!limits.newestOnly && !made.some((one) => isRestartOf(binding, one.binding))) continue;
+    if (!limits.newestOnly && !made.some((one) => isRestartOf(binding, one.binding) || isTwinOf(binding, one.binding)))
+      continue;
     if (limits.newestOnly && isOutOfOrder(binding, ask)) return outOfOrder();
     next = without(next, binding);
     removed = added(removed, { binding, reason: 'replaced' });
@@ -109,9 +114,9 @@ export function prolonged(current: readonly Binding[], ask: RegisterAsk, policy:
 }
 
 /**
- * What gives way to a contact too many, that of longest ago first: the same phone's, where the connections that they came over have ended, at
- * whichever node or with it, and nothing has come since. A phone that connects again, from another port each time, names another contact each time. Those
- * of other phones stay: they may listen, and after a restart nobody has a connection.
+ * What gives way to a contact too many, that of longest ago first: one of the same URI, which may have been this phone elsewhere; the same phone's, where
+ * the connections that they came over have ended, at whichever node or with it, and nothing has come since. A phone that connects again, from another
+ * port each time, names another contact each time. Those of other phones stay: they may listen, and after a restart nobody has a connection.
  */
 function cutOff<B extends Binding>(
   list: readonly B[],
@@ -121,13 +126,14 @@ function cutOff<B extends Binding>(
   return list
     .filter(
       (old) =>
-        old.source.transport !== 'udp' &&
-        old.path.length === 0 &&
-        made.some(
-          ({ binding }) =>
-            isSamePhone(old, binding) &&
-            (hasNoConnection(old, binding.node) || (isKnownPhone(old) && hasEnded(old.node, old.refreshedAtWallMs))),
-        ),
+        made.some(({ binding }) => binding !== old && binding.requestUri === old.requestUri) ||
+        (old.source.transport !== 'udp' &&
+          old.path.length === 0 &&
+          made.some(
+            ({ binding }) =>
+              isSamePhone(old, binding) &&
+              (hasNoConnection(old, binding.node) || (isKnownPhone(old) && hasEnded(old.node, old.refreshedAtWallMs))),
+          )),
     )
     .sort((a, b) => a.refreshedAtWallMs - b.refreshedAtWallMs);
 }
@@ -176,17 +182,38 @@ function grant(asked: number | undefined, policy: ExpiryPolicy): number {
   return Math.min(asked ?? policy.defaultExpiresSeconds, policy.maxExpiresSeconds);
 }
 
-/** The binding that a contact is about: by instance and flow (RFC 5626 §6), else by URI comparison (RFC 3261 §19.1.4). */
-function findBinding<B extends Binding>(current: readonly B[], contact: AskedContact): B | undefined {
+/**
+ * The binding that a contact is about: by instance and flow (RFC 5626 §6), else by URI comparison (RFC 3261 §19.1.4), and of several phones that write one
+ * URI its own. `isShared`: another phone's has the URI.
+ */
+function findBinding<B extends Binding>(
+  current: readonly B[],
+  contact: AskedContact,
+  ask: RegisterAsk,
+  from: PhoneAddress,
+): { readonly previous: B | undefined; readonly isShared: boolean } {
   if (contact.regId !== undefined) {
-    return current.find(({ instance, regId }) => regId === contact.regId && instance === contact.instance);
+    const previous = current.find(({ instance, regId }) => regId === contact.regId && instance === contact.instance);
+    return { previous, isShared: false };
   }
-  for (const binding of current) {
-    // RFC 5626 §6: the URI does not name a flow's binding, except to take it away.
-    if (binding.regId !== undefined && contact.expiresSeconds !== 0) continue;
-    if (binding.contactUri === contact.uriText || sameUri(parseUri(binding.contactUri), contact.uri)) return binding;
-  }
-  return undefined;
+  // RFC 5626 §6: the URI does not name a flow's binding, except to take it away.
+  const named = current.filter(
+    (binding) => (binding.regId === undefined || contact.expiresSeconds === 0) && isNamed(binding, contact),
+  );
+  const previous =
+    named.find(({ callId }) => callId === ask.callId) ?? named.find((one) => !isOfAnother(one, contact, ask, from));
+  if (previous !== undefined || named.length === 0) return { previous, isShared: false };
+  // Whoever takes away the only one there is may do so from anywhere.
+  return { previous: contact.expiresSeconds === 0 && named.length === 1 ? named[0] : undefined, isShared: true };
+}
+
+function isNamed({ contactUri }: Binding, { uri, uriText }: AskedContact): boolean {
+  return contactUri === uriText || sameUri(parseUri(contactUri), uri);
+}
+
+/** One phone twice: it registered here before this node knew of the other that has its URI. */
+function isTwinOf(old: Binding, fresh: Binding): boolean {
+  return old.callId === fresh.callId && old.requestUri === fresh.requestUri && old.regId === fresh.regId;
 }
 
 /** The same phone, started again: its new registration takes the place of the old one, whatever contact that had. */

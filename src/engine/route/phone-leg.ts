@@ -1,7 +1,7 @@
 /** The INVITE toward a registered phone: who calls, in the tenant's domain, and the session description as it came. */
 import type { AttemptRecord, BranchPlan, LegOptions } from '../../call/index.ts';
 import { addedFields, relayedNames } from '../../outbound/index.ts';
-import type { Binding } from '../../registrar/index.ts';
+import { type Binding, nameOf } from '../../registrar/index.ts';
 import { describeDestination, isFlow } from '../../sip/endpoint/index.ts';
 import { contentFields, escapeUser, formatHost, type LegDraft, quote } from '../../sip/message/index.ts';
 import type { Flow, Target } from '../../sip/transport/index.ts';
@@ -83,7 +83,7 @@ function throughNode(
   { draft, options }: Pick<BranchPlan, 'draft' | 'options'>,
 ): Pick<BranchPlan, 'draft' | 'toward' | 'resolve' | 'onAttempt'> {
   const { otherwise } = through;
-  const passed = { ...draft, headers: [...draft.headers, through.pass(binding.requestUri)] };
+  const passed = { ...draft, headers: [...draft.headers, through.pass(nameOf(binding))] };
   const direct = directContact ?? draft.contact;
   const media = options.media && { media: mediaThroughNode(options.media, binding) };
   return {

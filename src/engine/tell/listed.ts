@@ -5,7 +5,7 @@
 import type { Scheduler } from '../../base/scheduler.ts';
 import type { CallListing } from '../../call/index.ts';
 import type { Directory } from '../../provisioning/directory/directory.ts';
-import { type Binding, splitAor } from '../../registrar/index.ts';
+import { type Binding, contactOf, splitAor } from '../../registrar/index.ts';
 import { formatHost } from '../../sip/message/index.ts';
 import type { Flow } from '../../sip/transport/index.ts';
 
@@ -40,7 +40,7 @@ export class ListedRegistration {
   }
 
   get contact(): string {
-    return this.#binding.contactUri;
+    return contactOf(this.#binding);
   }
 
   get transport(): string {

@@ -17,7 +17,7 @@ import type { OutboundEvent, OutboundPlan, Refusal, RouteDraft, RouteRefusal } f
 import type { Contest } from '../../provisioning/directory/coincidences.ts';
 import type { Directory } from '../../provisioning/directory/directory.ts';
 import type { Trunk } from '../../provisioning/trunk-settings/schema.ts';
-import { type Binding, type RemovalReason, splitAor } from '../../registrar/index.ts';
+import { type Binding, contactOf, type RemovalReason, splitAor } from '../../registrar/index.ts';
 import type { SipRequest } from '../../sip/message/index.ts';
 import type { Flow } from '../../sip/transport/index.ts';
 import type { DatacentreState, DatacentreStatus } from '../../trunks/datacentres.ts';
@@ -286,8 +286,8 @@ export class Observation implements EngineObserver {
   #registration(binding: Binding<Flow>, action: 'added' | 'refreshed' | 'removed' | 'expired', reason?: string): void {
     const source = `${binding.source.transport}:${binding.source.address}:${binding.source.port}`;
     const expiresInSeconds = Math.round((binding.expiresAtWallMs - binding.refreshedAtWallMs) / 1000);
-    const { aor: addressOfRecord, contactUri: contact, userAgent } = binding;
-    const facts = { action, addressOfRecord, contact, source, userAgent, expiresInSeconds, reason };
+    const { aor: addressOfRecord, userAgent } = binding;
+    const facts = { action, addressOfRecord, contact: contactOf(binding), source, userAgent, expiresInSeconds, reason };
     // A refresh changes nothing that an operator would want a line for.
     const level = action === 'refreshed' ? 'debug' : 'info';
     const tenant = this.#options.directory().tenantByDomain(splitAor(addressOfRecord).domain);
