@@ -3,6 +3,8 @@
  * to be left alone; and a refusal for want of channels or for the call rate means "not so many", never "down".
  */
 
+import { isOwnShortage } from '../sip/transport/index.ts';
+
 /** How an attempt ended; call records fit it. */
 export interface TrunkAttempt {
   /** `transport:address:port`. */
@@ -80,6 +82,7 @@ const CODES_OF_BRAND: Readonly<Record<string, ReadonlySet<string>>> = {
 
 export function judge(attempt: TrunkAttempt, brand: string): Evidence {
   const { cause, status, retryAfterSeconds } = attempt;
+  if (cause === 'transport-error' && isOwnShortage(attempt.reason)) return { kind: 'none' };
   if (cause === 'timeout' || cause === 'transport-error') return { kind: 'silent', reason: attempt.reason };
   if (cause !== 'response' && cause !== 'answered') return { kind: 'none' };
   const wishedMs = retryAfterSeconds === undefined ? undefined : retryAfterSeconds * 1000;

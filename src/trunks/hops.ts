@@ -23,6 +23,8 @@ interface HostHop {
   readonly host: string;
   readonly port: number | undefined;
   readonly transport: TransportName;
+  /** Default: nobody's. */
+  readonly way?: string;
 }
 
 /** Where the gateway of an accept-register trunk can be reached; no target while it is not registered. */
@@ -50,6 +52,8 @@ export function whenLocated(
   }
 }
 
+const SYSTEM = 'system';
+
 /** What a trunk's requests need of the locator. */
 export type TrunkLocator = Pick<Locator, 'locate' | 'markFailed' | 'markAlive' | 'isFailed'>;
 
@@ -60,7 +64,19 @@ export type TrunkLocator = Pick<Locator, 'locate' | 'markFailed' | 'markAlive' |
 export const hopOf = derived((trunk: Trunk): TrunkHop => {
   if (trunk.type === 'accept-register') return { kind: 'binding', trunkId: trunk.id };
   const { host, port } = trunk.outboundProxy ?? trunk;
-  return { kind: 'host', host, port, transport: trunk.transport };
+  return { kind: 'host', host, port, transport: trunk.transport, way: wayOf(trunk) };
+});
+
+/**
+ * Who tries a trunk's targets, and how: by which what has failed is known. A tenant's settings decide what counts as an answer, and no name,
+ * certificate or listener of one trunk is another's.
+ */
+export const wayOf = derived((trunk: Trunk): string => {
+  const { owner, options, transport, tls, teams } = trunk;
+  const way = [owner === SYSTEM ? '' : owner, options.listener];
+  if (transport !== 'tls') return way.join(' ').trim();
+  const serverName = tls.serverName ?? (trunk.outboundProxy ?? trunk).host;
+  return JSON.stringify([...way, serverName, tls.certificate, tls.key, tls.ca, teams?.certificate]);
 });
 
 /** Trunks with the same one share a registrar, and with it a pace. */
@@ -70,9 +86,9 @@ export function providerKey(trunk: Trunk): string {
 }
 
 export const locateQuery = derived((hop: HostHop): LocateQuery => {
-  const { host, port, transport } = hop;
+  const { host, port, transport, way = '' } = hop;
   // A trunk's transport is the operator's word; where its servers are is for the domain to say, by NAPTR too.
-  return port === undefined ? { host, transport, naptr: true } : { host, port, transport };
+  return port === undefined ? { host, transport, naptr: true, way } : { host, port, transport, way };
 });
 
 /** Reads what {@link describeDestination} made; undefined for anything else. Each call ends with one, of a place that is nearly always known. */
@@ -100,8 +116,6 @@ function fromListener<T extends Target>(trunk: Trunk, targets: readonly T[]): re
   const { listener } = trunk.options;
   return listener === '' ? targets : targets.map((target) => ({ ...target, listenerId: listener }));
 }
-
-const SYSTEM = 'system';
 
 interface Cached<T> {
   readonly of: object;
@@ -153,7 +167,7 @@ export class TrunkHops {
     let isWaiting = false;
     const asked = targets.map(({ host, port }) => {
       try {
-        const located = this.#locator.locate({ host, port, transport: 'tls' });
+        const located = this.#locator.locate({ host, port, transport: 'tls', way: wayOf(trunk) });
         isWaiting ||= located instanceof Promise;
         return located;
       } catch (error) {
@@ -177,7 +191,8 @@ export class TrunkHops {
    */
   elsewhere(trunk: Trunk, { host, port }: RegistrarPlace): Reach | Promise<readonly Target[]> {
     if (trunk.outboundProxy !== undefined) return this.reach(trunk, hopOf(trunk));
-    const located = this.#locator.locate(locateQuery({ kind: 'host', host, port, transport: trunk.transport }));
+    const { transport } = trunk;
+    const located = this.#locator.locate(locateQuery({ kind: 'host', host, port, transport, way: wayOf(trunk) }));
     const guarded = (targets: readonly LocatedTarget[]) => this.#own(trunk, this.#public(targets, trunk));
     return located instanceof Promise ? located.then(guarded) : guarded(located);
   }
@@ -305,10 +320,10 @@ export function hasTargets(reach: Reach): boolean {
   return 'send' in reach || reach.length > 0;
 }
 
-/** A target, by its key, has answered, or has not. */
-export function noteTarget(locator: TrunkLocator, key: string, answered: boolean, holdMs: number | undefined): void {
+/** A target, by its key, has answered a trunk, or has not. */
+export function noteTarget(locator: TrunkLocator, trunk: Trunk, key: string, answered: boolean, holdMs?: number): void {
   const target = targetOfKey(key);
   if (target === undefined) return;
-  if (answered) locator.markAlive(target);
-  else locator.markFailed(target, holdMs);
+  if (answered) locator.markAlive(target, wayOf(trunk));
+  else locator.markFailed(target, wayOf(trunk), holdMs);
 }

@@ -8,7 +8,7 @@ import type { KeepAliveOptions, Trunk } from '../provisioning/trunk-settings/sch
 import type { DigestClient } from '../sip/auth/index.ts';
 import { describeDestination } from '../sip/endpoint/index.ts';
 import { type SipResponse, textFromOctets } from '../sip/message/index.ts';
-import type { Flow, Target } from '../sip/transport/index.ts';
+import { type Flow, isOwnShortage, type Target } from '../sip/transport/index.ts';
 import { MAX_HOLD_MS } from './evidence.ts';
 import { Exchange, type ExchangeUser, type TrunkEndpoint } from './exchange.ts';
 import type { Reach } from './hops.ts';
@@ -115,7 +115,7 @@ export class KeepAlive implements TimerTarget, ExchangeUser {
     const options = this.#trunk.options.keepAlive;
     if (status === undefined) {
       this.#health.failed(target, undefined, reason, options);
-      this.#ports.noteTarget(target, false);
+      if (!isOwnShortage(reason)) this.#ports.noteTarget(target, false);
     } else if (waitSeconds !== undefined && waitSeconds > 0) {
       const holdMs = Math.min(waitSeconds * 1000, MAX_HOLD_MS);
       this.#health.hold(target, this.#ports.scheduler.nowMs() + holdMs, status, `asked to wait ${waitSeconds} s`);

@@ -1,6 +1,6 @@
 import type { DigestClient, DigestGiveUp } from '../sip/auth/index.ts';
 import { type SipResponse, textFromOctets } from '../sip/message/index.ts';
-import type { Flow, Target } from '../sip/transport/index.ts';
+import { type Flow, isOwnShortage, type Target } from '../sip/transport/index.ts';
 import { MAX_HOLD_MS } from './evidence.ts';
 import { Exchange, type ExchangeUser, type TrunkEndpoint } from './exchange.ts';
 import { type Reach, whenLocated } from './hops.ts';
@@ -136,7 +136,7 @@ export class RegistrationTurn implements ExchangeUser, RegistrarAsked {
   onSilence(reason: string, cause: 'timeout' | 'transport-error', exchange: Exchange): void {
     if (exchange !== this.#exchange) return;
     this.#exchange = undefined;
-    this.#ports.noteTarget(exchange.to, false, undefined);
+    if (!isOwnShortage(reason)) this.#ports.noteTarget(exchange.to, false, undefined);
     if (this.#nextTarget()) this.#again();
     else if (!this.#goElsewhere(undefined)) this.#user.onFailed({ reason, silence: cause });
   }

@@ -25,6 +25,7 @@ import {
   type TrunkHops,
   type TrunkLocator,
   targetOfKey,
+  wayOf,
 } from './hops.ts';
 import type { Identification, TrunkAddress } from './identification.ts';
 import { KeepAlive } from './keep-alive.ts';
@@ -242,26 +243,27 @@ export class TrunkLine implements TimerTarget {
     if (evidence.kind === 'none' || target === undefined) return false;
     const { keepAlive } = this.#trunk.options;
     const { status, reason } = attempt;
-    const isNews = evidence.kind !== 'alive' || !this.#health.isSound(attempt.target) || locator.isFailed(target);
+    const way = wayOf(this.#trunk);
+    const isNews = evidence.kind !== 'alive' || !this.#health.isSound(attempt.target) || locator.isFailed(target, way);
     switch (evidence.kind) {
       case 'silent':
-        locator.markFailed(target);
+        locator.markFailed(target, way);
         // Without pings nothing would bring the trunk back up, so silence only puts the target last for a while.
         if (this.#keepAlive !== undefined) this.#health.failed(attempt.target, undefined, evidence.reason, keepAlive);
         break;
       case 'hold':
-        locator.markFailed(target, evidence.holdMs);
+        locator.markFailed(target, way, evidence.holdMs);
         this.#health.hold(attempt.target, scheduler.nowMs() + evidence.holdMs, status, 'asked to wait');
         if (this.#trunk.teams !== undefined) this.#ports.retire(target);
         break;
       case 'rate':
         this.#rateUntilMs = scheduler.nowMs() + evidence.holdMs;
         this.#rateReason = `${status} ${reason}`;
-        locator.markAlive(target);
+        locator.markAlive(target, way);
         this.#health.alive(attempt.target, status, reason, keepAlive);
         break;
       case 'alive':
-        locator.markAlive(target);
+        locator.markAlive(target, way);
         this.#health.alive(attempt.target, status, reason, keepAlive);
         break;
       default:
@@ -328,7 +330,7 @@ export class TrunkLine implements TimerTarget {
       },
       locate: (place) =>
         place === undefined ? hops.reach(this.#trunk, hopOf(this.#trunk)) : hops.elsewhere(this.#trunk, place),
-      noteTarget: (to, answered, holdMs) => noteTarget(locator, describeDestination(to), answered, holdMs),
+      noteTarget: (to, answered, holdMs) => noteTarget(locator, this.#trunk, describeDestination(to), answered, holdMs),
       onChange: (changed) => {
         if (this.#registration === changed) this.#onRegistration(changed);
       },
@@ -372,7 +374,7 @@ export class TrunkLine implements TimerTarget {
       digest: () => hops.digestClient(this.#trunk, 'calls'),
       reach: () => this.#pingReach(),
       suspicion: () => hops.certificateFault(this.#trunk, shared.scheduler.wallMs()),
-      noteTarget: (key, answered, holdMs) => noteTarget(locator, key, answered, holdMs),
+      noteTarget: (key, answered, holdMs) => noteTarget(locator, this.#trunk, key, answered, holdMs),
       // What registers is pinged by who has registered it, and a gateway by who can reach it.
       sharing: registers(this.#trunk) || this.#trunk.type === 'accept-register' ? undefined : sharing,
       onEvidence: () => this.#evaluate(),

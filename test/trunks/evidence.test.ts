@@ -60,6 +60,11 @@ test.each<[string, Partial<TrunkAttempt>, object]>([
   ['an answered call too', { status: 200, reason: 'OK', cause: 'answered' }, { kind: 'alive' }],
   ['a timeout is silence', { cause: 'timeout', reason: 'no answer' }, { kind: 'silent', reason: 'no answer' }],
   ['so is a broken connection', { cause: 'transport-error', reason: 'reset' }, { kind: 'silent', reason: 'reset' }],
+  [
+    'what could not be sent for want of a connection here says nothing',
+    { cause: 'transport-error', reason: "its tenant's trunks have their share of the connections" },
+    { kind: 'none' },
+  ],
   ['a cancelled call says nothing', { cause: 'cancelled' }, { kind: 'none' }],
   ['nor does one that found no place', { cause: 'capacity' }, { kind: 'none' }],
   ['503 alone is an answer', { status: 503, reason: 'Service Unavailable' }, { kind: 'alive' }],

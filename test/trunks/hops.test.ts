@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Trunk } from '../../src/provisioning/trunk-settings/schema.ts';
 import { describeDestination } from '../../src/sip/endpoint/index.ts';
-import { hopOf, targetOfKey } from '../../src/trunks/hops.ts';
+import { hopOf, targetOfKey, wayOf } from '../../src/trunks/hops.ts';
 import { directoryOf, ipTrunk } from './provider.ts';
 
 test.each([
@@ -38,13 +38,33 @@ test('requests go to the outbound proxy if there is one, to the host else; those
     host: 'a.example',
     port: 5070,
     transport: 'udp',
+    way: '',
   });
   expect(hop({ host: 'a.example', outboundProxy: { host: 'b.example' } })).toEqual({
     kind: 'host',
     host: 'b.example',
     port: undefined,
     transport: 'udp',
+    way: '',
   });
   const gateway = { type: 'accept-register', credentials: { authName: '1', password: 'p' } };
   expect(hop(gateway)).toMatchObject({ kind: 'binding' });
+});
+
+test('what has failed for a trunk has failed for those of its owner that try it the same way, and for no others', () => {
+  const ways = (...overrides: object[]) =>
+    new Set(overrides.map((each) => wayOf(directoryOf([ipTrunk(each)]).trunks.at(0) as Trunk))).size;
+  const tls = { transport: 'tls' };
+  expect(ways({ host: 'a.example' }, { host: 'b.example', port: 5070 })).toBe(1);
+  expect(ways({ ...tls, host: 'a.example' }, { ...tls, host: 'a.example', tls: { serverName: 'a.example' } })).toBe(1);
+  expect(ways({}, { options: { listener: 'inside' } }, tls)).toBe(3);
+  const own = { type: 'register', credentials: { authName: '1', password: 'p' }, host: 'a.example' };
+  expect(ways(own, { ...own, owner: 'acme' }, { ...own, owner: 'globex' })).toBe(3);
+  const [names, certificates] = [
+    ['a.example', 'b.example'],
+    ['/a.pem', '/b.pem'],
+  ];
+  expect(ways(...names.map((serverName) => ({ ...tls, tls: { serverName } })))).toBe(2);
+  expect(ways(...names.map((host) => ({ ...tls, host })))).toBe(2);
+  expect(ways(...certificates.map((ca) => ({ ...tls, tls: { ca } })))).toBe(2);
 });

@@ -115,17 +115,21 @@ export class FakeLocator {
     return [{ transport: query.transport ?? 'udp', address: query.host, port: query.port ?? 5060 }];
   }
 
-  markFailed(target: LocatedTarget, holdMs?: number): void {
-    this.failed.set(`${target.transport}:${target.address}:${target.port}`, holdMs);
+  markFailed(target: LocatedTarget, way = '', holdMs?: number): void {
+    this.failed.set(failureKey(target, way), holdMs);
   }
 
-  markAlive(target: LocatedTarget): void {
-    this.failed.delete(`${target.transport}:${target.address}:${target.port}`);
+  markAlive(target: LocatedTarget, way = ''): void {
+    this.failed.delete(failureKey(target, way));
   }
 
-  isFailed(target: LocatedTarget): boolean {
-    return this.failed.has(`${target.transport}:${target.address}:${target.port}`);
+  isFailed(target: LocatedTarget, way = ''): boolean {
+    return this.failed.has(failureKey(target, way));
   }
+}
+
+function failureKey({ transport, address, port }: LocatedTarget, way: string): string {
+  return `${transport}:${address}:${port} ${way}`.trim();
 }
 
 export class TrunkWorld {

@@ -120,6 +120,16 @@ describe('what a tenant names as its trunk', () => {
     ]);
   });
 
+  test('what has failed for it is tried last by its own trunks, and by no other’s', () => {
+    const world = empty().run(0);
+    const trunk = only(world, [ipTrunk({ ...own, host: '198.51.100.10' })]);
+    world.service.noteAttempt(trunk, { target: 'udp:198.51.100.10:5060', status: 408, reason: '', cause: 'timeout' });
+    const isFailed = (way?: string) => world.locator.isFailed(udp('198.51.100.10'), way);
+    expect([isFailed('acme'), isFailed('globex'), isFailed()]).toEqual([true, false, false]);
+    world.service.noteAttempt(trunk, { target: 'udp:198.51.100.10:5060', status: 200, reason: '', cause: 'answered' });
+    expect(isFailed('acme')).toBe(false);
+  });
+
   test('with no public address there is no target, and why not is said', () => {
     const world = empty();
     const trunk = only(world, [ipTrunk({ ...own, host: '10.0.0.1' })]);

@@ -27,6 +27,8 @@ export interface LocateQuery {
   readonly secure?: boolean;
   /** The transport is settled, and the domain's NAPTR records may still name the SRV record for it. */
   readonly naptr?: boolean;
+  /** Who asks and how targets are tried: what has failed otherwise is not tried last. Default: an empty one. */
+  readonly way?: string;
 }
 
 export interface LocatedTarget {
@@ -107,7 +109,7 @@ export class Locator {
   readonly #failureMemoryMs: number;
   /** Where queries of an address lead, by {@link placeOf} there: trunks ask for the same ones. */
   readonly #literals = new LatestPairs<string, number, readonly LocatedTarget[]>(MAX_LITERALS);
-  /** Target key → monotonic time until which it is tried last. */
+  /** {@link failureKey} → monotonic time until which it is tried last. */
   readonly #failedUntilMs = new Latest<string, number>(MAX_REMEMBERED_FAILURES);
 
   constructor(options: LocatorOptions) {
@@ -132,19 +134,19 @@ export class Locator {
     return known instanceof Unknown ? this.#locateAsking(query, known) : known;
   }
 
-  /** Remembers that a target did not answer: for `holdMs` it is tried after all others. */
-  markFailed(target: LocatedTarget, holdMs = this.#failureMemoryMs): void {
-    this.#failedUntilMs.set(targetKey(target), this.#clock.nowMs() + holdMs);
+  /** Remembers that a target did not answer who tried it this way: for `holdMs` it is tried after all others. */
+  markFailed(target: LocatedTarget, way = '', holdMs = this.#failureMemoryMs): void {
+    this.#failedUntilMs.set(failureKey(target, way), this.#clock.nowMs() + holdMs);
   }
 
   /** It answered: the memory of its failure is gone. */
-  markAlive(target: LocatedTarget): void {
-    if (this.#failedUntilMs.size > 0) this.#failedUntilMs.delete(targetKey(target));
+  markAlive(target: LocatedTarget, way = ''): void {
+    if (this.#failedUntilMs.size > 0) this.#failedUntilMs.delete(failureKey(target, way));
   }
 
-  isFailed(target: LocatedTarget): boolean {
+  isFailed(target: LocatedTarget, way = ''): boolean {
     if (this.#failedUntilMs.size === 0) return false;
-    const untilMs = this.#failedUntilMs.get(targetKey(target));
+    const untilMs = this.#failedUntilMs.get(failureKey(target, way));
     return untilMs !== undefined && untilMs > this.#clock.nowMs();
   }
 
@@ -186,7 +188,7 @@ export class Locator {
       // RFC 1034 §3.1: a dot at the end says that the name is whole, as every name here is.
       const host = query.host.toLowerCase().replace(/\.$/, '');
       const targets = this.#walk({ ...query, host }, random, records);
-      if (targets.length > 0) return this.#failedLast(distinct(targets));
+      if (targets.length > 0) return this.#failedLast(distinct(targets), query.way);
     } catch (thrown) {
       if (thrown instanceof Unknown) return thrown;
       throw thrown;
@@ -255,11 +257,11 @@ export class Locator {
     return addresses.slice(0, MAX_TARGETS).map((address) => ({ transport, address, port, serverName }));
   }
 
-  #failedLast(targets: readonly LocatedTarget[]): readonly LocatedTarget[] {
+  #failedLast(targets: readonly LocatedTarget[], way: string | undefined): readonly LocatedTarget[] {
     if (this.#failedUntilMs.size === 0) return targets;
-    const failed = targets.filter((target) => this.isFailed(target));
+    const failed = targets.filter((target) => this.isFailed(target, way));
     if (failed.length === 0) return targets;
-    return [...targets.filter((target) => !this.isFailed(target)), ...failed];
+    return [...targets.filter((target) => !this.isFailed(target, way)), ...failed];
   }
 }
 
@@ -294,4 +296,8 @@ function distinct(targets: readonly LocatedTarget[]): readonly LocatedTarget[] {
 
 function targetKey(target: LocatedTarget): string {
   return `${target.transport} ${target.address} ${target.port}`;
+}
+
+function failureKey(target: LocatedTarget, way: string): string {
+  return `${targetKey(target)} ${way}`;
 }

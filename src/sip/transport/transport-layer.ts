@@ -58,6 +58,13 @@ interface OpenListener {
 const DRAIN_MS = 2_000;
 /** Of all connections: tenants can have as many made as they have places to name, and phones need some to register. */
 const SHARE_OF_TENANTS = 0.5;
+const ALL_TAKEN = 'all connection slots are taken';
+const TENANTS_TAKEN = "its tenant's trunks have their share of the connections";
+
+/** Whether a flow failed for want of a connection here: nothing was sent, and its target may be well. */
+export function isOwnShortage(reason: string): boolean {
+  return reason === ALL_TAKEN || reason === TENANTS_TAKEN;
+}
 /** 64*T1: the longest that a transaction waits. */
 const RETIRED_MS = 32_000;
 
@@ -228,10 +235,9 @@ export class TransportLayer {
     if (existing !== undefined) return existing;
     if (listener === undefined)
       return this.#unreachable(target, `no ${target.transport.toUpperCase()} listener for this address family`);
-    if (this.counters.connections >= this.#context.limits.maxConnections)
-      return this.#unreachable(target, 'all connection slots are taken');
+    if (this.counters.connections >= this.#context.limits.maxConnections) return this.#unreachable(target, ALL_TAKEN);
     if (target.guarded === true && this.#ofTenants.hasShare(target.owner ?? '', 1))
-      return this.#unreachable(target, "its tenant's trunks have their share of the connections");
+      return this.#unreachable(target, TENANTS_TAKEN);
     return this.#connect(target, key, listener);
   }
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { DnsPort, DnsRecord, DnsRecordType, DnsReply } from '../../../src/sip/locate/index.ts';
-import { Locator, type LocatorOptions } from '../../../src/sip/locate/index.ts';
+import { type LocatedTarget, Locator, type LocatorOptions } from '../../../src/sip/locate/index.ts';
 import { LocateError } from '../../../src/sip/locate/locator.ts';
 import { VirtualScheduler } from '../../kit/virtual-scheduler.ts';
 
@@ -363,11 +363,34 @@ test('RFC 3263 §4.3: a target that failed is tried last until its time has pass
   });
   const query = { host: 'sbc.example.com', port: 5060 };
   const [first] = await locator.locate(query);
-  locator.markFailed(first as never, 30_000);
+  locator.markFailed(first as never, '', 30_000);
   expect(brief(await locator.locate(query))).toEqual(['udp 192.0.2.8 5060', 'udp 192.0.2.7 5060']);
   clock.advance(31_000);
   expect(brief(await locator.locate(query))).toEqual(['udp 192.0.2.7 5060', 'udp 192.0.2.8 5060']);
-  locator.markFailed(first as never, 30_000);
+  locator.markFailed(first as never, '', 30_000);
   locator.markAlive(first as never);
   expect(brief(await locator.locate(query))).toEqual(['udp 192.0.2.7 5060', 'udp 192.0.2.8 5060']);
+});
+
+test('what failed for one who tried it otherwise, or for another, is in its place for everybody else', async () => {
+  const { locator, dns } = world();
+  const addresses = ['192.0.2.7', '192.0.2.8'];
+  const records = addresses.map((address) => ({
+    type: 'A' as const,
+    name: 'sbc.example.com',
+    ttlSeconds: 60,
+    address,
+  }));
+  dns.answers.set('A sbc.example.com', { status: 'answered', records });
+  const query = { host: 'sbc.example.com', port: 5060 };
+  const [first] = (await locator.locate({ ...query, way: 'globex' })) as [LocatedTarget];
+  locator.markFailed(first, 'globex');
+  const order = (way?: string) => brief(locator.locate({ ...query, ...(way !== undefined && { way }) }) as never);
+  expect([order('globex')[0], order('acme')[0], order()[0]]).toEqual([
+    'udp 192.0.2.8 5060',
+    'udp 192.0.2.7 5060',
+    'udp 192.0.2.7 5060',
+  ]);
+  locator.markAlive(first, 'acme');
+  expect([locator.isFailed(first, 'globex'), locator.isFailed(first)]).toEqual([true, false]);
 });

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { SettingsError } from '../../../src/base/errors.ts';
+import { isOwnShortage } from '../../../src/sip/transport/transport-layer.ts';
 import type { Target } from '../../../src/sip/transport/types.ts';
 import { turns } from '../../kit/turns.ts';
 import { Cleanup, tcp, udp } from './node.ts';
@@ -189,6 +190,9 @@ describe('flows to targets', () => {
     const ofAcme = opened(0, { guarded: true, owner: 'acme' });
     expect(isOpen(ofAcme)).toEqual([true, true, true, false]);
     await turns();
+    expect(
+      node.user.events.filter(({ kind }) => kind === 'failed').map(({ text = '' }) => isOwnShortage(text)),
+    ).toEqual([true]);
     expect(isOpen(opened(4, { guarded: true, owner: 'globex' }))).toEqual([true, false, false, false]);
     await turns();
     expect(isOpen(opened(5, {}))).toEqual([true, true, true, true]);
