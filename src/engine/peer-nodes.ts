@@ -5,7 +5,7 @@
  *
  * The pass is a header field between the two nodes: the sender's name, the second it was written, the binding's address-of-record (or
  * the trunk that the other node has registered) and contact, and an HMAC over all of it and the Request-URI (a gateway's is not its contact) with the secret that the nodes share. It is looked at only when it comes from the address of
- * a known node, and it is good for half a minute.
+ * a known node, and it is good for half a minute. Of a node that has just begun, and is not known yet, a copy of the request will be.
  */
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { AddressScope } from '../base/address-scope.ts';
@@ -90,6 +90,8 @@ export const NO_PEERS: PeerNodes = {
 
 export const PASS_HEADER = 'X-Tandem-Peer';
 const VALID_SECONDS = 30;
+/** Others read twice a second who is there; the clocks of two machines may be at two seconds. */
+const NEW_SECONDS = 1;
 /** Base64 of an address-of-record or contact; both are bounded where they are registered. */
 const WORD = '([A-Za-z0-9_-]{1,4096})';
 const PASS = new RegExp(
@@ -125,18 +127,28 @@ export class PeerPass {
     request: SipRequest,
     sourceAddress: string,
   ): { readonly node: string; readonly wanted: WantedThere } | undefined {
-    const { peers, clock } = this.#options;
+    return this.#options.peers.isPeerAddress(sourceAddress) ? this.#read(request, VALID_SECONDS) : undefined;
+  }
+
+  /** Whether a node has written it this moment of which this one has not heard yet. */
+  isOfNewNode(request: SipRequest, sourceAddress: string): boolean {
+    return !this.#options.peers.isPeerAddress(sourceAddress) && this.#read(request, NEW_SECONDS) !== undefined;
+  }
+
+  #read(
+    request: SipRequest,
+    validSeconds: number,
+  ): { readonly node: string; readonly wanted: WantedThere } | undefined {
     const value = request.headers.valueNamed(PASS_HEADER);
-    if (value === undefined || !peers.isPeerAddress(sourceAddress)) return undefined;
-    const match = PASS.exec(value);
+    const match = value === undefined ? null : PASS.exec(value);
     if (match === null) return undefined;
     const [, node = '', at = '', kind, whose = '', wantedContact = '', mac = ''] = match;
     const contact = fromBase64(wantedContact);
     const wanted = kind === 'aor' ? { aor: fromBase64(whose), contact } : { trunkId: fromBase64(whose), contact };
-    const ageSeconds = Math.abs(Math.floor(clock.wallMs() / 1000) - Number(at));
+    const ageSeconds = Math.abs(Math.floor(this.#options.clock.wallMs() / 1000) - Number(at));
     const expected = Buffer.from(this.#mac(node, Number(at), wanted, request.requestUri), 'hex');
     const isGenuine = timingSafeEqual(expected, Buffer.from(mac, 'hex'));
-    return isGenuine && ageSeconds <= VALID_SECONDS ? { node, wanted } : undefined;
+    return isGenuine && ageSeconds <= validSeconds ? { node, wanted } : undefined;
   }
 
   #mac(node: string, seconds: number, wanted: WantedThere, requestUri: string): string {

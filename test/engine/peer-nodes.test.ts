@@ -46,6 +46,21 @@ describe('the pass between nodes', () => {
     expect(pass.read(carrying(value.replace(/trunk=[^;]+/, 'trunk=Mg')), PEER)).toBe(undefined);
   });
 
+  test('of a node that is not known yet is told for a second, and is no pass', () => {
+    const { pass, clock } = passes();
+    const [, value] = pass.write(URI, WANTED);
+    const isNew = (address: string, text = value) => pass.isOfNewNode(carrying(text), address);
+    expect([
+      isNew('192.0.2.78'),
+      isNew(PEER),
+      isNew('192.0.2.78', value.slice(0, -1)),
+      pass.read(carrying(value), '192.0.2.78'),
+    ]).toEqual([true, false, false, undefined]);
+    expect(passes(Buffer.alloc(32, 2)).pass.isOfNewNode(carrying(value), '192.0.2.78')).toBe(false);
+    clock.advance(2_000);
+    expect(isNew('192.0.2.78')).toBe(false);
+  });
+
   test('is nothing from another address, for another target, later than half a minute, or with another secret', () => {
     const { pass, clock } = passes();
     const [, value] = pass.write(URI, WANTED);

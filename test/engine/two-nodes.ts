@@ -18,10 +18,14 @@ export class PhoneThere extends Phone {
   }
 }
 
-/** @param publicHosts what each tells parties outside; its address when left out */
+/**
+ * @param publicHosts what each tells parties outside; its address when left out
+ * @param isHeardOf whether the second node has heard of the first; it has when left out
+ */
 export async function twoNodes(
   shared: Omit<WorldOptions, 'after' | 'settings' | 'engine'>,
   publicHosts?: { readonly one: string; readonly two: string },
+  isHeardOf: () => boolean = () => true,
 ): Promise<{ readonly one: World; readonly two: World }> {
   const scheduler = new VirtualScheduler();
   const after = { scheduler, network: new SimulatedNetwork(scheduler) };
@@ -29,7 +33,7 @@ export async function twoNodes(
     ...NO_PEERS,
     names: () => [name],
     addressOf: (node) => (node === name ? { transport: 'udp', address, port: 5060 } : undefined),
-    isPeerAddress: (each) => each === address,
+    isPeerAddress: (each) => each === address && (name === 'two' || isHeardOf()),
     ...(publicHosts && {
       advertised: (_node, _transport, scope) => ({
         host: scope === 'public' ? publicHosts[name] : address,

@@ -82,7 +82,7 @@ export class Admission {
     this.#options = options;
   }
 
-  /** The source, or undefined when the request has been answered (407, 401, 403). */
+  /** The source, or undefined when the request has been answered (407, 401, 403), or a copy of it will be. */
   admit(transaction: ServerTransaction): Source | undefined {
     const { request, flow } = transaction;
     const pass = this.#options.pass.read(request, flow.remoteAddress);
@@ -114,7 +114,8 @@ export class Admission {
       case 'unknown':
         break;
     }
-    this.#challengeStranger(transaction, sender);
+    if (!flow.reliable && this.#options.pass.isOfNewNode(request, flow.remoteAddress)) transaction.leave();
+    else this.#challengeStranger(transaction, sender);
     return undefined;
   }
 

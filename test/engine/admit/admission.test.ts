@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { DigestClient } from '../../../src/sip/auth/index.ts';
 import { HeaderId } from '../../../src/sip/message/index.ts';
+import { PhoneThere, registeredThere, twoNodes } from '../two-nodes.ts';
 import {
   type Agent,
   CARRIER_A,
@@ -384,5 +385,37 @@ describe('who sent this? (behaviour 26)', () => {
     const [[, value] = [undefined, '']] = answer.headers;
     const fields = { ...from, 'Proxy-Authorization': edit(value) };
     expect(outcomeOf(world, phone, fields, 'sip:102@acme.example.com').status).toBe(480);
+  });
+});
+
+describe('what a node passes on of which this one has not heard yet', () => {
+  const aliceWrites = { From: '<sip:101@acme.example.com>;tag=1' };
+
+  /** After how long it is heard of, by somebody who waits for its request to be answered; what bob is sent of it. */
+  async function sentToBob(method: 'INVITE' | 'MESSAGE', heardOfAfterMs: number) {
+    let isHeardOf = false;
+    const { one, two } = await twoNodes({}, undefined, () => isHeardOf);
+    const bob = new PhoneThere(two, '203.0.113.9', '102');
+    bob.register();
+    two.run(500);
+    registeredThere(one, '102', 'acme.example.com', '203.0.113.9');
+    const alice = one.phone('101', '203.0.113.1');
+    const request = alice.request(method, 'sip:102@acme.example.com', aliceWrites, method === 'INVITE' ? SDP : 'hello');
+    const challenge = alice.ask(request, 10);
+    if (method === 'INVITE') alice.ack(request, challenge);
+    alice.send(alice.authorized(request, challenge, alice.client));
+    one.run(heardOfAfterMs);
+    isHeardOf = true;
+    one.run(2_000);
+    return { requests: bob.requests(method), answers: alice.responses(request.callId()).map(({ status }) => status) };
+  }
+
+  test.each(['INVITE', 'MESSAGE'] as const)('%s: it reaches the phone when it comes again', async (method) => {
+    expect((await sentToBob(method, 400)).requests).toHaveLength(1);
+  });
+
+  test('a node that stays unknown is asked for a password as anybody: its sender hears of it', async () => {
+    const { requests, answers } = await sentToBob('MESSAGE', 30_000);
+    expect([requests, answers]).toEqual([[], [407, 480]]);
   });
 });
