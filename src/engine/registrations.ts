@@ -99,6 +99,7 @@ export class Registrations implements AccountLookup {
       },
       maxContactsPerAor: settings.limits.contactsPerExtension,
       maxBindings: settings.limits.bindings,
+      isShared: () => served.directory.tenants.length > 1,
       defaultExpiresSeconds: settings.registrar.defaultExpiresSeconds,
       minExpiresSeconds: settings.registrar.minExpiresSeconds,
       maxExpiresSeconds: settings.registrar.maxExpiresSeconds,

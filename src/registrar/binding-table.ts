@@ -1,4 +1,6 @@
 import type { Scheduler, TimerTarget } from '../base/scheduler.ts';
+import { SharedBudget } from '../base/shared-budget.ts';
+import { splitAor } from './aor.ts';
 import { type Binding, byPreference } from './binding.ts';
 import type { RegistrarFlow } from './ports.ts';
 
@@ -17,19 +19,27 @@ export class BindingTable<Flow extends RegistrarFlow> implements TimerTarget {
   readonly #byAor = new Map<string, readonly Binding<Flow>[]>();
   readonly #byFlow = new Map<string, Set<Binding<Flow>>>();
   readonly #byExpiry = new Map<number, Set<Binding<Flow>>>();
-  #count = 0;
+  /** By domain: a tenant's, or the label of a gateway. */
+  readonly #held: SharedBudget;
   #isArmed = false;
   /** Buckets up to here have been swept. */
   #sweptSecond: number;
 
-  constructor(scheduler: Scheduler, onExpired: (binding: Binding<Flow>) => void) {
+  /** @param most of which each domain has its share */
+  constructor(scheduler: Scheduler, most: number, onExpired: (binding: Binding<Flow>) => void) {
+    this.#held = new SharedBudget(most);
     this.#scheduler = scheduler;
     this.#onExpired = onExpired;
     this.#sweptSecond = Math.floor(scheduler.nowMs() / 1000);
   }
 
   get count(): number {
-    return this.#count;
+    return this.#held.total;
+  }
+
+  /** Whether the domain of an address-of-record has its share of all that there may be. */
+  hasShare(aor: string): boolean {
+    return this.#held.hasShare(splitAor(aor).domain, 1);
   }
 
   /** Best first. Expired ones are gone within a second of their time. */
@@ -84,7 +94,7 @@ export class BindingTable<Flow extends RegistrarFlow> implements TimerTarget {
   }
 
   #link(binding: Binding<Flow>): void {
-    this.#count++;
+    this.#held.change(splitAor(binding.aor).domain, 1);
     addTo(this.#byFlow, binding.flowKey, binding);
     if (this.#byExpiry.size === 0) this.#sweptSecond = Math.floor(this.#scheduler.nowMs() / 1000);
     addTo(this.#byExpiry, expirySecond(binding.expiresAtMs), binding);
@@ -92,7 +102,7 @@ export class BindingTable<Flow extends RegistrarFlow> implements TimerTarget {
   }
 
   #unlink(binding: Binding<Flow>): void {
-    this.#count--;
+    this.#held.change(splitAor(binding.aor).domain, -1);
     removeFrom(this.#byFlow, binding.flowKey, binding);
     removeFrom(this.#byExpiry, expirySecond(binding.expiresAtMs), binding);
   }

@@ -71,6 +71,11 @@ export interface RegistrarOptions<Flow extends RegistrarFlow> extends Partial<Ex
   readonly maxContactsPerAor?: number;
   /** Over all; beyond it new bindings get 503. Default: 500,000. */
   readonly maxBindings?: number;
+  /**
+   * Whether there are several tenants: one domain has three quarters of them at most then, and whoever comes then three quarters of the rest.
+   * Default: there are not.
+   */
+  readonly isShared?: () => boolean;
   /** Seconds between keep-alives asked of outbound clients (RFC 5626 §5.4). Default: 120. */
   readonly flowTimerSeconds?: number;
   readonly listener?: RegistrationListener<Flow>;
@@ -104,6 +109,7 @@ const DEFAULTS = {
   sourceOf: (_request: SipRequest, flow: RegistrarFlow): PhoneAddress => flow,
   maxContactsPerAor: 10,
   maxBindings: 500_000,
+  isShared: () => false,
   flowTimerSeconds: 120,
   defaultExpiresSeconds: 3600,
   minExpiresSeconds: 60,
@@ -129,7 +135,7 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
     this.#scheduler = scheduler;
     this.#policy = options;
     this.#success = new SuccessHeaders(scheduler, options.flowTimerSeconds);
-    this.#table = new BindingTable<Flow>(scheduler, (binding) => this.#expired(binding));
+    this.#table = new BindingTable<Flow>(scheduler, options.maxBindings, (binding) => this.#expired(binding));
     this.#removals = store.isShared === true ? new Removals(scheduler, options.maxExpiresSeconds * 1000) : undefined;
     this.#writer = new BindingWriter(store, scheduler, log, (aor) => this.#changeOf(aor));
     this.#restoration = new BindingRestoration({
@@ -348,7 +354,7 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
   /** §10.3 steps 6 and 7; undefined when done. */
   #commit(ask: RegisterAsk, request: SipRequest, flow: Flow, account: RegisterAccount): RegisterAnswer | undefined {
     const { aor, newestOnly = false } = account;
-    const { maxContactsPerAor, maxBindings, sourceOf, node, hasEnded, listener } = this.#options;
+    const { maxContactsPerAor, maxBindings, isShared, sourceOf, node, hasEnded, listener } = this.#options;
     const current = this.#settled(aor);
     const origin = { aor, node, flow, from: sourceOf(request, flow) };
     if (this.#isProlonged(current, ask, origin)) return undefined;
@@ -362,7 +368,7 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
           );
     if (isRefusal(update)) return update;
     const growth = update.next.length - current.length;
-    if (growth > 0 && this.#table.count + growth > maxBindings) {
+    if (growth > 0 && (this.#table.count + growth > maxBindings || (isShared() && this.#table.hasShare(aor)))) {
       return refuse(503, 'Too Many Registrations', [[HeaderId.RetryAfter, '60']]);
     }
     this.#table.replace(aor, update.next);

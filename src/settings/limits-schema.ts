@@ -70,7 +70,10 @@ export const nodeLimitsSchema = z.strictObject({
       'After UDP messages were handled, those that come until this long after the first are taken together: less CPU per call for a delay of up to this long. Where more than 28 come in that time, it is as long as 28 take, half of it at least. Where, by the rate of the last moments, none is to be expected, each is taken at once. 0: each at once always.',
     ),
   sendQueueBytes: count(1_048_576, 'Octets that wait on one connection before it is closed.'),
-  bindings: count(1_000_000, 'Registered contacts.'),
+  bindings: count(
+    1_000_000,
+    'Registered contacts (503). Where there are several tenants, one has three quarters at most, and whoever comes then three quarters of the rest: a third more than all need leaves room for the largest.',
+  ),
   contactsPerExtension: count(5, 'Registered contacts of one extension, when it sets none itself (403).', 64),
   authFailuresPerMinute: count(
     20,

@@ -315,6 +315,30 @@ describe('security.md, Access: unusable and excessive contacts', () => {
   });
 });
 
+describe('where there are several tenants', () => {
+  const register = (world: ReturnType<typeof registrarWorld>, user: string, domain: string) => {
+    const to = `sip:${user}@${domain}`;
+    const account = { ...ACCOUNT, user, aor: aorKey(user, domain) };
+    return world.send({ to, contacts: [`<sip:${user}@192.0.2.4>`] }, undefined, account).status;
+  };
+  const countOf = (world: ReturnType<typeof registrarWorld>, domain: string) =>
+    Array.from({ length: 100 }, (_, at) => register(world, String(at), domain)).filter((status) => status === 200)
+      .length;
+
+  test('one has three quarters of all bindings at most, and the next one three quarters of the rest', () => {
+    const world = registrarWorld({ maxBindings: 64, isShared: () => true });
+    expect([countOf(world, 'loud.test'), countOf(world, 'quiet.test')]).toEqual([48, 12]);
+    // Who is registered stays so, and what goes makes room.
+    expect(register(world, '0', 'loud.test')).toBe(200);
+    world.clock.advance(2 * 3_600_000);
+    expect(countOf(world, 'quiet.test')).toBe(48);
+  });
+
+  test('a tenant that is alone has all of them', () => {
+    expect(countOf(registrarWorld({ maxBindings: 64 }), 'acme.test')).toBe(64);
+  });
+});
+
 describe('reaching a phone where it came from', () => {
   test('a phone behind NAT is reached at the source of its REGISTER', () => {
     const { send, registrar } = registrarWorld();
