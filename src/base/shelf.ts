@@ -312,7 +312,9 @@ export class Shelf implements TimerTarget {
 /** 32 bits of a text, and of those that `before` is of; nobody outside knows which texts share them. */
 export function secretHash(text: string, before = SEED): number {
   let hash = before;
-  for (let index = 0; index < text.length; index++) {
+  // Texts come in so many forms (slices, parts put together, unique ones) that each look at the length would be a call.
+  const { length } = text;
+  for (let index = 0; index < length; index++) {
     hash = Math.imul(hash ^ text.charCodeAt(index), FACTOR);
     hash ^= hash >>> 15;
   }
@@ -330,9 +332,10 @@ function newSlab(octets: number): Slab {
 }
 
 function write(text: string, to: Buffer, at: number): number {
-  if (text.length > LONGEST_BY_HAND) return to.write(text, at, 'latin1');
-  for (let index = 0; index < text.length; index++) to[at + index] = text.charCodeAt(index);
-  return text.length;
+  const { length } = text;
+  if (length > LONGEST_BY_HAND) return to.write(text, at, 'latin1');
+  for (let index = 0; index < length; index++) to[at + index] = text.charCodeAt(index);
+  return length;
 }
 
 function offsetOf(at: number): number {

@@ -55,6 +55,8 @@ export function ha1(algorithm: DigestAlgorithm, username: string, realm: string,
 }
 
 function isAscii(text: string): boolean {
-  for (let index = 0; index < text.length; index++) if (text.charCodeAt(index) > 0x7f) return false;
+  // Read once: see secretHash.
+  const { length } = text;
+  for (let index = 0; index < length; index++) if (text.charCodeAt(index) > 0x7f) return false;
   return true;
 }
