@@ -15,8 +15,11 @@ const SPARE_SLABS = 16;
 /** Records begin at multiples of 8, for their times. */
 const ALIGNMENT = 8;
 const FIRST_PLACES = 256;
-/** Records to a place, on the average, before there are more places. */
-const CROWD = 2;
+/**
+ * Records to a place, on the average, before there are more places: nearly every look is for what is not there, and each record that shares
+ * its place is one more line from memory that the processor's caches do not have.
+ */
+const CROWD = 0.5;
 /** Shorter texts are written sooner than the runtime is called to write them. */
 const LONGEST_BY_HAND = 40;
 /** Many end in each second: those that are due within this time after the first end with the next. */
