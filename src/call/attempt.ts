@@ -12,7 +12,7 @@ import {
   type Stage,
   type StageOutcome,
 } from './plan.ts';
-import type { CallEnvironment } from './ports.ts';
+import type { CallEnvironment, ClientTransactionUser } from './ports.ts';
 import type { BegunLeg } from './record.ts';
 import { isBetterStatus } from './response-mapping.ts';
 import type { InvitingUser } from './target-invite.ts';
@@ -249,4 +249,9 @@ export class Attempt implements BranchUser, TimerTarget {
     this.#openCount = 0;
     this.#openFollowed = 0;
   }
+}
+
+/** The plan of the branch that has sent a request; undefined when it was not the INVITE of one. */
+export function planOfUser(user: ClientTransactionUser): BranchPlan | undefined {
+  return user instanceof Branch ? user.plan : undefined;
 }

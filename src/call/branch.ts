@@ -196,12 +196,8 @@ export class Branch implements ClientTransactionUser, TimerTarget {
   #resolved(targets: readonly Destination[]): void {
     if (this.state !== 'resolving') return;
     this.#targetsLeft = targets;
-    if (targets.length > 0) {
-      this.#nextTarget();
-      return;
-    }
-    this.#tried.ended(0, 'no target', 'transport-error');
-    this.#fail(503, 'No Target', 'transport-error');
+    if (targets.length === 0) this.#tried.ended(0, 'no target', 'transport-error');
+    this.#nextOrFail(503, 'No Target', 'transport-error');
   }
 
   #nextTarget(): void {
@@ -370,8 +366,7 @@ export class Branch implements ClientTransactionUser, TimerTarget {
     leg.ack.give(transaction.request);
     leg.hangUp([`SIP;cause=${status};text="${reason}"`]);
     this.#tried.ended(status, reason, 'transport-error');
-    if (this.#mayTryNext()) this.#nextTarget();
-    else this.#fail(status, reasonPhrase(status), 'transport-error');
+    this.#nextOrFail(status, reasonPhrase(status), 'transport-error');
   }
 
   #refused(response: SipResponse, request: SipRequest): void {
@@ -395,13 +390,19 @@ export class Branch implements ClientTransactionUser, TimerTarget {
   }
 
   #refusedForGood(response: SipResponse): void {
-    const { status } = response;
+    const { status, reason } = response;
     this.#forks.drop(undefined);
-    this.#tried.ended(status, response.reason, 'response', retryAfterOf(response));
+    // A node that does not know this one yet, or no more, asks it for credentials: of a callee's own challenge it says 503.
+    if ((status === 401 || status === 407) && this.#options.peerNode !== undefined) {
+      this.#tried.ended(status, reason, 'transport-error');
+      this.#nextOrFail(503, reasonPhrase(503), 'transport-error');
+      return;
+    }
+    this.#tried.ended(status, reason, 'response', retryAfterOf(response));
     if (status < 400 && this.plan.onRedirect !== undefined) {
       const branches = this.plan.onRedirect(response);
       if (branches !== undefined) {
-        this.#finish(this.#outcome(status, response.reason, 'response', response));
+        this.#finish(this.#outcome(status, reason, 'response', response));
         this.attempt.onBranchRedirected(branches);
         return;
       }
@@ -411,7 +412,7 @@ export class Branch implements ClientTransactionUser, TimerTarget {
       this.#nextTarget();
       return;
     }
-    this.#fail(status, response.reason, 'response', response);
+    this.#fail(status, reason, 'response', response);
   }
 
   #silent(transaction: ClientTransaction, status: number, reason: string, cause: OutcomeCause): void {
@@ -426,6 +427,11 @@ export class Branch implements ClientTransactionUser, TimerTarget {
     }
     if (this.state !== 'calling') return;
     this.#tried.ended(0, reason, cause);
+    this.#nextOrFail(status, reason, cause, waitMs);
+  }
+
+  /** To the next target; without one that is how the branch has failed. */
+  #nextOrFail(status: number, reason: string, cause: OutcomeCause, waitMs?: number): void {
     if (!this.#mayTryNext()) this.#fail(status, reason, cause);
     else if (waitMs === undefined) this.#nextTarget();
     else this.#goOnAfter(waitMs, () => this.#nextTarget());
@@ -490,9 +496,4 @@ export class Branch implements ClientTransactionUser, TimerTarget {
     const outcome = branchOutcome(this.plan, status, reason, cause, response, this.#barsFailover());
     return this.#forks.identityWithheld ? { ...outcome, identityWithheld: true } : outcome;
   }
-}
-
-/** The plan of the branch that has sent a request; undefined when it was not the INVITE of one. */
-export function planOfUser(user: ClientTransactionUser): BranchPlan | undefined {
-  return user instanceof Branch ? user.plan : undefined;
 }

@@ -1,4 +1,4 @@
-export { planOfUser } from './branch.ts';
+export { planOfUser } from './attempt.ts';
 export type { Restorer } from './call.ts';
 export {
   type CallChanges,

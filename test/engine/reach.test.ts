@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { NO_PEERS, type PeerNodes } from '../../src/engine/peer-nodes.ts';
 import { aorKey } from '../../src/registrar/index.ts';
+import { HeaderId } from '../../src/sip/message/index.ts';
 import { binding } from '../store/records.ts';
 import { GATEWAY_ID, SDP, World } from './world.ts';
 
@@ -89,6 +90,25 @@ describe('a phone that registered at another node', () => {
     alice.call('102');
     expect(bob.requests('INVITE')).toHaveLength(2);
     expect(node.requests('INVITE')).toHaveLength(before);
+  });
+
+  test.each([401, 407])(
+    'whose node does not know this one and asks for credentials (%d) is called at its own address at once',
+    async (status) => {
+      const { bob, alice, node } = await world();
+      alice.call('102');
+      node.answer(node.took('INVITE'), status, 'Challenged', { 'WWW-Authenticate': 'Digest realm="x", nonce="n"' });
+      bob.answer(bob.took('INVITE'), 200, 'OK', {}, SDP);
+      expect(alice.responses().at(-1)?.status).toBe(200);
+    },
+  );
+
+  test('whose node does not know this one is as good as not registered where it has no other way: nobody hears of credentials', async () => {
+    const { alice, node } = await world({ target: false });
+    alice.call('102');
+    node.answer(node.took('INVITE'), 407, 'Proxy Authentication Required');
+    const refusal = alice.responses().at(-1);
+    expect([refusal?.status, refusal?.headers.value(HeaderId.Reason)]).toEqual([480, undefined]);
   });
 
   test.each([100, 180])(
