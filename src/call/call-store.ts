@@ -1,3 +1,5 @@
+import type { Scheduler } from '../base/scheduler.ts';
+
 /** A call that rings or is answered, as the store keeps it. */
 export interface KeptCall {
   readonly id: string;
@@ -71,6 +73,18 @@ export interface CallStore {
   clockOffsetMs?(): number;
   /** Absent where nobody else is on the store. */
   readonly shared?: SharedCalls;
+}
+
+/**
+ * What has the time of the store on its wall, which all nodes have in common whatever their own clocks say; timers are `own`'s. Of a node
+ * without a store it is its own.
+ */
+export function storeTime(store: Pick<CallStore, 'clockOffsetMs'> | undefined, own: Scheduler): Scheduler {
+  return {
+    nowMs: () => own.nowMs(),
+    wallMs: () => own.wallMs() - (store?.clockOffsetMs?.() ?? 0),
+    schedule: (delayMs, target, kind) => own.schedule(delayMs, target, kind),
+  };
 }
 
 /** A node of which the store has heard nothing for so long may lose its calls to another one. By the store's clock, which both write by. */

@@ -15,6 +15,7 @@ export {
   SILENT_MS,
   type StoreContact,
   SURE_MS,
+  storeTime,
 } from './call-store.ts';
 export {
   type CallToken,

@@ -4,7 +4,7 @@
  */
 
 import { randomBytes } from 'node:crypto';
-import { type CallObserver, Calls, SERVED_METHODS } from '../call/index.ts';
+import { type CallObserver, Calls, SERVED_METHODS, storeTime } from '../call/index.ts';
 import { Media, MediaRelays, openDatagrams } from '../media/index.ts';
 import { diffOf } from '../provisioning/directory/difference.ts';
 import type { Directory } from '../provisioning/directory/directory.ts';
@@ -91,9 +91,10 @@ export class Engine {
     // What is served, who is let in (admit/), and the way to the network: what comes from there goes to the dispatcher.
     const served = new Served(settings, options.directory, workers);
     this.#served = served;
-    const pass = new PeerPass({ node: settings.node, secret, clock: scheduler, peers });
+    const inCommon = storeTime(callStore, scheduler);
+    const pass = new PeerPass({ node: settings.node, secret, clock: inCommon, peers });
     const [known, mark] = [new KnownNodes(peers, served), new NodeMark(secret)];
-    const here = { ...options, userAgent, secret, served, peers, pass, known, mark };
+    const here = { ...options, userAgent, secret, served, peers, storeTime: inCommon, pass, known, mark };
     const reception = new Reception(here);
     this.#reception = reception;
     ({ registrations: this.registrations, sources: this.sources, intake: this.intake } = reception);

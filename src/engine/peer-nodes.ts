@@ -42,7 +42,7 @@ export interface PeerNodes {
   names(): readonly string[];
   /**
    * Whether a node is there no more, as far as the roster can tell. One that has lost the store alone may be.
-   * @param wasThereAtWallMs when it was there by its own clock, ms since 1970: one that has just come may not be in the roster yet
+   * @param wasThereAtWallMs when it was there by the store's clock, ms since 1970: one that has just come may not be in the roster yet
    */
   hasEnded(node: string, wasThereAtWallMs: number): boolean;
   /** Whether another node is there that takes new calls, and so those of this one. */
@@ -101,6 +101,7 @@ const PASS = new RegExp(
 export interface PeerPassOptions {
   readonly node: string;
   readonly secret: Uint8Array;
+  /** The nodes' common one. */
   readonly clock: Clock;
   readonly peers: PeerNodes;
 }

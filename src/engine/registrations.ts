@@ -38,7 +38,8 @@ import type { Served } from './served.ts';
 
 export interface RegistrationsOptions {
   readonly settings: NodeSettings;
-  readonly scheduler: Scheduler;
+  /** Times of registrations are read by all nodes of the store. */
+  readonly storeTime: Scheduler;
   readonly log: Log;
   readonly served: Served;
   readonly accounts: Accounts;
@@ -84,7 +85,17 @@ export class Registrations implements AccountLookup {
   readonly #handler: RegisterHandler<Flow>;
 
   constructor(options: RegistrationsOptions) {
-    const { settings, scheduler, log, served, front, peers, signedIn, observer, bindingStore: store } = options;
+    const {
+      settings,
+      storeTime: scheduler,
+      log,
+      served,
+      front,
+      peers,
+      signedIn,
+      observer,
+      bindingStore: store,
+    } = options;
     this.#options = options;
     this.registrar = new Registrar<Flow>({
       scheduler,

@@ -40,7 +40,8 @@ export class RosterPeers implements PeerNodes {
   }
 
   hasEnded(name: string, wasThereAtWallMs: number): boolean {
-    return this.#clock.wallMs() - wasThereAtWallMs >= HEARD_OF_AFTER_MS && this.#roster.hasEnded(name);
+    const sinceMs = this.#clock.wallMs() - this.#roster.clockOffsetMs - wasThereAtWallMs;
+    return sinceMs >= HEARD_OF_AFTER_MS && this.#roster.hasEnded(name);
   }
 
   hasCounterpart(name: string): boolean {

@@ -98,7 +98,7 @@ export interface StoredRemoval {
   /** Of the REGISTER that took it away; empty and 0 when none did. */
   readonly callId: string;
   readonly cseq: number;
-  /** The node that had taken the registration, and when by its clock; empty and 0 when it was not known here. */
+  /** The node that had taken the registration, and when; empty and 0 when it was not known here. */
   readonly node: string;
   readonly refreshedAtWallMs: number;
   /** Until when it counts: by then the registration would have expired by itself. */

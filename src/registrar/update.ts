@@ -20,7 +20,7 @@ export interface UpdateLimits {
   readonly newestOnly: boolean;
   /** Where the phone is that asks. */
   readonly from: PhoneAddress;
-  /** Whether a node that was there then (ms since 1970, by its own clock) is there no more, as far as is known. */
+  /** Whether a node that was there then (ms since 1970, by the store's clock) is there no more, as far as is known. */
   readonly hasEnded: (node: string, wasThereAtWallMs: number) => boolean;
 }
 

@@ -102,7 +102,7 @@ function network() {
   const own = new Served(settings, directory);
   const pass = new PeerPass({ node: 'test', secret: new Uint8Array(32), clock: scheduler, peers: NO_PEERS });
   const known = new KnownNodes(NO_PEERS, own);
-  const here = { ...options, served: own, peers: NO_PEERS, pass, known };
+  const here = { ...options, served: own, peers: NO_PEERS, storeTime: scheduler, pass, known };
   const made = new EngineNetwork({ ...here, ...new Reception(here) }, { onRequest() {}, onAck() {} });
   return { made, asked, served, teams };
 }

@@ -2,6 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { NO_PEERS, PASS_HEADER, PeerPass } from '../../src/engine/peer-nodes.ts';
 import { parseMessage, type SipRequest } from '../../src/sip/message/index.ts';
 import { VirtualScheduler } from '../kit/virtual-scheduler.ts';
+import { binding } from '../store/records.ts';
+import { SharedMemory } from './lives.ts';
 import { CARRIER_A, ENGINE, SDP, World } from './world.ts';
 
 const SECRET = Buffer.alloc(32, 1);
@@ -117,4 +119,63 @@ test('a pass that a stranger makes up gets it a challenge, and reaches no phone 
   expect(sent).toHaveLength(1);
   expect(sent[0]?.text).not.toContain(PASS_HEADER);
   expect(sent[0]?.from).toBe(`${ENGINE}:5060`);
+});
+
+describe('a node whose clock is an hour ahead', () => {
+  /** As another node of the store wrote it. */
+  const clock = new VirtualScheduler();
+
+  const there = (world: World) => world.phone('101', '203.0.113.1');
+
+  async function ahead() {
+    const peers = { ...NO_PEERS, isPeerAddress: (address: string) => address === PEER };
+    const callStore = new SharedMemory().of('ahead', () => 3_600_000);
+    const world = await World.start({ engine: { peers, callStore, nonceSecret: SECRET } });
+    world.scheduler.shiftWall(3_600_000);
+    return world;
+  }
+
+  test('takes the pass of the others: a call goes to its phone', async () => {
+    const world = await ahead();
+    const bob = world.phone('102', '203.0.113.2');
+    const node = world.agent(PEER);
+    const uri = `sip:102@${bob.host}`;
+    const wanted = { ...WANTED, contact: uri };
+    const [, value] = new PeerPass({ node: 'node-2', secret: SECRET, clock, peers: NO_PEERS }).write(uri, wanted);
+    node.send(node.request('INVITE', uri, { [PASS_HEADER]: value }, SDP));
+    world.run(100);
+    expect(bob.requests('INVITE')).toHaveLength(1);
+  });
+
+  test('calls a phone that registered at another, for as long as it is registered there', async () => {
+    const world = await ahead();
+    const aor = WANTED.aor;
+    const bob = world.agent('203.0.113.2');
+    const atMs = clock.wallMs();
+    const place = { transport: 'udp', address: '203.0.113.2', port: 5060 } as const;
+    const times = { refreshedAtWallMs: atMs, expiresAtWallMs: atMs + 600_000 };
+    const registered = { contactUri: URI, path: [], source: place, target: place, node: 'node-2', ...times };
+    world.engine.registrations.registrar.applyRemote(aor, [binding(aor, registered)]);
+    const alice = there(world);
+    alice.call('102');
+    bob.answer(bob.took('INVITE'), 486, 'Busy Here');
+    expect(alice.responses().at(-1)?.status).toBe(486);
+    world.run(600_000);
+    alice.call('102');
+    expect(alice.responses().at(-1)?.status).toBe(480);
+  });
+
+  test('takes the nonces of the others, and they its own', async () => {
+    const [one, other] = [await World.start({ engine: { nonceSecret: SECRET } }), await ahead()];
+    for (const [asked, told] of [
+      [one, other],
+      [other, one],
+    ] as const) {
+      const asking = there(asked);
+      const challenge = asking.ask(asking.invite('102'));
+      expect(challenge.status).toBe(407);
+      const phone = there(told);
+      expect(phone.ask(phone.authorized(phone.invite('102'), challenge, phone.client)).status).toBe(480);
+    }
+  });
 });

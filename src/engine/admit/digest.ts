@@ -1,7 +1,7 @@
 /** Digest as the engine serves it: what each realm and user is asked for, and what is logged of it. */
 import { isDeepStrictEqual } from 'node:util';
 import type { Log } from '../../base/log.ts';
-import type { Scheduler } from '../../base/scheduler.ts';
+import type { Clock, Scheduler } from '../../base/scheduler.ts';
 import type { Directory } from '../../provisioning/directory/directory.ts';
 import type { DigestPolicySettings, Ha1 } from '../../provisioning/tenants/fields.ts';
 import type { NodeSettings } from '../../settings/node-schema.ts';
@@ -23,6 +23,8 @@ export interface EngineDigestOptions {
   readonly served: Served;
   readonly accounts: Accounts;
   readonly throttle: GuessThrottle;
+  /** By which the nodes of one store tell how old a nonce is. */
+  readonly storeTime: Clock;
   /** Key of the nonces, shared by the nodes of one store. */
   readonly nonceSecret?: Uint8Array | undefined;
 }
@@ -31,7 +33,7 @@ export function engineDigest(options: EngineDigestOptions): DigestServer {
   const { settings, scheduler, log, served, accounts, nonceSecret } = options;
   const ofNode: DigestPolicy = { algorithms: settings.digest.algorithms, legacy: false };
   return new DigestServer({
-    clock: scheduler,
+    clock: options.storeTime,
     policyOf: (realm, user) => policyOf(served.directory, realm, user, ofNode),
     servesHost: (host) =>
       served.directory.tenantByDomain(host) !== undefined || accounts.isCallerRealm(host) || served.isOwnHost(host),

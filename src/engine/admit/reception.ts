@@ -2,6 +2,7 @@
  * Who is let in, and whom the engine knows: the parts of this folder, with the registrations and the trunks' addresses that they go by. They
  * need no endpoint, so the endpoint is made with them.
  */
+import type { Scheduler } from '../../base/scheduler.ts';
 import { allAtOnce } from '../../base/steps.ts';
 import { Precedence } from '../../provisioning/directory/precedence.ts';
 import { nodeOf } from '../../settings/workers.ts';
@@ -28,6 +29,8 @@ import { TrustedExtensions } from './trusted-extensions.ts';
 export interface ReceptionOptions extends EngineOptions {
   readonly served: Served;
   readonly peers: PeerNodes;
+  /** What all nodes of one store have. */
+  readonly storeTime: Scheduler;
   readonly pass: PeerPass;
 }
 

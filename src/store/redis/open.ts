@@ -203,6 +203,8 @@ class RedisStores implements Stores {
     const { log, node, clock } = context;
     const copy = kept?.copy;
     const keys = new Keys(settings.keyPrefix);
+    // What all nodes have in common, whatever their own clocks say.
+    const shared: Clock = { nowMs: () => clock.nowMs(), wallMs: () => clock.wallMs() - this.nodes.clockOffsetMs };
     const refusal = () => (this.#isReplaced ? REPLACED : this.#isTooNew ? TOO_NEW : undefined);
     this.#parts = lasting;
     this.nonceSecret = identity.nonceSecret;
@@ -220,8 +222,8 @@ class RedisStores implements Stores {
       refusal,
       onState: () => this.#lastCopy.changed(),
     });
-    this.bindings = new RedisBindings({ link: links.signalling, keys, storeId: identity.id, node, clock, log });
-    this.signIns = new RedisSignIns(links.signalling, keys.signIns, clock);
+    this.bindings = new RedisBindings({ link: links.signalling, keys, storeId: identity.id, node, clock: shared, log });
+    this.signIns = new RedisSignIns(links.signalling, keys.signIns, shared);
     this.messages = new RedisMessages(links.signalling, keys, sealer, identity.id);
     this.claims = new RedisClaims(links.signalling, keys.claims);
     this.tallies = new RedisTallies({ link: links.signalling, keys, storeId: identity.id, node, log });
@@ -243,7 +245,7 @@ class RedisStores implements Stores {
       keys,
       sealer,
       node,
-      nowMs: () => clock.wallMs() - this.nodes.clockOffsetMs,
+      nowMs: () => shared.wallMs(),
       log,
     });
     const guarded = { storeId: identity.id, meta: keys.meta, channel: keys.channel, refusal };

@@ -81,7 +81,13 @@ function reception(settings: Partial<NodeSettingsInput> = {}, more: object = {})
   const pass = new PeerPass({ node: 'test', secret: new Uint8Array(32), clock: scheduler, peers: NO_PEERS });
   return {
     scheduler,
-    made: new Reception({ ...options, served: new Served(parsed, directory), peers: NO_PEERS, pass }),
+    made: new Reception({
+      ...options,
+      served: new Served(parsed, directory),
+      peers: NO_PEERS,
+      storeTime: scheduler,
+      pass,
+    }),
   };
 }
 
