@@ -3,8 +3,8 @@ import type { Steps } from '../base/steps.ts';
 import type { VerificationFacts, WhatsappFacts } from '../call/index.ts';
 import { CallCounts, type CallStatistics, type CallStatisticsQuery } from './call-statistics.ts';
 import { JsonLine, JsonlFile } from './jsonl-file.ts';
-import { KeptRecords } from './kept-records.ts';
 import { redactedText } from './redact.ts';
+import { type RecordPlace, SharedRecords } from './shared-records.ts';
 
 /** One try of one trunk or endpoint. */
 export interface CallAttempt {
@@ -107,23 +107,24 @@ export interface CallRecordFilter {
 export class FoundRecord {
   /** Wall clock, ms. */
   readonly endedAtMs: number;
-  readonly #kept: KeptRecords<CallRecord>;
-  readonly #number: number;
+  readonly #kept: SharedRecords<CallRecord>;
+  readonly #place: RecordPlace<CallRecord>;
 
-  constructor(kept: KeptRecords<CallRecord>, number: number) {
+  constructor(kept: SharedRecords<CallRecord>, place: RecordPlace<CallRecord>) {
     this.#kept = kept;
-    this.#number = number;
-    this.endedAtMs = kept.endedAtMs(number);
+    this.#place = place;
+    this.endedAtMs = place.ring.endedAtMs(place.number);
   }
 
   /** Until so many others have come. */
   get isKept(): boolean {
-    return this.#number >= this.#kept.first;
+    return this.#kept.isKept(this.#place);
   }
 
   /** Undefined when it is not kept any more. */
   read(): CallRecord | undefined {
-    return this.#kept.read(this.#number);
+    const { ring, number } = this.#place;
+    return this.isKept ? ring.read(number) : undefined;
   }
 }
 
@@ -132,13 +133,13 @@ const MOST_OCTETS = 64 * 1024 * 1024;
 
 /** Keeps the latest call records for the API and appends every one to a JSONL file. */
 export class CallRecordLog {
-  readonly #kept: KeptRecords<CallRecord>;
+  readonly #kept: SharedRecords<CallRecord>;
   readonly #file: JsonlFile | undefined;
   readonly #listeners = new Set<(record: CallRecord) => void>();
   readonly #counts = new CallCounts();
 
   constructor(options: { log: Log; path?: string; capacity?: number }) {
-    this.#kept = new KeptRecords(options.capacity ?? 10_000, MOST_OCTETS);
+    this.#kept = new SharedRecords(options.capacity ?? 10_000, MOST_OCTETS);
     this.#file = options.path === undefined ? undefined : new JsonlFile(options.path, options.log);
   }
 
@@ -160,24 +161,24 @@ export class CallRecordLog {
   /** Matching records, those that came last first. Without a filter none is read. */
   *find(filter: CallRecordFilter = {}): Steps<FoundRecord[]> {
     const kept = this.#kept;
-    kept.pack();
     const fromMs = instantOf(filter.from, -Infinity);
     const untilMs = instantOf(filter.until, Infinity);
     const parts = partsOf(filter);
     const found: FoundRecord[] = [];
     const isAny = Object.values(filter).every((wanted) => wanted === undefined);
-    for (let number = kept.next - 1; number >= kept.first; number--) {
+    for (const place of kept.places()) {
       if (isAny) {
-        found.push(new FoundRecord(kept, number));
+        found.push(new FoundRecord(kept, place));
         continue;
       }
+      const { ring, number } = place;
       if (number % RECORDS_PER_STEP === 0) yield;
-      const startedAtMs = kept.startedAtMs(number);
+      const startedAtMs = ring.startedAtMs(number);
       if (startedAtMs < fromMs || startedAtMs >= untilMs) continue;
-      const text = kept.text(number);
+      const text = ring.text(number);
       if (text === undefined || !parts.every((part) => text.includes(part))) continue;
       const record = JSON.parse(text) as CallRecord;
-      if (matches(record, filter)) found.push(new FoundRecord(kept, number));
+      if (matches(record, filter)) found.push(new FoundRecord(kept, place));
     }
     return found;
   }

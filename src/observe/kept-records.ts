@@ -9,7 +9,7 @@ const IDS = 4;
 const NONE = 0;
 
 /** What a record is found and put in order by. */
-interface Identified {
+export interface Identified {
   readonly callId: string;
   readonly sipCallIds: readonly string[];
   readonly tenant?: string | undefined;
@@ -17,6 +17,9 @@ interface Identified {
   readonly startedAt: string;
   readonly endedAt: string;
 }
+
+/** Hears of a record that is kept no more: whose it was, and the how many-eth of all that came. */
+type OnGone = (tenant: string, arrival: number) => void;
 
 /**
  * The latest call records, numbered as they came. Thousands are kept, of which hardly any is read again: all but the latest are octets of
@@ -32,26 +35,40 @@ export class KeptRecords<T extends Identified> {
   // When its call began and ended: wall clock, ms.
   #startedAtMs = new Float64Array(0);
   #endedAtMs = new Float64Array(0);
+  /** The how many-eth of all that came it was, with those that are kept elsewhere. */
+  #arrivals = new Float64Array(0);
+  /** Whose it is; empty: nobody's. */
+  readonly #tenants: string[] = [];
+  /** Those before this number were told to be gone. */
+  #gone = 0;
+  readonly #onGone: OnGone;
   /** Those that are no octets yet. */
-  #latest: { readonly record: T; readonly line: JsonLine }[] = [];
+  #latest: { readonly record: T; readonly line: JsonLine; readonly arrival: number }[] = [];
 
-  constructor(capacity: number, mostOctets: number) {
+  constructor(capacity: number, mostOctets: number, onGone: OnGone = () => {}) {
     this.#capacity = capacity;
     this.#texts = new TextRing(capacity, mostOctets);
+    this.#onGone = onGone;
   }
 
   /** @param line its JSON, which the file may have made by then */
-  add(record: T, line: JsonLine): void {
-    this.#latest.push({ record, line });
+  add(record: T, line: JsonLine, arrival = 0): void {
+    this.#latest.push({ record, line, arrival });
     if (this.#latest.length >= BATCH) this.pack();
   }
 
   /** Makes octets of all; from here on each has its number. */
   pack(): void {
     if (this.#hashes.length === 0) this.#makePlaces();
-    for (const { record, line } of this.#latest) {
+    for (const { record, line, arrival } of this.#latest) {
       const text = textOf(line);
-      if (text !== undefined) this.#note(this.#texts.add(text), record);
+      if (text === undefined) {
+        this.#onGone(record.tenant ?? '', arrival);
+        continue;
+      }
+      const number = this.#texts.add(text);
+      this.#tellGone();
+      this.#note(number, record, arrival);
     }
     this.#latest = [];
   }
@@ -75,6 +92,14 @@ export class KeptRecords<T extends Identified> {
     return this.#endedAtMs[number % this.#capacity] as number;
   }
 
+  arrival(number: number): number {
+    return this.#arrivals[number % this.#capacity] as number;
+  }
+
+  tenant(number: number): string {
+    return this.#tenants[number % this.#capacity] as string;
+  }
+
   /** JSON of a record; undefined when it is not kept any more. */
   text(number: number): string | undefined {
     return this.#texts.text(number);
@@ -87,17 +112,26 @@ export class KeptRecords<T extends Identified> {
 
   /** The latest with this id, of the call or of a leg, of those of a tenant: others' are not read. Undefined: of any. */
   get(id: string, tenant?: string): T | undefined {
+    return this.latest(id, tenant)?.record;
+  }
+
+  /** The same with its number, of those that count. */
+  latest(
+    id: string,
+    tenant?: string,
+    counts: (number: number) => boolean = () => true,
+  ): { readonly number: number; readonly record: T } | undefined {
     this.pack();
     const hash = hashOf(id);
     const parts = [JSON.stringify(id)];
     if (tenant !== undefined) parts.push(`"tenant":${JSON.stringify(tenant)}`);
     for (let number = this.next - 1; number >= this.first; number--) {
-      if (!this.#mayHave(number, hash)) continue;
+      if (!this.#mayHave(number, hash) || !counts(number)) continue;
       const text = this.text(number);
       if (text === undefined || !parts.every((part) => text.includes(part))) continue;
       const record = JSON.parse(text) as T;
       if (tenant !== undefined && record.tenant !== tenant) continue;
-      if (record.callId === id || record.sipCallIds.includes(id)) return record;
+      if (record.callId === id || record.sipCallIds.includes(id)) return { number, record };
     }
     return undefined;
   }
@@ -113,10 +147,19 @@ export class KeptRecords<T extends Identified> {
     this.#furtherBits = new Uint32Array(this.#capacity);
     this.#startedAtMs = new Float64Array(this.#capacity);
     this.#endedAtMs = new Float64Array(this.#capacity);
+    this.#arrivals = new Float64Array(this.#capacity);
   }
 
-  #note(number: number, { callId, sipCallIds, startedAt, endedAt }: Identified): void {
+  /** Before another takes the place of one. */
+  #tellGone(): void {
+    for (; this.#gone < this.#texts.first; this.#gone++)
+      this.#onGone(this.tenant(this.#gone), this.arrival(this.#gone));
+  }
+
+  #note(number: number, { callId, sipCallIds, tenant = '', startedAt, endedAt }: Identified, arrival: number): void {
     const place = number % this.#capacity;
+    this.#tenants[place] = tenant;
+    this.#arrivals[place] = arrival;
     this.#startedAtMs[place] = Date.parse(startedAt);
     this.#endedAtMs[place] = Date.parse(endedAt);
     const first = IDS * place;

@@ -1,0 +1,82 @@
+import type { JsonLine } from './jsonl-file.ts';
+import { type Identified, KeptRecords } from './kept-records.ts';
+
+/** One tenant's part of the first ring. */
+const PART = 1 / 8;
+
+/** Where a record is: the ring, and its number in it. */
+export interface RecordPlace<T extends Identified> {
+  readonly ring: KeptRecords<T>;
+  readonly number: number;
+}
+
+/**
+ * The latest call records, of which those of one tenant take no other's place: of a tenant that has an eighth of a ring the further ones are in
+ * a second ring, where only such tenants' are. Of each its latest are kept: once the second ring has lost one, those in the first that came
+ * before it are as good as gone.
+ */
+export class SharedRecords<T extends Identified> {
+  readonly #first: KeptRecords<T>;
+  readonly #further: KeptRecords<T>;
+  readonly #part: number;
+  /** In the first ring, by tenant. */
+  readonly #counts = new Map<string, number>();
+  /** Arrival of the latest that is lost, of tenants that have some in the first ring. */
+  readonly #lost = new Map<string, number>();
+  #arrived = 0;
+
+  /** @param capacity of each ring; octets as well */
+  constructor(capacity: number, mostOctets: number) {
+    this.#part = PART * capacity;
+    this.#first = new KeptRecords(capacity, mostOctets, (tenant) => this.#left(tenant));
+    this.#further = new KeptRecords(capacity, mostOctets, (tenant, arrival) => this.#lost.set(tenant, arrival));
+  }
+
+  add(record: T, line: JsonLine): void {
+    const tenant = record.tenant ?? '';
+    const count = this.#counts.get(tenant) ?? 0;
+    const arrival = this.#arrived++;
+    if (count >= this.#part) {
+      this.#further.add(record, line, arrival);
+      return;
+    }
+    this.#counts.set(tenant, count + 1);
+    this.#first.add(record, line, arrival);
+  }
+
+  /** Those that came last first. They may go while they are asked for. */
+  *places(): Generator<RecordPlace<T>> {
+    const rings = [this.#first, this.#further] as const;
+    for (const ring of rings) ring.pack();
+    let [a, b] = rings.map((ring) => ring.next - 1) as [number, number];
+    const [first, further] = rings;
+    while (a >= first.first || b >= further.first) {
+      const isFirst = b < further.first || (a >= first.first && first.arrival(a) > further.arrival(b));
+      const place = isFirst ? { ring: first, number: a-- } : { ring: further, number: b-- };
+      if (this.isKept(place)) yield place;
+    }
+  }
+
+  isKept({ ring, number }: RecordPlace<T>): boolean {
+    if (number < ring.first) return false;
+    return ring === this.#further || ring.arrival(number) > (this.#lost.get(ring.tenant(number)) ?? -1);
+  }
+
+  /** The latest with this id, of the call or of a leg; of one tenant where it is given. */
+  get(id: string, tenant?: string): T | undefined {
+    const a = this.#first.latest(id, tenant, (number) => this.isKept({ ring: this.#first, number }));
+    const b = this.#further.latest(id, tenant);
+    const isFirst =
+      a !== undefined && (b === undefined || this.#first.arrival(a.number) > this.#further.arrival(b.number));
+    return (isFirst ? a : b)?.record;
+  }
+
+  #left(tenant: string): void {
+    const count = (this.#counts.get(tenant) ?? 0) - 1;
+    if (count > 0) this.#counts.set(tenant, count);
+    else {
+      this.#counts.delete(tenant);
+      this.#lost.delete(tenant);
+    }
+  }
+}
