@@ -9,7 +9,7 @@ const IDS = 4;
 const NONE = 0;
 
 /** What a record is found and put in order by. */
-export interface Identified {
+export interface FoundBy {
   readonly callId: string;
   readonly sipCallIds: readonly string[];
   readonly tenant?: string | undefined;
@@ -25,7 +25,7 @@ type OnGone = (tenant: string, arrival: number) => void;
  * The latest call records, numbered as they came. Thousands are kept, of which hardly any is read again: all but the latest are octets of
  * their JSON outside of the heap, and objects again for who asks.
  */
-export class KeptRecords<T extends Identified> {
+export class KeptRecords<T extends FoundBy> {
   readonly #capacity: number;
   readonly #texts: TextRing;
   // Of the record with number n, at place n modulo the capacity; made with the first one. Its first ids have a place each.
@@ -156,7 +156,7 @@ export class KeptRecords<T extends Identified> {
       this.#onGone(this.tenant(this.#gone), this.arrival(this.#gone));
   }
 
-  #note(number: number, { callId, sipCallIds, tenant = '', startedAt, endedAt }: Identified, arrival: number): void {
+  #note(number: number, { callId, sipCallIds, tenant = '', startedAt, endedAt }: FoundBy, arrival: number): void {
     const place = number % this.#capacity;
     this.#tenants[place] = tenant;
     this.#arrivals[place] = arrival;

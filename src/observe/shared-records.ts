@@ -1,11 +1,11 @@
 import type { JsonLine } from './jsonl-file.ts';
-import { type Identified, KeptRecords } from './kept-records.ts';
+import { type FoundBy, KeptRecords } from './kept-records.ts';
 
 /** One tenant's part of the first ring. */
 const PART = 1 / 8;
 
 /** Where a record is: the ring, and its number in it. */
-export interface RecordPlace<T extends Identified> {
+export interface RecordPlace<T extends FoundBy> {
   readonly ring: KeptRecords<T>;
   readonly number: number;
 }
@@ -15,7 +15,7 @@ export interface RecordPlace<T extends Identified> {
  * a second ring, where only such tenants' are. Of each its latest are kept: once the second ring has lost one, those in the first that came
  * before it are as good as gone.
  */
-export class SharedRecords<T extends Identified> {
+export class SharedRecords<T extends FoundBy> {
   readonly #first: KeptRecords<T>;
   readonly #further: KeptRecords<T>;
   readonly #part: number;
