@@ -1,5 +1,6 @@
-import type { Dialog } from '../sip/dialog/index.ts';
+import { type Dialog, TARGET_REFRESH } from '../sip/dialog/index.ts';
 import { isFlow } from '../sip/endpoint/index.ts';
+import type { Flow } from '../sip/transport/index.ts';
 import type { LegOptions } from './plan.ts';
 import type { AddressedLeg, CallEnvironment, Destination, SendOptions, WayOptions } from './ports.ts';
 
@@ -39,6 +40,32 @@ export function hopOf(
   const { destination, dialog } = leg;
   if (!dialog.hasTarget) return destination;
   return peers.nextHop?.(leg, dialog.nextHop()) ?? destination;
+}
+
+/**
+ * A request of a phone says where it is now: over a new connection where that of the dialog has ended, and over UDP, where it refreshes its target (RFC 3261
+ * §12.2.2), behind another port of its NAT.
+ */
+export function followPhone(
+  leg: Pick<AddressedLeg, 'options'> & { destination: Destination; unreachable: string | undefined },
+  flow: Flow,
+  method: string,
+): void {
+  const { destination, options } = leg;
+  const isOfPhone = options.owner !== undefined && options.isBetweenNodes !== true;
+  if (!isOfPhone || flow.transport !== destination.transport || isAt(destination, flow.remoteAddress, flow.remotePort))
+    return;
+  if (flow.reliable ? !isFlow(destination) || !destination.closed : !TARGET_REFRESH.has(method)) return;
+  leg.destination = flow;
+  leg.unreachable = placeOf(destination);
+}
+
+export function placeOf(to: Destination): string {
+  return isFlow(to) ? `${to.remoteAddress}:${to.remotePort}` : `${to.address}:${to.port}`;
+}
+
+export function isAt(to: Destination, address: string, port: number): boolean {
+  return addressOf(to) === address && (isFlow(to) ? to.remotePort : to.port) === port;
 }
 
 /** The address that messages of this peer are expected from. */

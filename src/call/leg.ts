@@ -19,7 +19,7 @@ import type { Flow } from '../sip/transport/index.ts';
 import type { GivenUpInvite, LateUser } from './abandoned-invites.ts';
 import { addOwnHeaders, allows, methodsOf } from './capabilities.ts';
 import { contactOf, fitDatagram } from './contact.ts';
-import { addressOf, hopOf } from './destination.ts';
+import { addressOf, followPhone, hopOf } from './destination.ts';
 import type { Halves } from './halves.ts';
 import { LegInvites, type UnacknowledgedAnswer } from './leg-invites.ts';
 import { CONFIRMED, EarlyDialog, GONE, type Phase } from './leg-phase.ts';
@@ -335,6 +335,7 @@ export class Leg implements LegRequestUser, AcknowledgingLeg {
       transaction.reply(refusal.status, refusal.reason);
       return;
     }
+    followPhone(this, transaction.flow, request.method);
     this.learn(request);
     this.call.changed();
     this.call.receive(this, transaction, request);

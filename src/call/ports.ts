@@ -58,7 +58,7 @@ export interface AddressedLeg {
   readonly destination: Destination;
   /** This engine is the called side of the dialog. */
   readonly isCallerSide: boolean;
-  /** `address:port` that the peer names and that takes no connection. */
+  /** `address:port` that the peer names and that takes no connection, or where it is no more. */
   readonly unreachable: string | undefined;
 }
 

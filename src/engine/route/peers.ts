@@ -12,11 +12,13 @@ import {
   addressOf,
   type CallPeers,
   type Destination,
+  placeOf,
   type RelayedField,
   type RoutedLeg,
 } from '../../call/index.ts';
 import { foreignNumberIn, type OutboundEvent } from '../../outbound/index.ts';
 import { isRelayableHeaderName } from '../../provisioning/tenants/fields.ts';
+import type { Binding } from '../../registrar/index.ts';
 import type { DigestClient } from '../../sip/auth/index.ts';
 import { defaultPort, type Endpoint, isFlow } from '../../sip/endpoint/index.ts';
 import { type NameAddr, namesPlace, parseUri, type SipRequest } from '../../sip/message/index.ts';
@@ -94,7 +96,7 @@ export class Peers implements Required<CallPeers> {
 
   nextHop(leg: AddressedLeg, uri: string): Destination | undefined {
     const { destination } = leg;
-    if (!isFlow(destination) || !destination.reliable) return this.#named(leg, uri);
+    if (!isFlow(destination) || !destination.reliable) return this.#named(leg, uri) ?? this.#moved(leg, uri);
     // RFC 5923: a connection that is there is used, whatever address the peer gives for a new one.
     if (!destination.closed) return undefined;
     const { trunkId } = leg.options;
@@ -236,16 +238,40 @@ export class Peers implements Required<CallPeers> {
     return trunk === undefined || trunk.type === 'accept-register' ? undefined : trunk.transport;
   }
 
-  /** A phone whose connection has ended may have made another one. */
+  /** A phone whose connection has ended may have made another one; it may have another Contact then, of a port of that where nobody listens (RFC 5626 §1). */
   #registered(leg: AddressedLeg): Destination | undefined {
-    const { owner } = leg.options;
-    if (owner === undefined) return undefined;
-    const bindings = this.#options.registrations.bindingsOfOwner(owner);
-    const { remoteTarget } = leg.dialog;
-    const binding = bindings.find(({ requestUri }) => requestUri === remoteTarget) ?? only(bindings);
-    if (binding === undefined) return undefined;
-    return binding.flow !== undefined && !binding.flow.closed ? binding.flow : binding.target;
+    const bindings = this.#bindingsOf(leg);
+    const named = bindings.filter(({ requestUri }) => requestUri === leg.dialog.remoteTarget);
+    const isIt = ({ instance, source }: Binding<Flow>): boolean =>
+      source.address === addressOf(leg.destination) && (named[0] === undefined || instance === named[0].instance);
+    const connected = (list: typeof bindings) => list.filter(({ flow }) => flow?.closed === false);
+    const binding = only(connected(named)) ?? only(connected(bindings).filter(isIt)) ?? named[0] ?? only(bindings);
+    return binding && wayTo(binding);
   }
+
+  /** Over UDP a phone or gateway that has registered its Contact of this dialog from another place since: its NAT has another port for it, or it another network. */
+  #moved(leg: AddressedLeg, uri: string): Destination | undefined {
+    if (uri !== leg.dialog.remoteTarget || this.#isDestination(leg, uri)) return undefined;
+    const named = this.#bindingsOf(leg).filter(({ requestUri }) => requestUri === uri);
+    const ways = named.flatMap((binding) => wayTo(binding) ?? []);
+    // Another phone that writes the same Contact is not it.
+    if (ways.some((way) => placeOf(way) === placeOf(leg.destination))) return undefined;
+    const way = only(ways);
+    return way === undefined || placeOf(way) === leg.unreachable ? undefined : way;
+  }
+
+  #bindingsOf({ options: { owner, trunkId, isBetweenNodes } }: AddressedLeg): readonly Binding<Flow>[] {
+    const { registrations, served } = this.#options;
+    if (isBetweenNodes === true) return [];
+    if (owner !== undefined) return registrations.bindingsOfOwner(owner);
+    const trunk = trunkId === undefined ? undefined : served.directory.trunk(trunkId);
+    const gateway = trunk?.type === 'accept-register' ? registrations.gateway(trunk) : undefined;
+    return gateway === undefined ? [] : [gateway.binding];
+  }
+}
+
+function wayTo({ flow, target }: Binding<Flow>): Destination | undefined {
+  return flow?.closed === false ? flow : target;
 }
 
 function portOf(to: Destination): number {

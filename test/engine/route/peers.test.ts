@@ -168,6 +168,7 @@ describe('where requests within a dialog go whose peer is at another worker of t
   const legOf = (isBetweenNodes: boolean, trunkId?: string, [address, port]: [string, number] = [ENDED, 5060]) =>
     ({
       options: { isBetweenNodes, ...(trunkId !== undefined && { trunkId }) },
+      dialog: { remoteTarget: SIBLING },
       destination: { transport: 'udp', address, port },
       unreachable: undefined,
     }) as unknown as AddressedLeg;
