@@ -1,8 +1,6 @@
+import { RingParts } from '../base/ring-parts.ts';
 import type { JsonLine } from './jsonl-file.ts';
 import { type FoundBy, KeptRecords } from './kept-records.ts';
-
-/** One tenant's part of the first ring. */
-const PART = 1 / 8;
 
 /** Where a record is: the ring, and its number in it. */
 export interface RecordPlace<T extends FoundBy> {
@@ -18,30 +16,24 @@ export interface RecordPlace<T extends FoundBy> {
 export class SharedRecords<T extends FoundBy> {
   readonly #first: KeptRecords<T>;
   readonly #further: KeptRecords<T>;
-  readonly #part: number;
-  /** In the first ring, by tenant. */
-  readonly #counts = new Map<string, number>();
+  /** Of the first ring. */
+  readonly #parts: RingParts;
   /** Arrival of the latest that is lost, of tenants that have some in the first ring. */
   readonly #lost = new Map<string, number>();
   #arrived = 0;
 
   /** @param capacity of each ring; octets as well */
   constructor(capacity: number, mostOctets: number) {
-    this.#part = PART * capacity;
-    this.#first = new KeptRecords(capacity, mostOctets, (tenant) => this.#left(tenant));
+    this.#parts = new RingParts(capacity);
+    this.#first = new KeptRecords(capacity, mostOctets, (tenant) => {
+      if (!this.#parts.left(tenant)) this.#lost.delete(tenant);
+    });
     this.#further = new KeptRecords(capacity, mostOctets, (tenant, arrival) => this.#lost.set(tenant, arrival));
   }
 
   add(record: T, line: JsonLine): void {
-    const tenant = record.tenant ?? '';
-    const count = this.#counts.get(tenant) ?? 0;
-    const arrival = this.#arrived++;
-    if (count >= this.#part) {
-      this.#further.add(record, line, arrival);
-      return;
-    }
-    this.#counts.set(tenant, count + 1);
-    this.#first.add(record, line, arrival);
+    const ring = this.#parts.takes(record.tenant ?? '') ? this.#first : this.#further;
+    ring.add(record, line, this.#arrived++);
   }
 
   /** Those that came last first. They may go while they are asked for. */
@@ -69,14 +61,5 @@ export class SharedRecords<T extends FoundBy> {
     const isFirst =
       a !== undefined && (b === undefined || this.#first.arrival(a.number) > this.#further.arrival(b.number));
     return (isFirst ? a : b)?.record;
-  }
-
-  #left(tenant: string): void {
-    const count = (this.#counts.get(tenant) ?? 0) - 1;
-    if (count > 0) this.#counts.set(tenant, count);
-    else {
-      this.#counts.delete(tenant);
-      this.#lost.delete(tenant);
-    }
   }
 }

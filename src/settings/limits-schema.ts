@@ -96,7 +96,7 @@ export const nodeLimitsSchema = z.strictObject({
   ),
   explainedCalls: count(
     1_000,
-    'Latest outbound calls that `tandem explain --call-id` can explain; fewer where they take more than 16 KB each, mostly the INVITE as received.',
+    'Latest outbound calls that `tandem explain --call-id` can explain, beside older ones of tenants with few calls; fewer where they take more than 16 KB each, mostly the INVITE as received.',
     1_000_000,
   ),
   logLinesPerSecond: count(

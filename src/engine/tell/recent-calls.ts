@@ -1,4 +1,5 @@
 import { Latest } from '../../base/latest.ts';
+import { RingParts } from '../../base/ring-parts.ts';
 import { TextRing } from '../../base/text-ring.ts';
 import {
   type EndpointRequest,
@@ -23,7 +24,11 @@ type Surroundings = Pick<OutboundFacts, 'directory' | 'node'>;
 
 /** Where a call is kept. */
 interface Place {
+  readonly ring: CallRing;
+  readonly tenant: string;
   readonly sessionId: string;
+  /** Of the call, once the two were linked. */
+  callId: string | undefined;
   readonly surroundings: Surroundings;
   /** Number of its first text when it was remembered first. */
   readonly from: number;
@@ -38,88 +43,128 @@ interface Place {
 /**
  * The latest outbound calls as they were placed, so that a call can be explained while it lives and for a while
  * afterwards. They are kept by session (what the routing works with), and found by the call's id, once the two were linked. What is
- * kept of each are octets outside of the heap: nearly none is asked for.
+ * kept of each are octets outside of the heap: nearly none is asked for. One tenant's evict no other's.
  */
 export class RecentCalls {
-  readonly #capacity: number;
-  readonly #texts: TextRing;
+  readonly #parts: RingParts;
+  readonly #first: CallRing;
+  /** Of tenants that have their part of the first. */
+  readonly #further: CallRing;
   readonly #bySession = new Map<string, Place>();
-  #oldest: Place | undefined = undefined;
-  #newest: Place | undefined = undefined;
-  readonly #sessionOf: Latest<string, string>;
+  #latest: Surroundings | undefined = undefined;
+  /** Those that are known by their call's id, in the order in which they came to be. */
+  readonly #byCall = new Map<string, Place>();
+  /** Ids of calls by sessions that were not remembered yet. */
+  readonly #unplaced: Latest<string, string>;
 
   constructor(capacity = MAX_CALLS) {
-    this.#capacity = capacity;
-    this.#texts = new TextRing(Number.MAX_SAFE_INTEGER, Math.max(capacity * MOST_OCTETS_A_CALL, LEAST_OCTETS));
-    this.#sessionOf = new Latest(capacity);
+    this.#parts = new RingParts(capacity);
+    this.#first = new CallRing(capacity);
+    this.#further = new CallRing(capacity);
+    this.#unplaced = new Latest(capacity);
   }
 
   /** `refusal` is that of a guard, when one refused what the pipeline had let pass. Remembered again, a call keeps its place. */
   remember(plan: OutboundPlan, refusal?: Refusal): void {
     const { facts } = plan;
-    const place = this.#bySession.get(facts.sessionId) ?? this.#newPlace(facts, this.#texts.next);
-    place.facts = this.#kept(place.facts, packedFacts(plan, refusal));
-    place.invite = this.#kept(place.invite, facts.request.text);
+    const place = this.#bySession.get(facts.sessionId) ?? this.#newPlace(facts);
+    place.facts = place.ring.kept(place.facts, packedFacts(plan, refusal));
+    place.invite = place.ring.kept(place.invite, facts.request.text);
     place.request = facts.request.text === '' ? facts.request : undefined;
   }
 
-  /** Number of a text that may be kept already, under this number. */
-  #kept(number: number, text: string): number {
-    return this.#texts.text(number) === text ? number : this.#texts.add(text);
+  link(callId: string, sessionId: string): void {
+    const place = this.#bySession.get(sessionId);
+    if (place === undefined) this.#unplaced.set(sessionId, callId);
+    else this.#name(place, callId);
   }
 
-  link(callId: string, sessionId: string): void {
-    this.#sessionOf.set(callId, sessionId);
+  #name(place: Place, callId: string): void {
+    place.callId = callId;
+    this.#byCall.delete(callId);
+    this.#byCall.set(callId, place);
   }
 
   get(callId: string): PlacedCall | undefined {
-    const place = this.#placeOf(callId);
+    const place = this.#byCall.get(callId);
     return place === undefined ? undefined : this.#read(place);
   }
 
   /** The calls that are known by their id, the latest first; each is read when its turn comes, if it is kept then. */
   *list(): Generator<readonly [callId: string, call: PlacedCall]> {
-    for (const [callId] of [...this.#sessionOf].reverse()) {
+    for (const callId of [...this.#byCall.keys()].reverse()) {
       const call = this.get(callId);
       if (call !== undefined) yield [callId, call];
     }
   }
 
-  #placeOf(callId: string): Place | undefined {
-    const sessionId = this.#sessionOf.get(callId);
-    return sessionId === undefined ? undefined : this.#bySession.get(sessionId);
-  }
-
-  #newPlace({ sessionId, directory, node }: OutboundPlan['facts'], from: number): Place {
-    const last = this.#newest?.surroundings;
+  #newPlace({ sessionId, directory, node, tenant: { name: tenant } }: OutboundPlan['facts']): Place {
+    const last = this.#latest;
     const surroundings = last?.directory === directory && last.node === node ? last : { directory, node };
+    this.#latest = surroundings;
+    const ring = this.#parts.takes(tenant) ? this.#first : this.#further;
     const place: Place = {
+      ring,
+      tenant,
       sessionId,
+      callId: undefined,
       surroundings,
-      from,
+      from: ring.texts.next,
       facts: NO_TEXT,
       invite: NO_TEXT,
       request: undefined,
       newer: undefined,
     };
-    if (this.#newest === undefined) this.#oldest = place;
-    else this.#newest.newer = place;
-    this.#newest = place;
     this.#bySession.set(sessionId, place);
-    if (this.#bySession.size > this.#capacity) this.#forgetOldest();
+    const callId = this.#unplaced.get(sessionId);
+    if (callId !== undefined) this.#name(place, callId);
+    const gone = ring.add(place);
+    if (gone !== undefined) this.#forget(gone);
     return place;
   }
 
-  #forgetOldest(): void {
-    const { sessionId, newer } = this.#oldest as Place;
+  #forget(gone: Place): void {
+    const { ring, tenant, sessionId, callId } = gone;
     this.#bySession.delete(sessionId);
-    this.#oldest = newer;
-    if (newer !== undefined) this.#texts.endBefore(newer.from);
+    if (ring === this.#first) this.#parts.left(tenant);
+    if (callId !== undefined && this.#byCall.get(callId) === gone) this.#byCall.delete(callId);
   }
 
-  #read({ sessionId, facts, invite, request: unread, surroundings }: Place): PlacedCall | undefined {
-    const [packed, received] = [this.#texts.text(facts), this.#texts.text(invite)];
+  #read({ ring, sessionId, facts, invite, request: unread, surroundings }: Place): PlacedCall | undefined {
+    const [packed, received] = [ring.texts.text(facts), ring.texts.text(invite)];
     if (packed === undefined || received === undefined) return undefined;
     return placedCall(packed, { ...surroundings, sessionId }, unread ?? received);
+  }
+}
+
+/** The latest of some calls, each in its place. */
+class CallRing {
+  readonly texts: TextRing;
+  readonly #capacity: number;
+  #count = 0;
+  #oldest: Place | undefined = undefined;
+  #newest: Place | undefined = undefined;
+
+  constructor(capacity: number) {
+    this.#capacity = capacity;
+    this.texts = new TextRing(Number.MAX_SAFE_INTEGER, Math.max(capacity * MOST_OCTETS_A_CALL, LEAST_OCTETS));
+  }
+
+  /** Number of a text that may be kept already, under this number. */
+  kept(number: number, text: string): number {
+    return this.texts.text(number) === text ? number : this.texts.add(text);
+  }
+
+  /** Gives the one that goes for it. */
+  add(place: Place): Place | undefined {
+    if (this.#newest === undefined) this.#oldest = place;
+    else this.#newest.newer = place;
+    this.#newest = place;
+    if (++this.#count <= this.#capacity) return undefined;
+    this.#count--;
+    const gone = this.#oldest as Place;
+    this.#oldest = gone.newer as Place;
+    this.texts.endBefore(this.#oldest.from);
+    return gone;
   }
 }

@@ -3,9 +3,16 @@ import { RecentCalls } from '../../../src/engine/tell/recent-calls.ts';
 import { planOutbound } from '../../../src/outbound/index.ts';
 import type { Party } from '../../../src/provisioning/tenants/party.ts';
 import type { Service } from '../../../src/provisioning/tenants/schema.ts';
-import { factsOf, placed } from '../../outbound/world.ts';
+import { ACME, factsOf, placed } from '../../outbound/world.ts';
 
 const planOf = (sessionId: string) => planOutbound({ ...factsOf(), sessionId });
+
+/** Where the tenant has its part of the first ring already: all further ones are in the second. */
+function withPartTaken(capacity: number): RecentCalls {
+  const calls = new RecentCalls(capacity);
+  for (let index = 0; index < capacity / 8; index++) calls.remember(planOf(`earlier ${index}`));
+  return calls;
+}
 
 test('a call is found by the call id once the two were linked', () => {
   const calls = new RecentCalls();
@@ -17,7 +24,7 @@ test('a call is found by the call id once the two were linked', () => {
 });
 
 test('only the latest are kept', () => {
-  const calls = new RecentCalls(2);
+  const calls = withPartTaken(2);
   for (const name of ['a', 'b', 'c']) {
     calls.remember(planOf(name));
     calls.link(`call ${name}`, name);
@@ -28,7 +35,7 @@ test('only the latest are kept', () => {
 });
 
 test('remembered again, a call keeps its place: it goes when its turn comes, and nobody else for it', () => {
-  const calls = new RecentCalls(2);
+  const calls = withPartTaken(2);
   for (const name of ['a', 'b', 'a', 'c', 'c', 'd', 'b']) {
     calls.remember(planOf(name));
     calls.link(`call ${name}`, name);
@@ -38,7 +45,7 @@ test('remembered again, a call keeps its place: it goes when its turn comes, and
 });
 
 test('lists the calls that were linked, the latest first', () => {
-  const calls = new RecentCalls(2);
+  const calls = withPartTaken(2);
   for (const name of ['a', 'b', 'c']) {
     calls.remember(planOf(name));
     calls.link(`call ${name}`, name);
@@ -85,7 +92,7 @@ test.each([1, 2, 10, 20, 31, 100])('of few that are kept (%i) none goes before i
 });
 
 test('large INVITEs over several routes take the place of one each', () => {
-  const calls = new RecentCalls(100);
+  const calls = withPartTaken(100);
   const plan = planOf('');
   const { facts } = plan;
   const request = { ...facts.request, text: facts.request.text.padEnd(14_000, 'x') };
@@ -99,7 +106,7 @@ test('large INVITEs over several routes take the place of one each', () => {
 });
 
 test('a call that is remembered again after much else is kept as it is then', () => {
-  const calls = new RecentCalls(10);
+  const calls = withPartTaken(10);
   const plan = planOf('');
   const { facts } = plan;
   const remember = (sessionId: string, length: number) => {
@@ -112,4 +119,23 @@ test('a call that is remembered again after much else is kept as it is then', ()
   expect(calls.get('first')).toBe(undefined);
   remember('first', 1_000);
   expect(calls.get('first')?.facts.sessionId).toBe('first');
+});
+
+test('a tenant with very many calls evicts none of another', () => {
+  const calls = new RecentCalls(100);
+  const tenants = ['acme', 'globex'].map((name) => ({ ...ACME, name, domain: `${name}.test` }));
+  const place = (tenant: string, count: number) => {
+    const { facts, ...plan } = planOutbound(factsOf({ tenants, tenant, trunks: [] }));
+    for (let index = 0; index < count; index++) {
+      const sessionId = `${tenant} ${index}`;
+      calls.link(sessionId, sessionId);
+      calls.remember({ ...plan, facts: { ...facts, sessionId } });
+    }
+  };
+  place('globex', 5);
+  place('acme', 3_000);
+  const kept = [...calls.list()].map(([id]) => id);
+  expect(kept.filter((id) => id.startsWith('globex'))).toHaveLength(5);
+  expect(kept.slice(0, 100)).toEqual(Array.from({ length: 100 }, (_, age) => `acme ${2_999 - age}`));
+  expect(kept.length).toBeLessThanOrEqual(5 + 13 + 100);
 });
