@@ -86,13 +86,10 @@ export class AuditLog {
     this.#entries.push(entry);
     this.#octets += entry.octets.length;
     if (this.#entries.length < this.#capacity * 1.5 && this.#octets <= MOST_OCTETS) return;
-    let from = Math.max(this.#entries.length - this.#capacity, 0);
-    let kept = this.#entries.slice(from).reduce((sum, { octets }) => sum + octets.length, 0);
     // Some more than have to go: not at each that comes.
-    for (; kept > MOST_OCTETS / 2 && from < this.#entries.length - 1; from++)
-      kept -= this.#entries[from]?.octets.length ?? 0;
-    this.#entries = this.#entries.slice(from);
-    this.#octets = kept;
+    const latest = latestOfEach(this.#entries, () => 1, this.#capacity);
+    this.#entries = latestOfEach(latest, ({ octets }) => octets.length, MOST_OCTETS / 2);
+    this.#octets = this.#entries.reduce((sum, { octets }) => sum + octets.length, 0);
   }
 
   async reopen(): Promise<void> {
@@ -103,6 +100,35 @@ export class AuditLog {
   async close(): Promise<void> {
     await this.#file?.close();
   }
+}
+
+/**
+ * Those that may stay where all together may be so much: of the tenants that have most the oldest go, as many as it takes, so that changes of
+ * one hide no other's. The latest of all stays.
+ */
+function latestOfEach(entries: readonly KeptEntry[], sizeOf: (entry: KeptEntry) => number, most: number): KeptEntry[] {
+  const ofTenant = new Map<string | undefined, number>();
+  for (const entry of entries) ofTenant.set(entry.tenant, (ofTenant.get(entry.tenant) ?? 0) + sizeOf(entry));
+  const part = partOfEach([...ofTenant.values()], most);
+  ofTenant.clear();
+  const kept: KeptEntry[] = [];
+  for (const entry of entries.toReversed()) {
+    const size = (ofTenant.get(entry.tenant) ?? 0) + sizeOf(entry);
+    ofTenant.set(entry.tenant, size);
+    if (size <= part || kept.length === 0) kept.push(entry);
+  }
+  return kept.reverse();
+}
+
+/** What each may have, so that all have what there is: who has less leaves the rest to the others. */
+function partOfEach(sizes: number[], most: number): number {
+  let left = most;
+  for (const [index, size] of sizes.sort((a, b) => a - b).entries()) {
+    const part = left / (sizes.length - index);
+    if (size > part) return part;
+    left -= size;
+  }
+  return most;
 }
 
 function* withoutSecrets(fact: AuditFact): Steps<AuditFact> {

@@ -77,6 +77,28 @@ test('of very long entries the oldest go, and the latest is always there', () =>
   expect(kept.length).toBeLessThan(4);
 });
 
+test('many changes of one tenant hide none of another, by their number or their length', () => {
+  const { audit } = setUp();
+  const record = (tenant: string, count: number, length = 1) => {
+    for (let index = 0; index < count; index++)
+      audit.record({
+        ...{ actor: `token:${tenant}`, action: 'update', resource: `tenants/${tenant}/${index}`, tenant },
+        after: { notes: 'x'.repeat(length) },
+      });
+  };
+  const countOf = (tenant: string) => audit.find({ tenant }).length;
+  record('quiet', 20);
+  record('loud', 20_000);
+  expect([countOf('quiet'), countOf('loud') >= 4_980]).toEqual([20, true]);
+  record('long', 50, 1_000_000);
+  expect([countOf('quiet'), countOf('long') >= 10, audit.find({ tenant: 'long' })[0]?.().resource]).toEqual([
+    20,
+    true,
+    'tenants/long/49',
+  ]);
+  expect(audit.find({ tenant: 'loud' })[0]?.().resource).toBe('tenants/loud/19999');
+});
+
 test('what entries say is kept outside of the heap', () => {
   const { audit } = setUp();
   const change = { actor: 'owner', action: 'create' as const };
