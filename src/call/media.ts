@@ -36,7 +36,11 @@ function joinedTo(near: MediaEnd, far: MediaEnd): Pick<MediaQuestion, 'joins'> {
 }
 
 function mediaParty(media: NonNullable<MediaEnd['media']>, { address }: MediaEnd): MediaParty {
-  return { ...media, family: media.family ?? (address === '' ? undefined : familyOf(address)) };
+  return {
+    ...media,
+    address: address === '' ? undefined : address,
+    family: media.family ?? (address === '' ? undefined : familyOf(address)),
+  };
 }
 
 /** Of an address without brackets. */

@@ -17,6 +17,8 @@ export interface MediaParty {
   readonly mode: MediaMode;
   /** Its signalling comes from another address than it says. */
   readonly behindNat: boolean;
+  /** That its signalling goes to; undefined where that is not known. */
+  readonly address?: string | undefined;
   /** Address family that its signalling goes to. */
   readonly family: 4 | 6 | undefined;
   /** The only codecs it is offered and may offer, in this order. */

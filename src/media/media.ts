@@ -54,7 +54,7 @@ export interface MediaSession {
   leave(): void;
 }
 
-type Wish = Omit<MediaParty, 'family'>;
+type Wish = Omit<MediaParty, 'family' | 'address'>;
 
 /** A question for media between two parties. */
 export interface MediaQuestion extends SessionParties {

@@ -216,7 +216,7 @@ export class RelayedSession implements TimerTarget {
   }
 
   #offerAs(from: string, to: string | undefined, given: string, done: Described): void {
-    const sdp = this.#holds.towardOther(from, legible(given));
+    const sdp = this.#holds.towardOther(from, this.#legible(from, given));
     const chosen = withCodecs(sdp, this.#parties);
     if (chosen === undefined || isTooMuch(chosen)) {
       done(undefined, chosen === undefined ? 'no-codec' : 'unreadable');
@@ -236,10 +236,15 @@ export class RelayedSession implements TimerTarget {
     });
   }
 
+  #legible(from: string, given: string): string {
+    const { near, far } = this.#parties;
+    return legible(given, (from === NEAR ? near : far).address);
+  }
+
   /** @param from who answers. @param to who had offered. */
   answer(from: string, to: string, given: string, done: Described): void {
     this.#last.note(from, given);
-    const sdp = this.#holds.towardOther(from, legible(given));
+    const sdp = this.#holds.towardOther(from, this.#legible(from, given));
     this.#inOrder.run((next) => {
       if (!hasMedia(sdp) || isTooMuch(sdp)) {
         this.#offerer = undefined;

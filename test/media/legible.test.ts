@@ -14,6 +14,7 @@ describe('a description for a relay', () => {
     ['with lines of unknown types', `${PLAIN.replace('t=0 0', 'x=1\r\nt=0 0')}y=0100000001\r\nf=v/1///a///\r\n`],
     ['with a TTL of one host', PLAIN.replace(/(c=.*)/, '$1/127')],
     ['with a user of no name', PLAIN.replace('o=- ', 'o= ')],
+    ['with the wrong family', PLAIN.replace('c=IN IP4', 'c=IN IP6')],
     ['with its address twice', PLAIN.replace(/(c=.*\r\n)/, '$1$1')],
   ])('%s, is as it should be', (_what, sdp) => {
     expect(legible(sdp)).toBe(PLAIN);
@@ -21,6 +22,30 @@ describe('a description for a relay', () => {
 
   test('RFC 8866 §5.2: one without an origin gets one', () => {
     expect(legible(PLAIN.replace(/o=.*\r\n/, ''))).toMatch(/^v=0\r\no=- \d+ \d+ IN IP4 \S+\r\ns=-\r\n/);
+  });
+
+  test.each(['o=- 1 1 IN IP4', 'o=', 'o=- 1 1', 'o=alice'])('an origin that says too little is one: %s', (line) => {
+    expect(legible(PLAIN.replace(/o=.*/, line))).toBe(PLAIN);
+  });
+
+  test.each([
+    ['pbx.example.test', '198.51.100.7', 'IN IP4 198.51.100.7'],
+    ['localhost', '2001:db8::7', 'IN IP6 2001:db8::7'],
+    ['pbx.example.test', undefined, 'IN IP4 192.0.2.1'],
+    ['fe80::1%eth0', '198.51.100.7', 'IN IP6 fe80::1'],
+    ['[2001:db8::1]', '198.51.100.7', 'IN IP6 2001:db8::1'],
+  ])('RFC 8866 §5.7: the address %s of a party at %s is %s', (host, address, expected) => {
+    const sdp = PLAIN.replace(/c=.*/, `c=IN IP4 ${host}`);
+    expect(legible(sdp, address)).toBe(PLAIN.replace(/c=.*/, `c=${expected}`));
+    const ofStream = (line: string) => `${PLAIN.replace(/c=.*\r\n/, '')}${line}\r\n`;
+    expect(legible(ofStream(`c=IN IP4 ${host}`), address)).toContain(`\r\nc=${expected}\r\nt=0 0`);
+  });
+
+  test('RFC 3605: where RTCP goes is a port, of the address that there is', () => {
+    const line = (value: string) => `${PLAIN}a=rtcp:${value}\r\n`;
+    expect(legible(line('4001 IN IP4 pbx.example.test'))).toBe(line('4001'));
+    for (const stays of ['4001', '4001 IN IP4 192.0.2.9', '4001 IN IP6 2001:db8::9'])
+      expect(legible(line(stays))).toBe(line(stays));
   });
 
   test('RFC 8866 §5.7: a refused stream without an address has the other one’s', () => {

@@ -43,3 +43,17 @@ test('a side that describes itself where something was made up for it is known b
   expect(session.standsInFor).toBeUndefined();
   expect([madeUp === own, session.describedBy(NEAR)]).toEqual([false, own]);
 });
+
+test('RFC 8866 §5.7: a name for an address is that of the signalling of whoever wrote it', () => {
+  const parties = { near: party({ address: '198.51.100.7' }), far: party({ address: '203.0.113.9' }) };
+  const nobody = { onMediaLost() {}, onMediaEnded() {} };
+  const session = new RelayedSession({} as MediaRelays, relay, new VirtualScheduler(), parties, nobody);
+  const named = sdp(4000).replace('c=IN IP4 192.0.2.1', 'c=IN IP4 phone.acme.test');
+  const told: (string | undefined)[] = [];
+  session.offer(NEAR, 'far-1', named, (result) => told.push(result));
+  session.answer('far-1', NEAR, named, (result) => told.push(result));
+  expect(told.map((result) => /^c=.*$/m.exec(result ?? '')?.[0])).toEqual([
+    'c=IN IP4 198.51.100.7',
+    'c=IN IP4 203.0.113.9',
+  ]);
+});

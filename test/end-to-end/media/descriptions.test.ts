@@ -430,7 +430,11 @@ describe.skipIf(peersSkipped)('descriptions through rtpengine', () => {
         200,
       ],
       ['no stream', alice.sdp([]), 200, /^t=0 0\r\n$/m],
-      ['a name for an address', plain.replace('c=IN IP4 127.0.0.1', 'c=IN IP4 phone.acme.test'), 488],
+      ['a name for an address', plain.replace('c=IN IP4 127.0.0.1', 'c=IN IP4 phone.acme.test'), 200],
+      ['a zone', plain.replace('c=IN IP4 127.0.0.1', 'c=IN IP6 fe80::1%eth0'), 200],
+      ['half an origin', plain.replace(/o=.*/, 'o=alice'), 200],
+      ['a name for RTCP', `${plain}a=rtcp:4001 IN IP4 phone.acme.test\r\n`, 200, /^(?![\s\S]*phone\.acme)/],
+      ['another network', plain.replace('c=IN IP4 127.0.0.1', 'c=ATM NSAP 47.0091'), 488],
       ['no description', 'hello', 200, /^hello$/],
       [
         '50,000 octets',
