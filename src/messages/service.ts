@@ -31,7 +31,7 @@ const SWEEP_MS = 3_600_000;
 /** Messages that are due and under work at once, and how many of them are asked for at once. */
 const MOST_AT_WORK = 200;
 const CLAIMED_AT_ONCE = 50;
-/** Connections to the API. */
+/** Connections to one host of the API: what phones send is bounded by nothing else, and each may wait for a silent server. */
 const SOCKETS = 20;
 const MEDIA_AT_ONCE = 8;
 const STOP_WITHIN_MS = 2_000;
@@ -101,7 +101,7 @@ export class MessageService implements TimerTarget {
   constructor(options: MessageServiceOptions) {
     const { store, scheduler, log, node, egress, phones, directory, secret, publicUrl } = options;
     this.#options = options;
-    this.#client = new GuardedClient(egress, SOCKETS, options.addressesOf);
+    this.#client = new GuardedClient(egress, options.addressesOf, SOCKETS);
     this.#api = new CloudApi(this.#client);
     this.#keeper = new Keeper({ store, clock: scheduler, node });
     this.#links = new MediaLinks(secret, scheduler, publicUrl);

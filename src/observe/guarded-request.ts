@@ -40,8 +40,8 @@ const bySystem: AddressesOf = async (host) => {
  * how many are under way: a bound by host would let one tenant hold up the others that have theirs there.
  */
 export function guardedPost(egress: Pick<Egress, 'refusal'>, addressesOf: AddressesOf = bySystem): Post {
-  const guarded = new GuardedClient(egress, Infinity, addressesOf);
-  const free = new GuardedClient(ANYWHERE, Infinity);
+  const guarded = new GuardedClient(egress, addressesOf);
+  const free = new GuardedClient(ANYWHERE);
   return (url, headers, body, allowPrivate) => (allowPrivate ? free : guarded).post(url, headers, body);
 }
 
@@ -72,7 +72,8 @@ export class GuardedClient {
   readonly #http: HttpAgent;
   readonly #https: HttpsAgent;
 
-  constructor(egress: Pick<Egress, 'refusal'>, maxSockets: number, addressesOf: AddressesOf = bySystem) {
+  /** @param maxSockets to one host; further requests wait. Default: any number, for whoever bounds what it asks itself */
+  constructor(egress: Pick<Egress, 'refusal'>, addressesOf: AddressesOf = bySystem, maxSockets = Infinity) {
     this.#egress = egress;
     this.#addressesOf = addressesOf;
     const options = { keepAlive: true, maxSockets, timeout: 60_000 };
