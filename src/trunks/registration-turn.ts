@@ -46,6 +46,7 @@ export interface TurnUser {
 const REFUSALS = new Set([401, 403, 404, 407]);
 /** With another target to go to, a silent one is given up earlier than timer F. */
 const ATTEMPT_TIMEOUT_MS = 8_000;
+const HOUR_SECONDS = 3600;
 
 /**
  * One turn of a registration: a REGISTER with what the answers to it make necessary. A target that is silent or answers 503 is followed
@@ -125,7 +126,8 @@ export class RegistrationTurn implements ExchangeUser, RegistrarAsked {
       status === 503 && retrySeconds !== undefined ? Math.min(retrySeconds * 1000, MAX_HOLD_MS) : undefined;
     this.#ports.noteTarget(exchange.to, holdMs === undefined, holdMs);
     if (status < 300) this.#user.onAccepted(response, exchange.flow, this);
-    else if (status === 423 && this.#raise(minExpiresSeconds(response))) this.#again();
+    // RFC 3261 §10.3 step 7: an hour is never too brief, so one that says nothing of use is asked for that.
+    else if (status === 423 && (this.#raise(minExpiresSeconds(response)) || this.#raise(HOUR_SECONDS))) this.#again();
     // RFC 3263 §4.3: 503 is a failure of this target only.
     else if (status === 503 && this.#nextTarget()) this.#again();
     else if (REFUSALS.has(status)) this.#user.onRefused(response, gaveUp);

@@ -1,5 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { createResponse, HeaderId, parseMessage, parseNameAddr, type SipRequest } from '../../src/sip/message/index.ts';
+import {
+  createResponse,
+  HeaderId,
+  type HeaderList,
+  parseMessage,
+  parseNameAddr,
+  type SipRequest,
+} from '../../src/sip/message/index.ts';
 import { expiresOf, idOf, OTHER, PROVIDER, Provider, registerTrunk, settle, TrunkWorld } from './provider.ts';
 
 const register = (world: TrunkWorld, index: number) => world.provider.registers()[index];
@@ -255,10 +262,26 @@ describe('423', () => {
     expect(world.status()).toMatchObject({ state: 'offline', lastCode: 423 });
   });
 
-  test.each(['600', '10', 'soon', undefined])('a Min-Expires of %s changes nothing', (minExpires) => {
-    const world = new TrunkWorld([registerTrunk()]);
-    world.provider.onRegister = (transaction) =>
-      transaction.reply(423, 'Interval Too Brief', minExpires === undefined ? [] : [[HeaderId.MinExpires, minExpires]]);
+  test.each(['600', '10', 'soon', undefined])(
+    '§10.3 step 7: with a Min-Expires of %s an hour is asked for',
+    (minExpires) => {
+      const world = new TrunkWorld([registerTrunk()]);
+      world.provider.onRegister = (transaction, request) => {
+        const headers: HeaderList = minExpires === undefined ? [] : [[HeaderId.MinExpires, minExpires]];
+        if (expiresOf(request) < 3600) transaction.reply(423, 'Interval Too Brief', headers);
+        else world.provider.accept(transaction);
+      };
+      world.run(15);
+      expect(world.provider.registers().map(expiresOf)).toEqual([600, 3600]);
+      expect(world.status().state).toBe('online');
+    },
+  );
+
+  test('an hour that is too brief is a failure', () => {
+    const world = new TrunkWorld([
+      registerTrunk({ credentials: { username: 'acme', password: 's', registerSeconds: 3600 } }),
+    ]);
+    world.provider.onRegister = (transaction) => transaction.reply(423);
     world.run(15);
     expect(world.provider.registers()).toHaveLength(1);
   });
