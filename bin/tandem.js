@@ -14,6 +14,8 @@ const REQUIRED = { major: 24, minor: 7 };
  * 6 MB and not of 16 (`--max-semi-space-size`): it takes up to a twentieth more time in all, and a call waits a third as long for it.
  * V8 has a thread of its own (`--v8-pool-size`) for each processor beside the calls' one, and not always four: those that find none take
  * turns of 4 ms with the calls.
+ * A node's heap is not marked before its old objects are 96 MB (`--initial-old-space-size`). By itself V8 marks one that grows slowly, as at
+ * 300 calls a second, whenever 8 MB have grown old, and takes more time for that than they are worth.
  * Under a CPU quota below a core the heap is marked by one thread beside the calls' own and not by several, which take all of the quota
  * (`--concurrent-marking-max-worker-num`), and what follows is not done by several at once either: what is left alive is moved by one, and
  * what is free is swept when it is needed. A process that runs cannot change them all (V8 ends it for some). V8 renames its options: one that
@@ -64,9 +66,10 @@ function knownOf(options) {
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const ofCores = Object.entries(OPTIONS.upToCores).find(([most]) => availableParallelism() <= Number(most))?.[1] ?? [];
-// Other commands are over before the heap is marked.
-const isLimited = process.argv[2] === 'start' && (await cpuShare()) < 1;
-const options = knownOf([...OPTIONS.always, ...ofCores, ...(isLimited ? OPTIONS.belowOneCore : [])]);
+/** Other commands are over before the heap is marked. */
+const ofStart = async () => [...OPTIONS.start, ...((await cpuShare()) < 1 ? OPTIONS.belowOneCore : [])];
+const isStart = process.argv[2] === 'start';
+const options = knownOf([...OPTIONS.always, ...ofCores, ...(isStart ? await ofStart() : [])]);
 const args = [...options, join(root, 'src', 'main.ts'), ...process.argv.slice(2)];
 
 // One process where Node can do that: whoever signals this one signals the engine. It fails only where the system has no such call.

@@ -311,6 +311,7 @@ describe('an option of V8 that the runtime does not know, as one of another vers
   function commandWith(options: {
     readonly always: readonly string[];
     readonly belowOneCore: readonly string[];
+    readonly start?: readonly string[];
     readonly upToCores?: object;
   }) {
     const at = (...names: string[]) => join(folder, `command-${serial}`, ...names);
@@ -318,7 +319,7 @@ describe('an option of V8 that the runtime does not know, as one of another vers
     for (const name of ['bin', join('src', 'node')]) mkdirSync(at(name), { recursive: true });
     copyFileSync(resolve(root, 'bin/tandem.js'), at('bin', 'tandem.js'));
     writeFileSync(at('package.json'), '{"type":"module"}');
-    writeFileSync(at('bin', 'runtime-options.json'), JSON.stringify({ upToCores: {}, ...options }));
+    writeFileSync(at('bin', 'runtime-options.json'), JSON.stringify({ start: [], upToCores: {}, ...options }));
     writeFileSync(at('src', 'node', 'cpu-quota.ts'), 'export const cpuShare = async () => 0.5;');
     writeFileSync(at('src', 'main.ts'), 'console.log(JSON.stringify(process.execArgv));');
     return at;
@@ -329,11 +330,17 @@ describe('an option of V8 that the runtime does not know, as one of another vers
     return JSON.parse(child.output());
   };
   const [known, other] = ['--no-parallel-compaction', '--concurrent-marking-max-worker-num=1'];
+  const floor = '--initial-old-space-size=96';
   const [unknown, always] = ['--no-parallel-work-of-another-version', '--max-semi-space-size=6'];
 
   test('by the one that runs the command', async () => {
-    const at = commandWith({ always: [always, '--unheard-of'], belowOneCore: [known, unknown, other] });
-    expect(await printedBy(at('bin', 'tandem.js'), 'start')).toEqual([always, known, other]);
+    const options = {
+      always: [always, '--unheard-of'],
+      start: [floor, unknown],
+      belowOneCore: [known, unknown, other],
+    };
+    const at = commandWith(options);
+    expect(await printedBy(at('bin', 'tandem.js'), 'start')).toEqual([always, floor, known, other]);
     expect(await printedBy(at('bin', 'tandem.js'), 'status')).toEqual([always]);
   });
 

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
+import { RUNTIME_OPTIONS } from '../kit/runtime-options.ts';
 
 const sourceUrl = (path: string) => new URL(`../../src/${path}`, import.meta.url).href;
 
@@ -18,6 +19,24 @@ function printedBy(script: string, options: readonly string[] = []): string {
 function inOwnProcess(script: string, options: readonly string[] = []): unknown {
   return JSON.parse(printedBy(script, options));
 }
+
+test('the heap of a node that grows slowly is marked once there are 96 MB of old objects, however few are alive', () => {
+  const printed = printedBy(
+    `
+    const kept = Array.from({ length: 150 }, () => Array.from({ length: 10_000 }, (_each, at) => ({ at })));
+    // V8 goes by what was allocated lately: the last of these finds a process at rest.
+    for (let round = 0; round < 4; round++) {
+      await new Promise((resolve) => setTimeout(resolve, 250));
+      globalThis.gc();
+    }
+    globalThis.gc({ type: 'minor' });
+    console.log(kept.length);
+    `,
+    [...RUNTIME_OPTIONS, '--expose-gc', '--trace-gc', '--trace-gc-nvp'],
+  );
+  const [limit] = [...printed.matchAll(/"old_gen_allocation_limit":(\d+)/g)].at(-1)?.slice(1) ?? [];
+  expect(Number(limit)).toBe(96 * 2 ** 20);
+});
 
 describe('tuneV8', () => {
   test('strings are fast again after a class that extends String', () => {
