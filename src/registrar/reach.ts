@@ -80,6 +80,8 @@ function isUsable(
   // Not behind a Path: its last proxy sends to the Contact (RFC 3327 §5.4), which would be that one's own machine or link.
   const isLocal = kind === 'unspecified' || kind === 'loopback' || kind === 'link-local';
   if (isLocal && kind !== classifyAddress(flow.remoteAddress)) return mayBeLocal;
+  // Of a name that is served the same holds: phones and gateways that are told one domain write it everywhere.
+  if (kind === undefined && mayBeLocal) return true;
   if (host === plainAddress(flow.localAddress) && port === flow.localPort) return false;
   return !isOwn(host, port);
 }

@@ -1,4 +1,4 @@
-/** Contacts that only mean something on the phone's own machine or link: it is reached where it comes from, and nothing leaves for what it wrote. */
+/** Contacts that only mean something on the phone's own machine or link, or name the tenant's domain: it is reached where it comes from, and nothing leaves for what it wrote. */
 import { describe, expect, test } from 'vitest';
 import type { BindingChange, StoredBinding } from '../../src/registrar/index.ts';
 import { CARRIER_A, ENGINE, Phone, SDP, World, type WorldOptions } from '../engine/world.ts';
@@ -17,6 +17,8 @@ const LOCAL = [
   '169.254.7.7:5062',
   '[fe80::1]',
   '[fe80::1%25eth0]:5060',
+  'acme.example.com',
+  'ACME.example.com:5060',
 ];
 
 /** A store in memory, for one process after the other. */
