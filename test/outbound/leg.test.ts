@@ -16,11 +16,11 @@ function routeOf(trunk: Partial<TrunkInput>, call: CallOptions = {}): RouteDraft
 describe('where the INVITE goes', () => {
   const credentials = { authName: 'a', password: 'x' };
   test.each([
-    ['ip', { type: 'ip' }, { kind: 'host', host: 'pstn.twillio.com', port: 5060, transport: 'udp' }],
+    ['ip', { type: 'ip' }, { kind: 'host', host: 'pstn.twillio.com', port: 5060, transport: 'udp', way: '' }],
     [
       'register',
       { type: 'register', credentials, port: undefined },
-      { kind: 'host', host: 'pstn.twillio.com', port: undefined, transport: 'udp' },
+      { kind: 'host', host: 'pstn.twillio.com', port: undefined, transport: 'udp', way: '' },
     ],
     [
       'accept-register: the binding, never its host',
@@ -35,7 +35,7 @@ describe('where the INVITE goes', () => {
     [
       'outbound proxy',
       { transport: 'tcp', outboundProxy: { host: 'p.example', port: 5070 } },
-      { kind: 'host', host: 'p.example', port: 5070, transport: 'tcp' },
+      { kind: 'host', host: 'p.example', port: 5070, transport: 'tcp', way: '' },
     ],
   ] as const)('%s', (_, trunk, nextHop) => {
     expect(routeOf(trunk as Partial<TrunkInput>).nextHop).toEqual(nextHop);
