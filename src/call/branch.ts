@@ -408,7 +408,7 @@ export class Branch implements ClientTransactionUser, TimerTarget {
       }
     }
     // RFC 3263 §4.3: 503 is a failure of the server, so the next one is tried.
-    if (status === 503 && this.#mayTryNext()) {
+    if ((this.plan.nextOn?.has(status) ?? status === 503) && this.#mayTryNext()) {
       this.#nextTarget();
       return;
     }

@@ -130,7 +130,9 @@ export interface BranchPlan {
   /** Signs the INVITE, each time that it is sent; a promise while another thread does. */
   readonly sign?: ((invite: SipRequest, wallMs: number) => Promise<void> | undefined) | undefined;
   /** Where to send it, best first (RFC 3263). A list or a flow is used at once; only a promise costs a turn. */
-  resolve(): readonly Target[] | Flow | Promise<readonly Target[]>;
+  resolve(): readonly (Target | Flow)[] | Flow | Promise<readonly Target[]>;
+  /** Final statuses of a target after which the next one is tried; absent: 503. */
+  readonly nextOn?: ReadonlySet<number> | undefined;
   /** As {@link SendOptions.pastFlow}, where `resolve` says a connection. */
   readonly pastFlow?: Target | undefined;
   /** Answers a 401 or 407 of this branch's peer, at most twice per request. Absent: a challenge is a refusal. */

@@ -14,6 +14,8 @@ const CALLER_STATUS: ReadonlyMap<number, number> = new Map([
   [422, 500],
   [423, 500],
   [428, 500],
+  // RFC 5626 §11.5: for whoever keeps flows, never for an endpoint.
+  [430, 480],
   [436, 500],
   [437, 500],
   [438, 500],

@@ -28,6 +28,8 @@ export interface Through {
 
 /** A node that lives answers within milliseconds (100 Trying); with T1 of 500 ms one packet may be lost. */
 export const NODE_SILENT_MS = 800;
+/** A phone that lives answers over a flow that does (100 Trying); two packets may be lost. */
+export const FLOW_SILENT_MS = 2_000;
 /** A contact of a node that is gone answers a packet from another address at once or never: a NAT may be between. */
 export const ORPHAN_SILENT_MS = 1_200;
 

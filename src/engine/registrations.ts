@@ -75,7 +75,11 @@ const EXTENSIONS_PER_STEP = 50;
 export interface Contact {
   readonly binding: Binding<Flow>;
   readonly reached: Reached;
+  /** The phone's other flows here, for when this one proves dead (RFC 5626 §7). */
+  readonly others: readonly Contact[];
 }
+
+const NO_OTHERS: readonly Contact[] = [];
 
 export class Registrations implements AccountLookup {
   readonly registrar: Registrar<Flow>;
@@ -214,7 +218,16 @@ export class Registrations implements AccountLookup {
     const bindings = [...this.registrar.bindings(aor), ...this.registrar.elsewhere(aor)];
     return bindings.flatMap((binding) => {
       const reached = this.#options.reach.of(binding);
-      return reached === undefined ? [] : [{ binding, reached }];
+      if (reached === undefined) return [];
+      const isFlowHere = binding.regId !== undefined && reached.through === undefined;
+      return [{ binding, reached, others: isFlowHere ? this.#otherFlows(aor, binding) : NO_OTHERS }];
+    });
+  }
+
+  #otherFlows(aor: string, best: Binding<Flow>): Contact[] {
+    return this.registrar.flowsBeside(aor, best).flatMap((binding) => {
+      const reached = this.#options.reach.of(binding);
+      return reached === undefined || reached.through !== undefined ? [] : [{ binding, reached, others: NO_OTHERS }];
     });
   }
 

@@ -31,6 +31,12 @@ export function isReachable(binding: Binding): boolean {
   return (binding.flow !== undefined && !binding.flow.closed) || binding.target !== undefined;
 }
 
+/** Of a phone that keeps several (RFC 5626 §4.2). */
+export function areFlowsOfOnePhone(a: Instance, b: Instance): boolean {
+  return a.instance !== undefined && a.instance === b.instance && a.regId !== undefined && b.regId !== undefined;
+}
+type Instance = Pick<StoredBinding, 'instance' | 'regId'>;
+
 /** The plain data of a binding. */
 export function stored(binding: Binding): StoredBinding {
   // Field by field: a rest of it is copied by the runtime, name by name.

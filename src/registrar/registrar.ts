@@ -2,6 +2,7 @@ import { type Log, silentLog } from '../base/log.ts';
 import { pause, type Scheduler } from '../base/scheduler.ts';
 import { HeaderId, type SipRequest } from '../sip/message/index.ts';
 import {
+  areFlowsOfOnePhone,
   type Binding,
   type BindingOrigin,
   bindingOf,
@@ -166,18 +167,22 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
     return { status: 200, reason: 'OK', headers: this.#success.headers(this.#live(account.aor), ask, flow.transport) };
   }
 
-  /**
-   * Where to reach an address-of-record now, best first. One binding per phone: of several flows of one instance the best is given
-   * (RFC 5626 §7). While it stands no other is tried.
-   */
+  /** Where to reach an address-of-record from here now, best first. One binding per phone: of several flows the best (RFC 5626 §7). */
   bindings(aor: string): Binding<Flow>[] {
     const reachable = this.#live(aor).filter(isReachable);
     return reachable.filter(
-      (binding, index) =>
-        binding.instance === undefined ||
-        binding.regId === undefined ||
-        reachable.findIndex(({ instance, regId }) => regId !== undefined && instance === binding.instance) === index,
+      (binding, index) => reachable.findIndex((one) => one === binding || areFlowsOfOnePhone(one, binding)) === index,
     );
+  }
+
+  /** The other flows of the phone that has one, as can be reached from here; best first. */
+  flowsBeside(aor: string, one: Binding<Flow>): Binding<Flow>[] {
+    return this.#live(aor).filter((other) => other !== one && areFlowsOfOnePhone(other, one) && isReachable(other));
+  }
+
+  /** Bindings that only another node can reach, since it holds their connection. */
+  elsewhere(aor: string): Binding<Flow>[] {
+    return this.#live(aor).filter((binding) => binding.node !== this.#options.node && !isReachable(binding));
   }
 
   /**
@@ -245,11 +250,6 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
     for (const binding of bindings) this.#removals?.note(binding);
     this.#writer.changed(aor);
     for (const binding of bindings) this.#options.listener?.onUnregistered(binding, 'removed');
-  }
-
-  /** Bindings that only another node can reach, since it holds their connection. */
-  elsewhere(aor: string): Binding<Flow>[] {
-    return this.#live(aor).filter((binding) => binding.node !== this.#options.node && !isReachable(binding));
   }
 
   /**

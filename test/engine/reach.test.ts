@@ -3,7 +3,7 @@ import { NO_PEERS, type PeerNodes } from '../../src/engine/peer-nodes.ts';
 import { aorKey } from '../../src/registrar/index.ts';
 import { HeaderId } from '../../src/sip/message/index.ts';
 import { binding } from '../store/records.ts';
-import { GATEWAY_ID, SDP, World } from './world.ts';
+import { GATEWAY_ID, Phone, SDP, World } from './world.ts';
 
 const NODE = '198.51.100.2';
 const BOB = '203.0.113.2';
@@ -257,6 +257,90 @@ test('a gateway whose node is silent takes its call at its own address', async (
   expect(invite.headers.valueNamed('X-Tandem-Peer')).toBeUndefined();
   gateway.answer(invite, 200, 'OK', {}, SDP);
   expect(alice.responses().at(-1)?.status).toBe(200);
+});
+
+describe('a phone that keeps several flows (RFC 5626 §7) is called over one at a time', () => {
+  const INSTANCE = '+sip.instance="<urn:uuid:00000000-0000-1000-8000-000000000102>"';
+
+  /** Phone 102 has registered over flow 1 and then over flow 2; what its flows are sent. */
+  async function twoFlows() {
+    const made = await World.start();
+    const flows = [1, 2].map((regId) => {
+      const flow = new Phone(made, `203.0.113.${20 + regId}`, '102');
+      const contact = `<sip:102@${flow.host};ob>;reg-id=${regId};${INSTANCE}`;
+      expect(flow.register({ Supported: 'path, outbound', Contact: contact }).status).toBe(200);
+      made.run(1_000);
+      return flow;
+    });
+    const [one, two] = flows as [Phone, Phone];
+    return { world: made, one, two, alice: made.phone('101', '203.0.113.1') };
+  }
+
+  test('the one that registered last; the other hears nothing', async () => {
+    const { one, two, alice } = await twoFlows();
+    alice.call('102');
+    two.answer(two.took('INVITE'), 180, 'Ringing');
+    two.answer(two.took('INVITE'), 486, 'Busy Here');
+    expect([one.requests('INVITE'), alice.responses().at(-1)?.status]).toEqual([[], 486]);
+  });
+
+  test.each([
+    ['is silent for two seconds', undefined],
+    ['has failed, as its edge proxy says', 430],
+  ])('where that one %s the other, with its own Contact, and it rings once', async (_what, status) => {
+    const { one, two, alice, world: made } = await twoFlows();
+    alice.call('102');
+    const invite = two.took('INVITE');
+    if (status === undefined) made.run(2_000);
+    else two.answer(invite, status, 'Flow Failed');
+    const again = one.took('INVITE');
+    expect(again.requestUri).toBe(`sip:102@${one.host};ob`);
+    one.answer(again, 200, 'OK', {}, SDP);
+    expect(alice.responses().at(-1)?.status).toBe(200);
+    if (status === undefined) {
+      two.answer(invite, 180, 'Ringing');
+      made.run(100);
+      expect(two.requests('CANCEL')).toHaveLength(1);
+    }
+  });
+
+  test('one that is silent over all of them is waited for as long over the last as any phone', async () => {
+    const { one, two, alice, world: made } = await twoFlows();
+    alice.call('102');
+    made.run(10_000);
+    expect(two.requests('INVITE')).toHaveLength(1);
+    one.answer(one.took('INVITE'), 200, 'OK', {}, SDP);
+    expect(alice.responses().at(-1)?.status).toBe(200);
+  });
+
+  test('one that rings and then refuses, whatever it says: the other is not asked', async () => {
+    const { one, two, alice } = await twoFlows();
+    alice.call('102');
+    two.answer(two.took('INVITE'), 503, 'Service Unavailable');
+    expect([one.requests('INVITE'), alice.responses().at(-1)?.status]).toEqual([[], 503]);
+  });
+
+  test('and of a caller none is told that a flow has failed', async () => {
+    const { one, two, alice } = await twoFlows();
+    alice.call('102');
+    for (const flow of [two, one]) flow.answer(flow.took('INVITE'), 430, 'Flow Failed');
+    expect(alice.responses().at(-1)?.status).toBe(480);
+  });
+
+  test('by way of one proxy: each has its own Route', async () => {
+    const made = await World.start();
+    const proxy = new Phone(made, '203.0.113.30', '102');
+    for (const regId of [1, 2]) {
+      const Contact = `<sip:102@10.0.0.5;ob>;reg-id=${regId};${INSTANCE}`;
+      const Path = `<sip:flow${regId}@${proxy.host};lr;ob>`;
+      expect(proxy.register({ Supported: 'path, outbound', Contact, Path }).status).toBe(200);
+      made.run(1_000);
+    }
+    made.phone('101', '203.0.113.1').call('102');
+    proxy.answer(proxy.took('INVITE'), 430, 'Flow Failed');
+    const routes = proxy.requests('INVITE').map(({ headers }) => headers.value(HeaderId.Route));
+    expect(routes).toEqual([2, 1].map((regId) => `<sip:flow${regId}@${proxy.host};lr;ob>`));
+  });
 });
 
 test('a dead contact beside the one that answered makes the call no longer: over when it is hung up, for lists, metrics and the record', async () => {

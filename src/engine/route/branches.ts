@@ -17,11 +17,11 @@ import type { Flow, HostPort, Target } from '../../sip/transport/index.ts';
 import { contactAt, contactFrom, isSips, namesInContact, ownContact } from '../own-contact.ts';
 import type { PeerNodes, WantedBinding, WantedTrunk } from '../peer-nodes.ts';
 import { NODE_SILENT_MS } from '../reach.ts';
-import type { Registrations } from '../registrations.ts';
+import type { Contact, Registrations } from '../registrations.ts';
 import type { CallContext } from './call-context.ts';
 import { draftOf } from './drafted-request.ts';
 import type { MediaParties } from './media-parties.ts';
-import { noteSilence, phoneBranch } from './phone-leg.ts';
+import { noteSilence, overFlows, phoneBranch } from './phone-leg.ts';
 import type { RegisteredNode, RegisteredNodes } from './registered-node.ts';
 import { branchOptions, TrunkBranch, type TrunkBranchServices, targetsOf } from './trunk-branch.ts';
 
@@ -55,17 +55,22 @@ export class Branches {
   /** A branch to each contact that is registered for a number of the tenant; empty when none is. */
   toPhones(context: CallContext, number: string): readonly BranchPlan[] {
     const { registrations } = this.#options;
-    const extension = context.directory.extension(context.tenant.name, number);
-    return registrations.contacts(context.tenant, number).flatMap(({ binding, reached }) => {
-      const user = contactUser(context);
-      const sips = isSips(binding.requestUri);
-      const contact = this.#contact(user, reached.to, sips);
-      if (contact === undefined) return [];
-      const otherwise = reached.through?.otherwise;
-      const directContact = otherwise === undefined ? undefined : this.#contact(user, otherwise, sips);
-      const media = this.#options.media.callee(context.tenant, extension, binding);
-      return [phoneBranch({ context, number, binding, reached, contact, directContact, media })];
+    return registrations.contacts(context.tenant, number).flatMap((contact) => {
+      const flows = [contact, ...contact.others].flatMap((each) => this.#toContact(context, number, each) ?? []);
+      return flows.length > 1 ? [overFlows(flows)] : flows;
     });
+  }
+
+  #toContact(context: CallContext, number: string, { binding, reached }: Contact): BranchPlan | undefined {
+    const { tenant } = context;
+    const user = contactUser(context);
+    const sips = isSips(binding.requestUri);
+    const contact = this.#contact(user, reached.to, sips);
+    if (contact === undefined) return undefined;
+    const otherwise = reached.through?.otherwise;
+    const directContact = otherwise === undefined ? undefined : this.#contact(user, otherwise, sips);
+    const media = this.#options.media.callee(tenant, context.directory.extension(tenant.name, number), binding);
+    return phoneBranch({ context, number, binding, reached, contact, directContact, media });
   }
 
   /** A request that another node drafted, on to a binding of this one; undefined when that is gone. */

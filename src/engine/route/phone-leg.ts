@@ -6,7 +6,7 @@ import { describeDestination, isFlow } from '../../sip/endpoint/index.ts';
 import { contentFields, escapeUser, formatHost, type LegDraft, quote } from '../../sip/message/index.ts';
 import type { Flow, Target } from '../../sip/transport/index.ts';
 import { ATTESTATION_FIELD, VERSTAT } from '../../stir/index.ts';
-import { ORPHAN_SILENT_MS, type Reached, type Through } from '../reach.ts';
+import { FLOW_SILENT_MS, ORPHAN_SILENT_MS, type Reached, type Through } from '../reach.ts';
 import { ANONYMOUS_ADDRESS, type CallContext } from './call-context.ts';
 import { mediaThroughNode } from './media-parties.ts';
 import { ownParty, partyAddress } from './party-address.ts';
@@ -73,6 +73,39 @@ export function phoneBranch(phone: PhoneBranch): BranchPlan {
   const branch = { label: number, extension: number, draft, options, ...(pastFlow !== undefined && { pastFlow }) };
   if (through === undefined || isFlow(to)) return { ...branch, resolve: () => (isFlow(to) ? to : [to]) };
   return { ...branch, ...throughNode(phone, to, through, { draft, options }) };
+}
+
+/** RFC 5626 §7: after any other answer the phone's other flows are not asked. */
+const FLOW_FAILED: ReadonlySet<number> = new Set([408, 430]);
+
+/**
+ * The branch to a phone that keeps several flows here (RFC 5626 §7): over one at a time, the next where one is dead or silent, so that it
+ * rings once. The INVITE is to each as it is over that flow alone.
+ *
+ * @param flows branches of one place each
+ */
+export function overFlows(flows: readonly BranchPlan[]): BranchPlan {
+  const [{ pastFlow: _, ...best }] = flows as readonly [BranchPlan, ...BranchPlan[]];
+  // Several lead over one connection where a proxy is in front.
+  const left = new Map<Flow | Target, BranchPlan[]>();
+  const last = flows.at(-1);
+  return {
+    ...best,
+    nextOn: FLOW_FAILED,
+    toward: (to) => {
+      const there = left.get(to) ?? [];
+      const flow = (there.length > 1 ? there.shift() : there[0]) ?? best;
+      const { draft, options } = flow;
+      return { draft, options: flow === last ? options : { firstResponseMs: FLOW_SILENT_MS, ...options } };
+    },
+    resolve: () =>
+      flows.flatMap((flow) => {
+        const resolved = flow.resolve() as Flow | readonly Target[];
+        const places: readonly (Flow | Target)[] = 'send' in resolved ? [resolved] : resolved;
+        for (const place of places) left.set(place, [...(left.get(place) ?? []), flow]);
+        return places;
+      }),
+  };
 }
 
 /** The way through the node that the phone registered at, and the one past it for when that node is silent. */
