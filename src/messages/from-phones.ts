@@ -24,6 +24,10 @@ export interface FromPhonesOptions {
   readonly outbound: Outbound;
   readonly isAtWork: (id: string) => Promise<void> | undefined;
   readonly work: (id: string, work: () => Promise<void>) => Promise<void>;
+  /** Whether a tenant has no place for one more that is sent now. */
+  readonly isFull: (tenant: string) => boolean;
+  /** Takes up a place of a tenant for as long as a work takes. */
+  readonly inPlace: <T>(tenant: string, work: Promise<T>) => Promise<T>;
   readonly onChange: (message: Message) => void;
   readonly poll: () => void;
 }
@@ -67,23 +71,39 @@ export class FromPhones {
     message: PhoneMessage,
     written: Extract<Written, { kind: 'content' | 'file' }>,
   ): Promise<PhoneAnswer> {
-    const { keeper, outbound, isAtWork, work, onChange } = this.#options;
+    const { keeper, outbound, isAtWork, work, isFull, inPlace, poll, onChange } = this.#options;
+    const { name } = message.tenant;
     const id = idOf('phone', message.tenant.name, message.sender, message.callId, String(message.cseq));
     const before = await keeper.get(id);
     // A copy, from before a restart or on another way: the first one's answer.
     if (before === undefined) {
-      const content = await this.#contentOf(number, written);
-      if ('status' in content) return content;
-      const kept = this.#kept(id, number, peer, message, content, written.wish);
-      if (await keeper.add(kept, true)) onChange(kept);
+      const isLater = isFull(name);
+      if (isLater && written.kind === 'file')
+        return { status: 503, headers: [warning('too many messages are being sent'), ...retryAfter(503, 5_000)] };
+      const keep = async () => {
+        const content = await this.#contentOf(number, written);
+        if ('status' in content) return content;
+        const kept = this.#kept(id, number, peer, message, content, written.wish);
+        if (await keeper.add(kept, !isLater)) onChange(kept);
+        return undefined;
+      };
+      const refusal = await inPlace(name, keep());
+      if (refusal !== undefined) return refusal;
+      if (isLater) {
+        poll();
+        return answerOf({ kind: 'waits' });
+      }
     }
     let sent: Sent = { kind: 'waits' };
     const working =
       isAtWork(id) ??
-      work(id, async () => {
-        const now = await keeper.get(id);
-        if (now?.kind === 'message') sent = await outbound.send(now, true);
-      });
+      inPlace(
+        name,
+        work(id, async () => {
+          const now = await keeper.get(id);
+          if (now?.kind === 'message') sent = await outbound.send(now, true);
+        }),
+      );
     await Promise.race([working, new Promise((resolve) => setTimeout(resolve, ANSWER_WITHIN_MS).unref())]);
     if (sent.kind === 'waits') {
       const now = await keeper.get(id);

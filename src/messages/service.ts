@@ -28,10 +28,10 @@ import { peerOf } from './user.ts';
 /** How often the store is asked for what is due. */
 const POLL_MS = 1_000;
 const SWEEP_MS = 3_600_000;
-/** Messages that are due and under work at once, and how many of them are asked for at once. */
+/** Messages from phones, and others that are due, under work at once; and how many of these are asked for at once. */
 const MOST_AT_WORK = 200;
 const CLAIMED_AT_ONCE = 50;
-/** Connections to one host of the API: what phones send is bounded by nothing else, and each may wait for a silent server. */
+/** Connections to one host of the API: a TLS handshake for each message would be work for the calls' thread. */
 const SOCKETS = 20;
 const MEDIA_AT_ONCE = 8;
 const STOP_WITHIN_MS = 2_000;
@@ -85,8 +85,8 @@ export class MessageService implements TimerTarget {
   readonly #tokens: TokenWatch;
   readonly #links: MediaLinks;
   readonly #atWork = new Map<string, Promise<void>>();
-  /** Of them what was due, by tenant: each names its own servers, which may be silent. */
-  readonly #due = new SharedBudget(MOST_AT_WORK);
+  /** Of them what phones sent, and what was due, by tenant: each names its own servers, which may be silent. */
+  readonly #places = new SharedBudget(MOST_AT_WORK);
   /** Files that are being fetched, by tenant: each names its own servers. */
   readonly #media = new SharedBudget(MEDIA_AT_ONCE);
   #numbers: readonly WhatsappNumber[] = [];
@@ -145,6 +145,8 @@ export class MessageService implements TimerTarget {
       outbound: this.#outbound,
       isAtWork: (id) => this.#atWork.get(id),
       work: (id, work) => this.#work(id, work),
+      isFull: (tenant) => this.#places.hasShare(tenant, 1),
+      inPlace: (tenant, work) => this.#inPlace(tenant, work),
       onChange: (message) => this.#changed(message),
       poll: () => this.#poll(),
     });
@@ -383,24 +385,28 @@ export class MessageService implements TimerTarget {
 
   async #takeDue(): Promise<void> {
     while (!this.#isStopped) {
-      const { full, left } = this.#due.shares();
+      const { full, left } = this.#places.shares();
       // Asked again when one of theirs is done.
       if (left === 0) return;
       const room = Math.min(CLAIMED_AT_ONCE, left);
       const due = await this.#keeper.claim(room, full);
-      for (const kept of due) void this.#takeCounted(kept);
+      for (const kept of due) void this.#inPlace(kept.tenant, this.#take(kept));
       if (due.length === room) continue;
       if (full.length === 0) this.#isFirstPoll = false;
       return;
     }
   }
 
-  async #takeCounted(kept: Kept): Promise<void> {
-    this.#due.change(kept.tenant, 1);
-    await this.#take(kept);
-    const hadShare = this.#due.hasShare(kept.tenant, 1);
-    this.#due.change(kept.tenant, -1);
-    if (hadShare) this.#poll();
+  /** Counts among the tenant's as long as it takes; then the next of its have a place. */
+  async #inPlace<T>(tenant: string, work: Promise<T>): Promise<T> {
+    this.#places.change(tenant, 1);
+    try {
+      return await work;
+    } finally {
+      const wasFull = this.#places.hasShare(tenant, 1);
+      this.#places.change(tenant, -1);
+      if (wasFull) this.#poll();
+    }
   }
 
   #take(kept: Kept): Promise<void> {

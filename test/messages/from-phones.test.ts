@@ -11,7 +11,7 @@ function phonesWorld(changes: Parameters<typeof directoryOf>[0] = {}) {
   const directory = directoryOf(changes);
   const { tenant } = numberIn(directory);
   const sends: Message[] = [];
-  const state = { sent: undefined as Sent | undefined, upload: 'M1' as string | CloudError };
+  const state = { sent: undefined as Sent | undefined, upload: 'M1' as string | CloudError, isFull: false };
   let polls = 0;
   const fromPhones = new FromPhones({
     keeper,
@@ -27,6 +27,8 @@ function phonesWorld(changes: Parameters<typeof directoryOf>[0] = {}) {
     } as never,
     isAtWork: () => undefined,
     work: async (_id, work) => work(),
+    isFull: () => state.isFull,
+    inPlace: (_tenant, work) => work,
     onChange: () => {},
     poll: () => void polls++,
   });
@@ -65,6 +67,21 @@ test.each([
   const { send, store } = phonesWorld();
   expect((await send(body, contentType, { sender })).status).toBe(status);
   expect(store.rows.size).toBe(0);
+});
+
+test('where the tenant has no place for it a text is kept for its turn, and a file is to be sent again', async () => {
+  const { send, sends, state, store, polled } = phonesWorld();
+  state.isFull = true;
+  expect(await send('Hi')).toEqual({ status: 202, headers: [] });
+  expect([sends, polled(), [...store.rows.values()].map(({ holder }) => holder)]).toEqual([[], 1, ['']]);
+  expect(await send('x', 'image/png', { callId: 'c2' })).toMatchObject({
+    status: 503,
+    headers: [
+      ['Warning', expect.any(String)],
+      ['Retry-After', '5'],
+    ],
+  });
+  expect(store.rows.size).toBe(1);
 });
 
 describe('a user that shows no number', () => {

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { Egress } from '../../src/base/egress.ts';
 import { MessageService } from '../../src/messages/index.ts';
+import { heardKey } from '../../src/messages/keeper.ts';
 import { MediaLinks } from '../../src/messages/media-links.ts';
 import { Directory } from '../../src/provisioning/directory/directory.ts';
 import { provisioningSchema } from '../../src/provisioning/trunk-settings/schema.ts';
@@ -110,6 +111,28 @@ test("files of one tenant's server that is silent leave others a place", () => {
   const ofAcme = state.asked.length;
   fetch('8');
   expect([ofAcme, state.asked.at(-1)]).toEqual([6, 'globex.example']);
+});
+
+test("messages of one tenant's phones to a server that is silent are not all under work at once", async () => {
+  const { scheduler, store, state, service } = world();
+  state.directory = twoTenants();
+  service.start();
+  const [tenant] = state.directory.tenants;
+  if (tenant === undefined) throw new Error('no tenant');
+  const peer = '12015550123';
+  await store.add([], [{ key: heardKey('7', peer), atMs: scheduler.wallMs() }]);
+  const answers: number[] = [];
+  for (let index = 0; index < 400; index++)
+    void service
+      .sendFromPhone({
+        ...{ tenant, sender: '101', dialled: `+${peer}`, callId: `c${index}`, cseq: 1 },
+        ...{ contentType: 'text/plain', body: 'Hi' },
+      })
+      .then(({ status }) => answers.push(status));
+  await turn();
+  const rows = [...store.rows.values()];
+  expect([rows.length, rows.filter(({ holder }) => holder !== '').length]).toEqual([400, 150]);
+  expect(answers).toEqual(Array(250).fill(202));
 });
 
 test("messages to one tenant's server that is silent leave others a place, however many are due", async () => {
