@@ -1,10 +1,12 @@
-import { type DestinationStream, destination, type Logger, pino, stdTimeFunctions } from 'pino';
+import { destination } from 'pino';
+import { isoTime } from '../base/iso-time.ts';
 import type { Log, LogFields } from '../base/log.ts';
 import type { Scheduler, Timer, TimerTarget } from '../base/scheduler.ts';
 import { LineLimiter } from './line-limiter.ts';
 import { redactValue } from './redact.ts';
 
-export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
+const LEVELS = ['debug', 'info', 'warn', 'error'] as const;
+export type LogLevel = (typeof LEVELS)[number];
 
 export interface LoggerOptions {
   /** Lowest level written. Default `info`. */
@@ -31,9 +33,13 @@ type StandardOutput = ReturnType<typeof destination>;
  * control characters escaped, at most `linesPerSecond`.
  */
 export class JsonLogger implements Log, TimerTarget {
-  readonly #pino: Logger;
+  /** Of {@link LEVELS}. */
+  #lowest: number;
+  /** Facts of every line, as they are written. */
+  readonly #base: string;
   readonly #limiter: LineLimiter;
   readonly #scheduler: Scheduler;
+  readonly #stream: { write(line: string): unknown };
   /** Undefined when lines go to a stream of the caller's, at once. */
   readonly #standardOutput: StandardOutput | undefined;
   #output: Timer | undefined;
@@ -46,16 +52,9 @@ export class JsonLogger implements Log, TimerTarget {
     if (options.stream === undefined) {
       this.#standardOutput = destination({ fd: 1, sync: false, minLength: GATHER_OCTETS });
     }
-    this.#pino = pino(
-      {
-        level: options.level ?? 'info',
-        base: options.base === undefined ? null : { ...options.base },
-        timestamp: stdTimeFunctions.isoTime,
-        messageKey: 'event',
-        formatters: { level: (label) => ({ level: label }) },
-      },
-      escaping(options.stream ?? (this.#standardOutput as StandardOutput)),
-    );
+    this.#stream = options.stream ?? (this.#standardOutput as StandardOutput);
+    this.#lowest = LEVELS.indexOf(options.level ?? 'info');
+    this.#base = membersOf(options.base);
   }
 
   /** Lines held back since the start; a metric. */
@@ -64,15 +63,15 @@ export class JsonLogger implements Log, TimerTarget {
   }
 
   debug(event: string, fields?: LogFields): void {
-    if (this.#pino.isLevelEnabled('debug')) this.#write('debug', event, fields);
+    this.#write('debug', event, fields);
   }
 
   info(event: string, fields?: LogFields): void {
-    if (this.#pino.isLevelEnabled('info')) this.#write('info', event, fields);
+    this.#write('info', event, fields);
   }
 
   warn(event: string, fields?: LogFields): void {
-    if (this.#pino.isLevelEnabled('warn')) this.#write('warn', event, fields);
+    this.#write('warn', event, fields);
   }
 
   error(event: string, fields?: LogFields): void {
@@ -81,7 +80,7 @@ export class JsonLogger implements Log, TimerTarget {
 
   /** Changes the level without a restart. */
   setLevel(level: LogLevel): void {
-    this.#pino.level = level;
+    this.#lowest = LEVELS.indexOf(level);
   }
 
   /** Reports what was held back and writes out what is buffered. */
@@ -102,6 +101,7 @@ export class JsonLogger implements Log, TimerTarget {
   }
 
   #write(level: LogLevel, event: string, fields: LogFields | undefined): void {
+    if (LEVELS.indexOf(level) < this.#lowest) return;
     this.#writeReport(false);
     const tenant = fields?.['tenant'];
     const isImportant = level === 'warn' || level === 'error';
@@ -110,7 +110,7 @@ export class JsonLogger implements Log, TimerTarget {
       this.#armReport();
       return;
     }
-    this.#pino[level](fields === undefined ? {} : (redactValue(fields) as object), event);
+    this.#writeLine(level, event, redactValue(fields) as LogFields | undefined);
     if (this.#standardOutput === undefined) return;
     if (level === 'warn' || level === 'error') this.#standardOutput.flush();
     // Also behind a warning: while the line before it is being written, flushing does nothing.
@@ -130,17 +130,25 @@ export class JsonLogger implements Log, TimerTarget {
       events[event] = count;
       lines += count;
     }
-    this.#pino.warn({ lines, events }, 'log-lines-suppressed');
+    this.#writeLine('warn', 'log-lines-suppressed', { lines, events });
+  }
+
+  #writeLine(level: LogLevel, event: string, facts: LogFields | undefined): void {
+    const members = this.#base + membersOf(facts);
+    const line = `{"level":"${level}","time":"${isoTime(Date.now())}"${members},"event":${JSON.stringify(event)}}\n`;
+    this.#stream.write(line.replace(UNSAFE, escaped));
   }
 }
 
+/** The members of an object in JSON, each behind a comma. */
+function membersOf(facts: LogFields = {}): string {
+  const text = JSON.stringify(facts);
+  return text === '{}' ? '' : `,${text.slice(1, -1)}`;
+}
+
 /** JSON escapes C0 only; a terminal or a line reader may still act on DEL, C1 and the Unicode line separators. */
-function escaping(stream: { write(line: string): unknown }): DestinationStream {
-  const unsafe = /[\u007f-\u009f\u2028\u2029]/g;
-  return {
-    write(line: string) {
-      const safe = line.replace(unsafe, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
-      stream.write(safe);
-    },
-  };
+const UNSAFE = /[\u007f-\u009f\u2028\u2029]/g;
+
+function escaped(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }
