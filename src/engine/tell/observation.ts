@@ -401,8 +401,11 @@ function tenantsOf({ assignments }: Trunk): string[] {
 
 /** Each once, the caller's first. Of a few a list costs less than a Set; most calls have two. */
 function sipCallIdsOf({ callerCallId, attempts, joined }: LiveRecord): string[] {
-  const ids = [callerCallId];
-  for (const legs of [attempts, joined]) for (const { callId } of legs) ids.push(callId);
-  if (ids.length > MOST_IN_LIST) return [...new Set(ids)].filter((id) => id !== '');
-  return ids.filter((id, index) => id !== '' && ids.indexOf(id) === index);
+  const legs = joined.length === 0 ? attempts : [...attempts, ...joined];
+  if (legs.length > MOST_IN_LIST)
+    return [...new Set([callerCallId, ...legs.map(({ callId }) => callId)])].filter((id) => id !== '');
+  let ids = callerCallId === '' ? [] : [callerCallId];
+  // A list that grows has room for seventeen.
+  for (const { callId } of legs) if (callId !== '' && !ids.includes(callId)) ids = ids.concat(callId);
+  return ids;
 }
