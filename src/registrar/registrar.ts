@@ -40,6 +40,7 @@ import {
   applyUpdate,
   clearAll,
   type ExpiryPolicy,
+  grant,
   isRestartOf,
   prolonged,
   type Update,
@@ -357,7 +358,7 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
     const { maxContactsPerAor, maxBindings, isShared, sourceOf, node, hasEnded, listener } = this.#options;
     const current = this.#settled(aor);
     const origin = { aor, node, flow, from: sourceOf(request, flow) };
-    if (this.#isProlonged(current, ask, origin)) return undefined;
+    if (this.#isProlonged(current, ask, origin, newestOnly)) return undefined;
     const maxContacts = newestOnly ? 1 : (account.maxContacts ?? maxContactsPerAor);
     const limits = { maxContacts, newestOnly, hasEnded, from: origin.from };
     const update: Update<Binding<Flow>> | RegisterAnswer =
@@ -381,16 +382,22 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
     return undefined;
   }
 
-  /** Whether a REGISTER has the only binding of an address-of-record last on and asks for nothing else, as nearly each does: done then, in place. */
-  #isProlonged(current: readonly Binding<Flow>[], ask: RegisterAsk, origin: BindingOrigin<Flow>): boolean {
-    const seconds = prolonged(current, ask, this.#policy);
-    const [binding] = current;
+  /** Whether a REGISTER has one binding last on as it is and asks for nothing else, as nearly each does: done then, in place. */
+  #isProlonged(
+    current: readonly Binding<Flow>[],
+    ask: RegisterAsk,
+    origin: BindingOrigin<Flow>,
+    newestOnly: boolean,
+  ): boolean {
+    const binding = prolonged(current, ask, this.#policy, newestOnly);
     const [contact] = ask.contacts;
-    if (seconds === undefined || binding === undefined || contact === undefined) return false;
+    if (binding === undefined || contact === undefined) return false;
     if (!isAsBefore(binding, origin, ask, contact)) return false;
     const { expiresAtMs } = binding;
-    prolong(binding, ask, seconds, this.#scheduler);
+    prolong(binding, ask, grant(contact.expiresSeconds, this.#policy), this.#scheduler);
     this.#table.prolonged(binding, expiresAtMs);
+    // The fresher one is tried first.
+    if (current.length > 1) this.#table.replace(binding.aor, current);
     this.#restoration.replaced(binding.aor, ask);
     this.#writer.changed(binding.aor);
     this.#options.listener?.onRegistered(binding, binding);

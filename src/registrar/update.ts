@@ -103,14 +103,23 @@ export function applyUpdate<B extends Binding>(
   return { next, added: made, removed };
 }
 
-/** How long, seconds, a REGISTER that asks for nothing but the only binding there is has it last on; undefined: it asks for more, or is to be refused. */
-export function prolonged(current: readonly Binding[], ask: RegisterAsk, policy: ExpiryPolicy): number | undefined {
+/** The binding that a REGISTER asks to last on and asks for nothing else; undefined: it asks for more, or is to be refused. */
+export function prolonged<B extends Binding>(
+  current: readonly B[],
+  ask: RegisterAsk,
+  policy: ExpiryPolicy,
+  newestOnly: boolean,
+): B | undefined {
   const [contact] = ask.contacts;
-  const [binding] = current;
-  if (contact === undefined || binding === undefined || current.length + ask.contacts.length > 2) return undefined;
-  if (isTooBrief(contact.expiresSeconds, policy) || isOutOfOrder(binding, ask)) return undefined;
-  const seconds = grant(contact.expiresSeconds, policy);
-  return seconds === 0 ? undefined : seconds;
+  if (contact === undefined || ask.contacts.length > 1 || (newestOnly && current.length > 1)) return undefined;
+  const { instance, regId, expiresSeconds, uriText } = contact;
+  let binding: B | undefined;
+  for (const each of current) {
+    if (each.contactUri === uriText && each.regId === regId) binding = each;
+    else if (isRestartOf(each, { instance, regId, callId: ask.callId })) return undefined;
+  }
+  if (binding === undefined || isTooBrief(expiresSeconds, policy) || isOutOfOrder(binding, ask)) return undefined;
+  return grant(expiresSeconds, policy) === 0 ? undefined : binding;
 }
 
 /**
@@ -178,7 +187,7 @@ function isTooBrief(asked: number | undefined, { defaultExpiresSeconds, minExpir
 }
 
 /** The interval granted; 0 removes. */
-function grant(asked: number | undefined, policy: ExpiryPolicy): number {
+export function grant(asked: number | undefined, policy: ExpiryPolicy): number {
   return Math.min(asked ?? policy.defaultExpiresSeconds, policy.maxExpiresSeconds);
 }
 

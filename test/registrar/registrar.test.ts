@@ -198,6 +198,31 @@ describe('RFC 3261 §10.3 step 7: expiry', () => {
     ]);
   });
 
+  test('the same beside another contact, which it comes before from then on', () => {
+    const { registrar, send, clock, uris } = registrarWorld();
+    const flow = flowFrom('192.0.2.4', 5060);
+    send({}, flow);
+    const [first] = registrar.bindings(BOB);
+    clock.advance(1_000);
+    send({ contacts: ['<sip:bob@192.0.2.5>'], callId: 'of another phone' }, flowFrom('192.0.2.5', 5060));
+    expect(uris()).toEqual(['sip:bob@192.0.2.5', 'sip:bob@192.0.2.4']);
+    clock.advance(1_000);
+    send({}, flow);
+    expect(uris()).toEqual(['sip:bob@192.0.2.4', 'sip:bob@192.0.2.5']);
+    expect(registrar.bindings(BOB)[0]).toBe(first);
+  });
+
+  test('a phone that was started again and comes back as it was takes its other contact with it', () => {
+    const { send, uris } = registrarWorld();
+    const flow = flowFrom('192.0.2.4', 5060);
+    const [one, other] = [`<sip:bob@192.0.2.4>;${INSTANCE}`, `<sip:bob@192.0.2.4:5071>;${INSTANCE}`];
+    send({ contacts: [one, other], callId: 'before' }, flow);
+    send({ contacts: [one], callId: 'before' }, flow);
+    expect(uris()).toHaveLength(2);
+    send({ contacts: [one], callId: 'after' }, flow);
+    expect(uris()).toEqual(['sip:bob@192.0.2.4']);
+  });
+
   const here = flowFrom('192.0.2.4', 5060);
   const contact = '<sip:bob@192.0.2.4>';
   const listening = { contacts: ['<sip:bob@192.0.2.4:5080>'] };
