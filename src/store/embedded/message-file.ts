@@ -17,9 +17,10 @@ const MIGRATIONS: readonly string[] = [
    CREATE TABLE waiting (party TEXT NOT NULL, message TEXT NOT NULL, PRIMARY KEY (party, message)) STRICT, WITHOUT ROWID;
    CREATE INDEX waiting_message ON waiting (message);
    CREATE TABLE heard (key TEXT PRIMARY KEY, at_ms INTEGER NOT NULL) STRICT;`,
-  // In the order in which it is taken, and with what tells who is passed over, so that no rows are read of those.
+  // In the order in which it is taken, and by tenant: however much is due of those that are passed over, none of it is looked at.
   `DROP INDEX message_due;
-   CREATE INDEX message_due ON message (due_ms, created_ms, tenant) WHERE due_ms IS NOT NULL;`,
+   CREATE INDEX message_due ON message (due_ms, created_ms) WHERE due_ms IS NOT NULL;
+   CREATE INDEX message_due_of ON message (tenant, due_ms, created_ms) WHERE due_ms IS NOT NULL;`,
 ];
 
 const COLUMNS = 'id, tenant, created_ms, listed, due_ms, remote_key, holder, held_until_ms, revision, document';
@@ -75,27 +76,41 @@ export class MessageFile {
   claim({ holder, nowMs, untilMs, limit, waitsFor, leftBeforeMs = 0, exceptTenants = [] }: Claim): MessageRow[] {
     return inTransaction(this.#database, () => {
       const isFree = '(held_until_ms <= ?1 OR (holder = ?2 AND (held_until_ms < ?3 OR held_until_ms > ?4)))';
-      const free = [nowMs, holder, leftBeforeMs, untilMs];
-      const rows =
-        waitsFor === undefined
-          ? this.#rows(
-              `SELECT ${COLUMNS} FROM message WHERE due_ms <= ?1 AND tenant NOT IN (SELECT value FROM json_each(?6)) AND ${isFree}
-               ORDER BY due_ms, created_ms, rowid LIMIT ?5`,
-              ...free,
-              limit,
-              JSON.stringify(exceptTenants),
-            )
-          : this.#rows(
-              `SELECT ${COLUMNS} FROM message WHERE id IN (SELECT message FROM waiting WHERE party = ?5) AND ${isFree}
-               ORDER BY created_ms, rowid LIMIT ?6`,
-              ...free,
-              waitsFor,
-              limit,
-            );
+      const taken = (where: string, order: string, most: number, ...values: string[]) =>
+        this.#rows(
+          `SELECT ${COLUMNS} FROM message WHERE ${where} AND ${isFree} ORDER BY ${order}, rowid LIMIT ?5`,
+          ...[nowMs, holder, leftBeforeMs, untilMs, most],
+          ...values,
+        );
+      const isDue = 'due_ms <= ?1';
+      const order = 'due_ms, created_ms';
+      let rows: MessageRow[] = [];
+      if (waitsFor !== undefined)
+        rows = taken('id IN (SELECT message FROM waiting WHERE party = ?6)', 'created_ms', limit, waitsFor);
+      else if (exceptTenants.length === 0) rows = taken(isDue, order, limit);
+      else
+        for (const tenant of this.#tenantsWithDue()) {
+          if (exceptTenants.includes(tenant)) continue;
+          rows.push(...taken(`tenant = ?6 AND ${isDue}`, order, limit - rows.length, tenant));
+          if (rows.length === limit) break;
+        }
       const hold = this.#database.prepare('UPDATE message SET holder = ?, held_until_ms = ? WHERE id = ?');
       for (const { id } of rows) hold.run(holder, untilMs, id);
       return rows.map((row) => ({ ...row, holder, heldUntilMs: untilMs }));
     });
+  }
+
+  /** One look at the index for each, not one for each message. */
+  #tenantsWithDue(): string[] {
+    const next = this.#database.prepare(
+      'SELECT min(tenant) AS tenant FROM message WHERE due_ms IS NOT NULL AND tenant > ?',
+    );
+    const tenants: string[] = [];
+    for (let at: unknown = ''; ; ) {
+      at = next.get(String(at))?.['tenant'];
+      if (typeof at !== 'string') return tenants;
+      tenants.push(at);
+    }
   }
 
   list(tenant: string | undefined, offset: number, limit: number): MessagePage {
