@@ -153,12 +153,17 @@ class ParamGathering {
     this.#count = 0;
   }
 
-  /** Adds what was read, as it was read; what stands there already with the same value is taken once. */
+  /** Adds what was read, as it was read; what stands there already with the same value is taken once, and an empty one (`tag=`) beside another says nothing. */
   add(name: string, written: string | undefined): void {
     // Repetitions count as well: each is compared with all.
     if (++this.#count > MAX_PARAMS) throw tooMany();
     const at = placeOf(name, this.#items, 0, this.#length);
-    if (at >= 0 && (this.#items[at + 1] ?? '') === (written ?? '')) return;
+    const known = this.#items[at + 1];
+    if (at >= 0 && (written === '' || (known ?? '') === (written ?? ''))) return;
+    if (at >= 0 && known === '') {
+      this.#items[at + 1] = written;
+      return;
+    }
     this.#items[this.#length++] = name;
     this.#items[this.#length++] = written;
   }
@@ -232,15 +237,18 @@ export function readParams(text: string, index: number, end: number, what: strin
 /** One of them without the others: the value without its quotes, empty when it has none. Throws when it has two. `name` is in lower case. */
 export function readParam(text: string, index: number, end: number, name: string): string | undefined {
   let found: string | undefined;
+  let isFound = false;
   let count = 0;
   for (let at = readPair(text, index, end, name); at >= 0; at = readPair(text, at, end, name)) {
     if (++count > MAX_PARAMS) throw tooMany();
     if (nameEnd - nameStart !== name.length || !isSameWord(text, nameStart, name)) continue;
-    const value = readValue(text) ?? '';
-    if (found !== undefined && found !== value) throw new PeerError('SIP_PEER_PARAMS', `two values of ${name}`);
-    found = value;
+    const value = readValue(text);
+    if (!isFound || found === '') found = value;
+    else if (value !== '' && (value ?? '') !== (found ?? ''))
+      throw new PeerError('SIP_PEER_PARAMS', `two values of ${name}`);
+    isFound = true;
   }
-  return found === undefined ? undefined : unquote(found);
+  return isFound ? unquote(found ?? '') : undefined;
 }
 
 /** A bit of {@link scanParams}: some name may stand there more than once. */

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { Params, readParams } from '../../../src/sip/message/params.ts';
+import { PeerError } from '../../../src/base/errors.ts';
+import { Params, readParam, readParams } from '../../../src/sip/message/params.ts';
 import { describeField } from './field-suite.ts';
 
 describeField('header parameters (RFC 3261 §25.1 generic-param)', {
@@ -64,6 +65,16 @@ test('§7.3.1: two values of one name are seen in any case; the same value twice
   expect([has(';a;A'), has(';a;a='), has(';tag=x;tag=x'), has(';tag=x;tag=X')]).toEqual([false, false, false, true]);
   expect([has(';a;a=1;b', 'b'), has(';a;a=1;b', 'A'), has('', 'a')]).toEqual([false, true, false]);
 });
+
+test.each([';tag=x;tag=', ';tag=;TAG=x', ';tag=;tag=x;tag='])(
+  'an empty value beside another says nothing: %s',
+  (text) => {
+    expect(readParams(text, 0, text.length, 'test').entries()).toEqual([['tag', 'x']]);
+    expect(readParam(text, 0, text.length, 'tag')).toBe('x');
+    for (const two of [`${text};tag=y`, `;tag=y${text}`])
+      expect(() => readParam(two, 0, two.length, 'tag')).toThrow(PeerError);
+  },
+);
 
 test('a clone changes alone', () => {
   const params = new Params().set('a', '1');

@@ -199,6 +199,10 @@ describe('whom a request is for says its Request-URI (§8.2.2.1)', () => {
     expect(judge('INVITE sip:b@h SIP/2.0', [...fields, 'Record-Route: x y'])?.status).toBe(400);
   });
 
+  test.each(['tag=1;tag=', 'tag=;tag=1'])('a tag and an empty one are one: %s', (tags) => {
+    expect(judge('INVITE sip:b@h SIP/2.0', replaced('tag=1', tags))).toBeUndefined();
+  });
+
   test('two tags behind it are refused all the same', () => {
     expect(judge('INVITE sip:b@h SIP/2.0', replaced('<sip:b@h>', '<b@h>;tag=1;tag=2'))?.status).toBe(400);
   });
@@ -263,6 +267,7 @@ describe('responses', () => {
     ['more than the method in CSeq', replaced('1 INVITE', '1 INVITE;ob')],
     ['CSeq, Call-ID and From twice', [...fields, 'CSeq: 1 INVITE', 'i: c@h', 'f: <sip:a@h>;tag=1']],
     ['a tag twice', replaced('tag=1', 'tag=1;tag=1')],
+    ['a tag and an empty one', replaced('tag=1', 'TAG=1;tag=')],
   ])('an answer reaches its transaction with %s', (_what, list) => {
     expect(keep(list)).toBe(true);
   });
