@@ -39,7 +39,8 @@ export function asKept(
   const at = contactUri.indexOf(MARK);
   if (at < 0 && !(isShared && previous === undefined)) return contact;
   const mark = at < 0 ? `${MARK}${remoteAddress}:${remotePort}` : contactUri.slice(at);
-  return { ...contact, uriText: contact.uriText + mark };
+  // What a phone writes that looks like one is none.
+  return { ...contact, uriText: unmarked(contact.uriText) + mark };
 }
 
 /**

@@ -86,6 +86,15 @@ test('a phone that is elsewhere each time is not too many contacts: the one of l
   expect(registrar.bindings(BOB).map(({ source }) => source.address)).toEqual(['203.0.113.22', '203.0.113.21']);
 });
 
+test('a Contact with a mark of its phone is kept as long as it was written, however often it is refreshed', () => {
+  const { send, registrar } = registrarWorld();
+  const written = `sip:bob@192.168.1.10:5060;tandem-from=${'x'.repeat(500)}`;
+  for (const index of [1, 2, 3]) {
+    expect(send({ contacts: [`<${written}>;a=${index}`], callId: 'home', cseq: index }, HOME).status).toBe(200);
+    expect(registrar.bindings(BOB).map(({ contactUri }) => contactUri)).toEqual([written]);
+  }
+});
+
 test('both are there after a restart, and each refreshes its own', async () => {
   const store = new MemoryBindingStore();
   const options = { scheduler: new VirtualScheduler(), store, isOwn: () => false };
