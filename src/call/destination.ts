@@ -1,5 +1,6 @@
 import { type Dialog, TARGET_REFRESH } from '../sip/dialog/index.ts';
-import { isFlow } from '../sip/endpoint/index.ts';
+import { defaultPort, isFlow } from '../sip/endpoint/index.ts';
+import { namesPlace } from '../sip/message/index.ts';
 import type { Flow } from '../sip/transport/index.ts';
 import type { LegOptions } from './plan.ts';
 import type { AddressedLeg, CallEnvironment, Destination, SendOptions, WayOptions } from './ports.ts';
@@ -44,10 +45,14 @@ export function hopOf(
 
 /**
  * A request of a phone says where it is now: over a new connection where that of the dialog has ended, and over UDP, where it refreshes its target (RFC 3261
- * §12.2.2), behind another port of its NAT.
+ * §12.2.2), behind another port of its NAT. Not where it names the place of before: there it listens, whatever port it sends from.
  */
 export function followPhone(
-  leg: Pick<AddressedLeg, 'options'> & { destination: Destination; unreachable: string | undefined },
+  leg: Pick<AddressedLeg, 'options'> & {
+    readonly dialog: Pick<Dialog, 'nextHop'>;
+    destination: Destination;
+    unreachable: string | undefined;
+  },
   flow: Flow,
   method: string,
 ): void {
@@ -55,9 +60,19 @@ export function followPhone(
   const isOfPhone = options.owner !== undefined && options.isBetweenNodes !== true;
   if (!isOfPhone || flow.transport !== destination.transport || isAt(destination, flow.remoteAddress, flow.remotePort))
     return;
-  if (flow.reliable ? !isFlow(destination) || !destination.closed : !TARGET_REFRESH.has(method)) return;
-  leg.destination = flow;
-  leg.unreachable = placeOf(destination);
+  if (flow.reliable) {
+    if (isFlow(destination) && destination.closed) leg.destination = flow;
+  } else if (TARGET_REFRESH.has(method) && !namesDestination(leg.dialog.nextHop(), destination)) {
+    leg.destination = flow;
+    leg.unreachable = placeOf(destination);
+  }
+}
+
+/** Whether a URI names just this place, without reading it; false says nothing. */
+export function namesDestination(uri: string, to: Destination): boolean {
+  const { transport } = to;
+  const port = isFlow(to) ? to.remotePort : to.port;
+  return namesPlace(uri, transport, addressOf(to), port, port === defaultPort(transport));
 }
 
 export function placeOf(to: Destination): string {

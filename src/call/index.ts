@@ -27,7 +27,7 @@ export {
 } from './call-token.ts';
 export { Calls, SHUTDOWN_REASONS } from './calls.ts';
 export { CALL_TAGS, refuseEvent, SERVED, SERVED_METHODS, SERVED_TAGS } from './capabilities.ts';
-export { addressOf, placeOf } from './destination.ts';
+export { addressOf, isAt, namesDestination, placeOf } from './destination.ts';
 export type { Half, Halves } from './halves.ts';
 
 export { familyOf } from './media.ts';

@@ -12,6 +12,8 @@ import {
   addressOf,
   type CallPeers,
   type Destination,
+  isAt,
+  namesDestination,
   placeOf,
   type RelayedField,
   type RoutedLeg,
@@ -21,7 +23,7 @@ import { isRelayableHeaderName } from '../../provisioning/tenants/fields.ts';
 import type { Binding } from '../../registrar/index.ts';
 import type { DigestClient } from '../../sip/auth/index.ts';
 import { defaultPort, type Endpoint, isFlow } from '../../sip/endpoint/index.ts';
-import { type NameAddr, namesPlace, parseUri, type SipRequest } from '../../sip/message/index.ts';
+import { type NameAddr, parseUri, type SipRequest } from '../../sip/message/index.ts';
 import type { Flow, Target, TransportName } from '../../sip/transport/index.ts';
 import type { TrunkService } from '../../trunks/trunk-service.ts';
 import type { Acquaintances } from '../acquaintances.ts';
@@ -205,7 +207,7 @@ export class Peers implements Required<CallPeers> {
     const port = uri.port ?? defaultPort(transport);
     // What is served there is SIP in clear text; the connection that there was has shown where TLS is.
     if (transport === 'tls' && asked !== 'tls' && uri.port === defaultPort('udp')) return undefined;
-    if (isThere && transport === destination.transport && port === portOf(destination)) {
+    if (transport === destination.transport && isAt(destination, address, port)) {
       if (!isFlow(destination) || !destination.closed) return undefined;
     }
     const isOwn = isBetweenNodes === true ? served.isHere(address, port) : served.isOwnAddress(address, port);
@@ -220,11 +222,8 @@ export class Peers implements Required<CallPeers> {
   /** The usual case, without reading the URI: it names the leg's own way. */
   #isDestination(leg: AddressedLeg, uri: string): boolean {
     const { destination } = leg;
-    const { transport } = destination;
-    const port = portOf(destination);
     if (isFlow(destination) && destination.closed) return false;
-    const names = namesPlace(uri, transport, addressOf(destination), port, port === defaultPort(transport));
-    return names && this.#held(leg, transport) === transport;
+    return namesDestination(uri, destination) && this.#held(leg, destination.transport) === destination.transport;
   }
 
   /** A target with the trunk's TLS material; undefined when that cannot be read, or the trunk's owner may not have it sent to. */
@@ -272,10 +271,6 @@ export class Peers implements Required<CallPeers> {
 
 function wayTo({ flow, target }: Binding<Flow>): Destination | undefined {
   return flow?.closed === false ? flow : target;
-}
-
-function portOf(to: Destination): number {
-  return isFlow(to) ? to.remotePort : to.port;
 }
 
 function transportOf(scheme: 'sip' | 'sips', param: string | undefined): TransportName | undefined {

@@ -131,6 +131,25 @@ describe('where requests within a dialog go (RFC 3261 §12.2.1.1, behaviour 19)'
     expect(sentTo('BYE')).toEqual(['BYE 203.0.113.1:5060']);
   });
 
+  test.each([
+    ['where its Contact says, whatever port it sends from', { Contact: '<sip:101@203.0.113.1:5060>' }, 5060],
+    ['where its Record-Route says', { 'Record-Route': '<sip:203.0.113.1:5060;lr>' }, 5060],
+    ['where its re-INVITE came from, behind another port of its NAT', {}, 41234],
+  ])('to a phone over UDP %s', (_where, fields, port) => {
+    const Contact = '<sip:101@192.168.1.10:5060>';
+    const invite = phone.call('18005550199', { Contact, ...fields });
+    a.answer(a.took('INVITE'), 200, 'OK', {}, SDP);
+    const final = phone.final(invite);
+    if (final === undefined) throw new Error('not answered');
+    const elsewhere = world.agent('203.0.113.1', 41234);
+    elsewhere.send(phone.within(invite, final, 'INVITE', { Contact, ...fields }));
+    world.run();
+    a.answer(a.took('INVITE', 1), 488);
+    a.send(a.withinOf(a.took('INVITE'), 'BYE'));
+    world.run();
+    expect(sentTo('BYE')[0]).toBe(`BYE 203.0.113.1:${port}`);
+  });
+
   test('a listener of this engine on the address of the peer is not taken for the peer', async () => {
     world = await World.start({ trunks: { 'carrier-a': { host: ENGINE, port: 5080 } } });
     phone = world.phone('101', '203.0.113.1');
