@@ -1,4 +1,4 @@
-import type { Scheduler } from '../base/scheduler.ts';
+import type { StoreClock } from '../base/store-time.ts';
 
 /** A call that rings or is answered, as the store keeps it. */
 export interface KeptCall {
@@ -61,7 +61,7 @@ export class CallsForgotten extends Error {
 }
 
 /** Keeps calls that ring or are answered beyond the life of the process. Methods reject when the store cannot be reached or written. */
-export interface CallStore {
+export interface CallStore extends StoreClock {
   load(): Promise<KeptCalls>;
   /**
    * Rejects with {@link CallsTaken}, once, when some of what this node had in the store is another's now, and with {@link CallsForgotten} when the
@@ -69,22 +69,8 @@ export interface CallStore {
    */
   write(changes: CallChanges): Promise<void>;
   fate(call: SaidCall): Promise<Fate>;
-  /** How far this machine's clock is ahead of the store's; absent where the store has none. */
-  clockOffsetMs?(): number;
   /** Absent where nobody else is on the store. */
   readonly shared?: SharedCalls;
-}
-
-/**
- * What has the time of the store on its wall, which all nodes have in common whatever their own clocks say; timers are `own`'s. Of a node
- * without a store it is its own.
- */
-export function storeTime(store: Pick<CallStore, 'clockOffsetMs'> | undefined, own: Scheduler): Scheduler {
-  return {
-    nowMs: () => own.nowMs(),
-    wallMs: () => own.wallMs() - (store?.clockOffsetMs?.() ?? 0),
-    schedule: (delayMs, target, kind) => own.schedule(delayMs, target, kind),
-  };
 }
 
 /** A node of which the store has heard nothing for so long may lose its calls to another one. By the store's clock, which both write by. */

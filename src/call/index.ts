@@ -15,7 +15,6 @@ export {
   SILENT_MS,
   type StoreContact,
   SURE_MS,
-  storeTime,
 } from './call-store.ts';
 export {
   type CallToken,

@@ -4,7 +4,8 @@
  */
 
 import { randomBytes } from 'node:crypto';
-import { type CallObserver, Calls, SERVED_METHODS, storeTime } from '../call/index.ts';
+import { storeTime } from '../base/store-time.ts';
+import { type CallObserver, Calls, SERVED_METHODS } from '../call/index.ts';
 import { Media, MediaRelays, openDatagrams } from '../media/index.ts';
 import { diffOf } from '../provisioning/directory/difference.ts';
 import type { Directory } from '../provisioning/directory/directory.ts';

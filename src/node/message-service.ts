@@ -1,3 +1,4 @@
+import { storeTime } from '../base/store-time.ts';
 import type { WheelScheduler } from '../base/wheel-scheduler.ts';
 import type { Engine } from '../engine/engine.ts';
 import { MessageService } from '../messages/index.ts';
@@ -25,7 +26,8 @@ export function messageService(
   const { publicUrl } = settings.api;
   const service = new MessageService({
     store: stores.messages,
-    scheduler,
+    // What one node holds, and until when, others read.
+    scheduler: storeTime(stores.calls, scheduler),
     log,
     node: settings.node,
     egress: engine.egress,

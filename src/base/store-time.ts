@@ -1,0 +1,27 @@
+import type { Scheduler } from './scheduler.ts';
+
+/** A store that knows the time by itself. */
+export interface StoreClock {
+  /** How far this machine's clock is ahead of the store's; absent where the store has none. */
+  clockOffsetMs?(): number;
+}
+
+/** The clock of the store that follows after a failover may be behind by so much; a longer way back is a clock that was wrong. */
+const WAITED_FOR_MS = 60_000;
+
+/**
+ * What has the time of the store on its wall, which all nodes have in common whatever their own clocks say; timers are `own`'s. Of a node
+ * without a store it is its own. It stands where the store's would go back by less than a minute.
+ */
+export function storeTime(store: StoreClock | undefined, own: Scheduler): Scheduler {
+  let latestMs = Number.NEGATIVE_INFINITY;
+  return {
+    nowMs: () => own.nowMs(),
+    wallMs() {
+      const wallMs = own.wallMs() - (store?.clockOffsetMs?.() ?? 0);
+      if (wallMs > latestMs || wallMs < latestMs - WAITED_FOR_MS) latestMs = wallMs;
+      return latestMs;
+    },
+    schedule: (delayMs, target, kind) => own.schedule(delayMs, target, kind),
+  };
+}
