@@ -13,14 +13,20 @@ export function adoptSession(token: string | undefined, signedOut: () => void): 
   onSignedOut = signedOut;
 }
 
+/** A fault that an answer tells. */
+export interface Fault extends Problem {
+  /** What stands at its path in what was sent, where that is an entry of a list. */
+  readonly entry?: string | undefined;
+}
+
 /** An answer that is no success, or none at all (status 0). */
 export class RequestError extends Error {
   readonly status: number;
   readonly code: string;
   /** Faults by the path of the field in what was sent. */
-  readonly problems: readonly Problem[];
+  readonly problems: readonly Fault[];
 
-  constructor(status: number, code: string, detail: string, problems: readonly Problem[] = []) {
+  constructor(status: number, code: string, detail: string, problems: readonly Fault[] = []) {
     super(detail);
     this.name = 'RequestError';
     this.status = status;
@@ -62,7 +68,16 @@ export async function request<T>(method: string, path: string, options: RequestO
     errors: readonly Problem[];
   }>;
   if (response.status === 401 && code === 'unauthenticated') onSignedOut();
-  throw new RequestError(response.status, code, detail, errors);
+  const faults = errors.map((fault) => ({ ...fault, entry: entryAt(options.body, fault.path) }));
+  throw new RequestError(response.status, code, detail, faults);
+}
+
+/** `members[2]` of what was sent, where that is a text or a number. */
+function entryAt(sent: unknown, path: string): string | undefined {
+  if (!path.endsWith(']')) return undefined;
+  let value = sent;
+  for (const step of path.split(/[.[\]]+/).slice(0, -1)) value = (value as Record<string, unknown> | undefined)?.[step];
+  return typeof value === 'string' || typeof value === 'number' ? String(value) : undefined;
 }
 
 async function fetched(method: string, path: string, options: RequestOptions): Promise<Response> {

@@ -1,7 +1,9 @@
 /** Every text of the console, by key: one folder per language, with the same files and keys in each. */
 import { type Language, language, timeZone } from '../client/preferences.ts';
+import { faults } from './de/faults.ts';
 import { de } from './de/index.ts';
 import { en } from './en/index.ts';
+import { translated } from './faults.ts';
 
 export type TextKey = keyof typeof en;
 type Values = Readonly<Record<string, string | number>>;
@@ -17,6 +19,11 @@ export function t(key: TextKey, values: Values = {}): string {
 /** For texts whose key is made of data, such as the state of a trunk; `fallback` for what the catalogue does not know. */
 export function known(key: string, fallback: string): string {
   return key in en ? t(key as TextKey) : fallback;
+}
+
+/** What the engine says, in the reader's language where the console has it in that. */
+export function inWords(message: string): string {
+  return language.value === 'de' ? translated(message, faults) : message;
 }
 
 /** The reader's own country where the language has several, for dates and numbers. */

@@ -2,8 +2,8 @@
 import type { ComponentChildren } from 'preact';
 import { useId, useState } from 'preact/hooks';
 import type { Problem } from '../../base/errors.ts';
-import { RequestError } from '../client/http.ts';
-import { type TextKey, t } from '../text/index.ts';
+import { type Fault, RequestError } from '../client/http.ts';
+import { inWords, type TextKey, t } from '../text/index.ts';
 import { Note } from './note.tsx';
 
 export interface Form<V extends object> {
@@ -88,9 +88,15 @@ const OWN_WORDS: ReadonlyMap<string, TextKey> = new Map([
 /** What an answer found fault with; without a path when it is about no field. */
 export function faultsOf(error: unknown): readonly Problem[] {
   if (!(error instanceof RequestError)) throw error;
-  if (error.problems.length > 0) return error.problems;
+  if (error.problems.length > 0) return error.problems.map(inFull);
   const words = OWN_WORDS.get(error.code);
-  return [{ code: error.code, path: '', message: words === undefined ? error.message : t(words) }];
+  return [{ code: error.code, path: '', message: words === undefined ? inWords(error.message) : t(words) }];
+}
+
+/** A fault in the reader's language, which names the entry of the list that it is about. */
+function inFull({ code, path, message, entry }: Fault): Problem {
+  const words = inWords(message);
+  return { code, path, message: entry === undefined || message.includes(entry) ? words : `${entry}: ${words}` };
 }
 
 /** Where something stands in a document, as the engine names it in a fault: `options.bnc`, `tenants[0].didPool`. */
@@ -154,7 +160,9 @@ export function FaultSummary({
         <ul>
           {faults.map((fault) => {
             const path = Object.keys(fields).find((known) => faultAt([fault], known) !== undefined);
-            const name = path === undefined ? fault.path : fields[path];
+            const [, row] = /^\[(\d+)\]\./.exec(fault.path.slice(path?.length)) ?? [];
+            const label = path === undefined ? fault.path : fields[path];
+            const name = path === undefined || row === undefined ? label : `${label} ${Number(row) + 1}`;
             return (
               <li class="break" key={fault.path + fault.message}>
                 {name === '' ? '' : `${name}: `}

@@ -164,6 +164,21 @@ describe.skipIf(peersSkipped)('what was typed is not lost', () => {
     expect(faults).toEqual([]);
   }, 180_000);
 
+  test('a fault names the entry of a list that it is about, in the language of the reader', async () => {
+    const { page, faults } = await world.signedIn({ id: 'uwe', role: 'system-admin' }, { locale: 'de-DE' });
+    await page.goto(`${world.url}/console/services/acme/new`);
+    await page.getByLabel('Name des Dienstes').fill('Büro');
+    await page.getByLabel('Mitglieder').fill('101\n102\n12 a');
+    await page.getByRole('button', { name: 'Anlegen', exact: true }).click();
+    await shown(page.getByRole('alert')).toContain('Mitglieder: 12 a: muss aus 1 bis 15 Ziffern bestehen');
+    await shown(page.getByRole('alert')).toContain('Nummer: fehlt');
+    await page.getByLabel('Nummer', { exact: true }).fill('600');
+    await page.getByLabel('Mitglieder').fill('101\n777');
+    await page.getByRole('button', { name: 'Anlegen', exact: true }).click();
+    await shown(page.locator('.field-error')).toBe('es gibt keine Nebenstelle 777');
+    expect(faults).toEqual([]);
+  }, 180_000);
+
   test('a session that ends in a form says that nothing was saved, and the form is saved after the sign-in', async () => {
     const { page, faults } = await world.signedIn({ id: 'joe', role: 'system-admin' });
     await page.goto(`${world.url}/console/extensions/acme/of/102`);

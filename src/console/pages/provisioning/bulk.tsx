@@ -3,7 +3,7 @@ import { useEffect, useState } from 'preact/hooks';
 import { documents } from '../../client/resources.ts';
 import { isSystemAdmin } from '../../client/session.ts';
 import type { Document, ManyReport } from '../../client/types.ts';
-import { number, t } from '../../text/index.ts';
+import { inWords, number, t } from '../../text/index.ts';
 import { Button } from '../../ui/button.tsx';
 import { Dialog, DialogActions } from '../../ui/dialog.tsx';
 import { FaultSummary, faultsOf, SelectField, SubmitForm, useWork } from '../../ui/form.tsx';
@@ -152,7 +152,7 @@ function Refused({ report, title, resource }: { report: ManyReport; title: strin
           {report.faults.map(({ key, path, message }) => (
             <li class="break" key={key + path + message}>
               <strong class="mono">{key}</strong> {path === '' ? '' : `${labelOf(resource, path)}: `}
-              {message}
+              {inWords(message)}
             </li>
           ))}
           {more > 0 ? <li>{t('bulk.more', { count: number(more) })}</li> : null}

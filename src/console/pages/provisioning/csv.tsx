@@ -4,7 +4,7 @@ import { spreadsheets } from '../../client/resources.ts';
 import { mayChange } from '../../client/session.ts';
 import type { CsvReport } from '../../client/types.ts';
 import { navigate } from '../../router.tsx';
-import { number, t } from '../../text/index.ts';
+import { inWords, number, t } from '../../text/index.ts';
 import { Button } from '../../ui/button.tsx';
 import { FaultSummary, SelectField, useWork } from '../../ui/form.tsx';
 import { Note } from '../../ui/note.tsx';
@@ -131,7 +131,7 @@ const FAULT_COLUMNS: readonly Column<CsvReport['faults'][number]>[] = [
   { title: 'csv.line', class: 'numeric', cell: ({ row }) => t('csv.lineNumber', { line: row }) },
   { title: 'csv.what', class: 'mono break', cell: ({ key }) => (key === '' ? '—' : key) },
   { title: 'csv.column', class: 'mono break', cell: ({ path }) => (path === '' ? '—' : path) },
-  { title: 'csv.fault', class: 'break', cell: ({ message }) => message },
+  { title: 'csv.fault', class: 'break', cell: ({ message }) => inWords(message) },
 ];
 
 function Preview({ report }: { report: CsvReport }) {
