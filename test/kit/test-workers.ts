@@ -17,6 +17,8 @@ const RULED_OUT: Readonly<Record<string, string>> = {
     'a transport is not added at run time: workers share the ports of the file',
   'field/gateway.test.ts > kinds 39 and 40: explain shows the INVITE as it leaves over the flow that the gateway registered over':
     'a call to a gateway at another worker goes through that worker: explain shows the INVITE to it',
+  'field/moved.test.ts':
+    'who registers from elsewhere in mid-call is followed where the call and both registrations are at one worker',
   'media/descriptions.test.ts > an offer in the 2xx and its answer in the ACK, UPDATE, and a takeover by INVITE with Replaces':
     'INVITE with Replaces works where both calls are at one worker: the one that takes over is at another address',
   'nodes/paused-redis.test.ts':
