@@ -188,6 +188,7 @@ export class EventFeed {
     const { events, gap, lost, place, isMore } = this.#events.since(
       after,
       perSecond === undefined ? MOST_EVENTS : undefined,
+      tenant,
     );
     const wanted = events.filter((event) => concerns({ types, tenant }, event));
     const most =

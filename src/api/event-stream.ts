@@ -156,7 +156,7 @@ function eventPage(
   limit: number,
 ) {
   if (since === undefined) return { events: [], next: events.lastId, gap: false, isMore: false };
-  const { events: found, gap, place, isMore } = events.since(since, limit);
+  const { events: found, gap, place, isMore } = events.since(since, limit, tenant);
   const seen = found.filter((event) => concerns({ types, tenant }, event));
   // Another node sorts out by itself who may see what.
   const rows = seen.map(({ id, at, type, tenants, data }) =>

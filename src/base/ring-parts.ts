@@ -1,5 +1,7 @@
 /** One owner's part of a ring. */
 const PART = 1 / 8;
+/** Owners of whom the latest that is lost is known; of more the latest of all stands for each. */
+const MOST_OWNERS = 10_000;
 
 /**
  * Whose what is kept in a ring is, so that one owner evicts no other's: of an owner that has its part of the ring the rest is kept in another
@@ -8,6 +10,10 @@ const PART = 1 / 8;
 export class RingParts {
   readonly #most: number;
   readonly #counts = new Map<string, number>();
+  /** Number of the latest that is lost, by owner. */
+  readonly #lost = new Map<string, number>();
+  #lostOfOthers = -1;
+  #lostOfAll = -1;
 
   constructor(capacity: number) {
     this.#most = PART * capacity;
@@ -21,11 +27,24 @@ export class RingParts {
     return true;
   }
 
-  /** Whether the owner has others in the ring. */
-  left(owner: string): boolean {
+  left(owner: string): void {
     const count = (this.#counts.get(owner) ?? 0) - 1;
     if (count > 0) this.#counts.set(owner, count);
     else this.#counts.delete(owner);
-    return count > 0;
+  }
+
+  /** One of either ring is gone. @param number of all that came, in the order in which they came */
+  lose(owner: string, number: number): void {
+    this.#lostOfAll = Math.max(this.#lostOfAll, number);
+    if (this.#lost.size >= MOST_OWNERS && !this.#lost.has(owner)) {
+      this.#lost.clear();
+      this.#lostOfOthers = this.#lostOfAll;
+    }
+    this.#lost.set(owner, Math.max(number, this.lostOf(owner)));
+  }
+
+  /** Number of the latest that is lost of an owner, or of all; -1: none. Those of it before that are as good as lost: each has its latest. */
+  lostOf(owner?: string): number {
+    return owner === undefined ? this.#lostOfAll : (this.#lost.get(owner) ?? this.#lostOfOthers);
   }
 }

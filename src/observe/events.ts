@@ -1,5 +1,6 @@
 import { randomToken } from '../base/ids.ts';
 import { isoTime } from '../base/iso-time.ts';
+import { RingParts } from '../base/ring-parts.ts';
 import type { Clock } from '../base/scheduler.ts';
 import { TextRing } from '../base/text-ring.ts';
 
@@ -164,7 +165,7 @@ export interface EngineEvent<T extends EventType = EventType> {
 
 export interface EventsSince {
   readonly events: readonly EngineEvent[];
-  /** The id of the last of them, or of the latest that there is: what comes next comes after it. */
+  /** Stands for the last of them, or for the latest that there is: what comes next comes after it. */
   readonly place: string;
   /** Whether there are more already. */
   readonly isMore: boolean;
@@ -174,7 +175,7 @@ export interface EventsSince {
   readonly lost: number | undefined;
 }
 
-/** Octets of the facts of all events that are kept: 10,000 of calls are 2 MB. */
+/** Octets of the facts of the events of one ring: 10,000 of calls are 2 MB. */
 const MOST_OCTETS = 16 * 1024 * 1024;
 /** So many become octets together: texts made one by one between other work take a multiple of their time. */
 const BATCH = 64;
@@ -184,34 +185,35 @@ const BATCH = 64;
  * the event, and one whose facts have no JSON text is kept without them.
  *
  * Thousands are kept, of which hardly any is read again: all but the latest are octets outside of the heap, and objects again for who asks.
+ * One tenant's events evict no other's: of a tenant that has its part of a ring the further ones are in a second one. Of each tenant the latest
+ * are kept: those that came before one of its that is lost are as good as lost.
  */
 export class EventBus {
   readonly #clock: Clock;
-  readonly #capacity: number;
   readonly #epoch = randomToken().slice(0, 8);
   readonly #onError: (error: unknown) => void;
-  /** Facts of those that are no octets yet. */
-  #latest: unknown[] = [];
-  /** Facts of those before them, as JSON. */
-  readonly #facts: TextRing;
-  /** Number of the event whose facts are number 0 in the ring. */
-  #firstInRing = 0;
-  // What else is known of event n, the first being number 0, is at place n modulo the capacity. Lists of tenants are mostly shared.
-  readonly #types: EventType[] = [];
-  readonly #tenants: (readonly string[])[] = [];
-  readonly #wallMs: Float64Array;
+  readonly #parts: RingParts;
+  readonly #first: EventRing;
+  readonly #further: EventRing;
   #sequence = 0;
   readonly #subscribers = new Set<(event: EngineEvent) => void>();
 
+  /** @param options.capacity of each ring, as octets */
   constructor(
     clock: Clock,
     options: { capacity?: number; mostOctets?: number; onError?: (error: unknown) => void } = {},
   ) {
+    const { capacity = 10_000, mostOctets = MOST_OCTETS, onError = () => {} } = options;
     this.#clock = clock;
-    this.#capacity = options.capacity ?? 10_000;
-    this.#facts = new TextRing(this.#capacity, options.mostOctets ?? MOST_OCTETS);
-    this.#wallMs = new Float64Array(this.#capacity);
-    this.#onError = options.onError ?? (() => {});
+    this.#onError = onError;
+    this.#parts = new RingParts(capacity);
+    this.#first = new EventRing(capacity, mostOctets, onError, (owner, sequence) => {
+      this.#parts.left(owner);
+      this.#parts.lose(owner, sequence);
+    });
+    this.#further = new EventRing(capacity, mostOctets, onError, (owner, sequence) =>
+      this.#parts.lose(owner, sequence),
+    );
   }
 
   get lastId(): string {
@@ -219,15 +221,12 @@ export class EventBus {
   }
 
   publish<T extends EventType>(type: T, tenants: readonly string[], data: EventData[T]): void {
-    // The first event has sequence 1 and number 0.
-    const place = this.#sequence++ % this.#capacity;
-    this.#types[place] = type;
-    this.#tenants[place] = tenants;
-    this.#wallMs[place] = this.#clock.wallMs();
-    this.#latest.push(data);
-    if (this.#latest.length >= BATCH) this.#pack();
+    const sequence = ++this.#sequence;
+    const wallMs = this.#clock.wallMs();
+    const ring = this.#parts.takes(ownerOf(tenants)) ? this.#first : this.#further;
+    ring.add(sequence, type, tenants, wallMs, data);
     if (this.#subscribers.size === 0) return;
-    const event = new PublishedEvent(this.#epoch, this.#sequence, this.#wallMs[place], type, tenants, data);
+    const event = new PublishedEvent(this.#epoch, sequence, wallMs, type, tenants, data);
     for (const subscriber of this.#subscribers) {
       try {
         subscriber(event);
@@ -247,36 +246,154 @@ export class EventBus {
     return this.#subscribers.size;
   }
 
-  /** What happened after the event with this id, at most so many. */
-  since(id: string, most = Infinity): EventsSince {
-    this.#pack();
-    const separator = id.indexOf(':');
-    const sequence = Number(id.slice(separator + 1));
-    const known = id.slice(0, separator) === this.#epoch && Number.isSafeInteger(sequence) && sequence >= 0;
-    const [oldest, next] = [this.#firstInRing + this.#facts.first, this.#firstInRing + this.#facts.next];
-    const isKnown = known && sequence <= next;
-    const first = isKnown ? Math.max(sequence, oldest) : oldest;
-    const end = Math.min(first + most, next);
+  /**
+   * What happened after the event with this id, or after the place that was read up to, at most so many.
+   * @param tenant whose reader asks: a gap is one of its events, or of those of several; default: of anybody's
+   */
+  since(id: string, most = Infinity, tenant?: string): EventsSince {
+    const rings = [this.#first, this.#further] as const;
+    for (const ring of rings) ring.pack();
+    const [epoch, said = '', toldUpTo = '0'] = id.split(':');
+    const sequence = said === '' ? Number.NaN : Number(said);
+    const isKnown =
+      epoch === this.#epoch && Number.isSafeInteger(sequence) && sequence >= 0 && sequence <= this.#sequence;
+    const from = isKnown ? sequence : 0;
+    const gap = !isKnown || this.#lostUpTo(tenant) > Math.max(from, Number(toldUpTo));
     const events: EngineEvent[] = [];
-    for (let number = first; number < end; number++) events.push(this.#kept(number));
-    const lost = isKnown ? Math.max(0, oldest - sequence) : undefined;
-    return { events, gap: lost !== 0, lost, place: events.at(-1)?.id ?? this.lastId, isMore: end < next };
+    let kept = 0;
+    for (const [ring, number] of this.#keptAfter(from)) {
+      if (kept++ < most) events.push(ring.event(this.#epoch, number));
+      else if (!gap) break;
+    }
+    const isMore = kept > events.length;
+    const lost = isKnown ? (gap ? this.#sequence - from - kept : 0) : undefined;
+    const last = isMore ? (events.at(-1)?.sequence ?? from) : this.#sequence;
+    // Who reads on from among those that are lost has been told of them.
+    const lostOfAll = this.#parts.lostOf();
+    const told = last < lostOfAll ? `:${lostOfAll}` : '';
+    return { events, gap, lost, place: `${this.#epoch}:${last}${told}`, isMore };
   }
 
-  #pack(): void {
+  /** In the order in which they came. */
+  *#keptAfter(sequence: number): Generator<readonly [ring: EventRing, number: number]> {
+    const [first, further] = [this.#first, this.#further];
+    let [a, b] = [first.firstAfter(sequence), further.firstAfter(sequence)];
+    while (a < first.next || b < further.next) {
+      const isFirst = b >= further.next || (a < first.next && first.sequence(a) < further.sequence(b));
+      const [ring, number] = isFirst ? [first, a++] : [further, b++];
+      if (ring.sequence(number) > this.#parts.lostOf(ring.owner(number))) yield [ring, number];
+    }
+  }
+
+  #lostUpTo(tenant: string | undefined): number {
+    if (tenant === undefined) return this.#parts.lostOf();
+    return Math.max(this.#parts.lostOf(tenant), this.#parts.lostOf(NOBODYS));
+  }
+}
+
+/** Of an event that several tenants' admins may see, or none. */
+const NOBODYS = '';
+
+function ownerOf(tenants: readonly string[]): string {
+  return tenants.length === 1 ? (tenants[0] as string) : NOBODYS;
+}
+
+/** The latest of some events of a bus, numbered as they came. */
+class EventRing {
+  readonly #capacity: number;
+  readonly #onError: (error: unknown) => void;
+  readonly #onLost: (owner: string, sequence: number) => void;
+  /** Facts of those that are no octets yet. */
+  #latest: unknown[] = [];
+  /** Facts of those before them, as JSON. */
+  readonly #facts: TextRing;
+  /** Number of the event whose facts are number 0 of the texts. */
+  #firstText = 0;
+  #next = 0;
+  /** Those before this number were told to be lost. */
+  #lost = 0;
+  // What else is known of event n is at place n modulo the capacity. Lists of tenants are mostly shared.
+  readonly #types: EventType[] = [];
+  readonly #tenants: (readonly string[])[] = [];
+  readonly #wallMs: Float64Array;
+  readonly #sequences: Float64Array;
+
+  constructor(
+    capacity: number,
+    mostOctets: number,
+    onError: (error: unknown) => void,
+    onLost: (owner: string, sequence: number) => void,
+  ) {
+    this.#capacity = capacity;
+    this.#onError = onError;
+    this.#onLost = onLost;
+    this.#facts = new TextRing(capacity, mostOctets);
+    this.#wallMs = new Float64Array(capacity);
+    this.#sequences = new Float64Array(capacity);
+  }
+
+  /** Number that the next one gets. */
+  get next(): number {
+    return this.#next;
+  }
+
+  add(sequence: number, type: EventType, tenants: readonly string[], wallMs: number, data: unknown): void {
+    this.#lose(this.#next + 1 - this.#capacity);
+    const place = this.#next++ % this.#capacity;
+    this.#types[place] = type;
+    this.#tenants[place] = tenants;
+    this.#wallMs[place] = wallMs;
+    this.#sequences[place] = sequence;
+    this.#latest.push(data);
+    if (this.#latest.length >= BATCH) this.pack();
+  }
+
+  sequence(number: number): number {
+    return this.#sequences[number % this.#capacity] as number;
+  }
+
+  owner(number: number): string {
+    return ownerOf(this.#tenants[number % this.#capacity] ?? []);
+  }
+
+  event(epoch: string, number: number): EngineEvent {
+    const place = number % this.#capacity;
+    const [type, tenants, wallMs] = [this.#types[place], this.#tenants[place], this.#wallMs[place]];
+    const facts = this.#facts.text(number - this.#firstText) as string;
+    const sequence = this.sequence(number);
+    return new PublishedEvent(epoch, sequence, wallMs as number, type as EventType, tenants ?? [], facts);
+  }
+
+  /** Number of the first that came after the event with this sequence. */
+  firstAfter(sequence: number): number {
+    let [low, high] = [this.#lost, this.#next];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.sequence(middle) > sequence) high = middle;
+      else low = middle + 1;
+    }
+    return low;
+  }
+
+  pack(): void {
     // Taken first: whatever happens to one of them, none is met again.
     const latest = this.#latest;
     this.#latest = [];
-    const next = this.#sequence;
     try {
       for (const facts of latest) this.#facts.add(this.#textOf(facts));
     } catch (error) {
       // Facts that are not kept would leave the later ones to events of other tenants: what is kept ends here, and whoever comes back
       // is told of the gap.
       this.#facts.endBefore(this.#facts.next);
-      this.#firstInRing = next - this.#facts.next;
+      this.#firstText = this.#next - this.#facts.next;
       this.#onError(error);
+    } finally {
+      this.#lose(this.#firstText + this.#facts.first);
     }
+  }
+
+  #lose(before: number): void {
+    for (; this.#lost < before; this.#lost++) this.#onLost(this.owner(this.#lost), this.sequence(this.#lost));
   }
 
   /** No facts of those that have no JSON text: the numbers go on, and others have theirs. */
@@ -289,13 +406,6 @@ export class EventBus {
       this.#onError(error);
       return '{}';
     }
-  }
-
-  #kept(number: number): EngineEvent {
-    const place = number % this.#capacity;
-    const [type, tenants, wallMs] = [this.#types[place], this.#tenants[place], this.#wallMs[place]];
-    const facts = this.#facts.text(number - this.#firstInRing) as string;
-    return new PublishedEvent(this.#epoch, number + 1, wallMs as number, type as EventType, tenants ?? [], facts);
   }
 }
 

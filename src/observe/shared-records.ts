@@ -10,25 +10,23 @@ export interface RecordPlace<T extends FoundBy> {
 
 /**
  * The latest call records, of which those of one tenant take no other's place: of a tenant that has an eighth of a ring the further ones are in
- * a second ring, where only such tenants' are. Of each its latest are kept: once the second ring has lost one, those in the first that came
- * before it are as good as gone.
+ * a second ring, where only such tenants' are. Of each its latest are kept: those that came before one that is lost are as good as lost.
  */
 export class SharedRecords<T extends FoundBy> {
   readonly #first: KeptRecords<T>;
   readonly #further: KeptRecords<T>;
   /** Of the first ring. */
   readonly #parts: RingParts;
-  /** Arrival of the latest that is lost, of tenants that have some in the first ring. */
-  readonly #lost = new Map<string, number>();
   #arrived = 0;
 
   /** @param capacity of each ring; octets as well */
   constructor(capacity: number, mostOctets: number) {
     this.#parts = new RingParts(capacity);
-    this.#first = new KeptRecords(capacity, mostOctets, (tenant) => {
-      if (!this.#parts.left(tenant)) this.#lost.delete(tenant);
+    this.#first = new KeptRecords(capacity, mostOctets, (tenant, arrival) => {
+      this.#parts.left(tenant);
+      this.#parts.lose(tenant, arrival);
     });
-    this.#further = new KeptRecords(capacity, mostOctets, (tenant, arrival) => this.#lost.set(tenant, arrival));
+    this.#further = new KeptRecords(capacity, mostOctets, (tenant, arrival) => this.#parts.lose(tenant, arrival));
   }
 
   add(record: T, line: JsonLine): void {
@@ -51,13 +49,13 @@ export class SharedRecords<T extends FoundBy> {
 
   isKept({ ring, number }: RecordPlace<T>): boolean {
     if (number < ring.first) return false;
-    return ring === this.#further || ring.arrival(number) > (this.#lost.get(ring.tenant(number)) ?? -1);
+    return ring.arrival(number) > this.#parts.lostOf(ring.tenant(number));
   }
 
   /** The latest with this id, of the call or of a leg; of one tenant where it is given. */
   get(id: string, tenant?: string): T | undefined {
     const a = this.#first.latest(id, tenant, (number) => this.isKept({ ring: this.#first, number }));
-    const b = this.#further.latest(id, tenant);
+    const b = this.#further.latest(id, tenant, (number) => this.isKept({ ring: this.#further, number }));
     const isFirst =
       a !== undefined && (b === undefined || this.#first.arrival(a.number) > this.#further.arrival(b.number));
     return (isFirst ? a : b)?.record;

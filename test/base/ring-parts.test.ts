@@ -5,16 +5,28 @@ test('an owner has an eighth of a ring, and more when some of its have gone', ()
   const parts = new RingParts(40);
   const taken = (owner: string) => Array.from({ length: 40 }, () => parts.takes(owner)).filter(Boolean).length;
   expect([taken('a'), taken('b')]).toEqual([5, 5]);
-  expect([parts.left('a'), taken('a'), taken('b')]).toEqual([true, 1, 0]);
+  parts.left('a');
+  expect([taken('a'), taken('b')]).toEqual([1, 0]);
 });
 
 test('who has left with its last is forgotten', () => {
   const parts = new RingParts(4);
-  expect([parts.takes('a'), parts.takes('a'), parts.left('a'), parts.left('a'), parts.takes('a')]).toEqual([
-    true,
-    false,
-    false,
-    false,
-    true,
-  ]);
+  expect([parts.takes('a'), parts.takes('a')]).toEqual([true, false]);
+  parts.left('a');
+  expect(parts.takes('a')).toBe(true);
+});
+
+test('the latest that is lost is known of each owner, and of very many the latest of all is told', () => {
+  const parts = new RingParts(4);
+  expect([parts.lostOf(), parts.lostOf('a')]).toEqual([-1, -1]);
+  for (const [owner, number] of [
+    ['a', 3],
+    ['b', 5],
+    ['a', 2],
+  ] as const)
+    parts.lose(owner, number);
+  expect([parts.lostOf('a'), parts.lostOf('b'), parts.lostOf('c'), parts.lostOf()]).toEqual([3, 5, -1, 5]);
+  for (let number = 6; number < 10_100; number++) parts.lose(`${number}`, number);
+  expect(parts.lostOf('10099')).toBe(10_099);
+  expect(parts.lostOf('a')).toBeGreaterThan(5);
 });

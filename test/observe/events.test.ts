@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, test, vi } from 'vitest';
 import { type EngineEvent, EventBus, type EventData } from '../../src/observe/events.ts';
 import { VirtualScheduler } from '../kit/virtual-scheduler.ts';
@@ -125,6 +126,67 @@ describe('EventBus', () => {
       expect(bus.since(bus.lastId)).toMatchObject({ events: [], gap: false });
     },
   );
+
+  test('a tenant with very many events evicts none of another: who reads that one’s has no gap', () => {
+    const bus = new EventBus(new VirtualScheduler(), { capacity: 100 });
+    const begin = bus.lastId;
+    const tell = (count: number, ...tenants: string[]) => {
+      for (let index = 0; index < count; index++) bus.publish('fraud', tenants, { guard: 'rate', detail: '' });
+    };
+    tell(5, 'quiet');
+    tell(2);
+    tell(3_000, 'loud');
+    const ofQuiet = bus.since(begin, Infinity, 'quiet');
+    expect(ofQuiet.events.filter(({ tenants }) => tenants.includes('quiet'))).toHaveLength(5);
+    expect([ofQuiet.gap, ofQuiet.lost]).toEqual([false, 0]);
+    for (const tenant of ['loud', undefined]) {
+      const { events, gap, lost } = bus.since(begin, Infinity, tenant);
+      expect([gap, events.length + Number(lost), events.filter(({ tenants }) => tenants.length === 0).length]).toEqual([
+        true,
+        3_007,
+        2,
+      ]);
+    }
+    // What several tenants' admins may see is nobody's alone.
+    tell(300, 'loud', 'quiet');
+    expect(bus.since(begin, Infinity, 'quiet').gap).toBe(true);
+  });
+
+  test('page by page each is given once, in order, of each tenant the latest, and what is lost is told once, with its number', () => {
+    const runs = fc.array(fc.record({ tenant: fc.constantFrom('a', 'a', 'a', 'b', 'c', ''), most: fc.nat(30) }), {
+      minLength: 1,
+      maxLength: 500,
+    });
+    fc.assert(
+      fc.property(runs, (steps) => {
+        const bus = new EventBus(new VirtualScheduler(), { capacity: 40 });
+        const begin = bus.lastId;
+        for (const { tenant } of steps)
+          bus.publish('fraud', tenant === '' ? [] : [tenant], { guard: '', detail: tenant });
+        const read: EngineEvent[] = [];
+        let [place, gaps, lost] = [begin, 0, 0];
+        for (let isMore = true, page = 0; isMore; page++) {
+          const found = bus.since(place, 1 + (steps[page % steps.length]?.most ?? 0));
+          read.push(...found.events);
+          if (found.gap) gaps++;
+          lost += found.lost ?? Number.NaN;
+          ({ place, isMore } = found);
+        }
+        expect([gaps, read.length + lost, place]).toEqual([lost === 0 ? 0 : 1, steps.length, bus.lastId]);
+        const sequences = read.map(({ sequence }) => sequence);
+        expect(sequences).toEqual([...new Set(sequences)].sort((x, y) => x - y));
+        for (const tenant of ['a', 'b', 'c', '']) {
+          const told = steps.flatMap((step, index) => (step.tenant === tenant ? [index + 1] : []));
+          const kept = read.filter(({ tenants }) => (tenants[0] ?? '') === tenant).map(({ sequence }) => sequence);
+          expect(kept).toEqual(told.slice(told.length - kept.length));
+        }
+        expect(sequences.slice(-40)).toEqual(
+          Array.from({ length: Math.min(40, steps.length) }, (_, index) => index + 1 + Math.max(0, steps.length - 40)),
+        );
+      }),
+      { numRuns: 200 },
+    );
+  });
 
   test('what is kept is bounded by octets as well', () => {
     const bus = new EventBus(new VirtualScheduler(), { mostOctets: 1_000_000 });
