@@ -66,6 +66,8 @@ export interface Rejection {
 export interface LegOwner {
   readonly tenant: string;
   readonly number: string;
+  /** Which of its phones, as it has registered by the time that the leg begins; absent: one that has not, or that is not known. */
+  readonly phone?: string | undefined;
 }
 
 /** A party's media as it is provisioned and known. */

@@ -15,6 +15,7 @@ import {
   type Binding,
   type BindingStore,
   nameOf,
+  phoneOf,
   type RegisterAccount,
   RegisterHandler,
   Registrar,
@@ -249,6 +250,17 @@ export class Registrations implements AccountLookup {
     return (
       registered?.user === number && this.#options.served.directory.tenantByDomain(registered.domain)?.name === tenant
     );
+  }
+
+  /** Which phone of a party has registered over a flow; undefined: none, or several through one proxy. */
+  phoneOn({ key }: Flow, { domain }: Tenant, number: string): string | undefined {
+    let phone: string | undefined;
+    for (const binding of this.registrar.bindings(aorKey(number, domain))) {
+      if (binding.flowKey !== key) continue;
+      if (phone !== undefined && phone !== phoneOf(binding)) return undefined;
+      phone = phoneOf(binding);
+    }
+    return phone;
   }
 
   /** Brings back those of the process before; resolves with how many. */

@@ -31,6 +31,11 @@ export function isReachable(binding: Binding): boolean {
   return (binding.flow !== undefined && !binding.flow.closed) || binding.target !== undefined;
 }
 
+/** The phone, among those of its address-of-record: by its instance, else by the Call-ID that it keeps wherever it is (RFC 3261 §10.2.4). */
+export function phoneOf({ instance, callId }: Pick<StoredBinding, 'instance' | 'callId'>): string {
+  return instance ?? callId;
+}
+
 /** Of a phone that keeps several (RFC 5626 §4.2). */
 export function areFlowsOfOnePhone(a: Instance, b: Instance): boolean {
   return a.instance !== undefined && a.instance === b.instance && a.regId !== undefined && b.regId !== undefined;

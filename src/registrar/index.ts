@@ -1,6 +1,6 @@
 /** The registrar. Import from here. */
 export { aorKey, aorParts, splitAor } from './aor.ts';
-export type { Binding } from './binding.ts';
+export { type Binding, phoneOf } from './binding.ts';
 export type {
   AccountLookup,
   BindingChange,

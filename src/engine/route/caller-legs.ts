@@ -15,6 +15,7 @@ import type { Flow } from '../../sip/transport/index.ts';
 import type { Source } from '../admit/admission.ts';
 import type { FrontProxies, Sender } from '../admit/front-proxies.ts';
 import { isSips, ownContact } from '../own-contact.ts';
+import type { Registrations } from '../registrations.ts';
 import { wantsAnonymity } from './call-context.ts';
 import type { MediaParties } from './media-parties.ts';
 import { outsideParty, ownParty } from './party-address.ts';
@@ -25,6 +26,7 @@ export interface CallerLegsOptions {
   /** Knows what Contact and Via show on a flow. */
   readonly endpoint: Pick<Endpoint, 'advertised'>;
   readonly front: Pick<FrontProxies, 'senderOf'>;
+  readonly registrations: Pick<Registrations, 'phoneOn'>;
 }
 
 /** Who calls from inside. */
@@ -73,7 +75,7 @@ export class CallerLegs {
       headers: this.#headers,
       relayHeaders,
       relayTrunkHeaders,
-      owner: { tenant: tenant.name, number },
+      owner: { tenant: tenant.name, number, phone: this.#options.registrations.phoneOn(flow, tenant, number) },
       identity: ownParty(directory, tenant, number),
       showsIdentity: true,
       anonymous: wantsAnonymity(request, extension?.anonymousCalls === true),

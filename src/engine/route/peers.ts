@@ -20,7 +20,7 @@ import {
 } from '../../call/index.ts';
 import { foreignNumberIn, type OutboundEvent } from '../../outbound/index.ts';
 import { isRelayableHeaderName } from '../../provisioning/tenants/fields.ts';
-import type { Binding } from '../../registrar/index.ts';
+import { type Binding, phoneOf } from '../../registrar/index.ts';
 import type { DigestClient } from '../../sip/auth/index.ts';
 import { defaultPort, type Endpoint, isFlow } from '../../sip/endpoint/index.ts';
 import { type NameAddr, parseUri, type SipRequest } from '../../sip/message/index.ts';
@@ -248,14 +248,19 @@ export class Peers implements Required<CallPeers> {
     return binding && wayTo(binding);
   }
 
-  /** Over UDP a phone or gateway that has registered its Contact of this dialog from another place since: its NAT has another port for it, or it another network. */
+  /**
+   * Over UDP a phone or gateway that has registered its Contact of this dialog from another place since: its NAT has another port for it, or it another network.
+   * Another phone that writes the same Contact is not it.
+   */
   #moved(leg: AddressedLeg, uri: string): Destination | undefined {
     if (uri !== leg.dialog.remoteTarget || this.#isDestination(leg, uri)) return undefined;
-    const named = this.#bindingsOf(leg).filter(({ requestUri }) => requestUri === uri);
-    const ways = named.flatMap((binding) => wayTo(binding) ?? []);
-    // Another phone that writes the same Contact is not it.
-    if (ways.some((way) => placeOf(way) === placeOf(leg.destination))) return undefined;
-    const way = only(ways);
+    const { owner } = leg.options;
+    const binding = only(
+      this.#bindingsOf(leg).filter(
+        (one) => one.requestUri === uri && (owner === undefined || phoneOf(one) === owner.phone),
+      ),
+    );
+    const way = binding && wayTo(binding);
     return way === undefined || placeOf(way) === leg.unreachable ? undefined : way;
   }
 

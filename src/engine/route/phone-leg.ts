@@ -1,7 +1,7 @@
 /** The INVITE toward a registered phone: who calls, in the tenant's domain, and the session description as it came. */
 import type { AttemptRecord, BranchPlan, LegOptions } from '../../call/index.ts';
 import { addedFields, relayedNames } from '../../outbound/index.ts';
-import { type Binding, nameOf } from '../../registrar/index.ts';
+import { type Binding, nameOf, phoneOf } from '../../registrar/index.ts';
 import { describeDestination, isFlow } from '../../sip/endpoint/index.ts';
 import { contentFields, escapeUser, formatHost, type LegDraft, quote } from '../../sip/message/index.ts';
 import type { Flow, Target } from '../../sip/transport/index.ts';
@@ -63,7 +63,7 @@ export function phoneBranch(phone: PhoneBranch): BranchPlan {
     relayHeaders: relayNames(context),
     ...(context.caller.anonymous && { withholdsPeer: true }),
     headers: [['User-Agent', node.userAgent] as const],
-    owner: { tenant: tenant.name, number },
+    owner: { tenant: tenant.name, number, phone: phoneOf(binding) },
     ...(binding.path.length > 0 && { sender: binding.source.address }),
     identity: ownParty(context.directory, tenant, number),
     showsIdentity: true,

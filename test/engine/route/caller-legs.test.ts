@@ -17,6 +17,7 @@ const legs = new CallerLegs({
   media: new MediaParties({ configured: false }),
   front: new FrontProxies([]),
   endpoint,
+  registrations: { phoneOn: () => 'desk' },
 });
 const directory = provisioningOf({
   trunks: { 'carrier-a': { options: { usePrivateIp: true, rewriteViaHost: true } } },
@@ -57,12 +58,12 @@ test('RFC 3261 §12.1.1: a caller who asks for a SIPS URI over TLS is told a SIP
   expect(legs.ofTrunk(request, secured, trunk, '1').contact).toBe('<sip:1@10.0.0.1:5060;transport=tls>');
 });
 
-test('the leg of an extension has its tenant and number as owner', () => {
+test('the leg of an extension has its tenant, number and phone as owner', () => {
   const tenant = directory.tenantByName('acme');
   const extension = directory.extension('acme', '101');
   if (tenant === undefined || extension === undefined) throw new Error('not provisioned');
   const leg = legs.ofNewcomer(request, flow, { kind: 'extension', tenant, extension }, directory);
-  expect(leg).toMatchObject({ owner: { tenant: 'acme', number: '101' }, showsIdentity: true });
+  expect(leg).toMatchObject({ owner: { tenant: 'acme', number: '101', phone: 'desk' }, showsIdentity: true });
 });
 
 test('behaviour 22: what the tenant relays is relayed to each of its phones, to one that takes another’s place too', () => {

@@ -13,8 +13,9 @@ import {
   CARRIER_A_ID,
   CARRIER_B,
   ENGINE,
+  extension,
   GATEWAY_ID,
-  type Phone,
+  Phone,
   provisioningOf,
   SDP,
   World,
@@ -149,6 +150,44 @@ describe('where requests within a dialog go (RFC 3261 §12.2.1.1, behaviour 19)'
     world.run();
     expect(sentTo('BYE')[0]).toBe(`BYE 203.0.113.1:${port}`);
   });
+
+  /** A call of a phone that the carrier ends, after something that happens meanwhile; where its BYE goes. */
+  function endedAfter(from: Phone, meanwhile: () => void): string[] {
+    const invite = from.call('18005550199', { Contact: AT_HOME });
+    a.answer(a.took('INVITE'), 200, 'OK', {}, SDP);
+    from.final(invite);
+    meanwhile();
+    a.send(a.withinOf(a.took('INVITE'), 'BYE'));
+    world.run();
+    return sentTo('BYE').slice(0, 1);
+  }
+  const AT_HOME = '<sip:101@192.168.1.10:5060>';
+
+  test.each([1, 5])('to a phone over UDP where it has registered since, of %d', async (maxContacts) => {
+    world = await World.start({ acme: { extensions: [extension('101', { maxContacts })] } });
+    a = world.agent(CARRIER_A);
+    const there = new Phone(world, '203.0.113.77', '101');
+    phone = new Phone(world, '203.0.113.20', '101');
+    const beside = new Phone(world, '203.0.113.30', '101');
+    if (maxContacts > 1) beside.register({ Contact: AT_HOME });
+    phone.register({ Contact: AT_HOME, 'Call-ID': 'desk' });
+    const moves = () => there.register({ Contact: AT_HOME, 'Call-ID': 'desk', CSeq: '5 REGISTER' });
+    expect(endedAfter(phone, moves)).toEqual(['BYE 203.0.113.77:5060']);
+  });
+
+  test.each(['has not registered', 'has given way to another'])(
+    'to a phone over UDP that %s, never to another one that writes the same Contact',
+    async (which) => {
+      world = await World.start({ acme: { extensions: [extension('101', { maxContacts: 1 })] } });
+      a = world.agent(CARRIER_A);
+      phone = new Phone(world, '203.0.113.20', '101');
+      const other = new Phone(world, '203.0.113.30', '101');
+      const registers = () => expect(other.register({ Contact: AT_HOME }).status).toBe(200);
+      if (which === 'has not registered') registers();
+      else phone.register({ Contact: AT_HOME });
+      expect(endedAfter(phone, registers)).toEqual(['BYE 203.0.113.20:5060']);
+    },
+  );
 
   test('a listener of this engine on the address of the peer is not taken for the peer', async () => {
     world = await World.start({ trunks: { 'carrier-a': { host: ENGINE, port: 5080 } } });
