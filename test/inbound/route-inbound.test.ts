@@ -350,6 +350,7 @@ describe('a caller whose number a gateway does not know (3GPP TS 23.003 §13.7)'
   test.each([
     ['none has one', [], {}, ''],
     ['the network asserts none', ['P-Asserted-Identity: <sip:unknown@carrier.example.com>'], {}, ''],
+    ['the network puts a plus before it', ['P-Asserted-Identity: <sip:+Unavailable@carrier.example.com>'], {}, ''],
     ['the network asserts one', ['P-Asserted-Identity: <sip:+12125551212@carrier.example.com>'], {}, '+12125551212'],
     [
       'Remote-Party-ID has one',

@@ -73,7 +73,7 @@ export function isAnonymousAddress({ uri, displayName }: Pick<NameAddr, 'uri' | 
   if (!('host' in uri)) return false;
   const host = uri.host.toLowerCase();
   if (host === 'anonymous.invalid' || host === 'anonymous') return true;
-  const said = unescapeUser(uri.user ?? '').toLowerCase();
+  const said = withoutPlus(unescapeUser(uri.user ?? '').toLowerCase());
   const semicolon = said.indexOf(';');
   const user = semicolon < 0 ? said : said.slice(0, semicolon);
   if (user !== '') return ANONYMOUS_USERS.includes(user);
@@ -84,7 +84,12 @@ export function isAnonymousAddress({ uri, displayName }: Pick<NameAddr, 'uri' | 
 const UNKNOWN_USERS: readonly string[] = ['unavailable', 'unknown'];
 
 export function isUnknownNumber(number: string): boolean {
-  return UNKNOWN_USERS.includes(number.toLowerCase());
+  return UNKNOWN_USERS.includes(withoutPlus(number.toLowerCase()));
+}
+
+/** Rules that make every number of a carrier's an international one do not spare words. */
+function withoutPlus(user: string): string {
+  return user.charCodeAt(0) === 0x2b ? user.slice(1) : user;
 }
 
 /** A field in which a caller says that it is nobody. */

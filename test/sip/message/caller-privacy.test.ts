@@ -77,6 +77,8 @@ test.each([
   ['"Anonymous" <sip:+442079460001@carrier.example>', false],
   ['"Anonymous" <>', true],
   ['<sip:anonymous@>', true],
+  ['<sip:+anonymous@carrier.example;user=phone>', true],
+  ['<sip:%2BRestricted@carrier.example>', true],
   ['<tel:anonymous>', true],
   ['<sip:;user=phone@carrier.example>', true],
   ['<sip:%20@carrier.example>', true],
