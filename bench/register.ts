@@ -1,8 +1,9 @@
 /**
- * CPU of one REGISTER with digest: 401, then 200, for each of 10,000 extensions in turn, side by side with Kamailio, round after round.
- * tandem keeps the bindings in its store (embedded); Kamailio keeps them in memory alone, which is the least that it can do.
+ * CPU of one REGISTER with digest: 401, then 200, for each of 10,000 extensions in turn, side by side with Kamailio, round after round;
+ * then of one that comes with a nonce that its phone has, which is answered 200 at once. tandem keeps the bindings in its store
+ * (embedded); Kamailio keeps them in memory alone, which is the least that it can do. `floor` is what node:dgram takes for as much.
  *
- *   npm run bench:register -- [--extensions 10000] [--rate 1000] [--rounds 5] [--only tandem,kamailio]
+ *   npm run bench:register -- [--extensions 10000] [--rate 1000] [--rounds 5] [--only tandem,tandem-batched,kamailio,floor]
  *
  * Prints µs of CPU for each registration (median, least and most), all threads and children included, and the ratio to Kamailio pair by pair.
  */
@@ -13,8 +14,10 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { freePort } from '../test/kit/free-port.ts';
 import { startSipp } from '../test/kit/sipp.ts';
+import { startScript } from './kit/script-server.ts';
 import { cpuTime, type Server } from './kit/server.ts';
 import { printComparison } from './kit/statistics.ts';
+import { UdpPhones } from './kit/udp-phones.ts';
 import { startKamailioRegistrar } from './peers/kamailio.ts';
 import { startTandem } from './peers/tandem.ts';
 
@@ -44,16 +47,14 @@ writeFileSync(
   ),
 );
 
+const provisioning = {
+  tenants: [{ name: 'bench', domain: DOMAIN, extensions: numbers.map((number) => ({ number, password: PASSWORD })) }],
+  trunks: [],
+};
 const starters: Readonly<Record<string, () => Promise<Server>>> = {
-  tandem: () =>
-    startTandem(0, {
-      provisioning: {
-        tenants: [
-          { name: 'bench', domain: DOMAIN, extensions: numbers.map((number) => ({ number, password: PASSWORD })) },
-        ],
-        trunks: [],
-      },
-    }),
+  tandem: () => startTandem(0, { provisioning }),
+  'tandem-batched': () => startTandem(0, { name: 'tandem-batched', provisioning, udpBatching: true }),
+  floor: () => startScript('floor', 'register-floor-process.ts', 0),
   kamailio: () => startKamailioRegistrar(DOMAIN, PASSWORD),
 };
 
@@ -80,6 +81,24 @@ async function registerAll(server: Server, rate = Number(options.rate)): Promise
   retransmitted += retransmissions;
 }
 
+/** CPU of each server while each extension registers, round after round. */
+async function compare(answers: string, registered: (server: Server) => Promise<void>): Promise<void> {
+  const cost = new Map<string, number[]>(servers.map(({ name }) => [name, []]));
+  for (let round = 0; round < Number(options.rounds); round++) {
+    for (const server of servers) {
+      const before = cpuTime(server);
+      await registered(server);
+      await new Promise((resolve) => setTimeout(resolve, BEHIND_MS));
+      const after = cpuTime(server);
+      cost.get(server.name)?.push((after.userUs - before.userUs + after.systemUs - before.systemUs) / count);
+    }
+  }
+  console.log(
+    `\nCPU per REGISTER with digest (${answers}), ${count} extensions at ${options.rate}/s, ${options.rounds} rounds, µs: median (least–most)`,
+  );
+  printComparison(cost);
+}
+
 let retransmitted = 0;
 const servers: Server[] = [];
 try {
@@ -91,21 +110,19 @@ try {
   }
   for (const server of servers) ports.set(server, await freePort());
   // Gently at first: a server that has compiled nothing yet may refuse for its load.
-  for (const server of servers) await registerAll(server, Math.min(Number(options.rate), WARM_UP_RATE));
-  const cost = new Map<string, number[]>(servers.map(({ name }) => [name, []]));
-  for (let round = 0; round < Number(options.rounds); round++) {
-    for (const server of servers) {
-      const before = cpuTime(server);
-      await registerAll(server);
-      await new Promise((resolve) => setTimeout(resolve, BEHIND_MS));
-      const after = cpuTime(server);
-      cost.get(server.name)?.push((after.userUs - before.userUs + after.systemUs - before.systemUs) / count);
-    }
+  const gently = Math.min(Number(options.rate), WARM_UP_RATE);
+  for (const server of servers) await registerAll(server, gently);
+  await compare('401, 200', (server) => registerAll(server));
+  const phones = new Map<Server, UdpPhones>();
+  for (const server of servers) {
+    const again = await UdpPhones.open(ports.get(server) as number, server.port, DOMAIN, PASSWORD);
+    phones.set(server, again);
+    await again.registerAgain(numbers, gently);
   }
-  console.log(
-    `\nCPU per REGISTER with digest (401, 200), ${count} extensions at ${options.rate}/s, ${options.rounds} rounds, µs: median (least–most)`,
+  await compare('200: its phone has a nonce', async (server) =>
+    phones.get(server)?.registerAgain(numbers, Number(options.rate)),
   );
-  printComparison(cost);
+  for (const each of phones.values()) await each.close();
   console.log(`  retransmissions seen by the phones: ${retransmitted}`);
 } finally {
   for (const server of servers.reverse()) await server.stop();

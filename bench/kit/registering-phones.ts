@@ -1,18 +1,26 @@
 import { createHash } from 'node:crypto';
-import { HOST, type MemoryTransport } from './memory-transport.ts';
+import { HOST } from './memory-transport.ts';
 
-/** The phones of `sipp/register.xml`: REGISTER, 401, REGISTER with digest, 200, by pasting strings. */
+/** Brings a datagram of the phones to who is measured. */
+export interface PhonesTransport {
+  post(octets: Buffer, fromPort: number): void;
+}
+
+/** The phones of `sipp/register.xml`: REGISTER, 401, REGISTER with digest, 200, by pasting strings; or, with a nonce that they have, the latter two. */
 export class RegisteringPhones {
-  readonly port = 5080;
+  readonly port: number;
   completed = 0;
   failed = 0;
-  readonly #transport: MemoryTransport;
+  readonly #transport: PhonesTransport;
   readonly #domain: string;
   readonly #password: string;
   readonly #waiting = new Map<string, string>();
+  /** By number the nonce of its latest challenge, and how often it was used. */
+  readonly #nonces = new Map<string, { readonly nonce: string; count: number }>();
   #begun = 0;
 
-  constructor(transport: MemoryTransport, domain: string, password: string) {
+  constructor(transport: PhonesTransport, domain: string, password: string, port = 5080) {
+    this.port = port;
     this.#transport = transport;
     this.#domain = domain;
     this.#password = password;
@@ -22,10 +30,11 @@ export class RegisteringPhones {
     return this.#waiting.size;
   }
 
-  register(number: string): void {
+  /** @param again with the nonce that it has, if it has one */
+  register(number: string, again = false): void {
     const callId = `${++this.#begun}@${HOST}`;
     this.#waiting.set(callId, number);
-    this.#post(number, callId, 1, '');
+    this.#post(number, callId, 1, again ? this.#credentials(number) : '');
   }
 
   receive(text: string): void {
@@ -34,7 +43,8 @@ export class RegisteringPhones {
     if (number === undefined) return;
     const status = text.slice(8, 11);
     if (status === '401' && text.includes('CSeq: 1 ')) {
-      this.#post(number, callId, 2, this.#credentials(number, textAfter(text, 'nonce="', '"')));
+      this.#nonces.set(number, { nonce: textAfter(text, 'nonce="', '"'), count: 0 });
+      this.#post(number, callId, 2, this.#credentials(number));
       return;
     }
     if (status === '200') this.completed++;
@@ -42,12 +52,16 @@ export class RegisteringPhones {
     this.#waiting.delete(callId);
   }
 
-  #credentials(number: string, nonce: string): string {
+  #credentials(number: string): string {
+    const known = this.#nonces.get(number);
+    if (known === undefined) return '';
+    const { nonce } = known;
+    const count = (++known.count).toString(16).padStart(8, '0');
     const realm = this.#domain;
     const uri = `sip:${realm}`;
-    const counted = `${nonce}:00000001:6b8b4567:auth`;
+    const counted = `${nonce}:${count}:6b8b4567:auth`;
     const response = md5(`${md5(`${number}:${realm}:${this.#password}`)}:${counted}:${md5(`REGISTER:${uri}`)}`);
-    return `Authorization: Digest username="${number}",realm="${realm}",cnonce="6b8b4567",nc=00000001,qop=auth,uri="${uri}",nonce="${nonce}",response="${response}",algorithm=MD5\r\n`;
+    return `Authorization: Digest username="${number}",realm="${realm}",cnonce="6b8b4567",nc=${count},qop=auth,uri="${uri}",nonce="${nonce}",response="${response}",algorithm=MD5\r\n`;
   }
 
   #post(number: string, callId: string, sequence: number, credentials: string): void {
