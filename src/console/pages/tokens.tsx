@@ -6,6 +6,7 @@ import { t } from '../text/index.ts';
 import { Button } from '../ui/button.tsx';
 import { Confirm, Dialog, DialogActions } from '../ui/dialog.tsx';
 import { FaultSummary, faultAt, SubmitForm, TextField, useForm } from '../ui/form.tsx';
+import { CopyButton } from '../ui/new-password.tsx';
 import { Empty, Page } from '../ui/page.tsx';
 import { State, When } from '../ui/state.tsx';
 import { type Column, Table, usePaged } from '../ui/table.tsx';
@@ -148,7 +149,6 @@ function NewToken({ onClose }: { onClose: () => void }) {
 }
 
 function ShownToken({ token, onClose }: { token: string; onClose: () => void }) {
-  const [copied, setCopied] = useState(false);
   return (
     <Dialog title={t('tokens.new')}>
       <div class="stack">
@@ -156,9 +156,7 @@ function ShownToken({ token, onClose }: { token: string; onClose: () => void }) 
         <p class="secret">{token}</p>
       </div>
       <div class="dialog-actions">
-        <Button onClick={() => void navigator.clipboard?.writeText(token).then(() => setCopied(true))}>
-          {copied ? t('action.copied') : t('action.copy')}
-        </Button>
+        <CopyButton text={token} />
         <Button kind="primary" onClick={onClose}>
           {t('tokens.done')}
         </Button>

@@ -16,6 +16,7 @@ import {
   TextField,
   useForm,
 } from '../ui/form.tsx';
+import { NewPasswordField } from '../ui/new-password.tsx';
 import { Empty, Page } from '../ui/page.tsx';
 import { State, When } from '../ui/state.tsx';
 import { type Column, Table, usePaged } from '../ui/table.tsx';
@@ -191,11 +192,9 @@ function NewUser({ onClose, onDone }: DialogProps) {
           fields={{ id: t('field.name'), password: t('users.password'), tenant: t('provisioning.tenant') }}
         />
         <TextField label={t('field.name')} help={t('users.nameHelp')} {...form.field('id')} autofocus required />
-        <TextField
+        <NewPasswordField
           label={t('users.password')}
           help={t('users.passwordHelp')}
-          type="password"
-          autocomplete="new-password"
           {...form.field('password')}
           required
         />
@@ -216,11 +215,9 @@ function NewPassword({ user, onClose, onDone }: DialogProps & { user: UserView }
     <Dialog title={`${t('users.newPassword')}: ${user.id}`} onClose={onClose}>
       <SubmitForm onSubmit={submit}>
         <FaultSummary faults={form.faults} fields={{ password: t('account.new') }} />
-        <TextField
+        <NewPasswordField
           label={t('account.new')}
           help={t('users.passwordHelp')}
-          type="password"
-          autocomplete="new-password"
           {...form.field('password')}
           autofocus
           required

@@ -16,11 +16,15 @@ export function MessageDetails({ message, explanation, onClose }: DetailsProps) 
   const [asText, setAsText] = useState(false);
   const read = readMessage(message.text);
   const reasons = reasonsFor(message, read.method, read.status, explanation);
-  const copy = () =>
-    navigator.clipboard.writeText(message.text).then(
-      () => say(t('action.copied')),
-      () => setAsText(true),
-    );
+  // Without HTTPS there may be no clipboard.
+  const copy = async () => {
+    try {
+      await navigator.clipboard.writeText(message.text);
+      say(t('action.copied'));
+    } catch {
+      setAsText(true);
+    }
+  };
   return (
     <section class="card stack" aria-label={t('message.title')}>
       <header class="row row-spread">

@@ -164,6 +164,27 @@ describe.skipIf(peersSkipped)('what was typed is not lost', () => {
     expect(faults).toEqual([]);
   }, 180_000);
 
+  test('a password is proposed by the browser, shown until it is saved, and never again', async () => {
+    const { page, faults } = await world.signedIn({ id: 'ida', role: 'system-admin' });
+    await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
+    await page.goto(`${world.url}/console/extensions/acme/of/103`);
+    const password = page.getByLabel(/^Password/);
+    await page.getByRole('button', { name: 'Propose a strong one' }).click();
+    await valueIn(password).toMatch(/^(?:[a-z2-9]{5}-){3}[a-z2-9]{5}$/);
+    expect(await password.getAttribute('type')).toBe('text');
+    const proposed = await password.inputValue();
+    await page.getByRole('button', { name: 'Copy' }).click();
+    await page.getByRole('button', { name: 'Copied' }).waitFor();
+    expect(await page.evaluate('navigator.clipboard.readText()')).toBe(proposed);
+    expect(await world.look(page, 'password')).toEqual([]);
+    await page.getByRole('button', { name: 'Save' }).click();
+    await valueIn(password).toBe('');
+    expect(await password.getAttribute('type')).toBe('password');
+    await password.fill('typed by hand');
+    expect(await password.getAttribute('type')).toBe('password');
+    expect(faults).toEqual([]);
+  }, 180_000);
+
   test('a fault names the entry of a list that it is about, in the language of the reader', async () => {
     const { page, faults } = await world.signedIn({ id: 'uwe', role: 'system-admin' }, { locale: 'de-DE' });
     await page.goto(`${world.url}/console/services/acme/new`);

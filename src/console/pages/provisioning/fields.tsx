@@ -6,6 +6,7 @@ import { useQuery } from '../../client/use-query.ts';
 import { known, t } from '../../text/index.ts';
 import { Button } from '../../ui/button.tsx';
 import { CheckField, type Form as FormState, faultAt, SelectField, TextField } from '../../ui/form.tsx';
+import { NewPasswordField } from '../../ui/new-password.tsx';
 import {
   DAYS,
   DESTINATIONS,
@@ -83,6 +84,8 @@ export function OneField({
           ]}
         />
       );
+    case 'secret':
+      return <NewPasswordField {...common} disabled={!mayEdit || disabled} value={String(value ?? '')} onInput={set} />;
     case 'rows':
       return <Rows {...{ form, field, state, isNew, trunkNames, mayEdit }} />;
     case 'destination':
@@ -93,8 +96,6 @@ export function OneField({
       return (
         <TextField
           {...common}
-          type={kind === 'secret' ? 'password' : 'text'}
-          autocomplete={kind === 'secret' ? 'new-password' : 'off'}
           value={String(value ?? '')}
           onInput={set}
           mono={field.mono === true}

@@ -5,6 +5,7 @@ import { useQuery } from '../../client/use-query.ts';
 import { known, t } from '../../text/index.ts';
 import { Fact } from '../../ui/facts.tsx';
 import { CheckField, SelectField, TextField } from '../../ui/form.tsx';
+import { NewPasswordField } from '../../ui/new-password.tsx';
 import { Note } from '../../ui/note.tsx';
 import { few } from '../provisioning/model.ts';
 import type { TrunkDraft } from './draft.ts';
@@ -211,19 +212,21 @@ export function CredentialsStep({ draft, before, faults, field }: StepProps) {
         error={trunkFaultAt(faults, 'credentials.authName') ?? trunkFaultAt(faults, 'credentials.username')}
         autofocus
       />
-      <TextField
-        label={t('field.password')}
-        help={
-          before !== undefined
-            ? t('wizard.passwordKept')
-            : draft.type === 'register'
-              ? undefined
-              : t('wizard.passwordStrong')
-        }
-        type="password"
-        autocomplete="new-password"
-        {...field('password', 'credentials.password')}
-      />
+      {draft.type === 'register' ? (
+        <TextField
+          label={t('field.password')}
+          help={before === undefined ? undefined : t('wizard.passwordKept')}
+          type="password"
+          autocomplete="new-password"
+          {...field('password', 'credentials.password')}
+        />
+      ) : (
+        <NewPasswordField
+          label={t('field.password')}
+          help={t(before === undefined ? 'wizard.passwordStrong' : 'wizard.passwordKept')}
+          {...field('password', 'credentials.password')}
+        />
+      )}
       {draft.type !== 'register' ? null : (
         <TextField
           label={t('wizard.registerSeconds')}

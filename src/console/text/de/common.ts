@@ -27,6 +27,8 @@ export const common = {
   'action.search': 'Suchen',
   'action.copy': 'Kopieren',
   'action.copied': 'Kopiert',
+  'password.propose': 'Ein starkes vorschlagen',
+  'password.shown': 'Jetzt notieren oder kopieren: ist es gespeichert, wird es niemandem mehr gezeigt.',
   'field.optional': 'optional',
   'form.faults': 'So kann das noch nicht gespeichert werden',
   'form.sessionEnded':

@@ -26,6 +26,8 @@ export const common = {
   'action.search': 'Search',
   'action.copy': 'Copy',
   'action.copied': 'Copied',
+  'password.propose': 'Propose a strong one',
+  'password.shown': 'Note it or copy it now: once it is saved, nobody is shown it again.',
   'field.optional': 'optional',
   'form.faults': 'This cannot be saved yet',
   'form.sessionEnded': 'Your session had ended, and nothing was saved. Sign in, and save again.',

@@ -1,0 +1,46 @@
+import { useState } from 'preact/hooks';
+import { strongPassword } from '../client/strong-password.ts';
+import { t } from '../text/index.ts';
+import { Button } from './button.tsx';
+import { TextField, type TextFieldProps } from './form.tsx';
+
+/** A password that is given to somebody: typed, or a strong one that is proposed, which is shown as long as it stands there. */
+export function NewPasswordField(props: Omit<TextFieldProps, 'type' | 'autocomplete' | 'mono'>) {
+  const [proposed, setProposed] = useState('');
+  const isProposed = proposed !== '' && proposed === props.value;
+  const propose = () => {
+    const password = strongPassword();
+    setProposed(password);
+    props.onInput(password);
+  };
+  return (
+    <div class="stack-small">
+      <TextField
+        {...props}
+        help={isProposed ? t('password.shown') : props.help}
+        type={isProposed ? 'text' : 'password'}
+        autocomplete="new-password"
+        mono={isProposed}
+      />
+      {props.disabled === true ? null : (
+        <div class="row">
+          <Button small onClick={propose}>
+            {t('password.propose')}
+          </Button>
+          {isProposed ? <CopyButton text={proposed} small /> : null}
+        </div>
+      )}
+    </div>
+  );
+}
+
+/** Puts a text into the clipboard, which a browser opens to pages over HTTPS or of this machine alone. */
+export function CopyButton({ text, small = false }: { readonly text: string; readonly small?: boolean }) {
+  const [copied, setCopied] = useState<string>();
+  if (!('clipboard' in navigator)) return null;
+  return (
+    <Button small={small} onClick={() => void navigator.clipboard.writeText(text).then(() => setCopied(text))}>
+      {copied === text ? t('action.copied') : t('action.copy')}
+    </Button>
+  );
+}
