@@ -17,8 +17,10 @@ import type { BranchPlan } from './plan.ts';
 import { clearBody, dropToken } from './relayed-headers.ts';
 import type { SessionKeeper } from './session-keeper.ts';
 
+const NAMING_EXTENSIONS: readonly HeaderId[] = [HeaderId.Require, HeaderId.ProxyRequire, HeaderId.Supported];
+
 /**
- * What an INVITE needs before it is sent again to the same peer: credentials (401, 407), fewer parts (415), fewer required extensions
+ * What an INVITE needs before it is sent again to the same peer: credentials (401, 407), fewer parts (415), fewer extensions
  * (420), a longer session interval (422), another moment (491). Each repair is made a bounded number of times.
  */
 export class Repair {
@@ -69,8 +71,9 @@ export class Repair {
    */
   apply(request: SipRequest, response: SipResponse): boolean {
     for (const tag of this.#droppedExtensions) {
-      dropToken(request.headers, HeaderId.Require, tag);
-      dropToken(request.headers, HeaderId.ProxyRequire, tag);
+      // DEVIATION: what is only supported is no reason for a 420 (§8.2.2.3); gateways that send one take the INVITE that does not name it.
+      for (const id of NAMING_EXTENSIONS) dropToken(request.headers, id, tag);
+      if (tag === 'timer') for (const id of [HeaderId.SessionExpires, HeaderId.MinSE]) request.headers.remove(id);
     }
     if (this.#accepted !== undefined) leaveParts(request, this.#accepted);
     const { credentials } = this.#plan;
@@ -88,7 +91,7 @@ export class Repair {
   /** RFC 3261 §8.1.3.5: once, without the extensions that Unsupported lists. */
   #learnUnsupported(response: SipResponse): boolean {
     if (this.#droppedExtensions.length > 0) return false;
-    this.#droppedExtensions = response.headers.listValues(HeaderId.Unsupported);
+    this.#droppedExtensions = response.headers.listValues(HeaderId.Unsupported).map((tag) => tag.toLowerCase());
     return this.#droppedExtensions.length > 0;
   }
 

@@ -297,6 +297,34 @@ test('§8.1.3.5: a 420 is repaired once, without the extensions that are not sup
   expect(world.settles()).toBe(true);
 });
 
+test('a 420 to what is only supported is repaired without it, and without a session timer', () => {
+  const world = new World();
+  const { a, b, engine } = world;
+  engine.plan = (request) => {
+    const branch = branchTo(request, 'b');
+    const headers = [
+      ...branch.draft.headers,
+      ['Supported', '100rel, timer, replaces'],
+      ['Session-Expires', '300'],
+      ['Min-SE', '90'],
+    ];
+    return stages([
+      { branches: [{ ...branch, draft: { ...branch.draft, headers: headers as typeof branch.draft.headers } }] },
+    ]);
+  };
+  const sent = a.call();
+  world.run();
+  b.answer(b.invite, 420, { headers: [[HeaderId.Unsupported, 'Timer, 100rel']] });
+  world.run();
+  const { headers } = b.invite.request;
+  expect(headers.value(HeaderId.Supported)).toBe('replaces');
+  expect([HeaderId.SessionExpires, HeaderId.MinSE].filter((id) => headers.has(id))).toEqual([]);
+  b.answer(b.invite, 420, { headers: [[HeaderId.Unsupported, 'replaces']] });
+  world.run();
+  expect(sent.final?.status).toBe(500);
+  expect(world.settles()).toBe(true);
+});
+
 test('§14.1: an INVITE refused with 491 is sent once more after 2.1 to 4 s; a caller that cancels meanwhile gets 487', () => {
   const world = new World();
   const { a, b } = world;
