@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -182,6 +182,38 @@ describe.skipIf(peersSkipped)('what was typed is not lost', () => {
     expect(await password.getAttribute('type')).toBe('password');
     await password.fill('typed by hand');
     expect(await password.getAttribute('type')).toBe('password');
+    expect(faults).toEqual([]);
+  }, 180_000);
+
+  test('a range of extensions is added at once, each with a password that is shown once; one that is there is not changed', async () => {
+    const { page, faults } = await world.signedIn({ id: 'ann', role: 'system-admin' });
+    await page.goto(`${world.url}/console/extensions/acme`);
+    await page.getByRole('link', { name: 'Add a range' }).click();
+    const last = page.getByLabel('Last number');
+    const add = page.getByRole('button', { name: 'Add', exact: true });
+    await page.getByLabel('First number').fill('103');
+    await last.fill('22');
+    await add.click();
+    await shown(page.locator('.field-error')).toContain('as long as the first number');
+    await last.fill('105');
+    await add.click();
+    await shown(page.locator('.field-error')).toBe('there are such extensions already: 103');
+    await page.getByLabel('First number').fill('301');
+    await last.fill('320');
+    expect(await world.lookTwice(page, 'range')).toEqual([]);
+    await add.click();
+    const rows = page.getByRole('dialog').locator('pre');
+    await shown(rows).toMatch(/^301 {2}[a-z2-9-]{23}\n302 [\s\S]*\n320 {2}[a-z2-9-]{23}$/);
+    expect(await world.look(page, 'range-made')).toEqual([]);
+    const saved = page.waitForEvent('download');
+    await page.getByRole('button', { name: 'Save as a file' }).click();
+    const [head, first = '', ...others] = readFileSync(await (await saved).path(), 'utf8').split('\r\n');
+    expect(head).toBe('number,password');
+    expect((await rows.innerText()).startsWith(`${first.replace(',', '  ')}\n`)).toBe(true);
+    expect(others).toHaveLength(19);
+    await page.getByRole('button', { name: 'I have them' }).click();
+    await page.getByRole('link', { name: '320', exact: true }).waitFor();
+    expect(await world.engine.api('/api/v1/tenants/acme/extensions/301')).toMatchObject({ passwordSet: true });
     expect(faults).toEqual([]);
   }, 180_000);
 

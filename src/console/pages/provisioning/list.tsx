@@ -45,6 +45,12 @@ export function ResourceList({ resource, tenant }: { readonly resource: Resource
         {mayEdit ? t('csv.open') : t('csv.export')}
       </ButtonLink>
     );
+  const range =
+    mayEdit && resource.csv === 'extensions' ? (
+      <ButtonLink to={`${addressOf(resource, tenant)}/range`} icon="phone">
+        {t('range.open')}
+      </ButtonLink>
+    ) : null;
   const isEmpty = q === '' && listing.total === 0;
   const done = () => {
     setAsked(undefined);
@@ -55,7 +61,7 @@ export function ResourceList({ resource, tenant }: { readonly resource: Resource
     <Page
       title={nameOf(resource, 'title')}
       text={nameOf(resource, 'text')}
-      {...(isEmpty ? {} : { actions: [spreadsheet, add] })}
+      {...(isEmpty ? {} : { actions: [spreadsheet, range, add] })}
     >
       <div class="toolbar">
         {isSystemAdmin() ? <TenantSwitch tenant={tenant} to={(name) => addressOf(resource, name)} /> : null}
@@ -74,6 +80,7 @@ export function ResourceList({ resource, tenant }: { readonly resource: Resource
           <Empty icon={resource.icon} title={nameOf(resource, 'empty')} text={nameOf(resource, 'emptyText')}>
             <div class="row">
               {add}
+              {range}
               {mayEdit ? spreadsheet : null}
             </div>
           </Empty>
@@ -149,7 +156,11 @@ function usePicked(path: string, q: string, keyOf: (row: Document) => string) {
   return { picked, notPicked, selection, pickNone };
 }
 
-async function everyKey(path: string, q: string, keyOf: (row: Document) => string): Promise<ReadonlySet<string>> {
+export async function everyKey(
+  path: string,
+  q: string,
+  keyOf: (row: Document) => string,
+): Promise<ReadonlySet<string>> {
   const keys = new Set<string>();
   let cursor: string | undefined;
   do {

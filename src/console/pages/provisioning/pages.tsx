@@ -3,6 +3,7 @@ import type { PageRoute } from '../route.ts';
 import { Spreadsheet } from './csv.tsx';
 import { EditItem, NewItem } from './item.tsx';
 import { ResourceList } from './list.tsx';
+import { NewRange } from './range.tsx';
 import { addressOf, nameOf, RESOURCES, type Resource } from './resources.tsx';
 import { ForSomeTenant } from './tenant-choice.tsx';
 import { NEW_TENANT_ADDRESS, NewTenant, TenantPage, Tenants } from './tenants.tsx';
@@ -23,6 +24,9 @@ function pagesOf(resource: Resource): PageRoute[] {
     ...(resource.csv === undefined
       ? []
       : [{ pattern: `${at}/:tenant/csv`, page: ({ tenant }: Parts) => <Spreadsheet {...{ resource, tenant }} /> }]),
+    ...(resource.csv === 'extensions'
+      ? [{ pattern: `${at}/:tenant/range`, page: ({ tenant }: Parts) => <NewRange {...{ resource, tenant }} /> }]
+      : []),
     {
       pattern: `${at}/:tenant/of/:item`,
       page: ({ tenant, item }: Parts & { item: string }) => <EditItem {...{ resource, tenant }} itemKey={item} />,

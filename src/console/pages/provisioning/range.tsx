@@ -1,0 +1,111 @@
+/** Extensions of consecutive numbers, made at once: all of them or none, each with a password of its own. */
+import { useState } from 'preact/hooks';
+import { RequestError } from '../../client/http.ts';
+import { spreadsheets } from '../../client/resources.ts';
+import { strongPassword } from '../../client/strong-password.ts';
+import { navigate, useLeaveGuard } from '../../router.tsx';
+import { number, t } from '../../text/index.ts';
+import { Button } from '../../ui/button.tsx';
+import { Dialog } from '../../ui/dialog.tsx';
+import { FaultSummary, SubmitForm, TextField, useForm } from '../../ui/form.tsx';
+import { CopyButton } from '../../ui/new-password.tsx';
+import { Page } from '../../ui/page.tsx';
+import { everyKey } from './list.tsx';
+import { few } from './model.ts';
+import { numbersBetween } from './number-range.ts';
+import { addressOf, nameOf, pathOf, type Resource } from './resources.tsx';
+
+const MOST_TOLD = 10;
+
+export function NewRange({ resource, tenant }: { readonly resource: Resource; readonly tenant: string }) {
+  const list = addressOf(resource, tenant);
+  const form = useForm({ first: '', last: '' });
+  const [made, setMade] = useState<readonly string[]>();
+  useLeaveGuard(form.dirty, t('form.leave'));
+  const submit = () =>
+    form.run(async () => {
+      const numbers = numbersBetween(form.values.first.trim(), form.values.last.trim());
+      if (numbers === undefined) throw fault('last', t('range.bad'));
+      // A row of a number that is there would change it, password and all.
+      const present = await everyKey(pathOf(resource, tenant), '', (row) => String(row[resource.key]));
+      const taken = numbers.filter((known) => present.has(known));
+      if (taken.length > 0) throw fault('first', t('range.taken', { numbers: few(taken, MOST_TOLD) }));
+      const rows = numbers.map((known) => `${known},${strongPassword()}`);
+      const file = new Blob([['number,password', ...rows].join('\n')]);
+      const report = await spreadsheets.send(tenant, 'extensions', file, { onFault: 'refuse' });
+      if (report.refused > 0) {
+        const told = report.faults.slice(0, MOST_TOLD);
+        throw new RequestError(
+          422,
+          'refused',
+          '',
+          told.map(({ code, key, message }) => ({ code, path: '', message, entry: key })),
+        );
+      }
+      setMade(rows);
+    });
+  return (
+    <Page title={t('range.title')} text={tenant} up={{ to: list, label: nameOf(resource, 'title') }}>
+      <SubmitForm class="card stack" onSubmit={submit}>
+        <p class="soft">{t('range.text')}</p>
+        <FaultSummary faults={form.faults} fields={{ first: t('range.first'), last: t('range.last') }} />
+        <div class="fields">
+          <TextField label={t('range.first')} placeholder="101" mono inputMode="numeric" {...form.field('first')} />
+          <TextField
+            label={t('range.last')}
+            help={t('range.help')}
+            placeholder="120"
+            mono
+            inputMode="numeric"
+            {...form.field('last')}
+          />
+        </div>
+        <div class="row row-end">
+          <Button onClick={() => navigate(list)}>{t('action.cancel')}</Button>
+          <Button kind="primary" type="submit" busy={form.busy}>
+            {t('provisioning.add')}
+          </Button>
+        </div>
+      </SubmitForm>
+      {made === undefined ? null : <Made {...{ made, tenant }} onDone={() => navigate(list, 'replace')} />}
+    </Page>
+  );
+}
+
+function fault(path: string, message: string): RequestError {
+  return new RequestError(422, 'range', message, [{ code: 'range', path, message }]);
+}
+
+interface MadeProps {
+  readonly made: readonly string[];
+  readonly tenant: string;
+  readonly onDone: () => void;
+}
+
+function Made({ made, tenant, onDone }: MadeProps) {
+  const save = () => {
+    const link = document.createElement('a');
+    link.href = URL.createObjectURL(new Blob([['number,password', ...made].join('\r\n')], { type: 'text/csv' }));
+    link.download = `${tenant}-passwords.csv`;
+    link.click();
+    URL.revokeObjectURL(link.href);
+  };
+  return (
+    <Dialog title={t('range.made', { count: number(made.length) })}>
+      <div class="stack">
+        <p>{t('range.shown')}</p>
+        {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, and the keyboard has to reach it */}
+        <pre class="secret short-scroll" tabIndex={0}>
+          {made.map((row) => row.replace(',', '  ')).join('\n')}
+        </pre>
+      </div>
+      <div class="dialog-actions">
+        <CopyButton text={made.map((row) => row.replace(',', '\t')).join('\n')} />
+        <Button onClick={save}>{t('range.save')}</Button>
+        <Button kind="primary" onClick={onDone}>
+          {t('range.done')}
+        </Button>
+      </div>
+    </Dialog>
+  );
+}
