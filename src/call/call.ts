@@ -20,6 +20,7 @@ import {
   type CallState,
   callListing,
   type EndedBy,
+  keptReason,
   LiveRecord,
   type NamedLeg,
   namedLegs,
@@ -439,8 +440,7 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
     record.answeredBy = by;
     record.answeredTrunkId = trunkId;
     record.status = response.status;
-    // The record is kept; the response is not.
-    record.reason = ownCopy(response.reason);
+    record.reason = keptReason(response.reason);
   }
 
   /** Counts from the answer. */
@@ -464,7 +464,7 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
     this.caller = undefined;
     this.#ended(endReason === 'cancel' ? 'caller' : endReason === 'refused' ? 'callee' : 'engine', endReason);
     this.record.status = status;
-    this.record.reason = reason === undefined ? reasonPhrase(status) : ownCopy(reason);
+    this.record.reason = reason === undefined ? reasonPhrase(status) : keptReason(reason);
     caller.refuse(status, reason, headers, from);
   }
 

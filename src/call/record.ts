@@ -147,6 +147,14 @@ export interface JoinedLeg extends NamedLeg {
 /** Why and by whom a call ended. */
 export type EndedBy = 'caller' | 'callee' | 'engine';
 
+/** Octets of a reason phrase that are kept; a peer may write as many as a message has. */
+const MOST_REASON_OCTETS = 256;
+
+/** A reason phrase as a record keeps it, whose message is not kept. */
+export function keptReason(reason: string): string {
+  return ownCopy(reason.slice(0, MOST_REASON_OCTETS));
+}
+
 const NO_ATTEMPTS: readonly AttemptRecord[] = [];
 const NONE: readonly BegunLeg[] = [];
 const NO_JOINED: readonly JoinedLeg[] = [];

@@ -1,10 +1,9 @@
 import { added } from '../base/added.ts';
-import { ownCopy } from '../base/text.ts';
 import { describeDestination } from '../sip/endpoint/index.ts';
 import type { LegCall } from './leg.ts';
 import type { BranchPlan } from './plan.ts';
 import type { CallEnvironment } from './ports.ts';
-import type { AttemptRecord } from './record.ts';
+import { type AttemptRecord, keptReason } from './record.ts';
 import type { TargetInvite } from './target-invite.ts';
 
 /** Whose targets they are; `BranchUser` is it. */
@@ -43,7 +42,7 @@ export class TriedTargets {
       label: plan.label,
       target: invite === undefined ? '' : describeDestination(invite.to),
       status,
-      reason: ownCopy(reason),
+      reason: keptReason(reason),
       cause,
       startedAtMs: this.#startedWallMs,
       elapsedMs: env.scheduler.nowMs() - this.#startedAtMs,

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { LiveRecord } from '../../src/call/record.ts';
+import { keptReason, LiveRecord } from '../../src/call/record.ts';
+import { branchTo, stages, World } from './world.ts';
 
 test('of legs that take each other’s place without end the first are kept by name, the latest, and the other party', () => {
   const record = new LiveRecord('id', { direction: 'internal', caller: '101', called: '102' }, 'caller', 0);
@@ -8,4 +9,19 @@ test('of legs that take each other’s place without end the first are kept by n
   for (const leg of legs) record.noteJoined(leg, '102', legs[40]);
   const numbers = [...Array(32).keys(), 40, ...Array.from({ length: 31 }, (_, index) => 9_969 + index)];
   expect(record.joined).toEqual(numbers.map((leg) => ({ callId: `leg ${leg}`, label: '102', tags: [`tag ${leg}`] })));
+});
+
+test('of a reason phrase as long as a message its beginning is kept, for the call and each attempt, and the caller is told all', () => {
+  const world = new World();
+  const { a, b } = world;
+  world.engine.plan = (request) => stages([{ branches: [branchTo(request, 'b')] }]);
+  const sent = a.call();
+  world.run();
+  const reason = `Busy ${'x'.repeat(8_000)}`;
+  b.invite.reply(486, reason);
+  world.run();
+  const kept = keptReason(reason);
+  expect(kept).toBe(reason.slice(0, 256));
+  expect(world.engine.ended).toMatchObject([{ reason: kept, attempts: [{ reason: kept }] }]);
+  expect(sent.final?.reason).toBe(reason);
 });
