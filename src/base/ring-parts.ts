@@ -1,40 +1,71 @@
 /** One owner's part of a ring. */
 const PART = 1 / 8;
+/** The same of its octets: of a ring with long texts nearly half may be lost at the ends of its pieces of memory. */
+const OCTETS_PART = PART / 2;
 /** Owners of whom the latest that is lost is known; of more the latest of all stands for each. */
 const MOST_OWNERS = 10_000;
+
+/** Hears of what is in a ring: whose it is, and how many octets it has. */
+export interface RingAudience {
+  /** It has its octets from here on. */
+  onKept?(owner: string, octets: number): void;
+  /** It is kept no more. @param number of all that came, in the order in which they came */
+  onGone(owner: string, octets: number, number: number): void;
+}
 
 /**
  * Whose what is kept in a ring is, so that one owner evicts no other's: of an owner that has its part of the ring the rest is kept in another
  * one, as large. The latest of all are there, as in one ring alone, and older ones of owners that have few, unless eight or more fill it.
  */
 export class RingParts {
+  readonly first: RingAudience = {
+    onKept: (owner, octets) => this.grew(owner, octets),
+    onGone: (owner, octets, number) => {
+      this.left(owner, octets);
+      this.#lose(owner, number);
+    },
+  };
+  /** Of the other one. */
+  readonly further: RingAudience = { onGone: (owner, _octets, number) => this.#lose(owner, number) };
   readonly #most: number;
-  readonly #counts = new Map<string, number>();
+  readonly #mostOctets: number;
+  readonly #parts = new Map<string, { count: number; octets: number }>();
   /** Number of the latest that is lost, by owner. */
   readonly #lost = new Map<string, number>();
   #lostOfOthers = -1;
   #lostOfAll = -1;
 
-  constructor(capacity: number) {
+  /** @param mostOctets of the ring */
+  constructor(capacity: number, mostOctets: number) {
     this.#most = PART * capacity;
+    this.#mostOctets = OCTETS_PART * mostOctets;
   }
 
   /** Whether one more of this owner's is kept in the ring; it counts until it has {@link left}. */
   takes(owner: string): boolean {
-    const count = this.#counts.get(owner) ?? 0;
-    if (count >= this.#most) return false;
-    this.#counts.set(owner, count + 1);
+    const part = this.#parts.get(owner);
+    if (part === undefined) this.#parts.set(owner, { count: 1, octets: 0 });
+    else if (part.count >= this.#most || part.octets >= this.#mostOctets) return false;
+    else part.count++;
     return true;
   }
 
-  left(owner: string): void {
-    const count = (this.#counts.get(owner) ?? 0) - 1;
-    if (count > 0) this.#counts.set(owner, count);
-    else this.#counts.delete(owner);
+  /** One of the owner's in the ring has so many octets more. */
+  grew(owner: string, octets: number): void {
+    const part = this.#parts.get(owner);
+    if (part !== undefined) part.octets += octets;
   }
 
-  /** One of either ring is gone. @param number of all that came, in the order in which they came */
-  lose(owner: string, number: number): void {
+  /** @param octets all that it {@link grew} by */
+  left(owner: string, octets: number): void {
+    const part = this.#parts.get(owner);
+    if (part === undefined) return;
+    part.count--;
+    part.octets -= octets;
+    if (part.count === 0) this.#parts.delete(owner);
+  }
+
+  #lose(owner: string, number: number): void {
     this.#lostOfAll = Math.max(this.#lostOfAll, number);
     if (this.#lost.size >= MOST_OWNERS && !this.#lost.has(owner)) {
       this.#lost.clear();

@@ -82,6 +82,13 @@ export class TextRing {
     return this.#pieceOf[place]?.octets.toString('utf8', this.#begins[place], this.#ends[place]);
   }
 
+  /** How many of memory a text has; 0 of one that is not kept. */
+  octets(number: number): number {
+    if (number < this.#first || number >= this.#next) return 0;
+    const place = number % this.#begins.length;
+    return (this.#ends[place] as number) - (this.#begins[place] as number);
+  }
+
   /** Those before this number go. */
   endBefore(number: number): void {
     while (this.#first < Math.min(number, this.#next)) this.#endFirst();

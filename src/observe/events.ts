@@ -1,6 +1,6 @@
 import { randomToken } from '../base/ids.ts';
 import { isoTime } from '../base/iso-time.ts';
-import { RingParts } from '../base/ring-parts.ts';
+import { type RingAudience, RingParts } from '../base/ring-parts.ts';
 import type { Clock } from '../base/scheduler.ts';
 import { TextRing } from '../base/text-ring.ts';
 
@@ -206,14 +206,9 @@ export class EventBus {
     const { capacity = 10_000, mostOctets = MOST_OCTETS, onError = () => {} } = options;
     this.#clock = clock;
     this.#onError = onError;
-    this.#parts = new RingParts(capacity);
-    this.#first = new EventRing(capacity, mostOctets, onError, (owner, sequence) => {
-      this.#parts.left(owner);
-      this.#parts.lose(owner, sequence);
-    });
-    this.#further = new EventRing(capacity, mostOctets, onError, (owner, sequence) =>
-      this.#parts.lose(owner, sequence),
-    );
+    this.#parts = new RingParts(capacity, mostOctets);
+    this.#first = new EventRing(capacity, mostOctets, onError, this.#parts.first);
+    this.#further = new EventRing(capacity, mostOctets, onError, this.#parts.further);
   }
 
   get lastId(): string {
@@ -302,7 +297,7 @@ function ownerOf(tenants: readonly string[]): string {
 class EventRing {
   readonly #capacity: number;
   readonly #onError: (error: unknown) => void;
-  readonly #onLost: (owner: string, sequence: number) => void;
+  readonly #audience: RingAudience;
   /** Facts of those that are no octets yet. */
   #latest: unknown[] = [];
   /** Facts of those before them, as JSON. */
@@ -317,19 +312,17 @@ class EventRing {
   readonly #tenants: (readonly string[])[] = [];
   readonly #wallMs: Float64Array;
   readonly #sequences: Float64Array;
+  /** Of its facts; 0 until they have theirs. */
+  readonly #octets: Uint32Array;
 
-  constructor(
-    capacity: number,
-    mostOctets: number,
-    onError: (error: unknown) => void,
-    onLost: (owner: string, sequence: number) => void,
-  ) {
+  constructor(capacity: number, mostOctets: number, onError: (error: unknown) => void, audience: RingAudience) {
     this.#capacity = capacity;
     this.#onError = onError;
-    this.#onLost = onLost;
+    this.#audience = audience;
     this.#facts = new TextRing(capacity, mostOctets);
     this.#wallMs = new Float64Array(capacity);
     this.#sequences = new Float64Array(capacity);
+    this.#octets = new Uint32Array(capacity);
   }
 
   /** Number that the next one gets. */
@@ -344,6 +337,7 @@ class EventRing {
     this.#tenants[place] = tenants;
     this.#wallMs[place] = wallMs;
     this.#sequences[place] = sequence;
+    this.#octets[place] = 0;
     this.#latest.push(data);
     if (this.#latest.length >= BATCH) this.pack();
   }
@@ -380,7 +374,7 @@ class EventRing {
     const latest = this.#latest;
     this.#latest = [];
     try {
-      for (const facts of latest) this.#facts.add(this.#textOf(facts));
+      for (const facts of latest) this.#note(this.#facts.add(this.#textOf(facts)));
     } catch (error) {
       // Facts that are not kept would leave the later ones to events of other tenants: what is kept ends here, and whoever comes back
       // is told of the gap.
@@ -392,8 +386,19 @@ class EventRing {
     }
   }
 
+  #note(text: number): void {
+    const number = this.#firstText + text;
+    if (number < this.#lost) return;
+    const octets = this.#facts.octets(text);
+    this.#octets[number % this.#capacity] = octets;
+    this.#audience.onKept?.(this.owner(number), octets);
+  }
+
   #lose(before: number): void {
-    for (; this.#lost < before; this.#lost++) this.#onLost(this.owner(this.#lost), this.sequence(this.#lost));
+    for (; this.#lost < before; this.#lost++) {
+      const octets = this.#octets[this.#lost % this.#capacity] as number;
+      this.#audience.onGone(this.owner(this.#lost), octets, this.sequence(this.#lost));
+    }
   }
 
   /** No facts of those that have no JSON text: the numbers go on, and others have theirs. */

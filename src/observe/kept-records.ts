@@ -1,4 +1,5 @@
 import { fnv1a } from '../base/fnv.ts';
+import type { RingAudience } from '../base/ring-parts.ts';
 import { TextRing } from '../base/text-ring.ts';
 import type { JsonLine } from './jsonl-file.ts';
 
@@ -7,6 +8,7 @@ const BATCH = 64;
 /** Ids of a record whose hashes are kept whole; of further ones (a group of phones that rang) a bit of each. */
 const IDS = 4;
 const NONE = 0;
+const UNHEARD: RingAudience = { onGone: () => {} };
 
 /** What a record is found and put in order by. */
 export interface FoundBy {
@@ -17,9 +19,6 @@ export interface FoundBy {
   readonly startedAt: string;
   readonly endedAt: string;
 }
-
-/** Hears of a record that is kept no more: whose it was, and the how many-eth of all that came. */
-type OnGone = (tenant: string, arrival: number) => void;
 
 /**
  * The latest call records, numbered as they came. Thousands are kept, of which hardly any is read again: all but the latest are octets of
@@ -37,18 +36,20 @@ export class KeptRecords<T extends FoundBy> {
   #endedAtMs = new Float64Array(0);
   /** The how many-eth of all that came it was, with those that are kept elsewhere. */
   #arrivals = new Float64Array(0);
+  /** Of its text. */
+  #octets = new Uint32Array(0);
   /** Whose it is; empty: nobody's. */
   readonly #tenants: string[] = [];
   /** Those before this number were told to be gone. */
   #gone = 0;
-  readonly #onGone: OnGone;
+  readonly #audience: RingAudience;
   /** Those that are no octets yet. */
   #latest: { readonly record: T; readonly line: JsonLine; readonly arrival: number }[] = [];
 
-  constructor(capacity: number, mostOctets: number, onGone: OnGone = () => {}) {
+  constructor(capacity: number, mostOctets: number, audience: RingAudience = UNHEARD) {
     this.#capacity = capacity;
     this.#texts = new TextRing(capacity, mostOctets);
-    this.#onGone = onGone;
+    this.#audience = audience;
   }
 
   /** @param line its JSON, which the file may have made by then */
@@ -63,7 +64,7 @@ export class KeptRecords<T extends FoundBy> {
     for (const { record, line, arrival } of this.#latest) {
       const text = textOf(line);
       if (text === undefined) {
-        this.#onGone(record.tenant ?? '', arrival);
+        this.#audience.onGone(record.tenant ?? '', 0, arrival);
         continue;
       }
       const number = this.#texts.add(text);
@@ -148,18 +149,24 @@ export class KeptRecords<T extends FoundBy> {
     this.#startedAtMs = new Float64Array(this.#capacity);
     this.#endedAtMs = new Float64Array(this.#capacity);
     this.#arrivals = new Float64Array(this.#capacity);
+    this.#octets = new Uint32Array(this.#capacity);
   }
 
   /** Before another takes the place of one. */
   #tellGone(): void {
-    for (; this.#gone < this.#texts.first; this.#gone++)
-      this.#onGone(this.tenant(this.#gone), this.arrival(this.#gone));
+    for (; this.#gone < this.#texts.first; this.#gone++) {
+      const octets = this.#octets[this.#gone % this.#capacity] as number;
+      this.#audience.onGone(this.tenant(this.#gone), octets, this.arrival(this.#gone));
+    }
   }
 
   #note(number: number, { callId, sipCallIds, tenant = '', startedAt, endedAt }: FoundBy, arrival: number): void {
     const place = number % this.#capacity;
     this.#tenants[place] = tenant;
     this.#arrivals[place] = arrival;
+    const octets = this.#texts.octets(number);
+    this.#octets[place] = octets;
+    this.#audience.onKept?.(tenant, octets);
     this.#startedAtMs[place] = Date.parse(startedAt);
     this.#endedAtMs[place] = Date.parse(endedAt);
     const first = IDS * place;

@@ -9,8 +9,8 @@ export interface RecordPlace<T extends FoundBy> {
 }
 
 /**
- * The latest call records, of which those of one tenant take no other's place: of a tenant that has an eighth of a ring the further ones are in
- * a second ring, where only such tenants' are. Of each its latest are kept: those that came before one that is lost are as good as lost.
+ * The latest call records, of which those of one tenant take no other's place: of a tenant that has its part of a ring the further ones are in a
+ * second ring, where only such tenants' are. Of each its latest are kept: those that came before one that is lost are as good as lost.
  */
 export class SharedRecords<T extends FoundBy> {
   readonly #first: KeptRecords<T>;
@@ -21,12 +21,9 @@ export class SharedRecords<T extends FoundBy> {
 
   /** @param capacity of each ring; octets as well */
   constructor(capacity: number, mostOctets: number) {
-    this.#parts = new RingParts(capacity);
-    this.#first = new KeptRecords(capacity, mostOctets, (tenant, arrival) => {
-      this.#parts.left(tenant);
-      this.#parts.lose(tenant, arrival);
-    });
-    this.#further = new KeptRecords(capacity, mostOctets, (tenant, arrival) => this.#parts.lose(tenant, arrival));
+    this.#parts = new RingParts(capacity, mostOctets);
+    this.#first = new KeptRecords(capacity, mostOctets, this.#parts.first);
+    this.#further = new KeptRecords(capacity, mostOctets, this.#parts.further);
   }
 
   add(record: T, line: JsonLine): void {

@@ -23,6 +23,7 @@ describe('the latest texts', () => {
     expect([ring.add('a'), ring.add(''), ring.add('Zoë \u0000 🎺 \u00ff')]).toEqual([0, 1, 2]);
     expect(keptIn(ring)).toEqual(['a', '', 'Zoë \u0000 🎺 \u00ff']);
     expect([ring.text(-1), ring.text(3)]).toEqual([undefined, undefined]);
+    expect([-1, 0, 1, 2, 3].map((number) => ring.octets(number))).toEqual([0, 1, 0, 14, 0]);
   });
 
   test('of more than so many the oldest go, and only those', () => {

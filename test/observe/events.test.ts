@@ -127,6 +127,19 @@ describe('EventBus', () => {
     },
   );
 
+  test('a tenant with long ones evicts none of another', () => {
+    const bus = new EventBus(new VirtualScheduler(), { mostOctets: 4 * 1024 * 1024 });
+    const tell = (count: number, tenant: string, length: number) => {
+      for (let index = 0; index < count; index++)
+        bus.publish('fraud', [tenant], { guard: 'rate', detail: 'x'.repeat(length) });
+    };
+    const begin = bus.lastId;
+    tell(5, 'quiet', 100);
+    tell(1_000, 'loud', 20_000);
+    const { events, gap } = bus.since(begin, Infinity, 'quiet');
+    expect([gap, events.filter(({ tenants }) => tenants.includes('quiet')).length]).toEqual([false, 5]);
+  });
+
   test('a tenant with very many events evicts none of another: who reads that one’s has no gap', () => {
     const bus = new EventBus(new VirtualScheduler(), { capacity: 100 });
     const begin = bus.lastId;

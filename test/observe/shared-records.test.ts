@@ -42,6 +42,20 @@ test('a tenant with very many calls evicts none of another, nor do seven such te
   expect(listed().filter(({ tenant }) => tenant === 'quiet')).toHaveLength(5);
 });
 
+test('a tenant with long ones evicts none of another, nor do seven such tenants', () => {
+  const records = new SharedRecords<Kept & { readonly reason: string }>(8_000, 4 * 1024 * 1024);
+  const add = (tenant: string, length: number) => {
+    const record = { callId: '', sipCallIds: [], tenant, startedAt: '', endedAt: '', reason: 'x'.repeat(length) };
+    records.add(record, new JsonLine(record));
+  };
+  const quiet = () => [...records.places()].filter(({ ring, number }) => ring.tenant(number) === 'quiet');
+  for (let count = 0; count < 500; count++) add('quiet', 100);
+  for (let count = 0; count < 1_000; count++) add('loud', 5_000);
+  expect(quiet()).toHaveLength(500);
+  for (let count = 0; count < 6_000; count++) add(`loud ${count % 6}`, 5_000);
+  expect(quiet()).toHaveLength(500);
+});
+
 test('of a tenant that is alone exactly the latest are kept', () => {
   const { listed } = keptOf(...times(500, 'acme'));
   expect(listed().map(({ number }) => number)).toEqual(Array.from({ length: CAPACITY }, (_, age) => 499 - age));

@@ -32,6 +32,8 @@ interface Place {
   readonly surroundings: Surroundings;
   /** Number of its first text when it was remembered first. */
   readonly from: number;
+  /** Of all its texts, those of before too. */
+  octets: number;
   // Numbers of its texts; another one when it was remembered again and that text was another, or not kept any more.
   facts: number;
   invite: number;
@@ -58,9 +60,10 @@ export class RecentCalls {
   readonly #unplaced: Latest<string, string>;
 
   constructor(capacity = MAX_CALLS) {
-    this.#parts = new RingParts(capacity);
-    this.#first = new CallRing(capacity);
-    this.#further = new CallRing(capacity);
+    const mostOctets = Math.max(capacity * MOST_OCTETS_A_CALL, LEAST_OCTETS);
+    this.#parts = new RingParts(capacity, mostOctets);
+    this.#first = new CallRing(capacity, mostOctets);
+    this.#further = new CallRing(capacity, mostOctets);
     this.#unplaced = new Latest(capacity);
   }
 
@@ -68,9 +71,20 @@ export class RecentCalls {
   remember(plan: OutboundPlan, refusal?: Refusal): void {
     const { facts } = plan;
     const place = this.#bySession.get(facts.sessionId) ?? this.#newPlace(facts);
-    place.facts = place.ring.kept(place.facts, packedFacts(plan, refusal));
-    place.invite = place.ring.kept(place.invite, facts.request.text);
+    place.facts = this.#kept(place, place.facts, packedFacts(plan, refusal));
+    place.invite = this.#kept(place, place.invite, facts.request.text);
     place.request = facts.request.text === '' ? facts.request : undefined;
+  }
+
+  /** Number of a text of a call that may be kept already, under this number. */
+  #kept(place: Place, number: number, text: string): number {
+    const { ring, tenant } = place;
+    if (ring.texts.text(number) === text) return number;
+    const added = ring.texts.add(text);
+    const octets = ring.texts.octets(added);
+    place.octets += octets;
+    if (ring === this.#first) this.#parts.grew(tenant, octets);
+    return added;
   }
 
   link(callId: string, sessionId: string): void {
@@ -110,6 +124,7 @@ export class RecentCalls {
       callId: undefined,
       surroundings,
       from: ring.texts.next,
+      octets: 0,
       facts: NO_TEXT,
       invite: NO_TEXT,
       request: undefined,
@@ -124,9 +139,9 @@ export class RecentCalls {
   }
 
   #forget(gone: Place): void {
-    const { ring, tenant, sessionId, callId } = gone;
+    const { ring, tenant, sessionId, callId, octets } = gone;
     this.#bySession.delete(sessionId);
-    if (ring === this.#first) this.#parts.left(tenant);
+    if (ring === this.#first) this.#parts.left(tenant, octets);
     if (callId !== undefined && this.#byCall.get(callId) === gone) this.#byCall.delete(callId);
   }
 
@@ -145,14 +160,9 @@ class CallRing {
   #oldest: Place | undefined = undefined;
   #newest: Place | undefined = undefined;
 
-  constructor(capacity: number) {
+  constructor(capacity: number, mostOctets: number) {
     this.#capacity = capacity;
-    this.texts = new TextRing(Number.MAX_SAFE_INTEGER, Math.max(capacity * MOST_OCTETS_A_CALL, LEAST_OCTETS));
-  }
-
-  /** Number of a text that may be kept already, under this number. */
-  kept(number: number, text: string): number {
-    return this.texts.text(number) === text ? number : this.texts.add(text);
+    this.texts = new TextRing(Number.MAX_SAFE_INTEGER, mostOctets);
   }
 
   /** Gives the one that goes for it. */

@@ -121,21 +121,25 @@ test('a call that is remembered again after much else is kept as it is then', ()
   expect(calls.get('first')?.facts.sessionId).toBe('first');
 });
 
-test('a tenant with very many calls evicts none of another', () => {
+test.each([
+  ['very many', 0, 100],
+  ['the longest', 65_000, 20],
+])('tenants with %s calls evict none of another', (_, length, latest) => {
   const calls = new RecentCalls(100);
-  const tenants = ['acme', 'globex'].map((name) => ({ ...ACME, name, domain: `${name}.test` }));
-  const place = (tenant: string, count: number) => {
+  const tenants = ['initech', 'hooli', 'acme', 'globex'].map((name) => ({ ...ACME, name, domain: `${name}.test` }));
+  const place = (tenant: string, count: number, padded = length) => {
     const { facts, ...plan } = planOutbound(factsOf({ tenants, tenant, trunks: [] }));
     for (let index = 0; index < count; index++) {
       const sessionId = `${tenant} ${index}`;
       calls.link(sessionId, sessionId);
-      calls.remember({ ...plan, facts: { ...facts, sessionId } });
+      const request = { ...facts.request, text: facts.request.text.padEnd(padded, `${index} `) };
+      calls.remember({ ...plan, facts: { ...facts, request, sessionId } });
     }
   };
-  place('globex', 5);
-  place('acme', 3_000);
+  place('globex', 5, 0);
+  for (const tenant of ['initech', 'hooli', 'acme']) place(tenant, tenant === 'acme' ? 3_000 : 13);
   const kept = [...calls.list()].map(([id]) => id);
   expect(kept.filter((id) => id.startsWith('globex'))).toHaveLength(5);
-  expect(kept.slice(0, 100)).toEqual(Array.from({ length: 100 }, (_, age) => `acme ${2_999 - age}`));
-  expect(kept.length).toBeLessThanOrEqual(5 + 13 + 100);
+  expect(kept.slice(0, latest)).toEqual(Array.from({ length: latest }, (_, age) => `acme ${2_999 - age}`));
+  expect(kept.length).toBeLessThanOrEqual(5 + 3 * 13 + 100);
 });
