@@ -74,7 +74,7 @@ export const hopOf = derived((trunk: Trunk): TrunkHop => {
 export const wayOf = derived((trunk: Trunk): string => {
   const { owner, options, transport, tls, teams } = trunk;
   const way = [owner === SYSTEM ? '' : owner, options.listener];
-  if (transport !== 'tls') return way.join(' ').trim();
+  if (transport !== 'tls') return way.join(' ').trimEnd();
   const serverName = tls.serverName ?? (trunk.outboundProxy ?? trunk).host;
   return JSON.stringify([...way, serverName, tls.certificate, tls.key, tls.ca, teams?.certificate]);
 });

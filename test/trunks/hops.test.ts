@@ -60,6 +60,7 @@ test('what has failed for a trunk has failed for those of its owner that try it 
   expect(ways({}, { options: { listener: 'inside' } }, tls)).toBe(3);
   const own = { type: 'register', credentials: { authName: '1', password: 'p' }, host: 'a.example' };
   expect(ways(own, { ...own, owner: 'acme' }, { ...own, owner: 'globex' })).toBe(3);
+  expect(ways({ ...own, owner: 'acme' }, { ...own, options: { listener: 'acme' } })).toBe(2);
   const [names, certificates] = [
     ['a.example', 'b.example'],
     ['/a.pem', '/b.pem'],
