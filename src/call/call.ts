@@ -350,8 +350,8 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
   end(by: EndedBy, reason: string, reasons: readonly string[] = []): void {
     this.#ended(by, reason);
     if (this.caller?.done === false) {
-      const isUnanswered = reason === 'ring-timeout' || reason === 'ended-by-admin';
-      this.#refuse(isUnanswered ? this.caller.unanswered : 503, undefined, [], reason);
+      const status = reason === 'ended-by-admin' ? 480 : 503;
+      this.#refuse(reason === 'ring-timeout' ? this.caller.unanswered : status, undefined, [], reason);
     }
     this.#giveUp(reasons);
   }

@@ -75,14 +75,19 @@ test('RFC 6228 §4: a 199 goes to nobody who has not said to understand it', () 
   expect(world.settles()).toBe(true);
 });
 
-test('RFC 3261 §13.2.1, §13.3.1: an Expires in the INVITE shortens the ring limit; it is 487 then', () => {
+test.each([
+  ['it is 487 then', 6000, 487, 'ring-timeout'],
+  ['what an admin ends before has not expired', 1000, 480, 'ended-by-admin'],
+])('RFC 3261 §13.2.1, §13.3.1: an Expires shortens the ring limit; %s', (_, afterMs, status, endReason) => {
   const world = new World();
   const sent = world.a.call({ body: sdp('caller'), headers: [[HeaderId.Expires, '5']] });
   world.run();
   world.b.answer(world.b.invite, 180);
-  world.run(6000);
-  expect(sent.final?.status).toBe(487);
-  expect(world.record.endReason).toBe('ring-timeout');
+  world.run(afterMs);
+  for (const { id } of [...world.engine.calls.list()]) world.engine.calls.end(id);
+  world.run();
+  expect(sent.final?.status).toBe(status);
+  expect(world.record.endReason).toBe(endReason);
   expect(world.settles()).toBe(true);
 });
 
