@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { isInward } from '../../base/egress.ts';
 import { KnownTexts } from '../../base/known-texts.ts';
 import { ownCopy } from '../../base/text.ts';
 import { formatHost, formatVia, HeaderId, hostPort, type SipRequest, splitVias, type Via } from '../message/index.ts';
@@ -65,12 +66,15 @@ const SOURCES: ({ remoteAddress: string; remotePort: number; params: string } | 
 
 /**
  * The UDP port that responses go to (RFC 3261 §18.2.2, RFC 3581 §4): the source port if `rport` asks for it, else the one in sent-by.
- * DEVIATION: `maddr` is not followed; it would let anybody aim our responses at a third party, and multicast SIP is not served.
+ * DEVIATION: `maddr` is not followed; it would let anybody aim our responses at a third party, and multicast SIP is not served. Where sent-by is an address
+ * behind a NAT, so is its port, and a phone that knows no `rport` hears nothing but at the source port, where other servers answer it by default.
  */
 export function replyPort(via: Via, flow: Flow): number {
   // Nothing listens at port 0; who writes it does not know its own.
   if (via.rport || via.port === 0) return flow.remotePort;
-  return via.port ?? 5060;
+  const { host } = via;
+  const source = flow.remoteAddress;
+  return host !== source && isInward(host, source) ? flow.remotePort : (via.port ?? 5060);
 }
 
 /** Where a response goes whose connection has ended (§18.2.2): the source address, the port of sent-by. Undefined: nowhere. */

@@ -197,6 +197,21 @@ describe('§18.2.2, RFC 3581: where a response goes', () => {
     expect(source.statuses()).toEqual([200]);
   });
 
+  test.each([
+    ['10.0.0.5:5070', '192.0.2.9', true],
+    ['192.168.1.10', '192.0.2.9', true],
+    ['[fd00::5]:5070', '2001:db8::9', true],
+    ['192.168.1.10:5070', '192.168.1.10', false],
+    ['198.51.100.7:5070', '192.0.2.9', false],
+  ])('without rport, sent-by %s from %s: the source port, as behind a NAT: %s', (sentBy, address, isBehindNat) => {
+    const world = new World();
+    const source = world.network.peer(address, 33_333);
+    const listening = world.network.peer(address, sentBy.endsWith(':5070') ? 5070 : 5060);
+    source.send(wire('OPTIONS', { Via: `SIP/2.0/UDP ${sentBy};branch=z9hG4bK1` }), SERVER);
+    world.scheduler.advance(100);
+    expect([source.statuses(), listening.statuses()]).toEqual(isBehindNat ? [[200], []] : [[], [200]]);
+  });
+
   test('with rport: the source port', () => {
     const world = new World();
     const source = world.network.peer('192.0.2.9', 33_333);
