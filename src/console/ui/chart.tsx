@@ -28,23 +28,26 @@ interface ChartProps extends Omit<Charted, 'format'> {
 }
 
 const HEIGHT = 190;
-const [LEFT, RIGHT, TOP, BOTTOM] = [52, 12, 10, 24];
+const [RIGHT, TOP, BOTTOM] = [12, 10, 24];
+const [LEAST_LEFT, LETTER_WIDTH, GAP] = [52, 7.5, 8];
 
 export function Chart({ title, text, at, series, kind, top = 0, format = number }: ChartProps) {
   const frame = useRef<HTMLDivElement>(null);
   const width = useWidth(frame);
   const [near, setNear] = useState<number>();
   const highest = niceTop(Math.max(top, ...series.flatMap(({ values }) => values.map((value) => value ?? 0))));
-  const plotWidth = Math.max(width - LEFT - RIGHT, 10);
+  const marks = [0, highest / 2, highest];
+  const left = Math.max(LEAST_LEFT, GAP + LETTER_WIDTH * Math.max(...marks.map((value) => format(value).length)));
+  const plotWidth = Math.max(width - left - RIGHT, 10);
   const plotHeight = HEIGHT - TOP - BOTTOM;
   const slot = plotWidth / Math.max(at.length, 1);
-  const x = (index: number) => LEFT + slot * (index + 0.5);
+  const x = (index: number) => left + slot * (index + 0.5);
   const y = (value: number) => TOP + plotHeight * (1 - value / highest);
   const isEmpty = series.every(({ values }) => values.every((value) => value === undefined));
   const point = (event: PointerEvent) => {
     const box = frame.current?.getBoundingClientRect();
     if (box === undefined) return;
-    const index = Math.floor((event.clientX - box.left - LEFT) / slot);
+    const index = Math.floor((event.clientX - box.left - left) / slot);
     setNear(index >= 0 && index < at.length ? index : undefined);
   };
   return (
@@ -56,10 +59,10 @@ export function Chart({ title, text, at, series, kind, top = 0, format = number 
       </figcaption>
       <div class="chart-frame" ref={frame} onPointerMove={point} onPointerLeave={() => setNear(undefined)}>
         <svg width={width} height={HEIGHT} role="img" aria-label={`${title}: ${spoken(series, format)}`}>
-          {[0, highest / 2, highest].map((value) => (
+          {marks.map((value) => (
             <g key={value}>
-              <line class="chart-grid" x1={LEFT} x2={width - RIGHT} y1={y(value)} y2={y(value)} />
-              <text class="chart-text" x={LEFT - 8} y={y(value) + 4} text-anchor="end">
+              <line class="chart-grid" x1={left} x2={width - RIGHT} y1={y(value)} y2={y(value)} />
+              <text class="chart-text" x={left - GAP} y={y(value) + 4} text-anchor="end">
                 {format(value)}
               </text>
             </g>

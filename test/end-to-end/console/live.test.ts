@@ -235,6 +235,17 @@ describe.skipIf(peersSkipped)('the live pages and the records of the console', (
     await page.getByText(`UDP 127.0.0.1:${world.engine.port()}`).waitFor();
     await page.getByText('takes changes').waitFor();
     expect(await world.lookTwice(page, 'health')).toEqual([]);
+
+    await page.route('**/api/v1/node', async (route) => {
+      const answer = await route.fetch();
+      const told = await answer.json();
+      await route.fulfill({ response: answer, json: { ...told, eventLoop: { ...told.eventLoop, maxMs: 64_000 } } });
+    });
+    await page.setViewportSize({ width: 390, height: 800 });
+    const highest = page.locator('.chart-text', { hasText: '80,000 ms' });
+    await highest.waitFor();
+    const [text, frame] = [await highest.boundingBox(), await page.locator('.chart-frame').boundingBox()];
+    expect(text?.x, 'the axis is cut').toBeGreaterThanOrEqual(frame?.x ?? Number.NaN);
     expect(faults).toEqual([]);
   }, 240_000);
 });
