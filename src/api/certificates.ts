@@ -15,7 +15,7 @@ import { entityTag, mergePatch, requireMatch, withoutSecrets, withStoredSecrets 
 import { body, made, named, patchOf } from './openapi.ts';
 import { auditTenant, ownByDefault } from './ownership.ts';
 import { longPageFields, longPageOf, pageFrom } from './paging.ts';
-import { ApiProblem, forbidden, invalid, notFound } from './problem.ts';
+import { ApiProblem, forbidden, invalid, notFound, taken } from './problem.ts';
 import type { Identity } from './tokens.ts';
 import { check } from './validation.ts';
 
@@ -107,7 +107,7 @@ function writeRoutes(app: FastifyInstance, context: ApiContext): void {
         const after = request.body as CertificateSettings;
         // Names are everybody's: one that is taken is told, and not by whom.
         if (certificateIn(state, after.name) !== undefined)
-          throw new ApiProblem(409, 'certificate-name-taken', `there is already a certificate "${after.name}"`);
+          throw taken('name', `there is already a certificate "${after.name}"`, 'certificate-name-taken');
         return { before: undefined, after };
       }),
   );

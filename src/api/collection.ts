@@ -19,7 +19,7 @@ import { requireTenant } from './access.ts';
 import type { PlannedChange } from './change.ts';
 import { type ApiContext, identityOf, withManager } from './context.ts';
 import { type Document, entityTag, requireMatch, withoutSecrets } from './documents.ts';
-import { ApiProblem, invalid, notFound } from './problem.ts';
+import { ApiProblem, invalid, notFound, taken } from './problem.ts';
 import { requireAllowedTrust } from './sources.ts';
 import type { Identity } from './tokens.ts';
 
@@ -159,7 +159,7 @@ export function requireSameKey(key: string | undefined, collection: Collection, 
 export function requireNewKey(tenant: Tenant, collection: Collection, after: Item): void {
   const { key, singular } = collection;
   const isTaken = itemsOf(tenant, collection).some((item) => item[key] === after[key]);
-  if (isTaken) throw new ApiProblem(409, 'exists', `${singular} ${String(after[key])} exists already`);
+  if (isTaken) throw taken(key, `${singular} ${String(after[key])} exists already`);
 }
 
 /** A tenant by name, if this admin may see it. */

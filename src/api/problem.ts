@@ -112,6 +112,11 @@ export function problemBody(problem: ApiProblem): ProblemBody {
   };
 }
 
+/** The key of a new one is another's: the field at `path` is at fault. */
+export function taken(path: string, message: string, code = 'exists'): ApiProblem {
+  return new ApiProblem(409, code, message, { problems: [{ code, path, message }] });
+}
+
 /** What is not there and what may not be seen answer the same. */
 export function notFound(what: string): ApiProblem {
   return new ApiProblem(404, 'not-found', `${what} does not exist`);

@@ -12,7 +12,7 @@ import { entityTag, mergePatch, requireMatch, withoutSecrets } from './documents
 import { readJsonAsOctets, turnOf } from './large-body.ts';
 import { body, managedResource, patchOf } from './openapi.ts';
 import { longPageFields, longPageOf, pageFrom } from './paging.ts';
-import { ApiProblem, invalid } from './problem.ts';
+import { invalid, taken } from './problem.ts';
 import { check, checkedWhereRead } from './validation.ts';
 
 type TenantFields = z.infer<typeof tenantFieldsSchema>;
@@ -99,7 +99,7 @@ export function tenantCreationRoute(app: FastifyInstance, context: ApiContext): 
       const after = request.body as Tenant;
       await applyChange(context, request, (state) => {
         if (tenantIn(state, after.name) !== undefined) {
-          throw new ApiProblem(409, 'exists', `tenant ${after.name} exists already`);
+          throw taken('name', `tenant ${after.name} exists already`);
         }
         return {
           change: { putTenants: [after] },

@@ -10,7 +10,7 @@ import { body, named } from './openapi.ts';
 import { pageOf } from './paging.ts';
 import { hashPassword, isPassword } from './passwords.ts';
 import type { Role, UserRecord } from './ports.ts';
-import { ApiProblem, forbidden, invalid, notFound } from './problem.ts';
+import { ApiProblem, forbidden, invalid, notFound, taken } from './problem.ts';
 import { newTotpSecret, totpStep, totpUri } from './totp.ts';
 
 const tag = 'users';
@@ -115,8 +115,7 @@ function createRoute(app: FastifyInstance, context: ApiContext): void {
       // A user has no end: what ends must not leave one behind.
       if (identity.expiresAtMs !== undefined) throw forbidden('a token that ends cannot make a user');
       requireMayGrant(context, request, wanted);
-      if ((await context.users.get(wanted.id)) !== undefined)
-        throw new ApiProblem(409, 'exists', `the name ${wanted.id} is taken`);
+      if ((await context.users.get(wanted.id)) !== undefined) throw taken('id', `the name ${wanted.id} is taken`);
       const now = new Date(context.clock.wallMs()).toISOString();
       const user: UserRecord = {
         ...defined(wanted),

@@ -105,6 +105,7 @@ test("names are everybody's: one that is taken is told without saying by whom; a
   expect((await send('acme', 'POST', URL, certificate)).body).toMatchObject({
     status: 409,
     code: 'certificate-name-taken',
+    path: 'name',
   });
   const stolen = await send('bolt', 'POST', URL, { ...certificate, owner: 'bolt' });
   expect(stolen.body).toMatchObject({ status: 409, code: 'certificate-name-taken' });

@@ -36,6 +36,29 @@ describe('resources', () => {
     expect((await ask(world, tokens.acme, 'GET', url)).status).toBe(404);
   });
 
+  test('a number or name that is taken is a fault of its field', async () => {
+    const twice = async (path: string, body: object) => {
+      await ask(world, world.tokens.system, 'POST', path, body);
+      const { status, body: told } = await ask(world, world.tokens.system, 'POST', path, body);
+      return [status, told.code, told.path, told.errors.length];
+    };
+    const acme = '/api/v1/tenants/acme';
+    expect(await twice(`${acme}/extensions`, { number: '150' })).toEqual([409, 'exists', 'number', 1]);
+    expect(await twice(`${acme}/services`, { kind: 'queue', number: '650', name: 'Q' })).toEqual([
+      409,
+      'exists',
+      'number',
+      1,
+    ]);
+    expect(await twice(`${acme}/groups`, { name: 'sales' })).toEqual([409, 'exists', 'name', 1]);
+    expect(await twice('/api/v1/tenants', { name: 'new', domain: 'new.example.com' })).toEqual([
+      409,
+      'exists',
+      'name',
+      1,
+    ]);
+  });
+
   test('pages cut a listing and say how long it is', async () => {
     const first = await ask(world, world.tokens.acme, 'GET', '/api/v1/tenants/acme/extensions?limit=1');
     const second = await ask(world, world.tokens.acme, 'GET', '/api/v1/tenants/acme/extensions?limit=1&offset=1');

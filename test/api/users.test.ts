@@ -70,7 +70,8 @@ test.each([
 
 test('a name is taken once; a tenant that is not there has no admins', async () => {
   await system('POST', '/api/v1/users', ADMIN);
-  expect((await system('POST', '/api/v1/users', { ...ADMIN, id: 'PAT' })).status).toBe(409);
+  const twin = await system('POST', '/api/v1/users', { ...ADMIN, id: 'PAT' });
+  expect([twin.status, twin.body.code, twin.body.path]).toEqual([409, 'exists', 'id']);
   const of = { id: 'kim', role: 'tenant-admin', tenant: 'nowhere', password: PASSWORD };
   expect((await system('POST', '/api/v1/users', of)).status).toBe(404);
 });
