@@ -79,18 +79,21 @@ local function isFree(row)
   return row.holder == holder and (row.heldUntilMs < tonumber(ARGV[7]) or row.heldUntilMs > untilMs)
 end
 local function takeFrom(index, isDue)
-  local offset = 0
-  while #taken < limit and offset < 5000 do
+  local offset, looked = 0, 0
+  while #taken < limit and looked < 5000 do
     local ids
     if isDue then ids = redis.call('ZRANGEBYSCORE', index, '-inf', now, 'LIMIT', offset, limit)
     else ids = redis.call('ZRANGE', index, offset, offset + limit - 1) end
     if #ids == 0 then return end
+    looked = looked + #ids
     offset = offset + #ids
     for _, id in ipairs(ids) do
       if #taken == limit then return end
       local text = redis.call('HGET', base, id)
       local row = text and cjson.decode(text)
-      if isDue and not (row and row.dueMs >= 0 and row.dueMs <= now) then redis.call('ZREM', index, id)
+      if isDue and not (row and row.dueMs >= 0 and row.dueMs <= now) then
+        redis.call('ZREM', index, id)
+        offset = offset - 1
       elseif row and isFree(row) then
         row.holder = holder
         row.heldUntilMs = untilMs
