@@ -2,10 +2,10 @@ import { createHmac } from 'node:crypto';
 import { Egress } from '../base/egress.ts';
 import type { Log } from '../base/log.ts';
 import type { Scheduler, Timer, TimerTarget } from '../base/scheduler.ts';
+import { type PlaceSeeker, SharedPlaces } from '../base/shared-places.ts';
 import type { CallRecord, CallRecordLog } from './call-record.ts';
 import type { EngineEvent, EventBus, EventType } from './events.ts';
 import { type AddressesOf, guardedPost, type Post } from './guarded-request.ts';
-import { type Poster, PostPlaces } from './post-places.ts';
 
 export type WebhookTopic = EventType | 'call-record';
 
@@ -52,11 +52,13 @@ interface Delivery {
   attempts: number;
 }
 
-type QueueOptions = WebhookOptions & { readonly post: Post; readonly places: PostPlaces };
+type QueueOptions = WebhookOptions & { readonly post: Post; readonly places: SharedPlaces };
 
 const RETRY = 1;
 const FIRST_RETRY_MS = 1000;
 const MAX_RETRY_MS = 60_000;
+/** Under way at one time: with the connections that are kept open they are within what a node's descriptors have to spare. */
+const MAX_POSTS = 128;
 
 /**
  * Posts events in order to each webhook that wants them. A receiver that fails is tried again after 1, 2, 4 … 60 s (± 20 %); one that
@@ -71,7 +73,7 @@ export class WebhookDispatcher {
 
   constructor(options: WebhookOptions) {
     const { egress = new Egress(), addressesOf, post = guardedPost(egress, addressesOf) } = options;
-    this.#options = { ...options, post, places: new PostPlaces() };
+    this.#options = { ...options, post, places: new SharedPlaces(MAX_POSTS) };
   }
 
   /** Takes the webhooks that now exist; deliveries waiting for one that stays are kept. */
@@ -137,7 +139,7 @@ export class WebhookDispatcher {
   }
 }
 
-class WebhookQueue implements TimerTarget, Poster {
+class WebhookQueue implements TimerTarget, PlaceSeeker {
   webhook: Webhook | undefined;
   /** The tenant of the delivery that is on its way or waits for a place; empty for the system's. */
   owner = '';

@@ -1,20 +1,20 @@
 import { describe, expect, test } from 'vitest';
-import { PostPlaces } from '../../src/observe/post-places.ts';
+import { SharedPlaces } from '../../src/base/shared-places.ts';
 
-/** Posters that say in which order they got a place. */
+/** Seekers that say in which order they got a place. */
 function setUp() {
-  const places = new PostPlaces();
+  const places = new SharedPlaces(128);
   const started: string[] = [];
-  const poster = (owner: string, name = owner) => ({ owner, onPlace: () => started.push(name) });
+  const seeker = (owner: string, name = owner) => ({ owner, onPlace: () => started.push(name) });
   const askMany = (owner: string, count: number) => {
-    const posters = Array.from({ length: count }, (_, at) => poster(owner, `${owner}${at}`));
-    for (const each of posters) places.ask(each);
-    return posters;
+    const seekers = Array.from({ length: count }, (_, at) => seeker(owner, `${owner}${at}`));
+    for (const each of seekers) places.ask(each);
+    return seekers;
   };
-  return { places, started, poster, askMany };
+  return { places, started, seeker, askMany };
 }
 
-describe('PostPlaces', () => {
+describe('SharedPlaces', () => {
   test('one owner has three quarters of 128, the next three quarters of the rest', () => {
     const { started, askMany } = setUp();
     askMany('acme', 200);
@@ -24,8 +24,8 @@ describe('PostPlaces', () => {
   });
 
   test('however many owners ask, 128 are under way, and each of those who wait has its turn', () => {
-    const { places, started, poster } = setUp();
-    for (let at = 0; at < 1_000; at++) places.ask(poster(String(at)));
+    const { places, started, seeker } = setUp();
+    for (let at = 0; at < 1_000; at++) places.ask(seeker(String(at)));
     expect(started).toHaveLength(128);
     // Each ends, in the order in which it began.
     for (let at = 0; at < 1_000; at++) places.giveBack(started[at] as string);
@@ -33,12 +33,12 @@ describe('PostPlaces', () => {
   });
 
   test('of those who wait, owners come in turn, and of one owner each in the order in which it asked', () => {
-    const { places, started, askMany, poster } = setUp();
+    const { places, started, askMany, seeker } = setUp();
     askMany('acme', 100);
-    for (let at = 0; at < 40; at++) places.ask(poster(String(at)));
+    for (let at = 0; at < 40; at++) places.ask(seeker(String(at)));
     expect(started).toHaveLength(128);
     askMany('bolt', 2);
-    places.ask(poster('cove'));
+    places.ask(seeker('cove'));
     for (let turn = 0; turn < 4; turn++) places.giveBack('acme');
     // acme has more than its share while others came.
     expect(started.slice(128)).toEqual(['32', '33', '34', '35']);
