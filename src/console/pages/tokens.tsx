@@ -116,7 +116,8 @@ function NewToken({ onClose }: { onClose: () => void }) {
       const { token } = await tokens.create({
         ...givenRole(form.values),
         ...(label === '' ? {} : { label }),
-        ...(days === '' ? {} : { expiresInSeconds: Number(days) * DAY_SECONDS }),
+        // What is no number is sent as it is: the engine says what is wrong with it.
+        ...(days === '' ? {} : { expiresInSeconds: Number.isNaN(Number(days)) ? days : Number(days) * DAY_SECONDS }),
       });
       setMade(token);
     });

@@ -15,6 +15,7 @@ import {
   SubmitForm,
   TextField,
   useForm,
+  useWork,
 } from '../ui/form.tsx';
 import { NewPasswordField } from '../ui/new-password.tsx';
 import { Empty, Page } from '../ui/page.tsx';
@@ -27,6 +28,7 @@ type Asked = { readonly what: 'new' } | { readonly what: 'delete' | 'password'; 
 export function Users() {
   const rows = usePaged('users', users.list);
   const [asked, setAsked] = useState<Asked>();
+  const { faults, run } = useWork();
   const add = mayChange() ? (
     <Button kind="primary" icon="plus" onClick={() => setAsked({ what: 'new' })}>
       {t('users.new')}
@@ -40,9 +42,10 @@ export function Users() {
   };
   return (
     <Page title={t('users.title')} text={t('users.text')} actions={add}>
+      <FaultSummary faults={faults} />
       <Table
         caption={t('users.title')}
-        columns={columns((user) => void toggle(user).then(rows.reload), setAsked)}
+        columns={columns((user) => void run(() => toggle(user).then(rows.reload)), setAsked)}
         rows={rows}
         keyOf={({ id }) => id}
         empty={

@@ -60,6 +60,13 @@ describe.skipIf(peersSkipped)('the console, from an engine that nobody has signe
     await page.locator('dialog button[type=submit]').click();
     await page.getByRole('row', { name: /lee/ }).waitFor();
     expect(await world.look(page, 'users')).toEqual([]);
+    const refusal = { code: 'not-permitted', detail: 'not by this one' };
+    await page.route('**/api/v1/users/lee', (route) => route.fulfill({ status: 403, json: refusal }));
+    await page.getByRole('row', { name: /lee/ }).getByRole('button', { name: 'Lock out' }).click();
+    await page.getByRole('alert').getByText('not by this one').waitFor();
+    await page.unrouteAll();
+    await page.getByRole('row', { name: /lee/ }).getByRole('button', { name: 'Lock out' }).click();
+    await page.getByRole('row', { name: /lee/ }).getByRole('button', { name: 'Let in again' }).waitFor();
     await page.getByRole('row', { name: /lee/ }).getByRole('button', { name: 'Delete' }).click();
     await page.locator('dialog').getByRole('button', { name: 'Delete' }).click();
     await page.getByRole('row', { name: /lee/ }).waitFor({ state: 'detached' });
@@ -68,6 +75,11 @@ describe.skipIf(peersSkipped)('the console, from an engine that nobody has signe
     await page.getByRole('button', { name: 'Make a token' }).click();
     await page.getByLabel('What it is for').fill('billing');
     await page.getByLabel('Read only').check();
+    const days = page.getByLabel(/^Days until/);
+    await days.fill('soon');
+    await page.locator('dialog button[type=submit]').click();
+    await page.locator('.field-error').getByText('must be a number, not text').waitFor();
+    await days.fill('30');
     await page.locator('dialog button[type=submit]').click();
     const token = await page.locator('.secret').innerText();
     const ask = () => fetch(`${world.url}/api/v1/trunks`, { headers: { authorization: `Bearer ${token}` } });
