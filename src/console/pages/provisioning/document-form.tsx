@@ -68,6 +68,7 @@ export function DocumentForm(props: DocumentFormProps) {
       <FaultSummary faults={state.faults} fields={labelsOf(form)} />
       <fieldset class="plain stack" disabled={!mayEdit}>
         {form.sections.map(({ title, text, fields: own, rare }) => {
+          if (own.every((field) => field.only?.(state.values) === false)) return null;
           const body = (
             <Fields form={form} fields={own} state={state} isNew={isNew} trunkNames={trunkNames} mayEdit={mayEdit} />
           );
