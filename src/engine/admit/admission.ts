@@ -25,7 +25,9 @@ import { type DigestServer, isDigestScheme } from '../../sip/auth/index.ts';
 import type { ServerTransaction } from '../../sip/endpoint/index.ts';
 import {
   HeaderId,
+  isAnonymousAddress,
   isSipUri,
+  readableNameAddrs,
   type SipRequest,
   textFromOctets,
   type Uri,
@@ -170,7 +172,7 @@ export class Admission {
   #trustedExtension(request: SipRequest, { remoteAddress }: Sender): TrustedExtension | undefined {
     const { trusted, identification, served } = this.#options;
     if (!trusted.index.has(remoteAddress)) return undefined;
-    const { uri } = request.from();
+    const uri = sayingWho(request);
     if (!isSipUri(uri) || uri.user === undefined) return undefined;
     const user = unescapeUser(uri.user);
     const ofDomain = served.directory.tenantByDomain(uri.host);
@@ -354,4 +356,22 @@ function inTenant(party: Party, tenant: Tenant): Source {
   return party.kind === 'extension'
     ? { kind: 'extension', tenant, extension: party.extension }
     : { kind: 'service', tenant, service: party.service };
+}
+
+/** Fields that name a caller whose From names nobody (RFC 3325 §9.1, §9.2), the phone's own word first. */
+const IDENTITIES: readonly HeaderId[] = [
+  HeaderId.PPreferredIdentity,
+  HeaderId.PAssertedIdentity,
+  HeaderId.RemotePartyId,
+];
+
+/** Who a sender says it is; at an address that proves it no field is better than another. */
+function sayingWho(request: SipRequest): Uri {
+  const from = request.from();
+  if (!isAnonymousAddress(from)) return from.uri;
+  for (const field of IDENTITIES) {
+    const named = readableNameAddrs(request.headers, field).find(({ uri }) => isSipUri(uri));
+    if (named !== undefined) return named.uri;
+  }
+  return from.uri;
 }

@@ -98,6 +98,26 @@ describe('who sent this? (behaviour 26)', () => {
   });
 
   test.each([
+    ['P-Preferred-Identity', '"Alice" <sip:101@acme.example.com>', 480],
+    ['P-Asserted-Identity', '<tel:+1415>, <sip:101@acme.example.com>', 480],
+    ['Remote-Party-ID', '<sip:101@acme.example.com>;party=calling;privacy=full', 480],
+    ['P-Preferred-Identity', '<sip:102@acme.example.com>', 407],
+    ['P-Preferred-Identity', '<sip:101@globex.example.com>', 407],
+    ['P-Asserted-Identity', '<sip:anonymous@anonymous.invalid>', 407],
+  ])('with an anonymous From it is who %s: %s names: %d', async (name, value, status) => {
+    const extensions = [
+      { number: '101', trustedAddresses: ['203.0.113.0/28'] },
+      { number: '102', password: PASSWORD },
+    ];
+    const world = await World.start({ acme: { extensions } });
+    const fields = { From: '"Anonymous" <sip:anonymous@anonymous.invalid>;tag=1', [name]: value };
+    expect(outcomeOf(world, world.agent('203.0.113.3'), fields, 'sip:102@acme.example.com').status).toBe(status);
+    if (status === 480) expect(world.observed.ended.at(-1)?.facts).toMatchObject({ extension: '101' });
+    const named = { ...fields, From: '<sip:102@acme.example.com>;tag=1' };
+    expect(outcomeOf(world, world.agent('203.0.113.3'), named, 'sip:102@acme.example.com').status).toBe(407);
+  });
+
+  test.each([
     ['without a password', {}],
     ['with one', { password: PASSWORD }],
   ])(
