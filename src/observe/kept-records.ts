@@ -5,6 +5,8 @@ import type { JsonLine } from './jsonl-file.ts';
 
 /** So many become octets together: those that have no text yet get one, and texts made one by one between other work take a multiple of their time. */
 const BATCH = 64;
+/** Characters of what peers write in them: long ones wait for no others, so that it is soon known how many octets they are. */
+const MOST_WAITING = 65_536;
 /** Ids of a record whose hashes are kept whole; of further ones (a group of phones that rang) a bit of each. */
 const IDS = 4;
 const NONE = 0;
@@ -18,6 +20,8 @@ export interface FoundBy {
   /** ISO 8601. */
   readonly startedAt: string;
   readonly endedAt: string;
+  readonly callerNumber?: string;
+  readonly calledNumber?: string;
 }
 
 /**
@@ -45,6 +49,8 @@ export class KeptRecords<T extends FoundBy> {
   readonly #audience: RingAudience;
   /** Those that are no octets yet. */
   #latest: { readonly record: T; readonly line: JsonLine; readonly arrival: number }[] = [];
+  /** Characters that peers have written in them. */
+  #waiting = 0;
 
   constructor(capacity: number, mostOctets: number, audience: RingAudience = UNHEARD) {
     this.#capacity = capacity;
@@ -55,7 +61,8 @@ export class KeptRecords<T extends FoundBy> {
   /** @param line its JSON, which the file may have made by then */
   add(record: T, line: JsonLine, arrival = 0): void {
     this.#latest.push({ record, line, arrival });
-    if (this.#latest.length >= BATCH) this.pack();
+    this.#waiting += writtenOf(record);
+    if (this.#latest.length >= BATCH || this.#waiting >= MOST_WAITING) this.pack();
   }
 
   /** Makes octets of all; from here on each has its number. */
@@ -72,6 +79,7 @@ export class KeptRecords<T extends FoundBy> {
       this.#note(number, record, arrival);
     }
     this.#latest = [];
+    this.#waiting = 0;
   }
 
   /** Number of the oldest that is kept, and the one that the next one gets. */
@@ -180,6 +188,12 @@ export class KeptRecords<T extends FoundBy> {
     }
     this.#furtherBits[place] = bits;
   }
+}
+
+function writtenOf({ sipCallIds, callerNumber = '', calledNumber = '' }: FoundBy): number {
+  let length = callerNumber.length + calledNumber.length;
+  for (const id of sipCallIds) length += id.length;
+  return length;
 }
 
 /** Undefined for one that has none: the file tells of it. */

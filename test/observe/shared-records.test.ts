@@ -42,17 +42,25 @@ test('a tenant with very many calls evicts none of another, nor do seven such te
   expect(listed().filter(({ tenant }) => tenant === 'quiet')).toHaveLength(5);
 });
 
-test('a tenant with long ones evicts none of another, nor do seven such tenants', () => {
-  const records = new SharedRecords<Kept & { readonly reason: string }>(8_000, 4 * 1024 * 1024);
+test.each([
+  ['their ids', 20_000],
+  ['the called number', 20_000],
+  ['much else', 5_000],
+])('a tenant with records that are long by %s evicts none of another, nor do seven such tenants', (what, longest) => {
+  const records = new SharedRecords<Kept & Record<string, unknown>>(8_000, 4 * 1024 * 1024);
   const add = (tenant: string, length: number) => {
-    const record = { callId: '', sipCallIds: [], tenant, startedAt: '', endedAt: '', reason: 'x'.repeat(length) };
+    const text = 'x'.repeat(length);
+    const long = { 'their ids': { sipCallIds: [text] }, 'the called number': { calledNumber: text } }[what] ?? {
+      reason: text,
+    };
+    const record = { callId: '', sipCallIds: [], tenant, startedAt: '', endedAt: '', ...long };
     records.add(record, new JsonLine(record));
   };
   const quiet = () => [...records.places()].filter(({ ring, number }) => ring.tenant(number) === 'quiet');
   for (let count = 0; count < 500; count++) add('quiet', 100);
-  for (let count = 0; count < 1_000; count++) add('loud', 5_000);
+  for (let count = 0; count < 1_000; count++) add('loud', longest);
   expect(quiet()).toHaveLength(500);
-  for (let count = 0; count < 6_000; count++) add(`loud ${count % 6}`, 5_000);
+  for (let count = 0; count < 6_000; count++) add(`loud ${count % 6}`, longest);
   expect(quiet()).toHaveLength(500);
 });
 
