@@ -222,6 +222,15 @@ describe.skipIf(peersSkipped)('the wizards, from an empty system to an answered 
     await next(page);
     await page.getByLabel('DID pool').fill('14155550300-14155550309');
     await next(page);
+    const message = 'no listener has the transport tls: add one before a trunk uses it';
+    const errors = [{ code: 'transport-missing', path: 'trunk.transport', message }];
+    const refusal = { status: 422, json: { code: 'validation-failed', detail: message, errors } };
+    await page.route('**/trunks/preview', (route) => route.fulfill(refusal));
+    await next(page);
+    await page.getByText(`Transport: ${message}`).waitFor();
+    expect(await page.getByRole('button', { name: 'Go to' }).count(), 'a Teams trunk has no such step').toBe(0);
+    await page.unrouteAll();
+    await page.getByRole('button', { name: 'Back' }).click();
     await next(page);
     await page.getByText('Everything fits').waitFor();
     await page.getByRole('button', { name: 'Add this trunk' }).click();
@@ -233,6 +242,8 @@ describe.skipIf(peersSkipped)('the wizards, from an empty system to an answered 
     await page.getByText('WhatsApp', { exact: true }).click();
     await next(page);
     await page.getByLabel('Name of the trunk').fill('whatsapp');
+    await next(page);
+    // Without numbers nobody goes on.
     await next(page);
     await page.getByLabel('DID pool').fill('14155550310');
     await next(page);

@@ -11,7 +11,7 @@ import { Preview } from './preview.tsx';
 import type { StepProps } from './step.ts';
 
 /** All that saving checks, before it; of a trunk that carries calls already, which of the latest would leave differently. */
-export function CheckStep({ checked, draft, before, goTo }: StepProps) {
+export function CheckStep({ checked, draft, before, steps, labels, goTo }: StepProps) {
   if (checked.faults.length === 0) {
     return (
       <>
@@ -36,10 +36,10 @@ export function CheckStep({ checked, draft, before, goTo }: StepProps) {
           return (
             <li class="row" key={fault.path + fault.message}>
               <span class="grow break">
-                {fault.path === '' ? '' : `${fault.path}: `}
+                {fault.path === '' ? '' : `${labels[fault.path] ?? fault.path}: `}
                 {fault.message}
               </span>
-              {step === 'check' ? null : (
+              {step === 'check' || !steps.includes(step) ? null : (
                 <Button small onClick={() => goTo(step)}>
                   {t('wizard.goThere', { step: t(`step.${step}`) })}
                 </Button>

@@ -18,6 +18,9 @@ export interface StepProps {
   readonly presets: readonly BrandPreset[];
   readonly faults: readonly Problem[];
   readonly checked: Checked;
+  readonly steps: readonly Step[];
+  /** What the fields are called that the engine names by their paths. */
+  readonly labels: Readonly<Record<string, string>>;
   change(part: Partial<TrunkDraft>): void;
   /** What a text field needs of one of the draft's texts; `path`: where the engine finds fault with it. */
   field(name: DraftText & TrunkPath): FieldProps;

@@ -21,6 +21,7 @@ function OwnPool({ faults, field }: StepProps) {
         {...field('didPool')}
         error={trunkFaultAt(faults, 'didPool') ?? trunkFaultAt(faults, 'tenants')}
         rows={3}
+        required
         mono
       />
       <p class="small soft">{t('wizard.poolRule')}</p>

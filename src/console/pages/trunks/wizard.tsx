@@ -92,6 +92,7 @@ function Wizard({ initial: asked, first, ...edited }: WizardProps) {
   const presets = read.data?.items ?? [];
   const checked = useChecked(draft, before);
   const steps = stepsOf(draft, before === undefined);
+  const labels = labelsOf(draft);
   const at = steps.indexOf(step);
   // What was left empty at a step that nobody has been at yet is no fault yet.
   const faults = [...refused, ...checked.faults.filter((fault) => seen.has(stepOf(fault)) || isFilled(draft, fault))];
@@ -151,13 +152,13 @@ function Wizard({ initial: asked, first, ...edited }: WizardProps) {
         <section class="card stack" ref={body} tabIndex={-1} aria-label={t(`step.${step}`)}>
           <h2>{t(`step.${step}`)}</h2>
           <FaultSummary
-            fields={labelsOf(draft)}
+            fields={labels}
             faults={faults.filter((fault) => stepOf(fault) === step || (step === 'check' && refused.includes(fault)))}
           />
           <StepBody
             read={read}
             View={StepView}
-            {...{ draft, before, preset, presets, faults, checked, change, goTo }}
+            {...{ draft, before, preset, presets, faults, checked, steps, labels, change, goTo }}
           />
         </section>
         <div class="row row-spread">
@@ -232,6 +233,7 @@ function labelsOf({ tenants: entries }: TrunkDraft): Readonly<Record<string, str
     name: t('wizard.name'),
     host: t('wizard.host'),
     port: t('transport.port'),
+    transport: t('wizard.transport'),
     didPool: t('wizard.pool'),
     associatedIps: t('wizard.associated'),
     'outboundProxy.host': t('wizard.proxy'),
