@@ -77,10 +77,49 @@ export const faults: Readonly<Record<string, string>> = {
     '{number} liegt in keinem Bereich des Mandanten „{tenant}“: {pools}',
   '{number} is in none of the pools of tenant "{tenant}"': '{number} liegt in keinem Bereich des Mandanten „{tenant}“',
   'a trunk needs a host': 'ein Trunk braucht einen Server',
-  "a tenant's own trunk needs a DID pool": 'der eigene Trunk eines Mandanten braucht einen Nummernbereich',
+  "a tenant's own trunk needs a DID pool": 'der eigene Trunk eines Mandanten braucht einen DID-Pool',
   'a {type} trunk needs credentials': 'ein Trunk {type} braucht Namen und Passwort für die Anmeldung',
   'tenant "{tenant}" already has a trunk "{name}"': 'der Mandant „{tenant}“ hat schon einen Trunk „{name}“',
   'the system already has a trunk "{name}"': 'es gibt schon einen Trunk „{name}“ des Systems',
   'a tenant-admin names its tenant, a system-admin none':
     'die Mandantenverwaltung braucht einen Mandanten, die Systemverwaltung keinen',
+  'a tenant-admin token names its tenant, a system-admin token none':
+    'die Mandantenverwaltung braucht einen Mandanten, die Systemverwaltung keinen',
+  'must be 1 to 64 letters, digits, dots, dashes, underscores, plus or at signs':
+    'muss 1 bis 64 Buchstaben, Ziffern, Punkte, Binde- oder Unterstriche, + oder @ haben',
+  'the name {name} is taken': 'der Name {name} ist vergeben',
+  'name, password or code is wrong': 'Name, Passwort oder Code stimmt nicht',
+  'too many wrong passwords for this name; try again in 15 minutes':
+    'zu viele falsche Passwörter für diesen Namen; in 15 Minuten geht es wieder',
+  'is not the present password': 'ist nicht das jetzige Passwort',
+  'is not what the app shows now': 'ist nicht, was die App jetzt zeigt',
+  'extension {number} exists already': 'die Nebenstelle {number} gibt es schon',
+  'service {number} exists already': 'den Dienst {number} gibt es schon',
+  'group {name} exists already': 'die Gruppe {name} gibt es schon',
+  'outbound rule {name} exists already': 'die ausgehende Regel {name} gibt es schon',
+  'inbound rule {name} exists already': 'die eingehende Regel {name} gibt es schon',
+  'tenant {name} exists already': 'den Mandanten {name} gibt es schon',
+  '{domain} is already the domain of tenant "{tenant}"': '{domain} ist schon die Domain des Mandanten „{tenant}“',
+  'there is already a certificate "{name}"': 'es gibt schon ein Zertifikat „{name}“',
+  'holds no PEM certificate (-----BEGIN CERTIFICATE-----)': 'enthält kein Zertifikat (-----BEGIN CERTIFICATE-----)',
+  'holds no PEM private key (-----BEGIN PRIVATE KEY-----)': 'enthält keinen Schlüssel (-----BEGIN PRIVATE KEY-----)',
+  'cannot be read: it is damaged': 'ist nicht zu lesen: er ist beschädigt',
+  "begins with the certificate of an authority: put the end's own certificate first":
+    'beginnt mit dem Zertifikat einer Zertifizierungsstelle: das eigene steht zuerst',
+  'is not the key of the certificate': 'ist nicht der Schlüssel dieses Zertifikats',
+  'is missing: TLS is spoken with its private key': 'fehlt: ohne ihn geht kein TLS',
+  'is missing: a certificate signs with its private key': 'fehlt: ohne ihn wird nichts signiert',
+  'is missing: verifiers fetch the chain there': 'fehlt: dort holen Prüfende die Kette',
+  'tenant "{tenant}" has no certificate "{name}"': 'der Mandant „{tenant}“ hat kein Zertifikat „{name}“',
+  '{name} does not have the name {fqdn}; it has {names}': '{name} hat nicht den Namen {fqdn}, sondern {names}',
+  'Teams takes no name in onmicrosoft.com: use one in a domain of your own that the Microsoft 365 tenant has verified':
+    'Teams nimmt keinen Namen in onmicrosoft.com, nur einen in einer eigenen Domain, die Ihr Microsoft 365 bestätigt hat',
+  'no listener has the transport {transport}: add one before a trunk uses it':
+    'diese Anlage hört nicht auf {transport}; das fügt erst die Systemverwaltung hinzu',
+  'must be digits': 'darf nur Ziffern haben',
+  "must be a number such as +14155550160 that is in the trunk's DID pool":
+    'muss eine Nummer sein wie +14155550160, aus dem DID-Pool des Trunks',
+  "{number} is not in the trunk's DID pool": '{number} liegt nicht im DID-Pool des Trunks',
+  '{name} is already used by the trunk "{trunk}"': '{name} hat schon der Trunk „{trunk}“',
+  '{name} is already in use': '{name} ist schon vergeben',
 };

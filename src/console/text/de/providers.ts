@@ -20,7 +20,7 @@ export const providers = {
   'whatsapp.beforeText':
     'eine App mit dem Produkt WhatsApp, ein Business-Konto mit einer Telefonnummer und das Token eines Systembenutzers mit whatsapp_business_messaging.',
   'whatsapp.number': 'WhatsApp-Nummer',
-  'whatsapp.number.help': 'An die Kunden schreiben, z. B. +14155550160; sie muss im Nummernvorrat stehen.',
+  'whatsapp.number.help': 'An die Kunden schreiben, z. B. +14155550160; sie muss im DID-Pool stehen.',
   'whatsapp.phoneNumberId': 'ID der Telefonnummer',
   'whatsapp.phoneNumberId.help': 'Ziffern, von der Seite der App bei Meta.',
   'whatsapp.accountId': 'ID des WhatsApp-Business-Kontos',
