@@ -85,8 +85,7 @@ export function applyUpdate<B extends Binding>(
     if (made.length === 0 || !next.includes(binding)) continue;
     // DEVIATION: the same instance with a new Call-ID has been restarted (RFC 3261 §10.2.4: a client keeps its Call-ID until it
     // reboots); its old contact is dead, and would ring nowhere and fill the list.
-    if (!limits.newestOnly && !made.some((one) => isRestartOf(binding, one.binding) || isTwinOf(binding, one.binding)))
-      continue;
+    if (!limits.newestOnly && !made.some((one) => isOfOnePhone(binding, one.binding))) continue;
     if (limits.newestOnly && isOutOfOrder(binding, ask)) return outOfOrder();
     next = without(next, binding);
     removed = added(removed, { binding, reason: 'replaced' });
@@ -113,12 +112,10 @@ export function prolonged<B extends Binding>(
   const [contact] = ask.contacts;
   if (contact === undefined || ask.contacts.length > 1 || (newestOnly && current.length > 1)) return undefined;
   const { instance, regId, expiresSeconds, uriText } = contact;
-  let binding: B | undefined;
-  for (const each of current) {
-    if (each.contactUri === uriText && each.regId === regId) binding = each;
-    else if (isRestartOf(each, { instance, regId, callId: ask.callId })) return undefined;
-  }
+  const binding = current.findLast((each) => each.contactUri === uriText && each.regId === regId);
   if (binding === undefined || isTooBrief(expiresSeconds, policy) || isOutOfOrder(binding, ask)) return undefined;
+  const fresh = { instance, regId, callId: ask.callId, requestUri: binding.requestUri };
+  if (current.some((each) => each !== binding && isOfOnePhone(each, fresh))) return undefined;
   return grant(expiresSeconds, policy) === 0 ? undefined : binding;
 }
 
@@ -220,8 +217,9 @@ function isNamed({ contactUri }: Binding, { uri, uriText }: AskedContact): boole
   return contactUri === uriText || sameUri(parseUri(contactUri), uri);
 }
 
-/** One phone twice: it registered here before this node knew of the other that has its URI. */
-function isTwinOf(old: Binding, fresh: Binding): boolean {
+/** One phone twice: it was started again, or registered here before this node knew of the other that has its URI. */
+function isOfOnePhone(old: Binding, fresh: Instance & Pick<Binding, 'requestUri'>): boolean {
+  if (isRestartOf(old, fresh)) return true;
   return old.callId === fresh.callId && old.requestUri === fresh.requestUri && old.regId === fresh.regId;
 }
 

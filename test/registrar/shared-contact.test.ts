@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { stored } from '../../src/registrar/binding.ts';
 import { contactOf, nameOf, Registrar } from '../../src/registrar/index.ts';
 import { VirtualScheduler } from '../kit/virtual-scheduler.ts';
 import { ACCOUNT, BOB, flowFrom, MemoryBindingStore, register, registrarWorld } from './kit.ts';
@@ -111,4 +112,17 @@ test('both are there after a restart, and each refreshes its own', async () => {
   expect(bindings.map(({ requestUri }) => requestUri)).toEqual(Array(2).fill(CONTACT.slice(1, -1)));
   after.process(register({ contacts: [CONTACT], callId: 'office', cseq: 2 }), OFFICE, ACCOUNT);
   expect(new Set(after.bindings(BOB).map(nameOf))).toEqual(new Set(bindings.map(nameOf)));
+});
+
+test('a phone that another node knows twice, as that one did not know of its binding here, is one with its next refresh', () => {
+  const { send, registrar } = registrarWorld({ store: new MemoryBindingStore(), node: 'a' });
+  send({ contacts: [CONTACT], callId: 'home' }, HOME);
+  const [here] = registrar.bindings(BOB).map(stored);
+  if (here === undefined) throw new Error('not registered');
+  const contactUri = `${here.contactUri};tandem-from=198.51.100.30:50002`;
+  const there = { ...here, node: 'b', contactUri, source: { ...here.source, address: OFFICE.remoteAddress } };
+  registrar.applyRemote(BOB, [here, there]);
+  expect(registrar.bindings(BOB)).toHaveLength(2);
+  send({ contacts: [CONTACT], callId: 'home', cseq: 2 }, HOME);
+  expect(registrar.bindings(BOB).map(({ contactUri }) => contactUri)).toEqual([here.contactUri]);
 });
