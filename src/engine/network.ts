@@ -7,7 +7,7 @@ import { SERVED_TAGS } from '../call/index.ts';
 import type { AddressesOf } from '../observe/index.ts';
 import type { Directory } from '../provisioning/directory/directory.ts';
 import { Endpoint, type EndpointUser, type RoomForCalls } from '../sip/endpoint/index.ts';
-import { Locator, readHostsFile } from '../sip/locate/index.ts';
+import { DnsQuestions, Locator, readHostsFile } from '../sip/locate/index.ts';
 import type { KeyPair } from '../sip/transport/index.ts';
 import type { Reception, ReceptionOptions } from './admit/reception.ts';
 import type { KnownNodes } from './continuity/known-nodes.ts';
@@ -31,8 +31,8 @@ export class EngineNetwork {
   /** Of callers' certificates and tenants' webhooks: what those have looked up stays apart from what trunks are found by. */
   readonly webHosts: Locator;
   /** Addresses of such a host; rejects when there are none. */
-  readonly addressesOf: AddressesOf = async (host, port) => {
-    const targets = await this.webHosts.locate({ host, port, transport: 'tls' });
+  readonly addressesOf: AddressesOf = async (host, port, owner) => {
+    const targets = await this.webHosts.locate({ host, port, transport: 'tls', owner: `web of ${owner}` });
     return targets.map(({ address }) => address);
   };
   /** What the engine says of itself: follows the listeners. */
@@ -73,8 +73,9 @@ export class EngineNetwork {
     };
     const listeners = new LiveListeners({ ...options, transport: this.endpoint.transport, onChange });
     this.listeners = listeners;
-    this.locator = locatorOf(options, () => listeners.transports, settings.timers.failedTargetMs);
-    this.webHosts = locatorOf(options, () => ['tls']);
+    const dns = new DnsQuestions(options.dns, scheduler);
+    this.locator = locatorOf({ ...options, dns }, () => listeners.transports, settings.timers.failedTargetMs);
+    this.webHosts = locatorOf({ ...options, dns }, () => ['tls']);
   }
 
   /** The names over TLS of trunks, as they are provisioned now. */

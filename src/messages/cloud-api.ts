@@ -2,9 +2,10 @@
 import { createHash } from 'node:crypto';
 import { EgressError } from '../base/egress.ts';
 import type { Answered, GuardedClient } from '../observe/index.ts';
-import { DEFAULT_API_BASE, type WhatsappSettings } from '../provisioning/trunk-settings/whatsapp-schema.ts';
+import { DEFAULT_API_BASE } from '../provisioning/trunk-settings/whatsapp-schema.ts';
 import { type CloudError, type CloudVerdict, verdictOf } from './cloud-errors.ts';
 import type { Content } from './message.ts';
+import type { WhatsappAccount } from './numbers.ts';
 import { safeMimeType } from './phone-content.ts';
 import { isUserId } from './user.ts';
 
@@ -35,7 +36,7 @@ export class CloudApi {
 
   /** `to` is a user's number or id; `reference` comes back in what the API says of the message later. */
   async send(
-    settings: WhatsappSettings,
+    settings: WhatsappAccount,
     message: { to: string; content: Content; contextId: string | undefined; reference: string },
   ): Promise<SendResult> {
     const { to, content, contextId, reference } = message;
@@ -55,14 +56,15 @@ export class CloudApi {
   }
 
   /** Tells that a person has read a message of theirs. */
-  async markRead(settings: WhatsappSettings, remoteId: string): Promise<SendResult> {
+  async markRead(settings: WhatsappAccount, remoteId: string): Promise<SendResult> {
     const result = await this.#post(settings, { messaging_product: 'whatsapp', status: 'read', message_id: remoteId });
     return 'status' in result ? { kind: 'sent', remoteId } : result;
   }
 
   /** Whether the token is good for the number. */
-  async check(settings: WhatsappSettings): Promise<CloudError | undefined> {
+  async check(settings: WhatsappAccount): Promise<CloudError | undefined> {
     const answered = await this.#client.ask({
+      owner: settings.owner,
       method: 'GET',
       url: `${urlOf(settings, settings.phoneNumberId)}?fields=id,display_phone_number,verified_name`,
       headers: headersOf(settings),
@@ -73,13 +75,14 @@ export class CloudApi {
   }
 
   /** Has a file taken by the API; its id there. */
-  async upload(settings: WhatsappSettings, mimeType: string, body: Uint8Array): Promise<string | CloudError> {
+  async upload(settings: WhatsappAccount, mimeType: string, body: Uint8Array): Promise<string | CloudError> {
     const form = new FormData();
     form.set('messaging_product', 'whatsapp');
     form.set('type', mimeType);
     form.set('file', new Blob([Uint8Array.from(body)], { type: mimeType }), 'file');
     const encoded = new Response(form);
     const answered = await this.#client.ask({
+      owner: settings.owner,
       method: 'POST',
       url: urlOf(settings, `${settings.phoneNumberId}/media`),
       headers: { ...headersOf(settings), 'content-type': encoded.headers.get('content-type') ?? '' },
@@ -92,9 +95,10 @@ export class CloudApi {
   }
 
   /** Fetches a file by its id; the address that the API gives for it is good for minutes. Throws an Error that says why not. */
-  async media(settings: WhatsappSettings, mediaId: string, maxOctets: number): Promise<MediaFile | undefined> {
+  async media(settings: WhatsappAccount, mediaId: string, maxOctets: number): Promise<MediaFile | undefined> {
     const headers = headersOf(settings);
     const found = await this.#client.ask({
+      owner: settings.owner,
       method: 'GET',
       url: urlOf(settings, encodeURIComponent(mediaId)),
       headers,
@@ -106,17 +110,19 @@ export class CloudApi {
     if (found.status !== 200 || typeof url !== 'string') throw new Error(errorOf(found).message);
     if (!isSafe(url)) throw new Error('the file is not offered over https');
     if (typeof size === 'number' && size > maxOctets) throw new Error(`the file has more than ${maxOctets} octets`);
-    const file = await this.#client.ask({ method: 'GET', url, headers, maxOctets, timeoutMs: MEDIA_TIMEOUT_MS });
+    const { owner } = settings;
+    const file = await this.#client.ask({ owner, method: 'GET', url, headers, maxOctets, timeoutMs: MEDIA_TIMEOUT_MS });
     if (file.status !== 200) throw new Error(`the file was answered ${file.status}`);
     if (typeof sha256 === 'string' && !isDigest(file.body, sha256))
       throw new Error('the file is not the one announced');
     return { mimeType: safeMimeType(typeof mimeType === 'string' ? mimeType : undefined), body: file.body };
   }
 
-  async #post(settings: WhatsappSettings, body: object): Promise<Answered | Exclude<SendResult, { kind: 'sent' }>> {
+  async #post(settings: WhatsappAccount, body: object): Promise<Answered | Exclude<SendResult, { kind: 'sent' }>> {
     let answered: Answered;
     try {
       answered = await this.#client.ask({
+        owner: settings.owner,
         method: 'POST',
         url: urlOf(settings, `${settings.phoneNumberId}/messages`),
         headers: { ...headersOf(settings), 'content-type': 'application/json' },
@@ -141,11 +147,11 @@ export function isSafe(url: string): boolean {
   return protocol === 'https:' || /^(127\.[0-9.]+|\[::1\]|localhost)$/.test(hostname);
 }
 
-function urlOf({ apiBase = DEFAULT_API_BASE }: WhatsappSettings, path: string): string {
+function urlOf({ apiBase = DEFAULT_API_BASE }: WhatsappAccount, path: string): string {
   return `${apiBase.replace(/\/+$/, '')}/${path}`;
 }
 
-function headersOf({ accessToken }: WhatsappSettings): Record<string, string> {
+function headersOf({ accessToken }: WhatsappAccount): Record<string, string> {
   return { authorization: `Bearer ${accessToken}`, 'user-agent': 'tandem', accept: 'application/json' };
 }
 

@@ -10,10 +10,15 @@ import type { Trunk } from '../provisioning/trunk-settings/schema.ts';
 import type { WhatsappSettings } from '../provisioning/trunk-settings/whatsapp-schema.ts';
 import { isUserId } from './user.ts';
 
+/** A trunk's, and who owns the trunk. */
+export interface WhatsappAccount extends WhatsappSettings {
+  readonly owner: string;
+}
+
 /** A trunk that carries messages, and whose it is. */
 export interface WhatsappNumber {
   readonly trunk: Trunk;
-  readonly settings: WhatsappSettings;
+  readonly settings: WhatsappAccount;
   readonly tenant: Tenant;
   /** Digits. */
   readonly number: string;
@@ -29,7 +34,7 @@ export function whatsappNumber(directory: Directory, trunkId: string): WhatsappN
   const tenant = directory.tenantByName(trunk?.assignments[0]?.tenant ?? '');
   if (trunk?.whatsapp === undefined || tenant === undefined || !trunk.enabled) return undefined;
   const number = String(normalizeNumber(trunk.whatsapp.number) ?? '');
-  return { trunk, settings: trunk.whatsapp, tenant, number };
+  return { trunk, settings: { ...trunk.whatsapp, owner: trunk.owner }, tenant, number };
 }
 
 export function whatsappNumbers(directory: Directory): WhatsappNumber[] {

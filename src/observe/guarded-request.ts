@@ -16,10 +16,11 @@ export type Post = (
   headers: Readonly<Record<string, string>>,
   body: string,
   allowPrivate: boolean,
+  owner?: string,
 ) => Promise<PostResult>;
 
-/** Addresses of a host, best first; rejects when there are none, or nobody could be asked. */
-export type AddressesOf = (host: string, port: number) => Promise<readonly string[]>;
+/** Addresses of a host, best first; rejects when there are none, or nobody could be asked. `owner`: who wants to know. */
+export type AddressesOf = (host: string, port: number, owner: string) => Promise<readonly string[]>;
 
 const REQUEST_TIMEOUT_MS = 10_000;
 const MAX_IDLE = 16;
@@ -42,11 +43,14 @@ const bySystem: AddressesOf = async (host) => {
 export function guardedPost(egress: Pick<Egress, 'refusal'>, addressesOf: AddressesOf = bySystem): Post {
   const guarded = new GuardedClient(egress, addressesOf);
   const free = new GuardedClient(ANYWHERE);
-  return (url, headers, body, allowPrivate) => (allowPrivate ? free : guarded).post(url, headers, body);
+  return (url, headers, body, allowPrivate, owner = '') =>
+    (allowPrivate ? free : guarded).post(url, headers, body, owner);
 }
 
 /** One request over HTTP, and how much of an answer is taken. */
 export interface GuardedRequest {
+  /** In whose name its host is looked up. */
+  readonly owner: string;
   readonly method: 'GET' | 'POST';
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
@@ -82,9 +86,9 @@ export class GuardedClient {
   }
 
   /** Rejects when nobody answered in time, or with too much. Redirects are not followed. */
-  ask({ method, url, headers, body, maxOctets, timeoutMs }: GuardedRequest): Promise<Answered> {
+  ask({ owner, method, url, headers, body, maxOctets, timeoutMs }: GuardedRequest): Promise<Answered> {
     return new Promise((resolve, reject) => {
-      const request = this.#begin(method, url, headers, body, timeoutMs);
+      const request = this.#begin(method, url, headers, body, timeoutMs, owner);
       request.on('response', (response) => {
         const chunks: Buffer[] = [];
         let octets = 0;
@@ -104,9 +108,9 @@ export class GuardedClient {
   }
 
   /** The status, when its connection is free again; what comes after it is of no interest. */
-  post(url: string, headers: Readonly<Record<string, string>>, body: string): Promise<PostResult> {
+  post(url: string, headers: Readonly<Record<string, string>>, body: string, owner: string): Promise<PostResult> {
     return new Promise((resolve, reject) => {
-      const request = this.#begin('POST', url, headers, body, REQUEST_TIMEOUT_MS);
+      const request = this.#begin('POST', url, headers, body, REQUEST_TIMEOUT_MS, owner);
       request.on('response', (response) => {
         response.on('error', () => undefined).resume();
         response.on('close', () => resolve({ status: response.statusCode ?? 0 }));
@@ -128,6 +132,7 @@ export class GuardedClient {
     headers: Readonly<Record<string, string>>,
     body: string | Uint8Array | undefined,
     timeoutMs: number,
+    owner: string,
   ): ClientRequest {
     const target = new URL(url);
     const port = portOf(target);
@@ -138,7 +143,7 @@ export class GuardedClient {
       method,
       agent: isTls ? this.#https : this.#http,
       headers: { ...headers, ...(body !== undefined && { 'content-length': Buffer.byteLength(body) }) },
-      lookup: guardedLookup(this.#egress, port, this.#addressesOf),
+      lookup: guardedLookup(this.#egress, port, (host, at) => this.#addressesOf(host, at, owner)),
       signal: AbortSignal.timeout(timeoutMs),
     });
   }
@@ -164,7 +169,11 @@ function refusalOf(target: URL, port: number, egress: Pick<Egress, 'refusal'>): 
   return isIP(host) === 0 ? undefined : egress.refusal(host, port);
 }
 
-function guardedLookup(egress: Pick<Egress, 'refusal'>, port: number, addressesOf: AddressesOf): LookupFunction {
+function guardedLookup(
+  egress: Pick<Egress, 'refusal'>,
+  port: number,
+  addressesOf: (host: string, port: number) => Promise<readonly string[]>,
+): LookupFunction {
   return (hostname, { all }, callback) => {
     addressesOf(hostname, port).then(
       (addresses) => {

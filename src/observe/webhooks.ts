@@ -209,7 +209,8 @@ class WebhookQueue implements TimerTarget, PlaceSeeker {
     const webhook = this.webhook as Webhook;
     delivery.attempts++;
     const { post, scheduler } = this.#options;
-    post(webhook.url, headersOf(webhook, delivery, scheduler.wallMs()), delivery.body, webhook.allowPrivate).then(
+    const headers = headersOf(webhook, delivery, scheduler.wallMs());
+    post(webhook.url, headers, delivery.body, webhook.allowPrivate, this.owner).then(
       ({ status }) => this.#onResult(delivery, status, undefined),
       (error: unknown) => this.#onResult(delivery, undefined, error instanceof Error ? error.message : String(error)),
     );

@@ -13,8 +13,8 @@ export interface FetchedFile extends Freshness {
   readonly octets: Buffer;
 }
 
-/** Fetches; rejects with an Error that says why not. Ends when the signal does. */
-export type CertificateFetch = (url: URL, signal: AbortSignal) => Promise<FetchedFile>;
+/** Fetches, for a tenant's call; rejects with an Error that says why not. Ends when the signal does. */
+export type CertificateFetch = (url: URL, signal: AbortSignal, tenant?: string) => Promise<FetchedFile>;
 
 export interface CertificateFetchOptions {
   /** Longest answer, octets. */
@@ -22,7 +22,7 @@ export interface CertificateFetchOptions {
   /** Which addresses may be connected to. */
   readonly egress: Pick<Egress, 'refusal'>;
   /** Addresses of a host, best first; rejects when there are none. */
-  readonly addressesOf: (host: string, port: number) => Promise<readonly string[]>;
+  readonly addressesOf: (host: string, port: number, owner: string) => Promise<readonly string[]>;
   /** What this engine serves itself: it asks itself nothing over the network. */
   readonly own: OwnFiles;
   /** Certificates, in PEM, of the authorities that may have signed that of the server; default: the system's. */
@@ -53,11 +53,12 @@ export function certificateFetch(options: CertificateFetchOptions): CertificateF
     if (authorities !== undefined) context ??= createSecureContext({ ca: [...authorities] });
     return context;
   };
-  return async (url, signal) => {
+  return async (url, signal, tenant = '') => {
     let at = url;
     for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects++) {
       const { host, port } = placeOf(at);
-      const addresses = isIP(host) === 0 ? await options.addressesOf(host, port) : [host];
+      // Callers name hosts, so what the tenant itself has looked up does not wait for these.
+      const addresses = isIP(host) === 0 ? await options.addressesOf(host, port, `callers of ${tenant}`) : [host];
       signal.throwIfAborted();
       const own = addresses.some((address) => options.own.isAt(address, port)) && options.own.file(at.pathname);
       if (typeof own === 'string') return { octets: Buffer.from(own), freshMs: OWN_MS, mayBeStale: false };

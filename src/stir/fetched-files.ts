@@ -124,7 +124,7 @@ export class FetchedFiles<Content extends object> {
     this.#perHost.set(hostname, ofHost);
     ofHost.change(tenant, 1);
     this.#fetches.change(tenant, 1);
-    const fetching = this.#fetched(url).then((entry) => {
+    const fetching = this.#fetched(url, tenant).then((entry) => {
       ofHost.change(tenant, -1);
       if (ofHost.total === 0) this.#perHost.delete(hostname);
       this.#underWay.delete(href);
@@ -137,7 +137,7 @@ export class FetchedFiles<Content extends object> {
   }
 
   /** Never rejects. */
-  async #fetched(url: URL): Promise<Entry<Content>> {
+  async #fetched(url: URL, tenant: string): Promise<Entry<Content>> {
     const { scheduler, fetch, timeoutMs } = this.#options;
     const controller = new AbortController();
     const late = Promise.withResolvers<never>();
@@ -147,7 +147,7 @@ export class FetchedFiles<Content extends object> {
     };
     const timer = scheduler.schedule(timeoutMs, { onTimer }, 0);
     try {
-      const file = await Promise.race([fetch(url, controller.signal), late.promise]);
+      const file = await Promise.race([fetch(url, controller.signal, tenant), late.promise]);
       this.counters.fetched++;
       return this.#entryOf(file);
     } catch (error) {

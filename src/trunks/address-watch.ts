@@ -197,9 +197,11 @@ export function locatedNames(
 /** The names whose addresses a trunk may send from: its host's and its outbound proxy's, or Teams' datacentres'. */
 function namesOf(trunk: Trunk): (TrunkHop & { readonly kind: 'host' })[] {
   const { host, port, transport, outboundProxy, teams } = trunk;
-  if (teams !== undefined) return teams.targets.map((each) => ({ kind: 'host', ...each, transport }));
+  // Calls do not wait for their questions.
+  const owner = `names of ${trunk.owner}`;
+  if (teams !== undefined) return teams.targets.map((each) => ({ kind: 'host', ...each, transport, owner }));
   const hosts = outboundProxy === undefined ? [{ host, port }] : [{ host, port }, outboundProxy];
-  return hosts.map((each) => ({ kind: 'host', host: each.host, port: each.port, transport }));
+  return hosts.map((each) => ({ kind: 'host', host: each.host, port: each.port, transport, owner }));
 }
 
 function sameNames(a: Trunk, b: Trunk): boolean {

@@ -25,6 +25,8 @@ interface HostHop {
   readonly transport: TransportName;
   /** Default: nobody's. */
   readonly way?: string;
+  /** In whose name it is looked up. */
+  readonly owner?: string;
 }
 
 /** Where the gateway of an accept-register trunk can be reached; no target while it is not registered. */
@@ -64,7 +66,7 @@ export type TrunkLocator = Pick<Locator, 'locate' | 'markFailed' | 'markAlive' |
 export const hopOf = derived((trunk: Trunk): TrunkHop => {
   if (trunk.type === 'accept-register') return { kind: 'binding', trunkId: trunk.id };
   const { host, port } = trunk.outboundProxy ?? trunk;
-  return { kind: 'host', host, port, transport: trunk.transport, way: wayOf(trunk) };
+  return { kind: 'host', host, port, transport: trunk.transport, way: wayOf(trunk), owner: trunk.owner };
 });
 
 /**
@@ -86,9 +88,9 @@ export function providerKey(trunk: Trunk): string {
 }
 
 export const locateQuery = derived((hop: HostHop): LocateQuery => {
-  const { host, port, transport, way = '' } = hop;
+  const { host, port, transport, way = '', owner = '' } = hop;
   // A trunk's transport is the operator's word; where its servers are is for the domain to say, by NAPTR too.
-  return port === undefined ? { host, transport, naptr: true, way } : { host, port, transport, way };
+  return port === undefined ? { host, transport, naptr: true, way, owner } : { host, port, transport, way, owner };
 });
 
 /** Reads what {@link describeDestination} made; undefined for anything else. Each call ends with one, of a place that is nearly always known. */
@@ -167,7 +169,7 @@ export class TrunkHops {
     let isWaiting = false;
     const asked = targets.map(({ host, port }) => {
       try {
-        const located = this.#locator.locate({ host, port, transport: 'tls', way: wayOf(trunk) });
+        const located = this.#locator.locate({ host, port, transport: 'tls', way: wayOf(trunk), owner: trunk.owner });
         isWaiting ||= located instanceof Promise;
         return located;
       } catch (error) {
@@ -191,8 +193,9 @@ export class TrunkHops {
    */
   elsewhere(trunk: Trunk, { host, port }: RegistrarPlace): Reach | Promise<readonly Target[]> {
     if (trunk.outboundProxy !== undefined) return this.reach(trunk, hopOf(trunk));
-    const { transport } = trunk;
-    const located = this.#locator.locate(locateQuery({ kind: 'host', host, port, transport, way: wayOf(trunk) }));
+    const { transport, owner } = trunk;
+    const way = wayOf(trunk);
+    const located = this.#locator.locate(locateQuery({ kind: 'host', host, port, transport, way, owner }));
     const guarded = (targets: readonly LocatedTarget[]) => this.#own(trunk, this.#public(targets, trunk));
     return located instanceof Promise ? located.then(guarded) : guarded(located);
   }

@@ -122,6 +122,21 @@ test('what callers have looked up is apart from what trunks are found by: neithe
   expect([made.webHosts.isFailed(target), made.locator.isFailed(target)]).toEqual([true, false]);
 });
 
+test('names of one tenant’s webhooks that nobody answers keep nobody else’s waiting, nor those of its own trunks', () => {
+  const { made, asked } = network();
+  const many = (kind: string) => Array.from({ length: 200 }, (_, at) => `${kind}${at}.globex.example`);
+  for (const host of many('hook')) void made.addressesOf(host, 443, 'globex').catch(() => {});
+  expect(asked).toHaveLength(96);
+  void made.addressesOf('hook.acme.example', 443, 'acme').catch(() => {});
+  void Promise.resolve(made.locator.locate({ host: 'sbc.globex.example', port: 5060, owner: 'globex' })).catch(
+    () => {},
+  );
+  expect(asked.filter((question) => question.startsWith('A ')).slice(-2)).toEqual([
+    'A hook.acme.example',
+    'A sbc.globex.example',
+  ]);
+});
+
 test('whenever what is listened on changes, names over TLS are shown anew and the node says of itself what it is now', async () => {
   const { made, served } = network();
   let told = 0;

@@ -4,9 +4,10 @@ import { EgressError } from '../../src/base/egress.ts';
 import { CloudApi } from '../../src/messages/cloud-api.ts';
 import { directoryOf, numberIn } from './world.ts';
 
-const { settings } = numberIn(directoryOf());
+const { settings, trunk } = numberIn(directoryOf());
 
 interface Asked {
+  readonly owner: string;
   readonly method: string;
   readonly url: string;
   readonly headers: Record<string, string>;
@@ -19,6 +20,8 @@ function apiOf(...answers: readonly (object | Error)[]) {
   let next = 0;
   const api = new CloudApi({
     ask: async (request: Asked) => {
+      // In whose name the host is looked up.
+      expect(request.owner).toBe(settings.owner);
       asked.push(request);
       const answer = answers[next++];
       if (answer instanceof Error) throw answer;
@@ -39,6 +42,10 @@ const wanted = {
   contextId: 'wamid.B',
   reference: 'ref',
 } as const;
+
+test('its host is looked up in the name of who owns the trunk', () => {
+  expect([trunk.owner, settings.owner]).toEqual(['acme', 'acme']);
+});
 
 describe('a message', () => {
   test('goes to the number with the token, its reference and what it answers', async () => {

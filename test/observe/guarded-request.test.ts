@@ -63,10 +63,15 @@ describe('guardedPost', () => {
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const { port } = server.address() as AddressInfo;
     const silent = Promise.withResolvers<readonly string[]>();
-    const addressesOf = (host: string) => (host === 'hook.test' ? Promise.resolve(['127.0.0.1']) : silent.promise);
+    const owners: string[] = [];
+    const addressesOf = (host: string, _port: number, owner: string) => {
+      owners.push(owner);
+      return host === 'hook.test' ? Promise.resolve(['127.0.0.1']) : silent.promise;
+    };
     const post = guardedPost(new Egress({ allow: ['127.0.0.1'] }), addressesOf);
     const waiting = Array.from({ length: 20 }, (_, at) => post(`http://dead${at}.test/`, {}, '{}', false));
-    expect(await post(`http://hook.test:${port}/`, {}, '{}', false)).toEqual({ status: 200 });
+    expect(await post(`http://hook.test:${port}/`, {}, '{}', false, 'acme')).toEqual({ status: 200 });
+    expect(owners.at(-1)).toBe('acme');
     silent.reject(new Error('the DNS has no address for it'));
     for (const each of await Promise.allSettled(waiting)) expect(each.status).toBe('rejected');
     const inward = guardedPost(new Egress(), async () => ['127.0.0.1']);

@@ -7,6 +7,7 @@ import { type Webhook, WebhookDispatcher, type WebhookOptions } from '../../src/
 import { VirtualScheduler } from '../kit/virtual-scheduler.ts';
 
 interface Posted {
+  readonly owner?: string | undefined;
   readonly atMs: number;
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
@@ -30,8 +31,8 @@ function setUp(answers: (number | Error)[], options: Partial<WebhookOptions> = {
     scheduler,
     log: silentLog,
     random: () => 0.5,
-    post: async (url, headers, body) => {
-      posted.push({ atMs: scheduler.nowMs(), url, headers, body });
+    post: async (url, headers, body, _allowPrivate, owner) => {
+      posted.push({ owner, atMs: scheduler.nowMs(), url, headers, body });
       const answer = answers.shift() ?? 200;
       if (answer instanceof Error) throw answer;
       return { status: answer };
@@ -121,6 +122,8 @@ describe('webhooks', () => {
     bus.publish('trunk-state', ['acme'], { trunkId: '1', trunk: 't', state: 'online' });
     await settle();
     expect(details(posted)).toEqual(['acme']);
+    // Its host is looked up in the tenant's name.
+    expect(posted.map(({ owner }) => owner)).toEqual(['acme']);
   });
 
   test('events are followed while there are webhooks: without any, none is made for them', () => {

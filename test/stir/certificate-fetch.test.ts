@@ -8,20 +8,26 @@ const names: Readonly<Record<string, readonly string[]>> = {
   'own.example': [OWN],
   'inward.example': ['10.0.0.1', '169.254.169.254'],
 };
+const owners: string[] = [];
 const fetch = certificateFetch({
   maxOctets: 65_536,
   egress: new Egress({ isOwn: (address, port) => address === OWN && port === 8443, setting: 'stir.fetch.allow' }),
-  addressesOf: async (host) => names[host] ?? Promise.reject(new Error(`${host} is not known`)),
+  addressesOf: async (host, _port, owner) => {
+    owners.push(owner);
+    return names[host] ?? Promise.reject(new Error(`${host} is not known`));
+  },
   own: {
     isAt: (address, port) => address === OWN && port === 8443,
     file: (path) => (path === '/stir/acme.pem' ? 'the chain' : undefined),
   },
 });
-const get = (url: string, signal = new AbortController().signal) => fetch(new URL(url), signal);
+const get = (url: string, signal = new AbortController().signal) => fetch(new URL(url), signal, 'acme');
 
 test('what this engine serves itself is there without a connection', async () => {
   const { octets, mayBeStale } = await get('https://own.example:8443/stir/acme.pem');
   expect([octets.toString(), mayBeStale]).toEqual(['the chain', false]);
+  // Its host was looked up apart from what the tenant itself names.
+  expect(owners).toEqual(['callers of acme']);
 });
 
 test('anything else of its own is refused', async () => {

@@ -7,19 +7,22 @@ const AT = new URL('https://img.example/a.png');
 function files(waitingCalls = 10) {
   const scheduler = new VirtualScheduler();
   const answers: ((text: string) => void)[] = [];
+  const tenants: (string | undefined)[] = [];
   const made = new FetchedFiles(
     {
       scheduler,
       timeoutMs: 2000,
       waitingCalls,
-      fetch: () =>
-        new Promise((resolve) =>
+      fetch: (_url, _signal, tenant) => {
+        tenants.push(tenant);
+        return new Promise((resolve) =>
           answers.push((text) => resolve({ octets: Buffer.from(text), freshMs: 60_000, mayBeStale: false })),
-        ),
+        );
+      },
     },
     { one: 'the file', many: 'files', read: (octets) => ({ text: Buffer.from(octets).toString() }) },
   );
-  return { made, scheduler, answers };
+  return { made, scheduler, answers, tenants };
 }
 
 test('who has less time waits less, and the fetch goes on for those who come later', async () => {
@@ -44,7 +47,7 @@ test('what comes in time leaves no timer behind; more waiting calls than are all
 });
 
 test('no tenant has all places: calls and fetches of another find one beside those of one whose hosts are silent', () => {
-  const { made, answers } = files(1000);
+  const { made, answers, tenants } = files(1000);
   for (let host = 0; host < 1000; host++) void made.get(new URL(`https://h${host}.example/a`), 'acme');
   // Of 128 fetches three quarters, and three quarters of the calls that may wait.
   expect(answers).toHaveLength(96);
@@ -52,6 +55,7 @@ test('no tenant has all places: calls and fetches of another find one beside tho
   expect(made.waiting).toBe(750);
   expect(made.get(AT, 'globex')).toBeInstanceOf(Promise);
   expect([answers.length, made.waiting]).toEqual([97, 751]);
+  expect([...new Set(tenants)]).toEqual(['acme', 'globex']);
 });
 
 test('nor has one all places of a host that many share, and what was fetched gives its place back', async () => {

@@ -49,11 +49,13 @@ test('no more than 64 trunks are asked for', async () => {
 
 test("a tenant's names without an answer keep nobody else's from being asked for", () => {
   const asked: string[] = [];
+  const owners = new Set<string | undefined>();
   const watch = new AddressWatch({
     scheduler: new VirtualScheduler(),
     locator: {
-      locate({ host }: LocateQuery) {
+      locate({ host, owner }: LocateQuery) {
         asked.push(host);
+        owners.add(owner);
         return new Promise<LocatedTarget[]>(() => {});
       },
     },
@@ -65,6 +67,8 @@ test("a tenant's names without an answer keep nobody else's from being asked for
     watch.watch({ ...trunk, owner: index < 100 ? 'acme' : 'globex' });
   // Three quarters of 64, and the one of the other tenant.
   expect([asked.length, asked.at(-1)]).toEqual([49, 'h100.test']);
+  // Nor do its calls wait for the places in which they are asked.
+  expect([...owners]).toEqual(['names of acme', 'names of globex']);
   watch.end();
 });
 

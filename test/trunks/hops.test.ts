@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import type { Trunk } from '../../src/provisioning/trunk-settings/schema.ts';
 import { describeDestination } from '../../src/sip/endpoint/index.ts';
-import { hopOf, targetOfKey, wayOf } from '../../src/trunks/hops.ts';
-import { directoryOf, ipTrunk } from './provider.ts';
+import { hopOf, TrunkHops, targetOfKey, wayOf } from '../../src/trunks/hops.ts';
+import { directoryOf, FakeLocator, ipTrunk } from './provider.ts';
 
 test.each([
   { transport: 'udp' as const, address: '192.0.2.1', port: 5060 },
@@ -39,6 +39,7 @@ test('requests go to the outbound proxy if there is one, to the host else; those
     port: 5070,
     transport: 'udp',
     way: '',
+    owner: 'system',
   });
   expect(hop({ host: 'a.example', outboundProxy: { host: 'b.example' } })).toEqual({
     kind: 'host',
@@ -46,6 +47,7 @@ test('requests go to the outbound proxy if there is one, to the host else; those
     port: undefined,
     transport: 'udp',
     way: '',
+    owner: 'system',
   });
   const gateway = { type: 'accept-register', credentials: { authName: '1', password: 'p' } };
   expect(hop(gateway)).toMatchObject({ kind: 'binding' });
@@ -68,4 +70,19 @@ test('what has failed for a trunk has failed for those of its owner that try it 
   expect(ways(...names.map((serverName) => ({ ...tls, tls: { serverName } })))).toBe(2);
   expect(ways(...names.map((host) => ({ ...tls, host })))).toBe(2);
   expect(ways(...certificates.map((ca) => ({ ...tls, tls: { ca } })))).toBe(2);
+});
+
+test('names are looked up in the name of who owns the trunk, whoever wrote them', () => {
+  const locator = new FakeLocator();
+  const hops = new TrunkHops({ locator, gatewayReach: () => [] });
+  const trunk = { ...(directoryOf([ipTrunk({})]).trunks.at(0) as Trunk), owner: 'acme' };
+  void hops.reach(trunk, hopOf(trunk));
+  void hops.elsewhere(trunk, { host: '192.0.2.8', port: 5060 });
+  const at = (host: string) => ({ host, port: 5061 });
+  const targets = [at('192.0.2.1'), at('192.0.2.2'), at('192.0.2.3')] as const;
+  void hops.reach(
+    { ...trunk, teams: { fqdn: 'sbc.acme.example', certificate: 'sbc', targets } as never },
+    hopOf(trunk),
+  );
+  expect(locator.owners).toEqual(Array(5).fill('acme'));
 });

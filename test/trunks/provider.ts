@@ -104,10 +104,12 @@ export class FakeLocator {
   readonly answers = new Map<string, readonly LocatedTarget[] | 'silent'>();
   readonly failed = new Map<string, number | undefined>();
   readonly queries: string[] = [];
+  readonly owners: (string | undefined)[] = [];
   readonly waiting: ((targets: readonly LocatedTarget[]) => void)[] = [];
 
   locate(query: LocateQuery): readonly LocatedTarget[] | Promise<readonly LocatedTarget[]> {
     this.queries.push(query.host);
+    this.owners.push(query.owner);
     const answer = this.answers.get(query.host);
     if (answer === 'silent') return new Promise((resolve) => this.waiting.push(resolve));
     if (answer !== undefined) return answer;

@@ -29,7 +29,7 @@ export interface KnownAnswer {
 }
 
 /**
- * Answers with their TTLs. One question is under way at most once. When the servers stay silent, the last good answer is kept
+ * Answers with their TTLs. When the servers stay silent, the last good answer is kept
  * (RFC 8767): a trunk does not go down because a name server does. A reply answers its question and no other (RFC 2181 §5.4.1): who has a
  * name would else say where another's is.
  */
@@ -37,7 +37,6 @@ export class DnsCache {
   readonly #dns: DnsPort;
   readonly #clock: Clock;
   readonly #entries = new Latest<string, KnownAnswer>(MAX_ENTRIES);
-  readonly #underWay = new Map<string, Promise<KnownAnswer>>();
 
   readonly #ttl: TtlBounds;
 
@@ -57,20 +56,18 @@ export class DnsCache {
     return entry !== undefined && entry.untilMs > this.#clock.nowMs() ? entry : undefined;
   }
 
-  /** Answers from the cache or asks. Never rejects. */
-  async lookUp(name: string, type: DnsRecordType): Promise<KnownAnswer> {
-    const known = this.peek(name, type);
-    if (known !== undefined) return known;
-    const key = `${type} ${name}`;
-    const started = this.#underWay.get(key);
-    if (started !== undefined) return started;
-    const question = this.#ask(name, type).finally(() => this.#underWay.delete(key));
-    this.#underWay.set(key, question);
-    return question;
+  /** The last answer, whether it still holds or not. */
+  last(name: string, type: DnsRecordType): KnownAnswer | undefined {
+    return this.#entries.get(`${type} ${name}`);
   }
 
-  async #ask(name: string, type: DnsRecordType): Promise<KnownAnswer> {
-    const reply = await this.#dns.query(name, type);
+  /** Answers from the cache or asks, in the name of an owner. Never rejects. */
+  async lookUp(name: string, type: DnsRecordType, owner?: string): Promise<KnownAnswer> {
+    return this.peek(name, type) ?? (await this.#ask(name, type, owner));
+  }
+
+  async #ask(name: string, type: DnsRecordType, owner: string | undefined): Promise<KnownAnswer> {
+    const reply = await this.#dns.query(name, type, owner);
     const key = `${type} ${name}`;
     const nowMs = this.#clock.nowMs();
     if (reply.status === 'failed') {

@@ -39,5 +39,6 @@ export type DnsReply =
 
 /** Asks a name server; never rejects. */
 export interface DnsPort {
-  query(name: string, type: DnsRecordType): Promise<DnsReply>;
+  /** @param owner who wants to know: of what is asked at one time each has a share. Default: one that is nobody's */
+  query(name: string, type: DnsRecordType, owner?: string): Promise<DnsReply>;
 }

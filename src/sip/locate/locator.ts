@@ -29,6 +29,8 @@ export interface LocateQuery {
   readonly naptr?: boolean;
   /** Who asks and how targets are tried: what has failed otherwise is not tried last. Default: an empty one. */
   readonly way?: string;
+  /** In whose name the DNS is asked, as for {@link DnsPort.query}. */
+  readonly owner?: string;
 }
 
 export interface LocatedTarget {
@@ -67,6 +69,8 @@ export class LocateError extends Error {
 const DEFAULT_FAILURE_MEMORY_MS = 60_000;
 const MAX_REMEMBERED_FAILURES = 10_000;
 const MAX_TARGETS = 24;
+/** Questions of one look-up that are under way at one time. */
+const ASKED_AT_ONCE = 32;
 const MAX_LITERALS = 1_000;
 const SERVICE_OF: Readonly<Record<TransportName, string>> = {
   udp: '_sip._udp.',
@@ -83,15 +87,29 @@ export function defaultPort(transport: TransportName): number {
   return transport === 'tls' ? 5061 : 5060;
 }
 
-/** Thrown inside a walk to say which question must be asked before it can go on. */
-class Unknown {
+interface Question {
   readonly name: string;
   readonly type: DnsRecordType;
+}
 
-  constructor(name: string, type: DnsRecordType) {
-    this.name = name;
-    this.type = type;
+/** Thrown inside a walk to say which questions must be asked before it can go on. */
+class Unknown {
+  readonly questions: readonly Question[];
+  /** How many of them, the first ones, the walk must have; the others it needs only if the answers are what they were. */
+  readonly needed: number;
+
+  constructor(questions: readonly Question[], needed: number) {
+    this.questions = questions;
+    this.needed = needed;
   }
+}
+
+/** What a walk goes by. */
+interface Answers {
+  /** What is known; of what is not, what was known last, with a note to ask. Throws {@link Unknown} where there is nothing to go on with. */
+  of(name: string, type: DnsRecordType): KnownAnswer['records'];
+  /** Throws {@link Unknown} when something was noted: what comes next depends on it. */
+  settle(): void;
 }
 
 interface Service {
@@ -160,9 +178,15 @@ export class Locator {
   async #locateAsking(query: LocateQuery, first: Unknown): Promise<readonly LocatedTarget[]> {
     let unknown = first;
     const asked = new Map<string, KnownAnswer>();
-    // Each round answers one more question of a walk that is bounded by its own limits.
+    // Each round answers more questions of a walk that is bounded by its own limits.
     for (let round = 0; round < 2 * MAX_TARGETS + 8; round++) {
-      asked.set(`${unknown.type} ${unknown.name}`, await this.#cache.lookUp(unknown.name, unknown.type));
+      const questions = unknown.questions.slice(0, ASKED_AT_ONCE);
+      const asking = questions.map(({ name, type }) => this.#cache.lookUp(name, type, query.owner));
+      const known = await Promise.all(asking.slice(0, unknown.needed));
+      for (const [at, answer] of known.entries()) {
+        const { name, type } = questions[at] as Question;
+        asked.set(`${type} ${name}`, answer);
+      }
       // In a fixed order while asking, since a walk that is drawn anew each round would never come to an end of its questions.
       const result = this.#attempt(query, fixedOrder, asked);
       if (!(result instanceof Unknown)) return this.#attempt(query, this.#random, asked) as readonly LocatedTarget[];
@@ -178,16 +202,31 @@ export class Locator {
     asked?: ReadonlyMap<string, KnownAnswer>,
   ): readonly LocatedTarget[] | Unknown {
     const failures: string[] = [];
-    const records = (name: string, type: DnsRecordType) => {
+    const unknown: Question[] = [];
+    let needed: number | undefined;
+    const settle = () => {
+      if (unknown.length > 0) throw new Unknown(unknown, needed ?? unknown.length);
+    };
+    const of = (name: string, type: DnsRecordType) => {
       const known = asked?.get(`${type} ${name}`) ?? this.#cache.peek(name, type);
-      if (known === undefined) throw new Unknown(name, type);
+      if (known === undefined) {
+        unknown.push({ name, type });
+        // What it led to before it most likely leads to again, and is asked for in the same round trip. Addresses lead nowhere.
+        const last = this.#cache.last(name, type);
+        if (type !== 'A' && type !== 'AAAA') {
+          if (last === undefined) settle();
+          needed ??= unknown.length;
+        }
+        return last?.records ?? [];
+      }
       if (known.failure !== undefined) failures.push(`${type} ${name}: ${known.failure}`);
       return known.records;
     };
     try {
       // RFC 1034 §3.1: a dot at the end says that the name is whole, as every name here is.
       const host = query.host.toLowerCase().replace(/\.$/, '');
-      const targets = this.#walk({ ...query, host }, random, records);
+      const targets = this.#walk({ ...query, host }, random, { of, settle });
+      settle();
       if (targets.length > 0) return this.#failedLast(distinct(targets), query.way);
     } catch (thrown) {
       if (thrown instanceof Unknown) return thrown;
@@ -197,34 +236,36 @@ export class Locator {
     throw new LocateError(`${query.host} could not be located: ${why}`);
   }
 
-  #walk(query: LocateQuery, random: () => number, records: RecordsOf): LocatedTarget[] {
+  #walk(query: LocateQuery, random: () => number, answers: Answers): LocatedTarget[] {
     const explicit: TransportName | undefined = query.secure === true ? 'tls' : query.transport;
     // §4.2: a port given means no SRV; §4.1: then the transport is what was asked for, else UDP.
     if (query.port !== undefined || this.#hosts.has(query.host)) {
       const transport = explicit ?? 'udp';
-      return this.#addressesOf(query.host, transport, query.port ?? defaultPort(transport), query.host, records);
+      return this.#addressesOf(query.host, transport, query.port ?? defaultPort(transport), query.host, answers);
     }
-    for (const service of this.#services(query, explicit, records)) {
-      const srv = records(service.srvName, 'SRV').filter((record): record is SrvRecord => record.type === 'SRV');
+    for (const service of this.#services(query, explicit, answers)) {
+      const srv = answers.of(service.srvName, 'SRV').filter((record): record is SrvRecord => record.type === 'SRV');
       // RFC 2782: a lone "." says that the service is decidedly not there.
       if (srv.length === 1 && (srv[0]?.target === '' || srv[0]?.target === '.')) continue;
       const best = srv.sort((a, b) => a.priority - b.priority).slice(0, MAX_TARGETS);
       const targets = orderByWeight(best, random).flatMap(({ target, port }) =>
-        this.#addressesOf(target, service.transport, port, query.host, records),
+        this.#addressesOf(target, service.transport, port, query.host, answers),
       );
+      if (best.length > 0) answers.settle();
       if (targets.length > 0) return targets.slice(0, MAX_TARGETS);
     }
     // §4.2: no SRV records: the name's own addresses and the default port.
     const transport = explicit ?? 'udp';
-    return this.#addressesOf(query.host, transport, defaultPort(transport), query.host, records);
+    return this.#addressesOf(query.host, transport, defaultPort(transport), query.host, answers);
   }
 
   /** §4.1: the services to look for, best first. */
-  #services(query: LocateQuery, explicit: TransportName | undefined, records: RecordsOf): Service[] {
+  #services(query: LocateQuery, explicit: TransportName | undefined, answers: Answers): Service[] {
     const usual = (transport: TransportName) => ({ transport, srvName: SERVICE_OF[transport] + query.host });
     if (explicit !== undefined && query.naptr !== true) return [usual(explicit)];
     const wanted = explicit === undefined ? this.#transports() : [explicit];
-    const naptr = records(query.host, 'NAPTR')
+    const naptr = answers
+      .of(query.host, 'NAPTR')
       .filter((record): record is NaptrRecord => record.type === 'NAPTR' && record.flags.toLowerCase() === 's')
       .sort((a, b) => a.order - b.order || a.preference - b.preference);
     const offered: Service[] = [];
@@ -240,7 +281,7 @@ export class Locator {
     transport: TransportName,
     port: number,
     serverName: string,
-    records: RecordsOf,
+    answers: Answers,
   ): LocatedTarget[] {
     const addresses: string[] = [];
     const fixed = this.#hosts.get(host);
@@ -248,7 +289,7 @@ export class Locator {
     else if (fixed !== undefined) addresses.push(...fixed);
     else {
       for (const family of this.#families) {
-        for (const record of records(host, family)) {
+        for (const record of answers.of(host, family)) {
           if ((record.type === 'A' || record.type === 'AAAA') && isIP(record.address) !== 0)
             addresses.push(record.address);
         }
@@ -264,8 +305,6 @@ export class Locator {
     return [...targets.filter((target) => !this.isFailed(target, way)), ...failed];
   }
 }
-
-type RecordsOf = (name: string, type: DnsRecordType) => KnownAnswer['records'];
 
 /** §4.1, §4.2: a numeric host is used as it is; TLS for `sips`, else the transport asked for, else UDP. */
 function literalTarget(query: LocateQuery): LocatedTarget {

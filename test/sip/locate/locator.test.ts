@@ -4,6 +4,8 @@ import { type LocatedTarget, Locator, type LocatorOptions } from '../../../src/s
 import { LocateError } from '../../../src/sip/locate/locator.ts';
 import { VirtualScheduler } from '../../kit/virtual-scheduler.ts';
 
+type SrvRow = [priority: number, weight: number, port: number, target: string];
+
 class FakeDns implements DnsPort {
   readonly asked: string[] = [];
   readonly answers = new Map<string, DnsReply>();
@@ -26,7 +28,7 @@ class FakeDns implements DnsPort {
     );
   }
 
-  srv(name: string, ...targets: [priority: number, weight: number, port: number, target: string][]): this {
+  srv(name: string, ...targets: SrvRow[]): this {
     return this.set(
       'SRV',
       name,
@@ -280,14 +282,6 @@ describe('answers live as long as their TTL', () => {
     expect(locator.locate(query)).not.toBeInstanceOf(Promise);
   });
 
-  test('a question under way is asked once for all who wait for it', async () => {
-    const { locator, dns } = world();
-    dns.a('sbc.example.com', '192.0.2.7');
-    const query = { host: 'sbc.example.com', port: 5060 };
-    await Promise.all(Array.from({ length: 50 }, () => locator.locate(query)));
-    expect(dns.asked).toHaveLength(1);
-  });
-
   test('a name that does not exist is an error that says so, and is not asked for again at once', async () => {
     const { locator, dns } = world();
     const query = { host: 'nowhere.example.com', port: 5060 };
@@ -393,4 +387,92 @@ test('what failed for one who tried it otherwise, or for another, is in its plac
   ]);
   locator.markAlive(first, 'acme');
   expect([locator.isFailed(first, 'globex'), locator.isFailed(first)]).toEqual([true, false]);
+});
+
+describe('what a look-up waits for', () => {
+  const query = { host: 'example.com', transport: 'udp', naptr: true, owner: 'acme' } as const;
+
+  /** A server that answers what was asked together together, and how much that was each time. */
+  function inRounds(families: readonly ('A' | 'AAAA')[] = ['A']) {
+    const dns = new FakeDns();
+    const rounds: number[] = [];
+    const waiting: (() => void)[] = [];
+    const answerAll = () => {
+      rounds.push(waiting.length);
+      for (const answer of waiting.splice(0)) answer();
+    };
+    const silent = new Set<string>();
+    const port: DnsPort = {
+      query(name, type, owner) {
+        expect(owner).toBe('acme');
+        if (silent.has(name)) return new Promise(() => {});
+        if (waiting.length === 0) setImmediate(answerAll);
+        return new Promise((resolve) => waiting.push(() => resolve(dns.query(name, type))));
+      },
+    };
+    const { locator, clock } = world({ dns: port, families });
+    const locate = async () => {
+      rounds.length = 0;
+      const targets = await locator.locate(query);
+      return { targets: targets.length, rounds: [...rounds] };
+    };
+    return { dns, silent, clock, locate };
+  }
+
+  function servedBy(dns: FakeDns, count: number): void {
+    const targets = Array.from({ length: count }, (_, at) => `sbc${at}.example.com`);
+    dns.srv('_sip._udp.example.com', ...targets.map((target): SrvRow => [1, 1, 5060, target]));
+    for (const [at, target] of targets.entries()) dns.a(target, `192.0.2.${at + 1}`);
+  }
+
+  test('the addresses of all targets of a set, of both families, are asked for at once', async () => {
+    const { dns, locate } = inRounds(['A', 'AAAA']);
+    servedBy(dns, 8);
+    expect(await locate()).toEqual({ targets: 8, rounds: [1, 1, 16] });
+  });
+
+  test('32 at one time', async () => {
+    const { dns, locate } = inRounds(['A', 'AAAA']);
+    servedBy(dns, 24);
+    expect(await locate()).toEqual({ targets: 24, rounds: [1, 1, 32, 16] });
+  });
+
+  test('once answers are over all that they led to is asked for at once; what they lead to now, after that', async () => {
+    const { dns, clock, locate } = inRounds();
+    servedBy(dns, 8);
+    await locate();
+    clock.advance(61_000);
+    expect(await locate()).toEqual({ targets: 8, rounds: [10] });
+    clock.advance(61_000);
+    servedBy(dns, 9);
+    expect(await locate()).toEqual({ targets: 9, rounds: [10, 1] });
+    clock.advance(61_000);
+    dns.srv('_sip._udp.example.com');
+    dns.a('example.com', '192.0.2.77');
+    expect(await locate()).toEqual({ targets: 1, rounds: [11, 1] });
+  });
+
+  test('eight targets with both families are one round trip once answers are over', async () => {
+    const { dns, clock, locate } = inRounds(['A', 'AAAA']);
+    servedBy(dns, 8);
+    await locate();
+    clock.advance(61_000);
+    expect(await locate()).toEqual({ targets: 8, rounds: [18] });
+  });
+
+  test('nobody waits for what only the last answer led to', async () => {
+    const { dns, silent, clock, locate } = inRounds();
+    dns.srv('_sip._udp.example.com', [1, 1, 5060, 'a.old.example']).a('a.old.example', '192.0.2.1');
+    await locate();
+    clock.advance(61_000);
+    silent.add('a.old.example');
+    dns.srv('_sip._udp.example.com', [1, 1, 5060, 'a.new.example']).a('a.new.example', '192.0.2.2');
+    expect(await locate()).toEqual({ targets: 1, rounds: [2, 1] });
+  });
+
+  test('of a name alone both families are asked for at once', async () => {
+    const { dns, locate } = inRounds(['A', 'AAAA']);
+    dns.a('example.com', '192.0.2.77');
+    expect(await locate()).toEqual({ targets: 1, rounds: [1, 1, 2] });
+  });
 });
