@@ -1,7 +1,7 @@
 /** Facts of a log line: flat, no secrets. Names carry their unit last (`elapsedMs`). */
 export type LogFields = Readonly<Record<string, unknown>>;
 
-/** Structured log: an event name in kebab-case and its facts. `observe/` implements it. */
+/** Structured log: an event name in kebab-case and its facts. `observe/` implements it with pino. */
 export interface Log {
   debug(event: string, fields?: LogFields): void;
   info(event: string, fields?: LogFields): void;

@@ -1,12 +1,10 @@
-import { destination } from 'pino';
-import { isoTime } from '../base/iso-time.ts';
+import { type DestinationStream, destination, type Logger, pino, stdTimeFunctions } from 'pino';
 import type { Log, LogFields } from '../base/log.ts';
 import type { Scheduler, Timer, TimerTarget } from '../base/scheduler.ts';
 import { LineLimiter } from './line-limiter.ts';
 import { redactValue } from './redact.ts';
 
-const LEVELS = ['debug', 'info', 'warn', 'error'] as const;
-export type LogLevel = (typeof LEVELS)[number];
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 
 export interface LoggerOptions {
   /** Lowest level written. Default `info`. */
@@ -33,13 +31,9 @@ type StandardOutput = ReturnType<typeof destination>;
  * control characters escaped, at most `linesPerSecond`.
  */
 export class JsonLogger implements Log, TimerTarget {
-  /** Of {@link LEVELS}. */
-  #lowest: number;
-  /** Facts of every line, as they are written. */
-  readonly #base: string;
+  readonly #pino: Logger;
   readonly #limiter: LineLimiter;
   readonly #scheduler: Scheduler;
-  readonly #stream: { write(line: string): unknown };
   /** Undefined when lines go to a stream of the caller's, at once. */
   readonly #standardOutput: StandardOutput | undefined;
   #output: Timer | undefined;
@@ -52,9 +46,16 @@ export class JsonLogger implements Log, TimerTarget {
     if (options.stream === undefined) {
       this.#standardOutput = destination({ fd: 1, sync: false, minLength: GATHER_OCTETS });
     }
-    this.#stream = options.stream ?? (this.#standardOutput as StandardOutput);
-    this.#lowest = LEVELS.indexOf(options.level ?? 'info');
-    this.#base = membersOf(options.base);
+    this.#pino = pino(
+      {
+        level: options.level ?? 'info',
+        base: options.base === undefined ? null : { ...options.base },
+        timestamp: stdTimeFunctions.isoTime,
+        messageKey: 'event',
+        formatters: { level: (label) => ({ level: label }) },
+      },
+      escaping(options.stream ?? (this.#standardOutput as StandardOutput)),
+    );
   }
 
   /** Lines held back since the start; a metric. */
@@ -63,15 +64,15 @@ export class JsonLogger implements Log, TimerTarget {
   }
 
   debug(event: string, fields?: LogFields): void {
-    this.#write('debug', event, fields);
+    if (this.#pino.isLevelEnabled('debug')) this.#write('debug', event, fields);
   }
 
   info(event: string, fields?: LogFields): void {
-    this.#write('info', event, fields);
+    if (this.#pino.isLevelEnabled('info')) this.#write('info', event, fields);
   }
 
   warn(event: string, fields?: LogFields): void {
-    this.#write('warn', event, fields);
+    if (this.#pino.isLevelEnabled('warn')) this.#write('warn', event, fields);
   }
 
   error(event: string, fields?: LogFields): void {
@@ -80,7 +81,7 @@ export class JsonLogger implements Log, TimerTarget {
 
   /** Changes the level without a restart. */
   setLevel(level: LogLevel): void {
-    this.#lowest = LEVELS.indexOf(level);
+    this.#pino.level = level;
   }
 
   /** Reports what was held back and writes out what is buffered. */
@@ -101,7 +102,6 @@ export class JsonLogger implements Log, TimerTarget {
   }
 
   #write(level: LogLevel, event: string, fields: LogFields | undefined): void {
-    if (LEVELS.indexOf(level) < this.#lowest) return;
     this.#writeReport(false);
     const tenant = fields?.['tenant'];
     const isImportant = level === 'warn' || level === 'error';
@@ -110,7 +110,7 @@ export class JsonLogger implements Log, TimerTarget {
       this.#armReport();
       return;
     }
-    this.#writeLine(level, event, redactValue(fields) as LogFields | undefined);
+    this.#pino[level](fields === undefined ? {} : (redactValue(fields) as object), event);
     if (this.#standardOutput === undefined) return;
     if (level === 'warn' || level === 'error') this.#standardOutput.flush();
     // Also behind a warning: while the line before it is being written, flushing does nothing.
@@ -130,25 +130,17 @@ export class JsonLogger implements Log, TimerTarget {
       events[event] = count;
       lines += count;
     }
-    this.#writeLine('warn', 'log-lines-suppressed', { lines, events });
+    this.#pino.warn({ lines, events }, 'log-lines-suppressed');
   }
-
-  #writeLine(level: LogLevel, event: string, facts: LogFields | undefined): void {
-    const members = this.#base + membersOf(facts);
-    const line = `{"level":"${level}","time":"${isoTime(Date.now())}"${members},"event":${JSON.stringify(event)}}\n`;
-    this.#stream.write(line.replace(UNSAFE, escaped));
-  }
-}
-
-/** The members of an object in JSON, each behind a comma. */
-function membersOf(facts: LogFields = {}): string {
-  const text = JSON.stringify(facts);
-  return text === '{}' ? '' : `,${text.slice(1, -1)}`;
 }
 
 /** JSON escapes C0 only; a terminal or a line reader may still act on DEL, C1 and the Unicode line separators. */
-const UNSAFE = /[\u007f-\u009f\u2028\u2029]/g;
-
-function escaped(character: string): string {
-  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+function escaping(stream: { write(line: string): unknown }): DestinationStream {
+  const unsafe = /[\u007f-\u009f\u2028\u2029]/g;
+  return {
+    write(line: string) {
+      const safe = line.replace(unsafe, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
+      stream.write(safe);
+    },
+  };
 }
