@@ -13,6 +13,7 @@ import {
   type CallPeers,
   type Destination,
   isAt,
+  type LegOwner,
   namesDestination,
   placeOf,
   type RelayedField,
@@ -239,10 +240,15 @@ export class Peers implements Required<CallPeers> {
 
   /** A phone whose connection has ended may have made another one; it may have another Contact then, of a port of that where nobody listens (RFC 5626 §1). */
   #registered(leg: AddressedLeg): Destination | undefined {
-    const bindings = this.#bindingsOf(leg);
+    const { owner } = leg.options;
+    const isThere = ({ source }: Binding<Flow>): boolean => source.address === addressOf(leg.destination);
+    // One at its address that says no instance may be it with a new Call-ID.
+    const mayBeIt = (one: Binding<Flow>): boolean =>
+      (owner?.phone === undefined || one.instance === undefined) && isThere(one);
+    const bindings = this.#bindingsOf(leg).filter((one) => isOf(owner, one) || mayBeIt(one));
     const named = bindings.filter(({ requestUri }) => requestUri === leg.dialog.remoteTarget);
-    const isIt = ({ instance, source }: Binding<Flow>): boolean =>
-      source.address === addressOf(leg.destination) && (named[0] === undefined || instance === named[0].instance);
+    const isIt = (one: Binding<Flow>): boolean =>
+      isThere(one) && (named[0] === undefined || one.instance === named[0].instance);
     const connected = (list: typeof bindings) => list.filter(({ flow }) => flow?.closed === false);
     const binding = only(connected(named)) ?? only(connected(bindings).filter(isIt)) ?? named[0] ?? only(bindings);
     return binding && wayTo(binding);
@@ -254,12 +260,7 @@ export class Peers implements Required<CallPeers> {
    */
   #moved(leg: AddressedLeg, uri: string): Destination | undefined {
     if (uri !== leg.dialog.remoteTarget || this.#isDestination(leg, uri)) return undefined;
-    const { owner } = leg.options;
-    const binding = only(
-      this.#bindingsOf(leg).filter(
-        (one) => one.requestUri === uri && (owner === undefined || phoneOf(one) === owner.phone),
-      ),
-    );
+    const binding = only(this.#bindingsOf(leg).filter((one) => one.requestUri === uri && isOf(leg.options.owner, one)));
     const way = binding && wayTo(binding);
     return way === undefined || placeOf(way) === leg.unreachable ? undefined : way;
   }
@@ -272,6 +273,11 @@ export class Peers implements Required<CallPeers> {
     const gateway = trunk?.type === 'accept-register' ? registrations.gateway(trunk) : undefined;
     return gateway === undefined ? [] : [gateway.binding];
   }
+}
+
+/** Whether a binding is of the phone that a leg is with; a gateway has one, whoever it is. */
+function isOf(owner: LegOwner | undefined, binding: Binding<Flow>): boolean {
+  return owner === undefined || phoneOf(binding) === owner.phone;
 }
 
 function wayTo({ flow, target }: Binding<Flow>): Destination | undefined {

@@ -267,6 +267,43 @@ describe('where requests within a dialog go whose peer is at another worker of t
   });
 });
 
+describe('where requests within a dialog go whose phone had a connection that has ended', () => {
+  const AT_HOME = 'sip:101@192.168.1.10:5060';
+  const [HERE, ELSEWHERE] = ['203.0.113.20', '203.0.113.30'];
+  const connection = (remoteAddress: string) => ({ reliable: true, closed: false, send: () => {}, remoteAddress });
+  const binding = (callId: string, address: string, instance?: string, requestUri = AT_HOME) => ({
+    ...{ callId, instance, requestUri, source: { address }, flow: connection(address) },
+  });
+  const itself = binding('desk', ELSEWHERE);
+  const another = binding('another', ELSEWHERE);
+
+  test.each([
+    ['to where it has registered since, beside another one that writes the same Contact', 'desk', [another, itself], 1],
+    ['never to that one', 'desk', [another], undefined],
+    ['never to that one by its instance', 'urn:uuid:1', [binding('desk', HERE, 'urn:uuid:2')], undefined],
+    ['never to one elsewhere where it had not registered', undefined, [another], undefined],
+    [
+      'to one at its address that has another Call-ID and Contact',
+      'desk',
+      [binding('new', HERE, undefined, 'sip:x')],
+      0,
+    ],
+    ['to one at its address where it had not registered', undefined, [binding('desk', HERE, 'urn:uuid:2')], 0],
+  ] as const)('%s', (_, owned, bindings, which) => {
+    const peers = new Peers({
+      served: { isOwnHost: () => false },
+      peers: { isPeerAddress: () => false },
+      registrations: { bindingsOfOwner: () => bindings },
+    } as unknown as PeersOptions);
+    const leg = {
+      options: { owner: { tenant: 'acme', number: '101', phone: owned } },
+      dialog: { remoteTarget: AT_HOME },
+      destination: { ...connection(HERE), closed: true },
+    } as unknown as AddressedLeg;
+    expect(peers.nextHop(leg, AT_HOME)).toBe(which === undefined ? undefined : bindings[which]?.flow);
+  });
+});
+
 describe('where requests within a dialog may come from', () => {
   function established() {
     const invite = phone.call('18005550199');
