@@ -96,6 +96,17 @@ describe.skipIf(peersSkipped)('the wizards, from an empty system to an answered 
     expect(await world.look(page, 'wizard-parameters')).toEqual([]);
     await next(page);
     await page.getByText('Everything fits').waitFor();
+    // It may be saved so, and no call would leave.
+    await page.getByRole('button', { name: 'Options' }).click();
+    await page.getByLabel('STIR/SHAKEN signature required').check();
+    await page.getByRole('button', { name: 'Check' }).click();
+    await page.getByText('this call would be refused').waitFor();
+    await page.getByText('403 Call Cannot Be Signed').waitFor();
+    expect(await page.getByText('Everything fits').count()).toBe(0);
+    await page.getByRole('button', { name: 'Options' }).click();
+    await page.getByLabel('STIR/SHAKEN signature required').uncheck();
+    await page.getByRole('button', { name: 'Check' }).click();
+    await page.getByText('Everything fits').waitFor();
     await page.getByRole('button', { name: 'Add this trunk' }).click();
     // The last step is what `tandem doctor` finds: nobody answers there yet.
     await page.locator('.findings li', { hasText: 'OPTIONS' }).first().waitFor();

@@ -7,17 +7,19 @@ import { Note } from '../../ui/note.tsx';
 import { PlanResult } from '../../ui/plan-result.tsx';
 import { Skeleton } from '../../ui/unread.tsx';
 import { stepOf, type TrunkDraft, trunkOf } from './draft.ts';
-import { Preview } from './preview.tsx';
+import { Preview, refusalIn } from './preview.tsx';
 import type { StepProps } from './step.ts';
 
 /** All that saving checks, before it; of a trunk that carries calls already, which of the latest would leave differently. */
 export function CheckStep({ checked, draft, before, steps, labels, goTo }: StepProps) {
   if (checked.faults.length === 0) {
+    // WhatsApp is for messages: that no call leaves over it is nothing to be warned of.
+    const isRefused = draft.type !== 'whatsapp' && refusalIn(checked) !== undefined;
     return (
       <>
         {checked.isCurrent ? (
           checked.explanation === undefined ? null : (
-            <Note kind="good">{t('wizard.checkGood')}</Note>
+            <Note kind={isRefused ? 'warn' : 'good'}>{t(isRefused ? 'wizard.checkRefused' : 'wizard.checkGood')}</Note>
           )
         ) : (
           <Skeleton />

@@ -65,7 +65,8 @@ export const wizard = {
   'option.telUriTo': 'Tel-URI im To-Feld verwenden',
   'option.telUriTo.help': 'Beispiel: To: tel:+12345678',
   'option.stirShaken': 'STIR/SHAKEN-Signatur verlangt',
-  'option.stirShaken.help': 'An: ausgehende Anrufe werden signiert. Das braucht ein Zertifikat.',
+  'option.stirShaken.help':
+    'An: ausgehende Anrufe werden signiert. Das braucht ein Zertifikat; ohne eines werden sie abgelehnt.',
   'option.removePlus': 'Das „+“ vor der gerufenen Nummer bei ausgehenden Anrufen entfernen',
   'option.removePlus.help': 'An: das + wird weggenommen, bevor der INVITE geht.',
   'option.registeredNodeOnly': 'Anrufe gehen nur über den Knoten hinaus, der registriert ist',
@@ -118,6 +119,7 @@ export const wizard = {
   'wizard.previewTo': 'Gerufene Nummer',
   'wizard.previewWait': 'Er erscheint, sobald alles davor ausgefüllt ist.',
   'wizard.previewFields': 'Warum jedes Feld ist, wie es ist',
+  'wizard.checkRefused': 'Es lässt sich speichern, aber dieser Anruf würde abgelehnt.',
   'wizard.checkGood': 'Alles passt. So sähe ein Anruf aus.',
   'wizard.checkBad': 'Etwas fehlt oder passt nicht:',
   'wizard.goThere': 'Zu „{step}“',
