@@ -104,20 +104,26 @@ export class AuditLog {
 
 /**
  * Those that may stay where all together may be so much: of the tenants that have most the oldest go, as many as it takes, so that changes of
- * one hide no other's. The latest of all stays.
+ * one hide no other's. Where parts are smaller than an entry, or leave some over, it is for the latest. The latest of all stays.
  */
 function latestOfEach(entries: readonly KeptEntry[], sizeOf: (entry: KeptEntry) => number, most: number): KeptEntry[] {
-  const ofTenant = new Map<string | undefined, number>();
-  for (const entry of entries) ofTenant.set(entry.tenant, (ofTenant.get(entry.tenant) ?? 0) + sizeOf(entry));
-  const part = partOfEach([...ofTenant.values()], most);
-  ofTenant.clear();
-  const kept: KeptEntry[] = [];
-  for (const entry of entries.toReversed()) {
-    const size = (ofTenant.get(entry.tenant) ?? 0) + sizeOf(entry);
-    ofTenant.set(entry.tenant, size);
-    if (size <= part || kept.length === 0) kept.push(entry);
+  const all = new Map<string | undefined, number>();
+  for (const entry of entries) all.set(entry.tenant, (all.get(entry.tenant) ?? 0) + sizeOf(entry));
+  const kept = new Set<KeptEntry>();
+  let left = most;
+  for (const part of [partOfEach([...all.values()], most), most]) {
+    const ofTenant = new Map<string | undefined, number>();
+    for (const entry of entries.toReversed()) {
+      const size = (ofTenant.get(entry.tenant) ?? 0) + sizeOf(entry);
+      const stays = kept.has(entry) || (size <= part && sizeOf(entry) <= left);
+      // None that is older than one of its tenant that goes.
+      ofTenant.set(entry.tenant, stays ? size : Infinity);
+      if (!stays || kept.has(entry)) continue;
+      kept.add(entry);
+      left -= sizeOf(entry);
+    }
   }
-  return kept.reverse();
+  return entries.filter((entry, index) => kept.has(entry) || index === entries.length - 1);
 }
 
 /** What each may have, so that all have what there is: who has less leaves the rest to the others. */

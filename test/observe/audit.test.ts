@@ -99,6 +99,35 @@ test('many changes of one tenant hide none of another, by their number or their 
   expect(audit.find({ tenant: 'loud' })[0]?.().resource).toBe('tenants/loud/19999');
 });
 
+test.each([
+  [7_500, 1, 5_000],
+  [2_800, 12_000, 1_390],
+])('of %d tenants with one change each, of %d octets, the latest %d at least are kept', (count, length, least) => {
+  const { audit } = setUp();
+  const record = (tenant: string) =>
+    audit.record({
+      ...{ actor: 'file:x', action: 'create', resource: `tenants/${tenant}`, tenant },
+      after: { notes: 'x'.repeat(length) },
+    });
+  for (let index = 0; index < count; index++) record(`t${index}`);
+  const kept = audit.find().map((read) => read().tenant);
+  expect(kept.length).toBeGreaterThanOrEqual(least);
+  expect(kept.length).toBeLessThan(count);
+  expect(kept).toEqual(kept.map((_, index) => `t${count - 1 - index}`));
+});
+
+test('a few long changes of several tenants hide no short ones of another', () => {
+  const { audit } = setUp();
+  const record = (tenant: string, length: number) =>
+    audit.record({
+      ...{ actor: `token:${tenant}`, action: 'update', resource: `tenants/${tenant}`, tenant },
+      after: { notes: 'x'.repeat(length) },
+    });
+  for (let index = 0; index < 20; index++) record('quiet', 100_000);
+  for (let index = 0; index < 6; index++) record(index % 2 === 0 ? 'a' : 'b', 7_000_000);
+  expect(audit.find({ tenant: 'quiet' })).toHaveLength(20);
+});
+
 test('what entries say is kept outside of the heap', () => {
   const { audit } = setUp();
   const change = { actor: 'owner', action: 'create' as const };
