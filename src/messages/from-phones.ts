@@ -6,7 +6,7 @@ import type { Directory } from '../provisioning/directory/directory.ts';
 import type { CloudApi } from './cloud-api.ts';
 import { verdictOf } from './cloud-errors.ts';
 import type { Keeper } from './keeper.ts';
-import { type Content, idOf, type Message, newMessage, type ReadMark, type ReportWish } from './message.ts';
+import { type Content, idOf, isClosed, type Message, newMessage, type ReadMark, type ReportWish } from './message.ts';
 import { heardAt, type WhatsappNumber, wayOf } from './numbers.ts';
 import type { Outbound, Sent } from './outbound.ts';
 import { ACCEPTED, readWritten, type Written } from './phone-content.ts';
@@ -93,7 +93,7 @@ export class FromPhones {
         poll();
         return answerOf({ kind: 'waits' });
       }
-    }
+    } else if (!isClosed(before) && isAtWork(id) === undefined && isFull(name)) return answerOf({ kind: 'waits' });
     let sent: Sent = { kind: 'waits' };
     const working =
       isAtWork(id) ??

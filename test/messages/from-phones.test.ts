@@ -73,6 +73,8 @@ test('where the tenant has no place for it a text is kept for its turn, and a fi
   const { send, sends, state, store, polled } = phonesWorld();
   state.isFull = true;
   expect(await send('Hi')).toEqual({ status: 202, headers: [] });
+  // A copy of it has no other turn.
+  expect(await send('Hi')).toEqual({ status: 202, headers: [] });
   expect([sends, polled(), [...store.rows.values()].map(({ holder }) => holder)]).toEqual([[], 1, ['']]);
   expect(await send('x', 'image/png', { callId: 'c2' })).toMatchObject({
     status: 503,
@@ -82,6 +84,8 @@ test('where the tenant has no place for it a text is kept for its turn, and a fi
     ],
   });
   expect(store.rows.size).toBe(1);
+  state.isFull = false;
+  expect(await send('Hi')).toMatchObject({ headers: [['X-WA-Message-Id', 'wamid.A']] });
 });
 
 describe('a user that shows no number', () => {
