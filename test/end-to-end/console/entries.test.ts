@@ -211,6 +211,13 @@ describe.skipIf(peersSkipped)('what was typed is not lost', () => {
     expect(head).toBe('number,password');
     expect((await rows.innerText()).startsWith(`${first.replace(',', '  ')}\n`)).toBe(true);
     expect(others).toHaveLength(19);
+    const asked = page.waitForEvent('dialog');
+    const back = page.evaluate('history.back()');
+    const question = await asked;
+    expect(question.message()).toContain('shown to nobody again');
+    await question.dismiss();
+    await back;
+    await rows.waitFor();
     await page.getByRole('button', { name: 'I have them' }).click();
     await page.getByRole('link', { name: '320', exact: true }).waitFor();
     expect(await world.engine.api('/api/v1/tenants/acme/extensions/301')).toMatchObject({ passwordSet: true });

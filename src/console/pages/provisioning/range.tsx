@@ -1,5 +1,5 @@
 /** Extensions of consecutive numbers, made at once: all of them or none, each with a password of its own. */
-import { useState } from 'preact/hooks';
+import { useEffect, useState } from 'preact/hooks';
 import { RequestError } from '../../client/http.ts';
 import { spreadsheets } from '../../client/resources.ts';
 import { strongPassword } from '../../client/strong-password.ts';
@@ -21,7 +21,13 @@ export function NewRange({ resource, tenant }: { readonly resource: Resource; re
   const list = addressOf(resource, tenant);
   const form = useForm({ first: '', last: '' });
   const [made, setMade] = useState<readonly string[]>();
-  useLeaveGuard(form.dirty, t('form.leave'));
+  const [isKept, setKept] = useState(false);
+  const isShown = made !== undefined && !isKept;
+  useLeaveGuard(form.dirty || isShown, t(isShown ? 'range.leave' : 'form.leave'));
+  // Once nothing is guarded any more.
+  useEffect(() => {
+    if (isKept) navigate(list, 'replace');
+  }, [isKept]);
   const submit = () =>
     form.run(async () => {
       const numbers = numbersBetween(form.values.first.trim(), form.values.last.trim());
@@ -67,7 +73,7 @@ export function NewRange({ resource, tenant }: { readonly resource: Resource; re
           </Button>
         </div>
       </SubmitForm>
-      {made === undefined ? null : <Made {...{ made, tenant }} onDone={() => navigate(list, 'replace')} />}
+      {made === undefined ? null : <Made {...{ made, tenant }} onDone={() => setKept(true)} />}
     </Page>
   );
 }

@@ -51,6 +51,7 @@ export const provisioning = {
   'range.taken': 'diese Nebenstellen gibt es schon: {numbers}',
   'range.made': 'Nebenstellen mit ihren Passwörtern: {count}',
   'range.shown': 'Jetzt kopieren oder sichern: diese Passwörter werden niemandem mehr gezeigt.',
+  'range.leave': 'Diese Passwörter werden niemandem mehr gezeigt. Seite verlassen?',
   'range.save': 'Als Datei sichern',
   'range.done': 'Ich habe sie',
   'csv.open': 'Import und Export',

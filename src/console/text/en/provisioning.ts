@@ -51,6 +51,7 @@ export const provisioning = {
   'range.taken': 'there are such extensions already: {numbers}',
   'range.made': 'Extensions with their passwords: {count}',
   'range.shown': 'Copy or save them now: nobody is shown these passwords again.',
+  'range.leave': 'These passwords are shown to nobody again. Leave the page?',
   'range.save': 'Save as a file',
   'range.done': 'I have them',
   'csv.open': 'Import and export',
