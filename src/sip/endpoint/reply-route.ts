@@ -72,9 +72,12 @@ const SOURCES: ({ remoteAddress: string; remotePort: number; params: string } | 
 export function replyPort(via: Via, flow: Flow): number {
   // Nothing listens at port 0; who writes it does not know its own.
   if (via.rport || via.port === 0) return flow.remotePort;
-  const { host } = via;
-  const source = flow.remoteAddress;
-  return host !== source && isInward(host, source) ? flow.remotePort : (via.port ?? 5060);
+  return isBehindNat(via.host, flow.remoteAddress.replace(/%.*$/, '')) ? flow.remotePort : (via.port ?? 5060);
+}
+
+/** A private address that comes from a public one; within private networks whoever has several may send from another one. */
+function isBehindNat(sentBy: string, source: string): boolean {
+  return sentBy !== source && isInward(sentBy, source) && !isInward(source, sentBy);
 }
 
 /** Where a response goes whose connection has ended (§18.2.2): the source address, the port of sent-by. Undefined: nowhere. */

@@ -202,6 +202,9 @@ describe('§18.2.2, RFC 3581: where a response goes', () => {
     ['192.168.1.10', '192.0.2.9', true],
     ['[fd00::5]:5070', '2001:db8::9', true],
     ['192.168.1.10:5070', '192.168.1.10', false],
+    ['10.0.0.5:5070', '10.0.1.5', false],
+    ['[FD00:0::5]:5070', 'fd00::5', false],
+    ['[fe80::1]:5070', 'fe80::1%eth0', false],
     ['198.51.100.7:5070', '192.0.2.9', false],
   ])('without rport, sent-by %s from %s: the source port, as behind a NAT: %s', (sentBy, address, isBehindNat) => {
     const world = new World();
