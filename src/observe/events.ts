@@ -171,7 +171,7 @@ export interface EventsSince {
   readonly isMore: boolean;
   /** Something between the id and the oldest kept event is lost (or the id is of an earlier run): read the resources again. */
   readonly gap: boolean;
-  /** How many those are, where the id is of this run. */
+  /** How many those are that were not told before, where the id is of this run. */
   readonly lost: number | undefined;
 }
 
@@ -248,25 +248,29 @@ export class EventBus {
   since(id: string, most = Infinity, tenant?: string): EventsSince {
     const rings = [this.#first, this.#further] as const;
     for (const ring of rings) ring.pack();
-    const [epoch, said = '', toldUpTo = '0'] = id.split(':');
+    const [epoch, said = '', told = '0', ...toldUpTo] = id.split(':');
     const sequence = said === '' ? Number.NaN : Number(said);
     const isKnown =
       epoch === this.#epoch && Number.isSafeInteger(sequence) && sequence >= 0 && sequence <= this.#sequence;
     const from = isKnown ? sequence : 0;
-    const gap = !isKnown || this.#lostUpTo(tenant) > Math.max(from, Number(toldUpTo));
+    const lacksSome = this.#parts.lostOf() > from;
     const events: EngineEvent[] = [];
     let kept = 0;
     for (const [ring, number] of this.#keptAfter(from)) {
       if (kept++ < most) events.push(ring.event(this.#epoch, number));
-      else if (!gap) break;
+      else if (!lacksSome) break;
     }
     const isMore = kept > events.length;
-    const lost = isKnown ? (gap ? this.#sequence - from - kept : 0) : undefined;
     const last = isMore ? (events.at(-1)?.sequence ?? from) : this.#sequence;
-    // Who reads on from among those that are lost has been told of them.
-    const lostOfAll = this.#parts.lostOf();
-    const told = last < lostOfAll ? `:${lostOfAll}` : '';
-    return { events, gap, lost, place: `${this.#epoch}:${last}${told}`, isMore };
+    // Of whoever has read up to a place and reads on, what was lost beyond it by then has been told.
+    const fresh = lacksSome ? this.#sequence - from - kept - Number(told) : 0;
+    const lostUpTo = tenant === undefined ? [] : [tenant, NOBODYS].map((owner) => this.#parts.lostOf(owner));
+    const isTheirs = lostUpTo.some((number, index) => number > Math.max(from, Number(toldUpTo[index] ?? 0)));
+    const gap = !isKnown || (fresh > 0 && (tenant === undefined || isTheirs));
+    const lost = isKnown ? (gap ? fresh : 0) : undefined;
+    const ahead = lacksSome && isMore ? this.#sequence - last - (kept - events.length) : 0;
+    const place = [this.#epoch, last, ...(ahead === 0 ? [] : [ahead, ...lostUpTo])].join(':');
+    return { events, gap, lost, place, isMore };
   }
 
   /** In the order in which they came. */
@@ -278,11 +282,6 @@ export class EventBus {
       const [ring, number] = isFirst ? [first, a++] : [further, b++];
       if (ring.sequence(number) > this.#parts.lostOf(ring.owner(number))) yield [ring, number];
     }
-  }
-
-  #lostUpTo(tenant: string | undefined): number {
-    if (tenant === undefined) return this.#parts.lostOf();
-    return Math.max(this.#parts.lostOf(tenant), this.#parts.lostOf(NOBODYS));
   }
 }
 

@@ -201,6 +201,73 @@ describe('EventBus', () => {
     );
   });
 
+  test('what is lost between two pages is told, also of what came before others that were lost', () => {
+    const bus = new EventBus(new VirtualScheduler(), { capacity: 100 });
+    const tell = (count: number, tenant: string) => {
+      for (let index = 0; index < count; index++) bus.publish('fraud', [tenant], { guard: '', detail: '' });
+    };
+    const begin = bus.lastId;
+    tell(12, 'quiet');
+    tell(3_000, 'loud');
+    const [ofQuiet, ofAll] = ['quiet', undefined].map((tenant) => bus.since(begin, 5, tenant));
+    expect([ofQuiet?.gap, ofAll?.gap]).toEqual([false, true]);
+    for (let index = 0; index < 12; index++) tell(13, `other${index}`);
+    const next = bus.since(ofQuiet?.place ?? '', Infinity, 'quiet');
+    expect([next.gap, Number(next.lost) >= 7, next.events.some(({ tenants }) => tenants.includes('quiet'))]).toEqual([
+      true,
+      true,
+      false,
+    ]);
+    const rest = bus.since(ofAll?.place ?? '');
+    expect([rest.gap, 5 + Number(ofAll?.lost) + Number(rest.lost) + rest.events.length]).toEqual([true, 3_168]);
+  });
+
+  test('whatever comes between pages: each is given or told to be lost once, and a tenant’s reader has no gap without one of its', () => {
+    const step = fc.record({
+      tenant: fc.constantFrom('a', 'a', 'a', 'b', 'c', ''),
+      times: fc.integer({ min: 1, max: 40 }),
+    });
+    const steps = fc.array(fc.record({ publish: fc.array(step, { maxLength: 4 }), most: fc.nat(20) }), {
+      maxLength: 30,
+    });
+    fc.assert(
+      fc.property(steps, fc.constantFrom('a', 'b', undefined), (pages, tenant) => {
+        const bus = new EventBus(new VirtualScheduler(), { capacity: 40 });
+        const isTheirs = (owner: string) => tenant === undefined || owner === '' || owner === tenant;
+        const own: number[] = [];
+        const read: number[] = [];
+        let [place, last, gaps, lost, published] = [bus.lastId, 0, 0, 0, 0];
+        const readPage = (most: number) => {
+          const found = bus.since(place, most, tenant);
+          read.push(...found.events.map(({ sequence }) => sequence));
+          expect(found.gap).toBe(Number(found.lost) > 0);
+          if (found.gap) gaps++;
+          lost += found.lost ?? Number.NaN;
+          ({ place } = found);
+          last = Number(place.split(':')[1]);
+          const missing = own.filter((sequence) => sequence <= last && !read.includes(sequence)).length;
+          expect(missing).toBeLessThanOrEqual(lost);
+          return found.isMore;
+        };
+        for (const { publish: runs, most } of pages) {
+          for (const { tenant: owner, times } of runs)
+            for (let index = 0; index < times; index++) {
+              published++;
+              if (isTheirs(owner)) own.push(published);
+              bus.publish('fraud', owner === '' ? [] : [owner], { guard: '', detail: '' });
+            }
+          readPage(most);
+        }
+        while (readPage(7));
+        expect(read).toEqual([...new Set(read)].sort((x, y) => x - y));
+        const missing = own.length - own.filter((sequence) => read.includes(sequence)).length;
+        if (tenant === undefined) expect(lost).toBe(missing);
+        expect(gaps).toBeLessThanOrEqual(missing);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
   test('what is kept is bounded by octets as well', () => {
     const bus = new EventBus(new VirtualScheduler(), { mostOctets: 1_000_000 });
     for (let index = 0; index < 1000; index++) publish(bus, String(index).padEnd(10_000));
