@@ -27,8 +27,10 @@ import {
   HeaderId,
   isAnonymousAddress,
   isSipUri,
+  type NameAddr,
   readableNameAddrs,
   type SipRequest,
+  type SipUri,
   textFromOctets,
   type Uri,
   unescapeUser,
@@ -172,21 +174,29 @@ export class Admission {
   #trustedExtension(request: SipRequest, { remoteAddress }: Sender): TrustedExtension | undefined {
     const { trusted, identification, served } = this.#options;
     if (!trusted.index.has(remoteAddress)) return undefined;
-    const uri = sayingWho(request);
-    if (!isSipUri(uri) || uri.user === undefined) return undefined;
+    const said = sayingWho(request);
+    const [uri] = said;
+    if (uri?.user === undefined) return undefined;
     const user = unescapeUser(uri.user);
-    const ofDomain = served.directory.tenantByDomain(uri.host);
     // A number of any length may be an extension: where a trunk sends from too, only the tenant's own domain says that it is a phone.
-    if (ofDomain === undefined && identification.knows(remoteAddress)) return undefined;
-    const said = ofDomain ?? this.#claimedTenant(request);
+    if (served.directory.tenantByDomain(uri.host) === undefined && identification.knows(remoteAddress))
+      return undefined;
     const named = trusted.index.find(
       remoteAddress,
       ({ tenant, extension }) =>
         extension.number === user &&
-        (said === undefined || said.name === tenant.name) &&
+        !said.some(({ host }) => this.#isOfOther(host, user, tenant)) &&
         !this.#asksOther(request, tenant),
     );
     return named.length > 1 ? undefined : named[0];
+  }
+
+  /** Whether who is `user` at this host is of another tenant than this one; the node's own names are the default tenant's where that has it. */
+  #isOfOther(host: string, user: string, { name }: Tenant): boolean {
+    const { directory } = this.#options.served;
+    const tenant = this.#options.served.tenantOf(host);
+    if (tenant === undefined || tenant.name === name) return false;
+    return directory.tenantByDomain(host) !== undefined || directory.member(tenant.name, user) !== undefined;
   }
 
   /** The tenant of which From names an extension or service, in that tenant's domain; the node's own names are the default tenant's. */
@@ -365,13 +375,19 @@ const IDENTITIES: readonly HeaderId[] = [
   HeaderId.RemotePartyId,
 ];
 
-/** Who a sender says it is; at an address that proves it no field is better than another. */
-function sayingWho(request: SipRequest): Uri {
+/**
+ * Who a sender says it is, the address that counts first; at an address that proves it no field is better than another. What else an
+ * anonymous sender says may tell of another tenant.
+ */
+function sayingWho(request: SipRequest): SipUri[] {
   const from = request.from();
-  if (!isAnonymousAddress(from)) return from.uri;
-  for (const field of IDENTITIES) {
-    const named = readableNameAddrs(request.headers, field).find(({ uri }) => isSipUri(uri));
-    if (named !== undefined) return named.uri;
-  }
-  return from.uri;
+  const said = isAnonymousAddress(from) ? IDENTITIES.flatMap((field) => callersIn(request, field)) : [];
+  return [...said, from].map(({ uri }) => uri).filter(isSipUri);
+}
+
+/** Remote-Party-ID names the called party, too. */
+function callersIn({ headers }: SipRequest, field: HeaderId): NameAddr[] {
+  return readableNameAddrs(headers, field).filter(
+    ({ params }) => field !== HeaderId.RemotePartyId || (params.get('party') ?? 'calling').toLowerCase() === 'calling',
+  );
 }

@@ -81,7 +81,7 @@ export const extensionSchema = z.strictObject({
     .max(64)
     .default([])
     .describe(
-      "Addresses or networks whose requests are admitted as this extension without digest; by a tenant admin up to /24 (IPv6 /48), and no source of others. From names the extension (an anonymous one: P-Preferred-Identity, P-Asserted-Identity or Remote-Party-ID), in the tenant's domain or no other tenant's: the node's own address is that of `defaultTenant` where that has this number. Off while empty.",
+      "Addresses or networks whose requests are admitted as this extension without digest; by a tenant admin up to /24 (IPv6 /48), and no source of others. From names the extension (an anonymous one: P-Preferred-Identity, P-Asserted-Identity or a calling Remote-Party-ID), in the tenant's domain or no other tenant's: the node's own address is that of `defaultTenant` where that has this number. Off while empty.",
     ),
   maxContacts: z
     .int()

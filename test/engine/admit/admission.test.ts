@@ -118,6 +118,28 @@ describe('who sent this? (behaviour 26)', () => {
   });
 
   test.each([
+    ['in From', { From: '"Anonymous" <sip:anonymous@globex.example.com>;tag=1' }],
+    ['at the node, which is globex', { 'P-Preferred-Identity': `<sip:101@${ENGINE}>` }],
+    ['in From at the node', { From: `"Anonymous" <sip:anonymous@${ENGINE}>;tag=1` }],
+    ['in a second field', { 'P-Asserted-Identity': '<sip:101@globex.example.com>' }],
+    ['called', { 'P-Preferred-Identity': '', 'Remote-Party-ID': '<sip:101@acme.example.com>;party=called' }],
+  ])(
+    'an anonymous caller that names another tenant, or whom it calls, is nobody’s extension: %s',
+    async (_case, other) => {
+      const extensions = [{ number: '101', trustedAddresses: ['203.0.113.0/28'] }, { number: '102' }];
+      const world = await World.start({ acme: { extensions }, settings: { defaultTenant: 'globex' } });
+      const said = {
+        From: '"Anonymous" <sip:anonymous@anonymous.invalid>;tag=1',
+        'P-Preferred-Identity': '<sip:101@192.168.1.5>',
+      };
+      expect(outcomeOf(world, world.agent('203.0.113.3'), said, `sip:102@${ENGINE}`).status).toBe(480);
+      const fields = Object.entries({ ...said, ...other }).filter(([, value]) => value !== '');
+      const agent = world.agent('203.0.113.4');
+      expect(outcomeOf(world, agent, Object.fromEntries(fields), `sip:102@${ENGINE}`).status).toBe(407);
+    },
+  );
+
+  test.each([
     ['without a password', {}],
     ['with one', { password: PASSWORD }],
   ])(
