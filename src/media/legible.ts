@@ -54,7 +54,7 @@ function spelledOut(type: string, value: string, address: string): string {
   const family = spaced.replace(/\bin ip([46])\b/i, 'IN IP$1');
   // §5.2: a user without a name is `-`.
   if (type === 'o=') return ORIGIN.exec(family.replace(/^(?=\S+ \S+ IN )/, '- '))?.[0] ?? NO_ORIGIN;
-  const host = /^IN IP[46] ([^/%]+)/.exec(family)?.[1];
+  const host = /^IN IP[46] ([^/% ]+)/.exec(family)?.[1];
   if (host === undefined) return family;
   // §5.7: an address of one host has no TTL; nor has one a zone, which is of the machine that wrote it.
   const own = host.replace(/^\[(.*)\]$/, '$1');

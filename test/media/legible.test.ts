@@ -34,6 +34,7 @@ describe('a description for a relay', () => {
     ['pbx.example.test', undefined, 'IN IP4 192.0.2.1'],
     ['fe80::1%eth0', '198.51.100.7', 'IN IP6 fe80::1'],
     ['[2001:db8::1]', '198.51.100.7', 'IN IP6 2001:db8::1'],
+    ['203.0.113.5 extra', '198.51.100.7', 'IN IP4 203.0.113.5'],
   ])('RFC 8866 §5.7: the address %s of a party at %s is %s', (host, address, expected) => {
     const sdp = PLAIN.replace(/c=.*/, `c=IN IP4 ${host}`);
     expect(legible(sdp, address)).toBe(PLAIN.replace(/c=.*/, `c=${expected}`));
