@@ -135,6 +135,9 @@ describe('what the engine says of faults, in German', () => {
   test('values stand in it, a guess behind it, and what is not known stays as it is', () => {
     expect(translated('there is no extension 777', faults)).toBe('es gibt keine Nebenstelle 777');
     expect(translated('must be a whole number, not text', faults)).toBe('muss eine ganze Zahl sein, nicht text');
+    for (const name of ['empty', 'constructor'])
+      expect(translated(`there is no group "${name}"`, faults)).toBe(`es gibt keine Gruppe „${name}“`);
+    expect(translated('must be a list, not constructor', faults)).toBe('muss eine Liste sein, nicht constructor');
     expect(translated('there is no trunk "carier" (did you mean "carrier"?) that tenant "a" may use', faults)).toBe(
       'es gibt keinen Trunk „carier“, den der Mandant „a“ benutzen darf. Meinten Sie „carrier“?',
     );

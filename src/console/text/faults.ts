@@ -3,6 +3,9 @@
 /** Of a sentence that ends with a guess, the guess. */
 const GUESS = /(?: \(|; )did you mean "([^"]*)"\?\)?/;
 
+/** Names that stand for a word of the engine's, which is in the table too; the others stand for what somebody wrote. */
+const WORDS = new Set(['kind', 'found']);
+
 /** What `message` is by the table; as it is where the table does not have it. */
 export function translated(message: string, table: Readonly<Record<string, string>>): string {
   const [hint = '', guess] = GUESS.exec(message) ?? [];
@@ -12,7 +15,7 @@ export function translated(message: string, table: Readonly<Record<string, strin
     if (found === null) continue;
     const text = words.replace(/\{(\w+)\}/g, (whole, name: string) => {
       const value = found.groups?.[name] ?? whole;
-      return table[value] ?? value;
+      return WORDS.has(name) && Object.hasOwn(table, value) ? (table[value] ?? value) : value;
     });
     return guess === undefined ? text : `${text}. Meinten Sie „${guess}“?`;
   }

@@ -1,6 +1,6 @@
 /**
  * What the engine says of faults, in its words, and in German: those that an admin meets most. Names in braces stand for what differs;
- * what they stand for is looked up here, too. The first that fits counts.
+ * what `kind` and `found` stand for is looked up here, too. The first that fits counts.
  */
 export const faults: Readonly<Record<string, string>> = {
   'is missing': 'fehlt',
