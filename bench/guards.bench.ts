@@ -8,6 +8,7 @@
 import { parseArgs } from 'node:util';
 import { Inbox } from '../src/sip/endpoint/inbox.ts';
 import { type Flow, SourceGate } from '../src/sip/transport/index.ts';
+import { knownBy } from '../test/kit/known.ts';
 import { allocatedBy } from './kit/allocation.ts';
 import { CallMachine } from './kit/call-machine.ts';
 import { formatSpread, spread } from './kit/statistics.ts';
@@ -39,10 +40,10 @@ const handle = () => {
   handled++;
 };
 const clock = { nowMs: () => performance.now(), wallMs: () => Date.now() };
-const gate = new SourceGate(clock, { knows: () => true, knownPerSecond: 1e9 });
+const gate = new SourceGate(clock, { ...knownBy(() => true), knownPerSecond: 1e9 });
 const inbox = new Inbox({
   clock,
-  knows: (address) => gate.knows(address),
+  sourceOf: (address) => gate.sourceOf(address),
   server: { handle, refuseUnread: () => false, refuseOctets: () => false },
 });
 

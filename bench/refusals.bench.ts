@@ -11,6 +11,7 @@ import { parseArgs } from 'node:util';
 import { WheelScheduler } from '../src/base/wheel-scheduler.ts';
 import { SipTrace } from '../src/observe/index.ts';
 import { Endpoint } from '../src/sip/endpoint/index.ts';
+import { knownBy } from '../test/kit/known.ts';
 import { allocatedBy } from './kit/allocation.ts';
 import { formatSpread, spread } from './kit/statistics.ts';
 
@@ -64,7 +65,7 @@ let busyUs = 0;
 const endpoint = new Endpoint(
   {
     scheduler,
-    sources: { admits: () => true, hasRoomFor: () => true, knows: (address) => address === KNOWN },
+    sources: { admits: () => true, hasRoomFor: () => true, ...knownBy((address) => address === KNOWN) },
     inboxLimits: { backlogMs: 0, strangersWaiting: 1 },
     isEmergency: () => false,
     isEmergencyNumber: (dialled) => dialled === '112',

@@ -1,6 +1,8 @@
+import { sourceOf } from '../base/source.ts';
 import type { SipRequest } from '../sip/message/index.ts';
 import type { Flow } from '../sip/transport/index.ts';
 import type { Identification } from '../trunks/identification.ts';
+import { Claims } from './admit/claims.ts';
 import type { FrontProxies } from './admit/front-proxies.ts';
 import type { KnownSources } from './admit/known-sources.ts';
 import type { TrustedExtensions } from './admit/trusted-extensions.ts';
@@ -8,7 +10,7 @@ import type { PeerNodes } from './peer-nodes.ts';
 import type { Registrations } from './registrations.ts';
 
 export interface AcquaintancesOptions {
-  readonly identification: Pick<Identification, 'knows'>;
+  readonly identification: Pick<Identification, 'networksAround'>;
   readonly signedIn: Pick<KnownSources, 'has'>;
   readonly trusted: Pick<TrustedExtensions, 'index'>;
   readonly front: Pick<FrontProxies, 'has' | 'senderOf'>;
@@ -19,25 +21,32 @@ export interface AcquaintancesOptions {
 /** Whose messages are never held back: trunks and registered phones, trusted addresses, the proxies in front, and the other nodes. */
 export class Acquaintances {
   readonly #options: AcquaintancesOptions;
+  readonly #claims: Claims;
 
   constructor(options: AcquaintancesOptions) {
     this.#options = options;
+    this.#claims = new Claims(options.identification, options.trusted);
   }
 
   knows(address: string): boolean {
-    const { identification, signedIn, trusted, front, peers } = this.#options;
-    return (
-      identification.knows(address) ||
-      signedIn.has(address) ||
-      trusted.index.has(address) ||
-      front.has(address) ||
-      peers.isPeerAddress(address)
-    );
+    return this.sourceOf(address) !== undefined;
   }
 
-  /** The address of whoever sent a request, behind a proxy of ours or not. */
+  /**
+   * As what source (`base/source.ts`) an address counts; undefined: it is a stranger's. One that somebody has proved to be at counts for
+   * itself, one that is only said to be a trunk's or an extension's is of whoever says so.
+   */
+  sourceOf(address: string): string | undefined {
+    const { signedIn, front, peers } = this.#options;
+    if (signedIn.has(address) || front.has(address) || peers.isPeerAddress(address)) return address;
+    const peer = this.#claims.peerOf(address);
+    return peer === undefined ? undefined : sourceOf(peer, address);
+  }
+
+  /** The source that a request is of, behind a proxy of ours or not. */
   senderOf(request: SipRequest, flow: Flow): string {
-    return this.#options.front.senderOf(request, flow).remoteAddress;
+    const { remoteAddress } = this.#options.front.senderOf(request, flow);
+    return this.sourceOf(remoteAddress) ?? remoteAddress;
   }
 
   /** Whether whoever sent a request, behind a proxy of ours or not, may have a call here. */

@@ -14,7 +14,12 @@ export interface Members<T> {
   readonly version: number;
 }
 
-interface Filed<T> extends Members<T> {
+/** The same, with the network. */
+export interface Claimed<T> extends Members<T> {
+  readonly network: Network;
+}
+
+interface Filed<T> extends Claimed<T> {
   readonly entries: Set<T>;
   version: number;
 }
@@ -24,7 +29,8 @@ class FamilyIndex<T> {
   /** Lengths in use, longest first. */
   #lengths: number[] = [];
 
-  add({ words, length }: Network, entry: T): void {
+  add(network: Network, entry: T): void {
+    const { words, length } = network;
     let table = this.#byLength.get(length);
     if (table === undefined) {
       table = new Map();
@@ -33,7 +39,7 @@ class FamilyIndex<T> {
     }
     const key = prefixKey(words, length);
     const filed = table.get(key);
-    if (filed === undefined) table.set(key, { entries: new Set([entry]), version: 0 });
+    if (filed === undefined) table.set(key, { network, entries: new Set([entry]), version: 0 });
     else {
       filed.entries.add(entry);
       filed.version++;
@@ -64,8 +70,8 @@ class FamilyIndex<T> {
     return accepted;
   }
 
-  covering(words: AddressWords): Members<T>[] {
-    const found: Members<T>[] = [];
+  covering(words: AddressWords): Claimed<T>[] {
+    const found: Claimed<T>[] = [];
     for (const length of this.#lengths) {
       const filed = this.#byLength.get(length)?.get(prefixKey(words, length));
       if (filed !== undefined) found.push(filed);
@@ -109,7 +115,7 @@ export class AddressIndex<T> {
   }
 
   /** The networks that hold the address, longest prefix first; none for what is no address. */
-  covering(address: string): readonly Members<T>[] {
+  covering(address: string): readonly Claimed<T>[] {
     const words = parseAddress(address);
     return words === undefined ? [] : this.#family(words).covering(words);
   }

@@ -23,7 +23,7 @@ import type { InboundSource, Trunk } from '../provisioning/trunk-settings/schema
 import { certificateNames } from '../provisioning/trunk-settings/sources.ts';
 import { isSipUri, type SipRequest } from '../sip/message/index.ts';
 import type { Flow } from '../sip/transport/index.ts';
-import { AddressIndex, type Members } from './address-index.ts';
+import { AddressIndex, type Claimed, type Members } from './address-index.ts';
 import { type Known, SourceView, speaksFor } from './source-view.ts';
 import { TOKEN_PARAMETER } from './trunk-requests.ts';
 
@@ -170,6 +170,11 @@ export class Identification {
   /** Whether any trunk may send from this address; such sources keep their share when others flood. */
   knows(address: string): boolean {
     return this.#index.has(address);
+  }
+
+  /** The networks of trunks that hold an address, longest prefix first. */
+  networksAround(address: string): readonly Claimed<Pick<Known, 'trunk'>>[] {
+    return this.#index.covering(address);
   }
 
   /** What a trunk's names resolve to, as networks of one host; the same list until that is another. */

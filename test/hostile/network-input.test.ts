@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { SourceGate } from '../../src/sip/transport/index.ts';
 import { TestAuthority } from '../kit/certificates.ts';
+import { knownBy } from '../kit/known.ts';
 import { threadCpuMs } from '../kit/thread-cpu.ts';
 import { VirtualScheduler } from '../kit/virtual-scheduler.ts';
 import { wire } from '../sip/endpoint/world.ts';
@@ -257,7 +258,11 @@ describe('slow peers', () => {
 
 describe('floods', () => {
   test('a flood from one source is cut to its rate; every message of others is answered', async () => {
-    const sources = new SourceGate(new VirtualScheduler(), { burst: 100, messagesPerSecond: 50, knows: () => false });
+    const sources = new SourceGate(new VirtualScheduler(), {
+      burst: 100,
+      messagesPerSecond: 50,
+      ...knownBy(() => false),
+    });
     const flooded = await new HostileTarget({ sources }).open();
     const flood = await flooded.udpAttacker('127.0.0.3');
     const honest = await flooded.udpAttacker('127.0.0.2');

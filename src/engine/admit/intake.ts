@@ -2,6 +2,7 @@
 import { getHeapStatistics } from 'node:v8';
 import { Later } from '../../base/later.ts';
 import type { Clock } from '../../base/scheduler.ts';
+import { ownCopy } from '../../base/text.ts';
 import type { Calls } from '../../call/index.ts';
 import type { NodeLimits } from '../../settings/limits-schema.ts';
 import type { NodeSettings } from '../../settings/node-schema.ts';
@@ -19,7 +20,7 @@ export interface IntakeOptions {
   readonly settings: Pick<NodeSettings, 'limits'>;
   readonly scheduler: Clock;
   /** Addresses with budgets and connection slots of their own: trunks, registered phones. */
-  readonly sources: Pick<Acquaintances, 'knows'>;
+  readonly sources: Pick<Acquaintances, 'sourceOf'>;
   /** Whether new requests are refused while more waits than there is time for. */
   readonly guardsLoad?: boolean;
   /** Notices when the machine has no time for new requests. */
@@ -75,7 +76,7 @@ export class Intake {
       burst: BURST_SECONDS * limits.messagesPerSecondPerPeer,
       strangersPerSecond: limits.messagesPerSecondFromStrangers,
       knownPerSecond: limits.messagesPerSecondPerKnownPeer,
-      knows: (address) => sources.knows(address),
+      sourceOf: (address) => sources.sourceOf(address),
       hasRoom: this.#room.hasRoom,
     });
     this.#places = limits.callsPerSecond;
@@ -125,7 +126,12 @@ export class Intake {
       },
       isEmergency,
       isEmergencyNumber: (number, host) => served.isEmergencyNumber(number, host),
-      sourceOf: (request, flow) => front.senderOf(request, flow).remoteAddress,
+      sourceOf: (request, flow) => {
+        const { remoteAddress } = front.senderOf(request, flow);
+        // One that is written in the request must not keep its text alive.
+        const address = remoteAddress === flow.remoteAddress ? remoteAddress : ownCopy(remoteAddress);
+        return this.gate.sourceOf(address) ?? address;
+      },
       speaksForMany: (request, flow) => pass.read(request, flow.remoteAddress) !== undefined,
       maxServerTransactions: limits.transactions,
       maxServerOctets: REQUESTS_SHARE * heapLimit,

@@ -11,7 +11,7 @@ const SHARE = 0.4;
 const TURN_MS = 0.5;
 
 interface Ending {
-  readonly flow: { readonly remoteAddress: string };
+  readonly source: string;
   readonly sinceMs: number;
 }
 
@@ -47,8 +47,9 @@ export class Endings<Item extends Ending> {
     return this.#first.size + this.#behind.size + this.#due.size;
   }
 
-  waitingOf(source: string): number {
-    return this.#first.waitingOf(source) + this.#behind.waitingOf(source) + this.#due.waitingOf(source);
+  /** As in a {@link FairQueue}. */
+  aheadOf(source: string): number {
+    return this.#first.aheadOf(source) + this.#behind.aheadOf(source) + this.#due.aheadOf(source);
   }
 
   /** False: there is no place for it. */
@@ -58,8 +59,8 @@ export class Endings<Item extends Ending> {
 
   #hasPlace(source: string): boolean {
     if (this.size < this.#most) return true;
-    const sources = Math.max(this.#first.sourceCount, this.#behind.sourceCount, this.#due.sourceCount);
-    return this.size < 2 * this.#most && this.waitingOf(source) * (sources + 1) < this.#most;
+    const peers = Math.max(this.#first.peerCount, this.#behind.peerCount, this.#due.peerCount);
+    return this.size < 2 * this.#most && this.aheadOf(source) * (peers + 1) < this.#most;
   }
 
   /** On each turn: who has waited long enough is due, and all are once time is not short any more. */
@@ -68,14 +69,14 @@ export class Endings<Item extends Ending> {
     const sinceMs = isShort ? nowMs - BEHIND_MS : nowMs;
     this.#behind.takeWhile(
       (item) => item.sinceMs <= sinceMs,
-      (item) => this.#due.add(item.flow.remoteAddress, item),
+      (item) => this.#due.add(item.source, item),
     );
   }
 
   /** Those that make room now, and wait behind none of their source that does not, wait no longer. */
   hasten(makesRoom: (item: Item) => boolean): void {
     for (const queue of [this.#due, this.#behind])
-      if (queue.size > 0) queue.takeWhile(makesRoom, (item) => this.#first.add(item.flow.remoteAddress, item));
+      if (queue.size > 0) queue.takeWhile(makesRoom, (item) => this.#first.add(item.source, item));
   }
 
   /** Whether it is the turn of one of them. */

@@ -107,7 +107,7 @@ export class Endpoint implements TransportUser, RefusingEndpoint, MessageServer 
         cpuShare,
         room,
         ...(limits === undefined ? {} : { limits }),
-        knows: (address) => sources.knows(address),
+        sourceOf: (address) => sources.sourceOf(address),
         server: this,
         readsOn: () => this.transport.takeTurns?.() === true,
       });

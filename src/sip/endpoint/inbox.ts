@@ -38,8 +38,8 @@ export interface MessageServer {
 export interface InboxOptions extends WorkClockOptions {
   readonly clock: Clock;
   readonly limits?: Partial<InboxLimits>;
-  /** Whether an address is a known peer's. */
-  readonly knows: (address: string) => boolean;
+  /** As what source (`base/source.ts`) an address of a known peer counts; undefined: it is a stranger's. */
+  readonly sourceOf: (address: string) => string | undefined;
   readonly server: MessageServer;
   /** Hands over what was read from the sockets. True: they hold more, and nothing is handled before that was read. Default: never. */
   readonly readsOn?: () => boolean;
@@ -63,6 +63,7 @@ export interface InboxCounters {
 }
 
 interface Waiting {
+  readonly source: string;
   readonly text: string;
   readonly flow: Flow;
   readonly sinceMs: number;
@@ -79,7 +80,7 @@ const SLICE_MS = 5;
 const LONGEST_SLICE_MS = 20;
 const SLICE_SHARE = 0.5;
 /**
- * Ms of computing that one address may have before what begins; of more, forged or not, each message waits its turn with that. Half of
+ * Ms of computing that one peer may have before what begins; of more, forged or not, each message waits its turn with that. Half of
  * all messages are the answers of one carrier; a flood that is worth sending is of requests.
  */
 const ANSWERS_FIRST_MS = 75;
@@ -191,7 +192,9 @@ export class Inbox {
       }
       this.#backlog.beat(this.#work.workMs(), nowMs, 0, this.#work.cpuShare());
     }
-    this.#sort({
+    const source = this.#options.sourceOf(flow.remoteAddress);
+    this.#sort(source !== undefined, {
+      source: source ?? flow.remoteAddress,
       text,
       flow,
       sinceMs: nowMs,
@@ -207,9 +210,9 @@ export class Inbox {
    */
   disposes(octets: Buffer, flow: Flow, cameMs: number): boolean {
     if (this.isEmpty || octets[0] === LETTER_S) return false;
-    const address = flow.remoteAddress;
-    if (!this.#options.knows(address)) {
-      if (this.#strangers.hasPlace(address)) return false;
+    const source = this.#options.sourceOf(flow.remoteAddress);
+    if (source === undefined) {
+      if (this.#strangers.hasPlace(flow.remoteAddress)) return false;
       this.counters.strangersDropped++;
       return true;
     }
@@ -218,13 +221,13 @@ export class Inbox {
       this.counters.acksAbsorbed++;
       return true;
     }
-    if (this.#admits(address, cameMs) || !this.#options.server.refuseOctets(octets, flow)) return false;
+    if (this.#admits(source, cameMs) || !this.#options.server.refuseOctets(octets, flow)) return false;
     this.#overloaded();
     return true;
   }
 
-  #admits(address: string, cameMs: number): boolean {
-    return this.#backlog.admits(this.#aheadOf(address), this.#options.clock.nowMs() - cameMs);
+  #admits(source: string, cameMs: number): boolean {
+    return this.#backlog.admits(this.#aheadOf(source), this.#options.clock.nowMs() - cameMs);
   }
 
   /** Messages of known peers wait. */
@@ -292,11 +295,10 @@ export class Inbox {
     this.#sliceEndedComputedMs = this.#work.computedMs();
   }
 
-  #sort(waiting: Waiting): void {
-    const { text, flow } = waiting;
-    const address = flow.remoteAddress;
-    if (!this.#options.knows(address)) {
-      if (!this.#strangers.add(address, waiting)) this.counters.strangersDropped++;
+  #sort(isKnown: boolean, waiting: Waiting): void {
+    const { source, text, flow } = waiting;
+    if (!isKnown) {
+      if (!this.#strangers.add(source, waiting)) this.counters.strangersDropped++;
       return;
     }
     const kind = kindOf(text);
@@ -308,20 +310,20 @@ export class Inbox {
     const queue = precedes && this.#putsOff(text) ? this.#endings : this.#ongoing;
     const first =
       kind === MessageKind.Cancel
-        ? this.#fresh.waitingOf(address) + this.#overdue.waitingOf(address) === 0
-        : precedes && this.#hasPrecedence(address, text, queue);
+        ? this.#fresh.waitingOf(source) + this.#overdue.waitingOf(source) === 0
+        : precedes && this.#hasPrecedence(source, text, queue);
     if (first) {
-      if (!queue.add(address, waiting)) this.counters.knownDropped++;
+      if (!queue.add(source, waiting)) this.counters.knownDropped++;
       return;
     }
     const begins = kind !== MessageKind.Cancel && kind !== MessageKind.Ongoing;
     if (begins) {
-      if (!this.#admits(address, waiting.cameMs) && this.#options.server.refuseUnread(text, flow)) {
+      if (!this.#admits(source, waiting.cameMs) && this.#options.server.refuseUnread(text, flow)) {
         this.#overloaded();
         return;
       }
     }
-    if (!this.#fresh.add(address, waiting)) this.counters.knownDropped++;
+    if (!this.#fresh.add(source, waiting)) this.counters.knownDropped++;
   }
 
   /** Whom a refusal would reach late is served instead, and next: those who came after it are refused, who can still be told in time. */
@@ -335,7 +337,7 @@ export class Inbox {
         if (this.#backlog.isGivenUp(nowMs - waiting.cameMs) && this.#refusesLate(waiting))
           this.#longestWaitMs = Math.max(this.#longestWaitMs, nowMs - waiting.sinceMs);
         // That, a copy of what is served already, or an emergency call: it has waited long enough.
-        else if (!this.#overdue.add(waiting.flow.remoteAddress, waiting)) this.counters.knownDropped++;
+        else if (!this.#overdue.add(waiting.source, waiting)) this.counters.knownDropped++;
       },
     );
   }
@@ -348,9 +350,8 @@ export class Inbox {
     const waiting: Waiting[] = [];
     for (let item = this.#fresh.take(); item !== undefined; item = this.#fresh.take()) waiting.push(item);
     for (const item of waiting) {
-      const address = item.flow.remoteAddress;
-      if (!this.#admits(address, item.cameMs) && this.#refusesLate(item)) continue;
-      this.#fresh.putBack(address, item);
+      if (!this.#admits(item.source, item.cameMs) && this.#refusesLate(item)) continue;
+      this.#fresh.putBack(item.source, item);
     }
   }
 
@@ -368,15 +369,15 @@ export class Inbox {
     this.#backlog.refused();
   }
 
-  #hasPrecedence(address: string, text: string, queue: Queue): boolean {
+  #hasPrecedence(source: string, text: string, queue: Queue): boolean {
     const mostMs = text.startsWith('SIP/') || text.startsWith('ACK ') ? ANSWERS_FIRST_MS : REQUESTS_FIRST_MS;
-    return queue.waitingOf(address) * this.#ongoingCostMs < (queue === this.#endings ? ENDINGS_MS : mostMs);
+    return queue.aheadOf(source) * this.#ongoingCostMs < (queue === this.#endings ? ENDINGS_MS : mostMs);
   }
 
   /** How many of those that begin something have their turn before the next one of this source. */
-  #aheadOf(address: string): number {
-    const own = this.#overdue.waitingOf(address) + this.#fresh.waitingOf(address);
-    return Math.min(this.#begins, (own + 1) * Math.max(1, this.#overdue.sourceCount, this.#fresh.sourceCount));
+  #aheadOf(source: string): number {
+    const own = this.#overdue.aheadOf(source) + this.#fresh.aheadOf(source);
+    return Math.min(this.#begins, (own + 1) * Math.max(1, this.#overdue.peerCount, this.#fresh.peerCount));
   }
 
   #slice(): void {

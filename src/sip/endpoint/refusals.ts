@@ -199,7 +199,9 @@ export class Refusals {
   /** Over UDP, where a source can be forged, what strangers get is bounded by what they sent. */
   send(response: SipResponse, request: SipRequest, flow: Flow): void {
     const text = serialize(response);
-    const forgeable = flow.transport === 'udp' && this.#options.sources?.knows(flow.remoteAddress) === false;
+    const { sources } = this.#options;
+    const forgeable =
+      flow.transport === 'udp' && sources !== undefined && sources.sourceOf(flow.remoteAddress) === undefined;
     const answer = forgeable ? boundedAnswer(text, request.receivedText?.length ?? text.length) : text;
     if (answer === undefined) this.#host.counters.withheld++;
     else flow.send(answer);

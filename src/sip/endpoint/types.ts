@@ -108,7 +108,7 @@ export interface EndpointOptions {
   /** Octets outside of the heap that ended transactions may take; one source has its share of them. */
   readonly maxLingeringOctets?: number;
   readonly maxClientTransactions?: number;
-  /** Of whom a request is, where its flow's address is not the one: who stands behind a proxy. One source takes no more than its share. */
+  /** The source (`base/source.ts`) that a request is of, a text of its own. One source takes no more than its share. Default: the flow's address. */
   readonly sourceOf?: (request: SipRequest, flow: Flow) => string;
   /** Whether who sends a request that would be refused for its source's share speaks for many: it is not. Default: nobody does. */
   readonly speaksForMany?: (request: SipRequest, flow: Flow) => boolean;

@@ -1,5 +1,4 @@
 import { SharedBudget } from '../../base/shared-budget.ts';
-import { ownCopy } from '../../base/text.ts';
 import type { SipRequest } from '../message/index.ts';
 import type { Channel } from './types.ts';
 
@@ -23,7 +22,7 @@ export type Shortage = 'places' | 'placesOfAddress' | 'memory' | 'memoryOfAddres
 
 /** Who a request is of, and who is refused last; the latter two are asked only of what would be refused. */
 export interface PlaceJudges<F extends Channel> {
-  /** Whose places a request takes: an address, or who stands behind it. Default: the flow's address. */
+  /** Whose places a request takes: the source (`base/source.ts`) that it is of, a text of its own. Default: the flow's address. */
   readonly sourceOf?: (request: SipRequest, flow: F) => string;
   /** Whether who sends a request speaks for many, and so is held to no share. Default: nobody does. */
   readonly speaksForMany?: (request: SipRequest, flow: F) => boolean;
@@ -70,10 +69,7 @@ export class ServerPlaces<F extends Channel = Channel> {
   }
 
   sourceOf(request: SipRequest, flow: F): string {
-    const address = addressOf(flow);
-    const source = this.#judges.sourceOf?.(request, flow) ?? address;
-    // One that is written in the request must not keep its text alive.
-    return source === address ? address : ownCopy(source);
+    return this.#judges.sourceOf?.(request, flow) ?? addressOf(flow);
   }
 
   /** For want of what a request must be refused; undefined: it has a place. */

@@ -123,7 +123,7 @@ export class ConnectionSlots {
   }
 
   #knows(address: string): boolean {
-    return this.#policy?.knows(address) === true;
+    return this.#policy?.sourceOf(address) !== undefined;
   }
 
   /** Its own host's share comes first: what is refused for that takes none of the places that all strangers have in this second. */

@@ -9,12 +9,12 @@ export interface SourceGateOptions {
   readonly burst: number;
   /** Messages per second that all unknown sources may send together, and as many at once. Default 2,000. */
   readonly strangersPerSecond: number;
-  /** Messages per second that one known source may send, and as many at once. Default 20,000. */
+  /** Messages per second that one address of a known peer may send, and as many at once. Default 20,000. */
   readonly knownPerSecond: number;
   /** Sources remembered at a time. Default 16,384; the least lately seen are forgotten, which gives them a full burst again. */
   readonly maxSources: number;
-  /** Peers with a rate and connection slots of their own: trunks, registered phones. Default: nobody. */
-  readonly knows: (address: string) => boolean;
+  /** As what source (`base/source.ts`) an address of a known peer counts: trunks, registered phones. Default: nobody is known. */
+  readonly sourceOf: (address: string) => string | undefined;
   /** False while there is no memory for strangers. Default: always true. */
   readonly hasRoom: () => boolean;
 }
@@ -25,7 +25,7 @@ export const defaultSourceGateOptions: SourceGateOptions = {
   strangersPerSecond: 2_000,
   knownPerSecond: 20_000,
   maxSources: 16_384,
-  knows: () => false,
+  sourceOf: () => undefined,
   hasRoom: () => true,
 };
 
@@ -35,7 +35,8 @@ const KNOWN_FOR_MS = 1_000;
 class Bucket {
   tokens: number;
   updatedAtMs: number;
-  isKnown = false;
+  /** As what its address counts; undefined: as a stranger's. */
+  source: string | undefined;
   lookedUpAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(tokens: number, updatedAtMs: number) {
@@ -56,7 +57,7 @@ class Bucket {
 
 /**
  * A token bucket per source address, and one for all strangers, asked before a message is read, so that a flood costs a look-up per packet
- * and harms nobody else: strangers together have a budget, and a known peer has one that only its own address uses up. The table is
+ * and harms nobody else: strangers together have a budget, and each address of a known peer has one that nobody else uses up. The table is
  * bounded: spoofed sources cannot grow it.
  */
 export class SourceGate implements SourcePolicy {
@@ -79,13 +80,12 @@ export class SourceGate implements SourcePolicy {
     return this.#buckets.size;
   }
 
-  knows(address: string): boolean {
-    const bucket = this.#buckets.get(address);
-    return bucket === undefined ? this.#options.knows(address) : this.#isKnown(bucket, address, this.#clock.nowMs());
+  sourceOf(address: string): string | undefined {
+    return this.#bucketOf(address, this.#clock.nowMs()).source;
   }
 
   hasRoomFor(address: string): boolean {
-    if (this.#options.hasRoom() || this.knows(address)) return true;
+    if (this.#options.hasRoom() || this.sourceOf(address) !== undefined) return true;
     this.refused.memory++;
     return false;
   }
@@ -93,12 +93,8 @@ export class SourceGate implements SourcePolicy {
   admits(address: string): boolean {
     const { burst, messagesPerSecond, strangersPerSecond, knownPerSecond, hasRoom } = this.#options;
     const nowMs = this.#clock.nowMs();
-    let bucket = this.#buckets.get(address);
-    if (bucket === undefined) {
-      bucket = new Bucket(this.#options.knows(address) ? knownPerSecond : burst, nowMs);
-      this.#buckets.set(address, bucket);
-    }
-    if (this.#isKnown(bucket, address, nowMs)) {
+    const bucket = this.#bucketOf(address, nowMs);
+    if (bucket.source !== undefined) {
       if (bucket.take(nowMs, knownPerSecond, knownPerSecond)) return true;
       this.refused.known++;
       return false;
@@ -116,11 +112,21 @@ export class SourceGate implements SourcePolicy {
     return false;
   }
 
-  #isKnown(bucket: Bucket, address: string, nowMs: number): boolean {
-    if (nowMs - bucket.lookedUpAtMs >= KNOWN_FOR_MS) {
-      bucket.isKnown = this.#options.knows(address);
-      bucket.lookedUpAtMs = nowMs;
-    }
-    return bucket.isKnown;
+  #bucketOf(address: string, nowMs: number): Bucket {
+    let bucket = this.#buckets.get(address);
+    if (bucket === undefined) {
+      bucket = new Bucket(0, nowMs);
+      this.#lookUp(bucket, address, nowMs);
+      bucket.tokens = bucket.source === undefined ? this.#options.burst : this.#options.knownPerSecond;
+      this.#buckets.set(address, bucket);
+    } else if (nowMs - bucket.lookedUpAtMs >= KNOWN_FOR_MS) this.#lookUp(bucket, address, nowMs);
+    return bucket;
+  }
+
+  #lookUp(bucket: Bucket, address: string, nowMs: number): void {
+    const source = this.#options.sourceOf(address);
+    bucket.lookedUpAtMs = nowMs;
+    // An equal text is kept: whoever counts by it has that one.
+    if (source !== bucket.source) bucket.source = source;
   }
 }

@@ -347,7 +347,7 @@ export class StreamFlow implements Flow, FrameSink, SlotHolder, TimerTarget {
     const socket = this.#socket as Socket;
     if (socket.writableLength === 0 || this.#state !== 'open') return;
     const reads = leftOctets(socket) > this.#leftOctets || stuckOctets(socket) < this.#stuckOctets;
-    if (reads || this.opened || sources?.knows(this.remoteAddress) !== false) {
+    if (reads || this.opened || sources === undefined || sources.sourceOf(this.remoteAddress) !== undefined) {
       this.#watchUnread(socket);
       return;
     }

@@ -133,8 +133,8 @@ export interface SourcePolicy {
   admits(address: string): boolean;
   /** False: what has come of a message of this source is not kept until the rest is there. */
   hasRoomFor(address: string): boolean;
-  /** True for peers that have rates and slots of their own: trunks, registered phones. */
-  knows(address: string): boolean;
+  /** As what source (`base/source.ts`) an address of a known peer counts, whose rates and slots are its own: trunks, registered phones; undefined: it is a stranger's. */
+  sourceOf(address: string): string | undefined;
 }
 
 export interface TransportLimits {

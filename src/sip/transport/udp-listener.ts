@@ -251,7 +251,11 @@ export class UdpListener implements SocketOfFlow {
     user.onKeepAlive?.(flow);
     if (answer === undefined) return true;
     // An address that nobody here knows may be forged: it gets little more than was sent in its name.
-    if (answer.length <= 1.5 * octets.length || sources?.knows(flow.remoteAddress) !== false) {
+    if (
+      answer.length <= 1.5 * octets.length ||
+      sources === undefined ||
+      sources.sourceOf(flow.remoteAddress) !== undefined
+    ) {
       counters.stunAnswered++;
       flow.sendOctets(answer);
     } else counters.stunWithheld++;

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { HeapRoom } from '../../../src/engine/admit/heap-room.ts';
 import { SourceGate } from '../../../src/sip/transport/index.ts';
+import { knownBy } from '../../kit/known.ts';
 import { VirtualScheduler } from '../../kit/virtual-scheduler.ts';
 
 test('above the share of the heap limit strangers get nothing, known peers everything', () => {
@@ -13,7 +14,7 @@ test('above the share of the heap limit strangers get nothing, known peers every
     () => held,
     () => heap,
   );
-  const gate = new SourceGate(clock, { knows: (address) => address === '192.0.2.1', hasRoom });
+  const gate = new SourceGate(clock, { ...knownBy((address) => address === '192.0.2.1'), hasRoom });
   const admits = () => [gate.admits('203.0.113.1'), gate.admits('192.0.2.1')];
   expect(admits()).toEqual([true, true]);
   heap.used_heap_size = 701;

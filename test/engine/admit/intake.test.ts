@@ -6,6 +6,7 @@ import { NO_PEERS, PeerPass } from '../../../src/engine/peer-nodes.ts';
 import { nodeLimitsSchema } from '../../../src/settings/limits-schema.ts';
 import { HeaderId, parseMessage, type SipRequest } from '../../../src/sip/message/index.ts';
 import type { Flow } from '../../../src/sip/transport/index.ts';
+import { knownBy } from '../../kit/known.ts';
 import { VirtualScheduler } from '../../kit/virtual-scheduler.ts';
 import { type Agent, CARRIER_A, CARRIER_B, ENGINE, SDP, World } from '../world.ts';
 
@@ -22,7 +23,7 @@ function intakeOf(input: Record<string, number>, overloadSeconds?: () => number 
   const intake = new Intake({
     settings,
     scheduler: clock,
-    sources: { knows: (address) => address === '192.0.2.1' },
+    sources: knownBy((address) => address === '192.0.2.1'),
     guardsLoad: true,
     ...(overloadSeconds !== undefined && { stallGuard: { retryAfterSeconds: overloadSeconds } }),
     served: {
@@ -163,6 +164,19 @@ describe('limits.transactions', () => {
     expect(answers.slice(-1)).toEqual([503]);
     expect(answers.filter((status) => status !== 503).length).toBeGreaterThan(4);
     expect(ask(CARRIER_B)).not.toBe(503);
+  });
+
+  test('whoever fills his share from all addresses of a network that is said to be his leaves places to others', async () => {
+    const world = await World.start({
+      settings: { limits: { transactions: 8 } },
+      trunks: { 'carrier-a': { associatedIps: ['198.18.0.0/24'] } },
+    });
+    world.phone('101', '203.0.113.1');
+    const answers = Array.from({ length: 16 }, (_each, index) =>
+      call(world.agent(`198.18.0.${index + 1}`), '14155550100', {}),
+    );
+    expect(answers.filter((status) => status !== 503).length).toBeGreaterThan(4);
+    expect(call(world.agent(CARRIER_B), '14155550100', {})).not.toBe(503);
   });
 
   test('another node, which hands over calls of many, has no share; who writes from its address without a pass has', () => {

@@ -31,6 +31,8 @@ export interface EngineOptions {
   readonly tenant?: Partial<Tenant>;
   /** Changes to the trunk `carrier`. */
   readonly carrier?: Partial<Trunk>;
+  readonly moreTenants?: readonly Tenant[];
+  readonly moreTrunks?: readonly Trunk[];
   /** With a carrier that answers calls, before the engine starts and as long as it runs: a trunk that is silent for a moment is passed over for a while. */
   readonly hasCarrier?: boolean;
   readonly environment?: NodeJS.ProcessEnv;
@@ -81,11 +83,13 @@ function provisioningOf(options: EngineOptions, carrierPort: number): Provisioni
         outboundRules: [{ name: 'world', match: { prefixes: ['+'] }, routes: [{ trunk: 'carrier' }] }],
         ...options.tenant,
       },
+      ...(options.moreTenants ?? []),
     ],
     trunks: [
       { ...ipTrunk('1', 'carrier', CARRIER, carrierPort, '4989100000-4989199999'), ...options.carrier },
       ipTrunk('2', 'other', OTHER_TRUNK, 5060, '4989200000-4989299999'),
       ipTrunk('3', 'forged', FORGED_TRUNK, 5060, '4989300000-4989399999'),
+      ...(options.moreTrunks ?? []),
     ],
   };
 }

@@ -5,12 +5,12 @@ const CALLER = '192.0.2.1';
 
 interface Ending {
   readonly sinceMs: number;
-  readonly flow: { readonly remoteAddress: string };
+  readonly source: string;
 }
 
 function endings(...sinceMs: number[]): Endings<Ending> {
   const all = new Endings<Ending>(1_000);
-  for (const since of sinceMs) all.add(CALLER, { sinceMs: since, flow: { remoteAddress: CALLER } });
+  for (const since of sinceMs) all.add(CALLER, { sinceMs: since, source: CALLER });
   return all;
 }
 
@@ -30,7 +30,7 @@ function servedOf(all: Endings<Ending>, others: number, tookMs = 0.25): number {
 test('while time is short, what ends calls waits for 150 ms as long as others wait', () => {
   const all = endings(0, 100);
   all.beat(149, true);
-  expect([all.hasTurn(true), all.hasTurn(false), all.size, all.waitingOf(CALLER)]).toEqual([false, true, 2, 2]);
+  expect([all.hasTurn(true), all.hasTurn(false), all.size, all.aheadOf(CALLER)]).toEqual([false, true, 2, 2]);
   expect(servedOf(all, 100)).toBe(0);
   all.beat(150, true);
   expect(servedOf(all, 100)).toBe(1);
@@ -54,7 +54,7 @@ test('the first that came is the first that has its turn', () => {
 test('what makes room comes before all others, at once', () => {
   const all = endings(0, 10, 20);
   all.hasten(({ sinceMs }) => sinceMs < 20);
-  expect([all.hasTurn(true), all.size, all.waitingOf(CALLER)]).toEqual([true, 3, 3]);
+  expect([all.hasTurn(true), all.size, all.aheadOf(CALLER)]).toEqual([true, 3, 3]);
   expect(servedOf(all, 100)).toBe(2);
   const due = endings(0, 1);
   due.beat(150, true);
@@ -86,7 +86,7 @@ test('those that are due keep their share while one that makes room comes with e
   all.beat(150, true);
   let due = 0;
   for (let other = 0; other < 100; other++) {
-    all.add('192.0.2.2', { sinceMs: 200, flow: { remoteAddress: '192.0.2.2' } });
+    all.add('192.0.2.2', { sinceMs: 200, source: '192.0.2.2' });
     all.hasten(({ sinceMs }) => sinceMs === 200);
     while (all.hasTurn(true)) {
       if (all.take()?.sinceMs === 0) due++;
@@ -116,17 +116,17 @@ test('once time is not short any more, all have their turns', () => {
 
 test('what has no place is not taken; what was taken stays, also once it is due', () => {
   const all = new Endings<Ending>(2);
-  const ending = { sinceMs: 0, flow: { remoteAddress: CALLER } };
+  const ending = { sinceMs: 0, source: CALLER };
   expect([1, 2, 3].map(() => all.add(CALLER, ending))).toEqual([true, true, false]);
   all.beat(500, true);
   expect([1, 2].map(() => all.add(CALLER, ending))).toEqual([false, false]);
   all.beat(1_000, true);
-  expect([all.size, all.waitingOf(CALLER)]).toEqual([2, 2]);
+  expect([all.size, all.aheadOf(CALLER)]).toEqual([2, 2]);
 });
 
 test('a source that has fewer than its share has a place though others fill them', () => {
   const all = new Endings<Ending>(4);
-  const from = (remoteAddress: string) => all.add(remoteAddress, { sinceMs: 0, flow: { remoteAddress } });
+  const from = (source: string) => all.add(source, { sinceMs: 0, source });
   for (let index = 0; index < 4; index++) from(CALLER);
   all.beat(500, true);
   expect([from(CALLER), from('192.0.2.2')]).toEqual([false, true]);

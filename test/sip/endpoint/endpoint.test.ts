@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { Endpoint, type ServerTransaction } from '../../../src/sip/endpoint/index.ts';
 import { HeaderId } from '../../../src/sip/message/index.ts';
 import type { Flow, Target } from '../../../src/sip/transport/index.ts';
+import { knownBy } from '../../kit/known.ts';
 import { VirtualScheduler } from '../../kit/virtual-scheduler.ts';
 import { RecordingLog } from '../transport/recorder.ts';
 import { CLIENT, parseResponse, request, SERVER, TestUser, World, wire } from './world.ts';
@@ -607,7 +608,7 @@ describe('more new requests than there is time for', () => {
     const endpoint = new Endpoint(
       {
         scheduler,
-        sources: { admits: () => true, hasRoomFor: () => true, knows: () => true },
+        sources: { admits: () => true, hasRoomFor: () => true, ...knownBy(() => true) },
         inboxLimits: { backlogMs: 0 },
         isEmergency: ({ requestUri }) => asked.push(requestUri) > 0 && requestUri.includes('112'),
         ...(plain === undefined
@@ -657,7 +658,7 @@ describe('more new requests than there is time for', () => {
       const endpoint = new Endpoint(
         {
           scheduler,
-          sources: { admits: () => true, hasRoomFor: () => true, knows: () => true },
+          sources: { admits: () => true, hasRoomFor: () => true, ...knownBy(() => true) },
           inboxLimits: { backlogMs: 0 },
           isEmergency: ({ requestUri }) => requestUri.includes('112'),
           isEmergencyNumber: (number) => number === '112',

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
+import { sourceOf } from '../../../src/base/source.ts';
 import { Inbox, type InboxLimits } from '../../../src/sip/endpoint/inbox.ts';
 import type { Flow } from '../../../src/sip/transport/index.ts';
 import { isNewCall, SERVED, serveMany } from './busy-engine.ts';
@@ -28,7 +29,7 @@ class Thread {
     this.inbox = new Inbox({
       clock: { nowMs: () => this.nowMs, wallMs: () => this.nowMs },
       limits,
-      knows: (address) => address.startsWith('192.0.2.'),
+      sourceOf: knownSourceOf,
       server: {
         handle: (text) => {
           if (text === SERVED) return;
@@ -90,6 +91,12 @@ class Thread {
   run(): void {
     while (this.turns.length > 0) this.turn();
   }
+}
+
+/** Peers of one address each, and one of many. */
+function knownSourceOf(address: string): string | undefined {
+  if (address.startsWith('198.51.100.')) return sourceOf('of acme', address);
+  return address.startsWith('192.0.2.') ? address : undefined;
 }
 
 function textOf(method: string, name: string, toTag: string): string {
@@ -218,6 +225,36 @@ describe('more than there is time for', () => {
     expect(thread.handled.indexOf('call')).toBeGreaterThan(0);
     expect(thread.handled.indexOf('call')).toBeLessThan(200);
     expect(thread.handled.filter((name) => name === 'forged').length).toBe(5000);
+  });
+
+  describe('a peer of 100 addresses', () => {
+    const ofPeer = (index: number) => `198.51.100.${index % 100}`;
+
+    test('is refused as one address would be, and only it', () => {
+      const floodedBy = (addressOf: (index: number) => string) => {
+        thread = new Thread({ backlogMs: 40 });
+        thread.busy();
+        for (let index = 0; index < 1000; index++) thread.push('INVITE', `call ${index}`, addressOf(index));
+        const refused = thread.refused.length;
+        thread.push('INVITE', 'next', addressOf(0));
+        thread.push('INVITE', 'other', '192.0.2.2');
+        expect(thread.refused.slice(refused)).toEqual(['next']);
+        return refused;
+      };
+      const alone = floodedBy(() => '192.0.2.1');
+      expect(alone).toBeGreaterThan(500);
+      expect(floodedBy(ofPeer)).toBeGreaterThan(0.9 * alone);
+    });
+
+    test('has for what goes on the time of one, before what begins: forged requests of all hold up nobody’s call', () => {
+      thread.busy();
+      for (let index = 0; index < 5000; index++) thread.push('BYE', 'forged', ofPeer(index), 't');
+      expect(thread.inbox.waiting.ongoing).toBeLessThan(200);
+      thread.push('INVITE', 'call', '192.0.2.1');
+      thread.run();
+      expect(thread.handled.indexOf('call')).toBeLessThan(200);
+      expect(thread.handled.filter((name) => name === 'forged').length).toBe(5000);
+    });
   });
 
   test('nor does one that fills its places again and again, with less time than it takes: what begins has its share', () => {

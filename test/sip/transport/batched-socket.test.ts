@@ -8,6 +8,7 @@ import {
   type NativeDatagrams,
   nativeDatagrams,
 } from '../../../src/sip/transport/native-datagrams.ts';
+import { knownBy } from '../../kit/known.ts';
 import { Cleanup, udp } from './node.ts';
 import { RecordingLog } from './recorder.ts';
 
@@ -16,7 +17,7 @@ afterEach(() => cleanup.run());
 
 const native = nativeDatagrams() as NativeDatagrams;
 
-const ADMITS_ALL: SourcePolicy = { admits: () => true, hasRoomFor: () => true, knows: () => true };
+const ADMITS_ALL: SourcePolicy = { admits: () => true, hasRoomFor: () => true, ...knownBy(() => true) };
 
 /** What the kernel does, but for a few things. */
 function kernel(changes: (table: DatagramTable) => Partial<DatagramTable>): NativeDatagrams {

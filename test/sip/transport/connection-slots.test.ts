@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { ConnectionSlots } from '../../../src/sip/transport/connection-slots.ts';
 import { TransportCounters } from '../../../src/sip/transport/counters.ts';
 import { defaultTransportLimits } from '../../../src/sip/transport/types.ts';
+import { knownBy } from '../../kit/known.ts';
 import { VirtualScheduler } from '../../kit/virtual-scheduler.ts';
 
 const TRUNK = '192.0.2.1';
@@ -10,7 +11,7 @@ function start(limits: Partial<typeof defaultTransportLimits> = {}) {
   const clock = new VirtualScheduler();
   const counters = new TransportCounters();
   const known = new Set([TRUNK]);
-  const policy = { admits: () => true, hasRoomFor: () => true, knows: (address: string) => known.has(address) };
+  const policy = { admits: () => true, hasRoomFor: () => true, ...knownBy((address: string) => known.has(address)) };
   const slots = new ConnectionSlots(clock, { ...defaultTransportLimits, ...limits }, counters, policy);
   /** How many of so many connections, each of an address of its own, get a slot. */
   const strangers = (count: number, from = 0) =>
@@ -152,10 +153,10 @@ test('of an office of thousands of phones in one /64 some are looked up for a co
   const policy = {
     admits: () => true,
     hasRoomFor: () => true,
-    knows: (address: string) => {
+    ...knownBy((address) => {
       lookUps++;
       return known.has(address);
-    },
+    }),
   };
   const limits = { ...defaultTransportLimits, maxConnectionsPerSource: 100, strangersPerSecond: 100_000 };
   const slots = new ConnectionSlots(new VirtualScheduler(), limits, counters, policy);
@@ -195,7 +196,7 @@ test('an IPv6 host that comes from all addresses of its /64 is one', () => {
 test('phones of an office in one /64 that are registered take none of its strangers’ places', () => {
   const known = new Set<string>();
   const counters = new TransportCounters();
-  const policy = { admits: () => true, hasRoomFor: () => true, knows: (address: string) => known.has(address) };
+  const policy = { admits: () => true, hasRoomFor: () => true, ...knownBy((address: string) => known.has(address)) };
   const limits = { ...defaultTransportLimits, maxConnectionsPerSource: 3, maxUnprovenPerSource: 2 };
   const slots = new ConnectionSlots(new VirtualScheduler(), limits, counters, policy);
   const addressOf = (phone: number) => `2001:db8:1:2::${phone.toString(16)}`;

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { SourceGate, type TransportLayerOptions } from '../../../src/sip/transport/index.ts';
+import { knownBy } from '../../kit/known.ts';
 import { Cleanup, tcp } from './node.ts';
 import { options } from './recorder.ts';
 
@@ -176,7 +177,10 @@ describe('time limits', () => {
     '%s that asks and does not read: its connection ends after 10 s, a known peer’s does not',
     async (_who, isKnown) => {
       const { scheduler } = cleanup.node();
-      const sources = new SourceGate(scheduler, { knows: () => isKnown });
+      const sources = new SourceGate(
+        scheduler,
+        knownBy(() => isKnown),
+      );
       const { node, flow } = await unread({ sources });
       await new Promise((resolve) => setTimeout(resolve, 100));
       node.scheduler.advance(10_000);
@@ -190,7 +194,12 @@ describe('time limits', () => {
 
   test('a stranger that reads slowly is no peer that does not read, though one long write is all that it is sent', async () => {
     const { scheduler } = cleanup.node();
-    const { node, client, flow } = await unread({ sources: new SourceGate(scheduler, { knows: () => false }) });
+    const { node, client, flow } = await unread({
+      sources: new SourceGate(
+        scheduler,
+        knownBy(() => false),
+      ),
+    });
     for (let readOctets = 8; readOctets <= 24; readOctets += 8) {
       await new Promise((resolve) => setTimeout(resolve, 50));
       client.socket.resume();
@@ -208,7 +217,7 @@ describe('time limits', () => {
     let hasRoom = true;
     let isKnown = true;
     const clock = cleanup.node().scheduler;
-    const sources = new SourceGate(clock, { knows: () => isKnown, hasRoom: () => hasRoom });
+    const sources = new SourceGate(clock, { ...knownBy(() => isKnown), hasRoom: () => hasRoom });
     const node = await cleanup.node({ sources }).open(tcp);
     const client = await cleanup.client(node.port());
     client.write(options('hello'));
@@ -337,7 +346,7 @@ describe('limits', () => {
     const limits = { maxConnections: 4, reservedConnections: 2 };
     let known = false;
     const node = await cleanup
-      .node({ limits, sources: { admits: () => true, hasRoomFor: () => true, knows: () => known } })
+      .node({ limits, sources: { admits: () => true, hasRoomFor: () => true, ...knownBy(() => known) } })
       .open(tcp);
     await cleanup.client(node.port());
     await cleanup.client(node.port());
@@ -351,7 +360,7 @@ describe('limits', () => {
 
   test('a stranger that has brought nothing for long is closed for one that comes when no slot is left, and told of as closed', async () => {
     const limits = { maxConnections: 4, reservedConnections: 2, pingIntervalMs: 0 };
-    const sources = { admits: () => true, hasRoomFor: () => true, knows: () => false };
+    const sources = { admits: () => true, hasRoomFor: () => true, ...knownBy(() => false) };
     const node = await cleanup.node({ limits, sources }).open(tcp);
     const silent = await cleanup.client(node.port());
     silent.write(options('once'));

@@ -9,6 +9,7 @@ import {
   type TransportLayerOptions,
 } from '../../../src/sip/transport/index.ts';
 import { eventually } from '../../kit/eventually.ts';
+import { knownBy } from '../../kit/known.ts';
 import { VirtualScheduler } from '../../kit/virtual-scheduler.ts';
 import { Cleanup, udp } from './node.ts';
 
@@ -48,7 +49,10 @@ describe('a turn that is taken before its time', () => {
   const opened = async () => {
     const socket = new HandSocket();
     // Whoever has a policy for sources orders what is read by itself, and is handed all of it.
-    const sources = new SourceGate(new VirtualScheduler(), { knows: () => true });
+    const sources = new SourceGate(
+      new VirtualScheduler(),
+      knownBy(() => true),
+    );
     const node = await cleanup.node({ createSocket: () => socket, sources }).open(udp);
     const seen: string[] = [];
     const came: number[] = [];
@@ -417,7 +421,7 @@ describe.each([
         const sources = {
           admits: (address: string) => address !== '127.0.0.3',
           hasRoomFor: () => true,
-          knows: () => true,
+          ...knownBy(() => true),
         };
         const node = await newNode({ limits: { udpGatherMs: 8 }, sources }).open({ ...udp, ...shared });
         const [first, others, last] = await Promise.all(
@@ -458,7 +462,7 @@ describe.each([
       const sources = {
         admits: (address: string) => address !== '127.0.0.3',
         hasRoomFor: () => true,
-        knows: () => true,
+        ...knownBy(() => true),
       };
       const node = await newNode({ limits: { udpGatherMs: 8 }, sources }).open(udp);
       const known = await newNode().open({ ...udp, host: '127.0.0.2' });
@@ -617,7 +621,10 @@ describe.each([
     });
 
     test('RFC 5626 §8: a STUN Binding Request is answered, of an address that nobody knows with little more than it sent', async () => {
-      const sources = new SourceGate(new VirtualScheduler(), { knows: (address) => address === '127.0.0.2' });
+      const sources = new SourceGate(
+        new VirtualScheduler(),
+        knownBy((address) => address === '127.0.0.2'),
+      );
       const node = await newNode({ sources }).open(udp);
       const bare = Buffer.from('000100002112a442b7e7a701bc34d686fa87dfae', 'hex');
       const named = Buffer.from('000100082112a442b7e7a701bc34d686fa87dfae802200046c696272', 'hex');
@@ -658,7 +665,7 @@ describe.each([
       const sources = new SourceGate(new VirtualScheduler(), {
         burst: 3,
         messagesPerSecond: 1,
-        knows: (address) => address === '127.0.0.2',
+        ...knownBy((address) => address === '127.0.0.2'),
       });
       const node = await newNode({ sources }).open(udp);
       const flood = sender();
