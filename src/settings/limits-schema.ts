@@ -18,7 +18,7 @@ export const nodeLimitsSchema = z.strictObject({
   calls: count(100_000, 'Calls in progress (503).'),
   connections: count(
     20_000,
-    'TCP and TLS connections; fewer where the process has fewer descriptors. Half of them may lead to places that tenants name; of those one tenant has three quarters at most.',
+    'TCP and TLS connections; fewer where the process has fewer descriptors. Half of them may lead to places that tenants name; of those one tenant has three quarters at most. Of those that come one known peer has three quarters at most.',
   ),
   connectionsPerPeer: count(
     100,

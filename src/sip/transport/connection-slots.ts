@@ -1,5 +1,6 @@
 import { hostKey } from '../../base/network.ts';
 import type { Clock } from '../../base/scheduler.ts';
+import { SharedBudget } from '../../base/shared-budget.ts';
 import type { TransportCounters } from './counters.ts';
 import type { SourcePolicy, TransportLimits } from './types.ts';
 
@@ -24,6 +25,9 @@ class SourceSlots {
   unproven = 0;
   /** As it was when that was asked last. */
   isKnown = false;
+  /** Connections that came while it was known, and as what source all of them count. */
+  counted = 0;
+  countsAs = '';
 }
 
 /** An address, or a /64 of IPv6. */
@@ -59,10 +63,10 @@ class Host {
 }
 
 /**
- * Who may have a connection. Strangers share what known peers do not have reserved, and one host (an address, or a /64 of IPv6) can
- * neither take every slot nor hold many connections that never bring a message. When none is left, a stranger's gives way: one that has
- * brought nothing for long, else one that has been here for long and is a stranger still. So no message, and no number of them, is
- * leave to hold a slot that somebody else needs.
+ * Who may have a connection. A known peer may have three times what is left. Strangers share what known peers do not have reserved, and
+ * one host (an address, or a /64 of IPv6) can neither take every slot nor hold many connections that never bring a message. When none is
+ * left, a stranger's gives way: one that has brought nothing for long, else one that has been here for long and is a stranger still. So no
+ * message, and no number of them, is leave to hold a slot that somebody else needs.
  */
 export class ConnectionSlots {
   readonly #limits: TransportLimits;
@@ -70,6 +74,8 @@ export class ConnectionSlots {
   readonly #policy: SourcePolicy | undefined;
   readonly #clock: Clock;
   readonly #hosts = new Map<string, Host>();
+  /** What known peers hold. */
+  readonly #ofKnown: SharedBudget;
   /** Those that may give way, if they are strangers', with when each brought its first message, ms; who was looked at last is at the end. */
   readonly #holders = new Map<SlotHolder, number>();
   /** Strangers that may connect now. */
@@ -80,6 +86,7 @@ export class ConnectionSlots {
     this.#clock = clock;
     this.#places = limits.strangersPerSecond;
     this.#refilledAtMs = clock.nowMs();
+    this.#ofKnown = new SharedBudget(limits.maxConnections);
     this.#limits = limits;
     this.#counters = counters;
     this.#policy = policy;
@@ -89,12 +96,18 @@ export class ConnectionSlots {
   take(address: string): string | undefined {
     const key = hostKey(address);
     const host = this.#hosts.get(key) ?? new Host();
-    const isKnown = this.#knows(address);
-    const refusal = (isKnown ? undefined : this.#strangersRefusal(host)) ?? this.#placeRefusal(isKnown);
-    if (refusal !== undefined) return refusal;
+    const known = this.#policy?.sourceOf(address);
+    const isKnown = known !== undefined;
     const source = host.addresses.get(address) ?? new SourceSlots();
+    // As what it counts already: else it had a second share once that changes.
+    const countsAs = isKnown && source.counted > 0 ? source.countsAs : known;
+    const refusal =
+      (countsAs === undefined ? this.#strangersRefusal(host) : this.#shareRefusal(countsAs)) ??
+      this.#placeRefusal(isKnown);
+    if (refusal !== undefined) return refusal;
     host.mark(source, isKnown);
     host.change(source, 1, 1);
+    if (countsAs !== undefined) this.#count(source, countsAs);
     host.addresses.set(address, source);
     this.#hosts.set(key, host);
     this.#counters.connections++;
@@ -118,8 +131,22 @@ export class ConnectionSlots {
     const source = host?.addresses.get(address);
     if (host === undefined || source === undefined) return;
     host.change(source, -1, 0);
+    if (source.counted > 0) {
+      source.counted--;
+      this.#ofKnown.change(source.countsAs, -1);
+    }
     if (source.total === 0) host.addresses.delete(address);
     if (host.addresses.size === 0) this.#hosts.delete(key);
+  }
+
+  #count(slots: SourceSlots, source: string): void {
+    slots.counted++;
+    slots.countsAs = source;
+    this.#ofKnown.change(source, 1);
+  }
+
+  #shareRefusal(source: string): string | undefined {
+    return this.#ofKnown.hasShare(source, 1) ? 'this peer has its share of the connections' : undefined;
   }
 
   #knows(address: string): boolean {

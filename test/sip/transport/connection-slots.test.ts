@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { sourceOf } from '../../../src/base/source.ts';
 import { ConnectionSlots } from '../../../src/sip/transport/connection-slots.ts';
 import { TransportCounters } from '../../../src/sip/transport/counters.ts';
 import { defaultTransportLimits } from '../../../src/sip/transport/types.ts';
@@ -41,6 +42,48 @@ test('a known peer has the slots that are kept for such, strangers the others', 
   slots.release(TRUNK);
   expect(slots.take('198.51.103.1')).toContain('kept for known peers');
   expect(slots.take(TRUNK)).toBeUndefined();
+});
+
+test('a known peer leaves others a place, however many its addresses are, and has again what it gives back', () => {
+  const counters = new TransportCounters();
+  const ofPeer = (address: string) => (address === TRUNK ? TRUNK : sourceOf('of acme', address));
+  const policy = { admits: () => true, hasRoomFor: () => true, sourceOf: ofPeer };
+  const limits = { ...defaultTransportLimits, maxConnections: 100 };
+  const slots = new ConnectionSlots(new VirtualScheduler(), limits, counters, policy);
+  const taken = (count: number, addressOf: (at: number) => string) =>
+    Array.from({ length: count }, (_each, at) => slots.take(addressOf(at))).filter((refusal) => refusal === undefined);
+  expect(taken(200, (at) => `198.51.100.${at}`)).toHaveLength(75);
+  expect(slots.take('198.51.100.250')).toBe('this peer has its share of the connections');
+  expect(taken(200, () => TRUNK)).toHaveLength(19);
+  for (let at = 0; at < 60; at++) slots.release(`198.51.100.${at}`);
+  expect(taken(200, () => TRUNK)).toHaveLength(45);
+  expect(taken(200, (at) => `198.51.100.${at}`).length).toBeGreaterThan(0);
+});
+
+test.each([75, 50])('an address that counts as another source after %i connections has no second share', (before) => {
+  let isSignedIn = true;
+  const ofAcme = (address: string) => (isSignedIn ? address : sourceOf('of acme', address));
+  const sourceOfAny = (address: string) => (address === TRUNK ? TRUNK : ofAcme(address));
+  const policy = { admits: () => true, hasRoomFor: () => true, sourceOf: sourceOfAny };
+  const limits = { ...defaultTransportLimits, maxConnections: 100 };
+  const slots = new ConnectionSlots(new VirtualScheduler(), limits, new TransportCounters(), policy);
+  const taken = (count: number, address: string) =>
+    Array.from({ length: count }, () => slots.take(address)).filter((refusal) => refusal === undefined).length;
+  expect(taken(before, '198.51.100.1')).toBe(before);
+  isSignedIn = false;
+  expect(before + taken(100, '198.51.100.1')).toBe(75);
+  expect(taken(100, TRUNK)).toBe(19);
+  for (let at = 0; at < 75; at++) slots.release('198.51.100.1');
+  for (let at = 0; at < 19; at++) slots.release(TRUNK);
+  // All is given back to whom it was taken from, and it counts as what it is now.
+  expect([taken(100, TRUNK), taken(100, '198.51.100.1')]).toEqual([75, 18]);
+});
+
+test('who is not known any more is a stranger, whatever it has had before', () => {
+  const { slots, known } = start({ maxConnectionsPerSource: 5 });
+  for (let count = 0; count < 5; count++) expect(slots.take(TRUNK)).toBeUndefined();
+  known.delete(TRUNK);
+  expect(slots.take(TRUNK)).toBe('too many connections from this address');
 });
 
 test('when strangers hold all their slots, the one whose latest message is oldest gives way; who is known, or has come in the last 32 s, does not', () => {
