@@ -179,6 +179,8 @@ export interface EventsSince {
 const MOST_OCTETS = 16 * 1024 * 1024;
 /** So many become octets together: texts made one by one between other work take a multiple of their time. */
 const BATCH = 64;
+/** Long ones wait for no others, so that it is soon known how many octets each tenant has. */
+const MOST_WAITING = 65_536;
 
 /**
  * Publishes events to subscribers at once and keeps the latest for those who come back. A subscriber that throws costs nobody else
@@ -299,6 +301,8 @@ class EventRing {
   readonly #audience: RingAudience;
   /** Facts of those that are no octets yet. */
   #latest: unknown[] = [];
+  /** Characters of texts in them. */
+  #waiting = 0;
   /** Facts of those before them, as JSON. */
   readonly #facts: TextRing;
   /** Number of the event whose facts are number 0 of the texts. */
@@ -338,7 +342,8 @@ class EventRing {
     this.#sequences[place] = sequence;
     this.#octets[place] = 0;
     this.#latest.push(data);
-    if (this.#latest.length >= BATCH) this.pack();
+    this.#waiting += charactersOf(data);
+    if (this.#latest.length >= BATCH || this.#waiting >= MOST_WAITING) this.pack();
   }
 
   sequence(number: number): number {
@@ -372,6 +377,7 @@ class EventRing {
     // Taken first: whatever happens to one of them, none is met again.
     const latest = this.#latest;
     this.#latest = [];
+    this.#waiting = 0;
     try {
       for (const facts of latest) this.#note(this.#facts.add(this.#textOf(facts)));
     } catch (error) {
@@ -456,4 +462,14 @@ class PublishedEvent<T extends EventType = EventType> implements EngineEvent<T> 
     const { id, sequence, at, type, tenants, data } = this;
     return { id, sequence, at, type, tenants, data };
   }
+}
+
+/** Of the texts among an event's facts: what is long of it, peers have written. */
+function charactersOf(facts: unknown): number {
+  let characters = 0;
+  for (const name in facts as Readonly<Record<string, unknown>>) {
+    const fact = (facts as Readonly<Record<string, unknown>>)[name];
+    if (typeof fact === 'string') characters += fact.length;
+  }
+  return characters;
 }
