@@ -9,6 +9,7 @@ import {
 } from '../sip/message/index.ts';
 import type { LegOptions } from './plan.ts';
 import type { ServerTransaction } from './ports.ts';
+import { dropToken } from './relayed-headers.ts';
 
 /** Methods served within a dialog. */
 export const CALL_METHODS = 'INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO, REFER, NOTIFY, MESSAGE';
@@ -135,11 +136,14 @@ export function addCapabilities(
   options: LegOptions,
   peer?: OtherParty,
   contact = options.contact,
+  supported = SUPPORTED,
 ): void {
   const { headers } = message;
   if (!headers.has(HeaderId.Contact)) headers.add(HeaderId.Contact, contact);
   if (!headers.has(HeaderId.Allow)) headers.add(HeaderId.Allow, allowOf(peer, options));
-  if (!headers.has(HeaderId.Supported)) headers.add(HeaderId.Supported, SUPPORTED);
+  if (headers.has(HeaderId.Supported)) return;
+  headers.add(HeaderId.Supported, supported);
+  for (const tag of options.refusedExtensions ?? []) dropToken(headers, HeaderId.Supported, tag);
 }
 
 /** The same within a session, where INVITE and UPDATE refresh the target. */
@@ -149,8 +153,7 @@ export function addReinviteCapabilities(
   peer?: OtherParty,
   contact = options.contact,
 ): void {
-  if (!message.headers.has(HeaderId.Supported)) message.headers.add(HeaderId.Supported, SUPPORTED_WITHIN);
-  addCapabilities(message, options, peer, contact);
+  addCapabilities(message, options, peer, contact, SUPPORTED_WITHIN);
 }
 
 /** RFC 3261 table 3: Server stands in responses alone; of a request's sender User-Agent tells. */

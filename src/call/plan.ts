@@ -82,6 +82,8 @@ export interface LegOptions extends Omit<SendOptions, 'transactionTimeoutMs' | '
   readonly contact: string;
   /** RFC 4028 behaviour; absent: the engine asks for no session timer, and still honours one that the peer asks for. */
   readonly sessionTimer?: SessionTimerOptions | undefined;
+  /** Option tags, in lower case, that the peer has refused with 420; none of them is listed on this leg. Absent: none. */
+  readonly refusedExtensions?: readonly string[];
   /** Names of header fields of the user's own that are copied onto this leg in messages that are relayed (behaviour 22). */
   readonly relayHeaders?: readonly string[];
   /** The same in messages of a party on a trunk; absent: `relayHeaders`. */

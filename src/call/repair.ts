@@ -44,6 +44,11 @@ export class Repair {
     this.#session = session;
   }
 
+  /** Option tags that the peer has refused with 420, in lower case. */
+  get refusedExtensions(): readonly string[] {
+    return this.#droppedExtensions;
+  }
+
   /** Ms to wait before `request`, refused by `response`, is sent again; undefined when it stays refused. */
   delayMs(response: SipResponse, request: SipRequest): number | undefined {
     this.#refused = request;
@@ -73,7 +78,6 @@ export class Repair {
     for (const tag of this.#droppedExtensions) {
       // DEVIATION: what is only supported is no reason for a 420 (§8.2.2.3); gateways that send one take the INVITE that does not name it.
       for (const id of NAMING_EXTENSIONS) dropToken(request.headers, id, tag);
-      if (tag === 'timer') for (const id of [HeaderId.SessionExpires, HeaderId.MinSE]) request.headers.remove(id);
     }
     if (this.#accepted !== undefined) leaveParts(request, this.#accepted);
     const { credentials } = this.#plan;

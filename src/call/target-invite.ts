@@ -45,7 +45,7 @@ export interface Inviter {
 export class TargetInvite {
   readonly to: Destination;
   /** Draft and options as this target sees them. */
-  readonly seen: Pick<BranchPlan, 'draft' | 'options'>;
+  seen: Pick<BranchPlan, 'draft' | 'options'>;
   readonly callId: string;
   readonly #inviter: Inviter;
   readonly #plan: BranchPlan;
@@ -105,8 +105,18 @@ export class TargetInvite {
     const delayMs = repair.delayMs(response, request);
     if (delayMs === undefined) return undefined;
     this.#mended = { repair, refusal: response };
+    if (response.status === 420) this.#leaveOut(repair.refusedExtensions);
     if (response.status === 415) this.#inviter.env.partsLeft.note(label, describeDestination(this.to), request);
     return delayMs;
+  }
+
+  /** What comes of it leaves them out, too: who refused an INVITE for them refuses each refresh and re-INVITE. */
+  #leaveOut(refusedExtensions: readonly string[]): void {
+    const { draft, options } = this.seen;
+    this.seen = { draft, options: { ...options, refusedExtensions } };
+    if (!refusedExtensions.includes('timer')) return;
+    this.seen = { draft, options: { ...this.seen.options, sessionTimer: undefined } };
+    this.#session = undefined;
   }
 
   /** Sends what was built. Throws where the last gate refuses it. */

@@ -297,31 +297,48 @@ test('§8.1.3.5: a 420 is repaired once, without the extensions that are not sup
   expect(world.settles()).toBe(true);
 });
 
-test('a 420 to what is only supported is repaired without it, and without a session timer', () => {
+test('a 420 to what is only supported is repaired once without it', () => {
   const world = new World();
-  const { a, b, engine } = world;
-  engine.plan = (request) => {
-    const branch = branchTo(request, 'b');
-    const headers = [
-      ...branch.draft.headers,
-      ['Supported', '100rel, timer, replaces'],
-      ['Session-Expires', '300'],
-      ['Min-SE', '90'],
-    ];
-    return stages([
-      { branches: [{ ...branch, draft: { ...branch.draft, headers: headers as typeof branch.draft.headers } }] },
-    ]);
-  };
+  const { a, b } = world;
   const sent = a.call();
   world.run();
   b.answer(b.invite, 420, { headers: [[HeaderId.Unsupported, 'Timer, 100rel']] });
   world.run();
-  const { headers } = b.invite.request;
-  expect(headers.value(HeaderId.Supported)).toBe('replaces');
-  expect([HeaderId.SessionExpires, HeaderId.MinSE].filter((id) => headers.has(id))).toEqual([]);
+  expect(b.invite.request.headers.value(HeaderId.Supported)).toBe('replaces, norefersub');
   b.answer(b.invite, 420, { headers: [[HeaderId.Unsupported, 'replaces']] });
   world.run();
   expect(sent.final?.status).toBe(500);
+  expect(world.settles()).toBe(true);
+});
+
+test('a call repaired of `timer` has no session timer: it lasts beyond the interval, and no request within it names one', () => {
+  const world = new World();
+  const { a, b } = world;
+  const sessionTimer = { intervalSeconds: 180, minSeconds: 120 };
+  world.engine.plan = (request) =>
+    stages([{ branches: [branchTo(request, 'b', { options: { ...legOptions(), sessionTimer } })] }]);
+  const sent = a.call({ body: sdp('caller') });
+  world.run();
+  const asked = [HeaderId.SessionExpires, HeaderId.MinSE];
+  expect(asked.map((id) => b.invite.request.headers.value(id))).toEqual(['180', '120']);
+  b.answer(b.invite, 420, { headers: [[HeaderId.Unsupported, 'timer']] });
+  world.run();
+  expect(asked.filter((id) => b.invite.request.headers.has(id))).toEqual([]);
+  b.onRequest = (transaction, { method, headers }) => {
+    const isRefused = headers.lists(HeaderId.Supported, 'timer') || headers.has(HeaderId.SessionExpires);
+    if (isRefused) b.answer(transaction, 420, { headers: [[HeaderId.Unsupported, 'timer']] });
+    else b.answer(transaction, 200, method === 'BYE' ? {} : { body: sdp('held') });
+  };
+  b.answer(b.invite, 200, { body: sdp('b') });
+  world.run(600_000);
+  expect(sent.final?.status).toBe(200);
+  const hold = a.send('INVITE', { body: sdp('hold'), headers: [[HeaderId.Contact, '<sip:a>']] });
+  world.run();
+  expect(hold.final?.status).toBe(200);
+  expect(b.requests('INVITE').at(-1)?.headers.value(HeaderId.Supported)).toBe('replaces, norefersub');
+  world.run(600_000);
+  expect(b.requests('BYE')).toEqual([]);
+  a.send('BYE');
   expect(world.settles()).toBe(true);
 });
 
