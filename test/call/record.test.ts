@@ -25,3 +25,12 @@ test('of a reason phrase as long as a message its beginning is kept, for the cal
   expect(world.engine.ended).toMatchObject([{ reason: kept, attempts: [{ reason: kept }] }]);
   expect(sent.final?.reason).toBe(reason);
 });
+
+test.each(['é', '€', '😀'])('of a long reason phrase no character is cut in two: %s', (character) => {
+  const octets = Buffer.from(character).toString('latin1');
+  for (let before = 250; before <= 257; before++) {
+    const whole = Math.max(Math.floor((256 - before) / octets.length), 0);
+    const kept = keptReason('x'.repeat(before) + octets.repeat(9));
+    expect(Buffer.from(kept, 'latin1').toString()).toBe('x'.repeat(Math.min(before, 256)) + character.repeat(whole));
+  }
+});
