@@ -12,6 +12,7 @@ import {
   type ProvisioningChange,
   type ProvisioningEdits,
 } from '../provisioning/directory/store.ts';
+import type { Tenant } from '../provisioning/tenants/schema.ts';
 import { trunkIdOf } from '../provisioning/trunk-settings/effective.ts';
 import type { Provisioned } from '../provisioning/trunk-settings/schema.ts';
 import { hideOthers, maySeeTenant, maySeeTrunk } from './access.ts';
@@ -161,7 +162,7 @@ function refusal(
   const after = applyEdits(state, change);
   if (deletes !== undefined) return inUse(identity, problems, deletes, after);
   const paths = typeof bodyPaths === 'function' ? bodyPaths(after) : bodyPaths;
-  const told = problems.map((problem) => {
+  const told = clashesInBody(problems, after, paths).map((problem) => {
     const inBody = pathInBody(problem.path, paths);
     // What is wrong in the body is said in its sender's words, unless the problem says that it is of others.
     const sender = inBody === undefined || identity.tenant === undefined ? {} : { tenants: [identity.tenant] };
@@ -184,6 +185,28 @@ function inUse(identity: Identity, problems: readonly Problem[], what: string, a
   }));
   const names = [...new Set(referrers.map(({ path }) => (path === '' ? "another tenant's" : path)))].slice(0, 10);
   return new ApiProblem(409, 'in-use', `${what} is still referred to by ${names.join(', ')}`, { problems: referrers });
+}
+
+/** A number that an extension and a service have is a fault of the service, or of the extension where that alone is in the body. */
+function clashesInBody(
+  problems: readonly Problem[],
+  after: Provisioned,
+  paths: ReadonlyMap<string, string> | undefined,
+): readonly Problem[] {
+  const places = new Map<Tenant, ReadonlyMap<string, number>>();
+  return problems.map((problem) => {
+    const [, place, at] = /^tenants\[(\d+)\]\.services\[(\d+)\]\.number$/.exec(problem.path) ?? [];
+    if (problem.code !== 'number-taken' || place === undefined || pathInBody(problem.path, paths) !== undefined)
+      return problem;
+    const tenant = after.tenants.at(Number(place));
+    const service = tenant?.services[Number(at)];
+    if (tenant === undefined || service === undefined) return problem;
+    const known = places.get(tenant) ?? new Map(tenant.extensions.map(({ number }, index) => [number, index]));
+    places.set(tenant, known);
+    const path = `tenants[${place}].extensions[${known.get(service.number)}].number`;
+    if (pathInBody(path, paths) === undefined) return problem;
+    return { ...problem, path, message: `${service.number} is already the number of the service "${service.name}"` };
+  });
 }
 
 /** A state's path as one of the request's body; undefined for what the body does not hold. */

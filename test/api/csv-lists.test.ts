@@ -113,6 +113,19 @@ describe('import', () => {
     expect((await get('extensions/180')).body.name).toBe('Good');
   });
 
+  test('a number that a service has is a fault of its line', async () => {
+    const file = 'number,name\n170,New\n600,Desk\n';
+    const refused = await send(file);
+    expect([refused.status, refused.body.code, refused.body.errors[0].path]).toEqual([
+      422,
+      'rows-refused',
+      'rows[3].number',
+    ]);
+    const skipped = await send(file, '?onFault=skip');
+    expect(skipped.body).toMatchObject({ applied: true, created: 1, refused: 1 });
+    expect(skipped.body.faults[0].message).toBe('600 is already the number of the service "Desk"');
+  });
+
   test('a row goes as far as the header does; columns without a title are for the reader', async () => {
     const { body } = await send('number,,name\n101,note,Uno,,\n102,note,Dos,,x\n', '?preview=true');
     expect(body).toMatchObject({ updated: 1, refused: 1, columns: ['number', 'name'] });

@@ -59,6 +59,23 @@ describe('resources', () => {
     ]);
   });
 
+  test('a number that a service has is a fault of the extension that is to have it, and the other way round', async () => {
+    const write = async (method: string, path: string, body: object) => {
+      const answer = await ask(world, world.tokens.acme, method, `/api/v1/tenants/acme/${path}`, body);
+      return [answer.status, answer.body.code, answer.body.path, answer.body.detail, answer.body.errors.length];
+    };
+    const byService = [409, 'number-taken', 'number', '600 is already the number of the service "Desk"', 1];
+    expect(await write('POST', 'extensions', { number: '600' })).toEqual(byService);
+    expect(await write('PUT', 'extensions/600', { number: '600' })).toEqual(byService);
+    expect(await write('POST', 'services', { kind: 'queue', number: '101', name: 'Q' })).toEqual([
+      409,
+      'number-taken',
+      'number',
+      '101 is already the number of an extension',
+      1,
+    ]);
+  });
+
   test('pages cut a listing and say how long it is', async () => {
     const first = await ask(world, world.tokens.acme, 'GET', '/api/v1/tenants/acme/extensions?limit=1');
     const second = await ask(world, world.tokens.acme, 'GET', '/api/v1/tenants/acme/extensions?limit=1&offset=1');
