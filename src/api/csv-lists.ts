@@ -39,6 +39,10 @@ const importQuery = z.strictObject({
     .enum(['refuse', 'skip'])
     .default('refuse')
     .describe('`refuse`: all or nothing; `skip`: the lines against which nothing speaks.'),
+  onPresent: z
+    .enum(['update', 'refuse'])
+    .default('update')
+    .describe('`refuse`: a line of something that is there already is at fault, `exists`.'),
 });
 
 /** @param documentOctets the longest file of a system admin */
@@ -90,7 +94,7 @@ export function csvRoutes(app: FastifyInstance, context: ApiContext, documentOct
     },
     async (request) => {
       const { kind } = request.params as z.infer<typeof params>;
-      const { preview, onFault } = request.query as z.infer<typeof importQuery>;
+      const { preview, onFault, onPresent } = request.query as z.infer<typeof importQuery>;
       tenantOf(request, context.provisioning.current().state);
       const octets = request.body;
       if (!Buffer.isBuffer(octets)) throw new ApiProblem(415, 'unsupported-media-type', 'send the file as text/csv');
@@ -99,7 +103,7 @@ export function csvRoutes(app: FastifyInstance, context: ApiContext, documentOct
         context,
         request,
         CSV_KINDS[kind].collection,
-        (tenant, present) => wantedItems(table, columns, CSV_KINDS[kind], tenant, present),
+        (tenant, present) => wantedItems(table, columns, CSV_KINDS[kind], tenant, present, onPresent),
         { preview: preview === 'true', onFault },
       );
       const { encoding, separator, rows, faults } = table;
@@ -205,6 +209,7 @@ function* wantedItems(
   { collection, keysOf }: CsvLayout,
   tenant: Tenant,
   present: ReadonlyMap<string, Item>,
+  onPresent: z.infer<typeof importQuery>['onPresent'],
 ): Steps<WantedItem[]> {
   const keyFor = keysOf === undefined ? undefined : yield* keysOf(tenant);
   const wanted: WantedItem[] = faults.map(({ line, message }) => ({
@@ -220,6 +225,11 @@ function* wantedItems(
     if (width > header.cells.length) {
       const message = `has ${width} cells where the header has ${header.cells.length}`;
       wanted.push({ row: line, key, faults: [{ code: 'too-many-cells', path: '', message }] });
+      continue;
+    }
+    if (onPresent === 'refuse' && present.has(key)) {
+      const message = `${collection.singular} ${key} exists already`;
+      wanted.push({ row: line, key, faults: [{ code: 'exists', path: collection.key, message }] });
       continue;
     }
     const item: Record<string, unknown> = { ...present.get(key) };

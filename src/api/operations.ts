@@ -139,7 +139,7 @@ const DESCRIPTIONS: Record<string, string> = {
   exportCsv:
     'UTF-8 with a byte order mark, for spreadsheets. A cell that one would run as a formula begins with an apostrophe, which the import takes off again.',
   importCsv:
-    'Columns by name, in any order. A column that is missing leaves the field as it is, an empty cell takes it away; an empty password stays. Commas, semicolons and tabs, UTF-8, UTF-16 and Windows-1252 are told apart. All or nothing, unless `onFault=skip`; 422 `rows-refused` names each line. Rows that the file does not have stay.',
+    'Columns by name, in any order. A column that is missing leaves the field as it is, an empty cell takes it away; an empty password stays. Commas, semicolons and tabs, UTF-8, UTF-16 and Windows-1252 are told apart. All or nothing, unless `onFault=skip`; 422 `rows-refused` names each line. With `onPresent=refuse` a line of something that is there is at fault too (`exists`). Rows that the file does not have stay.',
   planProvisioning:
     "Takes what `applyProvisioning` takes and refuses what it refuses, but changes nothing. The latest outbound calls are played again by the live call's own rules, as things are provisioned and as they would be: each with its own time, and with its trunks up or down as they were. A tenant admin sees its own calls. What a provisioning file owns may be asked about.",
 };

@@ -113,6 +113,30 @@ describe('import', () => {
     expect((await get('extensions/180')).body.name).toBe('Good');
   });
 
+  test('what is there is not changed where that is asked for, nor what another change has just made', async () => {
+    const refused = await send('number,name,password\n170,New,s3cret-170\n101,Other,s3cret-101\n', '?onPresent=refuse');
+    expect([refused.status, refused.body.code, refused.body.errors]).toEqual([
+      422,
+      'rows-refused',
+      [{ code: 'exists', path: 'rows[3].number', message: 'extension 101 exists already' }],
+    ]);
+    expect((await get('extensions/170')).status).toBe(404);
+    const one = send('number,name\n170,Ours\n', '?onPresent=refuse');
+    const other = send('number,name\n170,Theirs\n', '?onPresent=refuse', 'extensions', world.tokens.system);
+    const answers = await Promise.all([one, other]);
+    expect(answers.map(({ status }) => status).sort()).toEqual([200, 422]);
+    expect((await get('extensions/170')).body.name).toBe(answers[0]?.status === 200 ? 'Ours' : 'Theirs');
+    const skipped = await send('number,name\n170,Mine\n171,Mine\n', '?onPresent=refuse&onFault=skip');
+    expect(skipped.body).toMatchObject({
+      created: 1,
+      updated: 0,
+      refused: 1,
+      faults: [{ key: '170', code: 'exists' }],
+    });
+    const dids = await send('did,trunk,destination\n14155550100,carrier,102\n', '?onPresent=refuse', 'dids');
+    expect(dids.body.errors).toMatchObject([{ code: 'exists', path: 'rows[2].name' }]);
+  });
+
   test('a number that a service has is a fault of its line', async () => {
     const file = 'number,name\n170,New\n600,Desk\n';
     const refused = await send(file);

@@ -17,9 +17,11 @@ describe.skipIf(peersSkipped)('what was typed is not lost', () => {
     await world.stop();
     rmSync(folder, { recursive: true });
   });
-  const api = async (method: string, path: string, body: object) => {
-    const headers = { authorization: `Bearer ${world.engine.token}`, 'content-type': 'application/json' };
-    const answer = await fetch(`${world.url}/api/v1/${path}`, { method, headers, body: JSON.stringify(body) });
+  const api = async (method: string, path: string, body?: object) => {
+    const type = body === undefined ? {} : { 'content-type': 'application/json' };
+    const headers = { authorization: `Bearer ${world.engine.token}`, ...type };
+    const sent = body === undefined ? {} : { body: JSON.stringify(body) };
+    const answer = await fetch(`${world.url}/api/v1/${path}`, { method, headers, ...sent });
     if (!answer.ok) throw new Error(await answer.text());
   };
 
@@ -198,8 +200,21 @@ describe.skipIf(peersSkipped)('what was typed is not lost', () => {
     await last.fill('105');
     await add.click();
     await shown(page.locator('.field-error')).toBe('there are such extensions already: 103');
+    await api('POST', 'tenants/acme/services', { kind: 'queue', number: '312', name: 'Help' });
     await page.getByLabel('First number').fill('301');
     await last.fill('320');
+    await add.click();
+    await shown(page.getByRole('alert')).toContain('312 is already the number of the service "Help"');
+    await api('DELETE', 'tenants/acme/services/312');
+    // Somebody else makes one of them in the very moment.
+    await page.route('**/csv/extensions*', async (route) => {
+      await api('PUT', 'tenants/acme/extensions/305', { number: '305', name: 'Theirs' });
+      await route.continue();
+    });
+    await add.click();
+    await shown(page.locator('.field-error')).toBe('there are such extensions already: 305');
+    await page.unroute('**/csv/extensions*');
+    await api('DELETE', 'tenants/acme/extensions/305');
     expect(await world.lookTwice(page, 'range')).toEqual([]);
     await add.click();
     const rows = page.getByRole('dialog').locator('pre');

@@ -156,11 +156,7 @@ function usePicked(path: string, q: string, keyOf: (row: Document) => string) {
   return { picked, notPicked, selection, pickNone };
 }
 
-export async function everyKey(
-  path: string,
-  q: string,
-  keyOf: (row: Document) => string,
-): Promise<ReadonlySet<string>> {
+async function everyKey(path: string, q: string, keyOf: (row: Document) => string): Promise<ReadonlySet<string>> {
   const keys = new Set<string>();
   let cursor: string | undefined;
   do {

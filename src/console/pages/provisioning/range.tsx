@@ -10,10 +10,9 @@ import { Dialog } from '../../ui/dialog.tsx';
 import { FaultSummary, SubmitForm, TextField, useForm } from '../../ui/form.tsx';
 import { CopyButton } from '../../ui/new-password.tsx';
 import { Page } from '../../ui/page.tsx';
-import { everyKey } from './list.tsx';
 import { few } from './model.ts';
 import { numbersBetween } from './number-range.ts';
-import { addressOf, nameOf, pathOf, type Resource } from './resources.tsx';
+import { addressOf, nameOf, type Resource } from './resources.tsx';
 
 const MOST_TOLD = 10;
 
@@ -32,21 +31,13 @@ export function NewRange({ resource, tenant }: { readonly resource: Resource; re
     form.run(async () => {
       const numbers = numbersBetween(form.values.first.trim(), form.values.last.trim());
       if (numbers === undefined) throw fault('last', t('range.bad'));
-      // A row of a number that is there would change it, password and all.
-      const present = await everyKey(pathOf(resource, tenant), '', (row) => String(row[resource.key]));
-      const taken = numbers.filter((known) => present.has(known));
-      if (taken.length > 0) throw fault('first', t('range.taken', { numbers: few(taken, MOST_TOLD) }));
       const rows = numbers.map((known) => `${known},${strongPassword()}`);
       const file = new Blob([['number,password', ...rows].join('\n')]);
-      const report = await spreadsheets.send(tenant, 'extensions', file, { onFault: 'refuse' });
-      if (report.refused > 0) {
-        const told = report.faults.slice(0, MOST_TOLD);
-        throw new RequestError(
-          422,
-          'refused',
-          '',
-          told.map(({ code, key, message }) => ({ code, path: '', message, entry: key })),
-        );
+      try {
+        // A row of a number that is there would change it, password and all.
+        await spreadsheets.send(tenant, 'extensions', file, { onPresent: 'refuse' });
+      } catch (error) {
+        throw error instanceof RequestError && error.code === 'rows-refused' ? byNumber(error, numbers) : error;
       }
       setMade(rows);
     });
@@ -80,6 +71,20 @@ export function NewRange({ resource, tenant }: { readonly resource: Resource; re
 
 function fault(path: string, message: string): RequestError {
   return new RequestError(422, 'range', message, [{ code: 'range', path, message }]);
+}
+
+/** What rows are refused for, by their numbers: nobody sees the lines of the file. */
+function byNumber({ status, code, message, problems }: RequestError, numbers: readonly string[]): RequestError {
+  const faults = problems.map((problem) => {
+    const [, line] = /^rows\[(\d+)\]/.exec(problem.path) ?? [];
+    // The header is the first line.
+    return { ...problem, path: '', entry: numbers[Number(line) - 2] };
+  });
+  const taken = faults.filter((problem) => problem.code === 'exists').map(({ entry }) => entry);
+  if (taken.length > 0) return fault('first', t('range.taken', { numbers: few(taken, MOST_TOLD) }));
+  const untold = faults.length - MOST_TOLD;
+  const more = untold > 0 ? [{ code, path: '', message: t('range.more', { count: number(untold) }) }] : [];
+  return new RequestError(status, code, message, [...faults.slice(0, MOST_TOLD), ...more]);
 }
 
 interface MadeProps {

@@ -49,6 +49,7 @@ export const provisioning = {
   'range.help': 'So viele Ziffern wie die erste, höchstens 1.000 Nummern.',
   'range.bad': 'muss so lang sein wie die erste Nummer und nicht vor ihr liegen, höchstens 1.000 Nummern',
   'range.taken': 'diese Nebenstellen gibt es schon: {numbers}',
+  'range.more': 'weitere Fehler: {count}',
   'range.made': 'Nebenstellen mit ihren Passwörtern: {count}',
   'range.shown': 'Jetzt kopieren oder sichern: diese Passwörter werden niemandem mehr gezeigt.',
   'range.leave': 'Diese Passwörter werden niemandem mehr gezeigt. Seite verlassen?',

@@ -49,6 +49,7 @@ export const provisioning = {
   'range.help': 'As many digits as the first has, 1,000 numbers at most.',
   'range.bad': 'must be as long as the first number and not before it, 1,000 numbers at most',
   'range.taken': 'there are such extensions already: {numbers}',
+  'range.more': 'more faults: {count}',
   'range.made': 'Extensions with their passwords: {count}',
   'range.shown': 'Copy or save them now: nobody is shown these passwords again.',
   'range.leave': 'These passwords are shown to nobody again. Leave the page?',
