@@ -121,12 +121,11 @@ function Wizard({ initial: asked, first, ...edited }: WizardProps) {
           : ((await documents.replace(pathOf(before.id), trunk as Document, tag)) as unknown as TrunkView);
       say(t('provisioning.saved', { name: made.name }));
       setSaved(made);
-      setBusy(false);
       window.scrollTo(0, 0);
     } catch (error) {
       setRefused(faultsOf(error));
-      setBusy(false);
     }
+    setBusy(false);
   };
   if (saved !== undefined) return <Saved trunk={saved} steps={steps} isNew={before === undefined} />;
   const StepView = VIEWS[step === 'doctor' ? 'check' : step];
