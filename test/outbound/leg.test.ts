@@ -16,11 +16,15 @@ function routeOf(trunk: Partial<TrunkInput>, call: CallOptions = {}): RouteDraft
 describe('where the INVITE goes', () => {
   const credentials = { authName: 'a', password: 'x' };
   test.each([
-    ['ip', { type: 'ip' }, { kind: 'host', host: 'pstn.twillio.com', port: 5060, transport: 'udp', way: '' }],
+    [
+      'ip',
+      { type: 'ip' },
+      { kind: 'host', host: 'pstn.twillio.com', port: 5060, transport: 'udp', way: '', owner: 'system' },
+    ],
     [
       'register',
       { type: 'register', credentials, port: undefined },
-      { kind: 'host', host: 'pstn.twillio.com', port: undefined, transport: 'udp', way: '' },
+      { kind: 'host', host: 'pstn.twillio.com', port: undefined, transport: 'udp', way: '', owner: 'system' },
     ],
     [
       'accept-register: the binding, never its host',
@@ -35,7 +39,7 @@ describe('where the INVITE goes', () => {
     [
       'outbound proxy',
       { transport: 'tcp', outboundProxy: { host: 'p.example', port: 5070 } },
-      { kind: 'host', host: 'p.example', port: 5070, transport: 'tcp', way: '' },
+      { kind: 'host', host: 'p.example', port: 5070, transport: 'tcp', way: '', owner: 'system' },
     ],
   ] as const)('%s', (_, trunk, nextHop) => {
     expect(routeOf(trunk as Partial<TrunkInput>).nextHop).toEqual(nextHop);
