@@ -30,6 +30,11 @@ export function Dialog({ title, wide = false, onClose, children }: DialogProps) 
         event.preventDefault();
         onClose?.();
       }}
+      onClose={() => {
+        // A browser closes it at the second Escape, whatever was prevented.
+        if (onClose === undefined) element.current?.showModal();
+        else if (element.current !== null) onClose();
+      }}
     >
       <h2 id={id} class="break">
         {title}

@@ -220,6 +220,8 @@ describe.skipIf(peersSkipped)('what was typed is not lost', () => {
     const rows = page.getByRole('dialog').locator('pre');
     await shown(rows).toMatch(/^301 {2}[a-z2-9-]{23}\n302 [\s\S]*\n320 {2}[a-z2-9-]{23}$/);
     expect(await world.look(page, 'range-made')).toEqual([]);
+    for (let times = 0; times < 3; times++) await page.keyboard.press('Escape');
+    await rows.waitFor();
     const saved = page.waitForEvent('download');
     await page.getByRole('button', { name: 'Save as a file' }).click();
     const [head, first = '', ...others] = readFileSync(await (await saved).path(), 'utf8').split('\r\n');
