@@ -78,6 +78,7 @@ export class Repair {
     for (const tag of this.#droppedExtensions) {
       // DEVIATION: what is only supported is no reason for a 420 (§8.2.2.3); gateways that send one take the INVITE that does not name it.
       for (const id of NAMING_EXTENSIONS) dropToken(request.headers, id, tag);
+      if (tag === 'timer') for (const id of [HeaderId.SessionExpires, HeaderId.MinSE]) request.headers.remove(id);
     }
     if (this.#accepted !== undefined) leaveParts(request, this.#accepted);
     const { credentials } = this.#plan;

@@ -311,6 +311,23 @@ test('a 420 to what is only supported is repaired once without it', () => {
   expect(world.settles()).toBe(true);
 });
 
+test('a 420 of `timer` takes away what a trunk’s INVITE says of a session timer, too', () => {
+  const world = new World();
+  const { a, b } = world;
+  world.engine.plan = (request) => {
+    const branch = branchTo(request, 'b');
+    const headers = [...branch.draft.headers, ['Session-Expires', '300'], ['Min-SE', '90']] as const;
+    return stages([{ branches: [{ ...branch, draft: { ...branch.draft, headers } }] }]);
+  };
+  a.call();
+  world.run();
+  expect(b.invite.request.headers.value(HeaderId.SessionExpires)).toBe('300');
+  b.answer(b.invite, 420, { headers: [[HeaderId.Unsupported, 'timer']] });
+  world.run();
+  const { headers } = b.invite.request;
+  expect([headers.value(HeaderId.SessionExpires), headers.value(HeaderId.MinSE)]).toEqual([undefined, undefined]);
+});
+
 test('a call repaired of `timer` has no session timer: it lasts beyond the interval, and no request within it names one', () => {
   const world = new World();
   const { a, b } = world;
