@@ -41,7 +41,7 @@ export class Claims {
     for (const claimed of this.#around(address)) {
       const { names } = this.#ownersOf(claimed);
       const { network } = claimed;
-      if (names.has(SYSTEM) || names.size > MANY) return peerOfAll(network, address);
+      if (names.has(SYSTEM)) return peerOfAll(network, address);
       if (narrowest === undefined || network.length > narrowest.length) narrowest = network;
       for (const name of names) owners.add(name);
     }
@@ -60,8 +60,9 @@ export class Claims {
     if (owners === undefined || owners.version !== claimed.version) {
       const names = new Set<string>();
       for (const entry of claimed.entries) {
-        names.add(ownerOf(entry));
-        if (names.size > MANY) break;
+        const name = ownerOf(entry);
+        if (names.size <= MANY || name === SYSTEM) names.add(name);
+        if (name === SYSTEM) break;
       }
       owners = { version: claimed.version, names };
       this.#owners.set(claimed, owners);

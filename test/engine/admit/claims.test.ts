@@ -82,6 +82,25 @@ describe('an address that several tenants claim', () => {
     ]);
   });
 
+  test('is of those who name it where many claim a network around it', () => {
+    const { trunk, peers } = world();
+    trunk('acme', '203.0.113.7');
+    for (let at = 0; at < 9; at++) trunk(`tenant-${at}`, '203.0.113.0/24');
+    expect(peers('203.0.113.7', '203.0.113.8', '203.0.113.9')).toEqual([
+      '203.0.113.7',
+      '203.0.113.0/24',
+      '203.0.113.0/24',
+    ]);
+  });
+
+  test('is whose it is where an operator’s trunk is the tenth that claims its network', () => {
+    const { trunk, peers } = world();
+    for (let at = 0; at < 9; at++) trunk(`tenant-${at}`, '203.0.113.0/24');
+    trunk('system', '203.0.113.0/24');
+    trunk('acme', '203.0.113.7');
+    expect(peers('203.0.113.7')).toEqual(['203.0.113.0/24']);
+  });
+
   test('is of the narrowest network’s where many do in several', () => {
     const { trunk, peers } = world();
     for (let tenant = 0; tenant < 5; tenant++) trunk(`wide-${tenant}`, '203.0.113.0/24');
