@@ -2,6 +2,7 @@
 
 import { Egress } from '../base/egress.ts';
 import { Later } from '../base/later.ts';
+import { peerOf, sourceOf } from '../base/source.ts';
 import type { TransportName } from '../base/transport.ts';
 import { SERVED_TAGS } from '../call/index.ts';
 import type { AddressesOf } from '../observe/index.ts';
@@ -32,7 +33,12 @@ export class EngineNetwork {
   readonly webHosts: Locator;
   /** Addresses of such a host; rejects when there are none. */
   readonly addressesOf: AddressesOf = async (host, port, owner) => {
-    const targets = await this.webHosts.locate({ host, port, transport: 'tls', owner: `web of ${owner}` });
+    const targets = await this.webHosts.locate({
+      host,
+      port,
+      transport: 'tls',
+      owner: peerOf(owner) === owner ? sourceOf(owner, 'web') : owner,
+    });
     return targets.map(({ address }) => address);
   };
   /** What the engine says of itself: follows the listeners. */

@@ -5,6 +5,7 @@ import { request as httpsRequest } from 'node:https';
 import { isIP, type LookupFunction } from 'node:net';
 import { createSecureContext, type SecureContext } from 'node:tls';
 import { type Egress, EgressError } from '../base/egress.ts';
+import { sourceOf } from '../base/source.ts';
 import type { HostPort } from '../base/transport.ts';
 import { certificateUrl } from './certificate-url.ts';
 import { type Freshness, freshnessOf } from './http-freshness.ts';
@@ -58,7 +59,7 @@ export function certificateFetch(options: CertificateFetchOptions): CertificateF
     for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects++) {
       const { host, port } = placeOf(at);
       // Callers name hosts, so what the tenant itself has looked up does not wait for these.
-      const addresses = isIP(host) === 0 ? await options.addressesOf(host, port, `callers of ${tenant}`) : [host];
+      const addresses = isIP(host) === 0 ? await options.addressesOf(host, port, sourceOf(tenant, 'callers')) : [host];
       signal.throwIfAborted();
       const own = addresses.some((address) => options.own.isAt(address, port)) && options.own.file(at.pathname);
       if (typeof own === 'string') return { octets: Buffer.from(own), freshMs: OWN_MS, mayBeStale: false };

@@ -2,9 +2,11 @@
  * Keeps what is known of each trunk's source addresses in step with the DNS: every watched trunk's names are located again every 30 s,
  * which costs nothing while the answers' TTLs run. An answer that cannot be had leaves the last good one in force.
  */
+
 import { isIP } from 'node:net';
 import { cancelTimer, type Scheduler, type Timer, type TimerTarget } from '../base/scheduler.ts';
 import { SharedBudget } from '../base/shared-budget.ts';
+import { sourceOf } from '../base/source.ts';
 import type { Trunk } from '../provisioning/trunk-settings/schema.ts';
 import { whatsappCalls } from '../provisioning/trunk-settings/whatsapp.ts';
 import type { LocatedTarget, LocateQuery } from '../sip/locate/index.ts';
@@ -198,7 +200,7 @@ export function locatedNames(
 function namesOf(trunk: Trunk): (TrunkHop & { readonly kind: 'host' })[] {
   const { host, port, transport, outboundProxy, teams } = trunk;
   // Calls do not wait for their questions.
-  const owner = `names of ${trunk.owner}`;
+  const owner = sourceOf(trunk.owner, 'names');
   if (teams !== undefined) return teams.targets.map((each) => ({ kind: 'host', ...each, transport, owner }));
   const hosts = outboundProxy === undefined ? [{ host, port }] : [{ host, port }, outboundProxy];
   return hosts.map((each) => ({ kind: 'host', host: each.host, port: each.port, transport, owner }));

@@ -27,7 +27,7 @@ test('what this engine serves itself is there without a connection', async () =>
   const { octets, mayBeStale } = await get('https://own.example:8443/stir/acme.pem');
   expect([octets.toString(), mayBeStale]).toEqual(['the chain', false]);
   // Its host was looked up apart from what the tenant itself names.
-  expect(owners).toEqual(['callers of acme']);
+  expect(owners).toEqual(['acme|callers']);
 });
 
 test('anything else of its own is refused', async () => {

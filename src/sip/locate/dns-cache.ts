@@ -76,7 +76,8 @@ export class DnsCache {
         last === undefined || last.failure !== undefined
           ? { records: [], untilMs: nowMs + FAILURE_TTL_MS, failure: reply.reason }
           : { records: last.records, untilMs: nowMs + STALE_RETRY_MS };
-      return this.#remember(key, kept);
+      // Nobody was asked: who has a place may be told more.
+      return reply.unasked === true && kept.failure !== undefined ? kept : this.#remember(key, kept);
     }
     const records = followAliases(reply.records, name, type);
     if (records.length === 0) {

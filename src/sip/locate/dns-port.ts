@@ -35,7 +35,7 @@ export type DnsRecord = AddressRecord | CnameRecord | SrvRecord | NaptrRecord;
 /** `answered` with no record of the type asked means that there is none; `failed` means that nobody knows. */
 export type DnsReply =
   | { readonly status: 'answered'; readonly records: readonly DnsRecord[]; readonly negativeTtlSeconds?: number }
-  | { readonly status: 'failed'; readonly reason: string };
+  | { readonly status: 'failed'; readonly reason: string; readonly unasked?: true };
 
 /** Asks a name server; never rejects. */
 export interface DnsPort {

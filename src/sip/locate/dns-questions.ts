@@ -1,5 +1,6 @@
 import { cancelTimer, type Scheduler, type Timer, type TimerTarget } from '../../base/scheduler.ts';
 import { type PlaceSeeker, SharedPlaces } from '../../base/shared-places.ts';
+import { peerOf, sourceOf } from '../../base/source.ts';
 import type { DnsPort, DnsRecordType, DnsReply } from './dns-port.ts';
 
 /** Each has a socket, for 3 s a server where nobody answers. */
@@ -9,8 +10,9 @@ const LONGEST_WAIT_MS = 1_500;
 
 /**
  * The questions that a node has under way: each once for all who want to know, and so many at most, of which one owner has three quarters
- * and the next three quarters of the rest. So name servers that are silent keep those waiting whose they are. What several ask is asked in
- * the place of whoever has one first; what has no place in time fails, as where nobody answers.
+ * and the next three quarters of the rest: for calls, or `owner|what` for something else of its own (`source.ts`). So name servers that are
+ * silent keep those waiting whose they are. What several ask is asked in the place of whoever has one first; what has no place in time fails,
+ * as where nobody answers.
  */
 export class DnsQuestions implements DnsPort {
   readonly #dns: DnsPort;
@@ -32,7 +34,7 @@ export class DnsQuestions implements DnsPort {
       const remove = () => this.#questions.delete(key);
       question.reply.then(remove, remove);
     }
-    question.want(owner);
+    question.want(peerOf(owner) === owner ? sourceOf(owner, 'calls') : owner);
     return question.reply;
   }
 }
@@ -70,7 +72,7 @@ class Question implements TimerTarget {
   onTimer(): void {
     this.#isOver = true;
     for (const seeker of this.#seekers.values()) this.#places.withdraw(seeker);
-    this.#answered({ status: 'failed', reason: 'too many questions to name servers are under way' });
+    this.#answered({ status: 'failed', reason: 'too many questions to name servers are under way', unasked: true });
   }
 
   #onPlace(seeker: PlaceSeeker): void {
