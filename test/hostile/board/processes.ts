@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { type Child, startChild } from '../../kit/child.ts';
+import type { Figure } from './item.ts';
 
 const RESULT_LIMIT_MS = 120_000;
 
@@ -87,4 +88,19 @@ export function flood(input: {
   dials?: string;
 }): Promise<{ sent: number; octetsSent: number; answers: number; octetsReceived: number; worstRatio: number }> {
   return resultOf(start('flood', input));
+}
+
+/**
+ * How those who behave fare: their pings and their calls.
+ * @param least of a hundred pings and calls
+ */
+export function figuresOfOthers(pings: PingFigures, calls: CallFigures, least: number, when?: string): Figure[] {
+  const said = when === undefined ? '' : `${when}: `;
+  const completed = (100 * calls.completed) / calls.placed;
+  return [
+    { what: `${said}pings answered`, value: (100 * pings.answered) / pings.sent, unit: '%', bar: { least } },
+    { what: `${said}pings, p99`, value: pings.p99, unit: 'ms', bar: { most: 50 } },
+    { what: `${said}calls completed`, value: completed, unit: '%', bar: { least } },
+    { what: `${said}calls set up, p99`, value: calls.setupP99, unit: 'ms', bar: { most: 250 } },
+  ];
 }

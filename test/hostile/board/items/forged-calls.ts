@@ -1,6 +1,6 @@
 import { CALLERS, type EngineOptions, FORGED_TRUNK, OTHER_TRUNK, startEngine } from '../engine.ts';
 import type { Figure, Item } from '../item.ts';
-import { flood, ping, placeCalls } from '../processes.ts';
+import { figuresOfOthers, flood, ping, placeCalls } from '../processes.ts';
 
 const SECONDS = 25;
 const HEAP_MB = 512;
@@ -28,15 +28,7 @@ async function forge({ what, dials }: (typeof KINDS)[number]): Promise<Figure[]>
     const after = await engine.held();
     const grownMb = (after.heapUsed - before.heapUsed) / 1_048_576;
     return [
-      { what: `${what}: pings answered`, value: (100 * pings.answered) / pings.sent, unit: '%', bar: { least: 99 } },
-      { what: `${what}: pings, p99`, value: pings.p99, unit: 'ms', bar: { most: 50 } },
-      {
-        what: `${what}: calls completed`,
-        value: (100 * calls.completed) / calls.placed,
-        unit: '%',
-        bar: { least: 99 },
-      },
-      { what: `${what}: calls set up, p99`, value: calls.setupP99, unit: 'ms', bar: { most: 250 } },
+      ...figuresOfOthers(pings, calls, 99, what),
       { what: `${what}: heap grown, after a collection`, value: grownMb, unit: 'MB', bar: { most: 0.4 * HEAP_MB } },
     ];
   } finally {

@@ -1,6 +1,6 @@
 import { CALLERS, type EngineOptions, OTHER_TRUNK, PASSWORD, startEngine } from '../engine.ts';
 import type { Figure, Item } from '../item.ts';
-import { flood, ping, placeCalls } from '../processes.ts';
+import { figuresOfOthers, flood, ping, placeCalls } from '../processes.ts';
 
 const SECONDS = 15;
 const PER_SECOND = 12_000;
@@ -41,17 +41,7 @@ async function forge({ what, methods }: (typeof KINDS)[number]): Promise<Figure[
       ping({ port, from: OTHER_TRUNK, seconds: SECONDS }),
       placeCalls({ port, callers: CALLERS, perSecond: 20, seconds: SECONDS }),
     ]);
-    return [
-      { what: `${what}: pings answered`, value: (100 * pings.answered) / pings.sent, unit: '%', bar: { least: 99 } },
-      { what: `${what}: pings, p99`, value: pings.p99, unit: 'ms', bar: { most: 50 } },
-      {
-        what: `${what}: calls completed`,
-        value: (100 * calls.completed) / calls.placed,
-        unit: '%',
-        bar: { least: 99 },
-      },
-      { what: `${what}: calls set up, p99`, value: calls.setupP99, unit: 'ms', bar: { most: 250 } },
-    ];
+    return figuresOfOthers(pings, calls, 99, what);
   } finally {
     await engine.stop();
   }

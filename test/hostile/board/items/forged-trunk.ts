@@ -1,6 +1,6 @@
 import { CALLERS, type Engine, FORGED_TRUNK, OTHER_TRUNK, startEngine } from '../engine.ts';
 import type { Item } from '../item.ts';
-import { flood, ping, placeCalls } from '../processes.ts';
+import { figuresOfOthers, flood, ping, placeCalls } from '../processes.ts';
 
 const SECONDS = 15;
 
@@ -22,12 +22,7 @@ export const item: Item = {
     const engine = await startEngine({ hasCarrier: true });
     try {
       const { pings, calls } = await floodInTheNameOfATrunk(engine, 12_000, SECONDS);
-      return [
-        { what: 'pings answered', value: (100 * pings.answered) / pings.sent, unit: '%', bar: { least: 99 } },
-        { what: 'pings, p99', value: pings.p99, unit: 'ms', bar: { most: 50 } },
-        { what: 'calls completed', value: (100 * calls.completed) / calls.placed, unit: '%', bar: { least: 99 } },
-        { what: 'calls set up, p99', value: calls.setupP99, unit: 'ms', bar: { most: 250 } },
-      ];
+      return figuresOfOthers(pings, calls, 99);
     } finally {
       await engine.stop();
     }

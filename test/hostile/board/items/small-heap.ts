@@ -1,5 +1,6 @@
 import { startEngine } from '../engine.ts';
 import type { Item } from '../item.ts';
+import { figuresOfOthers } from '../processes.ts';
 import { floodOfStrangers } from './strangers.ts';
 
 const SECONDS = 30;
@@ -16,10 +17,7 @@ export const item: Item = {
       const uncaught = await engine.metric('uncaught_exceptions_total');
       const after = await engine.held();
       return [
-        { what: 'pings answered', value: (100 * pings.answered) / pings.sent, unit: '%', bar: { least: 99.9 } },
-        { what: 'pings, p99', value: pings.p99, unit: 'ms', bar: { most: 50 } },
-        { what: 'calls completed', value: (100 * calls.completed) / calls.placed, unit: '%', bar: { least: 99.9 } },
-        { what: 'calls set up, p99', value: calls.setupP99, unit: 'ms', bar: { most: 250 } },
+        ...figuresOfOthers(pings, calls, 99.9),
         { what: 'server transactions kept beyond those of calls', value: kept, unit: '', bar: { most: 0 } },
         {
           what: 'heap grown, after a collection',

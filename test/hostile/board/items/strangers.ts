@@ -1,6 +1,6 @@
 import { CALLERS, type Engine, OTHER_TRUNK, startEngine } from '../engine.ts';
 import type { Figure, Item } from '../item.ts';
-import { flood, ping, placeCalls } from '../processes.ts';
+import { figuresOfOthers, flood, ping, placeCalls } from '../processes.ts';
 
 const SECONDS = 15;
 const STRANGERS = Array.from({ length: 50 }, (_each, index) => `127.9.0.${index + 1}`);
@@ -25,15 +25,7 @@ async function figuresAt(perSecond: number): Promise<Figure[]> {
     const { attack, pings, calls, kept } = await floodOfStrangers(engine, perSecond, SECONDS);
     const at = `at ${perSecond}/s`;
     return [
-      { what: `${at}: pings answered`, value: (100 * pings.answered) / pings.sent, unit: '%', bar: { least: 99.9 } },
-      { what: `${at}: pings, p99`, value: pings.p99, unit: 'ms', bar: { most: 50 } },
-      {
-        what: `${at}: calls completed`,
-        value: (100 * calls.completed) / calls.placed,
-        unit: '%',
-        bar: { least: 99.9 },
-      },
-      { what: `${at}: calls set up, p99`, value: calls.setupP99, unit: 'ms', bar: { most: 250 } },
+      ...figuresOfOthers(pings, calls, 99.9, at),
       { what: `${at}: server transactions kept beyond those of calls`, value: kept, unit: '', bar: { most: 0 } },
       {
         what: `${at}: octets of an answer for one of its request, worst`,
