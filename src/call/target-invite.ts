@@ -113,10 +113,9 @@ export class TargetInvite {
   /** What comes of it leaves them out, too: who refused an INVITE for them refuses each refresh and re-INVITE. */
   #leaveOut(refusedExtensions: readonly string[]): void {
     const { draft, options } = this.seen;
-    this.seen = { draft, options: { ...options, refusedExtensions } };
-    if (!refusedExtensions.includes('timer')) return;
-    this.seen = { draft, options: { ...this.seen.options, sessionTimer: undefined } };
-    this.#session = undefined;
+    const isUntimed = refusedExtensions.includes('timer');
+    this.seen = { draft, options: { ...options, refusedExtensions, ...(isUntimed && { sessionTimer: undefined }) } };
+    if (isUntimed) this.#session = undefined;
   }
 
   /** Sends what was built. Throws where the last gate refuses it. */
