@@ -19,6 +19,7 @@ import {
   serialize,
 } from '../../src/sip/message/index.ts';
 import { freePort } from '../kit/free-port.ts';
+import { onSip } from '../kit/sip-datagrams.ts';
 
 /** A node on real sockets, with the files that an operator would write. */
 const TOKEN = 'c4n4ry-token-0123456789abcdef0123456789';
@@ -104,13 +105,12 @@ afterEach(async () => {
 function ask(text: string): Promise<SipResponse> {
   const { port = 0 } = node?.listening[0] ?? {};
   return new Promise((resolve) => {
-    const listen = (octets: Buffer) => {
-      const message = parseMessage(octets.toString('latin1'));
+    const end = onSip(socket, (octets) => {
+      const message = parseMessage(octets);
       if (message.kind !== 'response' || message.status < 200) return;
-      socket.off('message', listen);
+      end();
       resolve(message);
-    };
-    socket.on('message', listen);
+    });
     socket.send(Buffer.from(text, 'latin1'), port, '127.0.0.1');
   });
 }
@@ -158,8 +158,8 @@ test('live transactions, calls and dialogs are gauges of /metrics', async () => 
   // Known for its copies.
   expect(await all()).toEqual([1, 0, 0, 0]);
   const rings = new Promise<SipRequest>((resolve) => {
-    socket.on('message', (octets) => {
-      const message = parseMessage(octets.toString('latin1'));
+    onSip(socket, (octets) => {
+      const message = parseMessage(octets);
       if (message.kind === 'request' && message.method === 'INVITE') resolve(message);
     });
   });

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { connect as connectTls, createServer as createTlsServer } from 'node:tls';
 import type { KeyPair } from '../../kit/certificates.ts';
+import { onSip } from '../../kit/sip-datagrams.ts';
 import { methodOf, readMessage, statusOf, type WireMessage } from '../outbound/wire-message.ts';
 
 export type PartyTransport = 'udp' | 'tcp' | 'tls';
@@ -63,8 +64,7 @@ export class Party {
       (text, to = engine) => socket.send(Buffer.from(text, 'latin1'), to.port, to.address),
       () => socket.close(),
     );
-    // CRLF keep-alives are no messages.
-    socket.on('message', (octets) => octets.length > 4 && party.#take(octets.toString('latin1')));
+    onSip(socket, (text) => party.#take(text));
     return party;
   }
 

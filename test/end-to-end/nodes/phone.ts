@@ -9,6 +9,7 @@ import {
   type SipResponse,
   serialize,
 } from '../../../src/sip/message/index.ts';
+import { onSip } from '../../kit/sip-datagrams.ts';
 
 const ALLOW = [HeaderId.Allow, 'INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE'] as const;
 const SDP = 'v=0\r\no=p 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 30000 RTP/AVP 8\r\n';
@@ -73,9 +74,9 @@ export class Phone {
   }
 
   async open(): Promise<this> {
-    this.#socket.on('message', (octets, from) => {
-      if (octets.length < 10 || this.answers === 0) return;
-      const message = parseMessage(octets.toString('latin1'));
+    onSip(this.#socket, (text, from) => {
+      if (this.answers === 0) return;
+      const message = parseMessage(text);
       if (message.kind === 'response') {
         this.#note(message);
         return;

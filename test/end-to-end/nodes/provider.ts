@@ -1,5 +1,6 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { createResponse, HeaderId, parseMessage, serialize } from '../../../src/sip/message/index.ts';
+import { onSip } from '../../kit/sip-datagrams.ts';
 
 export interface Seen {
   readonly method: string;
@@ -31,8 +32,8 @@ export class Provider {
   }
 
   async open(): Promise<void> {
-    this.#socket.on('message', (octets, from) => {
-      const request = parseMessage(octets.toString('latin1'));
+    onSip(this.#socket, (text, from) => {
+      const request = parseMessage(text);
       if (request.kind !== 'request') return;
       const { method, headers } = request;
       const expires = headers.value(HeaderId.Expires);

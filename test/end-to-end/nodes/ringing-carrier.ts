@@ -10,6 +10,7 @@ import {
   serialize,
 } from '../../../src/sip/message/index.ts';
 import type { KeyPair } from '../../kit/certificates.ts';
+import { onSip } from '../../kit/sip-datagrams.ts';
 
 const SDP = 'v=0\r\no=c 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 30000 RTP/AVP 8\r\n';
 
@@ -68,8 +69,8 @@ export class RingingCarrier {
     if (transport === 'udp') {
       const udp = createSocket('udp4');
       this.#udp = udp;
-      udp.on('message', (octets, { address, port }) =>
-        this.#receive(octets.toString('latin1'), (text) => udp.send(Buffer.from(text, 'latin1'), port, address)),
+      onSip(udp, (text, { address, port }) =>
+        this.#receive(text, (answer) => udp.send(Buffer.from(answer, 'latin1'), port, address)),
       );
       await new Promise<void>((resolve) => udp.bind(0, host, resolve));
       this.port = udp.address().port;

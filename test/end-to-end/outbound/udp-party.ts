@@ -1,5 +1,6 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
+import { onSip } from '../../kit/sip-datagrams.ts';
 import { readMessage, type WireMessage } from './wire-message.ts';
 
 interface Waiter {
@@ -17,10 +18,8 @@ export class UdpParty {
 
   private constructor(socket: Socket) {
     this.#socket = socket;
-    socket.on('message', (octets, from) => {
-      // CRLF keep-alives are no messages.
-      if (octets.length <= 4) return;
-      const message = readMessage(octets.toString('latin1'));
+    onSip(socket, (text, from) => {
+      const message = readMessage(text);
       this.received.push(message);
       for (const waiter of this.#waiters) {
         if (!waiter.matches(message)) continue;
