@@ -298,6 +298,7 @@ export const EXAMPLES: Readonly<Record<string, unknown>> = {
   NewSignInLink: { path: '/console/sign-in#link=4a1f…', expiresAt: LATER },
   Webhook: SHOWN_WEBHOOK,
   NewWebhook: { ...SHOWN_WEBHOOK, secret: 'made-for-you-and-shown-once' },
+  WebhookTest: { status: 200 },
   WebhookInput: WEBHOOK,
   WebhookPatch: { enabled: false },
   AuditEntry: {

@@ -114,6 +114,8 @@ const DESCRIPTIONS: Record<string, string> = {
   createWebhook:
     'Deliveries are signed with the secret, in order, and tried again. Private addresses need a system admin.',
   patchWebhook: 'Merges the fields that are given; deliveries that wait go on.',
+  testWebhook:
+    'A delivery of type `test`, signed as any other, posted once and at once, also while the webhook is not enabled. The answer says what came of it: a `status`, or the `error` for which nobody answered.',
   deleteWebhook: 'Deliveries that wait for it are dropped.',
   listAudit: 'Every change with its author, latest first; secrets are marked as set or changed, never shown.',
   reload:

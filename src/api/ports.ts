@@ -22,6 +22,7 @@ import type {
   TracePage,
   Webhook,
   WebhookStatus,
+  WebhookTestOutcome,
 } from '../observe/index.ts';
 
 export type { Webhook } from '../observe/index.ts';
@@ -299,4 +300,5 @@ export interface CallRecords {
 export interface WebhookSender {
   configure(webhooks: readonly Webhook[]): void;
   status(id: string): WebhookStatus | undefined;
+  test(webhook: Webhook): Promise<WebhookTestOutcome>;
 }

@@ -149,6 +149,7 @@ function withConfigured({ webhooks, configuredWebhooks = [] }: ApiOptions): ApiC
     sender: {
       configure: (stored) => sender.configure([...configuredWebhooks, ...stored]),
       status: (id) => sender.status(id),
+      test: (webhook) => sender.test(webhook),
     },
   };
 }

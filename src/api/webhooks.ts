@@ -114,6 +114,17 @@ function writeRoutes(app: FastifyInstance, context: ApiContext): void {
       return webhookView(context, after);
     },
   );
+  app.post(
+    '/api/v1/webhooks/:id/test',
+    describe({
+      operationId: 'testWebhook',
+      tag: TAG,
+      summary: 'Post a test delivery',
+      params: idParams,
+      answers: { 200: answer('What came of it', named('WebhookTest')) },
+    }),
+    async (request) => context.webhooks.sender.test(await visibleWebhook(context, request)),
+  );
   app.delete(
     '/api/v1/webhooks/:id',
     describe({

@@ -1,4 +1,4 @@
-import { createHmac } from 'node:crypto';
+import { createHmac, randomUUID } from 'node:crypto';
 import { Egress } from '../base/egress.ts';
 import type { Log } from '../base/log.ts';
 import type { Scheduler, Timer, TimerTarget } from '../base/scheduler.ts';
@@ -42,8 +42,16 @@ export interface WebhookStatus {
   readonly waiting: number;
   readonly delivered: number;
   readonly lost: number;
+  /** When the last try ended, in ISO 8601; absent before the first. */
+  readonly lastAt?: string;
   readonly lastStatus?: number;
   readonly lastError?: string;
+}
+
+/** What came of a test delivery: the status that was answered, or why nobody answered. */
+export interface WebhookTestOutcome {
+  readonly status?: number;
+  readonly error?: string;
 }
 
 interface Delivery {
@@ -67,6 +75,8 @@ const MAX_POSTS = 128;
 export class WebhookDispatcher {
   readonly #options: QueueOptions;
   #queues = new Map<string, WebhookQueue>();
+  /** Under way, by the webhook's id. */
+  readonly #tests = new Map<string, Promise<WebhookTestOutcome>>();
   #follow: (() => (() => void)[]) | undefined = undefined;
   /** End what is followed. */
   #ends: (() => void)[] = [];
@@ -124,6 +134,34 @@ export class WebhookDispatcher {
     return this.#queues.get(id)?.status();
   }
 
+  /** Posts a delivery of type `test`: once, past those that wait, also while the webhook is not enabled. Asked again meanwhile, it is that one. */
+  test(webhook: Webhook): Promise<WebhookTestOutcome> {
+    let test = this.#tests.get(webhook.id);
+    if (test === undefined) {
+      test = this.#postTest(webhook).finally(() => this.#tests.delete(webhook.id));
+      this.#tests.set(webhook.id, test);
+    }
+    return test;
+  }
+
+  async #postTest(webhook: Webhook): Promise<WebhookTestOutcome> {
+    const { places, post, scheduler } = this.#options;
+    const owner = ownerOf(webhook);
+    await new Promise<void>((resolve) => places.ask({ owner, onPlace: resolve }));
+    const wallMs = scheduler.wallMs();
+    const id = `test:${randomUUID()}`;
+    const body = JSON.stringify({ id, at: new Date(wallMs).toISOString(), type: 'test', data: {} });
+    try {
+      const headers = headersOf(webhook, id, body, wallMs);
+      const { status } = await post(webhook.url, headers, body, webhook.allowPrivate, owner);
+      return { status };
+    } catch (error) {
+      return { error: messageOf(error) };
+    } finally {
+      places.giveBack(owner);
+    }
+  }
+
   close(): void {
     for (const queue of this.#queues.values()) queue.close();
     this.#queues.clear();
@@ -150,6 +188,7 @@ class WebhookQueue implements TimerTarget, PlaceSeeker {
   #timer: Timer | undefined;
   #delivered = 0;
   #lost = 0;
+  #lastAt: string | undefined;
   #lastStatus: number | undefined;
   #lastError: string | undefined;
 
@@ -178,6 +217,7 @@ class WebhookQueue implements TimerTarget, PlaceSeeker {
       waiting: this.#waiting.length,
       delivered: this.#delivered,
       lost: this.#lost,
+      ...(this.#lastAt === undefined ? {} : { lastAt: this.#lastAt }),
       ...(this.#lastStatus === undefined ? {} : { lastStatus: this.#lastStatus }),
       ...(this.#lastError === undefined ? {} : { lastError: this.#lastError }),
     };
@@ -199,7 +239,7 @@ class WebhookQueue implements TimerTarget, PlaceSeeker {
   #sendNext(): void {
     if (this.#busy || this.#closed || this.#waiting.length === 0) return;
     this.#busy = true;
-    this.owner = this.webhook?.tenant ?? '';
+    this.owner = ownerOf(this.webhook as Webhook);
     this.#options.places.ask(this);
   }
 
@@ -209,16 +249,17 @@ class WebhookQueue implements TimerTarget, PlaceSeeker {
     const webhook = this.webhook as Webhook;
     delivery.attempts++;
     const { post, scheduler } = this.#options;
-    const headers = headersOf(webhook, delivery, scheduler.wallMs());
+    const headers = headersOf(webhook, delivery.id, delivery.body, scheduler.wallMs());
     post(webhook.url, headers, delivery.body, webhook.allowPrivate, this.owner).then(
       ({ status }) => this.#onResult(delivery, status, undefined),
-      (error: unknown) => this.#onResult(delivery, undefined, error instanceof Error ? error.message : String(error)),
+      (error: unknown) => this.#onResult(delivery, undefined, messageOf(error)),
     );
   }
 
   #onResult(delivery: Delivery, status: number | undefined, error: string | undefined): void {
     this.#options.places.giveBack(this.owner);
     if (this.#closed) return;
+    this.#lastAt = new Date(this.#options.scheduler.wallMs()).toISOString();
     this.#lastStatus = status;
     this.#lastError = error;
     if (status !== undefined && status >= 200 && status < 300) {
@@ -254,11 +295,19 @@ export function signWebhook(secret: string, seconds: number, body: string): stri
   return `t=${seconds},v1=${createHmac('sha256', secret).update(`${seconds}.${body}`).digest('hex')}`;
 }
 
-function headersOf(webhook: Webhook, delivery: Delivery, wallMs: number): Record<string, string> {
+function ownerOf({ tenant = '' }: Webhook): string {
+  return tenant;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+function headersOf(webhook: Webhook, id: string, body: string, wallMs: number): Record<string, string> {
   return {
     'content-type': 'application/json',
     'user-agent': 'tandem',
-    'tandem-delivery': delivery.id,
-    'tandem-signature': signWebhook(webhook.secret, Math.floor(wallMs / 1000), delivery.body),
+    'tandem-delivery': id,
+    'tandem-signature': signWebhook(webhook.secret, Math.floor(wallMs / 1000), body),
   };
 }

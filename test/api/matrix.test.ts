@@ -360,6 +360,10 @@ const ROWS: Readonly<Record<string, Row>> = {
     expected: OWN,
     body: () => ({ enabled: false }),
   },
+  'POST /api/v1/webhooks/{id}/test': {
+    urls: inTenants((tenant) => `/api/v1/webhooks/hook-${tenant}/test`),
+    expected: OWN,
+  },
   'DELETE /api/v1/webhooks/{id}': { urls: inTenants((tenant) => `/api/v1/webhooks/hook-${tenant}`), expected: OWN },
   'GET /api/v1/audit': {
     urls: { any: '/api/v1/audit', ...inTenants((tenant) => `/api/v1/audit?tenant=${tenant}`) },

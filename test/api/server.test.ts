@@ -244,9 +244,12 @@ test('a webhook gets the events of its tenant and its secret is shown once', asy
   expect(world.posts.map(({ body }) => JSON.parse(body).data.detail)).toEqual(['for acme']);
   const read = await ask(world, world.tokens.acme, 'GET', `/api/v1/webhooks/${created.body.id}`);
   expect([read.body.secret, read.body.secretSet]).toEqual([undefined, true]);
+  expect(read.body.deliveries).toMatchObject({ delivered: 1, lastStatus: 200, lastAt: expect.stringContaining('T') });
+  const tested = await ask(world, world.tokens.acme, 'POST', `/api/v1/webhooks/${created.body.id}/test`);
+  expect([tested.body, JSON.parse(world.posts[1]?.body ?? '').type]).toEqual([{ status: 200 }, 'test']);
   expect((await ask(world, world.tokens.acme, 'DELETE', `/api/v1/webhooks/${created.body.id}`)).status).toBe(204);
   world.events.publish('fraud', ['acme'], { guard: 'rate', detail: 'too late' });
-  expect(world.posts).toHaveLength(1);
+  expect(world.posts).toHaveLength(2);
 });
 
 test('a webhook of the configuration file is served from the start and beside the stored ones', async () => {

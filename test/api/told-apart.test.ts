@@ -17,7 +17,7 @@ describe('a store that takes no tokens, users and webhooks', () => {
   };
   const stores = () => {
     const [tokenStore, userStore, webhooks] = [new MemoryTokens(), new MemoryUsers(), new MemoryWebhooks()];
-    const sender = { configure: () => {}, status: () => undefined };
+    const sender = { configure: () => {}, status: () => undefined, test: async () => ({}) };
     return { tokenStore, userStore, webhooks: { store: webhooks, sender } };
   };
 

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { silentLog } from '../../src/base/log.ts';
 import { CallRecordLog } from '../../src/observe/call-record.ts';
 import { type EngineEvent, EventBus } from '../../src/observe/events.ts';
-import { type Webhook, WebhookDispatcher, type WebhookOptions } from '../../src/observe/webhooks.ts';
+import { signWebhook, type Webhook, WebhookDispatcher, type WebhookOptions } from '../../src/observe/webhooks.ts';
 import { VirtualScheduler } from '../kit/virtual-scheduler.ts';
 
 interface Posted {
@@ -72,14 +72,31 @@ describe('webhooks', () => {
   });
 
   test('a failing receiver is tried again after 1, 2, 4 … s, and order is kept', async () => {
-    const { posted, dispatcher, settle, fraud } = setUp([500, new Error('refused'), 503, 200]);
+    const { scheduler, posted, dispatcher, settle, fraud } = setUp([500, new Error('refused'), 503, 200]);
     dispatcher.configure([HOOK]);
     fraud('a');
     fraud('b');
     await settle(10_000);
     expect(posted.map(({ atMs }) => atMs)).toEqual([0, 1000, 3000, 7000, 7000]);
     expect(details(posted)).toEqual(['a', 'a', 'a', 'a', 'b']);
-    expect(dispatcher.status('h1')).toEqual({ waiting: 0, delivered: 2, lost: 0, lastStatus: 200 });
+    const lastAt = new Date(scheduler.wallMs() - 3000).toISOString();
+    expect(dispatcher.status('h1')).toEqual({ waiting: 0, delivered: 2, lost: 0, lastAt, lastStatus: 200 });
+  });
+
+  test('a test is posted once, past what waits, also to a webhook that is not enabled, and says what came of it', async () => {
+    const { posted, dispatcher, settle, fraud } = setUp([503, new Error('refused'), 204]);
+    dispatcher.configure([HOOK]);
+    fraud('a');
+    await settle();
+    const both = [dispatcher.test(HOOK), dispatcher.test(HOOK)];
+    expect(await Promise.all(both)).toEqual([{ error: 'refused' }, { error: 'refused' }]);
+    expect(await dispatcher.test({ ...HOOK, id: 'h2', enabled: false })).toEqual({ status: 204 });
+    expect(posted.map(({ body }) => JSON.parse(body).type)).toEqual(['fraud', 'test', 'test']);
+    const { headers, body } = posted[2] as Posted;
+    const [, seconds] = /^t=(\d+),/.exec(headers['tandem-signature'] ?? '') ?? [];
+    expect(headers['tandem-signature']).toBe(signWebhook(HOOK.secret, Number(seconds), body));
+    expect(headers['tandem-delivery']).toBe(JSON.parse(body).id);
+    expect(dispatcher.status('h1')).toMatchObject({ waiting: 1, delivered: 0, lost: 0, lastStatus: 503 });
   });
 
   test('after the last try a delivery is lost and counted, and the next one goes on', async () => {

@@ -1,6 +1,6 @@
 /** What is told: events of the stream, webhooks and what is posted to them. */
 import { z } from 'zod';
-import type { EventData, EventType, WebhookStatus } from '../../observe/index.ts';
+import type { EventData, EventType, WebhookStatus, WebhookTestOutcome } from '../../observe/index.ts';
 import { TRUNK_STATES } from '../trunk-states.ts';
 import { messageAnswer } from './messages.ts';
 import { DIRECTION, type Loose, optionalText, time } from './shared.ts';
@@ -9,6 +9,7 @@ const deliveriesAnswer = z.object({
   waiting: z.int(),
   delivered: z.int(),
   lost: z.int(),
+  lastAt: time.optional(),
   lastStatus: z.int().optional(),
   lastError: optionalText,
 }) satisfies z.ZodType<Loose<WebhookStatus>>;
@@ -23,6 +24,11 @@ export const webhookAnswer = z.object({
   secretSet: z.boolean().optional(),
   deliveries: deliveriesAnswer.optional(),
 });
+
+export const webhookTestAnswer = z.object({
+  status: z.int().optional().describe('What the receiver answered.'),
+  error: optionalText.describe('Why nobody answered.'),
+}) satisfies z.ZodType<Loose<WebhookTestOutcome>>;
 
 export const newWebhookAnswer = webhookAnswer.extend({
   secret: z.string().optional().describe('The key that was made for it; shown this once.'),

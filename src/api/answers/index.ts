@@ -1,7 +1,7 @@
 /** The shapes of what is answered, under their names in the OpenAPI document. Loaded only when that is made: nothing else needs them. */
 import type { z } from 'zod';
 import { callRecordAnswer, callStatisticsAnswer, callTraceAnswer, liveCallAnswer, tracePageAnswer } from './calls.ts';
-import { eventPageAnswer, newWebhookAnswer, webhookAnswer } from './events.ts';
+import { eventPageAnswer, newWebhookAnswer, webhookAnswer, webhookTestAnswer } from './events.ts';
 import { applySummaryAnswer, explanationAnswer, planAnswer } from './explanation.ts';
 import { messageAnswer, messageExplanationAnswer } from './messages.ts';
 import { drainAnswer, healthAnswer, nodeAnswer, readinessAnswer, reloadAnswer, storeAnswer } from './node.ts';
@@ -60,6 +60,7 @@ export const ANSWERS = {
   TrunkStatus: trunkStatusAnswer,
   User: userAnswer,
   Webhook: webhookAnswer,
+  WebhookTest: webhookTestAnswer,
 } satisfies Record<string, z.ZodType>;
 
 export type AnswerName = keyof typeof ANSWERS;
