@@ -32,15 +32,16 @@ export async function exportCsv(context: CommandContext, kind: string): Promise<
 }
 
 export const importCommand: Command = {
-  usage: 'tandem import FILE --tenant NAME [--dids] [--preview] [--skip-faulty]',
+  usage: 'tandem import FILE --tenant NAME [--dids] [--preview] [--skip-faulty] [--only-new]',
   details:
-    'Every line is looked at first: with one at fault nothing is changed, unless --skip-faulty. The columns are those of "tandem export --csv"; rows that the file does not have stay.',
+    'Every line is looked at first: with one at fault nothing is changed, unless --skip-faulty. The columns are those of "tandem export --csv"; rows that the file does not have stay. A number that is there already is changed, its password too where the file has one; with --only-new its line is at fault.',
   options: {
     config: ENGINE_OPTIONS.config,
     json: toggle("print the API's own report"),
     tenant: option('whose extensions or DIDs'),
     dids: toggle('the file has DIDs: inbound rules, one a line (default: extensions)'),
     preview: toggle('change nothing, and say what would come of each line'),
+    'only-new': toggle('change nothing that is there already: such lines are at fault'),
     'skip-faulty': toggle('import the lines against which nothing speaks'),
   },
   takesArguments: true,
@@ -50,11 +51,15 @@ export const importCommand: Command = {
     const path = pathOf(context, flag(context, 'dids') ? 'dids' : 'extensions');
     const octets = read(file);
     const api = context.api();
-    const preview = await api.file<Report>(`${path}?preview=true`, octets);
+    const onPresent = flag(context, 'only-new') ? '&onPresent=refuse' : '';
+    const preview = await api.file<Report>(`${path}?preview=true${onPresent}`, octets);
     const isOver = flag(context, 'preview') || (preview.refused > 0 && !flag(context, 'skip-faulty'));
     const report = isOver
       ? preview
-      : await api.file<Report>(`${path}?onFault=${flag(context, 'skip-faulty') ? 'skip' : 'refuse'}`, octets);
+      : await api.file<Report>(
+          `${path}?onFault=${flag(context, 'skip-faulty') ? 'skip' : 'refuse'}${onPresent}`,
+          octets,
+        );
     if (flag(context, 'json')) printJson(context, report);
     else print(context, report);
     return report.refused > 0 && !report.applied ? 1 : 0;

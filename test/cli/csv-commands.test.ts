@@ -38,6 +38,11 @@ test('a file is imported when every line is fine; faults are told by line, and s
   const preview = await run(['import', good, '--tenant', 'acme', '--preview', '--json'], { env });
   expect([preview.code, JSON.parse(preview.out)]).toMatchObject([0, { applied: false, created: 1, updated: 1 }]);
   expect((await run(['import', good, '--tenant', 'acme'], { env })).out).toBe('created 1, updated 1, unchanged 0\n');
+  const present = await run(['import', good, '--tenant', 'acme', '--only-new'], { env });
+  expect([present.code, present.out.split('\n').slice(0, 2)]).toEqual([
+    1,
+    ['line 2 number: extension 150 exists already', 'line 3 number: extension 151 exists already'],
+  ]);
   const dids = file('did,trunk,destination\n14155550170,carrier,150\n');
   expect((await run(['import', dids, '--tenant', 'acme', '--dids'], { env })).out).toBe(
     'created 1, updated 0, unchanged 0\n',
