@@ -180,7 +180,7 @@ function* registration({ trunk, parts }: Patient): Generator<Finding> {
   else {
     const advice =
       state === 'rejected'
-        ? 'check authName and password with the provider, then `tandem` retries by POST …/retry'
+        ? 'check authName and password with the provider, then have it tried again (POST …/retry)'
         : 'the provider does not answer REGISTER: see DNS, TLS and OPTIONS';
     yield found('registration', 'failed', said === '' ? state : said, advice);
   }

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { faults } from '../../src/console/text/de/faults.ts';
+import { findings } from '../../src/console/text/de/findings.ts';
 import { translated } from '../../src/console/text/faults.ts';
 import { checkProvisioning } from '../../src/provisioning/check/provisioning.ts';
 import { tenantSchema } from '../../src/provisioning/tenants/schema.ts';
@@ -13,14 +14,20 @@ import { provision } from '../trunks/kit.ts';
 const rule = { name: 'r', trunk: 'carrier', dids: '1000', destination: { hangUp: true as const } };
 const trunk = { type: 'register', host: 'x.example.com' };
 
-const SOURCES = ['api', 'base', 'provisioning', 'settings']
-  .flatMap((folder) => {
-    const path = join(import.meta.dirname, '../../src', folder);
-    return readdirSync(path, { recursive: true, encoding: 'utf8' }).map((file) => join(path, file));
-  })
-  .filter((file) => file.endsWith('.ts'))
-  .map((file) => readFileSync(file, 'utf8'))
-  .join('\n');
+function sourcesOf(...folders: readonly string[]): string {
+  return folders
+    .flatMap((folder) => {
+      const path = join(import.meta.dirname, '../../src', folder);
+      return readdirSync(path, { recursive: true, encoding: 'utf8' }).map((file) => join(path, file));
+    })
+    .filter((file) => file.endsWith('.ts'))
+    .map((file) => readFileSync(file, 'utf8'))
+    .join('\n');
+}
+
+function longestPart(known: string): string {
+  return known.split(/\{\w+\}/).reduce((longest, part) => (part.length > longest.length ? part : longest), '');
+}
 
 /** Most sentences that the table has are said of these. */
 function sentencesOfTheEngine(): readonly string[] {
@@ -127,9 +134,8 @@ describe('what the engine says of faults, in German', () => {
   test('the engine says so in these words: most of such documents, and others stand in its sources', () => {
     const others = sentences.filter((known) => !isSaid(known));
     expect(others.length).toBeLessThan(sentences.length / 2);
-    const longestPart = (known: string) =>
-      known.split(/\{\w+\}/).reduce((longest, part) => (part.length > longest.length ? part : longest), '');
-    expect(others.filter((known) => !SOURCES.includes(longestPart(known)))).toEqual([]);
+    const sources = sourcesOf('api', 'base', 'provisioning', 'settings');
+    expect(others.filter((known) => !sources.includes(longestPart(known)))).toEqual([]);
   });
 
   test('values stand in it, a guess behind it, and what is not known stays as it is', () => {
@@ -142,5 +148,40 @@ describe('what the engine says of faults, in German', () => {
       'es gibt keinen Trunk „carier“, den der Mandant „a“ benutzen darf. Meinten Sie „carrier“?',
     );
     expect(translated('the moon is full', faults)).toBe('the moon is full');
+  });
+});
+
+describe('what the engine says of how a trunk is, in German', () => {
+  /** What stands in a file in quotes and has several words, values in it as `x`. */
+  const sentencesIn = (file: string) =>
+    Array.from(
+      readFileSync(join(import.meta.dirname, '../../src', file), 'utf8')
+        .replaceAll(/^ *(\/?\*|\/\/).*$/gm, '')
+        .matchAll(/'((?:[^'\\\n]|\\.)*)'|"([^"\n]*)"|`([^`]*)`/g),
+      ([, ...quoted]) => (quoted.find((text) => text !== undefined) ?? '').replaceAll(/\$\{[^}]*\}/g, 'x'),
+    ).filter((text) => /[a-z]+ [a-z]+ [a-z]+/.test(text));
+
+  test('each sentence of the doctor has German words', () => {
+    const said = sentencesIn('engine/trunk-doctor.ts');
+    expect(said.length).toBeGreaterThan(30);
+    expect(said.filter((sentence) => translated(sentence, findings) === sentence)).toEqual([]);
+  });
+
+  test('the engine says so in these words', () => {
+    const missing = ['outbound', 'inbound'].join(' and no ');
+    const sources = sourcesOf('engine', 'trunks', 'sip').replaceAll("\\'", "'") + missing;
+    expect(Object.keys(findings).filter((known) => !sources.includes(longestPart(known)))).toEqual([]);
+  });
+
+  test('values stand in it, reasons inside of it are German too, and the words of a provider stay', () => {
+    const inGerman = (message: string) => translated(message, findings);
+    expect(inGerman('no answer: nothing listens for tls')).toBe('keine Antwort: nothing listens for tls');
+    expect(inGerman('offline since 2026-11-28T00:00:00Z: no answer')).toBe(
+      'nicht erreichbar seit 2026-11-28T00:00:00Z: keine Antwort',
+    );
+    expect(inGerman('no outbound and no inbound rule has the trunk')).toBe(
+      'weder eine ausgehende noch eine eingehende Regel nennt den Trunk',
+    );
+    expect(inGerman('Wrong Password')).toBe('Wrong Password');
   });
 });

@@ -4,7 +4,7 @@
 const GUESS = /(?: \(|; )did you mean "([^"]*)"\?\)?/;
 
 /** Names that stand for a word of the engine's, which is in the table too; the others stand for what somebody wrote. */
-const WORDS = new Set(['kind', 'found']);
+const WORDS = new Set(['kind', 'found', 'reason']);
 
 /** What `message` is by the table; as it is where the table does not have it. */
 export function translated(message: string, table: Readonly<Record<string, string>>): string {

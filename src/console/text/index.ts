@@ -1,6 +1,7 @@
 /** Every text of the console, by key: one folder per language, with the same files and keys in each. */
 import { type Language, language, timeZone } from '../client/preferences.ts';
 import { faults } from './de/faults.ts';
+import { findings } from './de/findings.ts';
 import { de } from './de/index.ts';
 import { en } from './en/index.ts';
 import { translated } from './faults.ts';
@@ -21,9 +22,14 @@ export function known(key: string, fallback: string): string {
   return key in en ? t(key as TextKey) : fallback;
 }
 
-/** What the engine says, in the reader's language where the console has it in that. */
+/** What the engine says of a fault, in the reader's language where the console has it in that. */
 export function inWords(message: string): string {
   return language.value === 'de' ? translated(message, faults) : message;
+}
+
+/** The same of how a trunk is. */
+export function foundInWords(message: string): string {
+  return language.value === 'de' ? translated(message, findings) : message;
 }
 
 /** The reader's own country where the language has several, for dates and numbers. */

@@ -2,7 +2,7 @@
 import { useEffect, useState } from 'preact/hooks';
 import { trunks } from '../../client/resources.ts';
 import type { Examination } from '../../client/types.ts';
-import { known, t } from '../../text/index.ts';
+import { foundInWords, known, t } from '../../text/index.ts';
 import { Button } from '../../ui/button.tsx';
 import { FaultSummary, useWork } from '../../ui/form.tsx';
 import { Note } from '../../ui/note.tsx';
@@ -35,10 +35,10 @@ export function Doctor({ id, atOnce = false }: { readonly id: string; readonly a
               <div class="break">
                 <strong>{known(`check.${check}`, check)}</strong>{' '}
                 {subject === undefined ? null : <span class="mono soft">{subject}</span>}
-                <p>{message}</p>
+                <p>{foundInWords(message)}</p>
                 {advice === undefined ? null : (
                   <p class="small">
-                    <strong>{t('doctor.advice')}</strong> {advice}
+                    <strong>{t('doctor.advice')}</strong> {foundInWords(advice)}
                   </p>
                 )}
               </div>

@@ -5,7 +5,7 @@ import { isSystemAdmin, mayChange } from '../../client/session.ts';
 import type { CallStatistics, TrunkView } from '../../client/types.ts';
 import { useQuery } from '../../client/use-query.ts';
 import { Link } from '../../router.tsx';
-import { codeInWords, duration, known, number, relative, t } from '../../text/index.ts';
+import { codeInWords, duration, foundInWords, known, number, relative, t } from '../../text/index.ts';
 import { ButtonLink } from '../../ui/button.tsx';
 import { Sparkline } from '../../ui/chart.tsx';
 import { SelectField } from '../../ui/form.tsx';
@@ -138,7 +138,7 @@ function StateCell({ trunk: { status, enabled } }: { trunk: TrunkView }) {
     ...(status.registration === undefined
       ? []
       : [t('trunks.registeredUntil', { when: relative(status.registration.expiresAt) })]),
-    ...(status.reason === undefined ? [] : [status.reason]),
+    ...(status.reason === undefined ? [] : [foundInWords(status.reason)]),
     ...(status.reason === undefined && status.lastCode !== undefined
       ? [t('trunks.lastCode', { code: status.lastCode, words: codeInWords(status.lastCode) })]
       : []),

@@ -5,7 +5,7 @@ import { isSystemAdmin, mayChange, session } from '../../client/session.ts';
 import type { EffectiveValue, TrunkView } from '../../client/types.ts';
 import { useQuery } from '../../client/use-query.ts';
 import { navigate } from '../../router.tsx';
-import { codeInWords, duration, known, number, t } from '../../text/index.ts';
+import { codeInWords, duration, foundInWords, known, number, t } from '../../text/index.ts';
 import { Button, ButtonLink } from '../../ui/button.tsx';
 import { Sparkline } from '../../ui/chart.tsx';
 import { Fact } from '../../ui/facts.tsx';
@@ -130,7 +130,7 @@ function StatusCard({
             {status.lastCode} <span class="soft">{codeInWords(status.lastCode)}</span>
           </Fact>
         )}
-        <Fact name={t('plan.why')}>{status.reason}</Fact>
+        <Fact name={t('plan.why')}>{status.reason === undefined ? undefined : foundInWords(status.reason)}</Fact>
         {registration === undefined ? null : (
           <>
             <Fact name={t('trunk.registered')} mono>

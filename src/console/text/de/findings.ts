@@ -1,0 +1,111 @@
+/**
+ * What the engine says of how a trunk is, in its words, and in German: the reasons of its state, what the doctor finds, and its advice.
+ * Names in braces stand for what differs; what `reason` stands for is looked up here, too. The first that fits counts. The words of a
+ * provider stay as they are.
+ */
+export const findings: Readonly<Record<string, string>> = {
+  disabled: 'abgeschaltet',
+  online: 'erreichbar',
+  offline: 'nicht erreichbar',
+  rejected: 'abgelehnt',
+  registering: 'meldet sich an',
+  unknown: 'unbekannt',
+  'not asked yet': 'noch nicht gefragt',
+  'not asked: keep-alive is off': 'nicht gefragt: Keep-alive ist aus',
+  'not located yet': 'noch nicht gefunden',
+  'no answer': 'keine Antwort',
+  'its gateway is registered': 'das Gateway ist angemeldet',
+  'its gateway is registered at another node': 'das Gateway ist an einem anderen Knoten angemeldet',
+  'its gateway is not registered': 'das Gateway ist nicht angemeldet',
+  'nothing listens for {transport}': 'diese Anlage hört nicht auf {transport}',
+  'registered for {seconds} s': 'angemeldet für {seconds} s',
+  'registered for 0 seconds': 'nur für 0 Sekunden angemeldet',
+  'asked to wait {seconds} s': 'soll {seconds} s warten',
+  'the trunk is enabled': 'der Trunk ist eingeschaltet',
+  'the trunk is disabled': 'der Trunk ist ausgeschaltet',
+  'set enabled: true': 'schalten Sie ihn ein',
+  '{host} is at {addresses}': '{host} ist {addresses}',
+  '{host} could not be located: {reason}': '{host} ist nicht zu finden: {reason}',
+  'the DNS has no address for it': 'das DNS hat keine Adresse dafür',
+  'check the name, and that the servers of `dns.servers` know it':
+    'prüfen Sie den Namen, und ob die Server unter `dns.servers` ihn kennen',
+  'list in `associatedIps` where calls in come from, unless that is the proxy':
+    'tragen Sie als weitere Adressen ein, woher Anrufe kommen, wenn das nicht der Proxy ist',
+  'the system admin may add the network to egress.allow of the node':
+    'die Systemverwaltung kann das Netz unter egress.allow der Anlage zulassen',
+  '{name} ended at {at}': '{name} ist am {at} abgelaufen',
+  '{name} begins at {at}': '{name} gilt erst ab {at}',
+  '{name} ends at {at}': '{name} läuft am {at} ab',
+  '{name} is valid until {at}': '{name} gilt bis {at}',
+  'replace the file and reload': 'ersetzen Sie die Datei, und lassen Sie neu einlesen',
+  'upload a new one under the same name': 'laden Sie ein neues unter demselben Namen hoch',
+  "check the machine's clock": 'prüfen Sie die Uhr der Maschine',
+  'this node has no TLS': 'diese Anlage hat kein TLS',
+  '{protocol}, {cipher}; its certificate has {names} until {at}':
+    '{protocol}, {cipher}; sein Zertifikat hat {names} bis {at}',
+  "name the authority in tls.ca, or add it to the machine's":
+    'nennen Sie die Zertifizierungsstelle unter tls.ca, oder fügen Sie sie denen der Maschine hinzu',
+  'the host, or tls.serverName, must be a name in the certificate':
+    'der Server, oder tls.serverName, muss ein Name im Zertifikat sein',
+  'the peer does not take the certificate that is shown: its name, its end, and whether its chain is whole':
+    'die Gegenseite nimmt das gezeigte Zertifikat nicht: prüfen Sie Namen, Ablauf und ob die Kette vollständig ist',
+  'check port and transport': 'prüfen Sie Port und Transport',
+  'check host and port, and whether a firewall lets the connection through':
+    'prüfen Sie Server und Port, und ob eine Firewall die Verbindung durchlässt',
+  'wrong name in the certificate': 'falscher Name im Zertifikat',
+  'certificate expired': 'das Zertifikat ist abgelaufen',
+  'certificate not yet valid': 'das Zertifikat gilt noch nicht',
+  'untrusted certificate: self-signed': 'dem Zertifikat wird nicht vertraut: selbst signiert',
+  'untrusted certificate: its root is no trust anchor here':
+    'dem Zertifikat wird nicht vertraut: die Zertifizierungsstelle ist hier unbekannt',
+  'untrusted certificate: issuer unknown': 'dem Zertifikat wird nicht vertraut: Aussteller unbekannt',
+  'the peer says our certificate expired': 'die Gegenseite sagt, unser Zertifikat ist abgelaufen',
+  'the peer does not trust our certificate': 'die Gegenseite vertraut unserem Zertifikat nicht',
+  'the peer refuses our certificate': 'die Gegenseite lehnt unser Zertifikat ab',
+  'the peer wants a client certificate': 'die Gegenseite will ein Zertifikat sehen',
+  'the peer does not speak TLS': 'die Gegenseite spricht kein TLS',
+  'handshake not completed in time': 'die Verbindung kam nicht rechtzeitig zustande',
+  'connection reset during the handshake': 'die Gegenseite hat die Verbindung abgebrochen',
+  'registered at {server} for {seconds} s': 'angemeldet bei {server} für {seconds} s',
+  'another node registers the trunk': 'ein anderer Knoten meldet den Trunk an',
+  'check authName and password with the provider, then have it tried again (POST …/retry)':
+    'vergleichen Sie Namen und Passwort mit dem Anbieter, und lassen Sie es dann auf der Seite des Trunks noch einmal versuchen',
+  'the provider does not answer REGISTER: see DNS, TLS and OPTIONS':
+    'der Anbieter antwortet nicht auf REGISTER: sehen Sie bei DNS, TLS und OPTIONS nach',
+  'the gateway is registered': 'das Gateway ist angemeldet',
+  'the gateway is not registered': 'das Gateway ist nicht angemeldet',
+  'its SIP domain is {domain}, its outbound proxy this node, its user {user}':
+    'dort einzutragen: SIP-Domain {domain}, als Outbound-Proxy diese Anlage, Benutzer {user}',
+  'the trunk has no number at WhatsApp': 'der Trunk hat keine Nummer bei WhatsApp',
+  'give it `whatsapp` settings': 'geben Sie ihm die Einstellungen für WhatsApp',
+  'WhatsApp takes the access token': 'WhatsApp nimmt das Zugriffstoken an',
+  'make a system user token with whatsapp_business_messaging at Meta, and check phoneNumberId and apiBase':
+    'machen Sie bei Meta ein Token eines Systembenutzers mit whatsapp_business_messaging, und prüfen Sie phoneNumberId und apiBase',
+  'no answer{why}': 'keine Antwort{why}',
+  'check host, port and firewall': 'prüfen Sie Server, Port und Firewall',
+  '{answer} after {ms} ms': '{answer} nach {ms} ms',
+  'add {name} in the Teams admin center (Voice, Direct Routing); its domain must be verified':
+    'fügen Sie {name} im Teams Admin Center hinzu (Voice, Direct Routing); die Domain muss bestätigt sein',
+  'see https://status.office.com; the other datacentres are tried meanwhile':
+    'siehe https://status.office.com; inzwischen werden die anderen Rechenzentren versucht',
+  'have the provider admit the address that this node sends from':
+    'lassen Sie den Anbieter die Adresse zulassen, von der diese Anlage sendet',
+  'calls may work all the same: options.keepAlive.accept says which answers count as alive':
+    'Anrufe können trotzdem gehen: options.keepAlive.accept sagt, welche Antworten als erreichbar zählen',
+  '{kind} since {at}: {reason}': '{kind} seit {at}: {reason}',
+  'see what failed above; calls take other routes meanwhile':
+    'sehen Sie oben, was falsch ist; Anrufe nehmen inzwischen andere Wege',
+  '{up} of {all} media relays answer': '{up} von {all} Medien-Relays antworten',
+  'no media relay answers': 'kein Medien-Relay antwortet',
+  'start rtpengine again: {urls}': 'starten Sie rtpengine wieder: {urls}',
+  'media: {mode} needs a media relay, and the node has none':
+    'media: {mode} braucht ein Medien-Relay, und diese Anlage hat keines',
+  'start rtpengine and name it in mediaRelays (docs/media.md)':
+    'starten Sie rtpengine, und nennen Sie es unter mediaRelays (docs/media.md)',
+  'calls are routed both ways': 'Anrufe gehen in beide Richtungen',
+  'no {reason} rule has the trunk': '{reason} Regel nennt den Trunk',
+  outbound: 'keine ausgehende',
+  inbound: 'keine eingehende',
+  'outbound and no inbound': 'weder eine ausgehende noch eine eingehende',
+  'make one, unless that is meant': 'legen Sie eine an, wenn das nicht so gemeint ist',
+};
