@@ -104,6 +104,15 @@ describe.skipIf(peersSkipped)('the wizards, from an empty system to an answered 
     await page.getByText('403 Call Cannot Be Signed').waitFor();
     expect(await page.getByText('Everything fits').count()).toBe(0);
     await page.getByRole('button', { name: 'Options' }).click();
+    await page.getByLabel('A call that no certificate can sign').selectOption('leaves without a signature');
+    await page.getByRole('button', { name: 'Check' }).click();
+    await page.getByText('Everything fits').waitFor();
+    // Signatures of calls in are checked with trust anchors, which this node does not have.
+    await page.getByRole('button', { name: 'Options' }).click();
+    await page.getByLabel('Signatures of calls in').selectOption('are checked and shown; the call goes on');
+    await page.locator('.field-error').waitFor();
+    expect(await world.look(page, 'wizard-stir')).toEqual([]);
+    await page.getByLabel('Signatures of calls in').selectOption({ index: 0 });
     await page.getByLabel('STIR/SHAKEN signature required').uncheck();
     await page.getByRole('button', { name: 'Check' }).click();
     await page.getByText('Everything fits').waitFor();

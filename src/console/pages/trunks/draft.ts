@@ -60,6 +60,14 @@ export const SWITCHES = [
 ] as const;
 export type Switch = (typeof SWITCHES)[number];
 
+/** What else is said of signed calls, the default first; the first two only where calls are signed. */
+export const STIR_CHOICES = {
+  stirWhenUnsignable: ['refuse', 'unsigned'],
+  stirRichCallData: ['off', 'rcd', 'shaken'],
+  stirVerify: ['auto', 'off', 'tag', 'reject'],
+} as const;
+export type StirChoice = keyof typeof STIR_CHOICES;
+
 /** The fields of the guide's table, with the parts that each has. */
 export const FIELDS = {
   requestUri: ['user', 'host'],
@@ -92,6 +100,7 @@ export interface TrunkDraft {
   readonly registerSeconds: string;
   /** Undefined: as the brand or the default has it. */
   readonly switches: Readonly<Partial<Record<Switch, boolean>>>;
+  readonly stir: Readonly<Partial<Record<StirChoice, string>>>;
   readonly keepAlive: boolean | undefined;
   readonly keepAliveSeconds: string;
   readonly tenants: readonly { readonly tenant: string; readonly didPool: string }[];
@@ -125,6 +134,7 @@ export function emptyDraft(type: TrunkDraft['type']): TrunkDraft {
     password: '',
     registerSeconds: '',
     switches: {},
+    stir: {},
     keepAlive: undefined,
     keepAliveSeconds: '',
     tenants: [],
@@ -168,6 +178,12 @@ export function draftOf(trunk: TrunkView): TrunkDraft {
     registerSeconds: numberText(credentials?.registerSeconds),
     switches: Object.fromEntries(
       SWITCHES.flatMap((name) => (options[name] === undefined ? [] : [[name, options[name]]])),
+    ),
+    stir: Object.fromEntries(
+      Object.keys(STIR_CHOICES).flatMap((name) => {
+        const value = (options as Json)[name];
+        return value === undefined ? [] : [[name, String(value)]];
+      }),
     ),
     keepAlive: options.keepAlive?.enabled,
     keepAliveSeconds: numberText(options.keepAlive?.intervalSeconds),
@@ -265,10 +281,16 @@ function credentials(draft: TrunkDraft, kept: TrunkInput['credentials']): object
   };
 }
 
-function options({ type, switches, keepAlive, keepAliveSeconds }: TrunkDraft, kept: TrunkInput['options']): object {
+function options(
+  { type, switches, stir, keepAlive, keepAliveSeconds }: TrunkDraft,
+  kept: TrunkInput['options'],
+): object {
   return {
     ...kept,
     ...switches,
+    ...stir,
+    // Chosen before the switch that they take was off again.
+    ...(switches.stirShaken === false && { stirWhenUnsignable: undefined, stirRichCallData: undefined }),
     // Ticked before another type was chosen.
     ...(type !== 'register' && { registeredNodeOnly: undefined }),
     keepAlive:
