@@ -36,6 +36,8 @@ import type {
   TrunkStatus,
   TrunkView,
   UserView,
+  WebhookTestOutcome,
+  WebhookView,
 } from './types.ts';
 
 const V1 = '/api/v1';
@@ -76,6 +78,15 @@ export const tokens = {
   create: (body: Readonly<Record<string, unknown>>) =>
     request<TokenView & { readonly token: string }>('POST', at('/tokens'), { body }),
   revoke: (id: string) => request<void>('DELETE', at('/tokens', id)),
+};
+
+export const webhooks = {
+  list: (query: Query) => request<Page<WebhookView>>('GET', at('/webhooks'), { query }),
+  create: (body: Readonly<Record<string, unknown>>) => request<WebhookView>('POST', at('/webhooks'), { body }),
+  change: (id: string, body: Readonly<Record<string, unknown>>) =>
+    request<WebhookView>('PATCH', at('/webhooks', id), { body }),
+  test: (id: string) => request<WebhookTestOutcome>('POST', `${at('/webhooks', id)}/test`),
+  remove: (id: string) => request<void>('DELETE', at('/webhooks', id)),
 };
 
 export const trunks = {

@@ -1,5 +1,6 @@
 /** The shapes of the HTTP interface: the very types that the engine answers with, so that they cannot drift apart. */
 import type { z } from 'zod';
+import type { webhookAnswer } from '../../api/answers/events.ts';
 import type { auditEntryAnswer, sessionAnswer } from '../../api/answers/people.ts';
 import type { csvReportAnswer } from '../../api/answers/provisioning.ts';
 import type { Given } from '../../api/answers/shared.ts';
@@ -20,7 +21,7 @@ import type {
 } from '../../api/index.ts';
 import type { ManyReport } from '../../api/many-report.ts';
 import type { Page } from '../../api/paging.ts';
-import type { CallRecord, CallStatistics, TraceMessage } from '../../observe/index.ts';
+import type { CallRecord, CallStatistics, TraceMessage, WebhookTestOutcome } from '../../observe/index.ts';
 import type { ExplainQuestion, Explanation } from '../../outbound/index.ts';
 import type { Tenant } from '../../provisioning/tenants/schema.ts';
 import type { BrandPreset } from '../../provisioning/trunk-settings/brands.ts';
@@ -48,6 +49,7 @@ export type {
   StoreStatus,
   TraceMessage,
   TrunkStatus,
+  WebhookTestOutcome,
 };
 
 /** The SIP messages of a call, oldest first. */
@@ -104,4 +106,5 @@ export type TrunkView = TrunkInput & {
 export type CertificateView = Pick<CertificateSettings, 'name' | 'owner' | 'use'>;
 export type TenantView = Pick<Tenant, 'name' | 'domain' | 'outboundCallerId'> & { readonly managedBy?: string };
 export type UserView = Omit<UserRecord, 'password' | 'totp'> & { readonly codes: boolean };
+export type WebhookView = Given<typeof webhookAnswer>;
 export type TokenView = Omit<TokenRecord, 'hash' | 'kind' | 'user'>;

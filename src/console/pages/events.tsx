@@ -8,7 +8,7 @@ import { Empty, Page } from '../ui/page.tsx';
 import { State } from '../ui/state.tsx';
 import { type Column, Rows, Search } from '../ui/table.tsx';
 
-const TYPES = [
+export const EVENT_KINDS = [
   'call',
   'registration',
   'trunk-state',
@@ -28,7 +28,7 @@ const TYPES = [
 
 export function Events() {
   const [type, setType] = useState('');
-  const { events, missed, isOpen } = useEvents(TYPES);
+  const { events, missed, isOpen } = useEvents(EVENT_KINDS);
   const [text, setText] = useState('');
   const shown = events.filter((event) => (type === '' || event.type === type) && hasText(event, text));
   return (
@@ -40,7 +40,7 @@ export function Events() {
           onChange={setType}
           options={[
             { value: '', label: t('records.every') },
-            ...TYPES.map((value) => ({ value, label: known(`event.${value}`, value) })),
+            ...EVENT_KINDS.map((value) => ({ value, label: known(`event.${value}`, value) })),
           ]}
         />
         <Search label={t('events.search')} onSearch={setText} />

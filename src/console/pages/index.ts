@@ -22,6 +22,7 @@ import { TrunkPage } from './trunks/trunk.tsx';
 import { EditTrunk, NewTrunk } from './trunks/wizard.tsx';
 import { Try } from './try.tsx';
 import { Users } from './users.tsx';
+import { Webhooks } from './webhooks.tsx';
 
 export interface NavigationGroup {
   readonly title: TextKey;
@@ -58,6 +59,7 @@ export const PAGES: readonly PageRoute[] = [
   { pattern: '/plan', page: Plan },
   { pattern: '/users', page: Users },
   { pattern: '/tokens', page: Tokens },
+  { pattern: '/webhooks', page: Webhooks },
   { pattern: '/account', page: Account },
 ];
 
@@ -110,6 +112,7 @@ export const NAVIGATION: readonly NavigationGroup[] = [
     links: [
       { to: '/users', title: 'users.title', icon: 'users' },
       { to: '/tokens', title: 'tokens.title', icon: 'key' },
+      { to: '/webhooks', title: 'webhooks.title', icon: 'out' },
     ],
   },
 ];

@@ -5,8 +5,8 @@ import type { TokenView } from '../client/types.ts';
 import { t } from '../text/index.ts';
 import { Button } from '../ui/button.tsx';
 import { Confirm, Dialog, DialogActions } from '../ui/dialog.tsx';
-import { FaultSummary, faultAt, SubmitForm, TextField, useForm } from '../ui/form.tsx';
-import { CopyButton } from '../ui/new-password.tsx';
+import { FaultSummary, faultAt, orUnanswered, SubmitForm, TextField, useForm } from '../ui/form.tsx';
+import { ShownSecret } from '../ui/new-password.tsx';
 import { Empty, Page } from '../ui/page.tsx';
 import { State, When } from '../ui/state.tsx';
 import { type Column, Table, usePaged } from '../ui/table.tsx';
@@ -113,15 +113,16 @@ function NewToken({ onClose }: { onClose: () => void }) {
   const { label, days } = form.values;
   const submit = () =>
     form.run(async () => {
-      const { token } = await tokens.create({
+      const asked = tokens.create({
         ...givenRole(form.values),
         ...(label === '' ? {} : { label }),
         // What is no number is sent as it is: the engine says what is wrong with it.
         ...(days === '' ? {} : { expiresInSeconds: Number.isNaN(Number(days)) ? days : Number(days) * DAY_SECONDS }),
       });
-      setMade(token);
+      setMade((await orUnanswered(asked, t('tokens.unanswered'))).token);
     });
-  if (made !== undefined) return <ShownToken token={made} onClose={onClose} />;
+  if (made !== undefined)
+    return <ShownSecret title={t('tokens.new')} text={t('tokens.shown')} secret={made} onClose={onClose} />;
   return (
     <Dialog title={t('tokens.new')} onClose={onClose}>
       <SubmitForm onSubmit={submit}>
@@ -145,23 +146,6 @@ function NewToken({ onClose }: { onClose: () => void }) {
         />
         <DialogActions submit={t('tokens.new')} busy={form.busy} onClose={onClose} />
       </SubmitForm>
-    </Dialog>
-  );
-}
-
-function ShownToken({ token, onClose }: { token: string; onClose: () => void }) {
-  return (
-    <Dialog title={t('tokens.new')}>
-      <div class="stack">
-        <p>{t('tokens.shown')}</p>
-        <p class="secret">{token}</p>
-      </div>
-      <div class="dialog-actions">
-        <CopyButton text={token} />
-        <Button kind="primary" onClick={onClose}>
-          {t('tokens.done')}
-        </Button>
-      </div>
     </Dialog>
   );
 }

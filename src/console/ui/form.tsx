@@ -93,6 +93,16 @@ export function faultsOf(error: unknown): readonly Problem[] {
   return [{ code: error.code, path: '', message: words === undefined ? inWords(error.message) : t(words) }];
 }
 
+/** The same with words of its own where no answer comes: nobody knows then whether what it asks for was done. */
+export async function orUnanswered<T>(asked: Promise<T>, words: string): Promise<T> {
+  try {
+    return await asked;
+  } catch (error) {
+    if (error instanceof RequestError && error.code === 'unreachable') throw new RequestError(0, 'unanswered', words);
+    throw error;
+  }
+}
+
 /** A fault in the reader's language, which names the entry of the list that it is about. */
 function inFull({ code, path, message, entry }: Fault): Problem {
   const words = inWords(message);

@@ -1,7 +1,9 @@
 import { useState } from 'preact/hooks';
 import { strongPassword } from '../client/strong-password.ts';
+import { useLeaveGuard } from '../router.tsx';
 import { t } from '../text/index.ts';
 import { Button } from './button.tsx';
+import { Dialog } from './dialog.tsx';
 import { TextField, type TextFieldProps } from './form.tsx';
 
 /** A password that is given to somebody: typed, or a strong one that is proposed, which is shown as long as it stands there. */
@@ -42,5 +44,31 @@ export function CopyButton({ text, small = false }: { readonly text: string; rea
     <Button small={small} onClick={() => void navigator.clipboard.writeText(text).then(() => setCopied(text))}>
       {copied === text ? t('action.copied') : t('action.copy')}
     </Button>
+  );
+}
+
+interface ShownSecretProps {
+  readonly title: string;
+  readonly text: string;
+  readonly secret: string;
+  readonly onClose: () => void;
+}
+
+/** Shows what nobody can show again; a step back asks first. */
+export function ShownSecret({ title, text, secret, onClose }: ShownSecretProps) {
+  useLeaveGuard(true, t('secret.leave'));
+  return (
+    <Dialog title={title}>
+      <div class="stack">
+        <p>{text}</p>
+        <p class="secret">{secret}</p>
+      </div>
+      <div class="dialog-actions">
+        <CopyButton text={secret} />
+        <Button kind="primary" onClick={onClose}>
+          {t('secret.kept')}
+        </Button>
+      </div>
+    </Dialog>
   );
 }

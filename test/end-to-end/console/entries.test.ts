@@ -241,6 +241,42 @@ describe.skipIf(peersSkipped)('what was typed is not lost', () => {
     expect(faults).toEqual([]);
   }, 180_000);
 
+  test('an answer that gets lost leaves no password and no token that nobody has seen', async () => {
+    const { page, faults } = await world.signedIn({ id: 'ida', role: 'system-admin' });
+    const loseAnswers = (path: string) =>
+      page.route(path, async (route) => {
+        if (route.request().method() !== 'POST') return route.continue();
+        await route.fetch();
+        await route.abort();
+      });
+    await page.goto(`${world.url}/console/extensions/acme/range`);
+    await page.getByLabel('First number').fill('401');
+    await page.getByLabel('Last number').fill('402');
+    const add = page.getByRole('button', { name: 'Add', exact: true });
+    await loseAnswers('**/csv/extensions*');
+    await add.click();
+    await shown(page.getByRole('alert')).toContain('nobody knows whether the extensions were made');
+    await page.unroute('**/csv/extensions*');
+    expect(await world.engine.api('/api/v1/tenants/acme/extensions/402')).toMatchObject({ passwordSet: true });
+    await add.click();
+    await shown(page.getByRole('dialog')).toContain('401, 402 are there now');
+    expect(await world.look(page, 'range-unseen')).toEqual([]);
+    await page.getByRole('button', { name: 'Set the passwords' }).click();
+    await shown(page.getByRole('dialog').locator('pre')).toMatch(/^401 {2}[a-z2-9-]{23}\n402 {2}[a-z2-9-]{23}$/);
+    await page.getByRole('button', { name: 'I have them' }).click();
+
+    await page.goto(`${world.url}/console/tokens`);
+    await page.getByRole('button', { name: 'Make a token' }).click();
+    await page.getByLabel('What it is for').fill('lost');
+    await loseAnswers('**/api/v1/tokens');
+    await page.locator('dialog button[type=submit]').click();
+    await shown(page.getByRole('alert')).toContain('revoke it, and make another');
+    await page.unroute('**/api/v1/tokens');
+    await page.getByRole('button', { name: 'Cancel' }).click();
+    await page.getByRole('row', { name: /lost/ }).waitFor();
+    expect(faults).toEqual([]);
+  }, 180_000);
+
   test('a fault names the entry of a list that it is about, in the language of the reader', async () => {
     const { page, faults } = await world.signedIn({ id: 'uwe', role: 'system-admin' }, { locale: 'de-DE' });
     await page.goto(`${world.url}/console/services/acme/new`);

@@ -113,6 +113,7 @@ describe.skipIf(peersSkipped)('the console, from an engine that nobody has signe
       ['plan', 'Änderungsvorschau'],
       ['users', 'Benutzer'],
       ['tokens', 'API-Tokens'],
+      ['webhooks', 'Webhooks'],
       ['account', 'Ihr Konto'],
     ] as const) {
       await page.goto(`${world.url}/console/${path}`);

@@ -1,12 +1,13 @@
 /** Extensions of consecutive numbers, made at once: all of them or none, each with a password of its own. */
 import { useEffect, useState } from 'preact/hooks';
-import { RequestError } from '../../client/http.ts';
+import { type Query, RequestError } from '../../client/http.ts';
 import { spreadsheets } from '../../client/resources.ts';
 import { strongPassword } from '../../client/strong-password.ts';
+import type { CsvReport } from '../../client/types.ts';
 import { navigate, useLeaveGuard } from '../../router.tsx';
 import { number, t } from '../../text/index.ts';
 import { Button } from '../../ui/button.tsx';
-import { Dialog } from '../../ui/dialog.tsx';
+import { Confirm, Dialog } from '../../ui/dialog.tsx';
 import { FaultSummary, SubmitForm, TextField, useForm } from '../../ui/form.tsx';
 import { CopyButton } from '../../ui/new-password.tsx';
 import { Page } from '../../ui/page.tsx';
@@ -20,8 +21,11 @@ export function NewRange({ resource, tenant }: { readonly resource: Resource; re
   const list = addressOf(resource, tenant);
   const form = useForm({ first: '', last: '' });
   const [made, setMade] = useState<readonly string[]>();
+  /** Sent, and never answered; and those of them that are there now. */
+  const [unanswered, setUnanswered] = useState<readonly string[]>();
+  const [unseen, setUnseen] = useState<readonly string[]>();
   const [isKept, setKept] = useState(false);
-  const isShown = made !== undefined && !isKept;
+  const isShown = (made ?? unseen) !== undefined && !isKept;
   useLeaveGuard(form.dirty || isShown, t(isShown ? 'range.leave' : 'form.leave'));
   // Once nothing is guarded any more.
   useEffect(() => {
@@ -31,13 +35,21 @@ export function NewRange({ resource, tenant }: { readonly resource: Resource; re
     form.run(async () => {
       const numbers = numbersBetween(form.values.first.trim(), form.values.last.trim());
       if (numbers === undefined) throw fault('last', t('range.bad'));
-      const rows = numbers.map((known) => `${known},${strongPassword()}`);
-      const file = new Blob([['number,password', ...rows].join('\n')]);
+      const isRepeated = unanswered !== undefined && String(unanswered.map(numberOf)) === String(numbers);
+      const rows = isRepeated ? unanswered : numbers.map((known) => `${known},${strongPassword()}`);
       try {
         // A row of a number that is there would change it, password and all.
-        await spreadsheets.send(tenant, 'extensions', file, { onPresent: 'refuse' });
+        await send(tenant, rows, { onPresent: 'refuse' });
       } catch (error) {
-        throw error instanceof RequestError && error.code === 'rows-refused' ? byNumber(error, numbers) : error;
+        if (!(error instanceof RequestError)) throw error;
+        if (error.code === 'unreachable') {
+          setUnanswered(rows);
+          throw new RequestError(0, 'unanswered', t('range.unanswered'));
+        }
+        if (error.code !== 'rows-refused') throw error;
+        if (!isRepeated || !areAllPresent(error, numbers)) throw byNumber(error, numbers);
+        setUnseen(rows);
+        return;
       }
       setMade(rows);
     });
@@ -64,9 +76,28 @@ export function NewRange({ resource, tenant }: { readonly resource: Resource; re
           </Button>
         </div>
       </SubmitForm>
+      {unseen === undefined ? null : (
+        <Unseen {...{ unseen, tenant }} onDone={setMade} onClose={() => setUnseen(undefined)} />
+      )}
       {made === undefined ? null : <Made {...{ made, tenant }} onDone={() => setKept(true)} />}
     </Page>
   );
+}
+
+function numberOf(row: string): string {
+  return row.slice(0, row.indexOf(','));
+}
+
+function send(tenant: string, rows: readonly string[], query: Query = {}): Promise<CsvReport> {
+  return spreadsheets.send(tenant, 'extensions', new Blob([['number,password', ...rows].join('\n')]), query);
+}
+
+/** The engine tells so many faults. */
+const MOST_FAULTS = 1000;
+
+function areAllPresent({ problems }: RequestError, numbers: readonly string[]): boolean {
+  const isEach = problems.length === Math.min(numbers.length, MOST_FAULTS);
+  return isEach && problems.every(({ code }) => code === 'exists');
 }
 
 function fault(path: string, message: string): RequestError {
@@ -118,5 +149,30 @@ function Made({ made, tenant, onDone }: MadeProps) {
         </Button>
       </div>
     </Dialog>
+  );
+}
+
+interface UnseenProps {
+  readonly unseen: readonly string[];
+  readonly tenant: string;
+  readonly onDone: (made: readonly string[]) => void;
+  readonly onClose: () => void;
+}
+
+/** They are there, and the answer that would have said who made them is lost: their passwords are set once more, if somebody says so. */
+function Unseen({ unseen, tenant, onDone, onClose }: UnseenProps) {
+  const set = async () => {
+    await send(tenant, unseen);
+    onDone(unseen);
+  };
+  return (
+    <Confirm
+      title={t('range.unseenTitle')}
+      text={t('range.unseen', { numbers: few(unseen.map(numberOf), MOST_TOLD) })}
+      action={t('range.setPasswords')}
+      work={set}
+      onDone={onClose}
+      onClose={onClose}
+    />
   );
 }

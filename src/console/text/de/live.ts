@@ -41,6 +41,7 @@ export const live = {
   'events.when': 'Wann',
   'events.what': 'Was',
   'events.about': 'Worüber',
+  'event.call-record': 'Anrufdatensatz',
   'event.call': 'Anruf',
   'event.registration': 'Anmeldung',
   'event.trunk-state': 'Zustand eines Trunks',

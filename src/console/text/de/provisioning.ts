@@ -48,6 +48,12 @@ export const provisioning = {
   'range.last': 'Letzte Nummer',
   'range.help': 'So viele Ziffern wie die erste, höchstens 1.000 Nummern.',
   'range.bad': 'muss so lang sein wie die erste Nummer und nicht vor ihr liegen, höchstens 1.000 Nummern',
+  'range.unanswered':
+    'Die Anlage hat nicht geantwortet: ob die Nebenstellen gemacht wurden, weiß niemand. Ihre Passwörter bleiben auf dieser Seite: fügen Sie noch einmal hinzu, dann sehen Sie sie, oder was schon da ist.',
+  'range.unseenTitle': 'Diese Nebenstellen gibt es schon',
+  'range.unseen':
+    '{numbers} gibt es jetzt: sehr wahrscheinlich hat sie die Anfrage ohne Antwort gemacht, und niemand hat ihre Passwörter gesehen. Die Passwörter jener Anfrage können gesetzt und gezeigt werden. Hat sie inzwischen jemand anders gemacht, können sich Telefone mit anderem Passwort nicht mehr anmelden.',
+  'range.setPasswords': 'Passwörter setzen',
   'range.taken': 'diese Nebenstellen gibt es schon: {numbers}',
   'range.more': 'weitere Fehler: {count}',
   'range.made': 'Nebenstellen mit ihren Passwörtern: {count}',

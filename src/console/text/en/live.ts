@@ -41,6 +41,7 @@ export const live = {
   'events.when': 'When',
   'events.what': 'What',
   'events.about': 'About',
+  'event.call-record': 'Call record',
   'event.call': 'Call',
   'event.registration': 'Registration',
   'event.trunk-state': 'Trunk state',

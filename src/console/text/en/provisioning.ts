@@ -48,6 +48,12 @@ export const provisioning = {
   'range.last': 'Last number',
   'range.help': 'As many digits as the first has, 1,000 numbers at most.',
   'range.bad': 'must be as long as the first number and not before it, 1,000 numbers at most',
+  'range.unanswered':
+    'The engine did not answer, so nobody knows whether the extensions were made. Their passwords are kept on this page: add once more, and you see them, or what is there.',
+  'range.unseenTitle': 'These extensions are there already',
+  'range.unseen':
+    '{numbers} are there now: very likely the request that was not answered made them, and nobody has seen their passwords. The passwords of that request can be set and shown. If somebody else has made them meanwhile, phones that know another password cannot sign in any more.',
+  'range.setPasswords': 'Set the passwords',
   'range.taken': 'there are such extensions already: {numbers}',
   'range.more': 'more faults: {count}',
   'range.made': 'Extensions with their passwords: {count}',
