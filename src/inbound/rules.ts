@@ -1,6 +1,6 @@
 /**
  * Inbound rules of one tenant, compiled once per version of the tenant: the DIDs of each trunk's rules are cut into disjoint segments,
- * so that the rules of a number are found by one binary search.
+ * so that the rules of a number are found by one binary search and a walk up a tree over the segments.
  */
 import { CallerMask } from '../provisioning/tenants/caller-mask.ts';
 import { type DidRange, lastAtMost, parseEntry } from '../provisioning/tenants/did-pool.ts';
@@ -21,8 +21,12 @@ export interface FoundVerification {
 interface TrunkRules {
   /** First number of each segment, ascending. */
   readonly starts: Float64Array;
-  /** Rules of each segment. */
-  readonly segments: readonly (readonly CompiledRule[])[];
+  /**
+   * A binary tree over the segments: node 1 is its root, below node n are 2n and 2n + 1, and segment i is the node `starts.length + i`. A rule
+   * stands at the few nodes whose segments together are its DIDs: in each of its segments, rules that overlap would take the square of
+   * their number.
+   */
+  readonly nodes: ReadonlyMap<number, readonly CompiledRule[]>;
 }
 
 export interface MatchedRule {
@@ -31,15 +35,22 @@ export interface MatchedRule {
 }
 
 function segmentsOf(rules: readonly CompiledRule[]): TrunkRules {
-  const starts = [...new Set(rules.flatMap(({ range }) => [range.first, range.last + 1]))].sort((a, b) => a - b);
-  const segments: CompiledRule[][] = starts.map(() => []);
-  const indexOf = new Map(starts.map((start, index) => [start, index]));
+  const starts = Float64Array.from(new Set(rules.flatMap(({ range }) => [range.first, range.last + 1]))).sort();
+  const nodes = new Map<number, CompiledRule[]>();
+  const add = (node: number, rule: CompiledRule) => {
+    const there = nodes.get(node);
+    if (there === undefined) nodes.set(node, [rule]);
+    else there.push(rule);
+  };
   for (const rule of rules) {
-    const from = indexOf.get(rule.range.first) ?? 0;
-    const until = indexOf.get(rule.range.last + 1) ?? 0;
-    for (let index = from; index < until; index++) segments[index]?.push(rule);
+    let from = starts.length + lastAtMost(starts, rule.range.first);
+    let until = starts.length + lastAtMost(starts, rule.range.last + 1);
+    for (; from < until; from >>= 1, until >>= 1) {
+      if ((from & 1) === 1) add(from++, rule);
+      if ((until & 1) === 1) add(--until, rule);
+    }
   }
-  return { starts: Float64Array.from(starts), segments };
+  return { starts, nodes };
 }
 
 export class InboundRules {
@@ -72,14 +83,16 @@ export class InboundRules {
   ): MatchedRule | undefined {
     const rules = this.#byTrunk.get(trunkId);
     if (rules === undefined) return undefined;
-    const candidates = rules.segments[lastAtMost(rules.starts, calledNumber)] ?? [];
+    const segment = lastAtMost(rules.starts, calledNumber);
     let best: { candidate: CompiledRule; coverage: number } | undefined;
-    for (const candidate of candidates) {
-      const coverage =
-        candidate.callers === undefined ? Number.POSITIVE_INFINITY : candidate.callers.match(callerNumber);
-      if (coverage === undefined || !asksFor(candidate.rule, found)) continue;
-      if (best === undefined || isMoreSpecific(candidate, coverage, best.candidate, best.coverage))
-        best = { candidate, coverage };
+    for (let node = segment < 0 ? 0 : rules.starts.length + segment; node > 0; node >>= 1) {
+      for (const candidate of rules.nodes.get(node) ?? []) {
+        const coverage =
+          candidate.callers === undefined ? Number.POSITIVE_INFINITY : candidate.callers.match(callerNumber);
+        if (coverage === undefined || !asksFor(candidate.rule, found)) continue;
+        if (best === undefined || isMoreSpecific(candidate, coverage, best.candidate, best.coverage))
+          best = { candidate, coverage };
+      }
     }
     return best?.candidate;
   }
