@@ -46,17 +46,19 @@ export function* checkTenant(tenant: Tenant): Steps<Problem[]> {
     checkService(service, `services[${index}]`, numbers.extensions, report);
     yield;
   }
+  const groups = new Set(tenant.groups.map(({ name }) => name));
   for (const [index, rule] of tenant.outboundRules.entries()) {
     for (const [at, group] of rule.match.groups.entries()) {
-      if (!tenant.groups.some(({ name }) => name === group)) {
+      if (!groups.has(group)) {
         report('unknown-group', `outboundRules[${index}].match.groups[${at}]`, `there is no group "${group}"`);
       }
     }
     checkRoutes(rule.routes, `outboundRules[${index}]`, report);
     yield;
   }
+  const known = new Map<string, string>();
   for (const [index, rule] of tenant.inboundRules.entries()) {
-    checkInboundRule(rule, `inboundRules[${index}]`, tenant, numbers, report);
+    checkInboundRule(rule, `inboundRules[${index}]`, numbers, known, report);
     yield;
   }
   return problems;
@@ -182,7 +184,14 @@ export function didsOf(rule: Pick<InboundRule, 'dids'>): DidRange | undefined {
   }
 }
 
-function checkInboundRule(rule: InboundRule, path: string, tenant: Tenant, numbers: Numbers, report: RuleReport): void {
+/** @param known names of the enabled rules before it, by what they match */
+function checkInboundRule(
+  rule: InboundRule,
+  path: string,
+  numbers: Numbers,
+  known: Map<string, string>,
+  report: RuleReport,
+): void {
   const dids = readDids(rule, path, report);
   if (rule.callers !== null) {
     try {
@@ -198,33 +207,21 @@ function checkInboundRule(rule: InboundRule, path: string, tenant: Tenant, numbe
   if (rule.outsideHours !== undefined && rule.hours === undefined) {
     report('hours-missing', `${path}.outsideHours`, 'has no effect without hours');
   }
-  const twin = tenant.inboundRules.find(
-    (other) =>
-      other !== rule &&
-      other.trunk === rule.trunk &&
-      other.callers === rule.callers &&
-      sameVerification(other, rule) &&
-      other.enabled &&
-      rule.enabled &&
-      sharesDids(other, dids),
-  );
-  if (twin !== undefined && tenant.inboundRules.indexOf(twin) < tenant.inboundRules.indexOf(rule)) {
+  if (!rule.enabled || dids === undefined) return;
+  const matched = matchedBy(rule, dids);
+  const twin = known.get(matched);
+  if (twin === undefined) known.set(matched, rule.name);
+  else
     report(
       'inbound-rules-alike',
       path,
-      `matches the same calls as the rule "${twin.name}": same trunk, same DIDs, same callers, same verification`,
+      `matches the same calls as the rule "${twin}": same trunk, same DIDs, same callers, same verification`,
     );
-  }
 }
 
-function sameVerification({ verification: one = [] }: InboundRule, { verification: other = [] }: InboundRule): boolean {
-  return one.length === other.length && one.every((each) => other.includes(each));
-}
-
-/** Two rules are alike only when their DIDs are the same; of nested ranges the narrower is the more specific. */
-function sharesDids(other: InboundRule, dids: DidRange | undefined): boolean {
-  const others = didsOf(other);
-  return dids !== undefined && others !== undefined && others.first === dids.first && others.last === dids.last;
+/** The same text of two rules that are alike. Their DIDs are the same then; of nested ranges the narrower is the more specific. */
+function matchedBy({ trunk, callers, verification = [] }: InboundRule, { first, last }: DidRange): string {
+  return JSON.stringify([trunk, callers, [...new Set(verification)].sort(), first, last]);
 }
 
 function readDids(rule: InboundRule, path: string, report: RuleReport): DidRange | undefined {

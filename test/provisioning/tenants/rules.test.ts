@@ -1,0 +1,55 @@
+import { expect, test } from 'vitest';
+import { allAtOnce } from '../../../src/base/steps.ts';
+import { checkTenant } from '../../../src/provisioning/tenants/rules.ts';
+import { type TenantInput, tenantSchema } from '../../../src/provisioning/tenants/schema.ts';
+import { leastCpuMs } from '../../kit/thread-cpu.ts';
+
+type InboundRules = NonNullable<TenantInput['inboundRules']>;
+
+const problemsOf = (input: Partial<TenantInput>) =>
+  allAtOnce(checkTenant(tenantSchema.parse({ name: 'acme', domain: 'acme.example', ...input })));
+
+const rule = (name: string, changes: Partial<InboundRules[number]> = {}): InboundRules[number] => ({
+  name,
+  trunk: 'carrier',
+  dids: '14155550100-14155550109',
+  destination: { hangUp: true },
+  ...changes,
+});
+
+test.each<[string, Partial<InboundRules[number]>, boolean]>([
+  ['the same', {}, true],
+  ['the same, written otherwise', { dids: ' 14155550100 – 14155550109 ' }, true],
+  ['other DIDs, in part', { dids: '14155550100' }, false],
+  ['another trunk', { trunk: 'other' }, false],
+  ['other callers', { callers: '4930*' }, false],
+  ['another verification', { verification: ['A'] }, false],
+  ['the same, disabled', { enabled: false }, false],
+])('two inbound rules that match %s', (_what, changes, areAlike) => {
+  const problems = problemsOf({ inboundRules: [rule('first'), rule('second', changes)] });
+  expect(problems.map(({ code, path }) => `${code} ${path}`)).toEqual(
+    areAlike ? ['inbound-rules-alike inboundRules[1]'] : [],
+  );
+  if (areAlike) expect(problems[0]?.message).toContain('the rule "first"');
+});
+
+test('verifications are the same in any order', () => {
+  const inboundRules = [rule('first', { verification: ['A', 'B'] }), rule('second', { verification: ['B', 'A'] })];
+  expect(problemsOf({ inboundRules }).map(({ code }) => code)).toEqual(['inbound-rules-alike']);
+});
+
+test('a tenant of very many rules is checked in a time that grows as they do', () => {
+  const many = Array.from({ length: 5_000 }, (_, at) => at);
+  const tenant = tenantSchema.parse({
+    name: 'acme',
+    domain: 'acme.example',
+    groups: many.map((at) => ({ name: `group ${at}` })),
+    outboundRules: many.map((at) => ({
+      name: `rule ${at}`,
+      match: { groups: Array.from({ length: 20 }, (_, group) => `group ${4_999 - group}`) },
+      routes: [{ trunk: 'carrier' }],
+    })),
+    inboundRules: many.map((at) => rule(`rule ${at}`, { dids: String(14155550000 + at) })),
+  });
+  expect(leastCpuMs(150, () => expect(allAtOnce(checkTenant(tenant))).toEqual([]))).toBeLessThan(150);
+});
