@@ -24,7 +24,7 @@ import { certificateNames } from '../provisioning/trunk-settings/sources.ts';
 import { isSipUri, type SipRequest } from '../sip/message/index.ts';
 import type { Flow } from '../sip/transport/index.ts';
 import { AddressIndex, type Claimed, type Members } from './address-index.ts';
-import { type Known, SourceView, speaksFor } from './source-view.ts';
+import { type Known, type Reader, SourceView, speaksFor } from './source-view.ts';
 import { TOKEN_PARAMETER } from './trunk-requests.ts';
 
 export type Identified =
@@ -191,7 +191,10 @@ export class Identification {
   meetsOthers({ id }: Trunk): boolean {
     const own = this.#directory.provider(id);
     return this.addressesOf(id).some((address) =>
-      this.#index.covering(address).some((members) => this.#viewOf(members).providers.some((each) => each !== own)),
+      this.#index.covering(address).some((members) => {
+        for (const each of this.#viewOf(members).providers()) if (each !== own) return true;
+        return false;
+      }),
     );
   }
 
@@ -243,30 +246,39 @@ export class Identification {
   }
 
   /**
-   * The trunks whose pool holds the called number. Each provider among the candidates is asked for the number's owner, and the owner's
-   * trunks are then looked at: nothing here grows with the number of candidates.
+   * The trunks whose pool holds the called number. Whoever has it reads it, so the providers of those who do are asked for its owner, and
+   * the owner's trunks are then looked at: nothing here grows with the number of candidates that read alike, and with that of readings it
+   * grows no faster than they do.
    */
   #holdersOf(request: SipRequest, spoken: readonly Spoken[], address: string, port: number): Holder[] {
     const found = new Map<Known, Holder>();
     for (const [rank, { members, certified }] of spoken.entries()) {
-      const { readers, providers } = this.#viewOf(members);
-      for (const reader of readers) {
-        // What the called number may also be counts only when nobody has what it more likely is, found for this reader or before.
-        for (const number of this.#calledNumbers(request, reader)) {
-          let isHeld = false;
-          for (const provider of providers) {
-            for (const holder of this.#trunksHolding(provider, number)) {
-              const { known, trunk, tenant } = holder;
-              if (!found.has(known)) {
-                if (!members.entries.has(known) || !speaksFor(known, address, port, certified)) continue;
-                // Another trunk of these may read the number somewhere else.
-                if (reader !== trunk && !this.#calledNumbers(request, trunk).includes(number)) continue;
-                found.set(known, { known, tenant, number, rank, certified });
-              }
-              isHeld = true;
+      const view = this.#viewOf(members);
+      const numbers = new Map<Reader, readonly number[]>();
+      for (const reader of view.readers) numbers.set(reader, this.#calledNumbers(request, reader.trunk));
+      const providersOf = providersByNumber(numbers);
+      const isHeld = (number: number): boolean => {
+        let isFound = false;
+        for (const provider of providersOf(number)) {
+          for (const { known, tenant } of this.#trunksHolding(provider, number)) {
+            if (!found.has(known)) {
+              const reader = view.readerOf(known);
+              // Another trunk of these may read the number somewhere else.
+              if (reader === undefined || numbers.get(reader)?.includes(number) !== true) continue;
+              if (!speaksFor(known, address, port, certified)) continue;
+              found.set(known, { known, tenant, number, rank, certified });
             }
+            isFound = true;
           }
-          if (isHeld) break;
+        }
+        return isFound;
+      };
+      const held = new Map<number, boolean>();
+      for (const read of numbers.values()) {
+        // What the called number may also be counts only when nobody has what it more likely is, found for this reader or before.
+        for (const number of read) {
+          if (!held.has(number)) held.set(number, isHeld(number));
+          if (held.get(number) === true) break;
         }
       }
     }
@@ -278,7 +290,7 @@ export class Identification {
     if (tenant === undefined) return;
     for (const trunk of this.#directory.trunksHolding(provider, tenant, number)) {
       const known = this.#known.get(trunk.id);
-      if (known !== undefined) yield { known, trunk, tenant };
+      if (known !== undefined) yield { known, tenant };
     }
   }
 
@@ -391,6 +403,23 @@ export class Identification {
 function portOf(request: SipRequest, flow: Source): number {
   if (flow.transport === 'udp') return flow.remotePort;
   return request.topVia().port ?? (flow.transport === 'tls' ? 5061 : 5060);
+}
+
+/** Gives the providers of all that read a number. */
+function providersByNumber(
+  numbers: ReadonlyMap<Reader, readonly number[]>,
+): (number: number) => ReadonlySet<NumberIndex> {
+  const [[only] = []] = numbers;
+  if (only !== undefined && numbers.size === 1) return () => only.providers;
+  const providers = new Map<number, Set<NumberIndex>>();
+  for (const [reader, read] of numbers) {
+    for (const number of read) {
+      const there = providers.get(number) ?? new Set<NumberIndex>();
+      for (const provider of reader.providers) there.add(provider);
+      providers.set(number, there);
+    }
+  }
+  return (number) => providers.get(number) ?? new Set();
 }
 
 /** Trunks of which nothing is resolved share these, and those that use one port have one set. */

@@ -24,13 +24,19 @@ export interface Known {
   readonly tokens: string[];
 }
 
+/** Trunks that read the called number in one way. */
+export interface Reader {
+  /** One of them. */
+  readonly trunk: Trunk;
+  /** Who owns which number at the providers that they are of. */
+  readonly providers: ReadonlySet<NumberIndex>;
+}
+
 export class SourceView {
   /** The members' version that this was made of. */
   readonly version: number;
-  /** One trunk for each way in which they read the called number. */
-  readonly readers: readonly Trunk[];
-  /** Who owns which number at the providers that they are of. */
-  readonly providers: readonly NumberIndex[];
+  readonly readers: readonly Reader[];
+  readonly #readerOf = new Map<Known, Reader>();
   readonly #certified: Known | undefined;
   /** By the `address port` that they are sent to. */
   #byTarget: Map<string, Known> | undefined;
@@ -40,15 +46,16 @@ export class SourceView {
 
   constructor({ entries, version }: Members<Known>, directory: Directory) {
     this.version = version;
-    const readers = new Map<string, Trunk>();
-    const providers = new Set<NumberIndex>();
+    const readers = new Map<string, Reader & { readonly providers: Set<NumberIndex> }>();
     for (const known of entries) {
       const { trunk } = known;
       if (!trunk.enabled || !goesByAddress(trunk)) continue;
       const reading = JSON.stringify([trunk.inboundParameters, trunk.numberFormat]);
-      if (!readers.has(reading)) readers.set(reading, trunk);
+      const reader = readers.get(reading) ?? { trunk, providers: new Set() };
+      readers.set(reading, reader);
+      this.#readerOf.set(known, reader);
       const provider = directory.provider(trunk.id);
-      if (provider !== undefined) providers.add(provider);
+      if (provider !== undefined) reader.providers.add(provider);
       this.#certified = firstOf(this.#certified, known);
       if (trunk.options.mutualTls) continue;
       this.#byTarget = withFirst(this.#byTarget, known.targets, known);
@@ -56,7 +63,16 @@ export class SourceView {
       else this.#byPort = withFirst(this.#byPort, known.ports, known);
     }
     this.readers = [...readers.values()];
-    this.providers = [...providers];
+  }
+
+  /** Undefined: the source does not speak for it, whatever else it says. */
+  readerOf(known: Known): Reader | undefined {
+    return this.#readerOf.get(known);
+  }
+
+  /** The providers of all of them. */
+  *providers(): Iterable<NumberIndex> {
+    for (const { providers } of this.readers) yield* providers;
   }
 
   /** The one that a call to nobody's number is refused as; undefined when the port is none of theirs. */

@@ -6,7 +6,7 @@ import type { TrunkInput } from '../../src/provisioning/trunk-settings/schema.ts
 import { parseMessage, type SipRequest } from '../../src/sip/message/index.ts';
 import type { Flow } from '../../src/sip/transport/index.ts';
 import { Identification, type TrunkAddress } from '../../src/trunks/identification.ts';
-import { threadCpuMs } from '../kit/thread-cpu.ts';
+import { leastCpuMs, threadCpuMs } from '../kit/thread-cpu.ts';
 import { VirtualScheduler } from '../kit/virtual-scheduler.ts';
 import { directoryOf, idOf } from './provider.ts';
 
@@ -465,6 +465,29 @@ describe('a source that speaks for several trunks', () => {
     // 100 walks over 10,000 trunks take far longer.
     expect(Math.min(...batchMs)).toBeLessThan(8);
     expect(result(made, invite('119998'), from('203.0.113.1', 7000))).toBe('t9999');
+  });
+
+  test('a tenant’s many trunks whose names lead to a carrier, each with a reading of its own, hold no call of others there up', () => {
+    const CARRIER = [at('203.0.113.1')];
+    const many = Array.from({ length: 600 }, (_, index) =>
+      trunk(`t${index}`, {
+        type: 'register',
+        owner: 'globex',
+        host: `t${index}.globex.example`,
+        credentials: { authName: `t${index}`, password: 'p' },
+        didPool: `${600_000 + index}`,
+        inboundParameters: { normalize: { calledNumber: { prepend: String(1000 + index) } } },
+      }),
+    );
+    const carrier = trunk('carrier', { tenants: [{ tenant: 'acme', didPool: '4930' }] });
+    const trunks = [carrier, ...many];
+    const { made } = identification(trunks, Object.fromEntries(trunks.map(({ name }) => [name, CARRIER])));
+    const callsOf = (number: string) => () => {
+      for (let call = 0; call < 10; call++) result(made, invite(number), from('203.0.113.1', 7000));
+    };
+    expect(result(made, invite('4930'), from('203.0.113.1', 7000))).toBe('carrier');
+    expect(leastCpuMs(30, callsOf('4930'))).toBeLessThan(30);
+    expect(leastCpuMs(30, callsOf('4999'))).toBeLessThan(30);
   });
 });
 
