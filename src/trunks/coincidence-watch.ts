@@ -57,7 +57,7 @@ export class CoincidenceWatch implements TimerTarget {
    */
   readonly #isAnothers = (directory: Directory, provider: NumberIndex, tenant: string, number: number): boolean => {
     for (const linked of this.#found.linked.get(provider) ?? []) {
-      const owner = linked.owner(number);
+      const owner = linked === provider ? undefined : linked.owner(number);
       if (owner === undefined || owner === tenant) continue;
       if (provider.owner(number) !== tenant) return true;
       const [own] = directory.trunksHolding(provider, tenant, number);

@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import type { Contest } from '../../src/provisioning/directory/coincidences.ts';
+import { networksIn } from '../../src/base/network.ts';
+import { allAtOnce } from '../../src/base/steps.ts';
+import { type Contest, coincidenceSteps } from '../../src/provisioning/directory/coincidences.ts';
 import { Directory } from '../../src/provisioning/directory/directory.ts';
 import type { Trunk, TrunkInput } from '../../src/provisioning/trunk-settings/schema.ts';
 import { CoincidenceWatch } from '../../src/trunks/coincidence-watch.ts';
@@ -198,4 +200,12 @@ test('a snapshot that was replaced is held by none that came after it', async ()
   for (const [at, later] of [trunks.slice(1), trunks, trunks].entries())
     serve(later.map((trunk) => ({ ...trunk, didPool: `1415555030${at}` })));
   for (const snapshot of replaced) expect(await isCollected(snapshot)).toBe(true);
+});
+
+test('however many names lead to one address, what coincides there is listed once', () => {
+  const many = Array.from({ length: 50 }, (_, at) => own(`t${at}`, 'globex', { didPool: String(1000 + at) }));
+  const directory = new Directory(provision({ tenants, trunks: many }));
+  const { linked } = allAtOnce(coincidenceSteps(directory, () => networksIn([CARRIER])));
+  expect(linked.size).toBe(50);
+  expect(new Set(linked.values()).size).toBe(1);
 });

@@ -25,7 +25,7 @@ export interface Contest {
 
 export interface Coincidences {
   readonly contests: readonly Contest[];
-  /** For the number index of a provider, those of the providers that coincide with it. */
+  /** For the number index of a provider, those of the providers that coincide, itself among them. */
   readonly linked: ReadonlyMap<NumberIndex, readonly NumberIndex[]>;
 }
 
@@ -43,11 +43,9 @@ export function* coincidenceSteps(
     if (members.length < 2) continue;
     const indexes = new Set(members.flatMap(({ id }) => directory.provider(id) ?? []));
     if (indexes.size < 2) continue;
-    for (const index of indexes)
-      linked.set(
-        index,
-        [...indexes].filter((other) => other !== index),
-      );
+    // One list for all of them: who has trunks under very many names has them lead to one address.
+    const coinciding = [...indexes];
+    for (const index of indexes) linked.set(index, coinciding);
     contests.push(...contestsOf(members));
   }
   return { contests, linked };
