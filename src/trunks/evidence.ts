@@ -17,6 +17,8 @@ export interface TrunkAttempt {
   readonly retryAfterSeconds?: number | undefined;
   /** Values of Reason header fields (RFC 3326), when there are any. */
   readonly reasonHeaders?: readonly string[];
+  /** Whose call it was, where that is known. */
+  readonly tenant?: string | undefined;
 }
 
 export type Evidence =

@@ -9,6 +9,7 @@ import type { Trunk } from '../provisioning/trunk-settings/schema.ts';
 import { describeDestination } from '../sip/endpoint/index.ts';
 import type { Flow, Target } from '../sip/transport/index.ts';
 import type { Capacity } from './capacity.ts';
+import { CarrierRefusals } from './carrier-refusals.ts';
 import { type DatacentreState, type DatacentreStatus, Datacentres } from './datacentres.ts';
 import { judge, type TrunkAttempt } from './evidence.ts';
 import type { TrunkEndpoint } from './exchange.ts';
@@ -83,8 +84,10 @@ export class TrunkLine implements TimerTarget {
   #server: string | undefined;
   /** The one that is a source of the trunk. */
   #source: TrunkAddress | undefined;
-  #rateUntilMs = 0;
-  #rateReason = '';
+  /** For the call rate, or for want of channels. */
+  readonly #rates = new CarrierRefusals();
+  /** 503 with Retry-After (RFC 3261 §21.5.4). */
+  readonly #waits = new CarrierRefusals();
   #release: Timer | undefined;
   #shown: TrunkHealth = { state: 'unknown', code: undefined, reason: 'not asked yet' };
   #sinceMs: number;
@@ -159,7 +162,7 @@ export class TrunkLine implements TimerTarget {
   retry(): boolean {
     const hasLearned = this.#trunk.credentials !== undefined;
     this.#ports.hops.forget(this.#trunk.id);
-    this.#rateUntilMs = 0;
+    this.#rates.clear();
     if (this.#registration === undefined && this.#keepAlive === undefined) {
       this.#evaluate();
       return hasLearned;
@@ -193,7 +196,7 @@ export class TrunkLine implements TimerTarget {
   take(news: TrunkNews): void {
     switch (news.kind) {
       case 'attempt':
-        this.#learn(news.attempt);
+        this.#learn(news.attempt, news.attempt.tenant);
         break;
       case 'ping':
         this.#meet(news.outcome.target);
@@ -227,15 +230,15 @@ export class TrunkLine implements TimerTarget {
     return serverFirst(reach, server);
   }
 
-  noteAttempt(attempt: TrunkAttempt): void {
-    if (!this.#learn(attempt)) return;
+  noteAttempt(attempt: TrunkAttempt, tenant: string | undefined): void {
+    if (!this.#learn(attempt, tenant)) return;
     const { target, status, reason, cause, retryAfterSeconds, reasonHeaders = [] } = attempt;
-    const own = { target, status, reason, cause, retryAfterSeconds, reasonHeaders };
+    const own = { target, status, reason, cause, retryAfterSeconds, reasonHeaders, tenant };
     this.#ports.sharing?.tell({ kind: 'attempt', trunkId: this.#trunk.id, attempt: own });
   }
 
   /** Whether the attempt says anything that was not so before. */
-  #learn(attempt: TrunkAttempt): boolean {
+  #learn(attempt: TrunkAttempt, tenant: string | undefined): boolean {
     const { locator, scheduler } = this.#ports;
     this.#meet(attempt.target);
     const evidence = judge(attempt, this.#trunk.brand);
@@ -252,13 +255,16 @@ export class TrunkLine implements TimerTarget {
         if (this.#keepAlive !== undefined) this.#health.failed(attempt.target, undefined, evidence.reason, keepAlive);
         break;
       case 'hold':
+        if (!this.#isToldToAll(this.#waits, attempt, tenant, evidence.holdMs)) {
+          this.#health.alive(attempt.target, status, reason, keepAlive);
+          break;
+        }
         locator.markFailed(target, way, evidence.holdMs);
         this.#health.hold(attempt.target, scheduler.nowMs() + evidence.holdMs, status, 'asked to wait');
         if (this.#trunk.teams !== undefined) this.#ports.retire(target);
         break;
       case 'rate':
-        this.#rateUntilMs = scheduler.nowMs() + evidence.holdMs;
-        this.#rateReason = `${status} ${reason}`;
+        this.#isToldToAll(this.#rates, attempt, tenant, evidence.holdMs);
         locator.markAlive(target, way);
         this.#health.alive(attempt.target, status, reason, keepAlive);
         break;
@@ -271,6 +277,17 @@ export class TrunkLine implements TimerTarget {
     }
     this.#evaluate();
     return isNews;
+  }
+
+  #isToldToAll(
+    refusals: CarrierRefusals,
+    { status, reason }: TrunkAttempt,
+    tenant: string | undefined,
+    holdMs: number,
+  ): boolean {
+    const nowMs = this.#ports.scheduler.nowMs();
+    const sharing = this.#trunk.assignments.length > 1 ? tenant : undefined;
+    return refusals.note(sharing, { untilMs: nowMs + holdMs, reason: `the carrier says ${status} ${reason}` }, nowMs);
   }
 
   condition(tenant: Tenant | undefined, capacity = this.#ports.capacity): TrunkCondition {
@@ -409,7 +426,8 @@ export class TrunkLine implements TimerTarget {
 
   #whyFull(tenant: Tenant | undefined, capacity: Capacity): string {
     const { scheduler, directory } = this.#ports;
-    if (this.#rateUntilMs > scheduler.nowMs()) return `the carrier says ${this.#rateReason}`;
+    const refused = this.#rates.reasonFor(tenant?.name, scheduler.nowMs());
+    if (refused !== '') return refused;
     const trunk = this.#trunk;
     const holders = tenant === undefined ? [trunkHolder(trunk)] : trunkHolders(trunk, tenant, directory());
     for (const holder of holders) if (capacity.isFull(holder)) return `${holder.concurrentCalls} calls in progress`;

@@ -326,9 +326,9 @@ export class TrunkService implements TimerTarget {
     return this.capacity.admit(inboundHolders(trunk, tenant, directory), emergency);
   }
 
-  /** What an attempt over a trunk tells about its target. */
-  noteAttempt(trunk: Trunk, attempt: TrunkAttempt): void {
-    this.#lines.get(trunk.id)?.noteAttempt(attempt);
+  /** What an attempt over a trunk tells about its target. @param tenant whose call it was; undefined: not known */
+  noteAttempt(trunk: Trunk, attempt: TrunkAttempt, tenant?: string): void {
+    this.#lines.get(trunk.id)?.noteAttempt(attempt, tenant);
   }
 
   /**

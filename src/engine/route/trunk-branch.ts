@@ -111,7 +111,7 @@ export class TrunkBranch implements BranchPlan {
     const { trunk } = this.route;
     const { to, through } = this.gateway?.reached ?? {};
     if (to !== undefined && through !== undefined) noteSilence(attempt, to, through);
-    trunks.noteAttempt(trunk, attempt);
+    trunks.noteAttempt(trunk, attempt, this.plan.facts.tenant.name);
     observer.onAttempt(trunk, attempt);
   }
 
