@@ -8,6 +8,7 @@ import type { Clock } from '../base/scheduler.ts';
 import type { AuditFact, EventBus, Metrics } from '../observe/index.ts';
 import type { GatheredAs } from './across/gather.ts';
 import type { FailureCounter } from './failure-counter.ts';
+import type { KnownUsers } from './known-users.ts';
 import type { OidcProvider } from './oidc.ts';
 import type { OwnerTurns } from './owner-turns.ts';
 import type {
@@ -22,7 +23,6 @@ import type {
   ReloadReport,
   StorePort,
   TransportsPort,
-  UserStore,
   WebhookSender,
   WebhookStore,
 } from './ports.ts';
@@ -34,7 +34,7 @@ export interface ApiContext {
   readonly engine: EngineView;
   readonly provisioning: ProvisioningService;
   readonly tokens: Tokens;
-  readonly users: UserStore;
+  readonly users: KnownUsers;
   readonly sessions: Sessions;
   /** Who vouches for people beside their passwords; default: nobody. */
   readonly oidc?: OidcProvider | undefined;

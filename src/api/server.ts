@@ -18,6 +18,7 @@ import { withoutMarks } from './documents.ts';
 import { endsEarly } from './early-answer.ts';
 import { FailureCounter, sourceOf } from './failure-counter.ts';
 import { holdsMoreValues } from './json-values.ts';
+import { KnownUsers } from './known-users.ts';
 import { OidcProvider } from './oidc.ts';
 import { DocumentTexts, documentPages } from './openapi-routes.ts';
 import { OwnerTurns } from './owner-turns.ts';
@@ -102,7 +103,7 @@ const MOST_BODIES_WAITING = 2;
 
 /** Builds the HTTP interface; nothing listens yet. */
 export async function createApi(options: ApiOptions): Promise<Api> {
-  const [tokenStore, users] = [toldApart(options.tokenStore), toldApart(options.userStore)];
+  const [tokenStore, users] = [toldApart(options.tokenStore), new KnownUsers(toldApart(options.userStore))];
   const tokens = new Tokens(tokenStore, options.clock, options.limits.tokensPerTenant);
   const first = await new Tokens(atStart(tokenStore), options.clock, options.limits.tokensPerTenant).bootstrap(
     options.bootstrapToken,

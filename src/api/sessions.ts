@@ -4,8 +4,9 @@ import { Latest } from '../base/latest.ts';
 import { OneAtATime } from '../base/one-at-a-time.ts';
 import type { Clock } from '../base/scheduler.ts';
 import { FailureCounter } from './failure-counter.ts';
+import type { KnownUsers } from './known-users.ts';
 import { isPassword } from './passwords.ts';
-import type { TokenRecord, TokenStore, UserRecord, UserStore } from './ports.ts';
+import type { TokenRecord, TokenStore, UserRecord } from './ports.ts';
 import { ApiProblem, notNow } from './problem.ts';
 import { digest, hashOf, type Identity, isHashOf } from './tokens.ts';
 import { totpStep } from './totp.ts';
@@ -43,7 +44,7 @@ export interface OpenedSession {
  */
 export class Sessions {
   readonly #store: TokenStore;
-  readonly #users: UserStore;
+  readonly #users: KnownUsers;
   readonly #clock: Clock;
   readonly #nameFailures: FailureCounter;
   /**
@@ -51,10 +52,10 @@ export class Sessions {
    * these out.
    */
   readonly #places = new Latest<string, Latest<string, string>>(REMEMBERED_NAMES);
-  /** Sign-ins with one-time values go one after the other, so that none is good twice. */
+  /** Sign-ins with links go one after the other, so that none is good twice. */
   readonly #turns = new OneAtATime();
 
-  constructor(store: TokenStore, users: UserStore, clock: Clock) {
+  constructor(store: TokenStore, users: KnownUsers, clock: Clock) {
     this.#store = store;
     this.#users = users;
     this.#clock = clock;
@@ -76,11 +77,18 @@ export class Sessions {
     if (user.totp?.confirmed === true) {
       if (code === undefined || code === '')
         throw new ApiProblem(401, 'code-needed', 'the code of the authenticator app is needed too');
-      if (!(await this.#turns.run(() => this.#takeCode(name, code)))) throw this.#refuse(name);
+      await this.#takeCode(name, code);
+    }
+    const { role, tenant, id } = user;
+    const opened = await this.openFor({ role, ...defined({ tenant }), user: id, createdBy: `user:${id}` });
+    // Whoever has changed the password, or disabled the user, meanwhile has ended the sessions that there were by then.
+    const now = await this.#users.get(id);
+    if (now?.enabled !== true || now.password !== user.password) {
+      await this.end(opened.record.id);
+      throw this.#refuse(name);
     }
     this.#remember(user, source);
-    const { role, tenant, id } = user;
-    return { ...(await this.openFor({ role, ...defined({ tenant }), user: id, createdBy: `user:${id}` })), user };
+    return { ...opened, user };
   }
 
   #remember({ id, passwordChangedAt }: UserRecord, source: string): void {
@@ -89,13 +97,13 @@ export class Sessions {
     this.#places.set(id, places);
   }
 
-  async #takeCode(name: string, code: string): Promise<boolean> {
-    const user = await this.#users.get(name);
-    if (user?.totp === undefined) return false;
-    const step = totpStep(user.totp.secret, code, this.#clock.wallMs(), user.totp.lastStep);
-    if (step === undefined) return false;
-    await this.#users.put({ ...user, totp: { ...user.totp, lastStep: step } });
-    return true;
+  async #takeCode(name: string, code: string): Promise<void> {
+    await this.#users.change(name, (user) => {
+      if (user?.totp === undefined) throw this.#refuse(name);
+      const step = totpStep(user.totp.secret, code, this.#clock.wallMs(), user.totp.lastStep);
+      if (step === undefined) throw this.#refuse(name);
+      return { ...user, totp: { ...user.totp, lastStep: step } };
+    });
   }
 
   #refuse(name: string): ApiProblem {

@@ -115,7 +115,10 @@ function createRoute(app: FastifyInstance, context: ApiContext): void {
       // A user has no end: what ends must not leave one behind.
       if (identity.expiresAtMs !== undefined) throw forbidden('a token that ends cannot make a user');
       requireMayGrant(context, request, wanted);
-      if ((await context.users.get(wanted.id)) !== undefined) throw taken('id', `the name ${wanted.id} is taken`);
+      const requireFree = (known: UserRecord | undefined) => {
+        if (known !== undefined) throw taken('id', `the name ${wanted.id} is taken`);
+      };
+      requireFree(await context.users.get(wanted.id));
       const now = new Date(context.clock.wallMs()).toISOString();
       const user: UserRecord = {
         ...defined(wanted),
@@ -124,7 +127,10 @@ function createRoute(app: FastifyInstance, context: ApiContext): void {
         createdBy: identity.actor,
         passwordChangedAt: now,
       };
-      await context.users.put(user);
+      await context.users.change(user.id, (known) => {
+        requireFree(known);
+        return user;
+      });
       auditUser(context, request, 'create', undefined, user);
       return reply
         .code(201)
@@ -147,18 +153,25 @@ function changeRoutes(app: FastifyInstance, context: ApiContext): void {
       answers: { 200: answer('The user', shape) },
     }),
     async (request) => {
-      const before = await visibleUser(context, request);
+      const seen = await visibleUser(context, request);
       const wanted = request.body as z.infer<typeof patchBody>;
-      const isOwn = identityOf(request).user === before.id;
-      if (isOwn) await requireOwnChange(before, wanted);
-      else requireMayChange(request, before);
-      const after = await changed(context, before, wanted);
-      if (!hasItsTenant(after))
-        throw invalid([
-          { code: 'invalid', path: 'tenant', message: 'a tenant-admin names its tenant, a system-admin none' },
-        ]);
-      requireMayGrant(context, request, after);
-      await context.users.put(after);
+      const isOwn = identityOf(request).user === seen.id;
+      if (isOwn) await requireOwnChange(seen, wanted);
+      else requireMayChange(request, seen);
+      const chosen = await chosenPassword(context, seen, wanted);
+      const { before, after } = await context.users.change(seen.id, (known) => {
+        const now = visible(request, known);
+        // The password that it was let in by is another meanwhile, or it may not come in any more.
+        if (isOwn && (!now.enabled || now.password !== seen.password)) throw changedMeanwhile();
+        if (!isOwn) requireMayChange(request, now);
+        const next = changed(now, wanted, chosen);
+        if (!hasItsTenant(next))
+          throw invalid([
+            { code: 'invalid', path: 'tenant', message: 'a tenant-admin names its tenant, a system-admin none' },
+          ]);
+        requireMayGrant(context, request, next);
+        return next;
+      });
       if (wanted.password !== undefined || !after.enabled)
         await context.sessions.endAllOf(after.id, isOwn ? identityOf(request).tokenId : undefined);
       auditUser(context, request, 'update', before, after);
@@ -202,20 +215,35 @@ function requireMayChange(request: FastifyRequest, user: UserRecord): void {
   if (user.role === 'system-admin') requireSystemAdmin(identity, 'change a system admin');
 }
 
-async function changed(
+function changedMeanwhile(): ApiProblem {
+  return new ApiProblem(409, 'concurrent-changes', 'the user has changed meanwhile; read it again');
+}
+
+type ChosenPassword = Pick<UserRecord, 'password' | 'passwordChangedAt'>;
+
+async function chosenPassword(
   context: ApiContext,
+  { id }: UserRecord,
+  { password: chosen }: z.infer<typeof patchBody>,
+): Promise<ChosenPassword | undefined> {
+  if (chosen === undefined) return undefined;
+  return {
+    password: await hashPassword(chosen, `user:${id}`, true),
+    passwordChangedAt: new Date(context.clock.wallMs()).toISOString(),
+  };
+}
+
+function changed(
   before: UserRecord,
-  { tenant: to, password: chosen, codes, currentPassword: _, ...fields }: z.infer<typeof patchBody>,
-): Promise<UserRecord> {
+  { tenant: to, password: _given, codes, currentPassword: _present, ...fields }: z.infer<typeof patchBody>,
+  chosen: ChosenPassword | undefined,
+): UserRecord {
   const { tenant: from, totp, ...rest } = before;
   return {
     ...rest,
     ...defined(fields),
     ...defined({ tenant: to === undefined ? from : (to ?? undefined), totp: codes === false ? undefined : totp }),
-    ...(chosen !== undefined && {
-      password: await hashPassword(chosen, `user:${before.id}`, true),
-      passwordChangedAt: new Date(context.clock.wallMs()).toISOString(),
-    }),
+    ...chosen,
   };
 }
 
@@ -231,12 +259,15 @@ function codeRoutes(app: FastifyInstance, context: ApiContext): void {
       answers: { 201: answer('What the app needs', named('NewCodes')) },
     }),
     async (request, reply) => {
-      const user = await ownUser(context, request);
-      if (user.totp?.confirmed === true)
-        throw new ApiProblem(409, 'exists', 'an authenticator app is set up; take it away first');
+      const { id } = await ownUser(context, request);
       const secret = newTotpSecret();
-      await context.users.put({ ...user, totp: { secret, confirmed: false, lastStep: 0 } });
-      return reply.code(201).send({ secret, uri: totpUri(secret, user.id, 'tandem') });
+      await context.users.change(id, (known) => {
+        const user = visible(request, known);
+        if (user.totp?.confirmed === true)
+          throw new ApiProblem(409, 'exists', 'an authenticator app is set up; take it away first');
+        return { ...user, totp: { secret, confirmed: false, lastStep: 0 } };
+      });
+      return reply.code(201).send({ secret, uri: totpUri(secret, id, 'tandem') });
     },
   );
   app.post(
@@ -251,17 +282,19 @@ function codeRoutes(app: FastifyInstance, context: ApiContext): void {
       answers: { 200: answer('The user', shape) },
     }),
     async (request) => {
-      const user = await ownUser(context, request);
+      const { id } = await ownUser(context, request);
       const { code } = request.body as z.infer<typeof codeBody>;
-      const { totp } = user;
-      if (totp === undefined || totp.confirmed)
-        throw new ApiProblem(409, 'nothing-to-confirm', 'begin to set up an authenticator app first');
-      const step = totpStep(totp.secret, code, context.clock.wallMs(), totp.lastStep);
-      if (step === undefined)
-        throw invalid([{ code: 'wrong-code', path: 'code', message: 'is not what the app shows now' }]);
-      const after = { ...user, totp: { ...totp, confirmed: true, lastStep: step } };
-      await context.users.put(after);
-      auditUser(context, request, 'update', user, after);
+      const { before, after } = await context.users.change(id, (known) => {
+        const user = visible(request, known);
+        const { totp } = user;
+        if (totp === undefined || totp.confirmed)
+          throw new ApiProblem(409, 'nothing-to-confirm', 'begin to set up an authenticator app first');
+        const step = totpStep(totp.secret, code, context.clock.wallMs(), totp.lastStep);
+        if (step === undefined)
+          throw invalid([{ code: 'wrong-code', path: 'code', message: 'is not what the app shows now' }]);
+        return { ...user, totp: { ...totp, confirmed: true, lastStep: step } };
+      });
+      auditUser(context, request, 'update', before, after);
       return userView(after);
     },
   );
@@ -269,7 +302,11 @@ function codeRoutes(app: FastifyInstance, context: ApiContext): void {
 
 async function visibleUser(context: ApiContext, request: FastifyRequest): Promise<UserRecord> {
   const { id } = request.params as { id: string };
-  const user = await context.users.get(id);
+  return visible(request, await context.users.get(id));
+}
+
+function visible(request: FastifyRequest, user: UserRecord | undefined): UserRecord {
+  const { id } = request.params as { id: string };
   const identity = identityOf(request);
   if (user === undefined || (identity.user !== user.id && !maySeeTenant(identity, user.tenant)))
     throw notFound(`user ${id}`);

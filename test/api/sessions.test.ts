@@ -346,3 +346,15 @@ describe('read only', () => {
     expect((await ask(world, body.token, 'PUT', '/api/v1/tenants/acme', {})).status).toBe(403);
   });
 });
+
+test('a sign-in with the password of before that is under way while it is changed opens no session', async () => {
+  await user('pat');
+  const get = world.userStore.get.bind(world.userStore);
+  world.userStore.get = async (id) => {
+    world.userStore.get = get;
+    const known = await get(id);
+    await user('pat', { password: hash.replace('m=8', 'm=16') });
+    return known;
+  };
+  expect((await signIn({ user: 'pat', password: PASSWORD })).status).toBe(401);
+});

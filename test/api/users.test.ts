@@ -143,3 +143,32 @@ test('an authenticator app is set up by whoever is signed in, counts once its fi
   expect((await pat('PATCH', '/api/v1/users/pat', { codes: false })).status).toBe(422);
   expect((await pat('PATCH', '/api/v1/users/pat', { codes: false, currentPassword: PASSWORD })).body.codes).toBe(false);
 });
+
+test.each([
+  ['disabled', 'PATCH', { enabled: false }, 409],
+  ['deleted', 'DELETE', undefined, 404],
+])('who is %s while a change of the own password is under way stays so', async (_what, method, body, refusal) => {
+  await system('POST', '/api/v1/users', ADMIN);
+  const pat = await signedIn('pat');
+  const get = world.userStore.get.bind(world.userStore);
+  const isUnderWay = Promise.withResolvers<void>();
+  let reads = 0;
+  world.userStore.get = (id) => {
+    // Of its session, and what is to be changed. Two passwords are hashed then, which takes far longer than what the other admin does.
+    if (++reads === 2) isUnderWay.resolve();
+    return get(id);
+  };
+  const change = pat('PATCH', '/api/v1/users/pat', { currentPassword: PASSWORD, password: 'a second long password' });
+  await isUnderWay.promise;
+  expect((await system(method, '/api/v1/users/pat', body)).status).toBeLessThan(300);
+  expect((await change).status).toBe(refusal);
+  expect(world.userStore.records.get('pat')?.enabled ?? false).toBe(false);
+});
+
+test('of two who are given one name at one time there is one', async () => {
+  const made = await Promise.all([
+    system('POST', '/api/v1/users', ADMIN),
+    ask(world, world.tokens.acme, 'POST', '/api/v1/users', { ...ADMIN, role: 'tenant-admin', tenant: 'acme' }),
+  ]);
+  expect(made.map(({ status }) => status).sort()).toEqual([201, 409]);
+});

@@ -1,0 +1,40 @@
+import { OneAtATime } from '../base/one-at-a-time.ts';
+import type { UserRecord, UserStore } from './ports.ts';
+
+/**
+ * Those who may sign in. A change is made of what a user is when its turn has come, one after the other: what takes long, as hashing a
+ * password does, is done before, and undoes nothing that somebody else has changed meanwhile (that one was disabled or deleted, say).
+ */
+export class KnownUsers implements Pick<UserStore, 'get' | 'list' | 'delete'> {
+  readonly #store: UserStore;
+  readonly #turns = new OneAtATime();
+
+  constructor(store: UserStore) {
+    this.#store = store;
+  }
+
+  get(id: string): Promise<UserRecord | undefined> {
+    return this.#store.get(id);
+  }
+
+  list(): Promise<readonly UserRecord[]> {
+    return this.#store.list();
+  }
+
+  delete(id: string): Promise<void> {
+    return this.#turns.run(() => this.#store.delete(id));
+  }
+
+  /** @param change gives what the user is to be, of what it is now; undefined where there is none. What it throws leaves it as it is. */
+  change(
+    id: string,
+    change: (now: UserRecord | undefined) => UserRecord,
+  ): Promise<{ readonly before: UserRecord | undefined; readonly after: UserRecord }> {
+    return this.#turns.run(async () => {
+      const before = await this.#store.get(id);
+      const after = change(before);
+      await this.#store.put(after);
+      return { before, after };
+    });
+  }
+}
