@@ -18,6 +18,7 @@ import type { Provisioned } from '../provisioning/trunk-settings/schema.ts';
 import { hideOthers, maySeeTenant, maySeeTrunk } from './access.ts';
 import { type ApiContext, identityOf } from './context.ts';
 import { entityTag, withoutSecrets } from './documents.ts';
+import { endFormerAccess } from './former-tenant.ts';
 import { ownerOf } from './owner-turns.ts';
 import { ApiProblem, notNow, unavailable } from './problem.ts';
 import type { Identity } from './tokens.ts';
@@ -55,6 +56,7 @@ export function applyChange<P extends PlannedChange>(
       return context.provisioning.apply(edits);
     });
     await inSlices(record(context, identity, planned.facts));
+    await endFormerAccess(context, identity, planned.facts);
     return planned;
   });
 }

@@ -203,6 +203,12 @@ export class Sessions {
     return this.#store.delete(id);
   }
 
+  /** Its users', and those of whom an identity provider vouches for. */
+  async endAllOfTenant(tenant: string): Promise<void> {
+    for (const record of await this.#store.list())
+      if (record.kind === 'session' && record.tenant === tenant) await this.#store.delete(record.id);
+  }
+
   /** All of a user's but one: it has another password, or may do something else. */
   async endAllOf(user: string, exceptId?: string): Promise<void> {
     for (const record of await this.#store.list())
