@@ -6,6 +6,7 @@ import { defined } from '../base/defined.ts';
 import type { Log } from '../base/log.ts';
 import type { Clock } from '../base/scheduler.ts';
 import type { AuditFact, EventBus, Metrics } from '../observe/index.ts';
+import type { NodeSettings } from '../settings/node-schema.ts';
 import type { GatheredAs } from './across/gather.ts';
 import type { FailureCounter } from './failure-counter.ts';
 import type { KnownUsers } from './known-users.ts';
@@ -44,6 +45,7 @@ export interface ApiContext {
   /** Of the thread that reads large bodies. */
   readonly bodies: OwnerTurns;
   readonly webhooks: { readonly store: WebhookStore; readonly sender: WebhookSender };
+  readonly limits: Pick<NodeSettings['api'], 'trunksPerTenant' | 'usersPerTenant' | 'webhooksPerTenant'>;
   readonly audit: AuditSink;
   readonly records: CallRecords;
   readonly events: EventBus;

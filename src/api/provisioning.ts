@@ -41,6 +41,7 @@ import { exported } from './export.ts';
 import { readJsonAsOctets, turnOf } from './large-body.ts';
 import { body, named, resource } from './openapi.ts';
 import { auditTenant } from './ownership.ts';
+import { requireTrunkPlaces } from './places-per-tenant.ts';
 import { playedCalls } from './plan-change.ts';
 import { forbidden, invalid, notFound } from './problem.ts';
 import { requireAllowedSources, requireAllowedTrust, type WrittenTrunk } from './sources.ts';
@@ -194,6 +195,8 @@ function* planApply(
     if (yield* note(`trunks/${after.id}`, tenant, before, after)) putTrunks.push(after);
     yield;
   }
+  const made = sources.flatMap(({ trunk, before }) => (before === undefined ? [trunk] : []));
+  requireTrunkPlaces(context, identity, state, made);
   yield* requireAllowedSources(context, identity, state, sources);
   const putCertificates: CertificateSettings[] = [];
   for (const [index, certificate] of wanted.certificates.entries()) {

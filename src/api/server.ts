@@ -62,7 +62,15 @@ export interface ApiOptions
   /** `api` of the node's settings, as far as it says whom and how much is let in. */
   readonly limits: Pick<
     NodeSettings['api'],
-    'trustedProxies' | 'requestsPerMinute' | 'tokensPerTenant' | 'bodyBytes' | 'connections' | 'requestTimeoutMs'
+    | 'trustedProxies'
+    | 'requestsPerMinute'
+    | 'tokensPerTenant'
+    | 'trunksPerTenant'
+    | 'usersPerTenant'
+    | 'webhooksPerTenant'
+    | 'bodyBytes'
+    | 'connections'
+    | 'requestTimeoutMs'
   >;
   /** Webhooks of the node's configuration file: served beside the stored ones, changed in the file only. */
   readonly configuredWebhooks?: readonly Webhook[];

@@ -10,6 +10,7 @@ import type { Asker } from './collection.ts';
 import type { ApiContext } from './context.ts';
 import { entityTag, requireMatch } from './documents.ts';
 import { auditTenant } from './ownership.ts';
+import { requireTrunkPlaces } from './places-per-tenant.ts';
 import { ApiProblem, invalid } from './problem.ts';
 import { requireAllowedSources, type WrittenTrunk } from './sources.ts';
 import type { Identity } from './tokens.ts';
@@ -24,6 +25,7 @@ export function* planNewTrunk(
   const id = wanted.id ?? freeTrunkId(wanted, { has: (taken) => trunkIn(state, taken) !== undefined });
   const after = { ...wanted, id };
   yield* requireAllowedWrite(context, identity, state, { trunk: after, before: undefined });
+  requireTrunkPlaces(context, identity, state, [after]);
   requireNewId(state, after);
   return {
     after,

@@ -9,6 +9,7 @@ import { ofTenantQuery, pageOfTenant } from './of-tenant.ts';
 import { body, named } from './openapi.ts';
 import { pageOf } from './paging.ts';
 import { hashPassword, isPassword } from './passwords.ts';
+import { requirePlace } from './places-per-tenant.ts';
 import type { Role, UserRecord } from './ports.ts';
 import { ApiProblem, forbidden, invalid, notFound, taken } from './problem.ts';
 import { newTotpSecret, totpStep, totpUri } from './totp.ts';
@@ -119,6 +120,7 @@ function createRoute(app: FastifyInstance, context: ApiContext): void {
         if (known !== undefined) throw taken('id', `the name ${wanted.id} is taken`);
       };
       requireFree(await context.users.get(wanted.id));
+      requirePlace(context, 'users', wanted.tenant, await context.users.list());
       const now = new Date(context.clock.wallMs()).toISOString();
       const user: UserRecord = {
         ...defined(wanted),

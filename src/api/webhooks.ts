@@ -10,6 +10,7 @@ import { mergePatch, withoutSecrets } from './documents.ts';
 import { ofTenantQuery, pageOfTenant } from './of-tenant.ts';
 import { body, named, patchOf } from './openapi.ts';
 import { pageOf } from './paging.ts';
+import { requirePlace } from './places-per-tenant.ts';
 import type { Webhook } from './ports.ts';
 import { ApiProblem, forbidden, notFound } from './problem.ts';
 import { check } from './validation.ts';
@@ -86,6 +87,7 @@ function writeRoutes(app: FastifyInstance, context: ApiContext): void {
         id: randomBytes(6).toString('hex'),
         secret: wanted.secret ?? randomBytes(24).toString('base64url'),
       } as Webhook;
+      requirePlace(context, 'webhooks', record.tenant, await context.webhooks.store.list());
       await putWebhook(context, request, undefined, record);
       const made = wanted.secret === undefined ? { secret: record.secret } : {};
       return reply

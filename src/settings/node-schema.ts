@@ -144,6 +144,21 @@ export const apiSchema = z
       .max(10_000)
       .default(100)
       .describe('Tokens of a tenant that are good at once (409).'),
+    trunksPerTenant: z
+      .int()
+      .min(1)
+      .max(10_000)
+      .default(200)
+      .describe(
+        'Trunks of its own that a tenant admin may make (409); a system admin may make a tenant more. All that name one carrier are looked at for each call from there.',
+      ),
+    usersPerTenant: z.int().min(1).max(10_000).default(200).describe('Users of a tenant (409).'),
+    webhooksPerTenant: z
+      .int()
+      .min(1)
+      .max(1_000)
+      .default(20)
+      .describe('Webhooks of a tenant (409). Each event asks all that there are whether they want it.'),
     bodyBytes: z
       .int()
       .min(1_024)
