@@ -5,6 +5,7 @@
  *
  * Counts are those of all nodes on a store, and outlive the process (`tallies.ts`); no call waits for the others.
  */
+import { Latest } from '../base/latest.ts';
 import type { Log } from '../base/log.ts';
 import type { Scheduler } from '../base/scheduler.ts';
 import type { Steps } from '../base/steps.ts';
@@ -63,6 +64,8 @@ const MINUTE_MS = 60_000;
 /** Within this time the others have heard of what was written. */
 const TOLD_AFTER_MS = 5_000;
 const LOW_SHARE = 0.8;
+/** Far more than there are in one system. Tenants choose them, in any case of letters and as offsets too, and each takes tens of KB. */
+const MOST_ZONES = 200;
 /** Beyond this many, those who have used nothing of late are looked for. */
 const FIRST_PRUNE = 1_000;
 const REASONS: Readonly<Record<GuardCode, string>> = {
@@ -91,7 +94,7 @@ export class Guards {
   readonly #watch: TalkWatch;
   /** Those of whom calls have ended, and when: the others may hear of that in one way before the other. */
   readonly #lately = new Map<GuardUsage, number>();
-  readonly #days = new Map<string, LocalDay>();
+  readonly #days = new Latest<string, LocalDay>(MOST_ZONES);
   #pruneAt = FIRST_PRUNE;
 
   constructor({ scheduler, log, tallyStore, shared, capacity, onEvent, onUsedUp }: GuardsOptions) {

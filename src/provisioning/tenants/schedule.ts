@@ -1,4 +1,5 @@
 /** Whether a rule with hours and holidays is open at a moment, in its own time zone. Holidays precede hours. */
+import { Latest } from '../../base/latest.ts';
 import type { Hours } from './tenant-settings.ts';
 
 export type Opening = 'open' | 'outside-hours' | 'holiday';
@@ -14,7 +15,9 @@ interface LocalMoment {
 
 const WEEKDAYS: readonly Hours['open'][number]['days'][number][] = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'];
 const MINUTES_PER_DAY = 1440;
-const formatters = new Map<string, Intl.DateTimeFormat>();
+/** Far more than there are in one system. Tenants choose them, in any case of letters and as offsets too, and each takes tens of KB. */
+const MOST_ZONES = 200;
+const formatters = new Latest<string, Intl.DateTimeFormat>(MOST_ZONES);
 
 function localMoment(wallMs: number, timeZone: string): LocalMoment {
   let formatter = formatters.get(timeZone);

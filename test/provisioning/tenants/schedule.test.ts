@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { openingAt } from '../../../src/provisioning/tenants/schedule.ts';
 import type { Hours } from '../../../src/provisioning/tenants/tenant-settings.ts';
 
@@ -46,4 +46,23 @@ describe('holidays precede hours', () => {
     expect(openingAt(undefined, ['2026-12-25'], 'Asia/Tokyo', at('2026-12-24T15:30:00Z'))).toBe('holiday');
     expect(openingAt(undefined, ['2026-12-25'], 'UTC', at('2026-12-24T15:30:00Z'))).toBe('open');
   });
+});
+
+test('of the time zones that tenants think of few are kept', () => {
+  const made = vi.spyOn(Intl, 'DateTimeFormat');
+  const isMadeFor = (timeZone: string) => {
+    const before = made.mock.calls.length;
+    openingAt(office, [], timeZone, at('2026-11-20T08:00:00Z'));
+    return made.mock.calls.length > before;
+  };
+  try {
+    const zones = Array.from(
+      { length: 300 },
+      (_, zone) => `+0${Math.floor(zone / 60)}:${String(zone % 60).padStart(2, '0')}`,
+    );
+    for (const zone of zones) isMadeFor(zone);
+    expect([isMadeFor(zones.at(-1) as string), isMadeFor(zones[0] as string)]).toEqual([false, true]);
+  } finally {
+    made.mockRestore();
+  }
 });
