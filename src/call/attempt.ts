@@ -41,6 +41,8 @@ const NO_ANSWER = ['SIP;cause=480;text="No Answer"'];
 const MAX_STAGES = 200;
 /** RFC 3261 §8.1.3.4: redirects do not go on for ever. */
 const MAX_REDIRECTS = 5;
+/** Nor does a call: phones that each send it on to several others, which do the same, make many of a few. Twice what the largest group rings. */
+const MOST_TRIED = 2_000;
 
 /**
  * Plays the stages of a plan until one is answered: rings the branches of a stage side by side, takes the first 2xx and cancels the
@@ -212,6 +214,7 @@ export class Attempt implements BranchUser, TimerTarget {
     // Behaviour 14: early media of a trunk that does not allow it is not followed by another try.
     if (outcome?.earlyMedia === true) return { status: outcome.status, reason: outcome.reason };
     if (++this.#stages > MAX_STAGES) return { status: 500 };
+    if (this.call.record.attempts.length > MOST_TRIED) return { status: 482 };
     return this.#plan?.next(outcome) ?? { status: 500 };
   }
 

@@ -197,6 +197,29 @@ test('RFC 3261 §8.1.3.4: redirects without end are a refusal', () => {
   expect(world.settles()).toBe(true);
 });
 
+test('a call whose callees each send it on to several, which do the same, ends: it tries no more than two thousand', () => {
+  const world = new World();
+  const { a, b, engine } = world;
+  b.onRequest = (transaction, request) => {
+    if (request.method === 'INVITE') b.answer(transaction, 302, { headers: [[HeaderId.Contact, '<sip:b>']] });
+  };
+  engine.plan = (request) => {
+    const branch = (depth: number): ReturnType<typeof branchTo> =>
+      branchTo(
+        request,
+        'b',
+        depth === 0 ? {} : { onRedirect: () => ({ next: () => ({ branches: [branch(depth - 1)] }) }) },
+      );
+    return stages([{ branches: [branch(3)] }]);
+  };
+  const sent = a.call();
+  world.run(60_000);
+  expect(b.invites.length).toBeGreaterThan(1_900);
+  expect(b.invites.length).toBeLessThan(2_100);
+  expect(sent.final?.status).toBe(482);
+  expect(world.settles()).toBe(true);
+});
+
 test('§13.2.2.4, delayed offer: the callee’s offer reaches the caller in the 2xx, the caller’s answer reaches the callee in the ACK', () => {
   const world = new World();
   const { a, b } = world;
