@@ -10,6 +10,7 @@ import {
 import { HeaderId, type SipResponse } from '../../sip/message/index.ts';
 import type { EngineObserver } from '../engine-options.ts';
 import type { Branches } from './branches.ts';
+import type { CallGrants } from './call-grants.ts';
 import { redirectedNumbers } from './redirection.ts';
 import { isUnsent } from './registered-node.ts';
 import type { PlanStep } from './step-plan.ts';
@@ -18,6 +19,8 @@ import type { PlanStep } from './step-plan.ts';
 export interface OutboundServices {
   readonly branches: Pick<Branches, 'toTrunk'>;
   readonly observer: Pick<EngineObserver, 'onRoute' | 'onOutboundRefused'>;
+  /** Are asked for each call to the outside. */
+  readonly grants: Pick<CallGrants, 'admit'>;
 }
 
 const NONE: readonly string[] = [];
@@ -72,12 +75,14 @@ export class OutboundStep implements PlanStep {
 
   /**
    * A 3xx whose trunk may redirect: the first Contact, best first, that the tenant's own rules lead anywhere (RFC 3261 §8.1.3.4). It is
-   * dialled as the caller would have dialled it, an E.164 number without access code, so bars, pools and caller IDs hold as for any other call.
+   * dialled as the caller would have dialled it, an E.164 number without access code, so bars, pools and caller IDs hold as for any other call,
+   * and limits for one that no emergency number is called by any more: those were not asked of it before.
    */
   #follow(response: SipResponse, plan: OutboundPlan, redirections: number): readonly BranchPlan[] | undefined {
     for (const dialled of redirectedNumbers(response)) {
       const redirected = planOutbound({ ...plan.facts, dialled, redirected: true });
       if (redirected.refusal !== undefined || redirected.routes.length === 0) continue;
+      if (plan.emergency && !redirected.emergency && !this.#services.grants.admit(redirected).granted) continue;
       const route = draftForRoute(redirected, 0);
       this.#services.observer.onRoute(route, redirected);
       if (route.kind === 'draft') return [this.#branch(route, redirected, redirections)];

@@ -45,7 +45,6 @@ import {
   type Origin,
   partyOfCalled,
 } from './call-context.ts';
-import type { CallGrants } from './call-grants.ts';
 import {
   type CallVerification,
   reasonPhraseOf,
@@ -69,8 +68,6 @@ export interface RoutingOptions extends CallerLegsOptions, OutboundServices {
   readonly trunks: Pick<TrunkService, 'condition' | 'admitInbound'>;
   /** What is known of callers from trunks. */
   readonly stir: { readonly verification: Pick<CallVerification, 'modeOf' | 'verify'> };
-  /** Are asked for each call to the outside. */
-  readonly grants: Pick<CallGrants, 'admit'>;
   readonly branches: Pick<Branches, 'toPhones' | 'toTrunk' | 'toWantedBinding' | 'toRegisteredTrunk'>;
   /** Know which node calls over a trunk leave through. */
   readonly registered: Pick<RegisteredNodes, 'condition'>;

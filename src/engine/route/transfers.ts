@@ -34,8 +34,8 @@ export interface TransfersOptions extends OutboundServices {
   readonly served: Served;
   readonly facts: NodeFacts;
   readonly peers: Pick<PeerNodes, 'isPeerAddress'>;
-  /** Hold what a transfer to the outside was granted. */
-  readonly grants: Pick<CallGrants, 'joined' | 'release'>;
+  /** Are asked for each call to the outside, and hold what a transfer there was granted. */
+  readonly grants: Pick<CallGrants, 'admit' | 'joined' | 'release'>;
   /** Say what would be refused. */
   readonly guards: Pick<Guards, 'rehearse'>;
   readonly trunks: Pick<TrunkService, 'condition' | 'admitInbound'>;

@@ -293,4 +293,25 @@ describe('3xx of a trunk that may redirect (options.redirects: follow)', () => {
     expect(a.requests('INVITE')).toHaveLength(1);
     expect(phone.final(invite)?.status).toBeGreaterThanOrEqual(400);
   });
+
+  test('limits hold for what a call to an emergency number is redirected to, which they were not asked of', async () => {
+    await begin({ ...follow, acme: { limits: { callsPerMinute: 3 } } });
+    const first = phone.call('911');
+    redirect(0, '<sip:18005550111@192.0.2.10>');
+    world.run();
+    a.answer(a.took('INVITE', 1), 486, 'Busy Here');
+    world.run();
+    expect(phone.final(first)?.status).toBe(486);
+    const second = phone.call('911');
+    redirect(2, '<sip:18005550111@192.0.2.10>');
+    world.run();
+    expect([a.requests('INVITE').length, world.observed.fraud]).toMatchObject([
+      3,
+      [{ code: 'calls-per-minute-exceeded' }],
+    ]);
+    // Help is sought elsewhere.
+    b.answer(b.took('INVITE'), 486, 'Busy Here');
+    world.run();
+    expect(phone.final(second)?.status).toBe(486);
+  });
 });

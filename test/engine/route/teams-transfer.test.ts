@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { LegOwner, RoutedCall, RoutedLeg } from '../../../src/call/index.ts';
 import { referredByTeams, teamsTrunkOf } from '../../../src/engine/route/teams-transfer.ts';
 import type { Trunk } from '../../../src/provisioning/trunk-settings/schema.ts';
+import { NO_LIMIT } from '../../../src/trunks/admitted-call.ts';
 import { TestAuthority } from '../../kit/certificates.ts';
 import { World } from '../world.ts';
 
@@ -43,7 +44,8 @@ function referred(referTo: string, { referredBy, owner }: { referredBy?: string;
   const { directory, routing, branches } = engine;
   const leg = { options: { trunkId: TEAMS_ID }, peer: { options: { owner } } } as unknown as RoutedLeg;
   const call = { record: { facts } } as unknown as RoutedCall;
-  return referredByTeams({ call, leg, referTo, referredBy, trunk, directory, routing, branches, observer });
+  const grants = { admit: () => NO_LIMIT };
+  return referredByTeams({ call, leg, referTo, referredBy, trunk, directory, routing, branches, observer, grants });
 }
 
 /** The one INVITE that the transfer sends. */

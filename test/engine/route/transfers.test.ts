@@ -6,6 +6,7 @@ import { Served } from '../../../src/engine/served.ts';
 import { dialledNumber } from '../../../src/outbound/index.ts';
 import { nodeSchema } from '../../../src/settings/node-schema.ts';
 import { HeaderId, type SipRequest, type SipResponse } from '../../../src/sip/message/index.ts';
+import { NO_LIMIT } from '../../../src/trunks/admitted-call.ts';
 import { NODE } from '../../outbound/world.ts';
 import {
   type Agent,
@@ -192,7 +193,7 @@ describe('REFER is refused, before it is looked at,', () => {
     const transfers = new Transfers({
       ...{ routing, branches, facts: NODE, peers: NO_PEERS, observer: world.observed },
       served: new Served(settings, directory),
-      grants: { joined() {}, release() {} },
+      grants: { admit: () => NO_LIMIT, joined() {}, release() {} },
       ...{ guards: world.engine.guards, trunks: world.engine.trunks, scheduler: world.scheduler },
     });
     const leg = { options, isCallerSide: true } as RoutedLeg;
