@@ -5,6 +5,8 @@ import { type Binding, byPreference } from './binding.ts';
 import type { RegistrarFlow } from './ports.ts';
 
 const NO_BINDINGS: readonly never[] = [];
+/** Whoever registers with longer texts takes more memory, and more places. Few phones have any as long. */
+const OCTETS_OF_A_PLACE = 2_048;
 const SWEEP_INTERVAL_MS = 1000;
 
 /**
@@ -19,8 +21,9 @@ export class BindingTable<Flow extends RegistrarFlow> implements TimerTarget {
   readonly #byAor = new Map<string, readonly Binding<Flow>[]>();
   readonly #byFlow = new Map<string, Set<Binding<Flow>>>();
   readonly #byExpiry = new Map<number, Set<Binding<Flow>>>();
-  /** By domain: a tenant's, or the label of a gateway. */
+  /** Places, by domain: a tenant's, or the label of a gateway. */
   readonly #held: SharedBudget;
+  #count = 0;
   #isArmed = false;
   /** Buckets up to here have been swept. */
   #sweptSecond: number;
@@ -34,6 +37,11 @@ export class BindingTable<Flow extends RegistrarFlow> implements TimerTarget {
   }
 
   get count(): number {
+    return this.#count;
+  }
+
+  /** That are taken. */
+  get places(): number {
     return this.#held.total;
   }
 
@@ -94,7 +102,8 @@ export class BindingTable<Flow extends RegistrarFlow> implements TimerTarget {
   }
 
   #link(binding: Binding<Flow>): void {
-    this.#held.change(splitAor(binding.aor).domain, 1);
+    this.#count++;
+    this.#held.change(splitAor(binding.aor).domain, placesOf(binding));
     addTo(this.#byFlow, binding.flowKey, binding);
     if (this.#byExpiry.size === 0) this.#sweptSecond = Math.floor(this.#scheduler.nowMs() / 1000);
     addTo(this.#byExpiry, expirySecond(binding.expiresAtMs), binding);
@@ -102,7 +111,8 @@ export class BindingTable<Flow extends RegistrarFlow> implements TimerTarget {
   }
 
   #unlink(binding: Binding<Flow>): void {
-    this.#held.change(splitAor(binding.aor).domain, -1);
+    this.#count--;
+    this.#held.change(splitAor(binding.aor).domain, -placesOf(binding));
     removeFrom(this.#byFlow, binding.flowKey, binding);
     removeFrom(this.#byExpiry, expirySecond(binding.expiresAtMs), binding);
   }
@@ -112,6 +122,18 @@ export class BindingTable<Flow extends RegistrarFlow> implements TimerTarget {
     this.#isArmed = true;
     this.#scheduler.schedule(SWEEP_INTERVAL_MS, this, 0);
   }
+}
+
+/** How many places it takes of those that there are: one, and one more for each so many octets. Of texts that a refresh leaves as they are. */
+function placesOf({ contactUri, requestUri, contactParams, path }: Binding): number {
+  let octets = contactUri.length + requestUri.length + contactParams.length;
+  for (const value of path) octets += value.length;
+  return 1 + Math.floor(octets / OCTETS_OF_A_PLACE);
+}
+
+/** Of all of a list. */
+export function placesOfAll(bindings: readonly Binding[]): number {
+  return bindings.reduce((sum, binding) => sum + placesOf(binding), 0);
 }
 
 /** The first whole second at which it has expired: never early, at most two seconds late. */

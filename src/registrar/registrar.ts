@@ -14,7 +14,7 @@ import {
   stored,
 } from './binding.ts';
 import { BindingRestoration } from './binding-restoration.ts';
-import { BindingTable } from './binding-table.ts';
+import { BindingTable, placesOfAll } from './binding-table.ts';
 import { BindingWriter } from './binding-writer.ts';
 import type {
   BindingChange,
@@ -368,8 +368,8 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
             bindingOf(origin, ask, contact, seconds, previous, this.#scheduler),
           );
     if (isRefusal(update)) return update;
-    const growth = update.next.length - current.length;
-    if (growth > 0 && (this.#table.count + growth > maxBindings || (isShared() && this.#table.hasShare(aor)))) {
+    const growth = placesOfAll(update.next) - placesOfAll(current);
+    if (growth > 0 && (this.#table.places + growth > maxBindings || (isShared() && this.#table.hasShare(aor)))) {
       return refuse(503, 'Too Many Registrations', [[HeaderId.RetryAfter, '60']]);
     }
     this.#table.replace(aor, update.next);

@@ -72,7 +72,7 @@ export const nodeLimitsSchema = z.strictObject({
   sendQueueBytes: count(1_048_576, 'Octets that wait on one connection before it is closed.'),
   bindings: count(
     1_000_000,
-    'Registered contacts (503). Where there are several tenants, one has three quarters at most, and whoever comes then three quarters of the rest: a third more than all need leaves room for the largest.',
+    'Registered contacts (503); one with long texts (Contact, Path) counts once more for each 2,048 octets of them. Where there are several tenants, one has three quarters at most, and whoever comes then three quarters of the rest: a third more than all need leaves room for the largest.',
   ),
   contactsPerExtension: count(5, 'Registered contacts of one extension, when it sets none itself (403).', 64),
   authFailuresPerMinute: count(

@@ -341,6 +341,18 @@ describe('security.md, Access: unusable and excessive contacts', () => {
     expect([answer.status, answer.header(HeaderId.RetryAfter)]).toEqual([503, '60']);
     expect(send().status).toBe(200);
   });
+
+  test('one with long texts counts as often as they are longer than those of most, also when a refresh has them', () => {
+    const { send, registrar } = registrarWorld({ maxBindings: 6 });
+    const path = Array.from({ length: 10 }, (_, at) => `Path: <sip:p${at}.example;lr;x=${'x'.repeat(900)}>`);
+    const long = { contacts: ['<sip:bob@192.0.2.5>'], headers: ['Supported: path', ...path] };
+    expect(send().status).toBe(200);
+    expect(send(long).status).toBe(200);
+    expect([send({ contacts: ['<sip:bob@192.0.2.6>'] }).status, registrar.count]).toEqual([503, 2]);
+    expect(send({ headers: long.headers }).status).toBe(503);
+    expect(send({ contacts: ['<sip:bob@192.0.2.5>;expires=0'] }).status).toBe(200);
+    expect(send({ contacts: ['<sip:bob@192.0.2.6>'] }).status).toBe(200);
+  });
 });
 
 describe('where there are several tenants', () => {
