@@ -3,6 +3,7 @@ import { flushCompileCache } from 'node:module';
 import type { Log } from '../base/log.ts';
 import { Engine } from '../engine/engine.ts';
 import { Observation } from '../engine/tell/observation.ts';
+import { GatheredSettings } from '../provisioning/change/gathered-settings.ts';
 import type { NodeSettings } from '../settings/node-schema.ts';
 import { DnsClient } from '../sip/locate/index.ts';
 import { DatagramBatching } from '../sip/transport/index.ts';
@@ -54,6 +55,7 @@ export async function nodeEngine(
   }
   const signatures = new SignatureThread({ scheduler, log });
   closers.push(() => signatures.close());
+  const dialled = new GatheredSettings(scheduler, (tenant, given) => provisioner.storeSettings(tenant, given));
   const batching = settings.udpBatching ? new DatagramBatching(log) : undefined;
   const engine = new Engine({
     settings: served,
@@ -79,7 +81,7 @@ export async function nodeEngine(
     cpuShare: quota.share,
     createSocket: batching?.createSocket,
     storeSetting: async (tenant, setting) => {
-      const result = await provisioner.storeSetting(tenant.name, setting);
+      const result = await dialled.store(tenant.name, setting);
       if (result.outcome !== 'applied') throw new Error(`the setting was not stored: ${result.outcome}`);
     },
   });

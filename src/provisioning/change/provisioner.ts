@@ -25,7 +25,7 @@ import {
   type ProvisioningEdits,
   type ProvisioningStore,
 } from '../directory/store.ts';
-import type { Tenant } from '../tenants/schema.ts';
+import type { Extension, Tenant } from '../tenants/schema.ts';
 import { compactTenantSteps, compactTrunk } from '../trunk-settings/compact.ts';
 import { trunkIdOf, withBrand, withTrunkIds } from '../trunk-settings/effective.ts';
 import type { Provisioned, Provisioning, Trunk, TrunkSettings } from '../trunk-settings/schema.ts';
@@ -118,14 +118,16 @@ export class Provisioner {
     }
   }
 
-  /** Writes a setting that an extension's dial code asked for. */
-  storeSetting(tenantName: string, setting: StoredSetting): Promise<ChangeResult> {
+  /** Writes settings that dial codes of a tenant's extensions asked for. */
+  storeSettings(tenantName: string, settings: readonly StoredSetting[]): Promise<ChangeResult> {
+    const wanted = Map.groupBy(settings, ({ extension }) => extension);
     return this.update((state) => {
       const tenant = tenantIn(state, tenantName);
       if (tenant === undefined) return {};
-      const extensions = tenant.extensions.map((extension) =>
-        extension.number === setting.extension ? { ...extension, ...setting.set } : extension,
-      );
+      const extensions = tenant.extensions.map((extension): Extension => {
+        const given = wanted.get(extension.number);
+        return given === undefined ? extension : Object.assign({ ...extension }, ...given.map(({ set }) => set));
+      });
       return { putTenants: [{ ...tenant, extensions }] };
     });
   }

@@ -223,7 +223,7 @@ describe('a setting that a dial code stores', () => {
     await provisioner.load();
     const extensions = ['101', '102'].map((number) => ({ number, password: 'x' }));
     await provisioner.put(provision({ tenants: [{ ...ACME, extensions }] }));
-    const result = await provisioner.storeSetting('acme', { extension: '101', set: { anonymousCalls: true } });
+    const result = await provisioner.storeSettings('acme', [{ extension: '101', set: { anonymousCalls: true } }]);
     expect(result.outcome).toBe('applied');
     expect(provisioner.directory.extension('acme', '101')?.anonymousCalls).toBe(true);
     expect(provisioner.directory.extension('acme', '102')?.anonymousCalls).toBe(false);
@@ -234,8 +234,8 @@ describe('a setting that a dial code stores', () => {
     await provisioner.load();
     await provisioner.put(provision({ tenants: [ACME] }));
     const before = provisioner.current();
-    await provisioner.storeSetting('acme', { extension: '999', set: { anonymousCalls: true } });
-    await provisioner.storeSetting('gone', { extension: '101', set: { anonymousCalls: true } });
+    await provisioner.storeSettings('acme', [{ extension: '999', set: { anonymousCalls: true } }]);
+    await provisioner.storeSettings('gone', [{ extension: '101', set: { anonymousCalls: true } }]);
     expect(provisioner.current()).toEqual(before);
   });
 });
