@@ -106,6 +106,7 @@ export class Metrics {
     countStatus(this.#trunks.attempts(trunkId), status);
   }
 
+  /** @param source one of few: whose it was, not what a tenant calls that */
   countCallerIdRejected(source: string): void {
     this.#callerIdRejected.set(source, (this.#callerIdRejected.get(source) ?? 0) + 1);
   }

@@ -43,6 +43,9 @@ export interface ObservationOptions {
 const NOBODY: readonly string[] = [];
 const MAX_AUDIENCES = 10_000;
 const MOST_IN_LIST = 8;
+/** Of what a caller ID was asked for by; what else there is are names of header fields, which tenants choose, as they do those of groups. */
+const KIND_OF_SOURCE =
+  /^(?:app|company|directive|emergency|every directive|extension|group|outbound-rule|rewrite-from|rewrite-pai|rewrite-rpi|route|service)(?![\w-])/;
 
 export class Observation implements EngineObserver {
   readonly #options: ObservationOptions;
@@ -269,7 +272,7 @@ export class Observation implements EngineObserver {
 
   /** Something that was to be shown to a trunk, and is not. */
   #passedOver(kind: OutboundEvent['kind'], tenant: string, facts: EventData['caller-id-rejected']): void {
-    this.#options.metrics.countCallerIdRejected(facts.source);
+    this.#options.metrics.countCallerIdRejected(KIND_OF_SOURCE.exec(facts.source)?.[0] ?? 'header field');
     this.#options.log.info(kind, { tenant, ...facts });
     this.#options.events.publish('caller-id-rejected', this.#audience(tenant), facts);
   }

@@ -564,6 +564,8 @@ describe('events and metrics', () => {
       { ...data, reason, callId: expect.any(String) },
     ]);
     for (const { tenants } of events) expect(tenants).toEqual(['acme']);
+    // A label is one of few: what tenants call their fields is none.
+    expect(await watched.metrics.render()).toContain('tandem_caller_id_rejected_total{source="header field"} 2');
     expect(watched.lines.filter((line) => line.includes('foreign-number-blocked'))).toHaveLength(2);
     watched.close();
   });
