@@ -1,5 +1,6 @@
 /** What users write, on its way to phones: kept before Meta is told that it was taken, and until each phone that it is for has it. */
 import { defined } from '../base/defined.ts';
+import { Latest } from '../base/latest.ts';
 import type { Log } from '../base/log.ts';
 import type { Clock } from '../base/scheduler.ts';
 import type { Directory } from '../provisioning/directory/directory.ts';
@@ -20,6 +21,7 @@ const MAX_RETRY_MS = 600_000;
 const SILENT_MS = 10_000;
 /** One that is away tells of itself when it registers; this is for what is missed between nodes. */
 const MAX_AWAY_MS = 3_600_000;
+const MOST_SILENT = 10_000;
 
 type Tried = Recipient['state'] | 'away';
 
@@ -39,7 +41,7 @@ export class Inbound {
   readonly #options: InboundOptions;
   readonly #chains = new Chains();
   /** Phones that have just not answered: what else waits for them is not tried one by one. */
-  readonly #silentUntilMs = new Map<string, number>();
+  readonly #silentUntilMs = new Latest<string, number>(MOST_SILENT);
   /** Deliveries under way, by phone, and when the phone has registered last since the first of them began. */
   readonly #underWay = new Map<string, { deliveries: number; thereSinceMs: number }>();
 

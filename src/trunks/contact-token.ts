@@ -1,8 +1,11 @@
 import { randomToken } from '../base/ids.ts';
+import { Latest } from '../base/latest.ts';
 import { MessageAuthenticator } from '../base/message-authenticator.ts';
 import type { Trunk } from '../provisioning/trunk-settings/schema.ts';
 
 const DIGITS = 24;
+/** Far more trunks than register. */
+const MOST_TRUNKS = 100_000;
 
 /**
  * What names a trunk in the Contact that it registers. With a secret it is the same at every node that has it, and after a restart: the
@@ -12,7 +15,7 @@ const DIGITS = 24;
 export function contactTokens(secret: Uint8Array | undefined): (trunk: Trunk) => string {
   if (secret === undefined) return randomToken;
   const mac = new MessageAuthenticator(secret);
-  const made = new Map<string, number>();
+  const made = new Latest<string, number>(MOST_TRUNKS);
   return ({ id, credentials }) => {
     const serial = made.get(id) ?? 0;
     made.set(id, serial + 1);
