@@ -56,22 +56,6 @@ export interface SharedBindingStore extends BindingStore {
   ): () => void;
 }
 
-/** A lease as its holder knows it. */
-export interface GrantedLease {
-  /** Grows with every change of holder; whoever acts under a lease can be told from a holder that has lost it. */
-  readonly fence: number;
-}
-
-/** Makes one node at a time do what only one may do. */
-export interface LeaseStore {
-  /** Undefined: another node holds it. Rejects when the store cannot be reached. Asked again by its holder, it is renewed. */
-  acquire(name: string, ttlMs: number): Promise<GrantedLease | undefined>;
-  /** False: the lease is lost, and whatever was done under it must end. */
-  renew(name: string, lease: GrantedLease, ttlMs: number): Promise<boolean>;
-  /** Hands over: another node may acquire it at once. */
-  release(name: string, lease: GrantedLease): Promise<void>;
-}
-
 /** What a node tells the others about itself, twice a second (workers tell news of their calls sooner); its use of limits by their keys. */
 export interface NodeReport extends LimitUse {
   /** Where it takes SIP from the other nodes. */
@@ -170,8 +154,7 @@ export interface Stores {
   readonly tokens: TokenStore;
   readonly users: UserStore;
   readonly webhooks: WebhookStore;
-  readonly leases: LeaseStore;
-  /** The same leases, as trunk registrations ask for them. */
+  /** Makes one node at a time register a trunk. */
   readonly trunkLease: LeasePort;
   readonly nodes: NodeRoster;
   /** Absent where nodes have no way to ask each other. */

@@ -1,10 +1,11 @@
 import type { LeasePort } from '../trunks/lease.ts';
-import type { GrantedLease } from './stores.ts';
 
-/** What trunk leases need of a store: acquiring prolongs what is held. */
-export interface ManyLeases {
-  acquireAll(names: readonly string[], ttlMs: number): Promise<(GrantedLease | undefined)[]>;
-  release(name: string, lease: GrantedLease): Promise<void>;
+/** Makes one node at a time do what only one may do. */
+export interface Leases {
+  /** Of each name, whether it is held now: taken where it was free, prolonged where it was held here. Rejects when the store cannot be asked. */
+  acquire(names: readonly string[], ttlMs: number): Promise<boolean[]>;
+  /** Hands over what is held: another node may acquire it at once. */
+  release(name: string): Promise<void>;
 }
 
 interface Waiting {
@@ -17,17 +18,13 @@ interface Waiting {
 const COLLECT_MS = 50;
 const MAX_BATCH = 500;
 
-/**
- * Leases as trunk registrations ask for them: by key, without a fence; the fence is kept here. What ten thousand trunks ask for within
- * 50 ms goes to the store as a few commands.
- */
+/** Leases as trunk registrations ask for them: what ten thousand trunks ask for within 50 ms goes to the store as a few commands. */
 export class TrunkLeases implements LeasePort {
-  readonly #leases: ManyLeases;
-  readonly #held = new Map<string, GrantedLease>();
+  readonly #leases: Leases;
   #waiting: Waiting[] = [];
   #timer: NodeJS.Timeout | undefined = undefined;
 
-  constructor(leases: ManyLeases) {
+  constructor(leases: Leases) {
     this.#leases = leases;
   }
 
@@ -38,17 +35,9 @@ export class TrunkLeases implements LeasePort {
     });
   }
 
-  /** Takes it again when it ran out while the store was away and nobody else has it. */
-  renew(key: string, leaseMs: number): Promise<boolean> {
-    return this.acquire(key, leaseMs);
-  }
-
   release(key: string): void {
-    const lease = this.#held.get(key);
-    if (lease === undefined) return;
-    this.#held.delete(key);
     // What cannot be released runs out.
-    this.#leases.release(key, lease).catch(() => {});
+    this.#leases.release(key).catch(() => {});
   }
 
   #send(): void {
@@ -62,16 +51,11 @@ export class TrunkLeases implements LeasePort {
 
   async #ask(asked: readonly Waiting[], leaseMs: number): Promise<void> {
     try {
-      const leases = await this.#leases.acquireAll(
+      const granted = await this.#leases.acquire(
         asked.map(({ key }) => key),
         leaseMs,
       );
-      for (const [index, { key, resolve }] of asked.entries()) {
-        const lease = leases[index];
-        if (lease === undefined) this.#held.delete(key);
-        else this.#held.set(key, lease);
-        resolve(lease !== undefined);
-      }
+      for (const [index, { resolve }] of asked.entries()) resolve(granted[index] === true);
     } catch (error) {
       for (const { reject } of asked) reject(error);
     }

@@ -2,15 +2,13 @@
 import { cancelTimer, type Scheduler, type Timer, type TimerTarget } from '../base/scheduler.ts';
 
 export interface LeasePort {
-  /** Takes the lease if it is free or already this node's. Rejects when the store cannot be asked. */
+  /** Takes the lease if it is free, prolongs it if it is this node's; false when another node has it. Rejects when the store cannot be asked. */
   acquire(key: string, leaseMs: number): boolean | Promise<boolean>;
-  /** Prolongs it; false when another node has it now. */
-  renew(key: string, leaseMs: number): boolean | Promise<boolean>;
   release(key: string): void;
 }
 
 /** For a node that is alone. */
-export const ALWAYS_GRANTED: LeasePort = { acquire: () => true, renew: () => true, release() {} };
+export const ALWAYS_GRANTED: LeasePort = { acquire: () => true, release() {} };
 
 export interface LeaseHolder {
   onLease(): void;
@@ -83,7 +81,7 @@ export class Lease implements TimerTarget {
 
   #ask(): void {
     const askedAtMs = this.#scheduler.nowMs();
-    const asked = this.#held ? this.#port.renew(this.#key, LEASE_MS) : this.#port.acquire(this.#key, LEASE_MS);
+    const asked = this.#port.acquire(this.#key, LEASE_MS);
     if (!(asked instanceof Promise)) {
       this.#answered(asked, askedAtMs);
       return;

@@ -30,7 +30,6 @@ class SharedLeases {
     };
     return {
       acquire: take,
-      renew: take,
       release: (key) => {
         if (this.holders.get(key)?.node === node) this.holders.delete(key);
       },
@@ -49,7 +48,6 @@ function nodes() {
   let leases: SharedLeases | undefined;
   const port = (node: string): LeasePort => ({
     acquire: (key, ms) => (leases as SharedLeases).node(node).acquire(key, ms),
-    renew: (key, ms) => (leases as SharedLeases).node(node).renew(key, ms),
     release: (key) => (leases as SharedLeases).node(node).release(key),
   });
   const first = new TrunkWorld([registerTrunk()], { lease: port('one') });

@@ -7,7 +7,7 @@ import { ALWAYS_GRANTED } from '../../trunks/lease.ts';
 import { lockFolder, prepareFolder } from '../folder.ts';
 import { callsOf } from '../hub/kept-calls.ts';
 import { loadStoreKey } from '../key.ts';
-import type { GrantedLease, LeaseStore, Stores } from '../stores.ts';
+import type { Stores } from '../stores.ts';
 import { DiskWatch } from './disk-watch.ts';
 import type { FileOperations, PartialPut } from './files.ts';
 import { WorkerClient } from './worker-client.ts';
@@ -33,7 +33,6 @@ export async function openEmbedded(folder: string, context: EmbeddedContext): Pr
     const disk = new DiskWatch({ folder, log, scheduler, probe: () => worker.ask('probe') });
     return {
       ...filesStores(worker, disk, nonceSecret),
-      leases: new SoleLeases(),
       trunkLease: ALWAYS_GRANTED,
       nodes: {
         announce() {},
@@ -64,7 +63,7 @@ export interface FilesPort {
   ): Promise<ReturnType<FileOperations[Name]>>;
 }
 
-type OfNode = 'leases' | 'trunkLease' | 'nodes' | 'problems' | 'close';
+type OfNode = 'trunkLease' | 'nodes' | 'problems' | 'close';
 
 /** What is in the files, of a node that is alone with them. */
 export function filesStores(worker: FilesPort, disk: DiskWatch, nonceSecret: Uint8Array): Omit<Stores, OfNode> {
@@ -176,27 +175,4 @@ function partsOf({ putTenants, putTrunks }: ProvisioningCommit): PartialPut[] {
   for (let at = 0; at < putTrunks.length; at += PART_WEIGHT)
     parts.push({ ...EMPTY_PART, putTrunks: putTrunks.slice(at, at + PART_WEIGHT) });
   return parts;
-}
-
-/** Leases where there is one node: always granted. */
-class SoleLeases implements LeaseStore {
-  readonly #fences = new Map<string, number>();
-  readonly #held = new Set<string>();
-
-  acquire(name: string): Promise<GrantedLease> {
-    const last = this.#fences.get(name) ?? 0;
-    const fence = this.#held.has(name) ? last : last + 1;
-    this.#fences.set(name, fence);
-    this.#held.add(name);
-    return Promise.resolve({ fence });
-  }
-
-  renew(name: string, lease: GrantedLease): Promise<boolean> {
-    return Promise.resolve(this.#held.has(name) && this.#fences.get(name) === lease.fence);
-  }
-
-  release(name: string, lease: GrantedLease): Promise<void> {
-    if (this.#fences.get(name) === lease.fence) this.#held.delete(name);
-    return Promise.resolve();
-  }
 }

@@ -14,7 +14,7 @@ import { WorkerClient } from '../embedded/worker-client.ts';
 import { lockFolder, prepareFolder } from '../folder.ts';
 import { loadStoreKey } from '../key.ts';
 import { faultOf } from '../pending-orders.ts';
-import type { GrantedLease, NodeReport } from '../stores.ts';
+import type { NodeReport } from '../stores.ts';
 import { callsOf, keptAs } from './kept-calls.ts';
 import type { FromHub, Notice, Order, Told } from './protocol.ts';
 
@@ -30,8 +30,7 @@ interface Member {
 
 interface HeldLease {
   readonly holder: Member;
-  readonly fence: number;
-  untilMs: number;
+  readonly untilMs: number;
 }
 
 export class StoreHub {
@@ -41,7 +40,6 @@ export class StoreHub {
   readonly #unlock: () => void;
   readonly #members = new Map<string, Member>();
   readonly #leases = new Map<string, HeldLease>();
-  #fence = 0;
 
   private constructor(workers: number, files: WorkerClient, scheduler: Scheduler, unlock: () => void) {
     this.#workers = workers;
@@ -104,8 +102,9 @@ export class StoreHub {
     switch (operation) {
       case 'acquireLeases':
         return this.#acquire(member, argument as { names: readonly string[]; ttlMs: number });
-      case 'renewLease':
-        return this.#renew(member, argument as { name: string; fence: number; ttlMs: number });
+      case 'releaseLease':
+        if (this.#leases.get(argument as string)?.holder === member) this.#leases.delete(argument as string);
+        return undefined;
       case 'others':
         return this.#toldBesides(member);
       case 'tell':
@@ -182,28 +181,14 @@ export class StoreHub {
     return told;
   }
 
-  #acquire(
-    holder: Member,
-    { names, ttlMs }: { names: readonly string[]; ttlMs: number },
-  ): (GrantedLease | undefined)[] {
+  #acquire(holder: Member, { names, ttlMs }: { names: readonly string[]; ttlMs: number }): boolean[] {
     const nowMs = this.#scheduler.nowMs();
     return names.map((name) => {
       const held = this.#leases.get(name);
-      const isFree = held === undefined || held.untilMs <= nowMs;
-      if (!isFree && held.holder !== holder) return undefined;
-      const fence = isFree ? ++this.#fence : held.fence;
-      this.#leases.set(name, { holder, fence, untilMs: nowMs + ttlMs });
-      return { fence };
+      if (held !== undefined && held.holder !== holder && held.untilMs > nowMs) return false;
+      this.#leases.set(name, { holder, untilMs: nowMs + ttlMs });
+      return true;
     });
-  }
-
-  #renew(holder: Member, { name, fence, ttlMs }: { name: string; fence: number; ttlMs: number }): boolean {
-    const held = this.#leases.get(name);
-    const nowMs = this.#scheduler.nowMs();
-    if (held === undefined || held.holder !== holder || held.fence !== fence || held.untilMs <= nowMs) return false;
-    if (ttlMs <= 0) this.#leases.delete(name);
-    else held.untilMs = nowMs + ttlMs;
-    return true;
   }
 
   #tellOthers(member: Member, notice: Notice): void {

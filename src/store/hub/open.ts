@@ -1,7 +1,7 @@
 import { DiskWatch } from '../embedded/disk-watch.ts';
 import { type EmbeddedContext, filesStores } from '../embedded/open.ts';
-import type { GrantedLease, LeaseStore, SharedBindingStore, Stores } from '../stores.ts';
-import { type ManyLeases, TrunkLeases } from '../trunk-lease.ts';
+import type { SharedBindingStore, Stores } from '../stores.ts';
+import { TrunkLeases } from '../trunk-lease.ts';
 import { HubClient } from './hub-client.ts';
 import { HubRoster } from './hub-roster.ts';
 import type { HubChannel } from './protocol.ts';
@@ -17,7 +17,6 @@ export async function openWorkerStore(
   const nonceSecret = await hub.ask('nonceSecret');
   const disk = new DiskWatch({ folder, log, scheduler, probe: () => hub.ask('probe') });
   const alone = filesStores(hub, disk, new Uint8Array(nonceSecret));
-  const leases = new HubLeases(hub);
   const nodes = await HubRoster.open(hub, scheduler);
   return {
     ...alone,
@@ -35,8 +34,10 @@ export async function openWorkerStore(
         }),
     },
     calls: { ...alone.calls, load: () => hub.ask('calls') },
-    leases,
-    trunkLease: new TrunkLeases(leases),
+    trunkLease: new TrunkLeases({
+      acquire: (names, ttlMs) => hub.ask('acquireLeases', { names, ttlMs }),
+      release: (name) => hub.ask('releaseLease', name),
+    }),
     nodes,
     problems: () => (hub.isDead ? ['store-unreachable'] : disk.problems()),
     close: async () => {
@@ -56,29 +57,4 @@ function workerBindings(hub: HubClient, bindings: SharedBindingStore): SharedBin
         for (const { aor, bindings: found, removals = [] } of notice.changes) listener(aor, found, removals);
       }),
   };
-}
-
-class HubLeases implements LeaseStore, ManyLeases {
-  readonly #hub: HubClient;
-
-  constructor(hub: HubClient) {
-    this.#hub = hub;
-  }
-
-  async acquire(name: string, ttlMs: number): Promise<GrantedLease | undefined> {
-    const [lease] = await this.acquireAll([name], ttlMs);
-    return lease;
-  }
-
-  acquireAll(names: readonly string[], ttlMs: number): Promise<(GrantedLease | undefined)[]> {
-    return this.#hub.ask('acquireLeases', { names, ttlMs });
-  }
-
-  renew(name: string, { fence }: GrantedLease, ttlMs: number): Promise<boolean> {
-    return this.#hub.ask('renewLease', { name, fence, ttlMs });
-  }
-
-  async release(name: string, { fence }: GrantedLease): Promise<void> {
-    await this.#hub.ask('renewLease', { name, fence, ttlMs: 0 });
-  }
 }

@@ -5,14 +5,13 @@ import type { LimitUse } from '../../trunks/shared-limits.ts';
 import type { TallyTotal } from '../../trunks/tallies.ts';
 import type { CommitPart, FileOperations, LastPart } from '../embedded/files.ts';
 import type { OrderFault } from '../pending-orders.ts';
-import type { GrantedLease, NodeReport } from '../stores.ts';
+import type { NodeReport } from '../stores.ts';
 
 /** What the hub does itself. */
 export interface HubOperations {
-  /** The leases in the order of the names; undefined: another worker holds it. Asked again by its holder, it is renewed. */
-  acquireLeases(wanted: { readonly names: readonly string[]; readonly ttlMs: number }): (GrantedLease | undefined)[];
-  /** False: it is lost. A `ttlMs` of 0 gives it up. */
-  renewLease(lease: { readonly name: string; readonly fence: number; readonly ttlMs: number }): boolean;
+  /** In the order of the names: whether the worker holds it now. */
+  acquireLeases(wanted: { readonly names: readonly string[]; readonly ttlMs: number }): boolean[];
+  releaseLease(name: string): void;
   /** What the others have said of themselves; what they say from then on is told. */
   others(): readonly Told[];
   /** What a worker says of itself. */

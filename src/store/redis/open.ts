@@ -182,12 +182,12 @@ class RedisStores implements Stores {
   readonly tokens: RedisRecords<TokenRecord>;
   readonly users: RedisRecords<UserRecord>;
   readonly webhooks: RedisRecords<Webhook>;
-  readonly leases: RedisLeases;
   readonly trunkLease: TrunkLeases;
   readonly nodes: RedisNodes;
   readonly questions: RedisQuestions;
   readonly nonceSecret: Uint8Array;
   readonly #parts: Omit<Parts, 'kept'>;
+  readonly #leases: RedisLeases;
   readonly #lastCopy: LastCopy;
   #watch: Watch | undefined = undefined;
   #isReplaced = false;
@@ -227,8 +227,8 @@ class RedisStores implements Stores {
     this.messages = new RedisMessages(links.signalling, keys, sealer, identity.id);
     this.claims = new RedisClaims(links.signalling, keys.claims);
     this.tallies = new RedisTallies({ link: links.signalling, keys, storeId: identity.id, node, log });
-    this.leases = new RedisLeases(links.signalling, keys, node);
-    this.trunkLease = new TrunkLeases(this.leases);
+    this.#leases = new RedisLeases(links.signalling, keys, node);
+    this.trunkLease = new TrunkLeases(this.#leases);
     this.nodes = new RedisNodes({
       link: links.signalling,
       keys,
@@ -343,7 +343,7 @@ class RedisStores implements Stores {
   async #close(): Promise<void> {
     const { links, unlock } = this.#parts;
     await this.#watch?.close();
-    await Promise.all([this.leases.close(), this.nodes.close()]);
+    await Promise.all([this.#leases.close(), this.nodes.close()]);
     this.provisioning.close();
     this.bindings.close();
     for (const link of Object.values(links)) link.close();

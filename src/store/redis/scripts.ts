@@ -224,11 +224,10 @@ end
 return fences
 `);
 
-/** KEYS lease; ARGV holder, fence, milliseconds (0: give it up). Answers 1 when it was held. */
-export const RENEW = script(`
+/** KEYS lease; ARGV holder, fence. Gives up what is held so. */
+export const RELEASE = script(`
 local held = redis.call('HMGET', KEYS[1], 'holder', 'fence')
-if held[1] ~= ARGV[1] or held[2] ~= ARGV[2] then return 0 end
-if ARGV[3] == '0' then redis.call('DEL', KEYS[1]) else redis.call('PEXPIRE', KEYS[1], ARGV[3]) end
+if held[1] == ARGV[1] and held[2] == ARGV[2] then redis.call('DEL', KEYS[1]) end
 return 1
 `);
 

@@ -59,7 +59,6 @@ async function nodes(options: object = {}, routes = ['carrier-a', 'carrier-b']):
   };
   const lease = (isGranted: boolean) => ({
     acquire: async () => isGranted,
-    renew: async () => isGranted,
     release: () => {},
   });
   one = await World.start({

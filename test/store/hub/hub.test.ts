@@ -130,10 +130,14 @@ describe('two workers on one store', () => {
   });
 
   test('a lease is one worker’s until it gives it up or ends', async () => {
-    expect(await a.leases.acquire('registration 1', 60_000)).toBeDefined();
-    expect(await b.leases.acquire('registration 1', 60_000)).toBeUndefined();
-    a.leave();
-    expect(await b.leases.acquire('registration 1', 60_000)).toBeDefined();
+    expect(await a.trunkLease.acquire('registration 1', 60_000)).toBe(true);
+    expect(await b.trunkLease.acquire('registration 1', 60_000)).toBe(false);
+    b.trunkLease.release('registration 1');
+    expect(await a.trunkLease.acquire('registration 1', 60_000)).toBe(true);
+    a.trunkLease.release('registration 1');
+    expect(await b.trunkLease.acquire('registration 1', 60_000)).toBe(true);
+    b.leave();
+    expect(await a.trunkLease.acquire('registration 1', 60_000)).toBe(true);
   });
 
   test('calls for a limit are known to the other, and forgotten with the worker', async () => {

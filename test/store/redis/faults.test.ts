@@ -104,7 +104,7 @@ describe.skipIf(peersSkipped)('when Redis fails', { concurrent: true }, () => {
       const change = [{ aor: '101@acme', bindings: [binding('101@acme')] }];
       await expect(stores.provisioning.commit(commitOf(1, { deleteTenants: ['acme'] }))).rejects.toThrow(/reached/);
       await expect(stores.bindings.write(change)).rejects.toThrow(/reached/);
-      await expect(stores.leases.acquire('trunk/1', 5000)).rejects.toThrow(/reached/);
+      await expect(stores.trunkLease.acquire('trunk 1', 5000)).rejects.toThrow(/reached/);
       await expect(stores.shared?.restore()).rejects.toThrow(/reached/);
       expect(performance.now() - startedAtMs).toBeLessThan(1000);
       await server.start();
@@ -335,7 +335,7 @@ describe.skipIf(peersSkipped)('passwords of Redis', { concurrent: true }, () => 
     await b.bindings.load();
     await a.bindings.write([{ aor: '101@acme', bindings: [binding('101@acme')] }]);
     await eventually(() => heard.includes('101@acme'));
-    expect(await a.leases.acquire('trunk/1', 1000)).toEqual({ fence: 1 });
+    expect(await a.trunkLease.acquire('trunk 1', 1000)).toBe(true);
     a.nodes.announce(() => ({}));
     b.nodes.announce(() => ({}));
     await eventually(() => b.nodes.others().length === 1);

@@ -11,6 +11,7 @@ const stores = await openStores(
   { log: silentLog, scheduler: new VirtualScheduler() },
 );
 stores.nodes.announce(() => ({ calls: { 'trunk 1': 1 } }));
-const lease = await stores.leases.acquire('registration 1', LEASE_MS);
-if (lease !== undefined) setInterval(() => stores.leases.renew('registration 1', lease, LEASE_MS), LEASE_MS / 3);
-writeSync(1, `holds ${lease?.fence}\n`);
+const ask = () => stores.trunkLease.acquire('registration 1', LEASE_MS);
+const isGranted = await ask();
+setInterval(ask, LEASE_MS / 3);
+writeSync(1, `holds ${isGranted}\n`);
