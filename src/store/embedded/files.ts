@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import type { TokenRecord, UserRecord, Webhook } from '../../api/ports.ts';
 import type { CallChanges, SaidCall } from '../../call/index.ts';
 import type { Claim, MessageRow, UserHeard } from '../../messages/index.ts';
 import type { AddressClaim } from '../../provisioning/directory/precedence.ts';
@@ -55,6 +54,14 @@ function completed(staged: Staged, { isStaged: _, moreExtensions, ...commit }: L
   return { ...commit, ...withPart(staged, { ...commit, moreExtensions }) };
 }
 
+/** What has an id and is none of what is provisioned. */
+export type RecordKind = 'token' | 'user' | 'webhook';
+
+export interface PlacedRecord {
+  readonly kind: RecordKind;
+  readonly id: string;
+}
+
 /** The three files of the store; each operation is one transaction. Runs in the worker thread. */
 export class EmbeddedFiles {
   readonly #provisioning: ProvisioningFile;
@@ -87,17 +94,11 @@ export class EmbeddedFiles {
     this.#staged = NOTHING;
     return this.#provisioning.commit(completed(staged, last));
   };
-  token = (id: string) => this.#provisioning.token(id);
-  tokens = () => this.#provisioning.tokens();
-  putToken = (token: TokenRecord) => this.#provisioning.putToken(token);
-  deleteToken = (id: string) => this.#provisioning.deleteToken(id);
-  user = (id: string) => this.#provisioning.user(id);
-  users = () => this.#provisioning.users();
-  putUser = (user: UserRecord) => this.#provisioning.putUser(user);
-  deleteUser = (id: string) => this.#provisioning.deleteUser(id);
-  webhooks = () => this.#provisioning.webhooks();
-  putWebhook = (webhook: Webhook) => this.#provisioning.putWebhook(webhook);
-  deleteWebhook = (id: string) => this.#provisioning.deleteWebhook(id);
+  record = ({ kind, id }: PlacedRecord): unknown => this.#provisioning.get(kind, id);
+  records = (kind: RecordKind): unknown[] => this.#provisioning.all(kind);
+  putRecord = ({ kind, id, record }: PlacedRecord & { readonly record: object }) =>
+    this.#provisioning.put(kind, id, record);
+  deleteRecord = ({ kind, id }: PlacedRecord) => this.#provisioning.delete(kind, id);
   nonceSecret = () => this.#provisioning.nonceSecret();
   loadBindings = () => this.#live.loadBindings();
   writeBindings = (changes: readonly BindingChange[]) => this.#live.writeBindings(changes);

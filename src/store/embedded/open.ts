@@ -9,7 +9,7 @@ import { callsOf } from '../hub/kept-calls.ts';
 import { loadStoreKey } from '../key.ts';
 import type { Stores } from '../stores.ts';
 import { DiskWatch } from './disk-watch.ts';
-import type { FileOperations, PartialPut } from './files.ts';
+import type { FileOperations, PartialPut, RecordKind } from './files.ts';
 import { WorkerClient } from './worker-client.ts';
 
 /** Extensions and other items that one message holds: a millisecond or two. */
@@ -67,6 +67,12 @@ type OfNode = 'trunkLease' | 'nodes' | 'problems' | 'close';
 
 /** What is in the files, of a node that is alone with them. */
 export function filesStores(worker: FilesPort, disk: DiskWatch, nonceSecret: Uint8Array): Omit<Stores, OfNode> {
+  const recordsOf = <T extends { readonly id: string }>(kind: RecordKind) => ({
+    get: (id: string) => worker.ask('record', { kind, id }) as Promise<T | undefined>,
+    list: () => worker.ask('records', kind) as Promise<T[]>,
+    put: (record: T) => disk.watched(worker.ask('putRecord', { kind, id: record.id, record })),
+    delete: (id: string) => disk.watched(worker.ask('deleteRecord', { kind, id })),
+  });
   return {
     provisioning: {
       load: async () => {
@@ -119,23 +125,9 @@ export function filesStores(worker: FilesPort, disk: DiskWatch, nonceSecret: Uin
       // Whoever has the files answers, or has ended: no batch comes twice.
       add: (_batch, additions, wallMs) => disk.watched(worker.ask('addTallies', { additions, wallMs })),
     },
-    tokens: {
-      get: (id) => worker.ask('token', id),
-      list: () => worker.ask('tokens'),
-      put: (token) => disk.watched(worker.ask('putToken', token)),
-      delete: (id) => disk.watched(worker.ask('deleteToken', id)),
-    },
-    users: {
-      get: (id) => worker.ask('user', id),
-      list: () => worker.ask('users'),
-      put: (user) => disk.watched(worker.ask('putUser', user)),
-      delete: (id) => disk.watched(worker.ask('deleteUser', id)),
-    },
-    webhooks: {
-      list: () => worker.ask('webhooks'),
-      put: (webhook) => disk.watched(worker.ask('putWebhook', webhook)),
-      delete: (id) => disk.watched(worker.ask('deleteWebhook', id)),
-    },
+    tokens: recordsOf('token'),
+    users: recordsOf('user'),
+    webhooks: recordsOf('webhook'),
     nonceSecret,
   };
 }

@@ -4,11 +4,11 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
-import type { TokenRecord, UserRecord, Webhook } from '../../api/ports.ts';
 import type { CommitResult, ProvisionedState, ProvisioningCommit } from '../../provisioning/directory/store.ts';
 import type { Tenant } from '../../provisioning/tenants/schema.ts';
 import type { CertificateSettings } from '../../provisioning/trunk-settings/certificate-schema.ts';
 import type { TrunkSettings } from '../../provisioning/trunk-settings/schema.ts';
+import { KINDS, named, nameOf, namesIn, putOf, SINGULAR } from '../documents.ts';
 import { wrongKey } from '../key.ts';
 import type { Sealer } from '../sealer.ts';
 import { inTransaction, openSqliteFile, probeSqliteFile, type SqliteFileOptions } from './sqlite-file.ts';
@@ -53,9 +53,9 @@ export class ProvisioningFile {
     return inTransaction(this.#database, () => ({
       version: this.#version(),
       state: {
-        tenants: this.#all<Tenant>('tenant'),
-        trunks: this.#all<TrunkSettings>('trunk'),
-        certificates: this.#all<CertificateSettings>('certificate'),
+        tenants: this.all<Tenant>('tenant'),
+        trunks: this.all<TrunkSettings>('trunk'),
+        certificates: this.all<CertificateSettings>('certificate'),
       },
     }));
   }
@@ -64,65 +64,40 @@ export class ProvisioningFile {
     return inTransaction(this.#database, () => {
       const version = this.#version();
       if (version !== commit.expectedVersion) return { outcome: 'stale' };
-      for (const name of commit.deleteTenants) {
-        if (!commit.putTenants.some((tenant) => tenant.name === name)) this.#delete('tenant', name);
+      const names = namesIn(commit);
+      for (const kind of KINDS) {
+        for (const name of named(names, kind).gone) this.delete(SINGULAR[kind], name);
+        for (const document of putOf(commit, kind)) this.put(SINGULAR[kind], nameOf(kind, document), document);
       }
-      for (const id of commit.deleteTrunks) {
-        if (!commit.putTrunks.some((trunk) => trunk.id === id)) this.#delete('trunk', id);
-      }
-      for (const name of commit.deleteCertificates) {
-        if (!commit.putCertificates.some((certificate) => certificate.name === name)) this.#delete('certificate', name);
-      }
-      for (const tenant of commit.putTenants) this.#put('tenant', tenant.name, tenant);
-      for (const trunk of commit.putTrunks) this.#put('trunk', trunk.id ?? '', trunk);
-      for (const certificate of commit.putCertificates) this.#put('certificate', certificate.name, certificate);
       this.#database.prepare('UPDATE version SET number = ? WHERE place = 1').run(version + 1);
       return { outcome: 'committed', version: version + 1 };
     });
   }
 
-  token(id: string): TokenRecord | undefined {
-    return this.#get('token', id);
+  all<T>(table: Table): T[] {
+    const rows = this.#database.prepare(`SELECT name, document FROM ${table} ORDER BY place`).iterate();
+    const documents: T[] = [];
+    for (const row of rows) {
+      documents.push(this.#sealer.openJson<T>(`${table}/${String(row['name'])}`, row['document'] as Uint8Array));
+    }
+    return documents;
   }
 
-  tokens(): TokenRecord[] {
-    return this.#all('token');
+  get<T>(table: Table, name: string): T | undefined {
+    const row = this.#database.prepare(`SELECT document FROM ${table} WHERE name = ?`).get(name);
+    return row === undefined ? undefined : this.#sealer.openJson<T>(`${table}/${name}`, row['document'] as Uint8Array);
   }
 
-  putToken(token: TokenRecord): void {
-    this.#put('token', token.id, token);
+  put(table: Table, name: string, document: unknown): void {
+    this.#database
+      .prepare(
+        `INSERT INTO ${table} (name, document) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET document = excluded.document`,
+      )
+      .run(name, this.#sealer.sealJson(`${table}/${name}`, document));
   }
 
-  deleteToken(id: string): void {
-    this.#delete('token', id);
-  }
-
-  user(id: string): UserRecord | undefined {
-    return this.#get('user', id);
-  }
-
-  users(): UserRecord[] {
-    return this.#all('user');
-  }
-
-  putUser(user: UserRecord): void {
-    this.#put('user', user.id, user);
-  }
-
-  deleteUser(id: string): void {
-    this.#delete('user', id);
-  }
-
-  webhooks(): Webhook[] {
-    return this.#all('webhook');
-  }
-
-  putWebhook(webhook: Webhook): void {
-    this.#put('webhook', webhook.id, webhook);
-  }
-
-  deleteWebhook(id: string): void {
-    this.#delete('webhook', id);
+  delete(table: Table, name: string): void {
+    this.#database.prepare(`DELETE FROM ${table} WHERE name = ?`).run(name);
   }
 
   /** Made at the first call, the same ever after. */
@@ -145,37 +120,11 @@ export class ProvisioningFile {
 
   #secret(name: string, make: () => string): string {
     return inTransaction(this.#database, () => {
-      const present = this.#get<string>('secret', name);
+      const present = this.get<string>('secret', name);
       if (present !== undefined) return present;
       const made = make();
-      this.#put('secret', name, made);
+      this.put('secret', name, made);
       return made;
     });
-  }
-
-  #all<T>(table: Table): T[] {
-    const rows = this.#database.prepare(`SELECT name, document FROM ${table} ORDER BY place`).iterate();
-    const documents: T[] = [];
-    for (const row of rows) {
-      documents.push(this.#sealer.openJson<T>(`${table}/${String(row['name'])}`, row['document'] as Uint8Array));
-    }
-    return documents;
-  }
-
-  #get<T>(table: Table, name: string): T | undefined {
-    const row = this.#database.prepare(`SELECT document FROM ${table} WHERE name = ?`).get(name);
-    return row === undefined ? undefined : this.#sealer.openJson<T>(`${table}/${name}`, row['document'] as Uint8Array);
-  }
-
-  #put(table: Table, name: string, document: unknown): void {
-    this.#database
-      .prepare(
-        `INSERT INTO ${table} (name, document) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET document = excluded.document`,
-      )
-      .run(name, this.#sealer.sealJson(`${table}/${name}`, document));
-  }
-
-  #delete(table: Table, name: string): void {
-    this.#database.prepare(`DELETE FROM ${table} WHERE name = ?`).run(name);
   }
 }

@@ -8,7 +8,7 @@ import type { CallChanges, KeptCalls } from '../../call/index.ts';
 import type { BindingChange } from '../../registrar/ports.ts';
 import type { LimitUse } from '../../trunks/shared-limits.ts';
 import type { TallyAddition } from '../../trunks/tallies.ts';
-import type { CommitPart, LastPart } from '../embedded/files.ts';
+import type { CommitPart, LastPart, PlacedRecord } from '../embedded/files.ts';
 import type { EmbeddedContext } from '../embedded/open.ts';
 import { WorkerClient } from '../embedded/worker-client.ts';
 import { lockFolder, prepareFolder } from '../folder.ts';
@@ -132,7 +132,9 @@ export class StoreHub {
         return this.#files.ask('writeCalls', keptAs(member.index, argument as CallChanges));
       default: {
         const value = await this.#files.ask(operation, ...([argument] as never));
-        if (operation === 'putWebhook' || operation === 'deleteWebhook') this.#tellOthers(member, { kind: 'webhooks' });
+        const isWebhook = (argument as Partial<PlacedRecord> | undefined)?.kind === 'webhook';
+        if (isWebhook && (operation === 'putRecord' || operation === 'deleteRecord'))
+          this.#tellOthers(member, { kind: 'webhooks' });
         return value;
       }
     }

@@ -2,8 +2,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { inSlices, type Steps } from '../../base/steps.ts';
 import type { ProvisioningCommit } from '../../provisioning/directory/store.ts';
+import { KINDS, named, nameOf, putOf } from '../documents.ts';
 import type { Sealer } from '../sealer.ts';
-import { KINDS, named, nameOf, putOf } from './documents.ts';
 import { REPLACED } from './identity.ts';
 import type { Keys } from './keys.ts';
 import type { StoredChange } from './lineage.ts';

@@ -6,7 +6,7 @@ import type { List } from '../../base/chunked-list.ts';
 import type { Steps } from '../../base/steps.ts';
 import { type Change, diffSteps } from '../../provisioning/directory/difference.ts';
 import type { Provisioned } from '../../provisioning/trunk-settings/schema.ts';
-import { type DocumentKind, KINDS, type ProvisionedDocument } from './documents.ts';
+import { type DocumentKind, KINDS, type ProvisionedDocument } from '../documents.ts';
 
 /** As an object it is the same for as long as its documents are. */
 export interface Piece {

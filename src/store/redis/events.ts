@@ -1,5 +1,5 @@
 /** Entries of the streams in which the store says what has changed. */
-import type { ChangedNames } from './documents.ts';
+import type { ChangedNames } from '../documents.ts';
 import type { StoredChange, StorePlace } from './lineage.ts';
 
 /** An entry as XRANGE gives it: id, then names and values in turn. */

@@ -8,9 +8,9 @@ import { inSlices } from '../../base/steps.ts';
 import { documentLines } from '../../provisioning/directory/document-text.ts';
 import type { ProvisionedState } from '../../provisioning/directory/store.ts';
 import type { Provisioned, Provisioning } from '../../provisioning/trunk-settings/schema.ts';
+import { type DocumentKind, KINDS } from '../documents.ts';
 import type { Sealer } from '../sealer.ts';
 import { type Divided, dividedAfter, NOTHING, type Piece } from './copy-pieces.ts';
-import { type DocumentKind, KINDS } from './documents.ts';
 
 /** What a node needs to serve calls while Redis is away. */
 export interface Copy {

@@ -2,7 +2,7 @@
  * From which changes a copy of the provisioning has come. A Redis that follows another one by failover, or has crashed, may have lost
  * the last of them, and may have had others since under the same numbers: each change has a token, by which the two are told apart.
  */
-import { type ChangedNames, named } from './documents.ts';
+import { type ChangedNames, named } from '../documents.ts';
 
 export interface StoredChange {
   readonly version: number;

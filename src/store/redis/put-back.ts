@@ -12,7 +12,7 @@ import type { Tenant } from '../../provisioning/tenants/schema.ts';
 import type { CertificateSettings } from '../../provisioning/trunk-settings/certificate-schema.ts';
 import type { ProvisioningProblem } from '../../provisioning/trunk-settings/problem.ts';
 import type { Provisioned, TrunkSettings } from '../../provisioning/trunk-settings/schema.ts';
-import { type DocumentKind, KINDS, nameOf, type ProvisionedDocument } from './documents.ts';
+import { type DocumentKind, KINDS, nameOf, type ProvisionedDocument, SINGULAR } from '../documents.ts';
 import { type Fork, restoredOf } from './lineage.ts';
 
 export interface PutBack {
@@ -34,8 +34,6 @@ interface Edit {
   /** Tenants that it is about, as it was and as it is to be. */
   readonly parties: ReadonlySet<string>;
 }
-
-const KIND = { tenants: 'tenant', trunks: 'trunk', certificates: 'certificate' } as const;
 
 /** @param copy what a node has served; @param store what Redis has, at `expectedVersion` */
 export function* putBackSteps(
@@ -68,7 +66,7 @@ export function* putBackSteps(
   return {
     count: edits.size,
     commit: commitOf(edits, expectedVersion),
-    overtaken: Array.from(overtaken.values(), ({ kind, name }) => `${KIND[kind]} ${name}`),
+    overtaken: Array.from(overtaken.values(), ({ kind, name }) => `${SINGULAR[kind]} ${name}`),
     restored: restoredOf(fork.lost, touched),
   };
 }
@@ -129,7 +127,7 @@ function textOf(problem: ProvisioningProblem, state: Provisioned): string {
 }
 
 function isKind(kind: string): kind is DocumentKind {
-  return kind in KIND;
+  return kind in SINGULAR;
 }
 
 function keyOf(kind: DocumentKind, name: string): string {

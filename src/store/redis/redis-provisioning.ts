@@ -14,8 +14,8 @@ import {
   type ProvisioningCommit,
   type ProvisioningStore,
 } from '../../provisioning/directory/store.ts';
+import { namesIn } from '../documents.ts';
 import { CommitWriter, type CommitWriterOptions } from './commit-writer.ts';
-import { namesIn } from './documents.ts';
 import { type Fork, Lineage, type StorePlace } from './lineage.ts';
 import { ProvisioningReader } from './provisioning-reader.ts';
 import { type PutBack, putBackSteps } from './put-back.ts';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
+import { namesIn } from '../../../src/store/documents.ts';
 import { commitArguments } from '../../../src/store/redis/commit-writer.ts';
-import { namesIn } from '../../../src/store/redis/documents.ts';
 import { Sealer } from '../../../src/store/sealer.ts';
 import { commitOf, tenant, trunk } from '../records.ts';
 

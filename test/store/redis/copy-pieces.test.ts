@@ -3,8 +3,8 @@ import { describe, expect, test } from 'vitest';
 import { allAtOnce } from '../../../src/base/steps.ts';
 import { applyEdits } from '../../../src/provisioning/directory/store.ts';
 import type { Provisioned } from '../../../src/provisioning/trunk-settings/schema.ts';
+import { KINDS } from '../../../src/store/documents.ts';
 import { type Divided, dividedAfter, NOTHING } from '../../../src/store/redis/copy-pieces.ts';
-import { KINDS } from '../../../src/store/redis/documents.ts';
 import { isCollected } from '../../kit/collected.ts';
 import { tenant, trunk } from '../records.ts';
 

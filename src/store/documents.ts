@@ -1,8 +1,8 @@
 /** The three kinds of documents that are provisioned, for what is done with each of them alike. */
-import type { ProvisioningEdits } from '../../provisioning/directory/store.ts';
-import type { Tenant } from '../../provisioning/tenants/schema.ts';
-import type { CertificateSettings } from '../../provisioning/trunk-settings/certificate-schema.ts';
-import type { TrunkSettings } from '../../provisioning/trunk-settings/schema.ts';
+import type { ProvisioningEdits } from '../provisioning/directory/store.ts';
+import type { Tenant } from '../provisioning/tenants/schema.ts';
+import type { CertificateSettings } from '../provisioning/trunk-settings/certificate-schema.ts';
+import type { TrunkSettings } from '../provisioning/trunk-settings/schema.ts';
 
 export const KINDS = ['tenants', 'trunks', 'certificates'] as const;
 export type DocumentKind = (typeof KINDS)[number];
@@ -23,6 +23,9 @@ export interface ChangedNames {
   readonly putCertificates?: readonly string[];
   readonly deleteCertificates?: readonly string[];
 }
+
+/** One of a kind, in words. */
+export const SINGULAR = { tenants: 'tenant', trunks: 'trunk', certificates: 'certificate' } as const;
 
 const FIELDS = { tenants: 'Tenants', trunks: 'Trunks', certificates: 'Certificates' } as const;
 
