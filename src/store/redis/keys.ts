@@ -1,3 +1,5 @@
+import type { DocumentKind } from '../documents.ts';
+
 /** Version of the layout below; a store with a greater one is refused. */
 export const SCHEMA = 1;
 
@@ -23,82 +25,44 @@ export const SCHEMA = 1;
  * | `changes` | channel: something changed, look |
  * | `ask:NODE`, `answer:NODE` | channels: sealed questions to a node, and sealed answers to what it has asked |
  */
-export class Keys {
-  readonly meta: string;
-  readonly tenants: string;
-  readonly trunks: string;
-  readonly certificates: string;
-  readonly events: string;
-  readonly bindings: string;
-  readonly bindingExpiry: string;
-  readonly bindingEvents: string;
-  readonly bindingRemovals: string;
-  readonly signIns: string;
-  readonly claims: string;
-  readonly tallies: string;
-  readonly tallyOrder: string;
-  readonly tallyEnds: string;
-  readonly tallyBatches: string;
-  readonly tallyTokens: string;
-  readonly tokens: string;
-  readonly users: string;
-  readonly webhooks: string;
-  readonly messages: string;
-  readonly callsAlive: string;
-  readonly callsWhole: string;
-  readonly callsOver: string;
-  readonly callsOrder: string;
-  readonly fences: string;
-  readonly nodes: string;
-  readonly channel: string;
-  readonly #base: string;
-
-  constructor(prefix: string) {
-    const tag = prefix.replace(/[{}]/g, '').replace(/:+$/, '');
-    this.#base = `${prefix.replace(/[{}]/g, '')}{${tag === '' ? 'tandem' : tag}}:`;
-    this.meta = this.named('meta');
-    this.tenants = this.named('tenants');
-    this.trunks = this.named('trunks');
-    this.certificates = this.named('certificates');
-    this.events = this.named('events');
-    this.bindings = this.named('bindings');
-    this.bindingExpiry = this.named('bindings:expiry');
-    this.bindingEvents = this.named('bindings:events');
-    this.bindingRemovals = this.named('bindings:removed');
-    this.signIns = this.named('sign-ins');
-    this.claims = this.named('trunk-addresses');
-    this.tallies = this.named('tallies');
-    this.tallyOrder = this.named('tallies:order');
-    this.tallyEnds = this.named('tallies:ends');
-    this.tallyBatches = this.named('tallies:batches');
-    this.tallyTokens = this.named('tallies:tokens');
-    this.tokens = this.named('tokens');
-    this.users = this.named('users');
-    this.webhooks = this.named('webhooks');
-    this.messages = this.named('messages');
-    this.callsAlive = this.named('calls:alive');
-    this.callsWhole = this.named('calls:whole');
-    this.callsOver = this.named('calls:over');
-    this.callsOrder = this.named('calls:order');
-    this.fences = this.named('fences');
-    this.nodes = this.named('nodes');
-    this.channel = this.named('changes');
-  }
-
-  /** Of what is provisioned. */
-  orderOf(kind: 'tenants' | 'trunks' | 'certificates'): string {
-    return this.named(`${kind}:order`);
-  }
-
-  callsOf(node: string): string {
-    return this.named(`calls:${node}`);
-  }
-
-  takenOf(node: string): string {
-    return this.named(`calls:${node}:taken`);
-  }
-
-  named(name: string): string {
-    return this.#base + name;
-  }
+export function keysOf(prefix: string) {
+  const clean = prefix.replace(/[{}]/g, '');
+  const tag = clean.replace(/:+$/, '');
+  const named = (name: string) => `${clean}{${tag === '' ? 'tandem' : tag}}:${name}`;
+  return {
+    meta: named('meta'),
+    tenants: named('tenants'),
+    trunks: named('trunks'),
+    certificates: named('certificates'),
+    events: named('events'),
+    bindings: named('bindings'),
+    bindingExpiry: named('bindings:expiry'),
+    bindingEvents: named('bindings:events'),
+    bindingRemovals: named('bindings:removed'),
+    signIns: named('sign-ins'),
+    claims: named('trunk-addresses'),
+    tallies: named('tallies'),
+    tallyOrder: named('tallies:order'),
+    tallyEnds: named('tallies:ends'),
+    tallyBatches: named('tallies:batches'),
+    tallyTokens: named('tallies:tokens'),
+    tokens: named('tokens'),
+    users: named('users'),
+    webhooks: named('webhooks'),
+    messages: named('messages'),
+    callsAlive: named('calls:alive'),
+    callsWhole: named('calls:whole'),
+    callsOver: named('calls:over'),
+    callsOrder: named('calls:order'),
+    fences: named('fences'),
+    nodes: named('nodes'),
+    channel: named('changes'),
+    /** Of what is provisioned. */
+    orderOf: (kind: DocumentKind) => named(`${kind}:order`),
+    callsOf: (node: string) => named(`calls:${node}`),
+    takenOf: (node: string) => named(`calls:${node}:taken`),
+    named,
+  };
 }
+
+export type Keys = ReturnType<typeof keysOf>;

@@ -9,7 +9,7 @@ import { Sealer } from '../sealer.ts';
 import type { RedisStoreSettings, SharedStore, Stores } from '../stores.ts';
 import { TrunkLeases } from '../trunk-lease.ts';
 import { openIdentity, REPLACED, type StoreIdentity, TOO_NEW } from './identity.ts';
-import { Keys, SCHEMA } from './keys.ts';
+import { type Keys, keysOf, SCHEMA } from './keys.ts';
 import { type Copy, type KeptCopy, LastCopy } from './last-copy.ts';
 import { RedisLink } from './link.ts';
 import { RedisBindings } from './redis-bindings.ts';
@@ -101,7 +101,7 @@ async function identify(
 ): Promise<StoreIdentity | string> {
   const ready = await Promise.all([signalling, provisioning, subscriber].map((link) => link.ready(START_TIMEOUT_MS)));
   const where = safeUrl(settings.url);
-  const keys = new Keys(settings.keyPrefix);
+  const keys = keysOf(settings.keyPrefix);
   const isReady = ready.every(Boolean);
   const found: Answer<StoreIdentity | string> = isReady
     ? await answerOf(() =>
@@ -202,7 +202,7 @@ class RedisStores implements Stores {
     const { settings, context, links, sealer, identity } = lasting;
     const { log, node, clock } = context;
     const copy = kept?.copy;
-    const keys = new Keys(settings.keyPrefix);
+    const keys = keysOf(settings.keyPrefix);
     // What all nodes have in common, whatever their own clocks say.
     const shared: Clock = { nowMs: () => clock.nowMs(), wallMs: () => clock.wallMs() - this.nodes.clockOffsetMs };
     const refusal = () => (this.#isReplaced ? REPLACED : this.#isTooNew ? TOO_NEW : undefined);
@@ -288,7 +288,7 @@ class RedisStores implements Stores {
       {
         links: [links.signalling, links.provisioning],
         subscriber: links.subscriber,
-        keys: new Keys(settings.keyPrefix),
+        keys: keysOf(settings.keyPrefix),
         log: context.log,
         onAnswer: ({ id, place, bindings, schema, tallies, records, askedAtMs }) => {
           this.#noteIdentity(id === identity.id);
@@ -328,7 +328,7 @@ class RedisStores implements Stores {
     const later = others.find((other) => (other.version ?? 0) > version);
     if (later !== undefined)
       throw new StateError(`node ${later.name} has a later copy: version ${later.version}, here ${version}`);
-    const keys = new Keys(settings.keyPrefix);
+    const keys = keysOf(settings.keyPrefix);
     const sequence = context.clock.wallMs();
     await restoreStore({ link: links.provisioning, keys, sealer, copy: this.#copy(), version, sequence });
     context.log.warn('store-restored', { version: version + 1 });

@@ -1,7 +1,7 @@
 import { beforeEach, expect, test } from 'vitest';
 import { CallsForgotten, CallsTaken, type StoreContact } from '../../../src/call/index.ts';
 import { BEGIN_CALLS } from '../../../src/store/redis/call-scripts.ts';
-import { Keys } from '../../../src/store/redis/keys.ts';
+import { keysOf } from '../../../src/store/redis/keys.ts';
 import type { RedisLink } from '../../../src/store/redis/link.ts';
 import { RedisCalls } from '../../../src/store/redis/redis-calls.ts';
 
@@ -46,7 +46,7 @@ class Answers {
   }
 }
 
-const keys = new Keys('t:');
+const keys = keysOf('t:');
 const octets = (...texts: string[]) => texts.map((text) => Buffer.from(text));
 const alive = octets('other', '5 x 5', 'own', '5 y 5', 'gone', '0 -z 0');
 const silent = octets('other', '700');

@@ -1,5 +1,5 @@
 import { beforeEach, expect, onTestFinished, test, vi } from 'vitest';
-import { Keys } from '../../../src/store/redis/keys.ts';
+import { keysOf } from '../../../src/store/redis/keys.ts';
 import type { RedisLink } from '../../../src/store/redis/link.ts';
 import { RedisNodes } from '../../../src/store/redis/redis-nodes.ts';
 import { RecordingLog } from '../../sip/transport/recorder.ts';
@@ -40,7 +40,7 @@ beforeEach(() => {
     command: async () => 1,
   };
   nodes = new RedisNodes({
-    ...{ link: link as unknown as RedisLink, keys: new Keys('t:'), node: 'own', storeId: 's', version: () => 1 },
+    ...{ link: link as unknown as RedisLink, keys: keysOf('t:'), node: 'own', storeId: 's', version: () => 1 },
     clock: { nowMs: () => nowMs, wallMs: () => nowMs },
     log: new RecordingLog(),
   });

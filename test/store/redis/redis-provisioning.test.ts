@@ -3,7 +3,7 @@ import { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { checkProvisioning } from '../../../src/provisioning/check/provisioning.ts';
 import type { Stores } from '../../../src/store/index.ts';
-import { Keys } from '../../../src/store/redis/keys.ts';
+import { keysOf } from '../../../src/store/redis/keys.ts';
 import { LastCopy } from '../../../src/store/redis/last-copy.ts';
 import { RedisLink } from '../../../src/store/redis/link.ts';
 import { RedisProvisioning } from '../../../src/store/redis/redis-provisioning.ts';
@@ -284,7 +284,7 @@ describe.skipIf(peersSkipped)('Redis has lost changes that nodes have seen', () 
     });
     await link.ready(5000);
     const provisioning = new RedisProvisioning({
-      ...{ link, keys: new Keys(world.prefix), sealer: new Sealer(Buffer.from(STORE_KEY, 'hex')), storeId: id, log },
+      ...{ link, keys: keysOf(world.prefix), sealer: new Sealer(Buffer.from(STORE_KEY, 'hex')), storeId: id, log },
       ...{ replicas: new Replicas(link, log), refusal: () => undefined, onState: () => {} },
     });
     const startedAtMs = performance.now();
