@@ -12,7 +12,7 @@ export function faultOf(error: unknown): OrderFault {
   return { message: error instanceof Error ? error.message : String(error) };
 }
 
-interface OrderAnswer {
+export interface OrderAnswer {
   readonly id: number;
   readonly value?: unknown;
   readonly fault?: OrderFault | undefined;

@@ -1,17 +1,11 @@
 import { Worker } from 'node:worker_threads';
-import { type OrderFault, PendingOrders } from '../pending-orders.ts';
+import { type OrderAnswer, PendingOrders } from '../pending-orders.ts';
 import type { EmbeddedFilesOptions, FileOperations } from './files.ts';
 
 export interface WorkerOrder {
   readonly id: number;
   readonly operation: keyof FileOperations | 'open' | 'close';
   readonly argument: unknown;
-}
-
-export interface WorkerAnswer {
-  readonly id: number;
-  readonly value?: unknown;
-  readonly fault?: OrderFault;
 }
 
 /** Asks the store's thread. An order is answered or, when the thread has ended, rejected; none waits for ever. */
@@ -27,7 +21,7 @@ export class WorkerClient {
         name: 'tandem-store',
       },
     );
-    this.#worker.on('message', (answer: WorkerAnswer) => this.#orders.answered(answer));
+    this.#worker.on('message', (answer: OrderAnswer) => this.#orders.answered(answer));
     this.#worker.on('error', (error) => this.#orders.end(new Error(`the store's thread failed: ${String(error)}`)));
     this.#worker.on('exit', () => this.#orders.end(new Error('the store is closed')));
   }

@@ -1,15 +1,15 @@
 /** The thread that reads and writes the files, so that no call waits for a disk. Runs one operation at a time, in the order asked. */
 import { parentPort, workerData } from 'node:worker_threads';
-import { faultOf } from '../pending-orders.ts';
+import { faultOf, type OrderAnswer } from '../pending-orders.ts';
 import { EmbeddedFiles, type EmbeddedFilesOptions } from './files.ts';
-import type { WorkerAnswer, WorkerOrder } from './worker-client.ts';
+import type { WorkerOrder } from './worker-client.ts';
 
 const port = parentPort;
 if (port === null) throw new Error('the store worker runs in a worker thread only');
 
 let files: EmbeddedFiles | undefined;
 
-function answerTo({ id, operation, argument }: WorkerOrder): WorkerAnswer {
+function answerTo({ id, operation, argument }: WorkerOrder): OrderAnswer {
   try {
     switch (operation) {
       case 'open':

@@ -4,7 +4,7 @@ import type { BindingChange } from '../../registrar/ports.ts';
 import type { LimitUse } from '../../trunks/shared-limits.ts';
 import type { TallyTotal } from '../../trunks/tallies.ts';
 import type { CommitPart, FileOperations, LastPart } from '../embedded/files.ts';
-import type { OrderFault } from '../pending-orders.ts';
+import type { OrderAnswer } from '../pending-orders.ts';
 import type { NodeReport } from '../stores.ts';
 
 /** What the hub does itself. */
@@ -48,7 +48,7 @@ export type Notice =
   | { readonly kind: 'left'; readonly worker: string };
 
 export type FromHub =
-  | { readonly kind: 'answer'; readonly id: number; readonly value?: unknown; readonly fault?: OrderFault }
+  | ({ readonly kind: 'answer' } & OrderAnswer)
   | { readonly kind: 'notice'; readonly notice: Notice };
 
 /** A worker's way to the hub. */
