@@ -8,7 +8,7 @@ import type { Provisioned } from '../provisioning/trunk-settings/schema.ts';
 import { namesIn, tlsCertificate } from '../provisioning/trunk-settings/tls-certificates.ts';
 import { isSystemAdmin, maySeeTenant, tenantScope } from './access.ts';
 import { answerSchemaOf } from './answer-schema.ts';
-import { applyChange, sendResource } from './change.ts';
+import { applyChange, factOf, sendResource } from './change.ts';
 import { keyText } from './collection.ts';
 import { type ApiContext, answer, describe, identityOf, withManager } from './context.ts';
 import { entityTag, mergePatch, requireMatch, withoutSecrets, withStoredSecrets } from './documents.ts';
@@ -64,7 +64,7 @@ function readRoutes(app: FastifyInstance, context: ApiContext): void {
         {
           all: () => certificates,
           matches: (certificate) =>
-            maySee(identity, certificate) && (tenant === undefined || certificate.owner === tenant),
+            maySeeTenant(identity, certificate.owner) && (tenant === undefined || certificate.owner === tenant),
           view: (certificate) => viewOf(context, certificate),
           keyOf: ({ name }) => name,
         },
@@ -161,11 +161,10 @@ function writeRoutes(app: FastifyInstance, context: ApiContext): void {
         const before = visible(identityOf(request), state, nameOf(request));
         requireMatch(request.headers['if-match'], entityTag(before, context.entityTagKey));
         requireUnused(context, before);
-        const resource = `certificates/${before.name}`;
         return {
           deletes: `certificate ${before.name}`,
           change: { deleteCertificates: [before.name] },
-          facts: [{ action: 'delete' as const, resource, ...auditTenant(before), before }],
+          facts: [factOf(`certificates/${before.name}`, auditTenant(before), before, undefined)],
         };
       });
       return reply.code(204).send();
@@ -234,13 +233,11 @@ async function write(
     requireMatch(request.headers['if-match'], before && entityTag(before, context.entityTagKey));
     requireAllowedCertificate(context, identity, after, before);
     const place = before === undefined ? state.certificates.length : certificatePlace(state, after.name);
-    const action = before === undefined ? ('create' as const) : ('update' as const);
-    const fact = { action, resource: `certificates/${after.name}`, ...auditTenant(after), after };
     return {
       before,
       after,
       change: { putCertificates: [after] },
-      facts: [before === undefined ? fact : { ...fact, before }],
+      facts: [factOf(`certificates/${after.name}`, auditTenant(after), before, after)],
       bodyPaths: new Map([[`certificates[${place}]`, '']]),
     };
   });
@@ -256,7 +253,7 @@ export function requireAllowedCertificate(
   before: CertificateSettings | undefined,
   path = '',
 ): void {
-  if (before !== undefined && !maySee(identity, before))
+  if (before !== undefined && !maySeeTenant(identity, before.owner))
     throw new ApiProblem(409, 'certificate-name-taken', `there is already a certificate "${after.name}"`);
   if (!isSystemAdmin(identity)) {
     if (after.owner === 'system') throw forbidden("a tenant admin uploads its own tenant's certificates only");
@@ -270,13 +267,9 @@ export function requireAllowedCertificate(
   }
 }
 
-export function maySee(identity: Identity, { owner }: CertificateSettings): boolean {
-  return isSystemAdmin(identity) || maySeeTenant(identity, owner);
-}
-
 function visible(identity: Identity, state: Provisioned, name: string): CertificateSettings {
   const certificate = certificateIn(state, name);
-  if (certificate === undefined || !maySee(identity, certificate)) throw notFound(`certificate ${name}`);
+  if (certificate === undefined || !maySeeTenant(identity, certificate.owner)) throw notFound(`certificate ${name}`);
   return certificate;
 }
 

@@ -38,6 +38,22 @@ export interface PlannedChange {
   readonly referrers?: readonly Problem[];
 }
 
+/**
+ * What the audit log keeps of a change of `resource`.
+ *
+ * @param before undefined for what is new @param after undefined for what is deleted
+ */
+export function factOf(
+  resource: string,
+  tenant: string | undefined,
+  before: object | undefined,
+  after: object | undefined,
+): PlannedChange['facts'][number] {
+  const action = before === undefined ? 'create' : after === undefined ? 'delete' : 'update';
+  const documents = { ...(before && { before }), ...(after && { after }) };
+  return { action, resource, ...(tenant !== undefined && { tenant }), ...documents };
+}
+
 const MAX_TRIES = 8;
 
 /**

@@ -16,7 +16,7 @@ import {
 } from '../provisioning/tenants/schema.ts';
 import type { Provisioned } from '../provisioning/trunk-settings/schema.ts';
 import { requireTenant } from './access.ts';
-import type { PlannedChange } from './change.ts';
+import { factOf, type PlannedChange } from './change.ts';
 import { type ApiContext, identityOf, withManager } from './context.ts';
 import { type Document, entityTag, requireMatch, withoutSecrets } from './documents.ts';
 import { ApiProblem, invalid, notFound, taken } from './problem.ts';
@@ -123,15 +123,7 @@ export function* planItem(
   yield* requireAllowedTrust(context, identity, state, changed, tenant);
   return {
     change: { putTenants: [changed] },
-    facts: [
-      {
-        action: before === undefined ? 'create' : after === undefined ? 'delete' : 'update',
-        resource: `tenants/${tenant.name}/${collection.segment}/${key}`,
-        tenant: tenant.name,
-        ...(before === undefined ? {} : { before }),
-        ...(after === undefined ? {} : { after }),
-      },
-    ],
+    facts: [factOf(`tenants/${tenant.name}/${collection.segment}/${key}`, tenant.name, before, after)],
     ...(after === undefined
       ? { deletes: `${collection.singular} ${key}`, referrers: referrersOf(name, collection, changed, tenantPath) }
       : {}),

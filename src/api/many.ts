@@ -4,12 +4,11 @@ import type { FastifyRequest } from 'fastify';
 import type { Problem } from '../base/errors.ts';
 import type { Steps } from '../base/steps.ts';
 import { TextMap } from '../base/text-map.ts';
-import type { AuditFact } from '../observe/index.ts';
 import { tenantPlace } from '../provisioning/directory/places.ts';
 import { type Reference, referencesTo } from '../provisioning/tenants/references.ts';
 import type { Tenant } from '../provisioning/tenants/schema.ts';
 import type { Provisioned } from '../provisioning/trunk-settings/schema.ts';
-import { applyChange, type PlannedChange, previewChange } from './change.ts';
+import { applyChange, factOf, type PlannedChange, previewChange } from './change.ts';
 import { type Collection, type Item, itemsByKey, itemsOf, tenantOf } from './collection.ts';
 import { type ApiContext, identityOf } from './context.ts';
 import type { ManyReport, RowFault } from './many-report.ts';
@@ -122,7 +121,7 @@ function* planMany(
   const wanted = yield* read(tenant, present);
   const after = present.copy();
   const counts = { created: 0, updated: 0, deleted: 0, unchanged: 0 };
-  const facts: Omit<AuditFact, 'actor'>[] = [];
+  const facts: PlannedChange['facts'][number][] = [];
   const faults: RowFault[] = [];
   const rowOf = new TextMap<number>();
   const inUse = yield* stillNamed(tenant, collection, wanted);
@@ -145,15 +144,10 @@ function* planMany(
       counts.unchanged++;
       continue;
     }
-    const action = before === undefined ? 'create' : item === undefined ? 'delete' : 'update';
-    counts[`${action}d`]++;
-    facts.push({
-      action,
-      resource: `tenants/${tenant.name}/${collection.segment}/${encodeURIComponent(key)}`,
-      tenant: tenant.name,
-      ...(before === undefined ? {} : { before }),
-      ...(item === undefined ? {} : { after: item }),
-    });
+    const resource = `tenants/${tenant.name}/${collection.segment}/${encodeURIComponent(key)}`;
+    const fact = factOf(resource, tenant.name, before, item);
+    counts[`${fact.action}d`]++;
+    facts.push(fact);
   }
   const items = [...after.values()];
   const changed = { ...tenant, [collection.field]: items } as Tenant;

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { defined } from '../base/defined.ts';
 import { MEDIA_KINDS, type Message, peerOf, viewOf } from '../messages/index.ts';
 import type { MessageFacts } from '../observe/index.ts';
-import { isSystemAdmin, maySeeTenant, tenantScope } from './access.ts';
+import { maySeeTenant, tenantScope } from './access.ts';
 import { keyText, visibleTenant } from './collection.ts';
 import { type ApiContext, answer, describe, identityOf } from './context.ts';
 import { FailureCounter, sourceOf } from './failure-counter.ts';
@@ -195,9 +195,7 @@ function readRoutes(app: FastifyInstance, messages: MessagesPort): void {
     async (request) => {
       const { id } = request.params as { id: string };
       const message = await messages.message(id);
-      const identity = identityOf(request);
-      const isSeen = message !== undefined && (isSystemAdmin(identity) || maySeeTenant(identity, message.tenant));
-      if (!isSeen) throw notFound(`message ${id}`);
+      if (message === undefined || !maySeeTenant(identityOf(request), message.tenant)) throw notFound(`message ${id}`);
       return shown(messages, message);
     },
   );

@@ -4,8 +4,8 @@ import { isDocument } from './documents.ts';
 import type { Identity } from './tokens.ts';
 
 /** Whose audit tells of a change; that of what is the system's is the system's own, since it shows all tenants. */
-export function auditTenant({ owner }: { readonly owner: string }): { tenant?: string } {
-  return owner === 'system' ? {} : { tenant: owner };
+export function auditTenant({ owner }: { readonly owner: string }): string | undefined {
+  return owner === 'system' ? undefined : owner;
 }
 
 /** A tenant admin who does not say whose it is means its own. */

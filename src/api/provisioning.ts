@@ -3,7 +3,6 @@ import { isDeepStrictEqual } from 'node:util';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { Steps } from '../base/steps.ts';
-import type { AuditFact } from '../observe/index.ts';
 import {
   certificateIn,
   certificatePlace,
@@ -33,7 +32,7 @@ import {
 } from './access.ts';
 import { requireFittingBody } from './body-size.ts';
 import { requireAllowedCertificate } from './certificates.ts';
-import { applyChange, type PlannedChange, previewChange } from './change.ts';
+import { applyChange, factOf, type PlannedChange, previewChange } from './change.ts';
 import { type ApiContext, answer, describe, identityOf } from './context.ts';
 import { documentOf } from './document.ts';
 import { withoutSecrets, withStoredSecrets } from './documents.ts';
@@ -138,7 +137,7 @@ function* planApply(
   state: Provisioned,
   wanted: Provisioning,
 ): Steps<PlannedChange & { readonly summary: object }> {
-  const facts: Omit<AuditFact, 'actor'>[] = [];
+  const facts: PlannedChange['facts'][number][] = [];
   const summary = { created: 0, updated: 0, unchanged: 0 };
   const note = function* (
     resource: string,
@@ -149,14 +148,7 @@ function* planApply(
     const same = yield* sameDocument(before, after);
     summary[same ? 'unchanged' : before === undefined ? 'created' : 'updated']++;
     if (same) return false;
-    const action = before === undefined ? 'create' : 'update';
-    facts.push({
-      action,
-      resource,
-      ...(tenant === undefined ? {} : { tenant }),
-      ...(before === undefined ? {} : { before }),
-      after,
-    });
+    facts.push(factOf(resource, tenant, before, after));
     return true;
   };
   // Whether a document is what is stored already is told only to those who may write it.
@@ -181,7 +173,6 @@ function* planApply(
   for (const [index, trunk] of trunks.entries()) {
     const before = trunkIn(state, trunkIdOf(trunk));
     const after = withStoredSecrets(trunk, before);
-    const tenant = after.owner === 'system' ? undefined : after.owner;
     if (before !== undefined && !maySeeTrunk(identity, before)) throw notFound(`trunk ${trunkIdOf(before)}`);
     if (before !== undefined) requireTrunkOwner(identity, before);
     // What is stored already is not written: an export holds what tenants have configured.
@@ -192,7 +183,7 @@ function* planApply(
     const certificates = uploaded.some(({ name }) => name === after.teams?.certificate) ? uploaded : state.certificates;
     requireCurrentCertificate(after, before, { certificates }, context.clock.wallMs(), `trunks[${index}].`);
     requireOnce(written, 'trunk-id-taken', `trunks[${index}].id`, `trunk ${after.id}`);
-    if (yield* note(`trunks/${after.id}`, tenant, before, after)) putTrunks.push(after);
+    if (yield* note(`trunks/${after.id}`, auditTenant(after), before, after)) putTrunks.push(after);
     yield;
   }
   const made = sources.flatMap(({ trunk, before }) => (before === undefined ? [trunk] : []));
@@ -204,7 +195,7 @@ function* planApply(
     const after = withStoredSecrets(certificate, before);
     requireAllowedCertificate(context, identity, after, before, `certificates[${index}].`);
     requireOnce(written, 'certificate-name-taken', `certificates[${index}].name`, `certificate ${after.name}`);
-    if (yield* note(`certificates/${after.name}`, auditTenant(after).tenant, before, after))
+    if (yield* note(`certificates/${after.name}`, auditTenant(after), before, after))
       putCertificates.push(after);
     yield;
   }

@@ -4,7 +4,7 @@ import { tenantIn, tenantPlace } from '../provisioning/directory/places.ts';
 import { type Tenant, tenantFieldsSchema, tenantSchema } from '../provisioning/tenants/schema.ts';
 import type { Provisioned } from '../provisioning/trunk-settings/schema.ts';
 import { maySeeTenant, requireAllowedTenantChange, requireSystemAdmin } from './access.ts';
-import { applyChange, type PlannedChange, sendResource } from './change.ts';
+import { applyChange, factOf, type PlannedChange, sendResource } from './change.ts';
 import { type Asker, askerOf, keyText, tenantOf } from './collection.ts';
 import { type ApiContext, answer, describe, identityOf, withManager } from './context.ts';
 import { wholeTenantOf } from './document.ts';
@@ -103,7 +103,7 @@ export function tenantCreationRoute(app: FastifyInstance, context: ApiContext): 
         }
         return {
           change: { putTenants: [after] },
-          facts: [{ action: 'create', resource: `tenants/${after.name}`, tenant: after.name, after }],
+          facts: [factOf(`tenants/${after.name}`, after.name, undefined, after)],
           bodyPaths: new Map([[`tenants[${state.tenants.length}]`, '']]),
         };
       });
@@ -190,7 +190,7 @@ export function planTenant(
   const { extensions, groups, services, outboundRules, inboundRules } = tenant;
   return {
     change: { putTenants: [{ ...after, extensions, groups, services, outboundRules, inboundRules }] },
-    facts: [{ action: 'update' as const, resource: `tenants/${tenant.name}`, tenant: tenant.name, before, after }],
+    facts: [factOf(`tenants/${tenant.name}`, tenant.name, before, after)],
     bodyPaths: new Map([[`tenants[${tenantPlace(state, tenant.name)}]`, '']]),
   };
 }
@@ -201,7 +201,7 @@ export function planTenantDeletion(context: ApiContext, { identity, ifMatch }: A
   return {
     deletes: `tenant ${tenant.name}`,
     change: { deleteTenants: [tenant.name] },
-    facts: [{ action: 'delete', resource: `tenants/${tenant.name}`, tenant: tenant.name, before: tenant }],
+    facts: [factOf(`tenants/${tenant.name}`, tenant.name, tenant, undefined)],
   };
 }
 

@@ -5,7 +5,7 @@ import { trunkIn, trunkPlace } from '../provisioning/directory/places.ts';
 import { freeTrunkId, trunkIdOf } from '../provisioning/trunk-settings/effective.ts';
 import type { Provisioned, TrunkSettings } from '../provisioning/trunk-settings/schema.ts';
 import { requireAllowedTrunk, requireTrunkOwner } from './access.ts';
-import type { PlannedChange } from './change.ts';
+import { factOf, type PlannedChange } from './change.ts';
 import type { Asker } from './collection.ts';
 import type { ApiContext } from './context.ts';
 import { entityTag, requireMatch } from './documents.ts';
@@ -30,7 +30,7 @@ export function* planNewTrunk(
   return {
     after,
     change: { putTrunks: [after] },
-    facts: [{ action: 'create' as const, resource: `trunks/${id}`, ...auditTenant(after), after }],
+    facts: [factOf(`trunks/${id}`, auditTenant(after), undefined, after)],
     bodyPaths: new Map([[`trunks[${state.trunks.length}]`, '']]),
   };
 }
@@ -81,7 +81,7 @@ export function planTrunkDeletion(
   return {
     deletes: `trunk ${before.name}`,
     change: { deleteTrunks: [id] },
-    facts: [{ action: 'delete' as const, resource: `trunks/${id}`, ...auditTenant(before), before }],
+    facts: [factOf(`trunks/${id}`, auditTenant(before), before, undefined)],
   };
 }
 
@@ -90,7 +90,7 @@ export function trunkUpdate(state: Provisioned, before: TrunkSettings, after: Tr
   const id = trunkIdOf(before);
   return {
     change: { putTrunks: [after] },
-    facts: [{ action: 'update' as const, resource: `trunks/${id}`, ...auditTenant(before), before, after }],
+    facts: [factOf(`trunks/${id}`, auditTenant(before), before, after)],
     bodyPaths: new Map([[`trunks[${trunkPlace(state, id)}]`, '']]),
   };
 }
