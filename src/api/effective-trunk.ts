@@ -1,17 +1,12 @@
 import { profileOf } from '../outbound/index.ts';
 import { privacyTypes, withBrand } from '../provisioning/trunk-settings/effective.ts';
 import type { Trunk, TrunkSettings } from '../provisioning/trunk-settings/schema.ts';
+import type { Given } from './answers/shared.ts';
+import type { effectiveTrunkAnswer } from './answers/trunks.ts';
 import { isDocument } from './documents.ts';
 
 /** One value in force on a trunk. */
-export interface EffectiveValue {
-  /** As in the trunk's settings: `options.removePlus`, `outboundParameters.from.user`. */
-  readonly path: string;
-  /** Null: nothing, e.g. no limit, or a header field that is not sent. */
-  readonly value: unknown;
-  /** Whose value it is: the trunk's own, its brand's preset, or the default. */
-  readonly from: 'own' | 'brand' | 'default';
-}
+export type EffectiveValue = Given<typeof effectiveTrunkAnswer>['values'][number];
 
 /** Fields of the settings that are always the trunk's own. */
 const OWN = new Set(['name', 'type', 'owner']);
@@ -46,7 +41,7 @@ export function effectiveValues(
   put('tenants', shown['tenants'] ?? []);
   if (shown['didPool'] !== undefined) put('didPool', shown['didPool']);
   values.push(...mappingValues(trunk));
-  const listed = (field: 'removeHeaders' | 'privacy', value: unknown) =>
+  const listed = (field: 'removeHeaders' | 'privacy', value: readonly string[]) =>
     values.push({
       path: `outboundParameters.${field}`,
       value,
@@ -88,7 +83,7 @@ function leaves(
 ): void {
   if (isDocument(value)) {
     for (const [name, field] of Object.entries(value)) leaves(`${path}.${name}`, field, into, from);
-  } else into.push({ path, value: value ?? null, from: from(path) });
+  } else into.push({ path, value: (value ?? null) as EffectiveValue['value'], from: from(path) });
 }
 
 function originOf(settings: TrunkSettings, sources: Trunk['sources'], path: string): EffectiveValue['from'] {

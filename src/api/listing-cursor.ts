@@ -6,7 +6,7 @@
 import { hash } from 'node:crypto';
 import { z } from 'zod';
 import type { Steps } from '../base/steps.ts';
-import { ApiProblem } from './problem.ts';
+import { invalid } from './problem.ts';
 
 export interface ListingPlace {
   /** Where the row served last and the next one are among all. */
@@ -126,9 +126,6 @@ export function placeIn(cursor: string): ListingPlace {
     );
     return { last, next, size, before, total, served, coming };
   } catch {
-    const message = 'is no `nextCursor` of this listing';
-    throw new ApiProblem(422, 'validation-failed', `cursor: ${message}`, {
-      problems: [{ code: 'invalid', path: 'cursor', message }],
-    });
+    throw invalid([{ code: 'invalid', path: 'cursor', message: 'is no `nextCursor` of this listing' }]);
   }
 }

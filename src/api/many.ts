@@ -11,9 +11,12 @@ import type { Provisioned } from '../provisioning/trunk-settings/schema.ts';
 import { applyChange, factOf, type PlannedChange, previewChange } from './change.ts';
 import { type Collection, type Item, itemsByKey, itemsOf, tenantOf } from './collection.ts';
 import { type ApiContext, identityOf } from './context.ts';
-import type { ManyReport, RowFault } from './many-report.ts';
+import type { ManyReport } from './ports.ts';
 import { ApiProblem } from './problem.ts';
 import { requireAllowedTrust } from './sources.ts';
+
+/** What speaks against a row. */
+type RowFault = ManyReport['faults'][number];
 
 /** What is to become of one item. */
 export interface WantedItem {

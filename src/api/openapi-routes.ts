@@ -7,6 +7,7 @@ import { ApiProblem } from './problem.ts';
 
 /** What the document depends on, beside the routes that there always are. */
 export interface DocumentOptions {
+  /** Of the product, which `/healthz` says too. */
   readonly version: string;
   /** `/docs` and the document are for anybody. Default true. */
   readonly docs?: boolean | undefined;

@@ -37,8 +37,9 @@ import type { TrunkSettings } from '../provisioning/trunk-settings/schema.ts';
 import type { AddedTransport } from '../settings/kept-transports.ts';
 import type { Examination } from '../trunks/examination.ts';
 import type { TrunkStatus } from '../trunks/trunk-status.ts';
+import type { liveCallAnswer } from './answers/calls.ts';
 import type { drainAnswer, nodeAnswer, reloadAnswer, storeAnswer } from './answers/node.ts';
-import type { listenerAnswer } from './answers/provisioning.ts';
+import type { listenerAnswer, manyReportAnswer } from './answers/provisioning.ts';
 import type { Given } from './answers/shared.ts';
 import type { registrationAnswer } from './answers/trunks.ts';
 
@@ -57,25 +58,16 @@ export type DrainView = Given<typeof drainAnswer>;
 /** A socket that SIP is spoken on, with how many trunks depend on it. */
 export type ListenerView = Given<typeof listenerAnswer>;
 export type Listener = Omit<ListenerView, 'trunks'>;
+/** What came of a change of many items. */
+export type ManyReport = Given<typeof manyReportAnswer>;
 
-export interface LiveCall {
-  readonly callId: string;
-  readonly sipCallIds: readonly string[];
-  readonly tenant?: string | undefined;
-  readonly direction: 'outbound' | 'inbound' | 'internal';
-  readonly from: string;
-  readonly to: string;
-  /** `ending`: it is over for the one that hung up, and the rest of it is being ended. */
-  readonly state: 'calling' | 'ringing' | 'answered' | 'ending';
-  readonly trunkId?: string | undefined;
-  readonly trunk?: string | undefined;
-  readonly startedAt: string;
-  readonly answeredAt?: string | undefined;
+/** A call in progress. */
+export type LiveCall = Omit<Given<typeof liveCallAnswer>, 'node'> & {
   /** The node that has it, as it is answered. */
   readonly node?: string;
   /** Of one that renders itself when it is shown. */
   toJSON?(): object;
-}
+};
 
 /** What one node asks another: a request to its HTTP interface, in the name of somebody whom the asking node has let in. */
 export interface NodeQuestion {

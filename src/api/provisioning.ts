@@ -195,8 +195,7 @@ function* planApply(
     const after = withStoredSecrets(certificate, before);
     requireAllowedCertificate(context, identity, after, before, `certificates[${index}].`);
     requireOnce(written, 'certificate-name-taken', `certificates[${index}].name`, `certificate ${after.name}`);
-    if (yield* note(`certificates/${after.name}`, auditTenant(after), before, after))
-      putCertificates.push(after);
+    if (yield* note(`certificates/${after.name}`, auditTenant(after), before, after)) putCertificates.push(after);
     yield;
   }
   const change = { putTenants, putTrunks, putCertificates };

@@ -13,7 +13,7 @@ import { type ApiContext, answer, describe, identityOf } from './context.ts';
 import { byEnd, cursorAfter, readCursor } from './cursor.ts';
 import { named } from './openapi.ts';
 import { MISSING, nodeField, type PageQuery, pageFields, pageOf } from './paging.ts';
-import { ApiProblem, notFound } from './problem.ts';
+import { type ApiProblem, invalid, notFound } from './problem.ts';
 import { callIdParams } from './traces.ts';
 
 export const DIRECTIONS = ['outbound', 'inbound', 'internal'] as const;
@@ -298,9 +298,7 @@ function statisticsRoute(app: FastifyInstance, context: ApiContext): void {
 }
 
 function badQuery(path: string, message: string): ApiProblem {
-  return new ApiProblem(422, 'validation-failed', `${path}: ${message}`, {
-    problems: [{ code: 'invalid', path, message }],
-  });
+  return invalid([{ code: 'invalid', path, message }]);
 }
 
 function fittingStepMs(spanMs: number): number {

@@ -38,7 +38,7 @@ export interface RouteOptions extends DocumentOptions {
   readonly texts: Pick<DocumentTexts, 'json'>;
   /** Folder of the console's bundle; `/console` is not served when left out. */
   readonly consoleFolder?: string;
-  /** Whether calls wait for their turn: event streams come after them. Default: never. */
+  /** Whether calls wait for their turn: requests and event streams come after them. Default: never. */
   readonly callsWait?: () => boolean;
 }
 

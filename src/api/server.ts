@@ -13,7 +13,7 @@ import { authenticate } from './authentication.ts';
 import { guardBrowsers, guardingHeaders } from './browser-guard.ts';
 import { CallsFirst } from './calls-first.ts';
 import { guardConnections, timeoutCheckMs } from './connection-guard.ts';
-import type { Access, ApiContext } from './context.ts';
+import type { ApiContext } from './context.ts';
 import { withoutMarks } from './documents.ts';
 import { endsEarly } from './early-answer.ts';
 import { FailureCounter, sourceOf } from './failure-counter.ts';
@@ -24,7 +24,7 @@ import { DocumentTexts, documentPages } from './openapi-routes.ts';
 import { OwnerTurns } from './owner-turns.ts';
 import type { TokenStore, UserStore, Webhook } from './ports.ts';
 import { ApiProblem, PROBLEM_TYPE, problemBody, problemOf } from './problem.ts';
-import { addRoutes } from './routes.ts';
+import { addRoutes, type RouteOptions } from './routes.ts';
 import { Sessions } from './sessions.ts';
 import { Tokens, writeOwnerToken } from './tokens.ts';
 import { atStart, toldApart, writesToldApart } from './told-apart.ts';
@@ -39,13 +39,12 @@ export interface KeyPairOctets {
 
 export interface ApiOptions
   extends Omit<
-    ApiContext,
-    'tokens' | 'users' | 'sessions' | 'oidc' | 'failures' | 'changes' | 'bodies' | 'entityTagKey'
-  > {
+      ApiContext,
+      'tokens' | 'users' | 'sessions' | 'oidc' | 'failures' | 'changes' | 'bodies' | 'entityTagKey'
+    >,
+    Omit<RouteOptions, 'documentOctets' | 'texts'> {
   readonly tokenStore: TokenStore;
   readonly userStore: UserStore;
-  /** Product version, for the OpenAPI document and /healthz. */
-  readonly version: string;
   /** Keys entity tags; nodes of one store share it. Default: random, so that tags end with the process. */
   readonly entityTagKey?: Buffer;
   /** `TANDEM_BOOTSTRAP_TOKEN`. */
@@ -76,16 +75,8 @@ export interface ApiOptions
   readonly configuredWebhooks?: readonly Webhook[];
   /** Sign-in by an identity provider; default: by password alone. */
   readonly signInBy?: OidcSettings | undefined;
-  /** Folder of the console's bundle; `/console` is not served when left out. */
-  readonly consoleFolder?: string;
-  /** Serve /docs, and /openapi.json without a token. Default true. */
-  readonly docs?: boolean;
-  /** Who may read /metrics. Default `public`. */
-  readonly metricsAccess?: Access;
   /** Names by which it is asked, beside addresses and `localhost`; any other `Host` is refused. Default: none. */
   readonly hosts?: readonly string[];
-  /** Whether calls wait for their turn: requests come after them. Default: never. */
-  readonly callsWait?: () => boolean;
 }
 
 export interface Api {

@@ -8,7 +8,7 @@ import type { Extension, Tenant } from '../provisioning/tenants/schema.ts';
 import type { Provisioned, TrunkSettings } from '../provisioning/trunk-settings/schema.ts';
 import { isSystemAdmin, requireSystemAdmin } from './access.ts';
 import { type ApiContext, describe, identityOf } from './context.ts';
-import { made } from './openapi.ts';
+import { named } from './openapi.ts';
 import { page, pageFields, pageOf } from './paging.ts';
 import { forbidden } from './problem.ts';
 import type { Identity } from './tokens.ts';
@@ -158,35 +158,6 @@ function* firstTrustedElsewhere(
   return undefined;
 }
 
-const overlapShape = () => ({
-  type: 'object',
-  required: ['kind', 'source', 'claims'],
-  properties: {
-    kind: { type: 'string', enum: ['brand', 'name', 'network'] },
-    source: { type: 'string', description: 'A brand, a host or certificate name, an address or a network.' },
-    claims: {
-      type: 'array',
-      items: {
-        type: 'object',
-        required: ['trunkId', 'trunk', 'owner', 'tenants', 'claim', 'origin'],
-        properties: {
-          trunkId: { type: 'string' },
-          trunk: { type: 'string', description: "The trunk's name." },
-          owner: { type: 'string', description: '`system` or a tenant.' },
-          tenants: { type: 'array', items: { type: 'string' }, description: 'Who uses the trunk.' },
-          claim: { type: 'string', description: 'What it claims; for a network perhaps a wider one.' },
-          origin: {
-            type: 'string',
-            enum: ['settings', 'dns', 'registration'],
-            description:
-              'Whether it is written in the settings, resolved from a name, or where a gateway registered from.',
-          },
-        },
-      },
-    },
-  },
-});
-
 /** Sources that trunks of several owners or tenants claim. */
 export function overlapRoute(app: FastifyInstance, context: ApiContext): void {
   const querystring = z.strictObject({ ...pageFields });
@@ -198,7 +169,7 @@ export function overlapRoute(app: FastifyInstance, context: ApiContext): void {
       summary: 'Sources that trunks of several owners or tenants claim',
       access: 'system',
       querystring,
-      answers: { 200: pageOf(made('SourceOverlap', overlapShape)) },
+      answers: { 200: pageOf(named('SourceOverlap')) },
     }),
     async (request) => {
       requireSystemAdmin(identityOf(request), 'see what other tenants claim');

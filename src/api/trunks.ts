@@ -24,7 +24,7 @@ import { askerOf, keyText } from './collection.ts';
 import { type ApiContext, answer, describe, identityOf, withManager } from './context.ts';
 import { entityTag, mergePatch, requireMatch, withStoredSecrets } from './documents.ts';
 import { effectiveValues } from './effective-trunk.ts';
-import { body, made, managedResource, named, patchOf, resource } from './openapi.ts';
+import { body, managedResource, named, patchOf, resource } from './openapi.ts';
 import { ownByDefault } from './ownership.ts';
 import { longPageFields, longPageOf, pageFrom } from './paging.ts';
 import { ApiProblem, notFound } from './problem.ts';
@@ -48,33 +48,7 @@ const viewQuery = z.strictObject({
     .default('written')
     .describe('`written`: the settings; `effective`: every value in force, with where it comes from.'),
 });
-const effectiveShape = made('EffectiveTrunk', () => ({
-  type: 'object',
-  required: ['id', 'name', 'type', 'brand', 'values'],
-  properties: {
-    id: { type: 'string' },
-    name: { type: 'string' },
-    type: { type: 'string' },
-    brand: { type: 'string' },
-    values: {
-      type: 'array',
-      items: {
-        type: 'object',
-        required: ['path', 'value', 'from'],
-        properties: {
-          path: { type: 'string' },
-          value: {
-            type: ['string', 'number', 'boolean', 'array', 'object', 'null'],
-            items: { type: ['string', 'number', 'object'] },
-            description: 'Null: nothing, e.g. no limit.',
-          },
-          from: { type: 'string', enum: ['own', 'brand', 'default'] },
-        },
-      },
-    },
-  },
-}));
-const trunkAnswer = { oneOf: [shape, effectiveShape] };
+const trunkAnswer = { oneOf: [shape, named('EffectiveTrunk')] };
 
 export function trunkRoutes(app: FastifyInstance, context: ApiContext): void {
   readRoutes(app, context);

@@ -1,7 +1,6 @@
 /** Calls, call records and traces, as the API answers them. */
 import { z } from 'zod';
 import type { CallRecord, CallStatistics, TraceMessage } from '../../observe/index.ts';
-import type { LiveCall } from '../ports.ts';
 import { DIRECTION, type Loose, NODE, optionalText, time } from './shared.ts';
 
 const sipCallIds = z
@@ -17,13 +16,15 @@ export const liveCallAnswer = z.object({
   direction: DIRECTION,
   from: z.string(),
   to: z.string(),
-  state: z.enum(['calling', 'ringing', 'answered', 'ending']),
+  state: z
+    .enum(['calling', 'ringing', 'answered', 'ending'])
+    .describe('`ending`: it is over for the one that hung up, and the rest of it is being ended.'),
   trunkId: optionalText,
   trunk: optionalText,
   startedAt: time,
   answeredAt: time.optional(),
   node: NODE,
-}) satisfies z.ZodType<Loose<LiveCall & { node: string }>>;
+});
 
 const attemptAnswer = z.object({
   trunkId: optionalText,

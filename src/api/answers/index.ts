@@ -18,9 +18,11 @@ import { csvReportAnswer, listenerAnswer, manyReportAnswer } from './provisionin
 import {
   brandAnswer,
   certificateFactsAnswer,
+  effectiveTrunkAnswer,
   examinationAnswer,
   leaseAnswer,
   registrationAnswer,
+  sourceOverlapAnswer,
   trunkStatusAnswer,
 } from './trunks.ts';
 
@@ -36,6 +38,7 @@ export const ANSWERS = {
   CertificateFacts: certificateFactsAnswer,
   CsvReport: csvReportAnswer,
   Drain: drainAnswer,
+  EffectiveTrunk: effectiveTrunkAnswer,
   EventPage: eventPageAnswer,
   Explanation: explanationAnswer,
   Health: healthAnswer,
@@ -52,6 +55,7 @@ export const ANSWERS = {
   Registration: registrationAnswer,
   ReloadReport: reloadAnswer,
   Session: sessionAnswer,
+  SourceOverlap: sourceOverlapAnswer,
   Store: storeAnswer,
   Token: tokenAnswer,
   TracePage: tracePageAnswer,

@@ -1,7 +1,5 @@
 /** What became of many rows, and what a node listens on, as the API answers it. */
 import { z } from 'zod';
-import type { ManyReport } from '../many-report.ts';
-import type { Loose } from './shared.ts';
 
 export const manyReportAnswer = z.object({
   applied: z.boolean().describe('Whether anything was changed.'),
@@ -9,7 +7,9 @@ export const manyReportAnswer = z.object({
   updated: z.int(),
   deleted: z.int(),
   unchanged: z.int(),
-  refused: z.int().describe('Rows that something speaks against; they are left as they are.'),
+  refused: z
+    .int()
+    .describe('Rows that something speaks against, each perhaps by several faults; they are left as they are.'),
   faults: z
     .array(
       z.object({
@@ -21,7 +21,7 @@ export const manyReportAnswer = z.object({
       }),
     )
     .describe('The first 1,000.'),
-}) satisfies z.ZodType<Loose<ManyReport>>;
+});
 
 export const csvReportAnswer = manyReportAnswer.extend({
   rows: z.int().describe('Rows that were read, without the header.'),

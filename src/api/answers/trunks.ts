@@ -89,6 +89,43 @@ export const certificateFactsAnswer = z
   })
   .describe('What the certificate itself says.');
 
+const object = z.record(z.string(), z.unknown());
+const listed = z.array(z.union([z.string(), z.number(), object]));
+const settingValue = z.union([z.string(), z.number(), z.boolean(), listed, object, z.null()]);
+
+export const effectiveTrunkAnswer = z.object({
+  id: z.string(),
+  name: z.string(),
+  type: z.string(),
+  brand: z.string(),
+  values: z.array(
+    z.object({
+      path: z.string().describe("As in the trunk's settings: `options.removePlus`, `outboundParameters.from.user`."),
+      value: settingValue.describe('Null: nothing, e.g. no limit, or a header field that is not sent.'),
+      from: z
+        .enum(['own', 'brand', 'default'])
+        .describe("Whose value it is: the trunk's own, its brand's preset, or the default."),
+    }),
+  ),
+});
+
+export const sourceOverlapAnswer = z.object({
+  kind: z.enum(['brand', 'name', 'network']),
+  source: z.string().describe('A brand, a host or certificate name, an address or a network.'),
+  claims: z.array(
+    z.object({
+      trunkId: z.string(),
+      trunk: z.string().describe("The trunk's name."),
+      owner: z.string().describe('`system` or a tenant.'),
+      tenants: z.array(z.string()).describe('Who uses the trunk.'),
+      claim: z.string().describe('What it claims; for a network perhaps a wider one.'),
+      origin: z
+        .enum(['settings', 'dns', 'registration'])
+        .describe('Whether it is written in the settings, resolved from a name, or where a gateway registered from.'),
+    }),
+  ),
+});
+
 export const registrationAnswer = z.object({
   addressOfRecord: z.string(),
   tenant: optionalText,

@@ -10,6 +10,7 @@ import type { EffectiveValue } from '../../api/effective-trunk.ts';
 import type {
   ListenerView,
   LiveCall,
+  ManyReport,
   NodeView,
   PlayedCalls,
   RegistrationView,
@@ -19,7 +20,6 @@ import type {
   TokenRecord,
   UserRecord,
 } from '../../api/index.ts';
-import type { ManyReport } from '../../api/many-report.ts';
 import type { Page } from '../../api/paging.ts';
 import type { CallRecord, CallStatistics, TraceMessage, WebhookTestOutcome } from '../../observe/index.ts';
 import type { ExplainQuestion, Explanation } from '../../outbound/index.ts';
