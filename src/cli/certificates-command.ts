@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import type { Answer } from '../api/answers/index.ts';
 import {
   type Command,
   type CommandContext,
@@ -18,13 +19,7 @@ interface CertificateRow {
   readonly use: 'stir' | 'tls';
   readonly x5u?: string;
   readonly numbers?: string;
-  readonly facts: {
-    readonly notAfter: string;
-    readonly codes: readonly string[];
-    readonly numbers: readonly string[];
-    readonly names?: readonly string[];
-    readonly servedAt?: string;
-  };
+  readonly facts: Answer<'CertificateFacts'>;
 }
 
 const DAY_MS = 86_400_000;
@@ -108,7 +103,7 @@ function contentsOf(file: string): string {
   }
 }
 
-function whatItLists({ codes, numbers }: CertificateRow['facts']): string {
+function whatItLists({ codes, numbers }: Answer<'CertificateFacts'>): string {
   return [...codes.map((code) => `code ${code}`), ...numbers].join('; ');
 }
 

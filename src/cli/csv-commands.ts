@@ -1,17 +1,9 @@
 /** Extensions and DIDs from and to spreadsheets. */
 import { readFileSync } from 'node:fs';
+import type { Answer } from '../api/answers/index.ts';
 import { type Command, type CommandContext, ENGINE_OPTIONS, flag, option, printJson, text, toggle } from './command.ts';
 import { CommandError, UsageError } from './command-error.ts';
 import { paint, printable } from './terminal.ts';
-
-interface Report {
-  readonly applied: boolean;
-  readonly created: number;
-  readonly updated: number;
-  readonly unchanged: number;
-  readonly refused: number;
-  readonly faults: readonly { readonly row: number; readonly path: string; readonly message: string }[];
-}
 
 const KINDS = ['extensions', 'dids'];
 
@@ -52,11 +44,11 @@ export const importCommand: Command = {
     const octets = read(file);
     const api = context.api();
     const onPresent = flag(context, 'only-new') ? '&onPresent=refuse' : '';
-    const preview = await api.file<Report>(`${path}?preview=true${onPresent}`, octets);
+    const preview = await api.file<Answer<'CsvReport'>>(`${path}?preview=true${onPresent}`, octets);
     const isOver = flag(context, 'preview') || (preview.refused > 0 && !flag(context, 'skip-faulty'));
     const report = isOver
       ? preview
-      : await api.file<Report>(
+      : await api.file<Answer<'CsvReport'>>(
           `${path}?onFault=${flag(context, 'skip-faulty') ? 'skip' : 'refuse'}${onPresent}`,
           octets,
         );
@@ -74,7 +66,10 @@ function read(file: string): Buffer {
   }
 }
 
-function print({ terminal }: CommandContext, { applied, created, updated, unchanged, refused, faults }: Report): void {
+function print(
+  { terminal }: CommandContext,
+  { applied, created, updated, unchanged, refused, faults }: Answer<'CsvReport'>,
+): void {
   for (const { row, path, message } of faults)
     terminal.out(
       `${paint(terminal, 'red', `line ${row}`)}${path === '' ? '' : ` ${printable(path)}`}: ${printable(message)}\n`,

@@ -1,24 +1,14 @@
+import type { Answer } from '../api/answers/index.ts';
 import { type Command, ENGINE_OPTIONS, flag, printJson } from './command.ts';
 import { UsageError } from './command-error.ts';
 import { paint, type Style } from './terminal.ts';
 import { trunkCalled } from './trunk-commands.ts';
 
-interface Finding {
-  readonly check: string;
-  readonly outcome: 'ok' | 'warning' | 'failed';
-  readonly subject?: string;
-  readonly message: string;
-  readonly advice?: string;
-}
-
-interface Examination {
-  readonly name: string;
-  readonly type: string;
-  readonly healthy: boolean;
-  readonly findings: readonly Finding[];
-}
-
-const STYLES: Readonly<Record<Finding['outcome'], Style>> = { ok: 'green', warning: 'yellow', failed: 'red' };
+const STYLES: Readonly<Record<Answer<'TrunkExamination'>['findings'][number]['outcome'], Style>> = {
+  ok: 'green',
+  warning: 'yellow',
+  failed: 'red',
+};
 const CHECK_WIDTH = 13;
 const OUTCOME_WIDTH = 8;
 
@@ -34,7 +24,7 @@ export const doctor: Command = {
     if (wanted === undefined || more.length > 0) throw new UsageError('name one trunk');
     const { id } = await trunkCalled(context, wanted);
     const path = `/api/v1/trunks/${encodeURIComponent(id)}/doctor`;
-    const examination = await context.api().post<Examination>(path, {});
+    const examination = await context.api().post<Answer<'TrunkExamination'>>(path, {});
     const code = examination.healthy ? 0 : 1;
     if (flag(context, 'json')) {
       printJson(context, examination);

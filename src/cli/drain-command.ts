@@ -1,10 +1,5 @@
+import type { Answer } from '../api/answers/index.ts';
 import { type Command, ENGINE_OPTIONS, printAnswer } from './command.ts';
-
-interface Draining {
-  readonly node: string;
-  readonly calls: number;
-  readonly limitSeconds: number;
-}
 
 export const drain: Command = {
   usage: 'tandem drain',
@@ -12,7 +7,7 @@ export const drain: Command = {
     'What SIGTERM does: the node takes no new calls (/readyz is 503), gives registrations at providers to other nodes, and ends with its last call, or when timers.drainMs is over; calls that are left then go on at another node of the store. Whoever started it may start it again: stop the service rather than drain it where it shall stay away.',
   options: ENGINE_OPTIONS,
   async run(context) {
-    const draining = await context.api().post<Draining>('/api/v1/drain', undefined);
+    const draining = await context.api().post<Answer<'Drain'>>('/api/v1/drain', undefined);
     return printAnswer(context, draining, ({ node, calls, limitSeconds }) => {
       const waits =
         calls === 0

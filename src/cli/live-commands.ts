@@ -1,3 +1,4 @@
+import type { Answer } from '../api/answers/index.ts';
 import type { ApiClient } from './api-client.ts';
 import {
   type Command,
@@ -19,72 +20,17 @@ import { localTime, type Style, type TableColumn, table } from './terminal.ts';
 import { showEffective, trunkCalled } from './trunk-commands.ts';
 import { listOverlaps } from './trunk-overlaps.ts';
 
-interface ShownTrunk {
-  readonly state: string;
-  readonly since: string;
-  readonly lastCode?: number;
-  readonly reason?: string;
-  readonly activeCalls: number;
-  readonly alarms?: readonly { readonly message: string }[];
-  /** Of a teams trunk. */
-  readonly datacentres?: readonly Datacentre[];
-}
-
-interface Datacentre {
-  readonly target: string;
-  readonly address?: string;
-  readonly state: string;
-  readonly since: string;
-  readonly lastCode?: number;
-  readonly reason?: string;
-  readonly heldUntil?: string;
-}
-
 interface TrunkRow {
   readonly id: string;
   readonly name: string;
   readonly type: string;
   readonly owner: string;
   readonly host?: string;
-  readonly status: ShownTrunk;
+  readonly status: TrunkStatus;
 }
 
-interface RegistrationRow {
-  readonly addressOfRecord: string;
-  readonly contact: string;
-  readonly transport: string;
-  readonly source: string;
-  readonly userAgent?: string;
-  readonly expiresAt: string;
-  readonly node?: string;
-}
-
-interface LeaseRow {
-  readonly trunkId: string;
-  readonly trunk: string;
-  readonly owner: string;
-  readonly node: string;
-  readonly state: string;
-  readonly since: string;
-  readonly server?: string;
-}
-
-interface CallRow {
-  readonly callId: string;
-  readonly node?: string;
-  readonly tenant?: string;
-  readonly direction: string;
-  readonly from?: string;
-  readonly to?: string;
-  readonly state?: string;
-  readonly trunk?: string;
-  readonly startedAt: string;
-  readonly callerNumber?: string;
-  readonly calledNumber?: string;
-  readonly status?: number;
-  readonly reason?: string;
-  readonly talkMs?: number;
-}
+type TrunkStatus = Answer<'TrunkStatus'>;
+type Datacentre = NonNullable<TrunkStatus['datacentres']>[number];
 
 const STATE_STYLES: Readonly<Record<string, Style>> = {
   online: 'green',
@@ -122,12 +68,12 @@ const DATACENTRE_COLUMNS: readonly TableColumn<Datacentre>[] = [
 ];
 
 /** Why it has its state, and what somebody has to look at. */
-function reasonOf({ reason, alarms = [] }: ShownTrunk): string | undefined {
+function reasonOf({ reason, alarms = [] }: TrunkStatus): string | undefined {
   const told = alarms.map(({ message }) => `ALARM: ${message}`);
   return told.length === 0 ? reason : [...told, reason ?? ''].join('; ');
 }
 
-const REGISTRATION_COLUMNS: readonly TableColumn<RegistrationRow>[] = [
+const REGISTRATION_COLUMNS: readonly TableColumn<Answer<'Registration'>>[] = [
   { title: 'ADDRESS', value: ({ addressOfRecord }) => addressOfRecord },
   { title: 'TRANSPORT', value: ({ transport }) => transport },
   { title: 'SOURCE', value: ({ source }) => source },
@@ -137,19 +83,23 @@ const REGISTRATION_COLUMNS: readonly TableColumn<RegistrationRow>[] = [
   { title: 'USER AGENT', value: ({ userAgent }) => userAgent },
 ];
 
-const CALL_COLUMNS: readonly TableColumn<CallRow>[] = [
+const WHICH_CALL: readonly TableColumn<Pick<Answer<'Call'>, 'callId' | 'tenant' | 'direction'>>[] = [
   { title: 'CALL', value: ({ callId }) => callId },
   { title: 'TENANT', value: ({ tenant }) => tenant },
   { title: 'DIRECTION', value: ({ direction }) => direction },
+];
+
+const CALL_COLUMNS: readonly TableColumn<Answer<'Call'>>[] = [
+  ...WHICH_CALL,
   { title: 'FROM', value: ({ from }) => from },
   { title: 'TO', value: ({ to }) => to },
-  { title: 'STATE', value: ({ state }) => state, style: ({ state }) => STATE_STYLES[state ?? ''] },
+  { title: 'STATE', value: ({ state }) => state, style: ({ state }) => STATE_STYLES[state] },
   { title: 'TRUNK', value: ({ trunk }) => trunk },
   { title: 'NODE', value: ({ node }) => node },
   { title: 'STARTED', value: ({ startedAt }) => localTime(startedAt) },
 ];
 
-const LEASE_COLUMNS: readonly TableColumn<LeaseRow>[] = [
+const LEASE_COLUMNS: readonly TableColumn<Answer<'Lease'>>[] = [
   { title: 'TRUNK', value: ({ trunk }) => trunk },
   { title: 'OWNER', value: ({ owner }) => owner },
   { title: 'NODE', value: ({ node }) => node },
@@ -159,18 +109,18 @@ const LEASE_COLUMNS: readonly TableColumn<LeaseRow>[] = [
   { title: 'ID', value: ({ trunkId }) => trunkId },
 ];
 
-const RECORD_COLUMNS: readonly TableColumn<CallRow>[] = [
-  ...CALL_COLUMNS.slice(0, 3),
+const RECORD_COLUMNS: readonly TableColumn<Answer<'CallRecord'>>[] = [
+  ...WHICH_CALL,
   { title: 'FROM', value: ({ callerNumber }) => callerNumber },
   { title: 'TO', value: ({ calledNumber }) => calledNumber },
   {
     title: 'STATUS',
     value: ({ status }) => status,
-    style: ({ status }) => ((status ?? 0) < 300 ? 'green' : 'red'),
+    style: ({ status }) => (status < 300 ? 'green' : 'red'),
     right: true,
   },
   { title: 'REASON', value: ({ reason }) => reason },
-  { title: 'TALK', value: ({ talkMs }) => `${((talkMs ?? 0) / 1000).toFixed(1)} s`, right: true },
+  { title: 'TALK', value: ({ talkMs }) => `${(talkMs / 1000).toFixed(1)} s`, right: true },
   { title: 'NODE', value: ({ node }) => node },
   { title: 'STARTED', value: ({ startedAt }) => localTime(startedAt) },
 ];
@@ -260,7 +210,7 @@ export const registrations: Command = {
   options: { ...LISTING_OPTIONS, ...NODE_OPTION, extension: option('only of this extension') },
   async run(context) {
     const filters = given(context, 'tenant', 'extension', 'node');
-    const rows = await context.api().list<RegistrationRow>('/api/v1/registrations', filters);
+    const rows = await context.api().list<Answer<'Registration'>>('/api/v1/registrations', filters);
     return printRows(context, rows, REGISTRATION_COLUMNS, 'nothing is registered');
   },
 };
@@ -269,7 +219,7 @@ export const leases: Command = {
   usage: 'tandem leases [--trunk NAME] [--node NAME]',
   options: { ...ENGINE_OPTIONS, ...NODE_OPTION, trunk: option('only of this trunk, by its name or id') },
   async run(context) {
-    const rows = await context.api().list<LeaseRow>('/api/v1/leases', given(context, 'trunk', 'node'));
+    const rows = await context.api().list<Answer<'Lease'>>('/api/v1/leases', given(context, 'trunk', 'node'));
     return printRows(context, rows, LEASE_COLUMNS, 'no node registers such a trunk');
   },
 };
@@ -298,10 +248,10 @@ export const calls: Command = {
     const api = context.api();
     if (flag(context, 'ended')) {
       const filters = given(context, 'tenant', 'node', 'number');
-      const records = await api.list<CallRow>('/api/v1/call-records', filters, limit);
+      const records = await api.list<Answer<'CallRecord'>>('/api/v1/call-records', filters, limit);
       return printRows(context, records, RECORD_COLUMNS, 'no call records');
     }
-    const rows = await api.list<CallRow>('/api/v1/calls', given(context, 'tenant', 'node'));
+    const rows = await api.list<Answer<'Call'>>('/api/v1/calls', given(context, 'tenant', 'node'));
     return printRows(context, rows, CALL_COLUMNS, 'no calls in progress');
   },
 };

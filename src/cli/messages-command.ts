@@ -1,3 +1,4 @@
+import type { Answer } from '../api/answers/index.ts';
 import {
   type Command,
   type CommandContext,
@@ -13,21 +14,6 @@ import {
 import { UsageError } from './command-error.ts';
 import { localTime, type Style, type TableColumn } from './terminal.ts';
 
-interface MessageRow {
-  readonly id: string;
-  readonly tenant: string;
-  readonly trunk?: string;
-  readonly direction: string;
-  readonly state: string;
-  readonly from: string;
-  readonly to: string;
-  readonly type: string;
-  readonly text?: string;
-  readonly url?: string;
-  readonly createdAt: string;
-  readonly error?: { readonly code: number; readonly message: string };
-}
-
 const STATE_STYLES: Readonly<Record<string, Style>> = {
   delivered: 'green',
   read: 'green',
@@ -39,7 +25,7 @@ const STATE_STYLES: Readonly<Record<string, Style>> = {
 };
 const MAX_WORDS = 40;
 
-const COLUMNS: readonly TableColumn<MessageRow>[] = [
+const COLUMNS: readonly TableColumn<Answer<'Message'>>[] = [
   { title: 'AT', value: ({ createdAt }) => localTime(createdAt) },
   { title: 'TENANT', value: ({ tenant }) => tenant },
   { title: 'TRUNK', value: ({ trunk }) => trunk },
@@ -65,7 +51,7 @@ export const messages: Command = {
       throw new UsageError('say what to do: list, or show with the id of a message');
     const limit = String(Math.min(number(context, 'limit', 50), 1000));
     const query = new URLSearchParams({ limit, ...given(context, 'tenant') });
-    const { items } = await context.api().get<{ items: MessageRow[] }>(`/api/v1/messages?${query}`);
+    const { items } = await context.api().get<{ items: Answer<'Message'>[] }>(`/api/v1/messages?${query}`);
     return printRows(context, items, COLUMNS, 'no messages');
   },
 };
@@ -95,18 +81,10 @@ export const message: Command = {
     const [action, ...more] = context.arguments;
     if (action === 'explain' && more.length === 0) return explainMessage(context);
     if (action !== 'send' || more.length > 0) throw new UsageError('say what to do: send or explain');
-    const sent = await context.api().post<MessageRow>('/api/v1/messages', wanted(context));
+    const sent = await context.api().post<Answer<'Message'>>('/api/v1/messages', wanted(context));
     return printAnswer(context, sent, ({ state, id }) => `${state} ${id}`);
   },
 };
-
-interface Explained {
-  readonly direction: 'inbound' | 'outbound';
-  readonly trunk?: string;
-  readonly steps: readonly { readonly step: string; readonly outcome: string; readonly reason: string }[];
-  readonly refusal?: { readonly status: number; readonly warning: string };
-  readonly recipients?: readonly string[];
-}
 
 async function explainMessage(context: CommandContext): Promise<number> {
   const asked = given(context, 'from', 'to', 'trunk', 'tenant');
@@ -114,11 +92,11 @@ async function explainMessage(context: CommandContext): Promise<number> {
   if (from === undefined || (to === undefined) === (trunk === undefined))
     throw new UsageError('say --from EXTENSION --to NUMBER, or --trunk TRUNK --from NUMBER');
   const question = { ...asked, ...(text(context, 'template') !== undefined && { template: true }) };
-  const explained = await context.api().post<Explained>('/api/v1/messages/explain', question);
+  const explained = await context.api().post<Answer<'MessageExplanation'>>('/api/v1/messages/explain', question);
   return printAnswer(context, explained, wordsOfExplained);
 }
 
-function wordsOfExplained({ steps, refusal, recipients, direction, trunk }: Explained): string {
+function wordsOfExplained({ steps, refusal, recipients, direction, trunk }: Answer<'MessageExplanation'>): string {
   const lines = steps.map(
     ({ step, outcome, reason }) => `${step.padEnd(11)} ${outcome === 'reject' ? 'refused: ' : ''}${reason}`,
   );
@@ -146,7 +124,7 @@ function wanted(context: CommandContext): object {
   };
 }
 
-function wordsOf({ type, text: words = '', error }: MessageRow): string {
+function wordsOf({ type, text: words = '', error }: Answer<'Message'>): string {
   if (error !== undefined) return `${error.code === 0 ? '' : `${error.code} `}${error.message}`;
   const short = words.length > MAX_WORDS ? `${words.slice(0, MAX_WORDS)}…` : words;
   return type === 'text' ? short : `[${type}] ${short}`.trim();

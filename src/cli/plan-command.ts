@@ -1,34 +1,9 @@
+import type { Answer } from '../api/answers/index.ts';
 import { type Command, ENGINE_OPTIONS, flag, printJson } from './command.ts';
-import { type ApplySummary, documentOf, summaryText } from './provisioning-commands.ts';
+import { documentOf, summaryText } from './provisioning-commands.ts';
 import { paint, printable, type Terminal } from './terminal.ts';
 
-interface Whereabouts {
-  readonly kind: 'outside' | 'inside' | 'stored' | 'refused';
-  readonly trunks: readonly string[];
-  readonly refusal?: { readonly status: number; readonly reason: string; readonly code: string };
-}
-
-interface ChangedCall {
-  readonly at: string;
-  readonly tenant: string;
-  readonly caller: string;
-  readonly dialled: string;
-  readonly before: Whereabouts;
-  readonly after: Whereabouts;
-  readonly fields: readonly {
-    readonly trunk: string;
-    readonly field: string;
-    readonly before?: string;
-    readonly after?: string;
-    readonly reason?: string;
-  }[];
-}
-
-interface Plan extends ApplySummary {
-  readonly callsPlayed: number;
-  readonly callsChanged: number;
-  readonly calls: readonly ChangedCall[];
-}
+type ChangedCall = Answer<'Plan'>['calls'][number];
 
 export const plan: Command = {
   usage: 'tandem plan FILE…',
@@ -37,7 +12,7 @@ export const plan: Command = {
   options: ENGINE_OPTIONS,
   takesArguments: true,
   async run(context) {
-    const planned = await context.api().post<Plan>('/api/v1/plan', documentOf(context));
+    const planned = await context.api().post<Answer<'Plan'>>('/api/v1/plan', documentOf(context));
     if (flag(context, 'json')) return printJson(context, planned);
     const { terminal } = context;
     const { callsPlayed, callsChanged, calls } = planned;
@@ -69,7 +44,7 @@ function linesOf(values: string | undefined): string[] {
   return values === undefined ? [] : values.split('\n').map(printable);
 }
 
-function whereText({ kind, trunks, refusal }: Whereabouts): string {
+function whereText({ kind, trunks, refusal }: ChangedCall['before']): string {
   switch (kind) {
     case 'outside':
       return trunks.join(', then ');

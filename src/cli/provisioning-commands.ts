@@ -1,4 +1,5 @@
 import { stringify } from 'yaml';
+import type { Answer } from '../api/answers/index.ts';
 import type { Provisioning } from '../provisioning/trunk-settings/schema.ts';
 import { loadProvisioning, readProvisioningPart, settingsError, validateFiles } from '../settings/load.ts';
 import { formatProblem } from '../settings/yaml-file.ts';
@@ -16,12 +17,6 @@ import {
 import { CommandError, UsageError } from './command-error.ts';
 import { exportCsv } from './csv-commands.ts';
 import { paint } from './terminal.ts';
-
-export interface ApplySummary {
-  readonly created: number;
-  readonly updated: number;
-  readonly unchanged: number;
-}
 
 export const validate: Command = {
   usage: 'tandem validate FILE…',
@@ -44,7 +39,7 @@ export const apply: Command = {
   options: ENGINE_OPTIONS,
   takesArguments: true,
   async run(context) {
-    const summary = await context.api().post<ApplySummary>('/api/v1/provisioning', documentOf(context));
+    const summary = await context.api().post<Answer<'ApplySummary'>>('/api/v1/provisioning', documentOf(context));
     return printAnswer(context, summary, summaryText);
   },
 };
@@ -62,7 +57,7 @@ export function documentOf({ arguments: files, terminal }: CommandContext): Prov
   return provisioning;
 }
 
-export function summaryText({ created, updated, unchanged }: ApplySummary): string {
+export function summaryText({ created, updated, unchanged }: Answer<'ApplySummary'>): string {
   return `created ${created}, updated ${updated}, unchanged ${unchanged}`;
 }
 

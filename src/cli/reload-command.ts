@@ -1,10 +1,6 @@
+import type { Answer } from '../api/answers/index.ts';
 import { type Command, ENGINE_OPTIONS, printAnswer } from './command.ts';
 import { paint, printable } from './terminal.ts';
-
-interface ReloadReport {
-  readonly applied: readonly string[];
-  readonly needsRestart: readonly string[];
-}
 
 export const reload: Command = {
   usage: 'tandem reload',
@@ -12,7 +8,7 @@ export const reload: Command = {
     'What SIGHUP does, with the answer: what is in force now, what waits for a restart. A fault in a file: every place is printed, exit code 1, and all goes on as it was. Certificates are read again too, call record and audit files opened anew.',
   options: ENGINE_OPTIONS,
   async run(context) {
-    const report = await context.api().post<ReloadReport>('/api/v1/reload', undefined);
+    const report = await context.api().post<Answer<'ReloadReport'>>('/api/v1/reload', undefined);
     return printAnswer(context, report, ({ applied, needsRestart }) => {
       const { terminal } = context;
       const lines = [

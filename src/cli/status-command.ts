@@ -1,30 +1,10 @@
+import type { Answer } from '../api/answers/index.ts';
 import { type Command, ENGINE_OPTIONS, flag, printJson } from './command.ts';
 import { paint, printable } from './terminal.ts';
 
 interface TrunkRow {
   readonly name: string;
-  readonly status: { readonly state: string; readonly reason?: string };
-}
-
-interface Readiness {
-  readonly status: string;
-  readonly reasons: readonly string[];
-}
-
-interface Node {
-  readonly node?: string;
-  readonly overload?: Overload;
-}
-
-interface Store {
-  readonly kind?: string;
-  readonly nodes?: readonly { readonly node: string }[];
-}
-
-interface Overload {
-  readonly active: boolean;
-  readonly since?: string;
-  readonly refused: number;
+  readonly status: Answer<'TrunkStatus'>;
 }
 
 /** Trunks in trouble that are named; the rest is counted. */
@@ -38,10 +18,10 @@ export const status: Command = {
   async run(context) {
     const api = context.api();
     const { version } = await api.get<{ version: string }>('/healthz');
-    const readiness = await api.probe<Readiness>('/readyz');
+    const readiness = await api.probe<Answer<'Readiness'>>('/readyz');
     // Told to system admins.
-    const { node, overload } = await api.probe<Node>('/api/v1/node');
-    const { kind, nodes = [] } = await api.probe<Store>('/api/v1/store');
+    const { node, overload } = await api.probe<Partial<Answer<'Node'>>>('/api/v1/node');
+    const { kind, nodes = [] } = await api.probe<Partial<Answer<'Store'>>>('/api/v1/store');
     const names = kind === 'redis' ? nodes.map((one) => one.node).toSorted() : [];
     const trunks = await api.list<TrunkRow>('/api/v1/trunks', {});
     const [tenants, registrations, calls] = await Promise.all(

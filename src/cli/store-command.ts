@@ -1,21 +1,9 @@
+import type { Answer } from '../api/answers/index.ts';
 import { type Command, ENGINE_OPTIONS, flag, printJson } from './command.ts';
 import { UsageError } from './command-error.ts';
 import { type TableColumn, table } from './terminal.ts';
 
-interface StoreNode {
-  readonly node: string;
-  readonly store?: string;
-  readonly version?: number;
-}
-
-interface Store {
-  readonly kind: string;
-  readonly problems: readonly string[];
-  readonly clockOffsetMs: number;
-  readonly nodes: readonly StoreNode[];
-}
-
-const COLUMNS: readonly TableColumn<StoreNode>[] = [
+const COLUMNS: readonly TableColumn<Answer<'Store'>['nodes'][number]>[] = [
   { title: 'NODE', value: ({ node }) => node },
   { title: 'VERSION', value: ({ version }) => version, right: true },
   { title: 'STORE', value: ({ store }) => store },
@@ -34,8 +22,8 @@ export const store: Command = {
     const api = context.api();
     const found =
       word === 'restore'
-        ? await api.post<Store>('/api/v1/store/restore', undefined)
-        : await api.get<Store>('/api/v1/store');
+        ? await api.post<Answer<'Store'>>('/api/v1/store/restore', undefined)
+        : await api.get<Answer<'Store'>>('/api/v1/store');
     if (flag(context, 'json')) return printJson(context, found);
     const { terminal } = context;
     terminal.out(`${found.kind}: ${found.problems.length === 0 ? 'well' : found.problems.join(', ')}\n`);

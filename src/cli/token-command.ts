@@ -1,3 +1,4 @@
+import type { Answer } from '../api/answers/index.ts';
 import {
   type Command,
   type CommandContext,
@@ -14,19 +15,7 @@ import {
 import { UsageError } from './command-error.ts';
 import { localTime, type TableColumn } from './terminal.ts';
 
-interface TokenRow {
-  readonly id: string;
-  readonly role: string;
-  readonly readOnly?: boolean;
-  readonly tenant?: string;
-  readonly label?: string;
-  readonly createdAt: string;
-  readonly createdBy: string;
-  readonly expiresAt?: string;
-  readonly revokedAt?: string;
-}
-
-const COLUMNS: readonly TableColumn<TokenRow>[] = [
+const COLUMNS: readonly TableColumn<Answer<'Token'>>[] = [
   { title: 'ID', value: ({ id }) => id },
   { title: 'ROLE', value: ({ role, readOnly }) => (readOnly === true ? `${role}, read only` : role) },
   { title: 'TENANT', value: ({ tenant }) => tenant },
@@ -65,7 +54,7 @@ export const token: Command = {
 };
 
 async function list(context: CommandContext): Promise<number> {
-  const rows = await context.api().list<TokenRow>('/api/v1/tokens', given(context, 'tenant'));
+  const rows = await context.api().list<Answer<'Token'>>('/api/v1/tokens', given(context, 'tenant'));
   return printRows(context, rows, COLUMNS, 'no tokens');
 }
 
@@ -74,7 +63,7 @@ async function create(context: CommandContext): Promise<number> {
   if (wanted['role'] === undefined)
     throw new UsageError('say what it may do: --role system-admin or --role tenant-admin');
   const expires = text(context, 'expires') === undefined ? {} : { expiresInSeconds: number(context, 'expires', 0) };
-  const made = await context.api().post<TokenRow & { token: string }>('/api/v1/tokens', {
+  const made = await context.api().post<Answer<'NewToken'>>('/api/v1/tokens', {
     ...wanted,
     ...(flag(context, 'read-only') && { readOnly: true }),
     ...expires,

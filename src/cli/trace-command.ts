@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
+import type { Answer } from '../api/answers/index.ts';
 import type { ApiClient } from './api-client.ts';
 import {
   type Command,
@@ -18,41 +19,15 @@ import {
 import { CommandError, UsageError } from './command-error.ts';
 import { localTime, paint, printableLines, type TableColumn, table } from './terminal.ts';
 
-interface Message {
-  readonly at: string;
-  readonly direction: string;
-  readonly transport: string;
-  readonly remote: string;
-  readonly sipCallId: string;
-  readonly leg?: string;
-  readonly text: string;
-}
-
 /** A message of the listing, with what a reader wants to know of it at a glance. */
-interface Listed extends Message {
-  readonly summary: string;
-  readonly from: string;
-  readonly to: string;
-  readonly node?: string;
-}
-
-interface CallTrace {
-  readonly ladder: string;
-  readonly messages: readonly Message[];
-}
-
-interface Page {
-  readonly messages: readonly Listed[];
-  /** Of several nodes a text. */
-  readonly next: number | string;
-}
+type ListedMessage = Answer<'TracePage'>['messages'][number];
 
 const FOLLOW_MS = 500;
 /** What a capture of nothing has: the file header, and in it no packet. */
 const PCAP_HEADER_OCTETS = 24;
 const FILTERS = ['number', 'address', 'method', 'trunk'] as const;
 
-const COLUMNS: readonly TableColumn<Listed>[] = [
+const COLUMNS: readonly TableColumn<ListedMessage>[] = [
   { title: 'TIME', value: ({ at }) => localTime(at) },
   { title: '', value: ({ direction }) => (direction === 'sent' ? '->' : '<-') },
   {
@@ -103,7 +78,7 @@ export const trace: Command = {
 async function oneCall(context: CommandContext, path: string): Promise<number> {
   const file = text(context, 'pcap');
   if (file !== undefined) return writeCapture(context, `${path}${path.includes('?') ? '&' : '?'}format=pcap`, file);
-  const trace = await context.api().get<CallTrace>(path);
+  const trace = await context.api().get<Answer<'CallTrace'>>(path);
   if (flag(context, 'json')) return printJson(context, trace);
   context.terminal.out(trace.ladder);
   if (flag(context, 'messages')) printMessages(context, trace.messages);
@@ -117,7 +92,7 @@ async function latest(context: CommandContext): Promise<number> {
   const file = text(context, 'pcap');
   if (file !== undefined) return writeCapture(context, `/api/v1/trace?${query}&format=pcap`, file);
   if (flag(context, 'follow')) return follow(context, context.api(), query);
-  const page = await context.api().get<Page>(`/api/v1/trace?${query}`);
+  const page = await context.api().get<Answer<'TracePage'>>(`/api/v1/trace?${query}`);
   if (flag(context, 'json')) return printJson(context, page.messages);
   if (page.messages.length === 0) context.terminal.out('no such messages are kept\n');
   else context.terminal.out(table(context.terminal, COLUMNS, page.messages));
@@ -128,7 +103,7 @@ async function latest(context: CommandContext): Promise<number> {
 /** Goes on until the user ends the process, or the engine is gone. */
 async function follow(context: CommandContext, api: ApiClient, query: URLSearchParams): Promise<number> {
   for (;;) {
-    const page = await api.get<Page>(`/api/v1/trace?${query}`);
+    const page = await api.get<Answer<'TracePage'>>(`/api/v1/trace?${query}`);
     for (const message of page.messages) followed(context, message);
     query.set('after', String(page.next));
     query.set('limit', '1000');
@@ -136,7 +111,7 @@ async function follow(context: CommandContext, api: ApiClient, query: URLSearchP
   }
 }
 
-function followed(context: CommandContext, message: Listed): void {
+function followed(context: CommandContext, message: ListedMessage): void {
   const { terminal } = context;
   if (flag(context, 'json')) terminal.out(`${JSON.stringify(message)}\n`);
   else if (flag(context, 'messages')) printMessages(context, [message]);
@@ -146,7 +121,7 @@ function followed(context: CommandContext, message: Listed): void {
   }
 }
 
-function printMessages(context: CommandContext, messages: readonly Message[]): void {
+function printMessages(context: CommandContext, messages: Answer<'CallTrace'>['messages']): void {
   for (const message of messages) {
     const way = `${message.direction} ${message.direction === 'sent' ? 'to' : 'from'}`;
     const title = `${localTime(message.at)} ${way} ${message.transport}:${message.remote}`;

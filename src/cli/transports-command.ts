@@ -1,3 +1,4 @@
+import type { Answer } from '../api/answers/index.ts';
 import {
   type Command,
   type CommandContext,
@@ -11,20 +12,7 @@ import {
 import { UsageError } from './command-error.ts';
 import type { TableColumn } from './terminal.ts';
 
-interface TransportRow {
-  readonly id: string;
-  readonly transport: string;
-  readonly host: string;
-  readonly port: number;
-  readonly publicHost?: string;
-  readonly publicPort?: number;
-  readonly trunks: number;
-  readonly managedBy?: string;
-  readonly certificateName?: string;
-  readonly problem?: string;
-}
-
-const COLUMNS: readonly TableColumn<TransportRow>[] = [
+const COLUMNS: readonly TableColumn<Answer<'Transport'>>[] = [
   { title: 'NAME', value: ({ id }) => id },
   { title: 'TRANSPORT', value: ({ transport }) => transport },
   { title: 'LISTENS ON', value: ({ host, port }) => at(host, port) },
@@ -74,7 +62,7 @@ export const transports: Command = {
 };
 
 async function list(context: CommandContext): Promise<number> {
-  const rows = await context.api().list<TransportRow>('/api/v1/transports', {});
+  const rows = await context.api().list<Answer<'Transport'>>('/api/v1/transports', {});
   return printRows(context, rows, COLUMNS);
 }
 
@@ -89,7 +77,9 @@ async function add(context: CommandContext, name: string): Promise<number> {
     clientCertificate: text(context, 'client-certificate'),
     minVersion: text(context, 'min-version'),
   };
-  const added = await context.api().post<TransportRow>('/api/v1/transports', { name, ...wanted, port, ...fields });
+  const added = await context
+    .api()
+    .post<Answer<'Transport'>>('/api/v1/transports', { name, ...wanted, port, ...fields });
   return printAnswer(
     context,
     added,

@@ -1,24 +1,13 @@
+import type { Answer } from '../api/answers/index.ts';
 import { type Command, type CommandContext, ENGINE_OPTIONS, flag, printJson, printRows } from './command.ts';
 import { CommandError, UsageError } from './command-error.ts';
 import { paint, type Style, type TableColumn, table } from './terminal.ts';
 
-interface Effective {
-  readonly id: string;
-  readonly name: string;
-  readonly type: string;
-  readonly brand: string;
-  readonly values: readonly EffectiveValue[];
-}
-
-interface EffectiveValue {
-  readonly path: string;
-  readonly value: unknown;
-  readonly from: string;
-}
+type ShownValue = { readonly path: string; readonly value: unknown; readonly from: string };
 
 const FROM_STYLES: Readonly<Record<string, Style>> = { own: 'green', brand: 'cyan' };
 
-const VALUE_COLUMNS: readonly TableColumn<EffectiveValue>[] = [
+const VALUE_COLUMNS: readonly TableColumn<ShownValue>[] = [
   { title: 'SETTING', value: ({ path }) => path },
   { title: 'FROM', value: ({ from }) => from, style: ({ from }) => FROM_STYLES[from] },
   { title: 'VALUE', value: ({ value }) => valueText(value) },
@@ -43,7 +32,9 @@ export async function trunkCalled<T extends { readonly id: string; readonly name
 /** Every value in force on one trunk, by its name or id. */
 export async function showEffective(context: CommandContext, wanted: string): Promise<number> {
   const trunk = await trunkCalled(context, wanted);
-  const effective = await context.api().get<Effective>(`/api/v1/trunks/${encodeURIComponent(trunk.id)}?view=effective`);
+  const effective = await context
+    .api()
+    .get<Answer<'EffectiveTrunk'>>(`/api/v1/trunks/${encodeURIComponent(trunk.id)}?view=effective`);
   if (flag(context, 'json')) return printJson(context, effective);
   const { name, type, brand, id, values } = effective;
   context.terminal.out(`${paint(context.terminal, 'bold', name)} (${type}, brand ${brand}, id ${id})\n`);
@@ -51,16 +42,7 @@ export async function showEffective(context: CommandContext, wanted: string): Pr
   return 0;
 }
 
-interface Brand {
-  readonly id: string;
-  readonly name: string;
-  readonly types: readonly string[];
-  readonly transports: readonly string[];
-  readonly sources: readonly string[];
-  readonly notes: readonly string[];
-}
-
-const BRAND_COLUMNS: readonly TableColumn<Brand>[] = [
+const BRAND_COLUMNS: readonly TableColumn<Answer<'Brand'>>[] = [
   { title: 'ID', value: ({ id }) => id },
   { title: 'NAME', value: ({ name }) => name },
   { title: 'TYPES', value: ({ types }) => types.join(', ') },
@@ -77,16 +59,16 @@ export const brands: Command = {
     const [id, ...more] = context.arguments;
     if (more.length > 0) throw new UsageError('name one brand at most');
     if (id === undefined) {
-      const rows = await context.api().list<Brand>('/api/v1/brands', {});
+      const rows = await context.api().list<Answer<'Brand'>>('/api/v1/brands', {});
       return printRows(context, rows, BRAND_COLUMNS);
     }
-    const brand = await context.api().get<Brand>(`/api/v1/brands/${encodeURIComponent(id)}`);
+    const brand = await context.api().get<Answer<'Brand'>>(`/api/v1/brands/${encodeURIComponent(id)}`);
     if (flag(context, 'json')) return printJson(context, brand);
     const { sources, notes, name, id: _id, ...preset } = brand;
-    const values = Object.entries(preset).map(([path, value]) => ({ path, value, from: 'brand' }));
+    const values = Object.entries(preset).map(([path, value]) => ({ path, value, from: 'brand' as const }));
     context.terminal.out(`${paint(context.terminal, 'bold', name)}\n`);
     context.terminal.out(
-      table(context.terminal, [VALUE_COLUMNS[0], VALUE_COLUMNS[2]] as TableColumn<EffectiveValue>[], values),
+      table(context.terminal, [VALUE_COLUMNS[0], VALUE_COLUMNS[2]] as TableColumn<ShownValue>[], values),
     );
     for (const note of notes) context.terminal.out(`- ${note}\n`);
     for (const source of sources) context.terminal.out(`source: ${source}\n`);

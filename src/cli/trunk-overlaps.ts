@@ -1,20 +1,8 @@
+import type { Answer } from '../api/answers/index.ts';
 import { type CommandContext, flag, printJson } from './command.ts';
 import { type TableColumn, table } from './terminal.ts';
 
-interface OverlapRow {
-  readonly kind: string;
-  readonly source: string;
-  readonly claims: readonly {
-    readonly trunkId: string;
-    readonly trunk: string;
-    readonly owner: string;
-    readonly tenants: readonly string[];
-    readonly claim: string;
-    readonly origin: string;
-  }[];
-}
-
-type ClaimRow = Pick<OverlapRow, 'kind' | 'source'> & OverlapRow['claims'][number];
+type ClaimRow = Pick<Answer<'SourceOverlap'>, 'kind' | 'source'> & Answer<'SourceOverlap'>['claims'][number];
 
 const CLAIM_COLUMNS: readonly TableColumn<ClaimRow>[] = [
   { title: 'SOURCE', value: ({ source }) => source },
@@ -29,7 +17,7 @@ const CLAIM_COLUMNS: readonly TableColumn<ClaimRow>[] = [
 
 /** `tandem trunks --overlaps`: sources that trunks of several owners or tenants claim. */
 export async function listOverlaps(context: CommandContext): Promise<number> {
-  const overlaps = await context.api().list<OverlapRow>('/api/v1/trunks/overlaps', {});
+  const overlaps = await context.api().list<Answer<'SourceOverlap'>>('/api/v1/trunks/overlaps', {});
   if (flag(context, 'json')) return printJson(context, overlaps);
   const rows = overlaps.flatMap(({ kind, source, claims }) => claims.map((claim) => ({ kind, source, ...claim })));
   const none = 'no source is claimed by trunks of several owners or tenants\n';

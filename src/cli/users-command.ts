@@ -1,3 +1,4 @@
+import type { Answer } from '../api/answers/index.ts';
 import {
   type Command,
   type CommandContext,
@@ -13,17 +14,7 @@ import {
 import { UsageError } from './command-error.ts';
 import { localTime, type TableColumn } from './terminal.ts';
 
-interface UserRow {
-  readonly id: string;
-  readonly role: string;
-  readonly tenant?: string;
-  readonly readOnly: boolean;
-  readonly enabled: boolean;
-  readonly codes: boolean;
-  readonly createdAt: string;
-}
-
-const COLUMNS: readonly TableColumn<UserRow>[] = [
+const COLUMNS: readonly TableColumn<Answer<'User'>>[] = [
   { title: 'NAME', value: ({ id }) => id },
   { title: 'ROLE', value: ({ role, readOnly }) => (readOnly ? `${role}, read only` : role) },
   { title: 'TENANT', value: ({ tenant }) => tenant },
@@ -78,14 +69,14 @@ export const consoleLink: Command = {
   options: ENGINE_OPTIONS,
   async run(context) {
     const api = context.api();
-    const { path, expiresAt } = await api.post<{ path: string; expiresAt: string }>('/api/v1/sign-in-links', undefined);
+    const { path, expiresAt } = await api.post<Answer<'NewSignInLink'>>('/api/v1/sign-in-links', undefined);
     const url = `${api.url}${path}`;
     return printAnswer(context, { url, expiresAt }, () => url);
   },
 };
 
 async function list(context: CommandContext): Promise<number> {
-  const rows = await context.api().list<UserRow>('/api/v1/users', given(context, 'tenant'));
+  const rows = await context.api().list<Answer<'User'>>('/api/v1/users', given(context, 'tenant'));
   return printRows(context, rows, COLUMNS, 'no users');
 }
 
@@ -93,7 +84,7 @@ async function create(context: CommandContext, id: string): Promise<number> {
   const wanted = given(context, 'role', 'tenant');
   if (wanted['role'] === undefined)
     throw new UsageError('say what it may do: --role system-admin or --role tenant-admin');
-  const made = await context.api().post<UserRow>('/api/v1/users', {
+  const made = await context.api().post<Answer<'User'>>('/api/v1/users', {
     id,
     ...wanted,
     readOnly: flag(context, 'read-only'),
@@ -103,6 +94,6 @@ async function create(context: CommandContext, id: string): Promise<number> {
 }
 
 async function change(context: CommandContext, name: string, fields: object, done: string): Promise<number> {
-  const changed = await context.api().patch<UserRow>(pathOf(name), fields);
+  const changed = await context.api().patch<Answer<'User'>>(pathOf(name), fields);
   return printAnswer(context, changed, () => done);
 }

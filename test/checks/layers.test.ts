@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { expect, test } from 'vitest';
 import { pageOf, readLayers, readPage, readRules, rulesOf } from './layers.ts';
@@ -31,4 +31,9 @@ test('a layer imports only those above it in the table: no folders import each o
 test('what the check goes by, and the table of docs/architecture.md, are made of it: node test/checks/layers.ts', () => {
   expect(readRules()).toBe(rulesOf(layers));
   expect(readPage()).toBe(pageOf(layers, readPage()));
+});
+
+test('the command has types alone of the HTTP interface: what it needs is loaded when it runs, and that is not it', () => {
+  for (const name of readdirSync(join(src, 'cli')).filter((file) => file.endsWith('.ts')))
+    expect(readFileSync(join(src, 'cli', name), 'utf8'), name).not.toMatch(/^import (?!type )[^;]*'\.\.\/api\//m);
 });

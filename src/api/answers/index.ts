@@ -15,6 +15,7 @@ import {
   userAnswer,
 } from './people.ts';
 import { csvReportAnswer, listenerAnswer, manyReportAnswer } from './provisioning.ts';
+import type { Given } from './shared.ts';
 import {
   brandAnswer,
   certificateFactsAnswer,
@@ -68,3 +69,6 @@ export const ANSWERS = {
 } satisfies Record<string, z.ZodType>;
 
 export type AnswerName = keyof typeof ANSWERS;
+
+/** An answer by its name, as it comes to whoever asks. */
+export type Answer<Name extends AnswerName> = Given<(typeof ANSWERS)[Name]>;
