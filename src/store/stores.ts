@@ -4,38 +4,16 @@ import type { CallStore } from '../call/index.ts';
 import type { MessageStore } from '../messages/index.ts';
 import type { ProvisioningStore } from '../provisioning/directory/store.ts';
 import type { BindingStore, SignInStore, StoredBinding, StoredRemoval } from '../registrar/ports.ts';
+import type { NodeSettings } from '../settings/node-schema.ts';
 import type { ClaimStore } from '../trunks/address-history.ts';
 import type { TrunkHealth } from '../trunks/health.ts';
 import type { LeasePort } from '../trunks/lease.ts';
 import type { LimitUse, UseOfNodes } from '../trunks/shared-limits.ts';
 import type { TallyStore } from '../trunks/tallies.ts';
 
-/** Where a node keeps its state: the shape of `store` in its configuration that this folder needs. */
-export type StoreLocation = { readonly kind: 'embedded'; readonly path: string } | RedisStoreSettings;
-
-export interface RedisStoreSettings {
-  readonly kind: 'redis';
-  /** `redis://` or `rediss://` address of the server, or of one cluster member. */
-  readonly url: string;
-  readonly cluster: boolean;
-  /** Finds the master through Sentinels instead of by `url`. */
-  readonly sentinel?: { readonly name: string; readonly nodes: readonly HostPort[] } | undefined;
-  /** With `rediss`: files of the authorities to believe and of what to show, and the name that is asked for. */
-  readonly tls?:
-    | {
-        readonly ca?: string | undefined;
-        readonly certificate?: string | undefined;
-        readonly key?: string | undefined;
-        readonly serverName?: string | undefined;
-      }
-    | undefined;
-  readonly username?: string | undefined;
-  readonly password?: string | undefined;
-  /** What all keys begin with. */
-  readonly keyPrefix: string;
-  /** Folder of this node's own files: key and last known copy. */
-  readonly path: string;
-}
+/** Where a node keeps its state. */
+export type StoreLocation = NodeSettings['store'];
+export type RedisStoreSettings = Extract<StoreLocation, { readonly kind: 'redis' }>;
 
 /** The latest that are kept. */
 export const MAX_SIGN_INS = 50_000;

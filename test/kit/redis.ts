@@ -104,7 +104,7 @@ export interface SentinelGroup {
   readonly name: string;
   readonly master: RedisServer;
   readonly replica: RedisServer;
-  readonly nodes: readonly { readonly host: string; readonly port: number }[];
+  readonly nodes: { readonly host: string; readonly port: number }[];
   stop(): Promise<void>;
 }
 

@@ -1,9 +1,6 @@
 /** The shapes of the HTTP interface: the very types that the engine answers with, so that they cannot drift apart. */
 import type { z } from 'zod';
-import type { webhookAnswer } from '../../api/answers/events.ts';
-import type { auditEntryAnswer, sessionAnswer } from '../../api/answers/people.ts';
-import type { csvReportAnswer } from '../../api/answers/provisioning.ts';
-import type { Given } from '../../api/answers/shared.ts';
+import type { Answer } from '../../api/answers/index.ts';
 import type { bulkBody } from '../../api/bulk-body.ts';
 import type { Document } from '../../api/documents.ts';
 import type { EffectiveValue } from '../../api/effective-trunk.ts';
@@ -12,13 +9,10 @@ import type {
   LiveCall,
   ManyReport,
   NodeView,
-  PlayedCalls,
   RegistrationView,
   ReloadReport,
   Role,
   StoreStatus,
-  TokenRecord,
-  UserRecord,
 } from '../../api/index.ts';
 import type { Page } from '../../api/paging.ts';
 import type { CallRecord, CallStatistics, TraceMessage, WebhookTestOutcome } from '../../observe/index.ts';
@@ -63,8 +57,8 @@ export interface Read {
   readonly document: Document;
   readonly tag: string;
 }
-export type AuditView = z.output<typeof auditEntryAnswer>;
-export type CsvReport = z.output<typeof csvReportAnswer>;
+export type AuditView = Answer<'AuditEntry'>;
+export type CsvReport = Answer<'CsvReport'>;
 export type CsvKind = 'extensions' | 'dids';
 export type BulkChange = Omit<z.input<typeof bulkBody>, 'keys'> & { readonly keys: readonly string[] };
 
@@ -80,20 +74,9 @@ export type ExplainInput = {
   readonly [K in keyof ExplainQuestion]?: ExplainQuestion[K] | undefined;
 };
 
-export interface PlanView {
-  readonly created: number;
-  readonly updated: number;
-  readonly unchanged: number;
-  readonly callsPlayed: number;
-  readonly callsChanged: number;
-  readonly calls: PlayedCalls['changed'];
-}
-
-export interface EffectiveTrunk {
-  readonly values: readonly EffectiveValue[];
-}
-
-export type Session = Given<typeof sessionAnswer>;
+export type PlanView = Answer<'Plan'>;
+export type EffectiveTrunk = Answer<'EffectiveTrunk'>;
+export type Session = Answer<'Session'>;
 
 /** What is sent to make or replace a trunk. */
 export type { TrunkInput };
@@ -105,6 +88,6 @@ export type TrunkView = TrunkInput & {
 };
 export type CertificateView = Pick<CertificateSettings, 'name' | 'owner' | 'use'>;
 export type TenantView = Pick<Tenant, 'name' | 'domain' | 'outboundCallerId'> & { readonly managedBy?: string };
-export type UserView = Omit<UserRecord, 'password' | 'totp'> & { readonly codes: boolean };
-export type WebhookView = Given<typeof webhookAnswer>;
-export type TokenView = Omit<TokenRecord, 'hash' | 'kind' | 'user'>;
+export type UserView = Answer<'User'>;
+export type WebhookView = Answer<'Webhook'>;
+export type TokenView = Answer<'Token'>;

@@ -1,7 +1,7 @@
 import { useState } from 'preact/hooks';
 import { users } from '../client/resources.ts';
 import { isSystemAdmin, mayChange, session } from '../client/session.ts';
-import type { Role, UserView } from '../client/types.ts';
+import type { Role, TokenView, UserView } from '../client/types.ts';
 import { known, t } from '../text/index.ts';
 import { Button } from '../ui/button.tsx';
 import { TenantChoice } from '../ui/choices.tsx';
@@ -113,7 +113,7 @@ function columns(onToggle: (user: UserView) => void, ask: (asked: Asked) => void
   ];
 }
 
-export function May({ role, tenant, readOnly }: { role: Role; tenant?: string; readOnly?: boolean }) {
+export function May({ role, tenant, readOnly }: Pick<TokenView, 'role' | 'tenant' | 'readOnly'>) {
   return (
     <>
       {known(`role.${role}`, role)}
