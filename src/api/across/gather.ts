@@ -78,37 +78,41 @@ const MAKERS: Readonly<Record<GatheredAs | 'csv' | 'pcap', Make>> = {
     ),
 };
 
+/** What each of them says who is asked at once, and the names of those that do not answer. */
+async function askEach(sources: readonly AnsweringNode[], urlFor: (source: AnsweringNode) => string) {
+  const heard: NodeAnswered[] = [];
+  const missing: string[] = [];
+  const outcomes = await Promise.allSettled(sources.map((source) => source.ask(urlFor(source))));
+  for (const [index, source] of sources.entries()) {
+    const outcome = outcomes[index];
+    if (outcome?.status === 'fulfilled') heard.push({ source, answered: outcome.value });
+    else missing.push(source.name);
+  }
+  return { heard, missing };
+}
+
 /** Asks all at once. Rows of those that cannot answer are missing, until none can: then one of their refusals is the answer. */
 async function askAll(sources: readonly AnsweringNode[], urlFor: (source: AnsweringNode) => string) {
-  const answers: NodeAnswered[] = [];
-  const missing: string[] = [];
-  let refusal: Answered | undefined;
-  const outcomes = await Promise.allSettled(sources.map((source) => source.ask(urlFor(source))));
-  for (const [index, outcome] of outcomes.entries()) {
-    const source = sources[index] as AnsweringNode;
-    if (outcome.status === 'rejected') missing.push(source.name);
-    else if (outcome.value.status < 400) answers.push({ source, answered: outcome.value });
-    else if (outcome.value.status >= 500) {
-      missing.push(source.name);
-      refusal ??= outcome.value;
-    } else return { refused: outcome.value, answers, missing };
-  }
-  const refused = answers.length > 0 ? undefined : (refusal ?? SILENT);
-  return { refused, answers, missing };
+  const { heard, missing } = await askEach(sources, urlFor);
+  const answers = heard.filter(({ answered }) => answered.status < 400);
+  const unable = heard.filter(({ answered }) => answered.status >= 500);
+  missing.push(...unable.map(({ source }) => source.name));
+  const refusal = heard.find(({ answered }) => answered.status >= 400 && answered.status < 500);
+  const none = answers.length > 0 ? undefined : (unable[0]?.answered ?? SILENT);
+  return { refused: refusal?.answered ?? none, answers, missing };
 }
 
 async function whoever(sources: readonly AnsweringNode[], url: string): Promise<Made> {
-  const [first, ...others] = sources;
   const missing: string[] = [];
   let refusal: Answered | undefined;
   // The one that was asked by whoever asks; the others together.
-  for (const group of [first === undefined ? [] : [first], others]) {
-    const outcomes = await Promise.allSettled(group.map((source) => source.ask(url)));
-    for (const [index, outcome] of outcomes.entries()) {
-      if (outcome.status === 'rejected') missing.push((group[index] as AnsweringNode).name);
-      else if (outcome.value.status < 400) return { answered: outcome.value, missing: [] };
-      else if (refusal === undefined || refusal.status === 404) refusal = outcome.value;
+  for (const group of [sources.slice(0, 1), sources.slice(1)]) {
+    const asked = await askEach(group, () => url);
+    for (const { answered } of asked.heard) {
+      if (answered.status < 400) return { answered, missing: [] };
+      if (refusal === undefined || refusal.status === 404) refusal = answered;
     }
+    missing.push(...asked.missing);
   }
   return { answered: refusal ?? SILENT, missing };
 }
@@ -195,24 +199,16 @@ async function trace(sources: readonly AnsweringNode[], url: string, query: URLS
 
 /** What each of them finds of its own calls. The first one says whether it can be asked: another may not know yet what was written just now. */
 async function plan(sources: readonly AnsweringNode[], url: string): Promise<Made> {
-  const outcomes = await Promise.allSettled(sources.map((source) => source.ask(url)));
-  const heard = outcomes.flatMap((outcome, index) => {
-    const isHeard = outcome.status === 'fulfilled' && outcome.value.status < 500;
-    return isHeard ? [{ source: sources[index] as AnsweringNode, answered: outcome.value }] : [];
-  });
-  const [first] = heard;
-  if (first === undefined || first.answered.status >= 400)
-    return { answered: first?.answered ?? SILENT, missing: missingOf(sources, heard) };
-  const answers = heard.filter(({ answered }) => answered.status < 400);
+  const { heard } = await askEach(sources, () => url);
+  const able = heard.filter(({ answered }) => answered.status < 500);
+  const answers = able.filter(({ answered }) => answered.status < 400);
+  const first = able[0]?.answered ?? SILENT;
+  const refused = first.status >= 400;
+  const counted = refused ? able : answers;
+  const missing = sources.filter((each) => !counted.some(({ source }) => source === each)).map(({ name }) => name);
+  if (refused) return { answered: first, missing };
   const plans = answers.map(({ answered }) => jsonOf(answered) as PlayedInPlan);
-  return {
-    answered: json(answers, { ...plans[0], ...mergedPlays(plans) }),
-    missing: missingOf(sources, answers),
-  };
-}
-
-function missingOf(sources: readonly AnsweringNode[], answers: readonly NodeAnswered[]): string[] {
-  return sources.filter((each) => !answers.some(({ source }) => source === each)).map(({ name }) => name);
+  return { answered: json(answers, { ...plans[0], ...mergedPlays(plans) }), missing };
 }
 
 /** All are asked about the same span, which by default ends now. */
@@ -233,22 +229,13 @@ async function joined(
   url: string,
   join: (bodies: readonly Buffer[]) => readonly Buffer[],
 ): Promise<Made> {
-  const outcomes = await Promise.allSettled(sources.map((source) => source.ask(url)));
-  const bodies: Buffer[] = [];
-  const missing: string[] = [];
-  let first: Answered | undefined;
-  let refusal: Answered | undefined;
-  for (const [index, outcome] of outcomes.entries()) {
-    if (outcome.status === 'rejected' || outcome.value.status >= 500)
-      missing.push((sources[index] as AnsweringNode).name);
-    else if (outcome.value.status >= 400) refusal ??= outcome.value;
-    else {
-      first ??= outcome.value;
-      bodies.push(outcome.value.body);
-    }
-  }
-  if (first === undefined) return { answered: refusal ?? SILENT, missing };
-  return { answered: { ...first, body: Buffer.concat(join(bodies)) }, missing };
+  const { heard, missing } = await askEach(sources, () => url);
+  const answers = heard.filter(({ answered }) => answered.status < 400);
+  missing.push(...heard.filter(({ answered }) => answered.status >= 500).map(({ source }) => source.name));
+  const first = answers[0]?.answered;
+  if (first === undefined)
+    return { answered: heard.find(({ answered }) => answered.status < 500)?.answered ?? SILENT, missing };
+  return { answered: { ...first, body: Buffer.concat(join(answers.map(({ answered }) => answered.body))) }, missing };
 }
 
 /** Whoever reads an answer is told whose part is not in it. */
