@@ -1,5 +1,7 @@
 /** What the error codes of the Cloud API mean here: for the phone that sent, for the trunk, and for trying again. */
 
+import { WINDOW_TEXT } from './window.ts';
+
 export interface CloudError {
   readonly code: number;
   readonly message: string;
@@ -20,15 +22,13 @@ const PACE_MS = 1_000;
 const PAIR_MS = 6_000;
 const FAULT_MS = 2_000;
 
-const FREE_ANSWER_TEXT = '24h window closed: only templates may be sent until the user writes again';
-
 export function verdictOf({ code, message, retryAfterMs }: CloudError): CloudVerdict {
   switch (code) {
     case 0:
     case 190:
       return { kind: 'token' };
     case 131047:
-      return { kind: 'refused', status: 403, reason: 'Forbidden', warning: FREE_ANSWER_TEXT };
+      return { kind: 'refused', status: 403, reason: 'Forbidden', warning: WINDOW_TEXT };
     case 131026:
       return { kind: 'refused', status: 404, reason: 'Not Found' };
     case 131051:
