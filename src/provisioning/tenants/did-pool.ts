@@ -107,26 +107,6 @@ export class DidPool {
     return false;
   }
 
-  /** The first range that both pools hold, or undefined. O(entries of both). */
-  overlap(other: DidPool): DidRange | undefined {
-    let mine = 0;
-    let theirs = 0;
-    while (mine < this.size && theirs < other.size) {
-      const a = this.range(mine);
-      const b = other.range(theirs);
-      if (a.first <= b.last && b.first <= a.last) {
-        return { first: Math.max(a.first, b.first), last: Math.min(a.last, b.last) };
-      }
-      if (a.last < b.first) mine += 1;
-      else theirs += 1;
-    }
-    return undefined;
-  }
-
-  overlaps(other: DidPool): boolean {
-    return this.overlap(other) !== undefined;
-  }
-
   /** The pool in its canonical form: ascending, `; ` between entries. */
   toString(): string {
     const entries: string[] = [];
