@@ -33,12 +33,7 @@ const ADDED = 'what this engine adds to the leg';
  */
 export function reasonsOf(notes: readonly FieldNote[], invite: SipRequest): FieldReason[] {
   const sent = sentFields(invite);
-  const byField = new Map<string, FieldNote[]>();
-  for (const note of notes) {
-    const list = byField.get(note.field);
-    if (list === undefined) byField.set(note.field, [note]);
-    else list.push(note);
-  }
+  const byField = Map.groupBy(notes, ({ field }) => field);
   const reasons = notes.flatMap((note): FieldReason[] => {
     const { header, part } = splitField(note.field);
     const values = sent.get(header.toLowerCase());

@@ -1,3 +1,4 @@
+import { derived } from '../../base/derived.ts';
 import type { SessionTimerPolicy } from '../../provisioning/trunk-settings/schema.ts';
 import { HeaderId, type Headers } from '../../sip/message/index.ts';
 import type { RouteStep } from '../context.ts';
@@ -6,7 +7,7 @@ import type { NodeFacts } from '../facts.ts';
 import { originOf } from '../trunk-profile.ts';
 
 /** Header fields that depend on the node and on the trunk's session timer only; made once for each pair. */
-const rendered = new WeakMap<NodeFacts, WeakMap<SessionTimerPolicy, readonly HeaderField[]>>();
+const rendered = derived((_node: NodeFacts) => new WeakMap<SessionTimerPolicy, readonly HeaderField[]>());
 
 /** Session timer (RFC 4028) and the header fields that every INVITE of ours carries, in the order of the guide's sample. */
 export const addStandardHeaders: RouteStep = {
@@ -14,16 +15,9 @@ export const addStandardHeaders: RouteStep = {
   run(route, trace) {
     const { node, request } = route.call.facts;
     const { sessionTimer } = route.trunk.options;
-    let byTimer = rendered.get(node);
-    if (byTimer === undefined) {
-      byTimer = new WeakMap();
-      rendered.set(node, byTimer);
-    }
-    let fields = byTimer.get(sessionTimer);
-    if (fields === undefined) {
-      fields = render(node, sessionTimer);
-      byTimer.set(sessionTimer, fields);
-    }
+    const byTimer = rendered(node);
+    const fields = byTimer.get(sessionTimer) ?? render(node, sessionTimer);
+    byTimer.set(sessionTimer, fields);
     // RFC 3262 §5: a reliable response may hold the offer when the INVITE has none; only an endpoint that sends PRACK can answer it.
     const isUnanswerable = request.body === '' && !knowsReliability(request.headers);
     route.draft.standard = isUnanswerable ? withoutReliability(fields) : fields;

@@ -332,14 +332,8 @@ const KINDS: readonly Kind[] = [
 
 /** Challenges grouped by realm, realms in the order of their first challenge. DEVIATION: a challenge that names none has the empty one. */
 function challengesByRealm(values: readonly string[]): Map<string, DigestParams[]> {
-  const byRealm = new Map<string, DigestParams[]>();
-  for (const params of values.slice(0, MAX_CHALLENGES).flatMap(parseChallenges).slice(0, MAX_CHALLENGES)) {
-    const realm = textFromOctets(params.realm ?? '');
-    const group = byRealm.get(realm);
-    if (group === undefined) byRealm.set(realm, [params]);
-    else group.push(params);
-  }
-  return byRealm;
+  const challenges = values.slice(0, MAX_CHALLENGES).flatMap(parseChallenges).slice(0, MAX_CHALLENGES);
+  return Map.groupBy(challenges, ({ realm = '' }) => textFromOctets(realm));
 }
 
 function realmsOf(credentials: readonly string[]): ReadonlySet<string> {
