@@ -57,7 +57,7 @@ export function dispatchInDialog(leg: Leg, transaction: ServerTransaction, reque
       return;
     case 'PRACK':
       // RFC 3262 §3: a PRACK that matches no unacknowledged response is answered with 481.
-      if (leg.early?.reliable?.receivePrack(transaction, request) !== true) transaction.reply(481);
+      if (!leg.receivePrack(transaction, request)) transaction.reply(481);
       return;
     case 'INFO':
     case 'MESSAGE':

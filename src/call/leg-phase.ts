@@ -5,6 +5,8 @@ import type { ServerTransaction } from './ports.ts';
 /** Reliable provisional responses to the peer (RFC 3262); `ReliableRelay` is it. */
 interface ReliableResponses<L> {
   readonly holdsDescription: boolean;
+  /** One waits for its PRACK. */
+  readonly isOwed: boolean;
   relay(response: SipResponse, origin: L | undefined, rack: string): void;
   receivePrack(transaction: ServerTransaction, request: SipRequest): boolean;
   end(): void;
@@ -28,7 +30,11 @@ export class EarlyDialog<L> {
 /** How far a leg is, and what is there only so far. */
 export type Phase<L> =
   | EarlyDialog<L>
-  | { readonly kind: 'confirmed' }
+  | {
+      readonly kind: 'confirmed';
+      /** RFC 3262 §3: those that its 2xx has overtaken, whose PRACK may still come. */
+      readonly overtaken?: ReliableResponses<L>;
+    }
   | { readonly kind: 'leaving'; readonly reasons: readonly string[]; isByeSent: boolean }
   | { readonly kind: 'gone' };
 

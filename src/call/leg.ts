@@ -236,10 +236,11 @@ export class Leg implements LegRequestUser, AcknowledgingLeg {
 
   /** A 2xx made the dialog a session; from now on the call waits for this leg's end. */
   confirm(response?: SipResponse): void {
-    if (this.state !== 'early') return;
+    const { early } = this;
+    if (early === undefined) return;
     this.#endReliable();
     this.dialog.confirm(response);
-    this.#phase = CONFIRMED;
+    this.#phase = early.reliable?.isOwed === true ? { kind: 'confirmed', overtaken: early.reliable } : CONFIRMED;
     this.call.retain();
   }
 
@@ -341,6 +342,15 @@ export class Leg implements LegRequestUser, AcknowledgingLeg {
     this.call.receive(this, transaction, request);
   }
 
+  /** False: it acknowledges no provisional response that was given to this peer. */
+  receivePrack(transaction: ServerTransaction, request: SipRequest): boolean {
+    const phase = this.#phase;
+    if (phase.kind === 'early') return phase.reliable?.receivePrack(transaction, request) === true;
+    if (phase.kind !== 'confirmed' || phase.overtaken?.receivePrack(transaction, request) !== true) return false;
+    this.#phase = CONFIRMED;
+    return true;
+  }
+
   /** An ACK to a 2xx of this dialog. */
   receiveAck(request: SipRequest, flow: Flow): void {
     const invites = this.#invites;
@@ -417,9 +427,7 @@ export class Leg implements LegRequestUser, AcknowledgingLeg {
   }
 
   #endReliable(): void {
-    const { early } = this;
-    early?.reliable?.end();
-    if (early !== undefined) early.reliable = undefined;
+    this.early?.reliable?.end();
   }
 
   #gone(): void {

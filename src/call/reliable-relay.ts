@@ -1,6 +1,7 @@
 import { ReliableProvisionals, type ReliableProvisionalsUser } from '../sip/dialog/index.ts';
 import type { SipRequest, SipResponse } from '../sip/message/index.ts';
 import type { Leg } from './leg.ts';
+import { acknowledgeLocally } from './local-prack.ts';
 import type { ServerTransaction } from './ports.ts';
 import { relayRequest } from './relayed-request.ts';
 
@@ -40,6 +41,10 @@ export class ReliableRelay implements ReliableProvisionalsUser {
     return this.#provisionals.holdsDescription;
   }
 
+  get isOwed(): boolean {
+    return this.#provisionals.isOwed;
+  }
+
   relay(response: SipResponse, origin: Leg | undefined, rack: string): void {
     if (this.#provisionals.send(response)) this.#origins.push(origin === undefined ? undefined : { leg: origin, rack });
   }
@@ -48,9 +53,13 @@ export class ReliableRelay implements ReliableProvisionalsUser {
   receivePrack(transaction: ServerTransaction, request: SipRequest): boolean {
     if (!this.#provisionals.receivePrack(request)) return false;
     const origin = this.#origins.shift();
-    if (origin !== undefined) relayRequest(this.#leg, transaction, request, origin.leg, origin.rack);
+    if (request.body === '') {
+      // §3: it MUST be responded to with a 2xx, whatever becomes of the callee's, and before its sender gives up waiting for that.
+      this.#leg.reply(transaction, 200);
+      if (origin !== undefined) acknowledgeLocally(origin.leg, origin.rack, { request, from: this.#leg });
+    } else if (origin !== undefined) relayRequest(this.#leg, transaction, request, origin.leg, origin.rack);
     // RFC 3262 §5 lets a PRACK make an offer; without a callee's PRACK to carry it there is nobody to answer.
-    else this.#leg.reply(transaction, request.body === '' ? 200 : 488);
+    else this.#leg.reply(transaction, 488);
     if (!this.#provisionals.holdsDescription) this.#user.onDescriptionsAcknowledged();
     return true;
   }

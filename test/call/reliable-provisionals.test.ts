@@ -317,6 +317,59 @@ test.each([
   expect(world.settles()).toBe(true);
 });
 
+test('§3: a PRACK that the 2xx has overtaken is answered with 2xx and goes on to the callee, once', () => {
+  const world = new World();
+  const { a, b } = world;
+  const sent = a.call({ body: sdp('caller'), headers: [[HeaderId.Supported, '100rel']] });
+  world.run();
+  b.answer(b.invite, 180, { headers: RELIABLE });
+  world.run();
+  const ringing = sent.responses.at(-1) as SipResponse;
+  b.answer(b.invite, 200, { body: sdp('b') });
+  world.run();
+  expect(sent.final?.status).toBe(200);
+  const acknowledged = prack(a, sent, ringing);
+  world.run();
+  const again = prack(a, sent, ringing);
+  world.run();
+  expect([acknowledged.final?.status, again.final?.status]).toEqual([200, 481]);
+  expect(b.requests('PRACK').map(({ headers }) => headers.value(HeaderId.RAck))).toEqual(['7001 1 INVITE']);
+  a.send('BYE');
+  expect(world.settles()).toBe(true);
+});
+
+test.each([
+  ['before', 'refuses'],
+  ['after', 'refuses'],
+  ['after', 'leaves unanswered'],
+])(
+  '§3: a PRACK that matches is answered with 2xx %s the 2xx of the INVITE, also where the callee %s its own',
+  (when, how) => {
+    const world = new World();
+    const { a, b, network } = world;
+    const sent = a.call({ body: sdp('caller'), headers: [[HeaderId.Supported, '100rel']] });
+    world.run();
+    b.answer(b.invite, 180, { headers: RELIABLE });
+    world.run();
+    const ringing = sent.responses.at(-1) as SipResponse;
+    if (how === 'refuses')
+      b.onRequest = (transaction, { method }) => {
+        if (method === 'PRACK') transaction.reply(481);
+      };
+    else network.drops = (_from, to, message) => to === 'b' && message.kind === 'request' && message.method === 'PRACK';
+    if (when === 'after') b.answer(b.invite, 200, { body: sdp('b') });
+    world.run();
+    const acknowledged = prack(a, sent, ringing);
+    world.run(40_000);
+    if (when === 'before') b.answer(b.invite, 200, { body: sdp('b') });
+    world.run();
+    expect([acknowledged.final?.status, sent.final?.status]).toEqual([200, 200]);
+    expect(world.engine.calls.counters.live).toBe(1);
+    a.send('BYE');
+    expect(world.settles()).toBe(true);
+  },
+);
+
 test('§3: without any PRACK the INVITE is refused with a 5xx after 64*T1 and the callee is cancelled', () => {
   const world = new World();
   const { a, b, network } = world;

@@ -63,6 +63,11 @@ export class ReliableProvisionals implements TimerTarget {
     );
   }
 
+  /** A response was sent whose PRACK has not come. */
+  get isOwed(): boolean {
+    return this.#current !== undefined;
+  }
+
   /** Sends a 101–199 reliably, or keeps it until those before it are acknowledged. False: too many are waiting, it is dropped. */
   send(response: SipResponse): boolean {
     if (this.#ended || this.#waiting.length >= MAX_WAITING) return false;
