@@ -19,6 +19,7 @@ import type { CallEnvironment, ServerTransaction, ServerTransactionUser, ShownPa
 import { hasSessionDescription, relayBody } from './relayed-headers.ts';
 import { Renegotiation, type RenegotiationUser } from './renegotiation.ts';
 import { type Replaces, replacesOf } from './replaces.ts';
+import { SessionKeeper } from './session-keeper.ts';
 
 /**
  * An INVITE with Replaces (RFC 3891 §3): finds the dialog, asks whether it may, and takes its place.
@@ -50,7 +51,9 @@ export function takeOver(
     return;
   }
   const refusal = refusalOf(env, replaces, replaced, options);
+  const tooSmall = sessionOf(env, request, options)?.refusal(request);
   if (refusal !== undefined) transaction.reply(refusal);
+  else if (tooSmall !== undefined) transaction.reply(tooSmall.status, undefined, tooSmall.headers);
   else if (replaced.state === 'early') pickUp(transaction, replaced, options);
   else if (replaced.peer !== undefined) new Replacement(transaction, replaced, replaced.peer, options).start();
 }
@@ -212,12 +215,18 @@ class Replacement implements RenegotiationUser, ServerTransactionUser {
   }
 }
 
+/** RFC 4028 §9: who asks for a session timer gets it, whatever place it takes. */
+function sessionOf(env: CallEnvironment, request: SipRequest, options: LegOptions): SessionKeeper | undefined {
+  return SessionKeeper.forIncoming(env, options.sessionTimer, request);
+}
+
 function newLeg(transaction: ServerTransaction, replaced: Leg, options: LegOptions): Leg {
   const { call } = replaced;
   const dialog = Dialog.createUas(transaction.request, transaction.localTag, options.contact);
   const leg = new Leg(call.registry, call, dialog, transaction.flow, options);
   leg.learn(transaction.request);
   leg.offers.request('remote', 'INVITE', hasSessionDescription(transaction.request));
+  sessionOf(call.env, transaction.request, options)?.attach(leg);
   return leg;
 }
 
@@ -234,6 +243,8 @@ function accept(
   addCapabilities(response, leg.options, leg.peer);
   addOwnHeaders(response, leg.options);
   relayBody(description, response);
+  leg.session?.grant(response, request);
+  leg.session?.described(response);
   showParty(response, party, leg);
   leg.offers.response('local', 'INVITE', 200, hasSessionDescription(response), true);
   leg.invites.accepted = new AcceptedInvite(leg, transaction, response, answers && { kind: 'answer', to: answers });

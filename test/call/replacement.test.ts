@@ -73,6 +73,40 @@ test('§3: an unknown dialog is 481, early-only of an answered one is 486, one t
   expect(world.settles()).toBe(true);
 });
 
+test.each(['confirmed', 'early'])(
+  'RFC 4028 §9: who takes the place of a party in a %s dialog is granted the session timer that it asks for',
+  (state) => {
+    const world = new World();
+    const { a, b, c } = world;
+    if (state === 'confirmed') world.connect();
+    else {
+      a.call();
+      world.run();
+      b.answer(b.invite, 180);
+      b.invite.user = { onCancel: () => b.answer(b.invite, 487) };
+      world.run();
+    }
+    answersReinvites(a);
+    const timer = (seconds: number): [HeaderId, string][] => [
+      [HeaderId.Replaces, replaces(b.dialog)],
+      [HeaderId.Supported, 'timer'],
+      [HeaderId.SessionExpires, String(seconds)],
+    ];
+    const tooShort = c.call({ body: sdp('c'), headers: timer(60) }, 'short');
+    world.run();
+    expect([tooShort.final?.status, tooShort.final?.headers.value(HeaderId.MinSE)]).toEqual([422, '90']);
+    const sent = c.call({ body: sdp('c'), headers: timer(180) }, 'long');
+    world.run();
+    expect(sent.final?.headers.value(HeaderId.SessionExpires)).toBe('180;refresher=uac');
+    expect(sent.final?.headers.value(HeaderId.Require)).toBe('timer');
+    // §10: nobody refreshes.
+    world.run(181_000);
+    expect(c.requests('BYE')).toHaveLength(1);
+    expect(world.settles()).toBe(true);
+    expect(world.record.endReason).toBe('session-expired');
+  },
+);
+
 test('a replacement that the other party refuses changes nothing', () => {
   const world = new World();
   const { a, b } = world;
