@@ -8,7 +8,7 @@ import {
   type SessionTimerUser,
 } from '../sip/dialog/index.ts';
 import { createResponse, HeaderId, type SipMessage, SipRequest, type SipResponse } from '../sip/message/index.ts';
-import { addCapabilities } from './capabilities.ts';
+import { addCapabilities, withoutMethod } from './capabilities.ts';
 import { contactOf } from './contact.ts';
 import { describeAnew } from './describe-anew.ts';
 import type { Leg } from './leg.ts';
@@ -207,6 +207,11 @@ export class SessionKeeper implements SessionTimerUser, LegRequestUser, TimerTar
     } else if (status === 491 || (status === 422 && this.receive422(response))) {
       this.#refreshing = false;
       this.#retryLater(leg);
+    } else if (!isInvite && (status === 405 || status === 501)) {
+      // It has no UPDATE after all, whatever its Allow lists.
+      leg.methods = withoutMethod(leg.methods, 'UPDATE');
+      this.#refreshing = false;
+      this.refresh();
     } else this.onLegSilence(status);
   }
 

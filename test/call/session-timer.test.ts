@@ -148,6 +148,35 @@ test('§7.4, engine as refresher: a re-INVITE with the description last sent, un
   expect(world.settles()).toBe(true);
 });
 
+test.each([405, 501])(
+  '§7.4, engine as refresher: a re-INVITE where the peer lists UPDATE and answers %d, so that the session goes on',
+  (status) => {
+    const world = new World();
+    timed(world);
+    const { a, b } = world;
+    a.call();
+    world.run();
+    b.answer(b.invite, 200, {
+      body: sdp('b'),
+      headers: [
+        [HeaderId.Allow, 'INVITE, ACK, BYE, UPDATE'],
+        [HeaderId.SessionExpires, '180;refresher=uac'],
+      ],
+    });
+    world.run();
+    for (const party of [a, b]) answersUpdates(party);
+    const { onRequest } = b;
+    b.onRequest = (transaction, request) =>
+      request.method === 'UPDATE' ? transaction.reply(status) : onRequest(transaction, request);
+    world.run(500_000);
+    expect(world.engine.calls.counters.live).toBe(1);
+    expect(b.requests('UPDATE')).toHaveLength(1);
+    expect(b.invites.length).toBeGreaterThanOrEqual(5);
+    a.send('BYE');
+    expect(world.settles()).toBe(true);
+  },
+);
+
 test('§10: a refresh that is answered 481, or not at all, ends the call for both', () => {
   for (const how of ['481', 'silence']) {
     const world = new World();
