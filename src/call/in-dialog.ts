@@ -112,6 +112,7 @@ function receiveInvite(leg: Leg, transaction: ServerTransaction, request: SipReq
     leg.reply(transaction, 488);
     return;
   }
+  if (refusesInterval(leg, transaction, request)) return;
   afterAck(leg, peer, transaction, request, () => {
     // What is under way with the other party would collide with our INVITE (§14.1); for this party it is the same glare.
     if (!peer.mayStart('INVITE', hasSessionDescription(request))) {
@@ -125,6 +126,7 @@ function receiveInvite(leg: Leg, transaction: ServerTransaction, request: SipReq
 }
 
 function receiveUpdate(leg: Leg, transaction: ServerTransaction, request: SipRequest): void {
+  if (refusesInterval(leg, transaction, request)) return;
   if (!hasSessionDescription(request)) {
     answerRefresh(leg, transaction, request);
     return;
@@ -135,6 +137,14 @@ function receiveUpdate(leg: Leg, transaction: ServerTransaction, request: SipReq
     return;
   }
   afterAck(leg, peer, transaction, request, () => offerByUpdate(leg, peer, transaction, request));
+}
+
+/** RFC 4028 §9: who asks for a session timer is granted one, or 422 where the interval is too small. True when it is refused. */
+function refusesInterval(leg: Leg, transaction: ServerTransaction, request: SipRequest): boolean {
+  if (leg.session === undefined) SessionKeeper.forIncoming(leg.env, leg.options.sessionTimer, request)?.attach(leg);
+  const tooSmall = leg.session?.refusal(request);
+  if (tooSmall !== undefined) leg.reply(transaction, tooSmall.status, tooSmall.headers);
+  return tooSmall !== undefined;
 }
 
 /** RFC 3311 §4: UPDATE goes to whoever allows it. To others the offer goes in a re-INVITE, which every user agent has. */
@@ -174,13 +184,10 @@ function afterAck(leg: Leg, peer: Leg, transaction: ServerTransaction, request: 
  */
 function answerRefresh(leg: Leg, transaction: ServerTransaction, request: SipRequest): void {
   if (learnIdentity(leg, request) && leg.peer !== undefined) tellParty(leg.peer, leg);
-  if (leg.session === undefined) SessionKeeper.forIncoming(leg.env, leg.options.sessionTimer, request)?.attach(leg);
-  if (leg.session !== undefined) {
-    leg.session.answerRefresh(leg, transaction, request);
-    return;
-  }
   leg.dialog.refreshTarget(request);
   const response = createResponse(request, 200);
+  // Contact says what is granted here.
+  leg.session?.grant(response, request);
   addCapabilities(response, leg.options, leg.peer, contactOf(leg));
   leg.respond(transaction, response);
 }

@@ -13,12 +13,20 @@ import { hasSessionDescription } from './relayed-headers.ts';
  */
 export type LegState = 'early' | 'confirmed' | 'leaving' | 'gone';
 
+/** Refreshed by each INVITE and UPDATE that is sent within the session, whatever for (RFC 4028 §7.4); `SessionKeeper` is it. */
+interface RefreshedSession {
+  ask(request: SipRequest): void;
+  granted(response: SipResponse): void;
+}
+
 /** What a request within a dialog needs of its leg; `Leg` is it. */
 export interface RequestingLeg {
   readonly state: LegState;
   readonly dialog: Dialog;
   readonly destination: Destination;
   readonly offers: OfferAnswer;
+  /** The session timer with the peer. Absent: of one who is left alone. */
+  readonly session?: RefreshedSession | undefined;
   /** What answers challenges of this peer. */
   readonly credentials: DigestClient | undefined;
   /** `address:port` that the peer's Contact or Record-Route names and that takes no connection. */
@@ -54,6 +62,7 @@ export class LegRequest implements ClientTransactionUser {
 
   send(): this {
     const { request } = this;
+    this.#refreshed?.ask(request);
     this.#leg.offers.request('local', request.method, hasSessionDescription(request));
     const { standIn } = this.#leg;
     if (standIn !== undefined && request.method === 'INVITE') {
@@ -82,7 +91,14 @@ export class LegRequest implements ClientTransactionUser {
     // Reliable provisional responses within a session are not asked for.
     this.#leg.offers.response('remote', this.request.method, status, hasSessionDescription(response), status >= 200);
     if ((status === 401 || status === 407) && this.#answerChallenge(response)) return;
+    if (status >= 200 && status < 300) this.#refreshed?.granted(response);
     this.#user.onLegResponse(response, this);
+  }
+
+  get #refreshed(): RefreshedSession | undefined {
+    const { session, state } = this.#leg;
+    const { method } = this.request;
+    return state === 'confirmed' && (method === 'INVITE' || method === 'UPDATE') ? session : undefined;
   }
 
   onTimeout(transaction: ClientTransaction): void {

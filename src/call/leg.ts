@@ -51,7 +51,6 @@ interface LegSession {
   grant(response: SipResponse, request: SipRequest): void;
   described(message: SipMessage): void;
   refresh(): void;
-  answerRefresh(leg: Leg, transaction: ServerTransaction, request: SipRequest): void;
   readonly interval: RunningInterval | undefined;
   /** The peer has been asked for an offer, which the other party is to answer. */
   readonly describesAnew: boolean;

@@ -24,19 +24,12 @@ import {
   relayResponseHeaders,
 } from './relayed-headers.ts';
 import { inDialogStatus } from './response-mapping.ts';
-import { SessionKeeper } from './session-keeper.ts';
 
 /**
  * Relays a re-INVITE of `from` to `to`, or, as one, the offer of an UPDATE for a party that has no UPDATE. The caller has made sure that
  * neither leg has an INVITE under way.
  */
 export function relayInvite(from: Leg, to: Leg, transaction: ServerTransaction, request: SipRequest): void {
-  if (from.session === undefined) SessionKeeper.forIncoming(from.env, from.options.sessionTimer, request)?.attach(from);
-  const tooSmall = from.session?.refusal(request);
-  if (tooSmall !== undefined) {
-    from.reply(transaction, tooSmall.status, tooSmall.headers);
-    return;
-  }
   new RelayedInvite(from, to, transaction, request).start();
 }
 
@@ -189,7 +182,6 @@ class RelayedInvite implements LegRequestUser, ServerTransactionUser, PendingInv
     const relayed = to.createRequest('INVITE');
     relayed.headers.set(HeaderId.MaxForwards, String(this.#request.hopsAfter()));
     addReinviteCapabilities(relayed, to.options, this.#from);
-    to.session?.ask(relayed);
     relayRequestHeaders(this.#request.headers, relayed.headers, to, this.#from);
     relayBody(this.#made ?? this.#request, relayed);
     if (this.#isNewParty) showParty(relayed, this.#from, to);
@@ -223,7 +215,6 @@ class RelayedInvite implements LegRequestUser, ServerTransactionUser, PendingInv
     }
     to.learn(response);
     to.dialog.refreshTarget(response);
-    to.session?.granted(response);
     to.session?.described(this.#made ?? this.#request);
     this.#from.dialog.refreshTarget(this.#request);
     if (this.#answersHere) {

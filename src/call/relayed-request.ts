@@ -59,6 +59,10 @@ class RelayedRequest implements LegRequestUser {
     this.#isLate = request.method === 'PRACK' && media !== undefined && media.session.standsInFor === media.tag;
   }
 
+  get #isUpdate(): boolean {
+    return this.#request.method === 'UPDATE';
+  }
+
   /** What the request describes, if anything: RFC 3262 §5 lets a PRACK answer the offer of the response that it acknowledges. */
   get role(): 'offer' | 'answer' {
     const { media } = this.#to;
@@ -68,14 +72,17 @@ class RelayedRequest implements LegRequestUser {
 
   /** @param refusal why what it describes cannot be told to the other party; undefined: it can. */
   start(refusal: MediaRefusal | undefined, rack: string | undefined): void {
-    const from = this.#from;
     const to = this.#to;
-    const request = this.#request;
     if (refusal !== undefined || to.state === 'leaving' || to.state === 'gone') {
       to.relays--;
-      from.reply(this.#transaction, refusal === undefined ? 480 : MEDIA_REFUSALS[refusal].status);
+      this.#from.reply(this.#transaction, refusal === undefined ? 480 : MEDIA_REFUSALS[refusal].status);
       return;
     }
+    this.#ask(rack);
+  }
+
+  #ask(rack?: string): void {
+    const [from, to, request] = [this.#from, this.#to, this.#request];
     const relayed = to.createRequest(request.method);
     relayed.headers.set(HeaderId.MaxForwards, String(request.hopsAfter()));
     if (rack !== undefined) relayed.headers.add(HeaderId.RAck, rack);
@@ -85,13 +92,18 @@ class RelayedRequest implements LegRequestUser {
     // RFC 3261 §20.15: a body of no octets has a type as well; a hook flash is said by that alone.
     if ((request.method === 'INFO' || request.method === 'MESSAGE') && request.body === '')
       relayed.headers.takeFirst(request.headers, HeaderId.ContentType);
-    if (request.method === 'UPDATE' && learnIdentity(from, request)) showParty(relayed, from, to);
+    if (this.#isUpdate && learnIdentity(from, request)) showParty(relayed, from, to);
     new LegRequest(to, relayed, this).send();
   }
 
   onLegResponse(response: SipResponse, _request: LegRequest): void {
     // RFC 3261 §17.1.2: provisional responses to other methods than INVITE mean nothing to the next hop.
     if (response.status < 200) return;
+    // RFC 4028 §7.3: the other party wants a longer interval; that is between it and this engine.
+    if (response.status === 422 && this.#isUpdate && this.#to.session?.receive422(response) === true) {
+      this.#ask();
+      return;
+    }
     this.#to.relays--;
     if (response.status >= 300) {
       descriptionRefused(this.#from);
@@ -107,12 +119,13 @@ class RelayedRequest implements LegRequestUser {
   #received(response: SipResponse): void {
     this.#to.learn(response);
     const { status } = response;
-    if (this.#request.method === 'UPDATE' && (status === 405 || status === 501)) {
+    if (this.#isUpdate && (status === 405 || status === 501)) {
       this.#offerOtherwise();
       return;
     }
     if (status < 300) {
       this.#to.dialog.refreshTarget(response);
+      if (this.#isUpdate) this.#to.session?.described(this.#request);
       this.#from.dialog.refreshTarget(this.#request);
     }
     this.#answer(response);
@@ -150,7 +163,7 @@ class RelayedRequest implements LegRequestUser {
       status,
       status === response.status ? relayedPhrase(response, from, this.#to) : undefined,
     );
-    if (this.#request.method === 'UPDATE' && status < 300) {
+    if (this.#isUpdate && status < 300) {
       addCapabilities(relayed, from.options, this.#to, contactOf(from));
       if (learnIdentity(this.#to, response)) showParty(relayed, this.#to, from);
     }
@@ -169,6 +182,7 @@ class RelayedRequest implements LegRequestUser {
     }
     relayBody(response, relayed);
     from.session?.grant(relayed, this.#request);
+    if (this.#isUpdate && status < 300) from.session?.described(relayed);
     from.respond(this.#transaction, relayed);
   }
 }

@@ -88,7 +88,6 @@ export class Renegotiation implements LegRequestUser, PendingInvite<Leg>, TimerT
     const leg = this.#leg;
     const invite = leg.createRequest('INVITE');
     addReinviteCapabilities(invite, leg.options, leg.peer);
-    leg.session?.ask(invite);
     if (this.#offer !== undefined) relayBody(this.#offer, invite);
     showParty(invite, this.#party, leg);
     leg.invites.outgoing = this;
@@ -104,7 +103,6 @@ export class Renegotiation implements LegRequestUser, PendingInvite<Leg>, TimerT
     this.stop();
     leg.learn(response);
     leg.dialog.refreshTarget(response);
-    leg.session?.granted(response);
     if (this.#offer === undefined) leg.ack.hold(invite);
     else leg.ack.give(invite);
     this.#user.onRenegotiated(leg, response);

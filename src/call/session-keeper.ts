@@ -7,13 +7,12 @@ import {
   type SessionTimerOptions,
   type SessionTimerUser,
 } from '../sip/dialog/index.ts';
-import { createResponse, HeaderId, type SipMessage, SipRequest, type SipResponse } from '../sip/message/index.ts';
+import { HeaderId, type SipMessage, SipRequest, type SipResponse } from '../sip/message/index.ts';
 import { addCapabilities, withoutMethod } from './capabilities.ts';
-import { contactOf } from './contact.ts';
 import { describeAnew } from './describe-anew.ts';
 import type { Leg } from './leg.ts';
 import { LegRequest, type LegRequestUser } from './leg-request.ts';
-import type { CallEnvironment, ServerTransaction } from './ports.ts';
+import type { CallEnvironment } from './ports.ts';
 import { addToken, relayBody } from './relayed-headers.ts';
 import type { SessionSnapshot } from './snapshot.ts';
 
@@ -130,21 +129,6 @@ export class SessionKeeper implements SessionTimerUser, LegRequestUser, TimerTar
     for (const [id, value] of this.#timer.acceptRequest(request)) response.headers.add(id, value);
   }
 
-  /** An UPDATE without an offer: a refresh of this leg alone. */
-  answerRefresh(leg: Leg, transaction: ServerTransaction, request: SipRequest): void {
-    const tooSmall = this.refusal(request);
-    if (tooSmall !== undefined) {
-      leg.reply(transaction, tooSmall.status, tooSmall.headers);
-      return;
-    }
-    leg.dialog.refreshTarget(request);
-    const response = createResponse(request, 200);
-    // Contact says what is granted here.
-    this.grant(response, request);
-    addCapabilities(response, leg.options, leg.peer, contactOf(leg));
-    leg.respond(transaction, response);
-  }
-
   stop(): void {
     this.#timer.stop();
     this.#retryTimer = cancelTimer(this.#retryTimer);
@@ -178,7 +162,6 @@ export class SessionKeeper implements SessionTimerUser, LegRequestUser, TimerTar
     }
     const refresh = leg.createRequest(method);
     addCapabilities(refresh, leg.options, leg.peer);
-    this.ask(refresh);
     if (method === 'INVITE' && this.#description !== undefined) relayBody(this.#description, refresh);
     new LegRequest(leg, refresh, this).send();
   }
@@ -203,7 +186,6 @@ export class SessionKeeper implements SessionTimerUser, LegRequestUser, TimerTar
       this.#refreshing = false;
       leg.learn(response);
       leg.dialog.refreshTarget(response);
-      this.granted(response);
     } else if (status === 491 || (status === 422 && this.receive422(response))) {
       this.#refreshing = false;
       this.#retryLater(leg);

@@ -224,6 +224,55 @@ test('a relayed re-INVITE refreshes both legs, each with its own interval', () =
   expect(world.settles()).toBe(true);
 });
 
+test('§7.4, §9: the offer of an UPDATE refreshes both legs, as a re-INVITE does', () => {
+  const world = new World();
+  timed(world, 'remote');
+  const { a, b } = world;
+  a.call({ body: sdp('caller'), headers: [...TIMER, [HeaderId.Allow, 'INVITE, UPDATE']] });
+  world.run();
+  const granted: [HeaderId, string][] = [
+    [HeaderId.SessionExpires, '180;refresher=uas'],
+    [HeaderId.Allow, 'INVITE, UPDATE'],
+  ];
+  b.answer(b.invite, 200, { body: sdp('b'), headers: granted });
+  world.run();
+  answersUpdates(b);
+  world.run(80_000);
+  const sent = a.send('UPDATE', { body: sdp('again'), headers: TIMER });
+  world.run();
+  expect(sent.final?.headers.value(HeaderId.SessionExpires)).toBe('180;refresher=uac');
+  expect(b.requests('UPDATE')[0]?.headers.value(HeaderId.SessionExpires)).toBe('180;refresher=uas');
+  const tooShort = a.send('UPDATE', { body: sdp('short'), headers: [TIMER[0], [HeaderId.SessionExpires, '60']] });
+  world.run(100_000);
+  expect([tooShort.final?.status, tooShort.final?.headers.value(HeaderId.MinSE)]).toEqual([422, '90']);
+  expect(b.requests('UPDATE')).toHaveLength(1);
+  expect(world.engine.calls.counters.live).toBe(1);
+  a.send('BYE');
+  expect(world.settles()).toBe(true);
+});
+
+test('§7.3: an UPDATE with an offer that is answered 422 goes again with the interval that was asked for', () => {
+  const world = new World();
+  timed(world);
+  const { a, b } = world;
+  a.call();
+  world.run();
+  b.answer(b.invite, 200, { body: sdp('b'), headers: [[HeaderId.Allow, 'INVITE, UPDATE']] });
+  world.run();
+  b.onRequest = (transaction, request) => {
+    if (request.method !== 'UPDATE') return;
+    if (b.requests('UPDATE').length === 1) b.answer(transaction, 422, { headers: [[HeaderId.MinSE, '600']] });
+    else b.answer(transaction, 200, { body: sdp('answer') });
+  };
+  const sent = a.send('UPDATE', { body: sdp('again') });
+  world.run();
+  expect([sent.final?.status, sent.final?.body]).toEqual([200, sdp('answer')]);
+  const [, again] = b.requests('UPDATE');
+  expect([again?.body, again?.headers.value(HeaderId.SessionExpires)]).toEqual([sdp('again'), '600;refresher=uac']);
+  a.send('BYE');
+  expect(world.settles()).toBe(true);
+});
+
 test('§7.3: a 422 that crosses the CANCEL of a relayed re-INVITE is its end: nothing is asked again', () => {
   const world = new World();
   timed(world);
