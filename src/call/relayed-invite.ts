@@ -190,8 +190,8 @@ class RelayedInvite implements LegRequestUser, ServerTransactionUser, PendingInv
 
   #relayProvisional(response: SipResponse): void {
     // Reliable provisional responses to a re-INVITE are not asked for (no Supported: 100rel leaves with one), so none needs a PRACK.
-    // RFC 3261 §17.1.2: to an UPDATE they mean nothing.
-    if (this.#done || this.#isUpdate) return;
+    // RFC 3261 §17.1.2: to an UPDATE they mean nothing. RFC 3262 §3: whoever requires reliable ones is sent no other.
+    if (this.#done || this.#isUpdate || this.#request.headers.lists(HeaderId.Require, '100rel')) return;
     const phrase = relayedPhrase(response, this.#from, this.#to);
     const relayed = createResponse(this.#request, response.status, phrase);
     addReinviteCapabilities(relayed, this.#from.options, this.#to, contactOf(this.#from));

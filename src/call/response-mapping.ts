@@ -42,13 +42,17 @@ export function callerStatus(status: number): number {
   return CALLER_STATUS.get(status) ?? status;
 }
 
+/** What says of a request within a call what the other side can know: its package, its event, its dialog, its moment. */
+const OF_DIALOG: ReadonlySet<number> = new Set([469, 481, 489, 491]);
+
 /**
- * The status that the other side gets for a final status to a request relayed within the call. What the answer says passes, but for what
- * only this engine can have caused: the challenge was for its credentials, the session interval was its own.
+ * The status that the other side gets for a final status to a request relayed within the call. What only this engine can have caused says
+ * there as little as outside of one; and a 408 would end the sender's dialog (RFC 3261 §12.2.1.2), or never leave (RFC 4320 §4.2).
  */
 export function inDialogStatus(status: number): number {
   if (status === 401 || status === 407) return 403;
-  return status === 422 ? 500 : status;
+  if (status === 408) return 504;
+  return status < 300 || OF_DIALOG.has(status) ? status : callerStatus(status);
 }
 
 /** RFC 3326 §2: `SIP;cause=486;text="Busy Here"`. */

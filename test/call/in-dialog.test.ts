@@ -73,14 +73,14 @@ test('a re-INVITE without offer: the answer travels in the ACK (RFC 3261 §14.1,
   hangUp(world);
 });
 
-test('a failed re-INVITE changes nothing: 488, 491 and 603 are passed on, the session goes on', () => {
+test('a failed re-INVITE changes nothing: 488, 491 and 603 are passed on, 408 is 504, the session goes on', () => {
   for (const status of [488, 491, 603, 408]) {
     const world = connected();
     const { a, b } = world;
     answersReinvite(b, status);
     const sent = a.send('INVITE', { body: HOLD });
     world.run();
-    expect(sent.final?.status).toBe(status);
+    expect(sent.final?.status).toBe(status === 408 ? 504 : status);
     answersReinvite(b);
     const again = a.send('INVITE', { body: HOLD });
     world.run();
@@ -88,6 +88,25 @@ test('a failed re-INVITE changes nothing: 488, 491 and 603 are passed on, the se
     hangUp(world);
     expect(world.record.endedBy).toBe('caller');
   }
+});
+
+test('RFC 3262 §3: whoever requires 100rel of a re-INVITE is sent no provisional response that is not reliable', () => {
+  const world = connected();
+  const { a, b } = world;
+  b.onRequest = (transaction, { method }) => {
+    if (method !== 'INVITE') return;
+    b.answer(transaction, 180);
+    b.answer(transaction, 200, { body: sdp('b') });
+  };
+  const plain = a.send('INVITE', { body: HOLD });
+  world.run();
+  const required = a.send('INVITE', { body: HOLD, headers: [[HeaderId.Require, '100rel']] });
+  world.run();
+  expect([plain.statuses, required.statuses].map((each) => each.filter((status) => status > 100))).toEqual([
+    [180, 200],
+    [200],
+  ]);
+  hangUp(world);
 });
 
 test('a re-INVITE that nobody answers is 504 for its sender, and the session stays', () => {

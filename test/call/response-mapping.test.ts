@@ -21,13 +21,23 @@ test('behaviour 17: statuses that speak of the engine’s own INVITE are mapped,
   for (const [status, expected] of table) expect(callerStatus(status), String(status)).toBe(expected);
 });
 
-test('within a call a challenge and a session interval are the engine’s own affair; all other answers pass', () => {
+test('within a call, too, challenges, extensions, a session interval are the engine’s own affair, and no redirect is followed', () => {
   const table = [
+    [302, 480],
+    [399, 480],
     [401, 403],
     [407, 403],
+    [408, 504],
+    [420, 500],
+    [421, 500],
     [422, 500],
+    [505, 500],
     [200, 200],
+    [299, 299],
+    [469, 469],
+    [481, 481],
     [488, 488],
+    [489, 489],
     [491, 491],
   ] as const;
   for (const [status, expected] of table) expect(inDialogStatus(status), String(status)).toBe(expected);
