@@ -41,6 +41,8 @@ export interface CallContext {
   readonly verification?: VerificationFacts | undefined;
   /** The trunk of the party that is transferred. */
   readonly transferee?: Trunk | undefined;
+  /** Of a transfer: Referred-By as the transferor has sent it (RFC 3892); absent: it says nothing, or withholds itself. */
+  readonly referredBy?: string | undefined;
   /** Grows while the call is sent on. */
   readonly diversions: readonly Diversion[];
 }

@@ -53,6 +53,8 @@ export function phoneBranch(phone: PhoneBranch): BranchPlan {
       ...(own.some(([name]) => name.toLowerCase() === 'user-agent') ? [] : [['User-Agent', node.userAgent] as const]),
       ...calledParty(context),
       ...verifiedCaller(context),
+      // RFC 3892 §2.2: who has accepted a REFER copies it. A trunk is told nothing of the tenant's parties.
+      ...(context.referredBy === undefined ? [] : [['Referred-By', context.referredBy] as const]),
       ...contentFields(request),
       ...own,
     ],

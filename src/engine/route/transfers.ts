@@ -55,7 +55,7 @@ export class Transfers implements CallRouter {
     if (trunk !== undefined) {
       return referredByTeams({ call, leg, referTo, referredBy, trunk, directory, ...this.#options });
     }
-    return this.#planned(this.#options.routing, call, leg, referTo);
+    return this.#planned(this.#options.routing, call, leg, referTo, referredBy);
   }
 
   refusesPhone(call: RoutedCall, leg: RoutedLeg, referTo: string): boolean {
@@ -77,7 +77,13 @@ export class Transfers implements CallRouter {
     });
   }
 
-  #planned(routing: Routing, call: RoutedCall, leg: RoutedLeg, referTo: string): CallPlan | Rejection {
+  #planned(
+    routing: Routing,
+    call: RoutedCall,
+    leg: RoutedLeg,
+    referTo: string,
+    referredBy?: string,
+  ): CallPlan | Rejection {
     const { directory } = this.#options.served;
     const { owner } = leg.options;
     const tenant = owner === undefined ? undefined : directory.tenantByName(owner.tenant);
@@ -101,6 +107,7 @@ export class Transfers implements CallRouter {
       sessionId: randomToken(),
       diversions: [],
       transferee: trunkOf(leg.peer?.options, directory),
+      ...(leg.options.anonymous !== true && { referredBy }),
     };
     const { grants } = this.#options;
     const first = routing.transferred(context, by, number);

@@ -47,8 +47,11 @@ afterEach(() => {
   expectNothingHeld(world);
 });
 
-const refer = (referTo: string) =>
-  alice.ask(alice.within(invite, final, 'REFER', { 'Refer-To': referTo, Contact: `<sip:${alice.host}>` }), 50);
+const refer = (referTo: string, fields: Record<string, string> = {}) =>
+  alice.ask(
+    alice.within(invite, final, 'REFER', { 'Refer-To': referTo, Contact: `<sip:${alice.host}>`, ...fields }),
+    50,
+  );
 
 /** What the transferor is told of it (RFC 3515 §2.4.5). */
 const progress = () => alice.requests('NOTIFY').map(({ body }) => body.split('\r\n')[0]);
@@ -63,6 +66,31 @@ describe('REFER within a call (RFC 3515)', () => {
     world.run();
     expect(progress().at(-1)).toContain('486');
     expect(carrier.requests('BYE')).toEqual([]);
+  });
+
+  test('RFC 3892 §2.2: Referred-By goes to the phones that are called for it, octet for octet, and to no trunk', () => {
+    const referredBy = '"Al\u00efce" <sip:101@acme.example.com>;x=y';
+    expect(refer('<sip:102@acme.example.com>', { 'Referred-By': referredBy }).status).toBe(202);
+    expect(bob.took('INVITE').headers.fieldValues(HeaderId.ReferredBy)).toEqual([referredBy]);
+    bob.answer(bob.took('INVITE'), 486, 'Busy Here');
+    world.run();
+    const outside = { 'Referred-By': referredBy, CSeq: '9 REFER' };
+    expect(refer('<sip:18005550111@acme.example.com>', outside).status).toBe(202);
+    const sent = carrier.took('INVITE', 1);
+    expect(sent.requestUri).toContain('18005550111');
+    expect(sent.headers.has(HeaderId.ReferredBy)).toBe(false);
+    carrier.answer(sent, 486, 'Busy Here');
+  });
+
+  test('RFC 3892 §2.2: a transferor who withholds itself is named to nobody', async () => {
+    invite = alice.call('18005550199', { Privacy: 'id' });
+    carrier.answer(carrier.took('INVITE', 1), 200, 'OK', {}, SDP);
+    world.run();
+    final = alice.final(invite) as SipResponse;
+    const referred = refer('<sip:102@acme.example.com>', { 'Referred-By': '<sip:101@acme.example.com>' });
+    expect(referred.status).toBe(202);
+    expect(bob.took('INVITE').headers.has(HeaderId.ReferredBy)).toBe(false);
+    bob.answer(bob.took('INVITE'), 486, 'Busy Here');
   });
 
   test('a caller keeps the octets of its name, ISO-8859-1 too', () => {
