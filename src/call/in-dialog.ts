@@ -97,7 +97,7 @@ function receiveBye(leg: Leg, transaction: ServerTransaction, request: SipReques
   }
   // The call must not count as ended before it knows why.
   call.retain();
-  leg.leave();
+  leg.leave(request);
   if (state === 'confirmed') call.legLeft(leg, request);
   call.release();
 }

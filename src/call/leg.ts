@@ -37,7 +37,7 @@ import type {
   ShownParty,
 } from './ports.ts';
 import type { EndedBy, LiveRecord } from './record.ts';
-import { hasSessionDescription } from './relayed-headers.ts';
+import { hasSessionDescription, relayOwnHeaders } from './relayed-headers.ts';
 import type { Resumption, RingingInvite } from './resumption.ts';
 import { type LegSnapshot, legSnapshot, type Reacher, type SessionSnapshot } from './snapshot.ts';
 import { standInFor } from './stand-in.ts';
@@ -155,6 +155,8 @@ export class Leg implements LegRequestUser, AcknowledgingLeg {
   unreachable: string | undefined = undefined;
   /** Undefined: what the party describes passes as it is. */
   media: MediaPlace | undefined = undefined;
+  /** The BYE of the peer. */
+  leftWith: SipRequest | undefined = undefined;
   /** Relayed requests under way toward this leg. */
   relays = 0;
   readonly #registry: LegRegistry;
@@ -377,8 +379,9 @@ export class Leg implements LegRequestUser, AcknowledgingLeg {
 
   // --- ending ---
 
-  /** BYE received, or the dialog is known to be lost (481, or 408 to a refresh): nothing is owed on this leg any more. */
-  leave(): void {
+  /** `bye` received, or the dialog is known to be lost (481, or 408 to a refresh): nothing is owed on this leg any more. */
+  leave(bye?: SipRequest): void {
+    this.leftWith = bye;
     this.#dropPending();
     this.#invites?.stopAccepted();
     this.#gone();
@@ -417,6 +420,8 @@ export class Leg implements LegRequestUser, AcknowledgingLeg {
     phase.isByeSent = true;
     const bye = this.createRequest('BYE');
     for (const reason of phase.reasons) bye.headers.add(HeaderId.Reason, reason);
+    const { peer } = this;
+    if (peer?.leftWith !== undefined) relayOwnHeaders(peer.leftWith.headers, bye.headers, this, peer);
     new LegRequest(this, bye, this).send();
   }
 

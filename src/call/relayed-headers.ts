@@ -168,6 +168,11 @@ export function relayRequestHeaders(from: Headers, to: Headers, taker: Taker, se
   copyOwnFields(from, to, taker, sender, 'calling');
 }
 
+/** What of the tenant's relay list a BYE of `sender` may say on the leg of `taker`. */
+export function relayOwnHeaders(from: Headers, to: Headers, taker: Taker, sender: Sender): void {
+  if (!withholds(taker, sender)) copyOwnFields(from, to, taker, sender, 'calling');
+}
+
 function copyReasons(from: Headers, to: Headers): void {
   for (const value of from.fieldValues(HeaderId.Reason)) {
     const kept = withoutText(value);

@@ -319,6 +319,32 @@ test('an anonymous caller’s re-INVITE, UPDATE, INFO, MESSAGE and answers say n
 });
 
 test.each([
+  ['caller', {}, ['secret']],
+  ['callee', {}, ['secret']],
+  ['caller', { anonymous: true }, []],
+])('a BYE takes fields of the tenant’s relay list along: of a %s %j', (from, of, told) => {
+  const world = new World();
+  const { a, b, engine } = world;
+  const relays = { relayHeaders: ['User-Agent'] };
+  engine.plan = (request) =>
+    stages([{ branches: [branchTo(request, 'b', { options: { ...legOptions('b'), ...relays } })] }], {
+      callerLeg: { ...legOptions('caller'), ...relays, ...of },
+    });
+  a.call();
+  world.run();
+  b.answer(b.invite, 200, { body: sdp('callee') });
+  world.run();
+  const [sender, taker] = from === 'caller' ? [a, b] : [b, a];
+  sender.send('BYE', { headers: [...(SAID.headers ?? []), [HeaderId.Reason, 'Q.850;cause=16']] });
+  world.run();
+  const [bye] = taker.requests('BYE');
+  expect(bye?.headers.fieldValues(HeaderId.UserAgent)).toEqual(told);
+  expect(bye?.headers.fieldValues(HeaderId.Reason)).toEqual(['Q.850;cause=16']);
+  expect(bye?.headers.has(HeaderId.AlertInfo)).toBe(false);
+  expect(world.settles()).toBe(true);
+});
+
+test.each([
   [undefined, 'v=0\r\ns=-\r\n', 'application/sdp'],
   ['', 'v=0\r\ns=-\r\n', 'application/sdp'],
   ['*/*', 'v=0\r\ns=-\r\n', 'application/sdp'],

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { fieldOf, once, uriOf, valuesOf, type WireMessage } from '../outbound/wire-message.ts';
+import { eventually } from '../../kit/eventually.ts';
+import { fieldOf, methodOf, once, uriOf, valuesOf, type WireMessage } from '../outbound/wire-message.ts';
 import {
   accept,
   ackOf,
@@ -255,7 +256,12 @@ describe.each(WAYS)('over %s at %s', (transport, host) => {
           [['j'], []],
         ]);
       }
-      await end(from, standing, to);
+      const at = to.received.length;
+      from.send(inDialog(from, standing.caller, 'BYE', 20, { 'X-Account': ['l', 'm'], 'X-Other': 'n' }));
+      if (to !== carrier) to.send(responseTo(await to.nextRequest('BYE'), '200 OK', ''));
+      expect(statusOf(await from.nextAnswer())).toBe(200);
+      const bye = await eventually('the BYE', () => to.received.slice(at).find((each) => methodOf(each) === 'BYE'));
+      expect([valuesOf(bye, 'X-Account'), valuesOf(bye, 'X-Other')]).toEqual([['l', 'm'], []]);
     }
   });
 
