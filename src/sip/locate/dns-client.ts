@@ -9,6 +9,7 @@ const TRY_TIMEOUT_MS = 1500;
 const ROUNDS = 2;
 /** EDNS0 payload that crosses the Internet unfragmented (the DNS flag day figure). */
 const UDP_PAYLOAD_OCTETS = 1232;
+const EDNS = { type: 'OPT', name: '.', udpPayloadSize: UDP_PAYLOAD_OCTETS, flags: 0, options: [] } as never;
 /** Records of one reply that are looked at; a larger set is cut, whoever sent it. */
 const MAX_RECORDS = 100;
 const MAX_TCP_REPLY_OCTETS = 65_535;
@@ -64,6 +65,13 @@ function negativeTtlSeconds(reply: packet.DecodedPacket): number | undefined {
   return undefined;
 }
 
+/** What servers that do not know EDNS say to it (RFC 6891 §7). */
+const KNOWS_NO_EDNS: ReadonlySet<string> = new Set(['FORMERR', 'NOTIMP']);
+
+function rcodeOf(reply: packet.DecodedPacket): string {
+  return (reply as { rcode?: string }).rcode ?? 'NOERROR';
+}
+
 function readReply(octets: Buffer, id: number, name: string, type: DnsRecordType): packet.DecodedPacket | undefined {
   let reply: packet.DecodedPacket;
   try {
@@ -74,6 +82,8 @@ function readReply(octets: Buffer, id: number, name: string, type: DnsRecordType
   const question = reply.questions?.[0];
   // A reply to another question, or one that somebody guessed, is none of ours (RFC 5452 §9.1).
   if (reply.type !== 'response' || reply.id !== id) return undefined;
+  // Who cannot read a question need not repeat it.
+  if (question === undefined && KNOWS_NO_EDNS.has(rcodeOf(reply))) return reply;
   if (question === undefined || question.type !== type || question.name.toLowerCase() !== name) return undefined;
   return reply;
 }
@@ -109,18 +119,20 @@ export class DnsClient implements DnsPort {
     return { status: 'failed', reason: lastError };
   }
 
-  async #ask(server: DnsServer, name: string, type: DnsRecordType): Promise<DnsReply> {
+  /** Over UDP, and over TCP where the answer is cut. */
+  async #reply(server: DnsServer, name: string, type: DnsRecordType, additionals: never[]) {
     const id = randomInt(65_536);
-    const question = packet.encode({
-      type: 'query',
-      id,
-      flags: packet.RECURSION_DESIRED,
-      questions: [{ type, name }],
-      additionals: [{ type: 'OPT', name: '.', udpPayloadSize: UDP_PAYLOAD_OCTETS, flags: 0, options: [] } as never],
-    });
-    let reply = await this.#overUdp(server, question, id, name, type);
-    if (reply.flag_tc) reply = await this.#overTcp(server, question, id, name, type);
-    const code = (reply as { rcode?: string }).rcode ?? 'NOERROR';
+    const flags = packet.RECURSION_DESIRED;
+    const question = packet.encode({ type: 'query', id, flags, questions: [{ type, name }], additionals });
+    const reply = await this.#overUdp(server, question, id, name, type);
+    return reply.flag_tc ? this.#overTcp(server, question, id, name, type) : reply;
+  }
+
+  async #ask(server: DnsServer, name: string, type: DnsRecordType): Promise<DnsReply> {
+    let reply = await this.#reply(server, name, type, [EDNS]);
+    // RFC 6891 §6.2.2: it is asked as before EDNS, which old routers and the firewalls in front of some servers refuse.
+    if (KNOWS_NO_EDNS.has(rcodeOf(reply))) reply = await this.#reply(server, name, type, []);
+    const code = rcodeOf(reply);
     if (code !== 'NOERROR' && code !== 'NXDOMAIN') throw new DnsFailure(code);
     const records: DnsRecord[] = [];
     for (const answer of (reply.answers ?? []).slice(0, MAX_RECORDS)) {

@@ -131,6 +131,30 @@ test('SERVFAIL is a failure, NXDOMAIN an answer without records that lives as lo
   });
 });
 
+test.each([
+  ['FORMERR', 1, true],
+  ['FORMERR, and no question', 1, false],
+  ['NOTIMP', 4, true],
+])('RFC 6891 §6.2.2: a server that answers EDNS with %s is asked without', async (_what, flags, repeats) => {
+  const port = await freePort();
+  await udpServer(port, (query, reply) => {
+    if ((query.additionals ?? []).length === 0) return reply(addressReply(query, '192.0.2.4'));
+    return reply({ type: 'response', id: query.id ?? 0, flags, questions: repeats ? (query.questions ?? []) : [] });
+  });
+  const client = new DnsClient([{ address: '127.0.0.1', port }], 500);
+  expect(await client.query('sbc.example.com', 'A')).toMatchObject({
+    status: 'answered',
+    records: [{ address: '192.0.2.4' }],
+  });
+});
+
+test('a server that refuses the plain question as well has failed', async () => {
+  const port = await freePort();
+  await udpServer(port, (query, reply) => reply({ type: 'response', id: query.id ?? 0, flags: 1 }));
+  const client = new DnsClient([{ address: '127.0.0.1', port }], 500);
+  expect(await client.query('sbc.example.com', 'A')).toEqual({ status: 'failed', reason: '127.0.0.1: FORMERR' });
+});
+
 test('random octets from a server never throw', async () => {
   const port = await freePort();
   const socket = createSocket('udp4');
