@@ -1,6 +1,6 @@
 import { Latest } from '../../base/latest.ts';
 import type { Clock } from '../../base/scheduler.ts';
-import type { DnsPort, DnsRecord, DnsRecordType } from './dns-port.ts';
+import type { DnsPort, DnsRecord, DnsRecordType, DnsReply } from './dns-port.ts';
 
 const MAX_ENTRIES = 20_000;
 const MIN_TTL_SECONDS = 1;
@@ -67,7 +67,7 @@ export class DnsCache {
   }
 
   async #ask(name: string, type: DnsRecordType, owner: string | undefined): Promise<KnownAnswer> {
-    const reply = await this.#dns.query(name, type, owner);
+    const reply = await this.#reply(name, type, owner);
     const key = `${type} ${name}`;
     const nowMs = this.#clock.nowMs();
     if (reply.status === 'failed') {
@@ -79,7 +79,7 @@ export class DnsCache {
       // Nobody was asked: who has a place may be told more.
       return reply.unasked === true && kept.failure !== undefined ? kept : this.#remember(key, kept);
     }
-    const records = followAliases(reply.records, name, type);
+    const { records } = followAliases(reply.records, name, type);
     if (records.length === 0) {
       const negativeMs = Math.min(
         (reply.negativeTtlSeconds ?? 0) * 1000 || DEFAULT_NEGATIVE_TTL_MS,
@@ -88,6 +88,20 @@ export class DnsCache {
       return this.#remember(key, { records, untilMs: nowMs + Math.max(negativeMs, this.#ttl.minSeconds * 1000) });
     }
     return this.#remember(key, { records, untilMs: nowMs + this.#keptMs(records) });
+  }
+
+  /** Where an alias leads to a name of which nothing is said, not even that it has no such record, that one is asked for (RFC 1034 §5.3.3). */
+  async #reply(name: string, type: DnsRecordType, owner: string | undefined): Promise<DnsReply> {
+    let reply = await this.#dns.query(name, type, owner);
+    const asked = new Set([name]);
+    while (reply.status === 'answered' && reply.negativeTtlSeconds === undefined && asked.size <= MAX_CNAME_LINKS) {
+      const { records, end } = followAliases(reply.records, name, type);
+      if (records.length > 0 || asked.has(end)) break;
+      asked.add(end);
+      const next = await this.#dns.query(end, type, owner);
+      reply = next.status === 'failed' ? next : { ...next, records: [...reply.records, ...next.records] };
+    }
+    return reply;
   }
 
   #keptMs(records: readonly DnsRecord[]): number {
@@ -101,15 +115,15 @@ export class DnsCache {
   }
 }
 
-/** Records of the type asked for `name`, through CNAMEs of the same reply; a loop or an over-long chain gives none. */
-function followAliases(records: readonly DnsRecord[], name: string, type: DnsRecordType): DnsRecord[] {
-  let owner = name;
+/** Records of the type asked for `name`, through CNAMEs; a loop or an over-long chain gives none. `end`: the name that these lead to. */
+function followAliases(records: readonly DnsRecord[], name: string, type: DnsRecordType) {
+  let end = name;
   for (let link = 0; link <= MAX_CNAME_LINKS; link++) {
-    const found = records.filter((record) => record.type === type && record.name === owner);
-    if (found.length > 0) return found;
-    const alias = records.find((record) => record.type === 'CNAME' && record.name === owner);
-    if (alias?.type !== 'CNAME') return [];
-    owner = alias.target;
+    const found = records.filter((record) => record.type === type && record.name === end);
+    if (found.length > 0) return { records: found, end };
+    const alias = records.find((record) => record.type === 'CNAME' && record.name === end);
+    if (alias?.type !== 'CNAME') break;
+    end = alias.target;
   }
-  return [];
+  return { records: [], end };
 }

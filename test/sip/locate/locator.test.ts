@@ -199,6 +199,38 @@ describe('RFC 3263 §4: names', () => {
     expect(brief(await locator.locate({ host: 'sbc.example.com', port: 5060 }))).toEqual(['udp 192.0.2.7 5060']);
   });
 
+  describe('RFC 1034 §5.3.3: an alias', () => {
+    const alias = (name: string, target: string) => ({ type: 'CNAME', name, ttlSeconds: 60, target }) as const;
+
+    test('whose address the reply leaves out is asked for, and so is the next one', async () => {
+      const { locator, dns } = world();
+      dns.srv('_sip._udp.example.com', [0, 0, 5060, 'sbc.example.com']);
+      dns.set('A', 'sbc.example.com', [alias('sbc.example.com', 'edge.carrier.example')]);
+      dns.set('A', 'edge.carrier.example', [alias('edge.carrier.example', 'one.carrier.example')]);
+      dns.a('one.carrier.example', '192.0.2.9');
+      expect(brief(await locator.locate({ host: 'example.com', transport: 'udp' }))).toEqual(['udp 192.0.2.9 5060']);
+    });
+
+    test('to a name that has none, as the reply says, is not asked for', async () => {
+      const { locator, dns } = world();
+      const records = [alias('sbc.example.com', 'edge.carrier.example')];
+      dns.answers.set('A sbc.example.com', { status: 'answered', records, negativeTtlSeconds: 60 });
+      await expect(locator.locate({ host: 'sbc.example.com', port: 5060 })).rejects.toThrow(LocateError);
+      expect(dns.asked).toEqual(['A sbc.example.com']);
+    });
+
+    test('whose name cannot be asked for has failed, which is no name without addresses', async () => {
+      const { locator, dns, clock } = world();
+      dns.set('A', 'sbc.example.com', [alias('sbc.example.com', 'edge.carrier.example')]);
+      dns.a('edge.carrier.example', '192.0.2.9');
+      const query = { host: 'sbc.example.com', port: 5060 };
+      await locator.locate(query);
+      dns.answers.set('A edge.carrier.example', { status: 'failed', reason: 'no answer' });
+      clock.advance(61_000);
+      expect(brief(await locator.locate(query))).toEqual(['udp 192.0.2.9 5060']);
+    });
+  });
+
   test('RFC 2782: a lone "." means that the service is not there', async () => {
     const { locator, dns } = world({ transports: () => ['udp', 'tcp'] });
     dns.srv('_sip._udp.example.com', [0, 0, 0, '']).srv('_sip._tcp.example.com', [0, 0, 5060, 'a.example.com']);
@@ -309,6 +341,12 @@ describe('hostile answers', () => {
       { type: 'CNAME', name: 'b.example.com', ttlSeconds: 60, target: 'a.example.com' },
     ]);
     await expect(locator.locate({ host: 'a.example.com', port: 5060 })).rejects.toThrow(LocateError);
+    for (let link = 0; link < 100; link++)
+      dns.set('A', `${link}.example.com`, [
+        { type: 'CNAME', name: `${link}.example.com`, ttlSeconds: 60, target: `${link + 1}.example.com` },
+      ]);
+    await expect(locator.locate({ host: '0.example.com', port: 5060 })).rejects.toThrow(LocateError);
+    expect(dns.asked.length).toBeLessThan(12);
   });
 
   test('a thousand SRV records cost a bounded number of questions and targets', async () => {
