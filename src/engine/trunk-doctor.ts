@@ -161,7 +161,8 @@ async function* tls({ targets, parts }: Patient): AsyncGenerator<Finding> {
 
 function tlsAdvice(reason: string): string {
   if (/untrusted/.test(reason)) return "name the authority in tls.ca, or add it to the machine's";
-  if (/wrong name/.test(reason)) return 'the host, or tls.serverName, must be a name in the certificate';
+  if (/wrong name/.test(reason))
+    return 'the host, or tls.serverName, must be a name in the certificate; tls.allowWildcard takes one with a wildcard';
   if (/refuses our|wants|expired|does not trust/.test(reason))
     return 'the peer does not take the certificate that is shown: its name, its end, and whether its chain is whole';
   if (/does not speak TLS/.test(reason)) return 'check port and transport';

@@ -78,7 +78,7 @@ export const wayOf = derived((trunk: Trunk): string => {
   const way = [owner === SYSTEM ? '' : owner, options.listener];
   if (transport !== 'tls') return way.join(' ').trimEnd();
   const serverName = tls.serverName ?? (trunk.outboundProxy ?? trunk).host;
-  return JSON.stringify([...way, serverName, tls.certificate, tls.key, tls.ca, teams?.certificate]);
+  return JSON.stringify([...way, serverName, tls.allowWildcard, tls.certificate, tls.key, tls.ca, teams?.certificate]);
 });
 
 /** Trunks with the same one share a registrar, and with it a pace. */
@@ -294,8 +294,9 @@ export class TrunkHops {
     const known = this.#tls.get(trunk.id);
     const own = trunk.teams === undefined ? undefined : this.#certificateOf(trunk);
     if (known?.of === trunk && known.certificate === own) return known.value;
-    const { certificate, key, ca } = trunk.tls;
+    const { certificate, key, ca, allowWildcard } = trunk.tls;
     const value: TlsCredentials = {
+      ...(allowWildcard && { allowWildcard }),
       ...(certificate === undefined ? {} : { cert: this.#readFile(certificate) }),
       ...(key === undefined ? {} : { key: this.#readFile(key) }),
       ...(own === undefined ? {} : { cert: own.cert, key: own.key, allowWildcard: true }),

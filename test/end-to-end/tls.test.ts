@@ -72,8 +72,8 @@ describe.skipIf(peersSkipped)('TLS with certificates on both sides', () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  /** A carrier that shows this certificate, and the trunk to it, which must be carrier.test. */
-  async function carrierWith(pair: KeyPair): Promise<Kamailio> {
+  /** A carrier that shows this certificate, and the trunk to it, which must be of this name. */
+  async function carrierWith(pair: KeyPair, tls: object = { serverName: 'carrier.test' }): Promise<Kamailio> {
     const proxy = await startKamailio({
       tls: { certificate: pair.cert, key: pair.key, clientAuthority: authority.certificate },
       script: edge(engine.port('tls'), gatewayPort),
@@ -90,8 +90,8 @@ describe.skipIf(peersSkipped)('TLS with certificates on both sides', () => {
             certificate: file(`client-${proxy.port}.pem`, client.cert),
             key: file(`client-${proxy.port}.key`, client.key),
             ca: caFile,
-            serverName: 'carrier.test',
             peerNames: ['carrier.test'],
+            ...tls,
           },
         }),
       ],
@@ -119,6 +119,18 @@ describe.skipIf(peersSkipped)('TLS with certificates on both sides', () => {
     const phone = await startAnswerer('answer', { localPort });
     const keys = { called: '14155550102' };
     await allWell(phone, await startCaller('trunk-call', `127.0.0.1:${proxy.port}`, { localPort: gatewayPort, keys }));
+  });
+
+  test('a wildcard for the name of the carrier is taken where the trunk says so (RFC 5922 §7.2: not by itself)', async () => {
+    const alternativeNames = ['DNS:*.pstn.test'];
+    const serverName = 'acme.pstn.test';
+    const proxy = await carrierWith(authority.issue({ ...CARRIER, alternativeNames }), {
+      serverName,
+      allowWildcard: true,
+    });
+    const gateway = await startAnswerer('answer', { localPort: gatewayPort });
+    await allWell(await startCaller('phone-call', engine.address()), gateway);
+    await proxy.child.waitFor(/client certificate of acme trunk/);
   });
 
   test.each([

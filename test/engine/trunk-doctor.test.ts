@@ -123,7 +123,7 @@ test.each<[string, Partial<TrunkInput>, Ports, string, RegExp]>([
       tryTls: async () => ({ kind: 'refused', reason: 'wrong name in the certificate' }),
     },
     'tls failed: wrong name in the certificate',
-    /tls.serverName/,
+    /tls.serverName.*tls.allowWildcard/,
   ],
   [
     'refused credentials',

@@ -70,6 +70,7 @@ test('what has failed for a trunk has failed for those of its owner that try it 
   expect(ways(...names.map((serverName) => ({ ...tls, tls: { serverName } })))).toBe(2);
   expect(ways(...names.map((host) => ({ ...tls, host })))).toBe(2);
   expect(ways(...certificates.map((ca) => ({ ...tls, tls: { ca } })))).toBe(2);
+  expect(ways(tls, { ...tls, tls: { allowWildcard: true } })).toBe(2);
 });
 
 test('names are looked up in the name of who owns the trunk, whoever wrote them', () => {

@@ -63,7 +63,7 @@ describe('next hops', () => {
     const settings = (certificate: string) => [
       ipTrunk({
         transport: 'tls',
-        tls: { certificate, key: 'key.pem', ca: 'ca.pem', serverName: 'sip.carrier.example' },
+        tls: { certificate, key: 'key.pem', ca: 'ca.pem', serverName: 'sip.carrier.example', allowWildcard: true },
       }),
     ];
     const readFile = (path: string) => {
@@ -78,7 +78,7 @@ describe('next hops', () => {
         address: PROVIDER,
         port: 5060,
         serverName: 'sip.carrier.example',
-        tls: { cert: '<cert.pem>', key: '<key.pem>', ca: '<ca.pem>' },
+        tls: { cert: '<cert.pem>', key: '<key.pem>', ca: '<ca.pem>', allowWildcard: true },
       },
     ]);
     const broken = only(world, settings('gone.pem'));

@@ -210,6 +210,7 @@ function fill(settings: TrunkSettings, sources: Map<string, string> | undefined)
         key: settings.tls?.key,
         ca: settings.tls?.ca,
         serverName: settings.tls?.serverName,
+        allowWildcard: settings.tls?.allowWildcard ?? false,
         peerNames: settings.tls?.peerNames ?? [],
       },
       'tls',

@@ -252,6 +252,12 @@ export const tlsSchema = z.strictObject({
     .optional()
     .describe("File of the certificate authorities that may sign the trunk's certificate; default: the system's."),
   serverName: host.optional().describe("Name that is checked and sent as SNI; default: the trunk's host."),
+  allowWildcard: z
+    .boolean()
+    .optional()
+    .describe(
+      "Take a wildcard in the trunk's certificate (`*.example.com`) for one label of that name, which RFC 5922 §7.2 forbids. Default: off.",
+    ),
   peerNames: z
     .array(host)
     .max(20)
@@ -420,6 +426,7 @@ export interface Trunk {
     readonly key: string | undefined;
     readonly ca: string | undefined;
     readonly serverName: string | undefined;
+    readonly allowWildcard: boolean;
     readonly peerNames: readonly string[];
   };
   /** Of a teams trunk. */
