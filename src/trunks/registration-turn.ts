@@ -130,7 +130,8 @@ export class RegistrationTurn implements ExchangeUser, RegistrarAsked {
     else if (status === 423 && (this.#raise(minExpiresSeconds(response)) || this.#raise(HOUR_SECONDS))) this.#again();
     // RFC 3263 §4.3: 503 is a failure of this target only.
     else if (status === 503 && this.#nextTarget()) this.#again();
-    else if (REFUSALS.has(status)) this.#user.onRefused(response, gaveUp);
+    // Who says when to come again refuses nobody's credentials.
+    else if (REFUSALS.has(status) && retrySeconds === undefined) this.#user.onRefused(response, gaveUp);
     else if (status < 600 && this.#goElsewhere(status < 400 ? response : undefined)) return;
     else this.#user.onFailed({ reason: textFromOctets(response.reason), code: status, retrySeconds });
   }

@@ -21,13 +21,7 @@ import type { Flow } from '../sip/transport/index.ts';
 import { Lease, type LeaseHolder, type LeasePort } from './lease.ts';
 import { RegisterSeries } from './register-series.ts';
 import type { RegistrarAsked } from './registrar-redirection.ts';
-import {
-  flowTimerSeconds,
-  formerPlaces,
-  grantedSeconds,
-  retryAfterSeconds,
-  serviceRoutes,
-} from './registration-answer.ts';
+import { flowTimerSeconds, formerPlaces, grantedSeconds, serviceRoutes } from './registration-answer.ts';
 import { Farewell } from './registration-farewell.ts';
 import { FIRST_SPREAD_MS, refreshDelayMs, Setbacks, TAKEOVER_SPREAD_MS } from './registration-timing.ts';
 import type { TurnFailure } from './registration-turn.ts';
@@ -229,7 +223,7 @@ export class Registration implements TimerTarget, WorkUser, LeaseHolder {
     const why = gaveUp === undefined || gaveUp === 'rejected' || gaveUp === 'no-challenge' ? '' : ` (${gaveUp})`;
     const [reason, code] = [`${textFromOctets(response.reason)}${why}`, response.status];
     if (this.#setbacks.isLastRefusal()) this.#become({ state: 'rejected' }, reason, code);
-    else this.#failed({ reason, code, retrySeconds: retryAfterSeconds(response) }, false);
+    else this.#failed({ reason, code }, false);
   }
 
   onFailed(failure: TurnFailure): void {

@@ -301,6 +301,21 @@ describe('failures', () => {
     expect(world.status().state).toBe('online');
   });
 
+  test.each([403, 404])(
+    'RFC 3261 §20.33: a %i that says when to come again is no refusal of the credentials',
+    (status) => {
+      const world = new TrunkWorld([registerTrunk()]);
+      world.provider.onRegister = (transaction) => world.provider.accept(transaction);
+      world.run(11);
+      world.provider.onRegister = (transaction) => transaction.reply(status, undefined, [[HeaderId.RetryAfter, '60']]);
+      world.run(3600);
+      expect(world.status()).toMatchObject({ state: 'offline', lastCode: status });
+      world.provider.onRegister = (transaction) => world.provider.accept(transaction);
+      world.run(80);
+      expect(world.status().state).toBe('online');
+    },
+  );
+
   test('rejected until its settings change', () => {
     const world = new TrunkWorld([registerTrunk()]);
     world.provider.onRegister = (transaction) => transaction.reply(403);
