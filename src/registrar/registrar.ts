@@ -358,12 +358,13 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
     const { maxContactsPerAor, maxBindings, isShared, sourceOf, node, hasEnded, listener } = this.#options;
     const current = this.#settled(aor);
     const origin = { aor, node, flow, from: sourceOf(request, flow) };
-    if (this.#isProlonged(current, ask, origin, newestOnly)) return undefined;
     const maxContacts = newestOnly ? 1 : (account.maxContacts ?? maxContactsPerAor);
-    const limits = { maxContacts, newestOnly, hasEnded, from: origin.from };
+    const nowWallMs = this.#scheduler.wallMs();
+    const limits = { maxContacts, newestOnly, hasEnded, from: origin.from, nowWallMs };
+    if (this.#isProlonged(current, ask, origin, limits)) return undefined;
     const update: Update<Binding<Flow>> | RegisterAnswer =
       ask.kind === 'clear'
-        ? clearAll(current, ask)
+        ? clearAll(current, ask, nowWallMs)
         : applyUpdate(current, ask, this.#policy, limits, (contact, seconds, previous) =>
             bindingOf(origin, ask, contact, seconds, previous, this.#scheduler),
           );
@@ -387,9 +388,9 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
     current: readonly Binding<Flow>[],
     ask: RegisterAsk,
     origin: BindingOrigin<Flow>,
-    newestOnly: boolean,
+    limits: UpdateLimits,
   ): boolean {
-    const binding = prolonged(current, ask, this.#policy, newestOnly);
+    const binding = prolonged(current, ask, this.#policy, limits);
     const [contact] = ask.contacts;
     if (binding === undefined || contact === undefined) return false;
     if (!isAsBefore(binding, origin, ask, contact)) return false;

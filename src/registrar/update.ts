@@ -20,6 +20,7 @@ export interface UpdateLimits {
   readonly newestOnly: boolean;
   /** Where the phone is that asks. */
   readonly from: PhoneAddress;
+  readonly nowWallMs: number;
   /** Whether a node that was there then (ms since 1970, by the store's clock) is there no more, as far as is known. */
   readonly hasEnded: (node: string, wasThereAtWallMs: number) => boolean;
 }
@@ -45,8 +46,12 @@ export interface Update<B> {
 /** Makes the binding for a contact that lasts `expiresSeconds`. */
 export type MakeBinding<B> = (contact: AskedContact, expiresSeconds: number, previous: B | undefined) => B;
 
-export function clearAll<B extends Binding>(current: readonly B[], ask: RegisterAsk): Update<B> | RegisterAnswer {
-  if (current.some((binding) => isOutOfOrder(binding, ask))) return outOfOrder();
+export function clearAll<B extends Binding>(
+  current: readonly B[],
+  ask: RegisterAsk,
+  nowWallMs: number,
+): Update<B> | RegisterAnswer {
+  if (current.some((binding) => isOutOfOrder(binding, ask, nowWallMs))) return outOfOrder();
   return { next: [], added: [], removed: current.map((binding) => ({ binding, reason: 'unregistered' })) };
 }
 
@@ -66,7 +71,7 @@ export function applyUpdate<B extends Binding>(
   for (const asked of ask.contacts) {
     const { previous, isShared } = findBinding(current, asked, ask, limits.from);
     const contact = asKept(asked, previous, isShared, limits.from);
-    if (previous !== undefined && isOutOfOrder(previous, ask)) return outOfOrder();
+    if (previous !== undefined && isOutOfOrder(previous, ask, limits.nowWallMs)) return outOfOrder();
     const seconds = grant(contact.expiresSeconds, policy);
     if (previous !== undefined) next = without(next, previous);
     if (seconds === 0) {
@@ -86,7 +91,7 @@ export function applyUpdate<B extends Binding>(
     // DEVIATION: the same instance with a new Call-ID has been restarted (RFC 3261 §10.2.4: a client keeps its Call-ID until it
     // reboots); its old contact is dead, and would ring nowhere and fill the list.
     if (!limits.newestOnly && !made.some((one) => isOfOnePhone(binding, one.binding))) continue;
-    if (limits.newestOnly && isOutOfOrder(binding, ask)) return outOfOrder();
+    if (limits.newestOnly && isOutOfOrder(binding, ask, limits.nowWallMs)) return outOfOrder();
     next = without(next, binding);
     removed = added(removed, { binding, reason: 'replaced' });
   }
@@ -107,13 +112,14 @@ export function prolonged<B extends Binding>(
   current: readonly B[],
   ask: RegisterAsk,
   policy: ExpiryPolicy,
-  newestOnly: boolean,
+  { newestOnly, nowWallMs }: Pick<UpdateLimits, 'newestOnly' | 'nowWallMs'>,
 ): B | undefined {
   const [contact] = ask.contacts;
   if (contact === undefined || ask.contacts.length > 1 || (newestOnly && current.length > 1)) return undefined;
   const { instance, regId, expiresSeconds, uriText } = contact;
   const binding = current.findLast((each) => each.contactUri === uriText && each.regId === regId);
-  if (binding === undefined || isTooBrief(expiresSeconds, policy) || isOutOfOrder(binding, ask)) return undefined;
+  if (binding === undefined || isTooBrief(expiresSeconds, policy) || isOutOfOrder(binding, ask, nowWallMs))
+    return undefined;
   const fresh = { instance, regId, callId: ask.callId, requestUri: binding.requestUri };
   if (current.some((each) => each !== binding && isOfOnePhone(each, fresh))) return undefined;
   return grant(expiresSeconds, policy) === 0 ? undefined : binding;
@@ -231,9 +237,15 @@ export function isRestartOf(old: Instance, fresh: Instance): boolean {
 
 type Instance = Pick<Binding, 'instance' | 'regId' | 'callId'>;
 
-/** §10.3: within one Call-ID the sequence number has to rise. */
-function isOutOfOrder(binding: Binding, ask: RegisterAsk): boolean {
-  return binding.callId === ask.callId && ask.cseq <= binding.cseq;
+/** 64*T1: so long a REGISTER is sent again (RFC 3261 §17.1.2.2), and none is on its way any longer. */
+const LONGEST_UNDER_WAY_MS = 32_000;
+
+/**
+ * §10.3: within one Call-ID the sequence number has to rise. DEVIATION: only as long as it may be an earlier REGISTER that was overtaken. Devices that keep
+ * their Call-ID begin at 1 when they are started again, or never count, and would be refused until their binding expires.
+ */
+function isOutOfOrder({ callId, cseq, refreshedAtWallMs }: Binding, ask: RegisterAsk, nowWallMs: number): boolean {
+  return callId === ask.callId && ask.cseq <= cseq && nowWallMs - refreshedAtWallMs < LONGEST_UNDER_WAY_MS;
 }
 
 function outOfOrder(): RegisterAnswer {

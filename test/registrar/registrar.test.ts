@@ -105,6 +105,20 @@ describe('RFC 3261 §10.3: bindings', () => {
     expect(uris()).toEqual([]);
   });
 
+  test.each<[string, RegisterFields]>([
+    ['lasts on', {}],
+    ['has another Contact', { contacts: ['<sip:bob@192.0.2.9>'] }],
+    ['ends one', { contacts: ['<sip:bob@192.0.2.4>;expires=0'] }],
+    ['ends all', { contacts: ['*'], expires: 0 }],
+  ])('step 7: a lower CSeq that no overtaken REGISTER can have is of who was started again: it %s', (_what, fields) => {
+    const { send, clock } = registrarWorld();
+    send({ cseq: 500 });
+    clock.advance(31_900);
+    expect(send({ cseq: 1 }).status).toBe(400);
+    clock.advance(100);
+    expect(send({ cseq: 1, ...fields }).status).toBe(200);
+  });
+
   test('a contact that stands twice in one request is one binding, the later value counts', () => {
     const { send, uris } = registrarWorld();
     const answer = send({ contacts: ['<sip:bob@192.0.2.4>;q=0.1', '<sip:bob@192.0.2.4>;q=0.9'] });

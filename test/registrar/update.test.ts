@@ -8,6 +8,7 @@ const LIMIT = 3;
 interface Known {
   callId: string;
   cseq: number;
+  refreshedAtMs: number;
   expiresAtMs: number;
 }
 
@@ -30,7 +31,9 @@ test('§10.3 steps 6 and 7: random REGISTERs against a model; each is done wholl
         clock.advance(waitMs);
         for (const [host, known] of model) if (known.expiresAtMs <= clock.nowMs()) model.delete(host);
         const distinct = [...new Map(contacts.map((contact) => [contact.host, contact])).values()];
-        const next = isClear ? clear(model, callId, cseq) : update(model, distinct, callId, cseq, clock.nowMs());
+        const next = isClear
+          ? clear(model, callId, cseq, clock.nowMs())
+          : update(model, distinct, callId, cseq, clock.nowMs());
         const values = distinct.map(({ host, expires }) => `<sip:bob@${host}.example.com>;expires=${expires}`);
         const answer = send({ callId, cseq, ...(isClear ? { contacts: ['*'], expires: 0 } : { contacts: values }) });
         expect(answer.status === 200).toBe(next !== undefined);
@@ -44,9 +47,12 @@ test('§10.3 steps 6 and 7: random REGISTERs against a model; each is done wholl
   );
 });
 
-function clear(model: Map<string, Known>, callId: string, cseq: number): Map<string, Known> | undefined {
-  const isOld = [...model.values()].some((known) => known.callId === callId && cseq <= known.cseq);
-  return isOld ? undefined : new Map();
+function clear(model: Map<string, Known>, callId: string, cseq: number, nowMs: number): Map<string, Known> | undefined {
+  return [...model.values()].some((known) => isOld(known, callId, cseq, nowMs)) ? undefined : new Map();
+}
+
+function isOld(known: Known, callId: string, cseq: number, nowMs: number): boolean {
+  return known.callId === callId && cseq <= known.cseq && nowMs < known.refreshedAtMs + 32_000;
 }
 
 function update(
@@ -60,9 +66,9 @@ function update(
   for (const { host, expires } of contacts) {
     const known = model.get(host);
     if (expires === 30) return undefined;
-    if (known?.callId === callId && cseq <= known.cseq) return undefined;
+    if (known !== undefined && isOld(known, callId, cseq, nowMs)) return undefined;
     if (expires === 0) next.delete(host);
-    else next.set(host, { callId, cseq, expiresAtMs: nowMs + expires * 1000 });
+    else next.set(host, { callId, cseq, refreshedAtMs: nowMs, expiresAtMs: nowMs + expires * 1000 });
   }
   return next.size > LIMIT ? undefined : next;
 }
