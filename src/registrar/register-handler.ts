@@ -14,7 +14,7 @@ export interface RegisterHandlerOptions<Flow extends RegistrarFlow> {
   readonly accounts: AccountLookup;
   readonly digest: DigestServer;
   readonly registrar: Registrar<Flow>;
-  /** True for a host in the Request-URI that is the engine itself, since phones may register by its address. */
+  /** True for a host in the Request-URI that is the engine itself, since phones may register by its address, whoever's that is by default. */
   readonly isOwnHost: (host: string) => boolean;
   /** Where a request came from; default: the other end of its flow. */
   readonly sourceOf?: (request: SipRequest, flow: Flow) => string;
@@ -83,14 +83,18 @@ export class RegisterHandler<Flow extends RegistrarFlow = RegistrarFlow> {
     return outcome.status < 300 ? outcome : this.#refuse(source, domain, outcome);
   }
 
-  /** The domain of To, when the Request-URI is of it too, or is the engine's own address. */
+  /**
+   * The domain of To, unless the Request-URI is of another one that is served. DEVIATION from §10.3 step 1: phones with a field for the registrar, or
+   * for the server, write its name there, of which nobody has told us that it is this one; they have come here by it.
+   */
   #domainOf(request: SipRequest, toHost: string): string | undefined {
     const { accounts, isOwnHost } = this.#options;
     const domain = accounts.domainOf(toHost);
     if (domain === undefined) return undefined;
     const requested = requestedHost(request);
     if (requested === undefined || requested === toHost) return requested && domain;
-    return accounts.domainOf(requested) === domain || isOwnHost(requested) ? domain : undefined;
+    const other = accounts.domainOf(requested);
+    return other === undefined || other === domain || isOwnHost(requested) ? domain : undefined;
   }
 
   /** Whose it is, or what is said to whoever it may be. */

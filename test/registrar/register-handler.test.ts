@@ -47,7 +47,6 @@ describe('RFC 3261 §10.3: steps in order', () => {
   test('step 1 and 5: another domain is 404, before anybody is asked who it is', () => {
     const { send } = handlerWorld();
     expect(send(register({ to: 'sip:bob@elsewhere.example.net' })).status).toBe(404);
-    expect(send(register({ uri: 'sip:elsewhere.example.net' })).status).toBe(404);
     expect(send(register({ uri: 'sip:other.example.com' })).status).toBe(404);
     expect(send(register({ to: 'tel:+14155550100' })).status).toBe(404);
   });
@@ -55,6 +54,12 @@ describe('RFC 3261 §10.3: steps in order', () => {
   test("the engine's own address in the Request-URI stands for the domain of To", () => {
     const { send } = handlerWorld();
     expect(send(register({ uri: 'sip:192.0.2.1:5060' })).status).toBe(401);
+  });
+
+  test('so does the name of a server that nobody is served by', () => {
+    const { signIn, uris } = handlerWorld();
+    expect(signIn({ uri: 'sip:registrar.provider.example' }, phone()).status).toBe(200);
+    expect(uris()).toHaveLength(1);
   });
 
   test('step 2: an unknown extension is 420', () => {
