@@ -13,12 +13,13 @@ export function digestLength(algorithm: DigestAlgorithm): number {
 }
 
 /**
- * Reads an `algorithm` value. Tokens compare case-insensitively (RFC 3261 §7.3.1); without the parameter it is MD5
+ * Reads an `algorithm` value. Tokens compare case-insensitively (RFC 3261 §7.3.1); without the parameter, or a value of it, it is MD5
  * (RFC 7616 §3.3). Undefined for anything else, the `-sess` forms included.
  */
 export function parseDigestAlgorithm(value: string | undefined): DigestAlgorithm | undefined {
-  if (value === undefined) return 'MD5';
-  switch (value.toLowerCase()) {
+  switch (value?.toLowerCase()) {
+    case undefined:
+    case '':
     case 'md5':
       return 'MD5';
     case 'sha-256':

@@ -253,7 +253,7 @@ export class DigestServer {
     lookup: (username: string) => Account | undefined,
     isAgain = false,
   ): DigestVerdict<Account> {
-    const found = this.#findCredentials(request, kind, realm);
+    const found = this.#findCredentials(request, kind, realm, source);
     if (found === undefined) return this.ask(request, kind, realm, source);
     const user = claimedUser(request);
     this.#options.observer?.onCredentials?.(realm, user, source);
@@ -296,21 +296,33 @@ export class DigestServer {
     return this.#params;
   }
 
-  /** The first credentials for our realm (RFC 3261 §22.3: a request may carry those of several). */
-  #findCredentials(request: SipRequest, kind: DigestKind, realm: string): DigestParams | 'malformed' | undefined {
+  /**
+   * The credentials for our realm (RFC 3261 §22.3: a request may carry those of several). DEVIATION: clients add the answer to a new challenge to that
+   * to the one before; of several the first with a good nonce counts, as it is the one that the others are out of date for.
+   */
+  #findCredentials(
+    request: SipRequest,
+    kind: DigestKind,
+    realm: string,
+    source: string,
+  ): DigestParams | 'malformed' | undefined {
     const id = kind === 'user' ? HeaderId.Authorization : HeaderId.ProxyAuthorization;
     if (!request.headers.has(id)) return undefined;
     const values = request.headers.fieldValues(id);
     if (values.length > MAX_CREDENTIALS) return 'malformed';
     let malformed = false;
+    let first: DigestParams | undefined;
     const lowerRealm = realm.toLowerCase();
     for (const value of values) {
       const params = this.read(value);
       if (params === undefined) malformed ||= isDigestScheme(value);
       // DEVIATION: a client that writes the domain in other letters is of this realm all the same.
-      else if (params.realm !== undefined && textFromOctets(params.realm).toLowerCase() === lowerRealm) return params;
+      else if (params.realm !== undefined && textFromOctets(params.realm).toLowerCase() === lowerRealm) {
+        if (values.length === 1 || this.#nonces.check(params.nonce ?? '', source, realm) === 'fresh') return params;
+        first ??= params;
+      }
     }
-    return malformed ? 'malformed' : undefined;
+    return first ?? (malformed ? 'malformed' : undefined);
   }
 
   /** Checks the form, and that we offered what the client chose. */

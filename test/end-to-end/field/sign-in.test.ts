@@ -164,6 +164,14 @@ const WRITINGS: readonly (readonly [string, Writing])[] = [
         `Digest username="x", realm="other", nonce="n", uri="sip:x", response="0"\r\n${field}: ${text}`,
     },
   ],
+  [
+    'those for an earlier challenge before',
+    {
+      edit: (text, field) =>
+        `${text.replace(/nonce="[^"]*"/, 'nonce="0123456789abcdef0123456789a"')}\r\n${field}: ${text}`,
+    },
+  ],
+  ['an algorithm without a value', { edit: (text) => text.replace('algorithm=MD5', 'algorithm=""') }],
   ['a port', { uri: withHost((host) => `${host}:5060`) }],
   ['a transport', { uri: withHost((host) => `${host};transport=udp`) }],
   ['no scheme', { uri: (uri) => uri.replace('sip:', '').replace(/[()]/g, '') }],

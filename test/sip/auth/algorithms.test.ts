@@ -31,7 +31,7 @@ test.each([
   ['SHA-512-256', 'SHA-512-256'],
   ['NONE', undefined],
   ['MD5-sess', undefined],
-  ['', undefined],
+  ['', 'MD5'],
   ['__proto__', undefined],
 ])('RFC 8760 §2.7: algorithm %s is read as %s', (value, expected) => {
   expect(parseDigestAlgorithm(value)).toBe(expected);

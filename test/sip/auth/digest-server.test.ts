@@ -112,6 +112,19 @@ describe('acceptance', () => {
     expect(reasonOf(verify(message))).toBe('accepted');
   });
 
+  test('DEVIATION: beside credentials that are out of date, those for the latest challenge count, wherever they stand', () => {
+    const { server, verify } = authWorld();
+    const before = `Digest username="alice", realm="${REALM}", nonce="${'0'.repeat(27)}", uri="sip:${REALM}", response="${'0'.repeat(32)}", qop=auth, nc=00000001, cnonce="c"`;
+    for (const put of ['prepend', 'add'] as const) {
+      const message = authorize(request(), server.challenge('user', REALM, SOURCE));
+      message.headers[put](HeaderId.Authorization, before);
+      expect(reasonOf(verify(message)), put).toBe('accepted');
+    }
+    const message = request();
+    message.headers.add(HeaderId.Authorization, before).add(HeaderId.Authorization, before);
+    expect(reasonOf(verify(message))).toBe('nonce-forged');
+  });
+
   test('RFC 7616 §3.4.3: auth-int with the body as sent', () => {
     const { server, verify } = authWorld({ qop: ['auth-int'] });
     const message = authorize(
