@@ -26,11 +26,16 @@ function wordsOf(address: string): AddressWords | undefined {
   if (ipv4 >= 0) return [ipv4];
   const bare = address.startsWith('[') && address.endsWith(']') ? address.slice(1, -1) : address;
   if (!isIPv6(bare)) return undefined;
-  const zone = bare.indexOf('%');
-  const groups = expandIpv6(zone < 0 ? bare : bare.slice(0, zone));
+  const groups = expandIpv6(withoutZone(bare));
   const words = [0, 2, 4, 6].map((index) => (((groups[index] ?? 0) << 16) | (groups[index + 1] ?? 0)) >>> 0);
   const isMapped = words[0] === 0 && words[1] === 0 && words[2] === 0xffff;
   return isMapped ? words.slice(3) : words;
+}
+
+/** An address as it may be written to others: the zone of `fe80::1%eth0` is an interface of this machine, and no part of an address in SIP (RFC 3261 §25.1). */
+export function withoutZone(address: string): string {
+  const zone = address.indexOf('%');
+  return zone < 0 ? address : address.slice(0, zone);
 }
 
 /** The address as a number; -1 for what is no dotted quad. */

@@ -1,4 +1,5 @@
 import { isIPv4, isIPv6 } from 'node:net';
+import { withoutZone } from '../base/network.ts';
 
 /** What a literal address is for, as far as a Contact is concerned. */
 export type AddressClass = 'unicast' | 'unspecified' | 'loopback' | 'link-local' | 'multicast' | 'unusable';
@@ -10,15 +11,13 @@ export function classifyAddress(host: string): AddressClass | undefined {
   return isIPv6(address) ? classifyIpv6(address.toLowerCase()) : undefined;
 }
 
-/** One spelling per address: an IPv4 address mapped into IPv6 is the IPv4 address; IPv6 is compressed as the URL standard does. */
+/** One spelling per address: an IPv4 address mapped into IPv6 is the IPv4 address; IPv6 is compressed as the URL standard does, without its zone, which each machine writes its own way. */
 export function plainAddress(host: string): string {
   if (!host.includes(':')) return host;
-  const lower = host.toLowerCase();
+  const lower = withoutZone(host.toLowerCase());
   const tail = lower.slice(lower.lastIndexOf(':') + 1);
   if (lower.startsWith('::ffff:') && isIPv4(tail)) return tail;
-  if (!isIPv6(lower) || lower.includes('%')) return lower;
-  const compressed = new URL(`sip://[${lower}]`).hostname.slice(1, -1);
-  return compressed;
+  return isIPv6(lower) ? new URL(`sip://[${lower}]`).hostname.slice(1, -1) : lower;
 }
 
 function classifyIpv4(address: string): AddressClass {

@@ -33,5 +33,6 @@ test.each([
 test('one address has one spelling', () => {
   expect(plainAddress('::FFFF:192.0.2.1')).toBe('192.0.2.1');
   expect(plainAddress('2001:DB8:0:0:0:0:0:1')).toBe(plainAddress('2001:db8::1'));
-  expect(plainAddress('fe80::1%eth0')).toBe('fe80::1%eth0');
+  expect(plainAddress('fe80::1%eth0')).toBe(plainAddress('FE80:0::1%25wlan0'));
+  expect(plainAddress('fe80::zz%eth0')).toBe('fe80::zz');
 });

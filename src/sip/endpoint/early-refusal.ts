@@ -1,5 +1,6 @@
 /** A refusal made of a request that is not parsed, for the time when there is none: ranges of what was received, put together anew. */
 import { fnv1aOctets } from '../../base/fnv.ts';
+import { withoutZone } from '../../base/network.ts';
 import type { MessageLimits } from '../message/index.ts';
 import { type StatelessTags, TAG_LENGTH } from '../transaction/index.ts';
 import type { Flow } from '../transport/index.ts';
@@ -81,20 +82,21 @@ export class EarlyRefusals {
 
   #putTopVia(flow: Flow): void {
     const { request } = this;
+    const source = withoutZone(flow.remoteAddress);
     const [start, end] = [request.vias[0] as number, request.vias[1] as number];
     if (request.rportEnd >= 0) {
       this.#copy(start, request.rportEnd);
       this.#slab[this.#at++] = EQUALS;
       this.#putText(String(flow.remotePort));
       this.#put(RECEIVED);
-      this.#putText(flow.remoteAddress);
+      this.#putText(source);
       this.#copy(request.rportEnd, end);
       return;
     }
     this.#copy(start, end);
-    if (request.isText(request.hostStart, request.hostEnd, flow.remoteAddress)) return;
+    if (request.isText(request.hostStart, request.hostEnd, source)) return;
     this.#put(RECEIVED);
-    this.#putText(flow.remoteAddress);
+    this.#putText(source);
   }
 
   /** Gives a number that is the same for each copy of the request, and spread. */

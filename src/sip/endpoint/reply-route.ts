@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import { isInward } from '../../base/egress.ts';
 import { KnownTexts } from '../../base/known-texts.ts';
+import { withoutZone } from '../../base/network.ts';
 import { ownCopy } from '../../base/text.ts';
 import { formatHost, formatVia, HeaderId, hostPort, type SipRequest, splitVias, type Via } from '../message/index.ts';
 import type { Flow, Target, TransportName } from '../transport/index.ts';
@@ -17,8 +18,9 @@ export function defaultPort(transport: TransportName): number {
  */
 export function noteSource(request: SipRequest, via: Via, flow: Flow): void {
   const asksForPort = via.rport;
+  const source = withoutZone(flow.remoteAddress);
   // IPv6 has several spellings; only equal text counts as equal, else `received` is added, which does no harm.
-  const wrong = via.host !== flow.remoteAddress;
+  const wrong = via.host !== source;
   const claimed = via.received;
   if (!asksForPort && !wrong && !claimed) return;
   const field = request.headers.value(HeaderId.Via) ?? '';
@@ -29,7 +31,7 @@ export function noteSource(request: SipRequest, via: Via, flow: Flow): void {
   }
   const params = via.params.clone();
   if (asksForPort) params.set('rport', String(flow.remotePort));
-  if (asksForPort || wrong) params.set('received', flow.remoteAddress);
+  if (asksForPort || wrong) params.set('received', source);
   else params.delete('received');
   const { protocol, transport, host, port } = via;
   const others = field.includes(',') ? splitVias(field).slice(1) : [];
@@ -54,7 +56,7 @@ function sourceParams({ remoteAddress, remotePort }: Flow): string {
   const place = remotePort % LATEST_SOURCES;
   const latest = SOURCES[place];
   if (latest?.remoteAddress === remoteAddress && latest.remotePort === remotePort) return latest.params;
-  const params = ownCopy(`;rport=${remotePort};received=${remoteAddress}`);
+  const params = ownCopy(`;rport=${remotePort};received=${withoutZone(remoteAddress)}`);
   SOURCES[place] = { remoteAddress, remotePort, params };
   return params;
 }
@@ -72,7 +74,7 @@ const SOURCES: ({ remoteAddress: string; remotePort: number; params: string } | 
 export function replyPort(via: Via, flow: Flow): number {
   // Nothing listens at port 0; who writes it does not know its own.
   if (via.rport || via.port === 0) return flow.remotePort;
-  return isBehindNat(via.host, flow.remoteAddress.replace(/%.*$/, '')) ? flow.remotePort : (via.port ?? 5060);
+  return isBehindNat(via.host, withoutZone(flow.remoteAddress)) ? flow.remotePort : (via.port ?? 5060);
 }
 
 /** A private address that comes from a public one; within private networks whoever has several may send from another one. */

@@ -1,6 +1,7 @@
 import { BlockList, isIPv6 } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import type { AddressScope } from '../../base/address-scope.ts';
+import { withoutZone } from '../../base/network.ts';
 import type { HostPort } from '../../base/transport.ts';
 import type { ListenerOptions } from './types.ts';
 
@@ -32,7 +33,7 @@ export class AdvertisedAddress {
   toward(remoteAddress: string, scope: AddressScope = 'public', local = ''): HostPort {
     const fixed = scope === 'public' ? this.#fixed.public : this.#fixed.private;
     if (fixed !== undefined) return fixed;
-    if (local !== '' && !isWildcard(local)) return { host: local, port: this.#port };
+    if (local !== '' && !isWildcard(local)) return { host: withoutZone(local), port: this.#port };
     const known = this.#byRemote.get(remoteAddress);
     if (known !== undefined) return known;
     const found = { host: interfaceAddressToward(remoteAddress, isIPv6(this.#options.host)), port: this.#port };
@@ -51,16 +52,17 @@ export function localAddress(host: string): string {
   return isWildcard(host) ? interfaceAddressToward(host, isIPv6(host)) : host;
 }
 
-/** The own address in the peer's subnet, else the first one that is not loopback, else loopback. */
+/** The own address in the peer's subnet, for one of a link (`fe80::1%eth0`) that on its interface, else the first one that is not loopback, else loopback. */
 function interfaceAddressToward(remoteAddress: string, ipv6: boolean): string {
   const family = ipv6 ? 'ipv6' : 'ipv4';
+  const [address = '', zone] = remoteAddress.split('%', 2);
   let fallback: string | undefined;
-  for (const addresses of Object.values(networkInterfaces())) {
+  for (const [name, addresses] of Object.entries(networkInterfaces())) {
     for (const own of addresses ?? []) {
-      if (own.family.toLowerCase() !== family || own.address.startsWith('fe80:')) continue;
+      if (own.family.toLowerCase() !== family || (own.address.startsWith('fe80:') && name !== zone)) continue;
       const subnet = new BlockList();
       if (own.cidr !== null) subnet.addSubnet(own.address, Number(own.cidr.slice(own.cidr.indexOf('/') + 1)), family);
-      if (subnet.check(remoteAddress, family)) return own.address;
+      if (subnet.check(address, family)) return own.address;
       if (!own.internal) fallback ??= own.address;
     }
   }

@@ -51,6 +51,16 @@ function expectAsOrdinary(text: string, to: Flow = flow, early?: EarlyRefusals):
 }
 
 test.each([
+  'Via: SIP/2.0/UDP [fe80::1]:5080;branch=z9hG4bKab',
+  'Via: SIP/2.0/UDP [fe80::1]:5080;rport;branch=z9hG4bKab',
+  'Via: SIP/2.0/UDP phone.lan:5080;branch=z9hG4bKab',
+])('RFC 3261 §25.1: the zone of an address is of this machine, and not written: %j', (via) => {
+  const onLink = { ...flow, remoteAddress: 'fe80::1%eth0' } as Flow;
+  expect(expectAsOrdinary(invite(via), onLink)).toBe(true);
+  expect(refusalOf(invite(via), onLink)).not.toContain('%');
+});
+
+test.each([
   'Via: SIP/2.0/UDP 192.0.2.9:5080;branch=z9hG4bKab',
   'Via: SIP/2.0/UDP 10.0.0.1:5060;rport;branch=z9hG4bKab',
   'Via: SIP/2.0/UDP 10.0.0.1;branch=z9hG4bKab;rport',

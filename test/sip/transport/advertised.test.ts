@@ -35,6 +35,17 @@ test('a connection says the address that it has, where the listener has no name 
   expect(new AdvertisedAddress(bound, 5060).toward('192.0.2.1', 'public', '10.9.9.9').host).toBe('10.0.0.5');
 });
 
+test('RFC 3261 §25.1: an address of a link is told without its zone, and to who is on that link alone', () => {
+  const everywhere = new AdvertisedAddress({ ...wildcard, host: '::' }, 5060);
+  expect(everywhere.toward('fe80::9%eth7', 'public', 'fe80::5%eth7').host).toBe('fe80::5');
+  for (const [name, addresses] of Object.entries(networkInterfaces()))
+    for (const { address } of addresses ?? []) {
+      if (!address.startsWith('fe80:')) continue;
+      expect(everywhere.toward(`fe80::9%${name}`).host).toBe(address);
+      expect(everywhere.toward('2001:db8::9').host).not.toMatch(/^fe80:/);
+    }
+});
+
 test('the remembered peers are bounded and answers stay the same', () => {
   const address = new AdvertisedAddress(wildcard, 5060);
   const first = address.toward('127.0.0.1');
