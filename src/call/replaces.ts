@@ -1,5 +1,5 @@
 import { PeerError } from '../base/errors.ts';
-import { HeaderId, type SipRequest } from '../sip/message/index.ts';
+import { HeaderId, type SipRequest, unescapeUser } from '../sip/message/index.ts';
 
 /** Replaces (RFC 3891 §6.1): a dialog as its remote side names it. */
 export interface Replaces {
@@ -43,27 +43,14 @@ export function replacesInUri(headers: string): Replaces | undefined {
   for (const part of headers.split('&')) {
     const at = part.indexOf('=');
     if (!isReplaces(at < 0 ? part : part.slice(0, at))) continue;
-    const value = at < 0 ? '' : unescaped(part.slice(at + 1));
-    if (value === undefined) throw new PeerError('SIP_PEER_REPLACES', 'expected a percent-encoded Replaces');
-    return parseReplaces(value);
+    return parseReplaces(at < 0 ? '' : unescapeUser(part.slice(at + 1)));
   }
   return undefined;
 }
 
 const NAME = 'replaces';
 
-/** Without an exception for a name whose escapes are none: of thousands in one URI each would take microseconds. */
 function isReplaces(name: string): boolean {
   if (name.length < NAME.length || name.length > 3 * NAME.length) return false;
-  const plain = name.replace(/%([0-9a-fA-F]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
-  return plain.toLowerCase() === NAME;
-}
-
-/** Undefined when an escape is none. */
-function unescaped(text: string): string | undefined {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return undefined;
-  }
+  return unescapeUser(name).toLowerCase() === NAME;
 }

@@ -24,6 +24,7 @@ test('RFC 3261 §19.1.1: percent-encoded in the header part of a Refer-To URI, a
   expect(replaces).toEqual({ callId: 'a@b', toTag: '1', fromTag: '2', earlyOnly: false });
   expect(replacesInUri('%zz=1&%52eplac%65s=a%40b%3Bto-tag%3D1%3Bfrom-tag%3D2')).toEqual(replaces);
   expect(replacesInUri('Subject=x')).toBeUndefined();
+  expect(replacesInUri('Replaces=a%E9b%3Bto-tag%3D1%3Bfrom-tag%3D2')?.callId).toBe('a\u00e9b');
   for (const empty of ['Replaces=%', 'Replaces=', 'replaces', 'a=b&Replaces'])
     expect(() => replacesInUri(empty), empty).toThrow(PeerError);
 });
