@@ -132,16 +132,28 @@ export class Attempt implements BranchUser, TimerTarget {
 
   onBranchFailed(branch: Branch, outcome: StageOutcome): void {
     if (this.#done || !this.#branches.includes(branch)) return;
-    // RFC 3261 §16.7 step 5: a 6xx ends the search everywhere.
-    this.#failed(outcome, outcome.status >= 600);
+    this.#failed(outcome, outcome.status >= 600 ? branch.plan : undefined);
   }
 
-  #failed(outcome: StageOutcome, isEnd: boolean): void {
+  /** `declined`: by whom the search is ended. */
+  #failed(outcome: StageOutcome, declined: BranchPlan | undefined): void {
     if (this.#best === undefined || isBetterStatus(outcome.status, this.#best.status)) this.#best = outcome;
     this.#earlyMedia ||= outcome.earlyMedia;
     this.#openCount--;
-    if (isEnd) this.#cancelBranches(undefined, []);
+    if (declined !== undefined) this.#endFor(declined);
     this.#stageOverWhenEmpty();
+  }
+
+  /** RFC 3261 §16.7 step 5: a 6xx ends the search for who was called, wherever it rings there. The other members of a group are others. */
+  #endFor({ extension }: BranchPlan): void {
+    const isOf = ({ plan }: Branch): boolean => plan.extension === extension;
+    if (this.#branches.every(isOf)) this.#cancelBranches(undefined, []);
+    for (const branch of this.#branches) {
+      if (branch.state === 'over' || !isOf(branch)) continue;
+      branch.cancel([]);
+      this.#branches = this.#branches.filter((each) => each !== branch);
+      this.#openCount--;
+    }
   }
 
   onBranchRedirected(target: readonly BranchPlan[] | Redirection): void {
@@ -186,7 +198,7 @@ export class Attempt implements BranchUser, TimerTarget {
     this.#openFollowed--;
     const { earlyMedia = false } = outcome ?? {};
     const as = outcome?.status === status ? outcome : { cause: 'response' as const, earlyMedia };
-    this.#failed({ ...as, status, reason, redirected: true }, false);
+    this.#failed({ ...as, status, reason, redirected: true }, undefined);
   }
 
   #stageOverWhenEmpty(): void {

@@ -261,6 +261,24 @@ describe('ring groups', () => {
     alice.answer(alice.took('BYE'), 200, 'OK', { Contact: undefined });
   });
 
+  test('RFC 3261 §16.7 step 5, simultaneous: who declines (6xx) does so at all its phones, and for no other member', async () => {
+    await begin(group({}));
+    const bobs = [world.phone('102', '203.0.113.2'), world.phone('102', '203.0.113.4')] as const;
+    const carol = world.phone('103', '203.0.113.3');
+    const call = alice.call('600');
+    for (const phone of [...bobs, carol]) phone.answer(phone.took('INVITE'), 180, 'Ringing');
+    bobs[0].answer(bobs[0].took('INVITE'), 603, 'Decline');
+    world.run();
+    bobs[1].answer(bobs[1].took('CANCEL'), 200, 'OK', { Contact: undefined });
+    bobs[1].answer(bobs[1].took('INVITE'), 487, 'Request Terminated');
+    world.run(1000);
+    expect(carol.requests('CANCEL')).toEqual([]);
+    expect(alice.final(call)).toBeUndefined();
+    carol.answer(carol.took('INVITE'), 603, 'Decline');
+    world.run();
+    expect(alice.final(call)?.status).toBe(480);
+  });
+
   test('in order: one after another, each for its seconds', async () => {
     await begin(group({ strategy: 'in-order' }));
     const [bob, carol] = [world.phone('102', '203.0.113.2'), world.phone('103', '203.0.113.3')];
