@@ -1,6 +1,6 @@
 import { type Dialog, TARGET_REFRESH } from '../sip/dialog/index.ts';
 import { defaultPort, isFlow } from '../sip/endpoint/index.ts';
-import { namesPlace } from '../sip/message/index.ts';
+import { HeaderId, namesPlace, type SipRequest } from '../sip/message/index.ts';
 import type { Flow } from '../sip/transport/index.ts';
 import type { LegOptions } from './plan.ts';
 import type { AddressedLeg, CallEnvironment, Destination, SendOptions, WayOptions } from './ports.ts';
@@ -45,7 +45,8 @@ export function hopOf(
 
 /**
  * A request of a phone says where it is now: over a new connection where that of the dialog has ended, and over UDP, where it refreshes its target (RFC 3261
- * §12.2.2), behind another port of its NAT. Not where it names the place of before: there it listens, whatever port it sends from.
+ * §12.2.2), behind another port of its NAT, or on a connection that its Contact goes on to. Not where it names the place of before: there it listens,
+ * whatever port it sends from.
  */
 export function followPhone(
   leg: Pick<AddressedLeg, 'options'> & {
@@ -54,12 +55,16 @@ export function followPhone(
     unreachable: string | undefined;
   },
   flow: Flow,
-  method: string,
+  { method, headers }: SipRequest,
 ): void {
   const { destination, options } = leg;
-  const isOfPhone = options.owner !== undefined && options.isBetweenNodes !== true;
-  if (!isOfPhone || flow.transport !== destination.transport || isAt(destination, flow.remoteAddress, flow.remotePort))
+  if (options.owner === undefined || options.isBetweenNodes === true) return;
+  if (flow.transport !== destination.transport) {
+    const goesOn = destination.transport === 'udp' && TARGET_REFRESH.has(method);
+    if (goesOn && ON_CONNECTION.test(headers.value(HeaderId.Contact) ?? '')) leg.destination = flow;
     return;
+  }
+  if (isAt(destination, flow.remoteAddress, flow.remotePort)) return;
   if (flow.reliable) {
     if (isFlow(destination) && destination.closed) leg.destination = flow;
   } else if (TARGET_REFRESH.has(method) && !namesDestination(leg.dialog.nextHop(), destination)) {
@@ -67,6 +72,8 @@ export function followPhone(
     leg.unreachable = placeOf(destination);
   }
 }
+
+const ON_CONNECTION = /^[^>]*;transport=(?:tcp|tls)(?![\w-])/i;
 
 /** Whether a URI names just this place, without reading it; false says nothing. */
 export function namesDestination(uri: string, to: Destination): boolean {

@@ -337,7 +337,7 @@ export class Leg implements LegRequestUser, AcknowledgingLeg {
       transaction.reply(refusal.status, refusal.reason);
       return;
     }
-    followPhone(this, transaction.flow, request.method);
+    followPhone(this, transaction.flow, request);
     this.learn(request);
     this.call.changed();
     this.call.receive(this, transaction, request);

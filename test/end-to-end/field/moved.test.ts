@@ -139,3 +139,23 @@ describe.each(['udp', 'tcp', 'tls'] as const)('over %s', (transport) => {
     await register('0');
   });
 });
+
+test('a phone that goes on over TCP in a call that it began over UDP', async () => {
+  const world = await startField();
+  try {
+    const { phone, carrier } = world;
+    const { caller, callee } = await call(phone, phoneInvite(phone), carrier);
+    const now = await world.party('tcp', phone.address);
+    const Contact = `<sip:101@${now.hostPort};transport=tcp>`;
+    now.send(inDialog(now, caller, 'INVITE', 7, { Contact }, SDP));
+    carrier.send(accept(carrier, await carrier.nextRequest('INVITE'), ''));
+    expect(statusOf(await now.nextAnswer())).toBe(200);
+    now.send(inDialog(now, caller, 'ACK', 7, { Contact: undefined }));
+    await carrier.nextRequest('ACK');
+    carrier.send(inDialog(carrier, callee, 'BYE', 20));
+    now.send(responseTo(await now.nextRequest('BYE'), '200 OK', ''));
+    expect(statusOf(await carrier.nextAnswer())).toBe(200);
+  } finally {
+    await world.stop();
+  }
+});
