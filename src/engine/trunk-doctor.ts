@@ -16,6 +16,7 @@ import { locatedNames } from '../trunks/address-watch.ts';
 import type { CheckName, Examination, Finding, Outcome } from '../trunks/examination.ts';
 import { registers } from '../trunks/health.ts';
 import { hopOf } from '../trunks/hops.ts';
+import { NOT_ASKED } from '../trunks/registration.ts';
 import type { TrunkService } from '../trunks/trunk-service.ts';
 import type { OutsideMessages } from './messaging.ts';
 import type { Served } from './served.ts';
@@ -178,6 +179,8 @@ function* registration({ trunk, parts }: Patient): Generator<Finding> {
     yield found('registration', 'ok', `registered at ${registration.server} for ${registration.grantedSeconds} s`);
   else if (state === 'online' || state === 'unknown')
     yield found('registration', 'ok', said === '' ? 'another node registers the trunk' : said);
+  else if (reason === NOT_ASKED)
+    yield found('registration', 'warning', said, 'the first REGISTER leaves within ten seconds: look again then');
   else {
     const advice =
       state === 'rejected'

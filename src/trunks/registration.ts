@@ -58,6 +58,9 @@ interface Registered {
   readonly grant: GrantedRegistration;
 }
 
+/** Why a trunk is not registered whose first REGISTER has not been answered. */
+export const NOT_ASKED = 'not asked yet';
+
 /** How it stands at the provider. */
 type Standing =
   | Registered
@@ -70,7 +73,7 @@ const KEEP_ALIVE_MS = 110_000;
 export class Registration implements TimerTarget, WorkUser, LeaseHolder {
   readonly series: RegisterSeries;
   lastCode: number | undefined;
-  reason = 'not asked yet';
+  reason = NOT_ASKED;
   readonly #ports: RegistrationPorts;
   readonly #lease: Lease;
   readonly #setbacks: Setbacks;
@@ -152,7 +155,7 @@ export class Registration implements TimerTarget, WorkUser, LeaseHolder {
     if (this.state === 'ended') return;
     const work = this.#work;
     work.dueIn(this.#ports.random() * (this.isElsewhere ? TAKEOVER_SPREAD_MS : FIRST_SPREAD_MS));
-    this.#become({ state: 'registering', work }, 'not asked yet', undefined);
+    this.#become({ state: 'registering', work }, NOT_ASKED, undefined);
   }
 
   onLeaseElsewhere(): void {

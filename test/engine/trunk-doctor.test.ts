@@ -133,6 +133,13 @@ test.each<[string, Partial<TrunkInput>, Ports, string, RegExp]>([
     /password/,
   ],
   [
+    'a trunk that was added this moment',
+    registers,
+    { status: () => ({ ...status, state: 'registering', reason: 'not asked yet' }) },
+    'registration warning: not asked yet',
+    /look again/,
+  ],
+  [
     'a gateway that is away',
     gateway,
     { targets: () => [] },

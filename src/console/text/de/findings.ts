@@ -70,6 +70,8 @@ export const findings: Readonly<Record<string, string>> = {
   'another node registers the trunk': 'ein anderer Knoten meldet den Trunk an',
   'check authName and password with the provider, then have it tried again (POST …/retry)':
     'vergleichen Sie Namen und Passwort mit dem Anbieter, und lassen Sie es dann auf der Seite des Trunks noch einmal versuchen',
+  'the first REGISTER leaves within ten seconds: look again then':
+    'das erste REGISTER geht in den nächsten zehn Sekunden hinaus: prüfen Sie dann noch einmal',
   'the provider does not answer REGISTER: see DNS, TLS and OPTIONS':
     'der Anbieter antwortet nicht auf REGISTER: sehen Sie bei DNS, TLS und OPTIONS nach',
   'the gateway is registered': 'das Gateway ist angemeldet',
