@@ -165,7 +165,8 @@ export class Engine {
 
     // What follows the directory.
     const onExpiring = observer.onCertificateExpiring.bind(observer);
-    this.#certificates = new CertificateWatch({ scheduler, served, onExpiring });
+    const shown = () => this.listeners.certificateFiles();
+    this.#certificates = new CertificateWatch({ scheduler, served, shown, onExpiring });
     this.#following = new Following({ ...parts, guards, capacity });
 
     // Whoever was made first now meets those who came later.
@@ -217,6 +218,7 @@ export class Engine {
     const renew = this.listeners.readCertificates(settings);
     return () => {
       renew();
+      this.#certificates.look();
       this.trunks.forgetFiles();
     };
   }

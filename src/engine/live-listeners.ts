@@ -1,4 +1,5 @@
 /** What an engine listens on while it runs: opened at its start, added to and taken from without a restart. */
+import { X509Certificate } from 'node:crypto';
 import { SettingsError } from '../base/errors.ts';
 import type { Listen, NodeSettings } from '../settings/node-schema.ts';
 import type { EndpointTransport } from '../sip/endpoint/index.ts';
@@ -81,6 +82,15 @@ export class LiveListeners {
   /** What each says of itself, as it is now. */
   list() {
     return listenersOf(this.#options.served.listening, this.all, this.#chains);
+  }
+
+  /** The ends of the certificates that are shown out of files, by the file. */
+  certificateFiles(): readonly { readonly name: string; readonly notAfterMs: number }[] {
+    return this.#inForce.flatMap((listen) => {
+      const chain = this.#chains.get(listenerId(listen));
+      if (listen.certificate === undefined || chain === undefined) return [];
+      return [{ name: listen.certificate, notAfterMs: new X509Certificate(chain).validToDate.getTime() }];
+    });
   }
 
   /** Opens one that no file names. Throws a SettingsError whose path is the field at fault. */

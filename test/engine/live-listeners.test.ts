@@ -160,10 +160,13 @@ test('a TLS listener is listed with the certificate that it shows, not with what
     const tls = { transport: 'tls', host: '127.0.0.1', port: 5061, certificate, key };
     const { listeners } = world(tls);
     const shown = () => listeners.list().map((listener) => listener.certificate?.subject);
+    const ends = () => listeners.list().map((listener) => Date.parse(listener.certificate?.notAfter ?? ''));
+    const watched = () => listeners.certificateFiles();
     await listeners.open();
     put('second.example');
     expect(shown()).toEqual(['CN=first.example']);
     listeners.readCertificates(settingsOf(tls))();
+    expect(watched()).toEqual([{ name: certificate, notAfterMs: ends()[0] }]);
     expect(shown()).toEqual(['CN=second.example']);
     rmSync(certificate);
     expect(shown()).toEqual(['CN=second.example']);

@@ -23,6 +23,8 @@ export interface ExpiringCertificate {
 export interface CertificateWatchOptions {
   readonly scheduler: Scheduler;
   readonly served: Pick<Served, 'directory'>;
+  /** Those that listeners show out of files, by the file. */
+  readonly shown: () => readonly { readonly name: string; readonly notAfterMs: number }[];
   readonly onExpiring: (certificate: ExpiringCertificate) => void;
 }
 
@@ -44,14 +46,12 @@ export class CertificateWatch implements TimerTarget {
 
   /** Looks at once, and from then on; again whenever certificates have changed. */
   look(): void {
-    const { scheduler, served, onExpiring } = this.#options;
+    const { scheduler, onExpiring } = this.#options;
     this.#timer = cancelTimer(this.#timer);
-    const { certificates } = served.directory.provisioning;
     const told = new Map<string, Told>();
     let nextMs = LOOK_MS;
-    for (const settings of certificates) {
-      const { name, owner } = settings;
-      const { notAfterMs } = settings.use === 'tls' ? tlsCertificate(settings) : signingCertificate(settings);
+    const watched = this.#watched();
+    for (const [name, { owner, notAfterMs }] of watched) {
       const leftMs = notAfterMs - scheduler.wallMs();
       const before = this.#told.get(name);
       const known = before?.notAfterMs === notAfterMs ? before : undefined;
@@ -63,7 +63,19 @@ export class CertificateWatch implements TimerTarget {
       if (known === undefined || daysLeft < known.daysLeft) onExpiring({ name, owner, notAfterMs, daysLeft });
     }
     this.#told = told;
-    if (certificates.length > 0) this.#timer = scheduler.schedule(Math.max(nextMs, 1), this, 0);
+    if (watched.size > 0) this.#timer = scheduler.schedule(Math.max(nextMs, 1), this, 0);
+  }
+
+  /** By name; two listeners may show one file. */
+  #watched(): ReadonlyMap<string, Pick<ExpiringCertificate, 'owner' | 'notAfterMs'>> {
+    const { served, shown } = this.#options;
+    const watched = new Map<string, Pick<ExpiringCertificate, 'owner' | 'notAfterMs'>>();
+    for (const settings of served.directory.provisioning.certificates) {
+      const { notAfterMs } = settings.use === 'tls' ? tlsCertificate(settings) : signingCertificate(settings);
+      watched.set(settings.name, { owner: settings.owner, notAfterMs });
+    }
+    for (const { name, notAfterMs } of shown()) watched.set(name, { owner: 'system', notAfterMs });
+    return watched;
   }
 
   onTimer(): void {
