@@ -15,7 +15,7 @@ export const reload: Command = {
         ...applied.map((path) => `${paint(terminal, 'green', 'in force')}       ${printable(path)}`),
         ...needsRestart.map((path) => `${paint(terminal, 'yellow', 'needs restart')}  ${printable(path)}`),
       ];
-      return lines.length === 0 ? 'nothing has changed' : lines.join('\n');
+      return lines.length === 0 ? 'no setting has changed; certificates were read again' : lines.join('\n');
     });
   },
 };

@@ -1,5 +1,6 @@
 import type { Answer } from '../api/answers/index.ts';
 import { type Command, ENGINE_OPTIONS, flag, printJson } from './command.ts';
+import { adviceOn } from './problem-advice.ts';
 import { paint, printable } from './terminal.ts';
 
 interface TrunkRow {
@@ -42,6 +43,7 @@ export const status: Command = {
     const lines = [
       `tandem ${version}${node === undefined ? '' : `, node ${printable(node)},`} at ${api.url}`,
       `  ${paint(terminal, ready ? 'green' : 'red', ready ? 'ready' : 'not ready')}${why}`,
+      ...adviceOn(terminal, readiness.reasons),
       ...(overload?.active === true
         ? [`  ${paint(terminal, 'red', 'overload')} since ${overload.since}: ${overload.refused} new requests refused`]
         : []),

@@ -1,6 +1,7 @@
 import type { Answer } from '../api/answers/index.ts';
 import { type Command, ENGINE_OPTIONS, flag, printJson } from './command.ts';
 import { UsageError } from './command-error.ts';
+import { adviceOn } from './problem-advice.ts';
 import { type TableColumn, table } from './terminal.ts';
 
 const COLUMNS: readonly TableColumn<Answer<'Store'>['nodes'][number]>[] = [
@@ -12,7 +13,7 @@ const COLUMNS: readonly TableColumn<Answer<'Store'>['nodes'][number]>[] = [
 export const store: Command = {
   usage: 'tandem store [restore]',
   details:
-    'Alone: what the node that is asked says of its store, and which copy each node has. "restore" writes that node\'s copy into a Redis that came back empty (store-replaced): tenants, trunks, tokens and webhooks; phones and nodes follow by themselves. It is refused while Redis holds a store, or another node has a later copy.',
+    'Alone: what the node that is asked says of its store, and which copy each node has. "restore" writes that node\'s copy into a Redis that came back empty (store-replaced): tenants, trunks, certificates, tokens, users and webhooks; phones and nodes follow by themselves. It is refused while Redis holds a store, or another node has a later copy.',
   options: ENGINE_OPTIONS,
   takesArguments: true,
   async run(context) {
@@ -27,6 +28,7 @@ export const store: Command = {
     if (flag(context, 'json')) return printJson(context, found);
     const { terminal } = context;
     terminal.out(`${found.kind}: ${found.problems.length === 0 ? 'well' : found.problems.join(', ')}\n`);
+    for (const line of adviceOn(terminal, found.problems)) terminal.out(`${line}\n`);
     terminal.out(table(terminal, COLUMNS, found.nodes));
     return 0;
   },

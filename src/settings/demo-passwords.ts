@@ -38,5 +38,8 @@ export function demoPasswordProblem(tenants: List<Tenant>, door: string | undefi
 /** What the store holds is served too. Throws a SettingsError. */
 export function refuseDemoPasswords(tenants: List<Tenant>, settings: NodeSettings): void {
   const problem = demoPasswordProblem(tenants, openDoor(settings));
-  if (problem !== undefined) throw new SettingsError([problem]);
+  if (problem === undefined) return;
+  const way =
+    'it is in the store: delete the tenant while the node listens on 127.0.0.1, or begin with another store.path';
+  throw new SettingsError([{ ...problem, message: `${problem.message}; ${way}` }]);
 }

@@ -26,7 +26,7 @@ test('reload: what is in force and what waits for a restart, one a line', async 
 
 test('reload: nothing new is said so', async () => {
   outcome = () => ({ applied: [], needsRestart: [] });
-  expect((await run(['reload'], { env })).out).toBe('nothing has changed\n');
+  expect((await run(['reload'], { env })).out).toBe('no setting has changed; certificates were read again\n');
 });
 
 test('reload: faults are printed with file and place, exit code 1', async () => {
