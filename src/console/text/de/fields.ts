@@ -16,7 +16,7 @@ export const fields = {
   'section.routes': 'Wohin sie gehen',
   'section.routesText': 'Bis zu sechs Trunks, der Reihe nach, bis einer den Anruf nimmt.',
   'section.hours': 'Öffnungszeiten',
-  'section.hoursText': 'Außerhalb davon wird die Regel nicht benutzt.',
+  'section.hoursText': 'Außerhalb davon wird der Anruf abgelehnt; keine andere Regel wird versucht.',
   'section.inHoursText': 'Wohin Anrufe zu anderen Zeiten und an Feiertagen gehen.',
   'section.inMatch': 'Welche Anrufe',
   'section.inMatchText': 'Nur Rufnummern aus dem Bereich des Mandanten auf diesem Trunk.',
@@ -176,7 +176,8 @@ export const fields = {
   'day.sun': 'So',
   'tenant.name.help': 'Buchstaben, Ziffern, Punkte und Striche. Später nicht mehr zu ändern.',
   'tenant.domain': 'SIP-Domain',
-  'tenant.domain.help': 'Einmalig in der Anlage; die Telefone melden sich dort an.',
+  'tenant.domain.help':
+    'Ein frei gewählter Name, den kein anderer Mandant hat, z. B. buero.example.com; die Telefone melden sich dort an.',
   'tenant.outboundCallerId': 'Rufnummer der Firma',
   'tenant.outboundCallerId.help': 'Wird gezeigt, wenn weder Nebenstelle noch Regel noch Gruppe eine hat.',
   'tenant.timeZone': 'Zeitzone',

@@ -16,7 +16,7 @@ export const fields = {
   'section.routes': 'Where they go',
   'section.routesText': 'Up to six trunks, tried in order until one takes the call.',
   'section.hours': 'Opening hours',
-  'section.hoursText': 'Outside of them the rule is not used.',
+  'section.hoursText': 'Outside of them the call is refused; no other rule is tried.',
   'section.inHoursText': 'Where calls go at other times, and on holidays.',
   'section.inMatch': 'Which calls',
   'section.inMatchText': 'Only DIDs of the tenant’s pool on this trunk.',
@@ -175,7 +175,8 @@ export const fields = {
   'day.sun': 'Sun',
   'tenant.name.help': 'Letters, digits, dots and dashes. It cannot be changed later.',
   'tenant.domain': 'SIP domain',
-  'tenant.domain.help': 'Unique in the system; its phones sign in to it.',
+  'tenant.domain.help':
+    'A name of your choice that no other tenant has, e.g. office.example.com; its phones sign in to it.',
   'tenant.outboundCallerId': 'Company caller ID',
   'tenant.outboundCallerId.help': 'Shown when neither extension, rule nor group has one.',
   'tenant.timeZone': 'Time zone',
