@@ -2,7 +2,7 @@ import { cancelTimer, type Timer, type TimerTarget } from '../base/scheduler.ts'
 import { ReliableReceiver } from '../sip/dialog/index.ts';
 import { reasonPhrase, type SipRequest, type SipResponse, UnsafeMessageError } from '../sip/message/index.ts';
 import { BranchMedia } from './branch-media.ts';
-import { branchOutcome, retryAfterOf, UNUSABLE_CONTACT } from './branch-outcome.ts';
+import { branchOutcome, UNUSABLE_CONTACT } from './branch-outcome.ts';
 import { learnIdentity } from './connected-identity.ts';
 import { Forks } from './forks.ts';
 import { LateAnswers } from './late-answers.ts';
@@ -398,7 +398,7 @@ export class Branch implements ClientTransactionUser, TimerTarget {
       this.#nextOrFail(503, reasonPhrase(503), 'transport-error');
       return;
     }
-    this.#tried.ended(status, reason, 'response', retryAfterOf(response));
+    this.#tried.ended(status, reason, 'response', response);
     if (status < 400 && this.plan.onRedirect !== undefined) {
       const branches = this.plan.onRedirect(response);
       if (branches !== undefined) {

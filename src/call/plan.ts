@@ -4,7 +4,7 @@ import type { SessionTimerOptions } from '../sip/dialog/index.ts';
 import type { SendOptions } from '../sip/endpoint/index.ts';
 import type { HeaderId, LegDraft, SipRequest, SipResponse } from '../sip/message/index.ts';
 import type { Flow, Target } from '../sip/transport/index.ts';
-import type { AttemptRecord, CallFacts } from './record.ts';
+import type { CallFacts, ToldAttempt } from './record.ts';
 
 /**
  * What a call shall do, made by `engine/` from the tenant's rules and played by this folder: stages one after another (route
@@ -144,7 +144,7 @@ export interface BranchPlan {
   /** Reserves capacity; false refuses the branch with cause `capacity`. */
   onStart?(): boolean;
   /** Each target tried, when its outcome is known. Evidence for the trunk's health. */
-  onAttempt?(attempt: AttemptRecord): void;
+  onAttempt?(attempt: ToldAttempt): void;
   /** Called exactly once for each `onStart` that returned true: when the branch failed, or, if it won, when its leg has ended. */
   readonly onEnd?: ((outcome: StageOutcome | 'answered' | 'cancelled') => void) | undefined;
   /**

@@ -124,6 +124,12 @@ export interface AttemptRecord {
   readonly callId: string;
 }
 
+/** As it is told at once, with what a record does not keep. */
+export interface ToldAttempt extends AttemptRecord {
+  /** Values of Reason (RFC 3326 §2) in its response, when there are any. */
+  readonly reasonHeaders?: readonly string[];
+}
+
 /** A leg that has been sent an INVITE, by the name of its peer and the engine's Call-ID on it. */
 export interface BegunLeg {
   readonly label: string;

@@ -1,5 +1,7 @@
 import { added } from '../base/added.ts';
 import { describeDestination } from '../sip/endpoint/index.ts';
+import { HeaderId, type SipResponse } from '../sip/message/index.ts';
+import { retryAfterOf } from './branch-outcome.ts';
 import type { LegCall } from './leg.ts';
 import type { BranchPlan } from './plan.ts';
 import type { CallEnvironment } from './ports.ts';
@@ -33,8 +35,8 @@ export class TriedTargets {
     this.#startedWallMs = scheduler.wallMs();
   }
 
-  /** The target that was begun last has had its end. */
-  ended(status: number, reason: string, cause: AttemptRecord['cause'], retryAfterSeconds?: number): void {
+  /** The target that was begun last has had its end. @param refusal its response, where that is for good */
+  ended(status: number, reason: string, cause: AttemptRecord['cause'], refusal?: SipResponse): void {
     const { env, call } = this.#trying;
     const plan = this.#plan;
     const invite = this.#invite;
@@ -50,12 +52,13 @@ export class TriedTargets {
       trunkId: plan.trunkId,
       extension: plan.extension,
       node: plan.node,
-      retryAfterSeconds,
+      retryAfterSeconds: refusal && retryAfterOf(refusal),
     };
     const { record } = call;
     // It has the room it needs; a list that grows, or is spread, has room for seventeen, in each call.
     record.attempts = added(record.attempts, attempt);
-    plan.onAttempt?.(attempt);
+    const reasonHeaders = refusal?.headers.listValues(HeaderId.Reason) ?? [];
+    plan.onAttempt?.(reasonHeaders.length === 0 ? attempt : { ...attempt, reasonHeaders });
   }
 
   /** It is a leg of the call still, until its final response makes an attempt of it. */

@@ -15,7 +15,7 @@ export interface TrunkAttempt {
   readonly reason: string;
   readonly cause: string;
   readonly retryAfterSeconds?: number | undefined;
-  /** Values of Reason header fields (RFC 3326), when there are any. */
+  /** Values of Reason (RFC 3326 §2), when there are any. */
   readonly reasonHeaders?: readonly string[];
   /** Whose call it was, where that is known. */
   readonly tenant?: string | undefined;

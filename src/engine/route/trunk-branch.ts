@@ -2,7 +2,7 @@
 
 import { derived } from '../../base/derived.ts';
 import type { HostPort } from '../../base/transport.ts';
-import type { AttemptRecord, BranchOptions, BranchPlan } from '../../call/index.ts';
+import type { BranchOptions, BranchPlan, ToldAttempt } from '../../call/index.ts';
 import {
   addIdentity,
   draftForRoute,
@@ -106,7 +106,7 @@ export class TrunkBranch implements BranchPlan {
     return true;
   }
 
-  onAttempt(attempt: AttemptRecord): void {
+  onAttempt(attempt: ToldAttempt): void {
     const { trunks, observer } = this.services;
     const { trunk } = this.route;
     const { to, through } = this.gateway?.reached ?? {};

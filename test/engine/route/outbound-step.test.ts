@@ -67,6 +67,18 @@ describe('route advance (behaviour 14)', () => {
     expect(phone.final(invite)?.status).toBe(404);
   });
 
+  test('RFC 3326: by its Reason a trunk has no circuit left: the next call begins at the next trunk', () => {
+    phone.call('18005550199');
+    a.answer(a.took('INVITE'), 486, 'Busy', { Reason: 'SIP;cause=486, Q.850;cause=34' });
+    world.run();
+    expect(b.requests()).toEqual([]);
+    phone.call('18005550199');
+    world.run();
+    b.answer(b.took('INVITE'), 486);
+    world.run();
+    expect(a.requests('INVITE')).toHaveLength(1);
+  });
+
   test('a per-trunk list of codes replaces the default one', async () => {
     await begin({ trunks: { 'carrier-a': { options: { failoverCodes: [486] } } } });
     phone.call('18005550199');
