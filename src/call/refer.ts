@@ -23,6 +23,7 @@ import type { MediaEnd } from './media.ts';
 import type { CallPlan, Rejection, StageOutcome } from './plan.ts';
 import type { ServerTransaction } from './ports.ts';
 import { ReferNotifier } from './refer-notifier.ts';
+import { hasSessionDescription } from './relayed-headers.ts';
 import { Renegotiation, type RenegotiationUser } from './renegotiation.ts';
 import { replacesInUri } from './replaces.ts';
 import { callerStatus } from './response-mapping.ts';
@@ -259,6 +260,8 @@ export class Referral implements AttemptUser, RenegotiationUser, TimerTarget {
   #offer(target: Leg, offer: SipResponse, refusal: number | undefined): void {
     if (this.#done) return;
     if (refusal !== undefined) this.onRenegotiationFailed(this.#transferee, refusal);
+    // RFC 3261 §13.2.1: a 2xx to an INVITE without an offer holds one. Without, there is nothing to be connected by.
+    else if (!hasSessionDescription(offer)) this.onRenegotiationFailed(this.#transferee, 488);
     else this.#renegotiation = new Renegotiation(this.#transferee, offer, this, target).start();
   }
 

@@ -187,6 +187,8 @@ class Replacement implements RenegotiationUser, ServerTransactionUser {
   onRenegotiated(peer: Leg, response: SipResponse): void {
     if (this.#offers || this.#isMadeUp)
       this.#media.answer(peer, response, (isDescribed) => this.#take(peer, response, isDescribed));
+    // RFC 3261 §13.2.1: the 2xx holds the offer that the newcomer is to answer.
+    else if (!hasSessionDescription(response)) this.#take(peer, response, false);
     else this.#media.offer(peer, response, (refusal) => this.#take(peer, response, refusal === undefined));
   }
 

@@ -162,6 +162,20 @@ test('the transferee refuses the new description: the new party is let go, the c
   expect(world.settles()).toBe(true);
 });
 
+test('RFC 3261 §13.2.1: a new party that answers without an offer is let go, for nobody could talk to it', () => {
+  const world = referring();
+  const { a, b, c } = world;
+  answersReinvites(b, 'b');
+  refer(world);
+  c.answer(c.invite, 200);
+  world.run();
+  expect(told(a).at(-1)).toBe('SIP/2.0 488 Not Acceptable Here');
+  expect([c.acks.length, c.requests('BYE').length]).toEqual([1, 1]);
+  expect(b.requests('INVITE')).toHaveLength(1);
+  a.send('BYE');
+  expect(world.settles()).toBe(true);
+});
+
 test('a plan whose draft has a description: its answer is put to the transferee as an offer', () => {
   const plan = stages([
     {
@@ -319,6 +333,23 @@ test('an attended transfer that the third party refuses leaves both calls as the
   a.send('REFER', { headers: [[HeaderId.ReferTo, replacing(toC)]] }, toB);
   world.run(200);
   expect(told(a).at(-1)).toBe('SIP/2.0 488 Not Acceptable Here');
+  expect(engine.calls.counters.live).toBe(2);
+  expect(b.requests('BYE').concat(c.requests('BYE'))).toHaveLength(0);
+  a.send('BYE', {}, toB);
+  a.send('BYE', {}, toC);
+  expect(world.settles()).toBe(true);
+});
+
+test('RFC 3261 §13.2.1: nor is an attended transfer done to a third party whose answer holds no offer', () => {
+  const { world, toB, toC } = twoCalls();
+  const { a, b, c, engine } = world;
+  c.onRequest = (transaction, request) => {
+    if (request.method === 'INVITE') c.answer(transaction, 200);
+  };
+  a.send('REFER', { headers: [[HeaderId.ReferTo, replacing(toC)]] }, toB);
+  world.run(200);
+  expect(told(a).at(-1)).toBe('SIP/2.0 488 Not Acceptable Here');
+  expect(c.acks).toHaveLength(2);
   expect(engine.calls.counters.live).toBe(2);
   expect(b.requests('BYE').concat(c.requests('BYE'))).toHaveLength(0);
   a.send('BYE', {}, toB);

@@ -107,6 +107,22 @@ test.each(['confirmed', 'early'])(
   },
 );
 
+test('RFC 3261 §13.2.1: a newcomer that offers nothing is refused where the other party’s answer holds no offer', () => {
+  const world = new World();
+  const { a, b, c } = world;
+  world.connect();
+  a.onRequest = (transaction, request) => {
+    if (request.method === 'INVITE') a.answer(transaction, 200);
+  };
+  const sent = c.call({ headers: [[HeaderId.Replaces, replaces(b.dialog)]] });
+  world.run();
+  expect(sent.final?.status).toBe(503);
+  expect(a.acks).toHaveLength(1);
+  expect(b.requests('BYE')).toHaveLength(0);
+  a.send('BYE');
+  expect(world.settles()).toBe(true);
+});
+
 test('a replacement that the other party refuses changes nothing', () => {
   const world = new World();
   const { a, b } = world;
