@@ -24,8 +24,8 @@ import { certificateNames } from '../provisioning/trunk-settings/sources.ts';
 import { isSipUri, type SipRequest } from '../sip/message/index.ts';
 import type { Flow } from '../sip/transport/index.ts';
 import { AddressIndex, type Claimed, type Members } from './address-index.ts';
+import { tokenIn } from './contact-token.ts';
 import { type Known, type Reader, SourceView, speaksFor } from './source-view.ts';
-import { TOKEN_PARAMETER } from './trunk-requests.ts';
 
 export type Identified =
   /** `exact`: by token, by certificate, or by an address and port that the trunk itself uses. */
@@ -335,9 +335,7 @@ export class Identification {
     if (this.#byToken.size === 0) return undefined;
     const uri = request.uri();
     if (!isSipUri(uri)) return undefined;
-    // The token is the user part, or a parameter where the user part is the dialled number (RFC 6140 bnc).
-    const token = uri.params.get(TOKEN_PARAMETER) ?? uri.user;
-    const trunk = token === undefined || token === '' ? undefined : this.#byToken.get(token)?.trunk;
+    const trunk = this.#byToken.get(tokenIn(uri))?.trunk;
     return trunk?.enabled === true ? trunk : undefined;
   }
 

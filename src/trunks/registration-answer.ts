@@ -14,7 +14,7 @@ import {
   type Uri,
 } from '../sip/message/index.ts';
 import type { HostPort } from '../sip/transport/index.ts';
-import { TOKEN_PARAMETER } from './trunk-requests.ts';
+import { tokenIn } from './contact-token.ts';
 
 const MAX_GRANTED_SECONDS = 86_400;
 const MAX_ROUTES = 10;
@@ -110,7 +110,7 @@ export function flowTimerSeconds(response: SipResponse): number | undefined {
 }
 
 function carriesToken(uri: Uri, token: string): boolean {
-  return isSipUri(uri) && (uri.user === token || uri.params.get(TOKEN_PARAMETER) === token);
+  return isSipUri(uri) && tokenIn(uri) === token;
 }
 
 function delta(response: SipResponse, id: HeaderId): number | undefined {

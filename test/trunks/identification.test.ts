@@ -499,6 +499,15 @@ describe('by token', () => {
     expect(result(made, invite('1', { uri: 'sip:feed01@192.0.2.1' }), flow)).toBe('a exactly');
     expect(result(made, invite('1', { uri: 'sip:+4930@192.0.2.1;tdm=feed01' }), flow)).toBe('a exactly');
     expect(result(made, invite('1', { uri: 'sip:feed02@192.0.2.1' }), flow)).toBe('b exactly');
+    // As carriers write it again.
+    for (const uri of [
+      'sip:FEED01@192.0.2.1',
+      'sip:%66eed01@192.0.2.1',
+      'sip:feed01;npdi;rn=1@192.0.2.1',
+      'sip:+4930@h;TDM=Feed01',
+    ])
+      expect(result(made, invite('1', { uri }), flow), uri).toBe('a exactly');
+    expect(result(made, invite('1', { uri: 'sip:192.0.2.1' }), flow)).toBe('b exactly');
   });
 
   test('earlier tokens of a trunk hold for a while, those of a trunk that is gone or disabled do not', () => {

@@ -15,6 +15,7 @@ test.each<[expected: number, lines: string[]]>([
   [300, ['Expires: 300']],
   [120, [`Contact: <sip:x@203.0.113.5>;expires=60, ${OWN};expires=120`]],
   [300, [`Contact: <sip:x@203.0.113.5>;expires=60, ${OWN}`, 'Expires: 300']],
+  [120, [`Contact: <sip:x@203.0.113.5>;expires=60, ${OWN.toUpperCase()};expires=120`]],
   // No Contact is ours: the smallest time above 0.
   [90, ['Contact: <sip:x@203.0.113.5>;expires=90, <sip:y@203.0.113.6>;expires=0']],
   [90, ['Contact: <sip:y@203.0.113.6>;expires=0', 'Contact: <sip:x@203.0.113.5>;expires=90', 'Expires: 600']],
