@@ -109,6 +109,15 @@ export function flowTimerSeconds(response: SipResponse): number | undefined {
   return seconds === undefined || seconds < 1 || seconds > MAX_GRANTED_SECONDS ? undefined : seconds;
 }
 
+/**
+ * Whether the registrar saw the REGISTER come from elsewhere than from `own`, where it left (RFC 3581 §4): through a NAT, which forgets the way back.
+ */
+export function isTranslated(response: SipResponse, own: HostPort): boolean {
+  const params = readable(() => response.topVia().params);
+  const [host, port] = [params?.get('received') ?? '', params?.get('rport') ?? ''];
+  return (host !== '' && canonicalHost(host) !== canonicalHost(own.host)) || (port !== '' && Number(port) !== own.port);
+}
+
 function carriesToken(uri: Uri, token: string): boolean {
   return isSipUri(uri) && tokenIn(uri) === token;
 }

@@ -21,7 +21,7 @@ import type { Flow } from '../sip/transport/index.ts';
 import { Lease, type LeaseHolder, type LeasePort } from './lease.ts';
 import { RegisterSeries } from './register-series.ts';
 import type { RegistrarAsked } from './registrar-redirection.ts';
-import { flowTimerSeconds, formerPlaces, grantedSeconds, serviceRoutes } from './registration-answer.ts';
+import { flowTimerSeconds, formerPlaces, grantedSeconds, isTranslated, serviceRoutes } from './registration-answer.ts';
 import { Farewell } from './registration-farewell.ts';
 import { FIRST_SPREAD_MS, refreshDelayMs, Setbacks, TAKEOVER_SPREAD_MS } from './registration-timing.ts';
 import type { TurnFailure } from './registration-turn.ts';
@@ -69,6 +69,8 @@ type Standing =
   | { readonly state: 'rejected' | 'ended' };
 
 const KEEP_ALIVE_MS = 110_000;
+/** RFC 5626 §4.4.2: 24 to 29 s is what NATs need over UDP. */
+const NAT_KEEP_ALIVE_MS = 26_500;
 
 export class Registration implements TimerTarget, WorkUser, LeaseHolder {
   readonly series: RegisterSeries;
@@ -191,6 +193,8 @@ export class Registration implements TimerTarget, WorkUser, LeaseHolder {
     if (flow?.reliable === true) {
       const flowTimer = flowTimerSeconds(response);
       flow.keepAlive(flowTimer === undefined ? KEEP_ALIVE_MS : flowTimer * 800);
+    } else if (flow !== undefined && isTranslated(response, this.#ports.endpoint.advertised(flow, 'private'))) {
+      flow.keepAlive(NAT_KEEP_ALIVE_MS, seconds * 1000);
     }
     const grant: GrantedRegistration = {
       seconds,

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { parseMessage, type SipResponse } from '../../src/sip/message/index.ts';
-import { grantedSeconds } from '../../src/trunks/registration-answer.ts';
+import { grantedSeconds, isTranslated } from '../../src/trunks/registration-answer.ts';
 import { TOKEN_PARAMETER } from '../../src/trunks/trunk-requests.ts';
 
 const OWN = `<sip:me@192.0.2.1;${TOKEN_PARAMETER}=t>`;
@@ -38,4 +38,23 @@ test.each<[expected: number, lines: string[]]>([
   [90, [`Contact: ${OWN.replace('>', '')} ; Expires = "90"`]],
 ])('RFC 3261 §10.3: the registration lasts %i s by %j', (expected, lines) => {
   expect(granted(...lines)).toBe(expected);
+});
+
+test.each<[boolean, string]>([
+  [false, ';rport=5060;received=192.168.1.5'],
+  [false, ''],
+  [false, ';rport;received='],
+  [true, ';rport=61000;received=192.168.1.5'],
+  [true, ';rport=5060;received=203.0.113.9'],
+  [true, ';received=203.0.113.9'],
+  [true, ';rport=61000'],
+])('RFC 3581 §4: that there is a NAT is %s by Via …%s', (expected, params) => {
+  const via = `Via: SIP/2.0/UDP 192.168.1.5:5060;branch=z9hG4bK1${params}`;
+  const text = ['SIP/2.0 200 OK', via, 'CSeq: 1 REGISTER', '', ''].join('\r\n');
+  expect(isTranslated(parseMessage(text) as SipResponse, { host: '192.168.1.5', port: 5060 })).toBe(expected);
+});
+
+test('an answer whose Via cannot be read says nothing of a NAT', () => {
+  const text = ['SIP/2.0 200 OK', 'Via: ;;', 'CSeq: 1 REGISTER', '', ''].join('\r\n');
+  expect(isTranslated(parseMessage(text) as SipResponse, { host: '192.168.1.5', port: 5060 })).toBe(false);
 });

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import {
   createResponse,
   HeaderId,
@@ -437,6 +437,31 @@ describe('failures', () => {
     expect(world.service.condition(world.status().trunkId).serviceRoutes).toBeUndefined();
     expect(world.endpoint.counters.uncaughtErrors).toBe(0);
   });
+});
+
+describe('over UDP', () => {
+  test.each([
+    [undefined, []],
+    ['203.0.113.77', [26_500, 600_000]],
+  ])(
+    'RFC 5626 §4.4.2: the way through a NAT is kept open for as long as is granted, where the registrar saw %s',
+    (seen, kept) => {
+      const world = new TrunkWorld([registerTrunk()]);
+      world.provider.onRegister = (transaction) => {
+        const { headers } = transaction.request;
+        const via = headers.value(HeaderId.Via) ?? '';
+        if (seen !== undefined) headers.replaceFirst(HeaderId.Via, via.replace(/received=[^;]*/, `received=${seen}`));
+        world.provider.accept(transaction);
+      };
+      const keepAlive = vi.spyOn(
+        world.endpoint.flowTo({ transport: 'udp', address: PROVIDER, port: 5060 }),
+        'keepAlive',
+      );
+      world.run(11);
+      expect(world.status().state).toBe('online');
+      expect(keepAlive.mock.calls.flat()).toEqual(kept);
+    },
+  );
 });
 
 describe('connections', () => {

@@ -153,8 +153,8 @@ export class ReplyFlow implements Flow {
     this.#route.send(text);
   }
 
-  keepAlive(intervalMs: number): void {
-    this.source.keepAlive(intervalMs);
+  keepAlive(intervalMs: number, lastsMs?: number): void {
+    this.source.keepAlive(intervalMs, lastsMs);
   }
 
   close(reason: string): void {

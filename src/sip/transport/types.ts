@@ -36,9 +36,10 @@ export interface Flow {
   sendOctets?(octets: Buffer): void;
   /**
    * Keeps the flow alive with CRLF pings (RFC 5626 §3.5.1) every `intervalMs` ± 10 %. On TCP and TLS an unanswered ping fails the
-   * flow if the peer has answered one before; on UDP it only refreshes the address binding of a NAT.
+   * flow if the peer has answered one before; on UDP it only refreshes the address binding of a NAT, for `lastsMs` ms where that is given: whoever
+   * asks for longer is heard, and a datagram's flow has no end of its own.
    */
-  keepAlive(intervalMs: number): void;
+  keepAlive(intervalMs: number, lastsMs?: number): void;
   /** Closes a connection once what was sent has left; does nothing on UDP. */
   close(reason: string): void;
 }

@@ -28,6 +28,7 @@ export class UdpFlow implements Flow {
   readonly #listener: SocketOfFlow;
   #key: string | undefined = undefined;
   #keepAliveMs = 0;
+  #keepAliveUntilMs = 0;
   #timer: Timer | undefined;
 
   constructor(listener: SocketOfFlow, remoteAddress: string, remotePort: number) {
@@ -67,7 +68,12 @@ export class UdpFlow implements Flow {
     this.#listener.send(octets, this);
   }
 
-  keepAlive(intervalMs: number): void {
+  keepAlive(intervalMs: number, lastsMs = Number.POSITIVE_INFINITY): void {
+    const isUnderWay = this.#timer !== undefined && intervalMs === this.#keepAliveMs;
+    const untilMs = this.#listener.scheduler.nowMs() + lastsMs;
+    this.#keepAliveUntilMs = isUnderWay ? Math.max(this.#keepAliveUntilMs, untilMs) : untilMs;
+    // Of many trunks at one registrar each asks, and what is begun anew each time would never come.
+    if (isUnderWay) return;
     this.#keepAliveMs = intervalMs;
     this.#timer = cancelTimer(this.#timer);
     if (intervalMs > 0) this.#armKeepAlive();
@@ -78,7 +84,8 @@ export class UdpFlow implements Flow {
   }
 
   onTimer(): void {
-    if (this.closed) return;
+    this.#timer = undefined;
+    if (this.closed || this.#listener.scheduler.nowMs() > this.#keepAliveUntilMs) return;
     this.#listener.send(KEEP_ALIVE, this);
     this.#armKeepAlive();
   }

@@ -658,6 +658,22 @@ describe.each([
       flow.keepAlive(0);
       expect(node.scheduler.armedCount).toBe(0);
     });
+
+    test('for the longest time that anybody asks for, however often they ask', async () => {
+      const node = await newNode().open(udp);
+      const peer = await newNode().open(udp);
+      const flow = node.layer.flowTo({ transport: 'udp', address: '127.0.0.1', port: peer.port() });
+      flow.keepAlive(30_000, 90_000);
+      for (let second = 0; second < 40; second++) {
+        node.scheduler.advance(1_000);
+        flow.keepAlive(30_000, 10_000);
+      }
+      await peer.user.next('keep-alive');
+      node.scheduler.advance(30_000);
+      await peer.user.next('keep-alive');
+      node.scheduler.advance(60_000);
+      expect(node.scheduler.armedCount).toBe(0);
+    });
   });
 
   describe('limits', () => {
