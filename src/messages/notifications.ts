@@ -1,13 +1,19 @@
 /** What Meta posts: verified, read, and each fact of it taken once, in whatever order and however often it comes. */
 import type { Log } from '../base/log.ts';
 import type { Clock } from '../base/scheduler.ts';
+import { inSlices } from '../base/steps.ts';
 import type { Directory } from '../provisioning/directory/directory.ts';
 import type { Inbound } from './inbound.ts';
 import type { Keeper } from './keeper.ts';
 import { idOf, type Kept, type Message, type Report, withStatus } from './message.ts';
-import { type WhatsappNumber, whatsappNumbers } from './numbers.ts';
+import { type WhatsappNumber, whatsappNumber } from './numbers.ts';
 import type { MessageWatcher, NotificationOutcome } from './ports.ts';
-import { type Fact, factsOf, isSameText, isSigned, type StatusFact } from './webhook.ts';
+import { type Fact, factsOf, isSameText, isSigned, MAX_FACTS, type StatusFact } from './webhook.ts';
+
+/** Meta waits for the answer. */
+const PATIENCE_MS = 1000;
+/** Of one tenant. */
+const MOST_UNDER_WAY = 2 * MAX_FACTS;
 
 export interface NotificationsOptions {
   readonly keeper: Keeper;
@@ -24,6 +30,8 @@ export interface NotificationsOptions {
 
 export class Notifications {
   readonly #options: NotificationsOptions;
+  /** Facts that are being stored, by tenant. */
+  readonly #underWay = new Map<string, number>();
 
   constructor(options: NotificationsOptions) {
     this.#options = options;
@@ -57,14 +65,36 @@ export class Notifications {
     const said = factsOf(body);
     if (said === undefined) return 'unknown';
     for (let at = 0; at < said.unknown; at++) this.#options.watcher.onNotification(number.trunk.id, 'unknown');
-    try {
-      await Promise.all(inOrder(said.facts).map((fact) => this.#fact(number, fact)));
-      return 'taken';
-    } catch (error) {
-      // Meta posts it again.
-      this.#options.log.error('messages-not-stored', { trunk: number.trunk.name, error: String(error) });
-      return 'not-stored';
-    }
+    const { tenant, trunk } = number;
+    const before = this.#underWay.get(tenant.name) ?? 0;
+    if (before + said.facts.length > MOST_UNDER_WAY) return 'not-stored';
+    this.#underWay.set(tenant.name, before + said.facts.length);
+    const failed = await this.#all(number, said.facts);
+    const left = (this.#underWay.get(tenant.name) ?? 0) - said.facts.length;
+    if (left > 0) this.#underWay.set(tenant.name, left);
+    else this.#underWay.delete(tenant.name);
+    if (failed === undefined) return 'taken';
+    // Meta posts it again.
+    this.#options.log.error('messages-not-stored', { trunk: trunk.name, error: String(failed.error) });
+    return 'not-stored';
+  }
+
+  /** Takes each of them; answers how one of them failed. */
+  async #all(number: WhatsappNumber, facts: readonly Fact[]): Promise<{ readonly error: unknown } | undefined> {
+    const outcomes: Promise<{ readonly error: unknown } | undefined>[] = [];
+    const begin = function* (this: Notifications) {
+      for (const fact of inOrder(facts)) {
+        outcomes.push(
+          this.#fact(number, fact).then(
+            () => undefined,
+            (error: unknown) => ({ error }),
+          ),
+        );
+        yield;
+      }
+    };
+    await inSlices(begin.call(this), PATIENCE_MS);
+    return (await Promise.all(outcomes)).find((outcome) => outcome !== undefined);
   }
 
   async #fact(posted: WhatsappNumber, fact: Fact): Promise<void> {
@@ -84,7 +114,13 @@ export class Notifications {
       settings.phoneNumberId === phoneNumberId &&
       settings.accountId === accountId &&
       tenant.name === posted.tenant.name;
-    return isIt(posted) ? posted : whatsappNumbers(this.#options.directory()).find(isIt);
+    if (isIt(posted)) return posted;
+    const directory = this.#options.directory();
+    for (const { id } of directory.trunksOf(posted.tenant.name)) {
+      const number = whatsappNumber(directory, id);
+      if (number !== undefined && isIt(number)) return number;
+    }
+    return undefined;
   }
 
   async #message(number: WhatsappNumber, fact: Extract<Fact, { kind: 'message' }>): Promise<boolean> {

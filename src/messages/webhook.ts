@@ -50,52 +50,64 @@ export type Fact = InboundFact | StatusFact;
 
 type Json = Readonly<Record<string, unknown>>;
 
-const MAX_FACTS = 10_000;
+/** Meta posts a thousand at most. */
+export const MAX_FACTS = 10_000;
 
-/** All that a notification says; undefined when it is none. What cannot be understood in it is left out and counted. */
+/**
+ * What a notification says, {@link MAX_FACTS} at most; undefined when it is none. What cannot be understood in it is left out and counted, and
+ * counts as one of them.
+ */
 export function factsOf(body: Uint8Array): { readonly facts: readonly Fact[]; readonly unknown: number } | undefined {
   const root = parse(body);
   if (root === undefined || root['object'] !== 'whatsapp_business_account' || !Array.isArray(root['entry']))
     return undefined;
   const facts: Fact[] = [];
   let unknown = 0;
-  for (const entry of objects(root['entry'])) {
+  for (const fact of factsIn(root['entry'])) {
+    if (fact === undefined) unknown++;
+    else facts.push(fact);
+    if (facts.length + unknown === MAX_FACTS) break;
+  }
+  return { facts, unknown };
+}
+
+function* factsIn(entries: unknown): Generator<Fact | undefined> {
+  for (const entry of objects(entries)) {
     for (const change of objects(entry['changes'])) {
       const value = object(change['value']);
       if (change['field'] !== 'messages' || value === undefined) {
-        unknown++;
+        yield undefined;
         continue;
       }
       const where = {
         accountId: text(entry['id']) ?? '',
         phoneNumberId: text(object(value['metadata'])?.['phone_number_id']) ?? '',
       };
-      for (const message of objects(value['messages'])) {
-        const fact = inboundFact(message, objects(value['contacts']), where);
-        if (fact === undefined) unknown++;
-        else facts.push(fact);
-      }
-      for (const status of objects(value['statuses'])) {
-        const fact = statusFact(status, where);
-        if (fact === undefined) unknown++;
-        else facts.push(fact);
-      }
-      if (facts.length > MAX_FACTS) return { facts, unknown };
+      const contacts = contactsOf(value['contacts']);
+      for (const message of objects(value['messages'])) yield inboundFact(message, contacts, where);
+      for (const status of objects(value['statuses'])) yield statusFact(status, where);
     }
   }
-  return { facts, unknown };
+}
+
+/** By number and by id, and by '' the first of them. */
+function contactsOf(value: unknown): ReadonlyMap<unknown, Json> {
+  const contacts = new Map<unknown, Json>();
+  for (const contact of objects(value))
+    for (const name of ['', contact['wa_id'], contact['user_id']]) if (!contacts.has(name)) contacts.set(name, contact);
+  return contacts;
 }
 
 function inboundFact(
   message: Json,
-  contacts: readonly Json[],
+  contacts: ReadonlyMap<unknown, Json>,
   where: { accountId: string; phoneNumberId: string },
 ): InboundFact | undefined {
   const remoteId = text(message['id']);
   const userId = text(message['from_user_id']);
   const from = text(message['from']) ?? userId;
   if (remoteId === undefined || from === undefined || !/^[A-Za-z0-9._-]{1,128}$/.test(from)) return undefined;
-  const contact = contacts.find((each) => each['wa_id'] === from || each['user_id'] === from) ?? contacts[0];
+  const contact = contacts.get(from) ?? contacts.get('');
   return {
     kind: 'message',
     ...where,
@@ -145,10 +157,10 @@ function saidIn(type: string, message: Json, part: Json): string {
     case 'system':
       return text(part['body']) ?? '';
     case 'contacts':
-      return objects(message['contacts'])
+      return [...objects(message['contacts'])]
         .map((contact) => {
           const name = text(object(contact['name'])?.['formatted_name']) ?? '';
-          const phones = objects(contact['phones']).flatMap((phone) => text(phone['phone']) ?? []);
+          const phones = [...objects(contact['phones'])].flatMap((phone) => text(phone['phone']) ?? []);
           return [name, ...phones].filter((each) => each !== '').join(' ');
         })
         .join('; ');
@@ -197,9 +209,12 @@ function object(value: unknown): Json | undefined {
   return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Json) : undefined;
 }
 
-function objects(value: unknown): readonly Json[] {
-  const list: readonly unknown[] = Array.isArray(value) ? value : [];
-  return list.map(object).filter((each) => each !== undefined);
+function* objects(value: unknown): Generator<Json> {
+  if (!Array.isArray(value)) return;
+  for (const each of value as readonly unknown[]) {
+    const found = object(each);
+    if (found !== undefined) yield found;
+  }
 }
 
 function text(value: unknown): string | undefined {

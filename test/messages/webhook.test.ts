@@ -1,6 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { expect, test } from 'vitest';
-import { factsOf, isSigned } from '../../src/messages/webhook.ts';
+import { factsOf, isSigned, MAX_FACTS } from '../../src/messages/webhook.ts';
+import { leastCpuMs } from '../kit/thread-cpu.ts';
 
 const octets = (value: unknown) => Buffer.from(typeof value === 'string' ? value : JSON.stringify(value), 'utf8');
 const notification = (value: object, field = 'messages') => ({
@@ -147,4 +148,31 @@ test('what is not understood is left out and counted, whatever its shape', () =>
     ],
   };
   expect(factsOf(octets(odd))).toEqual({ facts: [], unknown: 3 });
+});
+
+test('the name is that of the contact with the number or id of who wrote, else of the first one', () => {
+  const contacts = [
+    { wa_id: '1', profile: { name: 'first' } },
+    { user_id: 'US.2', profile: { name: 'by id' } },
+    { wa_id: '3', profile: { name: 'third' } },
+    { wa_id: '3', profile: { name: 'again' } },
+  ];
+  const messages = ['3', 'US.2', '9'].map((from) => ({ id: from, from }));
+  const facts = factsOf(octets(notification({ contacts, messages })))?.facts;
+  expect(facts).toMatchObject([{ name: 'third' }, { name: 'by id' }, { name: 'first' }]);
+});
+
+test('many messages and many contacts are read in a time that grows as they do', () => {
+  const messages = Array.from({ length: 5000 }, (_, at) => ({ id: String(at), from: '1' }));
+  const contacts = Array.from({ length: 10_000 }, () => ({ wa_id: '2' }));
+  const body = octets(notification({ messages, contacts }));
+  expect(leastCpuMs(100, () => factsOf(body))).toBeLessThan(500);
+});
+
+test('of one notification so much is read, what cannot be understood included', () => {
+  const messages = Array.from({ length: MAX_FACTS }, (_, at) => ({ id: String(at), from: '1' }));
+  expect(factsOf(octets(notification({ messages: [{}, ...messages] })))).toMatchObject({
+    facts: { length: MAX_FACTS - 1 },
+    unknown: 1,
+  });
 });
