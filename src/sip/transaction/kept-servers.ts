@@ -6,50 +6,73 @@ interface Kept<S> {
   readonly method: string;
   readonly sentByHost: string;
   readonly sentByPort: number | undefined;
-  /** Another one whose key has the same hash. */
+  /** The next one in the same place. */
   nextOfKey: S | undefined;
 }
 
+const FIRST_PLACES = 64;
+
 /**
  * The machines of requests, by key (RFC 3261 §17.2.3). Of those of one key the latest is found first. A hash is looked up in place of the key,
- * which V8 would make one of its unique strings, to be kept until the heap is marked.
+ * which V8 would make one of its unique strings, to be kept until the heap is marked. They are linked in place and in no Map: one whose entries
+ * come and go is made anew all the time, and where one of its former tables has grown old so does all that was in the later ones.
  */
 export class KeptServers<S extends Kept<S>> {
-  /** First of those whose keys have a hash. */
-  readonly #first = new Map<number, S>();
+  #places: (S | undefined)[] = new Array(FIRST_PLACES).fill(undefined);
+  #size = 0;
 
   find(key: string, host: string, port: number | undefined, method: string): S | undefined {
-    let candidate = this.#first.get(secretHash(key));
+    let candidate = this.#places[this.#placeOf(key)];
     while (candidate !== undefined && !isOf(candidate, key, method, host, port)) candidate = candidate.nextOfKey;
     return candidate;
   }
 
   add(server: S): void {
-    const hash = secretHash(server.key);
-    server.nextOfKey = this.#first.get(hash);
-    this.#first.set(hash, server);
+    if (this.#size === this.#places.length) this.#spread();
+    this.#put(server);
+    this.#size++;
   }
 
   /** False: it was not there. */
   delete(server: S): boolean {
-    const hash = secretHash(server.key);
+    const place = this.#placeOf(server.key);
     let before: S | undefined;
-    let each = this.#first.get(hash);
+    let each = this.#places[place];
     while (each !== undefined && each !== server) {
       before = each;
       each = each.nextOfKey;
     }
     if (each === undefined) return false;
-    const after = server.nextOfKey;
+    if (before === undefined) this.#places[place] = server.nextOfKey;
+    else before.nextOfKey = server.nextOfKey;
     server.nextOfKey = undefined;
-    if (before !== undefined) before.nextOfKey = after;
-    else if (after !== undefined) this.#first.set(hash, after);
-    else this.#first.delete(hash);
+    this.#size--;
     return true;
   }
 
   clear(): void {
-    this.#first.clear();
+    this.#places = new Array(FIRST_PLACES).fill(undefined);
+    this.#size = 0;
+  }
+
+  #put(server: S): void {
+    const place = this.#placeOf(server.key);
+    server.nextOfKey = this.#places[place];
+    this.#places[place] = server;
+  }
+
+  /** Over twice as many places. */
+  #spread(): void {
+    const servers: S[] = [];
+    for (const first of this.#places)
+      for (let each = first; each !== undefined; each = each.nextOfKey) servers.push(each);
+    this.#places = new Array(2 * this.#places.length).fill(undefined);
+    // Backwards: of those of one key the latest comes first again.
+    for (let index = servers.length - 1; index >= 0; index--) this.#put(servers[index] as S);
+  }
+
+  #placeOf(key: string): number {
+    return secretHash(key) & (this.#places.length - 1);
   }
 }
 

@@ -7,7 +7,7 @@ export interface Mergeable<Entry> {
   readonly request: SipRequest;
   /** Undefined: none is merged with it any more. */
   mergeHash: number | undefined;
-  /** Another one with the same. */
+  /** The next one in the same place. */
   nextMerged: Entry | undefined;
 }
 
@@ -26,20 +26,24 @@ export function mergeHashBeside(request: SipRequest): number {
   return secretHash(request.fromTag() ?? '', secretHash(request.method)) ^ request.cseq().sequence;
 }
 
-/** Those that are kept, by number: no text is put together to find one. */
+const FIRST_PLACES = 64;
+
+/** Those that are kept, by number: no text is put together to find one. They are linked in place, as `kept-servers.ts` says. */
 export class MergedRequests<Entry extends Mergeable<Entry>> {
-  readonly #first = new Map<number, Entry>();
+  #places: (Entry | undefined)[] = new Array(FIRST_PLACES).fill(undefined);
+  #size = 0;
 
   /** One whose hash is set. */
   add(entry: Entry): void {
     if (entry.mergeHash === undefined) return;
-    entry.nextMerged = this.#first.get(entry.mergeHash);
-    this.#first.set(entry.mergeHash, entry);
+    if (this.#size === this.#places.length) this.#spread();
+    this.#put(entry, entry.mergeHash);
+    this.#size++;
   }
 
   has(request: SipRequest, hash: number): boolean {
-    for (let each = this.#first.get(hash); each !== undefined; each = each.nextMerged)
-      if (areOne(request, each.request)) return true;
+    for (let each = this.#places[this.#placeOf(hash)]; each !== undefined; each = each.nextMerged)
+      if (each.mergeHash === hash && areOne(request, each.request)) return true;
     return false;
   }
 
@@ -48,16 +52,42 @@ export class MergedRequests<Entry extends Mergeable<Entry>> {
     if (hash === undefined) return;
     entry.mergeHash = undefined;
     entry.nextMerged = undefined;
-    const first = this.#first.get(hash);
-    if (first !== entry) {
-      for (let each = first; each !== undefined; each = each.nextMerged)
-        if (each.nextMerged === entry) each.nextMerged = next;
-    } else if (next === undefined) this.#first.delete(hash);
-    else this.#first.set(hash, next);
+    const place = this.#placeOf(hash);
+    let before: Entry | undefined;
+    let each = this.#places[place];
+    while (each !== undefined && each !== entry) {
+      before = each;
+      each = each.nextMerged;
+    }
+    // One that had its hash is not among them until it is kept.
+    if (each === undefined) return;
+    if (before === undefined) this.#places[place] = next;
+    else before.nextMerged = next;
+    this.#size--;
   }
 
   clear(): void {
-    this.#first.clear();
+    this.#places = new Array(FIRST_PLACES).fill(undefined);
+    this.#size = 0;
+  }
+
+  #put(entry: Entry, hash: number): void {
+    const place = this.#placeOf(hash);
+    entry.nextMerged = this.#places[place];
+    this.#places[place] = entry;
+  }
+
+  /** Over twice as many places. */
+  #spread(): void {
+    const entries: Entry[] = [];
+    for (const first of this.#places)
+      for (let each = first; each !== undefined; each = each.nextMerged) entries.push(each);
+    this.#places = new Array(2 * this.#places.length).fill(undefined);
+    for (const entry of entries) this.#put(entry, entry.mergeHash as number);
+  }
+
+  #placeOf(hash: number): number {
+    return hash & (this.#places.length - 1);
   }
 }
 

@@ -28,11 +28,11 @@ export abstract class ServerTransactionBase<F extends Channel>
   /** sent-by of the request's top Via; the host in lower case. */
   sentByHost: string;
   readonly sentByPort: number | undefined;
-  /** Another one whose key has the same hash. */
+  /** The next one in the same place among those that are kept. */
   nextOfKey: ServerTransactionBase<F> | undefined = undefined;
   /** By which merged requests find it (§8.2.2.2); undefined when none does any more. */
   mergeHash: number | undefined = undefined;
-  /** Another one with the same. */
+  /** The next one in the same place among those that may be merged with. */
   nextMerged: ServerTransactionBase<F> | undefined = undefined;
   user: ServerTransactionUser | undefined = undefined;
   answerOnce = false;

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { secretHash } from '../../../src/base/shelf.ts';
 import { KeptServers } from '../../../src/sip/transaction/kept-servers.ts';
+import { grownOldBy } from '../../kit/grown-old.ts';
 import { uniqueStringsAfter } from '../../kit/unique-strings.ts';
 
 interface Server {
@@ -86,4 +87,38 @@ test('no key becomes one of the unique strings of V8', () => {
     globalThis.kept = servers;
   `;
   expect(uniqueStringsAfter(script, 'branch key ')).toEqual([]);
+});
+
+test('more than there were places for at first are found, and of those of one key the latest first', () => {
+  const servers = new KeptServers<Server>();
+  const all = Array.from({ length: 300 }, (_, at) => server(`z9hG4bK${at % 150}`));
+  for (const each of all) servers.add(each);
+  const found = () => all.slice(150).map(({ key }) => servers.find(key, 'phone.example', undefined, 'INVITE'));
+  expect(found()).toEqual(all.slice(150));
+  for (const each of all.slice(150)) servers.delete(each);
+  expect(found()).toEqual(all.slice(0, 150));
+});
+
+test('a machine that is gone grows old with nobody', () => {
+  const script = `
+    const { KeptServers } = await import('../../src/sip/transaction/kept-servers.ts');
+    const servers = new KeptServers();
+    const serverOf = (at) => ({ key: 'z' + at, method: 'BYE', sentByHost: 'a', sentByPort: 1, nextOfKey: undefined, held: new Array(125).fill(at) });
+    // One grows old, and is to keep none that comes after it.
+    const first = serverOf(-1);
+    servers.add(first);
+    for (let at = 0; at < 10_000; at++) globalThis.last = new Array(125).fill(at);
+    servers.delete(first);
+    globalThis.work = () => {
+      const latest = [];
+      for (let at = 0; at < 50_000; at++) {
+        const added = serverOf(at);
+        servers.add(added);
+        latest[at % 6] !== undefined && servers.delete(latest[at % 6]);
+        latest[at % 6] = added;
+      }
+    };
+  `;
+  // All are 58 MB.
+  expect(grownOldBy(script)).toBeLessThan(10_000_000);
 });
