@@ -1,4 +1,5 @@
 import { PeerError } from '../base/errors.ts';
+import { Latest } from '../base/latest.ts';
 import { TokenMap } from '../base/token-map.ts';
 import { HeaderId, type SipRequest, type SipResponse } from '../sip/message/index.ts';
 import type { Flow } from '../sip/transport/index.ts';
@@ -73,7 +74,8 @@ export class Calls implements CallRegistry {
   readonly #env: CallEnvironment;
   /** By local tag, which the early dialogs of a forked INVITE share. */
   readonly #legs = new TokenMap<Leg>();
-  readonly #calls = new Map<string, Call>();
+  /** By id. One that is over is let go of, which a Map does not do once a former table of it has grown old. */
+  readonly #calls = new Latest<string, Call>(Number.POSITIVE_INFINITY);
   readonly #abandoned: AbandonedInvites;
   /** From the first one on. */
   #heardByes: HeardByes | undefined = undefined;

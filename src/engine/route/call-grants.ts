@@ -82,8 +82,12 @@ export class CallGrants implements Partial<CallObserver> {
 
   /** Gives back what a session holds whose call never began. */
   release(sessionId: string | undefined, talkMs = 0): void {
-    for (const grant of this.#grantsOf(sessionId)) grant.ended(talkMs);
-    if (sessionId !== undefined) this.#grants.delete(sessionId);
+    if (sessionId === undefined) return;
+    const grants = this.#grants.get(sessionId) ?? [];
+    this.#grants.delete(sessionId);
+    for (const grant of grants) grant.ended(talkMs);
+    // A former table of the Map that has grown old keeps the list, and is to keep nothing else.
+    grants.length = 0;
   }
 
   #grantsOf(sessionId: string | undefined): readonly AdmittedCall[] {

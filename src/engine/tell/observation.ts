@@ -1,5 +1,6 @@
 /** What happens in the engine, told to the outside: log lines, events, metrics, call records, SIP traces. */
 import { isoTime } from '../../base/iso-time.ts';
+import { Latest } from '../../base/latest.ts';
 import type { Log } from '../../base/log.ts';
 import { ownCopy } from '../../base/text.ts';
 import type { AttemptRecord, CallersInvite, LiveRecord, VerificationFacts } from '../../call/index.ts';
@@ -50,7 +51,7 @@ const KIND_OF_SOURCE =
 export class Observation implements EngineObserver {
   readonly #options: ObservationOptions;
   /** Calls without an answer, which may be sent over a trunk, by their routing session. */
-  readonly #placing = new Map<string, LiveRecord>();
+  readonly #placing = new Latest<string, LiveRecord>(Number.POSITIVE_INFINITY);
   /** Refused before its call began, which it does at once. */
   #refused: OutboundPlan | undefined = undefined;
   readonly #audiences = new Map<string, readonly string[]>();

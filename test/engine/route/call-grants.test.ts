@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { HeaderId, type SipRequest, type SipResponse } from '../../../src/sip/message/index.ts';
+import { grownOldBy } from '../../kit/grown-old.ts';
 import { type ACME, type Agent, CARRIER_A, PASSWORD, type Phone, SDP, World } from '../world.ts';
 
 let world: World;
@@ -12,11 +13,6 @@ async function begin(acme: Partial<typeof ACME>): Promise<void> {
   carrier = world.agent(CARRIER_A);
 }
 
-afterEach(() => {
-  world.scheduler.runUntilIdle(4 * 3600_000);
-  expect(world.held()).toEqual({ calls: 0, legs: 0, servers: 0, clients: 0, uncaught: 0 });
-});
-
 /** Places a call that the carrier refuses at once; the status that the phone got. */
 function callRefused(number = '18005550199'): number | undefined {
   const before = carrier.requests('INVITE').length;
@@ -27,6 +23,11 @@ function callRefused(number = '18005550199'): number | undefined {
 }
 
 describe('fraud guards stand before every call to the outside', () => {
+  afterEach(() => {
+    world.scheduler.runUntilIdle(4 * 3600_000);
+    expect(world.held()).toEqual({ calls: 0, legs: 0, servers: 0, clients: 0, uncaught: 0 });
+  });
+
   test('a tenant whose outbound calls are stopped places none; an emergency number passes', async () => {
     await begin({ stopOutbound: true, emergencyNumbers: ['112'] });
     expect(callRefused()).toBe(403);
@@ -247,4 +248,25 @@ describe('fraud guards stand before every call to the outside', () => {
     partWays();
     expect([talking(), places()]).toEqual([0, 0]);
   });
+});
+
+test('what a call that is over was granted grows old with nobody', () => {
+  const script = `
+    const { CallGrants } = await import('../../src/engine/route/call-grants.ts');
+    const grants = new CallGrants({ admit: () => ({ granted: true, held: new Array(125).fill(0), ended() {} }) });
+    const begin = (at) => grants.admit({ facts: { sessionId: 'call ' + at, caller: { kind: 'service' } } });
+    const end = (at) => grants.release('call ' + at);
+    // One grows old, and is to keep none that comes after it.
+    begin(-1);
+    for (let at = 0; at < 10_000; at++) globalThis.last = new Array(125).fill(at);
+    end(-1);
+    globalThis.work = () => {
+      for (let at = 0; at < 50_000; at++) {
+        begin(at);
+        end(at - 12);
+      }
+    };
+  `;
+  // All are 60 MB.
+  expect(grownOldBy(script)).toBeLessThan(20_000_000);
 });
