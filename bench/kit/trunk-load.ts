@@ -16,6 +16,7 @@ const starters: Readonly<Record<string, Starter>> = {
   'tandem-batched': (carrierPort) => startTandem(carrierPort, { name: 'tandem-batched', udpBatching: true }),
   kamailio: startKamailio,
   sip: (carrierPort) => startScript('sip 0.0.6', 'sip-b2bua-process.ts', carrierPort),
+  floor: (carrierPort) => startScript('floor', 'call-floor-process.ts', carrierPort),
   forwarder: (carrierPort) => startScript('forwarder', 'forwarder-process.ts', carrierPort),
   'forwarder-batched': (carrierPort) =>
     startScript('forwarder-batched', 'forwarder-process.ts', carrierPort, ['batched']),
