@@ -1,7 +1,7 @@
+import type { Given } from '../base/given.ts';
 import { profileOf } from '../outbound/index.ts';
 import { privacyTypes, withBrand } from '../provisioning/trunk-settings/effective.ts';
 import type { Trunk, TrunkSettings } from '../provisioning/trunk-settings/schema.ts';
-import type { Given } from './answers/shared.ts';
 import type { effectiveTrunkAnswer } from './answers/trunks.ts';
 import { isDocument } from './documents.ts';
 

@@ -5,9 +5,10 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { z } from 'zod';
+import { EVENT_FACTS } from '../observe/event-facts.ts';
 import { outputSchemaOf } from './answer-schema.ts';
 import { callRecordAnswer } from './answers/calls.ts';
-import { eventAnswers, webhookPayload } from './answers/events.ts';
+import { webhookPayload } from './answers/events.ts';
 import { ANSWERS, type AnswerName } from './answers/index.ts';
 import type { AnswerSchema } from './context.ts';
 import { EXAMPLES, PARAMETER_EXAMPLES, TEXT_EXAMPLES } from './examples.ts';
@@ -123,7 +124,7 @@ function exampleOf(schema: Json | undefined): unknown {
 
 /** What the engine posts, one entry a topic; the data of each is what the stream of events sends too. */
 function webhooksOf(schemas: Json): Json {
-  const topics: Record<string, z.ZodType> = { ...eventAnswers, 'call-record': callRecordAnswer };
+  const topics: Record<string, z.ZodType> = { ...EVENT_FACTS, 'call-record': callRecordAnswer };
   const entries = Object.entries(topics).map(([topic, data]) => {
     const name = topic.replace(/(^|-)([a-z])/g, (_match, _dash, letter: string) => letter.toUpperCase());
     const dataName = topic === 'call-record' ? 'CallRecord' : `${name}Event`;

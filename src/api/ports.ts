@@ -27,6 +27,7 @@ import type {
 
 export type { Webhook } from '../observe/index.ts';
 
+import type { Given } from '../base/given.ts';
 import type { CallDifference, ExplainQuestion, Explanation } from '../outbound/index.ts';
 import type { ChangePreview } from '../provisioning/change/change-preview.ts';
 import type { SourceOverlap } from '../provisioning/check/overlaps.ts';
@@ -40,7 +41,6 @@ import type { TrunkStatus } from '../trunks/trunk-status.ts';
 import type { liveCallAnswer } from './answers/calls.ts';
 import type { drainAnswer, nodeAnswer, reloadAnswer, storeAnswer } from './answers/node.ts';
 import type { listenerAnswer, manyReportAnswer } from './answers/provisioning.ts';
-import type { Given } from './answers/shared.ts';
 import type { registrationAnswer } from './answers/trunks.ts';
 
 /** What the API asks of the engine, the store and `observe/`. The wiring gives it; tests give it from memory. */

@@ -1,5 +1,6 @@
 /** A message as it is kept, from the moment that it is taken until nobody asks for it any more. */
 import { createHash } from 'node:crypto';
+import type { MessageFacts } from '../observe/index.ts';
 import type { WhatsappNumber } from './numbers.ts';
 
 export const MEDIA_KINDS = ['image', 'audio', 'video', 'document', 'sticker'] as const;
@@ -32,21 +33,7 @@ export type Content =
   /** Something that a phone cannot show; `text` says what of it can be said. */
   | { readonly type: 'other'; readonly kind: string; readonly text: string };
 
-export const MESSAGE_STATES = [
-  /** Of ours: waits for its turn at the Cloud API. */
-  'queued',
-  /** Is being handed to the Cloud API; after a crash nobody knows whether it was. */
-  'sending',
-  'sent',
-  'delivered',
-  'read',
-  'failed',
-  /** Of theirs: taken, and not with all phones that it is for. */
-  'received',
-  /** Nobody was there to take it in time. */
-  'expired',
-] as const;
-export type MessageState = (typeof MESSAGE_STATES)[number];
+export type MessageState = MessageFacts['state'];
 
 /** A phone's wish to be told what became of its message (RFC 5438), and what it calls it. */
 export interface ReportWish {

@@ -1,8 +1,10 @@
+import type { Given } from '../base/given.ts';
 import { randomToken } from '../base/ids.ts';
 import { isoTime } from '../base/iso-time.ts';
 import { type RingAudience, RingParts } from '../base/ring-parts.ts';
 import type { Clock } from '../base/scheduler.ts';
 import { TextRing } from '../base/text-ring.ts';
+import type { EVENT_FACTS } from './event-facts.ts';
 
 /** What the engine tells the outside as it happens; the same over server-sent events and webhooks. */
 export const EVENT_TYPES = [
@@ -24,133 +26,7 @@ export const EVENT_TYPES = [
 ] as const;
 export type EventType = (typeof EVENT_TYPES)[number];
 
-/** A message as it is shown; times in ISO 8601. */
-export interface MessageFacts {
-  readonly id: string;
-  readonly tenant: string;
-  readonly trunkId: string;
-  readonly trunk?: string;
-  readonly direction: 'inbound' | 'outbound';
-  readonly state: 'queued' | 'sending' | 'sent' | 'delivered' | 'read' | 'failed' | 'received' | 'expired';
-  readonly from: string;
-  readonly to: string;
-  /** What the user calls itself. */
-  readonly name?: string;
-  readonly extension?: string;
-  /** `text`, `image`, `template`, `location` … */
-  readonly type: string;
-  readonly text?: string;
-  readonly mimeType?: string;
-  readonly filename?: string;
-  readonly url?: string;
-  readonly latitude?: number;
-  readonly longitude?: number;
-  readonly remoteId?: string;
-  readonly contextId?: string;
-  readonly rule?: string;
-  readonly recipients?: readonly {
-    readonly number: string;
-    readonly state: 'waiting' | 'delivered' | 'refused' | 'expired';
-  }[];
-  readonly createdAt: string;
-  readonly sentAt?: string;
-  readonly deliveredAt?: string;
-  readonly readAt?: string;
-  readonly retryAt?: string;
-  readonly error?: { readonly code: number; readonly message: string };
-}
-
-/** The facts of each type. Tenants are named by their name, trunks by id and name. */
-export interface EventData {
-  'trunk-state': {
-    trunkId: string;
-    trunk: string;
-    state: 'online' | 'offline' | 'registering' | 'rejected' | 'unknown';
-    previous?: string | undefined;
-    lastCode?: number | undefined;
-    reason?: string | undefined;
-  };
-  /** A datacentre of a teams trunk does otherwise than before. */
-  'trunk-datacentre': {
-    trunkId: string;
-    trunk: string;
-    target: string;
-    address?: string | undefined;
-    state: 'up' | 'down' | 'held' | 'unknown';
-    previous: string;
-    lastCode?: number | undefined;
-    reason?: string | undefined;
-    heldUntil?: string | undefined;
-  };
-  /** A request that several trunks may have sent; it was refused. */
-  'trunk-ambiguous': { source: string; candidates: readonly string[] };
-  /** By the DNS, trunks of two tenants with a number in common have come to be of one provider, or are not any more. */
-  'trunk-coincidence': {
-    state: 'began' | 'ended';
-    trunkId: string;
-    trunk: string;
-    numbers: string;
-    otherTrunkId: string;
-    otherTrunk: string;
-    otherNumbers: string;
-  };
-  /** A media relay has stopped answering, or answers again. */
-  'media-relay': { url: string; state: 'up' | 'down' };
-  /** The node has more to do than time and refuses new calls, or has had none to refuse for ten seconds. */
-  overload: {
-    state: 'began' | 'ended';
-    /** So many since it began. */
-    refused: number;
-    /** From its first second to its last. */
-    seconds?: number | undefined;
-  };
-  registration: {
-    action: 'added' | 'refreshed' | 'removed' | 'expired' | 'refused';
-    addressOfRecord: string;
-    contact?: string | undefined;
-    source?: string | undefined;
-    userAgent?: string | undefined;
-    expiresInSeconds?: number | undefined;
-    reason?: string | undefined;
-  };
-  call: {
-    callId: string;
-    state: 'started' | 'ringing' | 'answered' | 'ended';
-    direction: 'outbound' | 'inbound' | 'internal';
-    from: string;
-    to: string;
-    trunkId: string | undefined;
-    /** Of a call that has ended. */
-    status?: number | undefined;
-    reason?: string | undefined;
-    durationMs?: number | undefined;
-  };
-  'caller-id-rejected': {
-    callId?: string | undefined;
-    extension?: string | undefined;
-    trunkId: string;
-    source: string;
-    value: string;
-    reason: string;
-  };
-  /** The signature of a caller's number (STIR/SHAKEN) is wrong, or missing where one is demanded. */
-  'verification-failed': {
-    callId: string;
-    trunkId: string | undefined;
-    from: string;
-    to: string;
-    code: number;
-    reason: string;
-  };
-  /** A trunk asks for signed calls, and this one could not be signed. */
-  'call-not-signed': { extension: string; trunkId: string; outcome: 'refused' | 'unsigned'; reason: string };
-  /** A certificate ends in 30, 7 or 1 days, or (0) has ended. */
-  'certificate-expiring': { certificate: string; owner: string; notAfter: string; daysLeft: 0 | 1 | 7 | 30 };
-  fraud: { guard: string; extension?: string | undefined; callId?: string | undefined; detail: string };
-  /** A message from or to WhatsApp is new, or has come further. */
-  message: MessageFacts;
-  audit: { actor: string; action: string; resource: string };
-}
+export type EventData = { readonly [T in EventType]: Given<(typeof EVENT_FACTS)[T]> };
 
 export interface EngineEvent<T extends EventType = EventType> {
   /** `epoch:sequence`; unique and ordered within a run of the engine. What an SSE client sends as `Last-Event-ID`. */

@@ -1,6 +1,7 @@
 export * from './audit.ts';
 export * from './call-record.ts';
 export * from './call-statistics.ts';
+export type * from './event-facts.ts';
 export * from './events.ts';
 export * from './guarded-request.ts';
 export * from './ladder.ts';

@@ -1,7 +1,8 @@
 /** Calls, call records and traces, as the API answers them. */
 import { z } from 'zod';
+import type { Loose } from '../../base/given.ts';
 import type { CallRecord, CallStatistics, TraceMessage } from '../../observe/index.ts';
-import { DIRECTION, type Loose, NODE, optionalText, time } from './shared.ts';
+import { DIRECTION, NODE, optionalText, time } from './shared.ts';
 
 const sipCallIds = z
   .array(z.string())

@@ -1,8 +1,9 @@
 /** What a call or a change would do, as the API answers it. */
 import { z } from 'zod';
+import type { Loose } from '../../base/given.ts';
 import type { Explanation, Whereabouts } from '../../outbound/index.ts';
 import type { PlayedCalls } from '../ports.ts';
-import { type Loose, optionalText, time } from './shared.ts';
+import { optionalText, time } from './shared.ts';
 
 export const applySummaryAnswer = z.object({ created: z.int(), updated: z.int(), unchanged: z.int() });
 const stepNote = z.object({

@@ -1,9 +1,11 @@
 /** The shapes of what is answered, under their names in the OpenAPI document. Loaded only when that is made: nothing else needs them. */
 import type { z } from 'zod';
+import type { Given } from '../../base/given.ts';
+import { messageFacts } from '../../observe/event-facts.ts';
 import { callRecordAnswer, callStatisticsAnswer, callTraceAnswer, liveCallAnswer, tracePageAnswer } from './calls.ts';
 import { eventPageAnswer, newWebhookAnswer, webhookAnswer, webhookTestAnswer } from './events.ts';
 import { applySummaryAnswer, explanationAnswer, planAnswer } from './explanation.ts';
-import { messageAnswer, messageExplanationAnswer } from './messages.ts';
+import { messageExplanationAnswer } from './messages.ts';
 import { drainAnswer, healthAnswer, nodeAnswer, readinessAnswer, reloadAnswer, storeAnswer } from './node.ts';
 import {
   auditEntryAnswer,
@@ -15,7 +17,6 @@ import {
   userAnswer,
 } from './people.ts';
 import { csvReportAnswer, listenerAnswer, manyReportAnswer } from './provisioning.ts';
-import type { Given } from './shared.ts';
 import {
   brandAnswer,
   certificateFactsAnswer,
@@ -44,7 +45,7 @@ export const ANSWERS = {
   Explanation: explanationAnswer,
   Health: healthAnswer,
   Lease: leaseAnswer,
-  Message: messageAnswer,
+  Message: messageFacts,
   MessageExplanation: messageExplanationAnswer,
   NewCodes: newTotpAnswer,
   NewSignInLink: newSignInLinkAnswer,

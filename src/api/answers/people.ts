@@ -1,7 +1,8 @@
 /** Who may ask: users, sessions and tokens, and what they changed, as the API answers them. */
 import { z } from 'zod';
+import type { Loose } from '../../base/given.ts';
 import type { AuditEntry } from '../../observe/index.ts';
-import { type Loose, NODE, optionalText, time } from './shared.ts';
+import { NODE, optionalText, time } from './shared.ts';
 
 export const tokenAnswer = z.object({
   id: z.string(),

@@ -1,11 +1,12 @@
 /** Trunks, brands, certificates and registrations, as the API answers them. */
 import { z } from 'zod';
+import type { Loose } from '../../base/given.ts';
 import { inboundParametersSchema, outboundParametersSchema } from '../../provisioning/trunk-settings/mappings.ts';
 import { optionsSchema, TRUNK_TYPES } from '../../provisioning/trunk-settings/schema.ts';
 import { CHECKS, type Examination, OUTCOMES } from '../../trunks/examination.ts';
 import type { TrunkStatus } from '../../trunks/trunk-status.ts';
 import { TRUNK_STATES } from '../trunk-states.ts';
-import { type Loose, optionalText, time } from './shared.ts';
+import { optionalText, time } from './shared.ts';
 
 export const trunkStatusAnswer = z.object({
   trunkId: z.string(),

@@ -1,0 +1,150 @@
+/** The facts of what the engine tells the outside as it happens. Loaded only where the OpenAPI document is made: others need the types alone. */
+import { z } from 'zod';
+import type { Given } from '../base/given.ts';
+import { DIRECTION, optionalText, time } from './fields.ts';
+
+/** A message as it is shown. */
+export const messageFacts = z.object({
+  id: z.string(),
+  tenant: z.string(),
+  trunkId: z.string(),
+  trunk: optionalText,
+  direction: z.enum(['inbound', 'outbound']),
+  state: z
+    .enum(['queued', 'sending', 'sent', 'delivered', 'read', 'failed', 'received', 'expired'])
+    .describe(
+      '`received`: not with all phones yet; `queued` and `sending`: on its way to WhatsApp; then as WhatsApp tells.',
+    ),
+  from: z.string(),
+  to: z.string(),
+  name: z.string().optional().describe('What the user calls itself.'),
+  extension: z.string().optional().describe('Who sent it.'),
+  type: z
+    .string()
+    .describe(
+      '`text`, `image`, `audio`, `video`, `document`, `sticker`, `template`, `location`, `reaction` or what else WhatsApp has.',
+    ),
+  text: z.string().optional().describe('What it says; of a file its caption, of a template its name.'),
+  mimeType: optionalText,
+  filename: optionalText,
+  url: z.string().optional().describe('Where the file is, good for seven days.'),
+  latitude: z.number().optional(),
+  longitude: z.number().optional(),
+  remoteId: z.string().optional().describe('Its id at WhatsApp.'),
+  contextId: z.string().optional().describe('WhatsApp id of the message that it answers.'),
+  rule: z.string().optional().describe('The inbound rule that said whom it is for.'),
+  recipients: z
+    .array(z.object({ number: z.string(), state: z.enum(['waiting', 'delivered', 'refused', 'expired']) }))
+    .optional()
+    .describe('Whom it is for, and how far it has come to each.'),
+  createdAt: time,
+  sentAt: time.optional(),
+  deliveredAt: time.optional(),
+  readAt: time.optional(),
+  retryAt: time.optional().describe('When it is tried again.'),
+  error: z.object({ code: z.int().describe("WhatsApp's code; 0: none."), message: z.string() }).optional(),
+});
+
+export type MessageFacts = Given<typeof messageFacts>;
+
+/** The facts of each event. Tenants are named by their name, trunks by id and name. An event of the stream has `at` and `node` beside them. */
+export const EVENT_FACTS = {
+  'trunk-state': z.object({
+    trunkId: z.string(),
+    trunk: z.string(),
+    state: z.enum(['online', 'offline', 'registering', 'rejected', 'unknown']),
+    previous: optionalText,
+    lastCode: z.int().optional(),
+    reason: optionalText,
+  }),
+  /** A datacentre of a teams trunk does otherwise than before. */
+  'trunk-datacentre': z.object({
+    trunkId: z.string(),
+    trunk: z.string(),
+    target: z.string(),
+    address: optionalText,
+    state: z.enum(['up', 'down', 'held', 'unknown']),
+    previous: z.string(),
+    lastCode: z.int().optional(),
+    reason: optionalText,
+    heldUntil: optionalText,
+  }),
+  /** A request that several trunks may have sent; it was refused. */
+  'trunk-ambiguous': z.object({ source: z.string(), candidates: z.array(z.string()) }),
+  /** By the DNS, trunks of two tenants with a number in common have come to be of one provider, or are not any more. */
+  'trunk-coincidence': z.object({
+    state: z.enum(['began', 'ended']),
+    trunkId: z.string(),
+    trunk: z.string(),
+    numbers: z.string(),
+    otherTrunkId: z.string(),
+    otherTrunk: z.string(),
+    otherNumbers: z.string(),
+  }),
+  /** A media relay has stopped answering, or answers again. */
+  'media-relay': z.object({ url: z.string(), state: z.enum(['up', 'down']) }),
+  /** The node has more to do than time and refuses new calls, or has had none to refuse for ten seconds. */
+  overload: z.object({
+    state: z.enum(['began', 'ended']),
+    /** So many since it began. */
+    refused: z.int(),
+    /** From its first second to its last. */
+    seconds: z.int().optional(),
+  }),
+  registration: z.object({
+    action: z.enum(['added', 'refreshed', 'removed', 'expired', 'refused']),
+    addressOfRecord: z.string(),
+    contact: optionalText,
+    source: optionalText,
+    userAgent: optionalText,
+    expiresInSeconds: z.number().optional(),
+    reason: optionalText,
+  }),
+  call: z.object({
+    callId: z.string(),
+    state: z.enum(['started', 'ringing', 'answered', 'ended']),
+    direction: DIRECTION,
+    from: z.string(),
+    to: z.string(),
+    trunkId: optionalText,
+    /** Of a call that has ended. */
+    status: z.int().optional(),
+    reason: optionalText,
+    durationMs: z.number().optional(),
+  }),
+  'caller-id-rejected': z.object({
+    callId: optionalText,
+    extension: optionalText,
+    trunkId: z.string(),
+    source: z.string(),
+    value: z.string(),
+    reason: z.string(),
+  }),
+  /** The signature of a caller's number (STIR/SHAKEN) is wrong, or missing where one is demanded. */
+  'verification-failed': z.object({
+    callId: z.string(),
+    trunkId: optionalText,
+    from: z.string(),
+    to: z.string(),
+    code: z.int(),
+    reason: z.string(),
+  }),
+  /** A trunk asks for signed calls, and this one could not be signed. */
+  'call-not-signed': z.object({
+    extension: z.string(),
+    trunkId: z.string(),
+    outcome: z.enum(['refused', 'unsigned']),
+    reason: z.string(),
+  }),
+  /** A certificate ends in 30, 7 or 1 days, or (0) has ended. */
+  'certificate-expiring': z.object({
+    certificate: z.string(),
+    owner: z.string().describe('`system` or a tenant.'),
+    notAfter: time,
+    daysLeft: z.union([z.literal(0), z.literal(1), z.literal(7), z.literal(30)]).describe('At most; 0: it has ended.'),
+  }),
+  fraud: z.object({ guard: z.string(), extension: optionalText, callId: optionalText, detail: z.string() }),
+  /** A message from or to WhatsApp is new, or has come further. */
+  message: messageFacts,
+  audit: z.object({ actor: z.string(), action: z.string(), resource: z.string() }),
+};
