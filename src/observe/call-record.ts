@@ -1,94 +1,17 @@
+import type { Given } from '../base/given.ts';
 import type { Log } from '../base/log.ts';
 import type { Steps } from '../base/steps.ts';
 import type { VerificationFacts, WhatsappFacts } from '../call/index.ts';
+import type { callRecordFacts } from './call-facts.ts';
 import { CallCounts, type CallStatistics, type CallStatisticsQuery } from './call-statistics.ts';
 import { JsonLine, JsonlFile } from './jsonl-file.ts';
 import { redactedText } from './redact.ts';
 import { type RecordPlace, SharedRecords } from './shared-records.ts';
 
-/** One try of one trunk or endpoint. */
-export interface CallAttempt {
-  readonly trunkId?: string | undefined;
-  readonly trunk?: string | undefined;
-  readonly extension?: string | undefined;
-  /** The other node that it left through (`registeredNodeOnly`). */
-  readonly node?: string | undefined;
-  /** Where it was sent: `transport:address:port`. */
-  readonly target?: string | undefined;
-  readonly status?: number | undefined;
-  readonly reason?: string | undefined;
-  /** The peer's Reason header field, or why nothing was sent (capacity, trunk down, timeout). */
-  readonly cause?: string | undefined;
-  readonly startedAt: string;
-  readonly durationMs: number;
-}
-
 /** What is kept of a call when it ends (the CDR). Times are ISO 8601, durations milliseconds. */
-export interface CallRecord {
-  readonly callId: string;
-  /** The SIP Call-IDs of its legs: the caller's first; of those that took another's place the first 32 and the latest. */
-  readonly sipCallIds: readonly string[];
-  readonly tenant?: string | undefined;
-  readonly direction: 'outbound' | 'inbound' | 'internal';
-  /** The caller's number as it came, and as the called side was shown it. */
-  readonly callerNumber: string;
-  readonly callerNumberSent?: string | undefined;
-  /** The called number as dialled, and as sent. */
-  readonly calledNumber: string;
-  readonly calledNumberSent?: string | undefined;
-  readonly extension?: string | undefined;
-  readonly outboundCallerId?: string | undefined;
-  /** Which setting gave the outbound caller ID: `app`, `extension`, `rule`, `group`, `company`, … */
-  readonly outboundCallerIdSource?: string | undefined;
-  readonly anonymous?: boolean | undefined;
-  /** How the call was signed on the trunk tried last: the attestation, or `div`. */
-  readonly signed?: 'A' | 'B' | 'C' | 'div' | undefined;
-  /** Name of the certificate that signed it. */
-  readonly signedWith?: string | undefined;
-  /** `origid` of the token, by which others ask for the call (RFC 8588 §5). */
-  readonly originId?: string | undefined;
-  readonly outboundRule?: string | undefined;
-  readonly inboundRule?: string | undefined;
-  /** What was found of the caller's number, on calls from trunks. */
-  readonly verification?: VerificationFacts | undefined;
-  /** What WhatsApp has said of a call with it. */
-  readonly whatsapp?: WhatsappFacts | undefined;
-  readonly trunkId?: string | undefined;
-  readonly trunk?: string | undefined;
-  readonly attempts: readonly CallAttempt[];
-  readonly startedAt: string;
-  readonly ringingAt?: string | undefined;
-  readonly answeredAt?: string | undefined;
-  readonly endedAt: string;
-  readonly durationMs: number;
-  /** From answer to end; 0 for a call that was not answered. */
-  readonly talkMs: number;
-  readonly status: number;
-  readonly reason: string;
-  readonly hungUpBy: 'caller' | 'callee' | 'engine';
-  /** Why it ended, in one word: `bye`, `cancel`, `media-timeout`…; absent in records of before it was noted. */
-  readonly endReason?: string | undefined;
-  /** It went on from what a Contact carried, when node and store had lost it; the answer may not be known: its start stands for it. */
-  readonly rebuilt?: 'whole' | 'timed-from-invite' | undefined;
-  /** How many processes had the call before the one that recorded it; of two records of one call the one with fewer counts. */
-  readonly takeovers?: number | undefined;
-  /** What a media relay has counted, of each pair of parties in turn: a transfer makes another one. */
-  readonly media?: readonly CallMedia[] | undefined;
-}
-
-/** By whom it came. */
-export interface CallMedia {
-  readonly caller: MediaStream;
-  readonly callee: MediaStream;
-}
-
-export interface MediaStream {
-  readonly packets: number;
-  readonly octets: number;
-  readonly lost?: number | undefined;
-  readonly jitterMs?: number | undefined;
-  readonly mos?: number | undefined;
-}
+export type CallRecord = Given<typeof callRecordFacts>;
+/** One try of one trunk or endpoint. */
+export type CallAttempt = CallRecord['attempts'][number];
 
 export interface CallRecordFilter {
   readonly tenant?: string;

@@ -2,7 +2,9 @@
  * What calls came to, counted by the minute in which they began: so that a chart over a day asks for some hundred numbers, however many
  * calls there were. Nothing is read again from records; what is counted here lasts as long as the process.
  */
+import type { Given } from '../base/given.ts';
 import type { Steps } from '../base/steps.ts';
+import type { callStatisticsFacts } from './call-facts.ts';
 
 const MINUTE_MS = 60_000;
 const KEPT_MINUTES = 24 * 60;
@@ -54,36 +56,9 @@ export interface CallStatisticsQuery {
   readonly maxTrunks: number;
 }
 
-export interface CallStatistics {
-  /** ISO 8601: when the first point begins, and the last one ends. */
-  readonly from: string;
-  readonly until: string;
-  readonly stepSeconds: number;
-  /** From when on nothing is missing. */
-  readonly completeFrom: string;
-  readonly points: readonly CallPoint[];
-  readonly trunks: readonly TrunkStatistics[];
-  /** Over all points: final codes of the calls' attempts. */
-  readonly codes: Readonly<Record<string, number>>;
-}
-
-export interface CallPoint {
-  readonly at: string;
-  readonly calls: number;
-  readonly answered: number;
-  /** Post-dial delay: from the caller's INVITE to the first ring, or the answer when nothing rang. */
-  readonly delayMedianMs?: number | undefined;
-  readonly delay95Ms?: number | undefined;
-}
-
-export interface TrunkStatistics {
-  readonly trunkId: string;
-  readonly trunk: string;
-  /** One number for each point. */
-  readonly attempts: readonly number[];
-  readonly answered: readonly number[];
-  readonly codes: Readonly<Record<string, number>>;
-}
+export type CallStatistics = Given<typeof callStatisticsFacts>;
+export type CallPoint = CallStatistics['points'][number];
+export type TrunkStatistics = CallStatistics['trunks'][number];
 
 interface TrunkRow {
   readonly trunkId: string;

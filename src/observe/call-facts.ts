@@ -1,0 +1,162 @@
+/** What is told of calls. Loaded only where the OpenAPI document is made: others need the types alone. */
+import { z } from 'zod';
+import { DIRECTION, optionalText, time } from './fields.ts';
+
+export const sipCallIds = z
+  .array(z.string())
+  .describe(
+    "The SIP Call-IDs of its legs, the caller's first; of those that took another's place the first 32 and the latest.",
+  );
+
+/** One try of one trunk or phone. */
+const attempt = z.object({
+  trunkId: optionalText,
+  trunk: optionalText,
+  extension: optionalText,
+  node: z
+    .string()
+    .optional()
+    .describe('The other node that it left through, because that one is registered (`registeredNodeOnly`).'),
+  target: z.string().optional().describe('Where it was sent, as `transport:address:port`.'),
+  status: z.int().optional(),
+  reason: optionalText,
+  cause: z.string().optional().describe("The peer's Reason header field, or why nothing was sent."),
+  startedAt: time,
+  durationMs: z.number(),
+});
+
+const stream = z.object({
+  packets: z.int().describe('RTP packets that came from the party.'),
+  octets: z.int(),
+  lost: z.int().optional().describe('Packets of the party that the other side missed, as the reports (RTCP) say.'),
+  jitterMs: z.number().optional(),
+  mos: z.number().optional().describe('Mean opinion score, 1 to 5, as the relay works it out.'),
+});
+
+const verification = z.object({
+  result: z.enum(['passed', 'failed', 'none']),
+  source: z.enum(['identity', 'carrier']).describe("Verified here, or by the carrier's word."),
+  attestation: z.enum(['A', 'B', 'C']).optional(),
+  number: z.string().optional().describe('The number that was signed.'),
+  code: z.int().optional().describe('Why it failed: the status of RFC 8224.'),
+  reason: optionalText,
+  originationId: optionalText,
+  signer: z.string().optional().describe('Subject of the certificate.'),
+  divertedFrom: z.array(z.string()).optional().describe('Numbers that others sent the call on from.'),
+  shown: z
+    .object({
+      name: z.string().describe('Empty: no name was signed.'),
+      icon: z.string().optional().describe('URL; what is there has the digest that was signed.'),
+      callReason: optionalText,
+      signer: z.string().describe('Subject of the certificate that says so.'),
+    })
+    .optional()
+    .describe('How the caller is to be shown (rich call data), verified.'),
+  findings: z.array(z.string()).describe('What was found of each Identity value.'),
+});
+
+const whatsapp = z.object({
+  callId: optionalText.describe("WhatsApp's own id of the call."),
+  userId: optionalText.describe('The user, also where the number is not shown.'),
+  parentUserId: optionalText,
+  userName: optionalText,
+  buttonPayload: optionalText.describe('What the business has put behind the button that the user called by.'),
+  linkPayload: optionalText.describe('The same of a link.'),
+  durationSeconds: z.int().optional().describe('How long the call was, as WhatsApp says.'),
+});
+
+/** What is kept of a call when it ends (the CDR). Durations are milliseconds. */
+export const callRecordFacts = z.object({
+  callId: z.string(),
+  sipCallIds,
+  tenant: optionalText,
+  direction: DIRECTION,
+  callerNumber: z.string().describe('As it came.'),
+  callerNumberSent: z.string().optional().describe('As the called side was shown it.'),
+  calledNumber: z.string().describe('As dialled.'),
+  calledNumberSent: z.string().optional().describe('As sent.'),
+  extension: optionalText,
+  outboundCallerId: optionalText,
+  outboundCallerIdSource: z
+    .string()
+    .optional()
+    .describe('Which setting gave it: app, extension, rule, group, company.'),
+  anonymous: z.boolean().optional(),
+  signed: z
+    .enum(['A', 'B', 'C', 'div'])
+    .optional()
+    .describe('How it was signed on the trunk tried last: the attestation, or `div` of a call that was sent on.'),
+  signedWith: optionalText.describe('Name of the certificate that signed it.'),
+  originId: optionalText.describe('`origid` of the token (RFC 8588 §5).'),
+  outboundRule: optionalText,
+  inboundRule: optionalText,
+  verification: verification.optional().describe("What was found of the caller's number (STIR/SHAKEN)."),
+  whatsapp: whatsapp.optional().describe('What WhatsApp has said of a call with it.'),
+  trunkId: optionalText,
+  trunk: optionalText,
+  attempts: z.array(attempt).describe('Every trunk or phone that was tried, in order.'),
+  startedAt: time,
+  ringingAt: time.optional(),
+  answeredAt: time.optional(),
+  endedAt: time,
+  durationMs: z.number(),
+  talkMs: z.number().describe('From answer to end; 0 when it was not answered.'),
+  status: z.int(),
+  reason: z.string(),
+  hungUpBy: z.enum(['caller', 'callee', 'engine']),
+  endReason: z
+    .string()
+    .optional()
+    .describe(
+      'Why the call ended, in one word: `bye`, `cancel`, `refused`, `media-timeout`, `no-ack`, `session-expired`, `node-ended`.',
+    ),
+  rebuilt: z
+    .enum(['whole', 'timed-from-invite'])
+    .optional()
+    .describe(
+      'The call went on from what a Contact carried (`continuity.contactToken`), after node and store had lost it; `timed-from-invite`: `answeredAt` is the time of its start.',
+    ),
+  takeovers: z
+    .int()
+    .optional()
+    .describe(
+      'How many processes had the call before the one that recorded it; left out: none. One that was cut off may have recorded its end as well: of two records of one call the one with fewer counts.',
+    ),
+  media: z
+    .array(z.object({ caller: stream, callee: stream }))
+    .optional()
+    .describe('What the media relay has counted, of each pair of parties in turn: a transfer makes another one.'),
+});
+
+const codes = z.record(z.string(), z.int()).describe('How many ended with each final status; `none` without one.');
+const series = z.array(z.int());
+
+export const callStatisticsFacts = z.object({
+  from: time,
+  until: time,
+  stepSeconds: z.int(),
+  completeFrom: time.describe(
+    'From when on nothing is missing: the node may have been started later, or have had too many calls.',
+  ),
+  points: z.array(
+    z.object({
+      at: time.describe('When the calls began: from then on for `stepSeconds`.'),
+      calls: z.int(),
+      answered: z.int(),
+      delayMedianMs: z.number().optional().describe('From the INVITE to the first ring or the answer.'),
+      delay95Ms: z.number().optional().describe('The same of the slowest twentieth.'),
+    }),
+  ),
+  trunks: z
+    .array(
+      z.object({
+        trunkId: z.string(),
+        trunk: z.string(),
+        attempts: series.describe('A number for each point.'),
+        answered: series,
+        codes: codes,
+      }),
+    )
+    .describe('Attempts by trunk, the most tried first.'),
+  codes: codes,
+});
