@@ -6,10 +6,11 @@ import type { Trunk } from '../provisioning/trunk-settings/schema.ts';
 import { octetsFromText } from '../sip/message/index.ts';
 import type { TrunkCondition } from '../trunks/trunk-status.ts';
 import { Draft, type FieldName } from './draft.ts';
+import type { OutboundEvent, SkippedRoute, StoredSetting } from './explanation.ts';
 import { callerName, callerNumber, type OutboundFacts, type SeenAs } from './facts.ts';
 import { holdsForeignNumber } from './foreign-number.ts';
 import type { OutboundCli } from './outbound-cli.ts';
-import type { OutboundEvent, Refusal, StoredSetting } from './outcome.ts';
+import type { Refusal } from './outcome.ts';
 import type { Signing } from './signing.ts';
 import type { Trace } from './trace.ts';
 import { profileOf, type TrunkProfile } from './trunk-profile.ts';
@@ -84,22 +85,6 @@ export interface PlannedRoute {
   readonly through: string | undefined;
   /** Why the trunk is down, if it is. */
   readonly down?: string | undefined;
-}
-
-/** A route that will not be tried. */
-export interface SkippedRoute {
-  readonly trunkName: string;
-  readonly position: number;
-  readonly code:
-    | 'unknown-trunk'
-    | 'not-assigned'
-    | 'disabled'
-    | 'not-for-calls'
-    | 'no-pstn'
-    | 'down'
-    | 'full'
-    | 'repeated';
-  readonly reason: string;
 }
 
 /** A step over the call: undefined goes on, a refusal ends it. */

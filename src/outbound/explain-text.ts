@@ -1,6 +1,4 @@
-import type { ExplainedLeg, ExplainedRoute, Explanation } from './explain.ts';
-import type { FieldReason } from './reasons.ts';
-import type { CandidateNote } from './trace.ts';
+import type { CandidateNote, ExplainedLeg, ExplainedRoute, Explanation, FieldReason } from './explanation.ts';
 
 export interface ExplainTextOptions {
   /** ANSI colours, for a terminal. */

@@ -2,85 +2,15 @@ import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { hostPort, parseMessage, type SipRequest, serialize, textFromOctets } from '../sip/message/index.ts';
 import { signaturesHere } from '../stir/index.ts';
 import type { TrunkHop } from '../trunks/hops.ts';
-import type { SkippedRoute } from './context.ts';
+import type { ExplainedRoute, Explanation, FieldNote, FieldReason } from './explanation.ts';
 import type { OutboundFacts, SeenAs } from './facts.ts';
 import { ifAnswered } from './if-answered.ts';
-import type { OutboundEvent, StoredSetting } from './outcome.ts';
 import { draftForRoute, type OutboundPlan, planOutbound } from './pipeline.ts';
-import { type FieldReason, reasonsOf } from './reasons.ts';
+import { reasonsOf } from './reasons.ts';
 import { type InviteTokens, renderInvite } from './render.ts';
 import { addIdentity } from './signing.ts';
 import { viaAddress } from './steps/choose-addresses.ts';
-import { type CandidateNote, type FieldNote, RecordingTrace, type StepNote } from './trace.ts';
-
-/** Everything about a call that is, was or would be placed: plain data, fit for JSON. */
-export interface Explanation {
-  readonly tenant: string;
-  readonly caller: { readonly kind: string; readonly number: string; readonly name: string };
-  readonly dialled: string;
-  /** After dial code and number processing. */
-  readonly number: string;
-  readonly anonymous: boolean;
-  readonly anonymousReason: string;
-  readonly emergency: boolean;
-  readonly rule: string | undefined;
-  readonly steps: readonly StepNote[];
-  /** Set when the call is answered at once. */
-  readonly refusal:
-    | { readonly status: number; readonly reason: string; readonly code: string; readonly retryAfterSeconds?: number }
-    | undefined;
-  readonly storedSetting: StoredSetting | undefined;
-  readonly routes: readonly ExplainedRoute[];
-  readonly skipped: readonly SkippedRoute[];
-  /** Every INVITE that leaves, in order, to phones too: what would be sent when nobody answers, or what was sent. */
-  readonly legs?: readonly ExplainedLeg[];
-  /** Of a call that is only thought through, what the caller gets when nobody answers; of a placed one, what it got. */
-  readonly answer?: ExplainedAnswer | undefined;
-}
-
-export interface ExplainedLeg {
-  /** The trunk's name or the extension's number. */
-  readonly to: string;
-  /** `transport:address:port`; '' when no address is known now. */
-  readonly target: string;
-  /** The INVITE as text, octet for octet but for random tokens. */
-  readonly invite: string;
-  readonly inviteBase64: string;
-  /** Of a call that is only thought through: what the other side is taken to answer. */
-  readonly answer?: string;
-  /** Whether its media goes through a relay, which then puts its own addresses into the description, and why. */
-  readonly media?: { readonly relay: boolean; readonly reason: string };
-  /** When it was sent, for a placed call. */
-  readonly at?: string;
-  /** Of a leg to a phone: why each field is what it is; of one to a trunk its route tells. */
-  readonly fields?: readonly FieldReason[];
-}
-
-export interface ExplainedAnswer {
-  readonly status: number;
-  readonly reason: string;
-}
-
-export interface ExplainedRoute {
-  readonly trunk: { readonly id: string; readonly name: string; readonly type: string; readonly brand: string };
-  readonly refusal: { readonly status: number; readonly reason: string; readonly code: string } | undefined;
-  readonly calledNumber: string;
-  readonly outboundCallerId: string;
-  readonly callerIdSource: string;
-  readonly candidates: readonly CandidateNote[];
-  readonly steps: readonly StepNote[];
-  /** For each field that is sent, and for each that a step dropped; in the order of the decisions. */
-  readonly fields: readonly FieldReason[];
-  readonly nextHop: string;
-  /** The INVITE as text; '' when the route is refused. */
-  readonly invite: string;
-  /** The same, octet for octet, in base64. */
-  readonly inviteBase64: string;
-  /** What answers of the other side lead to; empty when the route is refused. */
-  readonly ifAnswered: readonly string[];
-  readonly warnings: readonly string[];
-  readonly events: readonly OutboundEvent[];
-}
+import { RecordingTrace } from './trace.ts';
 
 /** The random tokens to show for a route: those of a real call, or any. */
 export type TokenSource = (routeIndex: number) => Partial<InviteTokens>;

@@ -4,8 +4,8 @@ import type { Tenant } from '../provisioning/tenants/schema.ts';
 import type { Trunk } from '../provisioning/trunk-settings/schema.ts';
 import { unescapeUser } from '../sip/message/index.ts';
 import type { HeaderField } from './draft.ts';
+import type { OutboundEvent } from './explanation.ts';
 import { printable } from './outbound-cli.ts';
-import type { OutboundEvent } from './outcome.ts';
 
 /** Shortest run of digits inside other text that is taken for a telephone number. */
 const SHORTEST_EMBEDDED_NUMBER = 7;

@@ -2,8 +2,6 @@
 
 export { asksEmergency, emergencyCallOf, emergencyServiceNumber } from './emergency.ts';
 export {
-  type ExplainedLeg,
-  type Explanation,
   explain,
   type LeavingInvite,
   type LeavingOn,
@@ -11,6 +9,7 @@ export {
   signsForShow,
 } from './explain.ts';
 export { explanationText } from './explain-text.ts';
+export type * from './explanation.ts';
 export {
   dialledNumber,
   type EndpointRequest,
@@ -26,11 +25,9 @@ export { CALLEE_REFUSED, MAX_REDIRECTIONS } from './if-answered.ts';
 export { insideParty } from './inside.ts';
 export type {
   LegSettings,
-  OutboundEvent,
   Refusal,
   RouteDraft,
   RouteRefusal,
-  StoredSetting,
 } from './outcome.ts';
 export { draftForRoute, type OutboundPlan, planOutbound, planOverTrunk } from './pipeline.ts';
 export {
@@ -40,12 +37,11 @@ export {
   placedCall,
   refusedBy,
 } from './placed-call.ts';
-export { type CallDifference, differenceOf, type Whereabouts } from './played-again.ts';
+export { differenceOf } from './played-again.ts';
 export { type ExplainQuestion, QuestionError } from './question.ts';
-export { type FieldReason, reasonsOf } from './reasons.ts';
+export { reasonsOf } from './reasons.ts';
 
 export { mismatch, rulesOf, senderMismatch } from './rules.ts';
 export { addIdentity, type Signs, type SignsAtOnce } from './signing.ts';
 export { addedFields, relayedNames } from './steps/add-own-headers.ts';
-export type { FieldNote, StepNote } from './trace.ts';
 export { profileOf } from './trunk-profile.ts';

@@ -3,6 +3,7 @@ import type { HostPort } from '../base/transport.ts';
 import type { Trunk } from '../provisioning/trunk-settings/schema.ts';
 import type { LegDraft } from '../sip/message/index.ts';
 import type { TrunkHop } from '../trunks/hops.ts';
+import type { OutboundEvent } from './explanation.ts';
 import type { Signing } from './signing.ts';
 
 /** What the pipeline can end with. A step gives a {@link Refusal}, or undefined to go on. */
@@ -13,30 +14,6 @@ export interface Refusal {
   /** Stable word for records, metrics and tests. */
   readonly code: string;
   readonly retryAfterSeconds?: number;
-}
-
-/** Something the operator should hear of; the caller of the pipeline publishes it. */
-export interface OutboundEvent {
-  readonly kind:
-    | 'caller-id-rejected'
-    | 'outbound-cli-ignored'
-    | 'foreign-number-blocked'
-    | 'number-would-show'
-    | 'call-not-signed';
-  readonly trunkId: string;
-  readonly value: string;
-  /** Which candidate, directive or field it was; of a call that is not signed, what became of it: `refused` or `unsigned`. */
-  readonly source: string;
-  readonly reason: string;
-}
-
-/** A setting that a dial code stores; the caller of the pipeline writes it, then answers the phone. */
-export interface StoredSetting {
-  readonly extension: string;
-  readonly set:
-    | { readonly anonymousCalls: boolean }
-    | { readonly rejectAnonymousCallers: boolean }
-    | { readonly outboundCallerId: string };
 }
 
 /** How the leg toward the trunk behaves after the INVITE; the names are the call layer's. */

@@ -1,7 +1,8 @@
 import { memberOf, type Party } from '../provisioning/tenants/party.ts';
 import { parseMessage } from '../sip/message/index.ts';
 import type { TrunkCondition } from '../trunks/trunk-status.ts';
-import { type Explanation, explain, type LeavingOn } from './explain.ts';
+import { explain, type LeavingOn } from './explain.ts';
+import type { Explanation } from './explanation.ts';
 import { type EndpointRequest, endpointRequest, type Forwarding, type OutboundFacts } from './facts.ts';
 import type { Refusal } from './outcome.ts';
 import type { OutboundPlan } from './pipeline.ts';

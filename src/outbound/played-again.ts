@@ -5,42 +5,14 @@
 
 import type { Directory } from '../provisioning/directory/directory.ts';
 import { parseMessage, textFromOctets } from '../sip/message/index.ts';
-import type { ExplainedRoute, Explanation } from './explain.ts';
+import type { CallDifference, ExplainedRoute, Explanation, Whereabouts } from './explanation.ts';
 import { callerNumber } from './facts.ts';
 import { insideParty } from './inside.ts';
 import { explainPlaced, type PlacedCall } from './placed-call.ts';
 import { splitField } from './reasons.ts';
 
-/** Where a call goes: to the outside by its routes in their order, to a number inside, into the store, or nowhere. */
-export interface Whereabouts {
-  readonly kind: 'outside' | 'inside' | 'stored' | 'refused';
-  /** The trunks by name in the order in which they are tried, those that refuse the call left out. */
-  readonly trunks: readonly string[];
-  /** Why it goes nowhere: status, reason phrase and code. */
-  readonly refusal?: { readonly status: number; readonly reason: string; readonly code: string };
-}
-
-/** A header field, or the request line, of the INVITE on a route that both states have. Several values are one text, a line each. */
-export interface FieldDifference {
-  readonly trunk: string;
-  readonly field: string;
-  /** Undefined: not sent. */
-  readonly before?: string;
-  readonly after?: string;
-  /** Why it is so afterwards. */
-  readonly reason?: string;
-}
-
-export interface CallDifference {
-  /** When the call was placed, ISO 8601. */
-  readonly at: string;
-  readonly tenant: string;
-  readonly caller: string;
-  readonly dialled: string;
-  readonly before: Whereabouts;
-  readonly after: Whereabouts;
-  readonly fields: readonly FieldDifference[];
-}
+/** Header fields, and the request line, are of the INVITE on a route that both states have. Several values are one text, a line each. */
+type FieldDifference = CallDifference['fields'][number];
 
 /** @returns undefined when the call leaves in both states alike, octet for octet. */
 export function differenceOf(call: PlacedCall, before: Directory, after: Directory): CallDifference | undefined {

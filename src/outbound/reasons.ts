@@ -1,12 +1,6 @@
 import { HeaderId, type SipRequest } from '../sip/message/index.ts';
 import { FIELD_LABEL } from './draft.ts';
-import type { FieldNote } from './trace.ts';
-
-/** A reason, with what became of its value. */
-export interface FieldReason extends FieldNote {
-  /** A later decision about the same field took its place. */
-  readonly overruled?: true;
-}
+import type { FieldNote, FieldReason } from './explanation.ts';
 
 /** What leaves that no step decides: the dialog's and the transport's own fields. */
 const OWN: Readonly<Record<string, readonly [field: string, reason: string]>> = {

@@ -3,32 +3,7 @@
  * {@link NO_TRACE}, whose `on` is false, and steps make no text for it.
  */
 
-export interface CandidateNote {
-  readonly source: string;
-  readonly value: string | undefined;
-  readonly verdict: 'taken' | 'passed-over';
-  readonly reason: string;
-}
-
-export interface FieldNote {
-  /** Header field and part, e.g. `From.user`. */
-  readonly field: string;
-  readonly value: string;
-  /** Where the value came from: a variable, `custom`, a directive, an option, `default`. */
-  readonly source: string;
-  /** Which setting asked for it: the trunk's own, its brand's preset, a default, the call itself. */
-  readonly origin: 'trunk' | 'brand' | 'default' | 'call' | 'tenant' | 'engine';
-  readonly reason: string;
-  /** A step took the field off the INVITE; `value` is what it had, where that may be told. */
-  readonly dropped?: true;
-}
-
-export interface StepNote {
-  readonly step: string;
-  readonly outcome: 'continue' | 'reject';
-  readonly status?: number;
-  readonly reason: string;
-}
+import type { CandidateNote, FieldNote, StepNote } from './explanation.ts';
 
 export interface Trace {
   readonly on: boolean;

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
+import type { FieldNote } from '../../src/outbound/explanation.ts';
 import { reasonsOf } from '../../src/outbound/reasons.ts';
-import type { FieldNote } from '../../src/outbound/trace.ts';
 import { parseMessage, type SipRequest } from '../../src/sip/message/index.ts';
 
 function invite(lines: readonly string[] = [], uri = 'sip:9@carrier.example'): SipRequest {

@@ -2,9 +2,10 @@
 import type { z } from 'zod';
 import type { Given } from '../../base/given.ts';
 import { messageFacts } from '../../observe/event-facts.ts';
+import { explanation } from '../../outbound/explanation.ts';
 import { callRecordAnswer, callStatisticsAnswer, callTraceAnswer, liveCallAnswer, tracePageAnswer } from './calls.ts';
 import { eventPageAnswer, newWebhookAnswer, webhookAnswer, webhookTestAnswer } from './events.ts';
-import { applySummaryAnswer, explanationAnswer, planAnswer } from './explanation.ts';
+import { applySummaryAnswer, planAnswer } from './explanation.ts';
 import { messageExplanationAnswer } from './messages.ts';
 import { drainAnswer, healthAnswer, nodeAnswer, readinessAnswer, reloadAnswer, storeAnswer } from './node.ts';
 import {
@@ -42,7 +43,7 @@ export const ANSWERS = {
   Drain: drainAnswer,
   EffectiveTrunk: effectiveTrunkAnswer,
   EventPage: eventPageAnswer,
-  Explanation: explanationAnswer,
+  Explanation: explanation,
   Health: healthAnswer,
   Lease: leaseAnswer,
   Message: messageFacts,

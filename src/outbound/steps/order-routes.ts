@@ -2,7 +2,8 @@ import { added } from '../../base/added.ts';
 import type { OutboundRoute } from '../../provisioning/tenants/schema.ts';
 import type { Trunk } from '../../provisioning/trunk-settings/schema.ts';
 import { whatsappCalls } from '../../provisioning/trunk-settings/whatsapp.ts';
-import type { CallStep, PlannedRoute, PlanState, SkippedRoute } from '../context.ts';
+import type { CallStep, PlannedRoute, PlanState } from '../context.ts';
+import type { SkippedRoute } from '../explanation.ts';
 import type { Trace } from '../trace.ts';
 
 const NO_ROUTES: readonly string[] = [];

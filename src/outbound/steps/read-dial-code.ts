@@ -1,7 +1,8 @@
 import { normalizeNumber } from '../../provisioning/tenants/number.ts';
 import type { CallStep, PlanState } from '../context.ts';
 import { type DialledCode, matchDialCode, PER_CALL_CODES } from '../dial-codes.ts';
-import type { Refusal, StoredSetting } from '../outcome.ts';
+import type { StoredSetting } from '../explanation.ts';
+import type { Refusal } from '../outcome.ts';
 
 /**
  * Dial codes of extensions (behaviour 12). A code in front of a number changes how this call is presented; a code that only stores a
