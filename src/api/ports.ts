@@ -24,6 +24,7 @@ import type {
   WebhookStatus,
   WebhookTestOutcome,
 } from '../observe/index.ts';
+import type { TrunkStatus } from '../trunks/status-facts.ts';
 
 export type { Webhook } from '../observe/index.ts';
 
@@ -37,7 +38,6 @@ import type { Tenant } from '../provisioning/tenants/schema.ts';
 import type { TrunkSettings } from '../provisioning/trunk-settings/schema.ts';
 import type { AddedTransport } from '../settings/kept-transports.ts';
 import type { Examination } from '../trunks/examination.ts';
-import type { TrunkStatus } from '../trunks/trunk-status.ts';
 import type { liveCallAnswer } from './answers/calls.ts';
 import type { drainAnswer, nodeAnswer, reloadAnswer, storeAnswer } from './answers/node.ts';
 import type { listenerAnswer, manyReportAnswer } from './answers/provisioning.ts';

@@ -8,7 +8,7 @@ import {
   type TrunkSettings,
   trunkSchema,
 } from '../provisioning/trunk-settings/schema.ts';
-import type { TrunkStatus } from '../trunks/trunk-status.ts';
+import type { TrunkStatus } from '../trunks/status-facts.ts';
 import {
   isSystemAdmin,
   maySeeTrunk,

@@ -10,7 +10,11 @@ export interface TrunkGauge {
   readonly state: string;
   readonly activeCalls: number;
   /** Of a teams trunk. */
-  readonly datacentres?: readonly { readonly target: string; readonly address?: string; readonly state: string }[];
+  readonly datacentres?: readonly {
+    readonly target: string;
+    readonly address?: string | undefined;
+    readonly state: string;
+  }[];
 }
 
 const TRUNKS_PER_STEP = 10;

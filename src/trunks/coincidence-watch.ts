@@ -17,14 +17,7 @@ import { trunkIdOf, withBrand } from '../provisioning/trunk-settings/effective.t
 import type { Trunk, TrunkSettings } from '../provisioning/trunk-settings/schema.ts';
 import { sourcesOf } from '../provisioning/trunk-settings/sources.ts';
 import type { Identification } from './identification.ts';
-
-export interface TrunkAlarm {
-  readonly code: 'sources-coincide';
-  /** Names nobody: whoever sees the trunk sees its alarms. */
-  readonly message: string;
-  /** ISO 8601. */
-  readonly since: string;
-}
+import type { TrunkAlarm } from './status-facts.ts';
 
 export interface CoincidenceWatchPorts {
   readonly scheduler: Scheduler;

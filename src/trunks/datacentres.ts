@@ -6,24 +6,8 @@ import type { TeamsSide } from '../provisioning/trunk-settings/teams-schema.ts';
 import { describeDestination } from '../sip/endpoint/index.ts';
 import type { Flow, Target } from '../sip/transport/index.ts';
 import type { Reach } from './hops.ts';
+import type { DatacentreState, DatacentreStatus } from './status-facts.ts';
 import type { TargetHealth } from './target-health.ts';
-
-/** `held`: it has asked to be left alone until then. */
-export type DatacentreState = 'up' | 'down' | 'held' | 'unknown';
-
-export interface DatacentreStatus {
-  /** As the trunk names it: a host, with a port where that is not 5061. */
-  readonly target: string;
-  /** Where it is by the DNS; absent where the DNS has not said. */
-  readonly address?: string;
-  readonly state: DatacentreState;
-  /** ISO 8601. */
-  readonly since: string;
-  readonly lastCode?: number;
-  readonly reason?: string;
-  /** ISO 8601; while it is held. */
-  readonly heldUntil?: string;
-}
 
 interface Noted {
   state: DatacentreState;

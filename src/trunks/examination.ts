@@ -1,39 +1,39 @@
-/** What is found when somebody asks what is wrong with a trunk. */
-export const CHECKS = [
-  'settings',
-  'dns',
-  'egress',
-  'certificate',
-  'tls',
-  'registration',
-  'gateway',
-  'token',
-  'options',
-  'state',
-  'relay',
-  'rules',
-] as const;
-export type CheckName = (typeof CHECKS)[number];
+/** What is found when somebody asks what is wrong with a trunk. Loaded only where the OpenAPI document is made: others need the types alone. */
+import { z } from 'zod';
+import type { Given } from '../base/given.ts';
 
-export const OUTCOMES = ['ok', 'warning', 'failed'] as const;
-export type Outcome = (typeof OUTCOMES)[number];
+export const examination = z.object({
+  trunkId: z.string(),
+  name: z.string(),
+  type: z.string(),
+  healthy: z.boolean().describe('False when anything has failed.'),
+  findings: z
+    .array(
+      z.object({
+        check: z.enum([
+          'settings',
+          'dns',
+          'egress',
+          'certificate',
+          'tls',
+          'registration',
+          'gateway',
+          'token',
+          'options',
+          'state',
+          'relay',
+          'rules',
+        ]),
+        outcome: z.enum(['ok', 'warning', 'failed']),
+        subject: z.string().optional().describe('What was looked at: a host, a target, a certificate, a tenant.'),
+        message: z.string(),
+        advice: z.string().optional().describe('What to do about it.'),
+      }),
+    )
+    .describe('In the order in which a call meets them.'),
+});
 
-export interface Finding {
-  readonly check: CheckName;
-  readonly outcome: Outcome;
-  /** What was looked at: a host, a target, a tenant. */
-  readonly subject?: string;
-  readonly message: string;
-  /** What to do about it. */
-  readonly advice?: string;
-}
-
-export interface Examination {
-  readonly trunkId: string;
-  readonly name: string;
-  readonly type: string;
-  /** False when anything has failed. */
-  readonly healthy: boolean;
-  /** In the order in which a call meets them. */
-  readonly findings: readonly Finding[];
-}
+export type Examination = Given<typeof examination>;
+export type Finding = Examination['findings'][number];
+export type CheckName = Finding['check'];
+export type Outcome = Finding['outcome'];

@@ -2,9 +2,10 @@
 
 import type { Trunk } from '../provisioning/trunk-settings/schema.ts';
 import type { Registration } from './registration.ts';
+import type { TrunkStatus } from './status-facts.ts';
 import type { TargetVerdict } from './target-health.ts';
 
-export type TrunkStateName = 'online' | 'offline' | 'registering' | 'rejected' | 'unknown';
+export type TrunkStateName = TrunkStatus['state'];
 
 export interface TrunkHealth {
   readonly state: TrunkStateName;

@@ -2,6 +2,7 @@
  * One trunk at work: its registration, its pings, what its targets are known to do, and the state that follows from them. The service
  * gives it what all trunks share.
  */
+
 import { cancelTimer, type Scheduler, type Timer, type TimerTarget } from '../base/scheduler.ts';
 import type { Directory } from '../provisioning/directory/directory.ts';
 import type { Tenant } from '../provisioning/tenants/schema.ts';
@@ -10,7 +11,7 @@ import { describeDestination } from '../sip/endpoint/index.ts';
 import type { Flow, Target } from '../sip/transport/index.ts';
 import type { Capacity } from './capacity.ts';
 import { CarrierRefusals } from './carrier-refusals.ts';
-import { type DatacentreState, type DatacentreStatus, Datacentres } from './datacentres.ts';
+import { Datacentres } from './datacentres.ts';
 import { judge, type TrunkAttempt } from './evidence.ts';
 import type { TrunkEndpoint } from './exchange.ts';
 import { healthOf, isUp, registers, type ToldHealth, type TrunkHealth, type TrunkStateName } from './health.ts';
@@ -34,8 +35,9 @@ import type { LeasePort } from './lease.ts';
 import type { Pacer } from './pacer.ts';
 import { Registration } from './registration.ts';
 import type { TrunkNews, TrunkSharing } from './sharing.ts';
+import type { DatacentreState, DatacentreStatus, TrunkStatus } from './status-facts.ts';
 import { TargetHealth } from './target-health.ts';
-import { registrationRow, type TrunkCondition, type TrunkStatus } from './trunk-status.ts';
+import { registrationRow, type TrunkCondition } from './trunk-status.ts';
 
 /** What all trunks of an engine share. */
 export interface TrunkLinePorts {

@@ -21,7 +21,6 @@ import { AddressWatch, addressesInTime, hasNames } from './address-watch.ts';
 import { Capacity, type CapacityGrant, type CapacityRefusal } from './capacity.ts';
 import { CoincidenceWatch } from './coincidence-watch.ts';
 import { contactTokens } from './contact-token.ts';
-import type { DatacentreState, DatacentreStatus } from './datacentres.ts';
 import type { TrunkAttempt } from './evidence.ts';
 import type { TrunkEndpoint } from './exchange.ts';
 import { FlowLines } from './flow-lines.ts';
@@ -35,10 +34,12 @@ import { type PingAnswer, ping } from './ping.ts';
 import type { Registration } from './registration.ts';
 import { SharedLimits, type UseOfNodes } from './shared-limits.ts';
 import type { TrunkNews, TrunkSharing } from './sharing.ts';
+import type { DatacentreState, DatacentreStatus, TrunkStatus } from './status-facts.ts';
 import { TrunkLine, type TrunkLinePorts } from './trunk-line.ts';
-import type { TrunkCondition, TrunkStatus } from './trunk-status.ts';
+import type { TrunkCondition } from './trunk-status.ts';
 
-export type { TrunkCondition, TrunkStatus } from './trunk-status.ts';
+export type { TrunkStatus } from './status-facts.ts';
+export type { TrunkCondition } from './trunk-status.ts';
 
 export interface TrunkListener {
   /** The state of a trunk is another one. Called synchronously; must not throw. */

@@ -1,30 +1,8 @@
 /** What a trunk shows of itself: how it is, for people, and whether calls may be tried over it. */
 import type { Clock } from '../base/scheduler.ts';
 import { describeDestination } from '../sip/endpoint/index.ts';
-import type { TrunkAlarm } from './coincidence-watch.ts';
-import type { DatacentreStatus } from './datacentres.ts';
-import type { TrunkStateName } from './health.ts';
 import type { Registration } from './registration.ts';
-
-export interface TrunkStatus {
-  readonly trunkId: string;
-  readonly name: string;
-  readonly type: string;
-  readonly state: TrunkStateName;
-  /** ISO 8601. */
-  readonly since: string;
-  readonly lastCode?: number;
-  readonly reason?: string;
-  readonly activeCalls: number;
-  /** Another node registers the trunk, or has its gateway: this is what that one has told. */
-  readonly elsewhere?: true;
-  /** What somebody has to look at though calls go on. */
-  readonly alarms?: readonly TrunkAlarm[];
-  /** Of a teams trunk: each datacentre, in the order in which they are tried. */
-  readonly datacentres?: readonly DatacentreStatus[];
-  /** Where the trunk is registered and for how long each time. */
-  readonly registration?: { readonly server: string; readonly grantedSeconds: number; readonly expiresAt: string };
-}
+import type { TrunkStatus } from './status-facts.ts';
 
 /** Nothing while no server has it. */
 export function registrationRow({ grant }: Registration, clock: Clock): Pick<TrunkStatus, 'registration'> {

@@ -41,7 +41,7 @@ import {
 import { type Provisioning, provisioningSchema } from '../../src/provisioning/trunk-settings/schema.ts';
 import type { AddedTransport } from '../../src/settings/kept-transports.ts';
 import { nodeSchema } from '../../src/settings/node-schema.ts';
-import type { TrunkStatus } from '../../src/trunks/trunk-status.ts';
+import type { TrunkStatus } from '../../src/trunks/status-facts.ts';
 import { VirtualScheduler } from '../kit/virtual-scheduler.ts';
 
 /** A secret that must come out nowhere. */

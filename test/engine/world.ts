@@ -22,7 +22,7 @@ import {
   serialize,
 } from '../../src/sip/message/index.ts';
 import type { Flow } from '../../src/sip/transport/index.ts';
-import type { TrunkStatus } from '../../src/trunks/trunk-service.ts';
+import type { TrunkStatus } from '../../src/trunks/status-facts.ts';
 import { type LinkOptions, SimulatedNetwork, type SimulatedPeer } from '../kit/simulated-network.ts';
 import { VirtualScheduler } from '../kit/virtual-scheduler.ts';
 import { RecordingLog } from '../sip/transport/recorder.ts';

@@ -2,7 +2,8 @@ import { expect, test } from 'vitest';
 import type { TeamsSide } from '../../src/provisioning/trunk-settings/teams-schema.ts';
 import { describeDestination } from '../../src/sip/endpoint/index.ts';
 import type { Target } from '../../src/sip/transport/index.ts';
-import { type DatacentreStatus, Datacentres } from '../../src/trunks/datacentres.ts';
+import { Datacentres } from '../../src/trunks/datacentres.ts';
+import type { DatacentreStatus } from '../../src/trunks/status-facts.ts';
 import { TargetHealth } from '../../src/trunks/target-health.ts';
 
 const once = { downAfter: 1, upAfter: 1 };

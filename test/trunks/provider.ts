@@ -1,4 +1,5 @@
 /** A provider and an engine's trunks on a simulated network: what the tests of registration, keep-alive and failover play with. */
+
 import { silentLog } from '../../src/base/log.ts';
 import { calledNumbersOf } from '../../src/engine/explain/inbound-view.ts';
 import { Directory } from '../../src/provisioning/directory/directory.ts';
@@ -11,7 +12,8 @@ import { LocateError } from '../../src/sip/locate/locator.ts';
 import { createResponse, HeaderId, type SipRequest } from '../../src/sip/message/index.ts';
 import type { Flow, TransportName } from '../../src/sip/transport/index.ts';
 import { Identification } from '../../src/trunks/identification.ts';
-import { TrunkService, type TrunkServiceOptions, type TrunkStatus } from '../../src/trunks/trunk-service.ts';
+import type { TrunkStatus } from '../../src/trunks/status-facts.ts';
+import { TrunkService, type TrunkServiceOptions } from '../../src/trunks/trunk-service.ts';
 import { seededRandom } from '../kit/simulated-link.ts';
 import { type LinkOptions, SimulatedNetwork, type SimulatedTransport } from '../kit/simulated-network.ts';
 import { VirtualScheduler } from '../kit/virtual-scheduler.ts';

@@ -3,6 +3,8 @@ import type { z } from 'zod';
 import type { Given } from '../../base/given.ts';
 import { messageFacts } from '../../observe/event-facts.ts';
 import { explanation } from '../../outbound/explanation.ts';
+import { examination } from '../../trunks/examination.ts';
+import { trunkStatus } from '../../trunks/status-facts.ts';
 import { callRecordAnswer, callStatisticsAnswer, callTraceAnswer, liveCallAnswer, tracePageAnswer } from './calls.ts';
 import { eventPageAnswer, newWebhookAnswer, webhookAnswer, webhookTestAnswer } from './events.ts';
 import { applySummaryAnswer, planAnswer } from './explanation.ts';
@@ -22,11 +24,9 @@ import {
   brandAnswer,
   certificateFactsAnswer,
   effectiveTrunkAnswer,
-  examinationAnswer,
   leaseAnswer,
   registrationAnswer,
   sourceOverlapAnswer,
-  trunkStatusAnswer,
 } from './trunks.ts';
 
 export const ANSWERS = {
@@ -63,8 +63,8 @@ export const ANSWERS = {
   Token: tokenAnswer,
   TracePage: tracePageAnswer,
   Transport: listenerAnswer,
-  TrunkExamination: examinationAnswer,
-  TrunkStatus: trunkStatusAnswer,
+  TrunkExamination: examination,
+  TrunkStatus: trunkStatus,
   User: userAnswer,
   Webhook: webhookAnswer,
   WebhookTest: webhookTestAnswer,

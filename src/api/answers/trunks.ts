@@ -1,79 +1,9 @@
 /** Trunks, brands, certificates and registrations, as the API answers them. */
 import { z } from 'zod';
-import type { Loose } from '../../base/given.ts';
 import { inboundParametersSchema, outboundParametersSchema } from '../../provisioning/trunk-settings/mappings.ts';
 import { optionsSchema, TRUNK_TYPES } from '../../provisioning/trunk-settings/schema.ts';
-import { CHECKS, type Examination, OUTCOMES } from '../../trunks/examination.ts';
-import type { TrunkStatus } from '../../trunks/trunk-status.ts';
 import { TRUNK_STATES } from '../trunk-states.ts';
 import { optionalText, time } from './shared.ts';
-
-export const trunkStatusAnswer = z.object({
-  trunkId: z.string(),
-  name: z.string(),
-  type: z.string(),
-  state: z.enum(TRUNK_STATES),
-  since: time.describe('Since when it has this state.'),
-  lastCode: z.int().optional().describe('The latest SIP status of its registration or ping.'),
-  reason: z.string().optional().describe('Why it is not online, in words.'),
-  activeCalls: z.int().describe('Calls in progress over it, at all workers of the node that is asked.'),
-  elsewhere: z
-    .literal(true)
-    .optional()
-    .describe('Another node registers the trunk, or has its gateway: what is said of it is what that one tells.'),
-  registration: z
-    .object({
-      server: z.string().describe('Where it is registered, as `transport:address:port`.'),
-      grantedSeconds: z.int().describe('For how long each time.'),
-      expiresAt: time.describe('When it ends unless it is refreshed, which is done before.'),
-    })
-    .optional()
-    .describe('Of a trunk that is registered by this node.'),
-  datacentres: z
-    .array(
-      z.object({
-        target: z.string().describe('As the trunk names it.'),
-        address: z.string().optional().describe('Where it is by the DNS; left out where the DNS has not said.'),
-        state: z
-          .enum(['up', 'down', 'held', 'unknown'])
-          .describe('`held`: it has asked by 503 and Retry-After to be left alone.'),
-        since: time,
-        lastCode: z.int().optional().describe('Of its latest answer to OPTIONS or to an INVITE.'),
-        reason: optionalText,
-        heldUntil: time.optional(),
-      }),
-    )
-    .optional()
-    .describe('Of a teams trunk: each datacentre, in the order in which they are tried.'),
-  alarms: z
-    .array(
-      z.object({
-        code: z.literal('sources-coincide').describe('By the DNS it is of one provider with another trunk.'),
-        message: z.string(),
-        since: time,
-      }),
-    )
-    .optional()
-    .describe('What somebody has to look at though calls go on; left out when there is nothing.'),
-}) satisfies z.ZodType<Loose<TrunkStatus>>;
-
-export const examinationAnswer = z.object({
-  trunkId: z.string(),
-  name: z.string(),
-  type: z.string(),
-  healthy: z.boolean().describe('False when anything has failed.'),
-  findings: z
-    .array(
-      z.object({
-        check: z.enum(CHECKS),
-        outcome: z.enum(OUTCOMES),
-        subject: z.string().optional().describe('What was looked at: a host, a target, a certificate, a tenant.'),
-        message: z.string(),
-        advice: z.string().optional().describe('What to do about it.'),
-      }),
-    )
-    .describe('In the order in which a call meets them.'),
-}) satisfies z.ZodType<Loose<Examination>>;
 
 export const certificateFactsAnswer = z
   .object({

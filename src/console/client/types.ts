@@ -1,4 +1,5 @@
 /** The shapes of the HTTP interface: the very types that the engine answers with, so that they cannot drift apart. */
+
 import type { z } from 'zod';
 import type { Answer } from '../../api/answers/index.ts';
 import type { bulkBody } from '../../api/bulk-body.ts';
@@ -22,7 +23,7 @@ import type { BrandPreset } from '../../provisioning/trunk-settings/brands.ts';
 import type { CertificateSettings } from '../../provisioning/trunk-settings/certificate-schema.ts';
 import type { TrunkInput } from '../../provisioning/trunk-settings/schema.ts';
 import type { Examination } from '../../trunks/examination.ts';
-import type { TrunkStatus } from '../../trunks/trunk-status.ts';
+import type { TrunkStatus } from '../../trunks/status-facts.ts';
 
 export type {
   BrandPreset,

@@ -1,4 +1,5 @@
 /** What happens in the engine, told to the outside: log lines, events, metrics, call records, SIP traces. */
+
 import { isoTime } from '../../base/iso-time.ts';
 import { Latest } from '../../base/latest.ts';
 import type { Log } from '../../base/log.ts';
@@ -21,8 +22,7 @@ import type { Trunk } from '../../provisioning/trunk-settings/schema.ts';
 import { type Binding, contactOf, type RemovalReason, splitAor } from '../../registrar/index.ts';
 import type { SipRequest } from '../../sip/message/index.ts';
 import type { Flow } from '../../sip/transport/index.ts';
-import type { DatacentreState, DatacentreStatus } from '../../trunks/datacentres.ts';
-import type { TrunkStatus } from '../../trunks/trunk-service.ts';
+import type { DatacentreState, DatacentreStatus, TrunkStatus } from '../../trunks/status-facts.ts';
 import type { EngineObserver, NumberKeptOf } from '../engine-options.ts';
 import { whatsappFacts } from '../route/whatsapp-facts.ts';
 import type { ExpiringCertificate } from './certificate-watch.ts';

@@ -1,6 +1,7 @@
 /** What an operator sees of a trunk: API, command line, metrics and the event stream of a running engine. */
+
 import { runCli } from '../../../src/cli/tandem.ts';
-import type { TrunkStatus } from '../../../src/trunks/trunk-service.ts';
+import type { TrunkStatus } from '../../../src/trunks/status-facts.ts';
 import type { TestEngine } from '../../kit/engine.ts';
 import { eventually } from '../../kit/eventually.ts';
 
