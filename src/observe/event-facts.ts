@@ -148,3 +148,21 @@ export const EVENT_FACTS = {
   message: messageFacts,
   audit: z.object({ actor: z.string(), action: z.string(), resource: z.string() }),
 };
+
+/** How the deliveries of a webhook have gone. */
+export const deliveries = z.object({
+  waiting: z.int(),
+  delivered: z.int(),
+  lost: z.int(),
+  lastAt: time.optional().describe('When the last try ended.'),
+  lastStatus: z.int().optional(),
+  lastError: optionalText,
+});
+export type WebhookStatus = Given<typeof deliveries>;
+
+/** What came of a test delivery. */
+export const webhookTest = z.object({
+  status: z.int().optional().describe('What the receiver answered.'),
+  error: optionalText.describe('Why nobody answered.'),
+});
+export type WebhookTestOutcome = Given<typeof webhookTest>;

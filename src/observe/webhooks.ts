@@ -4,6 +4,7 @@ import type { Log } from '../base/log.ts';
 import type { Scheduler, Timer, TimerTarget } from '../base/scheduler.ts';
 import { type PlaceSeeker, SharedPlaces } from '../base/shared-places.ts';
 import type { CallRecord, CallRecordLog } from './call-record.ts';
+import type { WebhookStatus, WebhookTestOutcome } from './event-facts.ts';
 import type { EngineEvent, EventBus, EventType } from './events.ts';
 import { type AddressesOf, guardedPost, type Post } from './guarded-request.ts';
 
@@ -36,22 +37,6 @@ export interface WebhookOptions {
   /** Tries of one delivery. Default 8: about two minutes. */
   readonly maxAttempts?: number;
   readonly random?: () => number;
-}
-
-export interface WebhookStatus {
-  readonly waiting: number;
-  readonly delivered: number;
-  readonly lost: number;
-  /** When the last try ended, in ISO 8601; absent before the first. */
-  readonly lastAt?: string;
-  readonly lastStatus?: number;
-  readonly lastError?: string;
-}
-
-/** What came of a test delivery: the status that was answered, or why nobody answered. */
-export interface WebhookTestOutcome {
-  readonly status?: number;
-  readonly error?: string;
 }
 
 interface Delivery {

@@ -1,17 +1,7 @@
 /** What is told: events of the stream, webhooks and what is posted to them. */
 import { z } from 'zod';
-import type { Loose } from '../../base/given.ts';
-import type { WebhookStatus, WebhookTestOutcome } from '../../observe/index.ts';
+import { deliveries } from '../../observe/event-facts.ts';
 import { optionalText, time } from './shared.ts';
-
-const deliveriesAnswer = z.object({
-  waiting: z.int(),
-  delivered: z.int(),
-  lost: z.int(),
-  lastAt: time.optional(),
-  lastStatus: z.int().optional(),
-  lastError: optionalText,
-}) satisfies z.ZodType<Loose<WebhookStatus>>;
 
 export const webhookAnswer = z.object({
   id: z.string(),
@@ -21,13 +11,8 @@ export const webhookAnswer = z.object({
   enabled: z.boolean(),
   allowPrivate: z.boolean(),
   secretSet: z.boolean().optional(),
-  deliveries: deliveriesAnswer.optional(),
+  deliveries: deliveries.optional(),
 });
-
-export const webhookTestAnswer = z.object({
-  status: z.int().optional().describe('What the receiver answered.'),
-  error: optionalText.describe('Why nobody answered.'),
-}) satisfies z.ZodType<Loose<WebhookTestOutcome>>;
 
 export const newWebhookAnswer = webhookAnswer.extend({
   secret: z.string().optional().describe('The key that was made for it; shown this once.'),

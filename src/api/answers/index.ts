@@ -1,12 +1,12 @@
 /** The shapes of what is answered, under their names in the OpenAPI document. Loaded only when that is made: nothing else needs them. */
 import type { z } from 'zod';
 import type { Given } from '../../base/given.ts';
-import { messageFacts } from '../../observe/event-facts.ts';
+import { messageFacts, webhookTest } from '../../observe/event-facts.ts';
 import { explanation } from '../../outbound/explanation.ts';
 import { examination } from '../../trunks/examination.ts';
 import { trunkStatus } from '../../trunks/status-facts.ts';
 import { callRecordAnswer, callStatisticsAnswer, callTraceAnswer, liveCallAnswer, tracePageAnswer } from './calls.ts';
-import { eventPageAnswer, newWebhookAnswer, webhookAnswer, webhookTestAnswer } from './events.ts';
+import { eventPageAnswer, newWebhookAnswer, webhookAnswer } from './events.ts';
 import { applySummaryAnswer, planAnswer } from './explanation.ts';
 import { messageExplanationAnswer } from './messages.ts';
 import { drainAnswer, healthAnswer, nodeAnswer, readinessAnswer, reloadAnswer, storeAnswer } from './node.ts';
@@ -67,7 +67,7 @@ export const ANSWERS = {
   TrunkStatus: trunkStatus,
   User: userAnswer,
   Webhook: webhookAnswer,
-  WebhookTest: webhookTestAnswer,
+  WebhookTest: webhookTest,
 } satisfies Record<string, z.ZodType>;
 
 export type AnswerName = keyof typeof ANSWERS;
