@@ -45,8 +45,8 @@ export const findings: Readonly<Record<string, string>> = {
     '{protocol}, {cipher}; sein Zertifikat hat {names} bis {at}',
   "name the authority in tls.ca, or add it to the machine's":
     'nennen Sie die Zertifizierungsstelle unter tls.ca, oder fügen Sie sie denen der Maschine hinzu',
-  'the host, or tls.serverName, must be a name in the certificate':
-    'der Server, oder tls.serverName, muss ein Name im Zertifikat sein',
+  'the host, or tls.serverName, must be a name in the certificate; tls.allowWildcard takes one with a wildcard':
+    'der Server, oder tls.serverName, muss ein Name im Zertifikat sein; tls.allowWildcard lässt auch eines mit Platzhalter zu',
   'the peer does not take the certificate that is shown: its name, its end, and whether its chain is whole':
     'die Gegenseite nimmt das gezeigte Zertifikat nicht: prüfen Sie Namen, Ablauf und ob die Kette vollständig ist',
   'check port and transport': 'prüfen Sie Port und Transport',
