@@ -29,6 +29,7 @@ import type { TrunkListener } from '../trunks/trunk-service.ts';
 import type { Workers } from './admit/dealing.ts';
 import type { PeerNodes } from './peer-nodes.ts';
 import type { ExpiringCertificate } from './tell/certificate-watch.ts';
+import type { RefusedPhone } from './tell/refused-phones.ts';
 
 /** Whose number or field it was. */
 export interface NumberKeptOf {
@@ -53,6 +54,8 @@ export interface EngineObserver
   onOutboundRefused(plan: OutboundPlan, refusal: Refusal): void;
   /** A request or registration that was refused for who sent it. */
   onRefused(code: string, detail: Readonly<Record<string, unknown>>): void;
+  /** A registration that was refused, one of few: {@link onRefused} hears of it, too. */
+  onPhoneRefused(phone: RefusedPhone): void;
   onAttempt(trunk: Trunk, attempt: AttemptRecord): void;
   onCertificateExpiring(certificate: ExpiringCertificate): void;
   /** A guard against fraud refused a call, or a limit is nearly reached. */

@@ -36,6 +36,7 @@ import type { EngineObserver } from './engine-options.ts';
 import type { PeerNodes, WantedBinding } from './peer-nodes.ts';
 import type { ContactReach, Reached } from './reach.ts';
 import type { Served } from './served.ts';
+import { RefusedPhones } from './tell/refused-phones.ts';
 
 export interface RegistrationsOptions {
   readonly settings: NodeSettings;
@@ -53,7 +54,7 @@ export interface RegistrationsOptions {
   readonly signedIn: KnownSources;
   readonly bindingStore?: BindingStore | undefined;
   /** Hears as well of each REGISTER that came with credentials and was refused. */
-  readonly observer: Pick<EngineObserver, 'onRegistered' | 'onUnregistered' | 'onRefused'>;
+  readonly observer: Pick<EngineObserver, 'onRegistered' | 'onUnregistered' | 'onRefused' | 'onPhoneRefused'>;
 }
 
 /** Who hears of what a registration means to others. */
@@ -137,19 +138,20 @@ export class Registrations implements AccountLookup {
       },
       ...(store !== undefined && { store }),
     });
+    const refusedPhones = new RefusedPhones(scheduler);
     this.#handler = new RegisterHandler<Flow>({
       accounts: this,
       digest: options.digest,
       registrar: this.registrar,
       isOwnHost: (host) => served.isOwnHost(host),
       sourceOf: (request, flow) => front.senderOf(request, flow).remoteAddress,
-      onRefused: ({ digest: why, ...refusal }) => {
-        observer.onRefused('register-refused', {
-          ...refusal,
-          ...(why === undefined ? {} : { why }),
-          ...refusalHint(why, refusal.username),
-          ...(refusal.status === 404 && served.isOwnHost(refusal.host) ? OWN_ADDRESS_HINT : {}),
-        });
+      onRefused: (refused) => {
+        const { digest: why, ...refusal } = refused;
+        const isOwnAddress = refusal.status === 404 && served.isOwnHost(refusal.host);
+        const hint: { hint?: string } = isOwnAddress ? OWN_ADDRESS_HINT : refusalHint(why, refusal.username);
+        observer.onRefused('register-refused', { ...refusal, ...(why === undefined ? {} : { why }), ...hint });
+        const told = refusedPhones.told(refused, hint.hint);
+        if (told !== undefined) observer.onPhoneRefused(told);
       },
     });
   }

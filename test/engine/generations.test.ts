@@ -36,6 +36,7 @@ const FORGETFUL: EngineObserver = {
   onNumberKept: nothing,
   onOutboundRefused: nothing,
   onRefused: nothing,
+  onPhoneRefused: nothing,
   onAttempt: nothing,
   onCertificateExpiring: nothing,
   onFraud: nothing,

@@ -192,6 +192,8 @@ export class Observed implements EngineObserver {
     this.refused.push({ code, detail });
   }
 
+  onPhoneRefused(): void {}
+
   readonly fraud: { code: string; detail: Readonly<Record<string, unknown>> }[] = [];
 
   readonly expiring: ExpiringCertificate[] = [];

@@ -27,6 +27,7 @@ import type { EngineObserver, NumberKeptOf } from '../engine-options.ts';
 import { whatsappFacts } from '../route/whatsapp-facts.ts';
 import type { ExpiringCertificate } from './certificate-watch.ts';
 import type { RecentCalls } from './recent-calls.ts';
+import type { RefusedPhone } from './refused-phones.ts';
 import { sentFacts } from './sent-facts.ts';
 
 export interface ObservationOptions {
@@ -254,6 +255,12 @@ export class Observation implements EngineObserver {
       const { source, candidates } = detail as { readonly source: string; readonly candidates: readonly string[] };
       this.#options.events.publish('trunk-ambiguous', [], { source, candidates });
     }
+  }
+
+  onPhoneRefused({ addressOfRecord, source, reason, domain }: RefusedPhone): void {
+    const tenant = domain === undefined ? undefined : this.#options.directory().tenantByDomain(domain);
+    const facts = { action: 'refused', addressOfRecord, source, reason } as const;
+    this.#options.events.publish('registration', this.#audience(tenant?.name), facts);
   }
 
   onAttempt(trunk: Trunk, attempt: AttemptRecord): void {

@@ -23,7 +23,7 @@ export const live = {
   'registrations.search': 'Nebenstelle, Adresse oder Gerät',
   'registrations.empty': 'Nichts ist angemeldet',
   'registrations.emptyText':
-    'Ein Telefon, das sich mit Nummer und Passwort einer Nebenstelle anmeldet, erscheint hier.',
+    'Ein Telefon, das sich mit Nummer und Passwort einer Nebenstelle anmeldet, erscheint hier. Erscheint eines nicht, sagen die „Ereignisse“, warum es abgewiesen wurde.',
   'registrations.who': 'Nebenstelle oder Trunk',
   'registrations.from': 'Kommt von',
   'registrations.ends': 'Endet',

@@ -23,7 +23,8 @@ export const live = {
   'registrations.text': 'Phones and gateways that are signed in, where they come from and until when.',
   'registrations.search': 'Extension, address or device',
   'registrations.empty': 'Nothing is registered',
-  'registrations.emptyText': 'A phone that signs in with an extension’s number and password appears here.',
+  'registrations.emptyText':
+    'A phone that signs in with an extension’s number and password appears here. If a phone does not, “Events” says why it was refused.',
   'registrations.who': 'Extension or trunk',
   'registrations.from': 'Comes from',
   'registrations.ends': 'Ends',

@@ -1,0 +1,58 @@
+import { expect, test } from 'vitest';
+import { RefusedPhones } from '../../../src/engine/tell/refused-phones.ts';
+import type { RegisterRefused } from '../../../src/registrar/index.ts';
+import { VirtualScheduler } from '../../kit/virtual-scheduler.ts';
+
+const refused = (of: Partial<RegisterRefused> = {}): RegisterRefused => ({
+  status: 401,
+  reason: 'Unauthorized',
+  domain: 'acme.example',
+  host: 'acme.example',
+  sourceAddress: '192.0.2.7',
+  username: '101',
+  digest: 'password',
+  ...of,
+});
+
+test('a phone is told of with what is wrong, and again after ten minutes', () => {
+  const clock = new VirtualScheduler();
+  const phones = new RefusedPhones(clock);
+  const phone = {
+    addressOfRecord: '101@acme.example',
+    source: '192.0.2.7',
+    reason: '401: wrong password',
+    domain: 'acme.example',
+  };
+  expect(phones.told(refused(), undefined)).toEqual(phone);
+  clock.advance(599_000);
+  expect(phones.told(refused(), undefined)).toBeUndefined();
+  expect(phones.told(refused({ digest: 'unknown-user', username: '109' }), undefined)?.reason).toBe(
+    '401: no extension has this number',
+  );
+  clock.advance(1_000);
+  expect(phones.told(refused(), undefined)).toEqual(phone);
+});
+
+test('a host that nobody has is told with what to do; what the next try mends, and a guess that goes on, are not', () => {
+  const phones = new RefusedPhones(new VirtualScheduler());
+  const { digest: _, username: __, ...stranger } = refused({ status: 404, host: '192.0.2.1', domain: undefined });
+  expect(phones.told(stranger, 'set its domain')).toMatchObject({
+    addressOfRecord: '192.0.2.1',
+    reason: '404: set its domain',
+  });
+  for (const digest of ['nonce-expired', 'throttled'] as const)
+    expect(phones.told(refused({ digest }), undefined)).toBeUndefined();
+  const { digest: ___, ...brief } = refused({ status: 423, reason: 'Interval Too Brief' });
+  expect(phones.told(brief, undefined)).toBeUndefined();
+});
+
+test('who guesses names has twenty told in a minute, and hides no other domain', () => {
+  const clock = new VirtualScheduler();
+  const phones = new RefusedPhones(clock);
+  const guess = (at: number) => phones.told(refused({ username: `u${at}`, digest: 'unknown-user' }), undefined);
+  const told = () => Array.from({ length: 500 }, (_, at) => guess(at)).filter((phone) => phone !== undefined).length;
+  expect(told()).toBe(20);
+  expect(phones.told(refused({ domain: 'bolt.example', host: 'bolt.example' }), undefined)).toBeDefined();
+  clock.advance(60_000);
+  expect(told()).toBe(20);
+});
