@@ -48,6 +48,9 @@ export interface RegisterAnswer {
   readonly headers: HeaderList;
 }
 
+/** 64*T1: so long a REGISTER is sent again (RFC 3261 §17.1.2.2), and none is on its way any longer. */
+export const LONGEST_UNDER_WAY_MS = 32_000;
+
 /** Extensions a REGISTER may require (RFC 3261 §8.2.2.3). */
 const EXTENSIONS = new Set(['path', 'outbound']);
 

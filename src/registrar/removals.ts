@@ -1,7 +1,7 @@
 import type { Clock } from '../base/scheduler.ts';
 import { ownCopy } from '../base/text.ts';
 import type { StoredBinding, StoredRemoval } from './ports.ts';
-import type { RegisterAsk } from './register-request.ts';
+import { LONGEST_UNDER_WAY_MS, type RegisterAsk } from './register-request.ts';
 
 const MAX_PER_AOR = 32;
 const MAX_AORS = 100_000;
@@ -85,7 +85,17 @@ export class Removals {
 
   /** Whether this registration, as it is, has been taken away. */
   covers(binding: RegistrationIdentity): boolean {
-    return this.#byAor.has(binding.aor) && this.of(binding.aor).some((removal) => ends(removal, binding));
+    return this.#byAor.has(binding.aor) && this.of(binding.aor).some((removal) => this.#ends(removal, binding));
+  }
+
+  #ends(removal: StoredRemoval, binding: RegistrationIdentity): boolean {
+    if (removal.contactUri !== ALL_CONTACTS && !isSameContact(binding, removal) && !isSameContact(removal, binding))
+      return false;
+    // RFC 3261 §10.3: within one Call-ID the sequence number tells which came later, but to whoever was started again since.
+    const overtakenUntilMs = removal.untilWallMs - this.#longestMs + LONGEST_UNDER_WAY_MS;
+    const mayBeOvertaken = removal.callId !== '' && binding.refreshedAtWallMs < overtakenUntilMs;
+    if (mayBeOvertaken && removal.callId === binding.callId && binding.cseq <= removal.cseq) return true;
+    return removal.node === binding.node && binding.refreshedAtWallMs <= removal.refreshedAtWallMs;
   }
 
   #prune(): void {
@@ -111,14 +121,6 @@ export function isSameContact(a: ContactIdentity, b: ContactIdentity): boolean {
 /** True when `other` is a later registration of what `binding` registers. */
 export function supersedes(other: RegistrationIdentity, binding: RegistrationIdentity): boolean {
   return isSameContact(binding, other) && other.refreshedAtWallMs >= binding.refreshedAtWallMs;
-}
-
-function ends(removal: StoredRemoval, binding: RegistrationIdentity): boolean {
-  if (removal.contactUri !== ALL_CONTACTS && !isSameContact(binding, removal) && !isSameContact(removal, binding))
-    return false;
-  // RFC 3261 §10.3: within one Call-ID the sequence number tells which came later.
-  if (removal.callId !== '' && removal.callId === binding.callId && binding.cseq <= removal.cseq) return true;
-  return removal.node === binding.node && binding.refreshedAtWallMs <= removal.refreshedAtWallMs;
 }
 
 function isSame(a: StoredRemoval, b: StoredRemoval): boolean {

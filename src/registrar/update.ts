@@ -2,7 +2,7 @@ import { added } from '../base/added.ts';
 import { HeaderId, parseUri, sameUri } from '../sip/message/index.ts';
 import type { Binding, PhoneAddress } from './binding.ts';
 import type { AskedContact, RegisterAnswer, RegisterAsk } from './register-request.ts';
-import { refuse } from './register-request.ts';
+import { LONGEST_UNDER_WAY_MS, refuse } from './register-request.ts';
 import { asKept, isOfAnother } from './shared-contact.ts';
 
 /**
@@ -236,9 +236,6 @@ export function isRestartOf(old: Instance, fresh: Instance): boolean {
 }
 
 type Instance = Pick<Binding, 'instance' | 'regId' | 'callId'>;
-
-/** 64*T1: so long a REGISTER is sent again (RFC 3261 §17.1.2.2), and none is on its way any longer. */
-const LONGEST_UNDER_WAY_MS = 32_000;
 
 /**
  * §10.3: within one Call-ID the sequence number has to rise. DEVIATION: only as long as it may be an earlier REGISTER that was overtaken. Devices that keep

@@ -38,6 +38,15 @@ describe('what a removal ends', () => {
     expect(removals.covers(binding(fields))).toBe(expected);
   });
 
+  test('RFC 3261 §10.3: no registration that came so much later that no REGISTER is overtaken: its phone began to count anew', () => {
+    const clock = new VirtualScheduler();
+    const removals = new Removals(clock, 7_200_000);
+    removals.note(binding({ node: 'a', refreshedAtWallMs: clock.wallMs() - 60_000 }), { callId: 'kept', cseq: 501 });
+    const registered = (afterMs: number) =>
+      binding({ callId: 'kept', cseq: 1, node: 'b', refreshedAtWallMs: clock.wallMs() + afterMs });
+    expect([31_999, 32_000].map((afterMs) => removals.covers(registered(afterMs)))).toEqual([true, false]);
+  });
+
   test('a removal counts until the registration would have ended by itself, and there are 32 of an address at most', () => {
     const clock = new VirtualScheduler();
     const removals = new Removals(clock, 0);
@@ -76,6 +85,21 @@ describe('of two registrations of one contact at two nodes that of the later tim
     for (const { registrar } of worlds)
       expect([...registrar.all()].map(({ node, cseq }) => [node, cseq])).toEqual([['b', 1]]);
     expect(say(b, 2)).toBe(200);
+  });
+
+  test('and a phone that ends its registration and begins at CSeq 1 again is known to all', async () => {
+    const { worlds, settle } = cluster(['a', 'b']);
+    const [a] = worlds;
+    const say = (cseq: number, expires?: number) =>
+      a?.send({ cseq, callId: 'kept', ...(expires === undefined ? {} : { expires }) }, phoneFlow()).status;
+    for (const { registrar } of worlds) await registrar.restore();
+    expect([say(500), say(501, 0)]).toEqual([200, 200]);
+    await settle();
+    for (const { clock } of worlds) clock.advance(60_000);
+    expect(say(1)).toBe(200);
+    await settle();
+    for (const { registrar } of worlds)
+      expect([...registrar.all()].map(({ node, cseq }) => [node, cseq])).toEqual([['a', 1]]);
   });
 
   test('by the clocks of both, as at nodes of before: the phone stands once in the tables of both', async () => {
