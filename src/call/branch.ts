@@ -151,18 +151,18 @@ export class Branch implements ClientTransactionUser, TimerTarget {
   }
 
   onResponse(response: SipResponse, transaction: ClientTransaction): void {
+    // The transaction lets go of it once it is answered, and a relay may still have a further 2xx.
+    const { request } = transaction;
+    const go = (isDescribed: boolean) => this.#receive(response, transaction, request, isDescribed);
     // What nobody waits for is told no relay.
-    if (this.#media === undefined || this.state !== 'calling') this.#receive(response, transaction, true);
-    else
-      this.#media.receive(response, transaction.request, (isDescribed) =>
-        this.#receive(response, transaction, isDescribed),
-      );
+    if (this.#media === undefined || this.state !== 'calling') go(true);
+    else this.#media.receive(response, request, go);
   }
 
-  #receive(response: SipResponse, transaction: ClientTransaction, isDescribed: boolean): void {
+  #receive(response: SipResponse, transaction: ClientTransaction, invite: SipRequest, isDescribed: boolean): void {
     const { status } = response;
     if (status >= 200 && status < 300) {
-      this.#success(response, transaction, isDescribed);
+      this.#success(response, transaction, invite, isDescribed);
       return;
     }
     if (!this.#isCurrent(transaction)) return;
@@ -172,7 +172,7 @@ export class Branch implements ClientTransactionUser, TimerTarget {
       this.#tried.ended(status, response.reason, 'cancelled');
       this.#finish('cancelled');
     } else if (this.state === 'calling') {
-      this.#refused(response, transaction.request);
+      this.#refused(response, invite);
     }
     if (status >= 300) transaction.release();
   }
@@ -301,12 +301,11 @@ export class Branch implements ClientTransactionUser, TimerTarget {
     this.attempt.onBranchProvisional(leg, response, verdict === 'new' ? early.receiver.rack : undefined);
   }
 
-  #success(response: SipResponse, transaction: ClientTransaction, isDescribed: boolean): void {
+  #success(response: SipResponse, transaction: ClientTransaction, invite: SipRequest, isDescribed: boolean): void {
     if (this.state !== 'calling' || !this.#isCurrent(transaction)) {
-      this.#tooLate(response, transaction);
+      this.#tooLate(response, transaction, invite);
       return;
     }
-    const invite = transaction.request;
     const leg = this.#knownLeg(response, transaction) ?? this.#newLeg(response, transaction);
     leg.confirm(response);
     if (!leg.dialog.hasTarget || !isDescribed) {
@@ -336,16 +335,17 @@ export class Branch implements ClientTransactionUser, TimerTarget {
   }
 
   /** A 2xx that nobody waits for: it has crossed the CANCEL, or has waited for a relay while another one won. */
-  #tooLate(response: SipResponse, transaction: ClientTransaction): void {
+  #tooLate(response: SipResponse, transaction: ClientTransaction, invite: SipRequest): void {
+    const { flow } = transaction;
     if (this.state !== 'cancelling' || !this.#isCurrent(transaction)) {
-      (this.#invite?.late ?? this.#lateAnswers()).onResponse(response, transaction);
+      (this.#invite?.late ?? this.#lateAnswers()).onResponse(response, { request: invite, flow });
       return;
     }
     const { call } = this.attempt;
     const late = this.#lateAnswers();
     transaction.handOver(late);
     call.retain();
-    late.turnAway(response, transaction.request, transaction.flow, () => call.release());
+    late.turnAway(response, invite, flow, () => call.release());
     this.#tried.ended(response.status, response.reason, 'cancelled');
     this.#finish('cancelled');
   }

@@ -1,6 +1,7 @@
 import { randomToken } from '../base/ids.ts';
 import { describeDestination } from '../sip/endpoint/index.ts';
 import { type SipRequest, type SipResponse, serialize } from '../sip/message/index.ts';
+import type { LateUser } from './abandoned-invites.ts';
 import type { BranchMedia } from './branch-media.ts';
 import { carryCaller } from './contact.ts';
 import { sendOptions } from './destination.ts';
@@ -53,7 +54,7 @@ export class TargetInvite {
   /** What was sent last, unless it could not be. */
   sent: ClientTransaction | undefined = undefined;
   /** Hears the 2xx that nobody waits for, once there may be one. */
-  late: ClientTransactionUser | undefined = undefined;
+  late: LateUser | undefined = undefined;
   /** Of what was built last. */
   sequence = 0;
   #session: SessionKeeper | undefined;

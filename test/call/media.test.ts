@@ -122,6 +122,21 @@ test('forks: each has its own side of one session, and the one that answers keep
   expect(world.settles()).toBe(true);
 });
 
+test('a 2xx that comes again, or of another fork, while the relay has the first is acknowledged', () => {
+  const world = new RelayedWorld();
+  const { a, b, fake } = world;
+  const sent = a.call();
+  world.run();
+  for (const tag of ['one', 'one', 'two']) b.answer(b.invite, 200, { body: sdp(tag) }, tag);
+  world.run();
+  expect(sent.responses.map(({ body }) => body)).toEqual([relayed(sdp('one'))]);
+  expect(b.acks.map((ack) => ack.toTag())).toEqual(['one', 'one', 'two']);
+  expect(b.requests('BYE').map((bye) => bye.toTag())).toEqual(['two']);
+  expect(fake.sessions.get(1)?.size).toBe(1);
+  a.send('BYE');
+  expect(world.settles()).toBe(true);
+});
+
 test('delayed offer: the callee offers in its 2xx, the caller answers in its ACK', () => {
   const world = new RelayedWorld();
   const { a, b, fake } = world;
