@@ -92,7 +92,8 @@ class DnsFailure extends Error {}
 
 /**
  * A stub resolver over UDP, with TCP when an answer is cut (RFC 7766). Each try uses a socket of its own, so that its source port is
- * as random as the operating system makes it (RFC 5452). Servers are tried in turn, two rounds of 1.5 s.
+ * as random as the operating system makes it (RFC 5452). Servers are tried in turn, two rounds of 1.5 s,
+ * the second without EDNS, to which some say nothing, or SERVFAIL.
  */
 export class DnsClient implements DnsPort {
   readonly #servers: readonly DnsServer[];
@@ -109,7 +110,7 @@ export class DnsClient implements DnsPort {
     for (let round = 0; round < ROUNDS; round++) {
       for (const server of this.#servers) {
         try {
-          return await this.#ask(server, asked, type);
+          return await this.#ask(server, asked, type, round === 0 ? [EDNS] : []);
         } catch (error) {
           if (!(error instanceof DnsFailure)) throw error;
           lastError = `${server.address}: ${error.message}`;
@@ -128,10 +129,10 @@ export class DnsClient implements DnsPort {
     return reply.flag_tc ? this.#overTcp(server, question, id, name, type) : reply;
   }
 
-  async #ask(server: DnsServer, name: string, type: DnsRecordType): Promise<DnsReply> {
-    let reply = await this.#reply(server, name, type, [EDNS]);
+  async #ask(server: DnsServer, name: string, type: DnsRecordType, additionals: never[]): Promise<DnsReply> {
+    let reply = await this.#reply(server, name, type, additionals);
     // RFC 6891 §6.2.2: it is asked as before EDNS, which old routers and the firewalls in front of some servers refuse.
-    if (KNOWS_NO_EDNS.has(rcodeOf(reply))) reply = await this.#reply(server, name, type, []);
+    if (additionals.length > 0 && KNOWS_NO_EDNS.has(rcodeOf(reply))) reply = await this.#reply(server, name, type, []);
     const code = rcodeOf(reply);
     if (code !== 'NOERROR' && code !== 'NXDOMAIN') throw new DnsFailure(code);
     const records: DnsRecord[] = [];

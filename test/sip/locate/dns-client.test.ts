@@ -148,6 +148,19 @@ test.each([
   });
 });
 
+test.each([
+  ['nothing', undefined],
+  ['SERVFAIL', 2],
+])('RFC 6891 §6.2.2: a server that answers EDNS with %s is asked without in the second round', async (_what, flags) => {
+  const port = await freePort();
+  await udpServer(port, (query, reply) => {
+    if ((query.additionals ?? []).length === 0) return reply(addressReply(query, '192.0.2.5'));
+    return flags === undefined ? undefined : reply({ ...addressReply(query, ''), answers: [], flags });
+  });
+  const client = new DnsClient([{ address: '127.0.0.1', port }], 100);
+  expect(await client.query('sbc.example.com', 'A')).toMatchObject({ records: [{ address: '192.0.2.5' }] });
+});
+
 test('a server that refuses the plain question as well has failed', async () => {
   const port = await freePort();
   await udpServer(port, (query, reply) => reply({ type: 'response', id: query.id ?? 0, flags: 1 }));
