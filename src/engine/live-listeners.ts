@@ -88,8 +88,10 @@ export class LiveListeners {
   certificateFiles(): readonly { readonly name: string; readonly notAfterMs: number }[] {
     return this.#inForce.flatMap((listen) => {
       const chain = this.#chains.get(listenerId(listen));
-      if (listen.certificate === undefined || chain === undefined) return [];
-      return [{ name: listen.certificate, notAfterMs: new X509Certificate(chain).validToDate.getTime() }];
+      const notAfterMs = chain === undefined ? undefined : endMsOf(chain);
+      return listen.certificate === undefined || notAfterMs === undefined
+        ? []
+        : [{ name: listen.certificate, notAfterMs }];
     });
   }
 
@@ -217,6 +219,15 @@ export class LiveListeners {
     const { transport, served, onChange } = this.#options;
     served.listensOn(transport.listening(), this.all);
     onChange();
+  }
+}
+
+/** Undefined for what cannot be read: that is told where it is to be shown. */
+function endMsOf(chain: string): number | undefined {
+  try {
+    return new X509Certificate(chain).validToDate.getTime();
+  } catch {
+    return undefined;
   }
 }
 
