@@ -3,6 +3,7 @@
  * rules in docs/inbound.md). Pure: the caller fetches the facts and carries the decision out.
  */
 
+import { derived } from '../base/derived.ts';
 import type { DidRange } from '../provisioning/tenants/did-pool.ts';
 import { numbersMeant } from '../provisioning/tenants/number-format.ts';
 import { openingAt } from '../provisioning/tenants/schedule.ts';
@@ -57,7 +58,7 @@ export interface InboundRejection {
   readonly numbers: InboundNumbers;
 }
 
-/** Routes calls under one snapshot of what is provisioned; rules are compiled when a tenant is first called. */
+/** Routes calls under one snapshot of what is provisioned; rules are compiled when they are first asked for. */
 export class InboundRouter {
   readonly #directory: InboundDirectory;
   readonly #compiled = new Map<string, InboundRules>();
@@ -106,12 +107,29 @@ export class InboundRouter {
   #rulesOf(tenant: Tenant): InboundRules {
     let rules = this.#compiled.get(tenant.name);
     if (rules === undefined) {
-      rules = new InboundRules(tenant, (reference) => this.#directory.trunkIdOf(tenant, reference));
+      rules = compiled(tenant, (reference) => this.#directory.trunkIdOf(tenant, reference));
       this.#compiled.set(tenant.name, rules);
     }
     return rules;
   }
 }
+
+/** Compiled once for a list of rules and the trunks that they name, however much else changes, of this tenant or of others. */
+function compiled(tenant: Tenant, trunkIdOf: (reference: string) => string | undefined): InboundRules {
+  const kept = keptWith(tenant.inboundRules);
+  const trunkIds = new Map(kept.references.map((reference) => [reference, trunkIdOf(reference)]));
+  if (kept.rules === undefined || kept.references.some((each) => kept.trunkIds.get(each) !== trunkIds.get(each))) {
+    kept.rules = new InboundRules(tenant, (reference) => trunkIds.get(reference));
+    kept.trunkIds = trunkIds;
+  }
+  return kept.rules;
+}
+
+const keptWith = derived((rules: Tenant['inboundRules']) => ({
+  references: [...new Set(rules.map(({ trunk }) => trunk))],
+  trunkIds: new Map() as ReadonlyMap<string, string | undefined>,
+  rules: undefined as InboundRules | undefined,
+}));
 
 /** Holidays precede hours; a holiday without a destination of its own is treated as outside hours. */
 function destinationNow(

@@ -1,5 +1,5 @@
 /**
- * Inbound rules of one tenant, compiled once per version of the tenant: the DIDs of each trunk's rules are cut into disjoint segments,
+ * Inbound rules of one tenant, compiled: the DIDs of each trunk's rules are cut into disjoint segments,
  * so that the rules of a number are found by one binary search and a walk up a tree over the segments.
  */
 import { CallerMask } from '../provisioning/tenants/caller-mask.ts';

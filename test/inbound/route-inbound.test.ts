@@ -517,3 +517,35 @@ describe('rules that ask what was found of the caller’s signature', () => {
       });
   });
 });
+
+test('rules are compiled anew when they change, or a trunk that they name does, and not for each snapshot', () => {
+  let compilations = 0;
+  const tenant: Tenant = tenantSchema.parse({
+    name: 'acme',
+    domain: 'acme.example.com',
+    inboundRules: [{ name: 'main', trunk: 'carrier-a', dids: '14155550100', destination: { extension: '101' } }],
+  });
+  const [rule] = tenant.inboundRules;
+  if (rule === undefined) throw new Error('no rule');
+  Object.defineProperty(rule, 'dids', {
+    get: () => {
+      compilations++;
+      return '14155550100';
+    },
+  });
+  const routed = (of: Tenant, carrier: string, trunkId = '1') => {
+    const router = new InboundRouter({
+      tenantOfDid: () => of,
+      trunkIdOf: (_tenant, reference) => (reference === 'carrier-a' ? carrier : undefined),
+    });
+    const trunk = { id: trunkId, numberFormat: 'e164', inboundParameters: defaults } as Trunk;
+    const found = { result: 'none', attestation: undefined } as const;
+    const to = router.route(router.called(invite(), trunk), found, Date.parse('2026-11-20T12:00:00Z'));
+    return [to.kind, compilations];
+  };
+  expect(routed(tenant, '1')).toEqual(['route', 1]);
+  expect(routed({ ...tenant, outboundCallerId: '14155550101' }, '1')).toEqual(['route', 1]);
+  expect(routed(tenant, '2')).toEqual(['rejection', 2]);
+  expect(routed(tenant, '2', '2')).toEqual(['route', 2]);
+  expect(routed({ ...tenant, inboundRules: [rule] }, '2', '2')).toEqual(['route', 3]);
+});

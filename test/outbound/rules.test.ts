@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { draftForRoute, explain, planOutbound } from '../../src/outbound/index.ts';
+import { rulesOf } from '../../src/outbound/rules.ts';
 import { shuffled } from '../../src/outbound/steps/order-routes.ts';
 import { type CallOptions, factsOf, type TenantInput, tenantWith, trunkWith } from './world.ts';
 
@@ -45,6 +46,19 @@ describe('behaviour 13: the first match by priority, then name, and only that on
     ['none asked for', {}, true],
   ])('%s', (_, match, matches) => {
     expect(planWith([{ name: 'w', match, routes }]).refusal?.status).toBe(matches ? undefined : 404);
+  });
+
+  test('what else of the tenant changes, or another rule, makes no rule anew', () => {
+    const tenant = factsWith([
+      { name: 'a', routes },
+      { name: 'b', routes },
+    ]).tenant;
+    expect(rulesOf({ ...tenant, extensions: [] })).toBe(rulesOf(tenant));
+    const [a, b] = tenant.outboundRules;
+    if (a === undefined || b === undefined) throw new Error('no rules');
+    const changed = rulesOf({ ...tenant, outboundRules: [a, { ...b, enabled: false }] });
+    expect(changed).toHaveLength(1);
+    expect(changed[0]).toBe(rulesOf(tenant)[0]);
   });
 
   test('a lone + is a prefix', () => {
