@@ -1,5 +1,6 @@
 /** What would become of a message, by the very decisions that live ones are made with; nothing is sent or kept. */
 import type { Directory } from '../provisioning/directory/directory.ts';
+import type { MessageExplanation, MessageStep } from './explanation.ts';
 import { heardAt, type WhatsappNumber, wayOf, whatsappNumbers } from './numbers.ts';
 import { recipientsOf } from './recipients.ts';
 import { shownUser } from './user.ts';
@@ -14,26 +15,6 @@ export interface MessageQuestion {
   /** Name or id of the trunk that a message comes in by. */
   readonly trunk: string | undefined;
   readonly isTemplate: boolean;
-}
-
-export interface MessageStep {
-  readonly step: 'rule' | 'sender' | 'window' | 'pace' | 'recipients';
-  readonly outcome: 'continue' | 'reject';
-  readonly reason: string;
-}
-
-export interface MessageExplanation {
-  readonly tenant: string;
-  readonly direction: 'inbound' | 'outbound';
-  readonly trunk?: string;
-  readonly rule?: string;
-  /** The user, as WhatsApp is told or tells. */
-  readonly peer?: string;
-  readonly steps: readonly MessageStep[];
-  /** What the phone is answered when nothing goes; left out: it goes. */
-  readonly refusal?: { readonly status: number; readonly warning: string };
-  /** Phones that a message from WhatsApp is for. */
-  readonly recipients?: readonly string[];
 }
 
 export interface ExplainPorts {

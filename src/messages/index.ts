@@ -1,6 +1,7 @@
 /** Messages between phones and WhatsApp. What other folders use of it. */
 export type { MediaFile } from './cloud-api.ts';
-export type { MessageExplanation, MessageQuestion } from './explain.ts';
+export type { MessageQuestion } from './explain.ts';
+export type { MessageExplanation } from './explanation.ts';
 export { MEDIA_KINDS, type Message } from './message.ts';
 export type { Claim, MessagePage, MessageRow, MessageStore, UserHeard } from './message-store.ts';
 export type {

@@ -1,14 +1,15 @@
 /** The shapes of what is answered, under their names in the OpenAPI document. Loaded only when that is made: nothing else needs them. */
 import type { z } from 'zod';
 import type { Given } from '../../base/given.ts';
+import { messageExplanation } from '../../messages/explanation.ts';
 import { messageFacts, webhookTest } from '../../observe/event-facts.ts';
 import { explanation } from '../../outbound/explanation.ts';
+import { brandShape } from '../../provisioning/trunk-settings/brand-shape.ts';
 import { examination } from '../../trunks/examination.ts';
 import { trunkStatus } from '../../trunks/status-facts.ts';
 import { callRecordAnswer, callStatisticsAnswer, callTraceAnswer, liveCallAnswer, tracePageAnswer } from './calls.ts';
 import { eventPageAnswer, newWebhookAnswer, webhookAnswer } from './events.ts';
 import { applySummaryAnswer, planAnswer } from './explanation.ts';
-import { messageExplanationAnswer } from './messages.ts';
 import { drainAnswer, healthAnswer, nodeAnswer, readinessAnswer, reloadAnswer, storeAnswer } from './node.ts';
 import {
   auditEntryAnswer,
@@ -21,7 +22,6 @@ import {
 } from './people.ts';
 import { csvReportAnswer, listenerAnswer, manyReportAnswer } from './provisioning.ts';
 import {
-  brandAnswer,
   certificateFactsAnswer,
   effectiveTrunkAnswer,
   leaseAnswer,
@@ -32,7 +32,7 @@ import {
 export const ANSWERS = {
   ApplySummary: applySummaryAnswer,
   AuditEntry: auditEntryAnswer,
-  Brand: brandAnswer,
+  Brand: brandShape,
   BulkReport: manyReportAnswer,
   Call: liveCallAnswer,
   CallRecord: callRecordAnswer,
@@ -47,7 +47,7 @@ export const ANSWERS = {
   Health: healthAnswer,
   Lease: leaseAnswer,
   Message: messageFacts,
-  MessageExplanation: messageExplanationAnswer,
+  MessageExplanation: messageExplanation,
   NewCodes: newTotpAnswer,
   NewSignInLink: newSignInLinkAnswer,
   NewToken: newTokenAnswer,

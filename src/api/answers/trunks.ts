@@ -1,7 +1,5 @@
 /** Trunks, brands, certificates and registrations, as the API answers them. */
 import { z } from 'zod';
-import { inboundParametersSchema, outboundParametersSchema } from '../../provisioning/trunk-settings/mappings.ts';
-import { optionsSchema, TRUNK_TYPES } from '../../provisioning/trunk-settings/schema.ts';
 import { TRUNK_STATES } from '../trunk-states.ts';
 import { optionalText, time } from './shared.ts';
 
@@ -79,30 +77,4 @@ export const leaseAnswer = z.object({
   since: time,
   server: z.string().optional().describe('Where it is registered.'),
   expiresAt: time.optional(),
-});
-
-export const brandAnswer = z.object({
-  id: z.string(),
-  name: z.string(),
-  types: z.array(z.enum(TRUNK_TYPES)),
-  hosts: z.array(
-    z.object({
-      host: z.string().describe('A host, or a pattern whose `{…}` the operator fills in.'),
-      types: z.array(z.enum(TRUNK_TYPES)).optional(),
-      region: optionalText,
-      default: z.boolean().optional(),
-    }),
-  ),
-  port: z.int().optional(),
-  tlsPort: z.int().optional(),
-  transport: z.enum(['udp', 'tcp', 'tls']).optional(),
-  transports: z.array(z.enum(['udp', 'tcp', 'tls'])),
-  registerSeconds: z.int().optional(),
-  associatedIps: z.array(z.string()).optional(),
-  numberFormat: z.object({ called: optionalText, caller: optionalText, inbound: optionalText }),
-  options: optionsSchema.partial().optional(),
-  outboundParameters: outboundParametersSchema.optional(),
-  inboundParameters: inboundParametersSchema.optional(),
-  sources: z.array(z.string()).describe('Where the values were read.'),
-  notes: z.array(z.string()).describe('What the operator has to know or to fill in.'),
 });

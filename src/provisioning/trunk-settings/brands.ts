@@ -4,41 +4,11 @@
  */
 
 import type { z } from 'zod';
+import type { brandShape } from './brand-shape.ts';
 import data from './brands.json' with { type: 'json' };
-import type { inboundParametersSchema, outboundParametersSchema } from './mappings.ts';
-import type { TrunkOptionsSettings, TrunkTransport, TrunkType } from './schema.ts';
+import type { TrunkType } from './schema.ts';
 
-export interface BrandHost {
-  /** A host, or a pattern whose `{…}` the operator fills in. */
-  readonly host: string;
-  /** Trunk types it is for; all when left out. */
-  readonly types?: readonly TrunkType[];
-  readonly region?: string;
-  /** Used when the operator names none. */
-  readonly default?: boolean;
-}
-
-export interface BrandPreset {
-  readonly id: string;
-  readonly name: string;
-  readonly types: readonly TrunkType[];
-  readonly hosts: readonly BrandHost[];
-  readonly port?: number;
-  readonly tlsPort?: number;
-  readonly transport?: TrunkTransport;
-  readonly transports: readonly TrunkTransport[];
-  readonly registerSeconds?: number;
-  readonly associatedIps?: readonly string[];
-  /** How the carrier wants numbers; routes of outbound rules bring them into this form. */
-  readonly numberFormat: { readonly called?: string; readonly caller?: string; readonly inbound?: string };
-  readonly options?: TrunkOptionsSettings;
-  readonly outboundParameters?: z.infer<typeof outboundParametersSchema>;
-  readonly inboundParameters?: z.infer<typeof inboundParametersSchema>;
-  /** Where the values were read: addresses of public pages, or the name of a guide. */
-  readonly sources: readonly string[];
-  /** What the operator has to know or to fill in. */
-  readonly notes: readonly string[];
-}
+export type BrandPreset = z.output<typeof brandShape>;
 
 const BRANDS: ReadonlyMap<string, BrandPreset> = new Map(
   (data.brands as unknown as BrandPreset[]).map((brand) => [brand.id, brand]),

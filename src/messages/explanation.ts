@@ -1,13 +1,13 @@
-/** Messages from and to WhatsApp, as the API answers them. */
+/** What would become of a message. Loaded only where the OpenAPI document is made: others need the types alone. */
 import { z } from 'zod';
-import { optionalText } from './shared.ts';
+import type { Given } from '../base/given.ts';
 
-export const messageExplanationAnswer = z.object({
+export const messageExplanation = z.object({
   tenant: z.string(),
   direction: z.enum(['inbound', 'outbound']),
-  trunk: optionalText,
-  rule: optionalText.describe('The outbound or inbound rule that decides.'),
-  peer: optionalText.describe('The user.'),
+  trunk: z.string().optional(),
+  rule: z.string().optional().describe('The outbound or inbound rule that decides.'),
+  peer: z.string().optional().describe('The user.'),
   steps: z.array(
     z.object({
       step: z.enum(['rule', 'sender', 'window', 'pace', 'recipients']),
@@ -21,3 +21,6 @@ export const messageExplanationAnswer = z.object({
     .describe('What the phone is answered when nothing goes; left out: it goes.'),
   recipients: z.array(z.string()).optional().describe('Phones that a message from WhatsApp is for.'),
 });
+
+export type MessageExplanation = Given<typeof messageExplanation>;
+export type MessageStep = MessageExplanation['steps'][number];
