@@ -14,7 +14,7 @@ import type { Identity } from './tokens.ts';
 import { callIdParams, tracedId } from './traces.ts';
 
 const text = plainText(512);
-const explainBody = z
+export const explainBody = z
   .strictObject({
     tenant: keyText.optional().describe("Whose call; a tenant admin's own when left out."),
     from: text

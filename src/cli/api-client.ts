@@ -1,3 +1,5 @@
+import type { Page } from '../api/paging.ts';
+import type { ProblemBody } from '../api/problem.ts';
 import { CommandError } from './command-error.ts';
 
 /** Where an engine listens for HTTP, and what it is shown. */
@@ -5,18 +7,6 @@ export interface FoundEngine {
   /** Without a slash at its end. */
   readonly url: string;
   readonly token: string;
-}
-
-interface Page<T> {
-  readonly items: readonly T[];
-  readonly total: number;
-  readonly nextCursor?: string;
-}
-
-interface ProblemBody {
-  readonly code?: string;
-  readonly detail?: string;
-  readonly errors?: readonly { readonly path: string; readonly message: string }[];
 }
 
 const PAGE_LIMIT = 1000;
@@ -189,9 +179,9 @@ function refusal(status: number, text: string, url: string): CommandError {
       `the engine at ${url} does not accept this token; it changes with each start, or TANDEM_TOKEN is wrong or expired`,
     );
   }
-  let body: ProblemBody = {};
+  let body: Partial<ProblemBody> = {};
   try {
-    body = JSON.parse(text) as ProblemBody;
+    body = JSON.parse(text) as Partial<ProblemBody>;
   } catch {
     // Not this engine's answer: the status has to do.
   }

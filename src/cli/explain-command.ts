@@ -1,19 +1,11 @@
 import { isUtf8 } from 'node:buffer';
 import { readFile } from 'node:fs/promises';
+import type { z } from 'zod';
+import type { explainBody } from '../api/explain.ts';
 import { type Command, type CommandContext, ENGINE_OPTIONS, flag, given, option, printJson, text } from './command.ts';
 import { UsageError } from './command-error.ts';
 
-interface Question {
-  readonly tenant?: string;
-  readonly from?: string;
-  readonly to?: string;
-  readonly trunk?: string;
-  readonly invite?: string;
-  readonly inviteBase64?: string;
-  readonly displayName?: string;
-  readonly headers?: readonly { name: string; value: string }[];
-  readonly answers?: readonly string[];
-}
+type Question = z.input<typeof explainBody>;
 
 export const explain: Command = {
   usage:
@@ -61,7 +53,7 @@ async function questionOf(context: CommandContext): Promise<Question> {
     );
   const headers = (context.values['header'] as readonly string[] | undefined)?.map(readHeader);
   const invite = file === undefined ? {} : await readInvite(context, file);
-  const answers = context.values['answer'] as readonly string[] | undefined;
+  const answers = context.values['answer'] as string[] | undefined;
   const displayName = text(context, 'display-name');
   return {
     ...asked,
