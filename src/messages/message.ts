@@ -17,7 +17,6 @@ export type Content =
       /** Or one that the Cloud API fetches by itself. */
       readonly link?: string;
       readonly mimeType?: string;
-      readonly sha256?: string;
       readonly caption?: string;
       readonly filename?: string;
     }

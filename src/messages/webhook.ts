@@ -129,7 +129,6 @@ function contentOf(message: Json): Content {
   if (isMediaKind(type) && mediaId !== undefined) {
     const fields = {
       mimeType: text(part['mime_type']),
-      sha256: text(part['sha256']),
       caption: text(part['caption']),
       filename: text(part['filename']),
     };

@@ -6,8 +6,6 @@
 
 /** One value of the field. Nothing of it is verified. */
 export interface IdentityValue {
-  /** The field's value as it came. */
-  readonly raw: string;
   /** Base64url of the protected header and of the claims; both empty in compact form. */
   readonly header: string;
   readonly claims: string;
@@ -23,7 +21,6 @@ export interface IdentityValue {
 
 /** What is no Identity field, and why, in words for people. */
 export interface UnreadableIdentity {
-  readonly raw: string;
   readonly fault: string;
 }
 
@@ -40,7 +37,7 @@ export function isReadable(value: IdentityValue | UnreadableIdentity): value is 
 
 /** Reads the values of one field; a comma between two of them is read as RFC 3261 §7.3.1 would have it. */
 export function parseIdentity(field: string): readonly (IdentityValue | UnreadableIdentity)[] {
-  if (field.length > MAX_VALUE) return [{ raw: '', fault: `is longer than ${MAX_VALUE} octets` }];
+  if (field.length > MAX_VALUE) return [{ fault: `is longer than ${MAX_VALUE} octets` }];
   return splitOutside(field, ',')
     .map((value) => value.trim())
     .filter((value) => value !== '')
@@ -51,17 +48,17 @@ function parseValue(raw: string): IdentityValue | UnreadableIdentity {
   const [token = '', ...parameters] = splitOutside(raw, ';').map((part) => part.trim());
   const parts = token.split('.');
   const [header = '', claims = '', signature = ''] = parts;
-  if (parts.length !== 3) return { raw, fault: 'is no token: it has not three parts with dots between' };
+  if (parts.length !== 3) return { fault: 'is no token: it has not three parts with dots between' };
   const isCompact = header === '' && claims === '';
-  if (!isCompact && (header === '' || claims === '')) return { raw, fault: 'has a token without header or claims' };
+  if (!isCompact && (header === '' || claims === '')) return { fault: 'has a token without header or claims' };
   if (![header, claims, signature].every(isBase64Url) || signature === '')
-    return { raw, fault: 'has a token that is not base64url' };
+    return { fault: 'has a token that is not base64url' };
   const read = readParameters(parameters);
-  if (typeof read === 'string') return { raw, fault: read };
+  if (typeof read === 'string') return { fault: read };
   const info = read.get('info');
-  if (info === undefined || info === '') return { raw, fault: 'has no info parameter' };
-  if (info.length > MAX_URI) return { raw, fault: `has an info parameter of more than ${MAX_URI} octets` };
-  return { raw, header, claims, signature, isCompact, info, alg: read.get('alg'), ppt: read.get('ppt') };
+  if (info === undefined || info === '') return { fault: 'has no info parameter' };
+  if (info.length > MAX_URI) return { fault: `has an info parameter of more than ${MAX_URI} octets` };
+  return { header, claims, signature, isCompact, info, alg: read.get('alg'), ppt: read.get('ppt') };
 }
 
 /** The parameters that count; a text says what is wrong. The same one twice could be read in two ways. */

@@ -92,7 +92,7 @@ export function minExpiresSeconds(response: SipResponse): number | undefined {
 
 export function retryAfterSeconds(response: SipResponse): number | undefined {
   const value = response.headers.value(HeaderId.RetryAfter);
-  return value === undefined ? undefined : readable(() => parseRetryAfter(value).seconds);
+  return value === undefined ? undefined : readable(() => parseRetryAfter(value));
 }
 
 /** RFC 3608 §5: the routes of calls, first hop first; none of them unless all can be used. */

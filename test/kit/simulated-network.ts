@@ -162,8 +162,7 @@ export class SimulatedFlow implements Flow {
     this.local = local;
     this.remote = remote;
     this.connected = connected;
-    this.tls =
-      transport === 'tls' ? { verified: false, names: [], protocol: 'TLSv1.3', cipher: 'simulated' } : undefined;
+    this.tls = transport === 'tls' ? { verified: false, names: [] } : undefined;
   }
 
   get key(): string {

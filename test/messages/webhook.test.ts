@@ -54,7 +54,7 @@ test('a text, with who wrote, when, and what it answers', () => {
 test.each([
   [
     { type: 'image', image: { id: '9', mime_type: 'image/png', sha256: 'x', caption: 'C' } },
-    { type: 'media', kind: 'image', mediaId: '9', mimeType: 'image/png', sha256: 'x', caption: 'C' },
+    { type: 'media', kind: 'image', mediaId: '9', mimeType: 'image/png', caption: 'C' },
   ],
   [
     { type: 'document', document: { id: '9', filename: 'a.pdf' } },

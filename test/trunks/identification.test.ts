@@ -25,7 +25,7 @@ const from = (remoteAddress: string, remotePort = 5060, over: Partial<Flow> = {}
   ({ transport: 'udp', remoteAddress, remotePort, tls: undefined, ...over }) as Flow;
 
 const certified = (names: string[], verified = true) =>
-  from('198.18.0.1', 40_000, { transport: 'tls', tls: { verified, names, protocol: 'TLSv1.3', cipher: '' } });
+  from('198.18.0.1', 40_000, { transport: 'tls', tls: { verified, names } });
 
 function trunk(name: string, overrides: Partial<TrunkInput> = {}): TrunkInput {
   return { id: String(idOf(name)), name, type: 'ip', host: '203.0.113.1', tenants: [], ...overrides };

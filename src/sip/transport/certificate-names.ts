@@ -14,8 +14,6 @@ export interface TlsFacts {
   readonly verified: boolean;
   /** SIP identities, lower case; empty unless verified. */
   readonly names: readonly string[];
-  readonly protocol: string;
-  readonly cipher: string;
 }
 
 export interface CertificateNames {

@@ -206,14 +206,12 @@ export class StreamListener {
 
   /** RFC 5922 §7.4: without a valid certificate the client is not authenticated; whether that ends it is our policy. */
   #judge(socket: TLSSocket): TlsFacts | string {
-    const protocol = socket.getProtocol() ?? '';
-    const cipher = socket.getCipher().name;
     const policy = this.options.clientCertificate ?? 'none';
-    if (policy === 'none') return { verified: false, names: [], protocol, cipher };
+    if (policy === 'none') return { verified: false, names: [] };
     const certificate = socket.getPeerCertificate();
     const present = certificate !== null && Object.keys(certificate).length > 0;
     if (present && (socket.authorized || this.#isServer(socket))) {
-      return { verified: true, names: certificateNames(certificate).domains, protocol, cipher };
+      return { verified: true, names: certificateNames(certificate).domains };
     }
     const reason = present ? describeVerifyCode(String(socket.authorizationError)) : NO_CLIENT_CERTIFICATE;
     if (policy === 'required') return reason;
@@ -223,7 +221,7 @@ export class StreamListener {
         remoteAddress: socket.remoteAddress,
         reason,
       });
-    return { verified: false, names: [], protocol, cipher };
+    return { verified: false, names: [] };
   }
 
   /**

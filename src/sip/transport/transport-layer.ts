@@ -393,8 +393,6 @@ export class TransportLayer {
       flow.onConnected({
         verified: socket.authorized,
         names,
-        protocol: socket.getProtocol() ?? '',
-        cipher: socket.getCipher().name,
       });
     });
   }

@@ -7,8 +7,6 @@ export interface RemotePartyId {
   readonly party?: string | undefined;
   /** Lower case: `full`, `name`, `uri`, `off`. */
   readonly privacy?: string | undefined;
-  /** True for `screen=yes`. */
-  readonly screened: boolean;
 }
 
 export function parseRemotePartyId(text: string): RemotePartyId {
@@ -17,6 +15,5 @@ export function parseRemotePartyId(text: string): RemotePartyId {
     address,
     party: address.params.get('party')?.toLowerCase(),
     privacy: address.params.get('privacy')?.toLowerCase(),
-    screened: address.params.get('screen')?.toLowerCase() === 'yes',
   };
 }

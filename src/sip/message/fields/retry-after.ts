@@ -1,27 +1,22 @@
 import { decimalAt, isDigitCode, skipSpace, trimEnd } from '../characters.ts';
-import { type Params, readParams } from '../params.ts';
+import { readParams } from '../params.ts';
 import { malformed } from './malformed.ts';
 
-/** Retry-After (RFC 3261 §20.33). */
-export interface RetryAfter {
-  readonly seconds: number;
-  /** Text of the comment, without its outer parentheses. */
-  readonly comment?: string | undefined;
-  readonly params: Params;
-}
-
-export function parseRetryAfter(text: string): RetryAfter {
+/** Retry-After (RFC 3261 §20.33): its seconds. A comment and parameters are read over. */
+export function parseRetryAfter(text: string): number {
   const end = trimEnd(text, 0, text.length);
   let index = 0;
   while (index < end && isDigitCode(text.charCodeAt(index))) index++;
   const seconds = decimalAt(text, 0, index);
   if (seconds < 0 || seconds >= 2 ** 32) throw malformed('Retry-After', text);
   index = skipSpace(text, index, end);
-  if (text.charCodeAt(index) !== 0x28 || index >= end)
-    return { seconds, comment: undefined, params: readParams(text, index, end, 'Retry-After') };
-  const close = commentEnd(text, index, end);
-  if (close < 0) throw malformed('Retry-After', text);
-  return { seconds, comment: text.slice(index + 1, close), params: readParams(text, close + 1, end, 'Retry-After') };
+  if (text.charCodeAt(index) === 0x28 && index < end) {
+    const close = commentEnd(text, index, end);
+    if (close < 0) throw malformed('Retry-After', text);
+    index = close + 1;
+  }
+  readParams(text, index, end, 'Retry-After');
+  return seconds;
 }
 
 /** Index of the parenthesis that closes the comment at `open`; comments nest and hold quoted pairs (§25.1). */

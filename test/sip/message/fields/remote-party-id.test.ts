@@ -6,10 +6,9 @@ describeField('Remote-Party-ID (draft-ietf-sip-privacy-04 §5.1)', {
   table: [
     [
       '"Alice" <sip:+4989100200@carrier.example>;party=calling;privacy=full;screen=yes',
-      { address: { displayName: 'Alice' }, party: 'calling', privacy: 'full', screened: true },
+      { address: { displayName: 'Alice' }, party: 'calling', privacy: 'full' },
     ],
-    ['<sip:a@b>;screen=no', { screened: false }],
-    ['sip:a@b;party=CALLED', { party: 'called', screened: false }],
+    ['sip:a@b;party=CALLED', { party: 'called' }],
   ],
   rejects: ['', '"Alice"', '<sip:a@b'],
 });
