@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
+import { grownOldBy } from '../kit/grown-old.ts';
 import { RUNTIME_OPTIONS } from '../kit/runtime-options.ts';
 
 const sourceUrl = (path: string) => new URL(`../../src/${path}`, import.meta.url).href;
@@ -39,6 +40,22 @@ test('the heap of a node that grows slowly is marked once there are 96 MB of old
 });
 
 describe('tuneV8', () => {
+  test('objects that nobody keeps are made among the young ones, though those before them were kept for a while', () => {
+    const script = `
+      const { tuneV8 } = await import('../../src/node/v8-tuning.ts');
+      tuneV8();
+      const recordOf = (at) => ({ at, legs: [at, at, at, at] });
+      const kept = new Array(4000);
+      for (let at = 0; at < 400_000; at++) kept[at % 4000] = recordOf(at);
+      kept.fill(undefined);
+      globalThis.work = () => {
+        for (let at = 0; at < 200_000; at++) globalThis.last = recordOf(at);
+      };
+    `;
+    // All are 24 MB.
+    expect(grownOldBy(script)).toBeLessThan(1_000_000);
+  });
+
   test('strings are fast again after a class that extends String', () => {
     const states = inOwnProcess(`
       const { tuneV8 } = await import(${JSON.stringify(sourceUrl('node/v8-tuning.ts'))});
