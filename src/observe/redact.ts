@@ -86,7 +86,20 @@ export function readableText(text: string): string {
 
 /** A text for people: octets read as UTF-8, secrets masked, clipped. */
 export function redactedText(text: string): string {
-  return clip(redactText(readableText(text)));
+  return isPlain(text) ? text : clip(redactText(readableText(text)));
+}
+
+/** Nothing of a text is to be read or masked: one look tells of nearly all numbers, names and ids. */
+function isPlain(text: string): boolean {
+  // Texts come in so many forms that each look at the length would be a call.
+  const { length } = text;
+  if (length > MAX_TEXT_LENGTH) return false;
+  for (let index = 0; index < length; index++) {
+    const code = text.charCodeAt(index);
+    // What is suspicious has one of these in it: a space, `:`, `=` or `_`.
+    if (code > 0x7f || code === 0x20 || code === 0x3a || code === 0x3d || code === 0x5f) return false;
+  }
+  return true;
 }
 
 /** A copy of `value` without secrets, bounded in depth, breadth and text length; safe to serialize whatever it was. */

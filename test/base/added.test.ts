@@ -6,6 +6,7 @@ test('a list with one more is another list, and what is added stays one element 
   const one = added(none, ['a', 'b']);
   const two = added(one, []);
   expect(two).toEqual([['a', 'b'], []]);
+  expect(added(two, ['c'])).toEqual([['a', 'b'], [], ['c']]);
   expect(one).toEqual([['a', 'b']]);
   expect(none).toEqual([]);
 });

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { readableText, redactText, redactValue } from '../../src/observe/redact.ts';
+import { readableText, redactedText, redactText, redactValue } from '../../src/observe/redact.ts';
 import { leastCpuMs } from '../kit/thread-cpu.ts';
 
 describe('redactText', () => {
@@ -84,4 +84,28 @@ describe('readableText', () => {
     expect(readableText('☎ decoded already')).toBe('☎ decoded already');
     expect(readableText('plain')).toBe('plain');
   });
+});
+
+test('a text for people is the one look that most texts need, or what reading and masking make of it', () => {
+  const piece = fc.oneof(
+    fc.constantFrom(
+      'response=a',
+      'Bearer abc',
+      'basic QQ==',
+      'tdm_1f_x',
+      'sip:a:b@c',
+      'inline:QUJD',
+      'PRIVATE KEY',
+      'Ã¼',
+    ),
+    fc.constantFrom(...'=:_@ -.+;"'),
+    fc.string({ minLength: 1, maxLength: 6 }),
+  );
+  fc.assert(
+    fc.property(fc.array(piece, { maxLength: 6 }), (pieces) => {
+      const text = pieces.join('');
+      expect(redactedText(text)).toBe(redactText(readableText(text)));
+    }),
+  );
+  expect(redactedText('7'.repeat(5000))).toBe(`${'7'.repeat(4096)}…[5000 characters]`);
 });

@@ -1,5 +1,6 @@
 /** What happens in the engine, told to the outside: log lines, events, metrics, call records, SIP traces. */
 
+import { added } from '../../base/added.ts';
 import { isoTime } from '../../base/iso-time.ts';
 import { Latest } from '../../base/latest.ts';
 import type { Log } from '../../base/log.ts';
@@ -417,6 +418,6 @@ function sipCallIdsOf({ callerCallId, attempts, joined }: LiveRecord): string[] 
     return [...new Set([callerCallId, ...legs.map(({ callId }) => callId)])].filter((id) => id !== '');
   let ids = callerCallId === '' ? [] : [callerCallId];
   // A list that grows has room for seventeen.
-  for (const { callId } of legs) if (callId !== '' && !ids.includes(callId)) ids = ids.concat(callId);
+  for (const { callId } of legs) if (callId !== '' && !ids.includes(callId)) ids = added(ids, callId);
   return ids;
 }
