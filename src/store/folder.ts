@@ -34,7 +34,8 @@ export function lockFolder(folder: string): () => void {
       {
         code: 'store-in-use',
         path: folder,
-        message: 'another node runs on this folder; give each its own, and share state through Redis',
+        message:
+          'another node runs on this folder (npx tandem status): stop it, or give this one a store.path of its own; nodes share state through Redis',
       },
     ]);
   }

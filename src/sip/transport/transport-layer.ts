@@ -444,11 +444,17 @@ export class TransportLayer {
 function describeListenError(error: NodeJS.ErrnoException): { field?: 'host' | 'port'; reason: string } {
   switch (error.code) {
     case 'EADDRINUSE':
-      return { field: 'port', reason: 'another process has the port (EADDRINUSE)' };
+      return { field: 'port', reason: 'another process has the port (EADDRINUSE): stop it, or set another port' };
     case 'EADDRNOTAVAIL':
-      return { field: 'host', reason: 'this machine does not have the address (EADDRNOTAVAIL)' };
+      return {
+        field: 'host',
+        reason: 'this machine does not have the address (EADDRNOTAVAIL): set one of its own, or 0.0.0.0 for all',
+      };
     case 'EACCES':
-      return { field: 'port', reason: 'ports below 1024 need a privilege (EACCES)' };
+      return {
+        field: 'port',
+        reason: 'ports below 1024 need a privilege (EACCES): set a higher one, or give CAP_NET_BIND_SERVICE',
+      };
     default:
       return { reason: error.message };
   }

@@ -130,9 +130,9 @@ describe('listening', () => {
     );
     expect(error).toBeInstanceOf(SettingsError);
     expect((error as SettingsError).problems.map(({ path, message }) => `${path}: ${message}`)).toEqual([
-      `listen[0].port: cannot listen on tcp 127.0.0.1:${holder.port(0)}: another process has the port (EADDRINUSE)`,
-      `listen[1].port: cannot listen on udp 127.0.0.1:${holder.port(1)}: another process has the port (EADDRINUSE)`,
-      'listen[2].host: cannot listen on udp 192.0.2.1:0: this machine does not have the address (EADDRNOTAVAIL)',
+      `listen[0].port: cannot listen on tcp 127.0.0.1:${holder.port(0)}: another process has the port (EADDRINUSE): stop it, or set another port`,
+      `listen[1].port: cannot listen on udp 127.0.0.1:${holder.port(1)}: another process has the port (EADDRINUSE): stop it, or set another port`,
+      'listen[2].host: cannot listen on udp 192.0.2.1:0: this machine does not have the address (EADDRNOTAVAIL): set one of its own, or 0.0.0.0 for all',
       'listen[3]: cannot listen on udp localhost:0: not an IP address',
     ]);
     expect(node.layer.listening()).toEqual([]);
