@@ -144,9 +144,7 @@ describe('docs/operations.md', () => {
     // Told to log and events at once, the level comes first.
     const calls = /(?:[lL]og\.(?:info|warn|error)\(|#tell\([^;]*?(?:'(?:info|warn|error)'|level),)\s*'([a-z-]+)'/g;
     const logged = [...sources.matchAll(calls)].map(([, name]) => name);
-    const outbound =
-      /kind:\s+((?:\|\s)?'[a-z-]+'(?:\s+\|\s'[a-z-]+')+);\n[^}]*source/.exec(read('src/outbound/outcome.ts'))?.[1] ??
-      '';
+    const outbound = /events: [\s\S]*?kind: z\.enum\(\[([^\]]*)\]/.exec(read('src/outbound/explanation.ts'))?.[1] ?? '';
     const routeEvents = [...outbound.matchAll(/'([a-z-]+)'/g)].map(([, name]) => name);
     expect(routeEvents).toContain('caller-id-rejected');
     expect(listed('Logs').sort()).toEqual([...new Set([...logged, ...routeEvents, 'log-lines-suppressed'])].sort());
