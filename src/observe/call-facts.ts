@@ -1,5 +1,6 @@
 /** What is told of calls. Loaded only where the OpenAPI document is made: others need the types alone. */
 import { z } from 'zod';
+import type { Given } from '../base/given.ts';
 import { DIRECTION, optionalText, time } from './fields.ts';
 
 export const sipCallIds = z
@@ -160,3 +161,20 @@ export const callStatisticsFacts = z.object({
     .describe('Attempts by trunk, the most tried first.'),
   codes: codes,
 });
+
+/** A message of the trace, as it is shown and kept. */
+export const traceMessage = z.object({
+  at: time,
+  atMs: z.number().describe('The same as milliseconds since 1970.'),
+  direction: z.enum(['sent', 'received']),
+  transport: z.string(),
+  local: z.string().describe('`address:port` of the engine.'),
+  remote: z.string().describe('`address:port` of the peer.'),
+  sipCallId: z.string(),
+  leg: z.string().optional().describe('What the peer is to the call: `caller`, a trunk, an extension.'),
+  text: z.string().describe('The message, secrets masked.'),
+});
+export type TraceMessage = Given<typeof traceMessage> & {
+  /** The message as octets, one character each, secrets masked; left out: those of the text in UTF-8. */
+  readonly octets?: string | undefined;
+};

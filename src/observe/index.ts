@@ -1,4 +1,5 @@
 export * from './audit.ts';
+export type { TraceMessage } from './call-facts.ts';
 export * from './call-record.ts';
 export * from './call-statistics.ts';
 export type * from './event-facts.ts';
@@ -12,5 +13,4 @@ export * from './pcap.ts';
 export * from './redact.ts';
 export * from './sip-trace.ts';
 export * from './trace-filter.ts';
-export * from './trace-message.ts';
 export * from './webhooks.ts';

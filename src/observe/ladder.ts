@@ -1,4 +1,4 @@
-import type { TraceMessage } from './trace-message.ts';
+import type { TraceMessage } from './call-facts.ts';
 
 const LANE_WIDTH = 30;
 const TIME_WIDTH = 10;

@@ -3,7 +3,7 @@
  * The engine keeps messages, not packets: a message over TCP or TLS is shown as one TCP segment in clear text, with the sequence
  * numbers that its connection would have had.
  */
-import type { TraceMessage } from './trace-message.ts';
+import type { TraceMessage } from './call-facts.ts';
 
 const MAGIC_MICROSECONDS = 0xa1b2c3d4;
 /** LINKTYPE_RAW: the packet begins with its IPv4 or IPv6 header. */

@@ -2,10 +2,10 @@ import { fnv1a } from '../base/fnv.ts';
 import type { Clock } from '../base/scheduler.ts';
 import { SharedBudget } from '../base/shared-budget.ts';
 import type { NamedLeg } from '../call/index.ts';
+import type { TraceMessage } from './call-facts.ts';
 import { readableText, redactText } from './redact.ts';
 import { matchesTrace, type TraceFilter } from './trace-filter.ts';
 import { type BegunBy, joined, type KeptMessage, messagesOfCall, type TracedLeg, tracedLeg } from './trace-legs.ts';
-import type { TraceMessage } from './trace-message.ts';
 
 /** Where a message went or came from; a transport flow fits as it is. */
 export interface TraceFlow {

@@ -1,5 +1,5 @@
+import type { TraceMessage } from './call-facts.ts';
 import { userOf } from './ladder.ts';
-import type { TraceMessage } from './trace-message.ts';
 
 /** Which messages of the trace are asked for; what is left out lets everything through. */
 export interface TraceFilter {

@@ -1,6 +1,6 @@
 import { expect, describe as group, test } from 'vitest';
+import type { TraceMessage } from '../../src/observe/call-facts.ts';
 import { describe, renderLadder } from '../../src/observe/ladder.ts';
-import type { TraceMessage } from '../../src/observe/trace-message.ts';
 
 const SDP = '\r\n\r\nv=0\r\no=- 1 1 IN IP4 127.0.0.1\r\n';
 

@@ -3,8 +3,8 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import type { TraceMessage } from '../../src/observe/call-facts.ts';
 import { pcapOf } from '../../src/observe/pcap.ts';
-import type { TraceMessage } from '../../src/observe/trace-message.ts';
 import { peersSkipped } from '../kit/peers.ts';
 
 function message(fields: Partial<TraceMessage>): TraceMessage {

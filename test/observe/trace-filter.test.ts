@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import type { TraceMessage } from '../../src/observe/call-facts.ts';
 import { matchesTrace, methodOf, type TraceFilter } from '../../src/observe/trace-filter.ts';
-import type { TraceMessage } from '../../src/observe/trace-message.ts';
 
 const INVITE =
   'INVITE sip:+14155551212@carrier SIP/2.0\r\nf: "A" <sip:+1-415-555-0100@acme>;tag=1\r\nTo: <tel:+1(415)5551212>\r\nCSeq: 7 INVITE\r\n\r\nv=0\r\no=99999';
