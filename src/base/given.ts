@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 
 /** Fields that may be undefined may be absent: JSON does not tell the two apart. */
-export type Loose<T> = T extends readonly (infer I)[] ? readonly Loose<I>[] : T extends object ? LooseObject<T> : T;
+type Loose<T> = T extends readonly (infer I)[] ? readonly Loose<I>[] : T extends object ? LooseObject<T> : T;
 
 /** What something of this schema is made of. */
 export type Given<S extends z.ZodType> = Loose<z.output<S>>;

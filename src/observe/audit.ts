@@ -2,24 +2,10 @@ import { jsonText } from '../base/json-text.ts';
 import type { Log } from '../base/log.ts';
 import type { Clock } from '../base/scheduler.ts';
 import { allAtOnce, type Steps } from '../base/steps.ts';
+import type { AuditEntry } from './event-facts.ts';
 import type { EventBus } from './events.ts';
 import { JsonlFile, octetsOf } from './jsonl-file.ts';
 import { isPrivateKey, isSecretName } from './redact.ts';
-
-/** One change that somebody made (or tried and was refused is not here: only what happened). */
-export interface AuditEntry {
-  readonly at: string;
-  /** Who: `token:<id>`, `owner`, `file:<path>`. */
-  readonly actor: string;
-  readonly action: 'create' | 'update' | 'delete';
-  /** What: the API's path of the resource, e.g. `tenants/acme/extensions/101`. */
-  readonly resource: string;
-  /** The tenant whose admins may read it; absent for the system's own. */
-  readonly tenant?: string;
-  /** The resource before and after, secrets replaced by whether they are set or changed. */
-  readonly before?: unknown;
-  readonly after?: unknown;
-}
 
 export type AuditFact = Omit<AuditEntry, 'at'>;
 
@@ -143,7 +129,7 @@ function* withoutSecrets(fact: AuditFact): Steps<AuditFact> {
     ...rest,
     ...(before === undefined ? {} : { before: yield* stripped(before, after) }),
     ...(after === undefined ? {} : { after: yield* stripped(after, before) }),
-  };
+  } as AuditFact;
 }
 
 const ITEMS_PER_STEP = 50;

@@ -166,3 +166,15 @@ export const webhookTest = z.object({
   error: optionalText.describe('Why nobody answered.'),
 });
 export type WebhookTestOutcome = Given<typeof webhookTest>;
+
+/** One change that somebody made (or tried and was refused is not here: only what happened). */
+export const auditEntry = z.object({
+  at: time,
+  actor: z.string().describe('Who: `token:…`, `owner`, `file:…`.'),
+  action: z.enum(['create', 'update', 'delete']),
+  resource: z.string().describe("The API's path of what was changed."),
+  tenant: optionalText.describe("Whose admins may read it; left out: the system's own."),
+  before: z.record(z.string(), z.unknown()).optional().describe('The resource before, without secrets.'),
+  after: z.record(z.string(), z.unknown()).optional(),
+});
+export type AuditEntry = Given<typeof auditEntry>;

@@ -1,7 +1,6 @@
 /** Who may ask: users, sessions and tokens, and what they changed, as the API answers them. */
 import { z } from 'zod';
-import type { Loose } from '../../base/given.ts';
-import type { AuditEntry } from '../../observe/index.ts';
+import { auditEntry } from '../../observe/event-facts.ts';
 import { NODE, optionalText, time } from './shared.ts';
 
 export const tokenAnswer = z.object({
@@ -56,13 +55,4 @@ export const newSignInLinkAnswer = z.object({
   expiresAt: time,
 });
 
-export const auditEntryAnswer = z.object({
-  at: time,
-  actor: z.string().describe('Who: `token:…`, `owner`, `file:…`.'),
-  action: z.enum(['create', 'update', 'delete']),
-  resource: z.string().describe("The API's path of what was changed."),
-  tenant: optionalText,
-  before: z.record(z.string(), z.unknown()).optional().describe('The resource before, without secrets.'),
-  after: z.record(z.string(), z.unknown()).optional(),
-  node: NODE,
-}) satisfies z.ZodType<Loose<AuditEntry & { node: string }>>;
+export const auditEntryAnswer = auditEntry.extend({ node: NODE });
