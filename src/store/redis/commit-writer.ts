@@ -5,11 +5,9 @@ import type { ProvisioningCommit } from '../../provisioning/directory/store.ts';
 import { KINDS, named, nameOf, putOf } from '../documents.ts';
 import type { Sealer } from '../sealer.ts';
 import { REPLACED } from './identity.ts';
-import type { Keys } from './keys.ts';
 import type { StoredChange } from './lineage.ts';
-import type { RedisLink } from './link.ts';
 import { type ArgumentBlocks, ArgumentWriter } from './long-command.ts';
-import type { ProvisioningReader } from './provisioning-reader.ts';
+import type { ProvisioningReader, ProvisioningReaderOptions } from './provisioning-reader.ts';
 import type { Replicas } from './replicas.ts';
 import { COMMIT, STILL_COMMITTED } from './scripts.ts';
 
@@ -22,11 +20,7 @@ const SETTLE_AGAIN_MS = 100;
 /** Of asking whether a commit is kept, while connections end. */
 const MAX_TRIES = 3;
 
-export interface CommitWriterOptions {
-  readonly link: RedisLink;
-  readonly keys: Keys;
-  readonly sealer: Sealer;
-  readonly storeId: string;
+export interface CommitWriterOptions extends ProvisioningReaderOptions {
   /** Those that may be made master: a commit waits until one has it. Undefined: there are none. */
   readonly replicas: Replicas | undefined;
   /** Why nothing may be written now. */

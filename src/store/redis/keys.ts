@@ -1,4 +1,6 @@
+import type { Log } from '../../base/log.ts';
 import type { DocumentKind } from '../documents.ts';
+import type { RedisLink } from './link.ts';
 
 /** Version of the layout below; a store with a greater one is refused. */
 export const SCHEMA = 1;
@@ -66,3 +68,13 @@ export function keysOf(prefix: string) {
 }
 
 export type Keys = ReturnType<typeof keysOf>;
+
+/** What is asked of Redis by what a node has there. */
+export interface InRedis {
+  readonly link: RedisLink;
+  readonly keys: Keys;
+  /** The store that this node works with. */
+  readonly storeId: string;
+  readonly node: string;
+  readonly log: Log;
+}

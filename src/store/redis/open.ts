@@ -222,22 +222,15 @@ class RedisStores implements Stores {
       refusal,
       onState: () => this.#lastCopy.changed(),
     });
-    this.bindings = new RedisBindings({ link: links.signalling, keys, storeId: identity.id, node, clock: shared, log });
+    const inRedis = { link: links.signalling, keys, storeId: identity.id, node, log };
+    this.bindings = new RedisBindings({ ...inRedis, clock: shared });
     this.signIns = new RedisSignIns(links.signalling, keys.signIns, shared);
     this.messages = new RedisMessages(links.signalling, keys, sealer, identity.id);
     this.claims = new RedisClaims(links.signalling, keys.claims);
-    this.tallies = new RedisTallies({ link: links.signalling, keys, storeId: identity.id, node, log });
+    this.tallies = new RedisTallies(inRedis);
     this.#leases = new RedisLeases(links.signalling, keys, node);
     this.trunkLease = new TrunkLeases(this.#leases);
-    this.nodes = new RedisNodes({
-      link: links.signalling,
-      keys,
-      node,
-      clock,
-      log,
-      storeId: identity.id,
-      version: () => this.provisioning.copy.version,
-    });
+    this.nodes = new RedisNodes({ ...inRedis, clock, version: () => this.provisioning.copy.version });
     this.calls = new RedisCalls({ link: links.signalling, keys, node, clock, roster: this.nodes });
     this.questions = new RedisQuestions({
       link: links.provisioning,

@@ -4,7 +4,6 @@
  * since it read last it does not write over: it reads that first.
  */
 import { randomUUID } from 'node:crypto';
-import type { Log } from '../../base/log.ts';
 import type { Clock } from '../../base/scheduler.ts';
 import {
   type BindingChange,
@@ -16,7 +15,7 @@ import {
 import { listIn } from '../list-in.ts';
 import type { SharedBindingStore } from '../stores.ts';
 import { fieldOf, type StreamEntry } from './events.ts';
-import type { Keys } from './keys.ts';
+import type { InRedis } from './keys.ts';
 import type { RedisLink } from './link.ts';
 import { WRITE_BINDINGS } from './scripts.ts';
 import { isSamePlace, isSameToken, type WritePlace, writePlaceOf } from './watch.ts';
@@ -39,13 +38,8 @@ type Row = readonly [aor: string, untilWallMs: number, bindings: string, removal
 /** What an address-of-record has in Redis: a list of each. */
 type Kind = 'bindings' | 'removals';
 
-export interface RedisBindingsOptions {
-  readonly link: RedisLink;
-  readonly keys: Keys;
-  readonly storeId: string;
-  readonly node: string;
+export interface RedisBindingsOptions extends InRedis {
   readonly clock: Clock;
-  readonly log: Log;
 }
 
 export class RedisBindings implements SharedBindingStore {

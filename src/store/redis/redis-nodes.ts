@@ -1,13 +1,11 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { SettingsError } from '../../base/errors.ts';
 import { randomToken } from '../../base/ids.ts';
-import type { Log } from '../../base/log.ts';
 import type { Clock } from '../../base/scheduler.ts';
 import { type HeardOf, SURE_MS } from '../../call/index.ts';
 import type { ToldUse } from '../../trunks/shared-limits.ts';
 import type { KnownNode, NodeReport, NodeRoster } from '../stores.ts';
-import type { Keys } from './keys.ts';
-import type { RedisLink } from './link.ts';
+import type { InRedis } from './keys.ts';
 import { ANNOUNCE } from './scripts.ts';
 
 const TELL_MS = 500;
@@ -30,14 +28,9 @@ export interface NodesHeard extends Omit<HeardOf, 'isInDoubt' | 'contact'> {
   readonly doubtedAtMs: number;
 }
 
-export interface RedisNodesOptions {
-  readonly link: RedisLink;
-  readonly keys: Keys;
-  readonly node: string;
+export interface RedisNodesOptions extends InRedis {
   readonly clock: Clock;
-  readonly log: Log;
-  /** The store that this node works with, and which version of it. */
-  readonly storeId: string;
+  /** Which version of the store this node works with. */
   readonly version: () => number;
 }
 

@@ -4,27 +4,17 @@
  */
 import { randomUUID } from 'node:crypto';
 import { randomToken } from '../../base/ids.ts';
-import type { Log } from '../../base/log.ts';
 import type { TallyAddition, TallyStore, TallyTotal } from '../../trunks/tallies.ts';
-import type { Keys } from './keys.ts';
-import type { RedisLink } from './link.ts';
+import type { InRedis } from './keys.ts';
 import { ADD_TALLIES } from './scripts.ts';
 import { isSamePlace, isSameToken, type WritePlace, writePlaceOf } from './watch.ts';
 
 const COUNTS_PER_READ = 500;
 
-export interface RedisTalliesOptions {
-  readonly link: RedisLink;
-  readonly keys: Keys;
-  readonly storeId: string;
-  readonly node: string;
-  readonly log: Log;
-}
-
 type Listener = (totals: readonly TallyTotal[]) => void;
 
 export class RedisTallies implements TallyStore {
-  readonly #options: RedisTalliesOptions;
+  readonly #options: InRedis;
   /** Batches are numbered by process. */
   readonly #process: string;
   readonly #listeners = new Set<Listener>();
@@ -32,7 +22,7 @@ export class RedisTallies implements TallyStore {
   #at: WritePlace = { sequence: 0, token: '' };
   #reading: Promise<void> | undefined = undefined;
 
-  constructor(options: RedisTalliesOptions) {
+  constructor(options: InRedis) {
     this.#options = options;
     this.#process = `${options.node}/${randomToken()}`;
   }
