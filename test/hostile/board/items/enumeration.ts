@@ -141,7 +141,7 @@ function askApi(engine: Engine, token: string, index: number): Promise<Answer> {
         host: '127.0.0.1',
         port: engine.apiPort,
         path: '/api/v1/tenants',
-        localAddress: `127.1.${turn >> 8}.${(turn & 255) + 1}`,
+        localAddress: `127.1.${Math.floor(turn / 250)}.${(turn % 250) + 1}`,
         headers: { authorization: `Bearer ${token}` },
         agent: false,
       },
