@@ -9,8 +9,9 @@ import { HeaderId, type SipRequest } from '../../sip/message/index.ts';
  * Sees phones that stop at a challenge: they ask, are challenged, and never come with credentials, because they cannot answer what
  * is offered or have no password. Without a word about it such a phone is simply not there.
  *
- * Rules it keeps: only accounts that exist are watched, so strangers cannot fill the log with names; each account and address is
- * told once until it answers; both tables are bounded, the oldest entry goes first; one timer for all.
+ * Rules it keeps: only accounts that exist are told of, so strangers cannot fill the log with names, and others are noted as well, so that
+ * the time of an answer does not say who exists; each account and address is told once until it answers; all tables are bounded, the oldest
+ * entry goes first; one timer for all.
  */
 export interface ChallengeWatchOptions {
   readonly scheduler: Scheduler;
@@ -41,6 +42,8 @@ export class ChallengeWatch {
   /** By realm, user and source; in the order of their challenges. */
   readonly #waiting = new Latest<number, Waiting>(MAX_ENTRIES);
   readonly #told = new Latest<number, true>(MAX_ENTRIES);
+  /** Those who are no accounts, of whom nobody hears. */
+  readonly #nobodys = new Latest<number, Waiting>(MAX_ENTRIES);
   #armed = false;
 
   constructor(options: ChallengeWatchOptions) {
@@ -55,22 +58,24 @@ export class ChallengeWatch {
     policy: DigestPolicy,
   ): void {
     const key = keyOf(realm, user, source);
-    if (this.#waiting.has(key) || this.#told.has(key) || !this.#options.isAccount(realm, user)) return;
-    const { scheduler } = this.#options;
+    if (this.#waiting.has(key) || this.#told.has(key) || this.#nobodys.has(key)) return;
+    const { scheduler, isAccount } = this.#options;
+    const table = isAccount(realm, user) ? this.#waiting : this.#nobodys;
     const { headers, method } = request;
     const hasOthers = headers.has(HeaderId.Authorization) || headers.has(HeaderId.ProxyAuthorization);
     const userAgent = headers.value(HeaderId.UserAgent);
     const { algorithms } = policy;
     const sinceMs = scheduler.nowMs();
-    this.#waiting.set(key, { sinceMs, method, realm, user, source, userAgent, algorithms, hasOthers });
+    table.set(key, { sinceMs, method, realm, user, source, userAgent, algorithms, hasOthers });
     if (!this.#armed) this.#arm(this.#options.patienceMs);
   }
 
   onCredentials(realm: string, user: string | undefined, source: string): void {
-    if (this.#waiting.size === 0 && this.#told.size === 0) return;
+    if (this.#waiting.size + this.#told.size + this.#nobodys.size === 0) return;
     const key = keyOf(realm, user, source);
     this.#waiting.delete(key);
     this.#told.delete(key);
+    this.#nobodys.delete(key);
   }
 
   onOtherUri({ method, requestUri }: SipRequest, realm: string, username: string, uri: string): void {

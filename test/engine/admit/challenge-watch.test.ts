@@ -98,6 +98,18 @@ test('a phone that answers is not told of, nor is a name that nobody has', () =>
   expect(lines).toEqual([]);
 });
 
+// So that the time of an answer does not say who exists: `npm run hostile -- enumeration` measures it.
+test('of a name that nobody has as much is noted, and it takes no account’s place', () => {
+  const { scheduler, lines, ask } = world();
+  ask('9999');
+  expect(scheduler.armedCount).toBe(1);
+  ask('101');
+  for (let index = 0; index < 5000; index++) ask('9999', `2001:db8::${index.toString(16)}`);
+  scheduler.advance(PATIENCE_MS);
+  expect(lines).toMatchObject([{ user: '101' }]);
+  expect(scheduler.armedCount).toBe(0);
+});
+
 test('what is remembered is bounded: a flood tells of the latest 1,000 at most', () => {
   const { scheduler, lines, ask } = world();
   for (let index = 0; index < 5000; index++) ask('101', `2001:db8::${index.toString(16)}`);
