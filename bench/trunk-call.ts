@@ -1,7 +1,8 @@
 /**
  * CPU per trunk call, side by side: the same SIPp phone and carrier drive each server in turn, round after round, so that a change in
  * the machine's speed meets all of them. Prints µs of CPU a call (median, least and most) and the ratio to Kamailio pair by pair. The
- * forwarder passes texts on unread through the transport layer: what it costs is the floor of any engine on these sockets.
+ * forwarder passes texts on unread through the transport layer: what it costs is the floor of any engine on these sockets. `floor` is the
+ * barest program on node:dgram.
  *
  *   npm run bench:calls -- [--rate 300] [--calls 3000] [--rounds 5] [--warm-up 4000] [--only tandem,kamailio]
  *   npm run bench:calls -- --held 10000 --only tandem,sip      memory with that many calls in progress, after a collection
