@@ -20,6 +20,7 @@ import { type ApiContext, identityOf } from './context.ts';
 import { entityTag, withoutSecrets } from './documents.ts';
 import { endFormerAccess } from './former-tenant.ts';
 import { ownerOf } from './owner-turns.ts';
+import { requireRoom } from './places-per-tenant.ts';
 import { ApiProblem, notNow, unavailable } from './problem.ts';
 import type { Identity } from './tokens.ts';
 
@@ -110,6 +111,7 @@ async function change<P extends PlannedChange, R extends { readonly outcome: str
     const planned = isSteps(thought) ? await inSlices(thought) : thought;
     if (planned.referrers !== undefined && planned.referrers.length > 0)
       throw refusal(identity, planned.referrers, planned, state);
+    await inSlices(requireRoom(context, identity, state, planned.change));
     const result = await submit({ ...planned.change, expectedVersion: version }, state);
     if (isUnsuccessful(result)) {
       if (result.outcome === 'stale') continue;

@@ -45,7 +45,10 @@ export interface ApiContext {
   /** Of the thread that reads large bodies. */
   readonly bodies: OwnerTurns;
   readonly webhooks: { readonly store: WebhookStore; readonly sender: WebhookSender };
-  readonly limits: Pick<NodeSettings['api'], 'trunksPerTenant' | 'usersPerTenant' | 'webhooksPerTenant'>;
+  readonly limits: Pick<
+    NodeSettings['api'],
+    'trunksPerTenant' | 'usersPerTenant' | 'webhooksPerTenant' | 'bytesPerTenant'
+  >;
   readonly audit: AuditSink;
   readonly records: CallRecords;
   readonly events: EventBus;

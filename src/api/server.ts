@@ -67,6 +67,7 @@ export interface ApiOptions
     | 'trunksPerTenant'
     | 'usersPerTenant'
     | 'webhooksPerTenant'
+    | 'bytesPerTenant'
     | 'bodyBytes'
     | 'connections'
     | 'requestTimeoutMs'

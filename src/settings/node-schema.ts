@@ -159,6 +159,13 @@ export const apiSchema = z
       .max(1_000)
       .default(20)
       .describe('Webhooks of a tenant (409). Each event asks all that there are whether they want it.'),
+    bytesPerTenant: z
+      .int()
+      .min(1_024)
+      .default(16_777_216)
+      .describe(
+        'Octets of JSON that a tenant admin may make of its tenant: settings, extensions, groups, services, rules, its own trunks and certificates (409); an extension is 300 to 600. What makes it no longer is always taken; system admins and files are free.',
+      ),
     bodyBytes: z
       .int()
       .min(1_024)

@@ -4,6 +4,7 @@
  * wait.
  */
 import { allAtOnce, type Steps } from '../../base/steps.ts';
+import { measuredAs } from '../tenants/document-octets.ts';
 import type { Extension, Tenant } from '../tenants/schema.ts';
 import type { TrunkSettings } from './schema.ts';
 
@@ -40,6 +41,7 @@ export function* compactTenantSteps(tenant: Tenant, stored?: Tenant): Steps<Tena
     if (before[at]?.number !== extension.number) known ??= new Set(before);
     if (known?.has(extension) !== true) extensions[at] = compactExtension(extension);
   }
+  measuredAs(extensions, tenant.extensions);
   return { ...sharing(tenant, OWN_OF_TENANT), extensions };
 }
 

@@ -1,4 +1,6 @@
 import { expect, test } from 'vitest';
+import { allAtOnce } from '../../../src/base/steps.ts';
+import { documentOctets } from '../../../src/provisioning/tenants/document-octets.ts';
 import { compactTenant, compactTrunk, sharedLike } from '../../../src/provisioning/trunk-settings/compact.ts';
 import { provision } from '../../trunks/kit.ts';
 
@@ -74,4 +76,20 @@ test('what is found does not go for those that come, though there is room for no
   expect(sharedLike({ first: true }, 'kind of 5,000')).toBe(first);
   sharedLike({ at: 5_000 }, 'kind of 5,000');
   expect(sharedLike({ first: true }, 'kind of 5,000'), 'as many as that are kept, and no more').not.toBe(first);
+});
+
+test('of a tenant whose length is known it stays known, for what is changed later', () => {
+  const written = provision({
+    tenants: [
+      {
+        name: 'acme',
+        domain: 'acme.example.com',
+        extensions: Array.from({ length: 1_000 }, (_each, at) => ({ number: String(1_000 + at), password: 'p' })),
+      },
+    ],
+  }).tenants[0];
+  if (written === undefined) expect.unreachable();
+  const octets = allAtOnce(documentOctets(written));
+  const kept = compactTenant(written);
+  expect(documentOctets(kept).next()).toEqual({ done: true, value: octets });
 });
