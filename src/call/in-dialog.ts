@@ -139,8 +139,12 @@ function receiveUpdate(leg: Leg, transaction: ServerTransaction, request: SipReq
   afterAck(leg, peer, transaction, request, () => offerByUpdate(leg, peer, transaction, request));
 }
 
-/** RFC 4028 §9: who asks for a session timer is granted one, or 422 where the interval is too small. True when it is refused. */
+/**
+ * RFC 4028 §9: who asks for a session timer is granted one, or 422 where the interval is too small. True when it is refused. Before the
+ * call is answered there is none to grant: the 2xx of the INVITE does (§7.2).
+ */
 function refusesInterval(leg: Leg, transaction: ServerTransaction, request: SipRequest): boolean {
+  if (leg.state !== 'confirmed') return false;
   if (leg.session === undefined) SessionKeeper.forIncoming(leg.env, leg.options.sessionTimer, request)?.attach(leg);
   const tooSmall = leg.session?.refusal(request);
   if (tooSmall !== undefined) leg.reply(transaction, tooSmall.status, tooSmall.headers);

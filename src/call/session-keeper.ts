@@ -85,7 +85,9 @@ export class SessionKeeper implements SessionTimerUser, LegRequestUser, TimerTar
     return this.#describesAnew;
   }
 
+  /** From now on the leg's one: another that it has would end the call, since nobody refreshes it. */
   attach(leg: Leg): void {
+    if (leg.session !== this) leg.session?.stop();
     this.#leg = leg;
     leg.session = this;
   }

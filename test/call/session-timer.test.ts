@@ -251,6 +251,43 @@ test('§7.4, §9: the offer of an UPDATE refreshes both legs, as a re-INVITE doe
   expect(world.settles()).toBe(true);
 });
 
+test.each([
+  ['the caller', sdp('early-offer')],
+  ['the caller', ''],
+  ['the callee', sdp('early-offer')],
+  ['the callee', ''],
+] as const)('§7.2: an UPDATE of %s before the answer begins no interval (%#)', (who, body) => {
+  const world = new World();
+  timed(world, 'remote');
+  const { a, b } = world;
+  const methods = [HeaderId.Allow, 'INVITE, UPDATE, PRACK'] as const;
+  const call = a.call({ body: sdp('caller'), headers: [[HeaderId.Supported, '100rel, timer'], TIMER[1], methods] });
+  world.run();
+  const reliable = [[HeaderId.Require, '100rel'], [HeaderId.RSeq, '7001'], methods] as const;
+  b.answer(b.invite, 183, { body: sdp('early'), headers: reliable });
+  world.run();
+  const rack = `${call.responses.at(-1)?.headers.value(HeaderId.RSeq)} ${call.request.cseq().sequence} INVITE`;
+  a.send('PRACK', { headers: [[HeaderId.RAck, rack]] });
+  world.run();
+  for (const party of [a, b])
+    party.onRequest = (transaction, request) => {
+      if (request.method === 'UPDATE')
+        party.answer(transaction, 200, request.body === '' ? {} : { body: sdp('early') });
+    };
+  const update = (who === 'the caller' ? a : b).send('UPDATE', { body, headers: [TIMER[0]] });
+  world.run();
+  expect([update.final?.status, update.final?.headers.has(HeaderId.SessionExpires)]).toEqual([200, false]);
+  b.answer(b.invite, 200, { headers: [[HeaderId.SessionExpires, '180;refresher=uac'], methods] });
+  world.run();
+  for (let refresh = 0; refresh < 5; refresh++) {
+    a.send('UPDATE', { headers: TIMER });
+    world.run(60_000);
+  }
+  expect(world.engine.calls.counters.live).toBe(1);
+  a.send('BYE');
+  expect(world.settles()).toBe(true);
+});
+
 test('§7.3: an UPDATE with an offer that is answered 422 goes again with the interval that was asked for', () => {
   const world = new World();
   timed(world);
