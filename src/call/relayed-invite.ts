@@ -27,10 +27,16 @@ import { inDialogStatus } from './response-mapping.ts';
 
 /**
  * Relays a re-INVITE of `from` to `to`, or, as one, the offer of an UPDATE for a party that has no UPDATE. The caller has made sure that
- * neither leg has an INVITE under way.
+ * neither leg has an INVITE under way. `isNewParty`: it has told that somebody else is there now, which `to` has not been told.
  */
-export function relayInvite(from: Leg, to: Leg, transaction: ServerTransaction, request: SipRequest): void {
-  new RelayedInvite(from, to, transaction, request).start();
+export function relayInvite(
+  from: Leg,
+  to: Leg,
+  transaction: ServerTransaction,
+  request: SipRequest,
+  isNewParty = false,
+): void {
+  new RelayedInvite(from, to, transaction, request, isNewParty).start();
 }
 
 /**
@@ -57,14 +63,14 @@ class RelayedInvite implements LegRequestUser, ServerTransactionUser, PendingInv
   #done = false;
   #cancelled = false;
 
-  constructor(from: Leg, to: Leg, transaction: ServerTransaction, request: SipRequest) {
+  constructor(from: Leg, to: Leg, transaction: ServerTransaction, request: SipRequest, isNewParty: boolean) {
     this.#from = from;
     this.#to = to;
     this.#transaction = transaction;
     this.#request = request;
     this.#offers = hasSessionDescription(request);
     this.#isUpdate = request.method === 'UPDATE';
-    this.#isNewParty = learnIdentity(from, request);
+    this.#isNewParty = learnIdentity(from, request) || isNewParty;
   }
 
   /** The 2xx holds an answer; otherwise an offer, and the ACK of the sender will hold the answer. */

@@ -48,6 +48,8 @@ class RelayedRequest implements LegRequestUser {
   readonly #body: string;
   /** It describes the sender, for whom something made up has been offered and answered. */
   readonly #isLate: boolean;
+  /** An UPDATE that says that somebody else is there now. */
+  readonly #isNewParty: boolean;
 
   constructor(from: Leg, to: Leg, transaction: ServerTransaction, request: SipRequest) {
     this.#from = from;
@@ -57,6 +59,7 @@ class RelayedRequest implements LegRequestUser {
     this.#body = request.body;
     const { media } = from;
     this.#isLate = request.method === 'PRACK' && media !== undefined && media.session.standsInFor === media.tag;
+    this.#isNewParty = this.#isUpdate && learnIdentity(from, request);
   }
 
   get #isUpdate(): boolean {
@@ -92,7 +95,7 @@ class RelayedRequest implements LegRequestUser {
     // RFC 3261 §20.15: a body of no octets has a type as well; a hook flash is said by that alone.
     if ((request.method === 'INFO' || request.method === 'MESSAGE') && request.body === '')
       relayed.headers.takeFirst(request.headers, HeaderId.ContentType);
-    if (this.#isUpdate && learnIdentity(from, request)) showParty(relayed, from, to);
+    if (this.#isNewParty) showParty(relayed, from, to);
     new LegRequest(to, relayed, this).send();
   }
 
@@ -100,7 +103,8 @@ class RelayedRequest implements LegRequestUser {
     // RFC 3261 §17.1.2: provisional responses to other methods than INVITE mean nothing to the next hop.
     if (response.status < 200) return;
     // RFC 4028 §7.3: the other party wants a longer interval; that is between it and this engine.
-    if (response.status === 422 && this.#isUpdate && this.#to.session?.receive422(response) === true) {
+    const mayAskAgain = this.#isUpdate && response.status === 422 && this.#to.state === 'confirmed';
+    if (mayAskAgain && this.#to.session?.receive422(response) === true) {
       this.#ask();
       return;
     }
@@ -142,7 +146,7 @@ class RelayedRequest implements LegRequestUser {
     to.methods = withoutMethod(to.methods, 'UPDATE');
     this.#request.body = this.#body;
     if (to.state === 'confirmed' && to.mayStart('INVITE', true)) {
-      relayInvite(this.#from, to, this.#transaction, this.#request);
+      relayInvite(this.#from, to, this.#transaction, this.#request, this.#isNewParty);
       return;
     }
     this.#from.reply(this.#transaction, 488);

@@ -151,6 +151,30 @@ test('RFC 4916, RFC 5876: the trunk’s party changes in mid-call: by re-INVITE,
   end(world);
 });
 
+test.each([422, 405])(
+  'it is shown to a phone that answers the UPDATE with %i, too, when it is asked again',
+  (status) => {
+    const sessionTimer = { intervalSeconds: 180, minSeconds: 90, refresher: 'local' } as const;
+    const world = begin({ ...phone(A, 'a'), sessionTimer }, trunk);
+    const { a, b } = world;
+    a.call({ body: sdp('a'), headers: [...UPDATES, [HeaderId.Supported, 'timer']] });
+    world.run();
+    b.answer(b.invite, 200, { body: sdp('b'), headers: UPDATES });
+    world.run();
+    a.onRequest = (transaction) => {
+      if (a.requests('UPDATE').length > 1 || transaction.request.method === 'INVITE')
+        a.answer(transaction, 200, { body: sdp('a') });
+      else a.answer(transaction, status, { headers: [[HeaderId.MinSE, '600']] });
+    };
+    b.send('UPDATE', { body: sdp('again'), headers: [[HeaderId.PAssertedIdentity, '<sip:2@carrier>']] });
+    world.run();
+    const again = status === 422 ? a.requests('UPDATE').at(-1) : a.invite.request;
+    expect(shown(again)).toBe('<sip:2@carrier>');
+    expect(a.requests('UPDATE')).toHaveLength(status === 422 ? 2 : 1);
+    end(world);
+  },
+);
+
 test('after a blind transfer the transferee is told who it talks to now', () => {
   const world = begin(phone(A, 'a'), phone(B, 'b'));
   connect(world);
