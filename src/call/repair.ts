@@ -17,10 +17,16 @@ import type { BranchPlan } from './plan.ts';
 import { clearBody, dropToken } from './relayed-headers.ts';
 import type { SessionKeeper } from './session-keeper.ts';
 
+/**
+ * Of an INVITE of several parts these may mean that it has several.
+ * DEVIATION: RFC 5621 §3.3 knows 415 alone; gateways that read a description alone say 400, 488 or 606, and a call would be lost for what
+ * stands beside it (an emergency call's location).
+ */
+export const REFUSING_PARTS: ReadonlySet<number> = new Set([400, 415, 488, 606]);
 const NAMING_EXTENSIONS: readonly HeaderId[] = [HeaderId.Require, HeaderId.ProxyRequire, HeaderId.Supported];
 
 /**
- * What an INVITE needs before it is sent again to the same peer: credentials (401, 407), fewer parts (415), fewer extensions
+ * What an INVITE needs before it is sent again to the same peer: credentials (401, 407), fewer parts (415 and its like), fewer extensions
  * (420), a longer session interval (422), another moment (491). Each repair is made a bounded number of times.
  */
 export class Repair {
@@ -56,8 +62,6 @@ export class Repair {
       case 401:
       case 407:
         return this.#plan.credentials !== undefined ? 0 : undefined;
-      case 415:
-        return this.#learnAccepted(response, request) ? 0 : undefined;
       case 420:
         return this.#learnUnsupported(response) ? 0 : undefined;
       case 422:
@@ -66,7 +70,7 @@ export class Repair {
         this.#glareTries++;
         return this.#glareTries > 1 ? undefined : glareDelayMs(true);
       default:
-        return undefined;
+        return REFUSING_PARTS.has(response.status) && this.#learnAccepted(response, request) ? 0 : undefined;
     }
   }
 
@@ -101,15 +105,16 @@ export class Repair {
   }
 
   /**
-   * RFC 3261 §8.1.3.5: once, of what stands beside the session description (ISUP, a location) only what Accept lists; without one that is
-   * nothing (§20.1). What another node has sent on is mended there.
+   * RFC 3261 §8.1.3.5: once, of what stands beside the session description (ISUP, a location) only what the Accept of a 415 lists; without
+   * one that is nothing (§20.1). What another node has sent on is mended there.
    */
   #learnAccepted(response: SipResponse, request: SipRequest): boolean {
     if (this.#accepted !== undefined || this.#plan.options.peerNode !== undefined) return false;
     const isMultipart = contentTypeOf(request).startsWith('multipart/');
     if (!isMultipart || sessionDescriptionOf(request) === undefined) return false;
-    const { headers } = response;
-    const accepted = parseAccept(headers.has(HeaderId.Accept) ? headers.listValues(HeaderId.Accept) : [SDP]);
+    const { headers, status } = response;
+    const isTold = status === 415 && headers.has(HeaderId.Accept);
+    const accepted = parseAccept(isTold ? headers.listValues(HeaderId.Accept) : [SDP]);
     if (!accepted.takes(SDP)) return false;
     this.#accepted = accepted;
     return true;

@@ -12,7 +12,7 @@ import type { Leg, LegCall } from './leg.ts';
 import type { BranchPlan } from './plan.ts';
 import type { CallEnvironment, ClientTransaction, ClientTransactionUser, Destination } from './ports.ts';
 import type { BegunLeg } from './record.ts';
-import { Repair } from './repair.ts';
+import { REFUSING_PARTS, Repair } from './repair.ts';
 import type { Resumption, RingingInvite } from './resumption.ts';
 import { ringingOf } from './ringing-between-nodes.ts';
 import { SessionKeeper } from './session-keeper.ts';
@@ -107,7 +107,8 @@ export class TargetInvite {
     if (delayMs === undefined) return undefined;
     this.#mended = { repair, refusal: response };
     if (response.status === 420) this.#leaveOut(repair.refusedExtensions);
-    if (response.status === 415) this.#inviter.env.partsLeft.note(label, describeDestination(this.to), request);
+    if (REFUSING_PARTS.has(response.status))
+      this.#inviter.env.partsLeft.note(label, describeDestination(this.to), request);
     return delayMs;
   }
 

@@ -169,14 +169,31 @@ describe('RFC 3261 §8.1.3.5: a 415', () => {
     expect(told).toEqual([['invite-parts-left', facts]]);
   });
 
-  test('to a description alone is the caller’s to hear', () => {
+  test.each([400, 415, 488, 606])('to a description alone is the caller’s to hear, as is a %i', (status) => {
     const world = new World();
     const { a, b } = world;
     const sent = a.call({ body: sdp('a') });
     world.run();
-    b.answer(b.invite, 415);
+    b.answer(b.invite, status);
     world.run();
-    expect([b.invites.length, sent.final?.status]).toEqual([1, 415]);
+    expect([b.invites.length, sent.final?.status]).toEqual([1, status]);
+    expect(world.settles()).toBe(true);
+  });
+
+  test.each([400, 488, 606])('is what a gateway that reads a description alone may mean by %i', (status) => {
+    const told: unknown[] = [];
+    const world = new World({ calls: { log: { ...silentLog, info: (...line: unknown[]) => told.push(line) } } });
+    const { a, b } = world;
+    const sent = a.call({ body: ALL, type: MIXED });
+    for (let nth = 0; nth < 2; nth++) {
+      world.run();
+      b.answer(b.invite, status, {
+        headers: [[HeaderId.Accept, 'application/sdp, application/isup, multipart/mixed']],
+      });
+    }
+    world.run();
+    expect(b.invites.map(({ request }) => request.body)).toEqual([ALL, sdp('a')]);
+    expect([sent.final?.status, told.length]).toEqual([status, 1]);
     expect(world.settles()).toBe(true);
   });
 });

@@ -10,6 +10,7 @@ import {
   type FieldWorld,
   inDialog,
   phoneInvite,
+  requestOf,
   responseTo,
   SDP,
   serveQuietly,
@@ -96,6 +97,29 @@ describe.each(['udp', 'tcp'] as const)('an answer of the carrier over %s', (tran
     phone.send(inDialog(phone, dialogOfCaller(answer), 'BYE', 2));
     expect(statusOf(await phone.nextAnswer())).toBe(200);
   });
+
+  test.each(['400 Bad Request', '415 Unsupported Media Type', '488 Not Acceptable Here', '606 Not Acceptable'])(
+    'a carrier that takes no INVITE of several parts and says %s gets the description alone',
+    async (status) => {
+      const location = '--b\r\nContent-Type: application/pidf+xml\r\n\r\n<p/>\r\n';
+      const parts = `${location}--b\r\nContent-Type: application/sdp\r\n\r\n${SDP}\r\n--b--\r\n`;
+      const uri = 'sip:9442079460123@acme.test';
+      const fields = { To: `<${uri}>`, 'Content-Type': 'multipart/mixed;boundary=b' };
+      const text = requestOf(world.phone, `INVITE ${uri} SIP/2.0`, fields, parts);
+      world.phone.send(text);
+      const refused = await world.carrier.nextRequest('INVITE');
+      expect(refused.body).toBe(parts);
+      world.carrier.send(responseTo(refused, status, 'r'));
+      const again = await world.carrier.nextRequest('INVITE');
+      expect(again.body).toBe(SDP);
+      world.carrier.send(accept(world.carrier, again, 'a'));
+      const answer = await world.phone.nextAnswer(200);
+      world.phone.send(ackOf(world.phone, text, answer));
+      await world.carrier.next(({ startLine, body }) => startLine.startsWith('ACK ') && body === '', 'an ACK');
+      world.phone.send(inDialog(world.phone, dialogOfCaller(answer), 'BYE', 2));
+      expect(statusOf(await world.phone.nextAnswer())).toBe(200);
+    },
+  );
 
   test('a 200 that names a port which takes no connection is acknowledged where it came from', async () => {
     const { phone, carrier } = world;
