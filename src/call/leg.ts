@@ -37,7 +37,7 @@ import type {
   ShownParty,
 } from './ports.ts';
 import type { EndedBy, LiveRecord } from './record.ts';
-import { hasSessionDescription, relayOwnHeaders } from './relayed-headers.ts';
+import { hasSessionDescription, relayBody, relayOwnHeaders } from './relayed-headers.ts';
 import type { Resumption, RingingInvite } from './resumption.ts';
 import { type LegSnapshot, legSnapshot, type Reacher, type SessionSnapshot } from './snapshot.ts';
 import { standInFor } from './stand-in.ts';
@@ -421,7 +421,11 @@ export class Leg implements LegRequestUser, AcknowledgingLeg {
     const bye = this.createRequest('BYE');
     for (const reason of phase.reasons) bye.headers.add(HeaderId.Reason, reason);
     const { peer } = this;
-    if (peer?.leftWith !== undefined) relayOwnHeaders(peer.leftWith.headers, bye.headers, this, peer);
+    if (peer?.leftWith !== undefined) {
+      relayOwnHeaders(peer.leftWith.headers, bye.headers, this, peer);
+      // What it says belongs to the signalling beyond SIP: a REL (ITU-T Q.1912.5), a charge (3GPP TS 24.647). There is nothing to describe.
+      if (!hasSessionDescription(peer.leftWith)) relayBody(peer.leftWith, bye);
+    }
     new LegRequest(this, bye, this).send();
   }
 

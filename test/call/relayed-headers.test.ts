@@ -345,6 +345,27 @@ test.each([
 });
 
 test.each([
+  ['caller', 'application/ISUP;version=itu-t92+', '\x0c\x02\0\x02\x80\x90', '\x0c\x02\0\x02\x80\x90'],
+  ['callee', 'application/vnd.etsi.aoc+xml', '<aoc/>', '<aoc/>'],
+  ['caller', 'application/sdp', 'v=0\r\n', ''],
+])('a BYE takes its body along, unless that describes a session: of a %s, %s', (from, type, body, told) => {
+  const world = new World();
+  const { a, b } = world;
+  a.call();
+  world.run();
+  b.answer(b.invite, 200, { body: sdp('callee') });
+  world.run();
+  const [sender, taker] = from === 'caller' ? [a, b] : [b, a];
+  const disposition = 'signal;handling=optional';
+  sender.send('BYE', { body, type, headers: [[HeaderId.ContentDisposition, disposition]] });
+  world.run();
+  const [bye] = taker.requests('BYE');
+  const described = [HeaderId.ContentType, HeaderId.ContentDisposition].map((id) => bye?.headers.value(id));
+  expect([bye?.body, described]).toEqual([told, told === '' ? [undefined, undefined] : [type, disposition]]);
+  expect(world.settles()).toBe(true);
+});
+
+test.each([
   [undefined, 'v=0\r\ns=-\r\n', 'application/sdp'],
   ['', 'v=0\r\ns=-\r\n', 'application/sdp'],
   ['*/*', 'v=0\r\ns=-\r\n', 'application/sdp'],

@@ -25,6 +25,9 @@ import {
 const E164 = '+442079460001';
 const PHONE_ALLOWS = ['Allow: INVITE, ACK, CANCEL, BYE, OPTIONS'];
 
+/** A REL of ISUP, which gateways put into their BYE (ITU-T Q.1912.5). */
+const RELEASE = '\x0c\x02\0\x02\x80\x90';
+
 describe.each(WAYS)('over %s at %s', (transport, host) => {
   let world: FieldWorld;
   let phone: Party;
@@ -257,11 +260,13 @@ describe.each(WAYS)('over %s at %s', (transport, host) => {
         ]);
       }
       const at = to.received.length;
-      from.send(inDialog(from, standing.caller, 'BYE', 20, { 'X-Account': ['l', 'm'], 'X-Other': 'n' }));
+      const ending = { 'X-Account': ['l', 'm'], 'X-Other': 'n', 'Content-Type': 'application/ISUP;version=itu-t92+' };
+      from.send(inDialog(from, standing.caller, 'BYE', 20, ending, RELEASE));
       if (to !== carrier) to.send(responseTo(await to.nextRequest('BYE'), '200 OK', ''));
       expect(statusOf(await from.nextAnswer())).toBe(200);
       const bye = await eventually('the BYE', () => to.received.slice(at).find((each) => methodOf(each) === 'BYE'));
       expect([valuesOf(bye, 'X-Account'), valuesOf(bye, 'X-Other')]).toEqual([['l', 'm'], []]);
+      expect([bye.body, fieldOf(bye, 'Content-Type')]).toEqual([RELEASE, ending['Content-Type']]);
     }
   });
 
