@@ -10,7 +10,7 @@ import {
   type Endpoint,
   type SendOptions,
 } from '../sip/endpoint/index.ts';
-import type { SipRequest, SipResponse } from '../sip/message/index.ts';
+import { HeaderId, type SipRequest, type SipResponse } from '../sip/message/index.ts';
 import type { Flow, Target } from '../sip/transport/index.ts';
 
 /** What trunks need of the endpoint. */
@@ -53,6 +53,12 @@ export class Exchange implements ClientTransactionUser {
   /** The flow that the last message went over. */
   get flow(): Flow | undefined {
     return this.#flow;
+  }
+
+  /** Whether the last message had credentials with it. */
+  get hadCredentials(): boolean {
+    const headers = this.#transaction?.request.headers;
+    return headers?.has(HeaderId.Authorization) === true || headers?.has(HeaderId.ProxyAuthorization) === true;
   }
 
   start(): void {

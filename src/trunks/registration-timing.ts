@@ -69,10 +69,12 @@ export class Setbacks {
     return this.#refusals >= MAX_REFUSALS;
   }
 
-  afterFailureMs(retrySeconds: number | undefined): number {
+  /** @param isRefusal then the provider's wish makes it longer alone: whoever is refused often is barred */
+  afterFailureMs(retrySeconds: number | undefined, isRefusal: boolean): number {
     this.#failures++;
-    if (retrySeconds !== undefined) return retryAfterMs(retrySeconds, this.#random);
-    return backOffMs(this.#failures, this.#random);
+    const wishedMs = retrySeconds === undefined ? undefined : retryAfterMs(retrySeconds, this.#random);
+    if (wishedMs !== undefined && !isRefusal) return wishedMs;
+    return Math.max(wishedMs ?? 0, backOffMs(this.#failures, this.#random));
   }
 
   /** @param livedMs how long the trunk was registered over that connection */

@@ -42,8 +42,7 @@ export interface TurnUser {
   onFailed(failure: TurnFailure): void;
 }
 
-/** Refusals of the credentials (RFC 3261 §10.3: 404 is an address that the registrar does not serve). */
-const REFUSALS = new Set([401, 403, 404, 407]);
+const REFUSALS: ReadonlySet<number | undefined> = new Set([401, 403, 404, 407]);
 /** With another target to go to, a silent one is given up earlier than timer F. */
 const ATTEMPT_TIMEOUT_MS = 8_000;
 const HOUR_SECONDS = 3600;
@@ -130,8 +129,7 @@ export class RegistrationTurn implements ExchangeUser, RegistrarAsked {
     else if (status === 423 && (this.#raise(minExpiresSeconds(response)) || this.#raise(HOUR_SECONDS))) this.#again();
     // RFC 3263 §4.3: 503 is a failure of this target only.
     else if (status === 503 && this.#nextTarget()) this.#again();
-    // Who says when to come again refuses nobody's credentials.
-    else if (REFUSALS.has(status) && retrySeconds === undefined) this.#user.onRefused(response, gaveUp);
+    else if (isRefusal(status) && !isForLater(response, exchange)) this.#user.onRefused(response, gaveUp);
     else if (status < 600 && this.#goElsewhere(status < 400 ? response : undefined)) return;
     else this.#user.onFailed({ reason: textFromOctets(response.reason), code: status, retrySeconds });
   }
@@ -184,4 +182,15 @@ export class RegistrationTurn implements ExchangeUser, RegistrarAsked {
     this.#hasRaised = this.#user.series.raise(minSeconds);
     return this.#hasRaised;
   }
+}
+
+/** Of the credentials (RFC 3261 §10.3: 404 is an address that the registrar does not serve). */
+export function isRefusal(status: number | undefined): boolean {
+  return REFUSALS.has(status);
+}
+
+/** Who says when to come again (RFC 3261 §20.33), and has seen no credentials, refuses none. */
+function isForLater(response: SipResponse, { hadCredentials }: Exchange): boolean {
+  const { status } = response;
+  return (status === 403 || status === 404) && !hadCredentials && retryAfterSeconds(response) !== undefined;
 }

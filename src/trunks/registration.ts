@@ -21,10 +21,17 @@ import type { Flow } from '../sip/transport/index.ts';
 import { Lease, type LeaseHolder, type LeasePort } from './lease.ts';
 import { RegisterSeries } from './register-series.ts';
 import type { RegistrarAsked } from './registrar-redirection.ts';
-import { flowTimerSeconds, formerPlaces, grantedSeconds, isTranslated, serviceRoutes } from './registration-answer.ts';
+import {
+  flowTimerSeconds,
+  formerPlaces,
+  grantedSeconds,
+  isTranslated,
+  retryAfterSeconds,
+  serviceRoutes,
+} from './registration-answer.ts';
 import { Farewell } from './registration-farewell.ts';
 import { FIRST_SPREAD_MS, refreshDelayMs, Setbacks, TAKEOVER_SPREAD_MS } from './registration-timing.ts';
-import type { TurnFailure } from './registration-turn.ts';
+import { isRefusal, type TurnFailure } from './registration-turn.ts';
 import { RegistrationWork, type WorkPorts, type WorkUser } from './registration-work.ts';
 import { ownAddress } from './trunk-requests.ts';
 
@@ -230,7 +237,7 @@ export class Registration implements TimerTarget, WorkUser, LeaseHolder {
     const why = gaveUp === undefined || gaveUp === 'rejected' || gaveUp === 'no-challenge' ? '' : ` (${gaveUp})`;
     const [reason, code] = [`${textFromOctets(response.reason)}${why}`, response.status];
     if (this.#setbacks.isLastRefusal()) this.#become({ state: 'rejected' }, reason, code);
-    else this.#failed({ reason, code }, false);
+    else this.#failed({ reason, code, retrySeconds: retryAfterSeconds(response) }, false);
   }
 
   onFailed(failure: TurnFailure): void {
@@ -244,7 +251,7 @@ export class Registration implements TimerTarget, WorkUser, LeaseHolder {
   #failed({ reason, code, retrySeconds, silence }: TurnFailure, keeps: boolean): void {
     const [work, grant] = [this.#work, this.grant];
     const isKept = keeps && grant !== undefined && this.#ports.scheduler.nowMs() < grant.lapsesAtMs;
-    work.dueIn(this.#setbacks.afterFailureMs(retrySeconds), silence === undefined);
+    work.dueIn(this.#setbacks.afterFailureMs(retrySeconds, isRefusal(code)), silence === undefined);
     this.#become(isKept ? this.#standing : { state: 'failed', work }, reason, code);
   }
 

@@ -311,10 +311,37 @@ describe('failures', () => {
       world.run(3600);
       expect(world.status()).toMatchObject({ state: 'offline', lastCode: status });
       world.provider.onRegister = (transaction) => world.provider.accept(transaction);
-      world.run(80);
+      world.run(2400);
       expect(world.status().state).toBe('online');
     },
   );
+
+  test.each([401, 403, 404, 407])(
+    'a %i to credentials is one of them, whatever it says beside, and asks for no haste',
+    (status) => {
+      const world = new TrunkWorld([registerTrunk()]);
+      const server = world.provider.withDigest('another');
+      const { onRegister } = world.provider;
+      world.provider.onRegister = (transaction, request) => {
+        if (request.headers.has(HeaderId.Authorization))
+          transaction.reply(status, undefined, [
+            ...server.challenge(status === 407 ? 'proxy' : 'user', 'carrier.example', PROVIDER),
+            [HeaderId.RetryAfter, '1'],
+          ]);
+        else onRegister(transaction, request);
+      };
+      world.run(3600);
+      expect(world.status()).toMatchObject({ state: 'rejected', lastCode: status });
+    },
+  );
+
+  test.each([403, 404])('a %i that wants to be asked again in a second is asked at growing intervals', (status) => {
+    const world = new TrunkWorld([registerTrunk()]);
+    world.provider.onRegister = (transaction) => transaction.reply(status, undefined, [[HeaderId.RetryAfter, '1']]);
+    world.run(3600);
+    for (const [index, gap] of gaps(world).entries()) expect(gap).toBeGreaterThanOrEqual(24_000 * 2 ** index);
+    expect(gaps(world).length).toBeGreaterThan(3);
+  });
 
   test('rejected until its settings change', () => {
     const world = new TrunkWorld([registerTrunk()]);
