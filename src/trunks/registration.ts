@@ -76,7 +76,7 @@ type Standing =
   | { readonly state: 'rejected' | 'ended' };
 
 const KEEP_ALIVE_MS = 110_000;
-/** RFC 5626 §4.4.2: 24 to 29 s is what NATs need over UDP. */
+/** As often as RFC 5626 §4.4.2 has it for STUN over UDP, 24 to 29 s; CRLF serves, as nobody need answer. */
 const NAT_KEEP_ALIVE_MS = 26_500;
 
 export class Registration implements TimerTarget, WorkUser, LeaseHolder {
