@@ -4,6 +4,7 @@ import type { FastifyRequest, FastifySchema } from 'fastify';
 import type { z } from 'zod';
 import { defined } from '../base/defined.ts';
 import type { Log } from '../base/log.ts';
+import type { OneAtATime } from '../base/one-at-a-time.ts';
 import type { Clock } from '../base/scheduler.ts';
 import type { AuditFact, EventBus, Metrics } from '../observe/index.ts';
 import type { NodeSettings } from '../settings/node-schema.ts';
@@ -44,7 +45,12 @@ export interface ApiContext {
   readonly changes: OwnerTurns;
   /** Of the thread that reads large bodies. */
   readonly bodies: OwnerTurns;
-  readonly webhooks: { readonly store: WebhookStore; readonly sender: WebhookSender };
+  readonly webhooks: {
+    readonly store: WebhookStore;
+    readonly sender: WebhookSender;
+    /** What is written, and given to the sender, is one after the other. */
+    readonly turns: OneAtATime;
+  };
   readonly limits: Pick<
     NodeSettings['api'],
     'trunksPerTenant' | 'usersPerTenant' | 'webhooksPerTenant' | 'bytesPerTenant'

@@ -5,7 +5,7 @@ import type { UserRecord, UserStore } from './ports.ts';
  * Those who may sign in. A change is made of what a user is when its turn has come, one after the other: what takes long, as hashing a
  * password does, is done before, and undoes nothing that somebody else has changed meanwhile (that one was disabled or deleted, say).
  */
-export class KnownUsers implements Pick<UserStore, 'get' | 'list' | 'delete'> {
+export class KnownUsers implements Pick<UserStore, 'get' | 'list'> {
   readonly #store: UserStore;
   readonly #turns = new OneAtATime();
 
@@ -21,8 +21,20 @@ export class KnownUsers implements Pick<UserStore, 'get' | 'list' | 'delete'> {
     return this.#store.list();
   }
 
-  delete(id: string): Promise<void> {
-    return this.#turns.run(() => this.#store.delete(id));
+  /** @param require is asked of what the user is when its turn has come: what it throws leaves it there */
+  delete(id: string, require: (now: UserRecord | undefined) => void): Promise<void> {
+    return this.#turns.run(async () => {
+      require(await this.#store.get(id));
+      await this.#store.delete(id);
+    });
+  }
+
+  /** @param require is asked of all that there are when its turn has come: what it throws leaves the user unmade */
+  add(user: UserRecord, require: (known: readonly UserRecord[]) => void): Promise<void> {
+    return this.#turns.run(async () => {
+      require(await this.#store.list());
+      await this.#store.put(user);
+    });
   }
 
   /** @param change gives what the user is to be, of what it is now; undefined where there is none. What it throws leaves it as it is. */

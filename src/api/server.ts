@@ -5,6 +5,7 @@ import fastifyRateLimit from '@fastify/rate-limit';
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import { isAmong } from '../base/network.ts';
+import { OneAtATime } from '../base/one-at-a-time.ts';
 import type { OidcSettings } from '../settings/console-schema.ts';
 import type { NodeSettings } from '../settings/node-schema.ts';
 import { isSystemAdmin } from './access.ts';
@@ -40,11 +41,12 @@ export interface KeyPairOctets {
 export interface ApiOptions
   extends Omit<
       ApiContext,
-      'tokens' | 'users' | 'sessions' | 'oidc' | 'failures' | 'changes' | 'bodies' | 'entityTagKey'
+      'tokens' | 'users' | 'sessions' | 'oidc' | 'failures' | 'changes' | 'bodies' | 'entityTagKey' | 'webhooks'
     >,
     Omit<RouteOptions, 'documentOctets' | 'texts'> {
   readonly tokenStore: TokenStore;
   readonly userStore: UserStore;
+  readonly webhooks: Omit<ApiContext['webhooks'], 'turns'>;
   /** Keys entity tags; nodes of one store share it. Default: random, so that tags end with the process. */
   readonly entityTagKey?: Buffer;
   /** `TANDEM_BOOTSTRAP_TOKEN`. */
@@ -125,7 +127,8 @@ export async function createApi(options: ApiOptions): Promise<Api> {
     entityTagKey: options.entityTagKey ?? randomBytes(32),
   };
   const app = await createApp(options, context);
-  const configureWebhooks = async () => context.webhooks.sender.configure(await options.webhooks.store.list());
+  const { sender, store, turns } = context.webhooks;
+  const configureWebhooks = () => turns.run(async () => sender.configure(await store.list()));
   await configureWebhooks();
   options.webhooks.store.onChange?.(() => {
     configureWebhooks().catch((error: Error) => context.log.warn('webhooks-not-read', { error: error.message }));
@@ -152,6 +155,7 @@ function withConfigured({ webhooks, configuredWebhooks = [] }: ApiOptions): ApiC
       status: (id) => sender.status(id),
       test: (webhook) => sender.test(webhook),
     },
+    turns: new OneAtATime(),
   };
 }
 

@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { defined } from '../base/defined.ts';
 import { tenantIn } from '../provisioning/directory/places.ts';
-import { isSystemAdmin, maySeeTenant, requireSystemAdmin, requireTenant } from './access.ts';
+import { maySeeTenant, requireSystemAdmin, requireTenant } from './access.ts';
 import { keyText } from './collection.ts';
 import { type ApiContext, answer, audit, describe, identityOf } from './context.ts';
 import { ofTenantQuery, pageOfTenant } from './of-tenant.ts';
@@ -115,12 +115,12 @@ function createRoute(app: FastifyInstance, context: ApiContext): void {
       const wanted = request.body as z.infer<typeof userBody>;
       // A user has no end: what ends must not leave one behind.
       if (identity.expiresAtMs !== undefined) throw forbidden('a token that ends cannot make a user');
-      requireMayGrant(context, request, wanted);
-      const requireFree = (known: UserRecord | undefined) => {
-        if (known !== undefined) throw taken('id', `the name ${wanted.id} is taken`);
+      const requireMayAdd = (known: readonly UserRecord[]) => {
+        requireMayGrant(context, request, wanted);
+        if (known.some(({ id }) => id === wanted.id)) throw taken('id', `the name ${wanted.id} is taken`);
+        requirePlace(context, 'users', wanted.tenant, known);
       };
-      requireFree(await context.users.get(wanted.id));
-      requirePlace(context, 'users', wanted.tenant, await context.users.list());
+      requireMayAdd(await context.users.list());
       const now = new Date(context.clock.wallMs()).toISOString();
       const user: UserRecord = {
         ...defined(wanted),
@@ -129,10 +129,8 @@ function createRoute(app: FastifyInstance, context: ApiContext): void {
         createdBy: identity.actor,
         passwordChangedAt: now,
       };
-      await context.users.change(user.id, (known) => {
-        requireFree(known);
-        return user;
-      });
+      // Hashing takes long: others may have been made meanwhile, and the tenant deleted.
+      await context.users.add(user, requireMayAdd);
       auditUser(context, request, 'create', undefined, user);
       return reply
         .code(201)
@@ -193,7 +191,7 @@ function changeRoutes(app: FastifyInstance, context: ApiContext): void {
       const user = await visibleUser(context, request);
       if (identityOf(request).user === user.id)
         throw new ApiProblem(409, 'own-user', 'nobody deletes the user that it is signed in as');
-      await context.users.delete(user.id);
+      await context.users.delete(user.id, (now) => visible(request, now));
       await context.sessions.endAllOf(user.id);
       auditUser(context, request, 'delete', user, undefined);
       return reply.code(204).send();
@@ -331,8 +329,7 @@ function requireMayGrant(
   if (wanted === 'system-admin') requireSystemAdmin(identity, 'make a system admin');
   if (of === undefined) return;
   requireTenant(identity, of);
-  if (isSystemAdmin(identity) && tenantIn(context.provisioning.current().state, of) === undefined)
-    throw notFound(`tenant ${of}`);
+  if (tenantIn(context.provisioning.current().state, of) === undefined) throw notFound(`tenant ${of}`);
 }
 
 function userView({ password: _password, totp, ...user }: UserRecord): object {

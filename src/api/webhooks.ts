@@ -87,8 +87,11 @@ function writeRoutes(app: FastifyInstance, context: ApiContext): void {
         id: randomBytes(6).toString('hex'),
         secret: wanted.secret ?? randomBytes(24).toString('base64url'),
       } as Webhook;
-      requirePlace(context, 'webhooks', record.tenant, await context.webhooks.store.list());
-      await putWebhook(context, request, undefined, record);
+      const { store, turns } = context.webhooks;
+      await turns.run(async () => {
+        requirePlace(context, 'webhooks', record.tenant, await store.list());
+        await putWebhook(context, request, undefined, record);
+      });
       const made = wanted.secret === undefined ? { secret: record.secret } : {};
       return reply
         .code(201)
@@ -106,15 +109,16 @@ function writeRoutes(app: FastifyInstance, context: ApiContext): void {
       body: patchOf('Webhook', webhookBody),
       answers: { 200: answer('The webhook', named('Webhook')) },
     }),
-    async (request) => {
-      const before = await visibleWebhook(context, request);
-      const after = check(storedWebhook, mergePatch(before, request.body)) as Webhook;
-      if (after.id !== before.id) throw new ApiProblem(422, 'name-fixed', "a webhook's id cannot be changed");
-      if (!isSystemAdmin(identityOf(request)) && after.tenant === undefined)
-        throw forbidden("a tenant admin's webhook stays its tenant's");
-      await putWebhook(context, request, before, after);
-      return webhookView(context, after);
-    },
+    (request) =>
+      context.webhooks.turns.run(async () => {
+        const before = await visibleWebhook(context, request);
+        const after = check(storedWebhook, mergePatch(before, request.body)) as Webhook;
+        if (after.id !== before.id) throw new ApiProblem(422, 'name-fixed', "a webhook's id cannot be changed");
+        if (!isSystemAdmin(identityOf(request)) && after.tenant === undefined)
+          throw forbidden("a tenant admin's webhook stays its tenant's");
+        await putWebhook(context, request, before, after);
+        return webhookView(context, after);
+      }),
   );
   app.post(
     '/api/v1/webhooks/:id/test',
@@ -137,9 +141,13 @@ function writeRoutes(app: FastifyInstance, context: ApiContext): void {
       answers: { 204: answer('Deleted') },
     }),
     async (request, reply) => {
-      const record = await visibleWebhook(context, request);
-      await context.webhooks.store.delete(record.id);
-      context.webhooks.sender.configure(await context.webhooks.store.list());
+      const { sender, store, turns } = context.webhooks;
+      const record = await turns.run(async () => {
+        const found = await visibleWebhook(context, request);
+        await store.delete(found.id);
+        sender.configure(await store.list());
+        return found;
+      });
       audit(context, request, 'delete', `webhooks/${record.id}`, { tenant: record.tenant, before: record });
       return reply.code(204).send();
     },

@@ -152,13 +152,15 @@ export const apiSchema = z
       .describe(
         'Trunks of its own that a tenant admin may make (409); a system admin may make a tenant more. All that name one carrier are looked at for each call from there.',
       ),
-    usersPerTenant: z.int().min(1).max(10_000).default(200).describe('Users of a tenant (409).'),
+    usersPerTenant: z.int().min(1).max(10_000).default(200).describe('Users of a tenant, whoever makes them (409).'),
     webhooksPerTenant: z
       .int()
       .min(1)
       .max(1_000)
       .default(20)
-      .describe('Webhooks of a tenant (409). Each event asks all that there are whether they want it.'),
+      .describe(
+        'Webhooks of a tenant, whoever makes them (409). Each event asks all that there are whether they want it.',
+      ),
     bytesPerTenant: z
       .int()
       .min(1_024)
