@@ -18,7 +18,7 @@ import type { Provisioned } from '../provisioning/trunk-settings/schema.ts';
 import { hideOthers, maySeeTenant, maySeeTrunk } from './access.ts';
 import { type ApiContext, identityOf } from './context.ts';
 import { entityTag, withoutSecrets } from './documents.ts';
-import { endFormerAccess } from './former-tenant.ts';
+import { endAccess } from './former-tenant.ts';
 import { ownerOf } from './owner-turns.ts';
 import { requireRoom } from './places-per-tenant.ts';
 import { ApiProblem, notNow, unavailable } from './problem.ts';
@@ -70,12 +70,21 @@ export function applyChange<P extends PlannedChange>(
   return inTurn(context, identity, async () => {
     const { planned } = await change(context, identity, plan, async (edits, state) => {
       await inSlices(requireUnmanaged(context, edits, state));
+      await endAccess(context, identity, newTenants(edits, state));
       return context.provisioning.apply(edits);
     });
     await inSlices(record(context, identity, planned.facts));
-    await endFormerAccess(context, identity, planned.facts);
+    const { deleteTenants = [] } = planned.change;
+    // They are deleted, whatever is left: it ends before one of them is made again.
+    await endAccess(context, identity, deleteTenants).catch((error: Error) =>
+      context.log.error('access-not-ended', { tenants: deleteTenants, error: error.message }),
+    );
     return planned;
   });
+}
+
+function newTenants({ putTenants = [] }: ProvisioningEdits, state: Provisioned): readonly string[] {
+  return putTenants.map(({ name }) => name).filter((name) => tenantIn(state, name) === undefined);
 }
 
 /** The same without its end: what would be served afterwards. What a file owns may be asked about: there it will be changed. */

@@ -1,51 +1,53 @@
 import { defined } from '../base/defined.ts';
-import type { AuditFact } from '../observe/index.ts';
 import type { ApiContext } from './context.ts';
 import type { Identity } from './tokens.ts';
 
-const TENANTS = 'tenants/';
+type Context = Pick<ApiContext, 'audit' | 'sessions' | 'tokens' | 'users' | 'webhooks'>;
+type OfTenant = (record: { readonly tenant?: string }) => boolean;
+type Told = (resource: string, tenant: string | undefined) => void;
 
 /**
- * Whoever could act for a tenant that is deleted can do so no more: its tokens, users, sessions and webhooks end, since its name may be
- * given to somebody else. Those that are left of it all the same (the store took no more just then) end when the name is given.
+ * Whoever could act for these tenants can do so no more: their tokens, users, sessions and webhooks end. It is asked of tenants that were
+ * deleted, since their names may be given to somebody else, and of new ones before they are there, since the store may not have taken all
+ * of it when the one of that name was deleted.
+ *
+ * Rejects when something may be left; of the other kinds nothing is then.
  */
-export async function endFormerAccess(
-  context: Pick<ApiContext, 'audit' | 'sessions' | 'tokens' | 'users' | 'webhooks'>,
-  { actor }: Identity,
-  facts: readonly Pick<AuditFact, 'action' | 'resource'>[],
-): Promise<void> {
-  for (const { action, resource } of facts) {
-    if (action !== 'update' && isTenant(resource)) await endAccess(context, resource.slice(TENANTS.length), actor);
-  }
+export async function endAccess(context: Context, { actor }: Identity, tenants: readonly string[]): Promise<void> {
+  if (tenants.length === 0) return;
+  const names: ReadonlySet<string | undefined> = new Set(tenants);
+  const told: Told = (resource, tenant) =>
+    context.audit.record({ actor, action: 'delete', resource, ...defined({ tenant }) });
+  const failures: unknown[] = [];
+  for (const end of [endTokens, endUsers, endSessions, endWebhooks])
+    await end(context, ({ tenant }) => names.has(tenant), told).catch((failure: unknown) => failures.push(failure));
+  if (failures.length > 0) throw failures[0];
 }
 
-/** And not something that it owns. */
-function isTenant(resource: string): boolean {
-  return resource.startsWith(TENANTS) && !resource.includes('/', TENANTS.length);
+function endTokens({ tokens }: Context, isOfTenant: OfTenant, told: Told): Promise<void> {
+  return tokens.revokeAll(isOfTenant, ({ id, tenant }) => told(`tokens/${id}`, tenant));
 }
 
-async function endAccess(
-  { audit, sessions, tokens, users, webhooks }: Parameters<typeof endFormerAccess>[0],
-  tenant: string,
-  actor: string,
-): Promise<void> {
-  const ended: string[] = [];
-  const isOfTenant = (record: { readonly tenant?: string }) => record.tenant === tenant;
-  for (const record of (await tokens.list()).filter(isOfTenant)) {
-    if (!tokens.isValid(record)) continue;
-    await tokens.revoke(record);
-    ended.push(`tokens/${record.id}`);
-  }
-  for (const { id } of (await users.list()).filter(isOfTenant)) {
-    await users.delete(id);
-    ended.push(`users/${id}`);
-  }
-  await sessions.endAllOfTenant(tenant);
-  const posting = (await webhooks.store.list()).filter(isOfTenant);
-  for (const { id } of posting) {
-    await webhooks.store.delete(id);
-    ended.push(`webhooks/${id}`);
-  }
-  if (posting.length > 0) webhooks.sender.configure(await webhooks.store.list());
-  for (const resource of ended) audit.record({ actor, action: 'delete', resource, ...defined({ tenant }) });
+function endUsers({ users }: Context, isOfTenant: OfTenant, told: Told): Promise<void> {
+  return users.deleteAll(isOfTenant, ({ id, tenant }) => told(`users/${id}`, tenant));
+}
+
+/** The users' that were, and those of whom an identity provider vouches for. */
+function endSessions({ sessions }: Context, isOfTenant: OfTenant): Promise<void> {
+  return sessions.endAll(isOfTenant);
+}
+
+function endWebhooks({ webhooks }: Context, isOfTenant: OfTenant, told: Told): Promise<void> {
+  const { store, sender, turns } = webhooks;
+  return turns.run(async () => {
+    const all = await store.list();
+    const gone = all.filter(isOfTenant);
+    if (gone.length === 0) return;
+    // Whatever the store takes, this process posts nothing to them any more.
+    sender.configure(all.filter((webhook) => !isOfTenant(webhook)));
+    for (const { id, tenant } of gone) {
+      await store.delete(id);
+      told(`webhooks/${id}`, tenant);
+    }
+  });
 }

@@ -29,6 +29,16 @@ export class KnownUsers implements Pick<UserStore, 'get' | 'list'> {
     });
   }
 
+  /** None like them is being made meanwhile. @param deleted hears of each */
+  deleteAll(isOver: (user: UserRecord) => boolean, deleted: (user: UserRecord) => void): Promise<void> {
+    return this.#turns.run(async () => {
+      for (const user of (await this.#store.list()).filter(isOver)) {
+        await this.#store.delete(user.id);
+        deleted(user);
+      }
+    });
+  }
+
   /** @param require is asked of all that there are when its turn has come: what it throws leaves the user unmade */
   add(user: UserRecord, require: (known: readonly UserRecord[]) => void): Promise<void> {
     return this.#turns.run(async () => {

@@ -203,17 +203,14 @@ export class Sessions {
     return this.#store.delete(id);
   }
 
-  /** Its users', and those of whom an identity provider vouches for. */
-  async endAllOfTenant(tenant: string): Promise<void> {
+  async endAll(isOver: (session: TokenRecord) => boolean): Promise<void> {
     for (const record of await this.#store.list())
-      if (record.kind === 'session' && record.tenant === tenant) await this.#store.delete(record.id);
+      if (record.kind === 'session' && isOver(record)) await this.#store.delete(record.id);
   }
 
   /** All of a user's but one: it has another password, or may do something else. */
-  async endAllOf(user: string, exceptId?: string): Promise<void> {
-    for (const record of await this.#store.list())
-      if (record.kind === 'session' && record.user === user && record.id !== exceptId)
-        await this.#store.delete(record.id);
+  endAllOf(user: string, exceptId?: string): Promise<void> {
+    return this.endAll((session) => session.user === user && session.id !== exceptId);
   }
 }
 

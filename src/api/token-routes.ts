@@ -54,13 +54,16 @@ export function tokenRoutes(app: FastifyInstance, context: ApiContext): void {
       const identity = identityOf(request);
       const { role, tenant, readOnly, expiresInSeconds, label: given } = request.body as z.infer<typeof tokenBody>;
       if (role === 'system-admin') requireSystemAdmin(identity, 'make a system-admin token');
-      if (tenant !== undefined) knownTenant(context, request, tenant);
+      const requireTenant = () => {
+        if (tenant !== undefined) knownTenant(context, request, tenant);
+      };
+      requireTenant();
       // A token that expires cannot prolong itself by making another.
       if (identity.expiresAtMs !== undefined && endsLater(context, expiresInSeconds, identity.expiresAtMs)) {
         throw forbidden('a token cannot make one that outlives it');
       }
       const wanted = defined({ role, readOnly, tenant, expiresInSeconds, label: given });
-      const { record, token } = await context.tokens.create(wanted, identity.actor);
+      const { record, token } = await context.tokens.create(wanted, identity.actor, requireTenant);
       const after = tokenView(record);
       audit(context, request, 'create', `tokens/${record.id}`, { tenant, after });
       return reply

@@ -79,7 +79,7 @@ export class Tokens {
   readonly #clock: Clock;
   /** How many of one tenant are good at once. */
   readonly #perTenant: number;
-  /** Tokens are made one after the other, so that the count of a tenant's holds. */
+  /** Tokens are made one after the other, so that the count of a tenant's holds, and none while all of a tenant end. */
   readonly #making = new OneAtATime();
   /** Digests of tokens that were good. */
   readonly #remembered = new Latest<string, true>(REMEMBERED);
@@ -130,9 +130,20 @@ export class Tokens {
     }
   }
 
-  /** Throws an ApiProblem when the tenant has as many as it may have. */
-  create(wanted: WantedToken, createdBy: string): Promise<{ record: TokenRecord; token: string }> {
-    return this.#making.run(() => this.#create(wanted, createdBy));
+  /**
+   * Throws an ApiProblem when the tenant has as many as it may have.
+   *
+   * @param require asked when its turn has come; what it throws is the answer
+   */
+  create(
+    wanted: WantedToken,
+    createdBy: string,
+    require?: () => void,
+  ): Promise<{ record: TokenRecord; token: string }> {
+    return this.#making.run(() => {
+      require?.();
+      return this.#create(wanted, createdBy);
+    });
   }
 
   async #create(wanted: WantedToken, createdBy: string): Promise<{ record: TokenRecord; token: string }> {
@@ -210,6 +221,17 @@ export class Tokens {
     const presented = digest(token);
     const isOwner = this.#ownerDigest !== undefined && timingSafeEqual(presented, this.#ownerDigest);
     return isOwner || this.#lent.has(token) || this.#remembered.has(presented.toString('hex'));
+  }
+
+  /** Those that are good; none like them is being made meanwhile. @param revoked hears of each */
+  revokeAll(isOver: (token: TokenRecord) => boolean, revoked: (token: TokenRecord) => void): Promise<void> {
+    return this.#making.run(async () => {
+      for (const record of await this.list()) {
+        if (!isOver(record) || !this.isValid(record)) continue;
+        await this.revoke(record);
+        revoked(record);
+      }
+    });
   }
 
   /** Who this token is, or undefined: unknown, wrong, expired and revoked are told apart to nobody. */
