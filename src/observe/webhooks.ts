@@ -60,7 +60,7 @@ const MAX_POSTS = 128;
 export class WebhookDispatcher {
   readonly #options: QueueOptions;
   #queues = new Map<string, WebhookQueue>();
-  /** Under way, by the webhook's id. */
+  /** Under way, by the webhook as it was then. */
   readonly #tests = new Map<string, Promise<WebhookTestOutcome>>();
   #follow: (() => (() => void)[]) | undefined = undefined;
   /** End what is followed. */
@@ -119,12 +119,13 @@ export class WebhookDispatcher {
     return this.#queues.get(id)?.status();
   }
 
-  /** Posts a delivery of type `test`: once, past those that wait, also while the webhook is not enabled. Asked again meanwhile, it is that one. */
+  /** Posts a delivery of type `test`: once, past those that wait, also while the webhook is not enabled. Asked again meanwhile, it is that one, unless the webhook has changed. */
   test(webhook: Webhook): Promise<WebhookTestOutcome> {
-    let test = this.#tests.get(webhook.id);
+    const key = JSON.stringify(webhook);
+    let test = this.#tests.get(key);
     if (test === undefined) {
-      test = this.#postTest(webhook).finally(() => this.#tests.delete(webhook.id));
-      this.#tests.set(webhook.id, test);
+      test = this.#postTest(webhook).finally(() => this.#tests.delete(key));
+      this.#tests.set(key, test);
     }
     return test;
   }

@@ -99,6 +99,15 @@ describe('webhooks', () => {
     expect(dispatcher.status('h1')).toMatchObject({ waiting: 1, delivered: 0, lost: 0, lastStatus: 503 });
   });
 
+  test('a test of a webhook that was changed while one is under way is posted as the webhook is now', async () => {
+    const { posted, dispatcher } = setUp([503, 204, 401]);
+    const url = 'https://right.example.net/';
+    const changed = [HOOK, { ...HOOK, url }, { ...HOOK, url, secret: 'another-secret' }];
+    const outcomes = await Promise.all(changed.map((hook) => dispatcher.test(hook)));
+    expect(outcomes).toEqual([{ status: 503 }, { status: 204 }, { status: 401 }]);
+    expect(posted.map((test) => test.url)).toEqual([HOOK.url, url, url]);
+  });
+
   test('after the last try a delivery is lost and counted, and the next one goes on', async () => {
     const { posted, dispatcher, settle, fraud } = setUp([500, 500, 500, 200], { maxAttempts: 3 });
     dispatcher.configure([HOOK]);
