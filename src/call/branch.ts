@@ -153,10 +153,12 @@ export class Branch implements ClientTransactionUser, TimerTarget {
   onResponse(response: SipResponse, transaction: ClientTransaction): void {
     // The transaction lets go of it once it is answered, and a relay may still have a further 2xx.
     const { request } = transaction;
-    const go = (isDescribed: boolean) => this.#receive(response, transaction, request, isDescribed);
     // What nobody waits for is told no relay.
-    if (this.#media === undefined || this.state !== 'calling') go(true);
-    else this.#media.receive(response, request, go);
+    if (this.#media === undefined || this.state !== 'calling') this.#receive(response, transaction, request, true);
+    else
+      this.#media.receive(response, request, (isDescribed) =>
+        this.#receive(response, transaction, request, isDescribed),
+      );
   }
 
   #receive(response: SipResponse, transaction: ClientTransaction, invite: SipRequest, isDescribed: boolean): void {
