@@ -381,7 +381,8 @@ const IDENTITIES: readonly HeaderId[] = [
  */
 function sayingWho(request: SipRequest): SipUri[] {
   const from = request.from();
-  const said = isAnonymousAddress(from) ? IDENTITIES.flatMap((field) => callersIn(request, field)) : [];
+  if (!isAnonymousAddress(from)) return isSipUri(from.uri) ? [from.uri] : [];
+  const said = IDENTITIES.flatMap((field) => callersIn(request, field));
   return [...said, from].map(({ uri }) => uri).filter(isSipUri);
 }
 
