@@ -26,7 +26,11 @@ export interface PartyPrivacy {
 const NOTHING: PartyPrivacy = { values: [], remoteParty: undefined };
 /** Privacy values that withhold the number; `full` and `uri` are no Privacy values, yet some senders write them. */
 const WITHHOLDING: readonly string[] = ['id', 'user', 'header', 'full', 'uri'];
-const ANONYMOUS_USERS: readonly string[] = ['anonymous', 'restricted', 'private', 'withheld'];
+// Addresses are looked at in each call: no text is made of theirs. A plus may stand before a word, too, see `withoutPlus`.
+const ANONYMOUS_HOST = /^anonymous(?:\.invalid)?$/i;
+const ANONYMOUS_USER = /^\+?(?:anonymous|restricted|private|withheld)(?:$|;)/i;
+const ANONYMOUS_NAME = /^\s*(?:anonymous|restricted|private|withheld)\s*$/i;
+const NO_USER = /^\+?(?:$|;)/;
 
 /** Reads what header fields say of the privacy of a party. */
 export function partyPrivacy(headers: Headers, sender: PartyRole): PartyPrivacy {
@@ -71,13 +75,9 @@ export function isAnonymousAddress({ uri, displayName }: Pick<NameAddr, 'uri' | 
   // The whole of a field that cannot be read.
   if (uri.scheme === 'other') return uri.name === '' && ANONYMOUS_WORD.test(uri.text);
   if (!('host' in uri)) return false;
-  const host = uri.host.toLowerCase();
-  if (host === 'anonymous.invalid' || host === 'anonymous') return true;
-  const said = withoutPlus(unescapeUser(uri.user ?? '').toLowerCase());
-  const semicolon = said.indexOf(';');
-  const user = semicolon < 0 ? said : said.slice(0, semicolon);
-  if (user !== '') return ANONYMOUS_USERS.includes(user);
-  return ANONYMOUS_USERS.includes((displayName ?? '').trim().toLowerCase());
+  if (ANONYMOUS_HOST.test(uri.host)) return true;
+  const user = unescapeUser(uri.user ?? '');
+  return NO_USER.test(user) ? ANONYMOUS_NAME.test(displayName ?? '') : ANONYMOUS_USER.test(user);
 }
 
 /** What gateways to the telephone network write where they know no number: it is nobody's, and nobody withholds it (3GPP TS 23.003 §13.7). */
