@@ -171,9 +171,8 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
   /** Where to reach an address-of-record from here now, best first. One binding per phone: of several flows the best (RFC 5626 §7). */
   bindings(aor: string): Binding<Flow>[] {
     const reachable = this.#live(aor).filter(isReachable);
-    return reachable.filter(
-      (binding, index) => reachable.findIndex((one) => one === binding || areFlowsOfOnePhone(one, binding)) === index,
-    );
+    // One or none, nearly always: no list is made of the list.
+    return reachable.length < 2 ? reachable : firstOfPhones(reachable);
   }
 
   /** The other flows of the phone that has one, as can be reached from here; best first. */
@@ -423,4 +422,11 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
     this.#writer.changed(binding.aor);
     this.#options.listener?.onUnregistered(binding, 'expired');
   }
+}
+
+/** Of several flows of a phone the best. */
+function firstOfPhones<Flow extends RegistrarFlow>(bindings: readonly Binding<Flow>[]): Binding<Flow>[] {
+  return bindings.filter(
+    (binding, index) => bindings.findIndex((one) => one === binding || areFlowsOfOnePhone(one, binding)) === index,
+  );
 }
