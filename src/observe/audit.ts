@@ -1,7 +1,9 @@
+import { isDeepStrictEqual } from 'node:util';
 import { jsonText } from '../base/json-text.ts';
 import type { Log } from '../base/log.ts';
 import type { Clock } from '../base/scheduler.ts';
 import { allAtOnce, type Steps } from '../base/steps.ts';
+import { TextMap } from '../base/text-map.ts';
 import type { AuditEntry } from './event-facts.ts';
 import type { EventBus } from './events.ts';
 import { JsonlFile, octetsOf } from './jsonl-file.ts';
@@ -44,7 +46,7 @@ export class AuditLog {
   *recordSteps(fact: AuditFact): Steps<void> {
     const at = new Date(this.#clock.wallMs()).toISOString();
     const { actor, action, resource, tenant } = fact;
-    const text = yield* jsonText({ at, ...(yield* withoutSecrets(fact)) } satisfies AuditEntry);
+    const text = yield* jsonText({ at, ...(yield* told(fact)) } satisfies AuditEntry);
     const octets = yield* octetsOf([text]);
     this.#keep({ actor, resource, ...(tenant === undefined ? {} : { tenant }), octets });
     this.#file?.append(octets);
@@ -123,33 +125,98 @@ function partOfEach(sizes: number[], most: number): number {
   return most;
 }
 
-function* withoutSecrets(fact: AuditFact): Steps<AuditFact> {
-  const { before, after, ...rest } = fact;
+/** What is told of a change, without secrets: of what became of a document what is otherwise, or all that is new, or gone. */
+function* told(fact: AuditFact): Steps<AuditFact> {
+  const { before, after } = fact;
+  if (before !== undefined && after !== undefined) return { ...fact, ...(yield* difference(before, after)) };
   return {
-    ...rest,
-    ...(before === undefined ? {} : { before: yield* stripped(before, after) }),
-    ...(after === undefined ? {} : { after: yield* stripped(after, before) }),
+    ...fact,
+    ...(before === undefined ? {} : { before: yield* stripped(before) }),
+    ...(after === undefined ? {} : { after: yield* stripped(after) }),
   } as AuditFact;
 }
 
 const ITEMS_PER_STEP = 50;
+/** A list of more is not told whole when some of it has changed. */
+const MOST_WHOLE = 50;
+
+interface Difference<T = unknown> {
+  readonly before: T;
+  readonly after: T;
+}
+
+/** The fields that are not what they were, those of objects within a document too. */
+function* difference(before: object, after: object): Steps<Difference<Record<string, unknown>>> {
+  const found: Difference<Record<string, unknown>> = { before: {}, after: {} };
+  for (const name of new Set([...Object.keys(before), ...Object.keys(after)])) {
+    const [was, is] = [fieldOf(before, name), fieldOf(after, name)];
+    const other = was === is ? undefined : yield* fieldDifference(name, was, is);
+    if (other === undefined) continue;
+    if (was !== undefined) found.before[name] = other.before;
+    if (is !== undefined) found.after[name] = other.after;
+    yield;
+  }
+  return found;
+}
+
+/** Undefined: there is none. */
+function* fieldDifference(name: string, was: unknown, is: unknown): Steps<Difference | undefined> {
+  if (Array.isArray(was) && Array.isArray(is) && Math.max(was.length, is.length) > MOST_WHOLE) {
+    const items = yield* itemDifference(was, is);
+    return items.before.length + items.after.length === 0 ? undefined : items;
+  }
+  if (isDeepStrictEqual(was, is)) return undefined;
+  if (isObject(was) && isObject(is) && !isSecret(name, is)) return yield* difference(was, is);
+  return { before: stripField(name, was, is), after: stripField(name, is, was) };
+}
+
+/** Items are the same by number, name or id, else by what they are. */
+function* itemDifference(was: readonly unknown[], is: readonly unknown[]): Steps<Difference<unknown[]>> {
+  const found: Difference<unknown[]> = { before: [], after: [] };
+  const gone = new TextMap<unknown>();
+  for (const [index, item] of was.entries()) {
+    gone.set(keyOf(item), item);
+    if (index % ITEMS_PER_STEP === 0) yield;
+  }
+  for (const [index, item] of is.entries()) {
+    const key = keyOf(item);
+    const former = gone.get(key);
+    gone.delete(key);
+    if (index % ITEMS_PER_STEP === 0) yield;
+    if (former === item || isDeepStrictEqual(former, item)) continue;
+    if (former !== undefined) found.before.push(strip(former, item));
+    found.after.push(strip(item, former));
+  }
+  for (const [, item] of gone) {
+    found.before.push(strip(item, undefined));
+    if (found.before.length % ITEMS_PER_STEP === 0) yield;
+  }
+  return found;
+}
+
+function keyOf(item: unknown): string {
+  const key = fieldOf(item, 'number') ?? fieldOf(item, 'name') ?? fieldOf(item, 'id');
+  return typeof key === 'string' ? key : JSON.stringify(item);
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
 
 /**
- * A document with each secret replaced by `set`, or `changed` when the other side holds another one; its lists in steps. Of it is copied what
- * a secret is in: of a thousand tenants that come at once the rest would be a hundred megabytes.
+ * A document with each secret replaced by `(set)`; its lists in steps. Of it is copied what a secret is in: of a thousand tenants that come at
+ * once the rest would be a hundred megabytes.
  */
-function* stripped(document: unknown, other: unknown): Steps<unknown> {
-  if (document === null || typeof document !== 'object' || Array.isArray(document)) return strip(document, other);
+function* stripped(document: object): Steps<unknown> {
   const copy: Record<string, unknown> = {};
   for (const [name, field] of Object.entries(document)) {
-    const otherField = fieldOf(other, name);
     if (!Array.isArray(field) || isSecret(name, field)) {
-      copy[name] = stripField(name, field, otherField);
+      copy[name] = stripField(name, field, undefined);
       continue;
     }
     const items: unknown[] = [];
     for (const [index, item] of field.entries()) {
-      items.push(strip(item, itemOf(otherField, index)));
+      items.push(strip(item, undefined));
       if (index % ITEMS_PER_STEP === ITEMS_PER_STEP - 1) yield;
     }
     copy[name] = items;

@@ -174,7 +174,12 @@ export const auditEntry = z.object({
   action: z.enum(['create', 'update', 'delete']),
   resource: z.string().describe("The API's path of what was changed."),
   tenant: optionalText.describe("Whose admins may read it; left out: the system's own."),
-  before: z.record(z.string(), z.unknown()).optional().describe('The resource before, without secrets.'),
-  after: z.record(z.string(), z.unknown()).optional(),
+  before: z
+    .record(z.string(), z.unknown())
+    .optional()
+    .describe(
+      'Without secrets: what was deleted, or, of a change, the fields that were otherwise; of lists of more than 50 items those that were.',
+    ),
+  after: z.record(z.string(), z.unknown()).optional().describe('What was created, or the same of a change.'),
 });
 export type AuditEntry = Given<typeof auditEntry>;
