@@ -68,6 +68,7 @@ export function applyChange<P extends PlannedChange>(
 ): Promise<P> {
   const identity = identityOf(request);
   return inTurn(context, identity, async () => {
+    requireAuditRoom(context, identity);
     const { planned } = await change(context, identity, plan, async (edits, state) => {
       await inSlices(requireUnmanaged(context, edits, state));
       await endAccess(context, identity, newTenants(edits, state));
@@ -175,9 +176,22 @@ function isSteps<P extends PlannedChange>(thought: P | Steps<P>): thought is Ste
   return !('change' in thought);
 }
 
-function* record({ audit }: ApiContext, { actor }: Identity, facts: PlannedChange['facts']): Steps<void> {
+/** No change is left out of the audit log, which is on the disk of all: who has written too much of it waits. */
+function requireAuditRoom({ audited, limits }: ApiContext, { tenant }: Identity): void {
+  if (tenant === undefined || !audited.isBlocked(tenant)) return;
+  const most = `${limits.auditBytesPerTenant} bytes of the audit log in an hour (api.auditBytesPerTenant)`;
+  const detail = `changes of tenant ${tenant} may take ${most}, and have; go on later, or ask a system admin`;
+  throw notNow(429, 'too-many-changes', detail, 600);
+}
+
+function* record(
+  { audit, audited }: ApiContext,
+  { actor, tenant }: Identity,
+  facts: PlannedChange['facts'],
+): Steps<void> {
   for (const fact of facts) {
-    yield* audit.recordSteps({ actor, ...fact });
+    const octets = yield* audit.recordSteps({ actor, ...fact });
+    if (tenant !== undefined) audited.count(tenant, octets);
     yield;
   }
 }

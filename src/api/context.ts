@@ -53,9 +53,11 @@ export interface ApiContext {
   };
   readonly limits: Pick<
     NodeSettings['api'],
-    'trunksPerTenant' | 'usersPerTenant' | 'webhooksPerTenant' | 'bytesPerTenant'
+    'trunksPerTenant' | 'usersPerTenant' | 'webhooksPerTenant' | 'bytesPerTenant' | 'auditBytesPerTenant'
   >;
   readonly audit: AuditSink;
+  /** Octets that changes of each tenant's admins have put there. */
+  readonly audited: FailureCounter;
   readonly records: CallRecords;
   readonly events: EventBus;
   readonly metrics: Metrics;

@@ -38,12 +38,12 @@ export class FailureCounter {
     return entry.count >= this.#limits.failures;
   }
 
-  count(key: string): void {
+  count(key: string, many = 1): void {
     const entry = this.#keys.get(key);
     if (entry !== undefined) {
-      entry.count++;
+      entry.count += many;
       return;
     }
-    this.#keys.set(key, { sinceMs: this.#clock.nowMs(), count: 1 });
+    this.#keys.set(key, { sinceMs: this.#clock.nowMs(), count: many });
   }
 }

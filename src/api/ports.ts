@@ -276,8 +276,8 @@ export interface MessagesPort {
 /** `observe/`'s AuditLog fits. */
 export interface AuditSink {
   record(fact: AuditFact): void;
-  /** The same in steps, for documents of any length. */
-  recordSteps(fact: AuditFact): Steps<void>;
+  /** The same in steps, for documents of any length. Returns the octets of the entry. */
+  recordSteps(fact: AuditFact): Steps<number>;
   find(filter: { tenant?: string; resource?: string; actor?: string }): readonly (() => AuditEntry)[];
 }
 

@@ -41,7 +41,16 @@ export interface KeyPairOctets {
 export interface ApiOptions
   extends Omit<
       ApiContext,
-      'tokens' | 'users' | 'sessions' | 'oidc' | 'failures' | 'changes' | 'bodies' | 'entityTagKey' | 'webhooks'
+      | 'tokens'
+      | 'users'
+      | 'sessions'
+      | 'oidc'
+      | 'failures'
+      | 'audited'
+      | 'changes'
+      | 'bodies'
+      | 'entityTagKey'
+      | 'webhooks'
     >,
     Omit<RouteOptions, 'documentOctets' | 'texts'> {
   readonly tokenStore: TokenStore;
@@ -70,6 +79,7 @@ export interface ApiOptions
     | 'usersPerTenant'
     | 'webhooksPerTenant'
     | 'bytesPerTenant'
+    | 'auditBytesPerTenant'
     | 'bodyBytes'
     | 'connections'
     | 'requestTimeoutMs'
@@ -122,6 +132,7 @@ export async function createApi(options: ApiOptions): Promise<Api> {
     sessions: new Sessions(tokenStore, users, options.clock),
     oidc: options.signInBy === undefined ? undefined : new OidcProvider(options.signInBy, options.clock),
     failures: new FailureCounter(options.clock, FAILURES_PER_SOURCE),
+    audited: new FailureCounter(options.clock, { failures: options.limits.auditBytesPerTenant, windowMs: 3_600_000 }),
     changes: new OwnerTurns(MOST_CHANGES_WAITING, 'changes'),
     bodies: new OwnerTurns(MOST_BODIES_WAITING, 'large bodies'),
     entityTagKey: options.entityTagKey ?? randomBytes(32),

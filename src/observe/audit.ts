@@ -42,8 +42,8 @@ export class AuditLog {
     allAtOnce(this.recordSteps(fact));
   }
 
-  /** {@link record} in steps: a tenant of ten thousand extensions may have come or gone. */
-  *recordSteps(fact: AuditFact): Steps<void> {
+  /** {@link record} in steps: a tenant of ten thousand extensions may have come or gone. Returns the octets of the entry. */
+  *recordSteps(fact: AuditFact): Steps<number> {
     const at = new Date(this.#clock.wallMs()).toISOString();
     const { actor, action, resource, tenant } = fact;
     const text = yield* jsonText({ at, ...(yield* told(fact)) } satisfies AuditEntry);
@@ -51,6 +51,7 @@ export class AuditLog {
     this.#keep({ actor, resource, ...(tenant === undefined ? {} : { tenant }), octets });
     this.#file?.append(octets);
     this.#events?.publish('audit', tenant === undefined ? [] : [tenant], { actor, action, resource });
+    return octets.length;
   }
 
   /** Latest first; each is read when it is asked for. */

@@ -168,6 +168,13 @@ export const apiSchema = z
       .describe(
         'Octets of JSON that a tenant admin may make of its tenant: settings, extensions, groups, services, rules, its own trunks and certificates (409); an extension is 300 to 600. What makes it no longer is always taken; system admins and files are free.',
       ),
+    auditBytesPerTenant: z
+      .int()
+      .min(1_024)
+      .default(67_108_864)
+      .describe(
+        "Octets that changes by a tenant's admins may put into a node's audit log in an hour; once they are reached further ones are refused until it is over (429).",
+      ),
     bodyBytes: z
       .int()
       .min(1_024)

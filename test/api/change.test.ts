@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { provision } from '../trunks/kit.ts';
 import { ask, startTestApi, type TestApi } from './kit.ts';
 
@@ -186,4 +186,24 @@ describe('where a refusal says that the fault is', () => {
     expect(await refusedAt('acme', 'PATCH', url, { name: 'x' })).toEqual(['transport-missing ']);
     expect(await refusedAt('system', 'POST', DOCUMENT, document)).toEqual(['transport-missing trunks/202']);
   });
+});
+
+test("a tenant's changes fill the audit log as far as it has room in an hour; then they wait, and nobody else's", async () => {
+  const limited = await startTestApi({ limits: { auditBytesPerTenant: 2_048 } });
+  onTestFinished(() => limited.close());
+  const { acme, bolt, system } = limited.tokens;
+  const rename = (token: string, tenant: string, name: string) =>
+    ask(limited, token, 'PATCH', `/api/v1/tenants/${tenant}/extensions/101`, { name });
+  const octets = () => limited.audit.find().reduce((sum, read) => sum + JSON.stringify(read()).length, 0);
+  let count = 0;
+  while (count < 50 && (await rename(acme, 'acme', `name ${count}`)).status === 200) count++;
+  expect(count).toBeGreaterThan(5);
+  expect([octets() >= 2_048, octets() < 2_400]).toEqual([true, true]);
+  const refused = await rename(acme, 'acme', 'more');
+  expect([refused.status, refused.body.code, refused.headers['retry-after']]).toEqual([429, 'too-many-changes', '600']);
+  expect(refused.body.detail).toContain('2048 bytes of the audit log in an hour (api.auditBytesPerTenant)');
+  const others = [await rename(system, 'acme', 'by the system'), await rename(bolt, 'bolt', 'another')];
+  expect(others.map(({ status }) => status)).toEqual([200, 200]);
+  limited.clock.advance(3_600_000);
+  expect((await rename(acme, 'acme', 'later')).status).toBe(200);
 });

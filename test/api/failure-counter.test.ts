@@ -7,7 +7,8 @@ test('a key is blocked from its last failure allowed until the window ends; othe
   const failures = new FailureCounter(clock, { failures: 3, windowMs: 1000 });
   failures.count('a');
   failures.count('a');
-  expect(failures.isBlocked('a')).toBe(false);
+  failures.count('many', 3);
+  expect([failures.isBlocked('a'), failures.isBlocked('many')]).toEqual([false, true]);
   failures.count('a');
   expect([failures.isBlocked('a'), failures.isBlocked('b')]).toEqual([true, false]);
   clock.advance(1000);

@@ -93,7 +93,7 @@ describe('what a tenant admin makes of its tenant has a bound in octets', () => 
   async function full(): Promise<void> {
     world = await startTestApi({ limits: { bytesPerTenant: 8_192 } });
     const made: Made[] = [];
-    while (made.at(-1)?.[0] !== 409)
+    while (made.length < 50 && made.at(-1)?.[0] !== 409)
       made.push(await statusOf(world.tokens.acme, `${ACME}/extensions`, extension(2_000 + made.length)));
     expect(made.slice(0, -1)).toEqual(made.slice(1).map(() => MADE));
     expect(made.at(-1)).toEqual(REFUSED);
