@@ -36,7 +36,7 @@ interface Told {
 /** Each warning is given once for each certificate and each of its ends; again after a restart. */
 export class CertificateWatch implements TimerTarget {
   readonly #options: CertificateWatchOptions;
-  /** By name: of which end, and which warning was the last. */
+  /** By key: of which end, and which warning was the last. */
   #told: ReadonlyMap<string, Told> = new Map();
   #timer: Timer | undefined;
 
@@ -51,30 +51,31 @@ export class CertificateWatch implements TimerTarget {
     const told = new Map<string, Told>();
     let nextMs = LOOK_MS;
     const watched = this.#watched();
-    for (const [name, { owner, notAfterMs }] of watched) {
+    for (const [key, { name, owner, notAfterMs }] of watched) {
       const leftMs = notAfterMs - scheduler.wallMs();
-      const before = this.#told.get(name);
+      const before = this.#told.get(key);
       const known = before?.notAfterMs === notAfterMs ? before : undefined;
       const daysLeft = THRESHOLDS.find((days) => leftMs <= days * DAY_MS);
       const next = THRESHOLDS.findLast((days) => leftMs > days * DAY_MS);
       if (next !== undefined) nextMs = Math.min(nextMs, leftMs - next * DAY_MS);
       if (daysLeft === undefined) continue;
-      told.set(name, { notAfterMs, daysLeft });
+      told.set(key, { notAfterMs, daysLeft });
       if (known === undefined || daysLeft < known.daysLeft) onExpiring({ name, owner, notAfterMs, daysLeft });
     }
     this.#told = told;
     if (watched.size > 0) this.#timer = scheduler.schedule(Math.max(nextMs, 1), this, 0);
   }
 
-  /** By name; two listeners may show one file. */
-  #watched(): ReadonlyMap<string, Pick<ExpiringCertificate, 'owner' | 'notAfterMs'>> {
+  /** By a key: two listeners may show one file, and a certificate of the store may be called as a file is. */
+  #watched(): ReadonlyMap<string, Omit<ExpiringCertificate, 'daysLeft'>> {
     const { served, shown } = this.#options;
-    const watched = new Map<string, Pick<ExpiringCertificate, 'owner' | 'notAfterMs'>>();
+    const watched = new Map<string, Omit<ExpiringCertificate, 'daysLeft'>>();
     for (const settings of served.directory.provisioning.certificates) {
       const { notAfterMs } = settings.use === 'tls' ? tlsCertificate(settings) : signingCertificate(settings);
-      watched.set(settings.name, { owner: settings.owner, notAfterMs });
+      const { name, owner } = settings;
+      watched.set(`stored ${name}`, { name, owner, notAfterMs });
     }
-    for (const { name, notAfterMs } of shown()) watched.set(name, { owner: 'system', notAfterMs });
+    for (const { name, notAfterMs } of shown()) watched.set(`file ${name}`, { name, owner: 'system', notAfterMs });
     return watched;
   }
 

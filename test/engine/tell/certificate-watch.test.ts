@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { CertificateWatch } from '../../../src/engine/tell/certificate-watch.ts';
 import { Directory } from '../../../src/provisioning/directory/directory.ts';
+import { signer } from '../../kit/stir/signed.ts';
 import { VirtualScheduler } from '../../kit/virtual-scheduler.ts';
 import { provision } from '../../trunks/kit.ts';
 
@@ -33,4 +34,22 @@ test('a file that listeners show is told 30, 7 and 1 days before its end, and at
   expect(told.at(-1)).toEqual(['cert.pem', 'system', 7, 32]);
   watch.stop();
   expect(scheduler.armedCount).toBe(0);
+});
+
+test("a tenant's certificate is told to it, also when a listener shows a file of that name", () => {
+  const scheduler = new VirtualScheduler(Date.UTC(2039, 11, 30));
+  const certificates = [signer('tls.pem', { owner: 'acme' })];
+  const told: unknown[] = [];
+  const watch = new CertificateWatch({
+    scheduler,
+    served: { directory: new Directory(provision({ tenants: [], trunks: [], certificates })) },
+    shown: () => [{ name: 'tls.pem', notAfterMs: scheduler.wallMs() }],
+    onExpiring: ({ name, owner, daysLeft }) => told.push([name, owner, daysLeft]),
+  });
+  watch.look();
+  expect(told).toEqual([
+    ['tls.pem', 'acme', 7],
+    ['tls.pem', 'system', 0],
+  ]);
+  watch.stop();
 });
