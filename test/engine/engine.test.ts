@@ -1,5 +1,10 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { CARRIER_A, CARRIER_B, SDP, World } from './world.ts';
+import { nodeSchema } from '../../src/settings/node-schema.ts';
+import { TestAuthority } from '../kit/certificates.ts';
+import { CARRIER_A, CARRIER_B, ENGINE, SDP, World } from './world.ts';
 
 const OFFICE = '203.0.113.5';
 const HOME = '203.0.113.6';
@@ -56,4 +61,31 @@ test('a trunk whose name nobody knows is logged, and the next route is tried', a
   expect(world.log.lines).toContainEqual(
     expect.objectContaining({ event: 'trunk-not-located', fields: expect.objectContaining({ trunk: 'carrier-a' }) }),
   );
+});
+
+test('the end of a certificate that a listener shows out of a file is told at the start, and of a renewed one at the reload', async () => {
+  const authority = new TestAuthority();
+  const folder = mkdtempSync(join(tmpdir(), 'tandem-engine-'));
+  try {
+    const [certificate, key] = [join(folder, 'cert.pem'), join(folder, 'key.pem')];
+    const put = (days: number) => {
+      const pair = authority.issue({ commonName: 'sip.example.com', days });
+      writeFileSync(certificate, pair.cert);
+      writeFileSync(key, pair.key);
+    };
+    put(5);
+    const listen = [{ transport: 'tls' as const, host: ENGINE, port: 5061, certificate, key }];
+    const world = new World({ settings: { listen } });
+    world.scheduler.shiftWall(Date.now() - world.scheduler.wallMs());
+    await world.engine.start();
+    const told = { name: certificate, owner: 'system' };
+    expect(world.observed.expiring).toMatchObject([{ ...told, daysLeft: 7 }]);
+    put(20);
+    world.engine.readCertificates(nodeSchema.parse({ listen }))();
+    expect(world.observed.expiring.slice(1)).toMatchObject([{ ...told, daysLeft: 30 }]);
+    await world.engine.close();
+  } finally {
+    rmSync(folder, { recursive: true });
+    authority.remove();
+  }
 });
