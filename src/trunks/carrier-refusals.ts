@@ -3,6 +3,10 @@
  * among them, and whoever calls chooses whom: so what one tenant's call was told holds for that tenant, and for all who use the trunk once
  * a second one was told the like meanwhile.
  */
+import { describeDestination } from '../sip/endpoint/index.ts';
+import type { Target } from '../sip/transport/index.ts';
+import type { TargetHealth } from './target-health.ts';
+
 interface Told {
   /** Monotonic, ms. */
   readonly untilMs: number;
@@ -29,13 +33,59 @@ export class CarrierRefusals {
 
   /** Why a tenant's calls are to wait, or all; empty: they need not. */
   reasonFor(tenant: string | undefined, nowMs: number): string {
-    for (const told of [this.#ofAll, tenant === undefined ? undefined : this.#ofTenants?.get(tenant)])
-      if (told !== undefined && told.untilMs > nowMs) return told.reason;
-    return '';
+    const ofAll = this.#ofAll;
+    return ofAll !== undefined && ofAll.untilMs > nowMs ? ofAll.reason : this.toldTo(tenant, nowMs);
+  }
+
+  /** Why this tenant's are, by what its own calls were told. */
+  toldTo(tenant: string | undefined, nowMs: number): string {
+    const told = tenant === undefined ? undefined : this.#ofTenants?.get(tenant);
+    return told !== undefined && told.untilMs > nowMs ? told.reason : '';
+  }
+
+  /** Whether a tenant is to wait still. */
+  lasts(nowMs: number): boolean {
+    return [...(this.#ofTenants?.values() ?? [])].some(({ untilMs }) => untilMs > nowMs);
   }
 
   clear(): void {
     this.#ofAll = undefined;
     this.#ofTenants = undefined;
+  }
+}
+
+/** Targets that ask not to be called for a while, by `transport:address:port`: what one says is said of no other. */
+export class TargetRefusals {
+  #of: ReadonlyMap<string, CarrierRefusals> = new Map();
+
+  /** As {@link CarrierRefusals.note}. What holds for all is kept elsewhere, since whatever the target answers to others may end it. */
+  note(target: string, tenant: string | undefined, told: Told, nowMs: number): boolean {
+    const refusals = this.#of.get(target) ?? new CarrierRefusals();
+    const isOfAll = refusals.note(tenant, told, nowMs);
+    this.#of = new Map([...this.#of, [target, refusals] as const].filter(([, of]) => of.lasts(nowMs)));
+    return isOfAll;
+  }
+
+  /** Why a tenant's calls are to wait: what each target is that is not down has told it so. Empty: there is one to try. */
+  reasonFor(tenant: string | undefined, health: TargetHealth, nowMs: number): string {
+    if (this.#of.size === 0) return '';
+    const told = new Map<string, string>();
+    for (const [target, of] of this.#of) {
+      const reason = of.toldTo(tenant, nowMs);
+      if (reason !== '') told.set(target, reason);
+    }
+    const [reason = ''] = told.values();
+    return reason !== '' && health.verdict(nowMs, (target) => told.has(target)).liveness === 'down' ? reason : '';
+  }
+
+  /** Those behind all others that have told the tenant so. */
+  last(targets: readonly Target[], tenant: string | undefined, nowMs: number): readonly Target[] {
+    if (this.#of.size === 0 || targets.length < 2) return targets;
+    const isTold = (target: Target) => (this.#of.get(describeDestination(target))?.toldTo(tenant, nowMs) ?? '') !== '';
+    return [...targets.filter((target) => !isTold(target)), ...targets.filter(isTold)];
+  }
+
+  clear(): void {
+    this.#of = new Map();
   }
 }

@@ -106,12 +106,12 @@ export class TargetHealth {
     return next;
   }
 
-  /** All targets together: up when one is, down when each is known to be down. */
-  verdict(nowMs: number): TargetVerdict {
+  /** All targets together: up when one is, down when each is known to be down. @param isDown those that are, beside what is known here */
+  verdict(nowMs: number, isDown?: (key: string) => boolean): TargetVerdict {
     let down: Known | undefined;
     let isUnknown = this.#targets.size === 0;
-    for (const known of this.#targets.values()) {
-      const liveness = livenessNow(known, nowMs);
+    for (const [key, known] of this.#targets) {
+      const liveness = isDown?.(key) === true ? 'down' : livenessNow(known, nowMs);
       if (liveness === 'up') return { liveness, code: known.code, reason: known.reason };
       if (liveness === 'down') down = known;
       else isUnknown = true;

@@ -10,7 +10,7 @@ import type { Trunk } from '../provisioning/trunk-settings/schema.ts';
 import { describeDestination } from '../sip/endpoint/index.ts';
 import type { Flow, Target } from '../sip/transport/index.ts';
 import type { Capacity } from './capacity.ts';
-import { CarrierRefusals } from './carrier-refusals.ts';
+import { CarrierRefusals, TargetRefusals } from './carrier-refusals.ts';
 import { Datacentres } from './datacentres.ts';
 import { judge, type TrunkAttempt } from './evidence.ts';
 import type { TrunkEndpoint } from './exchange.ts';
@@ -89,7 +89,7 @@ export class TrunkLine implements TimerTarget {
   /** For the call rate, or for want of channels. */
   readonly #rates = new CarrierRefusals();
   /** 503 with Retry-After (RFC 3261 §21.5.4). */
-  readonly #waits = new CarrierRefusals();
+  readonly #waits = new TargetRefusals();
   #release: Timer | undefined;
   #shown: TrunkHealth = { state: 'unknown', code: undefined, reason: 'not asked yet' };
   #sinceMs: number;
@@ -165,6 +165,7 @@ export class TrunkLine implements TimerTarget {
     const hasLearned = this.#trunk.credentials !== undefined;
     this.#ports.hops.forget(this.#trunk.id);
     this.#rates.clear();
+    this.#waits.clear();
     if (this.#registration === undefined && this.#keepAlive === undefined) {
       this.#evaluate();
       return hasLearned;
@@ -218,18 +219,19 @@ export class TrunkLine implements TimerTarget {
     this.#identify();
   }
 
-  /** Where a next hop's requests go: to the server that has the registration first. */
-  targets(hop: TrunkHop): Reach | Promise<readonly Target[]> {
+  /** Where a next hop's requests go: to the server that has the registration first, and last to one that has asked the tenant to wait. */
+  targets(hop: TrunkHop, tenant: string | undefined): Reach | Promise<readonly Target[]> {
     const reach = this.#ports.hops.reach(this.#trunk, hop);
     const datacentres = this.#datacentres;
-    if (datacentres !== undefined && !('send' in reach)) {
-      const inOrder = (targets: readonly Target[]) => datacentres.inOrder(targets, this.#ports.scheduler.nowMs());
-      return reach instanceof Promise ? reach.then(inOrder) : inOrder(reach);
-    }
     const server = hop.kind === 'host' ? this.#registration?.grant?.to : undefined;
-    if (server === undefined || 'send' in server || 'send' in reach) return reach;
-    if (reach instanceof Promise) return reach.then((targets) => serverFirst(targets, server));
-    return serverFirst(reach, server);
+    const inOrder = (targets: readonly Target[]): readonly Target[] => {
+      const nowMs = this.#ports.scheduler.nowMs();
+      if (datacentres !== undefined) return this.#waits.last(datacentres.inOrder(targets, nowMs), tenant, nowMs);
+      const isPlain = server === undefined || 'send' in server;
+      return this.#waits.last(isPlain ? targets : serverFirst(targets, server), tenant, nowMs);
+    };
+    if (reach instanceof Promise) return reach.then(inOrder);
+    return 'send' in reach ? reach : inOrder(reach);
   }
 
   noteAttempt(attempt: TrunkAttempt, tenant: string | undefined): void {
@@ -249,6 +251,9 @@ export class TrunkLine implements TimerTarget {
     const { keepAlive } = this.#trunk.options;
     const { status, reason } = attempt;
     const way = wayOf(this.#trunk);
+    const nowMs = scheduler.nowMs();
+    const whose = this.#trunk.assignments.length > 1 ? tenant : undefined;
+    const told = (holdMs: number) => ({ untilMs: nowMs + holdMs, reason: `the carrier says ${status} ${reason}` });
     const isNews = evidence.kind !== 'alive' || !this.#health.isSound(attempt.target) || locator.isFailed(target, way);
     switch (evidence.kind) {
       case 'silent':
@@ -257,16 +262,18 @@ export class TrunkLine implements TimerTarget {
         if (this.#keepAlive !== undefined) this.#health.failed(attempt.target, undefined, evidence.reason, keepAlive);
         break;
       case 'hold':
-        if (!this.#isToldToAll(this.#waits, attempt, tenant, evidence.holdMs)) {
-          this.#health.alive(attempt.target, status, reason, keepAlive);
+        if (!this.#waits.note(attempt.target, whose, told(evidence.holdMs), nowMs)) {
+          // What a ping, or two tenants, were told goes on.
+          if (!this.#health.isHeld(attempt.target, nowMs))
+            this.#health.alive(attempt.target, status, reason, keepAlive);
           break;
         }
         locator.markFailed(target, way, evidence.holdMs);
-        this.#health.hold(attempt.target, scheduler.nowMs() + evidence.holdMs, status, 'asked to wait');
+        this.#health.hold(attempt.target, nowMs + evidence.holdMs, status, 'asked to wait');
         if (this.#trunk.teams !== undefined) this.#ports.retire(target);
         break;
       case 'rate':
-        this.#isToldToAll(this.#rates, attempt, tenant, evidence.holdMs);
+        this.#rates.note(whose, told(evidence.holdMs), nowMs);
         locator.markAlive(target, way);
         this.#health.alive(attempt.target, status, reason, keepAlive);
         break;
@@ -279,17 +286,6 @@ export class TrunkLine implements TimerTarget {
     }
     this.#evaluate();
     return isNews;
-  }
-
-  #isToldToAll(
-    refusals: CarrierRefusals,
-    { status, reason }: TrunkAttempt,
-    tenant: string | undefined,
-    holdMs: number,
-  ): boolean {
-    const nowMs = this.#ports.scheduler.nowMs();
-    const sharing = this.#trunk.assignments.length > 1 ? tenant : undefined;
-    return refusals.note(sharing, { untilMs: nowMs + holdMs, reason: `the carrier says ${status} ${reason}` }, nowMs);
   }
 
   condition(tenant: Tenant | undefined, capacity = this.#ports.capacity): TrunkCondition {
@@ -428,7 +424,9 @@ export class TrunkLine implements TimerTarget {
 
   #whyFull(tenant: Tenant | undefined, capacity: Capacity): string {
     const { scheduler, directory } = this.#ports;
-    const refused = this.#rates.reasonFor(tenant?.name, scheduler.nowMs());
+    const nowMs = scheduler.nowMs();
+    const refused =
+      this.#rates.reasonFor(tenant?.name, nowMs) || this.#waits.reasonFor(tenant?.name, this.#health, nowMs);
     if (refused !== '') return refused;
     const trunk = this.#trunk;
     const holders = tenant === undefined ? [trunkHolder(trunk)] : trunkHolders(trunk, tenant, directory());

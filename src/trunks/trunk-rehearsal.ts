@@ -57,8 +57,8 @@ export class TrunkRehearsal {
   }
 
   /** The trunk's own, those that failed during this call last. */
-  targets(trunk: Trunk, hop: TrunkHop): Reach | Promise<readonly Target[]> {
-    const reach = this.#trunks.targets(trunk, hop);
+  targets(trunk: Trunk, hop: TrunkHop, tenant?: string): Reach | Promise<readonly Target[]> {
+    const reach = this.#trunks.targets(trunk, hop, tenant);
     if (reach instanceof Promise) return reach.then((targets) => this.#failedLast(targets));
     return 'send' in reach ? reach : this.#failedLast(reach);
   }

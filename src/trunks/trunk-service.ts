@@ -246,10 +246,14 @@ export class TrunkService implements TimerTarget {
     return (trunkId) => networks.get(trunkId) ?? this.identification.networksOf(trunkId);
   }
 
-  /** Targets of a next hop in the order to try them; at once when nothing has to be asked. Throws or rejects when there is none. */
-  targets(trunk: Trunk, hop: TrunkHop): Reach | Promise<readonly Target[]> {
+  /**
+   * Targets of a next hop in the order to try them; at once when nothing has to be asked. Throws or rejects when there is none.
+   *
+   * @param tenant whose call it is, where that is known
+   */
+  targets(trunk: Trunk, hop: TrunkHop, tenant?: string): Reach | Promise<readonly Target[]> {
     const line = this.#lines.get(trunk.id);
-    return line === undefined ? this.#hops.reach(trunk, hop) : line.targets(hop);
+    return line === undefined ? this.#hops.reach(trunk, hop) : line.targets(hop, tenant);
   }
 
   /** Where the next request to a trunk goes, as far as that is known without asking anybody. */

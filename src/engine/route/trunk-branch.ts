@@ -87,7 +87,7 @@ export class TrunkBranch implements BranchPlan {
 
   resolve(): ReturnType<BranchPlan['resolve']> {
     const { trunk, nextHop } = this.route;
-    const targets = targetsOf(this.services, trunk, nextHop);
+    const targets = targetsOf(this.services, trunk, nextHop, this.plan.facts.tenant?.name);
     const otherwise = this.gateway?.reached.through?.otherwise;
     return otherwise === undefined || !Array.isArray(targets) ? targets : [...targets, otherwise];
   }
@@ -137,13 +137,14 @@ export function targetsOf(
   { trunks, onUnlocated }: Pick<TrunkBranchServices, 'trunks' | 'onUnlocated'>,
   trunk: Trunk,
   hop: RouteDraft['nextHop'],
+  tenant?: string,
 ): ReturnType<BranchPlan['resolve']> {
   const unlocated = (error: unknown) => {
     onUnlocated(trunk, (error as Error).message);
     return [];
   };
   try {
-    const targets = trunks.targets(trunk, hop);
+    const targets = trunks.targets(trunk, hop, tenant);
     return targets instanceof Promise ? targets.catch(unlocated) : targets;
   } catch (error) {
     return unlocated(error);
