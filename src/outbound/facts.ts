@@ -71,6 +71,16 @@ export interface Forwarding {
     | undefined;
   /** Who sent the call on, the first one first; `number` is what had been called, a DID where there was one. */
   readonly diversions: readonly { readonly number: string; readonly reason: ForwardReason }[];
+  /** Who had sent it on before it came here, as a trusted trunk says; the first one first. */
+  readonly earlier?: readonly EarlierDiversion[];
+}
+
+export interface EarlierDiversion {
+  /** As it was written. */
+  readonly number: string;
+  readonly reason: ForwardReason;
+  /** For how many diversions it stands (RFC 5806 §6), 1 to 99. */
+  readonly counter: number;
 }
 
 /** The caller's INVITE as far as it matters here. Texts are octets as received. */

@@ -40,6 +40,7 @@ export {
 export { differenceOf } from './played-again.ts';
 export { type ExplainQuestion, QuestionError } from './question.ts';
 export { reasonsOf } from './reasons.ts';
+export { receivedDiversions } from './received-diversions.ts';
 
 export { mismatch, rulesOf, senderMismatch } from './rules.ts';
 export { addIdentity, type Signs, type SignsAtOnce } from './signing.ts';

@@ -1,5 +1,5 @@
 import type { VerificationFacts } from '../../call/index.ts';
-import type { Forwarding, ForwardReason, NodeFacts } from '../../outbound/index.ts';
+import { type Forwarding, type ForwardReason, type NodeFacts, receivedDiversions } from '../../outbound/index.ts';
 import type { Directory } from '../../provisioning/directory/directory.ts';
 import type { Party } from '../../provisioning/tenants/party.ts';
 import { serviceSchema, type Tenant } from '../../provisioning/tenants/schema.ts';
@@ -55,12 +55,15 @@ export function diverted(context: CallContext, number: string, reason: ForwardRe
 /** What the outbound pipeline is told of a call that was sent on; undefined for the caller's own. */
 export function forwardingOf(context: CallContext, kind: Forwarding['kind']): Forwarding {
   const other = context.origin.kind === 'trunk' ? context.origin.trunk : context.transferee;
+  const isTold = context.origin.kind === 'trunk' && context.origin.trunk.options.trusted;
+  const earlier = isTold ? receivedDiversions(context.request.headers) : [];
   return {
     kind,
     ...(other !== undefined && { otherTrunk: other.type }),
     ...(context.origin.kind === 'trunk' && { fromTrunk: true as const }),
     originator: originatorOf(context),
     diversions: context.diversions.map(({ number, reason }) => ({ number, reason })),
+    ...(earlier.length > 0 && { earlier }),
   };
 }
 

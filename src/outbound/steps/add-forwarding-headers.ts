@@ -1,41 +1,23 @@
-import { plainNumber } from '../../provisioning/tenants/number.ts';
+import { normalizeNumber, plainNumber } from '../../provisioning/tenants/number.ts';
 import type { RouteState, RouteStep } from '../context.ts';
 import { type Address, type Draft, formatAddress, formatUriOf } from '../draft.ts';
-import type { ForwardReason } from '../facts.ts';
+import type { Forwarding, ForwardReason } from '../facts.ts';
+import { foreignNumberIn } from '../foreign-number.ts';
+import { CAUSE, DIVERSION_REASON } from '../forward-reason.ts';
 import { originOf } from '../trunk-profile.ts';
 import { isInPool } from './choose-caller-id.ts';
-
-/** RFC 5806 §9.1 reasons. */
-const DIVERSION_REASON: Readonly<Record<ForwardReason, string>> = {
-  unconditional: 'unconditional',
-  'user-busy': 'user-busy',
-  'no-answer': 'no-answer',
-  unavailable: 'unavailable',
-  'time-of-day': 'time-of-day',
-  deflection: 'deflection',
-  unknown: 'unknown',
-};
-
-/** RFC 4458 §2 cause values, as RFC 7044 §10.2 uses them for the target that the call was sent on to. */
-const CAUSE: Readonly<Record<ForwardReason, number>> = {
-  unconditional: 302,
-  'user-busy': 486,
-  'no-answer': 408,
-  unavailable: 503,
-  'time-of-day': 302,
-  deflection: 480,
-  unknown: 404,
-};
 
 interface Diversion {
   readonly address: Address;
   readonly reason: ForwardReason;
+  readonly counter: number;
 }
 
 /**
  * Tells a trunk that asks for it that the call was sent on, and by whom: Diversion (RFC 5806), History-Info (RFC 7044), or both
  * (behaviour 8). The one who sent it on is named by a number of the tenant's pool: the DID that was called, else the caller ID of
- * this call, for an extension's number says nothing outside.
+ * this call, for an extension's number says nothing outside. Who had sent it on before it came here stays named: the next carrier finds
+ * loops by them (RFC 5806 §4).
  */
 export const addForwardingHeaders: RouteStep = {
   name: 'forwarding-headers',
@@ -43,10 +25,11 @@ export const addForwardingHeaders: RouteStep = {
     const { forwarding } = route.call.facts;
     const { diversion } = route.trunk.options;
     if (forwarding === undefined || diversion === 'none') return undefined;
-    const diversions = forwarding.diversions
-      .map(({ number, reason }) => ({ address: diverter(route, number), reason }))
+    const own = forwarding.diversions
+      .map(({ number, reason }) => ({ address: diverter(route, number), reason, counter: 1 }))
       .filter((entry): entry is Diversion => entry.address !== undefined);
-    if (diversions.length === 0) {
+    const diversions = [...earlier(route, forwarding), ...own];
+    if (own.length === 0) {
       if (trace.on)
         trace.step({ step: 'forwarding-headers', outcome: 'continue', reason: 'nobody may be named as diverter' });
       return undefined;
@@ -67,6 +50,21 @@ export const addForwardingHeaders: RouteStep = {
   },
 };
 
+/** A trunk that reads the called number in Diversion has had it there: it is named once. */
+function earlier(route: RouteState, { earlier: told = [], diversions }: Forwarding): Diversion[] {
+  const { directory, tenant } = route.call.facts;
+  const own = new Set(diversions.map(({ number }) => normalizeNumber(number)));
+  return told.flatMap(({ number, reason, counter }) => {
+    if (own.has(normalizeNumber(number))) return [];
+    const user = plainNumber(number);
+    const kept = foreignNumberIn(directory, tenant, route.trunk, ['Diversion', user]);
+    if (kept === undefined)
+      return [{ address: { ...route.draft.from, displayName: '', user, uriParams: '', tel: false }, reason, counter }];
+    route.report(kept.kind, kept.source, kept.value, kept.reason);
+    return [];
+  });
+}
+
 function diverter(route: RouteState, number: string): Address | undefined {
   const user = plainNumber(isInPool(route, number) ? number : (route.callerId?.value ?? number));
   if (route.holdsForeign(user)) return undefined;
@@ -76,7 +74,7 @@ function diverter(route: RouteState, number: string): Address | undefined {
 /** RFC 5806 §6: the latest diversion comes first; `counter` says how many diversions an entry stands for. */
 function diversionValues(diversions: readonly Diversion[]): string[] {
   return diversions
-    .map(({ address, reason }) => `${formatAddress(address)};reason=${DIVERSION_REASON[reason]};counter=1`)
+    .map((of) => `${formatAddress(of.address)};reason=${DIVERSION_REASON[of.reason]};counter=${of.counter}`)
     .reverse();
 }
 

@@ -44,6 +44,7 @@ export {
   inBrackets,
   type NameAddr,
   parseNameAddr,
+  readableNameAddr,
   readUriText,
   readUserAndHost,
   withoutEmptyTag,

@@ -93,13 +93,64 @@ describe('an extension that forwards calls to the outside', () => {
     ]);
   });
 
+  test.each([
+    [
+      'Diversion',
+      [
+        'Diversion: "Desk" <sip:+1-212-555-0002@b.example;user=phone>;reason="no-answer";counter=3;screen=no',
+        'Diversion: <tel:+12125550001>;reason=away, <sip:reception@c.example>;reason=unconditional',
+        'Diversion: <sip:+12125550009@c.example>;reason=unconditional;privacy=full',
+      ],
+      ['unknown', 404, 1, 'no-answer', 408, 3],
+    ],
+    [
+      'History-Info',
+      [
+        'History-Info: <sip:+12125550008@b.example?Privacy=history>;index=1, <sip:+12125550001@b.example;cause=302>;index=1.1',
+        'History-Info: <sip:+12125550002@b.example;cause=486>;index=1.1.1,<sip:14155550110@b.example;cause=302>;index=1.1.1.1',
+      ],
+      ['user-busy', 486, 1, 'unconditional', 302, 1],
+    ],
+  ] as const)(
+    'who sent it on before it came in stays named, as %s told it',
+    async (_field, headers, [reason, cause, count, lastReason, lastCause, lastCount]) => {
+      const trunk = localTrunk(world, { options: { diversion: 'both' } });
+      await world.hold([acme({ extensions: [alice({ forward: { always: OUTSIDE } })] })], [trunk]);
+      const { invite } = await calledFromOutside(undefined, [...headers]);
+      expect(valuesOf(invite, 'Diversion')).toEqual([
+        `<sip:14155550110@${DOMAIN}>;reason=unconditional;counter=1`,
+        `<sip:+12125550002@${DOMAIN}>;reason=${lastReason};counter=${lastCount}`,
+        `<sip:+12125550001@${DOMAIN}>;reason=${reason};counter=${count}`,
+      ]);
+      expect(valuesOf(invite, 'History-Info')).toEqual([
+        `<sip:+12125550001@${DOMAIN}>;index=1`,
+        `<sip:+12125550002@${DOMAIN};cause=${cause}>;index=1.1;mp=1`,
+        `<sip:14155550110@${DOMAIN};cause=${lastCause}>;index=1.1.1;mp=1.1`,
+        `<sip:${OUTSIDE}@127.0.0.1:${world.carrier.port};cause=302>;index=1.1.1.1;mp=1.1.1`,
+      ]);
+    },
+  );
+
+  test.each([
+    ['the number that was called', {}, 'Diversion: <sip:+14155550110@c.example>;reason=unconditional'],
+    ['whom a trunk names that is not trusted', { trusted: false }, 'Diversion: <sip:+12125550001@c.example>'],
+    ['garbage', {}, 'Diversion: <<>>;;, , <sip:@>'],
+  ])('%s is not named again', async (_what, options, header) => {
+    const trunk = localTrunk(world, { options: { diversion: 'diversion', ...options } });
+    await world.hold([acme({ extensions: [alice({ forward: { always: OUTSIDE } })] })], [trunk]);
+    const { invite } = await calledFromOutside(undefined, [header]);
+    expect(valuesOf(invite, 'Diversion')).toEqual([`<sip:14155550110@${DOMAIN}>;reason=unconditional;counter=1`]);
+  });
+
   test('a forwarded caller who is anonymous stays so: no digit, no name, no trail', async () => {
     const trunk = localTrunk(world, { outboundParameters: parameters, options: { diversion: 'both' } });
     await world.hold([acme({ extensions: [alice({ forward: { always: OUTSIDE } })] })], [trunk]);
     const { invite } = await calledFromOutside('"Anonymous" <sip:anonymous@anonymous.invalid>', [
       'P-Asserted-Identity: "Zoe" <sip:+4930123456@carrier.example>',
       'Privacy: id',
+      'Diversion: <sip:+12125550001@c.example>;reason=unconditional',
     ]);
+    expect(invite.text).not.toContain('2125550001');
     expect(tagless(fieldOf(invite, 'From'))).toBe('"Anonymous" <sip:anonymous@anonymous.invalid>');
     expect(invite.text).not.toMatch(/4930123456|Zoe|1415555|Alice/);
     expect([...valuesOf(invite, 'Diversion'), ...valuesOf(invite, 'History-Info')]).toEqual([]);
