@@ -6,6 +6,8 @@ interface Kept<S> {
   readonly method: string;
   readonly sentByHost: string;
   readonly sentByPort: number | undefined;
+  /** The map's own: of its key, while it is kept. */
+  keyHash: number;
   /** The next one in the same place. */
   nextOfKey: S | undefined;
 }
@@ -22,20 +24,21 @@ export class KeptServers<S extends Kept<S>> {
   #size = 0;
 
   find(key: string, host: string, port: number | undefined, method: string): S | undefined {
-    let candidate = this.#places[this.#placeOf(key)];
+    let candidate = this.#places[this.#placeOf(secretHash(key))];
     while (candidate !== undefined && !isOf(candidate, key, method, host, port)) candidate = candidate.nextOfKey;
     return candidate;
   }
 
   add(server: S): void {
     if (this.#size === this.#places.length) this.#spread();
+    server.keyHash = secretHash(server.key);
     this.#put(server);
     this.#size++;
   }
 
   /** False: it was not there. */
   delete(server: S): boolean {
-    const place = this.#placeOf(server.key);
+    const place = this.#placeOf(server.keyHash);
     let before: S | undefined;
     let each = this.#places[place];
     while (each !== undefined && each !== server) {
@@ -56,12 +59,12 @@ export class KeptServers<S extends Kept<S>> {
   }
 
   #put(server: S): void {
-    const place = this.#placeOf(server.key);
+    const place = this.#placeOf(server.keyHash);
     server.nextOfKey = this.#places[place];
     this.#places[place] = server;
   }
 
-  /** Over twice as many places. */
+  /** Over twice as many places. No key is read again: in a flood there are tens of thousands. */
   #spread(): void {
     const servers: S[] = [];
     for (const first of this.#places)
@@ -71,8 +74,8 @@ export class KeptServers<S extends Kept<S>> {
     for (let index = servers.length - 1; index >= 0; index--) this.#put(servers[index] as S);
   }
 
-  #placeOf(key: string): number {
-    return secretHash(key) & (this.#places.length - 1);
+  #placeOf(hash: number): number {
+    return hash & (this.#places.length - 1);
   }
 }
 

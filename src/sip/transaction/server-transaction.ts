@@ -28,6 +28,7 @@ export abstract class ServerTransactionBase<F extends Channel>
   /** sent-by of the request's top Via; the host in lower case. */
   sentByHost: string;
   readonly sentByPort: number | undefined;
+  keyHash = 0;
   /** The next one in the same place among those that are kept. */
   nextOfKey: ServerTransactionBase<F> | undefined = undefined;
   /** By which merged requests find it (§8.2.2.2); undefined when none does any more. */

@@ -9,11 +9,12 @@ interface Server {
   readonly method: string;
   readonly sentByHost: string;
   readonly sentByPort: number | undefined;
+  keyHash: number;
   nextOfKey: Server | undefined;
 }
 
 function server(key: string, method = 'INVITE', sentByHost = 'phone.example', sentByPort?: number): Server {
-  return { key, method, sentByHost, sentByPort, nextOfKey: undefined };
+  return { key, method, sentByHost, sentByPort, keyHash: 0, nextOfKey: undefined };
 }
 
 test('RFC 3261 §17.2.3: branch, sent-by and method together find the transaction; a host is the same in any case', () => {
@@ -97,6 +98,19 @@ test('more than there were places for at first are found, and of those of one ke
   expect(found()).toEqual(all.slice(150));
   for (const each of all.slice(150)) servers.delete(each);
   expect(found()).toEqual(all.slice(0, 150));
+});
+
+test('a key is read when it comes, and not as others come and as it goes', () => {
+  const servers = new KeptServers<Server>();
+  let reads = 0;
+  const charCodeAt = () => {
+    reads++;
+    return 0;
+  };
+  const all = Array.from({ length: 300 }, () => server({ length: 1, charCodeAt } as unknown as string));
+  for (const each of all) servers.add(each);
+  for (const each of all) expect(servers.delete(each)).toBe(true);
+  expect(reads).toBe(300);
 });
 
 test('a machine that is gone grows old with nobody', () => {
