@@ -4,6 +4,7 @@ import fastifySwagger from '@fastify/swagger';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { jsonSchemaTransform } from 'fastify-type-provider-zod';
 import { stringify } from 'yaml';
+import { stackOf } from '../base/errors.ts';
 import { type AsideAnswer, asideData } from '../settings/aside.ts';
 import type { ApiContext } from './context.ts';
 import { finishDocument, Shapes } from './openapi-document.ts';
@@ -26,7 +27,7 @@ async function answer(): Promise<AsideAnswer<Uint8Array>> {
     // Read again nothing is in it twice, which would be written as an alias.
     return { rest: Buffer.from(form === 'json' ? text : stringify(JSON.parse(text), { strict: false })) };
   } catch (error) {
-    return { failure: error instanceof Error ? (error.stack ?? error.message) : String(error) };
+    return { failure: stackOf(error) };
   }
 }
 

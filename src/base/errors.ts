@@ -16,6 +16,11 @@ export class PeerError extends Error {
   }
 }
 
+/** Where a defect was met, as a log line says it. */
+export function stackOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
+
 /** What cannot be done as things are. Says why; nothing was changed. */
 export class StateError extends Error {
   constructor(message: string) {

@@ -12,6 +12,8 @@ export interface Clock {
 /** Receives a timer. `kind` tells the target's timers apart, so that no closure is made per timer. */
 export interface TimerTarget {
   onTimer(kind: number): void;
+  /** `onTimer` has thrown: ends what it was about, and tells of it; throws it again where it ends nothing. Default: it ends nothing. */
+  onFault?(error: unknown): void;
 }
 
 /** An armed timer. Cancelling one that has fired or was cancelled is harmless. */

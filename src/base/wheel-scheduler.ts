@@ -39,7 +39,10 @@ class WheelTimer implements Timer {
 }
 
 export interface WheelSchedulerOptions {
-  /** Called when a timer's target throws: a bug in one target costs that timer only. Default: rethrow on the next turn. */
+  /**
+   * Called when a timer's target throws and ends nothing itself: a bug in one target costs that timer only. Default: rethrow on the next
+   * turn, since the wheel has no log: whoever runs the process says what becomes of that.
+   */
   readonly onError?: (error: unknown) => void;
   /** The clock it runs on; default: the runtime's monotonic one. */
   readonly monotonicMs?: () => number;
@@ -196,7 +199,16 @@ export class WheelScheduler implements Scheduler {
     try {
       target.onTimer(kind);
     } catch (error) {
-      this.#onError(error);
+      this.#onFault(target, error);
+    }
+  }
+
+  #onFault(target: TimerTarget, error: unknown): void {
+    try {
+      if (target.onFault === undefined) throw error;
+      target.onFault(error);
+    } catch (unended) {
+      this.#onError(unended);
     }
   }
 }

@@ -115,6 +115,10 @@ export class Attempt implements BranchUser, TimerTarget {
     this.#advance({ status: 480, reason: 'No Answer', cause: 'ring-timeout', earlyMedia, label, trunkId });
   }
 
+  onFault(error: unknown): void {
+    this.call.onFault(error);
+  }
+
   onBranchRings(): void {
     if (!this.#done) this.user.onRings?.();
   }

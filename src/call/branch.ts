@@ -90,8 +90,10 @@ export class Branch implements ClientTransactionUser, TimerTarget {
     }
     this.#phase = 'resolving';
     const resolved = this.plan.resolve();
-    if (resolved instanceof Promise) void resolved.catch(() => NO_TARGETS).then((targets) => this.#resolved(targets));
-    else this.#resolved('send' in resolved ? [resolved] : resolved);
+    if (resolved instanceof Promise) {
+      const targets = resolved.catch(() => NO_TARGETS);
+      targets.then((found) => this.#resolved(found)).catch((error: unknown) => this.onFault(error));
+    } else this.#resolved('send' in resolved ? [resolved] : resolved);
   }
 
   /** What it has sent and not heard the end of: the label and the Call-ID. */
@@ -193,6 +195,11 @@ export class Branch implements ClientTransactionUser, TimerTarget {
     if (typeof this.#phase !== 'string') this.#phase.goesOn();
   }
 
+  onFault(error: unknown): void {
+    this.attempt.call.onFault(error);
+    if (this.state !== 'over') this.#finish('cancelled');
+  }
+
   // --- targets ---
 
   #resolved(targets: readonly Destination[]): void {
@@ -228,20 +235,16 @@ export class Branch implements ClientTransactionUser, TimerTarget {
   #describe(invite: TargetInvite): void {
     this.#media?.end();
     this.#media = BranchMedia.between(this.attempt, invite);
-    if (this.#media === undefined) {
-      this.#sendInvite(invite);
-      return;
+    if (this.#media === undefined) this.#sendInvite(invite);
+    else {
+      this.#phase = 'describing';
+      this.#media.offer(invite.seen.draft, (refusal) => {
+        if (refusal === undefined) return this.#sendInvite(invite);
+        const { status, reason } = MEDIA_REFUSALS[refusal];
+        this.#tried.ended(0, reason, 'capacity');
+        this.#fail(status, reason, 'capacity');
+      });
     }
-    this.#phase = 'describing';
-    this.#media.offer(invite.seen.draft, (refusal) => {
-      if (refusal === undefined) {
-        this.#sendInvite(invite);
-        return;
-      }
-      const { status, reason } = MEDIA_REFUSALS[refusal];
-      this.#tried.ended(0, reason, 'capacity');
-      this.#fail(status, reason, 'capacity');
-    });
   }
 
   #sendInvite(invite: TargetInvite): void {
@@ -256,10 +259,11 @@ export class Branch implements ClientTransactionUser, TimerTarget {
       return;
     }
     this.#phase = 'signing';
-    signed.then(
+    const sent = signed.then(
       () => this.state === 'signing' && this.#transmit(request, invite),
       (error: Error) => this.state === 'signing' && this.#refusedHere(error),
     );
+    sent.catch((error: unknown) => this.onFault(error));
   }
 
   #transmit(request: SipRequest, invite: TargetInvite): void {
@@ -323,8 +327,7 @@ export class Branch implements ClientTransactionUser, TimerTarget {
     leg.learn(response);
     learnIdentity(leg, response);
     leg.offers.response('remote', 'INVITE', response.status, hasSessionDescription(response), true);
-    const { onEnd } = this.plan;
-    if (this.#reserved) leg.reservation = onEnd;
+    if (this.#reserved) leg.reservation = this.plan.onEnd;
     this.#reserved = false;
     this.#invite?.startSession(leg, invite, response);
     const late = this.#lateAnswers(leg);
@@ -343,11 +346,10 @@ export class Branch implements ClientTransactionUser, TimerTarget {
       (this.#invite?.late ?? this.#lateAnswers()).onResponse(response, { request: invite, flow });
       return;
     }
-    const { call } = this.attempt;
     const late = this.#lateAnswers();
     transaction.handOver(late);
-    call.retain();
-    late.turnAway(response, invite, flow, () => call.release());
+    this.attempt.call.retain();
+    late.turnAway(response, invite, flow, () => this.attempt.call.release());
     this.#tried.ended(response.status, response.reason, 'cancelled');
     this.#finish('cancelled');
   }
@@ -380,11 +382,8 @@ export class Branch implements ClientTransactionUser, TimerTarget {
       return;
     }
     this.#forks.drop(undefined);
-    if (delayMs === 0) {
-      this.#sendInvite(invite);
-      return;
-    }
-    this.#goOnAfter(delayMs, () => this.#sendInvite(invite));
+    if (delayMs === 0) this.#sendInvite(invite);
+    else this.#goOnAfter(delayMs, () => this.#sendInvite(invite));
   }
 
   #goOnAfter(delayMs: number, goesOn: () => void): void {

@@ -11,6 +11,7 @@ export interface CallWithMedia extends Pick<LegCall, 'env' | 'retain' | 'release
   readonly record: LiveRecord;
   readonly parties: Pick<CallParties, 'caller' | 'callee'>;
   end(by: EndedBy, reason: string, reasons: readonly string[]): void;
+  onFault(error: unknown): void;
 }
 
 type Opened = MediaSession | MediaRefusal | undefined;
@@ -48,6 +49,11 @@ export function resumeMedia(
 function userOf(call: CallWithMedia, session: () => Opened): SessionUser {
   return {
     onMediaLost: (reason) => lost(call, session(), reason),
+    onMediaFault: (error) => {
+      call.onFault(error);
+      const opened = session();
+      if (typeof opened === 'object') opened.end();
+    },
     onMediaEnded: (statistics) => {
       if (statistics !== undefined) call.record.media = [...call.record.media, statistics];
       call.release();

@@ -51,6 +51,7 @@ export interface Restorer extends Pick<CallPlan, 'onEnd' | 'sessionLimitMs'> {
 const PICKED_UP = ['SIP;cause=200;text="Call completed elsewhere"'];
 const RING_TIMER = 1;
 const SESSION_TIMER = 2;
+const DEFECT_TIMER = 3;
 
 /**
  * One call: a caller's INVITE, the attempt to have it answered, then two legs that are each other's peer. It lives until everything
@@ -201,11 +202,7 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
     const attempt = new Attempt(this, plan, this, request.hopsAfter());
     this.#attempt = attempt;
     if (plan.ready === undefined) attempt.start();
-    else
-      plan.ready
-        .then(() => this.#planReady(plan, attempt))
-        // No message is being handled whose boundary would catch a defect.
-        .catch((error: unknown) => this.#planFailed(error));
+    else plan.ready.then(() => this.#planReady(plan, attempt)).catch((error: unknown) => this.onFault(error));
   }
 
   /** An attempt that was given up meanwhile starts nothing. */
@@ -216,9 +213,12 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
     attempt.start();
   }
 
-  #planFailed(error: unknown): void {
-    this.env.log.error('call-not-begun', { callId: this.id, error: String(error) });
+  onFault(error: unknown): void {
+    this.env.endpoint.onFault(error, { callId: this.id });
+    if (this.#over) return;
     this.end('engine', 'defect');
+    // What the defect kept from its own end holds the call no longer than a transaction takes.
+    if (!this.#over) this.#timer = this.env.scheduler.schedule(64 * this.env.timers.t1Ms, this, DEFECT_TIMER);
   }
 
   /** One more thing has to end before the call has ended. */
@@ -357,8 +357,8 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
   }
 
   onTimer(kind: number): void {
-    this.#timer = undefined;
-    if (kind === RING_TIMER) this.end('engine', 'ring-timeout', ['SIP;cause=480;text="No Answer"']);
+    if (kind === DEFECT_TIMER) this.release(true);
+    else if (kind === RING_TIMER) this.end('engine', 'ring-timeout', ['SIP;cause=480;text="No Answer"']);
     else this.end('engine', 'session-limit', ['SIP;cause=480;text="Session Limit"']);
   }
 

@@ -119,6 +119,8 @@ export interface LegCall {
   forget(): void;
   pickedUp(newcomer: Leg, response: SipResponse): boolean;
   end(by: EndedBy, reason: string, reasons?: readonly string[]): void;
+  /** A defect met it where no message is being handled, whose boundary would catch it: it ends. */
+  onFault(error: unknown): void;
   /** Media between two parties, as a part of this call; undefined: their descriptions pass as they are. */
   openMedia(near: MediaEnd, far: MediaEnd, offer: MediaOffer): MediaSession | MediaRefusal | undefined;
 }

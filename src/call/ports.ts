@@ -1,4 +1,4 @@
-import type { Log } from '../base/log.ts';
+import type { Log, LogFields } from '../base/log.ts';
 import type { Scheduler } from '../base/scheduler.ts';
 import type {
   MediaParty,
@@ -41,6 +41,8 @@ export interface EndpointPort {
   resumeInvite(invite: SipRequest, to: Destination, user: ClientTransactionUser): ClientTransaction;
   /** Whether an answer that came over `actual` may be one to what was sent over `expected`. */
   isSamePeer(expected: Flow, actual: Flow): boolean;
+  /** A defect that met something where no message is being handled: told and counted like one that met a message. */
+  onFault(error: unknown, fields: LogFields): void;
   sendAck(request: SipRequest, to: Destination, options?: SendOptions, acknowledged?: ClientTransaction): Flow;
   /** Of a request that begins something. */
   newCallId(): string;

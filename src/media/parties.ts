@@ -10,9 +10,22 @@ export type MediaRefusal = 'no-relay' | 'no-codec' | 'unreadable';
 /** Gets the description for the other side; undefined when there is none, with the reason where it is another than `no-relay`. */
 export type Described = (sdp: string | undefined, refusal?: MediaRefusal) => void;
 
+/** The next has its turn, whatever becomes of what is told. */
+export function thenNext(done: Described, next: () => void): Described {
+  return (sdp, refusal) => {
+    try {
+      done(sdp, refusal);
+    } finally {
+      next();
+    }
+  };
+}
+
 export interface SessionUser {
   /** The relay has ended the session by itself: nothing came from a party for too long, or the relay was started anew. */
   onMediaLost(reason: 'media-timeout' | 'media-lost'): void;
+  /** A defect met what an answer of the relay, or its silence, was told to. */
+  onMediaFault(error: unknown): void;
   /** Once, after `end`. Undefined: nothing is known of it. */
   onMediaEnded(statistics: MediaStatistics | undefined): void;
 }

@@ -7,6 +7,7 @@ import { ChosenCodecs } from './chosen-codecs.ts';
 import { Holds } from './holds.ts';
 import { LastDescribed } from './last-described.ts';
 import { hasMedia, isTooMuch, legible } from './legible.ts';
+import type { NgDone } from './ng-client.ts';
 import { isAboutDescription, isUnknownCall, type NgFields, sdpOf, towardFields } from './ng-words.ts';
 import {
   type Described,
@@ -16,6 +17,7 @@ import {
   NEAR,
   type SessionParties,
   type SessionUser,
+  thenNext,
   withCodecs,
 } from './parties.ts';
 import type { MediaRelay } from './relay.ts';
@@ -223,10 +225,7 @@ export class RelayedSession implements TimerTarget {
       return;
     }
     this.#inOrder.run((next) => {
-      const tell: Described = (result, refusal) => {
-        done(result, refusal);
-        next();
-      };
+      const tell = thenNext(done, next);
       if (hasMedia(chosen)) this.#offer(from, to, chosen, tell);
       else {
         // Nothing is there to be relayed: it passes, and so will its answer.
@@ -253,16 +252,10 @@ export class RelayedSession implements TimerTarget {
         return;
       }
       if (this.#last.standsInFor === from) {
-        this.#become(from, to, sdp, (result) => {
-          done(result);
-          next();
-        });
+        this.#become(from, to, sdp, thenNext(done, next));
         return;
       }
-      this.#answer(from, to, sdp, (result) => {
-        done(result);
-        next();
-      });
+      this.#answer(from, to, sdp, thenNext(done, next));
     });
   }
 
@@ -292,7 +285,7 @@ export class RelayedSession implements TimerTarget {
     }
     const { offer, answer } = exchange;
     this.#told.clear();
-    this.#relay.request(offer, () => this.#relay.request(answer, done));
+    this.#ask(offer, () => this.#ask(answer, done));
   }
 
   leave(): void {
@@ -339,7 +332,7 @@ export class RelayedSession implements TimerTarget {
   onTimer(_kind: number): void {
     this.#timer = this.#scheduler.schedule(ASK_MS, this, 0);
     const relay = this.#relay;
-    relay.request({ command: 'query', 'call-id': this.#call.id }, (answer) => {
+    this.#ask({ command: 'query', 'call-id': this.#call.id }, (answer) => {
       // Silence says nothing of the session: the relay may be back, or the next offer moves it.
       if (answer === undefined || this.#ended || relay !== this.#relay) return;
       if (answer['result'] === 'ok') this.#note(answer);
@@ -378,7 +371,7 @@ export class RelayedSession implements TimerTarget {
           to === undefined ? undefined : this.#described.get(to),
         ),
       };
-      this.#relay.request(fields, (answer) => {
+      this.#ask(fields, (answer) => {
         const result = sdpOf(answer);
         const refusal = isAboutDescription(answer) ? 'unreadable' : undefined;
         // What one relay cannot read, none can.
@@ -421,7 +414,7 @@ export class RelayedSession implements TimerTarget {
       replace: REPLACED,
       ICE: this.#described.get(to)?.ice === true ? 'force' : 'remove',
     };
-    this.#relay.request(fields, (answer) => {
+    this.#ask(fields, (answer) => {
       const result = sdpOf(answer);
       if (result !== undefined) {
         this.#agreed = { offer: { ...exchange.offer, 'to-tag': this.#wire(from) }, answer: fields };
@@ -446,14 +439,14 @@ export class RelayedSession implements TimerTarget {
     this.#described.set(from, describe(sdp));
     this.#told.clear();
     const own: NgFields = { ...offer, sdp, 'to-tag': this.#wire(to) };
-    this.#relay.request(own, (offered) => {
+    this.#ask(own, (offered) => {
       if (sdpOf(offered) === undefined) {
         done(undefined);
         return;
       }
       this.#agreed = { offer: own, answer };
       this.#given.set(from, sdp);
-      this.#relay.request(answer, (answered) => done(sdpOf(answered) === undefined ? undefined : sdp));
+      this.#ask(answer, (answered) => done(sdpOf(answered) === undefined ? undefined : sdp));
     });
   }
 
@@ -479,7 +472,19 @@ export class RelayedSession implements TimerTarget {
 
   #forget(relay: MediaRelay, callId: string, done: (answer: BencodedFields | undefined) => void): void {
     // Without a tag the answer has no statistics. The whole call goes, for it is given no other way to tell its branches apart.
-    relay.request({ command: 'delete', 'call-id': callId, 'from-tag': this.#wire(NEAR), 'delete-delay': 0 }, done);
+    const fields: NgFields = { command: 'delete', 'call-id': callId, 'from-tag': this.#wire(NEAR), 'delete-delay': 0 };
+    this.#ask(fields, done, relay);
+  }
+
+  /** The relay answers from its socket or by a timer, where no message's boundary catches a defect of whoever hears it. */
+  #ask(fields: NgFields, done: NgDone, relay = this.#relay): void {
+    relay.request(fields, (answer) => {
+      try {
+        done(answer);
+      } catch (error) {
+        this.#user.onMediaFault(error);
+      }
+    });
   }
 
   #note(answer: BencodedFields | undefined): void {

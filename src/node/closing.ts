@@ -1,3 +1,4 @@
+import { stackOf } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 
 /**
@@ -9,7 +10,7 @@ export async function closeAll(closers: (() => unknown)[], log: Log): Promise<vo
     try {
       await close();
     } catch (error) {
-      log.error('close-failed', { error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+      log.error('close-failed', { error: stackOf(error) });
     }
   }
 }

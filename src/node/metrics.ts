@@ -152,6 +152,7 @@ function readMessages(metrics: Metrics, engine: Engine): void {
 function readFaults(metrics: Metrics, engine: Engine): void {
   const { counters, inbox, transport } = engine.endpoint;
   const { refused } = engine.intake.gate;
+  metrics.uncaughtElsewhere = () => counters.uncaughtErrors;
   metrics.readCounters('tandem_sip_faults_total', 'Messages that were not served, by reason', 'reason', () => ({
     malformed: counters.malformed,
     refused: counters.refused,

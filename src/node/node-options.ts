@@ -15,8 +15,8 @@ export interface NodeOptions {
   readonly warmsUp?: boolean;
   /** Refuse new calls while the process has no time left; default: true. Off where it does other work beside, as tests do. */
   readonly guardsLoad?: boolean;
-  /** Go on when a promise fails that nobody waits for; default: false, as tests want to hear of it. */
-  readonly outlivesRejections?: boolean;
+  /** Go on when something throws that nobody catches, or a promise fails that nobody waits for; default: false, as tests want to hear of it. */
+  readonly outlivesDefects?: boolean;
   /** For one of several processes that are a node together; default: this process is the node. */
   readonly worker?: WorkerPlace | undefined;
   /** Has the process drain and end, as SIGTERM does; default: this node alone drains and closes. */

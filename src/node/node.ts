@@ -13,6 +13,7 @@ import { makeCertificates } from './before-start.ts';
 import { closeAll } from './closing.ts';
 import { factsOf, useOf } from './cluster.ts';
 import { logLevel } from './configuration.ts';
+import { outlive } from './defects.ts';
 import { type HttpInterface, serveHttp } from './http-interface.ts';
 import { messageService } from './message-service.ts';
 import { MessageWatch } from './message-watch.ts';
@@ -21,7 +22,6 @@ import { nodeEngine } from './node-engine.ts';
 import { type NodeOptions, type NodeParts, settingsOf } from './node-options.ts';
 import { NodeProvisioning } from './node-provisioning.ts';
 import { OverloadWatch, refusedForTime } from './overload-watch.ts';
-import { hearRejections } from './rejections.ts';
 import { Reloads } from './reload.ts';
 import { version } from './version.ts';
 import { type Watching, watching } from './watching.ts';
@@ -57,7 +57,7 @@ export async function startNode(options: NodeOptions = {}): Promise<RunningNode>
   });
   const metrics = new Metrics();
   const closers: (() => unknown)[] = [() => metrics.close()];
-  if (options.outlivesRejections === true) closers.push(hearRejections(log, () => metrics.countUncaught()));
+  if (options.outlivesDefects === true) closers.push(outlive('unhandledRejection', log, () => metrics.countUncaught()));
   try {
     const stores = await openStores(settings, { log, scheduler, environment, hub: options.worker?.hub });
     closers.push(() => stores.close());
@@ -69,7 +69,7 @@ export async function startNode(options: NodeOptions = {}): Promise<RunningNode>
 }
 
 async function wire(parts: NodeParts): Promise<RunningNode> {
-  const { options, settings, scheduler, log, closers } = parts;
+  const { options, settings, scheduler, log, metrics, closers } = parts;
   const watched = watching(parts);
   const { events, records } = watched;
   await makeCertificates(settings, scheduler, log);
@@ -82,6 +82,7 @@ async function wire(parts: NodeParts): Promise<RunningNode> {
   const { overload, callsWait } = watchEngine(parts, watched, engine, problems);
   hearOthers(parts, engine);
   const listening = await engine.start();
+  if (options.outlivesDefects === true) closers.push(outlive('uncaughtException', log, () => metrics.countUncaught()));
   await transports.start();
   closers.push(() => transports.close());
   tellOthers(parts, engine);

@@ -13,7 +13,7 @@ export async function runNode(configFile: string | undefined): Promise<void> {
     node = await startNode({
       configFile,
       warmsUp: true,
-      outlivesRejections: true,
+      outlivesDefects: true,
       drain: () => process.kill(process.pid, 'SIGTERM'),
     });
   } catch (error) {

@@ -27,6 +27,8 @@ export class Metrics {
   readonly loopDelay = new LoopDelay();
   readonly #loopDelay = this.loopDelay.reading();
   #uncaught = 0;
+  /** Those that somebody else has counted; default: nobody has. */
+  uncaughtElsewhere: () => number = () => 0;
   readonly #started: Counts = { outbound: 0, inbound: 0, internal: 0 };
   readonly #answered: Counts = { outbound: 0, inbound: 0, internal: 0 };
   readonly #ended: Record<CallDirection, StatusCounts> = perDirection(() => new Map());
@@ -50,7 +52,7 @@ export class Metrics {
       'uncaught_exceptions_total',
       'Defects caught at an exception boundary; 0 in a healthy engine',
       [],
-      (add) => add({}, this.#uncaught),
+      (add) => add({}, this.#uncaught + this.uncaughtElsewhere()),
     );
     this.#readDirections('tandem_calls_total', 'Calls started', this.#started);
     this.#readDirections('tandem_calls_answered_total', 'Calls answered', this.#answered);

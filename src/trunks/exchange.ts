@@ -14,13 +14,15 @@ import { HeaderId, type SipRequest, type SipResponse } from '../sip/message/inde
 import type { Flow, Target } from '../sip/transport/index.ts';
 
 /** What trunks need of the endpoint. */
-export type TrunkEndpoint = Pick<Endpoint, 'sendRequest' | 'advertised'>;
+export type TrunkEndpoint = Pick<Endpoint, 'sendRequest' | 'advertised' | 'onFault'>;
 
 export interface ExchangeUser {
   /** A final response that no challenge answer can change. `gaveUp` says why a challenge was not answered. */
   onAnswer(response: SipResponse, exchange: Exchange, gaveUp: DigestGiveUp | undefined): void;
   /** No answer in time, or the request could not be sent. */
   onSilence(reason: string, cause: 'timeout' | 'transport-error', exchange: Exchange): void;
+  /** A defect met it while it heard of a timer. Default: it is the process's to tell of. */
+  onFault?(error: unknown): void;
 }
 
 export interface ExchangeOptions {
@@ -102,6 +104,12 @@ export class Exchange implements ClientTransactionUser {
 
   onTransportError(reason: string): void {
     this.#silent(reason, 'transport-error');
+  }
+
+  onFault(error: unknown): void {
+    const { user } = this.#options;
+    if (user.onFault === undefined) throw error;
+    user.onFault(error);
   }
 
   #send(request: SipRequest): void {

@@ -40,6 +40,8 @@ export interface TurnUser {
   /** The credentials are refused, or the address is not served there. */
   onRefused(response: SipResponse, gaveUp: DigestGiveUp | undefined): void;
   onFailed(failure: TurnFailure): void;
+  /** A defect met it where no message is being handled. */
+  onFault(error: unknown): void;
 }
 
 const REFUSALS: ReadonlySet<number | undefined> = new Set([401, 403, 404, 407]);
@@ -140,6 +142,11 @@ export class RegistrationTurn implements ExchangeUser, RegistrarAsked {
     if (!isOwnShortage(reason)) this.#ports.noteTarget(exchange.to, false, undefined);
     if (this.#nextTarget()) this.#again();
     else if (!this.#goElsewhere(undefined)) this.#user.onFailed({ reason, silence: cause });
+  }
+
+  onFault(error: unknown): void {
+    if (this.#isAbandoned) throw error;
+    this.#user.onFault(error);
   }
 
   /** A further message in the same turn. */

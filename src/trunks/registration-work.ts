@@ -83,7 +83,15 @@ export class RegistrationWork implements TimerTarget, PacedUser {
     if (this.#step.kind !== 'queued') return;
     const { turn } = this.#step;
     this.#step = { kind: 'asking', turn };
-    if (this.#user.isLeasedNow()) turn.begin();
+    try {
+      if (this.#user.isLeasedNow()) turn.begin();
+    } catch (error) {
+      this.onFault(error);
+    }
+  }
+
+  onFault(error: unknown): void {
+    this.#user.onFault(error);
   }
 
   #stop(answered: boolean): void {

@@ -247,6 +247,11 @@ export class Registration implements TimerTarget, WorkUser, LeaseHolder {
     else this.#failed(failure, failure.silence === undefined);
   }
 
+  onFault(error: unknown): void {
+    this.#ports.endpoint.onFault(error, { trunk: this.series.trunk.name });
+    this.onFailed({ reason: 'a defect' });
+  }
+
   /** @param keeps an answer that says nothing about the registration leaves it alone until it lapses */
   #failed({ reason, code, retrySeconds, silence }: TurnFailure, keeps: boolean): void {
     const [work, grant] = [this.#work, this.grant];

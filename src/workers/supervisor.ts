@@ -11,8 +11,8 @@ import { SettingsError } from '../base/errors.ts';
 import { WheelScheduler } from '../base/wheel-scheduler.ts';
 import { makeCertificates, requirePorts } from '../node/before-start.ts';
 import { apiTls, isOfSystem, loadSettings, logLevel } from '../node/configuration.ts';
+import { outlive } from '../node/defects.ts';
 import { apiUnavailable, forgetHttpAddress } from '../node/http-port.ts';
-import { hearRejections } from '../node/rejections.ts';
 import { untilToldToStop } from '../node/signals.ts';
 import { version } from '../node/version.ts';
 import { JsonLogger } from '../observe/index.ts';
@@ -104,7 +104,7 @@ class Supervisor {
 
   async #start(): Promise<void> {
     // Metrics are of workers: here the log says it alone.
-    this.#closers.push(hearRejections(this.#log, () => {}));
+    this.#closers.push(outlive('unhandledRejection', this.#log));
     const settings = this.#settings;
     const count = workerCount(settings);
     await makeCertificates(settings, this.#scheduler, this.#log);
@@ -150,6 +150,7 @@ class Supervisor {
     const ready = await first?.start();
     await Promise.all(others.map((slot) => slot.start()));
     const listening = settings.listen.map(({ transport, host, port }) => `${transport}:${host}:${port}`);
+    this.#closers.push(outlive('uncaughtException', this.#log));
     this.#log.info('started', { version, listening, api: apiAddress, workers: count });
     // Log lines are on standard output; what a person reads goes to the other stream.
     process.stderr.write(ready?.welcome ?? '');

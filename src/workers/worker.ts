@@ -103,7 +103,7 @@ function start(beginning: Beginning, workers: Workers, hub: HubChannel | undefin
   return startNode({
     configFile,
     warmsUp,
-    outlivesRejections: true,
+    outlivesDefects: true,
     worker: { node, workers, hub, httpSocket, apiAddress, ownerToken },
     drain: () => process.kill(process.ppid, 'SIGTERM'),
   });

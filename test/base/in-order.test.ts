@@ -41,3 +41,24 @@ test('work that is given by work waits for it', () => {
   });
   expect(ran).toEqual([1, 2]);
 });
+
+test('work that throws, at once or behind what it waited for, keeps no other from its turn', () => {
+  const order = new InOrder();
+  const ran: string[] = [];
+  const fail = (): never => {
+    throw new Error('a bug');
+  };
+  let finish = () => {};
+  order.run((done) => {
+    finish = done;
+  });
+  order.run(fail);
+  order.run((done) => {
+    ran.push('next');
+    done();
+  });
+  expect(finish).toThrow('a bug');
+  expect(() => order.run(fail)).toThrow('a bug');
+  order.run(() => ran.push('last'));
+  expect(ran).toEqual(['next', 'last']);
+});

@@ -82,6 +82,23 @@ test('a target that throws costs its own timer only', () => {
   }
 });
 
+test('a target that throws is told so and ends what it was about; only what it cannot end is everybody’s', () => {
+  const restore = fakeTime();
+  try {
+    const [ended, everybodys]: unknown[][] = [[], []];
+    const wheel = new WheelScheduler({ onError: (error) => everybodys?.push(error) });
+    const throws = (error: string) => () => {
+      throw error;
+    };
+    wheel.schedule(10, { onTimer: throws('boom'), onFault: (error) => ended?.push(error) }, 0);
+    wheel.schedule(10, { onTimer: throws('bang'), onFault: throws('no end') }, 0);
+    vi.advanceTimersByTime(100);
+    expect([ended, everybodys]).toEqual([['boom'], ['no end']]);
+  } finally {
+    restore();
+  }
+});
+
 test('timers armed again after an idle time are counted from now', () => {
   const restore = fakeTime();
   try {

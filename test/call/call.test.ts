@@ -1,4 +1,7 @@
 import { describe, expect, test, vi } from 'vitest';
+import type { BranchPlan, CallPlan, StageOutcome } from '../../src/call/plan.ts';
+import type { SipRequest } from '../../src/sip/message/index.ts';
+import { RelayedWorld, wish, withMedia } from './relayed-world.ts';
 import { branchTo, rejecting, sdp, stages, World } from './world.ts';
 
 test.each([
@@ -89,5 +92,69 @@ describe('another node cancels what it has ring here (RFC 3261 §16.10)', () => 
     world.run();
     expect(sent.final?.status).toBe(487);
     expect(world.settles()).toBe(true);
+  });
+});
+
+describe('a defect that no message’s boundary catches ends its call, is counted once, and another call goes on', () => {
+  /** Throws the first time only. */
+  const once = () => {
+    let isMet = false;
+    return () => {
+      if (isMet) return;
+      isMet = true;
+      throw new Error('a bug');
+    };
+  };
+  const ofBranch = (met: Partial<BranchPlan>) => (request: SipRequest) =>
+    stages([{ branches: [branchTo(request, 'c', met)], ringMs: 60_000 }]);
+
+  test.each<[string, (request: SipRequest) => CallPlan]>([
+    ['what hears an answer of the relay', ofBranch({ onAttempt: once() })],
+    [
+      'what hears of a transaction’s timer',
+      ofBranch({ onAttempt: once(), resolve: () => [{ transport: 'udp', address: 'nobody', port: 5060 }] }),
+    ],
+    [
+      'a timer of the plan',
+      (request) => {
+        const plan = stages([{ branches: [branchTo(request, 'nobody')], ringMs: 3_000 }]);
+        const meet = once();
+        const next = (outcome?: StageOutcome) => {
+          if (outcome !== undefined) meet();
+          return plan.next(outcome);
+        };
+        return { ...plan, next };
+      },
+    ],
+    ['what hears an answer of the DNS', ofBranch({ onAttempt: once(), resolve: async () => [] })],
+    ['what waited for a signature', ofBranch({ onAttempt: once(), sign: () => Promise.reject(new Error('no key')) })],
+    [
+      'what waited for a certificate',
+      (request) => ({ ...ofBranch({})(request), ready: Promise.reject(new Error('a bug')) }),
+    ],
+  ])('it meets %s', async (_what, plan) => {
+    const world = new RelayedWorld();
+    const { a, c, engine } = world;
+    world.connect();
+    engine.plan = (request) => withMedia(plan(request), wish());
+    c.onRequest = (transaction, request) => {
+      if (request.method === 'INVITE') c.answer(transaction, 200, { body: sdp('c') });
+    };
+    const [talk] = a.dialogs;
+    const sent = a.call();
+    for (let turn = 0; turn < 8; turn++) {
+      world.run(10_000);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(engine.endpoint.counters.uncaughtErrors).toBe(1);
+    expect(engine.calls.counters.live).toBe(1);
+    expect(engine.ended).toMatchObject([{ endReason: 'defect', endedBy: 'engine' }]);
+    expect(sent.final?.status).toBeGreaterThanOrEqual(480);
+    const bye = a.send('BYE', {}, talk);
+    world.run();
+    expect(bye.final?.status).toBe(200);
+    expect(engine.ended.map(({ endReason }) => endReason)).toEqual(['defect', 'bye']);
+    world.settles();
+    expect([engine.calls.counters.live, world.fake.sessions.get(1)?.size]).toEqual([0, 0]);
   });
 });

@@ -10,7 +10,7 @@ const party = (changes: Partial<MediaParty> = {}): MediaParty => ({
   withoutRelay: 'refuse',
   ...changes,
 });
-const nobody = { onMediaLost() {}, onMediaEnded() {} };
+const nobody = { onMediaLost() {}, onMediaFault() {}, onMediaEnded() {} };
 const parties = { near: party(), far: party({ holdsInactive: true, needsOffer: true }) };
 const SDP = 'v=0\r\nc=IN IP4 192.0.2.1\r\nm=audio 4000 RTP/SAVP 0\r\na=sendonly\r\n';
 

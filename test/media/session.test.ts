@@ -28,7 +28,7 @@ const relay = {
 
 test('a side that describes itself where something was made up for it is known by its own description', () => {
   const parties = { near: party({ steady: true }), far: party({ needsOffer: true }) };
-  const nobody = { onMediaLost() {}, onMediaEnded() {} };
+  const nobody = { onMediaLost() {}, onMediaFault() {}, onMediaEnded() {} };
   const session = new RelayedSession({} as MediaRelays, relay, new VirtualScheduler(), parties, nobody);
   session.makeUpOffer(() => {});
   const madeUp = session.describedBy(NEAR);
@@ -46,7 +46,7 @@ test('a side that describes itself where something was made up for it is known b
 
 test('RFC 8866 §5.7: a name for an address is that of the signalling of whoever wrote it', () => {
   const parties = { near: party({ address: '198.51.100.7' }), far: party({ address: '203.0.113.9' }) };
-  const nobody = { onMediaLost() {}, onMediaEnded() {} };
+  const nobody = { onMediaLost() {}, onMediaFault() {}, onMediaEnded() {} };
   const session = new RelayedSession({} as MediaRelays, relay, new VirtualScheduler(), parties, nobody);
   const named = sdp(4000).replace('c=IN IP4 192.0.2.1', 'c=IN IP4 phone.acme.test');
   const told: (string | undefined)[] = [];

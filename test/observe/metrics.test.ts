@@ -11,13 +11,14 @@ describe('Metrics', () => {
     metrics.countTrunkAttempt('100', 503);
     metrics.countCallerIdRejected('extension');
     metrics.countUncaught();
+    metrics.uncaughtElsewhere = () => 2;
     const text = await metrics.render();
     expect(text).toContain('tandem_calls_total{direction="outbound"} 1');
     expect(text).toContain('tandem_calls_ended_total{direction="outbound",code="486"} 1');
     expect(text).toContain('tandem_calls_ended_total{direction="outbound",code="other"} 1');
     expect(text).toContain('tandem_trunk_attempts_total{trunk_id="100",code="503"} 1');
     expect(text).toContain('tandem_call_setup_seconds_bucket{le="0.5",direction="outbound"} 1');
-    expect(text).toContain('uncaught_exceptions_total 1');
+    expect(text).toContain('uncaught_exceptions_total 3');
     expect(text).toContain('tandem_event_loop_delay_seconds{percentile="99"}');
     metrics.close();
   });

@@ -41,6 +41,10 @@ class Registrar implements TrunkEndpoint {
     return { host: '192.0.2.1', port: 5060 };
   }
 
+  onFault(error: unknown): void {
+    throw error;
+  }
+
   sendRequest(request: SipRequest, _to: Flow | Target, user: ClientTransactionUser): ClientTransaction {
     const transaction = {
       request,

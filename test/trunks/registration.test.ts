@@ -671,3 +671,26 @@ test('over a link that loses a fifth, doubles and reorders packets, a day passes
   expect(world.events).toEqual([]);
   expect(world.network.packets.some(({ lost }) => lost)).toBe(true);
 });
+
+test.each<[string, (world: TrunkWorld) => void]>([
+  ['its turn', (world) => void vi.spyOn(world.endpoint, 'advertised').mockImplementationOnce(bug)],
+  [
+    'the timer of its transaction',
+    (world) => {
+      world.provider.onRegister = () => {
+        world.provider.onRegister = (transaction) => world.provider.accept(transaction);
+      };
+      vi.spyOn(world.locator, 'markFailed').mockImplementationOnce(bug);
+    },
+  ],
+])('a defect met by %s is counted, and the trunk registers again', (_by, meets) => {
+  const world = new TrunkWorld([registerTrunk()]);
+  meets(world);
+  world.run(300);
+  expect(world.endpoint.counters.uncaughtErrors).toBe(1);
+  expect(world.status().state).toBe('online');
+});
+
+function bug(): never {
+  throw new TypeError('a bug');
+}

@@ -292,6 +292,7 @@ export class CallRehearsal {
           sendAck: (request, to, options, acknowledged) =>
             this.#endpoint.sendAck(request, isFlow(to) ? this.#own().standFor(to) : to, options, acknowledged),
           newCallId: () => this.#endpoint.newCallId(),
+          onFault: (error, fields) => this.#endpoint.onFault(error, fields),
         },
       }),
       served: { directory },

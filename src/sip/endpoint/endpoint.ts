@@ -1,7 +1,7 @@
 import type { AddressScope } from '../../base/address-scope.ts';
-import { PeerError } from '../../base/errors.ts';
+import { PeerError, stackOf } from '../../base/errors.ts';
 import { randomBranch, randomToken } from '../../base/ids.ts';
-import type { Log } from '../../base/log.ts';
+import type { Log, LogFields } from '../../base/log.ts';
 import {
   DEFAULT_LIMITS,
   HeaderId,
@@ -454,9 +454,13 @@ export class Endpoint implements TransportUser, RefusingEndpoint, MessageServer 
     }
   }
 
-  #countFault(error: unknown, flow: Flow): void {
+  #countFault(error: unknown, { transport, remoteAddress }: Flow): void {
+    this.onFault(error, { transport, remoteAddress });
+  }
+
+  /** A defect was caught. @param fields what it met */
+  onFault(error: unknown, fields: LogFields): void {
     this.counters.uncaughtErrors++;
-    const stack = error instanceof Error ? error.stack : String(error);
-    this.#log.error('uncaught-error', { transport: flow.transport, remoteAddress: flow.remoteAddress, stack });
+    this.#log.error('uncaught-error', { ...fields, stack: stackOf(error) });
   }
 }

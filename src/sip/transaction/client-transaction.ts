@@ -115,6 +115,11 @@ export abstract class ClientTransactionBase<F extends Channel>
     this.user?.onTimeout(this);
   }
 
+  onFault(error: unknown): void {
+    if (this.user?.onFault === undefined) throw error;
+    this.user.onFault(error);
+  }
+
   /** §17.1.4: the machine ends and the user is informed. */
   protected failTransport(reason: string): void {
     this.host.counters.transportErrors++;

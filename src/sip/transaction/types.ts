@@ -104,6 +104,8 @@ export interface ClientTransactionUser<F extends Channel = Channel> {
   onTimeout(transaction: ClientTransaction<F>): void;
   /** The request could not be sent; counts as a 503 (§8.1.3.1). The transaction has ended. */
   onTransportError(reason: string, transaction: ClientTransaction<F>): void;
+  /** A defect met it while it heard of a timer. Default: it is the process's to tell of. */
+  onFault?(error: unknown): void;
 }
 
 export interface ClientTransactionOptions {

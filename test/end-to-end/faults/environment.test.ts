@@ -118,6 +118,36 @@ test(
   },
 );
 
+test(
+  'something throws behind a signal, a timer and a socket, and nobody catches it: logged, counted, and the node serves on; a hundred in a minute end it',
+  waiting,
+  async (context) => {
+    const defect = `process.on("SIGUSR2", () => {
+      setTimeout(() => { throw new Error("of a timer"); });
+      require("node:net").connect(1, "127.0.0.1").on("error", () => { throw new Error("of a socket"); });
+      throw new Error("of a signal");
+    })
+    process.on("SIGWINCH", () => setInterval(() => { throw new Error("again and again"); }));`;
+    const { engine, base } = await start(context, {
+      settings: { workers: 1 },
+      wrapper: [
+        'env',
+        `NODE_OPTIONS=--import=data:text/javascript,${encodeURIComponent(`import { createRequire } from "node:module"; const require = createRequire("file:///"); ${defect}`)}`,
+      ],
+    });
+    engine.child.signal('SIGUSR2');
+    for (const what of ['timer', 'socket', 'signal'])
+      await engine.child.waitFor(new RegExp(`"stack":"Error: of a ${what}[^"]*".*"event":"uncaught-error"`));
+    expect(await answeredOverUdp(engine.port)).toMatch(/^SIP\/2\.0 200 /);
+    expect(await metric(base, 'uncaught_exceptions_total')).toBe(3);
+    engine.child.signal('SIGWINCH');
+    await engine.child.waitFor(
+      /tandem ends: more than 100 defects within a minute, the last one:\nError: again and again/,
+    );
+    await engine.child.exited;
+  },
+);
+
 test.skipIf(peersSkipped)(
   'a stall of two seconds in a call: the call goes on, and ends as it would have',
   waiting,
