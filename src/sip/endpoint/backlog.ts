@@ -121,8 +121,8 @@ export class Backlog {
     this.#takenLately *= kept;
     const costMs = Math.max(LEAST_COST_MS / share, this.#spentMs / this.#taken);
     this.#rush.beat(passedMs, waiting, costMs, waiting >= MUCH_WAITING);
-    if (this.#isOver ? this.#refusesMuch : this.#isRushed) {
-      this.#hasRushEndedBurst ||= !this.#isOver;
+    if (this.isOver ? this.#refusesMuch : this.#isRushed) {
+      this.#hasRushEndedBurst ||= !this.isOver;
       this.#overUntilMs = nowMs + CALM_MS;
     }
     if (waiting < MUCH_WAITING) this.#beganMs = -1;
@@ -155,6 +155,11 @@ export class Backlog {
     return this.#nowMs < this.#shortUntilMs;
   }
 
+  /** What a request costs with all that follows, ms by the clock. */
+  get costMs(): number {
+    return this.#passedMs / this.#taken;
+  }
+
   /** A request's turn has come. */
   took(): void {
     this.#taken++;
@@ -177,7 +182,7 @@ export class Backlog {
   /** Whether a request that comes after so many others, and has waited so long to be read, may wait on. */
   admits(ahead: number, waitedMs: number): boolean {
     if (ahead < ALWAYS_WAITING) return true;
-    if (this.#isOver) {
+    if (this.isOver) {
       const aheadMs = (ahead * this.#passedMs) / this.#taken;
       if (aheadMs < LASTING_SHARE * this.#patienceMs) return true;
       return waitedMs > this.owedAfterMs && waitedMs + aheadMs < this.#owedBacklogs * this.#patienceMs;
@@ -199,7 +204,7 @@ export class Backlog {
 
   /** Who has waited so long by the clock, ms, while there is too much, is served before others and refused no more. */
   get owedAfterMs(): number {
-    return this.#isOver ? LATE_REFUSAL_SHARE * this.#patienceMs : Number.POSITIVE_INFINITY;
+    return this.isOver ? LATE_REFUSAL_SHARE * this.#patienceMs : Number.POSITIVE_INFINITY;
   }
 
   /** Whether one that has waited so long by the clock is refused however late that is: whoever sent it is about to send it again. */
@@ -233,7 +238,8 @@ export class Backlog {
     return this.isGrown && this.#rush.isOne;
   }
 
-  get #isOver(): boolean {
+  /** More comes than there is time for. */
+  get isOver(): boolean {
     return this.#nowMs < this.#overUntilMs;
   }
 
@@ -241,7 +247,7 @@ export class Backlog {
   #begin(computedMs: number): void {
     this.#beganMs = computedMs;
     this.#mostLentMs = this.#lentMs;
-    if (this.#isOver) return;
+    if (this.isOver) return;
     const costMs = Math.min(this.#spentMs / this.#taken, FIRST_COST_MS);
     this.#taken = FIRST_WEIGHT;
     this.#spentMs = FIRST_WEIGHT * costMs;

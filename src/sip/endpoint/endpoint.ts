@@ -25,7 +25,8 @@ import type {
   TransportUser,
 } from '../transport/index.ts';
 import { EndpointCounters } from './counters.ts';
-import { Inbox, type MessageServer } from './inbox.ts';
+import { Inbox } from './inbox.ts';
+import type { MessageServer } from './inbox-options.ts';
 import { LargeRequests, type SendOver } from './large-requests.ts';
 import { Refusals, type RefusingEndpoint } from './refusals.ts';
 import { isFlow, noteSource, ReplyFlow, replyPort, rerouteTarget, ViaPrefix } from './reply-route.ts';

@@ -1,66 +1,13 @@
-import type { Clock } from '../../base/scheduler.ts';
 import { StatelessTags } from '../transaction/index.ts';
 import type { Flow } from '../transport/index.ts';
 import { Backlog } from './backlog.ts';
-import { Endings, type RoomForCalls } from './endings.ts';
+import { Endings } from './endings.ts';
 import { FairQueue } from './fair-queue.ts';
-import { Pace } from './pace.ts';
+import { defaultInboxLimits, type InboxCounters, type InboxLimits, type InboxOptions } from './inbox-options.ts';
+import { Pace, sleep } from './pace.ts';
 import { acknowledgesStateless, endsCall, kindOf, localTagOf, MessageKind, toTagOf } from './triage.ts';
-import { WorkClock, type WorkClockOptions } from './work-clock.ts';
-
-export interface InboxLimits {
-  /** New calls and other requests that begin something are refused when they would wait longer than this, ms; in a burst two and a half times as long, once there is too much for long half as long. */
-  readonly backlogMs: number;
-  /** Share of the time that strangers get while known peers wait, 0 to 1. */
-  readonly strangersShare: number;
-  /** Messages of strangers that wait at most. */
-  readonly strangersWaiting: number;
-  /** Messages of known peers that wait at most. */
-  readonly knownWaiting: number;
-}
-
-export const defaultInboxLimits: InboxLimits = {
-  backlogMs: 50,
-  strangersShare: 0.1,
-  strangersWaiting: 1_000,
-  knownWaiting: 20_000,
-};
-
-/** Does what the inbox has decided on. */
-export interface MessageServer {
-  /** Reads, judges and serves a message. */
-  handle(text: string, flow: Flow): void;
-  refuseUnread(text: string, flow: Flow): boolean;
-  /** The same of octets; false too when they are not written as usual. */
-  refuseOctets(octets: Buffer, flow: Flow): boolean;
-}
-
-export interface InboxOptions extends WorkClockOptions {
-  readonly clock: Clock;
-  readonly limits?: Partial<InboxLimits>;
-  /** As what source (`base/source.ts`) an address of a known peer counts; undefined: it is a stranger's. */
-  readonly sourceOf: (address: string) => string | undefined;
-  readonly server: MessageServer;
-  /** Hands over what was read from the sockets. True: they hold more, and nothing is handled before that was read. Default: never. */
-  readonly readsOn?: () => boolean;
-  /** Whoever ends a call may place the next: what makes room for one is not put off. Default: there is always room. */
-  readonly room?: (() => RoomForCalls) | undefined;
-  /** Does nothing for so many ms. Default: the thread sleeps. */
-  readonly rest?: (ms: number) => void;
-  /** Runs a function on a later turn of the event loop, after what waits in the sockets was read. Default: setImmediate. */
-  readonly later?: (turn: () => void) => void;
-}
-
-/** What the inbox did; for metrics. */
-export interface InboxCounters {
-  /** New requests refused because too much waits. */
-  overloaded: number;
-  /** Messages of strangers, and of known peers, for which there was no place. */
-  strangersDropped: number;
-  knownDropped: number;
-  /** ACKs to answers of which nothing is kept. */
-  acksAbsorbed: number;
-}
+import { Valve } from './valve.ts';
+import { WorkClock } from './work-clock.ts';
 
 interface Waiting {
   readonly source: string;
@@ -71,6 +18,8 @@ interface Waiting {
   readonly cameMs: number;
   /** Computing time at which it came. */
   readonly sinceComputedMs: number;
+  /** It goes on, and waits with what begins: there was too much of its peer's. */
+  goesOn: boolean;
 }
 
 type Queue = FairQueue<Waiting> | Endings<Waiting>;
@@ -87,6 +36,8 @@ const ANSWERS_FIRST_MS = 75;
 const REQUESTS_FIRST_MS = 20;
 /** The same of what is put off because it ends calls: as much as one that is all the load sends while it waits. */
 const ENDINGS_MS = 200;
+/** A rest while nothing waits but what may not begin yet, ms. */
+const IDLE_MS = 0.5;
 /** Share of the time that what begins has while what goes on waits too: a flood that seems to go on, and fills its places again and again, ends no call. */
 const FRESH_SHARE = 0.1;
 /** What begins has its turn when so much is owed to it, ms. */
@@ -106,10 +57,10 @@ const OUTLIER = 8;
  * Decides what is served first, and what not at all, while there is more to do than time.
  *
  * As long as a turn of the event loop handles all that it read within {@link SLICE_MS}, messages are handled as they come and this class
- * costs a comparison each. Beyond that they wait here and not in the sockets, where nobody sees them: the sockets are read between
+ * costs a comparison each, or a look at its method after an overload. Beyond that they wait here and not in the sockets, where nobody sees them: the sockets are read between
  * slices, so that how much waits is known to the millisecond. Then the order is: what goes on (responses, requests within dialogs, pings
  * of known peers) before what begins, which has a small share that nobody takes; what ends calls after both for a moment, while V8 marks the heap with a quota that is all threads'; known peers before strangers,
- * who have a small share that nobody takes; each source in its turn.
+ * who have a small share that nobody takes; each source in its turn. While too much comes, what begins is served at a rate ({@link Valve}).
  * New requests that would wait too long are refused unread ({@link Backlog}), so that those that are let in are served in time.
  */
 export class Inbox {
@@ -134,9 +85,14 @@ export class Inbox {
   #sliceEndedMs = 0;
   /** What was read last took so long, by the clock, that more waits in the sockets. */
   #isAway = false;
+  /** How much of what goes on waits with what begins. */
+  #goesOnBehind = 0;
+  /** Nothing waited but what may not begin yet. */
+  #idles = false;
   /** When the sockets were looked at on the turn before this one. */
   #lookedMs = 0;
   readonly #backlog: Backlog;
+  readonly #valve = new Valve();
   readonly #work: WorkClock;
   readonly #pace: Pace;
   readonly #rest: (ms: number) => void;
@@ -185,8 +141,7 @@ export class Inbox {
       this.#arm(nowMs);
     }
     if (this.isEmpty) {
-      if (nowMs - this.#sliceBeganMs < SLICE_MS) {
-        if (!this.#backlog.isGrown && kindOf(text) === MessageKind.Call) this.#backlog.grows();
+      if (nowMs - this.#sliceBeganMs < SLICE_MS && this.#passes(text, flow)) {
         this.#options.server.handle(text, flow);
         return;
       }
@@ -201,7 +156,24 @@ export class Inbox {
       // Of a stream it may have come at any time since it was read before: in the middle of it, taken together.
       cameMs: cameMs ?? nowMs - Math.min(nowMs - this.#lookedMs, LONGEST_SLICE_MS) / 2,
       sinceComputedMs: this.#backlog.computedMs,
+      goesOn: false,
     });
+  }
+
+  /** While nothing waits: whether a message need not wait either. */
+  #passes(text: string, flow: Flow): boolean {
+    const { isGrown, isOver } = this.#backlog;
+    if (isGrown && !isOver) return true;
+    const kind = kindOf(text);
+    if (!isOver) {
+      if (kind === MessageKind.Call) this.#backlog.grows();
+      return true;
+    }
+    if (kind !== MessageKind.Call && kind !== MessageKind.Other) return true;
+    if (!this.#valve.isOpen || this.#options.sourceOf(flow.remoteAddress) === undefined) return false;
+    this.#backlog.took();
+    this.#valve.took();
+    return true;
   }
 
   /**
@@ -272,6 +244,7 @@ export class Inbox {
     this.#arm(this.#options.clock.nowMs());
     this.#work.lent(this.#sliceBeganMs, this.#lent);
     this.#backlog.beat(this.#work.workMs(), this.#sliceBeganMs, this.#begins, this.#work.cpuShare());
+    this.#valve.beat(this.#sliceBeganMs, this.#backlog.isOver, this.#backlog.costMs);
     // A socket that holds more than was read has been looked at as well, and so have all others.
     this.#lookedMs = this.#sliceBeganMs;
     // What was read is handed over first: whoever is refused would wait for others, or for a rest, and what lies behind it unread would, too.
@@ -291,6 +264,7 @@ export class Inbox {
     this.#isAway = false;
     if (restMs > 0) this.#rest(restMs);
     else this.#slice();
+    if (this.#idles) this.#idle();
     this.#sliceEndedMs = this.#options.clock.nowMs();
     this.#sliceEndedComputedMs = this.#work.computedMs();
   }
@@ -323,7 +297,9 @@ export class Inbox {
         return;
       }
     }
+    waiting.goesOn = !begins;
     if (!this.#fresh.add(source, waiting)) this.counters.knownDropped++;
+    else if (!begins) this.#goesOnBehind++;
   }
 
   /** Whom a refusal would reach late is served instead, and next: those who came after it are refused, who can still be told in time. */
@@ -337,7 +313,10 @@ export class Inbox {
         if (this.#backlog.isGivenUp(nowMs - waiting.cameMs) && this.#refusesLate(waiting))
           this.#longestWaitMs = Math.max(this.#longestWaitMs, nowMs - waiting.sinceMs);
         // That, a copy of what is served already, or an emergency call: it has waited long enough.
-        else if (!this.#overdue.add(waiting.source, waiting)) this.counters.knownDropped++;
+        else if (!this.#overdue.add(waiting.source, waiting)) {
+          this.counters.knownDropped++;
+          if (waiting.goesOn) this.#goesOnBehind--;
+        }
       },
     );
   }
@@ -389,14 +368,19 @@ export class Inbox {
         : this.#sliceBeganMs - this.#sliceEndedMs;
     const endMs = this.#sliceBeganMs + Math.min(LONGEST_SLICE_MS, Math.max(SLICE_MS, SLICE_SHARE * sinceMs));
     for (let nowMs = this.#sliceBeganMs; nowMs < endMs; ) {
-      const { knownWait } = this;
-      const strangersTurn = this.#strangers.size > 0 && (!knownWait || this.#owedMs >= STRANGERS_TURN_MS);
-      const freshTurn = this.#begins > 0 && (this.#ongoing.size === 0 || this.#freshOwedMs >= FRESH_TURN_MS);
-      const endsTurn = !strangersTurn && this.#endsTurn;
+      const mayBegin = this.#begins > 0 && this.#mayBegin;
+      const knownMay = mayBegin || this.#goesOn > 0;
+      const strangersTurn = this.#strangers.size > 0 && (!knownMay || this.#owedMs >= STRANGERS_TURN_MS);
+      const freshTurn = mayBegin && (this.#ongoing.size === 0 || this.#freshOwedMs >= FRESH_TURN_MS);
+      const othersTurn = freshTurn || this.#ongoing.size > 0;
+      const endsTurn = !strangersTurn && (this.#endsTurn || (!othersTurn && this.#endings.size > 0));
       const known = endsTurn ? this.#endings : freshTurn ? this.#beginning : this.#ongoing;
       const queue = strangersTurn ? this.#strangers : known;
       const next = queue.take();
-      if (next === undefined) return;
+      if (next === undefined) {
+        if (this.#begins > 0) this.#idles = true;
+        return;
+      }
       if (freshTurn && !endsTurn && !strangersTurn) {
         this.#backlog.took();
         if (queue === this.#fresh && this.#backlog.isLate(next.sinceComputedMs) && this.#refusesLate(next)) {
@@ -404,9 +388,24 @@ export class Inbox {
           nowMs = clock.nowMs();
           continue;
         }
+        if (next.goesOn) this.#goesOnBehind--;
+        else this.#valve.took();
       }
-      nowMs = this.#serve(next, queue, nowMs, knownWait);
+      nowMs = this.#serve(next, queue, nowMs, knownMay);
     }
+  }
+
+  /** What comes meanwhile is soon looked at, and a quota is not used up by looking. */
+  #idle(): void {
+    this.#idles = false;
+    const sinceMs = this.#options.clock.nowMs();
+    this.#rest(IDLE_MS);
+    this.#valve.idled(Math.min(2 * IDLE_MS, this.#options.clock.nowMs() - sinceMs));
+  }
+
+  /** Whoever has waited too long may, whatever the rate, and what goes on. */
+  get #mayBegin(): boolean {
+    return this.#overdue.size > 0 || this.#goesOnBehind > 0 || this.#valve.isOpen;
   }
 
   get #endsTurn(): boolean {
@@ -422,7 +421,7 @@ export class Inbox {
   }
 
   /** Returns when it was done; those who wait meanwhile have earned their part of that time. */
-  #serve({ text, flow, sinceMs }: Waiting, queue: Queue, beganMs: number, knownWait: boolean): number {
+  #serve({ text, flow, sinceMs, sinceComputedMs }: Waiting, queue: Queue, beganMs: number, knownWait: boolean): number {
     this.#longestWaitMs = Math.max(this.#longestWaitMs, beganMs - sinceMs);
     this.#options.server.handle(text, flow);
     const nowMs = this.#options.clock.nowMs();
@@ -435,7 +434,10 @@ export class Inbox {
     if (this.#strangers.size > 0) this.#owedMs += tookMs * this.#limits.strangersShare;
     this.#endings.passed(tookMs, queue === this.#endings, this.#othersWait);
     if (queue === this.#endings) return nowMs;
-    if (queue === this.#ongoing) this.#ongoingCostMs = averaged(this.#ongoingCostMs, tookMs);
+    if (queue === this.#ongoing) {
+      this.#ongoingCostMs = averaged(this.#ongoingCostMs, tookMs);
+      this.#valve.waited(this.#backlog.computedMs - sinceComputedMs);
+    }
     this.#oweFresh(queue !== this.#ongoing, tookMs);
     return nowMs;
   }
@@ -451,12 +453,6 @@ export class Inbox {
     // A message during which others had the processor is not held against those after it.
     else this.#freshOwedMs = Math.max(-FRESH_TURN_MS, this.#freshOwedMs + tookMs * (FRESH_SHARE - 1));
   }
-}
-
-const NEVER_WOKEN = new Int32Array(new SharedArrayBuffer(4));
-
-function sleep(ms: number): void {
-  Atomics.wait(NEVER_WOKEN, 0, 0, ms);
 }
 
 function averaged(averageMs: number, tookMs: number): number {

@@ -66,3 +66,10 @@ export function processComputedMs(): number {
   const { user, system } = process.cpuUsage();
   return (user + system) / 1000;
 }
+
+const NEVER_WOKEN = new Int32Array(new SharedArrayBuffer(4));
+
+/** This thread does nothing for so long. */
+export function sleep(ms: number): void {
+  Atomics.wait(NEVER_WOKEN, 0, 0, ms);
+}

@@ -26,7 +26,7 @@ import type {
   TransportUser,
 } from '../transport/index.ts';
 import type { RoomForCalls } from './endings.ts';
-import type { InboxLimits } from './inbox.ts';
+import type { InboxLimits } from './inbox-options.ts';
 
 export type ServerTransaction = AnyServerTransaction<Flow>;
 export type ClientTransaction = AnyClientTransaction<Flow>;

@@ -1,4 +1,5 @@
-import { Inbox, type InboxLimits } from '../../../src/sip/endpoint/inbox.ts';
+import { Inbox } from '../../../src/sip/endpoint/inbox.ts';
+import type { InboxLimits } from '../../../src/sip/endpoint/inbox-options.ts';
 import type { Flow } from '../../../src/sip/transport/index.ts';
 import { knownBy } from '../../kit/known.ts';
 import { percentile } from '../../kit/percentile.ts';
@@ -32,7 +33,7 @@ export interface Quota {
   readonly periodMs: number;
 }
 
-/** The thread is away for so long, this often: as while V8 ends the marking of a large heap, or others have the processor. */
+/** Somebody is away for so long, this often: as while V8 ends the marking of a large heap, or others have the processor. */
 export interface Standstill {
   readonly everyMs: number;
   readonly forMs: number;
@@ -75,6 +76,7 @@ export class BusyEngine {
   readonly #standstill: Standstill | undefined;
   #standsAtMs = 0;
   readonly #marking: Marking | undefined;
+  readonly #carrierStands: Standstill;
   #marksAtMs = 0;
   #leftToMarkMs = 0;
   #markedMs = 0;
@@ -102,6 +104,8 @@ export class BusyEngine {
       knowsQuota?: boolean;
       standstill?: Standstill;
       marking?: Marking;
+      /** The carrier is away so: what it has got meanwhile it answers after that. */
+      carrierStands?: Standstill;
     } = {},
   ) {
     this.#quota = options.quota ?? { runMs: 1, periodMs: 1 };
@@ -110,6 +114,7 @@ export class BusyEngine {
     this.#standstill = options.standstill;
     this.#standsAtMs = options.standstill?.everyMs ?? Number.POSITIVE_INFINITY;
     this.#marking = options.marking;
+    this.#carrierStands = options.carrierStands ?? { everyMs: 1, forMs: 0 };
     this.#marksAtMs = options.marking?.everyMs ?? Number.POSITIVE_INFINITY;
     this.inbox = new Inbox({
       clock: { nowMs: () => this.nowMs, wallMs: () => this.nowMs },
@@ -290,8 +295,8 @@ export class BusyEngine {
     const phone = PHONES[Number(name) % PHONES.length] as string;
     if (text.startsWith('INVITE')) {
       this.#compute(COST_MS.invite);
-      this.#arrives(this.nowMs + CARRIER_MS, 'SIP/2.0 180', name, CARRIER, ';tag=c');
-      this.#arrives(this.nowMs + CARRIER_MS, 'SIP/2.0 200', name, CARRIER, ';tag=c');
+      this.#arrives(this.#answeredMs, 'SIP/2.0 180', name, CARRIER, ';tag=c');
+      this.#arrives(this.#answeredMs, 'SIP/2.0 200', name, CARRIER, ';tag=c');
     } else if (text.startsWith('SIP/2.0 180')) this.#compute(COST_MS.ringing);
     else if (text.startsWith('SIP/2.0 200')) {
       this.#compute(COST_MS.answer);
@@ -302,11 +307,17 @@ export class BusyEngine {
     else if (text.startsWith('BYE')) {
       this.#byes++;
       this.#compute(COST_MS.bye);
-      this.#arrives(this.nowMs + CARRIER_MS, BYE_ANSWER, name, CARRIER, ';tag=c');
+      this.#arrives(this.#answeredMs, BYE_ANSWER, name, CARRIER, ';tag=c');
     } else {
       this.#compute(COST_MS.byeAnswer);
       this.#byesAnswered++;
     }
+  }
+
+  /** When the carrier answers what it is sent now. */
+  get #answeredMs(): number {
+    const { everyMs, forMs } = this.#carrierStands;
+    return this.nowMs + Math.max(0, forMs - (this.nowMs % everyMs)) + CARRIER_MS;
   }
 
   #refuse(text: string): boolean {

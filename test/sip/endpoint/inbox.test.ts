@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { sourceOf } from '../../../src/base/source.ts';
-import { Inbox, type InboxLimits } from '../../../src/sip/endpoint/inbox.ts';
+import { Inbox } from '../../../src/sip/endpoint/inbox.ts';
+import type { InboxLimits } from '../../../src/sip/endpoint/inbox-options.ts';
 import type { Flow } from '../../../src/sip/transport/index.ts';
 import { isNewCall, SERVED, serveMany } from './busy-engine.ts';
 
@@ -21,6 +22,7 @@ class Thread {
   readonly inbox: Inbox;
   cpuShare = 1;
   restedMs = 0;
+  readonly rests: number[] = [];
   isFull = false;
   /** Tags of ours in calls whose end makes room. */
   readonly makeRoom = new Set<string>();
@@ -45,6 +47,7 @@ class Thread {
       rest: (ms) => {
         this.nowMs += ms;
         this.restedMs += ms;
+        this.rests.push(ms);
       },
       readsOn: () => {
         this.handsOver?.();
@@ -759,5 +762,91 @@ describe('what is disposed of before a text is made of it', () => {
     idle.busy();
     expect(idle.disposes('INVITE', 'first')).toBe(false);
     expect(idle.disposes('ACK', 'first', '192.0.2.1', 'z0123456789ab')).toBe(false);
+  });
+});
+
+describe('while too much comes, what begins is served at a rate', () => {
+  /** Calls of 1 ms each came for long, twice as many as there was time for; one costs a tenth from then on. */
+  function overload(): void {
+    for (let call = 0; thread.nowMs < 1_000; call += 40) {
+      for (let more = 0; more < 40; more++) thread.push('INVITE', `load ${call + more}`);
+      for (const endMs = thread.nowMs + 20; thread.nowMs < endMs; ) thread.turn();
+    }
+    thread.costMs = 0.1;
+    thread.handled.length = 0;
+    thread.rests.length = 0;
+  }
+  const isCall = (name: string) => name.startsWith('load') || name.startsWith('more');
+  /** Runs until nothing more may begin. */
+  function runUntilClosed(): void {
+    thread.rests.length = 0;
+    for (let call = 0; thread.rests.length === 0; call++) {
+      thread.push('INVITE', `more ${call}`);
+      thread.turn();
+    }
+    thread.handled.length = 0;
+    thread.rests.length = 0;
+  }
+  beforeEach(overload);
+
+  test('no more of it than were served before, though there is time; the thread rests for half a millisecond at a time', () => {
+    const beganMs = thread.nowMs;
+    for (let call = 0; thread.nowMs < beganMs + 40; call++) {
+      if (call < 400) thread.push('INVITE', `more ${call}`);
+      thread.turn();
+    }
+    expect(thread.handled.filter(isCall).length).toBeGreaterThan(30);
+    expect(thread.handled.filter(isCall).length).toBeLessThan(80);
+    expect(new Set(thread.rests)).toEqual(new Set([0.5]));
+  });
+
+  test('the same of what comes while nothing waits', () => {
+    thread.run();
+    thread.handled.length = 0;
+    for (let call = 0; call < 200; call++) thread.push('INVITE', `more ${call}`);
+    expect(thread.handled.length).toBeLessThan(60);
+  });
+
+  test('what goes on, and strangers, wait for none of it', () => {
+    runUntilClosed();
+    for (let stranger = 0; stranger < 20; stranger++) thread.push('OPTIONS', `stranger ${stranger}`, '203.0.113.1');
+    thread.push('BYE', 'bye', '192.0.2.1', 't');
+    thread.turn();
+    expect(thread.handled).toContain('bye');
+    expect(thread.handled.filter((name) => name.startsWith('stranger'))).toHaveLength(20);
+    expect(thread.rests.length).toBeLessThanOrEqual(1);
+  });
+
+  test('more of one peer that goes on than comes first does not, either', () => {
+    runUntilClosed();
+    for (let bye = 0; bye < 300; bye++) thread.push('BYE', `bye ${bye}`, '192.0.2.1', 't');
+    for (const endMs = thread.nowMs + 34; thread.nowMs < endMs && thread.turns.length > 0; ) thread.turn();
+    expect(thread.handled.filter((name) => name.startsWith('bye'))).toHaveLength(300);
+  });
+
+  test('whoever has waited too long is served all the same', () => {
+    runUntilClosed();
+    thread.push('INVITE', 'overdue', '192.0.2.7', '', thread.nowMs - 45);
+    thread.turn();
+    expect(thread.handled).toContain('overdue');
+  });
+
+  test('the more time is left the more is served, until all are and it is over', () => {
+    let [call, last] = [0, 0];
+    for (const endMs = thread.nowMs + 4_000; thread.nowMs < endMs; ) {
+      for (last = thread.refused.length; call < (thread.nowMs - 1_000) * 2; call++)
+        thread.push('INVITE', `more ${call}`);
+      thread.turn();
+      if (thread.turns.length === 0) thread.nowMs += 0.5;
+    }
+    const refused = thread.refused.length;
+    for (const endMs = thread.nowMs + 1_000; thread.nowMs < endMs; ) {
+      for (; call < (thread.nowMs - 1_000) * 2; call++) thread.push('INVITE', `more ${call}`);
+      thread.turn();
+      if (thread.turns.length === 0) thread.nowMs += 0.5;
+    }
+    expect(thread.refused.length - refused).toBe(0);
+    expect(last).toBeGreaterThan(0);
+    expect(thread.handled.length).toBeGreaterThan(0.95 * call - thread.refused.length);
   });
 });
