@@ -103,6 +103,8 @@ export interface StoredRemoval {
   readonly refreshedAtWallMs: number;
   /** Until when it counts: by then the registration would have expired by itself. */
   readonly untilWallMs: number;
+  /** When it was noted; absent: by a node of before, which says none. */
+  readonly atWallMs?: number | undefined;
 }
 
 /** All bindings of one AOR from now on; none: the AOR has no entry any more. */

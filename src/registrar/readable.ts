@@ -150,6 +150,7 @@ const REMOVAL = shapeOf<StoredRemoval>({
   node: { check: isText },
   refreshedAtWallMs: { check: isNumber },
   untilWallMs: { check: isNumber },
+  atWallMs: { check: isNumber, mayMiss: true },
 });
 
 /** What it is read as; a text: what is wrong with it first. */

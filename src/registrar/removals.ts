@@ -23,8 +23,8 @@ export type RegistrationIdentity = ContactIdentity &
  * What was taken away, for the nodes that still have it: without it a node that knows a contact could not tell a list that lacks it
  * because it was removed from one whose writer never heard of it.
  *
- * No clocks of two nodes are compared: a removal names the registration that it ends by Call-ID and CSeq, or by the node that took it
- * and that node's own time.
+ * A removal names the registration that it ends by Call-ID and CSeq, or by the node that took it and that node's own time. Of what came so
+ * long after it that no REGISTER is overtaken the CSeq tells nothing: by the time of the store, which the nodes have in common.
  */
 export class Removals {
   readonly #clock: Clock;
@@ -79,23 +79,23 @@ export class Removals {
     { callId, cseq }: RegisterIdentity,
     at: Pick<StoredRemoval, 'node' | 'refreshedAtWallMs'> = NOT_KNOWN_HERE,
   ): void {
-    const untilWallMs = this.#clock.wallMs() + this.#longestMs;
-    this.add(aor, [{ ...contact, callId: ownCopy(callId), cseq, ...at, untilWallMs }]);
+    const atWallMs = this.#clock.wallMs();
+    this.add(aor, [
+      { ...contact, callId: ownCopy(callId), cseq, ...at, untilWallMs: atWallMs + this.#longestMs, atWallMs },
+    ]);
   }
 
   /** Whether this registration, as it is, has been taken away. */
   covers(binding: RegistrationIdentity): boolean {
-    return this.#byAor.has(binding.aor) && this.of(binding.aor).some((removal) => this.#ends(removal, binding));
+    return this.#ofContact(binding).some((removal) => isOvertaken(binding, removal) || isOfTime(binding, removal));
   }
 
-  #ends(removal: StoredRemoval, binding: RegistrationIdentity): boolean {
-    if (removal.contactUri !== ALL_CONTACTS && !isSameContact(binding, removal) && !isSameContact(removal, binding))
-      return false;
-    // RFC 3261 §10.3: within one Call-ID the sequence number tells which came later, but to whoever was started again since.
-    const overtakenUntilMs = removal.untilWallMs - this.#longestMs + LONGEST_UNDER_WAY_MS;
-    const mayBeOvertaken = removal.callId !== '' && binding.refreshedAtWallMs < overtakenUntilMs;
-    if (mayBeOvertaken && removal.callId === binding.callId && binding.cseq <= removal.cseq) return true;
-    return removal.node === binding.node && binding.refreshedAtWallMs <= removal.refreshedAtWallMs;
+  #ofContact(binding: RegistrationIdentity): readonly StoredRemoval[] {
+    if (!this.#byAor.has(binding.aor)) return [];
+    return this.of(binding.aor).filter(
+      (removal) =>
+        removal.contactUri === ALL_CONTACTS || isSameContact(binding, removal) || isSameContact(removal, binding),
+    );
   }
 
   #prune(): void {
@@ -121,6 +121,17 @@ export function isSameContact(a: ContactIdentity, b: ContactIdentity): boolean {
 /** True when `other` is a later registration of what `binding` registers. */
 export function supersedes(other: RegistrationIdentity, binding: RegistrationIdentity): boolean {
   return isSameContact(binding, other) && other.refreshedAtWallMs >= binding.refreshedAtWallMs;
+}
+
+/** Within one Call-ID the sequence number tells which came later, but to whoever was started again since. */
+function isOvertaken({ callId, cseq, refreshedAtWallMs }: RegistrationIdentity, removal: StoredRemoval): boolean {
+  const { atWallMs = Number.POSITIVE_INFINITY } = removal;
+  if (callId === '' || callId !== removal.callId || refreshedAtWallMs >= atWallMs + LONGEST_UNDER_WAY_MS) return false;
+  return cseq <= removal.cseq;
+}
+
+function isOfTime(binding: RegistrationIdentity, removal: StoredRemoval): boolean {
+  return removal.node === binding.node && binding.refreshedAtWallMs <= removal.refreshedAtWallMs;
 }
 
 function isSame(a: StoredRemoval, b: StoredRemoval): boolean {

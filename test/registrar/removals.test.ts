@@ -14,6 +14,15 @@ const removal: StoredRemoval = {
   refreshedAtWallMs: 1000,
   untilWallMs: Number.MAX_SAFE_INTEGER,
 };
+const ASK = {
+  contacts: [],
+  callId: 'kept',
+  cseq: 501,
+  path: [],
+  pathUri: undefined,
+  claimsSymmetry: true,
+  userAgent: '',
+} as const;
 const binding = (fields: Partial<StoredBinding>): StoredBinding =>
   ({
     aor: BOB,
@@ -46,6 +55,23 @@ describe('what a removal ends', () => {
       binding({ callId: 'kept', cseq: 1, node: 'b', refreshedAtWallMs: clock.wallMs() + afterMs });
     expect([31_999, 32_000].map((afterMs) => removals.covers(registered(afterMs)))).toEqual([true, false]);
   });
+
+  test.each([3_600_000, 7_200_000])(
+    'however long a registration may last at the node that noted it: %i ms',
+    (longestMs) => {
+      const clock = new VirtualScheduler();
+      const noted = new Removals(clock, longestMs);
+      noted.noteAsked(BOB, { ...ASK, contacts: [], kind: 'clear' }, []);
+      const removals = new Removals(clock, 5_000_000);
+      removals.add(BOB, noted.of(BOB));
+      const registered = (afterMs: number) =>
+        binding({ callId: 'kept', cseq: 1, refreshedAtWallMs: clock.wallMs() + afterMs });
+      expect([0, 31_999, 32_000].map((afterMs) => removals.covers(registered(afterMs)))).toEqual([true, true, false]);
+      // A node of before does not say when.
+      removals.add('sip:eve', [{ ...removal, callId: 'kept' }]);
+      expect(removals.covers({ ...registered(60_000), aor: 'sip:eve' })).toBe(true);
+    },
+  );
 
   test('a removal counts until the registration would have ended by itself, and there are 32 of an address at most', () => {
     const clock = new VirtualScheduler();
