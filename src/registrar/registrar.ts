@@ -42,6 +42,7 @@ import {
   type ExpiryPolicy,
   grant,
   isRestartOf,
+  outOfOrder,
   prolonged,
   type Update,
   type UpdateLimits,
@@ -368,6 +369,7 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
             bindingOf(origin, ask, contact, seconds, previous, this.#scheduler),
           );
     if (isRefusal(update)) return update;
+    if (update.added.some(({ binding }) => this.#removals?.overtook(binding) === true)) return outOfOrder();
     const growth = placesOfAll(update.next) - placesOfAll(current);
     if (growth > 0 && (this.#table.places + growth > maxBindings || (isShared() && this.#table.hasShare(aor)))) {
       return refuse(503, 'Too Many Registrations', [[HeaderId.RetryAfter, '60']]);

@@ -90,6 +90,11 @@ export class Removals {
     return this.#ofContact(binding).some((removal) => isOvertaken(binding, removal) || isOfTime(binding, removal));
   }
 
+  /** Whether it is of an earlier REGISTER than one that took its contact away (RFC 3261 §10.3). */
+  overtook(binding: RegistrationIdentity): boolean {
+    return this.#ofContact(binding).some((removal) => isOvertaken(binding, removal));
+  }
+
   #ofContact(binding: RegistrationIdentity): readonly StoredRemoval[] {
     if (!this.#byAor.has(binding.aor)) return [];
     return this.of(binding.aor).filter(

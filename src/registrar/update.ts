@@ -245,6 +245,6 @@ function isOutOfOrder({ callId, cseq, refreshedAtWallMs }: Binding, ask: Registe
   return callId === ask.callId && ask.cseq <= cseq && nowWallMs - refreshedAtWallMs < LONGEST_UNDER_WAY_MS;
 }
 
-function outOfOrder(): RegisterAnswer {
+export function outOfOrder(): RegisterAnswer {
   return refuse(400, 'CSeq Out Of Order');
 }
