@@ -71,7 +71,7 @@ export function applyUpdate<B extends Binding>(
   for (const asked of ask.contacts) {
     const { previous, isShared } = findBinding(current, asked, ask, limits.from);
     const contact = asKept(asked, previous, isShared, limits.from);
-    if (previous !== undefined && isOutOfOrder(previous, ask, limits.nowWallMs)) return outOfOrder();
+    if (previous !== undefined && isOvertaken(previous, contact, ask, limits)) return outOfOrder();
     const seconds = grant(contact.expiresSeconds, policy);
     if (previous !== undefined) next = without(next, previous);
     if (seconds === 0) {
@@ -112,13 +112,13 @@ export function prolonged<B extends Binding>(
   current: readonly B[],
   ask: RegisterAsk,
   policy: ExpiryPolicy,
-  { newestOnly, nowWallMs }: Pick<UpdateLimits, 'newestOnly' | 'nowWallMs'>,
+  limits: Pick<UpdateLimits, 'newestOnly' | 'from' | 'nowWallMs'>,
 ): B | undefined {
   const [contact] = ask.contacts;
-  if (contact === undefined || ask.contacts.length > 1 || (newestOnly && current.length > 1)) return undefined;
+  if (contact === undefined || ask.contacts.length > 1 || (limits.newestOnly && current.length > 1)) return undefined;
   const { instance, regId, expiresSeconds, uriText } = contact;
   const binding = current.findLast((each) => each.contactUri === uriText && each.regId === regId);
-  if (binding === undefined || isTooBrief(expiresSeconds, policy) || isOutOfOrder(binding, ask, nowWallMs))
+  if (binding === undefined || isTooBrief(expiresSeconds, policy) || isOvertaken(binding, contact, ask, limits))
     return undefined;
   const fresh = { instance, regId, callId: ask.callId, requestUri: binding.requestUri };
   if (current.some((each) => each !== binding && isOfOnePhone(each, fresh))) return undefined;
@@ -243,6 +243,19 @@ type Instance = Pick<Binding, 'instance' | 'regId' | 'callId'>;
  */
 function isOutOfOrder({ callId, cseq, refreshedAtWallMs }: Binding, ask: RegisterAsk, nowWallMs: number): boolean {
   return callId === ask.callId && ask.cseq <= cseq && nowWallMs - refreshedAtWallMs < LONGEST_UNDER_WAY_MS;
+}
+
+/** An equal one that has the same Contact last on, from where it is, undoes nothing. */
+function isOvertaken(
+  binding: Binding,
+  { uriText, expiresSeconds }: AskedContact,
+  ask: RegisterAsk,
+  { from, nowWallMs }: Pick<UpdateLimits, 'from' | 'nowWallMs'>,
+): boolean {
+  const { contactUri, cseq, source } = binding;
+  const isFromThere = source.address === from.remoteAddress && source.port === from.remotePort;
+  if (isFromThere && ask.cseq === cseq && contactUri === uriText && expiresSeconds !== 0) return false;
+  return isOutOfOrder(binding, ask, nowWallMs);
 }
 
 export function outOfOrder(): RegisterAnswer {

@@ -119,6 +119,18 @@ describe('RFC 3261 §10.3: bindings', () => {
     expect(send({ cseq: 1, ...fields }).status).toBe(200);
   });
 
+  test('step 7: a phone that never counts may refresh at any time, as it is and from where it is', () => {
+    const { send, clock, registrar } = registrarWorld();
+    for (let refresh = 0; refresh < 5; refresh++) {
+      expect(send({ cseq: 1 }).status).toBe(200);
+      clock.advance(25_000);
+    }
+    expect([...registrar.all()].map(({ expiresAtMs }) => expiresAtMs - clock.nowMs())).toEqual([3_575_000]);
+    expect(send({ cseq: 1 }, flowFrom('192.0.2.9', 5060)).status).toBe(400);
+    expect(send({ cseq: 1, contacts: ['<sip:bob@192.0.2.9>'] }).status).toBe(200);
+    expect(send({ cseq: 1, contacts: ['<sip:bob@192.0.2.9>;expires=0'] }).status).toBe(400);
+  });
+
   test('a contact that stands twice in one request is one binding, the later value counts', () => {
     const { send, uris } = registrarWorld();
     const answer = send({ contacts: ['<sip:bob@192.0.2.4>;q=0.1', '<sip:bob@192.0.2.4>;q=0.9'] });
@@ -201,7 +213,7 @@ describe('RFC 3261 §10.3 step 7: expiry', () => {
     clock.advance(299_000);
     expect(registrar.bindings(BOB)).toEqual([first]);
     send({ expires: 60, callId: 'another', cseq: 8 }, flow);
-    expect(send({ expires: 60, callId: 'another', cseq: 8 }, flow).status).toBe(400);
+    expect(send({ expires: 90, callId: 'another', cseq: 7 }, flow).status).toBe(400);
     clock.advance(62_000);
     expect([registrar.count, clock.armedCount]).toEqual([0, 0]);
     expect(events).toEqual([

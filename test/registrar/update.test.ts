@@ -66,7 +66,9 @@ function update(
   for (const { host, expires } of contacts) {
     const known = model.get(host);
     if (expires === 30) return undefined;
-    if (known !== undefined && isOld(known, callId, cseq, nowMs)) return undefined;
+    // One that never counts may have its contact last on.
+    const isAgain = cseq === known?.cseq && expires !== 0;
+    if (known !== undefined && !isAgain && isOld(known, callId, cseq, nowMs)) return undefined;
     if (expires === 0) next.delete(host);
     else next.set(host, { callId, cseq, refreshedAtMs: nowMs, expiresAtMs: nowMs + expires * 1000 });
   }
