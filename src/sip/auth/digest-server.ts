@@ -253,7 +253,7 @@ export class DigestServer {
     lookup: (username: string) => Account | undefined,
     isAgain = false,
   ): DigestVerdict<Account> {
-    const found = this.#findCredentials(request, kind, realm, source);
+    const found = this.#findCredentials(request, kind, realm, source, isAgain);
     if (found === undefined) return this.ask(request, kind, realm, source);
     const user = claimedUser(request);
     this.#options.observer?.onCredentials?.(realm, user, source);
@@ -280,8 +280,7 @@ export class DigestServer {
     if (reason !== undefined || account === undefined) return this.#refusal(asked, reason ?? 'unknown-user', username);
     // RFC 7616 §3.3: "stale" is for a request whose digest is right and whose nonce is not; here its count was used. A response
     // without count (RFC 2069) uses up its nonce.
-    const count = claim.qop === undefined ? 1 : Number.parseInt(claim.nc, 16);
-    const isNew = this.#counts.take(claim.nonce, count, this.#clock.nowMs());
+    const isNew = this.#counts.take(claim.nonce, countOf(claim), this.#clock.nowMs());
     if (!isNew && !isAgain) return this.#refusal(asked, 'nonce-count', username);
     if (isOtherUri) this.#options.observer?.onOtherUri?.(request, realm, username, claim.uri);
     return { outcome: 'accepted', username, algorithm: claim.algorithm, account };
@@ -298,13 +297,15 @@ export class DigestServer {
 
   /**
    * The credentials for our realm (RFC 3261 §22.3: a request may carry those of several). DEVIATION: clients add the answer to a new challenge to that
-   * to the one before; of several the first with a good nonce counts, as it is the one that the others are out of date for.
+   * to the one before; of several the first with a good nonce counts, as it is the one that the others are out of date for. One whose count is used is
+   * good no more, but for a request that goes on.
    */
   #findCredentials(
     request: SipRequest,
     kind: DigestKind,
     realm: string,
     source: string,
+    isAgain: boolean,
   ): DigestParams | 'malformed' | undefined {
     const id = kind === 'user' ? HeaderId.Authorization : HeaderId.ProxyAuthorization;
     if (!request.headers.has(id)) return undefined;
@@ -318,7 +319,10 @@ export class DigestServer {
       if (params === undefined) malformed ||= isDigestScheme(value);
       // DEVIATION: a client that writes the domain in other letters is of this realm all the same.
       else if (params.realm !== undefined && textFromOctets(params.realm).toLowerCase() === lowerRealm) {
-        if (values.length === 1 || this.#nonces.check(params.nonce ?? '', source, realm) === 'fresh') return params;
+        if (values.length === 1) return params;
+        const { nonce = '' } = params;
+        const isFresh = this.#nonces.check(nonce, source, realm) === 'fresh';
+        if (isFresh && (isAgain || !this.#counts.isTaken(nonce, countOf(params)))) return params;
         first ??= params;
       }
     }
@@ -417,6 +421,10 @@ function plainName(username: string, realm: string): string {
 
 function isCount(nc: string): boolean {
   return nc.length > 0 && nc.length <= MAX_COUNT_LENGTH && isHex(nc) && Number.parseInt(nc, 16) <= MAX_COUNT;
+}
+
+function countOf({ qop, nc }: Pick<DigestParams, 'qop' | 'nc'>): number {
+  return qop === undefined ? 1 : Number.parseInt(nc ?? '', 16);
 }
 
 function eightDigits(nc: string): string {

@@ -36,14 +36,21 @@ export class NonceCounts {
   take(nonce: string, count: number, nowMs: number): boolean {
     if (nowMs - this.#rotatedMs >= this.#lifetimeMs) this.#rotate(nowMs);
     const inYoung = this.#young.get(nonce);
-    const highest = inYoung ?? this.#old.get(nonce);
-    if (highest === undefined && issuedMs(nonce) <= this.#forgottenIssuedMs) return false;
-    if (highest !== undefined && count <= highest) return false;
+    if (this.#isTaken(nonce, count, inYoung ?? this.#old.get(nonce))) return false;
     if (inYoung === undefined && this.#young.size >= this.#maxPerGeneration) this.#rotate(nowMs);
     // It may be a part of its message, all of which it would keep.
     this.#young.set(inYoung === undefined ? ownCopy(nonce) : nonce, count);
     this.#youngIssuedMs = Math.max(this.#youngIssuedMs, issuedMs(nonce));
     return true;
+  }
+
+  /** Whether {@link take} would refuse it. */
+  isTaken(nonce: string, count: number): boolean {
+    return this.#isTaken(nonce, count, this.#young.get(nonce) ?? this.#old.get(nonce));
+  }
+
+  #isTaken(nonce: string, count: number, highest: number | undefined): boolean {
+    return highest === undefined ? issuedMs(nonce) <= this.#forgottenIssuedMs : count <= highest;
   }
 
   #rotate(nowMs: number): void {

@@ -125,6 +125,20 @@ describe('acceptance', () => {
     expect(reasonOf(verify(message))).toBe('nonce-forged');
   });
 
+  test('DEVIATION: so do they beside credentials whose nonce is good by time, and its count used', () => {
+    const { server, verify } = authWorld();
+    const before = authorize(request(), server.challenge('user', REALM, SOURCE));
+    const used = before.headers.value(HeaderId.Authorization) ?? '';
+    expect(reasonOf(verify(before))).toBe('accepted');
+    for (const put of ['prepend', 'add'] as const) {
+      const message = authorize(request(), server.challenge('user', REALM, SOURCE, true));
+      message.headers[put](HeaderId.Authorization, used);
+      expect(reasonOf(verify(message)), put).toBe('accepted');
+      expect(reasonOf(verify(message)), put).toBe('nonce-count');
+      expect(reasonOf(server.verify(message, 'user', REALM, SOURCE, () => ALICE, true)), put).toBe('accepted');
+    }
+  });
+
   test('RFC 7616 §3.4.3: auth-int with the body as sent', () => {
     const { server, verify } = authWorld({ qop: ['auth-int'] });
     const message = authorize(
