@@ -1,6 +1,6 @@
 /**
  * Which refused REGISTERs people are told of, and in which words: a phone that does not appear is looked for by those who read no log. A phone tries
- * again every few seconds and strangers guess, so the same is told once in ten minutes, and few in a minute; the log has them all.
+ * again every few seconds and strangers guess, so the same is told once in ten minutes, where not too many are, and few in a minute; the log has them all.
  */
 import type { Clock } from '../../base/scheduler.ts';
 import type { RegisterRefused } from '../../registrar/index.ts';
@@ -10,7 +10,7 @@ const AGAIN_MS = 600_000;
 const MINUTE_MS = 60_000;
 /** Of one domain, or of those that are nobody's here. */
 const MOST_A_MINUTE = 20;
-/** Of all. */
+/** Of all. Then the one of longest ago may be told again sooner; what was told within a minute bounds what is told in one. */
 const MOST_KEPT = 1000;
 const MOST_OCTETS = 64;
 
@@ -62,10 +62,15 @@ export class RefusedPhones {
       if (nowMs - atMs < AGAIN_MS) break;
       this.#told.delete(known);
     }
-    if (this.#told.has(key) || this.#told.size >= MOST_KEPT) return false;
+    if (this.#told.has(key)) return false;
     let ofLastMinute = 0;
     for (const told of this.#told.values()) if (told.domain === domain && nowMs - told.atMs < MINUTE_MS) ofLastMinute++;
     if (ofLastMinute >= MOST_A_MINUTE) return false;
+    if (this.#told.size >= MOST_KEPT) {
+      const [oldest] = this.#told;
+      if (oldest === undefined || nowMs - oldest[1].atMs < MINUTE_MS) return false;
+      this.#told.delete(oldest[0]);
+    }
     this.#told.set(key, { atMs: nowMs, domain });
     return true;
   }

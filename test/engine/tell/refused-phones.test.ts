@@ -56,3 +56,18 @@ test('who guesses names has twenty told in a minute, and hides no other domain',
   clock.advance(60_000);
   expect(told()).toBe(20);
 });
+
+test('who guesses at several domains for long hides no other one', () => {
+  const clock = new VirtualScheduler();
+  const phones = new RefusedPhones(clock);
+  const told = (of: Partial<RegisterRefused>) => phones.told(refused(of), undefined) !== undefined;
+  for (let minute = 0; minute < 10; minute++) {
+    for (let name = 0; name < 20; name++)
+      for (const domain of 'abcdef') told({ domain, host: domain, username: `${minute}-${name}` });
+    expect(told({ domain: 'quiet.example', host: 'quiet.example', username: `${minute}` })).toBe(true);
+    clock.advance(60_000);
+  }
+  // Of all domains together so many are told in a minute, whoever guesses.
+  const inOneMinute = Array.from({ length: 5000 }, (_, at) => told({ domain: `d${at % 500}`, username: `${at}` }));
+  expect(inOneMinute.filter(Boolean)).toHaveLength(1000);
+});
