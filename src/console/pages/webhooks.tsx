@@ -135,11 +135,16 @@ function columns(ask: (what: 'edit' | 'test' | 'delete', hook: WebhookView) => v
 }
 
 function Deliveries({ hook: { deliveries } }: { readonly hook: WebhookView }) {
-  if (deliveries?.lastAt === undefined) return t('webhooks.none');
+  if (deliveries === undefined) return t('webhooks.none');
   const { delivered, waiting, lost, lastAt, lastStatus, lastError } = deliveries;
+  if (lastAt === undefined && delivered + waiting + lost === 0) return t('webhooks.none');
   return (
     <>
-      <Outcome {...{ status: lastStatus, error: lastError }} /> <When at={lastAt} />
+      {lastAt === undefined ? null : (
+        <>
+          <Outcome {...{ status: lastStatus, error: lastError }} /> <When at={lastAt} />
+        </>
+      )}
       <span class="table-sub">
         {t('webhooks.counts', { delivered: number(delivered), waiting: number(waiting), lost: number(lost) })}
       </span>
@@ -182,12 +187,12 @@ function EditWebhook({ hook, onClose, onDone }: EditProps) {
   const title = hook === undefined ? t('webhooks.new') : t('webhooks.edit');
   const submit = async () => {
     const secret = newSecret ? strongPassword() : undefined;
-    const body = {
+    const typed = {
       ...{ url: form.values.url.trim(), topics, enabled },
       ...(isSystemAdmin() && { allowPrivate }),
       ...(isSystemAdmin() && (tenant !== '' || hook !== undefined) && { tenant: tenant === '' ? null : tenant }),
-      ...(secret !== undefined && { secret }),
     };
+    const body = { ...(hook === undefined ? typed : changesOf(hook, typed)), ...(secret !== undefined && { secret }) };
     const isDone = await form.run(() =>
       hook === undefined
         ? orUnanswered(webhooks.create(body), t('webhooks.lost'))
@@ -251,6 +256,14 @@ function EditWebhook({ hook, onClose, onDone }: EditProps) {
         />
       </SubmitForm>
     </Dialog>
+  );
+}
+
+/** The fields that were changed here: what somebody else changes meanwhile is not sent as it was. */
+function changesOf(hook: WebhookView, typed: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  const before: Readonly<Record<string, unknown>> = { tenant: null, ...hook };
+  return Object.fromEntries(
+    Object.entries(typed).filter(([name, value]) => JSON.stringify(value) !== JSON.stringify(before[name])),
   );
 }
 

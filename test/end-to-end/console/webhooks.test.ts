@@ -115,7 +115,23 @@ describe.skipIf(peersSkipped)('webhooks', () => {
     await shown(page.getByRole('alert')).toContain('give it a new one');
     await page.getByRole('button', { name: 'Cancel' }).click();
     await page.getByRole('row', { name: /hooks\.example\.net/ }).waitFor();
-    expect(await world.engine.api('/api/v1/webhooks')).toMatchObject({ items: [{ tenant: 'acme' }] });
+    const listed = () => world.engine.api('/api/v1/webhooks') as Promise<{ items: { id: string; tenant: string }[] }>;
+    const [hook] = (await listed()).items;
+    expect(hook?.tenant).toBe('acme');
+
+    // What somebody else changes while the form is open stays as it is then.
+    await page
+      .getByRole('row', { name: /hooks\.example\.net/ })
+      .getByRole('button', { name: 'Edit' })
+      .click();
+    await page.getByLabel('Fraud guard').check();
+    const { apiAddress, token } = world.engine;
+    const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+    const other = { method: 'PATCH', headers, body: JSON.stringify({ enabled: false }) };
+    expect((await fetch(`${apiAddress}/api/v1/webhooks/${hook?.id}`, other)).status).toBe(200);
+    await page.locator('dialog button[type=submit]').click();
+    await page.getByText('The webhook is saved.').waitFor();
+    expect(await listed()).toMatchObject({ items: [{ enabled: false, topics: ['call-record', 'fraud'] }] });
 
     const reader = await world.signedIn({ id: 'rob', role: 'tenant-admin', tenant: 'acme', readOnly: true });
     await reader.page.goto(`${world.url}/console/webhooks`);
