@@ -76,11 +76,9 @@ export class RegisterHandler<Flow extends RegistrarFlow = RegistrarFlow> {
     if ('status' in account) return account;
     transaction.admit();
     // §10.3 step 4.
-    if (account.user !== undefined && account.user !== to.user) {
-      return this.#refuse(source, domain, refuse(403, 'Not Your Address'));
-    }
-    const outcome = registrar.process(request, flow, account);
-    return outcome.status < 300 ? outcome : this.#refuse(source, domain, outcome);
+    const isOwn = account.user === undefined || account.user === to.user;
+    const outcome = isOwn ? registrar.process(request, flow, account) : refuse(403, 'Not Your Address');
+    return outcome.status < 300 ? outcome : this.#refuse(source, domain, outcome, { username: to.user });
   }
 
   /**

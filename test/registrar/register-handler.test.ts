@@ -69,8 +69,9 @@ describe('RFC 3261 §10.3: steps in order', () => {
   });
 
   test("step 4: a REGISTER for another address-of-record than one's own is 403", () => {
-    const { signIn, uris, registrar } = handlerWorld();
+    const { signIn, uris, registrar, refused } = handlerWorld();
     expect(signIn({ to: `sip:alice@${DOMAIN}` }, phone()).status).toBe(403);
+    expect(refused.at(-1)).toMatchObject({ status: 403, username: 'alice' });
     expect(uris()).toEqual([]);
     expect(registrar.count).toBe(0);
   });

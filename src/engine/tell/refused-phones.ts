@@ -13,6 +13,8 @@ const MOST_A_MINUTE = 20;
 /** Of all. Then the one of longest ago may be told again sooner; what was told within a minute bounds what is told in one. */
 const MOST_KEPT = 1000;
 const MOST_OCTETS = 64;
+/** The phone is told what to ask for, and does. */
+const INTERVAL_TOO_BRIEF = 423;
 
 /** Of credentials; what is not here mends itself by the next try, or is a guess that goes on. */
 const WORDS = {
@@ -22,6 +24,8 @@ const WORDS = {
   qop: 'the phone answers with a qop that was not asked for',
   'no-qop': 'an old phone that answers without qop',
   'short-count': 'an old phone that counts its answers otherwise',
+  uri: 'the phone signs for another address than it registers at',
+  malformed: 'credentials that cannot be read',
 } as const satisfies Partial<Record<NonNullable<RegisterRefused['digest']>, string>>;
 
 /** What is told of one. */
@@ -47,7 +51,7 @@ export class RefusedPhones {
   told(refused: RegisterRefused, hint: string | undefined): RefusedPhone | undefined {
     const { status, digest, host, username, sourceAddress: source, domain } = refused;
     const words = hint ?? (digest === undefined ? refused.reason : WORDS[digest as keyof typeof WORDS]);
-    if (words === undefined || (digest === undefined && status !== 403 && status !== 404)) return undefined;
+    if (words === undefined || status === INTERVAL_TOO_BRIEF) return undefined;
     const claimed = username === undefined ? host : `${username}@${host}`;
     const addressOfRecord = textFromOctets(claimed.slice(0, MOST_OCTETS));
     const reason = `${status}: ${words}`;

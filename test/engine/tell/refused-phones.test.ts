@@ -46,6 +46,26 @@ test('a host that nobody has is told with what to do; what the next try mends, a
   expect(phones.told(brief, undefined)).toBeUndefined();
 });
 
+test('what no further try mends is told, with the words of the answer where there are no better', () => {
+  const phones = new RefusedPhones(new VirtualScheduler());
+  const reasonOf = (of: Partial<RegisterRefused>) => phones.told(refused(of), undefined)?.reason;
+  expect(reasonOf({ status: 400, digest: 'uri' })).toBe(
+    '400: the phone signs for another address than it registers at',
+  );
+  expect(reasonOf({ status: 400, digest: 'malformed' })).toBe('400: credentials that cannot be read');
+  const { digest: _, ...known } = refused();
+  for (const [status, reason] of [
+    [400, 'One Contact Per Flow'],
+    [420, 'Bad Extension'],
+    [439, 'First Hop Lacks Outbound Support'],
+    [503, 'Too Many Registrations'],
+  ] as const)
+    expect(phones.told({ ...known, status, reason }, undefined)).toMatchObject({
+      addressOfRecord: '101@acme.example',
+      reason: `${status}: ${reason}`,
+    });
+});
+
 test('who guesses names has twenty told in a minute, and hides no other domain', () => {
   const clock = new VirtualScheduler();
   const phones = new RefusedPhones(clock);
