@@ -15,6 +15,18 @@ export function* sameDocument<T extends object>(a: T | undefined, b: T | undefin
   return true;
 }
 
+/**
+ * A document that was read anew, with the fields of the one before it where they say the same: what is made of a list of rules is kept for
+ * as long as it is that list. Changes the document that it is given.
+ */
+export function* withFieldsOf<T extends object>(document: T, before: T | undefined): Steps<T> {
+  if (before === undefined) return document;
+  for (const name in document) {
+    if (yield* sameField(document[name], before[name])) document[name] = before[name];
+  }
+  return document;
+}
+
 function* sameField(a: unknown, b: unknown): Steps<boolean> {
   if (a === b) return true;
   if (!Array.isArray(a) || !Array.isArray(b)) return isDeepStrictEqual(a, b);

@@ -1,4 +1,6 @@
 import { inSlices, type Steps } from '../../base/steps.ts';
+import { tenantIn } from '../../provisioning/directory/places.ts';
+import { withFieldsOf } from '../../provisioning/directory/same.ts';
 import {
   type CommitResult,
   editSteps,
@@ -8,7 +10,7 @@ import {
 } from '../../provisioning/directory/store.ts';
 import type { Extension, Tenant } from '../../provisioning/tenants/schema.ts';
 import { compactTenantSteps, compactTrunk } from '../../provisioning/trunk-settings/compact.ts';
-import type { TrunkSettings } from '../../provisioning/trunk-settings/schema.ts';
+import type { Provisioned, TrunkSettings } from '../../provisioning/trunk-settings/schema.ts';
 import type { CommitPart, LastPart } from '../embedded/files.ts';
 import type { HubClient } from './hub-client.ts';
 
@@ -34,7 +36,8 @@ export class WorkerProvisioning implements ProvisioningStore {
       const parts = last.isStaged ? this.#staged : [];
       this.#staged = [];
       void this.#next(async () => {
-        if (this.#isNext(version)) await this.#follow(version, await inSlices(compacted(parts, last)));
+        const before = this.#isNext(version) ? this.#copy?.state : undefined;
+        if (before !== undefined) await this.#follow(version, await inSlices(compacted(parts, last, before)));
         for (const listener of this.#listeners) listener();
       });
     });
@@ -85,10 +88,11 @@ export class WorkerProvisioning implements ProvisioningStore {
   }
 }
 
-/** A commit that came in parts, put together and as it is kept. */
+/** A commit that came in parts, put together and as it is kept beside what there is. */
 function* compacted(
   parts: readonly CommitPart[],
   { isStaged: _staged, moreExtensions, ...last }: LastPart,
+  before: Provisioned,
 ): Steps<ProvisioningCommit> {
   const whole: Tenant[] = [];
   const putTrunks: TrunkSettings[] = [];
@@ -104,7 +108,7 @@ function* compacted(
   }
   const putTenants: Tenant[] = [];
   for (const tenant of whole) {
-    putTenants.push(yield* compactTenantSteps(tenant));
+    putTenants.push(yield* withFieldsOf(yield* compactTenantSteps(tenant), tenantIn(before, tenant.name)));
     yield;
   }
   return { ...last, putTenants, putTrunks };

@@ -1,5 +1,7 @@
 /** What Redis holds of the provisioning: by which changes it has come where it is, and the documents. */
 import { inSlices, type Steps } from '../../base/steps.ts';
+import { tenantIn } from '../../provisioning/directory/places.ts';
+import { withFieldsOf } from '../../provisioning/directory/same.ts';
 import { editSteps } from '../../provisioning/directory/store.ts';
 import { compactTenantSteps, compactTrunkSteps } from '../../provisioning/trunk-settings/compact.ts';
 import type { Provisioned } from '../../provisioning/trunk-settings/schema.ts';
@@ -72,7 +74,10 @@ export class ProvisioningReader {
     // What was removed and written again comes last, as it was written then.
     const gone = { deleteTenants: tenants.gone, deleteTrunks: trunks.gone, deleteCertificates: certificates.gone };
     const without = await inSlices(editSteps(state, gone));
-    const putTenants = await this.#fetch('tenants', tenants.come, compactTenantSteps);
+    const asBefore: Compact<'tenants'> = function* (tenant) {
+      return yield* withFieldsOf(yield* compactTenantSteps(tenant), tenantIn(state, tenant.name));
+    };
+    const putTenants = await this.#fetch('tenants', tenants.come, asBefore);
     const putTrunks = await this.#fetch('trunks', trunks.come, compactTrunkSteps);
     const putCertificates = await this.#fetch('certificates', certificates.come, asItIs);
     const edits = {

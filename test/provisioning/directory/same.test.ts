@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { allAtOnce } from '../../../src/base/steps.ts';
-import { sameDocument } from '../../../src/provisioning/directory/same.ts';
+import { sameDocument, withFieldsOf } from '../../../src/provisioning/directory/same.ts';
 import type { Tenant } from '../../../src/provisioning/tenants/schema.ts';
 import { provision } from '../../trunks/kit.ts';
 
@@ -42,4 +42,15 @@ test('ten thousand rules are compared in steps, as ten thousand extensions are',
   let steps = 0;
   for (const _ of sameDocument(withRules(), withRules())) steps++;
   expect(steps).toBeGreaterThanOrEqual(200);
+});
+
+test('what is read anew has the fields of the one before that say the same, and its own where they do not', () => {
+  const anew = tenantOf('acme', [...many.slice(0, -1), { number: '1129', name: 'x' }]);
+  const { extensions } = anew;
+  const kept = allAtOnce(withFieldsOf(anew, tenant));
+  expect(kept).toBe(anew);
+  expect(kept.outboundRules).toBe(tenant.outboundRules);
+  expect(kept.dialCodes).toBe(tenant.dialCodes);
+  expect(kept.extensions).toBe(extensions);
+  expect(allAtOnce(withFieldsOf(tenantOf('acme', many), tenant)).extensions).toBe(tenant.extensions);
 });

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { silentLog } from '../../../src/base/log.ts';
 import { WheelScheduler } from '../../../src/base/wheel-scheduler.ts';
-import type { Tenant } from '../../../src/provisioning/tenants/schema.ts';
+import { type Tenant, tenantSchema } from '../../../src/provisioning/tenants/schema.ts';
 import type { TrunkSettings } from '../../../src/provisioning/trunk-settings/schema.ts';
 import { StoreHub, type Stores } from '../../../src/store/index.ts';
 import { eventually } from '../../kit/eventually.ts';
@@ -60,6 +60,24 @@ describe('two workers on one store', () => {
     const { version, state } = await b.provisioning.load();
     expect([version, state.tenants.map(({ name }) => name)]).toEqual([1, ['acme']]);
     expect(state).toEqual((await a.provisioning.load()).state);
+  });
+
+  test('what a commit leaves as it was is at the other the same object, so that nothing is made ready anew', async () => {
+    const prefixes = Array.from({ length: 1000 }, (_, index) => String(1_000_000 + index));
+    const rule = { name: 'far', match: { prefixes }, routes: [{ trunk: 'carrier' }] };
+    const acme = tenantSchema.parse({ ...tenant('acme'), outboundRules: [rule] });
+    const atB = async (version: number) => {
+      await eventually('the other to have it', async () => (await b.provisioning.load()).version === version);
+      return (await b.provisioning.load()).state.tenants.at(0) as Tenant;
+    };
+    await b.provisioning.load();
+    await a.provisioning.commit(commitOf(0, { putTenants: [acme] }));
+    const before = await atB(1);
+    const extensions = before.extensions.map((extension) => ({ ...extension, anonymousCalls: true }));
+    await a.provisioning.commit(commitOf(1, { putTenants: [{ ...acme, extensions }] }));
+    const after = await atB(2);
+    expect(after.extensions).toMatchObject([{ anonymousCalls: true }]);
+    expect(after.outboundRules).toBe(before.outboundRules);
   });
 
   test('of two commits against one version, large enough to go over in parts, one is stale and nothing mixes', async () => {
