@@ -41,7 +41,7 @@ const NO_ANSWER = ['SIP;cause=480;text="No Answer"'];
 const MAX_STAGES = 200;
 /** RFC 3261 §8.1.3.4: redirects do not go on for ever. */
 const MAX_REDIRECTS = 5;
-/** Nor does a call: phones that each send it on to several others, which do the same, make many of a few. Twice what the largest group rings. */
+/** Nor does a call: phones that each send it on to several others, which do the same, make many of a few. Far more than any group rings. */
 const MOST_TRIED = 2_000;
 
 /**
