@@ -47,7 +47,7 @@ export function isPrivateKey(value: unknown): boolean {
 }
 
 /** What every secret has near it, but for a URI's password, which stands between `:` and `@`. */
-const SUSPICIOUS = /=|earer |asic |tdm_|inline:|PRIVATE KEY/i;
+const SUSPICIOUS = /=|earer[ \t]|asic[ \t]|tdm_|inline:|PRIVATE KEY/i;
 
 /** Masks secrets inside a text: a SIP message, an error message, a URL. */
 export function redactText(text: string): string {
@@ -58,7 +58,7 @@ export function redactText(text: string): string {
       /\b(response|rspauth|password|ha1)(\s{0,8}=\s{0,8})(?:"[^"\r\n]{0,4096}"?|[^\s,;"&]{1,4096})/gi,
       `$1$2${MASK}`,
     )
-    .replace(/\b(Bearer|Basic) [A-Za-z0-9+/=._~-]{1,4096}/gi, `$1 ${MASK}`)
+    .replace(/\b(Bearer|Basic)[ \t]{1,8}[A-Za-z0-9+/=._~-]{1,4096}/gi, `$1 ${MASK}`)
     .replace(/\b(tdm_[0-9a-f]{1,64})_[A-Za-z0-9_-]{1,256}/g, `$1_${MASK}`)
     .replace(/\b(sips?|https?|rediss?):(\/\/)?([^\s:@;<>"/]{0,256}):[^\s@;<>"/]{1,256}@/gi, `$1:$2$3:${MASK}@`)
     .replace(/-----BEGIN [A-Z ]{0,32}PRIVATE KEY-----[^-]{0,65536}(?:-----END [A-Z ]{0,32}PRIVATE KEY-----)?/g, MASK)
@@ -96,8 +96,8 @@ function isPlain(text: string): boolean {
   if (length > MAX_TEXT_LENGTH) return false;
   for (let index = 0; index < length; index++) {
     const code = text.charCodeAt(index);
-    // What is suspicious has one of these in it: a space, `:`, `=` or `_`.
-    if (code > 0x7f || code === 0x20 || code === 0x3a || code === 0x3d || code === 0x5f) return false;
+    // What is suspicious has one of these in it: a blank, `:`, `=` or `_`.
+    if (code > 0x7f || code <= 0x20 || code === 0x3a || code === 0x3d || code === 0x5f) return false;
   }
   return true;
 }

@@ -13,6 +13,8 @@ describe('redactText', () => {
     ['response="never closed', 'response=***'],
     ['rspauth="aa"', 'rspauth=***'],
     ['Authorization: Bearer abc.def-ghi', 'Authorization: Bearer ***'],
+    ['Authorization: Bearer\tabc', 'Authorization: Bearer ***'],
+    ['Authorization: Basic  QQ==', 'Authorization: Basic ***'],
     ['token tdm_00ff_AbC-_9 here', 'token tdm_00ff_*** here'],
     ['sip:101:secret@example.com', 'sip:101:***@example.com'],
     ['redis://user:pw@host:6379/0', 'redis://user:***@host:6379/0'],
@@ -91,6 +93,7 @@ test('a text for people is the one look that most texts need, or what reading an
     fc.constantFrom(
       'response=a',
       'Bearer abc',
+      'Bearer\tabc',
       'basic QQ==',
       'tdm_1f_x',
       'sip:a:b@c',
