@@ -2,7 +2,6 @@
  * One trunk at work: its registration, its pings, what its targets are known to do, and the state that follows from them. The service
  * gives it what all trunks share.
  */
-
 import { cancelTimer, type Scheduler, type Timer, type TimerTarget } from '../base/scheduler.ts';
 import type { Directory } from '../provisioning/directory/directory.ts';
 import type { Tenant } from '../provisioning/tenants/schema.ts';

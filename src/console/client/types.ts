@@ -1,5 +1,4 @@
 /** The shapes of the HTTP interface: the very types that the engine answers with, so that they cannot drift apart. */
-
 import type { z } from 'zod';
 import type { Answer } from '../../api/answers/index.ts';
 import type { bulkBody } from '../../api/bulk-body.ts';

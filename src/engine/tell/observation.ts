@@ -1,5 +1,4 @@
 /** What happens in the engine, told to the outside: log lines, events, metrics, call records, SIP traces. */
-
 import { added } from '../../base/added.ts';
 import { isoTime } from '../../base/iso-time.ts';
 import { Latest } from '../../base/latest.ts';
