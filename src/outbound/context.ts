@@ -83,8 +83,10 @@ export interface PlannedRoute {
   readonly position: number;
   /** The other node that it leaves through. */
   readonly through: string | undefined;
-  /** Why the trunk is down, if it is. */
+  /** Why the trunk is down, or full by a carrier's word, if it is: it is tried only where no other is left. */
   readonly down?: string | undefined;
+  /** It is not down but full. */
+  readonly full?: boolean;
 }
 
 /** A step over the call: undefined goes on, a refusal ends it. */

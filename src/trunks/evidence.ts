@@ -72,7 +72,8 @@ const COMMON: RateRule = {
 const ALWAYS_RATE = new Set([429]);
 /** Q.850: no circuit available, switching equipment congestion, requested circuit not available, resources unavailable. */
 const RATE_CAUSES = new Set([34, 42, 44, 47]);
-const RATE_CAUSE_STATUSES = new Set([480, 486, 500, 503, 600, 603]);
+/** Not 486, 600 and 603: a person's answer, whatever cause is told beside it. */
+const RATE_CAUSE_STATUSES = new Set([480, 500, 503]);
 
 /**
  * Carriers whose reason phrases end in a code of their own: the code decides, whatever the words. Telnyx: D1, D2, D3 and D22 are limits

@@ -292,8 +292,15 @@ export class TrunkLine implements TimerTarget {
     // Of a whatsapp trunk the state is that of its messages.
     if (!isUp(state) && this.#trunk.type !== 'whatsapp') return { up: false, full: false, reason };
     const full = this.#whyFull(tenant, capacity);
+    const word = full === '' ? this.#rates.reasonFor(tenant?.name, this.#ports.scheduler.nowMs()) : '';
     const routes = this.#registration?.grant?.serviceRoutes;
-    return { up: true, full: full !== '', reason: full, serviceRoutes: routes?.length === 0 ? undefined : routes };
+    return {
+      up: true,
+      full: full !== '' || word !== '',
+      ...(word !== '' && { isByWord: true }),
+      reason: full || word,
+      serviceRoutes: routes?.length === 0 ? undefined : routes,
+    };
   }
 
   /** This node is the one that registers the trunk. */
@@ -423,9 +430,7 @@ export class TrunkLine implements TimerTarget {
 
   #whyFull(tenant: Tenant | undefined, capacity: Capacity): string {
     const { scheduler, directory } = this.#ports;
-    const nowMs = scheduler.nowMs();
-    const refused =
-      this.#rates.reasonFor(tenant?.name, nowMs) || this.#waits.reasonFor(tenant?.name, this.#health, nowMs);
+    const refused = this.#waits.reasonFor(tenant?.name, this.#health, scheduler.nowMs());
     if (refused !== '') return refused;
     const trunk = this.#trunk;
     const holders = tenant === undefined ? [trunkHolder(trunk)] : trunkHolders(trunk, tenant, directory());

@@ -18,6 +18,8 @@ export interface TrunkCondition {
   readonly up: boolean;
   /** True: a limit of the trunk, or of the tenant on it, is reached. */
   readonly full: boolean;
+  /** It is full by what the carrier said of another call alone: one that no other trunk can take is tried all the same. */
+  readonly isByWord?: boolean;
   /** Why it is down or full, in words. */
   readonly reason: string;
   /** Service-Route values of a registered trunk (RFC 3608), first hop first. */

@@ -129,6 +129,20 @@ describe('behaviour 15 and 16: which routes are tried', () => {
     }
   });
 
+  test('one that is full by the word of its carrier is tried where no other is left, and explain says so', () => {
+    const byWord = (words: readonly string[], full: readonly string[] = []) => ({
+      trunks,
+      trunkState: (id: string) => ({ ...states([], [...words, ...full])(id), isByWord: words.includes(id) }),
+    });
+    expect(names(planWith(two, byWord(['1'])))).toEqual(['b']);
+    expect(names(planWith(two, byWord(['1'], ['2'])))).toEqual(['a']);
+    const { steps } = explain(factsWith(two, byWord(['1', '2'])));
+    expect(steps.filter(({ step }) => step === 'routes').map(({ reason }) => reason)).toEqual([
+      'trunk "a" skipped: as told',
+      'route 1: trunk "b", which is full (as told) and tried all the same',
+    ]);
+  });
+
   test('unknown, unassigned, disabled and repeated ones are skipped and say so', () => {
     const others = [
       trunkWith({ id: '1', name: 'a', host: 'a.example' }),

@@ -47,7 +47,10 @@ test.each([
 
 test.each([
   ['Q.850;cause=34;text="No circuit"', 503, true],
-  ['Q.850 ;cause=42', 486, true],
+  ['Q.850 ;cause=42', 480, true],
+  ['Q.850;cause=34', 486, false],
+  ['Q.850;cause=34', 600, false],
+  ['Q.850;cause=34', 603, false],
   ['Q.850;cause=17', 486, false],
   ['SIP;cause=34', 503, false],
   ['Q.850;cause=34', 404, false],

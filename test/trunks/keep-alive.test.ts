@@ -267,7 +267,12 @@ describe('evidence from calls', () => {
     trunkOf(world).note({ status: 503, reason: 'Channel limit exceeded', retryAfterSeconds: 3 });
     expect(world.status().state).toBe('online');
     const condition = () => world.service.condition(world.status().trunkId);
-    expect(condition()).toEqual({ up: true, full: true, reason: 'the carrier says 503 Channel limit exceeded' });
+    expect(condition()).toEqual({
+      up: true,
+      full: true,
+      isByWord: true,
+      reason: 'the carrier says 503 Channel limit exceeded',
+    });
     world.run(3);
     expect(condition().full).toBe(false);
   });

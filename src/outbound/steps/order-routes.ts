@@ -15,8 +15,8 @@ const MAX_RETRY_AFTER_SECONDS = 10;
 
 /**
  * The winning rule's routes in the order in which they are tried. A trunk that is down is skipped unless it is the last one
- * (behaviour 15); one that is full is always skipped (behaviour 16); the same trunk with the same digits is tried once. An emergency call
- * tries them all, those that are down last.
+ * (behaviour 15); one that is full is always skipped (behaviour 16), but where a carrier
+ * has said so of another call: as one that is down; the same trunk with the same digits is tried once. An emergency call tries them all, those that are down last.
  */
 export const orderRoutes: CallStep = {
   name: 'routes',
@@ -41,7 +41,7 @@ export const orderRoutes: CallStep = {
     for (const planned of usable) {
       const { route, position, down } = planned;
       if (emergency || down === undefined || planned === last) routes = added(routes, planned);
-      else skipped = added(skipped, skip(route, position, 'down', down));
+      else skipped = added(skipped, skip(route, position, planned.full === true ? 'full' : 'down', down));
     }
     if (trace.on) tell(trace, routes, skipped);
     call.routes = routes;
@@ -78,7 +78,8 @@ function consider(
   }
   const state = trunkState(trunk.id, tenant);
   call.trunkStates = added(call.trunkStates, [trunk.id, state]);
-  if (state.full && !call.emergency) return skip(route, position, 'full', state.reason);
+  const isFull = state.full && !call.emergency;
+  if (isFull && state.isByWord !== true) return skip(route, position, 'full', state.reason);
   return {
     route,
     trunk,
@@ -86,7 +87,8 @@ function consider(
     position,
     serviceRoutes: state.serviceRoutes ?? NO_ROUTES,
     through: state.through,
-    down: state.up ? undefined : state.reason,
+    down: state.up && !isFull ? undefined : state.reason,
+    ...(isFull && { full: true }),
   };
 }
 
@@ -117,8 +119,9 @@ function tell(trace: Trace, routes: readonly PlannedRoute[], skipped: readonly S
   for (const { trunkName, reason } of skipped) {
     trace.step({ step: 'routes', outcome: 'continue', reason: `trunk "${trunkName}" skipped: ${reason}` });
   }
-  for (const [index, { trunk, through, down }] of routes.entries()) {
-    const state = down === undefined ? '' : `, which is down (${down}) and tried all the same`;
+  for (const [index, { trunk, through, down, full }] of routes.entries()) {
+    const state =
+      down === undefined ? '' : `, which is ${full === true ? 'full' : 'down'} (${down}) and tried all the same`;
     const way = through === undefined ? '' : `, leaves through node ${through}, which is registered`;
     trace.step({
       step: 'routes',

@@ -68,15 +68,23 @@ describe('route advance (behaviour 14)', () => {
   });
 
   test('RFC 3326: by its Reason a trunk has no circuit left: the next call begins at the next trunk', () => {
+    const noCircuit = { Reason: 'SIP;cause=503, Q.850;cause=34' };
     phone.call('18005550199');
-    a.answer(a.took('INVITE'), 486, 'Busy', { Reason: 'SIP;cause=486, Q.850;cause=34' });
-    world.run();
-    expect(b.requests()).toEqual([]);
-    phone.call('18005550199');
+    a.answer(a.took('INVITE'), 503, 'Busy', noCircuit);
     world.run();
     b.answer(b.took('INVITE'), 486);
     world.run();
-    expect(a.requests('INVITE')).toHaveLength(1);
+    phone.call('18005550198');
+    world.run();
+    b.answer(b.took('INVITE', 1), 503, 'Busy', noCircuit);
+    world.run();
+    expect([a.requests('INVITE').length, b.requests('INVITE').length]).toEqual([1, 2]);
+    // It was said of other numbers, so a call that no other trunk can take is tried.
+    const third = phone.call('18005550197');
+    world.run();
+    b.answer(b.took('INVITE', 2), 486);
+    world.run();
+    expect([phone.final(third)?.status, a.requests('INVITE').length]).toEqual([486, 1]);
   });
 
   test('a per-trunk list of codes replaces the default one', async () => {
