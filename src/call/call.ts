@@ -8,6 +8,7 @@ import type { Branch } from './branch.ts';
 import { openMedia, resumeMedia } from './call-media.ts';
 import { CallParties } from './call-parties.ts';
 import { CallerInvite } from './caller-invite.ts';
+import { DEFECT_TIMER, endByDefect } from './defect.ts';
 import { dispatchInDialog } from './in-dialog.ts';
 import { Leg, type LegCall, type LegRegistry } from './leg.ts';
 import { acknowledgeLocally } from './local-prack.ts';
@@ -49,9 +50,7 @@ export interface Restorer extends Pick<CallPlan, 'onEnd' | 'sessionLimitMs'> {
 }
 
 const PICKED_UP = ['SIP;cause=200;text="Call completed elsewhere"'];
-const RING_TIMER = 1;
-const SESSION_TIMER = 2;
-const DEFECT_TIMER = 3;
+const [RING_TIMER, SESSION_TIMER] = [1, 2];
 
 /**
  * One call: a caller's INVITE, the attempt to have it answered, then two legs that are each other's peer. It lives until everything
@@ -214,11 +213,7 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
   }
 
   onFault(error: unknown): void {
-    this.env.endpoint.onFault(error, { callId: this.id });
-    if (this.#over) return;
-    this.end('engine', 'defect');
-    // What the defect kept from its own end holds the call no longer than a transaction takes.
-    if (!this.#over) this.#timer = this.env.scheduler.schedule(64 * this.env.timers.t1Ms, this, DEFECT_TIMER);
+    endByDefect(this, error, !this.#over);
   }
 
   /** One more thing has to end before the call has ended. */
@@ -235,8 +230,8 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
     this.#timer = cancelTimer(this.#timer);
     this.parties.clear();
     this.record.endedAtMs ??= this.#timeMs();
-    this.#plan.onEnd?.();
     this.registry.callEnded(this);
+    this.#plan.onEnd?.();
     for (const each of this.env.observers) each.onCallEnded?.(this.record, this.#timeMs() - this.record.endedAtMs);
   }
 
@@ -357,8 +352,13 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
   }
 
   onTimer(kind: number): void {
-    if (kind === DEFECT_TIMER) this.release(true);
-    else if (kind === RING_TIMER) this.end('engine', 'ring-timeout', ['SIP;cause=480;text="No Answer"']);
+    if (kind === DEFECT_TIMER) {
+      try {
+        this.#giveUp([]);
+      } finally {
+        this.release(true);
+      }
+    } else if (kind === RING_TIMER) this.end('engine', 'ring-timeout', ['SIP;cause=480;text="No Answer"']);
     else this.end('engine', 'session-limit', ['SIP;cause=480;text="Session Limit"']);
   }
 

@@ -157,4 +157,28 @@ describe('a defect that no message’s boundary catches ends its call, is counte
     world.settles();
     expect([engine.calls.counters.live, world.fake.sessions.get(1)?.size]).toEqual([0, 0]);
   });
+
+  test('though its end meets one as well: it is over a transaction’s time later', () => {
+    let armed = false;
+    const observer = {
+      onCallChanged: () => {
+        if (!armed) return;
+        armed = false;
+        throw new Error('a bug of the end');
+      },
+    };
+    const world = new World({ calls: { observers: [observer] } });
+    const meet = once();
+    const onAttempt = () => {
+      armed = true;
+      meet();
+    };
+    const resolve = () => [{ transport: 'udp', address: 'nobody', port: 5060 }] as const;
+    world.engine.plan = (request) => ofBranch({ onAttempt, resolve })(request);
+    world.a.call();
+    world.run(120_000);
+    expect(world.engine.endpoint.counters.uncaughtErrors).toBe(2);
+    expect(world.engine.calls.counters.live).toBe(0);
+    world.settles();
+  });
 });
