@@ -272,11 +272,8 @@ export class TrunkLine implements TimerTarget {
         if (this.#trunk.teams !== undefined) this.#ports.retire(target);
         break;
       case 'rate':
-        this.#rates.note(whose, told(evidence.holdMs), nowMs);
-        locator.markAlive(target, way);
-        this.#health.alive(attempt.target, status, reason, keepAlive);
-        break;
       case 'alive':
+        if (evidence.kind === 'rate') this.#rates.note(whose, told(evidence.holdMs), nowMs);
         locator.markAlive(target, way);
         this.#health.alive(attempt.target, status, reason, keepAlive);
         break;
