@@ -4,6 +4,7 @@ import {
   HeaderId,
   type Headers,
   isSipUri,
+  privacyValues,
   readableNameAddr,
   readableNameAddrs,
   subscriberNumber,
@@ -12,14 +13,17 @@ import {
 import type { EarlierDiversion, ForwardReason } from './facts.ts';
 import { CAUSE, DIVERSION_REASON } from './forward-reason.ts';
 
+const HIDES_ALL = new Set(['history', 'header', 'session']);
 /** Of so many the latest are told on; a loop through several carriers makes them without end. */
 const MOST = 10;
 
 /**
  * Who had sent a call on before it came here, as its INVITE says, the first one first: by Diversion (RFC 5806), else by History-Info (RFC
- * 7044). Left out is who asks for privacy, who is named by no number, and what cannot be read.
+ * 7044). Left out is who asks for privacy, who is named by no number, and what cannot be read; all, where the request asks for privacy of
+ * them together (RFC 7044 §10.1.1).
  */
 export function receivedDiversions(headers: Headers): readonly EarlierDiversion[] {
+  if (privacyValues(headers).some((value) => HIDES_ALL.has(value))) return [];
   const said = headers.has(HeaderId.Diversion) ? byDiversion(headers) : byHistory(headers);
   return said.slice(-MOST);
 }

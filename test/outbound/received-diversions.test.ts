@@ -31,6 +31,14 @@ test('RFC 5806 §6: the latest comes first on the wire, and ten of them are kept
   expect(read('Diversion', ...values)).toEqual(numbers.slice(2));
 });
 
+test.each(['history', 'id;header', 'session, critical'])('RFC 7044 §10.1.1: Privacy: %s hides all', (privacy) => {
+  const headers = new Headers();
+  headers.addNamed('Diversion', '<sip:+12125550001@h>');
+  expect(receivedDiversions(headers)).toHaveLength(1);
+  headers.addNamed('Privacy', privacy);
+  expect(receivedDiversions(headers)).toEqual([]);
+});
+
 test('RFC 7044 §10.2: an entry was sent on where a cause follows; the last one is the target', () => {
   const first = '<sip:+12125550001@h>;index=1';
   expect(read('History-Info', first)).toEqual([]);

@@ -133,7 +133,7 @@ function allNameNobody(headers: Headers, id: HeaderId): boolean {
 }
 
 /** RFC 3323 §4.2: `Privacy-hdr = "Privacy" HCOLON priv-value *(";" priv-value)`; a comma is read alike. */
-function privacyValues(headers: Headers): string[] {
+export function privacyValues(headers: Headers): string[] {
   const values: string[] = [];
   for (const field of headers.fieldValues(HeaderId.Privacy)) {
     for (const part of field.split(/[;,]/, 16)) {

@@ -9,6 +9,7 @@ export {
   type PartyPrivacy,
   type PartyRole,
   partyPrivacy,
+  privacyValues,
   refusesPrivacy,
   withheldBy,
 } from './caller-privacy.ts';
