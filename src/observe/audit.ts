@@ -162,42 +162,67 @@ function* difference(before: object, after: object): Steps<Difference<Record<str
 
 /** Undefined: there is none. */
 function* fieldDifference(name: string, was: unknown, is: unknown): Steps<Difference | undefined> {
-  if (Array.isArray(was) && Array.isArray(is) && Math.max(was.length, is.length) > MOST_WHOLE) {
+  const isOpen = !isSecret(name, is);
+  if (isOpen && Array.isArray(was) && Array.isArray(is) && Math.max(was.length, is.length) > MOST_WHOLE) {
     const items = yield* itemDifference(was, is);
     return items.before.length + items.after.length === 0 ? undefined : items;
   }
   if (isDeepStrictEqual(was, is)) return undefined;
-  if (isObject(was) && isObject(is) && !isSecret(name, is)) return yield* difference(was, is);
+  if (isOpen && isObject(was) && isObject(is)) return yield* difference(was, is);
   return { before: stripField(name, was, is), after: stripField(name, is, was) };
 }
 
-/** Items are the same by number, name or id, else by what they are. */
+/** Items are the same by number, name or id, else by what they are. Where those that stay stand in another order, it is told last. */
 function* itemDifference(was: readonly unknown[], is: readonly unknown[]): Steps<Difference<unknown[]>> {
   const found: Difference<unknown[]> = { before: [], after: [] };
-  const gone = new TextMap<unknown>();
-  for (const [index, item] of was.entries()) {
-    gone.set(keyOf(item), item);
-    if (index % ITEMS_PER_STEP === 0) yield;
-  }
-  for (const [index, item] of is.entries()) {
-    const key = keyOf(item);
-    const former = gone.get(key);
-    gone.delete(key);
-    if (index % ITEMS_PER_STEP === 0) yield;
+  const [formers, items] = [yield* byKey(was), yield* byKey(is)];
+  const order: Difference<string[]> = { before: [], after: [] };
+  for (const [key, item] of items) {
+    const former = formers.get(key);
+    if (former !== undefined && order.after.push(key) % ITEMS_PER_STEP === 0) yield;
     if (former === item || isDeepStrictEqual(former, item)) continue;
     if (former !== undefined) found.before.push(strip(former, item));
-    found.after.push(strip(item, former));
+    if (found.after.push(strip(item, former)) % ITEMS_PER_STEP === 0) yield;
   }
-  for (const [, item] of gone) {
-    found.before.push(strip(item, undefined));
-    if (found.before.length % ITEMS_PER_STEP === 0) yield;
+  for (const [key, item] of formers) {
+    const told = items.has(key) ? order.before.push(key) : found.before.push(strip(item, undefined));
+    if (told % ITEMS_PER_STEP === 0) yield;
+  }
+  const moved = (key: string, place: number) => key !== order.after[place];
+  const first = order.before.findIndex(moved);
+  if (first < 0) return found;
+  const end = order.before.findLastIndex(moved) + 1;
+  for (let place = first; place < end; place++) {
+    found.before.push(referenceOf(formers.get(order.before[place] as string)));
+    found.after.push(referenceOf(items.get(order.after[place] as string)));
+    if (place % ITEMS_PER_STEP === 0) yield;
   }
   return found;
 }
 
-function keyOf(item: unknown): string {
-  const key = fieldOf(item, 'number') ?? fieldOf(item, 'name') ?? fieldOf(item, 'id');
-  return typeof key === 'string' ? key : JSON.stringify(item);
+/** In their order; each of equal keys is one of its own. */
+function* byKey(list: readonly unknown[]): Steps<TextMap<unknown>> {
+  const items = new TextMap<unknown>();
+  const counts = new TextMap<number>();
+  for (const [index, item] of list.entries()) {
+    const name = keyNameOf(item);
+    const key = name === undefined ? JSON.stringify(item) : (fieldOf(item, name) as string);
+    const count = counts.get(key) ?? 0;
+    counts.set(key, count + 1);
+    items.set(`${count} ${key}`, item);
+    if (index % ITEMS_PER_STEP === 0) yield;
+  }
+  return items;
+}
+
+function keyNameOf(item: unknown): string | undefined {
+  return ['number', 'name', 'id'].find((name) => typeof fieldOf(item, name) === 'string');
+}
+
+/** What an item is known by, alone. */
+function referenceOf(item: unknown): unknown {
+  const name = keyNameOf(item);
+  return strip(name === undefined ? item : { [name]: fieldOf(item, name) }, undefined);
 }
 
 function isObject(value: unknown): value is object {

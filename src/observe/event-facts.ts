@@ -178,7 +178,7 @@ export const auditEntry = z.object({
     .record(z.string(), z.unknown())
     .optional()
     .describe(
-      'Without secrets: what was deleted, or, of a change, the fields that were otherwise; of lists of more than 50 items those that were.',
+      'Without secrets: what was deleted, or, of a change, the fields that were otherwise; of lists of more than 50 items those that were, then the order, where it was another.',
     ),
   after: z.record(z.string(), z.unknown()).optional().describe('What was created, or the same of a change.'),
 });

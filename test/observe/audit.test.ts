@@ -78,6 +78,80 @@ describe('AuditLog', () => {
     expect([same?.before, same?.after]).toEqual([{}, {}]);
   });
 
+  const numbers = Array.from({ length: 60 }, (_each, at) => String(100 + at));
+  const rules = numbers.map((name) => ({ name, password: 's3cret' }));
+  test.each([
+    {
+      what: 'the order of the texts',
+      before: { l: numbers },
+      after: { l: numbers.toReversed() },
+      told: [{ l: numbers }, { l: numbers.toReversed() }],
+    },
+    {
+      what: 'the order of items: from the first to the last that stands elsewhere, by what they are known by',
+      before: { l: rules },
+      after: { l: [...rules.slice(0, 5), ...rules.slice(6, 8), rules[5], ...rules.slice(8)] },
+      told: [
+        { l: [{ name: '105' }, { name: '106' }, { name: '107' }] },
+        { l: [{ name: '106' }, { name: '107' }, { name: '105' }] },
+      ],
+    },
+    {
+      what: 'the order of items that are known by nothing',
+      before: { l: [...numbers, { secret: 'a' }, { ring: 5 }] },
+      after: { l: [...numbers, { ring: 5 }, { secret: 'a' }] },
+      told: [{ l: [{ secret: '(set)' }, { ring: 5 }] }, { l: [{ ring: 5 }, { secret: '(set)' }] }],
+    },
+    {
+      what: 'the order beside what came, went and became otherwise',
+      before: { l: rules },
+      after: {
+        l: [rules[2], { name: '101', password: 'n3w' }, ...rules.slice(3), { name: 'new', password: 's3cret' }],
+      },
+      told: [
+        {
+          l: [
+            { name: '101', password: '(changed)' },
+            { name: '100', password: '(set)' },
+            { name: '101' },
+            { name: '102' },
+          ],
+        },
+        {
+          l: [
+            { name: '101', password: '(changed)' },
+            { name: 'new', password: '(set)' },
+            { name: '102' },
+            { name: '101' },
+          ],
+        },
+      ],
+    },
+    {
+      what: 'one of two equal texts',
+      before: { l: [...numbers, '100'] },
+      after: { l: numbers },
+      told: [{ l: ['100'] }, { l: [] }],
+    },
+    {
+      what: 'one of two equal items',
+      before: { l: [...rules, { ...rules[0] }] },
+      after: { l: rules },
+      told: [{ l: [{ name: '100', password: '(set)' }] }, { l: [] }],
+    },
+    {
+      what: 'that a list of secrets is another',
+      before: { secret: numbers },
+      after: { secret: [...numbers, 's3cret'] },
+      told: [{ secret: '(changed)' }, { secret: '(changed)' }],
+    },
+  ])('of a long list is told $what', ({ before, after, told }) => {
+    const { audit } = setUp();
+    audit.record({ actor: 'owner', action: 'update', resource: 'tenants/acme', before, after });
+    const entry = audit.find()[0]?.();
+    expect([entry?.before, entry?.after]).toEqual(told);
+  });
+
   test('each entry is an event for the admins of its tenant; filters find it', () => {
     const { audit, events } = setUp();
     const seen: string[][] = [];
