@@ -391,7 +391,10 @@ export class Inbox {
         if (next.goesOn) this.#goesOnBehind--;
         else this.#valve.took();
       }
+      const beganMs = nowMs;
       nowMs = this.#serve(next, queue, nowMs, knownMay);
+      // There was time for what may not begin yet.
+      if (strangersTurn && !knownMay && this.#begins > 0) this.#valve.idled(nowMs - beganMs);
     }
   }
 

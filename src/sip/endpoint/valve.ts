@@ -69,7 +69,7 @@ export class Valve {
     if (ms > this.#longestWaitMs) this.#longestWaitMs = ms;
   }
 
-  /** For so long nothing else waited than those that may not be served yet, ms. */
+  /** For so long the thread rested, or served strangers, while nobody who is known waited but those that may not be served yet, ms. */
   idled(ms: number): void {
     this.#idleMs += ms;
   }

@@ -831,6 +831,23 @@ describe('while too much comes, what begins is served at a rate', () => {
     expect(thread.handled).toContain('overdue');
   });
 
+  test('a flood of strangers, who have the time that is left, keeps nobody out who is known', () => {
+    let [call, stranger] = [0, 0];
+    const beganMs = thread.nowMs;
+    const serveUntil = (endMs: number) => {
+      while (thread.nowMs < endMs) {
+        for (; call < (thread.nowMs - beganMs) * 2; call++) thread.push('INVITE', `more ${call}`);
+        for (; stranger < (thread.nowMs - beganMs) * 12; stranger++)
+          thread.push('OPTIONS', 'stranger', `203.0.113.${stranger % 50}`);
+        thread.turn();
+        if (thread.turns.length === 0) thread.nowMs += 0.5;
+      }
+      return thread.refused.length;
+    };
+    const refused = serveUntil(beganMs + 3_000);
+    expect(serveUntil(beganMs + 4_000) - refused).toBe(0);
+  });
+
   test('the more time is left the more is served, until all are and it is over', () => {
     let [call, last] = [0, 0];
     for (const endMs = thread.nowMs + 4_000; thread.nowMs < endMs; ) {
