@@ -53,6 +53,10 @@ export class AcceptedInvite implements SuccessResenderUser {
   onNoAck(): void {
     this.#leg.ackMissing(this);
   }
+
+  onFault(error: unknown): void {
+    this.#leg.onFault(error);
+  }
 }
 
 /** The ACK of `from` brings the answer to the offer that the 2xx of `to` held. */

@@ -48,6 +48,10 @@ export class AwaitedAck implements PendingInvite<Leg>, ServerTransactionUser, Ti
     this.#refuse(487);
   }
 
+  onFault(error: unknown): void {
+    this.#from.onFault(error);
+  }
+
   onTimer(_kind: number): void {
     this.#refuse(491);
   }

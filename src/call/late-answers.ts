@@ -154,4 +154,9 @@ class LateParty implements RequestingLeg, LegRequestUser, AddressedLeg {
     this.#gone = undefined;
     gone?.();
   }
+
+  onFault(error: unknown): void {
+    this.#env.endpoint.onFault(error, {});
+    this.onLegSilence();
+  }
 }

@@ -34,6 +34,8 @@ export interface RequestingLeg {
   transmit(request: SipRequest, user: ClientTransactionUser): ClientTransaction;
   /** Answers in place of the peer. Undefined: the peer is asked itself. */
   readonly standIn: ((request: SipRequest, answer: (response: SipResponse) => void) => void) | undefined;
+  /** A defect met what is under way in it at a timer: its call ends. */
+  onFault(error: unknown): void;
 }
 
 export interface LegRequestUser {
@@ -107,6 +109,10 @@ export class LegRequest implements ClientTransactionUser {
 
   onTransportError(_reason: string, transaction: ClientTransaction): void {
     if (transaction === this.#transaction && !this.#sendAnew(transaction)) this.#silent(503);
+  }
+
+  onFault(error: unknown): void {
+    this.#leg.onFault(error);
   }
 
   /**

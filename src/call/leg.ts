@@ -415,6 +415,13 @@ export class Leg implements LegRequestUser, AcknowledgingLeg {
     this.#gone();
   }
 
+  /** A defect met what is under way here at a timer. */
+  onFault(error: unknown): void {
+    const isByeSent = this.#phase.kind === 'leaving' && this.#phase.isByeSent;
+    this.call.onFault(error);
+    if (isByeSent) this.#gone();
+  }
+
   /** The BYE that is owed, once. */
   #sendBye(): void {
     const phase = this.#phase;

@@ -13,12 +13,17 @@ const PATIENCE_MS = 3_000;
 export class MakingWay implements TimerTarget {
   readonly #next: () => void;
   readonly #giveBack: (isEnd: boolean) => void;
+  readonly #onFault: (error: unknown) => void;
   #timer: Timer | undefined;
 
-  /** @param request of the caller, whose Reason fields go into the CANCELs (RFC 3326) */
-  constructor(ringing: LegCall, request: SipRequest, next: () => void) {
+  /**
+   * @param request of the caller, whose Reason fields go into the CANCELs (RFC 3326)
+   * @param onFault of what waits for it
+   */
+  constructor(ringing: LegCall, request: SipRequest, next: () => void, onFault: (error: unknown) => void) {
     const { scheduler } = ringing.env;
     this.#next = next;
+    this.#onFault = onFault;
     this.#timer = scheduler.schedule(PATIENCE_MS, this, 0);
     this.#giveBack = ringing.makeWay(request, () => {
       if (this.#timer === undefined) return;
@@ -32,6 +37,10 @@ export class MakingWay implements TimerTarget {
     if (this.#timer === undefined) return;
     this.#timer = cancelTimer(this.#timer);
     this.#giveBack(false);
+  }
+
+  onFault(error: unknown): void {
+    this.#onFault(error);
   }
 
   onTimer(_kind: number): void {

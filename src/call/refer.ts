@@ -194,11 +194,12 @@ export class Referral implements AttemptUser, RenegotiationUser, TimerTarget {
 
   /** To whom `ringing` rings: that call is given up, and the plan made once it has ended, when its places are free for this one. */
   callInPlaceOf(ringing: LegCall, request: SipRequest): void {
-    this.#way = new MakingWay(ringing, request, () => {
+    const next = () => {
       const plan = planFor(this.#transferor, request, this.#referTo);
       if ('status' in plan) this.#failed(plan.status, plan.reason);
       else this.call(plan, request.hopsAfter());
-    });
+    };
+    this.#way = new MakingWay(ringing, request, next, (error) => this.onFault(error));
   }
 
   /** Attended: connects the two other parties of the transferor's calls. */
@@ -306,6 +307,10 @@ export class Referral implements AttemptUser, RenegotiationUser, TimerTarget {
     this.#attempt?.cancel([]);
     this.#renegotiation?.stop();
     if (this.#replaced === undefined) this.#target?.hangUp();
+  }
+
+  onFault(error: unknown): void {
+    this.#call.onFault(error);
   }
 
   /** A transferor that does not hang up after success is hung up. */

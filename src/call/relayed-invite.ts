@@ -173,6 +173,10 @@ class RelayedInvite implements LegRequestUser, ServerTransactionUser, PendingInv
   }
 
   /** No final answer in time: given up like a call that nobody takes. */
+  onFault(error: unknown): void {
+    this.#from.onFault(error);
+  }
+
   onTimer(_kind: number): void {
     this.#timer = undefined;
     this.#cancelled = true;

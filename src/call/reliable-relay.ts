@@ -75,4 +75,8 @@ export class ReliableRelay implements ReliableProvisionalsUser {
   onNoPrack(_response: SipResponse): void {
     this.#user.onNoPrack();
   }
+
+  onFault(error: unknown): void {
+    this.#leg.onFault(error);
+  }
 }

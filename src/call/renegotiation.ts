@@ -58,6 +58,10 @@ export class Renegotiation implements LegRequestUser, PendingInvite<Leg>, TimerT
     this.#fail(481);
   }
 
+  onFault(error: unknown): void {
+    this.#leg.onFault(error);
+  }
+
   onTimer(_kind: number): void {
     this.#timer = undefined;
     if (!this.#done) this.start();

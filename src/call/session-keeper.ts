@@ -172,6 +172,11 @@ export class SessionKeeper implements SessionTimerUser, LegRequestUser, TimerTar
     this.#leg?.call.end('engine', 'session-expired', ['SIP;cause=408;text="Session Timer Expired"']);
   }
 
+  onFault(error: unknown): void {
+    if (this.#leg === undefined) throw error;
+    this.#leg.onFault(error);
+  }
+
   onTimer(_kind: number): void {
     this.#retryTimer = undefined;
     this.refresh();

@@ -1,8 +1,14 @@
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { AcceptedInvite } from '../../src/call/accepted-invite.ts';
+import { AwaitedAck } from '../../src/call/awaited-ack.ts';
+import { LegRequest } from '../../src/call/leg-request.ts';
 import type { BranchPlan, CallPlan, StageOutcome } from '../../src/call/plan.ts';
-import type { SipRequest } from '../../src/sip/message/index.ts';
+import { Referral } from '../../src/call/refer.ts';
+import { ReliableRelay } from '../../src/call/reliable-relay.ts';
+import { SessionKeeper } from '../../src/call/session-keeper.ts';
+import { HeaderId, type SipRequest } from '../../src/sip/message/index.ts';
 import { RelayedWorld, wish, withMedia } from './relayed-world.ts';
-import { branchTo, rejecting, sdp, stages, World } from './world.ts';
+import { branchTo, legOptions, rejecting, sdp, stages, World } from './world.ts';
 
 test.each([
   ['the phrase of its status, which is a constant and is not copied', undefined, 'Temporarily Unavailable', 0],
@@ -180,5 +186,101 @@ describe('a defect that no message’s boundary catches ends its call, is counte
     expect(world.engine.endpoint.counters.uncaughtErrors).toBe(2);
     expect(world.engine.calls.counters.live).toBe(0);
     world.settles();
+  });
+});
+
+describe('a defect at a timer of what is under way in a call ends it, and is counted once', () => {
+  const REINVITE = { body: `${sdp('callee')}a=sendonly\r\n` };
+  const withSession = (refresher: 'local' | 'remote') => (world: World) => {
+    const sessionTimer = { intervalSeconds: 180, minSeconds: 90, refresher };
+    const options = { ...legOptions(), sessionTimer };
+    world.engine.plan = (request) => stages([{ branches: [branchTo(request, 'b', { options })] }]);
+    world.a.call();
+    world.run();
+    const granted = `180;refresher=${refresher === 'local' ? 'uac' : 'uas'}`;
+    world.b.answer(world.b.invite, 200, { body: sdp('b'), headers: [[HeaderId.SessionExpires, granted]] });
+    world.run();
+  };
+  const connected = (then: (world: World) => void) => (world: World) => {
+    world.connect();
+    then(world);
+  };
+  const unanswered = (method: string) =>
+    connected(({ a, network }) => {
+      network.silenced.add('b');
+      a.send(method);
+    });
+  const withoutAck = (world: World) => {
+    world.a.ackBody = null;
+    world.connect();
+  };
+
+  test.each<[string, object, string, (world: World) => void]>([
+    ['a session is to be refreshed', SessionKeeper.prototype, 'refresh', withSession('local')],
+    ['a session was not refreshed', SessionKeeper.prototype, 'onExpired', withSession('remote')],
+    ['a request has no answer', LegRequest.prototype, 'onTimeout', unanswered('INFO')],
+    ['a BYE has no answer', LegRequest.prototype, 'onTimeout', unanswered('BYE')],
+    [
+      'a re-INVITE has no final answer',
+      LegRequest.prototype,
+      'cancel',
+      connected(({ a, b }) => {
+        b.onRequest = (transaction, { method }) => method === 'INVITE' && b.answer(transaction, 100);
+        a.send('INVITE', REINVITE);
+      }),
+    ],
+    ['a 2xx is sent again', AcceptedInvite.prototype, 'resend', withoutAck],
+    [
+      'a re-INVITE has waited for an ACK',
+      AwaitedAck.prototype,
+      'onTimer',
+      (world) => {
+        withoutAck(world);
+        world.b.send('INVITE', REINVITE);
+      },
+    ],
+    [
+      'a PRACK is missing',
+      ReliableRelay.prototype,
+      'onNoPrack',
+      (world) => {
+        world.a.call({ body: sdp('caller'), headers: [[HeaderId.Supported, '100rel']] });
+        world.run();
+        world.b.answer(world.b.invite, 183, {
+          body: sdp('b'),
+          headers: [
+            [HeaderId.Require, '100rel'],
+            [HeaderId.RSeq, '1'],
+          ],
+        });
+      },
+    ],
+    [
+      'a transferor does not hang up',
+      Referral.prototype,
+      'onTimer',
+      connected((world) => {
+        const { a, b, c, engine } = world;
+        engine.router = { referred: () => stages([{ branches: [branchTo(undefined, 'c')] }]), mayReplace: () => true };
+        b.onRequest = (transaction, request) => {
+          if (request.method === 'INVITE') b.answer(transaction, 200, { body: sdp('b') });
+        };
+        a.send('REFER', { headers: [[HeaderId.ReferTo, '<sip:300@engine>']] });
+        world.run();
+        c.answer(c.invite, 200, { body: sdp('c') });
+      }),
+    ],
+  ])('%s', (_when, target, method, begin) => {
+    const world = new World();
+    const met = vi.spyOn(target as Record<string, () => void>, method).mockImplementationOnce(() => {
+      throw new Error('a bug');
+    });
+    onTestFinished(() => met.mockRestore());
+    begin(world);
+    world.run(600_000);
+    const { counters } = world.engine.endpoint;
+    expect([met.mock.calls.length > 0, counters.uncaughtErrors]).toEqual([true, 1]);
+    expect(world.settles()).toBe(true);
+    expect(world.engine.ended).toHaveLength(1);
   });
 });

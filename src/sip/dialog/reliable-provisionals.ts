@@ -6,6 +6,8 @@ export interface ReliableProvisionalsUser {
   send(response: SipResponse): void;
   /** No PRACK in 64*T1: the INVITE should be answered with a 5xx (RFC 3262 §3). */
   onNoPrack(response: SipResponse): void;
+  /** A defect met it at a timer. */
+  onFault(error: unknown): void;
 }
 
 interface Unacknowledged {
@@ -95,6 +97,10 @@ export class ReliableProvisionals implements TimerTarget {
     this.#ended = true;
     this.#waiting.length = 0;
     this.#disarm();
+  }
+
+  onFault(error: unknown): void {
+    this.#user.onFault(error);
   }
 
   onTimer(kind: number): void {

@@ -32,6 +32,8 @@ export interface SessionTimerUser {
   onRefreshDue(): void;
   /** The session was not refreshed in time: send a BYE (§10). */
   onExpired(): void;
+  /** A defect met it at a timer. */
+  onFault(error: unknown): void;
 }
 
 /** An interval that was agreed on, and who refreshes. */
@@ -212,6 +214,10 @@ export class SessionTimer implements TimerTarget {
   stop(): void {
     this.#intervalSeconds = 0;
     this.#timer = cancelTimer(this.#timer);
+  }
+
+  onFault(error: unknown): void {
+    this.#user.onFault(error);
   }
 
   onTimer(kind: number): void {

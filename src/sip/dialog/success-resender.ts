@@ -7,6 +7,8 @@ export interface SuccessResenderUser {
   resend(response: SipResponse): void;
   /** No ACK in 64*T1: the dialog is confirmed, and the session should be ended with a BYE (RFC 3261 §13.3.1.4). */
   onNoAck(): void;
+  /** A defect met it at a timer. */
+  onFault(error: unknown): void;
 }
 
 const RESEND = 1;
@@ -40,6 +42,10 @@ export class SuccessResender implements TimerTarget {
   /** The ACK came, or the dialog ended otherwise. */
   stop(): void {
     this.#timer = cancelTimer(this.#timer);
+  }
+
+  onFault(error: unknown): void {
+    this.#user.onFault(error);
   }
 
   onTimer(kind: number): void {

@@ -13,6 +13,9 @@ function rig() {
   const reliable = new ReliableProvisionals(scheduler, invite, {
     send: (response) => sent.push({ atMs: scheduler.nowMs(), response }),
     onNoPrack: (response) => abandoned.push(response),
+    onFault: (error) => {
+      throw error;
+    },
   });
   const prack = (rack: string): SipRequest => requestWith('PRACK', { headers: [[HeaderId.RAck, rack]], contact: '' });
   const rackOf = (response: SipResponse) => `${response.headers.value(HeaderId.RSeq)} 314159 INVITE`;

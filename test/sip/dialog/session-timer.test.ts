@@ -13,6 +13,9 @@ function rig(options: SessionTimerOptions = {}) {
     {
       onRefreshDue: () => events.push(['refresh', scheduler.nowMs() / 1000]),
       onExpired: () => events.push(['expired', scheduler.nowMs() / 1000]),
+      onFault: (error) => {
+        throw error;
+      },
     },
     options,
   );

@@ -11,6 +11,9 @@ function rig(lateMs = 0) {
   const resender = new SuccessResender(scheduler, responseTo(requestWith('INVITE'), 200), {
     resend: () => resentAtMs.push(scheduler.nowMs()),
     onNoAck: () => unacknowledged++,
+    onFault: (error) => {
+      throw error;
+    },
   });
   return { scheduler, resender, resentAtMs, unacknowledged: () => unacknowledged };
 }

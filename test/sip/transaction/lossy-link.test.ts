@@ -219,7 +219,7 @@ class Run {
     };
     pass();
     if (!this.#invite || statusClass(status) !== '2xx') return;
-    this.#resender = new SuccessResender(this.scheduler, response, { resend: pass, onNoAck() {} });
+    this.#resender = new SuccessResender(this.scheduler, response, { resend: pass, onNoAck() {}, onFault() {} });
   }
 }
 
