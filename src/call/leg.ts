@@ -59,6 +59,9 @@ interface LegSession {
   stop(): void;
 }
 
+/** What means the body of a BYE, not its dialog; 413 and 513 its length. */
+const REFUSING_BODY: ReadonlySet<number> = new Set([400, 413, 415, 488, 493, 513, 606]);
+
 /** Where legs live; `Calls` is it. */
 export interface LegRegistry {
   readonly halves: Pick<Halves, 'add' | 'remove'>;
@@ -406,9 +409,13 @@ export class Leg implements LegRequestUser, AcknowledgingLeg {
     this.#sendBye();
   }
 
-  /** BYE answered, whatever the answer: 2xx, 408 and 481 all mean that the session is over (§15.1.1). */
-  onLegResponse(response: SipResponse, _request: LegRequest): void {
-    if (response.status >= 200) this.#gone();
+  /** BYE answered, whatever the answer, once it has no body: 2xx, 408 and 481 all mean that the session is over (§15.1.1). */
+  onLegResponse({ status }: SipResponse, { request }: LegRequest): void {
+    if (status < 200) return;
+    // RFC 5621 §3.3: its body alone is refused, and the peer's dialog stands.
+    if (this.#phase.kind === 'leaving' && request.body !== '' && REFUSING_BODY.has(status))
+      this.#sendByeWith(this.#phase.reasons, false);
+    else this.#gone();
   }
 
   onLegSilence(_status: number, _request: LegRequest): void {
@@ -427,13 +434,17 @@ export class Leg implements LegRequestUser, AcknowledgingLeg {
     const phase = this.#phase;
     if (phase.kind !== 'leaving' || phase.isByeSent) return;
     phase.isByeSent = true;
+    this.#sendByeWith(phase.reasons, true);
+  }
+
+  #sendByeWith(reasons: readonly string[], withBody: boolean): void {
     const bye = this.createRequest('BYE');
-    for (const reason of phase.reasons) bye.headers.add(HeaderId.Reason, reason);
+    for (const reason of reasons) bye.headers.add(HeaderId.Reason, reason);
     const { peer } = this;
     if (peer?.leftWith !== undefined) {
       relayOwnHeaders(peer.leftWith.headers, bye.headers, this, peer);
       // What it says belongs to the signalling beyond SIP: a REL (ITU-T Q.1912.5), a charge (3GPP TS 24.647). There is nothing to describe.
-      if (!hasSessionDescription(peer.leftWith)) relayBody(peer.leftWith, bye);
+      if (withBody && !hasSessionDescription(peer.leftWith)) relayBody(peer.leftWith, bye);
     }
     new LegRequest(this, bye, this).send();
   }

@@ -366,6 +366,28 @@ test.each([
 });
 
 test.each([
+  ...[400, 413, 415, 488, 493, 513, 606].map((status) => [status, '<aoc/>', ['<aoc/>', '']] as const),
+  [481, '<aoc/>', ['<aoc/>']],
+  [415, '', ['']],
+] as const)(
+  'RFC 5621 §3.3: a BYE that %i meets, with body %j, is sent with %j: once more without a body, which may be all that is refused',
+  (status, body, told) => {
+    const world = new World();
+    const { a, b } = world;
+    world.connect();
+    b.onRequest = (transaction, { method }) => method === 'BYE' && b.answer(transaction, status);
+    const type = 'application/vnd.etsi.aoc+xml';
+    a.send('BYE', body === '' ? {} : { body, type });
+    expect(world.settles()).toBe(true);
+    const byes = b.requests('BYE');
+    expect(byes.map((bye) => [bye.body, bye.headers.value(HeaderId.ContentType)])).toEqual(
+      told.map((each) => [each, each === '' ? undefined : type]),
+    );
+    expect(new Set(byes.map((bye) => bye.cseq().sequence)).size).toBe(told.length);
+  },
+);
+
+test.each([
   [undefined, 'v=0\r\ns=-\r\n', 'application/sdp'],
   ['', 'v=0\r\ns=-\r\n', 'application/sdp'],
   ['*/*', 'v=0\r\ns=-\r\n', 'application/sdp'],
