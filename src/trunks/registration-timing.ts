@@ -69,11 +69,11 @@ export class Setbacks {
     return this.#refusals >= MAX_REFUSALS;
   }
 
-  /** @param isRefusal then the provider's wish makes it longer alone: whoever is refused often is barred */
-  afterFailureMs(retrySeconds: number | undefined, isRefusal: boolean): number {
+  /** @param isForLater a refusal that does not count: the provider's wish makes it longer alone, since whoever is refused often is barred */
+  afterFailureMs(retrySeconds: number | undefined, isForLater: boolean): number {
     this.#failures++;
     const wishedMs = retrySeconds === undefined ? undefined : retryAfterMs(retrySeconds, this.#random);
-    if (wishedMs !== undefined && !isRefusal) return wishedMs;
+    if (wishedMs !== undefined && !isForLater) return wishedMs;
     return Math.max(wishedMs ?? 0, backOffMs(this.#failures, this.#random));
   }
 

@@ -256,7 +256,9 @@ export class Registration implements TimerTarget, WorkUser, LeaseHolder {
   #failed({ reason, code, retrySeconds, silence }: TurnFailure, keeps: boolean): void {
     const [work, grant] = [this.#work, this.grant];
     const isKept = keeps && grant !== undefined && this.#ports.scheduler.nowMs() < grant.lapsesAtMs;
-    work.dueIn(this.#setbacks.afterFailureMs(retrySeconds, isRefusal(code)), silence === undefined);
+    // Those that count are three at the most, and come when the provider wants them.
+    const isForLater = keeps && isRefusal(code);
+    work.dueIn(this.#setbacks.afterFailureMs(retrySeconds, isForLater), silence === undefined);
     this.#become(isKept ? this.#standing : { state: 'failed', work }, reason, code);
   }
 
