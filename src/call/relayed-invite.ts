@@ -172,11 +172,11 @@ class RelayedInvite implements LegRequestUser, ServerTransactionUser, PendingInv
     this.#from.reply(this.#transaction, 487);
   }
 
-  /** No final answer in time: given up like a call that nobody takes. */
   onFault(error: unknown): void {
     this.#from.onFault(error);
   }
 
+  /** No final answer in time: given up like a call that nobody takes. */
   onTimer(_kind: number): void {
     this.#timer = undefined;
     this.#cancelled = true;
