@@ -5,12 +5,18 @@
  */
 import { describeDestination } from '../sip/endpoint/index.ts';
 import type { Target } from '../sip/transport/index.ts';
+import type { TrunkAttempt } from './evidence.ts';
 import type { TargetHealth } from './target-health.ts';
 
 interface Told {
   /** Monotonic, ms. */
   readonly untilMs: number;
   readonly reason: string;
+}
+
+/** What an attempt was told, to hold until then (monotonic, ms). */
+export function toldBy({ status, reason }: Pick<TrunkAttempt, 'status' | 'reason'>, untilMs: number): Told {
+  return { untilMs, reason: `the carrier says ${status} ${reason}` };
 }
 
 export class CarrierRefusals {

@@ -9,7 +9,7 @@ import type { Trunk } from '../provisioning/trunk-settings/schema.ts';
 import { describeDestination } from '../sip/endpoint/index.ts';
 import type { Flow, Target } from '../sip/transport/index.ts';
 import type { Capacity } from './capacity.ts';
-import { CarrierRefusals, TargetRefusals } from './carrier-refusals.ts';
+import { CarrierRefusals, TargetRefusals, toldBy } from './carrier-refusals.ts';
 import { Datacentres } from './datacentres.ts';
 import { judge, type TrunkAttempt } from './evidence.ts';
 import type { TrunkEndpoint } from './exchange.ts';
@@ -252,7 +252,6 @@ export class TrunkLine implements TimerTarget {
     const way = wayOf(this.#trunk);
     const nowMs = scheduler.nowMs();
     const whose = this.#trunk.assignments.length > 1 ? tenant : undefined;
-    const told = (holdMs: number) => ({ untilMs: nowMs + holdMs, reason: `the carrier says ${status} ${reason}` });
     const isNews = evidence.kind !== 'alive' || !this.#health.isSound(attempt.target) || locator.isFailed(target, way);
     switch (evidence.kind) {
       case 'silent':
@@ -261,7 +260,7 @@ export class TrunkLine implements TimerTarget {
         if (this.#keepAlive !== undefined) this.#health.failed(attempt.target, undefined, evidence.reason, keepAlive);
         break;
       case 'hold':
-        if (!this.#waits.note(attempt.target, whose, told(evidence.holdMs), nowMs)) {
+        if (!this.#waits.note(attempt.target, whose, toldBy(attempt, nowMs + evidence.holdMs), nowMs)) {
           // What a ping, or two tenants, were told goes on.
           if (!this.#health.isHeld(attempt.target, nowMs))
             this.#health.alive(attempt.target, status, reason, keepAlive);
@@ -273,7 +272,7 @@ export class TrunkLine implements TimerTarget {
         break;
       case 'rate':
       case 'alive':
-        if (evidence.kind === 'rate') this.#rates.note(whose, told(evidence.holdMs), nowMs);
+        if (evidence.kind === 'rate') this.#rates.note(whose, toldBy(attempt, nowMs + evidence.holdMs), nowMs);
         locator.markAlive(target, way);
         this.#health.alive(attempt.target, status, reason, keepAlive);
         break;
