@@ -1,7 +1,7 @@
 /** Every call of the HTTP interface that the console makes, with the types of what goes and what comes. */
 
 import type { SignInCredentials } from '../../api/sessions.ts';
-import { type Query, queryText, request } from './http.ts';
+import { type Query, queryText, type RequestOptions, request } from './http.ts';
 import type {
   AuditView,
   BrandPreset,
@@ -111,22 +111,24 @@ export const certificates = {
 export const brands = { list: () => request<Page<BrandPreset>>('GET', at('/brands'), { query: { limit: 1000 } }) };
 export const planChange = (resource: string, body: Document | null) =>
   request<PlanView>('POST', at('/plan/change'), { body: { resource, body } });
+
+/** A document as it is behind `/api/v1` once this is done, with its version. */
+async function read(method: string, path: string, options: RequestOptions = {}): Promise<Read> {
+  let tag = '';
+  const onTag = (told: string) => {
+    tag = told;
+  };
+  return { document: await request<Document>(method, V1 + path, { ...options, onTag }), tag };
+}
+
 /** Documents at a path behind `/api/v1`, whatever their kind. */
 export const documents = {
   list: (path: string, query: Query) => request<Page<Document>>('GET', V1 + path, { query }),
-  get: async (path: string): Promise<Read> => {
-    let tag = '';
-    const document = await request<Document>('GET', V1 + path, {
-      onTag: (told) => {
-        tag = told;
-      },
-    });
-    return { document, tag };
-  },
-  create: (path: string, body: Document) => request<Document>('POST', V1 + path, { body }),
+  get: (path: string) => read('GET', path),
+  create: (path: string, body: Document) => read('POST', path, { body }),
   /** Only the version that was read is replaced. */
   replace: (path: string, body: Document, tag: string) =>
-    request<Document>('PUT', V1 + path, { body, headers: tag === '' ? {} : { 'if-match': tag } }),
+    read('PUT', path, { body, headers: tag === '' ? {} : { 'if-match': tag } }),
   remove: (path: string) => request<void>('DELETE', V1 + path),
   many: (path: string, body: BulkChange) => request<ManyReport>('PATCH', V1 + path, { body }),
 };

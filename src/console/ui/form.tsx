@@ -1,20 +1,24 @@
 /** Forms: what was typed by the path of its field, and the faults that the engine found by the same path. */
 import type { ComponentChildren } from 'preact';
-import { useId, useState } from 'preact/hooks';
+import { useId, useRef, useState } from 'preact/hooks';
 import type { Problem } from '../../base/errors.ts';
 import { type Fault, RequestError } from '../client/http.ts';
 import { inWords, type TextKey, t } from '../text/index.ts';
 import { Note } from './note.tsx';
 
 export interface Form<V extends object> {
+  /** As they were drawn. */
   readonly values: V;
   readonly faults: readonly Problem[];
   readonly busy: boolean;
   readonly dirty: boolean;
+  /** The values as they are now: what was typed since they were drawn, and while an answer was awaited, is in them. */
+  latest(): V;
   set<K extends keyof V>(name: K, value: V[K]): void;
   /** Several at once. */
   change(some: Partial<V>): void;
-  setAll(values: V): void;
+  /** @param dirty whether some of it was typed and is not saved */
+  setAll(values: V, dirty?: boolean): void;
   setFaults(faults: readonly Problem[]): void;
   /** What a text field needs of the value at this path. */
   field(name: keyof V & string): Pick<TextFieldProps, 'value' | 'error' | 'onInput'>;
@@ -45,11 +49,16 @@ export function useWork() {
 
 export function useForm<V extends object>(initial: V): Form<V> {
   const [values, setValues] = useState(initial);
+  const latest = useRef(initial);
   const { busy, faults, setFaults, run } = useWork();
   const [dirty, setDirty] = useState(false);
+  const put = (next: V, isTyped: boolean) => {
+    latest.current = next;
+    setValues(next);
+    setDirty(isTyped);
+  };
   const change = (some: Partial<V>) => {
-    setValues((before) => ({ ...before, ...some }));
-    setDirty(true);
+    put({ ...latest.current, ...some }, true);
     setFaults((before) => before.filter((fault) => !Object.keys(some).some((path) => isAt(fault, path))));
   };
   return {
@@ -59,9 +68,9 @@ export function useForm<V extends object>(initial: V): Form<V> {
     dirty,
     set: (name, value) => change({ [name]: value } as unknown as Partial<V>),
     change,
-    setAll(next) {
-      setValues(next);
-      setDirty(false);
+    latest: () => latest.current,
+    setAll(next, isTyped = false) {
+      put(next, isTyped);
       setFaults([]);
     },
     setFaults,
@@ -71,8 +80,9 @@ export function useForm<V extends object>(initial: V): Form<V> {
       onInput: (text) => change({ [name]: text } as unknown as Partial<V>),
     }),
     async run(work, saves = true) {
+      const sent = latest.current;
       const isDone = await run(work);
-      if (isDone && saves) setDirty(false);
+      if (isDone && saves && latest.current === sent) setDirty(false);
       return isDone;
     },
   };

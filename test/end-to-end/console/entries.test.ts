@@ -166,6 +166,43 @@ describe.skipIf(peersSkipped)('what was typed is not lost', () => {
     expect(faults).toEqual([]);
   }, 180_000);
 
+  test('what is typed while a save is under way, or while it is read again, stays and is saved by the next', async () => {
+    const { page, faults } = await world.signedIn({ id: 'kim', role: 'system-admin' });
+    await api('POST', 'tenants/acme/extensions', { number: '150', name: 'Kim', outboundCallerId: '14155550150' });
+    await page.goto(`${world.url}/console/extensions/acme/of/150`);
+    const name = page.getByLabel('Name of the user');
+    const busy = page.getByLabel('When busy to');
+    const save = page.getByRole('button', { name: 'Save' });
+    for (const method of ['PUT', 'GET']) {
+      await name.fill(`Kim, ${method}`);
+      const gate = Promise.withResolvers<void>();
+      const asked = Promise.withResolvers<void>();
+      await page.route('**/extensions/150', async (route) => {
+        if (route.request().method() !== method) return route.fallback();
+        asked.resolve();
+        await gate.promise;
+        return route.continue();
+      });
+      await save.click();
+      await asked.promise;
+      await busy.fill(method === 'PUT' ? '101' : '');
+      gate.resolve();
+      await page.getByText('150 is saved.').first().waitFor();
+      await page.getByRole('heading', { name: `150 · Kim, ${method}` }).waitFor();
+      await page.unroute('**/extensions/150');
+      await valueIn(busy).toBe(method === 'PUT' ? '101' : '');
+      await save.click();
+      const there = async () => {
+        const found = await world.engine.api('/api/v1/tenants/acme/extensions/150');
+        const { name: is, forward } = found as { name: string; forward: { busy?: string | null } };
+        return [is, forward.busy ?? ''];
+      };
+      await expect.poll(there).toEqual([`Kim, ${method}`, method === 'PUT' ? '101' : '']);
+      await valueIn(name).toBe(`Kim, ${method}`);
+    }
+    expect(faults).toEqual([]);
+  }, 180_000);
+
   test('a password is proposed by the browser, shown until it is saved, and never again', async () => {
     const { page, faults } = await world.signedIn({ id: 'ida', role: 'system-admin' });
     await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);

@@ -32,8 +32,11 @@ export interface DocumentFormProps {
   readonly tenant: string;
   /** Where it is or would be, behind `/api/v1/`; absent: calls are not asked about. */
   readonly planned?: string;
-  /** @param tag the version that is replaced */
-  readonly save: (document: Document, tag: string) => Promise<unknown>;
+  /**
+   * @param tag the version that is replaced
+   * @returns what is there then
+   */
+  readonly save: (document: Document, tag: string) => Promise<Read>;
   /** Reads it again, since somebody else has changed it meanwhile. */
   readonly readAgain?: () => Promise<Read>;
   /** With what was saved. */
@@ -50,9 +53,9 @@ export function DocumentForm(props: DocumentFormProps) {
   useLeaveGuard(state.dirty, t('form.leave'));
   const wanted = () =>
     documentOf(
-      state.values,
+      state.latest(),
       document,
-      fields.filter((field) => field.only?.(state.values) ?? true),
+      fields.filter((field) => field.only?.(state.latest()) ?? true),
     );
   const submit = async () => {
     setFound(undefined);
@@ -109,33 +112,37 @@ export function DocumentForm(props: DocumentFormProps) {
   );
 }
 
-/** The form's texts, and what they began from: what is read again while somebody types is not that. */
+/** The form's texts, and what they began from: what is read again while somebody types is not that, nothing typed is lost by it. */
 function useDocument({ form, document, tag = '', save, readAgain }: DocumentFormProps, fields: readonly FormField[]) {
   const [began, setBegan] = useState<Read>({ document, tag });
   const state = useForm<FormDraft>(draftOf(document, fields));
+  /** The texts that the engine has: what stands otherwise in the form was typed, at any moment since. */
+  const there = useRef(state.values);
+  const isTyped = (field: FormField) => differs(field, there.current, state.latest());
+  /** Puts what is there now where nothing was typed. */
+  const takeOver = (now: Read) => {
+    const after = draftOf(now.document, fields);
+    const kept = fields.filter((field) => !isTyped(field));
+    there.current = after;
+    setBegan(now);
+    const taken = kept.flatMap(keysOf).flatMap((key) => entryOf(after, key));
+    state.setAll({ ...state.latest(), ...Object.fromEntries(taken) }, kept.length < fields.length);
+  };
   const read = useRef(tag);
   useEffect(() => {
     if (read.current === tag) return;
     read.current = tag;
-    if (state.dirty) return;
-    setBegan({ document, tag });
-    state.setAll(draftOf(document, fields));
+    if (!fields.some(isTyped)) takeOver({ document, tag });
   }, [tag]);
-  /** Puts what somebody else has left where nothing was changed here; returns what that one has changed. */
-  const takeOver = (now: Read): string => {
-    const [before, after] = [draftOf(began.document, fields), draftOf(now.document, fields)];
-    const kept = fields.filter((field) => !differs(field, before, state.values));
-    setBegan(now);
-    state.change(Object.fromEntries(kept.flatMap(keysOf).flatMap((key) => entryOf(after, key))));
-    const changed = fields.filter((field) => differs(field, before, after));
-    return changed.map(({ path }) => labelOf(form, path)).join(', ');
-  };
   return {
     state,
     document: began.document,
     async save(wanted: Document) {
+      const sent = state.latest();
       try {
-        await save(wanted, began.tag);
+        const saved = await save(wanted, began.tag);
+        there.current = sent;
+        takeOver(saved);
       } catch (error) {
         if (readAgain === undefined || !(error instanceof RequestError) || error.code !== 'changed-meanwhile')
           throw error;
@@ -143,7 +150,10 @@ function useDocument({ form, document, tag = '', save, readAgain }: DocumentForm
           // Deleted meanwhile, which the first answer's words say.
           throw fault instanceof RequestError && fault.status === 404 ? error : fault;
         });
-        const names = takeOver(now);
+        const [before, after] = [draftOf(began.document, fields), draftOf(now.document, fields)];
+        const changed = fields.filter((field) => differs(field, before, after));
+        takeOver(now);
+        const names = changed.map(({ path }) => labelOf(form, path)).join(', ');
         throw new RequestError(412, 'taken-over', t('form.takenOver', { fields: names || t('form.otherFields') }));
       }
     },

@@ -118,7 +118,7 @@ function Wizard({ initial: asked, first, ...edited }: WizardProps) {
       const made =
         before === undefined
           ? await trunks.create(trunk)
-          : ((await documents.replace(pathOf(before.id), trunk as Document, tag)) as unknown as TrunkView);
+          : ((await documents.replace(pathOf(before.id), trunk as Document, tag)).document as unknown as TrunkView);
       say(t('provisioning.saved', { name: made.name }));
       setSaved(made);
       window.scrollTo(0, 0);
