@@ -1,4 +1,5 @@
 import { defined } from '../base/defined.ts';
+import { changeRecord } from './change-record.ts';
 import type { ApiContext } from './context.ts';
 import type { Identity } from './tokens.ts';
 
@@ -46,7 +47,7 @@ function endWebhooks({ webhooks }: Context, isOfTenant: OfTenant, told: Told): P
     // Whatever the store takes, this process posts nothing to them any more.
     sender.configure(all.filter((webhook) => !isOfTenant(webhook)));
     for (const { id, tenant } of gone) {
-      await store.delete(id);
+      await changeRecord(store, id, (now) => (now && isOfTenant(now) ? undefined : now));
       told(`webhooks/${id}`, tenant);
     }
   });

@@ -1,4 +1,5 @@
 import { OneAtATime } from '../base/one-at-a-time.ts';
+import { changeRecord } from './change-record.ts';
 import type { UserRecord, UserStore } from './ports.ts';
 
 /**
@@ -21,42 +22,36 @@ export class KnownUsers implements Pick<UserStore, 'get' | 'list'> {
     return this.#store.list();
   }
 
-  /** @param require is asked of what the user is when its turn has come: what it throws leaves it there */
-  delete(id: string, require: (now: UserRecord | undefined) => void): Promise<void> {
-    return this.#turns.run(async () => {
-      require(await this.#store.get(id));
-      await this.#store.delete(id);
-    });
-  }
-
   /** None like them is being made meanwhile. @param deleted hears of each */
   deleteAll(isOver: (user: UserRecord) => boolean, deleted: (user: UserRecord) => void): Promise<void> {
     return this.#turns.run(async () => {
-      for (const user of (await this.#store.list()).filter(isOver)) {
-        await this.#store.delete(user.id);
-        deleted(user);
+      for (const { id } of (await this.#store.list()).filter(isOver)) {
+        const { before } = await changeRecord(this.#store, id, (now) => (now && isOver(now) ? undefined : now));
+        if (before !== undefined && isOver(before)) deleted(before);
       }
     });
   }
 
-  /** @param require is asked of all that there are when its turn has come: what it throws leaves the user unmade */
-  add(user: UserRecord, require: (known: readonly UserRecord[]) => void): Promise<void> {
+  /**
+   * False: another node has given somebody this name meanwhile.
+   *
+   * @param require is asked of all that there are when its turn has come: what it throws leaves the user unmade
+   */
+  add(user: UserRecord, require: (known: readonly UserRecord[]) => void): Promise<boolean> {
     return this.#turns.run(async () => {
       require(await this.#store.list());
-      await this.#store.put(user);
+      return this.#store.replace(user.id, undefined, user);
     });
   }
 
-  /** @param change gives what the user is to be, of what it is now; undefined where there is none. What it throws leaves it as it is. */
-  change(
+  /**
+   * @param change gives what the user is to be, of what it is now; undefined: there is none, or is to be none. What it throws leaves it as
+   * it is.
+   */
+  change<After extends UserRecord | undefined>(
     id: string,
-    change: (now: UserRecord | undefined) => UserRecord,
-  ): Promise<{ readonly before: UserRecord | undefined; readonly after: UserRecord }> {
-    return this.#turns.run(async () => {
-      const before = await this.#store.get(id);
-      const after = change(before);
-      await this.#store.put(after);
-      return { before, after };
-    });
+    change: (now: UserRecord | undefined) => After,
+  ): Promise<{ readonly before: UserRecord | undefined; readonly after: After }> {
+    return this.#turns.run(() => changeRecord(this.#store, id, change));
   }
 }

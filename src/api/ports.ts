@@ -231,24 +231,18 @@ export interface UserRecord {
   readonly passwordChangedAt: string;
 }
 
-export interface UserStore {
-  get(id: string): Promise<UserRecord | undefined>;
-  list(): Promise<readonly UserRecord[]>;
-  put(record: UserRecord): Promise<void>;
+export interface RecordStore<T> {
+  get(id: string): Promise<T | undefined>;
+  list(): Promise<readonly T[]>;
+  put(record: T): Promise<void>;
   delete(id: string): Promise<void>;
+  /** Writes `after` in place of `before`, undefined being none. False: by now there is something else, of whichever node, and it stays. */
+  replace(id: string, before: T | undefined, after: T | undefined): Promise<boolean>;
 }
 
-export interface TokenStore {
-  get(id: string): Promise<TokenRecord | undefined>;
-  list(): Promise<readonly TokenRecord[]>;
-  put(record: TokenRecord): Promise<void>;
-  delete(id: string): Promise<void>;
-}
-
-export interface WebhookStore {
-  list(): Promise<readonly Webhook[]>;
-  put(record: Webhook): Promise<void>;
-  delete(id: string): Promise<void>;
+export type UserStore = RecordStore<UserRecord>;
+export type TokenStore = RecordStore<TokenRecord>;
+export interface WebhookStore extends RecordStore<Webhook> {
   /** Hears that another process of this node changed them. */
   onChange?(listener: () => void): void;
 }

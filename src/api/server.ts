@@ -28,7 +28,7 @@ import { ApiProblem, PROBLEM_TYPE, problemBody, problemOf } from './problem.ts';
 import { addRoutes, type RouteOptions } from './routes.ts';
 import { Sessions } from './sessions.ts';
 import { Tokens, writeOwnerToken } from './tokens.ts';
-import { atStart, toldApart, writesToldApart } from './told-apart.ts';
+import { atStart, toldApart } from './told-apart.ts';
 import { noSuchRoute, readableTarget, refuseUnreadable } from './unreadable.ts';
 import { check, validatorOf } from './validation.ts';
 
@@ -160,7 +160,7 @@ export async function createApi(options: ApiOptions): Promise<Api> {
 function withConfigured({ webhooks, configuredWebhooks = [] }: ApiOptions): ApiContext['webhooks'] {
   const { sender, store } = webhooks;
   return {
-    store: { list: () => store.list(), ...writesToldApart(store) },
+    store: toldApart(store),
     sender: {
       configure: (stored) => sender.configure([...configuredWebhooks, ...stored]),
       status: (id) => sender.status(id),

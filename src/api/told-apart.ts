@@ -1,26 +1,16 @@
 /** Stores of tokens, users and webhooks as requests are to meet them: what the store does not take is no defect of the program. */
 import { askedAtStart } from '../base/at-start.ts';
 import { UnavailableError } from '../base/errors.ts';
-
-interface Writes<T> {
-  put(record: T): Promise<void>;
-  delete(id: string): Promise<void>;
-}
-
-interface Records<T> extends Writes<T> {
-  get(id: string): Promise<T | undefined>;
-  list(): Promise<readonly T[]>;
-}
+import type { RecordStore } from './ports.ts';
 
 /** The store, whose writes reject with an UnavailableError where it refuses them, and with another error where a defect is behind it. */
-export function toldApart<T>(store: Records<T>): Records<T> {
-  return { get: (id) => store.get(id), list: () => store.list(), ...writesToldApart(store) };
-}
-
-export function writesToldApart<T>(store: Writes<T>): Writes<T> {
+export function toldApart<T>(store: RecordStore<T>): RecordStore<T> {
   return {
+    get: (id) => store.get(id),
+    list: () => store.list(),
     put: (record) => store.put(record).catch(sayUnavailable),
     delete: (id) => store.delete(id).catch(sayUnavailable),
+    replace: (id, before, after) => store.replace(id, before, after).catch(sayUnavailable),
   };
 }
 
@@ -28,11 +18,12 @@ export function writesToldApart<T>(store: Writes<T>): Writes<T> {
  * The same store at a start: what it does not take is tried again for as long as a start waits. Each write may come twice, so it is the
  * record that is tried again and not what led to it.
  */
-export function atStart<T>(store: Records<T>): Records<T> {
+export function atStart<T>(store: RecordStore<T>): RecordStore<T> {
   const again = (write: () => Promise<void>) => askedAtStart(write, (error) => error instanceof UnavailableError);
   return {
     get: (id) => store.get(id),
     list: () => store.list(),
+    replace: (id, before, after) => store.replace(id, before, after),
     put: (record) => again(() => store.put(record)),
     delete: (id) => again(() => store.delete(id)),
   };

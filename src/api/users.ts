@@ -115,9 +115,10 @@ function createRoute(app: FastifyInstance, context: ApiContext): void {
       const wanted = request.body as z.infer<typeof userBody>;
       // A user has no end: what ends must not leave one behind.
       if (identity.expiresAtMs !== undefined) throw forbidden('a token that ends cannot make a user');
+      const nameTaken = () => taken('id', `the name ${wanted.id} is taken`);
       const requireMayAdd = (known: readonly UserRecord[]) => {
         requireMayGrant(context, request, wanted);
-        if (known.some(({ id }) => id === wanted.id)) throw taken('id', `the name ${wanted.id} is taken`);
+        if (known.some(({ id }) => id === wanted.id)) throw nameTaken();
         requirePlace(context, 'users', wanted.tenant, known);
       };
       requireMayAdd(await context.users.list());
@@ -130,7 +131,7 @@ function createRoute(app: FastifyInstance, context: ApiContext): void {
         passwordChangedAt: now,
       };
       // Hashing takes long: others may have been made meanwhile, and the tenant deleted.
-      await context.users.add(user, requireMayAdd);
+      if (!(await context.users.add(user, requireMayAdd))) throw nameTaken();
       auditUser(context, request, 'create', undefined, user);
       return reply
         .code(201)
@@ -191,9 +192,12 @@ function changeRoutes(app: FastifyInstance, context: ApiContext): void {
       const user = await visibleUser(context, request);
       if (identityOf(request).user === user.id)
         throw new ApiProblem(409, 'own-user', 'nobody deletes the user that it is signed in as');
-      await context.users.delete(user.id, (now) => visible(request, now));
+      const { before } = await context.users.change(user.id, (now) => {
+        visible(request, now);
+        return undefined;
+      });
       await context.sessions.endAllOf(user.id);
-      auditUser(context, request, 'delete', user, undefined);
+      auditUser(context, request, 'delete', before, undefined);
       return reply.code(204).send();
     },
   );

@@ -4,6 +4,8 @@ import { z } from 'zod';
 import { defined } from '../base/defined.ts';
 import { EVENT_TYPES } from '../observe/index.ts';
 import { isSystemAdmin, maySeeTenant, requireSystemAdmin } from './access.ts';
+import { factOf } from './change.ts';
+import { changeRecord } from './change-record.ts';
 import { keyText, knownTenant } from './collection.ts';
 import { type ApiContext, answer, audit, describe, identityOf } from './context.ts';
 import { mergePatch, withoutSecrets } from './documents.ts';
@@ -90,7 +92,7 @@ function writeRoutes(app: FastifyInstance, context: ApiContext): void {
       const { store, turns } = context.webhooks;
       await turns.run(async () => {
         requirePlace(context, 'webhooks', record.tenant, await store.list());
-        await putWebhook(context, request, undefined, record);
+        await change(context, request, record.id, () => requireMayPut(context, request, undefined, record));
       });
       const made = wanted.secret === undefined ? { secret: record.secret } : {};
       return reply
@@ -109,16 +111,20 @@ function writeRoutes(app: FastifyInstance, context: ApiContext): void {
       body: patchOf('Webhook', webhookBody),
       answers: { 200: answer('The webhook', named('Webhook')) },
     }),
-    (request) =>
-      context.webhooks.turns.run(async () => {
-        const before = await visibleWebhook(context, request);
-        const after = check(storedWebhook, mergePatch(before, request.body)) as Webhook;
-        if (after.id !== before.id) throw new ApiProblem(422, 'name-fixed', "a webhook's id cannot be changed");
-        if (!isSystemAdmin(identityOf(request)) && after.tenant === undefined)
-          throw forbidden("a tenant admin's webhook stays its tenant's");
-        await putWebhook(context, request, before, after);
-        return webhookView(context, after);
-      }),
+    async (request) => {
+      const { id } = request.params as { id: string };
+      const after = await context.webhooks.turns.run(() =>
+        change(context, request, id, (now) => {
+          const before = visible(request, now);
+          const wanted = check(storedWebhook, mergePatch(before, request.body)) as Webhook;
+          if (wanted.id !== id) throw new ApiProblem(422, 'name-fixed', "a webhook's id cannot be changed");
+          if (!isSystemAdmin(identityOf(request)) && wanted.tenant === undefined)
+            throw forbidden("a tenant admin's webhook stays its tenant's");
+          return requireMayPut(context, request, before, wanted);
+        }),
+      );
+      return webhookView(context, after);
+    },
   );
   app.post(
     '/api/v1/webhooks/:id/test',
@@ -141,14 +147,13 @@ function writeRoutes(app: FastifyInstance, context: ApiContext): void {
       answers: { 204: answer('Deleted') },
     }),
     async (request, reply) => {
-      const { sender, store, turns } = context.webhooks;
-      const record = await turns.run(async () => {
-        const found = await visibleWebhook(context, request);
-        await store.delete(found.id);
-        sender.configure(await store.list());
-        return found;
-      });
-      audit(context, request, 'delete', `webhooks/${record.id}`, { tenant: record.tenant, before: record });
+      const { id } = request.params as { id: string };
+      await context.webhooks.turns.run(() =>
+        change(context, request, id, (now) => {
+          visible(request, now);
+          return undefined;
+        }),
+      );
       return reply.code(204).send();
     },
   );
@@ -156,17 +161,22 @@ function writeRoutes(app: FastifyInstance, context: ApiContext): void {
 
 async function visibleWebhook(context: ApiContext, request: FastifyRequest): Promise<Webhook> {
   const { id } = request.params as { id: string };
-  const record = (await context.webhooks.store.list()).find((candidate) => candidate.id === id);
+  return visible(request, await context.webhooks.store.get(id));
+}
+
+function visible(request: FastifyRequest, record: Webhook | undefined): Webhook {
+  const { id } = request.params as { id: string };
   if (record === undefined || !maySeeTenant(identityOf(request), record.tenant)) throw notFound(`webhook ${id}`);
   return record;
 }
 
-async function putWebhook(
+/** What it is to be, if whoever asks may have it so. */
+function requireMayPut(
   context: ApiContext,
   request: FastifyRequest,
   before: Webhook | undefined,
   after: Webhook,
-): Promise<void> {
+): Webhook {
   if (after.tenant !== undefined) knownTenant(context, request, after.tenant);
   if (after.allowPrivate && before?.allowPrivate !== true)
     requireSystemAdmin(identityOf(request), 'point a webhook into a private network');
@@ -174,10 +184,21 @@ async function putWebhook(
   if (after.allowPrivate && before !== undefined && before.url !== after.url) {
     requireSystemAdmin(identityOf(request), 'move a webhook that may point into a private network');
   }
-  await context.webhooks.store.put(after);
-  context.webhooks.sender.configure(await context.webhooks.store.list());
-  const action = before === undefined ? 'create' : 'update';
-  audit(context, request, action, `webhooks/${after.id}`, { tenant: after.tenant, before, after });
+  return after;
+}
+
+async function change<After extends Webhook | undefined>(
+  context: ApiContext,
+  request: FastifyRequest,
+  id: string,
+  changed: (now: Webhook | undefined) => After,
+): Promise<After> {
+  const { sender, store } = context.webhooks;
+  const { before, after } = await changeRecord(store, id, changed);
+  sender.configure(await store.list());
+  const { action, ...about } = factOf(`webhooks/${id}`, (after ?? before)?.tenant, before, after);
+  audit(context, request, action, about.resource, about);
+  return after;
 }
 
 function webhookView(context: ApiContext, record: Webhook): object {

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { FastifyInstance, InjectOptions } from 'fastify';
 import {
   type Api,
@@ -12,15 +13,13 @@ import {
   type Readiness,
   type RegistrationView,
   type TokenRecord,
-  type TokenStore,
   type TransportOutcome,
   type TransportsPort,
   type TrunkPreviewQuestion,
   type UserRecord,
-  type UserStore,
   type Webhook,
-  type WebhookStore,
 } from '../../src/api/index.ts';
+import type { RecordStore } from '../../src/api/ports.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { type Network, parseNetwork } from '../../src/base/network.ts';
 import { allAtOnce, type Steps } from '../../src/base/steps.ts';
@@ -101,61 +100,35 @@ export class MemoryProvisioning implements ProvisioningService {
   }
 }
 
-export class MemoryTokens implements TokenStore {
-  readonly records = new Map<string, TokenRecord>();
+class MemoryRecords<T extends { readonly id: string }> implements RecordStore<T> {
+  readonly records = new Map<string, T>();
 
-  async get(id: string): Promise<TokenRecord | undefined> {
+  async get(id: string): Promise<T | undefined> {
     return this.records.get(id);
   }
 
-  async list(): Promise<readonly TokenRecord[]> {
+  async list(): Promise<readonly T[]> {
     return [...this.records.values()];
   }
 
-  async put(record: TokenRecord): Promise<void> {
+  async put(record: T): Promise<void> {
     this.records.set(record.id, record);
   }
 
   async delete(id: string): Promise<void> {
     this.records.delete(id);
   }
-}
 
-export class MemoryUsers implements UserStore {
-  readonly records = new Map<string, UserRecord>();
-
-  async get(id: string): Promise<UserRecord | undefined> {
-    return this.records.get(id);
-  }
-
-  async list(): Promise<readonly UserRecord[]> {
-    return [...this.records.values()];
-  }
-
-  async put(record: UserRecord): Promise<void> {
-    this.records.set(record.id, record);
-  }
-
-  async delete(id: string): Promise<void> {
-    this.records.delete(id);
+  async replace(id: string, before: T | undefined, after: T | undefined): Promise<boolean> {
+    if (!isDeepStrictEqual(this.records.get(id), before)) return false;
+    await (after === undefined ? this.delete(id) : this.put(after));
+    return true;
   }
 }
 
-export class MemoryWebhooks implements WebhookStore {
-  readonly records = new Map<string, Webhook>();
-
-  async list(): Promise<readonly Webhook[]> {
-    return [...this.records.values()];
-  }
-
-  async put(record: Webhook): Promise<void> {
-    this.records.set(record.id, record);
-  }
-
-  async delete(id: string): Promise<void> {
-    this.records.delete(id);
-  }
-}
+export class MemoryTokens extends MemoryRecords<TokenRecord> {}
+export class MemoryUsers extends MemoryRecords<UserRecord> {}
+export class MemoryWebhooks extends MemoryRecords<Webhook> {}
 
 /** An engine whose state a test sets. */
 export class FakeEngine implements EngineView {

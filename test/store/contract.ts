@@ -447,6 +447,29 @@ export function storeContract(makeWorld: () => Promise<StoreWorld>): void {
       await stores.webhooks.delete('unknown');
       expect((await stores.webhooks.list()).map(({ id }) => id)).toEqual(['w2']);
     });
+
+    test('of two who replace one version of a record the first does, and the other hears so', async () => {
+      const { users } = stores;
+      const [pat, disabled, named] = [
+        user('pat'),
+        { ...user('pat'), enabled: false },
+        { ...user('pat'), readOnly: true },
+      ];
+      expect(await users.replace('pat', pat, disabled)).toBe(false);
+      expect(await Promise.all([users.replace('pat', undefined, pat), users.replace('pat', undefined, named)])).toEqual(
+        [true, false],
+      );
+      expect(await Promise.all([users.replace('pat', pat, disabled), users.replace('pat', pat, named)])).toEqual([
+        true,
+        false,
+      ]);
+      await reopen();
+      expect(await stores.users.list()).toEqual([disabled]);
+      expect(await stores.users.replace('pat', pat, undefined)).toBe(false);
+      expect(await stores.users.replace('pat', disabled, undefined)).toBe(true);
+      expect(await stores.users.replace('pat', disabled, named)).toBe(false);
+      expect(await stores.users.list()).toEqual([]);
+    });
   });
 
   test('the nonce secret has 32 octets and is the same after opening again', async () => {

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import type { CallChanges, SaidCall } from '../../call/index.ts';
 import type { Claim, MessageRow, UserHeard } from '../../messages/index.ts';
 import type { AddressClaim } from '../../provisioning/directory/precedence.ts';
@@ -99,6 +100,12 @@ export class EmbeddedFiles {
   putRecord = ({ kind, id, record }: PlacedRecord & { readonly record: object }) =>
     this.#provisioning.put(kind, id, record);
   deleteRecord = ({ kind, id }: PlacedRecord) => this.#provisioning.delete(kind, id);
+  replaceRecord = ({ before, after, ...record }: PlacedRecord & Record<'before' | 'after', object | undefined>) => {
+    if (!isDeepStrictEqual(this.record(record), before)) return false;
+    if (after === undefined) this.deleteRecord(record);
+    else this.putRecord({ ...record, record: after });
+    return true;
+  };
   nonceSecret = () => this.#provisioning.nonceSecret();
   loadBindings = () => this.#live.loadBindings();
   writeBindings = (changes: readonly BindingChange[]) => this.#live.writeBindings(changes);

@@ -72,6 +72,8 @@ export function filesStores(worker: FilesPort, disk: DiskWatch, nonceSecret: Uin
     list: () => worker.ask('records', kind) as Promise<T[]>,
     put: (record: T) => disk.watched(worker.ask('putRecord', { kind, id: record.id, record })),
     delete: (id: string) => disk.watched(worker.ask('deleteRecord', { kind, id })),
+    replace: (id: string, before: T | undefined, after: T | undefined) =>
+      disk.watched(worker.ask('replaceRecord', { kind, id, before, after })),
   });
   return {
     provisioning: {

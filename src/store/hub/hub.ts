@@ -133,7 +133,7 @@ export class StoreHub {
       default: {
         const value = await this.#files.ask(operation, ...([argument] as never));
         const isWebhook = (argument as Partial<PlacedRecord> | undefined)?.kind === 'webhook';
-        if (isWebhook && (operation === 'putRecord' || operation === 'deleteRecord'))
+        if (isWebhook && value !== false && /^(put|delete|replace)Record$/.test(operation))
           this.#tellOthers(member, { kind: 'webhooks' });
         return value;
       }

@@ -8,6 +8,7 @@ import { GUARDED, WRITE_RECORD } from './scripts.ts';
 
 /** Another write may wait for a replica meanwhile. */
 const WRITE_TIMEOUT_MS = 1000;
+const NONE = Buffer.alloc(0);
 
 export interface RedisRecordsOptions {
   /** Reads are in the path of messages. */
@@ -89,16 +90,18 @@ export class RedisRecords<T extends { readonly id: string }> {
   }
 
   async put(record: T): Promise<void> {
-    const { sealer, kind } = this.#options;
-    this.#mustBeWritable();
-    await this.#write('HSET', record.id, sealer.sealJson(`${kind}/${record.id}`, record));
-    if (!(await this.#follow(record.id))) this.#keep(record);
+    await this.#write(record.id, record);
   }
 
   async delete(id: string): Promise<void> {
-    this.#mustBeWritable();
-    await this.#write('HDEL', id);
-    if (!(await this.#follow(id))) this.#forget(id);
+    await this.#write(id, undefined);
+  }
+
+  /** What is sealed is never sealed alike again: the same octets are the same version. */
+  async replace(id: string, before: T | undefined, after: T | undefined): Promise<boolean> {
+    const sealed = (await this.#ask('HGET', id)) as Buffer | null;
+    const now = sealed === null ? undefined : this.#open(id, sealed);
+    return isDeepStrictEqual(now, before) && this.#write(id, after, sealed ?? NONE);
   }
 
   #mustBeWritable(): void {
@@ -111,12 +114,22 @@ export class RedisRecords<T extends { readonly id: string }> {
     return link.run(GUARDED, [meta, key], [storeId, command, ...args]);
   }
 
-  /** Acknowledged when a replica has it, which a failover does not lose then: a revoked token does not come back. */
-  async #write(command: string, ...args: (string | Buffer)[]): Promise<void> {
-    const { writing, replicas, meta, key, storeId, channel } = this.#options;
-    const written = writing.run(WRITE_RECORD, [meta, key], [storeId, channel, randomUUID(), command, ...args]);
-    await writing.within(WRITE_TIMEOUT_MS, written);
+  /**
+   * Acknowledged when a replica has it, which a failover does not lose then: a revoked token does not come back.
+   *
+   * @param over what it is written over; left out: whatever there is
+   */
+  async #write(id: string, record: T | undefined, ...over: readonly Buffer[]): Promise<boolean> {
+    const { sealer, kind, writing, replicas, meta, key, storeId, channel } = this.#options;
+    this.#mustBeWritable();
+    const sealed = record === undefined ? NONE : sealer.sealJson(`${kind}/${id}`, record);
+    const written = writing.run(WRITE_RECORD, [meta, key], [storeId, channel, randomUUID(), id, sealed, ...over]);
+    if ((await writing.within(WRITE_TIMEOUT_MS, written)) === 0) return false;
     await replicas?.have();
+    if (await this.#follow(id)) return true;
+    if (record === undefined) this.#forget(id);
+    else this.#keep(record);
+    return true;
   }
 
   /**

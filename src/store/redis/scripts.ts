@@ -190,12 +190,14 @@ return redis.call(ARGV[2], KEYS[2], unpack(ARGV, 3))
 `);
 
 /**
- * The same of a command that writes; ARGV id, channel, token of this write, command, its arguments. Counts what was written (`records` of meta),
- * says which was the last (`records-token`), and tells the others to look.
+ * Writes a record; ARGV id, channel, token of this write, the record's id, what it is to be (empty: none any more), and, where it is to be
+ * written in place of that alone, what it was (empty: none); 0 when it is something else. Counts what was written (`records` of meta), says
+ * which was the last (`records-token`), and tells the others to look.
  */
 export const WRITE_RECORD = script(`
 if redis.call('HGET', KEYS[1], 'id') ~= ARGV[1] then return redis.error_reply('REPLACED the store is another one') end
-redis.call(ARGV[4], KEYS[2], unpack(ARGV, 5))
+if ARGV[6] and ARGV[6] ~= (redis.call('HGET', KEYS[2], ARGV[4]) or '') then return 0 end
+if ARGV[5] == '' then redis.call('HDEL', KEYS[2], ARGV[4]) else redis.call('HSET', KEYS[2], ARGV[4], ARGV[5]) end
 redis.call('HSET', KEYS[1], 'records-token', ARGV[3])
 redis.call('PUBLISH', ARGV[2], 'records')
 return redis.call('HINCRBY', KEYS[1], 'records', 1)

@@ -149,8 +149,8 @@ function slowlyRead() {
     },
   } as unknown as RedisRecordsOptions['link'];
   const writing = {
-    run: async (_script: unknown, _keys: unknown, [, , , command, id, sealed]: unknown[]) =>
-      command === 'HSET' ? rows.set(String(id), sealed as Buffer) : rows.delete(String(id)),
+    run: async (_script: unknown, _keys: unknown, [, , , id, sealed]: [string, string, string, string, Buffer]) =>
+      sealed.length > 0 ? rows.set(id, sealed) : rows.delete(id),
     within: (_ms: number, answer: Promise<unknown>) => answer,
   } as unknown as RedisRecordsOptions['writing'];
   const records = (replicas?: { have(): Promise<void> }) =>
