@@ -101,7 +101,7 @@ const DESCRIPTIONS: Record<string, string> = {
   createSignInLink:
     'Only system admins. The code stands behind the `#` of the path, which no server and no log gets to see; it is good once, for ten minutes.',
   listUsers: 'A page of users, by name. A tenant admin sees those of its tenant.',
-  getUser: 'Without its password.',
+  getUser: 'Without its password. The `ETag` is for `If-Match`.',
   createUser:
     'A tenant admin makes users of its own tenant. `readOnly` users see what their role sees and change nothing. The first one is made with the token of the owner.',
   patchUser:
@@ -110,14 +110,15 @@ const DESCRIPTIONS: Record<string, string> = {
   createUserCodes: 'Only for the own user. Nothing changes until the first code is confirmed.',
   confirmUserCodes: 'With a code of the app: that it works is known before it is needed.',
   listWebhooks: 'With how many deliveries wait, went through or were lost.',
-  getWebhook: 'Without its secret, with its deliveries.',
+  getWebhook: 'Without its secret, with its deliveries. The `ETag` is for `If-Match`.',
   createWebhook:
     'Deliveries are signed with the secret, in order, and tried again. Private addresses need a system admin.',
   patchWebhook: 'Merges the fields that are given; deliveries that wait go on.',
   testWebhook:
     'A delivery of type `test`, signed as any other, posted once and at once, also while the webhook is not enabled. The answer says what came of it: a `status`, or the `error` for which nobody answered.',
   deleteWebhook: 'Deliveries that wait for it are dropped.',
-  listAudit: 'Every change with its author, latest first; secrets are marked as set or changed, never shown.',
+  listAudit:
+    'Every change and test delivery with its author, latest first; secrets are marked as set or changed, never shown.',
   reload:
     'Only system admins. What SIGHUP does: configuration and provisioning files are read again, all or nothing, and certificates with them. 422 lists every fault; then all goes on as it was.',
   drain:

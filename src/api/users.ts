@@ -1,10 +1,12 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { defined } from '../base/defined.ts';
 import { tenantIn } from '../provisioning/directory/places.ts';
 import { maySeeTenant, requireSystemAdmin, requireTenant } from './access.ts';
+import { sendResource } from './change.ts';
 import { keyText } from './collection.ts';
 import { type ApiContext, answer, audit, describe, identityOf } from './context.ts';
+import { entityTag, requireMatch } from './documents.ts';
 import { ofTenantQuery, pageOfTenant } from './of-tenant.ts';
 import { body, named } from './openapi.ts';
 import { pageOf } from './paging.ts';
@@ -96,7 +98,7 @@ function readRoutes(app: FastifyInstance, context: ApiContext): void {
       params,
       answers: { 200: answer('The user', shape) },
     }),
-    async (request) => userView(await visibleUser(context, request)),
+    async (request, reply) => sendUser(context, reply, await visibleUser(context, request)),
   );
 }
 
@@ -133,10 +135,8 @@ function createRoute(app: FastifyInstance, context: ApiContext): void {
       // Hashing takes long: others may have been made meanwhile, and the tenant deleted.
       if (!(await context.users.add(user, requireMayAdd))) throw nameTaken();
       auditUser(context, request, 'create', undefined, user);
-      return reply
-        .code(201)
-        .header('location', `/api/v1/users/${encodeURIComponent(user.id)}`)
-        .send(userView(user));
+      reply.code(201).header('location', `/api/v1/users/${encodeURIComponent(user.id)}`);
+      return sendUser(context, reply, user);
     },
   );
 }
@@ -153,17 +153,17 @@ function changeRoutes(app: FastifyInstance, context: ApiContext): void {
       body: body('UserPatch', patchBody),
       answers: { 200: answer('The user', shape) },
     }),
-    async (request) => {
-      const seen = await visibleUser(context, request);
+    async (request, reply) => {
+      const found = seen(context, request, await visibleUser(context, request));
       const wanted = request.body as z.infer<typeof patchBody>;
-      const isOwn = identityOf(request).user === seen.id;
-      if (isOwn) await requireOwnChange(seen, wanted);
-      else requireMayChange(request, seen);
-      const chosen = await chosenPassword(context, seen, wanted);
-      const { before, after } = await context.users.change(seen.id, (known) => {
-        const now = visible(request, known);
+      const isOwn = identityOf(request).user === found.id;
+      if (isOwn) await requireOwnChange(found, wanted);
+      else requireMayChange(request, found);
+      const chosen = await chosenPassword(context, found, wanted);
+      const { before, after } = await context.users.change(found.id, (known) => {
+        const now = seen(context, request, known);
         // The password that it was let in by is another meanwhile, or it may not come in any more.
-        if (isOwn && (!now.enabled || now.password !== seen.password)) throw changedMeanwhile();
+        if (isOwn && (!now.enabled || now.password !== found.password)) throw changedMeanwhile();
         if (!isOwn) requireMayChange(request, now);
         const next = changed(now, wanted, chosen);
         if (!hasItsTenant(next))
@@ -176,7 +176,7 @@ function changeRoutes(app: FastifyInstance, context: ApiContext): void {
       if (wanted.password !== undefined || !after.enabled)
         await context.sessions.endAllOf(after.id, isOwn ? identityOf(request).tokenId : undefined);
       auditUser(context, request, 'update', before, after);
-      return userView(after);
+      return sendUser(context, reply, after);
     },
   );
   app.delete(
@@ -193,7 +193,7 @@ function changeRoutes(app: FastifyInstance, context: ApiContext): void {
       if (identityOf(request).user === user.id)
         throw new ApiProblem(409, 'own-user', 'nobody deletes the user that it is signed in as');
       const { before } = await context.users.change(user.id, (now) => {
-        visible(request, now);
+        seen(context, request, now);
         return undefined;
       });
       await context.sessions.endAllOf(user.id);
@@ -334,6 +334,17 @@ function requireMayGrant(
   if (of === undefined) return;
   requireTenant(identity, of);
   if (tenantIn(context.provisioning.current().state, of) === undefined) throw notFound(`tenant ${of}`);
+}
+
+/** The version that whoever asks has read, where it says so: a code that was used makes no other one. */
+function seen(context: ApiContext, request: FastifyRequest, user: UserRecord | undefined): UserRecord {
+  const found = visible(request, user);
+  requireMatch(request.headers['if-match'], entityTag(userView(found), context.entityTagKey));
+  return found;
+}
+
+function sendUser(context: ApiContext, reply: FastifyReply, user: UserRecord): FastifyReply {
+  return sendResource(context, reply, userView(user));
 }
 
 function userView({ password: _password, totp, ...user }: UserRecord): object {

@@ -1,14 +1,14 @@
 import { randomBytes } from 'node:crypto';
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { defined } from '../base/defined.ts';
 import { EVENT_TYPES } from '../observe/index.ts';
 import { isSystemAdmin, maySeeTenant, requireSystemAdmin } from './access.ts';
-import { factOf } from './change.ts';
+import { factOf, sendResource } from './change.ts';
 import { changeRecord } from './change-record.ts';
 import { keyText, knownTenant } from './collection.ts';
 import { type ApiContext, answer, audit, describe, identityOf } from './context.ts';
-import { mergePatch, withoutSecrets } from './documents.ts';
+import { entityTag, mergePatch, requireMatch, withoutSecrets } from './documents.ts';
 import { ofTenantQuery, pageOfTenant } from './of-tenant.ts';
 import { body, named, patchOf } from './openapi.ts';
 import { pageOf } from './paging.ts';
@@ -67,7 +67,7 @@ function readRoutes(app: FastifyInstance, context: ApiContext): void {
       params: idParams,
       answers: { 200: answer('The webhook', named('Webhook')) },
     }),
-    async (request) => webhookView(context, await visibleWebhook(context, request)),
+    async (request, reply) => sendWebhook(context, reply, await visibleWebhook(context, request)),
   );
 }
 
@@ -95,10 +95,8 @@ function writeRoutes(app: FastifyInstance, context: ApiContext): void {
         await change(context, request, record.id, () => requireMayPut(context, request, undefined, record));
       });
       const made = wanted.secret === undefined ? { secret: record.secret } : {};
-      return reply
-        .code(201)
-        .header('location', `/api/v1/webhooks/${record.id}`)
-        .send({ ...webhookView(context, record), ...made });
+      reply.code(201).header('location', `/api/v1/webhooks/${record.id}`);
+      return sendWebhook(context, reply, record, made);
     },
   );
   app.patch(
@@ -111,11 +109,11 @@ function writeRoutes(app: FastifyInstance, context: ApiContext): void {
       body: patchOf('Webhook', webhookBody),
       answers: { 200: answer('The webhook', named('Webhook')) },
     }),
-    async (request) => {
+    async (request, reply) => {
       const { id } = request.params as { id: string };
       const after = await context.webhooks.turns.run(() =>
         change(context, request, id, (now) => {
-          const before = visible(request, now);
+          const before = seen(context, request, now);
           const wanted = check(storedWebhook, mergePatch(before, request.body)) as Webhook;
           if (wanted.id !== id) throw new ApiProblem(422, 'name-fixed', "a webhook's id cannot be changed");
           if (!isSystemAdmin(identityOf(request)) && wanted.tenant === undefined)
@@ -123,7 +121,7 @@ function writeRoutes(app: FastifyInstance, context: ApiContext): void {
           return requireMayPut(context, request, before, wanted);
         }),
       );
-      return webhookView(context, after);
+      return sendWebhook(context, reply, after);
     },
   );
   app.post(
@@ -135,7 +133,12 @@ function writeRoutes(app: FastifyInstance, context: ApiContext): void {
       params: idParams,
       answers: { 200: answer('What came of it', named('WebhookTest')) },
     }),
-    async (request) => context.webhooks.sender.test(await visibleWebhook(context, request)),
+    async (request) => {
+      const webhook = seen(context, request, await visibleWebhook(context, request));
+      const outcome = await context.webhooks.sender.test(webhook);
+      audit(context, request, 'create', `webhooks/${webhook.id}/test`, { tenant: webhook.tenant, after: outcome });
+      return outcome;
+    },
   );
   app.delete(
     '/api/v1/webhooks/:id',
@@ -150,7 +153,7 @@ function writeRoutes(app: FastifyInstance, context: ApiContext): void {
       const { id } = request.params as { id: string };
       await context.webhooks.turns.run(() =>
         change(context, request, id, (now) => {
-          visible(request, now);
+          seen(context, request, now);
           return undefined;
         }),
       );
@@ -168,6 +171,13 @@ function visible(request: FastifyRequest, record: Webhook | undefined): Webhook 
   const { id } = request.params as { id: string };
   if (record === undefined || !maySeeTenant(identityOf(request), record.tenant)) throw notFound(`webhook ${id}`);
   return record;
+}
+
+/** The version that whoever asks has read, where it says so. */
+function seen(context: ApiContext, request: FastifyRequest, record: Webhook | undefined): Webhook {
+  const found = visible(request, record);
+  requireMatch(request.headers['if-match'], entityTag(found, context.entityTagKey));
+  return found;
 }
 
 /** What it is to be, if whoever asks may have it so. */
@@ -199,6 +209,10 @@ async function change<After extends Webhook | undefined>(
   const { action, ...about } = factOf(`webhooks/${id}`, (after ?? before)?.tenant, before, after);
   audit(context, request, action, about.resource, about);
   return after;
+}
+
+function sendWebhook(context: ApiContext, reply: FastifyReply, record: Webhook, more: object = {}): FastifyReply {
+  return sendResource(context, reply, record, { ...webhookView(context, record), ...more });
 }
 
 function webhookView(context: ApiContext, record: Webhook): object {

@@ -247,6 +247,8 @@ test('a webhook gets the events of its tenant and its secret is shown once', asy
   expect(read.body.deliveries).toMatchObject({ delivered: 1, lastStatus: 200, lastAt: expect.stringContaining('T') });
   const tested = await ask(world, world.tokens.acme, 'POST', `/api/v1/webhooks/${created.body.id}/test`);
   expect([tested.body, JSON.parse(world.posts[1]?.body ?? '').type]).toEqual([{ status: 200 }, 'test']);
+  const [told] = (await ask(world, world.tokens.acme, 'GET', '/api/v1/audit')).body.items;
+  expect(told).toMatchObject({ resource: `webhooks/${created.body.id}/test`, after: { status: 200 } });
   expect((await ask(world, world.tokens.acme, 'DELETE', `/api/v1/webhooks/${created.body.id}`)).status).toBe(204);
   world.events.publish('fraud', ['acme'], { guard: 'rate', detail: 'too late' });
   expect(world.posts).toHaveLength(2);

@@ -172,3 +172,24 @@ test('of two who are given one name at one time there is one', async () => {
   ]);
   expect(made.map(({ status }) => status).sort()).toEqual([201, 409]);
 });
+
+test('If-Match: a user is changed, or deleted, as it was read, and not as another has made it meanwhile; so is a webhook, and tested', async () => {
+  const users = await system('POST', '/api/v1/users', ADMIN);
+  const hooks = await system('POST', '/api/v1/webhooks', { url: 'https://a.example/', topics: ['call'] });
+  for (const made of [users, hooks]) {
+    const url = String(made.headers['location']);
+    const as = (tag: unknown, method: string, path = '', body?: unknown) =>
+      ask(world, world.tokens.system, method, `${url}${path}`, body, { 'if-match': String(tag) });
+    const { etag } = (await system('GET', url)).headers;
+    expect(made.headers['etag']).toBe(etag);
+    const disabled = await as(etag, 'PATCH', '', { enabled: false });
+    expect([disabled.status, disabled.headers['etag'] === etag]).toEqual([200, false]);
+    const late = [await as(etag, 'PATCH', '', { enabled: true }), await as(etag, 'DELETE')];
+    if (made === hooks) late.push(await as(etag, 'POST', '/test'));
+    for (const { status, body } of late) expect([status, body.code]).toEqual([412, 'changed-meanwhile']);
+    expect((await system('GET', url)).body.enabled).toBe(false);
+    const now = disabled.headers['etag'];
+    if (made === hooks) expect((await as(now, 'POST', '/test')).status).toBe(200);
+    expect((await as(now, 'DELETE')).status).toBe(204);
+  }
+});
