@@ -2,6 +2,7 @@
  * Which refused REGISTERs people are told of, and in which words: a phone that does not appear is looked for by those who read no log. A phone tries
  * again every few seconds and strangers guess, so the same is told once in ten minutes, where not too many are, and few in a minute; the log has them all.
  */
+import { hostKey } from '../../base/network.ts';
 import type { Clock } from '../../base/scheduler.ts';
 import type { RegisterRefused } from '../../registrar/index.ts';
 import { textFromOctets } from '../../sip/message/index.ts';
@@ -10,6 +11,8 @@ const AGAIN_MS = 600_000;
 const MINUTE_MS = 60_000;
 /** Of one domain, or of those that are nobody's here. */
 const MOST_A_MINUTE = 20;
+/** One host may have so many times what of these is left: three quarters at most, and the next one three quarters of the rest. */
+const SHARE_OF_LEFT = 3;
 /** Of all. Then the one of longest ago may be told again sooner; what was told within a minute bounds what is told in one. */
 const MOST_KEPT = 1000;
 const MOST_OCTETS = 64;
@@ -40,8 +43,11 @@ export interface RefusedPhone {
 
 export class RefusedPhones {
   readonly #clock: Pick<Clock, 'nowMs'>;
-  /** When each was told, and of which domain it is, the oldest first. */
-  readonly #told = new Map<string, { readonly atMs: number; readonly domain: string | undefined }>();
+  /** When each was told, of which domain it is and from which host, the oldest first. */
+  readonly #told = new Map<
+    string,
+    { readonly atMs: number; readonly domain: string | undefined; readonly host: string }
+  >();
 
   constructor(clock: Pick<Clock, 'nowMs'>) {
     this.#clock = clock;
@@ -55,27 +61,31 @@ export class RefusedPhones {
     const claimed = username === undefined ? host : `${username}@${host}`;
     const addressOfRecord = textFromOctets(claimed.slice(0, MOST_OCTETS));
     const reason = `${status}: ${words}`;
-    return this.#isDue(`${addressOfRecord} ${source} ${reason}`, domain)
+    return this.#isDue(`${addressOfRecord} ${source} ${reason}`, domain, hostKey(source))
       ? { addressOfRecord, source, reason, domain }
       : undefined;
   }
 
-  #isDue(key: string, domain: string | undefined): boolean {
+  #isDue(key: string, domain: string | undefined, host: string): boolean {
     const nowMs = this.#clock.nowMs();
     for (const [known, { atMs }] of this.#told) {
       if (nowMs - atMs < AGAIN_MS) break;
       this.#told.delete(known);
     }
     if (this.#told.has(key)) return false;
-    let ofLastMinute = 0;
-    for (const told of this.#told.values()) if (told.domain === domain && nowMs - told.atMs < MINUTE_MS) ofLastMinute++;
-    if (ofLastMinute >= MOST_A_MINUTE) return false;
+    let [ofDomain, ofHost] = [0, 0];
+    for (const told of this.#told.values()) {
+      if (told.domain !== domain || nowMs - told.atMs >= MINUTE_MS) continue;
+      ofDomain++;
+      if (told.host === host) ofHost++;
+    }
+    if (ofHost >= SHARE_OF_LEFT * (MOST_A_MINUTE - ofDomain)) return false;
     if (this.#told.size >= MOST_KEPT) {
       const [oldest] = this.#told;
       if (oldest === undefined || nowMs - oldest[1].atMs < MINUTE_MS) return false;
       this.#told.delete(oldest[0]);
     }
-    this.#told.set(key, { atMs: nowMs, domain });
+    this.#told.set(key, { atMs: nowMs, domain, host });
     return true;
   }
 }

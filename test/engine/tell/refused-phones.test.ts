@@ -66,15 +66,22 @@ test('what no further try mends is told, with the words of the answer where ther
     });
 });
 
-test('who guesses names has twenty told in a minute, and hides no other domain', () => {
+test('who guesses names has three quarters of what is told of a domain in a minute, and hides neither another’s phone nor another domain', () => {
   const clock = new VirtualScheduler();
   const phones = new RefusedPhones(clock);
   const guess = (at: number) => phones.told(refused({ username: `u${at}`, digest: 'unknown-user' }), undefined);
   const told = () => Array.from({ length: 500 }, (_, at) => guess(at)).filter((phone) => phone !== undefined).length;
-  expect(told()).toBe(20);
+  const other = (sourceAddress: string, username: string) =>
+    phones.told(refused({ sourceAddress, username }), undefined)?.addressOfRecord;
+  expect(told()).toBe(15);
+  expect(other('198.51.100.7', '102')).toBe('102@acme.example');
+  // All addresses of a /64 are those of one host.
+  const ofOneHost = Array.from({ length: 500 }, (_, at) => other(`2001:db8::${at.toString(16)}`, `v${at}`));
+  expect(ofOneHost.filter(Boolean)).toHaveLength(3);
+  expect(other('198.51.100.8', '103')).toBe('103@acme.example');
   expect(phones.told(refused({ domain: 'bolt.example', host: 'bolt.example' }), undefined)).toBeDefined();
   clock.advance(60_000);
-  expect(told()).toBe(20);
+  expect(told()).toBe(15);
 });
 
 test('who guesses at several domains for long hides no other one', () => {
@@ -83,7 +90,8 @@ test('who guesses at several domains for long hides no other one', () => {
   const told = (of: Partial<RegisterRefused>) => phones.told(refused(of), undefined) !== undefined;
   for (let minute = 0; minute < 10; minute++) {
     for (let name = 0; name < 20; name++)
-      for (const domain of 'abcdef') told({ domain, host: domain, username: `${minute}-${name}` });
+      for (const domain of 'abcdef')
+        told({ domain, host: domain, username: `${minute}-${name}`, sourceAddress: `192.0.2.${name}` });
     expect(told({ domain: 'quiet.example', host: 'quiet.example', username: `${minute}` })).toBe(true);
     clock.advance(60_000);
   }
