@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Problem } from '../base/errors.ts';
 import { inSlices, type Steps } from '../base/steps.ts';
@@ -68,8 +69,8 @@ export function applyChange<P extends PlannedChange>(
 ): Promise<P> {
   const identity = identityOf(request);
   return inTurn(context, identity, async () => {
-    requireAuditRoom(context, identity);
-    const { planned } = await change(context, identity, plan, async (edits, state) => {
+    const { planned } = await change(context, identity, plan, async (edits, state, { facts }) => {
+      requireAuditRoom(context, identity, facts);
       await inSlices(requireUnmanaged(context, edits, state));
       await endAccess(context, identity, newTenants(edits, state));
       return context.provisioning.apply(edits);
@@ -113,7 +114,7 @@ async function change<P extends PlannedChange, R extends { readonly outcome: str
   context: ApiContext,
   identity: Identity,
   plan: (state: Provisioned) => P | Steps<P>,
-  submit: (edits: ProvisioningChange, state: Provisioned) => Promise<R | Unsuccessful>,
+  submit: (edits: ProvisioningChange, state: Provisioned, planned: P) => Promise<R | Unsuccessful>,
 ): Promise<{ readonly planned: P; readonly result: Exclude<R, Unsuccessful> }> {
   for (let attempt = 0; attempt < MAX_TRIES; attempt++) {
     const { version, state } = context.provisioning.current();
@@ -122,7 +123,7 @@ async function change<P extends PlannedChange, R extends { readonly outcome: str
     if (planned.referrers !== undefined && planned.referrers.length > 0)
       throw refusal(identity, planned.referrers, planned, state);
     await inSlices(requireRoom(context, identity, state, planned.change));
-    const result = await submit({ ...planned.change, expectedVersion: version }, state);
+    const result = await submit({ ...planned.change, expectedVersion: version }, state, planned);
     if (isUnsuccessful(result)) {
       if (result.outcome === 'stale') continue;
       if (result.outcome === 'refused')
@@ -176,12 +177,19 @@ function isSteps<P extends PlannedChange>(thought: P | Steps<P>): thought is Ste
   return !('change' in thought);
 }
 
-/** No change is left out of the audit log, which is on the disk of all: who has written too much of it waits. */
-function requireAuditRoom({ audited, limits }: ApiContext, { tenant }: Identity): void {
-  if (tenant === undefined || !audited.isBlocked(tenant)) return;
+/** No change is left out of the audit log, which is on the disk of all: who has written too much of it waits, but with what only takes away. */
+function requireAuditRoom({ audited, limits }: ApiContext, { tenant }: Identity, facts: PlannedChange['facts']): void {
+  if (tenant === undefined || !audited.isBlocked(tenant) || facts.every(takesAway)) return;
   const most = `${limits.auditBytesPerTenant} bytes of the audit log in an hour (api.auditBytesPerTenant)`;
   const detail = `changes of tenant ${tenant} may take ${most}, and have; go on later, or ask a system admin`;
   throw notNow(429, 'too-many-changes', detail, 600);
+}
+
+/** Deleted or switched off, and nothing else: once, since what is gone or off is not made or switched on meanwhile. */
+function takesAway({ action, before = {}, after }: PlannedChange['facts'][number]): boolean {
+  if (action === 'delete') return true;
+  const { enabled } = before as { readonly enabled?: boolean };
+  return enabled === true && isDeepStrictEqual({ ...before, enabled: false }, after);
 }
 
 function* record(

@@ -173,7 +173,7 @@ export const apiSchema = z
       .min(1_024)
       .default(67_108_864)
       .describe(
-        "Octets that changes by a tenant's admins may put into a node's audit log in an hour; once they are reached further ones are refused until it is over (429).",
+        "Octets that changes by a tenant's admins may put into a node's audit log in an hour; once they are reached further ones are refused until it is over (429), but for what only deletes or disables.",
       ),
     bodyBytes: z
       .int()

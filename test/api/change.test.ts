@@ -188,7 +188,7 @@ describe('where a refusal says that the fault is', () => {
   });
 });
 
-test("a tenant's changes fill the audit log as far as it has room in an hour; then they wait, and nobody else's", async () => {
+test("a tenant's changes fill the audit log as far as it has room in an hour; then they wait, and neither what only takes away nor anybody else's", async () => {
   const limited = await startTestApi({ limits: { auditBytesPerTenant: 2_048 } });
   onTestFinished(() => limited.close());
   const { acme, bolt, system } = limited.tokens;
@@ -202,8 +202,16 @@ test("a tenant's changes fill the audit log as far as it has room in an hour; th
   const refused = await rename(acme, 'acme', 'more');
   expect([refused.status, refused.body.code, refused.headers['retry-after']]).toEqual([429, 'too-many-changes', '600']);
   expect(refused.body.detail).toContain('2048 bytes of the audit log in an hour (api.auditBytesPerTenant)');
+  const extension = '/api/v1/tenants/acme/extensions/109';
+  const made = { number: '109', name: 'by the system', password: 'correct horse' };
+  expect((await ask(limited, system, 'PUT', extension, made)).status).toBe(201);
+  const taking = async (method: string, body?: object) => (await ask(limited, acme, method, extension, body)).status;
+  expect(await taking('PATCH', { enabled: false, name: 'more' })).toBe(429);
+  expect(await taking('PATCH', { enabled: false })).toBe(200);
+  for (const enabled of [false, true]) expect(await taking('PATCH', { enabled })).toBe(429);
   const others = [await rename(system, 'acme', 'by the system'), await rename(bolt, 'bolt', 'another')];
   expect(others.map(({ status }) => status)).toEqual([200, 200]);
+  expect([await taking('DELETE'), await taking('PUT', made)]).toEqual([204, 429]);
   limited.clock.advance(3_600_000);
   expect((await rename(acme, 'acme', 'later')).status).toBe(200);
 });
