@@ -119,14 +119,12 @@ abstract class Message extends Headers {
     return viaValues(this).map((text) => parseVia(text));
   }
 
-  /** Undefined when there is none, or it is empty; throws when it is no number from 0 to 255 (§20.22). */
+  /** From 0 to 255. DEVIATION from §20.22: what is beyond counts as the nearest, and undefined is what cannot be read, as where there is none. */
   maxForwards(): number | undefined {
     const value = this.decimal(HeaderId.MaxForwards);
-    if (value === undefined || (value >= 0 && value <= 255)) return value;
-    const text = this.value(HeaderId.MaxForwards)?.slice(0, 20);
-    // DEVIATION: an empty field says nothing, as none does.
-    if (text === '') return undefined;
-    throw new PeerError('SIP_PEER_MAX_FORWARDS', `Max-Forwards ${JSON.stringify(text)}: expected 0 to 255`);
+    if (value === undefined) return undefined;
+    if (value >= 0) return Math.min(value, 255);
+    return this.value(HeaderId.MaxForwards)?.startsWith('-') ? 0 : undefined;
   }
 
   /**

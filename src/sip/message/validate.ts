@@ -263,7 +263,6 @@ const REASONS = new Map([
   ['SIP_PEER_PARAMS', 'Malformed Parameter'],
   ['SIP_PEER_VIA', 'Malformed Via'],
   ['SIP_PEER_CSEQ', 'Malformed CSeq'],
-  ['SIP_PEER_MAX_FORWARDS', 'Malformed Max-Forwards'],
   ['SIP_PEER_MISSING', 'Missing Header Field'],
 ]);
 

@@ -175,6 +175,10 @@ describe.each(WAYS)('over %s at %s', (transport, host) => {
       ['an empty Content-Type', (text: string) => text.replace('application/sdp', '')],
       ['a Content-Type that is no type', (text: string) => text.replace('application/sdp', '*/*')],
       ['an empty Max-Forwards', (text: string) => text.replace('Max-Forwards: 70', 'Max-Forwards:')],
+      ...['256', 'abc', '70;x'].map((hops): [string, (text: string) => string] => [
+        `Max-Forwards ${hops}`,
+        (text) => text.replace('Max-Forwards: 70', `Max-Forwards: ${hops}`),
+      ]),
       ['a line that is no field', (text: string) => text.replace('\r\nCSeq', '\r\nthis is no field\r\nCSeq')],
       [
         'an IPv6 address without brackets in Via',

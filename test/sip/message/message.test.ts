@@ -119,12 +119,26 @@ describe('typed fields', () => {
     for (const read of [() => bare.callId(), () => bare.cseq(), () => bare.from(), () => bare.topVia()])
       expect(read).toThrow(PeerError);
     expect(bare.maxForwards()).toBeUndefined();
-    bare.headers.addNamed('Max-Forwards', '');
-    expect([bare.maxForwards(), bare.hopsAfter()]).toEqual([undefined, 69]);
     // An answer finds its transaction without From and To; a request names its dialog by them.
     expect([bare.fromTag(), bare.toTag()]).toEqual([undefined, undefined]);
     expect(() => parseMessage('BYE sip:a@h SIP/2.0\r\n\r\n').fromTag()).toThrow(PeerError);
   });
+});
+
+test.each([
+  ['', undefined],
+  ['0', 0],
+  ['255', 255],
+  ['256', 255],
+  ['1000', 255],
+  ['-1', 0],
+  ['70;x', undefined],
+  ['abc', undefined],
+  ['0x46', undefined],
+  ['99999999999', undefined],
+])('§20.22: Max-Forwards %j leaves %j hops at most, and 69 after this one where it says nothing', (value, hops) => {
+  const request = parseMessage(`OPTIONS sip:a@h SIP/2.0\r\nMax-Forwards: ${value}\r\n\r\n`);
+  expect([request.maxForwards(), request.hopsAfter()]).toEqual([hops, (hops ?? 70) - 1]);
 });
 
 test('text travels as UTF-8 octets and comes back', () => {
