@@ -6,6 +6,8 @@ interface Kept<S> {
   readonly method: string;
   readonly sentByHost: string;
   readonly sentByPort: number | undefined;
+  /** Tells it from others of its branch. */
+  readonly copyMark: number;
   /** The map's own: of its key, while it is kept. */
   keyHash: number;
   /** The next one in the same place. */
@@ -13,6 +15,8 @@ interface Kept<S> {
 }
 
 const FIRST_PLACES = 64;
+/** A client that has more under way with one branch does it to have them looked through. */
+const MOST_OF_ONE_BRANCH = 32;
 
 /**
  * The machines of requests, by key (RFC 3261 §17.2.3). Of those of one key the latest is found first. A hash is looked up in place of the key,
@@ -23,10 +27,16 @@ export class KeptServers<S extends Kept<S>> {
   #places: (S | undefined)[] = new Array(FIRST_PLACES).fill(undefined);
   #size = 0;
 
-  find(key: string, host: string, port: number | undefined, method: string): S | undefined {
-    let candidate = this.#places[this.#placeOf(secretHash(key))];
-    while (candidate !== undefined && !isOf(candidate, key, method, host, port)) candidate = candidate.nextOfKey;
-    return candidate;
+  /** @param mark of the request that it is to be; undefined: of any */
+  find(key: string, host: string, port: number | undefined, method: string, mark?: number): S | undefined {
+    let others = 0;
+    let each = this.#places[this.#placeOf(secretHash(key))];
+    for (; each !== undefined && others < MOST_OF_ONE_BRANCH; each = each.nextOfKey) {
+      if (!isOf(each, key, method, host, port)) continue;
+      if (mark === undefined || each.copyMark === mark) return each;
+      others++;
+    }
+    return undefined;
   }
 
   add(server: S): void {

@@ -9,7 +9,7 @@ import { InviteClientTransaction } from './invite-client.ts';
 import { InviteServerTransaction } from './invite-server.ts';
 import { KeptServers } from './kept-servers.ts';
 import { type KnownRequest, LingeringBranches, LingeringRequests } from './lingering.ts';
-import { hasCookie, serverKey } from './matching.ts';
+import { copyMark, hasCookie, serverKey } from './matching.ts';
 import { canBeMerged, MergedRequests, mergeHash } from './merged-requests.ts';
 import { NonInviteClientTransaction } from './non-invite-client.ts';
 import { NonInviteServerTransaction } from './non-invite-server.ts';
@@ -398,13 +398,16 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
       : new NonInviteServerTransaction(this, request, flow);
   }
 
-  /** What is known of a request, as if its method were `method` (§17.2.3, §9.2). */
+  /** What is known of a request, as if its method were `method` (§17.2.3, §9.2). An ACK or CANCEL may be wrong about its CSeq. */
   #find(request: SipRequest, method: string): KnownRequest<F> | undefined {
     const { host, port } = request.topVia();
     const key = serverKey(request, method);
-    const kept = this.#servers.find(key, host, port, method);
-    if (kept !== undefined || !this.mayKnow(fnv1a(key))) return kept;
-    return this.#lingeringRequests.find(key, method, host, port);
+    const mark = copyMark(request);
+    const kept = this.#servers.find(key, host, port, method, mark);
+    if (kept !== undefined) return kept;
+    const likely = method === request.method ? undefined : this.#servers.find(key, host, port, method);
+    if (likely !== undefined || !this.mayKnow(fnv1a(key))) return likely;
+    return this.#lingeringRequests.find(key, mark, method, host, port);
   }
 
   #forget(server: ServerTransactionBase<F>): void {

@@ -44,6 +44,8 @@ export interface RequestIdentity {
   /** In lower case. */
   readonly sentByHost: string;
   readonly sentByPort: number | undefined;
+  /** Tells it from others of its branch. */
+  readonly copyMark: number;
 }
 
 /** A request that was sent and whose responses are known by its branch. */
@@ -160,10 +162,13 @@ export class LingeringRequests<F extends Channel> {
   }
 
   /** @param sentByHost in any case */
-  find(key: string, method: string, sentByHost: string, port = NO_PORT): KnownRequest<F> | undefined {
+  find(key: string, mark: number, method: string, sentByHost: string, port = NO_PORT): KnownRequest<F> | undefined {
     const host = sentByHost.toLowerCase();
     const beyond = OF_CALLS.has(method) ? this.#callsBeyond : this.#othersBeyond;
-    return this.#findIn(this.#requests, key, method, host, port) ?? this.#findIn(beyond, key, method, host, port);
+    const hash = hashOf(mark, method, host, port);
+    return (
+      this.#findIn(this.#requests, key, hash, method, host, port) ?? this.#findIn(beyond, key, hash, method, host, port)
+    );
   }
 
   /** Whether it is one of them that came on another way. */
@@ -196,7 +201,7 @@ export class LingeringRequests<F extends Channel> {
 
   /** The room of the record. */
   #write(shelf: Shelf, request: RequestIdentity & KnownRequest<F> & OfSource, answer: string): number {
-    const { key, method, flow, source, sentByHost, sentByPort = NO_PORT, sentTag } = request;
+    const { key, copyMark, method, flow, source, sentByHost, sentByPort = NO_PORT, sentTag } = request;
     const numbers = this.#numbers;
     numbers[FLOW] = this.#flows.share(flow);
     numbers[SOURCE] = source === addressOf(flow) ? OF_FLOW : this.#sources.share(source);
@@ -206,7 +211,7 @@ export class LingeringRequests<F extends Channel> {
     texts[HOST] = sentByHost;
     texts[SENT_TAG] = sentTag;
     texts[ANSWER] = answer;
-    return shelf.add(key, numbers, texts, hashOf(method, sentByHost, sentByPort));
+    return shelf.add(key, numbers, texts, hashOf(copyMark, method, sentByHost, sentByPort));
   }
 
   #addMerges(request: SipRequest, source: string): void {
@@ -218,8 +223,15 @@ export class LingeringRequests<F extends Channel> {
     this.#mergeOctets.change(source, room);
   }
 
-  #findIn(shelf: Shelf, key: string, method: string, host: string, port: number): KnownRequest<F> | undefined {
-    let at = shelf.first(key, hashOf(method, host, port));
+  #findIn(
+    shelf: Shelf,
+    key: string,
+    hash: number,
+    method: string,
+    host: string,
+    port: number,
+  ): KnownRequest<F> | undefined {
+    let at = shelf.first(key, hash);
     while (at !== NONE && !isOf(shelf, at, method, host, port)) at = shelf.next(key, at);
     if (at === NONE) return undefined;
     const flow = this.#flows.get(shelf.number(at, FLOW));
@@ -240,8 +252,8 @@ function isOf(shelf: Shelf, at: number, method: string, host: string, port: numb
 }
 
 /** With the key of all that tells a request, so that a peer who gives one branch to many has none of them looked through. */
-function hashOf(method: string, host: string, port: number): number {
-  return secretHash(host, secretHash(method)) ^ port;
+function hashOf(mark: number, method: string, host: string, port: number): number {
+  return secretHash(host, secretHash(method)) ^ port ^ mark;
 }
 
 /** A request that was found there. */

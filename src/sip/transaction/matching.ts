@@ -1,4 +1,5 @@
 import { BRANCH_COOKIE } from '../../base/ids.ts';
+import { secretHash } from '../../base/shelf.ts';
 import { formatVia, type SipRequest } from '../message/index.ts';
 
 /**
@@ -11,6 +12,14 @@ export function serverKey(request: SipRequest, method: string): string {
   if (hasCookie(via.branch)) return via.branch;
   const { sequence } = request.cseq();
   return `${request.requestUri} ${request.callId()} ${request.fromTag() ?? ''} ${sequence} ${formatVia(via)} ${method}`;
+}
+
+/**
+ * 32 bits of Call-ID and CSeq number, which a copy has, too. DEVIATION: for §17.2.3 requests of one branch are copies; some clients give one
+ * to all requests of a dialog, or of their life.
+ */
+export function copyMark(request: SipRequest): number {
+  return (secretHash(request.callId()) + request.cseq().sequence) | 0;
 }
 
 /** True for a branch made by RFC 3261's rules: the cookie and something after it. */

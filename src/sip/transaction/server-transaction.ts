@@ -2,7 +2,7 @@ import { randomToken } from '../../base/ids.ts';
 import { ownCopy } from '../../base/text.ts';
 import { createResponse, type HeaderList, type SipRequest, type SipResponse, serialize } from '../message/index.ts';
 import type { KnownRequest, OfSource, RequestIdentity } from './lingering.ts';
-import { hasCookie, serverKey } from './matching.ts';
+import { copyMark, hasCookie, serverKey } from './matching.ts';
 import type { Mergeable } from './merged-requests.ts';
 import { Transaction, type TransactionHost } from './transaction.ts';
 import type {
@@ -28,6 +28,7 @@ export abstract class ServerTransactionBase<F extends Channel>
   /** sent-by of the request's top Via; the host in lower case. */
   sentByHost: string;
   readonly sentByPort: number | undefined;
+  readonly copyMark: number;
   keyHash = 0;
   /** The next one in the same place among those that are kept. */
   nextOfKey: ServerTransactionBase<F> | undefined = undefined;
@@ -56,6 +57,7 @@ export abstract class ServerTransactionBase<F extends Channel>
     const via = request.topVia();
     this.sentByHost = via.host === flow.remoteAddress ? flow.remoteAddress : via.host.toLowerCase();
     this.sentByPort = via.port;
+    this.copyMark = copyMark(request);
   }
 
   get isClient(): boolean {

@@ -9,12 +9,19 @@ interface Server {
   readonly method: string;
   readonly sentByHost: string;
   readonly sentByPort: number | undefined;
+  readonly copyMark: number;
   keyHash: number;
   nextOfKey: Server | undefined;
 }
 
-function server(key: string, method = 'INVITE', sentByHost = 'phone.example', sentByPort?: number): Server {
-  return { key, method, sentByHost, sentByPort, keyHash: 0, nextOfKey: undefined };
+function server(
+  key: string,
+  method = 'INVITE',
+  sentByHost = 'phone.example',
+  sentByPort?: number,
+  copyMark = 0,
+): Server {
+  return { key, method, sentByHost, sentByPort, copyMark, keyHash: 0, nextOfKey: undefined };
 }
 
 test('RFC 3261 §17.2.3: branch, sent-by and method together find the transaction; a host is the same in any case', () => {
@@ -53,6 +60,14 @@ test('of those that are alike the latest is found, and the one before it once th
   expect(servers.find('key', 'phone.example', undefined, 'INVITE')).toBe(before);
   servers.clear();
   expect(servers.find('key', 'phone.example', undefined, 'INVITE')).toBeUndefined();
+});
+
+test('of one branch each request is found by its mark, of more than a client has under way the latest', () => {
+  const servers = new KeptServers<Server>();
+  const all = Array.from({ length: 100 }, (_, mark) => server('key', 'INVITE', 'phone.example', undefined, mark));
+  for (const each of all) servers.add(each);
+  const found = all.map(({ copyMark }) => servers.find('key', 'phone.example', undefined, 'INVITE', copyMark));
+  expect(found).toEqual(all.map((each, index) => (index >= 68 ? each : undefined)));
 });
 
 test('keys with one hash are told apart', () => {

@@ -26,6 +26,40 @@ describe('matching requests to server transactions (§17.2.3)', () => {
     expect(world.requests.map((each) => each.request.method)).toEqual(['BYE', 'BYE', 'INFO']);
   });
 
+  test.each(['kept', 'released'])(
+    'one branch for several requests: Call-ID and CSeq tell them apart, and each copy finds its own (%s)',
+    (how) => {
+      const world = new World();
+      const requests = [
+        makeInvite({ sequence: 1, callId: 'a' }),
+        makeInvite({ sequence: 2, callId: 'a' }),
+        makeInvite({ sequence: 2, callId: 'b' }),
+      ];
+      for (const request of requests) world.receive(request);
+      expect(world.requests).toHaveLength(3);
+      for (const each of world.requests) {
+        each.reply(200);
+        if (how === 'released') each.release();
+      }
+      for (const request of requests) world.receive(request);
+      expect(world.requests).toHaveLength(3);
+      world.receive(makeInvite({ sequence: 3, callId: 'a' }));
+      expect(world.requests).toHaveLength(4);
+    },
+  );
+
+  test('one branch for several requests: CANCEL and ACK find their INVITE, and with a wrong CSeq the latest', () => {
+    const world = new World();
+    for (const callId of ['a', 'b', 'c']) world.receive(makeInvite({ callId }));
+    const [first, second, third] = world.requests;
+    world.receive(makeRequest('CANCEL', { callId: 'b' }));
+    expect([first, second, third].map((each) => each?.state)).toEqual(['proceeding', 'completed', 'proceeding']);
+    world.receive(makeRequest('CANCEL', { callId: 'c', sequence: 999 }));
+    expect([first, second, third].map((each) => each?.state)).toEqual(['proceeding', 'completed', 'completed']);
+    world.receive(makeRequest('ACK', { callId: 'b', toTag: second?.localTag ?? '' }));
+    expect([second, third].map((each) => each?.state)).toEqual(['confirmed', 'completed']);
+  });
+
   test('without the magic cookie: Request-URI, tags, Call-ID, CSeq and top Via decide (RFC 2543)', () => {
     const world = new World();
     world.receive(makeInvite(OLD));

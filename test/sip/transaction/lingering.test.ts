@@ -120,6 +120,7 @@ describe('what has its final response', () => {
           method: 'MESSAGE',
           sentByHost: 'a.example',
           sentByPort: 5060,
+          copyMark: 0,
           peer: '',
         };
         const known = { ...facts, flow, sentTag: 'callee', source: flow.remoteAddress, receiveRequest: () => {} };
