@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { added } from '../base/added.ts';
 import { PeerError } from '../base/errors.ts';
 import {
@@ -5,8 +6,10 @@ import {
   HeaderId,
   type HeaderList,
   inBrackets,
+  isEveryContact,
   isSipUri,
   parseNameAddr,
+  readTrailingParams,
   readUriText,
   type SipRequest,
   type SipUri,
@@ -94,8 +97,6 @@ function read(request: SipRequest): RegisterAsk | RegisterAnswer {
   const { headers } = request;
   const values = addressValues(headers, HeaderId.Contact);
   if (values.length > MAX_CONTACTS) return refuse(403, 'Too Many Contacts');
-  const callId = request.callId();
-  if (callId.length > MAX_CALL_ID_LENGTH) return refuse(400, 'Call-ID Too Long');
   const path = headers.has(HeaderId.Path) ? headers.listValues(HeaderId.Path) : NO_PATH;
   if (path.length > MAX_PATH_VALUES || path.some((value) => value.length > MAX_VALUE_LENGTH))
     return refuse(400, 'Path Too Long');
@@ -103,10 +104,12 @@ function read(request: SipRequest): RegisterAsk | RegisterAnswer {
   if (pathUri !== undefined && !isSipUri(pathUri)) return refuse(400, 'Bad Path');
   if (values.length === 0) return askOf(request, 'query', [], path, pathUri);
   const expires = readDelta(headers.value(HeaderId.Expires));
-  if (values.includes('*')) {
+  const every = values.find(isEveryContact);
+  if (every !== undefined) {
     // §10.3 step 6: `*` stands alone and with an expiration of zero.
-    const alone = values.length === 1 && expires === 0;
-    return alone
+    const params = readTrailingParams(every);
+    const until = params?.has('expires') ? readDelta(params.get('expires')) : expires;
+    return values.length === 1 && until === 0
       ? askOf(request, 'clear', [], path, pathUri)
       : refuse(400, 'Contact * Needs Expires 0 And No Other Contact');
   }
@@ -148,13 +151,18 @@ function askOf(
   return {
     kind,
     contacts,
-    callId: request.callId(),
+    callId: keptCallId(request.callId()),
     cseq: request.cseq().sequence,
     path,
     pathUri,
     claimsSymmetry: request.topVia().rport,
     userAgent: (request.headers.value(HeaderId.UserAgent) ?? '').slice(0, MAX_USER_AGENT_LENGTH),
   };
+}
+
+/** It is only compared with others, so of one that is too long to be kept its hash does. */
+function keptCallId(callId: string): string {
+  return callId.length > MAX_CALL_ID_LENGTH ? hash('sha256', callId) : callId;
 }
 
 type FlowSupport = 'none' | 'first-hop-lacks' | 'full';

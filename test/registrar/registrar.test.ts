@@ -75,7 +75,20 @@ describe('RFC 3261 §10.3: bindings', () => {
   });
 
   test.each([
+    ['*;expires=0', undefined],
+    ['* ; expires=0', 3600],
+    ['<*>', 0],
+    ['"Bob" <*>;expires=0', undefined],
+  ])('step 6: Contact %s removes all as * does', (contact, expires) => {
+    const { send, uris } = registrarWorld();
+    send({ contacts: ['<sip:bob@a.example.com>', '<sip:bob@b.example.com>'] });
+    expect(send({ contacts: [contact], ...(expires !== undefined && { expires }) }).status).toBe(200);
+    expect(uris()).toEqual([]);
+  });
+
+  test.each([
     ['* with another expiration', { contacts: ['*'], expires: 3600 }],
+    ['* with another expiration of its own', { contacts: ['*;expires=60'], expires: 0 }],
     ['* without expiration', { contacts: ['*'] }],
     ['* with another contact', { contacts: ['*', '<sip:bob@192.0.2.9>'], expires: 0 }],
     ['a Contact that is no SIP URI', { contacts: ['<tel:+14155550100>'] }],

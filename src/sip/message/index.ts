@@ -32,6 +32,7 @@ export { withCrlf } from './line-ends.ts';
 export {
   addressValues,
   FIRST_HOPS,
+  isEveryContact,
   parseNameAddrList,
   readableNameAddrs,
   type SipMessage,
@@ -46,6 +47,7 @@ export {
   type NameAddr,
   parseNameAddr,
   readableNameAddr,
+  readTrailingParams,
   readUriText,
   readUserAndHost,
   withoutEmptyTag,

@@ -140,7 +140,7 @@ abstract class Message extends Headers {
     const first = this.firstContact();
     if (first?.isAlone === true && this.countOf(HeaderId.Contact) === 1) return [first.address];
     return addressValues(this, HeaderId.Contact)
-      .filter((text) => text !== '*')
+      .filter((text) => !isEveryContact(text))
       .map((text) => parseNameAddr(text));
   }
 
@@ -157,7 +157,8 @@ abstract class Message extends Headers {
 
   private firstContact(): FirstAddress | undefined {
     const value = this.value(HeaderId.Contact);
-    return value === '*' || value === '' ? undefined : this.parsed(HeaderId.Contact, parseFirstAddress);
+    if (value === '' || (value !== undefined && isEveryContact(value))) return undefined;
+    return this.parsed(HeaderId.Contact, parseFirstAddress);
   }
 
   private tag(id: HeaderId): string | undefined {
@@ -260,6 +261,12 @@ export function parseNameAddrList(headers: Headers, id: HeaderId): NameAddr[] {
 export function readableNameAddrs(headers: Headers, id: HeaderId): NameAddr[] {
   return addressValues(headers, id).flatMap((value) => readableNameAddr(value) ?? []);
 }
+
+/** `*` (§10.2.2). DEVIATION: in brackets, behind a name and with parameters, as some phones write it. */
+export function isEveryContact(value: string): boolean {
+  return value.includes('*') && EVERY_CONTACT.test(value);
+}
+const EVERY_CONTACT = /^(?:\*|(?:"[^"]*"[ \t]*|[^"<>;,*]*)<[ \t]*\*[ \t]*>)[ \t]*(?:;|$)/;
 
 /** The same as they are written, one text an address. */
 export function addressValues(headers: Headers, id: HeaderId): string[] {

@@ -40,8 +40,14 @@ describe('typed fields', () => {
 
   test('§10.2.2: * is no address', () => {
     const star = new SipRequest('REGISTER', 'sip:h');
-    star.headers.add(HeaderId.Contact, '*');
-    expect([star.contacts(), star.contact()]).toEqual([[], undefined]);
+    for (const every of ['*', '*;expires=0', '<*> ; expires=0', '"Bob" < * >', 'Bob <*>']) {
+      star.headers.set(HeaderId.Contact, every);
+      expect([star.contacts(), star.contact()]).toEqual([[], undefined]);
+    }
+    for (const address of ['<sip:*@h>', '"*" <sip:a@h>']) {
+      star.headers.set(HeaderId.Contact, address);
+      expect(star.contacts()).toHaveLength(1);
+    }
   });
 
   test('a changed field is read again', () => {
