@@ -1,13 +1,15 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { Steps } from '../base/steps.ts';
-import { type BulkInput, bulkBody, bulkOf } from './bulk-body.ts';
+import { bulkBody, bulkOf } from './bulk-body.ts';
 import { COLLECTIONS, type Collection, type Item, keyText } from './collection.ts';
-import { type ApiContext, answer, describe } from './context.ts';
+import { type ApiContext, answer } from './context.ts';
 import { mergePatch } from './documents.ts';
 import { readJsonAsOctets, turnOf } from './large-body.ts';
 import { changeMany, type WantedItem } from './many.ts';
 import { body, named } from './openapi.ts';
+import { operation } from './operation.ts';
+import { itemOperations } from './operation-table.ts';
 import { ApiProblem } from './problem.ts';
 import { check, checkedWhereRead } from './validation.ts';
 
@@ -15,34 +17,24 @@ import { check, checkedWhereRead } from './validation.ts';
 export function bulkRoutes(app: FastifyInstance, context: ApiContext): void {
   readJsonAsOctets(app, ['application/json', 'application/merge-patch+json']);
   for (const collection of COLLECTIONS) {
-    const { segment, singular, idSuffix } = collection;
-    app.patch(
-      `/api/v1/tenants/:tenant/${segment}`,
-      {
-        ...describe({
-          operationId: `change${idSuffix}s`,
-          tag: segment,
-          summary: `Change or delete many ${singular}s at once`,
-          params: z.strictObject({ tenant: keyText }),
-          body: body('BulkInput', bulkBody),
-          answers: { 200: answer('What came of it', named('BulkReport')) },
-        }),
-        preValidation: async (request: FastifyRequest) => {
-          request.body = await bulkOf(request.body, turnOf(context, request));
-        },
-        validatorCompiler: checkedWhereRead,
+    operation(app, itemOperations(collection).change, {
+      params: z.strictObject({ tenant: keyText }),
+      body: body('BulkInput', bulkBody),
+      answers: { 200: answer('What came of it', named('BulkReport')) },
+      preValidation: async (request: FastifyRequest) => {
+        request.body = await bulkOf(request.body, turnOf(context, request));
       },
-      (request) => {
-        const { keys, patch, ...options } = request.body as BulkInput;
-        return changeMany(
-          context,
-          request,
-          collection,
-          (_tenant, present) => patched(present, collection, keys, patch),
-          options,
-        );
-      },
-    );
+      validatorCompiler: checkedWhereRead,
+    }).by((request) => {
+      const { keys, patch, ...options } = request.body;
+      return changeMany(
+        context,
+        request,
+        collection,
+        (_tenant, present) => patched(present, collection, keys, patch),
+        options,
+      );
+    });
   }
 }
 

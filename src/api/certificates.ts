@@ -10,17 +10,16 @@ import { isSystemAdmin, maySeeTenant, tenantScope } from './access.ts';
 import { answerSchemaOf } from './answer-schema.ts';
 import { applyChange, factOf, sendResource } from './change.ts';
 import { keyText } from './collection.ts';
-import { type ApiContext, answer, describe, identityOf, withManager } from './context.ts';
+import { type ApiContext, answer, identityOf, withManager } from './context.ts';
 import { entityTag, mergePatch, requireMatch, withoutSecrets, withStoredSecrets } from './documents.ts';
 import { body, made, named, patchOf } from './openapi.ts';
+import { operation } from './operation.ts';
 import { auditTenant, ownByDefault } from './ownership.ts';
 import { longPageFields, longPageOf, pageFrom } from './paging.ts';
 import { ApiProblem, forbidden, invalid, notFound, taken } from './problem.ts';
 import type { Identity } from './tokens.ts';
 import { check } from './validation.ts';
 
-const TAG = 'certificates';
-const URL = '/api/v1/certificates/:name';
 const params = z.strictObject({ name: keyText.describe("The certificate's name.") });
 const shape = made('Certificate', () => {
   const schema = answerSchemaOf(certificateSchema) as { properties: object };
@@ -42,45 +41,29 @@ export function certificateRoutes(app: FastifyInstance, context: ApiContext): vo
 }
 
 function readRoutes(app: FastifyInstance, context: ApiContext): void {
-  const querystring = z.strictObject({
-    ...longPageFields,
-    tenant: keyText.optional().describe('Certificates of this tenant.'),
+  operation(app, 'listCertificates', {
+    querystring: z.strictObject({
+      ...longPageFields,
+      tenant: keyText.optional().describe('Certificates of this tenant.'),
+    }),
+    answers: { 200: longPageOf(shape) },
+  }).by((request) => {
+    const identity = identityOf(request);
+    const { query } = request;
+    const tenant = tenantScope(identity, query.tenant);
+    const { certificates } = context.provisioning.current().state;
+    return pageFrom(
+      {
+        all: () => certificates,
+        matches: (certificate) =>
+          maySeeTenant(identity, certificate.owner) && (tenant === undefined || certificate.owner === tenant),
+        view: (certificate) => viewOf(context, certificate),
+        keyOf: ({ name }) => name,
+      },
+      query,
+    );
   });
-  app.get(
-    '/api/v1/certificates',
-    describe({
-      operationId: 'listCertificates',
-      tag: TAG,
-      summary: 'List certificates, with when they end and what they sign for or are called',
-      querystring,
-      answers: { 200: longPageOf(shape) },
-    }),
-    (request) => {
-      const identity = identityOf(request);
-      const query = request.query as z.infer<typeof querystring>;
-      const tenant = tenantScope(identity, query.tenant);
-      const { certificates } = context.provisioning.current().state;
-      return pageFrom(
-        {
-          all: () => certificates,
-          matches: (certificate) =>
-            maySeeTenant(identity, certificate.owner) && (tenant === undefined || certificate.owner === tenant),
-          view: (certificate) => viewOf(context, certificate),
-          keyOf: ({ name }) => name,
-        },
-        query,
-      );
-    },
-  );
-  app.get(
-    URL,
-    describe({
-      operationId: 'getCertificate',
-      tag: TAG,
-      summary: 'Read one certificate, without its private key',
-      params,
-      answers: { 200: answer('The certificate', shape) },
-    }),
+  operation(app, 'getCertificate', { params, answers: { 200: answer('The certificate', shape) } }).by(
     (request, reply) => {
       const certificate = visible(identityOf(request), context.provisioning.current().state, nameOf(request));
       return sendResource(context, reply, certificate, viewOf(context, certificate));
@@ -90,86 +73,54 @@ function readRoutes(app: FastifyInstance, context: ApiContext): void {
 
 function writeRoutes(app: FastifyInstance, context: ApiContext): void {
   const input = body('CertificateInput', certificateSchema);
-  app.post(
-    '/api/v1/certificates',
-    {
-      ...describe({
-        operationId: 'createCertificate',
-        tag: TAG,
-        summary: "Upload a certificate with its key; a tenant admin's belongs to its tenant",
-        body: input,
-        answers: { 201: answer('Created', shape) },
-      }),
-      preValidation: ownByDefault,
-    },
-    (request, reply) =>
-      write(context, request, reply, (state) => {
-        const after = request.body as CertificateSettings;
-        // Names are everybody's: one that is taken is told, and not by whom.
-        if (certificateIn(state, after.name) !== undefined)
-          throw taken('name', `there is already a certificate "${after.name}"`, 'certificate-name-taken');
-        return { before: undefined, after };
-      }),
-  );
-  app.put(
-    URL,
-    {
-      ...describe({
-        operationId: 'putCertificate',
-        tag: TAG,
-        summary: 'Create or replace a certificate; a key that is left out stays as it is',
-        params,
-        body: input,
-        answers: { 200: answer('Replaced', shape), 201: answer('Created', shape) },
-      }),
-      preValidation: ownByDefault,
-    },
-    (request, reply) =>
-      write(context, request, reply, (state) => {
-        const stored = certificateIn(state, nameOf(request));
-        const before = stored === undefined ? undefined : visible(identityOf(request), state, nameOf(request));
-        return { before, after: withStoredSecrets(request.body as CertificateSettings, before) };
-      }),
-  );
-  app.patch(
-    URL,
-    describe({
-      operationId: 'patchCertificate',
-      tag: TAG,
-      summary: 'Change fields of a certificate',
-      params,
-      body: patchOf('Certificate', certificateSchema),
-      answers: { 200: answer('Changed', shape) },
+  operation(app, 'createCertificate', {
+    body: input,
+    answers: { 201: answer('Created', shape) },
+    preValidation: ownByDefault,
+  }).by((request, reply) =>
+    write(context, request, reply, (state) => {
+      const after = request.body as CertificateSettings;
+      // Names are everybody's: one that is taken is told, and not by whom.
+      if (certificateIn(state, after.name) !== undefined)
+        throw taken('name', `there is already a certificate "${after.name}"`, 'certificate-name-taken');
+      return { before: undefined, after };
     }),
-    (request, reply) =>
-      write(context, request, reply, (state) => {
-        const before = visible(identityOf(request), state, nameOf(request));
-        return { before, after: check(certificateSchema, mergePatch(before, request.body)) as CertificateSettings };
-      }),
   );
-  app.delete(
-    URL,
-    describe({
-      operationId: 'deleteCertificate',
-      tag: TAG,
-      summary: 'Delete a certificate with its key',
-      params,
-      answers: { 204: answer('Deleted') },
+  operation(app, 'putCertificate', {
+    params,
+    body: input,
+    answers: { 200: answer('Replaced', shape), 201: answer('Created', shape) },
+    preValidation: ownByDefault,
+  }).by((request, reply) =>
+    write(context, request, reply, (state) => {
+      const stored = certificateIn(state, nameOf(request));
+      const before = stored === undefined ? undefined : visible(identityOf(request), state, nameOf(request));
+      return { before, after: withStoredSecrets(request.body as CertificateSettings, before) };
     }),
-    async (request, reply) => {
-      await applyChange(context, request, (state) => {
-        const before = visible(identityOf(request), state, nameOf(request));
-        requireMatch(request.headers['if-match'], entityTag(before, context.entityTagKey));
-        requireUnused(context, before);
-        return {
-          deletes: `certificate ${before.name}`,
-          change: { deleteCertificates: [before.name] },
-          facts: [factOf(`certificates/${before.name}`, auditTenant(before), before, undefined)],
-        };
-      });
-      return reply.code(204).send();
-    },
   );
+  operation(app, 'patchCertificate', {
+    params,
+    body: patchOf('Certificate', certificateSchema),
+    answers: { 200: answer('Changed', shape) },
+  }).by((request, reply) =>
+    write(context, request, reply, (state) => {
+      const before = visible(identityOf(request), state, nameOf(request));
+      return { before, after: check(certificateSchema, mergePatch(before, request.body)) as CertificateSettings };
+    }),
+  );
+  operation(app, 'deleteCertificate', { params, answers: { 204: answer('Deleted') } }).by(async (request, reply) => {
+    await applyChange(context, request, (state) => {
+      const before = visible(identityOf(request), state, nameOf(request));
+      requireMatch(request.headers['if-match'], entityTag(before, context.entityTagKey));
+      requireUnused(context, before);
+      return {
+        deletes: `certificate ${before.name}`,
+        change: { deleteCertificates: [before.name] },
+        facts: [factOf(`certificates/${before.name}`, auditTenant(before), before, undefined)],
+      };
+    });
+    return reply.code(204).send();
+  });
 }
 
 /** Of other nodes nobody knows here: one that misses its certificate goes on with what it has, and says so. */
@@ -185,32 +136,25 @@ function requireUnused(context: ApiContext, { name }: CertificateSettings): void
 
 /** The chain as verifiers fetch it, where the certificate's x5u says that it is here: public, like every certificate. */
 function chainRoute(app: FastifyInstance, context: ApiContext): void {
-  app.get(
-    '/stir/:file',
-    describe({
-      operationId: 'getCertificateChain',
-      tag: TAG,
-      summary: 'The chain of a certificate that is served here, PEM',
-      access: 'public',
-      params: z.strictObject({ file: keyText.describe('`NAME.pem`.') }),
-      answers: {
-        200: {
-          description: 'PEM, leaf first',
-          content: { 'application/pem-certificate-chain': { schema: { type: 'string' } } },
-        },
+  operation(app, 'getCertificateChain', {
+    access: 'public',
+    params: z.strictObject({ file: keyText.describe('`NAME.pem`.') }),
+    answers: {
+      200: {
+        description: 'PEM, leaf first',
+        content: { 'application/pem-certificate-chain': { schema: { type: 'string' } } },
       },
-    }),
-    (request, reply) => {
-      const { file } = request.params as { file: string };
-      const name = file.endsWith('.pem') ? file.slice(0, -'.pem'.length) : '';
-      const certificate = certificateIn(context.provisioning.current().state, name);
-      if (certificate === undefined || servedPath(certificate) === undefined) throw notFound(`/stir/${file}`);
-      return reply
-        .type('application/pem-certificate-chain')
-        .header('cache-control', 'public, max-age=3600')
-        .send(certificate.chain);
     },
-  );
+  }).by((request, reply) => {
+    const { file } = request.params;
+    const name = file.endsWith('.pem') ? file.slice(0, -'.pem'.length) : '';
+    const certificate = certificateIn(context.provisioning.current().state, name);
+    if (certificate === undefined || servedPath(certificate) === undefined) throw notFound(`/stir/${file}`);
+    return reply
+      .type('application/pem-certificate-chain')
+      .header('cache-control', 'public, max-age=3600')
+      .send(certificate.chain);
+  });
 }
 
 interface Written {

@@ -1,7 +1,6 @@
 // What a route's schema may say for the document: `hide`, `tags`.
 import type {} from '@fastify/swagger';
-import type { FastifyRequest, FastifySchema } from 'fastify';
-import type { z } from 'zod';
+import type { FastifyRequest } from 'fastify';
 import { defined } from '../base/defined.ts';
 import type { Log } from '../base/log.ts';
 import type { OneAtATime } from '../base/one-at-a-time.ts';
@@ -127,72 +126,6 @@ export type AnswerSchema = Readonly<Record<string, unknown>>;
 
 /** By status. */
 export type Answers = Readonly<Record<string, AnswerSchema>>;
-
-export interface RouteDescription {
-  readonly operationId: string;
-  readonly tag: string;
-  readonly summary: string;
-  readonly access?: Access;
-  /** How the answer is made of those of all nodes; it has a query field `node`. Default: the node that is asked answers alone. */
-  readonly across?: Across;
-  /** Open to those who may only read, though it is no GET. */
-  readonly readOnly?: boolean;
-  readonly params?: z.ZodType;
-  readonly querystring?: z.ZodType;
-  readonly body?: z.ZodType;
-  /** The success answers by status. */
-  readonly answers?: Readonly<Record<number, AnswerSchema>>;
-}
-
-/** What a route needs beside its handler: its schema, its place in the document and who may call it. */
-export function describe(route: RouteDescription): {
-  schema: FastifySchema;
-  config: { access: Access; readOnly: boolean; answers: Answers; across?: Across };
-} {
-  const { operationId, tag, summary, access = 'any', readOnly = false, across, answers = {}, ...parts } = route;
-  const schema = {
-    operationId,
-    tags: [tag],
-    summary,
-    ...(access === 'public' ? { security: [] } : {}),
-    ...parts,
-  };
-  // Beside the schema, not in it: nothing is checked or written by them.
-  const told = { ...answers, default: PROBLEM };
-  return {
-    schema: schema as FastifySchema,
-    config: { access, readOnly, answers: told, ...(across === undefined ? {} : { across }) },
-  };
-}
-
-const PROBLEM: AnswerSchema = {
-  description: 'Problem details (RFC 9457); `code` is stable',
-  content: {
-    'application/problem+json': {
-      schema: {
-        'x-schema': 'Problem',
-        type: 'object',
-        required: ['type', 'title', 'status', 'code', 'detail'],
-        properties: {
-          type: { type: 'string' },
-          title: { type: 'string' },
-          status: { type: 'integer' },
-          code: { type: 'string' },
-          detail: { type: 'string' },
-          path: { type: 'string', description: 'The first faulty field' },
-          errors: {
-            type: 'array',
-            items: {
-              type: 'object',
-              required: ['code', 'path', 'message'],
-              properties: { code: { type: 'string' }, path: { type: 'string' }, message: { type: 'string' } },
-            },
-          },
-        },
-      },
-    },
-  },
-};
 
 /** An answer's description with its JSON schema. */
 export function answer(description: string, schema?: AnswerSchema): AnswerSchema {

@@ -8,15 +8,14 @@ import type { Tenant } from '../provisioning/tenants/schema.ts';
 import { requireFittingBody } from './body-size.ts';
 import { checked } from './bulk.ts';
 import { type Item, itemsOf, keyText, tenantOf } from './collection.ts';
-import { type ApiContext, answer, describe } from './context.ts';
+import { type ApiContext, answer } from './context.ts';
 import { CSV_KINDS, type CsvColumn, type CsvLayout } from './csv-columns.ts';
 import { changeMany, type WantedItem } from './many.ts';
 import { body, named } from './openapi.ts';
+import { operation } from './operation.ts';
 import { ApiProblem, invalid } from './problem.ts';
 import { check, checkedWhereRead } from './validation.ts';
 
-const URL = '/api/v1/tenants/:tenant/csv/:kind';
-const TAG = 'csv';
 const params = z.strictObject({
   tenant: keyText,
   kind: z.enum(['extensions', 'dids']).describe('`dids`: inbound rules, one a row.'),
@@ -52,65 +51,48 @@ export function csvRoutes(app: FastifyInstance, context: ApiContext, documentOct
     { parseAs: 'buffer' },
     async (_request: FastifyRequest, octets: Buffer) => octets,
   );
-  app.get(
-    URL,
-    describe({
-      operationId: 'exportCsv',
-      tag: TAG,
-      summary: "A tenant's extensions or DIDs as a spreadsheet, without passwords",
-      params,
-      querystring: exportQuery,
-      answers: { 200: { description: 'The file', content: { 'text/csv': { schema: { type: 'string' } } } } },
-    }),
-    (request, reply) => {
-      const tenant = tenantOf(request, context.provisioning.current().state);
-      const { kind } = request.params as z.infer<typeof params>;
-      const { separator } = request.query as z.infer<typeof exportQuery>;
-      const items = itemsOf(tenant, CSV_KINDS[kind].collection);
-      return reply
-        .header('cache-control', 'no-store')
-        .header('content-disposition', `attachment; filename="${tenant.name}-${kind}.csv"`)
-        .type('text/csv; charset=utf-8')
-        .send(Readable.from(written(items, CSV_KINDS[kind].columns, SEPARATORS[separator])));
-    },
-  );
-  const { schema, config } = describe({
-    operationId: 'importCsv',
-    tag: TAG,
-    summary: 'Create and change extensions or DIDs by a spreadsheet, all or none, or only look what would come of it',
+  operation(app, 'exportCsv', {
+    params,
+    querystring: exportQuery,
+    answers: { 200: { description: 'The file', content: { 'text/csv': { schema: { type: 'string' } } } } },
+  }).by((request, reply) => {
+    const tenant = tenantOf(request, context.provisioning.current().state);
+    const { kind } = request.params;
+    const { separator } = request.query;
+    const items = itemsOf(tenant, CSV_KINDS[kind].collection);
+    return reply
+      .header('cache-control', 'no-store')
+      .header('content-disposition', `attachment; filename="${tenant.name}-${kind}.csv"`)
+      .type('text/csv; charset=utf-8')
+      .send(Readable.from(written(items, CSV_KINDS[kind].columns, SEPARATORS[separator])));
+  });
+  operation(app, 'importCsv', {
     params,
     querystring: importQuery,
     body: body('CsvText', z.unknown().meta({ type: 'string', description: 'The file: a header, and a row an item.' })),
     answers: { 200: answer('What came of it', named('CsvReport')) },
+    consumes: ['text/csv'],
+    bodyLimit: documentOctets,
+    onRequest: async (request: FastifyRequest) => requireFittingBody(request, app.initialConfig.bodyLimit),
+    validatorCompiler: checkedWhereRead,
+  }).by(async (request) => {
+    const { kind } = request.params;
+    const { preview, onFault, onPresent } = request.query;
+    tenantOf(request, context.provisioning.current().state);
+    const octets = request.body;
+    if (!Buffer.isBuffer(octets)) throw new ApiProblem(415, 'unsupported-media-type', 'send the file as text/csv');
+    const { table, columns } = await inSlices(tableOf(octets, CSV_KINDS[kind]));
+    const report = await changeMany(
+      context,
+      request,
+      CSV_KINDS[kind].collection,
+      (tenant, present) => wantedItems(table, columns, CSV_KINDS[kind], tenant, present, onPresent),
+      { preview: preview === 'true', onFault },
+    );
+    const { encoding, separator, rows, faults } = table;
+    const names = columns.map((column) => column.name);
+    return { ...report, rows: rows.length + faults.length, encoding, separator, columns: names };
   });
-  app.post(
-    URL,
-    {
-      schema: { ...schema, consumes: ['text/csv'] },
-      config,
-      bodyLimit: documentOctets,
-      onRequest: async (request: FastifyRequest) => requireFittingBody(request, app.initialConfig.bodyLimit),
-      validatorCompiler: checkedWhereRead,
-    },
-    async (request) => {
-      const { kind } = request.params as z.infer<typeof params>;
-      const { preview, onFault, onPresent } = request.query as z.infer<typeof importQuery>;
-      tenantOf(request, context.provisioning.current().state);
-      const octets = request.body;
-      if (!Buffer.isBuffer(octets)) throw new ApiProblem(415, 'unsupported-media-type', 'send the file as text/csv');
-      const { table, columns } = await inSlices(tableOf(octets, CSV_KINDS[kind]));
-      const report = await changeMany(
-        context,
-        request,
-        CSV_KINDS[kind].collection,
-        (tenant, present) => wantedItems(table, columns, CSV_KINDS[kind], tenant, present, onPresent),
-        { preview: preview === 'true', onFault },
-      );
-      const { encoding, separator, rows, faults } = table;
-      const names = columns.map((column) => column.name);
-      return { ...report, rows: rows.length + faults.length, encoding, separator, columns: names };
-    },
-  );
 }
 
 async function* written(items: readonly Item[], columns: readonly CsvColumn[], separator: ',' | ';' | '\t') {

@@ -6,10 +6,11 @@ import { isSystemAdmin } from './access.ts';
 import { requireNamed } from './across/across.ts';
 import { OtherEvents } from './across/other-events.ts';
 import { guardingHeaders } from './browser-guard.ts';
-import { type ApiContext, describe, identityOf } from './context.ts';
+import { type ApiContext, identityOf } from './context.ts';
 import { endsEarly } from './early-answer.ts';
 import { channelOf, concerns, EventFeed, type FeedChannel, type FeedReader } from './event-feed.ts';
 import { named } from './openapi.ts';
+import { operation } from './operation.ts';
 import { nodeField } from './paging.ts';
 import { ApiProblem, notNow } from './problem.ts';
 import type { Identity } from './tokens.ts';
@@ -61,58 +62,48 @@ export function eventRoutes(app: FastifyInstance, context: ApiContext, callsWait
   app.addHook('preClose', async () => {
     for (const stream of streams) stream.end();
   });
-  app.get(
-    '/api/v1/events',
-    {
-      ...describe({
-        operationId: 'streamEvents',
-        tag: 'events',
-        summary: 'Events as they happen (text/event-stream)',
-        querystring,
-        across: 'events',
-        answers: {
-          200: {
-            description: 'The stream',
-            content: {
-              'text/event-stream': { schema: { type: 'string' } },
-              'application/json': { schema: named('EventPage') },
-            },
-          },
+  operation(app, 'streamEvents', {
+    querystring,
+    across: 'events',
+    answers: {
+      200: {
+        description: 'The stream',
+        content: {
+          'text/event-stream': { schema: { type: 'string' } },
+          'application/json': { schema: named('EventPage') },
         },
-      }),
-      // HEAD would open a stream that nobody reads.
-      exposeHeadRoute: false,
-    },
-    async (request, reply) => {
-      const identity = identityOf(request);
-      const query = request.query as z.infer<typeof querystring>;
-      requireTypes(query.types);
-      const tenant = isSystemAdmin(identity) ? undefined : (identity.tenant ?? '');
-      const channel = channelOf(query.types, tenant, query.perSecond);
-      const given = request.headers['last-event-id'] ?? query.lastEventId;
-      const since = typeof given === 'string' ? given : undefined;
-      if (query.format === 'json') return eventPage(context, identity, channel, since, query.limit);
-      const named = query.node === undefined ? undefined : requireNamed(context.nodes, query.node);
-      requirePlace(streams, identity);
-      reply.hijack();
-      reply.raw.writeHead(200, {
-        ...guardingHeaders(request.protocol === 'https'),
-        'content-type': 'text/event-stream; charset=utf-8',
-        'cache-control': 'no-store',
-        'x-accel-buffering': 'no',
-        ...(endsEarly(request.raw) && { connection: 'close' }),
-      });
-      const stream = new EventStream(context, reply.raw, identity, channel, since ?? context.events.lastId, () => {
-        feed.remove(stream);
-        others.remove(stream);
-        streams.delete(stream);
-      });
-      streams.add(stream);
-      stream.start(feed, named?.includes(context.nodes.self) !== false);
-      if (query.node !== context.nodes.self) others.add(stream, { node: query.node, isBack: since !== undefined });
-      return reply;
-    },
-  );
+      },
+    }, // HEAD would open a stream that nobody reads.
+    exposeHeadRoute: false,
+  }).by(async (request, reply) => {
+    const identity = identityOf(request);
+    const { query } = request;
+    requireTypes(query.types);
+    const tenant = isSystemAdmin(identity) ? undefined : (identity.tenant ?? '');
+    const channel = channelOf(query.types, tenant, query.perSecond);
+    const given = request.headers['last-event-id'] ?? query.lastEventId;
+    const since = typeof given === 'string' ? given : undefined;
+    if (query.format === 'json') return eventPage(context, identity, channel, since, query.limit);
+    const named = query.node === undefined ? undefined : requireNamed(context.nodes, query.node);
+    requirePlace(streams, identity);
+    reply.hijack();
+    reply.raw.writeHead(200, {
+      ...guardingHeaders(request.protocol === 'https'),
+      'content-type': 'text/event-stream; charset=utf-8',
+      'cache-control': 'no-store',
+      'x-accel-buffering': 'no',
+      ...(endsEarly(request.raw) && { connection: 'close' }),
+    });
+    const stream = new EventStream(context, reply.raw, identity, channel, since ?? context.events.lastId, () => {
+      feed.remove(stream);
+      others.remove(stream);
+      streams.delete(stream);
+    });
+    streams.add(stream);
+    stream.start(feed, named?.includes(context.nodes.self) !== false);
+    if (query.node !== context.nodes.self) others.add(stream, { node: query.node, isBack: since !== undefined });
+    return reply;
+  });
 }
 
 /** One reader who opens streams without end leaves places to other tokens, other tenants and the system admins. */

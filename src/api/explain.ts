@@ -6,8 +6,9 @@ import { trunkIdOf } from '../provisioning/trunk-settings/effective.ts';
 import type { TrunkSettings } from '../provisioning/trunk-settings/schema.ts';
 import { maySeeTenant, maySeeTrunk } from './access.ts';
 import { keyText, plainText, visibleTenant } from './collection.ts';
-import { type ApiContext, answer, describe, identityOf } from './context.ts';
+import { type ApiContext, answer, identityOf } from './context.ts';
 import { body, named } from './openapi.ts';
+import { operation } from './operation.ts';
 import { nodeField } from './paging.ts';
 import { ApiProblem, invalid, notFound } from './problem.ts';
 import type { Identity } from './tokens.ts';
@@ -83,45 +84,31 @@ const explainFormat = {
 const explainQuery = z.strictObject(explainFormat);
 
 export function explainRoutes(app: FastifyInstance, context: ApiContext): void {
-  app.post(
-    '/api/v1/explain',
-    describe({
-      operationId: 'explain',
-      tag: 'explain',
-      readOnly: true,
-      summary: 'The INVITE that a call would send and why each field is what it is; no call is placed',
-      querystring: explainQuery,
-      body: body('ExplainQuestion', explainBody),
-      answers: { 200: answer('The explanation', named('Explanation')) },
-    }),
-    async (request, reply) => {
-      const question = questionFor(context, identityOf(request), request.body as z.infer<typeof explainBody>);
-      const explanation = await context.engine.explain(question).catch((error: unknown) => {
-        throw error instanceof QuestionError ? questionProblem(error) : error;
-      });
-      requireOwnCall(context, identityOf(request), question, explanation.tenant);
-      return sendExplanation(request, reply, explanation);
-    },
-  );
-  app.get(
-    '/api/v1/calls/:id/explain',
-    describe({
-      operationId: 'explainCall',
-      tag: 'explain',
-      summary: 'How a live or recent outbound call was decided',
-      params: callIdParams,
-      querystring: z.strictObject({ ...explainFormat, ...nodeField }),
-      across: 'whoever',
-      answers: { 200: answer('The explanation', named('Explanation')) },
-    }),
-    (request, reply) => {
-      const { id } = request.params as { id: string };
-      const traced = tracedId(context, identityOf(request), id);
-      const explanation = traced === undefined ? undefined : context.engine.explainCall(traced.id, traced.isCallId);
-      if (explanation === undefined) throw notFound(`explanation of call ${id}`);
-      return sendExplanation(request, reply, explanation);
-    },
-  );
+  operation(app, 'explain', {
+    readOnly: true,
+    querystring: explainQuery,
+    body: body('ExplainQuestion', explainBody),
+    answers: { 200: answer('The explanation', named('Explanation')) },
+  }).by(async (request, reply) => {
+    const question = questionFor(context, identityOf(request), request.body);
+    const explanation = await context.engine.explain(question).catch((error: unknown) => {
+      throw error instanceof QuestionError ? questionProblem(error) : error;
+    });
+    requireOwnCall(context, identityOf(request), question, explanation.tenant);
+    return sendExplanation(request, reply, explanation);
+  });
+  operation(app, 'explainCall', {
+    params: callIdParams,
+    querystring: z.strictObject({ ...explainFormat, ...nodeField }),
+    across: 'whoever',
+    answers: { 200: answer('The explanation', named('Explanation')) },
+  }).by((request, reply) => {
+    const { id } = request.params;
+    const traced = tracedId(context, identityOf(request), id);
+    const explanation = traced === undefined ? undefined : context.engine.explainCall(traced.id, traced.isCallId);
+    if (explanation === undefined) throw notFound(`explanation of call ${id}`);
+    return sendExplanation(request, reply, explanation);
+  });
 }
 
 function questionFor(context: ApiContext, identity: Identity, asked: ExplainQuestion): ExplainQuestion {

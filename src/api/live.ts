@@ -3,8 +3,9 @@ import { z } from 'zod';
 import { trunkIn } from '../provisioning/directory/places.ts';
 import { isSystemAdmin, maySeeTenant, tenantScope } from './access.ts';
 import { keyText } from './collection.ts';
-import { type ApiContext, answer, audit, describe, identityOf } from './context.ts';
+import { type ApiContext, answer, audit, identityOf } from './context.ts';
 import { named } from './openapi.ts';
+import { operation } from './operation.ts';
 import { longPageFields, longPageOf, MISSING, nodeField, pageFields, pageFrom, pageOf } from './paging.ts';
 import type { LiveCall, RegistrationView } from './ports.ts';
 import { notFound } from './problem.ts';
@@ -19,49 +20,41 @@ export function liveRoutes(app: FastifyInstance, context: ApiContext): void {
 }
 
 function registrationRoute(app: FastifyInstance, context: ApiContext): void {
-  const querystring = z.strictObject({
-    ...longPageFields,
-    q: keyText.optional().describe('Part of an address of record, a contact, where it comes from, or a User-Agent.'),
-    tenant: keyText.optional().describe('Of this tenant.'),
-    extension: keyText.optional().describe('Of this extension or service.'),
-    trunk: keyText.optional().describe('Of gateways on this trunk, by its id.'),
-    node: nodeField.node.describe('Taken by the node of this name; every node knows those of all.'),
-  });
-  app.get(
-    '/api/v1/registrations',
-    describe({
-      operationId: 'listRegistrations',
-      tag: 'registrations',
-      summary: 'Phones and gateways that are registered',
-      querystring,
-      answers: { 200: longPageOf(named('Registration')) },
+  operation(app, 'listRegistrations', {
+    querystring: z.strictObject({
+      ...longPageFields,
+      q: keyText.optional().describe('Part of an address of record, a contact, where it comes from, or a User-Agent.'),
+      tenant: keyText.optional().describe('Of this tenant.'),
+      extension: keyText.optional().describe('Of this extension or service.'),
+      trunk: keyText.optional().describe('Of gateways on this trunk, by its id.'),
+      node: nodeField.node.describe('Taken by the node of this name; every node knows those of all.'),
     }),
-    (request) => {
-      const identity = identityOf(request);
-      const query = request.query as z.infer<typeof querystring>;
-      const tenant = tenantScope(identity, query.tenant);
-      const { extension, trunk, node } = query;
-      const wanted = query.q?.toLowerCase();
-      const isEvery = isSystemAdmin(identity) && (tenant ?? extension ?? trunk ?? node ?? wanted) === undefined;
-      const matches = (entry: RegistrationView) =>
-        maySeeRegistration(context, identity, entry) &&
-        (tenant === undefined || !isSystemAdmin(identity) || entry.tenant === tenant) &&
-        (extension === undefined || entry.extension === extension) &&
-        (trunk === undefined || entry.trunkId === trunk) &&
-        (node === undefined || entry.node === node) &&
-        (wanted === undefined || tells(entry, wanted));
-      return pageFrom(
-        {
-          all: () => context.engine.registrations(),
-          size: context.engine.registrationCount(),
-          matches: isEvery ? undefined : matches,
-          view: (entry) => entry,
-          keyOf: ({ addressOfRecord, contact }) => `${addressOfRecord} ${contact}`,
-        },
-        query,
-      );
-    },
-  );
+    answers: { 200: longPageOf(named('Registration')) },
+  }).by((request) => {
+    const identity = identityOf(request);
+    const { query } = request;
+    const tenant = tenantScope(identity, query.tenant);
+    const { extension, trunk, node } = query;
+    const wanted = query.q?.toLowerCase();
+    const isEvery = isSystemAdmin(identity) && (tenant ?? extension ?? trunk ?? node ?? wanted) === undefined;
+    const matches = (entry: RegistrationView) =>
+      maySeeRegistration(context, identity, entry) &&
+      (tenant === undefined || !isSystemAdmin(identity) || entry.tenant === tenant) &&
+      (extension === undefined || entry.extension === extension) &&
+      (trunk === undefined || entry.trunkId === trunk) &&
+      (node === undefined || entry.node === node) &&
+      (wanted === undefined || tells(entry, wanted));
+    return pageFrom(
+      {
+        all: () => context.engine.registrations(),
+        size: context.engine.registrationCount(),
+        matches: isEvery ? undefined : matches,
+        view: (entry) => entry,
+        keyOf: ({ addressOfRecord, contact }) => `${addressOfRecord} ${contact}`,
+      },
+      query,
+    );
+  });
 }
 
 function tells({ addressOfRecord, contact, source, userAgent = '' }: RegistrationView, wanted: string): boolean {
@@ -88,71 +81,50 @@ function callRoutes(app: FastifyInstance, context: ApiContext): void {
   const onNode = z.strictObject({ ...nodeField });
   const shape = named('Call');
   const view = (call: LiveCall) => ({ ...(call.toJSON?.() ?? call), node: context.nodes.self });
-  app.get(
-    '/api/v1/calls',
-    describe({
-      operationId: 'listCalls',
-      tag: 'calls',
-      summary: 'Calls in progress',
-      querystring,
-      across: 'listing',
-      answers: { 200: pageOf(shape, 'A page', MISSING) },
-    }),
-    (request) => {
-      const identity = identityOf(request);
-      const query = request.query as z.infer<typeof querystring>;
-      const tenant = tenantScope(identity, query.tenant);
-      return pageFrom(
-        {
-          all: () => context.engine.calls(),
-          matches: (call) =>
-            (tenant === undefined || call.tenant === tenant) &&
-            (query.trunk === undefined || call.trunkId === query.trunk) &&
-            (query.direction === undefined || call.direction === query.direction) &&
-            (query.state === undefined || call.state === query.state) &&
-            (query.q === undefined || call.from.includes(query.q) || call.to.includes(query.q)),
-          view,
-        },
-        query,
-      );
-    },
-  );
-  app.get(
-    '/api/v1/calls/:id',
-    describe({
-      operationId: 'getCall',
-      tag: 'calls',
-      summary: 'Read one call in progress',
-      params: callIdParams,
-      querystring: onNode,
-      across: 'whoever',
-      answers: { 200: answer('The call', shape) },
-    }),
-    (request) => {
-      const { id } = request.params as { id: string };
-      const call = findCall(context, identityOf(request), id);
-      if (call === undefined) throw notFound(`call ${id}`);
-      return view(call);
-    },
-  );
-  app.delete(
-    '/api/v1/calls/:id',
-    describe({
-      operationId: 'endCall',
-      tag: 'calls',
-      summary: 'End a call in progress, for both sides',
-      params: callIdParams,
-      querystring: onNode,
-      across: 'whoever',
-      answers: { 204: answer('It ends') },
-    }),
-    (request, reply) => {
-      const { id } = request.params as { id: string };
-      const call = findCall(context, identityOf(request), id);
-      if (call === undefined || !context.engine.endCall(call.callId)) throw notFound(`call ${id}`);
-      const { callId, tenant, from, to, state } = call;
-      audit(context, request, 'delete', `calls/${callId}`, { tenant, before: { from, to, state } });
-      return reply.code(204).send();
-    },
-  );
+  operation(app, 'listCalls', {
+    querystring,
+    across: 'listing',
+    answers: { 200: pageOf(shape, 'A page', MISSING) },
+  }).by((request) => {
+    const identity = identityOf(request);
+    const { query } = request;
+    const tenant = tenantScope(identity, query.tenant);
+    return pageFrom(
+      {
+        all: () => context.engine.calls(),
+        matches: (call) =>
+          (tenant === undefined || call.tenant === tenant) &&
+          (query.trunk === undefined || call.trunkId === query.trunk) &&
+          (query.direction === undefined || call.direction === query.direction) &&
+          (query.state === undefined || call.state === query.state) &&
+          (query.q === undefined || call.from.includes(query.q) || call.to.includes(query.q)),
+        view,
+      },
+      query,
+    );
+  });
+  operation(app, 'getCall', {
+    params: callIdParams,
+    querystring: onNode,
+    across: 'whoever',
+    answers: { 200: answer('The call', shape) },
+  }).by((request) => {
+    const { id } = request.params;
+    const call = findCall(context, identityOf(request), id);
+    if (call === undefined) throw notFound(`call ${id}`);
+    return view(call);
+  });
+  operation(app, 'endCall', {
+    params: callIdParams,
+    querystring: onNode,
+    across: 'whoever',
+    answers: { 204: answer('It ends') },
+  }).by((request, reply) => {
+    const { id } = request.params;
+    const call = findCall(context, identityOf(request), id);
+    if (call === undefined || !context.engine.endCall(call.callId)) throw notFound(`call ${id}`);
+    const { callId, tenant, from, to, state } = call;
+    audit(context, request, 'delete', `calls/${callId}`, { tenant, before: { from, to, state } });
+    return reply.code(204).send();
+  });
 }

@@ -5,16 +5,16 @@ import { MEDIA_KINDS, type Message, peerOf, viewOf } from '../messages/index.ts'
 import type { MessageFacts } from '../observe/index.ts';
 import { maySeeTenant, tenantScope } from './access.ts';
 import { keyText, visibleTenant } from './collection.ts';
-import { type ApiContext, answer, describe, identityOf } from './context.ts';
+import { type ApiContext, answer, identityOf } from './context.ts';
 import { FailureCounter, sourceOf } from './failure-counter.ts';
 import { ofTenantQuery } from './of-tenant.ts';
 import { body, named } from './openapi.ts';
+import { operation } from './operation.ts';
 import { pageOf } from './paging.ts';
 import type { MessagesPort } from './ports.ts';
 import { ApiProblem, invalid, notFound, notNow } from './problem.ts';
 import type { Identity } from './tokens.ts';
 
-const TAG = 'messages';
 const MAX_NOTIFICATION_OCTETS = 4 * 1024 * 1024;
 /** Wrong signatures and tokens of one address within a minute, before it is not listened to any more. */
 const WRONG_SIGNATURES = { failures: 30, windowMs: 60_000 };
@@ -102,53 +102,39 @@ export function messageRoutes(app: FastifyInstance, context: ApiContext): void {
 }
 
 function sendRoute(app: FastifyInstance, context: ApiContext, messages: MessagesPort): void {
-  app.post(
-    '/api/v1/messages',
-    describe({
-      operationId: 'sendMessage',
-      tag: TAG,
-      summary: 'Send a message by WhatsApp',
-      body: body('MessageInput', messageSchema),
-      answers: { 202: answer('Kept, and sent as soon as WhatsApp takes it', named('Message')) },
-    }),
-    async (request, reply) => {
-      const wanted = request.body as z.infer<typeof messageSchema>;
-      const identity = identityOf(request);
-      const tenant = tenantOf(context, identity, wanted.tenant);
-      const sent = await messages.send({
-        tenant,
-        trunk: wanted.trunk,
-        to: wanted.to,
-        content: contentOf(wanted),
-        contextId: wanted.answers,
-        key: wanted.key,
-      });
-      if (typeof sent === 'string') throw invalid([{ code: 'trunk-unknown', path: 'trunk', message: sent }]);
-      return reply.code(202).header('location', `/api/v1/messages/${sent.id}`).send(shown(messages, sent));
-    },
-  );
+  operation(app, 'sendMessage', {
+    body: body('MessageInput', messageSchema),
+    answers: { 202: answer('Kept, and sent as soon as WhatsApp takes it', named('Message')) },
+  }).by(async (request, reply) => {
+    const wanted = request.body;
+    const identity = identityOf(request);
+    const tenant = tenantOf(context, identity, wanted.tenant);
+    const sent = await messages.send({
+      tenant,
+      trunk: wanted.trunk,
+      to: wanted.to,
+      content: contentOf(wanted),
+      contextId: wanted.answers,
+      key: wanted.key,
+    });
+    if (typeof sent === 'string') throw invalid([{ code: 'trunk-unknown', path: 'trunk', message: sent }]);
+    return reply.code(202).header('location', `/api/v1/messages/${sent.id}`).send(shown(messages, sent));
+  });
 }
 
 function explainRoute(app: FastifyInstance, context: ApiContext, messages: MessagesPort): void {
-  app.post(
-    '/api/v1/messages/explain',
-    describe({
-      operationId: 'explainMessage',
-      tag: TAG,
-      readOnly: true,
-      summary: 'What would become of a message, and why; nothing is sent',
-      body: body('MessageQuestion', questionSchema),
-      answers: { 200: answer('The explanation', named('MessageExplanation')) },
-    }),
-    async (request) => {
-      const { tenant: asked, from, to, trunk, template } = request.body as z.infer<typeof questionSchema>;
-      const tenant = tenantOf(context, identityOf(request), asked);
-      const explanation = await messages.explain({ tenant, from, to, trunk, isTemplate: template });
-      if (typeof explanation === 'string')
-        throw invalid([{ code: 'not-there', path: trunk === undefined ? 'from' : 'trunk', message: explanation }]);
-      return explanation;
-    },
-  );
+  operation(app, 'explainMessage', {
+    readOnly: true,
+    body: body('MessageQuestion', questionSchema),
+    answers: { 200: answer('The explanation', named('MessageExplanation')) },
+  }).by(async (request) => {
+    const { tenant: asked, from, to, trunk, template } = request.body;
+    const tenant = tenantOf(context, identityOf(request), asked);
+    const explanation = await messages.explain({ tenant, from, to, trunk, isTemplate: template });
+    if (typeof explanation === 'string')
+      throw invalid([{ code: 'not-there', path: trunk === undefined ? 'from' : 'trunk', message: explanation }]);
+    return explanation;
+  });
 }
 
 function contentOf({ text, media, template }: z.infer<typeof messageSchema>) {
@@ -168,37 +154,22 @@ function tenantOf(context: ApiContext, identity: Identity, asked: string | undef
 }
 
 function readRoutes(app: FastifyInstance, messages: MessagesPort): void {
-  app.get(
-    '/api/v1/messages',
-    describe({
-      operationId: 'listMessages',
-      tag: TAG,
-      summary: 'Messages of both directions, the latest first',
-      querystring: ofTenantQuery,
-      answers: { 200: pageOf(named('Message')) },
-    }),
+  operation(app, 'listMessages', { querystring: ofTenantQuery, answers: { 200: pageOf(named('Message')) } }).by(
     async (request) => {
-      const { limit, offset, tenant } = request.query as z.infer<typeof ofTenantQuery>;
+      const { limit, offset, tenant } = request.query;
       const { items, total } = await messages.list(tenantScope(identityOf(request), tenant), offset, limit);
       return { items: items.map((message) => shown(messages, message)), total, offset, limit };
     },
   );
-  app.get(
-    '/api/v1/messages/:id',
-    describe({
-      operationId: 'getMessage',
-      tag: TAG,
-      summary: 'Read one message',
-      params: z.strictObject({ id: keyText.describe("The message's id.") }),
-      answers: { 200: answer('The message', named('Message')) },
-    }),
-    async (request) => {
-      const { id } = request.params as { id: string };
-      const message = await messages.message(id);
-      if (message === undefined || !maySeeTenant(identityOf(request), message.tenant)) throw notFound(`message ${id}`);
-      return shown(messages, message);
-    },
-  );
+  operation(app, 'getMessage', {
+    params: z.strictObject({ id: keyText.describe("The message's id.") }),
+    answers: { 200: answer('The message', named('Message')) },
+  }).by(async (request) => {
+    const { id } = request.params;
+    const message = await messages.message(id);
+    if (message === undefined || !maySeeTenant(identityOf(request), message.tenant)) throw notFound(`message ${id}`);
+    return shown(messages, message);
+  });
 }
 
 function shown(messages: MessagesPort, message: Message): MessageFacts {
@@ -206,44 +177,36 @@ function shown(messages: MessagesPort, message: Message): MessageFacts {
 }
 
 function mediaRoute(app: FastifyInstance, messages: MessagesPort): void {
-  const querystring = z.strictObject({
-    until: z.coerce.number().int().min(0).describe('Until when the link is good, seconds.'),
-    signature: z.string().max(128).describe('Of the link.'),
-  });
-  app.get(
-    '/media/whatsapp/:trunkId/:mediaId',
-    describe({
-      operationId: 'getMessageMedia',
-      tag: TAG,
-      summary: 'A file that a user sent, behind the signed link of its message',
-      access: 'public',
-      params: z.strictObject({
-        trunkId: keyText.describe("The trunk's id."),
-        mediaId: z.string().min(1).max(256).describe('Id of the file at WhatsApp.'),
-      }),
-      querystring,
-      answers: {
-        200: { description: 'The file', content: { 'application/octet-stream': { schema: { type: 'string' } } } },
-      },
+  operation(app, 'getMessageMedia', {
+    access: 'public',
+    params: z.strictObject({
+      trunkId: keyText.describe("The trunk's id."),
+      mediaId: z.string().min(1).max(256).describe('Id of the file at WhatsApp.'),
     }),
-    async (request, reply) => {
-      const { trunkId, mediaId } = request.params as { trunkId: string; mediaId: string };
-      const { until, signature } = request.query as z.infer<typeof querystring>;
-      const file = await messages.media(trunkId, mediaId, until, signature).catch((error: Error) => {
-        throw new ApiProblem(502, 'media-not-fetched', `the file cannot be fetched: ${error.message}`);
-      });
-      if (file === 'gone') throw notFound('file');
-      if (file === 'busy') throw notNow(503, 'busy', 'too many files are being fetched', 5);
-      return (
-        reply
-          .type(file.mimeType)
-          // It is somebody else's file: shown or kept, never run.
-          .header('content-security-policy', "default-src 'none'; sandbox")
-          .header('cache-control', 'private, max-age=86400')
-          .send(file.body)
-      );
+    querystring: z.strictObject({
+      until: z.coerce.number().int().min(0).describe('Until when the link is good, seconds.'),
+      signature: z.string().max(128).describe('Of the link.'),
+    }),
+    answers: {
+      200: { description: 'The file', content: { 'application/octet-stream': { schema: { type: 'string' } } } },
     },
-  );
+  }).by(async (request, reply) => {
+    const { trunkId, mediaId } = request.params;
+    const { until, signature } = request.query;
+    const file = await messages.media(trunkId, mediaId, until, signature).catch((error: Error) => {
+      throw new ApiProblem(502, 'media-not-fetched', `the file cannot be fetched: ${error.message}`);
+    });
+    if (file === 'gone') throw notFound('file');
+    if (file === 'busy') throw notNow(503, 'busy', 'too many files are being fetched', 5);
+    return (
+      reply
+        .type(file.mimeType)
+        // It is somebody else's file: shown or kept, never run.
+        .header('content-security-policy', "default-src 'none'; sandbox")
+        .header('cache-control', 'private, max-age=86400')
+        .send(file.body)
+    );
+  });
 }
 
 function hookRoutes(app: FastifyInstance, context: ApiContext, messages: MessagesPort): void {
@@ -254,68 +217,46 @@ function hookRoutes(app: FastifyInstance, context: ApiContext, messages: Message
     done(null, octets);
   });
   // Meta posts for all numbers from few addresses; who signs wrongly is slowed down below.
-  const unlimited = <T extends { config: object }>(route: T) => ({
-    ...route,
-    config: { ...route.config, rateLimit: false },
+  operation(app, 'verifyWhatsappHook', {
+    access: 'public',
+    params,
+    querystring: z.looseObject({}),
+    answers: { 200: { description: 'The challenge', content: { 'text/plain': { schema: { type: 'string' } } } } },
+    rateLimit: false,
+  }).by((request, reply) => {
+    const { trunkId } = request.params;
+    const { query } = request;
+    const [mode, token, challenge] = ['hub.mode', 'hub.verify_token', 'hub.challenge'].map((name) => query[name]);
+    const isAsked = mode === 'subscribe' && typeof token === 'string' && typeof challenge === 'string';
+    if (!isAsked || failures.isBlocked(sourceOf(request)) || !messages.verify(trunkId, token)) {
+      failures.count(sourceOf(request));
+      throw new ApiProblem(403, 'verify-token', 'the verify token is not the one of this trunk');
+    }
+    return reply.type('text/plain; charset=utf-8').send(challenge);
   });
-  app.get(
-    '/hooks/whatsapp/:trunkId',
-    unlimited(
-      describe({
-        operationId: 'verifyWhatsappHook',
-        tag: TAG,
-        summary: 'Meta asks whether this is the webhook of a trunk',
-        access: 'public',
-        params,
-        querystring: z.looseObject({}),
-        answers: { 200: { description: 'The challenge', content: { 'text/plain': { schema: { type: 'string' } } } } },
-      }),
-    ),
-    (request, reply) => {
-      const { trunkId } = request.params as { trunkId: string };
-      const query = request.query as Record<string, unknown>;
-      const [mode, token, challenge] = ['hub.mode', 'hub.verify_token', 'hub.challenge'].map((name) => query[name]);
-      const isAsked = mode === 'subscribe' && typeof token === 'string' && typeof challenge === 'string';
-      if (!isAsked || failures.isBlocked(sourceOf(request)) || !messages.verify(trunkId, token)) {
+  operation(app, 'notifyWhatsappHook', {
+    access: 'public',
+    params,
+    answers: { 200: answer('Kept') },
+    rateLimit: false,
+    bodyLimit: MAX_NOTIFICATION_OCTETS,
+  }).by(async (request, reply) => {
+    const { trunkId } = request.params;
+    if (failures.isBlocked(sourceOf(request)))
+      throw notNow(429, 'too-many-failures', 'too many wrong signatures from this address', 60);
+    const octets = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
+    const signature = request.headers['x-hub-signature-256'];
+    const outcome = await messages.notified(trunkId, octets, typeof signature === 'string' ? signature : undefined);
+    switch (outcome) {
+      case undefined:
+        throw notFound(`whatsapp trunk ${trunkId}`);
+      case 'wrong-signature':
         failures.count(sourceOf(request));
-        throw new ApiProblem(403, 'verify-token', 'the verify token is not the one of this trunk');
-      }
-      return reply.type('text/plain; charset=utf-8').send(challenge);
-    },
-  );
-  app.post(
-    '/hooks/whatsapp/:trunkId',
-    {
-      ...unlimited(
-        describe({
-          operationId: 'notifyWhatsappHook',
-          tag: TAG,
-          summary: 'Meta posts messages and what became of messages',
-          access: 'public',
-          params,
-          answers: { 200: answer('Kept') },
-        }),
-      ),
-      bodyLimit: MAX_NOTIFICATION_OCTETS,
-    },
-    async (request, reply) => {
-      const { trunkId } = request.params as { trunkId: string };
-      if (failures.isBlocked(sourceOf(request)))
-        throw notNow(429, 'too-many-failures', 'too many wrong signatures from this address', 60);
-      const octets = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
-      const signature = request.headers['x-hub-signature-256'];
-      const outcome = await messages.notified(trunkId, octets, typeof signature === 'string' ? signature : undefined);
-      switch (outcome) {
-        case undefined:
-          throw notFound(`whatsapp trunk ${trunkId}`);
-        case 'wrong-signature':
-          failures.count(sourceOf(request));
-          throw new ApiProblem(401, 'wrong-signature', 'the signature is not one of the app secret of this trunk');
-        case 'not-stored':
-          throw notNow(503, 'not-stored', 'it could not be kept; post it again', 5);
-        default:
-          return reply.code(200).send();
-      }
-    },
-  );
+        throw new ApiProblem(401, 'wrong-signature', 'the signature is not one of the app secret of this trunk');
+      case 'not-stored':
+        throw notNow(503, 'not-stored', 'it could not be kept; post it again', 5);
+      default:
+        return reply.code(200).send();
+    }
+  });
 }

@@ -2,7 +2,8 @@
 import fastifySwaggerUi from '@fastify/swagger-ui';
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify';
 import { askAside } from '../settings/aside.ts';
-import { type Access, answer, describe } from './context.ts';
+import { type Access, answer } from './context.ts';
+import { operation } from './operation.ts';
 import { ApiProblem } from './problem.ts';
 
 /** What the document depends on, beside the routes that there always are. */
@@ -104,15 +105,8 @@ const inPlaceOfSwagger: FastifyPluginAsync = Object.assign(async () => {}, {
 });
 
 export function documentRoute(app: FastifyInstance, docs: boolean, texts: Pick<DocumentTexts, 'json'>): void {
-  app.get(
-    '/openapi.json',
-    describe({
-      operationId: 'getOpenApi',
-      tag: 'health',
-      summary: 'This document',
-      access: docs ? 'public' : 'any',
-      answers: { 200: answer('OpenAPI 3.1', { type: 'object' }) },
-    }),
-    async (_request, reply) => reply.type(TYPES.json).send(await texts.json()),
-  );
+  operation(app, 'getOpenApi', {
+    access: docs ? 'public' : 'any',
+    answers: { 200: answer('OpenAPI 3.1', { type: 'object' }) },
+  }).by(async (_request, reply) => reply.type(TYPES.json).send(await texts.json()));
 }

@@ -16,9 +16,10 @@ import {
   requireSameKey,
   visibleTenant,
 } from './collection.ts';
-import { type ApiContext, answer, describe, identityOf } from './context.ts';
+import { type ApiContext, answer, identityOf } from './context.ts';
 import { type Document, withoutMarks, withStoredSecrets } from './documents.ts';
 import { body, named } from './openapi.ts';
+import { operation } from './operation.ts';
 import { shownPlays } from './played-calls.ts';
 import { notFound } from './problem.ts';
 import { planTenant, planTenantDeletion } from './tenants.ts';
@@ -41,38 +42,24 @@ const changeBody = z.strictObject({
 });
 /** The plan of one change, so that nobody has to send a whole tenant to learn what one rule would do. */
 export function planChangeRoute(app: FastifyInstance, context: ApiContext): void {
-  app.post(
-    '/api/v1/plan/change',
-    describe({
-      operationId: 'planChange',
-      tag: 'provisioning',
-      readOnly: true,
-      summary:
-        'Which of the latest outbound calls would leave differently after one resource is written or deleted; nothing is changed',
-      body: body('PlanChangeInput', changeBody),
-      answers: { 200: answer('What would change', named('Plan')) },
-    }),
-    async (request) => {
-      const { resource, body: wanted } = request.body as z.infer<typeof changeBody>;
-      const steps = resource.split('/').map(decoded);
-      const { planned, directory } = await previewChange(context, request, (state) =>
-        planOf(
-          context,
-          identityOf(request),
-          state,
-          steps,
-          wanted === null ? undefined : (withoutMarks(wanted) as Item),
-        ),
-      );
-      const [fact] = planned.facts;
-      const summary = {
-        created: fact?.action === 'create' ? 1 : 0,
-        updated: fact?.action === 'update' ? 1 : 0,
-        unchanged: 0,
-      };
-      return { ...summary, ...(await playedCalls(context, request, directory)) };
-    },
-  );
+  operation(app, 'planChange', {
+    readOnly: true,
+    body: body('PlanChangeInput', changeBody),
+    answers: { 200: answer('What would change', named('Plan')) },
+  }).by(async (request) => {
+    const { resource, body: wanted } = request.body;
+    const steps = resource.split('/').map(decoded);
+    const { planned, directory } = await previewChange(context, request, (state) =>
+      planOf(context, identityOf(request), state, steps, wanted === null ? undefined : (withoutMarks(wanted) as Item)),
+    );
+    const [fact] = planned.facts;
+    const summary = {
+      created: fact?.action === 'create' ? 1 : 0,
+      updated: fact?.action === 'update' ? 1 : 0,
+      unchanged: 0,
+    };
+    return { ...summary, ...(await playedCalls(context, request, directory)) };
+  });
 }
 
 /** The latest calls played again, as a plan shows them. */

@@ -33,12 +33,13 @@ import {
 import { requireFittingBody } from './body-size.ts';
 import { requireAllowedCertificate } from './certificates.ts';
 import { applyChange, factOf, type PlannedChange, previewChange } from './change.ts';
-import { type ApiContext, answer, describe, identityOf } from './context.ts';
+import { type ApiContext, answer, identityOf } from './context.ts';
 import { documentOf } from './document.ts';
 import { withoutSecrets, withStoredSecrets } from './documents.ts';
 import { exported } from './export.ts';
 import { readJsonAsOctets, turnOf } from './large-body.ts';
 import { body, named, resource } from './openapi.ts';
+import { operation } from './operation.ts';
 import { auditTenant } from './ownership.ts';
 import { requireTrunkPlaces } from './places-per-tenant.ts';
 import { playedCalls } from './plan-change.ts';
@@ -48,42 +49,33 @@ import type { Identity } from './tokens.ts';
 import { requireCurrentCertificate, requireUsableFiles } from './trunk-files.ts';
 import { checkedWhereRead } from './validation.ts';
 
-const TAG = 'provisioning';
 const ITEMS_PER_STEP = 50;
 
 /** Everything at once, for `tandem export` and `tandem apply`; a system admin's document has at most `documentOctets`. */
 export function provisioningRoutes(app: FastifyInstance, context: ApiContext, documentOctets: number): void {
-  const querystring = z.strictObject({
-    secrets: z
-      .enum(['true', 'false'])
-      .default('false')
-      .describe('With secrets; only for the owner of the machine, by its token file.'),
-  });
-  app.get(
-    '/api/v1/provisioning',
-    describe({
-      operationId: 'exportProvisioning',
-      tag: TAG,
-      summary: 'All tenants, trunks and certificates in one document',
-      access: 'system',
-      querystring,
-      answers: { 200: answer('The document', resource('Provisioning', provisioningSchema)) },
+  operation(app, 'exportProvisioning', {
+    access: 'system',
+    querystring: z.strictObject({
+      secrets: z
+        .enum(['true', 'false'])
+        .default('false')
+        .describe('With secrets; only for the owner of the machine, by its token file.'),
     }),
-    (request, reply) => {
-      const { secrets } = request.query as z.infer<typeof querystring>;
-      const { state } = context.provisioning.current();
-      const send = (view: (document: object) => object) =>
-        reply
-          .header('cache-control', 'no-store')
-          .type('application/json; charset=utf-8')
-          .send(Readable.from(exported(state, view)));
-      if (secrets === 'false') return send(withoutSecrets);
-      const identity = identityOf(request);
-      if (!identity.owner) throw forbidden('secrets are exported only to the owner of the machine (its token file)');
-      context.log.warn('provisioning-exported-with-secrets', { actor: identity.actor });
-      return send((document) => document);
-    },
-  );
+    answers: { 200: answer('The document', resource('Provisioning', provisioningSchema)) },
+  }).by((request, reply) => {
+    const { secrets } = request.query;
+    const { state } = context.provisioning.current();
+    const send = (view: (document: object) => object) =>
+      reply
+        .header('cache-control', 'no-store')
+        .type('application/json; charset=utf-8')
+        .send(Readable.from(exported(state, view)));
+    if (secrets === 'false') return send(withoutSecrets);
+    const identity = identityOf(request);
+    if (!identity.owner) throw forbidden('secrets are exported only to the owner of the machine (its token file)');
+    context.log.warn('provisioning-exported-with-secrets', { actor: identity.actor });
+    return send((document) => document);
+  });
   readJsonAsOctets(app);
   const document = {
     bodyLimit: documentOctets,
@@ -95,40 +87,20 @@ export function provisioningRoutes(app: FastifyInstance, context: ApiContext, do
   };
   const planned = (request: FastifyRequest) => (state: Provisioned) =>
     planApply(context, identityOf(request), state, request.body as Provisioning);
-  app.post(
-    '/api/v1/provisioning',
-    {
-      ...describe({
-        operationId: 'applyProvisioning',
-        tag: TAG,
-        summary:
-          'Create or replace the tenants, trunks and certificates of a document, all or none; what it does not name stays. A tenant admin writes its own.',
-        body: body('ProvisioningInput', provisioningSchema),
-        answers: { 200: answer('What changed', named('ApplySummary')) },
-      }),
-      ...document,
-    },
-    async (request) => (await applyChange(context, request, planned(request))).summary,
-  );
-  app.post(
-    '/api/v1/plan',
-    {
-      ...describe({
-        operationId: 'planProvisioning',
-        tag: TAG,
-        readOnly: true,
-        summary:
-          'Which of the latest outbound calls would leave differently after a document, and how; nothing is changed',
-        body: body('ProvisioningInput', provisioningSchema),
-        answers: { 200: answer('What would change', named('Plan')) },
-      }),
-      ...document,
-    },
-    async (request) => {
-      const { planned: wanted, directory } = await previewChange(context, request, planned(request));
-      return { ...wanted.summary, ...(await playedCalls(context, request, directory)) };
-    },
-  );
+  operation(app, 'applyProvisioning', {
+    body: body('ProvisioningInput', provisioningSchema),
+    answers: { 200: answer('What changed', named('ApplySummary')) },
+    ...document,
+  }).by(async (request) => (await applyChange(context, request, planned(request))).summary);
+  operation(app, 'planProvisioning', {
+    readOnly: true,
+    body: body('ProvisioningInput', provisioningSchema),
+    answers: { 200: answer('What would change', named('Plan')) },
+    ...document,
+  }).by(async (request) => {
+    const { planned: wanted, directory } = await previewChange(context, request, planned(request));
+    return { ...wanted.summary, ...(await playedCalls(context, request, directory)) };
+  });
 }
 
 function* planApply(

@@ -9,16 +9,16 @@ import type { CallRecord, FoundRecord } from '../observe/index.ts';
 import { trunkIdOf } from '../provisioning/trunk-settings/effective.ts';
 import { isSystemAdmin, maySeeTenant, maySeeTrunk, tenantScope } from './access.ts';
 import { keyText } from './collection.ts';
-import { type ApiContext, answer, describe, identityOf } from './context.ts';
+import { type ApiContext, answer, identityOf } from './context.ts';
 import { byEnd, cursorAfter, readCursor } from './cursor.ts';
 import { named } from './openapi.ts';
+import { operation } from './operation.ts';
 import { MISSING, nodeField, type PageQuery, pageFields, pageOf } from './paging.ts';
 import { type ApiProblem, invalid, notFound } from './problem.ts';
 import { callIdParams } from './traces.ts';
 
 export const DIRECTIONS = ['outbound', 'inbound', 'internal'] as const;
 const instant = z.iso.datetime({ offset: true });
-const TAG = 'call-records';
 const CSV = { 'text/csv': { schema: { type: 'string' } } };
 const ROWS_PER_PIECE = 200;
 const READ_PER_STEP = 32;
@@ -26,84 +26,69 @@ const READ_PER_STEP = 32;
 export function recordRoutes(app: FastifyInstance, context: ApiContext): void {
   listRoute(app, context);
   statisticsRoute(app, context);
-  app.get(
-    '/api/v1/call-records/:id',
-    describe({
-      operationId: 'getCallRecord',
-      tag: TAG,
-      summary: 'Read one call record',
-      params: callIdParams,
-      querystring: z.strictObject({ ...nodeField }),
-      across: 'whoever',
-      answers: { 200: answer('The record', named('CallRecord')) },
-    }),
-    (request) => {
-      const { id } = request.params as { id: string };
-      const identity = identityOf(request);
-      const record = context.records.get(id, isSystemAdmin(identity) ? undefined : identity.tenant);
-      if (record === undefined || !maySeeTenant(identity, record.tenant)) throw notFound(`call record ${id}`);
-      return { ...record, node: context.nodes.self };
-    },
-  );
+  operation(app, 'getCallRecord', {
+    params: callIdParams,
+    querystring: z.strictObject({ ...nodeField }),
+    across: 'whoever',
+    answers: { 200: answer('The record', named('CallRecord')) },
+  }).by((request) => {
+    const { id } = request.params;
+    const identity = identityOf(request);
+    const record = context.records.get(id, isSystemAdmin(identity) ? undefined : identity.tenant);
+    if (record === undefined || !maySeeTenant(identity, record.tenant)) throw notFound(`call record ${id}`);
+    return { ...record, node: context.nodes.self };
+  });
 }
 
 function listRoute(app: FastifyInstance, context: ApiContext): void {
-  const querystring = z.strictObject({
-    ...pageFields,
-    tenant: keyText.optional().describe('Of this tenant.'),
-    direction: z.enum(DIRECTIONS).optional().describe('In this direction.'),
-    trunk: keyText.optional().describe('That tried this trunk, by its id.'),
-    number: keyText.optional().describe('With this caller or called number, as dialled or as sent.'),
-    q: keyText.optional().describe('With this anywhere in the caller or called number, as dialled or as sent.'),
-    status: z.coerce.number().int().min(100).max(699).optional().describe('With this final status.'),
-    from: instant.optional().describe('Begun at or after this instant.'),
-    until: instant.optional().describe('Begun before this instant.'),
-    cursor: z
-      .string()
-      .max(300)
-      .regex(/^[0-9TZ:.-]{20,30},./, { error: 'must be `nextCursor` of an earlier answer' })
-      .optional()
-      .describe('`nextCursor` of an earlier answer: goes on after its last record, whatever has ended since.'),
-    ...nodeField,
-    format: z
-      .enum(['json', 'csv'])
-      .default('json')
-      .describe('`csv` is a table of all that match, a line a call; `limit` and `offset` do not count then.'),
-  });
   const asJson = pageOf(named('CallRecord'), 'A page', {
     nextCursor: { type: 'string', description: 'Where the next page begins, for `cursor`; absent on the last one.' },
     ...MISSING,
   });
-  app.get(
-    '/api/v1/call-records',
-    describe({
-      operationId: 'listCallRecords',
-      tag: TAG,
-      summary: 'Records of calls that ended, latest first',
-      querystring,
-      across: 'records',
-      answers: { 200: { ...asJson, content: { ...(asJson['content'] as object), ...CSV } } },
+  operation(app, 'listCallRecords', {
+    querystring: z.strictObject({
+      ...pageFields,
+      tenant: keyText.optional().describe('Of this tenant.'),
+      direction: z.enum(DIRECTIONS).optional().describe('In this direction.'),
+      trunk: keyText.optional().describe('That tried this trunk, by its id.'),
+      number: keyText.optional().describe('With this caller or called number, as dialled or as sent.'),
+      q: keyText.optional().describe('With this anywhere in the caller or called number, as dialled or as sent.'),
+      status: z.coerce.number().int().min(100).max(699).optional().describe('With this final status.'),
+      from: instant.optional().describe('Begun at or after this instant.'),
+      until: instant.optional().describe('Begun before this instant.'),
+      cursor: z
+        .string()
+        .max(300)
+        .regex(/^[0-9TZ:.-]{20,30},./, { error: 'must be `nextCursor` of an earlier answer' })
+        .optional()
+        .describe('`nextCursor` of an earlier answer: goes on after its last record, whatever has ended since.'),
+      ...nodeField,
+      format: z
+        .enum(['json', 'csv'])
+        .default('json')
+        .describe('`csv` is a table of all that match, a line a call; `limit` and `offset` do not count then.'),
     }),
-    async (request, reply) => {
-      const query = request.query as z.infer<typeof querystring>;
-      const { limit, offset, tenant: asked, trunk, format, cursor, node: _node, ...filter } = query;
-      const tenant = tenantScope(identityOf(request), asked);
-      const kept = await inSlices(context.records.find(defined({ ...filter, tenant, trunkId: trunk })));
-      const found = kept.filter(({ isKept }) => isKept);
-      if (format === 'json') {
-        const { records, total } = await inSlices(pageAfter(found, cursor, { limit, offset }));
-        const items = records.map((record) => ({ ...record, node: context.nodes.self }));
-        const last = total > offset + limit ? records.at(-1) : undefined;
-        const next = last === undefined ? {} : { nextCursor: cursorAfter(last) };
-        return reply.send({ items, total, offset, limit, ...next });
-      }
-      const latest = await inSlices(allAfter(found, cursor));
-      return reply
-        .type('text/csv; charset=utf-8; header=present')
-        .header('content-disposition', 'attachment; filename="calls.csv"')
-        .send(Readable.from(csvOf(latest, context.nodes.self)));
-    },
-  );
+    across: 'records',
+    answers: { 200: { ...asJson, content: { ...(asJson['content'] as object), ...CSV } } },
+  }).by(async (request, reply) => {
+    const { query } = request;
+    const { limit, offset, tenant: asked, trunk, format, cursor, node: _node, ...filter } = query;
+    const tenant = tenantScope(identityOf(request), asked);
+    const kept = await inSlices(context.records.find(defined({ ...filter, tenant, trunkId: trunk })));
+    const found = kept.filter(({ isKept }) => isKept);
+    if (format === 'json') {
+      const { records, total } = await inSlices(pageAfter(found, cursor, { limit, offset }));
+      const items = records.map((record) => ({ ...record, node: context.nodes.self }));
+      const last = total > offset + limit ? records.at(-1) : undefined;
+      const next = last === undefined ? {} : { nextCursor: cursorAfter(last) };
+      return reply.send({ items, total, offset, limit, ...next });
+    }
+    const latest = await inSlices(allAfter(found, cursor));
+    return reply
+      .type('text/csv; charset=utf-8; header=present')
+      .header('content-disposition', 'attachment; filename="calls.csv"')
+      .send(Readable.from(csvOf(latest, context.nodes.self)));
+  });
 }
 
 function* readAll(found: readonly FoundRecord[]): Steps<CallRecord[]> {
@@ -242,59 +227,49 @@ const STEPS_MINUTES = [1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1440];
 const MAX_TRUNKS = 100;
 
 function statisticsRoute(app: FastifyInstance, context: ApiContext): void {
-  const querystring = z.strictObject({
-    tenant: keyText.optional().describe('Of this tenant.'),
-    trunks: z
-      .string()
-      .max(4096)
-      .optional()
-      .describe('Only of these trunks, ids separated by commas, at most 100; the 20 most tried when left out.'),
-    from: instant.optional().describe('From the minute of this instant on; an hour before `until` when left out.'),
-    until: instant.optional().describe('Until this instant; now when left out.'),
-    stepSeconds: z.coerce
-      .number()
-      .int()
-      .min(60)
-      .max(86_400)
-      .multipleOf(60)
-      .optional()
-      .describe('How much time a point stands for; so that there are about 60 points when left out.'),
-    ...nodeField,
-  });
-  app.get(
-    '/api/v1/call-statistics',
-    describe({
-      operationId: 'getCallStatistics',
-      tag: TAG,
-      summary: 'What the calls of the last day came to, summed up over time and by trunk',
-      querystring,
-      across: 'statistics',
-      answers: { 200: answer('The sums', named('CallStatistics')) },
+  operation(app, 'getCallStatistics', {
+    querystring: z.strictObject({
+      tenant: keyText.optional().describe('Of this tenant.'),
+      trunks: z
+        .string()
+        .max(4096)
+        .optional()
+        .describe('Only of these trunks, ids separated by commas, at most 100; the 20 most tried when left out.'),
+      from: instant.optional().describe('From the minute of this instant on; an hour before `until` when left out.'),
+      until: instant.optional().describe('Until this instant; now when left out.'),
+      stepSeconds: z.coerce
+        .number()
+        .int()
+        .min(60)
+        .max(86_400)
+        .multipleOf(60)
+        .optional()
+        .describe('How much time a point stands for; so that there are about 60 points when left out.'),
+      ...nodeField,
     }),
-    (request) => {
-      const identity = identityOf(request);
-      const query = request.query as z.infer<typeof querystring>;
-      const tenant = tenantScope(identity, query.tenant);
-      const untilMs = query.until === undefined ? context.clock.wallMs() : Date.parse(query.until);
-      const fromMs = query.from === undefined ? untilMs - HOUR_MS : Date.parse(query.from);
-      const stepMs = query.stepSeconds === undefined ? fittingStepMs(untilMs - fromMs) : query.stepSeconds * 1000;
-      if (untilMs < fromMs) throw badQuery('until', 'is before `from`');
-      if ((untilMs - fromMs) / stepMs > MAX_POINTS)
-        throw badQuery('stepSeconds', `makes more than ${MAX_POINTS} points`);
-      const trunkIds = query.trunks?.split(',').filter((id) => id !== '');
-      if (trunkIds !== undefined && trunkIds.length > MAX_TRUNKS)
-        throw badQuery('trunks', `names more than ${MAX_TRUNKS}`);
-      const { trunks } = context.provisioning.current().state;
-      for (const id of trunkIds ?? []) {
-        const trunk = trunks.find((candidate) => trunkIdOf(candidate) === id);
-        // What was deleted meanwhile has its numbers still, which a system admin may see.
-        if (trunk === undefined ? !isSystemAdmin(identity) : !maySeeTrunk(identity, trunk))
-          throw notFound(`trunk ${id}`);
-      }
-      const maxTrunks = trunkIds?.length ?? 20;
-      return inSlices(context.records.statistics({ tenant, trunkIds, fromMs, untilMs, stepMs, maxTrunks }));
-    },
-  );
+    across: 'statistics',
+    answers: { 200: answer('The sums', named('CallStatistics')) },
+  }).by((request) => {
+    const identity = identityOf(request);
+    const { query } = request;
+    const tenant = tenantScope(identity, query.tenant);
+    const untilMs = query.until === undefined ? context.clock.wallMs() : Date.parse(query.until);
+    const fromMs = query.from === undefined ? untilMs - HOUR_MS : Date.parse(query.from);
+    const stepMs = query.stepSeconds === undefined ? fittingStepMs(untilMs - fromMs) : query.stepSeconds * 1000;
+    if (untilMs < fromMs) throw badQuery('until', 'is before `from`');
+    if ((untilMs - fromMs) / stepMs > MAX_POINTS) throw badQuery('stepSeconds', `makes more than ${MAX_POINTS} points`);
+    const trunkIds = query.trunks?.split(',').filter((id) => id !== '');
+    if (trunkIds !== undefined && trunkIds.length > MAX_TRUNKS)
+      throw badQuery('trunks', `names more than ${MAX_TRUNKS}`);
+    const { trunks } = context.provisioning.current().state;
+    for (const id of trunkIds ?? []) {
+      const trunk = trunks.find((candidate) => trunkIdOf(candidate) === id);
+      // What was deleted meanwhile has its numbers still, which a system admin may see.
+      if (trunk === undefined ? !isSystemAdmin(identity) : !maySeeTrunk(identity, trunk)) throw notFound(`trunk ${id}`);
+    }
+    const maxTrunks = trunkIds?.length ?? 20;
+    return inSlices(context.records.statistics({ tenant, trunkIds, fromMs, untilMs, stepMs, maxTrunks }));
+  });
 }
 
 function badQuery(path: string, message: string): ApiProblem {

@@ -1,20 +1,13 @@
 import type { FastifyInstance } from 'fastify';
 import { SettingsError } from '../base/errors.ts';
-import { type ApiContext, answer, describe } from './context.ts';
+import { type ApiContext, answer } from './context.ts';
 import { named } from './openapi.ts';
+import { operation } from './operation.ts';
 import { ApiProblem } from './problem.ts';
 
 /** What SIGHUP does, for who cannot send signals: the node's files again, all or nothing. */
 export function reloadRoute(app: FastifyInstance, context: ApiContext): void {
-  app.post(
-    '/api/v1/reload',
-    describe({
-      operationId: 'reload',
-      tag: 'provisioning',
-      summary: "Read the node's configuration and provisioning files again",
-      access: 'system',
-      answers: { 200: answer('What changed', named('ReloadReport')) },
-    }),
+  operation(app, 'reload', { access: 'system', answers: { 200: answer('What changed', named('ReloadReport')) } }).by(
     async () => {
       try {
         return await context.reload();

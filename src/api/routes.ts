@@ -6,7 +6,7 @@ import { bulkRoutes } from './bulk.ts';
 import { certificateRoutes } from './certificates.ts';
 import { collectionRoutes } from './collections.ts';
 import { consoleRoutes } from './console.ts';
-import { type ApiContext, answer, describe } from './context.ts';
+import { type ApiContext, answer } from './context.ts';
 import { csvRoutes } from './csv-lists.ts';
 import { drainRoute } from './drain.ts';
 import { eventRoutes } from './event-stream.ts';
@@ -18,6 +18,7 @@ import { nodeRoute } from './node.ts';
 import { oidcRoutes } from './oidc-routes.ts';
 import { named } from './openapi.ts';
 import { type DocumentOptions, type DocumentTexts, documentRoute } from './openapi-routes.ts';
+import { operation } from './operation.ts';
 import { planChangeRoute } from './plan-change.ts';
 import { provisioningRoutes } from './provisioning.ts';
 import { recordRoutes } from './records.ts';
@@ -78,7 +79,6 @@ export async function addRoutes(app: FastifyInstance, context: ApiContext, optio
 }
 
 function healthRoutes(app: FastifyInstance, context: ApiContext, options: RouteOptions): void {
-  const tag = 'health';
   const text = { content: { 'text/plain': { schema: { type: 'string' } } } };
   const state = named('Readiness');
   app.get('/', { config: { access: 'public' }, schema: { hide: true } }, (_request, reply) =>
@@ -98,41 +98,20 @@ function healthRoutes(app: FastifyInstance, context: ApiContext, options: RouteO
         ].join('\n'),
       ),
   );
-  app.get(
-    '/healthz',
-    describe({
-      operationId: 'getHealth',
-      tag,
-      summary: 'Whether the process answers',
-      access: 'public',
-      answers: { 200: answer('It does', named('Health')) },
-    }),
-    () => ({ status: 'ok', version: options.version }),
-  );
-  app.get(
-    '/readyz',
-    describe({
-      operationId: 'getReadiness',
-      tag,
-      summary: 'Whether new calls are taken; 503 while draining',
-      access: 'public',
-      answers: { 200: answer('They are', state), 503: answer('They are not; reasons say why', state) },
-    }),
-    (_request, reply) => {
-      const { ready, reasons } = context.engine.readiness();
-      return reply.code(ready ? 200 : 503).send({ status: ready ? 'ready' : 'not-ready', reasons });
-    },
-  );
-  app.get(
-    '/metrics',
-    describe({
-      operationId: 'getMetrics',
-      tag,
-      summary: 'Prometheus metrics',
-      access: options.metricsAccess ?? 'public',
-      answers: { 200: { description: 'Metrics', ...text } },
-    }),
-    async (_request, reply) => reply.type(context.metrics.contentType).send(await context.metrics.render()),
-  );
+  operation(app, 'getHealth', { access: 'public', answers: { 200: answer('It does', named('Health')) } }).by(() => ({
+    status: 'ok',
+    version: options.version,
+  }));
+  operation(app, 'getReadiness', {
+    access: 'public',
+    answers: { 200: answer('They are', state), 503: answer('They are not; reasons say why', state) },
+  }).by((_request, reply) => {
+    const { ready, reasons } = context.engine.readiness();
+    return reply.code(ready ? 200 : 503).send({ status: ready ? 'ready' : 'not-ready', reasons });
+  });
+  operation(app, 'getMetrics', {
+    access: options.metricsAccess ?? 'public',
+    answers: { 200: { description: 'Metrics', ...text } },
+  }).by(async (_request, reply) => reply.type(context.metrics.contentType).send(await context.metrics.render()));
   documentRoute(app, options.docs !== false, options.texts);
 }

@@ -1,16 +1,16 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { defined } from '../base/defined.ts';
-import { type ApiContext, answer, audit, describe, identityOf } from './context.ts';
+import { type ApiContext, answer, audit, identityOf } from './context.ts';
 import { sourceOf } from './failure-counter.ts';
 import { body, named } from './openapi.ts';
+import { operation } from './operation.ts';
 import { ApiProblem, notNow } from './problem.ts';
 import { clearSessionCookie, requireOwnPage, sessionCookieOf, setSessionCookie } from './session-cookie.ts';
 import { csrfTokenOf, type OpenedSession } from './sessions.ts';
 import type { Identity } from './tokens.ts';
 import { userName } from './users.ts';
 
-const tag = 'sessions';
 const shape = named('Session');
 const MAX_PASSWORD = 256;
 /** Sign-ins of one address, or /64: so many guesses it may make before it is known that they are wrong. */
@@ -25,15 +25,7 @@ const link = z.strictObject({ link: z.string().max(256).describe('The code of a 
 
 /** Sign-in and sign-out of people with a browser. */
 export function sessionRoutes(app: FastifyInstance, context: ApiContext): void {
-  app.get(
-    '/api/v1/session',
-    describe({
-      operationId: 'getSession',
-      tag,
-      summary: 'Who is signed in with this browser, if anybody',
-      access: 'public',
-      answers: { 200: answer('The session', shape) },
-    }),
+  operation(app, 'getSession', { access: 'public', answers: { 200: answer('The session', shape) } }).by(
     async (request) => {
       const cookie = sessionCookieOf(request);
       const { identity } = request;
@@ -45,15 +37,7 @@ export function sessionRoutes(app: FastifyInstance, context: ApiContext): void {
     },
   );
   signInRoute(app, context);
-  app.delete(
-    '/api/v1/session',
-    describe({
-      operationId: 'deleteSession',
-      tag,
-      summary: 'Sign out',
-      readOnly: true,
-      answers: { 200: answer('Nobody is signed in', shape) },
-    }),
+  operation(app, 'deleteSession', { readOnly: true, answers: { 200: answer('Nobody is signed in', shape) } }).by(
     async (request, reply) => {
       const { session } = identityOf(request);
       if (session !== undefined) await context.sessions.end(session.id);
@@ -64,26 +48,19 @@ export function sessionRoutes(app: FastifyInstance, context: ApiContext): void {
       return { signedIn: false, firstRun: false, ...defined({ provider: oidc?.name, signOutUrl }) };
     },
   );
-  app.post(
-    '/api/v1/sign-in-links',
-    describe({
-      operationId: 'createSignInLink',
-      tag,
-      summary: 'Make a link that signs a system admin in, once',
-      access: 'system',
-      answers: { 201: answer('The link', named('NewSignInLink')) },
-    }),
-    async (request, reply) => {
-      const identity = identityOf(request);
-      // A session without a user (a provider's, a link's) ends as well: it would outlive its end by one link after the other.
-      if (identity.expiresAtMs !== undefined || (identity.session !== undefined && identity.user === undefined))
-        throw new ApiProblem(403, 'not-permitted', 'what ends by itself cannot open a session');
-      const { code, expiresAt } = await context.sessions.createLink(identity.actor);
-      audit(context, request, 'create', 'sign-in-links', { after: { expiresAt } });
-      // Behind the # it reaches no server and no log.
-      return reply.code(201).send({ path: `/console/sign-in#link=${code}`, expiresAt });
-    },
-  );
+  operation(app, 'createSignInLink', {
+    access: 'system',
+    answers: { 201: answer('The link', named('NewSignInLink')) },
+  }).by(async (request, reply) => {
+    const identity = identityOf(request);
+    // A session without a user (a provider's, a link's) ends as well: it would outlive its end by one link after the other.
+    if (identity.expiresAtMs !== undefined || (identity.session !== undefined && identity.user === undefined))
+      throw new ApiProblem(403, 'not-permitted', 'what ends by itself cannot open a session');
+    const { code, expiresAt } = await context.sessions.createLink(identity.actor);
+    audit(context, request, 'create', 'sign-in-links', { after: { expiresAt } });
+    // Behind the # it reaches no server and no log.
+    return reply.code(201).send({ path: `/console/sign-in#link=${code}`, expiresAt });
+  });
 }
 
 function signInRoute(app: FastifyInstance, context: ApiContext): void {
@@ -93,37 +70,30 @@ function signInRoute(app: FastifyInstance, context: ApiContext): void {
     if (count > 0) underWay.set(source, count);
     else underWay.delete(source);
   };
-  app.post(
-    '/api/v1/session',
-    describe({
-      operationId: 'createSession',
-      tag,
-      summary: 'Sign in; the session is a cookie',
-      access: 'public',
-      body: body('SignIn', z.union([credentials, link])),
-      answers: { 201: answer('Signed in', shape) },
-    }),
-    async (request, reply) => {
-      requireOwnPage(request);
-      const source = sourceOf(request);
-      if (context.failures.isBlocked(source)) throw tooMany();
-      // What is under way has not failed yet.
-      if ((underWay.get(source) ?? 0) >= MOST_AT_ONCE)
-        throw notNow(503, 'busy', 'too many sign-ins from this address at once; try again', 2);
-      change(source, 1);
-      const opened = await open(context, request)
-        .catch((error: unknown) => {
-          if (error instanceof ApiProblem && error.code === 'sign-in-failed') {
-            context.failures.count(source);
-            context.log.warn('sign-in-refused', { source: request.ip });
-          }
-          throw error;
-        })
-        .finally(() => change(source, -1));
-      await endEarlier(context, request);
-      return answerSignedIn(context, request, reply, opened);
-    },
-  );
+  operation(app, 'createSession', {
+    access: 'public',
+    body: body('SignIn', z.union([credentials, link])),
+    answers: { 201: answer('Signed in', shape) },
+  }).by(async (request, reply) => {
+    requireOwnPage(request);
+    const source = sourceOf(request);
+    if (context.failures.isBlocked(source)) throw tooMany();
+    // What is under way has not failed yet.
+    if ((underWay.get(source) ?? 0) >= MOST_AT_ONCE)
+      throw notNow(503, 'busy', 'too many sign-ins from this address at once; try again', 2);
+    change(source, 1);
+    const opened = await open(context, request)
+      .catch((error: unknown) => {
+        if (error instanceof ApiProblem && error.code === 'sign-in-failed') {
+          context.failures.count(source);
+          context.log.warn('sign-in-refused', { source: request.ip });
+        }
+        throw error;
+      })
+      .finally(() => change(source, -1));
+    await endEarlier(context, request);
+    return answerSignedIn(context, request, reply, opened);
+  });
 }
 
 function open(context: ApiContext, request: FastifyRequest): Promise<OpenedSession> {

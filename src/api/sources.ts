@@ -7,8 +7,9 @@ import type { SourceOverlap } from '../provisioning/check/overlaps.ts';
 import type { Extension, Tenant } from '../provisioning/tenants/schema.ts';
 import type { Provisioned, TrunkSettings } from '../provisioning/trunk-settings/schema.ts';
 import { isSystemAdmin, requireSystemAdmin } from './access.ts';
-import { type ApiContext, describe, identityOf } from './context.ts';
+import { type ApiContext, identityOf } from './context.ts';
 import { named } from './openapi.ts';
+import { operation } from './operation.ts';
 import { page, pageFields, pageOf } from './paging.ts';
 import { forbidden } from './problem.ts';
 import type { Identity } from './tokens.ts';
@@ -160,22 +161,14 @@ function* firstTrustedElsewhere(
 
 /** Sources that trunks of several owners or tenants claim. */
 export function overlapRoute(app: FastifyInstance, context: ApiContext): void {
-  const querystring = z.strictObject({ ...pageFields });
-  app.get(
-    '/api/v1/trunks/overlaps',
-    describe({
-      operationId: 'listTrunkOverlaps',
-      tag: 'trunks',
-      summary: 'Sources that trunks of several owners or tenants claim',
-      access: 'system',
-      querystring,
-      answers: { 200: pageOf(named('SourceOverlap')) },
-    }),
-    async (request) => {
-      requireSystemAdmin(identityOf(request), 'see what other tenants claim');
-      return page(await context.engine.trunkOverlaps(), request.query as z.infer<typeof querystring>, overlapView);
-    },
-  );
+  operation(app, 'listTrunkOverlaps', {
+    access: 'system',
+    querystring: z.strictObject({ ...pageFields }),
+    answers: { 200: pageOf(named('SourceOverlap')) },
+  }).by(async (request) => {
+    requireSystemAdmin(identityOf(request), 'see what other tenants claim');
+    return page(await context.engine.trunkOverlaps(), request.query, overlapView);
+  });
 }
 
 function overlapView({ kind, source, claims }: SourceOverlap): object {

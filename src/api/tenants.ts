@@ -6,11 +6,12 @@ import type { Provisioned } from '../provisioning/trunk-settings/schema.ts';
 import { maySeeTenant, requireAllowedTenantChange, requireSystemAdmin } from './access.ts';
 import { applyChange, factOf, type PlannedChange, sendResource } from './change.ts';
 import { type Asker, askerOf, keyText, tenantOf } from './collection.ts';
-import { type ApiContext, answer, describe, identityOf, withManager } from './context.ts';
+import { type ApiContext, answer, identityOf, withManager } from './context.ts';
 import { wholeTenantOf } from './document.ts';
 import { entityTag, mergePatch, requireMatch, withoutSecrets } from './documents.ts';
 import { readJsonAsOctets, turnOf } from './large-body.ts';
 import { body, managedResource, patchOf } from './openapi.ts';
+import { operation } from './operation.ts';
 import { longPageFields, longPageOf, pageFrom } from './paging.ts';
 import { invalid, taken } from './problem.ts';
 import { check, checkedWhereRead } from './validation.ts';
@@ -19,8 +20,6 @@ type TenantFields = z.infer<typeof tenantFieldsSchema>;
 
 const params = z.strictObject({ tenant: keyText.describe("The tenant's name.") });
 const shape = managedResource('Tenant', tenantFieldsSchema);
-const TAG = 'tenants';
-const URL = '/api/v1/tenants/:tenant';
 
 /** Tenants with their settings; what they own has resources of its own. */
 export function tenantRoutes(app: FastifyInstance, context: ApiContext): void {
@@ -29,134 +28,82 @@ export function tenantRoutes(app: FastifyInstance, context: ApiContext): void {
 }
 
 function readRoutes(app: FastifyInstance, context: ApiContext): void {
-  const querystring = z.strictObject({
-    ...longPageFields,
-    q: keyText.optional().describe('Part of a name or domain.'),
+  operation(app, 'listTenants', {
+    querystring: z.strictObject({
+      ...longPageFields,
+      q: keyText.optional().describe('Part of a name or domain.'),
+    }),
+    answers: { 200: longPageOf(shape) },
+  }).by((request) => {
+    const identity = identityOf(request);
+    const { query } = request;
+    const wanted = query.q?.toLowerCase();
+    const { tenants } = context.provisioning.current().state;
+    return pageFrom(
+      {
+        all: () => tenants,
+        matches: ({ name, domain }) =>
+          maySeeTenant(identity, name) &&
+          (wanted === undefined || name.toLowerCase().includes(wanted) || domain.toLowerCase().includes(wanted)),
+        view: (tenant) => viewOf(context, tenant),
+        keyOf: ({ name }) => name,
+      },
+      query,
+    );
   });
-  app.get(
-    '/api/v1/tenants',
-    describe({
-      operationId: 'listTenants',
-      tag: TAG,
-      summary: 'List tenants',
-      querystring,
-      answers: { 200: longPageOf(shape) },
-    }),
-    (request) => {
-      const identity = identityOf(request);
-      const query = request.query as z.infer<typeof querystring>;
-      const wanted = query.q?.toLowerCase();
-      const { tenants } = context.provisioning.current().state;
-      return pageFrom(
-        {
-          all: () => tenants,
-          matches: ({ name, domain }) =>
-            maySeeTenant(identity, name) &&
-            (wanted === undefined || name.toLowerCase().includes(wanted) || domain.toLowerCase().includes(wanted)),
-          view: (tenant) => viewOf(context, tenant),
-          keyOf: ({ name }) => name,
-        },
-        query,
-      );
-    },
-  );
-  app.get(
-    URL,
-    describe({
-      operationId: 'getTenant',
-      tag: TAG,
-      summary: 'Read one tenant',
-      params,
-      answers: { 200: answer('The tenant', shape) },
-    }),
-    (request, reply) => {
-      const tenant = tenantOf(request, context.provisioning.current().state);
-      return sendResource(context, reply, fieldsOf(tenant), viewOf(context, tenant));
-    },
-  );
+  operation(app, 'getTenant', { params, answers: { 200: answer('The tenant', shape) } }).by((request, reply) => {
+    const tenant = tenantOf(request, context.provisioning.current().state);
+    return sendResource(context, reply, fieldsOf(tenant), viewOf(context, tenant));
+  });
 }
 
 /** In a scope of its own: a tenant may come with ten thousand extensions. */
 export function tenantCreationRoute(app: FastifyInstance, context: ApiContext): void {
   readJsonAsOctets(app);
-  app.post(
-    '/api/v1/tenants',
-    {
-      ...describe({
-        operationId: 'createTenant',
-        tag: TAG,
-        summary: 'Create a tenant, with what it owns if given',
-        access: 'system',
-        body: body('NewTenant', tenantSchema),
-        answers: { 201: answer('Created', shape) },
-      }),
-      preValidation: async (request: FastifyRequest) => {
-        request.body = await wholeTenantOf(request.body, turnOf(context, request));
-      },
-      validatorCompiler: checkedWhereRead,
+  operation(app, 'createTenant', {
+    access: 'system',
+    body: body('NewTenant', tenantSchema),
+    answers: { 201: answer('Created', shape) },
+    preValidation: async (request: FastifyRequest) => {
+      request.body = await wholeTenantOf(request.body, turnOf(context, request));
     },
-    async (request, reply) => {
-      const after = request.body as Tenant;
-      await applyChange(context, request, (state) => {
-        if (tenantIn(state, after.name) !== undefined) {
-          throw taken('name', `tenant ${after.name} exists already`);
-        }
-        return {
-          change: { putTenants: [after] },
-          facts: [factOf(`tenants/${after.name}`, after.name, undefined, after)],
-          bodyPaths: new Map([[`tenants[${state.tenants.length}]`, '']]),
-        };
-      });
-      reply.code(201).header('location', `/api/v1/tenants/${encodeURIComponent(after.name)}`);
-      return sendResource(context, reply, fieldsOf(after));
-    },
-  );
+    validatorCompiler: checkedWhereRead,
+  }).by(async (request, reply) => {
+    const after = request.body as Tenant;
+    await applyChange(context, request, (state) => {
+      if (tenantIn(state, after.name) !== undefined) {
+        throw taken('name', `tenant ${after.name} exists already`);
+      }
+      return {
+        change: { putTenants: [after] },
+        facts: [factOf(`tenants/${after.name}`, after.name, undefined, after)],
+        bodyPaths: new Map([[`tenants[${state.tenants.length}]`, '']]),
+      };
+    });
+    reply.code(201).header('location', `/api/v1/tenants/${encodeURIComponent(after.name)}`);
+    return sendResource(context, reply, fieldsOf(after));
+  });
 }
 
 function changeRoutes(app: FastifyInstance, context: ApiContext): void {
-  const common = { tag: TAG, params, answers: { 200: answer('Changed', shape) } };
-  app.put(
-    URL,
-    describe({
-      ...common,
-      operationId: 'putTenant',
-      summary: "Replace a tenant's settings; what it owns stays",
-      body: body('TenantInput', tenantFieldsSchema),
-    }),
-    (request, reply) => change(context, request, reply, () => request.body as TenantFields),
+  const common = { params, answers: { 200: answer('Changed', shape) } };
+  operation(app, 'putTenant', { ...common, body: body('TenantInput', tenantFieldsSchema) }).by((request, reply) =>
+    change(context, request, reply, () => request.body as TenantFields),
   );
-  app.patch(
-    URL,
-    describe({
-      ...common,
-      operationId: 'patchTenant',
-      summary: "Change some of a tenant's settings",
-      body: patchOf('Tenant', tenantFieldsSchema),
-    }),
-    (request, reply) =>
-      change(
-        context,
-        request,
-        reply,
-        (before) => check(tenantFieldsSchema, mergePatch(before, request.body)) as TenantFields,
-      ),
+  operation(app, 'patchTenant', { ...common, body: patchOf('Tenant', tenantFieldsSchema) }).by((request, reply) =>
+    change(
+      context,
+      request,
+      reply,
+      (before) => check(tenantFieldsSchema, mergePatch(before, request.body)) as TenantFields,
+    ),
   );
-  app.delete(
-    URL,
-    describe({
-      operationId: 'deleteTenant',
-      tag: TAG,
-      summary: 'Delete a tenant and what it owns; refused while a trunk refers to it',
-      params,
-      answers: { 204: answer('Deleted') },
-    }),
-    async (request, reply) => {
-      await applyChange(context, request, (state) =>
-        planTenantDeletion(context, askerOf(request), tenantOf(request, state)),
-      );
-      return reply.code(204).send();
-    },
-  );
+  operation(app, 'deleteTenant', { params, answers: { 204: answer('Deleted') } }).by(async (request, reply) => {
+    await applyChange(context, request, (state) =>
+      planTenantDeletion(context, askerOf(request), tenantOf(request, state)),
+    );
+    return reply.code(204).send();
+  });
 }
 
 async function change(

@@ -3,9 +3,10 @@ import { z } from 'zod';
 import { defined } from '../base/defined.ts';
 import { maySeeTenant, requireSystemAdmin } from './access.ts';
 import { keyText, knownTenant, plainText } from './collection.ts';
-import { type ApiContext, answer, audit, describe, identityOf } from './context.ts';
+import { type ApiContext, answer, audit, identityOf } from './context.ts';
 import { ofTenantQuery, pageOfTenant } from './of-tenant.ts';
 import { body, named } from './openapi.ts';
+import { operation } from './operation.ts';
 import { pageOf } from './paging.ts';
 import type { TokenRecord } from './ports.ts';
 import { forbidden, notFound } from './problem.ts';
@@ -29,61 +30,37 @@ const tokenBody = z
   });
 
 export function tokenRoutes(app: FastifyInstance, context: ApiContext): void {
-  const tag = 'tokens';
-  app.get(
-    '/api/v1/tokens',
-    describe({
-      operationId: 'listTokens',
-      tag,
-      summary: 'List tokens, without the tokens themselves',
-      querystring: ofTenantQuery,
-      answers: { 200: pageOf(named('Token')) },
-    }),
+  operation(app, 'listTokens', { querystring: ofTenantQuery, answers: { 200: pageOf(named('Token')) } }).by(
     async (request) => pageOfTenant(request, await context.tokens.list(), tokenView),
   );
-  app.post(
-    '/api/v1/tokens',
-    describe({
-      operationId: 'createToken',
-      tag,
-      summary: 'Make a token; the answer is the only time it is shown',
-      body: body('TokenInput', tokenBody),
-      answers: { 201: answer('The token', named('NewToken')) },
-    }),
+  operation(app, 'createToken', {
+    body: body('TokenInput', tokenBody),
+    answers: { 201: answer('The token', named('NewToken')) },
+  }).by(async (request, reply) => {
+    const identity = identityOf(request);
+    const { role, tenant, readOnly, expiresInSeconds, label: given } = request.body;
+    if (role === 'system-admin') requireSystemAdmin(identity, 'make a system-admin token');
+    const requireTenant = () => {
+      if (tenant !== undefined) knownTenant(context, request, tenant);
+    };
+    requireTenant();
+    // A token that expires cannot prolong itself by making another.
+    if (identity.expiresAtMs !== undefined && endsLater(context, expiresInSeconds, identity.expiresAtMs)) {
+      throw forbidden('a token cannot make one that outlives it');
+    }
+    const wanted = defined({ role, readOnly, tenant, expiresInSeconds, label: given });
+    const { record, token } = await context.tokens.create(wanted, identity.actor, requireTenant);
+    const after = tokenView(record);
+    audit(context, request, 'create', `tokens/${record.id}`, { tenant, after });
+    return reply
+      .code(201)
+      .header('location', `/api/v1/tokens/${record.id}`)
+      .header('cache-control', 'no-store')
+      .send({ ...after, token });
+  });
+  operation(app, 'revokeToken', { params: z.strictObject({ id: keyText }), answers: { 204: answer('Revoked') } }).by(
     async (request, reply) => {
-      const identity = identityOf(request);
-      const { role, tenant, readOnly, expiresInSeconds, label: given } = request.body as z.infer<typeof tokenBody>;
-      if (role === 'system-admin') requireSystemAdmin(identity, 'make a system-admin token');
-      const requireTenant = () => {
-        if (tenant !== undefined) knownTenant(context, request, tenant);
-      };
-      requireTenant();
-      // A token that expires cannot prolong itself by making another.
-      if (identity.expiresAtMs !== undefined && endsLater(context, expiresInSeconds, identity.expiresAtMs)) {
-        throw forbidden('a token cannot make one that outlives it');
-      }
-      const wanted = defined({ role, readOnly, tenant, expiresInSeconds, label: given });
-      const { record, token } = await context.tokens.create(wanted, identity.actor, requireTenant);
-      const after = tokenView(record);
-      audit(context, request, 'create', `tokens/${record.id}`, { tenant, after });
-      return reply
-        .code(201)
-        .header('location', `/api/v1/tokens/${record.id}`)
-        .header('cache-control', 'no-store')
-        .send({ ...after, token });
-    },
-  );
-  app.delete(
-    '/api/v1/tokens/:id',
-    describe({
-      operationId: 'revokeToken',
-      tag,
-      summary: 'Revoke a token',
-      params: z.strictObject({ id: keyText }),
-      answers: { 204: answer('Revoked') },
-    }),
-    async (request, reply) => {
-      const { id } = request.params as { id: string };
+      const { id } = request.params;
       const record = await context.tokens.get(id);
       if (record === undefined || record.kind !== undefined || !maySeeTenant(identityOf(request), record.tenant))
         throw notFound(`token ${id}`);

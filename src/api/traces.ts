@@ -5,8 +5,9 @@ import { partiesOf, pcapOf, renderLadder, describe as summaryOf, type TraceMessa
 import { trunkIdOf } from '../provisioning/trunk-settings/effective.ts';
 import { isSystemAdmin, maySeeTenant } from './access.ts';
 import { keyText } from './collection.ts';
-import { type AnswerSchema, type ApiContext, describe, identityOf } from './context.ts';
+import { type AnswerSchema, type ApiContext, identityOf } from './context.ts';
 import { named } from './openapi.ts';
+import { operation } from './operation.ts';
 import { nodeField } from './paging.ts';
 import type { LiveCall } from './ports.ts';
 import { notFound } from './problem.ts';
@@ -35,88 +36,72 @@ export function traceRoutes(app: FastifyInstance, context: ApiContext): void {
 }
 
 function callTraceRoute(app: FastifyInstance, context: ApiContext): void {
-  const querystring = z.strictObject({ format, ...nodeField });
-  app.get(
-    '/api/v1/calls/:id/trace',
-    describe({
-      operationId: 'getCallTrace',
-      tag: 'calls',
-      summary: 'The SIP messages of a live or recent call, as data and as a ladder; secrets masked',
-      params: callIdParams,
-      querystring,
-      across: 'whoever',
-      answers: {
-        200: withCapture('The trace', named('CallTrace')),
-      },
-    }),
-    (request, reply) => {
-      const { id } = request.params as { id: string };
-      const traced = tracedId(context, identityOf(request), id);
-      const messages = traced === undefined ? [] : context.engine.trace(traced.id, traced.isCallId);
-      if (messages.length === 0) throw notFound(`trace of ${id}`);
-      if ((request.query as z.infer<typeof querystring>).format === 'pcap') return sendCapture(reply, messages);
-      return reply.send({ callId: id, node: context.nodes.self, messages, ladder: renderLadder(messages) });
+  operation(app, 'getCallTrace', {
+    params: callIdParams,
+    querystring: z.strictObject({ format, ...nodeField }),
+    across: 'whoever',
+    answers: {
+      200: withCapture('The trace', named('CallTrace')),
     },
-  );
+  }).by((request, reply) => {
+    const { id } = request.params;
+    const traced = tracedId(context, identityOf(request), id);
+    const messages = traced === undefined ? [] : context.engine.trace(traced.id, traced.isCallId);
+    if (messages.length === 0) throw notFound(`trace of ${id}`);
+    if (request.query.format === 'pcap') return sendCapture(reply, messages);
+    return reply.send({ callId: id, node: context.nodes.self, messages, ladder: renderLadder(messages) });
+  });
 }
 
 function latestRoute(app: FastifyInstance, context: ApiContext): void {
-  const querystring = z.strictObject({
-    format,
-    limit: z.coerce.number().int().min(1).max(MAX_MESSAGES).default(50).describe('How many messages, the latest.'),
-    after: z
-      .string()
-      .max(2048)
-      .regex(/^(?:[0-9]{1,15}|[A-Za-z0-9-]{1,32}\.[0-9]{1,15}(?:,[A-Za-z0-9-]{1,32}\.[0-9]{1,15})*)$/, {
-        error: 'must be `next` of an earlier answer',
-      })
-      .default('0')
-      .describe('`next` of an earlier answer: only what came since.'),
-    ...nodeField,
-    number: z
-      .string()
-      .min(1)
-      .max(64)
-      .regex(/[0-9A-Za-z*#]/, { error: 'must contain a digit' })
-      .optional()
-      .describe('In the Request-URI, From, To or an identity field.'),
-    address: z.string().max(64).optional().describe('Of the peer, with or without port.'),
-    method: z.string().max(32).optional().describe('INVITE, REGISTER, …: requests and their responses.'),
-    trunk: keyText.optional().describe('Messages from and to this trunk: its id or name.'),
-    refused: z
-      .enum(['true', 'false'])
-      .optional()
-      .describe('`true`: only final answers that refuse, 3xx to 6xx without challenges.'),
-  });
-  app.get(
-    '/api/v1/trace',
-    describe({
-      operationId: 'listTrace',
-      tag: 'calls',
-      summary: 'The latest SIP messages of this node, of calls or not; secrets masked',
-      access: 'system',
-      querystring,
-      across: 'trace',
-      answers: {
-        200: withCapture('Messages, oldest first', named('TracePage')),
-      },
+  operation(app, 'listTrace', {
+    access: 'system',
+    querystring: z.strictObject({
+      format,
+      limit: z.coerce.number().int().min(1).max(MAX_MESSAGES).default(50).describe('How many messages, the latest.'),
+      after: z
+        .string()
+        .max(2048)
+        .regex(/^(?:[0-9]{1,15}|[A-Za-z0-9-]{1,32}\.[0-9]{1,15}(?:,[A-Za-z0-9-]{1,32}\.[0-9]{1,15})*)$/, {
+          error: 'must be `next` of an earlier answer',
+        })
+        .default('0')
+        .describe('`next` of an earlier answer: only what came since.'),
+      ...nodeField,
+      number: z
+        .string()
+        .min(1)
+        .max(64)
+        .regex(/[0-9A-Za-z*#]/, { error: 'must contain a digit' })
+        .optional()
+        .describe('In the Request-URI, From, To or an identity field.'),
+      address: z.string().max(64).optional().describe('Of the peer, with or without port.'),
+      method: z.string().max(32).optional().describe('INVITE, REGISTER, …: requests and their responses.'),
+      trunk: keyText.optional().describe('Messages from and to this trunk: its id or name.'),
+      refused: z
+        .enum(['true', 'false'])
+        .optional()
+        .describe('`true`: only final answers that refuse, 3xx to 6xx without challenges.'),
     }),
-    async (request, reply) => {
-      const query = request.query as z.infer<typeof querystring>;
-      const { format, limit, after, trunk, refused, node: _node, ...rest } = query;
-      const peers = trunk === undefined ? undefined : trunkPeers(context, trunk);
-      const filter = defined({ ...rest, refused: refused === 'true' || undefined, trunk: peers });
-      const page = await context.engine.searchTrace(filter, limit, countOf(after, context.nodes.self));
-      if (format === 'pcap') return sendCapture(reply, page.messages);
-      const messages = page.messages.map((message) => ({
-        ...message,
-        node: context.nodes.self,
-        summary: summaryOf(message.text),
-        ...partiesOf(message.text),
-      }));
-      return reply.send({ messages, next: page.next });
+    across: 'trace',
+    answers: {
+      200: withCapture('Messages, oldest first', named('TracePage')),
     },
-  );
+  }).by(async (request, reply) => {
+    const { query } = request;
+    const { format, limit, after, trunk, refused, node: _node, ...rest } = query;
+    const peers = trunk === undefined ? undefined : trunkPeers(context, trunk);
+    const filter = defined({ ...rest, refused: refused === 'true' || undefined, trunk: peers });
+    const page = await context.engine.searchTrace(filter, limit, countOf(after, context.nodes.self));
+    if (format === 'pcap') return sendCapture(reply, page.messages);
+    const messages = page.messages.map((message) => ({
+      ...message,
+      node: context.nodes.self,
+      summary: summaryOf(message.text),
+      ...partiesOf(message.text),
+    }));
+    return reply.send({ messages, next: page.next });
+  });
 }
 
 /** A count, or those of several nodes: each counts its messages by itself. */

@@ -5,8 +5,9 @@ import type { Provisioned } from '../provisioning/trunk-settings/schema.ts';
 import { type AddedTransport, transportSchema } from '../settings/kept-transports.ts';
 import { maySeeTrunk } from './access.ts';
 import { keyText } from './collection.ts';
-import { type ApiContext, answer, audit, describe, identityOf } from './context.ts';
+import { type ApiContext, answer, audit, identityOf } from './context.ts';
 import { body, named } from './openapi.ts';
+import { operation } from './operation.ts';
 import { page, pageFields, pageOf } from './paging.ts';
 import type { Listener, ListenerView, TransportOutcome } from './ports.ts';
 import { ApiProblem, invalid, notFound, unavailable } from './problem.ts';
@@ -18,65 +19,39 @@ const querystring = z.strictObject(pageFields);
 
 /** What the guide calls Transport Management: trunks can only use what the node listens on. */
 export function transportRoutes(app: FastifyInstance, context: ApiContext): void {
-  app.get(
-    '/api/v1/transports',
-    describe({
-      operationId: 'listTransports',
-      tag: 'transports',
-      summary: 'What this node listens on for SIP, with the certificates that it shows',
-      querystring,
-      answers: { 200: pageOf(shape) },
-    }),
-    (request) => {
-      const identity = identityOf(request);
-      const { state } = context.provisioning.current();
-      const users = usersOf(identity, state);
-      return page(context.transports.list(), request.query as z.infer<typeof querystring>, (listener) =>
-        viewOf(listener, users),
-      );
-    },
-  );
+  operation(app, 'listTransports', { querystring, answers: { 200: pageOf(shape) } }).by((request) => {
+    const identity = identityOf(request);
+    const { state } = context.provisioning.current();
+    const users = usersOf(identity, state);
+    return page(context.transports.list(), request.query, (listener) => viewOf(listener, users));
+  });
   changeRoutes(app, context);
 }
 
 function changeRoutes(app: FastifyInstance, context: ApiContext): void {
-  app.post(
-    '/api/v1/transports',
-    describe({
-      operationId: 'createTransport',
-      tag: 'transports',
-      summary: 'Have this node listen on a further address, at once and after each restart',
-      access: 'system',
-      body: body('TransportInput', transportSchema),
-      answers: { 201: answer('It is open', shape) },
-    }),
-    async (request, reply) => {
-      const wanted = request.body as AddedTransport;
-      const listener = doneOr(await context.transports.add(wanted), wanted.name);
-      audit(context, request, 'create', `transports/${wanted.name}`, { after: listener });
-      return reply
-        .code(201)
-        .header('location', '/api/v1/transports')
-        .send(viewOf(listener, usersOf(identityOf(request), context.provisioning.current().state)));
-    },
-  );
-  app.delete(
-    '/api/v1/transports/:id',
-    describe({
-      operationId: 'deleteTransport',
-      tag: 'transports',
-      summary: 'Have this node leave an address that was added here',
-      access: 'system',
-      params,
-      answers: { 204: answer('Nothing new is taken there') },
-    }),
-    async (request, reply) => {
-      const { id } = request.params as z.infer<typeof params>;
-      const listener = doneOr(await context.transports.remove(id), id);
-      audit(context, request, 'delete', `transports/${id}`, { before: listener });
-      return reply.code(204).send();
-    },
-  );
+  operation(app, 'createTransport', {
+    access: 'system',
+    body: body('TransportInput', transportSchema),
+    answers: { 201: answer('It is open', shape) },
+  }).by(async (request, reply) => {
+    const wanted = request.body as AddedTransport;
+    const listener = doneOr(await context.transports.add(wanted), wanted.name);
+    audit(context, request, 'create', `transports/${wanted.name}`, { after: listener });
+    return reply
+      .code(201)
+      .header('location', '/api/v1/transports')
+      .send(viewOf(listener, usersOf(identityOf(request), context.provisioning.current().state)));
+  });
+  operation(app, 'deleteTransport', {
+    access: 'system',
+    params,
+    answers: { 204: answer('Nothing new is taken there') },
+  }).by(async (request, reply) => {
+    const { id } = request.params;
+    const listener = doneOr(await context.transports.remove(id), id);
+    audit(context, request, 'delete', `transports/${id}`, { before: listener });
+    return reply.code(204).send();
+  });
 }
 
 function doneOr(result: TransportOutcome, id: string): Listener {

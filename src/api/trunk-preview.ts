@@ -6,9 +6,10 @@ import { type Provisioned, type TrunkSettings, trunkSchema } from '../provisioni
 import { requireTenant, requireTrunkOwner, visibleTrunk } from './access.ts';
 import { previewChange } from './change.ts';
 import { keyText } from './collection.ts';
-import { type ApiContext, answer, describe, identityOf } from './context.ts';
+import { type ApiContext, answer, identityOf } from './context.ts';
 import { isDocument, withStoredSecrets } from './documents.ts';
 import { body, named } from './openapi.ts';
+import { operation } from './operation.ts';
 import { notFound } from './problem.ts';
 import { requireAllowedWrite, requireNewId } from './trunk-change.ts';
 
@@ -25,46 +26,37 @@ const previewBody = z.strictObject({
 
 /** Everything that creating or replacing the trunk would check, and the INVITE that it would send; nothing is changed. */
 export function trunkPreviewRoute(app: FastifyInstance, context: ApiContext): void {
-  app.post(
-    '/api/v1/trunks/preview',
-    {
-      ...describe({
-        operationId: 'previewTrunk',
-        tag: 'trunks',
-        summary: 'The INVITE that a trunk would send as it would be written; nothing is changed',
-        readOnly: true,
-        body: body('TrunkPreviewInput', previewBody),
-        answers: { 200: answer('The explanation', named('Explanation')) },
-      }),
-      preValidation: async ({ identity, body: sent }) => {
-        const trunk = isDocument(sent) ? (sent['trunk'] as Record<string, unknown> | undefined) : undefined;
-        if (identity?.tenant !== undefined && isDocument(trunk) && trunk['owner'] === undefined)
-          (trunk as Record<string, unknown>)['owner'] = identity.tenant;
-      },
+  operation(app, 'previewTrunk', {
+    readOnly: true,
+    body: body('TrunkPreviewInput', previewBody),
+    answers: { 200: answer('The explanation', named('Explanation')) },
+    preValidation: async ({ identity, body: sent }) => {
+      const trunk = isDocument(sent) ? (sent['trunk'] as Record<string, unknown> | undefined) : undefined;
+      if (identity?.tenant !== undefined && isDocument(trunk) && trunk['owner'] === undefined)
+        (trunk as Record<string, unknown>)['owner'] = identity.tenant;
     },
-    async (request) => {
-      const identity = identityOf(request);
-      const { trunk, replaces, tenant, from, to } = request.body as z.infer<typeof previewBody>;
-      if (tenant !== undefined) requireTenant(identity, tenant);
-      const { planned } = await previewChange(context, request, function* (state) {
-        const before = replaces === undefined ? undefined : visibleTrunk(identity, state, replaces);
-        if (before !== undefined) requireTrunkOwner(identity, before);
-        const after = written(state, trunk, before);
-        yield* requireAllowedWrite(context, identity, state, { trunk: after, before });
-        if (before === undefined) requireNewId(state, after);
-        const place = before === undefined ? state.trunks.length : trunkPlace(state, trunkIdOf(before));
-        return {
-          after,
-          change: { putTrunks: [after] },
-          facts: [],
-          bodyPaths: new Map([[`trunks[${place}]`, 'trunk']]),
-        };
-      });
-      const caller = tenant === undefined ? undefined : tenantIn(context.provisioning.current().state, tenant);
-      if (tenant !== undefined && caller === undefined) throw notFound(`tenant ${tenant}`);
-      return context.engine.previewTrunk({ trunk: planned.after, tenant: caller, from, to });
-    },
-  );
+  }).by(async (request) => {
+    const identity = identityOf(request);
+    const { trunk, replaces, tenant, from, to } = request.body;
+    if (tenant !== undefined) requireTenant(identity, tenant);
+    const { planned } = await previewChange(context, request, function* (state) {
+      const before = replaces === undefined ? undefined : visibleTrunk(identity, state, replaces);
+      if (before !== undefined) requireTrunkOwner(identity, before);
+      const after = written(state, trunk, before);
+      yield* requireAllowedWrite(context, identity, state, { trunk: after, before });
+      if (before === undefined) requireNewId(state, after);
+      const place = before === undefined ? state.trunks.length : trunkPlace(state, trunkIdOf(before));
+      return {
+        after,
+        change: { putTrunks: [after] },
+        facts: [],
+        bodyPaths: new Map([[`trunks[${place}]`, 'trunk']]),
+      };
+    });
+    const caller = tenant === undefined ? undefined : tenantIn(context.provisioning.current().state, tenant);
+    if (tenant !== undefined && caller === undefined) throw notFound(`tenant ${tenant}`);
+    return context.engine.previewTrunk({ trunk: planned.after, tenant: caller, from, to });
+  });
 }
 
 function written(state: Provisioned, trunk: TrunkSettings, before: TrunkSettings | undefined): TrunkSettings {

@@ -21,10 +21,11 @@ import {
 } from './access.ts';
 import { applyChange, sendResource } from './change.ts';
 import { askerOf, keyText } from './collection.ts';
-import { type ApiContext, answer, describe, identityOf, withManager } from './context.ts';
+import { type ApiContext, answer, identityOf, withManager } from './context.ts';
 import { entityTag, mergePatch, requireMatch, withStoredSecrets } from './documents.ts';
 import { effectiveValues } from './effective-trunk.ts';
 import { body, managedResource, named, patchOf, resource } from './openapi.ts';
+import { operation } from './operation.ts';
 import { ownByDefault } from './ownership.ts';
 import { longPageFields, longPageOf, pageFrom } from './paging.ts';
 import { ApiProblem, notFound } from './problem.ts';
@@ -36,7 +37,6 @@ import { TRUNK_STATES } from './trunk-states.ts';
 import { check } from './validation.ts';
 
 const TAG = 'trunks';
-const URL = '/api/v1/trunks/:id';
 const params = z.strictObject({ id: keyText.describe("The trunk's id.") });
 const shape = managedResource('Trunk', trunkSchema);
 const examinationShape = named('TrunkExamination');
@@ -69,59 +69,42 @@ function readRoutes(app: FastifyInstance, context: ApiContext): void {
     type: z.enum(TRUNK_TYPES).optional().describe('Trunks of this type.'),
     state: z.enum(TRUNK_STATES).optional().describe('Trunks in this state.'),
   });
-  app.get(
-    '/api/v1/trunks',
-    describe({
-      operationId: 'listTrunks',
-      tag: TAG,
-      summary: 'List trunks, each with its status',
-      querystring,
-      answers: { 200: longPageOf(shape) },
-    }),
-    (request) => {
-      const identity = identityOf(request);
-      const query = request.query as z.infer<typeof querystring>;
-      const tenant = tenantScope(identity, query.tenant);
-      const wanted = query.q?.toLowerCase();
-      const { type, state } = query;
-      const isEvery = isSystemAdmin(identity) && (tenant ?? type ?? state ?? wanted) === undefined;
-      const matches = (trunk: TrunkSettings) =>
-        maySeeTrunk(identity, trunk) &&
-        (tenant === undefined || trunk.owner === tenant || trunk.tenants.some((entry) => entry.tenant === tenant)) &&
-        (type === undefined || trunk.type === type) &&
-        (state === undefined || statusOf(context, trunk).state === state) &&
-        (wanted === undefined ||
-          trunk.name.toLowerCase().includes(wanted) ||
-          (trunk.host ?? '').toLowerCase().includes(wanted));
-      const { trunks } = context.provisioning.current().state;
-      return pageFrom(
-        {
-          all: () => trunks,
-          matches: isEvery ? undefined : matches,
-          view: (trunk) => ({ ...managedView(context, identity, trunk), status: statusOf(context, trunk) }),
-          keyOf: trunkIdOf,
-        },
-        query,
-      );
-    },
-  );
-  app.get(
-    URL,
-    describe({
-      operationId: 'getTrunk',
-      tag: TAG,
-      summary: 'Read one trunk',
-      params,
-      querystring: viewQuery,
-      answers: { 200: answer('The trunk, or with `view=effective` every value in force', trunkAnswer) },
-    }),
-    (request, reply) => {
-      const identity = identityOf(request);
-      const trunk = trunkOf(context, request);
-      if ((request.query as z.infer<typeof viewQuery>).view === 'effective') return effectiveView(identity, trunk);
-      return sendResource(context, reply, trunk, managedView(context, identity, trunk));
-    },
-  );
+  operation(app, 'listTrunks', { querystring, answers: { 200: longPageOf(shape) } }).by((request) => {
+    const identity = identityOf(request);
+    const { query } = request;
+    const tenant = tenantScope(identity, query.tenant);
+    const wanted = query.q?.toLowerCase();
+    const { type, state } = query;
+    const isEvery = isSystemAdmin(identity) && (tenant ?? type ?? state ?? wanted) === undefined;
+    const matches = (trunk: TrunkSettings) =>
+      maySeeTrunk(identity, trunk) &&
+      (tenant === undefined || trunk.owner === tenant || trunk.tenants.some((entry) => entry.tenant === tenant)) &&
+      (type === undefined || trunk.type === type) &&
+      (state === undefined || statusOf(context, trunk).state === state) &&
+      (wanted === undefined ||
+        trunk.name.toLowerCase().includes(wanted) ||
+        (trunk.host ?? '').toLowerCase().includes(wanted));
+    const { trunks } = context.provisioning.current().state;
+    return pageFrom(
+      {
+        all: () => trunks,
+        matches: isEvery ? undefined : matches,
+        view: (trunk) => ({ ...managedView(context, identity, trunk), status: statusOf(context, trunk) }),
+        keyOf: trunkIdOf,
+      },
+      query,
+    );
+  });
+  operation(app, 'getTrunk', {
+    params,
+    querystring: viewQuery,
+    answers: { 200: answer('The trunk, or with `view=effective` every value in force', trunkAnswer) },
+  }).by((request, reply) => {
+    const identity = identityOf(request);
+    const trunk = trunkOf(context, request);
+    if (request.query.view === 'effective') return effectiveView(identity, trunk);
+    return sendResource(context, reply, trunk, managedView(context, identity, trunk));
+  });
 }
 
 function managedView(context: ApiContext, identity: Identity, trunk: TrunkSettings): object {
@@ -129,62 +112,30 @@ function managedView(context: ApiContext, identity: Identity, trunk: TrunkSettin
 }
 
 function createRoute(app: FastifyInstance, context: ApiContext): void {
-  app.post(
-    '/api/v1/trunks',
-    {
-      ...describe({
-        operationId: 'createTrunk',
-        tag: TAG,
-        summary: "Create a trunk; a tenant admin's belongs to its tenant",
-        body: body('TrunkInput', trunkSchema),
-        answers: { 201: answer('Created', shape) },
-      }),
-      preValidation: ownByDefault,
-    },
-    async (request, reply) => {
-      const identity = identityOf(request);
-      const { after } = await applyChange(context, request, (state) =>
-        planNewTrunk(context, identity, state, request.body as TrunkSettings),
-      );
-      reply.code(201).header('location', `/api/v1/trunks/${after.id}`);
-      return sendResource(context, reply, after, trunkView(identity, after));
-    },
-  );
+  operation(app, 'createTrunk', {
+    body: body('TrunkInput', trunkSchema),
+    answers: { 201: answer('Created', shape) },
+    preValidation: ownByDefault,
+  }).by(async (request, reply) => {
+    const identity = identityOf(request);
+    const { after } = await applyChange(context, request, (state) =>
+      planNewTrunk(context, identity, state, request.body as TrunkSettings),
+    );
+    reply.code(201).header('location', `/api/v1/trunks/${after.id}`);
+    return sendResource(context, reply, after, trunkView(identity, after));
+  });
 }
 
 function changeRoutes(app: FastifyInstance, context: ApiContext): void {
   const common = { tag: TAG, params, answers: { 200: answer('Changed', shape) } };
-  app.put(
-    URL,
-    {
-      ...describe({
-        ...common,
-        operationId: 'putTrunk',
-        summary: 'Replace a trunk; a secret that is left out stays as it is',
-        body: body('TrunkInput', trunkSchema),
-      }),
-      preValidation: ownByDefault,
-    },
+  operation(app, 'putTrunk', { ...common, body: body('TrunkInput', trunkSchema), preValidation: ownByDefault }).by(
     (request, reply) =>
       change(context, request, reply, (before) =>
         withStoredSecrets({ id: trunkIdOf(before), ...(request.body as TrunkSettings) }, before),
       ),
   );
-  app.patch(
-    URL,
-    describe({
-      ...common,
-      operationId: 'patchTrunk',
-      summary: 'Change fields of a trunk',
-      body: patchOf('Trunk', trunkSchema),
-    }),
-    (request, reply) =>
-      change(
-        context,
-        request,
-        reply,
-        (before) => check(trunkSchema, mergePatch(before, request.body)) as TrunkSettings,
-      ),
+  operation(app, 'patchTrunk', { ...common, body: patchOf('Trunk', trunkSchema) }).by((request, reply) =>
+    change(context, request, reply, (before) => check(trunkSchema, mergePatch(before, request.body)) as TrunkSettings),
   );
 }
 
@@ -205,61 +156,32 @@ async function change(
 }
 
 function deleteRoute(app: FastifyInstance, context: ApiContext): void {
-  app.delete(
-    URL,
-    describe({
-      operationId: 'deleteTrunk',
-      tag: TAG,
-      summary: 'Delete a trunk; refused while a rule refers to it',
-      params,
-      answers: { 204: answer('Deleted') },
-    }),
-    async (request, reply) => {
-      await applyChange(context, request, (state) =>
-        planTrunkDeletion(context, askerOf(request), visibleTrunk(identityOf(request), state, idOf(request))),
-      );
-      return reply.code(204).send();
-    },
-  );
+  operation(app, 'deleteTrunk', { params, answers: { 204: answer('Deleted') } }).by(async (request, reply) => {
+    await applyChange(context, request, (state) =>
+      planTrunkDeletion(context, askerOf(request), visibleTrunk(identityOf(request), state, idOf(request))),
+    );
+    return reply.code(204).send();
+  });
 }
 
 /** Which tenants may use a trunk of the system, each with its own DID pool. */
 function assignmentRoutes(app: FastifyInstance, context: ApiContext): void {
-  const url = `${URL}/tenants/:tenant`;
   const assignmentParams = z.strictObject({ id: keyText, tenant: keyText });
-  const common = { tag: TAG, params: assignmentParams };
   const assignmentBody = assignmentSchema.omit({ tenant: true });
-  app.put(
-    url,
-    describe({
-      ...common,
-      operationId: 'assignTrunk',
-      summary: 'Let a tenant use a trunk, with its DID pool there',
-      body: body('AssignmentInput', assignmentBody),
-      answers: { 200: answer('Assigned', resource('Assignment', assignmentSchema)) },
-    }),
-    async (request) => {
-      const assignment = { tenant: tenantParam(request), ...(request.body as z.infer<typeof assignmentBody>) };
-      await assign(context, request, (trunk) => {
-        const index = trunk.tenants.findIndex(({ tenant }) => tenant === assignment.tenant);
-        const tenants = trunk.tenants.toSpliced(
-          index < 0 ? trunk.tenants.length : index,
-          index < 0 ? 0 : 1,
-          assignment,
-        );
-        return { ...trunk, tenants };
-      });
-      return assignment;
-    },
-  );
-  app.delete(
-    url,
-    describe({
-      ...common,
-      operationId: 'unassignTrunk',
-      summary: 'Take a trunk from a tenant',
-      answers: { 204: answer('Taken') },
-    }),
+  operation(app, 'assignTrunk', {
+    params: assignmentParams,
+    body: body('AssignmentInput', assignmentBody),
+    answers: { 200: answer('Assigned', resource('Assignment', assignmentSchema)) },
+  }).by(async (request) => {
+    const assignment = { tenant: tenantParam(request), ...request.body };
+    await assign(context, request, (trunk) => {
+      const index = trunk.tenants.findIndex(({ tenant }) => tenant === assignment.tenant);
+      const tenants = trunk.tenants.toSpliced(index < 0 ? trunk.tenants.length : index, index < 0 ? 0 : 1, assignment);
+      return { ...trunk, tenants };
+    });
+    return assignment;
+  });
+  operation(app, 'unassignTrunk', { params: assignmentParams, answers: { 204: answer('Taken') } }).by(
     async (request, reply) => {
       await assign(
         context,
@@ -297,43 +219,17 @@ async function assign(
 }
 
 function statusRoutes(app: FastifyInstance, context: ApiContext): void {
-  app.get(
-    `${URL}/status`,
-    describe({
-      operationId: 'getTrunkStatus',
-      tag: TAG,
-      summary: 'How a trunk is doing',
-      params,
-      answers: { 200: answer('Its status', statusShape) },
-    }),
-    (request) => statusOf(context, trunkOf(context, request)),
+  operation(app, 'getTrunkStatus', { params, answers: { 200: answer('Its status', statusShape) } }).by((request) =>
+    statusOf(context, trunkOf(context, request)),
   );
-  app.post(
-    `${URL}/retry`,
-    describe({
-      operationId: 'retryTrunk',
-      tag: TAG,
-      summary: 'Let a rejected trunk register again at once',
-      params,
-      answers: { 200: answer('Its status', statusShape) },
-    }),
-    (request) => {
-      const trunk = ownTrunkOf(context, request);
-      if (!context.engine.retryTrunk(trunkIdOf(trunk))) {
-        throw new ApiProblem(409, 'nothing-to-retry', 'the trunk does not register, or is not at rest');
-      }
-      return statusOf(context, trunk);
-    },
-  );
-  app.post(
-    `${URL}/doctor`,
-    describe({
-      operationId: 'examineTrunk',
-      tag: TAG,
-      summary: 'Check a trunk from this node and say what to do',
-      params,
-      answers: { 200: answer('What was found', examinationShape) },
-    }),
+  operation(app, 'retryTrunk', { params, answers: { 200: answer('Its status', statusShape) } }).by((request) => {
+    const trunk = ownTrunkOf(context, request);
+    if (!context.engine.retryTrunk(trunkIdOf(trunk))) {
+      throw new ApiProblem(409, 'nothing-to-retry', 'the trunk does not register, or is not at rest');
+    }
+    return statusOf(context, trunk);
+  });
+  operation(app, 'examineTrunk', { params, answers: { 200: answer('What was found', examinationShape) } }).by(
     async (request) => {
       const trunk = ownTrunkOf(context, request);
       const examination = await context.engine.examineTrunk(trunkIdOf(trunk));

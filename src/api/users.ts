@@ -5,10 +5,11 @@ import { tenantIn } from '../provisioning/directory/places.ts';
 import { maySeeTenant, requireSystemAdmin, requireTenant } from './access.ts';
 import { sendResource } from './change.ts';
 import { keyText } from './collection.ts';
-import { type ApiContext, answer, audit, describe, identityOf } from './context.ts';
+import { type ApiContext, answer, audit, identityOf } from './context.ts';
 import { entityTag, requireMatch } from './documents.ts';
 import { ofTenantQuery, pageOfTenant } from './of-tenant.ts';
 import { body, named } from './openapi.ts';
+import { operation } from './operation.ts';
 import { pageOf } from './paging.ts';
 import { hashPassword, isPassword } from './passwords.ts';
 import { requirePlace } from './places-per-tenant.ts';
@@ -16,7 +17,6 @@ import type { Role, UserRecord } from './ports.ts';
 import { ApiProblem, forbidden, invalid, notFound, taken } from './problem.ts';
 import { newTotpSecret, totpStep, totpUri } from './totp.ts';
 
-const tag = 'users';
 const shape = named('User');
 const MIN_PASSWORD = 12;
 const MAX_PASSWORD = 256;
@@ -75,46 +75,20 @@ export function userRoutes(app: FastifyInstance, context: ApiContext): void {
 }
 
 function readRoutes(app: FastifyInstance, context: ApiContext): void {
-  app.get(
-    '/api/v1/users',
-    describe({
-      operationId: 'listUsers',
-      tag,
-      summary: 'List those who may sign in to the console',
-      querystring: ofTenantQuery,
-      answers: { 200: pageOf(shape) },
-    }),
-    async (request) => {
-      const all = [...(await context.users.list())].sort((a, b) => a.id.localeCompare(b.id));
-      return pageOfTenant(request, all, userView);
-    },
-  );
-  app.get(
-    '/api/v1/users/:id',
-    describe({
-      operationId: 'getUser',
-      tag,
-      summary: 'Read one user',
-      params,
-      answers: { 200: answer('The user', shape) },
-    }),
-    async (request, reply) => sendUser(context, reply, await visibleUser(context, request)),
+  operation(app, 'listUsers', { querystring: ofTenantQuery, answers: { 200: pageOf(shape) } }).by(async (request) => {
+    const all = [...(await context.users.list())].sort((a, b) => a.id.localeCompare(b.id));
+    return pageOfTenant(request, all, userView);
+  });
+  operation(app, 'getUser', { params, answers: { 200: answer('The user', shape) } }).by(async (request, reply) =>
+    sendUser(context, reply, await visibleUser(context, request)),
   );
 }
 
 function createRoute(app: FastifyInstance, context: ApiContext): void {
-  app.post(
-    '/api/v1/users',
-    describe({
-      operationId: 'createUser',
-      tag,
-      summary: 'Let somebody sign in to the console',
-      body: body('UserInput', userBody),
-      answers: { 201: answer('The user', shape) },
-    }),
+  operation(app, 'createUser', { body: body('UserInput', userBody), answers: { 201: answer('The user', shape) } }).by(
     async (request, reply) => {
       const identity = identityOf(request);
-      const wanted = request.body as z.infer<typeof userBody>;
+      const wanted = request.body;
       // A user has no end: what ends must not leave one behind.
       if (identity.expiresAtMs !== undefined) throw forbidden('a token that ends cannot make a user');
       const nameTaken = () => taken('id', `the name ${wanted.id} is taken`);
@@ -142,65 +116,48 @@ function createRoute(app: FastifyInstance, context: ApiContext): void {
 }
 
 function changeRoutes(app: FastifyInstance, context: ApiContext): void {
-  app.patch(
-    '/api/v1/users/:id',
-    describe({
-      operationId: 'patchUser',
-      tag,
-      summary: 'Change a user, or the own password',
-      params,
-      readOnly: true,
-      body: body('UserPatch', patchBody),
-      answers: { 200: answer('The user', shape) },
-    }),
-    async (request, reply) => {
-      const found = seen(context, request, await visibleUser(context, request));
-      const wanted = request.body as z.infer<typeof patchBody>;
-      const isOwn = identityOf(request).user === found.id;
-      if (isOwn) await requireOwnChange(found, wanted);
-      else requireMayChange(request, found);
-      const chosen = await chosenPassword(context, found, wanted);
-      const { before, after } = await context.users.change(found.id, (known) => {
-        const now = seen(context, request, known);
-        // The password that it was let in by is another meanwhile, or it may not come in any more.
-        if (isOwn && (!now.enabled || now.password !== found.password)) throw changedMeanwhile();
-        if (!isOwn) requireMayChange(request, now);
-        const next = changed(now, wanted, chosen);
-        if (!hasItsTenant(next))
-          throw invalid([
-            { code: 'invalid', path: 'tenant', message: 'a tenant-admin names its tenant, a system-admin none' },
-          ]);
-        requireMayGrant(context, request, next);
-        return next;
-      });
-      if (wanted.password !== undefined || !after.enabled)
-        await context.sessions.endAllOf(after.id, isOwn ? identityOf(request).tokenId : undefined);
-      auditUser(context, request, 'update', before, after);
-      return sendUser(context, reply, after);
-    },
-  );
-  app.delete(
-    '/api/v1/users/:id',
-    describe({
-      operationId: 'deleteUser',
-      tag,
-      summary: 'Delete a user; its sessions end',
-      params,
-      answers: { 204: answer('Deleted') },
-    }),
-    async (request, reply) => {
-      const user = await visibleUser(context, request);
-      if (identityOf(request).user === user.id)
-        throw new ApiProblem(409, 'own-user', 'nobody deletes the user that it is signed in as');
-      const { before } = await context.users.change(user.id, (now) => {
-        seen(context, request, now);
-        return undefined;
-      });
-      await context.sessions.endAllOf(user.id);
-      auditUser(context, request, 'delete', before, undefined);
-      return reply.code(204).send();
-    },
-  );
+  operation(app, 'patchUser', {
+    params,
+    readOnly: true,
+    body: body('UserPatch', patchBody),
+    answers: { 200: answer('The user', shape) },
+  }).by(async (request, reply) => {
+    const found = seen(context, request, await visibleUser(context, request));
+    const wanted = request.body;
+    const isOwn = identityOf(request).user === found.id;
+    if (isOwn) await requireOwnChange(found, wanted);
+    else requireMayChange(request, found);
+    const chosen = await chosenPassword(context, found, wanted);
+    const { before, after } = await context.users.change(found.id, (known) => {
+      const now = seen(context, request, known);
+      // The password that it was let in by is another meanwhile, or it may not come in any more.
+      if (isOwn && (!now.enabled || now.password !== found.password)) throw changedMeanwhile();
+      if (!isOwn) requireMayChange(request, now);
+      const next = changed(now, wanted, chosen);
+      if (!hasItsTenant(next))
+        throw invalid([
+          { code: 'invalid', path: 'tenant', message: 'a tenant-admin names its tenant, a system-admin none' },
+        ]);
+      requireMayGrant(context, request, next);
+      return next;
+    });
+    if (wanted.password !== undefined || !after.enabled)
+      await context.sessions.endAllOf(after.id, isOwn ? identityOf(request).tokenId : undefined);
+    auditUser(context, request, 'update', before, after);
+    return sendUser(context, reply, after);
+  });
+  operation(app, 'deleteUser', { params, answers: { 204: answer('Deleted') } }).by(async (request, reply) => {
+    const user = await visibleUser(context, request);
+    if (identityOf(request).user === user.id)
+      throw new ApiProblem(409, 'own-user', 'nobody deletes the user that it is signed in as');
+    const { before } = await context.users.change(user.id, (now) => {
+      seen(context, request, now);
+      return undefined;
+    });
+    await context.sessions.endAllOf(user.id);
+    auditUser(context, request, 'delete', before, undefined);
+    return reply.code(204).send();
+  });
 }
 
 /** Whoever finds an open browser cannot take the account over: that needs the password. */
@@ -252,56 +209,42 @@ function changed(
 }
 
 function codeRoutes(app: FastifyInstance, context: ApiContext): void {
-  app.post(
-    '/api/v1/users/:id/codes',
-    describe({
-      operationId: 'createUserCodes',
-      tag,
-      summary: 'Begin to set up an authenticator app for the own user',
-      params,
-      readOnly: true,
-      answers: { 201: answer('What the app needs', named('NewCodes')) },
-    }),
-    async (request, reply) => {
-      const { id } = await ownUser(context, request);
-      const secret = newTotpSecret();
-      await context.users.change(id, (known) => {
-        const user = visible(request, known);
-        if (user.totp?.confirmed === true)
-          throw new ApiProblem(409, 'exists', 'an authenticator app is set up; take it away first');
-        return { ...user, totp: { secret, confirmed: false, lastStep: 0 } };
-      });
-      return reply.code(201).send({ secret, uri: totpUri(secret, id, 'tandem') });
-    },
-  );
-  app.post(
-    '/api/v1/users/:id/codes/confirm',
-    describe({
-      operationId: 'confirmUserCodes',
-      tag,
-      summary: 'Finish it with a first code: from now on each sign-in needs one',
-      params,
-      readOnly: true,
-      body: body('CodeInput', codeBody),
-      answers: { 200: answer('The user', shape) },
-    }),
-    async (request) => {
-      const { id } = await ownUser(context, request);
-      const { code } = request.body as z.infer<typeof codeBody>;
-      const { before, after } = await context.users.change(id, (known) => {
-        const user = visible(request, known);
-        const { totp } = user;
-        if (totp === undefined || totp.confirmed)
-          throw new ApiProblem(409, 'nothing-to-confirm', 'begin to set up an authenticator app first');
-        const step = totpStep(totp.secret, code, context.clock.wallMs(), totp.lastStep);
-        if (step === undefined)
-          throw invalid([{ code: 'wrong-code', path: 'code', message: 'is not what the app shows now' }]);
-        return { ...user, totp: { ...totp, confirmed: true, lastStep: step } };
-      });
-      auditUser(context, request, 'update', before, after);
-      return userView(after);
-    },
-  );
+  operation(app, 'createUserCodes', {
+    params,
+    readOnly: true,
+    answers: { 201: answer('What the app needs', named('NewCodes')) },
+  }).by(async (request, reply) => {
+    const { id } = await ownUser(context, request);
+    const secret = newTotpSecret();
+    await context.users.change(id, (known) => {
+      const user = visible(request, known);
+      if (user.totp?.confirmed === true)
+        throw new ApiProblem(409, 'exists', 'an authenticator app is set up; take it away first');
+      return { ...user, totp: { secret, confirmed: false, lastStep: 0 } };
+    });
+    return reply.code(201).send({ secret, uri: totpUri(secret, id, 'tandem') });
+  });
+  operation(app, 'confirmUserCodes', {
+    params,
+    readOnly: true,
+    body: body('CodeInput', codeBody),
+    answers: { 200: answer('The user', shape) },
+  }).by(async (request) => {
+    const { id } = await ownUser(context, request);
+    const { code } = request.body;
+    const { before, after } = await context.users.change(id, (known) => {
+      const user = visible(request, known);
+      const { totp } = user;
+      if (totp === undefined || totp.confirmed)
+        throw new ApiProblem(409, 'nothing-to-confirm', 'begin to set up an authenticator app first');
+      const step = totpStep(totp.secret, code, context.clock.wallMs(), totp.lastStep);
+      if (step === undefined)
+        throw invalid([{ code: 'wrong-code', path: 'code', message: 'is not what the app shows now' }]);
+      return { ...user, totp: { ...totp, confirmed: true, lastStep: step } };
+    });
+    auditUser(context, request, 'update', before, after);
+    return userView(after);
+  });
 }
 
 async function visibleUser(context: ApiContext, request: FastifyRequest): Promise<UserRecord> {

@@ -7,17 +7,17 @@ import { isSystemAdmin, maySeeTenant, requireSystemAdmin } from './access.ts';
 import { factOf, sendResource } from './change.ts';
 import { changeRecord } from './change-record.ts';
 import { keyText, knownTenant } from './collection.ts';
-import { type ApiContext, answer, audit, describe, identityOf } from './context.ts';
+import { type ApiContext, answer, audit, identityOf } from './context.ts';
 import { entityTag, mergePatch, requireMatch, withoutSecrets } from './documents.ts';
 import { ofTenantQuery, pageOfTenant } from './of-tenant.ts';
 import { body, named, patchOf } from './openapi.ts';
+import { operation } from './operation.ts';
 import { pageOf } from './paging.ts';
 import { requirePlace } from './places-per-tenant.ts';
 import type { Webhook } from './ports.ts';
 import { ApiProblem, forbidden, notFound } from './problem.ts';
 import { check } from './validation.ts';
 
-const TAG = 'webhooks';
 const idParams = z.strictObject({ id: keyText });
 const TOPICS = [...EVENT_TYPES, 'call-record'] as const;
 const webhookFields = {
@@ -46,109 +46,64 @@ export function webhookRoutes(app: FastifyInstance, context: ApiContext): void {
 }
 
 function readRoutes(app: FastifyInstance, context: ApiContext): void {
-  app.get(
-    '/api/v1/webhooks',
-    describe({
-      operationId: 'listWebhooks',
-      tag: TAG,
-      summary: 'List webhooks with their deliveries',
-      querystring: ofTenantQuery,
-      answers: { 200: pageOf(named('Webhook')) },
-    }),
+  operation(app, 'listWebhooks', { querystring: ofTenantQuery, answers: { 200: pageOf(named('Webhook')) } }).by(
     async (request) =>
       pageOfTenant(request, await context.webhooks.store.list(), (record) => webhookView(context, record)),
   );
-  app.get(
-    '/api/v1/webhooks/:id',
-    describe({
-      operationId: 'getWebhook',
-      tag: TAG,
-      summary: 'Read one webhook',
-      params: idParams,
-      answers: { 200: answer('The webhook', named('Webhook')) },
-    }),
+  operation(app, 'getWebhook', { params: idParams, answers: { 200: answer('The webhook', named('Webhook')) } }).by(
     async (request, reply) => sendWebhook(context, reply, await visibleWebhook(context, request)),
   );
 }
 
 function writeRoutes(app: FastifyInstance, context: ApiContext): void {
-  app.post(
-    '/api/v1/webhooks',
-    describe({
-      operationId: 'createWebhook',
-      tag: TAG,
-      summary: 'Have events posted to a URL',
-      body: body('WebhookInput', webhookBody),
-      answers: { 201: answer('The webhook', named('NewWebhook')) },
-    }),
-    async (request, reply) => {
-      const wanted = request.body as z.infer<typeof webhookBody>;
-      const record: Webhook = {
-        ...wanted,
-        ...defined({ tenant: wanted.tenant ?? identityOf(request).tenant }),
-        id: randomBytes(6).toString('hex'),
-        secret: wanted.secret ?? randomBytes(24).toString('base64url'),
-      } as Webhook;
-      const { store, turns } = context.webhooks;
-      await turns.run(async () => {
-        requirePlace(context, 'webhooks', record.tenant, await store.list());
-        await change(context, request, record.id, () => requireMayPut(context, request, undefined, record));
-      });
-      const made = wanted.secret === undefined ? { secret: record.secret } : {};
-      reply.code(201).header('location', `/api/v1/webhooks/${record.id}`);
-      return sendWebhook(context, reply, record, made);
-    },
-  );
-  app.patch(
-    '/api/v1/webhooks/:id',
-    describe({
-      operationId: 'patchWebhook',
-      tag: TAG,
-      summary: 'Change a webhook',
-      params: idParams,
-      body: patchOf('Webhook', webhookBody),
-      answers: { 200: answer('The webhook', named('Webhook')) },
-    }),
-    async (request, reply) => {
-      const { id } = request.params as { id: string };
-      const after = await context.webhooks.turns.run(() =>
-        change(context, request, id, (now) => {
-          const before = seen(context, request, now);
-          const wanted = check(storedWebhook, mergePatch(before, request.body)) as Webhook;
-          if (wanted.id !== id) throw new ApiProblem(422, 'name-fixed', "a webhook's id cannot be changed");
-          if (!isSystemAdmin(identityOf(request)) && wanted.tenant === undefined)
-            throw forbidden("a tenant admin's webhook stays its tenant's");
-          return requireMayPut(context, request, before, wanted);
-        }),
-      );
-      return sendWebhook(context, reply, after);
-    },
-  );
-  app.post(
-    '/api/v1/webhooks/:id/test',
-    describe({
-      operationId: 'testWebhook',
-      tag: TAG,
-      summary: 'Post a test delivery',
-      params: idParams,
-      answers: { 200: answer('What came of it', named('WebhookTest')) },
-    }),
-    async (request) => {
-      const webhook = seen(context, request, await visibleWebhook(context, request));
-      const outcome = await context.webhooks.sender.test(webhook);
-      audit(context, request, 'create', `webhooks/${webhook.id}/test`, { tenant: webhook.tenant, after: outcome });
-      return outcome;
-    },
-  );
-  app.delete(
-    '/api/v1/webhooks/:id',
-    describe({
-      operationId: 'deleteWebhook',
-      tag: TAG,
-      summary: 'Delete a webhook',
-      params: idParams,
-      answers: { 204: answer('Deleted') },
-    }),
+  operation(app, 'createWebhook', {
+    body: body('WebhookInput', webhookBody),
+    answers: { 201: answer('The webhook', named('NewWebhook')) },
+  }).by(async (request, reply) => {
+    const wanted = request.body;
+    const record: Webhook = {
+      ...wanted,
+      ...defined({ tenant: wanted.tenant ?? identityOf(request).tenant }),
+      id: randomBytes(6).toString('hex'),
+      secret: wanted.secret ?? randomBytes(24).toString('base64url'),
+    } as Webhook;
+    const { store, turns } = context.webhooks;
+    await turns.run(async () => {
+      requirePlace(context, 'webhooks', record.tenant, await store.list());
+      await change(context, request, record.id, () => requireMayPut(context, request, undefined, record));
+    });
+    const made = wanted.secret === undefined ? { secret: record.secret } : {};
+    reply.code(201).header('location', `/api/v1/webhooks/${record.id}`);
+    return sendWebhook(context, reply, record, made);
+  });
+  operation(app, 'patchWebhook', {
+    params: idParams,
+    body: patchOf('Webhook', webhookBody),
+    answers: { 200: answer('The webhook', named('Webhook')) },
+  }).by(async (request, reply) => {
+    const { id } = request.params as { id: string };
+    const after = await context.webhooks.turns.run(() =>
+      change(context, request, id, (now) => {
+        const before = seen(context, request, now);
+        const wanted = check(storedWebhook, mergePatch(before, request.body)) as Webhook;
+        if (wanted.id !== id) throw new ApiProblem(422, 'name-fixed', "a webhook's id cannot be changed");
+        if (!isSystemAdmin(identityOf(request)) && wanted.tenant === undefined)
+          throw forbidden("a tenant admin's webhook stays its tenant's");
+        return requireMayPut(context, request, before, wanted);
+      }),
+    );
+    return sendWebhook(context, reply, after);
+  });
+  operation(app, 'testWebhook', {
+    params: idParams,
+    answers: { 200: answer('What came of it', named('WebhookTest')) },
+  }).by(async (request) => {
+    const webhook = seen(context, request, await visibleWebhook(context, request));
+    const outcome = await context.webhooks.sender.test(webhook);
+    audit(context, request, 'create', `webhooks/${webhook.id}/test`, { tenant: webhook.tenant, after: outcome });
+    return outcome;
+  });
+  operation(app, 'deleteWebhook', { params: idParams, answers: { 204: answer('Deleted') } }).by(
     async (request, reply) => {
       const { id } = request.params as { id: string };
       await context.webhooks.turns.run(() =>
