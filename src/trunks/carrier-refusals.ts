@@ -14,6 +14,9 @@ interface Told {
   readonly reason: string;
 }
 
+/** Whose a call is that another node has: it may be of the very tenant that was told so before. What it is told holds nobody. */
+export const UNKNOWN = '';
+
 /** What an attempt was told, to hold until then (monotonic, ms). */
 export function toldBy({ status, reason }: Pick<TrunkAttempt, 'status' | 'reason'>, untilMs: number): Told {
   return { untilMs, reason: `the carrier says ${status} ${reason}` };
@@ -27,9 +30,10 @@ export class CarrierRefusals {
   /**
    * Whether it holds for all from now on.
    *
-   * @param tenant whose call was told; undefined: it is not known, or has the trunk alone
+   * @param tenant whose call was told; undefined: it has the trunk alone
    */
   note(tenant: string | undefined, told: Told, nowMs: number): boolean {
+    if (tenant === UNKNOWN) return false;
     const lasting = [...(this.#ofTenants ?? [])].filter(([, { untilMs }]) => untilMs > nowMs);
     if (tenant !== undefined) this.#ofTenants = new Map([...lasting, [tenant, told]]);
     const isOfAll = tenant === undefined || lasting.some(([name]) => name !== tenant);

@@ -9,7 +9,7 @@ import type { Trunk } from '../provisioning/trunk-settings/schema.ts';
 import { describeDestination } from '../sip/endpoint/index.ts';
 import type { Flow, Target } from '../sip/transport/index.ts';
 import type { Capacity } from './capacity.ts';
-import { CarrierRefusals, TargetRefusals, toldBy } from './carrier-refusals.ts';
+import { CarrierRefusals, TargetRefusals, toldBy, UNKNOWN } from './carrier-refusals.ts';
 import { Datacentres } from './datacentres.ts';
 import { judge, type TrunkAttempt } from './evidence.ts';
 import type { TrunkEndpoint } from './exchange.ts';
@@ -251,7 +251,7 @@ export class TrunkLine implements TimerTarget {
     const { status, reason } = attempt;
     const way = wayOf(this.#trunk);
     const nowMs = scheduler.nowMs();
-    const whose = this.#trunk.assignments.length > 1 ? tenant : undefined;
+    const whose = this.#trunk.assignments.length > 1 ? (tenant ?? UNKNOWN) : undefined;
     const isNews = evidence.kind !== 'alive' || !this.#health.isSound(attempt.target) || locator.isFailed(target, way);
     switch (evidence.kind) {
       case 'silent':

@@ -71,7 +71,7 @@ describe('a trunk of two tenants, of whom one calls whom it pays to refuse', () 
     const trunk = directory.trunk(String(idOf('carrier')));
     if (trunk === undefined) throw new Error('no trunk');
     const target = `udp:${PROVIDER}:5060`;
-    const refuse = (tenant: string, status: number, reason: string, retryAfterSeconds: number) =>
+    const refuse = (tenant: string | undefined, status: number, reason: string, retryAfterSeconds: number) =>
       world.service.noteAttempt(trunk, { target, status, reason, cause: 'response', retryAfterSeconds }, tenant);
     const isFull = (name: string) => world.service.condition(trunk.id, directory.tenantByName(name)).full;
     return { world, trunk, target, refuse, isFull };
@@ -96,6 +96,18 @@ describe('a trunk of two tenants, of whom one calls whom it pays to refuse', () 
     for (const tenant of ['globex', 'acme']) refuse(tenant, 503, 'Service Unavailable', 120);
     expect(world.status().state).toBe('offline');
   });
+
+  test.each([
+    [486, 'No channels'],
+    [503, 'Service Unavailable'],
+  ])(
+    '%i to a call that another node has, whosesoever it is, keeps nobody from it, alone or as a second one',
+    (status, reason) => {
+      const { world, refuse, isFull } = start();
+      for (const tenant of [undefined, 'globex', undefined]) refuse(tenant, status, reason, 10);
+      expect([world.status().state, isFull('globex'), isFull('acme')]).toEqual(['online', true, false]);
+    },
+  );
 
   test('a hold that a ping was told is not ended by what one tenant’s call is told', () => {
     const { world, refuse } = start();
