@@ -1,5 +1,6 @@
 /** What an engine listens on while it runs: opened at its start, added to and taken from without a restart. */
 import { X509Certificate } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { SettingsError } from '../base/errors.ts';
 import type { Listen, NodeSettings } from '../settings/node-schema.ts';
 import type { EndpointTransport } from '../sip/endpoint/index.ts';
@@ -37,12 +38,19 @@ export interface ListenerChange {
   undo(): void;
 }
 
+/** A file with a certificate chain, and what it held when it was read. */
+interface ShownFile {
+  readonly name: string;
+  readonly chain: string;
+}
+
 export class LiveListeners {
   readonly #options: LiveListenersOptions;
   #inForce: readonly Listen[];
   readonly #added = new Map<string, AddedListener>();
   /** The certificate that each shows, PEM, by id. */
   readonly #chains = new Map<string, string>();
+  #httpFile: ShownFile | undefined = undefined;
 
   constructor(options: LiveListenersOptions) {
     this.#options = options;
@@ -74,6 +82,7 @@ export class LiveListeners {
     const options = allListeners(settings, workers, dealing);
     const listening = await transport.open(options);
     this.#shows(options);
+    this.#httpFile = httpFileOf(settings);
     served.listensOn(listening, this.#inForce);
     this.#options.onChange();
     return listening;
@@ -84,14 +93,15 @@ export class LiveListeners {
     return listenersOf(this.#options.served.listening, this.all, this.#chains);
   }
 
-  /** The ends of the certificates that are shown out of files, by the file. */
+  /** The ends of the certificates that are shown out of files, that of the HTTP interface too, by the file. */
   certificateFiles(): readonly { readonly name: string; readonly notAfterMs: number }[] {
-    return this.#inForce.flatMap((listen) => {
-      const chain = this.#chains.get(listenerId(listen));
+    const files = this.#inForce.map((listen) => ({
+      name: listen.certificate,
+      chain: this.#chains.get(listenerId(listen)),
+    }));
+    return [...files, ...(this.#httpFile === undefined ? [] : [this.#httpFile])].flatMap(({ name, chain }) => {
       const notAfterMs = chain === undefined ? undefined : endMsOf(chain);
-      return listen.certificate === undefined || notAfterMs === undefined
-        ? []
-        : [{ name: listen.certificate, notAfterMs }];
+      return name === undefined || notAfterMs === undefined ? [] : [{ name, notAfterMs }];
     });
   }
 
@@ -174,7 +184,9 @@ export class LiveListeners {
   readCertificates(settings: NodeSettings): () => void {
     const { transport, workers, dealing } = this.#options;
     const read = allListeners(settings, workers, dealing);
+    const httpFile = httpFileOf(settings);
     return () => {
+      this.#httpFile = httpFile;
       // One that has another name or address in the file is open under the one that it had.
       const staying = stayingOf(this.#inForce, settings.listen);
       const openAs = new Map(Array.from(staying, ([wanted, open]) => [listenerId(wanted), listenerId(open)]));
@@ -219,6 +231,16 @@ export class LiveListeners {
     const { transport, served, onChange } = this.#options;
     served.listensOn(transport.listening(), this.all);
     onChange();
+  }
+}
+
+/** What the HTTP interface shows; it reads the file when those of listeners are read, and says itself where it cannot. */
+function httpFileOf({ api: { enabled, certificate } }: NodeSettings): ShownFile | undefined {
+  if (!enabled || certificate === undefined) return undefined;
+  try {
+    return { name: certificate, chain: readFileSync(certificate, 'utf8') };
+  } catch {
+    return undefined;
   }
 }
 

@@ -63,26 +63,27 @@ test('a trunk whose name nobody knows is logged, and the next route is tried', a
   );
 });
 
-test('the end of a certificate that a listener shows out of a file is told at the start, and of a renewed one at the reload', async () => {
+test('the end of a certificate that a listener, or the HTTP interface, shows out of a file is told at the start, and of a renewed one at the reload', async () => {
   const authority = new TestAuthority();
   const folder = mkdtempSync(join(tmpdir(), 'tandem-engine-'));
   try {
-    const [certificate, key] = [join(folder, 'cert.pem'), join(folder, 'key.pem')];
+    const [certificate, http, key] = ['cert.pem', 'http.pem', 'key.pem'].map((name) => join(folder, name));
     const put = (days: number) => {
       const pair = authority.issue({ commonName: 'sip.example.com', days });
-      writeFileSync(certificate, pair.cert);
-      writeFileSync(key, pair.key);
+      for (const file of [certificate, http]) writeFileSync(String(file), pair.cert);
+      writeFileSync(String(key), pair.key);
     };
     put(5);
+    const api = { certificate: http, key };
     const listen = [{ transport: 'tls' as const, host: ENGINE, port: 5061, certificate, key }];
-    const world = new World({ settings: { listen } });
+    const world = new World({ settings: { listen, api } });
     world.scheduler.shiftWall(Date.now() - world.scheduler.wallMs());
     await world.engine.start();
-    const told = { name: certificate, owner: 'system' };
-    expect(world.observed.expiring).toMatchObject([{ ...told, daysLeft: 7 }]);
+    const told = (daysLeft: number) => [certificate, http].map((name) => ({ name, owner: 'system', daysLeft }));
+    expect(world.observed.expiring).toMatchObject(told(7));
     put(20);
-    world.engine.readCertificates(nodeSchema.parse({ listen }))();
-    expect(world.observed.expiring.slice(1)).toMatchObject([{ ...told, daysLeft: 30 }]);
+    world.engine.readCertificates(nodeSchema.parse({ listen, api }))();
+    expect(world.observed.expiring.slice(2)).toMatchObject(told(30));
     await world.engine.close();
   } finally {
     rmSync(folder, { recursive: true });

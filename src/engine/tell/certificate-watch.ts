@@ -23,7 +23,7 @@ export interface ExpiringCertificate {
 export interface CertificateWatchOptions {
   readonly scheduler: Scheduler;
   readonly served: Pick<Served, 'directory'>;
-  /** Those that listeners show out of files, by the file. */
+  /** Those that listeners and the HTTP interface show out of files, by the file. */
   readonly shown: () => readonly { readonly name: string; readonly notAfterMs: number }[];
   readonly onExpiring: (certificate: ExpiringCertificate) => void;
 }
