@@ -4,7 +4,8 @@ import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { faults } from '../../src/console/text/de/faults.ts';
 import { findings } from '../../src/console/text/de/findings.ts';
-import { translated } from '../../src/console/text/faults.ts';
+import { reasons } from '../../src/console/text/de/reasons.ts';
+import { translated, translatedInParts } from '../../src/console/text/faults.ts';
 import { checkProvisioning } from '../../src/provisioning/check/provisioning.ts';
 import { tenantSchema } from '../../src/provisioning/tenants/schema.ts';
 import { provisioningSchema } from '../../src/provisioning/trunk-settings/schema.ts';
@@ -151,19 +152,50 @@ describe('what the engine says of faults, in German', () => {
   });
 });
 
-describe('what the engine says of how a trunk is, in German', () => {
-  /** What stands in a file in quotes and has several words, values in it as `x`. */
-  const sentencesIn = (file: string) =>
-    Array.from(
-      readFileSync(join(import.meta.dirname, '../../src', file), 'utf8')
-        .replaceAll(/^ *(\/?\*|\/\/).*$/gm, '')
-        .matchAll(/'((?:[^'\\\n]|\\.)*)'|"([^"\n]*)"|`([^`]*)`/g),
-      ([, ...quoted]) => (quoted.find((text) => text !== undefined) ?? '').replaceAll(/\$\{[^}]*\}/g, 'x'),
-    ).filter((text) => /[a-z]+ [a-z]+ [a-z]+/.test(text));
+const isEnglish = (text: string) => /[a-z]{2,} [a-z]{2,}/.test(text);
 
-  test('each sentence of the doctor has German words', () => {
-    const said = sentencesIn('engine/trunk-doctor.ts');
-    expect(said.length).toBeGreaterThan(30);
+/** What stands in these files in quotes and has several words, values in it as `9`. */
+function sentencesIn(...files: readonly string[]): readonly string[] {
+  return files
+    .map((file) => readFileSync(join(import.meta.dirname, '../../src', file), 'utf8'))
+    .flatMap((source) =>
+      Array.from(
+        source
+          .replaceAll(/^ *(\/?\*|\/\/).*$/gm, '')
+          // Expressions may have quotes, and what an answer says stands in the answer's own words.
+          .replaceAll(/\/(?![*/ ])(?:\\.|\[(?:\\.|[^\]\n])*\]|[^/\n])+\/[a-z]*(?=[.;,)])/g, '')
+          .replaceAll(/status: \d+,\s+reason: '[^']*'/g, '')
+          .matchAll(/'((?:[^'\\\n]|\\.)*)'|"([^"\n]*)"|`([^`]*)`/g),
+        ([, ...quoted]) =>
+          (quoted.find((text) => text !== undefined) ?? '').replaceAll(/\$\{(?:[^{}]|\{[^{}]*\})*\}/g, '9'),
+      ),
+    )
+    .filter(isEnglish);
+}
+
+describe('what the engine says of how a trunk is, in German', () => {
+  /** Where the reasons of a trunk's state are made, and those why nothing comes over a connection. */
+  const FILES = [
+    'carrier-refusals',
+    'datacentres',
+    'exchange',
+    'health',
+    'hops',
+    'keep-alive',
+    'ping',
+    'registration',
+    'registration-turn',
+    'target-health',
+    'trunk-line',
+  ]
+    .map((file) => `trunks/${file}.ts`)
+    .concat(['stream-flow', 'stream-listener', 'tls-client', 'tls-refusal'].map((file) => `sip/transport/${file}.ts`));
+
+  test("each sentence of the doctor and of a trunk's state has German words", () => {
+    const said = sentencesIn('engine/trunk-doctor.ts')
+      .filter((text) => text.trim().split(' ').length > 2)
+      .concat(sentencesIn(...FILES));
+    expect(said.length).toBeGreaterThan(80);
     expect(said.filter((sentence) => translated(sentence, findings) === sentence)).toEqual([]);
   });
 
@@ -183,5 +215,82 @@ describe('what the engine says of how a trunk is, in German', () => {
       'weder eine ausgehende noch eine eingehende Regel nennt den Trunk',
     );
     expect(inGerman('Wrong Password')).toBe('Wrong Password');
+  });
+});
+
+describe('why a call goes where it goes, in German', () => {
+  const FOLDERS = ['outbound', 'stir'];
+  const FILES = [
+    'engine/explain/contact-reasons.ts',
+    'engine/explain/explainer.ts',
+    'engine/explain/inbound-reasons.ts',
+  ];
+  /** Nothing of a reason: the words of commands and of the OpenAPI document, defects, and what is said of files. */
+  const OTHERS =
+    /outbound\/(explain-text|explanation|if-answered|pipeline|placed-call|played-again)|stir\/(certificate|crl|signature-\w+|trust|verstat|x509-extensions)\.ts/;
+  const table = { ...reasons, ...findings };
+  const inGerman = (reason: string) => translatedInParts(reason, table);
+  const files = FOLDERS.flatMap((folder) =>
+    readdirSync(join(import.meta.dirname, '../../src', folder), { recursive: true, encoding: 'utf8' })
+      .map((file) => `${folder}/${file}`)
+      .filter((file) => file.endsWith('.ts') && !OTHERS.test(file)),
+  );
+
+  test('each sentence of the engine has German words', () => {
+    const said = sentencesIn(...files, ...FILES);
+    expect(said.length).toBeGreaterThan(200);
+    /** Answers to the phone, which say what was set, and to a question that cannot be asked. */
+    const answers =
+      /^X-Outbound-Cli rewrite|^(Not Found|Caller ID|Calls|Anonymous callers|Outbound caller ID) |^there is no |^say which |places no call$|^trunk 9 is disabled|^tenant 9 has no extension|say who calls/;
+    const marked = Object.fromEntries(
+      Object.keys(table)
+        .filter(isEnglish)
+        .map((known) => [known, '–']),
+    );
+    /** What has no German words of a sentence, alone or behind a name. */
+    const left = (sentence: string) => {
+      const plain = sentence
+        .replaceAll("\\'", "'")
+        .replace(/\$\{.*$/s, '')
+        .replace(/^[ ,;]+/, '')
+        .replaceAll(/(?<=[a-z])9/g, '');
+      const [alone = '', behind = ''] = [plain, `9 ${plain}`].map((each) => translatedInParts(each, marked));
+      return isEnglish(alone) ? behind : alone;
+    };
+    expect(said.filter((sentence) => !answers.test(sentence) && isEnglish(left(sentence)))).toEqual([]);
+    expect(left('the moon is full, not set')).toBe('9 the moon is full, –');
+  });
+
+  test('the engine says so in these words', () => {
+    const sources = sourcesOf('outbound', 'engine', 'stir', 'provisioning').replaceAll("\\'", "'");
+    const parts = Object.keys(reasons).filter(
+      (known) => !known.split(/[;,:] |\{\w+\}/).every((part) => sources.includes(part.trim())),
+    );
+    expect(parts).toEqual([]);
+  });
+
+  test.each([
+    ['extension 101 of acme', 'Nebenstelle 101 von acme'],
+    [
+      '0049301 -> 0301: domestic: + removed, country code 49 dropped, prefix and national code put in front',
+      '0049301 -> 0301: Inland: + entfernt, Landeskennzahl 49 entfällt, Präfix und nationale Kennziffer davor',
+    ],
+    [
+      'route 1: trunk "a, of the system", which is down (no answer) and tried all the same, leaves through node n1, which is registered',
+      'Weg 1: Trunk "a, of the system", der nicht erreichbar ist (keine Antwort) und trotzdem versucht wird, geht über den Knoten n1 hinaus, der angemeldet ist',
+    ],
+    [
+      'goes out unsigned (an emergency call is never refused): certificate c ended at 2026-11-28T00:00:00Z; certificate d is no URL',
+      'geht ohne Signatur hinaus (ein Notruf wird nie abgelehnt): Zertifikat c ist am 2026-11-28T00:00:00Z abgelaufen; Zertifikat d ist keine URL',
+    ],
+    [
+      'shaken {"attest":"B","orig":{"tn":"1415"}}; attestation B: extension 101 of acme is authenticated; 1415 is in no pool that the system admin has verified',
+      'shaken {"attest":"B","orig":{"tn":"1415"}}; Bestätigung B: Nebenstelle 101 von acme hat sich ausgewiesen; 1415 liegt in keinem Bereich, den die Systemverwaltung geprüft hat',
+    ],
+    ['the certificate cannot be fetched: the answer is 404', 'das Zertifikat ist nicht zu holen: die Antwort ist 404'],
+    ['anonymous: the endpoint sent Privacy: id', 'anonym: das Gerät hat gesendet: Privacy: id'],
+    ['from.user: anonymous', 'from.user: anonymous'],
+  ])('parts, values and reasons inside of it: %s', (reason, words) => {
+    expect(inGerman(reason)).toBe(words);
   });
 });

@@ -3,7 +3,7 @@ import { useState } from 'preact/hooks';
 import { explain } from '../client/resources.ts';
 import { session } from '../client/session.ts';
 import type { Explanation } from '../client/types.ts';
-import { t } from '../text/index.ts';
+import { reasonInWords, t } from '../text/index.ts';
 import { Button } from '../ui/button.tsx';
 import { TenantChoice, TrunkChoice } from '../ui/choices.tsx';
 import { FaultSummary, SelectField, SubmitForm, TextField, useForm } from '../ui/form.tsx';
@@ -122,7 +122,7 @@ function Told({ explanation: { refusal, rule, steps, routes, skipped, legs = [] 
           <h2>{t('try.route', { trunk: route.trunk.name })}</h2>
           {route.refusal === undefined ? (
             <p class="soft">
-              {t('try.next')} <span class="mono">{route.nextHop}</span>
+              {t('try.next')} <span class="mono">{reasonInWords(route.nextHop)}</span>
             </p>
           ) : (
             <Note kind="warn">
@@ -138,7 +138,7 @@ function Told({ explanation: { refusal, rule, steps, routes, skipped, legs = [] 
                   <li key={source + reason}>
                     <State tone={verdict === 'taken' ? 'good' : 'none'}>{t(`try.${verdict}`)}</State> {source}{' '}
                     <span class="mono">{value}</span>
-                    <span class="table-sub break">{reason}</span>
+                    <span class="table-sub break">{reasonInWords(reason)}</span>
                   </li>
                 ))}
               </ul>
@@ -164,7 +164,7 @@ function Told({ explanation: { refusal, rule, steps, routes, skipped, legs = [] 
           <ul>
             {skipped.map(({ trunkName, reason }) => (
               <li class="break" key={trunkName + reason}>
-                <strong>{trunkName}</strong> {reason}
+                <strong>{trunkName}</strong> {reasonInWords(reason)}
               </li>
             ))}
           </ul>

@@ -3,8 +3,9 @@ import { type Language, language, timeZone } from '../client/preferences.ts';
 import { faults } from './de/faults.ts';
 import { findings } from './de/findings.ts';
 import { de } from './de/index.ts';
+import { reasons } from './de/reasons.ts';
 import { en } from './en/index.ts';
-import { translated } from './faults.ts';
+import { translated, translatedInParts } from './faults.ts';
 
 export type TextKey = keyof typeof en;
 type Values = Readonly<Record<string, string | number>>;
@@ -30,6 +31,13 @@ export function inWords(message: string): string {
 /** The same of how a trunk is. */
 export function foundInWords(message: string): string {
   return language.value === 'de' ? translated(message, findings) : message;
+}
+
+const allReasons = { ...reasons, ...findings };
+
+/** The same of why a call goes where it goes, and of why a field is as it is. */
+export function reasonInWords(reason: string): string {
+  return language.value === 'de' ? translatedInParts(reason, allReasons) : reason;
 }
 
 /** The reader's own country where the language has several, for dates and numbers. */

@@ -1,6 +1,6 @@
 /** A SIP message as text, and why its fields are what they are. */
 import type { Explanation } from '../client/types.ts';
-import { t } from '../text/index.ts';
+import { reasonInWords, t } from '../text/index.ts';
 
 /** Fields that say who calls and who is called are marked. */
 const MARKED =
@@ -37,7 +37,7 @@ export function Reasons({ fields }: { readonly fields: Fields }) {
               <dt class="mono">{field}</dt>
               <dd>
                 <code>{value}</code>
-                <span class="table-sub">{reason}</span>
+                <span class="table-sub">{reasonInWords(reason)}</span>
               </dd>
             </div>
           ))}

@@ -1,6 +1,6 @@
 /** Which of the latest calls would leave differently after a change, and how. */
 import type { PlanView } from '../client/types.ts';
-import { number, t } from '../text/index.ts';
+import { number, reasonInWords, t } from '../text/index.ts';
 import { Note } from './note.tsx';
 import { When } from './state.tsx';
 
@@ -44,7 +44,7 @@ export function PlanResult({
                 <del class="mono break">{before ?? '—'}</del>
                 <br />
                 <ins class="mono break">{after ?? '—'}</ins>
-                {reason === undefined ? null : <span class="table-sub">{reason}</span>}
+                {reason === undefined ? null : <span class="table-sub">{reasonInWords(reason)}</span>}
               </dd>
             </dl>
           ))}

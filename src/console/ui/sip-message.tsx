@@ -2,7 +2,7 @@
 import { useState } from 'preact/hooks';
 import { fullName, type MessageField, readMessage } from '../client/sip-message.ts';
 import type { Explanation, TraceMessage } from '../client/types.ts';
-import { codeInWords, exactTime, known, t } from '../text/index.ts';
+import { codeInWords, exactTime, known, reasonInWords, t } from '../text/index.ts';
 import { Button } from './button.tsx';
 import { say } from './toast.tsx';
 
@@ -164,7 +164,7 @@ function Field({ name, value, about, why }: { name: string; value: string; about
             {why.map(({ part, reason }) => (
               <span key={part + reason}>
                 {part === '' ? null : <span class="soft">{known(`part.${part}`, part)}: </span>}
-                {reason}
+                {reasonInWords(reason)}
               </span>
             ))}
           </span>

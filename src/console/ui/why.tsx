@@ -1,6 +1,6 @@
 /** How a call was decided, step by step, and what left for it, each field with its reason. */
 import type { Explanation } from '../client/types.ts';
-import { known, t } from '../text/index.ts';
+import { known, reasonInWords, t } from '../text/index.ts';
 import { Invite, Reasons } from './invite.tsx';
 import { State } from './state.tsx';
 
@@ -11,7 +11,7 @@ export function Steps({ steps }: { readonly steps: Explanation['steps'] }) {
       {steps.map(({ step, outcome, reason }) => (
         <li class="row" key={step + reason}>
           <State tone={outcome === 'reject' ? 'bad' : 'good'}>{known(`why.${step}`, step)}</State>
-          <span class="grow break">{reason}</span>
+          <span class="grow break">{reasonInWords(reason)}</span>
         </li>
       ))}
     </ol>

@@ -2,7 +2,7 @@
 import { records } from '../../client/resources.ts';
 import type { CallRecord } from '../../client/types.ts';
 import { useQuery } from '../../client/use-query.ts';
-import { clock, exactTime, known, number, type TextKey, t } from '../../text/index.ts';
+import { clock, exactTime, known, number, reasonInWords, type TextKey, t } from '../../text/index.ts';
 import { Fact } from '../../ui/facts.tsx';
 import { Page } from '../../ui/page.tsx';
 import { State } from '../../ui/state.tsx';
@@ -81,7 +81,7 @@ function Numbers({ record }: { record: CallRecord }) {
         <Fact name={t('record.verified')}>
           {verification === undefined
             ? undefined
-            : `${known(`verification.${verification.result}`, verification.result)}${verification.reason === undefined ? '' : ` · ${verification.reason}`}`}
+            : `${known(`verification.${verification.result}`, verification.result)}${verification.reason === undefined ? '' : ` · ${reasonInWords(verification.reason)}`}`}
         </Fact>
         <Fact name="Call-ID">
           <span class="mono">{record.sipCallIds.join(' ')}</span>
