@@ -171,14 +171,16 @@ export class Branch implements ClientTransactionUser, TimerTarget {
     }
     if (!this.#isCurrent(transaction)) return;
     if (status < 200) {
-      if (this.state === 'calling') this.#provisional(response, transaction);
-    } else if (this.state === 'cancelling') {
+      this.#provisional(response, transaction);
+      return;
+    }
+    // RFC 3261 §16.7 step 5: a proxy that has sent a refusal on still sends the 2xx of another fork. Nobody has answered before a challenge.
+    const late = status === 401 || status === 407 ? undefined : this.#lateAnswers();
+    if (this.state === 'cancelling') {
       this.#tried.ended(status, response.reason, 'cancelled');
       this.#finish('cancelled');
-    } else if (this.state === 'calling') {
-      this.#refused(response, invite);
-    }
-    if (status >= 300) transaction.release();
+    } else if (this.state === 'calling') this.#refused(response, invite);
+    transaction.release(late);
   }
 
   onTimeout(transaction: ClientTransaction): void {
@@ -287,6 +289,7 @@ export class Branch implements ClientTransactionUser, TimerTarget {
   // --- responses ---
 
   #provisional(response: SipResponse, transaction: ClientTransaction): void {
+    if (this.state !== 'calling') return;
     this.#invite?.rings(response);
     if (response.status === 100) return;
     const leg =
@@ -356,9 +359,8 @@ export class Branch implements ClientTransactionUser, TimerTarget {
 
   #lateAnswers(winner?: Leg): LateAnswers {
     const { credentials } = this.plan;
-    const { usedSequence } = this.#forks;
-    const invite = { env: this.attempt.env, options: this.#options, credentials, usedSequence };
-    const late = new LateAnswers(invite, winner);
+    const { highestSequence: usedSequence } = this.#forks;
+    const late = new LateAnswers({ env: this.attempt.env, options: this.#options, credentials, usedSequence }, winner);
     if (this.#invite !== undefined) this.#invite.late = late;
     return late;
   }

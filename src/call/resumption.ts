@@ -108,7 +108,7 @@ export class CancelledInvite implements ClientTransactionUser {
 
   onResponse(response: SipResponse, transaction: ClientTransaction): void {
     if (response.status >= 200 && response.status < 300) this.#late.onResponse(response, transaction);
-    else if (response.status >= 300) transaction.release();
+    else if (response.status >= 300) transaction.release(this);
   }
 
   onTimeout(transaction: ClientTransaction): void {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { CallPeers } from '../../src/call/ports.ts';
 import { DigestClient } from '../../src/sip/auth/index.ts';
-import { createResponse, HeaderId, type SipRequest } from '../../src/sip/message/index.ts';
+import { createResponse, HeaderId, type SipRequest, serialize } from '../../src/sip/message/index.ts';
 import { isCollected } from '../kit/collected.ts';
 import { branchTo, fill, type Party, type Sent, sdp, stages, World } from './world.ts';
 
@@ -15,7 +15,8 @@ function answerOfFork(party: Party, tag: string): void {
   const { request } = party.invite;
   const response = fill(createResponse(request, 200, undefined, { toTag: tag }), { body: sdp(tag) });
   response.headers.add(HeaderId.Contact, '<sip:fork@b>');
-  party.invite.respond(response);
+  // A proxy sends it on whatever it has answered (RFC 3261 §16.7 step 5).
+  party.invite.flow.send(serialize(response));
 }
 
 function endedCall(): World {
@@ -108,6 +109,17 @@ describe('§12.2.1.1: the BYE to a fork that had PRACKs and answers too late goe
     expect(world.settles()).toBe(true);
   });
 
+  test('after another one has declined', () => {
+    const world = new World();
+    ringsReliably(world);
+    world.b.answer(world.b.invite, 603);
+    world.run();
+    answerOfFork(world.b, 'fork-2');
+    world.run();
+    expect(byeOf(world.b)).toBe('3 BYE');
+    expect(world.settles()).toBe(true);
+  });
+
   test('after the caller has given up', () => {
     const world = new World();
     ringsReliably(world).transaction?.cancel();
@@ -142,6 +154,27 @@ const NOBODY_WAITS: readonly (readonly [string, (world: World) => void])[] = [
       world.b.answer(world.b.invite, 180);
       world.run();
       sent.transaction?.cancel();
+    },
+  ],
+  [
+    'another fork has declined',
+    (world) => {
+      world.a.call();
+      world.run();
+      world.b.answer(world.b.invite, 603);
+      world.run();
+    },
+  ],
+  [
+    'the caller has given up, and another fork has said so',
+    (world) => {
+      const sent = world.a.call();
+      world.run();
+      world.b.answer(world.b.invite, 180);
+      world.run();
+      sent.transaction?.cancel();
+      world.b.answer(world.b.invite, 487);
+      world.run();
     },
   ],
   [

@@ -60,8 +60,8 @@ export class SecondWay implements ClientTransaction, ClientTransactionUser {
     this.current.acknowledged(ack, flow);
   }
 
-  release(): void {
-    this.current.release();
+  release(late?: ClientTransactionUser): void {
+    this.current.release(late);
   }
 
   abandon(): void {

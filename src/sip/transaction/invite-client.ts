@@ -2,7 +2,7 @@ import { type HeaderList, type SipResponse, serialize } from '../message/index.t
 import { ClientTransactionBase } from './client-transaction.ts';
 import { buildAck, buildCancel } from './requests.ts';
 import { TransactionTimer } from './timers.ts';
-import type { Channel, InviteClientState } from './types.ts';
+import type { Channel, ClientTransactionUser, InviteClientState } from './types.ts';
 
 /**
  * The INVITE client transaction: RFC 3261 §17.1.1 with the Accepted state of RFC 6026 §8.4. The README draws it.
@@ -74,13 +74,14 @@ export class InviteClientTransaction<F extends Channel> extends ClientTransactio
   }
 
   /** Half a minute is long: what a further 2xx needs is kept as the text of the ACK, once that was given. */
-  override release(): void {
-    if (this.state !== 'accepted') {
-      super.release();
+  override release(late?: ClientTransactionUser<F>): void {
+    if (this.state === 'accepted') {
+      this.#isReleased = true;
+      this.#lingerWhenAcknowledged();
       return;
     }
-    this.#isReleased = true;
-    this.#lingerWhenAcknowledged();
+    if (this.state === 'completed' && late !== undefined) this.host.heard(this, this.text, this.flow, late);
+    super.release();
   }
 
   /** Somebody may answer it: it is to be cancelled. */
@@ -192,15 +193,15 @@ export class InviteClientTransaction<F extends Channel> extends ClientTransactio
     // It has heard everything; the machine lingers for half a minute.
     this.user = undefined;
     user?.onResponse(response, this);
+    // §17.1.1.2: timer D is 0 over reliable transports.
+    if (this.flow.reliable && this.state === 'completed') this.terminate();
   }
 
   #acknowledge(response: SipResponse): void {
     this.text = serialize(buildAck(this.request, response));
     this.state = 'completed';
-    // §17.1.1.2: timer D is 0 over reliable transports.
     if (!this.flow.reliable) this.armState(this.host.timers.timerDMs, TransactionTimer.D);
     this.flow.send(this.text);
-    if (this.flow.reliable) this.terminate();
   }
 
   #sendCancel(headers: HeaderList): void {

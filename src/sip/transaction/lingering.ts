@@ -287,8 +287,9 @@ const NO_USER = -1;
 const OTHER_METHOD = 0;
 
 /**
- * Branches whose final response was heard. Of an accepted INVITE (RFC 6026 §7.2) the text of its ACK is kept: a 2xx that comes again gets
- * it again (RFC 3261 §13.2.2.4), and what has to be known to acknowledge and end the 2xx of another fork stands in it.
+ * Branches whose final response was heard. Of an INVITE that was accepted (RFC 6026 §7.2) or refused the text of its ACK is kept: the answer
+ * that comes again gets it again (RFC 3261 §13.2.2.4, §17.1.1.2), and what has to be known to acknowledge and end the 2xx of another fork
+ * stands in it.
  */
 export class LingeringBranches<F extends Channel> {
   readonly #counters: TransactionCounters;
@@ -405,10 +406,14 @@ class AcceptedBranch<F extends Channel> implements KnownBranch<F>, ClientTransac
   }
 
   receiveResponse(response: SipResponse): void {
-    if (response.status < 200 || response.status >= 300) return;
+    const { status } = response;
+    const { request } = this;
+    // RFC 3261 §17.1.1.3: the ACK of a refusal has the branch of its INVITE.
+    const isRefused = request.topVia().branch === response.topBranch();
+    if (status < 200 || (status >= 300 && !isRefused)) return;
     // A connection that was never made has not carried the ACK.
     const isHeard = !this.#ackFlow.reliable || this.#ackFlow.connected !== false;
-    if (!isHeard || this.request.toTag() !== response.toTag()) {
+    if (isRefused ? status < 300 : !isHeard || request.toTag() !== response.toTag()) {
       this.#user?.onResponse(response, this);
       return;
     }

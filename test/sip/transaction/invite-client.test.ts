@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { HeaderId, type SipRequest } from '../../../src/sip/message/index.ts';
-import { makeInvite, World } from './fixture.ts';
+import { HeaderId, type SipRequest, type SipResponse } from '../../../src/sip/message/index.ts';
+import type { ClientTransactionUser } from '../../../src/sip/transaction/index.ts';
+import { makeInvite, type RecordingChannel, World } from './fixture.ts';
 
 describe('INVITE client transaction over UDP', () => {
   test('§17.1.1.2: an unanswered INVITE is resent at doubling intervals and times out after 64*T1', () => {
@@ -227,6 +228,33 @@ describe('INVITE client transaction over UDP', () => {
     expect(world.scheduler.nowMs()).toBe(6400);
   });
 });
+
+test.each([false, true])(
+  'RFC 3261 §16.7 step 5: once it was refused and released, who takes it over hears the 2xx of another fork (reliable: %s)',
+  (reliable) => {
+    const world = new World({ reliable });
+    const invite = makeInvite();
+    const late: string[] = [];
+    const hears = (response: SipResponse, { request }: { readonly request: SipRequest }) =>
+      late.push(`${response.status} ${response.toTag()} of ${request.cseq().sequence} after ${request.toTag()}`);
+    const ends = { onTimeout() {}, onTransportError() {} };
+    const user: ClientTransactionUser<RecordingChannel> = {
+      onResponse: (_response, transaction) => transaction.release({ onResponse: hears, ...ends }),
+      ...ends,
+    };
+    world.layer.createClient(invite, world.channel, user);
+    for (let copy = 0; copy < 2; copy++) world.answer(invite, 603, 'one');
+    world.answer(invite, 180, 'another');
+    world.answer(invite, 200, 'another');
+    expect(world.channel.kinds).toEqual(['INVITE', 'ACK', 'ACK']);
+    expect(late).toEqual(['200 another of 314159 after one']);
+    world.scheduler.runUntilIdle();
+    expect(world.scheduler.nowMs()).toBe(32_000);
+    expect(world.isClean()).toBe(true);
+    world.answer(invite, 200, 'another');
+    expect([late.length, world.strayAnswers.length]).toEqual([1, 1]);
+  },
+);
 
 describe('INVITE client transaction over TCP', () => {
   test('§17.1.1.2: the INVITE is sent once; timer B still ends it', () => {
