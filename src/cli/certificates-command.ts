@@ -1,15 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { Answer } from '../api/answers/index.ts';
-import {
-  type Command,
-  type CommandContext,
-  ENGINE_OPTIONS,
-  given,
-  option,
-  printAnswer,
-  printJson,
-  printRows,
-} from './command.ts';
+import { type Command, ENGINE_OPTIONS, option } from './command.ts';
+import type { CommandContext } from './command-context.ts';
 import { CommandError, UsageError } from './command-error.ts';
 import { localTime, type Style, type TableColumn } from './terminal.ts';
 
@@ -55,12 +47,11 @@ export const certificates: Command = {
     if (action === 'list' && name === undefined) return list(context);
     if (name !== undefined) {
       const path = `/api/v1/certificates/${encodeURIComponent(name)}`;
-      if (action === 'show') return printJson(context, await context.api().get<unknown>(path));
+      if (action === 'show') return context.printJson(await context.api().get<unknown>(path));
       if (action === 'put') return put(context, name, path);
       if (action === 'delete') {
         await context.api().delete(path);
-        context.terminal.out(`deleted ${name}\n`);
-        return 0;
+        return context.say(`deleted ${name}`);
       }
     }
     throw new UsageError('say what to do: list, or show, put or delete with the name of a certificate');
@@ -69,12 +60,12 @@ export const certificates: Command = {
 
 async function list(context: CommandContext): Promise<number> {
   const rows = await context.api().list<CertificateRow>('/api/v1/certificates', {});
-  return printRows(context, rows, COLUMNS, 'no certificates');
+  return context.printRows(rows, COLUMNS, 'no certificates');
 }
 
 async function put(context: CommandContext, name: string, path: string): Promise<number> {
-  const { chain, key } = given(context, 'chain', 'key');
-  const wanted = { use: 'stir', ...given(context, 'use', 'x5u', 'numbers', 'owner') };
+  const { chain, key } = context.given('chain', 'key');
+  const wanted = { use: 'stir', ...context.given('use', 'x5u', 'numbers', 'owner') };
   if (chain === undefined || (wanted.use === 'stir' && !('x5u' in wanted)))
     throw new UsageError('say --chain FILE, and --x5u URL or --use tls');
   const stored = await context.api().put<CertificateRow>(path, {
@@ -83,7 +74,7 @@ async function put(context: CommandContext, name: string, path: string): Promise
     chain: contentsOf(chain),
     ...(key !== undefined && { key: contentsOf(key) }),
   });
-  return printAnswer(context, stored, ({ numbers, facts }) => {
+  return context.printAnswer(stored, ({ numbers, facts }) => {
     const does = facts.names === undefined ? 'signs for' : 'speaks for';
     const what = facts.names?.join(', ') ?? numbers ?? whatItLists(facts);
     return `${name} ${does} ${what} until ${localTime(facts.notAfter)}`;

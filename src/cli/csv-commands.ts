@@ -1,7 +1,8 @@
 /** Extensions and DIDs from and to spreadsheets. */
 import { readFileSync } from 'node:fs';
 import type { Answer } from '../api/answers/index.ts';
-import { type Command, type CommandContext, ENGINE_OPTIONS, flag, option, printJson, text, toggle } from './command.ts';
+import { type Command, ENGINE_OPTIONS, option, toggle } from './command.ts';
+import type { CommandContext } from './command-context.ts';
 import { CommandError, UsageError } from './command-error.ts';
 import { paint, printable } from './terminal.ts';
 
@@ -9,7 +10,7 @@ const KINDS = ['extensions', 'dids'];
 
 /** The path of a tenant's spreadsheet. @throws UsageError when it is not said whose or what. */
 function pathOf(context: CommandContext, kind: string): string {
-  const tenant = text(context, 'tenant');
+  const tenant = context.text('tenant');
   if (tenant === undefined) throw new UsageError('say whose: --tenant NAME');
   if (!KINDS.includes(kind)) throw new UsageError(`there are spreadsheets of ${KINDS.join(' and ')}`);
   return `/api/v1/tenants/${encodeURIComponent(tenant)}/csv/${kind}`;
@@ -17,7 +18,7 @@ function pathOf(context: CommandContext, kind: string): string {
 
 /** What `tandem export --csv KIND` prints. */
 export async function exportCsv(context: CommandContext, kind: string): Promise<number> {
-  const separator = text(context, 'separator') ?? 'comma';
+  const separator = context.text('separator') ?? 'comma';
   const octets = await context.api().octets(`${pathOf(context, kind)}?separator=${encodeURIComponent(separator)}`);
   context.terminal.out(octets.toString('utf8'));
   return 0;
@@ -40,19 +41,19 @@ export const importCommand: Command = {
   async run(context) {
     const [file, ...others] = context.arguments;
     if (file === undefined || others.length > 0) throw new UsageError('name one file');
-    const path = pathOf(context, flag(context, 'dids') ? 'dids' : 'extensions');
+    const path = pathOf(context, context.flag('dids') ? 'dids' : 'extensions');
     const octets = read(file);
     const api = context.api();
-    const onPresent = flag(context, 'only-new') ? '&onPresent=refuse' : '';
+    const onPresent = context.flag('only-new') ? '&onPresent=refuse' : '';
     const preview = await api.file<Answer<'CsvReport'>>(`${path}?preview=true${onPresent}`, octets);
-    const isOver = flag(context, 'preview') || (preview.refused > 0 && !flag(context, 'skip-faulty'));
+    const isOver = context.flag('preview') || (preview.refused > 0 && !context.flag('skip-faulty'));
     const report = isOver
       ? preview
       : await api.file<Answer<'CsvReport'>>(
-          `${path}?onFault=${flag(context, 'skip-faulty') ? 'skip' : 'refuse'}${onPresent}`,
+          `${path}?onFault=${context.flag('skip-faulty') ? 'skip' : 'refuse'}${onPresent}`,
           octets,
         );
-    if (flag(context, 'json')) printJson(context, report);
+    if (context.flag('json')) context.printJson(report);
     else print(context, report);
     return report.refused > 0 && !report.applied ? 1 : 0;
   },

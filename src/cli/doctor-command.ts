@@ -1,5 +1,5 @@
 import type { Answer } from '../api/answers/index.ts';
-import { type Command, ENGINE_OPTIONS, flag, printJson } from './command.ts';
+import { type Command, ENGINE_OPTIONS } from './command.ts';
 import { UsageError } from './command-error.ts';
 import { paint, type Style } from './terminal.ts';
 import { trunkCalled } from './trunk-commands.ts';
@@ -26,8 +26,8 @@ export const doctor: Command = {
     const path = `/api/v1/trunks/${encodeURIComponent(id)}/doctor`;
     const examination = await context.api().post<Answer<'TrunkExamination'>>(path, {});
     const code = examination.healthy ? 0 : 1;
-    if (flag(context, 'json')) {
-      printJson(context, examination);
+    if (context.flag('json')) {
+      context.printJson(examination);
       return code;
     }
     const { terminal } = context;

@@ -1,5 +1,5 @@
 import type { Answer } from '../api/answers/index.ts';
-import { type Command, ENGINE_OPTIONS, printAnswer } from './command.ts';
+import { type Command, ENGINE_OPTIONS } from './command.ts';
 
 export const drain: Command = {
   usage: 'tandem drain',
@@ -8,7 +8,7 @@ export const drain: Command = {
   options: ENGINE_OPTIONS,
   async run(context) {
     const draining = await context.api().post<Answer<'Drain'>>('/api/v1/drain', undefined);
-    return printAnswer(context, draining, ({ node, calls, limitSeconds }) => {
+    return context.printAnswer(draining, ({ node, calls, limitSeconds }) => {
       const waits =
         calls === 0
           ? 'no call is up, it ends now'

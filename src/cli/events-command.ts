@@ -1,4 +1,4 @@
-import { type Command, ENGINE_OPTIONS, flag, given, NODE_OPTION, option, toggle } from './command.ts';
+import { type Command, ENGINE_OPTIONS, NODE_OPTION, option, toggle } from './command.ts';
 import { localTime, paint, printable } from './terminal.ts';
 
 export const events: Command = {
@@ -11,11 +11,11 @@ export const events: Command = {
     types: option('only these, separated by commas: call, registration, trunk-state, fraud, …'),
   },
   async run(context) {
-    const query = new URLSearchParams(given(context, 'types', 'node'));
+    const query = new URLSearchParams(context.given('types', 'node'));
     const path = `/api/v1/events${query.size === 0 ? '' : `?${query}`}`;
     for await (const { type, data } of context.api().events(path)) {
       const fields = JSON.parse(data) as { at?: string };
-      if (flag(context, 'json')) {
+      if (context.flag('json')) {
         context.terminal.out(`${JSON.stringify({ type, ...fields })}\n`);
         continue;
       }

@@ -2,7 +2,8 @@ import { isUtf8 } from 'node:buffer';
 import { readFile } from 'node:fs/promises';
 import type { z } from 'zod';
 import type { explainBody } from '../api/explain.ts';
-import { type Command, type CommandContext, ENGINE_OPTIONS, flag, given, option, printJson, text } from './command.ts';
+import { type Command, ENGINE_OPTIONS, option } from './command.ts';
+import type { CommandContext } from './command-context.ts';
 import { UsageError } from './command-error.ts';
 
 type Question = z.input<typeof explainBody>;
@@ -28,8 +29,8 @@ export const explain: Command = {
     'call-id': option('ask about a live or recent call: its id, or a SIP Call-ID'),
   },
   async run(context) {
-    const format = flag(context, 'json') ? 'json' : context.terminal.colour ? 'ansi' : 'text';
-    const callId = text(context, 'call-id');
+    const format = context.flag('json') ? 'json' : context.terminal.colour ? 'ansi' : 'text';
+    const callId = context.text('call-id');
     const path =
       callId === undefined ? '/api/v1/explain' : `/api/v1/calls/${encodeURIComponent(callId.toWellFormed())}/explain`;
     const url = `${path}?format=${format}`;
@@ -37,16 +38,16 @@ export const explain: Command = {
       callId === undefined
         ? await context.api().post<unknown>(url, await questionOf(context))
         : await context.api().get<unknown>(url);
-    if (format === 'json') return printJson(context, explanation);
+    if (format === 'json') return context.printJson(explanation);
     context.terminal.out(String(explanation));
     return 0;
   },
 };
 
 async function questionOf(context: CommandContext): Promise<Question> {
-  const asked = given(context, 'tenant', 'from', 'to', 'trunk');
+  const asked = context.given('tenant', 'from', 'to', 'trunk');
   const { from, to, trunk } = asked;
-  const file = text(context, 'invite');
+  const file = context.text('invite');
   if (file === undefined && (to === undefined || (from === undefined && trunk === undefined)))
     throw new UsageError(
       'say who calls and what is dialled: --from EXTENSION --to NUMBER, --trunk NAME --to NUMBER, or --invite FILE',
@@ -54,7 +55,7 @@ async function questionOf(context: CommandContext): Promise<Question> {
   const headers = (context.values['header'] as readonly string[] | undefined)?.map(readHeader);
   const invite = file === undefined ? {} : await readInvite(context, file);
   const answers = context.values['answer'] as string[] | undefined;
-  const displayName = text(context, 'display-name');
+  const displayName = context.text('display-name');
   return {
     ...asked,
     ...invite,

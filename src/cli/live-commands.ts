@@ -1,20 +1,7 @@
 import type { Answer } from '../api/answers/index.ts';
 import type { ApiClient } from './api-client.ts';
-import {
-  type Command,
-  type CommandContext,
-  ENGINE_OPTIONS,
-  flag,
-  given,
-  inNode,
-  NODE_OPTION,
-  number,
-  option,
-  printJson,
-  printRows,
-  text,
-  toggle,
-} from './command.ts';
+import { type Command, ENGINE_OPTIONS, inNode, NODE_OPTION, option, toggle } from './command.ts';
+import type { CommandContext } from './command-context.ts';
 import { UsageError } from './command-error.ts';
 import { localTime, type Style, type TableColumn, table } from './terminal.ts';
 import { showEffective, trunkCalled } from './trunk-commands.ts';
@@ -165,7 +152,7 @@ export const tenants: Command = {
   async run(context) {
     const api = context.api();
     const listed = await api.list<Tenant>('/api/v1/tenants', {});
-    if (flag(context, 'json')) return printJson(context, listed);
+    if (context.flag('json')) return context.printJson(listed);
     const rows = await withCounts(api, listed);
     context.terminal.out(rows.length === 0 ? 'no tenants\n' : table(context.terminal, TENANT_COLUMNS, rows));
     return 0;
@@ -182,23 +169,23 @@ export const trunks: Command = {
   },
   takesArguments: true,
   async run(context) {
-    if (flag(context, 'overlaps')) return listOverlaps(context);
+    if (context.flag('overlaps')) return listOverlaps(context);
     const [name, ...more] = context.arguments;
     if (more.length > 0) throw new UsageError('name one trunk at most');
-    if (flag(context, 'effective')) {
+    if (context.flag('effective')) {
       if (name === undefined) throw new UsageError('say which trunk: NAME --effective');
       return showEffective(context, name);
     }
     if (name !== undefined) return showTrunk(context, name);
-    const rows = await context.api().list<TrunkRow>('/api/v1/trunks', given(context, 'tenant', 'state'));
-    return printRows(context, rows, TRUNK_COLUMNS, 'no trunks');
+    const rows = await context.api().list<TrunkRow>('/api/v1/trunks', context.given('tenant', 'state'));
+    return context.printRows(rows, TRUNK_COLUMNS, 'no trunks');
   },
 };
 
 /** One trunk, by its name or id, and the datacentres of a teams trunk. */
 async function showTrunk(context: CommandContext, wanted: string): Promise<number> {
   const row = await trunkCalled<TrunkRow>(context, wanted);
-  if (flag(context, 'json')) return printJson(context, row);
+  if (context.flag('json')) return context.printJson(row);
   context.terminal.out(table(context.terminal, TRUNK_COLUMNS, [row]));
   const datacentres = row.status.datacentres ?? [];
   if (datacentres.length > 0) context.terminal.out(`\n${table(context.terminal, DATACENTRE_COLUMNS, datacentres)}`);
@@ -209,9 +196,9 @@ export const registrations: Command = {
   usage: 'tandem registrations [--tenant NAME] [--extension NUMBER] [--node NAME]',
   options: { ...LISTING_OPTIONS, ...NODE_OPTION, extension: option('only of this extension') },
   async run(context) {
-    const filters = given(context, 'tenant', 'extension', 'node');
+    const filters = context.given('tenant', 'extension', 'node');
     const rows = await context.api().list<Answer<'Registration'>>('/api/v1/registrations', filters);
-    return printRows(context, rows, REGISTRATION_COLUMNS, 'nothing is registered');
+    return context.printRows(rows, REGISTRATION_COLUMNS, 'nothing is registered');
   },
 };
 
@@ -219,8 +206,8 @@ export const leases: Command = {
   usage: 'tandem leases [--trunk NAME] [--node NAME]',
   options: { ...ENGINE_OPTIONS, ...NODE_OPTION, trunk: option('only of this trunk, by its name or id') },
   async run(context) {
-    const rows = await context.api().list<Answer<'Lease'>>('/api/v1/leases', given(context, 'trunk', 'node'));
-    return printRows(context, rows, LEASE_COLUMNS, 'no node registers such a trunk');
+    const rows = await context.api().list<Answer<'Lease'>>('/api/v1/leases', context.given('trunk', 'node'));
+    return context.printRows(rows, LEASE_COLUMNS, 'no node registers such a trunk');
   },
 };
 
@@ -240,18 +227,17 @@ export const calls: Command = {
     const [word, id, ...more] = context.arguments;
     if (word !== undefined) {
       if (word !== 'end' || id === undefined || more.length > 0) throw new UsageError('say nothing more, or "end ID"');
-      await context.api().delete(`/api/v1/calls/${encodeURIComponent(id)}${inNode(text(context, 'node'))}`);
-      context.terminal.out(`${id} ends\n`);
-      return 0;
+      await context.api().delete(`/api/v1/calls/${encodeURIComponent(id)}${inNode(context.text('node'))}`);
+      return context.say(`${id} ends`);
     }
-    const limit = number(context, 'limit', 50);
+    const limit = context.number('limit', 50);
     const api = context.api();
-    if (flag(context, 'ended')) {
-      const filters = given(context, 'tenant', 'node', 'number');
+    if (context.flag('ended')) {
+      const filters = context.given('tenant', 'node', 'number');
       const records = await api.list<Answer<'CallRecord'>>('/api/v1/call-records', filters, limit);
-      return printRows(context, records, RECORD_COLUMNS, 'no call records');
+      return context.printRows(records, RECORD_COLUMNS, 'no call records');
     }
-    const rows = await api.list<Answer<'Call'>>('/api/v1/calls', given(context, 'tenant', 'node'));
-    return printRows(context, rows, CALL_COLUMNS, 'no calls in progress');
+    const rows = await api.list<Answer<'Call'>>('/api/v1/calls', context.given('tenant', 'node'));
+    return context.printRows(rows, CALL_COLUMNS, 'no calls in progress');
   },
 };

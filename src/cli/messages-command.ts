@@ -1,16 +1,6 @@
 import type { Answer } from '../api/answers/index.ts';
-import {
-  type Command,
-  type CommandContext,
-  ENGINE_OPTIONS,
-  given,
-  number,
-  option,
-  printAnswer,
-  printJson,
-  printRows,
-  text,
-} from './command.ts';
+import { type Command, ENGINE_OPTIONS, option } from './command.ts';
+import type { CommandContext } from './command-context.ts';
 import { UsageError } from './command-error.ts';
 import { localTime, type Style, type TableColumn } from './terminal.ts';
 
@@ -46,13 +36,13 @@ export const messages: Command = {
     const [action = 'list', id, ...more] = context.arguments;
     if (more.length > 0) throw new UsageError(`"${more[0]}" is too much`);
     if (action === 'show' && id !== undefined)
-      return printJson(context, await context.api().get<unknown>(`/api/v1/messages/${encodeURIComponent(id)}`));
+      return context.printJson(await context.api().get<unknown>(`/api/v1/messages/${encodeURIComponent(id)}`));
     if (action !== 'list' || id !== undefined)
       throw new UsageError('say what to do: list, or show with the id of a message');
-    const limit = String(Math.min(number(context, 'limit', 50), 1000));
-    const query = new URLSearchParams({ limit, ...given(context, 'tenant') });
+    const limit = String(Math.min(context.number('limit', 50), 1000));
+    const query = new URLSearchParams({ limit, ...context.given('tenant') });
     const { items } = await context.api().get<{ items: Answer<'Message'>[] }>(`/api/v1/messages?${query}`);
-    return printRows(context, items, COLUMNS, 'no messages');
+    return context.printRows(items, COLUMNS, 'no messages');
   },
 };
 
@@ -82,18 +72,18 @@ export const message: Command = {
     if (action === 'explain' && more.length === 0) return explainMessage(context);
     if (action !== 'send' || more.length > 0) throw new UsageError('say what to do: send or explain');
     const sent = await context.api().post<Answer<'Message'>>('/api/v1/messages', wanted(context));
-    return printAnswer(context, sent, ({ state, id }) => `${state} ${id}`);
+    return context.printAnswer(sent, ({ state, id }) => `${state} ${id}`);
   },
 };
 
 async function explainMessage(context: CommandContext): Promise<number> {
-  const asked = given(context, 'from', 'to', 'trunk', 'tenant');
+  const asked = context.given('from', 'to', 'trunk', 'tenant');
   const { from, to, trunk } = asked;
   if (from === undefined || (to === undefined) === (trunk === undefined))
     throw new UsageError('say --from EXTENSION --to NUMBER, or --trunk TRUNK --from NUMBER');
-  const question = { ...asked, ...(text(context, 'template') !== undefined && { template: true }) };
+  const question = { ...asked, ...(context.text('template') !== undefined && { template: true }) };
   const explained = await context.api().post<Answer<'MessageExplanation'>>('/api/v1/messages/explain', question);
-  return printAnswer(context, explained, wordsOfExplained);
+  return context.printAnswer(explained, wordsOfExplained);
 }
 
 function wordsOfExplained({ steps, refusal, recipients, direction, trunk }: Answer<'MessageExplanation'>): string {
@@ -107,10 +97,10 @@ function wordsOfExplained({ steps, refusal, recipients, direction, trunk }: Answ
 }
 
 function wanted(context: CommandContext): object {
-  const asked = given(context, 'to', 'trunk', 'tenant', 'key');
+  const asked = context.given('to', 'trunk', 'tenant', 'key');
   if (asked['to'] === undefined) throw new UsageError('say --to NUMBER');
-  const { text: words, template, language } = given(context, 'text', 'template', 'language');
-  const { media, ...file } = given(context, 'media', 'link', 'caption');
+  const { text: words, template, language } = context.given('text', 'template', 'language');
+  const { media, ...file } = context.given('media', 'link', 'caption');
   if ([words, template, media].filter((each) => each !== undefined).length !== 1)
     throw new UsageError('say one of --text, --template and --media');
   if (template !== undefined && language === undefined) throw new UsageError('say --language of the template');

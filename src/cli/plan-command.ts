@@ -1,5 +1,5 @@
 import type { Answer } from '../api/answers/index.ts';
-import { type Command, ENGINE_OPTIONS, flag, printJson } from './command.ts';
+import { type Command, ENGINE_OPTIONS } from './command.ts';
 import { documentOf, summaryText } from './provisioning-commands.ts';
 import { paint, printable, type Terminal } from './terminal.ts';
 
@@ -13,7 +13,7 @@ export const plan: Command = {
   takesArguments: true,
   async run(context) {
     const planned = await context.api().post<Answer<'Plan'>>('/api/v1/plan', documentOf(context));
-    if (flag(context, 'json')) return printJson(context, planned);
+    if (context.flag('json')) return context.printJson(planned);
     const { terminal } = context;
     const { callsPlayed, callsChanged, calls } = planned;
     const counted = `${callsChanged} of the latest ${callsPlayed} outbound calls would leave differently`;

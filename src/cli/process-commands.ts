@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { type Command, ENGINE_OPTIONS, option, printAnswer, readPassword, text, toggle } from './command.ts';
+import { type Command, ENGINE_OPTIONS, option, toggle } from './command.ts';
 import { UsageError } from './command-error.ts';
 
 export const start: Command = {
@@ -8,7 +8,7 @@ export const start: Command = {
     'SIGTERM and SIGINT drain: no new calls, calls in progress end or a time limit passes. SIGHUP reads the configuration again, as "tandem reload" does.',
   options: { config: ENGINE_OPTIONS.config },
   async run(context) {
-    await context.hooks.start(text(context, 'config'));
+    await context.hooks.start(context.text('config'));
     return 0;
   },
 };
@@ -24,8 +24,7 @@ export const version: Command = {
   options: { json: ENGINE_OPTIONS.json },
   async run(context) {
     const { version: tandem } = context.hooks;
-    return printAnswer(
-      context,
+    return context.printAnswer(
       { tandem, node: process.versions.node },
       ({ node }) => `tandem ${tandem} (node ${node})`,
     );
@@ -43,14 +42,14 @@ export const hash: Command = {
     realm: option("the tenant's domain"),
   },
   async run(context) {
-    const [user, realm] = [text(context, 'user'), text(context, 'realm')];
+    const [user, realm] = [context.text('user'), context.text('realm')];
     if (user === undefined || realm === undefined)
       throw new UsageError('say whose password it is: --user NUMBER --realm DOMAIN');
-    const password = await readPassword(context);
+    const password = await context.readPassword();
     const a1 = Buffer.from(`${user}:${realm}:${password}`, 'utf8');
     const digest = (algorithm: string) => createHash(algorithm).update(a1).digest('hex');
     const ha1 = { md5: digest('md5'), sha256: digest('sha256'), sha512256: digest('sha512-256') };
     const lines = Object.entries(ha1).map(([name, value]) => `  ${name}: "${value}"`);
-    return printAnswer(context, { ha1 }, () => ['ha1:', ...lines].join('\n'));
+    return context.printAnswer({ ha1 }, () => ['ha1:', ...lines].join('\n'));
   },
 };

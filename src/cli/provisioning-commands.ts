@@ -3,17 +3,8 @@ import type { Answer } from '../api/answers/index.ts';
 import type { Provisioning } from '../provisioning/trunk-settings/schema.ts';
 import { loadProvisioning, readProvisioningPart, settingsError, validateFiles } from '../settings/load.ts';
 import { formatProblem } from '../settings/yaml-file.ts';
-import {
-  type Command,
-  type CommandContext,
-  ENGINE_OPTIONS,
-  flag,
-  option,
-  printAnswer,
-  printJson,
-  text,
-  toggle,
-} from './command.ts';
+import { type Command, ENGINE_OPTIONS, option, toggle } from './command.ts';
+import type { CommandContext } from './command-context.ts';
 import { CommandError, UsageError } from './command-error.ts';
 import { exportCsv } from './csv-commands.ts';
 import { paint } from './terminal.ts';
@@ -26,7 +17,7 @@ export const validate: Command = {
   async run(context) {
     if (context.arguments.length === 0) throw new UsageError('name at least one file');
     const problems = validateFiles(context.arguments, context.terminal.env);
-    if (flag(context, 'json')) printJson(context, problems);
+    if (context.flag('json')) context.printJson(problems);
     else if (problems.length === 0) context.terminal.out(`${paint(context.terminal, 'green', 'valid')}\n`);
     else for (const problem of problems) context.terminal.out(`${formatProblem(problem)}\n`);
     return problems.length === 0 ? 0 : 1;
@@ -40,7 +31,7 @@ export const apply: Command = {
   takesArguments: true,
   async run(context) {
     const summary = await context.api().post<Answer<'ApplySummary'>>('/api/v1/provisioning', documentOf(context));
-    return printAnswer(context, summary, summaryText);
+    return context.printAnswer(summary, summaryText);
   },
 };
 
@@ -74,12 +65,12 @@ export const exportCommand: Command = {
     separator: option('between its cells: comma (default), semicolon or tab'),
   },
   async run(context) {
-    const csv = text(context, 'csv');
+    const csv = context.text('csv');
     if (csv !== undefined) return exportCsv(context, csv);
-    const secrets = flag(context, 'secrets');
+    const secrets = context.flag('secrets');
     const document = await context.api().get<unknown>(`/api/v1/provisioning?secrets=${secrets}`);
     const plain = secrets ? document : withoutMarks(document);
-    if (flag(context, 'json')) return printJson(context, plain);
+    if (context.flag('json')) return context.printJson(plain);
     context.terminal.out(stringify(plain, { aliasDuplicateObjects: false, lineWidth: 120 }));
     return 0;
   },

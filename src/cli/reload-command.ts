@@ -1,5 +1,5 @@
 import type { Answer } from '../api/answers/index.ts';
-import { type Command, ENGINE_OPTIONS, printAnswer } from './command.ts';
+import { type Command, ENGINE_OPTIONS } from './command.ts';
 import { paint, printable } from './terminal.ts';
 
 export const reload: Command = {
@@ -9,7 +9,7 @@ export const reload: Command = {
   options: ENGINE_OPTIONS,
   async run(context) {
     const report = await context.api().post<Answer<'ReloadReport'>>('/api/v1/reload', undefined);
-    return printAnswer(context, report, ({ applied, needsRestart }) => {
+    return context.printAnswer(report, ({ applied, needsRestart }) => {
       const { terminal } = context;
       const lines = [
         ...applied.map((path) => `${paint(terminal, 'green', 'in force')}       ${printable(path)}`),

@@ -1,5 +1,5 @@
 import type { Answer } from '../api/answers/index.ts';
-import { type Command, ENGINE_OPTIONS, flag, printJson } from './command.ts';
+import { type Command, ENGINE_OPTIONS } from './command.ts';
 import { adviceOn } from './problem-advice.ts';
 import { paint, printable } from './terminal.ts';
 
@@ -32,9 +32,9 @@ export const status: Command = {
     const counts = Object.fromEntries(Object.entries(states).map(([state, rows]) => [state, rows?.length ?? 0]));
     const ready = readiness.status === 'ready';
     const facts = { version, url: api.url, ready, reasons: readiness.reasons, tenants, registrations, calls };
-    if (flag(context, 'json')) {
+    if (context.flag('json')) {
       const ofSystem = { ...(node !== undefined && { node }), ...(kind === 'redis' && { nodes: names }) };
-      printJson(context, { ...facts, ...ofSystem, trunks: counts, ...(overload !== undefined && { overload }) });
+      context.printJson({ ...facts, ...ofSystem, trunks: counts, ...(overload !== undefined && { overload }) });
       return ready ? 0 : 1;
     }
     const { terminal } = context;

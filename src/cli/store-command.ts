@@ -1,5 +1,5 @@
 import type { Answer } from '../api/answers/index.ts';
-import { type Command, ENGINE_OPTIONS, flag, printJson } from './command.ts';
+import { type Command, ENGINE_OPTIONS } from './command.ts';
 import { UsageError } from './command-error.ts';
 import { adviceOn } from './problem-advice.ts';
 import { type TableColumn, table } from './terminal.ts';
@@ -25,7 +25,7 @@ export const store: Command = {
       word === 'restore'
         ? await api.post<Answer<'Store'>>('/api/v1/store/restore', undefined)
         : await api.get<Answer<'Store'>>('/api/v1/store');
-    if (flag(context, 'json')) return printJson(context, found);
+    if (context.flag('json')) return context.printJson(found);
     const { terminal } = context;
     terminal.out(`${found.kind}: ${found.problems.length === 0 ? 'well' : found.problems.join(', ')}\n`);
     for (const line of adviceOn(terminal, found.problems)) terminal.out(`${line}\n`);

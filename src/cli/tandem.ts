@@ -1,12 +1,13 @@
 import { parseArgs } from 'node:util';
 import { nearest } from '../base/nearest.ts';
 import { ApiClient } from './api-client.ts';
-import type { Command, CommandContext, CommandEntry, CommandHooks } from './command.ts';
+import type { Command, CommandEntry } from './command.ts';
+import { CommandContext, type CommandHooks } from './command-context.ts';
 import { CommandError, UsageError } from './command-error.ts';
 import { COMMANDS } from './commands.ts';
 import { paint, type Terminal } from './terminal.ts';
 
-export type { CommandHooks } from './command.ts';
+export type { CommandHooks } from './command-context.ts';
 export type { Terminal } from './terminal.ts';
 
 /** The terminal of this process. */
@@ -99,7 +100,7 @@ function printable(text: string): string {
   );
 }
 
-function contextOf(parsed: Parsed, hooks: CommandHooks, terminal: Terminal, fetcher: typeof fetch): CommandContext {
+function contextOf({ values, positionals }: Parsed, hooks: CommandHooks, terminal: Terminal, fetcher: typeof fetch) {
   let client: ApiClient | undefined;
   const told = new Set<string>();
   const onMissing = (nodes: string) => {
@@ -107,24 +108,16 @@ function contextOf(parsed: Parsed, hooks: CommandHooks, terminal: Terminal, fetc
     told.add(nodes);
     terminal.err(`${printable(`what ${nodes} has is missing: no answer from there`)}\n`);
   };
-  return {
-    terminal,
-    hooks,
-    values: parsed.values,
-    arguments: parsed.positionals,
-    api() {
-      const config = parsed.values['config'];
-      client ??= new ApiClient(
-        async () => {
-          const { findEngine } = await import('./find-engine.ts');
-          return findEngine(typeof config === 'string' ? config : undefined, terminal.env);
-        },
-        fetcher,
-        onMissing,
-      );
-      return client;
-    },
+  const find = async () => {
+    const { findEngine } = await import('./find-engine.ts');
+    return findEngine(context.text('config'), terminal.env);
   };
+  const api = () => {
+    client ??= new ApiClient(find, fetcher, onMissing);
+    return client;
+  };
+  const context = new CommandContext({ terminal, hooks, values, arguments: positionals, api });
+  return context;
 }
 
 function overview(terminal: Terminal): string {

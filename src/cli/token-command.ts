@@ -1,17 +1,6 @@
 import type { Answer } from '../api/answers/index.ts';
-import {
-  type Command,
-  type CommandContext,
-  ENGINE_OPTIONS,
-  flag,
-  given,
-  number,
-  option,
-  printAnswer,
-  printRows,
-  text,
-  toggle,
-} from './command.ts';
+import { type Command, ENGINE_OPTIONS, option, toggle } from './command.ts';
+import type { CommandContext } from './command-context.ts';
 import { UsageError } from './command-error.ts';
 import { localTime, type TableColumn } from './terminal.ts';
 
@@ -46,27 +35,26 @@ export const token: Command = {
     if (action === 'create' && id === undefined) return create(context);
     if (action === 'revoke' && id !== undefined) {
       await context.api().delete(`/api/v1/tokens/${encodeURIComponent(id)}`);
-      context.terminal.out(`revoked ${id}\n`);
-      return 0;
+      return context.say(`revoked ${id}`);
     }
     throw new UsageError('say what to do: list, create, or revoke with the id of a token');
   },
 };
 
 async function list(context: CommandContext): Promise<number> {
-  const rows = await context.api().list<Answer<'Token'>>('/api/v1/tokens', given(context, 'tenant'));
-  return printRows(context, rows, COLUMNS, 'no tokens');
+  const rows = await context.api().list<Answer<'Token'>>('/api/v1/tokens', context.given('tenant'));
+  return context.printRows(rows, COLUMNS, 'no tokens');
 }
 
 async function create(context: CommandContext): Promise<number> {
-  const wanted = given(context, 'role', 'tenant', 'label');
+  const wanted = context.given('role', 'tenant', 'label');
   if (wanted['role'] === undefined)
     throw new UsageError('say what it may do: --role system-admin or --role tenant-admin');
-  const expires = text(context, 'expires') === undefined ? {} : { expiresInSeconds: number(context, 'expires', 0) };
+  const expires = context.text('expires') === undefined ? {} : { expiresInSeconds: context.number('expires', 0) };
   const made = await context.api().post<Answer<'NewToken'>>('/api/v1/tokens', {
     ...wanted,
-    ...(flag(context, 'read-only') && { readOnly: true }),
+    ...(context.flag('read-only') && { readOnly: true }),
     ...expires,
   });
-  return printAnswer(context, made, ({ token: value }) => value);
+  return context.printAnswer(made, ({ token: value }) => value);
 }

@@ -2,20 +2,8 @@ import { writeFileSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Answer } from '../api/answers/index.ts';
 import type { ApiClient } from './api-client.ts';
-import {
-  type Command,
-  type CommandContext,
-  ENGINE_OPTIONS,
-  flag,
-  given,
-  inNode,
-  NODE_OPTION,
-  number,
-  option,
-  printJson,
-  text,
-  toggle,
-} from './command.ts';
+import { type Command, ENGINE_OPTIONS, inNode, NODE_OPTION, option, toggle } from './command.ts';
+import type { CommandContext } from './command-context.ts';
 import { CommandError, UsageError } from './command-error.ts';
 import { localTime, paint, printableLines, type TableColumn, table } from './terminal.ts';
 
@@ -63,40 +51,40 @@ export const trace: Command = {
   },
   takesArguments: true,
   async run(context) {
-    const id = text(context, 'call-id') ?? context.arguments[0];
-    const isFiltered = [...FILTERS, 'limit'].some((name) => text(context, name) !== undefined);
-    if (id !== undefined && (isFiltered || flag(context, 'refused') || flag(context, 'follow')))
+    const id = context.text('call-id') ?? context.arguments[0];
+    const isFiltered = [...FILTERS, 'limit'].some((name) => context.text(name) !== undefined);
+    if (id !== undefined && (isFiltered || context.flag('refused') || context.flag('follow')))
       throw new UsageError('a call is shown whole: leave out filters, --limit and --follow');
-    if (flag(context, 'follow') && text(context, 'pcap') !== undefined)
+    if (context.flag('follow') && context.text('pcap') !== undefined)
       throw new UsageError('--pcap writes what is there: leave out --follow');
     return id === undefined
       ? latest(context)
-      : oneCall(context, `/api/v1/calls/${encodeURIComponent(id)}/trace${inNode(text(context, 'node'))}`);
+      : oneCall(context, `/api/v1/calls/${encodeURIComponent(id)}/trace${inNode(context.text('node'))}`);
   },
 };
 
 async function oneCall(context: CommandContext, path: string): Promise<number> {
-  const file = text(context, 'pcap');
+  const file = context.text('pcap');
   if (file !== undefined) return writeCapture(context, `${path}${path.includes('?') ? '&' : '?'}format=pcap`, file);
   const trace = await context.api().get<Answer<'CallTrace'>>(path);
-  if (flag(context, 'json')) return printJson(context, trace);
+  if (context.flag('json')) return context.printJson(trace);
   context.terminal.out(trace.ladder);
-  if (flag(context, 'messages')) printMessages(context, trace.messages);
+  if (context.flag('messages')) printMessages(context, trace.messages);
   return 0;
 }
 
 async function latest(context: CommandContext): Promise<number> {
-  const limit = String(number(context, 'limit', 50));
-  const query = new URLSearchParams({ limit, ...given(context, ...FILTERS, 'node') });
-  if (flag(context, 'refused')) query.set('refused', 'true');
-  const file = text(context, 'pcap');
+  const limit = String(context.number('limit', 50));
+  const query = new URLSearchParams({ limit, ...context.given(...FILTERS, 'node') });
+  if (context.flag('refused')) query.set('refused', 'true');
+  const file = context.text('pcap');
   if (file !== undefined) return writeCapture(context, `/api/v1/trace?${query}&format=pcap`, file);
-  if (flag(context, 'follow')) return follow(context, context.api(), query);
+  if (context.flag('follow')) return follow(context, context.api(), query);
   const page = await context.api().get<Answer<'TracePage'>>(`/api/v1/trace?${query}`);
-  if (flag(context, 'json')) return printJson(context, page.messages);
+  if (context.flag('json')) return context.printJson(page.messages);
   if (page.messages.length === 0) context.terminal.out('no such messages are kept\n');
   else context.terminal.out(table(context.terminal, COLUMNS, page.messages));
-  if (flag(context, 'messages')) printMessages(context, page.messages);
+  if (context.flag('messages')) printMessages(context, page.messages);
   return 0;
 }
 
@@ -113,8 +101,8 @@ async function follow(context: CommandContext, api: ApiClient, query: URLSearchP
 
 function followed(context: CommandContext, message: ListedMessage): void {
   const { terminal } = context;
-  if (flag(context, 'json')) terminal.out(`${JSON.stringify(message)}\n`);
-  else if (flag(context, 'messages')) printMessages(context, [message]);
+  if (context.flag('json')) terminal.out(`${JSON.stringify(message)}\n`);
+  else if (context.flag('messages')) printMessages(context, [message]);
   else {
     const [, ...row] = table(terminal, COLUMNS, [message]).split('\n');
     terminal.out(row.join('\n'));
@@ -138,6 +126,5 @@ async function writeCapture(context: CommandContext, path: string, file: string)
   } catch (error) {
     throw new CommandError(`${file}: ${(error as Error).message}`);
   }
-  context.terminal.out(`${file}: ${octets.length} octets\n`);
-  return 0;
+  return context.say(`${file}: ${octets.length} octets`);
 }

@@ -1,14 +1,6 @@
 import type { Answer } from '../api/answers/index.ts';
-import {
-  type Command,
-  type CommandContext,
-  ENGINE_OPTIONS,
-  given,
-  option,
-  printAnswer,
-  printRows,
-  text,
-} from './command.ts';
+import { type Command, ENGINE_OPTIONS, option } from './command.ts';
+import type { CommandContext } from './command-context.ts';
 import { UsageError } from './command-error.ts';
 import type { TableColumn } from './terminal.ts';
 
@@ -54,8 +46,7 @@ export const transports: Command = {
     if (action === 'add' && name !== undefined) return add(context, name);
     if (action === 'remove' && name !== undefined) {
       await context.api().delete(`/api/v1/transports/${encodeURIComponent(name)}`);
-      context.terminal.out(`removed ${name}\n`);
-      return 0;
+      return context.say(`removed ${name}`);
     }
     throw new UsageError('say what to do: list, or add or remove with the name of a transport');
   },
@@ -63,32 +54,31 @@ export const transports: Command = {
 
 async function list(context: CommandContext): Promise<number> {
   const rows = await context.api().list<Answer<'Transport'>>('/api/v1/transports', {});
-  return printRows(context, rows, COLUMNS);
+  return context.printRows(rows, COLUMNS);
 }
 
 async function add(context: CommandContext, name: string): Promise<number> {
-  const wanted = given(context, 'transport', 'host', 'certificate');
+  const wanted = context.given('transport', 'host', 'certificate');
   const port = numberOf(context, 'port');
   if (wanted['transport'] === undefined || wanted['host'] === undefined || port === undefined)
     throw new UsageError('say --transport udp, tcp or tls, --host ADDRESS and --port PORT');
   const fields = {
-    publicHost: text(context, 'public-host'),
+    publicHost: context.text('public-host'),
     publicPort: numberOf(context, 'public-port'),
-    clientCertificate: text(context, 'client-certificate'),
-    minVersion: text(context, 'min-version'),
+    clientCertificate: context.text('client-certificate'),
+    minVersion: context.text('min-version'),
   };
   const added = await context
     .api()
     .post<Answer<'Transport'>>('/api/v1/transports', { name, ...wanted, port, ...fields });
-  return printAnswer(
-    context,
+  return context.printAnswer(
     added,
     ({ transport, host, port: bound }) => `${name} listens on ${transport} ${at(host, bound)}`,
   );
 }
 
 function numberOf(context: CommandContext, option: string): number | undefined {
-  const written = text(context, option);
+  const written = context.text(option);
   if (written === undefined) return undefined;
   if (!/^[0-9]{1,5}$/.test(written)) throw new UsageError(`--${option} must be a number`);
   return Number(written);

@@ -1,5 +1,6 @@
 import type { Answer } from '../api/answers/index.ts';
-import { type Command, type CommandContext, ENGINE_OPTIONS, flag, printJson, printRows } from './command.ts';
+import { type Command, ENGINE_OPTIONS } from './command.ts';
+import type { CommandContext } from './command-context.ts';
 import { CommandError, UsageError } from './command-error.ts';
 import { paint, type Style, type TableColumn, table } from './terminal.ts';
 
@@ -35,7 +36,7 @@ export async function showEffective(context: CommandContext, wanted: string): Pr
   const effective = await context
     .api()
     .get<Answer<'EffectiveTrunk'>>(`/api/v1/trunks/${encodeURIComponent(trunk.id)}?view=effective`);
-  if (flag(context, 'json')) return printJson(context, effective);
+  if (context.flag('json')) return context.printJson(effective);
   const { name, type, brand, id, values } = effective;
   context.terminal.out(`${paint(context.terminal, 'bold', name)} (${type}, brand ${brand}, id ${id})\n`);
   context.terminal.out(table(context.terminal, VALUE_COLUMNS, values));
@@ -60,10 +61,10 @@ export const brands: Command = {
     if (more.length > 0) throw new UsageError('name one brand at most');
     if (id === undefined) {
       const rows = await context.api().list<Answer<'Brand'>>('/api/v1/brands', {});
-      return printRows(context, rows, BRAND_COLUMNS);
+      return context.printRows(rows, BRAND_COLUMNS);
     }
     const brand = await context.api().get<Answer<'Brand'>>(`/api/v1/brands/${encodeURIComponent(id)}`);
-    if (flag(context, 'json')) return printJson(context, brand);
+    if (context.flag('json')) return context.printJson(brand);
     const { sources, notes, name, id: _id, ...preset } = brand;
     const values = Object.entries(preset).map(([path, value]) => ({ path, value, from: 'brand' as const }));
     context.terminal.out(`${paint(context.terminal, 'bold', name)}\n`);

@@ -1,5 +1,5 @@
 import type { Answer } from '../api/answers/index.ts';
-import { type CommandContext, flag, printJson } from './command.ts';
+import type { CommandContext } from './command-context.ts';
 import { type TableColumn, table } from './terminal.ts';
 
 type ClaimRow = Pick<Answer<'SourceOverlap'>, 'kind' | 'source'> & Answer<'SourceOverlap'>['claims'][number];
@@ -18,7 +18,7 @@ const CLAIM_COLUMNS: readonly TableColumn<ClaimRow>[] = [
 /** `tandem trunks --overlaps`: sources that trunks of several owners or tenants claim. */
 export async function listOverlaps(context: CommandContext): Promise<number> {
   const overlaps = await context.api().list<Answer<'SourceOverlap'>>('/api/v1/trunks/overlaps', {});
-  if (flag(context, 'json')) return printJson(context, overlaps);
+  if (context.flag('json')) return context.printJson(overlaps);
   const rows = overlaps.flatMap(({ kind, source, claims }) => claims.map((claim) => ({ kind, source, ...claim })));
   const none = 'no source is claimed by trunks of several owners or tenants\n';
   context.terminal.out(rows.length === 0 ? none : table(context.terminal, CLAIM_COLUMNS, rows));

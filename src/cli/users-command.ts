@@ -1,16 +1,6 @@
 import type { Answer } from '../api/answers/index.ts';
-import {
-  type Command,
-  type CommandContext,
-  ENGINE_OPTIONS,
-  flag,
-  given,
-  option,
-  printAnswer,
-  printRows,
-  readPassword,
-  toggle,
-} from './command.ts';
+import { type Command, ENGINE_OPTIONS, option, toggle } from './command.ts';
+import type { CommandContext } from './command-context.ts';
 import { UsageError } from './command-error.ts';
 import { localTime, type TableColumn } from './terminal.ts';
 
@@ -46,7 +36,7 @@ export const users: Command = {
       case 'create':
         return create(context, name);
       case 'password':
-        return change(context, name, { password: await readPassword(context) }, `${name} has a new password`);
+        return change(context, name, { password: await context.readPassword() }, `${name} has a new password`);
       case 'enable':
         return change(context, name, { enabled: true }, `${name} may sign in`);
       case 'disable':
@@ -55,8 +45,7 @@ export const users: Command = {
         return change(context, name, { codes: false }, `${name} signs in with the password alone`);
       case 'delete':
         await context.api().delete(pathOf(name));
-        context.terminal.out(`deleted ${name}\n`);
-        return 0;
+        return context.say(`deleted ${name}`);
       default:
         throw new UsageError('say what to do: list, create, password, enable, disable, reset-codes or delete');
     }
@@ -71,29 +60,29 @@ export const consoleLink: Command = {
     const api = context.api();
     const { path, expiresAt } = await api.post<Answer<'NewSignInLink'>>('/api/v1/sign-in-links', undefined);
     const url = `${api.url}${path}`;
-    return printAnswer(context, { url, expiresAt }, () => url);
+    return context.printAnswer({ url, expiresAt }, () => url);
   },
 };
 
 async function list(context: CommandContext): Promise<number> {
-  const rows = await context.api().list<Answer<'User'>>('/api/v1/users', given(context, 'tenant'));
-  return printRows(context, rows, COLUMNS, 'no users');
+  const rows = await context.api().list<Answer<'User'>>('/api/v1/users', context.given('tenant'));
+  return context.printRows(rows, COLUMNS, 'no users');
 }
 
 async function create(context: CommandContext, id: string): Promise<number> {
-  const wanted = given(context, 'role', 'tenant');
+  const wanted = context.given('role', 'tenant');
   if (wanted['role'] === undefined)
     throw new UsageError('say what it may do: --role system-admin or --role tenant-admin');
   const made = await context.api().post<Answer<'User'>>('/api/v1/users', {
     id,
     ...wanted,
-    readOnly: flag(context, 'read-only'),
-    password: await readPassword(context),
+    readOnly: context.flag('read-only'),
+    password: await context.readPassword(),
   });
-  return printAnswer(context, made, ({ id: name }) => `${name} may sign in`);
+  return context.printAnswer(made, ({ id: name }) => `${name} may sign in`);
 }
 
 async function change(context: CommandContext, name: string, fields: object, done: string): Promise<number> {
   const changed = await context.api().patch<Answer<'User'>>(pathOf(name), fields);
-  return printAnswer(context, changed, () => done);
+  return context.printAnswer(changed, () => done);
 }
