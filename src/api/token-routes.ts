@@ -11,6 +11,8 @@ import { pageOf } from './paging.ts';
 import type { TokenRecord } from './ports.ts';
 import { forbidden, notFound } from './problem.ts';
 
+/** The console asks for days. */
+const EXPIRES = 'must be 1 second to 3650 days';
 const tokenBody = z
   .strictObject({
     role: z.enum(['system-admin', 'tenant-admin']).describe('What it may do.'),
@@ -18,8 +20,8 @@ const tokenBody = z
     readOnly: z.boolean().optional().describe('It reads and changes nothing.'),
     expiresInSeconds: z
       .int()
-      .min(1)
-      .max(10 * 365 * 86_400)
+      .min(1, { error: EXPIRES })
+      .max(10 * 365 * 86_400, { error: EXPIRES })
       .optional()
       .describe('When it ends; never, when left out.'),
     label: plainText(128).optional().describe('What it is for.'),

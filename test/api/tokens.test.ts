@@ -1,10 +1,10 @@
 import { mkdtempSync, readFileSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { Tokens, writeOwnerToken } from '../../src/api/tokens.ts';
 import { VirtualScheduler } from '../kit/virtual-scheduler.ts';
-import { MemoryTokens } from './kit.ts';
+import { ask, MemoryTokens, startTestApi } from './kit.ts';
 
 function setUp() {
   const clock = new VirtualScheduler();
@@ -185,3 +185,18 @@ describe('tokens', () => {
     expect(await new Tokens(store, clock, 100).identify(token)).toBeUndefined();
   });
 });
+
+test.each([0, 315_360_001])(
+  'how long a token may be good is said in days, as the console asks for it: %i s',
+  async (expiresInSeconds) => {
+    const world = await startTestApi();
+    onTestFinished(() => world.close());
+    const body = { role: 'system-admin', expiresInSeconds };
+    const refused = await ask(world, world.tokens.system, 'POST', '/api/v1/tokens', body);
+    expect([refused.status, refused.body.path, refused.body.detail]).toEqual([
+      422,
+      'expiresInSeconds',
+      expect.stringContaining('must be 1 second to 3650 days'),
+    ]);
+  },
+);

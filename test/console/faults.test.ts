@@ -141,6 +141,9 @@ describe('what the engine says of faults, in German', () => {
 
   test('values stand in it, a guess behind it, and what is not known stays as it is', () => {
     expect(translated('there is no extension 777', faults)).toBe('es gibt keine Nebenstelle 777');
+    expect(translated('must be 1 second to 3650 days', faults)).toBe(
+      'muss zwischen einer Sekunde und 3650 Tagen liegen',
+    );
     expect(translated('must be a whole number, not text', faults)).toBe('muss eine ganze Zahl sein, nicht text');
     for (const name of ['empty', 'constructor'])
       expect(translated(`there is no group "${name}"`, faults)).toBe(`es gibt keine Gruppe „${name}“`);

@@ -20,6 +20,7 @@ export const faults: Readonly<Record<string, string>> = {
   'must be at most {most} entries': 'darf höchstens {most} Einträge haben',
   'must be at most {most} digits': 'darf höchstens {most} Ziffern haben',
   'must be at most {most}': 'darf höchstens {most} sein',
+  'must be 1 second to 3650 days': 'muss zwischen einer Sekunde und 3650 Tagen liegen',
   'must be {least} to {most} digits': 'muss aus {least} bis {most} Ziffern bestehen',
   'must be a time such as "08:30"': 'muss eine Uhrzeit sein wie „08:30“',
   'must be "2026-12-24", "12-25" (every year) or a span "2026-12-24/2026-12-31"':
