@@ -127,9 +127,7 @@ function PasswordCard({ user }: { user: string }) {
           required
         />
         <div>
-          <Button kind="primary" type="submit" busy={form.busy}>
-            {t('account.change')}
-          </Button>
+          <Button label={t('account.change')} kind="primary" type="submit" busy={form.busy} />
         </div>
       </SubmitForm>
     </section>
@@ -195,13 +193,18 @@ function CodesCard({ user, current }: { user: string; current: Session }) {
           </>
         )}
         <div>
-          <Button type="submit" kind={isOn ? 'danger-quiet' : 'primary'} busy={form.busy}>
-            {isOn
-              ? t('account.codesRemove')
-              : begun === undefined
-                ? t('account.codesBegin')
-                : t('account.codesConfirm')}
-          </Button>
+          <Button
+            label={
+              isOn
+                ? t('account.codesRemove')
+                : begun === undefined
+                  ? t('account.codesBegin')
+                  : t('account.codesConfirm')
+            }
+            type="submit"
+            kind={isOn ? 'danger-quiet' : 'primary'}
+            busy={form.busy}
+          />
         </div>
       </SubmitForm>
     </section>

@@ -26,9 +26,7 @@ export function CallTrace({ id, isLive }: { readonly id: string; readonly isLive
           <p class="small soft">{isGone ? t('ladder.gone') : t('ladder.text')}</p>
         </div>
         {messages.length === 0 ? null : (
-          <ButtonDownload small href={calls.captureAddress(id)} file={`${id}.pcap`}>
-            {t('ladder.pcap')}
-          </ButtonDownload>
+          <ButtonDownload label={t('ladder.pcap')} small href={calls.captureAddress(id)} file={`${id}.pcap`} />
         )}
       </header>
       {trace.data === undefined && !isGone ? <PartUnread error={trace.error} /> : null}

@@ -34,9 +34,7 @@ export function CallPage({ id }: { readonly id: string }) {
       up={up}
       actions={
         call !== undefined && !isOver && mayChange() ? (
-          <Button kind="danger-quiet" onClick={() => setEnding(true)}>
-            {t('calls.end')}
-          </Button>
+          <Button label={t('calls.end')} kind="danger-quiet" onClick={() => setEnding(true)} />
         ) : undefined
       }
     >

@@ -38,9 +38,7 @@ export function Calls() {
         searched={searched}
         empty={
           <Empty icon="calls" title={t('calls.empty')} text={t('calls.emptyText')}>
-            <ButtonLink to="/try" icon="explain">
-              {t('try.title')}
-            </ButtonLink>
+            <ButtonLink label={t('try.title')} to="/try" icon="explain" />
           </Empty>
         }
       />
@@ -95,11 +93,7 @@ function columns(end: (call: LiveCall) => void): readonly Column<LiveCall>[] {
       hideTitle: true,
       end: true,
       cell: (call) =>
-        mayChange() ? (
-          <Button small kind="danger-quiet" onClick={() => end(call)}>
-            {t('calls.end')}
-          </Button>
-        ) : null,
+        mayChange() ? <Button label={t('calls.end')} small kind="danger-quiet" onClick={() => end(call)} /> : null,
     },
   ];
 }

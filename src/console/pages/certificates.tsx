@@ -51,9 +51,7 @@ const at = (name: string) => `${LIST}/${encodeURIComponent(name)}`;
 export function Certificates() {
   const listing = useListing<Document>('certificates', (query) => documents.list(LIST, query));
   const add = mayChange() ? (
-    <ButtonLink to={`${LIST}/+/new`} kind="primary" icon="plus">
-      {t('certificates.new')}
-    </ButtonLink>
+    <ButtonLink label={t('certificates.new')} to={`${LIST}/+/new`} kind="primary" icon="plus" />
   ) : undefined;
   const isEmpty = listing.total === 0;
   return (

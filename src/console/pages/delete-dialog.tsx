@@ -44,15 +44,14 @@ export function DeleteDialog({ path, name, plans, text, onDone, onClose }: Delet
         )}
       </div>
       <div class="dialog-actions">
-        <Button onClick={onClose}>{t('action.cancel')}</Button>
+        <Button label={t('action.cancel')} onClick={onClose} />
         <Button
+          label={t('action.delete')}
           kind="danger"
           busy={busy}
           disabled={plan === undefined || faults.length > 0}
           onClick={() => void remove()}
-        >
-          {t('action.delete')}
-        </Button>
+        />
       </div>
     </Dialog>
   );

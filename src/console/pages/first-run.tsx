@@ -74,9 +74,7 @@ export function FirstRun() {
             required
           />
         </div>
-        <Button kind="primary" type="submit" busy={form.busy}>
-          {t('firstRun.submit')}
-        </Button>
+        <Button label={t('firstRun.submit')} kind="primary" type="submit" busy={form.busy} />
       </SubmitForm>
       <ByProvider />
     </Gate>

@@ -7,7 +7,7 @@ export function NotFound() {
     <Page title={t('app.notFound')}>
       <div class="card">
         <Empty icon="search" title={t('app.notFound')} text={t('app.notFoundText')}>
-          <ButtonLink to="/trunks">{t('trunks.title')}</ButtonLink>
+          <ButtonLink label={t('trunks.title')} to="/trunks" />
         </Empty>
       </div>
     </Page>

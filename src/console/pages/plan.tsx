@@ -34,9 +34,7 @@ export function Plan() {
             mono
           />
           <div>
-            <Button kind="primary" type="submit" busy={form.busy}>
-              {t('plan.run')}
-            </Button>
+            <Button label={t('plan.run')} kind="primary" type="submit" busy={form.busy} />
           </div>
         </SubmitForm>
         {found === undefined ? null : <PlanResult found={found} />}

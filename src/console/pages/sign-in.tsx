@@ -164,9 +164,7 @@ function SignInForm({ name = '', faults = [] }: { name?: string; faults?: Return
           required
         />
       ) : null}
-      <Button kind="primary" type="submit" wide busy={form.busy}>
-        {t('signIn.title')}
-      </Button>
+      <Button label={t('signIn.title')} kind="primary" type="submit" wide busy={form.busy} />
     </SubmitForm>
   );
 }

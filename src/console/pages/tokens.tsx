@@ -19,9 +19,7 @@ export function Tokens() {
   const rows = usePaged('tokens', tokens.list);
   const [asked, setAsked] = useState<'new' | TokenView>();
   const add = mayChange() ? (
-    <Button kind="primary" icon="plus" onClick={() => setAsked('new')}>
-      {t('tokens.new')}
-    </Button>
+    <Button label={t('tokens.new')} kind="primary" icon="plus" onClick={() => setAsked('new')} />
   ) : undefined;
   const close = () => {
     setAsked(undefined);
@@ -90,9 +88,7 @@ function columns(revoke: (token: TokenView) => void): readonly Column<TokenView>
       end: true,
       cell: (token) =>
         mayChange() && isGood(token) ? (
-          <Button small kind="danger-quiet" onClick={() => revoke(token)}>
-            {t('tokens.revoke')}
-          </Button>
+          <Button label={t('tokens.revoke')} small kind="danger-quiet" onClick={() => revoke(token)} />
         ) : null,
     },
   ];

@@ -59,9 +59,7 @@ export function Transports() {
   const [leaving, setLeaving] = useState<string>();
   const maySet = isSystemAdmin() && mayChange();
   const add = maySet ? (
-    <ButtonLink to={`${LIST}/+/new`} kind="primary" icon="plus">
-      {t('transports.new')}
-    </ButtonLink>
+    <ButtonLink label={t('transports.new')} to={`${LIST}/+/new`} kind="primary" icon="plus" />
   ) : undefined;
   return (
     <Page title={t('transports.title')} text={t('transports.text')} {...(add === undefined ? {} : { actions: add })}>
@@ -216,9 +214,11 @@ function HowTo() {
       )}
       {mayChange() ? (
         <div>
-          <Button busy={busy} onClick={() => void run(async () => setReport(await reload()))}>
-            {t('transports.reload')}
-          </Button>
+          <Button
+            label={t('transports.reload')}
+            busy={busy}
+            onClick={() => void run(async () => setReport(await reload()))}
+          />
         </div>
       ) : null}
     </section>

@@ -77,9 +77,7 @@ export function Try() {
             mono
           />
           <div>
-            <Button kind="primary" type="submit" busy={form.busy}>
-              {t('try.run')}
-            </Button>
+            <Button label={t('try.run')} kind="primary" type="submit" busy={form.busy} />
           </div>
         </SubmitForm>
         {explanation === undefined ? null : <Told explanation={explanation} />}

@@ -30,9 +30,7 @@ export function Users() {
   const [asked, setAsked] = useState<Asked>();
   const { faults, run } = useWork();
   const add = mayChange() ? (
-    <Button kind="primary" icon="plus" onClick={() => setAsked({ what: 'new' })}>
-      {t('users.new')}
-    </Button>
+    <Button label={t('users.new')} kind="primary" icon="plus" onClick={() => setAsked({ what: 'new' })} />
   ) : undefined;
   const close = () => setAsked(undefined);
   const done = (text: string) => {
@@ -98,15 +96,18 @@ function columns(onToggle: (user: UserView) => void, ask: (asked: Asked) => void
       cell: (user) =>
         !mayChange() || user.id === session.value?.user ? null : (
           <span class="row row-end">
-            <Button small onClick={() => onToggle(user)}>
-              {user.enabled ? t('users.disable') : t('users.enable')}
-            </Button>
-            <Button small onClick={() => ask({ what: 'password', user })}>
-              {t('users.newPassword')}
-            </Button>
-            <Button small kind="danger-quiet" onClick={() => ask({ what: 'delete', user })}>
-              {t('action.delete')}
-            </Button>
+            <Button
+              label={user.enabled ? t('users.disable') : t('users.enable')}
+              small
+              onClick={() => onToggle(user)}
+            />
+            <Button label={t('users.newPassword')} small onClick={() => ask({ what: 'password', user })} />
+            <Button
+              label={t('action.delete')}
+              small
+              kind="danger-quiet"
+              onClick={() => ask({ what: 'delete', user })}
+            />
           </span>
         ),
     },

@@ -37,9 +37,7 @@ export function Webhooks() {
   const [asked, setAsked] = useState<Asked>();
   const [secret, setSecret] = useState<string>();
   const add = mayChange() ? (
-    <Button kind="primary" icon="plus" onClick={() => setAsked({ what: 'new' })}>
-      {t('webhooks.new')}
-    </Button>
+    <Button label={t('webhooks.new')} kind="primary" icon="plus" onClick={() => setAsked({ what: 'new' })} />
   ) : undefined;
   const close = () => {
     setAsked(undefined);
@@ -119,15 +117,9 @@ function columns(ask: (what: 'edit' | 'test' | 'delete', hook: WebhookView) => v
       cell: (hook) =>
         mayChange() ? (
           <span class="row row-end">
-            <Button small onClick={() => ask('test', hook)}>
-              {t('webhooks.test')}
-            </Button>
-            <Button small onClick={() => ask('edit', hook)}>
-              {t('action.edit')}
-            </Button>
-            <Button small kind="danger-quiet" onClick={() => ask('delete', hook)}>
-              {t('action.delete')}
-            </Button>
+            <Button label={t('webhooks.test')} small onClick={() => ask('test', hook)} />
+            <Button label={t('action.edit')} small onClick={() => ask('edit', hook)} />
+            <Button label={t('action.delete')} small kind="danger-quiet" onClick={() => ask('delete', hook)} />
           </span>
         ) : null,
     },
@@ -307,12 +299,8 @@ function TestWebhook({ hook, onClose }: { readonly hook: WebhookView; readonly o
         </div>
       </div>
       <div class="dialog-actions">
-        <Button busy={busy} onClick={() => void post()}>
-          {t('webhooks.again')}
-        </Button>
-        <Button kind="primary" onClick={onClose}>
-          {t('action.close')}
-        </Button>
+        <Button label={t('webhooks.again')} busy={busy} onClick={() => void post()} />
+        <Button label={t('action.close')} kind="primary" onClick={onClose} />
       </div>
     </Dialog>
   );

@@ -5,6 +5,10 @@ import { Icon, type IconName } from './icons.tsx';
 type Kind = 'primary' | 'plain' | 'quiet' | 'danger' | 'danger-quiet';
 
 interface Looks {
+  /** What it says. */
+  readonly label?: string;
+  /** In place of the label, where it is more than a text. */
+  readonly children?: ComponentChildren;
   readonly kind?: Kind;
   readonly icon?: IconName;
   readonly small?: boolean;
@@ -12,10 +16,9 @@ interface Looks {
 }
 
 type ButtonProps = Looks &
-  Omit<ButtonHTMLAttributes<HTMLButtonElement>, 'class' | 'icon'> & {
+  Omit<ButtonHTMLAttributes<HTMLButtonElement>, 'class' | 'icon' | 'label' | 'children'> & {
     /** Work is under way: pressing again does nothing, and the focus stays. */
     readonly busy?: boolean;
-    readonly children: ComponentChildren;
   };
 
 function classOf({ kind = 'plain', small = false, wide = false }: Looks): string {
@@ -30,7 +33,8 @@ export function Button({
   small,
   wide,
   busy = false,
-  children,
+  label,
+  children = label,
   onClick,
   type = 'button',
   ...rest
@@ -53,7 +57,7 @@ export function Button({
   );
 }
 
-export function ButtonLink({ to, children, icon, ...looks }: Looks & { to: string; children: ComponentChildren }) {
+export function ButtonLink({ to, label, children = label, icon, ...looks }: Looks & { to: string }) {
   return (
     <Link to={to} class={classOf(looks)}>
       {icon === undefined ? null : <Icon name={icon} />}
@@ -66,14 +70,14 @@ export function ButtonLink({ to, children, icon, ...looks }: Looks & { to: strin
 export function ButtonDownload({
   href,
   file,
-  children,
+  label,
   icon = 'download',
   ...looks
-}: Looks & { href: string; file: string; children: ComponentChildren }) {
+}: Looks & { href: string; file: string }) {
   return (
     <a href={href} download={file} class={classOf(looks)}>
       <Icon name={icon} />
-      {children}
+      {label}
     </a>
   );
 }

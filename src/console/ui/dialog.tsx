@@ -48,10 +48,8 @@ export function Dialog({ title, wide = false, onClose, children }: DialogProps) 
 export function DialogActions({ submit, busy, onClose }: { submit: string; busy: boolean; onClose: () => void }) {
   return (
     <div class="dialog-actions">
-      <Button onClick={onClose}>{t('action.cancel')}</Button>
-      <Button kind="primary" type="submit" busy={busy}>
-        {submit}
-      </Button>
+      <Button label={t('action.cancel')} onClick={onClose} />
+      <Button label={submit} kind="primary" type="submit" busy={busy} />
     </div>
   );
 }
@@ -78,10 +76,8 @@ export function Confirm({ title, text, action, work, onDone, onClose }: ConfirmP
         <FaultSummary faults={faults} />
       </div>
       <div class="dialog-actions">
-        <Button onClick={onClose}>{t('action.cancel')}</Button>
-        <Button kind="danger" busy={busy} onClick={() => void confirm()}>
-          {action}
-        </Button>
+        <Button label={t('action.cancel')} onClick={onClose} />
+        <Button label={action} kind="danger" busy={busy} onClick={() => void confirm()} />
       </div>
     </Dialog>
   );

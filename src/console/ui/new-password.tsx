@@ -26,9 +26,7 @@ export function NewPasswordField(props: Omit<TextFieldProps, 'type' | 'autocompl
       />
       {props.disabled === true ? null : (
         <div class="row">
-          <Button small onClick={propose}>
-            {t('password.propose')}
-          </Button>
+          <Button label={t('password.propose')} small onClick={propose} />
           {isProposed ? <CopyButton text={proposed} small /> : null}
         </div>
       )}
@@ -41,9 +39,11 @@ export function CopyButton({ text, small = false }: { readonly text: string; rea
   const [copied, setCopied] = useState<string>();
   if (!('clipboard' in navigator)) return null;
   return (
-    <Button small={small} onClick={() => void navigator.clipboard.writeText(text).then(() => setCopied(text))}>
-      {copied === text ? t('action.copied') : t('action.copy')}
-    </Button>
+    <Button
+      label={copied === text ? t('action.copied') : t('action.copy')}
+      small={small}
+      onClick={() => void navigator.clipboard.writeText(text).then(() => setCopied(text))}
+    />
   );
 }
 
@@ -65,9 +65,7 @@ export function ShownSecret({ title, text, secret, onClose }: ShownSecretProps) 
       </div>
       <div class="dialog-actions">
         <CopyButton text={secret} />
-        <Button kind="primary" onClick={onClose}>
-          {t('secret.kept')}
-        </Button>
+        <Button label={t('secret.kept')} kind="primary" onClick={onClose} />
       </div>
     </Dialog>
   );

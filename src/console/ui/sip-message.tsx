@@ -29,9 +29,7 @@ export function MessageDetails({ message, explanation, onClose }: DetailsProps) 
     <section class="card stack" aria-label={t('message.title')}>
       <header class="row row-spread">
         <h2 class="break">{read.summary}</h2>
-        <Button small kind="quiet" icon="close" onClick={onClose}>
-          {t('action.close')}
-        </Button>
+        <Button label={t('action.close')} small kind="quiet" icon="close" onClick={onClose} />
       </header>
       <p class="small soft break">
         {t(`message.${message.direction}`, {
@@ -41,15 +39,9 @@ export function MessageDetails({ message, explanation, onClose }: DetailsProps) 
         · {message.transport.toUpperCase()} · {exactTime(message.at)}
       </p>
       <div class="row">
-        <Button small aria-pressed={!asText} onClick={() => setAsText(false)}>
-          {t('message.explained')}
-        </Button>
-        <Button small aria-pressed={asText} onClick={() => setAsText(true)}>
-          {t('message.asText')}
-        </Button>
-        <Button small kind="quiet" onClick={() => void copy()}>
-          {t('action.copy')}
-        </Button>
+        <Button label={t('message.explained')} small aria-pressed={!asText} onClick={() => setAsText(false)} />
+        <Button label={t('message.asText')} small aria-pressed={asText} onClick={() => setAsText(true)} />
+        <Button label={t('action.copy')} small kind="quiet" onClick={() => void copy()} />
       </div>
       {asText ? (
         // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, and the keyboard has to reach it

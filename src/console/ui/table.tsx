@@ -61,9 +61,7 @@ export function Failed({ error, reload }: { readonly error: RequestError; readon
           <strong>{t('table.failed')}</strong> {error.message}
         </p>
         <p>
-          <Button small onClick={reload}>
-            {t('action.retry')}
-          </Button>
+          <Button label={t('action.retry')} small onClick={reload} />
         </p>
       </Note>
     </div>

@@ -18,7 +18,7 @@ export function Unread({ title, up, error }: UnreadProps) {
         <div class="card">
           <Empty icon="search" title={t('app.gone')} text={t('app.goneText')}>
             <p class="small soft break">{error.message}</p>
-            {up === undefined ? null : <ButtonLink to={up.to}>{up.label}</ButtonLink>}
+            {up === undefined ? null : <ButtonLink label={up.label} to={up.to} />}
           </Empty>
         </div>
       ) : (

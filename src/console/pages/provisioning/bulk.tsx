@@ -93,15 +93,14 @@ export function BulkDelete({ resource, tenant, keys, onDone, onClose }: BulkProp
         )}
       </div>
       <div class="dialog-actions">
-        <Button onClick={onClose}>{t('action.cancel')}</Button>
+        <Button label={t('action.cancel')} onClick={onClose} />
         <Button
+          label={found === undefined ? t('action.delete') : t('bulk.delete', { count: number(found.deleted) })}
           kind="danger"
           busy={change.busy}
           disabled={found === undefined || found.deleted === 0}
           onClick={() => void change.run(null)}
-        >
-          {found === undefined ? t('action.delete') : t('bulk.delete', { count: number(found.deleted) })}
-        </Button>
+        />
       </div>
     </Dialog>
   );
@@ -131,9 +130,7 @@ function Outcome({ report, resource, onClose }: { report: ManyReport; resource: 
         )}
       </div>
       <div class="dialog-actions">
-        <Button kind="primary" onClick={onClose}>
-          {t('action.close')}
-        </Button>
+        <Button label={t('action.close')} kind="primary" onClick={onClose} />
       </div>
     </Dialog>
   );

@@ -107,17 +107,17 @@ function Import({ resource, tenant }: { resource: Resource; tenant: string }) {
           <Preview report={report} />
           <div class="row row-end">
             {report.refused > 0 && good > 0 ? (
-              <Button onClick={() => file && void send(file, false, 'skip')}>
-                {t('csv.runGood', { count: number(good) })}
-              </Button>
+              <Button
+                label={t('csv.runGood', { count: number(good) })}
+                onClick={() => file && void send(file, false, 'skip')}
+              />
             ) : null}
             <Button
+              label={t('csv.run', { count: number(good) })}
               kind="primary"
               disabled={report.refused > 0 || good === 0}
               onClick={() => file && void send(file, false)}
-            >
-              {t('csv.run', { count: number(good) })}
-            </Button>
+            />
           </div>
         </>
       )}

@@ -97,15 +97,16 @@ export function DocumentForm(props: DocumentFormProps) {
       {found === undefined ? null : <PlanResult found={found} />}
       {mayEdit ? (
         <div class="form-actions">
-          <Button onClick={onCancel}>{t('action.cancel')}</Button>
+          <Button label={t('action.cancel')} onClick={onCancel} />
           {planned === undefined ? null : (
-            <Button icon="plan" busy={state.busy} onClick={look}>
-              {t('provisioning.plan')}
-            </Button>
+            <Button label={t('provisioning.plan')} icon="plan" busy={state.busy} onClick={look} />
           )}
-          <Button kind="primary" type="submit" busy={state.busy}>
-            {isNew ? t('provisioning.add') : t('action.save')}
-          </Button>
+          <Button
+            label={isNew ? t('provisioning.add') : t('action.save')}
+            kind="primary"
+            type="submit"
+            busy={state.busy}
+          />
         </div>
       ) : null}
     </SubmitForm>

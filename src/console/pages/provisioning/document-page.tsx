@@ -53,9 +53,7 @@ export function DocumentPage(props: DocumentPageProps) {
       {...(up && { up })}
       actions={
         mayDelete && isOurs ? (
-          <Button kind="danger-quiet" onClick={() => setDeleting(true)}>
-            {t('action.delete')}
-          </Button>
+          <Button label={t('action.delete')} kind="danger-quiet" onClick={() => setDeleting(true)} />
         ) : undefined
       }
     >

@@ -162,9 +162,12 @@ function Rows({ form, field, state, isNew, trunkNames, mayEdit }: Omit<FieldsPro
         </fieldset>
       ))}
       <div class={mayEdit ? undefined : 'gone'}>
-        <Button small icon="plus" onClick={() => change([...rows, blank])}>
-          {known(`${form.id}.${path}.add`, known(`field.${path}.add`, t('provisioning.addRow')))}
-        </Button>
+        <Button
+          label={known(`${form.id}.${path}.add`, known(`field.${path}.add`, t('provisioning.addRow')))}
+          small
+          icon="plus"
+          onClick={() => change([...rows, blank])}
+        />
       </div>
     </fieldset>
   );

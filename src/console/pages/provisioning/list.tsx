@@ -35,21 +35,19 @@ export function ResourceList({ resource, tenant }: { readonly resource: Resource
   const isManaged = listing.row(0)?.['managedBy'] !== undefined;
   const mayEdit = mayChange() && !isManaged;
   const add = mayEdit ? (
-    <ButtonLink to={`${addressOf(resource, tenant)}/new`} kind="primary" icon="plus">
-      {nameOf(resource, 'new')}
-    </ButtonLink>
+    <ButtonLink label={nameOf(resource, 'new')} to={`${addressOf(resource, tenant)}/new`} kind="primary" icon="plus" />
   ) : null;
   const spreadsheet =
     resource.csv === undefined ? null : (
-      <ButtonLink to={`${addressOf(resource, tenant)}/csv`} icon="records">
-        {mayEdit ? t('csv.open') : t('csv.export')}
-      </ButtonLink>
+      <ButtonLink
+        label={mayEdit ? t('csv.open') : t('csv.export')}
+        to={`${addressOf(resource, tenant)}/csv`}
+        icon="records"
+      />
     );
   const range =
     mayEdit && resource.csv === 'extensions' ? (
-      <ButtonLink to={`${addressOf(resource, tenant)}/range`} icon="phone">
-        {t('range.open')}
-      </ButtonLink>
+      <ButtonLink label={t('range.open')} to={`${addressOf(resource, tenant)}/range`} icon="phone" />
     ) : null;
   const isEmpty = q === '' && listing.total === 0;
   const done = () => {
@@ -107,15 +105,9 @@ function PickedBar({ count, ask, pickNone }: PickedBarProps) {
     <div class="picked" role="status">
       <strong class="grow">{t('bulk.picked', { count: number(count) })}</strong>
       <span class="row">
-        <Button small onClick={() => ask('change')}>
-          {t('bulk.change')}
-        </Button>
-        <Button small kind="danger-quiet" onClick={() => ask('delete')}>
-          {t('action.delete')}
-        </Button>
-        <Button small kind="quiet" onClick={pickNone}>
-          {t('bulk.clear')}
-        </Button>
+        <Button label={t('bulk.change')} small onClick={() => ask('change')} />
+        <Button label={t('action.delete')} small kind="danger-quiet" onClick={() => ask('delete')} />
+        <Button label={t('bulk.clear')} small kind="quiet" onClick={pickNone} />
       </span>
     </div>
   );

@@ -70,10 +70,8 @@ export function NewRange({ resource, tenant }: { readonly resource: Resource; re
           />
         </div>
         <div class="row row-end">
-          <Button onClick={() => navigate(list)}>{t('action.cancel')}</Button>
-          <Button kind="primary" type="submit" busy={form.busy}>
-            {t('provisioning.add')}
-          </Button>
+          <Button label={t('action.cancel')} onClick={() => navigate(list)} />
+          <Button label={t('provisioning.add')} kind="primary" type="submit" busy={form.busy} />
         </div>
       </SubmitForm>
       {unseen === undefined ? null : (
@@ -143,10 +141,8 @@ function Made({ made, tenant, onDone }: MadeProps) {
       </div>
       <div class="dialog-actions">
         <CopyButton text={made.map((row) => row.replace(',', '\t')).join('\n')} />
-        <Button onClick={save}>{t('range.save')}</Button>
-        <Button kind="primary" onClick={onDone}>
-          {t('range.done')}
-        </Button>
+        <Button label={t('range.save')} onClick={save} />
+        <Button label={t('range.done')} kind="primary" onClick={onDone} />
       </div>
     </Dialog>
   );

@@ -25,9 +25,7 @@ export function ForSomeTenant({ title, to }: { readonly title: string; readonly 
     <Page title={title}>
       <div class="card">
         <Empty icon="users" title={t('tenants.empty')} text={t('tenants.emptyText')}>
-          <ButtonLink to="/tenants/+/new" kind="primary" icon="plus">
-            {t('tenants.new')}
-          </ButtonLink>
+          <ButtonLink label={t('tenants.new')} to="/tenants/+/new" kind="primary" icon="plus" />
         </Empty>
       </div>
     </Page>

@@ -29,9 +29,7 @@ export function Tenants() {
   const listing = useListing<Document>('tenants', (query) => documents.list('/tenants', query), q === '' ? {} : { q });
   const add =
     mayChange() && isSystemAdmin() ? (
-      <ButtonLink to={NEW_TENANT_ADDRESS} kind="primary" icon="plus">
-        {t('tenants.new')}
-      </ButtonLink>
+      <ButtonLink label={t('tenants.new')} to={NEW_TENANT_ADDRESS} kind="primary" icon="plus" />
     ) : undefined;
   const isEmpty = q === '' && listing.total === 0;
   return (
@@ -162,9 +160,13 @@ function Owned({ tenant }: { tenant: string }) {
   return (
     <div class="row">
       {RESOURCES.map((resource) => (
-        <ButtonLink key={resource.segment} small icon={resource.icon} to={addressOf(resource, tenant)}>
-          {nameOf(resource, 'title')}
-        </ButtonLink>
+        <ButtonLink
+          label={nameOf(resource, 'title')}
+          key={resource.segment}
+          small
+          icon={resource.icon}
+          to={addressOf(resource, tenant)}
+        />
       ))}
     </div>
   );

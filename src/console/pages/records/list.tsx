@@ -34,11 +34,7 @@ export function Records() {
     <Page
       title={t('records.title')}
       text={t('records.text')}
-      actions={
-        <ButtonDownload href={records.tableAddress(question)} file="calls.csv">
-          {t('records.csv')}
-        </ButtonDownload>
-      }
+      actions={<ButtonDownload label={t('records.csv')} href={records.tableAddress(question)} file="calls.csv" />}
     >
       <div class="toolbar">
         <Search label={t('records.search')} onSearch={setQ} />

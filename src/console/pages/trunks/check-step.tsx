@@ -42,9 +42,7 @@ export function CheckStep({ checked, draft, before, steps, labels, goTo }: StepP
                 {fault.message}
               </span>
               {step === 'check' || !steps.includes(step) ? null : (
-                <Button small onClick={() => goTo(step)}>
-                  {t('wizard.goThere', { step: t(`step.${step}`) })}
-                </Button>
+                <Button label={t('wizard.goThere', { step: t(`step.${step}`) })} small onClick={() => goTo(step)} />
               )}
             </li>
           );

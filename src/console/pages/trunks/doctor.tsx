@@ -47,9 +47,11 @@ export function Doctor({ id, atOnce = false }: { readonly id: string; readonly a
         </ul>
       )}
       <div>
-        <Button busy={busy} onClick={() => void look()}>
-          {t(found === undefined ? 'doctor.look' : 'doctor.again')}
-        </Button>
+        <Button
+          label={t(found === undefined ? 'doctor.look' : 'doctor.again')}
+          busy={busy}
+          onClick={() => void look()}
+        />
       </div>
     </div>
   );

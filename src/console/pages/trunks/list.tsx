@@ -33,9 +33,7 @@ export function TrunkList() {
     SPARK_REFRESH_MS,
   ).data;
   const add = mayChange() ? (
-    <ButtonLink to="/trunks/new" kind="primary" icon="plus">
-      {t('trunks.new')}
-    </ButtonLink>
+    <ButtonLink label={t('trunks.new')} to="/trunks/new" kind="primary" icon="plus" />
   ) : undefined;
   const searched = q !== '' || state !== '';
   const isEmpty = !searched && rows.isCurrent && rows.total === 0;

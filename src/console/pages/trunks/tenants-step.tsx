@@ -69,12 +69,11 @@ function Assignments({ draft, faults, change }: StepProps) {
       ))}
       <div class="row">
         <Button
+          label={t('wizard.addTenant')}
           icon="plus"
           disabled={free === undefined}
           onClick={() => change({ tenants: [...entries, { tenant: free ?? '', didPool: '' }] })}
-        >
-          {t('wizard.addTenant')}
-        </Button>
+        />
         <span class="small soft">{t('wizard.poolRule')}</span>
       </div>
     </div>

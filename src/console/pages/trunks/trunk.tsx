@@ -44,12 +44,8 @@ export function TrunkPage({ id }: { readonly id: string }) {
       actions={
         mayEdit ? (
           <>
-            <ButtonLink to={`/trunks/${encodeURIComponent(id)}/edit`} kind="primary">
-              {t('action.edit')}
-            </ButtonLink>
-            <Button kind="danger-quiet" onClick={() => setDeleting(true)}>
-              {t('action.delete')}
-            </Button>
+            <ButtonLink label={t('action.edit')} to={`/trunks/${encodeURIComponent(id)}/edit`} kind="primary" />
+            <Button label={t('action.delete')} kind="danger-quiet" onClick={() => setDeleting(true)} />
           </>
         ) : undefined
       }
@@ -150,7 +146,7 @@ function StatusCard({
           <strong>{t('trunk.alarms')}</strong> {message}
         </Note>
       ))}
-      {status.state === 'rejected' && mayEdit ? <Button onClick={() => void retry()}>{t('trunk.retry')}</Button> : null}
+      {status.state === 'rejected' && mayEdit ? <Button label={t('trunk.retry')} onClick={() => void retry()} /> : null}
     </section>
   );
 }

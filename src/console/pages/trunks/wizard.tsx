@@ -162,15 +162,18 @@ function Wizard({ initial: asked, first, ...edited }: WizardProps) {
         </section>
         <div class="row row-spread">
           <span>
-            {at <= 0 ? null : <Button onClick={() => goTo(steps[at - 1] ?? step)}>{t('action.back')}</Button>}
+            {at <= 0 ? null : <Button label={t('action.back')} onClick={() => goTo(steps[at - 1] ?? step)} />}
           </span>
           <span class="row">
             {before === undefined || step === 'check' ? null : (
-              <Button onClick={() => goTo('check')}>{t('step.check')}</Button>
+              <Button label={t('step.check')} onClick={() => goTo('check')} />
             )}
-            <Button kind="primary" type="submit" busy={busy}>
-              {step !== 'check' ? t('action.next') : before === undefined ? t('wizard.save') : t('action.save')}
-            </Button>
+            <Button
+              label={step !== 'check' ? t('action.next') : before === undefined ? t('wizard.save') : t('action.save')}
+              kind="primary"
+              type="submit"
+              busy={busy}
+            />
           </span>
         </div>
       </SubmitForm>
@@ -213,10 +216,8 @@ function Saved({ trunk, steps, isNew }: { trunk: TrunkView; steps: readonly Step
         </section>
         {trunk.type === 'accept-register' ? <Gateway trunk={trunk} /> : null}
         <div class="row row-end">
-          {isNew ? <ButtonLink to={`${address}/edit`}>{t('doctor.change')}</ButtonLink> : null}
-          <ButtonLink to={address} kind="primary">
-            {t('doctor.open')}
-          </ButtonLink>
+          {isNew ? <ButtonLink label={t('doctor.change')} to={`${address}/edit`} /> : null}
+          <ButtonLink label={t('doctor.open')} to={address} kind="primary" />
         </div>
       </div>
     </Page>
